@@ -1,0 +1,127 @@
+import { fileURLToPath } from 'node:url'
+import { createTypeScriptImportResolver } from 'eslint-import-resolver-typescript'
+import { importX } from 'eslint-plugin-import-x'
+import tseslint from 'typescript-eslint'
+
+const root = fileURLToPath(new URL('.', import.meta.url))
+
+/** Which packages may import which (docs/architecture.md): the rest is refused. */
+const packageImports = {
+  engine: [],
+  hub: ['engine'],
+  llama: ['engine'],
+  petals: ['engine'],
+  gateway: ['engine'],
+  web: [],
+}
+
+/** Layers of packages/petals/src, and the sibling folders each may import. */
+const petalsLayers = {
+  tensor: [],
+  wire: [],
+  sampling: [],
+  p2p: [],
+  layers: ['tensor'],
+  rpc: ['p2p', 'wire'],
+  dht: ['rpc', 'p2p', 'wire'],
+  blocks: ['dht', 'p2p', 'wire'],
+  routing: ['blocks', 'dht', 'p2p'],
+  inference: ['routing', 'blocks', 'rpc', 'p2p', 'tensor', 'wire'],
+  speculation: ['sampling', 'layers', 'inference'],
+}
+
+const layerZones = Object.entries(petalsLayers).map(([layer, allowed]) => ({
+  target: `./packages/petals/src/${layer}`,
+  from: './packages/petals/src',
+  except: [layer, ...allowed, 'errors.ts', 'config.ts'].map((name) => `./${name}`),
+  message: `petals/src/${layer} may import only: ${allowed.join(', ') || 'nothing beside it'} (docs/architecture.md).`,
+}))
+
+/** Heavy dependencies live in one place each. */
+const heavyDependencies = [
+  { names: ['libp2p', '@libp2p/*', '@chainsafe/*', '@multiformats/*'], home: 'packages/petals/src/p2p' },
+  { names: ['protons-runtime', '@msgpack/msgpack'], home: 'packages/petals/src/wire' },
+  { names: ['onnxruntime-node', '@huggingface/tokenizers'], home: 'packages/petals/src/layers' },
+  { names: ['node-llama-cpp'], home: 'packages/llama' },
+  { names: ['hono', 'hono/*', '@hono/*', 'ws', 'prom-client'], home: 'packages/gateway' },
+  { names: ['pino', 'pino-pretty', 'yaml', 'commander'], home: 'packages/cli' },
+]
+
+const packageRules = Object.entries(packageImports).map(([name, allowed]) => ({
+  files: [`packages/${name}/src/**/*.{ts,tsx}`],
+  ignores: ['**/*.test.ts', '**/*.test.tsx'],
+  rules: {
+    'no-restricted-imports': [
+      'error',
+      {
+        patterns: [
+          {
+            group: ['@petals-chat/*', ...allowed.map((other) => `!@petals-chat/${other}`)],
+            message: `packages/${name} may import only: ${allowed.join(', ') || 'no other package'} (docs/architecture.md).`,
+          },
+          ...heavyDependencies
+            .filter(({ home }) => !home.startsWith(`packages/${name}`))
+            .map(({ names, home }) => ({ group: names, message: `Only ${home} may import this.` })),
+        ],
+      },
+    ],
+  },
+}))
+
+const petalsFolderRules = heavyDependencies
+  .filter(({ home }) => home.startsWith('packages/petals/'))
+  .map(({ names, home }) => ({
+    files: ['packages/petals/src/**/*.ts'],
+    ignores: [`${home}/**`, '**/*.test.ts'],
+    names,
+    home,
+  }))
+
+export default tseslint.config(
+  { ignores: ['**/dist/**', '**/node_modules/**', '.cache/**', 'artifacts/**', '**/*.generated.ts', '**/.venv/**'] },
+  ...tseslint.configs.recommended,
+  {
+    files: ['packages/*/src/**/*.ts', 'packages/*/src/**/*.tsx', 'tests/**/*.ts', 'bench/**/*.ts', 'swarm/**/*.ts'],
+    plugins: { 'import-x': importX },
+    settings: {
+      'import-x/resolver-next': [
+        createTypeScriptImportResolver({ project: root, conditionNames: ['petals-chat-source', 'types', 'import', 'node', 'default'] }),
+      ],
+    },
+    languageOptions: { parserOptions: { projectService: true, tsconfigRootDir: root } },
+    rules: {
+      'import-x/no-cycle': 'error',
+      'import-x/no-restricted-paths': ['error', { basePath: root, zones: layerZones }],
+      '@typescript-eslint/no-floating-promises': 'error',
+      '@typescript-eslint/no-misused-promises': ['error', { checksVoidReturn: { attributes: false } }],
+      '@typescript-eslint/await-thenable': 'error',
+      '@typescript-eslint/consistent-type-imports': 'error',
+      '@typescript-eslint/switch-exhaustiveness-check': ['error', { considerDefaultExhaustiveForUnions: true }],
+      '@typescript-eslint/only-throw-error': ['error', { allowThrowingUnknown: true, allowThrowingAny: true }],
+      '@typescript-eslint/no-unused-vars': ['error', { argsIgnorePattern: '^_', varsIgnorePattern: '^_' }],
+      eqeqeq: ['error', 'always', { null: 'ignore' }],
+    },
+  },
+  {
+    files: ['packages/*/src/**/*.ts', 'packages/*/src/**/*.tsx'],
+    ignores: ['**/*.test.ts', '**/*.test.tsx', 'packages/web/**'],
+    rules: { 'import-x/no-extraneous-dependencies': ['error', { packageDir: [root] }] },
+  },
+  {
+    // Only `cli` reads the environment or prints.
+    files: ['packages/{engine,hub,llama,petals,gateway}/src/**/*.ts'],
+    ignores: ['**/*.test.ts', '**/testing/**'],
+    rules: { 'no-console': 'error' },
+  },
+  ...packageRules,
+  ...petalsFolderRules.map(({ files, ignores, names, home }) => ({
+    files,
+    ignores,
+    rules: {
+      '@typescript-eslint/no-restricted-imports': [
+        'error',
+        { patterns: [{ group: names, message: `Only ${home} may import this.` }] },
+      ],
+    },
+  })),
+)

@@ -1,0 +1,127 @@
+import type { AbortOptions } from './abort.ts'
+import type { ChatTemplate } from './chat/chat-template.ts'
+import type { Logger } from './logger.ts'
+import type { ModelSpec } from './models/model-spec.ts'
+import type { SamplingParams } from './sampling-params.ts'
+import type { TokenId, Tokenizer } from './tokenizer.ts'
+
+/** Makes models answer: a swarm of servers, or this machine. */
+export interface Engine extends AsyncDisposable {
+  /** The name that `ModelSpec.engine` refers to, for example `llama` or `petals`. */
+  readonly name: string
+  /** Fetches what is missing and makes the model ready. @throws ModelUnavailableError with what to do. */
+  load(spec: ModelSpec, options?: LoadOptions): Promise<Model>
+}
+
+export interface LoadOptions extends AbortOptions {
+  readonly onProgress?: ((progress: LoadProgress) => void) | undefined
+}
+
+/** One step on the way to a ready model, often enough for a progress bar (about 4 a second). */
+export interface LoadProgress {
+  readonly phase: 'download' | 'verify' | 'load' | 'connect'
+  /** What is being worked on, in words: a file name, a step. */
+  readonly label: string
+  /** Done so far and in all, in `unit`; `total` is left out where it can't be known. */
+  readonly done: number
+  readonly total?: number | undefined
+  readonly unit: 'bytes' | 'blocks' | 'percent'
+}
+
+/** A loaded model. Sessions on it run side by side. */
+export interface Model extends AsyncDisposable {
+  readonly id: string
+  /** Tokens of prompt and answer together that the model can take. */
+  readonly contextLength: number
+  readonly tokenizer: Tokenizer
+  readonly chatTemplate: ChatTemplate
+  readonly capabilities: ModelCapabilities
+  /** Sessions that can be open at once; left out where nothing bounds them. */
+  readonly maxSessions?: number | undefined
+  /** @throws CapacityError when `maxSessions` are open, ContextLengthError when `maxLength` is more than the model takes. */
+  openSession(options: SessionOptions): Promise<Session>
+  /** The pooled embedding of a text (float32, length = hidden size, L2 norm 1). Present if `capabilities.embeddings`. */
+  embed?(tokens: readonly TokenId[], options?: AbortOptions): Promise<Float32Array>
+  status(options?: AbortOptions): Promise<ModelStatus>
+}
+
+/** What a model's engine can do beyond plain generation. Asking for more is an InvalidRequestError. */
+export interface ModelCapabilities {
+  /** `GenerateOptions.grammar`: JSON schema and JSON object answers, tool calls. */
+  readonly grammar: boolean
+  /** `GenerateOptions.topLogprobs`. */
+  readonly logprobs: boolean
+  /** `Session.score`. */
+  readonly promptLogprobs: boolean
+  readonly embeddings: boolean
+}
+
+export interface ModelStatus {
+  readonly state: 'ready' | 'degraded' | 'unavailable'
+  /** A sentence for a person, where there is something to say. */
+  readonly detail?: string | undefined
+}
+
+export interface SessionOptions extends AbortOptions {
+  /** Room for this many tokens of prompt and answer together. */
+  readonly maxLength: number
+  readonly logger?: Logger | undefined
+}
+
+/** One dialogue's KV cache. One call at a time; a second call while one runs is an error. */
+export interface Session extends AsyncDisposable {
+  readonly maxLength: number
+  /** Tokens whose keys and values are in the KV cache. */
+  readonly tokens: readonly TokenId[]
+  /**
+   * Prefills `tokens` (at least one), then decodes: one token per iteration, until the caller stops (`break` or the
+   * signal; the engine then stops within one step). End-of-text tokens are yielded like any other: stopping at them is
+   * the caller's. The last yielded token is not yet in the KV cache: whoever continues passes it in.
+   * @throws ContextLengthError before any work if `tokens` don't fit, and on the step that would pass `maxLength`.
+   */
+  generate(tokens: readonly TokenId[], options: GenerateOptions): AsyncIterable<GeneratedToken>
+  /**
+   * Prefills `tokens` and gives the log probability of each, given all before it (the very first token of a session has
+   * none). Present if `capabilities.promptLogprobs`.
+   */
+  score?(tokens: readonly TokenId[], options?: ScoreOptions): Promise<readonly TokenScore[]>
+  /** Forgets everything after the first `length` tokens, 0 ≤ length ≤ tokens.length. */
+  truncate(length: number, options?: AbortOptions): Promise<void>
+}
+
+export interface GenerateOptions extends AbortOptions {
+  readonly sampling: SamplingParams
+  /** Give log probabilities: of the chosen token and of this many most probable ones (0 … 20). Left out: none. */
+  readonly topLogprobs?: number | undefined
+  /** Only answers of this form. */
+  readonly grammar?: Grammar | undefined
+}
+
+export type Grammar =
+  | { readonly type: 'json-object' }
+  | { readonly type: 'json-schema'; readonly schema: unknown }
+  | { readonly type: 'gbnf'; readonly source: string }
+
+export interface TokenLogprob {
+  readonly token: TokenId
+  /** Natural logarithm of the model's probability, before temperature and filters. */
+  readonly logprob: number
+}
+
+export interface GeneratedToken {
+  readonly token: TokenId
+  readonly logprob?: number | undefined
+  /** Most probable first. */
+  readonly topLogprobs?: readonly TokenLogprob[] | undefined
+}
+
+export interface ScoreOptions extends AbortOptions {
+  /** 0 … 20, default 0. */
+  readonly topLogprobs?: number | undefined
+}
+
+export interface TokenScore {
+  readonly token: TokenId
+  readonly logprob: number | undefined
+  readonly topLogprobs: readonly TokenLogprob[]
+}

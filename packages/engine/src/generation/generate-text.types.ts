@@ -1,0 +1,49 @@
+import type { GenerateOptions, GeneratedToken } from '../engine.ts'
+import type { TokenId } from '../tokenizer.ts'
+
+/** What `generateText` yields: text as soon as it is certain, then exactly one end. */
+export type GenerationEvent = TextDeltaEvent | GenerationEndEvent
+
+export interface TextDeltaEvent {
+  readonly type: 'text-delta'
+  /** Never half a character, never a part of a stop sequence. May be empty when only tokens are reported. */
+  readonly text: string
+  /** The tokens that this text came from (with log probabilities where asked for). */
+  readonly tokens: readonly GeneratedToken[]
+}
+
+export interface GenerationEndEvent {
+  readonly type: 'generation-end'
+  /** `stop`: an end token or a stop sequence; `length`: `maxNewTokens` or the session is used up. */
+  readonly finishReason: 'stop' | 'length'
+  /** The stop sequence or the text of the end token that was met. */
+  readonly stopReason?: string | undefined
+  readonly usage: Usage
+  readonly timings: Timings
+}
+
+/** Counts in tokens. */
+export interface Usage {
+  readonly promptTokens: number
+  /** Part of `promptTokens` that was in the KV cache already. */
+  readonly cachedTokens: number
+  readonly completionTokens: number
+}
+
+export interface Timings {
+  /** From the call to the first token. */
+  readonly timeToFirstTokenMs: number
+  /** From the first token to the last. */
+  readonly decodeMs: number
+}
+
+export interface TextRequest extends GenerateOptions {
+  /** The whole prompt. What of it is in the session's KV cache already (a common prefix) is not run again. */
+  readonly tokens: readonly TokenId[]
+  /** ≥ 1. */
+  readonly maxNewTokens: number
+  /** Texts that end the answer; they are not part of it. */
+  readonly stop: readonly string[]
+  /** Go on after the model's end tokens (default false). */
+  readonly ignoreEos?: boolean | undefined
+}

@@ -1,0 +1,15 @@
+/** Index of a token in the model's vocabulary, 0 ≤ id < `Tokenizer.vocabSize`. */
+export type TokenId = number
+
+/** Text to tokens and back, of one model. Synchronous and free of side effects. */
+export interface Tokenizer {
+  readonly vocabSize: number
+  /** Put in front of a text by `encode` with `addSpecialTokens`, if the model wants it. */
+  readonly bosToken: TokenId | undefined
+  /** Tokens that end an answer (end of text, end of turn). */
+  readonly eosTokens: ReadonlySet<TokenId>
+  /** `addSpecialTokens` (default false): let the tokenizer add BOS and its like. Special tokens written in the text are always recognised. */
+  encode(text: string, options?: { readonly addSpecialTokens?: boolean }): TokenId[]
+  /** `skipSpecialTokens` (default false): leave control tokens out. Incomplete UTF-8 becomes U+FFFD. Leading spaces of the first token are kept. */
+  decode(tokens: readonly TokenId[], options?: { readonly skipSpecialTokens?: boolean }): string
+}

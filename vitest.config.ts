@@ -1,0 +1,32 @@
+import { defineConfig } from 'vitest/config'
+
+const conditions = ['petals-chat-source']
+const shared = {
+  resolve: { conditions },
+  ssr: { resolve: { conditions } },
+}
+
+/** The tests of one kind. Real servers, models and browsers are slow on two cores: the timeouts only catch hangs. */
+const project = (name: string, include: string[], testTimeout: number, fileParallelism: boolean) => ({
+  ...shared,
+  test: {
+    name,
+    include,
+    exclude: ['**/node_modules/**', '**/dist/**'],
+    testTimeout,
+    hookTimeout: Math.max(testTimeout, 120_000),
+    fileParallelism,
+    execArgv: conditions.map((condition) => `--conditions=${condition}`),
+  },
+})
+
+export default defineConfig({
+  test: {
+    projects: [
+      project('unit', ['packages/*/src/**/*.test.{ts,tsx}', 'scripts/**/*.test.ts'], 60_000, true),
+      project('interop', ['tests/interop/**/*.test.ts'], 600_000, false),
+      project('e2e', ['tests/e2e/**/*.test.ts'], 240_000, false),
+    ],
+    maxWorkers: 2,
+  },
+})
