@@ -105,7 +105,7 @@ export default tseslint.config(
   {
     files: ['packages/*/src/**/*.ts', 'packages/*/src/**/*.tsx'],
     ignores: ['**/*.test.ts', '**/*.test.tsx', 'packages/web/**'],
-    rules: { 'import-x/no-extraneous-dependencies': ['error', { packageDir: [root] }] },
+    rules: { 'import-x/no-extraneous-dependencies': 'error' },
   },
   {
     // Only `cli` reads the environment or prints.
