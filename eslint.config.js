@@ -78,14 +78,32 @@ const petalsFolderRules = heavyDependencies
   }))
 
 export default tseslint.config(
-  { ignores: ['**/dist/**', '**/node_modules/**', '.cache/**', 'artifacts/**', '**/*.generated.ts', '**/.venv/**'] },
+  {
+    ignores: [
+      '**/dist/**',
+      '**/node_modules/**',
+      '.cache/**',
+      'artifacts/**',
+      '**/*.generated.ts',
+      '**/.venv/**',
+    ],
+  },
   ...tseslint.configs.recommended,
   {
-    files: ['packages/*/src/**/*.ts', 'packages/*/src/**/*.tsx', 'tests/**/*.ts', 'bench/**/*.ts', 'swarm/**/*.ts'],
+    files: [
+      'packages/*/src/**/*.ts',
+      'packages/*/src/**/*.tsx',
+      'tests/**/*.ts',
+      'bench/**/*.ts',
+      'swarm/**/*.ts',
+    ],
     plugins: { 'import-x': importX },
     settings: {
       'import-x/resolver-next': [
-        createTypeScriptImportResolver({ project: root, conditionNames: ['petals-chat-source', 'types', 'import', 'node', 'default'] }),
+        createTypeScriptImportResolver({
+          project: root,
+          conditionNames: ['petals-chat-source', 'types', 'import', 'node', 'default'],
+        }),
       ],
     },
     languageOptions: { parserOptions: { projectService: true, tsconfigRootDir: root } },
@@ -96,8 +114,14 @@ export default tseslint.config(
       '@typescript-eslint/no-misused-promises': ['error', { checksVoidReturn: { attributes: false } }],
       '@typescript-eslint/await-thenable': 'error',
       '@typescript-eslint/consistent-type-imports': 'error',
-      '@typescript-eslint/switch-exhaustiveness-check': ['error', { considerDefaultExhaustiveForUnions: true }],
-      '@typescript-eslint/only-throw-error': ['error', { allowThrowingUnknown: true, allowThrowingAny: true }],
+      '@typescript-eslint/switch-exhaustiveness-check': [
+        'error',
+        { considerDefaultExhaustiveForUnions: true },
+      ],
+      '@typescript-eslint/only-throw-error': [
+        'error',
+        { allowThrowingUnknown: true, allowThrowingAny: true },
+      ],
       '@typescript-eslint/no-unused-vars': ['error', { argsIgnorePattern: '^_', varsIgnorePattern: '^_' }],
       eqeqeq: ['error', 'always', { null: 'ignore' }],
     },

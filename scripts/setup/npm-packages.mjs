@@ -1,0 +1,89 @@
+import { access, readFile, readdir } from 'node:fs/promises'
+import path from 'node:path'
+import { SetupError, root, run, startProgress } from './progress.mjs'
+import { digestOfContents, forget, isFresh, markFresh } from './stamp.mjs'
+
+/** The oldest Node that the product runs on (libp2p 3 and commander need it). */
+const oldestNode = [22, 12]
+
+const exists = (file) =>
+  access(file).then(
+    () => true,
+    () => false,
+  )
+
+/** npm as it was called, without a shell; by name where this script was started by hand. */
+function npmCommand() {
+  const npm = process.env.npm_execpath
+  if (npm && /\.c?js$/.test(npm)) return { command: process.execPath, args: [npm] }
+  return process.platform === 'win32'
+    ? { command: 'cmd.exe', args: ['/d', '/s', '/c', 'npm'] }
+    : { command: 'npm', args: [] }
+}
+
+async function countInstalled() {
+  const modules = path.join(root, 'node_modules')
+  const names = await readdir(modules).catch(() => [])
+  const scopes = names.filter((name) => name.startsWith('@'))
+  const scoped = await Promise.all(scopes.map((scope) => readdir(path.join(modules, scope)).catch(() => [])))
+  return names.filter((name) => !name.startsWith('.')).length - scopes.length + scoped.flat().length
+}
+
+/** Installs exactly what package-lock.json says; runs no package's scripts. Returns whether there was anything to do. */
+export async function installPackages() {
+  const manifests = ['package.json', 'package-lock.json', '.npmrc']
+  const digest = await digestOfContents(manifests, process.platform, process.arch)
+  if ((await isFresh('npm', digest)) && (await exists(path.join(root, 'node_modules')))) return false
+  await forget('npm')
+  const lock = JSON.parse(await readFile(path.join(root, 'package-lock.json'), 'utf8'))
+  const total = Object.keys(lock.packages).filter((name) => name.split('node_modules/').length === 2).length
+  let installed = 0
+  const timer = setInterval(async () => (installed = await countInstalled()), 500)
+  const finish = startProgress(
+    'Installing npm packages',
+    () => `${Math.min(installed, total)} of about ${total},`,
+  )
+  try {
+    const npm = npmCommand()
+    await run(npm.command, [
+      ...npm.args,
+      'ci',
+      '--include=dev',
+      '--ignore-scripts',
+      '--no-audit',
+      '--no-fund',
+      '--loglevel=error',
+    ])
+  } catch (error) {
+    throw new SetupError(
+      `npm could not install the packages. Check the network connection (and the proxy settings of npm), then try again.\n${error.message}`,
+    )
+  } finally {
+    clearInterval(timer)
+  }
+  finish('done')
+  await markFresh('npm', digest)
+  return true
+}
+
+/** The Node that everything after the set-up runs on: the one from npm, or a new enough one of this machine. */
+export async function nodeExecutable() {
+  const packages = await readdir(path.join(root, 'node_modules')).catch(() => [])
+  for (const name of packages.filter((each) => /^node-(bin-)?(linux|darwin|win)-/.test(each))) {
+    const file = path.join(
+      root,
+      'node_modules',
+      name,
+      'bin',
+      process.platform === 'win32' ? 'node.exe' : 'node',
+    )
+    if ((await exists(file)) && (await run(file, ['--version'], { allowFailure: true })).code === 0)
+      return file
+  }
+  const [major, minor] = process.versions.node.split('.').map(Number)
+  if (major > oldestNode[0] || (major === oldestNode[0] && minor >= oldestNode[1])) return process.execPath
+  throw new SetupError(
+    `Node ${process.versions.node} is too old, and npm has no newer one for ${process.platform} ${process.arch}. ` +
+      `Install Node ${oldestNode.join('.')} or newer, then try again.`,
+  )
+}

@@ -1,0 +1,65 @@
+import { spawn } from 'node:child_process'
+import path from 'node:path'
+import { fileURLToPath } from 'node:url'
+
+export const root = path.resolve(fileURLToPath(new URL('../..', import.meta.url)))
+
+/** A failure whose message tells a person what to do; shown without a stack trace. */
+export class SetupError extends Error {}
+
+export const elapsedSince = (started) => {
+  const seconds = (Date.now() - started) / 1000
+  return seconds < 100
+    ? `${seconds.toFixed(1)} s`
+    : `${Math.floor(seconds / 60)} min ${Math.round(seconds % 60)} s`
+}
+
+/** A line that stays. */
+export const step = (text) => process.stderr.write(`▸ ${text}\n`)
+
+/**
+ * Shows that long work goes on: on a terminal one line that is rewritten, elsewhere a line every 15 seconds.
+ * `detail()` gives what is known of the progress now.
+ */
+export function startProgress(title, detail = () => '') {
+  const started = Date.now()
+  const terminal = process.stderr.isTTY === true
+  if (!terminal) step(`${title} …`)
+  const line = () => `${title} … ${detail()} ${elapsedSince(started)}`.replace(/ +/g, ' ')
+  const timer = setInterval(
+    () => process.stderr.write(terminal ? `\r\x1b[2K▸ ${line()}` : `  ${line()}\n`),
+    terminal ? 250 : 15_000,
+  )
+  return (outcome) => {
+    clearInterval(timer)
+    if (terminal) process.stderr.write('\r\x1b[2K')
+    step(`${title}: ${outcome} in ${elapsedSince(started)}`)
+  }
+}
+
+/** Runs a program without a shell; its output is kept and shown only when it fails. */
+export function run(command, args, options = {}) {
+  const { onOutput, allowFailure = false, ...spawnOptions } = options
+  return new Promise((resolve, reject) => {
+    const child = spawn(command, args, { cwd: root, stdio: ['ignore', 'pipe', 'pipe'], ...spawnOptions })
+    let output = ''
+    const collect = (chunk) => {
+      output = (output + chunk).slice(-20_000)
+      onOutput?.(String(chunk))
+    }
+    child.stdout.on('data', collect)
+    child.stderr.on('data', collect)
+    child.on('error', (error) =>
+      allowFailure ? resolve({ code: -1, output: String(error) }) : reject(error),
+    )
+    child.on('close', (code) => {
+      if (code === 0 || allowFailure) resolve({ code, output })
+      else
+        reject(
+          new SetupError(
+            `\`${[command, ...args].join(' ')}\` ended with exit code ${code}:\n${output.trim()}`,
+          ),
+        )
+    })
+  })
+}

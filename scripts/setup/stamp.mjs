@@ -1,0 +1,49 @@
+import { createHash } from 'node:crypto'
+import { mkdir, readFile, readdir, rm, stat, writeFile } from 'node:fs/promises'
+import path from 'node:path'
+import { root } from './progress.mjs'
+
+const stampFile = (name) => path.join(root, '.cache', 'setup', name)
+
+/** Whether a step was last finished with exactly these inputs. */
+export async function isFresh(name, digest) {
+  return (await readFile(stampFile(name), 'utf8').catch(() => '')) === digest
+}
+
+export async function markFresh(name, digest) {
+  await mkdir(path.dirname(stampFile(name)), { recursive: true })
+  await writeFile(stampFile(name), digest)
+}
+
+export const forget = (name) => rm(stampFile(name), { force: true })
+
+/** Digest of what the named files contain; a missing file counts as such. */
+export async function digestOfContents(files, ...facts) {
+  const hash = createHash('sha256').update(JSON.stringify(facts))
+  for (const file of files)
+    hash.update(file).update(await readFile(path.join(root, file)).catch(() => '(missing)'))
+  return hash.digest('hex')
+}
+
+/** All files below a folder; the file itself if it is one; none if it does not exist. */
+async function filesBelow(place) {
+  const absolute = path.join(root, place)
+  const state = await stat(absolute).catch(() => undefined)
+  if (!state?.isDirectory()) return state ? [absolute] : []
+  const entries = await readdir(absolute, { recursive: true, withFileTypes: true })
+  return entries
+    .filter((entry) => entry.isFile())
+    .map((entry) => path.join(entry.parentPath ?? entry.path, entry.name))
+    .sort()
+}
+
+/** Digest of names, sizes and times of all files in these places: quick enough for every start. */
+export async function digestOfTimes(places, ...facts) {
+  const hash = createHash('sha256').update(JSON.stringify(facts))
+  const files = (await Promise.all(places.map(filesBelow))).flat()
+  const states = await Promise.all(files.map((file) => stat(file)))
+  files.forEach((file, index) =>
+    hash.update(`${path.relative(root, file)} ${states[index].size} ${states[index].mtimeMs}\n`),
+  )
+  return hash.digest('hex')
+}
