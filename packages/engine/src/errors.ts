@@ -23,14 +23,24 @@ export class EngineError extends Error {
   }
 }
 
-/** The request can't be served as it is. `param` names the parameter at fault. */
+export interface InvalidRequestOptions extends EngineErrorOptions {
+  readonly param?: string | undefined
+  readonly reason?: string | undefined
+}
+
+/**
+ * The request can't be served as it is. `param` names the parameter at fault; `reason` says what is wrong with it in the
+ * words of OpenAI's error codes (`missing_required_parameter`, `unsupported_parameter`, `invalid_type` …).
+ */
 export class InvalidRequestError extends EngineError {
   override readonly name = 'InvalidRequestError'
   readonly param: string | undefined
+  readonly reason: string | undefined
 
-  constructor(message: string, options?: EngineErrorOptions & { readonly param?: string | undefined }) {
+  constructor(message: string, options?: InvalidRequestOptions) {
     super('invalid_request', message, options)
     this.param = options?.param
+    this.reason = options?.reason
   }
 }
 
