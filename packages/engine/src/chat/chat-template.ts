@@ -27,6 +27,8 @@ export interface RenderOptions {
   /** End with the opening of an assistant turn (default true). False when the last message is an answer to continue. */
   readonly addGenerationPrompt?: boolean | undefined
   readonly tools?: readonly ToolDefinition[] | undefined
+  /** Further variables of the template, as `enable_thinking`; they never replace `messages`, `tools` and their like. */
+  readonly variables?: Readonly<Record<string, unknown>> | undefined
 }
 
 /** Turns a dialogue into the one text that a model continues. */
