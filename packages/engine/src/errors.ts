@@ -68,7 +68,10 @@ export class ModelNotFoundError extends EngineError {
   readonly model: string
 
   constructor(model: string, known: readonly string[]) {
-    super('model_not_found', `The model '${model}' does not exist here. Models of this server: ${known.join(', ') || 'none'}.`)
+    super(
+      'model_not_found',
+      `The model '${model}' does not exist here. Models of this server: ${known.join(', ') || 'none'}.`,
+    )
     this.model = model
   }
 }
@@ -88,7 +91,11 @@ export class CapacityError extends EngineError {
 export class ModelUnavailableError extends EngineError {
   override readonly name: string = 'ModelUnavailableError'
 
-  constructor(message: string, options?: EngineErrorOptions, code: 'model_unavailable' | 'missing_blocks' = 'model_unavailable') {
+  constructor(
+    message: string,
+    options?: EngineErrorOptions,
+    code: 'model_unavailable' | 'missing_blocks' = 'model_unavailable',
+  ) {
     super(code, message, options)
   }
 }

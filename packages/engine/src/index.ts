@@ -15,13 +15,36 @@
  */
 export * from './abort.ts'
 export * from './chat/chat-template.ts'
+export { createDialogueTemplate } from './chat/dialogue-template.ts'
+export { createJinjaChatTemplate, type JinjaChatTemplateOptions } from './chat/jinja-chat-template.ts'
+export {
+  mayBeToolCall,
+  parseToolCalls,
+  toolCallGrammar,
+  type ToolAnswer,
+  type ToolGrammarOptions,
+} from './chat/tool-calls.ts'
 export * from './engine.ts'
 export * from './errors.ts'
+export { commonPrefixLength } from './generation/common-prefix.ts'
+export { Detokenizer, type DecodedText } from './generation/detokenizer.ts'
+export { generateText } from './generation/generate-text.ts'
 export * from './generation/generate-text.types.ts'
+export { StopMatcher, type StopMatch } from './generation/stop-matcher.ts'
 export * from './logger.ts'
 export * from './metrics.ts'
 export * from './models/model-files.ts'
 export * from './models/model-registry.ts'
 export * from './models/model-spec.ts'
+export { createModelRegistry, type ModelRegistryOptions } from './models/registry.ts'
 export * from './sampling-params.ts'
+export { SessionGuard } from './session-guard.ts'
 export * from './tokenizer.ts'
+export {
+  MAX_TOP_LOGPROBS,
+  validateGenerateOptions,
+  validateSampling,
+  validateTextRequest,
+  validateTokens,
+  validateTopLogprobs,
+} from './validation.ts'

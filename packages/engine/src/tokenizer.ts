@@ -10,6 +10,10 @@ export interface Tokenizer {
   readonly eosTokens: ReadonlySet<TokenId>
   /** `addSpecialTokens` (default false): let the tokenizer add BOS and its like. Special tokens written in the text are always recognised. */
   encode(text: string, options?: { readonly addSpecialTokens?: boolean }): TokenId[]
-  /** `skipSpecialTokens` (default false): leave control tokens out. Incomplete UTF-8 becomes U+FFFD. Leading spaces of the first token are kept. */
+  /**
+   * The UTF-8 text of the tokens' bytes, one after another; broken UTF-8 becomes U+FFFD as `TextDecoder` does it. So the
+   * text of a list is the texts of its parts joined, wherever a part ends with a whole character: leading spaces of the
+   * first token are kept, nothing is cleaned up. `skipSpecialTokens` (default false): leave control tokens out.
+   */
   decode(tokens: readonly TokenId[], options?: { readonly skipSpecialTokens?: boolean }): string
 }

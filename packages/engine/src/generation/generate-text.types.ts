@@ -46,4 +46,6 @@ export interface TextRequest extends GenerateOptions {
   readonly stop: readonly string[]
   /** Go on after the model's end tokens (default false). */
   readonly ignoreEos?: boolean | undefined
+  /** Leave control tokens out of the text (default true). */
+  readonly skipSpecialTokens?: boolean | undefined
 }

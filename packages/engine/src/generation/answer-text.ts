@@ -1,0 +1,68 @@
+import type { GeneratedToken } from '../engine.ts'
+import type { Tokenizer } from '../tokenizer.ts'
+import { Detokenizer, type DecodedText } from './detokenizer.ts'
+import type { TextDeltaEvent } from './generate-text.types.ts'
+import { StopMatcher } from './stop-matcher.ts'
+
+export interface AnswerTextOptions {
+  readonly stop: readonly string[]
+  readonly skipSpecialTokens: boolean
+}
+
+/** Tokens whose text begins at `start` (UTF-16 units from the beginning of the answer). */
+interface Segment {
+  readonly start: number
+  readonly length: number
+  readonly tokens: readonly GeneratedToken[]
+}
+
+/** The text of one answer as it grows: whole characters, no stop sequence, each token beside the text it brought. */
+export class AnswerText {
+  readonly #detokenizer: Detokenizer
+  readonly #matcher: StopMatcher
+  #segments: Segment[] = []
+  #decodedLength = 0
+  #releasedLength = 0
+  #stop: string | undefined
+
+  constructor(tokenizer: Tokenizer, options: AnswerTextOptions) {
+    this.#detokenizer = new Detokenizer(tokenizer, options)
+    this.#matcher = new StopMatcher(options.stop)
+  }
+
+  /** The stop sequence that ended the answer. */
+  get stop(): string | undefined {
+    return this.#stop
+  }
+
+  push(token: GeneratedToken): TextDeltaEvent | undefined {
+    const decoded = this.#detokenizer.push(token)
+    return decoded && this.#delta(this.#match(decoded))
+  }
+
+  /** All that was held back, once no more tokens come. May still meet a stop sequence. */
+  finish(): TextDeltaEvent | undefined {
+    const decoded = this.#detokenizer.flush()
+    const text = decoded ? this.#match(decoded) : ''
+    return this.#delta(this.#stop === undefined ? text + this.#matcher.flush() : text)
+  }
+
+  #match({ text, tokens }: DecodedText): string {
+    this.#segments.push({ start: this.#decodedLength, length: text.length, tokens })
+    this.#decodedLength += text.length
+    const match = this.#matcher.push(text)
+    this.#stop = match.stop
+    return match.text
+  }
+
+  /** `text` is released: with it go the tokens of which it has at least the beginning. */
+  #delta(text: string): TextDeltaEvent | undefined {
+    this.#releasedLength += text.length
+    const waiting = this.#segments.findIndex(
+      ({ start, length }) => start + Math.min(length, 1) > this.#releasedLength,
+    )
+    const reached = this.#segments.splice(0, waiting === -1 ? this.#segments.length : waiting)
+    const tokens = reached.flatMap((segment) => segment.tokens)
+    return text === '' && tokens.length === 0 ? undefined : { type: 'text-delta', text, tokens }
+  }
+}

@@ -1,0 +1,97 @@
+import type { AbortOptions } from '../abort.ts'
+import type { Model, Session } from '../engine.ts'
+import { ContextLengthError, GenerationFailedError } from '../errors.ts'
+import type { TokenId } from '../tokenizer.ts'
+import { validateTextRequest } from '../validation.ts'
+import { AnswerText } from './answer-text.ts'
+import { commonPrefixLength } from './common-prefix.ts'
+import type { GenerationEndEvent, GenerationEvent, TextRequest } from './generate-text.types.ts'
+import { Stopwatch } from './stopwatch.ts'
+
+type Finish = Pick<GenerationEndEvent, 'finishReason' | 'stopReason'>
+
+/**
+ * Answers `request` on `session`: text as soon as it is certain, then one `generation-end`. What the session's KV cache
+ * shares with the prompt is not run again; the rest of the cache is forgotten. Leaving the loop, or the signal, stops the
+ * session within one step.
+ *
+ * @throws InvalidRequestError, ContextLengthError if the prompt leaves no room for a token; later any EngineError, or the
+ *   signal's reason. An answer never ends early without an error.
+ */
+export async function* generateText(
+  model: Model,
+  session: Session,
+  request: TextRequest,
+): AsyncGenerator<GenerationEvent, void, undefined> {
+  validateTextRequest(request, model)
+  const stopwatch = new Stopwatch()
+  const room = roomForAnswer(session, request)
+  const cachedTokens = await reuseCache(session, request.tokens, request)
+  const { tokenizer } = model
+  const answer = new AnswerText(tokenizer, {
+    stop: request.stop,
+    skipSpecialTokens: request.skipSpecialTokens ?? true,
+  })
+  let completionTokens = 0
+  let finish: Finish | undefined
+
+  try {
+    for await (const generated of session.generate(request.tokens.slice(cachedTokens), request)) {
+      request.signal?.throwIfAborted()
+      stopwatch.tick()
+      completionTokens++
+      if (request.ignoreEos !== true && tokenizer.eosTokens.has(generated.token)) {
+        finish = { finishReason: 'stop', stopReason: tokenizer.decode([generated.token]) }
+        break
+      }
+      const delta = answer.push(generated)
+      if (delta) yield delta
+      if (answer.stop !== undefined) {
+        finish = { finishReason: 'stop', stopReason: answer.stop }
+        break
+      }
+      if (completionTokens >= room) {
+        finish = { finishReason: 'length' }
+        break
+      }
+    }
+  } catch (error) {
+    // The engine may have less room than the session promised; what was said until then stands.
+    if (!(error instanceof ContextLengthError) || completionTokens === 0) throw error
+    finish = { finishReason: 'length' }
+  }
+  if (finish === undefined) {
+    throw new GenerationFailedError('The engine stopped in the middle of the answer. Try again.')
+  }
+
+  if (answer.stop === undefined) {
+    const rest = answer.finish()
+    if (rest) yield rest
+    if (answer.stop !== undefined) finish = { finishReason: 'stop', stopReason: answer.stop }
+  }
+  yield {
+    type: 'generation-end',
+    ...finish,
+    usage: { promptTokens: request.tokens.length, cachedTokens, completionTokens },
+    timings: stopwatch.timings(),
+  }
+}
+
+/** How many tokens may be answered, so that prompt and answer together fit into the session. */
+function roomForAnswer(session: Session, request: TextRequest): number {
+  const promptTokens = request.tokens.length
+  const room = Math.min(request.maxNewTokens, session.maxLength - promptTokens)
+  if (room < 1) throw new ContextLengthError(promptTokens + 1, session.maxLength)
+  return room
+}
+
+/** Cuts the session back to what it shares with the prompt. At least one token stays to be run: its logits are needed. */
+async function reuseCache(
+  session: Session,
+  tokens: readonly TokenId[],
+  options: AbortOptions,
+): Promise<number> {
+  const reusable = Math.min(commonPrefixLength(session.tokens, tokens), tokens.length - 1)
+  if (session.tokens.length > reusable) await session.truncate(reusable, { signal: options.signal })
+  return reusable
+}

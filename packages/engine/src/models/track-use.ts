@@ -1,0 +1,79 @@
+import type { Model, Session } from '../engine.ts'
+
+export interface TrackUseOptions {
+  readonly idleMs: number
+  /** Called once the model has had no open session and no call for `idleMs`. */
+  readonly onIdle: () => void
+}
+
+/** The same model, which tells when nobody has used it for a while. */
+export function trackUse(model: Model, { idleMs, onIdle }: TrackUseOptions): Model {
+  let users = 0
+  let timer: NodeJS.Timeout | undefined
+
+  const begin = () => {
+    users++
+    clearTimeout(timer)
+  }
+  const end = () => {
+    users--
+    if (users === 0) timer = setTimeout(onIdle, idleMs).unref()
+  }
+  const during = async <T>(work: () => Promise<T>): Promise<T> => {
+    begin()
+    try {
+      return await work()
+    } finally {
+      end()
+    }
+  }
+  begin()
+  end()
+
+  const { embed } = model
+  return {
+    id: model.id,
+    contextLength: model.contextLength,
+    tokenizer: model.tokenizer,
+    chatTemplate: model.chatTemplate,
+    capabilities: model.capabilities,
+    maxSessions: model.maxSessions,
+    status: (options) => model.status(options),
+    ...(embed && { embed: (tokens, options) => during(() => embed.call(model, tokens, options)) }),
+    async openSession(options) {
+      begin()
+      try {
+        return notifyDisposal(await model.openSession(options), end)
+      } catch (error) {
+        end()
+        throw error
+      }
+    },
+    async [Symbol.asyncDispose]() {
+      clearTimeout(timer)
+      await model[Symbol.asyncDispose]()
+    },
+  }
+}
+
+function notifyDisposal(session: Session, onDisposed: () => void): Session {
+  let disposed = false
+  const { score } = session
+  return {
+    maxLength: session.maxLength,
+    get tokens() {
+      return session.tokens
+    },
+    generate: (tokens, options) => session.generate(tokens, options),
+    truncate: (length, options) => session.truncate(length, options),
+    ...(score && { score: (tokens, options) => score.call(session, tokens, options) }),
+    async [Symbol.asyncDispose]() {
+      try {
+        await session[Symbol.asyncDispose]()
+      } finally {
+        if (!disposed) onDisposed()
+        disposed = true
+      }
+    },
+  }
+}

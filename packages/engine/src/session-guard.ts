@@ -1,0 +1,44 @@
+import { InvalidRequestError, ModelUnavailableError } from './errors.ts'
+
+/**
+ * Keeps the rule of `Session`: one call at a time, none after disposal. An engine's session holds one and opens every
+ * call with it, also inside an async generator:
+ *
+ * ```ts
+ * async *generate(tokens, options) {
+ *   using _call = this.#guard.enter()
+ *   …
+ * }
+ * ```
+ */
+export class SessionGuard {
+  #busy = false
+  #closed = false
+
+  get busy(): boolean {
+    return this.#busy
+  }
+
+  get closed(): boolean {
+    return this.#closed
+  }
+
+  /** @throws InvalidRequestError while another call runs, ModelUnavailableError after `close`. */
+  enter(): Disposable {
+    if (this.#closed) throw new ModelUnavailableError('The session is closed. Open a new one.')
+    if (this.#busy) {
+      throw new InvalidRequestError(
+        'The session is busy: it takes one call at a time. Wait for the call, or open another session.',
+      )
+    }
+    this.#busy = true
+    return { [Symbol.dispose]: () => void (this.#busy = false) }
+  }
+
+  /** True the first time; a session that is disposed twice closes once. */
+  close(): boolean {
+    const first = !this.#closed
+    this.#closed = true
+    return first
+  }
+}
