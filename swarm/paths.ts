@@ -1,0 +1,13 @@
+import path from 'node:path'
+import { fileURLToPath } from 'node:url'
+
+const root = fileURLToPath(new URL('..', import.meta.url))
+
+/** Everything made here is kept below the checkout's cache folder. */
+export const cacheFolder = path.join(root, '.cache')
+export const modelsFolder = path.join(cacheFolder, 'swarm-models')
+
+/** Made by `node scripts/setup.mjs test`. */
+export const python = path.join(cacheFolder, 'python', 'swarm', 'bin', 'python')
+export const script = (name: string): string => path.join(root, 'swarm', 'python', name)
+export const rootFolder = root
