@@ -1,0 +1,120 @@
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import { setTimeout as sleep } from 'node:timers/promises'
+import type { Plugin } from 'vite'
+import { pickScript } from './scripts.ts'
+
+/**
+ * Answers the page's requests from scripts, to work on the page where no model is at hand: `npm run dev` with
+ * PETALS_CHAT_SCRIPTED=1. A tool of developers only; neither the product nor a test uses it.
+ */
+export function scriptedGateway(): Plugin {
+  return {
+    name: 'scripted-gateway',
+    configureServer: ({ middlewares }) => void middlewares.use(handle),
+    configurePreviewServer: ({ middlewares }) => void middlewares.use(handle),
+  }
+}
+
+const startedAt = Date.now()
+const LOAD_MS = 8000
+
+function handle(request: IncomingMessage, response: ServerResponse, next: () => void): void {
+  const path = new URL(request.url ?? '/', 'http://localhost').pathname
+  if (path === '/api/v1/models') sendJson(response, { models: models() })
+  else if (path === '/v1/chat/completions' && request.method === 'POST') void complete(request, response)
+  else if (path.startsWith('/api/') || path.startsWith('/v1/')) {
+    response.statusCode = 404
+    sendJson(response, { error: { message: `Nothing is served at ${path}.`, code: 'unknown_url' } })
+  } else next()
+}
+
+function models(): readonly object[] {
+  const share = Math.min(1, (Date.now() - startedAt) / LOAD_MS)
+  const size = 98_362_432
+  const loading = {
+    state: 'loading',
+    progress: {
+      phase: 'download',
+      label: 'model.gguf',
+      done: Math.round(size * share),
+      total: size,
+      unit: 'bytes',
+    },
+  }
+  return [
+    {
+      id: 'scripted-small',
+      displayName: 'Scripted Small',
+      family: 'Scripted',
+      engine: 'llama',
+      modelCard: 'https://example.org/models/small',
+      license: 'Apache-2.0',
+      contextLength: 2048,
+      generation: { temperature: 0.7, top_p: 0.9 },
+      ...(share < 1 ? loading : { state: 'ready' }),
+    },
+    {
+      id: 'scripted-swarm',
+      displayName: 'Scripted Swarm 70B',
+      family: 'Scripted',
+      engine: 'petals',
+      state: 'degraded',
+      detail: 'Blocks 24 to 31 have one server only.',
+    },
+    {
+      id: 'scripted-gone',
+      displayName: 'Scripted Gone 180B',
+      family: 'Other',
+      engine: 'petals',
+      state: 'unavailable',
+      detail: 'No online server holds blocks 12 to 19.',
+    },
+  ]
+}
+
+async function complete(request: IncomingMessage, response: ServerResponse): Promise<void> {
+  const chunks: Buffer[] = []
+  for await (const chunk of request) chunks.push(chunk as Buffer)
+  const body = JSON.parse(Buffer.concat(chunks).toString()) as {
+    model: string
+    messages: { content: string }[]
+  }
+  const { text, tokensPerSecond, failure } = pickScript(body.messages.at(-1)?.content ?? '')
+  if (failure === 'capacity') {
+    response.statusCode = 429
+    response.setHeader('retry-after', '1')
+    return sendJson(response, { error: { message: 'All sessions are in use.', code: 'capacity' } })
+  }
+  response.setHeader('content-type', 'text/event-stream')
+  const send = (chunk: object): void =>
+    void response.write(`data: ${JSON.stringify({ id: 'chatcmpl-1', model: body.model, ...chunk })}\n\n`)
+  await sleep(400)
+  const pieces = text.match(/\s*\S{1,6}|\s+$/g) ?? []
+  for (const content of pieces) {
+    if (response.destroyed) return
+    send({ choices: [{ index: 0, delta: { content }, finish_reason: null }] })
+    await sleep(1000 / tokensPerSecond)
+  }
+  if (failure === 'cut') return void response.destroy()
+  if (failure === 'error') {
+    send({
+      error: { message: 'The engine began this answer and could not finish it.', code: 'generation_failed' },
+    })
+    return void response.end()
+  }
+  send({ choices: [{ index: 0, delta: {}, finish_reason: failure === 'length' ? 'length' : 'stop' }] })
+  send({
+    choices: [],
+    usage: {
+      prompt_tokens: 40,
+      completion_tokens: pieces.length,
+      prompt_tokens_details: { cached_tokens: 12 },
+    },
+  })
+  response.end('data: [DONE]\n\n')
+}
+
+function sendJson(response: ServerResponse, body: object): void {
+  response.setHeader('content-type', 'application/json')
+  response.end(JSON.stringify(body))
+}

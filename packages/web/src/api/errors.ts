@@ -1,0 +1,87 @@
+/** What the page does differently about; every failure of a request is one of these. */
+export type ApiErrorKind =
+  /** The server could not be reached, or the connection broke. */
+  | 'network'
+  /** Prompt and answer are longer than the model's context. */
+  | 'context-length'
+  /** All places are taken: later is better. */
+  | 'capacity'
+  /** The model is not loaded or not there. */
+  | 'unavailable'
+  /** The request was refused; again won't help. */
+  | 'refused'
+  /** The server failed while it answered. */
+  | 'server'
+
+export interface ApiErrorDetails {
+  readonly kind: ApiErrorKind
+  /** The server's own words, for a person. Empty for `network`. */
+  readonly message: string
+  readonly status?: number | undefined
+  readonly code?: string | undefined
+  readonly requestId?: string | undefined
+  /** From `Retry-After`. */
+  readonly retryAfterMs?: number | undefined
+}
+
+export class ApiError extends Error {
+  override readonly name = 'ApiError'
+  readonly details: ApiErrorDetails
+
+  constructor(details: ApiErrorDetails, options?: { readonly cause?: unknown }) {
+    super(details.message || details.kind, options)
+    this.details = details
+  }
+}
+
+const kindOfCode: Readonly<Record<string, ApiErrorKind>> = {
+  context_length_exceeded: 'context-length',
+  capacity: 'capacity',
+  rate_limit_exceeded: 'capacity',
+  model_not_found: 'unavailable',
+  model_unavailable: 'unavailable',
+  missing_blocks: 'unavailable',
+  generation_failed: 'server',
+}
+
+function kindOf(status: number | undefined, code: string | undefined): ApiErrorKind {
+  const known = code === undefined ? undefined : kindOfCode[code]
+  if (known) return known
+  if (status === 429) return 'capacity'
+  if (status === 503 || status === 404) return 'unavailable'
+  if (status !== undefined && status >= 400 && status < 500) return 'refused'
+  return 'server'
+}
+
+/** Reads an error object in OpenAI's shape, `{ error: { message, code } }`, or whatever else came. */
+export function apiErrorFromBody(body: unknown, response?: Response): ApiError {
+  const error = isRecord(body) && isRecord(body['error']) ? body['error'] : {}
+  const code = typeof error['code'] === 'string' ? error['code'] : undefined
+  const message = typeof error['message'] === 'string' ? error['message'] : ''
+  const status = response?.status
+  const retryAfter = Number(response?.headers.get('retry-after') ?? NaN)
+  return new ApiError({
+    kind: kindOf(status, code),
+    message,
+    status,
+    code,
+    requestId: response?.headers.get('x-request-id') ?? undefined,
+    retryAfterMs: Number.isFinite(retryAfter) ? retryAfter * 1000 : undefined,
+  })
+}
+
+export async function apiErrorFromResponse(response: Response): Promise<ApiError> {
+  const body: unknown = await response.json().catch(() => undefined)
+  return apiErrorFromBody(body, response)
+}
+
+/** Any thrown value as an ApiError: what `fetch` throws is a broken network. */
+export function toApiError(cause: unknown): ApiError {
+  if (cause instanceof ApiError) return cause
+  if (cause instanceof RangeError) return new ApiError({ kind: 'server', message: cause.message }, { cause })
+  return new ApiError({ kind: 'network', message: '' }, { cause })
+}
+
+export function isRecord(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
+}

@@ -1,0 +1,71 @@
+import type { ChatRequest, ChatRequestMessage } from '../api/chat-stream.ts'
+import { splitReasoning } from './reasoning.ts'
+import type { Attachment, ChatSettings, Message } from './types.ts'
+
+export interface PromptOptions {
+  readonly model: string
+  readonly settings: ChatSettings
+  /** From the first message to the last that the model is to see. */
+  readonly path: readonly Message[]
+  /** Used where the chat has no system prompt of its own. */
+  readonly defaultSystemPrompt?: string | undefined
+  /** Go on with the last message, an answer that was cut. */
+  readonly continueLast?: boolean
+}
+
+/** The request for the next answer of a chat. */
+export function buildRequest({
+  model,
+  settings,
+  path,
+  defaultSystemPrompt,
+  continueLast,
+}: PromptOptions): ChatRequest {
+  const system = settings.systemPrompt ?? defaultSystemPrompt ?? ''
+  const messages: ChatRequestMessage[] = system.trim() ? [{ role: 'system', content: system }] : []
+  for (const [index, message] of path.entries()) {
+    const isContinued = continueLast === true && index === path.length - 1
+    const content = isContinued ? message.content : messageText(message)
+    // An answer that failed before its first word is no turn; templates refuse empty ones.
+    if (content || message.role === 'user') messages.push({ role: message.role, content })
+  }
+  return {
+    model,
+    messages: mergeTurns(messages),
+    temperature: settings.temperature,
+    top_p: settings.topP,
+    top_k: settings.topK,
+    min_p: settings.minP,
+    repetition_penalty: settings.repetitionPenalty,
+    max_tokens: settings.maxTokens,
+    seed: settings.seed,
+    stop: settings.stop,
+    ...(continueLast ? { continue_final_message: true, add_generation_prompt: false } : {}),
+  }
+}
+
+/** What the model reads of a message: reasoning is left out, attachments are put in front, fenced and named. */
+export function messageText(message: Pick<Message, 'role' | 'content' | 'attachments'>): string {
+  if (message.role === 'assistant') return splitReasoning(message.content).answer
+  const attachments = (message.attachments ?? []).map(attachmentText)
+  return [...attachments, message.content].filter((part) => part !== '').join('\n\n')
+}
+
+function attachmentText({ name, text }: Attachment): string {
+  // A fence longer than any in the text, so that the text can't close it.
+  const longest = Math.max(2, ...Array.from(text.matchAll(/`{3,}/g), (match) => match[0].length))
+  const fence = '`'.repeat(longest + 1)
+  return `File: ${name}\n${fence}\n${text.replace(/\n$/, '')}\n${fence}`
+}
+
+/** Templates want turns to alternate: two user turns in a row (the answer between them failed) become one. */
+function mergeTurns(messages: readonly ChatRequestMessage[]): readonly ChatRequestMessage[] {
+  const merged: ChatRequestMessage[] = []
+  for (const message of messages) {
+    const last = merged.at(-1)
+    if (last && last.role === message.role)
+      merged[merged.length - 1] = { ...last, content: `${last.content}\n\n${message.content}` }
+    else merged.push(message)
+  }
+  return merged
+}

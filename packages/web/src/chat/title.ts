@@ -1,0 +1,22 @@
+const MAX_LENGTH = 60
+
+/** A chat's title from its first message: the first line with words in it, without Markdown marks, cut at a word. */
+export function titleFrom(content: string): string {
+  const line =
+    content
+      .split('\n')
+      .map(plain)
+      .find((text) => /[\p{L}\p{N}]/u.test(text)) ?? ''
+  const characters = Array.from(line)
+  if (characters.length <= MAX_LENGTH) return line
+  const cut = characters.slice(0, MAX_LENGTH).join('')
+  const space = cut.lastIndexOf(' ')
+  return `${(space > MAX_LENGTH / 2 ? cut.slice(0, space) : cut).trimEnd()}…`
+}
+
+function plain(line: string): string {
+  return line
+    .replace(/^\s*(?:#{1,6}|>|[-*+]|\d+[.)])\s+/, '')
+    .replace(/[`*_~]+/g, '')
+    .trim()
+}

@@ -1,0 +1,77 @@
+import type { ApiErrorKind } from '../api/errors.ts'
+
+export type Role = 'user' | 'assistant'
+
+/** A text or code file, or a long paste, that goes into the prompt with its message. */
+export interface Attachment {
+  readonly id: string
+  readonly name: string
+  readonly text: string
+}
+
+/**
+ * `streaming`: being written, by this tab or another one. `stopped`: by the reader. `length`: cut at the token limit.
+ * `interrupted`: the connection or the tab went away; what came is kept. `error`: nothing more will come, see `error`.
+ */
+export type MessageStatus = 'streaming' | 'done' | 'stopped' | 'length' | 'interrupted' | 'error'
+
+export interface MessageError {
+  readonly kind: ApiErrorKind
+  /** The server's words; empty where the page's own text says it all. */
+  readonly message: string
+  readonly requestId?: string | undefined
+}
+
+export interface AnswerStats {
+  readonly promptTokens?: number | undefined
+  readonly cachedTokens?: number | undefined
+  readonly completionTokens?: number | undefined
+  readonly tokensPerSecond?: number | undefined
+  readonly timeToFirstTokenMs?: number | undefined
+}
+
+/** One node of a chat's tree: its children are what was said next, in as many versions as there are. */
+export interface Message {
+  readonly id: string
+  readonly chatId: string
+  /** The message before; null for a first message. */
+  readonly parentId: string | null
+  readonly role: Role
+  readonly content: string
+  readonly reasoning?: string | undefined
+  readonly attachments?: readonly Attachment[] | undefined
+  /** Milliseconds since 1970. */
+  readonly createdAt: number
+  readonly status: MessageStatus
+  /** Id of the model that answered. */
+  readonly model?: string | undefined
+  readonly error?: MessageError | undefined
+  readonly stats?: AnswerStats | undefined
+}
+
+/** What a chat asks of the model beyond its defaults. A field that is left out is the model's own. */
+export interface ChatSettings {
+  readonly systemPrompt?: string | undefined
+  readonly temperature?: number | undefined
+  readonly topP?: number | undefined
+  readonly topK?: number | undefined
+  readonly minP?: number | undefined
+  readonly repetitionPenalty?: number | undefined
+  readonly maxTokens?: number | undefined
+  readonly seed?: number | undefined
+  readonly stop?: readonly string[] | undefined
+}
+
+export interface Chat {
+  readonly id: string
+  readonly title: string
+  /** A title that a person wrote is never replaced. */
+  readonly titledByUser: boolean
+  readonly createdAt: number
+  readonly updatedAt: number
+  readonly pinned: boolean
+  readonly model: string
+  readonly settings: ChatSettings
+  /** The end of the branch that is shown; null for a chat without messages. */
+  readonly leafId: string | null
+}

@@ -1,0 +1,42 @@
+import { useState, type ReactNode } from 'react'
+import { useTexts } from '../i18n/texts.ts'
+import { realHost } from '../markdown/link-policy.ts'
+import { ConfirmLinkContext } from '../markdown/safe-link.tsx'
+import { Button } from './button.tsx'
+import { copyText } from './copy-text.ts'
+import { Modal } from './modal.tsx'
+import './link-confirmation.css'
+
+/** Shows where a link of model text really leads, before it is opened. */
+export function LinkConfirmation({ children }: { readonly children: ReactNode }) {
+  const texts = useTexts()
+  const [url, setUrl] = useState<URL>()
+  const close = (): void => setUrl(undefined)
+  return (
+    <ConfirmLinkContext value={setUrl}>
+      {children}
+      {url && (
+        <Modal title={texts.openLinkTitle} onClose={close}>
+          <p>{texts.openLinkText(realHost(url))}</p>
+          <p className="link-address">{url.href}</p>
+          <div className="modal-actions">
+            <Button icon="copy" onClick={() => void copyText(url.href).then(close)}>
+              {texts.copyLink}
+            </Button>
+            <Button onClick={close}>{texts.cancel}</Button>
+            <Button
+              kind="primary"
+              icon="external"
+              onClick={() => {
+                window.open(url.href, '_blank', 'noopener,noreferrer')
+                close()
+              }}
+            >
+              {texts.openLink}
+            </Button>
+          </div>
+        </Modal>
+      )}
+    </ConfirmLinkContext>
+  )
+}

@@ -1,0 +1,49 @@
+import { useEffect, useId, useRef, type ReactNode } from 'react'
+import { useTexts } from '../i18n/texts.ts'
+import { IconButton } from './button.tsx'
+import './modal.css'
+
+interface ModalProps {
+  readonly title: string
+  readonly onClose: () => void
+  readonly size?: 'small' | 'wide'
+  readonly children: ReactNode
+}
+
+/** A dialog over the page. The browser keeps the focus inside, closes it on Escape and gives the focus back. */
+export function Modal({ title, onClose, size = 'small', children }: ModalProps) {
+  const texts = useTexts()
+  const dialog = useRef<HTMLDialogElement>(null)
+  const titleId = useId()
+  useEffect(() => {
+    const element = dialog.current
+    const before = document.activeElement
+    element?.showModal()
+    return () => {
+      element?.close()
+      if (before instanceof HTMLElement && before.isConnected) before.focus()
+    }
+  }, [])
+  return (
+    <dialog
+      ref={dialog}
+      className={`modal modal-${size}`}
+      aria-labelledby={titleId}
+      onCancel={(event) => {
+        event.preventDefault()
+        onClose()
+      }}
+      onClick={(event) => {
+        if (event.target === event.currentTarget) onClose()
+      }}
+    >
+      <div className="modal-body">
+        <div className="modal-head">
+          <h2 id={titleId}>{title}</h2>
+          <IconButton icon="close" label={texts.closeDialog} onClick={onClose} />
+        </div>
+        {children}
+      </div>
+    </dialog>
+  )
+}

@@ -1,0 +1,46 @@
+import { useCallback, useEffect, useRef, useState, type RefObject } from 'react'
+
+/** Distance from the end, in pixels, that still counts as being there. */
+const NEAR = 48
+
+export interface StickToEnd {
+  readonly scroller: RefObject<HTMLDivElement | null>
+  readonly content: RefObject<HTMLDivElement | null>
+  readonly atEnd: boolean
+  toEnd(): void
+}
+
+/** Keeps the end in view while text comes in, unless the reader has scrolled up. A new message goes to the end again. */
+export function useStickToEnd(messageCount: number): StickToEnd {
+  const scroller = useRef<HTMLDivElement>(null)
+  const content = useRef<HTMLDivElement>(null)
+  const sticks = useRef(true)
+  const [atEnd, setAtEnd] = useState(true)
+  const toEnd = useCallback(() => {
+    sticks.current = true
+    scroller.current?.scrollTo({ top: scroller.current.scrollHeight })
+  }, [])
+  useEffect(toEnd, [toEnd, messageCount])
+  useEffect(() => {
+    const frame = scroller.current
+    const inside = content.current
+    if (!frame || !inside) return undefined
+    const onScroll = (): void => {
+      const near = frame.scrollHeight - frame.scrollTop - frame.clientHeight < NEAR
+      sticks.current = near
+      setAtEnd(near)
+    }
+    const observer = new ResizeObserver(() => {
+      if (sticks.current) frame.scrollTop = frame.scrollHeight
+      else onScroll()
+    })
+    observer.observe(inside)
+    observer.observe(frame)
+    frame.addEventListener('scroll', onScroll, { passive: true })
+    return () => {
+      observer.disconnect()
+      frame.removeEventListener('scroll', onScroll)
+    }
+  }, [])
+  return { scroller, content, atEnd, toEnd }
+}

@@ -1,0 +1,61 @@
+import type { ModelInfo } from '../api/models.ts'
+import { useServices } from '../app/services.ts'
+import { useTexts } from '../i18n/texts.ts'
+import { SafeLink } from '../markdown/safe-link.tsx'
+import { useStore } from '../state/use-store.ts'
+import { ModelDot, ModelProgress, modelStateLabel } from './model-state.tsx'
+import { PetalMark } from './petal-mark.tsx'
+import './welcome.css'
+
+/** The empty page of a new chat: who will answer, on which terms, and whether it can. */
+export function Welcome({ model }: { readonly model: ModelInfo | undefined }) {
+  const { models } = useServices()
+  const texts = useTexts()
+  const { status, models: list } = useStore(models)
+  return (
+    <div className="welcome">
+      <PetalMark size={56} />
+      <h1>{texts.welcomeTitle}</h1>
+      {model ? (
+        <ModelCard model={model} />
+      ) : (
+        <p className="welcome-note" role="status">
+          {status === 'failed'
+            ? texts.errorNetwork
+            : list.length > 0 || status === 'loading'
+              ? texts.modelsLoading
+              : texts.noModels}
+        </p>
+      )}
+    </div>
+  )
+}
+
+function ModelCard({ model }: { readonly model: ModelInfo }) {
+  const texts = useTexts()
+  const { state, modelCard, license } = model
+  return (
+    <div className="welcome-model">
+      <p className="welcome-note">
+        {texts.welcomeTerms} <strong>{model.name}</strong>.{' '}
+        {modelCard && <SafeLink href={modelCard}>{texts.modelCard}</SafeLink>}
+        {modelCard && license && ' · '}
+        {license && <LicenceLink license={license} />}
+      </p>
+      <p className="welcome-state">
+        <ModelDot state={state} /> {state.detail ?? modelStateLabel(texts, state)}
+      </p>
+      {state.progress && <ModelProgress progress={state.progress} />}
+    </div>
+  )
+}
+
+function LicenceLink({ license }: { readonly license: string }) {
+  const texts = useTexts()
+  const isAddress = /^https?:\/\//i.test(license)
+  return isAddress ? (
+    <SafeLink href={license}>{texts.licence}</SafeLink>
+  ) : (
+    <span>{`${texts.licence}: ${license}`}</span>
+  )
+}

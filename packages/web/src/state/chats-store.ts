@@ -1,0 +1,172 @@
+import { buildTree, emptyTree, withMessage, type MessageTree } from '../chat/message-tree.ts'
+import type { Chat, Message } from '../chat/types.ts'
+import type { ChatRepository } from '../storage/chat-repository.ts'
+import { createStore, type Store } from './store.ts'
+
+export interface ChatsState {
+  readonly status: 'loading' | 'ready'
+  readonly chats: ReadonlyMap<string, Chat>
+  /** The chats that were opened since the page was loaded. */
+  readonly trees: ReadonlyMap<string, MessageTree>
+}
+
+/** What other tabs are told, and tell: whole objects, so that nobody has to read the database again. */
+export type ChatsChange =
+  | { readonly type: 'chats'; readonly chats: readonly Chat[] }
+  | { readonly type: 'messages'; readonly messages: readonly Message[] }
+  | { readonly type: 'removed'; readonly chatId: string }
+
+export interface ChatsOptions {
+  readonly repository: ChatRepository
+  /** Tells the other tabs. */
+  readonly publish?: (change: ChatsChange) => void
+  /** A write failed: what is shown is not kept. */
+  readonly onStorageError?: (cause: unknown) => void
+}
+
+/** All chats of this browser: in memory first, then in the repository and in the other tabs. */
+export class ChatsStore implements Store<ChatsState> {
+  readonly #store = createStore<ChatsState>({ status: 'loading', chats: new Map(), trees: new Map() })
+  readonly #repository: ChatRepository
+  readonly #publish: (change: ChatsChange) => void
+  readonly #onStorageError: (cause: unknown) => void
+  readonly #opening = new Map<string, Promise<void>>()
+
+  constructor({ repository, publish, onStorageError }: ChatsOptions) {
+    this.#repository = repository
+    this.#publish = publish ?? (() => {})
+    this.#onStorageError = onStorageError ?? (() => {})
+  }
+
+  readonly get = (): ChatsState => this.#store.get()
+  readonly subscribe = (listener: () => void): (() => void) => this.#store.subscribe(listener)
+
+  chat(id: string): Chat | undefined {
+    return this.get().chats.get(id)
+  }
+
+  tree(chatId: string): MessageTree {
+    return this.get().trees.get(chatId) ?? emptyTree
+  }
+
+  async load(): Promise<void> {
+    const stored = await this.#repository.loadChats().catch((cause: unknown) => {
+      this.#onStorageError(cause)
+      return []
+    })
+    this.#store.update((state) => ({
+      ...state,
+      status: 'ready',
+      chats: new Map([...stored.map((chat) => [chat.id, chat] as const), ...state.chats]),
+    }))
+  }
+
+  /** Reads the messages of a chat, once. */
+  open(chatId: string): Promise<void> {
+    const running = this.#opening.get(chatId)
+    if (running) return running
+    if (this.get().trees.has(chatId)) return Promise.resolve()
+    const opening = this.#read(chatId).finally(() => this.#opening.delete(chatId))
+    this.#opening.set(chatId, opening)
+    return opening
+  }
+
+  async #read(chatId: string): Promise<void> {
+    const messages = await this.#repository.loadMessages(chatId).catch((cause: unknown) => {
+      this.#onStorageError(cause)
+      return []
+    })
+    // Messages that came from another tab meanwhile are newer than what was read.
+    const newer = this.tree(chatId).messages
+    this.#setTree(chatId, buildTree([...messages, ...newer.values()]))
+  }
+
+  putChat(chat: Chat): void {
+    this.#apply({ type: 'chats', chats: [chat] })
+    this.#save(this.#repository.putChats([chat]))
+    this.#publish({ type: 'chats', chats: [chat] })
+  }
+
+  updateChat(id: string, changes: Partial<Chat>): void {
+    const chat = this.chat(id)
+    if (chat) this.putChat({ ...chat, ...changes })
+  }
+
+  putMessages(messages: readonly Message[]): void {
+    this.#apply({ type: 'messages', messages })
+    this.#save(this.#repository.putMessages(messages))
+    this.#publish({ type: 'messages', messages })
+  }
+
+  /** Takes a chat away and gives the function that brings it back; nothing is lost until the page is closed. */
+  async remove(chatId: string): Promise<() => void> {
+    await this.open(chatId)
+    const chat = this.chat(chatId)
+    const messages = [...this.tree(chatId).messages.values()]
+    this.#apply({ type: 'removed', chatId })
+    this.#save(this.#repository.removeChat(chatId))
+    this.#publish({ type: 'removed', chatId })
+    return () => {
+      if (!chat) return
+      this.putChat(chat)
+      this.#setTree(chatId, buildTree(messages))
+      this.putMessages(messages)
+    }
+  }
+
+  /** A change that another tab made and saved. */
+  receive(change: ChatsChange): void {
+    this.#apply(change)
+  }
+
+  #apply(change: ChatsChange): void {
+    switch (change.type) {
+      case 'chats': {
+        const chats = new Map(this.get().chats)
+        for (const chat of change.chats) chats.set(chat.id, chat)
+        this.#store.update((state) => ({ ...state, chats }))
+        return
+      }
+      case 'messages': {
+        const trees = new Map(this.get().trees)
+        for (const message of change.messages) {
+          const tree =
+            trees.get(message.chatId) ?? (this.#opening.has(message.chatId) ? emptyTree : undefined)
+          if (tree) trees.set(message.chatId, withMessage(tree, message))
+        }
+        this.#store.update((state) => ({ ...state, trees }))
+        return
+      }
+      case 'removed': {
+        const { chats, trees, status } = this.get()
+        this.#store.set({
+          status,
+          chats: without(chats, change.chatId),
+          trees: without(trees, change.chatId),
+        })
+        return
+      }
+    }
+    change satisfies never
+  }
+
+  #setTree(chatId: string, tree: MessageTree): void {
+    this.#store.update((state) => ({ ...state, trees: new Map(state.trees).set(chatId, tree) }))
+  }
+
+  /** A chat that was made just now: nothing to read. */
+  create(chat: Chat): void {
+    this.#setTree(chat.id, emptyTree)
+    this.putChat(chat)
+  }
+
+  #save(writing: Promise<void>): void {
+    writing.catch(this.#onStorageError)
+  }
+}
+
+function without<V>(map: ReadonlyMap<string, V>, key: string): ReadonlyMap<string, V> {
+  const copy = new Map(map)
+  copy.delete(key)
+  return copy
+}

@@ -1,0 +1,16 @@
+import type { Chat, Message } from '../chat/types.ts'
+
+/** Where chats are kept between visits. Every method may fail; the page goes on with what it has in memory. */
+export interface ChatRepository {
+  /** False where nothing outlives the page (storage refused by the browser). */
+  readonly persistent: boolean
+  loadChats(): Promise<readonly Chat[]>
+  loadMessages(chatId: string): Promise<readonly Message[]>
+  putChats(chats: readonly Chat[]): Promise<void>
+  putMessages(messages: readonly Message[]): Promise<void>
+  /** A chat and all its messages. */
+  removeChat(chatId: string): Promise<void>
+  removeMessages(ids: readonly string[]): Promise<void>
+  /** Walks through all messages in batches, so that a search over thousands of chats stays responsive. */
+  scanMessages(): AsyncIterable<readonly Message[]>
+}

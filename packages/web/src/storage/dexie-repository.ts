@@ -1,0 +1,76 @@
+import { Dexie, type Table } from 'dexie'
+import type { Chat, Message } from '../chat/types.ts'
+import type { ChatRepository } from './chat-repository.ts'
+
+/** Messages read at once by a scan: a batch takes a few milliseconds, so typing in the search field stays smooth. */
+const SCAN_BATCH = 500
+
+class ChatDatabase extends Dexie {
+  readonly chats!: Table<Chat, string>
+  readonly messages!: Table<Message, string>
+
+  constructor(name: string) {
+    super(name)
+    this.version(1).stores({ chats: 'id', messages: 'id, chatId' })
+  }
+}
+
+/** Chats in the browser's IndexedDB. */
+export class DexieRepository implements ChatRepository {
+  readonly persistent = true
+  readonly #database: ChatDatabase
+
+  private constructor(database: ChatDatabase) {
+    this.#database = database
+  }
+
+  /** @throws where the browser refuses storage. */
+  static async open(name = 'petals-chat'): Promise<DexieRepository> {
+    const database = new ChatDatabase(name)
+    await database.open()
+    return new DexieRepository(database)
+  }
+
+  loadChats(): Promise<readonly Chat[]> {
+    return this.#database.chats.toArray()
+  }
+
+  loadMessages(chatId: string): Promise<readonly Message[]> {
+    return this.#database.messages.where('chatId').equals(chatId).toArray()
+  }
+
+  async putChats(chats: readonly Chat[]): Promise<void> {
+    await this.#database.chats.bulkPut(chats)
+  }
+
+  async putMessages(messages: readonly Message[]): Promise<void> {
+    await this.#database.messages.bulkPut(messages)
+  }
+
+  async removeChat(chatId: string): Promise<void> {
+    const { chats, messages } = this.#database
+    await this.#database.transaction('rw', chats, messages, async () => {
+      await chats.delete(chatId)
+      await messages.where('chatId').equals(chatId).delete()
+    })
+  }
+
+  async removeMessages(ids: readonly string[]): Promise<void> {
+    await this.#database.messages.bulkDelete([...ids])
+  }
+
+  async *scanMessages(): AsyncGenerator<readonly Message[]> {
+    let after = ''
+    for (;;) {
+      const batch = await this.#database.messages.where('id').above(after).limit(SCAN_BATCH).toArray()
+      const last = batch.at(-1)
+      if (!last) return
+      yield batch
+      after = last.id
+    }
+  }
+
+  close(): void {
+    this.#database.close()
+  }
+}

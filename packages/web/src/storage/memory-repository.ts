@@ -1,0 +1,44 @@
+import type { Chat, Message } from '../chat/types.ts'
+import type { ChatRepository } from './chat-repository.ts'
+
+/** Keeps chats as long as the page is open: for browsers that refuse storage. */
+export class MemoryRepository implements ChatRepository {
+  readonly persistent = false
+  readonly #chats = new Map<string, Chat>()
+  readonly #messages = new Map<string, Message>()
+
+  loadChats(): Promise<readonly Chat[]> {
+    return Promise.resolve([...this.#chats.values()])
+  }
+
+  loadMessages(chatId: string): Promise<readonly Message[]> {
+    return Promise.resolve([...this.#messages.values()].filter((message) => message.chatId === chatId))
+  }
+
+  putChats(chats: readonly Chat[]): Promise<void> {
+    for (const chat of chats) this.#chats.set(chat.id, chat)
+    return Promise.resolve()
+  }
+
+  putMessages(messages: readonly Message[]): Promise<void> {
+    for (const message of messages) this.#messages.set(message.id, message)
+    return Promise.resolve()
+  }
+
+  removeChat(chatId: string): Promise<void> {
+    this.#chats.delete(chatId)
+    for (const message of [...this.#messages.values()]) {
+      if (message.chatId === chatId) this.#messages.delete(message.id)
+    }
+    return Promise.resolve()
+  }
+
+  removeMessages(ids: readonly string[]): Promise<void> {
+    for (const id of ids) this.#messages.delete(id)
+    return Promise.resolve()
+  }
+
+  async *scanMessages(): AsyncGenerator<readonly Message[]> {
+    yield await Promise.resolve([...this.#messages.values()])
+  }
+}

@@ -1,0 +1,25 @@
+import react from '@vitejs/plugin-react'
+import { defineConfig } from 'vite'
+import { scriptedGateway } from './dev/scripted-gateway.ts'
+
+/**
+ * `npm run dev -w packages/web` proxies the API to a gateway on PETALS_CHAT_URL (default: the product's own address);
+ * PETALS_CHAT_SCRIPTED=1 answers from a script instead, for work on the page without any model.
+ */
+const gateway = process.env['PETALS_CHAT_URL'] ?? 'http://127.0.0.1:5000'
+const scripted = process.env['PETALS_CHAT_SCRIPTED'] === '1'
+
+export default defineConfig({
+  plugins: [react(), ...(scripted ? [scriptedGateway()] : [])],
+  build: {
+    target: ['chrome123', 'firefox128', 'safari17.5'],
+    // No data: URLs and no inline code: the gateway's CSP allows this origin's files and nothing else.
+    assetsInlineLimit: 0,
+    modulePreload: { polyfill: false },
+    manifest: true,
+    sourcemap: false,
+  },
+  server: scripted
+    ? {}
+    : { proxy: { '/v1': gateway, '/api': { target: gateway, ws: true }, '/openapi.json': gateway } },
+})
