@@ -13,7 +13,7 @@
  *
  * @packageDocumentation
  */
-export * from './abort.ts'
+export { abortable, type AbortOptions } from './abort.ts'
 export * from './chat/chat-template.ts'
 export { createDialogueTemplate } from './chat/dialogue-template.ts'
 export { createJinjaChatTemplate, type JinjaChatTemplateOptions } from './chat/jinja-chat-template.ts'
@@ -44,7 +44,9 @@ export {
   MAX_TOP_LOGPROBS,
   validateGenerateOptions,
   validateSampling,
+  validateSessionLength,
   validateTextRequest,
   validateTokens,
   validateTopLogprobs,
+  validateTruncation,
 } from './validation.ts'

@@ -1,5 +1,5 @@
 import type { GenerateOptions, Model } from './engine.ts'
-import { InvalidRequestError } from './errors.ts'
+import { ContextLengthError, InvalidRequestError } from './errors.ts'
 import type { TextRequest } from './generation/generate-text.types.ts'
 import type { SamplingParams } from './sampling-params.ts'
 import type { TokenId } from './tokenizer.ts'
@@ -82,6 +82,23 @@ export function validateTokens(tokens: readonly TokenId[], vocabSize: number, pa
     throw new InvalidRequestError(`${param} must have at least one token.`, { param })
   }
   for (const token of tokens) checkToken(param, token, vocabSize)
+}
+
+/** @throws InvalidRequestError if `maxLength` is no length, ContextLengthError if it is more than the model takes. */
+export function validateSessionLength(maxLength: number, contextLength: number): void {
+  check('max_length', maxLength, {
+    accepts: (length) => isInteger(length) && length >= 1,
+    words: `an integer from 1 to ${contextLength}`,
+  })
+  if (maxLength > contextLength) throw new ContextLengthError(maxLength, contextLength)
+}
+
+/** @throws InvalidRequestError unless 0 ≤ length ≤ `cached`, an integer. */
+export function validateTruncation(length: number, cached: number): void {
+  check('length', length, {
+    accepts: (value) => isInteger(value) && value >= 0 && value <= cached,
+    words: `an integer from 0 to ${cached}, the tokens in the cache`,
+  })
 }
 
 /** @throws InvalidRequestError */

@@ -15,6 +15,8 @@ export interface ModelFiles {
   list(options?: AbortOptions): Promise<readonly string[]>
   /** The whole file, on this machine; fetched and cached first if need be. @throws ModelUnavailableError */
   path(name: string, options?: FileOptions): Promise<string>
+  /** Where the whole file is on this machine, if it is here already; never fetches. */
+  localPath?(name: string): Promise<string | undefined>
   /** The text of a small file (config.json, tokenizer.json), or undefined if there is no such file. */
   text(name: string, options?: AbortOptions): Promise<string | undefined>
   /** Bytes [start, end) of a file, without fetching the rest. @throws ModelUnavailableError */

@@ -1,0 +1,60 @@
+import assert from 'node:assert/strict'
+import { Detokenizer } from '../../generation/detokenizer.ts'
+import type { TokenId } from '../../tokenizer.ts'
+import type { ComplianceContext } from './subject.ts'
+
+const texts = [
+  'Hello, world!',
+  ' leading and trailing spaces ',
+  '  two\n\nlines\tand a tab',
+  'Größe, naïve, Ελληνικά, Привет, 你好世界, こんにちは',
+  '👩‍👩‍👧‍👦 emoji 🏳️‍🌈 of many parts 🇫🇷',
+  'if (a < b) { return "x" + 1 } // 100 %',
+]
+
+/** Ids spread over the vocabulary: many of them pieces of characters, in an order that no text has. */
+function scatteredIds(vocabSize: number, count: number): TokenId[] {
+  return Array.from({ length: count }, (_, index) => (index * 7919 + 13) % vocabSize)
+}
+
+function streamed({ model }: ComplianceContext, tokens: readonly TokenId[]): string {
+  const detokenizer = new Detokenizer(model().tokenizer)
+  const pieces = tokens.map((token) => detokenizer.push({ token })?.text ?? '')
+  return pieces.join('') + (detokenizer.flush()?.text ?? '')
+}
+
+export function tokenizerRules(context: ComplianceContext): void {
+  const { rule, model } = context
+
+  rule('gives back every text exactly, leading spaces too', async () => {
+    const { tokenizer } = model()
+    for (const text of texts) assert.equal(tokenizer.decode(tokenizer.encode(text)), text)
+  })
+
+  rule('streams the same text as it decodes at once', async () => {
+    const { tokenizer } = model()
+    for (const text of texts) assert.equal(streamed(context, tokenizer.encode(text)), text)
+    const scattered = scatteredIds(tokenizer.vocabSize, 200)
+    assert.equal(streamed(context, scattered), tokenizer.decode(scattered))
+  })
+
+  rule('puts BOS in front only when asked', async () => {
+    const { tokenizer } = model()
+    const plain = tokenizer.encode('Hello')
+    const special = tokenizer.encode('Hello', { addSpecialTokens: true })
+    assert.deepEqual(special.slice(-plain.length), plain)
+    if (tokenizer.bosToken !== undefined) assert.notEqual(plain[0], tokenizer.bosToken)
+    assert.ok(special.every((token) => token >= 0 && token < tokenizer.vocabSize))
+  })
+
+  rule('knows its end tokens, and leaves them out of the text when asked', async () => {
+    const { tokenizer } = model()
+    assert.ok(tokenizer.eosTokens.size > 0, 'a model without an end token never ends an answer')
+    for (const token of tokenizer.eosTokens) {
+      const text = tokenizer.decode([token])
+      assert.notEqual(text, '')
+      assert.deepEqual(tokenizer.encode(text), [token], 'special tokens written in a text are recognised')
+      assert.equal(tokenizer.decode([token], { skipSpecialTokens: true }), '')
+    }
+  })
+}

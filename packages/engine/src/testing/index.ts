@@ -1,0 +1,20 @@
+/**
+ * For tests of engines, and of what stands above them: an engine without neurons, and the suite that every engine passes.
+ *
+ * ```ts
+ * import * as vitest from 'vitest'
+ * engineComplianceTests('llama', openSubject, vitest)
+ * ```
+ *
+ * @packageDocumentation
+ */
+export { engineComplianceTests } from './compliance/engine-compliance-tests.ts'
+export type {
+  ComplianceFactory,
+  ComplianceOptions,
+  ComplianceSubject,
+  TestFramework,
+} from './compliance/subject.ts'
+export { ScriptedEngine, type ScriptedEngineOptions, type ScriptedStep } from './scripted-engine.ts'
+export type { Continuation } from './scripted-script.ts'
+export { scriptedTokenizer, specialToken } from './scripted-tokenizer.ts'
