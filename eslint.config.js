@@ -19,7 +19,7 @@ const packageImports = {
 const petalsLayers = {
   tensor: [],
   wire: [],
-  sampling: [],
+  sampling: ['tensor'],
   p2p: [],
   layers: ['tensor'],
   rpc: ['p2p', 'wire'],

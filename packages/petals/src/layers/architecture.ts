@@ -1,0 +1,130 @@
+import { ModelUnavailableError, type ModelFiles, type AbortOptions } from '@petals-chat/engine'
+import { z } from 'zod'
+
+/** Model families whose local layers are known, by `model_type` in config.json. */
+export type ModelType = 'llama' | 'mixtral' | 'falcon' | 'bloom'
+
+export interface NormTensors {
+  readonly kind: 'rms' | 'layer'
+  /** Names to try, in order. */
+  readonly weight: readonly string[]
+  readonly bias?: readonly string[]
+  readonly epsilon: number
+}
+
+/** What of a checkpoint the client computes itself, and where it is (petals/models/<family>/model.py). */
+export interface Architecture {
+  readonly modelType: ModelType
+  readonly hiddenSize: number
+  readonly vocabularySize: number
+  /** Transformer blocks, which servers hold. */
+  readonly blocks: number
+  readonly contextLength: number
+  readonly embedding: readonly string[]
+  readonly embeddingNorm?: NormTensors
+  readonly finalNorm: NormTensors
+  /** `tied`: the embedding matrix is the head. */
+  readonly head: readonly string[] | 'tied'
+  readonly bosToken: number | undefined
+  readonly eosTokens: readonly number[]
+}
+
+const tokenIds = z.union([z.int(), z.array(z.int())]).nullish()
+
+/** The keys that matter here, by all the names that the families give them. Others are left alone. */
+const configSchema = z.object({
+  model_type: z.string(),
+  vocab_size: z.int().positive(),
+  hidden_size: z.int().positive().optional(),
+  n_embed: z.int().positive().optional(),
+  num_hidden_layers: z.int().positive().optional(),
+  n_layer: z.int().positive().optional(),
+  max_position_embeddings: z.int().positive().optional(),
+  seq_length: z.int().positive().optional(),
+  rms_norm_eps: z.number().positive().optional(),
+  layer_norm_epsilon: z.number().positive().optional(),
+  tie_word_embeddings: z.boolean().optional(),
+  bos_token_id: z.int().nullish(),
+  eos_token_id: tokenIds,
+})
+type Config = z.output<typeof configSchema>
+
+/** Context of models without a limit of their own (ALiBi): what they were trained on, and what servers allow. */
+const defaultContextLength = 2048
+
+type Family = Pick<Architecture, 'embedding' | 'embeddingNorm' | 'finalNorm' | 'head'>
+
+/** A name with and without the prefix that some exports leave out. */
+const withPrefix = (name: string): readonly string[] => [`transformer.${name}`, name]
+
+function llama(config: Config): Family {
+  return {
+    embedding: ['model.embed_tokens.weight'],
+    finalNorm: { kind: 'rms', weight: ['model.norm.weight'], epsilon: config.rms_norm_eps ?? 1e-6 },
+    head: config.tie_word_embeddings === true ? 'tied' : ['lm_head.weight'],
+  }
+}
+
+function layerNormOf(name: string, config: Config): NormTensors {
+  return {
+    kind: 'layer',
+    weight: withPrefix(`${name}.weight`),
+    bias: withPrefix(`${name}.bias`),
+    epsilon: config.layer_norm_epsilon ?? 1e-5,
+  }
+}
+
+function falcon(config: Config): Family {
+  return {
+    embedding: withPrefix('word_embeddings.weight'),
+    finalNorm: layerNormOf('ln_f', config),
+    head: config.tie_word_embeddings === false ? ['lm_head.weight'] : 'tied',
+  }
+}
+
+function bloom(config: Config): Family {
+  return { ...falcon(config), embeddingNorm: layerNormOf('word_embeddings_layernorm', config) }
+}
+
+const families: Readonly<Record<ModelType, (config: Config) => Family>> = {
+  llama,
+  mixtral: llama,
+  falcon,
+  bloom,
+}
+
+const isModelType = (name: string): name is ModelType => Object.hasOwn(families, name)
+
+/** Values from config.json. @throws ModelUnavailableError that names the key at fault. */
+export function parseArchitecture(text: string, description: string): Architecture {
+  const refuse = (why: string): never => {
+    throw new ModelUnavailableError(`config.json of ${description} can't be used: ${why}.`)
+  }
+  const parsed = configSchema.safeParse(JSON.parse(text))
+  if (!parsed.success) {
+    const [issue] = parsed.error.issues
+    return refuse(`${issue?.path.join('.') ?? ''}: ${issue?.message ?? 'malformed'}`)
+  }
+  const config = parsed.data
+  if (!isModelType(config.model_type)) {
+    return refuse(`model_type '${config.model_type}' is not one of ${Object.keys(families).join(', ')}`)
+  }
+  const eos = config.eos_token_id
+  return {
+    modelType: config.model_type,
+    hiddenSize: config.hidden_size ?? config.n_embed ?? refuse('it has no hidden_size'),
+    vocabularySize: config.vocab_size,
+    blocks: config.num_hidden_layers ?? config.n_layer ?? refuse('it has no num_hidden_layers'),
+    contextLength: config.max_position_embeddings ?? config.seq_length ?? defaultContextLength,
+    bosToken: config.bos_token_id ?? undefined,
+    eosTokens: eos === null || eos === undefined ? [] : [eos].flat(),
+    ...families[config.model_type](config),
+  }
+}
+
+export async function readArchitecture(files: ModelFiles, options?: AbortOptions): Promise<Architecture> {
+  const text = await files.text('config.json', options)
+  if (text === undefined)
+    throw new ModelUnavailableError(`${files.description} has no config.json: it is not a model.`)
+  return parseArchitecture(text, files.description)
+}

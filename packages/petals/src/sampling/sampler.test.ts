@@ -1,0 +1,183 @@
+import fc from 'fast-check'
+import { describe, expect, it } from 'vitest'
+import { ExactLogits, type Logits } from '../tensor/logits.ts'
+import { createSampler, describeToken } from './sampler.ts'
+import { argmax, leadingTokens, ProbabilityRanking, topK } from './ranking.ts'
+
+const none = { tokens: [], answerStart: 0 }
+
+/** Logits with known exact values behind estimates that err as much as their margins allow. */
+class BlurredLogits implements Logits {
+  readonly size: number
+  readonly estimates: Float32Array
+  readonly #exact: Float32Array
+  readonly #margin: number
+  asked = 0
+
+  constructor(exact: Float32Array, margin: number, errors: readonly number[]) {
+    this.size = exact.length
+    this.#exact = exact
+    this.#margin = margin + 1e-5
+    this.estimates = exact.map((value, i) => value + margin * errors[i % errors.length]!)
+  }
+  margin(): number {
+    return this.#margin
+  }
+  exact(token: number): number {
+    this.asked++
+    return this.#exact[token]!
+  }
+}
+
+const logitsArbitrary = fc
+  .record({
+    values: fc.array(fc.double({ min: -12, max: 12, noNaN: true }), { minLength: 1, maxLength: 200 }),
+    margin: fc.double({ min: 0, max: 2, noNaN: true }),
+    errors: fc.array(fc.double({ min: -1, max: 1, noNaN: true }), { minLength: 1, maxLength: 50 }),
+  })
+  .map(({ values, margin, errors }) => {
+    const exact = Float32Array.from(values)
+    return { exact: new ExactLogits(exact), blurred: new BlurredLogits(exact, margin, errors) }
+  })
+
+describe('choices from bounded estimates equal choices from exact logits', () => {
+  it('for argmax and top-k', () => {
+    fc.assert(
+      fc.property(logitsArbitrary, fc.integer({ min: 1, max: 250 }), ({ exact, blurred }, k) => {
+        expect(argmax(blurred)).toBe(argmax(exact))
+        expect(topK(blurred, k)).toEqual(topK(exact, k))
+      }),
+    )
+  })
+
+  it('for top-p at any temperature', () => {
+    const temperatures = fc.double({ min: 0.05, max: 3, noNaN: true })
+    const fractions = fc.double({ min: 0.01, max: 1, noNaN: true })
+    fc.assert(
+      fc.property(logitsArbitrary, temperatures, fractions, ({ exact, blurred }, temperature, fraction) => {
+        const tokens = leadingTokens(new ProbabilityRanking(blurred, temperature), fraction).map(
+          ({ token }) => token,
+        )
+        const reference = leadingTokens(new ProbabilityRanking(exact, temperature), fraction).map(
+          ({ token }) => token,
+        )
+        expect(tokens).toEqual(reference)
+      }),
+    )
+  })
+
+  it('for whole samplers with the same seed', () => {
+    const params = fc.record({
+      temperature: fc.constantFrom(0, 0.3, 1, 2),
+      topK: fc.option(fc.integer({ min: 1, max: 50 }), { nil: undefined }),
+      topP: fc.option(fc.double({ min: 0.05, max: 1, noNaN: true }), { nil: undefined }),
+      minP: fc.option(fc.double({ min: 0, max: 0.5, noNaN: true }), { nil: undefined }),
+      repetitionPenalty: fc.constantFrom(1, 1.2, 0.8),
+      presencePenalty: fc.constantFrom(0, 0.7),
+    })
+    fc.assert(
+      fc.property(logitsArbitrary, params, fc.nat(), ({ exact, blurred }, options, seed) => {
+        const history = { tokens: [0, 3, 3, 5, 9].filter((token) => token < exact.size), answerStart: 1 }
+        const first = createSampler(options, seed)
+        const second = createSampler(options, seed)
+        for (let i = 0; i < 5; i++) expect(first.sample(blurred, history)).toBe(second.sample(exact, history))
+      }),
+    )
+  })
+
+  it('with few exact values', () => {
+    const exact = Float32Array.from({ length: 50_000 }, (_, i) => 20 * Math.exp(-i / 40) - 10)
+    const blurred = new BlurredLogits(exact, 0.05, [1, -1, 0.5])
+    createSampler({ temperature: 0.7, topP: 0.9 }, 1).sample(blurred, none)
+    expect(blurred.asked).toBeLessThan(500)
+  })
+})
+
+/** transformers' warpers on plain arrays: the reference for what may be drawn. */
+function allowedByTransformers(
+  logits: readonly number[],
+  temperature: number,
+  k: number | undefined,
+  p: number,
+) {
+  let scores = logits.map((value) => value / temperature)
+  if (k !== undefined) {
+    const lowest = [...scores].sort((a, b) => b - a)[Math.min(k, scores.length) - 1]!
+    scores = scores.map((value) => (value < lowest ? -Infinity : value))
+  }
+  const best = Math.max(...scores)
+  const total = scores.reduce((sum, value) => sum + Math.exp(value - best), 0)
+  const order = scores.map((_, i) => i).sort((a, b) => scores[a]! - scores[b]!)
+  let cumulative = 0
+  const removed = new Set<number>()
+  for (const i of order.slice(0, -1)) {
+    cumulative += Math.exp(scores[i]! - best) / total
+    if (cumulative <= 1 - p) removed.add(i)
+  }
+  return scores.flatMap((value, i) => (value === -Infinity || removed.has(i) ? [] : [i]))
+}
+
+describe('createSampler', () => {
+  const logits = [2, 1.5, 1, 0.5, 0, -0.5, -1, 3]
+  const exact = new ExactLogits(Float32Array.from(logits))
+  const draws = (params: Parameters<typeof createSampler>[0], count = 4000): Map<number, number> => {
+    const sampler = createSampler(params, 42)
+    const counts = new Map<number, number>()
+    for (let i = 0; i < count; i++) {
+      const token = sampler.sample(exact, none)
+      counts.set(token, (counts.get(token) ?? 0) + 1)
+    }
+    return counts
+  }
+
+  it.each([
+    { temperature: 1, topK: 3 },
+    { temperature: 0.6, topP: 0.9 },
+    { temperature: 1.5, topK: 5, topP: 0.7 },
+    { temperature: 1, topP: 0.2 },
+  ])('draws only what transformers leaves: %o', (params) => {
+    const allowed = allowedByTransformers(logits, params.temperature, params.topK, params.topP ?? 1)
+    expect([...draws(params).keys()].sort()).toEqual(allowed.sort())
+  })
+
+  it('draws in proportion to the probabilities', () => {
+    const counts = draws({ temperature: 1 }, 40_000)
+    const total = logits.reduce((sum, value) => sum + Math.exp(value), 0)
+    logits.forEach((value, token) => {
+      expect((counts.get(token) ?? 0) / 40_000).toBeCloseTo(Math.exp(value) / total, 1.9)
+    })
+  })
+
+  it('applies the repetition penalty as transformers: division above zero, multiplication below', () => {
+    const history = { tokens: [7, 0], answerStart: 0 }
+    const sampler = createSampler({ temperature: 0, repetitionPenalty: 10 }, 0)
+    expect(sampler.sample(exact, history)).toBe(1)
+    const negative = new ExactLogits(Float32Array.from([-1, -1.5]))
+    expect(sampler.sample(negative, { tokens: [0], answerStart: 0 })).toBe(1)
+  })
+
+  it('counts frequency and presence in the answer only', () => {
+    const sampler = createSampler({ temperature: 0, frequencyPenalty: 1, presencePenalty: 0.5 }, 0)
+    expect(sampler.sample(exact, { tokens: [7, 7, 7], answerStart: 3 })).toBe(7)
+    expect(sampler.sample(exact, { tokens: [7, 7, 7], answerStart: 2 })).toBe(0)
+  })
+
+  it('adds biases', () => {
+    expect(createSampler({ temperature: 0, logitBias: new Map([[6, 100]]) }, 0).sample(exact, none)).toBe(6)
+  })
+
+  it('repeats itself with the same seed and not with another', () => {
+    const run = (seed: number): number[] => {
+      const sampler = createSampler({ temperature: 1 }, seed)
+      return Array.from({ length: 50 }, () => sampler.sample(exact, none))
+    }
+    expect(run(7)).toEqual(run(7))
+    expect(run(7)).not.toEqual(run(8))
+  })
+
+  it('reports log probabilities that sum to one', () => {
+    const { logprob, topLogprobs } = describeToken(exact, 7, 8)
+    expect(topLogprobs![0]).toEqual({ token: 7, logprob })
+    expect(topLogprobs!.reduce((sum, entry) => sum + Math.exp(entry.logprob), 0)).toBeCloseTo(1, 5)
+  })
+})
