@@ -1,0 +1,46 @@
+import { ProtocolError } from '../errors.ts'
+import type { EncodedTensor } from './codecs/codec.ts'
+
+/** Bytes of one part, as Petals slices (`hivemind/utils/streaming.py`). */
+export const defaultPartBytes = 4 * 2 ** 20
+
+/** Most bytes that joined parts may have, unless the caller knows better. */
+const defaultMaxBytes = 2 ** 30
+
+/** A tensor in parts for a streaming call: the first carries type, size and number of parts, the others only bytes. */
+export function* splitTensor(tensor: EncodedTensor, partBytes = defaultPartBytes): Generator<EncodedTensor> {
+  const { buffer } = tensor
+  yield { ...tensor, buffer: buffer.subarray(0, partBytes), chunks: Math.ceil(buffer.byteLength / partBytes) }
+  for (let start = partBytes; start < buffer.byteLength; start += partBytes) {
+    yield {
+      buffer: buffer.subarray(start, start + partBytes),
+      size: [],
+      dtype: '',
+      compression: 0,
+      chunks: 0,
+    }
+  }
+}
+
+/** Whole tensors out of a sequence of parts: a part with a type begins the next tensor. */
+export function* joinTensors(
+  parts: Iterable<EncodedTensor>,
+  maxBytes = defaultMaxBytes,
+): Generator<EncodedTensor> {
+  let first: EncodedTensor | undefined
+  let buffers: Uint8Array[] = []
+  let byteLength = 0
+  for (const part of parts) {
+    if (part.dtype !== '') {
+      if (first) yield { ...first, buffer: Buffer.concat(buffers) }
+      first = part
+      buffers = []
+      byteLength = 0
+    }
+    byteLength += part.buffer.byteLength
+    if (!first) throw new ProtocolError('A part of a tensor came before the part that says what it is.')
+    if (byteLength > maxBytes) throw new ProtocolError(`A tensor in parts has more than ${maxBytes} bytes.`)
+    buffers.push(part.buffer)
+  }
+  if (first) yield { ...first, buffer: Buffer.concat(buffers) }
+}
