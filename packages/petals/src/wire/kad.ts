@@ -1,0 +1,61 @@
+/** FIND_NODE of libp2p's Kademlia DHT (`kad.proto`): from a peer id to its addresses. */
+import { ProtobufReader, ProtobufWriter, pushBounded } from './protobuf.ts'
+
+export const kadProtocol = '/ipfs/kad/1.0.0'
+
+const findNode = 4
+
+/** The protocol's replication factor is 20 peers; an address list longer than this is not a real one. */
+const maxPeers = 64
+const maxAddresses = 64
+
+export interface KadPeer {
+  /** Raw multihash. */
+  readonly id: Uint8Array
+  /** Binary multiaddrs. */
+  readonly multiaddrs: readonly Uint8Array[]
+}
+
+/** `key` is the raw multihash of the peer that is sought. */
+export const encodeFindNode = (key: Uint8Array): Uint8Array =>
+  new ProtobufWriter().uint32(1, findNode).bytes(2, key).finish()
+
+export function decodeFindNode(bytes: Uint8Array): Uint8Array {
+  const reader = new ProtobufReader(bytes)
+  let key: Uint8Array = new Uint8Array(0)
+  while (reader.next()) {
+    if (reader.field === 2) key = reader.bytes()
+    else reader.skip()
+  }
+  return key
+}
+
+export function encodeCloserPeers(peers: readonly KadPeer[]): Uint8Array {
+  const writer = new ProtobufWriter().uint32(1, findNode)
+  for (const { id, multiaddrs } of peers) {
+    writer.message(8, new ProtobufWriter().bytes(1, id).repeatedBytes(2, multiaddrs))
+  }
+  return writer.finish()
+}
+
+export function decodeCloserPeers(bytes: Uint8Array): readonly KadPeer[] {
+  const reader = new ProtobufReader(bytes)
+  const peers: KadPeer[] = []
+  while (reader.next()) {
+    if (reader.field === 8) pushBounded(peers, decodePeer(reader.bytes()), maxPeers)
+    else reader.skip()
+  }
+  return peers
+}
+
+function decodePeer(bytes: Uint8Array): KadPeer {
+  const reader = new ProtobufReader(bytes)
+  const multiaddrs: Uint8Array[] = []
+  let id: Uint8Array = new Uint8Array(0)
+  while (reader.next()) {
+    if (reader.field === 1) id = reader.bytes()
+    else if (reader.field === 2) pushBounded(multiaddrs, reader.bytes(), maxAddresses)
+    else reader.skip()
+  }
+  return { id, multiaddrs }
+}

@@ -1,0 +1,191 @@
+import { ProtocolError } from '../errors.ts'
+import { DhtDictionary, extensions, type DhtDictionaryEntry, type MsgpackValue } from './msgpack-values.ts'
+
+/** Real values nest five deep at most (a tensor descriptor in rpc_info). */
+const maxDepth = 16
+
+/** Arrays, maps and extensions in one value: memory for four million empty maps of a byte each would be a gigabyte. */
+const maxContainers = 2 ** 16
+
+/**
+ * Made for input from strangers: depth and number of containers are bounded, a claimed length is believed only as far
+ * as bytes are there, maps become Map (no prototype to poison).
+ * @throws ProtocolError for anything that is not exactly one value.
+ */
+export function decodeMsgpack(bytes: Uint8Array): MsgpackValue {
+  return new Decoder(bytes, { depth: 0, containers: 0 }).whole()
+}
+
+/** What has been used up, by a value and by those within it. */
+interface Budget {
+  depth: number
+  containers: number
+}
+
+class Decoder {
+  readonly #bytes: Uint8Array
+  readonly #view: DataView
+  #position = 0
+  readonly #budget: Budget
+
+  constructor(bytes: Uint8Array, budget: Budget) {
+    this.#bytes = bytes
+    this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+    this.#budget = budget
+  }
+
+  whole(): MsgpackValue {
+    const value = this.#value()
+    if (this.#position !== this.#bytes.byteLength) throw new ProtocolError('Bytes follow a msgpack value.')
+    return value
+  }
+
+  #value(): MsgpackValue {
+    const type = this.#bytes[this.#advance(1)]!
+    if (type <= 0x7f) return type
+    if (type <= 0x8f) return this.#map(type & 0x0f)
+    if (type <= 0x9f) return this.#array(type & 0x0f)
+    if (type <= 0xbf) return this.#string(type & 0x1f)
+    if (type >= 0xe0) return type - 0x100
+    return this.#typed(type)
+  }
+
+  #typed(type: number): MsgpackValue {
+    switch (type) {
+      case 0xc0:
+        return null
+      case 0xc2:
+        return false
+      case 0xc3:
+        return true
+      case 0xc4:
+      case 0xc5:
+      case 0xc6:
+        return this.#take(this.#unsigned(1 << (type - 0xc4)))
+      case 0xc7:
+      case 0xc8:
+      case 0xc9:
+        return this.#extension(this.#unsigned(1 << (type - 0xc7)))
+      case 0xca:
+        return this.#view.getFloat32(this.#advance(4))
+      case 0xcb:
+        return this.#view.getFloat64(this.#advance(8))
+      case 0xcc:
+      case 0xcd:
+      case 0xce:
+      case 0xcf:
+        return this.#unsigned(1 << (type - 0xcc))
+      case 0xd0:
+      case 0xd1:
+      case 0xd2:
+      case 0xd3:
+        return this.#signed(1 << (type - 0xd0))
+      case 0xd4:
+      case 0xd5:
+      case 0xd6:
+      case 0xd7:
+      case 0xd8:
+        return this.#extension(1 << (type - 0xd4))
+      case 0xd9:
+      case 0xda:
+      case 0xdb:
+        return this.#string(this.#unsigned(1 << (type - 0xd9)))
+      case 0xdc:
+      case 0xdd:
+        return this.#array(this.#unsigned(2 << (type - 0xdc)))
+      case 0xde:
+      case 0xdf:
+        return this.#map(this.#unsigned(2 << (type - 0xde)))
+      default:
+        throw new ProtocolError(`msgpack type 0x${type.toString(16)} is not accepted.`)
+    }
+  }
+
+  #string(byteLength: number): string {
+    const bytes = this.#take(byteLength)
+    return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('utf8')
+  }
+
+  #array(length: number): MsgpackValue[] {
+    this.#enter(length)
+    const items: MsgpackValue[] = []
+    for (let i = 0; i < length; i++) items.push(this.#value())
+    this.#budget.depth--
+    return items
+  }
+
+  #map(length: number): Map<MsgpackValue, MsgpackValue> {
+    this.#enter(length * 2)
+    const map = new Map<MsgpackValue, MsgpackValue>()
+    for (let i = 0; i < length; i++) {
+      const key = this.#value()
+      map.set(key, this.#value())
+    }
+    this.#budget.depth--
+    return map
+  }
+
+  #extension(byteLength: number): MsgpackValue {
+    const type = this.#view.getInt8(this.#advance(1))
+    this.#enter(0)
+    const value = new Decoder(this.#take(byteLength), this.#budget).whole()
+    this.#budget.depth--
+    if (type === extensions.tuple && Array.isArray(value)) return value
+    if (type === extensions.dictionary) return readDictionary(value)
+    if (type === extensions.tensorDescriptor && value instanceof Map) return value
+    throw new ProtocolError(`msgpack extension ${type} is not accepted.`)
+  }
+
+  /** Every element takes a byte at least: more of them than bytes are left can't come. */
+  #enter(elements: number): void {
+    if (++this.#budget.depth > maxDepth)
+      throw new ProtocolError(`A msgpack value is nested deeper than ${maxDepth}.`)
+    if (++this.#budget.containers > maxContainers) {
+      throw new ProtocolError(`A msgpack value has more than ${maxContainers} arrays and maps.`)
+    }
+    if (elements > this.#bytes.byteLength - this.#position) throw tooShort()
+  }
+
+  #unsigned(byteLength: number): number {
+    const at = this.#advance(byteLength)
+    if (byteLength === 1) return this.#view.getUint8(at)
+    if (byteLength === 2) return this.#view.getUint16(at)
+    return byteLength === 4 ? this.#view.getUint32(at) : Number(this.#view.getBigUint64(at))
+  }
+
+  #signed(byteLength: number): number {
+    const at = this.#advance(byteLength)
+    if (byteLength === 1) return this.#view.getInt8(at)
+    if (byteLength === 2) return this.#view.getInt16(at)
+    return byteLength === 4 ? this.#view.getInt32(at) : Number(this.#view.getBigInt64(at))
+  }
+
+  #take(byteLength: number): Uint8Array {
+    const start = this.#advance(byteLength)
+    return this.#bytes.subarray(start, start + byteLength)
+  }
+
+  #advance(byteLength: number): number {
+    const start = this.#position
+    if (byteLength > this.#bytes.byteLength - start) throw tooShort()
+    this.#position += byteLength
+    return start
+  }
+}
+
+const tooShort = (): ProtocolError => new ProtocolError('A msgpack value ends before all of it has come.')
+
+/** `[maxsize, latest_expiration_time, [[subkey, value, expiration_time], …]]` */
+function readDictionary(value: MsgpackValue): DhtDictionary {
+  const entries = Array.isArray(value) ? (value as readonly MsgpackValue[])[2] : undefined
+  if (!Array.isArray(entries)) throw new ProtocolError('A DHT dictionary has no entries.')
+  return new DhtDictionary(entries.map(readEntry))
+}
+
+function readEntry(entry: MsgpackValue): DhtDictionaryEntry {
+  const [subkey, value, expirationTime] = Array.isArray(entry) ? (entry as readonly MsgpackValue[]) : []
+  if (subkey === undefined || !(value instanceof Uint8Array) || typeof expirationTime !== 'number') {
+    throw new ProtocolError('An entry of a DHT dictionary is not [subkey, value, expiration time].')
+  }
+  return { subkey, value, expirationTime }
+}
