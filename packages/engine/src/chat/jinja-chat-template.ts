@@ -28,10 +28,11 @@ export function createJinjaChatTemplate(options: JinjaChatTemplateOptions): Chat
 
   const run = (
     messages: readonly ChatMessage[],
-    tools: readonly ToolDefinition[] | undefined,
+    { tools, variables: ofRequest }: RenderOptions,
     prompt: boolean,
   ) =>
     renderTemplate(program, {
+      ...ofRequest,
       ...variables,
       messages: (knowsTools ? messages : withToolsAsText(messages, tools)).map(toJinjaMessage),
       tools: knowsTools && tools?.length ? tools.map(toJinjaTool) : null,
@@ -40,14 +41,15 @@ export function createJinjaChatTemplate(options: JinjaChatTemplateOptions): Chat
 
   return {
     stopSequences: options.stopSequences ?? [],
-    writesBos: writesBos(options, (messages) => run(messages, undefined, true)),
-    render(messages, { addGenerationPrompt = true, tools }: RenderOptions = {}) {
+    writesBos: writesBos(options, (messages) => run(messages, {}, true)),
+    render(messages, options: RenderOptions = {}) {
+      const { addGenerationPrompt = true } = options
       const last = messages.at(-1)
       if (last === undefined)
         throw new InvalidRequestError('messages must have at least one message.', { param: 'messages' })
-      if (addGenerationPrompt || last.role !== 'assistant') return run(messages, tools, addGenerationPrompt)
+      if (addGenerationPrompt || last.role !== 'assistant') return run(messages, options, addGenerationPrompt)
       const marked = [...messages.slice(0, -1), { ...last, content: last.content + END_MARK }]
-      return cutAtMark(run(marked, tools, false))
+      return cutAtMark(run(marked, options, false))
     },
   }
 }
