@@ -1,11 +1,141 @@
 import { z } from 'zod'
 
+const MIB = 1024 * 1024
+
+/** `*`, or an origin as browsers send it: scheme, host and port without a path (also of apps and extensions), or `null`. */
+const originSchema = z
+  .string()
+  .regex(
+    /^(\*|null|[a-z][a-z0-9+.-]*:\/\/[^/?#\s]+)$/,
+    'must be "*" or an origin such as https://chat.example.org',
+  )
+
+const corsSchema = z.strictObject({
+  legacy: z
+    .array(originSchema)
+    .default([])
+    .describe(
+      'Origins whose pages may use /api/v1 and /api/v2. The original let every page in: ["*"] does the same. ' +
+        'Closed by default, because any page that a person visits could otherwise use the models of this machine.',
+    ),
+  all: z
+    .array(originSchema)
+    .default([])
+    .describe('Origins whose pages may use every API, /v1 included. Closed by default for the same reason.'),
+})
+
+const sessionsSchema = z.strictObject({
+  maxPerModel: z
+    .int()
+    .min(1)
+    .default(256)
+    .describe(
+      'Answers that one model writes at the same time, where its engine names no lower bound of its own.',
+    ),
+  queueLength: z
+    .int()
+    .min(0)
+    .default(64)
+    .describe(
+      'Requests that may wait for one model. More are refused with 429 at once: waiting longer helps nobody.',
+    ),
+  queueTimeoutMs: z
+    .int()
+    .min(1)
+    .default(120_000)
+    .describe(
+      'Milliseconds that a request waits at most. Longer than a usual answer on a slow machine takes.',
+    ),
+  idleTimeoutMs: z
+    .int()
+    .min(0)
+    .default(300_000)
+    .describe(
+      'Milliseconds that the KV cache of a finished answer is kept for the next turn of its dialogue. ' +
+        'Five minutes: as long as the original kept a session whose user was thinking.',
+    ),
+  minLength: z
+    .int()
+    .min(1)
+    .default(512)
+    .describe(
+      'Tokens that a session is opened for at least, so that the next turn still fits: the first size of the original page.',
+    ),
+})
+
 /** The `server:` section of petals-chat.yaml. Defaults live here and nowhere else. */
 export const gatewayConfigSchema = z.strictObject({
-  /** Loopback unless told otherwise: nobody else on the network can use the models. */
-  host: z.string().default('127.0.0.1'),
-  /** The original's port. 0 takes any free one. */
-  port: z.int().min(0).max(65535).default(5000),
+  host: z
+    .string()
+    .min(1)
+    .default('127.0.0.1')
+    .describe(
+      'Address to listen on. Loopback unless told otherwise: nobody else on the network can use the models.',
+    ),
+  port: z.int().min(0).max(65535).default(5000).describe("TCP port: the original's. 0 takes any free one."),
+  allowPublic: z
+    .boolean()
+    .default(false)
+    .describe(
+      'Allow a host other than loopback. Everybody who reaches it can use the models, so this has to be said.',
+    ),
+  trustedHosts: z
+    .array(z.string().min(1))
+    .default([])
+    .describe(
+      'Names under which browsers reach this server, for example chat.example.org behind a proxy; "*" accepts any. ' +
+        'Loopback names, IP addresses and `host` always work. Others are refused: a foreign page could point its own ' +
+        'name at this machine (DNS rebinding).',
+    ),
+  cors: corsSchema.prefault({}),
+  maxBodyBytes: z
+    .int()
+    .min(1024)
+    .default(4 * MIB)
+    .describe(
+      'Bytes of one request body or WebSocket message. A prompt of 128k tokens is about half a megabyte.',
+    ),
+  webSocketPingIntervalMs: z
+    .int()
+    .min(1)
+    .default(25_000)
+    .describe(
+      "Milliseconds between pings on WebSockets: the original's. A peer that misses one is disconnected.",
+    ),
+  ssePingIntervalMs: z
+    .int()
+    .min(1)
+    .default(15_000)
+    .describe(
+      'Milliseconds between comment lines on silent event streams: half of the shortest usual proxy timeout, 30 s.',
+    ),
+  sseStallTimeoutMs: z
+    .int()
+    .min(1)
+    .default(60_000)
+    .describe(
+      'Milliseconds that the reader of an event stream may take nothing, while its answer holds a session.',
+    ),
+  maxChoices: z
+    .int()
+    .min(1)
+    .default(128)
+    .describe("Answers that one request of /v1 may ask for, over all of its prompts: OpenAI's bound of `n`."),
+  stepTimeoutMs: z
+    .int()
+    .min(1)
+    .default(300_000)
+    .describe(
+      "Milliseconds that an open inference session of /api/v2 waits for its client's next message: the original's.",
+    ),
+  drainTimeoutMs: z
+    .int()
+    .min(0)
+    .default(30_000)
+    .describe(
+      'Milliseconds that running answers get to finish after SIGTERM: what Kubernetes allows before SIGKILL.',
+    ),
+  sessions: sessionsSchema.prefault({}),
 })
 
 export type GatewayConfig = Readonly<z.output<typeof gatewayConfigSchema>>

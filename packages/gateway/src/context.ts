@@ -19,6 +19,15 @@ export interface GatewayContext {
   readonly metrics: Metrics
   /** Version of the product, for `/health` and the OpenAPI document. */
   readonly version: string
+  readonly shutdown: Shutdown
+}
+
+/** How far the gateway is with stopping. */
+export interface Shutdown {
+  /** True from the first moment of a shutdown: what runs may finish, `/ready` says no. */
+  readonly draining: boolean
+  /** Aborts with a ShuttingDownError when the time to finish is over. */
+  readonly signal: AbortSignal
 }
 
 /** Values that the middleware leaves on a request. */
@@ -26,6 +35,11 @@ export interface GatewayVariables {
   readonly requestId: string
   /** Bound to `requestId`. */
   readonly logger: Logger
+  /**
+   * Aborts when the client has gone (ClientGoneError) or the time to drain is over (ShuttingDownError), also while the
+   * body of the response is being streamed. Hand it to everything that takes long.
+   */
+  readonly signal: AbortSignal
 }
 
 export type GatewayApp = Hono<{ Variables: GatewayVariables }>
@@ -37,16 +51,22 @@ export type RouteModule = (context: GatewayContext) => GatewayApp
 export interface SessionPool extends AsyncDisposable {
   /**
    * Waits in a bounded, fair queue until a session is free. The lease's session holds a prefix of `tokens` (perhaps
-   * none) and nothing else: `session.tokens.length` are cached. Disposing the lease returns the session to the pool.
+   * none, never all of them) and nothing else: `session.tokens.length` are cached. Disposing the lease returns the
+   * session to the pool. Tokens, time to first token and speed of what runs on it are measured here.
    * @throws CapacityError when the queue is full, ContextLengthError when `maxLength` is more than the model takes.
    */
   acquire(model: Model, request: AcquireRequest): Promise<SessionLease>
+  /** Closes the idle sessions that were leased for `owner`. */
+  closeOwned(owner: object): Promise<void>
 }
 
 export interface AcquireRequest extends AbortOptions {
   readonly tokens: readonly TokenId[]
+  /** Tokens of prompt and answer together, at most. The lease's session may have room for more. */
   readonly maxLength: number
   readonly logger?: Logger | undefined
+  /** Keeps the session for this owner: nobody else gets it with its content, until it is closed for want of room. */
+  readonly owner?: object | undefined
 }
 
 export interface SessionLease extends AsyncDisposable {

@@ -1,1 +1,27 @@
-export {}
+/**
+ * The HTTP and WebSocket server in front of a registry of models: OpenAI's API, the original chat application's APIs,
+ * health, metrics and the chat page.
+ *
+ * ```ts
+ * const metrics = createPrometheusMetrics()
+ * const config = gatewayConfigSchema.parse({ port: 0 })
+ * await using gateway = createGateway(config, { registry, logger, metrics, version: '1.0.0' })
+ * const { url } = await gateway.listen()
+ * ```
+ *
+ * @packageDocumentation
+ */
+export { type GatewayConfig, gatewayConfigSchema } from './config.ts'
+export type {
+  AcquireRequest,
+  GatewayApp,
+  GatewayContext,
+  GatewayVariables,
+  RouteModule,
+  SessionLease,
+  SessionPool,
+  Shutdown,
+} from './context.ts'
+export { createGateway, type Gateway, type GatewayDependencies } from './gateway.ts'
+export { createPrometheusMetrics, type PrometheusMetrics, type RenderedMetrics } from './metrics.ts'
+export { ListenError } from './server/http-server.ts'

@@ -1,0 +1,42 @@
+/** What goes wrong in the gateway itself, before or beside an engine. */
+export type GatewayErrorCode =
+  | 'bad_request'
+  | 'unknown_url'
+  | 'method_not_allowed'
+  | 'request_too_large'
+  | 'unsupported_media_type'
+  | 'forbidden_host'
+  | 'forbidden_origin'
+  | 'model_restricted'
+  | 'session_expired'
+  | 'shutting_down'
+  | 'client_gone'
+
+/** Its message says what was wrong, where, and what to do; it is safe to show to a client. */
+export class GatewayError extends Error {
+  override readonly name: string = 'GatewayError'
+  readonly code: GatewayErrorCode
+
+  constructor(code: GatewayErrorCode, message: string, options?: ErrorOptions) {
+    super(message, options)
+    this.code = code
+  }
+}
+
+/** The server stops; whoever asks again soon finds it, or another one, ready. */
+export class ShuttingDownError extends GatewayError {
+  override readonly name = 'ShuttingDownError'
+
+  constructor() {
+    super('shutting_down', 'This server is shutting down. Send the request again in a moment.')
+  }
+}
+
+/** The client closed its connection: nobody is left to read an answer. */
+export class ClientGoneError extends GatewayError {
+  override readonly name = 'ClientGoneError'
+
+  constructor() {
+    super('client_gone', 'The client closed the connection.')
+  }
+}

@@ -1,0 +1,132 @@
+import { once } from 'node:events'
+import type { Server } from 'node:http'
+import { isIP } from 'node:net'
+import { setTimeout } from 'node:timers/promises'
+import type { Logger, ModelRegistry } from '@petals-chat/engine'
+import { Hono } from 'hono'
+import { methodNotAllowed } from 'hono/method-not-allowed'
+import type { GatewayConfig } from './config.ts'
+import type { GatewayApp, GatewayContext, GatewayVariables } from './context.ts'
+import type { PrometheusMetrics } from './metrics.ts'
+import { bodyLimit } from './middleware/body-limit.ts'
+import { handleError, handleMethodNotAllowed, handleNotFound } from './middleware/error-handler.ts'
+import { originPolicy } from './middleware/origin-policy.ts'
+import { requestContext } from './middleware/request-context.ts'
+import { requestLog } from './middleware/request-log.ts'
+import { securityHeaders } from './middleware/security-headers.ts'
+import { trustedHost } from './middleware/trusted-host.ts'
+import { healthRoutes } from './routes/health.ts'
+import { legacyHttpRoutes } from './routes/legacy/generate-http.ts'
+import { legacyWebSocketRoute } from './routes/legacy/generate-websocket.ts'
+import { legacyModelRoutes } from './routes/legacy/models.ts'
+import { metricsRoutes } from './routes/metrics.ts'
+import { openaiRoutes } from './routes/openai/index.ts'
+import { openapiRoutes } from './routes/openapi.ts'
+import { webRoutes } from './routes/web.ts'
+import { createHttpServer, ListenError, listenOn } from './server/http-server.ts'
+import { ShutdownController } from './server/shutdown.ts'
+import { GatewayWebSockets } from './server/websocket-server.ts'
+import { createSessionPool } from './sessions/session-pool.ts'
+
+/** Time for cut answers to write their error before their connections are closed. */
+const LAST_WORDS_MS = 1_000
+
+export interface GatewayDependencies {
+  readonly registry: ModelRegistry
+  readonly logger: Logger
+  readonly metrics: PrometheusMetrics
+  /** Version of the product. */
+  readonly version: string
+  /** Folder of the web build. Left out, or not built: a page that says so. */
+  readonly webRoot?: string | undefined
+}
+
+/** HTTP and WebSocket in front of a registry of models. The registry stays its owner's. */
+export interface Gateway extends AsyncDisposable {
+  /** All routes, for tests without a port: `app.request('/v1/models')`. */
+  readonly app: GatewayApp
+  /** @throws ListenError that says what to do. */
+  listen(): Promise<{ readonly url: string; readonly port: number }>
+  /**
+   * Stops: takes no more connections, `/ready` says 503, running answers get `drainMs` (default: the config's) to
+   * finish and then end with the error `shutting_down`. Resolves when everything is closed.
+   */
+  close(options?: { readonly drainMs?: number }): Promise<void>
+}
+
+/** Builds the gateway; nothing listens before `listen()`. */
+export function createGateway(config: GatewayConfig, dependencies: GatewayDependencies): Gateway {
+  const { registry, logger, metrics, version } = dependencies
+  const shutdown = new ShutdownController()
+  const sessions = createSessionPool(config.sessions, { logger, metrics })
+  const context: GatewayContext = { config, registry, sessions, logger, metrics, version, shutdown }
+  const app = createApp(context, dependencies)
+  const webSockets = new GatewayWebSockets(context, shutdown, [legacyWebSocketRoute(context)])
+  const server = createHttpServer(app, (request) => webSockets.isUpgrade(request))
+  webSockets.attach(server)
+  let closing: Promise<void> | undefined
+
+  const close = async (drainMs: number): Promise<void> => {
+    shutdown.startDraining()
+    await drain(server, shutdown, drainMs)
+    webSockets.close()
+    await sessions[Symbol.asyncDispose]()
+  }
+
+  return {
+    app,
+    async listen() {
+      assertBindAllowed(config)
+      const { port } = await listenOn(server, config.host, config.port)
+      return { url: `http://${isIP(config.host) === 6 ? `[${config.host}]` : config.host}:${port}`, port }
+    },
+    close: ({ drainMs = config.drainTimeoutMs } = {}) => (closing ??= close(drainMs)),
+    [Symbol.asyncDispose]: () => (closing ??= close(0)),
+  }
+}
+
+function createApp(context: GatewayContext, { metrics, webRoot }: GatewayDependencies): GatewayApp {
+  const app = new Hono<{ Variables: GatewayVariables }>()
+  app.onError(handleError)
+  app.notFound(handleNotFound)
+  app.use(requestContext(context.logger, context.shutdown))
+  app.use(requestLog(context.metrics))
+  app.use(securityHeaders())
+  app.use(trustedHost(context.config))
+  app.use(originPolicy(context.config))
+  app.use(methodNotAllowed({ app, onMethodNotAllowed: handleMethodNotAllowed }))
+  app.use(bodyLimit(context.config.maxBodyBytes))
+  app.route('/', healthRoutes(context))
+  app.route('/', metricsRoutes(metrics))
+  app.route('/', openaiRoutes(context))
+  app.route('/', openapiRoutes(context))
+  app.route('/', legacyHttpRoutes(context))
+  app.route('/', legacyModelRoutes(context))
+  app.route('/', webRoutes(webRoot))
+  return app
+}
+
+async function drain(server: Server, shutdown: ShutdownController, drainMs: number): Promise<void> {
+  if (!server.listening) return shutdown.finish()
+  const closed = once(server, 'close')
+  server.close()
+  const finished = await Promise.race([closed, setTimeout(drainMs, 'late', { ref: false })])
+  shutdown.finish()
+  if (finished !== 'late') return
+  await Promise.race([closed, setTimeout(LAST_WORDS_MS, undefined, { ref: false })])
+  server.closeAllConnections()
+}
+
+function assertBindAllowed({ host, allowPublic }: GatewayConfig): void {
+  if (allowPublic || isLoopback(host)) return
+  throw new ListenError(
+    `Listening on ${host} would let everybody who reaches it use the models of this server. ` +
+      'If that is meant, set server.allowPublic to true; otherwise leave server.host at 127.0.0.1.',
+  )
+}
+
+function isLoopback(host: string): boolean {
+  return (
+    host === 'localhost' || host.endsWith('.localhost') || host === '::1' || /^127(\.\d{1,3}){3}$/.test(host)
+  )
+}

@@ -1,0 +1,34 @@
+import type { Context } from 'hono'
+import { HTTPException } from 'hono/http-exception'
+import type { ContentfulStatusCode } from 'hono/utils/http-status'
+import type { GatewayVariables } from '../context.ts'
+import { describeError, legacyErrorBody, openAIErrorBody, retryHeaders } from '../error-response.ts'
+import { GatewayError } from '../errors.ts'
+
+type RequestContext = Context<{ Variables: GatewayVariables }>
+
+/** Answers a thrown error, in the shape that clients of the path expect. What only the log may see goes there. */
+export function handleError(thrown: unknown, c: RequestContext): Response {
+  if (thrown instanceof HTTPException) return thrown.getResponse()
+  // An aborted request fails in many ways; what matters is why it was aborted.
+  const error: unknown = c.var.signal?.aborted ? c.var.signal.reason : thrown
+  const description = describeError(error, c.var.requestId)
+  if (!description.expected) c.var.logger.error({ err: error }, 'request failed unexpectedly')
+  else if (description.status >= 500) c.var.logger.warn({ err: error }, description.message)
+  const body = c.req.path.startsWith('/api/') ? legacyErrorBody(description) : openAIErrorBody(description)
+  return c.json(body, description.status as ContentfulStatusCode, retryHeaders(description))
+}
+
+export function handleNotFound(c: RequestContext): Response {
+  return handleError(
+    new GatewayError('unknown_url', `Nothing is served at ${c.req.method} ${c.req.path.slice(0, 200)}.`),
+    c,
+  )
+}
+
+export function handleMethodNotAllowed(c: RequestContext, allowed: readonly string[]): Response {
+  const message = `${c.req.path.slice(0, 200)} takes ${allowed.join(', ')}, not ${c.req.method}.`
+  const response = handleError(new GatewayError('method_not_allowed', message), c)
+  response.headers.set('allow', allowed.join(', '))
+  return response
+}

@@ -1,0 +1,39 @@
+import { randomUUID } from 'node:crypto'
+import type { Logger } from '@petals-chat/engine'
+import type { MiddlewareHandler } from 'hono'
+import type { GatewayVariables, Shutdown } from '../context.ts'
+import { ClientGoneError } from '../errors.ts'
+
+/** Ids that are safe in a header, a log line and a file name, whoever chose them. */
+const SANE_REQUEST_ID = /^[\w.:-]{1,128}$/
+
+/** The client's own request id where it is sane, else a new one. */
+export function chooseRequestId(fromClient: string | undefined): string {
+  return fromClient !== undefined && SANE_REQUEST_ID.test(fromClient) ? fromClient : randomUUID()
+}
+
+/** Gives every request its id, its logger and its signal, and every response `x-request-id`. */
+export function requestContext(
+  logger: Logger,
+  shutdown: Shutdown,
+): MiddlewareHandler<{ Variables: GatewayVariables }> {
+  return async (c, next) => {
+    const requestId = chooseRequestId(c.req.header('x-request-id'))
+    c.set('requestId', requestId)
+    c.set('logger', logger.child({ requestId }))
+    c.set('signal', requestSignal(c.req.raw.signal, shutdown.signal))
+    await next()
+    c.res.headers.set('x-request-id', requestId)
+    // Kept-alive connections would hold up the shutdown.
+    if (shutdown.draining) c.res.headers.set('connection', 'close')
+  }
+}
+
+/** The server adapter aborts with a string as its reason; whoever throws a reason needs an error. */
+function requestSignal(connection: AbortSignal, shutdown: AbortSignal): AbortSignal {
+  const gone = new AbortController()
+  const abort = () => gone.abort(new ClientGoneError())
+  if (connection.aborted) abort()
+  else connection.addEventListener('abort', abort, { once: true })
+  return AbortSignal.any([gone.signal, shutdown])
+}

@@ -1,0 +1,68 @@
+import type { HttpBindings } from '@hono/node-server'
+import type { Metrics } from '@petals-chat/engine'
+import type { Context, MiddlewareHandler } from 'hono'
+import { routePath } from 'hono/route'
+import type { GatewayVariables } from '../context.ts'
+
+/** From a health check to a long answer. */
+const DURATION_BUCKETS_SECONDS = [0.005, 0.02, 0.1, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 600]
+
+/** A stranger chooses the path: the log keeps its lines readable. */
+const MAX_LOGGED_PATH = 200
+
+type RequestContext = Context<{ Variables: GatewayVariables; Bindings: Partial<HttpBindings> }>
+
+/**
+ * Logs and counts every request when its response has been sent, streams included. Neither the query (it may hold a
+ * prompt of /api/v1) nor any body is ever logged.
+ */
+export function requestLog(
+  metrics: Metrics,
+): MiddlewareHandler<{ Variables: GatewayVariables; Bindings: Partial<HttpBindings> }> {
+  const requests = metrics.counter({
+    name: 'petals_chat_http_requests_total',
+    help: 'HTTP requests answered, by route pattern and status.',
+    labels: ['method', 'route', 'status'],
+  })
+  const durations = metrics.histogram({
+    name: 'petals_chat_http_request_duration_seconds',
+    help: 'From the request to the end of its response.',
+    labels: ['route'],
+    buckets: DURATION_BUCKETS_SECONDS,
+  })
+  return async (c, next) => {
+    const startedAt = performance.now()
+    await next()
+    const route = routePath(c)
+    const status = c.res.status
+    onResponseEnd(c, (aborted) => {
+      const ms = performance.now() - startedAt
+      requests.add(1, { method: methodLabel(c.req.method), route, status: String(status) })
+      durations.observe(ms / 1000, { route })
+      const level = status >= 500 ? 'warn' : 'info'
+      c.var.logger[level](
+        {
+          method: c.req.method,
+          route,
+          path: c.req.path.slice(0, MAX_LOGGED_PATH),
+          status,
+          ms: Math.round(ms),
+          ...(aborted && { aborted }),
+        },
+        'request',
+      )
+    })
+  }
+}
+
+/** Any token is a valid method; a label must have few values. */
+function methodLabel(method: string): string {
+  return ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'].includes(method) ? method : 'other'
+}
+
+/** Without a socket (`app.request()`), a response is over when its handler is. */
+function onResponseEnd(c: RequestContext, report: (aborted: boolean) => void): void {
+  const outgoing = c.env?.outgoing
+  if (outgoing === undefined) report(false)
+  else outgoing.once('close', () => report(!outgoing.writableFinished))
+}

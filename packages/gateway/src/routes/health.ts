@@ -1,0 +1,34 @@
+import { ModelUnavailableError, type ModelRegistry } from '@petals-chat/engine'
+import { Hono } from 'hono'
+import type { GatewayVariables, RouteModule, Shutdown } from '../context.ts'
+import { ShuttingDownError } from '../errors.ts'
+
+/**
+ * `/healthz` says whether the process lives; `/ready`, `/readyz` and `/health` whether it is worth sending requests: not
+ * while it shuts down, and not while the default model is being loaded or can't be.
+ */
+export const healthRoutes: RouteModule = ({ registry, shutdown, version }) => {
+  const app = new Hono<{ Variables: GatewayVariables }>()
+  app.get('/healthz', (c) => c.json({ status: 'ok', version }))
+  for (const path of ['/health', '/ready', '/readyz']) {
+    app.get(path, async (c) => {
+      await assertReady(registry, shutdown, c.var.signal)
+      return c.json({ status: 'ok', version })
+    })
+  }
+  return app
+}
+
+async function assertReady(registry: ModelRegistry, shutdown: Shutdown, signal: AbortSignal): Promise<void> {
+  if (shutdown.draining) throw new ShuttingDownError()
+  const [spec] = registry.list()
+  if (spec === undefined) return
+  const { state, progress, detail } = await registry.state(spec.id, { signal })
+  if (state === 'unavailable')
+    throw new ModelUnavailableError(detail ?? `The model '${spec.id}' is not available.`)
+  if (state !== 'loading') return
+  const share = progress?.total
+    ? ` (${progress.label}, ${Math.floor((100 * progress.done) / progress.total)} %)`
+    : ''
+  throw new ModelUnavailableError(`The model '${spec.id}' is being loaded${share}.`)
+}

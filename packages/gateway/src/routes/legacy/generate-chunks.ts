@@ -1,0 +1,68 @@
+import {
+  type AbortOptions,
+  ContextLengthError,
+  GenerationFailedError,
+  InvalidRequestError,
+  type Model,
+  type SamplingParams,
+  type Session,
+  type TokenId,
+} from '@petals-chat/engine'
+import { type LengthParams, newTokenLimit } from './generate-params.ts'
+
+export interface ChunkRequest extends AbortOptions {
+  /** The session so far and the new inputs; at least one token. */
+  readonly prompt: readonly TokenId[]
+  readonly length: LengthParams
+  readonly sampling: SamplingParams
+  /** Tokens of prompt and answer together that fit into the session's KV cache. */
+  readonly maxLength: number
+}
+
+/**
+ * What repeated calls of `transformers`' `generate` with the same parameters give, call by call: each ends at an end
+ * token (which is part of it) or at its limit, and the next goes on from there. One run of the engine serves them all.
+ * @throws ContextLengthError when the session is full, before the step that would not fit.
+ */
+export async function* generateChunks(
+  model: Model,
+  session: Session,
+  { prompt, length, sampling, maxLength, signal }: ChunkRequest,
+): AsyncGenerator<readonly TokenId[], never, undefined> {
+  const { eosTokens } = model.tokenizer
+  let total = prompt.length
+  let limit = newTokenLimit(length, total)
+  let chunk: TokenId[] = []
+  assertFits(total, maxLength)
+  for await (const { token } of session.generate(prompt.slice(session.tokens.length), { sampling, signal })) {
+    chunk.push(token)
+    total += 1
+    if (chunk.length === limit || eosTokens.has(token)) {
+      yield chunk
+      chunk = []
+      limit = newTokenLimit(length, total)
+    }
+    assertFits(total, maxLength)
+  }
+  throw new GenerationFailedError('The engine stopped before the answer was complete.')
+}
+
+/** The tokens to begin with; where there are none, the one that begins every text of the model. */
+export function promptTokens(
+  model: Model,
+  previous: readonly TokenId[],
+  inputs: string | undefined,
+): TokenId[] {
+  const prompt = [...previous, ...(inputs ? model.tokenizer.encode(inputs) : [])]
+  if (prompt.length > 0) return prompt
+  const { bosToken } = model.tokenizer
+  if (bosToken !== undefined) return [bosToken]
+  throw new InvalidRequestError('inputs is missing: there is nothing yet that the model could continue.', {
+    param: 'inputs',
+    reason: 'missing_required_parameter',
+  })
+}
+
+function assertFits(length: number, maxLength: number): void {
+  if (length > maxLength) throw new ContextLengthError(length, maxLength)
+}

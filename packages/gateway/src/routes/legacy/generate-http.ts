@@ -1,0 +1,64 @@
+import { type AbortOptions, InvalidRequestError, type TokenId } from '@petals-chat/engine'
+import { type Context, Hono } from 'hono'
+import type { GatewayContext, GatewayVariables, RouteModule } from '../../context.ts'
+import { GatewayError } from '../../errors.ts'
+import { generateChunks, promptTokens } from './generate-chunks.ts'
+import { type LengthParams, parseLength, parseSampling } from './generate-params.ts'
+import { checkSessionLength, findModel, restrictedModelError } from './legacy-model.ts'
+import { type RawParams, textParam } from './python-values.ts'
+import { readParams } from './request-params.ts'
+
+/** `/api/v1/generate`: one prompt, one answer. */
+export const legacyHttpRoutes: RouteModule = (context) => {
+  const app = new Hono<{ Variables: GatewayVariables }>()
+  return app.on(['GET', 'POST'], '/api/v1/generate', async (c) => {
+    assertNotHead(c)
+    const outputs = await generate(context, await readParams(c), { signal: c.var.signal })
+    return c.json({ ok: true, outputs })
+  })
+}
+
+async function generate(
+  context: GatewayContext,
+  params: RawParams,
+  { signal }: AbortOptions,
+): Promise<string> {
+  const inputs = textParam(params, 'inputs')
+  const sampling = parseSampling(params)
+  const length = parseLength(params)
+  assertLengthGiven(length)
+  const spec = findModel(context, textParam(params, 'model'))
+  if (!spec.publicApi) throw restrictedModelError(spec)
+  const model = await context.registry.get(spec.id, { signal })
+
+  const prompt = promptTokens(model, [], inputs)
+  const maxLength = sessionLength(length, prompt.length)
+  checkSessionLength(maxLength, spec, model)
+  await using lease = await context.sessions.acquire(model, { tokens: prompt, maxLength, signal })
+  return model.tokenizer.decode(
+    await first(generateChunks(model, lease.session, { prompt, length, sampling, maxLength, signal })),
+  )
+}
+
+async function first(chunks: AsyncIterable<readonly TokenId[], never>): Promise<readonly TokenId[]> {
+  for await (const chunk of chunks) return chunk
+  return []
+}
+
+/** Petals' own rule: the servers of a swarm reserve memory for a whole session before its first token. */
+function assertLengthGiven({ maxLength, maxNewTokens }: LengthParams): void {
+  if (maxLength !== undefined || maxNewTokens !== undefined) return
+  throw new InvalidRequestError('You should set `max_length` or `max_new_tokens`.', {
+    param: 'max_new_tokens',
+    reason: 'missing_required_parameter',
+  })
+}
+
+function sessionLength({ maxLength = 0, maxNewTokens }: LengthParams, promptLength: number): number {
+  return maxNewTokens === undefined ? maxLength : promptLength + maxNewTokens
+}
+
+/** Whoever asks only for the headers must not keep a model busy. */
+function assertNotHead(c: Context): void {
+  if (c.req.method === 'HEAD') throw new GatewayError('method_not_allowed', 'Use GET or POST to generate.')
+}

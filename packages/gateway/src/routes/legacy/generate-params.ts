@@ -1,0 +1,85 @@
+import { InvalidRequestError, type SamplingParams } from '@petals-chat/engine'
+import { flagParam, floatParam, integerParam, type RawParams } from './python-values.ts'
+
+/** How long an answer may get, as `transformers` counts. */
+export interface LengthParams {
+  /** Tokens in all: of the session so far, the new inputs and the answer. */
+  readonly maxLength: number | undefined
+  /** Tokens of the answer. Wins over `maxLength`. */
+  readonly maxNewTokens: number | undefined
+}
+
+/** What `transformers` goes by where neither is given (`GenerationConfig.max_length`). */
+const DEFAULT_MAX_LENGTH = 20
+
+/** A length that still is one: more would only be meant to break something. */
+const MAX_TOKENS = 2 ** 31 - 1
+
+export function parseLength(params: RawParams): LengthParams {
+  return {
+    maxLength: inRange(integerParam(params, 'max_length'), 'max_length', isTokenCount, 'at least 1'),
+    maxNewTokens: inRange(
+      integerParam(params, 'max_new_tokens'),
+      'max_new_tokens',
+      isTokenCount,
+      'at least 1',
+    ),
+  }
+}
+
+/** Tokens that one `generate` of `transformers` gives when `length` tokens are there already: always at least one. */
+export function newTokenLimit({ maxLength, maxNewTokens }: LengthParams, length: number): number {
+  return maxNewTokens ?? Math.max((maxLength ?? DEFAULT_MAX_LENGTH) - length, 1)
+}
+
+/**
+ * The original hands every parameter to `transformers`, absent ones as None, which switches that filter off: neither
+ * the library's nor the model's defaults apply. Without `do_sample` only the penalty counts.
+ */
+export function parseSampling(params: RawParams): SamplingParams {
+  const repetitionPenalty = inRange(
+    floatParam(params, 'repetition_penalty'),
+    'repetition_penalty',
+    isPositive,
+    'above 0',
+  )
+  const temperature = floatParam(params, 'temperature')
+  const topK = integerParam(params, 'top_k')
+  const topP = floatParam(params, 'top_p')
+  if (!flagParam(params, 'do_sample')) return { temperature: 0, repetitionPenalty }
+  return {
+    temperature:
+      inRange(temperature, 'temperature', isPositive, 'above 0; for greedy decoding set do_sample to 0') ?? 1,
+    repetitionPenalty,
+    ...topKFilter(inRange(topK, 'top_k', isNatural, 'at least 1, or 0 for no limit')),
+    ...topPFilter(inRange(topP, 'top_p', isNatural, 'between 0 and 1')),
+  }
+}
+
+/** 0 is off. */
+function topKFilter(topK: number | undefined): Pick<SamplingParams, 'topK'> {
+  return topK ? { topK } : {}
+}
+
+/** 1 and more is off; 0 leaves the most probable token. */
+function topPFilter(topP: number | undefined): Pick<SamplingParams, 'topK' | 'topP'> {
+  if (topP === undefined || topP >= 1) return {}
+  return topP === 0 ? { topK: 1 } : { topP }
+}
+
+const isPositive = (value: number) => value > 0
+const isNatural = (value: number) => value >= 0
+const isTokenCount = (value: number) => value >= 1 && value <= MAX_TOKENS
+
+function inRange(
+  value: number | undefined,
+  param: string,
+  isValid: (value: number) => boolean,
+  range: string,
+): number | undefined {
+  if (value === undefined || isValid(value)) return value
+  throw new InvalidRequestError(`${param} has to be ${range}, but is ${value}.`, {
+    param,
+    reason: 'invalid_value',
+  })
+}

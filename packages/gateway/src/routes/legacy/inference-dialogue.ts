@@ -1,0 +1,123 @@
+import {
+  type AbortOptions,
+  InvalidRequestError,
+  type Logger,
+  type Model,
+  type ModelSpec,
+  type TokenId,
+} from '@petals-chat/engine'
+import type { SessionPool } from '../../context.ts'
+import { generateChunks, promptTokens } from './generate-chunks.ts'
+import { parseLength, parseSampling } from './generate-params.ts'
+import { type RawParams, textListParam, textParam } from './python-values.ts'
+
+/** Characters at the end of a text that the original looks at for an incomplete one. */
+const HELD_BACK_CHARACTERS = 10
+
+export interface InferenceDialogueOptions {
+  readonly sessions: SessionPool
+  readonly spec: ModelSpec
+  readonly model: Model
+  /** Tokens of all inputs and answers together that fit into the session. */
+  readonly maxLength: number
+  readonly logger: Logger
+}
+
+/** One part of an answer, as clients read it. */
+export interface AnswerPart {
+  readonly outputs: string
+  /** Whether it is the last part. */
+  readonly stop: boolean
+  readonly token_count: number
+}
+
+interface StopRule {
+  /** Left out: the first part is the whole answer. */
+  readonly sequence: string | undefined
+  readonly extraSequences: readonly string[]
+  /** Takes the place of the answer's last token where an extra sequence ends it. */
+  readonly token: TokenId | undefined
+}
+
+/**
+ * The inference session of one connection. Between answers its KV cache waits in the pool, kept for this dialogue, and
+ * makes room if others need it: then the next answer begins with running the tokens again.
+ */
+export class InferenceDialogue {
+  readonly #options: InferenceDialogueOptions
+  /** All inputs and answers so far. The last token has not been through the model yet. */
+  #tokens: TokenId[] = []
+
+  constructor(options: InferenceDialogueOptions) {
+    this.#options = options
+  }
+
+  /** Answers one `generate` message, part by part; with a stop sequence, until the answer ends with it. */
+  async *generate(params: RawParams, { signal }: AbortOptions): AsyncGenerator<AnswerPart, void, undefined> {
+    const { sessions, model, maxLength, logger } = this.#options
+    const sampling = parseSampling(params)
+    const length = parseLength(params)
+    const stopRule = this.#parseStopRule(params)
+    const prompt = promptTokens(model, this.#tokens, textParam(params, 'inputs'))
+    this.#tokens = [...prompt]
+    await using lease = await sessions.acquire(model, {
+      tokens: prompt,
+      maxLength,
+      owner: this,
+      signal,
+      logger,
+    })
+    const request = { prompt, length, sampling, maxLength, signal }
+    yield* this.#answer(generateChunks(model, lease.session, request), stopRule)
+  }
+
+  async *#answer(
+    chunks: AsyncIterable<readonly TokenId[]>,
+    stopRule: StopRule,
+  ): AsyncGenerator<AnswerPart, void> {
+    const longestStop = Math.max(
+      0,
+      ...[stopRule.sequence ?? '', ...stopRule.extraSequences].map(({ length }) => length),
+    )
+    let tail = ''
+    let held: TokenId[] = []
+    for await (const chunk of chunks) {
+      this.#tokens.push(...chunk)
+      held.push(...chunk)
+      const outputs = this.#options.model.tokenizer.decode(held)
+      const text = tail + outputs
+      const stop = this.#endsAnswer(text, stopRule)
+      if (!stop && endsIncomplete(outputs)) continue
+      yield { outputs, stop, token_count: held.length }
+      if (stop) return
+      tail = longestStop === 0 ? '' : text.slice(-longestStop)
+      held = []
+    }
+  }
+
+  #endsAnswer(text: string, { sequence, extraSequences, token }: StopRule): boolean {
+    const { dialogue } = this.#options.spec
+    const atSequence =
+      sequence === undefined || (dialogue?.stopAtStopToken !== false && text.endsWith(sequence))
+    const atExtra = extraSequences.some((extra) => text.endsWith(extra))
+    if (atExtra && token !== undefined) this.#tokens[this.#tokens.length - 1] = token
+    return atSequence || atExtra
+  }
+
+  #parseStopRule(params: RawParams): StopRule {
+    const sequence = textParam(params, 'stop_sequence')
+    const extraSequences = textListParam(params, 'extra_stop_sequences')
+    if (extraSequences === undefined) return { sequence, extraSequences: [], token: undefined }
+    const [token, ...rest] = this.#options.model.tokenizer.encode(sequence ?? '')
+    if (token !== undefined && rest.length === 0) return { sequence, extraSequences, token }
+    throw new InvalidRequestError('extra_stop_sequences require stop_sequence length to be exactly 1 token', {
+      param: 'stop_sequence',
+      reason: 'invalid_value',
+    })
+  }
+}
+
+/** A replacement character near the end stands for a character whose bytes have not all come yet. */
+function endsIncomplete(text: string): boolean {
+  return text.includes('\ufffd') && [...text].slice(-HELD_BACK_CHARACTERS).includes('\ufffd')
+}

@@ -1,0 +1,42 @@
+import type { ModelRegistry, ModelSpec } from '@petals-chat/engine'
+import { Hono } from 'hono'
+import type { GatewayVariables, RouteModule } from '../../context.ts'
+
+/**
+ * `GET /api/v1/models`: what a page needs to offer the models, with the names of the config file. The original wrote
+ * the same into its page.
+ */
+export const legacyModelRoutes: RouteModule = ({ registry }) => {
+  const app = new Hono<{ Variables: GatewayVariables }>()
+  return app.get('/api/v1/models', async (c) => {
+    const specs = registry.list()
+    const models = await Promise.all(specs.map((spec) => describeModel(registry, spec, c.var.signal)))
+    c.header('cache-control', 'no-store')
+    return c.json({ default: specs[0]?.id ?? null, families: familiesOf(specs), models })
+  })
+}
+
+async function describeModel(registry: ModelRegistry, spec: ModelSpec, signal: AbortSignal) {
+  const { id, aliases, engine, family, displayName, modelCard, license, publicApi } = spec
+  return {
+    id,
+    aliases,
+    engine,
+    family,
+    displayName: displayName ?? id,
+    modelCard,
+    license,
+    publicApi,
+    maxSessionLength: spec.maxSessionLength,
+    contextLength: registry.peek(id)?.contextLength,
+    dialogue: spec.dialogue,
+    generation: spec.generation,
+    state: await registry.state(id, { signal }),
+  }
+}
+
+/** Families in the order of their first model; models without one come under their own name. */
+function familiesOf(specs: readonly ModelSpec[]) {
+  const families = Map.groupBy(specs, (spec) => spec.family ?? spec.displayName ?? spec.id)
+  return [...families].map(([name, members]) => ({ name, models: members.map(({ id }) => id) }))
+}

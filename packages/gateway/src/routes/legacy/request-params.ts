@@ -1,0 +1,60 @@
+import type { Context } from 'hono'
+import { GatewayError } from '../../errors.ts'
+import type { RawParams } from './python-values.ts'
+
+/**
+ * Parameters of the query and of the body, as Flask's `request.values` joins them: the query wins, the first of several
+ * values counts. Beyond the original, a JSON object will do as a body.
+ */
+export async function readParams(c: Context): Promise<RawParams> {
+  const query = new URL(c.req.url).searchParams
+  const body = c.req.method === 'POST' ? await readBody(c) : () => undefined
+  return (name) => query.get(name) ?? body(name)
+}
+
+async function readBody(c: Context): Promise<RawParams> {
+  const contentType = c.req.header('content-type')?.toLowerCase() ?? ''
+  if (contentType.startsWith('application/json')) return jsonParams(await c.req.text())
+  if (contentType.startsWith('application/x-www-form-urlencoded'))
+    return formParams(new URLSearchParams(await c.req.text()))
+  if (contentType.startsWith('multipart/form-data')) return formParams(await multipart(c))
+  if ((await c.req.text()).trim() === '') return () => undefined
+  throw new GatewayError(
+    'unsupported_media_type',
+    'Send the parameters as a form (application/x-www-form-urlencoded, multipart/form-data) or as JSON (application/json).',
+  )
+}
+
+/** The parameters of a JSON object. @throws GatewayError if the text is none. */
+export function jsonParams(text: string): RawParams {
+  const value = parseJson(text)
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) {
+    throw new GatewayError('bad_request', 'The message has to be a JSON object, such as {"inputs": "Hello"}.')
+  }
+  return (name) => (Object.hasOwn(value, name) ? (value as Record<string, unknown>)[name] : undefined)
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch (error) {
+    throw new GatewayError('bad_request', `The message is not JSON: ${(error as Error).message}.`, {
+      cause: error,
+    })
+  }
+}
+
+function formParams(form: URLSearchParams | FormData): RawParams {
+  return (name) => {
+    const value = form.get(name)
+    return typeof value === 'string' ? value : undefined
+  }
+}
+
+async function multipart(c: Context): Promise<FormData> {
+  try {
+    return await c.req.formData()
+  } catch (error) {
+    throw new GatewayError('bad_request', 'The multipart form is not well-formed.', { cause: error })
+  }
+}

@@ -1,0 +1,17 @@
+import { Hono } from 'hono'
+import type { GatewayVariables, RouteModule } from '../context.ts'
+import { openApiDocument } from './openapi/document.ts'
+import { documentationPage } from './openapi/page.ts'
+import { documentationStyle } from './openapi/style.ts'
+
+/** `GET /openapi.json`: the API for programs; `GET /docs`: the same for people. */
+export const openapiRoutes: RouteModule = ({ registry, version }) => {
+  const document = openApiDocument(version)
+  return new Hono<{ Variables: GatewayVariables }>()
+    .get('/openapi.json', (c) => c.json(document))
+    .get('/docs', (c) => {
+      const page = { document, origin: new URL(c.req.url).origin, model: registry.list()[0]?.id ?? 'MODEL' }
+      return c.html(documentationPage(page))
+    })
+    .get('/docs/style.css', (c) => c.body(documentationStyle, 200, { 'content-type': 'text/css; charset=utf-8' }))
+}

@@ -1,0 +1,103 @@
+import { once } from 'node:events'
+import { createServer, type IncomingMessage, type Server, type ServerOptions } from 'node:http'
+import type { AddressInfo, Socket } from 'node:net'
+import { getRequestListener } from '@hono/node-server'
+import type { GatewayApp } from '../context.ts'
+import { describeError, openAIErrorBody } from '../error-response.ts'
+import { GatewayError } from '../errors.ts'
+import { chooseRequestId } from '../middleware/request-context.ts'
+
+/** Slow clients must not hold connections: Node's own defaults are 60 s, 300 s and checks every 30 s. */
+const TIMEOUTS = {
+  headersTimeout: 10_000,
+  requestTimeout: 60_000,
+  keepAliveTimeout: 5_000,
+  connectionsCheckingInterval: 5_000,
+} satisfies ServerOptions
+
+/** Node 24.9 and newer ask this; upgrades to anything else (`curl --http2`) are then served as plain requests. */
+type UpgradeOptions = ServerOptions & {
+  readonly shouldUpgradeCallback: (request: IncomingMessage) => boolean
+}
+
+/** A server that answers by `app`, and hands the upgrades that `isUpgrade` accepts to its `upgrade` event. */
+export function createHttpServer(app: GatewayApp, isUpgrade: (request: IncomingMessage) => boolean): Server {
+  const options: UpgradeOptions = { ...TIMEOUTS, shouldUpgradeCallback: isUpgrade }
+  const listener = getRequestListener(app.fetch, {
+    // A library has no business replacing the process's Request and Response.
+    overrideGlobalObjects: false,
+    errorHandler: malformedRequestResponse,
+  })
+  const server = createServer(options, (incoming, outgoing) => void listener(incoming, outgoing))
+  server.on('clientError', refuseUnparsable)
+  return server
+}
+
+/** @throws ListenError that says what to do. */
+export async function listenOn(server: Server, host: string, port: number): Promise<AddressInfo> {
+  try {
+    server.listen({ host, port })
+    await once(server, 'listening')
+  } catch (error) {
+    throw listenError(error, host, port)
+  }
+  return server.address() as AddressInfo
+}
+
+/** The server can't listen on the configured address. */
+export class ListenError extends Error {
+  override readonly name = 'ListenError'
+}
+
+function listenError(error: unknown, host: string, port: number): unknown {
+  const code = error instanceof Error && 'code' in error ? error.code : undefined
+  const where = `port ${port} on ${host}`
+  switch (code) {
+    case 'EADDRINUSE':
+      return new ListenError(
+        `Can't listen on ${where}: another program uses it. Stop that program, or choose another server.port (0 takes any free one).`,
+        { cause: error },
+      )
+    case 'EACCES':
+      return new ListenError(
+        `Can't listen on ${where}: this user may not. Ports below 1024 often need special rights; choose a higher server.port.`,
+        { cause: error },
+      )
+    case 'EADDRNOTAVAIL':
+    case 'ENOTFOUND':
+    case 'EAI_AGAIN':
+      return new ListenError(
+        `Can't listen on ${where}: this machine has no such address. Set server.host to one of its own, for example 127.0.0.1.`,
+        { cause: error },
+      )
+    default:
+      return error
+  }
+}
+
+/** The adapter can't make a Request of it: a Host header or a URL that is none. */
+function malformedRequestResponse(error: unknown): Response {
+  const message = `The request line or the Host header is not well-formed: ${error instanceof Error ? error.message : 'unknown'}.`
+  return Response.json(openAIErrorBody(describeError(new GatewayError('bad_request', message), '')), {
+    status: 400,
+    headers: { 'x-request-id': chooseRequestId(undefined) },
+  })
+}
+
+const PARSER_STATUS: Readonly<Record<string, string>> = {
+  HPE_HEADER_OVERFLOW: '431 Request Header Fields Too Large',
+  ERR_HTTP_REQUEST_TIMEOUT: '408 Request Timeout',
+}
+
+/** What Node's parser refuses never reaches a route; it is answered on the bare socket. */
+function refuseUnparsable(error: NodeJS.ErrnoException, socket: Socket): void {
+  if (!socket.writable || error.code === 'ECONNRESET') return void socket.destroy()
+  const status = PARSER_STATUS[error.code ?? ''] ?? '400 Bad Request'
+  const body = JSON.stringify(
+    openAIErrorBody(describeError(new GatewayError('bad_request', `${status.slice(4)}.`), '')),
+  )
+  socket.end(
+    `HTTP/1.1 ${status}\r\nconnection: close\r\ncontent-type: application/json\r\n` +
+      `x-request-id: ${chooseRequestId(undefined)}\r\ncontent-length: ${Buffer.byteLength(body)}\r\n\r\n${body}`,
+  )
+}

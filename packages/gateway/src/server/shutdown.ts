@@ -1,0 +1,31 @@
+import type { Shutdown } from '../context.ts'
+import { ShuttingDownError } from '../errors.ts'
+
+/** The gateway's side of `Shutdown`: begins the drain, and ends it. */
+export class ShutdownController implements Shutdown {
+  readonly #drain = new AbortController()
+  readonly #end = new AbortController()
+
+  get draining(): boolean {
+    return this.#drain.signal.aborted
+  }
+
+  /** Aborts when the drain begins: whoever only waits for more work stops waiting. */
+  get drainSignal(): AbortSignal {
+    return this.#drain.signal
+  }
+
+  get signal(): AbortSignal {
+    return this.#end.signal
+  }
+
+  startDraining(): void {
+    this.#drain.abort(new ShuttingDownError())
+  }
+
+  /** Ends what still runs. */
+  finish(): void {
+    this.startDraining()
+    this.#end.abort(new ShuttingDownError())
+  }
+}

@@ -1,0 +1,160 @@
+import { type IncomingMessage, type Server, STATUS_CODES } from 'node:http'
+import type { Duplex } from 'node:stream'
+import type { Logger } from '@petals-chat/engine'
+import { type WebSocket, WebSocketServer } from 'ws'
+import type { GatewayContext } from '../context.ts'
+import { describeError, legacyErrorBody } from '../error-response.ts'
+import { GatewayError } from '../errors.ts'
+import {
+  crossOriginError,
+  isCrossOrigin,
+  isOriginAllowed,
+  isSameOrigin,
+  originOf,
+  type RequestOrigin,
+} from '../middleware/origin-policy.ts'
+import { chooseRequestId } from '../middleware/request-context.ts'
+import { isTrustedHost, untrustedHostError } from '../middleware/trusted-host.ts'
+import { JsonSocket } from './json-socket.ts'
+import type { ShutdownController } from './shutdown.ts'
+
+/** One open WebSocket, as its route sees it. */
+export interface WebSocketConnection {
+  readonly socket: JsonSocket
+  /** Aborts when the server begins to stop: a client that waits for nothing can go. */
+  readonly drainSignal: AbortSignal
+  /** Whether a page of this very server opened it. */
+  readonly isSameOrigin: boolean
+  readonly requestId: string
+  readonly logger: Logger
+}
+
+export interface WebSocketRoute {
+  readonly path: string
+  /** Talks to the client until one of them closes the socket. Never throws. */
+  serve(connection: WebSocketConnection): Promise<void>
+}
+
+/** The WebSockets of the gateway: upgrades, pings, and their share of logs and metrics. */
+export class GatewayWebSockets {
+  readonly #context: GatewayContext
+  readonly #shutdown: ShutdownController
+  readonly #routes: ReadonlyMap<string, WebSocketRoute>
+  readonly #server: WebSocketServer
+  readonly #requestIds = new WeakMap<IncomingMessage, string>()
+  readonly #answered = new WeakSet<WebSocket>()
+  #pings: NodeJS.Timeout | undefined
+
+  constructor(context: GatewayContext, shutdown: ShutdownController, routes: readonly WebSocketRoute[]) {
+    this.#context = context
+    this.#shutdown = shutdown
+    this.#routes = new Map(routes.map((route) => [route.path, route]))
+    // Compression costs some 300 kB a socket and time per token, to save a few bytes of each.
+    this.#server = new WebSocketServer({
+      noServer: true,
+      perMessageDeflate: false,
+      clientTracking: true,
+      maxPayload: context.config.maxBodyBytes,
+    })
+    this.#server.on('headers', (headers, request) => {
+      headers.push(`x-request-id: ${this.#requestIds.get(request) ?? ''}`)
+    })
+  }
+
+  isUpgrade(request: IncomingMessage): boolean {
+    return request.headers.upgrade?.toLowerCase() === 'websocket' && this.#routes.has(pathOf(request))
+  }
+
+  attach(server: Server): void {
+    server.on('upgrade', (request, socket, head) => this.#upgrade(request, socket, head))
+    this.#pings = setInterval(() => this.#ping(), this.#context.config.webSocketPingIntervalMs)
+    this.#pings.unref()
+  }
+
+  /** Cuts what is still open. */
+  close(): void {
+    clearInterval(this.#pings)
+    for (const socket of this.#server.clients) socket.terminate()
+    this.#server.close()
+  }
+
+  #upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void {
+    const requestId = chooseRequestId(headerOf(request, 'x-request-id'))
+    this.#requestIds.set(request, requestId)
+    const origin = originOf((name) => headerOf(request, name))
+    try {
+      const route = this.#routes.get(pathOf(request))
+      if (route === undefined || !this.isUpgrade(request)) throw notAWebSocketError(request)
+      this.#checkSource(origin, route.path)
+      this.#server.handleUpgrade(request, socket, head, (webSocket) => {
+        void this.#serve(route, webSocket, requestId, isSameOrigin(origin))
+      })
+    } catch (error) {
+      refuseUpgrade(socket, error, requestId)
+    }
+  }
+
+  #checkSource(origin: RequestOrigin, path: string): void {
+    const { config } = this.#context
+    const host = origin.host ?? ''
+    if (!isTrustedHost(config, host)) throw untrustedHostError(host)
+    if (isCrossOrigin(origin) && !isOriginAllowed(config, path, origin.origin))
+      throw crossOriginError(origin.origin)
+  }
+
+  async #serve(
+    route: WebSocketRoute,
+    webSocket: WebSocket,
+    requestId: string,
+    sameOrigin: boolean,
+  ): Promise<void> {
+    const startedAt = performance.now()
+    const logger = this.#context.logger.child({ requestId })
+    logger.info({ route: route.path }, 'WebSocket opened')
+    // A peer that breaks the protocol is disconnected by ws; the close event follows.
+    webSocket.on('error', (error) => logger.info({ err: error }, 'WebSocket failed'))
+    webSocket.on('close', (code) => {
+      logger.info(
+        { route: route.path, code, ms: Math.round(performance.now() - startedAt) },
+        'WebSocket closed',
+      )
+    })
+    this.#answered.add(webSocket)
+    webSocket.on('pong', () => this.#answered.add(webSocket))
+    const { signal, drainSignal } = this.#shutdown
+    const socket = new JsonSocket(webSocket, signal)
+    await route.serve({ socket, drainSignal, isSameOrigin: sameOrigin, requestId, logger })
+  }
+
+  /** One timer for all sockets. Who has not answered the last ping is gone, even if no one said so. */
+  #ping(): void {
+    for (const socket of this.#server.clients) {
+      if (!this.#answered.delete(socket)) socket.terminate()
+      else socket.ping()
+    }
+  }
+}
+
+function pathOf(request: IncomingMessage): string {
+  return request.url?.split('?', 1)[0] ?? ''
+}
+
+function headerOf(request: IncomingMessage, name: string): string | undefined {
+  const value = request.headers[name]
+  return Array.isArray(value) ? value[0] : value
+}
+
+function notAWebSocketError(request: IncomingMessage): GatewayError {
+  return new GatewayError('unknown_url', `No WebSocket is served at ${pathOf(request).slice(0, 200)}.`)
+}
+
+function refuseUpgrade(socket: Duplex, error: unknown, requestId: string): void {
+  const description = describeError(error, requestId)
+  const body = JSON.stringify(legacyErrorBody(description))
+  socket.on('error', () => socket.destroy())
+  socket.end(
+    `HTTP/1.1 ${description.status} ${STATUS_CODES[description.status]}\r\nconnection: close\r\n` +
+      `content-type: application/json\r\nx-request-id: ${requestId}\r\n` +
+      `content-length: ${Buffer.byteLength(body)}\r\n\r\n${body}`,
+  )
+}

@@ -1,0 +1,76 @@
+import { commonPrefixLength, type Session, type TokenId } from '@petals-chat/engine'
+
+export interface IdleSessionsOptions {
+  /** Milliseconds that a session is kept. */
+  readonly timeoutMs: number
+  /** Closes a session that nobody came back to. */
+  readonly onExpire: (session: Session) => Promise<void>
+}
+
+interface IdleSession {
+  readonly session: Session
+  readonly owner: object | undefined
+  readonly timer: NodeJS.Timeout
+}
+
+/** Sessions that nobody uses, the longest idle first. What is taken out is the taker's alone. */
+export class IdleSessions {
+  readonly #options: IdleSessionsOptions
+  readonly #entries: IdleSession[] = []
+
+  constructor(options: IdleSessionsOptions) {
+    this.#options = options
+  }
+
+  get size(): number {
+    return this.#entries.length
+  }
+
+  add(session: Session, owner: object | undefined): void {
+    const timer = setTimeout(() => this.#expire(session), this.#options.timeoutMs)
+    timer.unref()
+    this.#entries.push({ session, owner, timer })
+  }
+
+  /**
+   * The session that holds the most of `prompt`, if that is at least half of what it holds: cutting away more would
+   * cost the dialogue it came from more than the new one gains.
+   */
+  takeBest(prompt: readonly TokenId[], owner: object | undefined): Session | undefined {
+    let best: IdleSession | undefined
+    let bestLength = 0
+    for (const entry of this.#entries) {
+      if (entry.owner !== owner) continue
+      const length = commonPrefixLength(entry.session.tokens, prompt)
+      if (length >= bestLength && length > 0 && length * 2 >= entry.session.tokens.length) {
+        best = entry
+        bestLength = length
+      }
+    }
+    return best && this.#take(best)
+  }
+
+  takeOldest(): Session | undefined {
+    const oldest = this.#entries[0]
+    return oldest && this.#take(oldest)
+  }
+
+  takeOwned(owner: object): Session[] {
+    return this.#entries.filter((entry) => entry.owner === owner).map((entry) => this.#take(entry))
+  }
+
+  takeAll(): Session[] {
+    return [...this.#entries].map((entry) => this.#take(entry))
+  }
+
+  #take(entry: IdleSession): Session {
+    clearTimeout(entry.timer)
+    this.#entries.splice(this.#entries.indexOf(entry), 1)
+    return entry.session
+  }
+
+  #expire(session: Session): void {
+    const entry = this.#entries.find((candidate) => candidate.session === session)
+    if (entry !== undefined) void this.#options.onExpire(this.#take(entry))
+  }
+}

@@ -1,0 +1,216 @@
+import type { Logger, Model, Session } from '@petals-chat/engine'
+import { CapacityError, commonPrefixLength, ContextLengthError } from '@petals-chat/engine'
+import type { AcquireRequest, SessionLease } from '../context.ts'
+import { AdmissionQueue } from './admission-queue.ts'
+import type { GenerationMetrics } from './generation-metrics.ts'
+import { IdleSessions } from './idle-sessions.ts'
+import { LeasedSession } from './leased-session.ts'
+import type { SessionPoolConfig } from './session-pool.ts'
+
+export interface ModelSessionsOptions {
+  readonly config: SessionPoolConfig
+  readonly logger: Logger
+  readonly generationMetrics: GenerationMetrics
+  /** Called whenever a number below has changed. */
+  readonly onChange: () => void
+}
+
+/** The sessions of one model: lent, idle, waited for. */
+export class ModelSessions {
+  readonly #model: Model
+  readonly #options: ModelSessionsOptions
+  readonly #queue: AdmissionQueue
+  readonly #idle: IdleSessions
+  readonly #closing = new Set<Promise<void>>()
+  #closed = false
+
+  constructor(model: Model, options: ModelSessionsOptions) {
+    const { config } = options
+    this.#model = model
+    this.#options = options
+    this.#queue = new AdmissionQueue({
+      ...config,
+      maxPermits: Math.min(model.maxSessions ?? Infinity, config.maxPerModel),
+    })
+    this.#idle = new IdleSessions({
+      timeoutMs: config.idleTimeoutMs,
+      onExpire: (session) => this.#discard(session),
+    })
+  }
+
+  get leased(): number {
+    return this.#queue.active
+  }
+
+  get idle(): number {
+    return this.#idle.size
+  }
+
+  get waiting(): number {
+    return this.#queue.waiting
+  }
+
+  /** Nothing is open, wanted or about to be closed. */
+  get isEmpty(): boolean {
+    return this.leased + this.idle + this.waiting + this.#closing.size === 0
+  }
+
+  async acquire(request: AcquireRequest): Promise<SessionLease> {
+    const startedAt = performance.now()
+    try {
+      if (request.maxLength > this.#model.contextLength) {
+        throw new ContextLengthError(request.maxLength, this.#model.contextLength)
+      }
+      const admission = this.#queue.enter(request)
+      this.#options.onChange()
+      await admission
+      const session = await this.#prepareAdmitted(request)
+      return this.#lease(session, request.owner, performance.now() - startedAt)
+    } finally {
+      this.#options.onChange()
+    }
+  }
+
+  async closeOwned(owner: object): Promise<void> {
+    await Promise.all(this.#idle.takeOwned(owner).map((session) => this.#discard(session)))
+  }
+
+  /** Keeps no session from now on. */
+  async close(): Promise<void> {
+    this.#closed = true
+    await this.#closeIdle()
+  }
+
+  async #closeIdle(): Promise<void> {
+    await Promise.all(this.#idle.takeAll().map((session) => this.#discard(session)))
+  }
+
+  /** Gives the permit back when there is nothing to hold it for. */
+  async #prepareAdmitted(request: AcquireRequest): Promise<Session> {
+    const admittedAt = performance.now()
+    let holdsPermit = true
+    try {
+      while (true) {
+        try {
+          return await this.#prepare(request)
+        } catch (error) {
+          // Without another holder nobody is there to wait for: the engine is full of others' sessions.
+          if (!(error instanceof CapacityError) || this.#queue.active === 1) throw error
+          holdsPermit = false
+          await this.#queue.shrink(request)
+          holdsPermit = true
+        }
+      }
+    } catch (error) {
+      if (holdsPermit) this.#queue.leave(performance.now() - admittedAt)
+      throw error
+    }
+  }
+
+  /** An idle session that holds much of the prompt, else a new one; idle ones make room for it if need be. */
+  async #prepare(request: AcquireRequest): Promise<Session> {
+    const best = this.#idle.takeBest(request.tokens, request.owner)
+    if (best !== undefined) {
+      const reused = await this.#reuse(best, request)
+      if (reused !== undefined) return reused
+    }
+    while (true) {
+      try {
+        return await this.#open(request)
+      } catch (error) {
+        if (!(error instanceof CapacityError) || !(await this.#makeRoom())) throw error
+      }
+    }
+  }
+
+  /** Waits for sessions that are being closed, else closes the longest idle one. False if there is none. */
+  async #makeRoom(): Promise<boolean> {
+    if (this.#closing.size > 0) {
+      await Promise.all(this.#closing)
+      return true
+    }
+    const oldest = this.#idle.takeOldest()
+    if (oldest === undefined) return false
+    await this.#discard(oldest)
+    return true
+  }
+
+  /** Cuts `session` back to what it shares with the prompt; closes it if it is too short or can't be cut. */
+  async #reuse(
+    session: Session,
+    { tokens, maxLength, signal }: AcquireRequest,
+  ): Promise<Session | undefined> {
+    if (session.maxLength >= maxLength) {
+      try {
+        // A prefill needs at least one token: never all of the prompt.
+        const shared = Math.min(commonPrefixLength(session.tokens, tokens), Math.max(tokens.length - 1, 0))
+        if (shared < session.tokens.length) await session.truncate(shared, { signal })
+        return session
+      } catch (error) {
+        this.#options.logger.debug({ err: error }, 'an idle session could not be cut back')
+      }
+    }
+    await this.#discard(session)
+    signal?.throwIfAborted()
+    return undefined
+  }
+
+  #open({ maxLength, signal, logger }: AcquireRequest): Promise<Session> {
+    return this.#model.openSession({
+      maxLength: roomFor(maxLength, this.#options.config.minLength, this.#model.contextLength),
+      signal,
+      ...(logger !== undefined && { logger }),
+    })
+  }
+
+  #lease(session: Session, owner: object | undefined, queuedMs: number): SessionLease {
+    const leasedAt = performance.now()
+    const leased = new LeasedSession(session, this.#options.generationMetrics)
+    let returned: Promise<void> | undefined
+    return {
+      session: leased,
+      queuedMs,
+      [Symbol.asyncDispose]: () => (returned ??= this.#takeBack(session, leased, owner, leasedAt)),
+    }
+  }
+
+  async #takeBack(
+    session: Session,
+    leased: LeasedSession,
+    owner: object | undefined,
+    leasedAt: number,
+  ): Promise<void> {
+    const health = leased.end()
+    try {
+      // After a fault, what the idle sessions of this model hold may be lost as well, as after a crash of the engine.
+      if (health === 'failed') await this.#closeIdle()
+      if (health === 'reusable' && session.tokens.length > 0 && !this.#closed) this.#idle.add(session, owner)
+      else await this.#discard(session)
+    } finally {
+      this.#queue.leave(performance.now() - leasedAt)
+      this.#options.onChange()
+    }
+  }
+
+  async #discard(session: Session): Promise<void> {
+    const closing = this.#close(session)
+    this.#closing.add(closing)
+    await closing
+    this.#closing.delete(closing)
+    this.#options.onChange()
+  }
+
+  async #close(session: Session): Promise<void> {
+    try {
+      await session[Symbol.asyncDispose]()
+    } catch (error) {
+      this.#options.logger.warn({ err: error }, 'a session could not be closed')
+    }
+  }
+}
+
+/** Grows by doubling, so that a dialogue that gets longer turn by turn seldom has to be run again from its start. */
+function roomFor(maxLength: number, minLength: number, contextLength: number): number {
+  const doubled = 2 ** Math.ceil(Math.log2(Math.max(maxLength, minLength)))
+  return Math.min(doubled, contextLength)
+}

@@ -1,0 +1,85 @@
+import type { Logger, Metrics, Model } from '@petals-chat/engine'
+import type { GatewayConfig } from '../config.ts'
+import type { SessionPool } from '../context.ts'
+import { createGenerationMetrics } from './generation-metrics.ts'
+import { ModelSessions } from './model-sessions.ts'
+
+export type SessionPoolConfig = GatewayConfig['sessions']
+
+export interface SessionPoolDependencies {
+  readonly logger: Logger
+  readonly metrics: Metrics
+}
+
+const QUEUE_BUCKETS_SECONDS = [0.001, 0.01, 0.1, 0.5, 1, 5, 15, 30, 60, 120]
+
+/** Lends sessions, and keeps them with their KV caches for the next turn of a dialogue. */
+export function createSessionPool(
+  config: SessionPoolConfig,
+  { logger, metrics }: SessionPoolDependencies,
+): SessionPool {
+  const models = new Map<Model, ModelSessions>()
+  const generationMetrics = createGenerationMetrics(metrics)
+  const report = createPoolMetrics(metrics)
+  let closed = false
+
+  const sessionsOf = (model: Model): ModelSessions => {
+    const known = models.get(model)
+    if (known !== undefined) return known
+    const sessions = new ModelSessions(model, {
+      config,
+      logger: logger.child({ model: model.id }),
+      generationMetrics: generationMetrics(model.id),
+      onChange: () => {
+        report.counts(model.id, sessions)
+        // A model that was unloaded must not be held by its empty pool.
+        if (sessions.isEmpty) models.delete(model)
+      },
+    })
+    models.set(model, sessions)
+    return sessions
+  }
+
+  return {
+    async acquire(model, request) {
+      if (closed) throw new Error('The session pool is closed.')
+      const lease = await sessionsOf(model).acquire(request)
+      report.wait(model.id, lease.queuedMs)
+      return lease
+    },
+    async closeOwned(owner) {
+      await Promise.all([...models.values()].map((sessions) => sessions.closeOwned(owner)))
+    },
+    async [Symbol.asyncDispose]() {
+      closed = true
+      await Promise.all([...models.values()].map((sessions) => sessions.close()))
+    },
+  }
+}
+
+function createPoolMetrics(metrics: Metrics) {
+  const queueLength = metrics.gauge({
+    name: 'petals_chat_queue_length',
+    help: 'Requests that wait for a session.',
+    labels: ['model'],
+  })
+  const sessionCount = metrics.gauge({
+    name: 'petals_chat_sessions',
+    help: 'Open sessions: leased to a request, or idle with their KV cache.',
+    labels: ['model', 'state'],
+  })
+  const queueWait = metrics.histogram({
+    name: 'petals_chat_queue_wait_seconds',
+    help: 'From the request for a session to having it.',
+    labels: ['model'],
+    buckets: QUEUE_BUCKETS_SECONDS,
+  })
+  return {
+    counts(model: string, { waiting, leased, idle }: ModelSessions) {
+      queueLength.set(waiting, { model })
+      sessionCount.set(leased, { model, state: 'leased' })
+      sessionCount.set(idle, { model, state: 'idle' })
+    },
+    wait: (model: string, queuedMs: number) => queueWait.observe(queuedMs / 1000, { model }),
+  }
+}
