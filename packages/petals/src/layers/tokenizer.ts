@@ -1,0 +1,190 @@
+import { Tokenizer as HubTokenizer } from '@huggingface/tokenizers'
+import {
+  createDialogueTemplate,
+  createJinjaChatTemplate,
+  dialogueSchema,
+  ModelUnavailableError,
+  type AbortOptions,
+  type ChatTemplate,
+  type Dialogue,
+  type ModelFiles,
+  type TokenId,
+  type Tokenizer,
+} from '@petals-chat/engine'
+import type { Architecture } from './architecture.ts'
+import { portablePreTokenizer, type PreTokenizer } from './pre-tokenizer.ts'
+import { pieceBytes, type VocabularyStyle } from './token-bytes.ts'
+
+interface AddedToken {
+  readonly id: number
+  readonly content: string
+  readonly special: boolean
+}
+
+/** The parts of tokenizer.json that matter beside `@huggingface/tokenizers`. */
+interface TokenizerJson {
+  readonly added_tokens?: readonly AddedToken[]
+  readonly pre_tokenizer?: PreTokenizer | null
+  readonly decoder?: {
+    readonly type: string
+    readonly decoders?: readonly { readonly type: string }[]
+  } | null
+}
+
+type TokenText = string | { readonly content: string } | null | undefined
+
+interface TokenizerConfig {
+  readonly bos_token?: TokenText
+  readonly eos_token?: TokenText
+  readonly chat_template?: string | readonly { readonly name: string; readonly template: string }[]
+}
+
+export interface ModelTokenizer {
+  readonly tokenizer: Tokenizer
+  readonly chatTemplate: ChatTemplate
+}
+
+const textOf = (token: TokenText): string => (typeof token === 'string' ? token : (token?.content ?? ''))
+
+async function readJson<Value>(
+  files: ModelFiles,
+  name: string,
+  options: AbortOptions,
+): Promise<Value | undefined> {
+  const text = await files.text(name, options)
+  if (text === undefined) return undefined
+  try {
+    return JSON.parse(text) as Value
+  } catch (cause) {
+    throw new ModelUnavailableError(`${name} of ${files.description} is not JSON. Fetch the file again.`, {
+      cause,
+    })
+  }
+}
+
+function styleOf({ decoder }: TokenizerJson, description: string): VocabularyStyle {
+  const types = [decoder, ...(decoder?.decoders ?? [])].map((each) => each?.type)
+  if (types.includes('ByteLevel')) return 'byte-level'
+  if (types.includes('ByteFallback') || types.includes('Metaspace')) return 'sentencepiece'
+  throw new ModelUnavailableError(
+    `tokenizer.json of ${description} decodes by '${types.join(', ')}', which is not known here: ` +
+      'byte-level BPE (GPT-2, Llama 3, Falcon, BLOOM) and SentencePiece with byte fallback (Llama, Mixtral) are.',
+  )
+}
+
+/** A tokenizer as transformers' fast tokenizers, from tokenizer.json. Decoding is the concatenation of the tokens' bytes. */
+class FastTokenizer implements Tokenizer {
+  readonly vocabSize: number
+  readonly bosToken: TokenId | undefined
+  readonly eosTokens: ReadonlySet<TokenId>
+  readonly #encoder: HubTokenizer
+  readonly #style: VocabularyStyle
+  readonly #added: ReadonlyMap<TokenId, AddedToken>
+  readonly #bytes = new Map<TokenId, Uint8Array>()
+
+  constructor(
+    encoder: HubTokenizer,
+    json: TokenizerJson,
+    style: VocabularyStyle,
+    tokens: Pick<Tokenizer, 'vocabSize' | 'bosToken' | 'eosTokens'>,
+  ) {
+    this.#encoder = encoder
+    this.#style = style
+    this.#added = new Map(json.added_tokens?.map((token) => [token.id, token]))
+    this.vocabSize = tokens.vocabSize
+    this.bosToken = tokens.bosToken
+    this.eosTokens = tokens.eosTokens
+  }
+
+  encode(text: string, options?: { readonly addSpecialTokens?: boolean }): TokenId[] {
+    if (text === '' && !options?.addSpecialTokens) return []
+    return this.#encoder.encode(text.toWellFormed(), {
+      add_special_tokens: options?.addSpecialTokens ?? false,
+    }).ids
+  }
+
+  decode(tokens: readonly TokenId[], options?: { readonly skipSpecialTokens?: boolean }): string {
+    const parts = tokens.map((token) => this.#bytesOf(token, options?.skipSpecialTokens ?? false))
+    return new TextDecoder('utf-8', { ignoreBOM: true }).decode(Buffer.concat(parts))
+  }
+
+  #bytesOf(token: TokenId, skipSpecialTokens: boolean): Uint8Array {
+    const added = this.#added.get(token)
+    if (added?.special && skipSpecialTokens) return new Uint8Array(0)
+    let bytes = this.#bytes.get(token)
+    if (!bytes) {
+      bytes = added
+        ? new TextEncoder().encode(added.content)
+        : pieceBytes(this.#encoder.id_to_token(token) ?? '', this.#style)
+      this.#bytes.set(token, bytes)
+    }
+    return bytes
+  }
+}
+
+/** End tokens as generation knows them: of the generation config, the model's config and the tokenizer's. */
+async function readEosTokens(
+  files: ModelFiles,
+  architecture: Architecture,
+  fromTokenizer: TokenId | undefined,
+  options: AbortOptions,
+): Promise<ReadonlySet<TokenId>> {
+  const generation = await readJson<{ eos_token_id?: TokenId | TokenId[] }>(
+    files,
+    'generation_config.json',
+    options,
+  )
+  const fromGeneration = generation?.eos_token_id === undefined ? [] : [generation.eos_token_id].flat()
+  return new Set([
+    ...architecture.eosTokens,
+    ...fromGeneration,
+    ...(fromTokenizer === undefined ? [] : [fromTokenizer]),
+  ])
+}
+
+async function readChatTemplate(
+  files: ModelFiles,
+  config: TokenizerConfig,
+  dialogue: Dialogue | undefined,
+  options: AbortOptions,
+): Promise<ChatTemplate> {
+  const named = typeof config.chat_template === 'object' ? config.chat_template : []
+  const template =
+    (await files.text('chat_template.jinja', options)) ??
+    (typeof config.chat_template === 'string'
+      ? config.chat_template
+      : (named.find(({ name }) => name === 'default') ?? named[0])?.template)
+  if (template === undefined) return createDialogueTemplate(dialogue ?? dialogueSchema.parse({}))
+  return createJinjaChatTemplate({
+    template,
+    bosText: textOf(config.bos_token),
+    eosText: textOf(config.eos_token),
+  })
+}
+
+/** Reads a model's tokenizer and chat template. @throws ModelUnavailableError */
+export async function openTokenizer(
+  files: ModelFiles,
+  architecture: Architecture,
+  dialogue: Dialogue | undefined,
+  options: AbortOptions = {},
+): Promise<ModelTokenizer> {
+  const json = await readJson<TokenizerJson>(files, 'tokenizer.json', options)
+  if (!json) {
+    throw new ModelUnavailableError(
+      `${files.description} has no tokenizer.json. Use a repository with a fast tokenizer, or save one with transformers.`,
+    )
+  }
+  const config = (await readJson<TokenizerConfig>(files, 'tokenizer_config.json', options)) ?? {}
+  const encoder = new HubTokenizer(
+    { ...json, pre_tokenizer: portablePreTokenizer(json.pre_tokenizer) },
+    config,
+  )
+  const tokenOf = (token: TokenText): TokenId | undefined => encoder.token_to_id(textOf(token))
+  const tokenizer = new FastTokenizer(encoder, json, styleOf(json, files.description), {
+    vocabSize: architecture.vocabularySize,
+    bosToken: tokenOf(config.bos_token) ?? architecture.bosToken,
+    eosTokens: await readEosTokens(files, architecture, tokenOf(config.eos_token), options),
+  })
+  return { tokenizer, chatTemplate: await readChatTemplate(files, config, dialogue, options) }
+}

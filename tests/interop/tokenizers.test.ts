@@ -1,0 +1,146 @@
+import { readFile } from 'node:fs/promises'
+import path from 'node:path'
+import fc from 'fast-check'
+import { describe, expect, it } from 'vitest'
+import { readArchitecture } from '../../packages/petals/src/layers/architecture.ts'
+import { openTokenizer } from '../../packages/petals/src/layers/tokenizer.ts'
+import { ensureModel, findModel } from '../../swarm/models.ts'
+import { python, script } from '../../swarm/paths.ts'
+import { run } from '../../swarm/run.ts'
+import { folderFiles } from '../support/folder-files.ts'
+
+/** Strings of all kinds that users paste: prose, code, numbers, many scripts, emoji, control characters, white space. */
+const words = fc.constantFrom(
+  ..."The quick brown fox jumps over the lazy dog don’t we’ll I’VE it's Schöne Größe naïve façade Ελληνικά русский текст العربية हिन्दी 中文字符 日本語 한국어 ไทย 🙂 👩‍👩‍👧‍👦 🇩🇪 e\u0301 ﬁ".split(
+    ' ',
+  ),
+)
+/**
+ * Blocks that have long been in Unicode: of characters that are new in a version, the two sides may know or not know the
+ * category, by the version that each was built with.
+ */
+const blocks = [
+  [0x20, 0x24f],
+  [0x370, 0x373],
+  [0x391, 0x3a1],
+  [0x3b1, 0x3c9],
+  [0x410, 0x44f],
+  [0x5d0, 0x5ea],
+  [0x621, 0x63a],
+  [0x660, 0x669],
+  [0x905, 0x939],
+  [0x966, 0x96f],
+  [0xe01, 0xe3a],
+  [0x2010, 0x2027],
+  [0x2070, 0x2071],
+  [0x2074, 0x208e],
+  [0x20a0, 0x20b5],
+  [0x2150, 0x215e],
+  [0x2190, 0x21ff],
+  [0x2200, 0x22ff],
+  [0x2460, 0x249b],
+  [0x2500, 0x257f],
+  [0x3001, 0x3011],
+  [0x3041, 0x3096],
+  [0x4e00, 0x9fa5],
+  [0xac00, 0xd7a3],
+  [0xff01, 0xff5e],
+  [0x1d400, 0x1d454],
+  [0x1f300, 0x1f320],
+  [0x1f600, 0x1f64f],
+] as const
+const characters = fc.oneof(
+  ...blocks.map(([first, last]) =>
+    fc.integer({ min: first, max: last }).map((code) => String.fromCodePoint(code)),
+  ),
+)
+const pieces = fc.oneof(
+  { weight: 6, arbitrary: words },
+  { weight: 2, arbitrary: fc.nat(999_999_999).map(String) },
+  { weight: 2, arbitrary: fc.constantFrom(' ', '  ', '   ', '\n', '\n\n', '\t', '\r\n', '\u00a0', '\u3000') },
+  {
+    weight: 2,
+    arbitrary: fc.constantFrom(
+      '.',
+      ',',
+      '!',
+      '?',
+      '…',
+      '。',
+      '(',
+      ')',
+      '[x]',
+      '{',
+      '}',
+      '=>',
+      '!=',
+      '"',
+      "'",
+      '::',
+      '--',
+      '%',
+    ),
+  },
+  {
+    weight: 1,
+    arbitrary: fc.constantFrom(
+      'const x = a[0]',
+      'def f(x):\n    return x',
+      '<div class="a">',
+      'https://example.org/?q=1&b=2',
+      'a_b-c.d',
+    ),
+  },
+  { weight: 1, arbitrary: fc.string({ unit: characters, maxLength: 12 }) },
+  {
+    weight: 1,
+    arbitrary: fc.constantFrom(
+      '<|im_start|>',
+      '<|im_end|>',
+      '</s>',
+      '<s>',
+      '<unk>',
+      '\u0000',
+      '\u200b',
+      '\ufeff',
+    ),
+  },
+)
+const texts = fc
+  .array(fc.tuple(pieces, fc.constantFrom('', ' ')), { maxLength: 24 })
+  .map((parts) => parts.map(([piece, space]) => piece + space).join(''))
+
+const count = 10_000
+
+describe.each(['SmolLM2-135M-Instruct', 'stories15M', 'random-bloom', 'random-falcon'])(
+  'tokenizer of %s',
+  (name) => {
+    it(`gives the ids of the tokenizers library for ${count} texts, and the texts back`, async () => {
+      const folder = await ensureModel(findModel(name))
+      const files = folderFiles(folder)
+      const { tokenizer } = await openTokenizer(files, await readArchitecture(files), undefined)
+      const samples = fc
+        .sample(texts, { numRuns: count, seed: 20261124 })
+        .map((text) => text.toWellFormed().replaceAll('▁', ''))
+      const request = { tokenizer: path.join(folder, 'tokenizer.json'), texts: samples }
+      const answer = JSON.parse(
+        await run(python, [script('tokenize_texts.py')], { input: JSON.stringify(request) }),
+      ) as { ids: number[][] }
+
+      const different = samples.flatMap((text, index) => {
+        const ids = tokenizer.encode(text)
+        return ids.join() === answer.ids[index]!.join() ? [] : [{ text, ids, expected: answer.ids[index] }]
+      })
+      expect(different.slice(0, 3)).toEqual([])
+
+      const isSentencePiece = (await readFile(request.tokenizer, 'utf8')).includes('"byte_fallback": true')
+      const broken = samples.filter((text) => {
+        const decoded = tokenizer.decode(tokenizer.encode(text))
+        // SentencePiece puts a space in front of the text, and of what follows a special token.
+        if (isSentencePiece) return decoded.replaceAll(' ', '') !== text.replaceAll(' ', '')
+        return decoded !== text
+      })
+      expect(broken.slice(0, 3)).toEqual([])
+    })
+  },
+)

@@ -1,0 +1,25 @@
+import { open, readdir, readFile } from 'node:fs/promises'
+import path from 'node:path'
+import type { ModelFiles } from '../../packages/engine/src/index.ts'
+
+/** A model's files in a local folder, read with nothing but Node: for tests of what stands above the hub package. */
+export function folderFiles(folder: string): ModelFiles {
+  const place = (name: string): string => path.join(folder, name)
+  return {
+    description: folder,
+    list: () => readdir(folder),
+    path: async (name) => place(name),
+    localPath: async (name) => place(name),
+    text: (name) => readFile(place(name), 'utf8').catch(() => undefined),
+    async range(name, start, end) {
+      const file = await open(place(name))
+      try {
+        const bytes = new Uint8Array(end - start)
+        await file.read(bytes, 0, bytes.length, start)
+        return bytes
+      } finally {
+        await file.close()
+      }
+    },
+  }
+}
