@@ -13,5 +13,7 @@ export const openapiRoutes: RouteModule = ({ registry, version }) => {
       const page = { document, origin: new URL(c.req.url).origin, model: registry.list()[0]?.id ?? 'MODEL' }
       return c.html(documentationPage(page))
     })
-    .get('/docs/style.css', (c) => c.body(documentationStyle, 200, { 'content-type': 'text/css; charset=utf-8' }))
+    .get('/docs/style.css', (c) =>
+      c.body(documentationStyle, 200, { 'content-type': 'text/css; charset=utf-8' }),
+    )
 }

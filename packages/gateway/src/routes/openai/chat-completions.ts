@@ -1,0 +1,29 @@
+import { Hono } from 'hono'
+import type { GatewayVariables, RouteModule } from '../../context.ts'
+import { collectChat } from './chat/chat-json.ts'
+import { chatFrames } from './chat/chat-frames.ts'
+import { prepareChat } from './chat/prepare-chat.ts'
+import { runChat } from './chat/run-chat.ts'
+import { checkChoices } from './request/choices.ts'
+import { parseRequest } from './request/parse-request.ts'
+import { unsupportedChatParameters } from './request/unsupported.ts'
+import { respondWithEvents } from './response/respond-with-events.ts'
+import { checkAccess } from './load-model.ts'
+import { chatRequestSchema } from './schemas/chat-request.ts'
+
+/** `POST /v1/chat/completions`: the next message of a dialogue. */
+export const chatCompletionRoutes: RouteModule = (context) =>
+  new Hono<{ Variables: GatewayVariables }>().post('/v1/chat/completions', async (c) => {
+    const request = await parseRequest(c.req, chatRequestSchema, unsupportedChatParameters)
+    checkChoices(1, request.n ?? 1, context.config.maxChoices)
+    checkAccess(context, request.model, c.req)
+    const { signal, logger } = c.var
+    if (!request.stream) {
+      const job = await prepareChat(context, request, signal)
+      return c.json(await collectChat(job, runChat(context, job, logger)))
+    }
+    return respondWithEvents(c, context.config, async function* (signal) {
+      const job = await prepareChat(context, request, signal)
+      yield* chatFrames(job, runChat(context, job, logger), request.stream_options?.include_usage ?? false)
+    })
+  })

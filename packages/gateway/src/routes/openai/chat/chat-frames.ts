@@ -1,0 +1,70 @@
+import type { ChatPart } from '../response/chat-answer-reader.ts'
+import { doneFrame } from '../response/event-stream.ts'
+import { FrameWriter } from '../response/frame-writer.ts'
+import { chatLogprobs } from '../response/logprobs.ts'
+import { CostTotal } from '../response/usage.ts'
+import { toResponseCall } from './chat-json.ts'
+import type { ChatJob } from './prepare-chat.ts'
+import type { ChatEvent } from './run-chat.ts'
+
+type DeltaEvent = Extract<ChatEvent, { readonly type: 'delta' }>
+
+/** The events of a streamed chat answer: the role, the pieces, the end of every choice, the usage if asked for. */
+export async function* chatFrames(
+  job: ChatJob,
+  events: AsyncIterable<ChatEvent>,
+  includeUsage: boolean,
+): AsyncGenerator<string, void, undefined> {
+  const writer = new FrameWriter(job.head, 'chat.completion.chunk', includeUsage)
+  const total = new CostTotal()
+  let begun = -1
+  for await (const event of events) {
+    const { choice } = event
+    if (begun < choice) {
+      begun = choice
+      yield writer.choice(choiceJson(choice, '{"role":"assistant","content":""}'))
+    }
+    if (event.type === 'delta') yield* deltaFrames(job, event, writer)
+    else {
+      const own = new CostTotal()
+      own.add(event.cost, true)
+      total.add(event.cost, choice === 0)
+      yield writer.lastOfChoice(choiceJson(choice, '{}', 'null', event.finishReason), own.timings())
+    }
+  }
+  if (includeUsage) yield writer.usage(total.usage())
+  yield doneFrame
+}
+
+function* deltaFrames(
+  job: ChatJob,
+  { choice, parts, tokens }: DeltaEvent,
+  writer: FrameWriter,
+): Generator<string> {
+  // Tokens whose text is still held back are reported with the piece that comes first after them.
+  let logprobs = job.logprobs && tokens.length > 0 ? logprobsJson(job, tokens) : undefined
+  for (const part of parts) {
+    yield writer.choice(choiceJson(choice, deltaJson(part), logprobs))
+    logprobs = undefined
+  }
+  if (logprobs !== undefined) yield writer.choice(choiceJson(choice, '{"content":""}', logprobs))
+}
+
+const logprobsJson = ({ model }: ChatJob, tokens: DeltaEvent['tokens']): string =>
+  JSON.stringify({ content: chatLogprobs(tokens, model.tokenizer), refusal: null })
+
+function deltaJson(part: ChatPart): string {
+  switch (part.type) {
+    case 'content':
+      return `{"content":${JSON.stringify(part.text)}}`
+    case 'reasoning':
+      return `{"reasoning_content":${JSON.stringify(part.text)}}`
+    case 'tool-calls':
+      return JSON.stringify({
+        tool_calls: part.calls.map((call, index) => ({ index, ...toResponseCall(call) })),
+      })
+  }
+}
+
+const choiceJson = (index: number, delta: string, logprobs = 'null', finishReason?: string): string =>
+  `{"index":${index},"delta":${delta},"logprobs":${logprobs},"finish_reason":${finishReason ? `"${finishReason}"` : 'null'}}`

@@ -1,0 +1,64 @@
+import type { ToolCall } from '@petals-chat/engine'
+import type { ChatPart } from '../response/chat-answer-reader.ts'
+import { chatLogprobs } from '../response/logprobs.ts'
+import { CostTotal } from '../response/usage.ts'
+import type { ChatChoice, ChatResponse, ChatTokenLogprob } from '../schemas/chat-response.ts'
+import type { ResponseToolCall } from '../schemas/messages.ts'
+import type { ChatJob } from './prepare-chat.ts'
+import type { ChatEvent } from './run-chat.ts'
+
+/** All choices of a job as one answer. A fault in the middle is thrown: there are no short answers. */
+export async function collectChat(job: ChatJob, events: AsyncIterable<ChatEvent>): Promise<ChatResponse> {
+  const choices: ChatChoice[] = []
+  const cost = new CostTotal()
+  let draft = new ChoiceDraft()
+  for await (const event of events) {
+    if (event.type === 'delta') {
+      draft.add(event.parts)
+      if (job.logprobs) draft.logprobs.push(...chatLogprobs(event.tokens, job.model.tokenizer))
+      continue
+    }
+    cost.add(event.cost, event.choice === 0)
+    choices.push({
+      index: event.choice,
+      message: draft.message(),
+      logprobs: job.logprobs ? { content: draft.logprobs, refusal: null } : null,
+      finish_reason: event.finishReason,
+    })
+    draft = new ChoiceDraft()
+  }
+  return { ...job.head, object: 'chat.completion', choices, usage: cost.usage(), timings: cost.timings() }
+}
+
+/** One choice as its pieces come. */
+class ChoiceDraft {
+  readonly logprobs: ChatTokenLogprob[] = []
+  #content = ''
+  #reasoning = ''
+  #calls: readonly ToolCall[] = []
+
+  add(parts: readonly ChatPart[]): void {
+    for (const part of parts) {
+      if (part.type === 'content') this.#content += part.text
+      else if (part.type === 'reasoning') this.#reasoning += part.text
+      else this.#calls = part.calls
+    }
+  }
+
+  message(): ChatChoice['message'] {
+    const hasCalls = this.#calls.length > 0
+    return {
+      role: 'assistant',
+      content: hasCalls && this.#content === '' ? null : this.#content,
+      refusal: null,
+      ...(this.#reasoning !== '' && { reasoning_content: this.#reasoning }),
+      ...(hasCalls && { tool_calls: this.#calls.map(toResponseCall) }),
+    }
+  }
+}
+
+export const toResponseCall = ({ id, name, arguments: args }: ToolCall): ResponseToolCall => ({
+  id,
+  type: 'function',
+  function: { name, arguments: args },
+})

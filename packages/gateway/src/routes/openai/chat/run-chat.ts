@@ -1,0 +1,50 @@
+import type { GeneratedToken, Logger } from '@petals-chat/engine'
+import type { GatewayContext } from '../../../context.ts'
+import { generateChoices } from '../generate-choices.ts'
+import { ChatAnswerReader, type ChatPart } from '../response/chat-answer-reader.ts'
+import type { ChoiceCost } from '../response/usage.ts'
+import type { ChatFinishReason } from '../schemas/chat-response.ts'
+import type { ChatJob } from './prepare-chat.ts'
+
+export type ChatEvent =
+  | {
+      readonly type: 'delta'
+      readonly choice: number
+      readonly parts: readonly ChatPart[]
+      readonly tokens: readonly GeneratedToken[]
+    }
+  | {
+      readonly type: 'end'
+      readonly choice: number
+      readonly finishReason: ChatFinishReason
+      readonly cost: ChoiceCost
+    }
+
+/** Runs a job on a session of the pool: the pieces of its choices, one choice after the other. */
+export async function* runChat(
+  { sessions }: Pick<GatewayContext, 'sessions'>,
+  { model, text, choices, reader }: ChatJob,
+  logger: Logger,
+): AsyncGenerator<ChatEvent, void, undefined> {
+  const { tokens, maxNewTokens, signal } = text
+  await using lease = await sessions.acquire(model, {
+    tokens,
+    maxLength: tokens.length + maxNewTokens,
+    signal,
+    logger,
+  })
+  let answer = new ChatAnswerReader(reader)
+
+  for await (const { choice, event } of generateChoices(model, lease.session, text, choices)) {
+    if (event.type === 'text-delta') {
+      yield { type: 'delta', choice, parts: answer.push(event.text), tokens: event.tokens }
+      continue
+    }
+    const parts = answer.finish()
+    const hasCalls = parts.some(({ type }) => type === 'tool-calls')
+    if (parts.length > 0) yield { type: 'delta', choice, parts, tokens: [] }
+    const finishReason = hasCalls ? 'tool_calls' : event.finishReason
+    yield { type: 'end', choice, finishReason, cost: { ...event, queuedMs: lease.queuedMs } }
+    answer = new ChatAnswerReader(reader)
+  }
+}

@@ -1,0 +1,34 @@
+import { Hono } from 'hono'
+import type { GatewayVariables, RouteModule } from '../../context.ts'
+import { completionFrames } from './completions/completion-frames.ts'
+import { collectCompletion } from './completions/completion-json.ts'
+import { prepareCompletion, promptsOf } from './completions/prepare-completion.ts'
+import { runCompletion } from './completions/run-completion.ts'
+import { checkAccess } from './load-model.ts'
+import { checkBestOf, checkChoices } from './request/choices.ts'
+import { parseRequest } from './request/parse-request.ts'
+import { unsupportedCompletionParameters } from './request/unsupported.ts'
+import { respondWithEvents } from './response/respond-with-events.ts'
+import { completionRequestSchema } from './schemas/completion-request.ts'
+
+/** `POST /v1/completions`: how texts go on, and how probable they are. */
+export const completionRoutes: RouteModule = (context) =>
+  new Hono<{ Variables: GatewayVariables }>().post('/v1/completions', async (c) => {
+    const request = await parseRequest(c.req, completionRequestSchema, unsupportedCompletionParameters)
+    checkBestOf(request.best_of, request.n ?? 1)
+    checkChoices(promptsOf(request.prompt).length, request.n ?? 1, context.config.maxChoices)
+    checkAccess(context, request.model, c.req)
+    const { signal, logger } = c.var
+    if (!request.stream) {
+      const job = await prepareCompletion(context, request, signal)
+      return c.json(await collectCompletion(job, runCompletion(context, job, logger)))
+    }
+    return respondWithEvents(c, context.config, async function* (signal) {
+      const job = await prepareCompletion(context, request, signal)
+      yield* completionFrames(
+        job,
+        runCompletion(context, job, logger),
+        request.stream_options?.include_usage ?? false,
+      )
+    })
+  })

@@ -1,0 +1,89 @@
+import type { GenerationEndEvent, Logger, Session } from '@petals-chat/engine'
+import type { GatewayContext } from '../../../context.ts'
+import { type ChoiceEvent, generateChoices } from '../generate-choices.ts'
+import type { ScoredText } from '../response/logprobs.ts'
+import type { ChoiceCost } from '../response/usage.ts'
+import type { CompletionJob, PreparedPrompt } from './prepare-completion.ts'
+import { scorePrompt } from './score-prompt.ts'
+
+export type CompletionEvent =
+  | ({ readonly type: 'delta'; readonly index: number } & ScoredText)
+  | {
+      readonly type: 'end'
+      readonly index: number
+      readonly finishReason: GenerationEndEvent['finishReason']
+      readonly cost: ChoiceCost
+      readonly isFirstOfPrompt: boolean
+    }
+
+/** Runs a job: one prompt after the other, each on a session of the pool, and the choices of each one after the other. */
+export async function* runCompletion(
+  context: Pick<GatewayContext, 'sessions'>,
+  job: CompletionJob,
+  logger: Logger,
+): AsyncGenerator<CompletionEvent, void, undefined> {
+  for (const [place, prompt] of job.prompts.entries()) {
+    yield* runPrompt(context, job, prompt, place * job.choices, logger)
+  }
+}
+
+async function* runPrompt(
+  { sessions }: Pick<GatewayContext, 'sessions'>,
+  job: CompletionJob,
+  prompt: PreparedPrompt,
+  firstIndex: number,
+  logger: Logger,
+): AsyncGenerator<CompletionEvent, void, undefined> {
+  const { tokens, maxNewTokens } = prompt
+  const { signal } = job.options
+  const maxLength = tokens.length + maxNewTokens
+  await using lease = await sessions.acquire(job.model, { tokens, maxLength, signal, logger })
+  const started = performance.now()
+  const echoed = await echo(job, prompt, lease.session)
+  const scoringMs = scores(job) ? performance.now() - started : undefined
+  let begun = -1
+  for await (const { choice, event } of answers(job, prompt, lease.session)) {
+    const index = firstIndex + choice
+    if (begun < choice) for (const piece of echoed) yield { type: 'delta', index, ...piece }
+    begun = choice
+    if (event.type === 'text-delta') yield { ...event, type: 'delta', index }
+    else {
+      const cost = withScoring({ ...event, queuedMs: lease.queuedMs }, choice === 0 ? scoringMs : undefined)
+      yield { type: 'end', index, finishReason: event.finishReason, cost, isFirstOfPrompt: choice === 0 }
+    }
+  }
+}
+
+const scores = ({ echo, options }: CompletionJob): boolean => echo && options.topLogprobs !== undefined
+
+/** What of the prompt is put in front of every choice. */
+async function echo(job: CompletionJob, { text, tokens }: PreparedPrompt, session: Session) {
+  if (!scores(job)) return job.echo ? [{ text, tokens: [] }] : []
+  const { topLogprobs = 0, signal } = job.options
+  return await scorePrompt(job.model, session, tokens, { topLogprobs, signal })
+}
+
+function answers(job: CompletionJob, { tokens, maxNewTokens }: PreparedPrompt, session: Session) {
+  return maxNewTokens > 0
+    ? generateChoices(job.model, session, { ...job.options, tokens, maxNewTokens }, job.choices)
+    : emptyChoices(tokens.length, job.choices)
+}
+
+function* emptyChoices(promptTokens: number, count: number): Generator<ChoiceEvent> {
+  const usage = { promptTokens, cachedTokens: 0, completionTokens: 0 }
+  const timings = { timeToFirstTokenMs: 0, decodeMs: 0 }
+  for (let choice = 0; choice < count; choice++) {
+    yield { choice, event: { type: 'generation-end', finishReason: 'length', usage, timings } }
+  }
+}
+
+/** Scoring ran the whole prompt: that the answer found it in the KV cache afterwards was no saving. */
+function withScoring(cost: ChoiceCost, scoringMs: number | undefined): ChoiceCost {
+  if (scoringMs === undefined) return cost
+  const timeToFirstTokenMs = cost.timings.timeToFirstTokenMs + scoringMs
+  return {
+    ...cost,
+    usage: { ...cost.usage, cachedTokens: 0 },
+    timings: { ...cost.timings, timeToFirstTokenMs },
+  }
+}

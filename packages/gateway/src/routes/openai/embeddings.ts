@@ -1,0 +1,79 @@
+import { InvalidRequestError, type Model, type ModelSpec, type TokenId } from '@petals-chat/engine'
+import { Hono } from 'hono'
+import type { GatewayVariables, RouteModule } from '../../context.ts'
+import { encodePrompt, promptsOf } from './completions/prepare-completion.ts'
+import { checkAccess, loadModel } from './load-model.ts'
+import { answerLength } from './request/limits.ts'
+import { parseRequest } from './request/parse-request.ts'
+import { type EmbeddingRequest, embeddingRequestSchema, type EmbeddingResponse } from './schemas/embedding.ts'
+
+/** `POST /v1/embeddings`: texts as vectors of length 1. */
+export const embeddingRoutes: RouteModule = (context) =>
+  new Hono<{ Variables: GatewayVariables }>().post('/v1/embeddings', async (c) => {
+    const request = await parseRequest(c.req, embeddingRequestSchema)
+    checkAccess(context, request.model, c.req)
+    const { spec, model } = await loadModel(context, request.model, c.var.signal)
+    const inputs = encodeInputs(request, model, spec)
+    const vectors = await embedAll(model, inputs, c.var.signal)
+    checkDimensions(request.dimensions, vectors[0]!.length)
+    const tokens = inputs.reduce((sum, { length }) => sum + length, 0)
+    return c.json({
+      object: 'list',
+      data: vectors.map((vector, index) => ({
+        object: 'embedding',
+        index,
+        embedding: request.encoding_format === 'base64' ? toBase64(vector) : [...vector],
+      })),
+      model: spec.id,
+      usage: { prompt_tokens: tokens, total_tokens: tokens },
+    } satisfies EmbeddingResponse)
+  })
+
+function encodeInputs(
+  { input }: EmbeddingRequest,
+  model: Model,
+  spec: ModelSpec,
+): readonly (readonly TokenId[])[] {
+  return promptsOf(input).map((text, index, all) => {
+    const { tokens } = encodePrompt(text, model.tokenizer, all.length > 1 ? `input[${index}]` : 'input')
+    answerLength(model, spec, { promptTokens: tokens.length, requested: 0, fallback: 0 })
+    return tokens
+  })
+}
+
+/** One after another: an engine's embedding takes all of its threads. */
+async function embedAll(
+  model: Model,
+  inputs: readonly (readonly TokenId[])[],
+  signal: AbortSignal,
+): Promise<readonly Float32Array[]> {
+  if (model.embed === undefined || !model.capabilities.embeddings) {
+    throw new InvalidRequestError(
+      `The engine of the model '${model.id}' gives no embeddings. Take a model whose capabilities have "embeddings" (GET /v1/models).`,
+      { param: 'model', reason: 'unsupported_value' },
+    )
+  }
+  const vectors: Float32Array[] = []
+  for (const tokens of inputs) {
+    signal.throwIfAborted()
+    vectors.push(await model.embed(tokens, { signal }))
+  }
+  return vectors
+}
+
+function checkDimensions(wanted: number | null | undefined, given: number): void {
+  if (wanted == null || wanted === given) return
+  throw new InvalidRequestError(
+    `Invalid 'dimensions': embeddings of this model have ${given}, not ${wanted}.`,
+    {
+      param: 'dimensions',
+      reason: 'unsupported_value',
+    },
+  )
+}
+
+function toBase64(vector: Float32Array): string {
+  const bytes = Buffer.alloc(vector.length * 4)
+  for (const [index, value] of vector.entries()) bytes.writeFloatLE(value, index * 4)
+  return bytes.toString('base64')
+}

@@ -1,0 +1,25 @@
+/**
+ * The API that clients of OpenAI's know, in front of the models of this server: chat completions, completions,
+ * embeddings, models, and the tokenizer.
+ *
+ * ```ts
+ * const app = new Hono().route('/', openaiRoutes(context))
+ * await app.request('/v1/models')
+ * ```
+ *
+ * @packageDocumentation
+ */
+import { Hono } from 'hono'
+import type { GatewayVariables, RouteModule } from '../../context.ts'
+import { chatCompletionRoutes } from './chat-completions.ts'
+import { completionRoutes } from './completions.ts'
+import { embeddingRoutes } from './embeddings.ts'
+import { modelRoutes } from './models.ts'
+import { tokenizeRoutes } from './tokenize.ts'
+
+/** All routes below `/v1`. */
+export const openaiRoutes: RouteModule = (context) =>
+  [modelRoutes, chatCompletionRoutes, completionRoutes, embeddingRoutes, tokenizeRoutes].reduce(
+    (app, routes) => app.route('/', routes(context)),
+    new Hono<{ Variables: GatewayVariables }>(),
+  )

@@ -1,0 +1,67 @@
+import { Hono } from 'hono'
+import type { Model, ModelSpec, ModelState } from '@petals-chat/engine'
+import type { GatewayContext, GatewayVariables, RouteModule } from '../../context.ts'
+import { findModel } from './load-model.ts'
+import type { ModelObject } from './schemas/model.ts'
+
+/** `GET /v1/models` and `GET /v1/models/{id}`; a `/` in an id may come as it is or as `%2F`. */
+export const modelRoutes: RouteModule = (context) => {
+  const created = Math.floor(Date.now() / 1000)
+  const describe = (spec: ModelSpec, signal: AbortSignal) => describeModel(context, spec, created, signal)
+
+  return new Hono<{ Variables: GatewayVariables }>()
+    .get('/v1/models', async (c) => {
+      const data = await Promise.all(context.registry.list().map((spec) => describe(spec, c.var.signal)))
+      return c.json({ object: 'list', data } as const)
+    })
+    .get('/v1/models/:id{.+}', async (c) =>
+      c.json(await describe(findModel(context, c.req.param('id')), c.var.signal)),
+    )
+}
+
+async function describeModel(
+  { registry }: Pick<GatewayContext, 'registry'>,
+  spec: ModelSpec,
+  created: number,
+  signal: AbortSignal,
+): Promise<ModelObject> {
+  const { state, detail, progress } = await registry.state(spec.id, { signal })
+  return {
+    id: spec.id,
+    object: 'model',
+    created,
+    owned_by: 'petals-chat',
+    aliases: [...spec.aliases],
+    engine: spec.engine,
+    state,
+    state_detail: detail,
+    progress: progress && toProgress(progress),
+    ...loadedFields(registry.peek(spec.id), spec),
+    public_api: spec.publicApi,
+    family: spec.family,
+    display_name: spec.displayName,
+    model_card: spec.modelCard,
+    license: spec.license,
+  }
+}
+
+const toProgress = ({ phase, label, done, total, unit }: NonNullable<ModelState['progress']>) => ({
+  phase,
+  label,
+  done,
+  total,
+  unit,
+})
+
+/** What is only known of a model that is loaded. */
+function loadedFields(
+  model: Model | undefined,
+  spec: ModelSpec,
+): Pick<ModelObject, 'context_length' | 'capabilities'> {
+  if (model === undefined) return {}
+  const { grammar, logprobs, promptLogprobs, embeddings } = model.capabilities
+  return {
+    context_length: Math.min(model.contextLength, spec.maxSessionLength ?? Infinity),
+    capabilities: { grammar, logprobs, prompt_logprobs: promptLogprobs, embeddings },
+  }
+}

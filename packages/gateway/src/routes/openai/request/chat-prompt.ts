@@ -1,0 +1,88 @@
+import {
+  type ChatMessage,
+  InvalidRequestError,
+  type Model,
+  type TokenId,
+  type ToolDefinition,
+} from '@petals-chat/engine'
+import type { ChatRequest } from '../schemas/chat-request.ts'
+import type { MessageContent, RequestMessage } from '../schemas/messages.ts'
+import { checkJson } from './json-bounds.ts'
+
+export type PromptRequest = Pick<
+  ChatRequest,
+  'messages' | 'add_generation_prompt' | 'continue_final_message'
+> &
+  Partial<Pick<ChatRequest, 'chat_template_kwargs' | 'reasoning_effort'>>
+
+export interface ChatPrompt {
+  readonly tokens: TokenId[]
+  /** The prompt ends with `<think>`: the answer begins in the middle of the thoughts. */
+  readonly opensReasoning: boolean
+}
+
+/** The dialogue as the tokens that the model continues. @throws InvalidRequestError if its template refuses the messages. */
+export function chatPrompt(
+  model: Pick<Model, 'chatTemplate' | 'tokenizer'>,
+  request: PromptRequest,
+  tools: readonly ToolDefinition[] | undefined,
+): ChatPrompt {
+  const { chatTemplate, tokenizer } = model
+  const text = chatTemplate.render(request.messages.map(toChatMessage), {
+    addGenerationPrompt: !continuesAnswer(request) && request.add_generation_prompt !== false,
+    tools,
+    variables: templateVariables(request),
+  })
+  return {
+    tokens: tokenizer.encode(text, { addSpecialTokens: !chatTemplate.writesBos }),
+    opensReasoning: /<think>\s*$/.test(text),
+  }
+}
+
+/** Whether the last message is an answer to go on with. @throws InvalidRequestError if it is none of the assistant's. */
+function continuesAnswer({ messages, continue_final_message: asked }: PromptRequest): boolean {
+  const last = messages.at(-1)
+  if (last?.role === 'assistant') {
+    if (!asked && !last.prefix) return false
+    if (!last.tool_calls?.length) return true
+  } else if (!asked) return false
+  throw new InvalidRequestError(
+    `'continue_final_message' needs a last message of the role "assistant", without tool_calls.`,
+    { param: 'continue_final_message', reason: 'invalid_value' },
+  )
+}
+
+function templateVariables({ chat_template_kwargs: variables, reasoning_effort: effort }: PromptRequest) {
+  checkJson(variables, 'chat_template_kwargs')
+  return effort == null ? (variables ?? undefined) : { reasoning_effort: effort, ...variables }
+}
+
+function toChatMessage(message: RequestMessage, index: number): ChatMessage {
+  const { role, name } = message
+  const content = toText(message.content)
+  switch (role) {
+    case 'assistant':
+      if (message.content == null && !message.tool_calls?.length) throw emptyAnswer(index)
+      return {
+        role,
+        content,
+        name: name ?? undefined,
+        toolCalls: message.tool_calls?.map((call) => ({ id: call.id, ...call.function })),
+      }
+    case 'tool':
+      return { role, content, name: name ?? undefined, toolCallId: message.tool_call_id }
+    default:
+      return { role: role === 'developer' ? 'system' : role, content, name: name ?? undefined }
+  }
+}
+
+const toText = (content: MessageContent | null | undefined): string =>
+  typeof content === 'string' ? content : (content ?? []).map(({ text }) => text).join('')
+
+function emptyAnswer(index: number): InvalidRequestError {
+  const param = `messages[${index}].content`
+  return new InvalidRequestError(`'${param}' may be left out only where the message has 'tool_calls'.`, {
+    param,
+    reason: 'missing_required_parameter',
+  })
+}

@@ -1,0 +1,45 @@
+import { InvalidRequestError, type Model } from '@petals-chat/engine'
+
+/** @throws InvalidRequestError if a request asks for more answers than the server gives at once. */
+export function checkChoices(prompts: number, n: number, maxChoices: number): void {
+  if (prompts * n <= maxChoices) return
+  const [param, asked] =
+    n > maxChoices ? ['n', `${n} answers`] : ['prompt', `${n} to each of ${prompts} prompts`]
+  throw new InvalidRequestError(
+    `Invalid '${param}': this server gives ${maxChoices} answers to one request at most, not ${asked}.`,
+    { param, reason: 'invalid_value' },
+  )
+}
+
+/** @throws InvalidRequestError if the model's engine gives no log probabilities. */
+export function requireLogprobs(
+  model: Model,
+  param: string,
+  capability: 'logprobs' | 'promptLogprobs',
+): void {
+  if (model.capabilities[capability]) return
+  const what = capability === 'logprobs' ? 'log probabilities' : 'log probabilities of the prompt'
+  throw new InvalidRequestError(
+    `The engine of the model '${model.id}' gives no ${what}; leave '${param}' out.`,
+    {
+      param,
+      reason: 'unsupported_parameter',
+    },
+  )
+}
+
+export const toStop = (stop: string | readonly string[] | null | undefined): readonly string[] =>
+  typeof stop === 'string' ? [stop] : (stop ?? [])
+
+/** @throws InvalidRequestError if more answers should be made than given. */
+export function checkBestOf(bestOf: number | null | undefined, n: number): void {
+  if (bestOf == null || bestOf === n) return
+  const message =
+    bestOf < n
+      ? `Invalid 'best_of': it can't be less than 'n' (${n}).`
+      : `Unsupported parameter: 'best_of' above 'n' is not supported here. Ask for n: ${bestOf} with logprobs and choose yourself.`
+  throw new InvalidRequestError(message, {
+    param: 'best_of',
+    reason: bestOf < n ? 'invalid_value' : 'unsupported_parameter',
+  })
+}

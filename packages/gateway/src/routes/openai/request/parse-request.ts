@@ -1,0 +1,35 @@
+import { InvalidRequestError } from '@petals-chat/engine'
+import type { HonoRequest } from 'hono'
+import type { z } from 'zod'
+import { refuseUnsupported, type UnsupportedParameters } from './unsupported.ts'
+import { describeIssues, noMessage } from './zod-issue.ts'
+
+/** The body of a request, checked. @throws InvalidRequestError that names the field at fault. */
+export async function parseRequest<Schema extends z.ZodType>(
+  request: HonoRequest,
+  schema: Schema,
+  unsupported: UnsupportedParameters = {},
+): Promise<z.output<Schema>> {
+  // Whatever the content type says: curl's default is a form. Pages of other sites are kept out by their origin.
+  const body = parseJson(await request.text())
+  const parsed = schema.safeParse(body, { reportInput: true, error: () => noMessage })
+  if (!parsed.success) {
+    const { message, ...where } = describeIssues(parsed.error.issues)
+    throw new InvalidRequestError(message, where)
+  }
+  refuseUnsupported(body as object, unsupported)
+  return parsed.data
+}
+
+function parseJson(source: string): unknown {
+  try {
+    return JSON.parse(source)
+  } catch (cause) {
+    // The parser's own message quotes the body, which must not reach the logs.
+    const place = /at position \d+( \(line \d+ column \d+\))?/.exec(String(cause))?.[0]
+    const problem = source.trim() === '' ? 'it is empty' : (place ?? 'it ends too early')
+    throw new InvalidRequestError(`The request body could not be parsed as JSON: ${problem}.`, {
+      reason: 'invalid_json',
+    })
+  }
+}

@@ -1,0 +1,62 @@
+import { InvalidRequestError, type ModelSpec, type SamplingParams, type TokenId } from '@petals-chat/engine'
+import type { ChatRequest } from '../schemas/chat-request.ts'
+import type { CompletionRequest } from '../schemas/completion-request.ts'
+
+export type SamplingRequest = Pick<
+  ChatRequest & CompletionRequest,
+  | 'temperature'
+  | 'top_p'
+  | 'top_k'
+  | 'min_p'
+  | 'repetition_penalty'
+  | 'presence_penalty'
+  | 'frequency_penalty'
+  | 'logit_bias'
+  | 'seed'
+>
+
+/** OpenAI allows 0, which can only mean the most probable token; engines want more than 0. */
+const smallestTopP = 1e-6
+
+/** The request's parameters, else the model's defaults, else OpenAI's. */
+export function toSampling(request: SamplingRequest, spec: ModelSpec, vocabSize: number): SamplingParams {
+  const { generation } = spec
+  const greedyByDefault = generation.do_sample === false || generation.do_sample === 0
+  const topK = request.top_k ?? generation.top_k ?? 0
+  const topP = request.top_p ?? generation.top_p
+  return {
+    temperature: request.temperature ?? (greedyByDefault ? 0 : (generation.temperature ?? 1)),
+    topK: topK > 0 ? Math.min(topK, vocabSize) : undefined,
+    topP: topP === undefined ? undefined : Math.max(topP, smallestTopP),
+    minP: request.min_p ?? generation.min_p,
+    repetitionPenalty: request.repetition_penalty ?? generation.repetition_penalty,
+    presencePenalty: request.presence_penalty ?? undefined,
+    frequencyPenalty: request.frequency_penalty ?? undefined,
+    logitBias: toLogitBias(request.logit_bias, vocabSize),
+    seed: request.seed == null ? undefined : toSeed(request.seed),
+  }
+}
+
+/** Another seed for each of `n` choices, or they would all be the same. */
+export function samplingOfChoice(sampling: SamplingParams, choice: number): SamplingParams {
+  return sampling.seed === undefined ? sampling : { ...sampling, seed: toSeed(sampling.seed + choice) }
+}
+
+const toSeed = (seed: number): number => ((seed % 2 ** 32) + 2 ** 32) % 2 ** 32
+
+function toLogitBias(
+  bias: SamplingRequest['logit_bias'],
+  vocabSize: number,
+): ReadonlyMap<TokenId, number> | undefined {
+  if (!bias) return undefined
+  const entries = Object.entries(bias).map(([token, value]) => [Number(token), value] as const)
+  const unknown = entries.find(([token]) => token >= vocabSize)
+  if (!unknown) return entries.length > 0 ? new Map(entries) : undefined
+  throw new InvalidRequestError(
+    `Invalid 'logit_bias': the model has tokens 0 to ${vocabSize - 1}, not ${unknown[0]}.`,
+    {
+      param: 'logit_bias',
+      reason: 'invalid_value',
+    },
+  )
+}

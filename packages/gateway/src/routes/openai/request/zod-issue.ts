@@ -1,0 +1,147 @@
+import type { z } from 'zod'
+
+type Issue = z.core.$ZodIssue
+type UnionIssue = z.core.$ZodIssueInvalidUnion
+type Path = readonly PropertyKey[]
+
+/** What is wrong with one field, in OpenAI's words. */
+export interface RequestFault {
+  readonly message: string
+  /** `messages[0].content`; undefined for the body as a whole. */
+  readonly param: string | undefined
+  readonly reason: string
+}
+
+/** Given to zod as every issue's message, so that messages written in a schema can be told from zod's own. */
+export const noMessage = '\0'
+
+/** Fields that take fractions: OpenAI's codes tell decimals from integers. */
+const decimals = /^(temperature|top_p|min_p|\w+_penalty|logit_bias)\b/
+
+/** The first fault of a body that a schema refused. */
+export function describeIssues(issues: readonly Issue[]): RequestFault {
+  const issue = innermost(issues[0]!)
+  const param = formatPath(issue.path)
+  const written = issue.code === 'invalid_key' ? issue.issues[0]?.message : issue.message
+  const { message, reason } = describe(issue, param)
+  return { message: written && written !== noMessage ? written : message, param, reason }
+}
+
+/** The fault of the alternative that the value came nearest to, if it came near any. */
+function innermost(issue: Issue): Issue {
+  if (issue.code !== 'invalid_union' || issue.errors.length === 0) return issue
+  const near = issue.errors.filter(
+    ([first]) => first && !(first.code === 'invalid_type' && first.path.length === 0),
+  )
+  if (near.length === 0) return issue
+  const best = near.reduce((left, right) => (distance(right) < distance(left) ? right : left))
+  const inner = innermost(best[0]!)
+  return { ...inner, path: [...issue.path, ...inner.path] }
+}
+
+/** Alternatives are the nearer, the deeper their first fault lies and the fewer they have. */
+const distance = (issues: readonly Issue[]): number => issues.length - 1000 * issues[0]!.path.length
+
+function describe(issue: Issue, param: string | undefined): Omit<RequestFault, 'param'> {
+  const field = param === undefined ? 'the request body' : `'${param}'`
+  switch (issue.code) {
+    case 'invalid_type':
+      return mistyped(field, expectedTypes([issue.expected]), issue.input)
+    case 'invalid_union':
+      return issue.errors.length > 0
+        ? mistyped(field, unionTypes(issue), issue.input)
+        : undiscriminated(field, issue)
+    case 'invalid_value':
+      return unknownValue(field, issue.input, issue.values)
+    case 'too_big':
+      return outOfRange(field, param, issue.origin, issue.inclusive ? '<=' : '<', issue.maximum, issue.input)
+    case 'too_small':
+      return outOfRange(field, param, issue.origin, issue.inclusive ? '>=' : '>', issue.minimum, issue.input)
+    default:
+      return { message: `Invalid value for ${field}.`, reason: 'invalid_value' }
+  }
+}
+
+function mistyped(field: string, expected: string, input: unknown): Omit<RequestFault, 'param'> {
+  if (input === undefined) return missing(field)
+  const got =
+    typeof input === 'number' && expected === 'an integer' ? `the number ${input}` : article(typeOf(input))
+  return {
+    message: `Invalid type for ${field}: expected ${expected}, but got ${got} instead.`,
+    reason: 'invalid_type',
+  }
+}
+
+const missing = (field: string) => ({
+  message: `Missing required parameter: ${field}.`,
+  reason: 'missing_required_parameter',
+})
+
+function undiscriminated(field: string, issue: UnionIssue): Omit<RequestFault, 'param'> {
+  const key = issue.path.at(-1)
+  const value = (issue.input as Record<PropertyKey, unknown> | undefined)?.[key!]
+  return unknownValue(field, value, (issue as { options?: readonly z.core.util.Primitive[] }).options ?? [])
+}
+
+function unknownValue(
+  field: string,
+  input: unknown,
+  values: readonly z.core.util.Primitive[],
+): Omit<RequestFault, 'param'> {
+  if (input === undefined) return missing(field)
+  const known = values.map((value) => `'${String(value)}'`).join(', ')
+  return {
+    message: `Invalid value for ${field}: ${excerpt(input)}. Supported values are: ${known}.`,
+    reason: 'invalid_value',
+  }
+}
+
+function outOfRange(
+  field: string,
+  param: string | undefined,
+  origin: string,
+  relation: '<=' | '<' | '>=' | '>',
+  limit: number | bigint,
+  input: unknown,
+): Omit<RequestFault, 'param'> {
+  const above = relation.startsWith('<')
+  if (origin === 'array' || origin === 'string') {
+    const length = (input as { readonly length: number } | undefined)?.length
+    return {
+      message: `Invalid ${field}: expected ${origin} of length ${relation} ${limit}, but got ${length} instead.`,
+      reason: length === 0 ? `empty_${origin}` : `${origin}_${above ? 'above_max' : 'below_min'}_length`,
+    }
+  }
+  const kind = decimals.test(param ?? '') ? 'decimal' : 'integer'
+  return {
+    message: `Invalid ${field}: expected ${article(kind)} ${relation} ${limit}, but got ${excerpt(input)} instead.`,
+    reason: `${kind}_${above ? 'above_max' : 'below_min'}_value`,
+  }
+}
+
+const unionTypes = (issue: UnionIssue): string =>
+  expectedTypes(issue.errors.map(([first]) => (first?.code === 'invalid_type' ? first.expected : 'value')))
+
+const expectedTypes = (types: readonly string[]): string =>
+  [...new Set(types)]
+    .map((type) => article(type === 'int' ? 'integer' : type === 'record' ? 'object' : type))
+    .join(' or ')
+
+const article = (noun: string): string =>
+  noun === 'null' ? noun : `${/^[aeio]/.test(noun) ? 'an' : 'a'} ${noun}`
+
+const typeOf = (value: unknown): string =>
+  value === null ? 'null' : Array.isArray(value) ? 'array' : Number.isNaN(value) ? 'NaN' : typeof value
+
+const excerpt = (value: unknown): string => {
+  const json = typeof value === 'string' ? `'${value}'` : (JSON.stringify(value) ?? String(value))
+  return json.length > 100 ? `${json.slice(0, 100)}…` : json
+}
+
+function formatPath(path: Path): string | undefined {
+  if (path.length === 0) return undefined
+  return path
+    .map((key) => (typeof key === 'number' ? `[${key}]` : `.${String(key).slice(0, 64)}`))
+    .join('')
+    .replace(/^\./, '')
+}

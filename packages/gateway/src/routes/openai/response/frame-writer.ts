@@ -1,0 +1,27 @@
+import type { TimingsBody, UsageBody } from '../schemas/usage.ts'
+import type { ResponseHead } from './head.ts'
+
+/** Writes the events of one streamed answer. What is the same in all of them is serialised once. */
+export class FrameWriter {
+  readonly #begin: string
+  readonly #end: string
+
+  /** `includeUsage`: all but the last event have `usage: null`. */
+  constructor(head: ResponseHead, object: string, includeUsage: boolean) {
+    this.#begin = `data: ${JSON.stringify({ ...head, object }).slice(0, -1)},"choices":[`
+    this.#end = includeUsage ? ',"usage":null}\n\n' : '}\n\n'
+  }
+
+  /** `json`: the one choice of this event. */
+  choice(json: string): string {
+    return `${this.#begin}${json}]${this.#end}`
+  }
+
+  lastOfChoice(json: string, timings: TimingsBody): string {
+    return `${this.#begin}${json}],"timings":${JSON.stringify(timings)}${this.#end}`
+  }
+
+  usage(usage: UsageBody): string {
+    return `${this.#begin}],"usage":${JSON.stringify(usage)}}\n\n`
+  }
+}

@@ -1,0 +1,75 @@
+import type { GeneratedToken, TokenId, Tokenizer } from '@petals-chat/engine'
+import type { ChatTokenLogprob } from '../schemas/chat-response.ts'
+import type { CompletionLogprobs } from '../schemas/completion-response.ts'
+
+/** What OpenAI says for a token that can't come; JSON has no infinity. */
+const impossible = -9999
+
+const utf8 = new TextEncoder()
+
+/** A token whose log probability may be unknown: the first one of a prompt. */
+export type ScoredToken = Pick<GeneratedToken, 'token' | 'logprob' | 'topLogprobs'>
+
+/** The tokens in the shape of chat completions. */
+export function chatLogprobs(tokens: readonly ScoredToken[], tokenizer: Tokenizer): ChatTokenLogprob[] {
+  return tokens.map(({ token, logprob, topLogprobs = [] }) => ({
+    ...chatToken(token, logprob, tokenizer),
+    top_logprobs: topLogprobs.map((top) => chatToken(top.token, top.logprob, tokenizer)),
+  }))
+}
+
+function chatToken(id: TokenId, logprob: number | undefined, tokenizer: Tokenizer) {
+  const token = tokenizer.decode([id])
+  return { token, logprob: finite(logprob), bytes: token.includes('\uFFFD') ? null : [...utf8.encode(token)] }
+}
+
+/** A piece of text and the tokens that it came from. */
+export interface ScoredText {
+  readonly text: string
+  readonly tokens: readonly ScoredToken[]
+}
+
+/** The tokens in the shape of completions. `offset`: characters of the choice's text before this piece. */
+export function completionLogprobs(
+  { text, tokens }: ScoredText,
+  offset: number,
+  tokenizer: Tokenizer,
+): CompletionLogprobs {
+  const texts = tokens.map(({ token }) => tokenizer.decode([token]))
+  return {
+    tokens: texts,
+    token_logprobs: tokens.map(({ logprob }) => (logprob === undefined ? null : finite(logprob))),
+    top_logprobs: tokens.map((token, index) => topLogprobs(token, texts[index]!, tokenizer)),
+    text_offset: textOffsets(texts, offset, characterCount(text)),
+  }
+}
+
+/** Of tokens with the same text the more probable one stays. The token itself is always among them. */
+function topLogprobs(token: ScoredToken, text: string, tokenizer: Tokenizer): Record<string, number> | null {
+  if (token.logprob === undefined) return null
+  const found = new Map<string, number>()
+  for (const top of token.topLogprobs ?? []) {
+    const topText = tokenizer.decode([top.token])
+    if (!found.has(topText)) found.set(topText, finite(top.logprob))
+  }
+  return Object.fromEntries(found.has(text) ? found : found.set(text, finite(token.logprob)))
+}
+
+/** Tokens that share a character all start where it does. */
+function textOffsets(texts: readonly string[], offset: number, length: number): number[] {
+  let start = 0
+  return texts.map((text) => {
+    const place = offset + Math.min(start, length)
+    if (!text.includes('\uFFFD')) start += characterCount(text)
+    return place
+  })
+}
+
+/** Characters as Python and OpenAI count them: code points. */
+export function characterCount(text: string): number {
+  let count = 0
+  for (let index = 0; index < text.length; index += text.codePointAt(index)! > 0xffff ? 2 : 1) count++
+  return count
+}
+
+const finite = (logprob: number | undefined): number => Math.max(logprob ?? impossible, impossible)

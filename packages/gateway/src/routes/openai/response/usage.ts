@@ -1,0 +1,58 @@
+import type { GenerationEndEvent } from '@petals-chat/engine'
+import type { TimingsBody, UsageBody } from '../schemas/usage.ts'
+
+/** What one choice took. */
+export interface ChoiceCost extends Pick<GenerationEndEvent, 'usage' | 'timings'> {
+  readonly queuedMs: number
+}
+
+/** Sums up the choices of one answer. The choices of one prompt share it: it counts once, as its first choice found it. */
+export class CostTotal {
+  #promptTokens = 0
+  #cachedTokens = 0
+  #completionTokens = 0
+  #decodedTokens = 0
+  #queuedMs = 0
+  #promptMs = 0
+  #decodeMs = 0
+
+  add({ usage, timings, queuedMs }: ChoiceCost, isFirstOfPrompt: boolean): void {
+    if (isFirstOfPrompt) {
+      this.#promptTokens += usage.promptTokens
+      this.#cachedTokens += usage.cachedTokens
+      this.#queuedMs += queuedMs
+    }
+    this.#completionTokens += usage.completionTokens
+    this.#decodedTokens += Math.max(usage.completionTokens - 1, 0)
+    this.#promptMs += timings.timeToFirstTokenMs
+    this.#decodeMs += timings.decodeMs
+  }
+
+  usage(): UsageBody {
+    return {
+      prompt_tokens: this.#promptTokens,
+      completion_tokens: this.#completionTokens,
+      total_tokens: this.#promptTokens + this.#completionTokens,
+      prompt_tokens_details: { cached_tokens: this.#cachedTokens },
+    }
+  }
+
+  timings(): TimingsBody {
+    const promptRun = this.#promptTokens - this.#cachedTokens
+    return {
+      queued_ms: rounded(this.#queuedMs),
+      cache_n: this.#cachedTokens,
+      prompt_n: promptRun,
+      prompt_ms: rounded(this.#promptMs),
+      prompt_per_second: perSecond(promptRun, this.#promptMs),
+      predicted_n: this.#completionTokens,
+      predicted_ms: rounded(this.#decodeMs),
+      predicted_per_second: perSecond(this.#decodedTokens, this.#decodeMs),
+    }
+  }
+}
+
+/** Microseconds are enough. */
+const rounded = (value: number): number => Math.round(value * 1000) / 1000
+
+const perSecond = (count: number, ms: number): number => (ms > 0 ? rounded((count / ms) * 1000) : 0)

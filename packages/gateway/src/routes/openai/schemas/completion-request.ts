@@ -1,0 +1,35 @@
+import { z } from 'zod'
+import { ignored, text, tokenIds } from './primitives.ts'
+import { samplingFields } from './sampling-fields.ts'
+
+const promptSchema = z
+  .union([text, z.array(text).min(1).max(2048), tokenIds, z.array(tokenIds).min(1).max(2048)])
+  .describe('A text, texts, the token ids of a text, or lists of token ids: one answer (or `n`) to each.')
+
+/** Body of `POST /v1/completions`. */
+export const completionRequestSchema = z.object({
+  ...samplingFields,
+  prompt: promptSchema,
+  max_tokens: z
+    .int()
+    .min(0)
+    .nullish()
+    .describe(
+      'Tokens of the answer at most; 0 with `echo` only scores the prompt. Default: the model’s, else 16.',
+    ),
+  echo: z
+    .boolean()
+    .nullish()
+    .describe('Put the prompt in front of the answer; with `logprobs` its tokens are scored as well.'),
+  logprobs: z
+    .int()
+    .min(0)
+    .max(20)
+    .nullish()
+    .describe('Give the log probability of every token, and of this many most probable ones.'),
+  best_of: z.int().min(1).max(128).nullish().describe('Only the same number as `n`.'),
+  cache_prompt: ignored('KV caches are always reused.'),
+})
+
+export type CompletionRequest = z.output<typeof completionRequestSchema>
+export type CompletionPrompt = z.output<typeof promptSchema>

@@ -1,0 +1,98 @@
+import { z } from 'zod'
+import { ignored, text } from './primitives.ts'
+
+const stopSequence = text.min(1).max(1000)
+
+/** Fields that chat completions and completions share. Left out or null: the model's default, then OpenAI's. */
+export const samplingFields = {
+  model: z.string().min(1).describe('Id or alias of a model of this server (see /v1/models).'),
+  temperature: z
+    .number()
+    .min(0)
+    .max(2)
+    .nullish()
+    .describe('0 always takes the most probable token. Default: the model’s, else 1.'),
+  top_p: z
+    .number()
+    .min(0)
+    .max(1)
+    .nullish()
+    .describe(
+      'Sample from the smallest set of tokens whose probability reaches this. Default: the model’s, else 1.',
+    ),
+  top_k: z
+    .int()
+    .min(-1)
+    .max(1_000_000)
+    .nullish()
+    .describe('Sample from this many most probable tokens; 0 and -1 are off. Extension.'),
+  min_p: z
+    .number()
+    .min(0)
+    .max(1)
+    .nullish()
+    .describe('Leave out tokens with less than this share of the best one’s probability. Extension.'),
+  repetition_penalty: z
+    .number()
+    .gt(0)
+    .max(10)
+    .nullish()
+    .describe('Divides the logits of tokens that occurred already (prompt included); 1 is off. Extension.'),
+  presence_penalty: z
+    .number()
+    .min(-2)
+    .max(2)
+    .nullish()
+    .describe('Against tokens that the answer has already. Default 0.'),
+  frequency_penalty: z
+    .number()
+    .min(-2)
+    .max(2)
+    .nullish()
+    .describe('Against tokens that the answer has already, for every time. Default 0.'),
+  logit_bias: z
+    .record(
+      z.string().regex(/^\d{1,10}$/, 'Keys of logit_bias are token ids in decimal digits.'),
+      z.number().min(-100).max(100),
+    )
+    .refine((bias) => Object.keys(bias).length <= 1024, 'logit_bias takes 1024 tokens at most.')
+    .nullish()
+    .describe('Token id to a number that is added to its logit.'),
+  seed: z
+    .int()
+    .nullish()
+    .describe(
+      'Same seed, prompt and parameters: same answer. Taken modulo 2^32. Default: a new one every time.',
+    ),
+  stop: z
+    .union([stopSequence, z.array(stopSequence).max(4)])
+    .nullish()
+    .describe('Texts that end the answer (4 at most); they are not part of it.'),
+  n: z
+    .int()
+    .min(1)
+    .max(128)
+    .nullish()
+    .describe('Answers to give, one after another on the same KV cache. Default 1.'),
+  ignore_eos: z
+    .boolean()
+    .nullish()
+    .describe('Go on after the model’s end tokens (for benchmarks). Extension.'),
+  stream: z.boolean().nullish().describe('Answer with server-sent events, ended by `data: [DONE]`.'),
+  stream_options: z
+    .object({
+      include_usage: z
+        .boolean()
+        .nullish()
+        .describe('Send a last chunk with `choices: []` and `usage`; in all others `usage` is null.'),
+      include_obfuscation: ignored('Random padding of chunks.'),
+    })
+    .nullish(),
+  user: ignored('An id of the end user.'),
+  metadata: ignored('Notes for OpenAI’s dashboard.'),
+  store: ignored('Storing at OpenAI.'),
+  service_tier: ignored('OpenAI’s price classes.'),
+  safety_identifier: ignored('An id of the end user.'),
+  prompt_cache_key: ignored('KV caches are found by prefix here, without a key.'),
+  prompt_cache_retention: ignored('KV caches are kept while there is room.'),
+}

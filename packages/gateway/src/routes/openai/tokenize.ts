@@ -1,0 +1,55 @@
+import { InvalidRequestError, type Model, type TokenId } from '@petals-chat/engine'
+import { Hono } from 'hono'
+import type { GatewayVariables, RouteModule } from '../../context.ts'
+import { checkAccess, loadModel } from './load-model.ts'
+import { toToolDefinitions } from './request/answer-form.ts'
+import { chatPrompt } from './request/chat-prompt.ts'
+import { checkTokens } from './request/limits.ts'
+import { parseRequest } from './request/parse-request.ts'
+import {
+  detokenizeRequestSchema,
+  type DetokenizeResponse,
+  type TokenizeRequest,
+  tokenizeRequestSchema,
+  type TokenizeResponse,
+} from './schemas/tokenize.ts'
+
+/** `POST /v1/tokenize` and `POST /v1/detokenize`: text to tokens and back. */
+export const tokenizeRoutes: RouteModule = (context) =>
+  new Hono<{ Variables: GatewayVariables }>()
+    .post('/v1/tokenize', async (c) => {
+      const request = await parseRequest(c.req, tokenizeRequestSchema)
+      checkAccess(context, request.model, c.req)
+      const { model } = await loadModel(context, request.model, c.var.signal)
+      const tokens = tokenize(model, request)
+      return c.json({
+        count: tokens.length,
+        max_model_len: model.contextLength,
+        tokens,
+        token_strs: request.return_token_strs ? tokens.map((token) => model.tokenizer.decode([token])) : null,
+      } satisfies TokenizeResponse)
+    })
+    .post('/v1/detokenize', async (c) => {
+      const request = await parseRequest(c.req, detokenizeRequestSchema)
+      checkAccess(context, request.model, c.req)
+      const { tokenizer } = (await loadModel(context, request.model, c.var.signal)).model
+      checkTokens(request.tokens, tokenizer.vocabSize, 'tokens')
+      const text = tokenizer.decode(request.tokens, {
+        skipSpecialTokens: request.skip_special_tokens ?? false,
+      })
+      return c.json({ prompt: text, content: text } satisfies DetokenizeResponse)
+    })
+
+function tokenize(model: Model, request: TokenizeRequest): TokenId[] {
+  const { messages, tools, prompt, content, add_special_tokens: addSpecialTokens } = request
+  const given = [prompt, content, messages].filter((value) => value != null)
+  if (given.length !== 1) {
+    throw new InvalidRequestError(`Send either 'prompt' (or 'content', which is the same) or 'messages'.`, {
+      param: 'prompt',
+      reason: given.length === 0 ? 'missing_required_parameter' : 'invalid_value',
+    })
+  }
+  return messages
+    ? chatPrompt(model, { ...request, messages }, tools ? toToolDefinitions(tools) : undefined).tokens
+    : model.tokenizer.encode(prompt ?? content ?? '', { addSpecialTokens: addSpecialTokens ?? true })
+}

@@ -1,0 +1,86 @@
+import { z } from 'zod'
+import { chatRequestSchema } from '../openai/schemas/chat-request.ts'
+import { chatChunkSchema, chatLogprobsSchema, chatResponseSchema } from '../openai/schemas/chat-response.ts'
+import { completionRequestSchema } from '../openai/schemas/completion-request.ts'
+import {
+  completionChunkSchema,
+  completionLogprobsSchema,
+  completionResponseSchema,
+} from '../openai/schemas/completion-response.ts'
+import { embeddingRequestSchema, embeddingResponseSchema } from '../openai/schemas/embedding.ts'
+import { errorSchema } from '../openai/schemas/error.ts'
+import { responseFormatSchema, toolChoiceSchema, toolSchema } from '../openai/schemas/answer-form.ts'
+import { messageSchema, toolCallSchema } from '../openai/schemas/messages.ts'
+import { modelListSchema, modelSchema } from '../openai/schemas/model.ts'
+import {
+  detokenizeRequestSchema,
+  detokenizeResponseSchema,
+  tokenizeRequestSchema,
+  tokenizeResponseSchema,
+} from '../openai/schemas/tokenize.ts'
+import { timingsSchema, usageSchema } from '../openai/schemas/usage.ts'
+import { healthSchema } from './health-operations.ts'
+import {
+  legacyErrorSchema,
+  legacyModelsSchema,
+  legacyRequestSchema,
+  legacyResponseSchema,
+} from './legacy-operations.ts'
+
+/** The schemas that have a name in the document. All others are written where they are used. */
+const named = {
+  ChatCompletionRequest: chatRequestSchema,
+  ChatCompletion: chatResponseSchema,
+  ChatCompletionChunk: chatChunkSchema,
+  ChatLogprobs: chatLogprobsSchema,
+  Message: messageSchema,
+  ToolCall: toolCallSchema,
+  Tool: toolSchema,
+  ToolChoice: toolChoiceSchema,
+  ResponseFormat: responseFormatSchema,
+  CompletionRequest: completionRequestSchema,
+  Completion: completionResponseSchema,
+  CompletionChunk: completionChunkSchema,
+  CompletionLogprobs: completionLogprobsSchema,
+  EmbeddingRequest: embeddingRequestSchema,
+  EmbeddingList: embeddingResponseSchema,
+  TokenizeRequest: tokenizeRequestSchema,
+  TokenizeResponse: tokenizeResponseSchema,
+  DetokenizeRequest: detokenizeRequestSchema,
+  DetokenizeResponse: detokenizeResponseSchema,
+  Model: modelSchema,
+  ModelList: modelListSchema,
+  Usage: usageSchema,
+  Timings: timingsSchema,
+  Error: errorSchema,
+  Health: healthSchema,
+  LegacyRequest: legacyRequestSchema,
+  LegacyResponse: legacyResponseSchema,
+  LegacyModels: legacyModelsSchema,
+  LegacyError: legacyErrorSchema,
+} satisfies Readonly<Record<string, z.ZodType>>
+
+export type JsonSchema = Readonly<Record<string, unknown>>
+
+const names = new Map<z.ZodType, string>(Object.entries(named).map(([name, schema]) => [schema, name]))
+
+/** `components.schemas` of the document. */
+export function componentSchemas(): Readonly<Record<string, JsonSchema>> {
+  const registry = z.registry<{ readonly id: string }>()
+  for (const [name, schema] of Object.entries(named)) registry.add(schema, { id: name })
+  const { schemas } = z.toJSONSchema(registry, { io: 'input', uri: schemaUri })
+  return Object.fromEntries(
+    Object.entries(schemas).map(([name, schema]) => [name, withoutIds(schema as JsonSchema)]),
+  )
+}
+
+/** A reference to a named schema, or the schema itself. */
+export function schemaOf(schema: z.ZodType): JsonSchema {
+  const name = names.get(schema)
+  return name === undefined ? withoutIds(z.toJSONSchema(schema, { io: 'input' })) : { $ref: schemaUri(name) }
+}
+
+const schemaUri = (name: string): string => `#/components/schemas/${name}`
+
+/** Within the document, the document's own dialect and base hold. */
+const withoutIds = ({ $schema: _schema, $id: _id, ...schema }: JsonSchema): JsonSchema => schema

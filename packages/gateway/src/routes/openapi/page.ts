@@ -1,0 +1,135 @@
+import { html } from 'hono/html'
+import { type JsonSchema, schemaOf } from './components.ts'
+import { type OpenApiDocument, operations, tags } from './document.ts'
+import { fieldsOf, type Field } from './fields.ts'
+import { isSchema, type Operation, type OperationTag, statusMeanings } from './operation.ts'
+
+export interface PageOptions {
+  readonly document: OpenApiDocument
+  /** Where this server was asked, for the examples. */
+  readonly origin: string
+  /** A model for the examples. */
+  readonly model: string
+}
+
+/** The document as a page: no script, no style within it, nothing from elsewhere. */
+export function documentationPage(options: PageOptions) {
+  return html`<!doctype html>
+    <html lang="en">
+      <head>
+        <meta charset="utf-8" />
+        <meta name="viewport" content="width=device-width, initial-scale=1" />
+        <title>Petals Chat: HTTP API</title>
+        <link rel="stylesheet" href="/docs/style.css" />
+      </head>
+      <body>
+        <main>
+          <h1>Petals Chat: HTTP API</h1>
+          <p>
+            Version ${options.document.info.version}. For programs, the same is at
+            <a href="/openapi.json">/openapi.json</a>. Every answer has an <code>x-request-id</code>, which
+            names the request in the server’s log.
+          </p>
+          <nav aria-label="Routes">
+            <ul>
+              ${operations.map(
+                ({ id, method, path }) =>
+                  html`<li>
+                    <a href="#${id}"><span class="method">${method.toUpperCase()}</span> ${path}</a>
+                  </li>`,
+              )}
+            </ul>
+          </nav>
+          ${tags.map((tag) => tagSection(tag, options))}
+        </main>
+      </body>
+    </html>`
+}
+
+const tagSection = (tag: OperationTag, options: PageOptions) =>
+  html`<section>
+    <h2>${tag.name}</h2>
+    <p>${tag.description}</p>
+    ${operations
+      .filter((operation) => operation.tag === tag.name)
+      .map((operation) => operationSection(operation, options))}
+  </section>`
+
+function operationSection(operation: Operation, options: PageOptions) {
+  const { id, method, path, summary, description, request, errorStatuses } = operation
+  const { schemas } = options.document.components
+  const body = request && fieldsOf(schemaOf(Object.values(request)[0]!), schemas)
+  const answer = Object.values(operation.responses[200]?.content ?? {}).find(isSchema)
+  return html`<section>
+    <h3 id="${id}"><span class="method">${method.toUpperCase()}</span> ${path}</h3>
+    <p>${summary}.</p>
+    ${description ? html`<p>${marked(description)}</p>` : ''} ${parameterTable(operation, schemas)}
+    ${body ? table('Body', body) : ''} ${answer ? table('Answer', fieldsOf(schemaOf(answer), schemas)) : ''}
+    ${
+      errorStatuses.length > 0
+        ? html`<p>
+            Errors:
+            ${errorStatuses.map((status) => html`<code>${status}</code> ${marked(statusMeanings[status] ?? '')} `)}
+          </p>`
+        : ''
+    }
+    ${method === 'post' || !path.includes('/api/v2') ? html`<pre><code>${curl(operation, options)}</code></pre>` : ''}
+  </section>`
+}
+
+function parameterTable({ parameters }: Operation, schemas: Readonly<Record<string, JsonSchema>>) {
+  if (!parameters) return ''
+  const properties = parameters.map(({ name, schema }) => [name, schemaOf(schema)] as const)
+  const required = parameters.filter((parameter) => parameter.in === 'path').map(({ name }) => name)
+  const described = parameters.map(({ name, description }) => [name, description] as const)
+  const fields = fieldsOf({ type: 'object', properties: Object.fromEntries(properties), required }, schemas)
+  const descriptions = new Map(described)
+  return table(
+    'Parameters',
+    fields.map((field) => ({ ...field, description: descriptions.get(field.name) ?? field.description })),
+  )
+}
+
+const table = (title: string, fields: readonly Field[]) =>
+  html`<div class="scroll">
+    <table>
+      <thead>
+        <tr>
+          <th scope="col">${title}</th>
+          <th scope="col">Type</th>
+          <th scope="col">Meaning</th>
+        </tr>
+      </thead>
+      <tbody>
+        ${fields.map(
+          ({ name, type, required, description }) =>
+            html`<tr>
+              <td><code>${name}</code>${required ? ' (required)' : ''}</td>
+              <td class="type">${type}</td>
+              <td>${marked(description)}</td>
+            </tr>`,
+        )}
+      </tbody>
+    </table>
+  </div>`
+
+/** Text with `code` in it. */
+const marked = (text: string) =>
+  text.split('`').map((part, index) => (index % 2 === 1 ? html`<code>${part}</code>` : html`${part}`))
+
+function curl({ method, path, example, request }: Operation, { origin, model }: PageOptions): string {
+  const url = origin + path.replace('{model}', encodeURIComponent(model))
+  if (method === 'get') return `curl ${quoted(url)}`
+  const body = { model, ...example }
+  if (request && 'application/x-www-form-urlencoded' in request) {
+    const data = Object.entries(body).map(
+      ([name, value]) => `--data-urlencode ${quoted(`${name}=${String(value)}`)}`,
+    )
+    return [`curl ${quoted(url)}`, ...data].join(' \\\n  ')
+  }
+  return `curl ${quoted(url)} \\\n  -H 'Content-Type: application/json' \\\n  -d ${quoted(JSON.stringify(body))}`
+}
+
+/** One word of a POSIX shell. */
+const quoted = (text: string): string =>
+  /^[\w:/.%-]+$/.test(text) ? text : `'${text.replaceAll("'", `'\\''`)}'`
