@@ -16,6 +16,8 @@ export { type Environment, type HubConfig, type HubConfigInput } from './config.
 export { hubConfigFromEnvironment, hubConfigSchema } from './config.ts'
 export { defaultModel } from './default-model.ts'
 export { ModelSourceError, type ModelSourceFailure } from './errors.ts'
+export { canReachHub } from './http/reachability.ts'
+export { createModelStore } from './model-store.ts'
 export * from './model-store.types.ts'
 export { formatModelSource, parseModelSource } from './model-source.ts'
 export type {

@@ -1,5 +1,4 @@
 import type { AbortOptions, FileOptions, Logger, ModelFiles } from '@petals-chat/engine'
-import type { HubConfig } from './config.ts'
 import type { ModelSource } from './model-source.ts'
 
 export interface ResolveOptions extends FileOptions {
@@ -96,6 +95,3 @@ export interface ModelStoreOptions {
   /** What `~` stands for; default the home folder of whoever runs this. */
   readonly home?: string | undefined
 }
-
-/** `createModelStore`. */
-export type CreateModelStore = (config: HubConfig, options?: ModelStoreOptions) => ModelStore

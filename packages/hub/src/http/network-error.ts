@@ -1,0 +1,59 @@
+/** A fault that may pass: worth another attempt after a pause. */
+export class TransientError extends Error {
+  override readonly name = 'TransientError'
+  /** How long the server asks to wait. */
+  readonly retryAfterMs: number | undefined
+
+  constructor(
+    message: string,
+    options?: { readonly retryAfterMs?: number | undefined; readonly cause?: unknown },
+  ) {
+    super(message, options)
+    this.retryAfterMs = options?.retryAfterMs
+  }
+}
+
+const words: Readonly<Record<string, string>> = {
+  ENOTFOUND: 'its name is not known to the DNS',
+  EAI_AGAIN: 'the DNS does not answer',
+  ECONNREFUSED: 'the connection was refused',
+  ECONNRESET: 'the connection was cut',
+  EPIPE: 'the connection was cut',
+  UND_ERR_SOCKET: 'the connection was cut',
+  ETIMEDOUT: 'the connection timed out',
+  UND_ERR_CONNECT_TIMEOUT: 'the connection timed out',
+  UND_ERR_HEADERS_TIMEOUT: 'no answer came in time',
+  UND_ERR_BODY_TIMEOUT: 'the answer stopped coming',
+  EHOSTUNREACH: 'there is no route to it',
+  ENETUNREACH: 'the network is down',
+}
+
+const certificateCode = /CERT|SIGNATURE|ERR_TLS|ISSUER/
+
+/** Why a `fetch` failed, in words, with the code for those who search for it. */
+export function describeNetworkError(error: unknown): string {
+  const { code, message } = rootCause(error)
+  if (code !== undefined && certificateCode.test(code)) {
+    return `its certificate is not trusted (${code}); behind a proxy that inspects traffic, set NODE_EXTRA_CA_CERTS to its certificate`
+  }
+  const text = (code !== undefined && words[code]) || message
+  return code === undefined || text === code ? text : `${text} (${code})`
+}
+
+interface Coded {
+  readonly code: string | undefined
+  readonly message: string
+}
+
+/** `fetch` wraps what happened in a TypeError, and that several times where more than one address was tried. */
+function rootCause(error: unknown): Coded {
+  const { cause, errors, code, message } = error as {
+    cause?: unknown
+    errors?: readonly unknown[]
+    code?: unknown
+    message?: string
+  }
+  const inner = cause ?? errors?.[0]
+  if (inner !== undefined && typeof code !== 'string') return rootCause(inner)
+  return { code: typeof code === 'string' ? code : undefined, message: message ?? String(error) }
+}

@@ -1,0 +1,168 @@
+import type { AbortOptions, Logger } from '@petals-chat/engine'
+import { ModelSourceError } from '../errors.ts'
+import { type HubHttp, type HubResponse, HttpStatusError } from './hub-http.ts'
+import { TransientError, describeNetworkError } from './network-error.ts'
+import { Retries, type RetryPolicy } from './retry.ts'
+
+export interface ByteRequest extends AbortOptions {
+  readonly http: HubHttp
+  readonly url: string
+  /** For messages. */
+  readonly label: string
+  /** Bytes [start, end) are wanted. */
+  readonly start: number
+  readonly end: number
+  /** Size of the whole file, where known. */
+  readonly sizeBytes?: number | undefined
+  /** A strong ETag that `url` itself answers with, where known: bytes of another version are then refused. */
+  readonly validator?: string | undefined
+  readonly policy: RetryPolicy & { readonly stallTimeoutMs: number }
+  readonly logger: Logger
+}
+
+/**
+ * Bytes [start, end) of a file, in order. A connection that is cut or stands still is taken up again where it broke,
+ * with `Range` and `If-Range`; it is given up after several failures without a byte between them. A server that knows no
+ * ranges sends the whole file, and the part not wanted is dropped.
+ * @throws TransientError when given up, HttpStatusError, ModelSourceError (`corrupt`) if the file is another one
+ */
+export async function* readBytes(request: ByteRequest): AsyncGenerator<Uint8Array, void, void> {
+  const retries = new Retries(request.policy, request.logger)
+  let position = request.start
+  let validator = request.validator
+  while (position < request.end) {
+    try {
+      const body = await openBody(request, position, validator)
+      validator = body.validator ?? validator
+      for await (const chunk of body.chunks) {
+        position += chunk.length
+        retries.reset()
+        yield chunk
+      }
+      if (position < request.end) throw new TransientError('the connection was closed before the end')
+    } catch (error) {
+      await retries.pause(error, request.label, request)
+    }
+  }
+}
+
+interface Body {
+  readonly chunks: AsyncIterable<Uint8Array>
+  readonly validator: string | undefined
+}
+
+async function openBody(
+  request: ByteRequest,
+  position: number,
+  validator: string | undefined,
+): Promise<Body> {
+  const isWhole = position === 0 && request.end === request.sizeBytes
+  const stall = new AbortController()
+  const signal = request.signal === undefined ? stall.signal : AbortSignal.any([request.signal, stall.signal])
+  const headers = {
+    ...(!isWhole && { range: `bytes=${position}-${request.end - 1}` }),
+    ...(!isWhole && validator !== undefined && { 'if-range': validator }),
+  }
+  const answer = await request.http.send(request.url, { headers, signal }).catch((error: unknown) => {
+    throw unsatisfiable(request, error) ?? error
+  })
+  const first = firstByte(request, answer, position, validator)
+  return {
+    chunks: readChunks(request, answer.response, {
+      skip: position - first,
+      take: request.end - position,
+      stall,
+    }),
+    validator: strongEtag(answer.response),
+  }
+}
+
+/** 416: the server's file is shorter than what is known of it. */
+function unsatisfiable(request: ByteRequest, error: unknown): ModelSourceError | undefined {
+  if (!(error instanceof HttpStatusError) || error.status !== 416) return undefined
+  const size = /^bytes \*\/(\d+)$/.exec(error.headers.get('content-range') ?? '')?.[1]
+  const found = size === undefined ? '' : `: the server's file has ${size} bytes`
+  return new ModelSourceError(
+    'corrupt',
+    `${request.label} can't be read from byte ${request.start} to ${request.end} (416)${found}. The file is another one than its description says.`,
+  )
+}
+
+/** The position in the file of the first byte of an answer. @throws ModelSourceError if it is of another file */
+function firstByte(
+  request: ByteRequest,
+  { response }: HubResponse,
+  position: number,
+  validator?: string,
+): number {
+  if (response.status !== 206) return requireSameFile(request, response, position > 0 ? validator : undefined)
+  const range = /^bytes (\d+)-\d+\/(\d+|\*)$/.exec(response.headers.get('content-range') ?? '')
+  const [, first, size = '*'] = range ?? []
+  if (first === undefined || Number(first) !== position) {
+    throw new TransientError(`the server sent bytes from ${first ?? '?'} on instead of from ${position}`)
+  }
+  requireSize(request, size === '*' ? undefined : Number(size))
+  return position
+}
+
+/** The server sent the whole file: it knows no ranges, or `If-Range` told it that this is another version. */
+function requireSameFile(request: ByteRequest, response: Response, validator: string | undefined): 0 {
+  const etag = strongEtag(response)
+  if (validator !== undefined && etag !== undefined && etag !== validator) {
+    throw new ModelSourceError('corrupt', `${request.label} has changed on the server during the download.`)
+  }
+  const length = response.headers.get('content-length')
+  requireSize(request, length === null ? undefined : Number(length))
+  return 0
+}
+
+function requireSize({ label, sizeBytes }: ByteRequest, found: number | undefined): void {
+  if (sizeBytes === undefined || found === undefined || found === sizeBytes) return
+  throw new ModelSourceError(
+    'corrupt',
+    `${label} has ${found} bytes on the server, ${sizeBytes} were announced.`,
+  )
+}
+
+interface Window {
+  /** Bytes before the wanted ones. */
+  readonly skip: number
+  readonly take: number
+  /** Ends the attempt when no byte comes. */
+  readonly stall: AbortController
+}
+
+async function* readChunks(
+  { policy, signal }: ByteRequest,
+  response: Response,
+  { skip, take, stall }: Window,
+): AsyncGenerator<Uint8Array, void, void> {
+  // Only the server may be too slow, not whoever takes the bytes.
+  let waiting = true
+  const timer = setTimeout(() => waiting && stall.abort(), policy.stallTimeoutMs)
+  try {
+    for await (const chunk of response.body ?? []) {
+      const from = Math.min(skip, chunk.length)
+      const wanted = chunk.subarray(from, from + take)
+      skip -= from
+      take -= wanted.length
+      waiting = false
+      if (wanted.length > 0) yield wanted
+      if (take === 0) return
+      waiting = true
+      timer.refresh()
+    }
+  } catch (error) {
+    signal?.throwIfAborted()
+    if (!stall.signal.aborted) throw new TransientError(describeNetworkError(error), { cause: error })
+    throw new TransientError(`nothing came for ${policy.stallTimeoutMs / 1000} s`, { cause: error })
+  } finally {
+    clearTimeout(timer)
+    stall.abort()
+  }
+}
+
+const strongEtag = (response: Response): string | undefined => {
+  const etag = response.headers.get('etag')
+  return etag === null || etag.startsWith('W/') ? undefined : etag
+}

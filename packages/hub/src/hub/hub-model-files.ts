@@ -1,0 +1,66 @@
+import { readFile } from 'node:fs/promises'
+import type { AbortOptions, FileOptions, ModelFiles } from '@petals-chat/engine'
+import { readRange } from '../cache/read-range.ts'
+import { ModelSourceError, isNotFound } from '../errors.ts'
+import type { HubRepository } from './hub-repository.ts'
+import type { RepositoryListing } from './repository-listing.ts'
+
+/** The files of one commit of a repository. */
+export class HubModelFiles implements ModelFiles {
+  readonly description: string
+  readonly #repository: HubRepository
+  readonly #listing: RepositoryListing
+
+  constructor(repository: HubRepository, revision: string, listing: RepositoryListing) {
+    this.description = `${repository.name}@${revision}`
+    this.#repository = repository
+    this.#listing = listing
+  }
+
+  async list(): Promise<readonly string[]> {
+    return this.#listing.files.map(({ name }) => name)
+  }
+
+  async path(name: string, options: FileOptions = {}): Promise<string> {
+    const { commit } = this.#listing
+    return (
+      (await this.#repository.cachedFile(commit, name, options)) ??
+      (await this.#repository.fetchFile(commit, name, options))
+    )
+  }
+
+  async text(name: string, options: AbortOptions = {}): Promise<string | undefined> {
+    const { commit, files, isComplete } = this.#listing
+    const isListed = files.some((file) => file.name === name)
+    if (!isListed && (isComplete || (await this.#repository.cache.isKnownMissing(commit, name))))
+      return undefined
+    try {
+      return await readFile(await this.path(name, options), 'utf8')
+    } catch (error) {
+      if (isNotFound(error)) return undefined
+      throw error
+    }
+  }
+
+  async range(name: string, start: number, end: number, options: FileOptions = {}): Promise<Uint8Array> {
+    requireRange(name, start, end)
+    const { commit } = this.#listing
+    const path = await this.#repository.cachedFile(commit, name, options)
+    if (path === undefined) return this.#repository.range(commit, name, start, end, options)
+    const bytes = await readRange(path, start, end)
+    if (bytes === undefined) throw tooShort(name, this.description, start, end)
+    return bytes
+  }
+}
+
+/** @throws RangeError on a mistake of the caller */
+export function requireRange(name: string, start: number, end: number): void {
+  if (Number.isSafeInteger(start) && Number.isSafeInteger(end) && 0 <= start && start < end) return
+  throw new RangeError(`Bytes ${start} to ${end} of ${name} are no range: 0 ≤ start < end is needed.`)
+}
+
+export const tooShort = (name: string, where: string, start: number, end: number): ModelSourceError =>
+  new ModelSourceError(
+    'corrupt',
+    `${name} in ${where} ends before byte ${end} (bytes from ${start} were asked for). It is damaged or of another model.`,
+  )

@@ -1,0 +1,164 @@
+import { readFile } from 'node:fs/promises'
+import type { AbortOptions, FileOptions } from '@petals-chat/engine'
+import { contentCheck, isSha256, noCheck } from '../cache/content-hash.ts'
+import { download } from '../cache/download.ts'
+import { readRange } from '../cache/read-range.ts'
+import { RepositoryCache, hubCacheName } from '../cache/repository-cache.ts'
+import { ModelSourceError } from '../errors.ts'
+import { formatBytes } from '../format.ts'
+import { inStorage, writeAtomically } from '../storage.ts'
+import { HubApi } from './hub-api.ts'
+import type { HubContext } from './hub-context.ts'
+import { type RepositoryListing, parseStoredListing } from './repository-listing.ts'
+
+export interface HubFileOptions extends FileOptions {
+  /** Expected hash; another one is noticed before the download where the Hub tells the hash. */
+  readonly sha256?: string | undefined
+}
+
+/** One repository of the Hub, and the part of it that is cached. */
+export class HubRepository {
+  readonly name: string
+  readonly page: string
+  readonly cache: RepositoryCache
+  readonly #hub: HubContext
+  readonly #api: HubApi
+
+  constructor(hub: HubContext, name: string) {
+    this.name = name
+    this.page = `${hub.config.endpoint}/${name}`
+    this.cache = new RepositoryCache(hub.paths.cacheDir, hubCacheName(name))
+    this.#hub = hub
+    this.#api = new HubApi(hub, name)
+  }
+
+  /**
+   * The files of a revision, from the cache where they are known. `refresh` asks the Hub where the revision stands now;
+   * if the Hub can't be reached then, what is cached counts.
+   */
+  async listing(
+    revision: string,
+    options: AbortOptions & { readonly refresh?: boolean | undefined },
+  ): Promise<RepositoryListing> {
+    const cached = await this.cachedListing(revision)
+    if (cached !== undefined && !options.refresh) return cached
+    try {
+      return await this.#fetchListing(revision, options)
+    } catch (error) {
+      options.signal?.throwIfAborted()
+      if (cached === undefined) return await this.#namesInCache(revision, error)
+      this.#hub.logger.warn(
+        { repo: this.name, error },
+        `Using what is cached of ${this.name}: ${(error as Error).message}`,
+      )
+      return cached
+    }
+  }
+
+  /** The listing as it was stored when the Hub was last asked. */
+  async cachedListing(revision: string): Promise<RepositoryListing | undefined> {
+    const commit = await this.cache.readRef(revision)
+    if (commit === undefined) return undefined
+    return parseStoredListing(await readFile(this.#listingPath(commit), 'utf8').catch(() => ''))
+  }
+
+  async #fetchListing(revision: string, options: AbortOptions): Promise<RepositoryListing> {
+    const listing = await this.#api.listing(revision, options)
+    await this.cache.writeRef(revision, listing.commit)
+    const stored = JSON.stringify(listing)
+    await inStorage(this.cache.folder, () => writeAtomically(this.#listingPath(listing.commit), stored))
+    return listing
+  }
+
+  /** Another program filled the cache and the Hub can't be asked: what is there is all there is to know. */
+  async #namesInCache(revision: string, error: unknown): Promise<RepositoryListing> {
+    const isDown =
+      error instanceof ModelSourceError && ['offline', 'unreachable', 'interrupted'].includes(error.failure)
+    const commit = isDown ? await this.cache.readRef(revision) : undefined
+    const names = commit === undefined ? [] : await this.cache.names(commit)
+    if (commit === undefined || names.length === 0) throw error
+    return { commit, files: names.map((name) => ({ name })), gated: false, isComplete: false }
+  }
+
+  /** The path of a file if it is cached, and has the expected hash. */
+  async cachedFile(revision: string, name: string, options: HubFileOptions): Promise<string | undefined> {
+    const commit = await this.cache.readRef(revision)
+    const path = commit === undefined ? undefined : await this.cache.find(commit, name)
+    if (path === undefined || options.sha256 === undefined) return path
+    if (await this.cache.hasSha256(path, options.sha256, options)) return path
+    this.#hub.logger.warn(
+      { path, sha256: options.sha256 },
+      `The cached ${name} is another file than expected; asking the Hub again`,
+    )
+    return undefined
+  }
+
+  /**
+   * Fetches one file into the cache and gives its path. Content that the cache has already, under another name or commit,
+   * is not fetched again.
+   */
+  async fetchFile(revision: string, name: string, { sha256, ...options }: HubFileOptions): Promise<string> {
+    // A name that is not usable as a path fails here, before anything is asked or written.
+    this.cache.pointerPath('0', name)
+    const { commit, etag, sizeBytes, validator } = await this.#api.metadata(revision, name, options)
+    if (sha256 !== undefined && isSha256(etag) && etag !== sha256) throw this.#otherHash(name, sha256, etag)
+    await this.cache.writeRef(revision, commit)
+    this.#hub.logger.info(
+      { repo: this.name, file: name, commit, sizeBytes },
+      `Fetching ${name}, ${formatBytes(sizeBytes)}`,
+    )
+    await download({
+      ...options,
+      path: this.cache.blobPath(etag),
+      lockPath: this.cache.lockPath(etag),
+      sizeBytes,
+      label: name,
+      check: contentCheck(etag, sizeBytes, sha256),
+      read: (start) =>
+        this.#api.read(commit, name, { ...options, start, end: sizeBytes, sizeBytes, validator }),
+    })
+    const path = await this.cache.link(etag, commit, name)
+    if (sha256 === undefined || (await this.cache.hasSha256(path, sha256, options))) return path
+    throw this.#otherHash(name, sha256)
+  }
+
+  /**
+   * Bytes [start, end) of a file, without the rest; kept in the cache, since whoever asks for them asks again at the next
+   * start. Parts have no hash to check: the commit and the size stand for the content.
+   */
+  async range(
+    commit: string,
+    name: string,
+    start: number,
+    end: number,
+    options: FileOptions,
+  ): Promise<Uint8Array> {
+    const path = this.cache.ownPath('ranges', commit, name, `${start}-${end}`)
+    const stored = await readRange(path, 0, end - start)
+    if (stored !== undefined) return stored
+    await this.#hub.requireReach(`${this.name}/${name}`, options)
+    await download({
+      ...options,
+      path,
+      lockPath: this.cache.lockPath(`${commit}/${name}/${start}-${end}`),
+      sizeBytes: end - start,
+      label: name,
+      check: noCheck,
+      read: (position) => this.#api.read(commit, name, { ...options, start: start + position, end }),
+    })
+    const fetched = await readRange(path, 0, end - start)
+    if (fetched !== undefined) return fetched
+    throw new ModelSourceError('storage', `${path} disappeared while it was read. Start again.`)
+  }
+
+  #otherHash(name: string, expected: string, found?: string): ModelSourceError {
+    return new ModelSourceError(
+      'corrupt',
+      `${this.name}/${name} is another file than expected: its sha256 is ${found ?? 'different'}, not ${expected}. It is not used.`,
+    )
+  }
+
+  #listingPath(commit: string): string {
+    return this.cache.ownPath('listings', `${commit}.json`)
+  }
+}

@@ -1,0 +1,40 @@
+import { readFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import type { ModelFiles } from '@petals-chat/engine'
+import { readRange } from '../cache/read-range.ts'
+import { ModelSourceError } from '../errors.ts'
+import { missingFile } from '../format.ts'
+import { requireRange, tooShort } from '../hub/hub-model-files.ts'
+import { isSafePath } from '../model-source.ts'
+import { isFile, listFolder } from '../storage.ts'
+
+/** The files of a folder of this machine. */
+export class LocalModelFiles implements ModelFiles {
+  readonly description: string
+
+  constructor(folder: string) {
+    this.description = folder
+  }
+
+  list(): Promise<readonly string[]> {
+    return listFolder(this.description)
+  }
+
+  async path(name: string): Promise<string> {
+    const path = isSafePath(name) ? join(this.description, name) : undefined
+    if (path !== undefined && (await isFile(path))) return path
+    throw new ModelSourceError('not-found', missingFile(this.description, name, await this.list()))
+  }
+
+  async text(name: string): Promise<string | undefined> {
+    const path = join(this.description, name)
+    return isSafePath(name) && (await isFile(path)) ? readFile(path, 'utf8') : undefined
+  }
+
+  async range(name: string, start: number, end: number): Promise<Uint8Array> {
+    requireRange(name, start, end)
+    const bytes = await readRange(await this.path(name), start, end)
+    if (bytes === undefined) throw tooShort(name, this.description, start, end)
+    return bytes
+  }
+}

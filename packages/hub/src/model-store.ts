@@ -1,0 +1,196 @@
+import { homedir } from 'node:os'
+import { type AbortOptions, type ModelFiles, silentLogger } from '@petals-chat/engine'
+import { cachedNames, scanRepository } from './cache/cache-scan.ts'
+import { RepositoryCache } from './cache/repository-cache.ts'
+import { type HubConfig, hubPaths } from './config.ts'
+import { ModelSourceError } from './errors.ts'
+import { HubAccess } from './hub/hub-access.ts'
+import { type HubContext, createHubContext } from './hub/hub-context.ts'
+import { LocalAccess } from './local/local-access.ts'
+import { type ModelSource, type SingleSource, formatModelSource, parseModelSource } from './model-source.ts'
+import type {
+  CachedModel,
+  ModelSourceInfo,
+  ModelStore,
+  ModelStoreOptions,
+  RemovedModel,
+  ResolveOptions,
+} from './model-store.types.ts'
+import type { SourceAccess } from './source-access.ts'
+import { WheelAccess } from './wheel/wheel-access.ts'
+
+/** Opens the store of models: sources, downloads and caches, as the `hub:` section says. Nothing is touched yet. */
+export function createModelStore(config: HubConfig, options: ModelStoreOptions = {}): ModelStore {
+  const logger = options.logger ?? silentLogger
+  const home = options.home ?? homedir()
+  const hub = createHubContext(config, hubPaths(config, home), logger, options.fetch ?? fetch)
+  return new CachingModelStore(hub, options.baseFolder ?? '.', home)
+}
+
+/** A source and what was made of it. */
+interface Alternative {
+  readonly text: string
+  readonly access: SourceAccess
+}
+
+class CachingModelStore implements ModelStore {
+  readonly #hub: HubContext
+  readonly #open: (source: ModelSource | string) => readonly Alternative[]
+
+  constructor(hub: HubContext, baseFolder: string, home: string) {
+    this.#hub = hub
+    this.#open = (source) =>
+      singleSources(source).map((single) => ({
+        text: formatModelSource(single),
+        access: openSource(single, hub, baseFolder, home),
+      }))
+  }
+
+  async resolveFile(source: ModelSource | string, options: ResolveOptions = {}): Promise<string> {
+    const alternatives = this.#open(source)
+    // What any of the alternatives has already is better than what the first would have to fetch.
+    const cached = options.refresh ? undefined : await firstCached(alternatives, options)
+    if (cached !== undefined) return cached
+    try {
+      return await this.#firstThatWorks(alternatives, options, (access) => access.fetchFile(options))
+    } catch (error) {
+      const old = options.refresh ? await firstCached(alternatives, options) : undefined
+      if (old === undefined) throw error
+      this.#hub.logger.warn({ path: old, cause: error }, `Using what is cached: ${(error as Error).message}`)
+      return old
+    }
+  }
+
+  async openFiles(
+    source: ModelSource | string,
+    options: AbortOptions & Pick<ResolveOptions, 'refresh'> = {},
+  ): Promise<ModelFiles> {
+    return this.#firstThatWorks(this.#open(source), options, (access) => access.openFiles(options))
+  }
+
+  async list(): Promise<readonly CachedModel[]> {
+    const { cacheDir, wheelCacheDir } = this.#hub.paths
+    return [...(await listRepositories(cacheDir)), ...(await listWheels(wheelCacheDir))]
+  }
+
+  async info(source: ModelSource | string, options: AbortOptions = {}): Promise<readonly ModelSourceInfo[]> {
+    return Promise.all(this.#open(source).map(({ access }) => access.info(options)))
+  }
+
+  async remove(source: ModelSource | string): Promise<RemovedModel> {
+    const alternatives = this.#open(source)
+    const removed = await Promise.all(alternatives.map(({ access }) => access.remove()))
+    const found = removed.filter((part) => part !== undefined)
+    if (found.length > 0)
+      return {
+        paths: found.flatMap(({ paths }) => paths),
+        freedBytes: sum(found.map((part) => part.freedBytes)),
+      }
+    const texts = alternatives.map(({ text }) => text).join(' || ')
+    throw new ModelSourceError('not-found', `Nothing of ${texts} is in the cache.`)
+  }
+
+  async canReachHub(options?: AbortOptions): Promise<boolean> {
+    return this.#hub.canReach(options)
+  }
+
+  /** The first alternative's result; where that can't be had, the next one's, with a warning. */
+  async #firstThatWorks<T>(
+    alternatives: readonly Alternative[],
+    { signal }: AbortOptions,
+    work: (access: SourceAccess) => Promise<T>,
+  ): Promise<T> {
+    const failures: ModelSourceError[] = []
+    for (const { text, access } of alternatives) {
+      try {
+        return await work(access)
+      } catch (error) {
+        signal?.throwIfAborted()
+        // A full disk is as full for the next source.
+        if (!(error instanceof ModelSourceError) || error.failure === 'storage') throw error
+        failures.push(error)
+        const next = alternatives[failures.length]
+        if (next !== undefined)
+          this.#hub.logger.warn({ source: text, next: next.text }, `${error.message} Trying ${next.text}.`)
+      }
+    }
+    throw allFailed(alternatives, failures)
+  }
+}
+
+function openSource(source: SingleSource, hub: HubContext, baseFolder: string, home: string): SourceAccess {
+  switch (source.type) {
+    case 'local':
+      return new LocalAccess(source, baseFolder, home)
+    case 'hub':
+      return new HubAccess(hub, source)
+    case 'wheel':
+      return new WheelAccess({ ...hub, ...hub.paths, offline: hub.config.offline }, source)
+  }
+}
+
+function singleSources(source: ModelSource | string): readonly SingleSource[] {
+  const parsed = typeof source === 'string' ? parseModelSource(source) : source
+  return parsed.type === 'alternatives' ? parsed.sources : [parsed]
+}
+
+/** Looks at this machine only; whatever is wrong there is said when the source is fetched. */
+async function firstCached(
+  alternatives: readonly Alternative[],
+  options: ResolveOptions,
+): Promise<string | undefined> {
+  for (const { access } of alternatives) {
+    const path = await access.cachedFile(options).catch((error: unknown) => {
+      if (!(error instanceof ModelSourceError)) throw error
+    })
+    if (path !== undefined) return path
+  }
+  return undefined
+}
+
+/** The only failure itself, or all of them under one another. */
+function allFailed(
+  alternatives: readonly Alternative[],
+  failures: readonly ModelSourceError[],
+): ModelSourceError {
+  const [first, ...rest] = failures
+  if (first !== undefined && rest.length === 0) return first
+  const lines = failures.map((failure, i) => `${i + 1}. ${alternatives[i]?.text}: ${failure.message}`)
+  return new ModelSourceError(
+    failures.at(-1)?.failure ?? 'invalid',
+    `No source of the model works.\n${lines.join('\n')}`,
+    {
+      cause: failures.at(-1),
+    },
+  )
+}
+
+async function listRepositories(cacheDir: string): Promise<readonly CachedModel[]> {
+  const names = await cachedNames(cacheDir, 'models')
+  const models = names.map(async (name): Promise<CachedModel> => {
+    const cache = new RepositoryCache(cacheDir, name)
+    const source = `hf:${name.slice('models--'.length).replace('--', '/')}`
+    return { source, type: 'hub', folder: cache.folder, ...(await scanRepository(cache)) }
+  })
+  return (await Promise.all(models)).filter((model) => model.files.length > 0 || model.partialBytes > 0)
+}
+
+/** One entry for each file: that is what a source names. */
+async function listWheels(wheelCacheDir: string): Promise<readonly CachedModel[]> {
+  const names = await cachedNames(wheelCacheDir, 'wheels')
+  const wheels = names.map(async (name): Promise<readonly CachedModel[]> => {
+    const cache = new RepositoryCache(wheelCacheDir, name)
+    const { files, ...scan } = await scanRepository(cache)
+    return files.map((file) => ({
+      ...scan,
+      source: `wheel:${name.slice('wheels--'.length)}==${file.revision}/${file.name}`,
+      type: 'wheel',
+      folder: cache.folder,
+      files: [file],
+      sizeBytes: file.sizeBytes,
+    }))
+  })
+  return (await Promise.all(wheels)).flat()
+}
+
+const sum = (numbers: readonly number[]): number => numbers.reduce((total, number) => total + number, 0)
