@@ -5,10 +5,13 @@ export interface FoundJson {
   readonly value: unknown
 }
 
-/** The outermost JSON objects and arrays that stand in a text, in order. Linear in its length, but for broken JSON. */
+/** Each bracket that opens nothing costs a look at the rest of the text: so many are tried. */
+const MAX_ATTEMPTS = 200
+
+/** The outermost JSON objects and arrays that stand in a text, in order. */
 export function* findJsonValues(text: string): Generator<FoundJson> {
   let position = 0
-  while (true) {
+  for (let attempt = 0; attempt < MAX_ATTEMPTS; attempt++) {
     const start = nextBracket(text, position)
     if (start === -1) return
     const end = closingBracket(text, start)

@@ -1,6 +1,8 @@
 import { InvalidRequestError, ModelUnavailableError } from '../errors.ts'
 import type { ChatMessage, ChatTemplate, RenderOptions, ToolDefinition } from './chat-template.ts'
-import { parseTemplate, renderTemplate } from './jinja-interpreter.ts'
+import { parseTemplate, renderTemplate, type Program } from './jinja-interpreter.ts'
+import { toJinjaMessage, toJinjaTool } from './jinja-messages.ts'
+import { withSystemInUserTurn } from './system-prompt.ts'
 import { withToolsAsText } from './tool-prompt.ts'
 
 export interface JinjaChatTemplateOptions {
@@ -14,47 +16,62 @@ export interface JinjaChatTemplateOptions {
   readonly stopSequences?: readonly string[] | undefined
 }
 
+interface RunOptions {
+  readonly tools?: readonly ToolDefinition[] | undefined
+  readonly addGenerationPrompt: boolean
+}
+type Run = (messages: readonly ChatMessage[], options: RunOptions) => string
+
 /** A text that no message contains: marks the end of an answer to continue. From Unicode's private use area. */
 const END_MARK = '\u{F8E1}\u{F8E2}\u{F8E3}'
 
 /**
- * The chat template that a model brings along, in Jinja as `transformers` runs it.
+ * The chat template that a model brings along, in Jinja as `transformers` runs it. What the template does not know is put
+ * into words that it knows: tools, and (as llama.cpp does it) a system prompt.
  * @throws ModelUnavailableError if the template is no Jinja.
  */
 export function createJinjaChatTemplate(options: JinjaChatTemplateOptions): ChatTemplate {
-  const program = parse(options.template)
-  const knowsTools = /\btools\b/.test(options.template)
-  const variables = { bos_token: options.bosText, eos_token: options.eosText, documents: null }
-
-  const run = (
-    messages: readonly ChatMessage[],
-    { tools, variables: ofRequest }: RenderOptions,
-    prompt: boolean,
-  ) =>
+  const { template, bosText, eosText, stopSequences = [] } = options
+  const program = parse(template)
+  const knowsTools = /\btools\b/.test(template)
+  const renderAsGiven: Run = (messages, { tools, addGenerationPrompt }) =>
     renderTemplate(program, {
-      ...ofRequest,
-      ...variables,
-      messages: (knowsTools ? messages : withToolsAsText(messages, tools)).map(toJinjaMessage),
-      tools: knowsTools && tools?.length ? tools.map(toJinjaTool) : null,
-      add_generation_prompt: prompt,
+      bos_token: bosText,
+      eos_token: eosText,
+      documents: null,
+      messages: messages.map(toJinjaMessage),
+      tools: tools?.length ? tools.map(toJinjaTool) : null,
+      add_generation_prompt: addGenerationPrompt,
     })
+  const knowsSystem = rendersSystem(renderAsGiven)
+
+  const run: Run = (messages, { tools, addGenerationPrompt }) => {
+    const turns = knowsTools ? messages : withToolsAsText(messages, tools)
+    return renderAsGiven(knowsSystem ? turns : withSystemInUserTurn(turns), {
+      tools: knowsTools ? tools : undefined,
+      addGenerationPrompt,
+    })
+  }
 
   return {
-    stopSequences: options.stopSequences ?? [],
-    writesBos: writesBos(options, (messages) => run(messages, {}, true)),
-    render(messages, options: RenderOptions = {}) {
-      const { addGenerationPrompt = true } = options
+    stopSequences,
+    writesBos:
+      bosText !== '' &&
+      (attempt(renderAsGiven, ['user'])?.startsWith(bosText) ?? template.includes('bos_token')),
+    render(messages, { addGenerationPrompt = true, tools }: RenderOptions = {}) {
       const last = messages.at(-1)
-      if (last === undefined)
+      if (last === undefined) {
         throw new InvalidRequestError('messages must have at least one message.', { param: 'messages' })
-      if (addGenerationPrompt || last.role !== 'assistant') return run(messages, options, addGenerationPrompt)
+      }
+      if (addGenerationPrompt || last.role !== 'assistant')
+        return run(messages, { tools, addGenerationPrompt })
       const marked = [...messages.slice(0, -1), { ...last, content: last.content + END_MARK }]
-      return cutAtMark(run(marked, options, false))
+      return cutAtMark(run(marked, { tools, addGenerationPrompt }))
     },
   }
 }
 
-function parse(template: string) {
+function parse(template: string): Program {
   try {
     return parseTemplate(template)
   } catch (cause) {
@@ -75,51 +92,20 @@ function cutAtMark(rendered: string): string {
   })
 }
 
-function writesBos(
-  { bosText, template }: JinjaChatTemplateOptions,
-  render: (messages: ChatMessage[]) => string,
-): boolean {
-  if (bosText === '') return false
+/** A rendering of messages that say their role, or undefined if the template refuses them. */
+function attempt(render: Run, roles: readonly ChatMessage['role'][]): string | undefined {
   try {
-    return render([{ role: 'user', content: 'Hi' }]).startsWith(bosText)
+    const messages = roles.map((role) => ({ role, content: `<${role}>` }))
+    return render(messages, { addGenerationPrompt: true })
   } catch {
-    return /\bbos_token\b/.test(template)
+    return undefined
   }
 }
 
-/** The message in the shape that `transformers` hands to templates. */
-function toJinjaMessage({ role, content, name, toolCallId, toolCalls }: ChatMessage): object {
-  return {
-    role,
-    content,
-    ...(name !== undefined && { name }),
-    ...(toolCallId !== undefined && { tool_call_id: toolCallId }),
-    ...(toolCalls?.length && {
-      tool_calls: toolCalls.map((call) => ({
-        id: call.id,
-        type: 'function',
-        function: { name: call.name, arguments: parsedArguments(call.arguments) },
-      })),
-    }),
-  }
-}
-
-/** Templates expect an object; what a model wrote may be anything. */
-function parsedArguments(text: string): unknown {
-  try {
-    return JSON.parse(text || '{}')
-  } catch {
-    return text
-  }
-}
-
-function toJinjaTool({ name, description, parameters }: ToolDefinition): object {
-  return {
-    type: 'function',
-    function: {
-      name,
-      description: description ?? '',
-      parameters: parameters ?? { type: 'object', properties: {} },
-    },
-  }
+/** Some templates refuse system messages (Gemma's), others leave them out without a word. */
+function rendersSystem(render: Run): boolean {
+  return (
+    attempt(render, ['user']) === undefined ||
+    attempt(render, ['system', 'user'])?.includes('<system>') === true
+  )
 }

@@ -2,6 +2,7 @@ import type { Grammar } from '../engine.ts'
 import { InvalidRequestError } from '../errors.ts'
 import type { ToolCall, ToolDefinition } from './chat-template.ts'
 import { findJsonValues } from './find-json.ts'
+import { withHoistedDefinitions } from './schema-definitions.ts'
 
 export interface ToolGrammarOptions {
   /** Only this function may be called. */
@@ -19,36 +20,47 @@ export interface ToolAnswer {
 /**
  * The form of an answer that is a call of one of these functions: `{"name": …, "arguments": {…}}`, or a list of them with
  * `parallel`. For engines with `capabilities.grammar`; read the answer with `parseToolCalls`.
- * @throws InvalidRequestError if `name` is no function of the list.
+ * @throws InvalidRequestError if there is no function to call, or none called `name`.
  */
 export function toolCallGrammar(
   tools: readonly ToolDefinition[],
   { name, parallel }: ToolGrammarOptions = {},
 ): Grammar {
   const allowed = name === undefined ? tools : tools.filter((tool) => tool.name === name)
-  if (allowed.length === 0) {
-    const known = tools.map((tool) => tool.name).join(', ') || 'none'
-    throw new InvalidRequestError(
-      `tool_choice asks for the function '${name}'; functions of this request: ${known}.`,
-      { param: 'tool_choice' },
-    )
-  }
-  const calls = allowed.map(callSchema)
+  if (allowed.length === 0) throw noSuchTool(tools, name)
+  const definitions: Record<string, unknown> = {}
+  const calls = allowed.map((tool) => callSchema(tool, definitions))
   const call = calls.length === 1 ? calls[0]! : { anyOf: calls }
-  return { type: 'json-schema', schema: parallel ? { type: 'array', minItems: 1, items: call } : call }
+  const schema = parallel ? { type: 'array', minItems: 1, items: call } : call
+  return {
+    type: 'json-schema',
+    schema: Object.keys(definitions).length > 0 ? { ...schema, $defs: definitions } : schema,
+  }
 }
 
-function callSchema({ name, parameters }: ToolDefinition): object {
+function callSchema({ name, parameters }: ToolDefinition, definitions: Record<string, unknown>): object {
   return {
     type: 'object',
-    properties: { name: { const: name }, arguments: parameters ?? { type: 'object' } },
+    properties: {
+      name: { const: name },
+      arguments:
+        parameters === undefined ? { type: 'object' } : withHoistedDefinitions(parameters, name, definitions),
+    },
     required: ['name', 'arguments'],
     additionalProperties: false,
   }
 }
 
-/** Texts with which models begin or frame a call: Hermes and Qwen, Mistral, Llama 3. */
-const openings = ['<tool_call>', '[TOOL_CALLS]', '<|python_tag|>', '{', '[']
+function noSuchTool(tools: readonly ToolDefinition[], name: string | undefined): InvalidRequestError {
+  const known = tools.map((tool) => tool.name).join(', ') || 'none'
+  const asked = name === undefined ? 'a function' : `the function '${name}'`
+  return new InvalidRequestError(`tool_choice asks for ${asked}; functions in tools: ${known}.`, {
+    param: 'tool_choice',
+  })
+}
+
+/** Texts with which models begin or frame a call: Hermes and Qwen, Mistral, Llama 3; or bare JSON. */
+const openings = ['<tool_call>', '[TOOL_CALLS]', '<|python_tag|>', '```', '{', '[']
 const frames = /<\/?tool_call>|\[TOOL_CALLS\]|<\|python_tag\|>|```(?:json)?/g
 
 /**
@@ -67,7 +79,7 @@ export function mayBeToolCall(begin: string): boolean {
 export function parseToolCalls(
   text: string,
   tools: readonly ToolDefinition[],
-  newId: () => string = () => `call_${crypto.randomUUID().replaceAll('-', '').slice(0, 24)}`,
+  newId: () => string = randomCallId,
 ): ToolAnswer {
   const names = new Set(tools.map(({ name }) => name))
   const toolCalls: ToolCall[] = []
@@ -82,6 +94,11 @@ export function parseToolCalls(
   }
   if (toolCalls.length === 0) return { content: text, toolCalls }
   return { content: (content + text.slice(position)).replace(frames, '').trim(), toolCalls }
+}
+
+/** In the form of OpenAI's ids. */
+function randomCallId(): string {
+  return `call_${crypto.randomUUID().replaceAll('-', '').slice(0, 24)}`
 }
 
 type Call = Omit<ToolCall, 'id'>

@@ -5,8 +5,10 @@ import type { TextDeltaEvent } from './generate-text.types.ts'
 import { StopMatcher } from './stop-matcher.ts'
 
 export interface AnswerTextOptions {
+  /** Texts that end the answer. */
   readonly stop: readonly string[]
-  readonly skipSpecialTokens: boolean
+  /** Default true. */
+  readonly skipSpecialTokens?: boolean | undefined
 }
 
 /** Tokens whose text begins at `start` (UTF-16 units from the beginning of the answer). */
@@ -26,8 +28,9 @@ export class AnswerText {
   #stop: string | undefined
 
   constructor(tokenizer: Tokenizer, options: AnswerTextOptions) {
-    this.#detokenizer = new Detokenizer(tokenizer, options)
-    this.#matcher = new StopMatcher(options.stop)
+    const { stop, skipSpecialTokens = true } = options
+    this.#detokenizer = new Detokenizer(tokenizer, { skipSpecialTokens })
+    this.#matcher = new StopMatcher(stop)
   }
 
   /** The stop sequence that ended the answer. */
@@ -40,8 +43,9 @@ export class AnswerText {
     return decoded && this.#delta(this.#match(decoded))
   }
 
-  /** All that was held back, once no more tokens come. May still meet a stop sequence. */
+  /** What was held back, once no more tokens come; nothing if a stop sequence was met, but it may still be met here. */
   finish(): TextDeltaEvent | undefined {
+    if (this.#stop !== undefined) return undefined
     const decoded = this.#detokenizer.flush()
     const text = decoded ? this.#match(decoded) : ''
     return this.#delta(this.#stop === undefined ? text + this.#matcher.flush() : text)

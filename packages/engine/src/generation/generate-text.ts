@@ -1,5 +1,5 @@
 import type { AbortOptions } from '../abort.ts'
-import type { Model, Session } from '../engine.ts'
+import type { GenerateOptions, Model, Session } from '../engine.ts'
 import { ContextLengthError, GenerationFailedError } from '../errors.ts'
 import type { TokenId } from '../tokenizer.ts'
 import { validateTextRequest } from '../validation.ts'
@@ -27,30 +27,26 @@ export async function* generateText(
   const stopwatch = new Stopwatch()
   const room = roomForAnswer(session, request)
   const cachedTokens = await reuseCache(session, request.tokens, request)
-  const { tokenizer } = model
-  const answer = new AnswerText(tokenizer, {
-    stop: request.stop,
-    skipSpecialTokens: request.skipSpecialTokens ?? true,
-  })
+  const answer = new AnswerText(model.tokenizer, request)
+  const ends = request.ignoreEos === true ? new Set<TokenId>() : model.tokenizer.eosTokens
   let completionTokens = 0
   let finish: Finish | undefined
 
   try {
-    for await (const generated of session.generate(request.tokens.slice(cachedTokens), request)) {
+    for await (const generated of session.generate(
+      request.tokens.slice(cachedTokens),
+      sessionOptions(request),
+    )) {
       request.signal?.throwIfAborted()
       stopwatch.tick()
       completionTokens++
-      if (request.ignoreEos !== true && tokenizer.eosTokens.has(generated.token)) {
-        finish = { finishReason: 'stop', stopReason: tokenizer.decode([generated.token]) }
+      if (ends.has(generated.token)) {
+        finish = { finishReason: 'stop', stopReason: model.tokenizer.decode([generated.token]) }
         break
       }
       const delta = answer.push(generated)
       if (delta) yield delta
-      if (answer.stop !== undefined) {
-        finish = { finishReason: 'stop', stopReason: answer.stop }
-        break
-      }
-      if (completionTokens >= room) {
+      if (answer.stop !== undefined || completionTokens >= room) {
         finish = { finishReason: 'length' }
         break
       }
@@ -60,21 +56,23 @@ export async function* generateText(
     if (!(error instanceof ContextLengthError) || completionTokens === 0) throw error
     finish = { finishReason: 'length' }
   }
-  if (finish === undefined) {
+  // Out of the loop because the engine's iteration ended by itself: an answer cut short must not look like a whole one.
+  if (finish === undefined)
     throw new GenerationFailedError('The engine stopped in the middle of the answer. Try again.')
-  }
 
-  if (answer.stop === undefined) {
-    const rest = answer.finish()
-    if (rest) yield rest
-    if (answer.stop !== undefined) finish = { finishReason: 'stop', stopReason: answer.stop }
-  }
+  const rest = answer.finish()
+  if (rest) yield rest
   yield {
     type: 'generation-end',
-    ...finish,
+    ...(answer.stop === undefined ? finish : { finishReason: 'stop', stopReason: answer.stop }),
     usage: { promptTokens: request.tokens.length, cachedTokens, completionTokens },
     timings: stopwatch.timings(),
   }
+}
+
+/** What the session needs of the request. */
+function sessionOptions({ sampling, topLogprobs, grammar, signal }: TextRequest): GenerateOptions {
+  return { sampling, topLogprobs, grammar, signal }
 }
 
 /** How many tokens may be answered, so that prompt and answer together fit into the session. */

@@ -25,7 +25,7 @@ export interface ModelSlot extends AsyncDisposable {
 type Phase =
   | { readonly name: 'idle' }
   | { readonly name: 'loading'; readonly loading: Promise<Model>; progress?: LoadProgress }
-  | { readonly name: 'ready'; readonly model: Model }
+  | { readonly name: 'ready'; readonly model: Model; readonly touch: () => void }
   | { readonly name: 'failed'; readonly detail: string }
 
 export function createModelSlot({
@@ -83,10 +83,12 @@ export function createModelSlot({
 
   function becomeReady(model: Model): Model {
     loaded.set(1, { model: spec.id })
-    const tracked =
-      idleUnloadMs === undefined ? model : trackUse(model, { idleMs: idleUnloadMs, onIdle: unload })
-    phase = { name: 'ready', model: tracked }
-    return tracked
+    const ready =
+      idleUnloadMs === undefined
+        ? { model, touch: () => {} }
+        : trackUse(model, { idleMs: idleUnloadMs, onIdle: unload })
+    phase = { name: 'ready', ...ready }
+    return ready.model
   }
 
   function unload(): void {
@@ -103,8 +105,10 @@ export function createModelSlot({
   return {
     async get() {
       if (closing.signal.aborted) throw shuttingDown()
-      if (phase.name === 'ready') return phase.model
-      return phase.name === 'loading' ? phase.loading : load()
+      if (phase.name === 'loading') return phase.loading
+      if (phase.name !== 'ready') return load()
+      phase.touch()
+      return phase.model
     },
     peek: () => (phase.name === 'ready' ? phase.model : undefined),
     async state(options) {

@@ -52,7 +52,7 @@ export function createModelRegistry(options: ModelRegistryOptions): ModelRegistr
       signal?.throwIfAborted()
       return abortable(slot.get(), signal)
     },
-    peek: (name) => slotOf(name).peek(),
+    peek: (name) => (specsByName.has(name) ? slotOf(name).peek() : undefined),
     async state(name: string, abort?: AbortOptions): Promise<ModelState> {
       return slotOf(name).state(abort)
     },

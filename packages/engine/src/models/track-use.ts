@@ -6,8 +6,15 @@ export interface TrackUseOptions {
   readonly onIdle: () => void
 }
 
-/** The same model, which tells when nobody has used it for a while. */
-export function trackUse(model: Model, { idleMs, onIdle }: TrackUseOptions): Model {
+export interface TrackedModel {
+  /** The same model; who uses it through this one is noticed. */
+  readonly model: Model
+  /** Starts the wait anew: somebody is about to use the model. */
+  touch(): void
+}
+
+/** Notices when nobody has used a model for a while. */
+export function trackUse(model: Model, { idleMs, onIdle }: TrackUseOptions): TrackedModel {
   let users = 0
   let timer: NodeJS.Timeout | undefined
 
@@ -27,11 +34,14 @@ export function trackUse(model: Model, { idleMs, onIdle }: TrackUseOptions): Mod
       end()
     }
   }
-  begin()
-  end()
+  const touch = () => {
+    begin()
+    end()
+  }
+  touch()
 
   const { embed } = model
-  return {
+  const tracked: Model = {
     id: model.id,
     contextLength: model.contextLength,
     tokenizer: model.tokenizer,
@@ -54,6 +64,7 @@ export function trackUse(model: Model, { idleMs, onIdle }: TrackUseOptions): Mod
       await model[Symbol.asyncDispose]()
     },
   }
+  return { model: tracked, touch }
 }
 
 function notifyDisposal(session: Session, onDisposed: () => void): Session {

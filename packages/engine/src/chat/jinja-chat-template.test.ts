@@ -1,0 +1,162 @@
+import { describe, expect, it } from 'vitest'
+import { InvalidRequestError, ModelUnavailableError } from '../errors.ts'
+import type { ChatMessage, ToolDefinition } from './chat-template.ts'
+import { createJinjaChatTemplate } from './jinja-chat-template.ts'
+
+const chatml =
+  "{% for message in messages %}{% if loop.first and messages[0]['role'] != 'system' %}" +
+  "{{ '<|im_start|>system\nYou are helpful.<|im_end|>\n' }}{% endif %}" +
+  "{{'<|im_start|>' + message['role'] + '\n' + message['content'] + '<|im_end|>' + '\n'}}{% endfor %}" +
+  "{% if add_generation_prompt %}{{ '<|im_start|>assistant\n' }}{% endif %}"
+
+/** Refuses what Gemma's refuses: system messages, and turns that don't alternate. */
+const strict =
+  "{{ bos_token }}{% if messages[0]['role'] == 'system' %}{{ raise_exception('System role not supported') }}{% endif %}" +
+  "{% for m in messages %}{% if (m['role'] == 'user') != (loop.index0 % 2 == 0) %}" +
+  "{{ raise_exception('Conversation roles must alternate user/assistant') }}{% endif %}" +
+  "<turn>{{ m['role'] }}\n{{ m['content'] | trim }}</turn>{% endfor %}{% if add_generation_prompt %}<turn>model\n{% endif %}"
+
+const template = (source: string, bosText = '<s>') =>
+  createJinjaChatTemplate({ template: source, bosText, eosText: '</s>' })
+const user = (content: string): ChatMessage => ({ role: 'user', content })
+const assistant = (content: string): ChatMessage => ({ role: 'assistant', content })
+const system = (content: string): ChatMessage => ({ role: 'system', content })
+
+const weather: ToolDefinition = {
+  name: 'get_weather',
+  description: 'Weather now',
+  parameters: { type: 'object', properties: { city: { type: 'string' } }, required: ['city'] },
+}
+const toolTurns: readonly ChatMessage[] = [
+  user('Weather in Rome?'),
+  {
+    role: 'assistant',
+    content: '',
+    toolCalls: [{ id: 'c1', name: 'get_weather', arguments: '{"city":"Rome"}' }],
+  },
+  { role: 'tool', content: '{"t":20}', toolCallId: 'c1', name: 'get_weather' },
+]
+
+describe('createJinjaChatTemplate', () => {
+  it('renders a dialogue and opens the answer', () => {
+    expect(template(chatml).render([user('Hi')])).toBe(
+      '<|im_start|>system\nYou are helpful.<|im_end|>\n<|im_start|>user\nHi<|im_end|>\n<|im_start|>assistant\n',
+    )
+    expect(template(chatml).render([system('Be brief.'), user('Hi')], { addGenerationPrompt: false })).toBe(
+      '<|im_start|>system\nBe brief.<|im_end|>\n<|im_start|>user\nHi<|im_end|>\n',
+    )
+  })
+
+  it('leaves an answer open that is to be continued, its last space too', () => {
+    const messages = [user('Name a city.'), assistant('Sure, ')]
+    const rendered = template(strict).render(messages, { addGenerationPrompt: false })
+    expect(rendered).toBe('<s><turn>user\nName a city.</turn><turn>assistant\nSure, ')
+    expect(template(strict).render([user('x'), assistant('</turn')], { addGenerationPrompt: false })).toMatch(
+      /<\/turn$/,
+    )
+  })
+
+  it('knows whether the template writes BOS', () => {
+    expect(template(chatml).writesBos).toBe(false)
+    expect(template(strict).writesBos).toBe(true)
+    expect(template(strict, '').writesBos).toBe(false)
+  })
+
+  it('says in the template’s words why it refuses', () => {
+    const render = () => template(strict).render([user('a'), user('b')])
+    expect(render).toThrow(InvalidRequestError)
+    expect(render).toThrow(/roles must alternate/)
+    expect(() => template(chatml).render([])).toThrow(InvalidRequestError)
+  })
+
+  it('puts a system prompt into the first turn where the template knows none', () => {
+    expect(template(strict).render([system('Be brief.'), user('Hi')])).toContain(
+      '<turn>user\nBe brief.\n\nHi</turn>',
+    )
+    const deaf = "{% for m in messages %}{% if m.role != 'system' %}[{{ m.content }}]{% endif %}{% endfor %}"
+    expect(template(deaf).render([system('Be brief.'), user('Hi')])).toBe('[Be brief.\n\nHi]')
+  })
+
+  it('hands tools and calls to a template that knows them, in the shape of transformers', () => {
+    const source =
+      '{% if tools %}{{ tools | tojson }}{% endif %}{% for m in messages %}{{ m.role }}:{{ m.content }}' +
+      '{% for c in m.tool_calls or [] %}{{ c.id }}={{ c.function.name }}({{ c.function.arguments.city }}){% endfor %}' +
+      '{{ m.tool_call_id }};{% endfor %}'
+    expect(template(source).render(toolTurns, { tools: [weather] })).toBe(
+      '[{"type": "function", "function": {"name": "get_weather", "description": "Weather now", "parameters": ' +
+        '{"type": "object", "properties": {"city": {"type": "string"}}, "required": ["city"]}}}]' +
+        'user:Weather in Rome?;assistant:c1=get_weather(Rome);tool:{"t":20}c1;',
+    )
+    expect(template(source).render([user('Hi')])).toBe('user:Hi;')
+  })
+
+  it('describes tools in words to a template that knows none', () => {
+    const rendered = template(chatml).render(toolTurns, { tools: [weather] })
+    expect(rendered).toMatch(/^<\|im_start\|>system\nYou can call these functions/)
+    expect(rendered).toContain('{"name":"get_weather","description":"Weather now"')
+    expect(rendered).toContain(
+      '<tool_call>\n{"name": "get_weather", "arguments": {"city":"Rome"}}\n</tool_call>',
+    )
+    expect(rendered).toContain('<|im_start|>user\n<tool_response>\n{"t":20}\n</tool_response>')
+  })
+
+  it('knows what chat templates use: loop controls, generation, strftime_now, namespace, macros, tojson', () => {
+    const source =
+      '{% set ns = namespace(n=0) %}{% macro tag(x) %}<{{ x }}>{% endmacro %}{% for m in messages %}{% if loop.index0 == 1 %}{% continue %}{% endif %}' +
+      '{% if loop.index0 == 3 %}{% break %}{% endif %}{% set ns.n = ns.n + 1 %}{% generation %}{{ tag(m.content) }}{% endgeneration %}' +
+      "{% endfor %}{{ ns.n }}{{ {'a': [1, true, none]} | tojson }}{{ strftime_now('%Y') }}{% for i in range(1, 6, 2) %}{{ i }}{% endfor %}"
+    const rendered = template(source).render([user('a'), assistant('b'), user('c'), assistant('d')])
+    expect(rendered).toBe(`<a><c>2{"a": [1, true, null]}${new Date().getFullYear()}135`)
+  })
+
+  it('refuses what is no Jinja, with what to do', () => {
+    expect(() => template('{% for %}')).toThrow(ModelUnavailableError)
+    expect(() => template('{% for %}')).toThrow(/chat template can't be read: .* dialogue format/)
+  })
+
+  it('keeps names of objects that JavaScript knows to itself', () => {
+    const source =
+      "{{ messages[0].constructor }}|{{ messages[0].__proto__ }}|{{ ''.constructor }}|{{ process }}|{{ globalThis }}"
+    expect(template(source).render([user('a')])).toBe('||||')
+  })
+})
+
+describe('a hostile template', () => {
+  const hostile: Readonly<Record<string, string>> = {
+    'nested empty loops': '{% for i in range(100000) %}{% for j in range(100000) %}{% endfor %}{% endfor %}',
+    'loops over a kept list':
+      '{% set r = range(100000) %}{% for i in r %}{% for j in r %}{% endfor %}{% endfor %}',
+    'a filtered loop':
+      '{% set r = range(100000) %}{% for i in r %}{% for j in r if j < 0 %}{% endfor %}{% endfor %}',
+    'a huge range': '{% for i in range(1000000000000) %}{% endfor %}',
+    'text that doubles':
+      "{% set ns = namespace(s='a') %}{% for i in range(100) %}{% set ns.s = ns.s + ns.s %}{% endfor %}",
+    'text by replacement':
+      "{% set ns = namespace(s='aaaaaaaaaaaaaaaa') %}{% for i in range(9) %}{% set ns.s = ns.s | replace('a', ns.s) %}{% endfor %}",
+    'lists that double':
+      '{% set ns = namespace(a=[1]) %}{% for i in range(99) %}{% set ns.a = ns.a + ns.a %}{% endfor %}',
+    'long output':
+      "{% set line = '0123456789' | indent(width=4000, first=true) %}{% for i in range(9999) %}{{ line }}{% endfor %}",
+    'deep recursion': '{% macro f(f, x) %}{{ f(f, x) }}{% endmacro %}{{ f(f, 1) }}',
+  }
+
+  for (const [name, source] of Object.entries(hostile)) {
+    it(`with ${name} ends soon with an error`, () => {
+      const started = performance.now()
+      const render = () =>
+        createJinjaChatTemplate({ template: source, bosText: '', eosText: '' }).render([user('a')])
+      expect(render).toThrow(InvalidRequestError)
+      expect(render).toThrow(
+        /more than \d+ steps|longer than \d+ characters|Invalid string length|call stack/,
+      )
+      expect(performance.now() - started).toBeLessThan(20_000)
+    })
+  }
+
+  it('and a long honest dialogue does not meet the limits', () => {
+    const messages = Array.from({ length: 4000 }, (_, index) =>
+      index % 2 === 0 ? user('question '.repeat(20)) : assistant('answer '.repeat(100)),
+    )
+    expect(template(strict).render(messages).length).toBeGreaterThan(1_500_000)
+  })
+})

@@ -1,0 +1,140 @@
+import { describe, expect, it } from 'vitest'
+import { InvalidRequestError } from '../errors.ts'
+import { schemaInstance } from '../testing/schema-instance.ts'
+import type { ToolDefinition } from './chat-template.ts'
+import { mayBeToolCall, parseToolCalls, toolCallGrammar } from './tool-calls.ts'
+
+const weather: ToolDefinition = {
+  name: 'get_weather',
+  parameters: { type: 'object', properties: { city: { type: 'string' } }, required: ['city'] },
+}
+const time: ToolDefinition = { name: 'get_time' }
+const tools = [weather, time]
+const parse = (text: string) => {
+  let count = 0
+  return parseToolCalls(text, tools, () => `call_${++count}`)
+}
+
+describe('toolCallGrammar', () => {
+  it('allows a call of one of the functions, with its own arguments', () => {
+    expect(toolCallGrammar(tools)).toMatchObject({
+      type: 'json-schema',
+      schema: {
+        anyOf: [
+          {
+            properties: { name: { const: 'get_weather' }, arguments: weather.parameters },
+            required: ['name', 'arguments'],
+          },
+          { properties: { name: { const: 'get_time' }, arguments: { type: 'object' } } },
+        ],
+      },
+    })
+  })
+
+  it('allows only the function that was asked for, and lists where several calls are wanted', () => {
+    const one = toolCallGrammar(tools, { name: 'get_time' })
+    expect(one).toMatchObject({ schema: { properties: { name: { const: 'get_time' } } } })
+    const several = toolCallGrammar(tools, { parallel: true })
+    expect(several).toMatchObject({ schema: { type: 'array', minItems: 1, items: { anyOf: [{}, {}] } } })
+  })
+
+  it('refuses a function that is not there', () => {
+    expect(() => toolCallGrammar(tools, { name: 'rm' })).toThrow(
+      /'rm'; functions in tools: get_weather, get_time/,
+    )
+    expect(() => toolCallGrammar([])).toThrow(InvalidRequestError)
+  })
+
+  it('moves definitions to the root, where references look for them', () => {
+    const parameters = {
+      type: 'object',
+      properties: { city: { $ref: '#/$defs/City' } },
+      $defs: { City: { type: 'object', properties: { near: { $ref: '#/$defs/City' } } } },
+    }
+    expect(toolCallGrammar([{ name: 'go', parameters }])).toMatchObject({
+      schema: {
+        properties: { arguments: { properties: { city: { $ref: '#/$defs/go.City' } } } },
+        $defs: { 'go.City': { properties: { near: { $ref: '#/$defs/go.City' } } } },
+      },
+    })
+  })
+
+  it('refuses parameters that are nested beyond reason', () => {
+    let parameters: object = { type: 'string' }
+    for (let depth = 0; depth < 5000; depth++)
+      parameters = { type: 'object', properties: { deeper: parameters } }
+    expect(() => toolCallGrammar([{ name: 'go', parameters }])).toThrow(InvalidRequestError)
+  })
+
+  it('gives answers that parseToolCalls reads', () => {
+    for (const parallel of [false, true]) {
+      const grammar = toolCallGrammar(tools, { parallel })
+      const answer = grammar.type === 'json-schema' ? JSON.stringify(schemaInstance(grammar.schema)) : ''
+      expect(parse(answer)).toEqual({
+        content: '',
+        toolCalls: [{ id: 'call_1', name: 'get_weather', arguments: '{"city":"text"}' }],
+      })
+    }
+  })
+})
+
+describe('parseToolCalls', () => {
+  it('reads the forms that models have learnt', () => {
+    const expected = {
+      content: '',
+      toolCalls: [{ id: 'call_1', name: 'get_weather', arguments: '{"city":"Rome"}' }],
+    }
+    expect(parse('{"name": "get_weather", "arguments": {"city": "Rome"}}')).toEqual(expected)
+    expect(
+      parse('<tool_call>\n{"name": "get_weather", "arguments": {"city": "Rome"}}\n</tool_call>'),
+    ).toEqual(expected)
+    expect(parse('<|python_tag|>{"name": "get_weather", "parameters": {"city": "Rome"}}')).toEqual(expected)
+    expect(parse('[TOOL_CALLS] [{"name": "get_weather", "arguments": {"city": "Rome"}}]')).toEqual(expected)
+    expect(parse('```json\n{"name": "get_weather", "arguments": {"city": "Rome"}}\n```')).toEqual(expected)
+  })
+
+  it('keeps the words around calls, and several calls in order', () => {
+    const { content, toolCalls } = parse(
+      'Let me look.\n<tool_call>{"name":"get_time"}</tool_call>\n<tool_call>{"name":"get_weather","arguments":{"city":"a } \\" ] b"}}</tool_call>',
+    )
+    expect(content).toBe('Let me look.')
+    expect(toolCalls.map(({ name, arguments: args }) => [name, JSON.parse(args)])).toEqual([
+      ['get_time', {}],
+      ['get_weather', { city: 'a } " ] b' }],
+    ])
+  })
+
+  it('leaves alone what is no call', () => {
+    for (const text of [
+      'Plain words.',
+      '{"name": "unknown", "arguments": {}}',
+      '{"name": "get_weather", "arguments": "Rome"}',
+      '{"name": "get_weather", "arguments": {"city": ',
+      '[{"name": "get_time"}, 5]',
+      'Use {braces} and [1, 2, 3] and ```code```',
+    ]) {
+      expect(parse(text)).toEqual({ content: text, toolCalls: [] })
+    }
+  })
+
+  it('makes ids of its own', () => {
+    const ids = parseToolCalls('{"name":"get_time"}{"name":"get_time"}', tools).toolCalls.map(({ id }) => id)
+    expect(ids).toEqual([expect.stringMatching(/^call_[0-9a-f]{24}$/), expect.stringMatching(/^call_/)])
+    expect(new Set(ids).size).toBe(2)
+  })
+
+  it('stays fast on a text of brackets', () => {
+    const started = performance.now()
+    parse('[{'.repeat(100_000))
+    expect(performance.now() - started).toBeLessThan(5000)
+  })
+})
+
+describe('mayBeToolCall', () => {
+  it('is certain as soon as it can be', () => {
+    for (const begin of ['', ' \n', '<', '<tool_', '<tool_call>{', '{"na', '[', '[TOOL', '``']) {
+      expect(mayBeToolCall(begin)).toBe(true)
+    }
+    for (const begin of ['Sure', '<p>', '(', '`x`']) expect(mayBeToolCall(begin)).toBe(false)
+  })
+})

@@ -1,0 +1,221 @@
+import { setTimeout } from 'node:timers/promises'
+import { describe, expect, it, vi } from 'vitest'
+import type { Engine } from '../engine.ts'
+import { InvalidRequestError, ModelNotFoundError, ModelUnavailableError } from '../errors.ts'
+import { ScriptedEngine, type ScriptedEngineOptions } from '../testing/scripted-engine.ts'
+import type { ModelRegistry } from './model-registry.ts'
+import { modelSpecSchema, type ModelSpecInput } from './model-spec.ts'
+import { createModelRegistry, type ModelRegistryOptions } from './registry.ts'
+
+const spec = (overrides: Partial<ModelSpecInput> = {}) =>
+  modelSpecSchema.parse({ id: 'a', aliases: ['alias-of-a'], engine: 'llama', source: 'none', ...overrides })
+
+function open(engineOptions: ScriptedEngineOptions = {}, options: Partial<ModelRegistryOptions> = {}) {
+  const engine = new ScriptedEngine(engineOptions)
+  const specs = [spec(), spec({ id: 'b', aliases: [] })]
+  const registry = createModelRegistry({ specs, engines: [engine], ...options })
+  return { engine, registry, [Symbol.asyncDispose]: () => registry[Symbol.asyncDispose]() }
+}
+
+/** A load that waits until it is let go. */
+function gate() {
+  const { promise, resolve, reject } = Promise.withResolvers<void>()
+  return { beforeLoad: () => promise, resolve, reject }
+}
+
+const isReady = async (registry: ModelRegistry, name: string) =>
+  (await registry.state(name)).state === 'ready'
+
+describe('createModelRegistry: names', () => {
+  it('finds models by id and by alias', async () => {
+    await using opened = open()
+    const { registry } = opened
+    expect(registry.list().map(({ id }) => id)).toEqual(['a', 'b'])
+    expect(registry.find('alias-of-a')?.id).toBe('a')
+    expect(registry.find('c')).toBeUndefined()
+    expect(await registry.get('alias-of-a')).toBe(await registry.get('a'))
+  })
+
+  it('says which models there are when asked for another', async () => {
+    await using opened = open()
+    const { registry } = opened
+    await expect(registry.get('c')).rejects.toThrow(ModelNotFoundError)
+    await expect(registry.get('c')).rejects.toThrow(/'c' does not exist here. Models of this server: a, b/)
+    await expect(registry.state('__proto__')).rejects.toThrow(ModelNotFoundError)
+    expect(registry.peek('c')).toBeUndefined()
+  })
+
+  it('refuses two models of one name, and models of an engine that is not there', () => {
+    const create = (...specs: ReturnType<typeof spec>[]) =>
+      createModelRegistry({ specs, engines: [new ScriptedEngine()] })
+    expect(() => create(spec(), spec({ aliases: [] }))).toThrow(/'a' is not unique: 'a' and 'a' both have it/)
+    expect(() => create(spec(), spec({ id: 'b', aliases: ['a'] }))).toThrow(
+      /'a' is not unique: 'a' and 'b' both have it/,
+    )
+    expect(() => create(spec({ aliases: ['x', 'x'] }))).toThrow(/'x' is not unique: 'a' lists it twice/)
+    expect(() => create(spec({ engine: 'petals' }))).toThrow(/wants the engine 'petals'; engines here: llama/)
+    expect(() => create(spec({ engine: 'petals' }))).toThrow(InvalidRequestError)
+  })
+})
+
+describe('createModelRegistry: loading', () => {
+  it('loads with the first get, once for all who wait', async () => {
+    await using opened = open()
+    const { engine, registry } = opened
+    expect(registry.peek('a')).toBeUndefined()
+    expect(engine.loads).toBe(0)
+    const [first, second] = await Promise.all([registry.get('a'), registry.get('a')])
+    expect(second).toBe(first)
+    expect(registry.peek('a')).toBe(first)
+    expect(engine.loads).toBe(1)
+    expect((await registry.get('b')).id).toBe('b')
+  })
+
+  it('shows how far a load is, and the model’s own state after it', async () => {
+    const { beforeLoad, resolve } = gate()
+    const progress = { phase: 'download', label: 'model.gguf', done: 5, total: 10, unit: 'bytes' } as const
+    await using opened = open({
+      beforeLoad: (_spec, { onProgress }) => {
+        onProgress?.(progress)
+        return beforeLoad()
+      },
+      status: () => ({ state: 'degraded', detail: 'slow' }),
+    })
+    const { registry } = opened
+    expect(await registry.state('a')).toEqual({ state: 'idle' })
+    const loading = registry.get('a')
+    await vi.waitFor(async () => expect(await registry.state('a')).toEqual({ state: 'loading', progress }))
+    resolve()
+    await loading
+    expect(await registry.state('a')).toEqual({ state: 'degraded', detail: 'slow' })
+    expect(await registry.state('b')).toEqual({ state: 'idle' })
+  })
+
+  it('goes on loading for the others when one gives up', async () => {
+    const { beforeLoad, resolve } = gate()
+    await using opened = open({ beforeLoad })
+    const { engine, registry } = opened
+    const controller = new AbortController()
+    const impatient = registry.get('a', { signal: controller.signal })
+    const patient = registry.get('a')
+    const reason = new Error('enough')
+    controller.abort(reason)
+    await expect(impatient).rejects.toBe(reason)
+    resolve()
+    expect((await patient).id).toBe('a')
+    expect(engine.loads).toBe(1)
+  })
+
+  it('does not begin for one who has given up already', async () => {
+    await using opened = open()
+    const signal = AbortSignal.abort(new Error('enough'))
+    await expect(opened.registry.get('a', { signal })).rejects.toBe(signal.reason)
+    expect(opened.engine.loads).toBe(0)
+  })
+
+  it('tells all who wait why a load failed, and tries again with the next get', async () => {
+    const failure = new ModelUnavailableError('The disk is full. Free 100 MB.')
+    let fail = true
+    await using opened = open({
+      beforeLoad: () => {
+        if (fail) throw failure
+      },
+    })
+    const { registry } = opened
+    const both = await Promise.allSettled([registry.get('a'), registry.get('a')])
+    expect(both.map((result) => result.status === 'rejected' && result.reason)).toEqual([failure, failure])
+    expect(await registry.state('a')).toEqual({ state: 'unavailable', detail: failure.message })
+    fail = false
+    expect((await registry.get('a')).id).toBe('a')
+    expect(await isReady(registry, 'a')).toBe(true)
+  })
+
+  it('keeps errors that no engine made on purpose from clients, but not from the log', async () => {
+    const bug = new TypeError("Cannot read properties of undefined (reading '/secret/path')")
+    const error = vi.fn()
+    const logger = { debug: vi.fn(), info: vi.fn(), warn: vi.fn(), error, child: () => logger }
+    await using opened = open({ beforeLoad: () => Promise.reject(bug) }, { logger })
+    const thrown = await opened.registry.get('a').catch((reason: unknown) => reason)
+    expect(thrown).toBeInstanceOf(ModelUnavailableError)
+    expect((thrown as Error).message).not.toContain('secret')
+    expect((thrown as Error).cause).toBe(bug)
+    expect(error).toHaveBeenCalledWith({ err: bug }, expect.stringContaining("'a' could not be loaded"))
+  })
+
+  it('counts loads', async () => {
+    const observe = vi.fn()
+    const set = vi.fn()
+    const metrics = {
+      counter: () => ({ add: vi.fn() }),
+      gauge: () => ({ set }),
+      histogram: () => ({ observe }),
+    }
+    await using opened = open({}, { metrics })
+    await opened.registry.get('a')
+    expect(observe).toHaveBeenCalledExactlyOnceWith(expect.any(Number), { model: 'a', outcome: 'ok' })
+    expect(set).toHaveBeenLastCalledWith(1, { model: 'a' })
+    await opened.registry[Symbol.asyncDispose]()
+    expect(set).toHaveBeenLastCalledWith(0, { model: 'a' })
+  })
+})
+
+describe('createModelRegistry: unloading', () => {
+  it('unloads all models with the registry, and ends loads that run', async () => {
+    const opened = open({
+      beforeLoad: ({ id }) => (id === 'b' ? setTimeout(60_000, undefined, { ref: false }) : undefined),
+    })
+    const { registry } = opened
+    const model = await registry.get('a')
+    const loading = registry.get('b')
+    const outcome = expect(loading).rejects.toThrow(/shutting down/)
+    await registry[Symbol.asyncDispose]()
+    await outcome
+    expect((await model.status()).state).toBe('unavailable')
+    await expect(registry.get('a')).rejects.toThrow(/shutting down/)
+  })
+
+  it('unloads a model that nobody uses, not one with an open session', async () => {
+    await using opened = open({}, { idleUnloadMs: 30 })
+    const { engine, registry } = opened
+    const model = await registry.get('a')
+    const session = await model.openSession({ maxLength: 32 })
+    await setTimeout(80)
+    expect(registry.peek('a')).toBe(model)
+    expect(await registry.get('a')).toBe(model)
+
+    await session[Symbol.asyncDispose]()
+    await session[Symbol.asyncDispose]()
+    await vi.waitFor(() => expect(registry.peek('a')).toBeUndefined())
+    expect((await model.status()).state).toBe('unavailable')
+    expect(await registry.state('a')).toEqual({ state: 'idle' })
+
+    const again = await registry.get('a')
+    expect(again).not.toBe(model)
+    expect(engine.loads).toBe(2)
+    await again.embed?.([1, 2])
+    await vi.waitFor(() => expect(registry.peek('a')).toBeUndefined())
+  })
+
+  it('waits for the unloading before it loads again', async () => {
+    const order: string[] = []
+    const scripted = new ScriptedEngine()
+    const engine: Engine = {
+      name: 'llama',
+      async load(modelSpec, options) {
+        order.push('load')
+        const model = await scripted.load(modelSpec, options)
+        const dispose = async () => {
+          await setTimeout(30)
+          order.push('unloaded')
+        }
+        return Object.assign(Object.create(model) as typeof model, { [Symbol.asyncDispose]: dispose })
+      },
+      [Symbol.asyncDispose]: () => scripted[Symbol.asyncDispose](),
+    }
+    await using registry = createModelRegistry({ specs: [spec()], engines: [engine], idleUnloadMs: 5 })
+    await registry.get('a')
+    await vi.waitFor(() => expect(registry.peek('a')).toBeUndefined())
+    await registry.get('a')
+    expect(order).toEqual(['load', 'unloaded', 'load'])
+  })
+})
