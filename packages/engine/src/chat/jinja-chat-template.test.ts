@@ -109,6 +109,16 @@ describe('createJinjaChatTemplate', () => {
     expect(rendered).toBe(`<a><c>2{"a": [1, true, null]}${new Date().getFullYear()}135`)
   })
 
+  it('hands over the variables of a request, which replace none of its own', () => {
+    const source =
+      '{% if enable_thinking is defined and not enable_thinking %}no {% endif %}{{ messages[0].content }}{{ bos_token }}'
+    const variables = { enable_thinking: false, messages: [], bos_token: 'x' }
+    expect(template(source).render([user('Hi')], { variables })).toBe('no Hi<s>')
+    expect(template(source).render([user('Hi')])).toBe('Hi<s>')
+    const render = () => template(source).render([user('Hi')], { variables: { range: 1 } })
+    expect(render).toThrow(InvalidRequestError)
+  })
+
   it('refuses what is no Jinja, with what to do', () => {
     expect(() => template('{% for %}')).toThrow(ModelUnavailableError)
     expect(() => template('{% for %}')).toThrow(/chat template can't be read: .* dialogue format/)

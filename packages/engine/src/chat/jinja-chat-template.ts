@@ -1,5 +1,5 @@
 import { InvalidRequestError, ModelUnavailableError } from '../errors.ts'
-import type { ChatMessage, ChatTemplate, RenderOptions, ToolDefinition } from './chat-template.ts'
+import type { ChatMessage, ChatTemplate, RenderOptions } from './chat-template.ts'
 import { parseTemplate, renderTemplate, type Program } from './jinja-interpreter.ts'
 import { toJinjaMessage, toJinjaTool } from './jinja-messages.ts'
 import { withSystemInUserTurn } from './system-prompt.ts'
@@ -16,11 +16,7 @@ export interface JinjaChatTemplateOptions {
   readonly stopSequences?: readonly string[] | undefined
 }
 
-interface RunOptions {
-  readonly tools?: readonly ToolDefinition[] | undefined
-  readonly addGenerationPrompt: boolean
-}
-type Run = (messages: readonly ChatMessage[], options: RunOptions) => string
+type Run = (messages: readonly ChatMessage[], options: RenderOptions) => string
 
 /** A text that no message contains: marks the end of an answer to continue. From Unicode's private use area. */
 const END_MARK = '\u{F8E1}\u{F8E2}\u{F8E3}'
@@ -34,8 +30,9 @@ export function createJinjaChatTemplate(options: JinjaChatTemplateOptions): Chat
   const { template, bosText, eosText, stopSequences = [] } = options
   const program = parse(template)
   const knowsTools = /\btools\b/.test(template)
-  const renderAsGiven: Run = (messages, { tools, addGenerationPrompt }) =>
+  const renderAsGiven: Run = (messages, { addGenerationPrompt = true, tools, variables }) =>
     renderTemplate(program, {
+      ...variables,
       bos_token: bosText,
       eos_token: eosText,
       documents: null,
@@ -45,12 +42,10 @@ export function createJinjaChatTemplate(options: JinjaChatTemplateOptions): Chat
     })
   const knowsSystem = rendersSystem(renderAsGiven)
 
-  const run: Run = (messages, { tools, addGenerationPrompt }) => {
-    const turns = knowsTools ? messages : withToolsAsText(messages, tools)
-    return renderAsGiven(knowsSystem ? turns : withSystemInUserTurn(turns), {
-      tools: knowsTools ? tools : undefined,
-      addGenerationPrompt,
-    })
+  const run: Run = (messages, options) => {
+    const turns = knowsTools ? messages : withToolsAsText(messages, options.tools)
+    const tools = knowsTools ? options.tools : undefined
+    return renderAsGiven(knowsSystem ? turns : withSystemInUserTurn(turns), { ...options, tools })
   }
 
   return {
@@ -58,15 +53,14 @@ export function createJinjaChatTemplate(options: JinjaChatTemplateOptions): Chat
     writesBos:
       bosText !== '' &&
       (attempt(renderAsGiven, ['user'])?.startsWith(bosText) ?? template.includes('bos_token')),
-    render(messages, { addGenerationPrompt = true, tools }: RenderOptions = {}) {
+    render(messages, options: RenderOptions = {}) {
       const last = messages.at(-1)
       if (last === undefined) {
         throw new InvalidRequestError('messages must have at least one message.', { param: 'messages' })
       }
-      if (addGenerationPrompt || last.role !== 'assistant')
-        return run(messages, { tools, addGenerationPrompt })
+      if (options.addGenerationPrompt !== false || last.role !== 'assistant') return run(messages, options)
       const marked = [...messages.slice(0, -1), { ...last, content: last.content + END_MARK }]
-      return cutAtMark(run(marked, { tools, addGenerationPrompt }))
+      return cutAtMark(run(marked, options))
     },
   }
 }
@@ -96,7 +90,7 @@ function cutAtMark(rendered: string): string {
 function attempt(render: Run, roles: readonly ChatMessage['role'][]): string | undefined {
   try {
     const messages = roles.map((role) => ({ role, content: `<${role}>` }))
-    return render(messages, { addGenerationPrompt: true })
+    return render(messages, {})
   } catch {
     return undefined
   }
