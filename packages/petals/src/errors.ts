@@ -37,6 +37,13 @@ export class PeerUnreachableError extends SwarmError {
 /** A stream ended before what was expected of it had arrived: reset, end of stream, or the connection went away. */
 export class ConnectionLostError extends SwarmError {
   override readonly name = 'ConnectionLostError'
+  /** The peer ended its side in order, and nothing of what was read for had come. */
+  readonly clean: boolean
+
+  constructor(message: string, options?: SwarmErrorOptions & { readonly clean?: boolean }) {
+    super(message, options)
+    this.clean = options?.clean ?? false
+  }
 }
 
 /** The peer was silent for longer than it was given. */

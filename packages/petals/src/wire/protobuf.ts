@@ -1,4 +1,5 @@
 import { ProtocolError } from '../errors.ts'
+import { appendVarint } from './varint.ts'
 
 /** Wire types of protobuf that are in use; groups (3, 4) are not accepted. */
 const varint = 0
@@ -85,15 +86,6 @@ function varintBytes(...values: readonly number[]): Uint8Array {
   const bytes: number[] = []
   for (const value of values) appendVarint(bytes, value)
   return Uint8Array.from(bytes)
-}
-
-/** LEB128 of an integer from 0 to 2^53. */
-export function appendVarint(bytes: number[], value: number): void {
-  while (value > 0x7f) {
-    bytes.push((value % 0x80) | 0x80)
-    value = Math.floor(value / 0x80)
-  }
-  bytes.push(value)
 }
 
 function doubleBytes(values: readonly number[]): Uint8Array {

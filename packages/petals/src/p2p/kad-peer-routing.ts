@@ -1,0 +1,152 @@
+import {
+  NotFoundError,
+  peerRoutingSymbol,
+  type Connection,
+  type PeerId as Libp2pPeerId,
+  type PeerInfo,
+  type PeerRouting,
+  type RoutingOptions,
+} from '@libp2p/interface'
+import { peerIdFromString } from '@libp2p/peer-id'
+import { multiaddr, type Multiaddr } from '@multiformats/multiaddr'
+import { createHash } from 'node:crypto'
+import { decodeCloserPeers, encodeFindNode, kadProtocol } from '../wire/kad.ts'
+import { lengthPrefixed, readLengthPrefixed } from '../wire/varint.ts'
+import { Libp2pByteStream } from './libp2p-byte-stream.ts'
+import { peerIdBytes, peerIdFromBytes, type PeerId } from './peer-id.ts'
+
+/** Kademlia's α: peers asked at a time. */
+const concurrency = 3
+/** Peers asked in all; a lookup in a network of a million converges in far fewer. */
+const maxQueries = 32
+const queryTimeoutMs = 3000
+/** 20 peers with a dozen addresses each are 10 KiB. */
+const maxResponseBytes = 256 * 1024
+
+/** What the lookup needs of the node that it runs on. */
+export interface KadNode {
+  /** Peers to begin with. */
+  seeds(): readonly PeerId[]
+  /** An open connection; dials the addresses first if there is none. */
+  connect(peer: Libp2pPeerId, multiaddrs: readonly Multiaddr[], signal: AbortSignal): Promise<Connection>
+}
+
+interface Candidate {
+  readonly peer: PeerId
+  readonly multiaddrs: readonly Multiaddr[]
+  readonly distance: Buffer
+}
+
+/**
+ * Finds the addresses of a peer by FIND_NODE of libp2p's Kademlia DHT, as a client: asks the peers it is connected to,
+ * then those nearer to the target that they name. A server of that DHT names every peer it is connected to, so that in
+ * a swarm one round trip to a bootstrap peer is the rule. Keeps no routing table and answers nothing.
+ */
+export class KadPeerRouting implements PeerRouting {
+  readonly [peerRoutingSymbol] = this
+  readonly #node: KadNode
+
+  constructor(node: KadNode) {
+    this.#node = node
+  }
+
+  async findPeer(target: Libp2pPeerId, { signal }: RoutingOptions = {}): Promise<PeerInfo> {
+    const lookup = new Lookup(this.#node, target.toString() as PeerId)
+    const multiaddrs = await lookup.run(signal)
+    if (multiaddrs.length > 0) return { id: target, multiaddrs: [...multiaddrs] }
+    throw new NotFoundError(`None of ${lookup.asked} peers knows an address of ${target.toString()}.`)
+  }
+
+  async *getClosestPeers(): AsyncIterable<PeerInfo> {
+    throw new Error('This node only looks for peers by their ids.')
+  }
+}
+
+class Lookup {
+  asked = 0
+  readonly #node: KadNode
+  readonly #target: PeerId
+  readonly #targetKey: Uint8Array
+  readonly #seen = new Set<PeerId>()
+  readonly #candidates: Candidate[] = []
+  readonly #found = new Map<string, Multiaddr>()
+
+  constructor(node: KadNode, target: PeerId) {
+    this.#node = node
+    this.#target = target
+    this.#targetKey = kadKey(target)
+    for (const seed of node.seeds()) this.#add(seed, [])
+  }
+
+  async run(signal: AbortSignal | undefined): Promise<readonly Multiaddr[]> {
+    const done = new AbortController()
+    const signals = signal ? [signal, done.signal] : [done.signal]
+    const workers = Array.from({ length: concurrency }, () => this.#work(AbortSignal.any(signals), done))
+    await Promise.all(workers)
+    signal?.throwIfAborted()
+    return [...this.#found.values()]
+  }
+
+  /** Asks one candidate after the other, nearest first, until the target is found or nobody is left. */
+  async #work(signal: AbortSignal, done: AbortController): Promise<void> {
+    while (!signal.aborted && this.asked < maxQueries) {
+      const candidate = this.#nearest()
+      if (!candidate) return
+      this.asked++
+      try {
+        await this.#ask(candidate, AbortSignal.any([signal, AbortSignal.timeout(queryTimeoutMs)]))
+      } catch {
+        continue // an unreachable peer, or one that does not serve this protocol: others may know
+      }
+      if (this.#found.size > 0) done.abort()
+    }
+  }
+
+  #nearest(): Candidate | undefined {
+    this.#candidates.sort((a, b) => Buffer.compare(b.distance, a.distance))
+    return this.#candidates.pop()
+  }
+
+  async #ask({ peer, multiaddrs }: Candidate, signal: AbortSignal): Promise<void> {
+    const connection = await this.#node.connect(peerIdFromString(peer), multiaddrs, signal)
+    const stream = await connection.newStream(kadProtocol, { signal, runOnLimitedConnection: true })
+    const bytes = new Libp2pByteStream(stream, peer)
+    try {
+      await bytes.write(lengthPrefixed(encodeFindNode(peerIdBytes(this.#target))), { signal })
+      const response = await readLengthPrefixed((length) => bytes.read(length, { signal }), maxResponseBytes)
+      for (const { id, multiaddrs } of decodeCloserPeers(response))
+        this.#learn(peerIdFromBytes(id), multiaddrs)
+    } catch (error) {
+      bytes.abort(error as Error)
+      throw error
+    }
+    await bytes[Symbol.asyncDispose]()
+  }
+
+  #learn(peer: PeerId | undefined, addresses: readonly Uint8Array[]): void {
+    const multiaddrs = addresses.map(parseMultiaddr).filter((address) => address !== undefined)
+    if (!peer || multiaddrs.length === 0) return
+    if (peer === this.#target) for (const address of multiaddrs) this.#found.set(address.toString(), address)
+    else this.#add(peer, multiaddrs)
+  }
+
+  #add(peer: PeerId, multiaddrs: readonly Multiaddr[]): void {
+    if (this.#seen.has(peer) || peer === this.#target) return
+    this.#seen.add(peer)
+    this.#candidates.push({ peer, multiaddrs, distance: xor(kadKey(peer), this.#targetKey) })
+  }
+}
+
+/** The Kademlia key of a peer: the hash of its id. */
+const kadKey = (peer: PeerId): Uint8Array => createHash('sha256').update(peerIdBytes(peer)).digest()
+
+const xor = (a: Uint8Array, b: Uint8Array): Buffer => Buffer.from(a.map((byte, i) => byte ^ b[i]!))
+
+/** Peers announce addresses of protocols that this version may not know. */
+function parseMultiaddr(bytes: Uint8Array): Multiaddr | undefined {
+  try {
+    return multiaddr(bytes)
+  } catch {
+    return undefined
+  }
+}

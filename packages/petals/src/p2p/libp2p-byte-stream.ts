@@ -1,0 +1,195 @@
+import type { Stream } from '@libp2p/interface'
+import type { AbortOptions } from '@petals-chat/engine'
+import { Uint8ArrayList } from 'uint8arraylist'
+import { ConnectionLostError } from '../errors.ts'
+import type { PeerId } from './peer-id.ts'
+import type { ByteStream } from './swarm-transport.ts'
+
+/**
+ * Bytes that may wait for a reader before the peer is held up. Reads under way take their bytes as they come, whatever
+ * their size: libp2p's own byteStream would reset the stream at 4 MiB, and an answer to a prefill is larger.
+ */
+const highWaterBytes = 1024 * 1024
+const lowWaterBytes = highWaterBytes / 4
+
+/** How long a closed stream may wait for the peer to close its side, too. */
+const lingerMs = 5000
+
+/** A read that waits for more bytes. */
+interface PendingRead {
+  readonly target: Uint8Array
+  filled: number
+  readonly settle: (error?: unknown) => void
+}
+
+/** ByteStream of a libp2p stream. */
+export class Libp2pByteStream implements ByteStream {
+  readonly #stream: Stream
+  readonly #peer: PeerId
+  readonly #chunks: Uint8Array[] = []
+  #buffered = 0
+  #pending: PendingRead | undefined
+  /** No more bytes will come. */
+  #ended = false
+  /** The peer closed its side in order; the end of the whole connection, as when its process is killed, is another thing. */
+  #closedByPeer = false
+  /** What went wrong: `abort`'s reason as it is, or the connection's error. */
+  #abortReason: Error | undefined
+  #error: unknown
+
+  constructor(stream: Stream, peer: PeerId) {
+    this.#stream = stream
+    this.#peer = peer
+    stream.addEventListener('message', ({ data }) => this.#receive(data))
+    stream.addEventListener('remoteCloseWrite', () => (this.#closedByPeer = true))
+    // libp2p announces the end before the bytes that came in the same frame: those are delivered within this turn.
+    stream.addEventListener('end', () => queueMicrotask(() => this.#finish()))
+    stream.addEventListener('close', ({ error }) => queueMicrotask(() => this.#finish(error)))
+    this.#closedByPeer = stream.status === 'open' && stream.remoteWriteStatus === 'closed'
+    if (stream.readableEnded || stream.status !== 'open') queueMicrotask(() => this.#finish())
+  }
+
+  async read(byteLength: number, { signal }: AbortOptions = {}): Promise<Uint8Array> {
+    signal?.throwIfAborted()
+    if (this.#pending) throw new Error('A read of this stream is under way.')
+    const first = this.#chunks[0]
+    if (first && first.byteLength >= byteLength) return this.#takeView(first, byteLength)
+    const target = new Uint8Array(byteLength)
+    const filled = this.#drainInto(target)
+    if (filled < byteLength) await this.#waitFor(target, filled, signal)
+    return target
+  }
+
+  async write(bytes: Uint8Array | readonly Uint8Array[], { signal }: AbortOptions = {}): Promise<void> {
+    signal?.throwIfAborted()
+    try {
+      this.#stream.send(bytes instanceof Uint8Array ? bytes : new Uint8ArrayList(...bytes))
+    } catch (error) {
+      throw this.#lost('could not be written to', error)
+    }
+    if (this.#stream.writeBufferLength > 0) await this.#untilWritten(signal)
+  }
+
+  abort(reason: Error): void {
+    this.#abortReason ??= reason
+    this.#finish()
+    this.#stream.abort(reason)
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    try {
+      await this.#stream.close({ signal: AbortSignal.timeout(lingerMs) })
+    } catch (error) {
+      this.#stream.abort(error instanceof Error ? error : new Error('The stream could not be closed.'))
+      return
+    }
+    if (this.#stream.status === 'closed') return
+    const linger = setTimeout(
+      () => this.#stream.abort(new Error('The peer left the stream half open.')),
+      lingerMs,
+    )
+    linger.unref()
+    this.#stream.addEventListener('close', () => clearTimeout(linger))
+  }
+
+  #receive(data: Uint8Array | Uint8ArrayList): void {
+    for (const chunk of data instanceof Uint8Array ? [data] : data) {
+      // Not as the Buffer that it may be: the slice() of a Buffer does not copy.
+      this.#append(new Uint8Array(chunk.buffer, chunk.byteOffset, chunk.byteLength))
+    }
+    if (this.#buffered > highWaterBytes && this.#stream.readStatus === 'readable') this.#stream.pause()
+  }
+
+  #append(chunk: Uint8Array): void {
+    const rest = this.#pending ? this.#fillPending(this.#pending, chunk) : chunk
+    if (rest.byteLength === 0) return
+    this.#chunks.push(rest)
+    this.#buffered += rest.byteLength
+  }
+
+  /** Copies what the read under way wants; returns what is left of the chunk. */
+  #fillPending(pending: PendingRead, chunk: Uint8Array): Uint8Array {
+    const wanted = chunk.subarray(0, pending.target.byteLength - pending.filled)
+    pending.target.set(wanted, pending.filled)
+    pending.filled += wanted.byteLength
+    if (pending.filled === pending.target.byteLength) pending.settle()
+    return chunk.subarray(wanted.byteLength)
+  }
+
+  #takeView(first: Uint8Array, byteLength: number): Uint8Array {
+    if (first.byteLength === byteLength) this.#chunks.shift()
+    else this.#chunks[0] = first.subarray(byteLength)
+    this.#consumed(byteLength)
+    return first.subarray(0, byteLength)
+  }
+
+  #drainInto(target: Uint8Array): number {
+    let filled = 0
+    while (filled < target.byteLength && this.#chunks[0]) {
+      const chunk = this.#chunks[0].subarray(0, target.byteLength - filled)
+      target.set(this.#takeView(this.#chunks[0], chunk.byteLength), filled)
+      filled += chunk.byteLength
+    }
+    return filled
+  }
+
+  #consumed(byteLength: number): void {
+    this.#buffered -= byteLength
+    if (this.#buffered <= lowWaterBytes && this.#stream.readStatus === 'paused') this.#stream.resume()
+  }
+
+  async #waitFor(target: Uint8Array, filled: number, signal: AbortSignal | undefined): Promise<void> {
+    const { promise, resolve, reject } = Promise.withResolvers<void>()
+    const onAbort = (): void => this.#pending?.settle(signal?.reason)
+    const settle = (error?: unknown): void => {
+      this.#pending = undefined
+      signal?.removeEventListener('abort', onAbort)
+      if (error === undefined) resolve()
+      else reject(error as Error)
+    }
+    this.#pending = { target, filled, settle }
+    signal?.addEventListener('abort', onAbort)
+    if (this.#stream.readStatus === 'paused') this.#stream.resume() // hands over what it held, at once
+    if (this.#ended) this.#pending?.settle(this.#endError(this.#pending.filled))
+    await promise
+  }
+
+  #finish(error?: unknown): void {
+    this.#ended = true
+    this.#error ??= error
+    if (this.#stream.readBufferLength === 0 || this.#abortReason)
+      this.#pending?.settle(this.#endError(this.#pending.filled))
+  }
+
+  #endError(received: number): Error {
+    if (this.#abortReason) return this.#abortReason
+    if (this.#closedByPeer && this.#error === undefined)
+      return this.#lost('was ended by the peer', undefined, received === 0)
+    return this.#lost('was cut off', this.#error)
+  }
+
+  #lost(what: string, cause?: unknown, clean = false): Error {
+    if (this.#abortReason) return this.#abortReason
+    const message = `The stream ${this.#stream.protocol} with peer ${this.#peer} ${what}.`
+    return new ConnectionLostError(message, { peer: this.#peer, cause, clean })
+  }
+
+  /** Until libp2p has handed all bytes to the connection, at the pace that the peer allows. */
+  async #untilWritten(signal: AbortSignal | undefined): Promise<void> {
+    const { promise, resolve, reject } = Promise.withResolvers<void>()
+    const onIdle = (): void => resolve()
+    const onClose = ({ error }: { error?: Error }): void =>
+      reject(this.#lost('broke while it was written to', error))
+    const onAbort = (): void => reject(signal?.reason as Error)
+    this.#stream.addEventListener('idle', onIdle)
+    this.#stream.addEventListener('close', onClose)
+    signal?.addEventListener('abort', onAbort)
+    try {
+      await promise
+    } finally {
+      this.#stream.removeEventListener('idle', onIdle)
+      this.#stream.removeEventListener('close', onClose)
+      signal?.removeEventListener('abort', onAbort)
+    }
+  }
+}

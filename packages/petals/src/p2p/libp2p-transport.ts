@@ -1,0 +1,225 @@
+import { noise } from '@chainsafe/libp2p-noise'
+import { yamux } from '@chainsafe/libp2p-yamux'
+import { circuitRelayTransport } from '@libp2p/circuit-relay-v2'
+import { identify } from '@libp2p/identify'
+import type { Connection, Libp2p, PeerId as Libp2pPeerId, PrivateKey } from '@libp2p/interface'
+import { peerIdFromString } from '@libp2p/peer-id'
+import { ping } from '@libp2p/ping'
+import { tcp } from '@libp2p/tcp'
+import { webSockets } from '@libp2p/websockets'
+import type { Multiaddr } from '@multiformats/multiaddr'
+import type { AbortOptions } from '@petals-chat/engine'
+import { createLibp2p } from 'libp2p'
+import { ConnectionLostError, PeerUnreachableError } from '../errors.ts'
+import { freshIdentity } from './identity.ts'
+import { KadPeerRouting } from './kad-peer-routing.ts'
+import { Libp2pByteStream } from './libp2p-byte-stream.ts'
+import { groupByPeer, type InitialPeer } from './multiaddrs.ts'
+import type { PeerId } from './peer-id.ts'
+import type { ByteStream, ConnectionInfo, OpenStreamOptions, SwarmTransport } from './swarm-transport.ts'
+
+export interface TransportOptions {
+  /** Who we are; a fresh Ed25519 key pair if left out. */
+  readonly privateKey?: PrivateKey | undefined
+  /** For opening a stream, everything included. */
+  readonly connectTimeoutMs: number
+}
+
+/** Most that a held-up stream makes libp2p keep: 40 MB/s at a round trip of 100 ms, times one stream. */
+const maxStreamWindowBytes = 4 * 1024 * 1024
+
+/** A model on hundreds of servers, with several sessions on each. */
+const maxConnections = 512
+const maxStreamsPerProtocol = 1024
+
+/**
+ * Addresses of one peer are dialled one after the other: a dead one must not eat the whole timeout. A negotiation on a
+ * connection that was thought to be alive gets the same share before a new connection is made.
+ */
+const shareOfTimeout = 0.4
+
+/** A client node: it dials, and nothing can dial it. */
+export async function createLibp2pTransport(options: TransportOptions): Promise<SwarmTransport> {
+  const privateKey = options.privateKey ?? (await freshIdentity())
+  const transport = new Libp2pTransport(options.connectTimeoutMs)
+  transport.node = await createLibp2p({
+    privateKey,
+    transports: [tcp(), webSockets(), circuitRelayTransport()],
+    connectionEncrypters: [noise()],
+    streamMuxers: [
+      yamux({
+        maxOutboundStreams: maxStreamsPerProtocol,
+        streamOptions: {
+          maxStreamWindowSize: maxStreamWindowBytes,
+          maxReadBufferLength: maxStreamWindowBytes,
+        },
+      }),
+    ],
+    peerRouters: [() => transport.routing],
+    connectionManager: {
+      maxConnections,
+      dialTimeout: options.connectTimeoutMs,
+      addressDialTimeout: options.connectTimeoutMs * shareOfTimeout,
+    },
+    connectionMonitor: { enabled: false }, // deadlines of calls tell sooner, and without traffic
+    services: { identify: identify(), ping: ping() },
+  })
+  return transport
+}
+
+class Libp2pTransport implements SwarmTransport {
+  node!: Libp2p
+  readonly routing: KadPeerRouting
+  readonly #connectTimeoutMs: number
+  readonly #initialPeers: PeerId[] = []
+
+  constructor(connectTimeoutMs: number) {
+    this.#connectTimeoutMs = connectTimeoutMs
+    this.routing = new KadPeerRouting({
+      seeds: () => this.node.getPeers().map((peer) => peer.toString() as PeerId),
+      connect: async (peer, multiaddrs, signal) =>
+        this.#openConnection(peer) ?? this.node.dial([...multiaddrs], { signal }),
+    })
+  }
+
+  get localPeer(): PeerId {
+    return this.node.peerId.toString() as PeerId
+  }
+
+  get initialPeers(): readonly PeerId[] {
+    return this.#initialPeers
+  }
+
+  async connect(multiaddrs: readonly string[], { signal }: AbortOptions = {}): Promise<void> {
+    const peers = groupByPeer(multiaddrs)
+    try {
+      await Promise.any(peers.map((peer) => this.#connectInitial(peer, signal)))
+    } catch (cause) {
+      signal?.throwIfAborted()
+      const reasons =
+        cause instanceof AggregateError ? cause.errors.map(reasonOf).join('; ') : reasonOf(cause)
+      const advice = 'Check their addresses, and that this machine may connect to them.'
+      throw new PeerUnreachableError(
+        `None of ${peers.length} initial peers can be reached: ${reasons}. ${advice}`,
+        { cause },
+      )
+    }
+  }
+
+  async openStream(peer: PeerId, protocol: string, options: OpenStreamOptions = {}): Promise<ByteStream> {
+    const timeoutMs = options.timeoutMs ?? this.#connectTimeoutMs
+    const timeout = AbortSignal.timeout(timeoutMs)
+    const signal = options.signal ? AbortSignal.any([options.signal, timeout]) : timeout
+    try {
+      return await this.#openStream(peer, protocol, signal, timeoutMs)
+    } catch (error) {
+      options.signal?.throwIfAborted()
+      if (error instanceof PeerUnreachableError || error instanceof ConnectionLostError) throw error
+      const reason = timeout.aborted ? `no answer within ${timeoutMs} ms` : reasonOf(error)
+      throw new PeerUnreachableError(`Peer ${peer} can't be reached: ${reason}.`, { peer, cause: error })
+    }
+  }
+
+  connection(peer: PeerId): ConnectionInfo | undefined {
+    const connection = this.#openConnection(peerIdFromString(peer))
+    return connection && { address: connection.remoteAddr.toString(), relayed: !connection.direct }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    // libp2p's own orderly end of a connection takes half a second, and every stream has been ended by its owner.
+    for (const connection of this.node.getConnections())
+      connection.abort(new Error('The transport was closed.'))
+    await this.node.stop()
+  }
+
+  async #connectInitial({ multiaddrs }: InitialPeer, signal: AbortSignal | undefined): Promise<void> {
+    const connection = await this.node.dial([...multiaddrs], signal ? { signal } : {})
+    const peer = connection.remotePeer.toString() as PeerId
+    if (!this.#initialPeers.includes(peer)) this.#initialPeers.push(peer)
+  }
+
+  async #openStream(
+    peer: PeerId,
+    protocol: string,
+    signal: AbortSignal,
+    timeoutMs: number,
+  ): Promise<ByteStream> {
+    const id = peerIdFromString(peer)
+    const existing = this.#openConnection(id)
+    if (existing) {
+      const impatient = AbortSignal.any([signal, AbortSignal.timeout(timeoutMs * shareOfTimeout)])
+      try {
+        return await newStream(existing, peer, protocol, impatient)
+      } catch (error) {
+        // The connection may be dead without anyone having told. Streams on it are left alone: it may also only be busy.
+        if (error instanceof PeerUnreachableError) throw error
+        signal.throwIfAborted()
+      }
+    }
+    return await newStream(await this.#dial(id, existing !== undefined, signal), peer, protocol, signal)
+  }
+
+  /** By the addresses that are known, else by those that other peers know. */
+  async #dial(peer: Libp2pPeerId, force: boolean, signal: AbortSignal): Promise<Connection> {
+    try {
+      return await this.node.dial(peer, { signal, force })
+    } catch (error) {
+      signal.throwIfAborted()
+      const tried = await this.#knownAddresses(peer)
+      const { multiaddrs } = await this.routing
+        .findPeer(peer, { signal })
+        .catch(() => ({ multiaddrs: [] as Multiaddr[] }))
+      const untried = multiaddrs.filter((address) => !tried.has(address.toString()))
+      if (untried.length === 0) throw error
+      return await this.node.dial(
+        untried.map((address) => withPeer(address, peer)),
+        { signal, force },
+      )
+    }
+  }
+
+  async #knownAddresses(peer: Libp2pPeerId): Promise<ReadonlySet<string>> {
+    const known = await this.node.peerStore.get(peer).catch(() => undefined)
+    return new Set(known?.addresses.map(({ multiaddr }) => multiaddr.toString()))
+  }
+
+  /** The latest open connection, a direct one if there is any. */
+  #openConnection(peer: Libp2pPeerId): Connection | undefined {
+    const open = this.node.getConnections(peer).filter(({ status }) => status === 'open')
+    return open.findLast(({ direct }) => direct) ?? open.at(-1)
+  }
+}
+
+async function newStream(
+  connection: Connection,
+  peer: PeerId,
+  protocol: string,
+  signal: AbortSignal,
+): Promise<ByteStream> {
+  try {
+    const stream = await connection.newStream(protocol, {
+      signal,
+      runOnLimitedConnection: true, // connections through a relay are limited in bytes and time; that is for sessions to bear
+      maxOutboundStreams: maxStreamsPerProtocol,
+    })
+    return new Libp2pByteStream(stream, peer)
+  } catch (cause) {
+    if (!isNamed(cause, 'UnsupportedProtocolError')) throw cause
+    const message = `Peer ${peer} does not speak ${protocol}.`
+    throw new PeerUnreachableError(message, { peer, cause, unsupportedProtocol: protocol })
+  }
+}
+
+const withPeer = (address: Multiaddr, peer: Libp2pPeerId): Multiaddr =>
+  address.toString().endsWith(`/p2p/${peer.toString()}`)
+    ? address
+    : address.encapsulate(`/p2p/${peer.toString()}`)
+
+const isNamed = (error: unknown, name: string): boolean => error instanceof Error && error.name === name
+
+const reasonOf = (error: unknown): string =>
+  error instanceof AggregateError
+    ? error.errors.map(reasonOf).join(', ')
+    : error instanceof Error
+      ? error.message.replace(/\.$/, '')
+      : String(error)

@@ -1,0 +1,67 @@
+/** Identity of a peer: its multihash in base58, as hivemind writes it in records and metadata (`Qm…`, `12D3Koo…`). */
+export type PeerId = string & { readonly brand: 'PeerId' }
+
+const alphabet = '123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz'
+
+/** Multihash codes: sha2-256 of an RSA key, or a short key itself. */
+const sha256Code = 0x12
+const identityCode = 0x00
+/** Longest key that is inlined in an id, in bytes. */
+const maxInlineKey = 42
+
+/** @throws TypeError if the text is not a peer id. */
+export function parsePeerId(text: string): PeerId {
+  const bytes = isBase58Length(text) ? base58Decode(text) : undefined
+  if (!bytes || !isPeerMultihash(bytes)) {
+    throw new TypeError(`'${text.slice(0, 80)}' is not a peer id: it should look like Qm… or 12D3Koo….`)
+  }
+  return text as PeerId
+}
+
+/** The id, or undefined if these bytes (from the wire) are none. */
+export function peerIdFromBytes(multihash: Uint8Array): PeerId | undefined {
+  return isPeerMultihash(multihash) ? (base58Encode(multihash) as PeerId) : undefined
+}
+
+/** The id, or undefined if this text (from the wire) is none. */
+export function peerIdFromText(text: string): PeerId | undefined {
+  const bytes = isBase58Length(text) ? base58Decode(text) : undefined
+  return bytes && isPeerMultihash(bytes) ? (text as PeerId) : undefined
+}
+
+/** Raw multihash: 34 bytes for RSA keys, 38 for Ed25519. */
+export const peerIdBytes = (peer: PeerId): Uint8Array => base58Decode(peer)!
+
+/** The end of an id, enough to tell peers apart in logs, as Petals shows it. */
+export const shortPeerId = (peer: PeerId): string => `…${peer.slice(-6)}`
+
+const isBase58Length = (text: string): boolean => text.length >= 44 && text.length <= 64
+
+function isPeerMultihash(bytes: Uint8Array): boolean {
+  const [code, length] = bytes
+  if (length !== bytes.byteLength - 2) return false
+  return code === sha256Code ? length === 32 : code === identityCode && length > 0 && length <= maxInlineKey
+}
+
+function base58Encode(bytes: Uint8Array): string {
+  let value = BigInt(`0x${Buffer.from(bytes).toString('hex') || '0'}`)
+  let text = ''
+  for (; value > 0n; value /= 58n) text = alphabet[Number(value % 58n)] + text
+  const zeros = bytes.findIndex((byte) => byte !== 0)
+  return '1'.repeat(zeros === -1 ? bytes.byteLength : zeros) + text
+}
+
+function base58Decode(text: string): Uint8Array | undefined {
+  let value = 0n
+  for (const character of text) {
+    const digit = alphabet.indexOf(character)
+    if (digit < 0) return undefined
+    value = value * 58n + BigInt(digit)
+  }
+  const digits = value === 0n ? '' : value.toString(16)
+  const zeros = text.search(/[^1]|$/)
+  return Buffer.concat([
+    new Uint8Array(zeros),
+    Buffer.from(digits.padStart(digits.length + (digits.length % 2), '0'), 'hex'),
+  ])
+}

@@ -1,0 +1,143 @@
+import { noise } from '@chainsafe/libp2p-noise'
+import { yamux } from '@chainsafe/libp2p-yamux'
+import { circuitRelayServer, circuitRelayTransport } from '@libp2p/circuit-relay-v2'
+import { identify, identifyPush } from '@libp2p/identify'
+import type { Libp2p } from '@libp2p/interface'
+import { peerIdFromString } from '@libp2p/peer-id'
+import { ping } from '@libp2p/ping'
+import { tcp } from '@libp2p/tcp'
+import { webSockets } from '@libp2p/websockets'
+import { multiaddr } from '@multiformats/multiaddr'
+import { createLibp2p } from 'libp2p'
+import { decodeFindNode, encodeCloserPeers, kadProtocol } from '../../wire/kad.ts'
+import { lengthPrefixed, readLengthPrefixed } from '../../wire/varint.ts'
+import { Libp2pByteStream } from '../libp2p-byte-stream.ts'
+import { peerIdBytes, peerIdFromBytes, type PeerId } from '../peer-id.ts'
+import type { ByteStream } from '../swarm-transport.ts'
+
+export interface TestPeerOptions {
+  /** Default: a free TCP port of 127.0.0.1. */
+  readonly listen?: readonly string[]
+  /** Answer FIND_NODE with the addresses of connected peers, as every server of a swarm does. Default true. */
+  readonly kad?: boolean
+  /** Relay connections of others. */
+  readonly relay?: boolean
+}
+
+/** A peer of a swarm that listens, on loopback, for tests: serves what `handle` is given. */
+export class TestPeer implements AsyncDisposable {
+  readonly #node: Libp2p
+
+  static async start({
+    listen = ['/ip4/127.0.0.1/tcp/0'],
+    kad = true,
+    relay = false,
+  }: TestPeerOptions = {}): Promise<TestPeer> {
+    const services = {
+      identify: identify(),
+      identifyPush: identifyPush(),
+      ping: ping(),
+      ...(relay ? { relay: circuitRelayServer() } : {}),
+    }
+    const node = await createLibp2p({
+      addresses: { listen: [...listen] },
+      transports: [tcp(), webSockets(), circuitRelayTransport()],
+      connectionEncrypters: [noise()],
+      // js-libp2p, unlike p2pd, resets streams that come before its own handshake is through.
+      streamMuxers: [yamux({ maxEarlyStreams: 1000 })],
+      // Tests connect from one address faster than strangers may.
+      connectionManager: { inboundConnectionThreshold: 10_000, maxIncomingPendingConnections: 1000 },
+      connectionMonitor: { enabled: false },
+      services,
+    })
+    const peer = new TestPeer(node)
+    if (kad) await peer.handle(kadProtocol, (stream) => peer.#answerFindNode(stream))
+    return peer
+  }
+
+  private constructor(node: Libp2p) {
+    this.#node = node
+  }
+
+  get id(): PeerId {
+    return this.#node.peerId.toString() as PeerId
+  }
+
+  /** Multiaddrs with the id. */
+  get addresses(): readonly string[] {
+    return this.#node.getMultiaddrs().map(String)
+  }
+
+  get address(): string {
+    return this.addresses[0]!
+  }
+
+  /** Serves a protocol. What the handler throws resets the stream. */
+  async handle(
+    protocol: string,
+    handler: (stream: ByteStream, remote: PeerId) => Promise<void>,
+  ): Promise<void> {
+    await this.#node.handle(
+      protocol,
+      (stream, connection) => {
+        const bytes = new Libp2pByteStream(stream, connection.remotePeer.toString() as PeerId)
+        handler(bytes, connection.remotePeer.toString() as PeerId).then(
+          () => bytes[Symbol.asyncDispose](),
+          (error: Error) => bytes.abort(error),
+        )
+      },
+      { maxInboundStreams: 10_000, maxOutboundStreams: 10_000, runOnLimitedConnection: true },
+    )
+  }
+
+  async unhandle(protocol: string): Promise<void> {
+    await this.#node.unhandle(protocol)
+  }
+
+  async connect(address: string): Promise<void> {
+    await this.#node.dial(multiaddr(address))
+  }
+
+  async openStream(peer: PeerId, protocol: string): Promise<ByteStream> {
+    const stream = await this.#node.dialProtocol(peerIdFromString(peer), protocol, {
+      maxOutboundStreams: 10_000,
+    })
+    return new Libp2pByteStream(stream, peer)
+  }
+
+  /** Cuts every connection, as a reboot would. */
+  cutConnections(): void {
+    for (const connection of this.#node.getConnections()) connection.abort(new Error('cut by the test'))
+  }
+
+  async closeConnections(): Promise<void> {
+    await Promise.all(this.#node.getConnections().map((connection) => connection.close()))
+  }
+
+  connectionCount(): number {
+    return this.#node.getConnections().length
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#node.stop()
+  }
+
+  async #answerFindNode(stream: ByteStream): Promise<void> {
+    const target = peerIdFromBytes(
+      decodeFindNode(await readLengthPrefixed((length) => stream.read(length), 4096)),
+    )
+    const known = await Promise.all(this.#node.getPeers().map((peer) => this.#node.peerStore.get(peer)))
+    const peers = known
+      .filter(({ addresses }) => addresses.length > 0)
+      .map(({ id, addresses }) => ({
+        id: peerIdBytes(id.toString() as PeerId),
+        multiaddrs: addresses.map(({ multiaddr }) => multiaddr.bytes),
+      }))
+    if (target === this.id)
+      peers.push({
+        id: peerIdBytes(this.id),
+        multiaddrs: this.#node.getMultiaddrs().map(({ bytes }) => bytes),
+      })
+    await stream.write(lengthPrefixed(encodeCloserPeers(peers)))
+  }
+}
