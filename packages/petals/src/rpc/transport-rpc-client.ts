@@ -1,0 +1,13 @@
+import type { SwarmTransport } from '../p2p/swarm-transport.ts'
+import type { RpcClient } from './rpc-client.ts'
+import { StreamingCall } from './streaming-call.ts'
+import { callUnary } from './unary-call.ts'
+
+/** Calls over the streams of `transport`, which stays the caller's. */
+export function createRpcClient(transport: SwarmTransport): RpcClient {
+  return {
+    unary: (peer, method, request, options) => callUnary(transport, peer, method, request, options),
+    openStream: async (peer, method, options) =>
+      new StreamingCall(await transport.openStream(peer, method.name, options), peer, method),
+  }
+}

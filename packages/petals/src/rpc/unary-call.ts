@@ -1,0 +1,99 @@
+import { randomBytes } from 'node:crypto'
+import { ConnectionLostError, DeadlineExceededError, ProtocolError, RpcError } from '../errors.ts'
+import { peerIdBytes, type PeerId } from '../p2p/peer-id.ts'
+import type { ByteStream, SwarmTransport } from '../p2p/swarm-transport.ts'
+import { decodeUnaryEnvelope, encodeUnaryEnvelope } from '../wire/p2pd.ts'
+import { lengthPrefixed, readLengthPrefixed } from '../wire/varint.ts'
+import { attributed } from './attributed.ts'
+import type { RpcMethod, UnaryOptions } from './rpc-client.ts'
+
+/** Largest envelope in either direction (`p2pd/persistent_stream.go`); a server drops larger ones without a word. */
+export const maxEnvelopeBytes = 4 * 1024 * 1024
+
+const defaultTimeoutMs = 10_000
+
+/**
+ * One unary call on a stream of its own. Nothing is sent after the request, and the stream is not half-closed before the
+ * answer: to the server's daemon either is a cancellation.
+ */
+export async function callUnary<Request, Response>(
+  transport: SwarmTransport,
+  peer: PeerId,
+  method: RpcMethod<Request, Response>,
+  request: Request,
+  options: UnaryOptions = {},
+): Promise<Response> {
+  const timeoutMs = options.timeoutMs ?? defaultTimeoutMs
+  const timeout = AbortSignal.timeout(timeoutMs)
+  const signal = options.signal ? AbortSignal.any([options.signal, timeout]) : timeout
+  const callId = randomBytes(16)
+  const call = { peer: peerIdBytes(peer), method: method.name, data: method.encodeRequest(request) }
+  const envelope = encodeUnaryEnvelope({ callId, call })
+  if (envelope.byteLength > maxEnvelopeBytes) {
+    throw new RangeError(
+      `A request of ${envelope.byteLength} bytes is too long for a unary call of ${method.name}.`,
+    )
+  }
+  try {
+    const answer = await exchange(transport, peer, method.name, envelope, signal, timeoutMs)
+    return attributed(peer, () => readAnswer(answer, callId, method, peer))
+  } catch (error) {
+    options.signal?.throwIfAborted()
+    if (timeout.aborted)
+      throw new DeadlineExceededError(`${method.name} of peer ${peer}`, timeoutMs, { peer, cause: error })
+    throw error
+  }
+}
+
+async function exchange(
+  transport: SwarmTransport,
+  peer: PeerId,
+  protocol: string,
+  envelope: Uint8Array,
+  signal: AbortSignal,
+  timeoutMs: number,
+): Promise<Uint8Array> {
+  const stream = await transport.openStream(peer, protocol, { signal, timeoutMs })
+  try {
+    await stream.write(lengthPrefixed(envelope), { signal })
+    const answer = await readEnvelope(stream, signal, peer, protocol)
+    // Not awaited: the answer is here, and a server that is slow to close costs nobody time.
+    void stream[Symbol.asyncDispose]()
+    return answer
+  } catch (error) {
+    stream.abort(error as Error)
+    throw error
+  }
+}
+
+async function readEnvelope(
+  stream: ByteStream,
+  signal: AbortSignal,
+  peer: PeerId,
+  protocol: string,
+): Promise<Uint8Array> {
+  try {
+    return await readLengthPrefixed((length) => stream.read(length, { signal }), maxEnvelopeBytes)
+  } catch (error) {
+    if (!(error instanceof ConnectionLostError) || !error.clean) throw error
+    const reason = 'the request was cancelled, too long or malformed, or its handler crashed'
+    throw new ConnectionLostError(`Peer ${peer} ended ${protocol} without an answer: ${reason}.`, {
+      peer,
+      cause: error,
+    })
+  }
+}
+
+function readAnswer<Request, Response>(
+  bytes: Uint8Array,
+  callId: Uint8Array,
+  method: RpcMethod<Request, Response>,
+  peer: PeerId,
+): Response {
+  const { callId: answeredId, response, error } = decodeUnaryEnvelope(bytes)
+  if (Buffer.compare(answeredId, callId) !== 0)
+    throw new ProtocolError(`${method.name} answered another call.`)
+  if (error) throw new RpcError(method.name, Buffer.from(error).toString('utf8'), { peer })
+  if (!response) throw new ProtocolError(`${method.name} answered with neither a response nor an error.`)
+  return method.decodeResponse(response)
+}
