@@ -77,7 +77,10 @@ export interface Session extends AsyncDisposable {
    * Prefills `tokens` (at least one), then decodes: one token per iteration, until the caller stops (`break` or the
    * signal; the engine then stops within one step). End-of-text tokens are yielded like any other: stopping at them is
    * the caller's. The last yielded token is not yet in the KV cache: whoever continues passes it in.
-   * @throws ContextLengthError before any work if `tokens` don't fit, and on the step that would pass `maxLength`.
+   * The cache never holds more than `maxLength` tokens: P tokens get `maxLength` - P + 1 tokens for an answer.
+   * @throws ContextLengthError before any work if `tokens` don't fit, and on the step that would pass `maxLength`;
+   *   InvalidRequestError for options out of range (`validateGenerateOptions`), for a second call while one runs;
+   *   the signal's reason. After any of them `tokens` says what is in the cache.
    */
   generate(tokens: readonly TokenId[], options: GenerateOptions): AsyncIterable<GeneratedToken>
   /**
@@ -85,7 +88,7 @@ export interface Session extends AsyncDisposable {
    * none). Present if `capabilities.promptLogprobs`.
    */
   score?(tokens: readonly TokenId[], options?: ScoreOptions): Promise<readonly TokenScore[]>
-  /** Forgets everything after the first `length` tokens, 0 ≤ length ≤ tokens.length. */
+  /** Forgets everything after the first `length` tokens, 0 ≤ length ≤ tokens.length. @throws InvalidRequestError */
   truncate(length: number, options?: AbortOptions): Promise<void>
 }
 

@@ -79,7 +79,10 @@ export function validateTopLogprobs(value: number): void {
 /** At least one token, each of the vocabulary. @throws InvalidRequestError */
 export function validateTokens(tokens: readonly TokenId[], vocabSize: number, param = 'prompt'): void {
   if (tokens.length === 0) {
-    throw new InvalidRequestError(`${param} must have at least one token.`, { param })
+    throw new InvalidRequestError(`${param} must have at least one token.`, {
+      param,
+      reason: 'invalid_value',
+    })
   }
   for (const token of tokens) checkToken(param, token, vocabSize)
 }
@@ -114,7 +117,10 @@ export function validateTextRequest(
   })
   for (const stop of request.stop) {
     if (typeof stop !== 'string' || stop === '' || !stop.isWellFormed()) {
-      throw new InvalidRequestError('stop must be texts of at least one character.', { param: 'stop' })
+      throw new InvalidRequestError('stop must be texts of at least one character.', {
+        param: 'stop',
+        reason: 'invalid_value',
+      })
     }
   }
 }
@@ -125,7 +131,8 @@ function checkOptional(param: string, value: number | undefined, range: Range): 
 
 function check(param: string, value: number, { accepts, words }: Range): void {
   if (typeof value === 'number' && accepts(value)) return
-  throw new InvalidRequestError(`${param} must be ${words}; got ${shown(value)}.`, { param })
+  const reason = typeof value === 'number' ? 'invalid_value' : 'invalid_type'
+  throw new InvalidRequestError(`${param} must be ${words}; got ${shown(value)}.`, { param, reason })
 }
 
 function checkToken(param: string, token: TokenId, vocabSize: number): void {
@@ -141,5 +148,8 @@ function shown(value: unknown): string {
 }
 
 function unsupported(param: string, what: string, model: string): InvalidRequestError {
-  return new InvalidRequestError(`The engine of the model '${model}' does not support ${what}.`, { param })
+  return new InvalidRequestError(`The engine of the model '${model}' does not support ${what}.`, {
+    param,
+    reason: 'unsupported_parameter',
+  })
 }
