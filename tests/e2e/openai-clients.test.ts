@@ -1,0 +1,241 @@
+import { spawn } from 'node:child_process'
+import path from 'node:path'
+import OpenAI from 'openai'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { sessionsInUse } from './support/metrics.ts'
+import { defaultModelArgs, startPetalsChat, type PetalsChat } from './support/petals-chat.ts'
+
+const model = 'SmolLM2-135M-Instruct'
+const messages = [{ role: 'user', content: 'What is the capital of France?' }] as const
+const python = path.resolve('.cache', 'python', 'clients', 'bin', 'python')
+
+let server: PetalsChat
+let client: OpenAI
+
+beforeAll(async () => {
+  server = await startPetalsChat({ args: await defaultModelArgs() })
+  client = new OpenAI({ baseURL: `${server.url}/v1`, apiKey: 'unused', maxRetries: 0 })
+})
+afterAll(() => server[Symbol.asyncDispose]())
+
+describe('the official npm client', () => {
+  it('lists and describes models', async () => {
+    const models = await client.models.list()
+    expect(models.data.map(({ id }) => id)).toEqual([model])
+    expect(await client.models.retrieve(model)).toMatchObject({ id: model, object: 'model' })
+  })
+
+  it('gets usage, also at the end of a stream', async () => {
+    const whole = await client.chat.completions.create({ model, messages: [...messages], temperature: 0 })
+    const stream = await client.chat.completions.create({
+      model,
+      messages: [...messages],
+      temperature: 0,
+      stream: true,
+      stream_options: { include_usage: true },
+    })
+    let usage
+    for await (const chunk of stream) usage = chunk.usage ?? usage
+    expect(usage).toMatchObject({
+      prompt_tokens: whole.usage!.prompt_tokens,
+      completion_tokens: whole.usage!.completion_tokens,
+    })
+    // The second request's prompt was in the KV cache already.
+    expect(usage!.prompt_tokens_details!.cached_tokens).toBeGreaterThan(0)
+  })
+
+  it('repeats itself with a seed', async () => {
+    const ask = async (seed: number): Promise<string> => {
+      const answer = await client.chat.completions.create({
+        model,
+        messages: [...messages],
+        temperature: 1,
+        seed,
+        max_tokens: 24,
+      })
+      return answer.choices[0]!.message.content!
+    }
+    const [first, second, other] = [await ask(7), await ask(7), await ask(8)]
+    expect(second).toBe(first)
+    expect(other).not.toBe(first)
+  })
+
+  it('gives several choices, logprobs, and stops at a sequence', async () => {
+    const answer = await client.chat.completions.create({
+      model,
+      messages: [...messages],
+      temperature: 0,
+      n: 2,
+      logprobs: true,
+      top_logprobs: 3,
+      stop: [' is'],
+    })
+    expect(answer.choices).toHaveLength(2)
+    for (const choice of answer.choices) {
+      expect(choice.message.content).not.toContain(' is')
+      expect(choice.finish_reason).toBe('stop')
+      for (const entry of choice.logprobs!.content!) {
+        expect(entry.top_logprobs).toHaveLength(3)
+        expect(entry.logprob).toBeLessThanOrEqual(0)
+        expect(entry.top_logprobs[0]!.token).toBe(entry.token)
+      }
+    }
+  })
+
+  it('scores a prompt with echo and max_tokens 0, as evaluation harnesses do', async () => {
+    const answer = await client.completions.create({
+      model,
+      prompt: 'The capital of France is Paris',
+      echo: true,
+      max_tokens: 0,
+      logprobs: 1,
+    })
+    const { tokens, token_logprobs: logprobs } = answer.choices[0]!.logprobs!
+    expect(tokens!.join('')).toBe('The capital of France is Paris')
+    expect(logprobs![0]).toBeNull()
+    expect(logprobs!.slice(1).every((value) => typeof value === 'number' && value <= 0)).toBe(true)
+  })
+
+  it('gets an answer in the form of a JSON schema', async () => {
+    const answer = await client.chat.completions.create({
+      model,
+      messages: [{ role: 'user', content: 'Name a city and its country as JSON.' }],
+      temperature: 0,
+      max_tokens: 200,
+      response_format: {
+        type: 'json_schema',
+        json_schema: {
+          name: 'city',
+          schema: {
+            type: 'object',
+            properties: {
+              city: { type: 'string', maxLength: 30 },
+              country: { type: 'string', maxLength: 30 },
+            },
+            required: ['city', 'country'],
+            additionalProperties: false,
+          },
+        },
+      },
+    })
+    const value = JSON.parse(answer.choices[0]!.message.content!) as Record<string, unknown>
+    expect(Object.keys(value).sort()).toEqual(['city', 'country'])
+  })
+
+  it('calls the tool that it must call', async () => {
+    const answer = await client.chat.completions.create({
+      model,
+      messages: [{ role: 'user', content: 'What is the weather in Paris?' }],
+      temperature: 0,
+      max_tokens: 200,
+      tools: [
+        {
+          type: 'function',
+          function: {
+            name: 'get_weather',
+            description: 'Weather of a city',
+            parameters: {
+              type: 'object',
+              properties: { city: { type: 'string', maxLength: 30 } },
+              required: ['city'],
+              additionalProperties: false,
+            },
+          },
+        },
+      ],
+      tool_choice: 'required',
+    })
+    const [call] = answer.choices[0]!.message.tool_calls!
+    expect(answer.choices[0]!.finish_reason).toBe('tool_calls')
+    expect(call).toMatchObject({ type: 'function', function: { name: 'get_weather' } })
+    if (call!.type === 'function') expect(JSON.parse(call!.function.arguments)).toHaveProperty('city')
+  })
+
+  it('gets normalised embeddings in which likeness shows', async () => {
+    const answer = await client.embeddings.create({
+      model,
+      input: [
+        'A cat sleeps on the sofa.',
+        'A kitten naps on the couch.',
+        'Interest rates rose by a quarter point.',
+      ],
+    })
+    const [cat, kitten, rates] = answer.data.map(({ embedding }) => embedding)
+    const product = (a: number[], b: number[]): number => a.reduce((sum, value, i) => sum + value * b[i]!, 0)
+    expect(product(cat!, cat!)).toBeCloseTo(1, 3)
+    expect(product(cat!, kitten!)).toBeGreaterThan(product(cat!, rates!))
+  })
+
+  it('throws its own error classes, with the parameter at fault', async () => {
+    await expect(
+      client.chat.completions.create({ model: 'gpt-17', messages: [...messages] }),
+    ).rejects.toMatchObject({
+      status: 404,
+      code: 'model_not_found',
+      requestID: expect.any(String) as string,
+    })
+    await expect(
+      client.chat.completions.create({ model, messages: [...messages], temperature: -1 }),
+    ).rejects.toMatchObject({ status: 400, param: 'temperature' })
+    await expect(client.completions.create({ model, prompt: 'a', suffix: 'b' })).rejects.toMatchObject({
+      status: 400,
+      param: 'suffix',
+    })
+    await expect(
+      client.chat.completions.create({
+        model,
+        messages: [{ role: 'user', content: 'long '.repeat(20_000) }],
+      }),
+    ).rejects.toMatchObject({ status: 400, code: 'context_length_exceeded' })
+  })
+
+  it('stops the engine when it goes away in mid-answer', async () => {
+    const controller = new AbortController()
+    const stream = await client.chat.completions.create(
+      {
+        model,
+        messages: [{ role: 'user', content: 'Count from one to one thousand.' }],
+        max_tokens: 1500,
+        stream: true,
+      },
+      { signal: controller.signal },
+    )
+    let seen = 0
+    for await (const _chunk of stream) if (++seen === 5) break
+    controller.abort()
+    await expect.poll(() => sessionsInUse(server.url), { timeout: 5000 }).toBe(0)
+  })
+})
+
+describe('the official PyPI client', () => {
+  it('chats, streams and gets typed errors', async () => {
+    const script = `
+import json, sys, openai
+client = openai.OpenAI(base_url=sys.argv[1] + "/v1", api_key="unused", max_retries=0)
+messages = [{"role": "user", "content": "What is the capital of France?"}]
+whole = client.chat.completions.create(model="${model}", messages=messages, temperature=0)
+stream = client.chat.completions.create(model="${model}", messages=messages, temperature=0, stream=True)
+text = "".join(chunk.choices[0].delta.content or "" for chunk in stream if chunk.choices)
+try:
+    client.chat.completions.create(model="nobody", messages=messages)
+    error = None
+except openai.NotFoundError as e:
+    error = e.code
+print(json.dumps(dict(whole=whole.choices[0].message.content, text=text, error=error, models=[m.id for m in client.models.list()])))
+`
+    const output = await new Promise<string>((resolve, reject) => {
+      const child = spawn(python, ['-c', script, server.url], { stdio: ['ignore', 'pipe', 'inherit'] })
+      let text = ''
+      child.stdout.on('data', (chunk) => (text += chunk))
+      child.on('error', reject)
+      child.on('close', (code) =>
+        code === 0 ? resolve(text) : reject(new Error(`python ended with ${code}`)),
+      )
+    })
+    const answer = JSON.parse(output) as { whole: string; text: string; error: string; models: string[] }
+    expect(answer.whole).toContain('Paris')
+    expect(answer.text).toBe(answer.whole)
+    expect(answer.error).toBe('model_not_found')
+    expect(answer.models).toEqual([model])
+  })
+})

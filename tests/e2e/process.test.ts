@@ -1,0 +1,138 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import path from 'node:path'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { defaultModelArgs, petalsChat, startPetalsChat } from './support/petals-chat.ts'
+
+const model = 'SmolLM2-135M-Instruct'
+let args: readonly string[]
+let folder: string
+beforeAll(async () => {
+  args = await defaultModelArgs()
+  folder = await mkdtemp(path.join(tmpdir(), 'petals-chat-e2e-'))
+})
+afterAll(() => rm(folder, { recursive: true, force: true }))
+
+const chat = (url: string, body: object, signal?: AbortSignal): Promise<Response> =>
+  fetch(`${url}/v1/chat/completions`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify({
+      model,
+      messages: [{ role: 'user', content: 'Count from one to one hundred.' }],
+      ...body,
+    }),
+    ...(signal ? { signal } : {}),
+  })
+
+describe('the command line', () => {
+  it('shows every flag with its variable', async () => {
+    const { stdout, code } = await petalsChat(['--help'])
+    expect(code).toBe(0)
+    for (const flag of [
+      'host',
+      'port',
+      'config',
+      'open',
+      'offline',
+      'log-level',
+      'gpu',
+      'threads',
+      'model',
+    ]) {
+      expect(stdout).toContain(`--${flag}`)
+      expect(stdout).toContain(`PETALS_CHAT_${flag.toUpperCase().replace('-', '_')}`)
+    }
+  })
+
+  it('names the file, line and key of each mistake in a config file', async () => {
+    const file = path.join(folder, 'wrong.yaml')
+    await writeFile(file, 'server:\n  port: many\n  hots: 127.0.0.1\nmodels:\n  - id: a\n    engine: lama\n')
+    const { stdout, stderr, code } = await petalsChat(['config', 'check', '--config', file])
+    const output = stdout + stderr
+    expect(code).not.toBe(0)
+    expect(output).toMatch(/wrong\.yaml:2:\d+.*port/)
+    expect(output).toMatch(/wrong\.yaml:3:\d+.*hots/)
+    expect(output).toMatch(/wrong\.yaml:6:\d+.*engine/)
+    expect(output).toContain('llama')
+  })
+
+  it('says which port is taken and what to do', async () => {
+    await using server = await startPetalsChat({ args, untilReady: false })
+    const { port } = new URL(server.url)
+    const { code, stdout, stderr } = await petalsChat(['serve', '--port', port, '--preload', 'none', ...args])
+    expect(code).toBe(1)
+    expect(stdout + stderr).toContain(port)
+    expect(stdout + stderr).toContain('--port')
+    expect(stdout + stderr).not.toMatch(/\n\s+at /)
+  })
+
+  it('examines the machine', async () => {
+    const { stdout, code } = await petalsChat(['doctor', '--offline', ...args])
+    expect(code).toBe(0)
+    expect(stdout).toMatch(/Node/)
+    expect(stdout).toMatch(/✓/)
+  })
+})
+
+describe('the server process', () => {
+  it('listens at once, and prints the address, the models and how to stop', async () => {
+    await using server = await startPetalsChat({ args })
+    await expect.poll(() => server.output(), { timeout: 10_000 }).toMatch(/Stop\s+Ctrl\+C/)
+    expect(server.output()).toContain(server.url)
+    expect(server.output()).toContain(model)
+    // Three seconds are the promise; what is over is a regression even on a busy machine.
+    expect(server.startedAfterMs).toBeLessThan(3000)
+  })
+
+  it('lets a running answer finish after SIGTERM, takes nothing new, and ends with 0', async () => {
+    await using server = await startPetalsChat({ args })
+    const response = await chat(server.url, { stream: true, max_tokens: 60, temperature: 0 })
+    const reader = response.body!.getReader()
+    await reader.read()
+    server.process.kill('SIGTERM')
+    let text = ''
+    for (;;) {
+      const { done, value } = await reader.read()
+      if (done) break
+      text += new TextDecoder().decode(value)
+    }
+    expect(text).toContain('data: [DONE]')
+    expect(await server.exited).toBe(0)
+    await expect(chat(server.url, {})).rejects.toThrow()
+  })
+
+  it('outlives a kill of its engine: the answer ends in words, and the next one comes within seconds', async () => {
+    await using server = await startPetalsChat({ args })
+    const response = await chat(server.url, { stream: true, max_tokens: 1000, temperature: 0 })
+    const reader = response.body!.getReader()
+    await reader.read()
+    process.kill(await engineProcess(server.process.pid!), 'SIGKILL')
+    let text = ''
+    for (;;) {
+      const { done, value } = await reader.read()
+      if (done) break
+      text += new TextDecoder().decode(value)
+    }
+    const error = /data: (\{"error".*\})/.exec(text)?.[1]
+    expect(error, text.slice(-500)).toBeDefined()
+    expect(text).not.toContain('[DONE]')
+    expect((JSON.parse(error!) as { error: { message: string } }).error.message).not.toMatch(/\n\s+at /)
+
+    await expect
+      .poll(async () => (await chat(server.url, { max_tokens: 4 })).status, {
+        timeout: 10_000,
+        interval: 100,
+      })
+      .toBe(200)
+    expect(server.process.exitCode).toBeNull()
+  })
+})
+
+/** The one child of the server that has the model. Linux only, as CI is. */
+async function engineProcess(parent: number): Promise<number> {
+  const { readFile } = await import('node:fs/promises')
+  const children = await readFile(`/proc/${parent}/task/${parent}/children`, 'utf8')
+  const [first] = children.trim().split(' ')
+  return Number(first)
+}

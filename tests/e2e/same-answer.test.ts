@@ -1,0 +1,116 @@
+import OpenAI from 'openai'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { launchBrowser, openPage } from './support/browser.ts'
+import { defaultModelArgs, petalsChat, startPetalsChat, type PetalsChat } from './support/petals-chat.ts'
+import { connectLegacy } from './support/websocket.ts'
+
+const model = 'SmolLM2-135M-Instruct'
+const question = 'What is the capital of France?'
+/** What the model's own chat template makes of the question; the original's APIs take text as it is. */
+const prompt = [
+  '<|im_start|>system\nYou are a helpful AI assistant named SmolLM, trained by Hugging Face<|im_end|>\n',
+  `<|im_start|>user\n${question}<|im_end|>\n`,
+  '<|im_start|>assistant\n',
+].join('')
+
+let server: PetalsChat
+let args: readonly string[]
+let reference: string
+
+beforeAll(async () => {
+  args = await defaultModelArgs()
+  server = await startPetalsChat({ args })
+  const client = new OpenAI({ baseURL: `${server.url}/v1`, apiKey: 'unused' })
+  const completion = await client.chat.completions.create({
+    model,
+    messages: [{ role: 'user', content: question }],
+    temperature: 0,
+  })
+  reference = completion.choices[0]!.message.content!
+})
+afterAll(() => server[Symbol.asyncDispose]())
+
+describe('the greedy answer to a fixed question', () => {
+  it('is about Paris', () => expect(reference).toContain('Paris'))
+
+  it('is the same from /v1/completions on the rendered prompt', async () => {
+    const client = new OpenAI({ baseURL: `${server.url}/v1`, apiKey: 'unused' })
+    const completion = await client.completions.create({ model, prompt, temperature: 0, max_tokens: 100 })
+    expect(completion.choices[0]!.text).toBe(reference)
+  })
+
+  it('is the same, streamed, from /v1/chat/completions', async () => {
+    const client = new OpenAI({ baseURL: `${server.url}/v1`, apiKey: 'unused' })
+    const stream = await client.chat.completions.create({
+      model,
+      messages: [{ role: 'user', content: question }],
+      temperature: 0,
+      stream: true,
+    })
+    let text = ''
+    let chunks = 0
+    for await (const chunk of stream) {
+      const delta = chunk.choices[0]?.delta.content ?? ''
+      if (delta !== '') chunks++
+      text += delta
+    }
+    expect(text).toBe(reference)
+    expect(chunks).toBeGreaterThan(3)
+  })
+
+  it('is the same from the HTTP API of the original', async () => {
+    const response = await fetch(`${server.url}/api/v1/generate`, {
+      method: 'POST',
+      body: new URLSearchParams({ model, inputs: prompt, max_new_tokens: '100' }),
+    })
+    expect(await response.json()).toEqual({ ok: true, outputs: `${reference}<|im_end|>` })
+  })
+
+  it('is the same, token by token, from the WebSocket API of the original', async () => {
+    using client = await connectLegacy(server.url)
+    client.send({ type: 'open_inference_session', model, max_length: 512 })
+    expect(await client.receive()).toEqual({ ok: true })
+    client.send({ type: 'generate', inputs: prompt, max_new_tokens: 1, stop_sequence: '<|im_end|>' })
+    let text = ''
+    let tokens = 0
+    for (;;) {
+      const message = await client.receive()
+      expect(message).toMatchObject({ ok: true })
+      text += message!.outputs!
+      tokens += message!.token_count!
+      if (message!.stop) break
+    }
+    expect(text).toBe(`${reference}<|im_end|>`)
+    expect(tokens).toBeGreaterThan(3)
+  })
+
+  it('is the same on the page', async () => {
+    const browser = await launchBrowser()
+    try {
+      await using watched = await openPage(browser, server.url)
+      const { page } = watched
+      await setTemperatureToZero(page)
+      await page.getByRole('textbox', { name: /message/i }).fill(question)
+      await page.keyboard.press('Enter')
+      await expect
+        .poll(() => page.getByRole('article').last().textContent(), { timeout: 60_000 })
+        .toContain(reference.split('.')[0])
+      expect(watched.complaints).toEqual([])
+    } finally {
+      await browser.close()
+    }
+  })
+
+  it('is the same in the terminal', async () => {
+    const { stdout, code } = await petalsChat(['chat', ...args, '--temperature', '0', question])
+    expect(code).toBe(0)
+    expect(stdout.trim()).toBe(reference.trim())
+  })
+})
+
+/** The page samples by the model's defaults; greedy is set as a user would set it. */
+async function setTemperatureToZero(page: import('playwright-core').Page): Promise<void> {
+  await page.getByRole('button', { name: /settings/i }).click()
+  await page.getByLabel(/temperature/i).fill('0')
+  await page.keyboard.press('Escape')
+}
