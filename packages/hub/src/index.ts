@@ -28,3 +28,4 @@ export type {
   SingleSource,
   WheelSource,
 } from './model-source.ts'
+export { pipCommands } from './wheel/pip.ts'

@@ -1,0 +1,21 @@
+import { reportFailure } from './failure.ts'
+import { runProgram } from './program.ts'
+import { Terminal } from './terminal/terminal.ts'
+
+const terminal = new Terminal()
+const args = process.argv.slice(2)
+
+/** The configuration may be what failed: the level is looked for where the user would have said it. */
+const withStack =
+  process.env.PETALS_CHAT_LOG_LEVEL === 'debug' || /--log-level[= ]debug\b/.test(args.join(' '))
+const fail = (error: unknown): number => reportFailure(error, terminal, { withStack })
+
+process.on('uncaughtException', (error) => {
+  process.exit(fail(error))
+})
+
+process.exitCode = await runProgram(args, {
+  terminal,
+  environment: process.env,
+  workingDirectory: process.cwd(),
+}).catch(fail)

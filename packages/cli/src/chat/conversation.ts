@@ -1,0 +1,75 @@
+import { generateText } from '@petals-chat/engine'
+import type { ChatMessage, GenerationEndEvent, Model, SamplingParams, Session } from '@petals-chat/engine'
+
+export interface ConversationOptions {
+  readonly system?: string | undefined
+  readonly sampling: SamplingParams
+  /** Longest answer in tokens; left out: as long as the context has room. */
+  readonly maxNewTokens?: number | undefined
+  /** Longest session that the model's entry allows, in tokens. */
+  readonly maxSessionLength?: number | undefined
+}
+
+/** One dialogue with one model, without HTTP. Its session keeps the KV cache from turn to turn. */
+export class Conversation implements AsyncDisposable {
+  readonly #model: Model
+  readonly #options: ConversationOptions
+  #messages: ChatMessage[] = []
+  #session: Session | undefined
+
+  constructor(model: Model, options: ConversationOptions) {
+    this.#model = model
+    this.#options = options
+    this.clear()
+  }
+
+  /** Forgets all turns; the system prompt stays. */
+  clear(): void {
+    const { system } = this.#options
+    this.#messages = system === undefined ? [] : [{ role: 'system', content: system }]
+  }
+
+  /**
+   * Answers a message, text by text. An answer that is stopped by the signal stays in the dialogue as far as it got; a
+   * message that can't be answered is forgotten. @throws EngineError
+   */
+  async *answer(
+    content: string,
+    signal?: AbortSignal,
+  ): AsyncGenerator<string, GenerationEndEvent | undefined> {
+    const messages: readonly ChatMessage[] = [...this.#messages, { role: 'user', content }]
+    const { sampling, maxNewTokens = this.#model.contextLength } = this.#options
+    const { chatTemplate, tokenizer } = this.#model
+    const tokens = tokenizer.encode(chatTemplate.render(messages), {
+      addSpecialTokens: !chatTemplate.writesBos,
+    })
+    const session = await this.#openSession(signal)
+    const request = { tokens, sampling, stop: chatTemplate.stopSequences, maxNewTokens, signal }
+
+    let answer = ''
+    try {
+      for await (const event of generateText(this.#model, session, request)) {
+        if (event.type === 'generation-end') return event
+        answer += event.text
+        yield event.text
+      }
+    } catch (error) {
+      if (!signal?.aborted) throw error
+    } finally {
+      if (answer !== '') this.#messages = [...messages, { role: 'assistant', content: answer }]
+    }
+    return undefined
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#session?.[Symbol.asyncDispose]()
+    this.#session = undefined
+  }
+
+  async #openSession(signal: AbortSignal | undefined): Promise<Session> {
+    const { contextLength } = this.#model
+    const maxLength = Math.min(contextLength, this.#options.maxSessionLength ?? contextLength)
+    this.#session ??= await this.#model.openSession({ maxLength, signal })
+    return this.#session
+  }
+}

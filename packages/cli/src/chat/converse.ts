@@ -1,0 +1,87 @@
+import { EngineError } from '@petals-chat/engine'
+import type { GenerationEndEvent } from '@petals-chat/engine'
+import { exitCodes } from '../exit-codes.ts'
+import type { Terminal } from '../terminal/terminal.ts'
+import type { Conversation } from './conversation.ts'
+import type { ReadPrompt } from './prompt-line.ts'
+
+export interface ConverseOptions {
+  readonly terminal: Terminal
+  readonly read: ReadPrompt
+  /** Calls back on Ctrl+C until the returned function is called. */
+  readonly onInterrupt: (listener: () => void) => () => void
+}
+
+const help = `/new     forget this dialogue and begin another
+/exit    leave (also Ctrl+D, or Ctrl+C twice)
+/help    this list
+Ctrl+C   stop the answer
+"""      begins and ends a message of several lines`
+
+/** The dialogue in the terminal, until the user leaves it. Resolves to the exit code. */
+export async function converse(conversation: Conversation, options: ConverseOptions): Promise<number> {
+  const { terminal, read } = options
+  let isInterrupted = false
+  while (true) {
+    const input = await read(terminal.style('bold', '> '))
+    if (input.type === 'end') return exitCodes.ok
+    if (input.type === 'interrupt') {
+      if (isInterrupted) return exitCodes.ok
+      isInterrupted = true
+      terminal.out(terminal.style('dim', 'Press Ctrl+C again to leave.'))
+      continue
+    }
+    isInterrupted = false
+    const text = input.text.trim()
+    if (text === '/exit' || text === '/quit') return exitCodes.ok
+    if (text.startsWith('/')) runSlashCommand(text, conversation, terminal)
+    else if (text !== '') isInterrupted = await showAnswer(conversation, text, options)
+  }
+}
+
+function runSlashCommand(command: string, conversation: Conversation, terminal: Terminal): void {
+  switch (command) {
+    case '/new':
+    case '/clear':
+      conversation.clear()
+      terminal.out(terminal.style('dim', 'A new dialogue.'))
+      return
+    case '/help':
+    case '/?':
+      terminal.out(help)
+      return
+    default:
+      terminal.out(`There is no command ${command}.\n${help}`)
+  }
+}
+
+/** Streams an answer; resolves to whether the user stopped it. */
+async function showAnswer(
+  conversation: Conversation,
+  text: string,
+  { terminal, onInterrupt }: ConverseOptions,
+): Promise<boolean> {
+  const stopping = new AbortController()
+  const stopListening = onInterrupt(() => stopping.abort())
+  try {
+    const answer = conversation.answer(text, stopping.signal)
+    let step = await answer.next()
+    for (; !step.done; step = await answer.next()) terminal.write(step.value)
+    terminal.out()
+    terminal.out(terminal.style('dim', step.value === undefined ? '(stopped)' : describeEnd(step.value)))
+  } catch (error) {
+    // The dialogue can go on: the message that failed is not part of it.
+    if (!(error instanceof EngineError)) throw error
+    terminal.out()
+    terminal.note(terminal.style('red', error.message))
+  } finally {
+    stopListening()
+  }
+  return stopping.signal.aborted
+}
+
+function describeEnd({ finishReason, usage, timings }: GenerationEndEvent): string {
+  const speed = (usage.completionTokens - 1) / (timings.decodeMs / 1000)
+  const cut = finishReason === 'length' ? ', cut at the longest length' : ''
+  return `(${usage.completionTokens} tokens${Number.isFinite(speed) ? `, ${speed.toFixed(1)} tokens/s` : ''}${cut})`
+}

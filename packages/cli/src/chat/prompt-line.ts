@@ -1,0 +1,54 @@
+import { createInterface } from 'node:readline'
+
+/** What came of asking for a message: a text, Ctrl+C, or the end of the input (Ctrl+D). */
+export type PromptResult =
+  | { readonly type: 'message'; readonly text: string }
+  | { readonly type: 'interrupt' }
+  | { readonly type: 'end' }
+
+/** Asks for the next message. */
+export type ReadPrompt = (prompt: string) => Promise<PromptResult>
+
+/** Opens and closes a text of several lines, as in other chats of this kind. */
+const fence = '"""'
+
+/**
+ * Reads what a person types, with history and editing keys. Between messages the terminal is left in its usual mode, so
+ * that Ctrl+C arrives as a signal while an answer streams in.
+ */
+export function createPromptLine(input: NodeJS.ReadableStream, output: NodeJS.WritableStream): ReadPrompt {
+  let history: string[] = []
+
+  const readLine = (prompt: string): Promise<PromptResult> =>
+    new Promise((resolve) => {
+      const readline = createInterface({
+        input,
+        output,
+        terminal: true,
+        history,
+        removeHistoryDuplicates: true,
+      })
+      readline.on('history', (lines) => {
+        history = lines
+      })
+      const finish = (result: PromptResult) => {
+        resolve(result)
+        readline.close()
+      }
+      readline.once('SIGINT', () => finish({ type: 'interrupt' }))
+      readline.once('close', () => finish({ type: 'end' }))
+      readline.question(prompt, (text) => finish({ type: 'message', text }))
+    })
+
+  return async (prompt) => {
+    const first = await readLine(prompt)
+    if (first.type !== 'message' || !first.text.startsWith(fence)) return first
+    let text = first.text.slice(fence.length)
+    while (!text.endsWith(fence)) {
+      const next = await readLine('… ')
+      if (next.type !== 'message') return next
+      text += `\n${next.text}`
+    }
+    return { type: 'message', text: text.slice(0, -fence.length).trim() }
+  }
+}

@@ -1,0 +1,81 @@
+import { text as readAll } from 'node:stream/consumers'
+import { Conversation } from '../chat/conversation.ts'
+import { converse } from '../chat/converse.ts'
+import { createPromptLine } from '../chat/prompt-line.ts'
+import { chatSampling } from '../chat/sampling.ts'
+import { loadConfig } from '../config/load.ts'
+import type { CommandContext } from '../context.ts'
+import { CommandError, exitCodes } from '../exit-codes.ts'
+import { loadModel } from '../load-model.ts'
+import { createRuntime } from '../runtime.ts'
+import type { Terminal } from '../terminal/terminal.ts'
+
+/** Chats with the first model in this terminal, or answers one question; no server, no HTTP. */
+export async function chat(context: CommandContext, words: readonly string[]): Promise<number> {
+  const { terminal, flags } = context
+  const options = readOptions(flags)
+  const question = await readQuestion(words)
+  const loaded = await loadConfig(context)
+  await using runtime = await createRuntime(loaded, { terminal, quiet: true })
+  const spec = loaded.config.models[0]!
+  const model = await loadModel(runtime.registry, spec, terminal)
+  await using conversation = new Conversation(model, {
+    system: flags.system as string | undefined,
+    sampling: chatSampling(spec.generation, options.temperature),
+    maxNewTokens: options.maxTokens ?? spec.generation.max_new_tokens,
+    maxSessionLength: spec.maxSessionLength,
+  })
+  if (question !== undefined) return answerOnce(conversation, question, terminal)
+
+  terminal.out(
+    `${terminal.style('bold', spec.displayName ?? spec.id)} is ready. /help shows what can be typed here.`,
+  )
+  const read = createPromptLine(process.stdin, process.stdout)
+  return converse(conversation, { terminal, read, onInterrupt: onSigint })
+}
+
+async function answerOnce(conversation: Conversation, question: string, terminal: Terminal): Promise<number> {
+  for await (const text of conversation.answer(question)) terminal.write(text)
+  terminal.write('\n')
+  return exitCodes.ok
+}
+
+/** The question of the command line, where `-` stands for what is piped in; undefined: the user wants to type. */
+async function readQuestion(words: readonly string[]): Promise<string | undefined> {
+  const isPiped = !process.stdin.isTTY && words.length === 0
+  const parts = words.filter((word) => word !== '-')
+  const piped = isPiped || parts.length < words.length ? await readAll(process.stdin) : ''
+  const question = [parts.join(' '), piped.trim()].filter((part) => part !== '').join('\n\n')
+  if (question !== '') return question
+  if (!isPiped && words.length === 0) return undefined
+  throw new CommandError('There is no question: give one as an argument or on stdin.', exitCodes.usage)
+}
+
+function onSigint(listener: () => void): () => void {
+  process.on('SIGINT', listener)
+  return () => process.off('SIGINT', listener)
+}
+
+interface ChatOptions {
+  readonly temperature: number | undefined
+  readonly maxTokens: number | undefined
+}
+
+function readOptions({ temperature, maxTokens }: CommandContext['flags']): ChatOptions {
+  return {
+    temperature: readNumber(temperature, '--temperature', (value) => value >= 0, 'a number, 0 or more'),
+    maxTokens: readNumber(
+      maxTokens,
+      '--max-tokens',
+      (value) => Number.isSafeInteger(value) && value >= 1,
+      'a whole number, 1 or more',
+    ),
+  }
+}
+
+function readNumber(text: unknown, flag: string, isValid: (value: number) => boolean, allowed: string) {
+  if (text === undefined) return undefined
+  const value = String(text).trim() === '' ? NaN : Number(text)
+  if (Number.isFinite(value) && isValid(value)) return value
+  throw new CommandError(`${flag}: '${String(text)}' is not allowed; it must be ${allowed}.`, exitCodes.usage)
+}

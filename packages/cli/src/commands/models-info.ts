@@ -1,0 +1,90 @@
+import { loadConfig } from '../config/load.ts'
+import type { LoadedConfig } from '../config/load.ts'
+import type { CommandContext } from '../context.ts'
+import { describeGguf, describeLocalPart } from '../models/describe-model.ts'
+import type { Field } from '../models/describe-model.ts'
+import { findModel } from '../models/named-model.ts'
+import type { NamedModel } from '../models/named-model.ts'
+import { createStore } from '../runtime.ts'
+import { formatBytes } from '../terminal/format.ts'
+import type { ModelSourceInfo, ModelStore } from '@petals-chat/hub'
+
+/** Shows what is known of a model: its files, what the GGUF or config.json says, the memory that it needs. */
+export async function showModel(context: CommandContext, [name = '']: readonly string[]): Promise<void> {
+  const { terminal } = context
+  const loaded = await loadConfig(context)
+  const model = findModel(loaded, name, context.workingDirectory)
+  const fields = await describe(model, loaded)
+  const width = Math.max(...fields.map(([label]) => label.length))
+  for (const [label, value] of fields) terminal.out(`${terminal.style('dim', label.padEnd(width))}  ${value}`)
+}
+
+async function describe(model: NamedModel, loaded: LoadedConfig): Promise<readonly Field[]> {
+  const store = createStore(loaded)
+  const alternatives = await store.info(model.source)
+  const file = alternatives
+    .flatMap(({ files }) => files)
+    .find(({ name, path }) => path !== undefined && /\.gguf$/i.test(name))
+  const details =
+    file?.path === undefined
+      ? await describeRepository(model, store)
+      : await describeGguf(file.path, loaded.config.llama)
+  return [
+    ['Model', model.id],
+    ['Engine', model.engine],
+    ...alternatives.flatMap(describeSource),
+    ...details,
+    ...optional(
+      'Licence',
+      model.license ?? alternatives.find(({ license }) => license !== undefined)?.license,
+    ),
+    ...optional('Model card', model.modelCard ?? alternatives.find(({ page }) => page !== undefined)?.page),
+  ]
+}
+
+const optional = (label: string, value: string | undefined): readonly Field[] =>
+  value === undefined ? [] : [[label, value]]
+
+function describeSource({
+  source,
+  files,
+  sizeBytes,
+  cachedBytes,
+  gated,
+  page,
+  detail,
+}: ModelSourceInfo): readonly Field[] {
+  const size = sizeBytes === undefined ? 'size unknown' : formatBytes(sizeBytes)
+  const isHere = sizeBytes !== undefined && cachedBytes >= sizeBytes
+  const state = isHere
+    ? 'on this machine'
+    : cachedBytes === 0
+      ? 'not here yet'
+      : `${formatBytes(cachedBytes)} here`
+  const paths = files.flatMap(({ path }) => path ?? [])
+  return [
+    ['Source', source],
+    ['Size', `${size}, ${state}`],
+    ...paths
+      .slice(0, 1)
+      .map((path): Field => ['File', paths.length === 1 ? path : `${path} and ${paths.length - 1} more`]),
+    ...(gated === true
+      ? [['Access', `gated: accept the licence on ${page ?? 'its page'} and set HF_TOKEN`] as const]
+      : []),
+    ...optional('Note', detail),
+  ]
+}
+
+async function describeRepository(
+  { source, engine }: NamedModel,
+  store: ModelStore,
+): Promise<readonly Field[]> {
+  try {
+    const files = await store.openFiles(source)
+    const config = await files.text('config.json')
+    return config === undefined ? [] : describeLocalPart(config)
+  } catch {
+    // What can't be had (offline, gated, a source of one file) was said with the source.
+    return engine === 'petals' ? [] : [['More', 'once its file is here: petals-chat models pull']]
+  }
+}

@@ -1,0 +1,43 @@
+import { createModelStore } from '@petals-chat/hub'
+import type { ModelStore } from '@petals-chat/hub'
+import type { ModelSpec } from '@petals-chat/engine'
+import { loadConfig } from '../config/load.ts'
+import type { CommandContext } from '../context.ts'
+import { formatBytes, formatTable } from '../terminal/format.ts'
+
+/** Lists the configured models and what the caches hold besides. Asks nobody on the network. */
+export async function listModels(context: CommandContext): Promise<void> {
+  const { terminal } = context
+  const { config, baseFolder } = await loadConfig(context)
+  const store = createModelStore({ ...config.hub, offline: true }, { baseFolder })
+
+  const rows = await Promise.all(config.models.map((spec) => describeModel(spec, store)))
+  for (const line of formatTable([['MODEL', 'ENGINE', 'FILES', 'SOURCE'], ...rows])) terminal.out(line)
+
+  const cached = await store.list()
+  if (cached.length === 0) return
+  terminal.out()
+  const cacheRows = cached.map(({ source, sizeBytes, partialBytes, folder }) => [
+    source,
+    partialBytes === 0
+      ? formatBytes(sizeBytes)
+      : `${formatBytes(sizeBytes)} + ${formatBytes(partialBytes)} unfinished`,
+    folder,
+  ])
+  for (const line of formatTable([['IN THE CACHE', 'SIZE', 'FOLDER'], ...cacheRows])) terminal.out(line)
+}
+
+async function describeModel(
+  { id, engine, source }: ModelSpec,
+  store: ModelStore,
+): Promise<readonly string[]> {
+  return [id, engine, engine === 'petals' ? 'in the swarm' : await describeFiles(source, store), source]
+}
+
+async function describeFiles(source: string, store: ModelStore): Promise<string> {
+  const alternatives = await store.info(source)
+  const best = alternatives.toSorted((a, b) => b.cachedBytes - a.cachedBytes)[0]
+  if (best === undefined || best.cachedBytes === 0) return 'not here yet'
+  const isWhole = best.files.length > 0 && best.files.every(({ path }) => path !== undefined)
+  return isWhole ? `here, ${formatBytes(best.cachedBytes)}` : `${formatBytes(best.cachedBytes)} here`
+}

@@ -1,0 +1,75 @@
+import { loadConfig } from '../config/load.ts'
+import type { LoadedConfig } from '../config/load.ts'
+import { openSetting } from '../config/settings.ts'
+import type { CommandContext } from '../context.ts'
+import { exitCodes } from '../exit-codes.ts'
+import { createRuntime } from '../runtime.ts'
+import type { Runtime } from '../runtime.ts'
+import { reachableUrls } from '../serve/addresses.ts'
+import { announceReady, announceStart } from '../serve/announce.ts'
+import { listen } from '../serve/listen.ts'
+import { modelsToPreload, preloadModels } from '../serve/preload.ts'
+import { waitForShutdown } from '../serve/shutdown.ts'
+import { findWebRoot } from '../serve/web-root.ts'
+import { formatDuration } from '../terminal/format.ts'
+import { openBrowser } from '../terminal/open-browser.ts'
+import type { Terminal } from '../terminal/terminal.ts'
+import { version } from '../version.ts'
+
+/** Serves until SIGINT or SIGTERM, then lets running answers finish. */
+export async function serve(context: CommandContext): Promise<number> {
+  const { terminal } = context
+  const loaded = await loadConfig(context)
+  const { createGateway, createPrometheusMetrics } = await import('@petals-chat/gateway')
+  const metrics = createPrometheusMetrics()
+  await using runtime = await createRuntime(loaded, { terminal, metrics })
+  const { logger, registry } = runtime
+  process.prependListener('uncaughtException', (err) => logger.error({ err }, 'uncaught error'))
+
+  const gateway = createGateway(loaded.config.server, {
+    registry,
+    logger,
+    metrics,
+    version,
+    webRoot: findWebRoot(),
+  })
+  const port = await listen(gateway, loaded.config.server)
+  const urls = reachableUrls(loaded.config.server.host, port)
+  announceStart(terminal, urls[0])
+  if (wantsBrowser(context)) await openPage(urls[0], terminal)
+
+  const stopping = new AbortController()
+  const working = getReady(loaded, runtime, urls, terminal, stopping.signal)
+  const onFirst = () => announceDrain(terminal, loaded.config.server.drainTimeoutMs)
+  await waitForShutdown({ onFirst })
+  stopping.abort()
+  await gateway.close()
+  await working
+  return exitCodes.ok
+}
+
+async function getReady(
+  { config }: LoadedConfig,
+  { registry }: Runtime,
+  urls: readonly [string, ...string[]],
+  terminal: Terminal,
+  signal: AbortSignal,
+): Promise<void> {
+  await preloadModels(registry, modelsToPreload(config), terminal, signal)
+  if (!signal.aborted) await announceReady(terminal, registry, urls)
+}
+
+function announceDrain(terminal: Terminal, drainTimeoutMs: number): void {
+  terminal.status('')
+  const limit = formatDuration(drainTimeoutMs / 1000)
+  terminal.out(`Stopping: running answers get up to ${limit} to finish. Ctrl+C again leaves at once.`)
+}
+
+function wantsBrowser({ flags, environment }: CommandContext): boolean {
+  return flags.open === true || /^(1|true|yes|on)$/i.test(environment[openSetting.variable] ?? '')
+}
+
+async function openPage(url: string, terminal: Terminal): Promise<void> {
+  if (await openBrowser(url)) return
+  terminal.note(`No browser could be opened here. Open ${url} yourself.`)
+}

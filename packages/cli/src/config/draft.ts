@@ -1,0 +1,114 @@
+import type { ConfigFile } from './find-file.ts'
+import { findHubOverrides } from './hub-overrides.ts'
+import { interpolate } from './interpolate.ts'
+import { findOverrides } from './overrides.ts'
+import type { Environment, Flags, Override } from './overrides.ts'
+import { formatKeyPath } from './problem.ts'
+import type { ConfigProblem, KeyPath, Origin } from './problem.ts'
+import { configJsonSchema } from './schema.ts'
+import { accepts, schemaAt, valueFromText } from './schema-tree.ts'
+import type { SchemaNode } from './schema-tree.ts'
+import { isSecret } from './secrets.ts'
+import { isRecord, valueAt, withValue } from './tree.ts'
+import type { DescribeOptions, ValidationProblem } from './validate.ts'
+import { parseYaml } from './yaml-file.ts'
+import type { YamlFile } from './yaml-file.ts'
+
+/** What flags, environment and file say together, before it is known to be valid; and who said what. */
+export class ConfigDraft implements DescribeOptions {
+  readonly schema: SchemaNode = configJsonSchema()
+  readonly data: Readonly<Record<string, unknown>>
+  /** What is wrong with the file before any schema is asked: YAML, variables that are not set. */
+  readonly problems: readonly ConfigProblem[]
+  readonly #yaml: YamlFile | undefined
+  readonly #overrides = new Map<string, Override>()
+  /** By key path: the text with `${NAME}`, as it stands in the file. */
+  readonly #templates: ReadonlyMap<string, string>
+
+  constructor(file: ConfigFile | undefined, flags: Flags, environment: Environment) {
+    this.#yaml = file && parseYaml(file.name, file.text)
+    const { data, replaced, missing } = interpolate(this.#yaml?.data, {
+      environment,
+      convert: (text, path) =>
+        this.#yaml?.isPlain(path) ? valueFromText(text, schemaAt(this.schema, path) ?? {}) : text,
+    })
+    this.#templates = replaced
+    this.problems = [
+      ...(this.#yaml?.problems ?? []),
+      ...missing.map(({ path, name }) => ({
+        origin: this.origin(path, 'value'),
+        path,
+        message: `the environment variable ${name} is not set. Set it, or write \${${name}:-fallback}.`,
+      })),
+      ...this.#checkRoot(data),
+    ]
+    const sound = withoutEmptyParts(data, this.schema)
+    this.data = this.#override(isRecord(sound) ? sound : {}, flags, environment)
+  }
+
+  get models(): readonly unknown[] {
+    return Array.isArray(this.data.models) ? this.data.models : []
+  }
+
+  value(path: KeyPath): unknown {
+    return valueAt(this.data, path)
+  }
+
+  standIn(path: KeyPath): string | undefined {
+    const template = this.#templates.get(formatKeyPath(path))
+    if (template !== undefined) return `the value of '${template}'`
+    return isSecret(path) ? 'this secret value' : undefined
+  }
+
+  /** Where to look for a mistake: what set the value, or where the file has it, or would have it. */
+  origin(path: KeyPath, part: 'key' | 'value'): Origin {
+    const override = this.#overrides.get(formatKeyPath(path))
+    return override?.origin ?? this.#yaml?.locate(path, part) ?? { kind: 'default' }
+  }
+
+  /** Who set the value that holds. */
+  source(path: KeyPath): Origin {
+    const isSet = this.#overrides.has(formatKeyPath(path)) || valueAt(this.#yaml?.data, path) != null
+    return isSet ? this.origin(path, 'value') : { kind: 'default' }
+  }
+
+  /** After a mistake in the YAML, what follows it may be misread; complaints about that would mislead. */
+  trustworthy(problems: readonly ValidationProblem[]): readonly ValidationProblem[] {
+    const { firstBrokenLine = Infinity } = this.#yaml ?? {}
+    if (firstBrokenLine === Infinity) return problems
+    return problems.filter(
+      ({ origin, missing }) => origin.kind !== 'file' || (!missing && origin.line < firstBrokenLine),
+    )
+  }
+
+  #checkRoot(data: unknown): readonly ConfigProblem[] {
+    if (data == null || isRecord(data)) return []
+    const message = `the file must be a mapping of sections: ${Object.keys(this.schema.properties ?? {}).join(', ')}.`
+    return [{ origin: this.origin([], 'value'), path: [], message }]
+  }
+
+  #override(data: Readonly<Record<string, unknown>>, flags: Flags, environment: Environment) {
+    const overrides = [
+      ...findHubOverrides(data.hub, environment),
+      ...findOverrides(flags, environment, this.schema),
+    ]
+    for (const override of overrides) this.#overrides.set(formatKeyPath(override.path), override)
+    return overrides.reduce((result, { path, value }) => withValue(result, path, value), data)
+  }
+}
+
+/** `cors:` with nothing, or only comments, below it says as much as no `cors:`. */
+function withoutEmptyParts(value: unknown, schema: SchemaNode, path: KeyPath = []): unknown {
+  if (Array.isArray(value))
+    return value.map((entry, index) => withoutEmptyParts(entry, schema, [...path, index]))
+  if (!isRecord(value)) return value
+  const isEmptyPart = (child: unknown, childPath: KeyPath) => {
+    const node = child === null ? schemaAt(schema, childPath) : undefined
+    return node !== undefined && (accepts(node, 'object') || accepts(node, 'array'))
+  }
+  return Object.fromEntries(
+    Object.entries(value)
+      .filter(([key, child]) => !isEmptyPart(child, [...path, key]))
+      .map(([key, child]) => [key, withoutEmptyParts(child, schema, [...path, key])]),
+  )
+}

@@ -1,0 +1,24 @@
+import { Option } from 'commander'
+import type { Command } from 'commander'
+import { configJsonSchema } from './schema.ts'
+import { schemaAt } from './schema-tree.ts'
+import type { SchemaNode } from './schema-tree.ts'
+import { settings } from './settings.ts'
+import type { ConfigSetting, Setting } from './settings.ts'
+
+/** Gives `program` every flag of the configuration; each names its environment variable and its default in the help. */
+export function addSettings(program: Command): void {
+  const schema = configJsonSchema()
+  for (const setting of settings) {
+    const option = new Option(setting.flag, describeSetting(setting, schema)).helpGroup(`${setting.group}:`)
+    // A flag that may come several times makes a list.
+    if (setting.repeatable) option.argParser((value: string, list: string[] = []) => [...list, value])
+    program.addOption(option)
+  }
+}
+
+function describeSetting(setting: Setting | ConfigSetting, schema: SchemaNode): string {
+  const value = 'path' in setting ? schemaAt(schema, setting.path)?.default : undefined
+  const isShown = value !== undefined && value !== false
+  return `${setting.summary} [env: ${setting.variable}]${isShown ? ` [default: ${String(value)}]` : ''}`
+}

@@ -1,0 +1,40 @@
+import { hubConfigFromEnvironment } from '@petals-chat/hub'
+import type { HubConfigInput } from '@petals-chat/hub'
+import type { Environment, Override } from './overrides.ts'
+import { isRecord } from './tree.ts'
+
+/** Which variables of `huggingface_hub` may have set a key, the strongest first (`hubConfigFromEnvironment`). */
+const variables: Readonly<Record<string, readonly string[]>> = {
+  endpoint: ['HF_ENDPOINT'],
+  token: ['HF_TOKEN', 'HUGGING_FACE_HUB_TOKEN', 'HF_TOKEN_PATH'],
+  tokenPath: ['HF_TOKEN_PATH', 'HF_HOME', 'XDG_CACHE_HOME'],
+  cacheDir: ['HF_HUB_CACHE', 'HUGGINGFACE_HUB_CACHE', 'HF_HOME', 'XDG_CACHE_HOME'],
+  wheelCacheDir: ['XDG_CACHE_HOME'],
+  offline: ['HF_HUB_OFFLINE', 'TRANSFORMERS_OFFLINE'],
+}
+
+/** All variables of the environment that have a say over the `hub:` section. */
+export const hubVariables: readonly string[] = [...new Set(Object.values(variables).flat())]
+
+/** What the `HF_…` variables change in the file's `hub:` section; nothing where that section is no mapping. */
+export function findHubOverrides(section: unknown, environment: Environment): readonly Override[] {
+  if (section !== undefined && !isRecord(section)) return []
+  const before = section ?? {}
+  const after = hubConfigFromEnvironment(environment, before as HubConfigInput) as Readonly<
+    Record<string, unknown>
+  >
+  return Object.entries(after).flatMap(([key, value]) => {
+    if (value === before[key]) return []
+    const name = variables[key]?.find((variable) => (environment[variable]?.trim() ?? '') !== '')
+    return [
+      {
+        path: ['hub', key],
+        value,
+        origin: name === undefined ? { kind: 'default' } : { kind: 'environment', name },
+      },
+    ]
+  })
+}
+
+/** By key of the section: the variables that win over it. */
+export const hubVariablesOf = (key: string): readonly string[] => variables[key] ?? []

@@ -1,0 +1,151 @@
+import path from 'node:path'
+import { modelSpecSchema } from '@petals-chat/engine'
+import type { ModelSpec } from '@petals-chat/engine'
+import { defaultModel, parseModelSource } from '@petals-chat/hub'
+import { engineNames } from '../engines.ts'
+import { checkModels } from './check-models.ts'
+import type { ModelEntry } from './check-models.ts'
+import { ConfigDraft } from './draft.ts'
+import { findConfigFile } from './find-file.ts'
+import { parseModelFlag } from './model-flag.ts'
+import { findUnknownVariables } from './overrides.ts'
+import type { Environment, Flags } from './overrides.ts'
+import { ConfigError } from './problem.ts'
+import type { ConfigProblem, KeyPath, Origin } from './problem.ts'
+import { configSchema } from './schema.ts'
+import type { Config } from './schema.ts'
+import { configFileSetting, modelSetting } from './settings.ts'
+import { describeIssues } from './validate.ts'
+
+export interface LoadConfigOptions {
+  readonly workingDirectory: string
+  readonly environment: Environment
+  /** By `flagKey`; also `config` (a path) and `model` (a list). */
+  readonly flags: Flags
+  /** Only flags, environment and defaults. */
+  readonly ignoreFile?: boolean
+}
+
+export interface LoadedConfig {
+  readonly config: ResolvedConfig
+  /** The file that was read, absolute. */
+  readonly file: string | undefined
+  /** What relative paths in the configuration are relative to: the file's folder, else the working directory. */
+  readonly baseFolder: string
+  /** Where the value of a key comes from. */
+  origin(path: KeyPath): Origin
+  /** Things that are probably not meant, though they do no harm. */
+  readonly warnings: readonly ConfigProblem[]
+}
+
+/** The configuration with its models: those of `--model` first, then the file's; the default model where there are none. */
+export type ResolvedConfig = Omit<Config, 'models'> & { readonly models: readonly ModelSpec[] }
+
+/**
+ * Brings flags, environment, file and defaults together, in that order of precedence.
+ * @throws ConfigError with every mistake that can be found in one go
+ */
+export async function loadConfig(options: LoadConfigOptions): Promise<LoadedConfig> {
+  const { environment, flags, workingDirectory } = options
+  const requested = requestedFile(flags, environment)
+  const file = options.ignoreFile === true ? undefined : await findConfigFile({ workingDirectory, requested })
+  const draft = new ConfigDraft(file, flags, environment)
+  const parsed = configSchema.safeParse(draft.data)
+
+  const fileModels = parsed.data?.models ?? (draft.models.length === 0 ? [defaultSpec] : [])
+  const asked = readModelFlags(fileModels, options)
+  const problems = [
+    ...draft.problems,
+    ...draft.trustworthy(describeIssues(parsed.error?.issues ?? [], draft)),
+    ...asked.problems,
+    ...checkModels([...asked.entries, ...entriesOf(draft)], { engines: engineNames, sourceProblem }),
+  ]
+  if (problems.length > 0 || !parsed.success) throw new ConfigError(sortByPlace(problems))
+
+  return {
+    config: { ...parsed.data, models: chooseModels(asked, parsed.data.models) },
+    file: file?.path,
+    baseFolder: file === undefined ? workingDirectory : path.dirname(file.path),
+    origin: (key) => draft.source(key),
+    warnings: findUnknownVariables(environment),
+  }
+}
+
+const defaultSpec = modelSpecSchema.parse(defaultModel)
+
+function requestedFile(flags: Flags, environment: Environment) {
+  if (typeof flags.config === 'string') {
+    return { file: flags.config, origin: { kind: 'flag', name: '--config' } } as const
+  }
+  const file = environment[configFileSetting.variable]
+  if (file === undefined || file === '') return undefined
+  return { file, origin: { kind: 'environment', name: configFileSetting.variable } } as const
+}
+
+interface AskedModels {
+  readonly specs: readonly ModelSpec[]
+  /** Those that are not in the file, for the checks. */
+  readonly entries: readonly ModelEntry[]
+  readonly problems: readonly ConfigProblem[]
+}
+
+/** `--model`, as often as it is given; else PETALS_CHAT_MODEL, several split at commas. */
+function readModelFlags(fileModels: readonly ModelSpec[], options: LoadConfigOptions): AskedModels {
+  const { environment, flags, workingDirectory } = options
+  const given = (flags.model as readonly string[] | undefined) ?? []
+  const variable = environment[modelSetting.variable] ?? ''
+  const texts = given.length > 0 ? given : variable.split(',').map((text) => text.trim())
+  const origin: Origin =
+    given.length > 0
+      ? { kind: 'flag', name: '--model' }
+      : { kind: 'environment', name: modelSetting.variable }
+
+  const specs: ModelSpec[] = []
+  const entries: ModelEntry[] = []
+  const problems: ConfigProblem[] = []
+  // The default model can be asked for by its name though it is in no file.
+  const known = fileModels.includes(defaultSpec) ? fileModels : [...fileModels, defaultSpec]
+  for (const text of texts.filter((text) => text !== '')) {
+    try {
+      const { kind, spec } = parseModelFlag(text, known, workingDirectory)
+      specs.push(modelSpecSchema.parse(spec))
+      if (kind === 'added') entries.push({ path: [], value: spec, origin: () => origin })
+    } catch (error) {
+      problems.push({ origin, path: [], message: error instanceof Error ? error.message : String(error) })
+    }
+  }
+  return { specs, entries, problems }
+}
+
+function chooseModels(
+  asked: AskedModels,
+  fileModels: readonly ModelSpec[] | undefined,
+): readonly ModelSpec[] {
+  const askedIds = new Set(asked.specs.map(({ id }) => id))
+  const others = (fileModels ?? []).filter(({ id }) => !askedIds.has(id))
+  const models = [...asked.specs, ...others]
+  return models.length > 0 ? models : [defaultSpec]
+}
+
+const entriesOf = (draft: ConfigDraft): readonly ModelEntry[] =>
+  draft.models.map((value, index) => ({
+    path: ['models', index],
+    value,
+    origin: (key) => draft.origin(key, 'value'),
+  }))
+
+function sourceProblem(source: string): string | undefined {
+  try {
+    parseModelSource(source)
+    return undefined
+  } catch (error) {
+    return error instanceof Error ? error.message : String(error)
+  }
+}
+
+/** Mistakes of the file from top to bottom; those of flags and variables before them. */
+function sortByPlace(problems: readonly ConfigProblem[]): readonly ConfigProblem[] {
+  const place = ({ origin }: ConfigProblem) =>
+    origin.kind === 'file' ? origin.line * 1e5 + origin.column : 0
+  return problems.toSorted((a, b) => place(a) - place(b))
+}

@@ -1,0 +1,69 @@
+import path from 'node:path'
+import type { ModelSpec, ModelSpecInput } from '@petals-chat/engine'
+import { parseModelSource } from '@petals-chat/hub'
+import type { ModelSource, SingleSource } from '@petals-chat/hub'
+
+/** What `--model` may say: a configured model, or one that needs no file. */
+export type ModelFlag =
+  | { readonly kind: 'configured'; readonly spec: ModelSpec }
+  | { readonly kind: 'added'; readonly spec: ModelSpecInput }
+
+/**
+ * Reads `--model`: the id or alias of a configured model, or `[NAME=][ENGINE:]SOURCE`, for example `./model.gguf`,
+ * `llama:./model.gguf`, `hf:owner/repo/model.gguf`, `mine=hf:owner/repo:Q4_K_M`.
+ * @throws Error that says how it is written right
+ */
+export function parseModelFlag(
+  text: string,
+  configured: readonly ModelSpec[],
+  workingDirectory: string,
+): ModelFlag {
+  const known = configured.find(({ id, aliases }) => id === text || aliases.includes(text))
+  if (known !== undefined) return { kind: 'configured', spec: known }
+
+  const [, name, engine = 'llama', sourceText] = /^(?:([^=:/\\]+)=(?!=))?(?:(llama|petals):)?(.*)$/s.exec(
+    text,
+  )!
+  const source = parseModelSource(sourceText!)
+  if (isBareWord(source, sourceText!)) throw new Error(describeUnknown(text, configured))
+  const id = name ?? defaultName(source)
+  return {
+    kind: 'added',
+    spec: {
+      id,
+      engine: engine as ModelSpecInput['engine'],
+      source: absolute(sourceText!, source, workingDirectory),
+    },
+  }
+}
+
+/** `SmolLM` is no path: whoever writes it means a model's name. */
+const isBareWord = (source: ModelSource, text: string) => source.type === 'local' && !/[./\\~]/.test(text)
+
+function describeUnknown(text: string, configured: readonly ModelSpec[]): string {
+  const ids = configured.map(({ id }) => id).join(', ')
+  return (
+    `'${text}' is no configured model (there is: ${ids}). To add one, write its source: ` +
+    './file.gguf, hf:owner/repo/file.gguf or hf:owner/repo:Q4_K_M.'
+  )
+}
+
+/** A path of the command line is relative to where the command runs, wherever the configuration file is. */
+function absolute(text: string, source: ModelSource, workingDirectory: string): string {
+  if (source.type !== 'local' || source.path.startsWith('~')) return text
+  return path.resolve(workingDirectory, source.path)
+}
+
+/** The file's name without `.gguf`, or the repository's. */
+function defaultName(source: ModelSource): string {
+  const single: SingleSource = source.type === 'alternatives' ? source.sources[0]! : source
+  switch (single.type) {
+    case 'hub':
+      return single.file === undefined ? single.repo : baseName(single.file)
+    case 'wheel':
+    case 'local':
+      return baseName(single.type === 'local' ? single.path : single.file)
+  }
+}
+
+const baseName = (file: string) => path.posix.basename(file.replaceAll('\\', '/')).replace(/\.gguf$/i, '')

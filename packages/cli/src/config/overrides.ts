@@ -1,0 +1,63 @@
+import { nearest } from './nearest.ts'
+import type { ConfigProblem, KeyPath, Origin } from './problem.ts'
+import { schemaAt, valueFromText } from './schema-tree.ts'
+import type { SchemaNode } from './schema-tree.ts'
+import { configSettings, flagKey, flagName, settings } from './settings.ts'
+
+export type Environment = Readonly<Record<string, string | undefined>>
+
+/** Values of flags by `flagKey`, as commander gives them. */
+export type Flags = Readonly<Record<string, unknown>>
+
+/** A value from outside the file that takes the place of the file's. */
+export interface Override {
+  readonly path: KeyPath
+  readonly value: unknown
+  readonly origin: Origin
+}
+
+/** What flags and the environment set; at most one override for each key, the flag's if there are both. */
+export function findOverrides(
+  flags: Flags,
+  environment: Environment,
+  schema: SchemaNode,
+): readonly Override[] {
+  return configSettings.flatMap((setting) => {
+    const { path, variable } = setting
+    const flag = flags[flagKey(setting)]
+    const text = flag === undefined ? environment[variable] : flag === true ? setting.implied : String(flag)
+    // An empty variable is how compose files and shells say "not set".
+    if (text === undefined || (flag === undefined && text === '')) return []
+    const origin: Origin =
+      flag === undefined ? { kind: 'environment', name: variable } : { kind: 'flag', name: flagName(setting) }
+    return [{ path, value: valueFromText(text, schemaAt(schema, path) ?? {}), origin }]
+  })
+}
+
+const prefix = 'PETALS_CHAT_'
+const knownVariables = settings.map(({ variable }) => variable)
+
+/**
+ * Kubernetes gives every pod such variables for a service that is named petals-chat. They are not meant for us.
+ * (Documentation of Kubernetes, "Service environment variables".)
+ */
+const serviceLink = /^PETALS_CHAT_(SERVICE_|PORT_\d)/
+
+/** Variables that look like ours and are not: a setting that is silently ignored is worse than a warning. */
+export function findUnknownVariables(environment: Environment): readonly ConfigProblem[] {
+  return Object.keys(environment)
+    .filter((name) => name.startsWith(prefix) && !knownVariables.includes(name) && !serviceLink.test(name))
+    .map((name) => {
+      const near = nearest(
+        name.slice(prefix.length),
+        knownVariables.map((known) => known.slice(prefix.length)),
+      )
+      const hint =
+        near === undefined ? `Known ones: ${knownVariables.join(', ')}.` : `Did you mean ${prefix}${near}?`
+      return {
+        origin: { kind: 'environment', name },
+        path: [],
+        message: `this variable is not known and has no effect. ${hint}`,
+      }
+    })
+}

@@ -1,0 +1,43 @@
+import { readFile } from 'node:fs/promises'
+import { fileURLToPath } from 'node:url'
+import * as prettier from 'prettier'
+import { describe, expect, it } from 'vitest'
+import { formatKeyPath } from './problem.ts'
+import { fillReference, renderJsonSchema, renderTables } from './reference.ts'
+import { configJsonSchema } from './schema.ts'
+import { schemaAt, walkKeys } from './schema-tree.ts'
+import { configSettings } from './settings.ts'
+
+const schemaFile = fileURLToPath(new URL('../../petals-chat.schema.json', import.meta.url))
+const documentFile = fileURLToPath(new URL('../../../../docs/configuration.md', import.meta.url))
+
+const format = async (text: string, file: string) =>
+  prettier.format(text, { ...(await prettier.resolveConfig(file)), filepath: file })
+
+// After a change of a schema: npx vitest run --project unit packages/cli/src/config/reference.test.ts -u
+describe('generated reference', () => {
+  it('has the JSON schema of the sections as they are', async () => {
+    await expect(await format(renderJsonSchema(), schemaFile)).toMatchFileSnapshot(schemaFile)
+  })
+
+  it('has every key, flag and variable in docs/configuration.md', async () => {
+    const document = await readFile(documentFile, 'utf8')
+    for (const name of renderTables().keys()) expect(document).toContain(`<!-- generated: ${name} -->`)
+    await expect(await format(fillReference(document), documentFile)).toMatchFileSnapshot(documentFile)
+  })
+})
+
+describe('configuration schema', () => {
+  it('describes every key', () => {
+    const schema = configJsonSchema()
+    const undescribed = [...walkKeys(schema)]
+      .filter(({ node }) => node.description === undefined && [...walkKeys(node)].length === 0)
+      .map(({ path }) => formatKeyPath(path))
+    expect(undescribed).toEqual([])
+  })
+
+  it('has the key that each flag sets', () => {
+    const schema = configJsonSchema()
+    for (const { path, flag } of configSettings) expect(schemaAt(schema, path), flag).toBeDefined()
+  })
+})

@@ -1,0 +1,151 @@
+import type { KeyPath } from './problem.ts'
+
+/** The parts of JSON Schema that `z.toJSONSchema` writes for our sections. */
+export interface SchemaNode {
+  readonly type?: string | readonly string[]
+  readonly description?: string
+  readonly default?: unknown
+  readonly const?: unknown
+  readonly enum?: readonly unknown[]
+  readonly anyOf?: readonly SchemaNode[]
+  readonly oneOf?: readonly SchemaNode[]
+  readonly properties?: Readonly<Record<string, SchemaNode>>
+  readonly required?: readonly string[]
+  readonly additionalProperties?: boolean | SchemaNode
+  readonly items?: SchemaNode
+  readonly minimum?: number
+  readonly maximum?: number
+  readonly exclusiveMinimum?: number
+  readonly exclusiveMaximum?: number
+  readonly minLength?: number
+  readonly pattern?: string
+  readonly format?: string
+}
+
+const alternatives = (node: SchemaNode): readonly SchemaNode[] => node.anyOf ?? node.oneOf ?? [node]
+
+/** What the schema says of the value at `path`, or undefined if there can be no such key. */
+export function schemaAt(root: SchemaNode, path: KeyPath): SchemaNode | undefined {
+  let nodes: readonly SchemaNode[] = [root]
+  for (const key of path) {
+    nodes = nodes.flatMap(alternatives).flatMap((node) => {
+      if (typeof key === 'number') return node.items ?? []
+      const property = node.properties?.[key]
+      if (property !== undefined) return property
+      return typeof node.additionalProperties === 'object' ? node.additionalProperties : []
+    })
+  }
+  return nodes.length > 1 ? { anyOf: nodes } : nodes[0]
+}
+
+/** Keys that a mapping may have, in the schema's order. */
+export function knownKeys(node: SchemaNode): readonly string[] {
+  return alternatives(node).flatMap((alternative) => Object.keys(alternative.properties ?? {}))
+}
+
+/** Every key below `node` with its path; the entries of a list stand under the index 0. */
+export function* walkKeys(
+  node: SchemaNode,
+  path: KeyPath = [],
+): Generator<{ path: KeyPath; node: SchemaNode }> {
+  for (const alternative of alternatives(node)) {
+    if (alternative.items !== undefined) yield* walkKeys(alternative.items, [...path, 0])
+    for (const [key, child] of Object.entries(alternative.properties ?? {})) {
+      yield { path: [...path, key], node: child }
+      yield* walkKeys(child, [...path, key])
+    }
+  }
+}
+
+export const accepts = (node: SchemaNode, type: string): boolean =>
+  alternatives(node).some((alternative) => [alternative.type].flat().includes(type))
+
+/** In words what a value must be: `a whole number from 0 to 65535`, `one of: llama, petals`. */
+export function describeAllowed(node: SchemaNode): string {
+  const options = alternatives(node)
+  if (options.length > 1) return [...new Set(options.map(describeAllowed))].join(', or ')
+  if (node.const !== undefined) return quote(node.const)
+  if (node.enum !== undefined)
+    return node.enum.length === 1 ? quote(node.enum[0]) : `one of: ${node.enum.join(', ')}`
+  const types = [node.type ?? 'any'].flat().filter((type) => type !== 'null')
+  return types.map((type) => describeType(type, node)).join(', or ')
+}
+
+function describeType(type: string, node: SchemaNode): string {
+  switch (type) {
+    case 'integer':
+      return `a whole number${describeRange(node)}`
+    case 'number':
+      return `a number${describeRange(node)}`
+    case 'boolean':
+      return 'true or false'
+    case 'string':
+      return describeText(node)
+    case 'array':
+      return node.items === undefined ? 'a list' : `a list; each entry: ${describeAllowed(node.items)}`
+    case 'object':
+      return describeMapping(node)
+    default:
+      return 'any value'
+  }
+}
+
+function describeText(node: SchemaNode): string {
+  if (node.format === 'uri') return 'a URL such as https://example.org/page'
+  if (node.pattern !== undefined) return `text of the form \`${node.pattern}\``
+  return (node.minLength ?? 0) > 0 ? 'text that is not empty' : 'text'
+}
+
+function describeMapping(node: SchemaNode): string {
+  const keys = Object.keys(node.properties ?? {})
+  if (keys.length > 0) return `a mapping with keys among: ${keys.join(', ')}`
+  const values = node.additionalProperties
+  return typeof values === 'object'
+    ? `a mapping of names; each value: ${describeAllowed(values)}`
+    : 'a mapping'
+}
+
+/** Zod bounds every integer by the safe ones: no limit that a person set. */
+const isLimit = (value: number | undefined): value is number =>
+  value !== undefined && Math.abs(value) < Number.MAX_SAFE_INTEGER
+
+function describeRange(node: SchemaNode): string {
+  const { minimum, maximum, exclusiveMinimum, exclusiveMaximum } = node
+  if (isLimit(minimum) && isLimit(maximum)) return ` from ${minimum} to ${maximum}`
+  const limits = [
+    isLimit(minimum)
+      ? `at least ${minimum}`
+      : isLimit(exclusiveMinimum)
+        ? `more than ${exclusiveMinimum}`
+        : [],
+    isLimit(maximum)
+      ? `at most ${maximum}`
+      : isLimit(exclusiveMaximum)
+        ? `less than ${exclusiveMaximum}`
+        : [],
+  ].flat()
+  return limits.length === 0 ? '' : `, ${limits.join(' and ')}`
+}
+
+const quote = (value: unknown) => (typeof value === 'string' ? `'${value}'` : String(value))
+
+/**
+ * The value that a text (of a flag, a variable, `${NAME}`) stands for where the schema expects `node`: a number, a
+ * boolean, a list split at commas, or the text itself. What does not fit stays text, for the schema to refuse.
+ */
+export function valueFromText(text: string, node: SchemaNode): unknown {
+  const trimmed = text.trim()
+  if (accepts(node, 'array') && node.items !== undefined) {
+    const { items } = node
+    return trimmed === '' ? [] : trimmed.split(',').map((part) => valueFromText(part.trim(), items))
+  }
+  const isNumber = trimmed !== '' && Number.isFinite(Number(trimmed))
+  if (isNumber && (accepts(node, 'number') || accepts(node, 'integer'))) return Number(trimmed)
+  if (accepts(node, 'boolean')) return booleans.get(trimmed.toLowerCase()) ?? text
+  return text
+}
+
+const booleans: ReadonlyMap<string, boolean> = new Map([
+  ...['true', '1', 'yes', 'on'].map((word) => [word, true] as const),
+  ...['false', '0', 'no', 'off'].map((word) => [word, false] as const),
+])

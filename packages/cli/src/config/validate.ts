@@ -1,0 +1,114 @@
+import type { z } from 'zod'
+import { nearest } from './nearest.ts'
+import { formatKeyPath } from './problem.ts'
+import type { ConfigProblem, KeyPath, Origin } from './problem.ts'
+import { describeAllowed, knownKeys, schemaAt, walkKeys } from './schema-tree.ts'
+import type { SchemaNode } from './schema-tree.ts'
+
+type Issue = z.core.$ZodIssue
+
+export interface DescribeOptions {
+  readonly schema: SchemaNode
+  readonly origin: (path: KeyPath, part: 'key' | 'value') => Origin
+  readonly value: (path: KeyPath) => unknown
+  /** What to show of a value instead of it: `${NAME}` as the file has it, or that it is a secret. */
+  readonly standIn: (path: KeyPath) => string | undefined
+}
+
+/** A value is missing, rather than wrong. */
+export interface ValidationProblem extends ConfigProblem {
+  readonly missing: boolean
+}
+
+/** Turns a schema's issues into one problem for each key at fault. */
+export function describeIssues(
+  issues: readonly Issue[],
+  options: DescribeOptions,
+): readonly ValidationProblem[] {
+  const problems = new Map<string, ValidationProblem>()
+  for (const problem of issues.flatMap((issue) => describeIssue(issue, [], options))) {
+    const key = formatKeyPath(problem.path)
+    if (!problems.has(key)) problems.set(key, problem)
+  }
+  return [...problems.values()]
+}
+
+function describeIssue(
+  issue: Issue,
+  prefix: KeyPath,
+  options: DescribeOptions,
+): readonly ValidationProblem[] {
+  const path = [...prefix, ...(issue.path as KeyPath)]
+  if (issue.code === 'unrecognized_keys') {
+    return issue.keys.map((key) => describeUnknownKey([...path, key], key, path, options))
+  }
+  if (issue.code === 'invalid_union') {
+    // The alternative that got furthest into the value is the one that was meant.
+    const deep = issue.errors.find((errors) => errors.some((error) => error.path.length > 0))
+    if (deep !== undefined) return deep.flatMap((error) => describeIssue(error, path, options))
+  }
+  return [describeValueProblem(issue, path, options)]
+}
+
+function describeUnknownKey(
+  path: KeyPath,
+  key: string,
+  parent: KeyPath,
+  options: DescribeOptions,
+): ValidationProblem {
+  const siblings = knownKeys(schemaAt(options.schema, parent) ?? {})
+  const near = nearest(key, siblings)
+  const meant = near === undefined ? findElsewhere(options.schema, key) : [near]
+  const hint = meant.length === 0 ? '' : ` Did you mean ${meant.map((name) => `'${name}'`).join(' or ')}?`
+  const message = `there is no such key.${hint} Known keys here: ${siblings.join(', ')}.`
+  return { origin: options.origin(path, 'key'), path, message, missing: false }
+}
+
+/** Keys of this very name in other sections: `port` on the top level was meant as `server.port`. */
+function findElsewhere(schema: SchemaNode, key: string): readonly string[] {
+  return [...walkKeys(schema)]
+    .filter(({ path }) => path.at(-1) === key)
+    .map(({ path }) => formatKeyPath(path).replaceAll('[0]', '[…]'))
+}
+
+function describeValueProblem(issue: Issue, path: KeyPath, options: DescribeOptions): ValidationProblem {
+  const node = schemaAt(options.schema, path)
+  const allowed = node === undefined ? '' : `; it must be ${describeAllowed(node)}`
+  const value = options.value(path)
+  const origin = options.origin(path, 'value')
+  if (value === undefined && issue.code !== 'custom') {
+    return { origin, path, message: `this key is missing${allowed}.`, missing: true }
+  }
+  if (issue.code === 'custom') return { origin, path, message: issue.message, missing: false }
+  const shown = options.standIn(path) ?? describeValue(value)
+  if (isOwnWords(issue))
+    return { origin, path, message: `${shown} is not allowed: ${issue.message}.`, missing: false }
+  return {
+    origin,
+    path,
+    message: `${shown} is not allowed${allowed}.${suggestion(value, node)}`,
+    missing: false,
+  }
+}
+
+/** A pattern tells a person little; where the schema's author said it in words, those are shown. */
+const isOwnWords = (issue: Issue) => issue.code === 'invalid_format' && !issue.message.startsWith('Invalid')
+
+function suggestion(value: unknown, node: SchemaNode | undefined): string {
+  const alternatives = node?.anyOf ?? (node === undefined ? [] : [node])
+  const options = alternatives.flatMap((alternative) => alternative.enum ?? alternative.const ?? [])
+  const near = typeof value === 'string' ? nearest(value, options.map(String)) : undefined
+  return near === undefined ? '' : ` Did you mean '${near}'?`
+}
+
+/** Longest part of a wrong value that a message repeats, in characters. */
+const shownLength = 60
+
+function describeValue(value: unknown): string {
+  if (value === null) return 'an empty value'
+  if (Array.isArray(value)) return 'a list'
+  if (typeof value === 'object') return 'a mapping'
+  if (typeof value === 'string')
+    return `'${value.length > shownLength ? `${value.slice(0, shownLength)}…` : value}'`
+  return String(value)
+}

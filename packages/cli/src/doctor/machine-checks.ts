@@ -1,0 +1,68 @@
+import { constants } from 'node:fs'
+import { access, statfs } from 'node:fs/promises'
+import os from 'node:os'
+import path from 'node:path'
+import { formatBytes } from '../terminal/format.ts'
+import { failure, ok, warning } from './check.ts'
+import type { Check, CheckResult } from './check.ts'
+
+const gigabyte = 1e9
+
+export const nodeCheck: Check = {
+  name: 'Node.js',
+  run: async () => checkNodeVersion(process.versions.node),
+}
+
+/** libp2p needs `Promise.withResolvers`, the sources `await using`: both are there from 22.12 on. */
+export function checkNodeVersion(version: string): CheckResult {
+  const [major = 0, minor = 0] = version.split('.').map(Number)
+  const found = `Node.js ${version} on ${os.platform()} ${os.arch()}`
+  if (major > 22 || (major === 22 && minor >= 12)) return ok(found)
+  return failure(found, 'Version 22.12 or newer is needed: https://nodejs.org')
+}
+
+export const memoryCheck: Check = {
+  name: 'Memory',
+  run: async () =>
+    checkMemory(process.availableMemory(), Math.min(os.totalmem(), process.constrainedMemory() || Infinity)),
+}
+
+/** The default model takes about half a gigabyte with its caches; one of 7 billion parameters about five. */
+export function checkMemory(available: number, total: number): CheckResult {
+  const message = `${formatBytes(available)} of memory free, ${formatBytes(total)} in all`
+  if (available < 0.6 * gigabyte)
+    return failure(message, 'The default model needs about 600 MB. Close other programs.')
+  if (available < 6 * gigabyte)
+    return ok(message, 'Enough for small models; one of 7 billion parameters takes 5 to 8 GB.')
+  return ok(message)
+}
+
+/** Checks that files can be written to a folder, which need not exist yet, and that there is room. */
+export async function checkFolder(folder: string, what: string): Promise<CheckResult> {
+  const existing = await nearestExisting(folder)
+  try {
+    await access(existing, constants.W_OK)
+  } catch {
+    return failure(
+      `${what} ${folder} can't be written: ${existing} belongs to another user or is read-only`,
+      'Change its owner, or set HF_HUB_CACHE (hub.cacheDir) to a folder of yours.',
+    )
+  }
+  const { bavail, bsize } = await statfs(existing)
+  const free = bavail * bsize
+  const message = `${what} ${folder}: ${formatBytes(free)} free`
+  if (free < 0.2 * gigabyte)
+    return failure(message, 'The default model takes 98 MB. Make room: petals-chat models list, models rm.')
+  if (free < 5 * gigabyte) return warning(message, 'Models of 7 billion parameters take 4 to 8 GB each.')
+  return ok(message)
+}
+
+async function nearestExisting(folder: string): Promise<string> {
+  try {
+    await access(folder)
+    return folder
+  } catch {
+    const parent = path.dirname(folder)
+    return parent === folder ? folder : nearestExisting(parent)
+  }
+}

@@ -1,0 +1,28 @@
+import type { Model, ModelRegistry, ModelSpec } from '@petals-chat/engine'
+import { ProgressDisplay } from './terminal/progress.ts'
+import type { ProgressOptions } from './terminal/progress.ts'
+import type { Terminal } from './terminal/terminal.ts'
+
+/** As often as a bar looks smooth, in milliseconds. */
+const pollIntervalMs = 200
+
+/** Loads a model and shows how far it is. @throws EngineError */
+export async function loadModel(
+  registry: ModelRegistry,
+  spec: ModelSpec,
+  terminal: Terminal,
+  options?: ProgressOptions & { readonly signal?: AbortSignal },
+): Promise<Model> {
+  const display = new ProgressDisplay(terminal, options)
+  const show = async () => {
+    const { state, progress } = await registry.state(spec.id)
+    if (state === 'loading' && progress !== undefined) display.update(progress)
+  }
+  const timer = setInterval(() => void show(), pollIntervalMs)
+  try {
+    return await registry.get(spec.id, { signal: options?.signal })
+  } finally {
+    clearInterval(timer)
+    display.finish()
+  }
+}

@@ -1,0 +1,63 @@
+import type { Config } from '../config/schema.ts'
+import { formatBytes } from '../terminal/format.ts'
+import { localPartBytes, readLocalPart } from './local-part.ts'
+
+/** A line of `models info`. */
+export type Field = readonly [label: string, value: string]
+
+/** What a GGUF file says of its model, and the memory that it needs here. */
+export async function describeGguf(
+  file: string,
+  { contextLength, sequences }: Config['llama'],
+): Promise<readonly Field[]> {
+  const { readGgufInfo } = await import('@petals-chat/llama')
+  const info = await readGgufInfo(file)
+  const tokens = Math.min(contextLength ?? usualContextLength, info.contextLength || Infinity)
+  const sessions = sequences ?? usualSequences
+  const cache = info.kvBytesPerToken * tokens
+  return [
+    ['Name', info.name ?? 'not named'],
+    ['Architecture', `${info.architecture}, ${info.blockCount} blocks, ${info.embeddingLength} wide`],
+    ['Parameters', formatCount(info.parameterCount)],
+    ['Quantisation', info.quantization],
+    ['Context', `${info.contextLength} tokens`],
+    ['Vocabulary', `${info.vocabSize} tokens (${info.tokenizer.model ?? 'unknown'} tokenizer)`],
+    [
+      'Chat template',
+      info.chatTemplate === undefined ? 'none: dialogues are written as configured (dialogue:)' : 'yes',
+    ],
+    [
+      'Memory',
+      `about ${formatBytes(info.fileSize + sessions * cache)}: weights ${formatBytes(info.fileSize)}, ` +
+        `KV cache ${formatBytes(cache)} for each of ${sessions} sessions of ${tokens} tokens`,
+    ],
+  ]
+}
+
+/** What the engine takes where the configuration says nothing and memory is not short (llama.contextLength, on a CPU). */
+const usualContextLength = 4096
+/** The same for llama.sequences. */
+const usualSequences = 4
+
+/** The memory that a swarm's client needs for its own part of a model, in the manner of the original's table. */
+export function describeLocalPart(configJson: string): readonly Field[] {
+  const part = readLocalPart(configJson)
+  if (part === undefined) return []
+  const { vocabSize, hiddenSize, tiedEmbeddings } = part
+  return [
+    [
+      'Embeddings',
+      `${vocabSize} tokens x ${hiddenSize}${tiedEmbeddings ? ', shared with the LM head' : ', and an LM head'}`,
+    ],
+    ['Embeds in 16-bit', formatGigabytes(localPartBytes(part, 16))],
+    ['Embeds in 32-bit', formatGigabytes(localPartBytes(part, 32))],
+  ]
+}
+
+/** Two digits behind the point, as the table has them. */
+const formatGigabytes = (bytes: number) => `${(bytes / 1e9).toFixed(2)} GB`
+
+function formatCount(count: number): string {
+  if (count >= 1e9) return `${(count / 1e9).toFixed(1)} billion`
+  return count >= 1e6 ? `${(count / 1e6).toFixed(0)} million` : String(count)
+}

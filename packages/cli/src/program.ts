@@ -1,0 +1,145 @@
+import { Command, CommanderError } from 'commander'
+import { addSettings } from './config/flags.ts'
+import { nearest } from './config/nearest.ts'
+import type { CommandContext } from './context.ts'
+import { CommandError, exitCodes } from './exit-codes.ts'
+import { version } from './version.ts'
+
+export type ProgramContext = Omit<CommandContext, 'flags'>
+
+/** A command, with the words that stand behind its name. Resolves to its exit code; none means ok. */
+type Action = (context: CommandContext, args: readonly string[]) => Promise<number | void>
+
+type Run = (load: () => Promise<Action>) => (...params: unknown[]) => Promise<void>
+
+/** Reads the command line and runs the command that it names. Resolves to the exit code. */
+export async function runProgram(args: readonly string[], context: ProgramContext): Promise<number> {
+  let exitCode: number = exitCodes.ok
+  const program = createProgram(context, (code) => {
+    exitCode = code
+  })
+  try {
+    await program.parseAsync(args, { from: 'user' })
+  } catch (error) {
+    if (!(error instanceof CommanderError)) throw error
+    return error.exitCode === 0 ? exitCodes.ok : exitCodes.usage
+  }
+  return exitCode
+}
+
+/** The tree of commands. A command's code is imported when it runs, so that `--help` need not load it. */
+export function createProgram(context: ProgramContext, onExit: (code: number) => void): Command {
+  const { terminal } = context
+  const program = new Command('petals-chat')
+    .description(
+      'Chat with, and build on, large language models served by a Petals swarm or by this machine.',
+    )
+    .exitOverride()
+    .configureOutput({
+      writeOut: (text) => terminal.write(text),
+      writeErr: (text) => terminal.noteStream.write(text),
+      outputError: (text, write) => write(`${text.trim()}\nSee petals-chat --help.\n`),
+    })
+    .configureHelp({ showGlobalOptions: true, helpWidth: Math.min(110, terminal.columns) })
+    .version(version, '-V, --version', 'print the version')
+    .helpOption('-h, --help', 'print this help')
+    .helpCommand('help [command]', 'print the help of a command')
+    .addHelpText('after', helpFooter)
+  addSettings(program)
+
+  const run: Run =
+    (load) =>
+    async (...params) => {
+      const command = params.at(-1) as Command
+      const action = await load()
+      onExit((await action({ ...context, flags: command.optsWithGlobals() }, command.args)) ?? exitCodes.ok)
+    }
+  addCommands(program, run)
+  addModelCommands(program.command('models').description('list, fetch, delete and inspect models'), run)
+  addConfigCommands(program.command('config').description('check and print the configuration'), run)
+  return program
+}
+
+function addCommands(program: Command, run: Run): void {
+  program
+    .command('serve', { isDefault: true })
+    .description('serve the chat page and the APIs; what runs when no command is named')
+    // Whatever is no command lands here.
+    .allowExcessArguments()
+    .action(
+      run(async () => async (context, [word]) => {
+        if (word !== undefined) throw unknownCommand(word, program)
+        return (await import('./commands/serve.ts')).serve(context)
+      }),
+    )
+  program
+    .command('chat')
+    .argument('[prompt...]', "one question: prints its answer and ends; '-' stands for the text on stdin")
+    .description('chat in the terminal')
+    .option('-s, --system <text>', 'system prompt')
+    .option('-t, --temperature <number>', 'randomness; 0 always takes the most probable token')
+    .option('-n, --max-tokens <number>', 'longest answer, in tokens')
+    .action(run(async () => (await import('./commands/chat.ts')).chat))
+  program
+    .command('doctor')
+    .description('check this machine, and say how to mend what is wrong')
+    .action(run(async () => (await import('./commands/doctor.ts')).doctor))
+  program
+    .command('completion')
+    .argument('<shell>', 'bash, zsh, fish or powershell')
+    .description('print a script that completes commands and flags in a shell')
+    .action(
+      run(async () => {
+        const { completion } = await import('./commands/completion.ts')
+        return (context, args) => completion(context, args, program)
+      }),
+    )
+}
+
+function addModelCommands(models: Command, run: Run): void {
+  models
+    .command('list', { isDefault: true })
+    .description('models of the configuration, and what is in the caches of this machine')
+    .action(run(async () => (await import('./commands/models-list.ts')).listModels))
+  const named = (name: string) => models.command(`${name} <model>`)
+  named('pull')
+    .description('fetch the files of a model (a name of the configuration, or a source)')
+    .action(run(async () => (await import('./commands/models-pull.ts')).pullModel))
+  named('rm')
+    .description("delete a model's files from the caches")
+    .action(run(async () => (await import('./commands/models-rm.ts')).removeModel))
+  named('info')
+    .description('size, architecture, context length, memory needed, licence')
+    .action(run(async () => (await import('./commands/models-info.ts')).showModel))
+}
+
+function addConfigCommands(config: Command, run: Run): void {
+  config
+    .command('check')
+    .description('check the configuration; every mistake is listed with its line')
+    .action(run(async () => (await import('./commands/config-check.ts')).checkConfig))
+  config
+    .command('print')
+    .description('print the configuration that holds, and where each value comes from')
+    .option('--json', 'as JSON, without the origins')
+    .action(run(async () => (await import('./commands/config-print.ts')).printConfig))
+}
+
+function unknownCommand(word: string, program: Command): CommandError {
+  const names = program.commands.map((command) => command.name())
+  const near = nearest(word, names)
+  const hint = near === undefined ? `Commands: ${names.join(', ')}.` : `Did you mean '${near}'?`
+  return new CommandError(`There is no command '${word}'. ${hint}`, exitCodes.usage)
+}
+
+const helpFooter = `
+Flags win over environment variables, variables over the configuration file, the file over defaults.
+HF_TOKEN, HF_HOME, HF_HUB_CACHE, HF_ENDPOINT and HF_HUB_OFFLINE are heeded as by other programs of Hugging Face.
+
+Examples:
+  petals-chat                                        serve the default model on http://127.0.0.1:5000
+  petals-chat --model ./model.gguf --open            serve a file of yours and open the page
+  petals-chat --model hf:owner/repo:Q4_K_M           serve a model of the Hugging Face Hub
+  petals-chat chat "What is the capital of France?"  ask in the terminal
+
+Exit status: 0 done, 1 failed, 2 wrong command line or configuration, 130 interrupted.`

@@ -1,0 +1,60 @@
+import { createModelRegistry, silentMetrics } from '@petals-chat/engine'
+import type { Logger, Metrics, ModelRegistry } from '@petals-chat/engine'
+import { createModelStore } from '@petals-chat/hub'
+import type { ModelStore } from '@petals-chat/hub'
+import type { LoadedConfig } from './config/load.ts'
+import { formatProblem } from './config/problem.ts'
+import { createEngines } from './engines.ts'
+import { createLogger } from './logging/logger.ts'
+import type { Terminal } from './terminal/terminal.ts'
+
+export interface RuntimeOptions {
+  readonly terminal: Terminal
+  readonly metrics?: Metrics
+  /** Log no more than warnings, unless the user set a level. */
+  readonly quiet?: boolean
+}
+
+/** Everything between the configuration and the models. */
+export interface Runtime extends AsyncDisposable {
+  readonly logger: Logger
+  readonly store: ModelStore
+  readonly registry: ModelRegistry
+}
+
+/** Wires config → logger → store → engines → registry. Nothing heavy is loaded before a model is. */
+export async function createRuntime(loaded: LoadedConfig, options: RuntimeOptions): Promise<Runtime> {
+  const { config } = loaded
+  const { metrics = silentMetrics } = options
+  const logger = await createConfiguredLogger(loaded, options)
+  const store = createStore(loaded, logger)
+  const names = config.models.map(({ engine }) => engine)
+  const engines = await createEngines(names, { config, store, logger, metrics })
+  const registry = createModelRegistry({ specs: config.models, engines, logger, metrics })
+  return {
+    logger,
+    store,
+    registry,
+    async [Symbol.asyncDispose]() {
+      await registry[Symbol.asyncDispose]()
+      await Promise.all(engines.map((engine) => engine[Symbol.asyncDispose]()))
+    },
+  }
+}
+
+/** The model store alone, for commands that load no model. */
+export function createStore({ config, baseFolder }: LoadedConfig, logger?: Logger): ModelStore {
+  return createModelStore(config.hub, { logger, baseFolder })
+}
+
+async function createConfiguredLogger(
+  { config, origin, warnings }: LoadedConfig,
+  { terminal, quiet = false }: RuntimeOptions,
+): Promise<Logger> {
+  const isAsked = origin(['log', 'level']).kind !== 'default'
+  const level = quiet && !isAsked ? 'warn' : config.log.level
+  const secrets = config.hub.token === undefined ? [] : [config.hub.token]
+  const logger = await createLogger({ ...config.log, level }, terminal, { secrets })
+  for (const warning of warnings) logger.warn({}, formatProblem(warning))
+  return logger
+}

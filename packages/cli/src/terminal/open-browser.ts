@@ -1,0 +1,27 @@
+import { spawn } from 'node:child_process'
+
+/** The program of each platform that hands a URL to the browser. None of them is a shell: the URL is one argument. */
+function browserCommand(platform: NodeJS.Platform, url: string): readonly [program: string, ...string[]] {
+  switch (platform) {
+    case 'darwin':
+      return ['open', url]
+    case 'win32':
+      return ['rundll32.exe', 'url.dll,FileProtocolHandler', url]
+    default:
+      return ['xdg-open', url]
+  }
+}
+
+/** Opens a page in the user's browser. Resolves to false where that can't be done (no desktop, no such program). */
+export function openBrowser(url: string, platform: NodeJS.Platform = process.platform): Promise<boolean> {
+  const [program, ...args] = browserCommand(platform, url)
+  return new Promise((resolve) => {
+    const child = spawn(program, args, { stdio: 'ignore', detached: true, windowsHide: true })
+    child.once('error', () => resolve(false))
+    child.once('spawn', () => {
+      // The browser outlives this process; waiting for it would keep the process alive.
+      child.unref()
+      resolve(true)
+    })
+  })
+}
