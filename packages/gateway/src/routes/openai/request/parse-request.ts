@@ -6,7 +6,7 @@ import { describeIssues, noMessage } from './zod-issue.ts'
 
 /** The body of a request, checked. @throws InvalidRequestError that names the field at fault. */
 export async function parseRequest<Schema extends z.ZodType>(
-  request: HonoRequest,
+  request: Pick<HonoRequest, 'text'>,
   schema: Schema,
   unsupported: UnsupportedParameters = {},
 ): Promise<z.output<Schema>> {

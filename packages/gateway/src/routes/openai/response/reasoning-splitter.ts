@@ -8,8 +8,8 @@ export interface SplitText {
   readonly content: string
 }
 
-/** Where the answer is: before it is clear whether the model thinks, within its thoughts, just behind them, or past all that. */
-type Place = 'start' | 'reasoning' | 'gap' | 'content'
+/** `start`: it is not clear yet whether the model thinks. `lead`, `gap`: the white space before and behind the thoughts. */
+type Place = 'start' | 'lead' | 'reasoning' | 'gap' | 'content'
 
 /** Parts `<think>…</think>` at the start of an answer from the answer itself, as the text comes in. */
 export class ReasoningSplitter {
@@ -18,14 +18,15 @@ export class ReasoningSplitter {
 
   /** `open`: the prompt ended with `<think>`, so the answer begins in the middle of the thoughts. */
   constructor({ open }: { readonly open: boolean }) {
-    this.#place = open ? 'reasoning' : 'start'
+    this.#place = open ? 'lead' : 'start'
   }
 
   push(text: string): SplitText {
     this.#held += text
     if (this.#place === 'start') this.#begin()
+    if (this.#place === 'lead') this.#skipSpace('reasoning')
     const reasoning = this.#place === 'reasoning' ? this.#think() : ''
-    if (this.#place === 'gap') this.#skipGap()
+    if (this.#place === 'gap') this.#skipSpace('content')
     const content = this.#place === 'content' ? this.#take(this.#held.length) : ''
     return { reasoning, content }
   }
@@ -33,15 +34,14 @@ export class ReasoningSplitter {
   /** What was held back. Thoughts that were never closed stay thoughts. */
   finish(): SplitText {
     const rest = this.#take(this.#held.length)
-    if (this.#place === 'gap') return { reasoning: '', content: '' }
     return this.#place === 'reasoning' ? { reasoning: rest, content: '' } : { reasoning: '', content: rest }
   }
 
   #begin(): void {
     const text = this.#held.trimStart()
     if (text.startsWith(OPEN)) {
-      this.#place = 'reasoning'
-      this.#held = text.slice(OPEN.length).trimStart()
+      this.#place = 'lead'
+      this.#held = text.slice(OPEN.length)
     } else if (!OPEN.startsWith(text)) this.#place = 'content'
   }
 
@@ -54,10 +54,10 @@ export class ReasoningSplitter {
     return reasoning
   }
 
-  /** The empty lines between thoughts and answer belong to neither. */
-  #skipGap(): void {
+  /** White space around the thoughts belongs to nothing. */
+  #skipSpace(next: Place): void {
     this.#held = this.#held.trimStart()
-    if (this.#held !== '') this.#place = 'content'
+    if (this.#held !== '') this.#place = next
   }
 
   #take(length: number): string {

@@ -1,0 +1,59 @@
+import { describe, expect, test } from 'vitest'
+import { createTestApp } from './fixtures/test-app.ts'
+import { embeddingResponseSchema } from './schemas/embedding.ts'
+
+const path = '/v1/embeddings'
+
+async function embed(body: object) {
+  await using app = createTestApp()
+  const response = await app.post(path, { model: 'test', ...body })
+  const json: unknown = await response.json()
+  expect(response.status, JSON.stringify(json)).toBe(200)
+  return embeddingResponseSchema.parse(json)
+}
+
+describe('/v1/embeddings', () => {
+  test('gives a vector of length 1 to each input', async () => {
+    const { data, usage, model } = await embed({ input: ['one', 'two'] })
+    expect(model).toBe('test')
+    expect(data.map(({ index }) => index)).toEqual([0, 1])
+    for (const { embedding } of data) expect(Math.hypot(...(embedding as number[]))).toBeCloseTo(1, 5)
+    expect(data[0]!.embedding).not.toEqual(data[1]!.embedding)
+    expect(usage).toEqual({ prompt_tokens: 8, total_tokens: 8 })
+  })
+
+  test('takes token ids as well', async () => {
+    const text = await embed({ input: 'ab' })
+    const bos = 256
+    expect((await embed({ input: [bos, 97, 98] })).data).toEqual(text.data)
+    expect((await embed({ input: [[bos, 97, 98]] })).data).toEqual(text.data)
+  })
+
+  test('gives the same numbers as base64', async () => {
+    const floats = await embed({ input: 'one' })
+    const { data } = await embed({ input: 'one', encoding_format: 'base64' })
+    const raw = Buffer.from(data[0]!.embedding as string, 'base64')
+    const decoded = new Float32Array(raw.buffer, raw.byteOffset, raw.length / 4)
+    expect([...decoded]).toEqual(floats.data[0]!.embedding)
+  })
+
+  test('has the model’s own number of dimensions', async () => {
+    expect((await embed({ input: 'x', dimensions: 32 })).data[0]!.embedding).toHaveLength(32)
+    await using app = createTestApp()
+    const response = await app.post(path, { model: 'test', input: 'x', dimensions: 8 })
+    expect(response.status).toBe(400)
+    expect(await response.json()).toMatchObject({ error: { param: 'dimensions' } })
+  })
+
+  test.each([
+    [{ input: [5000] }, 'input[0]', {}],
+    [{ input: [] }, 'input', {}],
+    [{ input: 'x'.repeat(3000) }, null, {}],
+    [{ input: 'x' }, 'model', { capabilities: { embeddings: false } }],
+  ])('refuses %j at %s', async (body, param, options) => {
+    await using app = createTestApp(options)
+    const response = await app.post(path, { model: 'test', ...body })
+    expect(response.status).toBe(400)
+    expect(await response.json()).toMatchObject({ error: { param } })
+  })
+})

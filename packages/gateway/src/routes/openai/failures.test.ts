@@ -1,0 +1,280 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import {
+  CapacityError,
+  ContextLengthError,
+  GenerationFailedError,
+  InvalidRequestError,
+  MissingBlocksError,
+  ModelUnavailableError,
+} from '@petals-chat/engine'
+import { describe, expect, test, vi } from 'vitest'
+import { createTestApp, readEvents, type TestApp, type TestAppOptions } from './fixtures/test-app.ts'
+
+const path = '/v1/chat/completions'
+const request = { model: 'test', messages: [{ role: 'user', content: 'Hi' }], temperature: 0 }
+
+async function answerOf(app: TestApp, body: unknown = request) {
+  const response = await app.post(path, body)
+  const { error } = (await response.json()) as { error: Record<string, string | null> }
+  return { status: response.status, headers: response.headers, ...error }
+}
+
+describe('errors', () => {
+  const failing = (error: Error): TestAppOptions => ({
+    beforeStep: () => {
+      throw error
+    },
+  })
+
+  test.each([
+    [
+      new InvalidRequestError('No.', { param: 'stop' }),
+      400,
+      'invalid_request_error',
+      'invalid_request',
+      'stop',
+    ],
+    [new ContextLengthError(9, 5), 400, 'invalid_request_error', 'context_length_exceeded', null],
+    [new CapacityError('Full.', { retryAfterMs: 2500 }), 429, 'rate_limit_error', 'capacity', null],
+    [new ModelUnavailableError('Down.'), 503, 'server_error', 'model_unavailable', null],
+    [new MissingBlocksError([3], 'Blocks 3 are missing.'), 503, 'server_error', 'missing_blocks', null],
+    [new GenerationFailedError('Broken.'), 502, 'server_error', 'generation_failed', null],
+  ])('%o of the engine is answered in OpenAI’s shape', async (error, status, type, code, param) => {
+    await using app = createTestApp(failing(error))
+    expect(await answerOf(app)).toMatchObject({ status, type, code, param, message: error.message })
+    const streamed = await app.post(path, { ...request, stream: true })
+    expect(streamed.status).toBe(status)
+  })
+
+  test('of a full server say when to come back', async () => {
+    await using app = createTestApp(failing(new CapacityError('Full.', { retryAfterMs: 2500 })))
+    const { headers } = await answerOf(app)
+    expect([headers.get('retry-after'), headers.get('retry-after-ms')]).toEqual(['3', '2500'])
+  })
+
+  test('that nobody expected show nothing but the request id', async () => {
+    const logged = vi.fn()
+    const logger = { debug() {}, info() {}, warn() {}, error: logged, child: () => logger }
+    await using app = createTestApp({ ...failing(new TypeError('/secret/path')), logger })
+    const error = await answerOf(app)
+    expect(error).toMatchObject({ status: 500, type: 'server_error', code: 'internal_error' })
+    expect(error.message).toContain(error.headers.get('x-request-id'))
+    expect(error.message).not.toContain('secret')
+    expect(logged).toHaveBeenCalled()
+  })
+
+  test('of a model that can’t be loaded', async () => {
+    await using app = createTestApp({
+      beforeLoad: () => {
+        throw new ModelUnavailableError('Accept the licence first.')
+      },
+    })
+    expect(await answerOf(app)).toMatchObject({ status: 503, message: 'Accept the licence first.' })
+  })
+
+  test('of a model that is not there name those that are', async () => {
+    await using app = createTestApp()
+    expect(await answerOf(app, { ...request, model: 'gpt-4' })).toMatchObject({
+      status: 404,
+      type: 'invalid_request_error',
+      code: 'model_not_found',
+      param: 'model',
+      message: expect.stringMatching(/gpt-4.*test/),
+    })
+  })
+
+  test('of a prompt, or an answer, that is too long', async () => {
+    await using app = createTestApp({ contextLength: 64 })
+    const long = [{ role: 'user', content: 'x'.repeat(100) }]
+    for (const body of [{ messages: long }, { max_tokens: 60 }]) {
+      const error = await answerOf(app, { ...request, ...body })
+      expect(error).toMatchObject({
+        status: 400,
+        code: 'context_length_exceeded',
+        type: 'invalid_request_error',
+      })
+      expect(error.message).toMatch(/maximum context length is 64 tokens.*you requested \d+ tokens/)
+    }
+    expect(app.engine.steps).toBe(0)
+  })
+
+  test('of a session that is longer than the config allows', async () => {
+    await using app = createTestApp({ specs: [{ maxSessionLength: 32 }] })
+    expect(await answerOf(app, { ...request, max_tokens: 31 })).toMatchObject({
+      code: 'context_length_exceeded',
+    })
+  })
+
+  test('of too many choices', async () => {
+    await using app = createTestApp({ config: { maxChoices: 2 } })
+    expect(await answerOf(app, { ...request, n: 3 })).toMatchObject({ status: 400, param: 'n' })
+  })
+
+  test('of models that are only for the pages of this server', async () => {
+    await using app = createTestApp({ reply: () => 'Hi.', specs: [{ publicApi: false }] })
+    expect(await answerOf(app)).toMatchObject({
+      status: 403,
+      type: 'permission_error',
+      code: 'model_restricted',
+    })
+    const headers = { origin: 'http://localhost', host: 'localhost', 'content-type': 'application/json' }
+    const fromPage = await app.post(path, request, { headers })
+    expect(fromPage.status).toBe(200)
+  })
+
+  test('of paths and methods', async () => {
+    await using app = createTestApp()
+    expect((await app.get('/v1/nothing')).status).toBe(404)
+    expect((await app.get(path)).status).toBe(405)
+  })
+})
+
+describe('parameters that can’t be honoured', () => {
+  test.each([
+    ['functions', [{ name: 'f' }]],
+    ['function_call', 'auto'],
+    ['modalities', ['text', 'audio']],
+    ['audio', { voice: 'alloy' }],
+    ['web_search_options', {}],
+    ['verbosity', 'high'],
+    ['suffix', 'end'],
+    ['guided_json', { type: 'object' }],
+    ['mirostat', 2],
+    ['repeat_penalty', 1.1],
+    ['min_tokens', 5],
+  ])('%s is refused by name', async (param, value) => {
+    await using app = createTestApp()
+    const error = await answerOf(app, { ...request, [param]: value })
+    expect(error).toMatchObject({
+      status: 400,
+      type: 'invalid_request_error',
+      param,
+      code: 'unsupported_parameter',
+    })
+    expect(error.message).toContain(`'${param}'`)
+    expect(app.engine.steps).toBe(0)
+  })
+
+  test('are fine where they ask for nothing, as are those that only concern OpenAI, and unknown ones', async () => {
+    await using app = createTestApp({ reply: () => 'Hi.' })
+    const harmless = {
+      functions: null,
+      modalities: ['text'],
+      verbosity: 'medium',
+      mirostat: 0,
+      repeat_penalty: 1,
+      store: true,
+      metadata: { a: 'b' },
+      user: 'me',
+      service_tier: 'auto',
+      prediction: { type: 'content', content: 'Hi.' },
+      parallel_tool_calls: false,
+      flux_capacity: 1.21,
+    }
+    expect((await app.post(path, { ...request, ...harmless })).status).toBe(200)
+  })
+})
+
+describe('a client that goes', () => {
+  const slow = { stepDelayMs: 5 }
+  const endless = { ...request, max_tokens: 1000 }
+  const settled = (app: TestApp) => vi.waitFor(() => expect(app.engine.openSessions).toBeLessThanOrEqual(1))
+
+  async function stepsStop(app: TestApp) {
+    const before = app.engine.steps
+    await sleep(60)
+    expect(app.engine.steps - before).toBeLessThanOrEqual(1)
+  }
+
+  test('stops the engine within a step while it decodes', async () => {
+    await using app = createTestApp(slow)
+    const response = await app.post(path, { ...endless, stream: true })
+    const reader = response.body!.getReader()
+    for (let count = 0; count < 5; count++) await reader.read()
+    await reader.cancel()
+    await stepsStop(app)
+    expect(app.engine.steps).toBeLessThan(40)
+    // The session is free again: the next answer does not wait.
+    expect((await app.post(path, { ...request, max_tokens: 1 })).status).toBe(200)
+  })
+
+  test.each([true, false])('stops the engine by its connection’s signal (stream: %s)', async (stream) => {
+    await using app = createTestApp(slow)
+    const connection = new AbortController()
+    const pending = app.post(path, { ...endless, stream }, { signal: connection.signal })
+    await vi.waitFor(() => expect(app.engine.steps).toBeGreaterThan(3))
+    connection.abort()
+    await stepsStop(app)
+    const response = await pending
+    if (stream) expect((await readEvents(response)).done).toBe(false)
+    else expect(response.status).toBe(499)
+  })
+
+  test('stops the engine in the prefill', async () => {
+    let begun = false
+    await using app = createTestApp({
+      beforeStep: () => {
+        begun = true
+        return new Promise(() => {})
+      },
+    })
+    const connection = new AbortController()
+    const pending = app.post(path, endless, { signal: connection.signal })
+    await vi.waitFor(() => expect(begun).toBe(true))
+    connection.abort()
+    expect((await pending).status).toBe(499)
+    await settled(app)
+  })
+
+  test('leaves the queue', async () => {
+    await using app = createTestApp({ ...slow, maxSessions: 1 })
+    const running = await app.post(path, { ...endless, stream: true })
+    const connection = new AbortController()
+    const waiting = app.post(path, endless, { signal: connection.signal })
+    await sleep(20)
+    connection.abort()
+    expect((await waiting).status).toBe(499)
+    await running.body!.cancel()
+    await stepsStop(app)
+    expect(app.engine.sessionsOpened).toBe(1)
+  })
+
+  test('while the model loads, does not end the load for others', async () => {
+    const { promise: loaded, resolve } = Promise.withResolvers<void>()
+    await using app = createTestApp({ reply: () => 'Hi.', beforeLoad: () => loaded })
+    const connection = new AbortController()
+    const leaving = app.post(path, request, { signal: connection.signal })
+    const staying = app.post(path, request)
+    await vi.waitFor(() => expect(app.engine.loads).toBe(1))
+    connection.abort()
+    expect((await leaving).status).toBe(499)
+    resolve()
+    expect((await staying).status).toBe(200)
+    expect(app.engine.loads).toBe(1)
+  })
+
+  test('200 times leaves no session behind', async () => {
+    await using app = createTestApp({ maxSessions: 2 })
+    for (let round = 0; round < 200; round++) {
+      const response = await app.post(path, { ...endless, stream: true })
+      const reader = response.body!.getReader()
+      await reader.read()
+      await reader.cancel()
+    }
+    expect(app.engine.openSessions).toBeLessThanOrEqual(2)
+    expect((await app.post(path, { ...request, max_tokens: 3 })).status).toBe(200)
+  })
+})
+
+describe('a server that stops', () => {
+  test('ends running streams with an error event', async () => {
+    const app = createTestApp({ stepDelayMs: 5 })
+    const response = await app.post(path, { ...request, max_tokens: 1000, stream: true })
+    const reading = readEvents(response)
+    await sleep(20)
+    await app[Symbol.asyncDispose]()
+    const { events, done } = await reading
+    expect(done).toBe(false)
+    expect(events.at(-1)).toMatchObject({ error: { code: 'shutting_down', type: 'server_error' } })
+  })
+})

@@ -1,0 +1,70 @@
+import { describe, expect, test } from 'vitest'
+import { createTestApp } from './fixtures/test-app.ts'
+import { modelListSchema, modelSchema } from './schemas/model.ts'
+
+const specs = [
+  { id: 'test', aliases: ['default'], family: 'Test family', license: 'https://example.org/licence' },
+  { id: 'org/model', publicApi: false },
+]
+
+describe('/v1/models', () => {
+  test('lists the models, with what is known of them', async () => {
+    await using app = createTestApp({ specs })
+    const { data } = modelListSchema.parse(await (await app.get('/v1/models')).json())
+    expect(data.map(({ id }) => id)).toEqual(['test', 'org/model'])
+    expect(data[0]).toMatchObject({
+      object: 'model',
+      owned_by: 'petals-chat',
+      aliases: ['default'],
+      engine: 'llama',
+      state: 'idle',
+      family: 'Test family',
+      public_api: true,
+    })
+    expect(data[0]!.context_length).toBeUndefined()
+    expect(data[1]).toMatchObject({ public_api: false })
+    expect(app.engine.loads).toBe(0)
+  })
+
+  test('knows more of a model that is loaded', async () => {
+    await using app = createTestApp({ specs: [{ maxSessionLength: 512 }], capabilities: { grammar: false } })
+    await app.post('/v1/tokenize', { model: 'test', prompt: 'x' })
+    expect(modelSchema.parse(await (await app.get('/v1/models/test')).json())).toMatchObject({
+      state: 'ready',
+      context_length: 512,
+      capabilities: { grammar: false, logprobs: true, prompt_logprobs: true, embeddings: true },
+    })
+  })
+
+  test('says why a model is not available', async () => {
+    await using app = createTestApp({
+      beforeLoad: () => {
+        throw new Error('disk on fire')
+      },
+    })
+    await app.post('/v1/tokenize', { model: 'test', prompt: 'x' })
+    const model = modelSchema.parse(await (await app.get('/v1/models/test')).json())
+    expect(model.state).toBe('unavailable')
+    expect(model.state_detail).toBeTruthy()
+  })
+
+  test.each(['test', 'default', 'org/model', 'org%2Fmodel'])('finds /v1/models/%s', async (id) => {
+    await using app = createTestApp({ specs })
+    const response = await app.get(`/v1/models/${id}`)
+    expect(response.status).toBe(200)
+    expect(modelSchema.parse(await response.json()).id).toBe(id.startsWith('org') ? 'org/model' : 'test')
+  })
+
+  test.each(['nobody', 'org', '%ff', '__proto__'])('does not find /v1/models/%s', async (id) => {
+    await using app = createTestApp({ specs })
+    const response = await app.get(`/v1/models/${id}`)
+    expect(response.status).toBe(404)
+    expect(await response.json()).toMatchObject({ error: { code: 'model_not_found' } })
+  })
+
+  test('answers an alias with the model’s own name', async () => {
+    await using app = createTestApp({ specs, reply: () => 'Hi.' })
+    const body = { model: 'default', messages: [{ role: 'user', content: 'Hi' }] }
+    expect(await (await app.post('/v1/chat/completions', body)).json()).toMatchObject({ model: 'test' })
+  })
+})

@@ -1,0 +1,91 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import { describe, expect, test, vi } from 'vitest'
+import { eventStream, type EventStreamOptions } from './event-stream.ts'
+
+function open(frames: AsyncGenerator<string>, options: Partial<EventStreamOptions> = {}) {
+  return eventStream(frames, {
+    pingIntervalMs: 10_000,
+    stallTimeoutMs: 10_000,
+    errorFrame: (error) => `data: ${String(error)}\n\n`,
+    abort: () => {},
+    ...options,
+  })
+}
+
+async function* frames(...items: readonly (string | Error | number)[]): AsyncGenerator<string> {
+  for (const item of items) {
+    if (typeof item === 'number') await sleep(item)
+    else if (item instanceof Error) throw item
+    else yield item
+  }
+}
+
+describe('eventStream', () => {
+  test('sends the frames with the headers of an event stream', async () => {
+    const response = await open(frames('data: 1\n\n', 'data: 2\n\n'))
+    expect(response.headers.get('content-type')).toBe('text/event-stream; charset=utf-8')
+    expect(response.headers.get('cache-control')).toBe('no-cache')
+    expect(response.headers.get('x-accel-buffering')).toBe('no')
+    expect(await response.text()).toBe('data: 1\n\ndata: 2\n\n')
+  })
+
+  test('throws what fails before the first frame', async () => {
+    await expect(open(frames(new Error('no such model')))).rejects.toThrow('no such model')
+  })
+
+  test('ends with an error event where a later frame fails', async () => {
+    const response = await open(frames('data: 1\n\n', new Error('broken')))
+    expect(await response.text()).toBe('data: 1\n\ndata: Error: broken\n\n')
+  })
+
+  test('pings while nothing else is to be said, and answers early where the first frame is late', async () => {
+    const response = await open(frames(100, 'data: 1\n\n', 100, 'data: 2\n\n'), { pingIntervalMs: 30 })
+    const text = await response.text()
+    expect(text.replaceAll(': ping\n\n', '')).toBe('data: 1\n\ndata: 2\n\n')
+    expect(text.indexOf(': ping')).toBeLessThan(text.indexOf('data: 1'))
+    expect(text.lastIndexOf(': ping')).toBeGreaterThan(text.indexOf('data: 1'))
+  })
+
+  test('sends what fails after the first ping as an error event', async () => {
+    const response = await open(frames(60, new Error('late')), { pingIntervalMs: 20 })
+    expect(response.status).toBe(200)
+    expect(await response.text()).toMatch(/^(: ping\n\n)*data: Error: late\n\n$/)
+  })
+
+  test('aborts and ends the frames when the reader cancels', async () => {
+    const abort = vi.fn<(reason: unknown) => void>()
+    const ended = vi.fn()
+    async function* endless() {
+      try {
+        while (true) {
+          yield 'data: x\n\n'
+          await sleep(1)
+        }
+      } finally {
+        ended()
+      }
+    }
+    const reader = (await open(endless(), { abort })).body!.getReader()
+    await reader.read()
+    await reader.cancel('gone')
+    expect(abort).toHaveBeenCalledWith('gone')
+    expect(ended).toHaveBeenCalledOnce()
+  })
+
+  test('makes the frames wait for a slow reader, and gives up on one that takes nothing', async () => {
+    let made = 0
+    async function* large() {
+      for (; made < 1000; made++) yield `data: ${'x'.repeat(16 * 1024)}\n\n`
+    }
+    const abort = vi.fn<(reason: unknown) => void>()
+    const response = await open(large(), { stallTimeoutMs: 60, abort })
+    await sleep(30)
+    expect(made).toBeLessThan(10)
+    expect(abort).not.toHaveBeenCalled()
+    await sleep(100)
+    expect(abort).toHaveBeenCalledOnce()
+    const text = await response.text()
+    expect(text).toMatch(/data: GatewayError: The client read nothing for 60 ms\.\n\n$/)
+    expect(made).toBeLessThan(10)
+  })
+})
