@@ -13,7 +13,7 @@ const exists = (file) =>
   )
 
 /** npm as it was called, without a shell; by name where this script was started by hand. */
-function npmCommand() {
+export function npmCommand() {
   const npm = process.env.npm_execpath
   if (npm && /\.c?js$/.test(npm)) return { command: process.execPath, args: [npm] }
   return process.platform === 'win32'
