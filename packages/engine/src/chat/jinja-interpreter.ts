@@ -36,8 +36,6 @@ const STEPS_PER_LOOP_TURN = 10
 /** What `raise_exception` in a template throws: the template's own words to the one who wrote the messages. */
 class TemplateRefusal extends Error {}
 
-class RenderLimitError extends Error {}
-
 /** The template's syntax tree. @throws Error with the parser's words. */
 export function parseTemplate(template: string): Program {
   return new Template(template).parsed as Program
@@ -86,7 +84,7 @@ class BoundedInterpreter extends BaseInterpreter {
 
   #charge(steps: number): void {
     this.#stepsLeft -= steps
-    if (this.#stepsLeft < 0) throw new RenderLimitError(`it takes more than ${MAX_RENDER_STEPS} steps`)
+    if (this.#stepsLeft < 0) throw new Error(`it takes more than ${MAX_RENDER_STEPS} steps`)
   }
 
   /** Python's `range`; its numbers count as steps before they exist. */
@@ -114,7 +112,7 @@ function costOf(value: JinjaValue, isLoopSource: boolean): number {
   const content: unknown = value.value
   if (typeof content === 'string') {
     if (content.length > MAX_RENDER_LENGTH)
-      throw new RenderLimitError(`its text gets longer than ${MAX_RENDER_LENGTH} characters`)
+      throw new Error(`its text gets longer than ${MAX_RENDER_LENGTH} characters`)
     return content.length >>> 8
   }
   const size = Array.isArray(content) ? content.length : content instanceof Map ? content.size : 0

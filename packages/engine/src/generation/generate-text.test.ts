@@ -240,15 +240,6 @@ describe('generateText: ends that are not the model’s', () => {
       GenerationFailedError,
     )
   })
-
-  it('an engine with less room than it promised ends the answer by its length', async () => {
-    const { end } = await answer({
-      beforeStep: ({ step }) => {
-        if (step === 4) throw new ContextLengthError(100, 99)
-      },
-    })
-    expect(end).toMatchObject({ finishReason: 'length', usage: { completionTokens: 4 } })
-  })
 })
 
 describe('generateText: what it refuses', () => {

@@ -32,29 +32,23 @@ export async function* generateText(
   let completionTokens = 0
   let finish: Finish | undefined
 
-  try {
-    for await (const generated of session.generate(
-      request.tokens.slice(cachedTokens),
-      sessionOptions(request),
-    )) {
-      request.signal?.throwIfAborted()
-      stopwatch.tick()
-      completionTokens++
-      if (ends.has(generated.token)) {
-        finish = { finishReason: 'stop', stopReason: model.tokenizer.decode([generated.token]) }
-        break
-      }
-      const delta = answer.push(generated)
-      if (delta) yield delta
-      if (answer.stop !== undefined || completionTokens >= room) {
-        finish = { finishReason: 'length' }
-        break
-      }
+  for await (const generated of session.generate(
+    request.tokens.slice(cachedTokens),
+    sessionOptions(request),
+  )) {
+    request.signal?.throwIfAborted()
+    stopwatch.tick()
+    completionTokens++
+    if (ends.has(generated.token)) {
+      finish = { finishReason: 'stop', stopReason: model.tokenizer.decode([generated.token]) }
+      break
     }
-  } catch (error) {
-    // The engine may have less room than the session promised; what was said until then stands.
-    if (!(error instanceof ContextLengthError) || completionTokens === 0) throw error
-    finish = { finishReason: 'length' }
+    const delta = answer.push(generated)
+    if (delta) yield delta
+    if (answer.stop !== undefined || completionTokens >= room) {
+      finish = { finishReason: 'length' }
+      break
+    }
   }
   // Out of the loop because the engine's iteration ended by itself: an answer cut short must not look like a whole one.
   if (finish === undefined)
@@ -62,9 +56,10 @@ export async function* generateText(
 
   const rest = answer.finish()
   if (rest) yield rest
+  if (answer.stop !== undefined) finish = { finishReason: 'stop', stopReason: answer.stop }
   yield {
     type: 'generation-end',
-    ...(answer.stop === undefined ? finish : { finishReason: 'stop', stopReason: answer.stop }),
+    ...finish,
     usage: { promptTokens: request.tokens.length, cachedTokens, completionTokens },
     timings: stopwatch.timings(),
   }

@@ -2,126 +2,126 @@ import type { AbortOptions } from '../abort.ts'
 import type { Engine, LoadProgress, Model } from '../engine.ts'
 import { EngineError, ModelUnavailableError } from '../errors.ts'
 import type { Logger } from '../logger.ts'
-import type { Metrics } from '../metrics.ts'
+import type { LoadMetrics } from './load-metrics.ts'
 import type { ModelState } from './model-registry.ts'
 import type { ModelSpec } from './model-spec.ts'
-import { trackUse } from './track-use.ts'
+import { trackUse, type TrackedModel } from './track-use.ts'
 
 export interface ModelSlotOptions {
   readonly spec: ModelSpec
   readonly engine: Engine
   readonly logger: Logger
-  readonly metrics: Metrics
+  readonly metrics: LoadMetrics
   readonly idleUnloadMs: number | undefined
-}
-
-/** One model of the registry, on its way between idle, loading and ready. */
-export interface ModelSlot extends AsyncDisposable {
-  get(): Promise<Model>
-  peek(): Model | undefined
-  state(options?: AbortOptions): Promise<ModelState>
 }
 
 type Phase =
   | { readonly name: 'idle' }
   | { readonly name: 'loading'; readonly loading: Promise<Model>; progress?: LoadProgress }
-  | { readonly name: 'ready'; readonly model: Model; readonly touch: () => void }
+  | ({ readonly name: 'ready' } & TrackedModel)
   | { readonly name: 'failed'; readonly detail: string }
 
-export function createModelSlot({
-  spec,
-  engine,
-  logger,
-  metrics,
-  idleUnloadMs,
-}: ModelSlotOptions): ModelSlot {
-  const closing = new AbortController()
-  const loadSeconds = metrics.histogram({
-    name: 'petals_chat_model_load_seconds',
-    help: 'Time to load a model, downloads included.',
-    labels: ['model', 'outcome'],
-    buckets: [0.1, 0.5, 1, 5, 10, 30, 60, 300, 1800],
-  })
-  const loaded = metrics.gauge({
-    name: 'petals_chat_model_loaded',
-    help: '1 while the model is loaded.',
-    labels: ['model'],
-  })
-  let phase: Phase = { name: 'idle' }
-  let unloading: Promise<void> = Promise.resolve()
+/** One model of the registry, on its way between idle, loading and ready. */
+export class ModelSlot implements AsyncDisposable {
+  readonly #options: ModelSlotOptions
+  readonly #closing = new AbortController()
+  #phase: Phase = { name: 'idle' }
+  #unloading: Promise<void> = Promise.resolve()
 
-  function load(): Promise<Model> {
-    const started = performance.now()
-    const outcome = (name: string) =>
-      loadSeconds.observe((performance.now() - started) / 1000, { model: spec.id, outcome: name })
+  constructor(options: ModelSlotOptions) {
+    this.#options = options
+  }
 
-    const begin = async (): Promise<Model> => {
-      await unloading
-      logger.info({ engine: engine.name, source: spec.source }, 'loading the model')
-      const onProgress = (progress: LoadProgress) => {
-        if (phase.name === 'loading') phase.progress = progress
-      }
-      return engine.load(spec, { signal: closing.signal, onProgress })
+  async get(): Promise<Model> {
+    const phase = this.#phase
+    if (this.#closing.signal.aborted) throw shuttingDown()
+    if (phase.name === 'loading') return phase.loading
+    if (phase.name !== 'ready') return this.#load()
+    phase.touch()
+    return phase.model
+  }
+
+  peek(): Model | undefined {
+    return this.#phase.name === 'ready' ? this.#phase.model : undefined
+  }
+
+  async state(options?: AbortOptions): Promise<ModelState> {
+    const phase = this.#phase
+    switch (phase.name) {
+      case 'idle':
+        return { state: 'idle' }
+      case 'loading':
+        return { state: 'loading', progress: phase.progress }
+      case 'ready':
+        return phase.model.status(options)
+      case 'failed':
+        return { state: 'unavailable', detail: phase.detail }
     }
-    const loading = begin().then(
+  }
+
+  #load(): Promise<Model> {
+    const finished = this.#options.metrics.start(this.#options.spec.id)
+    const loading = this.#run().then(
       (model) => {
-        outcome('ok')
-        logger.info({ seconds: (performance.now() - started) / 1000 }, 'the model is ready')
-        return becomeReady(model)
+        const seconds = finished('ok')
+        this.#options.logger.info({ seconds }, 'the model is ready')
+        return this.#becomeReady(model)
       },
       (error: unknown) => {
-        outcome('error')
-        const failure = asEngineError(error, spec, closing.signal)
-        logger.error({ err: error }, failure.message)
-        phase = { name: 'failed', detail: failure.message }
-        throw failure
+        finished('error')
+        throw this.#fail(error)
       },
     )
-    phase = { name: 'loading', loading }
+    this.#phase = { name: 'loading', loading }
     return loading
   }
 
-  function becomeReady(model: Model): Model {
-    loaded.set(1, { model: spec.id })
-    const ready =
-      idleUnloadMs === undefined
-        ? { model, touch: () => {} }
-        : trackUse(model, { idleMs: idleUnloadMs, onIdle: unload })
-    phase = { name: 'ready', ...ready }
-    return ready.model
+  async #run(): Promise<Model> {
+    const { engine, spec, logger } = this.#options
+    await this.#unloading
+    logger.info({ engine: engine.name, source: spec.source }, 'loading the model')
+    const onProgress = (progress: LoadProgress) => {
+      if (this.#phase.name === 'loading') this.#phase.progress = progress
+    }
+    return engine.load(spec, { signal: this.#closing.signal, onProgress })
   }
 
-  function unload(): void {
-    if (phase.name !== 'ready') return
-    const { model } = phase
-    phase = { name: 'idle' }
-    loaded.set(0, { model: spec.id })
+  #becomeReady(model: Model): Model {
+    const { idleUnloadMs: idleMs, metrics, spec } = this.#options
+    metrics.setLoaded(spec.id, true)
+    const tracked =
+      idleMs === undefined
+        ? { model, touch: () => {} }
+        : trackUse(model, { idleMs, onIdle: () => this.#unload() })
+    this.#phase = { name: 'ready', ...tracked }
+    return tracked.model
+  }
+
+  /** Takes note of a load that failed. What a client may be told: errors that no engine made on purpose stay in the log. */
+  #fail(error: unknown): EngineError {
+    const failure = this.#closing.signal.aborted ? shuttingDown() : asEngineError(error, this.#options.spec)
+    this.#options.logger.error({ err: error }, failure.message)
+    this.#phase = { name: 'failed', detail: failure.message }
+    return failure
+  }
+
+  #unload(): void {
+    if (this.#phase.name !== 'ready') return
+    const { spec, logger, metrics } = this.#options
+    const { model } = this.#phase
+    this.#phase = { name: 'idle' }
+    metrics.setLoaded(spec.id, false)
     logger.info({}, 'unloading the model')
-    unloading = Promise.resolve(model[Symbol.asyncDispose]()).catch((error: unknown) => {
+    this.#unloading = Promise.resolve(model[Symbol.asyncDispose]()).catch((error: unknown) => {
       logger.error({ err: error }, 'the model did not unload cleanly')
     })
   }
 
-  return {
-    async get() {
-      if (closing.signal.aborted) throw shuttingDown()
-      if (phase.name === 'loading') return phase.loading
-      if (phase.name !== 'ready') return load()
-      phase.touch()
-      return phase.model
-    },
-    peek: () => (phase.name === 'ready' ? phase.model : undefined),
-    async state(options) {
-      if (phase.name === 'loading') return { state: 'loading', progress: phase.progress }
-      if (phase.name === 'failed') return { state: 'unavailable', detail: phase.detail }
-      return phase.name === 'ready' ? phase.model.status(options) : { state: 'idle' }
-    },
-    async [Symbol.asyncDispose]() {
-      closing.abort(shuttingDown())
-      if (phase.name === 'loading') await phase.loading.catch(() => {})
-      unload()
-      await unloading
-    },
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#closing.abort(shuttingDown())
+    if (this.#phase.name === 'loading') await this.#phase.loading.catch(() => {})
+    this.#unload()
+    await this.#unloading
   }
 }
 
@@ -129,12 +129,8 @@ function shuttingDown(): ModelUnavailableError {
   return new ModelUnavailableError('The server is shutting down. Try again in a moment.')
 }
 
-/** What a client may be told. Errors that no engine made on purpose stay in the log. */
-function asEngineError(error: unknown, spec: ModelSpec, closing: AbortSignal): EngineError {
+function asEngineError(error: unknown, { id }: ModelSpec): EngineError {
   if (error instanceof EngineError) return error
-  if (closing.aborted) return shuttingDown()
-  return new ModelUnavailableError(
-    `The model '${spec.id}' could not be loaded; the server's log says why. Try again.`,
-    { cause: error },
-  )
+  const message = `The model '${id}' could not be loaded; the server's log says why. Try again.`
+  return new ModelUnavailableError(message, { cause: error })
 }

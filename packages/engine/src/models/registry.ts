@@ -3,8 +3,9 @@ import type { Engine, Model } from '../engine.ts'
 import { InvalidRequestError, ModelNotFoundError } from '../errors.ts'
 import { silentLogger, type Logger } from '../logger.ts'
 import { silentMetrics, type Metrics } from '../metrics.ts'
+import { createLoadMetrics } from './load-metrics.ts'
 import type { ModelRegistry, ModelState } from './model-registry.ts'
-import { createModelSlot, type ModelSlot } from './model-slot.ts'
+import { ModelSlot } from './model-slot.ts'
 import type { ModelSpec } from './model-spec.ts'
 
 export interface ModelRegistryOptions {
@@ -22,17 +23,17 @@ export interface ModelRegistryOptions {
  * @throws InvalidRequestError if two models share a name, or a model's engine is not there.
  */
 export function createModelRegistry(options: ModelRegistryOptions): ModelRegistry {
-  const { specs, engines, logger = silentLogger, metrics = silentMetrics, idleUnloadMs } = options
+  const { specs, engines, logger = silentLogger, idleUnloadMs } = options
+  const metrics = createLoadMetrics(options.metrics ?? silentMetrics)
   const specsByName = indexByName(specs)
-  const slots = new Map<ModelSpec, ModelSlot>(
-    specs.map((spec) => {
-      const engine = engineOf(spec, engines)
-      return [
-        spec,
-        createModelSlot({ spec, engine, logger: logger.child({ model: spec.id }), metrics, idleUnloadMs }),
-      ]
-    }),
-  )
+  const slots = new Map<ModelSpec, ModelSlot>()
+  for (const spec of specs) {
+    const engine = engineOf(spec, engines)
+    slots.set(
+      spec,
+      new ModelSlot({ spec, engine, logger: logger.child({ model: spec.id }), metrics, idleUnloadMs }),
+    )
+  }
 
   const slotOf = (name: string): ModelSlot => {
     const spec = specsByName.get(name)
