@@ -11,7 +11,13 @@
  * @packageDocumentation
  */
 export { loadConfig, type LoadConfigOptions, type LoadedConfig, type ResolvedConfig } from './config/load.ts'
-export { ConfigError, formatProblem, type ConfigProblem, type KeyPath, type Origin } from './config/problem.ts'
+export {
+  ConfigError,
+  formatProblem,
+  type ConfigProblem,
+  type KeyPath,
+  type Origin,
+} from './config/problem.ts'
 export { configJsonSchema, configSchema, type Config } from './config/schema.ts'
 export { exitCodes } from './exit-codes.ts'
 export { runProgram, type ProgramContext } from './program.ts'

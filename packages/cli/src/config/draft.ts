@@ -76,9 +76,13 @@ export class ConfigDraft implements DescribeOptions {
   trustworthy(problems: readonly ValidationProblem[]): readonly ValidationProblem[] {
     const { firstBrokenLine = Infinity } = this.#yaml ?? {}
     if (firstBrokenLine === Infinity) return problems
-    return problems.filter(
-      ({ origin, missing }) => origin.kind !== 'file' || (!missing && origin.line < firstBrokenLine),
-    )
+    return problems.filter(({ origin, kind, path }) => {
+      if (origin.kind !== 'file') return true
+      // A list or mapping may reach into the broken part, or have lost its end there.
+      const isWhole =
+        kind === 'unknown-key' || (kind === 'wrong-value' && typeof this.value(path) !== 'object')
+      return isWhole && origin.line < firstBrokenLine
+    })
   }
 
   #checkRoot(data: unknown): readonly ConfigProblem[] {

@@ -15,9 +15,8 @@ export interface DescribeOptions {
   readonly standIn: (path: KeyPath) => string | undefined
 }
 
-/** A value is missing, rather than wrong. */
 export interface ValidationProblem extends ConfigProblem {
-  readonly missing: boolean
+  readonly kind: 'unknown-key' | 'missing-key' | 'wrong-value'
 }
 
 /** Turns a schema's issues into one problem for each key at fault. */
@@ -61,7 +60,7 @@ function describeUnknownKey(
   const meant = near === undefined ? findElsewhere(options.schema, key) : [near]
   const hint = meant.length === 0 ? '' : ` Did you mean ${meant.map((name) => `'${name}'`).join(' or ')}?`
   const message = `there is no such key.${hint} Known keys here: ${siblings.join(', ')}.`
-  return { origin: options.origin(path, 'key'), path, message, missing: false }
+  return { origin: options.origin(path, 'key'), path, message, kind: 'unknown-key' }
 }
 
 /** Keys of this very name in other sections: `port` on the top level was meant as `server.port`. */
@@ -77,17 +76,17 @@ function describeValueProblem(issue: Issue, path: KeyPath, options: DescribeOpti
   const value = options.value(path)
   const origin = options.origin(path, 'value')
   if (value === undefined && issue.code !== 'custom') {
-    return { origin, path, message: `this key is missing${allowed}.`, missing: true }
+    return { origin, path, message: `this key is missing${allowed}.`, kind: 'missing-key' }
   }
-  if (issue.code === 'custom') return { origin, path, message: issue.message, missing: false }
+  if (issue.code === 'custom') return { origin, path, message: issue.message, kind: 'wrong-value' }
   const shown = options.standIn(path) ?? describeValue(value)
   if (isOwnWords(issue))
-    return { origin, path, message: `${shown} is not allowed: ${issue.message}.`, missing: false }
+    return { origin, path, message: `${shown} is not allowed: ${issue.message}.`, kind: 'wrong-value' }
   return {
     origin,
     path,
     message: `${shown} is not allowed${allowed}.${suggestion(value, node)}`,
-    missing: false,
+    kind: 'wrong-value',
   }
 }
 

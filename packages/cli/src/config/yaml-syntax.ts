@@ -31,7 +31,7 @@ export function parseText(text: string): ParsedText {
 function parse(text: string): { readonly doc: ParsedDocument; readonly lines: LineCounter } {
   const lines = new LineCounter()
   // `merge`: entries of `models:` may share values by `<<: *name`.
-  const doc = parseDocument(text, { lineCounter: lines, prettyErrors: false, merge: true })
+  const doc = parseDocument(text, { lineCounter: lines, prettyErrors: false, merge: true, logLevel: 'error' })
   return { doc, lines }
 }
 

@@ -1,0 +1,234 @@
+import { defaultModel } from '@petals-chat/hub'
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { temporaryFolder } from '../testing/temporary-folder.ts'
+import type { TemporaryFolder } from '../testing/temporary-folder.ts'
+import { loadConfig } from './load.ts'
+import type { LoadConfigOptions } from './load.ts'
+import { ConfigError, formatOrigin, formatProblem } from './problem.ts'
+
+let folder: TemporaryFolder
+beforeEach(async () => {
+  folder = await temporaryFolder()
+})
+afterEach(() => folder[Symbol.asyncDispose]())
+
+type Options = Partial<Pick<LoadConfigOptions, 'environment' | 'flags'>>
+
+const load = ({ environment = {}, flags = {} }: Options = {}) =>
+  loadConfig({ workingDirectory: folder.path, environment, flags })
+
+async function mistakes(yaml: string, options?: Options): Promise<readonly string[]> {
+  await folder.write('petals-chat.yaml', yaml)
+  const error: unknown = await load(options).then(
+    () => undefined,
+    (reason: unknown) => reason,
+  )
+  if (error === undefined) return []
+  if (!(error instanceof ConfigError)) throw error
+  return error.problems.map(formatProblem)
+}
+
+describe('loadConfig', () => {
+  it('runs on its defaults where nothing is said', async () => {
+    const { config, file, origin } = await load()
+    expect(file).toBeUndefined()
+    expect(config.server).toMatchObject({ host: '127.0.0.1', port: 5000 })
+    expect(config.models.map(({ id }) => id)).toEqual([defaultModel.id])
+    expect(origin(['server', 'port'])).toEqual({ kind: 'default' })
+  })
+
+  it('takes flags over variables over the file over defaults', async () => {
+    await folder.write('petals-chat.yaml', 'server: { port: 1001, host: localhost }\nlog:\n  level: warn\n')
+    const environment = { PETALS_CHAT_PORT: '1002', PETALS_CHAT_LOG_LEVEL: 'error' }
+    const { config, origin } = await load({ environment, flags: { port: '1003' } })
+    expect(config.server.port).toBe(1003)
+    expect(config.log.level).toBe('error')
+    expect(config.server.host).toBe('localhost')
+    expect(config.log.format).toBe('auto')
+
+    const places = [
+      ['server', 'port'],
+      ['log', 'level'],
+      ['server', 'host'],
+      ['log', 'format'],
+    ].map((path) => formatOrigin(origin(path)))
+    expect(places).toEqual(['--port', 'PETALS_CHAT_LOG_LEVEL', 'petals-chat.yaml:1:29', 'default'])
+  })
+
+  it('takes an empty variable for one that is not set', async () => {
+    const { config } = await load({ environment: { PETALS_CHAT_PORT: '', PETALS_CHAT_CONFIG: '' } })
+    expect(config.server.port).toBe(5000)
+  })
+
+  it('heeds the variables of the Hugging Face Hub, and its own --offline before them', async () => {
+    await folder.write('petals-chat.yaml', 'hub: { endpoint: https://file.example, token: from-the-file }\n')
+    const environment = { HF_ENDPOINT: 'https://mirror.example', HF_TOKEN: 'hf_x', HF_HUB_OFFLINE: '1' }
+    const { config, origin } = await load({ environment: { ...environment, PETALS_CHAT_OFFLINE: 'no' } })
+    expect(config.hub).toMatchObject({ endpoint: 'https://mirror.example', token: 'hf_x', offline: false })
+    expect(formatOrigin(origin(['hub', 'endpoint']))).toBe('HF_ENDPOINT')
+    expect(formatOrigin(origin(['hub', 'offline']))).toBe('PETALS_CHAT_OFFLINE')
+  })
+
+  it('reads the file that --config names, relative to the working directory', async () => {
+    await folder.write('other.yaml', 'server: { port: 4 }')
+    const { config, file, baseFolder } = await load({ flags: { config: 'other.yaml' } })
+    expect(config.server.port).toBe(4)
+    expect(file).toMatch(/other\.yaml$/)
+    expect(baseFolder).toBe(folder.path)
+  })
+
+  it('says so if that file is not there, is a folder, or is no text', async () => {
+    const failure = (config: string) => load({ flags: { config } }).catch((error: unknown) => String(error))
+    expect(await failure('none.yaml')).toMatch(/--config: there is no file .*none\.yaml/)
+    expect(await failure('.')).toMatch(/--config: .* is a folder/)
+    await folder.write('bytes.yaml', Uint8Array.of(0xff, 0xfe, 0x00))
+    expect(await failure('bytes.yaml')).toContain('not UTF-8')
+  })
+
+  it('puts secrets of the environment in place of ${NAME}, and keeps them out of messages', async () => {
+    await folder.write('petals-chat.yaml', 'hub:\n  token: ${TOKEN}\n  retries: ${N}\n  cacheDir: "${N}"\n')
+    const { config } = await load({ environment: { TOKEN: '12345', N: '3' } })
+    expect(config.hub).toMatchObject({ token: '12345', retries: 3, cacheDir: '3' })
+
+    const [problem] = await mistakes('hub:\n  retries: ${SECRET}\n', { environment: { SECRET: 'hush' } })
+    expect(problem).toContain("petals-chat.yaml:2:12: hub.retries: the value of '${SECRET}' is not allowed")
+    expect(problem).not.toContain('hush')
+    expect(await mistakes('hub: { token: [hush] }')).toEqual([
+      'petals-chat.yaml:1:15: hub.token: this secret value is not allowed; it must be text that is not empty.',
+    ])
+  })
+
+  it('reports every mistake in one go, with its place', async () => {
+    const yaml = [
+      'server:',
+      '  prot: 5000',
+      '  port: 70000',
+      'log:',
+      '  level: inof',
+      'port: 3',
+      'hub:',
+      '  offline: maybe',
+      '  token: ${NOT_SET}',
+      'models:',
+      '  - id: a',
+      '    engine: lama',
+      '    source: htp://x',
+      '  - id: b',
+      '    engine: llama',
+      '    max_session_length: 5',
+      '    generation: {top_p: 2, temprature: 3}',
+    ].join('\n')
+    const found = await mistakes(yaml, {
+      environment: { PETALS_CHAT_GPU: 'nvidia' },
+      flags: { threads: 'x' },
+    })
+    const begins = [
+      "PETALS_CHAT_GPU: llama.gpu: 'nvidia' is not allowed; it must be one of: auto, off, cuda, vulkan, metal.",
+      "--threads: llama.threads: 'x' is not allowed; it must be a whole number",
+      "petals-chat.yaml:2:3: server.prot: there is no such key. Did you mean 'port'?",
+      'petals-chat.yaml:3:9: server.port: 70000 is not allowed; it must be a whole number from 0 to 65535.',
+      "petals-chat.yaml:5:10: log.level: 'inof' is not allowed; it must be one of: debug, info, warn, error, silent. Did you mean 'info'?",
+      "petals-chat.yaml:6:1: port: there is no such key. Did you mean 'server.port'?",
+      "petals-chat.yaml:8:12: hub.offline: 'maybe' is not allowed; it must be true or false.",
+      'petals-chat.yaml:9:10: hub.token: the environment variable NOT_SET is not set.',
+      "petals-chat.yaml:12:13: models[0].engine: 'lama' is not allowed; it must be one of: llama, petals. Did you mean 'llama'?",
+      "petals-chat.yaml:13:13: models[0].source: The model source 'htp://x' can't be read",
+      'petals-chat.yaml:14:5: models[1].source: this key is missing',
+      "petals-chat.yaml:16:5: models[1].max_session_length: there is no such key. Did you mean 'maxSessionLength'?",
+      'petals-chat.yaml:17:25: models[1].generation.top_p: 2 is not allowed; it must be a number, more than 0 and at most 1.',
+      "petals-chat.yaml:17:28: models[1].generation.temprature: there is no such key. Did you mean 'temperature'?",
+    ]
+    expect(found.map((problem, index) => problem.slice(0, begins[index]?.length))).toEqual(begins)
+  })
+
+  it('finds names that are taken, and keys that the engine would ignore', async () => {
+    const yaml = [
+      'models:',
+      '  - { id: a, aliases: [b], engine: llama, source: ./a.gguf }',
+      '  - { id: b, engine: llama, source: ./b.gguf, adapter: x/y }',
+    ].join('\n')
+    expect(await mistakes(yaml)).toEqual([
+      "petals-chat.yaml:3:11: models[1].id: the name 'b' is taken already. Each id and alias may be used once.",
+      "petals-chat.yaml:3:56: models[1].adapter: only models of the engine 'petals' can have this key.",
+    ])
+  })
+
+  it('takes sections that are empty, or only commented, for left out', async () => {
+    expect(await mistakes('server:\n  cors:\n    # legacy: ["*"]\nmodels:\n# - id: a\n')).toEqual([])
+    expect(await mistakes('')).toEqual([])
+    expect(await mistakes('server: { port: }')).toEqual([
+      'petals-chat.yaml:1:17: server.port: an empty value is not allowed; it must be a whole number from 0 to 65535.',
+    ])
+  })
+
+  it('does not take a list or a text for a configuration', async () => {
+    expect(await mistakes('- server')).toEqual([
+      'petals-chat.yaml:1:1: the file must be a mapping of sections: preload, server, models, llama, swarm, hub, log.',
+    ])
+  })
+
+  it('complains about nothing that a broken line may have garbled', async () => {
+    const found = await mistakes('server: { prot: 1 }\nlog: [\nmodels:\n  - id: a\n')
+    expect(found[0]).toContain('petals-chat.yaml:1:11: server.prot: there is no such key')
+    expect(found.slice(1).every((problem) => problem.includes('not valid YAML'))).toBe(true)
+  })
+
+  it('lets entries share values by anchors', async () => {
+    await folder.write(
+      'petals-chat.yaml',
+      'models:\n- &a { id: a, engine: llama, source: ./a.gguf, family: F }\n- { <<: *a, id: b }\n',
+    )
+    const { config } = await load()
+    expect(config.models[1]).toMatchObject({ id: 'b', source: './a.gguf', family: 'F' })
+  })
+
+  it('warns about variables that have no effect, except those that Kubernetes makes up', async () => {
+    const environment = {
+      PETALS_CHAT_PROT: '1',
+      PETALS_CHAT_SERVICE_HOST: '10.0.0.1',
+      PETALS_CHAT_PORT_80_TCP: 'tcp://10.0.0.1:80',
+    }
+    const { warnings } = await load({ environment })
+    expect(warnings.map(formatProblem)).toEqual([
+      'PETALS_CHAT_PROT: this variable is not known and has no effect. Did you mean PETALS_CHAT_PORT?',
+    ])
+  })
+})
+
+describe('--model', () => {
+  const ids = async (model: readonly string[], environment = {}) => {
+    const { config } = await load({ flags: { model }, environment })
+    return config.models.map(({ id, source }) => [id, source])
+  }
+
+  it('replaces the default model where there is no file', async () => {
+    expect(await ids(['./some/model.Q4_0.gguf'])).toEqual([
+      ['model.Q4_0', `${folder.path}/some/model.Q4_0.gguf`],
+    ])
+    expect(await ids(['mine=hf:owner/repo:Q4_K_M', 'hf:owner/other'])).toEqual([
+      ['mine', 'hf:owner/repo:Q4_K_M'],
+      ['owner/other', 'hf:owner/other'],
+    ])
+    expect(await ids([], { PETALS_CHAT_MODEL: './a.gguf, smollm2' })).toEqual([
+      ['a', `${folder.path}/a.gguf`],
+      [defaultModel.id, defaultModel.source],
+    ])
+  })
+
+  it('goes before the models of the file, and puts a configured one first', async () => {
+    const entry = (id: string) =>
+      `  - { id: ${id}, aliases: [${id}-too], engine: llama, source: ./${id}.gguf }\n`
+    await folder.write('petals-chat.yaml', `models:\n${entry('a')}${entry('b')}`)
+    expect((await ids(['b-too'])).map(([id]) => id)).toEqual(['b', 'a'])
+    expect((await ids(['./c.gguf'])).map(([id]) => id)).toEqual(['c', 'a', 'b'])
+  })
+
+  it('refuses what is neither a name nor a source', async () => {
+    expect(await mistakes('', { flags: { model: ['smolm'] } })).toEqual([
+      expect.stringMatching(/^--model: 'smolm' is no configured model \(there is: SmolLM2-135M-Instruct\)/),
+    ])
+    expect(await mistakes('', { flags: { model: ['hf:nothing'] } })).toEqual([
+      expect.stringMatching(/^--model: The model source 'hf:nothing' can't be read/),
+    ])
+  })
+})

@@ -1,0 +1,70 @@
+import fc from 'fast-check'
+import { describe, expect, it } from 'vitest'
+import { formatProblem } from './problem.ts'
+import { parseYaml } from './yaml-file.ts'
+
+const problems = (text: string) => parseYaml('f', text).problems.map(formatProblem)
+
+describe('parseYaml', () => {
+  it('names a key that is there twice, and where it was first', () => {
+    expect(problems('a:\n  port: 1\n  host: x\n  port: 2\n')).toEqual([
+      "f:4:3: the key 'port' is here twice, first in line 2. Keep one.",
+    ])
+  })
+
+  it('finds tabs, and what else is wrong behind them', () => {
+    const file = parseYaml('f', 'server:\n\tport: 1\n\thost: x: y\nlog:\n  level: info\n')
+    expect(file.problems.map(formatProblem)).toEqual([
+      'f:2:1: this line is indented with a tab. YAML allows only spaces here.',
+      'f:3:1: this line is indented with a tab. YAML allows only spaces here.',
+    ])
+    expect(file.data).toMatchObject({ server: { port: 1 } })
+    expect(file.locate(['server', 'port'], 'value')).toMatchObject({ line: 2, column: 8 })
+  })
+
+  it('lets a tab be where YAML allows it', () => {
+    expect(problems('a: |\n  \ttext\nb: 1\t# comment\n')).toEqual([])
+  })
+
+  it('speaks of one mistake once', () => {
+    expect(problems('source: x: y\n')).toEqual([
+      "f:1:9: not valid YAML: a second ': ' in one line. Put the value in quotes, or start a new line.",
+    ])
+    expect(problems('a: 1\n---\nb: 2\n')).toEqual([
+      expect.stringContaining("f:2:1: a second document ('---')"),
+    ])
+    expect(problems('a: *nowhere\n')).toEqual([expect.stringContaining('f:1:')])
+  })
+
+  it('does not unfold aliases without end', () => {
+    const bomb = ['a: &a [x,x,x,x,x,x,x,x,x,x]', ...'bcdefg'].map((line, index) => {
+      const previous = 'abcdefg'[index - 1]!
+      return index === 0
+        ? line
+        : `${line}: &${line} [${Array.from({ length: 10 }, () => `*${previous}`).join(',')}]`
+    })
+    expect(problems(bomb.join('\n'))).toEqual([expect.stringMatching(/not valid YAML: .*alias/)])
+  })
+
+  it('locates keys and values, in lists and behind aliases too', () => {
+    const { locate } = parseYaml('f', 'a:\n  - b: 1\n    c: { d: 2 }\n  - b: 3\n')
+    expect(locate(['a', 0, 'c', 'd'], 'value')).toMatchObject({ line: 3, column: 13 })
+    expect(locate(['a', 1, 'b'], 'key')).toMatchObject({ line: 4, column: 5 })
+    // What is missing would belong to the entry.
+    expect(locate(['a', 1, 'none'], 'value')).toMatchObject({ line: 4, column: 5 })
+  })
+
+  it('never throws, whatever the text', () => {
+    const line = fc.oneof(
+      fc.string(),
+      fc.constantFrom('a:', '\t- x', '  b: [', '? ', '&a *a', '<<: *a', '"', '|', '}', '---'),
+    )
+    fc.assert(
+      fc.property(fc.array(line, { maxLength: 12 }), (lines) => {
+        const file = parseYaml('f', lines.join('\n'))
+        for (const { origin } of file.problems)
+          if (origin.kind === 'file') expect(origin.line).toBeGreaterThan(0)
+      }),
+    )
+  })
+})
