@@ -9,13 +9,14 @@ import {
 } from '@petals-chat/engine'
 import { describe, expect, test, vi } from 'vitest'
 import { createTestApp, readEvents, type TestApp, type TestAppOptions } from './fixtures/test-app.ts'
+import { errorSchema } from './schemas/error.ts'
 
 const path = '/v1/chat/completions'
 const request = { model: 'test', messages: [{ role: 'user', content: 'Hi' }], temperature: 0 }
 
 async function answerOf(app: TestApp, body: unknown = request) {
   const response = await app.post(path, body)
-  const { error } = (await response.json()) as { error: Record<string, string | null> }
+  const { error } = errorSchema.parse(await response.json())
   return { status: response.status, headers: response.headers, ...error }
 }
 

@@ -44,6 +44,7 @@ function typeInWords(schema: JsonSchema, schemas: Schemas): string {
     return [...new Set(known.map((option) => typeInWords(option, schemas)))].join(' or ')
   }
   if (schema.type === 'array') return `list of ${typeInWords((schema.items ?? {}) as JsonSchema, schemas)}`
+  if (Array.isArray(schema.type)) return schema.type.filter((type) => type !== 'null').join(' or ')
   return typeof schema.type === 'string' ? schema.type + range(schema) : 'any'
 }
 

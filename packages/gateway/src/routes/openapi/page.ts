@@ -40,7 +40,7 @@ export function documentationPage(options: PageOptions) {
               )}
             </ul>
           </nav>
-          ${tags.map((tag) => tagSection(tag, options))}
+          ${tags.map((tag) => tagSection(tag, options))} ${typesSection(options)}
         </main>
       </body>
     </html>`
@@ -77,6 +77,19 @@ function operationSection(operation: Operation, options: PageOptions) {
   </section>`
 }
 
+/** Types that fields of other types have, as JSON schemas: their alternatives and depths don't fit a table. */
+const typesSection = ({ document }: PageOptions) =>
+  html`<section>
+    <h2>Types</h2>
+    ${Object.entries(document.components.schemas).map(
+      ([name, schema]) =>
+        html`<details id="type-${name}">
+          <summary>${name}</summary>
+          <pre><code>${JSON.stringify(schema, undefined, 2)}</code></pre>
+        </details>`,
+    )}
+  </section>`
+
 function parameterTable({ parameters }: Operation, schemas: Readonly<Record<string, JsonSchema>>) {
   if (!parameters) return ''
   const properties = parameters.map(({ name, schema }) => [name, schemaOf(schema)] as const)
@@ -105,13 +118,19 @@ const table = (title: string, fields: readonly Field[]) =>
           ({ name, type, required, description }) =>
             html`<tr>
               <td><code>${name}</code>${required ? ' (required)' : ''}</td>
-              <td class="type">${type}</td>
+              <td class="type">${linked(type)}</td>
               <td>${marked(description)}</td>
             </tr>`,
         )}
       </tbody>
     </table>
   </div>`
+
+/** Names of types begin with a capital letter. */
+const linked = (type: string) =>
+  type
+    .split(/\b([A-Z]\w+)\b/)
+    .map((part, index) => (index % 2 === 1 ? html`<a href="#type-${part}">${part}</a>` : html`${part}`))
 
 /** Text with `code` in it. */
 const marked = (text: string) =>

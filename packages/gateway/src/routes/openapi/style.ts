@@ -26,5 +26,12 @@ th, td { border-bottom: 1px solid var(--line); padding: .4rem .8rem .4rem 0; tex
 th { color: var(--quiet); font-weight: 600; }
 td:first-child { white-space: nowrap; }
 td.type { color: var(--quiet); min-width: 10rem; }
+summary { font-family: ui-monospace, monospace; cursor: pointer; padding: .3rem 0; }
+@media (max-width: 40rem) {
+  thead { display: none; }
+  tr, td { display: block; }
+  tr { border-bottom: 1px solid var(--line); padding: .5rem 0; }
+  td { border: 0; padding: .1rem 0; }
+}
 nav ul { columns: 18rem; padding-left: 1.2rem; }
 `

@@ -2,11 +2,11 @@ import { z } from 'zod'
 import { responseFormatSchema, toolChoiceSchema, toolSchema } from './answer-form.ts'
 import { messageSchema } from './messages.ts'
 import { ignored, jsonObject } from './primitives.ts'
-import { samplingFields } from './sampling-fields.ts'
+import { ignoredFields, modelField, samplingFields } from './sampling-fields.ts'
 
 /** Body of `POST /v1/chat/completions`. */
 export const chatRequestSchema = z.object({
-  ...samplingFields,
+  model: modelField,
   messages: z.array(messageSchema).min(1).max(10_000).describe('The dialogue so far, oldest first.'),
   max_completion_tokens: z
     .int()
@@ -14,6 +14,7 @@ export const chatRequestSchema = z.object({
     .nullish()
     .describe('Tokens of the answer at most. Default: the model’s, else what the context has room for.'),
   max_tokens: z.int().min(1).nullish().describe('Older name of max_completion_tokens, which wins.'),
+  ...samplingFields,
   logprobs: z.boolean().nullish().describe('Give the log probability of every token of the answer.'),
   top_logprobs: z
     .int()
@@ -55,7 +56,7 @@ export const chatRequestSchema = z.object({
     .enum(['none', 'minimal', 'low', 'medium', 'high', 'xhigh'])
     .nullish()
     .describe('Handed to the chat template as a variable; without effect on models that don’t know it.'),
-  cache_prompt: ignored('KV caches are always reused.'),
+  ...ignoredFields,
   prediction: ignored('A guess of the answer, which would only make it faster.'),
 })
 

@@ -1,6 +1,6 @@
 import { z } from 'zod'
-import { ignored, text, tokenIds } from './primitives.ts'
-import { samplingFields } from './sampling-fields.ts'
+import { text, tokenIds } from './primitives.ts'
+import { ignoredFields, modelField, samplingFields } from './sampling-fields.ts'
 
 const promptSchema = z
   .union([text, z.array(text).min(1).max(2048), tokenIds, z.array(tokenIds).min(1).max(2048)])
@@ -8,7 +8,7 @@ const promptSchema = z
 
 /** Body of `POST /v1/completions`. */
 export const completionRequestSchema = z.object({
-  ...samplingFields,
+  model: modelField,
   prompt: promptSchema,
   max_tokens: z
     .int()
@@ -17,6 +17,7 @@ export const completionRequestSchema = z.object({
     .describe(
       'Tokens of the answer at most; 0 with `echo` only scores the prompt. Default: the model’s, else 16.',
     ),
+  ...samplingFields,
   echo: z
     .boolean()
     .nullish()
@@ -28,7 +29,7 @@ export const completionRequestSchema = z.object({
     .nullish()
     .describe('Give the log probability of every token, and of this many most probable ones.'),
   best_of: z.int().min(1).max(128).nullish().describe('Only the same number as `n`.'),
-  cache_prompt: ignored('KV caches are always reused.'),
+  ...ignoredFields,
 })
 
 export type CompletionRequest = z.output<typeof completionRequestSchema>

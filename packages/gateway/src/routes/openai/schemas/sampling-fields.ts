@@ -3,9 +3,13 @@ import { ignored, text } from './primitives.ts'
 
 const stopSequence = text.min(1).max(1000)
 
+export const modelField = z
+  .string()
+  .min(1)
+  .describe('Id or alias of a model of this server (see /v1/models).')
+
 /** Fields that chat completions and completions share. Left out or null: the model's default, then OpenAI's. */
 export const samplingFields = {
-  model: z.string().min(1).describe('Id or alias of a model of this server (see /v1/models).'),
   temperature: z
     .number()
     .min(0)
@@ -81,18 +85,23 @@ export const samplingFields = {
   stream: z.boolean().nullish().describe('Answer with server-sent events, ended by `data: [DONE]`.'),
   stream_options: z
     .object({
-      include_usage: z
-        .boolean()
-        .nullish()
-        .describe('Send a last chunk with `choices: []` and `usage`; in all others `usage` is null.'),
+      include_usage: z.boolean().nullish(),
       include_obfuscation: ignored('Random padding of chunks.'),
     })
-    .nullish(),
+    .nullish()
+    .describe(
+      '`include_usage: true` adds a last event with `choices: []` and `usage`; in all others `usage` is null.',
+    ),
+}
+
+/** Fields of both that have no bearing on the answer. */
+export const ignoredFields = {
   user: ignored('An id of the end user.'),
   metadata: ignored('Notes for OpenAI’s dashboard.'),
   store: ignored('Storing at OpenAI.'),
   service_tier: ignored('OpenAI’s price classes.'),
   safety_identifier: ignored('An id of the end user.'),
   prompt_cache_key: ignored('KV caches are found by prefix here, without a key.'),
+  cache_prompt: ignored('KV caches are always reused.'),
   prompt_cache_retention: ignored('KV caches are kept while there is room.'),
 }

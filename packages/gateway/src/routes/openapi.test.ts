@@ -1,0 +1,102 @@
+import { describe, expect, test } from 'vitest'
+import { createTestApp } from './openai/fixtures/test-app.ts'
+import { chatRequestSchema } from './openai/schemas/chat-request.ts'
+import type { OpenApiDocument } from './openapi/document.ts'
+
+async function documentOf(): Promise<OpenApiDocument> {
+  await using app = createTestApp()
+  const response = await app.get('/openapi.json')
+  expect(response.status).toBe(200)
+  return (await response.json()) as OpenApiDocument
+}
+
+function* referencesIn(value: unknown): Generator<string> {
+  if (typeof value !== 'object' || value === null) return
+  for (const [key, child] of Object.entries(value)) {
+    if (key === '$ref') yield String(child)
+    else yield* referencesIn(child)
+  }
+}
+
+describe('/openapi.json', () => {
+  test('is OpenAPI 3.1 of this version', async () => {
+    expect(await documentOf()).toMatchObject({
+      openapi: '3.1.0',
+      info: { title: 'Petals Chat', version: '1.2.3' },
+    })
+  })
+
+  test('has every route of the gateway, and none that is not there', async () => {
+    await using app = createTestApp()
+    const served = app.gateway.app.routes
+      .filter(({ method, path }) => method !== 'ALL' && path !== '/' && path !== '/docs/style.css')
+      .map(({ method, path }) => `${method} ${path.replace(':id{.+}', '{model}')}`)
+    const { paths } = await documentOf()
+    const described = Object.entries(paths).flatMap(([path, item]) =>
+      Object.keys(item).map((method) => `${method.toUpperCase()} ${path}`),
+    )
+    // The WebSocket is no route of the app: it is served at the upgrade.
+    expect([...described].sort()).toEqual([...new Set(served), 'GET /api/v2/generate'].sort())
+  })
+
+  test('refers only to schemas that it has, and uses each of them', async () => {
+    const document = await documentOf()
+    const names = Object.keys(document.components.schemas).map((name) => `#/components/schemas/${name}`)
+    const references = new Set(referencesIn(document))
+    expect([...references].filter((reference) => !names.includes(reference))).toEqual([])
+    const chunks = ['ChatCompletionChunk', 'CompletionChunk'].map((name) => `#/components/schemas/${name}`)
+    expect(names.filter((name) => !references.has(name) && !chunks.includes(name))).toEqual([])
+  })
+
+  test('has every field that the server reads, with its bounds', async () => {
+    const schema = (await documentOf()).components.schemas.ChatCompletionRequest as {
+      readonly properties: Record<string, unknown>
+      readonly required: readonly string[]
+    }
+    expect(Object.keys(schema.properties)).toEqual(Object.keys(chatRequestSchema.shape))
+    expect(schema.required).toEqual(['model', 'messages'])
+    expect(schema.properties.temperature).toMatchObject({
+      anyOf: [{ type: 'number', minimum: 0, maximum: 2 }, {}],
+    })
+  })
+
+  test('has one operation id to each operation', async () => {
+    const { paths } = await documentOf()
+    const ids = Object.values(paths).flatMap((item) =>
+      Object.values(item).map((operation) => (operation as { operationId: string }).operationId),
+    )
+    expect(new Set(ids).size).toBe(ids.length)
+  })
+})
+
+describe('/docs', () => {
+  async function pageOf(model = 'test') {
+    await using app = createTestApp({ specs: [{ id: model }] })
+    const response = await app.get('http://localhost:5000/docs')
+    return { response, html: await response.text() }
+  }
+
+  test('shows every route, with an example for curl', async () => {
+    const { html, response } = await pageOf()
+    expect(response.headers.get('content-type')).toBe('text/html; charset=UTF-8')
+    for (const path of Object.keys((await documentOf()).paths)) expect(html).toContain(path)
+    expect(html).toContain('curl http://localhost:5000/v1/chat/completions')
+    expect(html).toContain('max_completion_tokens')
+  })
+
+  test('runs under the server’s policy: no script, no style within it, nothing from elsewhere', async () => {
+    const { html, response } = await pageOf()
+    expect(response.headers.get('content-security-policy')).toContain("default-src 'none'")
+    expect(html).not.toMatch(/<script|<style|\sstyle=|\son\w+=/i)
+    const links = [...html.matchAll(/(?:href|src)="([^"]*)"/g)].map(([, link]) => link!)
+    expect(links.filter((link) => !link.startsWith('#') && !link.startsWith('/'))).toEqual([])
+    await using app = createTestApp()
+    for (const link of links.filter((link) => link.startsWith('/')))
+      expect((await app.get(link)).status).toBe(200)
+  })
+
+  test('escapes the names of models', async () => {
+    const { html } = await pageOf(`<img src=x onerror="alert('1')">`)
+    expect(html).not.toContain('<img')
+  })
+})
