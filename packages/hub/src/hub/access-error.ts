@@ -39,7 +39,7 @@ export function accessError(error: HttpStatusError, request: RefusedRequest): Mo
     return fail('gated', refusedTokenMessage(request, error))
   }
   if (error.errorCode === 'RepoNotFound' || error.status === 404 || isRefused) {
-    return fail(request.hasToken || error.status === 404 ? 'not-found' : 'gated', missingRepoMessage(request))
+    return fail('not-found', missingRepoMessage(request))
   }
   return fail('unreachable', `${new URL(endpoint).host} answers ${error.status} for ${repo}${words(error)}.`)
 }

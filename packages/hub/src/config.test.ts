@@ -1,0 +1,64 @@
+import { normalize } from 'node:path'
+import { expect, test } from 'vitest'
+import {
+  type Environment,
+  type HubConfigInput,
+  hubConfigFromEnvironment,
+  hubConfigSchema,
+  hubPaths,
+} from './config.ts'
+
+const pathsOf = (env: Environment, section?: HubConfigInput) =>
+  hubPaths(hubConfigSchema.parse(hubConfigFromEnvironment(env, section)), '/home/me')
+
+test('without any setting the caches are where other programs have them', () => {
+  expect(pathsOf({})).toEqual({
+    cacheDir: normalize('/home/me/.cache/huggingface/hub'),
+    wheelCacheDir: normalize('/home/me/.cache/petals-chat/wheels'),
+    tokenPath: normalize('/home/me/.cache/huggingface/token'),
+  })
+  expect(hubPaths(hubConfigSchema.parse({}), '/home/me')).toEqual(pathsOf({}))
+  expect(hubConfigSchema.parse({}).endpoint).toBe('https://huggingface.co')
+})
+
+// huggingface_hub/constants.py
+test.each<[Environment, string]>([
+  [{ HF_HUB_CACHE: '/a', HUGGINGFACE_HUB_CACHE: '/b', HF_HOME: '/c', XDG_CACHE_HOME: '/d' }, '/a'],
+  [{ HUGGINGFACE_HUB_CACHE: '/b', HF_HOME: '/c', XDG_CACHE_HOME: '/d' }, '/b'],
+  [{ HF_HOME: '/c', XDG_CACHE_HOME: '/d' }, '/c/hub'],
+  [{ HF_HOME: '~/hf' }, '/home/me/hf/hub'],
+  [{ XDG_CACHE_HOME: '/d' }, '/d/huggingface/hub'],
+  [{ HF_HUB_CACHE: '', HF_HOME: ' ' }, '/home/me/.cache/huggingface/hub'],
+])('%j puts the cache at %s', (env, cacheDir) => {
+  expect(pathsOf(env).cacheDir).toBe(normalize(cacheDir))
+})
+
+test('the environment wins over the file, and defaults over nothing', () => {
+  const section = { cacheDir: '/file', endpoint: 'https://file.example', offline: true, token: 'hf_file' }
+  expect(pathsOf({ XDG_CACHE_HOME: '/d' }, section).cacheDir).toBe('/file')
+  expect(pathsOf({ HF_HOME: '/c' }, section).cacheDir).toBe(normalize('/c/hub'))
+  const merged = hubConfigFromEnvironment(
+    { HF_ENDPOINT: 'https://env.example/', HF_HUB_OFFLINE: '0', HF_TOKEN: 'hf_env' },
+    section,
+  )
+  expect(hubConfigSchema.parse(merged)).toMatchObject({
+    endpoint: 'https://env.example',
+    offline: false,
+    token: 'hf_env',
+  })
+})
+
+test.each(['1', 'on', 'YES', 'true'])('HF_HUB_OFFLINE=%s switches the network off', (value) => {
+  expect(hubConfigFromEnvironment({ HF_HUB_OFFLINE: value }).offline).toBe(true)
+})
+
+test('a token file of the environment wins over a token of the file', () => {
+  const config = hubConfigFromEnvironment({ HF_TOKEN_PATH: '/run/secrets/hf' }, { token: 'hf_file' })
+  expect(config).toMatchObject({ token: undefined, tokenPath: '/run/secrets/hf' })
+  expect(hubConfigFromEnvironment({ HF_HOME: '/c' }).tokenPath).toBe(normalize('/c/token'))
+})
+
+test('an endpoint that is no address is refused', () => {
+  expect(hubConfigSchema.safeParse({ endpoint: 'huggingface.co' }).success).toBe(false)
+  expect(hubConfigSchema.safeParse({ endpoint: 'file:///etc' }).success).toBe(false)
+})

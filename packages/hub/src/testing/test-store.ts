@@ -1,0 +1,75 @@
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import type { LoadProgress, Logger } from '@petals-chat/engine'
+import { type HubConfigInput, hubConfigSchema } from '../config.ts'
+import { createModelStore } from '../model-store.ts'
+import type { ModelStore } from '../model-store.types.ts'
+import { type HubServer, startHubServer } from './hub-server.ts'
+
+/** A store with empty caches in a temporary folder, and a stand-in of the Hub for it. */
+export interface TestStore extends AsyncDisposable {
+  readonly hub: HubServer
+  readonly store: ModelStore
+  readonly folder: string
+  readonly cacheDir: string
+  readonly wheelCacheDir: string
+  /** What was logged at warn. */
+  readonly warnings: string[]
+  /** The same caches as another start of the program sees them, with other settings. */
+  reopen(config?: HubConfigInput): ModelStore
+}
+
+/** Retries without noticeable pauses. */
+export const quick: HubConfigInput = { retryDelayMs: 1, requestTimeoutMs: 2000, stallTimeoutMs: 2000 }
+
+export async function openTestStore(config: HubConfigInput = {}): Promise<TestStore> {
+  const folder = await mkdtemp(join(tmpdir(), 'petals-chat-hub-'))
+  const hub = await startHubServer()
+  const cacheDir = join(folder, 'hub')
+  const wheelCacheDir = join(folder, 'wheels')
+  const warnings: string[] = []
+  const reopen = (more: HubConfigInput = {}): ModelStore => {
+    const paths = { endpoint: hub.url, cacheDir, wheelCacheDir, tokenPath: join(folder, 'token') }
+    const parsed = hubConfigSchema.parse({ ...quick, ...paths, ...config, ...more })
+    return createModelStore(parsed, { logger: collectingLogger(warnings), baseFolder: folder, home: folder })
+  }
+  return {
+    ...{ hub, store: reopen(), folder, cacheDir, wheelCacheDir, warnings, reopen },
+    [Symbol.asyncDispose]: async () => {
+      await hub[Symbol.asyncDispose]()
+      await rm(folder, { recursive: true, force: true })
+    },
+  }
+}
+
+function collectingLogger(warnings: string[]): Logger {
+  const ignore = (): void => {}
+  const logger: Logger = {
+    debug: ignore,
+    info: ignore,
+    warn: (_, message) => void warnings.push(message),
+    error: ignore,
+    child: () => logger,
+  }
+  return logger
+}
+
+/** Bytes that look random, the same for the same seed. */
+export function someBytes(length: number, seed = 1): Uint8Array {
+  const bytes = new Uint8Array(length)
+  for (let i = 0, state = seed; i < length; i++) {
+    state = (Math.imul(state, 1664525) + 1013904223) >>> 0
+    bytes[i] = state >>> 24
+  }
+  return bytes
+}
+
+/** Collects progress, as a progress bar would get it. */
+export function progressLog(): {
+  readonly seen: LoadProgress[]
+  readonly onProgress: (progress: LoadProgress) => void
+} {
+  const seen: LoadProgress[] = []
+  return { seen, onProgress: (progress) => void seen.push(progress) }
+}
