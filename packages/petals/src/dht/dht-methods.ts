@@ -1,0 +1,22 @@
+import type { RpcMethod } from '../rpc/rpc-client.ts'
+import {
+  decodeFindResponse,
+  decodePingResponse,
+  encodeFindRequest,
+  encodePingRequest,
+  type FindResponse,
+  type PingResponse,
+} from '../wire/dht.ts'
+
+export const pingMethod: RpcMethod<void, PingResponse> = {
+  name: 'DHTProtocol.rpc_ping',
+  encodeRequest: encodePingRequest,
+  decodeResponse: decodePingResponse,
+}
+
+/** The request is a list of key ids. */
+export const findMethod: RpcMethod<readonly Uint8Array[], FindResponse> = {
+  name: 'DHTProtocol.rpc_find',
+  encodeRequest: encodeFindRequest,
+  decodeResponse: decodeFindResponse,
+}

@@ -1,0 +1,155 @@
+import { describe, expect, test } from 'vitest'
+import { hex, toHex, vector, vectorsOf } from '../../fixtures/vectors.ts'
+import { findResultTypes } from '../wire/dht.ts'
+import { decodeMsgpack, DhtDictionary, encodeMsgpack, type DhtDictionaryEntry } from '../wire/msgpack.ts'
+import { dhtIdOf, xorDistance } from './dht-id.ts'
+import { RecordMerger } from './record-merger.ts'
+import { verifiedValue } from './signed-record.ts'
+import { SwarmClock } from './swarm-clock.ts'
+
+describe('ids', () => {
+  test.each(vectorsOf('dhtid/').filter(({ key, key_hex }) => key ?? key_hex))(
+    '$id',
+    ({ key, key_hex, hex: expected }) => {
+      expect(toHex(dhtIdOf(key ?? hex(key_hex)))).toBe(expected)
+    },
+  )
+
+  test('distance is the upper part of XOR', () => {
+    const { x, y, hex: expected } = vector('dhtid/xor')
+    expect(xorDistance(hex(x), hex(y))).toBe(Number(BigInt(`0x${expected.slice(0, 16)}`)))
+  })
+})
+
+describe('the swarm clock', () => {
+  const clock = (): SwarmClock => new SwarmClock(() => 1000)
+
+  test('follows the nodes', () => {
+    const swarm = clock()
+    expect(swarm.now()).toBe(1000)
+    swarm.addSample('a', 4600.5, 1000, 1001)
+    expect(swarm.now()).toBe(4600)
+  })
+
+  test('a node that lies does not move it', () => {
+    const swarm = clock()
+    for (const [node, time] of [
+      ['a', 1001],
+      ['b', 1002],
+      ['liar', 4600],
+      ['c', 1001.5],
+    ] as const) {
+      swarm.addSample(node, time, 1000, 1000)
+    }
+    expect(swarm.now()).toBeLessThan(1003)
+  })
+
+  test('of two that disagree the one nearer to our own counts; nonsense does not', () => {
+    const swarm = clock()
+    swarm.addSample('liar', -2600 + 1000, 1000, 1000)
+    swarm.addSample('also', NaN, 1000, 1000)
+    swarm.addSample('honest', 1002, 1000, 1000)
+    swarm.addSample('liar', 4600, 1000, 1000)
+    expect(swarm.now()).toBe(1002)
+  })
+})
+
+describe('signed records', () => {
+  const { key_hex, subkey_hex, hex: signed, stripped_value_hex, expiration_time } = vector('rsa/record')
+  const record = {
+    keyId: hex(key_hex),
+    subkey: hex(subkey_hex),
+    value: hex(signed),
+    expirationTime: expiration_time,
+  }
+
+  test('a right signature is taken off', () => {
+    expect(toHex(verifiedValue(record)!)).toBe(stripped_value_hex)
+    expect(decodeMsgpack(verifiedValue(record)!)).toEqual([1, 2])
+  })
+
+  test('anything else under a protected subkey is dropped', () => {
+    expect(verifiedValue({ ...record, value: hex(stripped_value_hex) })).toBeUndefined()
+    expect(verifiedValue({ ...record, expirationTime: expiration_time + 1 })).toBeUndefined()
+    expect(verifiedValue({ ...record, keyId: dhtIdOf('another') })).toBeUndefined()
+    expect(verifiedValue({ ...record, value: Buffer.concat([hex(signed), hex(signed)]) })).toBeUndefined()
+    const changed = hex(signed)
+    changed[1]! ^= 1
+    expect(verifiedValue({ ...record, value: changed })).toBeUndefined()
+    const subkey = Buffer.from('x[owner:ssh-rsa AAAA]')
+    expect(verifiedValue({ ...record, subkey })).toBeUndefined()
+  })
+
+  test('what is not protected stays as it is', () => {
+    const value = Uint8Array.of(1, 2, 3)
+    expect(verifiedValue({ ...record, subkey: encodeMsgpack('QmPeer'), value })).toBe(value)
+  })
+})
+
+describe('merging', () => {
+  const now = 1_000_000
+  const entry = (subkey: string, value: number, expirationTime: number): DhtDictionaryEntry => ({
+    subkey,
+    value: encodeMsgpack(value),
+    expirationTime,
+  })
+  const result = (...entries: readonly DhtDictionaryEntry[]) => ({
+    type: findResultTypes.dictionary,
+    value: encodeMsgpack(new DhtDictionary(entries)),
+    expirationTime: now,
+    nearestNodeIds: [],
+    nearestPeerIds: [],
+  })
+  const merged = (...results: readonly ReturnType<typeof result>[]): Record<string, unknown> | undefined => {
+    const merger = new RecordMerger(dhtIdOf('key'))
+    for (const each of results) merger.add(each, now)
+    const record = merger.build(now)
+    return record && Object.fromEntries([...record.subkeys].map(([subkey, { value }]) => [subkey, value]))
+  }
+
+  test('entry by entry, the later expiration wins, whoever answers first', () => {
+    const [early, late] = [
+      result(entry('a', 1, now + 10), entry('b', 1, now + 20)),
+      result(entry('a', 2, now + 30)),
+    ]
+    expect(merged(early, late)).toEqual({ a: 2, b: 1 })
+    expect(merged(late, early)).toEqual({ a: 2, b: 1 })
+  })
+
+  test('what has expired is dropped, within the skew that clocks may have', () => {
+    expect(merged(result(entry('a', 1, now - 2), entry('b', 1, now - 4)))).toEqual({ a: 1 })
+    expect(merged(result(entry('b', 1, now - 4)))).toBeUndefined()
+  })
+
+  test('an expiration of no number, or of next year, does not stand in the light of an honest one', () => {
+    const honest = result(entry('a', 1, now + 240))
+    for (const poison of [NaN, Infinity, 1e308, now + 3e7]) {
+      expect(merged(result(entry('a', 666, poison)), honest)).toEqual({ a: 1 })
+      expect(merged(honest, result(entry('a', 666, poison)))).toEqual({ a: 1 })
+    }
+  })
+
+  test('values that are no msgpack, no dictionary, or of an unknown kind are passed over', () => {
+    const bad = { ...entry('bad', 1, now + 10), value: Uint8Array.of(0xc1) }
+    const notDictionary = { ...result(), value: encodeMsgpack([1, 2, 3]) }
+    const regular = { ...result(entry('regular', 1, now + 10)), type: findResultTypes.regular }
+    const cut = {
+      ...result(entry('cut', 1, now + 10)),
+      value: result(entry('cut', 1, now + 10)).value.subarray(0, 20),
+    }
+    const unknown = { ...result(entry('unknown', 1, now + 10)), type: 77 }
+    expect(merged(result(bad, entry('a', 1, now + 10)), notDictionary, regular, cut, unknown)).toEqual({
+      a: 1,
+    })
+  })
+
+  test('the recorded dictionary of hivemind', () => {
+    const { hex: bytes, entries } = vector('dht/dictionary')
+    const merger = new RecordMerger(dhtIdOf('key'))
+    const at = 1_900_000_000
+    merger.add({ ...result(), value: hex(bytes) }, at)
+    expect([...merger.build(at)!.subkeys.keys()]).toEqual(
+      entries.map(({ subkey }: { subkey: string }) => subkey),
+    )
+  })
+})

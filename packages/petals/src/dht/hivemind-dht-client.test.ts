@@ -1,0 +1,150 @@
+import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { PeerUnreachableError } from '../errors.ts'
+import { createLibp2pTransport } from '../p2p/libp2p-transport.ts'
+import { parsePeerId } from '../p2p/peer-id.ts'
+import type { SwarmTransport } from '../p2p/swarm-transport.ts'
+import { TestPeer } from '../p2p/testing/test-peer.ts'
+import { createRpcClient } from '../rpc/transport-rpc-client.ts'
+import { DhtNode, unixSeconds } from '../testing/dht-node.ts'
+import { serveUnary, silence } from '../testing/rpc-server.ts'
+import { encodeFindResponse } from '../wire/dht.ts'
+import type { DhtClient, DhtRecord } from './dht-client.ts'
+import { findMethod, pingMethod } from './dht-methods.ts'
+import { createDhtClient } from './hivemind-dht-client.ts'
+
+let resources: AsyncDisposableStack
+let transport: SwarmTransport
+let dht: DhtClient
+
+beforeEach(async () => {
+  resources = new AsyncDisposableStack()
+  transport = resources.use(await createLibp2pTransport({ connectTimeoutMs: 2000 }))
+  dht = createDhtClient({ transport, rpc: createRpcClient(transport) })
+})
+afterEach(() => resources.disposeAsync())
+
+async function startNode(bootstrap?: TestPeer): Promise<{ readonly peer: TestPeer; readonly node: DhtNode }> {
+  const peer = resources.use(await TestPeer.start())
+  const node = await DhtNode.serve(peer)
+  if (bootstrap) await peer.connect(bootstrap.address)
+  return { peer, node }
+}
+
+const valuesOf = (record: DhtRecord | undefined): unknown =>
+  record && Object.fromEntries([...record.subkeys].map(([subkey, { value }]) => [subkey, value]))
+
+test('records of several keys from one node; unknown keys are left out', async () => {
+  const { peer, node } = await startNode()
+  node.store('model.0', 'QmA', 1)
+  node.store('model.1', 'QmA', 2)
+  node.store('model.1', 'QmB', 3)
+  await transport.connect([peer.address])
+  const records = await dht.getMany(['model.0', 'model.1', 'model.2'])
+  expect([...records].map(([key, record]) => [key, valuesOf(record)])).toEqual([
+    ['model.0', { QmA: 1 }],
+    ['model.1', { QmA: 2, QmB: 3 }],
+  ])
+  expect(node.finds).toBe(1)
+})
+
+test('nodes that others name are asked, too, and their partial answers merged', async () => {
+  const first = await startNode()
+  const others = await Promise.all([startNode(first.peer), startNode(first.peer), startNode(first.peer)])
+  first.node.introduce(...others.map(({ node }) => node))
+  first.node.store('model.0', 'QmA', 1)
+  others.forEach(({ node }, i) => node.store('model.0', `QmOther${i}`, i))
+  await transport.connect([first.peer.address])
+  const partial: unknown[] = []
+  const records = await dht.getMany(['model.0'], {
+    onPartial: (known) => partial.push(valuesOf(known.get('model.0'))),
+  })
+  expect(valuesOf(records.get('model.0'))).toEqual({ QmA: 1, QmOther0: 0, QmOther1: 1, QmOther2: 2 })
+  expect(partial[0]).toEqual({ QmA: 1 })
+  expect(others.every(({ peer }) => dht.hasAnswered(peer.id))).toBe(true)
+})
+
+test('in a larger swarm each node is asked at most once, and the record is found far from the start', async () => {
+  const nodes = await Promise.all(Array.from({ length: 30 }, () => startNode()))
+  const [first] = nodes
+  for (const { peer } of nodes.slice(1)) await peer.connect(first!.peer.address)
+  for (const [i, { node }] of nodes.entries())
+    node.introduce(...nodes.slice(i + 1, i + 4).map((next) => next.node))
+  nodes.at(-1)!.node.store('model.0', 'QmFar', 1)
+  await transport.connect([first!.peer.address])
+  const records = await dht.getMany(['model.0'])
+  expect(valuesOf(records.get('model.0'))).toEqual({ QmFar: 1 })
+  expect(Math.max(...nodes.map(({ node }) => node.finds))).toBe(1)
+})
+
+describe('nodes that do not do as they should', () => {
+  test('dead and silent ones are passed over', async () => {
+    const good = await startNode()
+    good.node.store('model.0', 'QmA', 1)
+    const silent = resources.use(await TestPeer.start())
+    await serveUnary(silent, findMethod.name, silence)
+    await serveUnary(silent, pingMethod.name, silence)
+    const stranger = {
+      nodeId: good.node.nodeId.map((b) => b ^ 1),
+      peer: parsePeerId('QmedTaZXmULqwspJXz44SsPZyTNKxhnnFvYRajfH7MGhCY'),
+    }
+    good.node.neighbours.push(stranger, { nodeId: good.node.nodeId.map((b) => b ^ 3), peer: silent.id })
+    await transport.connect([silent.address, good.peer.address])
+    await expect.poll(() => transport.initialPeers.length).toBe(2)
+    const records = await dht.getMany(['model.0'])
+    expect(valuesOf(records.get('model.0'))).toEqual({ QmA: 1 })
+    // The second time nobody waits for them.
+    const startedAt = performance.now()
+    await dht.getMany(['model.0'])
+    expect(performance.now() - startedAt).toBeLessThan(1000)
+  })
+
+  test('answers that are not one for each key are worth nothing', async () => {
+    const liar = resources.use(await TestPeer.start())
+    await serveUnary(liar, findMethod.name, async () =>
+      encodeFindResponse({ results: [], nodeId: undefined }),
+    )
+    await transport.connect([liar.address])
+    await expect(dht.getMany(['model.0'])).rejects.toThrow(PeerUnreachableError)
+  })
+
+  test('a clock that is an hour off, ours or theirs, does not make records expire', async () => {
+    const { peer, node } = await startNode()
+    node.clockSkew = 3600
+    node.store('model.0', 'QmA', 1, unixSeconds() + 3600 + 240)
+    node.store('model.0', 'QmExpired', 1, unixSeconds() + 3600 - 10)
+    await transport.connect([peer.address])
+    expect(valuesOf((await dht.getMany(['model.0'])).get('model.0'))).toEqual({ QmA: 1 })
+    expect(dht.now()).toBeCloseTo(unixSeconds() + 3600, 0)
+  })
+
+  test('ten thousand invented peers in a record cost little', async () => {
+    const { peer, node } = await startNode()
+    node.store('model.0', 'QmReal', 1)
+    for (let i = 0; i < 10_000; i++) node.store('model.0', `QmFake${i}`, i)
+    await transport.connect([peer.address])
+    await dht.getMany(['model.1'])
+    const startedAt = performance.now()
+    const records = await dht.getMany(['model.0'])
+    expect(records.get('model.0')!.subkeys.size).toBe(10_001)
+    expect(performance.now() - startedAt).toBeLessThan(1500)
+  })
+})
+
+test('a ping measures the round trip', async () => {
+  const { peer } = await startNode()
+  await transport.connect([peer.address])
+  const rttMs = await dht.ping(peer.id)
+  expect(rttMs).toBeGreaterThan(0)
+  expect(rttMs).toBeLessThan(1000)
+})
+
+test('the abort reason comes through as it is', async () => {
+  const silent = resources.use(await TestPeer.start())
+  await serveUnary(silent, findMethod.name, silence)
+  await transport.connect([silent.address])
+  const reason = new Error('the user left')
+  const controller = new AbortController()
+  const getting = dht.getMany(['model.0'], { signal: controller.signal })
+  setTimeout(() => controller.abort(reason), 50)
+  await expect(getting).rejects.toBe(reason)
+})

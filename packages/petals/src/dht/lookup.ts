@@ -1,0 +1,132 @@
+import { peerIdFromBytes, type PeerId } from '../p2p/peer-id.ts'
+import type { FindResponse } from '../wire/dht.ts'
+import { dhtIdBytes, dhtIdOf, xorDistance } from './dht-id.ts'
+import type { DhtRecord } from './dht-client.ts'
+import { RecordMerger } from './record-merger.ts'
+
+/** hivemind stores a record on 5 nodes and searches among the 20 nearest (`hivemind/dht/node.py`, bucket_size). */
+const beamSize = 20
+/** Nodes asked at a time, and in all: bounds what a DHT full of inventions can cost. */
+const concurrency = 8
+const maxNodes = 128
+/** Nodes that are remembered as candidates. */
+const maxCandidates = 2048
+
+/** What a lookup needs of the network. */
+export interface LookupNetwork {
+  /** Asks a node. Rejects if it does not answer in time. */
+  find(peer: PeerId, keyIds: readonly Uint8Array[]): Promise<FindResponse>
+  readonly localPeer: PeerId
+  /** The swarm's time, seconds. */
+  now(): number
+}
+
+interface Key {
+  readonly name: string
+  readonly id: Uint8Array
+  readonly merger: RecordMerger
+}
+
+interface Node {
+  readonly peer: PeerId
+  /** Distance to each key, in the order of the keys; undefined while the node's id is not known. */
+  readonly distances: readonly number[] | undefined
+  state: 'candidate' | 'asked' | 'failed'
+}
+
+/**
+ * Nearest-node search for many keys at once: each node is asked once, for all keys that it is near to. In a swarm of up
+ * to 20 nodes that is every key, and every node is asked.
+ */
+export class Lookup {
+  /** Nodes that answered. */
+  readonly answered: PeerId[] = []
+  readonly #network: LookupNetwork
+  readonly #keys: readonly Key[]
+  readonly #nodes = new Map<PeerId, Node>()
+  readonly #onAnswer: () => void
+  #asked = 0
+
+  constructor(
+    keys: readonly string[],
+    seeds: readonly PeerId[],
+    network: LookupNetwork,
+    onAnswer: () => void,
+  ) {
+    this.#network = network
+    this.#onAnswer = onAnswer
+    this.#keys = keys.map((name) => {
+      const id = dhtIdOf(name)
+      return { name, id, merger: new RecordMerger(id) }
+    })
+    for (const peer of seeds) this.#nodes.set(peer, { peer, distances: undefined, state: 'candidate' })
+  }
+
+  async run(signal: AbortSignal | undefined): Promise<void> {
+    const running = new Set<Promise<void>>()
+    while (true) {
+      signal?.throwIfAborted()
+      const next = running.size < concurrency && this.#asked < maxNodes ? this.#next() : undefined
+      if (next) {
+        const asking = this.#ask(...next).finally(() => running.delete(asking))
+        running.add(asking)
+      } else if (running.size === 0) return
+      else await Promise.race(running)
+    }
+  }
+
+  records(): ReadonlyMap<string, DhtRecord> {
+    const now = this.#network.now()
+    const built = this.#keys.map(({ name, merger }) => [name, merger.build(now)] as const)
+    return new Map(built.filter((entry): entry is readonly [string, DhtRecord] => entry[1] !== undefined))
+  }
+
+  /** A node that is worth asking, and for which keys. */
+  #next(): readonly [Node, readonly Key[]] | undefined {
+    const alive = [...this.#nodes.values()].filter(({ state }) => state !== 'failed')
+    const seed = alive.find(({ state, distances }) => state === 'candidate' && !distances)
+    if (seed) return [seed, this.#keys]
+    const located = alive.filter(({ distances }) => distances !== undefined)
+    const wanted = new Map<Node, Key[]>()
+    this.#keys.forEach((key, k) => {
+      const nearest =
+        located.length > beamSize ? located.toSorted((a, b) => a.distances![k]! - b.distances![k]!) : located
+      for (const node of nearest.slice(0, beamSize)) {
+        if (node.state !== 'candidate') continue
+        wanted.set(node, [...(wanted.get(node) ?? []), key])
+      }
+    })
+    return [...wanted].sort(([, a], [, b]) => b.length - a.length)[0]
+  }
+
+  async #ask(node: Node, keys: readonly Key[]): Promise<void> {
+    node.state = 'asked'
+    this.#asked++
+    try {
+      const { results } = await this.#network.find(
+        node.peer,
+        keys.map(({ id }) => id),
+      )
+      if (results.length !== keys.length) throw new Error('The answer is not one for each key.')
+      this.answered.push(node.peer)
+      results.forEach((result, i) => {
+        keys[i]!.merger.add(result, this.#network.now())
+        this.#learn(result.nearestNodeIds, result.nearestPeerIds)
+      })
+      this.#onAnswer()
+    } catch {
+      node.state = 'failed' // stale, behind NAT, hostile or not a node at all: others know the same
+    }
+  }
+
+  #learn(nodeIds: readonly Uint8Array[], peerIds: readonly Uint8Array[]): void {
+    if (nodeIds.length !== peerIds.length) return
+    nodeIds.slice(0, beamSize).forEach((id, i) => {
+      const peer = peerIdFromBytes(peerIds[i]!)
+      if (!peer || id.byteLength !== dhtIdBytes || peer === this.#network.localPeer) return
+      if (this.#nodes.has(peer) || this.#nodes.size >= maxCandidates) return
+      const distances = this.#keys.map((key) => xorDistance(key.id, id))
+      this.#nodes.set(peer, { peer, distances, state: 'candidate' })
+    })
+  }
+}

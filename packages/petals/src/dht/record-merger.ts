@@ -1,0 +1,81 @@
+import { ProtocolError } from '../errors.ts'
+import { findResultTypes, type FindResult } from '../wire/dht.ts'
+import { decodeMsgpack, DhtDictionary, encodeMsgpack, type MsgpackValue } from '../wire/msgpack.ts'
+import type { DhtEntry, DhtRecord } from './dht-client.ts'
+import { verifiedValue } from './signed-record.ts'
+
+/** Servers announce themselves for minutes; who claims to be good for days wants to stand in others' light. */
+const maxLifetimeSeconds = 3600
+
+/** Clocks of a swarm may differ by this (`hivemind/dht/protocol.py`, MAX_DHT_TIME_DISCREPANCY_SECONDS). */
+const toleratedSkewSeconds = 3
+
+/** More servers than hold any block; the rest of a flood is dropped. */
+const maxEntries = 16_384
+
+interface Candidate {
+  readonly value: Uint8Array
+  readonly expirationTime: number
+}
+
+/** Collects what nodes say about one key. Of several entries for a subkey the one that expires last counts. */
+export class RecordMerger {
+  readonly #keyId: Uint8Array
+  readonly #entries = new Map<string, Candidate>()
+
+  constructor(keyId: Uint8Array) {
+    this.#keyId = keyId
+  }
+
+  /** Adds a node's answer; what is not a dictionary is passed over. `now` is the swarm's time in seconds. */
+  add(result: FindResult, now: number): void {
+    if (result.type !== findResultTypes.dictionary) return
+    const dictionary = tryDecode(result.value)
+    if (!(dictionary instanceof DhtDictionary)) return
+    for (const { subkey, value, expirationTime } of dictionary.entries) {
+      if (typeof subkey === 'string') this.#addEntry(subkey, { value, expirationTime }, now)
+    }
+  }
+
+  /** All entries that are good at `now`, or undefined if there are none. */
+  build(now: number): DhtRecord | undefined {
+    const subkeys = new Map<string, DhtEntry>()
+    let latest = -Infinity
+    for (const [subkey, { value, expirationTime }] of this.#entries) {
+      if (expirationTime < now - toleratedSkewSeconds) continue
+      const entry = this.#open(subkey, value, expirationTime)
+      if (!entry) continue
+      subkeys.set(subkey, entry)
+      latest = Math.max(latest, expirationTime)
+    }
+    return subkeys.size > 0 ? { expirationTime: latest, subkeys } : undefined
+  }
+
+  #addEntry(subkey: string, candidate: Candidate, now: number): void {
+    const { expirationTime } = candidate
+    if (!(expirationTime < now + maxLifetimeSeconds)) return // NaN, too
+    const known = this.#entries.get(subkey)
+    if (known ? known.expirationTime >= expirationTime : this.#entries.size >= maxEntries) return
+    this.#entries.set(subkey, candidate)
+  }
+
+  #open(subkey: string, value: Uint8Array, expirationTime: number): DhtEntry | undefined {
+    const stripped = verifiedValue({
+      keyId: this.#keyId,
+      subkey: encodeMsgpack(subkey),
+      value,
+      expirationTime,
+    })
+    const decoded = stripped && tryDecode(stripped)
+    return decoded === undefined ? undefined : { value: decoded, expirationTime }
+  }
+}
+
+function tryDecode(bytes: Uint8Array): MsgpackValue | undefined {
+  try {
+    return decodeMsgpack(bytes)
+  } catch (error) {
+    if (error instanceof ProtocolError) return undefined
+    throw error
+  }
+}
