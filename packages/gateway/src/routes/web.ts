@@ -12,14 +12,20 @@ const ONE_YEAR_SECONDS = 31_536_000
 export function webRoutes(webRoot: string | undefined): GatewayApp {
   const app = new Hono<{ Variables: GatewayVariables }>()
   if (webRoot === undefined || !existsSync(join(webRoot, 'index.html'))) return app.get('/', missingBuildPage)
-  const files = serveStatic({ root: webRoot, precompressed: true, onFound: (_path, c) => setCaching(c) })
-  app.use('*', files)
+  const files = serveStatic({ root: webRoot, precompressed: true })
+  app.use('*', async (c, next) => {
+    const response = await files(c, noFile)
+    if (response === undefined) return next()
+    response.headers.set('cache-control', cachingOf(c.req.path))
+    return response
+  })
   return app
 }
 
-function setCaching(c: Context): void {
-  const hashed = HASHED_PATH.test(c.req.path)
-  c.header('cache-control', hashed ? `public, max-age=${ONE_YEAR_SECONDS}, immutable` : 'no-cache')
+async function noFile(): Promise<void> {}
+
+function cachingOf(path: string): string {
+  return HASHED_PATH.test(path) ? `public, max-age=${ONE_YEAR_SECONDS}, immutable` : 'no-cache'
 }
 
 function missingBuildPage(c: Context): Response {

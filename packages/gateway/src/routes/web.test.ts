@@ -1,0 +1,100 @@
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { brotliCompressSync, brotliDecompressSync, gzipSync } from 'node:zlib'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { createTestGateway } from '../fixtures/test-gateway.ts'
+
+const script = 'console.log("the page")\n'
+let root: string
+
+beforeAll(async () => {
+  root = await mkdtemp(join(tmpdir(), 'petals-chat-web-'))
+  await mkdir(join(root, 'site/assets'), { recursive: true })
+  await writeFile(join(root, 'secret.txt'), 'secret')
+  await writeFile(join(root, 'site/index.html'), '<!doctype html><title>Petals Chat</title>')
+  await writeFile(join(root, 'site/manifest.webmanifest'), '{}')
+  await writeFile(join(root, 'site/assets/main-abc123.js'), script)
+  await writeFile(join(root, 'site/assets/main-abc123.js.br'), brotliCompressSync(script))
+  await writeFile(join(root, 'site/assets/main-abc123.js.gz'), gzipSync(script))
+})
+afterAll(() => rm(root, { recursive: true }))
+
+const createPage = () => createTestGateway({ webRoot: join(root, 'site') })
+
+describe('the chat page', () => {
+  it('is never cached without asking, its hashed files for ever', async () => {
+    await using test = createPage()
+    const page = await test.app.request('/')
+    expect(await page.text()).toContain('<title>Petals Chat</title>')
+    expect(page.headers.get('content-type')).toMatch(/^text\/html/)
+    expect(page.headers.get('cache-control')).toBe('no-cache')
+    const asset = await test.app.request('/assets/main-abc123.js')
+    expect(await asset.text()).toBe(script)
+    expect(asset.headers.get('content-type')).toMatch(/^text\/javascript/)
+    expect(asset.headers.get('cache-control')).toBe('public, max-age=31536000, immutable')
+    expect((await test.app.request('/manifest.webmanifest')).headers.get('cache-control')).toBe('no-cache')
+  })
+
+  it('sends what was compressed ahead', async () => {
+    await using test = createPage()
+    const headers = { 'accept-encoding': 'gzip, br' }
+    const response = await test.app.request('/assets/main-abc123.js', { headers })
+    expect(response.headers.get('content-encoding')).toBe('br')
+    expect(response.headers.get('vary')?.toLowerCase()).toContain('accept-encoding')
+    expect(brotliDecompressSync(await response.bytes()).toString()).toBe(script)
+    const gzip = await test.app.request('/assets/main-abc123.js', { headers: { 'accept-encoding': 'gzip' } })
+    expect(gzip.headers.get('content-encoding')).toBe('gzip')
+  })
+
+  it('runs only its own scripts, and in no frame', async () => {
+    await using test = createPage()
+    const { headers } = await test.app.request('/')
+    const policy = headers.get('content-security-policy') ?? ''
+    expect(policy).toContain("script-src 'self'")
+    expect(policy).toContain("frame-ancestors 'none'")
+    expect(policy).not.toMatch(/unsafe|\*|https?:/)
+    expect(headers.get('x-content-type-options')).toBe('nosniff')
+    expect(headers.get('referrer-policy')).toBe('no-referrer')
+  })
+
+  it.each(['/nowhere', '/chat/5', '/assets/none.js'])('is not served in place of %s', async (path) => {
+    await using test = createPage()
+    const response = await test.app.request(path)
+    expect(response.status).toBe(404)
+    expect(response.headers.get('cache-control')).toBeNull()
+  })
+
+  it.each([
+    '/../secret.txt',
+    '/%2e%2e/secret.txt',
+    '/..%2fsecret.txt',
+    '/assets/..%2f..%2fsecret.txt',
+    '/..%5csecret.txt',
+    '/%00',
+    '/%',
+  ])('does not leave its folder for %s', async (path) => {
+    await using test = createPage()
+    const response = await test.app.request(`http://localhost${path}`)
+    expect(response.status).toBe(404)
+    expect(await response.text()).not.toContain('secret\n')
+  })
+
+  it('does not hide the APIs', async () => {
+    await using test = createPage()
+    expect((await test.app.request('/health')).headers.get('content-type')).toBe('application/json')
+    expect((await test.app.request('/', { method: 'POST' })).status).toBe(404)
+  })
+
+  it('says so when it has not been built, and the APIs work', async () => {
+    for (const webRoot of [{}, { webRoot: join(root, 'nothing') }]) {
+      await using test = createTestGateway(webRoot)
+      const response = await test.app.request('/')
+      expect(response.status).toBe(503)
+      expect(response.headers.get('content-type')).toMatch(/^text\/html/)
+      expect(response.headers.get('content-security-policy')).toContain("default-src 'none'")
+      expect(await response.text()).toContain('npm run build:web')
+      expect((await test.app.request('/health')).status).toBe(200)
+    }
+  })
+})
