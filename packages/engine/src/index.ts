@@ -19,6 +19,7 @@ export { createDialogueTemplate } from './chat/dialogue-template.ts'
 export { createJinjaChatTemplate, type JinjaChatTemplateOptions } from './chat/jinja-chat-template.ts'
 export {
   mayBeToolCall,
+  newToolCallId,
   parseToolCalls,
   toolCallGrammar,
   type ToolAnswer,

@@ -79,7 +79,7 @@ export function mayBeToolCall(begin: string): boolean {
 export function parseToolCalls(
   text: string,
   tools: readonly ToolDefinition[],
-  newId: () => string = randomCallId,
+  newId: () => string = newToolCallId,
 ): ToolAnswer {
   const names = new Set(tools.map(({ name }) => name))
   const toolCalls: ToolCall[] = []
@@ -96,8 +96,8 @@ export function parseToolCalls(
   return { content: (content + text.slice(position)).replace(frames, '').trim(), toolCalls }
 }
 
-/** In the form of OpenAI's ids. */
-function randomCallId(): string {
+/** A new id of a call, in the form of OpenAI's. */
+export function newToolCallId(): string {
   return `call_${crypto.randomUUID().replaceAll('-', '').slice(0, 24)}`
 }
 
