@@ -476,6 +476,25 @@ describe('tools', () => {
     })
   })
 
+  test('stream their forced arguments as they come; cut ones are still calls', async () => {
+    await using app = createTestApp({
+      grammarReply: () => '{"name": "weather", "arguments": {"city": "Paris"}}',
+    })
+    const body = { ...request, tools: [weather], tool_choice: 'required' }
+    const { events } = await app.stream(path, body)
+    const calls = events.flatMap(({ choices }) => choices[0].delta.tool_calls ?? [])
+    expect(calls.length).toBeGreaterThan(10)
+    expect(calls.map((call) => call.function.arguments).join('')).toBe('{"city": "Paris"}')
+    expect(events.at(-1).choices[0].finish_reason).toBe('tool_calls')
+    const cut = (await (await app.post(path, { ...body, max_tokens: 40 })).json()) as ChatResponse
+    expect(cut.choices[0]).toMatchObject({
+      finish_reason: 'length',
+      message: {
+        tool_calls: [{ function: { name: 'weather', arguments: expect.stringMatching(/^\{"ci/) } }],
+      },
+    })
+  })
+
   test('results go back to the model', async () => {
     const dialogue = [
       ...messages,

@@ -1,9 +1,9 @@
-import type { ChatPart } from '../response/chat-answer-reader.ts'
+import type { ChatPart } from '../response/chat-part.ts'
 import { doneFrame } from '../response/event-stream.ts'
 import { FrameWriter } from '../response/frame-writer.ts'
 import { chatLogprobs } from '../response/logprobs.ts'
 import { CostTotal } from '../response/usage.ts'
-import { toResponseCall } from './chat-json.ts'
+import { newCall } from './chat-json.ts'
 import type { ChatJob } from './prepare-chat.ts'
 import type { ChatEvent } from './run-chat.ts'
 
@@ -59,10 +59,10 @@ function deltaJson(part: ChatPart): string {
       return `{"content":${JSON.stringify(part.text)}}`
     case 'reasoning':
       return `{"reasoning_content":${JSON.stringify(part.text)}}`
-    case 'tool-calls':
-      return JSON.stringify({
-        tool_calls: part.calls.map((call, index) => ({ index, ...toResponseCall(call) })),
-      })
+    case 'tool-call':
+      return JSON.stringify({ tool_calls: [{ index: part.index, ...newCall(part) }] })
+    case 'tool-arguments':
+      return `{"tool_calls":[{"index":${part.index},"function":{"arguments":${JSON.stringify(part.text)}}}]}`
   }
 }
 

@@ -1,5 +1,4 @@
-import type { ToolCall } from '@petals-chat/engine'
-import type { ChatPart } from '../response/chat-answer-reader.ts'
+import type { ChatPart } from '../response/chat-part.ts'
 import { chatLogprobs } from '../response/logprobs.ts'
 import { CostTotal } from '../response/usage.ts'
 import type { ChatChoice, ChatResponse, ChatTokenLogprob } from '../schemas/chat-response.ts'
@@ -33,15 +32,16 @@ export async function collectChat(job: ChatJob, events: AsyncIterable<ChatEvent>
 /** One choice as its pieces come. */
 class ChoiceDraft {
   readonly logprobs: ChatTokenLogprob[] = []
+  readonly #calls: ResponseToolCall[] = []
   #content = ''
   #reasoning = ''
-  #calls: readonly ToolCall[] = []
 
   add(parts: readonly ChatPart[]): void {
     for (const part of parts) {
       if (part.type === 'content') this.#content += part.text
       else if (part.type === 'reasoning') this.#reasoning += part.text
-      else this.#calls = part.calls
+      else if (part.type === 'tool-call') this.#calls[part.index] = newCall(part)
+      else this.#calls[part.index]!.function.arguments += part.text
     }
   }
 
@@ -52,13 +52,14 @@ class ChoiceDraft {
       content: hasCalls && this.#content === '' ? null : this.#content,
       refusal: null,
       ...(this.#reasoning !== '' && { reasoning_content: this.#reasoning }),
-      ...(hasCalls && { tool_calls: this.#calls.map(toResponseCall) }),
+      ...(hasCalls && { tool_calls: this.#calls }),
     }
   }
 }
 
-export const toResponseCall = ({ id, name, arguments: args }: ToolCall): ResponseToolCall => ({
+/** A call that has no arguments yet. */
+export const newCall = ({ id, name }: { readonly id: string; readonly name: string }): ResponseToolCall => ({
   id,
   type: 'function',
-  function: { name, arguments: args },
+  function: { name, arguments: '' },
 })

@@ -1,7 +1,8 @@
 import type { GeneratedToken, Logger } from '@petals-chat/engine'
 import type { GatewayContext } from '../../../context.ts'
 import { generateChoices } from '../generate-choices.ts'
-import { ChatAnswerReader, type ChatPart } from '../response/chat-answer-reader.ts'
+import { ChatAnswerReader } from '../response/chat-answer-reader.ts'
+import type { ChatPart } from '../response/chat-part.ts'
 import type { ChoiceCost } from '../response/usage.ts'
 import type { ChatFinishReason } from '../schemas/chat-response.ts'
 import type { ChatJob } from './prepare-chat.ts'
@@ -34,17 +35,18 @@ export async function* runChat(
     logger,
   })
   let answer = new ChatAnswerReader(reader)
+  let hasCalls = false
 
   for await (const { choice, event } of generateChoices(model, lease.session, text, choices)) {
-    if (event.type === 'text-delta') {
-      yield { type: 'delta', choice, parts: answer.push(event.text), tokens: event.tokens }
-      continue
-    }
-    const parts = answer.finish()
-    const hasCalls = parts.some(({ type }) => type === 'tool-calls')
-    if (parts.length > 0) yield { type: 'delta', choice, parts, tokens: [] }
-    const finishReason = hasCalls ? 'tool_calls' : event.finishReason
+    const isEnd = event.type === 'generation-end'
+    const parts = isEnd ? answer.finish() : answer.push(event.text)
+    const tokens = isEnd ? [] : event.tokens
+    hasCalls ||= parts.some(({ type }) => type === 'tool-call')
+    if (parts.length > 0 || tokens.length > 0) yield { type: 'delta', choice, parts, tokens }
+    if (!isEnd) continue
+    const finishReason = hasCalls && event.finishReason === 'stop' ? 'tool_calls' : event.finishReason
     yield { type: 'end', choice, finishReason, cost: { ...event, queuedMs: lease.queuedMs } }
     answer = new ChatAnswerReader(reader)
+    hasCalls = false
   }
 }

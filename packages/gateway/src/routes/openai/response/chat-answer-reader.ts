@@ -1,12 +1,7 @@
-import type { ToolCall } from '@petals-chat/engine'
-import { ReasoningSplitter } from './reasoning-splitter.ts'
+import { type ChatPart, type ChatPartReader, contentPart } from './chat-part.ts'
+import { ForcedCallReader } from './forced-call-reader.ts'
+import { ReasoningSplitter, type SplitText } from './reasoning-splitter.ts'
 import { ToolCallFinder, type ToolCallFinderOptions } from './tool-call-finder.ts'
-
-/** A piece of a chat answer, as clients are told of it. Empty texts are left out. */
-export type ChatPart =
-  | { readonly type: 'content'; readonly text: string }
-  | { readonly type: 'reasoning'; readonly text: string }
-  | { readonly type: 'tool-calls'; readonly calls: readonly ToolCall[] }
 
 export interface ChatAnswerReaderOptions {
   /** `keep`: thoughts stay in the content; `open`: the answer begins with thoughts, without `<think>`. */
@@ -15,33 +10,29 @@ export interface ChatAnswerReaderOptions {
 }
 
 /** Takes the text of an answer apart: thoughts, words, calls. */
-export class ChatAnswerReader {
+export class ChatAnswerReader implements ChatPartReader {
   readonly #reasoning: ReasoningSplitter | undefined
-  readonly #calls: ToolCallFinder | undefined
+  readonly #calls: ChatPartReader | undefined
 
   constructor({ reasoning, tools }: ChatAnswerReaderOptions) {
     this.#reasoning = reasoning === 'keep' ? undefined : new ReasoningSplitter({ open: reasoning === 'open' })
-    this.#calls = tools && new ToolCallFinder(tools)
+    this.#calls = tools && callReader(tools)
   }
 
   push(text: string): readonly ChatPart[] {
-    const { reasoning, content } = this.#reasoning?.push(text) ?? { reasoning: '', content: text }
-    return parts(reasoning, this.#calls?.push(content) ?? content)
+    return this.#partsOf(this.#reasoning?.push(text) ?? { reasoning: '', content: text })
   }
 
   finish(): readonly ChatPart[] {
-    const { reasoning, content } = this.#reasoning?.finish() ?? { reasoning: '', content: '' }
-    if (!this.#calls) return parts(reasoning, content)
-    const words = this.#calls.push(content)
-    const rest = this.#calls.finish()
-    const calls = rest.toolCalls.length > 0 ? [{ type: 'tool-calls', calls: rest.toolCalls } as const] : []
-    return [...parts(reasoning, words + rest.content), ...calls]
+    const rest = this.#reasoning?.finish() ?? { reasoning: '', content: '' }
+    return [...this.#partsOf(rest), ...(this.#calls?.finish() ?? [])]
+  }
+
+  #partsOf({ reasoning, content }: SplitText): readonly ChatPart[] {
+    const answer = this.#calls?.push(content) ?? contentPart(content)
+    return reasoning === '' ? answer : [{ type: 'reasoning', text: reasoning }, ...answer]
   }
 }
 
-function parts(reasoning: string, content: string): readonly ChatPart[] {
-  const found: ChatPart[] = []
-  if (reasoning !== '') found.push({ type: 'reasoning', text: reasoning })
-  if (content !== '') found.push({ type: 'content', text: content })
-  return found
-}
+const callReader = (options: ToolCallFinderOptions): ChatPartReader =>
+  options.forced && !options.parallel ? new ForcedCallReader(options.tools) : new ToolCallFinder(options)

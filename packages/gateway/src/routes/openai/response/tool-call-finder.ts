@@ -1,8 +1,9 @@
-import { mayBeToolCall, parseToolCalls, type ToolAnswer, type ToolDefinition } from '@petals-chat/engine'
+import { mayBeToolCall, parseToolCalls, type ToolDefinition } from '@petals-chat/engine'
+import { callParts, type ChatPart, type ChatPartReader, contentPart } from './chat-part.ts'
 import { heldBackLength } from './marker.ts'
 
 /** With this, models that have learnt to call tools begin a call also behind words. */
-const CALL = '<tool_call>'
+const callMark = '<tool_call>'
 
 export interface ToolCallFinderOptions {
   readonly tools: readonly ToolDefinition[]
@@ -12,8 +13,8 @@ export interface ToolCallFinderOptions {
   readonly parallel: boolean
 }
 
-/** Tells words from calls as the text of an answer comes in: words at once, calls when they are complete. */
-export class ToolCallFinder {
+/** Tells words from calls as the text of an answer comes in: words at once, calls when the answer is complete. */
+export class ToolCallFinder implements ChatPartReader {
   readonly #options: ToolCallFinderOptions
   #place: 'start' | 'words' | 'calls' = 'start'
   #held = ''
@@ -22,24 +23,21 @@ export class ToolCallFinder {
     this.#options = options
   }
 
-  /** Words that are certainly no part of a call. */
-  push(text: string): string {
+  push(text: string): readonly ChatPart[] {
     this.#held += text
-    if (this.#place === 'start' && (this.#options.forced || mayBeToolCall(this.#held))) return ''
-    if (this.#place === 'calls') return ''
-    this.#place = 'words'
-    const call = this.#held.indexOf(CALL)
-    if (call !== -1) this.#place = 'calls'
-    const certain = call === -1 ? this.#held.length - heldBackLength(this.#held, CALL) : call
+    if (this.#place === 'calls') return []
+    if (this.#place === 'start' && (this.#options.forced || mayBeToolCall(this.#held))) return []
+    const call = this.#held.indexOf(callMark)
+    this.#place = call === -1 ? 'words' : 'calls'
+    const certain = call === -1 ? this.#held.length - heldBackLength(this.#held, callMark) : call
     const words = this.#held.slice(0, certain)
     this.#held = this.#held.slice(certain)
-    return words
+    return contentPart(words)
   }
 
-  /** What was held back. */
-  finish(): ToolAnswer {
-    if (this.#place === 'words') return { content: this.#held, toolCalls: [] }
+  finish(): readonly ChatPart[] {
+    if (this.#place === 'words') return contentPart(this.#held)
     const { content, toolCalls } = parseToolCalls(this.#held, this.#options.tools)
-    return { content, toolCalls: this.#options.parallel ? toolCalls : toolCalls.slice(0, 1) }
+    return [...contentPart(content), ...callParts(this.#options.parallel ? toolCalls : toolCalls.slice(0, 1))]
   }
 }

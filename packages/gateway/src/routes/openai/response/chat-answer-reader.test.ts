@@ -1,0 +1,103 @@
+import { describe, expect, test } from 'vitest'
+import { ChatAnswerReader } from './chat-answer-reader.ts'
+import type { ChatPart } from './chat-part.ts'
+
+const tools = [{ name: 'weather' }, { name: 'time' }]
+
+function find(text: string, { forced = false, parallel = true, size = 1 } = {}) {
+  const reader = new ChatAnswerReader({ reasoning: 'keep', tools: { tools, forced, parallel } })
+  const streamed: ChatPart[] = []
+  for (let start = 0; start < text.length; start += size)
+    streamed.push(...reader.push(text.slice(start, start + size)))
+  const all = [...streamed, ...reader.finish()]
+  return { streamed: contentOf(streamed), content: contentOf(all), calls: callsOf(all), parts: all }
+}
+
+const contentOf = (parts: readonly ChatPart[]) =>
+  parts.map((part) => (part.type === 'content' ? part.text : '')).join('')
+
+function callsOf(parts: readonly ChatPart[]) {
+  const calls: [name: string, args: string][] = []
+  for (const part of parts) {
+    if (part.type === 'tool-call') calls[part.index] = [part.name, '']
+    if (part.type === 'tool-arguments') calls[part.index]![1] += part.text
+  }
+  return calls
+}
+
+const weather = '{"name": "weather", "arguments": {"city": "Paris"}}'
+const call = ['weather', '{"city":"Paris"}']
+
+describe('calls in an answer', () => {
+  test('streams an answer in words', () => {
+    expect(find('It is sunny in Paris.')).toMatchObject({
+      streamed: 'It is sunny in Paris.',
+      content: 'It is sunny in Paris.',
+      calls: [],
+    })
+  })
+
+  test.each([1, 2, 3, 7, 1000])('finds a call at the start, in pieces of %i characters', (size) => {
+    expect(find(`<tool_call>\n${weather}\n</tool_call>`, { size })).toMatchObject({
+      streamed: '',
+      content: '',
+      calls: [call],
+    })
+  })
+
+  test.each([1, 2, 3, 7, 1000])('finds a call behind words, in pieces of %i characters', (size) => {
+    const found = find(`Let me see. <tool_call>${weather}</tool_call>`, { size })
+    expect(found.streamed).toBe('Let me see. ')
+    expect(found.calls).toEqual([call])
+    expect(found.content.trim()).toBe('Let me see.')
+  })
+
+  test('finds several calls, or only the first where one is allowed', () => {
+    const two = `<tool_call>${weather}</tool_call><tool_call>{"name": "time", "arguments": {}}</tool_call>`
+    expect(find(two).calls).toEqual([call, ['time', '{}']])
+    expect(find(two, { parallel: false }).calls).toEqual([call])
+  })
+
+  test('gives JSON that is no call back as words', () => {
+    expect(find('{"name": "unknown", "arguments": {}}')).toMatchObject({
+      streamed: '',
+      content: '{"name": "unknown", "arguments": {}}',
+      calls: [],
+    })
+  })
+
+  test('lets go of the beginning of a tag that is none', () => {
+    expect(find('a <tool_b').content).toBe('a <tool_b')
+  })
+})
+
+describe('a forced call', () => {
+  const forced = { forced: true, parallel: false }
+  const nested = '{"city": "a } \\" ] b", "days": [{"n": 1}, {}]}'
+
+  test.each([1, 2, 3, 7, 1000])(
+    'passes its arguments on as they come, in pieces of %i characters',
+    (size) => {
+      const found = find(` {"name": "weather",\n "arguments": ${nested} }\n`, { ...forced, size })
+      expect(found).toMatchObject({ content: '', calls: [['weather', nested]] })
+      const pieces = found.parts.filter(({ type }) => type === 'tool-arguments')
+      expect(pieces.length).toBeGreaterThanOrEqual(Math.floor(nested.length / size))
+    },
+  )
+
+  test('that was cut has the arguments until then', () => {
+    expect(find('{"name": "weather", "arguments": {"city": "Par', forced)).toMatchObject({
+      content: '',
+      calls: [['weather', '{"city": "Par']],
+    })
+  })
+
+  test('that was cut before it had a name is given as words', () => {
+    expect(find('{"name": "wea', forced)).toMatchObject({ content: '{"name": "wea', calls: [] })
+  })
+
+  test('of several may come together', () => {
+    const list = `[${weather}, {"name": "time", "arguments": {}}]`
+    expect(find(list, { forced: true, parallel: true }).calls).toEqual([call, ['time', '{}']])
+  })
+})

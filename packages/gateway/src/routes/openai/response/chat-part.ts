@@ -1,0 +1,27 @@
+import type { ToolCall } from '@petals-chat/engine'
+
+/** A piece of a chat answer, as clients are told of it. No text is empty. */
+export type ChatPart =
+  | { readonly type: 'content'; readonly text: string }
+  | { readonly type: 'reasoning'; readonly text: string }
+  /** A call begins; calls of one answer count from 0. */
+  | { readonly type: 'tool-call'; readonly index: number; readonly id: string; readonly name: string }
+  | { readonly type: 'tool-arguments'; readonly index: number; readonly text: string }
+
+/** Takes the text of an answer apart as it comes in. */
+export interface ChatPartReader {
+  push(text: string): readonly ChatPart[]
+  /** What was held back. */
+  finish(): readonly ChatPart[]
+}
+
+export function contentPart(text: string): readonly ChatPart[] {
+  return text === '' ? [] : [{ type: 'content', text }]
+}
+
+export function callParts(calls: readonly ToolCall[]): readonly ChatPart[] {
+  return calls.flatMap(({ id, name, arguments: text }, index): readonly ChatPart[] => [
+    { type: 'tool-call', index, id, name },
+    { type: 'tool-arguments', index, text },
+  ])
+}
