@@ -172,7 +172,7 @@ async function listRepositories(cacheDir: string): Promise<readonly CachedModel[
     const source = `hf:${name.slice('models--'.length).replace('--', '/')}`
     return { source, type: 'hub', folder: cache.folder, ...(await scanRepository(cache)) }
   })
-  return (await Promise.all(models)).filter((model) => model.files.length > 0 || model.partialBytes > 0)
+  return (await Promise.all(models)).filter((model) => model.sizeBytes > 0 || model.partialBytes > 0)
 }
 
 /** One entry for each file: that is what a source names. */

@@ -38,7 +38,7 @@ export interface CachedModel {
   readonly type: 'hub' | 'wheel'
   readonly folder: string
   readonly files: readonly CachedFile[]
-  /** On the disk, all revisions together, without unfinished downloads. */
+  /** On the disk, all revisions together, with byte ranges of other files, without unfinished downloads. */
   readonly sizeBytes: number
   /** Unfinished downloads that can be taken up again. */
   readonly partialBytes: number

@@ -8,7 +8,7 @@ import type { RepositoryCache } from './repository-cache.ts'
 /** What the cache holds of one repository or wheel. */
 export interface RepositoryScan {
   readonly files: readonly CachedFile[]
-  /** On the disk: content that several files share counts once. */
+  /** On the disk, byte ranges of uncached files included; content that several files share counts once. */
   readonly sizeBytes: number
   readonly partialBytes: number
   readonly modifiedAt: Date
@@ -22,7 +22,11 @@ export async function cachedNames(cacheDir: string, prefix: string): Promise<rea
 }
 
 export async function scanRepository(cache: RepositoryCache): Promise<RepositoryScan> {
-  const [files, all] = await Promise.all([snapshotFiles(cache), diskFiles(cache.folder)])
+  const content = ['snapshots', 'blobs', join('.petals-chat', 'ranges')].map((name) =>
+    join(cache.folder, name),
+  )
+  const files = await snapshotFiles(cache)
+  const all = await diskFiles(...content)
   const isPartial = (file: DiskFile): boolean => file.path.endsWith(partialSuffix)
   return {
     files: files.map(({ identity: _, ...file }) => file),
@@ -90,10 +94,9 @@ interface DiskFile {
 }
 
 /** Files that take room: no symlinks, and of several names of one content the first. */
-async function diskFiles(folder: string): Promise<readonly DiskFile[]> {
-  const names = await listFolder(folder).catch(() => [])
+async function diskFiles(...folders: readonly string[]): Promise<readonly DiskFile[]> {
   const files = new Map<string, DiskFile>()
-  for (const path of names.map((name) => join(folder, name))) {
+  for (const path of await pathsBelow(folders)) {
     const found = await lstat(path).catch(() => undefined)
     if (found === undefined || found.isSymbolicLink()) continue
     files.set(identityOf(found), {
@@ -104,6 +107,13 @@ async function diskFiles(folder: string): Promise<readonly DiskFile[]> {
     })
   }
   return [...files.values()]
+}
+
+async function pathsBelow(folders: readonly string[]): Promise<readonly string[]> {
+  const names = folders.map(async (folder) =>
+    (await listFolder(folder).catch(() => [])).map((name) => join(folder, name)),
+  )
+  return (await Promise.all(names)).flat()
 }
 
 const identityOf = ({ dev, ino }: { readonly dev: number; readonly ino: number }): string => `${dev}:${ino}`

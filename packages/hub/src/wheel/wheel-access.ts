@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto'
-import { link, readdir, stat } from 'node:fs/promises'
+import { link, mkdir, readdir, stat } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import type { FileOptions, Logger, ModelFiles } from '@petals-chat/engine'
 import { withFileLock } from '../cache/file-lock.ts'
@@ -45,6 +45,7 @@ export class WheelAccess implements SourceAccess {
     if (!(await this.#cache.hasSha256(path, options.sha256, options))) return undefined
     // Put there by hand and right: under the name of its hash too, so that it is not hashed at every start.
     const blob = this.#cache.blobPath(options.sha256)
+    await mkdir(dirname(blob), { recursive: true }).catch(() => {})
     await link(path, blob).catch(() => {})
     return path
   }

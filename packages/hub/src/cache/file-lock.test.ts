@@ -1,0 +1,110 @@
+import { type ChildProcess, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { hostname, tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { afterEach, beforeEach, expect, test } from 'vitest'
+import { withFileLock } from './file-lock.ts'
+
+let folder: string
+let path: string
+const children: ChildProcess[] = []
+beforeEach(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'petals-chat-lock-'))
+  path = join(folder, 'locks', 'a.lock')
+})
+afterEach(async () => {
+  for (const child of children.splice(0)) child.kill('SIGKILL')
+  await rm(folder, { recursive: true, force: true })
+})
+
+/** Another process that takes the lock, says so, and holds it. */
+async function holder(): Promise<ChildProcess> {
+  const lock = fileURLToPath(new URL('file-lock.ts', import.meta.url))
+  const code = `
+    const { withFileLock } = await import(${JSON.stringify(lock)})
+    await withFileLock(${JSON.stringify(path)}, {}, async () => {
+      console.log('held')
+      await new Promise((resolve) => process.stdin.once('end', resolve).resume())
+    })`
+  const child = spawn(
+    process.execPath,
+    ['--conditions=petals-chat-source', '--input-type=module', '-e', code],
+    {
+      stdio: ['pipe', 'pipe', 'inherit'],
+    },
+  )
+  children.push(child)
+  await once(child.stdout ?? child, 'data')
+  return child
+}
+
+test('tasks of one process follow one another', async () => {
+  const order: string[] = []
+  const task = (name: string) =>
+    withFileLock(path, {}, async () => {
+      order.push(`${name} begins`)
+      await sleep(30)
+      order.push(`${name} ends`)
+    })
+  await Promise.all([task('a'), task('b'), task('c')])
+  for (let i = 0; i < order.length; i += 2) expect(order[i + 1]).toBe(order[i]?.replace('begins', 'ends'))
+  await expect(readFile(path)).rejects.toThrow('ENOENT')
+})
+
+test('a failed task frees the lock', async () => {
+  await expect(withFileLock(path, {}, () => Promise.reject(new Error('no')))).rejects.toThrow('no')
+  expect(await withFileLock(path, {}, async (lock) => lock.isHeld())).toBe(true)
+})
+
+test('another process is waited for, visibly', async () => {
+  const child = await holder()
+  let waits = 0
+  const mine = withFileLock(path, { onWait: () => void (waits += 1) }, async () => 'mine')
+  await sleep(300)
+  expect(waits).toBeGreaterThan(0)
+  child.stdin?.end()
+  expect(await mine).toBe('mine')
+})
+
+test('whoever waits can stop waiting', async () => {
+  await holder()
+  const reason = new Error('enough')
+  const abort = new AbortController()
+  setTimeout(() => abort.abort(reason), 50)
+  await expect(withFileLock(path, { signal: abort.signal }, async () => 'mine')).rejects.toBe(reason)
+})
+
+test('the lock of a process that was killed is taken over at once', async () => {
+  const child = await holder()
+  child.kill('SIGKILL')
+  await once(child, 'exit')
+  const start = performance.now()
+  expect(await withFileLock(path, {}, async () => 'mine')).toBe('mine')
+  expect(performance.now() - start).toBeLessThan(1000)
+})
+
+test('many that find an abandoned lock still follow one another', async () => {
+  await withFileLock(path, {}, async () => {})
+  const dead = { token: 'x', pid: 2 ** 22 + 1, host: hostname() }
+  await writeFile(path, JSON.stringify(dead))
+  let inside = 0
+  const task = () =>
+    withFileLock(path, {}, async () => {
+      expect(++inside).toBe(1)
+      await sleep(5)
+      inside -= 1
+    })
+  await Promise.all(Array.from({ length: 8 }, task))
+})
+
+test('a holder that lost the lock knows, and leaves the new one alone', async () => {
+  await withFileLock(path, {}, async (lock) => {
+    expect(await lock.isHeld()).toBe(true)
+    await writeFile(path, JSON.stringify({ token: 'other', pid: process.pid, host: hostname() }))
+    expect(await lock.isHeld()).toBe(false)
+  })
+  expect(await readFile(path, 'utf8')).toContain('other')
+})

@@ -1,0 +1,86 @@
+import { type ChildProcess, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { readFile } from 'node:fs/promises'
+import { fileURLToPath } from 'node:url'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { afterEach, beforeEach, expect, test } from 'vitest'
+import { blobNames, partialFiles } from '../testing/cached-files.ts'
+import { type TestStore, openTestStore, someBytes } from '../testing/test-store.ts'
+
+const model = someBytes(2_000_000)
+
+let it: TestStore
+const children: ChildProcess[] = []
+beforeEach(async () => {
+  it = await openTestStore()
+  it.hub.addRepository('owner/repo', { files: { 'model.gguf': model } })
+})
+afterEach(async () => {
+  for (const child of children.splice(0)) child.kill('SIGKILL')
+  await it[Symbol.asyncDispose]()
+})
+
+/** Another start of the program that wants the same file: prints progress, then the path. */
+function start(): ChildProcess {
+  const index = fileURLToPath(new URL('../index.ts', import.meta.url))
+  const code = `
+    const { createModelStore, hubConfigSchema } = await import(${JSON.stringify(index)})
+    const { HUB, CACHE } = process.env
+    const store = createModelStore(hubConfigSchema.parse({ endpoint: HUB, cacheDir: CACHE, tokenPath: CACHE + '/none' }))
+    const onProgress = ({ done }) => console.log('progress', done)
+    console.log('path', await store.resolveFile('hf:owner/repo/model.gguf', { onProgress }))`
+  const child = spawn(
+    process.execPath,
+    ['--conditions=petals-chat-source', '--input-type=module', '-e', code],
+    {
+      stdio: ['ignore', 'pipe', 'inherit'],
+      env: { ...process.env, HUB: it.hub.url, CACHE: it.cacheDir },
+    },
+  )
+  children.push(child)
+  return child
+}
+
+async function outputOf(child: ChildProcess): Promise<string> {
+  let output = ''
+  child.stdout?.setEncoding('utf8').on('data', (text: string) => (output += text))
+  await once(child, 'close')
+  return output
+}
+
+async function untilPartial(bytes: number): Promise<void> {
+  while (true) {
+    const [path] = await partialFiles(it.cacheDir)
+    if (path !== undefined && (await readFile(path)).length >= bytes) return
+    await sleep(20)
+  }
+}
+
+const cdnRequests = () => it.hub.requests.filter(({ host }) => host === 'cdn')
+
+test('two processes that want the same file fetch it once, and both see it grow', async () => {
+  it.hub.inject({ on: 'cdn', bytesPerSecond: 1_500_000, times: 2 })
+  const outputs = await Promise.all([outputOf(start()), outputOf(start())])
+  expect(cdnRequests()).toHaveLength(1)
+  for (const output of outputs) {
+    const path = /path (.*)/.exec(output)?.[1] ?? ''
+    expect(Buffer.compare(await readFile(path), model)).toBe(0)
+    const steps = [...output.matchAll(/progress (\d+)/g)].map(([, done]) => Number(done))
+    expect(steps.filter((done) => done > 0 && done < model.length).length).toBeGreaterThan(1)
+    expect(steps.at(-1)).toBe(model.length)
+  }
+})
+
+test('when the one that fetches is killed, the other goes on where it was', async () => {
+  it.hub.inject({ on: 'cdn', bytesPerSecond: 1_000_000 })
+  const first = start()
+  await untilPartial(400_000)
+  const second = outputOf(start())
+  await sleep(500)
+  first.kill('SIGKILL')
+  const path = /path (.*)/.exec(await second)?.[1] ?? ''
+  expect(Buffer.compare(await readFile(path), model)).toBe(0)
+  expect(cdnRequests()[1]?.headers.range).toMatch(/^bytes=[1-9]\d{5,}-1999999$/)
+  expect(await partialFiles(it.cacheDir)).toEqual([])
+  expect(await blobNames(it.cacheDir, 'owner/repo')).toHaveLength(1)
+})

