@@ -24,8 +24,8 @@ async function mistakes(yaml: string, options?: Options): Promise<readonly strin
     (reason: unknown) => reason,
   )
   if (error === undefined) return []
-  if (!(error instanceof ConfigError)) throw error
-  return error.problems.map(formatProblem)
+  expect(error).toBeInstanceOf(ConfigError)
+  return (error as ConfigError).problems.map(formatProblem)
 }
 
 describe('loadConfig', () => {

@@ -1,8 +1,47 @@
-import os from 'node:os'
-import { ok } from './check.ts'
-import type { Check } from './check.ts'
+import { detectLlamaBackends } from '@petals-chat/llama'
+import type { LlamaMachine } from '@petals-chat/llama'
+import { failure, ok, warning } from './check.ts'
+import type { Check, CheckResult } from './check.ts'
+
 export const processorCheck: Check = {
   name: 'Processor',
-  run: async () => ok(`${os.availableParallelism()} cores`),
+  run: async ({ environment }) => describeProcessor(detectLlamaBackends({ environment })),
 }
-export const gpuCheck: Check = { name: 'GPU', run: async () => ok('tbd') }
+
+export const gpuCheck: Check = {
+  name: 'GPU',
+  run: async ({ config, environment }) =>
+    describeGpus(detectLlamaBackends({ environment }), config.llama.gpu),
+}
+
+const limits = { affinity: 'CPU affinity', cgroup: "the container's CPU limit" } as const
+
+export function describeProcessor({ cores, cpu }: Pick<LlamaMachine, 'cores' | 'cpu'>): CheckResult {
+  const { available, installed, limitedBy } = cores
+  const limit = limitedBy === undefined ? '' : ` of ${installed} (held back by ${limits[limitedBy]})`
+  const message = `${available}${limit} ${available === 1 ? 'core' : 'cores'} for local models`
+  return cpu.installed ? ok(message) : failure(message, cpu.detail)
+}
+
+/** Without a GPU models run on the CPU: only one that was asked for and is not there is a failure. */
+export function describeGpus(
+  { gpus, command }: Pick<LlamaMachine, 'gpus' | 'command'>,
+  wanted: string,
+): CheckResult {
+  const usable = gpus.filter(({ possible, installed }) => possible && installed)
+  const message =
+    usable.length === 0
+      ? 'none that can be used; models run on the CPU'
+      : usable.map(({ detail }) => detail).join(' ')
+  const advice =
+    command === undefined ? undefined : `This machine has an NVIDIA card that is not used. Run: ${command}`
+  const asked = gpus.find(({ name }) => name === wanted)
+  const isMissing = wanted !== 'auto' && wanted !== 'off' && !usable.some(({ name }) => name === wanted)
+  if (isMissing) {
+    return failure(
+      `${wanted} was asked for (llama.gpu, --gpu) and can't be used here`,
+      advice ?? asked?.detail ?? 'Choose auto.',
+    )
+  }
+  return advice === undefined ? ok(message) : warning(message, advice)
+}

@@ -1,5 +1,5 @@
 import { constants } from 'node:fs'
-import { access, statfs } from 'node:fs/promises'
+import { access, stat, statfs } from 'node:fs/promises'
 import os from 'node:os'
 import path from 'node:path'
 import { formatBytes } from '../terminal/format.ts'
@@ -40,13 +40,10 @@ export function checkMemory(available: number, total: number): CheckResult {
 /** Checks that files can be written to a folder, which need not exist yet, and that there is room. */
 export async function checkFolder(folder: string, what: string): Promise<CheckResult> {
   const existing = await nearestExisting(folder)
-  try {
-    await access(existing, constants.W_OK)
-  } catch {
-    return failure(
-      `${what} ${folder} can't be written: ${existing} belongs to another user or is read-only`,
-      'Change its owner, or set HF_HUB_CACHE (hub.cacheDir) to a folder of yours.',
-    )
+  const obstacle = await findObstacle(existing)
+  if (obstacle !== undefined) {
+    const advice = 'Set HF_HUB_CACHE (hub.cacheDir) to a folder that you can write.'
+    return failure(`${what} ${folder} can't be written: ${existing} ${obstacle}`, advice)
   }
   const { bavail, bsize } = await statfs(existing)
   const free = bavail * bsize
@@ -65,4 +62,13 @@ async function nearestExisting(folder: string): Promise<string> {
     const parent = path.dirname(folder)
     return parent === folder ? folder : nearestExisting(parent)
   }
+}
+
+async function findObstacle(existing: string): Promise<string | undefined> {
+  try {
+    await access(existing, constants.W_OK)
+  } catch {
+    return 'belongs to another user or is read-only'
+  }
+  return (await stat(existing)).isDirectory() ? undefined : 'is a file'
 }

@@ -44,13 +44,13 @@ async function describePortError(error: unknown, host: string, port: number): Pr
   )
 }
 
-/** A server of ours answers `/health` with JSON that has its version. */
+/** A server of ours says of itself that it lives, and its version. */
 async function isPetalsChat(host: string, port: number): Promise<boolean> {
   try {
     const address = host.includes(':') ? `[${host}]` : host
-    const response = await fetch(`http://${address}:${port}/health`, { signal: AbortSignal.timeout(1000) })
+    const response = await fetch(`http://${address}:${port}/healthz`, { signal: AbortSignal.timeout(1000) })
     const body = (await response.json()) as Readonly<Record<string, unknown>>
-    return typeof body.version === 'string' && 'models' in body
+    return typeof body.version === 'string' && body.status === 'ok'
   } catch {
     return false
   }

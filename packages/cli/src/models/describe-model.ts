@@ -44,18 +44,17 @@ export function describeLocalPart(configJson: string): readonly Field[] {
   const part = readLocalPart(configJson)
   if (part === undefined) return []
   const { vocabSize, hiddenSize, tiedEmbeddings } = part
+  // Rounded once, so that the second line is twice the first, as the table has it.
+  const gigabytes = Math.round(localPartBytes(part) / 1e7) / 100
   return [
     [
       'Embeddings',
       `${vocabSize} tokens x ${hiddenSize}${tiedEmbeddings ? ', shared with the LM head' : ', and an LM head'}`,
     ],
-    ['Embeds in 16-bit', formatGigabytes(localPartBytes(part, 16))],
-    ['Embeds in 32-bit', formatGigabytes(localPartBytes(part, 32))],
+    ['Embeds in 16-bit', `${gigabytes.toFixed(2)} GB`],
+    ['Embeds in 32-bit', `${(2 * gigabytes).toFixed(2)} GB`],
   ]
 }
-
-/** Two digits behind the point, as the table has them. */
-const formatGigabytes = (bytes: number) => `${(bytes / 1e9).toFixed(2)} GB`
 
 function formatCount(count: number): string {
   if (count >= 1e9) return `${(count / 1e9).toFixed(1)} billion`

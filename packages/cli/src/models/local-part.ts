@@ -27,9 +27,9 @@ export function readLocalPart(configJson: string): LocalPart | undefined {
   return { vocabSize, hiddenSize, tiedEmbeddings }
 }
 
-/** Bytes of embeddings and LM head together, as in the table of the original's README. */
-export function localPartBytes({ vocabSize, hiddenSize, tiedEmbeddings }: LocalPart, bits: 16 | 32): number {
-  return vocabSize * hiddenSize * (tiedEmbeddings ? 1 : 2) * (bits / 8)
+/** Bytes of embeddings and LM head together at 16 bit; at 32 bit it is twice as much. */
+export function localPartBytes({ vocabSize, hiddenSize, tiedEmbeddings }: LocalPart): number {
+  return vocabSize * hiddenSize * (tiedEmbeddings ? 1 : 2) * 2
 }
 
 const isSize = (value: unknown): value is number => Number.isSafeInteger(value) && (value as number) > 0

@@ -1,0 +1,141 @@
+import { once } from 'node:events'
+import { createServer as createHttpServer } from 'node:http'
+import { createServer } from 'node:net'
+import type { AddressInfo } from 'node:net'
+import path from 'node:path'
+import { describe, expect, it } from 'vitest'
+import { ConfigError } from '../config/problem.ts'
+import { temporaryFolder } from '../testing/temporary-folder.ts'
+import { ok, runChecks } from './check.ts'
+import type { CheckContext } from './check.ts'
+import { checkLoaded } from './config-check.ts'
+import { describeGpus, describeProcessor } from './engine-checks.ts'
+import { describePip } from './hub-checks.ts'
+import { checkFolder, checkMemory, checkNodeVersion } from './machine-checks.ts'
+import { checkPort } from './server-checks.ts'
+
+const gigabyte = 1e9
+
+describe('checks of the machine', () => {
+  it('know which Node is too old', () => {
+    const statuses = ['20.19.0', '22.11.0', '22.12.0', '24.0.0'].map(
+      (version) => checkNodeVersion(version).status,
+    )
+    expect(statuses).toEqual(['failure', 'failure', 'ok', 'ok'])
+    expect(checkNodeVersion('20.19.0').advice).toContain('22.12')
+  })
+
+  it('know how much memory is too little', () => {
+    expect(checkMemory(0.5 * gigabyte, 2 * gigabyte).status).toBe('failure')
+    expect(checkMemory(2 * gigabyte, 4 * gigabyte)).toMatchObject({
+      status: 'ok',
+      message: '2.0 GB of memory free, 4.0 GB in all',
+    })
+    expect(checkMemory(16 * gigabyte, 16 * gigabyte).advice).toBeUndefined()
+  })
+
+  it('look at the folder that would be made, and leave nothing behind', async () => {
+    await using folder = await temporaryFolder()
+    const wanted = path.join(folder.path, 'a', 'b')
+    expect(await checkFolder(wanted, 'cache')).toMatchObject({
+      message: expect.stringContaining(`cache ${wanted}: `) as string,
+    })
+    expect(await checkFolder(wanted, 'cache')).not.toMatchObject({ status: 'failure' })
+    const file = await folder.write('file', '')
+    expect(await checkFolder(path.join(file, 'below'), 'cache')).toMatchObject({ status: 'failure' })
+  })
+
+  it('name what holds the cores back', () => {
+    const cpu = { installed: true, detail: '' }
+    expect(
+      describeProcessor({ cores: { available: 2, installed: 8, limitedBy: 'cgroup' }, cpu }).message,
+    ).toBe("2 of 8 (held back by the container's CPU limit) cores for local models")
+    const missing = { installed: false, detail: 'Run npm ci.' }
+    expect(describeProcessor({ cores: { available: 8, installed: 8 }, cpu: missing })).toMatchObject({
+      status: 'failure',
+      advice: 'Run npm ci.',
+    })
+  })
+
+  it('say when CUDA would help, and by which command', () => {
+    const card = { name: 'cuda', possible: true, installed: false, detail: 'no library' } as const
+    expect(describeGpus({ gpus: [card], command: 'npm run add-cuda' }, 'auto')).toMatchObject({
+      status: 'warning',
+      advice: expect.stringContaining('npm run add-cuda') as string,
+    })
+    expect(describeGpus({ gpus: [card] }, 'cuda').status).toBe('failure')
+    expect(describeGpus({ gpus: [{ ...card, installed: true }] }, 'cuda').status).toBe('ok')
+    expect(describeGpus({ gpus: [{ ...card, possible: false }] }, 'off').status).toBe('ok')
+  })
+
+  it('want pip only where the Hub does not answer', () => {
+    expect(describePip(undefined, false).status).toBe('ok')
+    expect(describePip(undefined, true).status).toBe('failure')
+    expect(describePip('pip 25', true).status).toBe('ok')
+  })
+})
+
+describe('the check of the port', () => {
+  it('takes a free one', async () => {
+    expect(await checkPort({ host: '127.0.0.1', port: 0 })).toMatchObject({ status: 'ok' })
+  })
+
+  it('finds another program on it', async () => {
+    await using server = createServer((socket) => socket.destroy()).listen(0, '127.0.0.1')
+    await once(server, 'listening')
+    const { port } = server.address() as AddressInfo
+    expect(await checkPort({ host: '127.0.0.1', port })).toEqual({
+      status: 'failure',
+      message: `port ${port} on 127.0.0.1 is taken by another program`,
+      advice: `Choose another one: --port ${port + 1}`,
+    })
+  })
+
+  it('knows a petals-chat that runs already', async () => {
+    await using server = createHttpServer((_, response) =>
+      response
+        .setHeader('content-type', 'application/json')
+        .end(JSON.stringify({ status: 'ok', version: '1.0.0' })),
+    ).listen(0, '127.0.0.1')
+    await once(server, 'listening')
+    const { port } = server.address() as AddressInfo
+    expect(await checkPort({ host: '127.0.0.1', port })).toMatchObject({
+      status: 'ok',
+      message: expect.stringContaining('petals-chat') as string,
+    })
+  })
+})
+
+describe('runChecks', () => {
+  it('keeps their order, and survives one that fails itself', async () => {
+    const checks = [
+      {
+        name: 'slow',
+        run: () => new Promise<ReturnType<typeof ok>>((resolve) => setTimeout(() => resolve(ok('slow')), 20)),
+      },
+      { name: 'broken', run: () => Promise.reject(new Error('it broke')) },
+      { name: 'quick', run: () => Promise.resolve(ok('quick')) },
+    ]
+    const results = await runChecks(checks, {} as CheckContext)
+    expect(results.map(({ message }) => message)).toEqual([
+      'slow',
+      'this could not be checked: it broke',
+      'quick',
+    ])
+    expect(results[1]!.status).toBe('failure')
+  })
+})
+
+describe('the check of the configuration', () => {
+  it('lists its mistakes', () => {
+    const problem = {
+      origin: { kind: 'flag', name: '--port' },
+      path: ['server', 'port'],
+      message: 'no.',
+    } as const
+    expect(checkLoaded(new ConfigError([problem]))).toMatchObject({
+      status: 'failure',
+      advice: '--port: server.port: no.',
+    })
+  })
+})

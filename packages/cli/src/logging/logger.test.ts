@@ -1,0 +1,76 @@
+import { describe, expect, it } from 'vitest'
+import { recordingTerminal } from '../testing/recording-terminal.ts'
+import type { LogConfig } from './config.ts'
+import { createLogger } from './logger.ts'
+
+async function log(config: Partial<LogConfig>, isTTY: boolean, secrets: readonly string[] = []) {
+  const recorded = recordingTerminal({ isTTY })
+  const logger = await createLogger({ level: 'info', format: 'auto', ...config }, recorded.terminal, {
+    secrets,
+  })
+  return { logger, ...recorded }
+}
+
+describe('createLogger', () => {
+  it('writes JSON to stderr where nobody watches', async () => {
+    const { logger, stderr, stdout } = await log({}, false)
+    logger.child({ model: 'm' }).info({ tokens: 3 }, 'done')
+    expect(stdout()).toBe('')
+    expect(JSON.parse(stderr())).toEqual({
+      level: 'info',
+      time: expect.any(String) as string,
+      model: 'm',
+      tokens: 3,
+      msg: 'done',
+    })
+  })
+
+  it('writes for people on a terminal, errors without a stack', async () => {
+    const { logger, stderr } = await log({}, true)
+    logger.error({ err: new Error('the reason', { cause: new Error('its cause') }) }, 'it failed')
+    expect(stderr()).toContain('it failed')
+    expect(stderr()).toContain('the reason (its cause)')
+    expect(stderr()).not.toMatch(/\n\s+at /)
+  })
+
+  it('keeps the stack in JSON and at debug', async () => {
+    for (const [config, isTTY] of [
+      [{}, false],
+      [{ level: 'debug' }, true],
+    ] as const) {
+      const { logger, stderr } = await log(config, isTTY)
+      logger.error({ err: new Error('the reason') }, 'it failed')
+      expect(stderr()).toMatch(/at .*logger\.test/)
+    }
+  })
+
+  it('heeds its level', async () => {
+    const { logger, stderr } = await log({ level: 'warn' }, false)
+    logger.info({}, 'no')
+    logger.warn({}, 'yes')
+    expect(stderr()).not.toContain('"no"')
+    expect(stderr()).toContain('"yes"')
+    const silent = await log({ level: 'silent' }, false)
+    silent.logger.error({}, 'no')
+    expect(silent.stderr()).toBe('')
+  })
+
+  it('lets no secret through, wherever it is', async () => {
+    const { logger, stderr } = await log({}, false, ['my-own-secret'])
+    const fields = {
+      token: 'canary-1',
+      config: { token: 'canary-2', apiKey: 'canary-3' },
+      request: { headers: { authorization: 'Bearer canary-4', cookie: 'canary-5' } },
+      url: 'https://x.example/?key=my-own-secret',
+    }
+    logger.info(fields, 'with hf_canary678901 and sk-canary78901234 and Bearer canary-89012')
+    logger.error({ err: new Error('my-own-secret') }, 'failed')
+    expect(stderr()).not.toMatch(/canary|my-own-secret/)
+    expect(
+      stderr()
+        .split('\n')
+        .filter(Boolean)
+        .every((line) => JSON.parse(line) !== null),
+    ).toBe(true)
+  })
+})
