@@ -53,7 +53,8 @@ export const chatRequestSchema = z.object({
     .nullish()
     .describe('Further variables of the model’s chat template, as `{"enable_thinking": false}`. Extension.'),
   reasoning_effort: z
-    .enum(['none', 'minimal', 'low', 'medium', 'high', 'xhigh'])
+    .string()
+    .max(64)
     .nullish()
     .describe('Handed to the chat template as a variable; without effect on models that don’t know it.'),
   ...ignoredFields,

@@ -1,0 +1,83 @@
+import fc from 'fast-check'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { createTestApp, type TestApp } from './fixtures/test-app.ts'
+import { chatRequestSchema } from './schemas/chat-request.ts'
+import { completionRequestSchema } from './schemas/completion-request.ts'
+import { embeddingRequestSchema } from './schemas/embedding.ts'
+import { errorSchema } from './schemas/error.ts'
+import { detokenizeRequestSchema, tokenizeRequestSchema } from './schemas/tokenize.ts'
+
+const routes = {
+  '/v1/chat/completions': {
+    fields: Object.keys(chatRequestSchema.shape),
+    sane: { messages: [{ role: 'user', content: 'Hi' }], max_tokens: 2 },
+  },
+  '/v1/completions': {
+    fields: Object.keys(completionRequestSchema.shape),
+    sane: { prompt: 'Hi', max_tokens: 2 },
+  },
+  '/v1/embeddings': { fields: Object.keys(embeddingRequestSchema.shape), sane: { input: 'Hi' } },
+  '/v1/tokenize': { fields: Object.keys(tokenizeRequestSchema.shape), sane: { prompt: 'Hi' } },
+  '/v1/detokenize': { fields: Object.keys(detokenizeRequestSchema.shape), sane: { tokens: [1] } },
+}
+
+/** Values that have broken servers before, and whatever else JSON can say. */
+const value = fc.oneof(
+  fc.constantFrom(
+    null,
+    -1,
+    0,
+    1e308,
+    -1e308,
+    2 ** 53,
+    0.5,
+    '',
+    '1',
+    'NaN',
+    '\ud800',
+    [],
+    {},
+    true,
+    [[]],
+    [null],
+  ),
+  fc.constantFrom('<think>', '</s>', '\0', '🗼'.repeat(100), { type: 'text' }, { type: 'json_object' }),
+  fc.double({ noNaN: true, noDefaultInfinity: true }),
+  fc.integer(),
+  fc.string({ unit: 'binary' }),
+  fc.jsonValue({ maxDepth: 4 }),
+)
+
+describe('whatever a client sends', () => {
+  let app: TestApp
+  beforeAll(() => {
+    app = createTestApp({ reply: () => 'Hi.', contextLength: 512 })
+  })
+  afterAll(() => app[Symbol.asyncDispose]())
+
+  async function expectAnswerOrRefusal(path: string, body: unknown) {
+    const response = await app.post(path, body)
+    const text = await response.text()
+    expect([200, 400, 404], text).toContain(response.status)
+    expect(response.headers.get('x-request-id')).toBeTruthy()
+    if (response.status !== 200) errorSchema.parse(JSON.parse(text))
+    else expect(text).not.toContain('internal_error')
+  }
+
+  test.each(Object.entries(routes))(
+    'as one field of %s is answered or refused',
+    async (path, { fields, sane }) => {
+      const run = fc.asyncProperty(fc.constantFrom(...fields), value, (field, given) =>
+        expectAnswerOrRefusal(path, { model: 'test', ...sane, [field]: given }),
+      )
+      await fc.assert(run, { numRuns: 300 })
+    },
+  )
+
+  test.each(Object.keys(routes))('as the body of %s is answered or refused', async (path) => {
+    const run = fc.asyncProperty(fc.oneof(fc.json(), fc.string()), (body) =>
+      expectAnswerOrRefusal(path, body),
+    )
+    await fc.assert(run, { numRuns: 100 })
+  })
+})
