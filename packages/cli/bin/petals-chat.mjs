@@ -1,5 +1,5 @@
 #!/usr/bin/env node
-// Plain syntax up to here: an old Node must be able to read this file to say that it is too old.
+// Plain syntax in all of this file: an old Node must be able to read it, to say that it is too old.
 var version = process.versions.node.split('.').map(Number)
 if (version[0] < 22 || (version[0] === 22 && version[1] < 12)) {
   console.error(
@@ -21,6 +21,10 @@ import('node:module')
   })
   .catch(function (error) {
     var isUnbuilt = error && error.code === 'ERR_MODULE_NOT_FOUND' && /dist[\\/]/.test(String(error.message))
-    console.error(isUnbuilt ? 'petals-chat is not built yet. Run: npm run build' : error)
+    console.error(
+      isUnbuilt
+        ? 'petals-chat is not built yet. Run: npm run build'
+        : "petals-chat can't start, its installation is damaged (run npm ci): " + (error && error.message),
+    )
     process.exit(1)
   })

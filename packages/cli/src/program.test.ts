@@ -63,7 +63,8 @@ describe('petals-chat', () => {
 
   it.each([
     [['sreve'], /There is no command 'sreve'. Did you mean 'serve'\?/],
-    [['models', 'pul', 'x'], /pul/],
+    [['models', 'pul', 'x'], /There is no command 'pul'. Did you mean 'pull'\?/],
+    [['config', 'chek'], /unknown command 'chek'\s+\(Did you mean check\?\)/],
     [['--prot', '1'], /unknown option '--prot'\s+\(Did you mean --port\?\)/],
     [['--port'], /argument missing/],
     [['models', 'info'], /missing required argument 'model'/],

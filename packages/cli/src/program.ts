@@ -64,14 +64,8 @@ function addCommands(program: Command, run: Run): void {
   program
     .command('serve', { isDefault: true })
     .description('serve the chat page and the APIs; what runs when no command is named')
-    // Whatever is no command lands here.
     .allowExcessArguments()
-    .action(
-      run(async () => async (context, [word]) => {
-        if (word !== undefined) throw unknownCommand(word, program)
-        return (await import('./commands/serve.ts')).serve(context)
-      }),
-    )
+    .action(run(onlyCommandsOf(program, async () => (await import('./commands/serve.ts')).serve)))
   program
     .command('chat')
     .argument('[prompt...]', "one question: prints its answer and ends; '-' stands for the text on stdin")
@@ -100,7 +94,8 @@ function addModelCommands(models: Command, run: Run): void {
   models
     .command('list', { isDefault: true })
     .description('models of the configuration, and what is in the caches of this machine')
-    .action(run(async () => (await import('./commands/models-list.ts')).listModels))
+    .allowExcessArguments()
+    .action(run(onlyCommandsOf(models, async () => (await import('./commands/models-list.ts')).listModels)))
   const named = (name: string) => models.command(`${name} <model>`)
   named('pull')
     .description('fetch the files of a model (a name of the configuration, or a source)')
@@ -125,8 +120,17 @@ function addConfigCommands(config: Command, run: Run): void {
     .action(run(async () => (await import('./commands/config-print.ts')).printConfig))
 }
 
-function unknownCommand(word: string, program: Command): CommandError {
-  const names = program.commands.map((command) => command.name())
+/** What runs when no command is named is also given every word that is none. */
+function onlyCommandsOf(parent: Command, load: () => Promise<Action>): () => Promise<Action> {
+  return async () =>
+    async (context, [word]) => {
+      if (word !== undefined) throw unknownCommand(word, parent)
+      return (await load())(context, [])
+    }
+}
+
+function unknownCommand(word: string, parent: Command): CommandError {
+  const names = parent.commands.map((command) => command.name())
   const near = nearest(word, names)
   const hint = near === undefined ? `Commands: ${names.join(', ')}.` : `Did you mean '${near}'?`
   return new CommandError(`There is no command '${word}'. ${hint}`, exitCodes.usage)

@@ -1,4 +1,4 @@
-import { createModelRegistry, silentMetrics } from '@petals-chat/engine'
+import { createModelRegistry, silentLogger, silentMetrics } from '@petals-chat/engine'
 import type { Logger, Metrics, ModelRegistry } from '@petals-chat/engine'
 import { createModelStore } from '@petals-chat/hub'
 import type { ModelStore } from '@petals-chat/hub'
@@ -25,12 +25,15 @@ export interface Runtime extends AsyncDisposable {
 /** Wires config → logger → store → engines → registry. Nothing heavy is loaded before a model is. */
 export async function createRuntime(loaded: LoadedConfig, options: RuntimeOptions): Promise<Runtime> {
   const { config } = loaded
-  const { metrics = silentMetrics } = options
+  const { terminal, metrics = silentMetrics } = options
   const logger = await createConfiguredLogger(loaded, options)
   const store = createStore(loaded, logger)
   const names = config.models.map(({ engine }) => engine)
   const engines = await createEngines(names, { config, store, logger, metrics })
-  const registry = createModelRegistry({ specs: config.models, engines, logger, metrics })
+  // On a terminal the progress bar and the list of models say the same, better.
+  const registryLogger =
+    terminal.isInteractive && config.log.level !== 'debug' ? onlyWarnings(logger) : logger
+  const registry = createModelRegistry({ specs: config.models, engines, logger: registryLogger, metrics })
   return {
     logger,
     store,
@@ -58,3 +61,10 @@ async function createConfiguredLogger(
   for (const warning of warnings) logger.warn({}, formatProblem(warning))
   return logger
 }
+
+const onlyWarnings = (logger: Logger): Logger => ({
+  ...silentLogger,
+  warn: (fields, message) => logger.warn(fields, message),
+  error: (fields, message) => logger.error(fields, message),
+  child: (bindings) => onlyWarnings(logger.child(bindings)),
+})

@@ -31,9 +31,14 @@ export function createPromptLine(input: NodeJS.ReadableStream, output: NodeJS.Wr
       readline.on('history', (lines) => {
         history = lines
       })
+      let isAnswered = false
       const finish = (result: PromptResult) => {
-        resolve(result)
+        if (isAnswered) return
+        isAnswered = true
+        // The prompt's line is left as it is; what comes next begins on its own.
+        if (result.type !== 'message') output.write('\n')
         readline.close()
+        resolve(result)
       }
       readline.once('SIGINT', () => finish({ type: 'interrupt' }))
       readline.once('close', () => finish({ type: 'end' }))

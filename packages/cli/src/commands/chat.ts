@@ -25,13 +25,14 @@ export async function chat(context: CommandContext, words: readonly string[]): P
     maxNewTokens: options.maxTokens ?? spec.generation.max_new_tokens,
     maxSessionLength: spec.maxSessionLength,
   })
-  if (question !== undefined) return answerOnce(conversation, question, terminal)
+  // Awaited here: on leaving this function the conversation and the model are disposed.
+  if (question !== undefined) return await answerOnce(conversation, question, terminal)
 
   terminal.out(
     `${terminal.style('bold', spec.displayName ?? spec.id)} is ready. /help shows what can be typed here.`,
   )
   const read = createPromptLine(process.stdin, process.stdout)
-  return converse(conversation, { terminal, read, onInterrupt: onSigint })
+  return await converse(conversation, { terminal, read, onInterrupt: onSigint })
 }
 
 async function answerOnce(conversation: Conversation, question: string, terminal: Terminal): Promise<number> {

@@ -1,5 +1,6 @@
 import { loadConfig } from '../config/load.ts'
 import type { CommandContext } from '../context.ts'
+import { CommandError, exitCodes } from '../exit-codes.ts'
 import { findModel } from '../models/named-model.ts'
 import { createStore } from '../runtime.ts'
 import { ProgressDisplay } from '../terminal/progress.ts'
@@ -10,7 +11,9 @@ export async function pullModel(context: CommandContext, [name = '']: readonly s
   const loaded = await loadConfig(context)
   const { source, sha256 } = findModel(loaded, name, context.workingDirectory)
   const stopping = new AbortController()
-  process.once('SIGINT', () => stopping.abort(new Error('Interrupted; what was fetched is kept.')))
+  process.once('SIGINT', () =>
+    stopping.abort(new CommandError('Interrupted. What was fetched is kept.', exitCodes.interrupted)),
+  )
   const display = new ProgressDisplay(terminal)
   try {
     const file = await createStore(loaded).resolveFile(source, {
