@@ -187,8 +187,10 @@ describe('loadConfig', () => {
       PETALS_CHAT_PROT: '1',
       PETALS_CHAT_SERVICE_HOST: '10.0.0.1',
       PETALS_CHAT_PORT_80_TCP: 'tcp://10.0.0.1:80',
+      PETALS_CHAT_PORT: 'tcp://10.0.0.1:80',
     }
-    const { warnings } = await load({ environment })
+    const { config, warnings } = await load({ environment })
+    expect(config.server.port).toBe(5000)
     expect(warnings.map(formatProblem)).toEqual([
       'PETALS_CHAT_PROT: this variable is not known and has no effect. Did you mean PETALS_CHAT_PORT?',
     ])

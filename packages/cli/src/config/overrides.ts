@@ -26,8 +26,7 @@ export function findOverrides(
     const { path, variable } = setting
     const flag = flags[flagKey(setting)]
     const text = flag === undefined ? environment[variable] : flag === true ? setting.implied : String(flag)
-    // An empty variable is how compose files and shells say "not set".
-    if (text === undefined || (flag === undefined && text === '')) return []
+    if (text === undefined || (flag === undefined && isUnset(text))) return []
     const origin: Origin =
       flag === undefined ? { kind: 'environment', name: variable } : { kind: 'flag', name: flagName(setting) }
     return [{ path, value: valueFromText(text, schemaAt(schema, path) ?? {}), origin }]
@@ -38,10 +37,14 @@ const prefix = 'PETALS_CHAT_'
 const knownVariables = settings.map(({ variable }) => variable)
 
 /**
- * Kubernetes gives every pod such variables for a service that is named petals-chat. They are not meant for us.
- * (Documentation of Kubernetes, "Service environment variables".)
+ * Kubernetes gives every pod such variables for a service that is named petals-chat, PETALS_CHAT_PORT among them. They
+ * are not meant for us. (Documentation of Kubernetes, "Service environment variables".)
  */
 const serviceLink = /^PETALS_CHAT_(SERVICE_|PORT_\d)/
+const serviceLinkValue = /^(tcp|udp|sctp):\/\//
+
+/** An empty variable is how compose files and shells say "not set". */
+const isUnset = (text: string) => text === '' || serviceLinkValue.test(text)
 
 /** Variables that look like ours and are not: a setting that is silently ignored is worse than a warning. */
 export function findUnknownVariables(environment: Environment): readonly ConfigProblem[] {
