@@ -76,10 +76,9 @@ const errorAnswers = ({ error, errorStatuses }: Operation): JsonSchema =>
     ]),
   )
 
-const mediaType = (content: Content): JsonSchema =>
-  isSchema(content)
-    ? { schema: schemaOf(content) }
-    : { schema: { type: 'string', description: content.text } }
+const mediaType = (content: Content): JsonSchema => ({
+  schema: isSchema(content) ? schemaOf(content) : { description: content.text },
+})
 
 const mapValues = <Value, Result>(
   record: Readonly<Record<string, Value>>,

@@ -18,14 +18,18 @@ export type SamplingRequest = Pick<
 /** OpenAI allows 0, which can only mean the most probable token; engines want more than 0. */
 const smallestTopP = 1e-6
 
+/** Below, the most probable token is taken for certain, and 32-bit engines would divide by zero. */
+const smallestTemperature = 1e-4
+
 /** The request's parameters, else the model's defaults, else OpenAI's. */
 export function toSampling(request: SamplingRequest, spec: ModelSpec, vocabSize: number): SamplingParams {
   const { generation } = spec
   const greedyByDefault = generation.do_sample === false || generation.do_sample === 0
   const topK = request.top_k ?? generation.top_k ?? 0
   const topP = request.top_p ?? generation.top_p
+  const temperature = request.temperature ?? (greedyByDefault ? 0 : (generation.temperature ?? 1))
   return {
-    temperature: request.temperature ?? (greedyByDefault ? 0 : (generation.temperature ?? 1)),
+    temperature: temperature < smallestTemperature ? 0 : temperature,
     topK: topK > 0 ? Math.min(topK, vocabSize) : undefined,
     topP: topP === undefined ? undefined : Math.max(topP, smallestTopP),
     minP: request.min_p ?? generation.min_p,

@@ -38,7 +38,7 @@ export const samplingFields = {
     .describe('Leave out tokens with less than this share of the best one’s probability. Extension.'),
   repetition_penalty: z
     .number()
-    .gt(0)
+    .min(0.01)
     .max(10)
     .nullish()
     .describe('Divides the logits of tokens that occurred already (prompt included); 1 is off. Extension.'),

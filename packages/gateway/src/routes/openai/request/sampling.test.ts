@@ -1,0 +1,62 @@
+import { modelSpecSchema, type ModelSpecInput, validateSampling } from '@petals-chat/engine'
+import { describe, expect, test } from 'vitest'
+import { samplingOfChoice, toSampling } from './sampling.ts'
+
+const specWith = (generation: ModelSpecInput['generation']) =>
+  modelSpecSchema.parse({ id: 'test', engine: 'llama', source: 'none', generation })
+const plain = specWith({})
+
+describe('toSampling', () => {
+  test('is OpenAI’s defaults where nobody says anything', () => {
+    expect(JSON.parse(JSON.stringify(toSampling({}, plain, 100)))).toEqual({ temperature: 1 })
+  })
+
+  test('takes the model’s defaults, and the request’s parameters before them', () => {
+    const spec = specWith({ temperature: 0.6, top_k: 40, top_p: 0.9, min_p: 0.1, repetition_penalty: 1.2 })
+    expect(toSampling({ top_p: null }, spec, 100)).toMatchObject({
+      temperature: 0.6,
+      topK: 40,
+      topP: 0.9,
+      minP: 0.1,
+      repetitionPenalty: 1.2,
+    })
+    const request = { temperature: 2, top_k: 0, top_p: 1, min_p: 0, repetition_penalty: 1 }
+    expect(toSampling(request, spec, 100)).toMatchObject({
+      temperature: 2,
+      topK: undefined,
+      topP: 1,
+      minP: 0,
+      repetitionPenalty: 1,
+    })
+  })
+
+  test('is greedy for models that don’t sample, unless a temperature is asked for', () => {
+    for (const do_sample of [false, 0] as const) {
+      const spec = specWith({ do_sample, temperature: 0.6 })
+      expect(toSampling({}, spec, 100).temperature).toBe(0)
+      expect(toSampling({ temperature: 0.5 }, spec, 100).temperature).toBe(0.5)
+    }
+    expect(toSampling({}, specWith({ do_sample: true, temperature: 0.6 }), 100).temperature).toBe(0.6)
+  })
+
+  test('of every request that the schema lets through is in the engines’ bounds', () => {
+    for (const request of [
+      { temperature: 5e-324, top_p: 0, top_k: -1, min_p: 0, repetition_penalty: 0.01 },
+      { temperature: 2, top_p: 5e-324, top_k: 1_000_000, min_p: 1, repetition_penalty: 10 },
+      { seed: -1, presence_penalty: -2, frequency_penalty: 2, logit_bias: { 99: -100 } },
+      { seed: Number.MAX_SAFE_INTEGER },
+      { seed: Number.MIN_SAFE_INTEGER },
+    ]) {
+      const sampling = toSampling(request, plain, 100)
+      expect(() => validateSampling(sampling, 100)).not.toThrow()
+      expect(Math.fround(sampling.temperature) > 0 || sampling.temperature === 0).toBe(true)
+    }
+    expect(toSampling({ top_k: 1_000_000 }, plain, 100).topK).toBe(100)
+  })
+
+  test('gives every choice a seed of its own, within 32 bits', () => {
+    const sampling = toSampling({ seed: 2 ** 32 - 1 }, plain, 100)
+    expect([0, 1, 2].map((choice) => samplingOfChoice(sampling, choice).seed)).toEqual([2 ** 32 - 1, 0, 1])
+    expect(samplingOfChoice(toSampling({}, plain, 100), 1).seed).toBeUndefined()
+  })
+})
