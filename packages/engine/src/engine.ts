@@ -3,6 +3,7 @@ import type { ChatTemplate } from './chat/chat-template.ts'
 import type { Logger } from './logger.ts'
 import type { ModelSpec } from './models/model-spec.ts'
 import type { SamplingParams } from './sampling-params.ts'
+import type { RouteReport } from './swarm/swarm-status.ts'
 import type { TokenId, Tokenizer } from './tokenizer.ts'
 
 /** Makes models answer: a swarm of servers, or this machine. */
@@ -88,6 +89,8 @@ export interface Session extends AsyncDisposable {
    * none). Present if `capabilities.promptLogprobs`.
    */
   score?(tokens: readonly TokenId[], options?: ScoreOptions): Promise<readonly TokenScore[]>
+  /** Which servers the tokens go through now, and which were left; of engines that have such a thing. */
+  route?(): RouteReport
   /** Forgets everything after the first `length` tokens, 0 ≤ length ≤ tokens.length. @throws InvalidRequestError */
   truncate(length: number, options?: AbortOptions): Promise<void>
 }

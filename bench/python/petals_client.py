@@ -1,0 +1,47 @@
+"""The Python client of Petals as a peer of our benchmarks: does what it is told on standard input, one JSON line at a time.
+
+    petals_client.py MODEL_FOLDER DHT_PREFIX INITIAL_PEER...
+
+Answers `{"ready": seconds}` first (imports and loading), then one line for each request:
+    {"ids": [...], "newTokens": n, "maxLength": m}  ->  {"ids": [...], "firstTokenSeconds": s, "decodeSeconds": s}
+"""
+
+import json
+import os
+import sys
+import time
+
+started = time.time()
+sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "..", "swarm", "python"))
+import petals_compat  # noqa: E402, F401  (must come before petals)
+import torch  # noqa: E402
+from petals import AutoDistributedModelForCausalLM  # noqa: E402
+
+
+def main():
+    folder, prefix, *peers = sys.argv[1:]
+    answers = os.fdopen(os.dup(1), "w", buffering=1)
+    os.dup2(2, 1)  # whatever libraries print must not come between the answers
+    model = AutoDistributedModelForCausalLM.from_pretrained(
+        folder, initial_peers=peers, dht_prefix=prefix, torch_dtype=torch.float32
+    )
+    print(json.dumps(dict(ready=time.time() - started)), file=answers)
+    for line in sys.stdin:
+        request = json.loads(line)
+        prompt = torch.tensor([request["ids"]])
+        begin = time.perf_counter()
+        with torch.inference_mode(), model.inference_session(max_length=request["maxLength"]) as session:
+            # As the original's web application does it: a call of `generate` for each token.
+            output = model.generate(prompt, max_new_tokens=1, do_sample=False, session=session, eos_token_id=None)
+            first = time.perf_counter()
+            ids = [int(output[0, -1])]
+            for _ in range(request["newTokens"] - 1):
+                output = model.generate(None, max_new_tokens=1, do_sample=False, session=session, eos_token_id=None)
+                ids.append(int(output[0, -1]))
+            end = time.perf_counter()
+        print(json.dumps(dict(ids=ids, firstTokenSeconds=first - begin, decodeSeconds=end - first)), file=answers)
+    os._exit(0)
+
+
+if __name__ == "__main__":
+    main()

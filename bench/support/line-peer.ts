@@ -1,0 +1,52 @@
+import { spawn } from 'node:child_process'
+import { createInterface } from 'node:readline'
+
+/** A program that answers each JSON line on its standard input by one on its standard output. */
+export interface LinePeer extends AsyncDisposable {
+  /** Process group, for its CPU time: the program and all that it starts. */
+  readonly group: number
+  /** The first line, which it prints when it is ready. */
+  readonly ready: unknown
+  ask(request: object): Promise<unknown>
+}
+
+export async function startLinePeer(
+  command: string,
+  args: readonly string[],
+  env: NodeJS.ProcessEnv = {},
+): Promise<LinePeer> {
+  const child = spawn(command, args, {
+    detached: true,
+    stdio: ['pipe', 'pipe', 'pipe'],
+    env: { ...process.env, ...env },
+  })
+  let errors = ''
+  child.stderr.on('data', (chunk: Buffer) => (errors = (errors + chunk).slice(-4000)))
+  const end = (): void => {
+    try {
+      process.kill(-child.pid!, 'SIGKILL')
+    } catch {
+      // It is gone already.
+    }
+  }
+  process.on('exit', end)
+  const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]()
+  const next = async (): Promise<unknown> => {
+    const { value, done } = await lines.next()
+    if (done) throw new Error(`${command} ${args.join(' ')} ended:\n${errors}`)
+    return JSON.parse(value) as unknown
+  }
+  const ready = await next()
+  return {
+    group: child.pid!,
+    ready,
+    ask(request) {
+      child.stdin.write(`${JSON.stringify(request)}\n`)
+      return next()
+    },
+    async [Symbol.asyncDispose]() {
+      end()
+      process.off('exit', end)
+    },
+  }
+}

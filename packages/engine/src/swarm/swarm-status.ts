@@ -1,0 +1,89 @@
+import type { AbortOptions } from '../abort.ts'
+
+/** What the swarms of this server's models look like, for people and for `GET /api/v1/swarm`. */
+export interface SwarmView {
+  status(options?: AbortOptions): Promise<SwarmStatus>
+}
+
+export interface SwarmStatus {
+  readonly models: readonly SwarmModelStatus[]
+}
+
+export interface SwarmModelStatus {
+  /** Id of the model on this server. */
+  readonly id: string
+  readonly dhtPrefix: string
+  /** Transformer blocks of the model. */
+  readonly blocks: number
+  /** Online servers for each block. */
+  readonly replicas: readonly number[]
+  /** Every block has an online server. */
+  readonly servable: boolean
+  readonly missingBlocks: readonly number[]
+  /** The block with the least announced throughput: what bounds everybody. */
+  readonly bottleneck:
+    { readonly block: number; readonly replicas: number; readonly throughput: number } | undefined
+  readonly servers: readonly SwarmServerStatus[]
+  /** Multiaddrs by which a new server can join this swarm. */
+  readonly initialPeers: readonly string[]
+  /** Age of the newest look at the swarm; undefined before the first. */
+  readonly ageMs: number | undefined
+  /** Why there is no news of this swarm, in words. */
+  readonly problem?: string | undefined
+}
+
+export interface SwarmServerStatus {
+  /** Peer id, base58. */
+  readonly peer: string
+  readonly publicName: string | undefined
+  readonly state: 'offline' | 'joining' | 'online'
+  readonly version: string | undefined
+  /** Blocks [start, end). */
+  readonly start: number
+  readonly end: number
+  /** Tokens a second, as the server measured itself. */
+  readonly throughput: number
+  /** Tokens a second through one block. */
+  readonly inferenceRps: number | undefined
+  readonly dtype: string | undefined
+  readonly quantization: string | undefined
+  readonly adapters: readonly string[]
+  readonly usesRelay: boolean | undefined
+  readonly cacheTokensLeft: number | undefined
+  /** Smoothed round trip from here; undefined before the first ping, Infinity if it does not answer. */
+  readonly rttMs: number | undefined
+  /** Left alone after failures for so long; 0 if it is not. */
+  readonly bannedForMs: number
+}
+
+/** The way that an answer took through the swarm. */
+export interface RouteReport {
+  readonly hops: readonly RouteHop[]
+  readonly failovers: readonly Failover[]
+  /** Outputs go from server to server instead of through this machine. */
+  readonly pushed: boolean
+}
+
+export interface RouteHop {
+  readonly peer: string
+  readonly publicName: string | undefined
+  /** Blocks [start, end). */
+  readonly start: number
+  readonly end: number
+  /** Median time of a decode step there, as seen from here; undefined before the first. */
+  readonly stepMs: number | undefined
+}
+
+/** A server that was left in mid-answer, and what came of it. */
+export interface Failover {
+  readonly peer: string
+  readonly publicName: string | undefined
+  readonly start: number
+  readonly end: number
+  readonly reason: string
+  /** Tokens in the session when it happened. */
+  readonly position: number
+  /** From the failure to the first result of the new servers. */
+  readonly pauseMs: number
+  readonly replacedBy: readonly { readonly peer: string; readonly publicName: string | undefined }[]
+}
