@@ -13,7 +13,11 @@ export interface EngineContext {
 const factories: Readonly<Record<string, (context: EngineContext) => Promise<Engine>>> = {
   llama: async ({ config, store, logger, metrics }) => {
     const { createLlamaEngine } = await import('@petals-chat/llama')
-    return createLlamaEngine(config.llama, { logger, metrics, resolveFile: store.resolveFile })
+    return createLlamaEngine(config.llama, {
+      logger,
+      metrics,
+      resolveFile: (source, options) => store.resolveFile(source, options),
+    })
   },
 }
 

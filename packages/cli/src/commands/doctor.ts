@@ -38,7 +38,8 @@ export async function doctor(context: CommandContext): Promise<number> {
       ? await loadConfig({ environment: {}, flags: {}, workingDirectory, ignoreFile: true })
       : loaded
   terminal.status('Checking this machine …')
-  const results = await runChecks(checks, { config: usable.config, store: createStore(usable), environment })
+  const { config, baseFolder } = usable
+  const results = await runChecks(checks, { config, baseFolder, store: createStore(usable), environment })
   terminal.status('')
 
   const named = [

@@ -17,6 +17,8 @@ export interface CheckContext {
   readonly config: ResolvedConfig
   readonly store: ModelStore
   readonly environment: Environment
+  /** What relative paths of the configuration are relative to. */
+  readonly baseFolder: string
 }
 
 export interface Check {

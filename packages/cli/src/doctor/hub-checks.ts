@@ -1,5 +1,6 @@
 import { execFile } from 'node:child_process'
 import { access } from 'node:fs/promises'
+import { homedir } from 'node:os'
 import { pipCommands } from '@petals-chat/hub'
 import { hubPaths } from '@petals-chat/hub/config'
 import { failure, ok, warning } from './check.ts'
@@ -8,7 +9,8 @@ import { checkFolder } from './machine-checks.ts'
 
 export const cacheCheck: Check = {
   name: 'Model cache',
-  run: ({ config }) => checkFolder(hubPaths(config.hub).cacheDir, 'model cache'),
+  run: ({ config, baseFolder }) =>
+    checkFolder(hubPaths(config.hub, homedir(), baseFolder).cacheDir, 'model cache'),
 }
 
 export const hubCheck: Check = {
@@ -26,7 +28,7 @@ export const hubCheck: Check = {
 
 export const tokenCheck: Check = {
   name: 'Hub token',
-  async run({ config, environment }) {
+  async run({ config, baseFolder, environment }) {
     const advice =
       'Only gated models (Llama, Gemma …) need one: https://huggingface.co/settings/tokens, then HF_TOKEN'
     if (config.hub.token !== undefined) {
@@ -34,7 +36,7 @@ export const tokenCheck: Check = {
         `a token is set (${environment.HF_TOKEN === undefined ? 'in the configuration' : 'HF_TOKEN'})`,
       )
     }
-    const file = hubPaths(config.hub).tokenPath
+    const file = hubPaths(config.hub, homedir(), baseFolder).tokenPath
     const isThere = await access(file).then(
       () => true,
       () => false,

@@ -1,0 +1,94 @@
+import { startHubServer } from '@petals-chat/hub/testing'
+import type { HubServer } from '@petals-chat/hub/testing'
+import { readFile } from 'node:fs/promises'
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { reportFailure } from '../failure.ts'
+import { runProgram } from '../program.ts'
+import { recordingTerminal } from '../testing/recording-terminal.ts'
+import { temporaryFolder } from '../testing/temporary-folder.ts'
+import type { TemporaryFolder } from '../testing/temporary-folder.ts'
+
+let folder: TemporaryFolder
+let hub: HubServer
+beforeEach(async () => {
+  folder = await temporaryFolder()
+  hub = await startHubServer()
+})
+afterEach(async () => {
+  await hub[Symbol.asyncDispose]()
+  await folder[Symbol.asyncDispose]()
+})
+
+async function run(...args: readonly string[]) {
+  const { terminal, stdout, stderr } = recordingTerminal()
+  const environment = { HF_ENDPOINT: hub.url, XDG_CACHE_HOME: folder.path }
+  const code = await runProgram(args, { terminal, environment, workingDirectory: folder.path }).catch(
+    (error: unknown) => reportFailure(error, terminal, { withStack: false }),
+  )
+  return { code, stdout: stdout(), stderr: stderr() }
+}
+
+const model = 'x'.repeat(100_000)
+
+describe('petals-chat models', () => {
+  it('fetches, lists and deletes', async () => {
+    hub.addRepository('owner/repo', { files: { 'model.gguf': model } })
+    await folder.write(
+      'petals-chat.yaml',
+      'models: [{ id: mine, engine: llama, source: "hf:owner/repo/model.gguf" }]',
+    )
+    expect((await run('models', 'list')).stdout).toMatch(
+      /mine +llama +not here yet +hf:owner\/repo\/model\.gguf/,
+    )
+    expect(hub.requests).toEqual([])
+
+    const pulled = await run('models', 'pull', 'mine')
+    expect(pulled.code).toBe(0)
+    expect(await readFile(pulled.stdout.trim(), 'utf8')).toBe(model)
+
+    const listed = await run('models')
+    expect(listed.stdout).toMatch(/mine +llama +here, 100 kB/)
+    expect(listed.stdout).toMatch(/IN THE CACHE.*\nhf:owner\/repo +100 kB/)
+
+    const removed = await run('models', 'rm', 'mine')
+    expect(removed.stderr).toContain('Deleted; 100 kB are free again.')
+    expect((await run('models', 'list')).stdout).toContain('not here yet')
+    expect(await run('models', 'rm', 'mine')).toMatchObject({
+      code: 1,
+      stderr: expect.stringContaining('Nothing of hf:owner/repo') as string,
+    })
+  })
+
+  it('shows progress of a download on stderr, the path alone on stdout', async () => {
+    hub.addRepository('owner/repo', { files: { 'model.gguf': model } })
+    const { stdout, stderr } = await run('models', 'pull', 'hf:owner/repo/model.gguf')
+    expect(stderr).toMatch(/Downloading .*: \d+ %, .* of 100 kB/)
+    expect(stdout.trim().split('\n')).toHaveLength(1)
+  })
+
+  it('says what to do about a gated model', async () => {
+    hub.addRepository('meta/gated', { files: { 'model.gguf': model }, gate: { tokens: ['hf_accepted'] } })
+    const { code, stderr } = await run('models', 'pull', 'hf:meta/gated/model.gguf')
+    expect(code).toBe(1)
+    expect(stderr).toContain(`${hub.url}/meta/gated`)
+    expect(stderr).toContain('HF_TOKEN')
+  })
+
+  it('shows the memory that the local part of a swarm model needs, as the original’s table', async () => {
+    const config = { model_type: 'llama', vocab_size: 32000, hidden_size: 8192 }
+    hub.addRepository('meta-llama/Llama-2-70b-chat-hf', { files: { 'config.json': JSON.stringify(config) } })
+    const { stdout, code } = await run('models', 'info', 'hf:meta-llama/Llama-2-70b-chat-hf')
+    expect(code).toBe(0)
+    expect(stdout).toMatch(/Embeds in 16-bit +1\.05 GB\n/)
+    expect(stdout).toMatch(/Embeds in 32-bit +2\.10 GB\n/)
+    expect(stdout).toContain('32000 tokens x 8192')
+  })
+
+  it('never touches a file of the user', async () => {
+    const file = await folder.write('mine.gguf', model)
+    const { code, stderr } = await run('models', 'rm', './mine.gguf')
+    expect(code).toBe(1)
+    expect(stderr).toContain('mine.gguf')
+    expect(await readFile(file, 'utf8')).toBe(model)
+  })
+})
