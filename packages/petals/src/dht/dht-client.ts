@@ -26,7 +26,7 @@ export interface DhtClient {
    * left out. @throws PeerUnreachableError if no node answers.
    */
   getMany(keys: readonly string[], options?: GetManyOptions): Promise<ReadonlyMap<string, DhtRecord>>
-  /** Round trip of one call to the peer in milliseconds, dialling included. @throws SwarmError */
+  /** Round trip of one call to the peer in milliseconds, without dialling and opening the stream. @throws SwarmError */
   ping(peer: PeerId, options?: PingOptions): Promise<number>
   /** Whether the peer has answered a call of the DHT: then it is a real node, not only a name in a record. */
   hasAnswered(peer: PeerId): boolean

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { hex, toHex, vector, vectorsOf } from '../../fixtures/vectors.ts'
-import { findResultTypes } from '../wire/dht.ts'
+import { findResultTypes, type FindResult } from '../wire/dht.ts'
 import { decodeMsgpack, DhtDictionary, encodeMsgpack, type DhtDictionaryEntry } from '../wire/msgpack.ts'
 import { dhtIdOf, xorDistance } from './dht-id.ts'
 import { RecordMerger } from './record-merger.ts'
@@ -93,14 +93,14 @@ describe('merging', () => {
     value: encodeMsgpack(value),
     expirationTime,
   })
-  const result = (...entries: readonly DhtDictionaryEntry[]) => ({
+  const result = (...entries: readonly DhtDictionaryEntry[]): FindResult => ({
     type: findResultTypes.dictionary,
     value: encodeMsgpack(new DhtDictionary(entries)),
     expirationTime: now,
     nearestNodeIds: [],
     nearestPeerIds: [],
   })
-  const merged = (...results: readonly ReturnType<typeof result>[]): Record<string, unknown> | undefined => {
+  const merged = (...results: readonly FindResult[]): Record<string, unknown> | undefined => {
     const merger = new RecordMerger(dhtIdOf('key'))
     for (const each of results) merger.add(each, now)
     const record = merger.build(now)

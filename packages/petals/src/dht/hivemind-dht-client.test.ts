@@ -9,6 +9,7 @@ import { DhtNode, unixSeconds } from '../testing/dht-node.ts'
 import { serveUnary, silence } from '../testing/rpc-server.ts'
 import { encodeFindResponse } from '../wire/dht.ts'
 import type { DhtClient, DhtRecord } from './dht-client.ts'
+import { dhtIdOf } from './dht-id.ts'
 import { findMethod, pingMethod } from './dht-methods.ts'
 import { createDhtClient } from './hivemind-dht-client.ts'
 
@@ -23,9 +24,12 @@ beforeEach(async () => {
 })
 afterEach(() => resources.disposeAsync())
 
-async function startNode(bootstrap?: TestPeer): Promise<{ readonly peer: TestPeer; readonly node: DhtNode }> {
+async function startNode(
+  bootstrap?: TestPeer,
+  nodeId?: Uint8Array,
+): Promise<{ readonly peer: TestPeer; readonly node: DhtNode }> {
   const peer = resources.use(await TestPeer.start())
-  const node = await DhtNode.serve(peer)
+  const node = await DhtNode.serve(peer, nodeId)
   if (bootstrap) await peer.connect(bootstrap.address)
   return { peer, node }
 }
@@ -63,16 +67,23 @@ test('nodes that others name are asked, too, and their partial answers merged', 
   expect(others.every(({ peer }) => dht.hasAnswered(peer.id))).toBe(true)
 })
 
-test('in a larger swarm each node is asked at most once, and the record is found far from the start', async () => {
+test('in a larger swarm each node is asked at most once, and the record is found at the nearest node', async () => {
   const nodes = await Promise.all(Array.from({ length: 30 }, () => startNode()))
   const [first] = nodes
+  const nearest = await startNode(
+    first!.peer,
+    dhtIdOf('model.0').map((byte, i) => (i === 19 ? byte ^ 1 : byte)),
+  )
   for (const { peer } of nodes.slice(1)) await peer.connect(first!.peer.address)
-  for (const [i, { node }] of nodes.entries())
-    node.introduce(...nodes.slice(i + 1, i + 4).map((next) => next.node))
-  nodes.at(-1)!.node.store('model.0', 'QmFar', 1)
+  for (const [i, { node }] of nodes.entries()) {
+    const others = Array.from({ length: 6 }, (_, k) => nodes[(i + 1 + k * 4) % nodes.length]!.node)
+    node.introduce(...others.filter((other) => other !== node))
+  }
+  nearest.node.introduce(...nodes.slice(20).map(({ node }) => node))
+  nearest.node.store('model.0', 'QmNear', 1)
   await transport.connect([first!.peer.address])
   const records = await dht.getMany(['model.0'])
-  expect(valuesOf(records.get('model.0'))).toEqual({ QmFar: 1 })
+  expect(valuesOf(records.get('model.0'))).toEqual({ QmNear: 1 })
   expect(Math.max(...nodes.map(({ node }) => node.finds))).toBe(1)
 })
 

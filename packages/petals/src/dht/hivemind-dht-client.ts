@@ -74,12 +74,17 @@ class HivemindDhtClient implements DhtClient {
   }
 
   async ping(peer: PeerId, { signal, timeoutMs = callTimeoutMs }: PingOptions = {}): Promise<number> {
-    const startedAt = performance.now()
-    const sentAt = this.#clock.wallTime()
-    const { dhtTime } = await this.#rpc.unary(peer, pingMethod, undefined, { signal, timeoutMs })
+    let startedAt = 0
+    let sentAt = 0
+    const onOpen = (): void => {
+      startedAt = performance.now()
+      sentAt = this.#clock.wallTime()
+    }
+    const { dhtTime } = await this.#rpc.unary(peer, pingMethod, undefined, { signal, timeoutMs, onOpen })
+    const rttMs = performance.now() - startedAt
     this.#clock.addSample(peer, dhtTime, sentAt, this.#clock.wallTime())
     this.#noteAnswer(peer)
-    return performance.now() - startedAt
+    return rttMs
   }
 
   hasAnswered(peer: PeerId): boolean {

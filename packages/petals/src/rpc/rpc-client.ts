@@ -29,6 +29,8 @@ export interface RpcClient {
 export interface UnaryOptions extends AbortOptions {
   /** From the call to the answer, dialling included. A server that can't answer is silent, so there is always one. Default 10 s. */
   readonly timeoutMs?: number | undefined
+  /** Called when the stream is open and the request is about to be sent: what follows is one round trip. */
+  readonly onOpen?: (() => void) | undefined
 }
 
 export interface OpenRpcStreamOptions extends AbortOptions {

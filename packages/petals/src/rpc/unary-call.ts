@@ -35,7 +35,7 @@ export async function callUnary<Request, Response>(
     )
   }
   try {
-    const answer = await exchange(transport, peer, method.name, envelope, signal, timeoutMs)
+    const answer = await exchange(transport, peer, method.name, envelope, { ...options, signal, timeoutMs })
     return attributed(peer, () => readAnswer(answer, callId, method, peer))
   } catch (error) {
     options.signal?.throwIfAborted()
@@ -50,10 +50,10 @@ async function exchange(
   peer: PeerId,
   protocol: string,
   envelope: Uint8Array,
-  signal: AbortSignal,
-  timeoutMs: number,
+  { signal, timeoutMs, onOpen }: UnaryOptions & { readonly signal: AbortSignal },
 ): Promise<Uint8Array> {
   const stream = await transport.openStream(peer, protocol, { signal, timeoutMs })
+  onOpen?.()
   try {
     await stream.write(lengthPrefixed(envelope), { signal })
     const answer = await readEnvelope(stream, signal, peer, protocol)

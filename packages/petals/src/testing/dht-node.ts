@@ -19,7 +19,7 @@ const toHex = (bytes: Uint8Array): string => Buffer.from(bytes).toString('hex')
 
 /** A node of hivemind's DHT on a test peer: answers rpc_ping and rpc_find, from its own records only. */
 export class DhtNode {
-  readonly nodeId: Uint8Array = randomBytes(dhtIdBytes)
+  readonly nodeId: Uint8Array
   readonly peer: PeerId
   /** Other nodes that it knows. */
   readonly neighbours: { readonly nodeId: Uint8Array; readonly peer: PeerId }[] = []
@@ -28,8 +28,8 @@ export class DhtNode {
   finds = 0
   readonly #records = new Map<string, Map<string, DhtDictionaryEntry>>()
 
-  static async serve(peer: TestPeer): Promise<DhtNode> {
-    const node = new DhtNode(peer.id)
+  static async serve(peer: TestPeer, nodeId: Uint8Array = randomBytes(dhtIdBytes)): Promise<DhtNode> {
+    const node = new DhtNode(peer.id, nodeId)
     await serveUnary(peer, pingMethod.name, async () =>
       encodePingResponse({ nodeId: node.nodeId, dhtTime: unixSeconds() + node.clockSkew }),
     )
@@ -41,8 +41,9 @@ export class DhtNode {
     return node
   }
 
-  private constructor(peer: PeerId) {
+  private constructor(peer: PeerId, nodeId: Uint8Array) {
     this.peer = peer
+    this.nodeId = nodeId
   }
 
   /** Knows the others, and is known to them. */

@@ -1,0 +1,136 @@
+import { silentLogger, type AbortOptions, type Logger } from '@petals-chat/engine'
+import type { DhtClient, DhtRecord } from '../dht/dht-client.ts'
+import { blocksOf } from './block-range.ts'
+import { blockUid } from './block-uid.ts'
+import { computeSpans, missingBlocks, type AnnouncedSpan, type Span } from './spans.ts'
+
+/** Which servers hold which blocks of one model, kept fresh in the background. */
+export interface BlockDirectory extends AsyncDisposable {
+  readonly dhtPrefix: string
+  readonly numBlocks: number
+  /** Spans of servers that are online; waits for the first answers of the DHT. @throws PeerUnreachableError */
+  findSpans(options?: AbortOptions): Promise<readonly Span[]>
+  /** Asks the DHT now; calls that come meanwhile share the answer. @throws PeerUnreachableError */
+  refresh(options?: AbortOptions): Promise<void>
+  /** All that is known at this moment, servers in every state included. */
+  snapshot(): DirectorySnapshot
+}
+
+export interface DirectorySnapshot {
+  readonly spans: readonly AnnouncedSpan[]
+  /** Milliseconds since the last complete answer; undefined before the first. */
+  readonly ageMs: number | undefined
+}
+
+export interface BlockDirectoryOptions {
+  readonly dht: DhtClient
+  readonly dhtPrefix: string
+  readonly numBlocks: number
+  /** Between refreshes. */
+  readonly updateIntervalMs: number
+  readonly logger?: Logger | undefined
+}
+
+export function createBlockDirectory(options: BlockDirectoryOptions): BlockDirectory {
+  return new DhtBlockDirectory(options)
+}
+
+class DhtBlockDirectory implements BlockDirectory {
+  readonly dhtPrefix: string
+  readonly numBlocks: number
+  readonly #dht: DhtClient
+  readonly #keys: readonly string[]
+  readonly #updateIntervalMs: number
+  readonly #logger: Logger
+  readonly #closing = new AbortController()
+  #spans: readonly AnnouncedSpan[] = []
+  #updatedAt: number | undefined
+  #refreshing: Promise<void> | undefined
+  /** Resolves as soon as every block is covered, perhaps before the refresh is through. */
+  #covered = Promise.withResolvers<void>()
+  #timer: NodeJS.Timeout | undefined
+
+  constructor({ dht, dhtPrefix, numBlocks, updateIntervalMs, logger = silentLogger }: BlockDirectoryOptions) {
+    this.dhtPrefix = dhtPrefix
+    this.numBlocks = numBlocks
+    this.#dht = dht
+    this.#keys = blocksOf({ start: 0, end: numBlocks }).map((block) => blockUid(dhtPrefix, block))
+    this.#updateIntervalMs = updateIntervalMs
+    this.#logger = logger.child({ dhtPrefix })
+  }
+
+  async findSpans({ signal }: AbortOptions = {}): Promise<readonly Span[]> {
+    if (this.#updatedAt === undefined) {
+      const first = Promise.race([this.refresh(), this.#covered.promise])
+      await abortable(first, signal)
+    }
+    return this.#alive().filter(({ server }) => server.state === 'online')
+  }
+
+  refresh({ signal }: AbortOptions = {}): Promise<void> {
+    this.#refreshing ??= this.#refresh().finally(() => {
+      this.#refreshing = undefined
+      this.#schedule()
+    })
+    return abortable(this.#refreshing, signal)
+  }
+
+  snapshot(): DirectorySnapshot {
+    const ageMs = this.#updatedAt === undefined ? undefined : performance.now() - this.#updatedAt
+    return { spans: this.#alive(), ageMs }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    clearTimeout(this.#timer)
+    this.#closing.abort(new Error('The directory was closed.'))
+    await this.#refreshing?.catch(() => {})
+  }
+
+  async #refresh(): Promise<void> {
+    const { signal } = this.#closing
+    const isFirst = this.#updatedAt === undefined
+    // Before the first complete answer any part is better than nothing; later it would hide what is known.
+    const onPartial = isFirst ? (records: ReadonlyMap<string, DhtRecord>) => this.#take(records) : undefined
+    this.#take(await this.#dht.getMany(this.#keys, { signal, onPartial }))
+    this.#updatedAt = performance.now()
+    const missing = missingBlocks(this.#spans, { start: 0, end: this.numBlocks })
+    this.#logger.debug({ servers: this.#spans.length, missingBlocks: missing }, 'servers looked up')
+  }
+
+  #take(records: ReadonlyMap<string, DhtRecord>): void {
+    this.#spans = computeSpans(this.#keys.map((key) => records.get(key)))
+    const online = this.#spans.filter(({ server }) => server.state === 'online')
+    if (missingBlocks(online, { start: 0, end: this.numBlocks }).length === 0) this.#covered.resolve()
+  }
+
+  /** Between refreshes, and when they fail, announcements run out. */
+  #alive(): readonly AnnouncedSpan[] {
+    const now = this.#dht.now()
+    return this.#spans.filter(({ expirationTime }) => expirationTime > now)
+  }
+
+  #schedule(): void {
+    clearTimeout(this.#timer)
+    if (this.#closing.signal.aborted) return
+    this.#timer = setTimeout(() => {
+      this.refresh().catch((error: unknown) =>
+        this.#logger.warn({ error }, 'looking up servers failed; will try again'),
+      )
+    }, this.#updateIntervalMs)
+    this.#timer.unref()
+  }
+}
+
+/** Waits for `promise`, which others may be waiting for too, until the signal says stop. */
+async function abortable<T>(promise: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
+  if (!signal) return await promise
+  signal.throwIfAborted()
+  const aborted = Promise.withResolvers<never>()
+  const onAbort = (): void => aborted.reject(signal.reason as Error)
+  signal.addEventListener('abort', onAbort)
+  try {
+    return await Promise.race([promise, aborted.promise])
+  } finally {
+    signal.removeEventListener('abort', onAbort)
+  }
+}

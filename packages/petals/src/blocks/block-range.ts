@@ -1,0 +1,26 @@
+/** Consecutive transformer blocks of a model; `end` is exclusive. */
+export interface BlockRange {
+  readonly start: number
+  readonly end: number
+}
+
+export const rangeLength = ({ start, end }: BlockRange): number => end - start
+
+export const rangeContains = ({ start, end }: BlockRange, block: number): boolean =>
+  start <= block && block < end
+
+export const blocksOf = ({ start, end }: BlockRange): number[] =>
+  Array.from({ length: Math.max(0, end - start) }, (_, i) => start + i)
+
+/** `0-4, 7, 9-11`: for people. */
+export function formatBlocks(blocks: readonly number[]): string {
+  const runs: BlockRange[] = []
+  for (const block of blocks) {
+    const last = runs.at(-1)
+    if (last?.end === block) runs[runs.length - 1] = { start: last.start, end: block + 1 }
+    else runs.push({ start: block, end: block + 1 })
+  }
+  return runs
+    .map((run) => (rangeLength(run) === 1 ? `${run.start}` : `${run.start}-${run.end - 1}`))
+    .join(', ')
+}

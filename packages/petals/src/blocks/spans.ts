@@ -1,0 +1,88 @@
+import type { DhtRecord } from '../dht/dht-client.ts'
+import { peerIdFromText, type PeerId } from '../p2p/peer-id.ts'
+import type { BlockRange } from './block-range.ts'
+import { parseServerInfo, type ServerInfo } from './server-info.ts'
+
+/** Blocks that one server holds. */
+export interface Span extends BlockRange {
+  readonly peer: PeerId
+  readonly server: ServerInfo
+}
+
+/** A span with what the directory knows besides. */
+export interface AnnouncedSpan extends Span {
+  /** When the server's latest announcement ends, Unix seconds of the swarm's clock. */
+  readonly expirationTime: number
+}
+
+interface Announcement {
+  readonly block: number
+  readonly server: ServerInfo
+  readonly expirationTime: number
+}
+
+/** Announcements of one server are made at once; those that expire this much earlier, in seconds, are of an earlier time. */
+const sameTimeSeconds = 1
+
+/**
+ * From the records of all blocks of a model, in order, to one span per server, in any state. A server's latest
+ * announcement counts: after it has moved to other blocks, its old records stay for minutes. (`compute_spans` in
+ * `petals/utils/dht.py` takes the first it meets.)
+ */
+export function computeSpans(records: readonly (DhtRecord | undefined)[]): readonly AnnouncedSpan[] {
+  const announcements = new Map<PeerId, Announcement[]>()
+  records.forEach((record, block) => {
+    for (const [subkey, { value, expirationTime }] of record?.subkeys ?? []) {
+      const peer = peerIdFromText(subkey)
+      const server = peer && parseServerInfo(value)
+      if (!server || !isPlausible(server, block, records.length)) continue
+      const known = announcements.get(peer)
+      if (known) known.push({ block, server, expirationTime })
+      else announcements.set(peer, [{ block, server, expirationTime }])
+    }
+  })
+  return [...announcements].map(([peer, made]) => toSpan(peer, made))
+}
+
+/** A server announces itself for the blocks that it holds, all of them within the model. */
+const isPlausible = ({ blocks }: ServerInfo, block: number, numBlocks: number): boolean =>
+  !blocks || (blocks.start <= block && block < blocks.end && blocks.end <= numBlocks)
+
+function toSpan(peer: PeerId, announcements: readonly Announcement[]): AnnouncedSpan {
+  const latest = announcements.reduce((a, b) => (b.expirationTime > a.expirationTime ? b : a))
+  const { server, expirationTime } = latest
+  const range = server.blocks ?? runAround(latest, announcements)
+  return { peer, start: range.start, end: range.end, server, expirationTime }
+}
+
+/** The consecutive blocks around the latest announcement that were announced with it. */
+function runAround(latest: Announcement, announcements: readonly Announcement[]): BlockRange {
+  const current = announcements.filter(
+    ({ expirationTime }) => expirationTime >= latest.expirationTime - sameTimeSeconds,
+  )
+  const blocks = new Set(current.map(({ block }) => block))
+  let [start, end] = [latest.block, latest.block + 1]
+  while (blocks.has(start - 1)) start--
+  while (blocks.has(end)) end++
+  return { start, end }
+}
+
+/** Spans by the block that they hold; index = block. */
+export function spansByBlock<S extends Span>(
+  spans: readonly S[],
+  numBlocks: number,
+): readonly (readonly S[])[] {
+  const byBlock: S[][] = Array.from({ length: numBlocks }, () => [])
+  for (const span of spans) {
+    for (let block = Math.max(span.start, 0); block < Math.min(span.end, numBlocks); block++)
+      byBlock[block]!.push(span)
+  }
+  return byBlock
+}
+
+/** Blocks of the range that no span holds. */
+export function missingBlocks(spans: readonly Span[], { start, end }: BlockRange): readonly number[] {
+  return spansByBlock(spans, end).flatMap((holders, block) =>
+    block >= start && holders.length === 0 ? [block] : [],
+  )
+}
