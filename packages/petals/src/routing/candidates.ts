@@ -1,0 +1,59 @@
+import { missingBlocks, type Span } from '../blocks/spans.ts'
+import type { PeerId } from '../p2p/peer-id.ts'
+
+/** Servers that routes are made of, at most: more are only in a record that someone has flooded. */
+export const maxCandidates = 256
+
+export interface ServerFilter {
+  /** Only these, if given. */
+  readonly allowed?: ReadonlySet<PeerId> | undefined
+  readonly blocked?: ReadonlySet<PeerId> | undefined
+  /** LoRA adapter that servers must have loaded. */
+  readonly adapter?: string | undefined
+}
+
+export function filterSpans<S extends Span>(
+  spans: readonly S[],
+  { allowed, blocked, adapter }: ServerFilter,
+): readonly S[] {
+  return spans.filter(
+    ({ peer, server }) =>
+      (!allowed || allowed.has(peer)) &&
+      !blocked?.has(peer) &&
+      (!adapter || server.adapters.includes(adapter)),
+  )
+}
+
+/** The likeliest to be real, best first. `evidence` is higher the more is known of a peer. */
+export function limitSpans(spans: readonly Span[], evidence: (peer: PeerId) => number): readonly Span[] {
+  if (spans.length <= maxCandidates) return spans
+  return spans.toSorted((a, b) => evidence(b.peer) - evidence(a.peer)).slice(0, maxCandidates)
+}
+
+/**
+ * Leaves the unwanted servers out, but for the blocks that nobody else holds: those keep them, since a server that failed
+ * once is better than none.
+ */
+export function withoutUnwanted(
+  spans: readonly Span[],
+  numBlocks: number,
+  isUnwanted: (peer: PeerId) => boolean,
+): readonly Span[] {
+  const wanted = spans.filter(({ peer }) => !isUnwanted(peer))
+  if (wanted.length === spans.length) return spans
+  const orphans = new Set(missingBlocks(wanted, { start: 0, end: numBlocks }))
+  const unwanted = spans.filter(({ peer }) => isUnwanted(peer))
+  return [...wanted, ...unwanted.flatMap((span) => runsWithin(span, orphans))]
+}
+
+/** The parts of a span that lie in `blocks`. */
+function runsWithin(span: Span, blocks: ReadonlySet<number>): readonly Span[] {
+  const runs: Span[] = []
+  for (let block = span.start; block < span.end; block++) {
+    const last = runs.at(-1)
+    if (!blocks.has(block)) continue
+    if (last?.end === block) runs[runs.length - 1] = { ...last, end: block + 1 }
+    else runs.push({ ...span, start: block, end: block + 1 })
+  }
+  return runs
+}

@@ -1,0 +1,26 @@
+import { RpcError } from '../errors.ts'
+
+/**
+ * Whose fault a failed call was, by the text of the server's exception (`petals/server/handler.py`, `memory_cache.py`):
+ * - `client`: what we asked for can't be had, from any server like this one;
+ * - `full`: no room in the server's KV cache just now;
+ * - `moved`: the server no longer holds these blocks;
+ * - `server`: everything else. It is broken, gone or lying.
+ */
+export type FailureKind = 'client' | 'full' | 'moved' | 'server'
+
+const patterns: readonly (readonly [RegExp, FailureKind])[] = [
+  [/^(Could not allocate|Server's attention cache is full)/, 'full'],
+  [/^Remote peer does not serve/, 'moved'],
+  [/^Cannot allocate KV cache for \d+ tokens/, 'client'],
+  [/^Maximum length exceeded/, 'client'],
+  [/^Task size greater than max_batch_size/, 'client'],
+  [/^rpc_inference metadata must contain int max_length/, 'client'],
+  [/^(hypo ids must be int64|Received \d+ prompts for|not enough values to unpack)/, 'client'],
+  [/is not unique$/, 'client'],
+]
+
+export function failureKind(cause: unknown): FailureKind {
+  if (!(cause instanceof RpcError)) return 'server'
+  return patterns.find(([pattern]) => pattern.test(cause.remoteMessage))?.[1] ?? 'server'
+}

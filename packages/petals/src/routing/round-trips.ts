@@ -1,0 +1,85 @@
+import type { AbortOptions } from '@petals-chat/engine'
+import type { DhtClient } from '../dht/dht-client.ts'
+import { PeerUnreachableError } from '../errors.ts'
+import type { PeerId } from '../p2p/peer-id.ts'
+
+/** Weight of a new sample, and how long one counts (`petals/utils/ping.py`). */
+const newSampleWeight = 0.2
+const lifetimeMs = 300_000
+
+interface Sample {
+  readonly seconds: number
+  /** `performance.now()` milliseconds. */
+  readonly measuredAt: number
+}
+
+export interface RoundTripsOptions {
+  readonly dht: DhtClient
+  readonly pingTimeoutMs: number
+  readonly now?: () => number
+}
+
+/** Smoothed round trips to servers, in seconds. */
+export class RoundTrips {
+  readonly #dht: DhtClient
+  readonly #pingTimeoutMs: number
+  readonly #now: () => number
+  readonly #samples = new Map<PeerId, Sample>()
+
+  constructor({ dht, pingTimeoutMs, now = () => performance.now() }: RoundTripsOptions) {
+    this.#dht = dht
+    this.#pingTimeoutMs = pingTimeoutMs
+    this.#now = now
+  }
+
+  /** Those that are known: Infinity for servers that did not answer. */
+  seconds(): ReadonlyMap<PeerId, number> {
+    const oldest = this.#now() - lifetimeMs
+    for (const [peer, { measuredAt }] of this.#samples) if (measuredAt < oldest) this.#samples.delete(peer)
+    return new Map([...this.#samples].map(([peer, { seconds }]) => [peer, seconds]))
+  }
+
+  /** Age of the peer's sample; Infinity if there is none. */
+  ageMs(peer: PeerId): number {
+    const sample = this.#samples.get(peer)
+    return sample ? this.#now() - sample.measuredAt : Infinity
+  }
+
+  /** Pings all of them at once. */
+  async measure(peers: readonly PeerId[], options?: AbortOptions): Promise<void> {
+    await Promise.all(
+      peers.map(async (peer) => {
+        const seconds = await this.#ping(peer, options)
+        if (!options?.signal?.aborted) this.add(peer, seconds)
+      }),
+    )
+  }
+
+  add(peer: PeerId, seconds: number): void {
+    const previous = this.#samples.get(peer)?.seconds ?? Infinity
+    const smoothed = Number.isFinite(previous)
+      ? newSampleWeight * seconds + (1 - newSampleWeight) * previous
+      : seconds
+    this.#samples.set(peer, { seconds: smoothed, measuredAt: this.#now() })
+  }
+
+  async #ping(peer: PeerId, options: AbortOptions | undefined): Promise<number> {
+    try {
+      return (await this.#dht.ping(peer, { ...options, timeoutMs: this.#pingTimeoutMs })) / 1000
+    } catch (error) {
+      return isRefusal(error) ? await this.#timeRefusal(peer, options) : Infinity
+    }
+  }
+
+  /** Servers behind a relay refuse calls of the DHT; that they do so takes a round trip, too, now that there is a connection. */
+  async #timeRefusal(peer: PeerId, options: AbortOptions | undefined): Promise<number> {
+    const startedAt = this.#now()
+    const refused = await this.#dht
+      .ping(peer, { ...options, timeoutMs: this.#pingTimeoutMs })
+      .then(() => true, isRefusal)
+    return refused ? (this.#now() - startedAt) / 1000 : Infinity
+  }
+}
+
+const isRefusal = (error: unknown): boolean =>
+  error instanceof PeerUnreachableError && error.unsupportedProtocol !== undefined

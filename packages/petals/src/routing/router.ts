@@ -1,0 +1,35 @@
+import type { AbortOptions } from '@petals-chat/engine'
+import type { BlockRange } from '../blocks/block-range.ts'
+import type { AnnouncedSpan, Span } from '../blocks/spans.ts'
+import type { PeerId } from '../p2p/peer-id.ts'
+
+/** Chooses the servers that blocks are run on, and learns from how it went. */
+export interface Router extends AsyncDisposable {
+  /**
+   * Consecutive spans that cover the blocks, cut to them. Waits for the first news of the swarm.
+   * @throws MissingBlocksError, PeerUnreachableError
+   */
+  route(blocks: BlockRange, options?: RouteOptions): Promise<readonly Span[]>
+  /** The server did what it was asked: a ban, and the memory of earlier ones, are lifted. */
+  reportSuccess(peer: PeerId): void
+  /** The server failed: it is left alone for a while, unless the fault was ours. */
+  reportFailure(peer: PeerId, cause: unknown): void
+  status(): readonly ServerStatus[]
+}
+
+export interface RouteOptions extends AbortOptions {
+  /** Tokens that the session will hold: servers with less room are avoided. */
+  readonly cacheTokens?: number | undefined
+  /** `fastest` (default) by measured latency; `shortest` by the number of servers, when routes keep failing. */
+  readonly policy?: 'fastest' | 'shortest' | undefined
+  /** Servers that are not to be used, if the blocks can do without them. */
+  readonly avoid?: ReadonlySet<PeerId> | undefined
+}
+
+/** What is known of one server. */
+export interface ServerStatus extends AnnouncedSpan {
+  /** Smoothed round trip; Infinity if it does not answer; undefined before the first ping. */
+  readonly rttSeconds: number | undefined
+  /** 0 if it is not banned. */
+  readonly bannedForMs: number
+}

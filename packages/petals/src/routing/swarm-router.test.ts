@@ -1,0 +1,223 @@
+import { MissingBlocksError } from '@petals-chat/engine'
+import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import type { BlockDirectory } from '../blocks/block-directory.ts'
+import type { AnnouncedSpan, Span } from '../blocks/spans.ts'
+import type { DhtClient } from '../dht/dht-client.ts'
+import { ConnectionLostError, RpcError } from '../errors.ts'
+import { peerIdFromBytes, type PeerId } from '../p2p/peer-id.ts'
+import type { Router } from './router.ts'
+import { createRouter, type RouterOptions } from './swarm-router.ts'
+
+const peerOf = (index: number): PeerId => {
+  const bytes = new Uint8Array(34).fill(7)
+  bytes.set([0x12, 32])
+  new DataView(bytes.buffer).setUint32(2, index)
+  return peerIdFromBytes(bytes)!
+}
+const [a, b, c] = [peerOf(0), peerOf(1), peerOf(2)]
+const whole = { start: 0, end: 4 }
+const gone = new ConnectionLostError('gone')
+
+class ScriptedDirectory implements BlockDirectory {
+  readonly dhtPrefix = 'm-hf'
+  readonly numBlocks = 4
+  ageMs = 0
+  refreshes = 0
+  spans: AnnouncedSpan[] = []
+  onRefresh: () => void = () => {}
+
+  hold(peer: PeerId, start: number, end: number, server: Partial<Span['server']> = {}): void {
+    const info = { state: 'online', throughput: 1, adapters: [], ...server } as const
+    this.spans.push({ peer, start, end, server: info, expirationTime: 0 })
+  }
+  findSpans = async (): Promise<readonly Span[]> =>
+    this.spans.filter(({ server }) => server.state === 'online')
+  async refresh(): Promise<void> {
+    this.refreshes++
+    this.onRefresh()
+  }
+  snapshot = () => ({ spans: this.spans, ageMs: this.ageMs })
+  async [Symbol.asyncDispose](): Promise<void> {}
+}
+
+let directory: ScriptedDirectory
+let pings: Map<PeerId, number | Error>
+let pinged: PeerId[]
+let router: Router
+
+const dht: DhtClient = {
+  async ping(peer) {
+    pinged.push(peer)
+    const answer = pings.get(peer) ?? gone
+    if (answer instanceof Error) throw answer
+    return answer
+  },
+  getMany: () => Promise.resolve(new Map()),
+  hasAnswered: (peer) => pings.has(peer),
+  now: () => 0,
+}
+
+const make = (options: Partial<RouterOptions> = {}): Router => {
+  const defaults = { banTimeoutMs: 15_000, pingTimeoutMs: 100, maxPinged: 3, updateIntervalMs: 60_000 }
+  return createRouter({ directory, dht, ...defaults, ...options })
+}
+
+beforeEach(() => {
+  directory = new ScriptedDirectory()
+  pings = new Map()
+  pinged = []
+  router = make()
+})
+afterEach(() => router[Symbol.asyncDispose]())
+
+const peersOf = async (options?: Parameters<Router['route']>[1]): Promise<readonly PeerId[]> =>
+  (await router.route(whole, options)).map(({ peer }) => peer)
+
+describe('routes', () => {
+  test('the first one already uses round trips, where there is a choice', async () => {
+    directory.hold(a, 0, 4)
+    directory.hold(b, 0, 4)
+    pings.set(a, 400).set(b, 10)
+    await expect(peersOf()).resolves.toEqual([b])
+  })
+
+  test('round trips that take long are not waited for', async () => {
+    directory.hold(a, 0, 4)
+    directory.hold(b, 0, 4)
+    const startedAt = performance.now()
+    const slow = { ...dht, ping: () => new Promise<number>((resolve) => setTimeout(resolve, 1000, 1)) }
+    await using slowRouter = make({ dht: slow })
+    await slowRouter.route(whole)
+    expect(performance.now() - startedAt).toBeLessThan(800)
+  })
+
+  test('servers with too little room are avoided', async () => {
+    directory.hold(a, 0, 4, { cacheTokensLeft: 100, inferenceRps: 1000 })
+    directory.hold(b, 0, 4, { cacheTokensLeft: 100_000, inferenceRps: 100 })
+    pings.set(a, 10).set(b, 10)
+    await expect(peersOf({ cacheTokens: 12 })).resolves.toEqual([a])
+    await expect(peersOf({ cacheTokens: 13 })).resolves.toEqual([b])
+  })
+
+  test('allowed, blocked and adapters', async () => {
+    directory.hold(a, 0, 4)
+    directory.hold(b, 0, 4, { adapters: ['lora'] })
+    await using allowing = make({ allowed: new Set([b]) })
+    expect((await allowing.route(whole)).map(({ peer }) => peer)).toEqual([b])
+    await using adapting = make({ adapter: 'lora' })
+    expect((await adapting.route(whole)).map(({ peer }) => peer)).toEqual([b])
+    await using neither = make({ blocked: new Set([b]), adapter: 'lora' })
+    await expect(neither.route(whole)).rejects.toThrow(
+      /that the configuration allows, with the adapter lora,/,
+    )
+  })
+
+  test('the shortest policy takes the fewest servers', async () => {
+    directory.hold(a, 0, 2, { inferenceRps: 1e5 })
+    directory.hold(b, 2, 4, { inferenceRps: 1e5 })
+    directory.hold(c, 0, 4, { inferenceRps: 1 })
+    pings.set(a, 1).set(b, 1).set(c, 1)
+    await expect(peersOf()).resolves.toEqual([a, b])
+    await expect(peersOf({ policy: 'shortest' })).resolves.toEqual([c])
+  })
+
+  test('ten thousand invented servers do not hide the real ones', async () => {
+    for (let i = 10; i < 10_010; i++) directory.hold(peerOf(i), 0, 4, { inferenceRps: 1e6 })
+    directory.hold(a, 0, 2, { inferenceRps: 100 })
+    directory.hold(b, 2, 4, { inferenceRps: 100 })
+    pings.set(a, 1).set(b, 1)
+    const startedAt = performance.now()
+    await expect(peersOf()).resolves.toEqual([a, b])
+    expect(performance.now() - startedAt).toBeLessThan(2000)
+  })
+})
+
+describe('missing blocks', () => {
+  test('are named, with what can be done about it', async () => {
+    directory.hold(a, 0, 1)
+    directory.hold(b, 3, 4)
+    const failure = await router.route(whole).catch((error: unknown) => error)
+    expect(failure).toBeInstanceOf(MissingBlocksError)
+    expect(failure).toMatchObject({ blocks: [1, 2] })
+    expect((failure as Error).message).toMatch(
+      /No server is online that holds blocks 1-2 of 'm-hf'.*If you have a GPU/,
+    )
+  })
+
+  test('are looked for once more before that, unless the news are fresh', async () => {
+    directory.ageMs = 10_000
+    directory.onRefresh = () => directory.hold(a, 0, 4)
+    await expect(peersOf()).resolves.toEqual([a])
+    directory.spans = []
+    directory.ageMs = 100
+    await expect(peersOf()).rejects.toThrow(MissingBlocksError)
+    expect(directory.refreshes).toBe(1)
+  })
+
+  test('a range of the model needs only its own blocks', async () => {
+    directory.hold(a, 1, 3)
+    await expect(router.route({ start: 1, end: 3 })).resolves.toMatchObject([{ peer: a, start: 1, end: 3 }])
+  })
+})
+
+describe('failures', () => {
+  beforeEach(() => {
+    directory.hold(a, 0, 4, { inferenceRps: 1000 })
+    directory.hold(b, 0, 4, { inferenceRps: 100 })
+    pings.set(a, 10).set(b, 10)
+  })
+
+  test('the next route does without the server, at once', async () => {
+    await expect(peersOf()).resolves.toEqual([a])
+    router.reportFailure(a, gone)
+    await expect(peersOf()).resolves.toEqual([b])
+    expect(router.status().map(({ peer, bannedForMs }) => [peer, bannedForMs > 0])).toEqual([
+      [a, true],
+      [b, false],
+    ])
+    router.reportSuccess(a)
+    await expect(peersOf()).resolves.toEqual([a])
+  })
+
+  test('of our own do not ban anyone', async () => {
+    router.reportFailure(
+      a,
+      new RpcError('m', 'Maximum length exceeded: prefix 1 + current 2 exceeds pre-allocated maximum 2'),
+    )
+    await expect(peersOf()).resolves.toEqual([a])
+  })
+
+  test('a full server is given a rest', async () => {
+    router.reportFailure(a, new RpcError('m', 'Could not allocate 1 bytes immediately: out of memory'))
+    await expect(peersOf()).resolves.toEqual([b])
+  })
+
+  test('if all have failed, they are tried again', async () => {
+    router.reportFailure(a, gone)
+    router.reportFailure(b, gone)
+    await expect(peersOf()).resolves.toEqual([a])
+  })
+
+  test('the DHT is asked when the last holder of a block fails, or one has moved', async () => {
+    directory.ageMs = 10_000
+    router.reportFailure(a, gone)
+    expect(directory.refreshes).toBe(0)
+    router.reportFailure(b, gone)
+    expect(directory.refreshes).toBe(1)
+    router.reportFailure(b, new RpcError('m', 'Remote peer does not serve m-hf.0'))
+    expect(directory.refreshes).toBe(2)
+  })
+
+  test('what the caller avoids is avoided, if it can be', async () => {
+    await expect(peersOf({ avoid: new Set([a]) })).resolves.toEqual([b])
+    await expect(peersOf({ avoid: new Set([a, b]) })).resolves.toEqual([a])
+  })
+})
+
+test('servers of each part of the model are pinged, those that were not first', async () => {
+  for (let i = 0; i < 20; i++) directory.hold(peerOf(i), i % 4, (i % 4) + 1)
+  for (let i = 0; i < 20; i++) pings.set(peerOf(i), 5)
+  await router.route(whole)
+  expect(pinged).toHaveLength(9)
+  expect(new Set(pinged).size).toBe(9)
+})
