@@ -1,7 +1,4 @@
-import { once } from 'node:events'
-import type { Server } from 'node:http'
 import { isIP } from 'node:net'
-import { setTimeout } from 'node:timers/promises'
 import type { Logger, ModelRegistry } from '@petals-chat/engine'
 import { Hono } from 'hono'
 import { methodNotAllowed } from 'hono/method-not-allowed'
@@ -23,13 +20,11 @@ import { metricsRoutes } from './routes/metrics.ts'
 import { openaiRoutes } from './routes/openai/index.ts'
 import { openapiRoutes } from './routes/openapi.ts'
 import { webRoutes } from './routes/web.ts'
+import { prepareDrain } from './server/drain.ts'
 import { createHttpServer, ListenError, listenOn } from './server/http-server.ts'
 import { ShutdownController } from './server/shutdown.ts'
 import { GatewayWebSockets } from './server/websocket-server.ts'
 import { createSessionPool } from './sessions/session-pool.ts'
-
-/** Time for cut answers to write their error before their connections are closed. */
-const LAST_WORDS_MS = 1_000
 
 export interface GatewayDependencies {
   readonly registry: ModelRegistry
@@ -49,7 +44,8 @@ export interface Gateway extends AsyncDisposable {
   listen(): Promise<{ readonly url: string; readonly port: number }>
   /**
    * Stops: takes no more connections, `/ready` says 503, running answers get `drainMs` (default: the config's) to
-   * finish and then end with the error `shutting_down`. Resolves when everything is closed.
+   * finish and then end with the error `shutting_down`. Resolves when everything is closed. A further call can only
+   * hurry it.
    */
   close(options?: { readonly drainMs?: number }): Promise<void>
 }
@@ -63,14 +59,19 @@ export function createGateway(config: GatewayConfig, dependencies: GatewayDepend
   const app = createApp(context, dependencies)
   const webSockets = new GatewayWebSockets(context, shutdown, [legacyWebSocketRoute(context)])
   const server = createHttpServer(app, (request) => webSockets.isUpgrade(request))
+  const drain = prepareDrain(server)
   webSockets.attach(server)
   let closing: Promise<void> | undefined
 
-  const close = async (drainMs: number): Promise<void> => {
-    shutdown.startDraining()
-    await drain(server, shutdown, drainMs)
+  const closeEverything = async (): Promise<void> => {
+    await drain(shutdown)
+    shutdown.finish()
     webSockets.close()
     await sessions[Symbol.asyncDispose]()
+  }
+  const close = (drainMs: number): Promise<void> => {
+    setTimeout(() => shutdown.finish(), drainMs).unref()
+    return (closing ??= closeEverything())
   }
 
   return {
@@ -80,8 +81,8 @@ export function createGateway(config: GatewayConfig, dependencies: GatewayDepend
       const { port } = await listenOn(server, config.host, config.port)
       return { url: `http://${isIP(config.host) === 6 ? `[${config.host}]` : config.host}:${port}`, port }
     },
-    close: ({ drainMs = config.drainTimeoutMs } = {}) => (closing ??= close(drainMs)),
-    [Symbol.asyncDispose]: () => (closing ??= close(0)),
+    close: ({ drainMs = config.drainTimeoutMs } = {}) => close(drainMs),
+    [Symbol.asyncDispose]: () => close(0),
   }
 }
 
@@ -104,17 +105,6 @@ function createApp(context: GatewayContext, { metrics, webRoot }: GatewayDepende
   app.route('/', legacyModelRoutes(context))
   app.route('/', webRoutes(webRoot))
   return app
-}
-
-async function drain(server: Server, shutdown: ShutdownController, drainMs: number): Promise<void> {
-  if (!server.listening) return shutdown.finish()
-  const closed = once(server, 'close')
-  server.close()
-  const finished = await Promise.race([closed, setTimeout(drainMs, 'late', { ref: false })])
-  shutdown.finish()
-  if (finished !== 'late') return
-  await Promise.race([closed, setTimeout(LAST_WORDS_MS, undefined, { ref: false })])
-  server.closeAllConnections()
 }
 
 function assertBindAllowed({ host, allowPublic }: GatewayConfig): void {

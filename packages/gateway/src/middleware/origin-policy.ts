@@ -80,9 +80,8 @@ function preflightResponse(c: Context): Response {
   if (c.req.header('access-control-request-private-network') === 'true') {
     c.header('access-control-allow-private-network', 'true')
   }
-  const response = c.body(null, 204)
   setCorsHeaders(c)
-  return response
+  return c.body(null, 204)
 }
 
 function setCorsHeaders(c: Context): void {

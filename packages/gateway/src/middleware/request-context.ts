@@ -1,8 +1,16 @@
 import { randomUUID } from 'node:crypto'
+import type { HttpBindings } from '@hono/node-server'
 import type { Logger } from '@petals-chat/engine'
-import type { MiddlewareHandler } from 'hono'
+import type { Context, MiddlewareHandler } from 'hono'
 import type { GatewayVariables, Shutdown } from '../context.ts'
 import { ClientGoneError } from '../errors.ts'
+import { linkedAbortController } from '../server/linked-abort-controller.ts'
+
+/** What the middleware sees of a request: the bindings are missing in `app.request()`. */
+export interface RequestEnv {
+  readonly Variables: GatewayVariables
+  readonly Bindings: Partial<HttpBindings>
+}
 
 /** Ids that are safe in a header, a log line and a file name, whoever chose them. */
 const SANE_REQUEST_ID = /^[\w.:-]{1,128}$/
@@ -13,15 +21,12 @@ export function chooseRequestId(fromClient: string | undefined): string {
 }
 
 /** Gives every request its id, its logger and its signal, and every response `x-request-id`. */
-export function requestContext(
-  logger: Logger,
-  shutdown: Shutdown,
-): MiddlewareHandler<{ Variables: GatewayVariables }> {
+export function requestContext(logger: Logger, shutdown: Shutdown): MiddlewareHandler<RequestEnv> {
   return async (c, next) => {
     const requestId = chooseRequestId(c.req.header('x-request-id'))
     c.set('requestId', requestId)
     c.set('logger', logger.child({ requestId }))
-    c.set('signal', requestSignal(c.req.raw.signal, shutdown.signal))
+    c.set('signal', requestSignal(c, shutdown.signal))
     await next()
     c.res.headers.set('x-request-id', requestId)
     // Kept-alive connections would hold up the shutdown.
@@ -30,10 +35,12 @@ export function requestContext(
 }
 
 /** The server adapter aborts with a string as its reason; whoever throws a reason needs an error. */
-function requestSignal(connection: AbortSignal, shutdown: AbortSignal): AbortSignal {
-  const gone = new AbortController()
-  const abort = () => gone.abort(new ClientGoneError())
+function requestSignal(c: Context<RequestEnv>, shutdown: AbortSignal): AbortSignal {
+  const connection = c.req.raw.signal
+  const { controller, unlink } = linkedAbortController(shutdown)
+  const abort = () => controller.abort(new ClientGoneError())
   if (connection.aborted) abort()
   else connection.addEventListener('abort', abort, { once: true })
-  return AbortSignal.any([gone.signal, shutdown])
+  c.env?.outgoing?.once('close', unlink)
+  return controller.signal
 }

@@ -1,8 +1,7 @@
-import type { HttpBindings } from '@hono/node-server'
 import type { Metrics } from '@petals-chat/engine'
 import type { Context, MiddlewareHandler } from 'hono'
 import { routePath } from 'hono/route'
-import type { GatewayVariables } from '../context.ts'
+import type { RequestEnv } from './request-context.ts'
 
 /** From a health check to a long answer. */
 const DURATION_BUCKETS_SECONDS = [0.005, 0.02, 0.1, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 600]
@@ -10,15 +9,11 @@ const DURATION_BUCKETS_SECONDS = [0.005, 0.02, 0.1, 0.5, 1, 2.5, 5, 10, 30, 60, 
 /** A stranger chooses the path: the log keeps its lines readable. */
 const MAX_LOGGED_PATH = 200
 
-type RequestContext = Context<{ Variables: GatewayVariables; Bindings: Partial<HttpBindings> }>
-
 /**
  * Logs and counts every request when its response has been sent, streams included. Neither the query (it may hold a
  * prompt of /api/v1) nor any body is ever logged.
  */
-export function requestLog(
-  metrics: Metrics,
-): MiddlewareHandler<{ Variables: GatewayVariables; Bindings: Partial<HttpBindings> }> {
+export function requestLog(metrics: Metrics): MiddlewareHandler<RequestEnv> {
   const requests = metrics.counter({
     name: 'petals_chat_http_requests_total',
     help: 'HTTP requests answered, by route pattern and status.',
@@ -61,7 +56,7 @@ function methodLabel(method: string): string {
 }
 
 /** Without a socket (`app.request()`), a response is over when its handler is. */
-function onResponseEnd(c: RequestContext, report: (aborted: boolean) => void): void {
+function onResponseEnd(c: Context<RequestEnv>, report: (aborted: boolean) => void): void {
   const outgoing = c.env?.outgoing
   if (outgoing === undefined) report(false)
   else outgoing.once('close', () => report(!outgoing.writableFinished))

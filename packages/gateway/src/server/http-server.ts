@@ -22,7 +22,8 @@ type UpgradeOptions = ServerOptions & {
 
 /** A server that answers by `app`, and hands the upgrades that `isUpgrade` accepts to its `upgrade` event. */
 export function createHttpServer(app: GatewayApp, isUpgrade: (request: IncomingMessage) => boolean): Server {
-  const options: UpgradeOptions = { ...TIMEOUTS, shouldUpgradeCallback: isUpgrade }
+  // A request without Host is refused by the listener below, in words.
+  const options: UpgradeOptions = { ...TIMEOUTS, requireHostHeader: false, shouldUpgradeCallback: isUpgrade }
   const listener = getRequestListener(app.fetch, {
     // A library has no business replacing the process's Request and Response.
     overrideGlobalObjects: false,

@@ -1,5 +1,6 @@
 import type { RawData, WebSocket } from 'ws'
 import { ClientGoneError, GatewayError } from '../errors.ts'
+import { linkedAbortController } from './linked-abort-controller.ts'
 
 /** Messages that a client may send ahead while an answer is being written. */
 const MAX_WAITING_MESSAGES = 64
@@ -21,23 +22,27 @@ export class JsonSocket {
   /** Aborts when the client has gone, or with `outer`. Hand it to everything that takes long. */
   readonly signal: AbortSignal
   readonly #socket: WebSocket
-  readonly #closed = new AbortController()
+  readonly #abort: AbortController
   readonly #inbox: string[] = []
-  #onMessage: (() => void) | undefined
+  #onMessage: ((text: string) => void) | undefined
 
   constructor(socket: WebSocket, outer: AbortSignal) {
+    const { controller, unlink } = linkedAbortController(outer)
     this.#socket = socket
-    this.signal = AbortSignal.any([this.#closed.signal, outer])
+    this.#abort = controller
+    this.signal = controller.signal
     socket.on('message', (data) => this.#receive(data))
-    socket.on('close', () => this.#closed.abort(new ClientGoneError()))
+    socket.on('close', () => {
+      unlink()
+      controller.abort(new ClientGoneError())
+    })
   }
 
   /** The text of the next message. */
   async receive(options: ReceiveOptions): Promise<string> {
-    const signal = AbortSignal.any([this.signal, options.signal])
-    signal.throwIfAborted()
-    if (this.#inbox.length === 0) await this.#nextMessage(options, signal)
-    return this.#inbox.shift() as string
+    this.signal.throwIfAborted()
+    options.signal.throwIfAborted()
+    return this.#inbox.shift() ?? this.#nextMessage(options)
   }
 
   /** Resolves when the client is ready for more. Does nothing once the socket is closing. */
@@ -55,22 +60,28 @@ export class JsonSocket {
   #receive(data: RawData): void {
     if (this.#inbox.length >= MAX_WAITING_MESSAGES) {
       const message = `More than ${MAX_WAITING_MESSAGES} messages wait. Wait for answers before sending more.`
-      return this.#closed.abort(new GatewayError('bad_request', message))
+      return this.#abort.abort(new GatewayError('bad_request', message))
     }
-    this.#inbox.push(data.toString())
-    this.#onMessage?.()
+    const text = data.toString()
+    if (this.#onMessage === undefined) this.#inbox.push(text)
+    else this.#onMessage(text)
   }
 
-  #nextMessage({ timeoutMs, onTimeout }: ReceiveOptions, signal: AbortSignal): Promise<void> {
-    const { promise, resolve, reject } = Promise.withResolvers<void>()
-    const abort = () => reject(signal.reason)
+  async #nextMessage({ timeoutMs, onTimeout, signal }: ReceiveOptions): Promise<string> {
+    const { promise, resolve, reject } = Promise.withResolvers<string>()
+    const abort = ({ target }: Event) => reject((target as AbortSignal).reason)
     const timer = setTimeout(() => reject(onTimeout()), timeoutMs)
-    signal.addEventListener('abort', abort, { once: true })
-    this.#onMessage = resolve
-    return promise.finally(() => {
-      clearTimeout(timer)
-      signal.removeEventListener('abort', abort)
+    for (const source of [this.signal, signal]) source.addEventListener('abort', abort)
+    this.#onMessage = (text) => {
       this.#onMessage = undefined
-    })
+      resolve(text)
+    }
+    try {
+      return await promise
+    } finally {
+      clearTimeout(timer)
+      for (const source of [this.signal, signal]) source.removeEventListener('abort', abort)
+      this.#onMessage = undefined
+    }
   }
 }

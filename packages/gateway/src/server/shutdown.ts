@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events'
 import type { Shutdown } from '../context.ts'
 import { ShuttingDownError } from '../errors.ts'
 
@@ -5,6 +6,11 @@ import { ShuttingDownError } from '../errors.ts'
 export class ShutdownController implements Shutdown {
   readonly #drain = new AbortController()
   readonly #end = new AbortController()
+
+  constructor() {
+    // Every request and every WebSocket listens to these.
+    setMaxListeners(0, this.#drain.signal, this.#end.signal)
+  }
 
   get draining(): boolean {
     return this.#drain.signal.aborted

@@ -1,6 +1,6 @@
 import { type IncomingMessage, type Server, STATUS_CODES } from 'node:http'
 import type { Duplex } from 'node:stream'
-import type { Logger } from '@petals-chat/engine'
+import type { Gauge, Logger } from '@petals-chat/engine'
 import { type WebSocket, WebSocketServer } from 'ws'
 import type { GatewayContext } from '../context.ts'
 import { describeError, legacyErrorBody } from '../error-response.ts'
@@ -43,12 +43,17 @@ export class GatewayWebSockets {
   readonly #server: WebSocketServer
   readonly #requestIds = new WeakMap<IncomingMessage, string>()
   readonly #answered = new WeakSet<WebSocket>()
+  readonly #connections: Gauge
   #pings: NodeJS.Timeout | undefined
 
   constructor(context: GatewayContext, shutdown: ShutdownController, routes: readonly WebSocketRoute[]) {
     this.#context = context
     this.#shutdown = shutdown
     this.#routes = new Map(routes.map((route) => [route.path, route]))
+    this.#connections = context.metrics.gauge({
+      name: 'petals_chat_websocket_connections',
+      help: 'Open WebSockets.',
+    })
     // Compression costs some 300 kB a socket and time per token, to save a few bytes of each.
     this.#server = new WebSocketServer({
       noServer: true,
@@ -113,7 +118,9 @@ export class GatewayWebSockets {
     logger.info({ route: route.path }, 'WebSocket opened')
     // A peer that breaks the protocol is disconnected by ws; the close event follows.
     webSocket.on('error', (error) => logger.info({ err: error }, 'WebSocket failed'))
+    this.#connections.set(this.#server.clients.size)
     webSocket.on('close', (code) => {
+      this.#connections.set(this.#server.clients.size)
       logger.info(
         { route: route.path, code, ms: Math.round(performance.now() - startedAt) },
         'WebSocket closed',

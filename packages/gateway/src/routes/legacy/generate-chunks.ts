@@ -11,7 +11,7 @@ import {
 import { type LengthParams, newTokenLimit } from './generate-params.ts'
 
 export interface ChunkRequest extends AbortOptions {
-  /** The session so far and the new inputs; at least one token. */
+  /** The session so far and the new inputs; at least one token, and no more than fit. */
   readonly prompt: readonly TokenId[]
   readonly length: LengthParams
   readonly sampling: SamplingParams
@@ -33,7 +33,6 @@ export async function* generateChunks(
   let total = prompt.length
   let limit = newTokenLimit(length, total)
   let chunk: TokenId[] = []
-  assertFits(total, maxLength)
   for await (const { token } of session.generate(prompt.slice(session.tokens.length), { sampling, signal })) {
     chunk.push(token)
     total += 1
@@ -63,6 +62,7 @@ export function promptTokens(
   })
 }
 
-function assertFits(length: number, maxLength: number): void {
+/** @throws ContextLengthError */
+export function assertFits(length: number, maxLength: number): void {
   if (length > maxLength) throw new ContextLengthError(length, maxLength)
 }

@@ -159,6 +159,13 @@ describe('/api/v1/generate', () => {
     )
   })
 
+  it('tells clients of the WebSocket API that they need a WebSocket', async () => {
+    await using test = createTestGateway()
+    const response = await test.app.request('/api/v2/generate')
+    expect(response.status).toBe(400)
+    expect((await readJson(response)).traceback).toContain('WebSocket')
+  })
+
   it('does not generate for whoever asks only for headers', async () => {
     await using test = createTestGateway()
     const response = await test.app.request('/api/v1/generate?inputs=a&max_new_tokens=1', { method: 'HEAD' })

@@ -2,7 +2,7 @@ import { type AbortOptions, InvalidRequestError, type TokenId } from '@petals-ch
 import { type Context, Hono } from 'hono'
 import type { GatewayContext, GatewayVariables, RouteModule } from '../../context.ts'
 import { GatewayError } from '../../errors.ts'
-import { generateChunks, promptTokens } from './generate-chunks.ts'
+import { assertFits, generateChunks, promptTokens } from './generate-chunks.ts'
 import { type LengthParams, parseLength, parseSampling } from './generate-params.ts'
 import { checkSessionLength, findModel, restrictedModelError } from './legacy-model.ts'
 import { type RawParams, textParam } from './python-values.ts'
@@ -11,6 +11,12 @@ import { readParams } from './request-params.ts'
 /** `/api/v1/generate`: one prompt, one answer. */
 export const legacyHttpRoutes: RouteModule = (context) => {
   const app = new Hono<{ Variables: GatewayVariables }>()
+  app.get('/api/v2/generate', () => {
+    throw new GatewayError(
+      'bad_request',
+      'Connect to /api/v2/generate by WebSocket, or use /api/v1/generate.',
+    )
+  })
   return app.on(['GET', 'POST'], '/api/v1/generate', async (c) => {
     assertNotHead(c)
     const outputs = await generate(context, await readParams(c), { signal: c.var.signal })
@@ -34,6 +40,7 @@ async function generate(
   const prompt = promptTokens(model, [], inputs)
   const maxLength = sessionLength(length, prompt.length)
   checkSessionLength(maxLength, spec, model)
+  assertFits(prompt.length, maxLength)
   await using lease = await context.sessions.acquire(model, { tokens: prompt, maxLength, signal })
   return model.tokenizer.decode(
     await first(generateChunks(model, lease.session, { prompt, length, sampling, maxLength, signal })),

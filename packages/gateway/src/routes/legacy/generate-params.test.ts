@@ -1,4 +1,4 @@
-import { InvalidRequestError } from '@petals-chat/engine'
+import { InvalidRequestError, validateSampling } from '@petals-chat/engine'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { newTokenLimit, parseLength, parseSampling } from './generate-params.ts'
@@ -140,7 +140,41 @@ describe('parseSampling', () => {
   it("reads edge values as transformers' warpers do", () => {
     expect(sampling({ do_sample: 1, top_k: 0, top_p: 1 })).toEqual({ temperature: 1 })
     expect(sampling({ do_sample: 1, top_p: 2 })).toEqual({ temperature: 1 })
-    expect(sampling({ do_sample: 1, top_p: 0 })).toEqual({ temperature: 1, topK: 1 })
+    expect(sampling({ do_sample: 1, top_p: 0 })).toEqual({ temperature: 1, topP: 1e-6 })
+  })
+
+  const accepted = (values: Record<string, unknown>) => {
+    try {
+      return sampling(values)
+    } catch (error) {
+      expect(error).toBeInstanceOf(InvalidRequestError)
+      return undefined
+    }
+  }
+
+  it('stays within what engines can compute', () => {
+    const number = fc.oneof(
+      fc.double({ noNaN: true, noDefaultInfinity: true }),
+      fc.constantFrom(5e-324, 1e-40, 1e300, 0),
+    )
+    const values = fc.record({
+      do_sample: fc.constantFrom(0, 1),
+      temperature: number,
+      top_k: fc.maxSafeInteger(),
+      top_p: number,
+      repetition_penalty: number,
+    })
+    fc.assert(
+      fc.property(values, (params) => {
+        const result = accepted(params)
+        if (result === undefined) return
+        expect(() => validateSampling(result)).not.toThrow()
+        for (const value of Object.values(result))
+          expect(Number.isFinite(Math.fround(value as number))).toBe(true)
+        expect(result.topK ?? 1).toBeLessThan(2 ** 31)
+        expect(Math.fround(result.repetitionPenalty ?? 1)).toBeGreaterThan(0)
+      }),
+    )
   })
 
   it.each([

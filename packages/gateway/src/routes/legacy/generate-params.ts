@@ -12,8 +12,12 @@ export interface LengthParams {
 /** What `transformers` goes by where neither is given (`GenerationConfig.max_length`). */
 const DEFAULT_MAX_LENGTH = 20
 
-/** A length that still is one: more would only be meant to break something. */
+/** A count that still is one for 32-bit engines: more would only be meant to break something. */
 const MAX_TOKENS = 2 ** 31 - 1
+
+/** Below, the most probable token is taken for certain, and 32-bit engines would divide by zero. */
+const SMALLEST_TEMPERATURE = 1e-4
+const SMALLEST_TOP_P = 1e-6
 
 export function parseLength(params: RawParams): LengthParams {
   return {
@@ -48,26 +52,30 @@ export function parseSampling(params: RawParams): SamplingParams {
   const topP = floatParam(params, 'top_p')
   if (!flagParam(params, 'do_sample')) return { temperature: 0, repetitionPenalty }
   return {
-    temperature:
-      inRange(temperature, 'temperature', isPositive, 'above 0; for greedy decoding set do_sample to 0') ?? 1,
+    temperature: usableTemperature(
+      inRange(temperature, 'temperature', isPositive, 'above 0; for greedy decoding set do_sample to 0'),
+    ),
     repetitionPenalty,
     ...topKFilter(inRange(topK, 'top_k', isNatural, 'at least 1, or 0 for no limit')),
     ...topPFilter(inRange(topP, 'top_p', isNatural, 'between 0 and 1')),
   }
 }
 
+function usableTemperature(temperature = 1): number {
+  return temperature < SMALLEST_TEMPERATURE ? 0 : temperature
+}
+
 /** 0 is off. */
 function topKFilter(topK: number | undefined): Pick<SamplingParams, 'topK'> {
-  return topK ? { topK } : {}
+  return topK ? { topK: Math.min(topK, MAX_TOKENS) } : {}
 }
 
 /** 1 and more is off; 0 leaves the most probable token. */
-function topPFilter(topP: number | undefined): Pick<SamplingParams, 'topK' | 'topP'> {
-  if (topP === undefined || topP >= 1) return {}
-  return topP === 0 ? { topK: 1 } : { topP }
+function topPFilter(topP: number | undefined): Pick<SamplingParams, 'topP'> {
+  return topP === undefined || topP >= 1 ? {} : { topP: Math.max(topP, SMALLEST_TOP_P) }
 }
 
-const isPositive = (value: number) => value > 0
+const isPositive = (value: number) => Math.fround(value) > 0 && Math.fround(value) < Infinity
 const isNatural = (value: number) => value >= 0
 const isTokenCount = (value: number) => value >= 1 && value <= MAX_TOKENS
 

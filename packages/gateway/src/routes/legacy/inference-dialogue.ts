@@ -7,7 +7,7 @@ import {
   type TokenId,
 } from '@petals-chat/engine'
 import type { SessionPool } from '../../context.ts'
-import { generateChunks, promptTokens } from './generate-chunks.ts'
+import { assertFits, generateChunks, promptTokens } from './generate-chunks.ts'
 import { parseLength, parseSampling } from './generate-params.ts'
 import { type RawParams, textListParam, textParam } from './python-values.ts'
 
@@ -59,6 +59,7 @@ export class InferenceDialogue {
     const length = parseLength(params)
     const stopRule = this.#parseStopRule(params)
     const prompt = promptTokens(model, this.#tokens, textParam(params, 'inputs'))
+    assertFits(prompt.length, maxLength)
     this.#tokens = [...prompt]
     await using lease = await sessions.acquire(model, {
       tokens: prompt,
