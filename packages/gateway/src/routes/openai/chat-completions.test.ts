@@ -1,4 +1,4 @@
-import type { Grammar } from '@petals-chat/engine'
+import { type Grammar, InvalidRequestError } from '@petals-chat/engine'
 import { describe, expect, test } from 'vitest'
 import { createTestApp, type TestAppOptions } from './fixtures/test-app.ts'
 import { chatChunkSchema, type ChatResponse, chatResponseSchema } from './schemas/chat-response.ts'
@@ -553,6 +553,21 @@ describe('response_format', () => {
     expect((await complete({ response_format: { type: 'text' } }, paris)).choices[0]!.message.content).toBe(
       paris.reply(),
     )
+  })
+
+  test.each([
+    ['response_format', { response_format: { type: 'json_schema', json_schema: { name: 'city', schema } } }],
+    ['tools', { tools: [weather], tool_choice: 'required' }],
+  ])('that an engine can’t read is refused at %s', async (param, body) => {
+    const grammarReply = () => {
+      throw new InvalidRequestError("The grammar can't be read: no lookbehind.", { param: 'grammar' })
+    }
+    expect(await refusal(body, { grammarReply })).toMatchObject({
+      status: 400,
+      param,
+      code: 'invalid_json_schema',
+      message: expect.stringContaining('no lookbehind'),
+    })
   })
 
   test('is refused on engines without grammar', async () => {

@@ -1,4 +1,4 @@
-import type { GeneratedToken, Logger } from '@petals-chat/engine'
+import { type GeneratedToken, InvalidRequestError, type Logger } from '@petals-chat/engine'
 import type { GatewayContext } from '../../../context.ts'
 import { generateChoices } from '../generate-choices.ts'
 import { ChatAnswerReader } from '../response/chat-answer-reader.ts'
@@ -23,6 +23,18 @@ export type ChatEvent =
 
 /** Runs a job on a session of the pool: the pieces of its choices, one choice after the other. */
 export async function* runChat(
+  context: Pick<GatewayContext, 'sessions'>,
+  job: ChatJob,
+  logger: Logger,
+): AsyncGenerator<ChatEvent, void, undefined> {
+  try {
+    yield* runChoices(context, job, logger)
+  } catch (error) {
+    throw inWordsOfRequest(error, job)
+  }
+}
+
+async function* runChoices(
   { sessions }: Pick<GatewayContext, 'sessions'>,
   { model, text, choices, reader }: ChatJob,
   logger: Logger,
@@ -49,4 +61,11 @@ export async function* runChat(
     answer = new ChatAnswerReader(reader)
     hasCalls = false
   }
+}
+
+/** An engine that can't read a grammar knows nothing of the field that it was made from. */
+function inWordsOfRequest(error: unknown, { reader }: ChatJob): unknown {
+  if (!(error instanceof InvalidRequestError) || error.param !== 'grammar') return error
+  const param = reader.tools ? 'tools' : 'response_format'
+  return new InvalidRequestError(error.message, { param, reason: 'invalid_json_schema', cause: error })
 }
