@@ -1,5 +1,7 @@
-import { normalize } from 'node:path'
+import { homedir } from 'node:os'
+import { normalize, resolve } from 'node:path'
 import { expect, test } from 'vitest'
+import { z } from 'zod'
 import {
   type Environment,
   type HubConfigInput,
@@ -61,4 +63,18 @@ test('a token file of the environment wins over a token of the file', () => {
 test('an endpoint that is no address is refused', () => {
   expect(hubConfigSchema.safeParse({ endpoint: 'huggingface.co' }).success).toBe(false)
   expect(hubConfigSchema.safeParse({ endpoint: 'file:///etc' }).success).toBe(false)
+})
+
+test('relative folders of the file are relative to it, those of the environment to the working directory', () => {
+  const section = { cacheDir: './cache' }
+  const config = hubConfigSchema.parse(hubConfigFromEnvironment({}, section))
+  expect(hubPaths(config, '/home/me', '/etc/petals').cacheDir).toBe(normalize('/etc/petals/cache'))
+  const fromEnvironment = hubConfigSchema.parse(hubConfigFromEnvironment({ HF_HUB_CACHE: 'cache' }, section))
+  expect(hubPaths(fromEnvironment, '/home/me', '/etc/petals').cacheDir).toBe(resolve('cache'))
+})
+
+test('the section has a JSON schema with a sentence for every key and nothing of this machine', () => {
+  const { properties = {} } = z.toJSONSchema(hubConfigSchema, { io: 'input' })
+  for (const property of Object.values(properties)) expect(property).toHaveProperty('description')
+  expect(JSON.stringify(properties)).not.toContain(homedir())
 })

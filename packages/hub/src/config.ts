@@ -1,5 +1,5 @@
 import { homedir } from 'node:os'
-import { join } from 'node:path'
+import { join, resolve } from 'node:path'
 import { z } from 'zod'
 
 /** The `hub:` section of petals-chat.yaml. Defaults live here and nowhere else. */
@@ -7,8 +7,8 @@ export const hubConfigSchema = z.strictObject({
   /** Another address serves mirrors and the tests' stand-in; a path in front of the API is kept. */
   endpoint: z
     .url({ protocol: /^https?$/ })
+    .overwrite((url) => url.replace(/\/+$/, ''))
     .default('https://huggingface.co')
-    .transform((url) => url.replace(/\/+$/, ''))
     .describe('Address of the Hugging Face Hub or a mirror of it (HF_ENDPOINT).'),
   token: z
     .string()
@@ -75,12 +75,13 @@ export type Environment = Readonly<Record<string, string | undefined>>
 export function hubConfigFromEnvironment(env: Environment, section: HubConfigInput = {}): HubConfigInput {
   const get = (...names: readonly string[]): string | undefined =>
     names.map((name) => env[name]?.trim()).find((value) => value !== undefined && value !== '')
-  const hfHome = get('HF_HOME')
-  const cacheHome = get('XDG_CACHE_HOME') ?? defaultCacheHome
+  const getPath = (...names: readonly string[]): string | undefined => absolute(get(...names))
+  const hfHome = getPath('HF_HOME')
+  const cacheHome = getPath('XDG_CACHE_HOME') ?? defaultCacheHome
   const defaultHfHome = join(cacheHome, 'huggingface')
   const token = get('HF_TOKEN', 'HUGGING_FACE_HUB_TOKEN')
-  const tokenPath = get('HF_TOKEN_PATH')
-  const cacheDir = get('HF_HUB_CACHE', 'HUGGINGFACE_HUB_CACHE') ?? (hfHome && join(hfHome, 'hub'))
+  const tokenPath = getPath('HF_TOKEN_PATH')
+  const cacheDir = getPath('HF_HUB_CACHE', 'HUGGINGFACE_HUB_CACHE') ?? (hfHome && join(hfHome, 'hub'))
   const offline = get('HF_HUB_OFFLINE', 'TRANSFORMERS_OFFLINE')
   return {
     ...section,
@@ -104,15 +105,20 @@ export interface HubPaths {
 
 const defaultCacheHome = join('~', '.cache')
 
-/** Where things are, `~` and defaults resolved. `home` is the home folder of whoever runs this. */
-export function hubPaths(config: HubConfig, home: string = homedir()): HubPaths {
+/** Where things are: defaults filled in, `~` is `home`, and relative paths of the file are relative to `baseFolder`. */
+export function hubPaths(config: HubConfig, home: string = homedir(), baseFolder = '.'): HubPaths {
   const defaultHfHome = join(defaultCacheHome, 'huggingface')
+  const locate = (path: string): string => resolve(baseFolder, expandHome(path, home))
   return {
-    cacheDir: expandHome(config.cacheDir ?? join(defaultHfHome, 'hub'), home),
-    wheelCacheDir: expandHome(config.wheelCacheDir ?? join(defaultCacheHome, 'petals-chat', 'wheels'), home),
-    tokenPath: expandHome(config.tokenPath ?? join(defaultHfHome, 'token'), home),
+    cacheDir: locate(config.cacheDir ?? join(defaultHfHome, 'hub')),
+    wheelCacheDir: locate(config.wheelCacheDir ?? join(defaultCacheHome, 'petals-chat', 'wheels')),
+    tokenPath: locate(config.tokenPath ?? join(defaultHfHome, 'token')),
   }
 }
+
+/** Relative paths of the environment are relative to the working directory, not to the config file. */
+const absolute = (path: string | undefined): string | undefined =>
+  path === undefined || path.startsWith('~') ? path : resolve(path)
 
 /** `~` and `~/…` (`~\…` on Windows) in the home folder. */
 export const expandHome = (path: string, home: string): string =>

@@ -23,8 +23,25 @@ import { WheelAccess } from './wheel/wheel-access.ts'
 export function createModelStore(config: HubConfig, options: ModelStoreOptions = {}): ModelStore {
   const logger = options.logger ?? silentLogger
   const home = options.home ?? homedir()
-  const hub = createHubContext(config, hubPaths(config, home), logger, options.fetch ?? fetch)
-  return new CachingModelStore(hub, options.baseFolder ?? '.', home)
+  const baseFolder = options.baseFolder ?? '.'
+  const paths = hubPaths(config, home, baseFolder)
+  const context = (hubConfig: HubConfig): HubContext =>
+    createHubContext(hubConfig, paths, logger, options.fetch ?? fetch)
+  return new CachingModelStore({ hub: context(config), hastyHub: context(hasty(config)), baseFolder, home })
+}
+
+/** Where another source waits, the Hub is given less time: someone sits in front of a bar that does not move. */
+const hasty = (config: HubConfig): HubConfig => ({
+  ...config,
+  retries: Math.min(config.retries, 1),
+  requestTimeoutMs: Math.min(config.requestTimeoutMs, 5_000),
+})
+
+interface StoreContext {
+  readonly hub: HubContext
+  readonly hastyHub: HubContext
+  readonly baseFolder: string
+  readonly home: string
 }
 
 /** A source and what was made of it. */
@@ -35,15 +52,11 @@ interface Alternative {
 
 class CachingModelStore implements ModelStore {
   readonly #hub: HubContext
-  readonly #open: (source: ModelSource | string) => readonly Alternative[]
+  readonly #context: StoreContext
 
-  constructor(hub: HubContext, baseFolder: string, home: string) {
-    this.#hub = hub
-    this.#open = (source) =>
-      singleSources(source).map((single) => ({
-        text: formatModelSource(single),
-        access: openSource(single, hub, baseFolder, home),
-      }))
+  constructor(context: StoreContext) {
+    this.#hub = context.hub
+    this.#context = context
   }
 
   async resolveFile(source: ModelSource | string, options: ResolveOptions = {}): Promise<string> {
@@ -94,6 +107,15 @@ class CachingModelStore implements ModelStore {
     return this.#hub.canReach(options)
   }
 
+  #open(source: ModelSource | string): readonly Alternative[] {
+    const parsed = typeof source === 'string' ? parseModelSource(source) : source
+    const sources = parsed.type === 'alternatives' ? parsed.sources : [parsed]
+    return sources.map((single, i) => {
+      const hub = i < sources.length - 1 ? this.#context.hastyHub : this.#hub
+      return { text: formatModelSource(single), access: openSource(single, { ...this.#context, hub }) }
+    })
+  }
+
   /** The first alternative's result; where that can't be had, the next one's, with a warning. */
   async #firstThatWorks<T>(
     alternatives: readonly Alternative[],
@@ -118,20 +140,17 @@ class CachingModelStore implements ModelStore {
   }
 }
 
-function openSource(source: SingleSource, hub: HubContext, baseFolder: string, home: string): SourceAccess {
+function openSource(source: SingleSource, { hub, baseFolder, home }: StoreContext): SourceAccess {
   switch (source.type) {
     case 'local':
       return new LocalAccess(source, baseFolder, home)
     case 'hub':
       return new HubAccess(hub, source)
-    case 'wheel':
-      return new WheelAccess({ ...hub, ...hub.paths, offline: hub.config.offline }, source)
+    case 'wheel': {
+      const { config, paths, logger } = hub
+      return new WheelAccess({ wheelCacheDir: paths.wheelCacheDir, offline: config.offline, logger }, source)
+    }
   }
-}
-
-function singleSources(source: ModelSource | string): readonly SingleSource[] {
-  const parsed = typeof source === 'string' ? parseModelSource(source) : source
-  return parsed.type === 'alternatives' ? parsed.sources : [parsed]
 }
 
 /** Looks at this machine only; whatever is wrong there is said when the source is fetched. */

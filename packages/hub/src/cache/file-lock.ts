@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto'
-import { link, open, readFile, rename, rm, stat, utimes } from 'node:fs/promises'
+import { open, readFile, rm, stat, utimes } from 'node:fs/promises'
 import { hostname } from 'node:os'
 import { dirname } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -55,16 +55,25 @@ async function acquire(path: string, owner: Owner, { signal, onWait }: FileLockO
   let seen = { mtimeMs: NaN, at: 0 }
   while (!(await create(path, owner))) {
     signal?.throwIfAborted()
-    const mtimeMs = (await stat(path).catch(() => undefined))?.mtimeMs
+    const held = await inspect(path)
     // Compared with what was seen before, not with this machine's clock: a file server's clock may differ.
-    if (mtimeMs !== seen.mtimeMs) seen = { mtimeMs: mtimeMs ?? NaN, at: performance.now() }
-    const current = await readOwner(path)
-    if (isDead(current) || performance.now() - seen.at > staleMs) await breakLock(path, current)
-    else {
-      onWait?.()
-      await sleep(pollMs, undefined, { signal }).catch(() => signal?.throwIfAborted())
-    }
+    if (held.mtimeMs !== seen.mtimeMs) seen = { mtimeMs: held.mtimeMs, at: performance.now() }
+    if (isDead(held.owner) || performance.now() - seen.at > staleMs) await breakLock(path, held, owner)
+    else onWait?.()
+    await sleep(pollMs, undefined, { signal }).catch(() => signal?.throwIfAborted())
   }
+}
+
+/** A lock file as it is now. */
+interface Held {
+  /** NaN if there is none. */
+  readonly mtimeMs: number
+  readonly owner: Owner | undefined
+}
+
+async function inspect(path: string): Promise<Held> {
+  const { mtimeMs } = await stat(path).catch(() => ({ mtimeMs: NaN }))
+  return { mtimeMs, owner: await readOwner(path) }
 }
 
 async function create(path: string, owner: Owner): Promise<boolean> {
@@ -97,17 +106,26 @@ function isDead(owner: Owner | undefined): boolean {
   }
 }
 
-/** Moves an abandoned lock out of the way; if it was a fresh one after all, puts that back. */
-async function breakLock(path: string, abandoned: Owner | undefined): Promise<void> {
-  const aside = `${path}.${randomUUID()}`
-  const moved = await rename(path, aside).then(
-    () => true,
-    () => false,
-  )
-  if (!moved) return
-  const taken = await readOwner(aside)
-  if (taken?.token !== abandoned?.token) await link(aside, path).catch(() => {})
-  await rm(aside, { force: true })
+/**
+ * Deletes an abandoned lock. Of several that wait for it only one may do so, and only if it is still that lock: else the
+ * slower would delete what the faster has just taken.
+ */
+async function breakLock(path: string, abandoned: Held, owner: Owner): Promise<void> {
+  const guard = `${path}.breaking`
+  if (!(await create(guard, owner))) return discardOldGuard(guard)
+  try {
+    const now = await inspect(path)
+    if (now.mtimeMs === abandoned.mtimeMs && now.owner?.token === abandoned.owner?.token)
+      await rm(path, { force: true })
+  } finally {
+    await rm(guard, { force: true })
+  }
+}
+
+/** It is there for milliseconds, unless its process died in them. */
+async function discardOldGuard(guard: string): Promise<void> {
+  const { mtimeMs } = await stat(guard).catch(() => ({ mtimeMs: Date.now() }))
+  if (Date.now() - mtimeMs > staleMs) await rm(guard, { force: true })
 }
 
 const touch = (path: string): Promise<void> => {

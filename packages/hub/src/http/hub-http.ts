@@ -72,6 +72,27 @@ export class HubHttp {
     throw new TransientError(`the server redirected more than ${maxRedirects} times`)
   }
 
+  /**
+   * One attempt at an answer in JSON; undefined if it is none.
+   * @throws TransientError, HttpStatusError
+   */
+  async json(url: string, request: HubRequest = {}): Promise<unknown> {
+    const limit = AbortSignal.timeout(2 * this.#options.requestTimeoutMs)
+    const signal = request.signal === undefined ? limit : AbortSignal.any([request.signal, limit])
+    try {
+      const { response } = await this.send(url, { ...request, signal })
+      return await response.json()
+    } catch (error) {
+      request.signal?.throwIfAborted()
+      if (error instanceof SyntaxError) return undefined
+      if ([HttpStatusError, ModelSourceError, TransientError].some((known) => error instanceof known))
+        throw error
+      throw new TransientError(limit.aborted ? 'the answer stopped coming' : describeNetworkError(error), {
+        cause: error,
+      })
+    }
+  }
+
   async #fetchOnce(url: URL, request: HubRequest, token: string | undefined): Promise<Response> {
     const { signal, method = 'GET', headers } = request
     const timeout = new AbortController()

@@ -164,6 +164,13 @@ describe('alternatives', () => {
     expect(it.hub.requests).toEqual([])
   })
 
+  test('a Hub in trouble is not waited for long where there is another source', async () => {
+    await writeFile(join(it.folder, 'local.gguf'), model)
+    it.hub.inject({ on: 'resolve', status: 500, times: 20 })
+    await it.store.resolveFile(`${good} || ./local.gguf || ./missing.gguf`, { refresh: true })
+    expect(it.hub.requests.filter(({ method }) => method === 'HEAD')).toHaveLength(2)
+  })
+
   test('if none works, each one says why', async () => {
     await expect(it.store.resolveFile('./missing.gguf || hf:owner/repo/x.gguf')).rejects.toThrow(
       /No source of the model works\.\n1\. \.\/missing\.gguf: There is no file.*\n2\. hf:owner\/repo\/x\.gguf: owner\/repo@main has no file/,

@@ -229,6 +229,13 @@ describe('a server in trouble', () => {
     await expectModel(await it.store.resolveFile(source))
   })
 
+  test('a description that stops in the middle is asked for again', async () => {
+    it.hub.inject({ on: 'api', path: /revision/, hangAfterBytes: 10 })
+    it.hub.inject({ on: 'api', path: /revision/, cutAfterBytes: 10 })
+    const files = await it.reopen({ requestTimeoutMs: 100 }).openFiles('hf:owner/repo')
+    expect(await files.list()).toEqual(['model.gguf', 'config.json'])
+  })
+
   test('a login page in place of the Hub is recognised', async () => {
     it.hub.inject({ on: 'resolve', status: 200, body: '<html>', times: 2 })
     await expect(it.store.resolveFile(source)).rejects.toThrow(

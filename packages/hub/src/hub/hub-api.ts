@@ -2,7 +2,7 @@ import type { AbortOptions } from '@petals-chat/engine'
 import { isCommit } from '../cache/repository-cache.ts'
 import { ModelSourceError } from '../errors.ts'
 import { missingFile } from '../format.ts'
-import { HttpStatusError, type HubRequest, type HubResponse } from '../http/hub-http.ts'
+import { HttpStatusError, type HubHttp, type HubResponse } from '../http/hub-http.ts'
 import { TransientError } from '../http/network-error.ts'
 import { readBytes } from '../http/read-bytes.ts'
 import { Retries, withRetries } from '../http/retry.ts'
@@ -42,8 +42,10 @@ export class HubApi {
   /** Which commit a revision is, and which files it has. @throws ModelSourceError */
   async listing(revision: string, options: AbortOptions): Promise<RepositoryListing> {
     await this.#hub.requireReach(`The list of files of ${this.#repo}@${revision}`, options)
-    const { response } = await this.#request(this.#infoUrl(revision), { revision }, options)
-    const listing = parseModelInfo(await response.json().catch(() => undefined))
+    const url = this.#infoUrl(revision)
+    const listing = parseModelInfo(
+      await this.#request({ revision }, options, (http) => http.json(url, options)),
+    )
     if (listing === undefined) throw this.#strange(`its answer about ${this.#repo} does not describe a model`)
     return listing
   }
@@ -52,7 +54,8 @@ export class HubApi {
   async metadata(revision: string, name: string, options: AbortOptions): Promise<FileMetadata> {
     await this.#hub.requireReach(`${this.#repo}/${name}`, options)
     const request = { ...options, method: 'HEAD', stopAtOtherHost: true } as const
-    const answer = await this.#request(this.#fileUrl(revision, name), { revision, name }, request)
+    const url = this.#fileUrl(revision, name)
+    const answer = await this.#request({ revision, name }, options, (http) => http.send(url, request))
     const metadata = readMetadata(answer)
     if (metadata === undefined) throw this.#strange(`its answer about ${name} has no commit, ETag or size`)
     return metadata
@@ -69,12 +72,14 @@ export class HubApi {
     }
   }
 
-  async #request(url: string, about: Subject, request: HubRequest): Promise<HubResponse> {
+  async #request<T>(
+    about: Subject,
+    options: AbortOptions,
+    attempt: (http: HubHttp) => Promise<T>,
+  ): Promise<T> {
     const { config, http, logger } = this.#hub
     try {
-      return await withRetries(new Retries(config, logger), this.#repo, request, () =>
-        http.send(url, request),
-      )
+      return await withRetries(new Retries(config, logger), this.#repo, options, () => attempt(http))
     } catch (error) {
       if (error instanceof HttpStatusError) throw await this.#refusal(error, about)
       throw error instanceof TransientError ? gaveUp(this.#repo, about.name, error) : error
@@ -99,8 +104,7 @@ export class HubApi {
   /** For a better error message: one attempt, and without it is fine too. */
   async #describe(revision: string): Promise<RepositoryListing | undefined> {
     try {
-      const { response } = await this.#hub.http.send(this.#infoUrl(revision))
-      return parseModelInfo(await response.json())
+      return parseModelInfo(await this.#hub.http.json(this.#infoUrl(revision)))
     } catch {
       return undefined
     }

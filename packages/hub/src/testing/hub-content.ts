@@ -21,10 +21,10 @@ export async function sendContent(
   const bytes = spoil(content.bytes, fault)
   const range = fault?.ignoreRange ? undefined : requestedRange(request, etag, bytes.length)
   const headers = {
-    ...content.headers,
-    etag,
-    'accept-ranges': 'bytes',
     'content-type': 'application/octet-stream',
+    'accept-ranges': 'bytes',
+    etag,
+    ...content.headers,
   }
   if (range === 'unsatisfiable') {
     response.writeHead(416, { ...headers, 'content-range': `bytes */${bytes.length}` }).end()

@@ -17,7 +17,7 @@ export async function answerHub(
   if (parts[0] === 'api' && parts[1] === 'resolve-cache') {
     return answerFile(state, request, response, { parts: parts.slice(3), isCached: true, fault })
   }
-  if (parts[0] === 'api') return answerApi(state, request, response, parts.slice(2))
+  if (parts[0] === 'api') return answerApi(state, request, response, { parts: parts.slice(2), fault })
   if (parts[2] !== 'resolve') return send(response, 404, 'Not found')
   return answerFile(state, request, response, {
     parts: [...parts.slice(0, 2), ...parts.slice(3)],
@@ -52,25 +52,30 @@ export async function answerCdn(
   })
 }
 
-function answerApi(
+async function answerApi(
   state: HubState,
   request: IncomingMessage,
   response: ServerResponse,
-  parts: readonly string[],
-): void {
+  { parts, fault }: { readonly parts: readonly string[]; readonly fault: Fault | undefined },
+): Promise<void> {
+  const sendJson = (body: unknown): Promise<void> => {
+    const bytes = Buffer.from(JSON.stringify(body))
+    return sendContent(request, response, {
+      bytes,
+      etag: '"api"',
+      headers: { 'content-type': 'application/json' },
+      fault,
+    })
+  }
   const [owner, name, kind = 'revision', revision = 'main'] = parts
-  if (owner === undefined || owner === '')
-    return sendJson(
-      response,
-      [...state.repositories.keys()].map((id) => ({ id })),
-    )
+  if (!owner) return sendJson([...state.repositories.keys()].map((id) => ({ id })))
   const repository = state.repositories.get(`${owner}/${name}`)
   const refusal = refuse(state, repository, request, { forFiles: false })
   if (refusal !== undefined || repository === undefined)
     return send(response, ...(refusal ?? notFound('RepoNotFound')))
   const commit = findCommit(repository, revision)
   if (commit === undefined) return send(response, ...notFound('RevisionNotFound'))
-  sendJson(response, kind === 'tree' ? treeOf(commit) : modelInfo(repository, commit))
+  return sendJson(kind === 'tree' ? treeOf(commit) : modelInfo(repository, commit))
 }
 
 interface FileRequest {
@@ -198,9 +203,6 @@ const treeOf = ({ files }: Commit): object =>
     path,
     ...(file.isLarge && { lfs: { oid: file.sha256, size: file.bytes.length, pointerSize: 134 } }),
   }))
-
-const sendJson = (response: ServerResponse, body: unknown): void =>
-  send(response, 200, JSON.stringify(body), { 'content-type': 'application/json' })
 
 function send(
   response: ServerResponse,

