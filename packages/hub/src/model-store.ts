@@ -1,7 +1,6 @@
 import { homedir } from 'node:os'
 import { type AbortOptions, type ModelFiles, silentLogger } from '@petals-chat/engine'
-import { cachedNames, scanRepository } from './cache/cache-scan.ts'
-import { RepositoryCache } from './cache/repository-cache.ts'
+import { listRepositories, listWheels } from './cache/cached-models.ts'
 import { type HubConfig, hubPaths } from './config.ts'
 import { ModelSourceError } from './errors.ts'
 import { HubAccess } from './hub/hub-access.ts'
@@ -67,9 +66,10 @@ class CachingModelStore implements ModelStore {
     try {
       return await this.#firstThatWorks(alternatives, options, (access) => access.fetchFile(options))
     } catch (error) {
+      options.signal?.throwIfAborted()
       const old = options.refresh ? await firstCached(alternatives, options) : undefined
       if (old === undefined) throw error
-      this.#hub.logger.warn({ path: old, cause: error }, `Using what is cached: ${(error as Error).message}`)
+      this.#hub.logger.warn({ path: old, err: error }, `Using what is cached: ${(error as Error).message}`)
       return old
     }
   }
@@ -94,13 +94,12 @@ class CachingModelStore implements ModelStore {
     const alternatives = this.#open(source)
     const removed = await Promise.all(alternatives.map(({ access }) => access.remove()))
     const found = removed.filter((part) => part !== undefined)
-    if (found.length > 0)
-      return {
-        paths: found.flatMap(({ paths }) => paths),
-        freedBytes: sum(found.map((part) => part.freedBytes)),
-      }
-    const texts = alternatives.map(({ text }) => text).join(' || ')
-    throw new ModelSourceError('not-found', `Nothing of ${texts} is in the cache.`)
+    if (found.length === 0) {
+      const texts = alternatives.map(({ text }) => text).join(' || ')
+      throw new ModelSourceError('not-found', `Nothing of ${texts} is in the cache.`)
+    }
+    const freedBytes = found.reduce((sum, part) => sum + part.freedBytes, 0)
+    return { paths: found.flatMap(({ paths }) => paths), freedBytes }
   }
 
   async canReachHub(options?: AbortOptions): Promise<boolean> {
@@ -132,8 +131,8 @@ class CachingModelStore implements ModelStore {
         if (!(error instanceof ModelSourceError) || error.failure === 'storage') throw error
         failures.push(error)
         const next = alternatives[failures.length]
-        if (next !== undefined)
-          this.#hub.logger.warn({ source: text, next: next.text }, `${error.message} Trying ${next.text}.`)
+        if (next === undefined) break
+        this.#hub.logger.warn({ source: text, next: next.text }, `${error.message} Trying ${next.text}.`)
       }
     }
     throw allFailed(alternatives, failures)
@@ -175,41 +174,6 @@ function allFailed(
   const [first, ...rest] = failures
   if (first !== undefined && rest.length === 0) return first
   const lines = failures.map((failure, i) => `${i + 1}. ${alternatives[i]?.text}: ${failure.message}`)
-  return new ModelSourceError(
-    failures.at(-1)?.failure ?? 'invalid',
-    `No source of the model works.\n${lines.join('\n')}`,
-    {
-      cause: failures.at(-1),
-    },
-  )
+  const message = `No source of the model works.\n${lines.join('\n')}`
+  return new ModelSourceError(failures.at(-1)?.failure ?? 'invalid', message, { cause: failures.at(-1) })
 }
-
-async function listRepositories(cacheDir: string): Promise<readonly CachedModel[]> {
-  const names = await cachedNames(cacheDir, 'models')
-  const models = names.map(async (name): Promise<CachedModel> => {
-    const cache = new RepositoryCache(cacheDir, name)
-    const source = `hf:${name.slice('models--'.length).replace('--', '/')}`
-    return { source, type: 'hub', folder: cache.folder, ...(await scanRepository(cache)) }
-  })
-  return (await Promise.all(models)).filter((model) => model.sizeBytes > 0 || model.partialBytes > 0)
-}
-
-/** One entry for each file: that is what a source names. */
-async function listWheels(wheelCacheDir: string): Promise<readonly CachedModel[]> {
-  const names = await cachedNames(wheelCacheDir, 'wheels')
-  const wheels = names.map(async (name): Promise<readonly CachedModel[]> => {
-    const cache = new RepositoryCache(wheelCacheDir, name)
-    const { files, ...scan } = await scanRepository(cache)
-    return files.map((file) => ({
-      ...scan,
-      source: `wheel:${name.slice('wheels--'.length)}==${file.revision}/${file.name}`,
-      type: 'wheel',
-      folder: cache.folder,
-      files: [file],
-      sizeBytes: file.sizeBytes,
-    }))
-  })
-  return (await Promise.all(wheels)).flat()
-}
-
-const sum = (numbers: readonly number[]): number => numbers.reduce((total, number) => total + number, 0)

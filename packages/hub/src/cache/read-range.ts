@@ -1,4 +1,5 @@
 import { open } from 'node:fs/promises'
+import { ModelSourceError } from '../errors.ts'
 
 /** Node reads at most 2 GiB at once. */
 const longestRead = 1 << 30
@@ -21,4 +22,20 @@ export async function readRange(path: string, start: number, end: number): Promi
   } finally {
     await file.close()
   }
+}
+
+/** @throws RangeError on a mistake of the caller */
+export function requireRange(name: string, start: number, end: number): void {
+  if (Number.isSafeInteger(start) && Number.isSafeInteger(end) && 0 <= start && start < end) return
+  throw new RangeError(`Bytes ${start} to ${end} of ${name} are no range: 0 ≤ start < end is needed.`)
+}
+
+/** The same of a file that must have them. @throws ModelSourceError (`corrupt`) */
+export async function readKnownRange(path: string, start: number, end: number): Promise<Uint8Array> {
+  const bytes = await readRange(path, start, end)
+  if (bytes !== undefined) return bytes
+  throw new ModelSourceError(
+    'corrupt',
+    `${path} ends before byte ${end} (bytes from ${start} were asked for). It is damaged, or of another model.`,
+  )
 }

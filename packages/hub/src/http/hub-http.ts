@@ -63,9 +63,10 @@ export class HubHttp {
       const response = await this.#fetchOnce(target, request, isHub ? token : undefined)
       if (isHub) response.headers.forEach((value, name) => hubHeaders.set(name, value))
       const location = redirectTarget(response, target)
-      if (location === undefined)
+      if (location === undefined) {
         return { response: await requireSuccess(response, target.host, isHub), hubHeaders }
-      if (request.stopAtOtherHost && location.host !== target.host) return { response, hubHeaders }
+      }
+      if (request.stopAtOtherHost && location.origin !== target.origin) return { response, hubHeaders }
       await response.body?.cancel()
       target = location
     }
@@ -87,9 +88,8 @@ export class HubHttp {
       if (error instanceof SyntaxError) return undefined
       if ([HttpStatusError, ModelSourceError, TransientError].some((known) => error instanceof known))
         throw error
-      throw new TransientError(limit.aborted ? 'the answer stopped coming' : describeNetworkError(error), {
-        cause: error,
-      })
+      const reason = limit.aborted ? 'the answer stopped coming' : describeNetworkError(error)
+      throw new TransientError(reason, { cause: error })
     }
   }
 

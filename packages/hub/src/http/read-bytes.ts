@@ -66,14 +66,14 @@ async function openBody(
   const answer = await request.http.send(request.url, { headers, signal }).catch((error: unknown) => {
     throw unsatisfiable(request, error) ?? error
   })
-  const first = firstByte(request, answer, position, validator)
-  return {
-    chunks: readChunks(request, answer.response, {
-      skip: position - first,
-      take: request.end - position,
-      stall,
-    }),
-    validator: strongEtag(answer.response),
+  try {
+    const skip = position - firstByte(request, answer, position, validator)
+    const chunks = readChunks(request, answer.response, { skip, take: request.end - position, stall })
+    return { chunks, validator: strongEtag(answer.response) }
+  } catch (error) {
+    // An answer of no use: its connection is not kept for it.
+    stall.abort()
+    throw error
   }
 }
 
@@ -109,7 +109,10 @@ function firstByte(
 function requireSameFile(request: ByteRequest, response: Response, validator: string | undefined): 0 {
   const etag = strongEtag(response)
   if (validator !== undefined && etag !== undefined && etag !== validator) {
-    throw new ModelSourceError('corrupt', `${request.label} has changed on the server during the download.`)
+    throw new ModelSourceError(
+      'corrupt',
+      `${request.label} has changed on the server during the download. Start again.`,
+    )
   }
   const length = response.headers.get('content-length')
   requireSize(request, length === null ? undefined : Number(length))
@@ -120,7 +123,7 @@ function requireSize({ label, sizeBytes }: ByteRequest, found: number | undefine
   if (sizeBytes === undefined || found === undefined || found === sizeBytes) return
   throw new ModelSourceError(
     'corrupt',
-    `${label} has ${found} bytes on the server, ${sizeBytes} were announced.`,
+    `${label} has ${found} bytes on the server, ${sizeBytes} were announced; it is not used. Start again, and look at the file's page if it stays so.`,
   )
 }
 

@@ -13,12 +13,10 @@ import type { RepositoryFile, RepositoryListing } from './repository-listing.ts'
 
 /** A repository of the Hub, a file of it, or its GGUF of a quantisation. */
 export class HubAccess implements SourceAccess {
-  readonly #hub: HubContext
   readonly #source: HubSource
   readonly #repository: HubRepository
 
   constructor(hub: HubContext, source: HubSource) {
-    this.#hub = hub
     this.#source = source
     this.#repository = new HubRepository(hub, source.repo)
   }

@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises'
 import type { AbortOptions, FileOptions, ModelFiles } from '@petals-chat/engine'
-import { readRange } from '../cache/read-range.ts'
-import { ModelSourceError, isNotFound } from '../errors.ts'
+import { readKnownRange, requireRange } from '../cache/read-range.ts'
+import { isNotFound } from '../errors.ts'
 import type { HubRepository } from './hub-repository.ts'
 import type { RepositoryListing } from './repository-listing.ts'
 
@@ -46,21 +46,8 @@ export class HubModelFiles implements ModelFiles {
     requireRange(name, start, end)
     const { commit } = this.#listing
     const path = await this.#repository.cachedFile(commit, name, options)
-    if (path === undefined) return this.#repository.range(commit, name, start, end, options)
-    const bytes = await readRange(path, start, end)
-    if (bytes === undefined) throw tooShort(name, this.description, start, end)
-    return bytes
+    return path === undefined
+      ? this.#repository.range(commit, name, start, end, options)
+      : readKnownRange(path, start, end)
   }
 }
-
-/** @throws RangeError on a mistake of the caller */
-export function requireRange(name: string, start: number, end: number): void {
-  if (Number.isSafeInteger(start) && Number.isSafeInteger(end) && 0 <= start && start < end) return
-  throw new RangeError(`Bytes ${start} to ${end} of ${name} are no range: 0 ≤ start < end is needed.`)
-}
-
-export const tooShort = (name: string, where: string, start: number, end: number): ModelSourceError =>
-  new ModelSourceError(
-    'corrupt',
-    `${name} in ${where} ends before byte ${end} (bytes from ${start} were asked for). It is damaged or of another model.`,
-  )

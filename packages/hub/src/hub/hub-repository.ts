@@ -48,7 +48,7 @@ export class HubRepository {
       options.signal?.throwIfAborted()
       if (cached === undefined) return await this.#namesInCache(revision, error)
       this.#hub.logger.warn(
-        { repo: this.name, error },
+        { repo: this.name, err: error },
         `Using what is cached of ${this.name}: ${(error as Error).message}`,
       )
       return cached
@@ -64,9 +64,14 @@ export class HubRepository {
 
   async #fetchListing(revision: string, options: AbortOptions): Promise<RepositoryListing> {
     const listing = await this.#api.listing(revision, options)
-    await this.cache.writeRef(revision, listing.commit)
-    const stored = JSON.stringify(listing)
-    await inStorage(this.cache.folder, () => writeAtomically(this.#listingPath(listing.commit), stored))
+    try {
+      await this.cache.writeRef(revision, listing.commit)
+      const path = this.#listingPath(listing.commit)
+      await inStorage(this.cache.folder, () => writeAtomically(path, JSON.stringify(listing)))
+    } catch (error) {
+      // All files may be in a cache that is only for reading; the list is then asked for at every start.
+      this.#hub.logger.warn({ repo: this.name, err: error }, `The list of files of ${this.name} is not kept`)
+    }
     return listing
   }
 
@@ -154,7 +159,7 @@ export class HubRepository {
   #otherHash(name: string, expected: string, found?: string): ModelSourceError {
     return new ModelSourceError(
       'corrupt',
-      `${this.name}/${name} is another file than expected: its sha256 is ${found ?? 'different'}, not ${expected}. It is not used.`,
+      `${this.name}/${name} is another file than expected: its sha256 is ${found ?? 'different'}, not ${expected}. It is not used; correct the source or its sha256.`,
     )
   }
 

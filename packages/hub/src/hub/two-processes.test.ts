@@ -1,10 +1,9 @@
-import { type ChildProcess, spawn } from 'node:child_process'
-import { once } from 'node:events'
+import type { ChildProcess } from 'node:child_process'
 import { readFile } from 'node:fs/promises'
-import { fileURLToPath } from 'node:url'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { blobNames, partialFiles } from '../testing/cached-files.ts'
+import { outputOf, startChild } from '../testing/child-store.ts'
 import { type TestStore, openTestStore, someBytes } from '../testing/test-store.ts'
 
 const model = someBytes(2_000_000)
@@ -20,32 +19,10 @@ afterEach(async () => {
   await it[Symbol.asyncDispose]()
 })
 
-/** Another start of the program that wants the same file: prints progress, then the path. */
 function start(): ChildProcess {
-  const index = fileURLToPath(new URL('../index.ts', import.meta.url))
-  const code = `
-    const { createModelStore, hubConfigSchema } = await import(${JSON.stringify(index)})
-    const { HUB, CACHE } = process.env
-    const store = createModelStore(hubConfigSchema.parse({ endpoint: HUB, cacheDir: CACHE, tokenPath: CACHE + '/none' }))
-    const onProgress = ({ done }) => console.log('progress', done)
-    console.log('path', await store.resolveFile('hf:owner/repo/model.gguf', { onProgress }))`
-  const child = spawn(
-    process.execPath,
-    ['--conditions=petals-chat-source', '--input-type=module', '-e', code],
-    {
-      stdio: ['ignore', 'pipe', 'inherit'],
-      env: { ...process.env, HUB: it.hub.url, CACHE: it.cacheDir },
-    },
-  )
+  const child = startChild(it, 'hf:owner/repo/model.gguf')
   children.push(child)
   return child
-}
-
-async function outputOf(child: ChildProcess): Promise<string> {
-  let output = ''
-  child.stdout?.setEncoding('utf8').on('data', (text: string) => (output += text))
-  await once(child, 'close')
-  return output
 }
 
 async function untilPartial(bytes: number): Promise<void> {

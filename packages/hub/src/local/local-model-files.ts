@@ -1,10 +1,9 @@
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { ModelFiles } from '@petals-chat/engine'
-import { readRange } from '../cache/read-range.ts'
+import { readKnownRange, requireRange } from '../cache/read-range.ts'
 import { ModelSourceError } from '../errors.ts'
 import { missingFile } from '../format.ts'
-import { requireRange, tooShort } from '../hub/hub-model-files.ts'
 import { isSafePath } from '../model-source.ts'
 import { isFile, listFolder } from '../storage.ts'
 
@@ -33,8 +32,6 @@ export class LocalModelFiles implements ModelFiles {
 
   async range(name: string, start: number, end: number): Promise<Uint8Array> {
     requireRange(name, start, end)
-    const bytes = await readRange(await this.path(name), start, end)
-    if (bytes === undefined) throw tooShort(name, this.description, start, end)
-    return bytes
+    return readKnownRange(await this.path(name), start, end)
   }
 }

