@@ -116,6 +116,13 @@ describe('hostile requests', () => {
     expect(await (await fetch(`${server.url}/healthz`)).json()).toMatchObject({ status: 'ok' })
   })
 
+  it('writes nothing into the middle of an answer', async () => {
+    await using server = await startServer({ stepDelayMs: 20 })
+    const request = 'GET /api/v1/generate?inputs=a&max_new_tokens=3 HTTP/1.1\r\nhost: localhost\r\n\r\n'
+    expect(await server.send(`${request}nonsense\r\n\r\n`)).toBe('')
+    await eventually(() => server.engine.openSessions <= 1)
+  })
+
   it('counts a body that declares no length', async () => {
     await using server = await startServer({ config: { maxBodyBytes: 1024 } })
     const post = (body: string) =>
@@ -155,7 +162,9 @@ describe('WebSocket upgrades', () => {
     ['a handshake that is none', { 'sec-websocket-key': 'short' }, 400],
   ])('are refused to %s', async (_name, headers, status) => {
     await using server = await startServer()
-    expect(await server.send(upgrade(server.port, headers))).toMatch(new RegExp(`^HTTP/1\\.1 ${status} `))
+    const response = await server.send(upgrade(server.port, headers))
+    expect(response).toMatch(new RegExp(`^HTTP/1\\.1 ${status} `))
+    expect(response).toMatch(/x-request-id: [0-9a-f-]{36}\r\n[^]*\{"ok":false,"traceback":"/)
   })
 
   it('are for pages of this server, and of origins that the config lets in', async () => {
@@ -194,7 +203,7 @@ describe('WebSocket upgrades', () => {
   })
 
   it('cut peers that are gone without a word, and keep those that answer', async () => {
-    await using server = await startServer({ config: { webSocketPingIntervalMs: 40 } })
+    await using server = await startServer({ config: { webSocketPingIntervalMs: 150 } })
     using alive = await new V2Client(server.url).open()
     const dead: Socket = connect(server.port, '127.0.0.1')
     dead.on('error', () => {})

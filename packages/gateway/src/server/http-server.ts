@@ -1,6 +1,7 @@
 import { once } from 'node:events'
 import { createServer, type IncomingMessage, type Server, type ServerOptions } from 'node:http'
 import type { AddressInfo, Socket } from 'node:net'
+import type { Duplex } from 'node:stream'
 import { getRequestListener } from '@hono/node-server'
 import type { GatewayApp } from '../context.ts'
 import { describeError, openAIErrorBody } from '../error-response.ts'
@@ -29,9 +30,29 @@ export function createHttpServer(app: GatewayApp, isUpgrade: (request: IncomingM
     overrideGlobalObjects: false,
     errorHandler: malformedRequestResponse,
   })
-  const server = createServer(options, (incoming, outgoing) => void listener(incoming, outgoing))
-  server.on('clientError', refuseUnparsable)
+  const answering = new WeakSet<Socket>()
+  const server = createServer(options, (incoming, outgoing) => {
+    answering.add(incoming.socket)
+    outgoing.once('close', () => answering.delete(incoming.socket))
+    void listener(incoming, outgoing)
+  })
+  server.on('clientError', (error, socket) => {
+    // Nothing may be written into the middle of another answer.
+    if (answering.has(socket as Socket)) socket.destroy()
+    else refuseUnparsable(error, socket)
+  })
   return server
+}
+
+/** Writes a response on a connection that no route will see, and closes it. */
+export function answerBareSocket(socket: Duplex, status: string, requestId: string, body: object): void {
+  const text = JSON.stringify(body)
+  socket.on('error', () => socket.destroy())
+  socket.end(
+    `HTTP/1.1 ${status}\r\nconnection: close\r\ncontent-type: application/json\r\n` +
+      `x-request-id: ${requestId}\r\ncontent-length: ${Buffer.byteLength(text)}\r\n\r\n${text}`,
+    () => socket.destroy(),
+  )
 }
 
 /** @throws ListenError that says what to do. */
@@ -78,10 +99,13 @@ function listenError(error: unknown, host: string, port: number): unknown {
 
 /** The adapter can't make a Request of it: a Host header or a URL that is none. */
 function malformedRequestResponse(error: unknown): Response {
-  const message = `The request line or the Host header is not well-formed: ${error instanceof Error ? error.message : 'unknown'}.`
-  return Response.json(openAIErrorBody(describeError(new GatewayError('bad_request', message), '')), {
-    status: 400,
-    headers: { 'x-request-id': chooseRequestId(undefined) },
+  const reason = error instanceof Error ? error.message : 'unknown'
+  const message = `The request line or the Host header is not well-formed: ${reason}.`
+  const requestId = chooseRequestId(undefined)
+  const description = describeError(new GatewayError('bad_request', message), requestId)
+  return Response.json(openAIErrorBody(description), {
+    status: description.status,
+    headers: { 'x-request-id': requestId },
   })
 }
 
@@ -90,15 +114,11 @@ const PARSER_STATUS: Readonly<Record<string, string>> = {
   ERR_HTTP_REQUEST_TIMEOUT: '408 Request Timeout',
 }
 
-/** What Node's parser refuses never reaches a route; it is answered on the bare socket. */
-function refuseUnparsable(error: NodeJS.ErrnoException, socket: Socket): void {
+/** What Node's parser refuses never reaches a route. */
+function refuseUnparsable(error: NodeJS.ErrnoException, socket: Duplex): void {
   if (!socket.writable || error.code === 'ECONNRESET') return void socket.destroy()
   const status = PARSER_STATUS[error.code ?? ''] ?? '400 Bad Request'
-  const body = JSON.stringify(
-    openAIErrorBody(describeError(new GatewayError('bad_request', `${status.slice(4)}.`), '')),
-  )
-  socket.end(
-    `HTTP/1.1 ${status}\r\nconnection: close\r\ncontent-type: application/json\r\n` +
-      `x-request-id: ${chooseRequestId(undefined)}\r\ncontent-length: ${Buffer.byteLength(body)}\r\n\r\n${body}`,
-  )
+  const requestId = chooseRequestId(undefined)
+  const description = describeError(new GatewayError('bad_request', `${status.slice(4)}.`), requestId)
+  answerBareSocket(socket, status, requestId, openAIErrorBody(description))
 }

@@ -15,6 +15,7 @@ import {
 } from '../middleware/origin-policy.ts'
 import { chooseRequestId } from '../middleware/request-context.ts'
 import { isTrustedHost, untrustedHostError } from '../middleware/trusted-host.ts'
+import { answerBareSocket } from './http-server.ts'
 import { JsonSocket } from './json-socket.ts'
 import type { ShutdownController } from './shutdown.ts'
 
@@ -64,6 +65,10 @@ export class GatewayWebSockets {
     this.#server.on('headers', (headers, request) => {
       headers.push(`x-request-id: ${this.#requestIds.get(request) ?? ''}`)
     })
+    this.#server.on('wsClientError', (error, socket, request) => {
+      const refusal = new GatewayError('bad_request', `${error.message}.`, { cause: error })
+      this.#refuse(socket, refusal, this.#requestIds.get(request) ?? '')
+    })
   }
 
   isUpgrade(request: IncomingMessage): boolean {
@@ -95,8 +100,15 @@ export class GatewayWebSockets {
         void this.#serve(route, webSocket, requestId, isSameOrigin(origin))
       })
     } catch (error) {
-      refuseUpgrade(socket, error, requestId)
+      this.#refuse(socket, error, requestId)
     }
+  }
+
+  #refuse(socket: Duplex, error: unknown, requestId: string): void {
+    const description = describeError(error, requestId)
+    const { status, code } = description
+    this.#context.logger.info({ requestId, status, code }, 'WebSocket refused')
+    answerBareSocket(socket, `${status} ${STATUS_CODES[status]}`, requestId, legacyErrorBody(description))
   }
 
   #checkSource(origin: RequestOrigin, path: string): void {
@@ -153,15 +165,4 @@ function headerOf(request: IncomingMessage, name: string): string | undefined {
 
 function notAWebSocketError(request: IncomingMessage): GatewayError {
   return new GatewayError('unknown_url', `No WebSocket is served at ${pathOf(request).slice(0, 200)}.`)
-}
-
-function refuseUpgrade(socket: Duplex, error: unknown, requestId: string): void {
-  const description = describeError(error, requestId)
-  const body = JSON.stringify(legacyErrorBody(description))
-  socket.on('error', () => socket.destroy())
-  socket.end(
-    `HTTP/1.1 ${description.status} ${STATUS_CODES[description.status]}\r\nconnection: close\r\n` +
-      `content-type: application/json\r\nx-request-id: ${requestId}\r\n` +
-      `content-length: ${Buffer.byteLength(body)}\r\n\r\n${body}`,
-  )
 }

@@ -11,7 +11,7 @@ import { readParams } from './request-params.ts'
 /** `/api/v1/generate`: one prompt, one answer. */
 export const legacyHttpRoutes: RouteModule = (context) => {
   const app = new Hono<{ Variables: GatewayVariables }>()
-  app.get('/api/v2/generate', () => {
+  app.all('/api/v2/generate', () => {
     throw new GatewayError(
       'bad_request',
       'Connect to /api/v2/generate by WebSocket, or use /api/v1/generate.',
