@@ -250,6 +250,21 @@ describe('closing', () => {
     expect(server.engine.openSessions).toBe(0)
   })
 
+  it('ends event streams that take too long with an error event', async () => {
+    await using server = await startServer({ stepDelayMs: 5 })
+    const response = await fetch(`${server.url}/v1/completions`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify({ model: 'test', prompt: 'a', max_tokens: 2000, stream: true }),
+    })
+    const closed = server.gateway.close({ drainMs: 50 })
+    const events = (await response.text()).split('\n\n').filter((event) => event.startsWith('data: '))
+    await closed
+    expect(events.length).toBeGreaterThan(1)
+    expect(events.some((event) => event.includes('"code":"shutting_down"'))).toBe(true)
+    expect(events.some((event) => event.includes('"finish_reason":"length"'))).toBe(false)
+  })
+
   it('hurries when asked again', async () => {
     await using server = await startServer({ stepDelayMs: 60_000 })
     const answer = fetch(`${server.url}${generate}`)
