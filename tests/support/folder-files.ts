@@ -9,7 +9,6 @@ export function folderFiles(folder: string): ModelFiles {
     description: folder,
     list: () => readdir(folder),
     path: async (name) => place(name),
-    localPath: async (name) => place(name),
     text: (name) => readFile(place(name), 'utf8').catch(() => undefined),
     async range(name, start, end) {
       const file = await open(place(name))
@@ -21,5 +20,6 @@ export function folderFiles(folder: string): ModelFiles {
         await file.close()
       }
     },
+    rangeFile: async (name, start) => ({ path: place(name), offset: start }),
   }
 }

@@ -74,6 +74,13 @@ export const isFile = (path: string): Promise<boolean> =>
     () => false,
   )
 
+/** Bytes of a file; -1 if there is none. */
+export const sizeOf = (path: string): Promise<number> =>
+  stat(path).then(
+    ({ size }) => size,
+    () => -1,
+  )
+
 /** Names of the files below a folder, relative, with `/`, sorted. */
 export async function listFolder(folder: string): Promise<readonly string[]> {
   const entries = await readdir(folder, { recursive: true, withFileTypes: true })

@@ -15,10 +15,20 @@ export interface ModelFiles {
   list(options?: AbortOptions): Promise<readonly string[]>
   /** The whole file, on this machine; fetched and cached first if need be. @throws ModelUnavailableError */
   path(name: string, options?: FileOptions): Promise<string>
-  /** Where the whole file is on this machine, if it is here already; never fetches. */
-  localPath?(name: string): Promise<string | undefined>
   /** The text of a small file (config.json, tokenizer.json), or undefined if there is no such file. */
   text(name: string, options?: AbortOptions): Promise<string | undefined>
   /** Bytes [start, end) of a file, without fetching the rest. @throws ModelUnavailableError */
   range(name: string, start: number, end: number, options?: FileOptions): Promise<Uint8Array>
+  /**
+   * A file on this machine that has bytes [start, end) of a file: the file itself where it is here, else one that was made
+   * of just these bytes, fetched first if need be. For what is too large for the memory. @throws ModelUnavailableError
+   */
+  rangeFile(name: string, start: number, end: number, options?: FileOptions): Promise<FileRange>
+}
+
+/** Bytes of a local file. */
+export interface FileRange {
+  readonly path: string
+  /** Of the first byte in the file. */
+  readonly offset: number
 }

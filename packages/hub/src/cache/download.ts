@@ -1,12 +1,12 @@
 import { constants } from 'node:fs'
-import { type FileHandle, open, stat } from 'node:fs/promises'
+import { type FileHandle, open } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import type { FileOptions } from '@petals-chat/engine'
 import { ModelSourceError } from '../errors.ts'
 import { formatBytes } from '../format.ts'
 import { TransientError } from '../http/network-error.ts'
 import { progressMeter } from '../progress.ts'
-import { discard, inStorage, makeFolder, moveInPlace, requireSpace } from '../storage.ts'
+import { discard, inStorage, makeFolder, moveInPlace, requireSpace, sizeOf } from '../storage.ts'
 import { type ContentCheck, feedFile } from './content-hash.ts'
 import { type FileLock, withFileLock } from './file-lock.ts'
 
@@ -114,13 +114,6 @@ async function writeFully(file: FileHandle, bytes: Uint8Array, position: number)
 }
 
 const partialPath = ({ path }: Pick<Download, 'path'>): string => path + partialSuffix
-
-/** -1 if there is none. */
-const sizeOf = (path: string): Promise<number> =>
-  stat(path).then(
-    ({ size }) => size,
-    () => -1,
-  )
 
 const interrupted = (
   { label, sizeBytes }: Download,

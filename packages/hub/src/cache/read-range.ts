@@ -1,5 +1,6 @@
 import { open } from 'node:fs/promises'
 import { ModelSourceError } from '../errors.ts'
+import { sizeOf } from '../storage.ts'
 
 /** Node reads at most 2 GiB at once. */
 const longestRead = 1 << 30
@@ -34,8 +35,16 @@ export function requireRange(name: string, start: number, end: number): void {
 export async function readKnownRange(path: string, start: number, end: number): Promise<Uint8Array> {
   const bytes = await readRange(path, start, end)
   if (bytes !== undefined) return bytes
-  throw new ModelSourceError(
+  throw tooShort(path, start, end)
+}
+
+/** @throws ModelSourceError (`corrupt`) if the file ends before `end` */
+export async function requireBytes(path: string, start: number, end: number): Promise<void> {
+  if ((await sizeOf(path)) < end) throw tooShort(path, start, end)
+}
+
+const tooShort = (path: string, start: number, end: number): ModelSourceError =>
+  new ModelSourceError(
     'corrupt',
     `${path} ends before byte ${end} (bytes from ${start} were asked for). It is damaged, or of another model.`,
   )
-}

@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises'
-import type { AbortOptions, FileOptions, ModelFiles } from '@petals-chat/engine'
-import { readKnownRange, requireRange } from '../cache/read-range.ts'
+import type { AbortOptions, FileOptions, FileRange, ModelFiles } from '@petals-chat/engine'
+import { readKnownRange, requireBytes, requireRange } from '../cache/read-range.ts'
 import { isNotFound } from '../errors.ts'
 import type { HubRepository } from './hub-repository.ts'
 import type { RepositoryListing } from './repository-listing.ts'
@@ -43,11 +43,17 @@ export class HubModelFiles implements ModelFiles {
   }
 
   async range(name: string, start: number, end: number, options: FileOptions = {}): Promise<Uint8Array> {
+    const { path, offset } = await this.rangeFile(name, start, end, options)
+    return readKnownRange(path, offset, offset + end - start)
+  }
+
+  async rangeFile(name: string, start: number, end: number, options: FileOptions = {}): Promise<FileRange> {
     requireRange(name, start, end)
     const { commit } = this.#listing
     const path = await this.#repository.cachedFile(commit, name, options)
-    return path === undefined
-      ? this.#repository.range(commit, name, start, end, options)
-      : readKnownRange(path, start, end)
+    if (path === undefined)
+      return { path: await this.#repository.rangeFile(commit, name, start, end, options), offset: 0 }
+    await requireBytes(path, start, end)
+    return { path, offset: start }
   }
 }

@@ -2,11 +2,10 @@ import { readFile } from 'node:fs/promises'
 import type { AbortOptions, FileOptions } from '@petals-chat/engine'
 import { contentCheck, isSha256, noCheck } from '../cache/content-hash.ts'
 import { download } from '../cache/download.ts'
-import { readRange } from '../cache/read-range.ts'
 import { RepositoryCache, hubCacheName } from '../cache/repository-cache.ts'
 import { ModelSourceError } from '../errors.ts'
 import { formatBytes } from '../format.ts'
-import { inStorage, writeAtomically } from '../storage.ts'
+import { inStorage, sizeOf, writeAtomically } from '../storage.ts'
 import { HubApi } from './hub-api.ts'
 import type { HubContext } from './hub-context.ts'
 import { type RepositoryListing, parseStoredListing } from './repository-listing.ts'
@@ -128,19 +127,19 @@ export class HubRepository {
   }
 
   /**
-   * Bytes [start, end) of a file, without the rest; kept in the cache, since whoever asks for them asks again at the next
-   * start. Parts have no hash to check: the commit and the size stand for the content.
+   * The path of a file that is made of bytes [start, end) of a file of the repository. It is kept in the cache, since
+   * whoever asks for it asks again at the next start. Parts have no hash to check: the commit and the size stand for the
+   * content.
    */
-  async range(
+  async rangeFile(
     commit: string,
     name: string,
     start: number,
     end: number,
     options: FileOptions,
-  ): Promise<Uint8Array> {
+  ): Promise<string> {
     const path = this.cache.ownPath('ranges', commit, name, `${start}-${end}`)
-    const stored = await readRange(path, 0, end - start)
-    if (stored !== undefined) return stored
+    if ((await sizeOf(path)) === end - start) return path
     await this.#hub.requireReach(`${this.name}/${name}`, options)
     await download({
       ...options,
@@ -151,9 +150,7 @@ export class HubRepository {
       check: noCheck,
       read: (position) => this.#api.read(commit, name, { ...options, start: start + position, end }),
     })
-    const fetched = await readRange(path, 0, end - start)
-    if (fetched !== undefined) return fetched
-    throw new ModelSourceError('storage', `${path} disappeared while it was read. Start again.`)
+    return path
   }
 
   #otherHash(name: string, expected: string, found?: string): ModelSourceError {

@@ -1,4 +1,4 @@
-import { mkdir, readFile, writeFile } from 'node:fs/promises'
+import { mkdir, readFile, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { listFolder } from '../storage.ts'
@@ -46,6 +46,37 @@ describe('a repository', () => {
     const files = await it.reopen({ offline: true }).openFiles('hf:owner/repo')
     expect(await files.range(weights, 7, 9)).toEqual(shard.slice(7, 9))
     await expect(files.range(weights, 7, 10)).rejects.toMatchObject({ failure: 'offline' })
+  })
+
+  test('names a file with just the bytes that are wanted, and fetches them once', async () => {
+    const files = await it.store.openFiles('hf:owner/repo')
+    const { seen, onProgress } = progressLog()
+    const { path, offset } = await files.rangeFile(weights, 100_000, 300_000, { onProgress })
+    expect([offset, (await stat(path)).size]).toEqual([0, 200_000])
+    expect(Buffer.compare(await readFile(path), shard.subarray(100_000, 300_000))).toBe(0)
+    expect(seen.at(-1)).toMatchObject({ phase: 'download', label: weights, done: 200_000, total: 200_000 })
+
+    it.hub.reset()
+    const offline = await it.reopen({ offline: true }).openFiles('hf:owner/repo')
+    expect(await offline.rangeFile(weights, 100_000, 300_000)).toEqual({ path, offset: 0 })
+    expect(it.hub.requests).toEqual([])
+  })
+
+  test('takes up a file of bytes where it broke off', async () => {
+    it.hub.inject({ on: 'cdn', cutAfterBytes: 65_536 })
+    const hasty = await it.reopen({ retries: 0 }).openFiles('hf:owner/repo')
+    await expect(hasty.rangeFile(weights, 0, 300_000)).rejects.toMatchObject({ failure: 'interrupted' })
+    it.hub.reset()
+    const { path } = await (await it.store.openFiles('hf:owner/repo')).rangeFile(weights, 0, 300_000)
+    expect(Buffer.compare(await readFile(path), shard.subarray(0, 300_000))).toBe(0)
+    expect(cdnRequests().map(({ headers }) => headers.range)).toEqual(['bytes=65536-299999'])
+  })
+
+  test('names the cached file itself where there is one', async () => {
+    const files = await it.store.openFiles('hf:owner/repo')
+    const path = await files.path(weights)
+    expect(await files.rangeFile(weights, 5, 25)).toEqual({ path, offset: 5 })
+    await expect(files.rangeFile(weights, 0, 400_001)).rejects.toThrow(/ends before byte 400001/)
   })
 
   test('a range that breaks is taken up again, also by the next start', async () => {
@@ -121,6 +152,10 @@ describe('a local folder', () => {
     expect(await files.text('../token')).toBeUndefined()
     expect(await files.range('sub/w.safetensors', 3, 8)).toEqual(shard.slice(3, 8))
     await expect(files.range('sub/w.safetensors', 0, 400_001)).rejects.toThrow(/ends before byte 400001/)
+    const path = join(it.folder, 'model', 'sub', 'w.safetensors')
+    expect(await files.rangeFile('sub/w.safetensors', 3, 8)).toEqual({ path, offset: 3 })
+    await expect(files.rangeFile('sub/w.safetensors', 0, 400_001)).rejects.toThrow(/ends before byte 400001/)
+    await expect(files.rangeFile('sub/w.safetensors', 8, 8)).rejects.toThrow(RangeError)
     await expect(files.path('conifg.json')).rejects.toThrow(
       /has no file 'conifg\.json'\. Did you mean: config\.json\?/,
     )

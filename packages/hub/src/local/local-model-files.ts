@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import type { ModelFiles } from '@petals-chat/engine'
-import { readKnownRange, requireRange } from '../cache/read-range.ts'
+import type { FileRange, ModelFiles } from '@petals-chat/engine'
+import { readKnownRange, requireBytes, requireRange } from '../cache/read-range.ts'
 import { ModelSourceError } from '../errors.ts'
 import { missingFile } from '../format.ts'
 import { isSafePath } from '../model-source.ts'
@@ -33,5 +33,12 @@ export class LocalModelFiles implements ModelFiles {
   async range(name: string, start: number, end: number): Promise<Uint8Array> {
     requireRange(name, start, end)
     return readKnownRange(await this.path(name), start, end)
+  }
+
+  async rangeFile(name: string, start: number, end: number): Promise<FileRange> {
+    requireRange(name, start, end)
+    const path = await this.path(name)
+    await requireBytes(path, start, end)
+    return { path, offset: start }
   }
 }

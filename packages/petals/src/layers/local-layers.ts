@@ -14,7 +14,7 @@ import { openWeightIndex, type TensorEntry, type WeightIndex } from './safetenso
 import { readVector, WeightMatrix } from './weight-matrix.ts'
 
 export interface LocalLayersOptions extends LoadOptions {
-  /** Where tensors of remote repositories and 8-bit heads are kept. */
+  /** Where 8-bit heads are kept. */
   readonly folder: string
   /** Threads of the LM head, ≥ 1. */
   readonly threads: number
@@ -87,7 +87,7 @@ class TensorLoader {
   load(entry: TensorEntry) {
     const { signal, onProgress } = this.#options
     const fileOptions: FileOptions = { signal, onProgress }
-    return localTensor(this.#files, entry, this.#options.folder, fileOptions)
+    return localTensor(this.#files, entry, fileOptions)
   }
 
   async norm({ kind, weight, bias, epsilon }: NormTensors): Promise<Norm> {
