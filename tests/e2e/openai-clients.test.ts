@@ -3,7 +3,7 @@ import path from 'node:path'
 import OpenAI from 'openai'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { sessionsInUse } from './support/metrics.ts'
-import { defaultModelArgs, startPetalsChat, type PetalsChat } from './support/petals-chat.ts'
+import { withDefaultModel, startPetalsChat, type PetalsChat } from './support/petals-chat.ts'
 
 const model = 'SmolLM2-135M-Instruct'
 const messages = [{ role: 'user', content: 'What is the capital of France?' }] as const
@@ -13,7 +13,7 @@ let server: PetalsChat
 let client: OpenAI
 
 beforeAll(async () => {
-  server = await startPetalsChat({ args: await defaultModelArgs() })
+  server = await startPetalsChat({ env: await withDefaultModel() })
   client = new OpenAI({ baseURL: `${server.url}/v1`, apiKey: 'unused', maxRetries: 0 })
 })
 afterAll(() => server[Symbol.asyncDispose]())

@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { defaultModelArgs, startPetalsChat, type PetalsChat } from './support/petals-chat.ts'
+import { withDefaultModel, startPetalsChat, type PetalsChat } from './support/petals-chat.ts'
 import { sessionsInUse } from './support/metrics.ts'
 import { connectLegacy, type LegacyMessage, type LegacySocket } from './support/websocket.ts'
 
@@ -8,7 +8,7 @@ const model = 'SmolLM2-135M-Instruct'
 
 let server: PetalsChat
 beforeAll(async () => {
-  server = await startPetalsChat({ args: await defaultModelArgs() })
+  server = await startPetalsChat({ env: await withDefaultModel() })
 })
 afterAll(() => server[Symbol.asyncDispose]())
 

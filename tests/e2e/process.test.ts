@@ -2,13 +2,13 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { defaultModelArgs, petalsChat, startPetalsChat } from './support/petals-chat.ts'
+import { withDefaultModel, petalsChat, startPetalsChat } from './support/petals-chat.ts'
 
 const model = 'SmolLM2-135M-Instruct'
-let args: readonly string[]
+let env: Readonly<Record<string, string>>
 let folder: string
 beforeAll(async () => {
-  args = await defaultModelArgs()
+  env = await withDefaultModel()
   folder = await mkdtemp(path.join(tmpdir(), 'petals-chat-e2e-'))
 })
 afterAll(() => rm(folder, { recursive: true, force: true }))
@@ -58,9 +58,9 @@ describe('the command line', () => {
   })
 
   it('says which port is taken and what to do', async () => {
-    await using server = await startPetalsChat({ args, untilReady: false })
+    await using server = await startPetalsChat({ env, untilReady: false })
     const { port } = new URL(server.url)
-    const { code, stdout, stderr } = await petalsChat(['serve', '--port', port, '--preload', 'none', ...args])
+    const { code, stdout, stderr } = await petalsChat(['serve', '--port', port, '--preload', 'none'], { env })
     expect(code).toBe(1)
     expect(stdout + stderr).toContain(port)
     expect(stdout + stderr).toContain('--port')
@@ -68,7 +68,7 @@ describe('the command line', () => {
   })
 
   it('examines the machine', async () => {
-    const { stdout, code } = await petalsChat(['doctor', '--offline', ...args])
+    const { stdout, code } = await petalsChat(['doctor'], { env })
     expect(code).toBe(0)
     expect(stdout).toMatch(/Node/)
     expect(stdout).toMatch(/✓/)
@@ -77,7 +77,7 @@ describe('the command line', () => {
 
 describe('the server process', () => {
   it('listens at once, and prints the address, the models and how to stop', async () => {
-    await using server = await startPetalsChat({ args })
+    await using server = await startPetalsChat({ env })
     await expect.poll(() => server.output(), { timeout: 10_000 }).toMatch(/Stop\s+Ctrl\+C/)
     expect(server.output()).toContain(server.url)
     expect(server.output()).toContain(model)
@@ -86,7 +86,7 @@ describe('the server process', () => {
   })
 
   it('lets a running answer finish after SIGTERM, takes nothing new, and ends with 0', async () => {
-    await using server = await startPetalsChat({ args })
+    await using server = await startPetalsChat({ env })
     const response = await chat(server.url, { stream: true, max_tokens: 60, temperature: 0 })
     const reader = response.body!.getReader()
     await reader.read()
@@ -103,7 +103,7 @@ describe('the server process', () => {
   })
 
   it('outlives a kill of its engine: the answer ends in words, and the next one comes within seconds', async () => {
-    await using server = await startPetalsChat({ args })
+    await using server = await startPetalsChat({ env })
     const response = await chat(server.url, { stream: true, max_tokens: 1000, temperature: 0 })
     const reader = response.body!.getReader()
     await reader.read()

@@ -3,7 +3,7 @@ import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import path from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { defaultModelArgs, startPetalsChat, type PetalsChat } from './support/petals-chat.ts'
+import { withDefaultModel, startPetalsChat, type PetalsChat } from './support/petals-chat.ts'
 
 const root = fileURLToPath(new URL('../..', import.meta.url))
 const readme = await readFile(path.join(root, 'README.md'), 'utf8')
@@ -16,7 +16,7 @@ const examples = (language: string): string[] =>
 let server: PetalsChat
 let folder: string
 beforeAll(async () => {
-  server = await startPetalsChat({ args: await defaultModelArgs() })
+  server = await startPetalsChat({ env: await withDefaultModel() })
   // Inside the checkout, so that `import 'openai'` finds the client.
   folder = await mkdtemp(path.join(root, '.cache', 'readme-'))
 })

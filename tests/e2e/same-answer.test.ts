@@ -1,25 +1,25 @@
 import OpenAI from 'openai'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { launchBrowser, openPage } from './support/browser.ts'
-import { defaultModelArgs, petalsChat, startPetalsChat, type PetalsChat } from './support/petals-chat.ts'
+import { withDefaultModel, petalsChat, startPetalsChat, type PetalsChat } from './support/petals-chat.ts'
 import { connectLegacy } from './support/websocket.ts'
 
 const model = 'SmolLM2-135M-Instruct'
 const question = 'What is the capital of France?'
 /** What the model's own chat template makes of the question; the original's APIs take text as it is. */
 const prompt = [
-  '<|im_start|>system\nYou are a helpful AI assistant named SmolLM, trained by Hugging Face<|im_end|>\n',
+  '<|im_start|>system\nYou are a helpful assistant.<|im_end|>\n',
   `<|im_start|>user\n${question}<|im_end|>\n`,
   '<|im_start|>assistant\n',
 ].join('')
 
 let server: PetalsChat
-let args: readonly string[]
+let env: Readonly<Record<string, string>>
 let reference: string
 
 beforeAll(async () => {
-  args = await defaultModelArgs()
-  server = await startPetalsChat({ args })
+  env = await withDefaultModel()
+  server = await startPetalsChat({ env })
   const client = new OpenAI({ baseURL: `${server.url}/v1`, apiKey: 'unused' })
   const completion = await client.chat.completions.create({
     model,
@@ -102,7 +102,7 @@ describe('the greedy answer to a fixed question', () => {
   })
 
   it('is the same in the terminal', async () => {
-    const { stdout, code } = await petalsChat(['chat', ...args, '--temperature', '0', question])
+    const { stdout, code } = await petalsChat(['chat', '--temperature', '0', question], { env })
     expect(code).toBe(0)
     expect(stdout.trim()).toBe(reference.trim())
   })

@@ -16,4 +16,12 @@ export const defaultModel: ModelSpecInput = {
   displayName: 'SmolLM2 135M Instruct',
   modelCard: 'https://huggingface.co/HuggingFaceTB/SmolLM2-135M-Instruct',
   license: 'https://www.apache.org/licenses/LICENSE-2.0',
+  // The template's own prompt, "You are a helpful AI assistant named SmolLM, trained by Hugging Face", makes this small
+  // model answer worse (it forgets the capital of France).
+  dialogue: {
+    systemPrompt: 'You are a helpful assistant.',
+    sepToken: '<|im_end|>',
+    stopToken: '<|im_end|>',
+    extraStopSequences: [],
+  },
 }

@@ -1,13 +1,11 @@
 import { spawn, type ChildProcess } from 'node:child_process'
 import path from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { defaultModelPath } from '../../support/model.ts'
+import { defaultModelPath, testCacheHome } from '../../support/model.ts'
 
 const root = fileURLToPath(new URL('../../..', import.meta.url))
 const command = path.join(root, 'packages', 'cli', 'bin', 'petals-chat.mjs')
 
-/** Everything that the tests download is kept here, between runs too. */
-export const testCacheHome = path.join(root, '.cache', 'test-home')
 export const artifactsFolder = path.join(root, 'artifacts')
 
 /** The environment of a user who has set nothing: no proxy to the Hub, no settings from this machine. */
@@ -117,7 +115,8 @@ export async function waitUntilReady(server: Pick<PetalsChat, 'url' | 'output'>)
   throw new Error(`petals-chat did not become ready:\n${server.output()}`)
 }
 
-/** Arguments that serve the real default model from the tests' cache, under its own name. */
-export async function defaultModelArgs(): Promise<readonly string[]> {
-  return ['--model', `SmolLM2-135M-Instruct=${await defaultModelPath()}`]
+/** An environment in which the default model is on the machine already, as after a first start. */
+export async function withDefaultModel(): Promise<Readonly<Record<string, string>>> {
+  await defaultModelPath()
+  return { XDG_CACHE_HOME: testCacheHome, PETALS_CHAT_OFFLINE: '1' }
 }

@@ -77,6 +77,18 @@ describe('createJinjaChatTemplate', () => {
     expect(template(deaf).render([system('Be brief.'), user('Hi')])).toBe('[Be brief.\n\nHi]')
   })
 
+  it('begins with the given system prompt where a dialogue has none', () => {
+    const template = createJinjaChatTemplate({
+      template: '{% for m in messages %}[{{ m.role }}]{{ m.content }}{% endfor %}',
+      bosText: '',
+      eosText: '',
+      systemPrompt: 'Be kind.',
+    })
+    expect(template.render([{ role: 'user', content: 'Hi' }])).toBe('[system]Be kind.[user]Hi')
+    const own = [{ role: 'system', content: 'Be brief.' } as const, { role: 'user', content: 'Hi' } as const]
+    expect(template.render(own)).toBe('[system]Be brief.[user]Hi')
+  })
+
   it('hands tools and calls to a template that knows them, in the shape of transformers', () => {
     const source =
       '{% if tools %}{{ tools | tojson }}{% endif %}{% for m in messages %}{{ m.role }}:{{ m.content }}' +

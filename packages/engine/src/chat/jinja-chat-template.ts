@@ -14,6 +14,8 @@ export interface JinjaChatTemplateOptions {
   readonly eosText: string
   /** Texts that end an answer besides the tokenizer's end tokens (default none). */
   readonly stopSequences?: readonly string[] | undefined
+  /** For dialogues without a system message of their own, in place of what the template says then (default none). */
+  readonly systemPrompt?: string | undefined
 }
 
 type Run = (messages: readonly ChatMessage[], options: RenderOptions) => string
@@ -27,7 +29,7 @@ const END_MARK = '\u{F8E1}\u{F8E2}\u{F8E3}'
  * @throws ModelUnavailableError if the template is no Jinja.
  */
 export function createJinjaChatTemplate(options: JinjaChatTemplateOptions): ChatTemplate {
-  const { template, bosText, eosText, stopSequences = [] } = options
+  const { template, bosText, eosText, stopSequences = [], systemPrompt } = options
   const program = parse(template)
   const knowsTools = /\btools\b/.test(template)
   const renderAsGiven: Run = (messages, { addGenerationPrompt = true, tools, variables }) =>
@@ -42,7 +44,8 @@ export function createJinjaChatTemplate(options: JinjaChatTemplateOptions): Chat
     })
   const knowsSystem = rendersSystem(renderAsGiven)
 
-  const run: Run = (messages, options) => {
+  const run: Run = (given, options) => {
+    const messages = withDefaultSystemPrompt(given, systemPrompt)
     const turns = knowsTools ? messages : withToolsAsText(messages, options.tools)
     const tools = knowsTools ? options.tools : undefined
     return renderAsGiven(knowsSystem ? turns : withSystemInUserTurn(turns), { ...options, tools })
@@ -75,6 +78,14 @@ function parse(template: string): Program {
       { cause },
     )
   }
+}
+
+function withDefaultSystemPrompt(
+  messages: readonly ChatMessage[],
+  prompt: string | undefined,
+): readonly ChatMessage[] {
+  if (!prompt || messages[0]?.role === 'system') return messages
+  return [{ role: 'system', content: prompt }, ...messages]
 }
 
 /** Leaves out the end of the turn, so that the model goes on with the answer. */

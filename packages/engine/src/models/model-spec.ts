@@ -55,7 +55,7 @@ export const dialogueSchema = z.strictObject({
     .string()
     .optional()
     .describe(
-      "What a dialogue begins with unless its own system message says it. Left out: the original page's preamble; empty: nothing.",
+      "What a dialogue begins with unless its own system message says it. Left out: what the model's chat template says, or the original page's preamble for models without one; empty: the same, or nothing.",
     ),
 })
 
