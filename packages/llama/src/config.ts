@@ -6,7 +6,9 @@ export const llamaConfigSchema = z.strictObject({
   gpu: z
     .enum(['auto', 'off', 'cuda', 'vulkan', 'metal'])
     .default('auto')
-    .describe('Where models run: auto takes the best that works here, off only the CPU; the others must be there.'),
+    .describe(
+      'Where models run: auto takes the best that works here, off only the CPU; the others must be there.',
+    ),
   gpuLayers: z
     .int()
     .min(0)
@@ -18,7 +20,9 @@ export const llamaConfigSchema = z.strictObject({
     .min(1)
     .max(512)
     .optional()
-    .describe('Threads that compute; default the cores that this process may use, fewer while others use them too.'),
+    .describe(
+      'Threads that compute; default the cores that this process may use, fewer while others use them too.',
+    ),
   /** Each one costs its own share of the KV cache from the start. */
   sequences: z
     .int()
@@ -64,7 +68,9 @@ export const llamaConfigSchema = z.strictObject({
     .int()
     .min(0)
     .default(5)
-    .describe('Restarts of a model process within ten minutes; after that the model is unavailable for a minute.'),
+    .describe(
+      'Restarts of a model process within ten minutes; after that the model is unavailable for a minute.',
+    ),
 })
 
 export type LlamaConfig = Readonly<z.output<typeof llamaConfigSchema>>

@@ -1,1 +1,27 @@
-export {}
+/**
+ * The local engine: GGUF models through llama.cpp, on the processor or a graphics card, several sessions at once. Each
+ * model runs in a process of its own, so that no crash or lack of memory there reaches the gateway.
+ *
+ * ```ts
+ * const engine = createLlamaEngine(llamaConfigSchema.parse({}), { logger, resolveFile: store.resolveFile })
+ * await using model = await engine.load(spec)
+ * await using session = await model.openSession({ maxLength: 256 })
+ * const prompt = model.tokenizer.encode('Once upon a time', { addSpecialTokens: true })
+ * for await (const { token } of session.generate(prompt, { sampling: { temperature: 0 } })) …
+ * ```
+ *
+ * @packageDocumentation
+ */
+export { llamaConfigSchema, type LlamaConfig, type LlamaConfigInput } from './config.ts'
+export type { GgufInfo } from './gguf/gguf-info.ts'
+export { readGgufInfo } from './gguf/read-gguf.ts'
+export { createLlamaEngine, type LlamaEngineDeps, type ResolveFileOptions } from './llama-engine.ts'
+export {
+  detectLlamaBackends,
+  type DetectOptions,
+  type GpuBackend,
+  type GpuName,
+  type LlamaBackend,
+  type LlamaMachine,
+} from './machine/backends.ts'
+export type { CoreCount } from './machine/cpu-limit.ts'

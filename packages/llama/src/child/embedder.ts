@@ -1,0 +1,35 @@
+import type { LlamaEmbeddingContext, LlamaModel } from 'node-llama-cpp'
+import type { TokenId } from '@petals-chat/engine'
+
+/** A text is embedded in one step, whose buffers grow with its length; pages of text have fewer tokens. */
+const MAX_EMBEDDING_LENGTH = 2048
+
+/** Embeds texts, in a context of its own that is made for the first one. */
+export class Embedder {
+  /** In tokens. */
+  readonly maxLength: number
+  readonly #model: LlamaModel
+  readonly #threads: number
+  #context: Promise<LlamaEmbeddingContext> | undefined
+
+  constructor(model: LlamaModel, threads: number) {
+    this.#model = model
+    this.#threads = threads
+    // Two are kept for the tokens that the model wants around a text.
+    this.maxLength = Math.min(model.trainContextSize, MAX_EMBEDDING_LENGTH) - 2
+  }
+
+  /** The vector as the model's pooling makes it (of the last token where it has none), of L2 norm 1. */
+  async embed(tokens: readonly TokenId[]): Promise<Float32Array> {
+    const context = await (this.#context ??= this.#createContext())
+    const { vector } = await context.getEmbeddingFor(tokens as Parameters<typeof context.getEmbeddingFor>[0])
+    const norm = Math.hypot(...vector)
+    if (!(norm > 0 && norm < Infinity)) throw new Error('the embedding is no valid vector')
+    return Float32Array.from(vector, (value) => value / norm)
+  }
+
+  #createContext(): Promise<LlamaEmbeddingContext> {
+    const contextSize = this.maxLength + 2
+    return this.#model.createEmbeddingContext({ contextSize, batchSize: contextSize, threads: this.#threads })
+  }
+}

@@ -1,0 +1,101 @@
+import { randomInt } from 'node:crypto'
+import type { SamplingParams, TokenId } from '@petals-chat/engine'
+import type { NativeGrammarState, NativeLayer, NativeSampler, NativeSamplerConfig } from './native.ts'
+
+/** Below it llama.cpp's division by the temperature overflows; the draw would be greedy anyway. */
+const LEAST_TEMPERATURE = 1e-5
+/** llama.h: LLAMA_DEFAULT_SEED, which asks for a random one. */
+const RANDOM_SEED = 0xffffffff
+
+export interface TokenSamplerOptions {
+  readonly sampling: SamplingParams
+  /** All tokens in front of the first one to choose: the repetition penalty is on them and on those chosen. */
+  readonly history: readonly TokenId[]
+  /** Longest that the history can become. */
+  readonly maxLength: number
+  readonly grammar: NativeGrammarState | undefined
+}
+
+/** Chooses the tokens of one answer, by llama.cpp's samplers. */
+export class TokenSampler {
+  readonly #native: NativeLayer
+  readonly #sampler: NativeSampler
+  readonly #options: TokenSamplerOptions
+  readonly #seed: number
+  /** Kept only where a penalty needs them. */
+  readonly #chosen: TokenId[] = []
+
+  constructor(native: NativeLayer, options: TokenSamplerOptions) {
+    this.#native = native
+    this.#options = options
+    this.#seed = resolveSeed(options.sampling.seed)
+    this.#sampler = native.createSampler()
+    this.#sampler.applyConfig(this.#config())
+  }
+
+  /** The next token, by the logits at `batchIndex`. */
+  async sample(batchIndex: number): Promise<TokenId> {
+    const token = await this.#native.context.sampleToken(batchIndex, this.#sampler)
+    if (token === -1) throw new Error('no token could be chosen: the probabilities are not valid numbers')
+    if (this.#penalizesChosen) {
+      this.#chosen.push(token)
+      this.#sampler.applyConfig(this.#config())
+    }
+    return token
+  }
+
+  dispose(): void {
+    this.#sampler.dispose()
+  }
+
+  get #penalizesChosen(): boolean {
+    const { presencePenalty = 0, frequencyPenalty = 0 } = this.#options.sampling
+    return presencePenalty !== 0 || frequencyPenalty !== 0
+  }
+
+  #config(): NativeSamplerConfig {
+    const { sampling, grammar } = this.#options
+    const { temperature, topK, topP, minP } = sampling
+    return {
+      temperature: temperature < LEAST_TEMPERATURE ? 0 : temperature,
+      seed: this.#seed,
+      ...(topK !== undefined && { topK: Math.min(topK, 2 ** 31 - 1) }),
+      ...(topP !== undefined && topP < 1 && { topP }),
+      ...(minP !== undefined && minP > 0 && { minP }),
+      ...this.#repetitionPenalty(),
+      ...this.#bias(),
+      ...(grammar !== undefined && { grammarEvaluationState: grammar }),
+    }
+  }
+
+  /** The native sampler adds the tokens that it chooses to the history by itself. */
+  #repetitionPenalty(): Partial<NativeSamplerConfig> {
+    const { sampling, history, maxLength } = this.#options
+    const { repetitionPenalty = 1 } = sampling
+    if (repetitionPenalty === 1) return {}
+    return {
+      repeatPenalty: repetitionPenalty,
+      repeatPenaltyTokens: Uint32Array.from([...history, ...this.#chosen]),
+      repeatPenaltyMaxTokens: maxLength + 1,
+    }
+  }
+
+  /** The request's own bias, and the presence and frequency penalties: they are on chosen tokens only. */
+  #bias(): Partial<NativeSamplerConfig> {
+    const { logitBias, presencePenalty = 0, frequencyPenalty = 0 } = this.#options.sampling
+    const biases = new Map(logitBias)
+    const add = (token: TokenId, bias: number) => biases.set(token, (biases.get(token) ?? 0) + bias)
+    for (const token of this.#chosen) add(token, -frequencyPenalty)
+    for (const token of new Set(this.#chosen)) add(token, -presencePenalty)
+    if (biases.size === 0) return {}
+    return {
+      tokenBiasKeys: Uint32Array.from(biases.keys()),
+      tokenBiasValues: Float32Array.from(biases.values()),
+    }
+  }
+}
+
+function resolveSeed(seed: number | undefined): number {
+  if (seed === undefined) return randomInt(RANDOM_SEED)
+  return seed === RANDOM_SEED ? RANDOM_SEED - 1 : seed
+}

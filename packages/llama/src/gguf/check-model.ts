@@ -1,0 +1,87 @@
+import { GgufFormatError } from './byte-reader.ts'
+import type { GgufHeader } from './gguf-header.ts'
+import type { GgufArray, GgufValue } from './gguf-value.ts'
+
+/** Bounds of what llama.cpp divides by, allocates by or indexes with; wide of every real model. */
+const sizes: ReadonlyArray<readonly [key: string, minimum: number, maximum: number]> = [
+  ['context_length', 1, 2 ** 31 - 1],
+  ['embedding_length', 1, 2 ** 20],
+  ['block_count', 1, 2 ** 12],
+]
+
+/**
+ * Checks of a well-formed header what llama.cpp would crash on (its assertions end the process).
+ * @throws GgufFormatError that names the field at fault.
+ */
+export function checkModel({ metadata, tensors }: GgufHeader): void {
+  const architecture = metadata.get('general.architecture')
+  if (typeof architecture !== 'string' || !/^[\w.-]{1,64}$/.test(architecture)) {
+    throw new GgufFormatError('general.architecture', 'is missing or no name')
+  }
+  if (tensors.length === 0)
+    throw new GgufFormatError('the list of tensors', 'is empty: this file has no weights')
+  for (const [name, minimum, maximum] of sizes) {
+    checkSize(metadata, `${architecture}.${name}`, minimum, maximum)
+  }
+  checkHeads(metadata, architecture)
+  checkVocabulary(metadata)
+}
+
+function checkSize(
+  metadata: ReadonlyMap<string, GgufValue>,
+  key: string,
+  minimum: number,
+  maximum: number,
+): void {
+  const value = metadata.get(key)
+  if (typeof value === 'number' && Number.isInteger(value) && value >= minimum && value <= maximum) return
+  throw new GgufFormatError(key, `must be an integer from ${minimum} to ${maximum}, but is ${shown(value)}`)
+}
+
+/** Head counts are one number, or one for each block; a block without attention has 0. */
+function checkHeads(metadata: ReadonlyMap<string, GgufValue>, architecture: string): void {
+  for (const name of ['attention.head_count', 'attention.head_count_kv']) {
+    const key = `${architecture}.${name}`
+    const value = metadata.get(key)
+    if (value === undefined) continue
+    const counts = isArray(value) ? value.numbers() : [value]
+    const isCount = (count: unknown) =>
+      Number.isInteger(count) && (count as number) >= 0 && (count as number) <= 2 ** 16
+    if (counts.length === 0 || !counts.every(isCount) || value === 0) {
+      throw new GgufFormatError(key, `must be a number of heads, but is ${shown(value)}`)
+    }
+  }
+}
+
+function checkVocabulary(metadata: ReadonlyMap<string, GgufValue>): void {
+  const tokens = metadata.get('tokenizer.ggml.tokens')
+  if (tokens === undefined) return
+  if (!isArray(tokens) || tokens.type !== 'string' || tokens.length === 0) {
+    throw new GgufFormatError('tokenizer.ggml.tokens', 'is no list of tokens')
+  }
+  for (const key of ['tokenizer.ggml.scores', 'tokenizer.ggml.token_type']) {
+    const list = metadata.get(key)
+    if (list !== undefined && !(isArray(list) && list.length >= tokens.length)) {
+      throw new GgufFormatError(key, `has not one entry for each of the ${tokens.length} tokens`)
+    }
+  }
+  checkDistinct(tokens.strings())
+}
+
+/** llama.cpp asserts that no token is there twice. It names empty ones after their position. */
+function checkDistinct(tokens: readonly string[]): void {
+  const seen = new Set<string>()
+  for (const [id, text] of tokens.entries()) {
+    const name = text || `[EMPTY_${id}]`
+    if (seen.has(name))
+      throw new GgufFormatError('tokenizer.ggml.tokens', `has the token ${JSON.stringify(text)} twice`)
+    seen.add(name)
+  }
+}
+
+const isArray = (value: GgufValue): value is GgufArray => typeof value === 'object'
+
+function shown(value: GgufValue | undefined): string {
+  if (value === undefined) return 'missing'
+  return isArray(value) ? `a list of ${value.length}` : JSON.stringify(value)
+}

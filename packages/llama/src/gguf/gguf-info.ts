@@ -1,0 +1,94 @@
+import type { GgufHeader } from './gguf-header.ts'
+import type { GgufArray, GgufValue } from './gguf-value.ts'
+import { fileTypes } from './tensor-types.ts'
+
+/** What a GGUF file says of its model. Lengths in tokens or elements, sizes in bytes. */
+export interface GgufInfo {
+  readonly path: string
+  /** Of this file; a model in several files has more. */
+  readonly fileSize: number
+  readonly version: number
+  readonly name: string | undefined
+  /** As llama.cpp calls it: `llama`, `qwen2`, `gemma3` … */
+  readonly architecture: string
+  readonly license: string | undefined
+  /** As in file names: `Q4_K_M`, `F16` … */
+  readonly quantization: string
+  readonly parameterCount: number
+  /** The longest text that the model was trained on. */
+  readonly contextLength: number
+  readonly embeddingLength: number
+  readonly blockCount: number
+  readonly vocabSize: number
+  /** Keys and values of one token in all blocks, at 16 bit. */
+  readonly kvBytesPerToken: number
+  /** Kind of tokenizer (`gpt2` is byte-level BPE, `llama` SentencePiece) and how it splits text first. */
+  readonly tokenizer: { readonly model: string | undefined; readonly pre: string | undefined }
+  /** Jinja source. */
+  readonly chatTemplate: string | undefined
+}
+
+const KV_ELEMENT_BYTES = 2
+
+/** The header must have passed `checkModel`. */
+export function describeModel(path: string, fileSize: number, header: GgufHeader): GgufInfo {
+  const { metadata, tensors, version } = header
+  const text = (key: string) => asText(metadata.get(key))
+  const architecture = text('general.architecture') ?? 'unknown'
+  const number = (key: string) => asNumber(metadata.get(`${architecture}.${key}`))
+  const tokens = metadata.get('tokenizer.ggml.tokens')
+  return {
+    path,
+    fileSize,
+    version,
+    name: text('general.name'),
+    architecture,
+    license: text('general.license'),
+    quantization: quantization(header),
+    parameterCount: tensors.reduce(
+      (sum, { shape }) => sum + shape.reduce((product, size) => product * size, 1),
+      0,
+    ),
+    contextLength: number('context_length') ?? 0,
+    embeddingLength: number('embedding_length') ?? 0,
+    blockCount: number('block_count') ?? 0,
+    vocabSize: typeof tokens === 'object' ? tokens.length : (number('vocab_size') ?? 0),
+    kvBytesPerToken: kvBytesPerToken(metadata, architecture),
+    tokenizer: { model: text('tokenizer.ggml.model'), pre: text('tokenizer.ggml.pre') },
+    chatTemplate: text('tokenizer.chat_template'),
+  }
+}
+
+/** As the file says, else the type that most weights have. */
+function quantization({ metadata, tensors }: GgufHeader): string {
+  const named = fileTypes.get(asNumber(metadata.get('general.file_type')) ?? -1)
+  if (named !== undefined) return named
+  const bytes = new Map<string, number>()
+  for (const { type, byteLength } of tensors) bytes.set(type.name, (bytes.get(type.name) ?? 0) + byteLength)
+  return [...bytes].reduce((most, entry) => (entry[1] > most[1] ? entry : most), ['unknown', 0])[0]
+}
+
+function kvBytesPerToken(metadata: ReadonlyMap<string, GgufValue>, architecture: string): number {
+  const get = (key: string) => metadata.get(`${architecture}.${key}`)
+  const blocks = asNumber(get('block_count')) ?? 0
+  const heads = perBlock(get('attention.head_count'), blocks)
+  const kvHeads = perBlock(get('attention.head_count_kv') ?? get('attention.head_count'), blocks)
+  const embedding = asNumber(get('embedding_length')) ?? 0
+  const headLength = embedding / Math.max(1, ...heads)
+  const elements =
+    (asNumber(get('attention.key_length')) ?? headLength) +
+    (asNumber(get('attention.value_length')) ?? headLength)
+  return Math.round(kvHeads.reduce((sum, count) => sum + count * elements, 0) * KV_ELEMENT_BYTES)
+}
+
+function perBlock(value: GgufValue | undefined, blocks: number): readonly number[] {
+  if (typeof value === 'object') return value.numbers()
+  return new Array<number>(blocks).fill(asNumber(value) ?? 0)
+}
+
+const asText = (value: GgufValue | undefined) => (typeof value === 'string' ? value : undefined)
+const asNumber = (value: GgufValue | undefined) => (typeof value === 'number' ? value : undefined)
+
+/** An entry of the metadata as a list, if it is one. */
+export const asArray = (value: GgufValue | undefined): GgufArray | undefined =>
+  typeof value === 'object' ? value : undefined

@@ -1,0 +1,35 @@
+import { InvalidRequestError, type Grammar } from '@petals-chat/engine'
+import { checkGbnf } from './gbnf-check.ts'
+import { schemaToGbnf } from './schema-to-gbnf.ts'
+
+/** Of the last grammars: the same few schemas come with every request of a program. */
+const MAX_CACHED = 50
+const cache = new Map<string, string>()
+
+/**
+ * The GBNF of a grammar, checked so far that llama.cpp can read it without harm.
+ * @throws InvalidRequestError that says where in the schema or grammar it is wrong.
+ */
+export function grammarSource(grammar: Grammar): string {
+  if (grammar.type === 'gbnf') {
+    checkGbnf(grammar.source)
+    return grammar.source
+  }
+  const schema = grammar.type === 'json-object' ? { type: 'object' } : grammar.schema
+  const key = stringify(schema)
+  const known = cache.get(key)
+  if (known !== undefined) return known
+  const source = schemaToGbnf(schema)
+  checkGbnf(source)
+  if (cache.size >= MAX_CACHED) cache.delete(cache.keys().next().value!)
+  cache.set(key, source)
+  return source
+}
+
+function stringify(schema: unknown): string {
+  try {
+    return JSON.stringify(schema) ?? 'undefined'
+  } catch {
+    throw new InvalidRequestError('The JSON schema must be plain JSON.', { param: 'response_format' })
+  }
+}

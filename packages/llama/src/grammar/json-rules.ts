@@ -1,0 +1,100 @@
+/** GBNF rules for JSON, which schemas build on. Numbers and indentation are bounded: a model may repeat itself forever. */
+export const jsonRules = {
+  ws: '| " " | "\\n" [ \\t]{0,20}',
+  value: 'object | array | string | number | boolean | null',
+  object: '"{" ws ( string ":" ws value ( "," ws string ":" ws value )* ws )? "}"',
+  array: '"[" ws ( value ( "," ws value )* ws )? "]"',
+  string: '"\\"" char* "\\""',
+  char: '[^"\\\\\\x7F\\x00-\\x1F] | "\\\\" ( ["\\\\bfnrt] | "u" [0-9a-fA-F]{4} )',
+  number: 'integer fraction? ( [eE] [-+]? [0-9]{1,3} )?',
+  integer: '"-"? ( "0" | [1-9] [0-9]{0,15} )',
+  fraction: '"." [0-9]{1,16}',
+  boolean: '"true" | "false"',
+  null: '"null"',
+} as const
+
+export type JsonRule = keyof typeof jsonRules
+
+/** Which of the rules each one uses itself. */
+const uses: Readonly<Record<JsonRule, readonly JsonRule[]>> = {
+  ws: [],
+  value: ['object', 'array', 'string', 'number', 'boolean', 'null'],
+  object: ['ws', 'string', 'value'],
+  array: ['ws', 'value'],
+  string: ['char'],
+  char: [],
+  number: ['integer', 'fraction'],
+  integer: [],
+  fraction: [],
+  boolean: [],
+  null: [],
+}
+
+/** The rules of a grammar: those named here, by need, and those that a schema adds. */
+export class RuleSet {
+  readonly #rules = new Map<string, string>()
+
+  /** Adds a JSON rule with all that it uses, and gives its name. */
+  json(rule: JsonRule): JsonRule {
+    if (this.#rules.has(rule)) return rule
+    this.#rules.set(rule, jsonRules[rule])
+    for (const used of uses[rule]) this.json(used)
+    return rule
+  }
+
+  /** A name that no rule has yet. It is taken at once; `set` fills it. */
+  reserve(wish: string): string {
+    const base =
+      wish
+        .replace(/[^a-zA-Z0-9]+/g, '-')
+        .replace(/^-+|-+$/g, '')
+        .slice(0, 40) || 'rule'
+    for (let count = 0; ; count++) {
+      const name = count === 0 ? `s-${base}` : `s-${base}-${count}`
+      if (this.#rules.has(name)) continue
+      this.#rules.set(name, '')
+      return name
+    }
+  }
+
+  set(name: string, body: string): void {
+    this.#rules.set(name, body)
+  }
+
+  /** Adds a rule and gives its name. */
+  add(wish: string, body: string): string {
+    const name = this.reserve(wish)
+    this.set(name, body)
+    return name
+  }
+
+  get size(): number {
+    return this.#rules.size
+  }
+
+  /** The grammar whose answers are `root`. */
+  toSource(root: string): string {
+    return [['root', root], ...this.#rules].map(([name, body]) => `${name} ::= ${body}`).join('\n') + '\n'
+  }
+}
+
+/** A text as a GBNF literal. */
+export function literal(text: string): string {
+  const escaped = text.replace(/[\\"\u0000-\u001f\u007f]/g, (character) => {
+    if (character === '\\' || character === '"') return `\\${character}`
+    return `\\x${character.charCodeAt(0).toString(16).padStart(2, '0')}`
+  })
+  return `"${escaped}"`
+}
+
+/** Alternatives in brackets, unless there is only one. */
+export const oneOf = (alternatives: readonly string[]): string =>
+  alternatives.length === 1 ? alternatives[0]! : `( ${alternatives.join(' | ')} )`
+
+/** `{minimum,maximum}` behind an expression; undefined is no limit. */
+export function repeat(expression: string, minimum: number, maximum: number | undefined): string {
+  if (maximum === undefined)
+    return minimum === 0 ? `${expression}*` : minimum === 1 ? `${expression}+` : `${expression}{${minimum},}`
+  if (maximum === 0) return ''
+  return minimum === 0 && maximum === 1 ? `${expression}?` : `${expression}{${minimum},${maximum}}`
+}

@@ -1,0 +1,181 @@
+import { basename } from 'node:path'
+import {
+  createDialogueTemplate,
+  createJinjaChatTemplate,
+  dialogueSchema,
+  silentLogger,
+  silentMetrics,
+  type ChatTemplate,
+  type Engine,
+  type LoadOptions,
+  type LoadProgress,
+  type Logger,
+  type Metrics,
+  type Model,
+  type ModelSpec,
+} from '@petals-chat/engine'
+import type { LlamaConfig } from './config.ts'
+import type { GgufInfo } from './gguf/gguf-info.ts'
+import { readGguf } from './gguf/read-gguf.ts'
+import { LlamaModel } from './llama-model.ts'
+import { countCores, type CoreCount } from './machine/cpu-limit.ts'
+import { tokenizerProbe, type ReadyMessage } from './protocol.ts'
+import { GgufTokenizer } from './tokenizer/gguf-tokenizer.ts'
+import { ModelWorker } from './worker/model-worker.ts'
+
+export interface LlamaEngineDeps {
+  readonly logger?: Logger | undefined
+  readonly metrics?: Metrics | undefined
+  /** The path of the GGUF that `ModelSpec.source` means, fetched first if need be. @throws ModelUnavailableError */
+  readonly resolveFile: (source: string, options: ResolveFileOptions) => Promise<string>
+}
+
+export interface ResolveFileOptions {
+  /** Expected SHA-256, hex. */
+  readonly sha256?: string | undefined
+  readonly signal?: AbortSignal | undefined
+  readonly onProgress?: ((progress: LoadProgress) => void) | undefined
+}
+
+/** The local engine: GGUF models through llama.cpp, each in a process of its own. */
+export function createLlamaEngine(config: LlamaConfig, deps: LlamaEngineDeps): Engine {
+  return new LlamaEngine(config, deps)
+}
+
+class LlamaEngine implements Engine {
+  readonly name = 'llama'
+  readonly #config: LlamaConfig
+  readonly #resolveFile: LlamaEngineDeps['resolveFile']
+  readonly #logger: Logger
+  readonly #metrics: ReturnType<typeof createMetrics>
+  readonly #models = new Set<LlamaModel>()
+
+  constructor(
+    config: LlamaConfig,
+    { resolveFile, logger = silentLogger, metrics = silentMetrics }: LlamaEngineDeps,
+  ) {
+    this.#config = config
+    this.#resolveFile = resolveFile
+    this.#logger = logger
+    this.#metrics = createMetrics(metrics)
+  }
+
+  async load(spec: ModelSpec, options: LoadOptions = {}): Promise<Model> {
+    const logger = this.#logger.child({ model: spec.id })
+    const labels = { model: spec.id }
+    // The process starts while the file is looked for: loading llama.cpp takes as long as loading a small model.
+    const worker = new ModelWorker({
+      modelId: spec.id,
+      config: this.#config,
+      logger,
+      onRestart: () => this.#metrics.restarts.add(1, labels),
+    })
+    try {
+      return await this.#load(spec, worker, logger, options)
+    } catch (error) {
+      await worker[Symbol.asyncDispose]()
+      throw error
+    }
+  }
+
+  async #load(spec: ModelSpec, worker: ModelWorker, logger: Logger, options: LoadOptions): Promise<Model> {
+    const { signal, onProgress } = options
+    const startedAt = performance.now()
+    const path = await this.#resolveFile(spec.source, { sha256: spec.sha256, signal, onProgress })
+    const { header, info } = await readGguf(path, { signal })
+    const cores = countCores()
+    const { contextLength, kvBytesPerToken, vocabSize } = info
+    const facts = { contextLength, kvBytesPerToken, vocabSize }
+    const report = progressReporter(basename(path), onProgress)
+    const loading = worker.load({ path, cores: cores.available, facts }, report, { signal })
+    loading.catch(() => {}) // the tokenizer may fail first
+    const tokenizer = new GgufTokenizer(header)
+    const ready = await loading
+    checkTokenizer(tokenizer, ready, info, logger)
+    logReady(logger, { spec, info, ready, cores, seconds: (performance.now() - startedAt) / 1000 })
+    const model = new LlamaModel({
+      id: spec.id,
+      config: this.#config,
+      tokenizer,
+      chatTemplate: chatTemplateOf(spec, info, tokenizer),
+      worker,
+      ready,
+      onSessions: (count) => this.#metrics.sessions.set(count, { model: spec.id }),
+      onClose: () => this.#models.delete(model),
+    })
+    this.#models.add(model)
+    return model
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await Promise.all([...this.#models].map((model) => model[Symbol.asyncDispose]()))
+  }
+}
+
+/** The file's own template, with the system prompt of the config; the dialogue of the config for files without one. */
+function chatTemplateOf(
+  { dialogue }: ModelSpec,
+  { chatTemplate }: GgufInfo,
+  tokenizer: GgufTokenizer,
+): ChatTemplate {
+  if (chatTemplate === undefined) return createDialogueTemplate(dialogue ?? dialogueSchema.parse({}))
+  const { bosText, eosText } = tokenizer
+  const systemPrompt = dialogue?.systemPrompt
+  return createJinjaChatTemplate({ template: chatTemplate, bosText, eosText, systemPrompt })
+}
+
+/** Both sides must read a text alike, else answers get worse without anybody knowing why. */
+function checkTokenizer(
+  tokenizer: GgufTokenizer,
+  { probe }: ReadyMessage,
+  info: GgufInfo,
+  logger: Logger,
+): void {
+  if (tokenizer.encode(tokenizerProbe).join() === probe.join()) return
+  logger.warn(
+    { tokenizer: info.tokenizer },
+    "This model's tokenizer differs from llama.cpp's on a test text: answers may be worse than they could be. Please report the model.",
+  )
+}
+
+function progressReporter(label: string, onProgress: LoadOptions['onProgress']): (fraction: number) => void {
+  return (fraction) =>
+    onProgress?.({ phase: 'load', label, done: Math.round(fraction * 100), total: 100, unit: 'percent' })
+}
+
+interface ReadyFacts {
+  readonly spec: ModelSpec
+  readonly info: GgufInfo
+  readonly ready: ReadyMessage
+  readonly cores: CoreCount
+  readonly seconds: number
+}
+
+function logReady(logger: Logger, { spec, info, ready, cores, seconds }: ReadyFacts): void {
+  const { sequences, contextLength, threads, backend, devices, kvCacheBytes, decodeTokensPerSecond } = ready
+  const limit = cores.limitedBy ? `, limited by ${cores.limitedBy}` : ''
+  const place = [backend.toUpperCase(), ...devices].join(' ')
+  const longer =
+    contextLength < info.contextLength ? ` (the model takes ${info.contextLength}: llama.contextLength)` : ''
+  logger.info(
+    { ...ready, probe: undefined, cores, quantization: info.quantization, seconds },
+    `${spec.id} is ready after ${seconds.toFixed(1)} s on the ${place}, threads: ${threads} of ${cores.available} cores` +
+      `${limit} (${decodeTokensPerSecond.toFixed(0)} tokens/s); ${sequences} sessions of ${contextLength} tokens${longer}, ` +
+      `KV cache ${Math.ceil(kvCacheBytes / 2 ** 20)} MiB.`,
+  )
+}
+
+function createMetrics(metrics: Metrics) {
+  return {
+    restarts: metrics.counter({
+      name: 'petals_chat_llama_restarts_total',
+      help: 'Times that the process of a model was started again after it had died.',
+      labels: ['model'],
+    }),
+    sessions: metrics.gauge({
+      name: 'petals_chat_llama_sessions',
+      help: 'Sessions of the local engine that are open.',
+      labels: ['model'],
+    }),
+  }
+}

@@ -1,0 +1,125 @@
+import {
+  abortable,
+  CapacityError,
+  ContextLengthError,
+  GenerationFailedError,
+  validateSessionLength,
+  validateTokens,
+  type AbortOptions,
+  type ChatTemplate,
+  type Model,
+  type ModelStatus,
+  type Session,
+  type SessionOptions,
+  type TokenId,
+} from '@petals-chat/engine'
+import type { LlamaConfig } from './config.ts'
+import { LlamaSession } from './llama-session.ts'
+import type { ReadyMessage } from './protocol.ts'
+import type { GgufTokenizer } from './tokenizer/gguf-tokenizer.ts'
+import type { ModelWorker } from './worker/model-worker.ts'
+import { RequestFailed } from './worker/requests.ts'
+
+export interface LlamaModelOptions {
+  readonly id: string
+  readonly config: LlamaConfig
+  readonly tokenizer: GgufTokenizer
+  readonly chatTemplate: ChatTemplate
+  readonly worker: ModelWorker
+  readonly ready: ReadyMessage
+  readonly onSessions: (count: number) => void
+  readonly onClose: () => void
+}
+
+/** A GGUF model in its process. */
+export class LlamaModel implements Model {
+  readonly id: string
+  readonly contextLength: number
+  readonly tokenizer: GgufTokenizer
+  readonly chatTemplate: ChatTemplate
+  readonly capabilities = { grammar: true, logprobs: true, promptLogprobs: true, embeddings: true }
+  readonly maxSessions: number
+  readonly #options: LlamaModelOptions
+  readonly #sessions = new Map<number, LlamaSession>()
+  #embeddings = 0
+
+  constructor(options: LlamaModelOptions) {
+    this.#options = options
+    this.id = options.id
+    this.contextLength = options.ready.contextLength
+    this.maxSessions = options.ready.sequences
+    this.tokenizer = options.tokenizer
+    this.chatTemplate = options.chatTemplate
+  }
+
+  /** Of the model's process, for whoever watches it. */
+  get pid(): number | undefined {
+    return this.#options.worker.pid
+  }
+
+  async openSession({ maxLength, signal }: SessionOptions): Promise<Session> {
+    const { worker, onSessions } = this.#options
+    signal?.throwIfAborted()
+    validateSessionLength(maxLength, this.contextLength)
+    await worker.ready({ signal })
+    const slot = this.#freeSlot()
+    const onClose = () => {
+      if (this.#sessions.get(slot) === session) this.#sessions.delete(slot)
+      onSessions(this.#sessions.size)
+    }
+    const session = new LlamaSession({ model: this, worker, slot, maxLength, onClose })
+    this.#sessions.set(slot, session)
+    onSessions(this.#sessions.size)
+    return session
+  }
+
+  /** Sessions that the death of their process has cost give up their slots. */
+  #freeSlot(): number {
+    for (const [slot, session] of this.#sessions) if (session.isLost) this.#sessions.delete(slot)
+    for (let slot = 0; slot < this.maxSessions; slot++) if (!this.#sessions.has(slot)) return slot
+    throw new CapacityError(
+      `All ${this.maxSessions} sessions of the model '${this.id}' are in use. Try again in a moment, or raise llama.sequences.`,
+    )
+  }
+
+  async embed(tokens: readonly TokenId[], { signal }: AbortOptions = {}): Promise<Float32Array> {
+    const { worker, config, ready } = this.#options
+    signal?.throwIfAborted()
+    validateTokens(tokens, this.tokenizer.vocabSize, 'input')
+    if (tokens.length > ready.embeddingLength)
+      throw new ContextLengthError(tokens.length, ready.embeddingLength)
+    if (this.#embeddings > config.maxQueue) {
+      throw new CapacityError(
+        `${config.maxQueue} texts wait already to be embedded by the model '${this.id}'. Try again in a moment.`,
+      )
+    }
+    this.#embeddings++
+    try {
+      await worker.ready({ signal })
+      const reply = await abortable(
+        worker.call((request) => ({ type: 'embed', request, tokens })),
+        signal,
+      )
+      if (reply.type === 'embedding') return reply.vector
+      throw new GenerationFailedError('The process of the model gave no embedding.')
+    } catch (error) {
+      if (!(error instanceof RequestFailed)) throw error
+      throw new GenerationFailedError(`The model '${this.id}' could not embed the text: ${error.message}.`, {
+        cause: error,
+      })
+    } finally {
+      this.#embeddings--
+    }
+  }
+
+  async status(): Promise<ModelStatus> {
+    return this.#options.worker.status()
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    const { worker, onClose } = this.#options
+    await worker[Symbol.asyncDispose]()
+    await Promise.all([...this.#sessions.values()].map((session) => session[Symbol.asyncDispose]()))
+    onClose()
+  }
+}

@@ -1,0 +1,172 @@
+import { existsSync } from 'node:fs'
+import { createRequire } from 'node:module'
+import { delimiter, join } from 'node:path'
+import { countCores, type CoreCount } from './cpu-limit.ts'
+
+export type GpuName = 'cuda' | 'vulkan' | 'metal'
+
+/** What this machine offers the local engine; nothing native is loaded to find out. */
+export interface LlamaMachine {
+  readonly cores: CoreCount
+  /** The library for the CPU, without which nothing runs. */
+  readonly cpu: LlamaBackend
+  readonly gpus: readonly GpuBackend[]
+  /** The command that would make a GPU of this machine usable, where one is idle. */
+  readonly command?: string | undefined
+}
+
+export interface LlamaBackend {
+  /** The library is in node_modules. */
+  readonly installed: boolean
+  /** A sentence for a person. */
+  readonly detail: string
+}
+
+export interface GpuBackend extends LlamaBackend {
+  readonly name: GpuName
+  /** The card's driver is there. */
+  readonly possible: boolean
+}
+
+export interface DetectOptions {
+  /** `process.env`: its PATH, LD_LIBRARY_PATH and CUDA_PATH say where libraries are. Left out, only the usual folders are looked at. */
+  readonly environment?: Environment | undefined
+}
+
+type Environment = Readonly<Record<string, string | undefined>>
+
+/** What the detection looks at. */
+export interface MachineFacts {
+  readonly platform: NodeJS.Platform
+  readonly arch: string
+  readonly environment: Environment
+  hasFile(path: string): boolean
+  hasPackage(name: string): boolean
+}
+
+const glibcLoaders = [
+  '/lib64/ld-linux-x86-64.so.2',
+  '/lib/ld-linux-aarch64.so.1',
+  '/lib/ld-linux-armhf.so.3',
+  '/lib/ld-linux-riscv64-lp64d.so.1',
+]
+const ADD_CUDA = 'npm run add-cuda'
+const CUDA_MAJORS = [13, 12]
+
+/** Facts for `doctor`: cores, libraries and graphics cards. */
+export function detectLlamaBackends({ environment = {} }: DetectOptions = {}): LlamaMachine {
+  return describeMachine(thisMachine(environment))
+}
+
+/** As `detectLlamaBackends`, of any machine. */
+export function describeMachine(facts: MachineFacts): LlamaMachine {
+  const gpus = facts.platform === 'darwin' ? [metal(facts)] : [cuda(facts), vulkan(facts)]
+  const wantsCuda = gpus.some(({ name, possible, installed }) => name === 'cuda' && possible && !installed)
+  return { cores: countCores(), cpu: cpu(facts), gpus, ...(wantsCuda && { command: ADD_CUDA }) }
+}
+
+function cpu(facts: MachineFacts): LlamaBackend {
+  const name = facts.platform === 'darwin' ? (facts.arch === 'arm64' ? 'arm64-metal' : 'x64') : cpuArch(facts)
+  const installed = facts.hasPackage(packageName(facts, name))
+  if (facts.platform === 'linux' && !glibcLoaders.some((path) => facts.hasFile(path))) {
+    return {
+      installed,
+      detail:
+        "llama.cpp's library needs glibc; this system has none (Alpine?). Use a Debian or Ubuntu image.",
+    }
+  }
+  if (installed) return { installed, detail: "llama.cpp's library is installed." }
+  return {
+    installed,
+    detail: `llama.cpp's library for ${facts.platform} on ${facts.arch} is missing. Run \`npm ci\`.`,
+  }
+}
+
+const cpuArch = ({ arch }: MachineFacts): string => (arch === 'arm' ? 'armv7l' : arch)
+
+function packageName({ platform }: MachineFacts, suffix: string): string {
+  const system = platform === 'darwin' ? 'mac' : platform === 'win32' ? 'win' : 'linux'
+  return `@node-llama-cpp/${system}-${suffix}`
+}
+
+function metal(facts: MachineFacts): GpuBackend {
+  const possible = facts.arch === 'arm64'
+  const installed = possible && facts.hasPackage(packageName(facts, 'arm64-metal'))
+  const detail = possible
+    ? 'Apple GPU, used through Metal.'
+    : 'Metal is used on Apple silicon only; this Mac has an Intel processor.'
+  return { name: 'metal', possible, installed, detail }
+}
+
+function cuda(facts: MachineFacts): GpuBackend {
+  const possible = facts.arch === 'x64' && hasNvidiaDriver(facts)
+  const installed = facts.hasPackage(packageName(facts, 'x64-cuda'))
+  const detail = !possible
+    ? 'No NVIDIA driver was found.'
+    : !installed
+      ? `An NVIDIA driver is there, CUDA's library is not: run \`${ADD_CUDA}\` (540 MB).`
+      : hasCudaRuntime(facts)
+        ? 'An NVIDIA driver, the library and the CUDA runtime are there.'
+        : `An NVIDIA driver and the library are there, the CUDA runtime is not: install CUDA ${CUDA_MAJORS.join(' or ')} (cudart and cublas).`
+  return { name: 'cuda', possible, installed, detail }
+}
+
+function vulkan(facts: MachineFacts): GpuBackend {
+  const possible = hasLibrary(facts, ['libvulkan.so.1', 'libvulkan.so'], ['vulkan-1.dll'])
+  const installed = facts.hasPackage(packageName(facts, 'x64-vulkan'))
+  const detail = !possible
+    ? 'No Vulkan driver was found.'
+    : installed
+      ? 'A Vulkan driver and the library are there.'
+      : `A Vulkan driver is there, but there is no library for ${facts.platform} on ${facts.arch}.`
+  return { name: 'vulkan', possible, installed, detail }
+}
+
+function hasNvidiaDriver(facts: MachineFacts): boolean {
+  const devices = ['/proc/driver/nvidia/version', '/dev/nvidiactl', '/usr/lib/wsl/lib/libcuda.so.1']
+  return facts.platform === 'linux' && devices.some((path) => facts.hasFile(path))
+    ? true
+    : hasLibrary(facts, ['libnvidia-ml.so.1', 'libcuda.so.1'], ['nvml.dll', 'nvcuda.dll'])
+}
+
+function hasCudaRuntime(facts: MachineFacts): boolean {
+  return CUDA_MAJORS.some((major) => hasLibrary(facts, [`libcudart.so.${major}`], [`cudart64_${major}.dll`]))
+}
+
+function hasLibrary(
+  facts: MachineFacts,
+  linuxNames: readonly string[],
+  windowsNames: readonly string[],
+): boolean {
+  const names = facts.platform === 'win32' ? windowsNames : linuxNames
+  return libraryFolders(facts).some((folder) => names.some((name) => facts.hasFile(join(folder, name))))
+}
+
+/** Where the loader looks, as far as that can be told without asking it. */
+function libraryFolders({ platform, environment: env }: MachineFacts): string[] {
+  const listed = (value: string | undefined) => (value ?? '').split(delimiter).filter(Boolean)
+  if (platform === 'win32') {
+    const cudaBin = env.CUDA_PATH ? [join(env.CUDA_PATH, 'bin'), join(env.CUDA_PATH, 'bin', 'x64')] : []
+    return [join(env.SystemRoot ?? 'C:\\Windows', 'System32'), ...cudaBin, ...listed(env.PATH)]
+  }
+  const systemFolders = ['/usr/lib/x86_64-linux-gnu', '/usr/lib/aarch64-linux-gnu', '/usr/lib64', '/usr/lib']
+  const cudaFolders = [env.CUDA_PATH, '/usr/local/cuda'].filter((path) => path !== undefined)
+  return [
+    ...listed(env.LD_LIBRARY_PATH),
+    ...systemFolders,
+    '/usr/lib/wsl/lib',
+    ...cudaFolders.flatMap((folder) => [join(folder, 'lib64'), join(folder, 'targets/x86_64-linux/lib')]),
+  ]
+}
+
+function thisMachine(environment: Environment): MachineFacts {
+  const require = createRequire(import.meta.resolve('node-llama-cpp'))
+  return {
+    platform: process.platform,
+    arch: process.arch,
+    environment,
+    hasFile: existsSync,
+    hasPackage: (name) =>
+      require.resolve.paths(name)?.some((folder) => existsSync(join(folder, name))) ?? false,
+  }
+}

@@ -1,0 +1,73 @@
+import { abortable, GenerationFailedError, type TokenId } from '@petals-chat/engine'
+import type { GenerateCommand, TokenDetails } from './protocol.ts'
+import type { ModelWorker } from './worker/model-worker.ts'
+import { RequestFailed, type Reply } from './worker/requests.ts'
+
+/** Tokens that a model's process may be ahead of its reader. */
+const WINDOW = 16
+
+export interface TokenStreamOptions {
+  readonly worker: ModelWorker
+  readonly command: Omit<GenerateCommand, 'type' | 'request' | 'credit'>
+  isEndToken(token: TokenId): boolean
+}
+
+/** The tokens of one answer, as they come from the model's process. */
+export class TokenStream {
+  readonly #options: TokenStreamOptions
+  readonly #request: number
+  readonly #tokens: TokenDetails[] = []
+  #error: Error | undefined
+  #wake: (() => void) | undefined
+  /** Taken by the reader since the process was last told. */
+  #taken = 0
+  #endTokenTaken = false
+
+  constructor(options: TokenStreamOptions) {
+    this.#options = options
+    this.#request = options.worker.open(
+      (request) => ({ type: 'generate', request, credit: WINDOW, ...options.command }),
+      {
+        onToken: (token) => this.#push(token),
+        onReply: (reply) => this.#fail(failureOf(reply)),
+        onLost: (error) => this.#fail(error),
+      },
+    )
+  }
+
+  /** The next token. @throws RequestFailed, GenerationFailedError, the signal's reason */
+  async next(signal: AbortSignal): Promise<TokenDetails> {
+    this.#grantCredit()
+    while (this.#tokens.length === 0) {
+      if (this.#error) throw this.#error
+      await abortable(new Promise<void>((resolve) => (this.#wake = resolve)), signal)
+    }
+    const token = this.#tokens.shift()!
+    this.#taken++
+    this.#endTokenTaken = this.#options.isEndToken(token.token)
+    return token
+  }
+
+  /** Behind an end token the process waits for a sign that the reader goes on. */
+  #grantCredit(): void {
+    if (this.#taken < WINDOW / 2 && !this.#endTokenTaken) return
+    this.#options.worker.send({ type: 'credit', request: this.#request, count: this.#taken })
+    this.#taken = 0
+    this.#endTokenTaken = false
+  }
+
+  #push(token: TokenDetails): void {
+    this.#tokens.push(token)
+    this.#wake?.()
+  }
+
+  #fail(error: Error): void {
+    this.#error = error
+    this.#wake?.()
+  }
+}
+
+const failureOf = (reply: Reply): Error =>
+  reply.type === 'failed'
+    ? new RequestFailed(reply)
+    : new GenerationFailedError('The answer ended without a reason.')

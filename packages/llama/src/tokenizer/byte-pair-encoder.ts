@@ -1,0 +1,76 @@
+import { ModelUnavailableError, type TokenId } from '@petals-chat/engine'
+import { asArray } from '../gguf/gguf-info.ts'
+import type { GgufHeader } from '../gguf/gguf-header.ts'
+import { decodeBytes, encodeBytes } from './byte-encoding.ts'
+import { mergeParts } from './merge-queue.ts'
+import { preTokenizer, type PreTokenizer } from './pre-tokenizers.ts'
+import { byteOfToken, byteTokenText, SPACE_MARK, type FragmentEncoder } from './text-encoder.ts'
+import { TokenType, type Vocabulary } from './vocabulary.ts'
+import { WordCache } from './word-cache.ts'
+
+/** Byte-pair encoding (`tokenizer.ggml.model` is `gpt2` or `gemma4`). */
+export class BytePairEncoder implements FragmentEncoder {
+  readonly addsBos: boolean
+  readonly addsEos = false
+  readonly #vocabulary: Vocabulary
+  readonly #preTokenizer: PreTokenizer
+  /** Rank by both sides of a merge with a space between them, as files write merges. */
+  readonly #ranks: ReadonlyMap<string, number>
+  readonly #cache = new WordCache()
+
+  constructor({ metadata }: GgufHeader, vocabulary: Vocabulary) {
+    const isGemma4 = metadata.get('tokenizer.ggml.model') === 'gemma4'
+    const pre = metadata.get('tokenizer.ggml.pre')
+    this.#preTokenizer = preTokenizer(isGemma4 ? 'gemma4' : typeof pre === 'string' ? pre : undefined)
+    this.addsBos = this.#preTokenizer.addBos
+    this.#vocabulary = vocabulary
+    this.#ranks = readRanks(asArray(metadata.get('tokenizer.ggml.merges'))?.strings())
+  }
+
+  encode(text: string): TokenId[] {
+    const { splits, byteEncoded } = this.#preTokenizer
+    let pieces = [byteEncoded ? text : text.replaceAll(' ', SPACE_MARK)]
+    for (const split of splits) pieces = pieces.flatMap(split)
+    return pieces.flatMap((piece) => this.#cache.get(piece, () => this.#encodeWord(piece)))
+  }
+
+  #encodeWord(piece: string): TokenId[] {
+    const { ids } = this.#vocabulary
+    const word = this.#preTokenizer.byteEncoded ? encodeBytes(piece) : piece
+    const whole = ids.get(word)
+    if (whole !== undefined && this.#staysWhole(word)) return [whole]
+    const parts = mergeParts([...word], (left, right) => this.#ranks.get(`${left} ${right}`))
+    return parts.flatMap((part) => ids.get(part) ?? this.#encodeUnknown(part))
+  }
+
+  #staysWhole(word: string): boolean {
+    return this.#preTokenizer.ignoreMerges || (!this.#preTokenizer.byteEncoded && /^\n+$/.test(word))
+  }
+
+  /** A part that is no token, byte by byte; bytes without a token are dropped, as llama.cpp does. */
+  #encodeUnknown(part: string): TokenId[] {
+    const { ids } = this.#vocabulary
+    const { byteEncoded } = this.#preTokenizer
+    const texts = byteEncoded ? [...part] : Array.from(new TextEncoder().encode(part), byteTokenText)
+    return texts.map((text) => ids.get(text)).filter((id) => id !== undefined)
+  }
+
+  bytes(token: TokenId): Uint8Array {
+    const text = this.#vocabulary.texts[token]!
+    if (this.#vocabulary.types[token] === TokenType.byte) return Uint8Array.of(byteOfToken(text) ?? 0)
+    if (this.#preTokenizer.byteEncoded) return decodeBytes(text)
+    return new TextEncoder().encode(text.replaceAll(SPACE_MARK, ' '))
+  }
+}
+
+/** Of merges that are there twice, the first counts: it is written last. */
+function readRanks(merges: readonly string[] | undefined): ReadonlyMap<string, number> {
+  if (merges === undefined) {
+    throw new ModelUnavailableError(
+      "The model's tokenizer has no merges (tokenizer.ggml.merges). Take a newer file.",
+    )
+  }
+  const ranks = new Map<string, number>()
+  for (let rank = merges.length - 1; rank >= 0; rank--) ranks.set(merges[rank]!, rank)
+  return ranks
+}

@@ -1,0 +1,230 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import {
+  abortable,
+  GenerationFailedError,
+  ModelUnavailableError,
+  type AbortOptions,
+  type Logger,
+  type ModelStatus,
+} from '@petals-chat/engine'
+import type { LlamaConfig } from '../config.ts'
+import type { Command, LoadCommand, LoadFailedMessage, Message, ReadyMessage } from '../protocol.ts'
+import { describeLoadFailure } from './load-failure.ts'
+import { RequestFailed, Requests, type Reply, type RequestListener } from './requests.ts'
+import { RestartPolicy } from './restart-policy.ts'
+import { Watchdog } from './watchdog.ts'
+import { WorkerProcess } from './worker-process.ts'
+
+export interface ModelWorkerOptions {
+  /** For messages. */
+  readonly modelId: string
+  readonly config: LlamaConfig
+  readonly logger: Logger
+  readonly onRestart: () => void
+}
+
+type LoadRequest = Omit<LoadCommand, 'type' | 'config'>
+
+/** Keeps the process of one model: starts it, loads the model, watches it, and starts it again when it dies. */
+export class ModelWorker implements AsyncDisposable {
+  readonly #options: ModelWorkerOptions
+  readonly #requests = new Requests()
+  readonly #policy: RestartPolicy
+  readonly #closing = new AbortController()
+  #process: WorkerProcess
+  #watchdog: Watchdog | undefined
+  #load: LoadCommand | undefined
+  #onProgress: ((fraction: number) => void) | undefined
+  /** `failed` after a first load that failed, or when the process died too often. */
+  #state: 'starting' | 'ready' | 'restarting' | 'failed' = 'starting'
+  #ready = newPromise<ReadyMessage>()
+  /** Why it is `failed`. */
+  #failure: string | undefined
+  #generation = 0
+
+  /** Starts the process, which makes itself ready for `load` meanwhile. */
+  constructor(options: ModelWorkerOptions) {
+    this.#options = options
+    this.#policy = new RestartPolicy(options.config.maxRestarts)
+    this.#process = this.#spawn()
+  }
+
+  /** Counts the processes so far: what was in the KV cache of an earlier one is lost. */
+  get generation(): number {
+    return this.#generation
+  }
+
+  get pid(): number | undefined {
+    return this.#process.pid
+  }
+
+  /** Loads the model for the first time. @throws ModelUnavailableError */
+  async load(
+    request: LoadRequest,
+    onProgress: (fraction: number) => void,
+    { signal }: AbortOptions,
+  ): Promise<ReadyMessage> {
+    const { config } = this.#options
+    this.#load = { type: 'load', config, ...request }
+    this.#onProgress = onProgress
+    this.#process.send(this.#load)
+    const ready = await abortable(this.#ready.promise, signal)
+    // A restart must give what was promised.
+    const { sequences, contextLength } = ready
+    this.#load = { ...this.#load, config: { ...config, sequences, contextLength } }
+    return ready
+  }
+
+  /** Resolves when the model can be used; after a crash, when it is back. @throws ModelUnavailableError */
+  async ready({ signal }: AbortOptions = {}): Promise<void> {
+    this.#closing.signal.throwIfAborted()
+    if (this.#state === 'failed' && this.#policy.cooldown() === 0) this.#restart(0)
+    await abortable(this.#ready.promise, signal)
+  }
+
+  status(): ModelStatus {
+    if (this.#closing.signal.aborted) return { state: 'unavailable', detail: 'The model is unloaded.' }
+    if (this.#state === 'ready') return { state: 'ready' }
+    if (this.#state === 'failed') return { state: 'unavailable', detail: this.#failure }
+    return { state: 'degraded', detail: 'The process of the model has died and is being started again.' }
+  }
+
+  /** Sends a request and gives its number. What comes about it goes to the listener. */
+  open(build: (request: number) => Command, listener: RequestListener): number {
+    const request = this.#requests.add(listener)
+    this.send(build(request))
+    return request
+  }
+
+  send(command: Command): void {
+    this.#process.send(command)
+  }
+
+  /** Sends a request with a single reply. @throws RequestFailed, GenerationFailedError if the process dies. */
+  call(build: (request: number) => Command): Promise<Reply> {
+    return new Promise((resolve, reject) => {
+      this.open(build, {
+        onReply: (reply) => (reply.type === 'failed' ? reject(new RequestFailed(reply)) : resolve(reply)),
+        onLost: reject,
+      })
+    })
+  }
+
+  #spawn(): WorkerProcess {
+    const { logger } = this.#options
+    const spawned: WorkerProcess = new WorkerProcess({
+      onMessage: (message) => spawned === this.#process && this.#receive(message),
+      onExit: (how) => spawned === this.#process && this.#exited(how),
+      onOutput: (line) =>
+        logger.debug({ pid: spawned.pid, line }, 'The process of the model printed a line.'),
+    })
+    return spawned
+  }
+
+  #receive(message: Message): void {
+    this.#watchdog?.heard()
+    switch (message.type) {
+      case 'ready':
+        return this.#becameReady(message)
+      case 'load-failed':
+        return this.#loadFailed(message)
+      case 'progress':
+        return this.#onProgress?.(message.fraction)
+      case 'pong':
+        return this.#watchdog?.pong(message)
+      case 'log':
+        return this.#options.logger[message.level]({ text: message.text }, 'llama.cpp wrote a message.')
+      default:
+        this.#requests.deliver(message)
+    }
+  }
+
+  #becameReady(ready: ReadyMessage): void {
+    const { unresponsiveTimeoutMs, stepTimeoutMs } = this.#options.config
+    this.#state = 'ready'
+    this.#onProgress = undefined
+    this.#watchdog = new Watchdog({
+      unresponsiveTimeoutMs,
+      stepTimeoutMs,
+      ping: () => this.send({ type: 'ping' }),
+      onHung: (how) => void this.#process.kill(how),
+    })
+    this.#ready.resolve(ready)
+  }
+
+  #loadFailed(message: LoadFailedMessage): void {
+    if (this.#state === 'starting') {
+      this.#fail(describeLoadFailure(this.#options.modelId, this.#options.config, message))
+    }
+    void this.#process.kill(`could not load the model (${message.text})`)
+  }
+
+  #exited(how: string): void {
+    const { modelId, logger } = this.#options
+    this.#watchdog?.[Symbol.dispose]()
+    this.#watchdog = undefined
+    this.#generation++
+    this.#requests.loseAll(
+      new GenerationFailedError(
+        `The answer broke off: the process of the model '${modelId}' ${how}. Ask again in a moment.`,
+      ),
+    )
+    if (this.#closing.signal.aborted || this.#state === 'failed') return
+    if (this.#state === 'starting') {
+      return this.#fail(
+        new ModelUnavailableError(`The model '${modelId}' can't be loaded: its process ${how}.`),
+      )
+    }
+    const delayMs = this.#policy.next()
+    logger.error({ model: modelId, delayMs }, `The process of the model ${how}.`)
+    if (delayMs === undefined) this.#giveUp(how)
+    else this.#restart(delayMs)
+  }
+
+  #giveUp(how: string): void {
+    const { modelId, config } = this.#options
+    this.#fail(
+      new ModelUnavailableError(
+        `The model '${modelId}' is unavailable: its process has died more than ${config.maxRestarts} times within ` +
+          `ten minutes (the last one ${how}). It is tried again after a minute; the log says more.`,
+      ),
+    )
+  }
+
+  /** Whoever waits is told; who comes later, too. */
+  #fail(error: Error): void {
+    if (this.#state === 'ready') this.#ready = newPromise()
+    this.#state = 'failed'
+    this.#failure = error.message
+    this.#ready.reject(error)
+  }
+
+  #restart(delayMs: number): void {
+    if (this.#state !== 'restarting') this.#ready = newPromise()
+    this.#state = 'restarting'
+    void sleep(delayMs, undefined, { signal: this.#closing.signal }).then(
+      () => {
+        this.#options.onRestart()
+        this.#process = this.#spawn()
+        if (this.#load) this.send(this.#load)
+      },
+      () => {}, // closed meanwhile
+    )
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    const closed = new ModelUnavailableError(`The model '${this.#options.modelId}' is unloaded.`)
+    this.#closing.abort(closed)
+    this.#ready.reject(closed)
+    this.#watchdog?.[Symbol.dispose]()
+    this.#requests.loseAll(closed)
+    await this.#process.kill('was ended')
+  }
+}
+
+/** Nobody need be waiting when it is rejected. */
+function newPromise<T>(): PromiseWithResolvers<T> {
+  const resolvers = Promise.withResolvers<T>()
+  resolvers.promise.catch(() => {})
+  return resolvers
+}

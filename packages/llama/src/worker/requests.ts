@@ -1,0 +1,56 @@
+import type { TokenDetails, FailedMessage, Message } from '../protocol.ts'
+
+/** Who waits for messages about a request. */
+export interface RequestListener {
+  onToken?(token: TokenDetails): void
+  /** The last message of a request. */
+  onReply(reply: Reply): void
+  /** The process is gone. */
+  onLost(error: Error): void
+}
+
+export type Reply = Extract<Message, { request: number }>
+
+/** A request was answered with a failure. */
+export class RequestFailed extends Error {
+  override readonly name = 'RequestFailed'
+  readonly reason: FailedMessage['reason']
+
+  constructor({ reason, text }: FailedMessage) {
+    super(text)
+    this.reason = reason
+  }
+}
+
+/** The requests that a model's process has not answered yet. */
+export class Requests {
+  readonly #listeners = new Map<number, RequestListener>()
+  #next = 1
+
+  add(listener: RequestListener): number {
+    const request = this.#next++
+    this.#listeners.set(request, listener)
+    return request
+  }
+
+  remove(request: number): void {
+    this.#listeners.delete(request)
+  }
+
+  /** Hands a message about requests to those who wait for it. */
+  deliver(message: Message): void {
+    if (message.type === 'tokens') {
+      for (const { request, ...token } of message.tokens) this.#listeners.get(request)?.onToken?.(token)
+    } else if ('request' in message) {
+      const listener = this.#listeners.get(message.request)
+      this.#listeners.delete(message.request)
+      listener?.onReply(message)
+    }
+  }
+
+  loseAll(error: Error): void {
+    const listeners = [...this.#listeners.values()]
+    this.#listeners.clear()
+    for (const listener of listeners) listener.onLost(error)
+  }
+}

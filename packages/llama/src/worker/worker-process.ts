@@ -1,0 +1,81 @@
+import { fork, type ChildProcess } from 'node:child_process'
+import { once } from 'node:events'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { fileURLToPath } from 'node:url'
+import type { Command, Message } from '../protocol.ts'
+
+export interface WorkerProcessOptions {
+  readonly onMessage: (message: Message) => void
+  /** Called once, when the process is gone. `how` continues "the process …". */
+  readonly onExit: (how: string) => void
+  readonly onOutput: (line: string) => void
+}
+
+/** Enough for the lines that llama.cpp prints before it aborts. */
+const KEPT_OUTPUT_LENGTH = 4000
+/** How long after its end a process's last output is waited for: a process of its own may hold the pipe open. */
+const LAST_OUTPUT_MS = 50
+
+/** The source runs unbuilt under this export condition, and so must the process of a model. */
+const runsFromSource = import.meta.url.endsWith('.ts')
+const entry = fileURLToPath(new URL(`../child/main.${runsFromSource ? 'ts' : 'js'}`, import.meta.url))
+const execArgv = runsFromSource ? ['--conditions=petals-chat-source'] : []
+
+/** The process of one model. It ends with this one, also when this one is killed: its IPC channel closes then. */
+export class WorkerProcess {
+  readonly #child: ChildProcess
+  readonly #exited: Promise<void>
+  #output = ''
+  #reason: string | undefined
+
+  constructor({ onMessage, onExit, onOutput }: WorkerProcessOptions) {
+    this.#child = fork(entry, [], {
+      execArgv,
+      serialization: 'advanced',
+      stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
+    })
+    this.#child.on('message', (message) => onMessage(message as Message))
+    const keep = (chunk: string) => {
+      this.#output = (this.#output + chunk).slice(-KEPT_OUTPUT_LENGTH)
+      for (const line of chunk.split('\n')) if (line.trim() !== '') onOutput(line.trimEnd())
+    }
+    this.#child.stdout?.setEncoding('utf8').on('data', keep)
+    this.#child.stderr?.setEncoding('utf8').on('data', keep)
+    this.#exited = this.#waitForEnd().then((how) => onExit(this.#reason ?? how))
+  }
+
+  /** How the process ended; continues "the process …". */
+  async #waitForEnd(): Promise<string> {
+    try {
+      const closed = once(this.#child, 'close')
+      const [code, signal] = (await once(this.#child, 'exit')) as [number | null, NodeJS.Signals | null]
+      await Promise.race([closed, sleep(LAST_OUTPUT_MS)])
+      return describeExit(code, signal, this.#output)
+    } catch (error) {
+      return `could not be started (${error instanceof Error ? error.message : String(error)})`
+    }
+  }
+
+  get pid(): number | undefined {
+    return this.#child.pid
+  }
+
+  send(command: Command): void {
+    // A process that is gone has said so, or will: nobody waits for this callback.
+    if (this.#child.connected) this.#child.send(command, () => {})
+  }
+
+  /** Ends the process at once; `reason` is what `onExit` is told. */
+  async kill(reason: string): Promise<void> {
+    this.#reason ??= reason
+    this.#child.kill('SIGKILL')
+    await this.#exited
+  }
+}
+
+function describeExit(code: number | null, signal: NodeJS.Signals | null, output: string): string {
+  if (signal === 'SIGKILL') return 'was killed (SIGKILL: by hand, or by the system when memory ran out)'
+  const assertion = /^.*GGML_ASSERT.*$/m.exec(output)?.[0]
+  const crash = signal ? `crashed (${signal})` : `ended with exit code ${code}`
+  return assertion ? `${crash}: ${assertion.trim()}` : crash
+}
