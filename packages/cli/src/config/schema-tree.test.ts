@@ -36,6 +36,8 @@ describe('valueFromText', () => {
     [z.array(z.string()), '', []],
     [z.union([z.literal('auto'), z.int()]), 'auto', 'auto'],
     [z.union([z.literal('auto'), z.int()]), '3', 3],
+    [z.union([z.literal('all'), z.array(z.string())]), ' all', 'all'],
+    [z.union([z.literal('all'), z.array(z.string())]), 'a,b', ['a', 'b']],
   ])('%#: %j', (schema, text, value) => {
     expect(valueFromText(text, tree(schema))).toEqual(value)
   })

@@ -135,8 +135,10 @@ const quote = (value: unknown) => (typeof value === 'string' ? `'${value}'` : St
  */
 export function valueFromText(text: string, node: SchemaNode): unknown {
   const trimmed = text.trim()
-  if (accepts(node, 'array') && node.items !== undefined) {
-    const { items } = node
+  const options = alternatives(node)
+  if (options.some(({ const: only, enum: known = [only] }) => known.includes(trimmed))) return trimmed
+  const items = options.find((option) => option.items !== undefined)?.items
+  if (items !== undefined) {
     return trimmed === '' ? [] : trimmed.split(',').map((part) => valueFromText(part.trim(), items))
   }
   const isNumber = trimmed !== '' && Number.isFinite(Number(trimmed))

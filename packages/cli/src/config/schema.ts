@@ -2,10 +2,10 @@ import { modelSpecSchema } from '@petals-chat/engine'
 import { gatewayConfigSchema } from '@petals-chat/gateway/config'
 import { hubConfigSchema } from '@petals-chat/hub/config'
 import { llamaConfigSchema } from '@petals-chat/llama/config'
+import { swarmConfigSchema } from '@petals-chat/petals/config'
 import { z } from 'zod'
 import { logConfigSchema } from '../logging/config.ts'
 import type { SchemaNode } from './schema-tree.ts'
-import { swarmConfigSchema } from './swarm-section.ts'
 
 /**
  * All of petals-chat.yaml. Each section's schema, with its defaults, belongs to the package that it configures; here

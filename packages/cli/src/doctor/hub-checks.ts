@@ -56,11 +56,11 @@ async function needsPip({ config, store }: CheckContext): Promise<boolean> {
 }
 
 export function describePip(found: string | undefined, isNeeded: boolean): CheckResult {
-  if (found !== undefined)
-    return ok(`${found}, ${isNeeded ? 'for the default model' : 'not needed while the Hub answers'}`)
-  if (!isNeeded) return ok('pip is not installed, and not needed while the Hub answers')
+  const use = isNeeded ? 'for the default model' : "only needed where the Hub can't be reached"
+  if (found !== undefined) return ok(`${found}, ${use}`)
+  if (!isNeeded) return ok(`not installed, and ${use}`)
   return failure(
-    'pip is not installed, and the Hub does not answer',
+    "not installed, and the Hub can't be reached",
     'Install Python with pip, or give a model file: --model ./model.gguf',
   )
 }
