@@ -37,6 +37,7 @@ export class TokenStream {
 
   /** The next token. @throws RequestFailed, GenerationFailedError, the signal's reason */
   async next(signal: AbortSignal): Promise<TokenDetails> {
+    signal.throwIfAborted()
     this.#grantCredit()
     while (this.#tokens.length === 0) {
       if (this.#error) throw this.#error

@@ -148,7 +148,7 @@ export class SchemaConverter {
       if (type.length === 0) throw schemaError(`${path}.type`, 'is an empty list')
       return oneOf(type.map((each) => this.#byType({ ...schema, type: each }, path, depth)))
     }
-    switch (type) {
+    switch (type as string | undefined) {
       case undefined:
         return this.rules.json('value')
       case 'object':
@@ -159,10 +159,11 @@ export class SchemaConverter {
         return this.#string(schema, path)
       case 'integer':
       case 'number':
-        return this.#number(schema, type, path)
+        return this.#number(schema, type === 'integer', path)
       case 'boolean':
+        return this.rules.json('boolean')
       case 'null':
-        return this.rules.json(type)
+        return this.rules.json('null')
       default:
         throw schemaError(`${path}.type`, `is no type of JSON: ${JSON.stringify(type)}`)
     }
@@ -214,7 +215,7 @@ export class SchemaConverter {
     return `"\\"" ${repeat(this.rules.json('char'), minimum, maximum)} "\\""`
   }
 
-  #number(schema: Schema, type: 'integer' | 'number', path: string): string {
+  #number(schema: Schema, isInteger: boolean, path: string): string {
     const bound = (key: string, otherwise: number): number => {
       const value = schema[key]
       if (value === undefined) return otherwise
@@ -226,8 +227,8 @@ export class SchemaConverter {
     const [least, most] = [bound('minimum', -Infinity), bound('maximum', Infinity)]
     const [above, below] = [bound('exclusiveMinimum', -Infinity), bound('exclusiveMaximum', Infinity)]
     const bounds = [least, most, above, below]
-    if (bounds.every((value) => !Number.isFinite(value))) return this.rules.json(type)
-    if (type === 'integer') {
+    if (bounds.every((value) => !Number.isFinite(value))) return this.rules.json(isInteger ? 'integer' : 'number')
+    if (isInteger) {
       const minimum = Math.max(Math.ceil(least), Math.floor(above) + 1)
       const maximum = Math.min(Math.floor(most), Math.ceil(below) - 1)
       if (minimum > maximum) throw schemaError(path, 'allows no integer')
