@@ -27,6 +27,7 @@ const ask = async (url: string): Promise<string> => {
     method: 'POST',
     headers: { 'content-type': 'application/json' },
     body: JSON.stringify({
+      model: 'SmolLM2-135M-Instruct',
       messages: [{ role: 'user', content: 'What is the capital of France?' }],
       temperature: 0,
     }),

@@ -16,6 +16,8 @@ export const defaultModel: ModelSpecInput = {
   displayName: 'SmolLM2 135M Instruct',
   modelCard: 'https://huggingface.co/HuggingFaceTB/SmolLM2-135M-Instruct',
   license: 'https://www.apache.org/licenses/LICENSE-2.0',
+  // What its model card recommends; and so small a model may ramble on.
+  generation: { do_sample: true, temperature: 0.2, top_p: 0.9, max_new_tokens: 2048 },
   // The template's own prompt, "You are a helpful AI assistant named SmolLM, trained by Hugging Face", makes this small
   // model answer worse (it forgets the capital of France).
   dialogue: {
