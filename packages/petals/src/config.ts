@@ -150,6 +150,8 @@ export const swarmConfigSchema = z.strictObject({
     .describe('Log the servers that a session goes through, at info; false: only at debug.'),
 })
 
+/** Part of the section's type. */
+export type { PeerId } from './p2p/peer-id.ts'
 export type SwarmConfig = Readonly<z.output<typeof swarmConfigSchema>>
 /** The section as a person writes it: everything with a default may be left out. */
 export type SwarmConfigInput = z.input<typeof swarmConfigSchema>

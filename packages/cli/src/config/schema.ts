@@ -1,4 +1,4 @@
-import { modelSpecSchema } from '@petals-chat/engine'
+import { modelSpecSchema } from '@petals-chat/engine/model-spec'
 import { gatewayConfigSchema } from '@petals-chat/gateway/config'
 import { hubConfigSchema } from '@petals-chat/hub/config'
 import { llamaConfigSchema } from '@petals-chat/llama/config'
