@@ -1,5 +1,6 @@
-import { ModelUnavailableError, type ModelFiles, type AbortOptions } from '@petals-chat/engine'
+import { ModelUnavailableError, type AbortOptions, type ModelFiles } from '@petals-chat/engine'
 import { z } from 'zod'
+import { readJsonFile } from './json-file.ts'
 
 /** Model families whose local layers are known, by `model_type` in config.json. */
 export type ModelType = 'llama' | 'mixtral' | 'falcon' | 'bloom'
@@ -96,11 +97,11 @@ const families: Readonly<Record<ModelType, (config: Config) => Family>> = {
 const isModelType = (name: string): name is ModelType => Object.hasOwn(families, name)
 
 /** Values from config.json. @throws ModelUnavailableError that names the key at fault. */
-export function parseArchitecture(text: string, description: string): Architecture {
+export function parseArchitecture(json: unknown, description: string): Architecture {
   const refuse = (why: string): never => {
     throw new ModelUnavailableError(`config.json of ${description} can't be used: ${why}.`)
   }
-  const parsed = configSchema.safeParse(JSON.parse(text))
+  const parsed = configSchema.safeParse(json)
   if (!parsed.success) {
     const [issue] = parsed.error.issues
     return refuse(`${issue?.path.join('.') ?? ''}: ${issue?.message ?? 'malformed'}`)
@@ -122,9 +123,9 @@ export function parseArchitecture(text: string, description: string): Architectu
   }
 }
 
+/** Reads config.json. @throws ModelUnavailableError */
 export async function readArchitecture(files: ModelFiles, options?: AbortOptions): Promise<Architecture> {
-  const text = await files.text('config.json', options)
-  if (text === undefined)
-    throw new ModelUnavailableError(`${files.description} has no config.json: it is not a model.`)
-  return parseArchitecture(text, files.description)
+  const json = await readJsonFile(files, 'config.json', options)
+  if (json !== undefined) return parseArchitecture(json, files.description)
+  throw new ModelUnavailableError(`${files.description} has no config.json: it is not a model.`)
 }

@@ -1,81 +1,102 @@
-import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { mkdtemp, readdir, rm, stat, utimes, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { seededRandom } from '../sampling/random.ts'
-import { argmax, leadingTokens, ProbabilityRanking, topK } from '../sampling/ranking.ts'
+import { topPFilter } from '../sampling/filters.ts'
+import { seededBits } from '../sampling/random.ts'
+import { bestToken, topK } from '../sampling/ranking.ts'
+import type { FloatDtype } from '../tensor/dtype.ts'
+import type { Logits } from '../tensor/logits.ts'
 import { floatTensor } from '../tensor/tensor.ts'
-import { ExactLogits } from '../tensor/logits.ts'
 import { LmHead } from './lm-head.ts'
-import { dot } from './screened-logits.ts'
-import { WeightMatrix } from './weight-matrix.ts'
+import { dot, WeightMatrix, type StoredTensor } from './weight-matrix.ts'
 
-const rows = 5000
-const random = seededRandom(5)
+const rows = 1500
+const bits = seededBits(5)
+const random = (): number => bits() / 2 ** 32
 const gaussian = (): number => Math.sqrt(-2 * Math.log(1 - random())) * Math.cos(2 * Math.PI * random())
 
 let folder: string
 beforeAll(async () => (folder = await mkdtemp(path.join(tmpdir(), 'lm-head-'))))
 afterAll(() => rm(folder, { recursive: true, force: true }))
 
-async function makeHead(name: string, columns: number, dtype: 'float32' | 'bfloat16' | 'float16') {
-  // Rows of very different size, a few outliers in each, and one row of zeros: what trained matrices look like.
+/** Rows of very different size, a few outliers in each, and one row of zeros: what trained matrices look like. */
+async function storeWeights(name: string, columns: number, dtype: FloatDtype): Promise<StoredTensor> {
   const weights = Float32Array.from({ length: rows * columns }, (_, i) => {
     const row = Math.floor(i / columns)
     return row === 17 ? 0 : gaussian() * (0.02 + (row % 13) * 0.01) * (random() < 0.01 ? 8 : 1)
   })
   const file = path.join(folder, `${name}.bin`)
   await writeFile(file, floatTensor(weights, [rows, columns], dtype).data)
-  const matrix = new WeightMatrix({ path: file, offset: 0, dtype, shape: [rows, columns] })
-  const exactRows = matrix.read(0, rows)
-  const full = (input: Float32Array): ExactLogits =>
-    new ExactLogits(
-      Float32Array.from({ length: rows }, (_, r) =>
-        dot(input, exactRows.subarray(r * columns, (r + 1) * columns)),
-      ),
-    )
-  return { head: await LmHead.create(matrix, { folder, key: name, threads: 1 }), full }
+  return { path: file, offset: 0, dtype, shape: [rows, columns] }
 }
 
+async function makeHead(name: string, columns: number, dtype: FloatDtype) {
+  const tensor = await storeWeights(name, columns, dtype)
+  using matrix = new WeightMatrix(tensor)
+  const exactRows = matrix.read(0, rows)
+  const full = (input: Float32Array): Logits => {
+    const values = Float64Array.from({ length: rows }, (_, r) =>
+      dot(input, exactRows.subarray(r * columns, (r + 1) * columns)),
+    )
+    return {
+      size: rows,
+      estimates: Float32Array.from(values),
+      margins: Float32Array.from(values, (value) => Math.abs(value) * 1e-6),
+      exact: (token) => values[token]!,
+    }
+  }
+  return { head: await LmHead.create(tensor, { folder: path.join(folder, name), threads: 1 }), full }
+}
+
+/** Hidden states of several kinds: plain noise, outliers, and a few features that tower over the rest, as models have. */
 const inputs = (columns: number, count: number): Float32Array[] =>
   Array.from({ length: count }, (_, i) =>
-    Float32Array.from({ length: columns }, () => gaussian() * (1 + (i % 4) * 3)),
+    Float32Array.from({ length: columns }, (__, column) => {
+      const outlier = i % 4 === 1 && random() < 0.02 ? 30 : 1
+      const feature = i % 4 === 2 && column % 50 === 7 ? 200 : 1
+      return gaussian() * (1 + (i % 3) * 3) * outlier * feature
+    }),
   )
 
 describe.each([
   ['float32', 576],
   ['bfloat16', 2048],
   ['float16', 96],
+  ['float32', 45],
 ] as const)('LmHead on %s weights of width %i', (dtype, columns) => {
   it('keeps every error within its bound', async () => {
-    const { head, full } = await makeHead(`bound-${dtype}`, columns, dtype)
+    const { head, full } = await makeHead(`bound-${dtype}-${columns}`, columns, dtype)
     await using _ = head
-    for (const input of inputs(columns, 4)) {
+    for (const input of inputs(columns, 8)) {
       const [logits] = await head.logits([input])
       const exact = full(input)
       let worst = 0
       for (let token = 0; token < rows; token++) {
-        const margin = logits!.margin(token)
         const error = Math.abs(logits!.estimates[token]! - exact.exact(token))
-        worst = Math.max(worst, margin === 0 ? error : error / margin)
+        worst = Math.max(worst, logits!.margins[token] === 0 ? error : error / logits!.margins[token]!)
       }
       expect(worst).toBeLessThanOrEqual(1)
+      // A bound that always holds because it is far too wide would show here.
+      expect(worst).toBeGreaterThan(0.02)
     }
   })
 
   it('chooses as the full product does', async () => {
-    const { head, full } = await makeHead(`choice-${dtype}`, columns, dtype)
+    const { head, full } = await makeHead(`choice-${dtype}-${columns}`, columns, dtype)
     await using _ = head
     const batch = inputs(columns, 12)
     const screened = await head.logits(batch)
     batch.forEach((input, index) => {
       const exact = full(input)
       const logits = screened[index]!
-      expect(argmax(logits)).toBe(argmax(exact))
       const ids = (list: readonly { readonly token: number }[]): number[] => list.map(({ token }) => token)
+      expect(bestToken(logits).token).toBe(bestToken(exact).token)
       expect(ids(topK(logits, 40))).toEqual(ids(topK(exact, 40)))
-      const nucleus = (of: typeof logits): number[] =>
-        ids(leadingTokens(new ProbabilityRanking(of, 0.7), 0.9))
+      const nucleus = (of: Logits): number[] => {
+        const filter = topPFilter(of, 2, bestToken(of), 0.9)
+        return [...of.estimates.keys()].filter((token) => filter({ token, logit: of.exact(token) }))
+      }
       expect(nucleus(logits)).toEqual(nucleus(exact))
     })
   })
@@ -86,5 +107,78 @@ it('shares one pass between calls that come together, and answers each with its 
   await using _ = head
   const batch = inputs(96, 6)
   const answers = await Promise.all(batch.map((input) => head.logits([input])))
-  answers.forEach(([logits], index) => expect(argmax(logits!)).toBe(argmax(full(batch[index]!))))
+  answers.forEach(([logits], index) => {
+    expect(bestToken(logits!).token).toBe(bestToken(full(batch[index]!)).token)
+  })
+  expect(await head.logits([])).toEqual([])
+  const [again] = await head.logits([batch[0]!])
+  expect([...again!.estimates]).toEqual([...answers[0]![0]!.estimates])
+})
+
+it('finishes what runs when it is closed, and then refuses', async () => {
+  const { head, full } = await makeHead('closing', 96, 'float32')
+  const [input] = inputs(96, 1)
+  const pending = head.logits([input!])
+  await head[Symbol.asyncDispose]()
+  await head[Symbol.asyncDispose]()
+  const [logits] = await pending
+  expect(Math.abs(logits!.estimates[3]! - full(input!).exact(3))).toBeLessThanOrEqual(logits!.margins[3]!)
+  await expect(head.logits([input!])).rejects.toThrow('unloaded')
+})
+
+describe('the file of 8-bit weights', () => {
+  const open = async (tensor: StoredTensor, place: string, signal?: AbortSignal): Promise<string[]> => {
+    await using _ = await LmHead.create(tensor, { folder: place, threads: 1, signal })
+    return readdir(place)
+  }
+
+  it('is made once, and anew when the weights change', async () => {
+    const tensor = await storeWeights('changing', 96, 'float32')
+    const place = path.join(folder, 'changing')
+    const [first, ...others] = await open(tensor, place)
+    expect(others).toEqual([])
+    const { mtimeMs } = await stat(path.join(place, first!))
+    expect(await open(tensor, place)).toEqual([first])
+    expect((await stat(path.join(place, first!))).mtimeMs).toBe(mtimeMs)
+
+    await utimes(tensor.path, new Date(), new Date(Date.now() + 5000))
+    const [second, ...rest] = await open(tensor, place)
+    expect(rest).toEqual([])
+    expect(second).not.toBe(first)
+  })
+
+  it('is made by two processes at once without harm, and a cut one is not used', async () => {
+    const tensor = await storeWeights('raced', 96, 'float32')
+    const place = path.join(folder, 'raced')
+    const [names] = await Promise.all([open(tensor, place), open(tensor, place), open(tensor, place)])
+    await writeFile(path.join(place, names[0]!), 'cut off')
+    expect(await open(tensor, place)).toEqual([names[0]])
+  })
+
+  it('leaves nothing behind when its making is stopped', async () => {
+    const tensor = await storeWeights('stopped', 2048, 'float32')
+    const place = path.join(folder, 'stopped')
+    const controller = new AbortController()
+    const reason = new Error('enough')
+    const making = LmHead.create(tensor, {
+      folder: place,
+      threads: 1,
+      signal: controller.signal,
+      onProgress: ({ done }) => done >= 50 && controller.abort(reason),
+    })
+    await expect(making).rejects.toBe(reason)
+    expect(await readdir(place)).toEqual([])
+  })
+
+  it('says what to do when it has no place', async () => {
+    const tensor = await storeWeights('nowhere', 96, 'float32')
+    const making = LmHead.create(tensor, { folder: path.join(tensor.path, 'below-a-file'), threads: 1 })
+    await expect(making).rejects.toThrow(/LM head .* can't be kept in .*below-a-file: .*another cache folder/)
+  })
+
+  it('is not made of weights that end early', async () => {
+    const tensor = await storeWeights('short', 96, 'float32')
+    const making = LmHead.create({ ...tensor, offset: 4 }, { folder, threads: 1 })
+    await expect(making).rejects.toThrow(/short\.bin ends in the middle/)
+  })
 })

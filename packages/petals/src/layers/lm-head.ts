@@ -1,147 +1,186 @@
+import path from 'node:path'
+import { ModelUnavailableError } from '@petals-chat/engine'
 import * as ort from 'onnxruntime-node'
 import type { Logits } from '../tensor/logits.ts'
-import { quantizeMatrix, type QuantizedMatrix } from './quantized-matrix.ts'
-import { dot, ScreenedLogits } from './screened-logits.ts'
-import type { WeightMatrix } from './weight-matrix.ts'
+import { openHeadFile, type HeadFile, type HeadFileOptions } from './head-file.ts'
+import { quantizedModel } from './quantized-matrix.ts'
+import { ScreenedLogits } from './screened-logits.ts'
+import { inputBound, splitInput, type KernelRounding } from './split-input.ts'
+import { WeightMatrix, type StoredTensor } from './weight-matrix.ts'
 
-export interface LmHeadOptions {
-  /** Where the 8-bit weights are kept between starts. */
-  readonly folder: string
-  /** Identifies the weights among others in `folder`. */
-  readonly key: string
+export interface LmHeadOptions extends HeadFileOptions {
   /** Threads of the screening product, ≥ 1. */
   readonly threads: number
 }
 
-/** A relative slack for what float32 sums of the kernel can add to the bound. */
-const sumSlack = 1e-5
+/** Results of one pass take at most this many bytes (two rows of float32 a position), or one position. */
+const resultBytesPerPass = 64 * 2 ** 20
 
 /**
- * logits = W · h over the whole vocabulary, W [vocabulary, hidden] without bias, exact where it matters at a quarter of
- * the bytes: one pass over 8-bit weights estimates all logits, and a proven bound says which of them must be computed
- * again from the original weights.
+ * logits = W · h over the whole vocabulary, W [vocabulary, hidden] without bias, exact where it matters at half the bytes
+ * of 16-bit weights: one pass over 8-bit weights ŵ estimates all logits, and a proven bound says which of them must be
+ * computed again from the original weights w.
  *
- * The bound: onnxruntime's kernel quantises the input to 8 bits in the same blocks, x̂ = x - δ, so the estimate is ŵ·x̂,
- * and |w·x - ŵ·x̂| ≤ ‖w - ŵ‖·‖x‖ + ‖ŵ‖·‖δ‖ by Cauchy-Schwarz.
+ * The bound: the kernel multiplies ŵ with a rounded input x̂, so the estimate is ŵ·x̂, and by Cauchy-Schwarz
+ * |w·x - ŵ·x̂| = |(w - ŵ)·x + ŵ·(x - x̂)| ≤ ‖w - ŵ‖·‖x‖ + ‖ŵ‖·‖x - x̂‖. `splitInput` makes the second term small.
  */
 export class LmHead implements AsyncDisposable {
   readonly #matrix: WeightMatrix
-  readonly #quantized: QuantizedMatrix
+  readonly #file: HeadFile
   readonly #session: ort.InferenceSession
-  #waiting: Waiting[] = []
+  readonly #waiting: Waiting[] = []
+  #rounding: KernelRounding = 'symmetric'
   #running = false
+  #passes: Promise<void> = Promise.resolve()
+  #closed = false
 
-  private constructor(matrix: WeightMatrix, quantized: QuantizedMatrix, session: ort.InferenceSession) {
+  private constructor(matrix: WeightMatrix, file: HeadFile, session: ort.InferenceSession) {
     this.#matrix = matrix
-    this.#quantized = quantized
+    this.#file = file
     this.#session = session
   }
 
   /** Makes (once) and loads the 8-bit weights, and checks the bound against this machine's kernel. */
-  static async create(matrix: WeightMatrix, options: LmHeadOptions): Promise<LmHead> {
-    const quantized = await quantizeMatrix(matrix, options.folder, options.key)
-    const session = await ort.InferenceSession.create(quantized.modelPath, {
-      intraOpNumThreads: options.threads,
-      interOpNumThreads: 1,
-      graphOptimizationLevel: 'all',
-      // Spinning threads would take the cores from everything else between two tokens.
-      extra: { session: { intra_op: { allow_spinning: '0' } } },
-    })
-    const head = new LmHead(matrix, quantized, session)
-    await head.#verifyBound()
-    return head
+  static async create(tensor: StoredTensor, options: LmHeadOptions): Promise<LmHead> {
+    const matrix = new WeightMatrix(tensor)
+    let session: ort.InferenceSession | undefined
+    try {
+      const file = await openHeadFile(tensor, matrix, options)
+      session = await openSession(file, options.threads)
+      const head = new LmHead(matrix, file, session)
+      await head.#verifyBound()
+      options.signal?.throwIfAborted()
+      return head
+    } catch (error) {
+      matrix[Symbol.dispose]()
+      await session?.release()
+      throw error
+    }
   }
 
   get vocabularySize(): number {
     return this.#matrix.rows
   }
 
-  /** Logits for each of these normalised hidden vectors. Calls that come while a pass runs share the next one. */
-  logits(inputs: readonly Float32Array[]): Promise<readonly Logits[]> {
-    return new Promise((resolve, reject) => {
-      this.#waiting.push({ inputs, resolve, reject })
-      if (!this.#running) void this.#drain()
-    })
+  /** What this holds in memory: the 8-bit weights, which onnxruntime packs into memory of its own, and the bounds. */
+  get memoryBytes(): number {
+    return this.#file.layout.byteLength
   }
 
+  /** Logits for each of these normalised hidden vectors. Calls that come while a pass runs share the next one. */
+  logits(inputs: readonly Float32Array[]): Promise<readonly Logits[]> {
+    if (this.#closed) return Promise.reject(new ModelUnavailableError('The model is unloaded.'))
+    const answers = inputs.map((input) => {
+      const answer = Promise.withResolvers<Logits>()
+      this.#waiting.push({ input, answer })
+      return answer.promise
+    })
+    if (!this.#running) this.#passes = this.#run()
+    return Promise.all(answers)
+  }
+
+  /** Ends after the passes that run. */
   async [Symbol.asyncDispose](): Promise<void> {
+    if (this.#closed) return
+    this.#closed = true
+    await this.#passes
     await this.#session.release()
     this.#matrix[Symbol.dispose]()
   }
 
-  async #drain(): Promise<void> {
+  async #run(): Promise<void> {
     this.#running = true
+    const positionsPerPass = Math.max(1, Math.floor(resultBytesPerPass / (this.#matrix.rows * 8)))
     while (this.#waiting.length > 0) {
-      const batch = this.#waiting
-      this.#waiting = []
+      const batch = this.#waiting.splice(0, positionsPerPass)
       try {
-        const logits = await this.#screen(batch.flatMap((each) => each.inputs))
-        let next = 0
-        for (const { inputs, resolve } of batch) resolve(logits.slice(next, (next += inputs.length)))
+        const logits = await this.#screen(batch.map(({ input }) => input))
+        batch.forEach(({ answer }, index) => answer.resolve(logits[index]!))
       } catch (error) {
-        for (const { reject } of batch) reject(error)
+        for (const { answer } of batch) answer.reject(error)
       }
     }
     this.#running = false
   }
 
   async #screen(inputs: readonly Float32Array[]): Promise<readonly Logits[]> {
-    const { rows, columns } = this.#matrix
-    const x = new Float32Array(inputs.length * columns)
-    inputs.forEach((input, index) => x.set(input, index * columns))
-    const results = await this.#session.run({ x: new ort.Tensor('float32', x, [inputs.length, columns]) })
+    const { rows } = this.#matrix
+    const { paddedColumns } = this.#file.layout
+    const x = new Float32Array(inputs.length * 2 * paddedColumns)
+    const splits = inputs.map((input, index) => {
+      const split = x.subarray(index * 2 * paddedColumns, (index + 1) * 2 * paddedColumns)
+      splitInput(input, this.#file.layout, split)
+      return split
+    })
+    const feeds = { x: new ort.Tensor('float32', x, [inputs.length * 2, paddedColumns]) }
+    const results = await this.#session.run(feeds)
     const y = results['y']!.data as Float32Array
     return inputs.map((input, index) => {
-      const estimates = y.subarray(index * rows, (index + 1) * rows)
-      return new ScreenedLogits(estimates, input, this.#matrix, this.#margins(input))
+      const estimates = sumOfRows(y.subarray(index * 2 * rows, (index + 1) * 2 * rows))
+      return new ScreenedLogits(estimates, input, this.#matrix, {
+        ...this.#file,
+        ...inputBound(input, splits[index]!, this.#file.layout, this.#rounding),
+      })
     })
   }
 
-  #margins(input: Float32Array): (token: number) => number {
-    const { rowErrors, rowNorms, blockSize } = this.#quantized
-    const norm = Math.sqrt(dot(input, input)) * (1 + sumSlack)
-    const inputError = quantizationErrorBound(input, blockSize) + norm * sumSlack
-    return (token) => rowErrors[token]! * norm + rowNorms[token]! * inputError
-  }
-
-  /** The kernel is chosen by the processor; a few rows show whether it errs as the bound supposes. */
+  /** The kernel is chosen by the processor; some rows show whether it errs as the bound supposes. */
   async #verifyBound(): Promise<void> {
-    const { rows, columns } = this.#matrix
-    const probe = Float32Array.from({ length: columns }, (_, i) => Math.sin(i * 12.9898) * (1 + (i % 7)))
-    const [logits] = await this.#screen([probe])
-    for (let token = 0; token < rows; token += Math.max(1, Math.floor(rows / 64))) {
-      const difference = Math.abs(logits!.estimates[token]! - logits!.exact(token))
-      if (!(difference <= logits!.margin(token))) {
-        throw new Error(
-          `The 8-bit LM head errs by ${difference} at token ${token}, more than its bound ${logits!.margin(token)}.`,
-        )
-      }
-    }
+    const probes = probesOf(this.#matrix)
+    if (keepsBound(await this.#screen(probes))) return
+    this.#rounding = 'unknown'
+    if (keepsBound(await this.#screen(probes))) return
+    throw new ModelUnavailableError(
+      `The 8-bit LM head would choose wrong tokens: its products are off by more than they can be. Either ${this.#file.path} ` +
+        'is damaged (delete it, it is made anew), or onnxruntime does not work on this processor (please report it).',
+    )
   }
 }
 
 interface Waiting {
-  readonly inputs: readonly Float32Array[]
-  resolve(logits: readonly Logits[]): void
-  reject(error: unknown): void
+  readonly input: Float32Array
+  readonly answer: PromiseWithResolvers<Logits>
 }
 
-/** Upper bound of ‖δ‖: with a step of max|x|/127 in each block, rounding errs by half a step at most. */
-function quantizationErrorBound(input: Float32Array, blockSize: number): number {
-  let squares = 0
-  for (let start = 0; start < input.length; start += blockSize) {
-    const end = Math.min(start + blockSize, input.length)
-    let largest = 0
-    for (let i = start; i < end; i++) largest = Math.max(largest, Math.abs(input[i]!))
-    const step = largest / 127
-    const inverse = step === 0 ? 0 : 1 / step
-    for (let i = start; i < end; i++) {
-      // The kernel's rounding of halves may differ from ours: the larger of both distances is used near a half.
-      const level = input[i]! * inverse
-      const distance = Math.abs(level - Math.round(level))
-      const error = distance > 0.499 ? 0.501 : distance + 1e-3
-      squares += (error * step) ** 2
+function openSession({ path: file, layout }: HeadFile, threads: number): Promise<ort.InferenceSession> {
+  return ort.InferenceSession.create(quantizedModel(layout, path.basename(file)), {
+    intraOpNumThreads: threads,
+    interOpNumThreads: 1,
+    graphOptimizationLevel: 'all',
+    extra: {
+      session: {
+        model_external_initializers_file_folder_path: path.dirname(file),
+        // Spinning threads would take the cores from everything else between two tokens.
+        intra_op: { allow_spinning: '0' },
+      },
+    },
+  })
+}
+
+/** [2, rows] to [rows]; into memory of its own, so that the pass's results can go. */
+function sumOfRows(pair: Float32Array): Float32Array {
+  const rows = pair.length / 2
+  const sums = new Float32Array(rows)
+  for (let row = 0; row < rows; row++) sums[row] = pair[row]! + pair[rows + row]!
+  return sums
+}
+
+/** A wave of many sizes, and two rows of the matrix: where both factors are large at the same places, sums overflow if they can. */
+function probesOf(matrix: WeightMatrix): readonly Float32Array[] {
+  const wave = Float32Array.from({ length: matrix.columns }, (_, i) => Math.sin(i * 12.9898) * (1 + (i % 7)))
+  return [wave, matrix.row(matrix.rows >> 1), matrix.row(matrix.rows - 1)]
+}
+
+/** Tokens that a check of the bound looks at. */
+const checkedTokens = 64
+
+function keepsBound(screened: readonly Logits[]): boolean {
+  return screened.every((logits) => {
+    const step = Math.max(1, Math.floor(logits.size / checkedTokens))
+    for (let token = logits.size - 1; token >= 0; token -= step) {
+      // Written so that a difference that is no number fails too.
+      if (!(Math.abs(logits.estimates[token]! - logits.exact(token)) <= logits.margins[token]!)) return false
     }
-  }
-  return Math.sqrt(squares)
+    return true
+  })
 }

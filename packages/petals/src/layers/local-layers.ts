@@ -1,20 +1,15 @@
-import {
-  ModelUnavailableError,
-  type FileOptions,
-  type LoadOptions,
-  type ModelFiles,
-  type TokenId,
-} from '@petals-chat/engine'
+import { ModelUnavailableError, type LoadOptions, type ModelFiles, type TokenId } from '@petals-chat/engine'
+import type { HiddenStates } from '../tensor/hidden-states.ts'
 import type { Logits } from '../tensor/logits.ts'
 import { readArchitecture, type Architecture, type NormTensors } from './architecture.ts'
 import { LmHead } from './lm-head.ts'
-import { digestOf, localTensor } from './local-tensors.ts'
 import { layerNorm, rmsNorm, type Norm } from './norm.ts'
-import { openWeightIndex, type TensorEntry, type WeightIndex } from './safetensors.ts'
-import { readVector, WeightMatrix } from './weight-matrix.ts'
+import type { TensorEntry } from './tensor-entry.ts'
+import { openWeightIndex, type WeightIndex } from './weight-index.ts'
+import { readVector, WeightMatrix, type StoredTensor } from './weight-matrix.ts'
 
 export interface LocalLayersOptions extends LoadOptions {
-  /** Where 8-bit heads are kept. */
+  /** Where 8-bit heads are kept between starts. */
   readonly folder: string
   /** Threads of the LM head, ≥ 1. */
   readonly threads: number
@@ -23,56 +18,38 @@ export interface LocalLayersOptions extends LoadOptions {
 /** The layers that the client computes itself: embeddings before the blocks, final norm and LM head after them. */
 export interface LocalLayers extends AsyncDisposable {
   readonly architecture: Architecture
-  /** Input of the first block, [tokens.length, hiddenSize] in C order. */
-  embed(tokens: readonly TokenId[]): Float32Array
-  /** Logits after these positions' last block output; `outputs` is [positions, hiddenSize]. */
-  logits(outputs: Float32Array): Promise<readonly Logits[]>
+  /** Memory that the layers hold. Embeddings and 16- or 32-bit weights stay in their files and are not counted. */
+  readonly memoryBytes: number
+  /** Input of the first block. */
+  embed(tokens: readonly TokenId[]): HiddenStates
+  /** The logits after each position, from the output of the last block. */
+  logits(outputs: HiddenStates): Promise<readonly Logits[]>
 }
 
 /** Opens a model's local layers, fetching just their tensors. @throws ModelUnavailableError */
 export async function openLocalLayers(files: ModelFiles, options: LocalLayersOptions): Promise<LocalLayers> {
   const architecture = await readArchitecture(files, options)
-  const index = await openWeightIndex(files, options)
-  const loader = new TensorLoader(files, index, options)
-  const embeddingEntry = await index.find(architecture.embedding, options)
-  const headEntry =
-    architecture.head === 'tied' ? embeddingEntry : await index.find(architecture.head, options)
-  for (const entry of [embeddingEntry, headEntry]) checkShape(files, entry, architecture)
-
-  const embedding = new WeightMatrix(await loader.load(embeddingEntry))
-  const embeddingNorm = architecture.embeddingNorm && (await loader.norm(architecture.embeddingNorm))
-  const finalNorm = await loader.norm(architecture.finalNorm)
-  options.onProgress?.({ phase: 'load', label: 'language model head', done: 0, total: 100, unit: 'percent' })
-  const head = await LmHead.create(new WeightMatrix(await loader.load(headEntry)), {
-    folder: options.folder,
-    key: digestOf(files, headEntry),
-    threads: options.threads,
-  })
-  options.onProgress?.({
-    phase: 'load',
-    label: 'language model head',
-    done: 100,
-    total: 100,
-    unit: 'percent',
-  })
-  return new LoadedLayers(architecture, embedding, embeddingNorm, finalNorm, head)
+  const loader = new TensorLoader(files, await openWeightIndex(files, options), options)
+  const embeddingWeights = await loader.vocabularyMatrix(architecture.embedding, architecture)
+  const headWeights =
+    architecture.head === 'tied'
+      ? embeddingWeights
+      : await loader.vocabularyMatrix(architecture.head, architecture)
+  const norms = {
+    embedding: architecture.embeddingNorm && (await loader.norm(architecture.embeddingNorm, architecture)),
+    final: await loader.norm(architecture.finalNorm, architecture),
+  }
+  const embedding = new WeightMatrix(embeddingWeights)
+  try {
+    const head = await LmHead.create(headWeights, options)
+    return new LoadedLayers(architecture, embedding, norms, head)
+  } catch (error) {
+    embedding[Symbol.dispose]()
+    throw error
+  }
 }
 
-function checkShape(
-  files: ModelFiles,
-  entry: TensorEntry,
-  { hiddenSize, vocabularySize }: Architecture,
-): void {
-  const [rows, columns] = entry.shape
-  // Some checkpoints pad the vocabulary; fewer rows than tokens can't be right.
-  if (entry.shape.length === 2 && columns === hiddenSize && rows !== undefined && rows >= vocabularySize)
-    return
-  throw new ModelUnavailableError(
-    `${files.description}: a tensor in ${entry.file} has the shape [${entry.shape.join(', ')}], ` +
-      `config.json says [${vocabularySize}, ${hiddenSize}]. The files do not belong together.`,
-  )
-}
-
+/** Finds tensors, checks that they are of the model that config.json describes, and brings them to this machine. */
 class TensorLoader {
   readonly #files: ModelFiles
   readonly #index: WeightIndex
@@ -84,65 +61,87 @@ class TensorLoader {
     this.#options = options
   }
 
-  load(entry: TensorEntry) {
-    const { signal, onProgress } = this.#options
-    const fileOptions: FileOptions = { signal, onProgress }
-    return localTensor(this.#files, entry, fileOptions)
+  /** [vocabulary, hidden]. Rows beyond the vocabulary, which some checkpoints are padded with, are left out. */
+  async vocabularyMatrix(
+    names: readonly string[],
+    { vocabularySize, hiddenSize }: Architecture,
+  ): Promise<StoredTensor> {
+    const entry = await this.#index.find(names, this.#options)
+    const [rows = 0, columns] = entry.shape
+    if (entry.shape.length !== 2 || rows < vocabularySize || columns !== hiddenSize) {
+      throw this.#wrongShape(names, entry, [vocabularySize, hiddenSize])
+    }
+    const stored = await this.#load(entry)
+    return { ...stored, shape: [vocabularySize, hiddenSize] }
   }
 
-  async norm({ kind, weight, bias, epsilon }: NormTensors): Promise<Norm> {
-    const weights = await this.#vector(weight)
+  async norm({ kind, weight, bias, epsilon }: NormTensors, { hiddenSize }: Architecture): Promise<Norm> {
+    const weights = await this.#vector(weight, hiddenSize)
     if (kind === 'rms') return rmsNorm(weights, epsilon)
-    return layerNorm(weights, bias ? await this.#vector(bias) : new Float32Array(weights.length), epsilon)
+    const biases = bias ? await this.#vector(bias, hiddenSize) : new Float32Array(hiddenSize)
+    return layerNorm(weights, biases, epsilon)
   }
 
-  async #vector(names: readonly string[]): Promise<Float32Array> {
-    return readVector(await this.load(await this.#index.find(names, this.#options)))
+  async #vector(names: readonly string[], length: number): Promise<Float32Array> {
+    const entry = await this.#index.find(names, this.#options)
+    if (entry.shape.length !== 1 || entry.shape[0] !== length) throw this.#wrongShape(names, entry, [length])
+    return readVector(await this.#load(entry))
   }
+
+  async #load({ file, start, end, dtype, shape }: TensorEntry): Promise<StoredTensor> {
+    const { signal, onProgress } = this.#options
+    return { ...(await this.#files.rangeFile(file, start, end, { signal, onProgress })), dtype, shape }
+  }
+
+  #wrongShape(names: readonly string[], entry: TensorEntry, expected: readonly number[]): Error {
+    return new ModelUnavailableError(
+      `${this.#files.description}: ${names[0]} in ${entry.file} has the shape [${entry.shape.join(', ')}], ` +
+        `config.json says [${expected.join(', ')}]. The files do not belong together: fetch them again.`,
+    )
+  }
+}
+
+interface LocalNorms {
+  readonly embedding: Norm | undefined
+  readonly final: Norm
 }
 
 class LoadedLayers implements LocalLayers {
   readonly architecture: Architecture
   readonly #embedding: WeightMatrix
-  readonly #embeddingNorm: Norm | undefined
-  readonly #finalNorm: Norm
+  readonly #norms: LocalNorms
   readonly #head: LmHead
 
-  constructor(
-    architecture: Architecture,
-    embedding: WeightMatrix,
-    embeddingNorm: Norm | undefined,
-    finalNorm: Norm,
-    head: LmHead,
-  ) {
+  constructor(architecture: Architecture, embedding: WeightMatrix, norms: LocalNorms, head: LmHead) {
     this.architecture = architecture
     this.#embedding = embedding
-    this.#embeddingNorm = embeddingNorm
-    this.#finalNorm = finalNorm
+    this.#norms = norms
     this.#head = head
   }
 
-  embed(tokens: readonly TokenId[]): Float32Array {
-    const { hiddenSize } = this.architecture
-    const states = new Float32Array(tokens.length * hiddenSize)
-    tokens.forEach((token, position) => {
-      const row = this.#embedding.row(token)
-      states.set(this.#embeddingNorm ? this.#embeddingNorm(row) : row, position * hiddenSize)
-    })
-    return states
+  get memoryBytes(): number {
+    return this.#head.memoryBytes
   }
 
-  logits(outputs: Float32Array): Promise<readonly Logits[]> {
+  embed(tokens: readonly TokenId[]): HiddenStates {
     const { hiddenSize } = this.architecture
-    const positions = outputs.length / hiddenSize
-    const inputs = Array.from({ length: positions }, (_, i) =>
-      this.#finalNorm(outputs.subarray(i * hiddenSize, (i + 1) * hiddenSize)),
+    const data = new Float32Array(tokens.length * hiddenSize)
+    tokens.forEach((token, position) => {
+      const row = this.#embedding.row(token)
+      data.set(this.#norms.embedding?.(row) ?? row, position * hiddenSize)
+    })
+    return { shape: [tokens.length, hiddenSize], data }
+  }
+
+  logits({ shape: [positions, hiddenSize], data }: HiddenStates): Promise<readonly Logits[]> {
+    const inputs = Array.from({ length: positions }, (_, position) =>
+      this.#norms.final(data.subarray(position * hiddenSize, (position + 1) * hiddenSize)),
     )
     return this.#head.logits(inputs)
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    this.#embedding[Symbol.dispose]()
     await this.#head[Symbol.asyncDispose]()
+    this.#embedding[Symbol.dispose]()
   }
 }

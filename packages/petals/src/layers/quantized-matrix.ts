@@ -1,40 +1,18 @@
-import { randomUUID } from 'node:crypto'
-import { mkdir, open, readFile, rename, writeFile, type FileHandle } from 'node:fs/promises'
-import path from 'node:path'
 import { bytesOf } from '../tensor/tensor.ts'
-import { matMulNBitsModel, type ExternalTensor } from './onnx-model.ts'
+import { matMulNBitsModel } from './onnx-model.ts'
+import type { SplitShape } from './split-input.ts'
 import type { WeightMatrix } from './weight-matrix.ts'
 
-/** Rows that are quantised at a time: bounds the memory of the first start (8192 columns: 64 MiB). */
-const rowsAtOnce = 2048
-
-/** Part of the file names: a change of the format makes new files. */
-const formatVersion = 1
-
 /**
- * Columns that share a scale. Smaller blocks err less and cost more scales (4 bytes each); 32 is the smallest that
- * onnxruntime's fast kernels take.
+ * Columns that share a scale. Smaller blocks err less, but take more bytes and time: of 32, 64 and 128, the kernel is
+ * fastest from 64 on, and 64 needs the fewest exact rows of those (docs/decisions, LM head).
  */
-const blockSizes = [32, 16] as const
+const blockSize = 64
 
-/** A matrix in 8 bits, as files that onnxruntime loads, and how far each row is from the original. */
-export interface QuantizedMatrix {
-  readonly modelPath: string
-  readonly blockSize: number
-  /** ‖w - ŵ‖ of each row: with Cauchy-Schwarz, how much of a logit the quantisation of the weights can hide. */
-  readonly rowErrors: Float32Array
-  /** ‖ŵ‖ of each row. */
-  readonly rowNorms: Float32Array
-}
+/** Values that are quantised at a time: about 10 ms, so that the process answers others in between. */
+const valuesAtOnce = 2 ** 20
 
-function chooseBlockSize(columns: number): number {
-  const size = blockSizes.find((each) => columns % each === 0)
-  if (size !== undefined) return size
-  throw new RangeError(
-    `A hidden size of ${columns} can't be split into blocks of ${blockSizes.join(' or ')}.`,
-  )
-}
-
+/** A part of the data file: what onnxruntime reads (values and scales), and the facts for the bound. */
 interface QuantizedRows {
   readonly values: Uint8Array
   readonly scales: Float32Array
@@ -42,12 +20,57 @@ interface QuantizedRows {
   readonly norms: Float32Array
 }
 
-/** Symmetric 8 bits with the zero at 128, as MatMulNBits reads them. */
-function quantizeRows(rows: Float32Array, columns: number, blockSize: number): QuantizedRows {
+/** Where everything is in the file of an 8-bit matrix; offsets in bytes. */
+export interface QuantizedLayout extends SplitShape {
+  readonly rows: number
+  readonly scales: number
+  readonly errors: number
+  readonly norms: number
+  readonly byteLength: number
+}
+
+/** onnxruntime maps external data where its offset is a multiple of the page or allocation granularity. */
+const aligned = (offset: number): number => Math.ceil(offset / 65536) * 65536
+
+export function layoutOf(rows: number, columns: number): QuantizedLayout {
+  const blocks = Math.ceil(columns / blockSize)
+  const paddedColumns = blocks * blockSize
+  const scales = aligned(rows * paddedColumns)
+  const errors = aligned(scales + rows * blocks * 4)
+  const norms = aligned(errors + rows * 4)
+  return { rows, columns, paddedColumns, blockSize, scales, errors, norms, byteLength: norms + rows * 4 }
+}
+
+/** The ONNX model over such a file. */
+export function quantizedModel(layout: QuantizedLayout, dataFile: string): Uint8Array {
+  const { rows, paddedColumns } = layout
+  const blocks = paddedColumns / blockSize
+  return matMulNBitsModel(
+    { rows, columns: paddedColumns, blockSize },
+    {
+      name: 'weights',
+      type: 'uint8',
+      shape: [rows, blocks, blockSize],
+      offset: 0,
+      length: rows * paddedColumns,
+    },
+    {
+      name: 'scales',
+      type: 'float',
+      shape: [rows * blocks],
+      offset: layout.scales,
+      length: rows * blocks * 4,
+    },
+    dataFile,
+  )
+}
+
+/** Symmetric 8 bits with the zero at 128, as MatMulNBits reads them; zeros fill the last block. */
+export function quantizeRows(rows: Float32Array, { columns, paddedColumns }: SplitShape): QuantizedRows {
   const count = rows.length / columns
-  const blocks = columns / blockSize
+  const blocks = paddedColumns / blockSize
   const result = {
-    values: new Uint8Array(rows.length),
+    values: new Uint8Array(count * paddedColumns).fill(128),
     scales: new Float32Array(count * blocks),
     errors: new Float32Array(count),
     norms: new Float32Array(count),
@@ -57,16 +80,17 @@ function quantizeRows(rows: Float32Array, columns: number, blockSize: number): Q
     let norm = 0
     for (let block = 0; block < blocks; block++) {
       const start = row * columns + block * blockSize
+      const end = Math.min(start + blockSize, (row + 1) * columns)
+      const target = row * paddedColumns + block * blockSize - start
       let largest = 0
-      for (let i = start; i < start + blockSize; i++) largest = Math.max(largest, Math.abs(rows[i]!))
-      const index = row * blocks + block
-      result.scales[index] = largest / 127
-      const scale = result.scales[index]!
+      for (let i = start; i < end; i++) largest = Math.max(largest, Math.abs(rows[i]!))
+      const scale = Math.fround(largest / 127)
+      result.scales[row * blocks + block] = scale
       const inverse = scale === 0 ? 0 : 1 / scale
-      for (let i = start; i < start + blockSize; i++) {
-        const level = Math.max(-128, Math.min(127, Math.round(rows[i]! * inverse)))
+      for (let i = start; i < end; i++) {
+        const level = Math.max(-127, Math.min(127, Math.round(rows[i]! * inverse)))
         const restored = level * scale
-        result.values[i] = level + 128
+        result.values[target + i] = level + 128
         error += (rows[i]! - restored) ** 2
         norm += restored ** 2
       }
@@ -78,106 +102,30 @@ function quantizeRows(rows: Float32Array, columns: number, blockSize: number): Q
   return result
 }
 
-/** Writes the data file: values, scales, then errors and norms (which onnxruntime does not read). */
-async function writeData(file: FileHandle, matrix: WeightMatrix, layout: Layout): Promise<void> {
-  const { columns, blockSize } = layout
-  for (let start = 0; start < matrix.rows; start += rowsAtOnce) {
-    const rows = matrix.read(start, Math.min(start + rowsAtOnce, matrix.rows))
-    const part = quantizeRows(rows, columns, blockSize)
-    const write = (bytes: Uint8Array, position: number): Promise<unknown> =>
-      file.write(bytes, 0, bytes.length, position)
-    await write(part.values, start * columns)
-    await write(bytesOf(part.scales), layout.scales + start * (columns / blockSize) * 4)
-    await write(bytesOf(part.errors), layout.errors + start * 4)
-    await write(bytesOf(part.norms), layout.norms + start * 4)
-  }
+/** Bytes to write, each to its place. */
+export interface PlacedBytes {
+  readonly bytes: Uint8Array
+  readonly position: number
 }
 
-interface Layout {
-  readonly rows: number
-  readonly columns: number
-  readonly blockSize: number
-  /** Offsets in bytes. */
-  readonly scales: number
-  readonly errors: number
-  readonly norms: number
-  readonly end: number
-}
-
-/** onnxruntime maps external data where its offset is a multiple of the page or allocation granularity. */
-const aligned = (offset: number): number => Math.ceil(offset / 65536) * 65536
-
-function layoutOf(rows: number, columns: number): Layout {
-  const blockSize = chooseBlockSize(columns)
-  const scales = aligned(rows * columns)
-  const errors = aligned(scales + ((rows * columns) / blockSize) * 4)
-  const norms = aligned(errors + rows * 4)
-  return { rows, columns, blockSize, scales, errors, norms, end: norms + rows * 4 }
-}
-
-function onnxBytes(layout: Layout, dataFile: string): Uint8Array {
-  const { rows, columns, blockSize } = layout
-  const blocks = columns / blockSize
-  const weights: ExternalTensor = {
-    name: 'weights',
-    type: 'uint8',
-    shape: [rows, blocks, blockSize],
-    offset: 0,
-    length: rows * columns,
-  }
-  const scales: ExternalTensor = {
-    name: 'scales',
-    type: 'float',
-    shape: [rows * blocks],
-    offset: layout.scales,
-    length: rows * blocks * 4,
-  }
-  return matMulNBitsModel({ rows, columns, blockSize }, weights, scales, dataFile)
-}
-
-async function readFloats(dataPath: string, offset: number, count: number): Promise<Float32Array> {
-  const file = await open(dataPath, 'r')
-  try {
-    const values = new Float32Array(count)
-    await file.read(bytesOf(values), 0, count * 4, offset)
-    return values
-  } finally {
-    await file.close()
-  }
-}
-
-/**
- * The matrix in 8 bits, made once and kept in `folder` under a name that `key` (a digest of the weights' source)
- * identifies. Nothing half-written is used: files are renamed into place when they are whole.
- */
-export async function quantizeMatrix(
+/** Quantises a matrix part by part. Yields what to write after each part, and how many rows are done. */
+export function* quantizedParts(
   matrix: WeightMatrix,
-  folder: string,
-  key: string,
-): Promise<QuantizedMatrix> {
-  const layout = layoutOf(matrix.rows, matrix.columns)
-  const name = `lm-head-${key}-v${formatVersion}`
-  const modelPath = path.join(folder, `${name}.onnx`)
-  const dataPath = path.join(folder, `${name}.bin`)
-  const made = await readFile(modelPath).catch(() => undefined)
-  if (!made) {
-    await mkdir(folder, { recursive: true })
-    const scratch = path.join(folder, `.${name}-${randomUUID()}`)
-    const file = await open(scratch, 'wx')
-    try {
-      await file.truncate(layout.end)
-      await writeData(file, matrix, layout)
-    } finally {
-      await file.close()
+  layout: QuantizedLayout,
+): Generator<{ readonly writes: readonly PlacedBytes[]; readonly rowsDone: number }> {
+  const { columns, paddedColumns } = layout
+  const rowsAtOnce = Math.max(1, Math.floor(valuesAtOnce / columns))
+  for (let start = 0; start < matrix.rows; start += rowsAtOnce) {
+    const end = Math.min(start + rowsAtOnce, matrix.rows)
+    const { values, scales, errors, norms } = quantizeRows(matrix.read(start, end), layout)
+    yield {
+      writes: [
+        { bytes: values, position: start * paddedColumns },
+        { bytes: bytesOf(scales), position: layout.scales + start * (paddedColumns / blockSize) * 4 },
+        { bytes: bytesOf(errors), position: layout.errors + start * 4 },
+        { bytes: bytesOf(norms), position: layout.norms + start * 4 },
+      ],
+      rowsDone: end,
     }
-    await rename(scratch, dataPath)
-    await writeFile(`${scratch}.onnx`, onnxBytes(layout, path.basename(dataPath)))
-    await rename(`${scratch}.onnx`, modelPath)
-  }
-  return {
-    modelPath,
-    blockSize: layout.blockSize,
-    rowErrors: await readFloats(dataPath, layout.errors, layout.rows),
-    rowNorms: await readFloats(dataPath, layout.norms, layout.rows),
   }
 }

@@ -1,54 +1,56 @@
 import type { Logits } from '../tensor/logits.ts'
 import type { WeightMatrix } from './weight-matrix.ts'
 
-export function dot(a: Float32Array, b: Float32Array): number {
-  let first = 0
-  let second = 0
-  let third = 0
-  let fourth = 0
-  const whole = a.length & ~3
-  for (let i = 0; i < whole; i += 4) {
-    first += a[i]! * b[i]!
-    second += a[i + 1]! * b[i + 1]!
-    third += a[i + 2]! * b[i + 2]!
-    fourth += a[i + 3]! * b[i + 3]!
-  }
-  for (let i = whole; i < a.length; i++) first += a[i]! * b[i]!
-  return first + second + (third + fourth)
-}
-
 /** What a screening pass over 8-bit weights leaves, with the exact rows behind it. */
 export class ScreenedLogits implements Logits {
   readonly size: number
   readonly estimates: Float32Array
   readonly #input: Float32Array
   readonly #matrix: WeightMatrix
-  readonly #margins: (token: number) => number
+  readonly #bound: ErrorBound
   readonly #known = new Map<number, number>()
+  #margins: Float32Array | undefined
 
-  constructor(
-    estimates: Float32Array,
-    input: Float32Array,
-    matrix: WeightMatrix,
-    margins: (token: number) => number,
-  ) {
+  constructor(estimates: Float32Array, input: Float32Array, matrix: WeightMatrix, bound: ErrorBound) {
     this.size = estimates.length
     this.estimates = estimates
     this.#input = input
     this.#matrix = matrix
-    this.#margins = margins
+    this.#bound = bound
   }
 
-  margin(token: number): number {
-    return this.#margins(token)
+  get margins(): Float32Array {
+    return (this.#margins ??= marginsOf(this.#bound, this.size))
   }
 
   exact(token: number): number {
     let value = this.#known.get(token)
     if (value === undefined) {
-      value = dot(this.#input, this.#matrix.row(token))
+      value = this.#matrix.dot(token, this.#input)
       this.#known.set(token, value)
     }
     return value
   }
+}
+
+/** margin of row r = rowErrors[r] · inputNorm + rowNorms[r] · inputError */
+export interface ErrorBound {
+  /** Of each row: ‖w - ŵ‖ and ‖ŵ‖. */
+  readonly rowErrors: Float32Array
+  readonly rowNorms: Float32Array
+  /** ‖x‖ */
+  readonly inputNorm: number
+  /** How far the kernel can be from ŵ·x, in units of ‖ŵ‖. */
+  readonly inputError: number
+}
+
+/** Margins are kept in float32: this much larger, so that rounding never makes one too small. */
+const roundingSlack = 1e-6
+
+function marginsOf({ rowErrors, rowNorms, inputNorm, inputError }: ErrorBound, size: number): Float32Array {
+  const margins = new Float32Array(size)
+  for (let row = 0; row < size; row++) {
+    margins[row] = (rowErrors[row]! * inputNorm + rowNorms[row]! * inputError) * (1 + roundingSlack)
+  }
+  return margins
 }

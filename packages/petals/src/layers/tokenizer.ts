@@ -12,6 +12,7 @@ import {
   type Tokenizer,
 } from '@petals-chat/engine'
 import type { Architecture } from './architecture.ts'
+import { readJsonFile } from './json-file.ts'
 import { portablePreTokenizer, type PreTokenizer } from './pre-tokenizer.ts'
 import { pieceBytes, type VocabularyStyle } from './token-bytes.ts'
 
@@ -45,22 +46,6 @@ export interface ModelTokenizer {
 }
 
 const textOf = (token: TokenText): string => (typeof token === 'string' ? token : (token?.content ?? ''))
-
-async function readJson<Value>(
-  files: ModelFiles,
-  name: string,
-  options: AbortOptions,
-): Promise<Value | undefined> {
-  const text = await files.text(name, options)
-  if (text === undefined) return undefined
-  try {
-    return JSON.parse(text) as Value
-  } catch (cause) {
-    throw new ModelUnavailableError(`${name} of ${files.description} is not JSON. Fetch the file again.`, {
-      cause,
-    })
-  }
-}
 
 function styleOf({ decoder }: TokenizerJson, description: string): VocabularyStyle {
   const types = [decoder, ...(decoder?.decoders ?? [])].map((each) => each?.type)
@@ -129,11 +114,8 @@ async function readEosTokens(
   fromTokenizer: TokenId | undefined,
   options: AbortOptions,
 ): Promise<ReadonlySet<TokenId>> {
-  const generation = await readJson<{ eos_token_id?: TokenId | TokenId[] }>(
-    files,
-    'generation_config.json',
-    options,
-  )
+  const generation = (await readJsonFile(files, 'generation_config.json', options)) as
+    { readonly eos_token_id?: TokenId | TokenId[] } | undefined
   const fromGeneration = generation?.eos_token_id === undefined ? [] : [generation.eos_token_id].flat()
   return new Set([
     ...architecture.eosTokens,
@@ -169,13 +151,13 @@ export async function openTokenizer(
   dialogue: Dialogue | undefined,
   options: AbortOptions = {},
 ): Promise<ModelTokenizer> {
-  const json = await readJson<TokenizerJson>(files, 'tokenizer.json', options)
+  const json = (await readJsonFile(files, 'tokenizer.json', options)) as TokenizerJson | undefined
   if (!json) {
     throw new ModelUnavailableError(
       `${files.description} has no tokenizer.json. Use a repository with a fast tokenizer, or save one with transformers.`,
     )
   }
-  const config = (await readJson<TokenizerConfig>(files, 'tokenizer_config.json', options)) ?? {}
+  const config = ((await readJsonFile(files, 'tokenizer_config.json', options)) ?? {}) as TokenizerConfig
   const encoder = new HubTokenizer(
     { ...json, pre_tokenizer: portablePreTokenizer(json.pre_tokenizer) },
     config,

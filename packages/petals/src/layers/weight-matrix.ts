@@ -1,4 +1,5 @@
-import { closeSync, openSync, readSync } from 'node:fs'
+import { closeSync, fstatSync, openSync, readSync } from 'node:fs'
+import { ModelUnavailableError } from '@petals-chat/engine'
 import { dtypeSize, type FloatDtype } from '../tensor/dtype.ts'
 import { tensorValues } from '../tensor/tensor.ts'
 
@@ -21,7 +22,12 @@ export class WeightMatrix implements Disposable {
   readonly #tensor: StoredTensor
   readonly #rowBytes: number
   readonly #file: number
+  /** One row at a time is read here: nothing is allocated for each of thousands of rows a second. */
+  readonly #rowBuffer: Uint8Array
+  readonly #rowBits: Uint32Array
+  #closed = false
 
+  /** @throws ModelUnavailableError if the file ends before the tensor does. */
   constructor(tensor: StoredTensor) {
     const [rows, columns] = tensor.shape
     if (tensor.shape.length !== 2 || rows === undefined || columns === undefined) {
@@ -31,22 +37,19 @@ export class WeightMatrix implements Disposable {
     this.columns = columns
     this.#tensor = tensor
     this.#rowBytes = columns * dtypeSize(tensor.dtype)
+    this.#rowBuffer = new Uint8Array(this.#rowBytes)
+    this.#rowBits = new Uint32Array(columns)
     this.#file = openSync(tensor.path, 'r')
+    if (fstatSync(this.#file).size < tensor.offset + rows * this.#rowBytes) {
+      closeSync(this.#file)
+      throw endsEarly(tensor.path)
+    }
   }
 
   /** Rows [start, end) as float32, exact for every stored type; length (end - start) x columns. */
   read(start: number, end: number): Float32Array {
-    if (!(start >= 0 && start <= end && end <= this.rows)) {
-      throw new RangeError(`Rows ${start}…${end} are outside of 0…${this.rows}.`)
-    }
     const data = new Uint8Array((end - start) * this.#rowBytes)
-    let done = 0
-    while (done < data.length) {
-      const position = this.#tensor.offset + start * this.#rowBytes + done
-      const count = readSync(this.#file, data, done, data.length - done, position)
-      if (count === 0) throw new RangeError(`${this.#tensor.path} ends in the middle of a tensor.`)
-      done += count
-    }
+    this.#readBytes(start, end, data)
     return tensorValues({ dtype: this.#tensor.dtype, shape: [end - start, this.columns], data })
   }
 
@@ -54,9 +57,58 @@ export class WeightMatrix implements Disposable {
     return this.read(index, index + 1)
   }
 
+  /** The product of a row and a vector, summed in float64: every product of two float32 values is exact there. */
+  dot(index: number, vector: Float32Array): number {
+    this.#readBytes(index, index + 1, this.#rowBuffer)
+    const { buffer } = this.#rowBuffer
+    if (this.#tensor.dtype === 'float32') return dot(new Float32Array(buffer), vector)
+    if (this.#tensor.dtype === 'bfloat16') return dot(this.#widened(new Uint16Array(buffer)), vector)
+    return dot(tensorValues({ dtype: 'float16', shape: [this.columns], data: this.#rowBuffer }), vector)
+  }
+
   [Symbol.dispose](): void {
+    if (this.#closed) return
+    this.#closed = true
     closeSync(this.#file)
   }
+
+  #readBytes(start: number, end: number, target: Uint8Array): void {
+    if (!(start >= 0 && start <= end && end <= this.rows)) {
+      throw new RangeError(`Rows ${start}…${end} are outside of 0…${this.rows}.`)
+    }
+    const position = this.#tensor.offset + start * this.#rowBytes
+    for (let done = 0; done < target.length;) {
+      const count = readSync(this.#file, target, done, target.length - done, position + done)
+      if (count === 0) throw endsEarly(this.#tensor.path)
+      done += count
+    }
+  }
+
+  /** bfloat16 is the upper half of float32. */
+  #widened(halves: Uint16Array): Float32Array {
+    const bits = this.#rowBits
+    for (let i = 0; i < bits.length; i++) bits[i] = halves[i]! << 16
+    return new Float32Array(bits.buffer)
+  }
+}
+
+const endsEarly = (path: string): ModelUnavailableError =>
+  new ModelUnavailableError(`${path} ends in the middle of a tensor. Fetch the file again.`)
+
+export function dot(a: Float32Array, b: Float32Array): number {
+  let first = 0
+  let second = 0
+  let third = 0
+  let fourth = 0
+  const whole = a.length & ~3
+  for (let i = 0; i < whole; i += 4) {
+    first += a[i]! * b[i]!
+    second += a[i + 1]! * b[i + 1]!
+    third += a[i + 2]! * b[i + 2]!
+    fourth += a[i + 3]! * b[i + 3]!
+  }
+  for (let i = whole; i < a.length; i++) first += a[i]! * b[i]!
+  return first + second + (third + fourth)
 }
 
 /** All values of a small tensor (a norm's weights). */

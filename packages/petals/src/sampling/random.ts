@@ -1,8 +1,8 @@
-/** Numbers in [0, 1), 32 bits of randomness each. */
-export type Random = () => number
+/** The next 32 random bits, 0 … 2^32 - 1. */
+export type RandomBits = () => number
 
 /** Spreads a 32-bit seed over the generator's state (splitmix32). */
-function splitmix(seed: number): () => number {
+function splitmix(seed: number): RandomBits {
   let state = seed >>> 0
   return () => {
     state = (state + 0x9e3779b9) >>> 0
@@ -14,8 +14,8 @@ function splitmix(seed: number): () => number {
   }
 }
 
-/** The generator sfc32 (Chris Doty-Humphrey's PractRand): same seed, same numbers, on every machine. */
-export function seededRandom(seed: number): Random {
+/** The generator sfc32 (Chris Doty-Humphrey's PractRand): same seed, same bits, on every machine. */
+export function seededBits(seed: number): RandomBits {
   const next = splitmix(seed)
   let [a, b, c, counter] = [next(), next(), next(), 1]
   const random = (): number => {
@@ -25,7 +25,7 @@ export function seededRandom(seed: number): Random {
     b = (c + (c << 3)) >>> 0
     c = ((c << 21) | (c >>> 11)) >>> 0
     c = (c + sum) >>> 0
-    return sum / 2 ** 32
+    return sum
   }
   // The first numbers still show the seed.
   for (let i = 0; i < 12; i++) random()

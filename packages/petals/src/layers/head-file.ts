@@ -1,0 +1,92 @@
+import { createHash } from 'node:crypto'
+import { open, stat } from 'node:fs/promises'
+import path from 'node:path'
+import type { FileOptions } from '@petals-chat/engine'
+import { bytesOf } from '../tensor/tensor.ts'
+import { layoutOf, quantizedParts, type QuantizedLayout } from './quantized-matrix.ts'
+import { inFolder, makeWhole, removeOthers, sizeOf } from './storage.ts'
+import type { StoredTensor, WeightMatrix } from './weight-matrix.ts'
+
+/** Part of the file names: a change of the format makes new files. */
+const formatVersion = 2
+
+export interface HeadFileOptions extends FileOptions {
+  /** Where 8-bit weights are kept between starts. */
+  readonly folder: string
+}
+
+/** An 8-bit matrix in a file, which onnxruntime loads, and how far each row is from the original. */
+export interface HeadFile {
+  readonly path: string
+  readonly layout: QuantizedLayout
+  /** ‖w - ŵ‖ of each row. */
+  readonly rowErrors: Float32Array
+  /** ‖ŵ‖ of each row. */
+  readonly rowNorms: Float32Array
+}
+
+const digest = (facts: unknown): string =>
+  createHash('sha256').update(JSON.stringify(facts)).digest('hex').slice(0, 16)
+
+/** `lm-head-PLACE-CONTENT`: where the original weights are, and which content that place has now. */
+async function nameOf({ path: file, offset, dtype, shape }: StoredTensor) {
+  const { size, mtimeMs } = await stat(file)
+  const prefix = `lm-head-${digest([path.resolve(file), offset])}-`
+  return { prefix, name: `${prefix}${digest([size, mtimeMs, dtype, shape, formatVersion])}.bin` }
+}
+
+/**
+ * The weights in 8 bits, made on first use and kept in `folder`; made anew when the weights' file has changed.
+ * @throws ModelUnavailableError if the disk is full or not to be written to; the signal's reason
+ */
+export async function openHeadFile(
+  tensor: StoredTensor,
+  matrix: WeightMatrix,
+  options: HeadFileOptions,
+): Promise<HeadFile> {
+  const { folder } = options
+  const layout = layoutOf(matrix.rows, matrix.columns)
+  const { prefix, name } = await nameOf(tensor)
+  const file = path.join(folder, name)
+  if ((await sizeOf(file)) !== layout.byteLength) {
+    await inFolder(folder, `The 8-bit weights of the LM head (${layout.byteLength} bytes)`, () =>
+      makeHeadFile(matrix, layout, file, options),
+    )
+    await removeOthers(folder, prefix, name)
+  }
+  return {
+    path: file,
+    layout,
+    rowErrors: await readFloats(file, layout.errors, layout.rows),
+    rowNorms: await readFloats(file, layout.norms, layout.rows),
+  }
+}
+
+async function makeHeadFile(
+  matrix: WeightMatrix,
+  layout: QuantizedLayout,
+  target: string,
+  { signal, onProgress }: FileOptions,
+): Promise<void> {
+  await makeWhole(target, async (file) => {
+    await file.truncate(layout.byteLength)
+    for (const { writes, rowsDone } of quantizedParts(matrix, layout)) {
+      for (const { bytes, position } of writes) await file.write(bytes, 0, bytes.length, position)
+      signal?.throwIfAborted()
+      const done = Math.round((100 * rowsDone) / layout.rows)
+      onProgress?.({ phase: 'load', label: 'LM head in 8 bits', done, total: 100, unit: 'percent' })
+    }
+  })
+}
+
+async function readFloats(file: string, position: number, count: number): Promise<Float32Array> {
+  const values = new Float32Array(count)
+  const handle = await open(file, 'r')
+  try {
+    const { bytesRead } = await handle.read(bytesOf(values), 0, values.byteLength, position)
+    if (bytesRead < values.byteLength) throw new RangeError(`${file} ends early.`)
+  } finally {
+    await handle.close()
+  }
+  return values
+}

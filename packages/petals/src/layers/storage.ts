@@ -1,0 +1,74 @@
+import { randomUUID } from 'node:crypto'
+import { mkdir, open, readdir, rename, rm, stat, type FileHandle } from 'node:fs/promises'
+import path from 'node:path'
+import { ModelUnavailableError } from '@petals-chat/engine'
+
+const remedies: Readonly<Record<string, string>> = {
+  ENOSPC: 'the disk is full: make room there, or set another cache folder',
+  EDQUOT: 'your disk quota is used up: make room there, or set another cache folder',
+  EACCES: 'this user may not write there: change the folder or its permissions',
+  EPERM: 'this user may not write there: change the folder or its permissions',
+  EROFS: 'it is on a read-only disk: set another cache folder',
+  ENOTDIR: 'a part of the path is a file: set another cache folder',
+}
+
+/** Runs a task that writes below `folder`, and says what to do if the disk does not let it. */
+export async function inFolder<T>(folder: string, what: string, task: () => Promise<T>): Promise<T> {
+  try {
+    await mkdir(folder, { recursive: true })
+    return await task()
+  } catch (error) {
+    const remedy = remedies[(error as NodeJS.ErrnoException).code ?? '']
+    if (remedy === undefined) throw error
+    throw new ModelUnavailableError(`${what} can't be kept in ${folder}: ${remedy}.`, { cause: error })
+  }
+}
+
+export async function sizeOf(file: string): Promise<number | undefined> {
+  return (await stat(file).catch(() => undefined))?.size
+}
+
+/** Scratch files that are not written to for this long belong to a process that is gone. */
+const abandonedMs = 60 * 60 * 1000
+
+/**
+ * Makes a file that is there as a whole or not at all: `write` fills a scratch file, which then takes the name. Two
+ * processes that make the same file do the work twice, and either result is kept.
+ */
+export async function makeWhole(target: string, write: (file: FileHandle) => Promise<void>): Promise<void> {
+  const scratch = `${target}.${randomUUID()}.scratch`
+  await removeAbandoned(target)
+  const file = await open(scratch, 'wx+')
+  try {
+    try {
+      await write(file)
+      // Without it a loss of power can leave a file of the right size with nothing in it.
+      await file.sync()
+    } finally {
+      await file.close()
+    }
+    await rename(scratch, target)
+  } catch (error) {
+    await rm(scratch, { force: true })
+    throw error
+  }
+}
+
+async function removeAbandoned(target: string): Promise<void> {
+  const folder = path.dirname(target)
+  for (const name of await readdir(folder)) {
+    if (!name.startsWith(`${path.basename(target)}.`) || !name.endsWith('.scratch')) continue
+    const file = path.join(folder, name)
+    const state = await stat(file).catch(() => undefined)
+    if (state && Date.now() - state.mtimeMs > abandonedMs) await rm(file, { force: true })
+  }
+}
+
+/** Removes what earlier versions of the same thing left: files of `folder` whose name begins so, except one. */
+export async function removeOthers(folder: string, prefix: string, kept: string): Promise<void> {
+  for (const name of await readdir(folder)) {
+    if (!name.startsWith(prefix) || name === kept || name.endsWith('.scratch')) continue
+    // Another process may still use it, which Windows does not forgive; the next start tries again.
+    await rm(path.join(folder, name), { force: true }).catch(() => {})
+  }
+}

@@ -1,0 +1,73 @@
+import { ModelUnavailableError, type AbortOptions, type ModelFiles } from '@petals-chat/engine'
+import { z } from 'zod'
+import { readJsonFile } from './json-file.ts'
+import { readSafetensors } from './safetensors.ts'
+import type { FileTensors, TensorEntry } from './tensor-entry.ts'
+
+/** Which file holds which tensor. */
+export interface WeightIndex {
+  /** The first of these names that exists. @throws ModelUnavailableError that names them */
+  find(names: readonly string[], options?: AbortOptions): Promise<TensorEntry>
+}
+
+/** A way in which transformers saves weights: in one file, or in several with an index. */
+interface WeightFormat {
+  readonly single: string
+  readonly index: string
+  readonly read: (files: ModelFiles, file: string, options: AbortOptions) => Promise<FileTensors>
+}
+
+/** In the order of preference. */
+const formats: readonly WeightFormat[] = [
+  { single: 'model.safetensors', index: 'model.safetensors.index.json', read: readSafetensors },
+]
+
+const indexSchema = z.object({ weight_map: z.record(z.string(), z.string()) })
+
+/** Finds out how a repository keeps its weights. @throws ModelUnavailableError if it has none that can be read */
+export async function openWeightIndex(files: ModelFiles, options: AbortOptions = {}): Promise<WeightIndex> {
+  for (const format of formats) {
+    const json = await readJsonFile(files, format.index, options)
+    if (json !== undefined) {
+      const { data } = indexSchema.safeParse(json)
+      if (data) return indexOf(files, format, new Map(Object.entries(data.weight_map)))
+      throw new ModelUnavailableError(
+        `${format.index} of ${files.description} has no weight_map. Fetch it again.`,
+      )
+    }
+  }
+  const names = new Set(await files.list(options))
+  const format = formats.find(({ single }) => names.has(single))
+  if (format) return indexOf(files, format, undefined)
+  throw new ModelUnavailableError(
+    `${files.description} has no weights that can be read: none of ${formats.flatMap(({ single, index }) => [single, index]).join(', ')}.`,
+  )
+}
+
+/** @param fileOf file of each tensor; undefined: all are in the single file. */
+function indexOf(
+  files: ModelFiles,
+  format: WeightFormat,
+  fileOf: ReadonlyMap<string, string> | undefined,
+): WeightIndex {
+  const opened = new Map<string, FileTensors>()
+  const lookUp = async (name: string, options: AbortOptions): Promise<TensorEntry | undefined> => {
+    const file = fileOf ? fileOf.get(name) : format.single
+    if (file === undefined) return undefined
+    let tensors = opened.get(file)
+    if (!tensors) {
+      tensors = await format.read(files, file, options)
+      opened.set(file, tensors)
+    }
+    return tensors(name)
+  }
+  return {
+    async find(names, options = {}) {
+      for (const name of names) {
+        const entry = await lookUp(name, options)
+        if (entry) return entry
+      }
+      throw new ModelUnavailableError(`${files.description} has no tensor named ${names.join(' or ')}.`)
+    },
+  }
+}

@@ -1,0 +1,166 @@
+import {
+  ContextLengthError,
+  ModelUnavailableError,
+  SessionGuard,
+  validateGenerateOptions,
+  validateTokens,
+  validateTopLogprobs,
+  validateTruncation,
+  type AbortOptions,
+  type GenerateOptions,
+  type GeneratedToken,
+  type Model,
+  type ScoreOptions,
+  type Session,
+  type TokenId,
+  type TokenScore,
+} from '@petals-chat/engine'
+import { toEngineError } from './engine-errors.ts'
+import type { InferenceSession } from './inference/inference-session.ts'
+import type { LocalLayers } from './layers/local-layers.ts'
+import { describeToken } from './sampling/logprobs.ts'
+import { createSampler } from './sampling/sampler.ts'
+import type { HiddenStates } from './tensor/hidden-states.ts'
+import type { Logits } from './tensor/logits.ts'
+
+export interface PetalsSessionOptions {
+  readonly model: Pick<Model, 'id' | 'tokenizer' | 'capabilities'>
+  readonly maxLength: number
+  readonly layers: LocalLayers
+  readonly inference: InferenceSession
+  readonly onClose: () => void
+}
+
+const randomSeed = (): number => crypto.getRandomValues(new Uint32Array(1))[0]!
+
+/** Positions of a prompt that are scored in one step of the swarm: a client that goes away ends the work within one. */
+const tokensPerScoringStep = 256
+
+/** Of these, positions whose logits are held at a time (16 x 250880 of BLOOM: 32 MB with their bounds). */
+const scoredAtOnce = 16
+
+/** A dialogue whose KV cache the swarm's servers hold: embeddings and the LM head run here, the blocks over there. */
+export class PetalsSession implements Session {
+  readonly maxLength: number
+  readonly #options: PetalsSessionOptions
+  readonly #guard = new SessionGuard()
+  readonly #tokens: TokenId[] = []
+
+  constructor(options: PetalsSessionOptions) {
+    this.#options = options
+    this.maxLength = options.maxLength
+  }
+
+  get tokens(): readonly TokenId[] {
+    return this.#tokens
+  }
+
+  async *generate(
+    tokens: readonly TokenId[],
+    options: GenerateOptions,
+  ): AsyncGenerator<GeneratedToken, void, undefined> {
+    using _call = this.#guard.enter()
+    options.signal?.throwIfAborted()
+    validateTokens(tokens, this.#options.model.tokenizer.vocabSize)
+    validateGenerateOptions(options, this.#options.model)
+    const { sampling, topLogprobs } = options
+    const sampler = createSampler(sampling, sampling.seed ?? randomSeed())
+    const answerStart = this.#tokens.length + tokens.length
+
+    let inputs = tokens // prefill, then one token a step
+    while (true) {
+      const outputs = await this.#run(inputs, options)
+      const [logits] = await this.#logitsOf(rowsOf(outputs, inputs.length - 1, inputs.length))
+      const token = sampler.sample(logits!, { tokens: this.#tokens, answerStart })
+      yield topLogprobs === undefined ? { token } : describeToken(logits!, token, topLogprobs)
+      inputs = [token]
+    }
+  }
+
+  async score(tokens: readonly TokenId[], options: ScoreOptions = {}): Promise<readonly TokenScore[]> {
+    using _call = this.#guard.enter()
+    options.signal?.throwIfAborted()
+    validateTokens(tokens, this.#options.model.tokenizer.vocabSize)
+    const { topLogprobs = 0 } = options
+    validateTopLogprobs(topLogprobs)
+    this.#requireRoom(tokens.length)
+    // The first token's probability follows from the token in front of it, whose output is gone: that one runs again.
+    const before = this.#tokens.at(-1)
+    if (before !== undefined) this.#rewind(this.#tokens.length - 1)
+    const inputs = before === undefined ? tokens : [before, ...tokens]
+    const scores: TokenScore[] =
+      before === undefined ? [{ token: tokens[0]!, logprob: undefined, topLogprobs: [] }] : []
+    for (let start = 0; start < inputs.length; start += tokensPerScoringStep) {
+      const end = Math.min(start + tokensPerScoringStep, inputs.length)
+      const outputs = await this.#run(inputs.slice(start, end), options)
+      scores.push(...(await this.#scoresAfter(outputs, inputs.slice(start + 1, end + 1), topLogprobs)))
+    }
+    return scores
+  }
+
+  async truncate(length: number, options: AbortOptions = {}): Promise<void> {
+    using _call = this.#guard.enter()
+    options.signal?.throwIfAborted()
+    validateTruncation(length, this.#tokens.length)
+    this.#rewind(length)
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    if (!this.#guard.close()) return
+    this.#options.onClose()
+    await this.#options.inference[Symbol.asyncDispose]()
+  }
+
+  #rewind(length: number): void {
+    this.#options.inference.rewind(length)
+    this.#tokens.length = length
+  }
+
+  /** Runs `tokens` through the swarm: afterwards they are in the KV cache. Gives the outputs of the last block. */
+  async #run(tokens: readonly TokenId[], { signal }: AbortOptions): Promise<HiddenStates> {
+    const { layers, inference, model } = this.#options
+    if (this.#guard.closed) throw new ModelUnavailableError('The session was closed.')
+    this.#requireRoom(tokens.length)
+    try {
+      const outputs = await inference.step(layers.embed(tokens), { signal })
+      for (const token of tokens) this.#tokens.push(token)
+      return outputs
+    } catch (error) {
+      throw toEngineError(error, model.id, signal)
+    }
+  }
+
+  async #logitsOf(outputs: HiddenStates): Promise<readonly Logits[]> {
+    try {
+      return await this.#options.layers.logits(outputs)
+    } catch (error) {
+      throw toEngineError(error, this.#options.model.id)
+    }
+  }
+
+  #requireRoom(count: number): void {
+    const needed = this.#tokens.length + count
+    if (needed > this.maxLength) throw new ContextLengthError(needed, this.maxLength)
+  }
+
+  /** How probable each of `next` was after the position of the same index. */
+  async #scoresAfter(
+    outputs: HiddenStates,
+    next: readonly TokenId[],
+    topLogprobs: number,
+  ): Promise<readonly TokenScore[]> {
+    const scores: TokenScore[] = []
+    for (let start = 0; start < next.length; start += scoredAtOnce) {
+      const end = Math.min(start + scoredAtOnce, next.length)
+      const logits = await this.#logitsOf(rowsOf(outputs, start, end))
+      for (const [index, each] of logits.entries())
+        scores.push(describeToken(each, next[start + index]!, topLogprobs))
+    }
+    return scores
+  }
+}
+
+/** Positions [start, end). Shares memory. */
+function rowsOf({ shape: [, hiddenSize], data }: HiddenStates, start: number, end: number): HiddenStates {
+  return { shape: [end - start, hiddenSize], data: data.subarray(start * hiddenSize, end * hiddenSize) }
+}

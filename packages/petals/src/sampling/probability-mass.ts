@@ -1,0 +1,125 @@
+import type { Logits } from '../tensor/logits.ts'
+import { byRank, exactRanking, tokensBetween, type RankedToken } from './ranking.ts'
+
+/** How much deeper the ranking reaches at each step, in units of the temperature: a factor, and at least this much. */
+const reachFactor = 1.5
+const reachStep = 1
+/** Beyond this (exp(-60) of the best weight) everything is made exact: only ties at a border come here. */
+const furthestReach = 60
+
+/** What sums of float64 can be wrong by, relative to the whole. */
+const sumSlack = 1e-12
+
+/** Sums of exp((logit - best) / temperature) over tokens whose logits are known within bounds only. */
+interface WeightBounds {
+  lower: number
+  upper: number
+  /** By the estimates: what lies between the bounds, nearly always within 0.1 %. */
+  estimate: number
+}
+
+/**
+ * Probabilities, as far as they are needed: the most probable tokens exactly, bounds for the sum of all the others, and
+ * deeper and deeper on demand. Weights are exp((logit - best) / temperature); a probability is a weight over the sum of
+ * all weights.
+ */
+export class ProbabilityMass {
+  readonly #logits: Logits
+  readonly #temperature: number
+  readonly #best: RankedToken
+  #floor = Infinity
+  #rest: WeightBounds
+  #ranked: RankedToken[] = []
+  /** Of each entry of `ranked`: the sum of the weights in front of it; and of all, at the end. */
+  #sums = new Float64Array(1)
+
+  constructor(logits: Logits, temperature: number, best: RankedToken) {
+    this.#logits = logits
+    this.#temperature = temperature
+    this.#best = best
+    this.#rest = this.#boundsOfAll()
+  }
+
+  /** Exact logits, best first: all that are `floor` or more, and some that are less. */
+  get ranked(): readonly RankedToken[] {
+    return this.#ranked
+  }
+  get floor(): number {
+    return this.#floor
+  }
+  get isComplete(): boolean {
+    return this.#floor === -Infinity
+  }
+  /** Bounds on the sum of all weights, and what it very probably is. */
+  get totalLower(): number {
+    return this.#rankedWeight() + this.#rest.lower
+  }
+  get totalUpper(): number {
+    return this.#rankedWeight() + this.#rest.upper
+  }
+  get totalEstimate(): number {
+    return this.#rankedWeight() + this.#rest.estimate
+  }
+
+  weightOf(logit: number): number {
+    return logit >= this.#best.logit ? 1 : Math.exp((logit - this.#best.logit) / this.#temperature)
+  }
+
+  /** The sum of the weights of the ranked tokens in front of this one: of all such tokens, if its logit is `floor` or more. */
+  weightAbove(candidate: RankedToken): number {
+    const index = this.#ranked.findIndex((each) => byRank(each, candidate) >= 0)
+    return this.#sums[index === -1 ? this.#ranked.length : index]!
+  }
+
+  /** Ranks a step further down. */
+  deepen(): void {
+    const reach = this.#floor === Infinity ? 0 : (this.#best.logit - this.#floor) / this.#temperature
+    const next = Math.max(reach * reachFactor, reach + reachStep)
+    this.deepenTo(next > furthestReach ? -Infinity : this.#best.logit - next * this.#temperature)
+  }
+
+  /** Ranks all tokens whose logit is `floor` or more. */
+  deepenTo(floor: number): void {
+    if (!(floor < this.#floor)) return
+    const tokens = tokensBetween(this.#logits, floor, this.#floor)
+    this.#floor = floor
+    if (this.isComplete) this.#rest = { lower: 0, upper: 0, estimate: 0 }
+    else this.#takeFromRest(tokens)
+    this.#ranked = [...this.#ranked, ...exactRanking(this.#logits, tokens)].sort(byRank)
+    this.#sums = new Float64Array(this.#ranked.length + 1)
+    this.#ranked.forEach(({ logit }, i) => (this.#sums[i + 1] = this.#sums[i]! + this.weightOf(logit)))
+  }
+
+  #rankedWeight(): number {
+    return this.#sums[this.#ranked.length]!
+  }
+
+  #boundsOfAll(): WeightBounds {
+    const { size } = this.#logits
+    const all = { lower: 0, upper: 0, estimate: 0 }
+    for (let token = 0; token < size; token++) this.#add(all, token, 1)
+    return { lower: all.lower * (1 - sumSlack), upper: all.upper * (1 + sumSlack), estimate: all.estimate }
+  }
+
+  /** Adds a token's weight to the sums, or takes it away. */
+  #add(sums: WeightBounds, token: number, sign: 1 | -1): void {
+    const margin = this.#logits.margins[token]!
+    const upper = this.weightOf(this.#logits.estimates[token]! + margin)
+    const narrower = Math.exp(-margin / this.#temperature)
+    sums.upper += sign * upper
+    sums.estimate += sign * upper * narrower
+    sums.lower += sign * upper * narrower * narrower
+  }
+
+  #takeFromRest(tokens: readonly number[]): void {
+    const { lower, upper, estimate } = this.#rest
+    const rest = { lower, upper, estimate }
+    for (const token of tokens) this.#add(rest, token, -1)
+    // Where nothing is left, rounding may leave less than nothing.
+    this.#rest = {
+      lower: Math.max(0, rest.lower),
+      upper: Math.max(0, rest.upper),
+      estimate: Math.max(0, rest.estimate),
+    }
+  }
+}
