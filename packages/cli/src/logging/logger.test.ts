@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { recordingTerminal } from '../testing/recording-terminal.ts'
 import type { LogConfig } from './config.ts'
-import { createLogger } from './logger.ts'
+import { createLogger, formatRecord } from './logger.ts'
 
 async function log(config: Partial<LogConfig>, isTTY: boolean, secrets: readonly string[] = []) {
   const recorded = recordingTerminal({ isTTY })
@@ -72,5 +72,26 @@ describe('createLogger', () => {
         .filter(Boolean)
         .every((line) => JSON.parse(line) !== null),
     ).toBe(true)
+  })
+})
+
+describe('a line for people', () => {
+  it('is the sentence, with what matters of the fields', () => {
+    const request = { msg: 'request', method: 'GET', path: '/v1/models', status: 200, ms: 3, requestId: 'x' }
+    expect(formatRecord(request)).toBe('GET /v1/models: 200, 3 ms')
+    expect(formatRecord({ ...request, aborted: true })).toBe('GET /v1/models: 200, 3 ms, the client has gone')
+    expect(formatRecord({ msg: 'it failed', err: 'the reason' })).toBe('it failed: the reason')
+    expect(formatRecord({ msg: 'the reason', err: 'the reason' })).toBe('the reason')
+    expect(formatRecord({ msg: 'ready', tokens: 3 })).toBe('ready')
+  })
+
+  it('holds everything at debug', async () => {
+    const { logger, stderr } = await log({ level: 'debug' }, true)
+    logger.debug({ tokens: 3 }, 'a step')
+    expect(stderr()).toMatch(/a step.*"tokens":3/)
+    const usual = await log({}, true)
+    usual.logger.info({ tokens: 3 }, 'a step')
+    usual.logger.info({}, 'another')
+    expect(usual.stderr()).toMatch(/^\[.*\] INFO: a step\n\[.*\] INFO: another\n$/)
   })
 })

@@ -17,7 +17,7 @@ export async function createLogger(
 ): Promise<Logger> {
   const isPretty = format === 'pretty' || (format === 'auto' && terminal.isInteractive)
   const redact = createRedactor(secrets)
-  const toText = isPretty ? await loadPrettifier(terminal) : (line: string) => line
+  const toText = isPretty ? await loadPrettifier({ level }, terminal) : (line: string) => line
   const stream = terminal.noteStream
   const logger: Logger = pino(
     {
@@ -33,13 +33,33 @@ export async function createLogger(
   return logger
 }
 
-async function loadPrettifier(terminal: Terminal): Promise<(line: string) => string> {
+/** At debug everything that is known; else the sentence, and no more of the fields than a person wants to see pass by. */
+async function loadPrettifier(
+  { level }: Pick<LogConfig, 'level'>,
+  terminal: Terminal,
+): Promise<(line: string) => string> {
   const { prettyFactory } = await import('pino-pretty')
-  return prettyFactory({
+  const isDebug = level === 'debug'
+  const prettify = prettyFactory({
     colorize: terminal.hasColors,
     translateTime: 'SYS:HH:MM:ss',
     singleLine: true,
-  }) as (line: string) => string
+    hideObject: !isDebug,
+    ...(!isDebug && { messageFormat: (record) => formatRecord(record) }),
+  })
+  // Whether the text ends its line depends on what was hidden.
+  return (line) => `${prettify(line).trimEnd()}\n`
+}
+
+/** `GET /v1/models: 200, 3 ms` for a request; else the message, with the error where the message does not say it. */
+export function formatRecord(record: Readonly<Record<string, unknown>>): string {
+  const { msg, method, path, status, ms, err, aborted } = record
+  if (msg === 'request') {
+    const gone = aborted === true ? ', the client has gone' : ''
+    return `${String(method)} ${String(path)}: ${String(status)}, ${String(ms)} ms${gone}`
+  }
+  const isSaid = typeof err !== 'string' || String(msg).includes(err)
+  return isSaid ? String(msg) : `${String(msg)}: ${err}`
 }
 
 /** Someone who watches a terminal wants to know what happened; where in our code is for `--log-level debug`. */

@@ -36,7 +36,8 @@ export class Terminal {
   }
 
   get columns(): number {
-    return this.#stdout.columns ?? 80
+    // Some terminals say 0 before their window has a size.
+    return this.#stdout.columns || 80
   }
 
   get hasColors(): boolean {
