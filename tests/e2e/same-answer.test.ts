@@ -1,7 +1,11 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import path from 'node:path'
 import OpenAI from 'openai'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { defaultModelPath } from '../support/model.ts'
 import { launchBrowser, openPage } from './support/browser.ts'
-import { withDefaultModel, petalsChat, startPetalsChat, type PetalsChat } from './support/petals-chat.ts'
+import { petalsChat, startPetalsChat, type PetalsChat } from './support/petals-chat.ts'
 import { connectLegacy } from './support/websocket.ts'
 
 const model = 'SmolLM2-135M-Instruct'
@@ -14,12 +18,27 @@ const prompt = [
 ].join('')
 
 let server: PetalsChat
-let env: Readonly<Record<string, string>>
+let folder: string
+let args: readonly string[]
 let reference: string
 
+/** The default model, greedy unless a request says otherwise, so that the page is greedy too. */
+const config = (path: string): string => `
+models:
+  - id: ${model}
+    engine: llama
+    source: ${path}
+    dialogue:
+      systemPrompt: You are a helpful assistant.
+    generation:
+      do_sample: false
+`
+
 beforeAll(async () => {
-  env = await withDefaultModel()
-  server = await startPetalsChat({ env })
+  folder = await mkdtemp(path.join(tmpdir(), 'petals-chat-e2e-'))
+  args = ['--config', path.join(folder, 'petals-chat.yaml')]
+  await writeFile(args[1]!, config(await defaultModelPath()))
+  server = await startPetalsChat({ args })
   const client = new OpenAI({ baseURL: `${server.url}/v1`, apiKey: 'unused' })
   const completion = await client.chat.completions.create({
     model,
@@ -28,7 +47,10 @@ beforeAll(async () => {
   })
   reference = completion.choices[0]!.message.content!
 })
-afterAll(() => server[Symbol.asyncDispose]())
+afterAll(async () => {
+  await server[Symbol.asyncDispose]()
+  await rm(folder, { recursive: true, force: true })
+})
 
 describe('the greedy answer to a fixed question', () => {
   it('is about Paris', () => expect(reference).toContain('Paris'))
@@ -89,7 +111,6 @@ describe('the greedy answer to a fixed question', () => {
     try {
       await using watched = await openPage(browser, server.url)
       const { page } = watched
-      await setTemperatureToZero(page)
       await page.getByRole('textbox', { name: /message/i }).fill(question)
       await page.keyboard.press('Enter')
       await expect
@@ -102,15 +123,8 @@ describe('the greedy answer to a fixed question', () => {
   })
 
   it('is the same in the terminal', async () => {
-    const { stdout, code } = await petalsChat(['chat', '--temperature', '0', question], { env })
+    const { stdout, code } = await petalsChat(['chat', ...args, question])
     expect(code).toBe(0)
     expect(stdout.trim()).toBe(reference.trim())
   })
 })
-
-/** The page samples by the model's defaults; greedy is set as a user would set it. */
-async function setTemperatureToZero(page: import('playwright-core').Page): Promise<void> {
-  await page.getByRole('button', { name: /settings/i }).click()
-  await page.getByLabel(/temperature/i).fill('0')
-  await page.keyboard.press('Escape')
-}

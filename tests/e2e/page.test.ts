@@ -1,0 +1,76 @@
+import type { Browser } from 'playwright-core'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { launchBrowser, openPage, screenshot } from './support/browser.ts'
+import { sessionsInUse } from './support/metrics.ts'
+import { startPetalsChat, withDefaultModel, type PetalsChat } from './support/petals-chat.ts'
+
+let server: PetalsChat
+let browser: Browser
+beforeAll(async () => {
+  server = await startPetalsChat({ env: await withDefaultModel() })
+  browser = await launchBrowser()
+})
+afterAll(async () => {
+  await browser.close()
+  await server[Symbol.asyncDispose]()
+})
+
+describe('the chat page', () => {
+  it('shows an answer as it is written, its speed, and begins a new chat', async () => {
+    await using watched = await openPage(browser, server.url)
+    const { page, complaints } = watched
+    const field = page.getByRole('textbox', { name: /message/i })
+    await field.fill('Tell me a long story about a ship.')
+    await page.keyboard.press('Enter')
+
+    const answer = page.getByRole('article').last()
+    await expect
+      .poll(async () => (await answer.textContent())!.length, { timeout: 30_000 })
+      .toBeGreaterThan(80)
+    const early = (await answer.textContent())!.length
+    await expect.poll(async () => (await answer.textContent())!.length).toBeGreaterThan(early)
+    await expect.poll(() => answer.textContent()).toMatch(/\d tokens\/s/)
+    await screenshot(page, 'answering')
+
+    await page.getByRole('button', { name: 'Stop' }).click()
+    await page.getByRole('button', { name: 'New chat' }).first().click()
+    await expect.poll(() => page.getByRole('article').count()).toBe(0)
+    expect(complaints).toEqual([])
+  })
+
+  it('stops the engine with its Stop button, and keeps what was written', async () => {
+    await using watched = await openPage(browser, server.url)
+    const { page } = watched
+    await page
+      .getByRole('textbox', { name: /message/i })
+      .fill('Count from one to five hundred, one number a line.')
+    await page.keyboard.press('Enter')
+    const answer = page.getByRole('article').last()
+    await expect.poll(() => answer.textContent(), { timeout: 30_000 }).toMatch(/\d tokens\/s/)
+    const before = (await answer.textContent())!.length
+    expect(await sessionsInUse(server.url)).toBe(1)
+    await page.getByRole('button', { name: 'Stop' }).click()
+    await expect.poll(() => sessionsInUse(server.url), { timeout: 3000 }).toBe(0)
+    await expect.poll(() => answer.textContent()).toContain('Stopped')
+    expect((await answer.textContent())!.length).toBeGreaterThan(before / 2)
+  })
+
+  it('offers the models of the server, and works on a phone in the dark', async () => {
+    await using watched = await openPage(browser, server.url, {
+      viewport: { width: 390, height: 844 },
+      colorScheme: 'dark',
+      hasTouch: true,
+    })
+    const { page, complaints } = watched
+    await page.getByRole('button', { name: /SmolLM2/ }).click()
+    await expect.poll(() => page.getByRole('option', { name: /SmolLM2 135M/ }).count()).toBeGreaterThan(0)
+    await page.keyboard.press('Escape')
+    await screenshot(page, 'phone-dark')
+    expect(complaints).toEqual([])
+  })
+
+  it('says in words that a page needs JavaScript', async () => {
+    const text = await (await fetch(server.url)).text()
+    expect(/<noscript>([\s\S]*?)<\/noscript>/.exec(text)?.[1]).toMatch(/JavaScript/)
+  })
+})
