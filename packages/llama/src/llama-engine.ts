@@ -42,6 +42,13 @@ export function createLlamaEngine(config: LlamaConfig, deps: LlamaEngineDeps): E
   return new LlamaEngine(config, deps)
 }
 
+/** What a load has begun with. */
+interface Loading {
+  readonly worker: ModelWorker
+  readonly cores: CoreCount
+  readonly logger: Logger
+}
+
 class LlamaEngine implements Engine {
   readonly name = 'llama'
   readonly #config: LlamaConfig
@@ -64,30 +71,31 @@ class LlamaEngine implements Engine {
     const logger = this.#logger.child({ model: spec.id })
     const labels = { model: spec.id }
     // The process starts while the file is looked for: loading llama.cpp takes as long as loading a small model.
+    const cores = countCores()
     const worker = new ModelWorker({
       modelId: spec.id,
       config: this.#config,
+      cores: cores.available,
       logger,
       onRestart: () => this.#metrics.restarts.add(1, labels),
     })
     try {
-      return await this.#load(spec, worker, logger, options)
+      return await this.#load(spec, { worker, cores, logger }, options)
     } catch (error) {
       await worker[Symbol.asyncDispose]()
       throw error
     }
   }
 
-  async #load(spec: ModelSpec, worker: ModelWorker, logger: Logger, options: LoadOptions): Promise<Model> {
+  async #load(spec: ModelSpec, { worker, cores, logger }: Loading, options: LoadOptions): Promise<Model> {
     const { signal, onProgress } = options
-    const startedAt = performance.now()
     const path = await this.#resolveFile(spec.source, { sha256: spec.sha256, signal, onProgress })
+    const startedAt = performance.now()
     const { header, info } = await readGguf(path, { signal })
-    const cores = countCores()
     const { contextLength, kvBytesPerToken, vocabSize } = info
     const facts = { contextLength, kvBytesPerToken, vocabSize }
     const report = progressReporter(basename(path), onProgress)
-    const loading = worker.load({ path, cores: cores.available, facts }, report, { signal })
+    const loading = worker.load({ path, facts }, report, { signal })
     loading.catch(() => {}) // the tokenizer may fail first
     const tokenizer = new GgufTokenizer(header)
     const ready = await loading

@@ -7,6 +7,7 @@ import type { LlamaConfig } from './config.ts'
  * sequences of the model's context, 0 … sequences − 1; the parent gives them to sessions.
  */
 export type Command =
+  | PrepareCommand
   | LoadCommand
   | GenerateCommand
   | ScoreCommand
@@ -16,15 +17,22 @@ export type Command =
   | CreditCommand
   | StopCommand
   | { readonly type: 'ping' }
-  | { readonly type: 'shutdown' }
 
-/** The first command, once. */
+/** The first command: opens llama.cpp, while the parent still looks for the model's file. */
+export interface PrepareCommand {
+  readonly type: 'prepare'
+  readonly config: LlamaConfig
+  /** That this process may use. */
+  readonly cores: number
+}
+
+/** The second one, once. */
 export interface LoadCommand {
   readonly type: 'load'
   readonly path: string
-  readonly config: LlamaConfig
-  readonly cores: number
   readonly facts: ModelFacts
+  /** What an earlier process of this model had, in place of what the config leaves open. */
+  readonly context?: { readonly sequences: number; readonly contextLength: number } | undefined
 }
 
 /** What the parent read in the file's header. Lengths in tokens. */

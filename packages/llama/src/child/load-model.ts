@@ -1,23 +1,26 @@
-import { availableMemory } from '../machine/memory.ts'
-import type { LoadCommand, LoadFailedMessage } from '../protocol.ts'
 import type * as nodeLlamaCpp from 'node-llama-cpp'
 import type { Llama, LlamaContext, LlamaModel } from 'node-llama-cpp'
+import { availableMemory } from '../machine/memory.ts'
+import type { LoadCommand, LoadFailedMessage, PrepareCommand } from '../protocol.ts'
 import { planContext, type ContextPlan } from './plan-context.ts'
 
-export interface LoadedModel {
+type NodeLlamaCpp = typeof nodeLlamaCpp
+
+/** llama.cpp, opened as the config wants it. */
+export interface Library {
+  readonly module: NodeLlamaCpp
   readonly llama: Llama
-  readonly model: LlamaModel
-  readonly context: LlamaContext
-  readonly plan: ContextPlan
+  readonly prepared: PrepareCommand
   readonly threads: number
 }
 
-export interface LoadHooks {
-  readonly onProgress: (fraction: number) => void
-  readonly onLog: (level: 'debug' | 'warn', text: string) => void
+export interface LoadedModel {
+  readonly model: LlamaModel
+  readonly context: LlamaContext
+  readonly plan: ContextPlan
 }
 
-type Library = typeof nodeLlamaCpp
+export type LogText = (level: 'debug' | 'warn', text: string) => void
 
 export class LoadError extends Error {
   override readonly name = 'LoadError'
@@ -29,81 +32,81 @@ export class LoadError extends Error {
   }
 }
 
-/** Loads the library, the model and its context. Nothing is downloaded or compiled. @throws LoadError */
+/** Opens llama.cpp. Nothing is downloaded or compiled. @throws LoadError */
+export async function openLibrary(prepared: PrepareCommand, onLog: LogText): Promise<Library> {
+  const module = await import('node-llama-cpp')
+  const { gpu } = prepared.config
+  const threads = prepared.config.threads ?? prepared.cores
+  const missing = gpu === 'auto' || gpu === 'off' ? 'no-library' : 'gpu-missing'
+  const llama = await module
+    .getLlama({
+      gpu: gpu === 'off' ? false : gpu,
+      build: 'never',
+      skipDownload: true,
+      progressLogs: false,
+      maxThreads: threads,
+      logLevel: module.LlamaLogLevel.warn,
+      logger: (_level, text) => onLog('debug', text.trimEnd()),
+    })
+    .catch((error: unknown) => {
+      const isMissing = error instanceof module.NoBinaryFoundError
+      throw isMissing ? new LoadError(missing, 'no library of llama.cpp works here') : error
+    })
+  if (missing === 'gpu-missing' && llama.gpu !== gpu) {
+    throw new LoadError('gpu-missing', `llama.cpp found no ${gpu} device`)
+  }
+  return { module, llama, prepared, threads }
+}
+
+/** Loads the model and makes its context. @throws LoadError */
 export async function loadModel(
-  library: Library,
+  { module, llama, prepared, threads }: Library,
   command: LoadCommand,
-  hooks: LoadHooks,
+  onProgress: (fraction: number) => void,
 ): Promise<LoadedModel> {
-  const threads = command.config.threads ?? command.cores
-  const llama = await openLibrary(library, command, threads, hooks)
+  const { config } = prepared
   try {
     const model = await llama.loadModel({
       modelPath: command.path,
-      ...gpuLayers(llama, command),
-      onLoadProgress: hooks.onProgress,
+      ...gpuLayers(llama, prepared),
+      onLoadProgress: onProgress,
     })
-    const plan = await planFor(llama, command)
+    const plan = await planFor(llama, prepared, command)
     const context = await model.createContext({
       sequences: plan.sequences,
       contextSize: plan.contextLength,
-      batchSize: Math.max(command.config.batchSize, plan.sequences),
+      batchSize: Math.max(config.batchSize, plan.sequences),
       threads,
       // Keeps the keys of all tokens also in models with a sliding window: only so can any tail be forgotten.
       swaFullCache: true,
       failedCreationRemedy: false,
     })
-    return { llama, model, context, plan, threads }
+    return { model, context, plan }
   } catch (error) {
-    throw describe(library, error)
+    throw describe(module, error)
   }
 }
 
-async function openLibrary(
-  { getLlama, LlamaLogLevel, NoBinaryFoundError }: Library,
-  { config }: LoadCommand,
-  threads: number,
-  { onLog }: LoadHooks,
-): Promise<Llama> {
-  const { gpu } = config
-  const missing = gpu === 'auto' || gpu === 'off' ? 'no-library' : 'gpu-missing'
-  const llama = await getLlama({
-    gpu: gpu === 'off' ? false : gpu,
-    build: 'never',
-    skipDownload: true,
-    progressLogs: false,
-    maxThreads: threads,
-    logLevel: LlamaLogLevel.warn,
-    logger: (_level, text) => onLog('debug', text.trimEnd()),
-  }).catch((error: unknown) => {
-    if (error instanceof NoBinaryFoundError)
-      throw new LoadError(missing, 'no library of llama.cpp works here')
-    throw error
-  })
-  const isOther = missing === 'gpu-missing' && llama.gpu !== gpu
-  if (isOther) throw new LoadError('gpu-missing', `llama.cpp found no ${gpu} device`)
-  return llama
-}
-
-function gpuLayers(llama: Llama, { config }: LoadCommand): { gpuLayers?: number } {
+function gpuLayers(llama: Llama, { config }: PrepareCommand): { gpuLayers?: number } {
   if (llama.gpu === false) return { gpuLayers: 0 }
   return config.gpuLayers === undefined ? {} : { gpuLayers: config.gpuLayers }
 }
 
-async function planFor(llama: Llama, { config, facts }: LoadCommand): Promise<ContextPlan> {
+async function planFor(llama: Llama, { config }: PrepareCommand, command: LoadCommand): Promise<ContextPlan> {
+  const { facts, context } = command
   const onGpu = llama.gpu !== false
   const vram = onGpu ? await llama.getVramState() : undefined
   return planContext({
     trainedLength: facts.contextLength,
     kvBytesPerToken: facts.kvBytesPerToken,
-    sequences: config.sequences,
-    contextLength: config.contextLength,
+    sequences: context?.sequences ?? config.sequences,
+    contextLength: context?.contextLength ?? config.contextLength,
     memoryBytes: vram && vram.unifiedSize === 0 ? vram.free : availableMemory(),
     onGpu,
   })
 }
 
-function describe({ InsufficientMemoryError }: Library, error: unknown): LoadError {
+function describe({ InsufficientMemoryError }: NodeLlamaCpp, error: unknown): LoadError {
   if (error instanceof LoadError) return error
   const text = error instanceof Error ? error.message : String(error)
   return new LoadError(error instanceof InsufficientMemoryError ? 'memory' : 'model', text)

@@ -5,7 +5,7 @@ import { tokenizerProbe } from '../protocol.ts'
 import { BatchScheduler } from './batch-scheduler.ts'
 import { calibrate } from './calibrate.ts'
 import { Embedder } from './embedder.ts'
-import { LoadError, loadModel } from './load-model.ts'
+import { LoadError, loadModel, openLibrary, type Library, type LoadedModel } from './load-model.ts'
 import { ModelServer } from './model-server.ts'
 import { openNative } from './native.ts'
 import { Outbox } from './outbox.ts'
@@ -17,20 +17,23 @@ const PROGRESS_INTERVAL_MS = 200
 const outbox = new Outbox((message: Message) => {
   if (process.connected) process.send?.(message, undefined, undefined, () => {})
 })
-// Takes its time (a third of a second), and needs no knowledge of the model.
-const library = import('node-llama-cpp')
+let library: Promise<Library> | undefined
 let scheduler: BatchScheduler | undefined
 let server: ModelServer | undefined
 
 process.on('disconnect', endAtOnce)
+// Ctrl+C and a service manager's stop reach all processes at once: the gateway decides when this one ends.
+process.on('SIGINT', () => {})
+process.on('SIGTERM', () => {})
 process.on('message', (command: Command) => {
   switch (command.type) {
+    case 'prepare':
+      library = openLibrary(command, sendLog)
+      return void library.catch(() => {}) // `load` reports it
     case 'load':
       return void load(command)
     case 'ping':
       return outbox.send({ type: 'pong', stepMs: scheduler?.stepMs ?? 0 })
-    case 'shutdown':
-      return endAtOnce()
     default:
       server?.handle(command)
   }
@@ -38,23 +41,21 @@ process.on('message', (command: Command) => {
 
 async function load(command: LoadCommand): Promise<void> {
   try {
-    const loaded = await loadModel(await library, command, { onProgress: progressReporter(), onLog: sendLog })
-    await startServer(command, loaded)
+    const opened = await library!
+    await startServer(command, opened, await loadModel(opened, command, progressReporter()))
   } catch (error) {
     const text = error instanceof Error ? error.message : String(error)
     outbox.send({ type: 'load-failed', reason: error instanceof LoadError ? error.reason : 'model', text })
   }
 }
 
-async function startServer(
-  command: LoadCommand,
-  loaded: Awaited<ReturnType<typeof loadModel>>,
-): Promise<void> {
-  const { llama, model, context, plan, threads } = loaded
-  const { config, cores, facts } = command
+async function startServer(command: LoadCommand, opened: Library, loaded: LoadedModel): Promise<void> {
+  const { llama, threads, prepared } = opened
+  const { model, context, plan } = loaded
+  const { config, cores } = prepared
   const native = openNative(llama, model, context)
-  const token = model.tokens.bos ?? 0
   const onCpu = llama.gpu === false
+  const token = model.tokens.bos ?? 0
   const calibration = await calibrate({
     context: native.context,
     token,
@@ -71,7 +72,8 @@ async function startServer(
     onDispatch: () => outbox.flush(),
   })
   const { contextLength, kvCacheBytes } = plan
-  const limits = { vocabSize: facts.vocabSize, contextLength, embeddingLength: embedder.maxLength, sequences }
+  const { vocabSize } = command.facts
+  const limits = { vocabSize, contextLength, embeddingLength: embedder.maxLength, sequences }
   const isEndToken = (id: number) => model.isEogToken(id as never)
   server = new ModelServer({ native, scheduler, embedder, limits, outbox, isEndToken })
   outbox.send({

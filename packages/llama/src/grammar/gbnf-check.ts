@@ -25,6 +25,7 @@ function grammarError(problem: string): InvalidRequestError {
 class GbnfReader {
   readonly #source: string
   readonly #defined = new Set<string>()
+  /** Where each rule is used first. */
   readonly #used = new Map<string, number>()
   #position = 0
 
@@ -37,9 +38,10 @@ class GbnfReader {
     while (this.#position < this.#source.length) this.#rule()
     if (!this.#defined.has('root')) throw grammarError("the rule 'root' is missing")
     if (this.#defined.size > MAX_RULES) throw grammarError(`it has more than ${MAX_RULES} rules`)
-    for (const [name, line] of this.#used) {
-      if (!this.#defined.has(name))
-        throw grammarError(`line ${line} uses the rule '${name}', which is not there`)
+    for (const [name, position] of this.#used) {
+      if (this.#defined.has(name)) continue
+      this.#position = position
+      this.#fail(`the rule '${name}' is not there`)
     }
   }
 
@@ -58,7 +60,7 @@ class GbnfReader {
   #alternatives(depth: number): void {
     if (depth > MAX_DEPTH) this.#fail(`brackets are nested more than ${MAX_DEPTH} deep`)
     do {
-      this.#skipSpace(true, depth)
+      this.#skipSpace(true)
       while (this.#element(depth)) this.#skipSpace(depth > 0)
     } while (this.#take('|'))
   }
@@ -77,10 +79,10 @@ class GbnfReader {
   }
 
   #reference(): boolean {
-    const line = this.#line()
+    const position = this.#position
     const name = this.#name()
     if (name === undefined) return false
-    if (!this.#used.has(name)) this.#used.set(name, line)
+    if (!this.#used.has(name)) this.#used.set(name, position)
     return true
   }
 
@@ -156,14 +158,10 @@ class GbnfReader {
   }
 
   /** White space and comments; line breaks only inside brackets and between rules. */
-  #skipSpace(withBreaks: boolean, depth = 1): void {
+  #skipSpace(withBreaks: boolean): void {
     for (;;) {
       const character = this.#source[this.#position]
-      if (
-        character === ' ' ||
-        character === '\t' ||
-        (withBreaks && depth > 0 && /[\r\n]/.test(character ?? ''))
-      ) {
+      if (character === ' ' || character === '\t' || (withBreaks && /[\r\n]/.test(character ?? ''))) {
         this.#position++
       } else if (character === '#') {
         while (this.#position < this.#source.length && !/[\r\n]/.test(this.#source[this.#position]!))
@@ -172,11 +170,8 @@ class GbnfReader {
     }
   }
 
-  #line(): number {
-    return this.#source.slice(0, this.#position).split('\n').length
-  }
-
   #fail(problem: string): never {
-    throw grammarError(`line ${this.#line()}: ${problem}`)
+    const line = this.#source.slice(0, this.#position).split('\n').length
+    throw grammarError(`line ${line}: ${problem}`)
   }
 }

@@ -1,8 +1,11 @@
 import { InvalidRequestError } from '@petals-chat/engine'
 
+const MAX_PATH_LENGTH = 200
+
 /** A JSON schema, or a part of one, that can't be kept to. `path` is where in the schema, as `$.properties.age`. */
 export function schemaError(path: string, problem: string): InvalidRequestError {
-  return new InvalidRequestError(`The JSON schema can't be used: ${path} ${problem}.`, {
+  const place = path.length > MAX_PATH_LENGTH ? `…${path.slice(-MAX_PATH_LENGTH)}` : path
+  return new InvalidRequestError(`The JSON schema can't be used: ${place} ${problem}.`, {
     param: 'response_format',
     reason: 'invalid_json_schema',
   })

@@ -14,6 +14,8 @@ const unsupported =
 const MAX_DEPTH = 64
 /** llama.cpp walks grammars recursively: far more would end its process. */
 const MAX_RULES = 4000
+/** References that are put together with what stands beside them are converted anew each time: this bounds the work. */
+const MAX_CONVERSIONS = 20_000
 /** The keyword of a type, for schemas that leave `type` out. */
 const keywordTypes: ReadonlyArray<readonly [type: string, keywords: readonly string[]]> = [
   ['object', ['properties', 'required', 'additionalProperties']],
@@ -36,6 +38,7 @@ export class SchemaConverter {
   readonly rules = new RuleSet()
   readonly #root: unknown
   readonly #references = new Map<string, string>()
+  #conversions = 0
 
   constructor(root: unknown) {
     this.#root = root
@@ -43,8 +46,9 @@ export class SchemaConverter {
 
   convert(schema: unknown, path: string, depth: number): string {
     if (depth > MAX_DEPTH) throw schemaError(path, `is nested more than ${MAX_DEPTH} levels deep`)
-    if (this.rules.size > MAX_RULES)
-      throw schemaError('$', `is too large: it takes more than ${MAX_RULES} grammar rules`)
+    if (this.rules.size > MAX_RULES || ++this.#conversions > MAX_CONVERSIONS) {
+      throw schemaError('$', 'is too large')
+    }
     if (schema === true) return this.rules.json('value')
     if (schema === false) throw schemaError(path, 'is false: nothing fits it')
     if (!isSchema(schema)) throw schemaError(path, 'must be a schema: an object or a boolean')
@@ -227,7 +231,8 @@ export class SchemaConverter {
     const [least, most] = [bound('minimum', -Infinity), bound('maximum', Infinity)]
     const [above, below] = [bound('exclusiveMinimum', -Infinity), bound('exclusiveMaximum', Infinity)]
     const bounds = [least, most, above, below]
-    if (bounds.every((value) => !Number.isFinite(value))) return this.rules.json(isInteger ? 'integer' : 'number')
+    if (bounds.every((value) => !Number.isFinite(value)))
+      return this.rules.json(isInteger ? 'integer' : 'number')
     if (isInteger) {
       const minimum = Math.max(Math.ceil(least), Math.floor(above) + 1)
       const maximum = Math.min(Math.floor(most), Math.ceil(below) - 1)

@@ -19,11 +19,13 @@ export interface ModelWorkerOptions {
   /** For messages. */
   readonly modelId: string
   readonly config: LlamaConfig
+  /** That this process may use. */
+  readonly cores: number
   readonly logger: Logger
   readonly onRestart: () => void
 }
 
-type LoadRequest = Omit<LoadCommand, 'type' | 'config'>
+type LoadRequest = Pick<LoadCommand, 'path' | 'facts'>
 
 /** Keeps the process of one model: starts it, loads the model, watches it, and starts it again when it dies. */
 export class ModelWorker implements AsyncDisposable {
@@ -64,14 +66,13 @@ export class ModelWorker implements AsyncDisposable {
     onProgress: (fraction: number) => void,
     { signal }: AbortOptions,
   ): Promise<ReadyMessage> {
-    const { config } = this.#options
-    this.#load = { type: 'load', config, ...request }
+    this.#load = { type: 'load', ...request }
     this.#onProgress = onProgress
-    this.#process.send(this.#load)
+    this.send(this.#load)
     const ready = await abortable(this.#ready.promise, signal)
     // A restart must give what was promised.
     const { sequences, contextLength } = ready
-    this.#load = { ...this.#load, config: { ...config, sequences, contextLength } }
+    this.#load = { ...this.#load, context: { sequences, contextLength } }
     return ready
   }
 
@@ -111,13 +112,14 @@ export class ModelWorker implements AsyncDisposable {
   }
 
   #spawn(): WorkerProcess {
-    const { logger } = this.#options
+    const { logger, config, cores } = this.#options
     const spawned: WorkerProcess = new WorkerProcess({
       onMessage: (message) => spawned === this.#process && this.#receive(message),
       onExit: (how) => spawned === this.#process && this.#exited(how),
       onOutput: (line) =>
         logger.debug({ pid: spawned.pid, line }, 'The process of the model printed a line.'),
     })
+    spawned.send({ type: 'prepare', config, cores })
     return spawned
   }
 

@@ -1,0 +1,71 @@
+import { InvalidRequestError } from '@petals-chat/engine'
+import { describe, expect, it } from 'vitest'
+import { nativeGrammar } from '../testing/native-grammar.ts'
+import { checkGbnf } from './gbnf-check.ts'
+
+/** Grammars as llama.cpp's own collection has them. */
+const good: readonly string[] = [
+  'root ::= "yes" | "no"',
+  'root ::= item+\nitem ::= "- " [^\\n]+ "\\n"\n',
+  '# a comment\nroot ::= (expr "=" ws term "\\n")+ # another\nexpr ::= term ([-+*/] term)*\nterm ::= num | "(" ws expr ")" ws\nnum ::= [0-9]+ ws\nws ::= [ \\t\\n]*',
+  'root ::=\n  "a" |\n  "b"\n\nother-rule ::= [^"\\\\\\x7F\\x00-\\x1F]{2,5} . "\\u00e9"',
+  'root ::= ( "a"\n  | ("b" | "c"){3} )? "d"{2,}',
+  'root ::= "" | [a-]',
+]
+
+const bad: ReadonlyArray<readonly [message: RegExp, source: string]> = [
+  [/the rule 'root' is missing/, ''],
+  [/the rule 'root' is missing/, 'other ::= "a"'],
+  [/line 2: the rule 'nothing' is not there/, 'root ::= item\nitem ::= nothing'],
+  [/line 1: the text has no end/, 'root ::= "abc'],
+  [/line 2: the class has no end/, 'root ::= a\na ::= [abc'],
+  [/line 1: '\)' is missing/, 'root ::= ("a"'],
+  [/line 1: the escape is not known/, 'root ::= "\\q"'],
+  [/line 1: the escape is not known/, 'root ::= "\\UFFFFFFFF"'],
+  [/line 1: '::=' is missing/, 'root = "a"'],
+  [/line 1: "\*" is not expected here/, 'root ::= *'],
+  [/line 1: the repetition \{5,2\} runs backwards/, 'root ::= "a"{5,2}'],
+  [/line 1: more than 1000 repetitions/, 'root ::= "a"{100000}'],
+  [/line 1: the repetition must be/, 'root ::= "a"{99999999999999999999}'],
+  [/nested more than 200 deep/, `root ::= ${'('.repeat(100_000)}"a"${')'.repeat(100_000)}`],
+  [/at most 262144 are allowed/, `root ::= "${'a'.repeat(300_000)}"`],
+  [
+    /more than 5000 rules/,
+    Array.from({ length: 6000 }, (_, i) => `${i ? `r${i}` : 'root'} ::= "a"`).join('\n'),
+  ],
+]
+
+describe('checkGbnf', () => {
+  for (const source of good) {
+    it(`lets through what llama.cpp reads: ${JSON.stringify(source).slice(0, 50)}`, async () => {
+      expect(() => checkGbnf(source)).not.toThrow()
+      await nativeGrammar(source)
+    })
+  }
+
+  for (const [message, source] of bad) {
+    it(`refuses ${JSON.stringify(source).slice(0, 50)}`, () => {
+      expect(() => checkGbnf(source)).toThrow(InvalidRequestError)
+      expect(() => checkGbnf(source)).toThrow(message)
+    })
+  }
+
+  it('lets through as many rules in a row, and as deep brackets, as llama.cpp survives', async () => {
+    const chain = Array.from(
+      { length: 5000 },
+      (_, i) => `${i ? `r${i}` : 'root'} ::= ${i < 4999 ? `r${i + 1}` : '"a"'}`,
+    )
+    const brackets = `root ::= ${'('.repeat(200)}"a"${')'.repeat(200)}`
+    for (const source of [chain.join('\n'), brackets]) {
+      checkGbnf(source)
+      expect((await nativeGrammar(source)).accepts('a')).toBe(true)
+    }
+  })
+
+  it('reads the longest grammar in no time', () => {
+    const source = `root ::= ${'a | '.repeat(60_000)}a\na ::= "x"`
+    const startedAt = performance.now()
+    checkGbnf(source)
+    expect(performance.now() - startedAt).toBeLessThan(500)
+  })
+})
