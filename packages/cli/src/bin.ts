@@ -14,6 +14,13 @@ process.on('uncaughtException', (error) => {
   process.exit(fail(error))
 })
 
+// Whoever read our output has read enough (`petals-chat … | head`): no reason to fail, or to stop serving.
+for (const stream of [process.stdout, process.stderr]) {
+  stream.on('error', (error: NodeJS.ErrnoException) => {
+    if (error.code !== 'EPIPE') throw error
+  })
+}
+
 process.exitCode = await runProgram(args, {
   terminal,
   environment: process.env,

@@ -24,6 +24,8 @@ export class ConfigDraft implements DescribeOptions {
   readonly #overrides = new Map<string, Override>()
   /** By key path: the text with `${NAME}`, as it stands in the file. */
   readonly #templates: ReadonlyMap<string, string>
+  /** Values that need a variable which is not set: that is said, and nothing else need be. */
+  readonly #unset: ReadonlySet<string>
 
   constructor(file: ConfigFile | undefined, flags: Flags, environment: Environment) {
     this.#yaml = file && parseYaml(file.name, file.text)
@@ -33,6 +35,7 @@ export class ConfigDraft implements DescribeOptions {
         this.#yaml?.isPlain(path) ? valueFromText(text, schemaAt(this.schema, path) ?? {}) : text,
     })
     this.#templates = replaced
+    this.#unset = new Set(missing.map(({ path }) => formatKeyPath(path)))
     this.problems = [
       ...(this.#yaml?.problems ?? []),
       ...missing.map(({ path, name }) => ({
@@ -72,12 +75,15 @@ export class ConfigDraft implements DescribeOptions {
     return isSet ? this.origin(path, 'value') : { kind: 'default' }
   }
 
-  /** After a mistake in the YAML, what follows it may be misread; complaints about that would mislead. */
+  /**
+   * The problems that help: not those that follow from another one. After a mistake in the YAML, what stands behind it may
+   * be misread, and complaints about that would mislead.
+   */
   trustworthy(problems: readonly ValidationProblem[]): readonly ValidationProblem[] {
     const { firstBrokenLine = Infinity } = this.#yaml ?? {}
-    if (firstBrokenLine === Infinity) return problems
     return problems.filter(({ origin, kind, path }) => {
-      if (origin.kind !== 'file') return true
+      if (this.#unset.has(formatKeyPath(path))) return false
+      if (firstBrokenLine === Infinity || origin.kind !== 'file') return true
       // A list or mapping may reach into the broken part, or have lost its end there.
       const isWhole =
         kind === 'unknown-key' || (kind === 'wrong-value' && typeof this.value(path) !== 'object')
@@ -95,7 +101,8 @@ export class ConfigDraft implements DescribeOptions {
     const overrides = [
       ...findHubOverrides(data.hub, environment),
       ...findOverrides(flags, environment, this.schema),
-    ]
+      // A section that is no mapping stays, for the schema to refuse.
+    ].filter(({ path }) => isRecord(valueAt(data, path.slice(0, -1)) ?? {}))
     for (const override of overrides) this.#overrides.set(formatKeyPath(override.path), override)
     return overrides.reduce((result, { path, value }) => withValue(result, path, value), data)
   }

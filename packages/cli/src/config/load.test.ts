@@ -161,6 +161,15 @@ describe('loadConfig', () => {
     ])
   })
 
+  it('speaks of a variable that is not set once, and of a section that is none though a flag sets a key of it', async () => {
+    expect(await mistakes('server: { port: "${NONE}" }')).toEqual([
+      expect.stringContaining('the environment variable NONE is not set'),
+    ])
+    expect(await mistakes('server: 5', { flags: { port: '1' } })).toEqual([
+      expect.stringMatching(/^petals-chat\.yaml:1:9: server: 5 is not allowed; it must be a mapping/),
+    ])
+  })
+
   it('does not take a list or a text for a configuration', async () => {
     expect(await mistakes('- server')).toEqual([
       'petals-chat.yaml:1:1: the file must be a mapping of sections: preload, server, models, llama, swarm, hub, log.',

@@ -14,16 +14,17 @@ const documentFile = fileURLToPath(new URL('../../../../docs/configuration.md', 
 const format = async (text: string, file: string) =>
   prettier.format(text, { ...(await prettier.resolveConfig(file)), filepath: file })
 
-// After a change of a schema: npx vitest run --project unit packages/cli/src/config/reference.test.ts -u
+const hint = 'A schema has changed. Write the files anew: npm run reference -w packages/cli'
+
 describe('generated reference', () => {
   it('has the JSON schema of the sections as they are', async () => {
-    await expect(await format(renderJsonSchema(), schemaFile)).toMatchFileSnapshot(schemaFile)
+    await expect(await format(renderJsonSchema(), schemaFile)).toMatchFileSnapshot(schemaFile, hint)
   })
 
   it('has every key, flag and variable in docs/configuration.md', async () => {
     const document = await readFile(documentFile, 'utf8')
     for (const name of renderTables().keys()) expect(document).toContain(`<!-- generated: ${name} -->`)
-    await expect(await format(fillReference(document), documentFile)).toMatchFileSnapshot(documentFile)
+    await expect(await format(fillReference(document), documentFile)).toMatchFileSnapshot(documentFile, hint)
   })
 })
 
