@@ -18,6 +18,8 @@ const patterns: readonly (readonly [RegExp, FailureKind])[] = [
   [/^rpc_inference metadata must contain int max_length/, 'client'],
   [/^(hypo ids must be int64|Received \d+ prompts for|not enough values to unpack)/, 'client'],
   [/is not unique$/, 'client'],
+  // Empty steps on servers with --compression QUANTILE_8BIT or UNIFORM_8BIT.
+  [/^(index -1 is out of bounds for axis 0 with size 0|math domain error)/, 'client'],
 ]
 
 export function failureKind(cause: unknown): FailureKind {

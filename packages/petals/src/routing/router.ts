@@ -14,6 +14,10 @@ export interface Router extends AsyncDisposable {
   reportSuccess(peer: PeerId): void
   /** The server failed: it is left alone for a while, unless the fault was ours. */
   reportFailure(peer: PeerId, cause: unknown): void
+  /** Smoothed round trip; Infinity if the server does not answer; undefined before the first ping. */
+  rttSeconds(peer: PeerId): number | undefined
+  /** Pings servers again; calls that come meanwhile share it. Never throws: what does not answer is noted as such. */
+  measure(): Promise<void>
   status(): readonly ServerStatus[]
 }
 
@@ -32,4 +36,6 @@ export interface ServerStatus extends AnnouncedSpan {
   readonly rttSeconds: number | undefined
   /** 0 if it is not banned. */
   readonly bannedForMs: number
+  /** The configuration allows it, and it has the adapter that is wanted. */
+  readonly usable: boolean
 }

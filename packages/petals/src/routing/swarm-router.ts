@@ -1,6 +1,12 @@
-import { MissingBlocksError, silentLogger, type AbortOptions, type Logger } from '@petals-chat/engine'
+import {
+  silentLogger,
+  silentMetrics,
+  type AbortOptions,
+  type Logger,
+  type Metrics,
+} from '@petals-chat/engine'
 import type { BlockDirectory } from '../blocks/block-directory.ts'
-import { formatBlocks, type BlockRange } from '../blocks/block-range.ts'
+import type { BlockRange } from '../blocks/block-range.ts'
 import { missingBlocks, spansByBlock, type Span } from '../blocks/spans.ts'
 import type { DhtClient } from '../dht/dht-client.ts'
 import type { PeerId } from '../p2p/peer-id.ts'
@@ -8,6 +14,8 @@ import { BanList } from './ban-list.ts'
 import { filterSpans, limitSpans, withoutUnwanted, type ServerFilter } from './candidates.ts'
 import { failureKind } from './failure-kind.ts'
 import { findFastestRoute, findShortestRoute } from './latency-graph.ts'
+import { missingBlocksError } from './missing-blocks.ts'
+import { routerMetrics, type RouterMetrics } from './router-metrics.ts'
 import { RoundTrips } from './round-trips.ts'
 import type { RouteOptions, Router, ServerStatus } from './router.ts'
 
@@ -16,10 +24,6 @@ const firstPingsMs = 300
 
 /** The DHT is not asked more often than this for blocks that are missing. */
 const minRefreshAgeMs = 5000
-
-const howToHelp =
-  'You can see the state of the public swarm at https://health.petals.dev. If you have a GPU, you can help by serving blocks: ' +
-  'https://github.com/bigscience-workshop/petals#connect-your-gpu-and-increase-petals-capacity'
 
 export interface RouterOptions extends ServerFilter {
   readonly directory: BlockDirectory
@@ -31,6 +35,7 @@ export interface RouterOptions extends ServerFilter {
   readonly maxPinged: number
   readonly updateIntervalMs: number
   readonly logger?: Logger | undefined
+  readonly metrics?: Metrics | undefined
 }
 
 /** Routes through the servers of `directory`, which stays the caller's. */
@@ -44,6 +49,7 @@ class SwarmRouter implements Router {
   readonly #bans: BanList
   readonly #roundTrips: RoundTrips
   readonly #logger: Logger
+  readonly #metrics: RouterMetrics
   readonly #closing = new AbortController()
   #measuring: Promise<void> | undefined
   #timer: NodeJS.Timeout | undefined
@@ -54,6 +60,7 @@ class SwarmRouter implements Router {
     this.#bans = new BanList(options.banTimeoutMs)
     this.#roundTrips = new RoundTrips(options)
     this.#logger = options.logger ?? silentLogger
+    this.#metrics = routerMetrics(options.metrics ?? silentMetrics, options.directory.dhtPrefix)
   }
 
   async route(blocks: BlockRange, options: RouteOptions = {}): Promise<readonly Span[]> {
@@ -79,17 +86,31 @@ class SwarmRouter implements Router {
     else if (this.#bans.reportFailure(peer)) {
       const bannedForMs = Math.round(this.#bans.remainingMs(peer))
       this.#logger.warn({ peer, cause, bannedForMs }, 'a server failed and is left alone for a while')
+      const span = this.#directory.snapshot().spans.find((each) => each.peer === peer)
+      if (span) this.#metrics.ban(span)
     }
     if (kind === 'moved' || this.#isLastHope(peer)) this.#refreshInBackground()
   }
 
+  rttSeconds(peer: PeerId): number | undefined {
+    return this.#roundTrips.seconds().get(peer)
+  }
+
   status(): readonly ServerStatus[] {
     const rtts = this.#roundTrips.seconds()
-    return this.#directory.snapshot().spans.map((span) => ({
+    const { spans } = this.#directory.snapshot()
+    const usable = new Set(filterSpans(spans, this.#options))
+    return spans.map((span) => ({
       ...span,
       rttSeconds: rtts.get(span.peer),
       bannedForMs: this.#bans.remainingMs(span.peer),
+      usable: usable.has(span),
     }))
+  }
+
+  measure(): Promise<void> {
+    this.#measuring ??= this.#measureSome().finally(() => (this.#measuring = undefined))
+    return this.#measuring
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -118,15 +139,9 @@ class SwarmRouter implements Router {
     return again
   }
 
-  #missing(blocks: readonly number[]): MissingBlocksError {
-    const { allowed, blocked, adapter } = this.#options
-    const filtered = allowed || blocked?.size || adapter
-    const model = `'${this.#directory.dhtPrefix}' (${this.#directory.numBlocks} blocks)`
-    const condition = filtered
-      ? ` that the configuration allows${adapter ? `, with the adapter ${adapter},` : ''}`
-      : ''
-    const message = `No server${condition} is online that holds blocks ${formatBlocks(blocks)} of ${model}. ${howToHelp}`
-    return new MissingBlocksError(blocks, message)
+  #missing(blocks: readonly number[]): Error {
+    const { dhtPrefix, numBlocks } = this.#directory
+    return missingBlocksError(blocks, { ...this.#options, dhtPrefix, numBlocks })
   }
 
   /** How sure it is that a peer is more than a name in a record. */
@@ -141,25 +156,30 @@ class SwarmRouter implements Router {
 
   async #firstRoundTrips(spans: readonly Span[], { signal }: AbortOptions): Promise<void> {
     if (this.#timer) return
-    this.#timer = setInterval(() => void this.#measure(), this.#options.updateIntervalMs)
+    this.#timer = setInterval(() => void this.measure(), this.#options.updateIntervalMs)
     this.#timer.unref()
-    const measuring = this.#measure()
+    const measuring = this.measure()
     if (spansByBlock(spans, this.#directory.numBlocks).every((holders) => holders.length <= 1)) return
     await Promise.race([measuring, new Promise((resolve) => setTimeout(resolve, firstPingsMs))])
     signal?.throwIfAborted()
   }
 
-  #measure(): Promise<void> {
-    this.#measuring ??= this.#measureSome().finally(() => (this.#measuring = undefined))
-    return this.#measuring
-  }
-
   async #measureSome(): Promise<void> {
     try {
       const spans = filterSpans(await this.#directory.findSpans(), this.#options)
-      await this.#roundTrips.measure(this.#pingTargets(spans), this.#closing)
+      const targets = this.#pingTargets(spans)
+      await this.#roundTrips.measure(targets, this.#closing)
+      this.#report(spans.filter(({ peer }) => targets.includes(peer)))
     } catch (error) {
       this.#logger.debug({ error }, 'measuring round trips failed; will try again')
+    }
+  }
+
+  #report(spans: readonly Span[]): void {
+    const rtts = this.#roundTrips.seconds()
+    for (const span of spans) {
+      const seconds = rtts.get(span.peer) ?? Infinity
+      if (Number.isFinite(seconds)) this.#metrics.roundTrip(span, seconds)
     }
   }
 

@@ -39,8 +39,8 @@ export interface OpenRpcStreamOptions extends AbortOptions {
 }
 
 export interface ReceiveOptions extends AbortOptions {
-  /** Longest message that can be an honest answer. Default 4 MiB. */
-  readonly maxBytes?: number | undefined
+  /** Longest message that can be an honest answer; a function is asked when one begins to come. Default 4 MiB. */
+  readonly maxBytes?: number | (() => number) | undefined
 }
 
 /**

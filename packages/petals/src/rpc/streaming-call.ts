@@ -31,7 +31,8 @@ export class StreamingCall<Request, Response> implements RpcStream<Request, Resp
   async receive({ maxBytes = defaultMaxBytes, signal }: ReceiveOptions = {}): Promise<Response> {
     try {
       const header = await this.#bytes.read(frameHeaderBytes, { signal })
-      const { marker, length } = attributed(this.#peer, () => decodeFrameHeader(header, maxBytes))
+      const maximum = typeof maxBytes === 'function' ? maxBytes() : maxBytes
+      const { marker, length } = attributed(this.#peer, () => decodeFrameHeader(header, maximum))
       const payload = await this.#bytes.read(length, { signal })
       return attributed(this.#peer, () => this.#decode(marker, payload))
     } catch (error) {

@@ -17,7 +17,7 @@ const defaultTimeoutMs = 10_000
  * answer: to the server's daemon either is a cancellation.
  */
 export async function callUnary<Request, Response>(
-  transport: SwarmTransport,
+  transport: Pick<SwarmTransport, 'openStream'>,
   peer: PeerId,
   method: RpcMethod<Request, Response>,
   request: Request,
@@ -46,7 +46,7 @@ export async function callUnary<Request, Response>(
 }
 
 async function exchange(
-  transport: SwarmTransport,
+  transport: Pick<SwarmTransport, 'openStream'>,
   peer: PeerId,
   protocol: string,
   envelope: Uint8Array,

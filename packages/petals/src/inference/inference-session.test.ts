@@ -1,0 +1,221 @@
+import { ContextLengthError } from '@petals-chat/engine'
+import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import type { FloatDtype } from '../tensor/dtype.ts'
+import type { HiddenStates } from '../tensor/hidden-states.ts'
+import { FakeSwarm } from '../testing/fake-swarm.ts'
+import type { InferenceSession } from './inference-session.ts'
+
+let swarm: FakeSwarm
+
+beforeEach(async () => {
+  swarm = await FakeSwarm.start()
+})
+afterEach(() => swarm[Symbol.asyncDispose]())
+
+/** Runs these inputs one after the other and returns all outputs. */
+async function run(session: InferenceSession, inputs: readonly HiddenStates[]): Promise<Float32Array> {
+  const outputs: number[] = []
+  for (const input of inputs) outputs.push(...(await session.step(input)).data)
+  return Float32Array.from(outputs)
+}
+
+const dialogue = (): readonly HiddenStates[] => [
+  swarm.inputs(300, 1),
+  ...[2, 3, 4, 5, 6].map((seed) => swarm.inputs(1, seed)),
+  swarm.inputs(20, 7),
+]
+
+describe('without faults', () => {
+  test('one server', async () => {
+    await swarm.addServer(0, 6)
+    const session = (await swarm.connect()).openSession()
+    const inputs = dialogue()
+    expect(await run(session, inputs)).toEqual(swarm.expected(...inputs))
+    expect(session.position).toBe(325)
+  })
+
+  test('three servers, whose spans overlap', async () => {
+    await swarm.addServer(0, 3)
+    await swarm.addServer(2, 5)
+    await swarm.addServer(4, 6)
+    const session = (await swarm.connect()).openSession()
+    const inputs = dialogue()
+    expect(await run(session, inputs)).toEqual(swarm.expected(...inputs))
+    expect(session.route.map(({ start, end }) => [start, end])).toEqual([
+      [0, 3],
+      [3, 5],
+      [5, 6],
+    ])
+  })
+
+  test.each<[FloatDtype, number]>([
+    ['bfloat16', 0.02],
+    ['float16', 0.002],
+  ])('servers of type %s', async (dtype, tolerance) => {
+    await swarm.addServer(0, 3, { dtype })
+    await swarm.addServer(3, 6, { dtype })
+    const session = (await swarm.connect()).openSession()
+    const inputs = dialogue()
+    const expected = swarm.expected(...inputs)
+    const outputs = await run(session, inputs)
+    outputs.forEach((value, i) => expect(Math.abs(value - expected[i]!)).toBeLessThan(tolerance))
+  })
+
+  test.each([1, 2, 3, 4, 5] as const)('answers in compression %i', async (compression) => {
+    await swarm.addServer(0, 6, { compression })
+    const session = (await swarm.connect()).openSession()
+    const inputs = [swarm.inputs(200)]
+    const expected = swarm.expected(...inputs)
+    const outputs = await run(session, inputs)
+    outputs.forEach((value, i) => expect(Math.abs(value - expected[i]!)).toBeLessThan(0.1))
+  })
+
+  test('sessions opened ahead, and several at once', async () => {
+    await swarm.addServer(0, 3)
+    await swarm.addServer(3, 6)
+    const client = await swarm.connect()
+    const sessions = [client.openSession(), client.openSession(), client.openSession()]
+    await Promise.all(sessions.map((session) => session.open()))
+    expect(swarm.servers.map(({ openSessions }) => openSessions)).toEqual([3, 3])
+    const inputs = dialogue()
+    const outputs = await Promise.all(sessions.map((session) => run(session, inputs)))
+    for (const each of outputs) expect(each).toEqual(swarm.expected(...inputs))
+  })
+
+  test('a long prompt is in the hands of all servers at once', async () => {
+    const stepMs = (): number => 100
+    await swarm.addServer(0, 3, { stepMs })
+    await swarm.addServer(3, 6, { stepMs })
+    const session = (await swarm.connect()).openSession()
+    await session.open()
+    const startedAt = performance.now()
+    await session.step(swarm.inputs(128 * 8))
+    const ms = performance.now() - startedAt
+    expect(ms).toBeGreaterThan(900)
+    expect(ms).toBeLessThan(1350) // one after the other: 1600
+  })
+
+  test('closing frees the servers', async () => {
+    await swarm.addServer(0, 6)
+    const client = await swarm.connect()
+    {
+      await using session = client.openSession()
+      await session.step(swarm.inputs(3))
+      expect(swarm.servers[0]!.allocatedTokens).toBeGreaterThan(0)
+    }
+    await expect.poll(() => swarm.servers[0]!.allocatedTokens).toBe(0)
+  })
+})
+
+describe('length', () => {
+  test('is asked for tightly, and grows by replay', async () => {
+    const server = await swarm.addServer(0, 6)
+    const session = (await swarm.connect()).openSession(1000)
+    const inputs = [swarm.inputs(36), ...Array.from({ length: 400 }, (_, i) => swarm.inputs(1, i + 2))]
+    expect(await run(session, inputs)).toEqual(swarm.expected(...inputs))
+    expect(server.requestedLengths[0]).toBeLessThan(400)
+    expect(server.requestedLengths.length).toBe(2)
+  })
+
+  test('never passes what the session was opened for', async () => {
+    const server = await swarm.addServer(0, 6)
+    const session = (await swarm.connect()).openSession(50)
+    await session.step(swarm.inputs(40))
+    await expect(session.step(swarm.inputs(11))).rejects.toThrow(ContextLengthError)
+    await session.step(swarm.inputs(10))
+    expect(Math.max(...server.requestedLengths)).toBe(50)
+  })
+
+  test("a server's own limit is learnt from its refusal", async () => {
+    const server = await swarm.addServer(0, 6, { maxSessionLength: 100 })
+    const client = await swarm.connect()
+    const inputs = [swarm.inputs(36), swarm.inputs(60, 2)]
+    expect(await run(client.openSession(), inputs)).toEqual(swarm.expected(...inputs))
+    expect(server.requestedLengths.at(-1)).toBe(100)
+    await expect(client.openSession().step(swarm.inputs(101))).rejects.toThrow(ContextLengthError)
+    expect(client.router.status().every(({ bannedForMs }) => bannedForMs === 0)).toBe(true)
+  })
+
+  test("a server's limit on the tokens of a request is learnt, too", async () => {
+    await swarm.addServer(0, 6, { maxRequestTokens: 50 })
+    const client = await swarm.connect()
+    const inputs = [swarm.inputs(300)]
+    expect(await run(client.openSession(), inputs)).toEqual(swarm.expected(...inputs))
+    expect(client.router.status().every(({ bannedForMs }) => bannedForMs === 0)).toBe(true)
+  })
+})
+
+describe('going back', () => {
+  test.each([false, true])('modern servers: %s', async (modern) => {
+    const first = await swarm.addServer(0, 3, { modern })
+    await swarm.addServer(3, 6, { modern })
+    const session = (await swarm.connect()).openSession()
+    const [prompt, wrong, right, more] = [
+      swarm.inputs(200),
+      swarm.inputs(30, 2),
+      swarm.inputs(20, 3),
+      swarm.inputs(1, 4),
+    ]
+    await session.step(prompt)
+    await session.step(wrong)
+    session.rewind(150)
+    expect(session.position).toBe(150)
+    const kept = {
+      shape: [150, swarm.hiddenSize] as const,
+      data: prompt.data.subarray(0, 150 * swarm.hiddenSize),
+    }
+    const expected = swarm.expected(kept, right, more).subarray(150 * swarm.hiddenSize)
+    expect(await run(session, [right, more])).toEqual(expected)
+    // Modern servers are probed once and then rewound, older ones get a new session.
+    expect(first.sessionsEver).toBe(2)
+  })
+
+  test('to the beginning, and further than there is', async () => {
+    await swarm.addServer(0, 6)
+    const session = (await swarm.connect()).openSession()
+    await session.step(swarm.inputs(10))
+    session.rewind(0)
+    const inputs = [swarm.inputs(5, 2)]
+    expect(await run(session, inputs)).toEqual(swarm.expected(...inputs))
+    expect(() => session.rewind(6)).toThrow(RangeError)
+  })
+})
+
+describe('stopping', () => {
+  test('an aborted step frees the servers at once, and the session can go on', async () => {
+    const stepMs = (tokens: number): number => (tokens > 1 ? 0 : 500)
+    const server = await swarm.addServer(0, 6, { stepMs })
+    const session = (await swarm.connect()).openSession()
+    const prompt = swarm.inputs(10)
+    await session.step(prompt)
+    const reason = new Error('the user left')
+    const controller = new AbortController()
+    setTimeout(() => controller.abort(reason), 100)
+    await expect(session.step(swarm.inputs(1, 2), { signal: controller.signal })).rejects.toBe(reason)
+    await expect.poll(() => server.openSessions, { timeout: 300 }).toBe(0)
+    expect(session.position).toBe(10)
+    const next = swarm.inputs(2, 3)
+    const outputs = (await session.step(next)).data
+    expect(outputs).toEqual(swarm.expected(prompt, next).subarray(10 * swarm.hiddenSize))
+  })
+
+  test('a session that is closed in mid-step ends it', async () => {
+    const server = await swarm.addServer(0, 6, { stepMs: () => 5000 })
+    const session = (await swarm.connect()).openSession()
+    await session.open()
+    const stepping = session.step(swarm.inputs(1))
+    stepping.catch(() => {})
+    await expect.poll(() => server.openSessions).toBe(1)
+    await session[Symbol.asyncDispose]()
+    await expect(stepping).rejects.toThrow()
+    await expect.poll(() => server.openSessions, { timeout: 300 }).toBe(0)
+  })
+
+  test('two steps at once are refused', async () => {
+    await swarm.addServer(0, 6)
+    const session = (await swarm.connect()).openSession()
+    const stepping = session.step(swarm.inputs(1))
+    await expect(session.step(swarm.inputs(1))).rejects.toThrow(/under way/)
+    await stepping
+  })
+})

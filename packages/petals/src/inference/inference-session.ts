@@ -1,0 +1,23 @@
+import type { AbortOptions } from '@petals-chat/engine'
+import type { Span } from '../blocks/spans.ts'
+import type { HiddenStates } from '../tensor/hidden-states.ts'
+
+/**
+ * The blocks of a model, run by a route of servers whose KV caches hold what was run so far. Survives its servers: when
+ * one fails, others take over and are sent what it knew. One call at a time.
+ */
+export interface InferenceSession extends AsyncDisposable {
+  /** Tokens that were run. */
+  readonly position: number
+  /** Servers that hold the session now; empty before the first step. */
+  readonly route: readonly Span[]
+  /** Finds a route and opens the sessions on it, so that the first step need not. @throws as `step` */
+  open(options?: AbortOptions): Promise<void>
+  /**
+   * Runs `inputs` (at least one token) after those before. If it throws or is aborted, the session is as it was, and can go
+   * on. @throws ContextLengthError, MissingBlocksError, CapacityError, GenerationFailedError, PeerUnreachableError
+   */
+  step(inputs: HiddenStates, options?: AbortOptions): Promise<HiddenStates>
+  /** Forgets everything from `position` on, 0 ≤ position ≤ this.position. Costs nothing before the next step. */
+  rewind(position: number): void
+}

@@ -1,0 +1,71 @@
+import type { PeerId } from '../p2p/peer-id.ts'
+
+/** Steps that are remembered of a server, for each class of size. */
+const windowLength = 128
+
+/** A server is late when it takes this many times as long as 99 of 100 of its steps of that size. */
+const patience = 6
+
+/** Milliseconds. The first steps of a server say little yet. */
+const minDeadlineMs = 2000
+const minDeadlineOfFewMs = 4000
+const fewSamples = 5
+const unknownDeadlineMs = 10_000
+/** `request_timeout` of the reference client. */
+const maxDeadlineMs = 180_000
+
+/** Servers that are remembered. */
+const maxPeers = 1024
+
+/** How long steps of servers took, from the whole process: what to expect, and when to stop waiting. */
+export class StepTimes {
+  /** By peer, then by class of size: steps of 2^(k-1)+1 … 2^k tokens are of class k. */
+  readonly #windows = new Map<PeerId, Map<number, number[]>>()
+
+  record(peer: PeerId, tokens: number, ms: number): void {
+    const classes = this.#windows.get(peer) ?? new Map<number, number[]>()
+    const window = classes.get(classOf(tokens)) ?? []
+    window.push(ms)
+    if (window.length > windowLength) window.shift()
+    this.#windows.delete(peer)
+    this.#windows.set(peer, classes.set(classOf(tokens), window))
+    const [oldest] = this.#windows.keys()
+    if (this.#windows.size > maxPeers && oldest !== undefined) this.#windows.delete(oldest)
+  }
+
+  /** Median time of such a step; undefined if nothing is known of the server. */
+  expectedMs(peer: PeerId, tokens: number): number | undefined {
+    return this.#estimate(peer, tokens, 0.5)?.ms
+  }
+
+  /** How long to wait for such a step. `scale` grows when deadlines have passed: perhaps all servers are slow. */
+  deadlineMs(peer: PeerId, tokens: number, scale = 1): number {
+    const estimate = this.#estimate(peer, tokens, 0.99)
+    if (!estimate) return Math.min(unknownDeadlineMs * scale, maxDeadlineMs)
+    const least = estimate.samples < fewSamples ? minDeadlineOfFewMs : minDeadlineMs
+    return Math.min(Math.max(least, patience * estimate.ms) * scale, maxDeadlineMs)
+  }
+
+  /** From steps of that size; else from smaller ones, as if time grew with the tokens; else from larger ones. */
+  #estimate(
+    peer: PeerId,
+    tokens: number,
+    quantile: number,
+  ): { readonly ms: number; readonly samples: number } | undefined {
+    const classes = this.#windows.get(peer)
+    if (!classes) return undefined
+    const wanted = classOf(tokens)
+    const known = [...classes.keys()].sort((a, b) => a - b)
+    const nearest = known.findLast((size) => size <= wanted) ?? known[0]!
+    const window = classes.get(nearest)!
+    const ms = quantileOf(window, quantile) * 2 ** Math.max(0, wanted - nearest)
+    return { ms, samples: nearest === wanted ? window.length : 0 }
+  }
+}
+
+const classOf = (tokens: number): number => Math.ceil(Math.log2(Math.max(tokens, 1)))
+
+function quantileOf(values: readonly number[], quantile: number): number {
+  const sorted = values.toSorted((a, b) => a - b)
+  return sorted[Math.min(Math.floor(quantile * sorted.length), sorted.length - 1)]!
+}

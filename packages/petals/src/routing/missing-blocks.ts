@@ -1,0 +1,24 @@
+import { MissingBlocksError } from '@petals-chat/engine'
+import { formatBlocks } from '../blocks/block-range.ts'
+import type { ServerFilter } from './candidates.ts'
+
+const howToHelp =
+  'You can see the state of the public swarm at https://health.petals.dev. If you have a GPU, you can help by serving blocks: ' +
+  'https://github.com/bigscience-workshop/petals#connect-your-gpu-and-increase-petals-capacity'
+
+export interface ModelOfSwarm extends ServerFilter {
+  readonly dhtPrefix: string
+  readonly numBlocks: number
+}
+
+/** Says which blocks of a model no server holds, and what can be done. */
+export function missingBlocksError(
+  blocks: readonly number[],
+  { dhtPrefix, numBlocks, allowed, blocked, adapter }: ModelOfSwarm,
+): MissingBlocksError {
+  const isFiltered = allowed || blocked?.size || adapter
+  const withAdapter = adapter ? `, with the adapter ${adapter},` : ''
+  const condition = isFiltered ? ` that the configuration allows${withAdapter}` : ''
+  const message = `No server${condition} is online that holds blocks ${formatBlocks(blocks)} of '${dhtPrefix}' (${numBlocks} blocks). ${howToHelp}`
+  return new MissingBlocksError(blocks, message)
+}

@@ -1,0 +1,133 @@
+import { silentLogger, silentMetrics } from '@petals-chat/engine'
+import { createBlockDirectory, type BlockDirectory } from '../blocks/block-directory.ts'
+import { swarmConfigSchema, type SwarmConfig } from '../config.ts'
+import { createDhtClient } from '../dht/hivemind-dht-client.ts'
+import { noLimitsKnown, type InferenceContext } from '../inference/inference-context.ts'
+import type { InferenceSession } from '../inference/inference-session.ts'
+import { ServerCapabilities } from '../inference/server-capabilities.ts'
+import { StepTimes } from '../inference/step-times.ts'
+import { createInferenceSession } from '../inference/swarm-inference-session.ts'
+import { createLibp2pTransport } from '../p2p/libp2p-transport.ts'
+import { TestPeer } from '../p2p/testing/test-peer.ts'
+import type { SwarmTransport } from '../p2p/swarm-transport.ts'
+import type { Router } from '../routing/router.ts'
+import { createRouter } from '../routing/swarm-router.ts'
+import { createRpcClient } from '../rpc/transport-rpc-client.ts'
+import type { HiddenStates } from '../tensor/hidden-states.ts'
+import { DhtNode } from './dht-node.ts'
+import { FakeServer, type FakeServerOptions } from './fake-server.ts'
+import { runToyBlocks, toyBlocks } from './toy-block.ts'
+
+export const dhtPrefix = 'Toy-hf'
+
+export interface FakeSwarmOptions {
+  readonly numBlocks?: number
+  readonly hiddenSize?: number
+}
+
+/** A private swarm in this process: a bootstrap node and any number of fake servers, over real libp2p on loopback. */
+export class FakeSwarm implements AsyncDisposable {
+  readonly numBlocks: number
+  readonly hiddenSize: number
+  readonly servers: FakeServer[] = []
+  readonly bootstrap: TestPeer
+  readonly dht: DhtNode
+  readonly #resources = new AsyncDisposableStack()
+
+  static async start(options: FakeSwarmOptions = {}): Promise<FakeSwarm> {
+    const bootstrap = await TestPeer.start()
+    return new FakeSwarm(options, bootstrap, await DhtNode.serve(bootstrap))
+  }
+
+  private constructor(
+    { numBlocks = 6, hiddenSize = 16 }: FakeSwarmOptions,
+    bootstrap: TestPeer,
+    dht: DhtNode,
+  ) {
+    this.numBlocks = numBlocks
+    this.hiddenSize = hiddenSize
+    this.bootstrap = this.#resources.use(bootstrap)
+    this.dht = dht
+  }
+
+  async addServer(start: number, end: number, options: Partial<FakeServerOptions> = {}): Promise<FakeServer> {
+    const server = await FakeServer.start({ dhtPrefix, start, end, hiddenSize: this.hiddenSize, ...options })
+    this.#resources.use(server)
+    await server.peer.connect(this.bootstrap.address)
+    for (const other of this.servers) await server.peer.connect(other.peer.address).catch(() => {})
+    this.dht.introduce(server.dht)
+    this.servers.push(server)
+    server.announce([this.dht])
+    return server
+  }
+
+  async connect(config: Partial<SwarmConfig> = {}): Promise<SwarmClient> {
+    const client = await SwarmClient.connect(this, config)
+    return this.#resources.use(client)
+  }
+
+  /** Inputs that look like embeddings, the same for the same seed. */
+  inputs(tokens: number, seed = 1): HiddenStates {
+    let state = seed * 7919 + 17
+    const data = Float32Array.from({ length: tokens * this.hiddenSize }, () => {
+      state = (state * 48_271) % 0x7fffffff
+      return state / 0x7fffffff - 0.5
+    })
+    return { shape: [tokens, this.hiddenSize], data }
+  }
+
+  /** What an undisturbed run of the whole model gives for all these inputs, one after the other. */
+  expected(...inputs: readonly HiddenStates[]): Float32Array {
+    const all = Float32Array.from(inputs.flatMap(({ data }) => [...data]))
+    return runToyBlocks(toyBlocks(0, this.numBlocks, this.hiddenSize), all, this.hiddenSize, 0, 'float32')
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#resources.disposeAsync()
+  }
+}
+
+/** The whole client, from transport to sessions. */
+export class SwarmClient implements AsyncDisposable {
+  readonly transport: SwarmTransport
+  readonly directory: BlockDirectory
+  readonly router: Router
+  readonly context: InferenceContext
+  readonly #resources = new AsyncDisposableStack()
+
+  static async connect(swarm: FakeSwarm, overrides: Partial<SwarmConfig>): Promise<SwarmClient> {
+    const config = { ...swarmConfigSchema.parse({ initialPeers: [swarm.bootstrap.address] }), ...overrides }
+    const transport = await createLibp2pTransport(config)
+    await transport.connect(config.initialPeers)
+    return new SwarmClient(swarm, transport, config)
+  }
+
+  private constructor({ numBlocks, hiddenSize }: FakeSwarm, transport: SwarmTransport, config: SwarmConfig) {
+    const rpc = createRpcClient(transport)
+    const dht = createDhtClient({ transport, rpc })
+    this.transport = this.#resources.use(transport)
+    this.directory = this.#resources.use(createBlockDirectory({ dht, dhtPrefix, numBlocks, ...config }))
+    this.router = this.#resources.use(createRouter({ directory: this.directory, dht, ...config }))
+    this.context = {
+      router: this.router,
+      rpc,
+      dhtPrefix,
+      blocks: { start: 0, end: numBlocks },
+      hiddenSize,
+      config,
+      logger: silentLogger,
+      metrics: silentMetrics,
+      times: new StepTimes(),
+      capabilities: new ServerCapabilities({ rpc, dhtPrefix, hiddenSize }),
+      limits: noLimitsKnown(),
+    }
+  }
+
+  openSession(maxLength = 2048): InferenceSession {
+    return this.#resources.use(createInferenceSession(this.context, { maxLength }))
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#resources.disposeAsync()
+  }
+}
