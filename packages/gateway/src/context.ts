@@ -5,6 +5,7 @@ import type {
   Model,
   ModelRegistry,
   Session,
+  SwarmView,
   TokenId,
 } from '@petals-chat/engine'
 import type { Hono } from 'hono'
@@ -17,6 +18,8 @@ export interface GatewayContext {
   readonly sessions: SessionPool
   readonly logger: Logger
   readonly metrics: Metrics
+  /** The swarm behind the models, if there is one. */
+  readonly swarm?: SwarmView | undefined
   /** Version of the product, for `/health` and the OpenAPI document. */
   readonly version: string
   readonly shutdown: Shutdown

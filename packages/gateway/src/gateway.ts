@@ -1,5 +1,5 @@
 import { isIP } from 'node:net'
-import type { Logger, ModelRegistry } from '@petals-chat/engine'
+import type { Logger, ModelRegistry, SwarmView } from '@petals-chat/engine'
 import { Hono } from 'hono'
 import { methodNotAllowed } from 'hono/method-not-allowed'
 import type { GatewayConfig } from './config.ts'
@@ -19,6 +19,7 @@ import { legacyModelRoutes } from './routes/legacy/models.ts'
 import { metricsRoutes } from './routes/metrics.ts'
 import { openaiRoutes } from './routes/openai/index.ts'
 import { openapiRoutes } from './routes/openapi.ts'
+import { swarmRoutes } from './routes/swarm.ts'
 import { webRoutes } from './routes/web.ts'
 import { prepareDrain } from './server/drain.ts'
 import { createHttpServer, ListenError, listenOn } from './server/http-server.ts'
@@ -34,6 +35,8 @@ export interface GatewayDependencies {
   readonly version: string
   /** Folder of the web build. Left out, or not built: a page that says so. */
   readonly webRoot?: string | undefined
+  /** For `GET /api/v1/swarm`; left out: no model is of a swarm. */
+  readonly swarm?: SwarmView | undefined
 }
 
 /** HTTP and WebSocket in front of a registry of models. The registry stays its owner's. */
@@ -52,10 +55,10 @@ export interface Gateway extends AsyncDisposable {
 
 /** Builds the gateway; nothing listens before `listen()`. */
 export function createGateway(config: GatewayConfig, dependencies: GatewayDependencies): Gateway {
-  const { registry, logger, metrics, version } = dependencies
+  const { registry, logger, metrics, version, swarm } = dependencies
   const shutdown = new ShutdownController()
   const sessions = createSessionPool(config.sessions, { logger, metrics })
-  const context: GatewayContext = { config, registry, sessions, logger, metrics, version, shutdown }
+  const context: GatewayContext = { config, registry, sessions, logger, metrics, version, shutdown, swarm }
   const app = createApp(context, dependencies)
   const webSockets = new GatewayWebSockets(context, shutdown, [legacyWebSocketRoute(context)])
   const server = createHttpServer(app, (request) => webSockets.isUpgrade(request))
@@ -103,6 +106,7 @@ function createApp(context: GatewayContext, { metrics, webRoot }: GatewayDepende
   app.route('/', openapiRoutes(context))
   app.route('/', legacyHttpRoutes(context))
   app.route('/', legacyModelRoutes(context))
+  app.route('/', swarmRoutes(context))
   app.route('/', webRoutes(webRoot))
   return app
 }

@@ -2,12 +2,15 @@ import type {
   AbortOptions,
   GenerateOptions,
   GeneratedToken,
+  Logger,
+  RouteReport,
   ScoreOptions,
   Session,
   TokenId,
   TokenScore,
 } from '@petals-chat/engine'
 import { ContextLengthError, InvalidRequestError } from '@petals-chat/engine'
+import { logRoute } from '../swarm/route-log.ts'
 import type { GenerationMetrics } from './generation-metrics.ts'
 
 /** What the pool may do with a session that comes back. */
@@ -19,17 +22,21 @@ export type SessionHealth = 'reusable' | 'suspect' | 'failed'
  */
 export class LeasedSession implements Session {
   readonly score?: NonNullable<Session['score']>
+  readonly route?: () => RouteReport
   readonly #session: Session
   readonly #metrics: GenerationMetrics
+  readonly #logger: Logger
   #calls = 0
   #ended = false
   #failed = false
   #disposed = false
 
-  constructor(session: Session, metrics: GenerationMetrics) {
+  constructor(session: Session, metrics: GenerationMetrics, logger: Logger) {
     this.#session = session
     this.#metrics = metrics
+    this.#logger = logger
     if (session.score !== undefined) this.score = (tokens, options) => this.#score(tokens, options)
+    if (session.route !== undefined) this.route = () => session.route!()
   }
 
   get maxLength(): number {
@@ -55,6 +62,7 @@ export class LeasedSession implements Session {
     } finally {
       this.#calls -= 1
       measurement.end()
+      if (this.route !== undefined) logRoute(this.#logger, this.route())
     }
   }
 

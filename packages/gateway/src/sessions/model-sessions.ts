@@ -65,7 +65,7 @@ export class ModelSessions {
       this.#options.onChange()
       await admission
       const session = await this.#prepareAdmitted(request)
-      return this.#lease(session, request.owner, performance.now() - startedAt)
+      return this.#lease(session, request, performance.now() - startedAt)
     } finally {
       this.#options.onChange()
     }
@@ -163,9 +163,10 @@ export class ModelSessions {
     })
   }
 
-  #lease(session: Session, owner: object | undefined, queuedMs: number): SessionLease {
+  #lease(session: Session, { owner, logger }: AcquireRequest, queuedMs: number): SessionLease {
     const leasedAt = performance.now()
-    const leased = new LeasedSession(session, this.#options.generationMetrics)
+    const leasedLogger = logger?.child({ model: this.#model.id }) ?? this.#options.logger
+    const leased = new LeasedSession(session, this.#options.generationMetrics, leasedLogger)
     let returned: Promise<void> | undefined
     return {
       session: leased,

@@ -1,4 +1,4 @@
-import { type AbortOptions, InvalidRequestError, type TokenId } from '@petals-chat/engine'
+import { InvalidRequestError, type TokenId } from '@petals-chat/engine'
 import { type Context, Hono } from 'hono'
 import type { GatewayContext, GatewayVariables, RouteModule } from '../../context.ts'
 import { GatewayError } from '../../errors.ts'
@@ -19,7 +19,7 @@ export const legacyHttpRoutes: RouteModule = (context) => {
   })
   return app.on(['GET', 'POST'], '/api/v1/generate', async (c) => {
     assertNotHead(c)
-    const outputs = await generate(context, await readParams(c), { signal: c.var.signal })
+    const outputs = await generate(context, await readParams(c), c.var)
     return c.json({ ok: true, outputs })
   })
 }
@@ -27,7 +27,7 @@ export const legacyHttpRoutes: RouteModule = (context) => {
 async function generate(
   context: GatewayContext,
   params: RawParams,
-  { signal }: AbortOptions,
+  { signal, logger }: Pick<GatewayVariables, 'signal' | 'logger'>,
 ): Promise<string> {
   const inputs = textParam(params, 'inputs')
   const sampling = parseSampling(params)
@@ -41,7 +41,7 @@ async function generate(
   const maxLength = sessionLength(length, prompt.length)
   checkSessionLength(maxLength, spec, model)
   assertFits(prompt.length, maxLength)
-  await using lease = await context.sessions.acquire(model, { tokens: prompt, maxLength, signal })
+  await using lease = await context.sessions.acquire(model, { tokens: prompt, maxLength, signal, logger })
   return model.tokenizer.decode(
     await first(generateChunks(model, lease.session, { prompt, length, sampling, maxLength, signal })),
   )

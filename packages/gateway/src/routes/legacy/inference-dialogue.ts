@@ -7,6 +7,9 @@ import {
   type TokenId,
 } from '@petals-chat/engine'
 import type { SessionPool } from '../../context.ts'
+import type { PetalsBody } from '../../swarm/route-body.ts'
+import { RouteReceipt } from '../../swarm/route-receipt.ts'
+import { petalsRequestSchema } from '../../swarm/route-request.ts'
 import { assertFits, generateChunks, promptTokens } from './generate-chunks.ts'
 import { parseLength, parseSampling } from './generate-params.ts'
 import { type RawParams, textListParam, textParam } from './python-values.ts'
@@ -29,6 +32,8 @@ export interface AnswerPart {
   /** Whether it is the last part. */
   readonly stop: boolean
   readonly token_count: number
+  /** On request: at first, when it changes, and with the last part. Beyond the original. */
+  readonly petals?: PetalsBody
 }
 
 interface StopRule {
@@ -69,12 +74,14 @@ export class InferenceDialogue {
       logger,
     })
     const request = { prompt, length, sampling, maxLength, signal }
-    yield* this.#answer(generateChunks(model, lease.session, request), stopRule)
+    const receipt = new RouteReceipt(lease.session, wantsRoute(params))
+    yield* this.#answer(generateChunks(model, lease.session, request), stopRule, receipt)
   }
 
   async *#answer(
     chunks: AsyncIterable<readonly TokenId[]>,
     stopRule: StopRule,
+    receipt: RouteReceipt,
   ): AsyncGenerator<AnswerPart, void> {
     const longestStop = Math.max(
       0,
@@ -89,7 +96,8 @@ export class InferenceDialogue {
       const text = tail + outputs
       const stop = this.#endsAnswer(text, stopRule)
       if (!stop && endsIncomplete(outputs)) continue
-      yield { outputs, stop, token_count: held.length }
+      const petals = stop ? receipt.final() : receipt.changed()
+      yield { outputs, stop, token_count: held.length, ...(petals && { petals }) }
       if (stop) return
       tail = longestStop === 0 ? '' : text.slice(-longestStop)
       held = []
@@ -116,6 +124,12 @@ export class InferenceDialogue {
       reason: 'invalid_value',
     })
   }
+}
+
+/** `"petals": {"route": true}`, as on /v1. */
+function wantsRoute(params: RawParams): boolean {
+  const petals = petalsRequestSchema.safeParse(params('petals'))
+  return petals.data?.route ?? false
 }
 
 /** A replacement character near the end stands for a character whose bytes have not all come yet. */

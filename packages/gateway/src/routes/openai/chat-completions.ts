@@ -5,6 +5,7 @@ import { chatFrames } from './chat/chat-frames.ts'
 import { prepareChat } from './chat/prepare-chat.ts'
 import { runChat } from './chat/run-chat.ts'
 import { checkChoices } from './request/choices.ts'
+import { asksForRoute } from '../../swarm/route-request.ts'
 import { parseRequest } from './request/parse-request.ts'
 import { unsupportedChatParameters } from './request/unsupported.ts'
 import { respondWithEvents } from './response/respond-with-events.ts'
@@ -18,12 +19,13 @@ export const chatCompletionRoutes: RouteModule = (context) =>
     checkChoices(1, request.n ?? 1, context.config.maxChoices)
     checkAccess(context, request.model, c.req)
     const { signal, logger } = c.var
+    const options = { logger, wantsRoute: asksForRoute(request.petals, (name) => c.req.header(name)) }
     if (!request.stream) {
       const job = await prepareChat(context, request, signal)
-      return c.json(await collectChat(job, runChat(context, job, logger)))
+      return c.json(await collectChat(job, runChat(context, job, options)))
     }
     return respondWithEvents(c, context.config, async function* (signal) {
       const job = await prepareChat(context, request, signal)
-      yield* chatFrames(job, runChat(context, job, logger), request.stream_options?.include_usage ?? false)
+      yield* chatFrames(job, runChat(context, job, options), request.stream_options?.include_usage ?? false)
     })
   })

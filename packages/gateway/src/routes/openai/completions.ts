@@ -6,6 +6,7 @@ import { prepareCompletion, promptsOf } from './completions/prepare-completion.t
 import { runCompletion } from './completions/run-completion.ts'
 import { checkAccess } from './load-model.ts'
 import { checkBestOf, checkChoices } from './request/choices.ts'
+import { asksForRoute } from '../../swarm/route-request.ts'
 import { parseRequest } from './request/parse-request.ts'
 import { unsupportedCompletionParameters } from './request/unsupported.ts'
 import { respondWithEvents } from './response/respond-with-events.ts'
@@ -19,15 +20,16 @@ export const completionRoutes: RouteModule = (context) =>
     checkChoices(promptsOf(request.prompt).length, request.n ?? 1, context.config.maxChoices)
     checkAccess(context, request.model, c.req)
     const { signal, logger } = c.var
+    const options = { logger, wantsRoute: asksForRoute(request.petals, (name) => c.req.header(name)) }
     if (!request.stream) {
       const job = await prepareCompletion(context, request, signal)
-      return c.json(await collectCompletion(job, runCompletion(context, job, logger)))
+      return c.json(await collectCompletion(job, runCompletion(context, job, options)))
     }
     return respondWithEvents(c, context.config, async function* (signal) {
       const job = await prepareCompletion(context, request, signal)
       yield* completionFrames(
         job,
-        runCompletion(context, job, logger),
+        runCompletion(context, job, options),
         request.stream_options?.include_usage ?? false,
       )
     })

@@ -19,6 +19,8 @@ import {
   tokenizeResponseSchema,
 } from '../openai/schemas/tokenize.ts'
 import { timingsSchema, usageSchema } from '../openai/schemas/usage.ts'
+import { routeSchema } from '../../swarm/route-body.ts'
+import { swarmStatusSchema } from '../../swarm/swarm-schema.ts'
 import { healthSchema } from './health-operations.ts'
 import {
   legacyErrorSchema,
@@ -53,6 +55,8 @@ const named = {
   Usage: usageSchema,
   Timings: timingsSchema,
   Error: errorSchema,
+  SwarmRoute: routeSchema,
+  SwarmStatus: swarmStatusSchema,
   Health: healthSchema,
   LegacyRequest: legacyRequestSchema,
   LegacyResponse: legacyResponseSchema,

@@ -2,14 +2,16 @@ import { type JsonSchema, componentSchemas, schemaOf } from './components.ts'
 import { healthOperations, healthTag } from './health-operations.ts'
 import { legacyOperations, legacyTag } from './legacy-operations.ts'
 import { openaiOperations, openaiTag } from './openai-operations.ts'
+import { swarmOperations, swarmTag } from './swarm-operations.ts'
 import { type Content, isSchema, type Operation, statusMeanings } from './operation.ts'
 
 export const operations: readonly Operation[] = [
   ...openaiOperations,
   ...legacyOperations,
+  ...swarmOperations,
   ...healthOperations,
 ]
-export const tags = [openaiTag, legacyTag, healthTag]
+export const tags = [openaiTag, legacyTag, swarmTag, healthTag]
 
 export interface OpenApiDocument {
   readonly openapi: '3.1.0'

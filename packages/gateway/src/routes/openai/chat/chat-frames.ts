@@ -29,7 +29,8 @@ export async function* chatFrames(
       const own = new CostTotal()
       own.add(event.cost, true)
       total.add(event.cost, choice === 0)
-      yield writer.lastOfChoice(choiceJson(choice, '{}', 'null', event.finishReason), own.timings())
+      const json = choiceJson(choice, '{}', 'null', event.finishReason)
+      yield writer.lastOfChoice(json, own.timings(), event.petals)
     }
   }
   if (includeUsage) yield writer.usage(total.usage())
@@ -38,16 +39,19 @@ export async function* chatFrames(
 
 function* deltaFrames(
   job: ChatJob,
-  { choice, parts, tokens }: DeltaEvent,
+  { choice, parts, tokens, petals }: DeltaEvent,
   writer: FrameWriter,
 ): Generator<string> {
   // Tokens whose text is still held back are reported with the piece that comes first after them.
   let logprobs = job.logprobs && tokens.length > 0 ? logprobsJson(job, tokens) : undefined
+  let news = petals
   for (const part of parts) {
-    yield writer.choice(choiceJson(choice, deltaJson(part), logprobs))
+    yield writer.choice(choiceJson(choice, deltaJson(part), logprobs), news)
     logprobs = undefined
+    news = undefined
   }
-  if (logprobs !== undefined) yield writer.choice(choiceJson(choice, '{"content":""}', logprobs))
+  if (logprobs !== undefined || news !== undefined)
+    yield writer.choice(choiceJson(choice, '{"content":""}', logprobs), news)
 }
 
 const logprobsJson = ({ model }: ChatJob, tokens: DeltaEvent['tokens']): string =>

@@ -1,3 +1,4 @@
+import type { PetalsBody } from '../../../swarm/route-body.ts'
 import type { ChatPart } from '../response/chat-part.ts'
 import { chatLogprobs } from '../response/logprobs.ts'
 import { CostTotal } from '../response/usage.ts'
@@ -10,6 +11,7 @@ import type { ChatEvent } from './run-chat.ts'
 export async function collectChat(job: ChatJob, events: AsyncIterable<ChatEvent>): Promise<ChatResponse> {
   const choices: ChatChoice[] = []
   const cost = new CostTotal()
+  let petals: PetalsBody | undefined
   let draft = new ChoiceDraft()
   for await (const event of events) {
     if (event.type === 'delta') {
@@ -18,6 +20,7 @@ export async function collectChat(job: ChatJob, events: AsyncIterable<ChatEvent>
       continue
     }
     cost.add(event.cost, event.choice === 0)
+    petals = event.petals
     choices.push({
       index: event.choice,
       message: draft.message(),
@@ -26,7 +29,14 @@ export async function collectChat(job: ChatJob, events: AsyncIterable<ChatEvent>
     })
     draft = new ChoiceDraft()
   }
-  return { ...job.head, object: 'chat.completion', choices, usage: cost.usage(), timings: cost.timings() }
+  return {
+    ...job.head,
+    object: 'chat.completion',
+    choices,
+    usage: cost.usage(),
+    timings: cost.timings(),
+    ...(petals && { petals }),
+  }
 }
 
 /** One choice as its pieces come. */

@@ -1,10 +1,13 @@
-import { type GeneratedToken, InvalidRequestError, type Logger } from '@petals-chat/engine'
+import { type GeneratedToken, InvalidRequestError } from '@petals-chat/engine'
 import type { GatewayContext } from '../../../context.ts'
+import type { PetalsBody } from '../../../swarm/route-body.ts'
+import { RouteReceipt } from '../../../swarm/route-receipt.ts'
 import { generateChoices } from '../generate-choices.ts'
 import { ChatAnswerReader } from '../response/chat-answer-reader.ts'
 import type { ChatPart } from '../response/chat-part.ts'
 import type { ChoiceCost } from '../response/usage.ts'
 import type { ChatFinishReason } from '../schemas/chat-response.ts'
+import type { RunOptions } from '../run-options.ts'
 import type { ChatJob } from './prepare-chat.ts'
 
 export type ChatEvent =
@@ -13,22 +16,24 @@ export type ChatEvent =
       readonly choice: number
       readonly parts: readonly ChatPart[]
       readonly tokens: readonly GeneratedToken[]
+      readonly petals?: PetalsBody | undefined
     }
   | {
       readonly type: 'end'
       readonly choice: number
       readonly finishReason: ChatFinishReason
       readonly cost: ChoiceCost
+      readonly petals?: PetalsBody | undefined
     }
 
 /** Runs a job on a session of the pool: the pieces of its choices, one choice after the other. */
 export async function* runChat(
   context: Pick<GatewayContext, 'sessions'>,
   job: ChatJob,
-  logger: Logger,
+  options: RunOptions,
 ): AsyncGenerator<ChatEvent, void, undefined> {
   try {
-    yield* runChoices(context, job, logger)
+    yield* runChoices(context, job, options)
   } catch (error) {
     throw inWordsOfRequest(error, job)
   }
@@ -37,7 +42,7 @@ export async function* runChat(
 async function* runChoices(
   { sessions }: Pick<GatewayContext, 'sessions'>,
   { model, text, choices, reader }: ChatJob,
-  logger: Logger,
+  { logger, wantsRoute }: RunOptions,
 ): AsyncGenerator<ChatEvent, void, undefined> {
   const { tokens, maxNewTokens, signal } = text
   await using lease = await sessions.acquire(model, {
@@ -46,6 +51,7 @@ async function* runChoices(
     signal,
     logger,
   })
+  const receipt = new RouteReceipt(lease.session, wantsRoute)
   let answer = new ChatAnswerReader(reader)
   let hasCalls = false
 
@@ -54,10 +60,13 @@ async function* runChoices(
     const parts = isEnd ? answer.finish() : answer.push(event.text)
     const tokens = isEnd ? [] : event.tokens
     hasCalls ||= parts.some(({ type }) => type === 'tool-call')
-    if (parts.length > 0 || tokens.length > 0) yield { type: 'delta', choice, parts, tokens }
+    if (parts.length > 0 || tokens.length > 0) {
+      yield { type: 'delta', choice, parts, tokens, petals: receipt.changed() }
+    }
     if (!isEnd) continue
     const finishReason = hasCalls && event.finishReason === 'stop' ? 'tool_calls' : event.finishReason
-    yield { type: 'end', choice, finishReason, cost: { ...event, queuedMs: lease.queuedMs } }
+    const cost = { ...event, queuedMs: lease.queuedMs }
+    yield { type: 'end', choice, finishReason, cost, petals: receipt.final() }
     answer = new ChatAnswerReader(reader)
     hasCalls = false
   }

@@ -22,14 +22,16 @@ export async function* completionFrames(
         ? JSON.stringify(completionLogprobs(event, length, job.model.tokenizer))
         : 'null'
       length += characterCount(event.text)
-      if (event.text !== '' || withLogprobs) yield writer.choice(choiceJson(index, event.text, logprobs))
+      if (event.text !== '' || withLogprobs || event.petals)
+        yield writer.choice(choiceJson(index, event.text, logprobs), event.petals)
       continue
     }
     const own = new CostTotal()
     own.add(event.cost, true)
     total.add(event.cost, event.isFirstOfPrompt)
     length = 0
-    yield writer.lastOfChoice(choiceJson(index, '', 'null', event.finishReason), own.timings())
+    const json = choiceJson(index, '', 'null', event.finishReason)
+    yield writer.lastOfChoice(json, own.timings(), event.petals)
   }
   if (includeUsage) yield writer.usage(total.usage())
   yield doneFrame

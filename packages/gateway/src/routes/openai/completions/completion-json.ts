@@ -1,3 +1,4 @@
+import type { PetalsBody } from '../../../swarm/route-body.ts'
 import { characterCount, completionLogprobs } from '../response/logprobs.ts'
 import { CostTotal } from '../response/usage.ts'
 import type {
@@ -15,6 +16,7 @@ export async function collectCompletion(
 ): Promise<CompletionResponse> {
   const withLogprobs = job.options.topLogprobs !== undefined
   const choices: CompletionChoice[] = []
+  let petals: PetalsBody | undefined
   const cost = new CostTotal()
   let text = ''
   let length = 0
@@ -27,13 +29,21 @@ export async function collectCompletion(
       continue
     }
     cost.add(event.cost, event.isFirstOfPrompt)
+    petals = event.petals
     const { index, finishReason } = event
     choices.push({ index, text, logprobs: withLogprobs ? logprobs : null, finish_reason: finishReason })
     text = ''
     length = 0
     logprobs = emptyLogprobs()
   }
-  return { ...job.head, object: 'text_completion', choices, usage: cost.usage(), timings: cost.timings() }
+  return {
+    ...job.head,
+    object: 'text_completion',
+    choices,
+    usage: cost.usage(),
+    timings: cost.timings(),
+    ...(petals && { petals }),
+  }
 }
 
 const emptyLogprobs = (): CompletionLogprobs => ({

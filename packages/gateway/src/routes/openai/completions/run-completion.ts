@@ -1,29 +1,37 @@
-import type { GenerationEndEvent, Logger, Session } from '@petals-chat/engine'
+import type { GenerationEndEvent, Session } from '@petals-chat/engine'
 import type { GatewayContext } from '../../../context.ts'
+import type { PetalsBody } from '../../../swarm/route-body.ts'
+import { RouteReceipt } from '../../../swarm/route-receipt.ts'
 import { type ChoiceEvent, generateChoices } from '../generate-choices.ts'
 import type { ScoredText } from '../response/logprobs.ts'
 import type { ChoiceCost } from '../response/usage.ts'
+import type { RunOptions } from '../run-options.ts'
 import type { CompletionJob, PreparedPrompt } from './prepare-completion.ts'
 import { scorePrompt } from './score-prompt.ts'
 
 export type CompletionEvent =
-  | ({ readonly type: 'delta'; readonly index: number } & ScoredText)
+  | ({
+      readonly type: 'delta'
+      readonly index: number
+      readonly petals?: PetalsBody | undefined
+    } & ScoredText)
   | {
       readonly type: 'end'
       readonly index: number
       readonly finishReason: GenerationEndEvent['finishReason']
       readonly cost: ChoiceCost
       readonly isFirstOfPrompt: boolean
+      readonly petals?: PetalsBody | undefined
     }
 
 /** Runs a job: one prompt after the other, each on a session of the pool, and the choices of each one after the other. */
 export async function* runCompletion(
   context: Pick<GatewayContext, 'sessions'>,
   job: CompletionJob,
-  logger: Logger,
+  options: RunOptions,
 ): AsyncGenerator<CompletionEvent, void, undefined> {
   for (const [place, prompt] of job.prompts.entries()) {
-    yield* runPrompt(context, job, prompt, place * job.choices, logger)
+    yield* runPrompt(context, job, prompt, place * job.choices, options)
   }
 }
 
@@ -32,12 +40,13 @@ async function* runPrompt(
   job: CompletionJob,
   prompt: PreparedPrompt,
   firstIndex: number,
-  logger: Logger,
+  { logger, wantsRoute }: RunOptions,
 ): AsyncGenerator<CompletionEvent, void, undefined> {
   const { tokens, maxNewTokens } = prompt
   const { signal } = job.options
   const maxLength = tokens.length + maxNewTokens
   await using lease = await sessions.acquire(job.model, { tokens, maxLength, signal, logger })
+  const receipt = new RouteReceipt(lease.session, wantsRoute)
   const started = performance.now()
   const echoed = await echo(job, prompt, lease.session)
   const scoringMs = scores(job) ? performance.now() - started : undefined
@@ -46,10 +55,11 @@ async function* runPrompt(
     const index = firstIndex + choice
     if (begun < choice) for (const piece of echoed) yield { type: 'delta', index, ...piece }
     begun = choice
-    if (event.type === 'text-delta') yield { ...event, type: 'delta', index }
+    if (event.type === 'text-delta') yield { ...event, type: 'delta', index, petals: receipt.changed() }
     else {
       const cost = withScoring({ ...event, queuedMs: lease.queuedMs }, choice === 0 ? scoringMs : undefined)
-      yield { type: 'end', index, finishReason: event.finishReason, cost, isFirstOfPrompt: choice === 0 }
+      const { finishReason } = event
+      yield { type: 'end', index, finishReason, cost, isFirstOfPrompt: choice === 0, petals: receipt.final() }
     }
   }
 }

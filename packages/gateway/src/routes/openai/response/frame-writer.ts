@@ -1,3 +1,4 @@
+import type { PetalsBody } from '../../../swarm/route-body.ts'
 import type { TimingsBody, UsageBody } from '../schemas/usage.ts'
 import type { ResponseHead } from './head.ts'
 
@@ -13,15 +14,18 @@ export class FrameWriter {
   }
 
   /** `json`: the one choice of this event. */
-  choice(json: string): string {
-    return `${this.#begin}${json}]${this.#end}`
+  choice(json: string, petals?: PetalsBody): string {
+    return `${this.#begin}${json}]${petalsJson(petals)}${this.#end}`
   }
 
-  lastOfChoice(json: string, timings: TimingsBody): string {
-    return `${this.#begin}${json}],"timings":${JSON.stringify(timings)}${this.#end}`
+  lastOfChoice(json: string, timings: TimingsBody, petals?: PetalsBody): string {
+    return `${this.#begin}${json}],"timings":${JSON.stringify(timings)}${petalsJson(petals)}${this.#end}`
   }
 
   usage(usage: UsageBody): string {
     return `${this.#begin}],"usage":${JSON.stringify(usage)}}\n\n`
   }
 }
+
+const petalsJson = (petals: PetalsBody | undefined): string =>
+  petals === undefined ? '' : `,"petals":${JSON.stringify(petals)}`

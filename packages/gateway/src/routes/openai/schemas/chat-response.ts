@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { toolCallSchema } from './messages.ts'
+import { petalsSchema } from '../../../swarm/route-body.ts'
 import { timingsSchema, usageSchema } from './usage.ts'
 
 const tokenLogprobFields = {
@@ -49,6 +50,7 @@ export const chatResponseSchema = z.object({
   ),
   usage: usageSchema,
   timings: timingsSchema,
+  petals: petalsSchema.optional(),
 })
 
 const toolCallDelta = z.object({
@@ -77,6 +79,7 @@ export const chatChunkSchema = z.object({
   ),
   usage: usageSchema.nullish(),
   timings: timingsSchema.optional(),
+  petals: petalsSchema.optional(),
 })
 
 export type ChatResponse = z.output<typeof chatResponseSchema>

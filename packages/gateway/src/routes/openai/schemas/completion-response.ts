@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { petalsSchema } from '../../../swarm/route-body.ts'
 import { timingsSchema, usageSchema } from './usage.ts'
 
 export const completionLogprobsSchema = z.object({
@@ -31,6 +32,7 @@ export const completionResponseSchema = z.object({
   choices: z.array(z.object({ ...choiceFields, finish_reason: finishReason })),
   usage: usageSchema,
   timings: timingsSchema,
+  petals: petalsSchema.optional(),
 })
 
 /** One event of a streamed answer. */
@@ -39,6 +41,7 @@ export const completionChunkSchema = z.object({
   choices: z.array(z.object({ ...choiceFields, finish_reason: finishReason.nullable() })),
   usage: usageSchema.nullish(),
   timings: timingsSchema.optional(),
+  petals: petalsSchema.optional(),
 })
 
 export type CompletionResponse = z.output<typeof completionResponseSchema>

@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { petalsRequestSchema } from '../../../swarm/route-request.ts'
 import { ignored, text } from './primitives.ts'
 
 const stopSequence = text.min(1).max(1000)
@@ -82,6 +83,11 @@ export const samplingFields = {
     .boolean()
     .nullish()
     .describe('Go on after the model’s end tokens (for benchmarks). Extension.'),
+  petals: petalsRequestSchema
+    .nullish()
+    .describe(
+      '`{"route": true}` (or the header `X-Petals-Route: 1`): tell which servers of a swarm the answer took. Extension.',
+    ),
   stream: z.boolean().nullish().describe('Answer with server-sent events, ended by `data: [DONE]`.'),
   stream_options: z
     .object({

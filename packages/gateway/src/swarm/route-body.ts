@@ -1,0 +1,79 @@
+import type { RouteReport } from '@petals-chat/engine'
+import { z } from 'zod'
+
+const server = {
+  peer: z.string().describe('Peer id, base58.'),
+  public_name: z.string().optional(),
+}
+
+const span = {
+  start: z.int().describe('First block.'),
+  end: z.int().describe('Block after the last one.'),
+}
+
+/** How answers tell the way that they took through a swarm. */
+export const routeSchema = z
+  .object({
+    hops: z.array(
+      z.object({
+        ...server,
+        ...span,
+        step_ms: z
+          .number()
+          .optional()
+          .describe('Median time of a decode step there; left out before the first.'),
+      }),
+    ),
+    failovers: z
+      .array(
+        z.object({
+          ...server,
+          ...span,
+          reason: z.string(),
+          position: z.int().describe('Tokens in the session when it happened.'),
+          pause_ms: z.number().describe('From the failure to the first result of the new servers.'),
+          replaced_by: z.array(z.object(server)),
+        }),
+      )
+      .describe('Servers that were left in mid-session, oldest first.'),
+    pushed: z.boolean().describe('Outputs go from server to server instead of through this machine.'),
+  })
+  .describe('Which servers of the swarm the session goes through, and which were left.')
+
+/** What answers have besides, where it was asked for. */
+export const petalsSchema = z.object({ route: routeSchema }).describe('Extension, on request.')
+
+export type RouteBody = z.output<typeof routeSchema>
+export type PetalsBody = z.output<typeof petalsSchema>
+
+export function routeBody({ hops, failovers, pushed }: RouteReport): RouteBody {
+  return {
+    hops: hops.map(({ start, end, stepMs, ...hop }) => ({
+      ...serverBody(hop),
+      start,
+      end,
+      step_ms: stepMs === undefined ? undefined : rounded(stepMs),
+    })),
+    failovers: failovers.map(({ start, end, reason, position, pauseMs, replacedBy, ...failed }) => ({
+      ...serverBody(failed),
+      start,
+      end,
+      reason,
+      position,
+      pause_ms: rounded(pauseMs),
+      replaced_by: replacedBy.map(serverBody),
+    })),
+    pushed,
+  }
+}
+
+const serverBody = ({
+  peer,
+  publicName,
+}: {
+  readonly peer: string
+  readonly publicName: string | undefined
+}) => ({ peer, public_name: publicName })
+
+/** Microseconds are enough. */
+const rounded = (ms: number): number => Math.round(ms * 1000) / 1000

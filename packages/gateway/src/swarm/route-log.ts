@@ -1,0 +1,18 @@
+import type { Logger, RouteHop, RouteReport } from '@petals-chat/engine'
+
+/** Logs the way that an answer took. */
+export function logRoute(logger: Logger, { hops, failovers, pushed }: RouteReport): void {
+  if (hops.length === 0) return
+  const fields = {
+    route: hops.map(describeHop).join(' => '),
+    ...(pushed && { pushed }),
+    ...(failovers.length > 0 && { failovers: failovers.length }),
+  }
+  logger.info(fields, 'answered by the swarm')
+}
+
+/** `0:15 via my-gpu (…mCKzzv)`, as Petals shows routes; the end of an id is enough to tell peers apart. */
+const describeHop = ({ start, end, peer, publicName }: RouteHop): string => {
+  const id = `…${peer.slice(-6)}`
+  return `${start}:${end} via ${publicName === undefined ? id : `${publicName} (${id})`}`
+}
