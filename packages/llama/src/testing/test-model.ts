@@ -15,10 +15,10 @@ export interface TestModel extends AsyncDisposable {
   readonly model: LlamaModel
 }
 
-/** The default model, really loaded, in little memory. */
+/** The default model, really loaded, in little memory; on one thread, as tests run side by side. */
 export async function openTestModel(options: TestModelOptions = {}): Promise<TestModel> {
   const path = await defaultModelPath()
-  const config = llamaConfigSchema.parse({ sequences: 4, contextLength: 512, ...options.config })
+  const config = llamaConfigSchema.parse({ sequences: 4, contextLength: 512, threads: 1, ...options.config })
   const { logger, metrics } = options
   const engine = createLlamaEngine(config, { logger, metrics, resolveFile: async () => path })
   const spec = modelSpecSchema.parse({ id: 'SmolLM2', engine: 'llama', source: path, ...options.spec })
