@@ -1,1 +1,15 @@
-export {}
+/**
+ * The swarm engine: a native client of a Petals swarm. Embeddings and the LM head of a model run here, its blocks on the
+ * servers of the swarm.
+ *
+ * ```ts
+ * const config = swarmConfigSchema.parse({ initialPeers: ['/ip4/127.0.0.1/tcp/31337/p2p/Qm…'] })
+ * await using engine = createPetalsEngine(config, { openFiles: (source, options) => store.openFiles(source, options), cacheFolder })
+ * await using model = await engine.load(spec)
+ * console.log((await engine.swarm.status()).models)
+ * ```
+ *
+ * @packageDocumentation
+ */
+export { publicInitialPeers, swarmConfigSchema, type SwarmConfig, type SwarmConfigInput } from './config.ts'
+export { createPetalsEngine, type PetalsEngine, type PetalsEngineDependencies } from './petals-engine.ts'

@@ -1,0 +1,34 @@
+import { blocksOf } from './blocks/block-range.ts'
+import { spansByBlock } from './blocks/spans.ts'
+import type { ServerStatus } from './routing/router.ts'
+
+/** How well the blocks of a model are held by servers that answer. */
+export interface Coverage {
+  /** Servers for each block. */
+  readonly replicas: readonly number[]
+  readonly missingBlocks: readonly number[]
+  /** The block with the least throughput of all its servers together; undefined if no block is known. */
+  readonly bottleneck:
+    { readonly block: number; readonly replicas: number; readonly throughput: number } | undefined
+}
+
+/** May be used, is online, and is not known to be silent. */
+const isAnswering = ({ server, rttSeconds, usable }: ServerStatus): boolean =>
+  usable && server.state === 'online' && rttSeconds !== Infinity
+
+export function coverageOf(servers: readonly ServerStatus[], numBlocks: number): Coverage {
+  const holders = spansByBlock(servers.filter(isAnswering), numBlocks)
+  const blocks = holders.map((held, block) => ({
+    block,
+    replicas: held.length,
+    throughput: held.reduce((sum, { server }) => sum + server.throughput, 0),
+  }))
+  return {
+    replicas: blocks.map(({ replicas }) => replicas),
+    missingBlocks: blocksOf({ start: 0, end: numBlocks }).filter((block) => holders[block]!.length === 0),
+    bottleneck: blocks.reduce<Coverage['bottleneck']>(
+      (least, block) => (least === undefined || block.throughput < least.throughput ? block : least),
+      undefined,
+    ),
+  }
+}

@@ -1,0 +1,144 @@
+import {
+  ModelUnavailableError,
+  silentLogger,
+  silentMetrics,
+  type LoadOptions,
+  type ModelFiles,
+  type ModelSpec,
+} from '@petals-chat/engine'
+import { availableParallelism } from 'node:os'
+import { missingBlocks } from './blocks/spans.ts'
+import type { SwarmConfig } from './config.ts'
+import { SwarmError } from './errors.ts'
+import { noLimitsKnown, type InferenceContext } from './inference/inference-context.ts'
+import { ServerCapabilities } from './inference/server-capabilities.ts'
+import { StepTimes } from './inference/step-times.ts'
+import { readArchitecture, type Architecture } from './layers/architecture.ts'
+import type { LocalLayers } from './layers/local-layers.ts'
+import { openTokenizer, type ModelTokenizer } from './layers/tokenizer.ts'
+import { locationOf, type ModelLocation } from './model-location.ts'
+import type { ModelSwarm, ModelSwarms } from './model-swarms.ts'
+import type { PetalsEngineDependencies } from './petals-engine.ts'
+import { PetalsModel } from './petals-model.ts'
+import type { SwarmConnection, SwarmConnector } from './swarm-connection.ts'
+
+export interface LoadModelOptions extends LoadOptions, PetalsEngineDependencies {
+  readonly config: SwarmConfig
+  readonly connector: SwarmConnector
+  readonly swarms: ModelSwarms
+  /** Called when the model is disposed. */
+  readonly onClose: () => void
+}
+
+/** More threads than this do not make the LM head faster: it is bound by the memory. */
+const maxUsefulThreads = 4
+
+/**
+ * Brings a model's own part to this machine and finds its servers, side by side. Blocks that nobody serves now are no
+ * reason to fail: servers come and go. @throws ModelUnavailableError
+ */
+export async function loadPetalsModel(spec: ModelSpec, options: LoadModelOptions): Promise<PetalsModel> {
+  const { config, metrics = silentMetrics, logger = silentLogger } = options
+  const files = await options.openFiles(spec.source, options)
+  const architecture = await readArchitecture(files, options)
+  const location = locationOf(spec, architecture)
+  const { layers, tokenizer, joined } = await openParts(files, architecture, { ...options, spec, location })
+  const { dhtPrefix, numBlocks, adapter } = location
+  const { hiddenSize } = architecture
+  const { rpc } = joined.connection
+  const inference: Omit<InferenceContext, 'logger'> = {
+    router: joined.swarm.router,
+    rpc,
+    dhtPrefix,
+    blocks: { start: 0, end: numBlocks },
+    hiddenSize,
+    adapter,
+    config,
+    metrics,
+    times: new StepTimes(),
+    capabilities: new ServerCapabilities({ rpc, dhtPrefix, hiddenSize }),
+    limits: noLimitsKnown(),
+  }
+  return new PetalsModel({
+    id: spec.id,
+    ...tokenizer,
+    layers,
+    swarm: joined.swarm,
+    inference,
+    logger: logger.child({ model: spec.id }),
+    showRoute: config.showRoute,
+    onClose: options.onClose,
+  })
+}
+
+interface PartsOptions extends LoadModelOptions {
+  readonly spec: ModelSpec
+  readonly location: ModelLocation
+}
+
+interface Parts {
+  readonly layers: LocalLayers
+  readonly tokenizer: ModelTokenizer
+  readonly joined: JoinedSwarm
+}
+
+/** All parts, or none: what was opened when another one fails is closed again. */
+async function openParts(
+  files: ModelFiles,
+  architecture: Architecture,
+  options: PartsOptions,
+): Promise<Parts> {
+  const failed = new AbortController()
+  const signal = options.signal ? AbortSignal.any([options.signal, failed.signal]) : failed.signal
+  const opening = openLayers(files, { ...options, signal })
+  try {
+    const [layers, tokenizer, joined] = await Promise.all([
+      opening,
+      openTokenizer(files, architecture, options.spec.dialogue, { signal }),
+      joinSwarm({ ...options, signal }),
+    ])
+    return { layers, tokenizer, joined }
+  } catch (error) {
+    failed.abort(error)
+    await opening.then(
+      (layers) => layers[Symbol.asyncDispose](),
+      () => {},
+    )
+    throw error
+  }
+}
+
+async function openLayers(
+  files: ModelFiles,
+  { cacheFolder: folder, config, signal, onProgress }: PartsOptions,
+): Promise<LocalLayers> {
+  const { openLocalLayers } = await import('./layers/local-layers.ts')
+  const threads = config.threads ?? Math.min(availableParallelism(), maxUsefulThreads)
+  return await openLocalLayers(files, { folder, threads, signal, onProgress })
+}
+
+interface JoinedSwarm {
+  readonly connection: SwarmConnection
+  readonly swarm: ModelSwarm
+}
+
+/** Waits for the first news of the model's servers. */
+async function joinSwarm(options: PartsOptions): Promise<JoinedSwarm> {
+  const { connector, swarms, location, spec, onProgress, signal } = options
+  const { numBlocks } = location
+  const report = (done: number): void =>
+    onProgress?.({ phase: 'connect', label: 'to the swarm', done, total: numBlocks, unit: 'blocks' })
+  report(0)
+  try {
+    const connection = await connector.get({ signal })
+    const swarm = swarms.of(location, connection)
+    const spans = await swarm.directory.findSpans({ signal })
+    report(numBlocks - missingBlocks(spans, { start: 0, end: numBlocks }).length)
+    return { connection, swarm }
+  } catch (error) {
+    if (!(error instanceof SwarmError)) throw error
+    throw new ModelUnavailableError(`The swarm of '${spec.id}' can't be joined. ${error.message}`, {
+      cause: error,
+    })
+  }
+}

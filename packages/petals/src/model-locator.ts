@@ -1,0 +1,43 @@
+import type { AbortOptions, ModelFiles, ModelSpec } from '@petals-chat/engine'
+import { listSwarmModels, type SwarmModel } from './blocks/swarm-models.ts'
+import type { DhtClient } from './dht/dht-client.ts'
+import { readArchitecture } from './layers/architecture.ts'
+import { locationOf, repositoryOf, type LocatableSpec, type ModelLocation } from './model-location.ts'
+
+export type OpenFiles = (source: string, options: AbortOptions) => Promise<ModelFiles>
+
+/** Finds out where models are in the swarm without loading them: by config.json, else by what servers have registered. */
+export class ModelLocator {
+  readonly #openFiles: OpenFiles
+  readonly #known = new Map<ModelSpec, ModelLocation>()
+
+  constructor(openFiles: OpenFiles) {
+    this.#openFiles = openFiles
+  }
+
+  /** @throws ModelUnavailableError with why config.json is of no help, if the swarm knows nothing of the model either */
+  async locate(spec: ModelSpec, dht: DhtClient, options: AbortOptions): Promise<ModelLocation> {
+    const location = this.#known.get(spec) ?? (await this.#find(spec, dht, options))
+    this.#known.set(spec, location)
+    return location
+  }
+
+  async #find(spec: ModelSpec, dht: DhtClient, options: AbortOptions): Promise<ModelLocation> {
+    try {
+      const files = await this.#openFiles(spec.source, options)
+      return locationOf(spec, await readArchitecture(files, options))
+    } catch (error) {
+      options.signal?.throwIfAborted()
+      const registered = (await listSwarmModels(dht, options)).find((model) => isSame(model, spec))
+      if (!registered) throw error
+      return { dhtPrefix: registered.dhtPrefix, numBlocks: registered.numBlocks, adapter: spec.adapter }
+    }
+  }
+}
+
+/** Servers register a model by its prefix, with the address of its page. */
+function isSame({ dhtPrefix, repository }: SwarmModel, spec: LocatableSpec): boolean {
+  if (spec.dhtPrefix !== undefined) return dhtPrefix === spec.dhtPrefix
+  const wanted = repositoryOf(spec.source)
+  return wanted !== undefined && repository !== undefined && new URL(repository).pathname === `/${wanted}`
+}

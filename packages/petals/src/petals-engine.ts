@@ -1,0 +1,75 @@
+import {
+  silentLogger,
+  silentMetrics,
+  type Engine,
+  type LoadOptions,
+  type Logger,
+  type Metrics,
+  type ModelSpec,
+  type SwarmView,
+} from '@petals-chat/engine'
+import type { SwarmConfig } from './config.ts'
+import { loadPetalsModel } from './load-model.ts'
+import { ModelLocator, type OpenFiles } from './model-locator.ts'
+import { ModelSwarms } from './model-swarms.ts'
+import type { PetalsModel } from './petals-model.ts'
+import { SwarmConnector } from './swarm-connection.ts'
+import { createSwarmView } from './swarm-view.ts'
+
+export interface PetalsEngineDependencies {
+  readonly logger?: Logger | undefined
+  readonly metrics?: Metrics | undefined
+  /** Opens the files of a model's `source`. @throws ModelUnavailableError */
+  readonly openFiles: OpenFiles
+  /** Where 8-bit copies of LM heads are kept between starts. */
+  readonly cacheFolder: string
+  /** Models that `swarm` shows; none: all that servers of the swarm have registered. */
+  readonly models?: readonly ModelSpec[] | undefined
+}
+
+/** Answers by the servers of a Petals swarm. */
+export interface PetalsEngine extends Engine {
+  readonly swarm: SwarmView
+}
+
+/** Nothing is loaded or connected before a model is, or somebody looks at the swarm. */
+export function createPetalsEngine(
+  config: SwarmConfig,
+  dependencies: PetalsEngineDependencies,
+): PetalsEngine {
+  const { logger = silentLogger, metrics = silentMetrics, openFiles, models = [] } = dependencies
+  const connector = new SwarmConnector({ config, logger })
+  const swarms = new ModelSwarms({ config, logger, metrics })
+  const loaded = new Set<PetalsModel>()
+  const view = createSwarmView({
+    models,
+    initialPeers: config.initialPeers,
+    connector,
+    swarms,
+    locator: new ModelLocator(openFiles),
+    logger,
+  })
+
+  return {
+    name: 'petals',
+    swarm: view,
+    async load(spec: ModelSpec, options: LoadOptions = {}) {
+      const onClose = (): void => void loaded.delete(model)
+      const model = await loadPetalsModel(spec, {
+        ...options,
+        ...dependencies,
+        config,
+        connector,
+        swarms,
+        onClose,
+      })
+      loaded.add(model)
+      return model
+    },
+    async [Symbol.asyncDispose]() {
+      await Promise.all([...loaded].map((model) => model[Symbol.asyncDispose]()))
+      await swarms[Symbol.asyncDispose]()
+      await connector[Symbol.asyncDispose]()
+    },
+  }
+}

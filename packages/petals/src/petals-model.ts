@@ -1,0 +1,98 @@
+import {
+  ModelUnavailableError,
+  validateSessionLength,
+  type AbortOptions,
+  type ChatTemplate,
+  type Logger,
+  type Model,
+  type ModelCapabilities,
+  type ModelStatus,
+  type Session,
+  type SessionOptions,
+  type Tokenizer,
+} from '@petals-chat/engine'
+import type { InferenceContext } from './inference/inference-context.ts'
+import { createInferenceSession } from './inference/swarm-inference-session.ts'
+import type { LocalLayers } from './layers/local-layers.ts'
+import type { ModelTokenizer } from './layers/tokenizer.ts'
+import type { ModelSwarm } from './model-swarms.ts'
+import { PetalsSession } from './petals-session.ts'
+import { statusOf } from './swarm-status.ts'
+
+export interface PetalsModelOptions extends ModelTokenizer {
+  readonly id: string
+  readonly layers: LocalLayers
+  readonly swarm: ModelSwarm
+  readonly inference: Omit<InferenceContext, 'logger'>
+  readonly logger: Logger
+  /** Log the servers of a session at info, not at debug. */
+  readonly showRoute: boolean
+  readonly onClose: () => void
+}
+
+/** A model whose blocks the swarm's servers run. */
+export class PetalsModel implements Model {
+  readonly id: string
+  readonly contextLength: number
+  readonly tokenizer: Tokenizer
+  readonly chatTemplate: ChatTemplate
+  readonly capabilities: ModelCapabilities = {
+    grammar: false,
+    logprobs: true,
+    promptLogprobs: true,
+    embeddings: false,
+  }
+  readonly #options: PetalsModelOptions
+  readonly #sessions = new Set<Session>()
+  #closed = false
+
+  constructor(options: PetalsModelOptions) {
+    this.#options = options
+    this.id = options.id
+    this.contextLength = options.layers.architecture.contextLength
+    this.tokenizer = options.tokenizer
+    this.chatTemplate = options.chatTemplate
+  }
+
+  async openSession({ maxLength, signal, logger }: SessionOptions): Promise<Session> {
+    signal?.throwIfAborted()
+    if (this.#closed) throw unloaded(this.id)
+    validateSessionLength(maxLength, this.contextLength)
+    const { layers, inference, showRoute } = this.#options
+    const sessionLogger = logger ?? this.#options.logger
+    const context = { ...inference, logger: showRoute ? sessionLogger : withoutInfo(sessionLogger) }
+    const session = new PetalsSession({
+      model: this,
+      maxLength,
+      layers,
+      inference: createInferenceSession(context, { maxLength }),
+      onClose: () => this.#sessions.delete(session),
+    })
+    this.#sessions.add(session)
+    return session
+  }
+
+  async status(options: AbortOptions = {}): Promise<ModelStatus> {
+    options.signal?.throwIfAborted()
+    return this.#closed
+      ? { state: 'unavailable', detail: unloaded(this.id).message }
+      : statusOf(this.#options.swarm)
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    if (this.#closed) return
+    this.#closed = true
+    this.#options.onClose()
+    await Promise.all([...this.#sessions].map((session) => session[Symbol.asyncDispose]()))
+    await this.#options.layers[Symbol.asyncDispose]()
+  }
+}
+
+const unloaded = (id: string): ModelUnavailableError =>
+  new ModelUnavailableError(`The model '${id}' was unloaded. Ask again: it is loaded anew.`)
+
+const withoutInfo = (logger: Logger): Logger => ({
+  ...logger,
+  info: (fields, message) => logger.debug(fields, message),
+  child: (bindings) => withoutInfo(logger.child(bindings)),
+})

@@ -1,0 +1,68 @@
+import { abortable, silentLogger, type AbortOptions, type Logger } from '@petals-chat/engine'
+import type { SwarmConfig } from './config.ts'
+import type { DhtClient } from './dht/dht-client.ts'
+import type { SwarmTransport } from './p2p/swarm-transport.ts'
+import type { RpcClient } from './rpc/rpc-client.ts'
+
+/** A node in the swarm. */
+export interface SwarmConnection {
+  readonly transport: SwarmTransport
+  readonly rpc: RpcClient
+  readonly dht: DhtClient
+}
+
+export interface SwarmConnectorOptions {
+  readonly config: Pick<SwarmConfig, 'initialPeers' | 'identityPath' | 'connectTimeoutMs'>
+  readonly logger?: Logger | undefined
+}
+
+/** Joins the swarm when somebody needs it first; all share the one connection, which is kept. */
+export class SwarmConnector implements AsyncDisposable {
+  readonly #options: SwarmConnectorOptions
+  readonly #closing = new AbortController()
+  #connecting: Promise<SwarmConnection> | undefined
+
+  constructor(options: SwarmConnectorOptions) {
+    this.#options = options
+  }
+
+  /** After a failure the next call tries again. @throws PeerUnreachableError if no initial peer can be reached. */
+  get({ signal }: AbortOptions = {}): Promise<SwarmConnection> {
+    this.#connecting ??= this.#connect().catch((error: unknown) => {
+      this.#connecting = undefined
+      throw error
+    })
+    return abortable(this.#connecting, signal)
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#closing.abort(new Error('The swarm engine was closed.'))
+    const connection = await this.#connecting?.catch(() => undefined)
+    await connection?.transport[Symbol.asyncDispose]()
+  }
+
+  async #connect(): Promise<SwarmConnection> {
+    const { config, logger = silentLogger } = this.#options
+    const { signal } = this.#closing
+    signal.throwIfAborted()
+    // libp2p takes longer to load than to connect: only who needs it waits for it.
+    const [p2p, identity, { createRpcClient }, { createDhtClient }] = await Promise.all([
+      import('./p2p/libp2p-transport.ts'),
+      import('./p2p/identity.ts'),
+      import('./rpc/transport-rpc-client.ts'),
+      import('./dht/hivemind-dht-client.ts'),
+    ])
+    const privateKey =
+      config.identityPath === undefined ? undefined : await identity.loadIdentity(config.identityPath)
+    const transport = await p2p.createLibp2pTransport({ ...config, privateKey })
+    try {
+      await transport.connect(config.initialPeers, { signal })
+    } catch (error) {
+      await transport[Symbol.asyncDispose]()
+      throw error
+    }
+    const rpc = createRpcClient(transport)
+    logger.info({ peer: transport.localPeer, via: transport.initialPeers[0] }, 'joined the swarm')
+    return { transport, rpc, dht: createDhtClient({ transport, rpc }) }
+  }
+}

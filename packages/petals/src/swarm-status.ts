@@ -1,0 +1,28 @@
+import type { ModelStatus } from '@petals-chat/engine'
+import { formatBlocks } from './blocks/block-range.ts'
+import { missingBlocks } from './blocks/spans.ts'
+import { coverageOf } from './coverage.ts'
+import type { ModelSwarm } from './model-swarms.ts'
+import { missingBlocksError } from './routing/missing-blocks.ts'
+
+/** News older than this are worth a word: several looks in a row have failed. */
+const staleAfterMs = 180_000
+
+/** Whether a model's servers can answer now, by what is known of them; asks nobody. */
+export function statusOf({ router, directory, ...location }: ModelSwarm): ModelStatus {
+  const servers = router.status().filter(({ usable }) => usable)
+  const online = servers.filter(({ server }) => server.state === 'online')
+  const missing = missingBlocks(online, { start: 0, end: location.numBlocks })
+  if (missing.length > 0) {
+    return { state: 'unavailable', detail: missingBlocksError(missing, location).message }
+  }
+  const { ageMs } = directory.snapshot()
+  if (ageMs !== undefined && ageMs > staleAfterMs) {
+    const detail = `There has been no news of the swarm for ${Math.round(ageMs / 60_000)} minutes; its servers may have changed.`
+    return { state: 'degraded', detail }
+  }
+  const silent = coverageOf(servers, location.numBlocks).missingBlocks
+  if (silent.length === 0) return { state: 'ready' }
+  const detail = `The servers of blocks ${formatBlocks(silent)} do not answer pings; answers may fail.`
+  return { state: 'degraded', detail }
+}

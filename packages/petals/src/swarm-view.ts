@@ -1,0 +1,169 @@
+import {
+  abortable,
+  EngineError,
+  type AbortOptions,
+  type Logger,
+  type ModelSpec,
+  type SwarmModelStatus,
+  type SwarmServerStatus,
+  type SwarmStatus,
+  type SwarmView,
+} from '@petals-chat/engine'
+import { listSwarmModels } from './blocks/swarm-models.ts'
+import { coverageOf } from './coverage.ts'
+import { SwarmError } from './errors.ts'
+import type { ModelLocation } from './model-location.ts'
+import type { ModelLocator } from './model-locator.ts'
+import type { ModelSwarm, ModelSwarms } from './model-swarms.ts'
+import type { ServerStatus } from './routing/router.ts'
+import type { SwarmConnection, SwarmConnector } from './swarm-connection.ts'
+
+/** News older than this are asked for again when somebody looks; so a page may look as often as it likes. */
+const freshForMs = 5000
+
+/** How long a look waits for news: for what is slower there is the next one. */
+const maxWaitMs = 4000
+
+export interface SwarmViewOptions {
+  /** Models to show. None: all that servers of the swarm have registered. */
+  readonly models: readonly ModelSpec[]
+  readonly initialPeers: readonly string[]
+  readonly connector: SwarmConnector
+  readonly swarms: ModelSwarms
+  readonly locator: ModelLocator
+  readonly logger: Logger
+}
+
+/** The swarm as it is seen from here. No model is loaded for it. */
+export function createSwarmView(options: SwarmViewOptions): SwarmView {
+  return new LiveSwarmView(options)
+}
+
+class LiveSwarmView implements SwarmView {
+  readonly #options: SwarmViewOptions
+  readonly #measuredAt = new WeakMap<ModelSwarm, number>()
+
+  constructor(options: SwarmViewOptions) {
+    this.#options = options
+  }
+
+  async status({ signal }: AbortOptions = {}): Promise<SwarmStatus> {
+    const { models } = this.#options
+    if (models.length === 0) return { models: await this.#registeredModels({ signal }) }
+    return { models: await Promise.all(models.map((spec) => this.#describe(spec, { signal }))) }
+  }
+
+  async #describe(spec: ModelSpec, options: AbortOptions): Promise<SwarmModelStatus> {
+    const { connector, locator } = this.#options
+    let location: ModelLocation = { dhtPrefix: spec.dhtPrefix ?? '', numBlocks: 0 }
+    try {
+      const connection = await connector.get(options)
+      location = await locator.locate(spec, connection.dht, options)
+      return await this.#look(spec.id, location, connection, options)
+    } catch (error) {
+      return this.#statusOf(spec.id, location, { problem: this.#inWords(error, options) })
+    }
+  }
+
+  async #registeredModels(options: AbortOptions): Promise<readonly SwarmModelStatus[]> {
+    const connection = await this.#options.connector.get(options)
+    const registered = await listSwarmModels(connection.dht, options)
+    return await Promise.all(
+      registered.map((model) => this.#look(model.dhtPrefix, model, connection, options)),
+    )
+  }
+
+  async #look(
+    id: string,
+    location: ModelLocation,
+    connection: SwarmConnection,
+    options: AbortOptions,
+  ): Promise<SwarmModelStatus> {
+    const swarm = this.#options.swarms.of(location, connection)
+    const problem = await this.#refresh(swarm).then(
+      () => undefined,
+      (error: unknown) => this.#inWords(error, options),
+    )
+    options.signal?.throwIfAborted()
+    return this.#statusOf(id, swarm, { swarm, problem })
+  }
+
+  /** Old news are renewed, but nobody waits for long. */
+  async #refresh(swarm: ModelSwarm): Promise<void> {
+    const timeout = AbortSignal.timeout(maxWaitMs)
+    try {
+      await abortable(this.#renew(swarm), timeout)
+    } catch (error) {
+      if (!timeout.aborted) throw error
+    }
+  }
+
+  async #renew(swarm: ModelSwarm): Promise<void> {
+    const { directory, router } = swarm
+    if ((directory.snapshot().ageMs ?? Infinity) > freshForMs) await directory.refresh()
+    if (performance.now() - (this.#measuredAt.get(swarm) ?? -Infinity) < freshForMs) return
+    this.#measuredAt.set(swarm, performance.now())
+    await router.measure()
+  }
+
+  #statusOf(
+    id: string,
+    { dhtPrefix, numBlocks }: ModelLocation,
+    { swarm, problem }: { readonly swarm?: ModelSwarm; readonly problem?: string | undefined },
+  ): SwarmModelStatus {
+    const servers = swarm?.router.status() ?? []
+    const ageMs = swarm?.directory.snapshot().ageMs
+    const { replicas, missingBlocks, bottleneck } = coverageOf(servers, numBlocks)
+    return {
+      id,
+      dhtPrefix,
+      blocks: numBlocks,
+      replicas,
+      servable: numBlocks > 0 && missingBlocks.length === 0,
+      missingBlocks,
+      bottleneck: ageMs === undefined ? undefined : bottleneck,
+      servers: servers.map(describeServer).toSorted(byPlace),
+      initialPeers: this.#options.initialPeers,
+      ageMs: ageMs === undefined ? undefined : Math.round(ageMs),
+      problem,
+    }
+  }
+
+  /** What a person may be told; faults of this program stay in the log. */
+  #inWords(error: unknown, { signal }: AbortOptions): string {
+    signal?.throwIfAborted()
+    if (error instanceof SwarmError || error instanceof EngineError) return error.message
+    this.#options.logger.error({ err: error }, 'the swarm could not be looked at')
+    return "The swarm could not be looked at; the server's log says why."
+  }
+}
+
+function describeServer({
+  peer,
+  start,
+  end,
+  server,
+  rttSeconds,
+  bannedForMs,
+}: ServerStatus): SwarmServerStatus {
+  return {
+    peer,
+    publicName: server.publicName,
+    state: server.state,
+    version: server.version,
+    start,
+    end,
+    throughput: server.throughput,
+    inferenceRps: server.inferenceRps,
+    dtype: server.torchDtype,
+    quantization: server.quantType,
+    adapters: server.adapters,
+    usesRelay: server.usingRelay,
+    cacheTokensLeft: server.cacheTokensLeft,
+    rttMs: rttSeconds === undefined ? undefined : rttSeconds * 1000,
+    bannedForMs: Math.round(bannedForMs),
+  }
+}
+
+const byPlace = (a: SwarmServerStatus, b: SwarmServerStatus): number =>
+  a.start - b.start || a.end - b.end || a.peer.localeCompare(b.peer)
