@@ -55,7 +55,7 @@ export async function loadPetalsModel(spec: ModelSpec, options: LoadModelOptions
     adapter,
     config,
     metrics,
-    times: new StepTimes(),
+    times: new StepTimes(config.stepTimeoutMs),
     capabilities: new ServerCapabilities({ rpc, dhtPrefix, hiddenSize }),
     limits: noLimitsKnown(),
   }

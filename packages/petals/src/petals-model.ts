@@ -66,6 +66,7 @@ export class PetalsModel implements Model {
       maxLength,
       layers,
       inference: createInferenceSession(context, { maxLength }),
+      decodeMs: (peer) => inference.times.decodeMs(peer),
       onClose: () => this.#sessions.delete(session),
     })
     this.#sessions.add(session)

@@ -10,6 +10,7 @@ import {
   type GenerateOptions,
   type GeneratedToken,
   type Model,
+  type RouteReport,
   type ScoreOptions,
   type Session,
   type TokenId,
@@ -18,6 +19,8 @@ import {
 import { toEngineError } from './engine-errors.ts'
 import type { InferenceSession } from './inference/inference-session.ts'
 import type { LocalLayers } from './layers/local-layers.ts'
+import type { PeerId } from './p2p/peer-id.ts'
+import { reportRoute } from './route-report.ts'
 import { describeToken } from './sampling/logprobs.ts'
 import { createSampler } from './sampling/sampler.ts'
 import type { HiddenStates } from './tensor/hidden-states.ts'
@@ -28,6 +31,8 @@ export interface PetalsSessionOptions {
   readonly maxLength: number
   readonly layers: LocalLayers
   readonly inference: InferenceSession
+  /** Median time of a decode step on a server; undefined before the first. */
+  readonly decodeMs: (peer: PeerId) => number | undefined
   readonly onClose: () => void
 }
 
@@ -96,6 +101,10 @@ export class PetalsSession implements Session {
       scores.push(...(await this.#scoresAfter(outputs, inputs.slice(start + 1, end + 1), topLogprobs)))
     }
     return scores
+  }
+
+  route(): RouteReport {
+    return reportRoute(this.#options.inference, this.#options.decodeMs)
   }
 
   async truncate(length: number, options: AbortOptions = {}): Promise<void> {

@@ -1,11 +1,23 @@
-import type { Counter, Histogram, Metrics } from '@petals-chat/engine'
+import type { Counter, Histogram, MetricLabels, Metrics } from '@petals-chat/engine'
+import type { Span } from '../blocks/spans.ts'
 
-/** What sessions report; labels name the model, not the server: a public swarm has hundreds. */
+/** What sessions report. Labels name spans (`0:15`), not servers: a public swarm has hundreds, and other ones every day. */
 export interface InferenceMetrics {
   readonly stepSeconds: Histogram
+  readonly spanStepSeconds: Histogram
+  readonly bytes: Counter
   readonly failovers: Counter
   readonly replayedTokens: Counter
 }
+
+const buckets = [0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60]
+
+export const spanLabels = (model: string, { start, end }: Span): MetricLabels => ({
+  model,
+  span: `${start}:${end}`,
+})
+
+export const phaseOf = (tokens: number): string => (tokens === 1 ? 'decode' : 'prefill')
 
 export function inferenceMetrics(metrics: Metrics): InferenceMetrics {
   return {
@@ -13,12 +25,23 @@ export function inferenceMetrics(metrics: Metrics): InferenceMetrics {
       name: 'petals_step_seconds',
       help: 'Time of one step through all servers of a route.',
       labels: ['model', 'phase'],
-      buckets: [0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60],
+      buckets,
+    }),
+    spanStepSeconds: metrics.histogram({
+      name: 'petals_span_step_seconds',
+      help: 'Time of one step on the server of a span, as seen from here.',
+      labels: ['model', 'span', 'phase'],
+      buckets,
+    }),
+    bytes: metrics.counter({
+      name: 'petals_span_bytes_total',
+      help: 'Bytes of hidden states sent to the servers of a span, and received from them.',
+      labels: ['model', 'span', 'direction'],
     }),
     failovers: metrics.counter({
       name: 'petals_failovers_total',
       help: 'Servers that failed in a session and were replaced.',
-      labels: ['model', 'reason'],
+      labels: ['model', 'span', 'reason'],
     }),
     replayedTokens: metrics.counter({
       name: 'petals_replayed_tokens_total',

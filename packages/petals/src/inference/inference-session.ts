@@ -1,5 +1,6 @@
 import type { AbortOptions } from '@petals-chat/engine'
 import type { Span } from '../blocks/spans.ts'
+import type { SessionFailover } from './failover-log.ts'
 import type { HiddenStates } from '../tensor/hidden-states.ts'
 
 /**
@@ -11,6 +12,10 @@ export interface InferenceSession extends AsyncDisposable {
   readonly position: number
   /** Servers that hold the session now; empty before the first step. */
   readonly route: readonly Span[]
+  /** Servers that were left in mid-session, oldest first. */
+  readonly failovers: readonly SessionFailover[]
+  /** Outputs go from server to server instead of through this machine. */
+  readonly pushed: boolean
   /** Finds a route and opens the sessions on it, so that the first step need not. @throws as `step` */
   open(options?: AbortOptions): Promise<void>
   /**

@@ -38,8 +38,18 @@ export interface ServerSessionOptions {
   readonly withoutEmptySteps?: boolean | undefined
   /** How long the server may wait for room in its KV cache. */
   readonly allocTimeoutSeconds?: number | undefined
+  /** Called with what each step took. */
+  readonly onStep?: ((step: StepCost) => void) | undefined
   /** Called after every change: opened, an answer came, failed. */
   readonly onChange: () => void
+}
+
+export interface StepCost {
+  readonly tokens: number
+  readonly ms: number
+  /** Bytes of hidden states on the wire; none are sent where another server hands them on. */
+  readonly sentBytes: number
+  readonly receivedBytes: number
 }
 
 /** A step whose answer has not come. */
@@ -236,7 +246,10 @@ export class ServerSession {
     if (step) {
       this.#checkFresh(step, outputs.data)
       const began = Math.max(step.since, this.#lastActivity)
-      if (step.tokens > 0 && began !== Infinity) times.record(span.peer, step.tokens, now - began)
+      if (step.tokens > 0 && began !== Infinity) {
+        times.record(span.peer, step.tokens, now - began)
+        this.#options.onStep?.(costOf(step, response, now - began))
+      }
       this.#responses.push(outputs)
     } else this.#pushedOpenings--
     this.#lastActivity = now
@@ -284,4 +297,9 @@ export class ServerSession {
     this.#stream?.abort(this.#failure)
     this.#options.onChange()
   }
+}
+
+function costOf({ tokens, inputs }: Outstanding, { tensors }: ExpertResponse, ms: number): StepCost {
+  const receivedBytes = tensors.reduce((sum, { buffer }) => sum + buffer.byteLength, 0)
+  return { tokens, ms, sentBytes: inputs?.byteLength ?? 0, receivedBytes }
 }

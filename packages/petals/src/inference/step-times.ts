@@ -12,7 +12,7 @@ const minDeadlineOfFewMs = 4000
 const fewSamples = 5
 const unknownDeadlineMs = 10_000
 /** `request_timeout` of the reference client. */
-const maxDeadlineMs = 180_000
+const defaultMaxDeadlineMs = 180_000
 
 /** Servers that are remembered. */
 const maxPeers = 1024
@@ -21,6 +21,11 @@ const maxPeers = 1024
 export class StepTimes {
   /** By peer, then by class of size: steps of 2^(k-1)+1 … 2^k tokens are of class k. */
   readonly #windows = new Map<PeerId, Map<number, number[]>>()
+  readonly #maxDeadlineMs: number
+
+  constructor(maxDeadlineMs = defaultMaxDeadlineMs) {
+    this.#maxDeadlineMs = maxDeadlineMs
+  }
 
   record(peer: PeerId, tokens: number, ms: number): void {
     const classes = this.#windows.get(peer) ?? new Map<number, number[]>()
@@ -38,12 +43,18 @@ export class StepTimes {
     return this.#estimate(peer, tokens, 0.5)?.ms
   }
 
+  /** Median time of a decode step; undefined before the first. */
+  decodeMs(peer: PeerId): number | undefined {
+    const window = this.#windows.get(peer)?.get(classOf(1))
+    return window && quantileOf(window, 0.5)
+  }
+
   /** How long to wait for such a step. `scale` grows when deadlines have passed: perhaps all servers are slow. */
   deadlineMs(peer: PeerId, tokens: number, scale = 1): number {
     const estimate = this.#estimate(peer, tokens, 0.99)
-    if (!estimate) return Math.min(unknownDeadlineMs * scale, maxDeadlineMs)
+    if (!estimate) return Math.min(unknownDeadlineMs * scale, this.#maxDeadlineMs)
     const least = estimate.samples < fewSamples ? minDeadlineOfFewMs : minDeadlineMs
-    return Math.min(Math.max(least, patience * estimate.ms) * scale, maxDeadlineMs)
+    return Math.min(Math.max(least, patience * estimate.ms) * scale, this.#maxDeadlineMs)
   }
 
   /** From steps of that size; else from smaller ones, as if time grew with the tokens; else from larger ones. */

@@ -7,13 +7,14 @@ import { shortPeerId, type PeerId } from '../p2p/peer-id.ts'
 import { failureKind } from '../routing/failure-kind.ts'
 import type { HiddenStates } from '../tensor/hidden-states.ts'
 import { Chain, LinkFailure, PushLostError, type Link } from './chain.ts'
+import { FailoverLog, type SessionFailover } from './failover-log.ts'
 import type { InferenceContext } from './inference-context.ts'
-import { inferenceMetrics, type InferenceMetrics } from './inference-metrics.ts'
+import { inferenceMetrics, phaseOf, spanLabels, type InferenceMetrics } from './inference-metrics.ts'
 import type { InferenceSession } from './inference-session.ts'
 import { compactTensor, copyValues } from './input-history.ts'
 import { planPush, pushKind, type PushKind } from './push-plan.ts'
 import { Recovery } from './recovery.ts'
-import { ServerSession } from './server-session.ts'
+import { ServerSession, type StepCost } from './server-session.ts'
 import { sessionLength } from './session-length.ts'
 import type { HiddenTensor } from './step-outputs.ts'
 
@@ -43,6 +44,7 @@ class SwarmInferenceSession implements InferenceSession {
   readonly #context: InferenceContext
   readonly #maxLength: number
   readonly #metrics: InferenceMetrics
+  readonly #failovers = new FailoverLog()
   readonly #chain: Chain
   readonly #rewindable = new Set<PeerId>()
   /** Peers that had a session of ours that was closed lately. */
@@ -86,6 +88,14 @@ class SwarmInferenceSession implements InferenceSession {
     return this.#chain.links.map(({ span }) => span)
   }
 
+  get failovers(): readonly SessionFailover[] {
+    return this.#failovers.list()
+  }
+
+  get pushed(): boolean {
+    return this.#chain.push !== undefined
+  }
+
   async open({ signal }: AbortOptions = {}): Promise<void> {
     await this.#exclusively(signal, async () => {
       await this.#prepare(this.#position + 1, signal)
@@ -103,7 +113,7 @@ class SwarmInferenceSession implements InferenceSession {
       const outputs = await this.#untilDone(signal, () => this.#chain.run(this.#position, goal, signal))
       this.#position = goal
       for (const { span } of this.#chain.links) this.#context.router.reportSuccess(span.peer)
-      const labels = { model: this.#context.dhtPrefix, phase: tokens === 1 ? 'decode' : 'prefill' }
+      const labels = { model: this.#context.dhtPrefix, phase: phaseOf(tokens) }
       this.#metrics.stepSeconds.observe((performance.now() - startedAt) / 1000, labels)
       return { shape: inputs.shape, data: joinValues(outputs, tokens * hiddenSize) }
     })
@@ -157,7 +167,9 @@ class SwarmInferenceSession implements InferenceSession {
     while (true) {
       try {
         if (this.#chain.links.length === 0) await this.#reroute(0, this.#context.blocks, signal)
-        return await work()
+        const result = await work()
+        this.#failovers.settle()
+        return result
       } catch (error) {
         signal?.throwIfAborted()
         if (error instanceof LinkFailure) await this.#replaceFailed(error, signal)
@@ -210,6 +222,7 @@ class SwarmInferenceSession implements InferenceSession {
 
   async #replaceFailed({ index, cause }: LinkFailure, signal: AbortSignal | undefined): Promise<void> {
     const link = this.#chain.links[index]!
+    const failedAt = performance.now()
     const { router, logger, dhtPrefix } = this.#context
     const kind = failureKind(cause)
     if (kind === 'client' && this.#learnLimit(link, cause)) return
@@ -222,13 +235,24 @@ class SwarmInferenceSession implements InferenceSession {
       { peer: link.span.peer, span, cause, position: this.#position },
       'a server of the session failed',
     )
-    this.#metrics.failovers.add(1, { model: dhtPrefix, reason: cause.name })
+    this.#metrics.failovers.add(1, { ...spanLabels(dhtPrefix, link.span), reason: cause.name })
     if (this.#chain.push === 'at-opening') this.#stopPushing(cause)
-    await this.#reroute(index, link.span, signal)
+    const replacedBy = await this.#reroute(index, link.span, signal)
+    this.#failovers.add({
+      failed: link.span,
+      reason: cause.message,
+      position: this.#position,
+      replacedBy,
+      failedAt,
+    })
   }
 
   /** Puts other servers in the place of a link, or servers for the whole model where there are none yet. */
-  async #reroute(index: number, blocks: BlockRange, signal: AbortSignal | undefined): Promise<void> {
+  async #reroute(
+    index: number,
+    blocks: BlockRange,
+    signal: AbortSignal | undefined,
+  ): Promise<readonly Span[]> {
     const { router, logger, dhtPrefix } = this.#context
     const { failed, policy } = this.#recovery
     const cacheTokens = Math.min(this.#maxLength, this.#needed)
@@ -240,6 +264,7 @@ class SwarmInferenceSession implements InferenceSession {
     const route = spans.map(({ start, end, peer }) => `${start}:${end} via ${shortPeerId(peer)}`).join(' => ')
     logger.info({ route, position: this.#position }, 'route found')
     this.#chain.push = await this.#choosePush(signal)
+    return spans
   }
 
   /** Only for a chain that has no sessions yet can it be said how outputs travel; steps may name their successors any time. */
@@ -304,8 +329,16 @@ class SwarmInferenceSession implements InferenceSession {
       deadlineScale: this.#recovery.deadlineScale,
       allocTimeoutSeconds,
       withoutEmptySteps: limits.withoutEmptySteps.has(span.peer),
+      onStep: (step) => this.#report(span, step),
       onChange: this.#chain.onChange,
     })
+  }
+
+  #report(span: Span, { tokens, ms, sentBytes, receivedBytes }: StepCost): void {
+    const labels = spanLabels(this.#context.dhtPrefix, span)
+    this.#metrics.spanStepSeconds.observe(ms / 1000, { ...labels, phase: phaseOf(tokens) })
+    this.#metrics.bytes.add(sentBytes, { ...labels, direction: 'sent' })
+    this.#metrics.bytes.add(receivedBytes, { ...labels, direction: 'received' })
   }
 
   /** Keeps sessions from being taken for forgotten; gives them up when they are. */

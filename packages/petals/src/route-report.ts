@@ -1,0 +1,30 @@
+import type { RouteReport } from '@petals-chat/engine'
+import type { Span } from './blocks/spans.ts'
+import type { InferenceSession } from './inference/inference-session.ts'
+import type { PeerId } from './p2p/peer-id.ts'
+
+/** The way that a session's tokens take. `decodeMs`: median time of a decode step on a server. */
+export function reportRoute(
+  { route, failovers, pushed }: Pick<InferenceSession, 'route' | 'failovers' | 'pushed'>,
+  decodeMs: (peer: PeerId) => number | undefined,
+): RouteReport {
+  return {
+    hops: route.map((span) => ({ ...describe(span), ...rangeOf(span), stepMs: decodeMs(span.peer) })),
+    failovers: failovers.map(({ failed, reason, position, pauseMs, replacedBy }) => ({
+      ...describe(failed),
+      ...rangeOf(failed),
+      reason,
+      position,
+      pauseMs,
+      replacedBy: replacedBy.map(describe),
+    })),
+    pushed,
+  }
+}
+
+const describe = ({ peer, server }: Span): { peer: string; publicName: string | undefined } => ({
+  peer,
+  publicName: server.publicName,
+})
+
+const rangeOf = ({ start, end }: Span): { start: number; end: number } => ({ start, end })
