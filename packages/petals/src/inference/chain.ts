@@ -1,7 +1,6 @@
 import type { BlockRange } from '../blocks/block-range.ts'
 import type { Span } from '../blocks/spans.ts'
 import { DeadlineExceededError } from '../errors.ts'
-import type { FloatDtype } from '../tensor/dtype.ts'
 import { InputHistory } from './input-history.ts'
 import { maxPushedTokens, type PushKind } from './push-plan.ts'
 import type { ServerSession, ServerSessionOptions } from './server-session.ts'
@@ -68,7 +67,12 @@ export class Chain {
   readonly #options: ChainOptions
   #changed = Promise.withResolvers<void>()
   #stepNumber = 0
+  /** A pushed step is under way. */
+  #pushing = false
   #closed = false
+  /** Outputs of the last block since `begin`, and the position that they reach. */
+  #outputs: HiddenTensor[] = []
+  #collected = 0
 
   constructor(options: ChainOptions) {
     this.#options = options
@@ -91,19 +95,23 @@ export class Chain {
     this.links = [...this.links.slice(0, index), ...links, ...this.links.slice(index + 1)]
   }
 
-  /** Lets all sessions reach position `goal`; returns the outputs of the last block from `start` on. @throws LinkFailure */
-  async run(start: number, goal: number, signal: AbortSignal | undefined): Promise<readonly HiddenTensor[]> {
-    const outputs: HiddenTensor[] = []
-    let collected = start
-    const collect = (tensor: HiddenTensor, from: number): void => {
-      const fresh = from < collected ? skipTokens(tensor, collected - from) : tensor
-      collected += fresh?.shape[1] ?? 0
-      if (fresh) outputs.push(fresh)
-    }
+  /** New inputs follow, from `position` on; outputs of the last block are collected from there. */
+  begin(position: number, inputs: HiddenTensor): void {
+    this.inputs.append(inputs)
+    this.#outputs = []
+    this.#collected = position
+  }
+
+  /**
+   * Lets all sessions reach position `goal`; returns the outputs of the last block since `begin`. After a failure, and with
+   * the link replaced, it goes on where it was. @throws LinkFailure, PushLostError
+   */
+  async run(goal: number, signal: AbortSignal | undefined): Promise<readonly HiddenTensor[]> {
     while (true) {
       this.#open()
-      this.#advance(goal, collect)
-      if (this.links.every(({ session }) => session?.taken === goal) && collected >= goal) return outputs
+      this.#advance(goal)
+      if (this.#collected >= goal && this.links.every(({ session }) => session?.taken === goal))
+        return this.#outputs
       await this.#nextChange(signal)
     }
   }
@@ -171,31 +179,38 @@ export class Chain {
   }
 
   /** Takes what came, sends what can be sent. */
-  #advance(goal: number, collect: (outputs: HiddenTensor, from: number) => void): void {
+  #advance(goal: number): void {
     this.#throwFailures()
-    this.#takeOutputs(collect)
+    this.#takeOutputs()
     if (this.push && this.#pushStep(goal)) return
     if (this.push === 'at-opening') return
     for (const link of this.links) this.#sendInputs(link)
   }
 
-  #takeOutputs(collect: (outputs: HiddenTensor, from: number) => void): void {
+  #takeOutputs(): void {
     this.links.forEach(({ session }, i) => {
       if (!session) return
-      const next = this.links[i + 1]
       for (
         let from = session.taken, outputs = session.take();
         outputs;
         from = session.taken, outputs = session.take()
       ) {
-        if (!next) collect(outputs, from)
-        else {
-          const fresh = skipTokens(outputs, next.history.length - from)
-          if (fresh) next.history.append(fresh)
-          next.session?.inputsArrived()
-        }
+        this.#passOn(i + 1, outputs, from)
       }
     })
+  }
+
+  /** Outputs of positions from `from` on become inputs of link `index`, or results; what is known already is dropped. */
+  #passOn(index: number, outputs: HiddenTensor, from: number): void {
+    const next = this.links[index]
+    const fresh = skipTokens(outputs, (next ? next.history.length : this.#collected) - from)
+    if (next) {
+      if (fresh) next.history.append(fresh)
+      next.session?.inputsArrived()
+    } else if (fresh) {
+      this.#outputs.push(fresh)
+      this.#collected += fresh.shape[1]!
+    }
   }
 
   #sendInputs({ history, session }: Link): void {
@@ -208,36 +223,51 @@ export class Chain {
 
   /**
    * Sends one step to the first server, to be handed on from there. One at a time: pushes can overtake each other. True if
-   * such a step is under way. Where steps name their successors, longer ones are relayed as usual.
+   * such a step is under way. Where steps name their successors, those that don't fit, and replays, are relayed as usual.
    */
   #pushStep(goal: number): boolean {
-    const sessions = this.links.map(({ session }) => session)
-    if (!sessions.every((session): session is ServerSession => session?.isOpen ?? false)) return false
-    if (sessions.some(({ pending }) => pending > 0)) return true
-    const [first, ...others] = sessions
-    const position = first!.sent
-    const inSync = others.every(
-      (session, i) => session.sent === position && this.links[i + 1]!.history.length === position,
-    )
+    const sessions = this.links
+      .map(({ session }) => session)
+      .filter((session) => session?.isOpen) as ServerSession[]
+    if (sessions.length < this.links.length) return this.#pushing
+    if (sessions.some(({ pending }) => pending > 0)) return this.#pushing
+    this.#pushing = false
+    const [first, ...others] = sessions as [ServerSession, ...ServerSession[]]
+    const position = first.sent
     const tokens = Math.min(goal - position, maxPushedTokens(this.#options.hiddenSize))
-    if (!inSync || tokens <= 0 || (this.push === 'per-step' && tokens < goal - position)) return false
-    const inputs = this.inputs.slice(position, position + tokens, first!.dtype as FloatDtype)
+    if (tokens <= 0 || others.some(({ sent }) => sent !== position)) return false
+    if (this.push === 'per-step' && tokens < goal - position) return false
+    const inputs = this.inputs.slice(position, position + tokens, first.dtype!)
     const perStep = this.push === 'per-step' && {
       startFromPosition: position,
       nextServers: others.map((session) => session.asNextServer),
     }
-    first!.send({ inputs, stepId: `${this.#stepNumber++}`, ...perStep })
+    first.send({ inputs, stepId: `${this.#stepNumber++}`, ...perStep })
     for (const session of others) session.expectPushed(tokens)
+    this.#pushing = true
     return true
+  }
+
+  /** Ends the sessions that wait for what a server before them was to hand on: whether it came, nobody can tell. */
+  dropPushed(): void {
+    if (!this.#pushing) return
+    this.#pushing = false
+    for (const link of this.links.slice(1)) if ((link.session?.pending ?? 0) > 0) this.closeSession(link)
   }
 
   #throwFailures(): void {
     this.links.forEach(({ session }, i) => {
-      const failure = session?.failure
-      if (!failure) return
-      if (this.push && i > 0 && failure instanceof DeadlineExceededError) throw new PushLostError(i, failure)
-      throw new LinkFailure(i, failure)
+      if (!session?.failure) return
+      throw this.#isPushLost(session, i)
+        ? new PushLostError(i, session.failure)
+        : new LinkFailure(i, session.failure)
     })
+  }
+
+  /** A later server that is late may only be waiting itself: for a step, or for the empty one of an opening. */
+  #isPushLost({ failure, dtype }: ServerSession, index: number): boolean {
+    const isWaiting = this.#pushing || (this.push === 'at-opening' && dtype !== undefined)
+    return isWaiting && index > 0 && failure instanceof DeadlineExceededError
   }
 
   async #nextChange(signal: AbortSignal | undefined): Promise<void> {

@@ -108,9 +108,9 @@ class SwarmInferenceSession implements InferenceSession {
       const [tokens, hiddenSize] = inputs.shape
       const goal = this.#checked(inputs)
       await this.#prepare(goal, signal)
-      this.#chain.inputs.append(compactTensor(inputs.data, [1, tokens, hiddenSize]))
+      this.#chain.begin(this.#position, compactTensor(inputs.data, [1, tokens, hiddenSize]))
       const startedAt = performance.now()
-      const outputs = await this.#untilDone(signal, () => this.#chain.run(this.#position, goal, signal))
+      const outputs = await this.#untilDone(signal, () => this.#chain.run(goal, signal))
       this.#position = goal
       for (const { span } of this.#chain.links) this.#context.router.reportSuccess(span.peer)
       const labels = { model: this.#context.dhtPrefix, phase: phaseOf(tokens) }
@@ -187,10 +187,10 @@ class SwarmInferenceSession implements InferenceSession {
       this.#position,
       ({ span }) => this.#chain.push !== 'at-opening' && this.#rewindable.has(span.peer),
     )
-    const renewing = this.#chain.links.filter((link) => this.#mustRenew(link))
+    for (const link of this.#chain.links.filter((each) => this.#mustRenew(each))) this.#renew(link)
     // Servers that were told at the opening whom to hand outputs to can't be told anything else.
-    if (renewing.length > 0 && this.#chain.push === 'at-opening') this.#renewAll()
-    for (const link of renewing) this.#renew(link)
+    const isBroken = this.#chain.links.some(({ session }) => !session)
+    if (isBroken && this.#chain.push === 'at-opening') this.#renewAll()
   }
 
   #mustRenew({ session }: Link): boolean {
@@ -237,6 +237,7 @@ class SwarmInferenceSession implements InferenceSession {
     )
     this.#metrics.failovers.add(1, { ...spanLabels(dhtPrefix, link.span), reason: cause.name })
     if (this.#chain.push === 'at-opening') this.#stopPushing(cause)
+    this.#chain.dropPushed()
     const replacedBy = await this.#reroute(index, link.span, signal)
     this.#failovers.add({
       failed: link.span,
@@ -289,8 +290,10 @@ class SwarmInferenceSession implements InferenceSession {
     this.#context.logger.info({ cause }, 'outputs go by this client again: servers could not hand them on')
     this.#recovery.note(undefined, cause)
     this.#pushFailed = true
+    // What was handed on at the opening goes on being handed on: only new sessions end that.
+    if (this.#chain.push === 'at-opening') this.#renewAll()
+    else this.#chain.dropPushed()
     this.#chain.push = undefined
-    this.#renewAll()
   }
 
   /** A refusal that says what would be allowed. True if asking again, otherwise, can help. */

@@ -208,6 +208,20 @@ describe('failures', () => {
     expect(directory.refreshes).toBe(2)
   })
 
+  test('before servers that failed are tried again, new ones are looked for', async () => {
+    directory.ageMs = 10_000
+    directory.onRefresh = () => directory.hold(c, 0, 4)
+    pings.set(c, 10)
+    await expect(peersOf({ avoid: new Set([a, b]) })).resolves.toEqual([c])
+  })
+
+  test('of two that failed, the one that did so earlier is tried first', async () => {
+    router.reportFailure(a, gone)
+    router.reportFailure(b, gone)
+    await expect(peersOf({ avoid: new Set([a]) })).resolves.toEqual([b])
+    await expect(peersOf({ avoid: new Set([b]) })).resolves.toEqual([a])
+  })
+
   test('what the caller avoids is avoided, if it can be', async () => {
     await expect(peersOf({ avoid: new Set([a]) })).resolves.toEqual([b])
     await expect(peersOf({ avoid: new Set([a, b]) })).resolves.toEqual([a])

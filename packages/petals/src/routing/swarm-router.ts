@@ -22,8 +22,8 @@ import type { RouteOptions, Router, ServerStatus } from './router.ts'
 /** A first route waits this long for round trips, if there is a choice: with them it may save as much on every token. */
 const firstPingsMs = 300
 
-/** The DHT is not asked more often than this for blocks that are missing. */
-const minRefreshAgeMs = 5000
+/** The DHT is not asked more often than this for servers of blocks that have none, or none that is well. */
+const minRefreshAgeMs = 1000
 
 export interface RouterOptions extends ServerFilter {
   readonly directory: BlockDirectory
@@ -66,10 +66,15 @@ class SwarmRouter implements Router {
   async route(blocks: BlockRange, options: RouteOptions = {}): Promise<readonly Span[]> {
     const spans = await this.#spansOf(blocks, options)
     await this.#firstRoundTrips(spans, options)
-    const { numBlocks } = this.#directory
     const isAvoided = (peer: PeerId): boolean => options.avoid?.has(peer) ?? false
-    const unbanned = withoutUnwanted(spans, numBlocks, (peer) => this.#bans.isBanned(peer))
-    const candidates = limitSpans(withoutUnwanted(unbanned, numBlocks, isAvoided), this.#evidence())
+    const isBanned = (peer: PeerId): boolean => this.#bans.isBanned(peer)
+    const well = spans.filter(({ peer }) => !isAvoided(peer) && !isBanned(peer))
+    // Before a server that failed is tried again: perhaps another has joined meanwhile.
+    const lookAgain = missingBlocks(well, blocks).length > 0 && this.#isStale()
+    const known = lookAgain ? await this.#spansOf(blocks, { ...options, refresh: true }) : spans
+    const { numBlocks } = this.#directory
+    const wanted = withoutUnwanted(withoutUnwanted(known, numBlocks, isAvoided), numBlocks, isBanned)
+    const candidates = limitSpans(wanted, this.#evidence())
     const route = this.#find(candidates, blocks, options)
     if (!route) throw this.#missing(missingBlocks(candidates, blocks))
     return route
@@ -129,14 +134,16 @@ class SwarmRouter implements Router {
   }
 
   /** Spans that may be used; if blocks are missing, after a second look. */
-  async #spansOf(blocks: BlockRange, options: AbortOptions): Promise<readonly Span[]> {
-    const spans = filterSpans(await this.#directory.findSpans(options), this.#options)
-    if (missingBlocks(spans, blocks).length === 0) return spans
-    if ((this.#directory.snapshot().ageMs ?? 0) > minRefreshAgeMs) await this.#directory.refresh(options)
-    const again = filterSpans(await this.#directory.findSpans(options), this.#options)
-    const missing = missingBlocks(again, blocks)
-    if (missing.length > 0) throw this.#missing(missing)
-    return again
+  async #spansOf(
+    blocks: BlockRange,
+    { signal, refresh = false }: AbortOptions & { readonly refresh?: boolean },
+  ): Promise<readonly Span[]> {
+    if (refresh) await this.#directory.refresh({ signal })
+    const spans = filterSpans(await this.#directory.findSpans({ signal }), this.#options)
+    const missing = missingBlocks(spans, blocks)
+    if (missing.length === 0) return spans
+    if (refresh || !this.#isStale()) throw this.#missing(missing)
+    return await this.#spansOf(blocks, { signal, refresh: true })
   }
 
   #missing(blocks: readonly number[]): Error {
@@ -218,6 +225,11 @@ class SwarmRouter implements Router {
         held,
       ).length > 0
     )
+  }
+
+  /** The news of the swarm are old enough to ask for newer ones. */
+  #isStale(): boolean {
+    return (this.#directory.snapshot().ageMs ?? 0) > minRefreshAgeMs
   }
 
   #refreshInBackground(): void {

@@ -1,0 +1,353 @@
+import { CapacityError, GenerationFailedError, MissingBlocksError } from '@petals-chat/engine'
+import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import type { HiddenStates } from '../tensor/hidden-states.ts'
+import type { FakeServer, FakeStep } from '../testing/fake-server.ts'
+import { FakeSwarm, type SwarmClient } from '../testing/fake-swarm.ts'
+import { lies } from '../testing/lies.ts'
+import { silence } from '../testing/rpc-server.ts'
+import type { InferenceSession } from './inference-session.ts'
+
+let swarm: FakeSwarm
+
+beforeEach(async () => {
+  swarm = await FakeSwarm.start()
+})
+afterEach(() => swarm[Symbol.asyncDispose]())
+
+const prompt = 40
+const steps = 12
+const dialogue = (): readonly HiddenStates[] => [
+  swarm.inputs(prompt, 1),
+  ...Array.from({ length: steps }, (_, i) => swarm.inputs(1, i + 2)),
+]
+
+/** Runs the dialogue; the outputs must be those of an undisturbed run, bit by bit. */
+async function expectIdentical(session: InferenceSession, inputs = dialogue()): Promise<void> {
+  const outputs: number[] = []
+  for (const input of inputs) outputs.push(...(await session.step(input)).data)
+  expect(Float32Array.from(outputs)).toEqual(swarm.expected(...inputs))
+}
+
+/** The bad server is the faster one, so that it is chosen first. */
+const fast = { inferenceRps: 1000 }
+const slow = { inferenceRps: 100 }
+
+type Fault = (server: FakeServer, step: FakeStep) => Promise<boolean>
+
+const faults: Readonly<Record<string, Fault>> = {
+  'its process is killed': async (server) => {
+    void server.kill()
+    return true
+  },
+  'its connections are cut after it has answered': async (server, { call, response }) => {
+    await call.respond(response)
+    server.peer.cutConnections()
+    return true
+  },
+  'the stream is reset': async (_, { call }) => {
+    call.bytes.abort(new Error('reset'))
+    return true
+  },
+  'the stream is ended in order': async (_, { call }) => {
+    await call.bytes[Symbol.asyncDispose]()
+    return true
+  },
+  'half an answer, then the end': async (_, { call, response }) => {
+    await call.bytes.write([
+      Buffer.from([0, 0, 0, 0, 0, 0, 0, response.length >> 8, response.length & 255]),
+      response.subarray(0, 99),
+    ])
+    await call.bytes[Symbol.asyncDispose]()
+    return true
+  },
+  'an exception': async (_, { call }) => {
+    await call.fail('CUDA error: an illegal memory access was encountered')
+    return true
+  },
+  'a timeout over there': async (_, { call }) => {
+    await call.fail('')
+    return true
+  },
+  'it moved to other blocks': async (_, { call }) => {
+    await call.fail('Remote peer does not serve Toy-hf.0')
+    return true
+  },
+}
+
+const failAt = (server: FakeServer, index: number, fault: Fault): void => {
+  server.intercept = (step) => (step.index === index ? fault(server, step) : false)
+}
+
+describe.each(Object.entries(faults))('a server fails: %s', (_name, fault) => {
+  test.each([
+    ['at the prompt', 0],
+    ['at the first token', 1],
+    ['in the middle', 6],
+    ['at the last token', steps],
+  ])('%s, as the first of the chain', async (_when, index) => {
+    const bad = await swarm.addServer(0, 3, fast)
+    await swarm.addServer(0, 3, slow)
+    const last = await swarm.addServer(3, 6)
+    failAt(bad, index, fault)
+    const client = await swarm.connect()
+    await expectIdentical(client.openSession())
+    // What the next server had it need not be sent again.
+    expect(last.sessionsEver).toBe(1)
+  })
+
+  test('as the last of the chain', async () => {
+    await swarm.addServer(0, 3)
+    const bad = await swarm.addServer(3, 6, fast)
+    await swarm.addServer(3, 6, slow)
+    failAt(bad, 5, fault)
+    await expectIdentical((await swarm.connect()).openSession())
+  })
+})
+
+describe('more than one failure', () => {
+  test('the one that took over fails, too', async () => {
+    const servers = [
+      await swarm.addServer(0, 6, { inferenceRps: 1000 }),
+      await swarm.addServer(0, 6, { inferenceRps: 500 }),
+    ]
+    await swarm.addServer(0, 6, slow)
+    failAt(servers[0]!, 4, faults['its process is killed']!)
+    failAt(servers[1]!, 0, faults['its process is killed']!)
+    await expectIdentical((await swarm.connect()).openSession())
+  })
+
+  test('all of a chain at once', async () => {
+    const dying = [
+      await swarm.addServer(0, 2, fast),
+      await swarm.addServer(2, 4, fast),
+      await swarm.addServer(4, 6, fast),
+    ]
+    for (const [start, end] of [
+      [0, 2],
+      [2, 4],
+      [4, 6],
+    ] as const)
+      await swarm.addServer(start, end, slow)
+    failAt(dying[0]!, 5, async () => {
+      for (const server of dying) void server.kill()
+      return true
+    })
+    await expectIdentical((await swarm.connect()).openSession())
+  })
+
+  test('the replacement has other borders', async () => {
+    const bad = await swarm.addServer(0, 4, fast)
+    await swarm.addServer(0, 1, slow)
+    await swarm.addServer(1, 3, slow)
+    await swarm.addServer(2, 6, slow)
+    failAt(bad, 7, faults['its process is killed']!)
+    const session = (await swarm.connect()).openSession()
+    await expectIdentical(session)
+    expect(session.route.map(({ start, end }) => [start, end])).toEqual([
+      [0, 1],
+      [1, 3],
+      [3, 4],
+      [4, 6],
+    ])
+  })
+
+  test('in a long prompt, with parts of it on their way', async () => {
+    const bad = await swarm.addServer(0, 3, { ...fast, stepMs: () => 20 })
+    await swarm.addServer(0, 3, slow)
+    await swarm.addServer(3, 6)
+    failAt(bad, 4, faults['its process is killed']!)
+    await expectIdentical((await swarm.connect()).openSession(), [swarm.inputs(128 * 8), swarm.inputs(1, 2)])
+  })
+
+  test('a server that failed once and is the only one is tried again', async () => {
+    const server = await swarm.addServer(0, 6)
+    let failures = 0
+    server.intercept = async (step) => {
+      if (step.index % 4 !== 3 || failures === 2) return false
+      failures++
+      await step.call.fail('CUDA out of memory')
+      return true
+    }
+    await expectIdentical((await swarm.connect()).openSession())
+    expect(failures).toBe(2)
+  })
+
+  test('a server that always fails is given up, in words', async () => {
+    const server = await swarm.addServer(0, 6)
+    server.intercept = async ({ call }) => {
+      await call.fail('CUDA out of memory')
+      return true
+    }
+    const session = (await swarm.connect({ maxRetries: 2 })).openSession()
+    const failure = session.step(swarm.inputs(1))
+    await expect(failure).rejects.toThrow(GenerationFailedError)
+    await expect(failure).rejects.toThrow(/failed 3 times in a row, last: .*CUDA out of memory/)
+    // The session is as it was, and can go on when the server is well again.
+    server.intercept = () => false
+    await expectIdentical(session)
+  })
+})
+
+describe('a server that hangs', () => {
+  test('in mid-answer is left within seconds', async () => {
+    const bad = await swarm.addServer(0, 6, fast)
+    await swarm.addServer(0, 6, slow)
+    const session = (await swarm.connect()).openSession()
+    failAt(bad, 8, async () => {
+      bad.hung = true
+      return await silence()
+    })
+    const startedAt = performance.now()
+    await expectIdentical(session)
+    expect(performance.now() - startedAt).toBeLessThan(5000)
+  })
+
+  test('one byte at a time is no sign of life', async () => {
+    const bad = await swarm.addServer(0, 6, fast)
+    await swarm.addServer(0, 6, slow)
+    failAt(bad, 8, async (_, { call, response }) => {
+      await call.bytes.write(Buffer.from([0, 0, 0, 0, 0, 0, 0, 0, response.length]))
+      for (const byte of response) {
+        await call.bytes.write(Uint8Array.of(byte))
+        await new Promise((resolve) => setTimeout(resolve, 200))
+      }
+      return true
+    })
+    const startedAt = performance.now()
+    await expectIdentical((await swarm.connect()).openSession())
+    expect(performance.now() - startedAt).toBeLessThan(6000)
+  })
+
+  test('at the opening', async () => {
+    const bad = await swarm.addServer(0, 6, fast)
+    await swarm.addServer(0, 6, slow)
+    bad.hung = true
+    await expectIdentical((await swarm.connect({ connectTimeoutMs: 1000 })).openSession())
+  })
+})
+
+describe('servers without room', () => {
+  test('others are taken', async () => {
+    await swarm.addServer(0, 6, { ...fast, cacheTokens: 100 })
+    await swarm.addServer(0, 6, slow)
+    await expectIdentical((await swarm.connect()).openSession())
+  })
+
+  test('if there are none, that is said', async () => {
+    await swarm.addServer(0, 6, { cacheTokens: 100 })
+    const session = (await swarm.connect({ maxRetries: 2 })).openSession()
+    await expect(session.step(swarm.inputs(10))).rejects.toThrow(CapacityError)
+  })
+})
+
+test('blocks that nobody serves are named', async () => {
+  await swarm.addServer(0, 2)
+  await swarm.addServer(4, 6)
+  const session = (await swarm.connect()).openSession()
+  await expect(session.step(swarm.inputs(1))).rejects.toThrow(MissingBlocksError)
+  await expect(session.step(swarm.inputs(1))).rejects.toMatchObject({ blocks: [2, 3] })
+})
+
+describe('the walls of servers', () => {
+  test('idle sessions are kept alive, and given up when they are forgotten', async () => {
+    const server = await swarm.addServer(0, 6, { stepTimeoutMs: 400 })
+    const session = (await swarm.connect({ keepAliveMs: 200, idleTimeoutMs: 1500 })).openSession()
+    const [first, second] = [swarm.inputs(10), swarm.inputs(3, 2)]
+    await session.step(first)
+    await new Promise((resolve) => setTimeout(resolve, 1000))
+    expect(server.openSessions).toBe(1)
+    expect(server.sessionsEver).toBe(1)
+    await expect.poll(() => server.openSessions, { timeout: 2000 }).toBe(0)
+    expect((await session.step(second)).data).toEqual(
+      swarm.expected(first, second).subarray(10 * swarm.hiddenSize),
+    )
+    expect(server.sessionsEver).toBe(2)
+  })
+
+  test('a session that the server ended while idle is opened anew, and nobody is banned', async () => {
+    const server = await swarm.addServer(0, 6, { stepTimeoutMs: 300 })
+    const client = await swarm.connect()
+    const session = client.openSession()
+    const [first, second] = [swarm.inputs(10), swarm.inputs(3, 2)]
+    await session.step(first)
+    await expect.poll(() => server.openSessions).toBe(0)
+    expect((await session.step(second)).data).toEqual(
+      swarm.expected(first, second).subarray(10 * swarm.hiddenSize),
+    )
+    expect(client.router.status()[0]!.bannedForMs).toBe(0)
+  })
+
+  test('sessions move before their time is up', async () => {
+    const server = await swarm.addServer(0, 6, { sessionTimeoutMs: 1200 })
+    const client = await swarm.connect({ sessionLifetimeMs: 600 })
+    const session = client.openSession()
+    const inputs = Array.from({ length: 40 }, (_, i) => swarm.inputs(1, i + 1))
+    const outputs: number[] = []
+    for (const input of inputs) {
+      outputs.push(...(await session.step(input)).data)
+      await new Promise((resolve) => setTimeout(resolve, 50))
+    }
+    expect(Float32Array.from(outputs)).toEqual(swarm.expected(...inputs))
+    expect(server.sessionsEver).toBeGreaterThanOrEqual(3)
+    expect(client.router.status()[0]!.bannedForMs).toBe(0)
+  })
+})
+
+describe('servers that lie', () => {
+  test(`${lies.size} ways, at the prompt and later: noticed, left, and the answer is the same`, async () => {
+    expect(lies.size).toBeGreaterThanOrEqual(60)
+    const liar = await swarm.addServer(0, 6, fast)
+    await swarm.addServer(0, 6, slow)
+    const client = await swarm.connect()
+    await client.openSession().open()
+    const before = process.memoryUsage.rss()
+    for (const [name, lie] of lies) {
+      for (const at of [0, 3]) await expectLieNoticed(client, liar, name, at, lie)
+    }
+    expect(process.memoryUsage.rss() - before).toBeLessThan(256 * 1024 * 1024)
+  })
+
+  async function expectLieNoticed(
+    client: SwarmClient,
+    liar: FakeServer,
+    name: string,
+    at: number,
+    lie: (honest: Uint8Array) => Uint8Array,
+  ): Promise<void> {
+    client.router.reportSuccess(liar.id)
+    const start = liar.stepCount
+    liar.intercept = async ({ index, call, response }) => {
+      if (index - start !== at) return false
+      await call.bytes.write(lie(response))
+      return true
+    }
+    await using session = client.openSession()
+    expect(session.route, name).toEqual([])
+    await expectIdentical(session, [swarm.inputs(7, 1), ...[2, 3, 4, 5].map((seed) => swarm.inputs(1, seed))])
+    const [status] = client.router.status().filter(({ peer }) => peer === liar.id)
+    expect(status!.bannedForMs, `${name} at step ${at}`).toBeGreaterThan(0)
+  }
+
+  test('an endless stream of answers', async () => {
+    const liar = await swarm.addServer(0, 6, fast)
+    await swarm.addServer(0, 6, slow)
+    failAt(liar, 2, async (_, { call, response }) => {
+      for (let i = 0; i < 100_000; i++) await call.respond(response)
+      return true
+    })
+    await expectIdentical((await swarm.connect()).openSession())
+  })
+
+  test('the answer to an earlier step again', async () => {
+    const liar = await swarm.addServer(0, 6, fast)
+    await swarm.addServer(0, 6, slow)
+    let earlier: Uint8Array | undefined
+    liar.intercept = async ({ index, call, response }) => {
+      if (index === 4) earlier = response
+      if (index !== 5) return false
+      await call.respond(earlier!)
+      return true
+    }
+    await expectIdentical((await swarm.connect()).openSession())
+  })
+})

@@ -1,0 +1,185 @@
+import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import type { Span } from '../blocks/spans.ts'
+import { peerIdFromBytes, type PeerId } from '../p2p/peer-id.ts'
+import type { HiddenStates } from '../tensor/hidden-states.ts'
+import { FakeSwarm } from '../testing/fake-swarm.ts'
+import type { InferenceSession } from './inference-session.ts'
+import { maxPushedTokens, planPush, pushKind } from './push-plan.ts'
+
+let swarm: FakeSwarm
+
+beforeEach(async () => {
+  swarm = await FakeSwarm.start()
+})
+afterEach(() => swarm[Symbol.asyncDispose]())
+
+const dialogue = (): readonly HiddenStates[] => [
+  swarm.inputs(200, 1),
+  ...Array.from({ length: 10 }, (_, i) => swarm.inputs(1, i + 2)),
+  swarm.inputs(5, 20),
+]
+
+async function expectIdentical(session: InferenceSession, inputs = dialogue()): Promise<void> {
+  const outputs: number[] = []
+  for (const input of inputs) outputs.push(...(await session.step(input)).data)
+  expect(Float32Array.from(outputs)).toEqual(swarm.expected(...inputs))
+}
+
+describe.each([
+  ['2.2.0.post1, told at the opening', false],
+  ['newer, told at each step', true],
+])('servers hand outputs on: %s', (_name, modern) => {
+  const addChain = async (): Promise<void> => {
+    await swarm.addServer(0, 2, { modern })
+    await swarm.addServer(2, 4, { modern })
+    await swarm.addServer(4, 6, { modern })
+  }
+
+  test('outputs are the same, and came that way', async () => {
+    await addChain()
+    const session = (await swarm.connect({ serverToServer: 'always' })).openSession()
+    await expectIdentical(session)
+    const pushes = swarm.servers.map(({ pushCount }) => pushCount)
+    // Newer servers may be sent the prompt while others still open: then it is relayed.
+    expect([
+      [0, 11, 11],
+      [0, 12, 12],
+    ]).toContainEqual(pushes)
+    if (!modern) expect(pushes[1]).toBe(12)
+  })
+
+  test.each([0, 1, 2])('server %i of the chain is killed', async (index) => {
+    await addChain()
+    const bad = swarm.servers[index]!
+    const session = (await swarm.connect({ serverToServer: 'always' })).openSession()
+    await session.open()
+    await swarm.addServer(index * 2, index * 2 + 2, { modern })
+    bad.intercept = (step) => {
+      if (step.index < 5) return false
+      void bad.kill()
+      return true
+    }
+    // Known to the client only after its next look at the DHT.
+    await expectIdentical(session, dialogue())
+  })
+
+  test('a server hangs', async () => {
+    await addChain()
+    await swarm.addServer(2, 4, { modern, inferenceRps: 1 })
+    const session = (await swarm.connect({ serverToServer: 'always' })).openSession()
+    const bad = swarm.servers[1]!
+    bad.intercept = ({ index }) => {
+      if (index >= 8) bad.hung = true
+      return index >= 8
+    }
+    await expectIdentical(session)
+  })
+
+  test('outputs that are not handed on are relayed from then on, and nobody is banned', async () => {
+    await addChain()
+    const client = await swarm.connect({ serverToServer: 'always' })
+    const session = client.openSession()
+    await session.open()
+    const inputs = dialogue()
+    await session.step(inputs[0]!)
+    await swarm.servers[2]!.peer.unhandle('TransformerConnectionHandler.rpc_push')
+    const outputs: number[] = []
+    for (const input of inputs.slice(1)) outputs.push(...(await session.step(input)).data)
+    const expected = swarm.expected(...inputs).subarray(inputs[0]!.data.length)
+    expect(Float32Array.from(outputs)).toEqual(expected)
+    expect(client.router.status().every(({ bannedForMs }) => bannedForMs === 0)).toBe(true)
+  })
+
+  test('after going back', async () => {
+    await addChain()
+    const session = (await swarm.connect({ serverToServer: 'always' })).openSession()
+    const [prompt, wrong, right, more] = [
+      swarm.inputs(100),
+      swarm.inputs(1, 2),
+      swarm.inputs(2, 3),
+      swarm.inputs(1, 4),
+    ]
+    await session.step(prompt)
+    await session.step(wrong)
+    session.rewind(100)
+    const outputs = [...(await session.step(right)).data, ...(await session.step(more)).data]
+    const expected = swarm.expected(prompt, right, more).subarray(100 * swarm.hiddenSize)
+    expect(Float32Array.from(outputs)).toEqual(expected)
+  })
+
+  test('several sessions at once', async () => {
+    await addChain()
+    const client = await swarm.connect({ serverToServer: 'always' })
+    await Promise.all(Array.from({ length: 4 }, () => expectIdentical(client.openSession())))
+  })
+})
+
+test('servers of both kinds in one chain: relayed', async () => {
+  await swarm.addServer(0, 2, { modern: true })
+  await swarm.addServer(2, 4)
+  await swarm.addServer(4, 6)
+  await expectIdentical((await swarm.connect({ serverToServer: 'always' })).openSession())
+  expect(swarm.servers.map(({ pushCount }) => pushCount)).toEqual([0, 0, 0])
+})
+
+test('on loopback relaying is as fast: auto does not push', async () => {
+  await swarm.addServer(0, 3)
+  await swarm.addServer(3, 6)
+  await expectIdentical((await swarm.connect()).openSession())
+  expect(swarm.servers.map(({ pushCount }) => pushCount)).toEqual([0, 0])
+})
+
+describe('the plan', () => {
+  const peerOf = (index: number): PeerId =>
+    peerIdFromBytes(Uint8Array.from([0x12, 32, ...new Array<number>(32).fill(index + 1)]))!
+  const chain = (between: readonly (number | undefined)[]): readonly Span[] =>
+    Array.from({ length: between.length + 1 }, (_, i) => ({
+      peer: peerOf(i),
+      start: i,
+      end: i + 1,
+      server: {
+        state: 'online',
+        throughput: 1,
+        adapters: [],
+        nextPings: between[i] === undefined ? undefined : new Map([[peerOf(i + 1), between[i]]]),
+      },
+    }))
+  const plan = (between: readonly (number | undefined)[], fromHere: number | undefined, reads = false) =>
+    planPush({
+      route: chain(between),
+      rttSeconds: () => fromHere,
+      readsSteps: between.map(() => reads).concat(reads),
+    })
+
+  test('equal links: n round trips become (n + 1) / 2', () => {
+    expect(plan([0.1, 0.1], 0.1)).toMatchObject({
+      kind: 'at-opening',
+      relayedMs: expect.closeTo(300),
+      pushedMs: expect.closeTo(200),
+    })
+    expect(plan([0.1, 0.1, 0.1], 0.1, true)).toMatchObject({
+      kind: 'per-step',
+      pushedMs: expect.closeTo(250),
+    })
+  })
+
+  test('only where all is measured, reachable, and worth it', () => {
+    expect(plan([undefined], 0.1)).toBeUndefined()
+    expect(plan([0.1], undefined)).toBeUndefined()
+    expect(plan([Infinity], 0.1)).toBeUndefined()
+    expect(plan([0.001], 0.002)).toBeUndefined()
+    expect(plan([0.5], 0.1)).toBeUndefined()
+    expect(plan([], 0.1)).toBeUndefined()
+  })
+
+  test('servers that read their metadata at different times do not mix', () => {
+    expect(pushKind([true, true])).toBe('per-step')
+    expect(pushKind([false, false])).toBe('at-opening')
+    expect(pushKind([true, false])).toBeUndefined()
+  })
+
+  test('a pushed step fits into a unary call', () => {
+    expect(maxPushedTokens(8192)).toBe(126)
+    expect(maxPushedTokens(10_000_000)).toBe(1)
+  })
+})
