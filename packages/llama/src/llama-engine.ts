@@ -16,7 +16,8 @@ import {
 } from '@petals-chat/engine'
 import type { LlamaConfig } from './config.ts'
 import type { GgufInfo } from './gguf/gguf-info.ts'
-import { readGguf } from './gguf/read-gguf.ts'
+import type { GgufHeader } from './gguf/gguf-header.ts'
+import { describeGgufError, readGguf } from './gguf/read-gguf.ts'
 import { LlamaModel } from './llama-model.ts'
 import { countCores, type CoreCount } from './machine/cpu-limit.ts'
 import { tokenizerProbe, type ReadyMessage } from './protocol.ts'
@@ -97,7 +98,7 @@ class LlamaEngine implements Engine {
     const report = progressReporter(basename(path), onProgress)
     const loading = worker.load({ path, facts }, report, { signal })
     loading.catch(() => {}) // the tokenizer may fail first
-    const tokenizer = new GgufTokenizer(header)
+    const tokenizer = createTokenizer(path, header)
     const ready = await loading
     checkTokenizer(tokenizer, ready, info, logger)
     logReady(logger, { spec, info, ready, cores, seconds: (performance.now() - startedAt) / 1000 })
@@ -117,6 +118,15 @@ class LlamaEngine implements Engine {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await Promise.all([...this.#models].map((model) => model[Symbol.asyncDispose]()))
+  }
+}
+
+/** @throws ModelUnavailableError for a vocabulary that is damaged or of a kind that is not known. */
+function createTokenizer(path: string, header: GgufHeader): GgufTokenizer {
+  try {
+    return new GgufTokenizer(header)
+  } catch (error) {
+    throw describeGgufError(path, error)
   }
 }
 

@@ -36,7 +36,7 @@ export async function readGguf(path: string, { signal }: AbortOptions = {}): Pro
     await checkParts(path, header, (part) => readPart(part, signal))
     return { header, info: describeModel(path, size, header) }
   } catch (error) {
-    throw describeFailure(path, error)
+    throw describeGgufError(path, error)
   }
 }
 
@@ -62,7 +62,8 @@ async function readHeader(file: FileHandle, fileSize: number, signal?: AbortSign
   }
 }
 
-function describeFailure(path: string, error: unknown): unknown {
+/** A failure with a file in words for a person; other errors as they are. */
+export function describeGgufError(path: string, error: unknown): unknown {
   if (error instanceof GgufFormatError) {
     return new ModelUnavailableError(
       `The model file ${basename(path)} can't be used: ${error.message}. Download it again, or take another file.`,

@@ -1,4 +1,5 @@
 import type { TokenId } from '@petals-chat/engine'
+import { GgufFormatError } from '../gguf/byte-reader.ts'
 import { asArray } from '../gguf/gguf-info.ts'
 import type { GgufHeader } from '../gguf/gguf-header.ts'
 import type { GgufValue } from '../gguf/gguf-value.ts'
@@ -56,11 +57,12 @@ const defaults: Readonly<Record<string, { readonly bos?: TokenId; readonly eos?:
   gpt2: { bos: 11, eos: 11 },
 }
 
-/** The header must have passed `checkModel` and have a vocabulary. */
+/** The header must have passed `checkModel`. @throws GgufFormatError if it has no vocabulary. */
 export function readVocabulary({ metadata }: GgufHeader): Vocabulary {
-  const texts = asArray(metadata.get('tokenizer.ggml.tokens'))!
-    .strings()
-    .map((text, id) => text || `[EMPTY_${id}]`)
+  const tokens = asArray(metadata.get('tokenizer.ggml.tokens'))?.strings()
+  if (tokens === undefined)
+    throw new GgufFormatError('tokenizer.ggml.tokens', 'is missing: a model without a vocabulary')
+  const texts = tokens.map((text, id) => text || `[EMPTY_${id}]`)
   const ids = new Map(texts.map((text, id) => [text, id]))
   const types = readTypes(asArray(metadata.get('tokenizer.ggml.token_type'))?.numbers(), texts.length)
   const named = (...keys: string[]) =>

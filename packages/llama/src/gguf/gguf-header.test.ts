@@ -1,0 +1,166 @@
+import fc from 'fast-check'
+import { describe, expect, it } from 'vitest'
+import { tinyModel, writeGguf, type TinyGguf, type TinyTensor, type TinyValue } from '../testing/tiny-gguf.ts'
+import { GgufTokenizer } from '../tokenizer/gguf-tokenizer.ts'
+import { GgufFormatError, MoreBytesNeeded } from './byte-reader.ts'
+import { checkModel } from './check-model.ts'
+import { describeModel } from './gguf-info.ts'
+import { parseGgufHeader } from './gguf-header.ts'
+
+const parse = (bytes: Uint8Array) => parseGgufHeader(bytes, bytes.length)
+
+const withMetadata = (changes: Readonly<Record<string, TinyValue | undefined>>): TinyGguf => ({
+  ...tinyModel,
+  metadata: Object.fromEntries(
+    Object.entries({ ...tinyModel.metadata, ...changes }).filter(
+      (entry): entry is [string, TinyValue] => entry[1] !== undefined,
+    ),
+  ),
+})
+
+const withTensor = (changes: Partial<TinyTensor>): TinyGguf => ({
+  ...tinyModel,
+  tensors: [tinyModel.tensors[0]!, { ...tinyModel.tensors[1]!, ...changes }],
+})
+
+describe('a sound file', () => {
+  it('is described', () => {
+    const bytes = writeGguf(tinyModel)
+    const header = parse(bytes)
+    checkModel(header)
+    expect(describeModel('/tiny.gguf', bytes.length, header)).toEqual({
+      path: '/tiny.gguf',
+      fileSize: bytes.length,
+      version: 3,
+      name: 'Tiny',
+      architecture: 'llama',
+      license: undefined,
+      quantization: 'F32',
+      parameterCount: 160,
+      contextLength: 128,
+      embeddingLength: 32,
+      blockCount: 2,
+      vocabSize: 4,
+      kvBytesPerToken: 2 * 2 * (8 + 8) * 2,
+      tokenizer: { model: 'gpt2', pre: 'gpt-2' },
+      chatTemplate: '{{ messages }}',
+    })
+  })
+
+  it('may come in pieces', () => {
+    const bytes = writeGguf(tinyModel)
+    expect(() => parseGgufHeader(bytes.subarray(0, 100), bytes.length)).toThrow(MoreBytesNeeded)
+  })
+})
+
+/** What is wrong with a file, and how it is made so. */
+const broken: ReadonlyArray<readonly [message: RegExp, bytes: Buffer]> = [
+  [/this is no GGUF file/, Buffer.from('PK\u0003\u0004 a zip file, of all things')],
+  [/the magic number ends behind the end/, Buffer.from('GG')],
+  [/the version is 1/, patch(4, 1)],
+  [/the version is big-endian/, patch(4, 0x03000000)],
+  [/the number of tensors is 4294967298; at most/, patch(12, 1)],
+  [/the number of tensors is impossibly large/, patch(12, 0xffffffff)],
+  [/the number of metadata keys is 1000000/, patch(16, 1_000_000)],
+  [/ends behind the end of the file/, writeGguf(tinyModel).subarray(0, 200)],
+  [/tensor 'output_norm.weight' ends behind .* incomplete/, writeGguf({ ...tinyModel, dataLength: 600 })],
+  [/tensor 'output_norm.weight' is at offset 0 instead of 512/, writeGguf(withTensor({ offset: 0 }))],
+  [/tensor 'token_embd.weight' is there twice/, writeGguf(withTensor({ name: 'token_embd.weight' }))],
+  [/has an unknown type \(4\)/, writeGguf(withTensor({ type: 4 }))],
+  [/rows of 33 elements, no multiple of the 32 of Q4_0/, writeGguf(withTensor({ type: 2, shape: [33] }))],
+  [/impossibly many elements/, writeGguf(withTensor({ shape: [2 ** 40, 2 ** 40] }))],
+  [/has no elements along dimension 1/, writeGguf(withTensor({ shape: [32, 0] }))],
+  [/5 dimensions/, writeGguf(withTensor({ shape: [1, 1, 1, 1, 1] }))],
+  [/the name of tensor 1 is 64 bytes long/, writeGguf(withTensor({ name: 'x'.repeat(64) }))],
+  [/general.alignment is not a power of two/, writeGguf(withMetadata({ 'general.alignment': 24 }))],
+]
+
+/** What llama.cpp would crash on in a file that is well-formed. */
+const unusable: ReadonlyArray<readonly [message: RegExp, model: TinyGguf]> = [
+  [/general.architecture is missing/, withMetadata({ 'general.architecture': undefined })],
+  [/the list of tensors is empty/, { ...tinyModel, tensors: [] }],
+  [
+    /llama.context_length must be an integer .* is missing/,
+    withMetadata({ 'llama.context_length': undefined }),
+  ],
+  [/llama.block_count must be .* but is 0/, withMetadata({ 'llama.block_count': 0 })],
+  [/llama.embedding_length must be .* but is "wide"/, withMetadata({ 'llama.embedding_length': 'wide' })],
+  [/llama.attention.head_count must be .* but is 0/, withMetadata({ 'llama.attention.head_count': 0 })],
+  [
+    /tokenizer.ggml.tokens has the token "a" twice/,
+    withMetadata({ 'tokenizer.ggml.tokens': ['a', 'b', 'a', 'c'] }),
+  ],
+  [/tokenizer.ggml.token_type has not one entry/, withMetadata({ 'tokenizer.ggml.token_type': [1, 1] })],
+  [/tokenizer.ggml.tokens is no list/, withMetadata({ 'tokenizer.ggml.tokens': 'abc' })],
+]
+
+function patch(offset: number, value: number): Buffer {
+  const bytes = writeGguf(tinyModel)
+  bytes.writeUInt32LE(value, offset)
+  return bytes
+}
+
+describe('a broken file', () => {
+  for (const [message, bytes] of broken) {
+    it(`is refused: ${String(message)}`, () => {
+      expect(() => parse(bytes)).toThrow(GgufFormatError)
+      expect(() => parse(bytes)).toThrow(message)
+    })
+  }
+
+  for (const [message, model] of unusable) {
+    it(`is refused: ${String(message)}`, () => {
+      const check = () => checkModel(parse(writeGguf(model)))
+      expect(check).toThrow(GgufFormatError)
+      expect(check).toThrow(message)
+    })
+  }
+
+  it('is refused wherever it is cut off', () => {
+    const bytes = writeGguf(tinyModel)
+    for (let length = 0; length < bytes.length; length++) {
+      expect(() => parse(bytes.subarray(0, length)), `${length} bytes`).toThrow(GgufFormatError)
+    }
+  })
+
+  it('does no harm, whatever was changed: 10,000 mutants', () => {
+    const original = writeGguf(tinyModel)
+    const mutation = fc.record({
+      offset: fc.nat(original.length - 9),
+      value: fc.oneof(
+        fc.constantFrom(0n, 1n, 0xffffffffn, 0x7fffffffffffffffn, 0xffffffffffffffffn),
+        fc.bigInt({ min: 0n, max: 0xffffffffffffffffn }),
+      ),
+      size: fc.constantFrom(1, 4, 8),
+    })
+    let slowest = 0
+    const property = fc.property(fc.array(mutation, { minLength: 1, maxLength: 4 }), (mutations) => {
+      const bytes = Buffer.from(original)
+      for (const { offset, value, size } of mutations) {
+        if (size === 8) bytes.writeBigUInt64LE(value, offset)
+        else if (size === 4) bytes.writeUInt32LE(Number(value & 0xffffffffn), offset)
+        else bytes.writeUInt8(Number(value & 0xffn), offset)
+      }
+      const startedAt = performance.now()
+      readAll(bytes)
+      slowest = Math.max(slowest, performance.now() - startedAt)
+    })
+    fc.assert(property, { numRuns: 10_000 })
+    expect(slowest).toBeLessThan(1000)
+  })
+})
+
+/** Everything that the gateway's process does with a file. Only refusals in words may come out of it. */
+function readAll(bytes: Buffer): void {
+  try {
+    const header = parse(bytes)
+    checkModel(header)
+    describeModel('/mutant.gguf', bytes.length, header)
+    const tokenizer = new GgufTokenizer(header)
+    tokenizer.decode(tokenizer.encode('abba <|endoftext|>', { addSpecialTokens: true }))
+  } catch (error) {
+    const isRefusal =
+      error instanceof GgufFormatError || (error instanceof Error && error.name === 'ModelUnavailableError')
+    if (!isRefusal) throw error
+  }
+}

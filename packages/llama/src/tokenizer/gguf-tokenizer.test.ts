@@ -1,0 +1,90 @@
+import { readFile } from 'node:fs/promises'
+import { ModelUnavailableError } from '@petals-chat/engine'
+import { getLlama } from 'node-llama-cpp'
+import { beforeAll, describe, expect, it } from 'vitest'
+import { defaultModelPath } from '../../../../tests/support/model.ts'
+import { parseGgufHeader } from '../gguf/gguf-header.ts'
+import { mixedStrings } from '../testing/mixed-strings.ts'
+import { tinyModel, writeGguf } from '../testing/tiny-gguf.ts'
+import { llamaVocabularies, vocabularyPath } from '../testing/vocabularies.ts'
+import { GgufTokenizer } from './gguf-tokenizer.ts'
+
+async function openTokenizer(path: string): Promise<GgufTokenizer> {
+  const bytes = await readFile(path)
+  return new GgufTokenizer(parseGgufHeader(bytes, bytes.length))
+}
+
+describe('tokens are those of llama.cpp', () => {
+  const texts = mixedStrings(2500)
+
+  async function compare(path: string): Promise<void> {
+    const llama = await getLlama({ gpu: false, build: 'never', progressLogs: false, logger: () => {} })
+    const native = await llama.loadModel({ modelPath: path, vocabOnly: true, gpuLayers: 0 })
+    const tokenizer = await openTokenizer(path)
+    const different = texts.filter(
+      (text) => tokenizer.encode(text).join() !== native.tokenize(text, true).join(),
+    )
+    expect(different).toEqual([])
+
+    const all = Array.from({ length: tokenizer.vocabSize }, (_, id) => id)
+    expect([...tokenizer.eosTokens].sort((a, b) => a - b)).toEqual(
+      all.filter((id) => native.isEogToken(id as never)),
+    )
+    expect(tokenizer.bosToken).toBe(native.tokens.shouldPrependBosToken ? native.tokens.bos : undefined)
+    await llama.dispose()
+  }
+
+  it('SmolLM2', async () => compare(await defaultModelPath()))
+
+  for (const name of llamaVocabularies) it(name, async () => compare(await vocabularyPath(name)), 120_000)
+})
+
+describe('decoding', () => {
+  let tokenizer: GgufTokenizer
+  beforeAll(async () => (tokenizer = await openTokenizer(await defaultModelPath())))
+
+  it('gives every text back', () => {
+    // This vocabulary has no tokens for most control characters.
+    const texts = mixedStrings(1000).filter((text) => !/[\x00-\x08\x0b-\x1f\x7f]/.test(text))
+    for (const text of texts) expect(tokenizer.decode(tokenizer.encode(text))).toBe(text.toWellFormed())
+  })
+
+  it('shows special tokens unless told to leave them out', () => {
+    const tokens = tokenizer.encode('<|im_start|>user\nHi<|im_end|>')
+    expect(tokenizer.decode(tokens)).toBe('<|im_start|>user\nHi<|im_end|>')
+    expect(tokenizer.decode(tokens, { skipSpecialTokens: true })).toBe('user\nHi')
+  })
+
+  it('refuses a token that is none', () => {
+    expect(() => tokenizer.decode([tokenizer.vocabSize])).toThrow(RangeError)
+  })
+})
+
+describe('a tokenizer', () => {
+  it('is ready in a moment', async () => {
+    const bytes = await readFile(await defaultModelPath())
+    const times = Array.from({ length: 3 }, () => {
+      const startedAt = performance.now()
+      new GgufTokenizer(parseGgufHeader(bytes, bytes.length)).encode('Hello, world!')
+      return performance.now() - startedAt
+    })
+    expect(Math.min(...times)).toBeLessThan(300)
+  })
+
+  it('reads a long text without spaces in reasonable time', async () => {
+    const tokenizer = await openTokenizer(await defaultModelPath())
+    const startedAt = performance.now()
+    tokenizer.encode('a'.repeat(200_000))
+    expect(performance.now() - startedAt).toBeLessThan(5000)
+  })
+
+  it('of a kind that is not known is refused in words', () => {
+    const open = (metadata: Record<string, string>) => {
+      const bytes = writeGguf({ ...tinyModel, metadata: { ...tinyModel.metadata, ...metadata } })
+      return new GgufTokenizer(parseGgufHeader(bytes, bytes.length))
+    }
+    expect(() => open({ 'tokenizer.ggml.model': 'bert' })).toThrow(ModelUnavailableError)
+    expect(() => open({ 'tokenizer.ggml.model': 'bert' })).toThrow(/tokenizer.ggml.model: bert/)
+    expect(() => open({ 'tokenizer.ggml.pre': 'martian' })).toThrow(/tokenizer.ggml.pre: martian/)
+  })
+})
