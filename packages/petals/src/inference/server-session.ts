@@ -182,13 +182,14 @@ export class ServerSession {
   }
 
   async #run(): Promise<void> {
-    const { rpc, span, openTimeoutMs } = this.#options
+    const { rpc, times, span, openTimeoutMs, deadlineScale } = this.#options
     try {
-      this.#armOpening(openTimeoutMs)
+      this.#armOpening(times.openingDeadlineMs(span.peer, openTimeoutMs, deadlineScale))
       const options = { signal: this.#closing.signal, timeoutMs: openTimeoutMs }
       this.#stream = await rpc.openStream(span.peer, inferenceMethod, options)
       if (this.#failure) return
       await this.#open(this.#stream)
+      times.recordOpening(span.peer, performance.now() - this.startedAt)
       if (this.#pushedOpenings > 0) this.#armOpening(openTimeoutMs * this.#pushedOpenings)
       else clearTimeout(this.#timer)
       this.#options.onChange()

@@ -38,6 +38,19 @@ export class StepTimes {
     if (this.#windows.size > maxPeers && oldest !== undefined) this.#windows.delete(oldest)
   }
 
+  /** What it took to open a session on the server. */
+  recordOpening(peer: PeerId, ms: number): void {
+    this.record(peer, opening, ms)
+  }
+
+  /** How long to wait for that: `timeoutMs` for servers that are new to us, not so long for those that were quick before. */
+  openingDeadlineMs(peer: PeerId, timeoutMs: number, scale = 1): number {
+    const window = this.#windows.get(peer)?.get(classOf(opening))
+    return window
+      ? Math.min(Math.max(minDeadlineMs, patience * quantileOf(window, 0.99)) * scale, timeoutMs)
+      : timeoutMs
+  }
+
   /** Median time of such a step; undefined if nothing is known of the server. */
   expectedMs(peer: PeerId, tokens: number): number | undefined {
     return this.#estimate(peer, tokens, 0.5)?.ms
@@ -66,15 +79,19 @@ export class StepTimes {
     const classes = this.#windows.get(peer)
     if (!classes) return undefined
     const wanted = classOf(tokens)
-    const known = [...classes.keys()].sort((a, b) => a - b)
-    const nearest = known.findLast((size) => size <= wanted) ?? known[0]!
+    const known = [...classes.keys()].filter((size) => size >= 0).sort((a, b) => a - b)
+    const nearest = known.findLast((size) => size <= wanted) ?? known[0]
+    if (nearest === undefined) return undefined
     const window = classes.get(nearest)!
     const ms = quantileOf(window, quantile) * 2 ** Math.max(0, wanted - nearest)
     return { ms, samples: nearest === wanted ? window.length : 0 }
   }
 }
 
-const classOf = (tokens: number): number => Math.ceil(Math.log2(Math.max(tokens, 1)))
+/** Stands for a number of tokens where sessions are opened. */
+const opening = 0
+
+const classOf = (tokens: number): number => (tokens === opening ? -1 : Math.ceil(Math.log2(tokens)))
 
 function quantileOf(values: readonly number[], quantile: number): number {
   const sorted = values.toSorted((a, b) => a - b)
