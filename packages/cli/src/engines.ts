@@ -1,16 +1,26 @@
-import type { Engine, Logger, Metrics } from '@petals-chat/engine'
+import path from 'node:path'
+import { homedir } from 'node:os'
+import type { Engine, Logger, Metrics, ModelSpec, SwarmView } from '@petals-chat/engine'
 import type { ModelStore } from '@petals-chat/hub'
+import { expandHome } from '@petals-chat/hub/config'
 import type { Config } from './config/schema.ts'
 
 export interface EngineContext {
-  readonly config: Pick<Config, 'llama'>
+  readonly config: Pick<Config, 'llama' | 'swarm'> & { readonly models: readonly ModelSpec[] }
+  /** What relative paths of the configuration are relative to. */
+  readonly baseFolder: string
   readonly store: ModelStore
   readonly logger: Logger
   readonly metrics: Metrics
 }
 
-/** The engines of this build. Each is imported when a model needs it: the libraries behind them are heavy. */
-const factories: Readonly<Record<string, (context: EngineContext) => Promise<Engine>>> = {
+export type EngineName = ModelSpec['engine']
+
+/** Some engines can show the swarm that they use. */
+type AnyEngine = Engine & { readonly swarm?: SwarmView }
+
+/** Each engine is imported when a model needs it: the libraries behind them are heavy. */
+const factories: Readonly<Record<EngineName, (context: EngineContext) => Promise<AnyEngine>>> = {
   llama: async ({ config, store, logger, metrics }) => {
     const { createLlamaEngine } = await import('@petals-chat/llama')
     return createLlamaEngine(config.llama, {
@@ -19,12 +29,27 @@ const factories: Readonly<Record<string, (context: EngineContext) => Promise<Eng
       resolveFile: (source, options) => store.resolveFile(source, options),
     })
   },
+  petals: async ({ config, baseFolder, store, logger, metrics }) => {
+    const { createPetalsEngine } = await import('@petals-chat/petals')
+    const { identityPath, cacheDir } = config.swarm
+    const locate = (text: string): string => path.resolve(baseFolder, expandHome(text, homedir()))
+    return createPetalsEngine(
+      { ...config.swarm, identityPath: identityPath && locate(identityPath) },
+      {
+        logger,
+        metrics,
+        openFiles: (source, options) => store.openFiles(source, options),
+        cacheFolder: locate(cacheDir),
+        models: config.models.filter(({ engine }) => engine === 'petals'),
+      },
+    )
+  },
 }
 
-/** Engines of this build, by the name that `models[].engine` has. */
-export const engineNames: readonly string[] = Object.keys(factories)
-
 /** The engines that these models need. */
-export function createEngines(names: Iterable<string>, context: EngineContext): Promise<readonly Engine[]> {
-  return Promise.all([...new Set(names)].map((name) => factories[name]!(context)))
+export function createEngines(
+  names: Iterable<EngineName>,
+  context: EngineContext,
+): Promise<readonly AnyEngine[]> {
+  return Promise.all([...new Set(names)].map((name) => factories[name](context)))
 }

@@ -103,15 +103,16 @@ describe('petals-chat', () => {
     )
   })
 
-  it('says of a swarm model that its engine is not in this build, or takes it', async () => {
+  it('takes a model of a swarm, and says what is wrong with an address', async () => {
     await using folder = await temporaryFolder()
     await folder.write('petals-chat.yaml', 'models: [{ id: a, engine: petals, source: "hf:o/r" }]')
-    const { code, stderr } = await run(['config', 'check'], { cwd: folder.path })
-    if (code !== 0)
-      expect(stderr).toContain(
-        "the swarm engine 'petals' is not in this build. Engines of this build: llama.",
-      )
-    expect(stderr).not.toMatch(/\n\s+at /)
+    const good = await run(['config', 'check'], { cwd: folder.path })
+    expect(good).toMatchObject({ code: 0, stderr: '' })
+    const bad = await run(['config', 'check', '--swarm', '10.1.2.3:31337'], { cwd: folder.path })
+    expect(bad.code).toBe(2)
+    expect(bad.stderr).toContain(
+      "--swarm: swarm.initialPeers[0]: '10.1.2.3:31337' is not allowed: must be a multiaddr such as /ip4/203.0.113.7/tcp/31337/p2p/Qm….",
+    )
   })
 
   it('prints the configuration that holds, with where it comes from and without secrets', async () => {

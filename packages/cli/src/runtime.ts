@@ -1,5 +1,5 @@
 import { createModelRegistry, silentLogger, silentMetrics } from '@petals-chat/engine'
-import type { Logger, Metrics, ModelRegistry } from '@petals-chat/engine'
+import type { Logger, Metrics, ModelRegistry, SwarmView } from '@petals-chat/engine'
 import { createModelStore } from '@petals-chat/hub'
 import type { ModelStore } from '@petals-chat/hub'
 import type { LoadedConfig } from './config/load.ts'
@@ -13,6 +13,8 @@ export interface RuntimeOptions {
   readonly metrics?: Metrics
   /** Log no more than warnings, unless the user set a level. */
   readonly quiet?: boolean
+  /** Offer `swarm` even if no model is of a swarm. */
+  readonly withSwarm?: boolean
 }
 
 /** Everything between the configuration and the models. */
@@ -20,16 +22,24 @@ export interface Runtime extends AsyncDisposable {
   readonly logger: Logger
   readonly store: ModelStore
   readonly registry: ModelRegistry
+  /** The swarm behind the models; undefined if none is of a swarm. */
+  readonly swarm: SwarmView | undefined
 }
 
 /** Wires config → logger → store → engines → registry. Nothing heavy is loaded before a model is. */
 export async function createRuntime(loaded: LoadedConfig, options: RuntimeOptions): Promise<Runtime> {
-  const { config } = loaded
-  const { terminal, metrics = silentMetrics } = options
+  const { config, baseFolder } = loaded
+  const { terminal, metrics = silentMetrics, withSwarm = false } = options
   const logger = await createConfiguredLogger(loaded, options)
   const store = createStore(loaded, logger)
   const names = config.models.map(({ engine }) => engine)
-  const engines = await createEngines(names, { config, store, logger, metrics })
+  const engines = await createEngines(withSwarm ? [...names, 'petals'] : names, {
+    config,
+    baseFolder,
+    store,
+    logger,
+    metrics,
+  })
   // On a terminal the progress bar and the list of models say the same, better.
   const registryLogger =
     terminal.isInteractive && config.log.level !== 'debug' ? onlyWarnings(logger) : logger
@@ -38,6 +48,7 @@ export async function createRuntime(loaded: LoadedConfig, options: RuntimeOption
     logger,
     store,
     registry,
+    swarm: engines.find(({ swarm }) => swarm !== undefined)?.swarm,
     async [Symbol.asyncDispose]() {
       await registry[Symbol.asyncDispose]()
       await Promise.all(engines.map((engine) => engine[Symbol.asyncDispose]()))

@@ -48,10 +48,8 @@ export const swarmConfigSchema = z.strictObject({
   cacheDir: z
     .string()
     .min(1)
-    .optional()
-    .describe(
-      'Where 8-bit copies of LM heads are kept (a byte for each weight); default ~/.cache/petals-chat/swarm.',
-    ),
+    .default('~/.cache/petals-chat/swarm')
+    .describe('Where 8-bit copies of LM heads are kept, a byte for each weight.'),
   allowedServers: z
     .array(peerId)
     .optional()

@@ -23,7 +23,7 @@ export async function serve(context: CommandContext): Promise<number> {
   const { createGateway, createPrometheusMetrics } = await import('@petals-chat/gateway')
   const metrics = createPrometheusMetrics()
   await using runtime = await createRuntime(loaded, { terminal, metrics })
-  const { logger, registry } = runtime
+  const { logger, registry, swarm } = runtime
   process.prependListener('uncaughtException', (err) => logger.error({ err }, 'uncaught error'))
 
   const gateway = createGateway(loaded.config.server, {
@@ -32,6 +32,7 @@ export async function serve(context: CommandContext): Promise<number> {
     metrics,
     version,
     webRoot: findWebRoot(),
+    swarm,
   })
   const port = await listen(gateway, loaded.config.server)
   const urls = reachableUrls(loaded.config.server.host, port)

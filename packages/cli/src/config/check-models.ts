@@ -10,8 +10,6 @@ export interface ModelEntry {
 }
 
 export interface ModelChecks {
-  /** Engines of this build, by the name that `models[].engine` has. */
-  readonly engines: readonly string[]
   /** Says what is wrong with a `source`, or nothing. */
   readonly sourceProblem: (source: string) => string | undefined
 }
@@ -19,23 +17,17 @@ export interface ModelChecks {
 /** Keys that only the swarm engine reads: to ignore them silently would answer with another model than was asked for. */
 const swarmKeys = ['adapter', 'dhtPrefix'] as const
 
-/** What no schema of a single key can say: names given twice, engines that are not built in, sources of no known form. */
+/** What no schema of a single key can say: names given twice, keys that an engine ignores, sources of no known form. */
 export function checkModels(entries: readonly ModelEntry[], checks: ModelChecks): readonly ConfigProblem[] {
   return [...findRepeatedNames(entries), ...entries.flatMap((entry) => checkEntry(entry, checks))]
 }
 
-function checkEntry({ path, value, origin }: ModelEntry, { engines, sourceProblem }: ModelChecks) {
+function checkEntry({ path, value, origin }: ModelEntry, { sourceProblem }: ModelChecks) {
   if (!isRecord(value)) return []
   const problems: ConfigProblem[] = []
   const report = (key: string, message: string) =>
     problems.push({ origin: origin([...path, key]), path: [...path, key], message })
 
-  if (value.engine === 'petals' && !engines.includes('petals')) {
-    report(
-      'engine',
-      `the swarm engine 'petals' is not in this build. Engines of this build: ${engines.join(', ')}.`,
-    )
-  }
   if (value.engine === 'llama') {
     for (const key of swarmKeys) {
       if (value[key] !== undefined) report(key, `only models of the engine 'petals' can have this key.`)

@@ -9,6 +9,7 @@ import { configJsonSchema } from './schema.ts'
 import { accepts, schemaAt, valueFromText } from './schema-tree.ts'
 import type { SchemaNode } from './schema-tree.ts'
 import { isSecret } from './secrets.ts'
+import { findSwarmOverrides } from './swarm-overrides.ts'
 import { isRecord, valueAt, withValue } from './tree.ts'
 import type { DescribeOptions, ValidationProblem } from './validate.ts'
 import { parseYaml } from './yaml-file.ts'
@@ -65,14 +66,19 @@ export class ConfigDraft implements DescribeOptions {
 
   /** Where to look for a mistake: what set the value, or where the file has it, or would have it. */
   origin(path: KeyPath, part: 'key' | 'value'): Origin {
-    const override = this.#overrides.get(formatKeyPath(path))
-    return override?.origin ?? this.#yaml?.locate(path, part) ?? { kind: 'default' }
+    return this.#overrideOf(path)?.origin ?? this.#yaml?.locate(path, part) ?? { kind: 'default' }
   }
 
   /** Who set the value that holds. */
   source(path: KeyPath): Origin {
-    const isSet = this.#overrides.has(formatKeyPath(path)) || valueAt(this.#yaml?.data, path) != null
+    const isSet = this.#overrideOf(path) !== undefined || valueAt(this.#yaml?.data, path) != null
     return isSet ? this.origin(path, 'value') : { kind: 'default' }
+  }
+
+  /** What set the value, or the list that it is an entry of. */
+  #overrideOf(path: KeyPath): Override | undefined {
+    const prefixes = path.map((_, index) => path.slice(0, path.length - index))
+    return prefixes.map((prefix) => this.#overrides.get(formatKeyPath(prefix))).find(Boolean)
   }
 
   /**
@@ -100,6 +106,7 @@ export class ConfigDraft implements DescribeOptions {
   #override(data: Readonly<Record<string, unknown>>, flags: Flags, environment: Environment) {
     const overrides = [
       ...findHubOverrides(data.hub, environment),
+      ...findSwarmOverrides(data.swarm, environment),
       ...findOverrides(flags, environment, this.schema),
       // A section that is no mapping stays, for the schema to refuse.
     ].filter(({ path }) => isRecord(valueAt(data, path.slice(0, -1)) ?? {}))

@@ -243,3 +243,63 @@ describe('--model', () => {
     ])
   })
 })
+
+describe('--swarm and --dht-prefix', () => {
+  const peers = [
+    '/ip4/127.0.0.1/tcp/31337/p2p/QmedTaZXmULqwspJXz44SsPZyTNKxhnnFvYRajfH7MGhCY',
+    '/dnsaddr/swarm.example',
+  ]
+  const model = ['petals:./SmolLM2']
+
+  it('name a swarm and a model of it without a file', async () => {
+    const { config } = await load({ flags: { swarm: peers, model, dhtPrefix: 'SmolLM2-hf' } })
+    expect(config.swarm.initialPeers).toEqual(peers)
+    expect(config.models).toMatchObject([
+      { id: 'SmolLM2', engine: 'petals', source: `${folder.path}/SmolLM2`, dhtPrefix: 'SmolLM2-hf' },
+    ])
+  })
+
+  it('can come from the environment', async () => {
+    const environment = {
+      PETALS_CHAT_SWARM: peers.join(', '),
+      PETALS_CHAT_MODEL: model[0]!,
+      PETALS_CHAT_DHT_PREFIX: 'SmolLM2-hf',
+    }
+    const { config, origin } = await load({ environment })
+    expect([config.swarm.initialPeers, config.models[0]!.dhtPrefix]).toEqual([peers, 'SmolLM2-hf'])
+    expect(formatOrigin(origin(['swarm', 'initialPeers']))).toBe('PETALS_CHAT_SWARM')
+    expect(
+      (await load({ flags: { swarm: ['public'] }, environment })).config.swarm.initialPeers[0],
+    ).toContain('bootstrap1.petals.dev')
+  })
+
+  it('give their prefix to a model of the file, too', async () => {
+    await folder.write('petals-chat.yaml', 'models: [{ id: a, engine: petals, source: ./a }]')
+    const { config } = await load({ flags: { model: ['a'], dhtPrefix: 'a-hf' } })
+    expect(config.models).toMatchObject([{ id: 'a', dhtPrefix: 'a-hf' }])
+  })
+
+  it.each([
+    [
+      [...model, 'petals:hf:o/r'],
+      'x',
+      '--dht-prefix: it is for the one model of a swarm of --model petals:SOURCE, and there are several.',
+    ],
+    [
+      ['./a.gguf'],
+      'x',
+      '--dht-prefix: it is for the one model of a swarm of --model petals:SOURCE, and there is none.',
+    ],
+    [model, 'Llama-3.1', "--dht-prefix: 'Llama-3.1' is not allowed; it must be without dots and spaces."],
+  ])('refuse a prefix that fits no model: %j %s', async (models, dhtPrefix, words) => {
+    const [problem, ...more] = await mistakes('', { flags: { model: models, dhtPrefix } })
+    expect([problem?.slice(0, words.length), more]).toEqual([words, []])
+  })
+
+  it('keep LM heads where the cache home is, unless the file says where', async () => {
+    const environment = { XDG_CACHE_HOME: '/var/cache' }
+    expect((await load({ environment })).config.swarm.cacheDir).toBe('/var/cache/petals-chat/swarm')
+    await folder.write('petals-chat.yaml', 'swarm: { cacheDir: ./heads }')
+    expect((await load({ environment })).config.swarm.cacheDir).toBe('./heads')
+  })
+})

@@ -2,7 +2,6 @@ import path from 'node:path'
 import { modelSpecSchema } from '@petals-chat/engine'
 import type { ModelSpec } from '@petals-chat/engine'
 import { defaultModel, parseModelSource } from '@petals-chat/hub'
-import { engineNames } from '../engines.ts'
 import { checkModels } from './check-models.ts'
 import type { ModelEntry } from './check-models.ts'
 import { ConfigDraft } from './draft.ts'
@@ -14,7 +13,7 @@ import { ConfigError } from './problem.ts'
 import type { ConfigProblem, KeyPath, Origin } from './problem.ts'
 import { configSchema } from './schema.ts'
 import type { Config } from './schema.ts'
-import { configFileSetting, modelSetting } from './settings.ts'
+import { configFileSetting, dhtPrefixSetting, flagName, modelSetting } from './settings.ts'
 import { describeIssues } from './validate.ts'
 
 export interface LoadConfigOptions {
@@ -58,7 +57,7 @@ export async function loadConfig(options: LoadConfigOptions): Promise<LoadedConf
     ...draft.problems,
     ...draft.trustworthy(describeIssues(parsed.error?.issues ?? [], draft)),
     ...asked.problems,
-    ...checkModels([...asked.entries, ...entriesOf(draft)], { engines: engineNames, sourceProblem }),
+    ...checkModels([...asked.entries, ...entriesOf(draft)], { sourceProblem }),
   ]
   if (problems.length > 0 || !parsed.success) throw new ConfigError(sortByPlace(problems))
 
@@ -100,6 +99,7 @@ function readModelFlags(fileModels: readonly ModelSpec[], options: LoadConfigOpt
       ? { kind: 'flag', name: '--model' }
       : { kind: 'environment', name: modelSetting.variable }
 
+  const prefix = readDhtPrefix(options)
   const specs: ModelSpec[] = []
   const entries: ModelEntry[] = []
   const problems: ConfigProblem[] = []
@@ -114,7 +114,40 @@ function readModelFlags(fileModels: readonly ModelSpec[], options: LoadConfigOpt
       problems.push({ origin, path: [], message: error instanceof Error ? error.message : String(error) })
     }
   }
-  return { specs, entries, problems }
+  const asked = { specs, entries, problems }
+  return prefix === undefined ? asked : withDhtPrefix(asked, prefix)
+}
+
+interface DhtPrefix {
+  readonly text: string
+  readonly origin: Origin
+}
+
+function readDhtPrefix({ flags, environment }: LoadConfigOptions): DhtPrefix | undefined {
+  if (flags.dhtPrefix !== undefined) {
+    return { text: String(flags.dhtPrefix), origin: { kind: 'flag', name: flagName(dhtPrefixSetting) } }
+  }
+  const { variable } = dhtPrefixSetting
+  const text = environment[variable]
+  return text ? { text, origin: { kind: 'environment', name: variable } } : undefined
+}
+
+/** Gives the prefix to the model of a swarm that was asked for: were there several, it would be a guess. */
+function withDhtPrefix(asked: AskedModels, { text, origin }: DhtPrefix): AskedModels {
+  const refuse = (message: string): AskedModels => ({
+    ...asked,
+    problems: [...asked.problems, { origin, path: [], message }],
+  })
+  const [spec, ...others] = asked.specs.filter(({ engine }) => engine === 'petals')
+  if (spec === undefined || others.length > 0) {
+    const found = spec === undefined ? 'there is none' : 'there are several'
+    return refuse(
+      `it is for the one model of a swarm of --model petals:SOURCE, and ${found}. In petals-chat.yaml each model has its dhtPrefix.`,
+    )
+  }
+  const { data: dhtPrefix } = modelSpecSchema.shape.dhtPrefix.safeParse(text)
+  if (dhtPrefix === undefined) return refuse(`'${text}' is not allowed; it must be without dots and spaces.`)
+  return { ...asked, specs: asked.specs.map((each) => (each === spec ? { ...spec, dhtPrefix } : each)) }
 }
 
 function chooseModels(

@@ -5,6 +5,7 @@ import { configJsonSchema } from './schema.ts'
 import { accepts, describeAllowed, schemaAt, walkKeys } from './schema-tree.ts'
 import type { SchemaNode } from './schema-tree.ts'
 import { configSettings, flagName, settings } from './settings.ts'
+import { swarmVariablesOf } from './swarm-overrides.ts'
 
 /** The JSON Schema of petals-chat.yaml for editors, as the text of its file. */
 export function renderJsonSchema(): string {
@@ -97,11 +98,17 @@ function renderKeys(schema: SchemaNode, paths: readonly KeyPath[]): string {
   return renderTable(['Key', 'Value', 'Default', 'What it does'], rows)
 }
 
+/** By section: variables of other programs that have a say. */
+const variablesOf: Readonly<Record<string, (key: string) => readonly string[]>> = {
+  hub: hubVariablesOf,
+  swarm: swarmVariablesOf,
+}
+
 /** Flags and variables that win over the key. */
 function describeSetters(path: KeyPath): readonly string[] {
   const key = formatKeyPath(path)
   const setting = configSettings.find((candidate) => formatKeyPath(candidate.path) === key)
-  const variables = path[0] === 'hub' ? hubVariablesOf(String(path[1])) : []
+  const variables = variablesOf[String(path[0])]?.(String(path[1])) ?? []
   const own = setting === undefined ? [] : [flagName(setting), setting.variable]
   const setters = [...own, ...variables]
   return setters.length === 0 ? [] : [`Set by ${setters.map(code).join(', ')}.`]

@@ -7,7 +7,7 @@ export interface Setting {
   readonly variable: string
   /** What it does, for `--help`. */
   readonly summary: string
-  readonly group: 'Server' | 'Models' | 'Logs' | 'Configuration'
+  readonly group: 'Server' | 'Models' | 'Swarm' | 'Logs' | 'Configuration'
   readonly repeatable?: boolean
 }
 
@@ -72,6 +72,14 @@ export const configSettings: readonly ConfigSetting[] = [
     implied: 'true',
   },
   {
+    flag: '--swarm <addresses>',
+    variable: 'PETALS_CHAT_SWARM',
+    summary: 'peers to join the swarm by, split at commas, or public; for models of the engine petals',
+    group: 'Swarm',
+    path: ['swarm', 'initialPeers'],
+    repeatable: true,
+  },
+  {
     flag: '--log-level <level>',
     variable: 'PETALS_CHAT_LOG_LEVEL',
     summary: 'debug, info, warn, error, silent; prompts appear only at debug',
@@ -102,6 +110,13 @@ export const modelSetting: Setting = {
   repeatable: true,
 }
 
+export const dhtPrefixSetting: Setting = {
+  flag: '--dht-prefix <prefix>',
+  variable: 'PETALS_CHAT_DHT_PREFIX',
+  summary: 'name in the swarm of the model of --model; left out: derived from its source',
+  group: 'Swarm',
+}
+
 export const openSetting: Setting = {
   flag: '--open',
   variable: 'PETALS_CHAT_OPEN',
@@ -114,6 +129,7 @@ export const settings: readonly (Setting | ConfigSetting)[] = [
   ...configSettings,
   configFileSetting,
   modelSetting,
+  dhtPrefixSetting,
   openSetting,
 ]
 
