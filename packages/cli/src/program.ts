@@ -56,6 +56,7 @@ export function createProgram(context: ProgramContext, onExit: (code: number) =>
     }
   addCommands(program, run)
   addModelCommands(program.command('models').description('list, fetch, delete and inspect models'), run)
+  addSwarmCommands(program.command('swarm').description('look at the Petals swarm'), run)
   addConfigCommands(program.command('config').description('check and print the configuration'), run)
   return program
 }
@@ -108,6 +109,16 @@ function addModelCommands(models: Command, run: Run): void {
     .action(run(async () => (await import('./commands/models-info.ts')).showModel))
 }
 
+function addSwarmCommands(swarm: Command, run: Run): void {
+  swarm
+    .command('status', { isDefault: true })
+    .description('the servers of the swarm, the blocks that they hold, and what is missing')
+    .option('-w, --watch', 'look again every two seconds')
+    .option('--json', 'as JSON, as GET /api/v1/swarm; with --watch one line a look')
+    .allowExcessArguments()
+    .action(run(onlyCommandsOf(swarm, async () => (await import('./commands/swarm-status.ts')).showSwarm)))
+}
+
 function addConfigCommands(config: Command, run: Run): void {
   config
     .command('check')
@@ -144,6 +155,7 @@ Examples:
   petals-chat                                        serve the default model on http://127.0.0.1:5000
   petals-chat --model ./model.gguf --open            serve a file of yours and open the page
   petals-chat --model hf:owner/repo:Q4_K_M           serve a model of the Hugging Face Hub
+  petals-chat swarm status --watch                   look at the Petals swarm
   petals-chat chat "What is the capital of France?"  ask in the terminal
 
 Exit status: 0 done, 1 failed, 2 wrong command line or configuration, 130 interrupted.`

@@ -1,0 +1,130 @@
+import type { SwarmModelStatus, SwarmServerStatus } from '@petals-chat/engine'
+import { publicInitialPeers } from '@petals-chat/petals/config'
+import { describe, expect, it } from 'vitest'
+import { Terminal } from '../terminal/terminal.ts'
+import { blockStrip } from './block-strip.ts'
+import { joinCommand } from './join-command.ts'
+import { renderSwarm } from './render-swarm.ts'
+
+const plain: Terminal['style'] = (_, text) => text
+const colored = new Terminal(undefined, { FORCE_COLOR: '1' })
+
+const server = (start: number, end: number, more: Partial<SwarmServerStatus> = {}): SwarmServerStatus => ({
+  peer: 'QmPAciy35fh35xVGoYx9W991QTttMhobGCK3eDdJmCKzzv',
+  publicName: 'my-gpu',
+  state: 'online',
+  version: '2.2.0.post1',
+  start,
+  end,
+  throughput: 812.4,
+  inferenceRps: 300,
+  dtype: 'bfloat16',
+  quantization: 'nf4',
+  adapters: [],
+  usesRelay: false,
+  cacheTokensLeft: 32_768,
+  rttMs: 12.34,
+  bannedForMs: 0,
+  ...more,
+})
+
+const address = '/ip4/10.1.2.3/tcp/31337/p2p/QmPAciy35fh35xVGoYx9W991QTttMhobGCK3eDdJmCKzzv'
+const model = (more: Partial<SwarmModelStatus> = {}): SwarmModelStatus => ({
+  id: 'Llama',
+  dhtPrefix: 'Llama-hf',
+  blocks: 4,
+  replicas: [2, 2, 1, 1],
+  servable: true,
+  missingBlocks: [],
+  bottleneck: { block: 2, replicas: 1, throughput: 812.4 },
+  servers: [server(0, 4), server(0, 2, { publicName: undefined, quantization: 'none', rttMs: 3.21 })],
+  initialPeers: [address],
+  ageMs: 2400,
+  ...more,
+})
+
+const render = (status: SwarmModelStatus) =>
+  renderSwarm({ models: [status] }, { style: plain, sourceOf: () => './llama' }).join('\n')
+
+describe('renderSwarm', () => {
+  it('shows a model that can answer, with its servers and what bounds it', () => {
+    expect(render(model()).split('\n')).toEqual([
+      'Llama   Llama-hf   4 blocks   seen 2 s ago',
+      '✓ every block has a server; bottleneck: block 2, 1 server, 812 tokens/s',
+      '',
+      '  0 2211',
+      '',
+      '  BLOCKS  SERVER            VERSION      TYPE          SPEED         RTT     ROOM         STATE',
+      '  0-3     my-gpu (…mCKzzv)  2.2.0.post1  bfloat16 nf4  812 tokens/s  12 ms   4096 tokens  online',
+      '  0-1     …mCKzzv           2.2.0.post1  bfloat16      812 tokens/s  3.2 ms  8192 tokens  online',
+      '',
+      '  Another server makes it faster and safer:',
+      `    python -m petals.cli.run_server ./llama --initial_peers ${address} --dht_prefix Llama-hf`,
+    ])
+  })
+
+  it('says which blocks are missing, and what fills each gap', () => {
+    const text = render(
+      model({ blocks: 8, replicas: [1, 0, 0, 1, 1, 0, 1, 1], servable: false, missingBlocks: [1, 2, 5] }),
+    )
+    expect(text).toContain("✗ no server for blocks 1-2, 5: the model can't answer")
+    expect(text).toContain('--block_indices 1:3\n')
+    expect(text).toMatch(/--block_indices 5:6$/)
+  })
+
+  it('shows what is the matter with servers', () => {
+    const text = render(
+      model({
+        servers: [
+          server(0, 4, { rttMs: Infinity, bannedForMs: 15_000, usesRelay: true }),
+          server(0, 4, {
+            state: 'joining',
+            rttMs: undefined,
+            version: undefined,
+            cacheTokensLeft: undefined,
+          }),
+          server(0, 4, { adapters: ['org/lora'], throughput: 0.46 }),
+        ],
+      }),
+    )
+    expect(text).toMatch(/ - +4096 tokens +does not answer, by relay, left alone for 15 s\n/)
+    expect(text).toMatch(/my-gpu \(…mCKzzv\) +\? .* \? +\? +joining\n/)
+    expect(text).toMatch(/0\.5 tokens\/s .* online, adapters org\/lora\n/)
+  })
+
+  it('says why there is no news, and no more if the model is not known', () => {
+    const problem = 'None of 1 initial peers can be reached.'
+    expect(render(model({ problem }))).toContain(`\n! ${problem}\n`)
+    expect(
+      render(model({ dhtPrefix: '', blocks: 0, replicas: [], ageMs: undefined, servers: [], problem })),
+    ).toBe(`Llama\n! ${problem}`)
+    expect(renderSwarm({ models: [] }, { style: plain, sourceOf: () => undefined })).toHaveLength(1)
+  })
+})
+
+describe('blockStrip', () => {
+  it('breaks long models into rows that name their first block', () => {
+    const rows = blockStrip(
+      Array.from({ length: 126 }, (_, block) => block % 12),
+      plain,
+    )
+    expect(rows.map((row) => row.length)).toEqual([64, 64, 10])
+    expect(rows[0]).toBe(`  0 ${'0123456789++'.repeat(5)}`)
+    expect(rows[2]).toBe('120 012345')
+  })
+
+  it('is red where nobody is, yellow where it hangs on one server, green elsewhere', () => {
+    const [row] = blockStrip([0, 1, 2], colored.style.bind(colored))
+    expect(row).toMatch(/\[41m.*0.*\[43m.*1.*\[42m.*2/)
+  })
+})
+
+describe('joinCommand', () => {
+  it('names a repository as Petals does, and no peers of the public swarm', () => {
+    const swarm = { dhtPrefix: 'StableBeluga2-hf', initialPeers: publicInitialPeers }
+    expect(joinCommand(swarm, 'hf:petals-team/StableBeluga2@main', { start: 4, end: 8 })).toBe(
+      'python -m petals.cli.run_server petals-team/StableBeluga2 --dht_prefix StableBeluga2-hf --block_indices 4:8',
+    )
+    expect(joinCommand(swarm, undefined)).toContain(' MODEL ')
+  })
+})

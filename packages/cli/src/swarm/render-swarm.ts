@@ -1,0 +1,78 @@
+import type { SwarmModelStatus, SwarmStatus } from '@petals-chat/engine'
+import { formatDuration } from '../terminal/format.ts'
+import type { Terminal } from '../terminal/terminal.ts'
+import { blockStrip } from './block-strip.ts'
+import { joinCommand, missingRuns } from './join-command.ts'
+import { serverTable } from './server-table.ts'
+
+export interface RenderOptions {
+  readonly style: Terminal['style']
+  /** Where a model's files come from, by its id. */
+  readonly sourceOf: (id: string) => string | undefined
+}
+
+/** Missing runs of blocks for which a command is shown; more would push the rest off the screen. */
+const maxCommands = 3
+
+/** The swarm as lines for a terminal. */
+export function renderSwarm({ models }: SwarmStatus, options: RenderOptions): readonly string[] {
+  if (models.length === 0) return ['The servers of this swarm have registered no model.']
+  return models.flatMap((model, index) => [...(index === 0 ? [] : ['']), ...renderModel(model, options)])
+}
+
+function renderModel(model: SwarmModelStatus, options: RenderOptions): readonly string[] {
+  const { style } = options
+  const title = [style('bold', model.id), ...details(model)].join('   ')
+  const problem = model.problem === undefined ? [] : [style('yellow', `! ${model.problem}`)]
+  if (model.blocks === 0) return [title, ...problem]
+  return [
+    title,
+    verdict(model, style),
+    ...problem,
+    '',
+    ...blockStrip(model.replicas, style).map((line) => `  ${line}`),
+    '',
+    ...serverTable(model.servers).map((line, index) => `  ${index === 0 ? style('dim', line) : line}`),
+    '',
+    ...advice(model, options),
+  ]
+}
+
+function details({ id, dhtPrefix, blocks, ageMs }: SwarmModelStatus): readonly string[] {
+  return [
+    ...(dhtPrefix === '' || dhtPrefix === id ? [] : [dhtPrefix]),
+    ...(blocks === 0 ? [] : [`${blocks} blocks`]),
+    ...(ageMs === undefined ? [] : [`seen ${formatDuration(ageMs / 1000)} ago`]),
+  ]
+}
+
+function verdict(
+  { servable, missingBlocks, bottleneck }: SwarmModelStatus,
+  style: Terminal['style'],
+): string {
+  if (!servable)
+    return style('red', `✗ no server for blocks ${formatRuns(missingBlocks)}: the model can't answer`)
+  const limit =
+    bottleneck === undefined
+      ? ''
+      : `; bottleneck: block ${bottleneck.block}, ${count(bottleneck.replicas, 'server')}, ${Math.round(bottleneck.throughput)} tokens/s`
+  return `${style('green', '✓ every block has a server')}${limit}`
+}
+
+function advice(model: SwarmModelStatus, { style, sourceOf }: RenderOptions): readonly string[] {
+  const source = sourceOf(model.id)
+  const runs = missingRuns(model.missingBlocks).slice(0, maxCommands)
+  const commands = model.servable
+    ? [joinCommand(model, source)]
+    : runs.map((run) => joinCommand(model, source, run))
+  const lead = model.servable ? 'Another server makes it faster and safer:' : 'To fill the gap:'
+  return [style('dim', `  ${lead}`), ...commands.map((command) => style('dim', `    ${command}`))]
+}
+
+const count = (value: number, word: string): string => `${value} ${word}${value === 1 ? '' : 's'}`
+
+/** `0-4, 7`. */
+const formatRuns = (blocks: readonly number[]): string =>
+  missingRuns(blocks)
+    .map(({ start, end }) => (end - start === 1 ? String(start) : `${start}-${end - 1}`))
+    .join(', ')

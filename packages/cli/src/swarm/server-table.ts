@@ -1,0 +1,46 @@
+import type { SwarmServerStatus } from '@petals-chat/engine'
+import { formatDuration, formatTable } from '../terminal/format.ts'
+
+const heads = ['BLOCKS', 'SERVER', 'VERSION', 'TYPE', 'SPEED', 'RTT', 'ROOM', 'STATE'] as const
+
+/** The servers of a model, a line each, under a line of headings. */
+export function serverTable(servers: readonly SwarmServerStatus[]): readonly string[] {
+  return formatTable([heads, ...servers.map(row)])
+}
+
+const row = (server: SwarmServerStatus): readonly string[] => [
+  `${server.start}-${server.end - 1}`,
+  nameOf(server),
+  server.version ?? '?',
+  [server.dtype, server.quantization === 'none' ? undefined : server.quantization].filter(Boolean).join(' '),
+  `${formatNumber(server.throughput)} tokens/s`,
+  formatRoundTrip(server.rttMs),
+  formatRoom(server),
+  describeState(server),
+]
+
+/** The end of a peer id is enough to tell servers apart. */
+export const nameOf = ({ publicName, peer }: Pick<SwarmServerStatus, 'publicName' | 'peer'>): string =>
+  publicName === undefined ? `…${peer.slice(-6)}` : `${publicName} (…${peer.slice(-6)})`
+
+const formatNumber = (value: number): string => (value < 10 ? value.toFixed(1) : String(Math.round(value)))
+
+function formatRoundTrip(ms: number | undefined): string {
+  if (ms === undefined) return '?'
+  return ms === Infinity ? '-' : `${ms < 10 ? ms.toFixed(1) : Math.round(ms)} ms`
+}
+
+/** A token takes a key and a value vector in each block. */
+function formatRoom({ cacheTokensLeft, start, end }: SwarmServerStatus): string {
+  return cacheTokensLeft === undefined ? '?' : `${Math.floor(cacheTokensLeft / (2 * (end - start)))} tokens`
+}
+
+function describeState({ state, rttMs, bannedForMs, usesRelay, adapters }: SwarmServerStatus): string {
+  const words = [
+    state === 'online' && rttMs === Infinity ? 'does not answer' : state,
+    usesRelay === true ? 'by relay' : undefined,
+    bannedForMs > 0 ? `left alone for ${formatDuration(bannedForMs / 1000)}` : undefined,
+    adapters.length > 0 ? `adapters ${adapters.join(', ')}` : undefined,
+  ]
+  return words.filter((word) => word !== undefined).join(', ')
+}
