@@ -3,6 +3,7 @@ import {
   createDialogueTemplate,
   createJinjaChatTemplate,
   dialogueSchema,
+  ModelUnavailableError,
   silentLogger,
   silentMetrics,
   type ChatTemplate,
@@ -57,6 +58,8 @@ class LlamaEngine implements Engine {
   readonly #logger: Logger
   readonly #metrics: ReturnType<typeof createMetrics>
   readonly #models = new Set<LlamaModel>()
+  readonly #loads = new Set<Promise<Model>>()
+  readonly #closing = new AbortController()
 
   constructor(
     config: LlamaConfig,
@@ -68,17 +71,28 @@ class LlamaEngine implements Engine {
     this.#metrics = createMetrics(metrics)
   }
 
-  async load(spec: ModelSpec, options: LoadOptions = {}): Promise<Model> {
+  async load(spec: ModelSpec, { signal, onProgress }: LoadOptions = {}): Promise<Model> {
+    const stop = signal ? AbortSignal.any([signal, this.#closing.signal]) : this.#closing.signal
+    stop.throwIfAborted()
+    const load = this.#start(spec, { signal: stop, onProgress })
+    this.#loads.add(load)
+    try {
+      return await load
+    } finally {
+      this.#loads.delete(load)
+    }
+  }
+
+  async #start(spec: ModelSpec, options: LoadOptions): Promise<Model> {
     const logger = this.#logger.child({ model: spec.id })
-    const labels = { model: spec.id }
-    // The process starts while the file is looked for: loading llama.cpp takes as long as loading a small model.
     const cores = countCores()
+    // The process starts while the file is looked for: opening llama.cpp takes as long as loading a small model.
     const worker = new ModelWorker({
       modelId: spec.id,
       config: this.#config,
       cores: cores.available,
       logger,
-      onRestart: () => this.#metrics.restarts.add(1, labels),
+      onRestart: () => this.#metrics.restarts.add(1, { model: spec.id }),
     })
     try {
       return await this.#load(spec, { worker, cores, logger }, options)
@@ -117,6 +131,8 @@ class LlamaEngine implements Engine {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
+    this.#closing.abort(new ModelUnavailableError('The local engine is closed.'))
+    await Promise.allSettled(this.#loads)
     await Promise.all([...this.#models].map((model) => model[Symbol.asyncDispose]()))
   }
 }

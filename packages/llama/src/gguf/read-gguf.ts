@@ -42,7 +42,7 @@ export async function readGguf(path: string, { signal }: AbortOptions = {}): Pro
 
 async function readPart(path: string, signal: AbortSignal | undefined): Promise<GgufHeader> {
   await using file = await open(path)
-  return readHeader(file, (await file.stat()).size, signal)
+  return await readHeader(file, (await file.stat()).size, signal)
 }
 
 async function readHeader(file: FileHandle, fileSize: number, signal?: AbortSignal): Promise<GgufHeader> {
@@ -70,8 +70,8 @@ export function describeGgufError(path: string, error: unknown): unknown {
       { cause: error },
     )
   }
-  if (error instanceof Error && 'code' in error && typeof error.code === 'string') {
-    return new ModelUnavailableError(`The model file ${path} can't be read (${error.code}).`, {
+  if (error instanceof Error && 'syscall' in error && 'code' in error) {
+    return new ModelUnavailableError(`The model file ${path} can't be read (${String(error.code)}).`, {
       cause: error,
     })
   }

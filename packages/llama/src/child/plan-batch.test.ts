@@ -1,0 +1,50 @@
+import { describe, expect, it } from 'vitest'
+import { planBatch, type Plannable } from './plan-batch.ts'
+
+const work = (total: number, done = 0, logits: Plannable['logits'] = 'last'): Plannable => ({
+  tokens: { length: total } as unknown[],
+  done,
+  logits,
+})
+const counts = (works: readonly Plannable[], batchSize = 512, speed: number | 'unknown' = 1) => {
+  const prefillTokensPerMs = speed === 'unknown' ? undefined : speed
+  const parts = planBatch(works, { batchSize, prefillTokensPerMs })
+  return works.map((each) => parts.find((part) => part.work === each)?.count ?? 0)
+}
+
+describe('planBatch', () => {
+  it('gives everybody who decodes a token', () => {
+    expect(counts([work(1), work(1), work(1)])).toEqual([1, 1, 1])
+    expect(counts([work(100, 99)])).toEqual([1])
+  })
+
+  it('shares what is left among prompts', () => {
+    expect(counts([work(1000), work(1000)])).toEqual([125, 125])
+    expect(counts([work(10), work(1000), work(1000)])).toEqual([10, 120, 120])
+  })
+
+  it('reads less of a prompt while others wait for their next token', () => {
+    expect(counts([work(1), work(1000)])).toEqual([1, 100])
+    expect(counts([work(1000)])).toEqual([250])
+  })
+
+  it('goes by how fast the machine is, within sensible bounds', () => {
+    expect(counts([work(1000)], 512, 100)).toEqual([512])
+    expect(counts([work(1000)], 512, 0.001)).toEqual([16])
+    expect(counts([work(1000)], 512, 'unknown')).toEqual([64])
+  })
+
+  it('never passes the size of a batch', () => {
+    expect(
+      counts(
+        Array.from({ length: 5 }, () => work(1)),
+        3,
+      ),
+    ).toEqual([1, 1, 1, 0, 0])
+    expect(counts([work(1), work(1), work(900)], 2, 100)).toEqual([1, 1, 0])
+  })
+
+  it('bounds the logits of a step', () => {
+    expect(counts([work(1000, 0, 'all')], 512, 100)).toEqual([64])
+  })
+})

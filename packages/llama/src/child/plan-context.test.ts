@@ -1,0 +1,50 @@
+import { describe, expect, it } from 'vitest'
+import { planContext, type ContextDemands } from './plan-context.ts'
+
+const GiB = 2 ** 30
+const smol: ContextDemands = {
+  trainedLength: 8192,
+  kvBytesPerToken: 23_040,
+  sequences: undefined,
+  contextLength: undefined,
+  memoryBytes: 16 * GiB,
+  onGpu: false,
+}
+
+describe('planContext', () => {
+  it('gives four sessions a length that most dialogues fit in', () => {
+    expect(planContext(smol)).toEqual({ sequences: 4, contextLength: 4096, kvCacheBytes: 4 * 4096 * 23_040 })
+  })
+
+  it('gives more on a card, never more than the model was trained on', () => {
+    expect(planContext({ ...smol, onGpu: true }).contextLength).toBe(8192)
+    expect(planContext({ ...smol, trainedLength: 131_072, onGpu: true }).contextLength).toBe(16_384)
+    expect(planContext({ ...smol, contextLength: 100_000 }).contextLength).toBe(8192)
+  })
+
+  it('shortens sessions, then has fewer of them, when memory is short', () => {
+    const llama70b = { ...smol, kvBytesPerToken: 327_680, trainedLength: 4096 }
+    expect(planContext({ ...llama70b, memoryBytes: 16 * GiB })).toMatchObject({
+      sequences: 4,
+      contextLength: 2048,
+    })
+    expect(planContext({ ...llama70b, memoryBytes: 4 * GiB })).toMatchObject({
+      sequences: 3,
+      contextLength: 1024,
+    })
+    expect(planContext({ ...llama70b, memoryBytes: 1 * GiB })).toMatchObject({
+      sequences: 1,
+      contextLength: 512,
+    })
+    expect(planContext({ ...llama70b, memoryBytes: 0 })).toMatchObject({ sequences: 1, contextLength: 64 })
+  })
+
+  it('takes what the config says as it stands', () => {
+    const demands = { ...smol, sequences: 10, contextLength: 8000, memoryBytes: 1 }
+    expect(planContext(demands)).toMatchObject({ sequences: 10, contextLength: 8000 })
+    expect(planContext({ ...smol, sequences: 2, memoryBytes: GiB / 4 })).toMatchObject({
+      sequences: 2,
+      contextLength: 1024,
+    })
+  })
+})
