@@ -63,6 +63,38 @@ const sessionsSchema = z.strictObject({
     ),
 })
 
+const answersSchema = z.strictObject({
+  maxKept: z
+    .int()
+    .min(0)
+    .default(256)
+    .describe(
+      'Resumable answers and sessions that are kept, running and finished ones together. Above it the oldest finished ' +
+        'one is dropped; while all of them run, further answers are not resumable. 0: none is.',
+    ),
+  maxKeptBytes: z
+    .int()
+    .min(1024)
+    .default(64 * MIB)
+    .describe(
+      'Bytes of what is kept of all resumable answers together. An answer of 1,000 tokens takes about 250 kB. Above it ' +
+        'the oldest finished ones are dropped, then the beginnings of running ones.',
+    ),
+  unreadTimeoutMs: z
+    .int()
+    .min(0)
+    .default(60_000)
+    .describe(
+      'Milliseconds that a resumable answer goes on while nobody reads it: long enough to change networks or reload ' +
+        'a page. Then the engine is stopped.',
+    ),
+  keepMs: z
+    .int()
+    .min(0)
+    .default(300_000)
+    .describe('Milliseconds that a finished resumable answer can still be read. 0: not at all.'),
+})
+
 /** The `server:` section of petals-chat.yaml. Defaults live here and nowhere else. */
 export const gatewayConfigSchema = z.strictObject({
   host: z
@@ -136,6 +168,7 @@ export const gatewayConfigSchema = z.strictObject({
       'Milliseconds that running answers get to finish after SIGTERM: what Kubernetes allows before SIGKILL.',
     ),
   sessions: sessionsSchema.prefault({}),
+  answers: answersSchema.prefault({}),
 })
 
 export type GatewayConfig = Readonly<z.output<typeof gatewayConfigSchema>>

@@ -9,6 +9,7 @@ import type {
   TokenId,
 } from '@petals-chat/engine'
 import type { Hono } from 'hono'
+import type { AnswerStore } from './answers/answer-store.ts'
 import type { GatewayConfig } from './config.ts'
 
 /** What every route is given. */
@@ -16,6 +17,8 @@ export interface GatewayContext {
   readonly config: GatewayConfig
   readonly registry: ModelRegistry
   readonly sessions: SessionPool
+  /** Answers that go on without their reader for a while. */
+  readonly answers: AnswerStore
   readonly logger: Logger
   readonly metrics: Metrics
   /** The swarm behind the models, if there is one. */
@@ -29,6 +32,8 @@ export interface GatewayContext {
 export interface Shutdown {
   /** True from the first moment of a shutdown: what runs may finish, `/ready` says no. */
   readonly draining: boolean
+  /** Aborts at that moment: whoever only waits for more work stops waiting. */
+  readonly drainSignal: AbortSignal
   /** Aborts with a ShuttingDownError when the time to finish is over. */
   readonly signal: AbortSignal
 }

@@ -5,7 +5,7 @@ export type ErrorCode = EngineErrorCode | GatewayErrorCode | 'internal_error'
 
 /** How one kind of error is answered. */
 export interface ErrorForm {
-  readonly status: 400 | 403 | 404 | 405 | 413 | 415 | 429 | 499 | 500 | 502 | 503
+  readonly status: 400 | 403 | 404 | 405 | 409 | 413 | 415 | 429 | 499 | 500 | 502 | 503
   /** `error.type` of the OpenAI body. */
   readonly type: 'invalid_request_error' | 'permission_error' | 'rate_limit_error' | 'server_error'
   /** Words that the original's clients look for in `traceback`. */
@@ -94,6 +94,18 @@ export const errorForms = {
     status: 400,
     type: 'invalid_request_error',
     meaning: 'No message came on an open inference session for `server.stepTimeoutMs`.',
+  },
+  answer_gone: {
+    status: 404,
+    type: 'invalid_request_error',
+    legacyWords: 'Session has expired',
+    meaning:
+      'A resumable answer is not kept any more, was stopped because nobody read it, or never was (`server.answers`).',
+  },
+  answer_cancelled: {
+    status: 409,
+    type: 'invalid_request_error',
+    meaning: 'The last event of a resumable answer that was stopped by `cancel`.',
   },
   shutting_down: {
     status: 503,

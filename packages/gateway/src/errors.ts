@@ -9,6 +9,8 @@ export type GatewayErrorCode =
   | 'forbidden_origin'
   | 'model_restricted'
   | 'session_expired'
+  | 'answer_gone'
+  | 'answer_cancelled'
   | 'shutting_down'
   | 'client_gone'
 
@@ -35,8 +37,34 @@ export class ShuttingDownError extends GatewayError {
 /** The client closed its connection: nobody is left to read an answer. */
 export class ClientGoneError extends GatewayError {
   override readonly name = 'ClientGoneError'
+  /** The client said that it was done; false where the connection may just have been cut. */
+  readonly isFarewell: boolean
+
+  constructor({ isFarewell = false }: { readonly isFarewell?: boolean } = {}) {
+    super('client_gone', 'The client closed the connection.')
+    this.isFarewell = isFarewell
+  }
+}
+
+/** A resumable answer, or a part of it, is not kept any more. */
+export class AnswerGoneError extends GatewayError {
+  override readonly name = 'AnswerGoneError'
+
+  /** `what`: what happened to it, as a sentence. */
+  constructor(what: string) {
+    super(
+      'answer_gone',
+      `${what} Send the request again; to go on from what you have of the answer, put it at the end ` +
+        '(chat: with continue_final_message).',
+    )
+  }
+}
+
+/** Somebody who knows the answer's id had it stopped. */
+export class AnswerCancelledError extends GatewayError {
+  override readonly name = 'AnswerCancelledError'
 
   constructor() {
-    super('client_gone', 'The client closed the connection.')
+    super('answer_cancelled', 'The answer was stopped on request. What it has so far is all of it.')
   }
 }

@@ -2,6 +2,7 @@ import { isIP } from 'node:net'
 import type { Logger, ModelRegistry, SwarmView } from '@petals-chat/engine'
 import { Hono } from 'hono'
 import { methodNotAllowed } from 'hono/method-not-allowed'
+import { AnswerStore } from './answers/answer-store.ts'
 import type { GatewayConfig } from './config.ts'
 import type { GatewayApp, GatewayContext, GatewayVariables } from './context.ts'
 import type { PrometheusMetrics } from './metrics.ts'
@@ -58,7 +59,18 @@ export function createGateway(config: GatewayConfig, dependencies: GatewayDepend
   const { registry, logger, metrics, version, swarm } = dependencies
   const shutdown = new ShutdownController()
   const sessions = createSessionPool(config.sessions, { logger, metrics })
-  const context: GatewayContext = { config, registry, sessions, logger, metrics, version, shutdown, swarm }
+  const answers = new AnswerStore({ config: config.answers, metrics, shutdown })
+  const context: GatewayContext = {
+    config,
+    registry,
+    sessions,
+    answers,
+    logger,
+    metrics,
+    version,
+    shutdown,
+    swarm,
+  }
   const app = createApp(context, dependencies)
   const webSockets = new GatewayWebSockets(context, shutdown, [legacyWebSocketRoute(context)])
   const server = createHttpServer(app, (request) => webSockets.isUpgrade(request))
@@ -70,6 +82,7 @@ export function createGateway(config: GatewayConfig, dependencies: GatewayDepend
     await drain(shutdown)
     shutdown.finish()
     webSockets.close()
+    await answers[Symbol.asyncDispose]()
     await sessions[Symbol.asyncDispose]()
   }
   const close = (drainMs: number): Promise<void> => {

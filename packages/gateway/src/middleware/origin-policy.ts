@@ -11,7 +11,7 @@ export interface RequestOrigin {
 
 const API_PATH = /^\/(api|v1)(\/|$)/
 const PREFLIGHT_MAX_AGE_SECONDS = 7200
-const EXPOSED_HEADERS = 'x-request-id, retry-after, retry-after-ms'
+const EXPOSED_HEADERS = 'x-request-id, x-answer-id, retry-after, retry-after-ms'
 
 /**
  * Lets pages of other origins use the APIs only where `server.cors` says so. Without that, their requests have no

@@ -1,6 +1,7 @@
 import type { Metrics } from '@petals-chat/engine'
 import type { Context, MiddlewareHandler } from 'hono'
 import { routePath } from 'hono/route'
+import { ANSWER_ID } from '../answers/kept-answer.ts'
 import type { RequestEnv } from './request-context.ts'
 
 /** From a health check to a long answer. */
@@ -11,7 +12,7 @@ const MAX_LOGGED_PATH = 200
 
 /**
  * Logs and counts every request when its response has been sent, streams included. Neither the query (it may hold a
- * prompt of /api/v1) nor any body is ever logged.
+ * prompt of /api/v1), nor any body, nor the id of an answer is ever logged.
  */
 export function requestLog(metrics: Metrics): MiddlewareHandler<RequestEnv> {
   const requests = metrics.counter({
@@ -39,7 +40,7 @@ export function requestLog(metrics: Metrics): MiddlewareHandler<RequestEnv> {
         {
           method: c.req.method,
           route,
-          path: c.req.path.slice(0, MAX_LOGGED_PATH),
+          path: loggedPath(c.req.path),
           status,
           ms: Math.round(ms),
           ...(aborted && { aborted }),
@@ -48,6 +49,11 @@ export function requestLog(metrics: Metrics): MiddlewareHandler<RequestEnv> {
       )
     })
   }
+}
+
+/** Whoever reads the log must not be able to read an answer by its id. */
+function loggedPath(path: string): string {
+  return path.replace(ANSWER_ID, 'ans_…').slice(0, MAX_LOGGED_PATH)
 }
 
 /** Any token is a valid method; a label must have few values. */

@@ -16,7 +16,6 @@ export class ShutdownController implements Shutdown {
     return this.#drain.signal.aborted
   }
 
-  /** Aborts when the drain begins: whoever only waits for more work stops waiting. */
   get drainSignal(): AbortSignal {
     return this.#drain.signal
   }

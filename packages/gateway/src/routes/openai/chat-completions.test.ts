@@ -290,7 +290,7 @@ describe('a streamed answer', () => {
     const { events, done, response } = await app.stream(path, request)
     for (const event of events) chatChunkSchema.parse(event)
     expect(response.headers.get('content-type')).toBe('text/event-stream; charset=utf-8')
-    expect(response.headers.get('cache-control')).toBe('no-cache')
+    expect(response.headers.get('cache-control')).toBe('no-store, no-transform')
     expect(response.headers.get('x-accel-buffering')).toBe('no')
     expect(done).toBe(true)
     expect(events[0].choices[0].delta).toEqual({ role: 'assistant', content: '' })

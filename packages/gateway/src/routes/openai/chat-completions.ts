@@ -4,7 +4,7 @@ import { collectChat } from './chat/chat-json.ts'
 import { chatFrames } from './chat/chat-frames.ts'
 import { prepareChat } from './chat/prepare-chat.ts'
 import { runChat } from './chat/run-chat.ts'
-import { checkChoices } from './request/choices.ts'
+import { checkChoices, checkResumable } from './request/choices.ts'
 import { asksForRoute } from '../../swarm/route-request.ts'
 import { parseRequest } from './request/parse-request.ts'
 import { unsupportedChatParameters } from './request/unsupported.ts'
@@ -17,6 +17,7 @@ export const chatCompletionRoutes: RouteModule = (context) =>
   new Hono<{ Variables: GatewayVariables }>().post('/v1/chat/completions', async (c) => {
     const request = await parseRequest(c.req, chatRequestSchema, unsupportedChatParameters)
     checkChoices(1, request.n ?? 1, context.config.maxChoices)
+    checkResumable(request)
     checkAccess(context, request.model, c.req)
     const { signal, logger } = c.var
     const options = { logger, wantsRoute: asksForRoute(request.petals, (name) => c.req.header(name)) }
@@ -24,7 +25,8 @@ export const chatCompletionRoutes: RouteModule = (context) =>
       const job = await prepareChat(context, request, signal)
       return c.json(await collectChat(job, runChat(context, job, options)))
     }
-    return respondWithEvents(c, context.config, async function* (signal) {
+    const resumable = request.resumable ?? false
+    return respondWithEvents(c, context, { resumable }, async function* (signal) {
       const job = await prepareChat(context, request, signal)
       yield* chatFrames(job, runChat(context, job, options), request.stream_options?.include_usage ?? false)
     })

@@ -5,7 +5,7 @@ import { collectCompletion } from './completions/completion-json.ts'
 import { prepareCompletion, promptsOf } from './completions/prepare-completion.ts'
 import { runCompletion } from './completions/run-completion.ts'
 import { checkAccess } from './load-model.ts'
-import { checkBestOf, checkChoices } from './request/choices.ts'
+import { checkBestOf, checkChoices, checkResumable } from './request/choices.ts'
 import { asksForRoute } from '../../swarm/route-request.ts'
 import { parseRequest } from './request/parse-request.ts'
 import { unsupportedCompletionParameters } from './request/unsupported.ts'
@@ -18,6 +18,7 @@ export const completionRoutes: RouteModule = (context) =>
     const request = await parseRequest(c.req, completionRequestSchema, unsupportedCompletionParameters)
     checkBestOf(request.best_of, request.n ?? 1)
     checkChoices(promptsOf(request.prompt).length, request.n ?? 1, context.config.maxChoices)
+    checkResumable(request)
     checkAccess(context, request.model, c.req)
     const { signal, logger } = c.var
     const options = { logger, wantsRoute: asksForRoute(request.petals, (name) => c.req.header(name)) }
@@ -25,7 +26,8 @@ export const completionRoutes: RouteModule = (context) =>
       const job = await prepareCompletion(context, request, signal)
       return c.json(await collectCompletion(job, runCompletion(context, job, options)))
     }
-    return respondWithEvents(c, context.config, async function* (signal) {
+    const resumable = request.resumable ?? false
+    return respondWithEvents(c, context, { resumable }, async function* (signal) {
       const job = await prepareCompletion(context, request, signal)
       yield* completionFrames(
         job,

@@ -11,6 +11,7 @@
  */
 import { Hono } from 'hono'
 import type { GatewayVariables, RouteModule } from '../../context.ts'
+import { answerRoutes } from './answers.ts'
 import { chatCompletionRoutes } from './chat-completions.ts'
 import { completionRoutes } from './completions.ts'
 import { embeddingRoutes } from './embeddings.ts'
@@ -19,7 +20,7 @@ import { tokenizeRoutes } from './tokenize.ts'
 
 /** All routes below `/v1`. */
 export const openaiRoutes: RouteModule = (context) =>
-  [modelRoutes, chatCompletionRoutes, completionRoutes, embeddingRoutes, tokenizeRoutes].reduce(
+  [modelRoutes, chatCompletionRoutes, completionRoutes, answerRoutes, embeddingRoutes, tokenizeRoutes].reduce(
     (app, routes) => app.route('/', routes(context)),
     new Hono<{ Variables: GatewayVariables }>(),
   )

@@ -9,6 +9,7 @@ import {
 } from '../openai/schemas/completion-response.ts'
 import { embeddingRequestSchema, embeddingResponseSchema } from '../openai/schemas/embedding.ts'
 import { errorSchema } from '../openai/schemas/error.ts'
+import { answerSchema, deletedAnswerSchema } from '../openai/schemas/answer.ts'
 import { responseFormatSchema, toolChoiceSchema, toolSchema } from '../openai/schemas/answer-form.ts'
 import { messageSchema, toolCallSchema } from '../openai/schemas/messages.ts'
 import { modelListSchema, modelSchema } from '../openai/schemas/model.ts'
@@ -50,6 +51,8 @@ const named = {
   TokenizeResponse: tokenizeResponseSchema,
   DetokenizeRequest: detokenizeRequestSchema,
   DetokenizeResponse: detokenizeResponseSchema,
+  Answer: answerSchema,
+  DeletedAnswer: deletedAnswerSchema,
   Model: modelSchema,
   ModelList: modelListSchema,
   Usage: usageSchema,

@@ -1,3 +1,4 @@
+import { answerOperations, answerTag } from './answer-operations.ts'
 import { type JsonSchema, componentSchemas, schemaOf } from './components.ts'
 import { healthOperations, healthTag } from './health-operations.ts'
 import { legacyOperations, legacyTag } from './legacy-operations.ts'
@@ -7,11 +8,12 @@ import { type Content, isSchema, type Operation, statusMeanings } from './operat
 
 export const operations: readonly Operation[] = [
   ...openaiOperations,
+  ...answerOperations,
   ...legacyOperations,
   ...swarmOperations,
   ...healthOperations,
 ]
-export const tags = [openaiTag, legacyTag, swarmTag, healthTag]
+export const tags = [openaiTag, answerTag, legacyTag, swarmTag, healthTag]
 
 export interface OpenApiDocument {
   readonly openapi: '3.1.0'

@@ -7,7 +7,7 @@ export const isSchema = (content: Content): content is z.ZodType => !('text' in 
 
 export interface OperationParameter {
   readonly name: string
-  readonly in: 'path' | 'query'
+  readonly in: 'path' | 'query' | 'header'
   readonly schema: z.ZodType
   readonly description: string
 }
@@ -15,7 +15,7 @@ export interface OperationParameter {
 /** One route, as the OpenAPI document and the page at /docs describe it. */
 export interface Operation {
   readonly id: string
-  readonly method: 'get' | 'post'
+  readonly method: 'get' | 'post' | 'delete'
   readonly path: string
   readonly tag: string
   readonly summary: string
@@ -42,7 +42,7 @@ export interface OperationTag {
 export const statusMeanings: Readonly<Record<number, string>> = {
   400: 'The request is wrong: the message says where.',
   403: 'The model’s licence, or the origin of the page, does not allow this.',
-  404: 'There is no such model.',
+  404: 'There is no such model, or the answer is not kept any more.',
   429: 'Everything is busy; `retry-after` says when to come back.',
   502: 'The engine could not finish the answer.',
   503: 'The model can’t answer now; the message says why.',

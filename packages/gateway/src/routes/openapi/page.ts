@@ -137,8 +137,9 @@ const marked = (text: string) =>
   text.split('`').map((part, index) => (index % 2 === 1 ? html`<code>${part}</code>` : html`${part}`))
 
 function curl({ method, path, example, request }: Operation, { origin, model }: PageOptions): string {
-  const url = origin + path.replace('{model}', encodeURIComponent(model))
+  const url = origin + path.replace('{model}', encodeURIComponent(model)).replace('{answer}', 'ANSWER')
   if (method === 'get') return `curl ${quoted(url)}`
+  if (request === undefined) return `curl -X ${method.toUpperCase()} ${quoted(url)}`
   const body = { model, ...example }
   if (request && 'application/x-www-form-urlencoded' in request) {
     const data = Object.entries(body).map(

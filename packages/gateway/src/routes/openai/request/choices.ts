@@ -43,3 +43,15 @@ export function checkBestOf(bestOf: number | null | undefined, n: number): void 
     reason: bestOf < n ? 'invalid_value' : 'unsupported_parameter',
   })
 }
+
+/** @throws InvalidRequestError if an answer that is not streamed should be resumable. */
+export function checkResumable(request: {
+  readonly stream?: boolean | null | undefined
+  readonly resumable?: boolean | null | undefined
+}): void {
+  if (!request.resumable || request.stream) return
+  throw new InvalidRequestError(`'resumable' is only allowed when 'stream' is true.`, {
+    param: 'resumable',
+    reason: 'invalid_value',
+  })
+}

@@ -2,12 +2,16 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { describe, expect, test, vi } from 'vitest'
 import { eventStream, type EventStreamOptions } from './event-stream.ts'
 
-function open(frames: AsyncGenerator<string>, options: Partial<EventStreamOptions> = {}) {
+function open(
+  frames: AsyncGenerator<string>,
+  options: { readonly [Key in keyof EventStreamOptions]?: NonNullable<EventStreamOptions[Key]> } = {},
+) {
   return eventStream(frames, {
     pingIntervalMs: 10_000,
     stallTimeoutMs: 10_000,
     errorFrame: (error) => `data: ${String(error)}\n\n`,
     abort: () => {},
+    disconnect: () => false,
     ...options,
   })
 }
@@ -24,7 +28,7 @@ describe('eventStream', () => {
   test('sends the frames with the headers of an event stream', async () => {
     const response = await open(frames('data: 1\n\n', 'data: 2\n\n'))
     expect(response.headers.get('content-type')).toBe('text/event-stream; charset=utf-8')
-    expect(response.headers.get('cache-control')).toBe('no-cache')
+    expect(response.headers.get('cache-control')).toBe('no-store, no-transform')
     expect(response.headers.get('x-accel-buffering')).toBe('no')
     expect(await response.text()).toBe('data: 1\n\ndata: 2\n\n')
   })
@@ -78,14 +82,15 @@ describe('eventStream', () => {
       for (; made < 1000; made++) yield `data: ${'x'.repeat(16 * 1024)}\n\n`
     }
     const abort = vi.fn<(reason: unknown) => void>()
-    const response = await open(large(), { stallTimeoutMs: 60, abort })
+    const disconnect = vi.fn(() => false)
+    const response = await open(large(), { stallTimeoutMs: 60, abort, disconnect })
     await sleep(30)
     expect(made).toBeLessThan(10)
     expect(abort).not.toHaveBeenCalled()
     await sleep(100)
     expect(abort).toHaveBeenCalledOnce()
-    const text = await response.text()
-    expect(text).toMatch(/data: GatewayError: The client read nothing for 60 ms\.\n\n$/)
+    expect(disconnect).toHaveBeenCalledOnce()
+    await expect(response.text()).rejects.toThrow('The client read nothing for 60 ms.')
     expect(made).toBeLessThan(10)
   })
 })

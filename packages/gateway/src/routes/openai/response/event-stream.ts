@@ -10,6 +10,10 @@ const pingFrame = ': ping\n\n'
 const highWaterMark = 64 * 1024
 
 export interface EventStreamOptions {
+  /** Besides those of an event stream. */
+  readonly headers?: Readonly<Record<string, string>>
+  /** How long the response waits for the first frame. Default: until a ping is due. */
+  readonly firstFrameWaitMs?: number
   /** Silence after which a comment is sent, so that proxies don't take the connection for dead. */
   readonly pingIntervalMs: number
   /** How long a reader may take nothing before the stream is given up. */
@@ -18,18 +22,20 @@ export interface EventStreamOptions {
   readonly errorFrame: (error: unknown) => string
   /** Stops what produces the frames. */
   readonly abort: (reason: unknown) => void
+  /** Cuts the connection: a reader that takes nothing can't be told anything either. False if there is none to cut. */
+  readonly disconnect: () => boolean
 }
 
 /**
  * The frames as a response of server-sent events. What fails before the first frame is thrown, and so answered with the
- * right status, unless a ping was due by then. What fails later ends the stream with an error event.
+ * right status, unless that took too long. What fails later ends the stream with an error event.
  */
 export async function eventStream(
   frames: AsyncGenerator<string>,
   options: EventStreamOptions,
 ): Promise<Response> {
   const first = frames.next()
-  await settledWithin(first, options.pingIntervalMs)
+  await settledWithin(first, options.firstFrameWaitMs ?? options.pingIntervalMs)
   const body = new ReadableStream(new FrameSource(frames, first, options), {
     highWaterMark,
     size: (chunk) => chunk.byteLength,
@@ -37,9 +43,11 @@ export async function eventStream(
   return new Response(body, {
     headers: {
       'content-type': 'text/event-stream; charset=utf-8',
-      'cache-control': 'no-cache',
-      // nginx would gather the tokens of several seconds.
+      // Answers have no place on disks, and compressing proxies would gather the tokens of several seconds.
+      'cache-control': 'no-store, no-transform',
+      // So would nginx.
       'x-accel-buffering': 'no',
+      ...options.headers,
     },
   })
 }
@@ -98,8 +106,9 @@ class FrameSource implements UnderlyingSource<Uint8Array> {
     const { stallTimeoutMs } = this.#options
     this.#stall = setTimeout(() => {
       const error = new GatewayError('client_gone', `The client read nothing for ${stallTimeoutMs} ms.`)
-      this.#fail(controller, error)
+      this.#stopTimers()
       void this.#stopFrames(error)
+      if (!this.#options.disconnect()) controller.error(error)
     }, stallTimeoutMs)
   }
 
@@ -127,7 +136,7 @@ class FrameSource implements UnderlyingSource<Uint8Array> {
 }
 
 /** Resolves when the promise has settled or the time is over; rejects if the promise does so in time. */
-async function settledWithin(promise: Promise<unknown>, ms: number): Promise<void> {
+export async function settledWithin(promise: Promise<unknown>, ms: number): Promise<void> {
   const { promise: timeout, resolve } = Promise.withResolvers<void>()
   const timer = setTimeout(resolve, ms)
   try {

@@ -1,33 +1,30 @@
-import type { Context } from 'hono'
-import type { GatewayConfig } from '../../../config.ts'
-import type { GatewayVariables } from '../../../context.ts'
-import { describeError, openAIErrorBody } from '../../../error-response.ts'
+import type { GatewayContext } from '../../../context.ts'
 import { eventStream } from './event-stream.ts'
+import { respondResumably } from './respond-resumably.ts'
+import { errorFrame, type EventContext, type FrameProducer, streamOptions } from './stream-options.ts'
 
-type RequestContext = Context<{ Variables: GatewayVariables }>
+export interface RespondOptions {
+  /** The client may come back for the rest, if the server has room to keep the answer. */
+  readonly resumable: boolean
+}
 
 /**
- * Streams the frames that `produce` makes. Its signal aborts when the client goes, or takes nothing for too long.
- * Errors of a stream that has begun are logged here: they reach no error handler.
+ * Streams the frames that `produce` makes. Its signal aborts when the client goes, or takes nothing for too long; of a
+ * resumable answer only when nobody comes back.
  */
-export function respondWithEvents(
-  c: RequestContext,
-  config: Pick<GatewayConfig, 'ssePingIntervalMs' | 'sseStallTimeoutMs'>,
-  produce: (signal: AbortSignal) => AsyncGenerator<string>,
+export async function respondWithEvents(
+  c: EventContext,
+  context: Pick<GatewayContext, 'answers' | 'config'>,
+  { resumable }: RespondOptions,
+  produce: FrameProducer,
 ): Promise<Response> {
+  const answer = resumable ? context.answers.open('stream', c.var.logger) : undefined
+  if (answer !== undefined) return respondResumably(c, context, answer, produce)
   const reader = new AbortController()
   const signal = AbortSignal.any([c.var.signal, reader.signal])
   return eventStream(produce(signal), {
-    pingIntervalMs: config.ssePingIntervalMs,
-    stallTimeoutMs: config.sseStallTimeoutMs,
+    ...streamOptions(c, context.config),
     errorFrame: (error) => errorFrame(signal.aborted ? signal.reason : error, c.var),
     abort: (reason) => reader.abort(reason),
   })
-}
-
-function errorFrame(error: unknown, { requestId, logger }: GatewayVariables): string {
-  const description = describeError(error, requestId)
-  if (!description.expected) logger.error({ err: error }, 'stream failed unexpectedly')
-  else if (description.status >= 500) logger.warn({ err: error }, description.message)
-  return `data: ${JSON.stringify(openAIErrorBody(description))}\n\n`
 }

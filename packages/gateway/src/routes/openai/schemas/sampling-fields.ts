@@ -89,6 +89,13 @@ export const samplingFields = {
       '`{"route": true}` (or the header `X-Petals-Route: 1`): tell which servers of a swarm the answer took. Extension.',
     ),
   stream: z.boolean().nullish().describe('Answer with server-sent events, ended by `data: [DONE]`.'),
+  resumable: z
+    .boolean()
+    .nullish()
+    .describe(
+      'With `stream: true`: every event gets an `id`, and the answer goes on for a while when the connection is cut; ' +
+        '`GET /v1/answers/{id}/stream` gives the rest. Without it, closing the connection stops the engine. Extension.',
+    ),
   stream_options: z
     .object({
       include_usage: z.boolean().nullish(),

@@ -1,0 +1,162 @@
+import type { Logger, Metrics } from '@petals-chat/engine'
+import type { GatewayConfig } from '../config.ts'
+import type { Shutdown } from '../context.ts'
+import { AnswerGoneError, ShuttingDownError } from '../errors.ts'
+import { type AnswerMetrics, createAnswerMetrics } from './answer-metrics.ts'
+import { type AnswerKind, type AnswerOutcome, KeptAnswer } from './kept-answer.ts'
+
+export interface AnswerStoreOptions {
+  readonly config: GatewayConfig['answers']
+  readonly metrics: Metrics
+  readonly shutdown: Shutdown
+}
+
+/** Ids of which is still known what became of them. */
+const MAX_REMEMBERED = 1_000
+
+/** More than is needed is freed at a time, so that not every token of a long answer has to free its own place. */
+const FREED_SHARE = 1 / 16
+
+interface Entry {
+  readonly answer: KeptAnswer
+  /** Of its log, as counted in the total. */
+  bytes: number
+  expiry?: NodeJS.Timeout
+}
+
+/** The resumable answers of this server, by their ids: bounded in number, bytes and time. */
+export class AnswerStore implements AsyncDisposable {
+  readonly #options: AnswerStoreOptions
+  readonly #metrics: AnswerMetrics
+  /** Running ones in the order of their start, finished ones in the order of their end. */
+  readonly #entries = new Map<string, Entry>()
+  /** What became of answers that are not kept any more, as sentences. */
+  readonly #fates = new Map<string, string>()
+  #bytes = 0
+
+  constructor(options: AnswerStoreOptions) {
+    this.#options = options
+    this.#metrics = createAnswerMetrics(options.metrics)
+    options.shutdown.drainSignal.addEventListener('abort', () => {
+      for (const { answer } of this.#entries.values()) answer.stopIfUnread()
+    })
+    this.#reportCounts()
+    this.#metrics.bytes(0)
+  }
+
+  /** Keeps a new answer; undefined where there is no room, or no time, for more. */
+  open(kind: AnswerKind, logger: Logger): KeptAnswer | undefined {
+    const { config, shutdown } = this.#options
+    if (shutdown.draining || !this.#makeRoom()) return undefined
+    const answer = new KeptAnswer({
+      kind,
+      unreadTimeoutMs: config.unreadTimeoutMs,
+      shutdown,
+      onWrite: () => this.#limitBytes(entry),
+      onEnd: (outcome) => this.#keepFinished(entry, outcome, logger),
+    })
+    const entry: Entry = { answer, bytes: 0 }
+    this.#entries.set(answer.id, entry)
+    this.#reportCounts()
+    return answer
+  }
+
+  /** The answer with that id; of `kind`, if that is given. @throws AnswerGoneError that says what became of it. */
+  find(id: string, kind?: AnswerKind): KeptAnswer {
+    const answer = this.#entries.get(id)?.answer
+    if (answer !== undefined && (kind ?? answer.kind) === answer.kind) return answer
+    const unknown = 'This server keeps no answer with that id; answers do not outlive a restart.'
+    throw new AnswerGoneError(this.#fates.get(id) ?? unknown)
+  }
+
+  /** Counts an answer that is taken up again. */
+  countResumption({ kind }: KeptAnswer): void {
+    this.#metrics.resumed(kind)
+  }
+
+  /** Nobody can come back to the answer from now on; who reads it reads on. */
+  forget(answer: KeptAnswer): void {
+    const entry = this.#entries.get(answer.id)
+    if (entry !== undefined) this.#remove(entry, 'This answer was deleted on request.')
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    const entries = [...this.#entries.values()]
+    const error = new ShuttingDownError()
+    await Promise.all(entries.map(({ answer }) => answer.stop(error)))
+    for (const entry of entries) this.#remove(entry, error.message)
+  }
+
+  #keepFinished(entry: Entry, outcome: AnswerOutcome, logger: Logger): void {
+    const { answer } = entry
+    const { keepMs } = this.#options.config
+    logger.info({ kind: answer.kind, outcome, messages: answer.log.last }, 'resumable answer ended')
+    this.#metrics.ended(answer.kind, outcome)
+    if (!this.#entries.delete(answer.id)) return
+    this.#entries.set(answer.id, entry)
+    const fate = `This answer ended, and was kept for ${Math.round(keepMs / 1000)} s after that.`
+    entry.expiry = setTimeout(() => this.#remove(entry, fate), keepMs)
+    entry.expiry.unref()
+    this.#reportCounts()
+  }
+
+  #limitBytes(entry: Entry): void {
+    this.#count(entry)
+    const { maxKeptBytes } = this.#options.config
+    while (this.#bytes > maxKeptBytes && (this.#dropFinished() || this.#dropBeginning(maxKeptBytes)));
+    this.#metrics.bytes(this.#bytes)
+  }
+
+  /** Of the running answer that takes the most. False if nothing is to be had. */
+  #dropBeginning(maxKeptBytes: number): boolean {
+    const before = this.#bytes
+    const largestFirst = [...this.#entries.values()].sort((left, right) => right.bytes - left.bytes)
+    return largestFirst.some((entry) => {
+      entry.answer.log.dropOldest(before - maxKeptBytes * (1 - FREED_SHARE))
+      this.#count(entry)
+      return this.#bytes < before
+    })
+  }
+
+  #makeRoom(): boolean {
+    const { maxKept } = this.#options.config
+    while (this.#entries.size >= maxKept) if (!this.#dropFinished()) return false
+    return true
+  }
+
+  /** The one that ended first, of those that nobody reads just now if there are any. */
+  #dropFinished(): boolean {
+    const finished = [...this.#entries.values()].filter(({ answer }) => !answer.isRunning)
+    const entry = finished.find(({ answer }) => answer.readers === 0) ?? finished[0]
+    if (entry === undefined) return false
+    this.#remove(entry, 'This answer ended, and was dropped to make room for newer ones (server.answers).')
+    // A slow reader must not keep what nobody counts any more.
+    entry.answer.log.clear()
+    return true
+  }
+
+  #remove(entry: Entry, fate: string): void {
+    const { id } = entry.answer
+    clearTimeout(entry.expiry)
+    if (!this.#entries.delete(id)) return
+    this.#bytes -= entry.bytes
+    this.#fates.set(id, fate)
+    const [oldest] = this.#fates.keys()
+    if (this.#fates.size > MAX_REMEMBERED) this.#fates.delete(oldest!)
+    this.#reportCounts()
+    this.#metrics.bytes(this.#bytes)
+  }
+
+  /** Takes note of what the log of `entry` takes now. */
+  #count(entry: Entry): void {
+    if (!this.#entries.has(entry.answer.id)) return
+    const { bytes } = entry.answer.log
+    this.#bytes += bytes - entry.bytes
+    entry.bytes = bytes
+  }
+
+  #reportCounts(): void {
+    const running = [...this.#entries.values()].filter(({ answer }) => answer.isRunning).length
+    this.#metrics.counts(running, this.#entries.size - running)
+  }
+}

@@ -1,0 +1,91 @@
+import { abortable } from '@petals-chat/engine'
+import { AnswerGoneError } from '../errors.ts'
+
+export interface NumberedMessage {
+  /** Messages count from 1. */
+  readonly number: number
+  readonly text: string
+}
+
+/** The messages of one answer, in order, for any number of readers: each at its own pace, none with a copy of its own. */
+export class MessageLog {
+  readonly #messages: string[] = []
+  /** Messages that were dropped from the front. */
+  #dropped = 0
+  #bytes = 0
+  #ended = false
+  #change: PromiseWithResolvers<void> | undefined
+
+  /** UTF-8 bytes of the messages that are there. */
+  get bytes(): number {
+    return this.#bytes
+  }
+
+  /** Number of the newest message; 0 before the first. */
+  get last(): number {
+    return this.#dropped + this.#messages.length
+  }
+
+  /** Nothing will be added. */
+  get ended(): boolean {
+    return this.#ended
+  }
+
+  append(text: string): void {
+    this.#messages.push(text)
+    this.#bytes += Buffer.byteLength(text)
+    this.#notify()
+  }
+
+  end(): void {
+    this.#ended = true
+    this.#notify()
+  }
+
+  /** Drops the oldest messages until `bytes` are free, but never the newest one: its readers still wait for it. */
+  dropOldest(bytes: number): void {
+    let count = 0
+    for (let freed = 0; freed < bytes && count < this.#messages.length - 1; count++) {
+      freed += Buffer.byteLength(this.#messages[count]!)
+    }
+    this.#drop(count)
+  }
+
+  /** Drops everything. */
+  clear(): void {
+    this.#drop(this.#messages.length)
+    this.#notify()
+  }
+
+  /**
+   * The messages after number `after`: those that are there, then new ones as they come, until the log ends.
+   * @throws AnswerGoneError if one of them was dropped; the signal's reason.
+   */
+  async *read(after: number, signal: AbortSignal): AsyncGenerator<NumberedMessage, void, undefined> {
+    for (let number = after + 1; ; number++) {
+      while (number > this.last && !this.#ended) await abortable(this.#nextChange(), signal)
+      signal.throwIfAborted()
+      if (number > this.last) return
+      if (number <= this.#dropped) throw this.#droppedError()
+      yield { number, text: this.#messages[number - this.#dropped - 1]! }
+    }
+  }
+
+  #droppedError(): AnswerGoneError {
+    return new AnswerGoneError(`Parts 1 to ${this.#dropped} of this answer are not kept any more.`)
+  }
+
+  #drop(count: number): void {
+    for (const text of this.#messages.splice(0, count)) this.#bytes -= Buffer.byteLength(text)
+    this.#dropped += count
+  }
+
+  #nextChange(): Promise<void> {
+    return (this.#change ??= Promise.withResolvers<void>()).promise
+  }
+
+  #notify(): void {
+    this.#change?.resolve()
+    this.#change = undefined
+  }
+}

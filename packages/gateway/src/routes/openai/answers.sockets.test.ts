@@ -1,0 +1,226 @@
+import { once } from 'node:events'
+import { get, type IncomingMessage, request as httpRequest } from 'node:http'
+import { connect, type Socket } from 'node:net'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { describe, expect, test, vi } from 'vitest'
+import {
+  createTestGateway,
+  eventually,
+  type LogRecord,
+  recordingLogger,
+  type TestGatewayOptions,
+} from '../../fixtures/test-gateway.ts'
+import { errorCodeOf, eventsIn, type SentEvent, textOf } from './fixtures/event-reader.ts'
+
+const body = {
+  model: 'test',
+  messages: [{ role: 'user', content: 'Hi' }],
+  temperature: 0,
+  stream: true,
+  resumable: true,
+}
+const reply = () => 'Grüße aus Paris 😀! '.repeat(4)
+
+async function startServer(options: TestGatewayOptions = {}) {
+  const test = createTestGateway(options)
+  const { url, port } = await test.listen()
+  const figure = async (name: string) => {
+    const line = (await test.metrics.render()).body
+      .split('\n')
+      .find((candidate) => candidate.startsWith(name))
+    return Number(line?.split(' ').at(-1))
+  }
+  return { ...test, url, port, figure, [Symbol.asyncDispose]: () => test[Symbol.asyncDispose]() }
+}
+
+type Server = Awaited<ReturnType<typeof startServer>>
+
+async function ask({ url }: Server, more: object = {}): Promise<IncomingMessage> {
+  const request = httpRequest(`${url}/v1/chat/completions`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    agent: false,
+  })
+  request.end(JSON.stringify({ ...body, ...more }))
+  const [response] = (await once(request, 'response')) as [IncomingMessage]
+  return response
+}
+
+async function resume({ url }: Server, id: string, after: string | undefined): Promise<IncomingMessage> {
+  const request = get(`${url}/v1/answers/${id}/stream`, {
+    agent: false,
+    headers: after === undefined ? {} : { 'last-event-id': after },
+  })
+  const [response] = (await once(request, 'response')) as [IncomingMessage]
+  return response
+}
+
+const idOf = (response: IncomingMessage): string => String(response.headers['x-answer-id'])
+
+/** Reads `bytes` bytes of the body at most, then cuts the connection. What came in whole events. */
+async function readThenCut(response: IncomingMessage, bytes: number): Promise<SentEvent[]> {
+  const chunks: Buffer[] = []
+  let length = 0
+  for await (const chunk of response as AsyncIterable<Buffer>) {
+    chunks.push(chunk)
+    length += chunk.length
+    if (length >= bytes) break
+  }
+  response.destroy()
+  return eventsIn(Buffer.concat(chunks).subarray(0, bytes).toString())
+}
+
+const readAll = (response: IncomingMessage) => readThenCut(response, Infinity)
+
+/** The same on every run, so that what fails can be looked at again. */
+function* pseudoRandom(seed: number): Generator<number, never> {
+  for (let state = seed; ;) {
+    state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0
+    yield state / 2 ** 32
+  }
+}
+
+describe('over real connections', () => {
+  test('200 answers cut at random bytes, some again and again, are whole when they are resumed', async () => {
+    await using server = await startServer({ reply })
+    const whole = await readAll(await ask(server))
+    const bytes = whole.reduce((sum, { id, data }) => sum + `id: ${id}\ndata: ${data}\n\n`.length, 0)
+    const random = pseudoRandom(7)
+    const next = () => random.next().value
+    for (let round = 0; round < 200; round++) {
+      const response = await ask(server)
+      const id = idOf(response)
+      const events = await readThenCut(response, Math.floor(next() * bytes))
+      while (events.at(-1)?.data !== '[DONE]') {
+        const rest = await resume(server, id, events.at(-1)?.id)
+        const isLast = next() < 0.6
+        events.push(...(await readThenCut(rest, isLast ? Infinity : Math.floor(next() * bytes))))
+      }
+      expect(textOf(events)).toBe(textOf(whole))
+      expect(events.map((event) => event.id)).toEqual(events.map((_, index) => `${id}:${index + 1}`))
+    }
+    expect(await server.figure('petals_chat_sessions{model="test",state="leased"}')).toBe(0)
+    expect(await server.figure('petals_chat_resumable_answers{state="running"}')).toBe(0)
+  })
+
+  test('give the id within a second or so, also while the request waits in the queue', async () => {
+    await using server = await startServer({ maxSessions: 1, stepDelayMs: 20 })
+    const first = await ask(server, { max_tokens: 1_000 })
+    const startedAt = performance.now()
+    const second = await ask(server)
+    expect(performance.now() - startedAt).toBeLessThan(2_000)
+    expect(second.statusCode).toBe(200)
+    for (const response of [second, first]) {
+      await fetch(`${server.url}/v1/answers/${idOf(response)}`, { method: 'DELETE' })
+      expect(errorCodeOf(await readAll(response))).toBe('answer_cancelled')
+    }
+    expect(server.engine.sessionsOpened).toBe(1)
+  })
+
+  test('resume within 300 ms, from another connection, while the first still hangs', async () => {
+    await using server = await startServer({ stepDelayMs: 5 })
+    const first = await ask(server, { max_tokens: 500 })
+    const id = idOf(first)
+    const startedAt = performance.now()
+    const [chunk] = (await once(await resume(server, id, undefined), 'data')) as [Buffer]
+    expect(performance.now() - startedAt).toBeLessThan(300)
+    expect(chunk.toString()).toContain(`id: ${id}:1\n`)
+    first.destroy()
+  })
+
+  test('a client that does not ask for it still stops the engine by going', async () => {
+    await using server = await startServer({ stepDelayMs: 5 })
+    const response = await ask(server, { resumable: false, max_tokens: 1_000 })
+    await once(response, 'data')
+    response.destroy()
+    await eventually(() => server.engine.openSessions <= 1)
+    await sleep(50)
+    const before = server.engine.steps
+    await sleep(50)
+    expect(server.engine.steps).toBe(before)
+  })
+
+  test('a reset connection frees the session when nobody comes back in time', async () => {
+    await using server = await startServer({
+      stepDelayMs: 5,
+      config: { answers: { unreadTimeoutMs: 50, keepMs: 50 } },
+    })
+    const response = await ask(server, { max_tokens: 1_000 })
+    await once(response, 'data')
+    response.socket.resetAndDestroy()
+    const running = () => server.figure('petals_chat_resumable_answers{state="running"}')
+    await vi.waitFor(async () => expect(await running()).toBe(0))
+    expect(await server.figure('petals_chat_sessions{model="test",state="leased"}')).toBe(0)
+    await vi.waitFor(async () => expect(await server.figure('petals_chat_resumable_answer_bytes')).toBe(0))
+  })
+})
+
+describe('a reader that takes nothing', () => {
+  /** The prompts come back with every choice: 30 MB, more than the buffers of both kernels hold. */
+  const prompt = ['a', 'b', 'c', 'd'].map((letter) => letter.repeat(60_000))
+  const large = { model: 'test', prompt, echo: true, n: 128, max_tokens: 1, stream: true }
+
+  /** Sends the request, and stops reading after the first piece of the response. */
+  async function readNoMore({ port }: Server, request: object): Promise<{ socket: Socket; head: string }> {
+    const socket = connect(port, '127.0.0.1').on('error', () => {})
+    const text = JSON.stringify(request)
+    socket.write(
+      'POST /v1/completions HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\n' +
+        `content-length: ${text.length}\r\n\r\n${text}`,
+    )
+    const [head] = (await once(socket, 'data')) as [Buffer]
+    socket.pause()
+    return { socket, head: head.toString() }
+  }
+
+  test.each([true, false])(
+    'is cut after a while, and may come back if that was asked for: %s',
+    async (resumable) => {
+      const records: LogRecord[] = []
+      await using server = await startServer({
+        contextLength: 100_000,
+        logger: recordingLogger(records),
+        config: { sseStallTimeoutMs: 200, maxChoices: 512 },
+      })
+      const { socket, head } = await readNoMore(server, { ...large, resumable })
+      const isCut = () =>
+        records.some(({ message, fields }) => message === 'request' && fields.aborted === true)
+      await vi.waitFor(() => expect(isCut()).toBe(true), { timeout: 20_000 })
+      socket.destroy()
+      expect(await server.figure('petals_chat_sessions{model="test",state="leased"}')).toBe(0)
+      if (!resumable) return
+      const id = /x-answer-id: (\S+)/.exec(head)![1]!
+      const rest = await readAll(await resume(server, id, `${id}:1000`))
+      expect(rest.at(-1)).toEqual({ id: `${id}:${1000 + rest.length}`, data: '[DONE]' })
+    },
+  )
+})
+
+describe('a server that stops', () => {
+  test('lets an answer finish that is read, and stops one that nobody reads', async () => {
+    await using server = await startServer({ stepDelayMs: 5 })
+    const read = await ask(server, { max_tokens: 60 })
+    const unread = await ask(server, { max_tokens: 1_000 })
+    unread.destroy()
+    await eventually(() => unread.destroyed)
+    await sleep(20)
+    const closed = server.gateway.close({ drainMs: 10_000 })
+    expect((await readAll(read)).at(-1)?.data).toBe('[DONE]')
+    await closed
+    expect(server.engine.openSessions).toBe(0)
+    expect(await server.figure('petals_chat_resumable_answers{state="running"}')).toBe(0)
+    expect(
+      await server.figure('petals_chat_resumable_answers_ended_total{kind="stream",outcome="shutdown"}'),
+    ).toBe(1)
+  })
+
+  test('tells the reader of an answer that takes too long', async () => {
+    await using server = await startServer({ stepDelayMs: 5 })
+    const response = await ask(server, { max_tokens: 1_000 })
+    const closed = server.gateway.close({ drainMs: 50 })
+    const events = await readAll(response)
+    await closed
+    expect(errorCodeOf(events)).toBe('shutting_down')
+    expect(events.at(-1)?.id).toBe(`${idOf(response)}:${events.length}`)
+  })
+})

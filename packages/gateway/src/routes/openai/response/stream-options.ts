@@ -1,0 +1,31 @@
+import type { Context } from 'hono'
+import type { GatewayConfig } from '../../../config.ts'
+import type { GatewayVariables } from '../../../context.ts'
+import { describeError, openAIErrorBody } from '../../../error-response.ts'
+import type { RequestEnv } from '../../../middleware/request-context.ts'
+import type { EventStreamOptions } from './event-stream.ts'
+
+export type EventContext = Context<{ Variables: GatewayVariables }>
+
+/** Makes the frames of an answer, until it is complete or the signal aborts. */
+export type FrameProducer = (signal: AbortSignal) => AsyncGenerator<string>
+
+/** What the event streams of all routes have in common. */
+export function streamOptions(
+  c: EventContext,
+  config: GatewayConfig,
+): Pick<EventStreamOptions, 'pingIntervalMs' | 'stallTimeoutMs' | 'disconnect'> {
+  return {
+    pingIntervalMs: config.ssePingIntervalMs,
+    stallTimeoutMs: config.sseStallTimeoutMs,
+    disconnect: () => (c.env as RequestEnv['Bindings'] | undefined)?.outgoing?.destroy() !== undefined,
+  }
+}
+
+/** The event that ends a stream which failed. Logged here: such errors reach no error handler. */
+export function errorFrame(error: unknown, { requestId, logger }: GatewayVariables): string {
+  const description = describeError(error, requestId)
+  if (!description.expected) logger.error({ err: error }, 'stream failed unexpectedly')
+  else if (description.status >= 500) logger.warn({ err: error }, description.message)
+  return `data: ${JSON.stringify(openAIErrorBody(description))}\n\n`
+}
