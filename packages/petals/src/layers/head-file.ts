@@ -29,10 +29,10 @@ const digest = (facts: unknown): string =>
   createHash('sha256').update(JSON.stringify(facts)).digest('hex').slice(0, 16)
 
 /** `lm-head-PLACE-CONTENT`: where the original weights are, and which content that place has now. */
-async function nameOf({ path: file, offset, dtype, shape }: StoredTensor) {
+async function nameOf({ path: file, offset, dtype }: StoredTensor, layout: QuantizedLayout) {
   const { size, mtimeMs } = await stat(file)
   const prefix = `lm-head-${digest([path.resolve(file), offset])}-`
-  return { prefix, name: `${prefix}${digest([size, mtimeMs, dtype, shape, formatVersion])}.bin` }
+  return { prefix, name: `${prefix}${digest([size, mtimeMs, dtype, layout, formatVersion])}.bin` }
 }
 
 /**
@@ -46,7 +46,7 @@ export async function openHeadFile(
 ): Promise<HeadFile> {
   const { folder } = options
   const layout = layoutOf(matrix.rows, matrix.columns)
-  const { prefix, name } = await nameOf(tensor)
+  const { prefix, name } = await nameOf(tensor, layout)
   const file = path.join(folder, name)
   if ((await sizeOf(file)) !== layout.byteLength) {
     await inFolder(folder, `The 8-bit weights of the LM head (${layout.byteLength} bytes)`, () =>

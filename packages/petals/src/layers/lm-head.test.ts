@@ -2,7 +2,7 @@ import { mkdtemp, readdir, rm, stat, utimes, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { topPFilter } from '../sampling/filters.ts'
+import { createFilter } from '../sampling/filters.ts'
 import { seededBits } from '../sampling/random.ts'
 import { bestToken, topK } from '../sampling/ranking.ts'
 import type { FloatDtype } from '../tensor/dtype.ts'
@@ -94,7 +94,7 @@ describe.each([
       expect(bestToken(logits).token).toBe(bestToken(exact).token)
       expect(ids(topK(logits, 40))).toEqual(ids(topK(exact, 40)))
       const nucleus = (of: Logits): number[] => {
-        const filter = topPFilter(of, 2, bestToken(of), 0.9)
+        const filter = createFilter(of, { temperature: 2, topP: 0.9 }, bestToken(of))
         return [...of.estimates.keys()].filter((token) => filter({ token, logit: of.exact(token) }))
       }
       expect(nucleus(logits)).toEqual(nucleus(exact))

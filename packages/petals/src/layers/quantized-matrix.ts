@@ -4,10 +4,10 @@ import type { SplitShape } from './split-input.ts'
 import type { WeightMatrix } from './weight-matrix.ts'
 
 /**
- * Columns that share a scale. Smaller blocks err less, but take more bytes and time: of 32, 64 and 128, the kernel is
- * fastest from 64 on, and 64 needs the fewest exact rows of those (docs/decisions, LM head).
+ * Columns that share a scale. Smaller blocks err less, but take more bytes, and more time in onnxruntime's kernel: of 32,
+ * 64 and 128 none is both. Wide rows are a matter of bytes, so they take large blocks; narrow ones would be padded.
  */
-const blockSize = 64
+const blockSizeOf = (columns: number): number => (columns >= 2048 && columns % 128 === 0 ? 128 : 64)
 
 /** Values that are quantised at a time: about 10 ms, so that the process answers others in between. */
 const valuesAtOnce = 2 ** 20
@@ -33,6 +33,7 @@ export interface QuantizedLayout extends SplitShape {
 const aligned = (offset: number): number => Math.ceil(offset / 65536) * 65536
 
 export function layoutOf(rows: number, columns: number): QuantizedLayout {
+  const blockSize = blockSizeOf(columns)
   const blocks = Math.ceil(columns / blockSize)
   const paddedColumns = blocks * blockSize
   const scales = aligned(rows * paddedColumns)
@@ -43,7 +44,7 @@ export function layoutOf(rows: number, columns: number): QuantizedLayout {
 
 /** The ONNX model over such a file. */
 export function quantizedModel(layout: QuantizedLayout, dataFile: string): Uint8Array {
-  const { rows, paddedColumns } = layout
+  const { rows, paddedColumns, blockSize } = layout
   const blocks = paddedColumns / blockSize
   return matMulNBitsModel(
     { rows, columns: paddedColumns, blockSize },
@@ -66,7 +67,7 @@ export function quantizedModel(layout: QuantizedLayout, dataFile: string): Uint8
 }
 
 /** Symmetric 8 bits with the zero at 128, as MatMulNBits reads them; zeros fill the last block. */
-export function quantizeRows(rows: Float32Array, { columns, paddedColumns }: SplitShape): QuantizedRows {
+function quantizeRows(rows: Float32Array, { columns, paddedColumns, blockSize }: SplitShape): QuantizedRows {
   const count = rows.length / columns
   const blocks = paddedColumns / blockSize
   const result = {
@@ -113,7 +114,7 @@ export function* quantizedParts(
   matrix: WeightMatrix,
   layout: QuantizedLayout,
 ): Generator<{ readonly writes: readonly PlacedBytes[]; readonly rowsDone: number }> {
-  const { columns, paddedColumns } = layout
+  const { columns, paddedColumns, blockSize } = layout
   const rowsAtOnce = Math.max(1, Math.floor(valuesAtOnce / columns))
   for (let start = 0; start < matrix.rows; start += rowsAtOnce) {
     const end = Math.min(start + rowsAtOnce, matrix.rows)

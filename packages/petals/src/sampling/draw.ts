@@ -33,19 +33,6 @@ export function drawToken(logits: Logits, draw: Draw, allows: Filter): TokenId {
   }
 }
 
-/** The same of a short list. */
-export function drawOf(tokens: readonly RankedToken[], draw: Draw): TokenId {
-  let drawn = draw.best.token
-  let highest = -Infinity
-  for (const { token, logit } of tokens) {
-    const score = scaled(logit, draw) + noiseOf(draw.key, token)
-    if (score <= highest) continue
-    highest = score
-    drawn = token
-  }
-  return drawn
-}
-
 interface Candidate {
   readonly token: TokenId
   readonly noise: number

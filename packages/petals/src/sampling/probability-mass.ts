@@ -67,8 +67,14 @@ export class ProbabilityMass {
 
   /** The sum of the weights of the ranked tokens in front of this one: of all such tokens, if its logit is `floor` or more. */
   weightAbove(candidate: RankedToken): number {
-    const index = this.#ranked.findIndex((each) => byRank(each, candidate) >= 0)
-    return this.#sums[index === -1 ? this.#ranked.length : index]!
+    let low = 0
+    let high = this.#ranked.length
+    while (low < high) {
+      const middle = (low + high) >> 1
+      if (byRank(this.#ranked[middle]!, candidate) < 0) low = middle + 1
+      else high = middle
+    }
+    return this.#sums[low]!
   }
 
   /** Ranks a step further down. */

@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { ExactLogits, type Logits } from '../tensor/logits.ts'
-import { topPFilter } from './filters.ts'
+import { createFilter } from './filters.ts'
 import { describeToken } from './logprobs.ts'
 import { bestToken, topK } from './ranking.ts'
 import { createSampler } from './sampler.ts'
@@ -55,7 +55,7 @@ describe('choices from bounded estimates equal choices from exact logits', () =>
     fc.assert(
       fc.property(logitsArbitrary, temperatures, fractions, ({ exact, blurred }, temperature, fraction) => {
         const allowed = (logits: Logits): number[] => {
-          const filter = topPFilter(logits, temperature, bestToken(exact), fraction)
+          const filter = createFilter(logits, { temperature, topP: fraction }, bestToken(exact))
           return [...exact.estimates.keys()].filter((token) => filter({ token, logit: exact.exact(token) }))
         }
         expect(allowed(blurred)).toEqual(allowed(exact))

@@ -1,7 +1,7 @@
 import type { SamplingParams, TokenId } from '@petals-chat/engine'
 import type { Logits } from '../tensor/logits.ts'
-import { drawOf, drawToken, type Draw } from './draw.ts'
-import { minPFilter, topKAndP, topPFilter, type Filter } from './filters.ts'
+import { drawToken } from './draw.ts'
+import { createFilter } from './filters.ts'
 import { gumbelKey } from './gumbel.ts'
 import { processLogits, type History } from './processors.ts'
 import { seededBits } from './random.ts'
@@ -22,17 +22,8 @@ export function createSampler(params: SamplingParams, seed: number): Sampler {
       const best = bestToken(processed)
       const { temperature } = params
       if (temperature === 0) return best.token
-      return drawFrom(processed, params, { temperature, best, key: gumbelKey(random) })
+      const draw = { temperature, best, key: gumbelKey(random) }
+      return drawToken(processed, draw, createFilter(processed, params, best))
     },
   }
-}
-
-function drawFrom(logits: Logits, { topK, topP = 1, minP = 0 }: SamplingParams, draw: Draw): TokenId {
-  const { temperature, best } = draw
-  const reachesMinP: Filter = minP > 0 ? minPFilter(temperature, best, minP) : () => true
-  if (topK !== undefined && topK < logits.size) {
-    return drawOf(topKAndP(logits, temperature, topK, topP).filter(reachesMinP), draw)
-  }
-  const isInTopP: Filter = topP < 1 ? topPFilter(logits, temperature, best, topP) : () => true
-  return drawToken(logits, draw, (candidate) => reachesMinP(candidate) && isInTopP(candidate))
 }
