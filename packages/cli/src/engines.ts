@@ -1,9 +1,7 @@
-import path from 'node:path'
-import { homedir } from 'node:os'
 import type { Engine, Logger, Metrics, ModelSpec, SwarmView } from '@petals-chat/engine'
 import type { ModelStore } from '@petals-chat/hub'
-import { expandHome } from '@petals-chat/hub/config'
 import type { Config } from './config/schema.ts'
+import { withSwarmPaths } from './config/swarm-paths.ts'
 
 export interface EngineContext {
   readonly config: Pick<Config, 'llama' | 'swarm'> & { readonly models: readonly ModelSpec[] }
@@ -31,18 +29,14 @@ const factories: Readonly<Record<EngineName, (context: EngineContext) => Promise
   },
   petals: async ({ config, baseFolder, store, logger, metrics }) => {
     const { createPetalsEngine } = await import('@petals-chat/petals')
-    const { identityPath, cacheDir } = config.swarm
-    const locate = (text: string): string => path.resolve(baseFolder, expandHome(text, homedir()))
-    return createPetalsEngine(
-      { ...config.swarm, identityPath: identityPath && locate(identityPath) },
-      {
-        logger,
-        metrics,
-        openFiles: (source, options) => store.openFiles(source, options),
-        cacheFolder: locate(cacheDir),
-        models: config.models.filter(({ engine }) => engine === 'petals'),
-      },
-    )
+    const swarm = withSwarmPaths(config.swarm, baseFolder)
+    return createPetalsEngine(swarm, {
+      logger,
+      metrics,
+      openFiles: (source, options) => store.openFiles(source, options),
+      cacheFolder: swarm.cacheDir,
+      models: config.models.filter(({ engine }) => engine === 'petals'),
+    })
   },
 }
 

@@ -12,4 +12,6 @@
  * @packageDocumentation
  */
 export { publicInitialPeers, swarmConfigSchema, type SwarmConfig, type SwarmConfigInput } from './config.ts'
+export { prepareLocalPart, type LocalPartOptions } from './local-part.ts'
+export { readSwarmModelInfo, type SwarmModelInfo } from './model-info.ts'
 export { createPetalsEngine, type PetalsEngine, type PetalsEngineDependencies } from './petals-engine.ts'

@@ -6,7 +6,6 @@ import {
   type ModelFiles,
   type ModelSpec,
 } from '@petals-chat/engine'
-import { availableParallelism } from 'node:os'
 import { missingBlocks } from './blocks/spans.ts'
 import type { SwarmConfig } from './config.ts'
 import { SwarmError } from './errors.ts'
@@ -16,6 +15,7 @@ import { StepTimes } from './inference/step-times.ts'
 import { readArchitecture, type Architecture } from './layers/architecture.ts'
 import type { LocalLayers } from './layers/local-layers.ts'
 import { openTokenizer, type ModelTokenizer } from './layers/tokenizer.ts'
+import { openLayers } from './local-part.ts'
 import { locationOf, type ModelLocation } from './model-location.ts'
 import type { ModelSwarm, ModelSwarms } from './model-swarms.ts'
 import type { PetalsEngineDependencies } from './petals-engine.ts'
@@ -29,9 +29,6 @@ export interface LoadModelOptions extends LoadOptions, PetalsEngineDependencies 
   /** Called when the model is disposed. */
   readonly onClose: () => void
 }
-
-/** More threads than this do not make the LM head faster: it is bound by the memory. */
-const maxUsefulThreads = 4
 
 /**
  * Brings a model's own part to this machine and finds its servers, side by side. Blocks that nobody serves now are no
@@ -106,15 +103,6 @@ async function openParts(
     )
     throw error
   }
-}
-
-async function openLayers(
-  files: ModelFiles,
-  { cacheFolder: folder, config, signal, onProgress }: PartsOptions,
-): Promise<LocalLayers> {
-  const { openLocalLayers } = await import('./layers/local-layers.ts')
-  const threads = config.threads ?? Math.min(availableParallelism(), maxUsefulThreads)
-  return await openLocalLayers(files, { folder, threads, signal, onProgress })
 }
 
 interface JoinedSwarm {

@@ -8,6 +8,7 @@ import { gpuCheck, processorCheck } from '../doctor/engine-checks.ts'
 import { cacheCheck, hubCheck, pipCheck, tokenCheck } from '../doctor/hub-checks.ts'
 import { memoryCheck, nodeCheck } from '../doctor/machine-checks.ts'
 import { portCheck, webCheck } from '../doctor/server-checks.ts'
+import { swarmCheck } from '../doctor/swarm-check.ts'
 import { exitCodes } from '../exit-codes.ts'
 import { createStore } from '../runtime.ts'
 import type { Terminal } from '../terminal/terminal.ts'
@@ -21,6 +22,7 @@ const checks: readonly Check[] = [
   hubCheck,
   tokenCheck,
   pipCheck,
+  swarmCheck,
   portCheck,
   webCheck,
 ]

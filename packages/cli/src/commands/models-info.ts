@@ -1,12 +1,13 @@
 import { loadConfig } from '../config/load.ts'
 import type { LoadedConfig } from '../config/load.ts'
 import type { CommandContext } from '../context.ts'
-import { describeGguf, describeLocalPart } from '../models/describe-model.ts'
+import { describeGguf, describeLocalPart, describeSwarmModel } from '../models/describe-model.ts'
 import type { Field } from '../models/describe-model.ts'
 import { findModel } from '../models/named-model.ts'
 import type { NamedModel } from '../models/named-model.ts'
 import { createStore } from '../runtime.ts'
 import { formatBytes } from '../terminal/format.ts'
+import { EngineError, type ModelFiles } from '@petals-chat/engine'
 import type { ModelSourceInfo, ModelStore } from '@petals-chat/hub'
 
 /** Shows what is known of a model: its files, what the GGUF or config.json says, the memory that it needs. */
@@ -75,16 +76,25 @@ function describeSource({
   ]
 }
 
-async function describeRepository(
-  { source, engine }: NamedModel,
-  store: ModelStore,
-): Promise<readonly Field[]> {
+async function describeRepository(model: NamedModel, store: ModelStore): Promise<readonly Field[]> {
+  const { source, engine } = model
   try {
     const files = await store.openFiles(source)
     const config = await files.text('config.json')
-    return config === undefined ? [] : describeLocalPart(config)
+    const localPart = config === undefined ? [] : describeLocalPart(config)
+    return engine === 'petals' ? [...(await describeInSwarm(model, files)), ...localPart] : localPart
   } catch {
     // What can't be had (offline, gated, a source of one file) was said with the source.
     return engine === 'petals' ? [] : [['More', 'once its file is here: petals-chat models pull']]
+  }
+}
+
+/** A model that no swarm could serve is still worth the other lines. */
+async function describeInSwarm(model: NamedModel, files: ModelFiles): Promise<readonly Field[]> {
+  try {
+    return await describeSwarmModel(model, files)
+  } catch (error) {
+    if (error instanceof EngineError) return [['Note', error.message]]
+    throw error
   }
 }

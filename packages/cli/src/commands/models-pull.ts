@@ -1,30 +1,55 @@
+import type { FileOptions } from '@petals-chat/engine'
 import { loadConfig } from '../config/load.ts'
+import type { LoadedConfig } from '../config/load.ts'
+import { withSwarmPaths } from '../config/swarm-paths.ts'
 import type { CommandContext } from '../context.ts'
 import { CommandError, exitCodes } from '../exit-codes.ts'
 import { findModel } from '../models/named-model.ts'
+import type { NamedModel } from '../models/named-model.ts'
 import { createStore } from '../runtime.ts'
 import { ProgressDisplay } from '../terminal/progress.ts'
 
-/** Fetches a model's file and prints where it is. What is here already is not fetched again. */
+/**
+ * Fetches a model's file and prints where it is; of a swarm model, the parts that run here. What is here already is not
+ * fetched again.
+ */
 export async function pullModel(context: CommandContext, [name = '']: readonly string[]): Promise<void> {
   const { terminal } = context
   const loaded = await loadConfig(context)
-  const { source, sha256 } = findModel(loaded, name, context.workingDirectory)
+  const model = findModel(loaded, name, context.workingDirectory)
   const stopping = new AbortController()
   process.once('SIGINT', () =>
     stopping.abort(new CommandError('Interrupted. What was fetched is kept.', exitCodes.interrupted)),
   )
   const display = new ProgressDisplay(terminal)
+  const options: FileOptions = {
+    signal: stopping.signal,
+    onProgress: (progress) => display.update(progress),
+  }
   try {
-    const file = await createStore(loaded).resolveFile(source, {
-      sha256,
-      refresh: true,
-      signal: stopping.signal,
-      onProgress: (progress) => display.update(progress),
-    })
+    const file = await (model.engine === 'petals'
+      ? pullLocalPart(model, loaded, options)
+      : pullFile(model, loaded, options))
     display.finish()
-    terminal.out(file)
+    if (file === undefined) terminal.note(`All that runs here of ${model.id} is on this machine.`)
+    else terminal.out(file)
   } finally {
     display.finish()
   }
+}
+
+const pullFile = ({ source, sha256 }: NamedModel, loaded: LoadedConfig, options: FileOptions) =>
+  createStore(loaded).resolveFile(source, { ...options, sha256, refresh: true })
+
+/** Tokenizer, embeddings and LM head; its blocks stay with the servers. */
+async function pullLocalPart(model: NamedModel, loaded: LoadedConfig, options: FileOptions): Promise<void> {
+  const { prepareLocalPart } = await import('@petals-chat/petals')
+  const config = withSwarmPaths(loaded.config.swarm, loaded.baseFolder)
+  const store = createStore(loaded)
+  await prepareLocalPart(model, {
+    ...options,
+    config,
+    cacheFolder: config.cacheDir,
+    openFiles: (source, open) => store.openFiles(source, { ...open, refresh: true }),
+  })
 }

@@ -1,6 +1,6 @@
 import { startHubServer } from '@petals-chat/hub/testing'
 import type { HubServer } from '@petals-chat/hub/testing'
-import { readFile } from 'node:fs/promises'
+import { mkdir, readFile } from 'node:fs/promises'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { reportFailure } from '../failure.ts'
 import { runProgram } from '../program.ts'
@@ -82,6 +82,35 @@ describe('petals-chat models', () => {
     expect(stdout).toMatch(/Embeds in 16-bit +1\.05 GB\n/)
     expect(stdout).toMatch(/Embeds in 32-bit +2\.10 GB\n/)
     expect(stdout).toContain('32000 tokens x 8192')
+  })
+
+  it('tells of a swarm model where it is in the swarm, and the memory of its part', async () => {
+    const config = {
+      model_type: 'llama',
+      vocab_size: 49152,
+      hidden_size: 576,
+      num_hidden_layers: 30,
+      max_position_embeddings: 8192,
+      tie_word_embeddings: true,
+    }
+    hub.addRepository('owner/Smol', { files: { 'config.json': JSON.stringify(config) } })
+    const { stdout, code } = await run('models', 'info', 'petals:hf:owner/Smol')
+    expect(code).toBe(0)
+    expect(stdout).toMatch(/Architecture +llama, 30 blocks, 576 wide\n/)
+    expect(stdout).toMatch(/Context +8192 tokens\n/)
+    expect(stdout).toMatch(/In the swarm +Smol-hf\n/)
+    expect(stdout).toMatch(/Memory +about 30\.\d MB for the LM head/)
+    expect(stdout).toMatch(/Embeds in 16-bit +0\.06 GB\n/)
+
+    await mkdir(`${folder.path}/Smol`)
+    await folder.write('Smol/config.json', JSON.stringify(config))
+    expect((await run('models', 'info', 'petals:./Smol')).stdout).toMatch(
+      /In the swarm +unknown: give its dhtPrefix/,
+    )
+    await folder.write('Smol/config.json', JSON.stringify({ ...config, model_type: 'gpt2' }))
+    expect((await run('models', 'info', 'petals:./Smol')).stdout).toMatch(
+      /Note +config\.json of .* model_type 'gpt2'/,
+    )
   })
 
   it('never touches a file of the user', async () => {

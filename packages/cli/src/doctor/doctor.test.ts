@@ -3,8 +3,11 @@ import { createServer as createHttpServer } from 'node:http'
 import { createServer } from 'node:net'
 import type { AddressInfo } from 'node:net'
 import path from 'node:path'
+import type { SwarmModelStatus } from '@petals-chat/engine'
 import { describe, expect, it } from 'vitest'
+import { loadConfig } from '../config/load.ts'
 import { ConfigError } from '../config/problem.ts'
+import { createStore } from '../runtime.ts'
 import { temporaryFolder } from '../testing/temporary-folder.ts'
 import { ok, runChecks } from './check.ts'
 import type { CheckContext } from './check.ts'
@@ -13,6 +16,7 @@ import { describeGpus, describeProcessor } from './engine-checks.ts'
 import { describePip } from './hub-checks.ts'
 import { checkFolder, checkMemory, checkNodeVersion } from './machine-checks.ts'
 import { checkPort } from './server-checks.ts'
+import { describeSwarm, swarmCheck } from './swarm-check.ts'
 
 const gigabyte = 1e9
 
@@ -102,6 +106,45 @@ describe('the check of the port', () => {
     expect(await checkPort({ host: '127.0.0.1', port })).toMatchObject({
       status: 'ok',
       message: expect.stringContaining('petals-chat') as string,
+    })
+  })
+})
+
+describe('the check of the swarm', () => {
+  const seen = { id: 'a', servable: true } as SwarmModelStatus
+
+  it('asks nobody where no model is of a swarm', async () => {
+    const { config } = await loadConfig({
+      workingDirectory: '.',
+      environment: {},
+      flags: {},
+      ignoreFile: true,
+    })
+    expect(await swarmCheck.run({ config } as CheckContext)).toEqual(
+      ok('not used: all models run on this machine'),
+    )
+  })
+
+  it('says that no peer can be reached, and what to do', async () => {
+    const loaded = await loadConfig({
+      workingDirectory: '.',
+      environment: {},
+      flags: {
+        swarm: ['/ip4/127.0.0.1/tcp/1/p2p/QmedTaZXmULqwspJXz44SsPZyTNKxhnnFvYRajfH7MGhCY'],
+        model: ['petals:hf:o/r'],
+      },
+      ignoreFile: true,
+    })
+    const result = await swarmCheck.run({ ...loaded, store: createStore(loaded), environment: {} })
+    expect(result).toMatchObject({ status: 'failure', message: 'the swarm gives no news of a model' })
+    expect(result.advice).toMatch(/^o\/r: None of 1 initial peers can be reached: .*Check their addresses/s)
+  })
+
+  it('tells models that can answer from those that lack blocks', () => {
+    expect(describeSwarm([seen])).toMatchObject({ status: 'ok', message: 'every block of a has a server' })
+    expect(describeSwarm([seen, { ...seen, id: 'b', servable: false }])).toMatchObject({
+      status: 'warning',
+      message: 'blocks are missing of b',
     })
   })
 })

@@ -83,6 +83,7 @@ describe('a line for people', () => {
     expect(formatRecord({ msg: 'it failed', err: 'the reason' })).toBe('it failed: the reason')
     expect(formatRecord({ msg: 'the reason', err: 'the reason' })).toBe('the reason')
     expect(formatRecord({ msg: 'ready', tokens: 3 })).toBe('ready')
+    expect(formatRecord({ msg: 'route found', route: '0:6 via …abc' })).toBe('route found: 0:6 via …abc')
   })
 
   it('holds everything at debug', async () => {

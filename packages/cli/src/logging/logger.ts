@@ -51,13 +51,17 @@ async function loadPrettifier(
   return (line) => `${prettify(line).trimEnd()}\n`
 }
 
-/** `GET /v1/models: 200, 3 ms` for a request; else the message, with the error where the message does not say it. */
+/**
+ * `GET /v1/models: 200, 3 ms` for a request; else the message, with the way through a swarm, or the error where the
+ * message does not say it.
+ */
 export function formatRecord(record: Readonly<Record<string, unknown>>): string {
-  const { msg, method, path, status, ms, err, aborted } = record
+  const { msg, method, path, status, ms, err, aborted, route } = record
   if (msg === 'request') {
     const gone = aborted === true ? ', the client has gone' : ''
     return `${String(method)} ${String(path)}: ${String(status)}, ${String(ms)} ms${gone}`
   }
+  if (typeof route === 'string') return `${String(msg)}: ${route}`
   const isSaid = typeof err !== 'string' || String(msg).includes(err)
   return isSaid ? String(msg) : `${String(msg)}: ${err}`
 }

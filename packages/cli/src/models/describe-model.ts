@@ -1,6 +1,8 @@
 import type { Config } from '../config/schema.ts'
+import type { ModelFiles } from '@petals-chat/engine'
 import { formatBytes } from '../terminal/format.ts'
 import { localPartBytes, readLocalPart } from './local-part.ts'
+import type { NamedModel } from './named-model.ts'
 
 /** A line of `models info`. */
 export type Field = readonly [label: string, value: string]
@@ -38,6 +40,24 @@ export async function describeGguf(
 const usualContextLength = 4096
 /** The same for llama.sequences. */
 const usualSequences = 4
+
+/** Where a model is in a swarm, and the memory that this process needs for its part. */
+export async function describeSwarmModel(model: NamedModel, files: ModelFiles): Promise<readonly Field[]> {
+  const { readSwarmModelInfo } = await import('@petals-chat/petals')
+  const info = await readSwarmModelInfo(model, files)
+  const prefix =
+    info.dhtPrefix ?? 'unknown: give its dhtPrefix (--dht-prefix), as its servers were given --dht_prefix'
+  return [
+    ['Architecture', `${info.modelType}, ${info.blocks} blocks, ${info.hiddenSize} wide`],
+    ['Context', `${info.contextLength} tokens`],
+    ['In the swarm', `${prefix}${model.adapter === undefined ? '' : `, with the adapter ${model.adapter}`}`],
+    ['Servers', 'petals-chat swarm status'],
+    [
+      'Memory',
+      `about ${formatBytes(info.memoryBytes)} for the LM head; all other weights stay in their files`,
+    ],
+  ]
+}
 
 /** The memory that a swarm's client needs for its own part of a model, in the manner of the original's table. */
 export function describeLocalPart(configJson: string): readonly Field[] {

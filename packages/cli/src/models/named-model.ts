@@ -8,6 +8,8 @@ export interface NamedModel {
   readonly engine: string
   readonly id: string
   readonly sha256?: string | undefined
+  readonly dhtPrefix?: string | undefined
+  readonly adapter?: string | undefined
   readonly license?: string | undefined
   readonly modelCard?: string | undefined
 }

@@ -1,0 +1,11 @@
+import { homedir } from 'node:os'
+import path from 'node:path'
+import { expandHome } from '@petals-chat/hub/config'
+import type { Config } from './schema.ts'
+
+/** The section with its paths absolute: `~` is the home folder, others are relative to `baseFolder`. */
+export function withSwarmPaths(section: Config['swarm'], baseFolder: string): Config['swarm'] {
+  const locate = (text: string): string => path.resolve(baseFolder, expandHome(text, homedir()))
+  const { identityPath, cacheDir } = section
+  return { ...section, identityPath: identityPath && locate(identityPath), cacheDir: locate(cacheDir) }
+}

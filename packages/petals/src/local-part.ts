@@ -1,0 +1,39 @@
+import type { LoadOptions, ModelFiles, ModelSpec } from '@petals-chat/engine'
+import { availableParallelism } from 'node:os'
+import type { SwarmConfig } from './config.ts'
+import { readArchitecture } from './layers/architecture.ts'
+import type { LocalLayers } from './layers/local-layers.ts'
+import { openTokenizer } from './layers/tokenizer.ts'
+import type { OpenFiles } from './model-locator.ts'
+
+export interface LocalPartOptions extends LoadOptions {
+  readonly config: Pick<SwarmConfig, 'threads'>
+  /** Where 8-bit copies of LM heads are kept between starts. */
+  readonly cacheFolder: string
+}
+
+/** More threads than this do not make the LM head faster: it is bound by the memory. */
+const maxUsefulThreads = 4
+
+/** @throws ModelUnavailableError */
+export async function openLayers(
+  files: ModelFiles,
+  { cacheFolder: folder, config, signal, onProgress }: LocalPartOptions,
+): Promise<LocalLayers> {
+  const { openLocalLayers } = await import('./layers/local-layers.ts') // onnxruntime takes a moment to load
+  const threads = config.threads ?? Math.min(availableParallelism(), maxUsefulThreads)
+  return await openLocalLayers(files, { folder, threads, signal, onProgress })
+}
+
+/**
+ * Brings all that runs here of a model to this machine, without joining a swarm: the next load needs no network for it.
+ * @throws ModelUnavailableError
+ */
+export async function prepareLocalPart(
+  { source }: Pick<ModelSpec, 'source'>,
+  options: LocalPartOptions & { readonly openFiles: OpenFiles },
+): Promise<void> {
+  const files = await options.openFiles(source, options)
+  await openTokenizer(files, await readArchitecture(files, options), undefined, options)
+  await using _layers = await openLayers(files, options)
+}
