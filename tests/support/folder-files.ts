@@ -1,4 +1,4 @@
-import { open, readdir, readFile } from 'node:fs/promises'
+import { open, readdir, readFile, stat } from 'node:fs/promises'
 import path from 'node:path'
 import type { ModelFiles } from '../../packages/engine/src/index.ts'
 
@@ -10,6 +10,7 @@ export function folderFiles(folder: string): ModelFiles {
     list: () => readdir(folder),
     path: async (name) => place(name),
     text: (name) => readFile(place(name), 'utf8').catch(() => undefined),
+    size: async (name) => (await stat(place(name))).size,
     async range(name, start, end) {
       const file = await open(place(name))
       try {

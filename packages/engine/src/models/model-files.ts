@@ -17,6 +17,8 @@ export interface ModelFiles {
   path(name: string, options?: FileOptions): Promise<string>
   /** The text of a small file (config.json, tokenizer.json), or undefined if there is no such file. */
   text(name: string, options?: AbortOptions): Promise<string | undefined>
+  /** Length of a file in bytes, without fetching it. @throws ModelUnavailableError */
+  size(name: string, options?: AbortOptions): Promise<number>
   /** Bytes [start, end) of a file, without fetching the rest. @throws ModelUnavailableError */
   range(name: string, start: number, end: number, options?: FileOptions): Promise<Uint8Array>
   /**

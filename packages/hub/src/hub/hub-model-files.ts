@@ -2,6 +2,7 @@ import { readFile } from 'node:fs/promises'
 import type { AbortOptions, FileOptions, FileRange, ModelFiles } from '@petals-chat/engine'
 import { readKnownRange, requireBytes, requireRange } from '../cache/read-range.ts'
 import { isNotFound } from '../errors.ts'
+import { sizeOf } from '../storage.ts'
 import type { HubRepository } from './hub-repository.ts'
 import type { RepositoryListing } from './repository-listing.ts'
 
@@ -40,6 +41,14 @@ export class HubModelFiles implements ModelFiles {
       if (isNotFound(error)) return undefined
       throw error
     }
+  }
+
+  async size(name: string, options: AbortOptions = {}): Promise<number> {
+    const { commit, files } = this.#listing
+    const listed = files.find((file) => file.name === name)?.sizeBytes
+    if (listed !== undefined) return listed
+    const path = await this.#repository.cachedFile(commit, name, options)
+    return path === undefined ? this.#repository.size(commit, name, options) : sizeOf(path)
   }
 
   async range(name: string, start: number, end: number, options: FileOptions = {}): Promise<Uint8Array> {

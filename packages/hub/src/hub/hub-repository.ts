@@ -126,6 +126,11 @@ export class HubRepository {
     throw this.#otherHash(name, sha256)
   }
 
+  /** The length of a file, as the Hub tells it. */
+  async size(revision: string, name: string, options: AbortOptions): Promise<number> {
+    return (await this.#api.metadata(revision, name, options)).sizeBytes
+  }
+
   /**
    * The path of a file that is made of bytes [start, end) of a file of the repository. It is kept in the cache, since
    * whoever asks for it asks again at the next start. Parts have no hash to check: the commit and the size stand for the

@@ -31,6 +31,13 @@ describe('a repository', () => {
     await expect(files.path('nothing.bin')).rejects.toMatchObject({ failure: 'not-found' })
   })
 
+  test('knows how long files are without fetching them', async () => {
+    const files = await it.store.openFiles('hf:owner/repo')
+    expect(await files.size(weights)).toBe(shard.length)
+    expect(cdnRequests()).toEqual([])
+    await expect(files.size('nothing.bin')).rejects.toMatchObject({ failure: 'not-found' })
+  })
+
   test('gives bytes of a file without the rest of it', async () => {
     const files = await it.store.openFiles('hf:owner/repo')
     const { seen, onProgress } = progressLog()
@@ -150,6 +157,7 @@ describe('a local folder', () => {
     expect(await files.text('config.json')).toBe(config)
     expect(await files.text('tokenizer.json')).toBeUndefined()
     expect(await files.text('../token')).toBeUndefined()
+    expect(await files.size('sub/w.safetensors')).toBe(shard.length)
     expect(await files.range('sub/w.safetensors', 3, 8)).toEqual(shard.slice(3, 8))
     await expect(files.range('sub/w.safetensors', 0, 400_001)).rejects.toThrow(/ends before byte 400001/)
     const path = join(it.folder, 'model', 'sub', 'w.safetensors')

@@ -5,7 +5,7 @@ import { readKnownRange, requireBytes, requireRange } from '../cache/read-range.
 import { ModelSourceError } from '../errors.ts'
 import { missingFile } from '../format.ts'
 import { isSafePath } from '../model-source.ts'
-import { isFile, listFolder } from '../storage.ts'
+import { isFile, listFolder, sizeOf } from '../storage.ts'
 
 /** The files of a folder of this machine. */
 export class LocalModelFiles implements ModelFiles {
@@ -28,6 +28,10 @@ export class LocalModelFiles implements ModelFiles {
   async text(name: string): Promise<string | undefined> {
     const path = join(this.description, name)
     return isSafePath(name) && (await isFile(path)) ? readFile(path, 'utf8') : undefined
+  }
+
+  async size(name: string): Promise<number> {
+    return sizeOf(await this.path(name))
   }
 
   async range(name: string, start: number, end: number): Promise<Uint8Array> {
