@@ -8,6 +8,12 @@ const MAX_WAITING_MESSAGES = 64
 /** A slow reader's answer waits in its engine, not in this process's memory. */
 const MAX_BUFFERED_BYTES = 1024 * 1024
 
+/**
+ * RFC 6455, 7.4.1: a close by the client's program, with the usual code or without any. A page that is left or reloaded
+ * closes with 1001, a cut connection has no close at all.
+ */
+const FAREWELL_CODES: ReadonlySet<number> = new Set([1000, 1005])
+
 export interface ReceiveOptions {
   /** Milliseconds to wait for a message. */
   readonly timeoutMs: number
@@ -32,9 +38,9 @@ export class JsonSocket {
     this.#abort = controller
     this.signal = controller.signal
     socket.on('message', (data) => this.#receive(data))
-    socket.on('close', () => {
+    socket.on('close', (code) => {
       unlink()
-      controller.abort(new ClientGoneError())
+      controller.abort(new ClientGoneError({ isFarewell: FAREWELL_CODES.has(code) }))
     })
   }
 
@@ -45,15 +51,24 @@ export class JsonSocket {
     return this.#inbox.shift() ?? this.#nextMessage(options)
   }
 
+  send(value: unknown): Promise<void> {
+    return this.sendText(JSON.stringify(value))
+  }
+
   /** Resolves when the client is ready for more. Does nothing once the socket is closing. */
-  async send(value: unknown): Promise<void> {
+  async sendText(text: string): Promise<void> {
     if (this.#socket.readyState !== this.#socket.OPEN) return
-    const text = JSON.stringify(value)
     if (this.#socket.bufferedAmount < MAX_BUFFERED_BYTES) this.#socket.send(text)
     else await new Promise<void>((resolve) => this.#socket.send(text, () => resolve()))
   }
 
   close(code: number): void {
+    this.#socket.close(code)
+  }
+
+  /** Closes the socket, and has `signal` abort at once: a peer that is gone would not answer the close. */
+  abandon(code: number, reason: Error): void {
+    this.#abort.abort(reason)
     this.#socket.close(code)
   }
 

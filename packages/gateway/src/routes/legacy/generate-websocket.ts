@@ -1,66 +1,76 @@
 import { InvalidRequestError } from '@petals-chat/engine'
+import type { KeptAnswer } from '../../answers/kept-answer.ts'
 import type { GatewayContext } from '../../context.ts'
-import { describeError, legacyErrorBody } from '../../error-response.ts'
-import { GatewayError } from '../../errors.ts'
 import type { WebSocketConnection, WebSocketRoute } from '../../server/websocket-server.ts'
+import { converse, failureOf, messageOf, receiveOptions, socketChannel } from './dialogue-channel.ts'
 import { InferenceDialogue } from './inference-dialogue.ts'
 import { checkSessionLength, findModel, restrictedModelError } from './legacy-model.ts'
-import { integerParam, type RawParams, textParam } from './python-values.ts'
-import { jsonParams } from './request-params.ts'
+import { flagParam, integerParam, type RawParams, textParam } from './python-values.ts'
+import { ResumableSession } from './resumable-session.ts'
 
 /** RFC 6455, 7.4.1. */
 const NORMAL_CLOSURE = 1000
 
-/** `/api/v2/generate`: one inference session a socket, and its answers as they are written. */
-export const legacyWebSocketRoute = (context: GatewayContext): WebSocketRoute => ({
-  path: '/api/v2/generate',
-  async serve(connection) {
-    try {
-      await converse(context, connection)
-    } catch (error) {
-      await reportError(connection, error)
-    } finally {
-      connection.socket.close(NORMAL_CLOSURE)
-    }
-  },
-})
+/** The sessions that may be resumed. */
+type ResumableSessions = WeakMap<KeptAnswer, ResumableSession>
 
-async function converse(context: GatewayContext, connection: WebSocketConnection): Promise<never> {
-  const { socket } = connection
-  const dialogue = await openDialogue(
-    context,
-    connection,
-    await receive(context, connection, 'open_inference_session'),
-  )
-  try {
-    await socket.send({ ok: true })
-    while (true) {
-      const params = await receive(context, connection, 'generate')
-      for await (const answer of dialogue.generate(params, { signal: socket.signal })) {
-        await socket.send({ ok: true, ...answer })
+/** `/api/v2/generate`: one inference session a socket, and its answers as they are written. */
+export const legacyWebSocketRoute = (context: GatewayContext): WebSocketRoute => {
+  const sessions: ResumableSessions = new WeakMap()
+  return {
+    path: '/api/v2/generate',
+    async serve(connection) {
+      const { socket } = connection
+      try {
+        await serveSession(context, sessions, connection)
+      } catch (error) {
+        await socket.send(failureOf(error, socket.signal, connection).body)
+      } finally {
+        socket.close(NORMAL_CLOSURE)
       }
-    }
-  } finally {
-    await context.sessions.closeOwned(dialogue)
+    },
   }
 }
 
-async function receive(
-  { config }: GatewayContext,
-  { socket, drainSignal }: WebSocketConnection,
-  type: 'open_inference_session' | 'generate',
-): Promise<RawParams> {
-  const text = await socket.receive({
-    timeoutMs: config.stepTimeoutMs,
-    onTimeout: () => sessionExpiredError(config.stepTimeoutMs),
-    signal: drainSignal,
-  })
-  const params = jsonParams(text)
-  if (params('type') === type) return params
-  throw new InvalidRequestError(
-    `The ${type === 'generate' ? 'next' : 'first'} message has to be of type "${type}", but its type is ${JSON.stringify(params('type'))?.slice(0, 50)}.`,
-    { param: 'type', reason: 'invalid_value' },
-  )
+async function serveSession(
+  context: GatewayContext,
+  sessions: ResumableSessions,
+  connection: WebSocketConnection,
+): Promise<void> {
+  const { socket } = connection
+  const text = await socket.receive(receiveOptions(context.config.stepTimeoutMs, connection))
+  const params = messageOf(text, 'first', ['open_inference_session', 'resume'])
+  if (params('type') === 'resume') return resumeSession(context, sessions, connection, params)
+  const dialogue = await openDialogue(context, connection, params)
+  const answer = flagParam(params, 'resumable')
+    ? context.answers.open('session', connection.logger)
+    : undefined
+  if (answer === undefined) {
+    await socket.send({ ok: true })
+    return converse(context, dialogue, socketChannel(context, connection))
+  }
+  const session = new ResumableSession(context, answer)
+  sessions.set(answer, session)
+  void session.run(dialogue, connection)
+  await session.attach(connection, 0)
+}
+
+/** Beyond the original: goes on with a session whose socket was cut. */
+async function resumeSession(
+  { answers }: GatewayContext,
+  sessions: ResumableSessions,
+  connection: WebSocketConnection,
+  params: RawParams,
+): Promise<void> {
+  const answer = answers.find(textParam(params, 'id') ?? '', 'session')
+  const received = integerParam(params, 'received') ?? 0
+  const { last } = answer.log
+  if (received < 0 || received > last) {
+    const message = `received has to be the seq of the last message that came, 0 to ${last}, but is ${received}.`
+    throw new InvalidRequestError(message, { param: 'received', reason: 'invalid_value' })
+  }
+  answers.countResumption(answer)
+  await sessions.get(answer)?.attach(connection, received)
 }
 
 async function openDialogue(
@@ -83,25 +93,4 @@ async function openDialogue(
   const model = await context.registry.get(spec.id, { signal: socket.signal })
   checkSessionLength(maxLength, spec, model)
   return new InferenceDialogue({ sessions: context.sessions, spec, model, maxLength, logger })
-}
-
-/** The original's page opens a new session when it reads "Session … expired". */
-function sessionExpiredError(timeoutMs: number): GatewayError {
-  const seconds = Math.round(timeoutMs / 1000)
-  return new GatewayError(
-    'session_expired',
-    `Session on this connection expired: no message came for ${seconds} s. Open a new one and send the dialogue again.`,
-  )
-}
-
-async function reportError(
-  { socket, requestId, logger }: WebSocketConnection,
-  thrown: unknown,
-): Promise<void> {
-  // An aborted session fails in many ways; what matters is why it was aborted.
-  const error: unknown = socket.signal.aborted ? socket.signal.reason : thrown
-  const description = describeError(error, requestId)
-  if (!description.expected) logger.error({ err: error }, 'inference session failed unexpectedly')
-  else if (description.status >= 500) logger.warn({ err: error }, description.message)
-  await socket.send(legacyErrorBody(description))
 }

@@ -102,7 +102,9 @@ export const legacyOperations: readonly Operation[] = [
     description:
       'Send `{"type": "open_inference_session", "model": …, "max_length": …}`, answered by `{"ok": true}`; then any ' +
       'number of `{"type": "generate", "inputs": …, "max_new_tokens": …, "stop_sequence": …}`, each answered by one or ' +
-      'more `{"ok": true, "outputs": …, "stop": …, "token_count": …}`. An error is `{"ok": false, "traceback": …}`.',
+      'more `{"ok": true, "outputs": …, "stop": …, "token_count": …}`. An error is `{"ok": false, "traceback": …}`. ' +
+      'With `"resumable": true` in the first message the answer to it has an `id`, and all others a `seq`: when the ' +
+      'socket is cut, `{"type": "resume", "id": …, "received": <seq>}` on a new one goes on after that message.',
     responses: { 101: { description: 'The connection is a WebSocket from now on.', content: {} } },
   },
 ]
