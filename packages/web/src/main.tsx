@@ -6,9 +6,9 @@ import './styles/tokens.css'
 import './styles/base.css'
 
 const services = await createServices()
-void services.chats.load()
-services.models.start()
+void services.start()
 window.addEventListener('pagehide', () => services.answers.saveAll())
+window.addEventListener('online', () => services.answers.reconnect())
 
 const root = document.getElementById('root')
 if (root) {

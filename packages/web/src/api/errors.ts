@@ -1,3 +1,5 @@
+import { isRecord } from './read-json.ts'
+
 /** What the page does differently about; every failure of a request is one of these. */
 export type ApiErrorKind =
   /** The server could not be reached, or the connection broke. */
@@ -42,6 +44,7 @@ const kindOfCode: Readonly<Record<string, ApiErrorKind>> = {
   model_unavailable: 'unavailable',
   missing_blocks: 'unavailable',
   generation_failed: 'server',
+  shutting_down: 'unavailable',
 }
 
 function kindOf(status: number | undefined, code: string | undefined): ApiErrorKind {
@@ -80,8 +83,4 @@ export function toApiError(cause: unknown): ApiError {
   if (cause instanceof ApiError) return cause
   if (cause instanceof RangeError) return new ApiError({ kind: 'server', message: cause.message }, { cause })
   return new ApiError({ kind: 'network', message: '' }, { cause })
-}
-
-export function isRecord(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value)
 }

@@ -1,4 +1,5 @@
-import { ApiError, apiErrorFromResponse, isRecord, toApiError } from './errors.ts'
+import { ApiError, apiErrorFromResponse, toApiError } from './errors.ts'
+import { isRecord, number, text } from './read-json.ts'
 
 /** A model of this server, as `GET /api/v1/models` describes it. */
 export interface ModelInfo {
@@ -88,7 +89,7 @@ function parseModel(id: string, entry: Record<string, unknown>): ModelInfo {
     engine: text(entry['engine']),
     modelCard: webAddress(entry['modelCard']),
     license: text(entry['license']),
-    contextLength: number(entry['contextLength']),
+    contextLength: least(number(entry['contextLength']), number(entry['maxSessionLength'])),
     systemPrompt: text(dialogue['systemPrompt']),
     defaults: parseDefaults(generation),
     state: parseState(entry),
@@ -127,16 +128,12 @@ function parseProgress(raw: Record<string, unknown>): LoadProgress {
   }
 }
 
+function least(a: number | undefined, b: number | undefined): number | undefined {
+  return a === undefined || b === undefined ? a : Math.min(a, b)
+}
+
 /** Only http and https: a config must not put `javascript:` behind a link. */
 function webAddress(value: unknown): string | undefined {
   const address = text(value)
   return address && /^https?:\/\//i.test(address) ? address : undefined
-}
-
-function text(value: unknown): string | undefined {
-  return typeof value === 'string' && value !== '' ? value : undefined
-}
-
-function number(value: unknown): number | undefined {
-  return typeof value === 'number' && Number.isFinite(value) ? value : undefined
 }

@@ -66,19 +66,40 @@ export class SseParser {
   }
 }
 
+export interface ReadEventsOptions {
+  /** Longest silence of the server, in milliseconds: comments count as signs of life. Default: any. */
+  readonly stallTimeoutMs?: number
+}
+
 /** The events of a response body. Stops when the body ends or the caller breaks; an unfinished event is dropped. */
-export async function* readEvents(body: ReadableStream<Uint8Array>): AsyncGenerator<ServerSentEvent> {
+export async function* readEvents(
+  body: ReadableStream<Uint8Array>,
+  { stallTimeoutMs }: ReadEventsOptions = {},
+): AsyncGenerator<ServerSentEvent> {
   const parser = new SseParser()
   const decoder = new TextDecoder()
   const reader = body.getReader()
   try {
     for (;;) {
-      const { done, value } = await reader.read()
+      const { done, value } = await withTimeout(reader.read(), stallTimeoutMs)
       if (done) return
       yield* parser.push(decoder.decode(value, { stream: true }))
     }
   } finally {
     // Cancelling closes the connection, which is how the server learns that nobody listens any more.
     await reader.cancel().catch(() => {})
+  }
+}
+
+async function withTimeout<T>(promise: Promise<T>, timeoutMs: number | undefined): Promise<T> {
+  if (timeoutMs === undefined) return promise
+  let timer: ReturnType<typeof setTimeout> | undefined
+  const stalled = new Promise<never>((_resolve, reject) => {
+    timer = setTimeout(() => reject(new Error(`Nothing came for ${timeoutMs} ms.`)), timeoutMs)
+  })
+  try {
+    return await Promise.race([promise, stalled])
+  } finally {
+    clearTimeout(timer)
   }
 }

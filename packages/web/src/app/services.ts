@@ -1,11 +1,15 @@
 import { createContext, useContext } from 'react'
-import { streamChat } from '../api/chat-stream.ts'
+import { answerClient } from '../api/answer-client.ts'
 import { fetchModels } from '../api/models.ts'
+import { countTokens } from '../api/tokenize.ts'
+import { createAnswerLocks } from '../state/answer-locks.ts'
 import { Answers } from '../state/answers.ts'
 import { ChatsStore } from '../state/chats-store.ts'
 import { Conversation } from '../state/conversation.ts'
+import { DraftsStore } from '../state/drafts-store.ts'
 import { createModelsStore, type ModelsStore } from '../state/models-store.ts'
 import { createNotices, type NoticesStore } from '../state/notices.ts'
+import { resumeAnswers } from '../state/resume-answers.ts'
 import { openRepository } from '../storage/open-repository.ts'
 import { createPreferences, type PreferencesStore } from '../storage/preferences.ts'
 import { scheduleFrame } from './frames.ts'
@@ -18,26 +22,43 @@ export interface Services {
   readonly chats: ChatsStore
   readonly answers: Answers
   readonly conversation: Conversation
+  readonly drafts: DraftsStore
   readonly router: Router
   readonly notices: NoticesStore
+  /** Reads what is stored, asks the server for its models, and goes on with answers that were left. */
+  start(): Promise<void>
 }
 
 export async function createServices(): Promise<Services> {
   const repository = await openRepository()
   const notices = createNotices()
-  const chats = new ChatsStore({ repository, onStorageError: () => notices.show({ text: 'storageFailed' }) })
+  const onStorageError = (): void => notices.show({ text: 'storageFailed' })
   if (!repository.persistent) notices.show({ text: 'storageMemory' })
-  const answers = new Answers({ streamChat, scheduleFrame, save: (message) => chats.putMessages([message]) })
+  const chats = new ChatsStore({ repository, onStorageError })
+  const answers = new Answers({
+    client: answerClient,
+    scheduleFrame,
+    save: (message) => chats.putMessages([message]),
+  })
   const models = createModelsStore({ fetchModels, isVisible: () => !document.hidden })
   const findModel = (id: string) => models.get().models.find((model) => model.id === id)
+  const locks = createAnswerLocks(navigator.locks)
+  const conversation = new Conversation({ chats, answers, locks, planContext: { findModel, countTokens } })
+  const drafts = new DraftsStore(repository, onStorageError)
   return {
     preferences: createPreferences(localStorageOrNone(), window),
     models,
     chats,
     answers,
-    conversation: new Conversation({ chats, answers, findModel }),
+    conversation,
+    drafts,
     router: createRouter(window),
     notices,
+    async start() {
+      models.start()
+      await Promise.all([chats.load(), drafts.load()])
+      await resumeAnswers({ repository, conversation, locks }).catch(onStorageError)
+    },
   }
 }
 

@@ -1,81 +1,109 @@
-import type { AnswerEvent, AnswerTimings, AnswerUsage, FinishReason } from '../api/chat-stream.ts'
-import type { AnswerStats } from './types.ts'
+import type {
+  AnswerChunk,
+  AnswerPosition,
+  AnswerTimings,
+  AnswerUsage,
+  FinishReason,
+} from '../api/answer-chunk.ts'
+import type { RouteReport } from '../api/route-report.ts'
+import { reopenThoughts } from './reasoning.ts'
+import type { AnswerStats, LeftOut, Message } from './types.ts'
 
-/** An answer while it is written. Immutable: every batch of events gives a new one. */
+/** An answer while it is written. Immutable: every chunk gives a new one. */
 export interface LiveAnswer {
   readonly messageId: string
   readonly chatId: string
-  readonly model: string
   readonly content: string
   readonly reasoning: string
-  /** Pieces of text that came so far: about one per token. */
+  /** Where the stream stands: belongs to exactly this content. */
+  readonly position: AnswerPosition | undefined
+  /** Pieces of text that the present request brought: about one per token. */
   readonly pieces: number
+  /** Tokens that earlier requests wrote, where several were needed. */
+  readonly earlierTokens: number
   /** Milliseconds of the page's clock. */
   readonly startedAt: number
   readonly firstPieceAt: number | undefined
   readonly lastPieceAt: number | undefined
+  /** From which piece on the speed is measured. */
+  readonly rateFrom: { readonly at: number; readonly pieces: number } | undefined
+  /** Until then comes what was written while the connection was cut: that says nothing about the speed. */
+  readonly catchUpUntil: number
   readonly finishReason: FinishReason | undefined
   readonly usage: AnswerUsage | undefined
   readonly timings: AnswerTimings | undefined
+  readonly route: RouteReport | undefined
+  readonly leftOut: LeftOut | undefined
   /** The attempt before failed and another one is made: why, and when. */
   readonly retry: PendingRetry | undefined
 }
 
+/** What was missed comes at once after a cut; by then it is there. */
+const CATCH_UP_MS = 300
+
 export interface PendingRetry {
   readonly reason: 'network' | 'capacity'
+  /** Milliseconds of the page's clock. */
   readonly at: number
 }
 
-export interface AnswerStart {
-  readonly messageId: string
-  readonly chatId: string
-  readonly model: string
-  /** Text that is there already, where an answer is continued. */
-  readonly content?: string
-  readonly reasoning?: string
-  readonly now: number
-}
-
-export function startAnswer({
-  messageId,
-  chatId,
-  model,
-  content = '',
-  reasoning = '',
-  now,
-}: AnswerStart): LiveAnswer {
+/** The answer that goes on in `message`, after what that holds already. */
+export function startAnswer(message: Message, now: number): LiveAnswer {
+  const written = message.stats?.completionTokens ?? 0
   return {
-    messageId,
-    chatId,
-    model,
-    content,
-    reasoning,
-    pieces: 0,
+    messageId: message.id,
+    chatId: message.chatId,
+    content: message.content,
+    reasoning: message.reasoning ?? '',
+    position: message.position,
+    // What is there of a stream that can be resumed is part of the same request.
+    pieces: message.position ? written : 0,
+    earlierTokens: message.position ? 0 : written,
     startedAt: now,
     firstPieceAt: undefined,
     lastPieceAt: undefined,
+    rateFrom: undefined,
+    catchUpUntil: 0,
     finishReason: undefined,
     usage: undefined,
     timings: undefined,
+    route: message.route,
+    leftOut: message.leftOut,
     retry: undefined,
   }
 }
 
-/** The answer after one more event, which came at `now`. */
-export function applyEvent(answer: LiveAnswer, event: AnswerEvent, now: number): LiveAnswer {
-  switch (event.type) {
-    case 'text':
-      return { ...withPiece(answer, now), content: answer.content + event.text }
-    case 'reasoning':
-      return { ...withPiece(answer, now), reasoning: answer.reasoning + event.text }
-    case 'finish':
-      return { ...answer, finishReason: event.reason }
-    case 'usage':
-      return { ...answer, usage: event.usage }
-    case 'timings':
-      return { ...answer, timings: event.timings }
-    case 'position':
-      return answer
+/** A new request goes on where the one before was cut for good. */
+export function restartAnswer(answer: LiveAnswer): LiveAnswer {
+  return {
+    ...reopenThoughts(answer),
+    position: undefined,
+    pieces: 0,
+    earlierTokens: answer.earlierTokens + answer.pieces,
+    firstPieceAt: undefined,
+    lastPieceAt: undefined,
+    rateFrom: undefined,
+    finishReason: undefined,
+  }
+}
+
+/** The stream was cut and goes on now. */
+export function resumeAnswer(answer: LiveAnswer, now: number): LiveAnswer {
+  return { ...answer, catchUpUntil: now + CATCH_UP_MS }
+}
+
+/** The answer after one more chunk, which came at `now`. */
+export function applyChunk(answer: LiveAnswer, chunk: AnswerChunk, now: number): LiveAnswer {
+  const hasText = chunk.text !== '' || chunk.reasoning !== ''
+  return {
+    ...(hasText ? withPiece(answer, now) : answer),
+    content: answer.content + chunk.text,
+    reasoning: answer.reasoning + chunk.reasoning,
+    position: chunk.position ?? answer.position,
+    finishReason: chunk.finishReason ?? answer.finishReason,
+    usage: chunk.usage ?? answer.usage,
+    timings: chunk.timings ?? answer.timings,
+    route: chunk.route ?? answer.route,
   }
 }
 
@@ -85,25 +113,36 @@ function withPiece(answer: LiveAnswer, now: number): LiveAnswer {
     pieces: answer.pieces + 1,
     firstPieceAt: answer.firstPieceAt ?? now,
     lastPieceAt: now,
+    rateFrom:
+      answer.rateFrom === undefined || now < answer.catchUpUntil
+        ? { at: now, pieces: answer.pieces + 1 }
+        : answer.rateFrom,
     retry: undefined,
   }
+}
+
+/** Whether there is anything to read yet. */
+export function hasBegun({ content, reasoning }: Pick<LiveAnswer, 'content' | 'reasoning'>): boolean {
+  return content !== '' || reasoning !== ''
 }
 
 /** Tokens per second: the server's figure, else counted by the page's clock from the second piece on. */
 export function tokensPerSecond(answer: LiveAnswer): number | undefined {
   if (answer.timings?.tokensPerSecond !== undefined) return answer.timings.tokensPerSecond
-  const { firstPieceAt, lastPieceAt, pieces } = answer
-  if (firstPieceAt === undefined || lastPieceAt === undefined || lastPieceAt <= firstPieceAt) return undefined
-  const tokens = Math.max(pieces, answer.usage?.completionTokens ?? 0)
-  return ((tokens - 1) * 1000) / (lastPieceAt - firstPieceAt)
+  const { rateFrom, lastPieceAt, pieces } = answer
+  if (!rateFrom || lastPieceAt === undefined || lastPieceAt <= rateFrom.at) return undefined
+  return ((pieces - rateFrom.pieces) * 1000) / (lastPieceAt - rateFrom.at)
 }
 
 export function answerStats(answer: LiveAnswer): AnswerStats {
-  const waited = answer.firstPieceAt === undefined ? undefined : answer.firstPieceAt - answer.startedAt
+  const { usage, firstPieceAt } = answer
+  const written = usage?.completionTokens ?? answer.pieces
+  const waited = firstPieceAt === undefined ? undefined : firstPieceAt - answer.startedAt
   return {
-    promptTokens: answer.usage?.promptTokens,
-    cachedTokens: answer.usage?.cachedTokens,
-    completionTokens: answer.usage?.completionTokens ?? (answer.pieces || undefined),
+    promptTokens: usage?.promptTokens,
+    cachedTokens: usage?.cachedTokens,
+    completionTokens: answer.earlierTokens + written || undefined,
+    contextTokens: usage?.promptTokens === undefined ? undefined : usage.promptTokens + written,
     tokensPerSecond: tokensPerSecond(answer),
     timeToFirstTokenMs: answer.timings?.timeToFirstTokenMs ?? waited,
   }

@@ -21,7 +21,7 @@ export function buildTree(messages: Iterable<Message>): MessageTree {
   const byId = new Map<string, Message>()
   for (const message of messages) byId.set(message.id, message)
   const children = new Map<string | null, string[]>()
-  const sorted = [...byId.values()].sort((a, b) => a.createdAt - b.createdAt || compare(a.id, b.id))
+  const sorted = [...byId.values()].sort(byAge)
   for (const message of sorted) {
     const parent = message.parentId !== null && byId.has(message.parentId) ? message.parentId : null
     const list = children.get(parent)
@@ -36,8 +36,25 @@ export function withMessage(tree: MessageTree, message: Message): MessageTree {
   const messages = new Map(tree.messages).set(message.id, message)
   if (tree.messages.has(message.id)) return { messages, children: tree.children }
   const parent = message.parentId !== null && messages.has(message.parentId) ? message.parentId : null
-  const siblings = [...(tree.children.get(parent) ?? []), message.id]
+  const siblings = [...(tree.children.get(parent) ?? [])]
+  // Nearly always the last; one that was deleted and is brought back goes to its old place.
+  const after = siblings.findLastIndex((id) => byAge(messages.get(id)!, message) < 0)
+  siblings.splice(after + 1, 0, message.id)
   return { messages, children: new Map(tree.children).set(parent, siblings) }
+}
+
+/** Takes messages away, with what follows them. */
+export function withoutMessages(tree: MessageTree, ids: readonly string[]): MessageTree {
+  const gone = new Set(ids.flatMap((id) => subtree(tree, id)))
+  return buildTree([...tree.messages.values()].filter(({ id }) => !gone.has(id)))
+}
+
+/** The leaf to show when `id` and what follows it are gone: the nearest other version, else the message before. */
+export function leafWithout(tree: MessageTree, id: string): string | null {
+  const { ids, index } = siblingsOf(tree, id)
+  const neighbour = ids[index - 1] ?? ids[index + 1]
+  if (neighbour !== undefined) return newestLeaf(tree, neighbour)
+  return tree.messages.get(id)?.parentId ?? null
 }
 
 /** From the first message to `leafId`. An unknown leaf gives the newest branch. */
@@ -93,6 +110,6 @@ export function subtree(tree: MessageTree, id: string): readonly string[] {
   return [...found]
 }
 
-function compare(a: string, b: string): number {
-  return a < b ? -1 : a > b ? 1 : 0
+function byAge(a: Message, b: Message): number {
+  return a.createdAt - b.createdAt || (a.id < b.id ? -1 : a.id > b.id ? 1 : 0)
 }

@@ -1,4 +1,4 @@
-import type { ChatRequest, ChatRequestMessage } from '../api/chat-stream.ts'
+import type { ChatRequest, ChatRequestMessage } from '../api/chat-request.ts'
 import { splitReasoning } from './reasoning.ts'
 import type { Attachment, ChatSettings, Message } from './types.ts'
 
@@ -25,7 +25,7 @@ export function buildRequest({
   const messages: ChatRequestMessage[] = system.trim() ? [{ role: 'system', content: system }] : []
   for (const [index, message] of path.entries()) {
     const isContinued = continueLast === true && index === path.length - 1
-    const content = isContinued ? message.content : messageText(message)
+    const content = isContinued ? answerSoFar(message) : messageText(message)
     // An answer that failed before its first word is no turn; templates refuse empty ones.
     if (content || message.role === 'user') messages.push({ role: message.role, content })
   }
@@ -49,6 +49,11 @@ export function messageText(message: Pick<Message, 'role' | 'content' | 'attachm
   if (message.role === 'assistant') return splitReasoning(message.content).answer
   const attachments = (message.attachments ?? []).map(attachmentText)
   return [...attachments, message.content].filter((part) => part !== '').join('\n\n')
+}
+
+/** An answer that is to be continued, with its thoughts, as the model wrote it. */
+function answerSoFar({ content, reasoning }: Message): string {
+  return reasoning ? `<think>\n${reasoning.trim()}\n</think>\n\n${content}` : content
 }
 
 function attachmentText({ name, text }: Attachment): string {

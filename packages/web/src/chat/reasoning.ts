@@ -23,3 +23,14 @@ export function splitReasoning(content: string, reasoning = ''): AnswerParts {
   if (end < 0) return { reasoning: all, answer: '', thinking: true }
   return { reasoning: all, answer: body.slice(end + closing.length).trimStart(), thinking: false }
 }
+
+/**
+ * An answer that was cut within its thoughts, made ready to go on: the model is shown the open tag, and what follows
+ * belongs to the thoughts until it closes the tag.
+ */
+export function reopenThoughts<
+  A extends { readonly content: string; readonly reasoning?: string | undefined },
+>(answer: A): A {
+  if (!answer.reasoning || answer.content) return answer
+  return { ...answer, content: `<think>\n${answer.reasoning}`, reasoning: '' }
+}

@@ -1,4 +1,6 @@
+import type { AnswerPosition } from '../api/answer-chunk.ts'
 import type { ApiErrorKind } from '../api/errors.ts'
+import type { RouteReport } from '../api/route-report.ts'
 
 export type Role = 'user' | 'assistant'
 
@@ -25,9 +27,20 @@ export interface MessageError {
 export interface AnswerStats {
   readonly promptTokens?: number | undefined
   readonly cachedTokens?: number | undefined
+  /** Of the whole answer, also where several requests wrote it. */
   readonly completionTokens?: number | undefined
+  /** Prompt and answer together: what is used of the model's context. */
+  readonly contextTokens?: number | undefined
   readonly tokensPerSecond?: number | undefined
   readonly timeToFirstTokenMs?: number | undefined
+}
+
+/** What a model was not shown, because the chat is longer than its context. */
+export interface LeftOut {
+  /** Messages at the beginning of the chat. */
+  readonly messages: number
+  /** The first message that it saw. */
+  readonly firstSeenId: string
 }
 
 /** One node of a chat's tree: its children are what was said next, in as many versions as there are. */
@@ -47,11 +60,18 @@ export interface Message {
   readonly model?: string | undefined
   readonly error?: MessageError | undefined
   readonly stats?: AnswerStats | undefined
+  /** Tokens of a reader's message by itself, where they were counted. */
+  readonly tokens?: number | undefined
+  /** What the answer was made with. */
+  readonly sampling?: SamplingSettings | undefined
+  readonly leftOut?: LeftOut | undefined
+  readonly route?: RouteReport | undefined
+  /** While it is written: where to go on after a reload. Belongs to exactly this content. */
+  readonly position?: AnswerPosition | undefined
 }
 
-/** What a chat asks of the model beyond its defaults. A field that is left out is the model's own. */
-export interface ChatSettings {
-  readonly systemPrompt?: string | undefined
+/** How tokens are chosen. A field that is left out is the model's own. */
+export interface SamplingSettings {
   readonly temperature?: number | undefined
   readonly topP?: number | undefined
   readonly topK?: number | undefined
@@ -60,6 +80,11 @@ export interface ChatSettings {
   readonly maxTokens?: number | undefined
   readonly seed?: number | undefined
   readonly stop?: readonly string[] | undefined
+}
+
+/** What a chat asks of the model beyond its defaults. A field that is left out is the model's own. */
+export interface ChatSettings extends SamplingSettings {
+  readonly systemPrompt?: string | undefined
 }
 
 export interface Chat {
@@ -74,4 +99,16 @@ export interface Chat {
   readonly settings: ChatSettings
   /** The end of the branch that is shown; null for a chat without messages. */
   readonly leafId: string | null
+}
+
+/** Id of the draft of the next new chat; drafts of other chats have the chat's id. */
+export const NEW_CHAT = 'new'
+
+/** What a reader was writing, and has not sent. */
+export interface Draft {
+  readonly id: string
+  readonly text: string
+  readonly attachments: readonly Attachment[]
+  /** Of a chat that is not there yet. */
+  readonly settings?: ChatSettings | undefined
 }

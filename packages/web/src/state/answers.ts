@@ -1,17 +1,14 @@
-import type { AnswerEvent, ChatRequest, StreamChatOptions } from '../api/chat-stream.ts'
-import { toApiError, type ApiError } from '../api/errors.ts'
-import { answerStats, applyEvent, startAnswer, type LiveAnswer } from '../chat/live-answer.ts'
-import type { Message, MessageStatus } from '../chat/types.ts'
+import type { AnswerClient } from '../api/answer-client.ts'
+import { answerStats, startAnswer, type LiveAnswer } from '../chat/live-answer.ts'
+import type { Message, MessageError, MessageStatus } from '../chat/types.ts'
+import { AnswerRun, type PlanRequest } from './answer-run.ts'
 import { createStore, type Store } from './store.ts'
-
-/** Asks the server for an answer. */
-export type StreamChat = (request: ChatRequest, options: StreamChatOptions) => AsyncIterable<AnswerEvent>
 
 /** Runs `task` soon, together with the next picture of the page. */
 export type FrameScheduler = (task: () => void) => void
 
 export interface AnswersOptions {
-  readonly streamChat: StreamChat
+  readonly client: AnswerClient
   /** Keeps a message as it is now; called now and then while it is written, and at the end. */
   readonly save: (message: Message) => void
   readonly scheduleFrame: FrameScheduler
@@ -21,20 +18,15 @@ export interface AnswersOptions {
 }
 
 interface RunningAnswer {
-  readonly abort: AbortController
+  readonly run: AnswerRun
   message: Message
   answer: LiveAnswer
   framePending: boolean
   savedAt: number
 }
 
-/** How often a running answer is saved: a crash of the browser loses no more than this. */
+/** How often a running answer is saved. What was not is fetched again after a reload. */
 const SAVE_INTERVAL_MS = 1000
-/** Attempts before the first word: a server that restarts or is full for a moment is not the reader's business. */
-const MAX_ATTEMPTS = 3
-const NETWORK_RETRY_MS = 1000
-const CAPACITY_RETRY_MS = 3000
-const MAX_RETRY_MS = 15_000
 
 /** The answers that this tab is receiving, any number at once, apart from the components that show them. */
 export class Answers {
@@ -55,38 +47,46 @@ export class Answers {
     return this.#running.has(messageId)
   }
 
-  /** Writes the answer to `request` into `message`, after what it holds already. Resolves when it has ended, however. */
-  async start(message: Message, request: ChatRequest): Promise<void> {
-    const now = this.#options.now()
-    const { id, chatId, content, reasoning } = message
+  /**
+   * Writes an answer into `message`, after what it holds already; one with a position takes its stream up again.
+   * Resolves when it has ended, however.
+   */
+  async start(message: Message, plan: PlanRequest): Promise<void> {
+    const { client, now, wait } = this.#options
+    const answer = startAnswer(message, now())
+    const run = new AnswerRun({
+      client,
+      answer,
+      plan,
+      now,
+      wait,
+      onChange: (next) => this.#change(running, next),
+    })
     const running: RunningAnswer = {
-      abort: new AbortController(),
-      message: { ...message, status: 'streaming', model: request.model, error: undefined },
-      answer: startAnswer({
-        messageId: id,
-        chatId,
-        model: request.model,
-        content,
-        reasoning: reasoning ?? '',
-        now,
-      }),
+      run,
+      message: { ...message, status: 'streaming', error: undefined },
+      answer,
       framePending: false,
-      savedAt: now,
+      savedAt: now(),
     }
-    this.#running.set(id, running)
+    this.#running.set(message.id, running)
     this.#options.save(running.message)
     this.#show(running)
-    try {
-      await this.#receive(running, request)
-      this.#end(running, running.answer.finishReason === 'length' ? 'length' : 'done')
-    } catch (cause) {
-      this.#fail(running, cause)
-    }
+    const { status, error } = await run.run()
+    this.#end(running, status, error)
   }
 
-  /** Stops at once; what came stays. The closed connection stops the engine. */
+  /** Stops at once, here and on the server; what came stays. */
   stop(messageId: string): void {
-    this.#running.get(messageId)?.abort.abort()
+    const running = this.#running.get(messageId)
+    if (!running) return
+    running.run.stop()
+    this.#end(running, 'stopped')
+  }
+
+  /** The network is back: connections from before may be dead without knowing it. */
+  reconnect(): void {
+    for (const { run } of this.#running.values()) run.reconnect()
   }
 
   /** Saves everything in progress, for a page that is being closed. */
@@ -94,45 +94,29 @@ export class Answers {
     for (const running of this.#running.values()) this.#save(running, 'streaming')
   }
 
-  async #receive(running: RunningAnswer, request: ChatRequest): Promise<void> {
-    for (let attempt = 1; ; attempt += 1) {
-      try {
-        for await (const event of this.#options.streamChat(request, { signal: running.abort.signal })) {
-          running.answer = applyEvent(running.answer, event, this.#options.now())
-          this.#scheduleFrame(running)
-        }
-        return
-      } catch (cause) {
-        running.abort.signal.throwIfAborted()
-        const retry = retryAfter(toApiError(cause), attempt, running.answer)
-        if (!retry) throw cause
-        running.answer = {
-          ...running.answer,
-          retry: { reason: retry.reason, at: this.#options.now() + retry.delayMs },
-        }
-        this.#scheduleFrame(running)
-        await this.#options.wait(retry.delayMs, running.abort.signal)
-      }
-    }
-  }
-
-  #scheduleFrame(running: RunningAnswer): void {
+  #change(running: RunningAnswer, answer: LiveAnswer): void {
+    running.answer = answer
     if (running.framePending) return
     running.framePending = true
     this.#options.scheduleFrame(() => {
       running.framePending = false
-      if (!this.#running.has(running.message.id)) return
+      if (!this.#isCurrent(running)) return
       this.#show(running)
       if (this.#options.now() - running.savedAt >= SAVE_INTERVAL_MS) this.#save(running, 'streaming')
     })
+  }
+
+  /** Not stopped, and not started anew since. */
+  #isCurrent(running: RunningAnswer): boolean {
+    return this.#running.get(running.message.id) === running
   }
 
   #show(running: RunningAnswer): void {
     this.#live.update((live) => new Map(live).set(running.message.id, running.answer))
   }
 
-  #save(running: RunningAnswer, status: MessageStatus, error?: Message['error']): void {
-    const { content, reasoning } = running.answer
+  #save(running: RunningAnswer, status: MessageStatus, error?: MessageError): void {
+    const { content, reasoning, leftOut, route, position } = running.answer
     running.savedAt = this.#options.now()
     running.message = {
       ...running.message,
@@ -141,11 +125,15 @@ export class Answers {
       status,
       error,
       stats: answerStats(running.answer),
+      leftOut,
+      route,
+      position: status === 'streaming' ? position : undefined,
     }
     this.#options.save(running.message)
   }
 
-  #end(running: RunningAnswer, status: MessageStatus, error?: Message['error']): void {
+  #end(running: RunningAnswer, status: MessageStatus, error?: MessageError): void {
+    if (!this.#isCurrent(running)) return
     this.#running.delete(running.message.id)
     this.#save(running, status, error)
     this.#live.update((live) => {
@@ -154,26 +142,6 @@ export class Answers {
       return copy
     })
   }
-
-  #fail(running: RunningAnswer, cause: unknown): void {
-    if (running.abort.signal.aborted) return this.#end(running, 'stopped')
-    const { kind, message, requestId } = toApiError(cause).details
-    const begun = running.answer.pieces > 0
-    this.#end(running, kind === 'network' && begun ? 'interrupted' : 'error', { kind, message, requestId })
-  }
-}
-
-interface Retry {
-  readonly reason: 'network' | 'capacity'
-  readonly delayMs: number
-}
-
-/** Only before the first word, and only where the same request can succeed a moment later. */
-function retryAfter({ details }: ApiError, attempt: number, answer: LiveAnswer): Retry | undefined {
-  if (answer.pieces > 0 || attempt >= MAX_ATTEMPTS) return undefined
-  if (details.kind === 'network') return { reason: 'network', delayMs: NETWORK_RETRY_MS * attempt }
-  if (details.kind !== 'capacity') return undefined
-  return { reason: 'capacity', delayMs: Math.min(MAX_RETRY_MS, details.retryAfterMs ?? CAPACITY_RETRY_MS) }
 }
 
 function sleep(ms: number, signal: AbortSignal): Promise<void> {

@@ -1,4 +1,4 @@
-import { buildTree, emptyTree, withMessage, type MessageTree } from '../chat/message-tree.ts'
+import { buildTree, emptyTree, withMessage, withoutMessages, type MessageTree } from '../chat/message-tree.ts'
 import type { Chat, Message } from '../chat/types.ts'
 import type { ChatRepository } from '../storage/chat-repository.ts'
 import { createStore, type Store } from './store.ts'
@@ -14,6 +14,7 @@ export interface ChatsState {
 export type ChatsChange =
   | { readonly type: 'chats'; readonly chats: readonly Chat[] }
   | { readonly type: 'messages'; readonly messages: readonly Message[] }
+  | { readonly type: 'messages-removed'; readonly chatId: string; readonly ids: readonly string[] }
   | { readonly type: 'removed'; readonly chatId: string }
 
 export interface ChatsOptions {
@@ -98,6 +99,16 @@ export class ChatsStore implements Store<ChatsState> {
     this.#publish({ type: 'messages', messages })
   }
 
+  /** Takes messages of an open chat away, and gives the function that brings them back. */
+  removeMessages(chatId: string, ids: readonly string[]): () => void {
+    const { messages } = this.tree(chatId)
+    const removed = ids.flatMap((id) => messages.get(id) ?? [])
+    this.#apply({ type: 'messages-removed', chatId, ids })
+    this.#save(this.#repository.removeMessages(ids))
+    this.#publish({ type: 'messages-removed', chatId, ids })
+    return () => this.putMessages(removed)
+  }
+
   /** Takes a chat away and gives the function that brings it back; nothing is lost until the page is closed. */
   async remove(chatId: string): Promise<() => void> {
     await this.open(chatId)
@@ -135,6 +146,11 @@ export class ChatsStore implements Store<ChatsState> {
           if (tree) trees.set(message.chatId, withMessage(tree, message))
         }
         this.#store.update((state) => ({ ...state, trees }))
+        return
+      }
+      case 'messages-removed': {
+        const tree = this.get().trees.get(change.chatId)
+        if (tree) this.#setTree(change.chatId, withoutMessages(tree, change.ids))
         return
       }
       case 'removed': {

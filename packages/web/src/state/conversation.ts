@@ -1,33 +1,42 @@
-import type { ModelInfo } from '../api/models.ts'
-import { createId } from '../chat/id.ts'
-import { leafOfSibling, pathTo } from '../chat/message-tree.ts'
-import { buildRequest } from '../chat/prompt.ts'
+import { createId, createTime } from '../chat/id.ts'
+import { leafOfSibling, leafWithout, pathTo, subtree } from '../chat/message-tree.ts'
+import { reopenThoughts } from '../chat/reasoning.ts'
 import { titleFrom } from '../chat/title.ts'
 import type { Attachment, Chat, ChatSettings, Message } from '../chat/types.ts'
+import type { AnswerLocks } from './answer-locks.ts'
+import type { PlanRequest } from './answer-run.ts'
 import type { Answers } from './answers.ts'
 import type { ChatsStore } from './chats-store.ts'
+import { planRequest, type PlanContext } from './plan-request.ts'
 
 export interface ConversationOptions {
   readonly chats: ChatsStore
   readonly answers: Answers
-  readonly findModel: (id: string) => ModelInfo | undefined
+  readonly locks: AnswerLocks
+  readonly planContext: PlanContext
 }
 
 export interface UserInput {
   readonly text: string
   readonly attachments: readonly Attachment[]
+  /** Tokens of both, where they were counted. */
+  readonly tokens?: number | undefined
 }
 
 /** What a reader can do in a chat: each action changes the tree of messages and asks for an answer where one is due. */
 export class Conversation {
   readonly #chats: ChatsStore
   readonly #answers: Answers
-  readonly #findModel: (id: string) => ModelInfo | undefined
+  readonly #locks: AnswerLocks
+  readonly #planContext: PlanContext
+  /** Answers that were asked for and have not ended, by message id. */
+  readonly #asked = new Set<string>()
 
-  constructor({ chats, answers, findModel }: ConversationOptions) {
+  constructor({ chats, answers, locks, planContext }: ConversationOptions) {
     this.#chats = chats
     this.#answers = answers
-    this.#findModel = findModel
+    this.#locks = locks
+    this.#planContext = planContext
   }
 
   createChat(model: string, settings: ChatSettings = {}): Chat {
@@ -49,39 +58,39 @@ export class Conversation {
 
   /** Adds the reader's message at the end of the shown branch and asks for the answer. */
   send(chatId: string, input: UserInput): void {
-    const path = this.#path(chatId)
+    const path = pathTo(this.#chats.tree(chatId), this.#chats.chat(chatId)?.leafId ?? null)
     this.#ask(chatId, path.at(-1)?.id ?? null, input)
   }
 
   /** A new version of one of the reader's messages, beside the old one, and its answer. */
   edit(chatId: string, messageId: string, input: UserInput): void {
-    const message = this.#chats.tree(chatId).messages.get(messageId)
+    const message = this.#message(chatId, messageId)
     if (message?.role === 'user') this.#ask(chatId, message.parentId, input)
   }
 
   /** Another version of an answer. */
   regenerate(chatId: string, messageId: string): void {
-    const message = this.#chats.tree(chatId).messages.get(messageId)
+    const message = this.#message(chatId, messageId)
     if (message?.role === 'assistant') this.#answer(chatId, message.parentId)
   }
 
-  /** The answer that is missing after a user's message (its request failed, or was deleted). */
+  /** The answer that is missing after a user's message (it was deleted). */
   answer(chatId: string, messageId: string): void {
     this.#answer(chatId, messageId)
   }
 
   /** A failed answer again, in its own place; one that had begun stays as a version of its own. */
   retry(chatId: string, messageId: string): void {
-    const message = this.#chats.tree(chatId).messages.get(messageId)
+    const message = this.#message(chatId, messageId)
     if (message?.role !== 'assistant') return
     if (message.content || message.reasoning) this.#answer(chatId, message.parentId)
-    else this.#start(chatId, message, message.parentId)
+    else this.#start(message)
   }
 
   /** Goes on with an answer that was stopped, cut by the length limit, or interrupted. */
   continue(chatId: string, messageId: string): void {
-    const message = this.#chats.tree(chatId).messages.get(messageId)
-    if (message?.role === 'assistant') this.#start(chatId, message, message.id)
+    const message = this.#message(chatId, messageId)
+    if (message?.role === 'assistant') this.#start(reopenThoughts(message))
   }
 
   stop(messageId: string): void {
@@ -94,7 +103,39 @@ export class Conversation {
     if (leafId !== undefined) this.#chats.updateChat(chatId, { leafId })
   }
 
-  #ask(chatId: string, parentId: string | null, { text, attachments }: UserInput): void {
+  /** Deletes a message and all that follows it, in every branch. Gives the function that takes it back. */
+  deleteBranch(chatId: string, messageId: string): () => void {
+    const tree = this.#chats.tree(chatId)
+    const leafBefore = this.#chats.chat(chatId)?.leafId ?? null
+    const ids = subtree(tree, messageId)
+    for (const id of ids) this.#answers.stop(id)
+    const restore = this.#chats.removeMessages(chatId, ids)
+    this.#chats.updateChat(chatId, { leafId: leafWithout(tree, messageId) })
+    return () => {
+      restore()
+      this.#chats.updateChat(chatId, { leafId: leafBefore })
+    }
+  }
+
+  /** Deletes a chat, and ends what is being written in it. Gives the function that takes it back. */
+  async deleteChat(chatId: string): Promise<() => void> {
+    for (const { messageId, chatId: of } of this.#answers.live.get().values())
+      if (of === chatId) this.#answers.stop(messageId)
+    return this.#chats.remove(chatId)
+  }
+
+  /** Goes on with an answer that a page left in the middle; one that the server doesn't keep is over. */
+  async resume(message: Message): Promise<void> {
+    if (!message.position) return this.#chats.putMessages([{ ...message, status: 'interrupted' }])
+    await this.#chats.open(message.chatId)
+    await this.#answers.start(message, this.#planFor(message))
+  }
+
+  #message(chatId: string, messageId: string): Message | undefined {
+    return this.#chats.tree(chatId).messages.get(messageId)
+  }
+
+  #ask(chatId: string, parentId: string | null, { text, attachments, tokens }: UserInput): void {
     const chat = this.#chats.chat(chatId)
     if (!chat) return
     const message: Message = {
@@ -104,8 +145,9 @@ export class Conversation {
       role: 'user',
       content: text,
       attachments: attachments.length > 0 ? attachments : undefined,
-      createdAt: Date.now(),
+      createdAt: createTime(),
       status: 'done',
+      tokens,
     }
     this.#chats.putMessages([message])
     if (!chat.titledByUser && parentId === null) {
@@ -115,34 +157,41 @@ export class Conversation {
   }
 
   #answer(chatId: string, parentId: string | null): void {
-    const message: Message = {
+    this.#start({
       id: createId(),
       chatId,
       parentId,
       role: 'assistant',
       content: '',
-      createdAt: Date.now(),
+      createdAt: createTime(),
       status: 'streaming',
-    }
-    this.#start(chatId, message, parentId)
-  }
-
-  /** `lastSeenId`: the last message that the model reads; the answer's own id where it is continued. */
-  #start(chatId: string, message: Message, lastSeenId: string | null): void {
-    const chat = this.#chats.chat(chatId)
-    if (!chat || this.#answers.isRunning(message.id)) return
-    const request = buildRequest({
-      model: chat.model,
-      settings: chat.settings,
-      path: lastSeenId === null ? [] : pathTo(this.#chats.tree(chatId), lastSeenId),
-      defaultSystemPrompt: this.#findModel(chat.model)?.systemPrompt,
-      continueLast: lastSeenId === message.id,
     })
-    this.#chats.updateChat(chatId, { leafId: message.id, updatedAt: Date.now() })
-    void this.#answers.start(message, request)
   }
 
-  #path(chatId: string): readonly Message[] {
-    return pathTo(this.#chats.tree(chatId), this.#chats.chat(chatId)?.leafId ?? null)
+  #start(message: Message): void {
+    const chat = this.#chats.chat(message.chatId)
+    if (!chat || this.#asked.has(message.id)) return
+    const { systemPrompt: _, ...sampling } = chat.settings
+    const started: Message = { ...message, model: chat.model, sampling, position: undefined }
+    this.#chats.putMessages([started])
+    this.#chats.updateChat(chat.id, { leafId: message.id, updatedAt: Date.now() })
+    this.#asked.add(message.id)
+    void this.#locks
+      .hold(message.id, () => this.#answers.start(started, this.#planFor(started)))
+      .finally(() => this.#asked.delete(message.id))
+  }
+
+  /** The request is made when it is sent, from what the chat is by then. */
+  #planFor({ id, chatId, parentId, model = '' }: Message): PlanRequest {
+    return (answer, options) => {
+      const tree = this.#chats.tree(chatId)
+      const message = tree.messages.get(id)
+      const continueLast = message !== undefined && answer.content !== ''
+      const before = parentId === null ? [] : pathTo(tree, parentId)
+      const { content, reasoning } = answer
+      const path = continueLast ? [...before, { ...message, content, reasoning }] : before
+      const settings = this.#chats.chat(chatId)?.settings ?? {}
+      return planRequest(this.#planContext, { model, settings, path, continueLast }, options)
+    }
   }
 }

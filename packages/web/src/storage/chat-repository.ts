@@ -1,4 +1,4 @@
-import type { Chat, Message } from '../chat/types.ts'
+import type { Chat, Draft, Message } from '../chat/types.ts'
 
 /** Where chats are kept between visits. Every method may fail; the page goes on with what it has in memory. */
 export interface ChatRepository {
@@ -6,11 +6,17 @@ export interface ChatRepository {
   readonly persistent: boolean
   loadChats(): Promise<readonly Chat[]>
   loadMessages(chatId: string): Promise<readonly Message[]>
+  loadMessage(id: string): Promise<Message | undefined>
+  /** Answers of all chats that were being written when they were last saved. */
+  loadStreaming(): Promise<readonly Message[]>
   putChats(chats: readonly Chat[]): Promise<void>
   putMessages(messages: readonly Message[]): Promise<void>
-  /** A chat and all its messages. */
+  /** A chat, its messages and its draft. */
   removeChat(chatId: string): Promise<void>
   removeMessages(ids: readonly string[]): Promise<void>
+  loadDrafts(): Promise<readonly Draft[]>
+  putDraft(draft: Draft): Promise<void>
+  removeDraft(id: string): Promise<void>
   /** Walks through all messages in batches, so that a search over thousands of chats stays responsive. */
   scanMessages(): AsyncIterable<readonly Message[]>
 }

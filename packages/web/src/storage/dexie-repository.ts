@@ -1,5 +1,5 @@
 import { Dexie, type Table } from 'dexie'
-import type { Chat, Message } from '../chat/types.ts'
+import type { Chat, Draft, Message } from '../chat/types.ts'
 import type { ChatRepository } from './chat-repository.ts'
 
 /** Messages read at once by a scan: a batch takes a few milliseconds, so typing in the search field stays smooth. */
@@ -8,10 +8,12 @@ const SCAN_BATCH = 500
 class ChatDatabase extends Dexie {
   readonly chats!: Table<Chat, string>
   readonly messages!: Table<Message, string>
+  readonly drafts!: Table<Draft, string>
 
   constructor(name: string) {
     super(name)
     this.version(1).stores({ chats: 'id', messages: 'id, chatId' })
+    this.version(2).stores({ messages: 'id, chatId, status', drafts: 'id' })
   }
 }
 
@@ -39,6 +41,15 @@ export class DexieRepository implements ChatRepository {
     return this.#database.messages.where('chatId').equals(chatId).toArray()
   }
 
+  loadMessage(id: string): Promise<Message | undefined> {
+    return this.#database.messages.get(id)
+  }
+
+  loadStreaming(): Promise<readonly Message[]> {
+    const status: Message['status'] = 'streaming'
+    return this.#database.messages.where('status').equals(status).toArray()
+  }
+
   async putChats(chats: readonly Chat[]): Promise<void> {
     await this.#database.chats.bulkPut(chats)
   }
@@ -48,15 +59,28 @@ export class DexieRepository implements ChatRepository {
   }
 
   async removeChat(chatId: string): Promise<void> {
-    const { chats, messages } = this.#database
-    await this.#database.transaction('rw', chats, messages, async () => {
+    const { chats, messages, drafts } = this.#database
+    await this.#database.transaction('rw', chats, messages, drafts, async () => {
       await chats.delete(chatId)
+      await drafts.delete(chatId)
       await messages.where('chatId').equals(chatId).delete()
     })
   }
 
   async removeMessages(ids: readonly string[]): Promise<void> {
     await this.#database.messages.bulkDelete([...ids])
+  }
+
+  loadDrafts(): Promise<readonly Draft[]> {
+    return this.#database.drafts.toArray()
+  }
+
+  async putDraft(draft: Draft): Promise<void> {
+    await this.#database.drafts.put(draft)
+  }
+
+  async removeDraft(id: string): Promise<void> {
+    await this.#database.drafts.delete(id)
   }
 
   async *scanMessages(): AsyncGenerator<readonly Message[]> {

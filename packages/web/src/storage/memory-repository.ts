@@ -1,4 +1,4 @@
-import type { Chat, Message } from '../chat/types.ts'
+import type { Chat, Draft, Message } from '../chat/types.ts'
 import type { ChatRepository } from './chat-repository.ts'
 
 /** Keeps chats as long as the page is open: for browsers that refuse storage. */
@@ -6,6 +6,7 @@ export class MemoryRepository implements ChatRepository {
   readonly persistent = false
   readonly #chats = new Map<string, Chat>()
   readonly #messages = new Map<string, Message>()
+  readonly #drafts = new Map<string, Draft>()
 
   loadChats(): Promise<readonly Chat[]> {
     return Promise.resolve([...this.#chats.values()])
@@ -13,6 +14,14 @@ export class MemoryRepository implements ChatRepository {
 
   loadMessages(chatId: string): Promise<readonly Message[]> {
     return Promise.resolve([...this.#messages.values()].filter((message) => message.chatId === chatId))
+  }
+
+  loadMessage(id: string): Promise<Message | undefined> {
+    return Promise.resolve(this.#messages.get(id))
+  }
+
+  loadStreaming(): Promise<readonly Message[]> {
+    return Promise.resolve([...this.#messages.values()].filter(({ status }) => status === 'streaming'))
   }
 
   putChats(chats: readonly Chat[]): Promise<void> {
@@ -27,6 +36,7 @@ export class MemoryRepository implements ChatRepository {
 
   removeChat(chatId: string): Promise<void> {
     this.#chats.delete(chatId)
+    this.#drafts.delete(chatId)
     for (const message of [...this.#messages.values()]) {
       if (message.chatId === chatId) this.#messages.delete(message.id)
     }
@@ -35,6 +45,20 @@ export class MemoryRepository implements ChatRepository {
 
   removeMessages(ids: readonly string[]): Promise<void> {
     for (const id of ids) this.#messages.delete(id)
+    return Promise.resolve()
+  }
+
+  loadDrafts(): Promise<readonly Draft[]> {
+    return Promise.resolve([...this.#drafts.values()])
+  }
+
+  putDraft(draft: Draft): Promise<void> {
+    this.#drafts.set(draft.id, draft)
+    return Promise.resolve()
+  }
+
+  removeDraft(id: string): Promise<void> {
+    this.#drafts.delete(id)
     return Promise.resolve()
   }
 

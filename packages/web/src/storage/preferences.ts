@@ -1,4 +1,4 @@
-import { isRecord } from '../api/errors.ts'
+import { isRecord } from '../api/read-json.ts'
 import { createStore, type Store } from '../state/store.ts'
 
 export type Theme = 'system' | 'light' | 'dark'

@@ -1,0 +1,97 @@
+import { ApiError, apiErrorFromBody } from './errors.ts'
+import { count, isRecord, records } from './read-json.ts'
+import { parseRoute, type RouteReport } from './route-report.ts'
+import type { ServerSentEvent } from './sse.ts'
+
+export type FinishReason = 'stop' | 'length'
+
+export interface AnswerUsage {
+  readonly promptTokens: number | undefined
+  readonly cachedTokens: number | undefined
+  readonly completionTokens: number | undefined
+}
+
+/** From the server's `timings`, where it sends them. */
+export interface AnswerTimings {
+  readonly timeToFirstTokenMs: number | undefined
+  readonly tokensPerSecond: number | undefined
+}
+
+/** Where a stream stands, to come back to it after a cut. */
+export interface AnswerPosition {
+  readonly answerId: string
+  /** Of the last event that came. */
+  readonly eventId: string
+}
+
+/**
+ * What one event of a stream brings. Text and position come together: whoever keeps both at once can resume without
+ * losing or doubling a token.
+ */
+export interface AnswerChunk {
+  readonly text: string
+  readonly reasoning: string
+  readonly finishReason?: FinishReason | undefined
+  readonly usage?: AnswerUsage | undefined
+  readonly timings?: AnswerTimings | undefined
+  readonly route?: RouteReport | undefined
+  /** Undefined where the server doesn't keep the answer. */
+  readonly position?: AnswerPosition | undefined
+}
+
+/** @throws ApiError if the event says that the answer failed, or is not JSON. */
+export function parseAnswerChunk(event: ServerSentEvent): AnswerChunk {
+  const body = parseJson(event.data)
+  if (!isRecord(body)) return { text: '', reasoning: '' }
+  if (event.event === 'error' || isRecord(body['error'])) throw apiErrorFromBody(body)
+  const choice = records(body['choices'])[0] ?? {}
+  const delta = isRecord(choice['delta']) ? choice['delta'] : {}
+  return {
+    text: string(delta['content']),
+    reasoning: string(delta['reasoning_content'] ?? delta['reasoning']),
+    finishReason: parseFinishReason(choice['finish_reason']),
+    usage: isRecord(body['usage']) ? parseUsage(body['usage']) : undefined,
+    timings: isRecord(body['timings']) ? parseTimings(body['timings']) : undefined,
+    route: parseRoute(body['petals']),
+    position: parsePosition(event.id),
+  }
+}
+
+/** Ids of events are `<id of the answer>:<number>`. */
+function parsePosition(eventId: string | undefined): AnswerPosition | undefined {
+  const colon = eventId?.lastIndexOf(':') ?? -1
+  return eventId !== undefined && colon > 0 ? { answerId: eventId.slice(0, colon), eventId } : undefined
+}
+
+function parseFinishReason(reason: unknown): FinishReason | undefined {
+  if (typeof reason !== 'string') return undefined
+  return reason === 'length' ? 'length' : 'stop'
+}
+
+function parseUsage(usage: Record<string, unknown>): AnswerUsage {
+  const details = isRecord(usage['prompt_tokens_details']) ? usage['prompt_tokens_details'] : {}
+  return {
+    promptTokens: count(usage['prompt_tokens']),
+    cachedTokens: count(details['cached_tokens']),
+    completionTokens: count(usage['completion_tokens']),
+  }
+}
+
+function parseTimings(timings: Record<string, unknown>): AnswerTimings {
+  return {
+    timeToFirstTokenMs: count(timings['prompt_ms']),
+    tokensPerSecond: count(timings['predicted_per_second']),
+  }
+}
+
+function string(value: unknown): string {
+  return typeof value === 'string' ? value : ''
+}
+
+function parseJson(data: string): unknown {
+  try {
+    return JSON.parse(data) as unknown
+  } catch (cause) {
+    throw new ApiError({ kind: 'server', message: 'The server sent an event that is not JSON.' }, { cause })
+  }
+}

@@ -1,0 +1,98 @@
+import type { AnswerChunk } from '../api/answer-chunk.ts'
+import type { AnswerClient, AnswerStreamOptions } from '../api/answer-client.ts'
+import type { ChatRequest } from '../api/chat-request.ts'
+import { ApiError, type ApiErrorDetails } from '../api/errors.ts'
+
+export interface Script {
+  /** Words of the answer; each is a chunk. */
+  readonly words: readonly string[]
+  readonly finishReason?: 'stop' | 'length'
+  /** Cuts the connection after so many words, once for each entry. */
+  readonly cuts?: number[]
+  /** Fails like this instead of answering. */
+  readonly error?: ApiErrorDetails
+  /** Fails like this after the words. */
+  readonly errorAtEnd?: ApiErrorDetails
+  readonly beforeHeaders?: Promise<void>
+  /** Waits before each word. */
+  readonly pace?: () => Promise<void>
+}
+
+/**
+ * A server that keeps its answers, as far as a client can tell: readers come and go, an answer goes on. Requests take
+ * the scripts in turn.
+ */
+export class KeptAnswerServer implements AnswerClient {
+  readonly requests: ChatRequest[] = []
+  readonly resumedAfter: string[] = []
+  readonly cancelled: string[] = []
+  keeps = true
+  readonly #scripts: Script[]
+  readonly #answers = new Map<string, Script>()
+
+  constructor(...scripts: Script[]) {
+    this.#scripts = scripts
+  }
+
+  /** As a restart does. */
+  forget(): void {
+    this.#answers.clear()
+  }
+
+  async *request(request: ChatRequest, options: AnswerStreamOptions): AsyncGenerator<AnswerChunk> {
+    this.requests.push(request)
+    const script = this.#scripts[this.requests.length - 1]
+    if (!script) throw new Error('The test has no script for this request.')
+    await script.beforeHeaders
+    if (script.error) throw new ApiError(script.error)
+    const id = `ans_${this.requests.length}`
+    if (this.keeps) this.#answers.set(id, script)
+    options.onOpen?.(this.keeps ? id : undefined)
+    yield* this.#read(id, script, 0, options.signal)
+  }
+
+  async *resume(
+    { answerId, eventId }: { answerId: string; eventId: string },
+    options: AnswerStreamOptions,
+  ): AsyncGenerator<AnswerChunk> {
+    this.resumedAfter.push(eventId)
+    const script = this.#answers.get(answerId)
+    if (!script)
+      throw new ApiError({ kind: 'unavailable', message: 'Gone.', code: 'answer_gone', status: 404 })
+    options.onOpen?.(answerId)
+    yield* this.#read(answerId, script, Number(eventId.split(':')[1]), options.signal)
+  }
+
+  cancel(answerId: string): Promise<void> {
+    this.cancelled.push(answerId)
+    return Promise.resolve()
+  }
+
+  async *#read(
+    id: string,
+    { words, cuts = [], errorAtEnd, finishReason = 'stop', pace }: Script,
+    after: number,
+    signal: AbortSignal,
+  ): AsyncGenerator<AnswerChunk> {
+    const events: AnswerChunk[] = [
+      ...words.map((text) => ({ text, reasoning: '' })),
+      { text: '', reasoning: '', finishReason },
+      {
+        text: '',
+        reasoning: '',
+        usage: { promptTokens: 10, cachedTokens: 0, completionTokens: words.length },
+      },
+    ]
+    for (const [index, chunk] of events.entries()) {
+      if (index < after) continue
+      await pace?.()
+      if (signal.aborted || cuts[0] === index) {
+        if (!signal.aborted) cuts.shift()
+        throw new ApiError({ kind: 'network', message: '' })
+      }
+      if (errorAtEnd && index === words.length) throw new ApiError(errorAtEnd)
+      const position = this.keeps ? { answerId: id, eventId: `${id}:${index + 1}` } : undefined
+      yield { ...chunk, position }
+    }
+  }
+}

@@ -1,0 +1,75 @@
+import type { TokenizeRequest } from '../api/tokenize.ts'
+import type { ModelInfo } from '../api/models.ts'
+import { pathTo } from '../chat/message-tree.ts'
+import type { Message } from '../chat/types.ts'
+import { createAnswerLocks } from '../state/answer-locks.ts'
+import { Answers } from '../state/answers.ts'
+import { ChatsStore } from '../state/chats-store.ts'
+import { Conversation } from '../state/conversation.ts'
+import type { ChatRepository } from '../storage/chat-repository.ts'
+import { MemoryRepository } from '../storage/memory-repository.ts'
+import { KeptAnswerServer, type Script } from './kept-answer-server.ts'
+
+export const testModel: ModelInfo = {
+  id: 'small',
+  name: 'Small',
+  family: undefined,
+  engine: 'llama',
+  modelCard: undefined,
+  license: undefined,
+  contextLength: 400,
+  systemPrompt: undefined,
+  defaults: {},
+  state: { name: 'ready', detail: undefined, progress: undefined },
+}
+
+/** The state of a page, without its components, in front of a scripted server. A token is a word. */
+export function createTestPage({
+  scripts = [],
+  repository = new MemoryRepository(),
+  server = new KeptAnswerServer(...scripts),
+}: {
+  readonly scripts?: readonly Script[]
+  readonly repository?: ChatRepository
+  readonly server?: KeptAnswerServer
+} = {}) {
+  const chats = new ChatsStore({ repository })
+  const answers = new Answers({
+    client: server,
+    save: (message) => chats.putMessages([message]),
+    scheduleFrame: (task) => task(),
+    wait: () => Promise.resolve(),
+  })
+  const locks = createAnswerLocks(undefined)
+  const counted: TokenizeRequest[] = []
+  const countTokens = (request: TokenizeRequest) => {
+    counted.push(request)
+    const tokens = (request.messages ?? []).flatMap(({ content }) => content.split(/\s+/)).length
+    return Promise.resolve({ tokens, contextLength: testModel.contextLength })
+  }
+  const findModel = (id: string) => (id === testModel.id ? testModel : undefined)
+  const conversation = new Conversation({ chats, answers, locks, planContext: { findModel, countTokens } })
+  const settled = async (): Promise<void> => {
+    do await new Promise((resolve) => setTimeout(resolve))
+    while (answers.live.get().size > 0)
+  }
+  const path = (chatId: string): readonly Message[] =>
+    pathTo(chats.tree(chatId), chats.chat(chatId)?.leafId ?? null)
+  return {
+    server,
+    repository,
+    chats,
+    answers,
+    locks,
+    conversation,
+    counted,
+    settled,
+    path,
+    texts: (chatId: string) => path(chatId).map(({ content }) => content),
+    newChat: () => conversation.createChat(testModel.id).id,
+    say: async (chatId: string, text: string) => {
+      conversation.send(chatId, { text, attachments: [] })
+      await settled()
+    },
+  }
+}
