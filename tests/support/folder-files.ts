@@ -1,6 +1,6 @@
 import { open, readdir, readFile, stat } from 'node:fs/promises'
 import path from 'node:path'
-import type { ModelFiles } from '../../packages/engine/src/index.ts'
+import { ModelUnavailableError, type ModelFiles } from '../../packages/engine/src/index.ts'
 
 /** A model's files in a local folder, read with nothing but Node: for tests of what stands above the hub package. */
 export function folderFiles(folder: string): ModelFiles {
@@ -15,7 +15,8 @@ export function folderFiles(folder: string): ModelFiles {
       const file = await open(place(name))
       try {
         const bytes = new Uint8Array(end - start)
-        await file.read(bytes, 0, bytes.length, start)
+        const { bytesRead } = await file.read(bytes, 0, bytes.length, start)
+        if (bytesRead < bytes.length) throw new ModelUnavailableError(`${name} ends before byte ${end}.`)
         return bytes
       } finally {
         await file.close()

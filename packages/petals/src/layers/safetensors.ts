@@ -68,5 +68,5 @@ export async function readSafetensors(
   const header = parseJson(new TextDecoder().decode(bytes), `The header of ${file} of ${files.description}`)
   const entries = new Map(Object.entries(header ?? {}))
   entries.delete('__metadata__')
-  return (name) => (entries.has(name) ? entryOf(file, name, entries.get(name), 8 + length) : undefined)
+  return async (name) => (entries.has(name) ? entryOf(file, name, entries.get(name), 8 + length) : undefined)
 }

@@ -1,3 +1,4 @@
+import type { AbortOptions } from '@petals-chat/engine'
 import type { FloatDtype } from '../tensor/dtype.ts'
 
 /** Where a tensor is in a repository's files: C order, little-endian. */
@@ -11,4 +12,4 @@ export interface TensorEntry {
 }
 
 /** Looks tensors of one file up, by name. @throws ModelUnavailableError for one that can't be used */
-export type FileTensors = (name: string) => TensorEntry | undefined
+export type FileTensors = (name: string, options?: AbortOptions) => Promise<TensorEntry | undefined>

@@ -1,6 +1,7 @@
 import { ModelUnavailableError, type AbortOptions, type ModelFiles } from '@petals-chat/engine'
 import { z } from 'zod'
 import { readJsonFile } from './json-file.ts'
+import { readPytorchFile } from './pytorch/pytorch-file.ts'
 import { readSafetensors } from './safetensors.ts'
 import type { FileTensors, TensorEntry } from './tensor-entry.ts'
 
@@ -20,6 +21,7 @@ interface WeightFormat {
 /** In the order of preference. */
 const formats: readonly WeightFormat[] = [
   { single: 'model.safetensors', index: 'model.safetensors.index.json', read: readSafetensors },
+  { single: 'pytorch_model.bin', index: 'pytorch_model.bin.index.json', read: readPytorchFile },
 ]
 
 const indexSchema = z.object({ weight_map: z.record(z.string(), z.string()) })
@@ -59,7 +61,7 @@ function indexOf(
       tensors = await format.read(files, file, options)
       opened.set(file, tensors)
     }
-    return tensors(name)
+    return tensors(name, options)
   }
   return {
     async find(names, options = {}) {
