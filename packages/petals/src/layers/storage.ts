@@ -10,6 +10,7 @@ const remedies: Readonly<Record<string, string>> = {
   EPERM: 'this user may not write there: change the folder or its permissions',
   EROFS: 'it is on a read-only disk: set another cache folder',
   ENOTDIR: 'a part of the path is a file: set another cache folder',
+  EEXIST: 'it is a file, not a folder: set another cache folder',
 }
 
 /** Runs a task that writes below `folder`, and says what to do if the disk does not let it. */

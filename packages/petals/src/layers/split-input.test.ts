@@ -1,0 +1,98 @@
+import fc from 'fast-check'
+import { describe, expect, it } from 'vitest'
+import { inputBound, splitInput } from './split-input.ts'
+
+const shape = { columns: 40, paddedColumns: 64, blockSize: 32 }
+
+/** Hidden states from tiny to huge, with outliers and blocks of zeros. */
+const inputs = fc
+  .tuple(
+    fc.array(fc.double({ min: -1, max: 1, noNaN: true }), { minLength: 40, maxLength: 40 }),
+    fc.constantFrom(1e-6, 1, 1e5),
+    fc.nat(39),
+    fc.constantFrom(0, 1, 500),
+  )
+  .map(([values, scale, place, factor]) =>
+    Float32Array.from(values, (value, i) => value * scale * (i === place ? factor : 1)),
+  )
+
+/** What a kernel that rounds each block of a row to 8 bits makes of it. */
+function rounded(row: Float32Array, round: (block: Float32Array) => Float32Array): Float32Array {
+  const result = new Float32Array(row.length)
+  for (let start = 0; start < row.length; start += shape.blockSize) {
+    result.set(round(row.subarray(start, start + shape.blockSize)), start)
+  }
+  return result
+}
+
+const symmetric = (block: Float32Array): Float32Array => {
+  const step = Math.fround(Math.max(...block.map(Math.abs)) / 127)
+  return block.map((value) => (step === 0 ? 0 : Math.round(value / step) * step))
+}
+const asymmetric = (block: Float32Array): Float32Array => {
+  const low = Math.min(0, ...block)
+  const step = (Math.max(0, ...block) - low) / 255
+  return block.map((value) => (step === 0 ? 0 : Math.round((value - low) / step) * step + low))
+}
+
+/** ‖x - what the kernel sees of both rows‖ */
+function distance(
+  x: Float32Array,
+  split: Float32Array,
+  round: (block: Float32Array) => Float32Array,
+): number {
+  const coarse = rounded(split.subarray(0, shape.paddedColumns), round)
+  const fine = rounded(split.subarray(shape.paddedColumns), round)
+  return Math.hypot(...x.map((value, i) => value - (coarse[i]! + fine[i]!)))
+}
+
+describe('splitInput', () => {
+  const split = (x: Float32Array): Float32Array => {
+    const target = new Float32Array(2 * shape.paddedColumns)
+    splitInput(x, shape, target)
+    return target
+  }
+
+  it('gives two rows whose sum is the input, padded with zeros', () => {
+    fc.assert(
+      fc.property(inputs, (x) => {
+        const rows = split(x)
+        for (let i = 0; i < shape.paddedColumns; i++) {
+          const sum = rows[i]! + rows[shape.paddedColumns + i]!
+          expect(Math.abs(sum - (x[i] ?? 0))).toBeLessThanOrEqual(Math.abs(x[i] ?? 0) * 2e-7)
+        }
+      }),
+    )
+  })
+
+  it('has a first row that 8 bits hold unchanged', () => {
+    fc.assert(
+      fc.property(inputs, (x) => {
+        const coarse = split(x).subarray(0, shape.paddedColumns)
+        rounded(coarse, symmetric).forEach((value, i) =>
+          expect(Math.abs(value - coarse[i]!)).toBeLessThanOrEqual(Math.abs(coarse[i]!) * 1e-6),
+        )
+      }),
+    )
+  })
+
+  it('errs less than its bound, by symmetric rounding and by any other', () => {
+    fc.assert(
+      fc.property(inputs, (x) => {
+        const rows = split(x)
+        const sharp = inputBound(x, rows, shape, 'symmetric')
+        const blunt = inputBound(x, rows, shape, 'unknown')
+        expect(distance(x, rows, symmetric)).toBeLessThanOrEqual(sharp.inputError)
+        expect(distance(x, rows, symmetric)).toBeLessThanOrEqual(blunt.inputError)
+        expect(distance(x, rows, asymmetric)).toBeLessThanOrEqual(blunt.inputError)
+        expect(Math.hypot(...x)).toBeLessThanOrEqual(sharp.inputNorm * (1 + 1e-9))
+      }),
+    )
+  })
+
+  it('is worth two rows: as good as 16 bits', () => {
+    const x = Float32Array.from({ length: 40 }, (_, i) => Math.sin(i * 7.3))
+    const { inputNorm, inputError } = inputBound(x, split(x), shape, 'symmetric')
+    expect(inputError / inputNorm).toBeLessThan(5e-5)
+  })
+})
