@@ -1,72 +1,67 @@
-// npm run swarm [-- --model NAME --blocks-per-server N --replicas N --port N --cache-tokens N --dtype T --server-args "…"]
-import { parseArgs } from 'node:util'
-import { swarmModels } from './models.ts'
-import { startSwarm } from './swarm.ts'
+// npm run swarm [-- FLAGS]      a private swarm
+// npm run demo [-- FLAGS]       a private swarm, and the chat on it
+import { spawn } from 'node:child_process'
+import path from 'node:path'
+import { parseSwarmFlags, swarmFlags } from './options.ts'
+import { rootFolder } from './paths.ts'
+import { startSwarm, type Swarm } from './swarm.ts'
 
-const help = `Starts a private Petals swarm on this machine, from the Python packages, and prints how to chat with it.
+const isDemo = process.argv[2] === 'demo'
+if (isDemo) process.argv.splice(2, 1)
 
-  --model NAME             ${swarmModels.map((each) => each.name).join(', ')} (default: the first)
-  --blocks-per-server N    blocks that each server holds (default: half of the model)
-  --replicas N             servers for each span (default 1)
-  --port N                 TCP port of the first server (default 31337)
-  --cache-tokens N         KV cache of each block in tokens (default 16384)
-  --dtype T                float32 or bfloat16 (default float32)
-  --server-args "…"        further arguments of Petals' run_server, for example "--session_timeout 60"
-`
+/** Arguments of `petals-chat` that make it chat with this swarm. */
+const chatArguments = (swarm: Swarm, model: string): string[] => [
+  ...['--swarm', swarm.initialPeers.join(',')],
+  ...['--model', `${model}=petals:${swarm.modelFolder}`],
+  ...['--dht-prefix', swarm.dhtPrefix],
+]
 
-const { values } = parseArgs({
-  options: {
-    model: { type: 'string', default: swarmModels[0]?.name ?? '' },
-    'blocks-per-server': { type: 'string' },
-    replicas: { type: 'string', default: '1' },
-    port: { type: 'string', default: '31337' },
-    'cache-tokens': { type: 'string', default: '16384' },
-    dtype: { type: 'string', default: 'float32' },
-    'server-args': { type: 'string', default: '' },
-    help: { type: 'boolean', default: false },
-  },
-})
-
-if (values.help) {
-  process.stdout.write(help)
-  process.exit(0)
+function startChat(swarm: Swarm, model: string): Promise<void> {
+  const command = path.join(rootFolder, 'packages', 'cli', 'bin', 'petals-chat.mjs')
+  const child = spawn(process.execPath, [command, ...chatArguments(swarm, model)], { stdio: 'inherit' })
+  return new Promise((resolve, reject) => {
+    child.once('error', reject)
+    child.once('exit', () => resolve())
+  })
 }
 
-const count = (name: string, text: string): number => {
-  const value = Number(text)
-  if (Number.isInteger(value) && value > 0) return value
-  throw new Error(`--${name} takes a whole number above 0, not '${text}'.`)
-}
-
-try {
+async function main(): Promise<void> {
+  const options = parseSwarmFlags()
+  if (!options) {
+    process.stdout.write(
+      `Starts a private Petals swarm on this machine, from the Python packages${isDemo ? ', and the chat page on it' : ', and prints how to chat with it'}.\n\n${swarmFlags}`,
+    )
+    return
+  }
   const started = Date.now()
   const swarm = await startSwarm({
-    model: values.model,
-    ...(values['blocks-per-server'] === undefined
-      ? {}
-      : { blocksPerServer: count('blocks-per-server', values['blocks-per-server']) }),
-    replicas: count('replicas', values.replicas),
-    port: count('port', values.port),
-    cacheTokens: count('cache-tokens', values['cache-tokens']),
-    dtype: values.dtype === 'bfloat16' ? 'bfloat16' : 'float32',
-    extra: values['server-args'].split(' ').filter(Boolean),
+    ...options,
     onProgress: (text) =>
       process.stderr.write(`▸ ${text} (${((Date.now() - started) / 1000).toFixed(0)} s)\n`),
   })
+  const end = async (): Promise<void> => {
+    process.stderr.write('Ending the servers …\n')
+    await swarm[Symbol.asyncDispose]()
+    process.exit(0)
+  }
+  // In the demo a Ctrl+C reaches the chat, too: it ends by itself, and the servers after it.
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => void (isDemo || end()))
+  if (isDemo) {
+    await startChat(swarm, options.model)
+    return end()
+  }
   process.stdout.write(`
 The swarm is up. Chat with it from another terminal:
 
-  npm start -- --swarm ${swarm.initialPeers.join(',')} --model petals:${swarm.modelFolder} --dht-prefix ${swarm.dhtPrefix}
+  npm start -- ${chatArguments(swarm, options.model).join(' ')}
 
 Ctrl+C ends all its servers.
 `)
-  const end = (): void => {
-    process.stderr.write('Ending the servers …\n')
-    void swarm[Symbol.asyncDispose]().then(() => process.exit(0))
-  }
-  process.once('SIGINT', end)
-  process.once('SIGTERM', end)
   await Promise.all(swarm.servers.map((server) => server.exited))
+}
+
+try {
+  await main()
 } catch (error) {
   process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`)
   process.exitCode = 1
