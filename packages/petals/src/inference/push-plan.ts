@@ -17,14 +17,14 @@ export interface PushPlan {
 
 export interface PushPlanInput {
   readonly route: readonly Span[]
-  /** Round trip from here in seconds, where measured. */
+  /** Shortest round trip from here in seconds, where measured: a server that was busy when it was pinged is not far away. */
   readonly rttSeconds: (peer: PeerId) => number | undefined
   /** Whether the server reads each step's metadata. */
   readonly readsSteps: readonly boolean[]
 }
 
 /** A pushed chain is harder to mend: it must be worth it. */
-const minSavingMs = 5
+const minSavingMs = 10
 const minSavingShare = 0.1
 
 /** Undefined unless all the times are measured, the servers are of one kind, and pushing saves enough. */

@@ -275,7 +275,7 @@ class SwarmInferenceSession implements InferenceSession {
     if (config.serverToServer === 'never' || this.#pushFailed || route.length < 2) return undefined
     const plan = planPush({
       route,
-      rttSeconds: (peer) => router.rttSeconds(peer),
+      rttSeconds: (peer) => router.leastRttSeconds(peer),
       readsSteps: route.map(() => true),
     })
     if (config.serverToServer === 'auto' && !plan) return undefined

@@ -9,6 +9,8 @@ const lifetimeMs = 300_000
 
 interface Sample {
   readonly seconds: number
+  /** The shortest one: what the line takes, without the times when the server was busy. */
+  readonly least: number
   /** `performance.now()` milliseconds. */
   readonly measuredAt: number
 }
@@ -39,6 +41,11 @@ export class RoundTrips {
     return new Map([...this.#samples].map(([peer, { seconds }]) => [peer, seconds]))
   }
 
+  /** The shortest round trip; undefined before the first. */
+  leastSeconds(peer: PeerId): number | undefined {
+    return this.#samples.get(peer)?.least
+  }
+
   /** Age of the peer's sample; Infinity if there is none. */
   ageMs(peer: PeerId): number {
     const sample = this.#samples.get(peer)
@@ -56,11 +63,11 @@ export class RoundTrips {
   }
 
   add(peer: PeerId, seconds: number): void {
-    const previous = this.#samples.get(peer)?.seconds ?? Infinity
+    const { seconds: previous = Infinity, least = Infinity } = this.#samples.get(peer) ?? {}
     const smoothed = Number.isFinite(previous)
       ? newSampleWeight * seconds + (1 - newSampleWeight) * previous
       : seconds
-    this.#samples.set(peer, { seconds: smoothed, measuredAt: this.#now() })
+    this.#samples.set(peer, { seconds: smoothed, least: Math.min(least, seconds), measuredAt: this.#now() })
   }
 
   async #ping(peer: PeerId, options: AbortOptions | undefined): Promise<number> {

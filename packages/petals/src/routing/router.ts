@@ -14,8 +14,8 @@ export interface Router extends AsyncDisposable {
   reportSuccess(peer: PeerId): void
   /** The server failed: it is left alone for a while, unless the fault was ours. */
   reportFailure(peer: PeerId, cause: unknown): void
-  /** Smoothed round trip; Infinity if the server does not answer; undefined before the first ping. */
-  rttSeconds(peer: PeerId): number | undefined
+  /** The shortest round trip that was measured; Infinity if the server does not answer; undefined before the first ping. */
+  leastRttSeconds(peer: PeerId): number | undefined
   /** Pings servers again; calls that come meanwhile share it. Never throws: what does not answer is noted as such. */
   measure(): Promise<void>
   status(): readonly ServerStatus[]

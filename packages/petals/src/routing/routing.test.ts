@@ -233,6 +233,7 @@ describe('round trips', () => {
     expect(trips.seconds().get(peerOf(0))).toBeCloseTo(0.1)
     await trips.measure([peerOf(0)])
     expect(trips.seconds().get(peerOf(0))).toBeCloseTo(0.12)
+    expect(trips.leastSeconds(peerOf(0))).toBeCloseTo(0.1)
     now = 300_001
     expect(trips.seconds().size).toBe(0)
   })

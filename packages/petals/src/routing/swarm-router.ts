@@ -97,8 +97,8 @@ class SwarmRouter implements Router {
     if (kind === 'moved' || this.#isLastHope(peer)) this.#refreshInBackground()
   }
 
-  rttSeconds(peer: PeerId): number | undefined {
-    return this.#roundTrips.seconds().get(peer)
+  leastRttSeconds(peer: PeerId): number | undefined {
+    return this.#roundTrips.leastSeconds(peer)
   }
 
   status(): readonly ServerStatus[] {
