@@ -1,4 +1,4 @@
-import { useId, useRef, useState, type KeyboardEvent } from 'react'
+import { useId, useState, type KeyboardEvent } from 'react'
 import type { ModelInfo } from '../api/models.ts'
 import { useCurrentModel } from '../app/current-model.ts'
 import { useServices } from '../app/services.ts'
@@ -6,7 +6,7 @@ import { useTexts } from '../i18n/texts.ts'
 import { useStore } from '../state/use-store.ts'
 import { Icon } from './icon.tsx'
 import { ModelDot, ModelProgress, modelStateLabel } from './model-state.tsx'
-import { placePopover } from './place-popover.ts'
+import { usePopover } from './use-popover.ts'
 import './model-selector.css'
 
 /** The button that says which model answers, and the list to choose another from. */
@@ -14,48 +14,36 @@ export function ModelSelector() {
   const { models } = useServices()
   const texts = useTexts()
   const { model, missing, choose } = useCurrentModel()
-  const listId = useId()
-  const button = useRef<HTMLButtonElement>(null)
-  const popover = useRef<HTMLDivElement>(null)
-  const [open, setOpen] = useState(false)
+  const popover = usePopover((content) => {
+    content.querySelector<HTMLElement>('[role=listbox]')?.focus()
+    void models.refresh()
+  })
   const name = model?.name ?? missing ?? texts.model
   const state = model
     ? modelStateLabel(texts, model.state)
     : missing
       ? texts.stateUnavailable
       : texts.stateLoading
-  const close = (): void => {
-    popover.current?.hidePopover()
-    button.current?.focus()
+  const chooseAndClose = (id: string): void => {
+    choose(id)
+    popover.close()
   }
   return (
     <div className="model-selector">
       <button
-        ref={button}
+        ref={popover.button}
         type="button"
         className="model-button"
         aria-label={texts.modelButton(name, state)}
         aria-haspopup="listbox"
-        aria-expanded={open}
-        popoverTarget={listId}
+        {...popover.buttonProps}
       >
         {model && <ModelDot state={model.state} />}
         <span className="model-button-name">{name}</span>
         <Icon name="chevron" size={18} />
       </button>
-      <div
-        ref={popover}
-        id={listId}
-        popover="auto"
-        className="model-popover"
-        onToggle={(event) => {
-          setOpen(event.newState === 'open')
-          if (event.newState !== 'open') return
-          if (button.current) placePopover(button.current, event.currentTarget)
-          void models.refresh()
-        }}
-      >
-        {open && <ModelList current={model?.id} onChoose={(id) => (choose(id), close())} onClose={close} />}
+      <div ref={popover.content} className="model-popover" {...popover.contentProps}>
+        {popover.open && <ModelList current={model?.id} onChoose={chooseAndClose} onClose={popover.close} />}
       </div>
     </div>
   )
@@ -97,7 +85,6 @@ function ModelList({ current, onChoose, onClose }: ModelListProps) {
       tabIndex={0}
       aria-label={texts.modelsOf}
       aria-activedescendant={active ? `${id}-${active}` : undefined}
-      ref={focusOnce}
       onKeyDown={onKeyDown}
     >
       {ordered.map(([family, members]) => (
@@ -151,8 +138,6 @@ function ModelOption({ id, model, selected, active, onChoose }: ModelOptionProps
     </div>
   )
 }
-
-const focusOnce = (element: HTMLElement | null): void => element?.focus()
 
 function groupByFamily(models: readonly ModelInfo[]): readonly (readonly [string, readonly ModelInfo[]])[] {
   const groups = new Map<string, ModelInfo[]>()

@@ -10,8 +10,11 @@ export interface StickToEnd {
   toEnd(): void
 }
 
-/** Keeps the end in view while text comes in, unless the reader has scrolled up. A new message goes to the end again. */
-export function useStickToEnd(messageCount: number): StickToEnd {
+/**
+ * Keeps the end in view while text comes in, unless the reader has scrolled up. Goes to the end when the chat is there,
+ * and when a new answer is begun.
+ */
+export function useStickToEnd(loaded: boolean, writtenId: string | undefined): StickToEnd {
   const scroller = useRef<HTMLDivElement>(null)
   const content = useRef<HTMLDivElement>(null)
   const sticks = useRef(true)
@@ -20,7 +23,10 @@ export function useStickToEnd(messageCount: number): StickToEnd {
     sticks.current = true
     scroller.current?.scrollTo({ top: scroller.current.scrollHeight })
   }, [])
-  useEffect(toEnd, [toEnd, messageCount])
+  useEffect(toEnd, [toEnd, loaded])
+  useEffect(() => {
+    if (writtenId !== undefined) toEnd()
+  }, [toEnd, writtenId])
   useEffect(() => {
     const frame = scroller.current
     const inside = content.current

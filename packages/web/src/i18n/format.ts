@@ -12,3 +12,14 @@ export function formatBytes(bytes: number, language?: string): string {
 export function formatRate(value: number, language?: string): string {
   return value.toLocaleString(language, { maximumFractionDigits: value < 10 ? 2 : value < 100 ? 1 : 0 })
 }
+
+/** A whole number with separators. */
+export function formatCount(value: number, language?: string): string {
+  return Math.round(value).toLocaleString(language)
+}
+
+/** Milliseconds as seconds, or as they are where they are few. */
+export function formatSeconds(ms: number, language?: string): string {
+  if (ms < 100) return `${ms.toLocaleString(language, { maximumFractionDigits: ms < 10 ? 1 : 0 })} ms`
+  return `${(ms / 1000).toLocaleString(language, { maximumFractionDigits: ms < 10_000 ? 1 : 0 })} s`
+}

@@ -1,12 +1,20 @@
-import { isValidElement, type ReactNode } from 'react'
+import { memo } from 'react'
 import { CopyButton } from '../components/copy-button.tsx'
 import { useTexts } from '../i18n/texts.ts'
+import { useHighlighted } from './use-highlighted.tsx'
 import './code-block.css'
 
-/** A block of code with its language and a button to copy it. */
-export function CodeBlock({ children }: { readonly children?: ReactNode }) {
+interface CodeBlockProps {
+  readonly code: string
+  /** As the fence names it; empty where it doesn't. */
+  readonly language: string
+  readonly growing: boolean
+}
+
+/** A block of code with its language, its colours, and a button to copy it. */
+export const CodeBlock = memo(function CodeBlock({ code, language, growing }: CodeBlockProps) {
   const texts = useTexts()
-  const { code, language } = readCode(children)
+  const highlighted = useHighlighted(code, language, growing)
   return (
     <div className="code-block">
       <div className="code-head">
@@ -14,17 +22,8 @@ export function CodeBlock({ children }: { readonly children?: ReactNode }) {
         <CopyButton text={code} label={texts.copyCode} />
       </div>
       <pre tabIndex={0}>
-        <code>{code}</code>
+        <code>{highlighted}</code>
       </pre>
     </div>
   )
-}
-
-/** The text and language of the `<code>` element that Markdown puts into every `<pre>`. */
-function readCode(children: ReactNode): { readonly code: string; readonly language: string } {
-  if (!isValidElement<{ className?: string; children?: ReactNode }>(children))
-    return { code: '', language: '' }
-  const { className = '', children: content } = children.props
-  const code = (typeof content === 'string' ? content : '').replace(/\n$/, '')
-  return { code, language: /language-([\w+#.-]+)/.exec(className)?.[1] ?? '' }
-}
+})

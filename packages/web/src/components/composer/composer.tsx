@@ -1,8 +1,9 @@
-import { useLayoutEffect, useRef, useState, type KeyboardEvent } from 'react'
-import type { ModelInfo } from '../api/models.ts'
-import { useTexts } from '../i18n/texts.ts'
-import type { UserInput } from '../state/conversation.ts'
-import { Icon } from './icon.tsx'
+import { useRef, useState, type KeyboardEvent } from 'react'
+import type { ModelInfo } from '../../api/models.ts'
+import { useTexts } from '../../i18n/texts.ts'
+import type { UserInput } from '../../state/conversation.ts'
+import { Icon } from '../icon.tsx'
+import { useFittedHeight } from './fitted-height.ts'
 import './composer.css'
 
 interface ComposerProps {
@@ -17,7 +18,7 @@ export function Composer({ model, running, onSend, onStop }: ComposerProps) {
   const texts = useTexts()
   const [text, setText] = useState('')
   const field = useRef<HTMLTextAreaElement>(null)
-  useLayoutEffect(() => fitHeight(field.current), [text])
+  useFittedHeight(field, text)
   const ready = model !== undefined && text.trim() !== '' && !running
   const send = (): void => {
     if (!ready) return
@@ -79,10 +80,4 @@ export function Composer({ model, running, onSend, onStop }: ComposerProps) {
       </p>
     </form>
   )
-}
-
-function fitHeight(field: HTMLTextAreaElement | null): void {
-  if (!field) return
-  field.style.height = 'auto'
-  field.style.height = `${field.scrollHeight}px`
 }

@@ -1,9 +1,9 @@
-import type { ApiErrorKind } from '../api/errors.ts'
-import { useServices } from '../app/services.ts'
-import type { Message } from '../chat/types.ts'
-import { useTexts } from '../i18n/texts.ts'
-import { Button } from './button.tsx'
-import { Icon } from './icon.tsx'
+import type { ApiErrorKind } from '../../api/errors.ts'
+import { useServices } from '../../app/services.ts'
+import type { Message } from '../../chat/types.ts'
+import { useTexts } from '../../i18n/texts.ts'
+import { Button } from '../button.tsx'
+import { Icon } from '../icon.tsx'
 
 const textKeys = {
   network: 'errorNetwork',

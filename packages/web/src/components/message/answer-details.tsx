@@ -1,0 +1,72 @@
+import type { ReactNode } from 'react'
+import type { Message, SamplingSettings } from '../../chat/types.ts'
+import { formatCount, formatRate, formatSeconds } from '../../i18n/format.ts'
+import { useTexts } from '../../i18n/texts.ts'
+import { Modal } from '../modal.tsx'
+import { RouteTable } from './route-table.tsx'
+import './answer-details.css'
+
+interface AnswerDetailsProps {
+  readonly message: Message
+  readonly modelName: string | undefined
+  readonly onClose: () => void
+}
+
+/** How an answer was made. */
+export function AnswerDetails({ message, modelName, onClose }: AnswerDetailsProps) {
+  const texts = useTexts()
+  const { stats, sampling, leftOut, route, createdAt } = message
+  return (
+    <Modal title={texts.details} size={route ? 'wide' : 'small'} onClose={onClose}>
+      <dl className="details-list">
+        <Fact name={texts.model}>{modelName}</Fact>
+        <Fact name={texts.detailTime}>{new Date(createdAt).toLocaleString()}</Fact>
+        <Fact name={texts.detailAnswerTokens}>{known(stats?.completionTokens, formatCount)}</Fact>
+        <Fact name={texts.detailPromptTokens}>
+          {known(stats?.promptTokens, (tokens) =>
+            texts.promptTokens(formatCount(tokens), formatCount(stats?.cachedTokens ?? 0)),
+          )}
+        </Fact>
+        <Fact name={texts.detailSpeed}>
+          {known(stats?.tokensPerSecond, (rate) => texts.tokensPerSecond(formatRate(rate)))}
+        </Fact>
+        <Fact name={texts.detailFirstToken}>{known(stats?.timeToFirstTokenMs, formatSeconds)}</Fact>
+        <Fact name={texts.detailLeftOut}>{known(leftOut?.messages, texts.messageCount)}</Fact>
+        <Fact name={texts.settings}>{samplingWords(sampling) || texts.modelDefaults}</Fact>
+      </dl>
+      {route && <RouteTable route={route} />}
+    </Modal>
+  )
+}
+
+/** A line of the list; none where nothing is known. */
+function Fact({ name, children }: { readonly name: string; readonly children: ReactNode }) {
+  if (!children) return null
+  return (
+    <div className="details-fact">
+      <dt>{name}</dt>
+      <dd>{children}</dd>
+    </div>
+  )
+}
+
+function known(value: number | undefined, format: (value: number) => string): string | undefined {
+  return value === undefined ? undefined : format(value)
+}
+
+/** By their names in the API: that is where they are looked up. */
+function samplingWords(sampling: SamplingSettings = {}): string {
+  const { temperature, topP, topK, minP, repetitionPenalty, maxTokens, seed, stop } = sampling
+  const named = {
+    temperature,
+    top_p: topP,
+    top_k: topK,
+    min_p: minP,
+    repetition_penalty: repetitionPenalty,
+    max_tokens: maxTokens,
+    seed,
+    stop: stop && JSON.stringify(stop),
+  }
+  const set = Object.entries(named).filter(([, value]) => value !== undefined)
+  return set.map(([name, value]) => `${name} ${value}`).join(', ')
+}

@@ -1,0 +1,70 @@
+import { useState } from 'react'
+import { useServices } from '../../app/services.ts'
+import type { Message, MessageStatus } from '../../chat/types.ts'
+import { formatRate } from '../../i18n/format.ts'
+import { useTexts } from '../../i18n/texts.ts'
+import { Button, IconButton } from '../button.tsx'
+import { CopyButton } from '../copy-button.tsx'
+import { AnswerDetails } from './answer-details.tsx'
+import { AnswerError } from './answer-error.tsx'
+import { AnswerMenu } from './answer-menu.tsx'
+import { RouteNote } from './route-note.tsx'
+import { VersionSwitcher, type Versions } from './version-switcher.tsx'
+
+interface AnswerFooterProps {
+  readonly message: Message
+  /** The text without thoughts. */
+  readonly answer: string
+  readonly modelName: string | undefined
+  readonly isLast: boolean
+  readonly versions: Versions
+}
+
+const canGoOn: ReadonlySet<MessageStatus> = new Set(['stopped', 'length', 'interrupted', 'error'])
+const statusTexts = {
+  stopped: 'statusStopped',
+  length: 'statusLength',
+  interrupted: 'statusInterrupted',
+  streaming: 'statusElsewhere',
+} as const
+
+/** What became of an answer, and what can be done with it. */
+export function AnswerFooter({ message, answer, modelName, isLast, versions }: AnswerFooterProps) {
+  const { conversation } = useServices()
+  const texts = useTexts()
+  const [showsDetails, setShowsDetails] = useState(false)
+  const { chatId, id, status, stats } = message
+  const statusText = status === 'done' || status === 'error' ? undefined : texts[statusTexts[status]]
+  const canContinue = isLast && canGoOn.has(status) && (answer !== '' || message.reasoning !== undefined)
+  return (
+    <>
+      {status === 'error' && <AnswerError message={message} />}
+      <RouteNote route={message.route} />
+      <div className="message-actions">
+        <VersionSwitcher chatId={chatId} messageId={id} {...versions} />
+        {answer && <CopyButton text={answer} label={texts.copy} />}
+        <IconButton
+          size="small"
+          icon="retry"
+          label={texts.regenerate}
+          onClick={() => conversation.regenerate(chatId, id)}
+        />
+        <AnswerMenu message={message} answer={answer} onDetails={() => setShowsDetails(true)} />
+        {canContinue && (
+          <Button kind="plain" icon="forward" onClick={() => conversation.continue(chatId, id)}>
+            {texts.continueAnswer}
+          </Button>
+        )}
+        <span className="answer-facts">
+          {statusText && <span data-status={status}>{statusText}</span>}
+          {stats?.tokensPerSecond !== undefined && (
+            <span>{texts.tokensPerSecond(formatRate(stats.tokensPerSecond))}</span>
+          )}
+        </span>
+      </div>
+      {showsDetails && (
+        <AnswerDetails message={message} modelName={modelName} onClose={() => setShowsDetails(false)} />
+      )}
+    </>
+  )
+}

@@ -1,0 +1,42 @@
+import type { Message } from '../../chat/types.ts'
+import { useTexts } from '../../i18n/texts.ts'
+import { copyText } from '../copy-text.ts'
+import { Menu, MenuItem } from '../menu.tsx'
+import { useServices } from '../../app/services.ts'
+import { plainText } from '../../markdown/plain-text.ts'
+import { useDeleteMessage } from './delete-message.ts'
+
+interface AnswerMenuProps {
+  readonly message: Message
+  readonly answer: string
+  readonly onDetails: () => void
+}
+
+/** The seldom actions of an answer. */
+export function AnswerMenu({ message, answer, onDetails }: AnswerMenuProps) {
+  const { notices } = useServices()
+  const texts = useTexts()
+  const remove = useDeleteMessage(message)
+  const copy = async (text: string): Promise<void> =>
+    notices.show({ text: (await copyText(text)) ? 'copied' : 'copyFailed' })
+  return (
+    <Menu label={texts.moreActions}>
+      {answer && (
+        <>
+          <MenuItem icon="copy" onSelect={() => void copy(answer)}>
+            {texts.copyMarkdown}
+          </MenuItem>
+          <MenuItem icon="copy" onSelect={() => void copy(plainText(answer))}>
+            {texts.copyPlain}
+          </MenuItem>
+        </>
+      )}
+      <MenuItem icon="info" onSelect={onDetails}>
+        {texts.details}
+      </MenuItem>
+      <MenuItem icon="trash" kind="danger" onSelect={remove}>
+        {texts.deleteMessage}
+      </MenuItem>
+    </Menu>
+  )
+}

@@ -1,0 +1,53 @@
+import { memo } from 'react'
+import { useServices } from '../../app/services.ts'
+import { splitReasoning } from '../../chat/reasoning.ts'
+import type { Message } from '../../chat/types.ts'
+import { Markdown } from '../../markdown/markdown.tsx'
+import { useStore } from '../../state/use-store.ts'
+import { AnswerFooter } from './answer-footer.tsx'
+import { LiveFooter } from './live-footer.tsx'
+import { Thoughts } from './thoughts.tsx'
+import './message.css'
+
+interface AnswerViewProps {
+  readonly message: Message
+  readonly isLast: boolean
+  readonly versionIndex: number
+  readonly versionCount: number
+}
+
+/** An answer, finished or in the making. */
+export const AnswerView = memo(function AnswerView({
+  message,
+  isLast,
+  versionIndex,
+  versionCount,
+}: AnswerViewProps) {
+  const { answers, models } = useServices()
+  const live = useStore(answers.live, (all) => all.get(message.id))
+  const model = useStore(models, (state) => state.models.find(({ id }) => id === message.model))
+  const parts = splitReasoning(live?.content ?? message.content, live?.reasoning ?? message.reasoning)
+  const { reasoning, answer, thinking } = parts
+  const writing = live !== undefined
+  return (
+    <article
+      className="message answer"
+      aria-label={model?.name ?? message.model ?? ''}
+      aria-busy={message.status === 'streaming'}
+    >
+      {reasoning && <Thoughts text={reasoning} thinking={writing && thinking} />}
+      {answer && <Markdown text={answer} growing={writing} />}
+      {writing ? (
+        <LiveFooter live={live} model={model} />
+      ) : (
+        <AnswerFooter
+          message={message}
+          answer={answer}
+          modelName={model?.name ?? message.model}
+          isLast={isLast}
+          versions={{ index: versionIndex, count: versionCount }}
+        />
+      )}
+    </article>
+  )
+})

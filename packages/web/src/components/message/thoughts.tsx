@@ -1,0 +1,27 @@
+import { useTexts } from '../../i18n/texts.ts'
+import { Markdown } from '../../markdown/markdown.tsx'
+import { Icon } from '../icon.tsx'
+import './thoughts.css'
+
+interface ThoughtsProps {
+  readonly text: string
+  /** The model has not come to its answer yet. */
+  readonly thinking: boolean
+}
+
+/** What a model thought before it answered: folded, for those who want to know. */
+export function Thoughts({ text, thinking }: ThoughtsProps) {
+  const texts = useTexts()
+  return (
+    <details className="thoughts" data-thinking={thinking || undefined}>
+      <summary>
+        <Icon name="bulb" size={17} />
+        {thinking ? texts.thinking : texts.thoughts}
+        <Icon name="chevron" size={17} />
+      </summary>
+      <div className="thoughts-text">
+        <Markdown text={text} growing={thinking} />
+      </div>
+    </details>
+  )
+}

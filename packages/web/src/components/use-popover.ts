@@ -1,0 +1,51 @@
+import { useId, useLayoutEffect, useRef, useState, type RefObject, type ToggleEvent } from 'react'
+import { placePopover } from './place-popover.ts'
+
+export interface Popover {
+  readonly open: boolean
+  readonly button: RefObject<HTMLButtonElement | null>
+  readonly content: RefObject<HTMLDivElement | null>
+  readonly buttonProps: { readonly popoverTarget: string; readonly 'aria-expanded': boolean }
+  readonly contentProps: {
+    readonly id: string
+    readonly popover: 'auto'
+    readonly 'data-placed': boolean
+    readonly onToggle: (event: ToggleEvent<HTMLElement>) => void
+  }
+  /** Closes it and gives the focus back to its button. */
+  close(): void
+}
+
+/** A popover of the browser that opens at its button. `onOpen` runs when its content is there and in its place. */
+export function usePopover(onOpen?: (content: HTMLElement) => void): Popover {
+  const id = useId()
+  const button = useRef<HTMLButtonElement>(null)
+  const content = useRef<HTMLDivElement>(null)
+  const [open, setOpen] = useState(false)
+  const [placed, setPlaced] = useState(false)
+  useLayoutEffect(() => {
+    if (open && button.current && content.current) placePopover(button.current, content.current)
+    setPlaced(open)
+  }, [open])
+  useLayoutEffect(() => {
+    // The focus can't go where nothing is visible yet.
+    if (placed && content.current) onOpen?.(content.current)
+    // Only when it opens.
+  }, [placed])
+  return {
+    open,
+    button,
+    content,
+    buttonProps: { popoverTarget: id, 'aria-expanded': open },
+    contentProps: {
+      id,
+      popover: 'auto',
+      'data-placed': placed,
+      onToggle: (event) => setOpen(event.newState === 'open'),
+    },
+    close() {
+      content.current?.hidePopover()
+      button.current?.focus()
+    },
+  }
+}

@@ -1,0 +1,86 @@
+import type { List, Nodes, Parents, Table } from 'mdast'
+import remarkGfm from 'remark-gfm'
+import remarkMath from 'remark-math'
+import remarkParse from 'remark-parse'
+import { unified } from 'unified'
+import { displayMath } from './display-math.ts'
+
+const parser = unified()
+  .use(remarkParse)
+  .use(remarkGfm, { singleTilde: false })
+  .use(remarkMath, { singleDollarTextMath: false })
+
+/** Markdown as text without its marks, as for a mail. */
+export function plainText(markdown: string): string {
+  return block(parser.parse(displayMath(markdown)))
+}
+
+function block(node: Nodes): string {
+  switch (node.type) {
+    case 'root':
+    case 'blockquote':
+    case 'footnoteDefinition':
+      return join(node, '\n\n')
+    case 'list':
+      return listText(node)
+    case 'listItem':
+      return join(node, '\n')
+    case 'table':
+      return tableText(node)
+    case 'code':
+      return node.value
+    case 'thematicBreak':
+      return '———'
+    case 'definition':
+      return ''
+    default:
+      return inline(node)
+  }
+}
+
+function inline(node: Nodes): string {
+  switch (node.type) {
+    case 'break':
+      return '\n'
+    case 'image':
+    case 'imageReference':
+      return node.alt ?? ''
+    case 'link':
+      return linkText(childrenText(node), node.url)
+    default:
+      if ('value' in node) return node.value
+      return 'children' in node ? childrenText(node) : ''
+  }
+}
+
+function childrenText(node: Parents): string {
+  return node.children.map(inline).join('')
+}
+
+/** The address of a link is all that is left of it on paper. */
+function linkText(words: string, url: string): string {
+  return words === url || `mailto:${words}` === url ? words : `${words} (${url})`
+}
+
+function join(node: Parents, separator: string): string {
+  return node.children
+    .map(block)
+    .filter((text) => text !== '')
+    .join(separator)
+}
+
+function listText({ children, ordered, start }: List): string {
+  const marks = children.map((item, index) => {
+    const box = item.checked == null ? '' : item.checked ? '[x] ' : '[ ] '
+    return (ordered ? `${(start ?? 1) + index}. ` : '- ') + box
+  })
+  return children
+    .map(
+      (item, index) => marks[index] + block(item).replaceAll('\n', `\n${' '.repeat(marks[index]!.length)}`),
+    )
+    .join('\n')
+}
+
+function tableText({ children }: Table): string {
+  return children.map((row) => row.children.map(childrenText).join('\t')).join('\n')
+}
