@@ -151,6 +151,12 @@ describe('parseArchitecture', () => {
     expect(parse).toThrow(message)
   })
 
+  it('needs no token ids', () => {
+    const { eos_token_id: _, bos_token_id: __, ...rest } = configs['Llama 2 70B']
+    expect(parseArchitecture(rest, 'x')).toMatchObject({ eosTokens: [], bosToken: undefined })
+    expect(parseArchitecture({ ...rest, eos_token_id: null }, 'x').eosTokens).toEqual([])
+  })
+
   it('takes what is no object for what it is', () => {
     for (const json of [null, [], 'text', 7])
       expect(() => parseArchitecture(json, 'x')).toThrow(/can't be used/)

@@ -30,7 +30,11 @@ export interface Architecture {
   readonly eosTokens: readonly number[]
 }
 
-const tokenIds = z.union([z.int(), z.array(z.int())]).nullish()
+/** Token ids as configurations write them: none, one, or a list. */
+export const tokenIdsSchema = z
+  .union([z.int(), z.array(z.int())])
+  .nullish()
+  .transform((ids): readonly number[] => (ids === null || ids === undefined ? [] : [ids].flat()))
 
 /** The keys that matter here, by all the names that the families give them. Others are left alone. */
 const configSchema = z.object({
@@ -46,7 +50,7 @@ const configSchema = z.object({
   layer_norm_epsilon: z.number().positive().optional(),
   tie_word_embeddings: z.boolean().optional(),
   bos_token_id: z.int().nullish(),
-  eos_token_id: tokenIds,
+  eos_token_id: tokenIdsSchema,
 })
 type Config = z.output<typeof configSchema>
 
@@ -110,7 +114,6 @@ export function parseArchitecture(json: unknown, description: string): Architect
   if (!isModelType(config.model_type)) {
     return refuse(`model_type '${config.model_type}' is not one of ${Object.keys(families).join(', ')}`)
   }
-  const eos = config.eos_token_id
   return {
     modelType: config.model_type,
     hiddenSize: config.hidden_size ?? config.n_embed ?? refuse('it has no hidden_size'),
@@ -118,7 +121,7 @@ export function parseArchitecture(json: unknown, description: string): Architect
     blocks: config.num_hidden_layers ?? config.n_layer ?? refuse('it has no num_hidden_layers'),
     contextLength: config.max_position_embeddings ?? config.seq_length ?? defaultContextLength,
     bosToken: config.bos_token_id ?? undefined,
-    eosTokens: eos === null || eos === undefined ? [] : [eos].flat(),
+    eosTokens: config.eos_token_id,
     ...families[config.model_type](config),
   }
 }

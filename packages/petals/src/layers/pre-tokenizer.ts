@@ -3,6 +3,10 @@ export interface PreTokenizer {
   readonly type: string
   readonly individual_digits?: boolean
   readonly use_regex?: boolean
+  /** Of `Metaspace`. */
+  readonly add_prefix_space?: boolean
+  readonly prepend_scheme?: string
+  readonly split?: boolean
   readonly pattern?: { readonly Regex?: string; readonly String?: string }
   readonly pretokenizers?: readonly PreTokenizer[]
 }
@@ -27,7 +31,7 @@ const unicodeSpaces = (regex: string): string =>
 /**
  * The same pre-tokenizer in a form that `@huggingface/tokenizers` runs exactly as the Rust library does. Left to itself
  * it takes ASCII digits for `Digits`, where Rust takes all numbers of Unicode (which, after byte-level encoding, even are
- * parts of other characters), and JavaScript's white space for Unicode's.
+ * parts of other characters), takes JavaScript's white space for Unicode's, and does not cut at the ▁ of `Metaspace`.
  */
 export function portablePreTokenizer(entry: PreTokenizer | null | undefined): unknown {
   switch (entry?.type) {
@@ -41,7 +45,16 @@ export function portablePreTokenizer(entry: PreTokenizer | null | undefined): un
     case 'Split':
       if (entry.pattern?.Regex === undefined) return entry
       return { ...entry, pattern: { Regex: unicodeSpaces(entry.pattern.Regex) } }
+    case 'Metaspace':
+      return portableMetaspace(entry)
     default:
       return entry
   }
+}
+
+function portableMetaspace(entry: PreTokenizer): unknown {
+  const scheme = entry.prepend_scheme ?? (entry.add_prefix_space === false ? 'never' : 'always')
+  const spaces = { ...entry, prepend_scheme: scheme }
+  if (entry.split === false) return spaces
+  return { type: 'Sequence', pretokenizers: [spaces, split('▁[^▁]*')] }
 }

@@ -11,7 +11,8 @@ import {
   type TokenId,
   type Tokenizer,
 } from '@petals-chat/engine'
-import type { Architecture } from './architecture.ts'
+import { z } from 'zod'
+import { tokenIdsSchema, type Architecture } from './architecture.ts'
 import { readJsonFile } from './json-file.ts'
 import { portablePreTokenizer, type PreTokenizer } from './pre-tokenizer.ts'
 import { pieceBytes, type VocabularyStyle } from './token-bytes.ts'
@@ -107,6 +108,8 @@ class FastTokenizer implements Tokenizer {
   }
 }
 
+const generationConfigSchema = z.object({ eos_token_id: tokenIdsSchema })
+
 /** End tokens as generation knows them: of the generation config, the model's config and the tokenizer's. */
 async function readEosTokens(
   files: ModelFiles,
@@ -114,12 +117,11 @@ async function readEosTokens(
   fromTokenizer: TokenId | undefined,
   options: AbortOptions,
 ): Promise<ReadonlySet<TokenId>> {
-  const generation = (await readJsonFile(files, 'generation_config.json', options)) as
-    { readonly eos_token_id?: TokenId | TokenId[] } | undefined
-  const fromGeneration = generation?.eos_token_id === undefined ? [] : [generation.eos_token_id].flat()
+  const json = await readJsonFile(files, 'generation_config.json', options)
+  const { data: generation } = generationConfigSchema.safeParse(json)
   return new Set([
     ...architecture.eosTokens,
-    ...fromGeneration,
+    ...(generation?.eos_token_id ?? []),
     ...(fromTokenizer === undefined ? [] : [fromTokenizer]),
   ])
 }
@@ -144,6 +146,17 @@ async function readChatTemplate(
   })
 }
 
+function createEncoder(json: TokenizerJson, config: TokenizerConfig, description: string): HubTokenizer {
+  try {
+    return new HubTokenizer({ ...json, pre_tokenizer: portablePreTokenizer(json.pre_tokenizer) }, config)
+  } catch (cause) {
+    throw new ModelUnavailableError(
+      `tokenizer.json of ${description} can't be used: it is damaged, or of a kind that is not known here. Fetch the file again.`,
+      { cause },
+    )
+  }
+}
+
 /** Reads a model's tokenizer and chat template. @throws ModelUnavailableError */
 export async function openTokenizer(
   files: ModelFiles,
@@ -158,10 +171,7 @@ export async function openTokenizer(
     )
   }
   const config = ((await readJsonFile(files, 'tokenizer_config.json', options)) ?? {}) as TokenizerConfig
-  const encoder = new HubTokenizer(
-    { ...json, pre_tokenizer: portablePreTokenizer(json.pre_tokenizer) },
-    config,
-  )
+  const encoder = createEncoder(json, config, files.description)
   const tokenOf = (token: TokenText): TokenId | undefined => encoder.token_to_id(textOf(token))
   const tokenizer = new FastTokenizer(encoder, json, styleOf(json, files.description), {
     vocabSize: architecture.vocabularySize,

@@ -1,0 +1,42 @@
+import fc from 'fast-check'
+import { describe, expect, it } from 'vitest'
+import { pieceBytes } from './token-bytes.ts'
+
+const bytes = (piece: string, style: Parameters<typeof pieceBytes>[1]): number[] => [
+  ...pieceBytes(piece, style),
+]
+const utf8 = (text: string): number[] => [...Buffer.from(text)]
+
+describe('bytes of a byte-level piece', () => {
+  it('are those of its printable characters', () => {
+    expect(bytes('Hello!', 'byte-level')).toEqual(utf8('Hello!'))
+  })
+
+  it('include those that the alphabet shifts', () => {
+    expect(bytes('Ġthe', 'byte-level')).toEqual(utf8(' the'))
+    expect(bytes('ĊĊ', 'byte-level')).toEqual([10, 10])
+    expect(bytes('Ã©', 'byte-level')).toEqual(utf8('é'))
+    expect(bytes('ðŁ', 'byte-level')).toEqual([0xf0, 0x9f])
+    expect(bytes('Ń', 'byte-level')).toEqual([0xad])
+  })
+
+  it('are plain UTF-8 where a piece was added as text', () => {
+    expect(bytes('<|im_start|> 数', 'byte-level')).toEqual(utf8('<|im_start|> 数'))
+  })
+})
+
+describe('bytes of a SentencePiece piece', () => {
+  it('have spaces for ▁', () => {
+    expect(bytes('▁▁the', 'sentencepiece')).toEqual(utf8('  the'))
+  })
+
+  it('are one byte for byte pieces', () => {
+    fc.assert(
+      fc.property(fc.nat(255), (byte) => {
+        const piece = `<0x${byte.toString(16).toUpperCase().padStart(2, '0')}>`
+        expect(bytes(piece, 'sentencepiece')).toEqual([byte])
+      }),
+    )
+    expect(bytes('<0xZZ>', 'sentencepiece')).toEqual(utf8('<0xZZ>'))
+  })
+})

@@ -1,0 +1,266 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import path from 'node:path'
+import type { Dialogue } from '@petals-chat/engine'
+import fc from 'fast-check'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { folderFiles } from '../../../../tests/support/folder-files.ts'
+import { parseArchitecture } from './architecture.ts'
+import { openTokenizer } from './tokenizer.ts'
+
+const architecture = parseArchitecture(
+  {
+    model_type: 'llama',
+    vocab_size: 400,
+    hidden_size: 8,
+    num_hidden_layers: 1,
+    eos_token_id: 3,
+    bos_token_id: 1,
+  },
+  'test',
+)
+
+/** GPT-2's characters for the 256 bytes. */
+const alphabet = (() => {
+  const isPrintable = (byte: number): boolean =>
+    (byte >= 0x21 && byte <= 0x7e) || (byte >= 0xa1 && byte <= 0xac) || byte >= 0xae
+  let next = 0x100
+  return Array.from({ length: 256 }, (_, byte) => String.fromCharCode(isPrintable(byte) ? byte : next++))
+})()
+
+const special = (id: number, content: string) => ({
+  id,
+  content,
+  single_word: false,
+  lstrip: false,
+  rstrip: false,
+  normalized: false,
+  special: true,
+})
+
+/** Four special tokens, a token for each byte, a few merges. */
+const byteLevel = {
+  version: '1.0',
+  added_tokens: ['<unk>', '<s>', '<|end|>', '</s>'].map((content, id) => special(id, content)),
+  normalizer: null,
+  pre_tokenizer: { type: 'ByteLevel', add_prefix_space: false, trim_offsets: true, use_regex: true },
+  post_processor: {
+    type: 'TemplateProcessing',
+    single: [{ SpecialToken: { id: '<s>', type_id: 0 } }, { Sequence: { id: 'A', type_id: 0 } }],
+    pair: [],
+    special_tokens: { '<s>': { id: '<s>', ids: [1], tokens: ['<s>'] } },
+  },
+  decoder: { type: 'ByteLevel', add_prefix_space: true, trim_offsets: true, use_regex: true },
+  model: {
+    type: 'BPE',
+    vocab: Object.fromEntries(
+      ['<unk>', '<s>', '<|end|>', '</s>', ...alphabet, 'Ġt', 'he', 'Ġthe'].map((piece, id) => [piece, id]),
+    ),
+    merges: ['Ġ t', 'h e', 'Ġt he'],
+  },
+}
+
+/** Llama 2's kind: ▁ for spaces, bytes for what has no piece. */
+const sentencePiece = {
+  ...byteLevel,
+  added_tokens: byteLevel.added_tokens.slice(0, 2),
+  pre_tokenizer: null,
+  normalizer: {
+    type: 'Sequence',
+    normalizers: [
+      { type: 'Prepend', prepend: '▁' },
+      { type: 'Replace', pattern: { String: ' ' }, content: '▁' },
+    ],
+  },
+  decoder: {
+    type: 'Sequence',
+    decoders: [
+      { type: 'Replace', pattern: { String: '▁' }, content: ' ' },
+      { type: 'ByteFallback' },
+      { type: 'Fuse' },
+      { type: 'Strip', content: ' ', start: 1, stop: 0 },
+    ],
+  },
+  model: {
+    type: 'BPE',
+    unk_token: '<unk>',
+    fuse_unk: true,
+    byte_fallback: true,
+    vocab: Object.fromEntries(
+      [
+        '<unk>',
+        '<s>',
+        ...Array.from(
+          { length: 256 },
+          (_, byte) => `<0x${byte.toString(16).toUpperCase().padStart(2, '0')}>`,
+        ),
+        '▁',
+        'h',
+        'i',
+        '▁h',
+        '▁hi',
+      ].map((piece, id) => [piece, id]),
+    ),
+    merges: ['▁ h', '▁h i'],
+  },
+}
+
+let folder: string
+beforeAll(async () => (folder = await mkdtemp(path.join(tmpdir(), 'tokenizer-'))))
+afterAll(() => rm(folder, { recursive: true, force: true }))
+
+async function open(files: Readonly<Record<string, unknown>>, dialogue?: Dialogue) {
+  const place = await mkdtemp(path.join(folder, 'model-'))
+  for (const [name, content] of Object.entries(files)) {
+    await writeFile(path.join(place, name), typeof content === 'string' ? content : JSON.stringify(content))
+  }
+  return openTokenizer(folderFiles(place), architecture, dialogue)
+}
+
+const texts = fc.string({ unit: 'binary', maxLength: 40 })
+
+describe('a byte-level tokenizer', () => {
+  const opened = () => open({ 'tokenizer.json': byteLevel })
+
+  it('gives any text back', async () => {
+    const { tokenizer } = await opened()
+    fc.assert(
+      fc.property(texts, (text) => {
+        expect(tokenizer.decode(tokenizer.encode(text))).toBe(text.toWellFormed())
+      }),
+    )
+  })
+
+  it('decodes token by token to the same bytes', async () => {
+    const { tokenizer } = await opened()
+    const tokens = tokenizer.encode('the thé 🙂 the')
+    expect(tokens).toContain(byteLevel.model.vocab['Ġthe'])
+    for (let cut = 0; cut <= tokens.length; cut++) {
+      const parts = [tokens.slice(0, cut), tokens.slice(cut)].map((part) => tokenizer.decode(part))
+      if (!parts.join('').includes('\ufffd')) expect(parts.join('')).toBe('the thé 🙂 the')
+    }
+    // Half of a character is one replacement character, as TextDecoder has it.
+    const [first] = tokenizer.encode('é')
+    expect(tokenizer.decode([first!])).toBe('\ufffd')
+  })
+
+  it('replaces lone surrogates, which UTF-8 does not have', async () => {
+    const { tokenizer } = await opened()
+    expect(tokenizer.decode(tokenizer.encode('a\ud800b'))).toBe('a\ufffdb')
+  })
+
+  it('keeps a byte order mark', async () => {
+    const { tokenizer } = await opened()
+    expect(tokenizer.decode(tokenizer.encode('\ufeffx'))).toBe('\ufeffx')
+  })
+
+  it('recognises special tokens in the text, adds them when asked, and leaves them out when asked', async () => {
+    const { tokenizer } = await opened()
+    const tokens = tokenizer.encode('a<|end|>', { addSpecialTokens: true })
+    expect(tokens[0]).toBe(1)
+    expect(tokens.at(-1)).toBe(2)
+    expect(tokenizer.decode(tokens)).toBe('<s>a<|end|>')
+    expect(tokenizer.decode(tokens, { skipSpecialTokens: true })).toBe('a')
+    expect(tokenizer.encode('')).toEqual([])
+    expect(tokenizer.encode('', { addSpecialTokens: true })).toEqual([1])
+  })
+
+  it('has no text for ids that pad the vocabulary', async () => {
+    const { tokenizer } = await opened()
+    expect(tokenizer.vocabSize).toBe(400)
+    expect(tokenizer.decode([399])).toBe('')
+  })
+})
+
+describe('a SentencePiece tokenizer', () => {
+  const opened = () => open({ 'tokenizer.json': sentencePiece })
+
+  it('writes ▁ as spaces, and bytes as they are', async () => {
+    const { tokenizer } = await opened()
+    const tokens = tokenizer.encode('hi 🙂')
+    expect(tokens).toContain(sentencePiece.model.vocab['▁hi'])
+    // The space in front is SentencePiece's; whoever shows an answer strips it (the engine's detokenizer).
+    expect(tokenizer.decode(tokens)).toBe(' hi 🙂')
+    expect(tokenizer.decode(tokens.slice(0, -1))).toBe(' hi \ufffd')
+  })
+})
+
+describe('tokens that end an answer', () => {
+  it('are those of the config, the generation config and the tokenizer', async () => {
+    const { tokenizer } = await open({
+      'tokenizer.json': byteLevel,
+      'generation_config.json': { eos_token_id: [3, 7] },
+      'tokenizer_config.json': { eos_token: { content: '<|end|>' }, bos_token: '<s>' },
+    })
+    expect([...tokenizer.eosTokens].sort()).toEqual([2, 3, 7])
+    expect(tokenizer.bosToken).toBe(1)
+  })
+
+  it('are those of the config where there is nothing else', async () => {
+    const { tokenizer } = await open({
+      'tokenizer.json': byteLevel,
+      'generation_config.json': { eos_token_id: null },
+    })
+    expect([...tokenizer.eosTokens]).toEqual([3])
+    expect(tokenizer.bosToken).toBe(1)
+  })
+})
+
+describe('the chat template', () => {
+  const user = [{ role: 'user', content: 'Hi' }] as const
+  const files = { 'tokenizer.json': byteLevel }
+
+  it('is that of tokenizer_config.json', async () => {
+    const template = '{{ bos_token }}{% for m in messages %}[{{ m.role }}]{{ m.content }}{% endfor %}'
+    const config = { chat_template: template, bos_token: '<s>' }
+    const { chatTemplate } = await open({ ...files, 'tokenizer_config.json': config })
+    expect(chatTemplate.render(user)).toBe('<s>[user]Hi')
+  })
+
+  it('is the one named default of several', async () => {
+    const config = {
+      chat_template: [
+        { name: 'tool_use', template: 'tools' },
+        { name: 'default', template: '{{ messages[0].content }}' },
+      ],
+    }
+    const { chatTemplate } = await open({ ...files, 'tokenizer_config.json': config })
+    expect(chatTemplate.render(user)).toBe('Hi')
+  })
+
+  it('may have a file of its own, which wins', async () => {
+    const config = { chat_template: 'old' }
+    const own = { 'chat_template.jinja': 'new', 'tokenizer_config.json': config }
+    const { chatTemplate } = await open({ ...files, ...own })
+    expect(chatTemplate.render(user)).toBe('new')
+  })
+
+  it("is the model entry's dialogue where the model has none", async () => {
+    const { chatTemplate } = await open(files)
+    expect(chatTemplate.render(user)).toMatch(/Human: Hi/)
+  })
+})
+
+describe('what can not be used', () => {
+  it.each([
+    ['no tokenizer.json', {}, /has no tokenizer\.json\. .*fast tokenizer/],
+    [
+      'a tokenizer.json that is cut off',
+      { 'tokenizer.json': '{"model": {' },
+      /tokenizer\.json .* is not JSON/,
+    ],
+    [
+      'a decoder that is not known',
+      { 'tokenizer.json': { ...byteLevel, decoder: { type: 'WordPiece' } } },
+      /decodes by 'WordPiece', which is not known here/,
+    ],
+    [
+      'no model',
+      { 'tokenizer.json': { decoder: { type: 'ByteLevel' } } },
+      /tokenizer\.json .* can't be used/,
+    ],
+    ['no decoder', { 'tokenizer.json': { ...byteLevel, decoder: null } }, /decodes by ''/],
+  ])('says so: %s', async (_, files, message) => {
+    await expect(open(files)).rejects.toThrow(message)
+  })
+})

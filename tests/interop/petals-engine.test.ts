@@ -1,0 +1,112 @@
+import * as vitest from 'vitest'
+import { greedy, type GeneratedToken, type GenerateOptions, type Session } from '@petals-chat/engine'
+import { engineComplianceTests } from '@petals-chat/engine/testing'
+import { startSwarmEngine, type SwarmEngine } from './support/swarm-engine.ts'
+import { referenceAnswers } from './support/reference.ts'
+
+const { afterAll, beforeAll, describe, expect, it } = vitest
+
+const texts = [
+  'The capital of France is',
+  'Once upon a time, there was a little dragon who',
+  'def fibonacci(n):\n    """Return the n-th number."""\n',
+  '1, 1, 2, 3, 5, 8, 13,',
+  'Žluťoučký kůň se ptá: 你好吗? 🙂 Antwort:',
+]
+const newTokens = 128
+
+async function take(
+  session: Session,
+  tokens: readonly number[],
+  count: number,
+  options: GenerateOptions = { sampling: greedy },
+): Promise<readonly GeneratedToken[]> {
+  const taken: GeneratedToken[] = []
+  for await (const token of session.generate(tokens, options)) {
+    taken.push(token)
+    if (taken.length === count) break
+  }
+  return taken
+}
+
+const idsOf = (tokens: readonly GeneratedToken[]): readonly number[] => tokens.map(({ token }) => token)
+
+/** Natural logarithm of each probability. */
+function logSoftmax(logits: readonly number[]): readonly number[] {
+  const highest = logits.reduce((a, b) => Math.max(a, b))
+  const sum = logits.reduce((total, logit) => total + Math.exp(logit - highest), 0)
+  return logits.map((logit) => logit - highest - Math.log(sum))
+}
+
+/** Trained models run the whole suite; random ones are for their architectures. */
+const models = [
+  { name: 'stories15M', trained: true },
+  { name: 'SmolLM2-135M-Instruct', trained: true },
+  { name: 'random-llama', trained: false },
+  { name: 'random-bloom', trained: false },
+  { name: 'random-falcon', trained: false },
+]
+
+describe.each(models)('the swarm engine on $name', ({ name, trained }) => {
+  let subject: SwarmEngine
+  beforeAll(async () => {
+    subject = await startSwarmEngine({ model: name })
+  })
+  afterAll(() => subject[Symbol.asyncDispose]())
+
+  const encode = (text: string) => subject.model.tokenizer.encode(text, { addSpecialTokens: true })
+
+  it(`gives the ids of transformers, greedily, over ${texts.length} prompts x ${newTokens} tokens`, async () => {
+    const prompts = texts.map(encode)
+    const reference = await referenceAnswers(name, prompts, newTokens)
+    const answers = await Promise.all(
+      prompts.map(async (prompt) => {
+        await using session = await subject.model.openSession({ maxLength: prompt.length + newTokens })
+        const most = await take(session, prompt, newTokens - 1)
+        const last = await take(session, idsOf(most.slice(-1)), 1, { sampling: greedy, topLogprobs: 20 })
+        return [...most, ...last]
+      }),
+    )
+    expect(answers.map(idsOf)).toEqual(reference.map(({ ids }) => ids))
+
+    for (const [index, answer] of answers.entries()) {
+      const expected = logSoftmax(reference[index]!.lastLogits)
+      for (const { token, logprob } of answer.at(-1)!.topLogprobs!) {
+        expect(Math.abs(logprob - expected[token]!)).toBeLessThan(1e-3)
+      }
+    }
+  })
+
+  it('repeats a sampled answer by its seed, and gives another one to another seed', async () => {
+    const prompt = encode(texts[1]!)
+    const sample = async (seed: number) => {
+      await using session = await subject.model.openSession({ maxLength: 128 })
+      return idsOf(await take(session, prompt, 32, { sampling: { temperature: 0.8, topP: 0.9, seed } }))
+    }
+    const [first, again, other] = [await sample(7), await sample(7), await sample(8)]
+    expect(again).toEqual(first)
+    expect(other).not.toEqual(first)
+  })
+
+  it('tells its route, and looks ready', async () => {
+    const { model, swarm } = subject
+    await using session = await model.openSession({ maxLength: 64 })
+    expect(session.route!()).toEqual({ hops: [], failovers: [], pushed: false })
+    await take(session, encode(texts[0]!), 4)
+    const { hops, failovers } = session.route!()
+    expect(hops.map(({ start, end, peer }) => [start, end, peer])).toEqual(
+      swarm.servers.map(({ start, end, peerId }) => [start, end, peerId]),
+    )
+    for (const { stepMs } of hops) expect(stepMs).toBeGreaterThan(0)
+    expect(failovers).toEqual([])
+    expect(await model.status()).toEqual({ state: 'ready' })
+  })
+
+  if (trained) {
+    engineComplianceTests(
+      `petals (${name})`,
+      async () => ({ model: subject.model, [Symbol.asyncDispose]: async () => {} }),
+      vitest,
+    )
+  }
+})

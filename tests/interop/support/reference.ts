@@ -1,0 +1,23 @@
+import { ensureModel, findModel } from '../../../swarm/models.ts'
+import { python, script } from '../../../swarm/paths.ts'
+import { run } from '../../../swarm/run.ts'
+
+export interface ReferenceAnswer {
+  /** The greedy continuation. */
+  readonly ids: readonly number[]
+  /** Logits that the last of them was chosen by. */
+  readonly lastLogits: readonly number[]
+}
+
+/** What transformers itself answers with this model, on this machine, in float32; end tokens are not heeded. */
+export async function referenceAnswers(
+  model: string,
+  prompts: readonly (readonly number[])[],
+  newTokens: number,
+): Promise<readonly ReferenceAnswer[]> {
+  const request = { model: await ensureModel(findModel(model)), prompts, newTokens, logits: true }
+  const { answers } = JSON.parse(
+    await run(python, [script('reference.py')], { input: JSON.stringify(request) }),
+  ) as { readonly answers: readonly ReferenceAnswer[] }
+  return answers
+}

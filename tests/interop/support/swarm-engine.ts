@@ -1,0 +1,51 @@
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import path from 'node:path'
+import { modelSpecSchema, type Model, type ModelSpec } from '@petals-chat/engine'
+import { createModelStore, hubConfigSchema } from '@petals-chat/hub'
+import {
+  createPetalsEngine,
+  swarmConfigSchema,
+  type PetalsEngine,
+  type SwarmConfigInput,
+} from '@petals-chat/petals'
+import { startSwarm, type Swarm, type SwarmOptions } from '../../../swarm/swarm.ts'
+
+/** A private swarm, and the product's engine with its model loaded. */
+export interface SwarmEngine extends AsyncDisposable {
+  readonly swarm: Swarm
+  readonly engine: PetalsEngine
+  readonly spec: ModelSpec
+  readonly model: Model
+}
+
+export async function startSwarmEngine(
+  options: SwarmOptions,
+  config: Partial<SwarmConfigInput> = {},
+): Promise<SwarmEngine> {
+  const resources = new AsyncDisposableStack()
+  try {
+    const swarm = resources.use(await startSwarm(options))
+    const spec = modelSpecSchema.parse({
+      id: options.model,
+      engine: 'petals',
+      source: swarm.modelFolder,
+      dhtPrefix: swarm.dhtPrefix,
+    })
+    const cacheFolder = await mkdtemp(path.join(tmpdir(), 'petals-chat-heads-'))
+    resources.defer(() => rm(cacheFolder, { recursive: true, force: true }))
+    const store = createModelStore(hubConfigSchema.parse({ offline: true }))
+    const engine = resources.use(
+      createPetalsEngine(swarmConfigSchema.parse({ initialPeers: [...swarm.initialPeers], ...config }), {
+        openFiles: (source, open) => store.openFiles(source, open),
+        cacheFolder,
+        models: [spec],
+      }),
+    )
+    const model = resources.use(await engine.load(spec))
+    return { swarm, engine, spec, model, [Symbol.asyncDispose]: () => resources.disposeAsync() }
+  } catch (error) {
+    await resources.disposeAsync()
+    throw error
+  }
+}
