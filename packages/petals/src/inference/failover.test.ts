@@ -233,6 +233,14 @@ describe('servers without room', () => {
     await expectIdentical((await swarm.connect()).openSession())
   })
 
+  test('one that has room for what is needed, but not for all that may ever be, is asked for less', async () => {
+    const server = await swarm.addServer(0, 6, { cacheTokens: 2500 })
+    // Its record is out of date: it says that there is plenty.
+    server.announce([swarm.dht], { cacheTokensLeft: 1e9 })
+    await expectIdentical((await swarm.connect()).openSession())
+    expect(server.requestedLengths).toEqual([2048, 320])
+  })
+
   test('if there are none, that is said', async () => {
     await swarm.addServer(0, 6, { cacheTokens: 100 })
     const session = (await swarm.connect({ maxRetries: 2 })).openSession()

@@ -1,10 +1,10 @@
 import type { Logger, Metrics } from '@petals-chat/engine'
 import type { BlockRange } from '../blocks/block-range.ts'
 import type { SwarmConfig } from '../config.ts'
-import type { PeerId } from '../p2p/peer-id.ts'
 import type { Router } from '../routing/router.ts'
 import type { RpcClient } from '../rpc/rpc-client.ts'
 import type { ServerCapabilities } from './server-capabilities.ts'
+import type { ServerLimits } from './server-limits.ts'
 import type { StepTimes } from './step-times.ts'
 
 export type InferenceConfig = Pick<
@@ -35,18 +35,4 @@ export interface InferenceContext {
   readonly limits: ServerLimits
 }
 
-/** Limits that servers have told by refusing more. */
-export interface ServerLimits {
-  /** Longest session, tokens. */
-  readonly maxLengths: Map<PeerId, number>
-  /** Most tokens in one request, of any server so far. */
-  maxRequestTokens: number
-  /** Servers that fail at steps of no tokens, as those do that compress their answers to 8 bits by QUANTILE or UNIFORM. */
-  readonly withoutEmptySteps: Set<PeerId>
-}
-
-export const noLimitsKnown = (): ServerLimits => ({
-  maxLengths: new Map(),
-  maxRequestTokens: Infinity,
-  withoutEmptySteps: new Set(),
-})
+export { noLimitsKnown } from './server-limits.ts'

@@ -82,6 +82,14 @@ describe('without faults', () => {
     for (const each of outputs) expect(each).toEqual(swarm.expected(...inputs))
   })
 
+  test('sessions opened ahead for what is coming need not be renewed', async () => {
+    const server = await swarm.addServer(0, 6)
+    const session = (await swarm.connect()).openSession()
+    await session.open({ length: 700 })
+    await session.step(swarm.inputs(700))
+    expect(server.sessionsEver).toBe(1)
+  })
+
   test('a long prompt is in the hands of all servers at once', async () => {
     const stepMs = (): number => 100
     await swarm.addServer(0, 3, { stepMs })
@@ -133,6 +141,15 @@ describe('length', () => {
     expect(await run(client.openSession(), inputs)).toEqual(swarm.expected(...inputs))
     expect(server.requestedLengths.at(-1)).toBe(100)
     await expect(client.openSession().step(swarm.inputs(101))).rejects.toThrow(ContextLengthError)
+    expect(client.router.status().every(({ bannedForMs }) => bannedForMs === 0)).toBe(true)
+  })
+
+  test('a server that allows less than is needed is left for one that allows it', async () => {
+    await swarm.addServer(0, 6, { maxSessionLength: 100, inferenceRps: 1000 })
+    await swarm.addServer(0, 6)
+    const client = await swarm.connect()
+    const inputs = [swarm.inputs(200)]
+    expect(await run(client.openSession(), inputs)).toEqual(swarm.expected(...inputs))
     expect(client.router.status().every(({ bannedForMs }) => bannedForMs === 0)).toBe(true)
   })
 

@@ -17,7 +17,7 @@ export interface InferenceSession extends AsyncDisposable {
   /** Outputs go from server to server instead of through this machine. */
   readonly pushed: boolean
   /** Finds a route and opens the sessions on it, so that the first step need not. @throws as `step` */
-  open(options?: AbortOptions): Promise<void>
+  open(options?: OpenOptions): Promise<void>
   /**
    * Runs `inputs` (at least one token) after those before. If it throws or is aborted, the session is as it was, and can go
    * on. @throws ContextLengthError, MissingBlocksError, CapacityError, GenerationFailedError, PeerUnreachableError
@@ -25,4 +25,9 @@ export interface InferenceSession extends AsyncDisposable {
   step(inputs: HiddenStates, options?: AbortOptions): Promise<HiddenStates>
   /** Forgets everything from `position` on, 0 ≤ position ≤ this.position. Costs nothing before the next step. */
   rewind(position: number): void
+}
+
+export interface OpenOptions extends AbortOptions {
+  /** Tokens that will be needed soon, the prompt's for instance: sessions that are opened for fewer would have to be renewed. */
+  readonly length?: number | undefined
 }

@@ -8,27 +8,24 @@ import type { PeerId } from '../p2p/peer-id.ts'
  */
 export type PushKind = 'per-step' | 'at-opening'
 
-export interface PushPlan {
-  readonly kind: PushKind
-  /** What a token is expected to spend on the network, milliseconds: relayed by us, and pushed. */
+/** What a token is expected to spend on the network, milliseconds. */
+export interface PushGain {
   readonly relayedMs: number
   readonly pushedMs: number
-}
-
-export interface PushPlanInput {
-  readonly route: readonly Span[]
-  /** Shortest round trip from here in seconds, where measured: a server that was busy when it was pinged is not far away. */
-  readonly rttSeconds: (peer: PeerId) => number | undefined
-  /** Whether the server reads each step's metadata. */
-  readonly readsSteps: readonly boolean[]
 }
 
 /** A pushed chain is harder to mend: it must be worth it. */
 const minSavingMs = 10
 const minSavingShare = 0.1
 
-/** Undefined unless all the times are measured, the servers are of one kind, and pushing saves enough. */
-export function planPush({ route, rttSeconds, readsSteps }: PushPlanInput): PushPlan | undefined {
+/**
+ * Undefined unless all the times are measured, and pushing saves enough. `rttSeconds` gives the shortest round trip from
+ * here: a server that was busy when it was pinged is not far away.
+ */
+export function pushGain(
+  route: readonly Span[],
+  rttSeconds: (peer: PeerId) => number | undefined,
+): PushGain | undefined {
   if (route.length < 2) return undefined
   const fromHere = route.map(({ peer }) => rttSeconds(peer))
   const between = route.slice(1).map(({ peer }, i) => route[i]!.server.nextPings?.get(peer))
@@ -37,9 +34,7 @@ export function planPush({ route, rttSeconds, readsSteps }: PushPlanInput): Push
   const relayedMs = sum(fromHere) * 1000
   const pushedMs = ((fromHere[0]! + fromHere.at(-1)! + sum(between)) / 2) * 1000
   const saving = relayedMs - pushedMs
-  if (saving < minSavingMs || saving < relayedMs * minSavingShare) return undefined
-  const kind = pushKind(readsSteps.slice(0, -1))
-  return kind && { kind, relayedMs, pushedMs }
+  return saving >= minSavingMs && saving >= relayedMs * minSavingShare ? { relayedMs, pushedMs } : undefined
 }
 
 /** The kind that all servers but the last, which pushes to nobody, have in common. */
@@ -57,3 +52,6 @@ const maxPushedBytes = 4 * 1024 * 1024 - 64 * 1024
 /** Tokens that fit into one push, by the widest type that a server may answer in. */
 export const maxPushedTokens = (hiddenSize: number): number =>
   Math.max(1, Math.floor(maxPushedBytes / (hiddenSize * 4)))
+
+/** Prompts longer than this are run faster in pipelined parts, relayed; a chain that is told at its opening can't do both. */
+export const maxPushedPrompt = 1024

@@ -14,6 +14,8 @@ export interface LengthRequest {
   readonly maximum: number
   /** What the server is known to allow at most. */
   readonly limit?: number | undefined
+  /** Servers were found to be short of room. */
+  readonly tight?: boolean | undefined
   readonly span: Span
 }
 
@@ -21,11 +23,17 @@ export interface LengthRequest {
  * How long a session to ask a server for. KV cache is what swarms are short of: tightly at first, more when it is needed
  * (by a new session and replay, so each time half as much again), all of it at once where there is plenty.
  */
-export function sessionLength({ needed, maximum, limit = Infinity, span }: LengthRequest): number {
+export function sessionLength({
+  needed,
+  maximum,
+  limit = Infinity,
+  tight = false,
+  span,
+}: LengthRequest): number {
   const blocks = span.end - span.start
   const wholeSession = maximum * 2 * blocks
-  const isPlenty = (span.server.cacheTokensLeft ?? 0) >= wholeSession * generousShare
+  const isPlenty = !tight && (span.server.cacheTokensLeft ?? 0) >= wholeSession * generousShare
   const headroom = Math.max(minHeadroom, Math.ceil(needed / 2))
-  const tight = Math.ceil((needed + headroom) / granularity) * granularity
-  return Math.min(isPlenty ? maximum : tight, maximum, Math.max(limit, needed))
+  const rounded = Math.ceil((needed + headroom) / granularity) * granularity
+  return Math.min(isPlenty ? maximum : rounded, maximum, Math.max(limit, needed))
 }

@@ -50,6 +50,13 @@ export interface FakeServerOptions {
   readonly adapters?: readonly string[]
 }
 
+/** What a record says beside the options. */
+export interface Announcement {
+  readonly state?: number
+  readonly nextPings?: Readonly<Record<string, number>>
+  readonly cacheTokensLeft?: number
+}
+
 /** A step that is about to be answered. */
 export interface FakeStep {
   /** Counts steps with tokens on this server, over all sessions. */
@@ -116,7 +123,7 @@ export class FakeServer implements AsyncDisposable {
   /** Its record in the DHT, stored at `nodes`. */
   announce(
     nodes: readonly DhtNode[],
-    { state = 2, nextPings = {} }: { state?: number; nextPings?: Readonly<Record<string, number>> } = {},
+    { state = 2, nextPings = {}, cacheTokensLeft }: Announcement = {},
   ): void {
     const {
       dhtPrefix,
@@ -135,6 +142,7 @@ export class FakeServer implements AsyncDisposable {
       ['torch_dtype', dtype],
       ['adapters', new Tuple(adapters)],
       ['using_relay', false],
+      ['cache_tokens_left', cacheTokensLeft ?? null],
       ['next_pings', new Map(Object.entries(nextPings))],
     ])
     const record = new Tuple([state, new Float(100), extra])

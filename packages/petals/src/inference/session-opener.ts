@@ -1,0 +1,67 @@
+import type { Span } from '../blocks/spans.ts'
+import type { PeerId } from '../p2p/peer-id.ts'
+import type { InferenceContext } from './inference-context.ts'
+import { phaseOf, spanLabels, type InferenceMetrics } from './inference-metrics.ts'
+import { ServerSession, type ServerSessionOptions, type StepCost } from './server-session.ts'
+import { sessionLength } from './session-length.ts'
+
+/** A server whose session was just closed may need a moment to free its KV cache. */
+const reallocTimeoutSeconds = 2
+
+/** Opens sessions on servers, of the length that is needed. */
+export class SessionOpener {
+  /** Tokens that sessions must hold. */
+  needed = 0
+  /** A server had no room: ask for no more than is needed. */
+  tight = false
+  readonly #context: InferenceContext
+  readonly #metrics: InferenceMetrics
+  readonly #maxLength: number
+  /** Peers that had a session of ours that was closed just now. */
+  readonly #busy = new Set<PeerId>()
+
+  constructor(context: InferenceContext, metrics: InferenceMetrics, maxLength: number) {
+    this.#context = context
+    this.#metrics = metrics
+    this.#maxLength = maxLength
+  }
+
+  expectBusy(peer: PeerId): void {
+    this.#busy.add(peer)
+  }
+
+  /** The server is known to refuse sessions as long as is needed. */
+  isTooLongFor(peer: PeerId): boolean {
+    return (this.#context.limits.maxLengths.get(peer) ?? Infinity) < this.needed
+  }
+
+  open(
+    span: Span,
+    push: Pick<ServerSessionOptions, 'nextServers' | 'pushedOpenings'>,
+    deadlineScale: number,
+    onChange: () => void,
+  ): ServerSession {
+    const { config, limits } = this.#context
+    const { needed, tight } = this
+    const limit = limits.maxLengths.get(span.peer)
+    return new ServerSession({
+      ...this.#context,
+      ...push,
+      span,
+      maxLength: sessionLength({ needed, maximum: this.#maxLength, limit, tight, span }),
+      openTimeoutMs: config.connectTimeoutMs,
+      deadlineScale,
+      allocTimeoutSeconds: this.#busy.delete(span.peer) ? reallocTimeoutSeconds : undefined,
+      withoutEmptySteps: limits.withoutEmptySteps.has(span.peer),
+      onStep: (step) => this.#report(span, step),
+      onChange,
+    })
+  }
+
+  #report(span: Span, { tokens, ms, sentBytes, receivedBytes }: StepCost): void {
+    const labels = spanLabels(this.#context.dhtPrefix, span)
+    this.#metrics.spanStepSeconds.observe(ms / 1000, { ...labels, phase: phaseOf(tokens) })
+    this.#metrics.bytes.add(sentBytes, { ...labels, direction: 'sent' })
+    this.#metrics.bytes.add(receivedBytes, { ...labels, direction: 'received' })
+  }
+}
