@@ -1,0 +1,277 @@
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import path from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import {
+  ContextLengthError,
+  createDialogueTemplate,
+  dialogueSchema,
+  GenerationFailedError,
+  MissingBlocksError,
+  ModelUnavailableError,
+  validateSessionLength,
+  type AbortOptions,
+  type Model,
+  type Session,
+} from '@petals-chat/engine'
+import { engineComplianceTests, scriptedTokenizer } from '@petals-chat/engine/testing'
+import * as vitest from 'vitest'
+import { folderFiles } from '../../../tests/support/folder-files.ts'
+import { ConnectionLostError } from './errors.ts'
+import type { InferenceSession } from './inference/inference-session.ts'
+import { openLocalLayers, type LocalLayers } from './layers/local-layers.ts'
+import { safetensorsFile, toyTensor } from './layers/testing/toy-checkpoint.ts'
+import { PetalsSession } from './petals-session.ts'
+import { seededBits } from './sampling/random.ts'
+import type { HiddenStates } from './tensor/hidden-states.ts'
+import { runToyBlocks, toyBlocks } from './testing/toy-block.ts'
+
+const { afterAll, beforeAll, describe, expect, it } = vitest
+const hidden = 64
+const vocabulary = scriptedTokenizer.vocabSize
+const blocks = 3
+
+/** The blocks of a model in this process: what a swarm is to a session. */
+class ToyInference implements InferenceSession {
+  readonly route = []
+  readonly failovers = []
+  readonly pushed = false
+  position = 0
+  closed = false
+  /** Inputs of each step, in tokens. */
+  readonly steps: number[] = []
+  /** What the next step throws, or makes of its outputs. */
+  fault: ((outputs: HiddenStates) => HiddenStates) | undefined
+  readonly #blocks = toyBlocks(0, blocks, hidden)
+
+  async open(): Promise<void> {}
+
+  async step({ shape, data }: HiddenStates, { signal }: AbortOptions = {}): Promise<HiddenStates> {
+    signal?.throwIfAborted()
+    await sleep(1, undefined, { signal }).catch(() => signal?.throwIfAborted())
+    if (this.closed) throw new ConnectionLostError('The session is closed.')
+    const outputs = {
+      shape,
+      data: runToyBlocks(this.#blocks, data, hidden, this.position, 'float32'),
+    }
+    const changed = this.fault?.(outputs) ?? outputs
+    this.position += shape[0]
+    this.steps.push(shape[0])
+    return changed
+  }
+
+  rewind(position: number): void {
+    this.position = position
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.closed = true
+  }
+}
+
+/** Gaussian weights: of each token's logits, none is far above all others at every step. */
+function weights(shape: readonly number[], seed: number) {
+  const bits = seededBits(seed)
+  const uniform = (): number => (bits() + 0.5) / 2 ** 32
+  const { values } = toyTensor(shape, 0)
+  return {
+    shape,
+    values: values.map(() => Math.sqrt(-2 * Math.log(uniform())) * Math.cos(2 * Math.PI * uniform()) * 0.3),
+  }
+}
+
+let folder: string
+let layers: LocalLayers
+const inferences: ToyInference[] = []
+
+class ToyModel implements Model {
+  readonly id = 'toy'
+  readonly contextLength = 512
+  readonly tokenizer = scriptedTokenizer
+  readonly chatTemplate = createDialogueTemplate(dialogueSchema.parse({}))
+  readonly capabilities = { grammar: false, logprobs: true, promptLogprobs: true, embeddings: false }
+  open = 0
+
+  async openSession({ maxLength, signal }: AbortOptions & { readonly maxLength: number }): Promise<Session> {
+    signal?.throwIfAborted()
+    validateSessionLength(maxLength, this.contextLength)
+    const inference = new ToyInference()
+    inferences.push(inference)
+    this.open++
+    return new PetalsSession({ model: this, maxLength, layers, inference, onClose: () => this.open-- })
+  }
+  async status() {
+    return { state: 'ready' } as const
+  }
+  async [Symbol.asyncDispose](): Promise<void> {}
+}
+
+beforeAll(async () => {
+  folder = await mkdtemp(path.join(tmpdir(), 'petals-session-'))
+  const model = path.join(folder, 'model')
+  await mkdir(model)
+  await writeFile(
+    path.join(model, 'config.json'),
+    JSON.stringify({
+      model_type: 'llama',
+      vocab_size: vocabulary,
+      hidden_size: hidden,
+      num_hidden_layers: blocks,
+    }),
+  )
+  await writeFile(
+    path.join(model, 'model.safetensors'),
+    safetensorsFile({
+      'model.embed_tokens.weight': weights([vocabulary, hidden], 1),
+      'model.norm.weight': weights([hidden], 2),
+      'lm_head.weight': weights([vocabulary, hidden], 3),
+    }),
+  )
+  layers = await openLocalLayers(folderFiles(model), { folder: path.join(folder, 'heads'), threads: 1 })
+})
+afterAll(async () => {
+  await layers[Symbol.asyncDispose]()
+  await rm(folder, { recursive: true, force: true })
+})
+
+engineComplianceTests(
+  'a session over toy blocks',
+  async () => ({ model: new ToyModel(), async [Symbol.asyncDispose]() {} }),
+  vitest,
+  { logprobTolerance: 0.002 },
+)
+
+const prompt = scriptedTokenizer.encode('Once upon a time')
+
+async function open(maxLength = 128) {
+  const model = new ToyModel()
+  const session = await model.openSession({ maxLength })
+  return { model, session, inference: inferences.at(-1)! }
+}
+
+async function take(session: Session, tokens: readonly number[], count: number): Promise<number[]> {
+  const taken: number[] = []
+  for await (const { token } of session.generate(tokens, { sampling: { temperature: 0 } })) {
+    if (taken.push(token) === count) break
+  }
+  return taken
+}
+
+/** All logits of the toy model after these tokens, in plain arithmetic on all positions at once. */
+function logitsAfter(tokens: readonly number[]): Promise<number[]> {
+  const { data } = layers.embed(tokens)
+  const outputs = runToyBlocks(toyBlocks(0, blocks, hidden), data, hidden, 0, 'float32')
+  const last = { shape: [1, hidden] as const, data: outputs.subarray(-hidden) }
+  return layers
+    .logits(last)
+    .then(([logits]) => Array.from({ length: vocabulary }, (_, token) => logits!.exact(token)))
+}
+
+describe('PetalsSession', () => {
+  it('prefills in one step, then decodes token by token, as a run over all tokens would', async () => {
+    const { session, inference } = await open()
+    const ids = await take(session, prompt, 6)
+    expect(inference.steps).toEqual([prompt.length, 1, 1, 1, 1, 1])
+    for (let i = 0; i < ids.length; i++) {
+      const logits = await logitsAfter([...prompt, ...ids.slice(0, i)])
+      expect(ids[i]).toBe(logits.indexOf(Math.max(...logits)))
+    }
+    expect(session.tokens).toEqual([...prompt, ...ids.slice(0, -1)])
+  })
+
+  it('reports log probabilities of the whole vocabulary', async () => {
+    const { session } = await open()
+    const logits = await logitsAfter(prompt)
+    const logSum = Math.log(logits.reduce((sum, value) => sum + Math.exp(value), 0))
+    for await (const { token, logprob, topLogprobs } of session.generate(prompt, {
+      sampling: { temperature: 0 },
+      topLogprobs: 3,
+    })) {
+      expect(Math.abs(logprob! - (logits[token]! - logSum))).toBeLessThan(0.002)
+      const best = [...logits.keys()].sort((a, b) => logits[b]! - logits[a]!).slice(0, 3)
+      expect(topLogprobs!.map((each) => each.token)).toEqual(best)
+      break
+    }
+  })
+
+  it('scores long prompts in several steps, each token by what stands before it', async () => {
+    const { session, inference } = await open(512)
+    const tokens = Array.from({ length: 300 }, (_, i) => (i * 37) % 256)
+    const scores = await session.score!(tokens)
+    expect(inference.steps).toEqual([256, 44])
+    expect(scores.length).toBe(300)
+    for (const index of [1, 17, 255, 256, 257, 299]) {
+      const logits = await logitsAfter(tokens.slice(0, index))
+      const logSum = Math.log(logits.reduce((sum, value) => sum + Math.exp(value), 0))
+      expect(Math.abs(scores[index]!.logprob! - (logits[tokens[index]!]! - logSum))).toBeLessThan(0.002)
+    }
+  })
+
+  it('scores nothing beyond its length, and keeps what it has', async () => {
+    const { session } = await open(20)
+    await session.score!(prompt.slice(0, 10))
+    await expect(session.score!(prompt.slice(0, 11))).rejects.toThrow(ContextLengthError)
+    expect(session.tokens).toEqual(prompt.slice(0, 10))
+  })
+
+  it('goes on after a failed step as if it had not been', async () => {
+    const { session, inference } = await open()
+    const expected = await take((await open()).session, prompt, 6)
+    const first = await take(session, prompt, 3)
+    inference.fault = () => {
+      throw new ConnectionLostError('The server went away.')
+    }
+    const failed = take(session, first.slice(-1), 1)
+    await expect(failed).rejects.toThrow(GenerationFailedError)
+    await expect(failed).rejects.toThrow(
+      /answer of toy was broken off: The server went away\. .*swarm status/,
+    )
+    inference.fault = undefined
+    expect(await take(session, first.slice(-1), 3)).toEqual(expected.slice(3))
+  })
+
+  it('passes errors of engines on as they are', async () => {
+    const { session, inference } = await open()
+    const missing = new MissingBlocksError([2], 'No server holds block 2.')
+    inference.fault = () => {
+      throw missing
+    }
+    await expect(take(session, prompt, 1)).rejects.toBe(missing)
+  })
+
+  it('does not show the insides of an unexpected error', async () => {
+    const { session, inference } = await open()
+    inference.fault = () => {
+      throw new TypeError('secret of /home/user')
+    }
+    await expect(take(session, prompt, 1)).rejects.toThrow(/^(?!.*secret).*unexpected fault/)
+  })
+
+  it('says so where hidden states are no numbers', async () => {
+    const { session, inference } = await open()
+    inference.fault = ({ shape, data }) => ({ shape, data: data.map(() => NaN) })
+    await expect(take(session, prompt, 1)).rejects.toThrow(/not numbers/)
+  })
+
+  it('closes its part of the swarm once', async () => {
+    const { model, session, inference } = await open()
+    await session[Symbol.asyncDispose]()
+    await session[Symbol.asyncDispose]()
+    expect(model.open).toBe(0)
+    expect(inference.closed).toBe(true)
+    await expect(take(session, prompt, 1)).rejects.toThrow(ModelUnavailableError)
+  })
+
+  it('draws the same with the same seed', async () => {
+    const sampling = { temperature: 1.2, topP: 0.9, repetitionPenalty: 1.1, seed: 99 }
+    const run = async (): Promise<number[]> => {
+      const { session } = await open()
+      const ids: number[] = []
+      for await (const { token } of session.generate(prompt, { sampling })) if (ids.push(token) === 20) break
+      return ids
+    }
+    const ids = await run()
+    expect(await run()).toEqual(ids)
+    expect(new Set(ids).size).toBeGreaterThan(3)
+  })
+})
