@@ -38,7 +38,7 @@ export async function createServices(): Promise<Services> {
   const answers = new Answers({
     client: answerClient,
     scheduleFrame,
-    save: (message) => chats.putMessages([message]),
+    save: (message) => chats.saveAnswer(message),
   })
   const models = createModelsStore({ fetchModels, isVisible: () => !document.hidden })
   const findModel = (id: string) => models.get().models.find((model) => model.id === id)

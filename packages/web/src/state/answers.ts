@@ -76,12 +76,13 @@ export class Answers {
     this.#end(running, status, error)
   }
 
-  /** Stops at once, here and on the server; what came stays. */
-  stop(messageId: string): void {
-    const running = this.#running.get(messageId)
-    if (!running) return
-    running.run.stop()
-    this.#end(running, 'stopped')
+  /** Stops at once, here and on the server; what came stays. One that another tab receives is stopped there. */
+  stop({ id, position }: Pick<Message, 'id' | 'position'>): void {
+    const running = this.#running.get(id)
+    if (running) {
+      running.run.stop()
+      this.#end(running, 'stopped')
+    } else if (position) void this.#options.client.cancel(position.answerId).catch(() => {})
   }
 
   /** The network is back: connections from before may be dead without knowing it. */

@@ -99,6 +99,12 @@ export class ChatsStore implements Store<ChatsState> {
     this.#publish({ type: 'messages', messages })
   }
 
+  /** Keeps an answer as far as it is, unless it or its chat was deleted meanwhile, here or in another tab. */
+  saveAnswer(message: Message): void {
+    const tree = this.get().trees.get(message.chatId)
+    if (this.chat(message.chatId) && (!tree || tree.messages.has(message.id))) this.putMessages([message])
+  }
+
   /** Takes messages of an open chat away, and gives the function that brings them back. */
   removeMessages(chatId: string, ids: readonly string[]): () => void {
     const { messages } = this.tree(chatId)

@@ -1,5 +1,6 @@
 import { createId, createTime } from '../chat/id.ts'
 import { leafOfSibling, leafWithout, pathTo, subtree } from '../chat/message-tree.ts'
+import { messageText } from '../chat/prompt.ts'
 import { reopenThoughts } from '../chat/reasoning.ts'
 import { titleFrom } from '../chat/title.ts'
 import type { Attachment, Chat, ChatSettings, Message } from '../chat/types.ts'
@@ -93,8 +94,8 @@ export class Conversation {
     if (message?.role === 'assistant') this.#start(reopenThoughts(message))
   }
 
-  stop(messageId: string): void {
-    this.#answers.stop(messageId)
+  stop(message: Message): void {
+    this.#answers.stop(message)
   }
 
   /** Shows the version `offset` steps away from a message. */
@@ -108,7 +109,7 @@ export class Conversation {
     const tree = this.#chats.tree(chatId)
     const leafBefore = this.#chats.chat(chatId)?.leafId ?? null
     const ids = subtree(tree, messageId)
-    for (const id of ids) this.#answers.stop(id)
+    for (const id of ids) this.#answers.stop({ id, position: tree.messages.get(id)?.position })
     const restore = this.#chats.removeMessages(chatId, ids)
     this.#chats.updateChat(chatId, { leafId: leafWithout(tree, messageId) })
     return () => {
@@ -120,7 +121,7 @@ export class Conversation {
   /** Deletes a chat, and ends what is being written in it. Gives the function that takes it back. */
   async deleteChat(chatId: string): Promise<() => void> {
     for (const { messageId, chatId: of } of this.#answers.live.get().values())
-      if (of === chatId) this.#answers.stop(messageId)
+      if (of === chatId) this.#answers.stop({ id: messageId })
     return this.#chats.remove(chatId)
   }
 
@@ -179,6 +180,17 @@ export class Conversation {
     void this.#locks
       .hold(message.id, () => this.#answers.start(started, this.#planFor(started)))
       .finally(() => this.#asked.delete(message.id))
+      .then(() => this.#countQuestion(started))
+  }
+
+  /** Tokens of the question, where the draft was sent before they were counted. The model is loaded by now. */
+  async #countQuestion({ chatId, parentId, model = '' }: Message): Promise<void> {
+    const question = parentId === null ? undefined : this.#message(chatId, parentId)
+    if (question?.role !== 'user' || question.tokens !== undefined) return
+    const request = { model, prompt: messageText(question), add_special_tokens: false }
+    const counted = await this.#planContext.countTokens(request).catch(() => undefined)
+    const current = this.#message(chatId, question.id)
+    if (counted && current) this.#chats.putMessages([{ ...current, tokens: counted.tokens }])
   }
 
   /** The request is made when it is sent, from what the chat is by then. */

@@ -10,7 +10,7 @@ export interface PlanContext {
   readonly findModel: (id: string) => ModelInfo | undefined
   readonly countTokens: (
     request: TokenizeRequest,
-    options: { readonly signal: AbortSignal },
+    options?: { readonly signal?: AbortSignal },
   ) => Promise<TokenCount>
 }
 

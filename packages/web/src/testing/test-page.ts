@@ -36,7 +36,7 @@ export function createTestPage({
   const chats = new ChatsStore({ repository })
   const answers = new Answers({
     client: server,
-    save: (message) => chats.putMessages([message]),
+    save: (message) => chats.saveAnswer(message),
     scheduleFrame: (task) => task(),
     wait: () => Promise.resolve(),
   })
@@ -44,7 +44,8 @@ export function createTestPage({
   const counted: TokenizeRequest[] = []
   const countTokens = (request: TokenizeRequest) => {
     counted.push(request)
-    const tokens = (request.messages ?? []).flatMap(({ content }) => content.split(/\s+/)).length
+    const texts = request.messages?.map(({ content }) => content) ?? [request.prompt ?? '']
+    const tokens = texts.flatMap((text) => text.split(/\s+/)).length
     return Promise.resolve({ tokens, contextLength: testModel.contextLength })
   }
   const findModel = (id: string) => (id === testModel.id ? testModel : undefined)

@@ -1,29 +1,52 @@
-import { useRef, useState, type KeyboardEvent } from 'react'
+import { useRef, useState, type ClipboardEvent, type KeyboardEvent } from 'react'
 import type { ModelInfo } from '../../api/models.ts'
+import { useServices } from '../../app/services.ts'
+import { isLongPaste } from '../../chat/read-attachment.ts'
+import type { Message } from '../../chat/types.ts'
 import { useTexts } from '../../i18n/texts.ts'
 import type { UserInput } from '../../state/conversation.ts'
-import { Icon } from '../icon.tsx'
+import { useStore } from '../../state/use-store.ts'
+import { IconButton } from '../button.tsx'
+import { AttachmentList } from './attachment-chip.tsx'
+import { AttachmentProblems } from './attachment-problems.tsx'
+import { ContextGauge } from './context-gauge.tsx'
 import { useFittedHeight } from './fitted-height.ts'
+import { PasteOffer } from './paste-offer.tsx'
+import { SendButton } from './send-button.tsx'
+import type { Attachments } from './use-attachments.ts'
+import { useDraftTokens } from './use-draft-tokens.ts'
 import './composer.css'
 
 interface ComposerProps {
+  readonly draftId: string
   readonly model: ModelInfo | undefined
   readonly running: boolean
+  /** The chat so far. */
+  readonly path: readonly Message[]
+  readonly attachments: Attachments
   readonly onSend: (input: UserInput) => void
   readonly onStop: () => void
 }
 
 /** Where the reader writes. */
-export function Composer({ model, running, onSend, onStop }: ComposerProps) {
+export function Composer(props: ComposerProps) {
+  const { draftId, model, running, path, attachments: files, onSend, onStop } = props
+  const { drafts } = useServices()
   const texts = useTexts()
-  const [text, setText] = useState('')
+  const stored = useStore(drafts, (all) => all.get(draftId))
+  const { text, attachments } = stored ?? drafts.draft(draftId)
   const field = useRef<HTMLTextAreaElement>(null)
+  const picker = useRef<HTMLInputElement>(null)
+  const [pasted, setPasted] = useState('')
   useFittedHeight(field, text)
-  const ready = model !== undefined && text.trim() !== '' && !running
+  const tokens = useDraftTokens(model, [text, ...attachments.map((file) => file.text)].join('\n').trim())
+  const setText = (value: string): void => drafts.change(draftId, { text: value })
+  const ready = model !== undefined && (text.trim() !== '' || attachments.length > 0) && !running
   const send = (): void => {
     if (!ready) return
-    onSend({ text: text.trim(), attachments: [] })
-    setText('')
+    setPasted('')
+    files.dismissProblems()
+    onSend({ text: text.trim(), attachments, tokens })
     field.current?.focus()
   }
   const onKeyDown = (event: KeyboardEvent): void => {
@@ -31,6 +54,20 @@ export function Composer({ model, running, onSend, onStop }: ComposerProps) {
     if (event.key !== 'Enter' || event.shiftKey || event.nativeEvent.isComposing) return
     event.preventDefault()
     send()
+  }
+  const onPaste = (event: ClipboardEvent): void => {
+    const words = event.clipboardData.getData('text/plain').replace(/\r\n?/g, '\n')
+    if (isLongPaste(words)) setPasted(words)
+    // Word processors put a picture of the text beside the text.
+    if (words !== '' || event.clipboardData.files.length === 0) return
+    event.preventDefault()
+    files.addFiles(event.clipboardData.files)
+  }
+  const attachPasted = (): void => {
+    setText(text.replace(pasted, () => ''))
+    files.addText(pasted)
+    setPasted('')
+    field.current?.focus()
   }
   return (
     <form
@@ -40,44 +77,46 @@ export function Composer({ model, running, onSend, onStop }: ComposerProps) {
         send()
       }}
     >
+      <AttachmentProblems problems={files.problems} onDismiss={files.dismissProblems} />
+      {pasted !== '' && text.includes(pasted) && (
+        <PasteOffer length={pasted.length} onAccept={attachPasted} onDismiss={() => setPasted('')} />
+      )}
       <div className="composer-box">
-        <textarea
-          id="message"
-          ref={field}
-          rows={1}
-          autoFocus
-          value={text}
-          aria-label={texts.messageLabel}
-          aria-describedby="composer-hint"
-          placeholder={texts.messagePlaceholder(model?.name ?? '…')}
-          onChange={(event) => setText(event.target.value)}
-          onKeyDown={onKeyDown}
-        />
-        {running ? (
-          <button
-            type="button"
-            className="composer-send"
-            aria-label={texts.stop}
-            title={texts.stopHint}
-            onClick={onStop}
-          >
-            <Icon name="stop" />
-          </button>
-        ) : (
-          <button
-            type="submit"
-            className="composer-send"
-            aria-label={texts.send}
-            title={texts.send}
-            disabled={!ready}
-          >
-            <Icon name="send" />
-          </button>
+        <AttachmentList attachments={attachments} onRemove={files.remove} />
+        <div className="composer-line">
+          <IconButton icon="attach" label={texts.attachFiles} onClick={() => picker.current?.click()} />
+          <input
+            ref={picker}
+            type="file"
+            multiple
+            hidden
+            onChange={(event) => {
+              files.addFiles(event.target.files ?? [])
+              event.target.value = ''
+            }}
+          />
+          <textarea
+            id="message"
+            ref={field}
+            rows={1}
+            autoFocus
+            value={text}
+            aria-label={texts.messageLabel}
+            aria-describedby="composer-hint"
+            placeholder={texts.messagePlaceholder(model?.name ?? '…')}
+            onChange={(event) => setText(event.target.value)}
+            onKeyDown={onKeyDown}
+            onPaste={onPaste}
+          />
+          <SendButton running={running} ready={ready} onStop={onStop} />
+        </div>
+      </div>
+      <div className="composer-foot">
+        <span id="composer-hint">{texts.newLineHint}</span>
+        {model?.contextLength !== undefined && (
+          <ContextGauge path={path} draft={tokens} limit={model.contextLength} />
         )}
       </div>
-      <p className="composer-hint" id="composer-hint">
-        {texts.newLineHint}
-      </p>
     </form>
   )
 }

@@ -6,6 +6,8 @@ export function useDeleteMessage({ chatId, id }: Pick<Message, 'chatId' | 'id'>)
   const { conversation, notices } = useServices()
   return () => {
     const run = conversation.deleteBranch(chatId, id)
+    // The button that was pressed is gone.
+    document.getElementById('message')?.focus()
     notices.show({ text: 'messageDeleted', action: { label: 'undo', run } })
   }
 }

@@ -3,6 +3,7 @@ import { useServices } from '../../app/services.ts'
 import type { Message } from '../../chat/types.ts'
 import { useTexts } from '../../i18n/texts.ts'
 import { Button } from '../button.tsx'
+import { AttachmentList } from '../composer/attachment-chip.tsx'
 import { useFittedHeight } from '../composer/fitted-height.ts'
 
 interface MessageEditorProps {
@@ -22,7 +23,7 @@ export function MessageEditor({ message, onClose }: MessageEditorProps) {
     current?.focus()
     current?.setSelectionRange(current.value.length, current.value.length)
   }, [])
-  const attachments = message.attachments ?? []
+  const [attachments, setAttachments] = useState(message.attachments ?? [])
   const ready = text.trim() !== '' || attachments.length > 0
   const send = (): void => {
     if (!ready) return
@@ -38,6 +39,10 @@ export function MessageEditor({ message, onClose }: MessageEditorProps) {
   return (
     <article className="message user-message" aria-label={texts.you}>
       <div className="message-editor">
+        <AttachmentList
+          attachments={attachments}
+          onRemove={(id) => setAttachments(attachments.filter((other) => other.id !== id))}
+        />
         <textarea
           ref={field}
           value={text}

@@ -1,8 +1,10 @@
 import { memo, useState } from 'react'
 import { useServices } from '../../app/services.ts'
 import type { Message } from '../../chat/types.ts'
+import { formatCount } from '../../i18n/format.ts'
 import { useTexts } from '../../i18n/texts.ts'
 import { Button, IconButton } from '../button.tsx'
+import { AttachmentList } from '../composer/attachment-chip.tsx'
 import { CopyButton } from '../copy-button.tsx'
 import { Menu, MenuItem } from '../menu.tsx'
 import { useDeleteMessage } from './delete-message.ts'
@@ -30,8 +32,12 @@ export const UserMessageView = memo(function UserMessageView({
   if (editing === message.id) return <MessageEditor message={message} onClose={() => setEditing(undefined)} />
   return (
     <article className="message user-message" aria-label={texts.you}>
+      <AttachmentList attachments={message.attachments ?? []} />
       {message.content && <div className="user-bubble">{message.content}</div>}
       <div className="message-actions">
+        {message.tokens !== undefined && (
+          <span className="message-tokens">{texts.tokenCount(formatCount(message.tokens))}</span>
+        )}
         <VersionSwitcher
           chatId={message.chatId}
           messageId={message.id}

@@ -1,0 +1,71 @@
+import { describe, expect, it } from 'vitest'
+import {
+  admitAttachments,
+  decodeText,
+  isLongPaste,
+  MAX_FILE_BYTES,
+  MAX_FILES,
+  pasteName,
+  readAttachment,
+} from './read-attachment.ts'
+
+const file = (parts: readonly BlobPart[], name = 'a.txt') => new File([...parts], name)
+const utf16 = (text: string, bigEndian: boolean) => {
+  const view = new DataView(new ArrayBuffer(text.length * 2 + 2))
+  for (const [index, code] of [0xfeff, ...Array.from(text, (c) => c.charCodeAt(0))].entries())
+    view.setUint16(index * 2, code, !bigEndian)
+  return new Uint8Array(view.buffer)
+}
+
+describe('readAttachment', () => {
+  it('reads text, whatever the file is called', async () => {
+    const { attachment } = await readAttachment(file(['Grüße\r\n🌷\n'], 'photo.jpg'))
+    expect(attachment).toMatchObject({ name: 'photo.jpg', text: 'Grüße\n🌷\n' })
+  })
+
+  it.each([
+    ['too-large', file(['x'.repeat(MAX_FILE_BYTES + 1)])],
+    ['empty', file([])],
+    ['not-text', file([Uint8Array.of(0x89, 0x50, 0x4e, 0x47)], 'a.md')],
+    ['not-text', file([Uint8Array.of(0xe9, 0x74, 0xe9)], 'latin-1.txt')],
+    ['not-text', file(['%PDF-1.7\n\u0000\u0001'], 'a.txt')],
+  ])('refuses what is %s', async (kind, bad) => {
+    expect((await readAttachment(bad)).problem).toEqual({ kind, name: bad.name })
+  })
+
+  it('says so when a file can’t be read any more', async () => {
+    const gone = file(['x'])
+    gone.arrayBuffer = () => Promise.reject(new DOMException('gone', 'NotReadableError'))
+    expect((await readAttachment(gone)).problem?.kind).toBe('unreadable')
+  })
+})
+
+it('decodes UTF-16 by its mark', () => {
+  expect(decodeText(utf16('Hällo', false))).toBe('Hällo')
+  expect(decodeText(utf16('Hällo', true))).toBe('Hällo')
+})
+
+it('admits files as long as there is room', () => {
+  const files = Array.from({ length: MAX_FILES + 1 }, (_, index) => ({
+    id: `${index}`,
+    name: `${index}`,
+    text: 'x',
+  }))
+  const { admitted, problems } = admitAttachments(files.slice(0, 5), files.slice(5))
+  expect(admitted).toHaveLength(MAX_FILES - 5)
+  expect(problems).toEqual([{ kind: 'too-many', name: `${MAX_FILES}` }])
+  const large = ['a', 'b', 'c'].map((name) => ({ id: name, name, text: name.repeat(900_000) }))
+  expect(admitAttachments([], large).problems).toEqual([{ kind: 'all-too-large', name: 'c' }])
+})
+
+it('knows long pastes, by characters and by lines', () => {
+  expect(isLongPaste('x'.repeat(2500))).toBe(false)
+  expect(isLongPaste('x'.repeat(2501))).toBe(true)
+  expect(isLongPaste('x\n'.repeat(60))).toBe(true)
+})
+
+it('names pastes apart', () => {
+  const named = (name: string) => ({ id: name, name, text: '' })
+  expect(pasteName('Pasted text', [])).toBe('Pasted text.txt')
+  expect(pasteName('Pasted text', [named('Pasted text.txt')])).toBe('Pasted text 2.txt')
+})

@@ -1,0 +1,51 @@
+import { useRef, useState, type DragEvent, type ReactNode } from 'react'
+import { useTexts } from '../../i18n/texts.ts'
+import { Icon } from '../icon.tsx'
+import './drop-zone.css'
+
+interface DropZoneProps {
+  readonly onFiles: (files: FileList) => void
+  readonly children: ReactNode
+}
+
+/** Takes files that are dragged onto the chat. */
+export function DropZone({ onFiles, children }: DropZoneProps) {
+  const texts = useTexts()
+  const [over, setOver] = useState(false)
+  // Each element inside reports when it is entered and left.
+  const depth = useRef(0)
+  const enter = (event: DragEvent, change: number): void => {
+    if (!hasFiles(event)) return
+    event.preventDefault()
+    depth.current = Math.max(0, depth.current + change)
+    setOver(depth.current > 0)
+  }
+  const drop = (event: DragEvent): void => {
+    if (!hasFiles(event)) return
+    event.preventDefault()
+    depth.current = 0
+    setOver(false)
+    onFiles(event.dataTransfer.files)
+  }
+  return (
+    <main
+      className="chat-page"
+      onDragEnter={(event) => enter(event, 1)}
+      onDragLeave={(event) => enter(event, -1)}
+      onDragOver={(event) => hasFiles(event) && event.preventDefault()}
+      onDrop={drop}
+    >
+      {children}
+      {over && (
+        <div className="drop-here">
+          <Icon name="attach" size={28} />
+          {texts.dropHere}
+        </div>
+      )}
+    </main>
+  )
+}
+
+function hasFiles({ dataTransfer }: DragEvent): boolean {
+  return dataTransfer.types.includes('Files')
+}

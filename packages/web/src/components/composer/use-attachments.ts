@@ -1,0 +1,48 @@
+import { useState } from 'react'
+import { useServices } from '../../app/services.ts'
+import { createId } from '../../chat/id.ts'
+import {
+  admitAttachments,
+  pasteName,
+  readAttachment,
+  type AttachmentProblem,
+} from '../../chat/read-attachment.ts'
+import type { Attachment } from '../../chat/types.ts'
+import { useTexts } from '../../i18n/texts.ts'
+
+export interface Attachments {
+  /** Why files that were given could not be taken. */
+  readonly problems: readonly AttachmentProblem[]
+  addFiles(files: Iterable<File>): void
+  /** A pasted text as a file of its own. */
+  addText(text: string): void
+  remove(id: string): void
+  dismissProblems(): void
+}
+
+/** Files that go with the message of a draft. */
+export function useAttachments(draftId: string): Attachments {
+  const { drafts } = useServices()
+  const texts = useTexts()
+  const [problems, setProblems] = useState<readonly AttachmentProblem[]>([])
+  const present = (): readonly Attachment[] => drafts.draft(draftId).attachments
+  const add = (added: readonly Attachment[], failed: readonly AttachmentProblem[] = []): void => {
+    const { admitted, problems: refused } = admitAttachments(present(), added)
+    if (admitted.length > 0) drafts.change(draftId, { attachments: [...present(), ...admitted] })
+    setProblems([...failed, ...refused])
+  }
+  const readAll = async (files: readonly File[]): Promise<void> => {
+    const read = await Promise.all(files.map(readAttachment))
+    add(
+      read.flatMap(({ attachment }) => attachment ?? []),
+      read.flatMap(({ problem }) => problem ?? []),
+    )
+  }
+  return {
+    problems,
+    addFiles: (files) => void readAll([...files]),
+    addText: (text) => add([{ id: createId(), name: pasteName(texts.pastedText, present()), text }]),
+    remove: (id) => drafts.change(draftId, { attachments: present().filter((other) => other.id !== id) }),
+    dismissProblems: () => setProblems([]),
+  }
+}
