@@ -27,3 +27,10 @@ export async function groupResidentBytes(group: number): Promise<number> {
   }
   return bytes
 }
+
+/** CPU seconds, user and system, of one process. Linux only. */
+export async function processCpuSeconds(pid: number): Promise<number> {
+  const text = await readFile(`/proc/${pid}/stat`, 'utf8')
+  const fields = text.slice(text.lastIndexOf(')') + 2).split(' ')
+  return (Number(fields[11]) + Number(fields[12])) / ticksPerSecond
+}

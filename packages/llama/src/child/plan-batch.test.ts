@@ -19,17 +19,19 @@ describe('planBatch', () => {
   })
 
   it('shares what is left among prompts', () => {
-    expect(counts([work(1000), work(1000)])).toEqual([125, 125])
-    expect(counts([work(10), work(1000), work(1000)])).toEqual([10, 120, 120])
+    expect(counts([work(1000), work(1000)])).toEqual([200, 200])
+    expect(counts([work(10), work(1000), work(1000)])).toEqual([10, 195, 195])
   })
 
   it('reads less of a prompt while others wait for their next token', () => {
-    expect(counts([work(1), work(1000)])).toEqual([1, 100])
-    expect(counts([work(1000)])).toEqual([250])
+    expect(counts([work(1), work(1000)])).toEqual([1, 150])
+    expect(counts([work(1000)])).toEqual([400])
   })
 
   it('goes by how fast the machine is, within sensible bounds', () => {
     expect(counts([work(1000)], 512, 100)).toEqual([512])
+    expect(counts([work(1000)], 512, 0.1)).toEqual([64])
+    expect(counts([work(1), work(1000)], 512, 0.1)).toEqual([1, 16])
     expect(counts([work(1000)], 512, 0.001)).toEqual([16])
     expect(counts([work(1000)], 512, 'unknown')).toEqual([64])
   })

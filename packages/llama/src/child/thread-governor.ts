@@ -50,13 +50,15 @@ export class ThreadGovernor {
     const choice = this.#choiceFor(batchSize)
     const best = this.#best(choice)
     const cost = batchSize >= LARGE_BATCH ? stepMs / batchSize : stepMs
-    const before = choice.cost.get(threads)
-    choice.cost.set(threads, before === undefined ? cost : before + (cost - before) * WEIGHT)
+    choice.cost.set(threads, average(choice.cost.get(threads), cost))
     if (threads !== best) {
       const isBetter = this.#best(choice) === threads
       choice.probeAfter = isBetter ? FIRST_PROBE_AFTER : Math.min(choice.probeAfter * 2, LAST_PROBE_AFTER)
     }
-    if (batchSize >= LARGE_BATCH) this.#prefillTokensPerMs = batchSize / Math.max(stepMs, 0.001)
+    if (batchSize >= LARGE_BATCH) {
+      const speed = batchSize / Math.max(stepMs, 0.001)
+      this.#prefillTokensPerMs = average(this.#prefillTokensPerMs, speed)
+    }
   }
 
   #choiceFor(batchSize: number): Choice {
@@ -84,6 +86,9 @@ export class ThreadGovernor {
     return others.reduce((least, level) => ((cost.get(level) ?? 0) < (cost.get(least) ?? 0) ? level : least))
   }
 }
+
+const average = (before: number | undefined, value: number): number =>
+  before === undefined ? value : before + (value - before) * WEIGHT
 
 /** Numbers of threads worth choosing from on so many cores: all, all but one (for who else computes), half. */
 export function threadLevels(cores: number): number[] {
