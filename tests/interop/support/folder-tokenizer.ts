@@ -1,0 +1,10 @@
+import type { Tokenizer } from '@petals-chat/engine'
+import { readArchitecture } from '../../../packages/petals/src/layers/architecture.ts'
+import { openTokenizer } from '../../../packages/petals/src/layers/tokenizer.ts'
+import { folderFiles } from '../../support/folder-files.ts'
+
+/** The tokenizer of a model in a folder, as the swarm engine uses it. */
+export async function openFolderTokenizer(folder: string): Promise<Tokenizer> {
+  const files = folderFiles(folder)
+  return (await openTokenizer(files, await readArchitecture(files), undefined)).tokenizer
+}

@@ -1,0 +1,222 @@
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import path from 'node:path'
+import OpenAI from 'openai'
+import type { SwarmStatus } from '@petals-chat/engine'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { startSwarm, type Swarm } from '../../swarm/swarm.ts'
+import { petalsChat, startPetalsChat, type PetalsChat } from '../e2e/support/petals-chat.ts'
+import { connectLegacy } from '../e2e/support/websocket.ts'
+import { referenceAnswers } from './support/reference.ts'
+import { openFolderTokenizer } from './support/folder-tokenizer.ts'
+
+const model = 'stories15M'
+const prompt = 'Once upon a time'
+const newTokens = 48
+
+let swarm: Swarm
+let server: PetalsChat
+let args: readonly string[]
+let cacheHome: string
+/** What transformers answers, as text. */
+let expected: string
+
+const environment = () => ({ XDG_CACHE_HOME: cacheHome })
+
+beforeAll(async () => {
+  swarm = await startSwarm({ model, replicas: 2 })
+  cacheHome = await mkdtemp(path.join(tmpdir(), 'petals-chat-swarm-'))
+  args = [
+    ...['--swarm', swarm.initialPeers.join(',')],
+    ...['--model', `petals:${swarm.modelFolder}`, '--dht-prefix', swarm.dhtPrefix],
+  ]
+  server = await startPetalsChat({ args, env: environment() })
+  const tokenizer = await openFolderTokenizer(swarm.modelFolder)
+  const tokens = tokenizer.encode(prompt, { addSpecialTokens: true })
+  const [answer] = await referenceAnswers(model, [tokens], newTokens)
+  expected = tokenizer.decode(answer!.ids)
+})
+afterAll(async () => {
+  await server?.[Symbol.asyncDispose]()
+  await swarm?.[Symbol.asyncDispose]()
+  await rm(cacheHome, { recursive: true, force: true })
+})
+
+const readSwarm = async (): Promise<SwarmStatus> =>
+  (await (await fetch(`${server.url}/api/v1/swarm`)).json()) as SwarmStatus
+
+describe('a model of a swarm, served by the whole process', () => {
+  it('answers /v1/completions as transformers does, streamed or not', async () => {
+    const client = new OpenAI({ baseURL: `${server.url}/v1`, apiKey: 'unused' })
+    const request = { model, prompt, temperature: 0, max_tokens: newTokens } as const
+    const whole = await client.completions.create(request)
+    expect(whole.choices[0]!.text).toBe(expected)
+
+    let streamed = ''
+    for await (const chunk of await client.completions.create({ ...request, stream: true })) {
+      streamed += chunk.choices[0]?.text ?? ''
+    }
+    expect(streamed).toBe(expected)
+  })
+
+  it('answers the HTTP API of the original', async () => {
+    const response = await fetch(`${server.url}/api/v1/generate`, {
+      method: 'POST',
+      body: new URLSearchParams({ model, inputs: `<s>${prompt}`, max_new_tokens: String(newTokens) }),
+    })
+    expect(await response.json()).toEqual({ ok: true, outputs: expected })
+  })
+
+  it('answers the WebSocket API of the original token by token, and tells the route', async () => {
+    using client = await connectLegacy(server.url)
+    client.send({ type: 'open_inference_session', model, max_length: 128 })
+    expect(await client.receive()).toEqual({ ok: true })
+    client.send({
+      type: 'generate',
+      inputs: `<s>${prompt}`,
+      max_new_tokens: 1,
+      stop_sequence: expected.slice(-12),
+      petals: { route: true },
+    })
+    let text = ''
+    for (;;) {
+      const message = await client.receive()
+      expect(message).toMatchObject({ ok: true })
+      text += message!.outputs!
+      if (!message!.stop) continue
+      expect(message).toMatchObject({ petals: { route: { failovers: [] } } })
+      break
+    }
+    expect(text).toBe(expected)
+  })
+
+  it('tells on request which servers an answer took, and logs it', async () => {
+    const response = await fetch(`${server.url}/v1/chat/completions`, {
+      method: 'POST',
+      headers: { 'x-request-id': 'which-way' },
+      body: JSON.stringify({
+        model,
+        messages: [{ role: 'user', content: 'Hi' }],
+        max_tokens: 4,
+        petals: { route: true },
+      }),
+    })
+    const { petals } = (await response.json()) as {
+      petals: { route: { hops: { start: number; end: number; peer: string }[] } }
+    }
+    const { hops } = petals.route
+    expect(hops.map(({ start, end }) => [start, end])).toEqual([
+      [0, 3],
+      [3, 6],
+    ])
+    for (const { peer } of hops) expect(swarm.servers.map(({ peerId }) => peerId)).toContain(peer)
+    const logged = server
+      .output()
+      .split('\n')
+      .find((line) => line.includes('answered by the swarm') && line.includes('which-way'))
+    expect(logged).toContain(`(…${hops[0]!.peer.slice(-6)}) => 3:6 via`)
+  })
+
+  it('measures each span', async () => {
+    const metrics = await (await fetch(`${server.url}/metrics`)).text()
+    for (const span of ['0:3', '3:6']) {
+      expect(metrics).toMatch(
+        new RegExp(`petals_span_step_seconds_count\\{[^}]*span="${span}"[^}]*\\} [1-9]`),
+      )
+      expect(metrics).toMatch(
+        new RegExp(`petals_span_bytes_total\\{[^}]*span="${span}",direction="received"\\} [1-9]`),
+      )
+      expect(metrics).toMatch(
+        new RegExp(`petals_round_trip_seconds_count\\{[^}]*span="${span}"[^}]*\\} [1-9]`),
+      )
+    }
+  })
+
+  it('chats in the terminal', async () => {
+    const { stdout, stderr, code } = await petalsChat(['chat', ...args, '-t', '0', '-n', '12', prompt], {
+      env: environment(),
+    })
+    expect([code, stderr]).toEqual([0, expect.stringContaining('Connecting to the swarm') as string])
+    expect(stdout.trim().split(/\s+/).length).toBeGreaterThan(3)
+  })
+
+  it('shows the swarm, in the terminal and as JSON', async () => {
+    const shown = await petalsChat(['swarm', 'status', ...args], { env: environment() })
+    expect(shown).toMatchObject({ code: 0, stderr: '' })
+    expect(shown.stdout).toContain('✓ every block has a server')
+    expect(shown.stdout).toMatch(/\n {2}0 222222\n/)
+    for (const { peerId } of swarm.servers)
+      expect(shown.stdout).toMatch(new RegExp(`\\(…${peerId.slice(-6)}\\) .* ms .* online\\n`))
+
+    const json = await petalsChat(['swarm', 'status', '--json', ...args], { env: environment() })
+    const [seen] = (JSON.parse(json.stdout) as SwarmStatus).models
+    const [served] = (await readSwarm()).models
+    for (const status of [seen, served]) {
+      expect(status).toMatchObject({
+        id: model,
+        dhtPrefix: swarm.dhtPrefix,
+        blocks: 6,
+        replicas: [2, 2, 2, 2, 2, 2],
+        servable: true,
+        initialPeers: swarm.initialPeers,
+      })
+      expect(status!.servers.map(({ peer }) => peer).toSorted()).toEqual(
+        swarm.servers.map(({ peerId }) => peerId).toSorted(),
+      )
+    }
+  })
+
+  it('lists what a swarm serves, where no model is named', async () => {
+    const { stdout, code } = await petalsChat(['swarm', 'status', '--json', '--swarm', args[1]!], {
+      env: environment(),
+    })
+    expect([code, (JSON.parse(stdout) as SwarmStatus).models[0]]).toMatchObject([
+      0,
+      { id: swarm.dhtPrefix, blocks: 6, servable: true },
+    ])
+  })
+})
+
+describe('a swarm that loses servers', () => {
+  const kill = async (index: number): Promise<void> => {
+    swarm.servers[index]!.signal('SIGKILL')
+    await swarm.servers[index]!.exited
+  }
+
+  it('is shown as it is, while answers go on', async () => {
+    const [first] = swarm.servers
+    await kill(0)
+    await expect
+      .poll(async () => (await readSwarm()).models[0], { timeout: 30_000, interval: 1000 })
+      .toMatchObject({ replicas: [1, 1, 1, 2, 2, 2], servable: true, bottleneck: { block: 0, replicas: 1 } })
+    const status = (await readSwarm()).models[0]!
+    expect(status.servers.find(({ peer }) => peer === first!.peerId)).toMatchObject({ rttMs: null })
+
+    const client = new OpenAI({ baseURL: `${server.url}/v1`, apiKey: 'unused' })
+    const answer = await client.completions.create({ model, prompt, temperature: 0, max_tokens: newTokens })
+    expect(answer.choices[0]!.text).toBe(expected)
+  })
+
+  it('says which blocks are missing when nobody is left, and what to run', async () => {
+    await kill(2)
+    await expect
+      .poll(async () => (await readSwarm()).models[0], { timeout: 30_000, interval: 1000 })
+      .toMatchObject({ servable: false, missingBlocks: [0, 1, 2] })
+    const models = (await (await fetch(`${server.url}/v1/models`)).json()) as {
+      data: { state: string; state_detail?: string }[]
+    }
+    expect(models.data[0]).toMatchObject({
+      state: 'degraded',
+      state_detail: expect.stringContaining('blocks 0-2 do not answer') as string,
+    })
+    // The addresses of the others are known, although the first of the initial peers is gone.
+    const [, ...others] = swarm.servers
+    const peers = others.map(({ multiaddr }) => multiaddr).join(',')
+    const shown = await petalsChat(['swarm', 'status', '--swarm', peers, ...args.slice(2)], {
+      env: environment(),
+    })
+    expect(shown.code).toBe(1)
+    expect(shown.stdout).toContain("✗ no server for blocks 0-2: the model can't answer")
+    expect(shown.stdout).toContain('--block_indices 0:3')
+  })
+})
