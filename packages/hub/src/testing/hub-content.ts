@@ -83,6 +83,6 @@ async function* paced(bytes: Uint8Array, fault: Fault | undefined): AsyncGenerat
   }
   if (fault?.cutAfterBytes === undefined || stopAt >= bytes.length) return
   // Let what was written leave first: the client shall see those bytes and then the cut.
-  await sleep(20)
+  await sleep(200)
   throw new Error('cut')
 }
