@@ -68,6 +68,8 @@ export interface Message {
   readonly route?: RouteReport | undefined
   /** While it is written: where to go on after a reload. Belongs to exactly this content. */
   readonly position?: AnswerPosition | undefined
+  /** When an answer was last saved, in milliseconds since 1970. */
+  readonly savedAt?: number | undefined
 }
 
 /** How tokens are chosen. A field that is left out is the model's own. */

@@ -122,6 +122,8 @@ export class AnswerRun {
       this.#answerId = answerId ?? this.#answerId
       this.#opened.resolve()
       if (position) this.#update(resumeAnswer(this.#answer, now()))
+      // From here on the answer can be found again, even before its first word.
+      else if (answerId) this.#update({ ...this.#answer, position: { answerId, eventId: `${answerId}:0` } })
     }
     if (position) return client.resume(position, { signal, onOpen })
     const { request, leftOut } = await plan(this.#answer, {

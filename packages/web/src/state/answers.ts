@@ -96,7 +96,9 @@ export class Answers {
   }
 
   #change(running: RunningAnswer, answer: LiveAnswer): void {
+    const isFound = running.answer.position === undefined && answer.position !== undefined
     running.answer = answer
+    if (isFound) this.#save(running, 'streaming')
     if (running.framePending) return
     running.framePending = true
     this.#options.scheduleFrame(() => {
@@ -129,6 +131,7 @@ export class Answers {
       leftOut,
       route,
       position: status === 'streaming' ? position : undefined,
+      savedAt: Date.now(),
     }
     this.#options.save(running.message)
   }

@@ -182,24 +182,40 @@ describe('a conversation', () => {
     expect(server.requests).toHaveLength(1)
   })
 
-  it('says so where an answer was left that the server doesn’t keep', async () => {
+  const left = (chatId: string, changes: object) =>
+    ({
+      id: 'a',
+      chatId,
+      parentId: null,
+      role: 'assistant',
+      model: 'small',
+      content: '',
+      createdAt: Date.now(),
+      status: 'streaming',
+      ...changes,
+    }) as const
+
+  it('asks again for an answer that was left before its first word', async () => {
+    const page = createTestPage({ scripts: [says('Hi.')] })
+    const chat = page.newChat()
+    await page.repository.putMessages([left(chat, {})])
+    const reloaded = createTestPage(page)
+    await reloaded.chats.load()
+    await resumeAnswers(reloaded)
+    expect((await page.repository.loadMessages(chat))[0]).toMatchObject({ content: 'Hi.', status: 'done' })
+  })
+
+  it.each([
+    ['that the server doesn’t keep', { content: 'Half' }],
+    ['long ago', { content: 'Half', savedAt: 1, position: { answerId: 'a', eventId: 'a:1' } }],
+    ['long ago, before its first word', { createdAt: 1 }],
+  ])('only says so where an answer was left %s', async (_when, changes) => {
     const page = createTestPage()
     const chat = page.newChat()
-    await page.repository.putMessages([
-      {
-        id: 'a',
-        chatId: chat,
-        parentId: null,
-        role: 'assistant',
-        content: 'Half',
-        createdAt: 1,
-        status: 'streaming',
-      },
-    ])
+    await page.repository.putMessages([left(chat, changes)])
     await resumeAnswers(page)
-    expect((await page.repository.loadMessages(chat))[0]).toMatchObject({
-      content: 'Half',
-      status: 'interrupted',
-    })
+    const [message] = await page.repository.loadMessages(chat)
+    expect(message).toMatchObject({ content: left(chat, changes).content, status: 'interrupted' })
+    expect(page.server.requests).toHaveLength(0)
   })
 })

@@ -24,6 +24,9 @@ export interface UserInput {
   readonly tokens?: number | undefined
 }
 
+/** Servers keep answers for some minutes. What was left earlier is not asked for again unless the reader wants it. */
+const RESUMABLE_MS = 600_000
+
 /** What a reader can do in a chat: each action changes the tree of messages and asks for an answer where one is due. */
 export class Conversation {
   readonly #chats: ChatsStore
@@ -125,9 +128,12 @@ export class Conversation {
     return this.#chats.remove(chatId)
   }
 
-  /** Goes on with an answer that a page left in the middle; one that the server doesn't keep is over. */
+  /** Goes on with an answer that a page left in the middle. One that was left long ago only says so. */
   async resume(message: Message): Promise<void> {
-    if (!message.position) return this.#chats.putMessages([{ ...message, status: 'interrupted' }])
+    const isFresh = Date.now() - (message.savedAt ?? message.createdAt) < RESUMABLE_MS
+    const canGoOn = message.position !== undefined || !message.content
+    if (!isFresh || !canGoOn || !this.#chats.chat(message.chatId))
+      return this.#chats.putMessages([{ ...message, status: 'interrupted', position: undefined }])
     await this.#chats.open(message.chatId)
     await this.#answers.start(message, this.#planFor(message))
   }
