@@ -33,12 +33,17 @@ describe('gatewayConfigSchema', () => {
     },
   )
 
-  it.each([{ port: 65536 }, { port: 1.5 }, { prot: 5000 }, { sessions: { queueLength: -1 } }, { host: '' }])(
-    'refuses %o',
-    (config) => {
-      expect(gatewayConfigSchema.safeParse(config).success).toBe(false)
-    },
-  )
+  it.each([
+    { port: 65536 },
+    { port: 1.5 },
+    { prot: 5000 },
+    { sessions: { queueLength: -1 } },
+    { host: '' },
+    { stepTimeoutMs: 2 ** 31 },
+    { answers: { keepMs: -1 } },
+  ])('refuses %o', (config) => {
+    expect(gatewayConfigSchema.safeParse(config).success).toBe(false)
+  })
 
   it('describes every key, for editors and documentation', () => {
     const undescribed = (schema: z.core.JSONSchema.JSONSchema, path: string): string[] =>

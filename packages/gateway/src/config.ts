@@ -10,6 +10,10 @@ const originSchema = z
     'must be "*" or an origin such as https://chat.example.org',
   )
 
+/** Timers of Node can't wait longer, about 25 days: they would fire at once. */
+const MAX_MS = 2 ** 31 - 1
+const milliseconds = (min: 0 | 1) => z.int().min(min).max(MAX_MS)
+
 const corsSchema = z.strictObject({
   legacy: z
     .array(originSchema)
@@ -39,16 +43,12 @@ const sessionsSchema = z.strictObject({
     .describe(
       'Requests that may wait for one model. More are refused with 429 at once: waiting longer helps nobody.',
     ),
-  queueTimeoutMs: z
-    .int()
-    .min(1)
+  queueTimeoutMs: milliseconds(1)
     .default(120_000)
     .describe(
       'Milliseconds that a request waits at most. Longer than a usual answer on a slow machine takes.',
     ),
-  idleTimeoutMs: z
-    .int()
-    .min(0)
+  idleTimeoutMs: milliseconds(0)
     .default(300_000)
     .describe(
       'Milliseconds that the KV cache of a finished answer is kept for the next turn of its dialogue. ' +
@@ -80,17 +80,13 @@ const answersSchema = z.strictObject({
       'Bytes of what is kept of all resumable answers together. An answer of 1,000 tokens takes about 250 kB. Above it ' +
         'the oldest finished ones are dropped, then the beginnings of running ones.',
     ),
-  unreadTimeoutMs: z
-    .int()
-    .min(0)
+  unreadTimeoutMs: milliseconds(0)
     .default(60_000)
     .describe(
       'Milliseconds that a resumable answer goes on while nobody reads it: long enough to change networks or reload ' +
         'a page. Then the engine is stopped.',
     ),
-  keepMs: z
-    .int()
-    .min(0)
+  keepMs: milliseconds(0)
     .default(300_000)
     .describe('Milliseconds that a finished resumable answer can still be read. 0: not at all.'),
 })
@@ -127,23 +123,17 @@ export const gatewayConfigSchema = z.strictObject({
     .describe(
       'Bytes of one request body or WebSocket message. A prompt of 128k tokens is about half a megabyte.',
     ),
-  webSocketPingIntervalMs: z
-    .int()
-    .min(1)
+  webSocketPingIntervalMs: milliseconds(1)
     .default(25_000)
     .describe(
       "Milliseconds between pings on WebSockets: the original's. A peer that misses one is disconnected.",
     ),
-  ssePingIntervalMs: z
-    .int()
-    .min(1)
+  ssePingIntervalMs: milliseconds(1)
     .default(15_000)
     .describe(
       'Milliseconds between comment lines on silent event streams: half of the shortest usual proxy timeout, 30 s.',
     ),
-  sseStallTimeoutMs: z
-    .int()
-    .min(1)
+  sseStallTimeoutMs: milliseconds(1)
     .default(60_000)
     .describe(
       'Milliseconds that the reader of an event stream may take nothing, while its answer holds a session.',
@@ -153,16 +143,12 @@ export const gatewayConfigSchema = z.strictObject({
     .min(1)
     .default(128)
     .describe("Answers that one request of /v1 may ask for, over all of its prompts: OpenAI's bound of `n`."),
-  stepTimeoutMs: z
-    .int()
-    .min(1)
+  stepTimeoutMs: milliseconds(1)
     .default(300_000)
     .describe(
       "Milliseconds that an open inference session of /api/v2 waits for its client's next message: the original's.",
     ),
-  drainTimeoutMs: z
-    .int()
-    .min(0)
+  drainTimeoutMs: milliseconds(0)
     .default(30_000)
     .describe(
       'Milliseconds that running answers get to finish after SIGTERM: what Kubernetes allows before SIGKILL.',

@@ -131,6 +131,21 @@ describe('other origins', () => {
   })
 })
 
+describe('what browsers are told', () => {
+  it('is to keep everything away from other sites, pages and answers alike', async () => {
+    await using test = createTestGateway()
+    for (const path of ['/', '/docs', '/v1/models', '/api/v1/models', '/metrics', '/nope']) {
+      const { headers } = await test.app.request(path)
+      expect(headers.get('cross-origin-resource-policy')).toBe('same-origin')
+      expect(headers.get('x-content-type-options')).toBe('nosniff')
+      expect(headers.get('access-control-allow-origin')).toBeNull()
+      const isPage = headers.get('content-type')?.startsWith('text/html') ?? false
+      expect(headers.get('cross-origin-opener-policy')).toBe(isPage ? 'same-origin' : null)
+      expect(headers.get('content-security-policy')?.includes("frame-ancestors 'none'") ?? false).toBe(isPage)
+    }
+  })
+})
+
 describe('request ids and the log', () => {
   it('takes a sane id from the client and makes one otherwise', async () => {
     await using test = createTestGateway()

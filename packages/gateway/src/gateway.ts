@@ -73,7 +73,7 @@ export function createGateway(config: GatewayConfig, dependencies: GatewayDepend
   }
   const app = createApp(context, dependencies)
   const webSockets = new GatewayWebSockets(context, shutdown, [legacyWebSocketRoute(context)])
-  const server = createHttpServer(app, (request) => webSockets.isUpgrade(request))
+  const server = createHttpServer(app, { isUpgrade: (request) => webSockets.isUpgrade(request) })
   const drain = prepareDrain(server)
   webSockets.attach(server)
   let closing: Promise<void> | undefined

@@ -22,8 +22,12 @@ export function securityHeaders(): MiddlewareHandler {
     const { headers } = c.res
     headers.set('x-content-type-options', 'nosniff')
     headers.set('referrer-policy', 'no-referrer')
+    // Not into the processes of other sites, as an image or a script that it is not (Spectre).
+    headers.set('cross-origin-resource-policy', 'same-origin')
     if (headers.get('content-type')?.startsWith('text/html')) {
       headers.set('content-security-policy', CONTENT_SECURITY_POLICY)
+      // A page that this one opens gets no hold of it.
+      headers.set('cross-origin-opener-policy', 'same-origin')
     }
   }
 }

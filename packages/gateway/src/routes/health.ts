@@ -2,6 +2,7 @@ import { ModelUnavailableError, type ModelRegistry } from '@petals-chat/engine'
 import { Hono } from 'hono'
 import type { GatewayVariables, RouteModule, Shutdown } from '../context.ts'
 import { ShuttingDownError } from '../errors.ts'
+import { modelState } from './model-state.ts'
 
 /**
  * `/healthz` says whether the process lives; `/ready`, `/readyz` and `/health` whether it is worth sending requests: not
@@ -23,7 +24,7 @@ async function assertReady(registry: ModelRegistry, shutdown: Shutdown, signal: 
   if (shutdown.draining) throw new ShuttingDownError()
   const [spec] = registry.list()
   if (spec === undefined) return
-  const { state, progress, detail } = await registry.state(spec.id, { signal })
+  const { state, progress, detail } = await modelState(registry, spec.id, signal)
   if (state === 'unavailable')
     throw new ModelUnavailableError(detail ?? `The model '${spec.id}' is not available.`)
   if (state !== 'loading') return

@@ -2,8 +2,10 @@ import { once } from 'node:events'
 import { createServer } from 'node:http'
 import { connect, type AddressInfo, type Socket } from 'node:net'
 import { text } from 'node:stream/consumers'
+import { Hono } from 'hono'
 import { describe, expect, it } from 'vitest'
 import { WebSocket } from 'ws'
+import type { GatewayVariables } from '../context.ts'
 import { createTestGateway, eventually, type TestGatewayOptions } from '../fixtures/test-gateway.ts'
 import { V2Client } from '../fixtures/v2-client.ts'
 import { createHttpServer, ListenError } from './http-server.ts'
@@ -76,8 +78,46 @@ describe('listening', () => {
 
   it('does not wait long for slow clients', async () => {
     await using test = createTestGateway()
-    const server = createHttpServer(test.app, () => false)
+    const server = createHttpServer(test.app, { isUpgrade: () => false })
     expect(server).toMatchObject({ headersTimeout: 10_000, requestTimeout: 60_000, keepAliveTimeout: 5_000 })
+  })
+})
+
+describe('a client that takes nothing', () => {
+  /** 24 MB: more than the buffers of both kernels hold. */
+  const large = 'x'.repeat(24 * 1024 * 1024)
+
+  async function listen(writeStallTimeoutMs: number, handler: () => Response | Promise<Response>) {
+    const app = new Hono<{ Variables: GatewayVariables }>().get('/', handler)
+    const server = createHttpServer(app, { isUpgrade: () => false, writeStallTimeoutMs })
+    server.listen(0, '127.0.0.1')
+    await once(server, 'listening')
+    const { port } = server.address() as AddressInfo
+    const socket = connect(port, '127.0.0.1')
+    socket.on('error', () => {})
+    const [accepted] = (await once(server, 'connection')) as [Socket]
+    socket.write('GET / HTTP/1.1\r\nhost: localhost\r\n\r\n')
+    return { socket, accepted, [Symbol.asyncDispose]: async () => void (socket.destroy(), server.close()) }
+  }
+
+  it('is cut, whatever it was to get', async () => {
+    await using connection = await listen(100, () => new Response(large))
+    await eventually(() => connection.accepted.destroyed)
+  })
+
+  it('is not cut while its answer is still being made, or while it takes some', async () => {
+    await using connection = await listen(1_000, async () => {
+      await new Promise((resolve) => setTimeout(resolve, 2_200))
+      return new Response(large)
+    })
+    const { socket } = connection
+    let length = 0
+    for await (const chunk of socket as AsyncIterable<Buffer>) {
+      length += chunk.length
+      if (length >= large.length) break
+      if (length % 7 === 0) await new Promise((resolve) => setTimeout(resolve, 5))
+    }
+    expect(length).toBeGreaterThan(large.length)
   })
 })
 

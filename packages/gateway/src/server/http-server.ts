@@ -16,13 +16,25 @@ const TIMEOUTS = {
   connectionsCheckingInterval: 5_000,
 } satisfies ServerOptions
 
+/** How long a client may take nothing of a response that waits for it, whatever the response is. */
+const WRITE_STALL_TIMEOUT_MS = 60_000
+
+export interface HttpServerOptions {
+  /** Upgrades that go to the server's `upgrade` event; others are served as plain requests. */
+  readonly isUpgrade: (request: IncomingMessage) => boolean
+  readonly writeStallTimeoutMs?: number
+}
+
 /** Node 24.9 and newer ask this; upgrades to anything else (`curl --http2`) are then served as plain requests. */
 type UpgradeOptions = ServerOptions & {
   readonly shouldUpgradeCallback: (request: IncomingMessage) => boolean
 }
 
-/** A server that answers by `app`, and hands the upgrades that `isUpgrade` accepts to its `upgrade` event. */
-export function createHttpServer(app: GatewayApp, isUpgrade: (request: IncomingMessage) => boolean): Server {
+/** A server that answers by `app`. */
+export function createHttpServer(
+  app: GatewayApp,
+  { isUpgrade, writeStallTimeoutMs = WRITE_STALL_TIMEOUT_MS }: HttpServerOptions,
+): Server {
   // A request without Host is refused by the listener below, in words.
   const options: UpgradeOptions = { ...TIMEOUTS, requireHostHeader: false, shouldUpgradeCallback: isUpgrade }
   const listener = getRequestListener(app.fetch, {
@@ -35,6 +47,11 @@ export function createHttpServer(app: GatewayApp, isUpgrade: (request: IncomingM
     answering.add(incoming.socket)
     outgoing.once('close', () => answering.delete(incoming.socket))
     void listener(incoming, outgoing)
+  })
+  server.timeout = writeStallTimeoutMs
+  server.on('timeout', (socket) => {
+    // An answer that is still being made is no fault of its reader.
+    if (!answering.has(socket) || socket.writableLength > 0) socket.destroy()
   })
   server.on('clientError', (error, socket) => {
     // Nothing may be written into the middle of another answer.

@@ -69,6 +69,16 @@ describe('JsonSocket', () => {
     await sending
   })
 
+  it('refuses more waiting text than a prompt would be', async () => {
+    await using pair = await connectPair()
+    const megabyte = 'x'.repeat(1024 * 1024)
+    for (let count = 0; count < 4; count++) pair.client.send(megabyte)
+    expect(await pair.socket.receive(patient)).toHaveLength(megabyte.length)
+    for (let count = 0; count < 2; count++) pair.client.send(megabyte)
+    while (!pair.socket.signal.aborted) await new Promise((resolve) => setTimeout(resolve, 5))
+    expect(String(pair.socket.signal.reason)).toContain('Wait for answers')
+  })
+
   it('goes on when the client reads again', async () => {
     await using pair = await connectPair()
     pair.client.pause()

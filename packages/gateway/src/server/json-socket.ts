@@ -2,8 +2,9 @@ import type { RawData, WebSocket } from 'ws'
 import { ClientGoneError, GatewayError } from '../errors.ts'
 import { linkedAbortController } from './linked-abort-controller.ts'
 
-/** Messages that a client may send ahead while an answer is being written. */
+/** Messages that a client may send ahead while an answer is being written, and the characters of all of them. */
 const MAX_WAITING_MESSAGES = 64
+const MAX_WAITING_CHARACTERS = 4 * 1024 * 1024
 
 /** A slow reader's answer waits in its engine, not in this process's memory. */
 const MAX_BUFFERED_BYTES = 1024 * 1024
@@ -73,13 +74,16 @@ export class JsonSocket {
   }
 
   #receive(data: RawData): void {
-    if (this.#inbox.length >= MAX_WAITING_MESSAGES) {
-      const message = `More than ${MAX_WAITING_MESSAGES} messages wait. Wait for answers before sending more.`
-      return this.#abort.abort(new GatewayError('bad_request', message))
-    }
     const text = data.toString()
-    if (this.#onMessage === undefined) this.#inbox.push(text)
-    else this.#onMessage(text)
+    if (this.#onMessage !== undefined) return this.#onMessage(text)
+    const characters = this.#inbox.reduce((sum, { length }) => sum + length, text.length)
+    if (
+      this.#inbox.length < MAX_WAITING_MESSAGES &&
+      (characters <= MAX_WAITING_CHARACTERS || this.#inbox.length === 0)
+    )
+      return void this.#inbox.push(text)
+    const message = `More than ${MAX_WAITING_MESSAGES} messages, or ${MAX_WAITING_CHARACTERS} characters, wait. Wait for answers before sending more.`
+    this.#abort.abort(new GatewayError('bad_request', message))
   }
 
   async #nextMessage({ timeoutMs, onTimeout, signal }: ReceiveOptions): Promise<string> {

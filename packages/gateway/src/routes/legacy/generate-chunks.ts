@@ -8,6 +8,7 @@ import {
   type Session,
   type TokenId,
 } from '@petals-chat/engine'
+import { assertMayFit } from '../prompt-length.ts'
 import { type LengthParams, newTokenLimit } from './generate-params.ts'
 
 export interface ChunkRequest extends AbortOptions {
@@ -52,6 +53,7 @@ export function promptTokens(
   previous: readonly TokenId[],
   inputs: string | undefined,
 ): TokenId[] {
+  assertMayFit(inputs ?? '', model)
   const prompt = [...previous, ...(inputs ? model.tokenizer.encode(inputs) : [])]
   if (prompt.length > 0) return prompt
   const { bosToken } = model.tokenizer

@@ -17,6 +17,10 @@ import { type RawParams, textListParam, textParam } from './python-values.ts'
 /** Characters at the end of a text that the original looks at for an incomplete one. */
 const HELD_BACK_CHARACTERS = 10
 
+/** More than anybody has needed. */
+const MAX_STOP_SEQUENCES = 100
+const MAX_STOP_LENGTH = 1_000
+
 export interface InferenceDialogueOptions {
   readonly sessions: SessionPool
   readonly spec: ModelSpec
@@ -116,6 +120,7 @@ export class InferenceDialogue {
   #parseStopRule(params: RawParams): StopRule {
     const sequence = textParam(params, 'stop_sequence')
     const extraSequences = textListParam(params, 'extra_stop_sequences')
+    checkStopSequences([sequence ?? '', ...(extraSequences ?? [])])
     if (extraSequences === undefined) return { sequence, extraSequences: [], token: undefined }
     const [token, ...rest] = this.#options.model.tokenizer.encode(sequence ?? '')
     if (token !== undefined && rest.length === 0) return { sequence, extraSequences, token }
@@ -124,6 +129,16 @@ export class InferenceDialogue {
       reason: 'invalid_value',
     })
   }
+}
+
+/** They are looked for at every token. */
+function checkStopSequences(sequences: readonly string[]): void {
+  if (sequences.length <= MAX_STOP_SEQUENCES && sequences.every(({ length }) => length <= MAX_STOP_LENGTH))
+    return
+  throw new InvalidRequestError(
+    `stop_sequence and extra_stop_sequences may be ${MAX_STOP_SEQUENCES} texts of ${MAX_STOP_LENGTH} characters at most.`,
+    { param: 'extra_stop_sequences', reason: 'invalid_value' },
+  )
 }
 
 /** `"petals": {"route": true}`, as on /v1. */

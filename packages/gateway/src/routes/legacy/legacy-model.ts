@@ -2,13 +2,16 @@ import { ContextLengthError, type Model, ModelNotFoundError, type ModelSpec } fr
 import type { GatewayContext } from '../../context.ts'
 import { GatewayError } from '../../errors.ts'
 
+/** A stranger chooses the name: the answer need not repeat all of it. */
+const MAX_SHOWN_NAME = 200
+
 /** The model that a client names; without a name the first one, as on the original in its early days. */
 export function findModel({ registry }: GatewayContext, name: string | undefined): ModelSpec {
   const specs = registry.list()
   const spec = name === undefined ? specs[0] : registry.find(name)
   if (spec !== undefined) return spec
   throw new ModelNotFoundError(
-    name ?? 'default',
+    name?.slice(0, MAX_SHOWN_NAME) ?? 'default',
     specs.map(({ id }) => id),
   )
 }

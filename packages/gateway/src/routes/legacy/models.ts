@@ -1,6 +1,7 @@
 import type { ModelRegistry, ModelSpec } from '@petals-chat/engine'
 import { Hono } from 'hono'
 import type { GatewayVariables, RouteModule } from '../../context.ts'
+import { modelState } from '../model-state.ts'
 
 /**
  * `GET /api/v1/models`: what a page needs to offer the models, with the names of the config file. The original wrote
@@ -31,7 +32,7 @@ async function describeModel(registry: ModelRegistry, spec: ModelSpec, signal: A
     contextLength: registry.peek(id)?.contextLength,
     dialogue: spec.dialogue,
     generation: spec.generation,
-    state: await registry.state(id, { signal }),
+    state: await modelState(registry, id, signal),
   }
 }
 

@@ -11,7 +11,8 @@ const FLOAT = /^[+-]?(\d+(_\d+)*\.?(\d+(_\d+)*)?|\.\d+(_\d+)*)(e[+-]?\d+(_\d+)*)
 
 export function textParam(params: RawParams, name: string): string | undefined {
   const value = params(name) ?? undefined
-  if (value === undefined || typeof value === 'string') return value
+  if (typeof value === 'string') return value.toWellFormed()
+  if (value === undefined) return undefined
   throw wrongType(name, 'a string', value)
 }
 

@@ -1,6 +1,10 @@
 import type { Context } from 'hono'
 import { GatewayError } from '../../errors.ts'
+import { parseRequestJson } from '../../request-json.ts'
 import type { RawParams } from './python-values.ts'
+
+/** The original has eleven parameters. */
+const MAX_FORM_FIELDS = 1_000
 
 /**
  * Parameters of the query and of the body, as Flask's `request.values` joins them: the query wins, the first of several
@@ -15,8 +19,11 @@ export async function readParams(c: Context): Promise<RawParams> {
 async function readBody(c: Context): Promise<RawParams> {
   const contentType = c.req.header('content-type')?.toLowerCase() ?? ''
   if (contentType.startsWith('application/json')) return jsonParams(await c.req.text())
-  if (contentType.startsWith('application/x-www-form-urlencoded'))
-    return formParams(new URLSearchParams(await c.req.text()))
+  if (contentType.startsWith('application/x-www-form-urlencoded')) {
+    const text = await c.req.text()
+    assertFewFields(text, '&')
+    return formParams(new URLSearchParams(text))
+  }
   if (contentType.startsWith('multipart/form-data')) return formParams(await multipart(c))
   if ((await c.req.text()).trim() === '') return () => undefined
   throw new GatewayError(
@@ -36,9 +43,10 @@ export function jsonParams(text: string): RawParams {
 
 function parseJson(text: string): unknown {
   try {
-    return JSON.parse(text)
+    return parseRequestJson(text)
   } catch (error) {
-    throw new GatewayError('bad_request', `The message is not JSON: ${(error as Error).message}.`, {
+    if (!(error instanceof SyntaxError)) throw error
+    throw new GatewayError('bad_request', `The message is not JSON: ${error.message}.`, {
       cause: error,
     })
   }
@@ -51,9 +59,17 @@ function formParams(form: URLSearchParams | FormData): RawParams {
   }
 }
 
+/** A form of millions of fields takes minutes to read (Node 24: time grows with the square). */
+function assertFewFields(text: string, separator: string): void {
+  if (text.split(separator, MAX_FORM_FIELDS + 1).length <= MAX_FORM_FIELDS) return
+  throw new GatewayError('bad_request', `The form has more than ${MAX_FORM_FIELDS} fields.`)
+}
+
 async function multipart(c: Context): Promise<FormData> {
+  const text = await c.req.text()
+  assertFewFields(text, '\n--')
   try {
-    return await c.req.formData()
+    return await new Response(text, { headers: { 'content-type': c.req.header('content-type')! } }).formData()
   } catch (error) {
     throw new GatewayError('bad_request', 'The multipart form is not well-formed.', { cause: error })
   }

@@ -1,7 +1,7 @@
 import { InvalidRequestError, type Model, type ModelSpec, type TokenId } from '@petals-chat/engine'
 import { Hono } from 'hono'
 import type { GatewayVariables, RouteModule } from '../../context.ts'
-import { encodePrompt, promptsOf } from './completions/prepare-completion.ts'
+import { encodePrompts } from './completions/prepare-completion.ts'
 import { checkAccess, loadModel } from './load-model.ts'
 import { answerLength } from './request/limits.ts'
 import { parseRequest } from './request/parse-request.ts'
@@ -13,7 +13,7 @@ export const embeddingRoutes: RouteModule = (context) =>
     const request = await parseRequest(c.req, embeddingRequestSchema)
     checkAccess(context, request.model, c.req)
     const { spec, model } = await loadModel(context, request.model, c.var.signal)
-    const inputs = encodeInputs(request, model, spec)
+    const inputs = await encodeInputs(request, model, spec)
     const vectors = await embedAll(model, inputs, c.var.signal)
     checkDimensions(request.dimensions, vectors[0]!.length)
     const tokens = inputs.reduce((sum, { length }) => sum + length, 0)
@@ -29,13 +29,13 @@ export const embeddingRoutes: RouteModule = (context) =>
     } satisfies EmbeddingResponse)
   })
 
-function encodeInputs(
+async function encodeInputs(
   { input }: EmbeddingRequest,
   model: Model,
   spec: ModelSpec,
-): readonly (readonly TokenId[])[] {
-  return promptsOf(input).map((text, index, all) => {
-    const { tokens } = encodePrompt(text, model.tokenizer, all.length > 1 ? `input[${index}]` : 'input')
+): Promise<readonly (readonly TokenId[])[]> {
+  const encoded = await encodePrompts(input, model, 'input')
+  return encoded.map(({ tokens }) => {
     answerLength(model, spec, { promptTokens: tokens.length, requested: 0, fallback: 0 })
     return tokens
   })

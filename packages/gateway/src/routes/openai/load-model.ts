@@ -6,6 +6,9 @@ import { isSameOrigin, originOf } from '../../middleware/origin-policy.ts'
 
 type Models = Pick<GatewayContext, 'registry'>
 
+/** A stranger chooses the name: the answer need not repeat all of it. */
+const MAX_SHOWN_NAME = 200
+
 export interface LoadedModel {
   readonly spec: ModelSpec
   readonly model: Model
@@ -32,7 +35,7 @@ export function findModel({ registry }: Models, name: string): ModelSpec {
   const spec = registry.find(name)
   if (spec) return spec
   throw new ModelNotFoundError(
-    name,
+    name.slice(0, MAX_SHOWN_NAME),
     registry.list().map(({ id }) => id),
   )
 }

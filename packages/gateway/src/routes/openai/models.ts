@@ -1,6 +1,7 @@
 import { Hono } from 'hono'
 import type { Model, ModelSpec, ModelState } from '@petals-chat/engine'
 import type { GatewayContext, GatewayVariables, RouteModule } from '../../context.ts'
+import { modelState } from '../model-state.ts'
 import { findModel } from './load-model.ts'
 import type { ModelObject } from './schemas/model.ts'
 
@@ -25,7 +26,7 @@ async function describeModel(
   created: number,
   signal: AbortSignal,
 ): Promise<ModelObject> {
-  const { state, detail, progress } = await registry.state(spec.id, { signal })
+  const { state, detail, progress } = await modelState(registry, spec.id, signal)
   return {
     id: spec.id,
     object: 'model',

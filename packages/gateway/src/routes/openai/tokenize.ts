@@ -1,6 +1,7 @@
 import { InvalidRequestError, type Model, type TokenId } from '@petals-chat/engine'
 import { Hono } from 'hono'
 import type { GatewayVariables, RouteModule } from '../../context.ts'
+import { assertMayFit } from '../prompt-length.ts'
 import { checkAccess, loadModel } from './load-model.ts'
 import { toToolDefinitions } from './request/answer-form.ts'
 import { chatPrompt } from './request/chat-prompt.ts'
@@ -49,7 +50,9 @@ function tokenize(model: Model, request: TokenizeRequest): TokenId[] {
       reason: given.length === 0 ? 'missing_required_parameter' : 'invalid_value',
     })
   }
+  const text = prompt ?? content ?? ''
+  assertMayFit(text, model)
   return messages
     ? chatPrompt(model, { ...request, messages }, tools ? toToolDefinitions(tools) : undefined).tokens
-    : model.tokenizer.encode(prompt ?? content ?? '', { addSpecialTokens: addSpecialTokens ?? true })
+    : model.tokenizer.encode(text, { addSpecialTokens: addSpecialTokens ?? true })
 }

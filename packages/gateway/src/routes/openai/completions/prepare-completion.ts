@@ -1,11 +1,13 @@
+import { setImmediate } from 'node:timers/promises'
 import {
+  ContextLengthError,
   InvalidRequestError,
   type Model,
   type TextRequest,
   type TokenId,
-  type Tokenizer,
 } from '@petals-chat/engine'
 import type { GatewayContext } from '../../../context.ts'
+import { assertMayFit } from '../../prompt-length.ts'
 import { loadModel } from '../load-model.ts'
 import { requireLogprobs, toStop } from '../request/choices.ts'
 import { answerLength, checkTokens } from '../request/limits.ts'
@@ -13,9 +15,12 @@ import { toSampling } from '../request/sampling.ts'
 import { type ResponseHead, responseHead } from '../response/head.ts'
 import type { CompletionPrompt, CompletionRequest } from '../schemas/completion-request.ts'
 
-export interface PreparedPrompt {
+export interface EncodedPrompt {
   readonly text: string
   readonly tokens: readonly TokenId[]
+}
+
+export interface PreparedPrompt extends EncodedPrompt {
   /** 0: the prompt is only echoed. */
   readonly maxNewTokens: number
 }
@@ -43,14 +48,14 @@ export async function prepareCompletion(
   const { spec, model } = await loadModel(context, request.model, signal)
   if (request.logprobs != null) requireLogprobs(model, 'logprobs', 'logprobs')
   if (request.logprobs != null && request.echo) requireLogprobs(model, 'echo', 'promptLogprobs')
-  const prompts = promptsOf(request.prompt).map((prompt, index, all): PreparedPrompt => {
-    const encoded = encodePrompt(prompt, model.tokenizer, all.length > 1 ? `prompt[${index}]` : 'prompt')
+  const encoded = await encodePrompts(request.prompt, model, 'prompt')
+  const prompts = encoded.map((prompt): PreparedPrompt => {
     const budget = {
-      promptTokens: encoded.tokens.length,
+      promptTokens: prompt.tokens.length,
       requested: request.max_tokens ?? undefined,
       fallback: defaultMaxTokens,
     }
-    return { ...encoded, maxNewTokens: answerLength(model, spec, budget) }
+    return { ...prompt, maxNewTokens: answerLength(model, spec, budget) }
   })
   return {
     head: responseHead('cmpl', spec, context.version),
@@ -74,16 +79,33 @@ export function promptsOf(prompt: CompletionPrompt): readonly (string | TokenId[
   return typeof prompt[0] === 'number' ? [prompt as TokenId[]] : (prompt as (string | TokenId[])[])
 }
 
-/** Texts get what the tokenizer adds (BOS); token ids are taken as they are. */
-export function encodePrompt(
-  prompt: string | readonly TokenId[],
-  tokenizer: Tokenizer,
+/** One after another, with room for others in between. Errors name `param` and the place in it. */
+export async function encodePrompts(
+  prompt: CompletionPrompt,
+  model: Pick<Model, 'tokenizer' | 'contextLength'>,
   param: string,
-): { readonly text: string; readonly tokens: readonly TokenId[] } {
+): Promise<readonly EncodedPrompt[]> {
+  const prompts = promptsOf(prompt)
+  const encoded: EncodedPrompt[] = []
+  for (const [index, one] of prompts.entries()) {
+    encoded.push(encodePrompt(one, model, prompts.length > 1 ? `${param}[${index}]` : param))
+    await setImmediate()
+  }
+  return encoded
+}
+
+/** Texts get what the tokenizer adds (BOS); token ids are taken as they are. */
+function encodePrompt(
+  prompt: string | readonly TokenId[],
+  { tokenizer, contextLength }: Pick<Model, 'tokenizer' | 'contextLength'>,
+  param: string,
+): EncodedPrompt {
   if (typeof prompt !== 'string') {
     checkTokens(prompt, tokenizer.vocabSize, param)
+    if (prompt.length > contextLength) throw new ContextLengthError(prompt.length, contextLength)
     return { text: tokenizer.decode(prompt, { skipSpecialTokens: true }), tokens: prompt }
   }
+  assertMayFit(prompt, { tokenizer, contextLength })
   const tokens = tokenizer.encode(prompt, { addSpecialTokens: true })
   if (tokens.length > 0) return { text: prompt, tokens }
   throw new InvalidRequestError(

@@ -5,6 +5,7 @@ import {
   type TokenId,
   type ToolDefinition,
 } from '@petals-chat/engine'
+import { assertMayFit } from '../../prompt-length.ts'
 import type { ChatRequest } from '../schemas/chat-request.ts'
 import type { MessageContent, RequestMessage } from '../schemas/messages.ts'
 import { checkJson } from './json-bounds.ts'
@@ -23,7 +24,7 @@ export interface ChatPrompt {
 
 /** The dialogue as the tokens that the model continues. @throws InvalidRequestError if its template refuses the messages. */
 export function chatPrompt(
-  model: Pick<Model, 'chatTemplate' | 'tokenizer'>,
+  model: Pick<Model, 'chatTemplate' | 'tokenizer' | 'contextLength'>,
   request: PromptRequest,
   tools: readonly ToolDefinition[] | undefined,
 ): ChatPrompt {
@@ -33,6 +34,7 @@ export function chatPrompt(
     tools,
     variables: templateVariables(request),
   })
+  assertMayFit(text, model)
   return {
     tokens: tokenizer.encode(text, { addSpecialTokens: !chatTemplate.writesBos }),
     opensReasoning: /<think>\s*$/.test(text),

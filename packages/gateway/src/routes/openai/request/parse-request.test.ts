@@ -123,7 +123,7 @@ const shapes: readonly Case[] = [
   ['chat', { ...chat, reasoning_format: 'xml' }, 'reasoning_format', 'invalid_value'],
   ['completion', { model: 'm' }, 'prompt', 'missing_required_parameter'],
   ['completion', { ...completion, prompt: [] }, 'prompt', 'empty_array'],
-  ['completion', { ...completion, prompt: [1, 'a'] }, 'prompt[0]', 'invalid_type'],
+  ['completion', { ...completion, prompt: [1, 'a'] }, 'prompt[1]', 'invalid_type'],
   ['completion', { ...completion, prompt: [-1] }, 'prompt[0]', 'integer_below_min_value'],
   ['completion', { ...completion, prompt: [[1], [1.5]] }, 'prompt[1][0]', 'invalid_type'],
   ['completion', { ...completion, prompt: { text: 'x' } }, 'prompt', 'invalid_type'],

@@ -1,6 +1,7 @@
 import { InvalidRequestError } from '@petals-chat/engine'
 import type { HonoRequest } from 'hono'
 import type { z } from 'zod'
+import { parseRequestJson } from '../../../request-json.ts'
 import { refuseUnsupported, type UnsupportedParameters } from './unsupported.ts'
 import { describeIssues, noMessage } from './zod-issue.ts'
 
@@ -23,8 +24,9 @@ export async function parseRequest<Schema extends z.ZodType>(
 
 function parseJson(source: string): unknown {
   try {
-    return JSON.parse(source)
+    return parseRequestJson(source)
   } catch (cause) {
+    if (!(cause instanceof SyntaxError)) throw cause
     // The parser's own message quotes the body, which must not reach the logs.
     const place = /at position \d+( \(line \d+ column \d+\))?/.exec(String(cause))?.[0]
     const problem = source.trim() === '' ? 'it is empty' : (place ?? 'it ends too early')

@@ -3,7 +3,8 @@ import { text, tokenIds } from './primitives.ts'
 import { ignoredFields, modelField, samplingFields } from './sampling-fields.ts'
 
 const promptSchema = z
-  .union([text, z.array(text).min(1).max(2048), tokenIds, z.array(tokenIds).min(1).max(2048)])
+  // Token ids come first: they may be many, and an alternative takes note of every element that is not its own.
+  .union([text, tokenIds, z.array(text).min(1).max(2048), z.array(tokenIds).min(1).max(2048)])
   .describe('A text, texts, the token ids of a text, or lists of token ids: one answer (or `n`) to each.')
 
 /** Body of `POST /v1/completions`. */

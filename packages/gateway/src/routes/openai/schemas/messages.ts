@@ -2,7 +2,7 @@ import { z } from 'zod'
 import { ignored, text } from './primitives.ts'
 
 const refusesPart = (issue: { readonly input?: unknown }): string =>
-  `Content parts of type ${JSON.stringify(issue.input) ?? 'undefined'} can't be read: models of this server take text only. ` +
+  `Content parts of type ${JSON.stringify(issue.input)?.slice(0, 100) ?? 'undefined'} can't be read: models of this server take text only. ` +
   `Send parts of type "text".`
 
 const textPart = z.object({ type: z.literal('text', { error: refusesPart }), text })

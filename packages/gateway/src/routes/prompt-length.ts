@@ -1,0 +1,40 @@
+import { ContextLengthError, type Model, type Tokenizer } from '@petals-chat/engine'
+
+/** Characters a token: a text below this share of the maximum needs no look at the vocabulary. */
+const USUAL_TOKEN_LENGTH = 8
+
+const longestTokens = new WeakMap<Tokenizer, number>()
+
+/**
+ * Refuses a text that is too long whatever its tokens are. Tokenizing takes microseconds a character, during which this
+ * process does nothing else: megabytes would stop it for many seconds, only to be refused then.
+ * @throws ContextLengthError
+ */
+export function assertMayFit(
+  text: string,
+  { tokenizer, contextLength }: Pick<Model, 'tokenizer' | 'contextLength'>,
+): void {
+  if (text.length <= contextLength * USUAL_TOKEN_LENGTH) return
+  const tokens = Math.ceil(text.length / longestToken(tokenizer))
+  if (tokens > contextLength) throw tooLong(text.length, tokens, contextLength)
+}
+
+/** UTF-16 units of the longest token. */
+function longestToken(tokenizer: Tokenizer): number {
+  const known = longestTokens.get(tokenizer)
+  if (known !== undefined) return known
+  let longest = 1
+  for (let token = 0; token < tokenizer.vocabSize; token++) {
+    longest = Math.max(longest, tokenizer.decode([token]).length)
+  }
+  longestTokens.set(tokenizer, longest)
+  return longest
+}
+
+const tooLong = (characters: number, tokens: number, maximum: number): ContextLengthError =>
+  new ContextLengthError(
+    tokens,
+    maximum,
+    `This model's maximum context length is ${maximum} tokens. However, your text of ${characters} characters has ` +
+      `${tokens} tokens at least. Please shorten it.`,
+  )
