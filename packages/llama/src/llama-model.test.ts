@@ -181,6 +181,24 @@ describe('an abort', () => {
   })
 })
 
+describe('an abort in the middle of scoring', () => {
+  it('leaves the cache as it was', async () => {
+    const prompt = encode('Once upon a time, there was a')
+    await using session = await subject.model.openSession({ maxLength: 512 })
+    const whole = await answer(session, prompt, 12)
+    await session.truncate(0)
+    const begin = await answer(session, prompt, 5)
+    const cached = [...session.tokens]
+    const stop = new AbortController()
+    const scoring = session.score!(encode('word '.repeat(400)), { signal: stop.signal })
+    await sleep(100)
+    stop.abort(new Error('enough'))
+    await expect(scoring).rejects.toThrow('enough')
+    expect(session.tokens).toEqual(cached)
+    expect([...begin, ...(await answer(session, begin.slice(-1), 7))]).toEqual(whole)
+  })
+})
+
 describe('grammars', () => {
   const ask = async (grammar: Grammar, seed = 1) => {
     const { model } = subject

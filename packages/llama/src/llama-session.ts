@@ -140,6 +140,7 @@ export class LlamaSession implements Session {
 
   /** A session lives and dies with the process that holds its KV cache. */
   #checkAlive(): void {
+    this.#closing.signal.throwIfAborted()
     if (this.#failure) throw this.#failure
     if (!this.isLost) return
     throw new GenerationFailedError(
@@ -154,7 +155,8 @@ export class LlamaSession implements Session {
   /** Lets the process stop within a step and cut its slot down to `tokens`, which it may be ahead of. */
   #stop(): void {
     const { worker, slot } = this.#options
-    if (this.isLost) return
+    // A closed session has given its slot back, perhaps to another one.
+    if (this.isLost || this.#closing.signal.aborted) return
     const keep = this.#tokens.length
     this.#settled = worker
       .call((request) => ({ type: 'stop', request, slot, keep }))

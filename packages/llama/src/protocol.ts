@@ -174,6 +174,9 @@ export interface PongMessage {
   readonly stepMs: number
 }
 
+/** Longest grammar, in characters: longer ones take llama.cpp seconds to read. */
+export const MAX_GRAMMAR_LENGTH = 256 * 1024
+
 /** Tokenized on both sides when a model loads: a difference is logged. */
 export const tokenizerProbe =
   'Hello, world! It\'s 3.14 % of 12345 — naïve café, "quoted" text;\n\n  indented\tcode: x += 1;\r\n' +

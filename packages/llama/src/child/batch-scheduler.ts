@@ -53,6 +53,7 @@ export class BatchScheduler {
 
   /** Resolves when all tokens are in the sequence's KV cache. Rejects with the signal's reason within one step. */
   evaluate(work: Work): Promise<void> {
+    if (work.tokens.length === 0) return Promise.resolve()
     return new Promise((resolve, reject) => {
       this.#works.push({ ...work, done: 0, resolve, reject })
       this.#start()

@@ -1,5 +1,5 @@
 import type { SamplingParams, TokenId } from '@petals-chat/engine'
-import type { Command } from '../protocol.ts'
+import { MAX_GRAMMAR_LENGTH, type Command } from '../protocol.ts'
 import type { Sequence } from './sequence.ts'
 
 /** What the loaded model allows. */
@@ -11,8 +11,6 @@ export interface CommandLimits {
 }
 
 const MAX_TOP_LOGPROBS = 20
-/** Some 20 times the largest schema that OpenAI takes. */
-export const MAX_GRAMMAR_LENGTH = 256 * 1024
 
 /**
  * The last check before native code, which takes every number on trust. The parent has checked requests in words for

@@ -1,7 +1,6 @@
 /** The process of one model: started by the gateway, which it serves over IPC, and ended with it. */
 import process from 'node:process'
-import type { Command, LoadCommand, Message } from '../protocol.ts'
-import { tokenizerProbe } from '../protocol.ts'
+import { tokenizerProbe, type Command, type LoadCommand, type Message } from '../protocol.ts'
 import { BatchScheduler } from './batch-scheduler.ts'
 import { calibrate } from './calibrate.ts'
 import { Embedder } from './embedder.ts'

@@ -148,7 +148,6 @@ export class ModelServer {
   async #keep(slot: number, length: number): Promise<void> {
     const sequence = this.#sequence(slot)
     const lost = sequence.truncate(length)
-    if (lost.length === 0) return
     const { signal } = new AbortController()
     await this.#options.scheduler.evaluate({ sequence, tokens: lost, logits: 'none', signal })
   }

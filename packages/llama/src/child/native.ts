@@ -28,14 +28,14 @@ export interface NativeContext {
 }
 
 /** Which logits `sampleToken` gives along: of listed tokens, of the extremes, of the chosen one, of the `top` highest. */
-export type LogitSelection = readonly [
+type LogitSelection = readonly [
   tokens: readonly TokenId[],
   max: boolean,
   min: boolean,
   selected: boolean,
   top: number,
 ]
-export type SampledLogits = readonly [
+type SampledLogits = readonly [
   token: TokenId | -1,
   probabilities: undefined,
   confidence: undefined,
@@ -81,9 +81,6 @@ interface Bindings {
   AddonGrammarEvaluationState: new (model: unknown, grammar: object) => NativeGrammarState
 }
 
-/** Kept with the states: the native objects must outlive them. */
-const grammarOf = new WeakMap<NativeGrammarState, object>()
-
 export function openNative(llama: Llama, model: LlamaModel, context: LlamaContext): NativeLayer {
   const bindings = hidden<Bindings>(llama, '_bindings', [
     'AddonSampler',
@@ -105,9 +102,7 @@ export function openNative(llama: Llama, model: LlamaModel, context: LlamaContex
     createSampler: () => new bindings.AddonSampler(nativeModel),
     startGrammar(source) {
       const grammar = new bindings.AddonGrammar(source, { addonExports: bindings, rootRuleName: 'root' })
-      const state = new bindings.AddonGrammarEvaluationState(nativeModel, grammar)
-      grammarOf.set(state, grammar)
-      return state
+      return new bindings.AddonGrammarEvaluationState(nativeModel, grammar)
     },
   }
 }

@@ -47,6 +47,6 @@ describe('planBatch', () => {
   })
 
   it('bounds the logits of a step', () => {
-    expect(counts([work(1000, 0, 'all')], 512, 100)).toEqual([64])
+    expect(counts([work(1000, 0, 'all')], 512, 100)).toEqual([32])
   })
 })

@@ -26,8 +26,8 @@ const EFFICIENT_TOKENS = 64
 /** So long a step may take for the sake of efficiency, where nobody waits. */
 const LONGEST_STEP_MS = 1000
 const LEAST_TOKENS = 16
-/** Each output takes memory for the logits of a whole vocabulary: 0.5 MB at 128,000 tokens. */
-const MAX_OUTPUTS_PER_WORK = 64
+/** Each output takes memory for the logits of a whole vocabulary (0.5 MB at 128,000 tokens) and time to read them. */
+const MAX_OUTPUTS_PER_WORK = 32
 
 /** Next tokens first, one each; then prompts, in equal shares of what a step may take. */
 export function planBatch<W extends Plannable>(works: readonly W[], limits: BatchLimits): Part<W>[] {

@@ -1,3 +1,4 @@
+import type { TokenId } from '@petals-chat/engine'
 import type { ScoreCommand, TokenDetails } from '../protocol.ts'
 import type { BatchScheduler } from './batch-scheduler.ts'
 import { Distribution } from './distribution.ts'
@@ -12,26 +13,39 @@ export interface ScoreContext {
 }
 
 /** Prefills the tokens and gives the log probability of each; the first of an empty sequence has none. */
-export async function score(
-  { tokens, topLogprobs }: ScoreCommand,
-  context: ScoreContext,
-): Promise<TokenDetails[]> {
-  const { native, scheduler, sequence, signal } = context
-  // What comes after the last cached token is known only while it is computed: it is computed again.
-  const before = sequence.tokens.slice(-1)
-  const inputs = [...before, ...tokens]
-  const lost = sequence.truncate(sequence.tokens.length - before.length)
-  const scores: TokenDetails[] = before.length === 0 ? [{ token: tokens[0]! }] : []
-  const distribution = new Distribution(native)
+export async function score(command: ScoreCommand, context: ScoreContext): Promise<TokenDetails[]> {
+  const { scheduler, sequence, signal } = context
+  const before = [...sequence.tokens]
+  const distribution = new Distribution(context.native)
   try {
-    if (lost.length > 0) await scheduler.evaluate({ sequence, tokens: lost, logits: 'none', signal })
-    const onLogits = async (batchIndex: number, index: number) => {
-      const next = inputs[index + 1]
-      if (next !== undefined) scores.push(await distribution.describe(batchIndex, next, topLogprobs))
-    }
-    await scheduler.evaluate({ sequence, tokens: inputs, logits: 'all', onLogits, signal })
-    return scores
+    return await scoreBehind(before, command, distribution, context)
+  } catch (error) {
+    // The last token before was to be computed again: an abort must not cost it.
+    const lost = signal.aborted ? before.slice(sequence.tokens.length) : []
+    const never = new AbortController().signal
+    await scheduler.evaluate({ sequence, tokens: lost, logits: 'none', signal: never })
+    throw error
   } finally {
     distribution.dispose()
   }
+}
+
+async function scoreBehind(
+  before: readonly TokenId[],
+  { tokens, topLogprobs }: ScoreCommand,
+  distribution: Distribution,
+  { scheduler, sequence, signal }: ScoreContext,
+): Promise<TokenDetails[]> {
+  // What comes behind a cached token is known only while it is computed: the last one is computed again.
+  const again = before.slice(-1)
+  const inputs = [...again, ...tokens]
+  const scores: TokenDetails[] = again.length === 0 ? [{ token: tokens[0]! }] : []
+  const lost = sequence.truncate(before.length - again.length)
+  await scheduler.evaluate({ sequence, tokens: lost, logits: 'none', signal })
+  const onLogits = async (batchIndex: number, index: number) => {
+    const next = inputs[index + 1]
+    if (next !== undefined) scores.push(await distribution.describe(batchIndex, next, topLogprobs))
+  }
+  await scheduler.evaluate({ sequence, tokens: inputs, logits: 'all', onLogits, signal })
+  return scores
 }

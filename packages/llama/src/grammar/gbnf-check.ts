@@ -1,7 +1,6 @@
 import { InvalidRequestError } from '@petals-chat/engine'
+import { MAX_GRAMMAR_LENGTH } from '../protocol.ts'
 
-/** Longer ones take llama.cpp seconds. */
-export const MAX_GRAMMAR_LENGTH = 256 * 1024
 /** llama.cpp reads brackets and follows rules recursively: its stack holds some thousand. */
 const MAX_DEPTH = 200
 const MAX_RULES = 5000

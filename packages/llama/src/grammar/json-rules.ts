@@ -1,5 +1,5 @@
 /** GBNF rules for JSON, which schemas build on. Numbers and indentation are bounded: a model may repeat itself forever. */
-export const jsonRules = {
+const jsonRules = {
   ws: '| " " | "\\n" [ \\t]{0,20}',
   value: 'object | array | string | number | boolean | null',
   object: '"{" ws ( string ":" ws value ( "," ws string ":" ws value )* ws )? "}"',

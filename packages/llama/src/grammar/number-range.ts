@@ -15,7 +15,7 @@ export function integerRange(minimum: number, maximum: number): string {
 }
 
 /** Integers from `minimum` ≥ 0 to `maximum`. */
-export function naturalRange(minimum: number, maximum: number): string {
+function naturalRange(minimum: number, maximum: number): string {
   const alternatives: string[] = []
   if (minimum === 0) alternatives.push('"0"')
   const least = Math.max(1, minimum)

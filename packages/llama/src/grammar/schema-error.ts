@@ -17,7 +17,7 @@ export const isSchema = (value: unknown): value is Schema =>
   typeof value === 'object' && value !== null && !Array.isArray(value)
 
 /** A count of a schema (`minItems`, `maxLength` …). */
-export function countOf(schema: Schema, key: string, path: string): number | undefined {
+function countOf(schema: Schema, key: string, path: string): number | undefined {
   const value = schema[key]
   if (value === undefined) return undefined
   if (typeof value === 'number' && Number.isSafeInteger(value) && value >= 0) return value

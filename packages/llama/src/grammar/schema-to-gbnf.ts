@@ -1,10 +1,8 @@
 import { literal, oneOf, repeat, RuleSet } from './json-rules.ts'
 import { mergeSchemas, withoutAnnotations } from './merge-schemas.ts'
-import { decimalRange, integerRange } from './number-range.ts'
 import { objectBody } from './object-to-gbnf.ts'
-import { patternToGbnf } from './pattern-to-gbnf.ts'
+import { numberBody, stringBody } from './scalar-to-gbnf.ts'
 import { isSchema, limitsOf, schemaError, type Schema } from './schema-error.ts'
-import { stringFormats } from './string-formats.ts'
 
 /** Keywords that restrict answers in ways a grammar can't; ignoring them would break the promise. */
 const unsupported =
@@ -160,10 +158,10 @@ export class SchemaConverter {
       case 'array':
         return this.#array(schema, path, depth)
       case 'string':
-        return this.#string(schema, path)
+        return stringBody(this.rules, schema, path)
       case 'integer':
       case 'number':
-        return this.#number(schema, type === 'integer', path)
+        return numberBody(this.rules, { ...schema, type }, path)
       case 'boolean':
         return this.rules.json('boolean')
       case 'null':
@@ -202,53 +200,5 @@ export class SchemaConverter {
 
   #item(schema: unknown, path: string, depth: number): string {
     return this.rules.add(`${path}-item`, this.convert(schema, `${path}.items`, depth + 1))
-  }
-
-  #string(schema: Schema, path: string): string {
-    const { pattern, format } = schema
-    const { minimum, maximum } = limitsOf(schema, ['minLength', 'maxLength'], path)
-    if (pattern !== undefined) {
-      if (typeof pattern !== 'string') throw schemaError(`${path}.pattern`, 'must be a text')
-      if (minimum > 0 || maximum !== undefined)
-        throw schemaError(path, "can't have a pattern and a length; put the length into the pattern")
-      return `"\\"" ${patternToGbnf(pattern, `${path}.pattern`)} "\\""`
-    }
-    const formatted = typeof format === 'string' ? stringFormats.get(format) : undefined
-    if (formatted !== undefined) return `"\\"" ${formatted} "\\""`
-    if (minimum === 0 && maximum === undefined) return this.rules.json('string')
-    return `"\\"" ${repeat(this.rules.json('char'), minimum, maximum)} "\\""`
-  }
-
-  #number(schema: Schema, isInteger: boolean, path: string): string {
-    const bound = (key: string, otherwise: number): number => {
-      const value = schema[key]
-      if (value === undefined) return otherwise
-      if (typeof value !== 'number' || !Number.isFinite(value))
-        throw schemaError(`${path}.${key}`, 'must be a number')
-      if (Math.abs(value) > 1e15) throw schemaError(`${path}.${key}`, 'is beyond 10^15')
-      return value
-    }
-    const [least, most] = [bound('minimum', -Infinity), bound('maximum', Infinity)]
-    const [above, below] = [bound('exclusiveMinimum', -Infinity), bound('exclusiveMaximum', Infinity)]
-    const bounds = [least, most, above, below]
-    if (bounds.every((value) => !Number.isFinite(value)))
-      return this.rules.json(isInteger ? 'integer' : 'number')
-    if (isInteger) {
-      const minimum = Math.max(Math.ceil(least), Math.floor(above) + 1)
-      const maximum = Math.min(Math.floor(most), Math.ceil(below) - 1)
-      if (minimum > maximum) throw schemaError(path, 'allows no integer')
-      return integerRange(minimum, maximum)
-    }
-    if (bounds.some((value) => Number.isFinite(value) && !Number.isInteger(value))) {
-      throw schemaError(path, 'has a bound with a fraction; only whole bounds can be enforced')
-    }
-    const minimum = Math.max(least, above)
-    const maximum = Math.min(most, below)
-    const excludesMinimum = above >= least && Number.isFinite(above)
-    const excludesMaximum = below <= most && Number.isFinite(below)
-    if (minimum > maximum || (minimum === maximum && (excludesMinimum || excludesMaximum))) {
-      throw schemaError(path, 'allows no number')
-    }
-    return decimalRange({ minimum, maximum, excludesMinimum, excludesMaximum }, this.rules.json('fraction'))
   }
 }

@@ -42,16 +42,16 @@ export class GgufTokenizer implements Tokenizer {
   }
 
   /** Text of a token as the vocabulary writes it; empty for none. */
-  textOf(token: TokenId | undefined): string {
+  #textOf(token: TokenId | undefined): string {
     return token === undefined ? '' : (this.#vocabulary.texts[token] ?? '')
   }
 
   get bosText(): string {
-    return this.textOf(this.#vocabulary.bos)
+    return this.#textOf(this.#vocabulary.bos)
   }
 
   get eosText(): string {
-    return this.textOf(this.#vocabulary.eos)
+    return this.#textOf(this.#vocabulary.eos)
   }
 
   encode(

@@ -27,6 +27,9 @@ export interface ModelWorkerOptions {
 
 type LoadRequest = Pick<LoadCommand, 'path' | 'facts'>
 
+/** While it loads, a process may be silent for longer: opening a card's driver blocks it. */
+const LOAD_PATIENCE = 6
+
 /** Keeps the process of one model: starts it, loads the model, watches it, and starts it again when it dies. */
 export class ModelWorker implements AsyncDisposable {
   readonly #options: ModelWorkerOptions
@@ -120,6 +123,7 @@ export class ModelWorker implements AsyncDisposable {
         logger.debug({ pid: spawned.pid, line }, 'The process of the model printed a line.'),
     })
     spawned.send({ type: 'prepare', config, cores })
+    this.#watch(spawned, LOAD_PATIENCE)
     return spawned
   }
 
@@ -142,16 +146,23 @@ export class ModelWorker implements AsyncDisposable {
   }
 
   #becameReady(ready: ReadyMessage): void {
-    const { unresponsiveTimeoutMs, stepTimeoutMs } = this.#options.config
+    const { modelId, logger } = this.#options
+    if (this.#state === 'restarting') logger.info({ model: modelId }, `The model '${modelId}' is back.`)
     this.#state = 'ready'
     this.#onProgress = undefined
-    this.#watchdog = new Watchdog({
-      unresponsiveTimeoutMs,
-      stepTimeoutMs,
-      ping: () => this.send({ type: 'ping' }),
-      onHung: (how) => void this.#process.kill(how),
-    })
+    this.#watch(this.#process, 1)
     this.#ready.resolve(ready)
+  }
+
+  #watch(process: WorkerProcess, patience: number): void {
+    const { unresponsiveTimeoutMs, stepTimeoutMs } = this.#options.config
+    this.#watchdog?.[Symbol.dispose]()
+    this.#watchdog = new Watchdog({
+      unresponsiveTimeoutMs: unresponsiveTimeoutMs * patience,
+      stepTimeoutMs,
+      ping: () => process.send({ type: 'ping' }),
+      onHung: (how) => void process.kill(how),
+    })
   }
 
   #loadFailed(message: LoadFailedMessage): void {

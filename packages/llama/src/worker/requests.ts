@@ -33,10 +33,6 @@ export class Requests {
     return request
   }
 
-  remove(request: number): void {
-    this.#listeners.delete(request)
-  }
-
   /** Hands a message about requests to those who wait for it. */
   deliver(message: Message): void {
     if (message.type === 'tokens') {
