@@ -328,7 +328,11 @@ def random_model(kind, out, tokenizer):
             new_decoder_architecture=True, parallel_attn=True, bias=False, alibi=False, initializer_range=0.1, **special,
         )
         model = FalconForCausalLM(config)
-    model.eval().save_pretrained(out, safe_serialization=True)
+    weights = model.eval().state_dict()
+    if kind == "random-bloom":
+        # As the checkpoints of BLOOM on the Hub have them, and as Petals' servers look for them.
+        weights = {name.removeprefix("transformer."): value for name, value in weights.items()}
+    model.save_pretrained(out, state_dict=weights, safe_serialization=True)
     copy_tokenizer(kind, out, tokenizer)
 
 
