@@ -1,6 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Plugin } from 'vite'
+import { scriptedSwarm } from './scripted-swarm.ts'
 import { pickScript } from './scripts.ts'
 
 /**
@@ -21,6 +22,7 @@ const LOAD_MS = 8000
 function handle(request: IncomingMessage, response: ServerResponse, next: () => void): void {
   const path = new URL(request.url ?? '/', 'http://localhost').pathname
   if (path === '/api/v1/models') sendJson(response, { models: models() })
+  else if (path === '/api/v1/swarm') sendJson(response, scriptedSwarm())
   else if (path === '/v1/chat/completions' && request.method === 'POST') void complete(request, response)
   else if (path.startsWith('/api/') || path.startsWith('/v1/')) {
     response.statusCode = 404

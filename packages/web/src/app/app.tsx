@@ -1,4 +1,4 @@
-import { useEffect } from 'react'
+import { lazy, Suspense, useEffect } from 'react'
 import { AppShell } from '../components/app-shell.tsx'
 import { ChatPage } from '../components/chat-page.tsx'
 import { LinkConfirmation } from '../components/link-confirmation.tsx'
@@ -7,6 +7,8 @@ import { en } from '../i18n/en.ts'
 import { TextsContext } from '../i18n/texts.ts'
 import { useStore } from '../state/use-store.ts'
 import { useServices } from './services.ts'
+
+const SwarmPage = lazy(() => import('../components/swarm/swarm-page.tsx'))
 
 /** The whole page: theme and language around, one of its places inside. */
 export function App() {
@@ -22,7 +24,13 @@ export function App() {
     <TextsContext value={en}>
       <LinkConfirmation>
         <AppShell>
-          <ChatPage key={chatId ?? 'new'} chatId={chatId} />
+          {route.page === 'swarm' ? (
+            <Suspense>
+              <SwarmPage />
+            </Suspense>
+          ) : (
+            <ChatPage key={chatId ?? 'new'} chatId={chatId} />
+          )}
         </AppShell>
         <Notices />
       </LinkConfirmation>

@@ -13,10 +13,11 @@ interface SidebarProps {
 }
 
 export function Sidebar({ onClose, onNavigate }: SidebarProps) {
-  const { chats, router } = useServices()
+  const { chats, models, router } = useServices()
   const texts = useTexts()
   const byId = useStore(chats, (state) => state.chats)
   const route = useStore(router)
+  const hasSwarm = useStore(models, (state) => state.models.some(({ engine }) => engine === 'petals'))
   const current = route.page === 'chat' ? route.chatId : undefined
   const sorted = [...byId.values()].sort((a, b) => b.updatedAt - a.updatedAt)
   return (
@@ -44,6 +45,17 @@ export function Sidebar({ onClose, onNavigate }: SidebarProps) {
           </li>
         ))}
       </ul>
+      {hasSwarm && (
+        <a
+          className="sidebar-place"
+          href={formatRoute({ page: 'swarm' })}
+          aria-current={route.page === 'swarm' ? 'page' : undefined}
+          onClick={onNavigate}
+        >
+          <Icon name="network" size={18} />
+          {texts.swarm}
+        </a>
+      )}
     </nav>
   )
 }

@@ -1,0 +1,42 @@
+/** A swarm of 80 blocks with a gap, as `GET /api/v1/swarm` would tell of it. */
+export function scriptedSwarm(): object {
+  const spans = [
+    [0, 32, 'gpu-attic'],
+    [24, 56, 'lab-3'],
+    [40, 56, 'rowan'],
+    [16, 40, undefined],
+    [60, 80, 'university-a100'],
+    [56, 58, 'small-one'],
+  ] as const
+  const servers = spans.map(([start, end, publicName], index) => ({
+    peer: `QmcXhze98AcgGQDDYna23s4Jho96n8wkwLJv78vxtF${index}q4${index}`,
+    publicName,
+    state: index === 5 ? 'joining' : 'online',
+    version: '2.2.0',
+    start,
+    end,
+    throughput: 120 / (index + 1),
+    quantization: 'nf4',
+    usesRelay: index === 3,
+    cacheTokensLeft: 16384 * (index + 1),
+    rttMs: index === 4 ? null : 12 + index * 31,
+    bannedForMs: index === 2 ? 30_000 : 0,
+  }))
+  const held = (block: number) =>
+    servers.filter(({ start, end, state }) => state === 'online' && block >= start && block < end)
+  const replicas = Array.from({ length: 80 }, (_, block) => held(block).length)
+  const missingBlocks = replicas.flatMap((count, block) => (count === 0 ? [block] : []))
+  const model = {
+    id: 'petals-team/StableBeluga2',
+    dhtPrefix: 'StableBeluga2-hf',
+    blocks: 80,
+    replicas,
+    servable: false,
+    missingBlocks,
+    bottleneck: { block: 56, replicas: 0, throughput: 0 },
+    servers,
+    initialPeers: ['/ip4/10.1.2.3/tcp/31234/p2p/QmcXhze98AcgGQDDYna23s4Jho96n8wkwLJv78vxtFNq44'],
+    ageMs: 1200,
+  }
+  return { models: [model] }
+}

@@ -1,0 +1,100 @@
+import { apiErrorFromResponse, toApiError } from './errors.ts'
+import { count, isRecord, number, records, text } from './read-json.ts'
+
+/** One model of a swarm, as `GET /api/v1/swarm` describes it. */
+export interface SwarmModel {
+  readonly id: string
+  readonly dhtPrefix: string
+  /** Transformer blocks; 0 where it is not known yet. */
+  readonly blocks: number
+  /** For each block, the servers that are online and answer. */
+  readonly replicas: readonly number[]
+  readonly missingBlocks: readonly number[]
+  readonly servable: boolean
+  readonly bottleneck: { readonly block: number; readonly throughput: number } | undefined
+  readonly servers: readonly SwarmServer[]
+  /** Addresses by which a new server joins this swarm. */
+  readonly initialPeers: readonly string[]
+  readonly ageMs: number | undefined
+  /** Why there are no news, or no fresh ones. */
+  readonly problem: string | undefined
+}
+
+export interface SwarmServer {
+  readonly peer: string
+  readonly publicName: string | undefined
+  readonly state: 'offline' | 'joining' | 'online'
+  readonly version: string | undefined
+  /** Blocks [start, end). */
+  readonly start: number
+  readonly end: number
+  /** Tokens a second, as the server measured itself. */
+  readonly throughput: number
+  readonly quantization: string | undefined
+  readonly usesRelay: boolean
+  readonly cacheTokensLeft: number | undefined
+  /** Round trip from the gateway; null: it does not answer; undefined: not measured. */
+  readonly rttMs: number | null | undefined
+  readonly bannedForMs: number
+}
+
+/** @throws ApiError */
+export async function fetchSwarm({
+  signal,
+}: {
+  readonly signal?: AbortSignal
+}): Promise<readonly SwarmModel[]> {
+  const response = await fetch('/api/v1/swarm', { signal: signal ?? null }).catch((cause: unknown) => {
+    throw toApiError(cause)
+  })
+  if (!response.ok) throw await apiErrorFromResponse(response)
+  return parseSwarm(await response.json().catch(() => undefined))
+}
+
+/** Reads the list defensively: a field of the wrong type is as good as none. */
+export function parseSwarm(body: unknown): readonly SwarmModel[] {
+  return isRecord(body) ? records(body['models']).map(parseModel) : []
+}
+
+function parseModel(raw: Record<string, unknown>): SwarmModel {
+  const { bottleneck } = raw
+  return {
+    id: text(raw['id']) ?? '',
+    dhtPrefix: text(raw['dhtPrefix']) ?? '',
+    blocks: count(raw['blocks']) ?? 0,
+    replicas: counts(raw['replicas']),
+    missingBlocks: counts(raw['missingBlocks']),
+    servable: raw['servable'] === true,
+    bottleneck: isRecord(bottleneck)
+      ? { block: count(bottleneck['block']) ?? 0, throughput: count(bottleneck['throughput']) ?? 0 }
+      : undefined,
+    servers: records(raw['servers']).map(parseServer),
+    initialPeers: Array.isArray(raw['initialPeers'])
+      ? raw['initialPeers'].filter((peer) => typeof peer === 'string')
+      : [],
+    ageMs: count(raw['ageMs']),
+    problem: text(raw['problem']),
+  }
+}
+
+function parseServer(raw: Record<string, unknown>): SwarmServer {
+  const { state, rttMs } = raw
+  return {
+    peer: text(raw['peer']) ?? '',
+    publicName: text(raw['publicName']),
+    state: state === 'online' || state === 'joining' ? state : 'offline',
+    version: text(raw['version']),
+    start: count(raw['start']) ?? 0,
+    end: count(raw['end']) ?? 0,
+    throughput: count(raw['throughput']) ?? 0,
+    quantization: text(raw['quantization']),
+    usesRelay: raw['usesRelay'] === true,
+    cacheTokensLeft: number(raw['cacheTokensLeft']),
+    rttMs: rttMs === null ? null : count(rttMs),
+    bannedForMs: count(raw['bannedForMs']) ?? 0,
+  }
+}
+
+function counts(value: unknown): readonly number[] {
+  return Array.isArray(value) ? value.map((item) => count(item) ?? 0) : []
+}

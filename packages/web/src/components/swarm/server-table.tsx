@@ -1,0 +1,65 @@
+import type { SwarmServer } from '../../api/swarm.ts'
+import { formatCount, formatRate, formatSeconds } from '../../i18n/format.ts'
+import type { Texts } from '../../i18n/en.ts'
+import { useTexts } from '../../i18n/texts.ts'
+import { peerName } from '../message/failover-words.ts'
+
+export function ServerTable({ servers }: { readonly servers: readonly SwarmServer[] }) {
+  const texts = useTexts()
+  if (servers.length === 0) return null
+  const sorted = servers.toSorted((a, b) => a.start - b.start || a.end - b.end)
+  return (
+    <div className="server-table" tabIndex={0} role="group" aria-label={texts.swarmServerTable}>
+      <table>
+        <thead>
+          <tr>
+            <th scope="col">{texts.routeServer}</th>
+            <th scope="col">{texts.serverState}</th>
+            <th scope="col">{texts.routeBlocks}</th>
+            <th scope="col">{texts.serverThroughput}</th>
+            <th scope="col">{texts.serverLatency}</th>
+            <th scope="col">{texts.serverCache}</th>
+            <th scope="col">{texts.serverVersion}</th>
+          </tr>
+        </thead>
+        <tbody>
+          {sorted.map((server) => (
+            <ServerRow key={server.peer} server={server} />
+          ))}
+        </tbody>
+      </table>
+    </div>
+  )
+}
+
+function ServerRow({ server }: { readonly server: SwarmServer }) {
+  const texts = useTexts()
+  const { peer, start, end, throughput, cacheTokensLeft, version, quantization, usesRelay } = server
+  return (
+    <tr>
+      <th scope="row" title={peer}>
+        {peerName(server)}
+      </th>
+      <td>{stateWords(texts, server)}</td>
+      <td>{end > start ? texts.blockRange(start, end - 1) : '–'}</td>
+      <td>{texts.tokensPerSecond(formatRate(throughput))}</td>
+      <td>
+        {latencyWords(texts, server)}
+        {usesRelay && ` (${texts.serverRelay})`}
+      </td>
+      <td>{cacheTokensLeft === undefined ? '–' : formatCount(cacheTokensLeft)}</td>
+      <td>{[version, quantization].filter(Boolean).join(', ') || '–'}</td>
+    </tr>
+  )
+}
+
+function stateWords(texts: Texts, { state, bannedForMs }: SwarmServer): string {
+  if (state === 'offline') return texts.serverOffline
+  if (state === 'joining') return texts.serverJoining
+  return bannedForMs > 0 ? texts.serverBanned(formatSeconds(bannedForMs)) : texts.serverOnline
+}
+
+function latencyWords(texts: Texts, { rttMs }: SwarmServer): string {
+  if (rttMs === null) return texts.serverSilent
+  return rttMs === undefined ? '–' : formatSeconds(rttMs)
+}

@@ -1,0 +1,54 @@
+import type { SwarmModel } from '../../api/swarm.ts'
+import { formatRate } from '../../i18n/format.ts'
+import { useTexts } from '../../i18n/texts.ts'
+import { toRanges } from '../../swarm/block-ranges.ts'
+import { joinCommand } from '../../swarm/join-command.ts'
+import type { SwarmSample } from '../../swarm/swarm-history.ts'
+import { CopyButton } from '../copy-button.tsx'
+import { Icon } from '../icon.tsx'
+import { BlockMap } from './block-map.tsx'
+import { ServerTable } from './server-table.tsx'
+import { SwarmChart } from './swarm-chart.tsx'
+
+interface SwarmModelViewProps {
+  readonly model: SwarmModel
+  readonly samples: readonly SwarmSample[]
+}
+
+export function SwarmModelView({ model, samples }: SwarmModelViewProps) {
+  const texts = useTexts()
+  const { id, servable, problem, missingBlocks, bottleneck, servers, blocks } = model
+  const online = servers.filter(({ state }) => state === 'online').length
+  const missing = toRanges(missingBlocks).map(({ start, end }) => texts.blockRange(start, end - 1))
+  return (
+    <section className="swarm-model" aria-label={id}>
+      <div className="swarm-model-head">
+        <h2>{id}</h2>
+        <span className="swarm-badge" data-complete={servable}>
+          <Icon name={servable ? 'check' : 'warning'} size={16} />
+          {servable ? texts.swarmComplete : texts.swarmIncomplete}
+        </span>
+      </div>
+      {problem && <p className="swarm-problem">{problem}</p>}
+      <p className="swarm-facts">
+        <span>{texts.swarmServers(online)}</span>
+        {blocks > 0 && <span>{texts.swarmBlocks(blocks)}</span>}
+        {bottleneck && (
+          <span>{texts.swarmBottleneck(bottleneck.block, formatRate(bottleneck.throughput))}</span>
+        )}
+      </p>
+      {blocks > 0 && <BlockMap model={model} />}
+      {missing.length > 0 && <p className="swarm-missing">{texts.swarmMissing(missing.join(', '))}</p>}
+      <details className="swarm-join" open={!servable}>
+        <summary>{servable ? texts.swarmJoin : texts.swarmFill}</summary>
+        <p>{texts.swarmJoinHow}</p>
+        <div className="swarm-command">
+          <code tabIndex={0}>{joinCommand(model)}</code>
+          <CopyButton text={joinCommand(model)} label={texts.swarmCopyCommand} />
+        </div>
+      </details>
+      <SwarmChart samples={samples} />
+      <ServerTable servers={servers} />
+    </section>
+  )
+}

@@ -1,0 +1,58 @@
+import type { SwarmModel } from '../api/swarm.ts'
+import { isRecord, records } from '../api/read-json.ts'
+
+/** One look at a model of the swarm. */
+export interface SwarmSample {
+  /** Milliseconds since 1970. */
+  readonly at: number
+  readonly servers: number
+  /** Servers for the block that has the fewest. */
+  readonly leastReplicas: number
+}
+
+export type SwarmHistory = Readonly<Record<string, readonly SwarmSample[]>>
+
+export const HISTORY_MS = 60 * 60 * 1000
+/** Closer looks change nothing that a chart of an hour would show. */
+const SAMPLE_INTERVAL_MS = 15_000
+
+/** The history with one more look at every model; looks older than an hour are dropped. */
+export function recordSamples(
+  history: SwarmHistory,
+  models: readonly SwarmModel[],
+  now: number,
+): SwarmHistory {
+  const entries = models.map((model) => {
+    const kept = (history[model.id] ?? []).filter(({ at }) => at > now - HISTORY_MS && at <= now)
+    const last = kept.at(-1)
+    const due = last === undefined || now - last.at >= SAMPLE_INTERVAL_MS
+    return [model.id, due ? [...kept, sampleOf(model, now)] : kept] as const
+  })
+  return Object.fromEntries(entries)
+}
+
+function sampleOf({ servers, replicas }: SwarmModel, at: number): SwarmSample {
+  return {
+    at,
+    servers: servers.filter(({ state }) => state === 'online').length,
+    leastReplicas: replicas.length > 0 ? Math.min(...replicas) : 0,
+  }
+}
+
+/** Reads a history that was stored as JSON; anything else is an empty one. */
+export function parseHistory(json: string | null): SwarmHistory {
+  try {
+    const value: unknown = JSON.parse(json ?? '{}')
+    if (!isRecord(value)) return {}
+    return Object.fromEntries(
+      Object.entries(value).map(([id, samples]) => [id, records(samples).flatMap(parseSample)]),
+    )
+  } catch {
+    return {}
+  }
+}
+
+function parseSample({ at, servers, leastReplicas }: Record<string, unknown>): SwarmSample[] {
+  const valid = [at, servers, leastReplicas].every((value) => typeof value === 'number')
+  return valid ? [{ at, servers, leastReplicas } as SwarmSample] : []
+}
