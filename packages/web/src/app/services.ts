@@ -12,6 +12,7 @@ import { createNotices, type NoticesStore } from '../state/notices.ts'
 import { resumeAnswers } from '../state/resume-answers.ts'
 import { openRepository } from '../storage/open-repository.ts'
 import { createPreferences, type PreferencesStore } from '../storage/preferences.ts'
+import { createPresets, type PresetsStore } from '../storage/presets.ts'
 import { scheduleFrame } from './frames.ts'
 import { createRouter, type Router } from './router.ts'
 
@@ -23,6 +24,7 @@ export interface Services {
   readonly answers: Answers
   readonly conversation: Conversation
   readonly drafts: DraftsStore
+  readonly presets: PresetsStore
   readonly router: Router
   readonly notices: NoticesStore
   /** Reads what is stored, asks the server for its models, and goes on with answers that were left. */
@@ -44,9 +46,11 @@ export async function createServices(): Promise<Services> {
   const findModel = (id: string) => models.get().models.find((model) => model.id === id)
   const locks = createAnswerLocks(navigator.locks)
   const conversation = new Conversation({ chats, answers, locks, planContext: { findModel, countTokens } })
+  const storage = localStorageOrNone()
   const drafts = new DraftsStore(repository, onStorageError)
   return {
-    preferences: createPreferences(localStorageOrNone(), window),
+    preferences: createPreferences(storage, window),
+    presets: createPresets(storage, window),
     models,
     chats,
     answers,

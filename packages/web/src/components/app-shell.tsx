@@ -4,6 +4,7 @@ import { useTexts } from '../i18n/texts.ts'
 import { useStore } from '../state/use-store.ts'
 import { IconButton } from './button.tsx'
 import { ModelSelector } from './model-selector.tsx'
+import { SettingsButton } from './settings/settings-button.tsx'
 import { Sidebar } from './sidebar.tsx'
 import './app-shell.css'
 
@@ -38,6 +39,7 @@ export function AppShell({ children }: { readonly children: ReactNode }) {
           <IconButton className="top-bar-menu" icon="menu" label={texts.openSidebar} onClick={show} />
           <ModelSelector />
           <span className="top-bar-space" />
+          <SettingsButton />
           <IconButton icon="plus" label={texts.newChat} onClick={() => router.go({ page: 'new' })} />
         </header>
         {children}

@@ -7,11 +7,13 @@ interface ModalProps {
   readonly title: string
   readonly onClose: () => void
   readonly size?: 'small' | 'wide'
+  /** False where a click beside it would lose what was entered. */
+  readonly closesOnBackdrop?: boolean
   readonly children: ReactNode
 }
 
 /** A dialog over the page. The browser keeps the focus inside, closes it on Escape and gives the focus back. */
-export function Modal({ title, onClose, size = 'small', children }: ModalProps) {
+export function Modal({ title, onClose, size = 'small', closesOnBackdrop = true, children }: ModalProps) {
   const texts = useTexts()
   const dialog = useRef<HTMLDialogElement>(null)
   const titleId = useId()
@@ -34,7 +36,7 @@ export function Modal({ title, onClose, size = 'small', children }: ModalProps) 
         onClose()
       }}
       onClick={(event) => {
-        if (event.target === event.currentTarget) onClose()
+        if (closesOnBackdrop && event.target === event.currentTarget) onClose()
       }}
     >
       <div className="modal-body">

@@ -123,9 +123,10 @@ export const en = {
   stopTexts: 'Stop texts',
   stopTextsHint:
     'An answer ends before any of these, one on each line, 4 at most. \\n stands for a line break.',
-  modelDefault: (value: string) => `Default: ${value}`,
-  serverDefault: 'Default',
-  resetSettings: 'Reset to defaults',
+  usually: (value: string) => `Default: ${value}`,
+  anySeed: 'A new one each time',
+  noLimit: 'As long as it fits',
+  resetSettings: 'Reset',
   presets: 'Presets',
   preset: 'Preset',
   choosePreset: 'Choose a preset…',

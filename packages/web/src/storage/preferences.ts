@@ -1,5 +1,6 @@
 import { isRecord } from '../api/read-json.ts'
-import { createStore, type Store } from '../state/store.ts'
+import type { Store } from '../state/store.ts'
+import { createStoredValue } from './stored-value.ts'
 
 export type Theme = 'system' | 'light' | 'dark'
 
@@ -13,13 +14,6 @@ export interface Preferences {
   readonly sidebarOpen: boolean
 }
 
-export const defaultPreferences: Preferences = {
-  theme: 'system',
-  language: 'system',
-  model: undefined,
-  sidebarOpen: true,
-}
-
 /** `public/early.js` reads the theme from here before the first paint. */
 const KEY = 'petals-chat.preferences'
 
@@ -27,40 +21,20 @@ export interface PreferencesStore extends Store<Preferences> {
   change(changes: Partial<Preferences>): void
 }
 
-/** Preferences in `localStorage`, in step with the other tabs. */
 export function createPreferences(
   storage: Storage | undefined,
   events?: Pick<Window, 'addEventListener'>,
 ): PreferencesStore {
-  const store = createStore(read(storage))
-  events?.addEventListener('storage', (event) => {
-    if (event.key === KEY || event.key === null) store.set(read(storage))
-  })
+  const value = createStoredValue({ storage, events, key: KEY, parse })
   return {
-    get: store.get,
-    subscribe: store.subscribe,
-    change(changes) {
-      store.update((preferences) => ({ ...preferences, ...changes }))
-      try {
-        storage?.setItem(KEY, JSON.stringify(store.get()))
-      } catch {
-        // Storage full or refused: the choice holds until the page is closed.
-      }
-    },
-  }
-}
-
-function read(storage: Storage | undefined): Preferences {
-  try {
-    return parse(JSON.parse(storage?.getItem(KEY) ?? '{}'))
-  } catch {
-    return defaultPreferences
+    get: value.get,
+    subscribe: value.subscribe,
+    change: (changes) => value.set({ ...value.get(), ...changes }),
   }
 }
 
 function parse(value: unknown): Preferences {
-  const raw = isRecord(value) ? value : {}
-  const { theme, language, model, sidebarOpen } = raw
+  const { theme, language, model, sidebarOpen } = isRecord(value) ? value : {}
   return {
     theme: theme === 'light' || theme === 'dark' ? theme : 'system',
     language: language === 'en' || language === 'de' ? language : 'system',

@@ -1,0 +1,83 @@
+import { useState } from 'react'
+import { useServices } from '../../app/services.ts'
+import type { ChatSettings } from '../../chat/types.ts'
+import { useTexts } from '../../i18n/texts.ts'
+import { useStore } from '../../state/use-store.ts'
+import { Button, IconButton } from '../button.tsx'
+
+interface PresetBarProps {
+  /** As they stand in the form. */
+  readonly settings: ChatSettings
+  /** Nothing in the form is wrong. */
+  readonly canSave: boolean
+  readonly onChoose: (settings: ChatSettings) => void
+}
+
+/** Settings that were kept under a name: choose, keep, delete. */
+export function PresetBar({ settings, canSave, onChoose }: PresetBarProps) {
+  const { presets } = useServices()
+  const texts = useTexts()
+  const list = useStore(presets)
+  const [chosen, setChosen] = useState('')
+  const [name, setName] = useState<string>()
+  const choose = (id: string): void => {
+    setChosen(id)
+    const preset = list.find((other) => other.id === id)
+    if (preset) onChoose(preset.settings)
+  }
+  const save = (): void => {
+    if (!name?.trim() || !canSave) return
+    setChosen(presets.save(name.trim(), settings).id)
+    setName(undefined)
+  }
+  if (name !== undefined) {
+    return (
+      <div className="presets" role="group" aria-label={texts.savePreset}>
+        <input
+          ref={focusOnce}
+          aria-label={texts.presetName}
+          placeholder={texts.presetName}
+          maxLength={60}
+          value={name}
+          onChange={(event) => setName(event.target.value)}
+          onKeyDown={(event) => {
+            if (event.key !== 'Enter') return
+            event.preventDefault()
+            save()
+          }}
+        />
+        <Button kind="primary" disabled={!name.trim() || !canSave} onClick={save}>
+          {texts.savePreset}
+        </Button>
+        <Button onClick={() => setName(undefined)}>{texts.cancel}</Button>
+      </div>
+    )
+  }
+  return (
+    <div className="presets" role="group" aria-label={texts.presets}>
+      <select aria-label={texts.preset} value={chosen} onChange={(event) => choose(event.target.value)}>
+        <option value="">{list.length > 0 ? texts.choosePreset : texts.noPresets}</option>
+        {list.map((preset) => (
+          <option key={preset.id} value={preset.id}>
+            {preset.name}
+          </option>
+        ))}
+      </select>
+      {chosen && (
+        <IconButton
+          icon="trash"
+          label={texts.deletePreset}
+          onClick={() => {
+            presets.remove(chosen)
+            setChosen('')
+          }}
+        />
+      )}
+      <Button onClick={() => setName(list.find(({ id }) => id === chosen)?.name ?? '')}>
+        {texts.saveAsPreset}
+      </Button>
+    </div>
+  )
+}
+
+const focusOnce = (element: HTMLElement | null): void => element?.focus()

@@ -1,0 +1,45 @@
+import { isRecord, records, text } from '../api/read-json.ts'
+import { createId } from '../chat/id.ts'
+import { readSettings } from '../chat/settings-form.ts'
+import type { ChatSettings } from '../chat/types.ts'
+import type { Store } from '../state/store.ts'
+import { createStoredValue } from './stored-value.ts'
+
+/** Settings with a name, to be chosen again in other chats. */
+export interface Preset {
+  readonly id: string
+  readonly name: string
+  readonly settings: ChatSettings
+}
+
+export interface PresetsStore extends Store<readonly Preset[]> {
+  /** Keeps settings under a name; those that had the name before are replaced. */
+  save(name: string, settings: ChatSettings): Preset
+  remove(id: string): void
+}
+
+export function createPresets(
+  storage: Storage | undefined,
+  events?: Pick<Window, 'addEventListener'>,
+): PresetsStore {
+  const value = createStoredValue({ storage, events, key: 'petals-chat.presets', parse })
+  return {
+    get: value.get,
+    subscribe: value.subscribe,
+    save(name, settings) {
+      const before = value.get().find((preset) => preset.name === name)
+      const preset: Preset = { id: before?.id ?? createId(), name, settings }
+      const others = value.get().filter(({ id }) => id !== preset.id)
+      value.set([...others, preset].toSorted((a, b) => a.name.localeCompare(b.name)))
+      return preset
+    },
+    remove: (id) => value.set(value.get().filter((preset) => preset.id !== id)),
+  }
+}
+
+function parse(value: unknown): readonly Preset[] {
+  return records(value).flatMap(({ id: rawId, name: rawName, settings }) => {
+    const [id, name] = [text(rawId), text(rawName)]
+    return id && name && isRecord(settings) ? [{ id, name, settings: readSettings(settings) }] : []
+  })
+}
