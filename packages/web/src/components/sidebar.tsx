@@ -1,8 +1,10 @@
 import { useServices } from '../app/services.ts'
 import { formatRoute } from '../app/router.ts'
+import { useWritingChats } from '../app/writing-chats.ts'
 import { useTexts } from '../i18n/texts.ts'
 import { useStore } from '../state/use-store.ts'
 import { IconButton } from './button.tsx'
+import { ChatActivity } from './chat-activity.tsx'
 import { Icon } from './icon.tsx'
 import { PetalMark } from './petal-mark.tsx'
 import './sidebar.css'
@@ -19,6 +21,7 @@ export function Sidebar({ onClose, onNavigate }: SidebarProps) {
   const route = useStore(router)
   const hasSwarm = useStore(models, (state) => state.models.some(({ engine }) => engine === 'petals'))
   const current = route.page === 'chat' ? route.chatId : undefined
+  const writing = useWritingChats()
   const sorted = [...byId.values()].sort((a, b) => b.updatedAt - a.updatedAt)
   return (
     <nav className="sidebar" aria-label={texts.chats}>
@@ -40,6 +43,7 @@ export function Sidebar({ onClose, onNavigate }: SidebarProps) {
               aria-current={chat.id === current ? 'page' : undefined}
               onClick={onNavigate}
             >
+              {writing.has(chat.id) && <ChatActivity />}
               {chat.title || texts.untitledChat}
             </a>
           </li>

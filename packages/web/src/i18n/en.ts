@@ -60,6 +60,7 @@ export const en = {
   phaseConnect: 'Connecting',
   progressOf: (done: string, total: string) => `${done} of ${total}`,
   waiting: 'Waiting for the first word…',
+  writing: 'An answer is being written here',
   thinking: 'Thinking…',
   thoughts: 'Thoughts',
   tokensPerSecond: (n: string) => `${n} tokens/s`,
