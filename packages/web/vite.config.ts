@@ -1,6 +1,7 @@
 import react from '@vitejs/plugin-react'
 import { defineConfig, type Plugin } from 'vite'
 import { scriptedGateway } from './dev/scripted-gateway.ts'
+import { serviceWorker } from './pwa/service-worker-plugin.ts'
 
 /**
  * `npm run dev -w packages/web` proxies the API to a gateway on PETALS_CHAT_URL (default: the product's own address);
@@ -20,7 +21,12 @@ const onlyWoff2: Plugin = {
 }
 
 export default defineConfig({
-  plugins: [react(), onlyWoff2, ...(scripted ? [scriptedGateway()] : [])],
+  plugins: [
+    react(),
+    onlyWoff2,
+    serviceWorker(['/early.js', '/icon.svg', '/manifest.webmanifest']),
+    ...(scripted ? [scriptedGateway()] : []),
+  ],
   build: {
     target: ['chrome123', 'firefox128', 'safari17.5'],
     // No data: URLs and no inline code: the gateway's CSP allows this origin's files and nothing else.

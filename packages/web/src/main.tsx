@@ -1,12 +1,14 @@
 import { StrictMode } from 'react'
 import { createRoot } from 'react-dom/client'
 import { App } from './app/app.tsx'
+import { registerServiceWorker } from './app/register-service-worker.ts'
 import { createServices, ServicesContext } from './app/services.ts'
 import './styles/tokens.css'
 import './styles/base.css'
 
 const services = await createServices()
 void services.start()
+if (import.meta.env.PROD) registerServiceWorker()
 window.addEventListener('pagehide', () => services.answers.saveAll())
 window.addEventListener('online', () => services.answers.reconnect())
 

@@ -1,0 +1,39 @@
+import { createHash } from 'node:crypto'
+import { readFileSync } from 'node:fs'
+import { fileURLToPath } from 'node:url'
+import type { Plugin } from 'vite'
+
+const source = fileURLToPath(new URL('service-worker.js', import.meta.url))
+
+/** What the page needs to open; fonts of formulas are stored when they are first used. */
+const needed = /\.(?:js|css)$/
+
+/**
+ * Writes `sw.js`, which stores the build's files for the time without a server. Files of `public/` are named in
+ * `publicFiles`: Vite copies them without telling plugins.
+ */
+export function serviceWorker(publicFiles: readonly string[]): Plugin {
+  return {
+    name: 'petals-chat-service-worker',
+    apply: 'build',
+    enforce: 'post',
+    generateBundle(_, bundle) {
+      const built = Object.keys(bundle).filter((name) => needed.test(name))
+      const files = ['/', ...publicFiles, ...built.map((name) => `/${name}`)].toSorted()
+      const code = readFileSync(source, 'utf8')
+      // Old and new workers keep their files apart.
+      const version = createHash('sha256')
+        .update(JSON.stringify(files))
+        .update(code)
+        .digest('hex')
+        .slice(0, 12)
+      this.emitFile({
+        type: 'asset',
+        fileName: 'sw.js',
+        source: code
+          .replace('__VERSION__', () => version)
+          .replace("['__FILES__']", () => JSON.stringify(files)),
+      })
+    },
+  }
+}

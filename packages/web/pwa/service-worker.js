@@ -1,0 +1,52 @@
+// Opens the page without a server, to read old chats. The build fills in its files and their version.
+const CACHE = 'petals-chat-__VERSION__'
+const FILES = ['__FILES__']
+/** A server that does not answer a navigation by then is treated as gone; the page itself goes on asking it. */
+const NAVIGATION_TIMEOUT_MS = 4000
+/** `Vary` names headers that change how a file is sent, not what is in it. */
+const anyVariant = { ignoreVary: true }
+
+addEventListener('install', (event) => {
+  event.waitUntil(caches.open(CACHE).then((cache) => cache.addAll(FILES)))
+})
+
+addEventListener('activate', (event) => {
+  event.waitUntil(
+    caches
+      .keys()
+      .then((names) => names.filter((name) => name.startsWith('petals-chat-') && name !== CACHE))
+      .then((old) => Promise.all(old.map((name) => caches.delete(name)))),
+  )
+})
+
+addEventListener('fetch', (event) => {
+  const { request } = event
+  const { origin, pathname } = new URL(request.url)
+  if (request.method !== 'GET' || origin !== location.origin) return
+  if (request.mode === 'navigate') {
+    if (pathname === '/') event.respondWith(openPage(request))
+  } else if (pathname.startsWith('/assets/') || FILES.includes(pathname)) {
+    event.respondWith(fromCache(request))
+  }
+})
+
+/** The server's page, so that it is never older than the server; the stored one where there is no server. */
+async function openPage(request) {
+  try {
+    return await fetch(request, { signal: AbortSignal.timeout(NAVIGATION_TIMEOUT_MS) })
+  } catch {
+    return (await caches.match('/', anyVariant)) ?? Response.error()
+  }
+}
+
+/** Names of files in `assets` change with their content: what is stored is right for ever. */
+async function fromCache(request) {
+  const stored = await caches.match(request, anyVariant)
+  if (stored) return stored
+  const response = await fetch(request)
+  if (response.ok && new URL(request.url).pathname.startsWith('/assets/')) {
+    const cache = await caches.open(CACHE)
+    await cache.put(request, response.clone())
+  }
+  return response
+}

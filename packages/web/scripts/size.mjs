@@ -1,0 +1,34 @@
+// Holds the build against its budget: what is loaded before the first answer, compressed as the gateway sends it.
+// Run after `npm run build -w packages/web`. Exit code 1 if it is too much.
+import { readFileSync } from 'node:fs'
+import { gzipSync } from 'node:zlib'
+
+const BUDGET_BYTES = 250_000
+
+const dist = new URL('../dist/', import.meta.url)
+const read = (path) => readFileSync(new URL(path, dist))
+const manifest = JSON.parse(read('.vite/manifest.json'))
+
+/** The entry and all that it imports statically: what the browser fetches before it runs anything. */
+function firstLoad() {
+  const files = new Set(['index.html', 'early.js', 'icon.svg', 'manifest.webmanifest'])
+  const visit = ({ file, css = [], imports = [] }) => {
+    if (files.has(file)) return
+    files.add(file)
+    for (const style of css) files.add(style)
+    for (const key of imports) visit(manifest[key])
+  }
+  for (const chunk of Object.values(manifest)) if (chunk.isEntry) visit(chunk)
+  return [...files]
+}
+
+const sizes = firstLoad().map((file) => ({ file, bytes: gzipSync(read(file)).length }))
+for (const { file, bytes } of sizes.toSorted((a, b) => b.bytes - a.bytes)) {
+  console.log(`${(bytes / 1000).toFixed(1).padStart(8)} kB  ${file}`)
+}
+const total = sizes.reduce((sum, { bytes }) => sum + bytes, 0)
+console.log(`${(total / 1000).toFixed(1).padStart(8)} kB  in all (gzip), budget ${BUDGET_BYTES / 1000} kB`)
+if (total > BUDGET_BYTES) {
+  console.error('The first load is over its budget: load something of it later, or find something smaller.')
+  process.exitCode = 1
+}
