@@ -64,8 +64,8 @@ describe('the directory', () => {
     dht.answer = () => slow.promise
     const directory = directoryOf(dht)
     const finding = directory.findSpans()
-    dht.calls[0]!.options.onPartial!(new Map([['m-hf.0', record([2, 1])]]))
-    dht.calls[0]!.options.onPartial!(all)
+    dht.calls[0]!.options.onPartial!(() => new Map([['m-hf.0', record([2, 1])]]))
+    dht.calls[0]!.options.onPartial!(() => all)
     await expect(finding).resolves.toMatchObject([{ peer }])
     slow.resolve(all)
     await directory[Symbol.asyncDispose]()

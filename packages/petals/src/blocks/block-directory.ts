@@ -8,12 +8,17 @@ import { computeSpans, missingBlocks, type AnnouncedSpan, type Span } from './sp
 export interface BlockDirectory extends AsyncDisposable {
   readonly dhtPrefix: string
   readonly numBlocks: number
-  /** Spans of servers that are online; waits for the first answers of the DHT. @throws PeerUnreachableError */
-  findSpans(options?: AbortOptions): Promise<readonly Span[]>
+  /** Spans of servers that are online; waits for the first news of the DHT. @throws PeerUnreachableError */
+  findSpans(options?: FindSpansOptions): Promise<readonly Span[]>
   /** Asks the DHT now; calls that come meanwhile share the answer. @throws PeerUnreachableError */
   refresh(options?: AbortOptions): Promise<void>
   /** All that is known at this moment, servers in every state included. */
   snapshot(): DirectorySnapshot
+}
+
+export interface FindSpansOptions extends AbortOptions {
+  /** Wait until all nodes have been asked, not only until every block has some server. */
+  readonly complete?: boolean | undefined
 }
 
 export interface DirectorySnapshot {
@@ -59,10 +64,10 @@ class DhtBlockDirectory implements BlockDirectory {
     this.#logger = logger.child({ dhtPrefix })
   }
 
-  async findSpans({ signal }: AbortOptions = {}): Promise<readonly Span[]> {
+  async findSpans({ signal, complete = false }: FindSpansOptions = {}): Promise<readonly Span[]> {
     if (this.#updatedAt === undefined) {
-      const first = Promise.race([this.refresh(), this.#covered.promise])
-      await abortable(first, signal)
+      const whole = this.refresh()
+      await abortable(complete ? whole : Promise.race([whole, this.#covered.promise]), signal)
     }
     return this.#alive().filter(({ server }) => server.state === 'online')
   }
@@ -88,9 +93,10 @@ class DhtBlockDirectory implements BlockDirectory {
 
   async #refresh(): Promise<void> {
     const { signal } = this.#closing
-    const isFirst = this.#updatedAt === undefined
     // Before the first complete answer any part is better than nothing; later it would hide what is known.
-    const onPartial = isFirst ? (records: ReadonlyMap<string, DhtRecord>) => this.#take(records) : undefined
+    const onPartial = (records: () => ReadonlyMap<string, DhtRecord>): void => {
+      if (this.#updatedAt === undefined && !this.#isCovered()) this.#take(records())
+    }
     this.#take(await this.#dht.getMany(this.#keys, { signal, onPartial }))
     this.#updatedAt = performance.now()
     const missing = missingBlocks(this.#spans, { start: 0, end: this.numBlocks })
@@ -99,8 +105,12 @@ class DhtBlockDirectory implements BlockDirectory {
 
   #take(records: ReadonlyMap<string, DhtRecord>): void {
     this.#spans = computeSpans(this.#keys.map((key) => records.get(key)))
+    if (this.#isCovered()) this.#covered.resolve()
+  }
+
+  #isCovered(): boolean {
     const online = this.#spans.filter(({ server }) => server.state === 'online')
-    if (missingBlocks(online, { start: 0, end: this.numBlocks }).length === 0) this.#covered.resolve()
+    return missingBlocks(online, { start: 0, end: this.numBlocks }).length === 0
   }
 
   /** Between refreshes, and when they fail, announcements run out. */

@@ -15,8 +15,8 @@ export interface DhtEntry {
 }
 
 export interface GetManyOptions extends AbortOptions {
-  /** Called with all that is known so far, after each node's answer. */
-  readonly onPartial?: ((records: ReadonlyMap<string, DhtRecord>) => void) | undefined
+  /** Called after each node's answer; `records` gives all that is known so far, at some cost. */
+  readonly onPartial?: ((records: () => ReadonlyMap<string, DhtRecord>) => void) | undefined
 }
 
 /** Reads hivemind's DHT as a client: asks nodes, answers nothing, stores nothing. */

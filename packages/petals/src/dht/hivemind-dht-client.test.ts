@@ -60,7 +60,7 @@ test('nodes that others name are asked, too, and their partial answers merged', 
   await transport.connect([first.peer.address])
   const partial: unknown[] = []
   const records = await dht.getMany(['model.0'], {
-    onPartial: (known) => partial.push(valuesOf(known.get('model.0'))),
+    onPartial: (known) => partial.push(valuesOf(known().get('model.0'))),
   })
   expect(valuesOf(records.get('model.0'))).toEqual({ QmA: 1, QmOther0: 0, QmOther1: 1, QmOther2: 2 })
   expect(partial[0]).toEqual({ QmA: 1 })

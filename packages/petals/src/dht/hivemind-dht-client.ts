@@ -65,7 +65,7 @@ class HivemindDhtClient implements DhtClient {
       localPeer: this.#transport.localPeer,
       now: () => this.now(),
     }
-    const lookup: Lookup = new Lookup(keys, seeds, network, () => onPartial?.(lookup.records()))
+    const lookup: Lookup = new Lookup(keys, seeds, network, () => onPartial?.(() => lookup.records()))
     await lookup.run(signal)
     if (lookup.answered.length > 0) return lookup.records()
     throw new PeerUnreachableError(

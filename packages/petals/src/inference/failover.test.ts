@@ -181,7 +181,7 @@ describe('more than one failure', () => {
     const session = (await swarm.connect({ maxRetries: 2 })).openSession()
     const failure = session.step(swarm.inputs(1))
     await expect(failure).rejects.toThrow(GenerationFailedError)
-    await expect(failure).rejects.toThrow(/failed 3 times in a row, last: .*CUDA out of memory/)
+    await expect(failure).rejects.toThrow(/The server that is needed failed, last: .*CUDA out of memory/)
     // The session is as it was, and can go on when the server is well again.
     server.intercept = () => false
     await expectIdentical(session)

@@ -149,7 +149,7 @@ describe('the history of inputs', () => {
 describe('deadlines', () => {
   test('follow what a server usually takes', () => {
     const times = new StepTimes()
-    expect(times.deadlineMs(peer, 1)).toBe(10_000)
+    expect(times.deadlineMs(peer, 1)).toBe(8000)
     times.record(peer, 1, 50)
     expect(times.deadlineMs(peer, 1)).toBe(4000)
     for (let i = 0; i < 20; i++) times.record(peer, 1, 50)
@@ -168,8 +168,15 @@ describe('deadlines', () => {
 
   test('grow when they have passed, up to three minutes', () => {
     const times = new StepTimes()
-    expect(times.deadlineMs(peer, 1, 4)).toBe(40_000)
-    expect(times.deadlineMs(peer, 1, 1000)).toBe(180_000)
+    expect(times.deadlineMs(peer, 1, { scale: 4 })).toBe(32_000)
+    expect(times.deadlineMs(peer, 1, { scale: 1000 })).toBe(180_000)
+  })
+
+  test('go by what a server says of itself until more is known', () => {
+    const times = new StepTimes()
+    expect(times.deadlineMs(peer, 128, { claimedMs: 5000 })).toBe(30_000)
+    for (let i = 0; i < 10; i++) times.record(peer, 128, 500)
+    expect(times.deadlineMs(peer, 128, { claimedMs: 5000 })).toBe(3000)
   })
 
   test('for opening a session know how quick the server was before', () => {
@@ -177,7 +184,7 @@ describe('deadlines', () => {
     expect(times.openingDeadlineMs(peer, 5000)).toBe(5000)
     times.recordOpening(peer, 20)
     expect(times.openingDeadlineMs(peer, 5000)).toBe(2000)
-    expect(times.deadlineMs(peer, 1)).toBe(10_000)
+    expect(times.deadlineMs(peer, 1)).toBe(8000)
     times.recordOpening(peer, 3000)
     expect(times.openingDeadlineMs(peer, 5000)).toBe(5000)
   })

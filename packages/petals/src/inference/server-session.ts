@@ -280,8 +280,9 @@ export class ServerSession {
     clearTimeout(this.#timer)
     const head = this.#outstanding[0]
     if (!head || head.since === Infinity || this.#failure) return
-    const { times, deadlineScale, span } = this.#options
-    const deadlineMs = times.deadlineMs(span.peer, head.tokens, deadlineScale)
+    const { times, deadlineScale: scale, span } = this.#options
+    const claimedMs = claimedStepMs(span, head.tokens)
+    const deadlineMs = times.deadlineMs(span.peer, head.tokens, { claimedMs, scale })
     this.#timer = setTimeout(() => {
       const what = `A step of ${head.tokens} tokens on peer ${span.peer}`
       this.#fail(new DeadlineExceededError(what, deadlineMs, { peer: span.peer }))
@@ -303,4 +304,10 @@ export class ServerSession {
 function costOf({ tokens, inputs }: Outstanding, { tensors }: ExpertResponse, ms: number): StepCost {
   const receivedBytes = tensors.reduce((sum, { buffer }) => sum + buffer.byteLength, 0)
   return { tokens, ms, sentBytes: inputs?.byteLength ?? 0, receivedBytes }
+}
+
+/** What a step should take by the speed that the server announces; undefined if it does not. */
+function claimedStepMs({ start, end, server }: Span, tokens: number): number | undefined {
+  const rps = tokens === 1 ? server.inferenceRps : server.forwardRps
+  return rps && (tokens * (end - start) * 1000) / rps
 }

@@ -10,12 +10,17 @@ const patience = 6
 const minDeadlineMs = 2000
 const minDeadlineOfFewMs = 4000
 const fewSamples = 5
-const unknownDeadlineMs = 10_000
+const unknownDeadlineMs = 8000
 /** `request_timeout` of the reference client. */
 const defaultMaxDeadlineMs = 180_000
 
 /** Servers that are remembered. */
 const maxPeers = 1024
+
+export interface DeadlineOptions {
+  readonly claimedMs?: number | undefined
+  readonly scale?: number | undefined
+}
 
 /** How long steps of servers took, from the whole process: what to expect, and when to stop waiting. */
 export class StepTimes {
@@ -62,10 +67,15 @@ export class StepTimes {
     return window && quantileOf(window, 0.5)
   }
 
-  /** How long to wait for such a step. `scale` grows when deadlines have passed: perhaps all servers are slow. */
-  deadlineMs(peer: PeerId, tokens: number, scale = 1): number {
+  /**
+   * How long to wait for such a step. `claimedMs` is what it should take by what the server says of itself, for as long as
+   * nothing better is known. `scale` grows when deadlines have passed: perhaps all servers are slow.
+   */
+  deadlineMs(peer: PeerId, tokens: number, { claimedMs = 0, scale = 1 }: DeadlineOptions = {}): number {
     const estimate = this.#estimate(peer, tokens, 0.99)
-    if (!estimate) return Math.min(unknownDeadlineMs * scale, this.#maxDeadlineMs)
+    if (!estimate) {
+      return Math.min(Math.max(unknownDeadlineMs, patience * claimedMs) * scale, this.#maxDeadlineMs)
+    }
     const least = estimate.samples < fewSamples ? minDeadlineOfFewMs : minDeadlineMs
     return Math.min(Math.max(least, patience * estimate.ms) * scale, this.#maxDeadlineMs)
   }

@@ -9,13 +9,15 @@ const identityCode = 0x00
 /** Longest key that is inlined in an id, in bytes. */
 const maxInlineKey = 42
 
+/** Texts that were found to be ids: the same few hundred come with every look at the swarm. */
+const knownIds = new Set<string>()
+const maxKnownIds = 16_384
+
 /** @throws TypeError if the text is not a peer id. */
 export function parsePeerId(text: string): PeerId {
-  const bytes = isBase58Length(text) ? base58Decode(text) : undefined
-  if (!bytes || !isPeerMultihash(bytes)) {
-    throw new TypeError(`'${text.slice(0, 80)}' is not a peer id: it should look like Qm… or 12D3Koo….`)
-  }
-  return text as PeerId
+  const peer = peerIdFromText(text)
+  if (peer) return peer
+  throw new TypeError(`'${text.slice(0, 80)}' is not a peer id: it should look like Qm… or 12D3Koo….`)
 }
 
 /** The id, or undefined if these bytes (from the wire) are none. */
@@ -25,8 +27,12 @@ export function peerIdFromBytes(multihash: Uint8Array): PeerId | undefined {
 
 /** The id, or undefined if this text (from the wire) is none. */
 export function peerIdFromText(text: string): PeerId | undefined {
+  if (knownIds.has(text)) return text as PeerId
   const bytes = isBase58Length(text) ? base58Decode(text) : undefined
-  return bytes && isPeerMultihash(bytes) ? (text as PeerId) : undefined
+  if (!bytes || !isPeerMultihash(bytes)) return undefined
+  if (knownIds.size >= maxKnownIds) knownIds.clear()
+  knownIds.add(text)
+  return text as PeerId
 }
 
 /** Raw multihash: 34 bytes for RSA keys, 38 for Ed25519. */

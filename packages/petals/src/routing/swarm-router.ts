@@ -7,7 +7,7 @@ import {
 } from '@petals-chat/engine'
 import type { BlockDirectory } from '../blocks/block-directory.ts'
 import type { BlockRange } from '../blocks/block-range.ts'
-import { missingBlocks, spansByBlock, type Span } from '../blocks/spans.ts'
+import { missingBlocks, type Span } from '../blocks/spans.ts'
 import type { DhtClient } from '../dht/dht-client.ts'
 import type { PeerId } from '../p2p/peer-id.ts'
 import { BanList } from './ban-list.ts'
@@ -19,7 +19,7 @@ import { routerMetrics, type RouterMetrics } from './router-metrics.ts'
 import { RoundTrips } from './round-trips.ts'
 import type { RouteOptions, Router, ServerStatus } from './router.ts'
 
-/** A first route waits this long for round trips, if there is a choice: with them it may save as much on every token. */
+/** A first route waits this long for round trips: with them it may save as much on every token. */
 const firstPingsMs = 300
 
 /** The DHT is not asked more often than this for servers of blocks that have none, or none that is well. */
@@ -64,8 +64,8 @@ class SwarmRouter implements Router {
   }
 
   async route(blocks: BlockRange, options: RouteOptions = {}): Promise<readonly Span[]> {
+    if (!this.#timer) await this.#firstRoundTrips(await this.#spansOf(blocks, options), options)
     const spans = await this.#spansOf(blocks, options)
-    await this.#firstRoundTrips(spans, options)
     const isAvoided = (peer: PeerId): boolean => options.avoid?.has(peer) ?? false
     const isBanned = (peer: PeerId): boolean => this.#bans.isBanned(peer)
     const well = spans.filter(({ peer }) => !isAvoided(peer) && !isBanned(peer))
@@ -161,19 +161,19 @@ class SwarmRouter implements Router {
     }
   }
 
+  /** With one server for everything there is nothing to choose, neither servers nor how outputs get from one to the next. */
   async #firstRoundTrips(spans: readonly Span[], { signal }: AbortOptions): Promise<void> {
-    if (this.#timer) return
     this.#timer = setInterval(() => void this.measure(), this.#options.updateIntervalMs)
     this.#timer.unref()
     const measuring = this.measure()
-    if (spansByBlock(spans, this.#directory.numBlocks).every((holders) => holders.length <= 1)) return
+    if (spans.length === 1) return
     await Promise.race([measuring, new Promise((resolve) => setTimeout(resolve, firstPingsMs))])
     signal?.throwIfAborted()
   }
 
   async #measureSome(): Promise<void> {
     try {
-      const spans = filterSpans(await this.#directory.findSpans(), this.#options)
+      const spans = filterSpans(await this.#directory.findSpans({ complete: true }), this.#options)
       const targets = this.#pingTargets(spans)
       await this.#roundTrips.measure(targets, this.#closing)
       this.#report(spans.filter(({ peer }) => targets.includes(peer)))

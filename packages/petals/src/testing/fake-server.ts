@@ -1,6 +1,6 @@
 import { inferenceMethod } from '../inference/inference-methods.ts'
 import { parsePeerId, type PeerId } from '../p2p/peer-id.ts'
-import { TestPeer } from '../p2p/testing/test-peer.ts'
+import type { TestPeer } from '../p2p/testing/test-peer.ts'
 import { callUnary } from '../rpc/unary-call.ts'
 import { decodeTensor, encodeTensor, type Compression } from '../tensor/codecs/index.ts'
 import type { FloatDtype } from '../tensor/dtype.ts'
@@ -103,9 +103,8 @@ export class FakeServer implements AsyncDisposable {
   readonly #options: FakeServerOptions
   readonly #pushes = new Map<string, (arrival: Arrival) => void>()
 
-  static async start(options: FakeServerOptions, peer?: TestPeer): Promise<FakeServer> {
-    const testPeer = peer ?? (await TestPeer.start())
-    const server = new FakeServer(options, testPeer, await DhtNode.serve(testPeer))
+  static async start(options: FakeServerOptions, peer: TestPeer): Promise<FakeServer> {
+    const server = new FakeServer(options, peer, await DhtNode.serve(peer))
     await server.#serve()
     return server
   }

@@ -16,6 +16,7 @@ import { createRpcClient } from '../rpc/transport-rpc-client.ts'
 import type { HiddenStates } from '../tensor/hidden-states.ts'
 import { DhtNode } from './dht-node.ts'
 import { FakeServer, type FakeServerOptions } from './fake-server.ts'
+import { FaultyLink, freePort } from './faulty-link.ts'
 import { runToyBlocks, toyBlocks } from './toy-block.ts'
 
 export const dhtPrefix = 'Toy-hf'
@@ -51,14 +52,39 @@ export class FakeSwarm implements AsyncDisposable {
   }
 
   async addServer(start: number, end: number, options: Partial<FakeServerOptions> = {}): Promise<FakeServer> {
-    const server = await FakeServer.start({ dhtPrefix, start, end, hiddenSize: this.hiddenSize, ...options })
+    return await this.#add(start, end, options, await TestPeer.start())
+  }
+
+  async #add(
+    start: number,
+    end: number,
+    options: Partial<FakeServerOptions>,
+    peer: TestPeer,
+  ): Promise<FakeServer> {
+    const server = await FakeServer.start(
+      { dhtPrefix, start, end, hiddenSize: this.hiddenSize, ...options },
+      peer,
+    )
     this.#resources.use(server)
     await server.peer.connect(this.bootstrap.address)
-    for (const other of this.servers) await server.peer.connect(other.peer.address).catch(() => {})
+    for (const other of this.servers) await server.peer.connect(other.peer.directAddress).catch(() => {})
     this.dht.introduce(server.dht)
     this.servers.push(server)
     server.announce([this.dht])
     return server
+  }
+
+  /** A server that is reached through a link that can be made to fail. */
+  async addServerBehindLink(
+    start: number,
+    end: number,
+    options: Partial<FakeServerOptions> = {},
+  ): Promise<{ readonly server: FakeServer; readonly link: FaultyLink }> {
+    const port = await freePort()
+    const link = this.#resources.use(await FaultyLink.start(port))
+    const announce = [`/ip4/127.0.0.1/tcp/${link.port}`]
+    const peer = await TestPeer.start({ listen: [`/ip4/127.0.0.1/tcp/${port}`], announce })
+    return { server: await this.#add(start, end, options, peer), link }
   }
 
   async connect(config: Partial<SwarmConfig> = {}): Promise<SwarmClient> {

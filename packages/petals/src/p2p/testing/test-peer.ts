@@ -22,16 +22,20 @@ export interface TestPeerOptions {
   readonly kad?: boolean
   /** Relay connections of others. */
   readonly relay?: boolean
+  /** Addresses that others are told, for example those of a relay in front. */
+  readonly announce?: readonly string[]
 }
 
 /** A peer of a swarm that listens, on loopback, for tests: serves what `handle` is given. */
 export class TestPeer implements AsyncDisposable {
   readonly #node: Libp2p
+  readonly #directAddress: string | undefined
 
   static async start({
     listen = ['/ip4/127.0.0.1/tcp/0'],
     kad = true,
     relay = false,
+    announce = [],
   }: TestPeerOptions = {}): Promise<TestPeer> {
     const services = {
       identify: identify(),
@@ -40,7 +44,7 @@ export class TestPeer implements AsyncDisposable {
       ...(relay ? { relay: circuitRelayServer() } : {}),
     }
     const node = await createLibp2p({
-      addresses: { listen: [...listen] },
+      addresses: { listen: [...listen], announce: [...announce] },
       transports: [tcp(), webSockets(), circuitRelayTransport()],
       connectionEncrypters: [noise()],
       // js-libp2p, unlike p2pd, resets streams that come before its own handshake is through.
@@ -50,13 +54,14 @@ export class TestPeer implements AsyncDisposable {
       connectionMonitor: { enabled: false },
       services,
     })
-    const peer = new TestPeer(node)
+    const peer = new TestPeer(node, announce.length > 0 ? listen[0] : undefined)
     if (kad) await peer.handle(kadProtocol, (stream) => peer.#answerFindNode(stream))
     return peer
   }
 
-  private constructor(node: Libp2p) {
+  private constructor(node: Libp2p, directAddress: string | undefined) {
     this.#node = node
+    this.#directAddress = directAddress
   }
 
   get id(): PeerId {
@@ -70,6 +75,11 @@ export class TestPeer implements AsyncDisposable {
 
   get address(): string {
     return this.addresses[0]!
+  }
+
+  /** The address that it listens on, past whatever is in front of it. */
+  get directAddress(): string {
+    return this.#directAddress ? `${this.#directAddress}/p2p/${this.id}` : this.address
   }
 
   /** Serves a protocol. What the handler throws resets the stream. */

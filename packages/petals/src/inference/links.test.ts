@@ -1,0 +1,128 @@
+import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import type { HiddenStates } from '../tensor/hidden-states.ts'
+import { FakeSwarm } from '../testing/fake-swarm.ts'
+import type { FaultyLink } from '../testing/faulty-link.ts'
+import type { InferenceSession } from './inference-session.ts'
+
+let swarm: FakeSwarm
+
+beforeEach(async () => {
+  swarm = await FakeSwarm.start({ hiddenSize: 256 })
+})
+afterEach(() => swarm[Symbol.asyncDispose]())
+
+const dialogue = (): readonly HiddenStates[] => [
+  swarm.inputs(300, 1),
+  ...Array.from({ length: 10 }, (_, i) => swarm.inputs(1, i + 2)),
+]
+
+async function expectIdentical(
+  session: InferenceSession,
+  beforeStep: (index: number) => void,
+): Promise<void> {
+  const inputs = dialogue()
+  const outputs: number[] = []
+  for (const [index, input] of inputs.entries()) {
+    beforeStep(index)
+    outputs.push(...(await session.step(input)).data)
+  }
+  expect(Float32Array.from(outputs)).toEqual(swarm.expected(...inputs))
+}
+
+const faults: Readonly<Record<string, (link: FaultyLink) => void>> = {
+  reset: (link) => link.reset(),
+  'black hole': (link) => (link.state = { kind: 'blackhole' }),
+  'half open': (link) => (link.state = { kind: 'half-open' }),
+  'one byte per second': (link) => (link.state = { kind: 'slow', bytesPerSecond: 1 }),
+  'cut in mid-frame': (link) => (link.cutAfterBytes = 700),
+  'cut within the header of a frame': (link) => (link.cutAfterBytes = 20),
+}
+
+describe.each(Object.entries(faults))('a link fails: %s', (_name, fault) => {
+  test.each([
+    ['in the prompt', 0],
+    ['at the first token', 1],
+    ['later', 7],
+  ])('%s', async (_when, at) => {
+    const { link } = await swarm.addServerBehindLink(0, 6, { inferenceRps: 1000 })
+    await swarm.addServer(0, 6)
+    const client = await swarm.connect()
+    // How long a prompt takes this server is known from an earlier one.
+    await client.openSession().step(swarm.inputs(300))
+    const session = client.openSession()
+    await session.open({ length: 400 })
+    const startedAt = performance.now()
+    await expectIdentical(session, (index) => {
+      if (index === at) fault(link)
+    })
+    expect(performance.now() - startedAt).toBeLessThan(7000)
+  })
+})
+
+test('a link that dies in the first prompt of all takes longest to notice', async () => {
+  const { link } = await swarm.addServerBehindLink(0, 6, { inferenceRps: 1000 })
+  await swarm.addServer(0, 6)
+  const session = (await swarm.connect()).openSession()
+  await session.open({ length: 400 })
+  const startedAt = performance.now()
+  await expectIdentical(session, (index) => {
+    if (index === 0) link.state = { kind: 'blackhole' }
+  })
+  expect(performance.now() - startedAt).toBeLessThan(11_000)
+})
+
+test('a link that recovers is used again, over a new connection', async () => {
+  const { server, link } = await swarm.addServerBehindLink(0, 6)
+  const client = await swarm.connect({ banTimeoutMs: 100 })
+  const session = client.openSession()
+  await session.step(swarm.inputs(5))
+  link.state = { kind: 'blackhole' }
+  const stepping = session.step(swarm.inputs(1, 2))
+  await new Promise((resolve) => setTimeout(resolve, 3000))
+  // The old connections stay dead, as after a change of networks; new ones get through.
+  const before = server.sessionsEver
+  link.reset()
+  link.state = { kind: 'open' }
+  await stepping
+  expect(server.sessionsEver).toBeGreaterThan(before)
+})
+
+test('latency that jumps about is no fault', async () => {
+  const { link } = await swarm.addServerBehindLink(0, 6)
+  const client = await swarm.connect()
+  await expectIdentical(client.openSession(), (index) => {
+    link.latencyMs = (index * 37) % 200
+  })
+  expect(client.router.status()[0]!.bannedForMs).toBe(0)
+})
+
+test('over long links servers hand outputs on, and that is faster', async () => {
+  const latencyMs = 30
+  for (const [start, end] of [
+    [0, 2],
+    [2, 4],
+    [4, 6],
+  ] as const) {
+    const { link } = await swarm.addServerBehindLink(start, end)
+    link.latencyMs = latencyMs
+  }
+  const [first, second, third] = swarm.servers
+  // Among themselves they are near; what they measure is in their records.
+  first!.announce([swarm.dht], { nextPings: { [second!.id]: 0.001 } })
+  second!.announce([swarm.dht], { nextPings: { [third!.id]: 0.001 } })
+  const client = await swarm.connect()
+  await client.router.measure()
+  const decode = async (session: InferenceSession): Promise<number> => {
+    await expectIdentical(session, () => {})
+    const startedAt = performance.now()
+    for (let i = 0; i < 5; i++) await session.step(swarm.inputs(1, i + 20))
+    return (performance.now() - startedAt) / 5
+  }
+  const pushed = client.openSession()
+  const pushedMs = await decode(pushed)
+  expect(pushed.pushed).toBe(true)
+  const relayed = (await swarm.connect({ serverToServer: 'never' })).openSession()
+  const relayedMs = await decode(relayed)
+  expect(relayed.pushed).toBe(false)
+  expect(pushedMs).toBeLessThan(relayedMs * 0.8)
+})

@@ -1,0 +1,98 @@
+import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { peerIdFromBytes } from '../p2p/peer-id.ts'
+import { unixSeconds } from '../testing/dht-node.ts'
+import { dhtPrefix, FakeSwarm } from '../testing/fake-swarm.ts'
+import { encodeMsgpack, Float, Tuple, type MsgpackInput } from '../wire/msgpack.ts'
+
+let swarm: FakeSwarm
+
+beforeEach(async () => {
+  swarm = await FakeSwarm.start()
+  await swarm.addServer(0, 3)
+  await swarm.addServer(3, 6)
+})
+afterEach(() => swarm[Symbol.asyncDispose]())
+
+const inventedPeer = (index: number): string => {
+  const bytes = new Uint8Array(34).fill(9)
+  bytes.set([0x12, 32])
+  new DataView(bytes.buffer).setUint32(2, index)
+  return peerIdFromBytes(bytes)!
+}
+
+const record = (throughput: number, extra: Readonly<Record<string, MsgpackInput>> = {}): Tuple =>
+  new Tuple([2, new Float(throughput), new Map(Object.entries({ start_block: 0, end_block: 6, ...extra }))])
+
+async function expectRouteAndAnswer(): Promise<void> {
+  const client = await swarm.connect()
+  const session = client.openSession()
+  const startedAt = performance.now()
+  const inputs = swarm.inputs(5)
+  expect((await session.step(inputs)).data).toEqual(swarm.expected(inputs))
+  expect(performance.now() - startedAt).toBeLessThan(2000)
+  expect(session.route.map(({ peer }) => peer)).toEqual(swarm.servers.map(({ id }) => id))
+}
+
+const poison: Readonly<Record<string, MsgpackInput>> = {
+  'throughput NaN': record(NaN),
+  'throughput 1e308': record(1e308),
+  'throughput -1': record(-1),
+  'inference_rps 1e308': record(1, { inference_rps: new Float(1e308) }),
+  'start after end': record(1, { start_block: 5, end_block: 2 }),
+  'an end beyond the model': record(1, { end_block: 1000 }),
+  'an unknown state': new Tuple([77, new Float(1), new Map()]),
+  'text instead of a tuple': 'ServerInfo',
+  'nothing instead of a tuple': null,
+  'a map with __proto__': new Map([['__proto__', new Map([['state', 2]])]]),
+  'pings without end': record(1, {
+    next_pings: new Map(Array.from({ length: 5000 }, (_, i) => [inventedPeer(i), new Float(0)])),
+  }),
+  'adapters without end': record(1, { adapters: new Tuple(Array.from({ length: 20_000 }, () => 'x')) }),
+  'a name of a megabyte': record(1, { public_name: 'x'.repeat(1_000_000) }),
+}
+
+describe('records that make no sense', () => {
+  test('are passed over: all kinds at once', async () => {
+    Object.values(poison).forEach((value, i) => {
+      for (let block = 0; block < 2; block++) swarm.dht.store(`${dhtPrefix}.${block}`, inventedPeer(i), value)
+    })
+    await expectRouteAndAnswer()
+  })
+
+  test('that are no msgpack, nested too deep, expired, or good for ever', async () => {
+    const key = `${dhtPrefix}.0`
+    const soon = unixSeconds() + 240
+    swarm.dht.storeBytes(key, inventedPeer(1), Uint8Array.of(0xc1), soon)
+    swarm.dht.storeBytes(key, inventedPeer(2), new Uint8Array(10_000).fill(0x91), soon)
+    swarm.dht.storeBytes(key, inventedPeer(3), encodeMsgpack(record(1)), unixSeconds() - 10)
+    for (const expiration of [NaN, Infinity, 1e308])
+      swarm.dht.storeBytes(key, inventedPeer(4), encodeMsgpack(record(1)), expiration)
+    swarm.dht.store(key, 'not a peer', record(1))
+    await expectRouteAndAnswer()
+  })
+})
+
+test('servers that are only claimed to be are not waited for', async () => {
+  for (let i = 0; i < 2000; i++) {
+    for (let block = 0; block < 6; block++)
+      swarm.dht.store(`${dhtPrefix}.${block}`, inventedPeer(i), record(1, { inference_rps: new Float(1e5) }))
+  }
+  const before = process.memoryUsage.rss()
+  await expectRouteAndAnswer()
+  expect(process.memoryUsage.rss() - before).toBeLessThan(128 * 1024 * 1024)
+})
+
+test.each([3600, -3600])('clocks that are %i seconds ahead of ours', async (skew) => {
+  for (const node of [swarm.dht, ...swarm.servers.map(({ dht }) => dht)]) node.clockSkew = skew
+  for (let block = 0; block < 6; block++) {
+    const server = swarm.servers[block < 3 ? 0 : 1]!
+    swarm.dht.remove(`${dhtPrefix}.${block}`, server.id)
+    const info = new Tuple([
+      2,
+      new Float(1),
+      new Map(Object.entries({ start_block: block < 3 ? 0 : 3, end_block: block < 3 ? 3 : 6 })),
+    ])
+    swarm.dht.store(`${dhtPrefix}.${block}`, server.id, info, unixSeconds() + skew + 240)
+  }
+  await expectRouteAndAnswer()
+})

@@ -1,0 +1,35 @@
+import { privateKeyFromProtobuf } from '@libp2p/crypto/keys'
+import { mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterEach, beforeEach, expect, test } from 'vitest'
+import { freshIdentity, loadIdentity } from './identity.ts'
+
+let folder: string
+
+beforeEach(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'petals-identity-'))
+})
+afterEach(() => rm(folder, { recursive: true }))
+
+test('a fresh identity is another one each time', async () => {
+  const [first, second] = [await freshIdentity(), await freshIdentity()]
+  expect(first.equals(second)).toBe(false)
+})
+
+test('a kept identity is made once, for its owner only, in the format of hivemind', async () => {
+  const path = join(folder, 'new', 'identity')
+  const made = await loadIdentity(path)
+  expect(made.equals(await loadIdentity(path))).toBe(true)
+  expect(privateKeyFromProtobuf(await readFile(path)).equals(made)).toBe(true)
+  if (process.platform !== 'win32') expect((await stat(path)).mode & 0o777).toBe(0o600)
+})
+
+test('a file that holds something else is named, and left alone', async () => {
+  const path = join(folder, 'identity')
+  await writeFile(path, 'not a key')
+  await expect(loadIdentity(path)).rejects.toThrow(
+    /identity does not hold a libp2p private key.*remove this one/,
+  )
+  expect(await readFile(path, 'utf8')).toBe('not a key')
+})
