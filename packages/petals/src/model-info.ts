@@ -1,6 +1,6 @@
 import type { AbortOptions, ModelFiles } from '@petals-chat/engine'
 import { readArchitecture, type Architecture } from './layers/architecture.ts'
-import { layoutOf } from './layers/quantized-matrix.ts'
+import { layoutOf } from './layers/head/quantized-matrix.ts'
 import { findDhtPrefix, type LocatableSpec } from './model-location.ts'
 
 /** What a model's config.json says of its part in a swarm. */

@@ -98,7 +98,14 @@ class ToyModel implements Model {
     const inference = new ToyInference()
     inferences.push(inference)
     this.open++
-    return new PetalsSession({ model: this, maxLength, layers, inference, onClose: () => this.open-- })
+    return new PetalsSession({
+      model: this,
+      maxLength,
+      layers,
+      inference,
+      decodeMs: () => undefined,
+      onClose: () => this.open--,
+    })
   }
   async status() {
     return { state: 'ready' } as const

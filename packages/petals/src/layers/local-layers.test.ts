@@ -100,7 +100,7 @@ describe('local layers of a repository on the Hub', () => {
       expected.forEach((value, token) => expect(logits.exact(token)).toBeCloseTo(value, 4))
       expect(bestToken(logits).token).toBe(expected.indexOf(Math.max(...expected)))
     })
-    expect(layers.memoryBytes).toBeGreaterThan(vocabulary * hidden)
+    expect(layers.localMemoryBytes).toBeGreaterThan(vocabulary * hidden)
   })
 
   it('need no network at the next start', async () => {

@@ -2,7 +2,7 @@ import { ModelUnavailableError, type LoadOptions, type ModelFiles, type TokenId 
 import type { HiddenStates } from '../tensor/hidden-states.ts'
 import type { Logits } from '../tensor/logits.ts'
 import { readArchitecture, type Architecture, type NormTensors } from './architecture.ts'
-import { LmHead } from './lm-head.ts'
+import { LmHead } from './head/lm-head.ts'
 import { layerNorm, rmsNorm, type Norm } from './norm.ts'
 import type { TensorEntry } from './tensor-entry.ts'
 import { openWeightIndex, type WeightIndex } from './weight-index.ts'
@@ -18,8 +18,8 @@ export interface LocalLayersOptions extends LoadOptions {
 /** The layers that the client computes itself: embeddings before the blocks, final norm and LM head after them. */
 export interface LocalLayers extends AsyncDisposable {
   readonly architecture: Architecture
-  /** Memory that the layers hold. Embeddings and 16- or 32-bit weights stay in their files and are not counted. */
-  readonly memoryBytes: number
+  /** Memory of this process that the layers hold. Embeddings and 16- or 32-bit weights stay in their files. */
+  readonly localMemoryBytes: number
   /** Input of the first block. */
   embed(tokens: readonly TokenId[]): HiddenStates
   /** The logits after each position, from the output of the last block. */
@@ -119,7 +119,7 @@ class LoadedLayers implements LocalLayers {
     this.#head = head
   }
 
-  get memoryBytes(): number {
+  get localMemoryBytes(): number {
     return this.#head.memoryBytes
   }
 

@@ -1,5 +1,5 @@
-import type { Logits } from '../tensor/logits.ts'
-import type { WeightMatrix } from './weight-matrix.ts'
+import type { Logits } from '../../tensor/logits.ts'
+import type { WeightMatrix } from '../weight-matrix.ts'
 
 /** What a screening pass over 8-bit weights leaves, with the exact rows behind it. */
 export class ScreenedLogits implements Logits {

@@ -2,10 +2,10 @@ import { createHash } from 'node:crypto'
 import { open, stat } from 'node:fs/promises'
 import path from 'node:path'
 import type { FileOptions } from '@petals-chat/engine'
-import { bytesOf } from '../tensor/tensor.ts'
+import { bytesOf } from '../../tensor/tensor.ts'
 import { layoutOf, quantizedParts, type QuantizedLayout } from './quantized-matrix.ts'
-import { inFolder, makeWhole, removeOthers, sizeOf } from './storage.ts'
-import type { StoredTensor, WeightMatrix } from './weight-matrix.ts'
+import { inFolder, makeWhole, removeOthers, sizeOf } from '../storage.ts'
+import type { StoredTensor, WeightMatrix } from '../weight-matrix.ts'
 
 /** Part of the file names: a change of the format makes new files. */
 const formatVersion = 2

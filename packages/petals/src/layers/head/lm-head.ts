@@ -1,12 +1,10 @@
-import path from 'node:path'
 import { ModelUnavailableError } from '@petals-chat/engine'
-import * as ort from 'onnxruntime-node'
-import type { Logits } from '../tensor/logits.ts'
+import type { Logits } from '../../tensor/logits.ts'
+import { WeightMatrix, type StoredTensor } from '../weight-matrix.ts'
 import { openHeadFile, type HeadFile, type HeadFileOptions } from './head-file.ts'
-import { quantizedModel } from './quantized-matrix.ts'
 import { ScreenedLogits } from './screened-logits.ts'
-import { inputBound, splitInput, type KernelRounding } from './split-input.ts'
-import { WeightMatrix, type StoredTensor } from './weight-matrix.ts'
+import { ScreeningThread } from './screening-thread.ts'
+import type { KernelRounding } from './split-input.ts'
 
 export interface LmHeadOptions extends HeadFileOptions {
   /** Threads of the screening product, ≥ 1. */
@@ -27,33 +25,34 @@ const resultBytesPerPass = 64 * 2 ** 20
 export class LmHead implements AsyncDisposable {
   readonly #matrix: WeightMatrix
   readonly #file: HeadFile
-  readonly #session: ort.InferenceSession
+  readonly #thread: ScreeningThread
   readonly #waiting: Waiting[] = []
   #rounding: KernelRounding = 'symmetric'
   #running = false
   #passes: Promise<void> = Promise.resolve()
   #closed = false
 
-  private constructor(matrix: WeightMatrix, file: HeadFile, session: ort.InferenceSession) {
+  private constructor(matrix: WeightMatrix, file: HeadFile, thread: ScreeningThread) {
     this.#matrix = matrix
     this.#file = file
-    this.#session = session
+    this.#thread = thread
   }
 
   /** Makes (once) and loads the 8-bit weights, and checks the bound against this machine's kernel. */
   static async create(tensor: StoredTensor, options: LmHeadOptions): Promise<LmHead> {
+    const { threads, signal } = options
     const matrix = new WeightMatrix(tensor)
-    let session: ort.InferenceSession | undefined
+    let thread: ScreeningThread | undefined
     try {
       const file = await openHeadFile(tensor, matrix, options)
-      session = await openSession(file, options.threads)
-      const head = new LmHead(matrix, file, session)
+      thread = await ScreeningThread.start({ path: file.path, layout: file.layout, threads }, { signal })
+      const head = new LmHead(matrix, file, thread)
       await head.#verifyBound()
-      options.signal?.throwIfAborted()
+      signal?.throwIfAborted()
       return head
     } catch (error) {
       matrix[Symbol.dispose]()
-      await session?.release()
+      await thread?.[Symbol.asyncDispose]()
       throw error
     }
   }
@@ -84,7 +83,7 @@ export class LmHead implements AsyncDisposable {
     if (this.#closed) return
     this.#closed = true
     await this.#passes
-    await this.#session.release()
+    await this.#thread[Symbol.asyncDispose]()
     this.#matrix[Symbol.dispose]()
   }
 
@@ -104,23 +103,17 @@ export class LmHead implements AsyncDisposable {
   }
 
   async #screen(inputs: readonly Float32Array[]): Promise<readonly Logits[]> {
-    const { rows } = this.#matrix
-    const { paddedColumns } = this.#file.layout
-    const x = new Float32Array(inputs.length * 2 * paddedColumns)
-    const splits = inputs.map((input, index) => {
-      const split = x.subarray(index * 2 * paddedColumns, (index + 1) * 2 * paddedColumns)
-      splitInput(input, this.#file.layout, split)
-      return split
-    })
-    const feeds = { x: new ort.Tensor('float32', x, [inputs.length * 2, paddedColumns]) }
-    const results = await this.#session.run(feeds)
-    const y = results['y']!.data as Float32Array
+    const { rows, columns } = this.#matrix
+    const request = new Float32Array(inputs.length * columns)
+    inputs.forEach((input, index) => request.set(input, index * columns))
+    const answer = await this.#thread.run({ inputs: request, rounding: this.#rounding })
+    const { rowErrors, rowNorms } = this.#file
     return inputs.map((input, index) => {
-      const estimates = sumOfRows(y.subarray(index * 2 * rows, (index + 1) * 2 * rows))
-      return new ScreenedLogits(estimates, input, this.#matrix, {
-        ...this.#file,
-        ...inputBound(input, splits[index]!, this.#file.layout, this.#rounding),
-      })
+      const estimates = answer.estimates.subarray(index * rows, (index + 1) * rows)
+      const inputNorm = answer.inputNorms[index]!
+      const inputError = answer.inputErrors[index]!
+      const bound = { rowErrors, rowNorms, inputNorm, inputError }
+      return new ScreenedLogits(estimates, input, this.#matrix, bound)
     })
   }
 
@@ -140,29 +133,6 @@ export class LmHead implements AsyncDisposable {
 interface Waiting {
   readonly input: Float32Array
   readonly answer: PromiseWithResolvers<Logits>
-}
-
-function openSession({ path: file, layout }: HeadFile, threads: number): Promise<ort.InferenceSession> {
-  return ort.InferenceSession.create(quantizedModel(layout, path.basename(file)), {
-    intraOpNumThreads: threads,
-    interOpNumThreads: 1,
-    graphOptimizationLevel: 'all',
-    extra: {
-      session: {
-        model_external_initializers_file_folder_path: path.dirname(file),
-        // Spinning threads would take the cores from everything else between two tokens.
-        intra_op: { allow_spinning: '0' },
-      },
-    },
-  })
-}
-
-/** [2, rows] to [rows]; into memory of its own, so that the pass's results can go. */
-function sumOfRows(pair: Float32Array): Float32Array {
-  const rows = pair.length / 2
-  const sums = new Float32Array(rows)
-  for (let row = 0; row < rows; row++) sums[row] = pair[row]! + pair[rows + row]!
-  return sums
 }
 
 /** A wave of many sizes, and two rows of the matrix: where both factors are large at the same places, sums overflow if they can. */

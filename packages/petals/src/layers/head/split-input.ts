@@ -1,5 +1,5 @@
 import type { ErrorBound } from './screened-logits.ts'
-import { dot } from './weight-matrix.ts'
+import { dot } from '../weight-matrix.ts'
 
 /** How far the kernel's own rounding to 8 bits may be from the nearest step, in steps. */
 export type KernelRounding =
@@ -39,7 +39,8 @@ export function splitInput(
   }
 }
 
-function largest(values: Float32Array, start: number, end: number): number {
+/** The largest magnitude in [start, end). */
+export function largest(values: Float32Array, start: number, end: number): number {
   let most = 0
   for (let i = start; i < end; i++) {
     const size = Math.abs(values[i]!)

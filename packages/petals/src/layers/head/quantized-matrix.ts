@@ -1,7 +1,7 @@
-import { bytesOf } from '../tensor/tensor.ts'
+import { bytesOf } from '../../tensor/tensor.ts'
 import { matMulNBitsModel } from './onnx-model.ts'
-import type { SplitShape } from './split-input.ts'
-import type { WeightMatrix } from './weight-matrix.ts'
+import { largest, type SplitShape } from './split-input.ts'
+import type { WeightMatrix } from '../weight-matrix.ts'
 
 /**
  * Columns that share a scale. Smaller blocks err less, but take more bytes, and more time in onnxruntime's kernel: of 32,
@@ -9,8 +9,8 @@ import type { WeightMatrix } from './weight-matrix.ts'
  */
 const blockSizeOf = (columns: number): number => (columns >= 2048 && columns % 128 === 0 ? 128 : 64)
 
-/** Values that are quantised at a time: about 10 ms, so that the process answers others in between. */
-const valuesAtOnce = 2 ** 20
+/** Values that are quantised at a time: a few milliseconds, so that the process answers others in between. */
+const valuesAtOnce = 2 ** 18
 
 /** A part of the data file: what onnxruntime reads (values and scales), and the facts for the bound. */
 interface QuantizedRows {
@@ -66,12 +66,15 @@ export function quantizedModel(layout: QuantizedLayout, dataFile: string): Uint8
   )
 }
 
-/** Symmetric 8 bits with the zero at 128, as MatMulNBits reads them; zeros fill the last block. */
+/** The code of 0, as MatMulNBits reads symmetric 8 bits. */
+const zero = 128
+
+/** Codes, scales, and how far from the rows they are; zeros fill the last block. */
 function quantizeRows(rows: Float32Array, { columns, paddedColumns, blockSize }: SplitShape): QuantizedRows {
   const count = rows.length / columns
   const blocks = paddedColumns / blockSize
   const result = {
-    values: new Uint8Array(count * paddedColumns).fill(128),
+    values: new Uint8Array(count * paddedColumns).fill(zero),
     scales: new Float32Array(count * blocks),
     errors: new Float32Array(count),
     norms: new Float32Array(count),
@@ -83,17 +86,17 @@ function quantizeRows(rows: Float32Array, { columns, paddedColumns, blockSize }:
       const start = row * columns + block * blockSize
       const end = Math.min(start + blockSize, (row + 1) * columns)
       const target = row * paddedColumns + block * blockSize - start
-      let largest = 0
-      for (let i = start; i < end; i++) largest = Math.max(largest, Math.abs(rows[i]!))
-      const scale = Math.fround(largest / 127)
+      const scale = Math.fround(largest(rows, start, end) / 127)
       result.scales[row * blocks + block] = scale
       const inverse = scale === 0 ? 0 : 1 / scale
       for (let i = start; i < end; i++) {
-        const level = Math.max(-127, Math.min(127, Math.round(rows[i]! * inverse)))
-        const restored = level * scale
-        result.values[target + i] = level + 128
-        error += (rows[i]! - restored) ** 2
-        norm += restored ** 2
+        // Rounds half up, all numbers being positive; a scale that is nearly zero may be far from its block.
+        const code = Math.max(0, Math.min(255, (rows[i]! * inverse + zero + 0.5) | 0))
+        const restored = (code - zero) * scale
+        const difference = rows[i]! - restored
+        result.values[target + i] = code
+        error += difference * difference
+        norm += restored * restored
       }
     }
     // Rounded up: the bound must hold in float32 too.

@@ -1,0 +1,64 @@
+import { once } from 'node:events'
+import { Worker } from 'node:worker_threads'
+import { abortable, type AbortOptions } from '@petals-chat/engine'
+import type { ScreeningAnswer, ScreeningMessage, ScreeningRequest, ScreeningSetup } from './screening.ts'
+
+/** The source runs unbuilt under this export condition, and so must the thread. */
+const runsFromSource = import.meta.url.endsWith('.ts')
+const entry = new URL(`screening-worker.${runsFromSource ? 'ts' : 'js'}`, import.meta.url)
+const execArgv = runsFromSource ? ['--conditions=petals-chat-source'] : []
+
+/** The thread that multiplies 8-bit weights with hidden states. One pass at a time. */
+export class ScreeningThread implements AsyncDisposable {
+  readonly #worker: Worker
+  readonly #exited: Promise<unknown>
+  #pending = Promise.withResolvers<ScreeningMessage>()
+
+  private constructor(setup: ScreeningSetup) {
+    this.#worker = new Worker(entry, { workerData: setup, execArgv, name: 'lm-head' })
+    this.#worker.on('message', (message: ScreeningMessage) => this.#pending.resolve(message))
+    this.#worker.on('error', (error) => this.#pending.reject(error))
+    this.#exited = once(this.#worker, 'exit').catch(() => {})
+    void this.#exited.then(() => this.#pending.reject(new Error('The thread of the LM head has ended.')))
+    // Who waits for an answer sees the error; without one there is nobody to tell.
+    this.#pending.promise.catch(() => {})
+  }
+
+  /** Loads the weights. @throws Error with onnxruntime's reason; the signal's reason */
+  static async start(setup: ScreeningSetup, { signal }: AbortOptions = {}): Promise<ScreeningThread> {
+    const thread = new ScreeningThread(setup)
+    try {
+      await abortable(thread.#answer(), signal)
+      return thread
+    } catch (error) {
+      await thread.#worker.terminate()
+      throw error
+    }
+  }
+
+  async run(request: ScreeningRequest): Promise<ScreeningAnswer> {
+    this.#pending = Promise.withResolvers()
+    this.#worker.ref()
+    this.#worker.postMessage(request, [request.inputs.buffer as ArrayBuffer])
+    const message = await this.#answer()
+    if (message.type === 'answer') return message
+    throw new Error(`The thread of the LM head sent '${message.type}' for an answer.`)
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#worker.ref()
+    this.#worker.postMessage('close')
+    await this.#exited
+  }
+
+  /** A thread at rest does not keep the process from ending. */
+  async #answer(): Promise<ScreeningMessage> {
+    try {
+      const message = await this.#pending.promise
+      if (message.type === 'failed') throw new Error(message.reason)
+      return message
+    } finally {
+      this.#worker.unref()
+    }
+  }
+}

@@ -1,0 +1,31 @@
+import type { KernelRounding } from './split-input.ts'
+import type { QuantizedLayout } from './quantized-matrix.ts'
+
+/** What a screening thread is started with. */
+export interface ScreeningSetup {
+  /** File of the 8-bit weights. */
+  readonly path: string
+  readonly layout: QuantizedLayout
+  /** Threads of the product, ≥ 1. */
+  readonly threads: number
+}
+
+/** One pass over the weights. */
+export interface ScreeningRequest {
+  /** Normalised hidden states, [positions, columns]. */
+  readonly inputs: Float32Array
+  readonly rounding: KernelRounding
+}
+
+export interface ScreeningAnswer {
+  /** Estimated logits, [positions, rows]. */
+  readonly estimates: Float32Array
+  /** Of each position (`ErrorBound`). */
+  readonly inputNorms: Float64Array
+  readonly inputErrors: Float64Array
+}
+
+export type ScreeningMessage =
+  | { readonly type: 'ready' }
+  | ({ readonly type: 'answer' } & ScreeningAnswer)
+  | { readonly type: 'failed'; readonly reason: string }
