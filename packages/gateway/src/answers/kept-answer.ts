@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import type { Shutdown } from '../context.ts'
-import { AnswerGoneError, ShuttingDownError } from '../errors.ts'
+import { AnswerGoneError, ClientGoneError, ShuttingDownError } from '../errors.ts'
 import { linkedAbortController } from '../server/linked-abort-controller.ts'
 import { MessageLog } from './message-log.ts'
 
@@ -117,7 +117,7 @@ export class KeptAnswer {
 
   #outcomeOf(error: unknown): AnswerOutcome {
     if (error === undefined) return 'complete'
-    if (!this.signal.aborted) return 'failed'
+    if (!this.signal.aborted) return error instanceof ClientGoneError ? 'cancelled' : 'failed'
     const reason: unknown = this.signal.reason
     if (reason instanceof AnswerGoneError) return 'expired'
     return reason instanceof ShuttingDownError ? 'shutdown' : 'cancelled'

@@ -292,7 +292,10 @@ describe('a client that never comes back', () => {
     connection.abort()
     expect((await pending).status).toBe(499)
     await vi.waitFor(() => expect(app.engine.openSessions).toBe(0))
-    expect(await figures(app)).toMatchObject({ 'resumable_answers{state="finished"}': 0 })
+    expect(await figures(app)).toMatchObject({
+      'resumable_answers{state="finished"}': 0,
+      'resumable_answers_ended_total{kind="stream",outcome="cancelled"}': 1,
+    })
   })
 })
 
