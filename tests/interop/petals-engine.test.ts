@@ -52,7 +52,7 @@ describe.each(models)('the swarm engine on $name', ({ name, trained }) => {
   beforeAll(async () => {
     subject = await startSwarmEngine({ model: name })
   })
-  afterAll(() => subject[Symbol.asyncDispose]())
+  afterAll(() => subject?.[Symbol.asyncDispose]())
 
   const encode = (text: string) => subject.model.tokenizer.encode(text, { addSpecialTokens: true })
 
