@@ -2,6 +2,7 @@ import { closeSync, fstatSync, openSync, readSync } from 'node:fs'
 import { ModelUnavailableError } from '@petals-chat/engine'
 import { dtypeSize, type FloatDtype } from '../tensor/dtype.ts'
 import { tensorValues } from '../tensor/tensor.ts'
+import { dot } from './dot.ts'
 
 /** Where a tensor's bytes are on this machine: C order, little-endian. */
 export interface StoredTensor {
@@ -94,22 +95,6 @@ export class WeightMatrix implements Disposable {
 
 const endsEarly = (path: string): ModelUnavailableError =>
   new ModelUnavailableError(`${path} ends in the middle of a tensor. Fetch the file again.`)
-
-export function dot(a: Float32Array, b: Float32Array): number {
-  let first = 0
-  let second = 0
-  let third = 0
-  let fourth = 0
-  const whole = a.length & ~3
-  for (let i = 0; i < whole; i += 4) {
-    first += a[i]! * b[i]!
-    second += a[i + 1]! * b[i + 1]!
-    third += a[i + 2]! * b[i + 2]!
-    fourth += a[i + 3]! * b[i + 3]!
-  }
-  for (let i = whole; i < a.length; i++) first += a[i]! * b[i]!
-  return first + second + (third + fourth)
-}
 
 /** All values of a small tensor (a norm's weights). */
 export function readVector(tensor: StoredTensor): Float32Array {

@@ -9,7 +9,8 @@ import type { FloatDtype } from '../../tensor/dtype.ts'
 import type { Logits } from '../../tensor/logits.ts'
 import { floatTensor } from '../../tensor/tensor.ts'
 import { LmHead } from './lm-head.ts'
-import { dot, WeightMatrix, type StoredTensor } from '../weight-matrix.ts'
+import { dot } from '../dot.ts'
+import { WeightMatrix, type StoredTensor } from '../weight-matrix.ts'
 
 const rows = 1500
 const bits = seededBits(5)

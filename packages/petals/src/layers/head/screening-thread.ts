@@ -13,13 +13,14 @@ export class ScreeningThread implements AsyncDisposable {
   readonly #worker: Worker
   readonly #exited: Promise<unknown>
   #pending = Promise.withResolvers<ScreeningMessage>()
+  #ended = false
 
   private constructor(setup: ScreeningSetup) {
     this.#worker = new Worker(entry, { workerData: setup, execArgv, name: 'lm-head' })
     this.#worker.on('message', (message: ScreeningMessage) => this.#pending.resolve(message))
     this.#worker.on('error', (error) => this.#pending.reject(error))
     this.#exited = once(this.#worker, 'exit').catch(() => {})
-    void this.#exited.then(() => this.#pending.reject(new Error('The thread of the LM head has ended.')))
+    void this.#exited.then(() => this.#end())
     // Who waits for an answer sees the error; without one there is nobody to tell.
     this.#pending.promise.catch(() => {})
   }
@@ -38,6 +39,7 @@ export class ScreeningThread implements AsyncDisposable {
 
   async run(request: ScreeningRequest): Promise<ScreeningAnswer> {
     this.#pending = Promise.withResolvers()
+    if (this.#ended) this.#end()
     this.#worker.ref()
     this.#worker.postMessage(request, [request.inputs.buffer as ArrayBuffer])
     const message = await this.#answer()
@@ -49,6 +51,11 @@ export class ScreeningThread implements AsyncDisposable {
     this.#worker.ref()
     this.#worker.postMessage('close')
     await this.#exited
+  }
+
+  #end(): void {
+    this.#ended = true
+    this.#pending.reject(new Error('The thread of the LM head has ended.'))
   }
 
   /** A thread at rest does not keep the process from ending. */

@@ -1,5 +1,5 @@
 import type { ErrorBound } from './screened-logits.ts'
-import { dot } from '../weight-matrix.ts'
+import { dot } from '../dot.ts'
 
 /** How far the kernel's own rounding to 8 bits may be from the nearest step, in steps. */
 export type KernelRounding =
