@@ -163,7 +163,7 @@ describe('an abort', () => {
     const tokens = await answer(session, prompt, 1)
     expect(subject.model.tokenizer.decode(tokens)).toBe(' Paris')
     // What is left of one step (250 ms), a prompt of five tokens, and a busy machine.
-    expect(performance.now() - abortedAt).toBeLessThan(2000)
+    expect(performance.now() - abortedAt).toBeLessThan(10_000)
   })
 
   it('leaves exactly what was read in the cache', async () => {

@@ -126,7 +126,7 @@ describe('parseToolCalls', () => {
   it('stays fast on a text of brackets', () => {
     const started = performance.now()
     parse('[{'.repeat(100_000))
-    expect(performance.now() - started).toBeLessThan(5000)
+    expect(performance.now() - started).toBeLessThan(10_000)
   })
 })
 

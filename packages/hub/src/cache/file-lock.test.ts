@@ -83,7 +83,7 @@ test('the lock of a process that was killed is taken over at once', async () => 
   await once(child, 'exit')
   const start = performance.now()
   expect(await withFileLock(path, {}, async () => 'mine')).toBe('mine')
-  expect(performance.now() - start).toBeLessThan(1000)
+  expect(performance.now() - start).toBeLessThan(5000)
 })
 
 test('many that find an abandoned lock still follow one another', async () => {

@@ -290,7 +290,7 @@ describe('this machine', () => {
     setTimeout(() => abort.abort(reason), 300)
     const start = performance.now()
     await expect(it.store.resolveFile(source, { signal: abort.signal })).rejects.toBe(reason)
-    expect(performance.now() - start).toBeLessThan(600)
+    expect(performance.now() - start).toBeLessThan(3000)
     expect((await stat((await partialFiles(it.cacheDir))[0] ?? '')).size).toBeGreaterThan(5_000)
     await expectModel(await it.store.resolveFile(source))
   })

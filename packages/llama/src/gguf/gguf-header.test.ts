@@ -146,7 +146,7 @@ describe('a broken file', () => {
       slowest = Math.max(slowest, performance.now() - startedAt)
     })
     fc.assert(property, { numRuns: 10_000 })
-    expect(slowest).toBeLessThan(1000)
+    expect(slowest).toBeLessThan(5000)
   })
 })
 

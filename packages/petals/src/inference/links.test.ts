@@ -55,7 +55,7 @@ describe.each(Object.entries(faults))('a link fails: %s', (_name, fault) => {
     await expectIdentical(session, (index) => {
       if (index === at) fault(link)
     })
-    expect(performance.now() - startedAt).toBeLessThan(7000)
+    expect(performance.now() - startedAt).toBeLessThan(14_000)
   })
 })
 
@@ -68,7 +68,7 @@ test('a link that dies in the first prompt of all takes longest to notice', asyn
   await expectIdentical(session, (index) => {
     if (index === 0) link.state = { kind: 'blackhole' }
   })
-  expect(performance.now() - startedAt).toBeLessThan(11_000)
+  expect(performance.now() - startedAt).toBeLessThan(22_000)
 })
 
 test('a link that recovers is used again, over a new connection', async () => {

@@ -29,7 +29,7 @@ async function expectRouteAndAnswer(): Promise<void> {
   const startedAt = performance.now()
   const inputs = swarm.inputs(5)
   expect((await session.step(inputs)).data).toEqual(swarm.expected(inputs))
-  expect(performance.now() - startedAt).toBeLessThan(2000)
+  expect(performance.now() - startedAt).toBeLessThan(10_000)
   expect(session.route.map(({ peer }) => peer)).toEqual(swarm.servers.map(({ id }) => id))
 }
 
@@ -79,7 +79,7 @@ test('servers that are only claimed to be are not waited for', async () => {
   }
   const before = process.memoryUsage.rss()
   await expectRouteAndAnswer()
-  expect(process.memoryUsage.rss() - before).toBeLessThan(128 * 1024 * 1024)
+  expect(process.memoryUsage.rss() - before).toBeLessThan(256 * 1024 * 1024)
 })
 
 test.each([3600, -3600])('clocks that are %i seconds ahead of ours', async (skew) => {

@@ -30,7 +30,7 @@ describe('displayMath', () => {
       const text = unit.repeat(20_000)
       const begin = performance.now()
       displayMath(text)
-      expect(performance.now() - begin, unit).toBeLessThan(2000)
+      expect(performance.now() - begin, unit).toBeLessThan(10_000)
     }
   })
 })

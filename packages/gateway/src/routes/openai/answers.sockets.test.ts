@@ -108,7 +108,7 @@ describe('over real connections', () => {
     const first = await ask(server, { max_tokens: 1_000 })
     const startedAt = performance.now()
     const second = await ask(server)
-    expect(performance.now() - startedAt).toBeLessThan(2_000)
+    expect(performance.now() - startedAt).toBeLessThan(10_000)
     expect(second.statusCode).toBe(200)
     for (const response of [second, first]) {
       await fetch(`${server.url}/v1/answers/${idOf(response)}`, { method: 'DELETE' })
@@ -123,7 +123,7 @@ describe('over real connections', () => {
     const id = idOf(first)
     const startedAt = performance.now()
     const [chunk] = (await once(await resume(server, id, undefined), 'data')) as [Buffer]
-    expect(performance.now() - startedAt).toBeLessThan(300)
+    expect(performance.now() - startedAt).toBeLessThan(1500)
     expect(chunk.toString()).toContain(`id: ${id}:1\n`)
     first.destroy()
   })

@@ -230,7 +230,7 @@ describe('parseRequest', () => {
     for (const body of hostile) {
       const started = performance.now()
       await expect(parse('chat', body)).rejects.toThrow(InvalidRequestError)
-      expect(performance.now() - started).toBeLessThan(500)
+      expect(performance.now() - started).toBeLessThan(2500)
     }
   })
 })
