@@ -18,12 +18,14 @@ export function scriptedGateway(): Plugin {
 
 const startedAt = Date.now()
 const LOAD_MS = 8000
+const CONTEXT_LENGTH = 2048
 
 function handle(request: IncomingMessage, response: ServerResponse, next: () => void): void {
   const path = new URL(request.url ?? '/', 'http://localhost').pathname
   if (path === '/api/v1/models') sendJson(response, { models: models() })
   else if (path === '/api/v1/swarm') sendJson(response, scriptedSwarm())
   else if (path === '/v1/chat/completions' && request.method === 'POST') void complete(request, response)
+  else if (path === '/v1/tokenize') void countTokens(request, response)
   else if (path.startsWith('/api/') || path.startsWith('/v1/')) {
     response.statusCode = 404
     sendJson(response, { error: { message: `Nothing is served at ${path}.`, code: 'unknown_url' } })
@@ -51,7 +53,7 @@ function models(): readonly object[] {
       engine: 'llama',
       modelCard: 'https://example.org/models/small',
       license: 'Apache-2.0',
-      contextLength: 2048,
+      contextLength: CONTEXT_LENGTH,
       generation: { temperature: 0.7, top_p: 0.9 },
       ...(share < 1 ? loading : { state: 'ready' }),
     },
@@ -74,14 +76,16 @@ function models(): readonly object[] {
   ]
 }
 
+/** Four characters are about a token. */
+async function countTokens(request: IncomingMessage, response: ServerResponse): Promise<void> {
+  const { prompt = '', messages = [] } = await readBody(request)
+  const characters = [prompt, ...messages.map(({ content }) => content)].join('').length
+  sendJson(response, { count: Math.ceil(characters / 4), max_model_len: CONTEXT_LENGTH, tokens: [] })
+}
+
 async function complete(request: IncomingMessage, response: ServerResponse): Promise<void> {
-  const chunks: Buffer[] = []
-  for await (const chunk of request) chunks.push(chunk as Buffer)
-  const body = JSON.parse(Buffer.concat(chunks).toString()) as {
-    model: string
-    messages: { content: string }[]
-  }
-  const { text, tokensPerSecond, failure } = pickScript(body.messages.at(-1)?.content ?? '')
+  const body = await readBody(request)
+  const { text, tokensPerSecond, failure } = pickScript(body.messages?.at(-1)?.content ?? '')
   if (failure === 'capacity') {
     response.statusCode = 429
     response.setHeader('retry-after', '1')
@@ -114,6 +118,18 @@ async function complete(request: IncomingMessage, response: ServerResponse): Pro
     },
   })
   response.end('data: [DONE]\n\n')
+}
+
+interface RequestBody {
+  readonly model: string
+  readonly prompt?: string
+  readonly messages?: readonly { readonly content: string }[]
+}
+
+async function readBody(request: IncomingMessage): Promise<RequestBody> {
+  const chunks: Buffer[] = []
+  for await (const chunk of request) chunks.push(chunk as Buffer)
+  return JSON.parse(Buffer.concat(chunks).toString()) as RequestBody
 }
 
 function sendJson(response: ServerResponse, body: object): void {

@@ -42,8 +42,25 @@ $$
 const prose =
   'Petals spread a large model over many computers. Each one holds a few of its blocks, and an answer travels through all of them, token by token. '
 
+/** Everything that is dear to show, for some minutes: long code, tables, formulas, lists. */
+export function longTour(sections: number): string {
+  return Array.from({ length: sections }, (_, index) => `## Part ${index + 1}\n\n${tour}\n${longCode}`).join(
+    '\n',
+  )
+}
+
+const longCode = [
+  'A longer program:\n\n```ts',
+  ...Array.from(
+    { length: 120 },
+    (_, line) => `export const value${line} = compute(${line}, { name: 'value ${line}' }) // line ${line}`,
+  ),
+  '```\n',
+].join('\n')
+
 /** A word in the question picks what is shown. */
 const scripts: readonly (readonly [RegExp, Script])[] = [
+  [/everything/i, { text: longTour(12), tokensPerSecond: 60 }],
   [/tour|markdown/i, { text: tour, tokensPerSecond: 60 }],
   [
     /think/i,

@@ -10,6 +10,7 @@ import { DraftsStore } from '../state/drafts-store.ts'
 import { createModelsStore, type ModelsStore } from '../state/models-store.ts'
 import { createNotices, type NoticesStore } from '../state/notices.ts'
 import { resumeAnswers } from '../state/resume-answers.ts'
+import type { ChatRepository } from '../storage/chat-repository.ts'
 import { openRepository } from '../storage/open-repository.ts'
 import { createPreferences, type PreferencesStore } from '../storage/preferences.ts'
 import { createPresets, type PresetsStore } from '../storage/presets.ts'
@@ -21,6 +22,8 @@ export interface Services {
   readonly preferences: PreferencesStore
   readonly models: ModelsStore
   readonly chats: ChatsStore
+  /** For what goes over all chats: search and export. */
+  readonly repository: ChatRepository
   readonly answers: Answers
   readonly conversation: Conversation
   readonly drafts: DraftsStore
@@ -53,6 +56,7 @@ export async function createServices(): Promise<Services> {
     presets: createPresets(storage, window),
     models,
     chats,
+    repository,
     answers,
     conversation,
     drafts,

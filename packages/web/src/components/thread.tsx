@@ -5,6 +5,7 @@ import { useTexts } from '../i18n/texts.ts'
 import { IconButton } from './button.tsx'
 import { AnswerView } from './message/answer-view.tsx'
 import { UserMessageView } from './message/user-message-view.tsx'
+import { ThreadWindowContext, useThreadWindow, Windowed } from './thread-window.tsx'
 import { useStickToEnd } from './stick-to-end.ts'
 import './thread.css'
 
@@ -14,27 +15,33 @@ interface ThreadProps {
   readonly path: readonly Message[]
 }
 
+/** Messages at the end that are ready from the start. */
+const READY_AT_END = 2
+
 /** The messages of the branch that is shown. */
 export function Thread({ tree, path }: ThreadProps) {
   const texts = useTexts()
   const { scroller, content, atEnd, toEnd } = useStickToEnd(path.length > 0, writtenId(path))
+  const threadWindow = useThreadWindow(scroller)
   const leftOut = path.findLast(({ role }) => role === 'assistant')?.leftOut
   return (
     <div className="thread-frame">
       <div className="thread" ref={scroller} tabIndex={0} role="region" aria-label={texts.conversation}>
-        <div className="thread-column" ref={content}>
-          {/* Versions of a message have the same parent: stepping through them keeps the focus on the arrows. */}
-          {path.map((message, index) => (
-            <Fragment key={message.parentId ?? 'first'}>
-              {leftOut?.firstSeenId === message.id && (
-                <p className="left-out" role="note">
-                  <span>{texts.leftOut(leftOut.messages)}</span>
-                </p>
-              )}
-              <MessageView message={message} tree={tree} isLast={index === path.length - 1} />
-            </Fragment>
-          ))}
-        </div>
+        <ThreadWindowContext value={threadWindow}>
+          <div className="thread-column" ref={content}>
+            {/* Versions of a message have the same parent: stepping through them keeps the focus on the arrows. */}
+            {path.map((message, index) => (
+              <Fragment key={message.parentId ?? 'first'}>
+                {leftOut?.firstSeenId === message.id && (
+                  <p className="left-out" role="note">
+                    <span>{texts.leftOut(leftOut.messages)}</span>
+                  </p>
+                )}
+                <ThreadMessage message={message} tree={tree} fromEnd={path.length - 1 - index} />
+              </Fragment>
+            ))}
+          </div>
+        </ThreadWindowContext>
       </div>
       {!atEnd && <IconButton className="thread-to-end" icon="down" label={texts.jumpToEnd} onClick={toEnd} />}
     </div>
@@ -47,18 +54,22 @@ function writtenId(path: readonly Message[]): string | undefined {
   return last?.status === 'streaming' ? last.id : undefined
 }
 
-interface MessageViewProps {
+interface ThreadMessageProps {
   readonly message: Message
   readonly tree: MessageTree
-  readonly isLast: boolean
+  /** How many messages follow. */
+  readonly fromEnd: number
 }
 
-function MessageView({ message, tree, isLast }: MessageViewProps) {
+function ThreadMessage({ message, tree, fromEnd }: ThreadMessageProps) {
   const { ids, index } = siblingsOf(tree, message.id)
-  const versions = { versionIndex: index, versionCount: ids.length }
-  return message.role === 'user' ? (
-    <UserMessageView message={message} isLast={isLast} {...versions} />
-  ) : (
-    <AnswerView message={message} isLast={isLast} {...versions} />
+  const View = message.role === 'user' ? UserMessageView : AnswerView
+  const isLast = fromEnd === 0
+  return (
+    <Windowed always={fromEnd < READY_AT_END} text={message.content}>
+      {(near) => (
+        <View message={message} near={near} isLast={isLast} versionIndex={index} versionCount={ids.length} />
+      )}
+    </Windowed>
   )
 }

@@ -1,3 +1,4 @@
+import type { ArchiveContent } from '../chat/chat-archive.ts'
 import { buildTree, emptyTree, withMessage, withoutMessages, type MessageTree } from '../chat/message-tree.ts'
 import type { Chat, Message } from '../chat/types.ts'
 import type { ChatRepository } from '../storage/chat-repository.ts'
@@ -128,6 +129,22 @@ export class ChatsStore implements Store<ChatsState> {
       this.putChat(chat)
       this.#setTree(chatId, buildTree(messages))
       this.putMessages(messages)
+    }
+  }
+
+  /** Adds chats from elsewhere. What is newer here stays as it is. */
+  async import({ chats, messages }: ArchiveContent): Promise<void> {
+    const known = this.get().chats
+    const added = chats.filter(({ id, updatedAt }) => (known.get(id)?.updatedAt ?? -Infinity) < updatedAt)
+    const ids = new Set(added.map(({ id }) => id))
+    const theirs = messages.filter(({ chatId }) => ids.has(chatId))
+    await Promise.all([this.#repository.putChats(added), this.#repository.putMessages(theirs)])
+    for (const change of [
+      { type: 'chats', chats: added },
+      { type: 'messages', messages: theirs },
+    ] as const) {
+      this.#apply(change)
+      this.#publish(change)
     }
   }
 

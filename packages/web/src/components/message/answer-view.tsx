@@ -5,12 +5,15 @@ import type { Message } from '../../chat/types.ts'
 import { Markdown } from '../../markdown/markdown.tsx'
 import { useStore } from '../../state/use-store.ts'
 import { AnswerFooter } from './answer-footer.tsx'
+import { FarMessage } from './far-message.tsx'
 import { LiveFooter } from './live-footer.tsx'
 import { Thoughts } from './thoughts.tsx'
 import './message.css'
 
 interface AnswerViewProps {
   readonly message: Message
+  /** Close to the visible part: otherwise its words are enough. */
+  readonly near: boolean
   readonly isLast: boolean
   readonly versionIndex: number
   readonly versionCount: number
@@ -19,6 +22,7 @@ interface AnswerViewProps {
 /** An answer, finished or in the making. */
 export const AnswerView = memo(function AnswerView({
   message,
+  near,
   isLast,
   versionIndex,
   versionCount,
@@ -26,15 +30,13 @@ export const AnswerView = memo(function AnswerView({
   const { answers, models } = useServices()
   const live = useStore(answers.live, (all) => all.get(message.id))
   const model = useStore(models, (state) => state.models.find(({ id }) => id === message.model))
+  const name = model?.name ?? message.model ?? ''
+  if (!near && !live) return <FarMessage name={name} text={message.content} />
   const parts = splitReasoning(live?.content ?? message.content, live?.reasoning ?? message.reasoning)
   const { reasoning, answer, thinking } = parts
   const writing = live !== undefined
   return (
-    <article
-      className="message answer"
-      aria-label={model?.name ?? message.model ?? ''}
-      aria-busy={message.status === 'streaming'}
-    >
+    <article className="message answer" aria-label={name} aria-busy={message.status === 'streaming'}>
       {reasoning && <Thoughts text={reasoning} thinking={writing && thinking} />}
       {answer && <Markdown text={answer} growing={writing} />}
       {writing ? (

@@ -2,6 +2,7 @@ import type { ModelInfo } from '../../api/models.ts'
 import { hasBegun, tokensPerSecond, type LiveAnswer } from '../../chat/live-answer.ts'
 import { formatRate } from '../../i18n/format.ts'
 import { useTexts } from '../../i18n/texts.ts'
+import { LiveRoute } from './live-route.tsx'
 import { SlowHint } from './slow-hint.tsx'
 
 interface LiveFooterProps {
@@ -15,12 +16,15 @@ export function LiveFooter({ live, model }: LiveFooterProps) {
   const rate = tokensPerSecond(live)
   const { retry } = live
   return (
-    <div className="answer-live">
-      <span className="answer-pulse" aria-hidden="true" />
-      {retry && <span>{retry.reason === 'network' ? texts.retryingNetwork : texts.retryingCapacity}</span>}
-      {!retry && !hasBegun(live) && <span>{texts.waiting}</span>}
-      {rate !== undefined && <span className="answer-rate">{texts.tokensPerSecond(formatRate(rate))}</span>}
-      {rate !== undefined && <SlowHint engine={model?.engine} rate={rate} />}
-    </div>
+    <>
+      <LiveRoute route={live.route} />
+      <div className="answer-live">
+        <span className="answer-pulse" aria-hidden="true" />
+        {retry && <span>{retry.reason === 'network' ? texts.retryingNetwork : texts.retryingCapacity}</span>}
+        {!retry && !hasBegun(live) && <span>{texts.waiting}</span>}
+        {rate !== undefined && <span className="answer-rate">{texts.tokensPerSecond(formatRate(rate))}</span>}
+        {rate !== undefined && <SlowHint engine={model?.engine} rate={rate} />}
+      </div>
+    </>
   )
 }

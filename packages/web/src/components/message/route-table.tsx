@@ -3,6 +3,7 @@ import type { RouteReport, SwarmPeer } from '../../api/route-report.ts'
 import { formatSeconds } from '../../i18n/format.ts'
 import { useTexts } from '../../i18n/texts.ts'
 import { failoverWords, peerName } from './failover-words.ts'
+import './route-table.css'
 
 /** The servers that an answer went through: a strip of their blocks, and a table. */
 export function RouteTable({ route }: { readonly route: RouteReport }) {

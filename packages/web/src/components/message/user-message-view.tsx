@@ -7,6 +7,7 @@ import { Button, IconButton } from '../button.tsx'
 import { AttachmentList } from '../composer/attachment-chip.tsx'
 import { CopyButton } from '../copy-button.tsx'
 import { Menu, MenuItem } from '../menu.tsx'
+import { FarMessage } from './far-message.tsx'
 import { useDeleteMessage } from './delete-message.ts'
 import { MessageEditor } from './message-editor.tsx'
 import { VersionSwitcher } from './version-switcher.tsx'
@@ -14,6 +15,8 @@ import './message.css'
 
 interface UserMessageViewProps {
   readonly message: Message
+  /** Close to the visible part: otherwise its words are enough. */
+  readonly near: boolean
   readonly isLast: boolean
   readonly versionIndex: number
   readonly versionCount: number
@@ -21,6 +24,7 @@ interface UserMessageViewProps {
 
 export const UserMessageView = memo(function UserMessageView({
   message,
+  near,
   isLast,
   versionIndex,
   versionCount,
@@ -30,6 +34,7 @@ export const UserMessageView = memo(function UserMessageView({
   const [editing, setEditing] = useState<string>()
   const remove = useDeleteMessage(message)
   if (editing === message.id) return <MessageEditor message={message} onClose={() => setEditing(undefined)} />
+  if (!near) return <FarMessage name={texts.you} text={message.content} />
   return (
     <article className="message user-message" aria-label={texts.you}>
       <AttachmentList attachments={message.attachments ?? []} />

@@ -1,0 +1,41 @@
+import type { Chat } from './types.ts'
+
+export type ChatGroupName = 'pinned' | 'today' | 'yesterday' | 'lastWeek' | 'lastMonth' | 'older'
+
+export interface ChatGroup {
+  readonly name: ChatGroupName
+  /** Newest first. */
+  readonly chats: readonly Chat[]
+}
+
+const order: readonly ChatGroupName[] = ['pinned', 'today', 'yesterday', 'lastWeek', 'lastMonth', 'older']
+
+/** Chats under headings by the day of their last message, as the reader's clock counts days. Empty groups are left out. */
+export function groupChats(chats: Iterable<Chat>, now: Date): readonly ChatGroup[] {
+  const sorted = [...chats].sort((a, b) => b.updatedAt - a.updatedAt)
+  const limits = dayLimits(now)
+  const groups = Map.groupBy(sorted, (chat) => groupOf(chat, limits))
+  return order.flatMap((name) => {
+    const members = groups.get(name)
+    return members ? [{ name, chats: members }] : []
+  })
+}
+
+type DayLimits = readonly (readonly [ChatGroupName, number])[]
+
+/** The first moment of each group. Days by the calendar: those on which clocks change are shorter or longer. */
+function dayLimits(now: Date): DayLimits {
+  const daysAgo = (days: number): number =>
+    new Date(now.getFullYear(), now.getMonth(), now.getDate() - days).getTime()
+  return [
+    ['today', daysAgo(0)],
+    ['yesterday', daysAgo(1)],
+    ['lastWeek', daysAgo(7)],
+    ['lastMonth', daysAgo(30)],
+  ]
+}
+
+function groupOf({ pinned, updatedAt }: Chat, limits: DayLimits): ChatGroupName {
+  if (pinned) return 'pinned'
+  return limits.find(([, start]) => updatedAt >= start)?.[0] ?? 'older'
+}

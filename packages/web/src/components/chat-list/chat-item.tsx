@@ -1,0 +1,82 @@
+import { memo, useEffect, useRef, useState, type KeyboardEvent } from 'react'
+import { formatRoute } from '../../app/router.ts'
+import { useServices } from '../../app/services.ts'
+import type { Chat } from '../../chat/types.ts'
+import { useTexts } from '../../i18n/texts.ts'
+import { ChatActivity } from '../chat-activity.tsx'
+import { ChatMenu } from './chat-menu.tsx'
+
+interface ChatItemProps {
+  readonly chat: Chat
+  readonly isCurrent: boolean
+  readonly isWriting: boolean
+  readonly onNavigate: () => void
+}
+
+/** A chat in the list: its title, or the field to change it. */
+export const ChatItem = memo(function ChatItem({ chat, isCurrent, isWriting, onNavigate }: ChatItemProps) {
+  const texts = useTexts()
+  const link = useRef<HTMLAnchorElement>(null)
+  const [renaming, setRenaming] = useState(false)
+  if (renaming)
+    return (
+      <li className="chat-item">
+        <TitleField
+          chat={chat}
+          onDone={() => {
+            setRenaming(false)
+            requestAnimationFrame(() => link.current?.focus())
+          }}
+        />
+      </li>
+    )
+  const title = chat.title || texts.untitledChat
+  return (
+    <li className="chat-item">
+      <a
+        ref={link}
+        className="chat-link"
+        href={formatRoute({ page: 'chat', chatId: chat.id })}
+        aria-current={isCurrent ? 'page' : undefined}
+        title={title}
+        onClick={onNavigate}
+      >
+        {isWriting && <ChatActivity />}
+        {title}
+      </a>
+      <ChatMenu chat={chat} title={title} onRename={() => setRenaming(true)} />
+    </li>
+  )
+})
+
+/** Enter or leaving the field keeps the title, Escape does not. */
+function TitleField({ chat, onDone }: { readonly chat: Chat; readonly onDone: () => void }) {
+  const { chats } = useServices()
+  const texts = useTexts()
+  const field = useRef<HTMLInputElement>(null)
+  const done = useRef(false)
+  useEffect(() => field.current?.select(), [])
+  const finish = (keep: boolean): void => {
+    if (done.current) return
+    done.current = true
+    const title = field.current?.value.trim() ?? ''
+    if (keep && title && title !== chat.title) chats.updateChat(chat.id, { title, titledByUser: true })
+    onDone()
+  }
+  const onKeyDown = (event: KeyboardEvent): void => {
+    if (event.nativeEvent.isComposing) return
+    if (event.key === 'Enter' || event.key === 'Escape') finish(event.key === 'Enter')
+  }
+  return (
+    <input
+      ref={field}
+      className="chat-title-field"
+      aria-label={texts.chatTitle}
+      defaultValue={chat.title}
+      maxLength={200}
+      autoFocus
+      onKeyDown={onKeyDown}
+      onBlur={() => finish(true)}
+    />
+  )
+}

@@ -1,0 +1,93 @@
+import { useEffect, useMemo, useRef, useState } from 'react'
+import { useServices } from '../../app/services.ts'
+import { useWritingChats } from '../../app/writing-chats.ts'
+import { groupChats, type ChatGroupName } from '../../chat/chat-groups.ts'
+import { useTexts } from '../../i18n/texts.ts'
+import { useStore } from '../../state/use-store.ts'
+import { ChatItem } from './chat-item.tsx'
+import { ChatSearchField, ChatSearchResults } from './chat-search.tsx'
+import './chat-list.css'
+
+/** Chats that are shown at once; more come in sight of the end, so that thousands cost nothing. */
+const PAGE = 100
+
+const groupTexts = {
+  pinned: 'groupPinned',
+  today: 'groupToday',
+  yesterday: 'groupYesterday',
+  lastWeek: 'groupLastWeek',
+  lastMonth: 'groupLastMonth',
+  older: 'groupOlder',
+} as const satisfies Record<ChatGroupName, string>
+
+/** All chats, with a field to search them. */
+export function ChatList({ onNavigate }: { readonly onNavigate: () => void }) {
+  const { chats } = useServices()
+  const hasChats = useStore(chats, (state) => state.chats.size > 0)
+  const [query, setQuery] = useState('')
+  if (!hasChats && !query) return <div className="chat-list" />
+  return (
+    <>
+      <ChatSearchField query={query} onChange={setQuery} />
+      <div className="chat-list">
+        {query.trim() ? (
+          <ChatSearchResults query={query} onNavigate={onNavigate} />
+        ) : (
+          <ChatGroups onNavigate={onNavigate} />
+        )}
+      </div>
+    </>
+  )
+}
+
+function ChatGroups({ onNavigate }: { readonly onNavigate: () => void }) {
+  const { chats, router } = useServices()
+  const texts = useTexts()
+  const byId = useStore(chats, (state) => state.chats)
+  const current = useStore(router, (route) => (route.page === 'chat' ? route.chatId : undefined))
+  const writing = useWritingChats()
+  const [shown, setShown] = useState(PAGE)
+  const groups = useMemo(() => groupChats(byId.values(), new Date()), [byId])
+  let room = shown
+  return (
+    <>
+      {groups.map(({ name, chats: members }) => {
+        const visible = members.slice(0, Math.max(0, room))
+        room -= members.length
+        if (visible.length === 0) return null
+        return (
+          <section key={name} aria-label={texts[groupTexts[name]]}>
+            <h2 className="chat-group">{texts[groupTexts[name]]}</h2>
+            <ul>
+              {visible.map((chat) => (
+                <ChatItem
+                  key={chat.id}
+                  chat={chat}
+                  isCurrent={chat.id === current}
+                  isWriting={writing.has(chat.id)}
+                  onNavigate={onNavigate}
+                />
+              ))}
+            </ul>
+          </section>
+        )
+      })}
+      {shown < byId.size && <EndOfPage onReach={() => setShown(shown + PAGE)} />}
+    </>
+  )
+}
+
+/** Reports when it comes into view. */
+function EndOfPage({ onReach }: { readonly onReach: () => void }) {
+  const element = useRef<HTMLDivElement>(null)
+  useEffect(() => {
+    const { current } = element
+    if (!current) return undefined
+    const observer = new IntersectionObserver((entries) => {
+      if (entries.some(({ isIntersecting }) => isIntersecting)) onReach()
+    })
+    observer.observe(current)
+    return () => observer.disconnect()
+  })
+  return <div ref={element} className="chat-list-end" />
+}
