@@ -37,6 +37,7 @@ export interface SwarmServer extends AsyncDisposable {
   readonly end: number
   readonly logFile: string
   readonly exited: Promise<void>
+  running(): boolean
   /** Sends a signal to all processes of the server. */
   signal(signal: NodeJS.Signals): void
 }
@@ -113,6 +114,7 @@ export async function startServer(options: ServerOptions): Promise<SwarmServer> 
     end: options.end,
     logFile,
     exited,
+    running: () => running,
     signal,
     async [Symbol.asyncDispose]() {
       signal('SIGCONT')

@@ -73,7 +73,10 @@ export async function startSwarm(options: SwarmOptions): Promise<Swarm> {
     const server = await startServer({
       modelFolder,
       dhtPrefix: model.dhtPrefix,
-      initialPeers: servers.slice(0, 3).map(addressOf),
+      initialPeers: servers
+        .filter(({ running }) => running())
+        .slice(0, 3)
+        .map(addressOf),
       folder,
       ...(options.cacheTokens === undefined ? {} : { cacheTokens: options.cacheTokens }),
       ...(options.dtype === undefined ? {} : { dtype: options.dtype }),

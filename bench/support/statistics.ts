@@ -13,3 +13,9 @@ export function quartiles(values: readonly number[]): readonly [number, number] 
 }
 
 export const rounded = (value: number, digits = 2): number => Number(value.toFixed(digits))
+
+/** The value that this share of all does not exceed. */
+export function quantile(values: readonly number[], share: number): number {
+  const sorted = [...values].sort((a, b) => a - b)
+  return sorted[Math.max(0, Math.ceil(sorted.length * share) - 1)]!
+}

@@ -1,0 +1,35 @@
+// node --conditions=petals-chat-source bench/our-client.ts [--push auto|always|never] CACHE_FOLDER MODEL_FOLDER DHT_PREFIX INITIAL_PEER...
+//
+// The swarm engine as a program of its own, with the line protocol of python/petals_client.py.
+import { parseArgs } from 'node:util'
+import { greedy, modelSpecSchema } from '@petals-chat/engine'
+import { createModelStore, hubConfigSchema } from '@petals-chat/hub'
+import { createPetalsEngine, swarmConfigSchema } from '@petals-chat/petals'
+import { AnswerClock, answerLines } from './support/answer-lines.ts'
+
+const { values, positionals } = parseArgs({
+  options: { push: { type: 'string', default: 'auto' } },
+  allowPositionals: true,
+})
+const [cacheFolder = '', source, dhtPrefix, ...initialPeers] = positionals
+
+const store = createModelStore(hubConfigSchema.parse({ offline: true }))
+const config = swarmConfigSchema.parse({ initialPeers, serverToServer: values.push })
+await using engine = createPetalsEngine(config, {
+  openFiles: (from, options) => store.openFiles(from, options),
+  cacheFolder,
+})
+const spec = modelSpecSchema.parse({ id: 'bench', engine: 'petals', source, dhtPrefix })
+await using model = await engine.load(spec)
+
+await answerLines(async ({ ids, newTokens, maxLength }) => {
+  const clock = new AnswerClock()
+  await using session = await model.openSession({ maxLength })
+  const answer: number[] = []
+  for await (const { token } of session.generate(ids, { sampling: greedy })) {
+    clock.token()
+    answer.push(token)
+    if (answer.length === newTokens) break
+  }
+  return clock.done(answer)
+})

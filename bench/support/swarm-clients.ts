@@ -1,0 +1,68 @@
+import { fileURLToPath } from 'node:url'
+import { python } from '../../swarm/paths.ts'
+import type { Swarm } from '../../swarm/swarm.ts'
+import type { AnswerRequest, TimedAnswer } from './answer-lines.ts'
+import { startLinePeer, type LinePeer } from './line-peer.ts'
+import { groupCpuSeconds, groupResidentBytes } from './process-cpu.ts'
+
+export const clientKinds = ['Petals Chat', 'Python client', 'null client'] as const
+export type ClientKind = (typeof clientKinds)[number]
+
+export interface MeasuredAnswer extends TimedAnswer {
+  /** Of all the client's processes, the prompt included. */
+  readonly cpuSeconds: number
+}
+
+/** A client in a process of its own. */
+export interface SwarmClient extends AsyncDisposable {
+  readonly kind: ClientKind
+  /** From the start of the process until it can answer. */
+  readonly readySeconds: number
+  answer(request: AnswerRequest): Promise<MeasuredAnswer>
+  residentBytes(): Promise<number>
+}
+
+export interface ClientOptions {
+  /** Where 8-bit copies of LM heads are kept. */
+  readonly cacheFolder: string
+  /** `swarm.serverToServer` of ours. */
+  readonly push?: 'auto' | 'always' | 'never'
+}
+
+const program = (name: string): string => fileURLToPath(new URL(`../${name}`, import.meta.url))
+
+function start(kind: ClientKind, swarm: Swarm, { cacheFolder, push }: ClientOptions): Promise<LinePeer> {
+  const place = [swarm.modelFolder, swarm.dhtPrefix, ...swarm.initialPeers]
+  const node = (...args: readonly string[]): Promise<LinePeer> =>
+    startLinePeer(process.execPath, ['--conditions=petals-chat-source', ...args])
+  switch (kind) {
+    case 'Petals Chat':
+      return node(program('our-client.ts'), ...(push ? ['--push', push] : []), cacheFolder, ...place)
+    case 'null client':
+      return node(program('null-client.ts'), ...place)
+    case 'Python client':
+      return startLinePeer(python, [program('python/petals_client.py'), ...place], { HF_HUB_OFFLINE: '1' })
+    default:
+      return kind satisfies never
+  }
+}
+
+export async function startClient(
+  kind: ClientKind,
+  swarm: Swarm,
+  options: ClientOptions,
+): Promise<SwarmClient> {
+  const begin = performance.now()
+  const peer = await start(kind, swarm, options)
+  return {
+    kind,
+    readySeconds: (performance.now() - begin) / 1000,
+    async answer(request) {
+      const before = await groupCpuSeconds(peer.group)
+      const answer = (await peer.ask(request)) as TimedAnswer
+      return { ...answer, cpuSeconds: (await groupCpuSeconds(peer.group)) - before }
+    },
+    residentBytes: () => groupResidentBytes(peer.group),
+    [Symbol.asyncDispose]: () => peer[Symbol.asyncDispose](),
+  }
+}
