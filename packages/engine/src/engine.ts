@@ -39,6 +39,8 @@ export interface Model extends AsyncDisposable {
   readonly capabilities: ModelCapabilities
   /** Sessions that can be open at once; left out where nothing bounds them. */
   readonly maxSessions?: number | undefined
+  /** Memory of this machine that the loaded model holds, without sessions; left out where the engine does not know. */
+  readonly memoryBytes?: number | undefined
   /** @throws CapacityError when `maxSessions` are open, ContextLengthError when `maxLength` is more than the model takes. */
   openSession(options: SessionOptions): Promise<Session>
   /** The pooled embedding of a text (float32, length = hidden size, L2 norm 1). Present if `capabilities.embeddings`. */

@@ -42,6 +42,7 @@ export class PetalsModel implements Model {
     promptLogprobs: true,
     embeddings: false,
   }
+  readonly memoryBytes: number
   readonly #options: PetalsModelOptions
   readonly #sessions = new Set<Session>()
   #closed = false
@@ -50,6 +51,7 @@ export class PetalsModel implements Model {
     this.#options = options
     this.id = options.id
     this.contextLength = options.layers.architecture.contextLength
+    this.memoryBytes = options.layers.localMemoryBytes
     this.tokenizer = options.tokenizer
     this.chatTemplate = options.chatTemplate
   }
@@ -93,7 +95,9 @@ const unloaded = (id: string): ModelUnavailableError =>
   new ModelUnavailableError(`The model '${id}' was unloaded. Ask again: it is loaded anew.`)
 
 const withoutInfo = (logger: Logger): Logger => ({
-  ...logger,
+  debug: (fields, message) => logger.debug(fields, message),
   info: (fields, message) => logger.debug(fields, message),
+  warn: (fields, message) => logger.warn(fields, message),
+  error: (fields, message) => logger.error(fields, message),
   child: (bindings) => withoutInfo(logger.child(bindings)),
 })

@@ -48,6 +48,7 @@ export function trackUse(model: Model, { idleMs, onIdle }: TrackUseOptions): Tra
     chatTemplate: model.chatTemplate,
     capabilities: model.capabilities,
     maxSessions: model.maxSessions,
+    memoryBytes: model.memoryBytes,
     status: (options) => model.status(options),
     ...(embed && { embed: (tokens, options) => during(() => embed.call(model, tokens, options)) }),
     async openSession(options) {

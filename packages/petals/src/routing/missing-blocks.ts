@@ -3,7 +3,8 @@ import { formatBlocks } from '../blocks/block-range.ts'
 import type { ServerFilter } from './candidates.ts'
 
 const howToHelp =
-  'You can see the state of the public swarm at https://health.petals.dev. If you have a GPU, you can help by serving blocks: ' +
+  "'petals-chat swarm status' shows who is there, and what to run to fill the gap; the public swarm is at https://health.petals.dev, too. " +
+  'If you have a GPU, you can help by serving blocks: ' +
   'https://github.com/bigscience-workshop/petals#connect-your-gpu-and-increase-petals-capacity'
 
 export interface ModelOfSwarm extends ServerFilter {

@@ -30,6 +30,7 @@ async function describeModel(registry: ModelRegistry, spec: ModelSpec, signal: A
     publicApi,
     maxSessionLength: spec.maxSessionLength,
     contextLength: registry.peek(id)?.contextLength,
+    memoryBytes: registry.peek(id)?.memoryBytes,
     dialogue: spec.dialogue,
     generation: spec.generation,
     state: await modelState(registry, id, signal),

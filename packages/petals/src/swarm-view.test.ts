@@ -1,0 +1,184 @@
+import {
+  ModelUnavailableError,
+  modelSpecSchema,
+  silentLogger,
+  silentMetrics,
+  type ModelFiles,
+  type SwarmView,
+} from '@petals-chat/engine'
+import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { swarmConfigSchema, type SwarmConfigInput } from './config.ts'
+import { ModelLocator } from './model-locator.ts'
+import { ModelSwarms } from './model-swarms.ts'
+import { statusOf } from './swarm-status.ts'
+import { SwarmConnector } from './swarm-connection.ts'
+import { createSwarmView } from './swarm-view.ts'
+import { dhtPrefix, FakeSwarm } from './testing/fake-swarm.ts'
+
+const config = JSON.stringify({ model_type: 'llama', vocab_size: 8, hidden_size: 16, num_hidden_layers: 6 })
+
+/** A folder with no more than a config.json. */
+const filesOf = (source: string): ModelFiles =>
+  ({ description: source, text: async () => config }) as Partial<ModelFiles> as ModelFiles
+
+const spec = modelSpecSchema.parse({ id: 'toy', engine: 'petals', source: './toy', dhtPrefix })
+
+let swarm: FakeSwarm
+const resources: AsyncDisposable[] = []
+beforeEach(async () => {
+  swarm = await FakeSwarm.start()
+})
+afterEach(async () => {
+  for (const resource of resources.splice(0).reverse()) await resource[Symbol.asyncDispose]()
+  await swarm[Symbol.asyncDispose]()
+})
+
+function openView(
+  models = [spec],
+  overrides: Partial<SwarmConfigInput> = {},
+  openFiles = async (source: string) => filesOf(source),
+): { readonly view: SwarmView; readonly swarms: ModelSwarms; readonly connector: SwarmConnector } {
+  const parsed = swarmConfigSchema.parse({ initialPeers: [swarm.bootstrap.address], ...overrides })
+  const connector = new SwarmConnector({ config: parsed })
+  const swarms = new ModelSwarms({ config: parsed, logger: silentLogger, metrics: silentMetrics })
+  resources.push(connector, swarms)
+  const locator = new ModelLocator(openFiles)
+  const { initialPeers } = parsed
+  const view = createSwarmView({ models, initialPeers, connector, swarms, locator, logger: silentLogger })
+  return { view, swarms, connector }
+}
+
+describe('the view of a swarm', () => {
+  test('shows blocks, servers and round trips of a model that is not loaded', async () => {
+    const first = await swarm.addServer(0, 4, { version: '2.3.0.dev2', adapters: ['o/lora'] })
+    await swarm.addServer(3, 6)
+    const { models } = await openView().view.status()
+    expect(models).toHaveLength(1)
+    expect(models[0]).toMatchObject({
+      id: 'toy',
+      dhtPrefix,
+      blocks: 6,
+      replicas: [1, 1, 1, 2, 1, 1],
+      servable: true,
+      missingBlocks: [],
+      bottleneck: { block: 0, replicas: 1 },
+      initialPeers: [swarm.bootstrap.address],
+      problem: undefined,
+    })
+    expect(models[0]!.ageMs).toBeLessThan(5000)
+    expect(models[0]!.servers[0]).toMatchObject({
+      peer: first.peer.id,
+      state: 'online',
+      version: '2.3.0.dev2',
+      start: 0,
+      end: 4,
+      adapters: ['o/lora'],
+      bannedForMs: 0,
+      rttMs: expect.any(Number) as number,
+    })
+  })
+
+  test('says which blocks are missing', async () => {
+    await swarm.addServer(1, 3)
+    const [model] = (await openView().view.status()).models
+    expect(model).toMatchObject({
+      servable: false,
+      missingBlocks: [0, 3, 4, 5],
+      replicas: [0, 1, 1, 0, 0, 0],
+    })
+    expect(model!.bottleneck).toEqual({ block: 0, replicas: 0, throughput: 0 })
+  })
+
+  test('counts no server that is gone although its announcement still stands', async () => {
+    await swarm.addServer(0, 6)
+    const gone = await swarm.addServer(0, 3)
+    await gone[Symbol.asyncDispose]()
+    const [model] = (await openView().view.status()).models
+    expect(model).toMatchObject({ servable: true, replicas: [1, 1, 1, 1, 1, 1] })
+    const rtts = model!.servers.map(({ peer, rttMs }) => [peer === gone.peer.id, rttMs === Infinity])
+    expect(rtts.toSorted()).toEqual([
+      [false, false],
+      [true, true],
+    ])
+  })
+
+  test('counts only servers that the configuration allows', async () => {
+    const blocked = await swarm.addServer(0, 6)
+    const [model] = (await openView([spec], { blockedServers: [blocked.peer.id] }).view.status()).models
+    expect(model).toMatchObject({ servable: false, servers: [{ peer: blocked.peer.id }] })
+  })
+
+  test('goes by what servers have registered where the files can not be had', async () => {
+    await swarm.addServer(0, 6)
+    const unreachable = async (): Promise<never> => {
+      throw new ModelUnavailableError('The Hub can not be reached.')
+    }
+    const registered = new Map<string, number | string>([
+      ['num_blocks', 6],
+      ['repository', 'https://huggingface.co/owner/Toy'],
+    ])
+    const byName = modelSpecSchema.parse({ id: 'by-name', engine: 'petals', source: 'hf:owner/Toy' })
+    const other = modelSpecSchema.parse({ id: 'other', engine: 'petals', source: 'hf:owner/Other' })
+    const { view } = openView([spec, byName, other], {}, unreachable)
+    expect((await view.status()).models[0]).toMatchObject({
+      blocks: 0,
+      problem: 'The Hub can not be reached.',
+    })
+
+    swarm.dht.store('_petals.models', dhtPrefix, registered)
+    const { models } = await view.status()
+    expect(models.slice(0, 2)).toMatchObject([
+      { id: 'toy', dhtPrefix, servable: true },
+      { id: 'by-name', dhtPrefix, servable: true },
+    ])
+    expect(models[2]).toMatchObject({ servable: false, problem: 'The Hub can not be reached.' })
+  })
+
+  test('shows all that is registered where no model is configured', async () => {
+    await swarm.addServer(0, 6)
+    const { view } = openView([])
+    expect(await view.status()).toEqual({ models: [] })
+    swarm.dht.store(
+      '_petals.models',
+      dhtPrefix,
+      new Map<string, number | null>([
+        ['num_blocks', 6],
+        ['repository', null],
+      ]),
+    )
+    expect((await view.status()).models).toMatchObject([{ id: dhtPrefix, blocks: 6, servable: true }])
+  })
+
+  test('says why there is no news, and has some once a peer is there', async () => {
+    const address = '/ip4/127.0.0.1/tcp/1/p2p/QmedTaZXmULqwspJXz44SsPZyTNKxhnnFvYRajfH7MGhCY'
+    const [model] = (await openView([spec], { initialPeers: [address] }).view.status()).models
+    expect(model).toMatchObject({ servable: false, servers: [], ageMs: undefined })
+    expect(model!.problem).toMatch(/^None of 1 initial peers can be reached: .* Check their addresses/)
+  })
+})
+
+describe('the status of a model', () => {
+  test('is unavailable, degraded or ready by what is known of its servers', async () => {
+    const { swarms, connector, view } = openView()
+    const model = swarms.of({ dhtPrefix, numBlocks: 6 }, await connector.get())
+    const first = await swarm.addServer(0, 6)
+    await view.status()
+    expect(statusOf(model)).toEqual({ state: 'ready' })
+
+    await first[Symbol.asyncDispose]()
+    await model.router.measure()
+    expect(statusOf(model)).toMatchObject({
+      state: 'degraded',
+      detail: expect.stringContaining('blocks 0-5 do not answer pings') as string,
+    })
+
+    for (let block = 0; block < 6; block++) swarm.dht.remove(`${dhtPrefix}.${block}`, first.peer.id)
+    await model.directory.refresh()
+    expect(statusOf(model)).toMatchObject({
+      state: 'unavailable',
+      detail: expect.stringMatching(
+        /No server is online that holds blocks 0-5 of 'Toy-hf' .*connect-your-gpu/,
+      ) as string,
+    })
+  })
+})
