@@ -29,6 +29,8 @@ export async function sizeOf(file: string): Promise<number | undefined> {
   return (await stat(file).catch(() => undefined))?.size
 }
 
+const scratchSuffix = '.scratch'
+
 /** Scratch files that are not written to for this long belong to a process that is gone. */
 const abandonedMs = 60 * 60 * 1000
 
@@ -37,8 +39,10 @@ const abandonedMs = 60 * 60 * 1000
  * processes that make the same file do the work twice, and either result is kept.
  */
 export async function makeWhole(target: string, write: (file: FileHandle) => Promise<void>): Promise<void> {
-  const scratch = `${target}.${randomUUID()}.scratch`
-  await removeAbandoned(target)
+  const isAbandoned = (name: string, ageMs: number): boolean =>
+    name.startsWith(path.basename(target)) && name.endsWith(scratchSuffix) && ageMs > abandonedMs
+  await removeFiles(path.dirname(target), isAbandoned)
+  const scratch = `${target}.${randomUUID()}${scratchSuffix}`
   const file = await open(scratch, 'wx+')
   try {
     try {
@@ -51,25 +55,25 @@ export async function makeWhole(target: string, write: (file: FileHandle) => Pro
     await rename(scratch, target)
   } catch (error) {
     await rm(scratch, { force: true })
-    throw error
+    // Windows does not replace a file that another process has open: then that one was first, with the same content.
+    if (!(isHeld(error) && (await sizeOf(target)) !== undefined)) throw error
   }
 }
 
-async function removeAbandoned(target: string): Promise<void> {
-  const folder = path.dirname(target)
+const isHeld = (error: unknown): boolean =>
+  process.platform === 'win32' &&
+  ['EPERM', 'EACCES', 'EBUSY'].includes((error as NodeJS.ErrnoException).code ?? '')
+
+/** Removes files of `folder` that are of no more use, by their name and the time since their last change. */
+export async function removeFiles(
+  folder: string,
+  isUseless: (name: string, ageMs: number) => boolean,
+): Promise<void> {
   for (const name of await readdir(folder)) {
-    if (!name.startsWith(`${path.basename(target)}.`) || !name.endsWith('.scratch')) continue
     const file = path.join(folder, name)
     const state = await stat(file).catch(() => undefined)
-    if (state && Date.now() - state.mtimeMs > abandonedMs) await rm(file, { force: true })
-  }
-}
-
-/** Removes what earlier versions of the same thing left: files of `folder` whose name begins so, except one. */
-export async function removeOthers(folder: string, prefix: string, kept: string): Promise<void> {
-  for (const name of await readdir(folder)) {
-    if (!name.startsWith(prefix) || name === kept || name.endsWith('.scratch')) continue
-    // Another process may still use it, which Windows does not forgive; the next start tries again.
-    await rm(path.join(folder, name), { force: true }).catch(() => {})
+    if (!state || !isUseless(name, Date.now() - state.mtimeMs)) continue
+    // Another process may still use it, which Windows does not forgive; then the next time will do.
+    await rm(file, { force: true }).catch(() => {})
   }
 }

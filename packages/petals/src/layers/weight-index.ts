@@ -28,22 +28,22 @@ const indexSchema = z.object({ weight_map: z.record(z.string(), z.string()) })
 
 /** Finds out how a repository keeps its weights. @throws ModelUnavailableError if it has none that can be read */
 export async function openWeightIndex(files: ModelFiles, options: AbortOptions = {}): Promise<WeightIndex> {
+  const names = new Set(await files.list(options))
   for (const format of formats) {
     const json = await readJsonFile(files, format.index, options)
-    if (json !== undefined) {
-      const { data } = indexSchema.safeParse(json)
-      if (data) return indexOf(files, format, new Map(Object.entries(data.weight_map)))
-      throw new ModelUnavailableError(
-        `${format.index} of ${files.description} has no weight_map. Fetch it again.`,
-      )
-    }
+    if (json !== undefined) return indexOf(files, format, parseIndex(json, format.index, files.description))
+    if (names.has(format.single)) return indexOf(files, format, undefined)
   }
-  const names = new Set(await files.list(options))
-  const format = formats.find(({ single }) => names.has(single))
-  if (format) return indexOf(files, format, undefined)
+  const known = formats.flatMap(({ single, index }) => [single, index]).join(', ')
   throw new ModelUnavailableError(
-    `${files.description} has no weights that can be read: none of ${formats.flatMap(({ single, index }) => [single, index]).join(', ')}.`,
+    `${files.description} has no weights that can be read: none of ${known}.`,
   )
+}
+
+function parseIndex(json: unknown, name: string, description: string): ReadonlyMap<string, string> {
+  const { data } = indexSchema.safeParse(json)
+  if (data) return new Map(Object.entries(data.weight_map))
+  throw new ModelUnavailableError(`${name} of ${description} has no weight_map. Fetch the file again.`)
 }
 
 /** @param fileOf file of each tensor; undefined: all are in the single file. */

@@ -27,8 +27,10 @@ export class ProbabilityMass {
   readonly #logits: Logits
   readonly #temperature: number
   readonly #best: RankedToken
+  /** All tokens whose logit is this or more are ranked. */
   #floor = Infinity
   #rest: WeightBounds
+  /** Exact, best first. */
   #ranked: RankedToken[] = []
   /** Of each entry of `ranked`: the sum of the weights in front of it; and of all, at the end. */
   #sums = new Float64Array(1)
@@ -40,13 +42,7 @@ export class ProbabilityMass {
     this.#rest = this.#boundsOfAll()
   }
 
-  /** Exact logits, best first: all that are `floor` or more, and some that are less. */
-  get ranked(): readonly RankedToken[] {
-    return this.#ranked
-  }
-  get floor(): number {
-    return this.#floor
-  }
+  /** Nothing is left to estimates. */
   get isComplete(): boolean {
     return this.#floor === -Infinity
   }
@@ -65,7 +61,7 @@ export class ProbabilityMass {
     return logit >= this.#best.logit ? 1 : Math.exp((logit - this.#best.logit) / this.#temperature)
   }
 
-  /** The sum of the weights of the ranked tokens in front of this one: of all such tokens, if its logit is `floor` or more. */
+  /** The sum of the weights of the tokens in front of this one, as far as they are ranked (`deepenTo` its logit). */
   weightAbove(candidate: RankedToken): number {
     let low = 0
     let high = this.#ranked.length

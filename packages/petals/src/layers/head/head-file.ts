@@ -1,14 +1,17 @@
 import { createHash } from 'node:crypto'
-import { open, stat } from 'node:fs/promises'
+import { open, stat, utimes } from 'node:fs/promises'
 import path from 'node:path'
 import type { FileOptions } from '@petals-chat/engine'
 import { bytesOf } from '../../tensor/tensor.ts'
-import { layoutOf, quantizedParts, type QuantizedLayout } from './quantized-matrix.ts'
-import { inFolder, makeWhole, removeOthers, sizeOf } from '../storage.ts'
+import { inFolder, makeWhole, removeFiles, sizeOf } from '../storage.ts'
 import type { StoredTensor, WeightMatrix } from '../weight-matrix.ts'
+import { layoutOf, quantizedParts, type QuantizedLayout } from './quantized-matrix.ts'
 
 /** Part of the file names: a change of the format makes new files. */
 const formatVersion = 2
+
+/** Heads that no start has used for this long are removed when another one is made. Making them again takes seconds. */
+const unusedMs = 30 * 24 * 60 * 60 * 1000
 
 export interface HeadFileOptions extends FileOptions {
   /** Where 8-bit weights are kept between starts. */
@@ -23,16 +26,6 @@ export interface HeadFile {
   readonly rowErrors: Float32Array
   /** ‖ŵ‖ of each row. */
   readonly rowNorms: Float32Array
-}
-
-const digest = (facts: unknown): string =>
-  createHash('sha256').update(JSON.stringify(facts)).digest('hex').slice(0, 16)
-
-/** `lm-head-PLACE-CONTENT`: where the original weights are, and which content that place has now. */
-async function nameOf({ path: file, offset, dtype }: StoredTensor, layout: QuantizedLayout) {
-  const { size, mtimeMs } = await stat(file)
-  const prefix = `lm-head-${digest([path.resolve(file), offset])}-`
-  return { prefix, name: `${prefix}${digest([size, mtimeMs, dtype, layout, formatVersion])}.bin` }
 }
 
 /**
@@ -52,14 +45,37 @@ export async function openHeadFile(
     await inFolder(folder, `The 8-bit weights of the LM head (${layout.byteLength} bytes)`, () =>
       makeHeadFile(matrix, layout, file, options),
     )
-    await removeOthers(folder, prefix, name)
+    await removeFiles(folder, (other, ageMs) => other !== name && isUseless(other, prefix, ageMs))
   }
+  await markUsed(file)
   return {
     path: file,
     layout,
     rowErrors: await readFloats(file, layout.errors, layout.rows),
     rowNorms: await readFloats(file, layout.norms, layout.rows),
   }
+}
+
+const digest = (facts: unknown): string =>
+  createHash('sha256').update(JSON.stringify(facts)).digest('hex').slice(0, 16)
+
+const headPrefix = 'lm-head-'
+
+/** `lm-head-PLACE-CONTENT.bin`: where the original weights are, and which content that place has now. */
+async function nameOf({ path: file, offset, dtype }: StoredTensor, layout: QuantizedLayout) {
+  const { size, mtimeMs } = await stat(file)
+  const prefix = `${headPrefix}${digest([path.resolve(file), offset])}-`
+  return { prefix, name: `${prefix}${digest([size, mtimeMs, dtype, layout, formatVersion])}.bin` }
+}
+
+/** Of what its place held before, or of a model that nobody starts any more. */
+const isUseless = (name: string, prefix: string, ageMs: number): boolean =>
+  name.endsWith('.bin') && (name.startsWith(prefix) || (name.startsWith(headPrefix) && ageMs > unusedMs))
+
+async function markUsed(file: string): Promise<void> {
+  const now = new Date()
+  // Where this is not allowed, nothing can be removed either.
+  await utimes(file, now, now).catch(() => {})
 }
 
 async function makeHeadFile(

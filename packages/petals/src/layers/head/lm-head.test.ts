@@ -138,14 +138,27 @@ describe('the file of 8-bit weights', () => {
     const place = path.join(folder, 'changing')
     const [first, ...others] = await open(tensor, place)
     expect(others).toEqual([])
-    const { mtimeMs } = await stat(path.join(place, first!))
+    const { ino } = await stat(path.join(place, first!))
     expect(await open(tensor, place)).toEqual([first])
-    expect((await stat(path.join(place, first!))).mtimeMs).toBe(mtimeMs)
+    expect((await stat(path.join(place, first!))).ino).toBe(ino)
 
     await utimes(tensor.path, new Date(), new Date(Date.now() + 5000))
     const [second, ...rest] = await open(tensor, place)
     expect(rest).toEqual([])
     expect(second).not.toBe(first)
+  })
+
+  it('goes when no start has used it for a month, once another one is made', async () => {
+    const place = path.join(folder, 'unused')
+    const [old] = await open(await storeWeights('unused-old', 96, 'float32'), place)
+    const names = await open(await storeWeights('unused-recent', 96, 'float32'), place)
+    const recent = names.find((name) => name !== old)
+    const longAgo = new Date(Date.now() - 31 * 24 * 60 * 60 * 1000)
+    await utimes(path.join(place, old!), longAgo, longAgo)
+    const left = await open(await storeWeights('unused-new', 96, 'float32'), place)
+    expect(left.length).toBe(2)
+    expect(left).toContain(recent)
+    expect(left).not.toContain(old)
   })
 
   it('is made by two processes at once without harm, and a cut one is not used', async () => {
