@@ -86,6 +86,13 @@ class LlamaEngine implements Engine {
   async #start(spec: ModelSpec, options: LoadOptions): Promise<Model> {
     const logger = this.#logger.child({ model: spec.id })
     const cores = countCores()
+    const { threads = 0 } = this.#config
+    if (threads > cores.available) {
+      logger.warn(
+        { threads, cores },
+        `llama.threads is ${threads}, but there are ${cores.available} cores: more threads than cores make llama.cpp much slower.`,
+      )
+    }
     // The process starts while the file is looked for: opening llama.cpp takes as long as loading a small model.
     const worker = new ModelWorker({
       modelId: spec.id,

@@ -28,8 +28,12 @@ export class Embedder {
     return Float32Array.from(vector, (value) => value / norm)
   }
 
+  /** One that could not be made (too little memory, say) is tried again for the next text. */
   #createContext(): Promise<LlamaEmbeddingContext> {
     const contextSize = this.maxLength + 2
-    return this.#model.createEmbeddingContext({ contextSize, batchSize: contextSize, threads: this.#threads })
+    const options = { contextSize, batchSize: contextSize, threads: this.#threads }
+    const context = this.#model.createEmbeddingContext(options)
+    context.catch(() => (this.#context = undefined))
+    return context
   }
 }
