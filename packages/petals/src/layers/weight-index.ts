@@ -35,9 +35,7 @@ export async function openWeightIndex(files: ModelFiles, options: AbortOptions =
     if (names.has(format.single)) return indexOf(files, format, undefined)
   }
   const known = formats.flatMap(({ single, index }) => [single, index]).join(', ')
-  throw new ModelUnavailableError(
-    `${files.description} has no weights that can be read: none of ${known}.`,
-  )
+  throw new ModelUnavailableError(`${files.description} has no weights that can be read: none of ${known}.`)
 }
 
 function parseIndex(json: unknown, name: string, description: string): ReadonlyMap<string, string> {
