@@ -198,6 +198,19 @@ describe('local layers of one file', () => {
     expect(variance).toBeCloseTo(1, 3)
   })
 
+  it('are read from safetensors where a repository has pickles too', async () => {
+    await using layers = await openRepository({
+      ...single(llamaConfig, {
+        'model.embed_tokens.weight': embedding,
+        'model.norm.weight': norm,
+        'lm_head.weight': head,
+      }),
+      'pytorch_model.bin.index.json':
+        '{"weight_map": {"lm_head.weight": "pytorch_model-00001-of-00001.bin"}}',
+    })
+    expect(layers.embed([1]).shape).toEqual([1, hidden])
+  })
+
   it('may be PyTorch pickles', async () => {
     const pickled = await readFile(new URL('../../fixtures/pytorch-model.bin', import.meta.url))
     const opening = openRepository({

@@ -24,8 +24,7 @@ export class WeightMatrix implements Disposable {
   readonly #rowBytes: number
   readonly #file: number
   /** One row at a time is read here: nothing is allocated for each of thousands of rows a second. */
-  readonly #rowBuffer: Uint8Array
-  readonly #rowBits: Uint32Array
+  readonly #row: RowBuffer
   #closed = false
 
   /** @throws ModelUnavailableError if the file ends before the tensor does. */
@@ -38,8 +37,7 @@ export class WeightMatrix implements Disposable {
     this.columns = columns
     this.#tensor = tensor
     this.#rowBytes = columns * dtypeSize(tensor.dtype)
-    this.#rowBuffer = new Uint8Array(this.#rowBytes)
-    this.#rowBits = new Uint32Array(columns)
+    this.#row = createRowBuffer(tensor.dtype, columns)
     this.#file = openSync(tensor.path, 'r')
     if (fstatSync(this.#file).size < tensor.offset + rows * this.#rowBytes) {
       closeSync(this.#file)
@@ -60,11 +58,8 @@ export class WeightMatrix implements Disposable {
 
   /** The product of a row and a vector, summed in float64: every product of two float32 values is exact there. */
   dot(index: number, vector: Float32Array): number {
-    this.#readBytes(index, index + 1, this.#rowBuffer)
-    const { buffer } = this.#rowBuffer
-    if (this.#tensor.dtype === 'float32') return dot(new Float32Array(buffer), vector)
-    if (this.#tensor.dtype === 'bfloat16') return dot(this.#widened(new Uint16Array(buffer)), vector)
-    return dot(tensorValues({ dtype: 'float16', shape: [this.columns], data: this.#rowBuffer }), vector)
+    this.#readBytes(index, index + 1, this.#row.bytes)
+    return dot(this.#row.values(), vector)
   }
 
   [Symbol.dispose](): void {
@@ -84,13 +79,35 @@ export class WeightMatrix implements Disposable {
       done += count
     }
   }
+}
 
-  /** bfloat16 is the upper half of float32. */
-  #widened(halves: Uint16Array): Float32Array {
-    const bits = this.#rowBits
-    for (let i = 0; i < bits.length; i++) bits[i] = halves[i]! << 16
-    return new Float32Array(bits.buffer)
+/** Memory for the bytes of one row, and its values as float32, which the next call overwrites. */
+interface RowBuffer {
+  readonly bytes: Uint8Array
+  readonly values: () => Float32Array
+}
+
+function createRowBuffer(dtype: FloatDtype, columns: number): RowBuffer {
+  const bytes = new Uint8Array(columns * dtypeSize(dtype))
+  switch (dtype) {
+    case 'float32': {
+      const values = new Float32Array(bytes.buffer)
+      return { bytes, values: () => values }
+    }
+    case 'bfloat16': {
+      const halves = new Uint16Array(bytes.buffer)
+      const bits = new Uint32Array(columns)
+      const values = new Float32Array(bits.buffer)
+      return { bytes, values: () => (widenBfloat16(halves, bits), values) }
+    }
+    case 'float16':
+      return { bytes, values: () => tensorValues({ dtype, shape: [columns], data: bytes }) }
   }
+}
+
+/** bfloat16 is the upper half of float32. */
+function widenBfloat16(halves: Uint16Array, bits: Uint32Array): void {
+  for (let i = 0; i < bits.length; i++) bits[i] = halves[i]! << 16
 }
 
 const endsEarly = (path: string): ModelUnavailableError =>
