@@ -18,6 +18,8 @@ export interface AnswerClient {
   resume(position: AnswerPosition, options: AnswerStreamOptions): AsyncIterable<AnswerChunk>
   /** Stops an answer that the server keeps. */
   cancel(answerId: string): Promise<void>
+  /** Tells the server that it need not keep an answer any more. */
+  forget(answerId: string): Promise<void>
 }
 
 /** The server sends a ping every 15 s: three that are missing mean that the connection is dead, as after a sleep. */
@@ -39,7 +41,7 @@ export const answerClient: AnswerClient = {
 
   async *resume({ answerId, eventId }, options) {
     try {
-      yield* stream(`/v1/answers/${encodeURIComponent(answerId)}/stream`, options, {
+      yield* stream(`${answerPath(answerId)}/stream`, options, {
         headers: { accept: 'text/event-stream', 'last-event-id': eventId },
       })
     } catch (cause) {
@@ -49,8 +51,16 @@ export const answerClient: AnswerClient = {
 
   async cancel(answerId) {
     // `keepalive`: also when the page is being closed.
-    await fetch(`/v1/answers/${encodeURIComponent(answerId)}/cancel`, { method: 'POST', keepalive: true })
+    await fetch(`${answerPath(answerId)}/cancel`, { method: 'POST', keepalive: true })
   },
+
+  async forget(answerId) {
+    await fetch(answerPath(answerId), { method: 'DELETE', keepalive: true })
+  },
+}
+
+function answerPath(answerId: string): string {
+  return `/v1/answers/${encodeURIComponent(answerId)}`
 }
 
 async function* stream(

@@ -1,5 +1,6 @@
 import { createContext, useContext } from 'react'
 import { answerClient } from '../api/answer-client.ts'
+import { limitStreams } from '../api/limit-streams.ts'
 import { fetchModels } from '../api/models.ts'
 import { countTokens } from '../api/tokenize.ts'
 import { createAnswerLocks } from '../state/answer-locks.ts'
@@ -16,6 +17,9 @@ import { createPreferences, type PreferencesStore } from '../storage/preferences
 import { createPresets, type PresetsStore } from '../storage/presets.ts'
 import { scheduleFrame } from './frames.ts'
 import { createRouter, type Router } from './router.ts'
+
+/** Answers that stream at once in a tab: two of the six connections of a browser stay free. */
+const MAX_STREAMS = 4
 
 /** Everything that outlives a component, made once by `main.tsx`. */
 export interface Services {
@@ -41,7 +45,7 @@ export async function createServices(): Promise<Services> {
   if (!repository.persistent) notices.show({ text: 'storageMemory' })
   const chats = new ChatsStore({ repository, onStorageError })
   const answers = new Answers({
-    client: answerClient,
+    client: limitStreams(answerClient, MAX_STREAMS),
     scheduleFrame,
     save: (message) => chats.saveAnswer(message),
   })

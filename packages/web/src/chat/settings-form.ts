@@ -24,8 +24,8 @@ export const numberFields: readonly NumberField[] = [
   { key: 'seed', min: 0, max: 4_294_967_295, whole: true, step: 1 },
 ]
 
-export const MAX_STOPS = 4
-export const MAX_STOP_LENGTH = 1000
+const MAX_STOPS = 4
+const MAX_STOP_LENGTH = 1000
 
 /** The settings as a reader edits them: everything is text, empty means the model's default. */
 export type SettingsForm = Readonly<Record<NumberKey | 'systemPrompt' | 'stop', string>>

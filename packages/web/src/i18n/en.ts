@@ -15,7 +15,7 @@ export const en = {
   newLineHint: 'Shift+Enter for a new line',
   attachFiles: 'Attach files',
   attachments: 'Attached files',
-  openAttachment: (name: string) => `Read ${name}`,
+  openAttachment: (name: string, size: string) => `Read ${name} ${size}`,
   removeAttachment: (name: string) => `Remove ${name}`,
   pastedText: 'Pasted text',
   longPaste: (characters: string) => `You pasted a long text (${characters} characters).`,

@@ -92,7 +92,7 @@ describe('AnswerRun', () => {
     const running = run.run()
     const resume = server.resume.bind(server)
     server.resume = (...args) => {
-      server.forget()
+      server.restart()
       return resume(...args)
     }
     expect(await running).toEqual({ status: 'done' })

@@ -9,8 +9,8 @@ export type FrameScheduler = (task: () => void) => void
 
 export interface AnswersOptions {
   readonly client: AnswerClient
-  /** Keeps a message as it is now; called now and then while it is written, and at the end. */
-  readonly save: (message: Message) => void
+  /** Keeps a message as it is now; called now and then while it is written, and at the end. Resolves when it is kept. */
+  readonly save: (message: Message) => Promise<void>
   readonly scheduleFrame: FrameScheduler
   /** Milliseconds; default `performance.now`. */
   readonly now?: () => number
@@ -70,7 +70,7 @@ export class Answers {
       savedAt: now(),
     }
     this.#running.set(message.id, running)
-    this.#options.save(running.message)
+    void this.#options.save(running.message)
     this.#show(running)
     const { status, error } = await run.run()
     this.#end(running, status, error)
@@ -92,20 +92,20 @@ export class Answers {
 
   /** Saves everything in progress, for a page that is being closed. */
   saveAll(): void {
-    for (const running of this.#running.values()) this.#save(running, 'streaming')
+    for (const running of this.#running.values()) void this.#save(running, 'streaming')
   }
 
   #change(running: RunningAnswer, answer: LiveAnswer): void {
     const isFound = running.answer.position === undefined && answer.position !== undefined
     running.answer = answer
-    if (isFound) this.#save(running, 'streaming')
+    if (isFound) void this.#save(running, 'streaming')
     if (running.framePending) return
     running.framePending = true
     this.#options.scheduleFrame(() => {
       running.framePending = false
       if (!this.#isCurrent(running)) return
       this.#show(running)
-      if (this.#options.now() - running.savedAt >= SAVE_INTERVAL_MS) this.#save(running, 'streaming')
+      if (this.#options.now() - running.savedAt >= SAVE_INTERVAL_MS) void this.#save(running, 'streaming')
     })
   }
 
@@ -118,7 +118,7 @@ export class Answers {
     this.#live.update((live) => new Map(live).set(running.message.id, running.answer))
   }
 
-  #save(running: RunningAnswer, status: MessageStatus, error?: MessageError): void {
+  #save(running: RunningAnswer, status: MessageStatus, error?: MessageError): Promise<void> {
     const { content, reasoning, leftOut, route, position } = running.answer
     running.savedAt = this.#options.now()
     running.message = {
@@ -133,18 +133,24 @@ export class Answers {
       position: status === 'streaming' ? position : undefined,
       savedAt: Date.now(),
     }
-    this.#options.save(running.message)
+    return this.#options.save(running.message)
   }
 
   #end(running: RunningAnswer, status: MessageStatus, error?: MessageError): void {
     if (!this.#isCurrent(running)) return
     this.#running.delete(running.message.id)
-    this.#save(running, status, error)
+    void this.#save(running, status, error).then(() => this.#forget(running, status))
     this.#live.update((live) => {
       const copy = new Map(live)
       copy.delete(running.message.id)
       return copy
     })
+  }
+
+  /** What is complete, and kept here, the server need not keep. */
+  #forget({ answer: { position } }: RunningAnswer, status: MessageStatus): void {
+    const isComplete = status === 'done' || status === 'length'
+    if (isComplete && position) void this.#options.client.forget(position.answerId).catch(() => {})
   }
 }
 

@@ -85,7 +85,7 @@ export class ChatsStore implements Store<ChatsState> {
 
   putChat(chat: Chat): void {
     this.#apply({ type: 'chats', chats: [chat] })
-    this.#save(this.#repository.putChats([chat]))
+    void this.#save(this.#repository.putChats([chat]))
     this.#publish({ type: 'chats', chats: [chat] })
   }
 
@@ -94,16 +94,19 @@ export class ChatsStore implements Store<ChatsState> {
     if (chat) this.putChat({ ...chat, ...changes })
   }
 
-  putMessages(messages: readonly Message[]): void {
+  /** Resolves when they are kept, or could not be. */
+  putMessages(messages: readonly Message[]): Promise<void> {
     this.#apply({ type: 'messages', messages })
-    this.#save(this.#repository.putMessages(messages))
+    const saving = this.#save(this.#repository.putMessages(messages))
     this.#publish({ type: 'messages', messages })
+    return saving
   }
 
   /** Keeps an answer as far as it is, unless it or its chat was deleted meanwhile, here or in another tab. */
-  saveAnswer(message: Message): void {
+  async saveAnswer(message: Message): Promise<void> {
     const tree = this.get().trees.get(message.chatId)
-    if (this.chat(message.chatId) && (!tree || tree.messages.has(message.id))) this.putMessages([message])
+    if (this.chat(message.chatId) && (!tree || tree.messages.has(message.id)))
+      await this.putMessages([message])
   }
 
   /** Takes messages of an open chat away, and gives the function that brings them back. */
@@ -111,9 +114,9 @@ export class ChatsStore implements Store<ChatsState> {
     const { messages } = this.tree(chatId)
     const removed = ids.flatMap((id) => messages.get(id) ?? [])
     this.#apply({ type: 'messages-removed', chatId, ids })
-    this.#save(this.#repository.removeMessages(ids))
+    void this.#save(this.#repository.removeMessages(ids))
     this.#publish({ type: 'messages-removed', chatId, ids })
-    return () => this.putMessages(removed)
+    return () => void this.putMessages(removed)
   }
 
   /** Takes a chat away and gives the function that brings it back; nothing is lost until the page is closed. */
@@ -122,13 +125,13 @@ export class ChatsStore implements Store<ChatsState> {
     const chat = this.chat(chatId)
     const messages = [...this.tree(chatId).messages.values()]
     this.#apply({ type: 'removed', chatId })
-    this.#save(this.#repository.removeChat(chatId))
+    void this.#save(this.#repository.removeChat(chatId))
     this.#publish({ type: 'removed', chatId })
     return () => {
       if (!chat) return
       this.putChat(chat)
       this.#setTree(chatId, buildTree(messages))
-      this.putMessages(messages)
+      void this.putMessages(messages)
     }
   }
 
@@ -199,8 +202,8 @@ export class ChatsStore implements Store<ChatsState> {
     this.putChat(chat)
   }
 
-  #save(writing: Promise<void>): void {
-    writing.catch(this.#onStorageError)
+  #save(writing: Promise<void>): Promise<void> {
+    return writing.catch(this.#onStorageError)
   }
 }
 

@@ -22,6 +22,8 @@ describe('a conversation', () => {
     ])
     const stored = await page.repository.loadMessages(chat)
     expect(stored.map(({ status }) => status)).toEqual(['done', 'done', 'done', 'done'])
+    // The server need not keep what is kept here.
+    expect(page.server.forgotten).toEqual(['ans_1', 'ans_2'])
   })
 
   it('regenerates an answer as a further version, asked for with the same messages', async () => {
@@ -75,7 +77,7 @@ describe('a conversation', () => {
     const chat = page.newChat()
     await page.say(chat, 'Is it?')
     const answer = { ...last(page.path(chat)), reasoning: 'I think', status: 'interrupted' } as const
-    page.chats.putMessages([answer])
+    await page.chats.putMessages([answer])
     page.conversation.continue(chat, answer.id)
     await page.settled()
     expect(last(last(page.server.requests).messages).content).toBe('<think>\nI think')

@@ -156,7 +156,7 @@ export class Conversation {
       status: 'done',
       tokens,
     }
-    this.#chats.putMessages([message])
+    void this.#chats.putMessages([message])
     if (!chat.titledByUser && parentId === null) {
       this.#chats.updateChat(chatId, { title: titleFrom(text) || attachments[0]?.name || '' })
     }
@@ -180,7 +180,7 @@ export class Conversation {
     if (!chat || this.#asked.has(message.id)) return
     const { systemPrompt: _, ...sampling } = chat.settings
     const started: Message = { ...message, model: chat.model, sampling, position: undefined }
-    this.#chats.putMessages([started])
+    void this.#chats.putMessages([started])
     this.#chats.updateChat(chat.id, { leafId: message.id, updatedAt: Date.now() })
     this.#asked.add(message.id)
     void this.#locks
@@ -196,7 +196,7 @@ export class Conversation {
     const request = { model, prompt: messageText(question), add_special_tokens: false }
     const counted = await this.#planContext.countTokens(request).catch(() => undefined)
     const current = this.#message(chatId, question.id)
-    if (counted && current) this.#chats.putMessages([{ ...current, tokens: counted.tokens }])
+    if (counted && current) void this.#chats.putMessages([{ ...current, tokens: counted.tokens }])
   }
 
   /** The request is made when it is sent, from what the chat is by then. */

@@ -26,6 +26,7 @@ export class KeptAnswerServer implements AnswerClient {
   readonly requests: ChatRequest[] = []
   readonly resumedAfter: string[] = []
   readonly cancelled: string[] = []
+  readonly forgotten: string[] = []
   keeps = true
   readonly #scripts: Script[]
   readonly #answers = new Map<string, Script>()
@@ -34,18 +35,17 @@ export class KeptAnswerServer implements AnswerClient {
     this.#scripts = scripts
   }
 
-  /** As a restart does. */
-  forget(): void {
+  restart(): void {
     this.#answers.clear()
   }
 
   async *request(request: ChatRequest, options: AnswerStreamOptions): AsyncGenerator<AnswerChunk> {
-    this.requests.push(request)
-    const script = this.#scripts[this.requests.length - 1]
+    const number = this.requests.push(request)
+    const script = this.#scripts[number - 1]
     if (!script) throw new Error('The test has no script for this request.')
     await script.beforeHeaders
     if (script.error) throw new ApiError(script.error)
-    const id = `ans_${this.requests.length}`
+    const id = `ans_${number}`
     if (this.keeps) this.#answers.set(id, script)
     options.onOpen?.(this.keeps ? id : undefined)
     yield* this.#read(id, script, 0, options.signal)
@@ -65,6 +65,12 @@ export class KeptAnswerServer implements AnswerClient {
 
   cancel(answerId: string): Promise<void> {
     this.cancelled.push(answerId)
+    return Promise.resolve()
+  }
+
+  forget(answerId: string): Promise<void> {
+    this.forgotten.push(answerId)
+    this.#answers.delete(answerId)
     return Promise.resolve()
   }
 

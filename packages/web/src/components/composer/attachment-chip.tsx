@@ -15,21 +15,21 @@ interface AttachmentChipProps {
 }
 
 /** A file of a message: opens it to be read. */
-export function AttachmentChip({ attachment, onRemove }: AttachmentChipProps) {
+function AttachmentChip({ attachment, onRemove }: AttachmentChipProps) {
   const texts = useTexts()
   const [open, setOpen] = useState(false)
   const { name, text } = attachment
+  const size = formatBytes(byteLength(text))
   return (
     <span className="attachment">
       <button
         type="button"
         className="attachment-open"
-        aria-label={texts.openAttachment(name)}
+        aria-label={texts.openAttachment(name, size)}
         onClick={() => setOpen(true)}
       >
         <Icon name="file" size={17} />
-        <span className="attachment-name">{name}</span>
-        <span className="attachment-size">{formatBytes(byteLength(text))}</span>
+        <span className="attachment-name">{name}</span> <span className="attachment-size">{size}</span>
       </button>
       {onRemove && (
         <button
@@ -45,7 +45,7 @@ export function AttachmentChip({ attachment, onRemove }: AttachmentChipProps) {
       {open && (
         <Modal title={name} size="wide" onClose={() => setOpen(false)}>
           <div className="attachment-head">
-            {formatBytes(byteLength(text))}
+            {size}
             <CopyButton text={text} label={texts.copy} />
           </div>
           <pre className="attachment-text" tabIndex={0}>

@@ -1,7 +1,6 @@
-import { useRef, useState, type ClipboardEvent, type KeyboardEvent } from 'react'
+import { useRef, type KeyboardEvent } from 'react'
 import type { ModelInfo } from '../../api/models.ts'
 import { useServices } from '../../app/services.ts'
-import { isLongPaste } from '../../chat/read-attachment.ts'
 import type { Message } from '../../chat/types.ts'
 import { useTexts } from '../../i18n/texts.ts'
 import type { UserInput } from '../../state/conversation.ts'
@@ -15,6 +14,7 @@ import { PasteOffer } from './paste-offer.tsx'
 import { SendButton } from './send-button.tsx'
 import type { Attachments } from './use-attachments.ts'
 import { useDraftTokens } from './use-draft-tokens.ts'
+import { usePaste } from './use-paste.ts'
 import './composer.css'
 
 interface ComposerProps {
@@ -37,14 +37,14 @@ export function Composer(props: ComposerProps) {
   const { text, attachments } = stored ?? drafts.draft(draftId)
   const field = useRef<HTMLTextAreaElement>(null)
   const picker = useRef<HTMLInputElement>(null)
-  const [pasted, setPasted] = useState('')
+  const paste = usePaste(text, files.addFiles)
   useFittedHeight(field, text)
   const tokens = useDraftTokens(model, [text, ...attachments.map((file) => file.text)].join('\n').trim())
   const setText = (value: string): void => drafts.change(draftId, { text: value })
   const ready = model !== undefined && (text.trim() !== '' || attachments.length > 0) && !running
   const send = (): void => {
     if (!ready) return
-    setPasted('')
+    paste.dismiss()
     files.dismissProblems()
     onSend({ text: text.trim(), attachments, tokens })
     field.current?.focus()
@@ -55,18 +55,10 @@ export function Composer(props: ComposerProps) {
     event.preventDefault()
     send()
   }
-  const onPaste = (event: ClipboardEvent): void => {
-    const words = event.clipboardData.getData('text/plain').replace(/\r\n?/g, '\n')
-    if (isLongPaste(words)) setPasted(words)
-    // Word processors put a picture of the text beside the text.
-    if (words !== '' || event.clipboardData.files.length === 0) return
-    event.preventDefault()
-    files.addFiles(event.clipboardData.files)
-  }
   const attachPasted = (): void => {
-    setText(text.replace(pasted, () => ''))
-    files.addText(pasted)
-    setPasted('')
+    setText(text.replace(paste.long, () => ''))
+    files.addText(paste.long)
+    paste.dismiss()
     field.current?.focus()
   }
   return (
@@ -78,8 +70,8 @@ export function Composer(props: ComposerProps) {
       }}
     >
       <AttachmentProblems problems={files.problems} onDismiss={files.dismissProblems} />
-      {pasted !== '' && text.includes(pasted) && (
-        <PasteOffer length={pasted.length} onAccept={attachPasted} onDismiss={() => setPasted('')} />
+      {paste.long && (
+        <PasteOffer length={paste.long.length} onAccept={attachPasted} onDismiss={paste.dismiss} />
       )}
       <div className="composer-box">
         <AttachmentList attachments={attachments} onRemove={files.remove} />
@@ -106,7 +98,7 @@ export function Composer(props: ComposerProps) {
             placeholder={texts.messagePlaceholder(model?.name ?? '…')}
             onChange={(event) => setText(event.target.value)}
             onKeyDown={onKeyDown}
-            onPaste={onPaste}
+            onPaste={paste.onPaste}
           />
           <SendButton running={running} ready={ready} onStop={onStop} />
         </div>

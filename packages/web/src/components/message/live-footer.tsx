@@ -3,6 +3,7 @@ import { hasBegun, tokensPerSecond, type LiveAnswer } from '../../chat/live-answ
 import { formatRate } from '../../i18n/format.ts'
 import { useTexts } from '../../i18n/texts.ts'
 import { LiveRoute } from './live-route.tsx'
+import { ModelLoading } from './model-loading.tsx'
 import { SlowHint } from './slow-hint.tsx'
 
 interface LiveFooterProps {
@@ -15,13 +16,15 @@ export function LiveFooter({ live, model }: LiveFooterProps) {
   const texts = useTexts()
   const rate = tokensPerSecond(live)
   const { retry } = live
+  const waiting = !hasBegun(live)
   return (
     <>
+      {waiting && model && <ModelLoading model={model} />}
       <LiveRoute route={live.route} />
       <div className="answer-live">
         <span className="answer-pulse" aria-hidden="true" />
         {retry && <span>{retry.reason === 'network' ? texts.retryingNetwork : texts.retryingCapacity}</span>}
-        {!retry && !hasBegun(live) && <span>{texts.waiting}</span>}
+        {!retry && waiting && <span>{texts.waiting}</span>}
         {rate !== undefined && <span className="answer-rate">{texts.tokensPerSecond(formatRate(rate))}</span>}
         {rate !== undefined && <SlowHint engine={model?.engine} rate={rate} />}
       </div>

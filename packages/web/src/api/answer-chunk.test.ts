@@ -1,0 +1,83 @@
+import { describe, expect, it } from 'vitest'
+import { parseAnswerChunk } from './answer-chunk.ts'
+import { ApiError } from './errors.ts'
+
+const parse = (body: unknown, id?: string) =>
+  parseAnswerChunk({ event: 'message', data: JSON.stringify(body), id })
+
+describe('parseAnswerChunk', () => {
+  it('reads text, thoughts and the position behind them', () => {
+    const delta = { content: 'Hi', reasoning_content: 'Hm' }
+    expect(parse({ choices: [{ delta, finish_reason: null }], usage: null }, 'ans_a:7')).toMatchObject({
+      text: 'Hi',
+      reasoning: 'Hm',
+      finishReason: undefined,
+      usage: undefined,
+      position: { answerId: 'ans_a', eventId: 'ans_a:7' },
+    })
+  })
+
+  it('reads how an answer ended, and what it took', () => {
+    const timings = { prompt_ms: 4273.1, predicted_per_second: 21.9 }
+    expect(parse({ choices: [{ delta: {}, finish_reason: 'length' }], timings })).toMatchObject({
+      finishReason: 'length',
+      timings: { timeToFirstTokenMs: 4273.1, tokensPerSecond: 21.9 },
+      position: undefined,
+    })
+    const usage = { prompt_tokens: 21, completion_tokens: 5, prompt_tokens_details: { cached_tokens: 3 } }
+    expect(parse({ choices: [], usage }).usage).toEqual({
+      promptTokens: 21,
+      cachedTokens: 3,
+      completionTokens: 5,
+    })
+  })
+
+  it('reads the route through a swarm', () => {
+    const left = { peer: 'A', public_name: 'cellar', start: 4, end: 8 }
+    const route = {
+      hops: [
+        { peer: 'B', start: 0, end: 4, step_ms: 1.5 },
+        { peer: 'C', public_name: 'attic', start: 4, end: 8 },
+      ],
+      failovers: [
+        { ...left, reason: 'reset', pause_ms: 412, replaced_by: [{ peer: 'C', public_name: 'attic' }] },
+      ],
+      pushed: true,
+    }
+    expect(parse({ choices: [], petals: { route } }).route).toEqual({
+      hops: [
+        { peer: 'B', publicName: undefined, start: 0, end: 4, stepMs: 1.5 },
+        { peer: 'C', publicName: 'attic', start: 4, end: 8, stepMs: undefined },
+      ],
+      failovers: [
+        {
+          peer: 'A',
+          publicName: 'cellar',
+          start: 4,
+          end: 8,
+          reason: 'reset',
+          pauseMs: 412,
+          replacedBy: [{ peer: 'C', publicName: 'attic' }],
+        },
+      ],
+      pushed: true,
+    })
+  })
+
+  it.each([
+    null,
+    [],
+    1,
+    {},
+    { choices: 'x' },
+    { choices: [null] },
+    { choices: [{ delta: { content: 5 } }], usage: 3, timings: [], petals: { route: { hops: {} } } },
+  ])('makes nothing of %j', (body) => expect(parse(body)).toMatchObject({ text: '', reasoning: '' }))
+
+  it('throws what the server says of a failure', () => {
+    const error = { message: 'It broke.', code: 'generation_failed' }
+    expect(() => parse({ error })).toThrow(ApiError)
+    expect(() => parse({ error })).toThrow('It broke.')
+    expect(() => parseAnswerChunk({ event: 'message', data: '{', id: undefined })).toThrow('not JSON')
+  })
+})

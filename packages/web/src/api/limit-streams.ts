@@ -1,0 +1,54 @@
+import type { AnswerClient } from './answer-client.ts'
+
+/**
+ * Lets so many answers stream at once; the others wait for their turn. Browsers open six connections to a server at
+ * most (HTTP/1.1), and what answers don't take is for everything else: the list of models, and stopping an answer.
+ */
+export function limitStreams(client: AnswerClient, limit: number): AnswerClient {
+  let running = 0
+  const waiting: (() => void)[] = []
+  const enter = (signal: AbortSignal): Promise<void> | undefined => {
+    if (running < limit) {
+      running += 1
+      return undefined
+    }
+    return new Promise((resolve, reject) => {
+      const onAbort = (): void => {
+        waiting.splice(waiting.indexOf(take), 1)
+        reject(signal.reason as Error)
+      }
+      const take = (): void => {
+        signal.removeEventListener('abort', onAbort)
+        resolve()
+      }
+      waiting.push(take)
+      signal.addEventListener('abort', onAbort, { once: true })
+    })
+  }
+  const leave = (): void => {
+    const next = waiting.shift()
+    // The place goes to the next one.
+    if (next) next()
+    else running -= 1
+  }
+  return {
+    async *request(request, options) {
+      await enter(options.signal)
+      try {
+        yield* client.request(request, options)
+      } finally {
+        leave()
+      }
+    },
+    async *resume(position, options) {
+      await enter(options.signal)
+      try {
+        yield* client.resume(position, options)
+      } finally {
+        leave()
+      }
+    },
+    cancel: (answerId) => client.cancel(answerId),
+    forget: (answerId) => client.forget(answerId),
+  }
+}
