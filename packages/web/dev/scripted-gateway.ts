@@ -1,7 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Plugin } from 'vite'
-import { scriptedSwarm } from './scripted-swarm.ts'
+import { scriptedRoute, scriptedSwarm } from './scripted-swarm.ts'
 import { pickScript } from './scripts.ts'
 
 /**
@@ -96,9 +96,10 @@ async function complete(request: IncomingMessage, response: ServerResponse): Pro
     void response.write(`data: ${JSON.stringify({ id: 'chatcmpl-1', model: body.model, ...chunk })}\n\n`)
   await sleep(400)
   const pieces = text.match(/\s*\S{1,6}|\s+$/g) ?? []
-  for (const content of pieces) {
+  for (const [index, content] of pieces.entries()) {
     if (response.destroyed) return
-    send({ choices: [{ index: 0, delta: { content }, finish_reason: null }] })
+    const petals = body.model === 'scripted-swarm' ? scriptedRoute(index) : undefined
+    send({ choices: [{ index: 0, delta: { content }, finish_reason: null }], petals })
     await sleep(1000 / tokensPerSecond)
   }
   if (failure === 'cut') return void response.destroy()

@@ -40,3 +40,30 @@ export function scriptedSwarm(): object {
   }
   return { models: [model] }
 }
+
+/** The way of an answer through that swarm, told with its first token and when a server leaves. */
+export function scriptedRoute(token: number): object | undefined {
+  if (token !== 0 && token !== 12) return undefined
+  const hop = (peer: string, public_name: string | undefined, start: number, end: number): object => ({
+    peer: `QmcXhze98AcgGQDDYna23s4Jho96n8wkwLJv78vxtF${peer}`,
+    public_name,
+    start,
+    end,
+    step_ms: token === 0 ? undefined : (end - start) * 1.3,
+  })
+  const last = token === 0 ? hop('5q45', 'cellar', 56, 80) : hop('4q44', 'university-a100', 56, 80)
+  const failover = {
+    ...hop('5q45', 'cellar', 56, 80),
+    reason: 'The connection was reset.',
+    position: 52,
+    pause_ms: 412,
+    replaced_by: [hop('4q44', 'university-a100', 56, 80)],
+  }
+  return {
+    route: {
+      hops: [hop('0q40', 'gpu-attic', 0, 32), hop('3q43', undefined, 32, 56), last],
+      failovers: token === 0 ? [] : [failover],
+      pushed: true,
+    },
+  }
+}
