@@ -87,6 +87,12 @@ export interface Session extends AsyncDisposable {
    */
   generate(tokens: readonly TokenId[], options: GenerateOptions): AsyncIterable<GeneratedToken>
   /**
+   * Does now what the next call would have to do first and needs no tokens for: what servers of a swarm are asked for room,
+   * for instance. May be left running: `generate` waits for it, or does without. What nothing follows on is given back after a
+   * while. Present where it saves time. @throws like `generate`; the session can go on all the same.
+   */
+  openAhead?(options?: OpenAheadOptions): Promise<void>
+  /**
    * Prefills `tokens` and gives the log probability of each, given all before it (the very first token of a session has
    * none). Present if `capabilities.promptLogprobs`.
    */
@@ -95,6 +101,11 @@ export interface Session extends AsyncDisposable {
   route?(): RouteReport
   /** Forgets everything after the first `length` tokens, 0 ≤ length ≤ tokens.length. @throws InvalidRequestError */
   truncate(length: number, options?: AbortOptions): Promise<void>
+}
+
+export interface OpenAheadOptions extends AbortOptions {
+  /** Tokens that are expected next; default what a first message is likely to have. Opened for fewer it was in vain. */
+  readonly promptLength?: number | undefined
 }
 
 export interface GenerateOptions extends AbortOptions {

@@ -136,6 +136,13 @@ export const swarmConfigSchema = z.strictObject({
     .describe(
       "Milliseconds without use after which the servers' memory is given back; the next use runs the tokens again.",
     ),
+  aheadTimeoutMs: z
+    .int()
+    .min(100)
+    .default(minutes(1))
+    .describe(
+      "Milliseconds that servers' memory is held for a prompt that has not come yet; one that comes later opens anew.",
+    ),
   threads: z
     .int()
     .min(1)

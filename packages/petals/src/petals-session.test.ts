@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import {
+  abortable,
   ContextLengthError,
   createDialogueTemplate,
   dialogueSchema,
@@ -18,7 +19,7 @@ import { engineComplianceTests, scriptedTokenizer } from '@petals-chat/engine/te
 import * as vitest from 'vitest'
 import { folderFiles } from '../../../tests/support/folder-files.ts'
 import { ConnectionLostError } from './errors.ts'
-import type { InferenceSession } from './inference/inference-session.ts'
+import type { InferenceSession, OpenOptions } from './inference/inference-session.ts'
 import { openLocalLayers, type LocalLayers } from './layers/local-layers.ts'
 import { safetensorsFile, toyTensor } from './layers/testing/toy-checkpoint.ts'
 import { PetalsSession } from './petals-session.ts'
@@ -44,7 +45,20 @@ class ToyInference implements InferenceSession {
   fault: ((outputs: HiddenStates) => HiddenStates) | undefined
   readonly #blocks = toyBlocks(0, blocks, hidden)
 
-  async open(): Promise<void> {}
+  /** What was opened ahead for, in tokens; and what that waits for. */
+  readonly opened: (number | undefined)[] = []
+  opening: Promise<void> = Promise.resolve()
+  aborted: unknown
+
+  async open({ length, signal }: OpenOptions = {}): Promise<void> {
+    this.opened.push(length)
+    try {
+      await abortable(this.opening, signal)
+    } catch (error) {
+      this.aborted = error
+      throw error
+    }
+  }
 
   async step({ shape, data }: HiddenStates, { signal }: AbortOptions = {}): Promise<HiddenStates> {
     signal?.throwIfAborted()
@@ -267,6 +281,61 @@ describe('PetalsSession', () => {
     expect(model.open).toBe(0)
     expect(inference.closed).toBe(true)
     await expect(take(session, prompt, 1)).rejects.toThrow(ModelUnavailableError)
+  })
+
+  describe('opened ahead', () => {
+    it('asks for room for what is likely to come, within its length', async () => {
+      const { session, inference } = await open(512)
+      await session.openAhead!()
+      await session.openAhead!({ promptLength: 40 })
+      await session.openAhead!({ promptLength: 4000 })
+      expect(inference.opened).toEqual([512, 40, 512])
+    })
+
+    it('lets an answer wait for an opening under way', async () => {
+      const { session, inference } = await open()
+      const { promise, resolve } = Promise.withResolvers<void>()
+      inference.opening = promise
+      const opening = session.openAhead!()
+      const answer = take(session, prompt, 2)
+      await sleep(20)
+      expect(inference.steps).toEqual([])
+      resolve()
+      await opening
+      expect((await answer).length).toBe(2)
+      expect(inference.aborted).toBeUndefined()
+    })
+
+    it('ends an opening for less than what comes', async () => {
+      const { session, inference } = await open()
+      inference.opening = Promise.withResolvers<void>().promise
+      const opening = session.openAhead!({ promptLength: 3 })
+      expect((await take(session, prompt, 2)).length).toBe(2)
+      await opening
+      expect(inference.aborted).toBeInstanceOf(Error)
+    })
+
+    it('says what went wrong, and leaves the answer to try again', async () => {
+      const { session, inference } = await open()
+      inference.opening = sleep(10).then(() => {
+        throw new ConnectionLostError('The server went away.')
+      })
+      const opening = expect(session.openAhead!()).rejects.toThrow(GenerationFailedError)
+      expect((await take(session, prompt, 2)).length).toBe(2)
+      await opening
+    })
+
+    it('ends with the session, and with its signal', async () => {
+      const { session, inference } = await open()
+      inference.opening = Promise.withResolvers<void>().promise
+      const reason = new Error('the user left')
+      await expect(session.openAhead!({ signal: AbortSignal.timeout(5) })).rejects.toThrow(/timeout/)
+      await expect(session.openAhead!({ signal: AbortSignal.abort(reason) })).rejects.toBe(reason)
+      const opening = session.openAhead!()
+      await session[Symbol.asyncDispose]()
+      await opening
+      await expect(session.openAhead!()).rejects.toThrow(ModelUnavailableError)
+    })
   })
 
   it('draws the same with the same seed', async () => {

@@ -10,6 +10,7 @@ import {
   type GenerateOptions,
   type GeneratedToken,
   type Model,
+  type OpenAheadOptions,
   type RouteReport,
   type ScoreOptions,
   type Session,
@@ -20,6 +21,7 @@ import { toEngineError } from './engine-errors.ts'
 import type { InferenceSession } from './inference/inference-session.ts'
 import type { LocalLayers } from './layers/local-layers.ts'
 import type { PeerId } from './p2p/peer-id.ts'
+import { OpeningAhead } from './opening-ahead.ts'
 import { reportRoute } from './route-report.ts'
 import { describeToken } from './sampling/logprobs.ts'
 import { createSampler } from './sampling/sampler.ts'
@@ -49,11 +51,13 @@ export class PetalsSession implements Session {
   readonly maxLength: number
   readonly #options: PetalsSessionOptions
   readonly #guard = new SessionGuard()
+  readonly #ahead: OpeningAhead
   readonly #tokens: TokenId[] = []
 
   constructor(options: PetalsSessionOptions) {
     this.#options = options
     this.maxLength = options.maxLength
+    this.#ahead = new OpeningAhead(options.inference, options.maxLength)
   }
 
   get tokens(): readonly TokenId[] {
@@ -71,6 +75,7 @@ export class PetalsSession implements Session {
     const { sampling, topLogprobs } = options
     const sampler = createSampler(sampling, sampling.seed ?? randomSeed())
     const answerStart = this.#tokens.length + tokens.length
+    await this.#ahead.settle(answerStart, options)
 
     let inputs = tokens // prefill, then one token a step
     while (true) {
@@ -89,6 +94,7 @@ export class PetalsSession implements Session {
     const { topLogprobs = 0 } = options
     validateTopLogprobs(topLogprobs)
     this.#requireRoom(tokens.length)
+    await this.#ahead.settle(this.#tokens.length + tokens.length, options)
     // The first token's probability follows from the token in front of it, whose output is gone: that one runs again.
     const before = this.#tokens.at(-1)
     if (before !== undefined) this.#rewind(this.#tokens.length - 1)
@@ -103,6 +109,19 @@ export class PetalsSession implements Session {
     return scores
   }
 
+  async openAhead(options: OpenAheadOptions = {}): Promise<void> {
+    const { inference, model } = this.#options
+    options.signal?.throwIfAborted()
+    {
+      using _call = this.#guard.enter() // nothing else may be under way, but other calls may follow
+    }
+    try {
+      await this.#ahead.open(options)
+    } catch (error) {
+      throw toEngineError(error, model.id, options.signal)
+    }
+  }
+
   route(): RouteReport {
     return reportRoute(this.#options.inference, this.#options.decodeMs)
   }
@@ -111,12 +130,14 @@ export class PetalsSession implements Session {
     using _call = this.#guard.enter()
     options.signal?.throwIfAborted()
     validateTruncation(length, this.#tokens.length)
+    await this.#ahead.settle(0, options)
     this.#rewind(length)
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     if (!this.#guard.close()) return
     this.#options.onClose()
+    this.#ahead.close()
     await this.#options.inference[Symbol.asyncDispose]()
   }
 

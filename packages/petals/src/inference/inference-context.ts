@@ -16,6 +16,7 @@ export type InferenceConfig = Pick<
   | 'sessionLifetimeMs'
   | 'keepAliveMs'
   | 'idleTimeoutMs'
+  | 'aheadTimeoutMs'
 >
 
 /** What all sessions on one model share. */

@@ -90,6 +90,19 @@ describe('without faults', () => {
     expect(server.sessionsEver).toBe(1)
   })
 
+  test('sessions opened ahead that nothing is run on are given back', async () => {
+    const server = await swarm.addServer(0, 6)
+    const session = (await swarm.connect({ aheadTimeoutMs: 200 })).openSession()
+    await session.open()
+    expect(server.openSessions).toBe(1)
+    await expect.poll(() => server.openSessions).toBe(0)
+    const inputs = dialogue()
+    expect(await run(session, inputs)).toEqual(swarm.expected(...inputs))
+    await new Promise((resolve) => setTimeout(resolve, 400))
+    expect(server.openSessions).toBe(1)
+    expect(server.sessionsEver).toBe(2)
+  })
+
   test('a long prompt is in the hands of all servers at once', async () => {
     const stepMs = (): number => 100
     await swarm.addServer(0, 3, { stepMs })

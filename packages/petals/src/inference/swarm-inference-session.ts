@@ -41,7 +41,8 @@ class SwarmInferenceSession implements InferenceSession {
     this.#maxLength = maxLength
     this.#metrics = inferenceMetrics(context.metrics)
     this.#keeper = new RouteKeeper(context, this.#metrics, maxLength)
-    const intervalMs = Math.min(maintenanceMs, context.config.keepAliveMs / 2)
+    const { keepAliveMs, aheadTimeoutMs } = context.config
+    const intervalMs = Math.min(maintenanceMs, keepAliveMs / 2, aheadTimeoutMs / 2)
     this.#maintenance = setInterval(() => this.#maintain(), intervalMs)
     this.#maintenance.unref()
   }
@@ -131,8 +132,9 @@ class SwarmInferenceSession implements InferenceSession {
   #maintain(): void {
     if (this.#busy || this.#closed) return
     const { chain } = this.#keeper
-    const { idleTimeoutMs, keepAliveMs } = this.#context.config
-    if (performance.now() - this.#lastUse > idleTimeoutMs) chain.closeSessions()
+    const { idleTimeoutMs, aheadTimeoutMs, keepAliveMs } = this.#context.config
+    const isUnused = chain.links.every(({ session }) => !session?.sent)
+    if (performance.now() - this.#lastUse > (isUnused ? aheadTimeoutMs : idleTimeoutMs)) chain.closeSessions()
     else if (chain.links.some(({ session }) => (session?.idleMs ?? 0) > keepAliveMs)) chain.keepAlive()
   }
 }
