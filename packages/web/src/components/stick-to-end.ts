@@ -31,10 +31,13 @@ export function useStickToEnd(loaded: boolean, writtenId: string | undefined): S
     const frame = scroller.current
     const inside = content.current
     if (!frame || !inside) return undefined
+    let top = frame.scrollTop
     const onScroll = (): void => {
       const near = frame.scrollHeight - frame.scrollTop - frame.clientHeight < NEAR
-      sticks.current = near
-      setAtEnd(near)
+      // Text that came between a scroll and its event leaves a gap, too: only the reader goes up.
+      if (near || frame.scrollTop < top) sticks.current = near
+      top = frame.scrollTop
+      setAtEnd(sticks.current)
     }
     const observer = new ResizeObserver(() => {
       if (sticks.current) frame.scrollTop = frame.scrollHeight
