@@ -110,7 +110,7 @@ export class PetalsSession implements Session {
   }
 
   async openAhead(options: OpenAheadOptions = {}): Promise<void> {
-    const { inference, model } = this.#options
+    const { model } = this.#options
     options.signal?.throwIfAborted()
     {
       using _call = this.#guard.enter() // nothing else may be under way, but other calls may follow

@@ -16,6 +16,9 @@ const failuresBeforeShortest = 3
 /** A server that can't even be reached costs little time: perhaps it is only a name in a record. */
 const weightOfUnreachable = 0.2
 
+/** After this many of them in a step only servers that are known to live are taken, as far as there are any. */
+const unreachableBeforeProven = 2
+
 /** How much longer to wait for an answer each time that a deadline has passed in the same step. */
 const deadlineGrowth = 2
 
@@ -25,6 +28,7 @@ export class Recovery {
   readonly failed = new Set<PeerId>()
   deadlineScale = 1
   #failures = 0
+  #unreachable = 0
   #returns = 0
   #cause: Error | undefined
   readonly #maxRetries: number
@@ -37,13 +41,20 @@ export class Recovery {
     return this.#failures >= failuresBeforeShortest ? 'shortest' : 'fastest'
   }
 
+  /** Records name servers that are not there: those that have answered before are to be taken. */
+  get provenOnly(): boolean {
+    return this.#unreachable >= unreachableBeforeProven
+  }
+
   /** @throws CapacityError or GenerationFailedError when this was one failure too many. */
   note(peer: PeerId | undefined, cause: Error): void {
     if (peer) this.failed.add(peer)
     this.#cause = cause
     if (cause instanceof DeadlineExceededError) this.deadlineScale *= deadlineGrowth
-    this.#failures += cause instanceof PeerUnreachableError ? weightOfUnreachable : 1
-    if (this.#failures > this.#maxRetries) throw giveUp(this.failed.size, cause)
+    if (cause instanceof PeerUnreachableError) this.#unreachable++
+    else this.#failures++
+    if (this.#failures + this.#unreachable * weightOfUnreachable > this.#maxRetries)
+      throw giveUp(this.failed.size, cause)
   }
 
   /**

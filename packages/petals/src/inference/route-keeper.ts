@@ -153,11 +153,11 @@ export class RouteKeeper {
     signal: AbortSignal | undefined,
   ): Promise<readonly Span[]> {
     const { router, logger, dhtPrefix, limits } = this.#context
-    const { failed, policy } = this.#recovery
+    const { failed: avoid, policy, provenOnly } = this.#recovery
     const { needed } = this.#opener
-    const spans = await router.route(blocks, { signal, cacheTokens: needed, policy, avoid: failed })
+    const spans = await router.route(blocks, { signal, cacheTokens: needed, policy, avoid, provenOnly })
     const tooShort = spans.find(({ peer }) => this.#opener.isTooLongFor(peer))
-    if (tooShort && failed.has(tooShort.peer))
+    if (tooShort && avoid.has(tooShort.peer))
       throw new ContextLengthError(needed, limits.maxLengths.get(tooShort.peer)!)
     const pauseMs = this.#recovery.pauseMs(spans.map(({ peer }) => peer))
     if (pauseMs > 0) await delay(pauseMs, undefined, { signal }).catch(() => signal?.throwIfAborted())

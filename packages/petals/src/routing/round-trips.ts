@@ -41,6 +41,11 @@ export class RoundTrips {
     return new Map([...this.#samples].map(([peer, { seconds }]) => [peer, seconds]))
   }
 
+  /** Infinity if it did not answer; undefined if nothing, or only something old, is known. */
+  currentSeconds(peer: PeerId): number | undefined {
+    return this.ageMs(peer) < lifetimeMs ? this.#samples.get(peer)?.seconds : undefined
+  }
+
   /** The shortest round trip; undefined before the first. */
   leastSeconds(peer: PeerId): number | undefined {
     return this.#samples.get(peer)?.least

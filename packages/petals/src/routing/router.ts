@@ -28,6 +28,11 @@ export interface RouteOptions extends AbortOptions {
   readonly policy?: 'fastest' | 'shortest' | undefined
   /** Servers that are not to be used, if the blocks can do without them. */
   readonly avoid?: ReadonlySet<PeerId> | undefined
+  /**
+   * Only servers that are known to live, if the blocks can do without others; perhaps after a few seconds in which servers
+   * are pinged. For when names in records have turned out to be no more than that.
+   */
+  readonly provenOnly?: boolean | undefined
 }
 
 /** What is known of one server. */

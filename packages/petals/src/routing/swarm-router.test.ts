@@ -228,6 +228,43 @@ describe('failures', () => {
   })
 })
 
+describe('when records have proved to be empty names', () => {
+  const crowd = 300
+
+  beforeEach(() => {
+    for (let i = 10; i < crowd; i++) directory.hold(peerOf(i), 0, 4, { inferenceRps: 1e5 })
+    directory.hold(a, 0, 2)
+    directory.hold(b, 2, 4)
+  })
+
+  test('servers that answer are found among all that are claimed to be, and taken', async () => {
+    const quiet = { ...dht, hasAnswered: () => false }
+    await using searching = make({ dht: quiet })
+    pings.set(a, 900).set(b, 900)
+    const peers = (await searching.route(whole, { provenOnly: true })).map(({ peer }) => peer)
+    expect(peers).toEqual([a, b])
+    expect(pinged.length).toBeLessThan(crowd + 20)
+  })
+
+  test('those that are known to live are not searched for', async () => {
+    pings.set(a, 900).set(b, 900)
+    await expect(peersOf({ provenOnly: true, policy: 'shortest' })).resolves.toEqual([a, b])
+    expect(pinged.length).toBeLessThan(20)
+  })
+
+  test('a living one that failed is better than an empty name', async () => {
+    pings.set(a, 900).set(b, 900)
+    await expect(peersOf({ provenOnly: true, avoid: new Set([a]) })).resolves.toEqual([a, b])
+  })
+
+  test('blocks of which nobody living is known are left to those that claim them', async () => {
+    pings.set(a, 900)
+    const [first, second] = await peersOf({ provenOnly: true })
+    expect(first).toBe(a)
+    expect(second).not.toBe(b)
+  })
+})
+
 test('servers of each part of the model are pinged, those that were not first', async () => {
   for (let i = 0; i < 20; i++) directory.hold(peerOf(i), i % 4, (i % 4) + 1)
   for (let i = 0; i < 20; i++) pings.set(peerOf(i), 5)

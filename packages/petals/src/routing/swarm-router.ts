@@ -18,6 +18,7 @@ import { missingBlocksError } from './missing-blocks.ts'
 import { routerMetrics, type RouterMetrics } from './router-metrics.ts'
 import { RoundTrips } from './round-trips.ts'
 import type { RouteOptions, Router, ServerStatus } from './router.ts'
+import { SignsOfLife } from './signs-of-life.ts'
 
 /** A first route waits this long for round trips: with them it may save as much on every token. */
 const firstPingsMs = 300
@@ -48,6 +49,7 @@ class SwarmRouter implements Router {
   readonly #directory: BlockDirectory
   readonly #bans: BanList
   readonly #roundTrips: RoundTrips
+  readonly #life: SignsOfLife
   readonly #logger: Logger
   readonly #metrics: RouterMetrics
   readonly #closing = new AbortController()
@@ -59,6 +61,7 @@ class SwarmRouter implements Router {
     this.#directory = options.directory
     this.#bans = new BanList(options.banTimeoutMs)
     this.#roundTrips = new RoundTrips(options)
+    this.#life = new SignsOfLife(options.dht, this.#roundTrips)
     this.#logger = options.logger ?? silentLogger
     this.#metrics = routerMetrics(options.metrics ?? silentMetrics, options.directory.dhtPrefix)
   }
@@ -73,8 +76,14 @@ class SwarmRouter implements Router {
     const lookAgain = missingBlocks(well, blocks).length > 0 && this.#isStale()
     const known = lookAgain ? await this.#spansOf(blocks, { ...options, refresh: true }) : spans
     const { numBlocks } = this.#directory
-    const wanted = withoutUnwanted(withoutUnwanted(known, numBlocks, isAvoided), numBlocks, isBanned)
-    const candidates = limitSpans(wanted, this.#evidence())
+    if (options.provenOnly) {
+      const untried = known.filter(({ peer }) => !isAvoided(peer) && !isBanned(peer))
+      await this.#life.search(untried, blocks, { signal: options.signal, closing: this.#closing.signal })
+    }
+    const isUnproven = (peer: PeerId): boolean => !this.#life.isProven(peer)
+    const real = options.provenOnly ? withoutUnwanted(known, numBlocks, isUnproven) : known
+    const wanted = withoutUnwanted(withoutUnwanted(real, numBlocks, isAvoided), numBlocks, isBanned)
+    const candidates = limitSpans(wanted, (peer) => this.#life.evidence(peer))
     const route = this.#find(candidates, blocks, options)
     if (!route) throw this.#missing(missingBlocks(candidates, blocks))
     return route
@@ -151,16 +160,6 @@ class SwarmRouter implements Router {
     return missingBlocksError(blocks, { ...this.#options, dhtPrefix, numBlocks })
   }
 
-  /** How sure it is that a peer is more than a name in a record. */
-  #evidence(): (peer: PeerId) => number {
-    const rtts = this.#roundTrips.seconds()
-    return (peer) => {
-      const rtt = rtts.get(peer)
-      if (rtt !== undefined) return Number.isFinite(rtt) ? 3 : -1
-      return this.#options.dht.hasAnswered(peer) ? 2 : 0
-    }
-  }
-
   /** With one server for everything there is nothing to choose, neither servers nor how outputs get from one to the next. */
   async #firstRoundTrips(spans: readonly Span[], { signal }: AbortOptions): Promise<void> {
     this.#timer = setInterval(() => void this.measure(), this.#options.updateIntervalMs)
@@ -190,7 +189,7 @@ class SwarmRouter implements Router {
     }
   }
 
-  /** Of the servers with the first block, the last, and between: those whose round trip is known least, the likeliest first. */
+  /** Some of the servers with the first block, the last, and between. */
   #pingTargets(spans: readonly Span[]): readonly PeerId[] {
     const { numBlocks } = this.#directory
     const groups = [
@@ -198,19 +197,7 @@ class SwarmRouter implements Router {
       spans.filter(({ end }) => end === numBlocks),
       spans.filter(({ start, end }) => start > 0 && end < numBlocks),
     ]
-    const urgency = new Map(
-      spans.map(({ peer }) => [
-        peer,
-        { evidence: this.#options.dht.hasAnswered(peer) ? 1 : 0, age: this.#roundTrips.ageMs(peer) },
-      ]),
-    )
-    const chosen = groups.flatMap((group) =>
-      group
-        .map(({ peer }) => peer)
-        .toSorted(() => Math.random() - 0.5)
-        .toSorted((a, b) => compareUrgency(urgency.get(a)!, urgency.get(b)!))
-        .slice(0, this.#options.maxPinged),
-    )
+    const chosen = groups.flatMap((group) => this.#life.likeliest(group).slice(0, this.#options.maxPinged))
     return [...new Set(chosen)]
   }
 
@@ -238,15 +225,4 @@ class SwarmRouter implements Router {
       .refresh()
       .catch((error: unknown) => this.#logger.debug({ error }, 'looking up servers failed'))
   }
-}
-
-interface Urgency {
-  readonly evidence: number
-  readonly age: number
-}
-
-/** Unknown round trips first, of these the peers that are known to live; then the oldest. */
-function compareUrgency(a: Urgency, b: Urgency): number {
-  if (a.age !== b.age && (a.age === Infinity || b.age === Infinity)) return b.age - a.age
-  return b.evidence - a.evidence || b.age - a.age
 }
