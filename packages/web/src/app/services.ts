@@ -10,7 +10,8 @@ import { Conversation } from '../state/conversation.ts'
 import { DraftsStore } from '../state/drafts-store.ts'
 import { createModelsStore, type ModelsStore } from '../state/models-store.ts'
 import { createNotices, type NoticesStore } from '../state/notices.ts'
-import { resumeAnswers } from '../state/resume-answers.ts'
+import { Succession } from '../state/succession.ts'
+import { createTabs, receiveFromTab } from '../state/tabs.ts'
 import type { ChatRepository } from '../storage/chat-repository.ts'
 import { openRepository } from '../storage/open-repository.ts'
 import { createPreferences, type PreferencesStore } from '../storage/preferences.ts'
@@ -43,9 +44,12 @@ export async function createServices(): Promise<Services> {
   const notices = createNotices()
   const onStorageError = (): void => notices.show({ text: 'storageFailed' })
   if (!repository.persistent) notices.show({ text: 'storageMemory' })
-  const chats = new ChatsStore({ repository, onStorageError })
+  const tabs = createTabs()
+  const { publish } = tabs
+  const chats = new ChatsStore({ repository, publish, onStorageError })
   const answers = new Answers({
     client: limitStreams(answerClient, MAX_STREAMS),
+    publish,
     scheduleFrame,
     save: (message) => chats.saveAnswer(message),
   })
@@ -54,7 +58,9 @@ export async function createServices(): Promise<Services> {
   const locks = createAnswerLocks(navigator.locks)
   const conversation = new Conversation({ chats, answers, locks, planContext: { findModel, countTokens } })
   const storage = localStorageOrNone()
-  const drafts = new DraftsStore(repository, onStorageError)
+  const succession = new Succession({ repository, conversation, locks })
+  const drafts = new DraftsStore({ repository, publish, onStorageError })
+  tabs.listen((message) => receiveFromTab(message, { chats, answers, drafts, succession }))
   return {
     preferences: createPreferences(storage, window),
     presets: createPresets(storage, window),
@@ -69,7 +75,7 @@ export async function createServices(): Promise<Services> {
     async start() {
       models.start()
       await Promise.all([chats.load(), drafts.load()])
-      await resumeAnswers({ repository, conversation, locks }).catch(onStorageError)
+      await succession.resumeAll().catch(onStorageError)
     },
   }
 }

@@ -7,8 +7,16 @@ import { createStore, type Store } from './store.ts'
 /** Runs `task` soon, together with the next picture of the page. */
 export type FrameScheduler = (task: () => void) => void
 
+/** What other tabs are told, and tell, while an answer is written. */
+export type AnswersChange =
+  | { readonly type: 'live'; readonly answer: LiveAnswer }
+  /** Whoever receives the answer shall stop it. */
+  | { readonly type: 'stop'; readonly messageId: string }
+
 export interface AnswersOptions {
   readonly client: AnswerClient
+  /** Tells the other tabs. */
+  readonly publish?: (change: AnswersChange) => void
   /** Keeps a message as it is now; called now and then while it is written, and at the end. Resolves when it is kept. */
   readonly save: (message: Message) => Promise<void>
   readonly scheduleFrame: FrameScheduler
@@ -23,33 +31,39 @@ interface RunningAnswer {
   answer: LiveAnswer
   framePending: boolean
   savedAt: number
+  /** When the other tabs were last told. */
+  toldAt: number
+  tellingLater: boolean
+  /** Resolves when its last words are kept; undefined until it has ended. */
+  kept: Promise<void> | undefined
 }
 
 /** How often a running answer is saved. What was not is fetched again after a reload. */
 const SAVE_INTERVAL_MS = 1000
+/** Often enough to read along in another tab. */
+const TELL_INTERVAL_MS = 150
 
-/** The answers that this tab is receiving, any number at once, apart from the components that show them. */
+/** The answers in progress, any number at once, apart from the components that show them. */
 export class Answers {
   readonly #live = createStore<ReadonlyMap<string, LiveAnswer>>(new Map())
   readonly #running = new Map<string, RunningAnswer>()
   readonly #options: Required<AnswersOptions>
 
   constructor(options: AnswersOptions) {
-    this.#options = { now: () => performance.now(), wait: sleep, ...options }
+    this.#options = { publish: () => {}, now: () => performance.now(), wait: sleep, ...options }
   }
 
-  /** The answers in progress by message id; changes at most once per frame. */
+  /**
+   * The answers in progress by message id, those that another tab receives too. What this tab receives changes at most
+   * once per frame.
+   */
   get live(): Store<ReadonlyMap<string, LiveAnswer>> {
     return this.#live
   }
 
-  isRunning(messageId: string): boolean {
-    return this.#running.has(messageId)
-  }
-
   /**
    * Writes an answer into `message`, after what it holds already; one with a position takes its stream up again.
-   * Resolves when it has ended, however.
+   * Resolves when it has ended, however, and is kept.
    */
   async start(message: Message, plan: PlanRequest): Promise<void> {
     const { client, now, wait } = this.#options
@@ -68,12 +82,17 @@ export class Answers {
       answer,
       framePending: false,
       savedAt: now(),
+      toldAt: -Infinity,
+      tellingLater: false,
+      kept: undefined,
     }
     this.#running.set(message.id, running)
     void this.#options.save(running.message)
     this.#show(running)
+    this.#tell(running)
     const { status, error } = await run.run()
     this.#end(running, status, error)
+    await running.kept
   }
 
   /** Stops at once, here and on the server; what came stays. One that another tab receives is stopped there. */
@@ -81,8 +100,25 @@ export class Answers {
     const running = this.#running.get(id)
     if (running) {
       running.run.stop()
-      this.#end(running, 'stopped')
-    } else if (position) void this.#options.client.cancel(position.answerId).catch(() => {})
+      return this.#end(running, 'stopped')
+    }
+    this.#options.publish({ type: 'stop', messageId: id })
+    // That tab may be asleep.
+    if (position) void this.#options.client.cancel(position.answerId).catch(() => {})
+  }
+
+  /** What another tab receives, or wants to be stopped. */
+  receive(change: AnswersChange): void {
+    if (change.type === 'stop') {
+      if (this.#running.has(change.messageId)) this.stop({ id: change.messageId })
+    } else if (!this.#running.has(change.answer.messageId)) {
+      this.#live.update((live) => new Map(live).set(change.answer.messageId, change.answer))
+    }
+  }
+
+  /** An answer that another tab received, and doesn't any more. */
+  drop(messageId: string): void {
+    if (!this.#running.has(messageId) && this.#live.get().has(messageId)) this.#hide(messageId)
   }
 
   /** The network is back: connections from before may be dead without knowing it. */
@@ -99,6 +135,7 @@ export class Answers {
     const isFound = running.answer.position === undefined && answer.position !== undefined
     running.answer = answer
     if (isFound) void this.#save(running, 'streaming')
+    this.#tell(running)
     if (running.framePending) return
     running.framePending = true
     this.#options.scheduleFrame(() => {
@@ -116,6 +153,30 @@ export class Answers {
 
   #show(running: RunningAnswer): void {
     this.#live.update((live) => new Map(live).set(running.message.id, running.answer))
+  }
+
+  #hide(messageId: string): void {
+    this.#live.update((live) => {
+      const copy = new Map(live)
+      copy.delete(messageId)
+      return copy
+    })
+  }
+
+  /** As pieces come, not with frames or timers only: a hidden tab has few, and it is the other one that is looked at. */
+  #tell(running: RunningAnswer): void {
+    const { publish, now } = this.#options
+    const dueInMs = running.toldAt + TELL_INTERVAL_MS - now()
+    if (dueInMs <= 0) {
+      running.toldAt = now()
+      publish({ type: 'live', answer: running.answer })
+    } else if (!running.tellingLater) {
+      running.tellingLater = true
+      setTimeout(() => {
+        running.tellingLater = false
+        if (this.#isCurrent(running)) this.#tell(running)
+      }, dueInMs)
+    }
   }
 
   #save(running: RunningAnswer, status: MessageStatus, error?: MessageError): Promise<void> {
@@ -139,12 +200,9 @@ export class Answers {
   #end(running: RunningAnswer, status: MessageStatus, error?: MessageError): void {
     if (!this.#isCurrent(running)) return
     this.#running.delete(running.message.id)
-    void this.#save(running, status, error).then(() => this.#forget(running, status))
-    this.#live.update((live) => {
-      const copy = new Map(live)
-      copy.delete(running.message.id)
-      return copy
-    })
+    running.kept = this.#save(running, status, error)
+    void running.kept.then(() => this.#forget(running, status))
+    this.#hide(running.message.id)
   }
 
   /** What is complete, and kept here, the server need not keep. */

@@ -2,7 +2,6 @@ import { describe, expect, it } from 'vitest'
 import { siblingsOf } from '../chat/message-tree.ts'
 import { KeptAnswerServer, type Script } from '../testing/kept-answer-server.ts'
 import { createTestPage } from '../testing/test-page.ts'
-import { resumeAnswers } from './resume-answers.ts'
 
 const says = (...words: string[]): Script => ({ words })
 const last = <T>(list: readonly T[]): T => list.at(-1)!
@@ -176,7 +175,7 @@ describe('a conversation', () => {
 
     const reloaded = createTestPage({ server, repository: page.repository })
     await reloaded.chats.load()
-    const resuming = resumeAnswers(reloaded)
+    const resuming = reloaded.succession.resumeAll()
     gate.resolve()
     await resuming
     expect(reloaded.texts(chat)).toEqual(['Count', 'One two three'])
@@ -203,7 +202,7 @@ describe('a conversation', () => {
     await page.repository.putMessages([left(chat, {})])
     const reloaded = createTestPage(page)
     await reloaded.chats.load()
-    await resumeAnswers(reloaded)
+    await reloaded.succession.resumeAll()
     expect((await page.repository.loadMessages(chat))[0]).toMatchObject({ content: 'Hi.', status: 'done' })
   })
 
@@ -215,7 +214,7 @@ describe('a conversation', () => {
     const page = createTestPage()
     const chat = page.newChat()
     await page.repository.putMessages([left(chat, changes)])
-    await resumeAnswers(page)
+    await page.succession.resumeAll()
     const [message] = await page.repository.loadMessages(chat)
     expect(message).toMatchObject({ content: left(chat, changes).content, status: 'interrupted' })
     expect(page.server.requests).toHaveLength(0)

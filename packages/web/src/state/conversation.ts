@@ -123,13 +123,15 @@ export class Conversation {
 
   /** Deletes a chat, and ends what is being written in it. Gives the function that takes it back. */
   async deleteChat(chatId: string): Promise<() => void> {
-    for (const { messageId, chatId: of } of this.#answers.live.get().values())
-      if (of === chatId) this.#answers.stop({ id: messageId })
+    await this.#chats.open(chatId)
+    for (const message of this.#chats.tree(chatId).messages.values())
+      if (message.status === 'streaming') this.#answers.stop(message)
     return this.#chats.remove(chatId)
   }
 
   /** Goes on with an answer that a page left in the middle. One that was left long ago only says so. */
   async resume(message: Message): Promise<void> {
+    this.#answers.drop(message.id)
     const isFresh = Date.now() - (message.savedAt ?? message.createdAt) < RESUMABLE_MS
     const canGoOn = message.position !== undefined || !message.content
     if (!isFresh || !canGoOn || !this.#chats.chat(message.chatId))
@@ -179,14 +181,20 @@ export class Conversation {
     const chat = this.#chats.chat(message.chatId)
     if (!chat || this.#asked.has(message.id)) return
     const { systemPrompt: _, ...sampling } = chat.settings
-    const started: Message = { ...message, model: chat.model, sampling, position: undefined }
+    const started: Message = {
+      ...message,
+      model: chat.model,
+      sampling,
+      status: 'streaming',
+      error: undefined,
+      position: undefined,
+    }
+    this.#asked.add(message.id)
+    // The lock is asked for first: from the message on, other tabs wait for it to take over.
+    const held = this.#locks.hold(message.id, () => this.#answers.start(started, this.#planFor(started)))
     void this.#chats.putMessages([started])
     this.#chats.updateChat(chat.id, { leafId: message.id, updatedAt: Date.now() })
-    this.#asked.add(message.id)
-    void this.#locks
-      .hold(message.id, () => this.#answers.start(started, this.#planFor(started)))
-      .finally(() => this.#asked.delete(message.id))
-      .then(() => this.#countQuestion(started))
+    void held.finally(() => this.#asked.delete(message.id)).then(() => this.#countQuestion(started))
   }
 
   /** Tokens of the question, where the draft was sent before they were counted. The model is loaded by now. */

@@ -6,12 +6,12 @@ import { DraftsStore } from './drafts-store.ts'
 
 it('keeps what was written through a reload, chat by chat', async () => {
   const repository = await DexieRepository.open('drafts')
-  const drafts = new DraftsStore(repository)
+  const drafts = new DraftsStore({ repository })
   drafts.change('a', { text: 'Hel' })
   drafts.change('a', { text: 'Hello' })
   drafts.change('b', { attachments: [{ id: '1', name: 'notes.txt', text: 'x' }] })
   await expect.poll(async () => (await repository.loadDrafts()).length).toBe(2)
-  const reloaded = new DraftsStore(repository)
+  const reloaded = new DraftsStore({ repository })
   await reloaded.load()
   expect(reloaded.draft('a').text).toBe('Hello')
   expect(reloaded.draft('b').attachments[0]?.name).toBe('notes.txt')
@@ -31,7 +31,7 @@ it('writes the newest state, one write at a time', async () => {
     running--
     written.push(text)
   }
-  const drafts = new DraftsStore(repository)
+  const drafts = new DraftsStore({ repository })
   for (const text of ['a', 'ab', 'abc']) drafts.change('x', { text })
   await new Promise((resolve) => setTimeout(resolve))
   for (const text of ['abcd', 'abcde']) drafts.change('x', { text })
@@ -41,7 +41,7 @@ it('writes the newest state, one write at a time', async () => {
 it('does not lose what is typed while the stored drafts are read', async () => {
   const repository = new MemoryRepository()
   await repository.putDraft({ id: 'x', text: 'old', attachments: [] })
-  const drafts = new DraftsStore(repository)
+  const drafts = new DraftsStore({ repository })
   const loading = drafts.load()
   drafts.change('x', { text: 'new' })
   await loading

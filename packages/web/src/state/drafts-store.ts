@@ -4,20 +4,36 @@ import { createStore, type Store } from './store.ts'
 
 export type DraftChanges = Partial<Omit<Draft, 'id'>>
 
+/** What other tabs are told, and tell. An empty draft is one that was sent or deleted. */
+export interface DraftChange {
+  readonly type: 'draft'
+  readonly draft: Draft
+}
+
 type DraftRepository = Pick<ChatRepository, 'loadDrafts' | 'putDraft' | 'removeDraft'>
+
+export interface DraftsOptions {
+  readonly repository: DraftRepository
+  /** Tells the other tabs. */
+  readonly publish?: (change: DraftChange) => void
+  /** A write failed: what is shown is not kept. */
+  readonly onStorageError?: (cause: unknown) => void
+}
 
 /** What is written and not sent yet, chat by chat. Every keystroke is kept, with one write at a time. */
 export class DraftsStore implements Store<ReadonlyMap<string, Draft>> {
   readonly #store = createStore<ReadonlyMap<string, Draft>>(new Map())
   readonly #repository: DraftRepository
+  readonly #publish: (change: DraftChange) => void
   readonly #onStorageError: (cause: unknown) => void
   /** Drafts that changed since they were last written. */
   readonly #unsaved = new Set<string>()
   #saving: Promise<void> | undefined
 
-  constructor(repository: DraftRepository, onStorageError: (cause: unknown) => void = () => {}) {
+  constructor({ repository, publish, onStorageError }: DraftsOptions) {
     this.#repository = repository
-    this.#onStorageError = onStorageError
+    this.#publish = publish ?? (() => {})
+    this.#onStorageError = onStorageError ?? (() => {})
   }
 
   readonly get = (): ReadonlyMap<string, Draft> => this.#store.get()
@@ -36,19 +52,27 @@ export class DraftsStore implements Store<ReadonlyMap<string, Draft>> {
   }
 
   change(id: string, changes: DraftChanges): void {
-    const draft = { ...this.draft(id), ...changes }
-    this.#store.update((drafts) => {
-      const copy = new Map(drafts)
-      if (isEmpty(draft)) copy.delete(id)
-      else copy.set(id, draft)
-      return copy
-    })
+    this.#set({ ...this.draft(id), ...changes })
     this.#unsaved.add(id)
     this.#saving ??= this.#save().finally(() => (this.#saving = undefined))
   }
 
   clear(id: string): void {
     this.change(id, { text: '', attachments: [], settings: undefined })
+  }
+
+  /** What another tab has written and saved. Where both write, each keeps its own until it is saved. */
+  receive({ draft }: DraftChange): void {
+    if (!this.#unsaved.has(draft.id)) this.#set(draft)
+  }
+
+  #set(draft: Draft): void {
+    this.#store.update((drafts) => {
+      const copy = new Map(drafts)
+      if (isEmpty(draft)) copy.delete(draft.id)
+      else copy.set(draft.id, draft)
+      return copy
+    })
   }
 
   async #save(): Promise<void> {
@@ -59,6 +83,7 @@ export class DraftsStore implements Store<ReadonlyMap<string, Draft>> {
       const draft = this.get().get(id)
       const writing = draft ? this.#repository.putDraft(draft) : this.#repository.removeDraft(id)
       await writing.catch(this.#onStorageError)
+      this.#publish({ type: 'draft', draft: draft ?? this.draft(id) })
     }
   }
 }

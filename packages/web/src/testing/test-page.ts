@@ -2,10 +2,13 @@ import type { TokenizeRequest } from '../api/tokenize.ts'
 import type { ModelInfo } from '../api/models.ts'
 import { pathTo } from '../chat/message-tree.ts'
 import type { Message } from '../chat/types.ts'
-import { createAnswerLocks } from '../state/answer-locks.ts'
+import { createAnswerLocks, type AnswerLocks } from '../state/answer-locks.ts'
 import { Answers } from '../state/answers.ts'
 import { ChatsStore } from '../state/chats-store.ts'
 import { Conversation } from '../state/conversation.ts'
+import { DraftsStore } from '../state/drafts-store.ts'
+import { Succession } from '../state/succession.ts'
+import { receiveFromTab, type Tabs } from '../state/tabs.ts'
 import type { ChatRepository } from '../storage/chat-repository.ts'
 import { MemoryRepository } from '../storage/memory-repository.ts'
 import { KeptAnswerServer, type Script } from './kept-answer-server.ts'
@@ -28,19 +31,25 @@ export function createTestPage({
   scripts = [],
   repository = new MemoryRepository(),
   server = new KeptAnswerServer(...scripts),
+  locks = createAnswerLocks(undefined),
+  tabs = { publish: () => {}, listen: () => () => {} },
 }: {
   readonly scripts?: readonly Script[]
   readonly repository?: ChatRepository
   readonly server?: KeptAnswerServer
+  readonly locks?: AnswerLocks
+  readonly tabs?: Tabs
 } = {}) {
-  const chats = new ChatsStore({ repository })
+  const { publish } = tabs
+  const chats = new ChatsStore({ repository, publish })
+  const drafts = new DraftsStore({ repository, publish })
   const answers = new Answers({
     client: server,
+    publish,
     save: (message) => chats.saveAnswer(message),
     scheduleFrame: (task) => task(),
     wait: () => Promise.resolve(),
   })
-  const locks = createAnswerLocks(undefined)
   const counted: TokenizeRequest[] = []
   const countTokens = (request: TokenizeRequest) => {
     counted.push(request)
@@ -50,6 +59,8 @@ export function createTestPage({
   }
   const findModel = (id: string) => (id === testModel.id ? testModel : undefined)
   const conversation = new Conversation({ chats, answers, locks, planContext: { findModel, countTokens } })
+  const succession = new Succession({ repository, conversation, locks })
+  tabs.listen((message) => receiveFromTab(message, { chats, answers, drafts, succession }))
   const settled = async (): Promise<void> => {
     do await new Promise((resolve) => setTimeout(resolve))
     while (answers.live.get().size > 0)
@@ -60,9 +71,10 @@ export function createTestPage({
     server,
     repository,
     chats,
+    drafts,
     answers,
-    locks,
     conversation,
+    succession,
     counted,
     settled,
     path,

@@ -1,0 +1,163 @@
+import type { AnswerPosition, AnswerTimings, AnswerUsage } from '../api/answer-chunk.ts'
+import type { Failover, RouteHop, RouteReport, SwarmPeer } from '../api/route-report.ts'
+import { isRecord } from '../api/read-json.ts'
+import type { LiveAnswer, PendingRetry } from '../chat/live-answer.ts'
+import type {
+  AnswerStats,
+  Attachment,
+  Chat,
+  ChatSettings,
+  Draft,
+  LeftOut,
+  Message,
+  MessageError,
+} from '../chat/types.ts'
+import type { AnswersChange } from './answers.ts'
+import type { ChatsChange } from './chats-store.ts'
+import type { DraftChange } from './drafts-store.ts'
+import {
+  isBoolean,
+  isNumber,
+  isString,
+  listOf,
+  nullable,
+  oneOf,
+  optional,
+  shapeOf,
+  type Check,
+} from './shapes.ts'
+
+/** What tabs tell each other. */
+export type TabMessage = ChatsChange | AnswersChange | DraftChange
+
+const number = optional(isNumber)
+const string = optional(isString)
+
+const isSettings = shapeOf<ChatSettings>({
+  systemPrompt: string,
+  temperature: number,
+  topP: number,
+  topK: number,
+  minP: number,
+  repetitionPenalty: number,
+  maxTokens: number,
+  seed: number,
+  stop: optional(listOf(isString)),
+})
+
+const isAttachment = shapeOf<Attachment>({ id: isString, name: isString, text: isString })
+
+const isChat = shapeOf<Chat>({
+  id: isString,
+  title: isString,
+  titledByUser: isBoolean,
+  createdAt: isNumber,
+  updatedAt: isNumber,
+  pinned: isBoolean,
+  model: isString,
+  settings: isSettings,
+  leafId: nullable(isString),
+})
+
+const peer = { peer: isString, publicName: string } satisfies Record<keyof SwarmPeer, Check>
+const span = { start: isNumber, end: isNumber }
+
+const isRoute = shapeOf<RouteReport>({
+  hops: listOf(shapeOf<RouteHop>({ ...peer, ...span, stepMs: number })),
+  failovers: listOf(
+    shapeOf<Failover>({
+      ...peer,
+      ...span,
+      reason: isString,
+      pauseMs: isNumber,
+      replacedBy: listOf(shapeOf<SwarmPeer>(peer)),
+    }),
+  ),
+  pushed: isBoolean,
+})
+
+const isLeftOut = shapeOf<LeftOut>({ messages: isNumber, firstSeenId: isString })
+const isPosition = shapeOf<AnswerPosition>({ answerId: isString, eventId: isString })
+
+const isMessage = shapeOf<Message>({
+  id: isString,
+  chatId: isString,
+  parentId: nullable(isString),
+  role: oneOf('user', 'assistant'),
+  content: isString,
+  reasoning: string,
+  attachments: optional(listOf(isAttachment)),
+  createdAt: isNumber,
+  status: oneOf('streaming', 'done', 'stopped', 'length', 'interrupted', 'error'),
+  model: string,
+  error: optional(shapeOf<MessageError>({ kind: isString, message: isString, requestId: string })),
+  stats: optional(
+    shapeOf<AnswerStats>({
+      promptTokens: number,
+      cachedTokens: number,
+      completionTokens: number,
+      contextTokens: number,
+      tokensPerSecond: number,
+      timeToFirstTokenMs: number,
+    }),
+  ),
+  tokens: number,
+  sampling: optional(isSettings),
+  leftOut: optional(isLeftOut),
+  route: optional(isRoute),
+  position: optional(isPosition),
+  savedAt: number,
+})
+
+const isLiveAnswer = shapeOf<LiveAnswer>({
+  messageId: isString,
+  chatId: isString,
+  content: isString,
+  reasoning: isString,
+  position: optional(isPosition),
+  pieces: isNumber,
+  earlierTokens: isNumber,
+  startedAt: isNumber,
+  firstPieceAt: number,
+  lastPieceAt: number,
+  rateFrom: optional(shapeOf<{ at: number; pieces: number }>({ at: isNumber, pieces: isNumber })),
+  catchUpUntil: isNumber,
+  finishReason: optional(oneOf('stop', 'length')),
+  usage: optional(
+    shapeOf<AnswerUsage>({ promptTokens: number, cachedTokens: number, completionTokens: number }),
+  ),
+  timings: optional(shapeOf<AnswerTimings>({ timeToFirstTokenMs: number, tokensPerSecond: number })),
+  route: optional(isRoute),
+  leftOut: optional(isLeftOut),
+  retry: optional(shapeOf<PendingRetry>({ reason: oneOf('network', 'capacity'), at: isNumber })),
+})
+
+const isDraft = shapeOf<Draft>({
+  id: isString,
+  text: isString,
+  attachments: listOf(isAttachment),
+  settings: optional(isSettings),
+})
+
+type Fields<Type extends TabMessage['type']> = Omit<Extract<TabMessage, { readonly type: Type }>, 'type'>
+
+const checks: { readonly [Type in TabMessage['type']]: Check } = {
+  chats: shapeOf<Fields<'chats'>>({ chats: listOf(isChat) }),
+  messages: shapeOf<Fields<'messages'>>({ messages: listOf(isMessage) }),
+  'messages-removed': shapeOf<Fields<'messages-removed'>>({ chatId: isString, ids: listOf(isString) }),
+  removed: shapeOf<Fields<'removed'>>({ chatId: isString }),
+  live: shapeOf<Fields<'live'>>({ answer: isLiveAnswer }),
+  stop: shapeOf<Fields<'stop'>>({ messageId: isString }),
+  draft: shapeOf<Fields<'draft'>>({ draft: isDraft }),
+}
+
+/**
+ * A message of another tab, which may be of another version of the page; undefined where this one doesn't understand
+ * it. What it says is in the database too, and comes with the next reload.
+ */
+export function parseTabMessage(value: unknown): TabMessage | undefined {
+  if (!isRecord(value)) return undefined
+  const { type } = value
+  const known = typeof type === 'string' && Object.hasOwn(checks, type)
+  return known && checks[type as TabMessage['type']](value) ? (value as unknown as TabMessage) : undefined
+}

@@ -1,0 +1,199 @@
+import 'fake-indexeddb/auto'
+import { afterEach, describe, expect, it } from 'vitest'
+import { createId } from '../chat/id.ts'
+import { DexieRepository } from '../storage/dexie-repository.ts'
+import { KeptAnswerServer, type Script } from '../testing/kept-answer-server.ts'
+import { createTestPage } from '../testing/test-page.ts'
+import { createAnswerLocks } from './answer-locks.ts'
+import { parseTabMessage } from './tab-message.ts'
+import { createTabs } from './tabs.ts'
+
+const open: (() => void)[] = []
+afterEach(() => {
+  for (const close of open.splice(0)) close()
+})
+
+/** Pages of one browser: a database, a channel and locks between them, and the same server. */
+async function openTabs(...scripts: Script[]) {
+  const name = createId()
+  const server = new KeptAnswerServer(...scripts)
+  const tab = async () => {
+    const channel = new BroadcastChannel(name)
+    const repository = await DexieRepository.open(name)
+    open.push(() => {
+      channel.close()
+      repository.close()
+    })
+    const page = createTestPage({
+      server,
+      repository,
+      locks: createAnswerLocks(navigator.locks),
+      tabs: createTabs(channel),
+    })
+    await page.chats.load()
+    return page
+  }
+  return { one: await tab(), two: await tab(), channel: new BroadcastChannel(name), open: tab }
+}
+
+/** Words that come one by one, when the test lets them. */
+function paced(...words: string[]) {
+  let left = 0
+  let wake = () => {}
+  const pace = async (): Promise<void> => {
+    while (left === 0) await new Promise<void>((resolve) => (wake = resolve))
+    left--
+  }
+  const allow = (words: number): void => {
+    left += words
+    wake()
+  }
+  return { script: { words, pace }, allow }
+}
+
+describe('two tabs', () => {
+  it('show the same chats, messages, names and drafts', async () => {
+    const { one, two } = await openTabs({ words: ['Hi.'] })
+    const chat = one.newChat()
+    await expect.poll(() => two.chats.chat(chat)).toBeDefined()
+    await two.chats.open(chat)
+    await one.say(chat, 'Hello')
+    await expect.poll(() => two.texts(chat)).toEqual(['Hello', 'Hi.'])
+    await expect.poll(() => two.path(chat)[1]?.status).toBe('done')
+    expect(two.chats.chat(chat)?.title).toBe('Hello')
+
+    two.chats.updateChat(chat, { title: 'Renamed', pinned: true })
+    await expect.poll(() => one.chats.chat(chat)).toMatchObject({ title: 'Renamed', pinned: true })
+
+    const undo = one.conversation.deleteBranch(chat, one.path(chat)[1]!.id)
+    await expect.poll(() => two.texts(chat)).toEqual(['Hello'])
+    undo()
+    await expect.poll(() => two.texts(chat)).toEqual(['Hello', 'Hi.'])
+
+    one.drafts.change(chat, { text: 'And then' })
+    await expect.poll(() => two.drafts.draft(chat).text).toBe('And then')
+    two.drafts.clear(chat)
+    await expect.poll(() => one.drafts.draft(chat).text).toBe('')
+
+    const restore = await two.conversation.deleteChat(chat)
+    await expect.poll(() => one.chats.chat(chat)).toBeUndefined()
+    restore()
+    await expect.poll(() => one.chats.chat(chat)?.title).toBe('Renamed')
+    await expect.poll(async () => (await one.repository.loadMessages(chat)).length).toBe(2)
+    await one.chats.open(chat)
+    expect(one.texts(chat)).toEqual(['Hello', 'Hi.'])
+  })
+
+  it('read along while one of them receives an answer, and only one asks for it', async () => {
+    const { script, allow } = paced('One', ' two', ' three')
+    const { one, two, open } = await openTabs(script)
+    const chat = one.newChat()
+    one.conversation.send(chat, { text: 'Count', attachments: [] })
+    allow(2)
+    const shown = (page: typeof one) => [...page.answers.live.get().values()].map(({ content }) => content)
+    await expect.poll(() => shown(two)).toEqual(['One two'])
+    const late = await open()
+    void late.succession.resumeAll()
+    allow(1)
+    await expect.poll(() => shown(late)).toEqual(['One two three'])
+    allow(2)
+    await one.settled()
+    await expect.poll(() => [...shown(two), ...shown(late)]).toEqual([])
+    await late.chats.open(chat)
+    expect(late.path(chat)[1]).toMatchObject({ content: 'One two three', status: 'done' })
+    // The others had waited to take over.
+    await expect.poll(() => navigator.locks.query()).toMatchObject({ held: [], pending: [] })
+    expect(one.server.requests).toHaveLength(1)
+    expect(one.server.resumedAfter).toEqual([])
+  })
+
+  it.each(['before', 'after'])('stop an answer of the other one, %s its first word', async (when) => {
+    const { script, allow } = paced('One', ' two')
+    const { one, two } = await openTabs(script)
+    const chat = one.newChat()
+    await expect.poll(() => two.chats.chat(chat)).toBeDefined()
+    await two.chats.open(chat)
+    one.conversation.send(chat, { text: 'Count', attachments: [] })
+    if (when === 'after') allow(1)
+    await expect.poll(() => two.answers.live.get().size).toBe(1)
+    two.conversation.stop(two.path(chat)[1]!)
+    await expect.poll(() => two.path(chat)[1]?.status).toBe('stopped')
+    await expect.poll(() => one.server.cancelled).toContain('ans_1')
+    expect(one.answers.live.get().size + two.answers.live.get().size).toBe(0)
+  })
+
+  it('end an answer whose chat the other one deletes', async () => {
+    const { one, two } = await openTabs(paced('One').script)
+    const chat = one.newChat()
+    one.conversation.send(chat, { text: 'Count', attachments: [] })
+    await expect.poll(() => two.answers.live.get().size).toBe(1)
+    await two.conversation.deleteChat(chat)
+    await expect.poll(() => one.chats.chat(chat)).toBeUndefined()
+    await expect.poll(() => one.server.cancelled).toContain('ans_1')
+    expect(one.answers.live.get().size).toBe(0)
+  })
+
+  it('take over where the other one was, when it is closed', async () => {
+    const { script, allow } = paced('One', ' two', ' three')
+    const { one, two } = await openTabs(script)
+    const chat = one.newChat()
+    await expect.poll(() => two.chats.chat(chat)).toBeDefined()
+    // The tab that receives: its lock is given back, and it says nothing more.
+    const closed = Promise.withResolvers<void>()
+    const message = {
+      id: 'answer',
+      chatId: chat,
+      parentId: null,
+      role: 'assistant',
+      model: 'small',
+      content: 'One',
+      createdAt: Date.now(),
+      status: 'streaming',
+      position: { answerId: 'ans_1', eventId: 'ans_1:1' },
+    } as const
+    void navigator.locks.request('petals-chat.answer.answer', () => closed.promise)
+    allow(1)
+    const reading = one.server.request(
+      { model: 'small', messages: [] },
+      { signal: new AbortController().signal },
+    )
+    await reading.next()
+    await one.chats.putMessages([message])
+    await expect.poll(async () => (await navigator.locks.query()).pending?.length).toBe(1)
+    expect(one.server.resumedAfter).toEqual([])
+    closed.resolve()
+    allow(4)
+    await expect.poll(() => two.path(chat)[0]).toMatchObject({ content: 'One two three', status: 'done' })
+    expect(one.server.resumedAfter).toEqual(['ans_1:1'])
+    expect(one.server.requests).toHaveLength(1)
+  })
+
+  it('ignore what a tab of another version says in another way', async () => {
+    const { one, two, channel } = await openTabs()
+    open.push(() => channel.close())
+    const chat = one.newChat()
+    await expect.poll(() => two.chats.chat(chat)).toBeDefined()
+    for (const strange of [
+      null,
+      'live',
+      { type: 'constructor' },
+      { type: 'removed' },
+      { type: 'chats', chats: [{ id: chat, title: 7 }] },
+      { type: 'messages', messages: [{ id: 'a', chatId: chat, content: ['parts'] }] },
+      { type: 'live', answer: { messageId: 'a', chatId: chat, content: {} } },
+      { type: 'draft', draft: { id: chat, text: 'x' } },
+    ]) {
+      expect(parseTabMessage(strange)).toBeUndefined()
+      channel.postMessage(strange)
+    }
+    one.drafts.change(chat, { text: 'last' })
+    await expect.poll(() => two.drafts.draft(chat).text).toBe('last')
+    expect(two.chats.chat(chat)?.title).toBe('')
+    expect(two.answers.live.get().size).toBe(0)
+  })
+
+  it('understand a newer version that says more', () => {
+    const stop = { type: 'stop', messageId: 'a', reason: 'new' }
+    expect(parseTabMessage(stop)).toBe(stop)
+  })
+})

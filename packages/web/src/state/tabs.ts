@@ -1,0 +1,56 @@
+import type { Answers } from './answers.ts'
+import type { ChatsStore } from './chats-store.ts'
+import type { DraftsStore } from './drafts-store.ts'
+import type { Succession } from './succession.ts'
+import { parseTabMessage, type TabMessage } from './tab-message.ts'
+
+/** The other tabs of this page in the same browser. */
+export interface Tabs {
+  readonly publish: (message: TabMessage) => void
+  /** Gives the function that ends it. */
+  listen(listener: (message: TabMessage) => void): () => void
+}
+
+const CHANNEL = 'petals-chat'
+
+/** What is told never comes back to the tab that told it. */
+export function createTabs(channel: BroadcastChannel = new BroadcastChannel(CHANNEL)): Tabs {
+  return {
+    publish: (message) => channel.postMessage(message),
+    listen(listener) {
+      const onMessage = ({ data }: MessageEvent<unknown>): void => {
+        const message = parseTabMessage(data)
+        if (message) listener(message)
+      }
+      channel.addEventListener('message', onMessage)
+      return () => channel.removeEventListener('message', onMessage)
+    },
+  }
+}
+
+export interface TabState {
+  readonly chats: Pick<ChatsStore, 'receive'>
+  readonly answers: Pick<Answers, 'receive' | 'drop'>
+  readonly drafts: Pick<DraftsStore, 'receive'>
+  readonly succession: Pick<Succession, 'follow'>
+}
+
+/** Does here what another tab has done. */
+export function receiveFromTab(message: TabMessage, { chats, answers, drafts, succession }: TabState): void {
+  switch (message.type) {
+    case 'live':
+    case 'stop':
+      return answers.receive(message)
+    case 'draft':
+      return drafts.receive(message)
+    case 'messages':
+      chats.receive(message)
+      for (const { id, status } of message.messages) {
+        if (status === 'streaming') void succession.follow(id)
+        else answers.drop(id)
+      }
+      return
+    default:
+      chats.receive(message)
+  }
+}
