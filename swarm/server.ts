@@ -37,6 +37,8 @@ export interface SwarmServer extends AsyncDisposable {
   readonly end: number
   readonly logFile: string
   readonly exited: Promise<void>
+  /** Id of the process group. */
+  readonly group: number
   running(): boolean
   /** Sends a signal to all processes of the server. */
   signal(signal: NodeJS.Signals): void
@@ -72,9 +74,11 @@ export async function startServer(options: ServerOptions): Promise<SwarmServer> 
   const log = createWriteStream(logFile, { flags: 'w' })
   const child = spawn(python, serverArguments(options), {
     detached: true,
-    stdio: ['ignore', 'pipe', 'pipe'],
+    // The server ends when its standard input does: also when this process is killed.
+    stdio: ['pipe', 'pipe', 'pipe'],
     env: { ...process.env, HF_HUB_OFFLINE: '1', PYTHONUNBUFFERED: '1', OMP_NUM_THREADS: '1' },
   })
+  child.stdin.on('error', () => {}) // it is gone: `exit` tells
   child.stdout.pipe(log)
   child.stderr.pipe(log)
   const group = child.pid
@@ -114,6 +118,7 @@ export async function startServer(options: ServerOptions): Promise<SwarmServer> 
     end: options.end,
     logFile,
     exited,
+    group,
     running: () => running,
     signal,
     async [Symbol.asyncDispose]() {
