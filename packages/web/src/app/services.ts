@@ -3,6 +3,7 @@ import { answerClient } from '../api/answer-client.ts'
 import { limitStreams } from '../api/limit-streams.ts'
 import { fetchModels } from '../api/models.ts'
 import { countTokens } from '../api/tokenize.ts'
+import { createLanguageStore, type LanguageStore } from '../i18n/language-store.ts'
 import { createAnswerLocks } from '../state/answer-locks.ts'
 import { Answers } from '../state/answers.ts'
 import { ChatsStore } from '../state/chats-store.ts'
@@ -16,6 +17,8 @@ import type { ChatRepository } from '../storage/chat-repository.ts'
 import { openRepository } from '../storage/open-repository.ts'
 import { createPreferences, type PreferencesStore } from '../storage/preferences.ts'
 import { createPresets, type PresetsStore } from '../storage/presets.ts'
+import { followPreferences } from './appearance.ts'
+import { createDialogs, type Dialogs } from './dialogs.ts'
 import { scheduleFrame } from './frames.ts'
 import { createRouter, type Router } from './router.ts'
 
@@ -25,6 +28,7 @@ const MAX_STREAMS = 4
 /** Everything that outlives a component, made once by `main.tsx`. */
 export interface Services {
   readonly preferences: PreferencesStore
+  readonly language: LanguageStore
   readonly models: ModelsStore
   readonly chats: ChatsStore
   /** For what goes over all chats: search and export. */
@@ -34,13 +38,17 @@ export interface Services {
   readonly drafts: DraftsStore
   readonly presets: PresetsStore
   readonly router: Router
+  readonly dialogs: Dialogs
   readonly notices: NoticesStore
   /** Reads what is stored, asks the server for its models, and goes on with answers that were left. */
   start(): Promise<void>
 }
 
 export async function createServices(): Promise<Services> {
-  const repository = await openRepository()
+  const storage = localStorageOrNone()
+  const preferences = createPreferences(storage, window)
+  const language = createLanguageStore(navigator.languages)
+  const [repository] = await Promise.all([openRepository(), followPreferences(preferences, language)])
   const notices = createNotices()
   const onStorageError = (): void => notices.show({ text: 'storageFailed' })
   if (!repository.persistent) notices.show({ text: 'storageMemory' })
@@ -57,12 +65,12 @@ export async function createServices(): Promise<Services> {
   const findModel = (id: string) => models.get().models.find((model) => model.id === id)
   const locks = createAnswerLocks(navigator.locks)
   const conversation = new Conversation({ chats, answers, locks, planContext: { findModel, countTokens } })
-  const storage = localStorageOrNone()
   const succession = new Succession({ repository, conversation, locks })
   const drafts = new DraftsStore({ repository, publish, onStorageError })
   tabs.listen((message) => receiveFromTab(message, { chats, answers, drafts, succession }))
   return {
-    preferences: createPreferences(storage, window),
+    preferences,
+    language,
     presets: createPresets(storage, window),
     models,
     chats,
@@ -71,6 +79,7 @@ export async function createServices(): Promise<Services> {
     conversation,
     drafts,
     router: createRouter(window),
+    dialogs: createDialogs(),
     notices,
     async start() {
       models.start()

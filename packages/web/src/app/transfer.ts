@@ -1,28 +1,48 @@
-import { createArchive, parseArchive } from '../chat/chat-archive.ts'
+import {
+  ArchiveError,
+  createArchive,
+  parseArchive,
+  type ArchiveProblem,
+  type ChatArchive,
+} from '../chat/chat-archive.ts'
 import { chatToMarkdown, fileNameOf } from '../chat/chat-markdown.ts'
 import { pathTo } from '../chat/message-tree.ts'
-import type { Message } from '../chat/types.ts'
+import type { Chat, Message } from '../chat/types.ts'
 import type { Texts } from '../i18n/en.ts'
+import type { ImportCounts } from '../state/chats-store.ts'
 import { saveFile } from './save-file.ts'
 import type { Services } from './services.ts'
 
-type TransferServices = Pick<Services, 'chats' | 'repository' | 'notices'>
-
 /** The shown branch of a chat as a Markdown file. */
 export async function saveChatAsMarkdown(
-  { chats }: TransferServices,
+  { chats }: Pick<Services, 'chats'>,
   chatId: string,
   texts: Texts,
 ): Promise<void> {
-  await chats.open(chatId)
-  const chat = chats.chat(chatId)
+  const chat = await openChat(chats, chatId)
   if (!chat) return
   const markdown = chatToMarkdown(chat, pathTo(chats.tree(chatId), chat.leafId), texts)
   saveFile(`${fileNameOf(chat.title)}.md`, markdown, 'text/markdown')
 }
 
+/** A chat with all its branches as a JSON file, which can be imported. */
+export async function saveChatAsJson({ chats }: Pick<Services, 'chats'>, chatId: string): Promise<void> {
+  const chat = await openChat(chats, chatId)
+  if (!chat) return
+  const messages = new Map([[chatId, [...chats.tree(chatId).messages.values()]]])
+  saveArchive(fileNameOf(chat.title), createArchive([chat], messages, new Date()))
+}
+
+async function openChat(chats: Services['chats'], chatId: string): Promise<Chat | undefined> {
+  await chats.open(chatId)
+  return chats.chat(chatId)
+}
+
 /** Every chat with all its branches as one JSON file. */
-export async function exportChats({ chats, repository }: TransferServices): Promise<void> {
+export async function exportChats({
+  chats,
+  repository,
+}: Pick<Services, 'chats' | 'repository'>): Promise<void> {
   const messages = new Map<string, Message[]>()
   for await (const batch of repository.scanMessages())
     for (const message of batch) {
@@ -32,17 +52,40 @@ export async function exportChats({ chats, repository }: TransferServices): Prom
     }
   const now = new Date()
   const archive = createArchive([...chats.get().chats.values()], messages, now)
-  saveFile(`petals-chat-${now.toISOString().slice(0, 10)}.json`, JSON.stringify(archive), 'application/json')
+  saveArchive(`petals-chat-${now.toISOString().slice(0, 10)}`, archive)
 }
 
+function saveArchive(name: string, archive: ChatArchive): void {
+  saveFile(`${name}.json`, JSON.stringify(archive), 'application/json')
+}
+
+export type ImportProblem = ArchiveProblem | 'unreadable' | 'not-kept'
+
+/** What became of a file: the chats that it brought, or why it brought none. */
+export type ImportResult =
+  | { readonly counts: ImportCounts; readonly problem?: undefined }
+  | { readonly problem: ImportProblem; readonly counts?: undefined }
+
 /** Adds the chats of an exported file. Chats that are here already get what they lack; importing twice changes nothing. */
-export async function importChats(services: TransferServices, file: File): Promise<void> {
-  const { chats, notices } = services
+export async function importChats({ chats }: Pick<Services, 'chats'>, file: File): Promise<ImportResult> {
+  const json = await file.text().catch(() => undefined)
+  if (json === undefined) return { problem: 'unreadable' }
   try {
-    const content = parseArchive(await file.text())
-    await chats.import(content)
-    notices.show({ text: 'imported' })
-  } catch {
-    notices.show({ text: 'importFailed' })
+    return { counts: await chats.import(parseArchive(json)) }
+  } catch (error) {
+    return { problem: error instanceof ArchiveError ? error.problem : 'not-kept' }
   }
+}
+
+/** Deletes every chat, ends what is being written, and offers to take that back. */
+export async function deleteAllChats({
+  answers,
+  chats,
+  notices,
+  router,
+}: Pick<Services, 'answers' | 'chats' | 'notices' | 'router'>): Promise<void> {
+  for (const messageId of answers.live.get().keys()) answers.stop({ id: messageId })
+  router.go({ page: 'new' })
+  const restore = await chats.removeAll()
+  notices.show({ text: 'allDeleted', action: { label: 'undo', run: restore } })
 }

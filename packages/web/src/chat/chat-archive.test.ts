@@ -53,12 +53,16 @@ test('an answer that was being written is an interrupted one elsewhere', () => {
 })
 
 test.each([
-  '{}',
-  '[]',
-  '{"format":"other","chats":[]}',
-  '{"format":"petals-chat","version":2,"chats":[]}',
-  'nonsense',
-])('refuses %s', (json) => expect(() => parseArchive(json)).toThrow(SyntaxError))
+  ['{}', 'not-archive'],
+  ['[]', 'not-archive'],
+  ['{"format":"other","chats":[]}', 'not-archive'],
+  ['{"format":"petals-chat","version":2,"chats":[]}', 'too-new'],
+  ['{"format":"petals-chat","version":1,"chats":[{"title":"no id"}]}', 'empty'],
+  ['nonsense', 'not-json'],
+  [archived([question]).slice(0, -9), 'not-json'],
+])('refuses %s', (json, problem) =>
+  expect(() => parseArchive(json)).toThrow(expect.objectContaining({ name: 'ArchiveError', problem })),
+)
 
 test('takes nothing that it does not know, and nothing of the wrong type', () => {
   const json = JSON.stringify({

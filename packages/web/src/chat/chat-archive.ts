@@ -33,21 +33,42 @@ function portable({ position: _position, savedAt: _savedAt, ...message }: Messag
   return message.status === 'streaming' ? { ...message, status: 'interrupted' } : message
 }
 
+export type ArchiveProblem = 'not-json' | 'not-archive' | 'too-new' | 'empty'
+
+/** A file that can't be imported. */
+export class ArchiveError extends Error {
+  override readonly name = 'ArchiveError'
+  readonly problem: ArchiveProblem
+
+  constructor(problem: ArchiveProblem, options?: ErrorOptions) {
+    super(`No chats to import: ${problem}`, options)
+    this.problem = problem
+  }
+}
+
 /**
  * Reads an archive that may come from anywhere: every field is checked, unknown ones are dropped.
- * @throws SyntaxError if it is no archive.
+ * @throws ArchiveError if there is no chat in it.
  */
 export function parseArchive(json: string): ArchiveContent {
-  const archive: unknown = JSON.parse(json)
+  const archive = parseJson(json)
   if (!isRecord(archive) || archive['format'] !== 'petals-chat' || !Array.isArray(archive['chats']))
-    throw new SyntaxError('This file is no export of Petals Chat.')
-  if (archive['version'] !== 1)
-    throw new SyntaxError('This file comes from a newer version of Petals Chat. Update this one first.')
+    throw new ArchiveError('not-archive')
+  if (archive['version'] !== 1) throw new ArchiveError('too-new')
   const entries = records(archive['chats']).flatMap((raw) => {
     const chat = parseChat(raw)
     return chat ? [{ chat, messages: parseMessages(chat.id, raw['messages']) }] : []
   })
+  if (entries.length === 0) throw new ArchiveError('empty')
   return { chats: entries.map(({ chat }) => chat), messages: entries.flatMap(({ messages }) => messages) }
+}
+
+function parseJson(json: string): unknown {
+  try {
+    return JSON.parse(json)
+  } catch (cause) {
+    throw new ArchiveError('not-json', { cause })
+  }
 }
 
 function parseChat(raw: Record<string, unknown>): Chat | undefined {

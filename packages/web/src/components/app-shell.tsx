@@ -5,6 +5,7 @@ import { useStore } from '../state/use-store.ts'
 import { IconButton } from './button.tsx'
 import { ModelSelector } from './model-selector.tsx'
 import { SettingsButton } from './settings/settings-button.tsx'
+import { useShortcuts } from './shortcuts/use-shortcuts.ts'
 import { Sidebar } from './sidebar.tsx'
 import './app-shell.css'
 
@@ -13,6 +14,8 @@ export function AppShell({ children }: { readonly children: ReactNode }) {
   const { preferences, router } = useServices()
   const texts = useTexts()
   const open = useStore(preferences, (state) => state.sidebarOpen)
+  // Each side has its own model and settings there.
+  const comparing = useStore(router, (route) => route.page === 'compare')
   // On narrow screens the sidebar lies over the page, and never opens by itself.
   const [drawerOpen, setDrawerOpen] = useState(false)
   const close = (): void => {
@@ -23,6 +26,10 @@ export function AppShell({ children }: { readonly children: ReactNode }) {
     setDrawerOpen(true)
     preferences.change({ sidebarOpen: true })
   }
+  useShortcuts({
+    show,
+    toggle: () => ((isNarrow() ? drawerOpen : open) ? close() : show()),
+  })
   return (
     <div
       className="app-shell"
@@ -37,15 +44,20 @@ export function AppShell({ children }: { readonly children: ReactNode }) {
       <div className="app-main">
         <header className="top-bar">
           <IconButton className="top-bar-menu" icon="menu" label={texts.openSidebar} onClick={show} />
-          <ModelSelector />
+          {!comparing && <ModelSelector />}
           <span className="top-bar-space" />
-          <SettingsButton />
+          {!comparing && <SettingsButton />}
           <IconButton icon="plus" label={texts.newChat} onClick={() => router.go({ page: 'new' })} />
         </header>
         {children}
       </div>
     </div>
   )
+}
+
+/** As in `app-shell.css`. */
+function isNarrow(): boolean {
+  return window.matchMedia('(max-width: 52rem)').matches
 }
 
 function focusMessageField(event: { preventDefault(): void }): void {

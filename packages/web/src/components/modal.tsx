@@ -32,6 +32,8 @@ export function Modal({ title, onClose, size = 'small', closesOnBackdrop = true,
       className={`modal modal-${size}`}
       aria-labelledby={titleId}
       onCancel={(event) => {
+        // Dialogs and file choosers inside are cancelled by themselves.
+        if (event.target !== event.currentTarget) return
         event.preventDefault()
         onClose()
       }}

@@ -1,7 +1,7 @@
 import type { LoadProgress, ModelState } from '../api/models.ts'
 import type { Texts } from '../i18n/en.ts'
 import { useTexts } from '../i18n/texts.ts'
-import { formatBytes } from '../i18n/format.ts'
+import { formatBytes, formatCount, formatPercent } from '../i18n/format.ts'
 import './model-state.css'
 
 const labels = {
@@ -53,6 +53,6 @@ function phaseLabel(texts: Texts, { phase }: LoadProgress): string {
 function amount(texts: Texts, { done, total, unit }: LoadProgress): string {
   if (unit === 'bytes')
     return total === undefined ? formatBytes(done) : texts.progressOf(formatBytes(done), formatBytes(total))
-  if (unit === 'blocks' && total !== undefined) return texts.progressOf(String(done), String(total))
-  return total ? `${Math.round((done / total) * 100)} %` : ''
+  if (unit === 'blocks' && total !== undefined) return texts.progressOf(formatCount(done), formatCount(total))
+  return total ? formatPercent(done / total) : ''
 }

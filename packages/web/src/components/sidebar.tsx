@@ -14,7 +14,7 @@ interface SidebarProps {
 }
 
 export function Sidebar({ onClose, onNavigate }: SidebarProps) {
-  const { models, router } = useServices()
+  const { dialogs, models, router } = useServices()
   const texts = useTexts()
   const route = useStore(router)
   const hasSwarm = useStore(models, (state) => state.models.some(({ engine }) => engine === 'petals'))
@@ -30,6 +30,15 @@ export function Sidebar({ onClose, onNavigate }: SidebarProps) {
         {texts.newChat}
       </a>
       <ChatList onNavigate={onNavigate} />
+      <a
+        className="sidebar-place"
+        href={formatRoute({ page: 'compare' })}
+        aria-current={route.page === 'compare' ? 'page' : undefined}
+        onClick={onNavigate}
+      >
+        <Icon name="compare" size={18} />
+        {texts.compare}
+      </a>
       {hasSwarm && (
         <a
           className="sidebar-place"
@@ -41,6 +50,10 @@ export function Sidebar({ onClose, onNavigate }: SidebarProps) {
           {texts.swarm}
         </a>
       )}
+      <button type="button" className="sidebar-place" onClick={() => dialogs.open('preferences')}>
+        <Icon name="gear" size={18} />
+        {texts.preferences}
+      </button>
     </nav>
   )
 }

@@ -1,3 +1,9 @@
+import type { ImportCounts } from '../state/chats-store.ts'
+import { formatCount } from './format.ts'
+import { pluralsOf } from './plurals.ts'
+
+const plural = pluralsOf('en')
+
 /** The page's texts. Values with a number or a name in them are functions, so that each language can order and decline. */
 export const en = {
   appName: 'Petals Chat',
@@ -36,7 +42,7 @@ export const en = {
   contextDraft: (tokens: string) => `${tokens} of them are this draft.`,
   contextFull: 'The oldest messages will be left out.',
   draftTooLong: 'This message alone is longer than the model’s context.',
-  tokenCount: (tokens: string) => (tokens === '1' ? '1 token' : `${tokens} tokens`),
+  tokenCount: (tokens: number) => plural(tokens, { one: '1 token', other: `${formatCount(tokens)} tokens` }),
   you: 'You',
   conversation: 'Conversation',
   welcomeTitle: 'What shall we talk about?',
@@ -91,9 +97,10 @@ export const en = {
   previousVersion: 'Previous version',
   nextVersion: 'Next version',
   leftOut: (messages: number) =>
-    messages === 1
-      ? 'The chat is longer than the model’s context: it no longer sees the message above.'
-      : `The chat is longer than the model’s context: it no longer sees the ${messages} messages above.`,
+    plural(messages, {
+      one: 'The chat is longer than the model’s context: it no longer sees the message above.',
+      other: `The chat is longer than the model’s context: it no longer sees the ${formatCount(messages)} messages above.`,
+    }),
   details: 'Details',
   detailTime: 'Asked at',
   detailAnswerTokens: 'Tokens of the answer',
@@ -102,7 +109,8 @@ export const en = {
   detailSpeed: 'Speed',
   detailFirstToken: 'Time to first token',
   detailLeftOut: 'Left out',
-  messageCount: (messages: number) => (messages === 1 ? '1 message' : `${messages} messages`),
+  messageCount: (messages: number) =>
+    plural(messages, { one: '1 message', other: `${formatCount(messages)} messages` }),
   settings: 'Settings',
   save: 'Save',
   systemPrompt: 'System prompt',
@@ -154,7 +162,7 @@ export const en = {
       ? `Server ${left} left, went on through ${to} in ${pause}.`
       : `Server ${left} left, went on in ${pause}.`,
   moreFailovers: (others: number) =>
-    others === 1 ? 'One more change before.' : `${others} more changes before.`,
+    plural(others, { one: 'One more change before.', other: `${formatCount(others)} more changes before.` }),
   errorNetwork: 'The server can’t be reached. Is it still running?',
   errorCapacity: 'All places on the server are taken right now. Please try again in a moment.',
   errorContextLength:
@@ -171,6 +179,70 @@ export const en = {
   answerDone: 'The answer is complete.',
   answerStarted: 'The answer begins.',
   jumpToEnd: 'Jump to the newest message',
+  preferences: 'Preferences',
+  theme: 'Theme',
+  themeSystem: 'System',
+  themeLight: 'Light',
+  themeDark: 'Dark',
+  language: 'Language',
+  languageSystem: (language: string) => `Of the browser (${language})`,
+  yourChats: 'Your chats',
+  yourChatsHint: 'Chats are kept in this browser only. An exported file holds them all, with every version.',
+  exportChats: 'Export chats',
+  importChats: 'Import chats…',
+  importDrop: 'Drop an exported file here',
+  importing: (file: string) => `Reading ${file}…`,
+  imported: ({ added, updated, unchanged }: ImportCounts) =>
+    [
+      plural(added, { one: '1 chat imported.', other: `${formatCount(added)} chats imported.` }),
+      updated > 0 &&
+        plural(updated, { one: '1 chat updated.', other: `${formatCount(updated)} chats updated.` }),
+      unchanged > 0 &&
+        plural(unchanged, {
+          one: '1 chat was here already.',
+          other: `${formatCount(unchanged)} chats were here already.`,
+        }),
+    ]
+      .filter(Boolean)
+      .join(' '),
+  importUnreadable: (file: string) => `${file} can’t be read. Was it moved or changed? Choose it again.`,
+  importNotJson: (file: string) =>
+    `${file} is not JSON, or it was cut off. Choose a file that “Export chats” has saved, or export it again.`,
+  importNotArchive: (file: string) =>
+    `${file} is no export of Petals Chat. Choose a file that “Export chats” has saved.`,
+  importTooNew: (file: string) =>
+    `${file} comes from a newer version of Petals Chat. Update this server, then import it again.`,
+  importEmpty: (file: string) => `There are no chats in ${file}.`,
+  importNotKept:
+    'The browser could not keep the chats: its storage is full or refused. Make room and try again.',
+  deleteAllChats: 'Delete all chats…',
+  deleteAllTitle: 'Delete all chats?',
+  deleteAllText: (chats: number) =>
+    plural(chats, {
+      one: 'Your chat will be removed from this browser. Export it first if you may need it again.',
+      other: `Your ${formatCount(chats)} chats will be removed from this browser. Export them first if you may need them again.`,
+    }),
+  deleteAll: 'Delete all',
+  allDeleted: 'All chats deleted',
+  shortcuts: 'Keyboard shortcuts',
+  showShortcuts: 'Show keyboard shortcuts',
+  shortcutsChats: 'Chats',
+  shortcutsAnswers: 'Messages and answers',
+  shortcutsPage: 'Page',
+  shortcutFocusMessage: 'Go to the message field',
+  shortcutRegenerate: 'Regenerate the last answer',
+  shortcutCopyAnswer: 'Copy the last answer',
+  shortcutPreviousChat: 'Previous chat',
+  shortcutNextChat: 'Next chat',
+  shortcutToggleSidebar: 'Show or hide the chats',
+  shortcutSwarm: 'Open the swarm page',
+  shortcutSend: 'Send the message',
+  shortcutNewLine: 'New line',
+  keyControl: 'Ctrl',
+  keyAlt: 'Alt',
+  keyShift: 'Shift',
+  keyEscape: 'Esc',
+  keyEnter: 'Enter',
   closeDialog: 'Close',
   cancel: 'Cancel',
   openLinkTitle: 'Open this link?',
@@ -188,17 +260,28 @@ export const en = {
   clearSearch: 'Clear the search',
   searchResults: 'Found chats',
   searching: 'Searching…',
-  searchFound: (n: number) => (n === 0 ? 'Nothing found' : n === 1 ? '1 chat found' : `${n} chats found`),
+  searchFound: (n: number) =>
+    n === 0 ? 'Nothing found' : plural(n, { one: '1 chat found', other: `${formatCount(n)} chats found` }),
   chatActions: (title: string) => `Actions for “${title}”`,
   chatTitle: 'Title of the chat',
   rename: 'Rename',
   pin: 'Pin',
   unpin: 'Unpin',
   saveAsMarkdown: 'Save as Markdown',
+  saveAsJson: 'Save as JSON',
   deleteChat: 'Delete chat',
   chatDeleted: 'Chat deleted',
-  imported: 'The chats of the file are here now.',
-  importFailed: 'This file is no export of Petals Chat, or it is damaged. Nothing was imported.',
+  compare: 'Compare',
+  compareIntro: 'Your message goes to both sides: two models, or one model with two settings.',
+  compareSide: (letter: string) => `Side ${letter}`,
+  compareEmpty: (letter: string) => `The answer of side ${letter} appears here.`,
+  compareAnswer: 'Compare with another model…',
+  bothSides: 'both sides',
+  stopSide: (letter: string) => `Stop side ${letter}`,
+  keepSide: 'Keep this one',
+  sideKept: 'Kept as a chat. The other side is deleted.',
+  newComparison: 'New comparison',
+  comparisonDeleted: 'The comparison before is deleted.',
   swarm: 'Swarm',
   swarmIntro:
     'Large models spread over many computers: each server holds some of a model’s blocks, and every answer goes through all of them.',
@@ -206,17 +289,19 @@ export const en = {
   swarmNone: 'No model of this server is answered by a swarm.',
   swarmComplete: 'All blocks are there',
   swarmIncomplete: 'Blocks are missing',
-  swarmServers: (n: number) => (n === 1 ? '1 server online' : `${n} servers online`),
-  swarmBlocks: (n: number) => `${n} blocks`,
+  swarmServers: (n: number) =>
+    plural(n, { one: '1 server online', other: `${formatCount(n)} servers online` }),
+  swarmBlocks: (n: number) => plural(n, { one: '1 block', other: `${formatCount(n)} blocks` }),
   swarmBottleneck: (block: number, rate: string) => `slowest at block ${block}: ${rate} tokens/s`,
   swarmMapTitle: 'Blocks and the servers that hold them',
   swarmMap: (blocks: number, missing: number) =>
     missing === 0
       ? `${blocks} blocks, all held by servers`
       : `${blocks} blocks, ${missing} of them held by no server`,
-  swarmBlockTitle: (block: number, n: number) => `Block ${block}: ${n === 1 ? '1 server' : `${n} servers`}`,
+  swarmBlockTitle: (block: number, n: number) =>
+    `Block ${block}: ${plural(n, { one: '1 server', other: `${n} servers` })}`,
   swarmReplicas: (n: number, orMore: boolean) =>
-    n === 0 ? 'no server' : n === 1 ? '1 server' : `${n}${orMore ? ' or more' : ''} servers`,
+    n === 0 ? 'no server' : plural(n, { one: '1 server', other: `${n}${orMore ? ' or more' : ''} servers` }),
   swarmMissing: (ranges: string) => `No server holds: ${ranges}.`,
   swarmJoin: 'Add your own GPU to this swarm',
   swarmFill: 'Fill the gap with a GPU of your own',

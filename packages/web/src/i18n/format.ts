@@ -1,25 +1,52 @@
 const units = ['B', 'kB', 'MB', 'GB', 'TB'] as const
 
+/** Undefined: the browser's own. */
+let locale: string | undefined
+
+/** How numbers and dates are written from now on. It changes together with the texts around them. */
+export function formatIn(tag: string): void {
+  locale = tag
+}
+
 /** Bytes in decimal units, as operating systems and download pages show them. */
-export function formatBytes(bytes: number, language?: string): string {
+export function formatBytes(bytes: number): string {
   const power = bytes < 1000 ? 0 : Math.min(units.length - 1, Math.floor(Math.log10(bytes) / 3))
   const value = bytes / 1000 ** power
   const digits = power === 0 || value >= 100 ? 0 : 1
-  return `${value.toLocaleString(language, { maximumFractionDigits: digits, minimumFractionDigits: digits })} ${units[power]}`
+  return `${formatNumber(value, { maximumFractionDigits: digits, minimumFractionDigits: digits })} ${units[power]}`
 }
 
 /** A rate with three significant digits at most. */
-export function formatRate(value: number, language?: string): string {
-  return value.toLocaleString(language, { maximumFractionDigits: value < 10 ? 2 : value < 100 ? 1 : 0 })
+export function formatRate(value: number): string {
+  return formatNumber(value, { maximumFractionDigits: value < 10 ? 2 : value < 100 ? 1 : 0 })
 }
 
 /** A whole number with separators. */
-export function formatCount(value: number, language?: string): string {
-  return Math.round(value).toLocaleString(language)
+export function formatCount(value: number): string {
+  return formatNumber(Math.round(value))
 }
 
 /** Milliseconds as seconds, or as they are where they are few. */
-export function formatSeconds(ms: number, language?: string): string {
-  if (ms < 100) return `${ms.toLocaleString(language, { maximumFractionDigits: ms < 10 ? 1 : 0 })} ms`
-  return `${(ms / 1000).toLocaleString(language, { maximumFractionDigits: ms < 10_000 ? 1 : 0 })} s`
+export function formatSeconds(ms: number): string {
+  if (ms < 100) return `${formatNumber(ms, { maximumFractionDigits: ms < 10 ? 1 : 0 })} ms`
+  return `${formatNumber(ms / 1000, { maximumFractionDigits: ms < 10_000 ? 1 : 0 })} s`
+}
+
+/** A share from 0 to 1. */
+export function formatPercent(share: number): string {
+  return formatNumber(share, { style: 'percent', maximumFractionDigits: 0 })
+}
+
+/** Milliseconds since 1970 as date and time of day. */
+export function formatTime(time: number): string {
+  return new Date(time).toLocaleString(locale, { dateStyle: 'medium', timeStyle: 'medium' })
+}
+
+/** A value as somebody wrote it. */
+export function formatExact(value: number): string {
+  return formatNumber(value, { maximumFractionDigits: 4 })
+}
+
+function formatNumber(value: number, options: Intl.NumberFormatOptions = {}): string {
+  return value.toLocaleString(locale, options)
 }

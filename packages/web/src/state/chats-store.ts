@@ -18,6 +18,15 @@ export type ChatsChange =
   | { readonly type: 'messages-removed'; readonly chatId: string; readonly ids: readonly string[] }
   | { readonly type: 'removed'; readonly chatId: string }
 
+/** What an import did, in chats. */
+export interface ImportCounts {
+  readonly added: number
+  /** They were here, in an older state. */
+  readonly updated: number
+  /** They were here, in the same or a newer state. */
+  readonly unchanged: number
+}
+
 export interface ChatsOptions {
   readonly repository: ChatRepository
   /** Tells the other tabs. */
@@ -135,20 +144,33 @@ export class ChatsStore implements Store<ChatsState> {
     }
   }
 
-  /** Adds chats from elsewhere. What is newer here stays as it is. */
-  async import({ chats, messages }: ArchiveContent): Promise<void> {
+  /** Takes all chats away and gives the function that brings them back; nothing is lost until the page is closed. */
+  async removeAll(): Promise<() => void> {
+    const chats = [...this.get().chats.values()]
+    const messages: Message[] = []
+    for await (const batch of this.#repository.scanMessages()) messages.push(...batch)
+    this.#store.update((state) => ({ ...state, chats: new Map(), trees: new Map() }))
+    await this.#save(this.#repository.removeAllChats())
+    for (const { id } of chats) this.#publish({ type: 'removed', chatId: id })
+    return () => void this.import({ chats, messages }).catch(this.#onStorageError)
+  }
+
+  /** Adds chats from elsewhere. What is newer here stays as it is. @throws what the repository throws. */
+  async import({ chats, messages }: ArchiveContent): Promise<ImportCounts> {
     const known = this.get().chats
-    const added = chats.filter(({ id, updatedAt }) => (known.get(id)?.updatedAt ?? -Infinity) < updatedAt)
-    const ids = new Set(added.map(({ id }) => id))
+    const taken = chats.filter(({ id, updatedAt }) => (known.get(id)?.updatedAt ?? -Infinity) < updatedAt)
+    const updated = taken.filter(({ id }) => known.has(id)).length
+    const ids = new Set(taken.map(({ id }) => id))
     const theirs = messages.filter(({ chatId }) => ids.has(chatId))
-    await Promise.all([this.#repository.putChats(added), this.#repository.putMessages(theirs)])
+    await Promise.all([this.#repository.putChats(taken), this.#repository.putMessages(theirs)])
     for (const change of [
-      { type: 'chats', chats: added },
+      { type: 'chats', chats: taken },
       { type: 'messages', messages: theirs },
     ] as const) {
       this.#apply(change)
       this.#publish(change)
     }
+    return { added: taken.length - updated, updated, unchanged: chats.length - taken.length }
   }
 
   /** A change that another tab made and saved. */

@@ -13,6 +13,8 @@ export interface ChatRepository {
   putMessages(messages: readonly Message[]): Promise<void>
   /** A chat, its messages and its draft. */
   removeChat(chatId: string): Promise<void>
+  /** Every chat with its messages and its draft; not the draft of the next new chat. */
+  removeAllChats(): Promise<void>
   removeMessages(ids: readonly string[]): Promise<void>
   loadDrafts(): Promise<readonly Draft[]>
   putDraft(draft: Draft): Promise<void>

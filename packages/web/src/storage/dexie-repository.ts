@@ -1,5 +1,5 @@
 import { Dexie, type Table } from 'dexie'
-import type { Chat, Draft, Message } from '../chat/types.ts'
+import { NEW_CHAT, type Chat, type Draft, type Message } from '../chat/types.ts'
 import type { ChatRepository } from './chat-repository.ts'
 
 /** Messages read at once by a scan: a batch takes a few milliseconds, so typing in the search field stays smooth. */
@@ -64,6 +64,13 @@ export class DexieRepository implements ChatRepository {
       await chats.delete(chatId)
       await drafts.delete(chatId)
       await messages.where('chatId').equals(chatId).delete()
+    })
+  }
+
+  async removeAllChats(): Promise<void> {
+    const { chats, messages, drafts } = this.#database
+    await this.#database.transaction('rw', chats, messages, drafts, async () => {
+      await Promise.all([chats.clear(), messages.clear(), drafts.where('id').notEqual(NEW_CHAT).delete()])
     })
   }
 

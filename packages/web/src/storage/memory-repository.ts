@@ -1,4 +1,4 @@
-import type { Chat, Draft, Message } from '../chat/types.ts'
+import { NEW_CHAT, type Chat, type Draft, type Message } from '../chat/types.ts'
 import type { ChatRepository } from './chat-repository.ts'
 
 /** Keeps chats as long as the page is open: for browsers that refuse storage. */
@@ -40,6 +40,13 @@ export class MemoryRepository implements ChatRepository {
     for (const message of [...this.#messages.values()]) {
       if (message.chatId === chatId) this.#messages.delete(message.id)
     }
+    return Promise.resolve()
+  }
+
+  removeAllChats(): Promise<void> {
+    this.#chats.clear()
+    this.#messages.clear()
+    for (const id of [...this.#drafts.keys()]) if (id !== NEW_CHAT) this.#drafts.delete(id)
     return Promise.resolve()
   }
 

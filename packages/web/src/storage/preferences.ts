@@ -1,4 +1,5 @@
 import { isRecord } from '../api/read-json.ts'
+import { isLanguage, type LanguageChoice } from '../i18n/languages.ts'
 import type { Store } from '../state/store.ts'
 import { createStoredValue } from './stored-value.ts'
 
@@ -7,14 +8,13 @@ export type Theme = 'system' | 'light' | 'dark'
 /** Choices of this reader on this device. */
 export interface Preferences {
   readonly theme: Theme
-  /** A BCP 47 tag of the catalogue, or the browser's language. */
-  readonly language: 'system' | 'en' | 'de'
+  readonly language: LanguageChoice
   /** The model of the next new chat. */
   readonly model: string | undefined
   readonly sidebarOpen: boolean
 }
 
-/** `public/early.js` reads the theme from here before the first paint. */
+/** `public/early.js` reads theme and language from here before the first paint. */
 const KEY = 'petals-chat.preferences'
 
 export interface PreferencesStore extends Store<Preferences> {
@@ -37,7 +37,7 @@ function parse(value: unknown): Preferences {
   const { theme, language, model, sidebarOpen } = isRecord(value) ? value : {}
   return {
     theme: theme === 'light' || theme === 'dark' ? theme : 'system',
-    language: language === 'en' || language === 'de' ? language : 'system',
+    language: isLanguage(language) ? language : 'system',
     model: typeof model === 'string' ? model : undefined,
     sidebarOpen: typeof sidebarOpen === 'boolean' ? sidebarOpen : true,
   }

@@ -43,6 +43,16 @@ describe.each(repositories)('%s', (_name, open) => {
     expect(await repository.loadMessages('b')).toHaveLength(1)
   })
 
+  it('removes all chats, and keeps the draft of the next one', async () => {
+    const repository = await open()
+    await repository.putMessages([message('1', 'a'), message('2', 'b')])
+    for (const id of ['a', 'new']) await repository.putDraft({ id, text: 'x', attachments: [] })
+    await repository.removeAllChats()
+    expect(await repository.loadMessages('a')).toEqual([])
+    expect(await repository.loadMessages('b')).toEqual([])
+    expect((await repository.loadDrafts()).map(({ id }) => id)).toEqual(['new'])
+  })
+
   it('walks through all messages, each once', async () => {
     const repository = await open()
     await repository.putMessages(Array.from({ length: 1234 }, (_, index) => message(`${index}`, 'a')))

@@ -65,7 +65,9 @@ function TitleField({ chat, onDone }: { readonly chat: Chat; readonly onDone: ()
   }
   const onKeyDown = (event: KeyboardEvent): void => {
     if (event.nativeEvent.isComposing) return
-    if (event.key === 'Enter' || event.key === 'Escape') finish(event.key === 'Enter')
+    if (event.key !== 'Enter' && event.key !== 'Escape') return
+    event.preventDefault()
+    finish(event.key === 'Enter')
   }
   return (
     <input

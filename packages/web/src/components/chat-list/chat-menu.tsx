@@ -1,5 +1,5 @@
 import { useServices } from '../../app/services.ts'
-import { saveChatAsMarkdown } from '../../app/transfer.ts'
+import { saveChatAsJson, saveChatAsMarkdown } from '../../app/transfer.ts'
 import type { Chat } from '../../chat/types.ts'
 import { useTexts } from '../../i18n/texts.ts'
 import { Menu, MenuItem } from '../menu.tsx'
@@ -25,6 +25,9 @@ export function ChatMenu({ chat, title, onRename }: ChatMenuProps) {
       <MenuItem icon="download" onSelect={() => void saveChatAsMarkdown(services, chat.id, texts)}>
         {texts.saveAsMarkdown}
       </MenuItem>
+      <MenuItem icon="download" onSelect={() => void saveChatAsJson(services, chat.id)}>
+        {texts.saveAsJson}
+      </MenuItem>
       <MenuItem icon="trash" kind="danger" onSelect={() => void remove()}>
         {texts.deleteChat}
       </MenuItem>
@@ -36,9 +39,10 @@ export function ChatMenu({ chat, title, onRename }: ChatMenuProps) {
 export function useDeleteChat(chatId: string): () => Promise<void> {
   const { conversation, notices, router } = useServices()
   return async () => {
-    const restore = await conversation.deleteChat(chatId)
+    // Asked first: the page leaves a chat that is gone by itself.
     const route = router.get()
     const wasShown = route.page === 'chat' && route.chatId === chatId
+    const restore = await conversation.deleteChat(chatId)
     if (wasShown) router.go({ page: 'new' }, { replace: true })
     // The button that was pressed is gone.
     document.getElementById('message')?.focus()

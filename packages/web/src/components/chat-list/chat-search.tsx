@@ -28,7 +28,11 @@ export function ChatSearchField({ query, onChange }: ChatSearchFieldProps) {
         placeholder={texts.searchChats}
         value={query}
         onChange={(event) => onChange(event.target.value)}
-        onKeyDown={(event) => event.key === 'Escape' && onChange('')}
+        onKeyDown={(event) => {
+          if (event.key !== 'Escape' || !query) return
+          event.preventDefault()
+          onChange('')
+        }}
       />
       {query && (
         <IconButton size="small" icon="close" label={texts.clearSearch} onClick={() => onChange('')} />

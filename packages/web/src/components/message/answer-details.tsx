@@ -1,6 +1,6 @@
 import type { ReactNode } from 'react'
 import type { Message, SamplingSettings } from '../../chat/types.ts'
-import { formatCount, formatRate, formatSeconds } from '../../i18n/format.ts'
+import { formatCount, formatRate, formatSeconds, formatTime } from '../../i18n/format.ts'
 import { useTexts } from '../../i18n/texts.ts'
 import { Modal } from '../modal.tsx'
 import { RouteTable } from './route-table.tsx'
@@ -20,7 +20,7 @@ export function AnswerDetails({ message, modelName, onClose }: AnswerDetailsProp
     <Modal title={texts.details} size={route ? 'wide' : 'small'} onClose={onClose}>
       <dl className="details-list">
         <Fact name={texts.model}>{modelName}</Fact>
-        <Fact name={texts.detailTime}>{new Date(createdAt).toLocaleString()}</Fact>
+        <Fact name={texts.detailTime}>{formatTime(createdAt)}</Fact>
         <Fact name={texts.detailAnswerTokens}>{known(stats?.completionTokens, formatCount)}</Fact>
         <Fact name={texts.detailPromptTokens}>
           {known(stats?.promptTokens, (tokens) =>

@@ -1,7 +1,7 @@
 import { useState } from 'react'
 import { useServices } from '../../app/services.ts'
 import type { Message, MessageStatus } from '../../chat/types.ts'
-import { formatCount, formatRate } from '../../i18n/format.ts'
+import { formatRate } from '../../i18n/format.ts'
 import { useTexts } from '../../i18n/texts.ts'
 import { Button, IconButton } from '../button.tsx'
 import { CopyButton } from '../copy-button.tsx'
@@ -58,7 +58,7 @@ export function AnswerFooter({ message, answer, modelName, isLast, versions }: A
         <span className="answer-facts">
           {statusText && <span data-status={status}>{statusText}</span>}
           {stats?.completionTokens !== undefined && (
-            <span>{texts.tokenCount(formatCount(stats.completionTokens))}</span>
+            <span>{texts.tokenCount(stats.completionTokens)}</span>
           )}
           {stats?.tokensPerSecond !== undefined && (
             <span>{texts.tokensPerSecond(formatRate(stats.tokensPerSecond))}</span>

@@ -1,7 +1,6 @@
 import { memo, useState } from 'react'
 import { useServices } from '../../app/services.ts'
 import type { Message } from '../../chat/types.ts'
-import { formatCount } from '../../i18n/format.ts'
 import { useTexts } from '../../i18n/texts.ts'
 import { Button, IconButton } from '../button.tsx'
 import { AttachmentList } from '../composer/attachment-chip.tsx'
@@ -41,7 +40,7 @@ export const UserMessageView = memo(function UserMessageView({
       {message.content && <div className="user-bubble">{message.content}</div>}
       <div className="message-actions">
         {message.tokens !== undefined && (
-          <span className="message-tokens">{texts.tokenCount(formatCount(message.tokens))}</span>
+          <span className="message-tokens">{texts.tokenCount(message.tokens)}</span>
         )}
         <VersionSwitcher
           chatId={message.chatId}

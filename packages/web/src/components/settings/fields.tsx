@@ -1,5 +1,6 @@
 import { useId, type KeyboardEvent } from 'react'
 import type { NumberField, SettingProblem, SettingsForm } from '../../chat/settings-form.ts'
+import { formatExact } from '../../i18n/format.ts'
 import { useTexts } from '../../i18n/texts.ts'
 import { fieldTexts, problemWords } from './setting-words.ts'
 
@@ -59,7 +60,11 @@ export function NumberSetting({ field, modelDefault, problem, value, onChange }:
   const { label, hint } = fieldTexts(texts, field.key)
   const usual = modelDefault ?? field.fallback
   const placeholder =
-    usual !== undefined ? texts.usually(`${usual}`) : field.key === 'seed' ? texts.anySeed : texts.noLimit
+    usual !== undefined
+      ? texts.usually(formatExact(usual))
+      : field.key === 'seed'
+        ? texts.anySeed
+        : texts.noLimit
   const onKeyDown = (event: KeyboardEvent): void => {
     const direction = { ArrowUp: 1, ArrowDown: -1 }[event.key]
     if (direction === undefined) return

@@ -1,6 +1,6 @@
 import type { NumberKey, SettingProblem } from '../../chat/settings-form.ts'
 import type { Texts } from '../../i18n/en.ts'
-import { formatCount } from '../../i18n/format.ts'
+import { formatCount, formatExact } from '../../i18n/format.ts'
 
 const keys = {
   temperature: ['temperature', 'temperatureHint'],
@@ -24,14 +24,10 @@ export function problemWords(texts: Texts, problem: SettingProblem): string {
     case 'not-whole':
       return texts.notWhole
     case 'out-of-range':
-      return texts.outOfRange(number(problem.min), number(problem.max))
+      return texts.outOfRange(formatExact(problem.min), formatExact(problem.max))
     case 'too-many-stops':
       return texts.tooManyStops(problem.max)
     case 'stop-too-long':
       return texts.stopTooLong(formatCount(problem.max))
   }
-}
-
-function number(value: number): string {
-  return value.toLocaleString(undefined, { maximumFractionDigits: 4 })
 }

@@ -1,0 +1,94 @@
+import { describe, expect, test } from 'vitest'
+import { createArchive } from '../chat/chat-archive.ts'
+import { siblingsOf } from '../chat/message-tree.ts'
+import { createNotices } from '../state/notices.ts'
+import { createStore } from '../state/store.ts'
+import { createTestPage } from '../testing/test-page.ts'
+import type { Route } from './router.ts'
+import { deleteAllChats, importChats } from './transfer.ts'
+
+type TestPage = ReturnType<typeof createTestPage>
+
+/** A page with one chat, whose answer has two versions. */
+async function pageWithChat(): Promise<{ readonly page: TestPage; readonly chatId: string }> {
+  const page = createTestPage({ scripts: [{ words: ['one'] }, { words: ['two'] }, { words: ['three'] }] })
+  const chatId = page.newChat()
+  await page.say(chatId, 'Count')
+  page.conversation.regenerate(chatId, page.path(chatId).at(-1)!.id)
+  await page.settled()
+  return { page, chatId }
+}
+
+async function exported({ chats, repository }: TestPage, name = 'chats.json'): Promise<File> {
+  const all = [...chats.get().chats.values()]
+  const messages = await Promise.all(
+    all.map(async ({ id }) => [id, await repository.loadMessages(id)] as const),
+  )
+  return new File([JSON.stringify(createArchive(all, new Map(messages), new Date(0)))], name)
+}
+
+describe('an import', () => {
+  test('brings a chat with its versions, once', async () => {
+    const { page, chatId } = await pageWithChat()
+    const file = await exported(page)
+    const other = createTestPage()
+    expect(await importChats(other, file)).toEqual({ counts: { added: 1, updated: 0, unchanged: 0 } })
+    await other.chats.open(chatId)
+    expect(other.texts(chatId)).toEqual(['Count', 'two'])
+    expect(siblingsOf(other.chats.tree(chatId), other.path(chatId).at(-1)!.id).ids).toHaveLength(2)
+    expect(await importChats(other, file)).toEqual({ counts: { added: 0, updated: 0, unchanged: 1 } })
+  })
+
+  test('brings what is newer, and leaves alone what is newer here', async () => {
+    const { page, chatId } = await pageWithChat()
+    const other = createTestPage()
+    const old = await exported(page)
+    await importChats(other, old)
+    await new Promise((resolve) => setTimeout(resolve, 2))
+    await page.say(chatId, 'More')
+    expect(await importChats(other, await exported(page))).toEqual({
+      counts: { added: 0, updated: 1, unchanged: 0 },
+    })
+    await other.chats.open(chatId)
+    expect(other.texts(chatId)).toEqual(['Count', 'two', 'More', 'three'])
+    expect(await importChats(other, old)).toEqual({ counts: { added: 0, updated: 0, unchanged: 1 } })
+    expect(other.texts(chatId)).toHaveLength(4)
+  })
+
+  test('says what is wrong with a file', async () => {
+    const page = createTestPage()
+    const problem = async (text: string) => (await importChats(page, new File([text], 'a.json'))).problem
+    expect(await problem('{"format":"petals-chat","chats":[{"id":')).toBe('not-json')
+    expect(await problem('{"messages":[]}')).toBe('not-archive')
+    expect(await problem('{"format":"petals-chat","version":9,"chats":[]}')).toBe('too-new')
+    expect(await problem('{"format":"petals-chat","version":1,"chats":[]}')).toBe('empty')
+    const gone = Object.assign(new File([], 'gone.json'), { text: () => Promise.reject(new Error('gone')) })
+    expect(await importChats(page, gone)).toEqual({ problem: 'unreadable' })
+    const full = createTestPage()
+    full.repository.putMessages = () => Promise.reject(new Error('QuotaExceededError'))
+    const { page: source } = await pageWithChat()
+    expect(await importChats(full, await exported(source))).toEqual({ problem: 'not-kept' })
+  })
+})
+
+test('all chats go, with what is stored, and come back', async () => {
+  const { page, chatId } = await pageWithChat()
+  const notices = createNotices()
+  const route = createStore<Route>({ page: 'chat', chatId })
+  const router = { get: route.get, subscribe: route.subscribe, go: route.set }
+  await page.repository.putDraft({ id: 'new', text: 'kept', attachments: [] })
+  await page.repository.putDraft({ id: chatId, text: 'gone', attachments: [] })
+  await deleteAllChats({ ...page, notices, router })
+  expect(route.get()).toEqual({ page: 'new' })
+  expect(page.chats.get().chats.size).toBe(0)
+  expect(await page.repository.loadChats()).toEqual([])
+  expect(await page.repository.loadMessages(chatId)).toEqual([])
+  expect((await page.repository.loadDrafts()).map(({ id }) => id)).toEqual(['new'])
+  const [notice] = notices.get()
+  expect(notice).toMatchObject({ text: 'allDeleted', action: { label: 'undo' } })
+  notice!.action!.run()
+  await page.settled()
+  await page.chats.open(chatId)
+  expect(page.texts(chatId)).toEqual(['Count', 'two'])
+  expect(await page.repository.loadMessages(chatId)).toHaveLength(3)
+})

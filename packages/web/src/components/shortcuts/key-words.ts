@@ -1,0 +1,26 @@
+import type { Texts } from '../../i18n/en.ts'
+import type { Shortcut } from './shortcuts.ts'
+
+/** The keys of a shortcut as they are printed on the keyboard, in the order in which they are pressed. */
+export function keyWords(
+  { mod, alt, shift, key }: Shortcut,
+  texts: Texts,
+  isApple: boolean,
+): readonly string[] {
+  return [
+    ...(mod ? [isApple ? '⌘' : texts.keyControl] : []),
+    ...(alt ? [isApple ? '⌥' : texts.keyAlt] : []),
+    ...(shift === true ? [isApple ? '⇧' : texts.keyShift] : []),
+    keyName(key, texts),
+  ]
+}
+
+function keyName(key: string, texts: Texts): string {
+  const names: Readonly<Record<string, string>> = {
+    escape: texts.keyEscape,
+    enter: texts.keyEnter,
+    arrowup: '↑',
+    arrowdown: '↓',
+  }
+  return names[key] ?? key.toUpperCase()
+}

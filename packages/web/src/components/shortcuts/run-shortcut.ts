@@ -1,0 +1,89 @@
+import type { Services } from '../../app/services.ts'
+import { groupChats } from '../../chat/chat-groups.ts'
+import { pathTo } from '../../chat/message-tree.ts'
+import { splitReasoning } from '../../chat/reasoning.ts'
+import type { Message } from '../../chat/types.ts'
+import { copyText } from '../copy-text.ts'
+import type { ShortcutAction } from './shortcuts.ts'
+
+export interface SidebarControls {
+  show(): void
+  toggle(): void
+}
+
+/** Does what a shortcut stands for. False where there is nothing to do: then the key is the browser's. */
+export function runShortcut(action: ShortcutAction, services: Services, sidebar: SidebarControls): boolean {
+  const { conversation, dialogs, models, router } = services
+  switch (action) {
+    case 'new-chat':
+      router.go({ page: 'new' })
+      focusSoon('message')
+      return true
+    case 'search':
+      sidebar.show()
+      focusSoon('chat-search')
+      return true
+    case 'previous-chat':
+      return goToChat(services, -1)
+    case 'next-chat':
+      return goToChat(services, 1)
+    case 'focus-message':
+      focusSoon('message')
+      return true
+    case 'stop':
+      return withLast(services, 'streaming', (message) => conversation.stop(message))
+    case 'regenerate':
+      return withLast(services, 'ended', ({ chatId, id }) => conversation.regenerate(chatId, id))
+    case 'copy-answer':
+      return withLast(services, 'ended', (message) => void copyAnswer(services, message))
+    case 'toggle-sidebar':
+      sidebar.toggle()
+      return true
+    case 'settings':
+    case 'show-shortcuts':
+      dialogs.open(action === 'settings' ? 'settings' : 'shortcuts')
+      return true
+    case 'swarm':
+      if (!models.get().models.some(({ engine }) => engine === 'petals')) return false
+      router.go({ page: 'swarm' })
+      return true
+  }
+}
+
+/** What a shortcut leads to may only be there with the next picture. */
+function focusSoon(id: string): void {
+  requestAnimationFrame(() => {
+    const field = document.getElementById(id)
+    field?.focus()
+    if (field instanceof HTMLInputElement) field.select()
+  })
+}
+
+/** The chat above or below in the list; from elsewhere, the first one. */
+function goToChat({ chats, router }: Services, offset: number): boolean {
+  const order = groupChats(chats.get().chats.values(), new Date()).flatMap((group) => group.chats)
+  const route = router.get()
+  const index = route.page === 'chat' ? order.findIndex(({ id }) => id === route.chatId) : -1
+  const target = index === -1 ? order[0] : order[index + offset]
+  if (!target) return false
+  router.go({ page: 'chat', chatId: target.id })
+  return true
+}
+
+function withLast(
+  { chats, router }: Services,
+  state: 'streaming' | 'ended',
+  run: (answer: Message) => void,
+): boolean {
+  const route = router.get()
+  const chat = route.page === 'chat' ? chats.chat(route.chatId) : undefined
+  const last = chat && pathTo(chats.tree(chat.id), chat.leafId).at(-1)
+  if (last?.role !== 'assistant' || (last.status === 'streaming') !== (state === 'streaming')) return false
+  run(last)
+  return true
+}
+
+async function copyAnswer({ notices }: Services, { content, reasoning }: Message): Promise<void> {
+  const copied = await copyText(splitReasoning(content, reasoning).answer)
+  notices.show({ text: copied ? 'copied' : 'copyFailed' })
+}

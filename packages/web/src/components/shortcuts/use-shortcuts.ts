@@ -1,0 +1,37 @@
+import { useEffect, useRef } from 'react'
+import { useServices } from '../../app/services.ts'
+import { isApple } from './platform.ts'
+import { runShortcut, type SidebarControls } from './run-shortcut.ts'
+import { findShortcut, type Shortcut } from './shortcuts.ts'
+
+/** Listens to the page's shortcuts. What a field, a menu or a dialog does with a key comes first. */
+export function useShortcuts(sidebar: SidebarControls): void {
+  const services = useServices()
+  const current = useRef(sidebar)
+  useEffect(() => {
+    current.current = sidebar
+  })
+  useEffect(() => {
+    const onKeyDown = (event: KeyboardEvent): void => {
+      if (event.defaultPrevented || event.isComposing || isCovered()) return
+      const shortcut = findShortcut(event, isApple)
+      if (!shortcut?.action || belongsToField(event.target, shortcut)) return
+      if (event.repeat && !shortcut.repeats) event.preventDefault()
+      else if (runShortcut(shortcut.action, services, current.current)) event.preventDefault()
+    }
+    window.addEventListener('keydown', onKeyDown)
+    return () => window.removeEventListener('keydown', onKeyDown)
+  }, [services])
+}
+
+/** A dialog or a menu lies over the page. */
+function isCovered(): boolean {
+  return document.querySelector('dialog[open], :popover-open') !== null
+}
+
+function belongsToField(target: EventTarget | null, { movesInFields }: Shortcut): boolean {
+  if (!movesInFields) return false
+  if (target instanceof HTMLSelectElement) return true
+  const isField = target instanceof HTMLTextAreaElement || target instanceof HTMLInputElement
+  return isApple && isField && target.value !== ''
+}
