@@ -1,3 +1,4 @@
+import { fileURLToPath } from 'node:url'
 import react from '@vitejs/plugin-react'
 import { defineConfig, type Plugin } from 'vite'
 import { scriptedGateway } from './dev/scripted-gateway.ts'
@@ -21,6 +22,14 @@ const onlyWoff2: Plugin = {
 }
 
 export default defineConfig({
+  resolve: {
+    alias: {
+      // The variant for browsers decodes `&amp;` by innerHTML, which the gateway's CSP refuses (Trusted Types).
+      'decode-named-character-reference': fileURLToPath(
+        new URL('../../node_modules/decode-named-character-reference/index.js', import.meta.url),
+      ),
+    },
+  },
   plugins: [
     react(),
     onlyWoff2,

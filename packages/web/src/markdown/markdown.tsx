@@ -1,6 +1,7 @@
 import { memo, useMemo } from 'react'
 import { CodeBlock } from './code-block.tsx'
 import { MarkdownBlock } from './markdown-block.tsx'
+import { PlainOnError } from './plain-on-error.tsx'
 import { fencedCode, splitBlocks } from './split-blocks.ts'
 import './markdown.css'
 
@@ -25,6 +26,9 @@ export const Markdown = memo(function Markdown({ text, growing = false }: Markdo
 /** A block that is complete is rendered once. */
 const Block = memo(function Block({ text, growing }: { readonly text: string; readonly growing: boolean }) {
   const fence = fencedCode(text)
-  if (fence) return <CodeBlock {...fence} growing={growing} />
-  return <MarkdownBlock text={text} growing={growing} />
+  return (
+    <PlainOnError text={text}>
+      {fence ? <CodeBlock {...fence} growing={growing} /> : <MarkdownBlock text={text} growing={growing} />}
+    </PlainOnError>
+  )
 })
