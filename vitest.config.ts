@@ -16,6 +16,7 @@ const project = (name: string, include: string[], testTimeout: number, fileParal
     testTimeout,
     hookTimeout: Math.max(testTimeout, 120_000),
     fileParallelism,
+    setupFiles: ['tests/support/end-with-vitest.ts'],
     execArgv: conditions.map((condition) => `--conditions=${condition}`),
   },
 })

@@ -1,4 +1,4 @@
-import { spawn } from 'node:child_process'
+import { fork, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
@@ -18,26 +18,35 @@ function isAlive(group: number): boolean {
   }
 }
 
-// Nobody tidies up after a process that is killed: the servers have to notice.
-it.each(['SIGTERM', 'SIGKILL'] as const)(
-  'servers end with the process that started them, ended by %s',
-  async (signal) => {
-    const folder = await mkdtemp(path.join(tmpdir(), 'petals-swarm-owner-'))
-    const parent = spawn(process.execPath, ['--conditions=petals-chat-source', owner, folder], {
-      stdio: ['ignore', 'pipe', 'inherit'],
-    })
-    try {
-      const [line] = (await once(parent.stdout.setEncoding('utf8'), 'data')) as [string]
-      const group = Number(line)
-      expect(isAlive(group)).toBe(true)
-      // One that is stopped as well.
-      if (signal === 'SIGKILL') process.kill(-group, 'SIGSTOP')
-      parent.kill(signal)
-      await expect.poll(() => isAlive(group), { timeout: 5000 }).toBe(false)
-    } finally {
-      parent.kill('SIGKILL')
-      await rm(folder, { recursive: true, force: true })
-    }
+interface Owner {
+  readonly parent: ChildProcess
+  readonly group: number
+}
+
+/** How a process that holds servers may come to its end without a chance to tidy up. */
+const ends: Readonly<Record<string, (owner: Owner) => void>> = {
+  'ended by a signal': ({ parent }) => parent.kill('SIGTERM'),
+  'killed while its servers were stopped': ({ parent, group }) => {
+    process.kill(-group, 'SIGSTOP')
+    parent.kill('SIGKILL')
   },
-  200_000,
-)
+  'a worker of vitest, which is gone': ({ parent }) => parent.disconnect(),
+}
+
+it.each(Object.entries(ends))('servers end with the process that started them: %s', async (_, end) => {
+  const folder = await mkdtemp(path.join(tmpdir(), 'petals-swarm-owner-'))
+  const parent = fork(owner, [folder], {
+    execArgv: ['--conditions=petals-chat-source'],
+    stdio: ['ignore', 'pipe', 'inherit', 'ipc'],
+  })
+  try {
+    const [line] = (await once(parent.stdout!.setEncoding('utf8'), 'data')) as [string]
+    const group = Number(line)
+    expect(isAlive(group)).toBe(true)
+    end({ parent, group })
+    await expect.poll(() => isAlive(group), { timeout: 5000 }).toBe(false)
+  } finally {
+    parent.kill('SIGKILL')
+    await rm(folder, { recursive: true, force: true })
+  }
+})
