@@ -11,6 +11,7 @@ const run = (args) => spawnSync(process.execPath, args, { cwd: root, stdio: 'inh
 const checks = [
   ['types', [bin('typescript', 'bin', 'tsc'), '--noEmit', '-p', 'tsconfig.json']],
   ['types of the page', [bin('typescript', 'bin', 'tsc'), '--noEmit', '-p', 'packages/web/tsconfig.json']],
+  ['types of the whole-process tests', [bin('typescript', 'bin', 'tsc'), '--noEmit', '-p', 'tests/e2e']],
   [
     'lint',
     [
@@ -23,6 +24,7 @@ const checks = [
       '.',
     ],
   ],
+  ['size of the first load', ['packages/web/scripts/size.mjs']],
   ['format', [bin('prettier', 'bin', 'prettier.cjs'), '--check', '--log-level', 'warn', '.']],
 ]
 

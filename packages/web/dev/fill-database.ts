@@ -1,40 +1,73 @@
-export interface LongChat {
-  readonly messages: number
-  /** Of each answer. */
-  readonly text: string
+import type { Chat, Message } from '../src/chat/types.ts'
+
+/** Rows of the page's database. */
+export interface StoredChats {
+  readonly chats: readonly Chat[]
+  readonly messages: readonly Message[]
 }
 
-/** Runs in the page: puts a chat into its database, as long as they get. */
-export async function fillDatabase({ messages, text }: LongChat): Promise<void> {
+/** Runs in the page: puts chats into its database. The page sees them after a reload. */
+export async function fillDatabase(stored: StoredChats): Promise<void> {
   const database = await new Promise<IDBDatabase>((resolve, reject) => {
     const opening = indexedDB.open('petals-chat')
     opening.onsuccess = () => resolve(opening.result)
     opening.onerror = () => reject(new Error('The database of the page can’t be opened.'))
   })
   const transaction = database.transaction(['chats', 'messages'], 'readwrite')
-  const id = (index: number): string => `m${index}`
-  transaction.objectStore('chats').put({
-    id: 'long',
-    title: 'A long chat',
+  for (const chat of stored.chats) transaction.objectStore('chats').put(chat)
+  for (const message of stored.messages) transaction.objectStore('messages').put(message)
+  await new Promise((resolve) => (transaction.oncomplete = resolve))
+  database.close()
+}
+
+/** One chat as long as they get; `text` is that of each answer. */
+export function longChat(count: number, text: string): StoredChats {
+  return chatOf(
+    'long',
+    'A long chat',
+    1,
+    Array.from({ length: count / 2 }, (_, turn) => [`Question ${turn}`, text]),
+  )
+}
+
+/** As many chats as somebody has after years, of two turns each, the newest first. */
+export function manyChats(count: number): StoredChats {
+  const day = 86_400_000
+  const all = Array.from({ length: count }, (_, index) =>
+    chatOf(`many-${index}`, `Chat number ${index}`, Date.now() - index * (day / 4), [
+      [`Question ${index}`, `Answer ${index}, which is about the number ${index} and nothing else.`],
+      ['And then?', 'Then came the next number.'],
+    ]),
+  )
+  return { chats: all.flatMap(({ chats }) => chats), messages: all.flatMap(({ messages }) => messages) }
+}
+
+function chatOf(
+  id: string,
+  title: string,
+  at: number,
+  turns: readonly (readonly [question: string, answer: string])[],
+): StoredChats {
+  const texts = turns.flat()
+  const messages = texts.map((content, index): Message => ({
+    id: `${id}-${index}`,
+    chatId: id,
+    parentId: index === 0 ? null : `${id}-${index - 1}`,
+    role: index % 2 === 0 ? 'user' : 'assistant',
+    content,
+    createdAt: at + index,
+    status: 'done',
+  }))
+  const chat: Chat = {
+    id,
+    title,
     titledByUser: true,
-    createdAt: 1,
-    updatedAt: 1,
+    createdAt: at,
+    updatedAt: at,
     pinned: false,
     model: 'scripted-small',
     settings: {},
-    leafId: id(messages - 1),
-  })
-  for (let index = 0; index < messages; index++) {
-    transaction.objectStore('messages').put({
-      id: id(index),
-      chatId: 'long',
-      parentId: index === 0 ? null : id(index - 1),
-      role: index % 2 === 0 ? 'user' : 'assistant',
-      content: index % 2 === 0 ? `Question ${index}` : text,
-      createdAt: index + 1,
-      status: 'done',
-    })
+    leafId: messages.at(-1)?.id ?? null,
   }
-  await new Promise((resolve) => (transaction.oncomplete = resolve))
-  database.close()
+  return { chats: [chat], messages }
 }

@@ -1,7 +1,7 @@
 import { fileURLToPath } from 'node:url'
 import { chromium, type Browser, type Page } from 'playwright-core'
 import { preview } from 'vite'
-import { fillDatabase } from './fill-database.ts'
+import { fillDatabase, longChat } from './fill-database.ts'
 import { scriptedGateway } from './scripted-gateway.ts'
 import { longTour } from './scripts.ts'
 import { readTrace, type Figures } from './trace.ts'
@@ -30,7 +30,7 @@ try {
   const page = await browser.newPage({ viewport: { width: 1280, height: 800 } })
   await page.goto(server.resolvedUrls!.local[0]!)
   await page.getByRole('textbox', { name: 'Message' }).waitFor()
-  await page.evaluate(fillDatabase, { messages: MESSAGES, text: longTour(1) })
+  await page.evaluate(fillDatabase, longChat(MESSAGES, longTour(1)))
   await page.reload()
   report(`opening ${MESSAGES} messages`, await traced(browser, page, () => openChat(page)))
   report('scrolling', await traced(browser, page, () => scroll(page)))

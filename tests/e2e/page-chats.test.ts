@@ -1,0 +1,227 @@
+import { readFile } from 'node:fs/promises'
+import type { Browser, Locator, Page } from 'playwright-core'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { fillDatabase, manyChats } from '../../packages/web/dev/fill-database.ts'
+import { launchBrowser, openPage, screenshot } from './support/browser.ts'
+import { answered, articles, ask, lastArticle, lastText, messageField } from './support/chat-page.ts'
+import { questionOf, startScriptedChat, type ScriptedChat } from './support/scripted-chat.ts'
+
+let server: ScriptedChat
+let browser: Browser
+/** What the model waits for before its next byte. */
+let pace: (step: number) => Promise<void> = async () => {}
+const options = {
+  reply: (prompt: string) => `You said: ${questionOf(prompt).slice(0, 100)}`,
+  beforeStep: ({ step }: { readonly step: number }) => pace(step),
+  specs: [{ id: 'parrot', displayName: 'Parrot' }],
+}
+beforeAll(async () => {
+  server = await startScriptedChat(options)
+  browser = await launchBrowser()
+})
+afterAll(async () => {
+  await browser.close()
+  await server[Symbol.asyncDispose]()
+})
+
+const chats = (page: Page): Locator => page.getByRole('navigation', { name: 'Chats' })
+const chatLink = (page: Page, title: string | RegExp): Locator =>
+  chats(page).getByRole('link', { name: title })
+const titles = async (page: Page): Promise<readonly string[]> =>
+  (await chats(page).getByRole('listitem').getByRole('link').allTextContents()).map((title) => title.trim())
+
+async function startChat(page: Page, question: string): Promise<void> {
+  await page.getByRole('button', { name: 'New chat' }).click()
+  await ask(page, question)
+}
+
+async function choose(page: Page, title: string, action: string): Promise<void> {
+  await chatLink(page, title).hover()
+  await page.getByRole('button', { name: `Actions for “${title}”` }).click()
+  await page.getByRole('menuitem', { name: action, exact: true }).click()
+}
+
+describe('the list of chats', () => {
+  it('finds, renames, pins, and deletes with undo, and keeps all that', async () => {
+    await using watched = await openPage(browser, server.url)
+    const { page, complaints } = watched
+    for (const fruit of ['apples', 'pears', 'plums']) {
+      await startChat(page, `About ${fruit}`)
+      await answered(page)
+    }
+    expect(await titles(page)).toEqual(['About plums', 'About pears', 'About apples'])
+
+    const search = page.getByRole('textbox', { name: 'Search chats' })
+    await search.fill('said apples')
+    await expect.poll(() => titles(page)).toHaveLength(1)
+    expect(await chatLink(page, /About apples/).textContent()).toContain('You said: About apples')
+    await chatLink(page, /About apples/).click()
+    await expect.poll(() => lastText(page)).toContain('apples')
+    await search.press('Escape')
+
+    await choose(page, 'About apples', 'Rename')
+    const field = page.getByRole('textbox', { name: 'Title of the chat' })
+    await field.fill('Orchard')
+    await field.press('Enter')
+    await choose(page, 'Orchard', 'Pin')
+    await expect.poll(() => page.getByRole('region', { name: 'Pinned' }).getByRole('link').count()).toBe(1)
+    await page.reload()
+    await expect.poll(() => titles(page)).toEqual(['Orchard', 'About plums', 'About pears'])
+
+    await chatLink(page, 'About plums').click()
+    await choose(page, 'About plums', 'Delete chat')
+    await expect.poll(() => articles(page).count()).toBe(0)
+    expect(await titles(page)).toEqual(['Orchard', 'About pears'])
+    await page.getByRole('button', { name: 'Undo' }).click()
+    await expect.poll(() => lastText(page)).toContain('You said: About plums')
+    await page.reload()
+    await expect.poll(() => lastText(page)).toContain('You said: About plums')
+    await screenshot(page, 'chats')
+    expect(complaints).toEqual([])
+  })
+
+  it('saves a chat as Markdown', async () => {
+    await using watched = await openPage(browser, server.url)
+    const { page } = watched
+    await startChat(page, 'About **figs**')
+    await answered(page)
+    const download = page.waitForEvent('download')
+    await choose(page, 'About figs', 'Save as Markdown')
+    const file = await download
+    expect(file.suggestedFilename()).toMatch(/figs.*\.md$/)
+    const text = await readFile(await file.path(), 'utf8')
+    expect(text).toContain('You said: About **figs**')
+  })
+
+  it('shows where answers are written while several chats are at it', async () => {
+    await using watched = await openPage(browser, server.url)
+    const { page, complaints } = watched
+    let release = (): void => {}
+    const held = new Promise<void>((resolve) => (release = resolve))
+    // Each begins, and then waits for the others.
+    pace = async (step) => (step > 8 ? held : undefined)
+    try {
+      for (const topic of ['one', 'two', 'three']) await startChat(page, `Topic ${topic}`)
+      const writing = chats(page).getByText('An answer is being written here')
+      await expect.poll(() => writing.count()).toBe(3)
+      await screenshot(page, 'several-at-once')
+    } finally {
+      pace = async () => {}
+      release()
+    }
+    for (const topic of ['one', 'two', 'three']) {
+      await chatLink(page, new RegExp(`Topic ${topic}$`)).click()
+      await expect.poll(() => answered(page)).toContain(`You said: Topic ${topic}`)
+    }
+    expect(complaints).toEqual([])
+  })
+
+  it('shows and searches thousands of chats', async () => {
+    await using watched = await openPage(browser, server.url)
+    const { page, complaints } = watched
+    await messageField(page).waitFor()
+    await page.evaluate(fillDatabase, manyChats(3000))
+    const begin = performance.now()
+    await page.reload()
+    await chatLink(page, 'Chat number 0').waitFor()
+    const opened = performance.now()
+    const drawn = await chats(page).getByRole('listitem').count()
+    expect(drawn).toBeLessThanOrEqual(200)
+
+    await page.getByRole('textbox', { name: 'Search chats' }).fill('number 2999 nothing')
+    await expect.poll(() => chats(page).getByText('1 chat found').count(), { timeout: 20_000 }).toBe(1)
+    const found = performance.now()
+    await chatLink(page, /Chat number 2999/).click()
+    await expect.poll(() => articles(page).count()).toBe(4)
+    await page.getByRole('button', { name: 'Clear the search' }).click()
+
+    await chatLink(page, 'Chat number 99').scrollIntoViewIfNeeded()
+    await expect.poll(() => chats(page).getByRole('listitem').count()).toBeGreaterThan(drawn)
+    console.log(
+      `3,000 chats: opened in ${Math.round(opened - begin)} ms, searched to the last message in ${Math.round(found - opened)} ms`,
+    )
+    expect(complaints).toEqual([])
+  })
+})
+
+describe('what is asked', () => {
+  it('goes with the settings of a preset, in every chat that takes it', async () => {
+    await using watched = await openPage(browser, server.url)
+    const { page, complaints } = watched
+    const settings = page.getByRole('dialog', { name: 'Settings' })
+    await page.getByRole('button', { name: 'Settings' }).click()
+    await settings.getByLabel('System prompt').fill('Answer as a pirate.')
+    await settings.getByLabel('Top k').fill('7')
+    await settings.getByRole('button', { name: 'Save as preset…' }).click()
+    await settings.getByRole('textbox', { name: 'Name of the preset' }).fill('Pirate')
+    await page.keyboard.press('Enter')
+    await screenshot(page, 'presets')
+    await settings.getByRole('button', { name: 'Cancel' }).click()
+
+    await page.reload()
+    await page.getByRole('button', { name: 'Settings' }).click()
+    await settings.getByRole('combobox', { name: 'Preset' }).selectOption('Pirate')
+    await settings.getByRole('button', { name: 'Save', exact: true }).click()
+    const asked = page.waitForRequest(/\/v1\/chat\/completions$/)
+    await ask(page, 'Where to?')
+    const body = (await asked).postDataJSON() as { top_k: number; messages: readonly object[] }
+    expect(body.top_k).toBe(7)
+    expect(body.messages[0]).toEqual({ role: 'system', content: 'Answer as a pirate.' })
+    await answered(page)
+
+    // Another chat is not bound to it.
+    const unbound = page.waitForRequest(/\/v1\/chat\/completions$/)
+    await startChat(page, 'And where to now?')
+    expect((await unbound).postDataJSON()).not.toHaveProperty('top_k')
+    expect(complaints).toEqual([])
+  })
+
+  it('takes a long paste as a file', async () => {
+    await using watched = await openPage(browser, server.url, {
+      permissions: ['clipboard-read', 'clipboard-write'],
+    })
+    const { page, complaints } = watched
+    const text = Array.from({ length: 400 }, (_, line) => `line ${line} of what was pasted`).join('\n')
+    await page.evaluate((words) => navigator.clipboard.writeText(words), text)
+    await messageField(page).fill('Sum this up: ')
+    await messageField(page).press('End')
+    await page.keyboard.press('ControlOrMeta+V')
+    await page.getByRole('button', { name: 'Attach it as a file' }).click()
+    await expect.poll(() => messageField(page).inputValue()).toBe('Sum this up: ')
+    expect(await page.getByRole('list', { name: 'Attached files' }).getByRole('listitem').count()).toBe(1)
+    const asked = page.waitForRequest(/\/v1\/chat\/completions$/)
+    await page.keyboard.press('Enter')
+    expect(JSON.stringify((await asked).postDataJSON())).toContain('line 399 of what was pasted')
+    await answered(page)
+    await page.getByRole('button', { name: /^Read Pasted text/ }).click()
+    await expect.poll(() => page.getByRole('dialog').textContent()).toContain('line 399')
+    await screenshot(page, 'long-paste')
+    expect(complaints).toEqual([])
+  })
+})
+
+describe('without what it needs', () => {
+  it('opens without its server to read old chats', async () => {
+    const gone = await startScriptedChat(options)
+    await using watched = await openPage(browser, gone.url)
+    const { page } = watched
+    await ask(page, 'Remember the **lighthouse**')
+    await answered(page)
+    await page.evaluate(async () => (await navigator.serviceWorker.ready).active?.state)
+    await gone[Symbol.asyncDispose]()
+
+    await page.goto(`${gone.url}/`)
+    await chatLink(page, 'Remember the lighthouse').click()
+    await expect.poll(() => lastText(page)).toContain('You said: Remember the lighthouse')
+    expect(await lastArticle(page).locator('strong').textContent()).toBe('lighthouse')
+    await screenshot(page, 'offline')
+  })
+
+  it('says in words that it needs JavaScript', async () => {
+    await using watched = await openPage(browser, server.url, { javaScriptEnabled: false })
+    const { page, complaints } = watched
+    expect(await page.locator('body').innerText()).toMatch(/^Petals Chat needs JavaScript/)
+    await screenshot(page, 'no-javascript')
+    expect(complaints).toEqual([])
+  })
+})
