@@ -6,6 +6,7 @@ import { IconButton } from './button.tsx'
 import { ChatList } from './chat-list/chat-list.tsx'
 import { Icon } from './icon.tsx'
 import { PetalMark } from './petal-mark.tsx'
+import { shortcutHint } from './shortcuts/key-words.ts'
 import './sidebar.css'
 
 interface SidebarProps {
@@ -25,7 +26,12 @@ export function Sidebar({ onClose, onNavigate }: SidebarProps) {
         <span className="sidebar-name">{texts.appName}</span>
         <IconButton icon="menu" label={texts.closeSidebar} onClick={onClose} />
       </div>
-      <a className="sidebar-new" href={formatRoute({ page: 'new' })} onClick={onNavigate}>
+      <a
+        className="sidebar-new"
+        href={formatRoute({ page: 'new' })}
+        title={shortcutHint('new-chat', texts)}
+        onClick={onNavigate}
+      >
         <Icon name="plus" size={18} />
         {texts.newChat}
       </a>

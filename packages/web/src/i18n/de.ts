@@ -189,7 +189,7 @@ export const de: Texts = {
   themeLight: 'Hell',
   themeDark: 'Dunkel',
   language: 'Sprache',
-  languageSystem: (language) => `Wie der Browser (${language})`,
+  languageSystem: (language) => `Sprache des Browsers (${language})`,
   yourChats: 'Deine Chats',
   yourChatsHint:
     'Chats bleiben nur in diesem Browser. Eine exportierte Datei enthält sie alle, mit jeder Fassung.',

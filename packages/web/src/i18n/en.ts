@@ -185,7 +185,7 @@ export const en = {
   themeLight: 'Light',
   themeDark: 'Dark',
   language: 'Language',
-  languageSystem: (language: string) => `Of the browser (${language})`,
+  languageSystem: (language: string) => `Browser’s language (${language})`,
   yourChats: 'Your chats',
   yourChatsHint: 'Chats are kept in this browser only. An exported file holds them all, with every version.',
   exportChats: 'Export chats',

@@ -4,6 +4,7 @@ import { useServices } from '../../app/services.ts'
 import { searchChats, type ChatHit } from '../../chat/search-chats.ts'
 import { useTexts } from '../../i18n/texts.ts'
 import { useStore } from '../../state/use-store.ts'
+import { shortcutHint } from '../shortcuts/key-words.ts'
 import { IconButton } from '../button.tsx'
 import { Icon } from '../icon.tsx'
 
@@ -26,6 +27,7 @@ export function ChatSearchField({ query, onChange }: ChatSearchFieldProps) {
         inputMode="search"
         aria-label={texts.searchChats}
         placeholder={texts.searchChats}
+        title={shortcutHint('search', texts)}
         value={query}
         onChange={(event) => onChange(event.target.value)}
         onKeyDown={(event) => {

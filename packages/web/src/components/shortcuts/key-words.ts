@@ -1,5 +1,6 @@
 import type { Texts } from '../../i18n/en.ts'
-import type { Shortcut } from './shortcuts.ts'
+import { isApple as onApple } from './platform.ts'
+import { shortcuts, type Shortcut, type ShortcutAction } from './shortcuts.ts'
 
 /** The keys of a shortcut as they are printed on the keyboard, in the order in which they are pressed. */
 export function keyWords(
@@ -23,4 +24,10 @@ function keyName(key: string, texts: Texts): string {
     arrowdown: '↓',
   }
   return names[key] ?? key.toUpperCase()
+}
+
+/** The keys of an action on this computer, for the tooltip of its button. */
+export function shortcutHint(action: ShortcutAction, texts: Texts): string {
+  const shortcut = shortcuts.find((other) => other.action === action)
+  return shortcut ? keyWords(shortcut, texts, onApple).join(onApple ? '' : '+') : ''
 }
