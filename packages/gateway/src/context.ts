@@ -64,7 +64,12 @@ export interface SessionPool extends AsyncDisposable {
    * @throws CapacityError when the queue is full, ContextLengthError when `maxLength` is more than the model takes.
    */
   acquire(model: Model, request: AcquireRequest): Promise<SessionLease>
-  /** Closes the idle sessions that were leased for `owner`. */
+  /**
+   * For a dialogue whose first prompt is not known yet: gets a session ready (`Session.openAhead`), which `acquire` then finds.
+   * Only where nobody else could lose theirs for it. Never throws: what fails here fails, or not, when it is needed.
+   */
+  openAhead(model: Model, request: OpenAheadRequest): Promise<void>
+  /** Closes the idle sessions that were leased or opened ahead for `owner`. */
   closeOwned(owner: object): Promise<void>
 }
 
@@ -76,6 +81,8 @@ export interface AcquireRequest extends AbortOptions {
   /** Keeps the session for this owner: nobody else gets it with its content, until it is closed for want of room. */
   readonly owner?: object | undefined
 }
+
+export type OpenAheadRequest = Pick<AcquireRequest, 'maxLength' | 'logger'> & { readonly owner: object }
 
 export interface SessionLease extends AsyncDisposable {
   readonly session: Session

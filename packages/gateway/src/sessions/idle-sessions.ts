@@ -34,7 +34,7 @@ export class IdleSessions {
 
   /**
    * The session that holds the most of `prompt`, if that is at least half of what it holds: cutting away more would
-   * cost the dialogue it came from more than the new one gains.
+   * cost the dialogue it came from more than the new one gains. Else an owner's session that was opened ahead.
    */
   takeBest(prompt: readonly TokenId[], owner: object | undefined): Session | undefined {
     let best: IdleSession | undefined
@@ -42,7 +42,8 @@ export class IdleSessions {
     for (const entry of this.#entries) {
       if (entry.owner !== owner) continue
       const length = commonPrefixLength(entry.session.tokens, prompt)
-      if (length >= bestLength && length > 0 && length * 2 >= entry.session.tokens.length) {
+      const isFresh = entry.session.tokens.length === 0
+      if (length >= bestLength && (length > 0 || isFresh) && length * 2 >= entry.session.tokens.length) {
         best = entry
         bestLength = length
       }

@@ -1,6 +1,6 @@
 import type { Logger, Model, Session } from '@petals-chat/engine'
 import { CapacityError, commonPrefixLength, ContextLengthError } from '@petals-chat/engine'
-import type { AcquireRequest, SessionLease } from '../context.ts'
+import type { AcquireRequest, OpenAheadRequest, SessionLease } from '../context.ts'
 import { AdmissionQueue } from './admission-queue.ts'
 import type { GenerationMetrics } from './generation-metrics.ts'
 import { IdleSessions } from './idle-sessions.ts'
@@ -68,6 +68,21 @@ export class ModelSessions {
       return this.#lease(session, request, performance.now() - startedAt)
     } finally {
       this.#options.onChange()
+    }
+  }
+
+  /** Sessions of a model that bounds them are not opened for a prompt that may never come: others may want them. */
+  async openAhead(request: OpenAheadRequest): Promise<void> {
+    const isFull = this.leased + this.idle >= this.#options.config.maxPerModel
+    if (this.#closed || isFull || this.#model.maxSessions !== undefined) return
+    try {
+      const session = await this.#open(request)
+      if (session.openAhead === undefined || this.#closed) return await this.#discard(session)
+      this.#idle.add(session, request.owner)
+      this.#options.onChange()
+      await session.openAhead()
+    } catch (error) {
+      this.#options.logger.debug({ err: error }, 'a session could not be opened ahead')
     }
   }
 
@@ -155,7 +170,11 @@ export class ModelSessions {
     return undefined
   }
 
-  #open({ maxLength, signal, logger }: AcquireRequest): Promise<Session> {
+  #open({
+    maxLength,
+    signal,
+    logger,
+  }: Pick<AcquireRequest, 'maxLength' | 'signal' | 'logger'>): Promise<Session> {
     return this.#model.openSession({
       maxLength: roomFor(maxLength, this.#options.config.minLength, this.#model.contextLength),
       signal,

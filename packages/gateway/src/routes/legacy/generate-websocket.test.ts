@@ -213,6 +213,47 @@ describe('/api/v2/generate', () => {
     expect((await client.generate({ max_length: 25 }))[0]).toMatchObject({ token_count: 1 })
   })
 
+  describe('a session whose engine can open it ahead', () => {
+    it('is opened before the first message, and used for it', async () => {
+      const opened: number[] = []
+      await using server = await startServer({ openAhead: async () => void opened.push(1) })
+      const client = await server.connect()
+      await client.startSession(100)
+      await eventually(() => opened.length === 1)
+      expect(server.test.engine.openSessions).toBe(1)
+      expect(textOf(await client.generate({ inputs: 'Hi', max_new_tokens: 5 }))).toHaveLength(5)
+      expect(server.test.engine.sessionsOpened).toBe(1)
+      client.socket.close()
+      await eventually(() => server.test.engine.openSessions === 0)
+    })
+
+    it('is given back where no message comes', async () => {
+      await using server = await startServer({ openAhead: () => new Promise(() => {}) })
+      const client = await server.connect()
+      await client.startSession(100)
+      await eventually(() => server.test.engine.openSessions === 1)
+      client.socket.close()
+      await eventually(() => server.test.engine.openSessions === 0)
+    })
+
+    it('answers all the same when that has failed', async () => {
+      const openAhead = () => Promise.reject(new GenerationFailedError('no server answers'))
+      await using server = await startServer({ openAhead })
+      const client = await server.connect()
+      await client.startSession(100)
+      expect(textOf(await client.generate({ inputs: 'Hi', max_new_tokens: 5 }))).toHaveLength(5)
+    })
+
+    it('is not opened where others might lose theirs for it', async () => {
+      const opened: number[] = []
+      await using server = await startServer({ maxSessions: 1, openAhead: async () => void opened.push(1) })
+      const client = await server.connect()
+      await client.startSession(100)
+      await client.generate({ inputs: 'Hi', max_new_tokens: 5 })
+      expect(opened).toEqual([])
+    })
+  })
+
   it('says when the session is full, and closes it', async () => {
     await using server = await startServer()
     const client = await server.connect()

@@ -61,6 +61,12 @@ export class InferenceDialogue {
     this.#options = options
   }
 
+  /** Has a session made ready for the first message. */
+  async openAhead(): Promise<void> {
+    const { sessions, model, maxLength, logger } = this.#options
+    await sessions.openAhead(model, { maxLength, owner: this, logger })
+  }
+
   /** Answers one `generate` message, part by part; with a stop sequence, until the answer ends with it. */
   async *generate(params: RawParams, { signal }: AbortOptions): AsyncGenerator<AnswerPart, void, undefined> {
     const { sessions, model, maxLength, logger } = this.#options
