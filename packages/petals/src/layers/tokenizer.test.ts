@@ -1,7 +1,7 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
-import type { Dialogue } from '@petals-chat/engine'
+import { dialogueSchema, type Dialogue } from '@petals-chat/engine'
 import fc from 'fast-check'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { folderFiles } from '../../../../tests/support/folder-files.ts'
@@ -233,6 +233,14 @@ describe('the chat template', () => {
     const own = { 'chat_template.jinja': 'new', 'tokenizer_config.json': config }
     const { chatTemplate } = await open({ ...files, ...own })
     expect(chatTemplate.render(user)).toBe('new')
+  })
+
+  it("begins dialogues with the model entry's system prompt, in the template's own way", async () => {
+    const template = '{% for m in messages %}[{{ m.role }}]{{ m.content }}{% endfor %}'
+    const config = { chat_template: template }
+    const dialogue = dialogueSchema.parse({ systemPrompt: 'Be brief.' })
+    const { chatTemplate } = await open({ ...files, 'tokenizer_config.json': config }, dialogue)
+    expect(chatTemplate.render(user)).toBe('[system]Be brief.[user]Hi')
   })
 
   it("is the model entry's dialogue where the model has none", async () => {

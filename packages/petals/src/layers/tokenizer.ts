@@ -143,6 +143,7 @@ async function readChatTemplate(
     template,
     bosText: textOf(config.bos_token),
     eosText: textOf(config.eos_token),
+    systemPrompt: dialogue?.systemPrompt,
   })
 }
 
