@@ -40,7 +40,6 @@ const layerZones = Object.entries(petalsLayers).map(([layer, allowed]) => ({
 /** Heavy dependencies live in one place each. */
 const heavyDependencies = [
   { names: ['libp2p', '@libp2p/*', '@chainsafe/*', '@multiformats/*'], home: 'packages/petals/src/p2p' },
-  { names: ['protons-runtime', '@msgpack/msgpack'], home: 'packages/petals/src/wire' },
   { names: ['onnxruntime-node', '@huggingface/tokenizers'], home: 'packages/petals/src/layers' },
   { names: ['node-llama-cpp'], home: 'packages/llama' },
   { names: ['hono', 'hono/*', '@hono/*', 'ws', 'prom-client'], home: 'packages/gateway' },
@@ -123,6 +122,14 @@ export default tseslint.config(
         { allowThrowingUnknown: true, allowThrowingAny: true },
       ],
       '@typescript-eslint/no-unused-vars': ['error', { argsIgnorePattern: '^_', varsIgnorePattern: '^_' }],
+      'no-restricted-syntax': [
+        'error',
+        {
+          selector:
+            'CallExpression[callee.property.name=/^(debug|info|warn|error)$/] > ObjectExpression.arguments:first-child > Property[key.name=/^(error|cause)$/]',
+          message: 'Log an error as `err`: loggers write it as {} under any other name.',
+        },
+      ],
       eqeqeq: ['error', 'always', { null: 'ignore' }],
     },
   },
