@@ -1,4 +1,4 @@
-/** Writes one structured record: fields for machines, a sentence for people. */
+/** Writes one structured record: fields for machines (an error as `err`, as `pino` knows it), a sentence for people. */
 export type Log = (fields: object, message: string) => void
 
 /** What a package needs of a logger. Silent unless the caller hands one in; `pino` fits. */

@@ -37,7 +37,7 @@ export class Retries {
     const delayMs = error.retryAfterMs ?? this.#backoffMs()
     this.#failures += 1
     this.#logger.warn(
-      { attempt: this.#failures, of: this.#policy.retries, delayMs, cause: error.message },
+      { attempt: this.#failures, of: this.#policy.retries, delayMs, reason: error.message },
       `${label}: ${error.message}; trying again`,
     )
     await sleep(delayMs, undefined, { signal }).catch(() => signal?.throwIfAborted())

@@ -124,7 +124,7 @@ class DhtBlockDirectory implements BlockDirectory {
     if (this.#closing.signal.aborted) return
     this.#timer = setTimeout(() => {
       this.refresh().catch((error: unknown) =>
-        this.#logger.warn({ error }, 'looking up servers failed; will try again'),
+        this.#logger.warn({ err: error }, 'looking up servers failed; will try again'),
       )
     }, this.#updateIntervalMs)
     this.#timer.unref()

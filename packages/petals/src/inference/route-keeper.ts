@@ -140,7 +140,7 @@ export class RouteKeeper {
     router.reportFailure(span.peer, cause)
     const blocks = formatBlocks(blocksOf(span))
     logger.warn(
-      { peer: span.peer, span: blocks, cause, position: this.#position },
+      { peer: span.peer, span: blocks, err: cause, position: this.#position },
       'a server of the session failed',
     )
     this.#metrics.failovers.add(1, { ...spanLabels(dhtPrefix, span), reason: cause.name })
@@ -183,7 +183,10 @@ export class RouteKeeper {
   }
 
   #stopPushing(cause: Error): void {
-    this.#context.logger.info({ cause }, 'outputs go by this client again: servers could not hand them on')
+    this.#context.logger.info(
+      { err: cause },
+      'outputs go by this client again: servers could not hand them on',
+    )
     this.#recovery.note(undefined, cause)
     this.#pushFailed = true
     // What was handed on at the opening goes on being handed on: only new sessions end that.

@@ -1,4 +1,4 @@
-import { MissingBlocksError } from '@petals-chat/engine'
+import { MissingBlocksError, silentLogger } from '@petals-chat/engine'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import type { BlockDirectory } from '../blocks/block-directory.ts'
 import type { AnnouncedSpan, Span } from '../blocks/spans.ts'
@@ -220,6 +220,14 @@ describe('failures', () => {
     router.reportFailure(b, gone)
     await expect(peersOf({ avoid: new Set([a]) })).resolves.toEqual([b])
     await expect(peersOf({ avoid: new Set([b]) })).resolves.toEqual([a])
+  })
+
+  test('failures are logged with the error itself', async () => {
+    const logged: object[] = []
+    const warn = (fields: object): void => void logged.push(fields)
+    await using logging = make({ logger: { ...silentLogger, warn } })
+    logging.reportFailure(a, gone)
+    expect(logged).toEqual([{ peer: a, err: gone, bannedForMs: 15_000 }])
   })
 
   test('what the caller avoids is avoided, if it can be', async () => {

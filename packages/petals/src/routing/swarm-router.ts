@@ -99,7 +99,7 @@ class SwarmRouter implements Router {
     if (kind === 'full') this.#bans.pause(peer)
     else if (this.#bans.reportFailure(peer)) {
       const bannedForMs = Math.round(this.#bans.remainingMs(peer))
-      this.#logger.warn({ peer, cause, bannedForMs }, 'a server failed and is left alone for a while')
+      this.#logger.warn({ peer, err: cause, bannedForMs }, 'a server failed and is left alone for a while')
       const span = this.#directory.snapshot().spans.find((each) => each.peer === peer)
       if (span) this.#metrics.ban(span)
     }
@@ -177,7 +177,7 @@ class SwarmRouter implements Router {
       await this.#roundTrips.measure(targets, this.#closing)
       this.#report(spans.filter(({ peer }) => targets.includes(peer)))
     } catch (error) {
-      this.#logger.debug({ error }, 'measuring round trips failed; will try again')
+      this.#logger.debug({ err: error }, 'measuring round trips failed; will try again')
     }
   }
 
@@ -223,6 +223,6 @@ class SwarmRouter implements Router {
     if ((this.#directory.snapshot().ageMs ?? 0) < minRefreshAgeMs) return
     this.#directory
       .refresh()
-      .catch((error: unknown) => this.#logger.debug({ error }, 'looking up servers failed'))
+      .catch((error: unknown) => this.#logger.debug({ err: error }, 'looking up servers failed'))
   }
 }
