@@ -7,7 +7,7 @@ import { GatewayError } from '../errors.ts'
 
 type RequestContext = Context<{ Variables: GatewayVariables }>
 
-/** Answers a thrown error, in the shape that clients of the path expect. What only the log may see goes there. */
+/** Answers a thrown error. What only the log may see goes there. */
 export function handleError(thrown: unknown, c: RequestContext): Response {
   if (thrown instanceof HTTPException) return thrown.getResponse()
   // An aborted request fails in many ways; what matters is why it was aborted.
@@ -15,6 +15,12 @@ export function handleError(thrown: unknown, c: RequestContext): Response {
   const description = describeError(error, c.var.requestId)
   if (!description.expected) c.var.logger.error({ err: error }, 'request failed unexpectedly')
   else if (description.status >= 500) c.var.logger.warn({ err: error }, description.message)
+  return errorResponse(error, c)
+}
+
+/** Says what went wrong in the shape that clients of the path expect. */
+export function errorResponse(error: unknown, c: RequestContext): Response {
+  const description = describeError(error, c.var.requestId)
   const body = c.req.path.startsWith('/api/') ? legacyErrorBody(description) : openAIErrorBody(description)
   return c.json(body, description.status as ContentfulStatusCode, retryHeaders(description))
 }

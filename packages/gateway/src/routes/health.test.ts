@@ -1,4 +1,4 @@
-import { ModelUnavailableError } from '@petals-chat/engine'
+import { type Logger, ModelUnavailableError } from '@petals-chat/engine'
 import { expect, it } from 'vitest'
 import { createTestGateway, readJson } from '../fixtures/test-gateway.ts'
 
@@ -47,4 +47,32 @@ it('is not ready when the default model could not be loaded, and says why', asyn
   const response = await test.app.request('/ready')
   expect(response.status).toBe(503)
   expect((await readJson(response)).error.message).toContain('model.gguf is missing')
+})
+
+it('warns of nothing while it is asked again and again', async () => {
+  const records: { level: string; fields: object; message: string }[] = []
+  const recorder: Logger = {
+    debug: (fields, message) => records.push({ level: 'debug', fields, message }),
+    info: () => {},
+    warn: (fields, message) => records.push({ level: 'warn', fields, message }),
+    error: (fields, message) => records.push({ level: 'error', fields, message }),
+    child: () => recorder,
+  }
+  const loaded = Promise.withResolvers<void>()
+  const loading = Promise.withResolvers<void>()
+  await using test = createTestGateway({
+    logger: recorder,
+    beforeLoad: () => {
+      loading.resolve()
+      return loaded.promise
+    },
+  })
+  const answer = test.app.request('/api/v1/generate?inputs=a&max_new_tokens=1')
+  await loading.promise
+  expect((await test.app.request('/ready')).status).toBe(503)
+  expect(records.filter(({ level }) => level !== 'debug')).toEqual([])
+  const fields = { path: '/ready', reason: "The model 'test' is being loaded." }
+  expect(records).toContainEqual({ level: 'debug', fields, message: 'not ready' })
+  loaded.resolve()
+  await answer
 })

@@ -2,6 +2,7 @@ import { ModelUnavailableError, type ModelRegistry } from '@petals-chat/engine'
 import { Hono } from 'hono'
 import type { GatewayVariables, RouteModule, Shutdown } from '../context.ts'
 import { ShuttingDownError } from '../errors.ts'
+import { errorResponse } from '../middleware/error-handler.ts'
 import { modelState } from './model-state.ts'
 
 /**
@@ -13,23 +14,30 @@ export const healthRoutes: RouteModule = ({ registry, shutdown, version }) => {
   app.get('/healthz', (c) => c.json({ status: 'ok', version }))
   for (const path of ['/health', '/ready', '/readyz']) {
     app.get(path, async (c) => {
-      await assertReady(registry, shutdown, c.var.signal)
-      return c.json({ status: 'ok', version })
+      const problem = await whyNotReady(registry, shutdown, c.var.signal)
+      if (problem === undefined) return c.json({ status: 'ok', version })
+      // Asked again and again while a model loads: nothing to warn of.
+      c.var.logger.debug({ path, reason: problem.message }, 'not ready')
+      return errorResponse(problem, c)
     })
   }
   return app
 }
 
-async function assertReady(registry: ModelRegistry, shutdown: Shutdown, signal: AbortSignal): Promise<void> {
-  if (shutdown.draining) throw new ShuttingDownError()
+async function whyNotReady(
+  registry: ModelRegistry,
+  shutdown: Shutdown,
+  signal: AbortSignal,
+): Promise<Error | undefined> {
+  if (shutdown.draining) return new ShuttingDownError()
   const [spec] = registry.list()
-  if (spec === undefined) return
+  if (spec === undefined) return undefined
   const { state, progress, detail } = await modelState(registry, spec.id, signal)
   if (state === 'unavailable')
-    throw new ModelUnavailableError(detail ?? `The model '${spec.id}' is not available.`)
-  if (state !== 'loading') return
+    return new ModelUnavailableError(detail ?? `The model '${spec.id}' is not available.`)
+  if (state !== 'loading') return undefined
   const share = progress?.total
     ? ` (${progress.label}, ${Math.floor((100 * progress.done) / progress.total)} %)`
     : ''
-  throw new ModelUnavailableError(`The model '${spec.id}' is being loaded${share}.`)
+  return new ModelUnavailableError(`The model '${spec.id}' is being loaded${share}.`)
 }
