@@ -1,4 +1,6 @@
+import { once } from 'node:events'
 import { mkdtemp, rm } from 'node:fs/promises'
+import { createServer, type AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { ensureModel, findModel } from './models.ts'
@@ -48,6 +50,15 @@ function spansOf(
   ).flat()
 }
 
+async function freePort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const { port } = server.address() as AddressInfo
+  server.close()
+  await once(server, 'close')
+  return port
+}
+
 /**
  * A real private Petals swarm on loopback. Disposal ends all its processes, and so does the end of this process.
  * The first server bootstraps the others, as an operator would do it.
@@ -61,6 +72,7 @@ export async function startSwarm(options: SwarmOptions): Promise<Swarm> {
   const servers: SwarmServer[] = []
   const relays = new Map<SwarmServer, Relay>()
   let counter = 0
+  let hasFailed = false
   const addressOf = (server: SwarmServer): string => {
     const relay = relays.get(server)
     return relay ? `/ip4/127.0.0.1/tcp/${relay.port}/p2p/${server.peerId}` : server.multiaddr
@@ -68,24 +80,26 @@ export async function startSwarm(options: SwarmOptions): Promise<Swarm> {
 
   const add: Swarm['add'] = async (part) => {
     const name = `${part.name ?? 'server'}-${counter++}`
-    let port = part.port ?? 0
+    // The log names only the announced address: behind a relay, the real port must be known beforehand.
+    const port = part.port ?? (options.relay ? await freePort() : 0)
     const relay = options.relay ? await startRelay(() => port, options.relay) : undefined
     const server = await startServer({
       modelFolder,
       dhtPrefix: model.dhtPrefix,
-      initialPeers: servers
-        .filter(({ running }) => running())
-        .slice(0, 3)
-        .map(addressOf),
+      // All of them: a server fails to start when every peer that was named has died meanwhile.
+      initialPeers: servers.filter(({ running }) => running()).map(addressOf),
       folder,
       ...(options.cacheTokens === undefined ? {} : { cacheTokens: options.cacheTokens }),
       ...(options.dtype === undefined ? {} : { dtype: options.dtype }),
       ...(options.extra === undefined ? {} : { extra: options.extra }),
       ...(relay ? { announce: `/ip4/127.0.0.1/tcp/${relay.port}` } : {}),
       ...part,
+      port,
       name,
+    }).catch((error: unknown) => {
+      hasFailed = true
+      throw error
     })
-    port = server.port
     if (relay) relays.set(server, relay)
     servers.push(server)
     say(`${name} serves blocks ${server.start}…${server.end - 1} at ${server.multiaddr}`)
@@ -94,7 +108,8 @@ export async function startSwarm(options: SwarmOptions): Promise<Swarm> {
   const dispose = async (): Promise<void> => {
     await Promise.all(servers.map((server) => server[Symbol.asyncDispose]()))
     await Promise.all([...relays.values()].map((relay) => relay[Symbol.asyncDispose]()))
-    await rm(folder, { recursive: true, force: true })
+    // The error names the log.
+    if (!hasFailed) await rm(folder, { recursive: true, force: true })
   }
 
   try {

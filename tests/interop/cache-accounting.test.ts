@@ -71,6 +71,8 @@ it(`frees the servers' KV caches after ${generations} cancelled generations, ${a
     free = await cache.read()
   }
   const returnMs = performance.now() - endedAt
-  console.log(`KV cache back at ${start.join(' and ')} tokens ${Math.round(returnMs)} ms after the last cancel`)
+  console.log(
+    `KV cache back at ${start.join(' and ')} tokens ${Math.round(returnMs)} ms after the last cancel`,
+  )
   expect(free).toEqual(start)
 })

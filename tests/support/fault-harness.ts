@@ -99,10 +99,10 @@ export class FaultHarness implements AsyncDisposable {
     if (this.#lost.has(server)) return
     this.#lost.add(server)
     const { start, end } = server
-    this.#repairs = Promise.all([
-      this.#repairs,
-      server.exited.then(() => this.subject.swarm.add({ start, end })),
-    ])
+    const { swarm } = this.subject
+    const replace = (): Promise<SwarmServer> => swarm.add({ start, end })
+    // It fails to start when all the peers that it was told of are killed meanwhile: then it is told of others.
+    this.#repairs = Promise.all([this.#repairs, server.exited.then(replace).catch(replace)])
   }
 
   /** Waits until every span has as many servers as are required, and the client knows of them. */
