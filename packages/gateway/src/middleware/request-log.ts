@@ -4,6 +4,9 @@ import { routePath } from 'hono/route'
 import { ANSWER_ID } from '../answers/kept-answer.ts'
 import type { RequestEnv } from './request-context.ts'
 
+/** Where clients ask whether it is worth sending requests. */
+export const readinessPaths: readonly string[] = ['/health', '/ready', '/readyz']
+
 /** From a health check to a long answer. */
 const DURATION_BUCKETS_SECONDS = [0.005, 0.02, 0.1, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 600]
 
@@ -35,8 +38,7 @@ export function requestLog(metrics: Metrics): MiddlewareHandler<RequestEnv> {
       const ms = performance.now() - startedAt
       requests.add(1, { method: methodLabel(c.req.method), route, status: String(status) })
       durations.observe(ms / 1000, { route })
-      const level = status >= 500 ? 'warn' : 'info'
-      c.var.logger[level](
+      c.var.logger[levelOf(route, status)](
         {
           method: c.req.method,
           route,
@@ -49,6 +51,12 @@ export function requestLog(metrics: Metrics): MiddlewareHandler<RequestEnv> {
       )
     })
   }
+}
+
+/** Who waits for the server to be ready asks again and again: that it is not yet is an answer, not a fault. */
+function levelOf(route: string, status: number): 'debug' | 'info' | 'warn' {
+  if (status < 500) return 'info'
+  return readinessPaths.includes(route) ? 'debug' : 'warn'
 }
 
 /** Whoever reads the log must not be able to read an answer by its id. */

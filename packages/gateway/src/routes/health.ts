@@ -3,6 +3,7 @@ import { Hono } from 'hono'
 import type { GatewayVariables, RouteModule, Shutdown } from '../context.ts'
 import { ShuttingDownError } from '../errors.ts'
 import { errorResponse } from '../middleware/error-handler.ts'
+import { readinessPaths } from '../middleware/request-log.ts'
 import { modelState } from './model-state.ts'
 
 /**
@@ -12,7 +13,7 @@ import { modelState } from './model-state.ts'
 export const healthRoutes: RouteModule = ({ registry, shutdown, version }) => {
   const app = new Hono<{ Variables: GatewayVariables }>()
   app.get('/healthz', (c) => c.json({ status: 'ok', version }))
-  for (const path of ['/health', '/ready', '/readyz']) {
+  for (const path of readinessPaths) {
     app.get(path, async (c) => {
       const problem = await whyNotReady(registry, shutdown, c.var.signal)
       if (problem === undefined) return c.json({ status: 'ok', version })
