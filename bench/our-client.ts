@@ -22,9 +22,13 @@ await using engine = createPetalsEngine(config, {
 const spec = modelSpecSchema.parse({ id: 'bench', engine: 'petals', source, dhtPrefix })
 await using model = await engine.load(spec)
 
-await answerLines(async ({ ids, newTokens, maxLength }) => {
-  const clock = new AnswerClock()
+await answerLines(async ({ ids, newTokens, maxLength, opensAhead = false }) => {
+  let clock = new AnswerClock()
   await using session = await model.openSession({ maxLength })
+  if (opensAhead) {
+    await session.openAhead?.({ promptLength: ids.length })
+    clock = new AnswerClock()
+  }
   const answer: number[] = []
   for await (const { token } of session.generate(ids, { sampling: greedy })) {
     clock.token()

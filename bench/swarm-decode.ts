@@ -7,6 +7,7 @@ import path from 'node:path'
 import { parseArgs } from 'node:util'
 import { cacheFolder } from '../swarm/paths.ts'
 import { startSwarm, type Swarm } from '../swarm/swarm.ts'
+import type { AnswerRequest } from './support/answer-lines.ts'
 import { describeMachine } from './support/machine.ts'
 import { median, quartiles, rounded } from './support/statistics.ts'
 import { clientKinds, startClient, type ClientKind, type SwarmClient } from './support/swarm-clients.ts'
@@ -54,6 +55,14 @@ function requireEqual(answers: ReadonlyMap<ClientKind, readonly number[]>): void
   if (ours.join() !== theirs.join()) throw new Error(`Other tokens: ${ours.join()} and ${theirs.join()}`)
 }
 
+/** The others can't open sessions ahead: for them it is the figure that they have. */
+async function noteOpenedAhead(client: SwarmClient, request: AnswerRequest, cold: number): Promise<void> {
+  const isOurs = client.kind === 'Petals Chat'
+  const ahead = isOurs && (await client.answer({ ...request, newTokens: 1, opensAhead: true }))
+  const seconds = ahead ? ahead.firstTokenSeconds : cold
+  note(`first token of ${request.ids.length}, opened ahead, s`, client.kind, seconds)
+}
+
 async function measureRound(clients: readonly SwarmClient[], round: number): Promise<void> {
   // Who goes first changes; round -1 only warms up.
   const turn = (round + clients.length) % clients.length
@@ -67,6 +76,7 @@ async function measureRound(clients: readonly SwarmClient[], round: number): Pro
       answers.set(client.kind, ids)
       if (round < 0) continue
       note(`first token of ${length}, s`, client.kind, firstTokenSeconds)
+      await noteOpenedAhead(client, request, firstTokenSeconds)
       if (length !== decodePrompt) continue
       note('decode, tokens/s', client.kind, (count - 1) / decodeSeconds)
       note('CPU, s/token', client.kind, cpuSeconds / count)

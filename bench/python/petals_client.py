@@ -25,6 +25,8 @@ def main():
     model = AutoDistributedModelForCausalLM.from_pretrained(
         folder, initial_peers=peers, dht_prefix=prefix, torch_dtype=torch.float32
     )
+    # A token that ends nothing: every answer has its full length.
+    model.generation_config.update(eos_token_id=None, pad_token_id=0)
     print(json.dumps(dict(ready=time.time() - started)), file=answers)
     for line in sys.stdin:
         request = json.loads(line)
@@ -32,11 +34,11 @@ def main():
         begin = time.perf_counter()
         with torch.inference_mode(), model.inference_session(max_length=request["maxLength"]) as session:
             # As the original's web application does it: a call of `generate` for each token.
-            output = model.generate(prompt, max_new_tokens=1, do_sample=False, session=session, eos_token_id=None)
+            output = model.generate(prompt, max_new_tokens=1, do_sample=False, session=session)
             first = time.perf_counter()
             ids = [int(output[0, -1])]
             for _ in range(request["newTokens"] - 1):
-                output = model.generate(None, max_new_tokens=1, do_sample=False, session=session, eos_token_id=None)
+                output = model.generate(None, max_new_tokens=1, do_sample=False, session=session)
                 ids.append(int(output[0, -1]))
             end = time.perf_counter()
         print(json.dumps(dict(ids=ids, firstTokenSeconds=first - begin, decodeSeconds=end - first)), file=answers)

@@ -5,11 +5,13 @@ export interface AnswerRequest {
   readonly ids: readonly number[]
   readonly newTokens: number
   readonly maxLength: number
+  /** Opens sessions before the clock starts, where the client can. */
+  readonly opensAhead?: boolean
 }
 
 export interface TimedAnswer {
   readonly ids: readonly number[]
-  /** From the opening of the session. */
+  /** From the opening of the session, or from the prompt where sessions were opened ahead. */
   readonly firstTokenSeconds: number
   /** Of all tokens but the first. */
   readonly decodeSeconds: number
