@@ -6,8 +6,10 @@ import { LinkConfirmation } from '../components/link-confirmation.tsx'
 import { Notices } from '../components/notices.tsx'
 import { TextsContext } from '../i18n/texts.ts'
 import { useStore } from '../state/use-store.ts'
+import type { Route } from './router.ts'
 import { useServices } from './services.ts'
 
+const ComparePage = lazy(() => import('../components/compare/compare-page.tsx'))
 const SwarmPage = lazy(() => import('../components/swarm/swarm-page.tsx'))
 
 /** The whole page: its language around, one of its places inside, dialogs over it. */
@@ -15,22 +17,30 @@ export function App() {
   const { language, router } = useServices()
   const texts = useStore(language, (state) => state.texts)
   const route = useStore(router)
-  const chatId = route.page === 'chat' ? route.chatId : undefined
   return (
     <TextsContext value={texts}>
       <LinkConfirmation>
         <AppShell>
-          {route.page === 'swarm' ? (
-            <Suspense>
-              <SwarmPage />
-            </Suspense>
-          ) : (
-            <ChatPage key={chatId ?? 'new'} chatId={chatId} />
-          )}
+          <Suspense>
+            <Place route={route} />
+          </Suspense>
         </AppShell>
         <Dialogs />
         <Notices />
       </LinkConfirmation>
     </TextsContext>
   )
+}
+
+function Place({ route }: { readonly route: Route }) {
+  switch (route.page) {
+    case 'swarm':
+      return <SwarmPage />
+    case 'compare':
+      return <ComparePage />
+    case 'chat':
+      return <ChatPage key={route.chatId} chatId={route.chatId} />
+    case 'new':
+      return <ChatPage key="new" chatId={undefined} />
+  }
 }

@@ -1,5 +1,6 @@
 import { NEW_CHAT, type ChatSettings } from '../chat/types.ts'
 import { useStore } from '../state/use-store.ts'
+import { useCurrentChatId } from './current-chat.ts'
 import { useServices } from './services.ts'
 
 export interface CurrentSettings {
@@ -9,10 +10,10 @@ export interface CurrentSettings {
 
 const none: ChatSettings = {}
 
-/** The settings of the chat on the page, or of the chat that begins with the next message. */
+/** The settings of the chat around a component, or of the chat that begins with the next message. */
 export function useChatSettings(): CurrentSettings {
-  const { chats, drafts, router } = useServices()
-  const chatId = useStore(router, (route) => (route.page === 'chat' ? route.chatId : undefined))
+  const { chats, drafts } = useServices()
+  const chatId = useCurrentChatId()
   const ofChat = useStore(chats, (state) => (chatId ? state.chats.get(chatId)?.settings : undefined))
   const ofDraft = useStore(drafts, (all) => all.get(NEW_CHAT)?.settings)
   return {

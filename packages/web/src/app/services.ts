@@ -7,6 +7,7 @@ import { createLanguageStore, type LanguageStore } from '../i18n/language-store.
 import { createAnswerLocks } from '../state/answer-locks.ts'
 import { Answers } from '../state/answers.ts'
 import { ChatsStore } from '../state/chats-store.ts'
+import { Comparison } from '../state/comparison.ts'
 import { Conversation } from '../state/conversation.ts'
 import { DraftsStore } from '../state/drafts-store.ts'
 import { createModelsStore, type ModelsStore } from '../state/models-store.ts'
@@ -35,6 +36,7 @@ export interface Services {
   readonly repository: ChatRepository
   readonly answers: Answers
   readonly conversation: Conversation
+  readonly comparison: Comparison
   readonly drafts: DraftsStore
   readonly presets: PresetsStore
   readonly router: Router
@@ -77,6 +79,7 @@ export async function createServices(): Promise<Services> {
     repository,
     answers,
     conversation,
+    comparison: new Comparison({ chats, conversation }),
     drafts,
     router: createRouter(window),
     dialogs: createDialogs(),

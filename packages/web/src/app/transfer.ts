@@ -7,6 +7,7 @@ import {
 } from '../chat/chat-archive.ts'
 import { chatToMarkdown, fileNameOf } from '../chat/chat-markdown.ts'
 import { pathTo } from '../chat/message-tree.ts'
+import { isListed } from '../chat/sides.ts'
 import type { Chat, Message } from '../chat/types.ts'
 import type { Texts } from '../i18n/en.ts'
 import type { ImportCounts } from '../state/chats-store.ts'
@@ -51,7 +52,7 @@ export async function exportChats({
       else messages.set(message.chatId, [message])
     }
   const now = new Date()
-  const archive = createArchive([...chats.get().chats.values()], messages, now)
+  const archive = createArchive([...chats.get().chats.values()].filter(isListed), messages, now)
   saveArchive(`petals-chat-${now.toISOString().slice(0, 10)}`, archive)
 }
 

@@ -1,3 +1,4 @@
+import { isListed } from './sides.ts'
 import type { Chat } from './types.ts'
 
 export type ChatGroupName = 'pinned' | 'today' | 'yesterday' | 'lastWeek' | 'lastMonth' | 'older'
@@ -12,7 +13,7 @@ const order: readonly ChatGroupName[] = ['pinned', 'today', 'yesterday', 'lastWe
 
 /** Chats under headings by the day of their last message, as the reader's clock counts days. Empty groups are left out. */
 export function groupChats(chats: Iterable<Chat>, now: Date): readonly ChatGroup[] {
-  const sorted = [...chats].sort((a, b) => b.updatedAt - a.updatedAt)
+  const sorted = [...chats].filter(isListed).sort((a, b) => b.updatedAt - a.updatedAt)
   const limits = dayLimits(now)
   const groups = Map.groupBy(sorted, (chat) => groupOf(chat, limits))
   return order.flatMap((name) => {

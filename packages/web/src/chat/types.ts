@@ -101,7 +101,16 @@ export interface Chat {
   readonly settings: ChatSettings
   /** The end of the branch that is shown; null for a chat without messages. */
   readonly leafId: string | null
+  /** The side that it is of the comparison. Such a chat is not in the list. */
+  readonly compared?: Side | undefined
 }
+
+/** The two sides of a comparison. */
+export const sides = ['a', 'b'] as const
+export type Side = (typeof sides)[number]
+
+/** Id of the draft of the next message to both sides of the comparison. */
+export const BOTH_SIDES = 'compare'
 
 /** Id of the draft of the next new chat; drafts of other chats have the chat's id. */
 export const NEW_CHAT = 'new'

@@ -15,10 +15,12 @@ interface AnswerAnnouncerProps {
   /** The last answer of the chat that is shown. */
   readonly messageId: string | undefined
   readonly status: MessageStatus | undefined
+  /** Whose answer it is, where there are several. */
+  readonly name?: string
 }
 
 /** Tells people who listen to the page when an answer begins and how it ends; the text itself they read at their pace. */
-export function AnswerAnnouncer({ messageId, status }: AnswerAnnouncerProps) {
+export function AnswerAnnouncer({ messageId, status, name }: AnswerAnnouncerProps) {
   const texts = useTexts()
   const before = useRef({ messageId, status })
   const [key, setKey] = useState<(typeof statusTexts)[MessageStatus]>()
@@ -32,7 +34,7 @@ export function AnswerAnnouncer({ messageId, status }: AnswerAnnouncerProps) {
   }, [messageId, status])
   return (
     <div className="visually-hidden" role="status">
-      {key && texts[key]}
+      {key && (name ? `${name}: ${texts[key]}` : texts[key])}
     </div>
   )
 }

@@ -13,20 +13,28 @@ interface ThreadProps {
   readonly tree: MessageTree
   /** The branch that is shown. */
   readonly path: readonly Message[]
+  /** Its name, where there are several; default: “Conversation”. */
+  readonly label?: string
 }
 
 /** Messages at the end that are ready from the start. */
 const READY_AT_END = 2
 
 /** The messages of the branch that is shown. */
-export function Thread({ tree, path }: ThreadProps) {
+export function Thread({ tree, path, label }: ThreadProps) {
   const texts = useTexts()
   const { scroller, content, atEnd, toEnd } = useStickToEnd(path.length > 0, writtenId(path))
   const threadWindow = useThreadWindow(scroller)
   const leftOut = path.findLast(({ role }) => role === 'assistant')?.leftOut
   return (
     <div className="thread-frame">
-      <div className="thread" ref={scroller} tabIndex={0} role="region" aria-label={texts.conversation}>
+      <div
+        className="thread"
+        ref={scroller}
+        tabIndex={0}
+        role="region"
+        aria-label={label ?? texts.conversation}
+      >
         <ThreadWindowContext value={threadWindow}>
           <div className="thread-column" ref={content}>
             {/* Versions of a message have the same parent: stepping through them keeps the focus on the arrows. */}

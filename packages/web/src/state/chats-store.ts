@@ -103,6 +103,11 @@ export class ChatsStore implements Store<ChatsState> {
     if (chat) this.putChat({ ...chat, ...changes })
   }
 
+  /** Shows messages in this tab that will be put soon. */
+  show(messages: readonly Message[]): void {
+    this.#apply({ type: 'messages', messages })
+  }
+
   /** Resolves when they are kept, or could not be. */
   putMessages(messages: readonly Message[]): Promise<void> {
     this.#apply({ type: 'messages', messages })

@@ -43,7 +43,11 @@ export class Conversation {
     this.#planContext = planContext
   }
 
-  createChat(model: string, settings: ChatSettings = {}): Chat {
+  createChat(
+    model: string,
+    settings: ChatSettings = {},
+    more: Pick<Partial<Chat>, 'title' | 'compared'> = {},
+  ): Chat {
     const now = Date.now()
     const chat: Chat = {
       id: createId(),
@@ -55,6 +59,7 @@ export class Conversation {
       model,
       settings,
       leafId: null,
+      ...more,
     }
     this.#chats.create(chat)
     return chat
@@ -189,12 +194,14 @@ export class Conversation {
       error: undefined,
       position: undefined,
     }
-    this.#asked.add(message.id)
-    // The lock is asked for first: from the message on, other tabs wait for it to take over.
-    const held = this.#locks.hold(message.id, () => this.#answers.start(started, this.#planFor(started)))
-    void this.#chats.putMessages([started])
+    // Other tabs hear of it once this one has its lock: from then on they wait to take over.
+    this.#chats.show([started])
     this.#chats.updateChat(chat.id, { leafId: message.id, updatedAt: Date.now() })
-    void held.finally(() => this.#asked.delete(message.id)).then(() => this.#countQuestion(started))
+    this.#asked.add(message.id)
+    void this.#locks
+      .hold(message.id, () => this.#answers.start(started, this.#planFor(started)))
+      .finally(() => this.#asked.delete(message.id))
+      .then(() => this.#countQuestion(started))
   }
 
   /** Tokens of the question, where the draft was sent before they were counted. The model is loaded by now. */

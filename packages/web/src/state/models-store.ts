@@ -70,6 +70,13 @@ function intervalFor({ status, models }: ModelsState): number {
   return models.some((model) => model.state.name === 'loading') ? BUSY_INTERVAL_MS : CALM_INTERVAL_MS
 }
 
+/** A model to compare with: another one that can answer, else the same. */
+export function pickOther(models: readonly ModelInfo[], id: string | undefined): ModelInfo | undefined {
+  return (
+    models.find((model) => model.id !== id && model.state.name !== 'unavailable') ?? pickModel(models, id)
+  )
+}
+
 /** The model of that id, else the first one that can answer, else the first. */
 export function pickModel(models: readonly ModelInfo[], id: string | undefined): ModelInfo | undefined {
   return (

@@ -2,15 +2,16 @@ import type { AnswerPosition, AnswerTimings, AnswerUsage } from '../api/answer-c
 import type { Failover, RouteHop, RouteReport, SwarmPeer } from '../api/route-report.ts'
 import { isRecord } from '../api/read-json.ts'
 import type { LiveAnswer, PendingRetry } from '../chat/live-answer.ts'
-import type {
-  AnswerStats,
-  Attachment,
-  Chat,
-  ChatSettings,
-  Draft,
-  LeftOut,
-  Message,
-  MessageError,
+import {
+  sides,
+  type AnswerStats,
+  type Attachment,
+  type Chat,
+  type ChatSettings,
+  type Draft,
+  type LeftOut,
+  type Message,
+  type MessageError,
 } from '../chat/types.ts'
 import type { AnswersChange } from './answers.ts'
 import type { ChatsChange } from './chats-store.ts'
@@ -57,6 +58,7 @@ const isChat = shapeOf<Chat>({
   model: isString,
   settings: isSettings,
   leafId: nullable(isString),
+  compared: optional(oneOf(...sides)),
 })
 
 const peer = { peer: isString, publicName: string } satisfies Record<keyof SwarmPeer, Check>

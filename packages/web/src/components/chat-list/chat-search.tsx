@@ -2,6 +2,7 @@ import { useEffect, useState } from 'react'
 import { formatRoute } from '../../app/router.ts'
 import { useServices } from '../../app/services.ts'
 import { searchChats, type ChatHit } from '../../chat/search-chats.ts'
+import { isListed } from '../../chat/sides.ts'
 import { useTexts } from '../../i18n/texts.ts'
 import { useStore } from '../../state/use-store.ts'
 import { shortcutHint } from '../shortcuts/key-words.ts'
@@ -56,7 +57,7 @@ export function ChatSearchResults({ query, onNavigate }: ChatSearchResultsProps)
   const { hits, done } = useChatSearch(query)
   const found = hits.flatMap((hit) => {
     const chat = byId.get(hit.chatId)
-    return chat ? [{ ...hit, chat }] : []
+    return chat && isListed(chat) ? [{ ...hit, chat }] : []
   })
   return (
     <section aria-label={texts.searchResults}>

@@ -20,6 +20,8 @@ import './composer.css'
 interface ComposerProps {
   readonly draftId: string
   readonly model: ModelInfo | undefined
+  /** Who reads the message, where that isn't the model alone. */
+  readonly recipient?: string
   readonly running: boolean
   /** The chat so far. */
   readonly path: readonly Message[]
@@ -30,7 +32,7 @@ interface ComposerProps {
 
 /** Where the reader writes. */
 export function Composer(props: ComposerProps) {
-  const { draftId, model, running, path, attachments: files, onSend, onStop } = props
+  const { draftId, model, recipient, running, path, attachments: files, onSend, onStop } = props
   const { drafts } = useServices()
   const texts = useTexts()
   const stored = useStore(drafts, (all) => all.get(draftId))
@@ -95,7 +97,7 @@ export function Composer(props: ComposerProps) {
             value={text}
             aria-label={texts.messageLabel}
             aria-describedby="composer-hint"
-            placeholder={texts.messagePlaceholder(model?.name ?? '…')}
+            placeholder={texts.messagePlaceholder(recipient ?? model?.name ?? '…')}
             onChange={(event) => setText(event.target.value)}
             onKeyDown={onKeyDown}
             onPaste={paste.onPaste}

@@ -57,9 +57,7 @@ export function AnswerFooter({ message, answer, modelName, isLast, versions }: A
         )}
         <span className="answer-facts">
           {statusText && <span data-status={status}>{statusText}</span>}
-          {stats?.completionTokens !== undefined && (
-            <span>{texts.tokenCount(stats.completionTokens)}</span>
-          )}
+          {stats?.completionTokens !== undefined && <span>{texts.tokenCount(stats.completionTokens)}</span>}
           {stats?.tokensPerSecond !== undefined && (
             <span>{texts.tokensPerSecond(formatRate(stats.tokensPerSecond))}</span>
           )}

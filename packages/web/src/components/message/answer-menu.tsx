@@ -1,9 +1,11 @@
 import type { Message } from '../../chat/types.ts'
 import { useTexts } from '../../i18n/texts.ts'
+import { useCompareActions } from '../compare/use-compare-actions.ts'
 import { copyText } from '../copy-text.ts'
 import { Menu, MenuItem } from '../menu.tsx'
 import { useServices } from '../../app/services.ts'
 import { plainText } from '../../markdown/plain-text.ts'
+import { useStore } from '../../state/use-store.ts'
 import { useDeleteMessage } from './delete-message.ts'
 
 interface AnswerMenuProps {
@@ -14,8 +16,10 @@ interface AnswerMenuProps {
 
 /** The seldom actions of an answer. */
 export function AnswerMenu({ message, answer, onDetails }: AnswerMenuProps) {
-  const { notices } = useServices()
+  const { chats, notices } = useServices()
   const texts = useTexts()
+  const { compareAnswer } = useCompareActions()
+  const canCompare = useStore(chats, (state) => state.chats.get(message.chatId)?.compared === undefined)
   const remove = useDeleteMessage(message)
   const copy = async (text: string): Promise<void> =>
     notices.show({ text: (await copyText(text)) ? 'copied' : 'copyFailed' })
@@ -30,6 +34,11 @@ export function AnswerMenu({ message, answer, onDetails }: AnswerMenuProps) {
             {texts.copyPlain}
           </MenuItem>
         </>
+      )}
+      {canCompare && (
+        <MenuItem icon="compare" onSelect={() => void compareAnswer(message)}>
+          {texts.compareAnswer}
+        </MenuItem>
       )}
       <MenuItem icon="info" onSelect={onDetails}>
         {texts.details}

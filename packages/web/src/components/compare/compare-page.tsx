@@ -1,0 +1,122 @@
+import { useEffect, useState } from 'react'
+import type { ModelInfo } from '../../api/models.ts'
+import { useCurrentModel } from '../../app/current-model.ts'
+import { useServices } from '../../app/services.ts'
+import { emptyTree, pathTo } from '../../chat/message-tree.ts'
+import { sideOf } from '../../chat/sides.ts'
+import { BOTH_SIDES, sides, type Chat, type Message, type Side } from '../../chat/types.ts'
+import { useTexts } from '../../i18n/texts.ts'
+import { pickOther } from '../../state/models-store.ts'
+import { useStore } from '../../state/use-store.ts'
+import { Button } from '../button.tsx'
+import { Composer } from '../composer/composer.tsx'
+import { DropZone } from '../composer/drop-zone.tsx'
+import { useAttachments } from '../composer/use-attachments.ts'
+import { CompareSide } from './compare-side.tsx'
+import { SideTabs } from './side-tabs.tsx'
+import { useNarrow } from './use-narrow.ts'
+import { useCompareActions } from './use-compare-actions.ts'
+import './compare.css'
+
+/** The same messages to two models, or to one with two settings, and both answers side by side. */
+export default function ComparePage() {
+  const { comparison, drafts } = useServices()
+  const texts = useTexts()
+  const actions = useCompareActions()
+  const attachments = useAttachments(BOTH_SIDES)
+  const narrow = useNarrow()
+  const a = useSide('a')
+  const b = useSide('b')
+  const [shown, setShown] = useState<Side>()
+  useBeginning()
+  if (!a.chat || !b.chat) return <main className="chat-page" aria-busy="true" />
+  // Where only one side has an answer, the other is the one to look at.
+  const active = shown ?? (a.path.length > b.path.length ? 'b' : 'a')
+  const { model, path } = tighter(a, b)
+  return (
+    <DropZone onFiles={attachments.addFiles}>
+      <div className="compare-bar">
+        <h1 className={narrow ? 'visually-hidden' : 'compare-title'}>{texts.compare}</h1>
+        {narrow ? (
+          <SideTabs active={active} onChange={setShown} />
+        ) : (
+          <p className="compare-intro">{texts.compareIntro}</p>
+        )}
+        {a.path.length + b.path.length > 0 && (
+          <Button kind="plain" icon="plus" onClick={() => void actions.restart()}>
+            {texts.newComparison}
+          </Button>
+        )}
+      </div>
+      <div className="compare-sides">
+        {[a, b].map(({ side, chat, tree, path: shownPath }) => (
+          <CompareSide
+            key={side}
+            side={side}
+            chat={chat!}
+            tree={tree}
+            path={shownPath}
+            asTab={narrow}
+            hidden={narrow && side !== active}
+          />
+        ))}
+      </div>
+      <Composer
+        draftId={BOTH_SIDES}
+        model={model}
+        recipient={texts.bothSides}
+        running={isWriting(a.path) || isWriting(b.path)}
+        path={path}
+        attachments={attachments}
+        onStop={() => comparison.stop()}
+        onSend={(input) => {
+          drafts.clear(BOTH_SIDES)
+          comparison.send(input)
+        }}
+      />
+    </DropZone>
+  )
+}
+
+interface SideState {
+  readonly side: Side
+  readonly chat: Chat | undefined
+  readonly model: ModelInfo | undefined
+  readonly tree: typeof emptyTree
+  readonly path: readonly Message[]
+}
+
+function useSide(side: Side): SideState {
+  const { chats, models } = useServices()
+  const chat = useStore(chats, (state) => sideOf(state.chats.values(), side))
+  const tree = useStore(chats, (state) => (chat ? state.trees.get(chat.id) : undefined)) ?? emptyTree
+  const model = useStore(models, (state) => state.models.find(({ id }) => id === chat?.model))
+  const chatId = chat?.id
+  useEffect(() => {
+    if (chatId) void chats.open(chatId)
+  }, [chats, chatId])
+  return { side, chat, model, tree, path: pathTo(tree, chat?.leafId ?? null) }
+}
+
+/** Begins with the model of the next chat and another one, if there is another. */
+function useBeginning(): void {
+  const { chats, comparison, models } = useServices()
+  const { model } = useCurrentModel()
+  const loaded = useStore(chats, (state) => state.status === 'ready')
+  const missing = useStore(chats, (state) => sides.some((side) => !sideOf(state.chats.values(), side)))
+  const id = model?.id
+  useEffect(() => {
+    if (!loaded || !missing || id === undefined) return
+    comparison.ensure({ a: { model: id }, b: { model: pickOther(models.get().models, id)?.id ?? id } })
+  }, [comparison, models, loaded, missing, id])
+}
+
+/** The side whose context has less room: what fits there fits both. No model while one of the two is not there. */
+function tighter(a: SideState, b: SideState): Pick<SideState, 'model' | 'path'> {
+  if (!a.model || !b.model) return { model: undefined, path: a.path }
+  return (b.model.contextLength ?? Infinity) < (a.model.contextLength ?? Infinity) ? b : a
+}
+
+function isWriting(path: readonly Message[]): boolean {
+  return path.at(-1)?.status === 'streaming'
+}

@@ -1,0 +1,46 @@
+import type { KeyboardEvent } from 'react'
+import { otherSide } from '../../chat/sides.ts'
+import { sides, type Side } from '../../chat/types.ts'
+import { useTexts } from '../../i18n/texts.ts'
+import { panelId, sideLetter, tabId } from './side-names.ts'
+
+interface SideTabsProps {
+  readonly active: Side
+  readonly onChange: (side: Side) => void
+}
+
+/** On narrow screens: which side is seen. */
+export function SideTabs({ active, onChange }: SideTabsProps) {
+  const texts = useTexts()
+  const onKeyDown = (event: KeyboardEvent): void => {
+    const target = {
+      ArrowLeft: otherSide(active),
+      ArrowRight: otherSide(active),
+      Home: sides[0],
+      End: sides[1],
+    }[event.key]
+    if (target === undefined) return
+    event.preventDefault()
+    onChange(target)
+    document.getElementById(tabId(target))?.focus()
+  }
+  return (
+    <div className="side-tabs" role="tablist" aria-label={texts.compare} onKeyDown={onKeyDown}>
+      {sides.map((side) => (
+        <button
+          key={side}
+          type="button"
+          id={tabId(side)}
+          className="side-tab"
+          role="tab"
+          aria-selected={side === active}
+          aria-controls={panelId(side)}
+          tabIndex={side === active ? 0 : -1}
+          onClick={() => onChange(side)}
+        >
+          {texts.compareSide(sideLetter(side))}
+        </button>
+      ))}
+    </div>
+  )
+}

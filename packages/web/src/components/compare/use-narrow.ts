@@ -1,0 +1,14 @@
+import { useSyncExternalStore } from 'react'
+
+/** Too narrow for two columns of text. */
+const query = window.matchMedia('(max-width: 52rem)')
+
+export function useNarrow(): boolean {
+  return useSyncExternalStore(
+    (listener) => {
+      query.addEventListener('change', listener)
+      return () => query.removeEventListener('change', listener)
+    },
+    () => query.matches,
+  )
+}
