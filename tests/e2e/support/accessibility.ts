@@ -40,6 +40,16 @@ export async function tabTo(page: Page, role: string, name: RegExp): Promise<voi
   throw new Error(`${role} ${name} is not reached by Tab: ${stops.join(', ')}`)
 }
 
+/** Presses the down arrow in the open menu until this item has the focus. */
+export async function arrowTo(page: Page, item: string): Promise<void> {
+  const focused = page.getByRole('menuitem').and(page.locator(':focus'))
+  await focused.waitFor()
+  for (let presses = 0; (await focused.textContent()) !== item; presses++) {
+    if (presses > 20) throw new Error(`The menu has no item ${item}.`)
+    await page.keyboard.press('ArrowDown')
+  }
+}
+
 /** Runs in the page. */
 function describeFocus(): { readonly role: string; readonly name: string; readonly visible: boolean } {
   const { axe: checker } = globalThis as unknown as {

@@ -1,0 +1,89 @@
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import path from 'node:path'
+import type { Browser } from 'playwright-core'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { startSwarm, type Swarm } from '../../swarm/swarm.ts'
+import { launchBrowser, openPage, screenshot } from './support/browser.ts'
+import { ask, finishedAnswer, lastArticle, lastText, settle } from './support/chat-page.ts'
+import { startPetalsChat, type PetalsChat } from './support/petals-chat.ts'
+
+let swarm: Swarm
+let server: PetalsChat
+let browser: Browser
+let cacheHome: string
+beforeAll(async () => {
+  // Links of some length: an answer takes long enough to lose a server in its middle.
+  swarm = await startSwarm({ model: 'stories15M', replicas: 2, relay: { latencyMs: 15 } })
+  cacheHome = await mkdtemp(path.join(tmpdir(), 'petals-chat-page-swarm-'))
+  server = await startPetalsChat({
+    args: [
+      ...['--swarm', swarm.initialPeers.join(',')],
+      ...['--model', `petals:${swarm.modelFolder}`, '--dht-prefix', swarm.dhtPrefix],
+    ],
+    env: { XDG_CACHE_HOME: cacheHome },
+  })
+  browser = await launchBrowser()
+})
+afterAll(async () => {
+  await browser?.close()
+  await server?.[Symbol.asyncDispose]()
+  await swarm?.[Symbol.asyncDispose]()
+  await rm(cacheHome, { recursive: true, force: true })
+})
+
+describe('the page on a real swarm', () => {
+  it('shows its blocks and servers', async () => {
+    await using watched = await openPage(browser, server.url)
+    const { page, complaints } = watched
+    await page.getByRole('link', { name: 'Swarm' }).click()
+    const model = page.getByRole('region', { name: 'stories15M' })
+    await expect.poll(() => model.textContent(), { timeout: 30_000 }).toContain('4 servers online')
+    expect(await model.textContent()).toContain('All blocks are there')
+    expect(await page.getByRole('img', { name: '6 blocks, all held by servers' }).count()).toBe(1)
+    const table = await model.getByRole('table').textContent()
+    for (const each of swarm.servers) expect(table).toContain(each.name)
+    expect(await model.locator('.block-strip .block[data-replicas="2"]').count()).toBe(6)
+    await screenshot(page, 'swarm')
+    expect(complaints).toEqual([])
+  })
+
+  it('tells of a server that is lost in mid-answer, and the answer goes on', async () => {
+    await using watched = await openPage(browser, server.url)
+    const { page, complaints } = watched
+    await settle(page, 160)
+    await ask(page, 'Once upon a time')
+    const reference = await finishedAnswer(page)
+
+    await page.getByRole('button', { name: 'Regenerate' }).click()
+    const route = lastArticle(page).getByText(/^Through \S+ → \S+$/)
+    await route.waitFor()
+    const hops = await route.textContent()
+    const lost = swarm.servers.find((each) => hops!.startsWith(`Through ${each.name} `))!
+    const spare = swarm.servers.find(({ start, peerId }) => start === lost.start && peerId !== lost.peerId)!
+    await screenshot(page, 'route')
+    const written = (await lastText(page)).length
+    lost.signal('SIGKILL')
+    const note = lastArticle(page)
+      .getByRole('paragraph')
+      .filter({ hasText: `Server ${lost.name} left, went on through ${spare.name} in` })
+    await note.waitFor({ timeout: 60_000 })
+    await screenshot(page, 'failover')
+    expect(await finishedAnswer(page)).toBe(reference)
+    expect(reference.length).toBeGreaterThan(written / 2)
+    await lastArticle(page).getByRole('button', { name: 'More actions' }).click()
+    await page.getByRole('menuitem', { name: 'Details' }).click()
+    const details = await page.getByRole('dialog', { name: 'Details' }).textContent()
+    expect(details).toContain(spare.name)
+    expect(details).toContain(`Server ${lost.name} left`)
+    await page.keyboard.press('Escape')
+
+    await page.getByRole('link', { name: 'Swarm' }).click()
+    const model = page.getByRole('region', { name: 'stories15M' })
+    await expect
+      .poll(() => model.locator('.block-strip .block[data-replicas="1"]').count(), { timeout: 30_000 })
+      .toBe(3)
+    await screenshot(page, 'swarm-with-one-less')
+    expect(complaints).toEqual([])
+  })
+})
