@@ -1,4 +1,5 @@
 import type { ChatRequest } from '../api/chat-request.ts'
+import { ApiError } from '../api/errors.ts'
 import type { ModelInfo } from '../api/models.ts'
 import type { TokenCount, TokenizeRequest } from '../api/tokenize.ts'
 import { fitToContext, mostTokens, possibleStarts, roomOf, type Fit } from '../chat/fit-context.ts'
@@ -52,11 +53,12 @@ export async function planRequest(
   if (!shorten && surelyFits(whole, info?.contextLength, maxTokens)) return { request: whole }
   const count = async (start: number): Promise<TokenCount> => {
     const { messages, continue_final_message } = build(start)
-    return countTokens({ model, messages, continue_final_message }, { signal })
+    return countTokens({ model, messages, continue_final_message }, { signal }).catch(farTooLong)
   }
   const starts = possibleStarts(path, model)
   const first = await count(starts[0]!)
-  const contextLength = Math.min(info?.contextLength ?? Infinity, first.contextLength ?? Infinity)
+  const told = first.contextLength ?? (await count(starts.at(-1)!)).contextLength
+  const contextLength = Math.min(info?.contextLength ?? Infinity, told ?? Infinity)
   if (!Number.isFinite(contextLength)) return { request: whole }
   const room = roomOf(contextLength, maxTokens)
   const fit = await fitToContext({
@@ -65,6 +67,13 @@ export async function planRequest(
     count: async (start) => (start === starts[0] ? first : await count(start)).tokens,
   })
   return shortened(build(fit.start), fit, path, contextLength)
+}
+
+/** Servers don't count a prompt that can't fit by far: they refuse it. */
+function farTooLong(error: unknown): TokenCount {
+  if (error instanceof ApiError && error.details.kind === 'context-length')
+    return { tokens: Infinity, contextLength: undefined }
+  throw error
 }
 
 function surelyFits(
