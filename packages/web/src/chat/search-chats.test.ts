@@ -39,6 +39,7 @@ test('what a model thought is not what it said', async () => {
 
 test('a snippet shows the place', () => {
   const text = `${'before '.repeat(30)}needle\n${'after '.repeat(30)}`
-  expect(snippetOf(text, 'needle')).toMatch(/^….*before needle after.*…$/)
+  expect(snippetOf(text, 'needle')).toMatch(/^…before before needle after.*…$/)
+  expect(snippetOf(`${'x'.repeat(90)}needle`, 'needle')).toBe(`…${'x'.repeat(16)}needle`)
   expect(snippetOf('short needle', 'needle')).toBe('short needle')
 })

@@ -8,8 +8,9 @@ export interface ChatHit {
   readonly snippet: string | undefined
 }
 
-/** Characters before and after the words that were looked for. */
-const AROUND = 40
+/** Characters before the words that were looked for, so that these are in sight in a narrow list, and after them. */
+const BEFORE = 16
+const AFTER = 60
 
 /** All words must be there, in any order; letters' case and accents make no difference. */
 export function matcher(query: string): (text: string) => boolean {
@@ -49,9 +50,16 @@ export function snippetOf(text: string, query: string): string {
   const [word = ''] = fold(query).split(/\s+/).filter(Boolean)
   // Folding keeps the number of characters only in composed texts: the place is near enough otherwise.
   const at = Math.max(0, fold(line).indexOf(word))
-  const start = Math.max(0, at - AROUND)
-  const end = Math.min(line.length, at + word.length + AROUND)
+  const start = wordStart(line, at)
+  const end = Math.min(line.length, at + word.length + AFTER)
   return `${start > 0 ? '…' : ''}${line.slice(start, end).trim()}${end < line.length ? '…' : ''}`
+}
+
+/** Where a snippet begins: at a word, if one begins before the place. */
+function wordStart(line: string, at: number): number {
+  const start = Math.max(0, at - BEFORE)
+  const space = start === 0 ? -1 : line.slice(start - 1, at).indexOf(' ')
+  return space < 0 ? start : start + space
 }
 
 function fold(text: string): string {

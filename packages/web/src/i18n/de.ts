@@ -310,7 +310,11 @@ export const de: Texts = {
       : `${blocks} Blöcke, davon ${missing} auf keinem Server`,
   swarmBlockTitle: (block, n) => `Block ${block}: ${n} Server`,
   swarmReplicas: (n, orMore) => (n === 0 ? 'kein Server' : `${n}${orMore ? ' oder mehr' : ''} Server`),
-  swarmMissing: (ranges) => `Auf keinem Server: ${ranges}.`,
+  swarmMissing: (blocks, ranges) =>
+    plural(blocks, {
+      one: `Kein Server hält Block ${ranges}.`,
+      other: `Kein Server hält die Blöcke ${ranges}.`,
+    }),
   swarmJoin: 'Deine eigene GPU in diesen Schwarm bringen',
   swarmFill: 'Die Lücke mit einer eigenen GPU füllen',
   swarmJoinHow:

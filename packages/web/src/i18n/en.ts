@@ -302,7 +302,9 @@ export const en = {
     `Block ${block}: ${plural(n, { one: '1 server', other: `${n} servers` })}`,
   swarmReplicas: (n: number, orMore: boolean) =>
     n === 0 ? 'no server' : plural(n, { one: '1 server', other: `${n}${orMore ? ' or more' : ''} servers` }),
-  swarmMissing: (ranges: string) => `No server holds: ${ranges}.`,
+  /** `ranges`: of `blocks` blocks. */
+  swarmMissing: (blocks: number, ranges: string) =>
+    blocks === 1 ? `No server holds block ${ranges}.` : `No server holds blocks ${ranges}.`,
   swarmJoin: 'Add your own GPU to this swarm',
   swarmFill: 'Fill the gap with a GPU of your own',
   swarmJoinHow: 'On a computer with a GPU and Python, install Petals (pip install petals), then run:',

@@ -1,12 +1,16 @@
 import type { SwarmModel } from '../api/swarm.ts'
-import { toRanges } from './block-ranges.ts'
+import { toRanges, type BlockRange } from './block-ranges.ts'
 
 /**
- * The command that starts a Petals server for a model (`petals/cli/run_server.py` of Petals 2.2). Where blocks are
- * missing it names the first gap; otherwise the server chooses the blocks that need it most.
+ * The commands that start Petals servers for a model (`petals/cli/run_server.py` of Petals 2.2): one for each gap, or
+ * one whose server chooses the blocks that need it most.
  */
-export function joinCommand({ id, dhtPrefix, missingBlocks, initialPeers }: SwarmModel): string {
-  const [gap] = toRanges(missingBlocks)
+export function joinCommands(model: SwarmModel): readonly string[] {
+  const gaps = toRanges(model.missingBlocks)
+  return gaps.length > 0 ? gaps.map((gap) => joinCommand(model, gap)) : [joinCommand(model)]
+}
+
+function joinCommand({ id, dhtPrefix, initialPeers }: SwarmModel, gap?: BlockRange): string {
   const words = ['python -m petals.cli.run_server', quote(id)]
   if (dhtPrefix && !isDefaultPrefix(dhtPrefix, id)) words.push('--dht_prefix', quote(dhtPrefix))
   if (gap) words.push('--block_indices', `${gap.start}:${gap.end}`)

@@ -2,6 +2,7 @@ import { useEffect, useMemo, useRef, useState } from 'react'
 import { useServices } from '../../app/services.ts'
 import { useWritingChats } from '../../app/writing-chats.ts'
 import { groupChats, type ChatGroupName } from '../../chat/chat-groups.ts'
+import { isListed } from '../../chat/sides.ts'
 import { useTexts } from '../../i18n/texts.ts'
 import { useStore } from '../../state/use-store.ts'
 import { ChatItem } from './chat-item.tsx'
@@ -23,7 +24,7 @@ const groupTexts = {
 /** All chats, with a field to search them. */
 export function ChatList({ onNavigate }: { readonly onNavigate: () => void }) {
   const { chats } = useServices()
-  const hasChats = useStore(chats, (state) => state.chats.size > 0)
+  const hasChats = useStore(chats, (state) => [...state.chats.values()].some(isListed))
   const [query, setQuery] = useState('')
   if (!hasChats && !query) return <div className="chat-list" />
   return (

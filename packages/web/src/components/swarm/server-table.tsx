@@ -7,6 +7,7 @@ import { peerName } from '../message/failover-words.ts'
 export function ServerTable({ servers }: { readonly servers: readonly SwarmServer[] }) {
   const texts = useTexts()
   if (servers.length === 0) return null
+  const measured = servers.some(({ throughput }) => throughput > 0)
   const sorted = servers.toSorted((a, b) => a.start - b.start || a.end - b.end)
   return (
     <div className="server-table" tabIndex={0} role="group" aria-label={texts.swarmServerTable}>
@@ -16,7 +17,7 @@ export function ServerTable({ servers }: { readonly servers: readonly SwarmServe
             <th scope="col">{texts.routeServer}</th>
             <th scope="col">{texts.serverState}</th>
             <th scope="col">{texts.routeBlocks}</th>
-            <th scope="col">{texts.serverThroughput}</th>
+            {measured && <th scope="col">{texts.serverThroughput}</th>}
             <th scope="col">{texts.serverLatency}</th>
             <th scope="col">{texts.serverCache}</th>
             <th scope="col">{texts.serverVersion}</th>
@@ -24,7 +25,7 @@ export function ServerTable({ servers }: { readonly servers: readonly SwarmServe
         </thead>
         <tbody>
           {sorted.map((server) => (
-            <ServerRow key={server.peer} server={server} />
+            <ServerRow key={server.peer} server={server} measured={measured} />
           ))}
         </tbody>
       </table>
@@ -32,7 +33,13 @@ export function ServerTable({ servers }: { readonly servers: readonly SwarmServe
   )
 }
 
-function ServerRow({ server }: { readonly server: SwarmServer }) {
+interface ServerRowProps {
+  readonly server: SwarmServer
+  /** Whether any server tells its throughput. */
+  readonly measured: boolean
+}
+
+function ServerRow({ server, measured }: ServerRowProps) {
   const texts = useTexts()
   const { peer, start, end, throughput, cacheTokensLeft, version, quantization, usesRelay } = server
   return (
@@ -42,7 +49,7 @@ function ServerRow({ server }: { readonly server: SwarmServer }) {
       </th>
       <td>{stateWords(texts, server)}</td>
       <td>{end > start ? texts.blockRange(start, end - 1) : '–'}</td>
-      <td>{texts.tokensPerSecond(formatRate(throughput))}</td>
+      {measured && <td>{throughput > 0 ? texts.tokensPerSecond(formatRate(throughput)) : '–'}</td>}
       <td>
         {latencyWords(texts, server)}
         {usesRelay && ` (${texts.serverRelay})`}

@@ -2,7 +2,7 @@ import type { SwarmModel } from '../../api/swarm.ts'
 import { formatRate } from '../../i18n/format.ts'
 import { useTexts } from '../../i18n/texts.ts'
 import { toRanges } from '../../swarm/block-ranges.ts'
-import { joinCommand } from '../../swarm/join-command.ts'
+import { joinCommands } from '../../swarm/join-command.ts'
 import type { SwarmSample } from '../../swarm/swarm-history.ts'
 import { CopyButton } from '../copy-button.tsx'
 import { Icon } from '../icon.tsx'
@@ -33,19 +33,23 @@ export function SwarmModelView({ model, samples }: SwarmModelViewProps) {
       <p className="swarm-facts">
         <span>{texts.swarmServers(online)}</span>
         {blocks > 0 && <span>{texts.swarmBlocks(blocks)}</span>}
-        {bottleneck && (
+        {bottleneck !== undefined && bottleneck.throughput > 0 && (
           <span>{texts.swarmBottleneck(bottleneck.block, formatRate(bottleneck.throughput))}</span>
         )}
       </p>
       {blocks > 0 && <BlockMap model={model} />}
-      {missing.length > 0 && <p className="swarm-missing">{texts.swarmMissing(missing.join(', '))}</p>}
+      {missing.length > 0 && (
+        <p className="swarm-missing">{texts.swarmMissing(missingBlocks.length, missing.join(', '))}</p>
+      )}
       <details className="swarm-join" open={!servable}>
         <summary>{servable ? texts.swarmJoin : texts.swarmFill}</summary>
         <p>{texts.swarmJoinHow}</p>
-        <div className="swarm-command">
-          <code tabIndex={0}>{joinCommand(model)}</code>
-          <CopyButton text={joinCommand(model)} label={texts.swarmCopyCommand} />
-        </div>
+        {joinCommands(model).map((command) => (
+          <div key={command} className="swarm-command">
+            <code tabIndex={0}>{command}</code>
+            <CopyButton text={command} label={texts.swarmCopyCommand} />
+          </div>
+        ))}
       </details>
       <SwarmChart samples={samples} />
       <ServerTable servers={servers} />
