@@ -1,6 +1,7 @@
 import { useRef, useState, type DragEvent } from 'react'
 import { useServices } from '../../app/services.ts'
 import { exportChats, importChats } from '../../app/transfer.ts'
+import { isListed } from '../../chat/sides.ts'
 import { useTexts } from '../../i18n/texts.ts'
 import { useStore } from '../../state/use-store.ts'
 import { Button } from '../button.tsx'
@@ -12,7 +13,7 @@ import { importWords, type ImportNews } from './import-words.ts'
 export function ChatTransfer({ onDeleted }: { readonly onDeleted: () => void }) {
   const services = useServices()
   const texts = useTexts()
-  const hasChats = useStore(services.chats, (state) => state.chats.size > 0)
+  const hasChats = useStore(services.chats, (state) => [...state.chats.values()].some(isListed))
   const picker = useRef<HTMLInputElement>(null)
   const [news, setNews] = useState<ImportNews>()
   const [isOver, setOver] = useState(false)

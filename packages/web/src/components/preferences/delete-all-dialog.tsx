@@ -1,5 +1,6 @@
 import { useServices } from '../../app/services.ts'
 import { deleteAllChats } from '../../app/transfer.ts'
+import { isListed } from '../../chat/sides.ts'
 import { useTexts } from '../../i18n/texts.ts'
 import { useStore } from '../../state/use-store.ts'
 import { Button } from '../button.tsx'
@@ -14,7 +15,7 @@ interface DeleteAllDialogProps {
 export function DeleteAllDialog({ onClose, onDeleted }: DeleteAllDialogProps) {
   const services = useServices()
   const texts = useTexts()
-  const count = useStore(services.chats, (state) => state.chats.size)
+  const count = useStore(services.chats, (state) => [...state.chats.values()].filter(isListed).length)
   return (
     <Modal title={texts.deleteAllTitle} onClose={onClose}>
       <p>{texts.deleteAllText(count)}</p>
