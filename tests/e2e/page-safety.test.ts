@@ -11,9 +11,15 @@ let server: ScriptedChat
 let browser: Browser
 /** What the model waits for before its next byte. */
 let pace: () => Promise<void> = async () => {}
+/** What the model has said: it repeats what it is told, so that each attack is the reader's text and the model's. */
+const said = new Set<string>()
+const repeat = (prompt: string): string => {
+  const question = questionOf(prompt)
+  said.add(question)
+  return question
+}
 beforeAll(async () => {
-  // The model repeats what it is told: each attack is the reader's text and, byte for byte, the model's.
-  server = await startScriptedChat({ reply: questionOf, beforeStep: () => pace() })
+  server = await startScriptedChat({ reply: repeat, beforeStep: () => pace() })
   browser = await launchBrowser()
 })
 afterAll(async () => {
@@ -110,6 +116,8 @@ describe('hostile text', () => {
     }
     const parts = Array.from({ length: PAGES }, (_, part) => repeatPart(part))
     expect((await Promise.all(parts)).flat()).toEqual([])
+    const everything = [...said]
+    expect(all.filter((payload) => !everything.some((text) => text.endsWith(payload)))).toEqual([])
   })
 
   it('does nothing when its stream is cut at any position, one of each kind', async () => {
