@@ -3,13 +3,24 @@ import { createStore, type Store } from '../state/store.ts'
 /** Dialogs that open from several places: buttons and shortcuts. */
 export type DialogName = 'settings' | 'preferences' | 'shortcuts'
 
-export interface Dialogs extends Store<DialogName | undefined> {
+export interface OpenDialog {
+  readonly name: DialogName
+  /** The chat that it is about, where that isn't the chat of the page's address. */
+  readonly chatId: string | undefined
+}
+
+export interface Dialogs extends Store<OpenDialog | undefined> {
   /** One at a time: another one that is open is closed. */
-  open(name: DialogName): void
+  open(name: DialogName, chatId?: string): void
   close(): void
 }
 
 export function createDialogs(): Dialogs {
-  const store = createStore<DialogName | undefined>(undefined)
-  return { get: store.get, subscribe: store.subscribe, open: store.set, close: () => store.set(undefined) }
+  const store = createStore<OpenDialog | undefined>(undefined)
+  return {
+    get: store.get,
+    subscribe: store.subscribe,
+    open: (name, chatId) => store.set({ name, chatId }),
+    close: () => store.set(undefined),
+  }
 }

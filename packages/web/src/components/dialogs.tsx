@@ -1,3 +1,4 @@
+import { CurrentChatContext } from '../app/current-chat.ts'
 import { useServices } from '../app/services.ts'
 import { useStore } from '../state/use-store.ts'
 import { PreferencesDialog } from './preferences/preferences-dialog.tsx'
@@ -15,6 +16,11 @@ export function Dialogs() {
   const { dialogs } = useServices()
   const open = useStore(dialogs)
   if (!open) return null
-  const Dialog = dialogComponents[open]
-  return <Dialog key={open} onClose={dialogs.close} />
+  const { name, chatId } = open
+  const Dialog = dialogComponents[name]
+  return (
+    <CurrentChatContext value={chatId}>
+      <Dialog key={name} onClose={dialogs.close} />
+    </CurrentChatContext>
+  )
 }

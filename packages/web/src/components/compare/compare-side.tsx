@@ -47,13 +47,14 @@ export function CompareSide({ side, chat, tree, path, asTab, hidden }: CompareSi
           <ModelSelector />
           <SettingsButton />
           <span className="compare-space" />
-          {last?.status === 'streaming' && (
+          {last?.status === 'streaming' ? (
             <IconButton icon="stop" label={texts.stopSide(letter)} onClick={() => conversation.stop(last)} />
-          )}
-          {path.length > 0 && (
-            <Button kind="plain" icon="check" onClick={() => void keep(side)}>
-              {texts.keepSide}
-            </Button>
+          ) : (
+            last && (
+              <Button kind="plain" icon="check" onClick={() => void keep(side)}>
+                {texts.keepSide}
+              </Button>
+            )
           )}
         </div>
         <p className="compare-settings">{settingWords(texts, chat.settings) || texts.modelDefaults}</p>

@@ -1,12 +1,14 @@
 import { useChatSettings } from '../../app/chat-settings.ts'
+import { useCurrentChatId } from '../../app/current-chat.ts'
 import { useServices } from '../../app/services.ts'
 import { useTexts } from '../../i18n/texts.ts'
 import { IconButton } from '../button.tsx'
 
-/** Opens the settings of the chat on the page. A mark says that they are not the model's own. */
+/** Opens the settings of the chat around it. A mark says that they are not the model's own. */
 export function SettingsButton() {
   const { dialogs } = useServices()
   const texts = useTexts()
+  const chatId = useCurrentChatId()
   const { settings } = useChatSettings()
   const changed = Object.keys(settings).length > 0
   return (
@@ -14,7 +16,7 @@ export function SettingsButton() {
       className={changed ? 'settings-changed' : ''}
       icon="sliders"
       label={texts.settings}
-      onClick={() => dialogs.open('settings')}
+      onClick={() => dialogs.open('settings', chatId)}
     />
   )
 }
