@@ -1,6 +1,6 @@
 // node --conditions=petals-chat-source bench/faults.ts [--runs N] [--seed N] [--json FILE]
 //
-// Answers of a swarm with two servers for each span, while servers at work are killed: are they complete and the same, and
+// Answers of a swarm with two servers or more for each span, while servers at work are killed: are they complete and the same, and
 // how long is the pause?
 import { writeFile } from 'node:fs/promises'
 import { parseArgs } from 'node:util'
@@ -36,7 +36,9 @@ const runs: KillRun[] = []
 {
   await using harness = await FaultHarness.start({
     model: 'stories15M',
-    replicas: 2,
+    // The third starts again while answers go on with two.
+    replicas: 3,
+    required: 2,
     seed: Number(values.seed),
     onProgress: console.error,
   })

@@ -1,5 +1,9 @@
 import { spawn } from 'node:child_process'
 import { createInterface } from 'node:readline'
+import { setTimeout as delay } from 'node:timers/promises'
+
+/** A peer that hangs must not hold up the benchmark for ever. */
+const answerTimeoutMs = 120_000
 
 /** A program that answers each JSON line on its standard input by one on its standard output. */
 export interface LinePeer extends AsyncDisposable {
@@ -42,7 +46,11 @@ export async function startLinePeer(
     ready,
     ask(request) {
       child.stdin.write(`${JSON.stringify(request)}\n`)
-      return next()
+      const tooLate = async (): Promise<never> => {
+        await delay(answerTimeoutMs, undefined, { ref: false })
+        throw new Error(`${command} ${args.join(' ')} has not answered for ${answerTimeoutMs} ms:\n${errors}`)
+      }
+      return Promise.race([next(), tooLate()])
     },
     async [Symbol.asyncDispose]() {
       end()
