@@ -135,7 +135,7 @@ describe('what browsers are told', () => {
   it('is to keep everything away from other sites, pages and answers alike', async () => {
     await using test = createTestGateway()
     for (const path of ['/', '/docs', '/v1/models', '/api/v1/models', '/metrics', '/nope']) {
-      const { headers } = await test.app.request(path)
+      const { headers } = await test.app.request(path, { headers: { 'sec-fetch-site': 'none' } })
       expect(headers.get('cross-origin-resource-policy')).toBe('same-origin')
       expect(headers.get('x-content-type-options')).toBe('nosniff')
       expect(headers.get('access-control-allow-origin')).toBeNull()
@@ -143,6 +143,13 @@ describe('what browsers are told', () => {
       expect(headers.get('cross-origin-opener-policy')).toBe(isPage ? 'same-origin' : null)
       expect(headers.get('content-security-policy')?.includes("frame-ancestors 'none'") ?? false).toBe(isPage)
     }
+  })
+
+  it('is no opener policy over plain http from another machine, where browsers only complain of it', async () => {
+    await using test = createTestGateway()
+    const { headers } = await test.app.request('/')
+    expect(headers.get('content-security-policy')).not.toBeNull()
+    expect(headers.get('cross-origin-opener-policy')).toBeNull()
   })
 })
 

@@ -1,4 +1,4 @@
-import type { MiddlewareHandler } from 'hono'
+import type { Context, MiddlewareHandler } from 'hono'
 
 /**
  * Pages run only this server's own scripts and styles, talk only to it, and can't be framed. Where the browser knows
@@ -32,7 +32,15 @@ export function securityHeaders(): MiddlewareHandler {
     if (headers.get('content-type')?.startsWith('text/html')) {
       headers.set('content-security-policy', CONTENT_SECURITY_POLICY)
       // A page that this one opens gets no hold of it.
-      headers.set('cross-origin-opener-policy', 'same-origin')
+      if (isTrustworthy(c)) headers.set('cross-origin-opener-policy', 'same-origin')
     }
   }
+}
+
+/**
+ * Whether the browser takes the connection for a secure one. Over plain http from another machine it ignores an opener
+ * policy and complains of it in the console; there it sends no Sec-Fetch headers either (W3C Fetch Metadata).
+ */
+function isTrustworthy(c: Context): boolean {
+  return c.req.header('sec-fetch-site') !== undefined
 }
