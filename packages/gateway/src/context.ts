@@ -11,6 +11,7 @@ import type {
 import type { Hono } from 'hono'
 import type { AnswerStore } from './answers/answer-store.ts'
 import type { GatewayConfig } from './config.ts'
+import type { SwarmHistory } from './swarm/swarm-history.ts'
 
 /** What every route is given. */
 export interface GatewayContext {
@@ -23,6 +24,8 @@ export interface GatewayContext {
   readonly metrics: Metrics
   /** The swarm behind the models, if there is one. */
   readonly swarm?: SwarmView | undefined
+  /** Its last hour. */
+  readonly swarmHistory?: SwarmHistory | undefined
   /** Version of the product, for `/health` and the OpenAPI document. */
   readonly version: string
   readonly shutdown: Shutdown

@@ -27,6 +27,7 @@ import { createHttpServer, ListenError, listenOn } from './server/http-server.ts
 import { ShutdownController } from './server/shutdown.ts'
 import { GatewayWebSockets } from './server/websocket-server.ts'
 import { createSessionPool } from './sessions/session-pool.ts'
+import { SwarmHistory } from './swarm/swarm-history.ts'
 
 export interface GatewayDependencies {
   readonly registry: ModelRegistry
@@ -60,6 +61,7 @@ export function createGateway(config: GatewayConfig, dependencies: GatewayDepend
   const shutdown = new ShutdownController()
   const sessions = createSessionPool(config.sessions, { logger, metrics })
   const answers = new AnswerStore({ config: config.answers, metrics, shutdown })
+  const swarmHistory = swarm && new SwarmHistory({ swarm, logger })
   const context: GatewayContext = {
     config,
     registry,
@@ -70,6 +72,7 @@ export function createGateway(config: GatewayConfig, dependencies: GatewayDepend
     version,
     shutdown,
     swarm,
+    swarmHistory,
   }
   const app = createApp(context, dependencies)
   const webSockets = new GatewayWebSockets(context, shutdown, [legacyWebSocketRoute(context)])
@@ -95,6 +98,7 @@ export function createGateway(config: GatewayConfig, dependencies: GatewayDepend
     async listen() {
       assertBindAllowed(config)
       const { port } = await listenOn(server, config.host, config.port)
+      swarmHistory?.start(shutdown.drainSignal)
       return { url: `http://${isIP(config.host) === 6 ? `[${config.host}]` : config.host}:${port}`, port }
     },
     close: ({ drainMs = config.drainTimeoutMs } = {}) => close(drainMs),

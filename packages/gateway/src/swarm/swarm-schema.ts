@@ -25,6 +25,12 @@ const serverSchema = z.object({
   bannedForMs: z.int().describe('Left alone after failures for so long; 0: it is not.'),
 })
 
+const sampleSchema = z.object({
+  ageMs: z.int().describe('How long ago, in milliseconds.'),
+  servers: z.int().describe('Servers that were online.'),
+  leastReplicas: z.int().describe('Of them, those for the block that had the fewest.'),
+})
+
 const modelSchema = z.object({
   id: z.string(),
   dhtPrefix: z.string(),
@@ -40,7 +46,10 @@ const modelSchema = z.object({
   initialPeers: z.array(z.string()).describe('Addresses by which a new server joins this swarm.'),
   ageMs: z.int().optional().describe('Age of the news; left out: there are none yet.'),
   problem: z.string().optional().describe('Why there are no news, or no fresh ones.'),
+  history: z
+    .array(sampleSchema)
+    .describe('A look a minute over the last hour, oldest first, as long as this server has been running.'),
 })
 
-/** Answer of `GET /api/v1/swarm`: `SwarmStatus` as JSON. */
+/** Answer of `GET /api/v1/swarm`: `SwarmStatus` as JSON, with its last hour. */
 export const swarmStatusSchema = z.object({ models: z.array(modelSchema) })
