@@ -37,8 +37,16 @@ export function scriptedSwarm(): object {
     servers,
     initialPeers: ['/ip4/10.1.2.3/tcp/31234/p2p/QmcXhze98AcgGQDDYna23s4Jho96n8wkwLJv78vxtFNq44'],
     ageMs: 1200,
+    history: Array.from({ length: 45 }, (_, index) => scriptedLook(44 - index)),
   }
   return { models: [model] }
+}
+
+/** An hour in which servers came and went, with some minutes without news. */
+function scriptedLook(minutesAgo: number): object {
+  const servers = minutesAgo > 30 ? 3 : minutesAgo > 12 ? 6 : 5
+  const newsAgo = minutesAgo > 20 ? minutesAgo + 6 : minutesAgo
+  return { ageMs: newsAgo * 60_000 + 20_000, servers, leastReplicas: minutesAgo > 8 ? 1 : 0 }
 }
 
 /** The way of an answer through that swarm, told with its first token and when a server leaves. */

@@ -18,6 +18,16 @@ export interface SwarmModel {
   readonly ageMs: number | undefined
   /** Why there are no news, or no fresh ones. */
   readonly problem: string | undefined
+  /** The last hour as the server saw it, oldest first; empty where it keeps none. */
+  readonly history: readonly SwarmLook[]
+}
+
+/** One earlier look of the server at a model. */
+export interface SwarmLook {
+  /** Milliseconds ago. */
+  readonly ageMs: number
+  readonly servers: number
+  readonly leastReplicas: number
 }
 
 export interface SwarmServer {
@@ -74,7 +84,18 @@ function parseModel(raw: Record<string, unknown>): SwarmModel {
       : [],
     ageMs: count(raw['ageMs']),
     problem: text(raw['problem']),
+    history: records(raw['history']).flatMap(parseLook),
   }
+}
+
+function parseLook(raw: Record<string, unknown>): SwarmLook[] {
+  const [ageMs, servers, leastReplicas] = [
+    count(raw['ageMs']),
+    count(raw['servers']),
+    count(raw['leastReplicas']),
+  ]
+  if (ageMs === undefined || servers === undefined || leastReplicas === undefined) return []
+  return [{ ageMs, servers, leastReplicas }]
 }
 
 function parseServer(raw: Record<string, unknown>): SwarmServer {

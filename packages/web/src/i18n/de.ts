@@ -323,7 +323,7 @@ export const de: Texts = {
   swarmChart: (now, most) => `Server in der letzten Stunde: jetzt ${now}, höchstens ${most}`,
   swarmChartServers: 'Server online',
   swarmChartLeast: 'Server des Blocks, der die wenigsten hat',
-  swarmChartHour: 'Die letzte Stunde, solange diese Seite offen war',
+  swarmChartHour: 'Die letzte Stunde',
   swarmServerTable: 'Server',
   serverState: 'Zustand',
   serverThroughput: 'Durchsatz',

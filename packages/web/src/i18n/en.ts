@@ -312,7 +312,7 @@ export const en = {
   swarmChart: (now: number, most: number) => `Servers in the last hour: ${now} now, ${most} at most`,
   swarmChartServers: 'Servers online',
   swarmChartLeast: 'Servers of the block that has the fewest',
-  swarmChartHour: 'The last hour, while this page was open',
+  swarmChartHour: 'The last hour',
   swarmServerTable: 'Servers',
   serverState: 'State',
   serverThroughput: 'Throughput',

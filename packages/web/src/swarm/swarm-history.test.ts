@@ -1,4 +1,4 @@
-import { expect, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import { parseSwarm } from '../api/swarm.ts'
 import { HISTORY_MS, parseHistory, recordSamples, type SwarmHistory } from './swarm-history.ts'
 
@@ -23,6 +23,56 @@ test('takes a look now and then, and forgets after an hour', () => {
 test('looks that a wrong clock put into the future are dropped', () => {
   const history = { a: [{ at: 1e12, servers: 9, leastReplicas: 9 }] }
   expect(recordSamples(history, models, 5000)['a']).toEqual([{ at: 5000, servers: 2, leastReplicas: 1 }])
+})
+
+describe('what the server has seen', () => {
+  const look = (minutes: number, servers: number) => ({ ageMs: minutes * 60_000, servers, leastReplicas: 1 })
+  const seenBy = (server: readonly object[]) =>
+    parseSwarm({ models: [{ id: 'a', replicas: [1], servers: [{ state: 'online' }], history: server }] })
+  const shown = (history: SwarmHistory, now: number) =>
+    history['a']!.map(({ at, servers }) => [(at - now) / 60_000, servers])
+  const now = 1e12
+
+  test('is shown from the first look of a page on', () => {
+    const history = recordSamples({}, seenBy([look(59, 4), look(2, 3), look(1, 2)]), now)
+    expect(shown(history, now)).toEqual([
+      [-59, 4],
+      [-2, 3],
+      [-1, 2],
+      [0, 1],
+    ])
+  })
+
+  test('comes between what the page saw before the server was started anew, and since', () => {
+    let history: SwarmHistory = { a: [{ at: now - 30 * 60_000, servers: 9, leastReplicas: 9 }] }
+    history = recordSamples(history, seenBy([look(10, 2)]), now)
+    expect(shown(history, now)).toEqual([
+      [-30, 9],
+      [-10, 2],
+      [0, 1],
+    ])
+  })
+
+  test('is not doubled, though answers take their time', () => {
+    let history: SwarmHistory = {}
+    for (let second = 0; second < 600; second += 5) {
+      const delay = (second % 7) * 20
+      const server = [20, 10, 0].map((minutes) => ({
+        ...look(minutes, 2),
+        ageMs: minutes * 60_000 + second * 1000,
+      }))
+      history = recordSamples(history, seenBy(server), now + second * 1000 + delay)
+    }
+    const ofServer = history['a']!.filter(({ servers }) => servers === 2)
+    expect(ofServer).toHaveLength(3)
+    expect(history['a']!.length).toBeLessThanOrEqual(3 + 40)
+  })
+
+  test('is left out where it makes no sense', () => {
+    const [model] = seenBy([{ ageMs: 'x', servers: 1, leastReplicas: 1 }, { ageMs: 5 }, look(1, 2)])
+    expect(model!.history).toEqual([look(1, 2)])
+    expect(parseSwarm({ models: [{ id: 'a', history: 'none' }] })[0]!.history).toEqual([])
+  })
 })
 
 test('reads only what it wrote', () => {

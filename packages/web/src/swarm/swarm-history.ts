@@ -16,19 +16,40 @@ export const HISTORY_MS = 60 * 60 * 1000
 /** Closer looks change nothing that a chart of an hour would show. */
 const SAMPLE_INTERVAL_MS = 15_000
 
-/** The history with one more look at every model; looks older than an hour are dropped. */
+/**
+ * The history with one more look at every model, and with those of the server, which looks while no page is open.
+ * Looks older than an hour are dropped.
+ */
 export function recordSamples(
   history: SwarmHistory,
   models: readonly SwarmModel[],
   now: number,
 ): SwarmHistory {
   const entries = models.map((model) => {
-    const kept = (history[model.id] ?? []).filter(({ at }) => at > now - HISTORY_MS && at <= now)
+    const known = withServers(history[model.id] ?? [], model.history, now)
+    const kept = known.filter(({ at }) => at > now - HISTORY_MS && at <= now)
     const last = kept.at(-1)
     const due = last === undefined || now - last.at >= SAMPLE_INTERVAL_MS
     return [model.id, due ? [...kept, sampleOf(model, now)] : kept] as const
   })
   return Object.fromEntries(entries)
+}
+
+/** The server's looks, and this page's own from before and after them: it may have been started anew meanwhile. */
+function withServers(
+  own: readonly SwarmSample[],
+  looks: SwarmModel['history'],
+  now: number,
+): readonly SwarmSample[] {
+  const samples = looks.map(({ ageMs, ...look }) => ({ at: now - ageMs, ...look }))
+  const [first, last] = [samples[0], samples.at(-1)]
+  if (!first || !last) return own
+  // What the page kept of the server's looks is not theirs to the millisecond: answers take their time.
+  return [
+    ...own.filter(({ at }) => at <= first.at - SAMPLE_INTERVAL_MS),
+    ...samples,
+    ...own.filter(({ at }) => at >= last.at + SAMPLE_INTERVAL_MS),
+  ]
 }
 
 function sampleOf({ servers, replicas }: SwarmModel, at: number): SwarmSample {

@@ -26,7 +26,7 @@ const INTERVAL_MS = 5000
 const TIMEOUT_MS = 10_000
 const KEY = 'petals-chat.swarm-history'
 
-/** The swarm as it is now, and as this browser saw it in the last hour. */
+/** The swarm as it is now, and as the server and this browser saw it in the last hour. */
 export function createSwarmStore({ fetchSwarm, storage, now = Date.now }: SwarmOptions): SwarmStore {
   const history = parseHistory(storage?.getItem(KEY) ?? null)
   const store = createStore<SwarmState>({ status: 'loading', models: [], history, error: undefined })

@@ -3,10 +3,10 @@ import { HISTORY_MS, type SwarmSample } from '../../swarm/swarm-history.ts'
 
 const WIDTH = 600
 const HEIGHT = 60
-/** A gap this long means that nobody looked: no line is drawn over it. */
-const GAP_MS = 60_000
+/** A gap this long means that nobody looked, or had news: no line is drawn over it. The server looks once a minute. */
+const GAP_MS = 150_000
 
-/** Servers of the last hour, as far as this browser has looked. */
+/** Servers of the last hour, as far as the server or this browser has looked. */
 export function SwarmChart({ samples }: { readonly samples: readonly SwarmSample[] }) {
   const texts = useTexts()
   const last = samples.at(-1)
