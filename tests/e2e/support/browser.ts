@@ -5,8 +5,8 @@ import { artifactsFolder } from './petals-chat.ts'
 
 const candidates = ['/usr/bin/chromium', '/usr/bin/chromium-browser', '/usr/bin/google-chrome']
 
-/** Chromium without anything that would speak to other hosts. */
-export function launchBrowser(): Promise<Browser> {
+/** Chromium without anything that would speak to other hosts. `args`: further switches. */
+export function launchBrowser(args: readonly string[] = []): Promise<Browser> {
   return chromium.launch({
     executablePath: process.env['CHROMIUM_PATH'] ?? candidates[0]!,
     args: [
@@ -18,6 +18,7 @@ export function launchBrowser(): Promise<Browser> {
       '--disable-background-networking',
       '--disable-component-update',
       '--disable-sync',
+      ...args,
     ],
   })
 }

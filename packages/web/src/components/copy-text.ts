@@ -13,11 +13,15 @@ function copyFromField(text: string): boolean {
   const field = document.createElement('textarea')
   const focused = document.activeElement
   field.value = text
+  field.readOnly = true
   field.className = 'visually-hidden'
-  document.body.append(field)
+  // While a dialog is open, nothing outside of it can be selected.
+  const place = document.querySelector('dialog:modal') ?? document.body
+  place.append(field)
+  field.focus({ preventScroll: true })
   field.select()
   const copied = document.execCommand('copy')
   field.remove()
-  if (focused instanceof HTMLElement) focused.focus()
+  if (focused instanceof HTMLElement) focused.focus({ preventScroll: true })
   return copied
 }

@@ -75,6 +75,12 @@ export class AnswerRun {
     void this.#release()
   }
 
+  /** Ends here what another tab has brought to its end; the server is told nothing. */
+  leave(): void {
+    this.#stop.abort()
+    this.#connection.abort()
+  }
+
   /** The network is back, or the machine: a connection from before may be dead without knowing it. */
   reconnect(): void {
     if (this.#answer.position) this.#connection.abort()

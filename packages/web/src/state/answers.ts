@@ -116,9 +116,19 @@ export class Answers {
     }
   }
 
-  /** An answer that another tab received, and doesn't any more. */
+  /** Whether this tab receives the answer. */
+  isReceiving(messageId: string): boolean {
+    return this.#running.has(messageId)
+  }
+
+  /**
+   * An answer that another tab received, and doesn't any more. Where tabs can't exclude each other this one may have
+   * received it too: the other one has the end of it, and the server may have forgotten it.
+   */
   drop(messageId: string): void {
-    if (!this.#running.has(messageId) && this.#live.get().has(messageId)) this.#hide(messageId)
+    this.#running.get(messageId)?.run.leave()
+    this.#running.delete(messageId)
+    if (this.#live.get().has(messageId)) this.#hide(messageId)
   }
 
   /** The network is back: connections from before may be dead without knowing it. */

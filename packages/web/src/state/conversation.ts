@@ -136,6 +136,7 @@ export class Conversation {
 
   /** Goes on with an answer that a page left in the middle. One that was left long ago only says so. */
   async resume(message: Message): Promise<void> {
+    if (this.#answers.isReceiving(message.id)) return
     this.#answers.drop(message.id)
     const isFresh = Date.now() - (message.savedAt ?? message.createdAt) < RESUMABLE_MS
     const canGoOn = message.position !== undefined || !message.content

@@ -15,6 +15,11 @@ afterEach(() => {
 
 /** Pages of one browser: a database, a channel and locks between them, and the same server. */
 async function openTabs(...scripts: Script[]) {
+  return openTabsWith(navigator.locks, scripts)
+}
+
+/** Over plain http from another machine browsers have no locks. */
+async function openTabsWith(lockManager: LockManager | undefined, scripts: readonly Script[]) {
   const name = createId()
   const server = new KeptAnswerServer(...scripts)
   const tab = async () => {
@@ -27,7 +32,7 @@ async function openTabs(...scripts: Script[]) {
     const page = createTestPage({
       server,
       repository,
-      locks: createAnswerLocks(navigator.locks),
+      locks: createAnswerLocks(lockManager),
       tabs: createTabs(channel),
     })
     await page.chats.load()
@@ -166,6 +171,53 @@ describe('two tabs', () => {
     await expect.poll(() => two.path(chat)[0]).toMatchObject({ content: 'One two three', status: 'done' })
     expect(one.server.resumedAfter).toEqual(['ans_1:1'])
     expect(one.server.requests).toHaveLength(1)
+  })
+
+  describe('without locks', () => {
+    const openWithout = (...scripts: Script[]) => openTabsWith(undefined, scripts)
+
+    it('take over from one that says nothing any more', async () => {
+      const { script, allow } = paced('One', ' two', ' three')
+      const { one, two } = await openWithout(script)
+      const chat = one.newChat()
+      await expect.poll(() => two.chats.chat(chat)).toBeDefined()
+      one.conversation.send(chat, { text: 'Count', attachments: [] })
+      allow(1)
+      await expect.poll(() => two.server.resumedAfter.length).toBe(1)
+      allow(6)
+      await expect.poll(() => two.path(chat)[1]).toMatchObject({ content: 'One two three', status: 'done' })
+      await expect.poll(() => one.path(chat)[1]).toMatchObject({ content: 'One two three', status: 'done' })
+      await expect.poll(() => one.answers.live.get().size + two.answers.live.get().size).toBe(0)
+      expect(one.server.requests).toHaveLength(1)
+      expect(one.server.cancelled).toEqual([])
+    })
+
+    it('do not ask again for what has not begun', async () => {
+      const headers = Promise.withResolvers<void>()
+      const { one, two } = await openWithout({ words: ['One'], beforeHeaders: headers.promise })
+      const chat = one.newChat()
+      await expect.poll(() => two.chats.chat(chat)).toBeDefined()
+      await two.chats.open(chat)
+      one.conversation.send(chat, { text: 'Count', attachments: [] })
+      await new Promise((resolve) => setTimeout(resolve, 200))
+      headers.resolve()
+      await expect.poll(() => two.path(chat)[1]).toMatchObject({ content: 'One', status: 'done' })
+      expect(one.server.requests).toHaveLength(1)
+    })
+
+    it('leave an answer whose end another one has', async () => {
+      const { script, allow } = paced('One', ' two')
+      const { one, two } = await openWithout(script)
+      const chat = one.newChat()
+      await expect.poll(() => two.chats.chat(chat)).toBeDefined()
+      await two.chats.open(chat)
+      one.conversation.send(chat, { text: 'Count', attachments: [] })
+      allow(1)
+      await expect.poll(() => two.answers.isReceiving(two.path(chat)[1]?.id ?? '')).toBe(true)
+      one.conversation.stop(one.path(chat)[1]!)
+      await expect.poll(() => two.answers.isReceiving(two.path(chat)[1]!.id)).toBe(false)
+      expect(two.path(chat)[1]).toMatchObject({ content: 'One', status: 'stopped' })
+    })
   })
 
   it('ignore what a tab of another version says in another way', async () => {

@@ -39,6 +39,8 @@ export interface TabState {
 export function receiveFromTab(message: TabMessage, { chats, answers, drafts, succession }: TabState): void {
   switch (message.type) {
     case 'live':
+      void succession.follow(message.answer.messageId)
+      return answers.receive(message)
     case 'stop':
       return answers.receive(message)
     case 'draft':

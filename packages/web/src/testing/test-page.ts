@@ -33,12 +33,14 @@ export function createTestPage({
   server = new KeptAnswerServer(...scripts),
   locks = createAnswerLocks(undefined),
   tabs = { publish: () => {}, listen: () => () => {} },
+  silenceMs = 50,
 }: {
   readonly scripts?: readonly Script[]
   readonly repository?: ChatRepository
   readonly server?: KeptAnswerServer
   readonly locks?: AnswerLocks
   readonly tabs?: Tabs
+  readonly silenceMs?: number
 } = {}) {
   const { publish } = tabs
   const chats = new ChatsStore({ repository, publish })
@@ -59,7 +61,7 @@ export function createTestPage({
   }
   const findModel = (id: string) => (id === testModel.id ? testModel : undefined)
   const conversation = new Conversation({ chats, answers, locks, planContext: { findModel, countTokens } })
-  const succession = new Succession({ repository, conversation, locks })
+  const succession = new Succession({ repository, conversation, locks, silenceMs })
   tabs.listen((message) => receiveFromTab(message, { chats, answers, drafts, succession }))
   const settled = async (): Promise<void> => {
     do await new Promise((resolve) => setTimeout(resolve))
