@@ -1,5 +1,6 @@
 import type { Browser, Page } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { defaultModelPath } from '../support/model.ts'
 import { launchBrowser, openPage, screenshot } from './support/browser.ts'
 import { sessionsInUse } from './support/metrics.ts'
 import { startPetalsChat, withDefaultModel, type PetalsChat } from './support/petals-chat.ts'
@@ -113,6 +114,33 @@ describe('comparing', () => {
     await expect.poll(() => sessionsInUse(server.url), { timeout: 5000 }).toBe(0)
   })
 
+  it('opens by keyboard the settings of the side that has the focus, else of the first', async () => {
+    await using watched = await openPage(browser, `${server.url}/#/compare`)
+    const { page, complaints } = watched
+    const dialog = page.getByRole('dialog', { name: 'Settings' })
+    const settleByKeyboard = async (prompt: string): Promise<void> => {
+      await page.keyboard.press('ControlOrMeta+.')
+      await dialog.getByLabel('System prompt').fill(prompt)
+      await dialog.getByRole('button', { name: 'Save', exact: true }).click()
+    }
+    await page.getByRole('textbox', { name: 'Message' }).focus()
+    await settleByKeyboard('Be brief.')
+    await side(page, 'A').getByText('Be brief.').waitFor()
+    await side(page, 'B').getByRole('button', { name: 'Settings' }).focus()
+    await settleByKeyboard('Be kind.')
+    await side(page, 'B').getByText('Be kind.').waitFor()
+    expect(await side(page, 'A').getByText('Be kind.').count()).toBe(0)
+
+    // Stop is one key for both.
+    await ask(page, 'Tell me a long story about a ship.')
+    for (const letter of ['A', 'B'] as const)
+      await page.getByRole('button', { name: `Stop side ${letter}` }).waitFor()
+    await page.keyboard.press('Escape')
+    for (const letter of ['A', 'B'] as const)
+      await expect.poll(() => lastText(page, letter)).toContain('Stopped')
+    expect(complaints).toEqual([])
+  })
+
   it('begins from an answer of a chat, and has tabs on a phone, by keyboard too', async () => {
     await using watched = await openPage(browser, server.url, { colorScheme: 'dark' })
     const { page, complaints } = watched
@@ -138,6 +166,40 @@ describe('comparing', () => {
     await expect.poll(() => tab('B').getAttribute('aria-selected')).toBe('true')
     await expect.poll(() => page.getByRole('tabpanel', { name: 'Side B' }).count()).toBe(1)
     await screenshot(page, 'compare-phone-dark')
+    expect(complaints).toEqual([])
+  })
+})
+
+describe('comparing two models', () => {
+  it('asks each model once, and keeps one', async () => {
+    const env = await withDefaultModel()
+    const file = await defaultModelPath()
+    await using two = await startPetalsChat({
+      args: ['--model', `first=${file}`, '--model', `second=${file}`],
+      env,
+    })
+    await using watched = await openPage(browser, two.url)
+    const { page, complaints } = watched
+    const asked: unknown[] = []
+    page.on('request', (request) => {
+      if (request.url().endsWith('/v1/chat/completions')) asked.push(request.postDataJSON().model)
+    })
+    await page.getByRole('link', { name: 'Compare' }).click()
+    await side(page, 'A')
+      .getByRole('button', { name: /^Model: first/ })
+      .waitFor()
+    await side(page, 'B')
+      .getByRole('button', { name: /^Model: second/ })
+      .waitFor()
+    for (const letter of ['A', 'B'] as const)
+      await settle(page, letter, { Temperature: '0', 'Max tokens': '16' })
+    await ask(page, 'Name a fruit.')
+    await answered(page, 'A')
+    await answered(page, 'B')
+    expect(asked.toSorted()).toEqual(['first', 'second'])
+    await side(page, 'B').getByRole('button', { name: 'Keep this one' }).click()
+    await expect.poll(() => chatLinks(page).allTextContents()).toEqual(['Name a fruit.'])
+    await page.getByRole('button', { name: /^Model: second/ }).waitFor()
     expect(complaints).toEqual([])
   })
 })

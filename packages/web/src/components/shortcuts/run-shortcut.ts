@@ -4,6 +4,7 @@ import { pathTo } from '../../chat/message-tree.ts'
 import { splitReasoning } from '../../chat/reasoning.ts'
 import type { Message } from '../../chat/types.ts'
 import { copyText } from '../copy-text.ts'
+import { chatsInFocus } from './chats-in-focus.ts'
 import type { ShortcutAction } from './shortcuts.ts'
 
 export interface SidebarControls {
@@ -31,17 +32,22 @@ export function runShortcut(action: ShortcutAction, services: Services, sidebar:
       focusSoon('message')
       return true
     case 'stop':
-      return withLast(services, 'streaming', (message) => conversation.stop(message))
+      return forEach(lastAnswers(services, 'streaming'), (message) => conversation.stop(message))
     case 'regenerate':
-      return withLast(services, 'ended', ({ chatId, id }) => conversation.regenerate(chatId, id))
+      return forEach(lastAnswers(services, 'ended'), ({ chatId, id }) => conversation.regenerate(chatId, id))
     case 'copy-answer':
-      return withLast(services, 'ended', (message) => void copyAnswer(services, message))
+      return forEach(
+        lastAnswers(services, 'ended').slice(0, 1),
+        (message) => void copyAnswer(services, message),
+      )
     case 'toggle-sidebar':
       sidebar.toggle()
       return true
     case 'settings':
+      dialogs.open('settings', chatsInFocus(services)[0])
+      return true
     case 'show-shortcuts':
-      dialogs.open(action === 'settings' ? 'settings' : 'shortcuts')
+      dialogs.open('shortcuts')
       return true
     case 'swarm':
       if (!models.get().models.some(({ engine }) => engine === 'petals')) return false
@@ -70,17 +76,20 @@ function goToChat({ chats, router }: Services, offset: number): boolean {
   return true
 }
 
-function withLast(
-  { chats, router }: Services,
-  state: 'streaming' | 'ended',
-  run: (answer: Message) => void,
-): boolean {
-  const route = router.get()
-  const chat = route.page === 'chat' ? chats.chat(route.chatId) : undefined
-  const last = chat && pathTo(chats.tree(chat.id), chat.leafId).at(-1)
-  if (last?.role !== 'assistant' || (last.status === 'streaming') !== (state === 'streaming')) return false
-  run(last)
-  return true
+/** The last messages of the chats in focus, where they are answers and in this state. */
+function lastAnswers(services: Services, state: 'streaming' | 'ended'): readonly Message[] {
+  const { chats } = services
+  return chatsInFocus(services).flatMap((chatId) => {
+    const last = pathTo(chats.tree(chatId), chats.chat(chatId)?.leafId ?? null).at(-1)
+    const matches = last?.role === 'assistant' && (last.status === 'streaming') === (state === 'streaming')
+    return matches ? last : []
+  })
+}
+
+/** False where there is nothing to do it with. */
+function forEach(messages: readonly Message[], run: (message: Message) => void): boolean {
+  messages.forEach((message) => run(message))
+  return messages.length > 0
 }
 
 async function copyAnswer({ notices }: Services, { content, reasoning }: Message): Promise<void> {
