@@ -10,6 +10,7 @@ export const swarmFlags = `  --model NAME             ${swarmModels.map((each) =
   --cache-tokens N         KV cache of each block in tokens (default 16384)
   --dtype T                float32 or bfloat16 (default float32)
   --round-trip MS          put a relay in front of every server that makes the link this long
+  --behind-nat             only the circuit relay of the first server leads to the others
   --server-args "…"        further arguments of Petals' run_server, for example "--session_timeout 60"
 `
 
@@ -30,6 +31,7 @@ export function parseSwarmFlags(): SwarmOptions | undefined {
       'cache-tokens': { type: 'string', default: '16384' },
       dtype: { type: 'string', default: 'float32' },
       'round-trip': { type: 'string' },
+      'behind-nat': { type: 'boolean', default: false },
       'server-args': { type: 'string', default: '' },
       help: { type: 'boolean', default: false },
     },
@@ -49,6 +51,7 @@ export function parseSwarmFlags(): SwarmOptions | undefined {
     port: count('port', values.port),
     cacheTokens: count('cache-tokens', values['cache-tokens']),
     dtype,
+    behindNat: values['behind-nat'],
     extra: values['server-args'].split(' ').filter(Boolean),
   }
 }

@@ -19,6 +19,8 @@ export interface ServerOptions {
   readonly port?: number
   /** Address to announce instead of the real one, for a relay in front of the server. */
   readonly announce?: string
+  /** Behind a NAT: nothing listens, and only the circuit relay of the server at this address leads here. */
+  readonly behind?: string
   /** KV cache of each block, in tokens. */
   readonly cacheTokens?: number
   readonly dtype?: 'float32' | 'bfloat16'
@@ -47,16 +49,27 @@ export interface SwarmServer extends AsyncDisposable {
 const startTimeoutMs = 180_000
 const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms))
 
+/** What a server that can't be dialled finds out by itself in minutes, by asking peers in the open internet. */
+const relayedBy = (relay: string): object => ({
+  reachable_via_relay: true,
+  force_reachability: 'private',
+  no_listen: true,
+  trusted_relays: [relay],
+})
+
 function serverArguments(options: ServerOptions): string[] {
   const peers =
     options.initialPeers.length > 0 ? ['--initial_peers', ...options.initialPeers] : ['--new_swarm']
+  const { behind } = options
+  const announced = behind === undefined ? options.announce : `${behind}/p2p-circuit`
   return [
     script('petals_server.py'),
+    ...(behind === undefined ? [] : ['--p2p', JSON.stringify(relayedBy(behind))]),
     options.modelFolder,
     ...peers,
     ...['--identity_path', path.join(options.folder, `${options.name}.id`)],
     ...['--host_maddrs', `/ip4/127.0.0.1/tcp/${options.port ?? 0}`],
-    ...(options.announce ? ['--announce_maddrs', options.announce] : []),
+    ...(announced ? ['--announce_maddrs', announced] : []),
     ...['--block_indices', `${options.start}:${options.end}`],
     ...['--dht_prefix', options.dhtPrefix],
     ...['--attn_cache_tokens', String(options.cacheTokens ?? 16_384)],
@@ -108,7 +121,7 @@ export async function startServer(options: ServerOptions): Promise<SwarmServer> 
     signal('SIGKILL')
     throw error
   })
-  const [, port, peerId] = /\/tcp\/(\d+)\/p2p\/(\w+)$/.exec(multiaddr) ?? []
+  const [, port, peerId] = /\/tcp\/(\d+)\/.*\bp2p\/(\w+)$/.exec(multiaddr) ?? []
   return {
     name: options.name,
     peerId: peerId ?? '',

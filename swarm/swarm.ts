@@ -22,6 +22,8 @@ export interface SwarmOptions {
   readonly extra?: readonly string[]
   /** Puts a relay in front of every server; peers and clients reach the server only through it. */
   readonly relay?: RelayConditions
+  /** All servers but the first are behind a NAT: only the first one's circuit relay leads to them. */
+  readonly behindNat?: boolean
   readonly onProgress?: (text: string) => void
 }
 
@@ -119,9 +121,12 @@ export async function startSwarm(options: SwarmOptions): Promise<Swarm> {
       options.replicas ?? 1,
     )
     for (const { start, end, replica } of spans) {
-      const first = servers.length === 0 && options.port !== undefined ? { port: options.port } : {}
+      const [first] = servers
+      const place = first
+        ? options.behindNat && { behind: addressOf(first) }
+        : options.port !== undefined && { port: options.port }
       say(`Starting server ${servers.length + 1} of ${spans.length}`)
-      await add({ start, end, name: `replica-${replica}`, ...first })
+      await add({ start, end, name: `replica-${replica}`, ...place })
     }
   } catch (error) {
     await dispose()

@@ -1,7 +1,13 @@
-"""A Petals server, with the arguments of `petals.cli.run_server`. Ends when its standard input does."""
+"""A Petals server, with the arguments of `petals.cli.run_server`. Ends when its standard input does.
 
+`--p2p JSON`, before the others, gives arguments of `Server` and hivemind's `P2P.create` that `run_server` has no flags for.
+"""
+
+import functools
+import json
 import os
 import signal
+import sys
 
 
 def end_with_starter() -> None:
@@ -24,10 +30,23 @@ def end_with_starter() -> None:
     os.close(nothing)
 
 
+def set_p2p_options(options: dict) -> None:
+    """A server that is told its relays takes them at once; without it, p2pd looks for four candidates for three minutes."""
+    from hivemind.p2p import P2P
+    from petals.cli import run_server
+
+    run_server.Server = functools.partial(run_server.Server, **options)
+    if "trusted_relays" in options:
+        P2P._make_process_args = staticmethod(functools.partial(P2P._make_process_args, relayDiscovery=0))
+
+
 if __name__ == "__main__":
     end_with_starter()  # before the imports, which take seconds
 
     import petals_compat  # noqa: F401  (must come before petals)
     from petals.cli.run_server import main
 
+    if sys.argv[1:2] == ["--p2p"]:
+        set_p2p_options(json.loads(sys.argv[2]))
+        del sys.argv[1:3]
     main()

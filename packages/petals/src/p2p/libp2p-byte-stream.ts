@@ -1,4 +1,4 @@
-import type { Stream } from '@libp2p/interface'
+import type { ConnectionLimits, Stream } from '@libp2p/interface'
 import type { AbortOptions } from '@petals-chat/engine'
 import { Uint8ArrayList } from 'uint8arraylist'
 import { ConnectionLostError } from '../errors.ts'
@@ -15,6 +15,9 @@ const lowWaterBytes = highWaterBytes / 4
 /** How long a closed stream may wait for the peer to close its side, too. */
 const lingerMs = 5000
 
+/** p2pd's relays allow 128 KiB and two minutes until other peers have found them to be public; 4 GiB and half an hour then. */
+const relayLimit = ': the relay that leads there allows no more bytes or time on one connection'
+
 /** A read that waits for more bytes. */
 interface PendingRead {
   readonly target: Uint8Array
@@ -26,6 +29,7 @@ interface PendingRead {
 export class Libp2pByteStream implements ByteStream {
   readonly #stream: Stream
   readonly #peer: PeerId
+  readonly #limits: ConnectionLimits | undefined
   readonly #chunks: Uint8Array[] = []
   #buffered = 0
   #pending: PendingRead | undefined
@@ -37,9 +41,11 @@ export class Libp2pByteStream implements ByteStream {
   #abortReason: Error | undefined
   #error: unknown
 
-  constructor(stream: Stream, peer: PeerId) {
+  /** @param limits what the relay between allows, if there is one */
+  constructor(stream: Stream, peer: PeerId, limits?: ConnectionLimits) {
     this.#stream = stream
     this.#peer = peer
+    this.#limits = limits
     stream.addEventListener('message', ({ data }) => this.#receive(data))
     stream.addEventListener('remoteCloseWrite', () => (this.#closedByPeer = true))
     // libp2p announces the end before the bytes that came in the same frame: those are delivered within this turn.
@@ -168,9 +174,15 @@ export class Libp2pByteStream implements ByteStream {
     return this.#lost('was cut off', this.#error)
   }
 
+  #isUsedUp(): boolean {
+    const { bytes = 1, seconds = 1 } = this.#limits ?? {}
+    return bytes <= 0 || seconds <= 0
+  }
+
   #lost(what: string, cause?: unknown, clean = false): Error {
     if (this.#abortReason) return this.#abortReason
-    const message = `The stream ${this.#stream.protocol} with peer ${this.#peer} ${what}.`
+    const why = !clean && this.#isUsedUp() ? relayLimit : ''
+    const message = `The stream ${this.#stream.protocol} with peer ${this.#peer} ${what}${why}.`
     return new ConnectionLostError(message, { peer: this.#peer, cause, clean })
   }
 

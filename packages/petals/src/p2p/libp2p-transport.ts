@@ -202,7 +202,7 @@ async function newStream(
       runOnLimitedConnection: true, // connections through a relay are limited in bytes and time; that is for sessions to bear
       maxOutboundStreams: maxStreamsPerProtocol,
     })
-    return new Libp2pByteStream(stream, peer)
+    return new Libp2pByteStream(stream, peer, connection.limits)
   } catch (cause) {
     if (!isNamed(cause, 'UnsupportedProtocolError')) throw cause
     const message = `Peer ${peer} does not speak ${protocol}.`
