@@ -14,6 +14,7 @@ import { PasteOffer } from './paste-offer.tsx'
 import { SendButton } from './send-button.tsx'
 import type { Attachments } from './use-attachments.ts'
 import { useDraftTokens } from './use-draft-tokens.ts'
+import { useGoneStop } from './use-gone-stop.ts'
 import { usePaste } from './use-paste.ts'
 import './composer.css'
 
@@ -40,6 +41,7 @@ export function Composer(props: ComposerProps) {
   const field = useRef<HTMLTextAreaElement>(null)
   const picker = useRef<HTMLInputElement>(null)
   const paste = usePaste(text, files.addFiles)
+  const goneStop = useGoneStop(field)
   useFittedHeight(field, text)
   const tokens = useDraftTokens(model, [text, ...attachments.map((file) => file.text)].join('\n').trim())
   const setText = (value: string): void => drafts.change(draftId, { text: value })
@@ -55,7 +57,7 @@ export function Composer(props: ComposerProps) {
     // Enter also ends the input of Chinese, Japanese and Korean words.
     if (event.key !== 'Enter' || event.shiftKey || event.nativeEvent.isComposing) return
     event.preventDefault()
-    send()
+    if (!goneStop.wasMeant('key')) send()
   }
   const attachPasted = (): void => {
     setText(text.replace(paste.long, () => ''))
@@ -68,7 +70,7 @@ export function Composer(props: ComposerProps) {
       className="composer"
       onSubmit={(event) => {
         event.preventDefault()
-        send()
+        if (!goneStop.wasMeant('click')) send()
       }}
     >
       <AttachmentProblems problems={files.problems} onDismiss={files.dismissProblems} />
@@ -102,7 +104,7 @@ export function Composer(props: ComposerProps) {
             onKeyDown={onKeyDown}
             onPaste={paste.onPaste}
           />
-          <SendButton running={running} ready={ready} onStop={onStop} />
+          <SendButton running={running} ready={ready} onStop={onStop} onStopGone={goneStop.noteGone} />
         </div>
       </div>
       <div className="composer-foot">

@@ -1,3 +1,4 @@
+import { useLayoutEffect, useRef } from 'react'
 import { useTexts } from '../../i18n/texts.ts'
 import { Icon } from '../icon.tsx'
 
@@ -5,23 +6,19 @@ interface SendButtonProps {
   readonly running: boolean
   readonly ready: boolean
   readonly onStop: () => void
+  /** Stop has gone: the answer ended. `focused`: a keyboard was on it. */
+  readonly onStopGone: (focused: boolean) => void
 }
 
 /** Sends what is written, or stops what is being answered. */
-export function SendButton({ running, ready, onStop }: SendButtonProps) {
+export function SendButton({ running, ready, onStop, onStopGone }: SendButtonProps) {
   const texts = useTexts()
+  // Two elements, not one that changes: a click that begins on Stop must not end as one on Send.
   return running ? (
-    <button
-      type="button"
-      className="composer-send"
-      aria-label={texts.stop}
-      title={texts.stopHint}
-      onClick={onStop}
-    >
-      <Icon name="stop" />
-    </button>
+    <StopButton key="stop" onStop={onStop} onGone={onStopGone} />
   ) : (
     <button
+      key="send"
       type="submit"
       className="composer-send"
       aria-label={texts.send}
@@ -29,6 +26,33 @@ export function SendButton({ running, ready, onStop }: SendButtonProps) {
       disabled={!ready}
     >
       <Icon name="send" />
+    </button>
+  )
+}
+
+interface StopButtonProps {
+  readonly onStop: () => void
+  readonly onGone: (focused: boolean) => void
+}
+
+function StopButton({ onStop, onGone }: StopButtonProps) {
+  const texts = useTexts()
+  const button = useRef<HTMLButtonElement>(null)
+  useLayoutEffect(() => {
+    const element = button.current
+    // The element is still there when this runs, and has the focus if it had it.
+    return () => onGone(element?.matches(':focus-visible') ?? false)
+  }, [onGone])
+  return (
+    <button
+      ref={button}
+      type="button"
+      className="composer-send"
+      aria-label={texts.stop}
+      title={texts.stopHint}
+      onClick={onStop}
+    >
+      <Icon name="stop" />
     </button>
   )
 }

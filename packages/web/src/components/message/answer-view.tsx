@@ -5,8 +5,9 @@ import type { Message } from '../../chat/types.ts'
 import { Markdown } from '../../markdown/markdown.tsx'
 import { useStore } from '../../state/use-store.ts'
 import { AnswerFooter } from './answer-footer.tsx'
+import { DueFooter } from './due-footer.tsx'
 import { FarMessage } from './far-message.tsx'
-import { LiveFooter, WaitingNote } from './live-footer.tsx'
+import { LiveFooter } from './live-footer.tsx'
 import { Thoughts } from './thoughts.tsx'
 import './message.css'
 
@@ -35,24 +36,25 @@ export const AnswerView = memo(function AnswerView({
   const parts = splitReasoning(live?.content ?? message.content, live?.reasoning ?? message.reasoning)
   const { reasoning, answer, thinking } = parts
   const writing = live !== undefined
-  // It was asked for just now, here or in another tab.
-  const isDue = message.status === 'streaming' && !answer && !reasoning
+  const footer = (
+    <AnswerFooter
+      message={message}
+      answer={answer}
+      modelName={model?.name ?? message.model}
+      isLast={isLast}
+      versions={{ index: versionIndex, count: versionCount }}
+    />
+  )
   return (
     <article className="message answer" aria-label={name} aria-busy={message.status === 'streaming'}>
       {reasoning && <Thoughts text={reasoning} thinking={writing && thinking} />}
       {answer && <Markdown text={answer} growing={writing} />}
       {writing ? (
         <LiveFooter live={live} model={model} />
-      ) : isDue ? (
-        <WaitingNote />
+      ) : message.status === 'streaming' ? (
+        <DueFooter begun={answer !== '' || reasoning !== ''}>{footer}</DueFooter>
       ) : (
-        <AnswerFooter
-          message={message}
-          answer={answer}
-          modelName={model?.name ?? message.model}
-          isLast={isLast}
-          versions={{ index: versionIndex, count: versionCount }}
-        />
+        footer
       )}
     </article>
   )

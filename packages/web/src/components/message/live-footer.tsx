@@ -31,14 +31,3 @@ export function LiveFooter({ live, model }: LiveFooterProps) {
     </>
   )
 }
-
-/** Of an answer that nothing is known about yet. */
-export function WaitingNote() {
-  const texts = useTexts()
-  return (
-    <div className="answer-live">
-      <span className="answer-pulse" aria-hidden="true" />
-      <span>{texts.waiting}</span>
-    </div>
-  )
-}

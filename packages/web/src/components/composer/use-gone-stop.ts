@@ -1,0 +1,28 @@
+import { useCallback, useRef, type RefObject } from 'react'
+
+/** Longer than it takes to see that the button under the pointer has become another one. */
+const UNSEEN_MS = 400
+
+interface GoneStop {
+  readonly noteGone: (focused: boolean) => void
+  /** Whether a click on Send, or a key in the field, was meant for Stop, which was in its place until just now. */
+  readonly wasMeant: (how: 'click' | 'key') => boolean
+}
+
+/** Keeps what was meant for Stop, but came just after the answer ended, from sending the draft. */
+export function useGoneStop(field: RefObject<HTMLElement | null>): GoneStop {
+  const gone = useRef({ at: -Infinity, focused: false })
+  const noteGone = useCallback(
+    (focused: boolean) => {
+      gone.current = { at: performance.now(), focused }
+      // Whoever uses a pointer isn't sent there: on a phone the keyboard would open.
+      if (focused) field.current?.focus()
+    },
+    [field],
+  )
+  const wasMeant = (how: 'click' | 'key'): boolean => {
+    const { at, focused } = gone.current
+    return performance.now() - at < UNSEEN_MS && (how === 'click' || focused)
+  }
+  return { noteGone, wasMeant }
+}
