@@ -28,6 +28,9 @@ afterAll(async () => {
 })
 
 const all = Object.values(xssPayloads).flat()
+const SEPARATOR = '\n\n'
+/** All of them in fewer messages, each attack with a beginning and an end as if it were alone. */
+const messages = inMessages(all)
 const CHAT_LENGTH = 12
 const PAGES = 2
 
@@ -102,22 +105,25 @@ async function repeatAll(page: Page, payloads: readonly string[], complaints: st
 }
 
 describe('hostile text', () => {
-  it('is 500 attacks at least, no two alike', () => {
+  it('is 500 attacks at least, no two alike, and none is left out', () => {
     expect(new Set(all).size).toBe(all.length)
     expect(all.length).toBeGreaterThanOrEqual(500)
+    expect(messages.join('').length).toBeGreaterThanOrEqual(all.join('').length)
+    expect(all.filter((payload) => !messages.some((message) => message.includes(payload)))).toEqual([])
   })
 
   it('does nothing but to be shown, as model output and as user text', async () => {
     const repeatPart = async (part: number): Promise<readonly string[]> => {
       await using watched = await openWatched()
-      const mine = all.filter((_, index) => index % PAGES === part)
+      const mine = messages.filter((_, index) => index % PAGES === part)
       await repeatAll(watched.page, mine, watched.complaints)
       return watched.complaints
     }
     const parts = Array.from({ length: PAGES }, (_, part) => repeatPart(part))
     expect((await Promise.all(parts)).flat()).toEqual([])
+    // After an answer without words (thoughts only) the page sends two questions as one.
     const everything = [...said]
-    expect(all.filter((payload) => !everything.some((text) => text.endsWith(payload)))).toEqual([])
+    expect(messages.filter((message) => !everything.some((text) => text.endsWith(message)))).toEqual([])
   })
 
   it('does nothing when its stream is cut at any position, one of each kind', async () => {
@@ -232,6 +238,30 @@ async function tryEverything(origin: string): Promise<object> {
   delete outcome['handler']
   outcome['ran'] = 'xss' in window
   return outcome
+}
+
+/**
+ * Joins attacks by blank lines. One that may take in what follows (an open fence, formula, comment or tag, a
+ * reference that would win over the next of its name) is the last of its message; one that counts only where a text
+ * begins is alone.
+ */
+function inMessages(payloads: readonly string[]): readonly string[] {
+  const {
+    alone = [],
+    last = [],
+    any = [],
+  } = Object.groupBy(payloads, (payload) =>
+    /<\/?think|^---/.test(payload)
+      ? 'alone'
+      : /[`$~]|\\[[(]|\]:|<[!?]|<(script|style|pre|textarea)\b/i.test(payload)
+        ? 'last'
+        : 'any',
+  )
+  const perMessage = Math.ceil(any.length / last.length)
+  const joined = last.map((payload, index) =>
+    [...any.slice(index * perMessage, (index + 1) * perMessage), payload].join(SEPARATOR),
+  )
+  return [...alone, ...joined]
 }
 
 function shortest(payloads: readonly string[], count: number): readonly string[] {
