@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises'
 import {
   ModelUnavailableError,
   silentLogger,
@@ -13,6 +14,7 @@ import { noLimitsKnown, type InferenceContext } from './inference/inference-cont
 import { ServerCapabilities } from './inference/server-capabilities.ts'
 import { StepTimes } from './inference/step-times.ts'
 import { readArchitecture, type Architecture } from './layers/architecture.ts'
+import { prepareScreeningThread } from './layers/head/screening-thread.ts'
 import type { LocalLayers } from './layers/local-layers.ts'
 import { openTokenizer, type ModelTokenizer } from './layers/tokenizer.ts'
 import { openLayers } from './local-part.ts'
@@ -31,15 +33,30 @@ export interface LoadModelOptions extends LoadOptions, PetalsEngineDependencies 
 }
 
 /**
+ * The LM head loads in a thread of its own. To set that off takes some reads of files, which would wait a third of a second
+ * behind the import of libp2p and the making of the tokenizer.
+ */
+const headStartMs = 40
+
+/**
  * Brings a model's own part to this machine and finds its servers, side by side. Blocks that nobody serves now are no
  * reason to fail: servers come and go. @throws ModelUnavailableError
  */
 export async function loadPetalsModel(spec: ModelSpec, options: LoadModelOptions): Promise<PetalsModel> {
-  const { config, metrics = silentMetrics, logger = silentLogger } = options
+  const { config, connector, metrics = silentMetrics, logger = silentLogger } = options
+  prepareScreeningThread()
+  const headStart = delay(headStartMs)
+  // While files are still fetched; `joinSwarm` hears of failures.
+  void headStart.then(() => connector.get()).catch(() => {})
   const files = await options.openFiles(spec.source, options)
   const architecture = await readArchitecture(files, options)
   const location = locationOf(spec, architecture)
-  const { layers, tokenizer, joined } = await openParts(files, architecture, { ...options, spec, location })
+  const { layers, tokenizer, joined } = await openParts(files, architecture, {
+    ...options,
+    spec,
+    location,
+    headStart,
+  })
   const { dhtPrefix, numBlocks, adapter } = location
   const { hiddenSize } = architecture
   const { rpc } = joined.connection
@@ -71,6 +88,7 @@ export async function loadPetalsModel(spec: ModelSpec, options: LoadModelOptions
 interface PartsOptions extends LoadModelOptions {
   readonly spec: ModelSpec
   readonly location: ModelLocation
+  readonly headStart: Promise<void>
 }
 
 interface Parts {
@@ -89,6 +107,7 @@ async function openParts(
   const signal = options.signal ? AbortSignal.any([options.signal, failed.signal]) : failed.signal
   const opening = openLayers(files, { ...options, signal })
   try {
+    await Promise.race([opening, options.headStart])
     const [layers, tokenizer, joined] = await Promise.all([
       opening,
       openTokenizer(files, architecture, options.spec.dialogue, { signal }),

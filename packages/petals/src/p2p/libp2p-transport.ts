@@ -6,13 +6,13 @@ import type { Connection, Libp2p, PeerId as Libp2pPeerId, PrivateKey } from '@li
 import { peerIdFromString } from '@libp2p/peer-id'
 import { ping } from '@libp2p/ping'
 import { tcp } from '@libp2p/tcp'
-import { webSockets } from '@libp2p/websockets'
 import type { Multiaddr } from '@multiformats/multiaddr'
 import type { AbortOptions } from '@petals-chat/engine'
 import { createLibp2p } from 'libp2p'
 import { ConnectionLostError, PeerUnreachableError } from '../errors.ts'
 import { freshIdentity } from './identity.ts'
 import { KadPeerRouting } from './kad-peer-routing.ts'
+import { lazyWebSockets } from './lazy-websockets.ts'
 import { Libp2pByteStream } from './libp2p-byte-stream.ts'
 import { groupByPeer, type InitialPeer } from './multiaddrs.ts'
 import type { PeerId } from './peer-id.ts'
@@ -44,7 +44,7 @@ export async function createLibp2pTransport(options: TransportOptions): Promise<
   const transport = new Libp2pTransport(options.connectTimeoutMs)
   transport.node = await createLibp2p({
     privateKey,
-    transports: [tcp(), webSockets(), circuitRelayTransport()],
+    transports: [tcp(), lazyWebSockets(), circuitRelayTransport()],
     connectionEncrypters: [noise()],
     streamMuxers: [
       yamux({

@@ -8,6 +8,27 @@ const runsFromSource = import.meta.url.endsWith('.ts')
 const entry = new URL(`screening-worker.${runsFromSource ? 'ts' : 'js'}`, import.meta.url)
 const execArgv = runsFromSource ? ['--conditions=petals-chat-source'] : []
 
+function startWorker(): Worker {
+  const worker = new Worker(entry, { execArgv, name: 'lm-head' })
+  worker.unref()
+  return worker
+}
+
+/** A worker that loads onnxruntime and waits for its setup. */
+let spare: Worker | undefined
+
+/** Begins what every thread has to do at first and what needs nothing of a model; the next `start` finds it done. */
+export function prepareScreeningThread(): void {
+  if (spare) return
+  const worker = (spare = startWorker())
+  const forget = (): void => {
+    if (spare === worker) spare = undefined
+  }
+  // Whoever starts a thread then finds out why.
+  worker.once('error', forget)
+  worker.once('exit', forget)
+}
+
 /** The thread that multiplies 8-bit weights with hidden states. One pass at a time. */
 export class ScreeningThread implements AsyncDisposable {
   readonly #worker: Worker
@@ -16,7 +37,10 @@ export class ScreeningThread implements AsyncDisposable {
   #ended = false
 
   private constructor(setup: ScreeningSetup) {
-    this.#worker = new Worker(entry, { workerData: setup, execArgv, name: 'lm-head' })
+    this.#worker = spare ?? startWorker()
+    spare = undefined
+    this.#worker.ref()
+    this.#worker.postMessage(setup)
     this.#worker.on('message', (message: ScreeningMessage) => this.#pending.resolve(message))
     this.#worker.on('error', (error) => this.#pending.reject(error))
     this.#exited = once(this.#worker, 'exit').catch(() => {})

@@ -1,14 +1,15 @@
 // The thread that holds the 8-bit weights. onnxruntime-node blocks the thread that calls it, for milliseconds in each pass
 // and for a second while it loads: too long for a thread that also serves streams of other clients.
+import { once } from 'node:events'
 import path from 'node:path'
-import { parentPort, workerData } from 'node:worker_threads'
+import { parentPort } from 'node:worker_threads'
 import * as ort from 'onnxruntime-node'
 import { quantizedModel } from './quantized-matrix.ts'
 import type { ScreeningAnswer, ScreeningMessage, ScreeningRequest, ScreeningSetup } from './screening.ts'
 import { inputBound, splitInput } from './split-input.ts'
 
-const { path: file, layout, threads } = workerData as ScreeningSetup
 const port = parentPort!
+const [{ path: file, layout, threads }] = (await once(port, 'message')) as [ScreeningSetup]
 
 function openSession(): Promise<ort.InferenceSession> {
   return ort.InferenceSession.create(quantizedModel(layout, path.basename(file)), {
