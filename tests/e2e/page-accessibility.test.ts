@@ -3,7 +3,7 @@ import type { Browser, BrowserContextOptions, Page } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { fillDatabase, longChat } from '../../packages/web/dev/fill-database.ts'
 import { pickScript } from '../../packages/web/dev/scripts.ts'
-import { arrowTo, bringAxe, tabTo, violationsOf } from './support/accessibility.ts'
+import { arrowTo, bringAxe, tabTo, untilStill, violationsOf } from './support/accessibility.ts'
 import { launchBrowser, openPage, screenshot, type WatchedPage } from './support/browser.ts'
 import { answered, articles, ask, lastArticle, lastText, messageField } from './support/chat-page.ts'
 import { questionOf, startScriptedChat, type ScriptedChat } from './support/scripted-chat.ts'
@@ -74,6 +74,7 @@ describe.each(looks)('what axe-core finds on %s', (look, options) => {
     const { page, complaints } = watched
     const found: Record<string, readonly string[]> = {}
     const check = async (place: string): Promise<void> => {
+      await untilStill(page)
       await screenshot(page, `${look}-${place}`)
       const violations = await violationsOf(page)
       if (violations.length > 0) found[place] = violations

@@ -10,6 +10,17 @@ const TAGS = ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa']
 /** Before the page is loaded (again): its own policy lets no script in later. */
 export const bringAxe = (page: Page): Promise<unknown> => page.addInitScript({ path: axeScript })
 
+/** What slides or fades in is looked at when it is there. */
+export function untilStill(page: Page): Promise<void> {
+  return page.evaluate(async () => {
+    const ends = document
+      .getAnimations()
+      .filter(({ effect }) => effect?.getComputedTiming().endTime !== Infinity)
+      .map(({ finished }) => finished.catch(() => {}))
+    await Promise.all(ends)
+  })
+}
+
 /** What is wrong on the page as it is now, one line for each element. */
 export function violationsOf(page: Page): Promise<readonly string[]> {
   return page.evaluate(async (tags) => {
