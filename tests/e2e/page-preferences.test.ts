@@ -279,7 +279,7 @@ describe('shortcuts', () => {
       .poll(async () => ((await lastArticle(page).textContent()) ?? '').length, { timeout: 60_000 })
       .toBeGreaterThan(30)
     await keyboard.press('Escape')
-    await page.getByText('Stopped').waitFor()
+    await lastArticle(page).getByText('Stopped').waitFor()
     await keyboard.press('Control+Shift+Enter')
     await page.getByRole('button', { name: 'Stop', exact: true }).waitFor()
     await keyboard.press('Escape')
