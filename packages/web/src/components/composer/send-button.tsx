@@ -13,7 +13,7 @@ interface SendButtonProps {
 /** Sends what is written, or stops what is being answered. */
 export function SendButton({ running, ready, onStop, onStopGone }: SendButtonProps) {
   const texts = useTexts()
-  // Two elements, not one that changes: a click that begins on Stop must not end as one on Send.
+  // Two elements, not one that changes: it would be Send already when the browser does what a click on it does.
   return running ? (
     <StopButton key="stop" onStop={onStop} onGone={onStopGone} />
   ) : (
