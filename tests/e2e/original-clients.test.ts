@@ -112,7 +112,8 @@ async function answerOf(client: LegacySocket): Promise<{ text: string; messages:
 const pageParameters = {
   max_new_tokens: 1,
   stop_sequence: '<|im_end|>',
-  extra_stop_sequences: ['\n\nHuman'],
+  // A sentence at most: what is sampled would now and then go on until the session is full.
+  extra_stop_sequences: ['\n\nHuman', '.', '!', '?'],
   do_sample: 1,
   temperature: 0.6,
   top_p: 0.9,
