@@ -138,3 +138,20 @@ describe('an answer that is being written', () => {
     expect(complaints).toEqual([])
   })
 })
+
+describe('on a phone', () => {
+  it('Enter begins a line, and Send sends', async () => {
+    pace = async () => {}
+    const phone = { viewport: { width: 390, height: 844 }, hasTouch: true, isMobile: true }
+    await using watched = await openPage(browser, server.url, phone)
+    const { page, complaints } = watched
+    await messageField(page).fill('Hello')
+    await page.keyboard.press('Enter')
+    await page.keyboard.type('there')
+    expect(await messageField(page).inputValue()).toBe('Hello\nthere')
+    await sendButton(page).click()
+    await answered(page)
+    expect(await page.getByRole('article', { name: 'You' }).textContent()).toContain('there')
+    expect(complaints).toEqual([])
+  })
+})

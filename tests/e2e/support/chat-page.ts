@@ -6,12 +6,15 @@ export const articles = (page: Page): Locator => page.getByRole('article')
 export const lastArticle = (page: Page): Locator => articles(page).last()
 export const lastText = async (page: Page): Promise<string> => (await lastArticle(page).textContent()) ?? ''
 
-/** Sends a message as a reader with a keyboard does. */
+/** Sends a message as a reader does. */
 export async function ask(page: Page, text: string): Promise<void> {
   await messageField(page).fill(text)
   // Until the models are known, nothing can be sent.
   await page.getByRole('button', { name: 'Send', disabled: false }).waitFor()
-  await messageField(page).press('Enter')
+  // Without a mouse Enter begins a line.
+  if (await page.evaluate(() => matchMedia('(hover: none)').matches))
+    await page.getByRole('button', { name: 'Send' }).click()
+  else await messageField(page).press('Enter')
 }
 
 /** The words of the last answer, without what is told around them. */

@@ -31,6 +31,9 @@ interface ComposerProps {
   readonly onStop: () => void
 }
 
+/** Soft keyboards have no Shift+Enter: there Enter begins a line, and Send sends. */
+const softKeyboard = window.matchMedia('(hover: none)')
+
 /** Where the reader writes. */
 export function Composer(props: ComposerProps) {
   const { draftId, model, recipient, running, path, attachments: files, onSend, onStop } = props
@@ -54,6 +57,7 @@ export function Composer(props: ComposerProps) {
     field.current?.focus()
   }
   const onKeyDown = (event: KeyboardEvent): void => {
+    if (softKeyboard.matches) return
     // Enter also ends the input of Chinese, Japanese and Korean words.
     if (event.key !== 'Enter' || event.shiftKey || event.nativeEvent.isComposing) return
     event.preventDefault()
