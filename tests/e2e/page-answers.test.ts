@@ -1,6 +1,5 @@
-import type { Browser } from 'playwright-core'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { launchBrowser, openPage, screenshot } from './support/browser.ts'
+import { describe, expect, it } from 'vitest'
+import { openPage, screenshot } from './support/browser.ts'
 import {
   answered,
   ask,
@@ -12,22 +11,13 @@ import {
   settle,
 } from './support/chat-page.ts'
 import { sessionsInUse } from './support/metrics.ts'
-import { startPetalsChat, withDefaultModel, type PetalsChat } from './support/petals-chat.ts'
+import { useDefaultChat } from './support/default-chat.ts'
 
-let server: PetalsChat
-let browser: Browser
-beforeAll(async () => {
-  server = await startPetalsChat({ env: await withDefaultModel() })
-  browser = await launchBrowser()
-})
-afterAll(async () => {
-  await browser.close()
-  await server[Symbol.asyncDispose]()
-})
+const subject = useDefaultChat()
 
 describe('an answer on the page', () => {
   it('goes on where it was after reloads and a cut connection, without losing or doubling a word', async () => {
-    await using watched = await openPage(browser, server.url)
+    await using watched = await openPage(subject.browser, subject.server.url)
     const { page, complaints } = watched
     await settle(page, 200)
     await ask(page, 'Tell me a long story about a ship.')
@@ -52,7 +42,7 @@ describe('an answer on the page', () => {
   })
 
   it('is stopped on the server after a reload, too', async () => {
-    await using watched = await openPage(browser, server.url)
+    await using watched = await openPage(subject.browser, subject.server.url)
     const { page } = watched
     await settle(page, 2000)
     await ask(page, 'Tell me a long story about a ship.')
@@ -60,11 +50,11 @@ describe('an answer on the page', () => {
     await page.reload()
     await page.getByRole('button', { name: 'Stop' }).click()
     await expect.poll(() => lastText(page)).toContain('Stopped')
-    await expect.poll(() => sessionsInUse(server.url), { timeout: 5000 }).toBe(0)
+    await expect.poll(() => sessionsInUse(subject.server.url), { timeout: 5000 }).toBe(0)
   })
 
   it('has versions, and questions have branches, which are kept', async () => {
-    await using watched = await openPage(browser, server.url)
+    await using watched = await openPage(subject.browser, subject.server.url)
     const { page, complaints } = watched
     await settle(page, 12)
     await ask(page, 'Name a fruit.')
@@ -98,7 +88,7 @@ describe('an answer on the page', () => {
   })
 
   it('reads files that are attached, and drafts outlive a reload', async () => {
-    await using watched = await openPage(browser, server.url)
+    await using watched = await openPage(subject.browser, subject.server.url)
     const { page, complaints } = watched
     await settle(page, 24)
     await messageField(page).fill('What is the password in this file?')

@@ -1,20 +1,12 @@
-import type { Browser, Page } from 'playwright-core'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import type { Page } from 'playwright-core'
+import { describe, expect, it } from 'vitest'
 import { defaultModelPath } from '../support/model.ts'
-import { launchBrowser, openPage, screenshot } from './support/browser.ts'
+import { openPage, screenshot } from './support/browser.ts'
 import { sessionsInUse } from './support/metrics.ts'
-import { startPetalsChat, withDefaultModel, type PetalsChat } from './support/petals-chat.ts'
+import { useDefaultChat } from './support/default-chat.ts'
+import { startPetalsChat, withDefaultModel } from './support/petals-chat.ts'
 
-let server: PetalsChat
-let browser: Browser
-beforeAll(async () => {
-  server = await startPetalsChat({ env: await withDefaultModel() })
-  browser = await launchBrowser()
-})
-afterAll(async () => {
-  await browser.close()
-  await server[Symbol.asyncDispose]()
-})
+const subject = useDefaultChat()
 
 const side = (page: Page, letter: 'A' | 'B') =>
   page.getByRole('region', { name: `Side ${letter}`, exact: true })
@@ -45,7 +37,7 @@ const answered = (page: Page, letter: 'A' | 'B', answers = 1) =>
 
 describe('comparing', () => {
   it('asks one model with two settings, follows up with both, and keeps a side as a chat', async () => {
-    await using watched = await openPage(browser, server.url)
+    await using watched = await openPage(subject.browser, subject.server.url)
     const { page, complaints } = watched
     await page.getByRole('link', { name: 'Compare' }).click()
     await settle(page, 'A', { Temperature: '0', 'Max tokens': '24' })
@@ -99,7 +91,7 @@ describe('comparing', () => {
   })
 
   it('stops one side, and both', async () => {
-    await using watched = await openPage(browser, `${server.url}/#/compare`)
+    await using watched = await openPage(subject.browser, `${subject.server.url}/#/compare`)
     const { page } = watched
     // The most probable tokens repeat themselves for ever: nothing ends by itself.
     for (const letter of ['A', 'B'] as const) await settle(page, letter, { Temperature: '0' })
@@ -111,11 +103,11 @@ describe('comparing', () => {
     expect(await lastText(page, 'B')).not.toContain('Stopped')
     await page.getByRole('button', { name: 'Stop', exact: true }).click()
     await expect.poll(() => lastText(page, 'B')).toContain('Stopped')
-    await expect.poll(() => sessionsInUse(server.url), { timeout: 5000 }).toBe(0)
+    await expect.poll(() => sessionsInUse(subject.server.url), { timeout: 5000 }).toBe(0)
   })
 
   it('opens by keyboard the settings of the side that has the focus, else of the first', async () => {
-    await using watched = await openPage(browser, `${server.url}/#/compare`)
+    await using watched = await openPage(subject.browser, `${subject.server.url}/#/compare`)
     const { page, complaints } = watched
     const dialog = page.getByRole('dialog', { name: 'Settings' })
     const settleByKeyboard = async (prompt: string): Promise<void> => {
@@ -142,7 +134,7 @@ describe('comparing', () => {
   })
 
   it('begins from an answer of a chat, and has tabs on a phone, by keyboard too', async () => {
-    await using watched = await openPage(browser, server.url, { colorScheme: 'dark' })
+    await using watched = await openPage(subject.browser, subject.server.url, { colorScheme: 'dark' })
     const { page, complaints } = watched
     await ask(page, 'Say hello.')
     const answer = page.getByRole('article').last()
@@ -178,7 +170,7 @@ describe('comparing two models', () => {
       args: ['--model', `first=${file}`, '--model', `second=${file}`],
       env,
     })
-    await using watched = await openPage(browser, two.url)
+    await using watched = await openPage(subject.browser, two.url)
     const { page, complaints } = watched
     const asked: unknown[] = []
     page.on('request', (request) => {

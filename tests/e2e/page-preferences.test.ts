@@ -1,22 +1,13 @@
 import { readFile } from 'node:fs/promises'
-import type { Browser, Locator, Page } from 'playwright-core'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { launchBrowser, openPage, screenshot } from './support/browser.ts'
-import { startPetalsChat, withDefaultModel, type PetalsChat } from './support/petals-chat.ts'
+import type { Locator, Page } from 'playwright-core'
+import { describe, expect, it } from 'vitest'
+import { openPage, screenshot } from './support/browser.ts'
+import { answered, ask, lastArticle, settle } from './support/chat-page.ts'
+import { useDefaultChat } from './support/default-chat.ts'
 
-let server: PetalsChat
-let browser: Browser
-beforeAll(async () => {
-  server = await startPetalsChat({ env: await withDefaultModel() })
-  browser = await launchBrowser()
-})
-afterAll(async () => {
-  await browser.close()
-  await server[Symbol.asyncDispose]()
-})
+const subject = useDefaultChat()
 
 const phone = { viewport: { width: 390, height: 844 }, hasTouch: true, isMobile: true }
-const lastArticle = (page: Page) => page.getByRole('article').last()
 const chatLinks = (page: Page) =>
   page.getByRole('navigation', { name: 'Chats' }).locator('li').getByRole('link')
 
@@ -25,31 +16,15 @@ async function openPreferences(page: Page): Promise<Locator> {
   return page.getByRole('dialog', { name: 'Preferences' })
 }
 
-/** Short and greedy answers in the next new chat. */
-async function settle(page: Page): Promise<void> {
-  await page.getByRole('button', { name: 'Settings' }).click()
-  const dialog = page.getByRole('dialog', { name: 'Settings' })
-  await dialog.getByLabel('Temperature').fill('0')
-  await dialog.getByLabel('Max tokens').fill('12')
-  await dialog.getByRole('button', { name: 'Save', exact: true }).click()
-}
-
-async function ask(page: Page, text: string): Promise<void> {
-  await page.getByRole('textbox', { name: 'Message' }).fill(text)
-  await page.keyboard.press('Enter')
+async function askAndWait(page: Page, text: string): Promise<void> {
+  await ask(page, text)
   await answered(page)
-}
-
-async function answered(page: Page): Promise<void> {
-  await expect
-    .poll(() => lastArticle(page).getByRole('button', { name: 'Regenerate' }).count(), { timeout: 90_000 })
-    .toBe(1)
 }
 
 /** A chat with one question, whose answer has two versions. */
 async function chatWithVersions(page: Page, question: string): Promise<void> {
-  await settle(page)
-  await ask(page, question)
+  await settle(page, 12)
+  await askAndWait(page, question)
   await page.getByRole('button', { name: 'Regenerate' }).click()
   await page.getByRole('group', { name: 'Version 2 of 2' }).waitFor()
   await answered(page)
@@ -71,7 +46,10 @@ async function importFile(page: Page, name: string, text: string): Promise<void>
 
 describe('preferences', () => {
   it('choose theme and language at once, and outlive a reload without a flash of others', async () => {
-    await using watched = await openPage(browser, server.url, { colorScheme: 'light', locale: 'en-US' })
+    await using watched = await openPage(subject.browser, subject.server.url, {
+      colorScheme: 'light',
+      locale: 'en-US',
+    })
     const { page, complaints } = watched
     const html = page.locator('html')
     const ground = () => html.evaluate((element) => getComputedStyle(element).colorScheme)
@@ -123,7 +101,7 @@ describe('preferences', () => {
   })
 
   it('speak the language of the browser where nothing is chosen, on a phone too', async () => {
-    await using watched = await openPage(browser, server.url, {
+    await using watched = await openPage(subject.browser, subject.server.url, {
       ...phone,
       locale: 'de-DE',
       colorScheme: 'dark',
@@ -145,18 +123,18 @@ describe('preferences', () => {
 
 describe('export and import', () => {
   it('bring all chats into another browser, with their versions, once', async () => {
-    await using from = await openPage(browser, server.url)
+    await using from = await openPage(subject.browser, subject.server.url)
     await chatWithVersions(from.page, 'Name a fruit.')
     const answer = (await lastArticle(from.page).locator('.markdown').textContent()) ?? ''
     await from.page.getByRole('link', { name: 'New chat' }).click()
-    await ask(from.page, 'Name a river.')
+    await askAndWait(from.page, 'Name a river.')
     const dialog = await openPreferences(from.page)
     const file = await downloaded(from.page, () =>
       dialog.getByRole('button', { name: 'Export chats' }).click(),
     )
     expect(file.name).toMatch(/^petals-chat-\d{4}-\d\d-\d\d\.json$/)
 
-    await using to = await openPage(browser, server.url)
+    await using to = await openPage(subject.browser, subject.server.url)
     const other = await openPreferences(to.page)
     expect(await other.getByRole('button', { name: 'Export chats' }).isDisabled()).toBe(true)
     const news = other.getByRole('status')
@@ -178,12 +156,12 @@ describe('export and import', () => {
     await to.page.getByRole('button', { name: 'Previous version' }).click()
     await to.page.getByRole('group', { name: 'Version 1 of 2' }).waitFor()
     // It is a chat like any other.
-    await ask(to.page, 'And another one?')
+    await askAndWait(to.page, 'And another one?')
     expect([...from.complaints, ...to.complaints]).toEqual([])
   })
 
   it('work for one chat, as JSON by a drop and as Markdown', async () => {
-    await using from = await openPage(browser, server.url)
+    await using from = await openPage(subject.browser, subject.server.url)
     const { page } = from
     await chatWithVersions(page, 'Name a tree.')
     const save = async (item: string) => {
@@ -197,7 +175,7 @@ describe('export and import', () => {
     const json = await save('Save as JSON')
     expect(json.name).toBe('Name a tree.json')
 
-    await using to = await openPage(browser, server.url)
+    await using to = await openPage(subject.browser, subject.server.url)
     const dialog = await openPreferences(to.page)
     const transfer = await to.page.evaluateHandle((text) => {
       const data = new DataTransfer()
@@ -216,7 +194,7 @@ describe('export and import', () => {
   })
 
   it('let all chats be deleted, and brought back', async () => {
-    await using watched = await openPage(browser, server.url)
+    await using watched = await openPage(subject.browser, subject.server.url)
     const { page, complaints } = watched
     await chatWithVersions(page, 'Name a bird.')
     const dialog = await openPreferences(page)
@@ -247,7 +225,7 @@ describe('shortcuts', () => {
   const isFocused = (field: Locator) => field.evaluate((element) => element === document.activeElement)
 
   it('are on a sheet, and do what it says', async () => {
-    await using watched = await openPage(browser, server.url, {
+    await using watched = await openPage(subject.browser, subject.server.url, {
       permissions: ['clipboard-read', 'clipboard-write'],
     })
     const { page, complaints } = watched

@@ -1,26 +1,15 @@
-import type { Browser, BrowserContext, Page } from 'playwright-core'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { launchBrowser, openPage } from './support/browser.ts'
+import type { BrowserContext, Page } from 'playwright-core'
+import { describe, expect, it } from 'vitest'
+import { openPage } from './support/browser.ts'
+import { lastArticle, lastText, messageField } from './support/chat-page.ts'
 import { sessionsInUse } from './support/metrics.ts'
-import { startPetalsChat, withDefaultModel, type PetalsChat } from './support/petals-chat.ts'
+import { useDefaultChat } from './support/default-chat.ts'
 
-let server: PetalsChat
-let browser: Browser
-beforeAll(async () => {
-  server = await startPetalsChat({ env: await withDefaultModel() })
-  browser = await launchBrowser()
-})
-afterAll(async () => {
-  await browser.close()
-  await server[Symbol.asyncDispose]()
-})
+const subject = useDefaultChat()
 
-const messageField = (page: Page) => page.getByRole('textbox', { name: 'Message' })
-const answer = (page: Page) => page.getByRole('article').last()
-const answerText = async (page: Page) => (await answer(page).textContent()) ?? ''
 const chatLinks = (page: Page) => page.getByRole('navigation', { name: 'Chats' }).locator('.chat-link')
 
-async function openTab(context: BrowserContext, url = server.url): Promise<Page> {
+async function openTab(context: BrowserContext, url = subject.server.url): Promise<Page> {
   const page = await context.newPage()
   await page.goto(url)
   return page
@@ -34,14 +23,14 @@ async function ask(page: Page, text: string): Promise<void> {
 
 const grownTo = (page: Page, length: number) =>
   expect
-    .poll(async () => (await page.getByRole('article').count()) === 2 && (await answerText(page)).length, {
+    .poll(async () => (await page.getByRole('article').count()) === 2 && (await lastText(page)).length, {
       timeout: 30_000,
     })
     .toBeGreaterThan(length)
 
 describe('two tabs of the page', () => {
   it('show the same: chats, an answer as it is written, names, pins, drafts, deletion and undo', async () => {
-    await using watched = await openPage(browser, server.url)
+    await using watched = await openPage(subject.browser, subject.server.url)
     const { page: one, complaints } = watched
     const two = await openTab(one.context())
     two.on('pageerror', (error) => complaints.push(`second tab: ${error.message}`))
@@ -58,18 +47,18 @@ describe('two tabs of the page', () => {
     const lengths = new Set<number>()
     const until = Date.now() + 2000
     while (Date.now() < until) {
-      lengths.add((await answerText(two)).length)
+      lengths.add((await lastText(two)).length)
       await two.waitForTimeout(50)
     }
     expect(lengths.size).toBeGreaterThan(6)
-    expect(await answerText(two)).toMatch(/\d tokens\/s/)
+    expect(await lastText(two)).toMatch(/\d tokens\/s/)
     expect(asked).toEqual([])
 
     await two.getByRole('button', { name: 'Stop' }).click()
-    await expect.poll(() => answerText(two)).toContain('Stopped')
-    await expect.poll(() => answerText(one)).toContain('Stopped')
-    await expect.poll(() => sessionsInUse(server.url), { timeout: 5000 }).toBe(0)
-    expect(await answerText(one)).toBe(await answerText(two))
+    await expect.poll(() => lastText(two)).toContain('Stopped')
+    await expect.poll(() => lastText(one)).toContain('Stopped')
+    await expect.poll(() => sessionsInUse(subject.server.url), { timeout: 5000 }).toBe(0)
+    expect(await lastText(one)).toBe(await lastText(two))
 
     await messageField(one).fill('What about the crew?')
     await expect.poll(() => messageField(two).inputValue()).toBe('What about the crew?')
@@ -90,12 +79,12 @@ describe('two tabs of the page', () => {
     await one.getByRole('button', { name: 'Undo' }).click()
     await expect.poll(() => chatLinks(two).allTextContents()).toEqual(['Ships'])
     await chatLinks(two).first().click()
-    await expect.poll(() => answerText(two)).toContain('Stopped')
+    await expect.poll(() => lastText(two)).toContain('Stopped')
     expect(complaints).toEqual([])
   })
 
   it('share preferences and presets', async () => {
-    await using watched = await openPage(browser, server.url)
+    await using watched = await openPage(subject.browser, subject.server.url)
     const { page: one } = watched
     const two = await openTab(one.context())
     await one.getByRole('button', { name: 'Settings' }).click()
@@ -113,7 +102,7 @@ describe('two tabs of the page', () => {
   })
 
   it('take an answer over when the tab that receives it is closed, without losing or doubling a word', async () => {
-    await using watched = await openPage(browser, server.url)
+    await using watched = await openPage(subject.browser, subject.server.url)
     const { page: first } = watched
     await first.getByRole('button', { name: 'Settings' }).click()
     const dialog = first.getByRole('dialog', { name: 'Settings' })
@@ -123,10 +112,12 @@ describe('two tabs of the page', () => {
     await ask(first, 'Tell me a long story about a ship.')
     const done = (page: Page) =>
       expect
-        .poll(() => answer(page).getByRole('button', { name: 'Regenerate' }).count(), { timeout: 60_000 })
+        .poll(() => lastArticle(page).getByRole('button', { name: 'Regenerate' }).count(), {
+          timeout: 60_000,
+        })
         .toBe(1)
     await done(first)
-    const words = async (page: Page) => (await answerText(page)).replace(/(2\/2)?(Continue)?Cut at .*$/, '')
+    const words = async (page: Page) => (await lastText(page)).replace(/(2\/2)?(Continue)?Cut at .*$/, '')
     const reference = await words(first)
     expect(reference.length).toBeGreaterThan(400)
 

@@ -1,23 +1,13 @@
-import type { Browser } from 'playwright-core'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { launchBrowser, openPage, screenshot } from './support/browser.ts'
+import { describe, expect, it } from 'vitest'
+import { openPage, screenshot } from './support/browser.ts'
 import { sessionsInUse } from './support/metrics.ts'
-import { startPetalsChat, withDefaultModel, type PetalsChat } from './support/petals-chat.ts'
+import { useDefaultChat } from './support/default-chat.ts'
 
-let server: PetalsChat
-let browser: Browser
-beforeAll(async () => {
-  server = await startPetalsChat({ env: await withDefaultModel() })
-  browser = await launchBrowser()
-})
-afterAll(async () => {
-  await browser.close()
-  await server[Symbol.asyncDispose]()
-})
+const subject = useDefaultChat()
 
 describe('the chat page', () => {
   it('shows an answer as it is written, its speed, and begins a new chat', async () => {
-    await using watched = await openPage(browser, server.url)
+    await using watched = await openPage(subject.browser, subject.server.url)
     const { page, complaints } = watched
     const field = page.getByRole('textbox', { name: /message/i })
     await field.fill('Tell me a long story about a ship.')
@@ -39,7 +29,7 @@ describe('the chat page', () => {
   })
 
   it('stops the engine with its Stop button, and keeps what was written', async () => {
-    await using watched = await openPage(browser, server.url)
+    await using watched = await openPage(subject.browser, subject.server.url)
     const { page } = watched
     await page
       .getByRole('textbox', { name: /message/i })
@@ -48,15 +38,15 @@ describe('the chat page', () => {
     const answer = page.getByRole('article').last()
     await expect.poll(() => answer.textContent(), { timeout: 30_000 }).toMatch(/\d tokens\/s/)
     const before = (await answer.textContent())!.length
-    expect(await sessionsInUse(server.url)).toBe(1)
+    expect(await sessionsInUse(subject.server.url)).toBe(1)
     await page.getByRole('button', { name: 'Stop' }).click()
-    await expect.poll(() => sessionsInUse(server.url), { timeout: 3000 }).toBe(0)
+    await expect.poll(() => sessionsInUse(subject.server.url), { timeout: 3000 }).toBe(0)
     await expect.poll(() => answer.textContent()).toContain('Stopped')
     expect((await answer.textContent())!.length).toBeGreaterThan(before / 2)
   })
 
   it('offers the models of the server, and works on a phone in the dark', async () => {
-    await using watched = await openPage(browser, server.url, {
+    await using watched = await openPage(subject.browser, subject.server.url, {
       viewport: { width: 390, height: 844 },
       colorScheme: 'dark',
       hasTouch: true,
@@ -70,7 +60,7 @@ describe('the chat page', () => {
   })
 
   it('says in words that a page needs JavaScript', async () => {
-    const text = await (await fetch(server.url)).text()
+    const text = await (await fetch(subject.server.url)).text()
     expect(/<noscript>([\s\S]*?)<\/noscript>/.exec(text)?.[1]).toMatch(/JavaScript/)
   })
 })
