@@ -12,7 +12,7 @@ export async function ask(page: Page, text: string): Promise<void> {
   // Until the models are known, nothing can be sent.
   await page.getByRole('button', { name: 'Send', disabled: false }).waitFor()
   // Without a mouse Enter begins a line.
-  if (await page.evaluate(() => matchMedia('(hover: none)').matches))
+  if (await page.evaluate<boolean>(`matchMedia('(hover: none)').matches`))
     await page.getByRole('button', { name: 'Send' }).click()
   else await messageField(page).press('Enter')
 }
