@@ -1,8 +1,7 @@
-import { once } from 'node:events'
 import { mkdtemp, rm } from 'node:fs/promises'
-import { createServer, type AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
+import { freePort } from '../packages/petals/src/testing/faulty-link.ts'
 import { ensureModel, findModel } from './models.ts'
 import { startRelay, type Relay, type RelayConditions } from './relay.ts'
 import { startServer, type ServerOptions, type SwarmServer } from './server.ts'
@@ -50,15 +49,6 @@ function spansOf(
   return Array.from({ length: replicas }, (_, replica) =>
     starts.map((start) => ({ start, end: Math.min(start + size, blocks), replica })),
   ).flat()
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const { port } = server.address() as AddressInfo
-  server.close()
-  await once(server, 'close')
-  return port
 }
 
 /**

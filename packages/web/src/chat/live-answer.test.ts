@@ -9,16 +9,8 @@ import {
   type LiveAnswer,
 } from './live-answer.ts'
 import type { Message } from './types.ts'
+import { streamingMessage as message } from '../testing/streaming-message.ts'
 
-const message: Message = {
-  id: 'm',
-  chatId: 'c',
-  parentId: null,
-  role: 'assistant',
-  content: '',
-  createdAt: 0,
-  status: 'streaming',
-}
 const word = { text: 'x', reasoning: '' }
 
 /** A word every 100 ms, the first one at `from`. */

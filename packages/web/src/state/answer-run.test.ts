@@ -2,17 +2,9 @@ import { describe, expect, it } from 'vitest'
 import { startAnswer, type LiveAnswer } from '../chat/live-answer.ts'
 import type { Message } from '../chat/types.ts'
 import { KeptAnswerServer, type Script } from '../testing/kept-answer-server.ts'
+import { streamingMessage as message } from '../testing/streaming-message.ts'
 import { AnswerRun, type PlanOptions } from './answer-run.ts'
 
-const message: Message = {
-  id: 'm',
-  chatId: 'c',
-  parentId: null,
-  role: 'assistant',
-  content: '',
-  createdAt: 0,
-  status: 'streaming',
-}
 const words = ['One', ' two', ' three', ' four']
 
 function prepare(server: KeptAnswerServer, start: Message = message) {
