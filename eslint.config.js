@@ -11,6 +11,7 @@ const packageImports = {
   hub: ['engine'],
   llama: ['engine'],
   petals: ['engine'],
+  contribute: ['engine'],
   gateway: ['engine'],
   web: [],
 }
@@ -145,7 +146,7 @@ export default tseslint.config(
   },
   {
     // Only `cli` reads the environment or prints.
-    files: ['packages/{engine,hub,llama,petals,gateway}/src/**/*.ts'],
+    files: ['packages/{engine,hub,llama,petals,contribute,gateway}/src/**/*.ts'],
     ignores: ['**/*.test.ts', '**/testing/**'],
     rules: { 'no-console': 'error' },
   },

@@ -2,7 +2,8 @@ import { spawn } from 'node:child_process'
 import { createWriteStream } from 'node:fs'
 import { mkdir, readFile } from 'node:fs/promises'
 import path from 'node:path'
-import { python, script } from './paths.ts'
+import { petalsServerScript } from '@petals-chat/contribute'
+import { python } from './paths.ts'
 
 export interface ServerOptions {
   readonly modelFolder: string
@@ -63,7 +64,7 @@ function serverArguments(options: ServerOptions): string[] {
   const { behind } = options
   const announced = behind === undefined ? options.announce : `${behind}/p2p-circuit`
   return [
-    script('petals_server.py'),
+    petalsServerScript,
     ...(behind === undefined ? [] : ['--p2p', JSON.stringify(relayedBy(behind))]),
     options.modelFolder,
     ...peers,

@@ -12,7 +12,7 @@ import sys
 import time
 
 started = time.time()
-sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "..", "swarm", "python"))
+sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "..", "packages", "contribute", "python"))
 import petals_compat  # noqa: E402, F401  (must come before petals)
 import torch  # noqa: E402
 from petals import AutoDistributedModelForCausalLM  # noqa: E402
