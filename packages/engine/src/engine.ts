@@ -3,7 +3,7 @@ import type { ChatTemplate } from './chat/chat-template.ts'
 import type { Logger } from './logger.ts'
 import type { ModelSpec } from './models/model-spec.ts'
 import type { SamplingParams } from './sampling-params.ts'
-import type { RouteReport } from './swarm/swarm-status.ts'
+import type { RouteReport, SwarmWait } from './swarm/swarm-status.ts'
 import type { TokenId, Tokenizer } from './tokenizer.ts'
 
 /** Makes models answer: a swarm of servers, or this machine. */
@@ -108,7 +108,15 @@ export interface OpenAheadOptions extends AbortOptions {
   readonly promptLength?: number | undefined
 }
 
-export interface GenerateOptions extends AbortOptions {
+export interface WaitOptions {
+  /**
+   * Called when the engine begins to wait for something outside of it, when that changes, and with undefined when it goes
+   * on. Nothing has failed yet; a caller that does not want to wait aborts.
+   */
+  readonly onWait?: ((wait: SwarmWait | undefined) => void) | undefined
+}
+
+export interface GenerateOptions extends AbortOptions, WaitOptions {
   readonly sampling: SamplingParams
   /** Give log probabilities: of the chosen token and of this many most probable ones (0 … 20). Left out: none. */
   readonly topLogprobs?: number | undefined
@@ -134,7 +142,7 @@ export interface GeneratedToken {
   readonly topLogprobs?: readonly TokenLogprob[] | undefined
 }
 
-export interface ScoreOptions extends AbortOptions {
+export interface ScoreOptions extends AbortOptions, WaitOptions {
   /** 0 … 20, default 0. */
   readonly topLogprobs?: number | undefined
 }

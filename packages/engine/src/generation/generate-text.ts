@@ -66,8 +66,8 @@ export async function* generateText(
 }
 
 /** What the session needs of the request. */
-function sessionOptions({ sampling, topLogprobs, grammar, signal }: TextRequest): GenerateOptions {
-  return { sampling, topLogprobs, grammar, signal }
+function sessionOptions({ sampling, topLogprobs, grammar, onWait, signal }: TextRequest): GenerateOptions {
+  return { sampling, topLogprobs, grammar, onWait, signal }
 }
 
 /** How many tokens may be answered, so that prompt and answer together fit into the session. */

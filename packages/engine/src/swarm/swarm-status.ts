@@ -56,6 +56,16 @@ export interface SwarmServerStatus {
   readonly bannedForMs: number
 }
 
+/** What an answer waits for in a swarm: no server answers for these blocks just now. */
+export interface SwarmWait {
+  /** Blocks [start, end), in order. */
+  readonly blocks: readonly { readonly start: number; readonly end: number }[]
+  /** When the wait began, milliseconds since 1970. */
+  readonly since: number
+  /** When the answer is given up unless a server comes to life before. */
+  readonly until: number
+}
+
 /** The way that an answer took through the swarm. */
 export interface RouteReport {
   readonly hops: readonly RouteHop[]

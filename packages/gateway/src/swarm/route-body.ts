@@ -1,4 +1,4 @@
-import type { RouteReport } from '@petals-chat/engine'
+import type { RouteReport, SwarmWait } from '@petals-chat/engine'
 import { z } from 'zod'
 
 const server = {
@@ -40,8 +40,22 @@ export const routeSchema = z
   })
   .describe('Which servers of the swarm the session goes through, and which were left.')
 
+/** How streams tell what an answer waits for. */
+export const waitingSchema = z
+  .object({
+    blocks: z.array(z.object(span)).describe('Blocks that no server answers for just now.'),
+    since: z.number().describe('When the wait began, Unix seconds.'),
+    until: z.number().describe('When the answer is given up unless a server comes to life, Unix seconds.'),
+  })
+  .describe('The answer waits for servers of these blocks.')
+
 /** What answers have besides, where it was asked for. */
-export const petalsSchema = z.object({ route: routeSchema }).describe('Extension, on request.')
+export const petalsSchema = z
+  .object({
+    route: routeSchema.optional(),
+    waiting: waitingSchema.nullish().describe('In streams only; null: the answer goes on.'),
+  })
+  .describe('Extension, on request.')
 
 export type RouteBody = z.output<typeof routeSchema>
 export type PetalsBody = z.output<typeof petalsSchema>
@@ -65,6 +79,10 @@ export function routeBody({ hops, failovers, pushed }: RouteReport): RouteBody {
     })),
     pushed,
   }
+}
+
+export function waitingBody({ blocks, since, until }: SwarmWait): z.output<typeof waitingSchema> {
+  return { blocks: [...blocks], since: since / 1000, until: until / 1000 }
 }
 
 const serverBody = ({

@@ -113,7 +113,7 @@ describe('the route of an answer', () => {
     const told = events.flatMap(({ petals }, index) =>
       petals ? [{ index, ...petalsSchema.parse(petals) }] : [],
     )
-    expect(told.map(({ route }) => route.failovers.length)).toEqual([0, 1, 1])
+    expect(told.map(({ route }) => route?.failovers.length)).toEqual([0, 1, 1])
     expect(told.at(-1)!.index).toBe(events.length - 1)
     expect(events.at(-1).choices[0].finish_reason).toBe('length')
     expect(told[1]!.route).toMatchObject({

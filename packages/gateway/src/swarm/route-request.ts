@@ -5,7 +5,9 @@ export const petalsRequestSchema = z.object({
   route: z
     .boolean()
     .nullish()
-    .describe('Tell which servers the answer took, in `petals.route` of the answer.'),
+    .describe(
+      'Tell which servers the answer takes, in `petals.route`, and in streams which blocks it waits for, in `petals.waiting`.',
+    ),
 })
 
 export const routeHeader = 'x-petals-route'

@@ -32,6 +32,17 @@ describe('parseAnswerChunk', () => {
     })
   })
 
+  it('reads what an answer waits for, and that it goes on', () => {
+    const blocks = [{ start: 12, end: 24 }]
+    expect(parse({ choices: [], petals: { waiting: { blocks, since: 1.5, until: 121.5 } } })).toMatchObject({
+      text: '',
+      waiting: { blocks, since: 1500, until: 121_500 },
+    })
+    expect(parse({ choices: [], petals: { waiting: null } }).waiting).toBeNull()
+    for (const waiting of [undefined, 5, {}, { blocks: 3, since: 'x' }])
+      expect(parse({ choices: [], petals: { waiting } }).waiting).toBeUndefined()
+  })
+
   it('reads the route through a swarm', () => {
     const left = { peer: 'A', public_name: 'cellar', start: 4, end: 8 }
     const route = {

@@ -1,6 +1,6 @@
 import { ApiError, apiErrorFromBody } from './errors.ts'
 import { count, isRecord, records } from './read-json.ts'
-import { parseRoute, type RouteReport } from './route-report.ts'
+import { parseRoute, parseWaiting, type RouteReport, type SwarmWait } from './route-report.ts'
 import type { ServerSentEvent } from './sse.ts'
 
 export type FinishReason = 'stop' | 'length'
@@ -35,6 +35,8 @@ export interface AnswerChunk {
   readonly usage?: AnswerUsage | undefined
   readonly timings?: AnswerTimings | undefined
   readonly route?: RouteReport | undefined
+  /** The answer waits for servers of a swarm; null: it goes on; undefined: no news of that. */
+  readonly waiting?: SwarmWait | null | undefined
   /** Undefined where the server doesn't keep the answer. */
   readonly position?: AnswerPosition | undefined
 }
@@ -53,6 +55,7 @@ export function parseAnswerChunk(event: ServerSentEvent): AnswerChunk {
     usage: isRecord(body['usage']) ? parseUsage(body['usage']) : undefined,
     timings: isRecord(body['timings']) ? parseTimings(body['timings']) : undefined,
     route: parseRoute(body['petals']),
+    waiting: parseWaiting(body['petals']),
     position: parsePosition(event.id),
   }
 }

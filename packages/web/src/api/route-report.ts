@@ -31,6 +31,25 @@ export interface Failover extends SwarmPeer {
   readonly replacedBy: readonly SwarmPeer[]
 }
 
+/** What an answer waits for: no server answers for these blocks just now. */
+export interface SwarmWait {
+  /** Blocks [start, end). */
+  readonly blocks: readonly { readonly start: number; readonly end: number }[]
+  /** Milliseconds since 1970: when the wait began, and when the answer is given up unless a server comes. */
+  readonly since: number
+  readonly until: number
+}
+
+/** `petals.waiting` of an event: null when the answer goes on, undefined if the event says nothing of it. */
+export function parseWaiting(petals: unknown): SwarmWait | null | undefined {
+  const waiting = isRecord(petals) ? petals['waiting'] : undefined
+  if (waiting === null) return null
+  if (!isRecord(waiting)) return undefined
+  const [since, until] = [count(waiting['since']), count(waiting['until'])]
+  if (since === undefined || until === undefined) return undefined
+  return { blocks: records(waiting['blocks']).map(parseSpan), since: since * 1000, until: until * 1000 }
+}
+
 /** Reads the extension defensively: a page must not break because a server tells more, or less. */
 export function parseRoute(petals: unknown): RouteReport | undefined {
   const route = isRecord(petals) ? petals['route'] : undefined

@@ -7,11 +7,12 @@ import {
   type SamplingParams,
   type Session,
   type TokenId,
+  type WaitOptions,
 } from '@petals-chat/engine'
 import { assertMayFit } from '../prompt-length.ts'
 import { type LengthParams, newTokenLimit } from './generate-params.ts'
 
-export interface ChunkRequest extends AbortOptions {
+export interface ChunkRequest extends AbortOptions, WaitOptions {
   /** The session so far and the new inputs; at least one token, and no more than fit. */
   readonly prompt: readonly TokenId[]
   readonly length: LengthParams
@@ -28,13 +29,14 @@ export interface ChunkRequest extends AbortOptions {
 export async function* generateChunks(
   model: Model,
   session: Session,
-  { prompt, length, sampling, maxLength, signal }: ChunkRequest,
+  { prompt, length, sampling, maxLength, onWait, signal }: ChunkRequest,
 ): AsyncGenerator<readonly TokenId[], never, undefined> {
   const { eosTokens } = model.tokenizer
   let total = prompt.length
   let limit = newTokenLimit(length, total)
   let chunk: TokenId[] = []
-  for await (const { token } of session.generate(prompt.slice(session.tokens.length), { sampling, signal })) {
+  const tokens = prompt.slice(session.tokens.length)
+  for await (const { token } of session.generate(tokens, { sampling, onWait, signal })) {
     chunk.push(token)
     total += 1
     if (chunk.length === limit || eosTokens.has(token)) {

@@ -5,11 +5,14 @@ import {
   type Model,
   type ModelSpec,
   type TokenId,
+  type WaitEvent,
+  withWaits,
 } from '@petals-chat/engine'
 import type { SessionPool } from '../../context.ts'
 import type { PetalsBody } from '../../swarm/route-body.ts'
 import { RouteReceipt } from '../../swarm/route-receipt.ts'
 import { petalsRequestSchema } from '../../swarm/route-request.ts'
+import { waitNotice } from '../../swarm/wait-notice.ts'
 import { assertFits, generateChunks, promptTokens } from './generate-chunks.ts'
 import { parseLength, parseSampling } from './generate-params.ts'
 import { type RawParams, textListParam, textParam } from './python-values.ts'
@@ -36,7 +39,7 @@ export interface AnswerPart {
   /** Whether it is the last part. */
   readonly stop: boolean
   readonly token_count: number
-  /** On request: at first, when it changes, and with the last part. Beyond the original. */
+  /** On request: at first, when it changes, and with the last part; while the answer waits. Beyond the original. */
   readonly petals?: PetalsBody
 }
 
@@ -84,12 +87,16 @@ export class InferenceDialogue {
       logger,
     })
     const request = { prompt, length, sampling, maxLength, signal }
-    const receipt = new RouteReceipt(lease.session, wantsRoute(params))
-    yield* this.#answer(generateChunks(model, lease.session, request), stopRule, receipt)
+    const tellsSwarm = wantsRoute(params)
+    const receipt = new RouteReceipt(lease.session, tellsSwarm)
+    const chunks = tellsSwarm
+      ? withWaits({ signal }, (options) => generateChunks(model, lease.session, { ...request, ...options }))
+      : generateChunks(model, lease.session, request)
+    yield* this.#answer(chunks, stopRule, receipt)
   }
 
   async *#answer(
-    chunks: AsyncIterable<readonly TokenId[]>,
+    chunks: AsyncIterable<readonly TokenId[] | WaitEvent>,
     stopRule: StopRule,
     receipt: RouteReceipt,
   ): AsyncGenerator<AnswerPart, void> {
@@ -100,6 +107,10 @@ export class InferenceDialogue {
     let tail = ''
     let held: TokenId[] = []
     for await (const chunk of chunks) {
+      if ('wait' in chunk) {
+        yield { outputs: '', stop: false, token_count: 0, petals: waitNotice(chunk.wait, true).petals! }
+        continue
+      }
       this.#tokens.push(...chunk)
       held.push(...chunk)
       const outputs = this.#options.model.tokenizer.decode(held)

@@ -19,6 +19,10 @@ export async function* chatFrames(
   const total = new CostTotal()
   let begun = -1
   for await (const event of events) {
+    if (event.type === 'wait') {
+      yield* writer.wait(event)
+      continue
+    }
     const { choice } = event
     if (begun < choice) {
       begun = choice

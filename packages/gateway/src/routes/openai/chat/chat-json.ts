@@ -14,6 +14,7 @@ export async function collectChat(job: ChatJob, events: AsyncIterable<ChatEvent>
   let petals: PetalsBody | undefined
   let draft = new ChoiceDraft()
   for await (const event of events) {
+    if (event.type === 'wait') continue
     if (event.type === 'delta') {
       draft.add(event.parts)
       if (job.logprobs) draft.logprobs.push(...chatLogprobs(event.tokens, job.model.tokenizer))

@@ -1,7 +1,8 @@
-import { type GeneratedToken, InvalidRequestError } from '@petals-chat/engine'
+import { type GeneratedToken, InvalidRequestError, withWaits } from '@petals-chat/engine'
 import type { GatewayContext } from '../../../context.ts'
 import type { PetalsBody } from '../../../swarm/route-body.ts'
 import { RouteReceipt } from '../../../swarm/route-receipt.ts'
+import { waitNotice, type WaitNotice } from '../../../swarm/wait-notice.ts'
 import { generateChoices } from '../generate-choices.ts'
 import { ChatAnswerReader } from '../response/chat-answer-reader.ts'
 import type { ChatPart } from '../response/chat-part.ts'
@@ -25,6 +26,7 @@ export type ChatEvent =
       readonly cost: ChoiceCost
       readonly petals?: PetalsBody | undefined
     }
+  | ({ readonly type: 'wait' } & WaitNotice)
 
 /** Runs a job on a session of the pool: the pieces of its choices, one choice after the other. */
 export async function* runChat(
@@ -55,7 +57,15 @@ async function* runChoices(
   let answer = new ChatAnswerReader(reader)
   let hasCalls = false
 
-  for await (const { choice, event } of generateChoices(model, lease.session, text, choices)) {
+  const answers = withWaits({ signal }, (options) =>
+    generateChoices(model, lease.session, { ...text, ...options }, choices),
+  )
+  for await (const item of answers) {
+    if ('wait' in item) {
+      yield { type: 'wait', ...waitNotice(item.wait, wantsRoute) }
+      continue
+    }
+    const { choice, event } = item
     const isEnd = event.type === 'generation-end'
     const parts = isEnd ? answer.finish() : answer.push(event.text)
     const tokens = isEnd ? [] : event.tokens

@@ -16,6 +16,10 @@ export async function* completionFrames(
   const total = new CostTotal()
   let length = 0
   for await (const event of events) {
+    if (event.type === 'wait') {
+      yield* writer.wait(event)
+      continue
+    }
     const { index } = event
     if (event.type === 'delta') {
       const logprobs = withLogprobs

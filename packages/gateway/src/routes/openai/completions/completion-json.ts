@@ -22,6 +22,7 @@ export async function collectCompletion(
   let length = 0
   let logprobs = emptyLogprobs()
   for await (const event of events) {
+    if (event.type === 'wait') continue
     if (event.type === 'delta') {
       if (withLogprobs) append(logprobs, completionLogprobs(event, length, job.model.tokenizer))
       text += event.text

@@ -1,7 +1,8 @@
-import type { GenerationEndEvent, Session } from '@petals-chat/engine'
+import { withWaits, type GenerationEndEvent, type Session } from '@petals-chat/engine'
 import type { GatewayContext } from '../../../context.ts'
 import type { PetalsBody } from '../../../swarm/route-body.ts'
 import { RouteReceipt } from '../../../swarm/route-receipt.ts'
+import { waitNotice, type WaitNotice } from '../../../swarm/wait-notice.ts'
 import { type ChoiceEvent, generateChoices } from '../generate-choices.ts'
 import type { ScoredText } from '../response/logprobs.ts'
 import type { ChoiceCost } from '../response/usage.ts'
@@ -23,6 +24,7 @@ export type CompletionEvent =
       readonly isFirstOfPrompt: boolean
       readonly petals?: PetalsBody | undefined
     }
+  | ({ readonly type: 'wait' } & WaitNotice)
 
 /** Runs a job: one prompt after the other, each on a session of the pool, and the choices of each one after the other. */
 export async function* runCompletion(
@@ -51,7 +53,12 @@ async function* runPrompt(
   const echoed = await echo(job, prompt, lease.session)
   const scoringMs = scores(job) ? performance.now() - started : undefined
   let begun = -1
-  for await (const { choice, event } of answers(job, prompt, lease.session)) {
+  for await (const item of answers(job, prompt, lease.session)) {
+    if ('wait' in item) {
+      yield { type: 'wait', ...waitNotice(item.wait, wantsRoute) }
+      continue
+    }
+    const { choice, event } = item
     const index = firstIndex + choice
     if (begun < choice) for (const piece of echoed) yield { type: 'delta', index, ...piece }
     begun = choice
@@ -74,9 +81,10 @@ async function echo(job: CompletionJob, { text, tokens }: PreparedPrompt, sessio
 }
 
 function answers(job: CompletionJob, { tokens, maxNewTokens }: PreparedPrompt, session: Session) {
-  return maxNewTokens > 0
-    ? generateChoices(job.model, session, { ...job.options, tokens, maxNewTokens }, job.choices)
-    : emptyChoices(tokens.length, job.choices)
+  if (maxNewTokens === 0) return emptyChoices(tokens.length, job.choices)
+  return withWaits(job.options, (options) =>
+    generateChoices(job.model, session, { ...job.options, ...options, tokens, maxNewTokens }, job.choices),
+  )
 }
 
 function* emptyChoices(promptTokens: number, count: number): Generator<ChoiceEvent> {

@@ -1,4 +1,5 @@
 import type { PetalsBody } from '../../../swarm/route-body.ts'
+import type { WaitNotice } from '../../../swarm/wait-notice.ts'
 import type { TimingsBody, UsageBody } from '../schemas/usage.ts'
 import type { ResponseHead } from './head.ts'
 
@@ -20,6 +21,13 @@ export class FrameWriter {
 
   lastOfChoice(json: string, timings: TimingsBody, petals?: PetalsBody): string {
     return `${this.#begin}${json}],"timings":${JSON.stringify(timings)}${petalsJson(petals)}${this.#end}`
+  }
+
+  /** Nothing if there is nothing that this client should be told. */
+  *wait({ comment, petals }: WaitNotice): Generator<string> {
+    const remark = comment === undefined ? '' : `: ${comment}\n`
+    if (petals !== undefined) yield `${remark}${this.#begin}]${petalsJson(petals)}${this.#end}`
+    else if (remark !== '') yield `${remark}\n`
   }
 
   usage(usage: UsageBody): string {
