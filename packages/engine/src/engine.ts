@@ -1,7 +1,7 @@
 import type { AbortOptions } from './abort.ts'
 import type { ChatTemplate } from './chat/chat-template.ts'
 import type { Logger } from './logger.ts'
-import type { ModelSpec } from './models/model-spec.ts'
+import type { GenerationParams, ModelSpec } from './models/model-spec.ts'
 import type { SamplingParams } from './sampling-params.ts'
 import type { RouteReport, SwarmWait } from './swarm/swarm-status.ts'
 import type { TokenId, Tokenizer } from './tokenizer.ts'
@@ -37,6 +37,8 @@ export interface Model extends AsyncDisposable {
   readonly tokenizer: Tokenizer
   readonly chatTemplate: ChatTemplate
   readonly capabilities: ModelCapabilities
+  /** How its own files recommend to sample; left out where they say nothing. `generationDefaults` says what holds. */
+  readonly generation?: GenerationParams | undefined
   /** Sessions that can be open at once; left out where nothing bounds them. */
   readonly maxSessions?: number | undefined
   /** Memory of this machine that the loaded model holds, without sessions; left out where the engine does not know. */

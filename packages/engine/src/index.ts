@@ -29,6 +29,13 @@ export * from './engine.ts'
 export * from './errors.ts'
 export { commonPrefixLength } from './generation/common-prefix.ts'
 export { Detokenizer, type DecodedText } from './generation/detokenizer.ts'
+export {
+  generationDefaults,
+  isGreedy,
+  parseGenerationConfig,
+  toSamplingParams,
+  type GenerationDefaults,
+} from './generation/generation-defaults.ts'
 export { generateText } from './generation/generate-text.ts'
 export * from './generation/generate-text.types.ts'
 export { withWaits, type WaitEvent } from './generation/with-waits.ts'

@@ -30,13 +30,13 @@ export const llamaConfigSchema = z.strictObject({
     .max(64)
     .optional()
     .describe('Sessions that can be open at once on each model; default 4, fewer if memory is short.'),
-  /** 4096 holds most dialogues; a CPU needs tens of seconds to read more. */
+  /** 8192 holds long dialogues and files, and is what the embedded model was trained for; reading more takes a CPU a minute. */
   contextLength: z
     .int()
     .min(64)
     .optional()
     .describe(
-      "Tokens that one session can hold; default the model's own limit, but at most 4096 on a CPU and 16384 on a GPU, less if memory is short.",
+      "Tokens that one session can hold; default the model's own limit, but at most 8192 on a CPU and 16384 on a GPU, less if memory is short.",
     ),
   /** Where CPUs and small GPUs reach their full speed; llama.cpp's own default is 512 per step too. */
   batchSize: z

@@ -128,6 +128,7 @@ class LlamaEngine implements Engine {
       config: this.#config,
       tokenizer,
       chatTemplate: chatTemplateOf(spec, info, tokenizer),
+      generation: info.generation,
       worker,
       ready,
       onSessions: (count) => this.#metrics.sessions.set(count, { model: spec.id }),

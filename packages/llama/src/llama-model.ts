@@ -7,6 +7,7 @@ import {
   validateTokens,
   type AbortOptions,
   type ChatTemplate,
+  type GenerationParams,
   type Model,
   type ModelStatus,
   type Session,
@@ -25,6 +26,7 @@ export interface LlamaModelOptions {
   readonly config: LlamaConfig
   readonly tokenizer: GgufTokenizer
   readonly chatTemplate: ChatTemplate
+  readonly generation: GenerationParams
   readonly worker: ModelWorker
   readonly ready: ReadyMessage
   readonly onSessions: (count: number) => void
@@ -37,6 +39,7 @@ export class LlamaModel implements Model {
   readonly contextLength: number
   readonly tokenizer: GgufTokenizer
   readonly chatTemplate: ChatTemplate
+  readonly generation: GenerationParams
   readonly capabilities = { grammar: true, logprobs: true, promptLogprobs: true, embeddings: true }
   readonly maxSessions: number
   readonly #options: LlamaModelOptions
@@ -50,6 +53,7 @@ export class LlamaModel implements Model {
     this.maxSessions = options.ready.sequences
     this.tokenizer = options.tokenizer
     this.chatTemplate = options.chatTemplate
+    this.generation = options.generation
   }
 
   /** Of the model's process, for whoever watches it. */

@@ -3,6 +3,7 @@ import {
   validateSessionLength,
   type AbortOptions,
   type ChatTemplate,
+  type GenerationParams,
   type Logger,
   type Model,
   type ModelCapabilities,
@@ -36,6 +37,7 @@ export class PetalsModel implements Model {
   readonly contextLength: number
   readonly tokenizer: Tokenizer
   readonly chatTemplate: ChatTemplate
+  readonly generation: GenerationParams
   readonly capabilities: ModelCapabilities = {
     grammar: false,
     logprobs: true,
@@ -54,6 +56,7 @@ export class PetalsModel implements Model {
     this.memoryBytes = options.layers.localMemoryBytes
     this.tokenizer = options.tokenizer
     this.chatTemplate = options.chatTemplate
+    this.generation = options.generation
   }
 
   async openSession({ maxLength, signal, logger }: SessionOptions): Promise<Session> {

@@ -10,7 +10,10 @@ const spec = modelSpecSchema.parse({ id: 'test', engine: 'llama', source: 'none'
 async function start(engineOptions: ScriptedEngineOptions, options: Partial<ConversationOptions> = {}) {
   const engine = new ScriptedEngine(engineOptions)
   const model = await engine.load(spec)
-  return { engine, conversation: new Conversation(model, { sampling: greedy, ...options }) }
+  return {
+    engine,
+    conversation: new Conversation(model, { sampling: greedy, maxNewTokens: 2048, ...options }),
+  }
 }
 
 async function ask(conversation: Conversation, text: string, signal?: AbortSignal) {

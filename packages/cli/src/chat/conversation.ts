@@ -4,8 +4,8 @@ import type { ChatMessage, GenerationEndEvent, Model, SamplingParams, Session } 
 export interface ConversationOptions {
   readonly system?: string | undefined
   readonly sampling: SamplingParams
-  /** Longest answer in tokens; left out: as long as the context has room. */
-  readonly maxNewTokens?: number | undefined
+  /** Longest answer in tokens. */
+  readonly maxNewTokens: number
   /** Longest session that the model's entry allows, in tokens. */
   readonly maxSessionLength?: number | undefined
 }
@@ -38,7 +38,7 @@ export class Conversation implements AsyncDisposable {
     signal?: AbortSignal,
   ): AsyncGenerator<string, GenerationEndEvent | undefined> {
     const messages: readonly ChatMessage[] = [...this.#messages, { role: 'user', content }]
-    const { sampling, maxNewTokens = this.#model.contextLength } = this.#options
+    const { sampling, maxNewTokens } = this.#options
     const { chatTemplate, tokenizer } = this.#model
     const tokens = tokenizer.encode(chatTemplate.render(messages), {
       addSpecialTokens: !chatTemplate.writesBos,

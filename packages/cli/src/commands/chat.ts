@@ -1,8 +1,8 @@
 import { text as readAll } from 'node:stream/consumers'
+import { generationDefaults, toSamplingParams } from '@petals-chat/engine'
 import { Conversation } from '../chat/conversation.ts'
 import { converse } from '../chat/converse.ts'
 import { createPromptLine } from '../chat/prompt-line.ts'
-import { chatSampling } from '../chat/sampling.ts'
 import { loadConfig } from '../config/load.ts'
 import type { CommandContext } from '../context.ts'
 import { CommandError, exitCodes } from '../exit-codes.ts'
@@ -19,10 +19,12 @@ export async function chat(context: CommandContext, words: readonly string[]): P
   await using runtime = await createRuntime(loaded, { terminal, quiet: true })
   const spec = loaded.config.models[0]!
   const model = await loadModel(runtime.registry, spec, terminal)
+  const defaults = generationDefaults(spec, model)
+  const sampling = toSamplingParams(defaults)
   await using conversation = new Conversation(model, {
     system: flags.system as string | undefined,
-    sampling: chatSampling(spec.generation, options.temperature),
-    maxNewTokens: options.maxTokens ?? spec.generation.max_new_tokens,
+    sampling: { ...sampling, temperature: options.temperature ?? sampling.temperature },
+    maxNewTokens: options.maxTokens ?? defaults.max_new_tokens,
     maxSessionLength: spec.maxSessionLength,
   })
   // Awaited here: on leaving this function the conversation and the model are disposed.

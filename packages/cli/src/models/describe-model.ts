@@ -37,7 +37,7 @@ export async function describeGguf(
 }
 
 /** What the engine takes where the configuration says nothing and memory is not short (llama.contextLength, on a CPU). */
-const usualContextLength = 4096
+const usualContextLength = 8192
 /** The same for llama.sequences. */
 const usualSequences = 4
 

@@ -47,6 +47,7 @@ export function trackUse(model: Model, { idleMs, onIdle }: TrackUseOptions): Tra
     tokenizer: model.tokenizer,
     chatTemplate: model.chatTemplate,
     capabilities: model.capabilities,
+    generation: model.generation,
     maxSessions: model.maxSessions,
     memoryBytes: model.memoryBytes,
     status: (options) => model.status(options),

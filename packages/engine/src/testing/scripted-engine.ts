@@ -2,7 +2,7 @@ import { setTimeout } from 'node:timers/promises'
 import type { ChatTemplate } from '../chat/chat-template.ts'
 import type { Engine, Grammar, LoadOptions, Model, ModelCapabilities, ModelStatus } from '../engine.ts'
 import { abortable } from '../abort.ts'
-import type { ModelSpec } from '../models/model-spec.ts'
+import type { GenerationParams, ModelSpec } from '../models/model-spec.ts'
 import { ScriptedModel } from './scripted-model.ts'
 import type { Continuation } from './scripted-script.ts'
 
@@ -32,6 +32,8 @@ export interface ScriptedEngineOptions {
   readonly maxSessions?: number | undefined
   /** Default: all of them. */
   readonly capabilities?: Partial<ModelCapabilities> | undefined
+  /** `Model.generation`; default: the model's files say nothing. */
+  readonly generation?: GenerationParams | undefined
   /** Runs before every step: throw for a fault, wait for a slow model. */
   readonly beforeStep?: ((step: ScriptedStep) => void | Promise<void>) | undefined
   /** Default 0. */

@@ -4,7 +4,7 @@ import { createDialogueTemplate } from '../chat/dialogue-template.ts'
 import { createJinjaChatTemplate } from '../chat/jinja-chat-template.ts'
 import type { Model, ModelCapabilities, ModelStatus, Session, SessionOptions } from '../engine.ts'
 import { CapacityError, InvalidRequestError, ModelUnavailableError } from '../errors.ts'
-import type { ModelSpec } from '../models/model-spec.ts'
+import type { GenerationParams, ModelSpec } from '../models/model-spec.ts'
 import type { TokenId } from '../tokenizer.ts'
 import { validateSessionLength, validateTokens } from '../validation.ts'
 import type { ScriptedEngine } from './scripted-engine.ts'
@@ -28,6 +28,7 @@ export class ScriptedModel implements Model {
   readonly tokenizer = scriptedTokenizer
   readonly chatTemplate: ChatTemplate
   readonly capabilities: ModelCapabilities
+  readonly generation: GenerationParams | undefined
   readonly maxSessions: number | undefined
   readonly engine: ScriptedEngine
   readonly #sessions = new Set<ScriptedSession>()
@@ -40,6 +41,7 @@ export class ScriptedModel implements Model {
     this.id = spec.id
     this.contextLength = options.contextLength ?? 2048
     this.maxSessions = options.maxSessions
+    this.generation = options.generation
     this.capabilities = {
       grammar: true,
       logprobs: true,

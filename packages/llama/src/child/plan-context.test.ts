@@ -13,7 +13,7 @@ const smol: ContextDemands = {
 
 describe('planContext', () => {
   it('gives four sessions a length that most dialogues fit in', () => {
-    expect(planContext(smol)).toEqual({ sequences: 4, contextLength: 4096, kvCacheBytes: 4 * 4096 * 23_040 })
+    expect(planContext(smol)).toEqual({ sequences: 4, contextLength: 8192, kvCacheBytes: 4 * 8192 * 23_040 })
   })
 
   it('gives more on a card, never more than the model was trained on', () => {

@@ -20,7 +20,7 @@ export interface ContextPlan {
 
 const DEFAULT_SEQUENCES = 4
 /** See `contextLength` in config.ts. */
-const DEFAULT_LENGTH_CPU = 4096
+const DEFAULT_LENGTH_CPU = 8192
 const DEFAULT_LENGTH_GPU = 16_384
 /** Shorter sessions are given up for last: fewer of them come first. */
 const LEAST_USEFUL_LENGTH = 1024

@@ -44,7 +44,26 @@ describe('a sound file', () => {
       kvBytesPerToken: 2 * 2 * (8 + 8) * 2,
       tokenizer: { model: 'gpt2', pre: 'gpt-2' },
       chatTemplate: '{{ messages }}',
+      generation: {},
     })
+  })
+
+  it('says how its author recommends to sample, by llama.cpp’s keys', () => {
+    const read = (changes: Readonly<Record<string, TinyValue>>) => {
+      const bytes = writeGguf(withMetadata(changes))
+      return describeModel('/tiny.gguf', bytes.length, parse(bytes)).generation
+    }
+    expect(
+      read({
+        'general.sampling.temp': 0.6,
+        'general.sampling.top_k': 20,
+        'general.sampling.top_p': 0.95,
+        'general.sampling.min_p': 0.05,
+        'general.sampling.penalty_repeat': 1.05,
+      }),
+    ).toEqual({ temperature: 0.6, top_k: 20, top_p: 0.95, min_p: 0.05, repetition_penalty: 1.05 })
+    expect(read({ 'general.sampling.temp': 0, 'general.sampling.top_k': 0 })).toEqual({ do_sample: false })
+    expect(read({ 'general.sampling.temp': 'hot' })).toEqual({})
   })
 
   it('may come in pieces', () => {

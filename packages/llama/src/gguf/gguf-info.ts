@@ -1,3 +1,4 @@
+import { parseGenerationConfig, type GenerationParams } from '@petals-chat/engine'
 import type { GgufHeader } from './gguf-header.ts'
 import type { GgufArray, GgufValue } from './gguf-value.ts'
 import { fileTypes } from './tensor-types.ts'
@@ -26,9 +27,13 @@ export interface GgufInfo {
   readonly tokenizer: { readonly model: string | undefined; readonly pre: string | undefined }
   /** Jinja source. */
   readonly chatTemplate: string | undefined
+  /** How its author recommends to sample. */
+  readonly generation: GenerationParams
 }
 
 const KV_ELEMENT_BYTES = 2
+/** 0.95 is 0.949999988 in a file. */
+const FLOAT32_DIGITS = 6
 
 /** The header must have passed `checkModel`. */
 export function describeModel(path: string, fileSize: number, header: GgufHeader): GgufInfo {
@@ -56,7 +61,27 @@ export function describeModel(path: string, fileSize: number, header: GgufHeader
     kvBytesPerToken: kvBytesPerToken(metadata, architecture),
     tokenizer: { model: text('tokenizer.ggml.model'), pre: text('tokenizer.ggml.pre') },
     chatTemplate: text('tokenizer.chat_template'),
+    generation: recommendedSampling(metadata),
   }
+}
+
+/** llama.cpp's keys of the author's recommendations, and the names of `transformers`. */
+const samplingKeys = {
+  temperature: 'general.sampling.temp',
+  top_k: 'general.sampling.top_k',
+  top_p: 'general.sampling.top_p',
+  min_p: 'general.sampling.min_p',
+  repetition_penalty: 'general.sampling.penalty_repeat',
+}
+
+function recommendedSampling(metadata: ReadonlyMap<string, GgufValue>): GenerationParams {
+  const values = Object.entries(samplingKeys).flatMap(([name, key]) => {
+    const value = asNumber(metadata.get(key))
+    return value === undefined ? [] : [[name, Number(value.toPrecision(FLOAT32_DIGITS))] as const]
+  })
+  const params = parseGenerationConfig(Object.fromEntries(values))
+  // llama.cpp takes the most probable token at temperature 0.
+  return asNumber(metadata.get(samplingKeys.temperature)) === 0 ? { ...params, do_sample: false } : params
 }
 
 /** As the file says, else the type that most weights have. */

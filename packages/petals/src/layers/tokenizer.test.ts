@@ -206,6 +206,26 @@ describe('tokens that end an answer', () => {
   })
 })
 
+describe('what the model’s files recommend for sampling', () => {
+  it('is in generation_config.json', async () => {
+    const { generation } = await open({
+      'tokenizer.json': byteLevel,
+      'generation_config.json': {
+        do_sample: true,
+        temperature: 0.6,
+        top_p: 0.9,
+        max_length: 4096,
+        eos_token_id: 3,
+      },
+    })
+    expect(generation).toEqual({ do_sample: true, temperature: 0.6, top_p: 0.9 })
+  })
+
+  it('is nothing where there is no such file', async () => {
+    expect((await open({ 'tokenizer.json': byteLevel })).generation).toEqual({})
+  })
+})
+
 describe('the chat template', () => {
   const user = [{ role: 'user', content: 'Hi' }] as const
   const files = { 'tokenizer.json': byteLevel }

@@ -4,9 +4,11 @@ import {
   createJinjaChatTemplate,
   dialogueSchema,
   ModelUnavailableError,
+  parseGenerationConfig,
   type AbortOptions,
   type ChatTemplate,
   type Dialogue,
+  type GenerationParams,
   type ModelFiles,
   type TokenId,
   type Tokenizer,
@@ -44,6 +46,8 @@ interface TokenizerConfig {
 export interface ModelTokenizer {
   readonly tokenizer: Tokenizer
   readonly chatTemplate: ChatTemplate
+  /** How the model's own files recommend to sample. */
+  readonly generation: GenerationParams
 }
 
 const textOf = (token: TokenText): string => (typeof token === 'string' ? token : (token?.content ?? ''))
@@ -111,14 +115,12 @@ class FastTokenizer implements Tokenizer {
 const generationConfigSchema = z.object({ eos_token_id: tokenIdsSchema })
 
 /** End tokens as generation knows them: of the generation config, the model's config and the tokenizer's. */
-async function readEosTokens(
-  files: ModelFiles,
+function eosTokensOf(
+  generationConfig: unknown,
   architecture: Architecture,
   fromTokenizer: TokenId | undefined,
-  options: AbortOptions,
-): Promise<ReadonlySet<TokenId>> {
-  const json = await readJsonFile(files, 'generation_config.json', options)
-  const { data: generation } = generationConfigSchema.safeParse(json)
+): ReadonlySet<TokenId> {
+  const { data: generation } = generationConfigSchema.safeParse(generationConfig)
   return new Set([
     ...architecture.eosTokens,
     ...(generation?.eos_token_id ?? []),
@@ -172,12 +174,17 @@ export async function openTokenizer(
     )
   }
   const config = ((await readJsonFile(files, 'tokenizer_config.json', options)) ?? {}) as TokenizerConfig
+  const generationConfig = await readJsonFile(files, 'generation_config.json', options)
   const encoder = createEncoder(json, config, files.description)
   const tokenOf = (token: TokenText): TokenId | undefined => encoder.token_to_id(textOf(token))
   const tokenizer = new FastTokenizer(encoder, json, styleOf(json, files.description), {
     vocabSize: architecture.vocabularySize,
     bosToken: tokenOf(config.bos_token) ?? architecture.bosToken,
-    eosTokens: await readEosTokens(files, architecture, tokenOf(config.eos_token), options),
+    eosTokens: eosTokensOf(generationConfig, architecture, tokenOf(config.eos_token)),
   })
-  return { tokenizer, chatTemplate: await readChatTemplate(files, config, dialogue, options) }
+  return {
+    tokenizer,
+    chatTemplate: await readChatTemplate(files, config, dialogue, options),
+    generation: parseGenerationConfig(generationConfig),
+  }
 }

@@ -39,7 +39,7 @@ it('tells a page what it needs to offer the models', async () => {
     publicApi: true,
     maxSessionLength: 8192,
     dialogue: { sepToken: '###', stopToken: '###', extraStopSequences: ['</s>'] },
-    generation: { do_sample: 1, temperature: 0.6, top_p: 0.9 },
+    generation: { do_sample: 1, temperature: 0.6, top_p: 0.9, max_new_tokens: 2048 },
     state: { state: 'idle' },
   })
   expect(body.models[0].contextLength).toBeUndefined()
@@ -47,6 +47,7 @@ it('tells a page what it needs to offer the models', async () => {
   expect(body.models[3]).toMatchObject({
     displayName: 'plain',
     contextLength: 2048,
+    generation: { do_sample: true, temperature: 0.6, top_p: 0.9, max_new_tokens: 2048 },
     state: { state: 'ready' },
   })
 })

@@ -1,4 +1,4 @@
-import type { ModelRegistry, ModelSpec } from '@petals-chat/engine'
+import { generationDefaults, type ModelRegistry, type ModelSpec } from '@petals-chat/engine'
 import { Hono } from 'hono'
 import type { GatewayVariables, RouteModule } from '../../context.ts'
 import { modelState } from '../model-state.ts'
@@ -19,6 +19,7 @@ export const legacyModelRoutes: RouteModule = ({ registry }) => {
 
 async function describeModel(registry: ModelRegistry, spec: ModelSpec, signal: AbortSignal) {
   const { id, aliases, engine, family, displayName, modelCard, license, publicApi } = spec
+  const model = registry.peek(id)
   return {
     id,
     aliases,
@@ -29,10 +30,10 @@ async function describeModel(registry: ModelRegistry, spec: ModelSpec, signal: A
     license,
     publicApi,
     maxSessionLength: spec.maxSessionLength,
-    contextLength: registry.peek(id)?.contextLength,
-    memoryBytes: registry.peek(id)?.memoryBytes,
+    contextLength: model?.contextLength,
+    memoryBytes: model?.memoryBytes,
     dialogue: spec.dialogue,
-    generation: spec.generation,
+    generation: generationDefaults(spec, model),
     state: await modelState(registry, id, signal),
   }
 }

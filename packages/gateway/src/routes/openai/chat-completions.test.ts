@@ -91,6 +91,13 @@ describe('an answer as JSON', () => {
     expect(await complete({}, { ...paris, specs: [{ generation: { max_new_tokens: 3 } }] })).toMatchObject(
       cut,
     )
+    expect(await complete({}, { ...paris, generation: { max_new_tokens: 3 } })).toMatchObject(cut)
+  })
+
+  test('ends after 2048 tokens where nothing says when, however much room there is', async () => {
+    const { choices, usage } = await complete({}, { contextLength: 8192 })
+    expect(choices[0]!.finish_reason).toBe('length')
+    expect(usage.completion_tokens).toBe(2048)
   })
 
   test('ends at a stop text across token borders, without it', async () => {

@@ -36,7 +36,7 @@ async function encodeInputs(
 ): Promise<readonly (readonly TokenId[])[]> {
   const encoded = await encodePrompts(input, model, 'input')
   return encoded.map(({ tokens }) => {
-    answerLength(model, spec, { promptTokens: tokens.length, requested: 0, fallback: 0 })
+    answerLength(model, spec, { promptTokens: tokens.length, requested: 0 })
     return tokens
   })
 }

@@ -33,7 +33,6 @@ export async function prepareChat(
   const maxNewTokens = answerLength(model, spec, {
     promptTokens: prompt.tokens.length,
     requested: request.max_completion_tokens ?? request.max_tokens ?? undefined,
-    fallback: Infinity,
   })
   return {
     head: responseHead('chatcmpl', spec, context.version),
@@ -42,7 +41,7 @@ export async function prepareChat(
       tokens: prompt.tokens,
       maxNewTokens,
       stop: [...toStop(request.stop), ...model.chatTemplate.stopSequences],
-      sampling: toSampling(request, spec, model.tokenizer.vocabSize),
+      sampling: toSampling(request, spec, model),
       grammar: form.grammar,
       topLogprobs,
       ignoreEos: request.ignore_eos ?? false,

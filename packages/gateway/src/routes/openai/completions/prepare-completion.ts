@@ -63,7 +63,7 @@ export async function prepareCompletion(
     prompts,
     options: {
       stop: toStop(request.stop),
-      sampling: toSampling(request, spec, model.tokenizer.vocabSize),
+      sampling: toSampling(request, spec, model),
       topLogprobs: request.logprobs ?? undefined,
       ignoreEos: request.ignore_eos ?? false,
       signal,

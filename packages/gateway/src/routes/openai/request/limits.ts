@@ -1,5 +1,6 @@
 import {
   ContextLengthError,
+  generationDefaults,
   InvalidRequestError,
   type Model,
   type ModelSpec,
@@ -10,8 +11,8 @@ export interface Budget {
   readonly promptTokens: number
   /** What the client asked for, if it did. */
   readonly requested: number | undefined
-  /** Where neither the client nor the model's config says anything. */
-  readonly fallback: number
+  /** Where neither the client nor the model says anything; default what is usual for an answer. */
+  readonly fallback?: number | undefined
 }
 
 /** Tokens that the answer may have. @throws ContextLengthError if the prompt, or what was asked for, has no room. */
@@ -21,7 +22,7 @@ export function answerLength(model: Model, spec: ModelSpec, budget: Budget): num
   const room = maximum - promptTokens
   const wanted = requested ?? 1
   if (wanted > room) throw tooLong(promptTokens, wanted, maximum)
-  return requested ?? Math.min(spec.generation.max_new_tokens ?? budget.fallback, room)
+  return requested ?? Math.min(generationDefaults(spec, model, budget.fallback).max_new_tokens, room)
 }
 
 const tooLong = (prompt: number, answer: number, maximum: number): ContextLengthError =>

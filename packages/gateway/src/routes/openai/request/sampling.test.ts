@@ -1,19 +1,45 @@
-import { modelSpecSchema, type ModelSpecInput, validateSampling } from '@petals-chat/engine'
+import {
+  modelSpecSchema,
+  type GenerationParams,
+  type ModelSpecInput,
+  validateSampling,
+} from '@petals-chat/engine'
+import { scriptedTokenizer } from '@petals-chat/engine/testing'
 import { describe, expect, test } from 'vitest'
 import { samplingOfChoice, toSampling } from './sampling.ts'
 
 const specWith = (generation: ModelSpecInput['generation']) =>
   modelSpecSchema.parse({ id: 'test', engine: 'llama', source: 'none', generation })
 const plain = specWith({})
+const modelWith = (generation: GenerationParams) => ({
+  tokenizer: { ...scriptedTokenizer, vocabSize: 100 },
+  generation,
+})
+const model = modelWith({})
 
 describe('toSampling', () => {
-  test('is OpenAI’s defaults where nobody says anything', () => {
-    expect(JSON.parse(JSON.stringify(toSampling({}, plain, 100)))).toEqual({ temperature: 1 })
+  test('is as on chat.petals.dev where nothing else is said', () => {
+    expect(JSON.parse(JSON.stringify(toSampling({}, plain, model)))).toEqual({ temperature: 0.6, topP: 0.9 })
+    expect(JSON.parse(JSON.stringify(toSampling({ temperature: 1, top_p: 1 }, plain, model)))).toEqual({
+      temperature: 1,
+      topP: 1,
+    })
+  })
+
+  test('takes what the model’s own files recommend, the entry of the config before them', () => {
+    const own = modelWith({ temperature: 0.7, top_k: 20, repetition_penalty: 1.05 })
+    expect(toSampling({}, plain, own)).toMatchObject({ temperature: 0.7, topK: 20, repetitionPenalty: 1.05 })
+    expect(toSampling({}, specWith({ temperature: 0.3 }), own)).toMatchObject({ temperature: 0.3, topK: 20 })
+    expect(toSampling({ top_k: 0, temperature: 1 }, plain, own)).toMatchObject({
+      temperature: 1,
+      topK: undefined,
+      topP: undefined,
+    })
   })
 
   test('takes the model’s defaults, and the request’s parameters before them', () => {
     const spec = specWith({ temperature: 0.6, top_k: 40, top_p: 0.9, min_p: 0.1, repetition_penalty: 1.2 })
-    expect(toSampling({ top_p: null }, spec, 100)).toMatchObject({
+    expect(toSampling({ top_p: null }, spec, model)).toMatchObject({
       temperature: 0.6,
       topK: 40,
       topP: 0.9,
@@ -21,7 +47,7 @@ describe('toSampling', () => {
       repetitionPenalty: 1.2,
     })
     const request = { temperature: 2, top_k: 0, top_p: 1, min_p: 0, repetition_penalty: 1 }
-    expect(toSampling(request, spec, 100)).toMatchObject({
+    expect(toSampling(request, spec, model)).toMatchObject({
       temperature: 2,
       topK: undefined,
       topP: 1,
@@ -33,10 +59,10 @@ describe('toSampling', () => {
   test('is greedy for models that don’t sample, unless a temperature is asked for', () => {
     for (const do_sample of [false, 0] as const) {
       const spec = specWith({ do_sample, temperature: 0.6 })
-      expect(toSampling({}, spec, 100).temperature).toBe(0)
-      expect(toSampling({ temperature: 0.5 }, spec, 100).temperature).toBe(0.5)
+      expect(toSampling({}, spec, model).temperature).toBe(0)
+      expect(toSampling({ temperature: 0.5 }, spec, model).temperature).toBe(0.5)
     }
-    expect(toSampling({}, specWith({ do_sample: true, temperature: 0.6 }), 100).temperature).toBe(0.6)
+    expect(toSampling({}, specWith({ do_sample: true, temperature: 0.6 }), model).temperature).toBe(0.6)
   })
 
   test('of every request that the schema lets through is in the engines’ bounds', () => {
@@ -47,16 +73,16 @@ describe('toSampling', () => {
       { seed: Number.MAX_SAFE_INTEGER },
       { seed: Number.MIN_SAFE_INTEGER },
     ]) {
-      const sampling = toSampling(request, plain, 100)
+      const sampling = toSampling(request, plain, model)
       expect(() => validateSampling(sampling, 100)).not.toThrow()
       expect(Math.fround(sampling.temperature) > 0 || sampling.temperature === 0).toBe(true)
     }
-    expect(toSampling({ top_k: 1_000_000 }, plain, 100).topK).toBe(100)
+    expect(toSampling({ top_k: 1_000_000 }, plain, model).topK).toBe(100)
   })
 
   test('gives every choice a seed of its own, within 32 bits', () => {
-    const sampling = toSampling({ seed: 2 ** 32 - 1 }, plain, 100)
+    const sampling = toSampling({ seed: 2 ** 32 - 1 }, plain, model)
     expect([0, 1, 2].map((choice) => samplingOfChoice(sampling, choice).seed)).toEqual([2 ** 32 - 1, 0, 1])
-    expect(samplingOfChoice(toSampling({}, plain, 100), 1).seed).toBeUndefined()
+    expect(samplingOfChoice(toSampling({}, plain, model), 1).seed).toBeUndefined()
   })
 })

@@ -1,4 +1,12 @@
-import { InvalidRequestError, type ModelSpec, type SamplingParams, type TokenId } from '@petals-chat/engine'
+import {
+  generationDefaults,
+  InvalidRequestError,
+  toSamplingParams,
+  type Model,
+  type ModelSpec,
+  type SamplingParams,
+  type TokenId,
+} from '@petals-chat/engine'
 import type { ChatRequest } from '../schemas/chat-request.ts'
 import type { CompletionRequest } from '../schemas/completion-request.ts'
 
@@ -21,19 +29,23 @@ const smallestTopP = 1e-6
 /** Below, the most probable token is taken for certain, and 32-bit engines would divide by zero. */
 const smallestTemperature = 1e-4
 
-/** The request's parameters, else the model's defaults, else OpenAI's. */
-export function toSampling(request: SamplingRequest, spec: ModelSpec, vocabSize: number): SamplingParams {
-  const { generation } = spec
-  const greedyByDefault = generation.do_sample === false || generation.do_sample === 0
-  const topK = request.top_k ?? generation.top_k ?? 0
-  const topP = request.top_p ?? generation.top_p
-  const temperature = request.temperature ?? (greedyByDefault ? 0 : (generation.temperature ?? 1))
+/** The request's parameters, else the model's defaults. */
+export function toSampling(
+  request: SamplingRequest,
+  spec: Pick<ModelSpec, 'generation'>,
+  model: Pick<Model, 'tokenizer' | 'generation'>,
+): SamplingParams {
+  const { vocabSize } = model.tokenizer
+  const defaults = toSamplingParams(generationDefaults(spec, model))
+  const temperature = request.temperature ?? defaults.temperature
+  const topK = request.top_k ?? defaults.topK ?? 0
+  const topP = request.top_p ?? defaults.topP
   return {
     temperature: temperature < smallestTemperature ? 0 : temperature,
     topK: topK > 0 ? Math.min(topK, vocabSize) : undefined,
     topP: topP === undefined ? undefined : Math.max(topP, smallestTopP),
-    minP: request.min_p ?? generation.min_p,
-    repetitionPenalty: request.repetition_penalty ?? generation.repetition_penalty,
+    minP: request.min_p ?? defaults.minP,
+    repetitionPenalty: request.repetition_penalty ?? defaults.repetitionPenalty,
     presencePenalty: request.presence_penalty ?? undefined,
     frequencyPenalty: request.frequency_penalty ?? undefined,
     logitBias: toLogitBias(request.logit_bias, vocabSize),
