@@ -9,6 +9,9 @@ describe('gatewayConfigSchema', () => {
       port: 5000,
       allowPublic: false,
       trustedHosts: [],
+      basePath: '/',
+      keepAliveTimeoutMs: 75_000,
+      unknownModel: 'auto',
       cors: { legacy: [], all: [] },
     })
   })
@@ -20,6 +23,8 @@ describe('gatewayConfigSchema', () => {
     'http://localhost:3000',
     'app://obsidian.md',
     'chrome-extension://abc',
+    'vscode-webview://*',
+    'http://localhost:*',
   ])('takes the origin %s', (origin) => {
     expect(gatewayConfigSchema.parse({ cors: { legacy: [origin] } }).cors.legacy).toEqual([origin])
   })
@@ -41,6 +46,12 @@ describe('gatewayConfigSchema', () => {
     { host: '' },
     { stepTimeoutMs: 2 ** 31 },
     { answers: { keepMs: -1 } },
+    { basePath: 'chat' },
+    { basePath: '/chat/' },
+    { basePath: '/../x' },
+    { basePath: '/v1' },
+    { basePath: '/a b' },
+    { trustedHosts: ['https://chat.example.org'] },
   ])('refuses %o', (config) => {
     expect(gatewayConfigSchema.safeParse(config).success).toBe(false)
   })

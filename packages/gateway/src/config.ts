@@ -2,12 +2,23 @@ import { z } from 'zod'
 
 const MIB = 1024 * 1024
 
-/** `*`, or an origin as browsers send it: scheme, host and port without a path (also of apps and extensions), or `null`. */
+/**
+ * `*`, or an origin as browsers send it: scheme, host and port without a path (also of apps and extensions), or `null`.
+ * `*` within one stands for any part of the host, or any port.
+ */
 const originSchema = z
   .string()
   .regex(
     /^(\*|null|[a-z][a-z0-9+.-]*:\/\/[^/?#\s]+)$/,
-    'must be "*" or an origin such as https://chat.example.org',
+    'must be "*" or an origin such as https://chat.example.org, vscode-webview://* or http://localhost:*',
+  )
+
+/** `/`, or a path whose parts need no escaping. What the APIs are called would be cut off their own paths. */
+const basePathSchema = z
+  .string()
+  .regex(
+    /^\/$|^(?!\/(v1|api)(\/|$))(\/[A-Za-z0-9_~-][A-Za-z0-9._~-]*)+$/,
+    'must be "/" or a path such as /chat, without a slash at its end; /v1 and /api are taken',
   )
 
 /** Timers of Node can't wait longer, about 25 days: they would fire at once. */
@@ -20,7 +31,8 @@ const corsSchema = z.strictObject({
     .default([])
     .describe(
       'Origins whose pages may use /api/v1 and /api/v2. The original let every page in: ["*"] does the same. ' +
-        'Closed by default, because any page that a person visits could otherwise use the models of this machine.',
+        'Closed by default, because any page that a person visits could otherwise use the models of this machine. ' +
+        '`*` in an origin stands for any part of the host, or any port: https://*.example.org, http://localhost:*, vscode-webview://*.',
     ),
   all: z
     .array(originSchema)
@@ -108,12 +120,20 @@ export const gatewayConfigSchema = z.strictObject({
       'Allow a host other than loopback. Everybody who reaches it can use the models, so this has to be said.',
     ),
   trustedHosts: z
-    .array(z.string().min(1))
+    .array(
+      z.string().regex(/^[^\s/?#@]+$/, 'must be a name such as chat.example.org, without https:// and path'),
+    )
     .default([])
     .describe(
-      'Names under which browsers reach this server, for example chat.example.org behind a proxy; "*" accepts any. ' +
-        'Loopback names, IP addresses and `host` always work. Others are refused: a foreign page could point its own ' +
-        'name at this machine (DNS rebinding).',
+      'Names under which clients reach this server, for example chat.example.org behind a proxy; "*" accepts any. ' +
+        'Loopback names, IP addresses, `host`, the name of this machine (alone or with .local) and host.docker.internal ' +
+        'always work. Others are refused: a foreign page could point its own name at this machine (DNS rebinding).',
+    ),
+  basePath: basePathSchema
+    .default('/')
+    .describe(
+      'Path under which a proxy shows this server, for example /chat. Requests are answered with and without it, so the ' +
+        'proxy may cut it off or leave it. X-Forwarded-Prefix is not heeded: any client can send it.',
     ),
   cors: corsSchema.prefault({}),
   maxBodyBytes: z
@@ -137,6 +157,20 @@ export const gatewayConfigSchema = z.strictObject({
     .default(60_000)
     .describe(
       'Milliseconds that the reader of an event stream may take nothing, while its answer holds a session.',
+    ),
+  keepAliveTimeoutMs: milliseconds(1)
+    .default(75_000)
+    .describe(
+      'Milliseconds that a connection without a request stays open. Longer than clients and load balancers keep theirs ' +
+        '(60 s), or they would send a request on a connection that is just being closed.',
+    ),
+  unknownModel: z
+    .enum(['auto', 'refuse', 'default'])
+    .default('auto')
+    .describe(
+      'What a request gets whose model this server does not have: `auto` takes the only model where one is served, for ' +
+        'clients that insist on a name of their own, and refuses where there are several; `refuse` always refuses; ' +
+        '`default` takes the first model. Answers name the model that wrote them.',
     ),
   maxChoices: z
     .int()

@@ -1,5 +1,7 @@
+import { hostname } from 'node:os'
 import { describe, expect, it } from 'vitest'
 import { createTestGateway, type LogRecord, readJson, recordingLogger } from './fixtures/test-gateway.ts'
+import { machineNames } from './middleware/trusted-host.ts'
 
 const generate = '/api/v1/generate?inputs=Hello&max_new_tokens=1'
 
@@ -40,15 +42,33 @@ describe('hosts', () => {
     expect(await statusFor('my-machine', { host: 'my-machine' })).toBe(200)
   })
 
-  it('says what to do', async () => {
+  it('trusts what this machine and its containers call it', async () => {
+    const [name = ''] = hostname().toLowerCase().split('.')
+    for (const host of [`${name}:5000`, `${name.toUpperCase()}.local`, 'host.docker.internal:5000'])
+      expect(await statusFor(host)).toBe(200)
+    expect(await statusFor(`${name}.evil.example`)).toBe(403)
+    expect(await statusFor('docker.internal')).toBe(403)
+  })
+
+  it('knows a machine by the first part of its name, whatever domain a DHCP server gave it', () => {
+    expect(machineNames('Den.evil.example')).toEqual(['den', 'den.local'])
+    expect(machineNames('')).toEqual([])
+  })
+
+  it('says what to do, with the name to trust', async () => {
     await using test = createTestGateway()
-    const response = await test.app.request('http://localhost/v1/models', {
-      headers: { host: 'evil.example' },
-    })
-    expect((await readJson(response)).error).toMatchObject({
-      code: 'forbidden_host',
-      message: expect.stringContaining('server.trustedHosts'),
-    })
+    const messageFor = async (host: string) => {
+      const response = await test.app.request('http://localhost/v1/models', { headers: { host } })
+      const { error } = await readJson(response)
+      expect(error.code).toBe('forbidden_host')
+      return error.message as string
+    }
+    const message = await messageFor('Chat.example.org:8443')
+    expect(message).toContain('--trusted-host chat.example.org ')
+    expect(message).toContain('PETALS_CHAT_TRUSTED_HOSTS')
+    expect(message).toContain('server.trustedHosts')
+    // Nothing to paste into a shell that a stranger wrote.
+    expect(await messageFor('a;reboot')).toContain('--trusted-host (variable')
   })
 })
 
@@ -99,6 +119,42 @@ describe('other origins', () => {
     expect((await test.app.request('/v1/models', { headers: foreign })).status).toBe(403)
     const other = { ...foreign, origin: 'https://other.example' }
     expect((await test.app.request(generate, { headers: other })).status).toBe(403)
+  })
+
+  it.each([
+    ['vscode-webview://*', 'vscode-webview://1a2b3c', true],
+    ['vscode-webview://*', 'https://1a2b3c', false],
+    ['http://localhost:*', 'http://localhost:3000', true],
+    ['http://localhost:*', 'http://localhost', true],
+    ['http://localhost:*', 'http://localhost.evil.example:3000', false],
+    ['http://localhost:*', 'https://localhost:3000', false],
+    ['https://*.example.org', 'https://chat.example.org', true],
+    ['https://*.example.org', 'https://a.b.example.org', true],
+    ['https://*.example.org', 'https://example.org', false],
+    ['https://*.example.org', 'https://evil.example/.example.org', false],
+    ['https://*.example.org', 'https://evil.example:1.example.org', false],
+    ['https://*.example.org', 'https://chatxexample.org', false],
+    ['https://Chat.example.org', 'https://chat.example.org', true],
+  ])('by the pattern %s: %s comes in: %s', async (pattern, origin, comesIn) => {
+    await using test = createTestGateway({ config: { cors: { all: [pattern] } } })
+    const response = await test.app.request('/v1/models', { headers: { host: 'localhost:5000', origin } })
+    expect(response.status).toBe(comesIn ? 200 : 403)
+  })
+
+  it.each([
+    ['a browser that says so', { 'sec-fetch-site': 'same-origin' }],
+    ['headers of the proxy', { 'x-forwarded-for': '192.0.2.7' }],
+  ])('are told apart, by %s, from one server whose proxy changed Host', async (_name, more) => {
+    await using test = createTestGateway()
+    const headers = { host: '127.0.0.1:5000', origin: 'https://chat.example.org' }
+    const messageFor = async (more: object) => {
+      const response = await test.app.request('/v1/models', { headers: { ...headers, ...more } })
+      expect(response.status).toBe(403)
+      return (await readJson(response)).error.message as string
+    }
+    expect(await messageFor(more)).toContain('proxy_set_header Host $host')
+    expect(await messageFor({})).toContain('server.cors')
+    expect(await messageFor({ 'sec-fetch-site': 'cross-site' })).toContain('server.cors')
   })
 
   it('can read the errors of the APIs that they may use', async () => {

@@ -6,9 +6,9 @@ import { AnswerStore } from './answers/answer-store.ts'
 import type { GatewayConfig } from './config.ts'
 import type { GatewayApp, GatewayContext, GatewayVariables } from './context.ts'
 import type { PrometheusMetrics } from './metrics.ts'
-import { bodyLimit } from './middleware/body-limit.ts'
-import { handleError, handleMethodNotAllowed, handleNotFound } from './middleware/error-handler.ts'
+import { handleError, handleMethodNotAllowed, notFoundHandler } from './middleware/error-handler.ts'
 import { originPolicy } from './middleware/origin-policy.ts'
+import { requestBody } from './middleware/request-body.ts'
 import { requestContext } from './middleware/request-context.ts'
 import { requestLog } from './middleware/request-log.ts'
 import { securityHeaders } from './middleware/security-headers.ts'
@@ -20,10 +20,12 @@ import { legacyModelRoutes } from './routes/legacy/models.ts'
 import { metricsRoutes } from './routes/metrics.ts'
 import { openaiRoutes } from './routes/openai/index.ts'
 import { openapiRoutes } from './routes/openapi.ts'
+import { basePathRoutes } from './routes/base-path.ts'
 import { swarmRoutes } from './routes/swarm.ts'
 import { webRoutes } from './routes/web.ts'
 import { prepareDrain } from './server/drain.ts'
 import { createHttpServer, ListenError, listenOn } from './server/http-server.ts'
+import { pathReader } from './server/request-path.ts'
 import { ShutdownController } from './server/shutdown.ts'
 import { GatewayWebSockets } from './server/websocket-server.ts'
 import { createSessionPool } from './sessions/session-pool.ts'
@@ -76,7 +78,10 @@ export function createGateway(config: GatewayConfig, dependencies: GatewayDepend
   }
   const app = createApp(context, dependencies)
   const webSockets = new GatewayWebSockets(context, shutdown, [legacyWebSocketRoute(context)])
-  const server = createHttpServer(app, { isUpgrade: (request) => webSockets.isUpgrade(request) })
+  const server = createHttpServer(app, {
+    isUpgrade: (request) => webSockets.isUpgrade(request),
+    keepAliveTimeoutMs: config.keepAliveTimeoutMs,
+  })
   const drain = prepareDrain(server)
   webSockets.attach(server)
   let closing: Promise<void> | undefined
@@ -107,16 +112,18 @@ export function createGateway(config: GatewayConfig, dependencies: GatewayDepend
 }
 
 function createApp(context: GatewayContext, { metrics, webRoot }: GatewayDependencies): GatewayApp {
-  const app = new Hono<{ Variables: GatewayVariables }>()
+  const { config } = context
+  const app = new Hono<{ Variables: GatewayVariables }>({ getPath: pathReader(config.basePath) })
   app.onError(handleError)
-  app.notFound(handleNotFound)
+  app.notFound(notFoundHandler(app))
   app.use(requestContext(context.logger, context.shutdown))
   app.use(requestLog(context.metrics))
   app.use(securityHeaders())
-  app.use(trustedHost(context.config))
-  app.use(originPolicy(context.config))
+  app.use(trustedHost(config))
+  app.use(originPolicy(config))
   app.use(methodNotAllowed({ app, onMethodNotAllowed: handleMethodNotAllowed }))
-  app.use(bodyLimit(context.config.maxBodyBytes))
+  app.use(requestBody(config.maxBodyBytes))
+  app.route('/', basePathRoutes(context))
   app.route('/', healthRoutes(context))
   app.route('/', metricsRoutes(metrics))
   app.route('/', openaiRoutes(context))

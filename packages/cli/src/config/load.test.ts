@@ -55,6 +55,13 @@ describe('loadConfig', () => {
     expect(places).toEqual(['--port', 'PETALS_CHAT_LOG_LEVEL', 'petals-chat.yaml:1:29', 'default'])
   })
 
+  it('takes names to trust one by one as flags, or together in a variable', async () => {
+    const { config } = await load({ flags: { trustedHost: ['chat.example.org', 'box'], basePath: '/chat' } })
+    expect(config.server).toMatchObject({ trustedHosts: ['chat.example.org', 'box'], basePath: '/chat' })
+    const environment = { PETALS_CHAT_TRUSTED_HOSTS: 'a.example, b.example' }
+    expect((await load({ environment })).config.server.trustedHosts).toEqual(['a.example', 'b.example'])
+  })
+
   it('takes an empty variable for one that is not set', async () => {
     const { config } = await load({ environment: { PETALS_CHAT_PORT: '', PETALS_CHAT_CONFIG: '' } })
     expect(config.server.port).toBe(5000)

@@ -43,6 +43,21 @@ export const configSettings: readonly ConfigSetting[] = [
     implied: 'true',
   },
   {
+    flag: '--trusted-host <name>',
+    variable: 'PETALS_CHAT_TRUSTED_HOSTS',
+    summary: 'name under which clients reach this server besides its own; may be given several times',
+    group: 'Server',
+    path: ['server', 'trustedHosts'],
+    repeatable: true,
+  },
+  {
+    flag: '--base-path <path>',
+    variable: 'PETALS_CHAT_BASE_PATH',
+    summary: 'path under which a proxy shows this server, such as /chat',
+    group: 'Server',
+    path: ['server', 'basePath'],
+  },
+  {
     flag: '--gpu <backend>',
     variable: 'PETALS_CHAT_GPU',
     summary: 'what computes local models: auto, off (CPU), cuda, vulkan, metal',

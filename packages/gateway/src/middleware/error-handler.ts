@@ -1,9 +1,10 @@
 import type { Context } from 'hono'
 import { HTTPException } from 'hono/http-exception'
 import type { ContentfulStatusCode } from 'hono/utils/http-status'
-import type { GatewayVariables } from '../context.ts'
+import type { GatewayApp, GatewayVariables } from '../context.ts'
 import { describeError, legacyErrorBody, openAIErrorBody, retryHeaders } from '../error-response.ts'
 import { GatewayError } from '../errors.ts'
+import { meantPath } from './meant-path.ts'
 
 type RequestContext = Context<{ Variables: GatewayVariables }>
 
@@ -25,11 +26,17 @@ export function errorResponse(error: unknown, c: RequestContext): Response {
   return c.json(body, description.status as ContentfulStatusCode, retryHeaders(description))
 }
 
-export function handleNotFound(c: RequestContext): Response {
-  return handleError(
-    new GatewayError('unknown_url', `Nothing is served at ${c.req.method} ${c.req.path.slice(0, 200)}.`),
-    c,
-  )
+/** Says where the API is that a path comes near to. */
+export function notFoundHandler(app: Pick<GatewayApp, 'routes'>): (c: RequestContext) => Response {
+  return (c) => {
+    const { method, path } = c.req
+    const hint = meantPath(
+      path,
+      app.routes.map((route) => route.path),
+    )
+    const message = `Nothing is served at ${method} ${path.slice(0, 200)}.${hint === undefined ? '' : ` ${hint}`}`
+    return handleError(new GatewayError('unknown_url', message), c)
+  }
 }
 
 export function handleMethodNotAllowed(c: RequestContext, allowed: readonly string[]): Response {

@@ -7,9 +7,19 @@ export interface RequestOrigin {
   readonly host: string | undefined
   readonly origin: string | undefined
   readonly secFetchSite: string | undefined
+  /** A proxy is in front of this server. */
+  readonly isProxied: boolean
 }
 
 const API_PATH = /^\/(api|v1)(\/|$)/
+const PROXY_HEADERS = [
+  'x-forwarded-for',
+  'x-forwarded-host',
+  'x-forwarded-proto',
+  'x-real-ip',
+  'forwarded',
+  'via',
+]
 const PREFLIGHT_MAX_AGE_SECONDS = 7200
 const EXPOSED_HEADERS = 'x-request-id, x-answer-id, retry-after, retry-after-ms'
 
@@ -22,7 +32,7 @@ export function originPolicy(config: GatewayConfig): MiddlewareHandler {
     const request = originOf((name) => c.req.header(name))
     const isApi = API_PATH.test(c.req.path)
     if (!isApi || !isCrossOrigin(request)) return next()
-    if (!isOriginAllowed(config, c.req.path, request.origin)) throw crossOriginError(request.origin)
+    if (!isOriginAllowed(config, c.req.path, request.origin)) throw crossOriginError(request)
     if (isPreflight(c)) return preflightResponse(c)
     await next()
     setCorsHeaders(c)
@@ -30,7 +40,12 @@ export function originPolicy(config: GatewayConfig): MiddlewareHandler {
 }
 
 export function originOf(header: (name: string) => string | undefined): RequestOrigin {
-  return { host: header('host'), origin: header('origin'), secFetchSite: header('sec-fetch-site') }
+  return {
+    host: header('host'),
+    origin: header('origin'),
+    secFetchSite: header('sec-fetch-site'),
+    isProxied: PROXY_HEADERS.some((name) => header(name) !== undefined),
+  }
 }
 
 /**
@@ -43,7 +58,7 @@ export function isCrossOrigin({ host, origin, secFetchSite }: RequestOrigin): bo
 }
 
 /** Whether a page of this very server asks; false for clients that are no browsers. */
-export function isSameOrigin({ host, origin }: RequestOrigin): boolean {
+export function isSameOrigin({ host, origin }: Pick<RequestOrigin, 'host' | 'origin'>): boolean {
   return origin !== undefined && isSameHost(origin, host)
 }
 
@@ -53,15 +68,41 @@ export function isOriginAllowed(
   origin: string | undefined,
 ): boolean {
   const allowed = path.startsWith('/api/') ? [...cors.all, ...cors.legacy] : cors.all
-  return allowed.includes('*') || (origin !== undefined && allowed.includes(origin))
+  return allowed.some(
+    (pattern) => pattern === '*' || (origin !== undefined && matchesOrigin(pattern, origin)),
+  )
 }
 
-export function crossOriginError(origin: string | undefined): GatewayError {
+/** `*` stands for any part of the host, or for any port, the scheme's own included; never for anything beside them. */
+function matchesOrigin(pattern: string, origin: string): boolean {
+  if (!pattern.includes('*')) return pattern.toLowerCase() === origin.toLowerCase()
+  const source = pattern
+    .replace(/[.+?^${}()|[\]\\]/g, '\\$&')
+    .replace(/:\*$/, '(:\\d+)?')
+    .replaceAll('*', '[^/:@?#]+')
+  return new RegExp(`^${source}$`, 'i').test(origin)
+}
+
+export function crossOriginError(request: RequestOrigin): GatewayError {
+  const { origin } = request
   const page = origin === undefined ? 'another site' : `'${origin.slice(0, 100)}'`
   return new GatewayError(
     'forbidden_origin',
-    `Pages of ${page} may not use this server. To let them in, add the origin to server.cors.`,
+    hasOtherHost(request)
+      ? `The page is at ${page}, but the proxy in front of this server changed the Host header to ` +
+          `'${request.host?.slice(0, 100)}'. Have it pass Host on (nginx: proxy_set_header Host $host; Apache: ` +
+          'ProxyPreserveHost On) and start this server with --trusted-host and the name of the page.'
+      : `Pages of ${page} may not use this server. To let them in, add the origin to server.cors.`,
   )
+}
+
+/**
+ * The browser sees one server where this one sees two names: then a proxy changed Host. Browsers say `same-origin`
+ * themselves; over plain http from another machine they say nothing, and only the proxy's own headers tell of it.
+ */
+function hasOtherHost({ origin, secFetchSite, isProxied }: RequestOrigin): boolean {
+  if (origin === undefined || origin === 'null') return false
+  return secFetchSite === 'same-origin' || (secFetchSite === undefined && isProxied)
 }
 
 function isSameHost(origin: string, host: string | undefined): boolean {

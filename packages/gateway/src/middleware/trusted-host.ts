@@ -1,7 +1,14 @@
 import { isIP } from 'node:net'
+import { hostname } from 'node:os'
 import type { MiddlewareHandler } from 'hono'
 import type { GatewayConfig } from '../config.ts'
 import { GatewayError } from '../errors.ts'
+
+/**
+ * How containers call the machine that they run on. Names below .internal are sold to nobody (ICANN, 2024), so no page of
+ * the web can have one.
+ */
+const CONTAINER_HOSTS: readonly string[] = ['host.docker.internal', 'host.containers.internal']
 
 /**
  * Refuses requests whose Host header names another server. A foreign page can point a name of its own at this machine
@@ -22,15 +29,29 @@ export function isTrustedHost(
   const name = hostName(hostHeader)
   if (name === undefined) return false
   if (isIP(name) !== 0 || name === 'localhost' || name.endsWith('.localhost')) return true
-  return [config.host, ...config.trustedHosts].some(
-    (trusted) => trusted === '*' || trusted.toLowerCase() === name,
-  )
+  const own = [config.host, ...config.trustedHosts, ...CONTAINER_HOSTS, ...machineNames(hostname())]
+  return own.some((trusted) => trusted === '*' || hostName(trusted) === name)
+}
+
+/**
+ * What neighbours call a machine of this name: its first part alone, or below .local. Neither is a name of the public
+ * DNS, so no page of the web has it; who can lie about it in the local network could answer in this server's place
+ * anyway. The full name is not trusted by itself: a DHCP server may have set it to a domain of its own.
+ */
+export function machineNames(machine: string): readonly string[] {
+  const [first = ''] = machine.toLowerCase().split('.')
+  return first === '' ? [] : [first, `${first}.local`]
 }
 
 export function untrustedHostError(host: string): GatewayError {
+  const shown = host.slice(0, 100)
+  const name = hostName(host)
+  const isName = name !== undefined && /^[a-z0-9._-]+$/.test(name)
+  const toTrust = isName ? ` ${name.slice(0, 100)}` : ''
   return new GatewayError(
     'forbidden_host',
-    `This server is not known as '${host.slice(0, 100)}'. If it should be, add the name to server.trustedHosts.`,
+    `This server is not known as '${shown}'. If it should be, start it with --trusted-host${toTrust} ` +
+      '(variable: PETALS_CHAT_TRUSTED_HOSTS, configuration: server.trustedHosts).',
   )
 }
 

@@ -57,7 +57,7 @@ describe('bodies that are made to keep the server busy', () => {
   })
 
   it('repeat nothing that is long', async () => {
-    await using app = createTestApp()
+    await using app = createTestApp({ config: { unknownModel: 'refuse' } })
     const name = 'a'.repeat(4_000_000)
     for (const [path, body] of [
       ['/v1/chat/completions', `{"model":"${name}","messages":[{"role":"user","content":"Hi"}]}`],

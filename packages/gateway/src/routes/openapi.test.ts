@@ -57,7 +57,7 @@ describe('/openapi.json', () => {
       readonly required: readonly string[]
     }
     expect(Object.keys(schema.properties)).toEqual(Object.keys(chatRequestSchema.shape))
-    expect(schema.required).toEqual(['model', 'messages'])
+    expect(schema.required).toEqual(['messages'])
     expect(schema.properties.temperature).toMatchObject({
       anyOf: [{ type: 'number', minimum: 0, maximum: 2 }, {}],
     })
@@ -69,6 +69,18 @@ describe('/openapi.json', () => {
       Object.values(item).map((operation) => (operation as { operationId: string }).operationId),
     )
     expect(new Set(ids).size).toBe(ids.length)
+  })
+})
+
+describe('behind a prefix', () => {
+  test('the document and the examples name it, whether the proxy cuts it off or not', async () => {
+    await using app = createTestApp({ config: { basePath: '/chat' } })
+    for (const path of ['/chat', ''] as const) {
+      const response = await app.get(`http://localhost:5000${path}/openapi.json`)
+      expect(await response.json()).toMatchObject({ servers: [{ url: '/chat' }] })
+      const page = await app.get(`http://localhost:5000${path}/docs`)
+      expect(await page.text()).toContain('curl http://localhost:5000/chat/v1/models')
+    }
   })
 })
 
@@ -92,10 +104,12 @@ describe('/docs', () => {
     expect(response.headers.get('content-security-policy')).toContain("default-src 'none'")
     expect(html).not.toMatch(/<script|<style|\sstyle=|\son\w+=/i)
     const links = [...html.matchAll(/(?:href|src)="([^"]*)"/g)].map(([, link]) => link!)
-    expect(links.filter((link) => !link.startsWith('#') && !link.startsWith('/'))).toEqual([])
+    // Relative to the page, so that they hold behind any prefix.
+    expect(links.filter((link) => /^\/|:/.test(link))).toEqual([])
     await using app = createTestApp()
-    for (const link of links.filter((link) => link.startsWith('/')))
-      expect((await app.get(link)).status).toBe(200)
+    const others = links.filter((link) => !link.startsWith('#'))
+    expect(others.length).toBeGreaterThan(1)
+    for (const link of others) expect((await app.get(`/${link}`)).status).toBe(200)
   })
 
   test('escapes the names of models', async () => {

@@ -5,12 +5,13 @@ import { documentationPage } from './openapi/page.ts'
 import { documentationStyle } from './openapi/style.ts'
 
 /** `GET /openapi.json`: the API for programs; `GET /docs`: the same for people. */
-export const openapiRoutes: RouteModule = ({ registry, version }) => {
-  const document = openApiDocument(version)
+export const openapiRoutes: RouteModule = ({ registry, version, config: { basePath } }) => {
+  const document = openApiDocument(version, basePath)
   return new Hono<{ Variables: GatewayVariables }>()
     .get('/openapi.json', (c) => c.json(document))
     .get('/docs', (c) => {
-      const page = { document, origin: new URL(c.req.url).origin, model: registry.list()[0]?.id ?? 'MODEL' }
+      const origin = new URL(c.req.url).origin + (basePath === '/' ? '' : basePath)
+      const page = { document, origin, model: registry.list()[0]?.id ?? 'MODEL' }
       return c.html(documentationPage(page))
     })
     .get('/docs/style.css', (c) =>

@@ -1,5 +1,5 @@
 import { once } from 'node:events'
-import { createServer } from 'node:http'
+import { Agent, createServer, type IncomingMessage, request as httpRequest } from 'node:http'
 import { connect, type AddressInfo, type Socket } from 'node:net'
 import { text } from 'node:stream/consumers'
 import { Hono } from 'hono'
@@ -78,8 +78,56 @@ describe('listening', () => {
 
   it('does not wait long for slow clients', async () => {
     await using test = createTestGateway()
-    const server = createHttpServer(test.app, { isUpgrade: () => false })
-    expect(server).toMatchObject({ headersTimeout: 10_000, requestTimeout: 60_000, keepAliveTimeout: 5_000 })
+    const server = createHttpServer(test.app, { isUpgrade: () => false, keepAliveTimeoutMs: 75_000 })
+    expect(server).toMatchObject({ headersTimeout: 10_000, requestTimeout: 60_000 })
+  })
+})
+
+describe('a connection without a request', () => {
+  /** The client's side of a pool: one connection, which it keeps. */
+  const pool = () => new Agent({ keepAlive: true, maxSockets: 1 })
+
+  async function ask(
+    port: number,
+    agent: Agent,
+  ): Promise<{ readonly localPort: unknown; readonly hint: unknown }> {
+    const request = httpRequest({ host: '127.0.0.1', port, path: '/healthz', agent })
+    request.end()
+    const [response] = (await once(request, 'response')) as [IncomingMessage]
+    const { localPort } = response.socket
+    await text(response)
+    return { localPort, hint: response.headers['keep-alive'] }
+  }
+
+  it('stays open for longer than pools of clients and load balancers keep theirs', async () => {
+    await using server = await startServer()
+    const agent = pool()
+    expect((await ask(server.port, agent)).hint).toBe('timeout=75')
+    agent.destroy()
+    const { keepAliveTimeout, keepAliveTimeoutBuffer } = createHttpServer(server.app, {
+      isUpgrade: () => false,
+      keepAliveTimeoutMs: 75_000,
+    }) as { readonly keepAliveTimeout: number; readonly keepAliveTimeoutBuffer?: number }
+    expect(keepAliveTimeout).toBe(75_000)
+    // What clients are told ends before the connection does: no request meets one that is just being closed.
+    expect(keepAliveTimeoutBuffer).toBeGreaterThan(0)
+  })
+
+  it('is used again by a pool', async () => {
+    // Node's own pool lets go a second before the time that it is told.
+    await using server = await startServer({ config: { keepAliveTimeoutMs: 5_000 } })
+    const agent = pool()
+    const first = await ask(server.port, agent)
+    await new Promise((resolve) => setTimeout(resolve, 300))
+    const second = await ask(server.port, agent)
+    expect(second).toEqual(first)
+    expect(first.hint).toBe('timeout=5')
+    agent.destroy()
+  })
+
+  it('is closed after the time of the config', async () => {
+    await using server = await startServer({ config: { keepAliveTimeoutMs: 1 } })
+    expect(await server.send('GET /healthz HTTP/1.1\r\nhost: localhost\r\n\r\n')).toContain('200 OK')
   })
 })
 
@@ -89,7 +137,11 @@ describe('a client that takes nothing', () => {
 
   async function listen(writeStallTimeoutMs: number, handler: () => Response | Promise<Response>) {
     const app = new Hono<{ Variables: GatewayVariables }>().get('/', handler)
-    const server = createHttpServer(app, { isUpgrade: () => false, writeStallTimeoutMs })
+    const server = createHttpServer(app, {
+      isUpgrade: () => false,
+      keepAliveTimeoutMs: 5_000,
+      writeStallTimeoutMs,
+    })
     server.listen(0, '127.0.0.1')
     await once(server, 'listening')
     const { port } = server.address() as AddressInfo

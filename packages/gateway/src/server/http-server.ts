@@ -8,13 +8,21 @@ import { describeError, openAIErrorBody } from '../error-response.ts'
 import { GatewayError } from '../errors.ts'
 import { chooseRequestId } from '../middleware/request-context.ts'
 
-/** Slow clients must not hold connections: Node's own defaults are 60 s, 300 s and checks every 30 s. */
+/**
+ * Slow clients must not hold connections: Node's own defaults are 60 s, 300 s and checks every 30 s. Both count from the
+ * first byte of a request, so they may be shorter than the time that a connection without one stays open.
+ */
 const TIMEOUTS = {
   headersTimeout: 10_000,
   requestTimeout: 60_000,
-  keepAliveTimeout: 5_000,
   connectionsCheckingInterval: 5_000,
 } satisfies ServerOptions
+
+/**
+ * How much longer a connection really stays open than `Keep-Alive: timeout=` tells its client: a request that was on its
+ * way at that moment is still answered.
+ */
+const KEEP_ALIVE_BUFFER_MS = 2_000
 
 /** How long a client may take nothing of a response that waits for it, whatever the response is. */
 const WRITE_STALL_TIMEOUT_MS = 60_000
@@ -22,6 +30,7 @@ const WRITE_STALL_TIMEOUT_MS = 60_000
 export interface HttpServerOptions {
   /** Upgrades that go to the server's `upgrade` event; others are served as plain requests. */
   readonly isUpgrade: (request: IncomingMessage) => boolean
+  readonly keepAliveTimeoutMs: number
   readonly writeStallTimeoutMs?: number
 }
 
@@ -33,10 +42,16 @@ type UpgradeOptions = ServerOptions & {
 /** A server that answers by `app`. */
 export function createHttpServer(
   app: GatewayApp,
-  { isUpgrade, writeStallTimeoutMs = WRITE_STALL_TIMEOUT_MS }: HttpServerOptions,
+  { isUpgrade, keepAliveTimeoutMs, writeStallTimeoutMs = WRITE_STALL_TIMEOUT_MS }: HttpServerOptions,
 ): Server {
   // A request without Host is refused by the listener below, in words.
-  const options: UpgradeOptions = { ...TIMEOUTS, requireHostHeader: false, shouldUpgradeCallback: isUpgrade }
+  const options: UpgradeOptions = {
+    ...TIMEOUTS,
+    keepAliveTimeout: keepAliveTimeoutMs,
+    keepAliveTimeoutBuffer: KEEP_ALIVE_BUFFER_MS,
+    requireHostHeader: false,
+    shouldUpgradeCallback: isUpgrade,
+  }
   const listener = getRequestListener(app.fetch, {
     // A library has no business replacing the process's Request and Response.
     overrideGlobalObjects: false,

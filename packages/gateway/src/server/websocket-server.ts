@@ -17,6 +17,7 @@ import { chooseRequestId } from '../middleware/request-context.ts'
 import { isTrustedHost, untrustedHostError } from '../middleware/trusted-host.ts'
 import { answerBareSocket } from './http-server.ts'
 import { JsonSocket } from './json-socket.ts'
+import { routedPath } from './request-path.ts'
 import type { ShutdownController } from './shutdown.ts'
 
 /** One open WebSocket, as its route sees it. */
@@ -72,7 +73,11 @@ export class GatewayWebSockets {
   }
 
   isUpgrade(request: IncomingMessage): boolean {
-    return request.headers.upgrade?.toLowerCase() === 'websocket' && this.#routes.has(pathOf(request))
+    return request.headers.upgrade?.toLowerCase() === 'websocket' && this.#routes.has(this.#pathOf(request))
+  }
+
+  #pathOf(request: IncomingMessage): string {
+    return routedPath(pathOf(request), this.#context.config.basePath)
   }
 
   attach(server: Server): void {
@@ -93,7 +98,7 @@ export class GatewayWebSockets {
     this.#requestIds.set(request, requestId)
     const origin = originOf((name) => headerOf(request, name))
     try {
-      const route = this.#routes.get(pathOf(request))
+      const route = this.#routes.get(this.#pathOf(request))
       if (route === undefined || !this.isUpgrade(request)) throw notAWebSocketError(request)
       this.#checkSource(origin, route.path)
       this.#server.handleUpgrade(request, socket, head, (webSocket) => {
@@ -115,8 +120,7 @@ export class GatewayWebSockets {
     const { config } = this.#context
     const host = origin.host ?? ''
     if (!isTrustedHost(config, host)) throw untrustedHostError(host)
-    if (isCrossOrigin(origin) && !isOriginAllowed(config, path, origin.origin))
-      throw crossOriginError(origin.origin)
+    if (isCrossOrigin(origin) && !isOriginAllowed(config, path, origin.origin)) throw crossOriginError(origin)
   }
 
   async #serve(

@@ -70,6 +70,17 @@ describe('/api/v1/generate', () => {
     }
   })
 
+  it('takes a name that it does not have as the config says', async () => {
+    const statusFor = async (unknownModel: 'auto' | 'refuse', ...ids: string[]) => {
+      await using test = createTestGateway({ specs: ids.map((id) => ({ id })), config: { unknownModel } })
+      const body = json({ model: 'petals-team/StableBeluga2', inputs: 'a', max_new_tokens: 1 })
+      return (await test.app.request('/api/v1/generate', body)).status
+    }
+    expect(await statusFor('auto', 'only')).toBe(200)
+    expect(await statusFor('auto', 'one', 'two')).toBe(404)
+    expect(await statusFor('refuse', 'only')).toBe(404)
+  })
+
   it('ends at an end token, and shows it', async () => {
     const tokens = [...scriptedTokenizer.encode(' yes'), specialToken('</s>')]
     await using test = createTestGateway({ continuation: script(tokens, 2) })
@@ -112,7 +123,6 @@ describe('/api/v1/generate', () => {
     [{ inputs: 'a', max_new_tokens: 0 }, 400, /^max_new_tokens has to be at least 1/],
     [{ inputs: 'a', max_new_tokens: 1, do_sample: 1, temperature: 0 }, 400, /^temperature has to be above 0/],
     [{ inputs: ['a'], max_new_tokens: 1 }, 400, /^inputs has to be a string/],
-    [{ inputs: 'a', max_new_tokens: 1, model: 'nope' }, 404, /'nope' does not exist here.*test/],
     [{ inputs: 'Hello', max_length: 4 }, 400, /^Maximum length exceeded: 5 tokens/],
     [{ inputs: 'a', max_new_tokens: 5000 }, 400, /^Maximum length exceeded: 5001 tokens are needed, 2048/],
     ['{"inputs": ', 400, /is not JSON/],

@@ -4,7 +4,8 @@ import type { GatewayContext, GatewayVariables, RouteModule } from '../../contex
 import { GatewayError } from '../../errors.ts'
 import { assertFits, generateChunks, promptTokens } from './generate-chunks.ts'
 import { type LengthParams, parseLength, parseSampling } from './generate-params.ts'
-import { checkSessionLength, findModel, restrictedModelError } from './legacy-model.ts'
+import { resolveModel } from '../resolve-model.ts'
+import { checkSessionLength, restrictedModelError } from './legacy-model.ts'
 import { type RawParams, textParam } from './python-values.ts'
 import { readParams } from './request-params.ts'
 
@@ -33,7 +34,7 @@ async function generate(
   const sampling = parseSampling(params)
   const length = parseLength(params)
   assertLengthGiven(length)
-  const spec = findModel(context, textParam(params, 'model'))
+  const spec = resolveModel(context, textParam(params, 'model'))
   if (!spec.publicApi) throw restrictedModelError(spec)
   const model = await context.registry.get(spec.id, { signal })
 

@@ -296,7 +296,7 @@ describe('/api/v2/generate', () => {
     [{ type: 'open_inference_session', max_length: 4096 }, /^Maximum length exceeded: 4096 .* 2048/],
     [{ __proto__: { type: 'open_inference_session', max_length: 16 } }, /first message has to be/],
   ])('refuses %o as a first message', async (message, traceback) => {
-    await using server = await startServer()
+    await using server = await startServer({ config: { unknownModel: 'refuse' } })
     const client = await server.connect()
     client.send(message)
     expect(await client.next()).toEqual({ ok: false, traceback: expect.stringMatching(traceback) })

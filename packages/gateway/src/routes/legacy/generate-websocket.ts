@@ -4,7 +4,8 @@ import type { GatewayContext } from '../../context.ts'
 import type { WebSocketConnection, WebSocketRoute } from '../../server/websocket-server.ts'
 import { converse, failureOf, messageOf, receiveOptions, socketChannel } from './dialogue-channel.ts'
 import { InferenceDialogue } from './inference-dialogue.ts'
-import { checkSessionLength, findModel, restrictedModelError } from './legacy-model.ts'
+import { resolveModel } from '../resolve-model.ts'
+import { checkSessionLength, restrictedModelError } from './legacy-model.ts'
 import { flagParam, integerParam, type RawParams, textParam } from './python-values.ts'
 import { ResumableSession } from './resumable-session.ts'
 
@@ -88,7 +89,7 @@ async function openDialogue(
       },
     )
   }
-  const spec = findModel(context, textParam(params, 'model'))
+  const spec = resolveModel(context, textParam(params, 'model'))
   if (!spec.publicApi && !isSameOrigin) throw restrictedModelError(spec)
   const model = await context.registry.get(spec.id, { signal: socket.signal })
   checkSessionLength(maxLength, spec, model)

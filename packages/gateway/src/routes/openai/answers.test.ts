@@ -307,12 +307,14 @@ describe('failures', () => {
   })
 
   test('before the first event have their own status, and leave nothing behind', async () => {
-    await using app = createTestApp(failAt(0, new CapacityError('Full.', { retryAfterMs: 2_500 })))
+    const config = { unknownModel: 'refuse' } as const
+    const full = failAt(0, new CapacityError('Full.', { retryAfterMs: 2_500 }))
+    await using app = createTestApp({ ...full, config })
     const response = await app.post(chat, resumable)
     expect(await errorOf(response)).toMatchObject({ status: 429, code: 'capacity', message: 'Full.' })
     expect(response.headers.get('retry-after')).toBe('3')
     expect((await errorOf(await app.post(chat, { ...resumable, model: 'no' }))).status).toBe(404)
-    expect((await errorOf(await app.post(chat, { ...resumable, max_tokens: 1e6 }))).status).toBe(400)
+    expect((await errorOf(await app.post(chat, { ...resumable, max_tokens: 0 }))).status).toBe(400)
     expect(await figures(app)).toMatchObject({
       'resumable_answers{state="running"}': 0,
       'resumable_answers{state="finished"}': 0,

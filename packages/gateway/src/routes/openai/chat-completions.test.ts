@@ -357,7 +357,7 @@ describe('a streamed answer', () => {
   })
 
   test('that fails before its first token has the right status', async () => {
-    await using app = createTestApp()
+    await using app = createTestApp({ specs: [{}, { id: 'other' }] })
     const response = await app.post(path, { ...request, model: 'nobody', stream: true })
     expect(response.status).toBe(404)
     expect(response.headers.get('content-type')).toMatch(/^application\/json/)

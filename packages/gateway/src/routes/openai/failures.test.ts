@@ -74,7 +74,7 @@ describe('errors', () => {
   })
 
   test('of a model that is not there name those that are', async () => {
-    await using app = createTestApp()
+    await using app = createTestApp({ config: { unknownModel: 'refuse' } })
     expect(await answerOf(app, { ...request, model: 'gpt-4' })).toMatchObject({
       status: 404,
       type: 'invalid_request_error',

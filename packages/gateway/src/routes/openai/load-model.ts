@@ -1,13 +1,14 @@
-import { type Model, ModelNotFoundError, type ModelSpec } from '@petals-chat/engine'
+import type { Model, ModelSpec } from '@petals-chat/engine'
 import type { HonoRequest } from 'hono'
 import type { GatewayContext } from '../../context.ts'
 import { GatewayError } from '../../errors.ts'
 import { isSameOrigin, originOf } from '../../middleware/origin-policy.ts'
+import { resolveModel } from '../resolve-model.ts'
 
-type Models = Pick<GatewayContext, 'registry'>
+type Models = Pick<GatewayContext, 'registry' | 'config'>
 
-/** A stranger chooses the name: the answer need not repeat all of it. */
-const MAX_SHOWN_NAME = 200
+/** `model` of a request: it may be left out. */
+type Name = string | null | undefined
 
 export interface LoadedModel {
   readonly spec: ModelSpec
@@ -15,8 +16,8 @@ export interface LoadedModel {
 }
 
 /** @throws ModelNotFoundError; GatewayError if the model is only for pages of this server, and none of them asks. */
-export function checkAccess(context: Models, name: string, request: HonoRequest): void {
-  const spec = findModel(context, name)
+export function checkAccess(context: Models, name: Name, request: HonoRequest): void {
+  const spec = resolveModel(context, name)
   if (spec.publicApi || isSameOrigin(originOf((header) => request.header(header)))) return
   throw new GatewayError(
     'model_restricted',
@@ -24,18 +25,8 @@ export function checkAccess(context: Models, name: string, request: HonoRequest)
   )
 }
 
-/** The model that a request names, loaded. @throws ModelNotFoundError, ModelUnavailableError */
-export async function loadModel(context: Models, name: string, signal: AbortSignal): Promise<LoadedModel> {
-  const spec = findModel(context, name)
+/** The model that a request means, loaded. @throws ModelNotFoundError, ModelUnavailableError */
+export async function loadModel(context: Models, name: Name, signal: AbortSignal): Promise<LoadedModel> {
+  const spec = resolveModel(context, name)
   return { spec, model: await context.registry.get(spec.id, { signal }) }
-}
-
-/** @throws ModelNotFoundError */
-export function findModel({ registry }: Models, name: string): ModelSpec {
-  const spec = registry.find(name)
-  if (spec) return spec
-  throw new ModelNotFoundError(
-    name.slice(0, MAX_SHOWN_NAME),
-    registry.list().map(({ id }) => id),
-  )
 }

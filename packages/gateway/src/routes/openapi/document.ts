@@ -24,8 +24,8 @@ export interface OpenApiDocument {
   readonly components: { readonly schemas: Readonly<Record<string, JsonSchema>> }
 }
 
-/** All HTTP routes of this server as an OpenAPI 3.1 document. */
-export function openApiDocument(version: string): OpenApiDocument {
+/** All HTTP routes of this server, which is shown at `basePath`, as an OpenAPI 3.1 document. */
+export function openApiDocument(version: string, basePath: string): OpenApiDocument {
   const byPath = Map.groupBy(operations, ({ path }) => path)
   return {
     openapi: '3.1.0',
@@ -35,7 +35,7 @@ export function openApiDocument(version: string): OpenApiDocument {
       summary: 'Chat with, and build on, language models served by a Petals swarm or by this machine.',
       license: { name: 'Apache-2.0', identifier: 'Apache-2.0' },
     },
-    servers: [{ url: '/' }],
+    servers: [{ url: basePath }],
     tags,
     paths: Object.fromEntries([...byPath].map(([path, group]) => [path, pathItem(group)])),
     components: { schemas: componentSchemas() },

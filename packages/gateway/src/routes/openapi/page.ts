@@ -6,7 +6,7 @@ import { isSchema, type Operation, type OperationTag, statusMeanings } from './o
 
 export interface PageOptions {
   readonly document: OpenApiDocument
-  /** Where this server was asked, for the examples. */
+  /** Where this server was asked, with its base path, for the examples. */
   readonly origin: string
   /** A model for the examples. */
   readonly model: string
@@ -20,14 +20,14 @@ export function documentationPage(options: PageOptions) {
         <meta charset="utf-8" />
         <meta name="viewport" content="width=device-width, initial-scale=1" />
         <title>Petals Chat: HTTP API</title>
-        <link rel="stylesheet" href="/docs/style.css" />
+        <link rel="stylesheet" href="docs/style.css" />
       </head>
       <body>
         <main>
           <h1>Petals Chat: HTTP API</h1>
           <p>
             Version ${options.document.info.version}. For programs, the same is at
-            <a href="/openapi.json">/openapi.json</a>. Every answer has an <code>x-request-id</code>, which
+            <a href="openapi.json">openapi.json</a>. Every answer has an <code>x-request-id</code>, which
             names the request in the server’s log.
           </p>
           <nav aria-label="Routes">

@@ -61,7 +61,7 @@ const numbers: readonly Case[] = [
   ['top_logprobs', 21, 'integer_above_max_value'],
   ['logprobs', 1, 'invalid_type'],
   ['stream', 'true', 'invalid_type'],
-  ['model', '', 'empty_string'],
+  ['model', 1, 'invalid_type'],
 ].map(([param, value, reason]) => [
   'chat',
   { ...chat, [param as string]: value },
@@ -70,7 +70,7 @@ const numbers: readonly Case[] = [
 ])
 
 const shapes: readonly Case[] = [
-  ['chat', {}, 'model', 'missing_required_parameter'],
+  ['chat', {}, 'messages', 'missing_required_parameter'],
   ['chat', { model: 'm' }, 'messages', 'missing_required_parameter'],
   ['chat', { model: 'm', messages: [] }, 'messages', 'empty_array'],
   ['chat', { model: 'm', messages: 'Hi' }, 'messages', 'invalid_type'],

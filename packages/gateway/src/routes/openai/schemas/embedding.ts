@@ -1,9 +1,10 @@
 import { z } from 'zod'
 import { ignored, text, tokenIds } from './primitives.ts'
+import { modelField } from './sampling-fields.ts'
 
 /** Body of `POST /v1/embeddings`. */
 export const embeddingRequestSchema = z.object({
-  model: z.string().min(1).describe('Id or alias of a model with `capabilities.embeddings`.'),
+  model: modelField,
   input: z
     .union([text.min(1), z.array(text.min(1)).min(1).max(2048), tokenIds, z.array(tokenIds).min(1).max(2048)])
     .describe('A text, texts, the token ids of a text, or lists of token ids.'),

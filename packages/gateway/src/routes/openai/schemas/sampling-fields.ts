@@ -6,8 +6,11 @@ const stopSequence = text.min(1).max(1000)
 
 export const modelField = z
   .string()
-  .min(1)
-  .describe('Id or alias of a model of this server (see /v1/models).')
+  .nullish()
+  .describe(
+    'Id or alias of a model of this server (see /v1/models). Left out: the first one. A name that is none of them is ' +
+      'taken for the only model, where one is served (`server.unknownModel`).',
+  )
 
 /** Fields that chat completions and completions share. Left out or null: the model's default, then OpenAI's. */
 export const samplingFields = {

@@ -2,8 +2,9 @@ import { z } from 'zod'
 import { toolSchema } from './answer-form.ts'
 import { messageSchema } from './messages.ts'
 import { jsonObject, text, tokenId } from './primitives.ts'
+import { modelField } from './sampling-fields.ts'
 
-const model = z.string().min(1).describe('Id or alias of a model of this server.')
+const model = modelField
 
 /** Body of `POST /v1/tokenize`: a text, or a dialogue as chat completions would render it. */
 export const tokenizeRequestSchema = z.object({

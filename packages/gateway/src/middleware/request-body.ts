@@ -2,7 +2,7 @@ import type { Context, MiddlewareHandler } from 'hono'
 import { GatewayError } from '../errors.ts'
 
 /** Refuses bodies of more than `maxBytes`: by their declared length, or while they are read where none is declared. */
-export function bodyLimit(maxBytes: number): MiddlewareHandler {
+export function requestBody(maxBytes: number): MiddlewareHandler {
   return async (c, next) => {
     const { headers } = c.req.raw
     if (Number(headers.get('content-length') ?? 0) > maxBytes) throw tooLarge(maxBytes)
