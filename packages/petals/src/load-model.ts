@@ -14,7 +14,7 @@ import { noLimitsKnown, type InferenceContext } from './inference/inference-cont
 import { ServerCapabilities } from './inference/server-capabilities.ts'
 import { StepTimes } from './inference/step-times.ts'
 import { readArchitecture, type Architecture } from './layers/architecture.ts'
-import { prepareScreeningThread } from './layers/head/screening-thread.ts'
+import { prepareScreeningProcess } from './layers/head/screening-process.ts'
 import type { LocalLayers } from './layers/local-layers.ts'
 import { openTokenizer, type ModelTokenizer } from './layers/tokenizer.ts'
 import { openLayers } from './local-part.ts'
@@ -33,7 +33,7 @@ export interface LoadModelOptions extends LoadOptions, PetalsEngineDependencies 
 }
 
 /**
- * The LM head loads in a thread of its own. To set that off takes some reads of files, which would wait a third of a second
+ * The LM head loads in a process of its own. To set that off takes some reads of files, which would wait a third of a second
  * behind the import of libp2p and the making of the tokenizer.
  */
 const headStartMs = 40
@@ -44,7 +44,7 @@ const headStartMs = 40
  */
 export async function loadPetalsModel(spec: ModelSpec, options: LoadModelOptions): Promise<PetalsModel> {
   const { config, connector, metrics = silentMetrics, logger = silentLogger } = options
-  prepareScreeningThread()
+  prepareScreeningProcess()
   const headStart = delay(headStartMs)
   // While files are still fetched; `joinSwarm` hears of failures.
   void headStart.then(() => connector.get()).catch(() => {})

@@ -2,7 +2,7 @@ import type { LoadOptions, ModelFiles, ModelSpec } from '@petals-chat/engine'
 import { availableParallelism } from 'node:os'
 import type { SwarmConfig } from './config.ts'
 import { readArchitecture } from './layers/architecture.ts'
-import type { LocalLayers } from './layers/local-layers.ts'
+import { openLocalLayers, type LocalLayers } from './layers/local-layers.ts'
 import { openTokenizer } from './layers/tokenizer.ts'
 import type { OpenFiles } from './model-locator.ts'
 
@@ -20,7 +20,6 @@ export async function openLayers(
   files: ModelFiles,
   { cacheFolder: folder, config, signal, onProgress }: LocalPartOptions,
 ): Promise<LocalLayers> {
-  const { openLocalLayers } = await import('./layers/local-layers.ts') // onnxruntime takes a moment to load
   const threads = config.threads ?? Math.min(availableParallelism(), maxUsefulThreads)
   return await openLocalLayers(files, { folder, threads, signal, onProgress })
 }

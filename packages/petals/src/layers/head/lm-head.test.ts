@@ -116,6 +116,24 @@ it('shares one pass between calls that come together, and answers each with its 
   expect([...again!.estimates]).toEqual([...answers[0]![0]!.estimates])
 })
 
+it('answers all the same when its process dies, at rest and in a pass', async () => {
+  const { head } = await makeHead('dies', 64, 'float32')
+  await using _head = head
+  const given = inputs(64, 2)
+  const expected = await head.logits(given)
+  for (const when of ['at rest', 'in a pass']) {
+    const pid = head.pid!
+    const early = when === 'at rest' ? undefined : head.logits(given)
+    process.kill(pid, 'SIGKILL')
+    const answers = [await early, await head.logits(given)]
+    for (const logits of answers)
+      expect(logits?.map(({ estimates }) => estimates) ?? expected.map((each) => each.estimates)).toEqual(
+        expected.map(({ estimates }) => estimates),
+      )
+    expect(head.pid).not.toBe(pid)
+  }
+})
+
 it('finishes what runs when it is closed, and then refuses', async () => {
   const { head, full } = await makeHead('closing', 96, 'float32')
   const [input] = inputs(96, 1)

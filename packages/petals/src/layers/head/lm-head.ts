@@ -3,7 +3,8 @@ import type { Logits } from '../../tensor/logits.ts'
 import { WeightMatrix, type StoredTensor } from '../weight-matrix.ts'
 import { openHeadFile, type HeadFile, type HeadFileOptions } from './head-file.ts'
 import { ScreenedLogits } from './screened-logits.ts'
-import { ScreeningThread } from './screening-thread.ts'
+import { ScreeningProcess, ScreeningProcessEndedError } from './screening-process.ts'
+import type { ScreeningAnswer, ScreeningRequest, ScreeningSetup } from './screening.ts'
 import type { KernelRounding } from './split-input.ts'
 
 export interface LmHeadOptions extends HeadFileOptions {
@@ -25,40 +26,52 @@ const resultBytesPerPass = 64 * 2 ** 20
 export class LmHead implements AsyncDisposable {
   readonly #matrix: WeightMatrix
   readonly #file: HeadFile
-  readonly #thread: ScreeningThread
+  readonly #setup: ScreeningSetup
+  #process: ScreeningProcess
   readonly #waiting: Waiting[] = []
   #rounding: KernelRounding = 'symmetric'
   #running = false
   #passes: Promise<void> = Promise.resolve()
   #closed = false
 
-  private constructor(matrix: WeightMatrix, file: HeadFile, thread: ScreeningThread) {
+  private constructor(
+    matrix: WeightMatrix,
+    file: HeadFile,
+    setup: ScreeningSetup,
+    process: ScreeningProcess,
+  ) {
     this.#matrix = matrix
     this.#file = file
-    this.#thread = thread
+    this.#setup = setup
+    this.#process = process
   }
 
   /** Makes (once) and loads the 8-bit weights, and checks the bound against this machine's kernel. */
   static async create(tensor: StoredTensor, options: LmHeadOptions): Promise<LmHead> {
     const { threads, signal } = options
     const matrix = new WeightMatrix(tensor)
-    let thread: ScreeningThread | undefined
+    let head: LmHead | undefined
     try {
       const file = await openHeadFile(tensor, matrix, options)
-      thread = await ScreeningThread.start({ path: file.path, layout: file.layout, threads }, { signal })
-      const head = new LmHead(matrix, file, thread)
+      const setup = { path: file.path, layout: file.layout, threads }
+      head = new LmHead(matrix, file, setup, await ScreeningProcess.start(setup, { signal }))
       await head.#verifyBound()
       signal?.throwIfAborted()
       return head
     } catch (error) {
-      matrix[Symbol.dispose]()
-      await thread?.[Symbol.asyncDispose]()
+      if (head) await head[Symbol.asyncDispose]()
+      else matrix[Symbol.dispose]()
       throw error
     }
   }
 
   get vocabularySize(): number {
     return this.#matrix.rows
+  }
+
+  /** The process that holds the weights; undefined between its end and the next pass. */
+  get pid(): number | undefined {
+    return this.#process.pid
   }
 
   /** What this holds in memory: the 8-bit weights, which onnxruntime packs into memory of its own, and the bounds. */
@@ -83,7 +96,7 @@ export class LmHead implements AsyncDisposable {
     if (this.#closed) return
     this.#closed = true
     await this.#passes
-    await this.#thread[Symbol.asyncDispose]()
+    await this.#process[Symbol.asyncDispose]()
     this.#matrix[Symbol.dispose]()
   }
 
@@ -106,7 +119,7 @@ export class LmHead implements AsyncDisposable {
     const { rows, columns } = this.#matrix
     const request = new Float32Array(inputs.length * columns)
     inputs.forEach((input, index) => request.set(input, index * columns))
-    const answer = await this.#thread.run({ inputs: request, rounding: this.#rounding })
+    const answer = await this.#pass({ inputs: request, rounding: this.#rounding })
     const { rowErrors, rowNorms } = this.#file
     return inputs.map((input, index) => {
       const estimates = answer.estimates.subarray(index * rows, (index + 1) * rows)
@@ -115,6 +128,17 @@ export class LmHead implements AsyncDisposable {
       const bound = { rowErrors, rowNorms, inputNorm, inputError }
       return new ScreenedLogits(estimates, input, this.#matrix, bound)
     })
+  }
+
+  /** A pass changes nothing, so that another process can do what one did not live to do. */
+  async #pass(request: ScreeningRequest): Promise<ScreeningAnswer> {
+    try {
+      return await this.#process.run(request)
+    } catch (error) {
+      if (!(error instanceof ScreeningProcessEndedError)) throw error
+      this.#process = await ScreeningProcess.start(this.#setup)
+      return await this.#process.run(request)
+    }
   }
 
   /** The kernel is chosen by the processor; some rows show whether it errs as the bound supposes. */

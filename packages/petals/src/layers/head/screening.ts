@@ -1,7 +1,7 @@
 import type { KernelRounding } from './split-input.ts'
 import type { QuantizedLayout } from './quantized-matrix.ts'
 
-/** What a screening thread is started with. */
+/** What a screening process is started with. */
 export interface ScreeningSetup {
   /** File of the 8-bit weights. */
   readonly path: string

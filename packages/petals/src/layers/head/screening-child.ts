@@ -1,18 +1,29 @@
-// The thread that holds the 8-bit weights. onnxruntime-node blocks the thread that calls it, for milliseconds in each pass
-// and for a second while it loads: too long for a thread that also serves streams of other clients.
-import { once } from 'node:events'
+// The process that holds the 8-bit weights: started by the engine, which it serves over IPC, and ended with it.
 import path from 'node:path'
-import { parentPort } from 'node:worker_threads'
+import process from 'node:process'
 import * as ort from 'onnxruntime-node'
-import { quantizedModel } from './quantized-matrix.ts'
+import { quantizedModel, type QuantizedLayout } from './quantized-matrix.ts'
 import type { ScreeningAnswer, ScreeningMessage, ScreeningRequest, ScreeningSetup } from './screening.ts'
 import { inputBound, splitInput } from './split-input.ts'
 
-const port = parentPort!
-const [{ path: file, layout, threads }] = (await once(port, 'message')) as [ScreeningSetup]
+process.on('disconnect', endAtOnce)
+// Ctrl+C and a service manager's stop reach all processes at once: the engine decides when this one ends.
+process.on('SIGINT', () => {})
+process.on('SIGTERM', () => {})
 
-function openSession(): Promise<ort.InferenceSession> {
-  return ort.InferenceSession.create(quantizedModel(layout, path.basename(file)), {
+process.once('message', (setup: ScreeningSetup) => {
+  openSession(setup).then((session) => serve(session, setup), failed)
+})
+
+function serve(session: ort.InferenceSession, { layout }: ScreeningSetup): void {
+  process.on('message', (request: ScreeningRequest) => {
+    screen(session, layout, request).then((answer) => send({ type: 'answer', ...answer }), failed)
+  })
+  send({ type: 'ready' })
+}
+
+async function openSession({ path: file, layout, threads }: ScreeningSetup): Promise<ort.InferenceSession> {
+  return await ort.InferenceSession.create(quantizedModel(layout, path.basename(file)), {
     intraOpNumThreads: threads,
     interOpNumThreads: 1,
     graphOptimizationLevel: 'all',
@@ -28,6 +39,7 @@ function openSession(): Promise<ort.InferenceSession> {
 
 async function screen(
   session: ort.InferenceSession,
+  layout: QuantizedLayout,
   { inputs, rounding }: ScreeningRequest,
 ): Promise<ScreeningAnswer> {
   const { rows, columns, paddedColumns } = layout
@@ -57,25 +69,15 @@ function sumOfPairs(pairs: Float32Array, rows: number): Float32Array {
   return sums
 }
 
-const send = (message: ScreeningMessage, transfer: ArrayBuffer[] = []): void =>
-  port.postMessage(message, transfer)
+function send(message: ScreeningMessage): void {
+  if (process.connected) process.send!(message, undefined, undefined, () => {})
+}
 
-const failed = (error: unknown): void =>
+function failed(error: unknown): void {
   send({ type: 'failed', reason: error instanceof Error ? error.message : String(error) })
+}
 
-try {
-  const session = await openSession()
-  port.on('message', (request: ScreeningRequest | 'close') => {
-    if (request === 'close') {
-      void session.release().finally(() => port.close())
-      return
-    }
-    screen(session, request).then(
-      (answer) => send({ type: 'answer', ...answer }, [answer.estimates.buffer as ArrayBuffer]),
-      failed,
-    )
-  })
-  send({ type: 'ready' })
-} catch (error) {
-  failed(error)
+/** Without exit handlers: native threads may be computing, and there is nothing to save. */
+function endAtOnce(): void {
+  process.kill(process.pid, 'SIGKILL')
 }

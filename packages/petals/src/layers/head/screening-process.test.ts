@@ -1,0 +1,170 @@
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import path from 'node:path'
+import { afterAll, beforeAll, expect, it } from 'vitest'
+import { run } from '../../../../../swarm/run.ts'
+import { layoutOf } from './quantized-matrix.ts'
+import { prepareScreeningProcess, ScreeningProcess, ScreeningProcessEndedError } from './screening-process.ts'
+
+const layout = layoutOf(16, 64)
+let folder: string
+let setup: Parameters<typeof ScreeningProcess.start>[0]
+
+beforeAll(async () => {
+  folder = await mkdtemp(path.join(tmpdir(), 'screening-'))
+  const file = path.join(folder, 'head.bin')
+  // All codes 129, which is 1, with scales of 0.5.
+  const bytes = new Uint8Array(layout.byteLength).fill(129)
+  bytes.set(new Uint8Array(new Float32Array(16).fill(0.5).buffer), layout.scales)
+  await writeFile(file, bytes)
+  setup = { path: file, layout, threads: 1 }
+})
+afterAll(() => rm(folder, { recursive: true, force: true }))
+
+const request = () => ({ inputs: new Float32Array(128).fill(2), rounding: 'symmetric' }) as const
+
+/** Arguments of a Node process that has `ScreeningProcess` and `setup`, and runs `script`. */
+const nodeArguments = (script: string): string[] => [
+  '--conditions=petals-chat-source',
+  '--input-type=module',
+  '--eval',
+  `import { setTimeout as delay } from 'node:timers/promises'
+   import { ScreeningProcess, prepareScreeningProcess } from ${JSON.stringify(new URL('screening-process.ts', import.meta.url).href)}
+   const setup = ${JSON.stringify(setup)}
+   const inputs = () => new Float32Array(64).fill(1)
+   ${script}`,
+]
+
+function isAlive(pid: number): boolean {
+  try {
+    return process.kill(pid, 0)
+  } catch {
+    return false
+  }
+}
+
+it('multiplies each position with all rows', async () => {
+  await using screening = await ScreeningProcess.start(setup)
+  const { estimates, inputNorms } = await screening.run(request())
+  expect(estimates.length).toBe(32)
+  for (const estimate of estimates) expect(estimate).toBeCloseTo(64, 3)
+  for (const norm of inputNorms) expect(norm).toBeCloseTo(16, 4)
+})
+
+it('says what onnxruntime says where the weights can not be loaded', async () => {
+  const starting = ScreeningProcess.start({ ...setup, path: path.join(folder, 'none.bin') })
+  await expect(starting).rejects.toThrow(/none\.bin/)
+})
+
+it('ends with the reason of an abort', async () => {
+  const controller = new AbortController()
+  const starting = ScreeningProcess.start(setup, { signal: controller.signal })
+  const reason = new Error('enough')
+  controller.abort(reason)
+  await expect(starting).rejects.toBe(reason)
+})
+
+it('refuses work after its end, and does not hang', async () => {
+  const screening = await ScreeningProcess.start(setup)
+  await screening[Symbol.asyncDispose]()
+  await expect(screening.run(request())).rejects.toThrow('has ended')
+})
+
+it('says how its process ended in the middle of a pass', async () => {
+  await using screening = await ScreeningProcess.start(setup)
+  const answer = screening.run(request())
+  process.kill(screening.pid!, 'SIGKILL')
+  await expect(answer).rejects.toThrow(ScreeningProcessEndedError)
+  await expect(screening.run(request())).rejects.toThrow('has ended (SIGKILL)')
+  expect(screening.pid).toBeUndefined()
+})
+
+it.runIf(process.platform === 'linux')(
+  'is given no secrets, and onnxruntime no leave to report',
+  async () => {
+    const script = `
+    prepareScreeningProcess()
+    const screening = await ScreeningProcess.start(setup)
+    const { readFile } = await import('node:fs/promises')
+    process.stdout.write(await readFile('/proc/' + screening.pid + '/environ', 'utf8'))
+  `
+    const environ = await run(process.execPath, nodeArguments(script), { env: { HF_TOKEN: 'hf_secret' } })
+    expect(environ).toContain('ORT_DISABLE_TELEMETRY=1')
+    expect(environ).not.toContain('hf_secret')
+  },
+)
+
+it('does not keep the program from ending', async () => {
+  const script = `
+    prepareScreeningProcess()
+    const screening = await ScreeningProcess.start(setup)
+    const { estimates } = await screening.run({ inputs: inputs(), rounding: 'symmetric' })
+    process.stdout.write(String(Math.round(estimates[0])))
+    prepareScreeningProcess()
+  `
+  expect(await run(process.execPath, nodeArguments(script))).toBe('32')
+})
+
+it.each(['process.exit(0)', "process.kill(process.pid, 'SIGKILL')"])(
+  'ends with the program, also in the middle of a load: %s',
+  async (end) => {
+    const script = `
+      const loading = ScreeningProcess.start(setup)
+      loading.catch(() => {})
+      const idle = await ScreeningProcess.start(setup)
+      process.stdout.write(String(idle.pid))
+      void ScreeningProcess.start(setup)
+      await delay(30)
+      ${end}
+    `
+    const child = spawn(process.execPath, nodeArguments(script), { stdio: ['ignore', 'pipe', 'inherit'] })
+    const [output] = (await once(child.stdout, 'data')) as [Buffer]
+    const [code, signal] = (await once(child, 'exit')) as [number | null, string | null]
+    expect([code, signal]).toEqual(end.includes('exit') ? [0, null] : [null, 'SIGKILL'])
+    await expect.poll(() => isAlive(Number(String(output))), { timeout: 10_000 }).toBe(false)
+  },
+)
+
+it('200 starts and aborted loads at random moments leave the program alive, and a stream in it undisturbed', async () => {
+  const script = `
+    let tokens = 0
+    let running = true
+    const stream = (async () => { while (running) { await delay(2); tokens++ } })()
+    let loaded = 0
+    let aborted = 0
+    const one = async () => {
+      prepareScreeningProcess()
+      const stop = new AbortController()
+      const timer = setTimeout(() => stop.abort(), Math.random() * 200)
+      try {
+        const screening = await ScreeningProcess.start(setup, { signal: stop.signal })
+        loaded++
+        await screening[Symbol.asyncDispose]()
+      } catch (error) {
+        if (error !== stop.signal.reason) throw error
+        aborted++
+      }
+      clearTimeout(timer)
+    }
+    const row = async () => { for (let i = 0; i < 50; i++) await one() }
+    await Promise.all([row(), row(), row(), row()])
+    running = false
+    await stream
+    process.stdout.write(JSON.stringify({ sum: loaded + aborted, aborted, tokens }))
+  `
+  const outcome = JSON.parse(await run(process.execPath, nodeArguments(script))) as Record<string, number>
+  expect(outcome['sum']).toBe(200)
+  expect(outcome['aborted']).toBeGreaterThan(0)
+  expect(outcome['tokens']).toBeGreaterThan(0)
+})
+
+it('has another spare process where the first one died', async () => {
+  prepareScreeningProcess()
+  await using screening = await ScreeningProcess.start(setup)
+  prepareScreeningProcess()
+  await using other = await ScreeningProcess.start(setup)
+  expect(other.pid).not.toBe(screening.pid)
+  expect((await other.run(request())).estimates.length).toBe(32)
+})

@@ -1,0 +1,140 @@
+import { fork, type ChildProcess } from 'node:child_process'
+import { fileURLToPath } from 'node:url'
+import { abortable, type AbortOptions } from '@petals-chat/engine'
+import type { ScreeningAnswer, ScreeningMessage, ScreeningRequest, ScreeningSetup } from './screening.ts'
+
+/** The source runs unbuilt under this export condition, and so must the process. */
+const runsFromSource = import.meta.url.endsWith('.ts')
+const entry = fileURLToPath(new URL(`screening-child.${runsFromSource ? 'ts' : 'js'}`, import.meta.url))
+const execArgv = runsFromSource ? ['--conditions=petals-chat-source'] : []
+
+/** It needs no secrets. onnxruntime asks for the variable when it is loaded, and reports to its maker without it. */
+function environment(): NodeJS.ProcessEnv {
+  const { HF_TOKEN: _, HUGGING_FACE_HUB_TOKEN: __, ...others } = process.env
+  return { ...others, ORT_DISABLE_TELEMETRY: '1' }
+}
+
+function startChild(): ChildProcess {
+  const child = fork(entry, [], {
+    execArgv,
+    env: environment(),
+    serialization: 'advanced',
+    stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
+  })
+  rest(child)
+  return child
+}
+
+/** A process at rest does not keep this one from ending, and ends with it. */
+function rest(child: ChildProcess): void {
+  child.unref()
+  child.channel?.unref()
+}
+
+function work(child: ChildProcess): void {
+  child.ref()
+  child.channel?.ref()
+}
+
+/** A process that loads onnxruntime and waits for its setup. */
+let spare: ChildProcess | undefined
+
+/** Begins what every process has to do at first and what needs nothing of a model; the next `start` finds it done. */
+export function prepareScreeningProcess(): void {
+  if (spare) return
+  const child = (spare = startChild())
+  const forget = (): void => {
+    if (spare === child) spare = undefined
+  }
+  // The next start then finds out why.
+  child.once('error', forget)
+  child.once('exit', forget)
+}
+
+/** The process is gone: it crashed, was killed, or could not be started. Another one may do the work. */
+export class ScreeningProcessEndedError extends Error {
+  override readonly name = 'ScreeningProcessEndedError'
+}
+
+/**
+ * The process that multiplies 8-bit weights with hidden states, one pass at a time. Native code can end its process at any
+ * moment, and a thread that is ended in the middle of it takes all others along: in a process of its own it can be killed
+ * whenever that is wanted, and nothing else ends with it.
+ */
+export class ScreeningProcess implements AsyncDisposable {
+  readonly #child: ChildProcess
+  readonly #exited = Promise.withResolvers<void>()
+  #pending = Promise.withResolvers<ScreeningMessage>()
+  #end: Error | undefined
+
+  private constructor(setup: ScreeningSetup) {
+    this.#child = spare ?? startChild()
+    spare = undefined
+    this.#child.on('message', (message: ScreeningMessage) => this.#pending.resolve(message))
+    this.#child.on('error', (error) => this.#ended(`could not be started: ${error.message}`))
+    this.#child.on('exit', (code, signal) =>
+      this.#ended(signal ? `has ended (${signal})` : `has ended (exit code ${code})`),
+    )
+    // What waits for an answer sees the error.
+    this.#pending.promise.catch(() => {})
+    this.#send(setup)
+  }
+
+  /** Loads the weights. @throws Error with onnxruntime's reason; the signal's reason */
+  static async start(setup: ScreeningSetup, { signal }: AbortOptions = {}): Promise<ScreeningProcess> {
+    signal?.throwIfAborted()
+    const started = new ScreeningProcess(setup)
+    try {
+      await abortable(started.#answer(), signal)
+      return started
+    } catch (error) {
+      await started[Symbol.asyncDispose]()
+      throw error
+    }
+  }
+
+  /** Undefined once the process is gone. */
+  get pid(): number | undefined {
+    return this.#end ? undefined : this.#child.pid
+  }
+
+  /** @throws ScreeningProcessEndedError; Error with onnxruntime's reason */
+  async run(request: ScreeningRequest): Promise<ScreeningAnswer> {
+    if (this.#end) throw this.#end
+    this.#pending = Promise.withResolvers()
+    this.#send(request)
+    const message = await this.#answer()
+    if (message.type === 'answer') return message
+    throw new Error(`The process of the LM head sent '${message.type}' for an answer.`)
+  }
+
+  /** At once, whatever it does: it holds nothing that could be lost. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    if (this.#end) return
+    work(this.#child)
+    this.#child.kill('SIGKILL')
+    await this.#exited.promise
+  }
+
+  #send(message: ScreeningSetup | ScreeningRequest): void {
+    work(this.#child)
+    // A process that is gone says so by its end.
+    if (this.#child.connected) this.#child.send(message, () => {})
+  }
+
+  #ended(how: string): void {
+    this.#end ??= new ScreeningProcessEndedError(`The process of the LM head ${how}.`)
+    this.#pending.reject(this.#end)
+    this.#exited.resolve()
+  }
+
+  async #answer(): Promise<ScreeningMessage> {
+    try {
+      const message = await this.#pending.promise
+      if (message.type === 'failed') throw new Error(message.reason)
+      return message
+    } finally {
+      rest(this.#child)
+    }
+  }
+}
