@@ -17,6 +17,7 @@ export { abortable, type AbortOptions } from './abort.ts'
 export * from './chat/chat-template.ts'
 export { createDialogueTemplate } from './chat/dialogue-template.ts'
 export { createJinjaChatTemplate, type JinjaChatTemplateOptions } from './chat/jinja-chat-template.ts'
+export { isControlText, LITERAL_MARK, literalMarker, type MarkLiteral } from './chat/literal-text.ts'
 export {
   mayBeToolCall,
   newToolCallId,

@@ -8,7 +8,12 @@ export interface Tokenizer {
   readonly bosToken: TokenId | undefined
   /** Tokens that end an answer (end of text, end of turn). */
   readonly eosTokens: ReadonlySet<TokenId>
-  /** `addSpecialTokens` (default false): let the tokenizer add BOS and its like. Special tokens written in the text are always recognised. */
+  /** Texts of the control tokens that `encode` recognises: what a client's message must not become (`literalMarker`). */
+  readonly controlTexts: readonly string[]
+  /**
+   * `addSpecialTokens` (default false): let the tokenizer add BOS and its like. Special tokens written in the text are
+   * recognised, except those that `LITERAL_MARK` marks as text; the marks themselves are dropped.
+   */
   encode(text: string, options?: { readonly addSpecialTokens?: boolean }): TokenId[]
   /**
    * The UTF-8 text of the tokens' bytes, one after another; broken UTF-8 becomes U+FFFD as `TextDecoder` does it. So the

@@ -160,10 +160,11 @@ function chatTemplateOf(
   { chatTemplate }: GgufInfo,
   tokenizer: GgufTokenizer,
 ): ChatTemplate {
-  if (chatTemplate === undefined) return createDialogueTemplate(dialogue ?? dialogueSchema.parse({}))
-  const { bosText, eosText } = tokenizer
+  const { bosText, eosText, controlTexts } = tokenizer
+  if (chatTemplate === undefined)
+    return createDialogueTemplate(dialogue ?? dialogueSchema.parse({}), controlTexts)
   const systemPrompt = dialogue?.systemPrompt
-  return createJinjaChatTemplate({ template: chatTemplate, bosText, eosText, systemPrompt })
+  return createJinjaChatTemplate({ template: chatTemplate, bosText, eosText, systemPrompt, controlTexts })
 }
 
 /** Both sides must read a text alike, else answers get worse without anybody knowing why. */

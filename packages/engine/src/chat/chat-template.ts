@@ -37,6 +37,10 @@ export interface ChatTemplate {
   readonly stopSequences: readonly string[]
   /** Whether the template itself writes the BOS text (then the prompt is encoded without special tokens). */
   readonly writesBos: boolean
-  /** @throws InvalidRequestError when the template refuses the messages (their order, a role it does not know). */
+  /**
+   * A text for `Tokenizer.encode` of the same model. Control tokens in it come from the template alone: those that the
+   * messages or tools spell out are marked as text (`LITERAL_MARK`).
+   * @throws InvalidRequestError when the template refuses the messages (their order, a role it does not know).
+   */
   render(messages: readonly ChatMessage[], options?: RenderOptions): string
 }

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { dialogueSchema } from '../models/model-spec.ts'
 import { createDialogueTemplate } from './dialogue-template.ts'
+import { LITERAL_MARK } from './literal-text.ts'
 
 const preamble =
   'A chat between a curious human and an artificial intelligence assistant. ' +
@@ -72,5 +73,17 @@ describe('createDialogueTemplate', () => {
     ])
     expect(rendered).toBe('User: Hi\nFalcon: Hello!\nUser: Bye\nFalcon:')
     expect(falcon.stopSequences).toEqual(['<|endoftext|>', '\nUser:'])
+  })
+
+  it('marks control tokens that messages spell out, not those of the config', () => {
+    const dialogue = dialogueSchema.parse({ stopToken: '</s>', systemPrompt: '<s>Be kind.' })
+    const rendered = createDialogueTemplate(dialogue, ['<s>', '</s>']).render([
+      { role: 'user', content: 'What is </s>?' },
+      { role: 'assistant', content: 'The end.' },
+      { role: 'user', content: 'Oh' },
+    ])
+    expect(rendered).toBe(
+      `<s>Be kind.###Human: What is <${LITERAL_MARK}/s>?###Assistant: The end.</s>Human: Oh###Assistant:`,
+    )
   })
 })

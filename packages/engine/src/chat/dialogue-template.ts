@@ -1,6 +1,7 @@
 import { InvalidRequestError } from '../errors.ts'
 import type { Dialogue } from '../models/model-spec.ts'
-import type { ChatMessage, ChatTemplate, RenderOptions } from './chat-template.ts'
+import type { ChatMessage, ChatTemplate, RenderOptions, ToolDefinition } from './chat-template.ts'
+import { literalMarker, markMessage, markValue } from './literal-text.ts'
 import { withToolsAsText } from './tool-prompt.ts'
 
 /** The paragraphs with which the original's page begins every dialogue (templates/index.html). */
@@ -12,8 +13,13 @@ const originalGreeting = 'Hi! How can I help you?'
 /**
  * Dialogues as the original's page writes them (static/chat.js): "Human:" turns end with `sepToken`, "Assistant:" turns
  * with `stopToken`, the last one is left open. Without any system prompt the page's own first two paragraphs are used.
+ * `controlTexts` (`Tokenizer.controlTexts`) are what messages can only spell out, never be; the config's own texts can.
  */
-export function createDialogueTemplate(dialogue: Dialogue): ChatTemplate {
+export function createDialogueTemplate(
+  dialogue: Dialogue,
+  controlTexts: readonly string[] = [],
+): ChatTemplate {
+  const mark = literalMarker(controlTexts)
   const { sepToken, stopToken, userPrefix, assistantPrefix } = dialogue
   const ends = dialogue.stopAtStopToken ? [stopToken] : []
 
@@ -32,7 +38,9 @@ export function createDialogueTemplate(dialogue: Dialogue): ChatTemplate {
       const last = messages.at(-1)
       if (last === undefined)
         throw new InvalidRequestError('messages must have at least one message.', { param: 'messages' })
-      const turns = withToolsAsText(withPreamble(messages, dialogue.systemPrompt), tools)
+      const marked = messages.map((message) => markMessage(message, mark))
+      const definitions = tools?.map((tool) => markValue(tool, mark) as ToolDefinition)
+      const turns = withToolsAsText(withPreamble(marked, dialogue.systemPrompt), definitions)
       const text = turns.map(paragraph).join('')
       if (addGenerationPrompt) return text + assistantPrefix
       return last.role === 'assistant' ? text.slice(0, text.length - stopToken.length) : text

@@ -1,9 +1,11 @@
 import { InvalidRequestError, ModelUnavailableError } from '../errors.ts'
-import type { ChatMessage, ChatTemplate, RenderOptions } from './chat-template.ts'
-import { parseTemplate, renderTemplate, type Program } from './jinja-interpreter.ts'
+import type { ChatMessage, ChatTemplate, RenderOptions, ToolDefinition } from './chat-template.ts'
+import { isRefusal, parseTemplate, renderTemplate, type Program } from './jinja-interpreter.ts'
 import { toJinjaMessage, toJinjaTool } from './jinja-messages.ts'
+import { literalMarker, markMessage, markValue } from './literal-text.ts'
 import { withSystemInUserTurn } from './system-prompt.ts'
 import { withToolsAsText } from './tool-prompt.ts'
+import { withAlternatingTurns, withSystemFirst } from './turn-order.ts'
 
 export interface JinjaChatTemplateOptions {
   /** Jinja source: `chat_template` of tokenizer_config.json, or `tokenizer.chat_template` of a GGUF. */
@@ -12,6 +14,8 @@ export interface JinjaChatTemplateOptions {
   readonly bosText: string
   /** Text of the end token. */
   readonly eosText: string
+  /** `Tokenizer.controlTexts`: what messages and tools can only spell out, never be (default none). */
+  readonly controlTexts?: readonly string[] | undefined
   /** Texts that end an answer besides the tokenizer's end tokens (default none). */
   readonly stopSequences?: readonly string[] | undefined
   /** For dialogues without a system message of their own, in place of what the template says then (default none). */
@@ -29,7 +33,8 @@ const END_MARK = '\u{F8E1}\u{F8E2}\u{F8E3}'
  * @throws ModelUnavailableError if the template is no Jinja.
  */
 export function createJinjaChatTemplate(options: JinjaChatTemplateOptions): ChatTemplate {
-  const { template, bosText, eosText, stopSequences = [], systemPrompt } = options
+  const { template, bosText, eosText, stopSequences = [], systemPrompt, controlTexts = [] } = options
+  const mark = literalMarker(controlTexts)
   const program = parse(template)
   const knowsTools = /\btools\b/.test(template)
   const renderAsGiven: Run = (messages, { addGenerationPrompt = true, tools, variables }) =>
@@ -38,24 +43,27 @@ export function createJinjaChatTemplate(options: JinjaChatTemplateOptions): Chat
       bos_token: bosText,
       eos_token: eosText,
       documents: null,
-      messages: messages.map(toJinjaMessage),
+      messages: messages.map((message) => toJinjaMessage(message, mark)),
       tools: tools?.length ? tools.map(toJinjaTool) : null,
       add_generation_prompt: addGenerationPrompt,
     })
-  const knowsSystem = rendersSystem(renderAsGiven)
+  const { writesBos, knowsSystem, dropsLateSystem } = traitsOf(renderAsGiven, template, bosText)
 
-  const run: Run = (given, options) => {
-    const messages = withDefaultSystemPrompt(given, systemPrompt)
-    const turns = knowsTools ? messages : withToolsAsText(messages, options.tools)
-    const tools = knowsTools ? options.tools : undefined
-    return renderAsGiven(knowsSystem ? turns : withSystemInUserTurn(turns), { ...options, tools })
+  const run: Run = (given, { tools: definitions, variables, ...options }) => {
+    const messages = withDefaultSystemPrompt(given, systemPrompt).map((message) => markMessage(message, mark))
+    const tools = definitions?.map((tool) => markValue(tool, mark) as ToolDefinition)
+    const turns = knowsTools ? messages : withToolsAsText(messages, tools)
+    const withSystem = knowsSystem ? turns : withSystemInUserTurn(turns)
+    return renderInOrder(renderAsGiven, dropsLateSystem ? withSystemFirst(withSystem) : withSystem, {
+      ...options,
+      tools: knowsTools ? tools : undefined,
+      variables: markValue(variables, mark) as RenderOptions['variables'],
+    })
   }
 
   return {
     stopSequences,
-    writesBos:
-      bosText !== '' &&
-      (attempt(renderAsGiven, ['user'])?.startsWith(bosText) ?? template.includes('bos_token')),
+    writesBos,
     render(messages, options: RenderOptions = {}) {
       const last = messages.at(-1)
       if (last === undefined) {
@@ -77,6 +85,21 @@ function parse(template: string): Program {
       `The model's chat template can't be read: ${reason}. Take a newer file of the model, or give it a dialogue format in the config.`,
       { cause },
     )
+  }
+}
+
+/** As given; where the template refuses the order of the turns, with alternating ones. */
+function renderInOrder(render: Run, messages: readonly ChatMessage[], options: RenderOptions): string {
+  try {
+    return render(messages, options)
+  } catch (error) {
+    if (!isRefusal(error)) throw error
+    try {
+      return render(withAlternatingTurns(messages), options)
+    } catch {
+      // What the template said about the messages as the client sent them.
+      throw error
+    }
   }
 }
 
@@ -107,10 +130,28 @@ function attempt(render: Run, roles: readonly ChatMessage['role'][]): string | u
   }
 }
 
-/** Some templates refuse system messages (Gemma's), others leave them out without a word. */
-function rendersSystem(render: Run): boolean {
-  return (
-    attempt(render, ['user']) === undefined ||
-    attempt(render, ['system', 'user'])?.includes('<system>') === true
-  )
+interface TemplateTraits {
+  readonly writesBos: boolean
+  readonly knowsSystem: boolean
+  /** A system message after the first turn is left out without a word (Llama 2's template). */
+  readonly dropsLateSystem: boolean
+}
+
+/** What a template does with roles, found by trying. Some refuse system messages (Gemma's), others leave them out. */
+function traitsOf(render: Run, template: string, bosText: string): TemplateTraits {
+  const question = attempt(render, ['user'])
+  if (question === undefined) {
+    return {
+      writesBos: bosText !== '' && template.includes('bos_token'),
+      knowsSystem: true,
+      dropsLateSystem: false,
+    }
+  }
+  const knowsSystem = attempt(render, ['system', 'user'])?.includes('<system>') === true
+  const late = knowsSystem ? attempt(render, ['user', 'assistant', 'system', 'user']) : undefined
+  return {
+    writesBos: bosText !== '' && question.startsWith(bosText),
+    knowsSystem,
+    dropsLateSystem: late?.includes('<system>') === false,
+  }
 }

@@ -36,6 +36,11 @@ const STEPS_PER_LOOP_TURN = 10
 /** What `raise_exception` in a template throws: the template's own words to the one who wrote the messages. */
 class TemplateRefusal extends Error {}
 
+/** Whether `renderTemplate` threw because the template itself refuses the messages. */
+export function isRefusal(error: unknown): boolean {
+  return error instanceof Error && error.cause instanceof TemplateRefusal
+}
+
 /** The template's syntax tree. @throws Error with the parser's words. */
 export function parseTemplate(template: string): Program {
   return new Template(template).parsed as Program

@@ -11,6 +11,7 @@ function byteTokenizer(vocabulary: readonly Uint8Array[]): Tokenizer {
     vocabSize: vocabulary.length,
     bosToken: undefined,
     eosTokens: new Set(),
+    controlTexts: [],
     encode: () => [],
     decode: (tokens) => decoder.decode(Uint8Array.from(tokens.flatMap((token) => [...vocabulary[token]!]))),
   }

@@ -122,6 +122,7 @@ export class ScriptedModel implements Model {
 }
 
 function defaultTemplate({ dialogue }: ModelSpec): ChatTemplate {
-  if (dialogue) return createDialogueTemplate(dialogue)
-  return createJinjaChatTemplate({ template: turnTemplate, bosText: '<s>', eosText: '</s>' })
+  const { controlTexts } = scriptedTokenizer
+  if (dialogue) return createDialogueTemplate(dialogue, controlTexts)
+  return createJinjaChatTemplate({ template: turnTemplate, bosText: '<s>', eosText: '</s>', controlTexts })
 }

@@ -1,3 +1,4 @@
+import { LITERAL_MARK } from '../chat/literal-text.ts'
 import type { TokenId, Tokenizer } from '../tokenizer.ts'
 
 /** Tokens 0 … 255 are bytes; then these. */
@@ -31,13 +32,14 @@ export const scriptedTokenizer: Tokenizer = {
   vocabSize: FIRST_SPECIAL + specialTexts.length,
   bosToken: specialToken('<s>'),
   eosTokens: new Set([specialToken('</s>'), specialToken('<|end|>')]),
+  controlTexts: specialTexts,
 
   encode(text, { addSpecialTokens = false } = {}) {
     const tokens: TokenId[] = addSpecialTokens ? [specialToken('<s>')] : []
     for (const part of text.split(specialPattern)) {
       const special = specialTexts.indexOf(part as SpecialText)
       if (special !== -1) tokens.push(FIRST_SPECIAL + special)
-      else tokens.push(...encoder.encode(part))
+      else tokens.push(...encoder.encode(part.replaceAll(LITERAL_MARK, '')))
     }
     return tokens
   },

@@ -1,5 +1,5 @@
 import { readFile } from 'node:fs/promises'
-import { ModelUnavailableError } from '@petals-chat/engine'
+import { literalMarker, ModelUnavailableError } from '@petals-chat/engine'
 import { getLlama } from 'node-llama-cpp'
 import { beforeAll, describe, expect, it } from 'vitest'
 import { defaultModelPath } from '../../../../tests/support/model.ts'
@@ -14,6 +14,14 @@ async function openTokenizer(path: string): Promise<GgufTokenizer> {
   return new GgufTokenizer(parseGgufHeader(bytes, bytes.length))
 }
 
+/** Texts in which a client spells out a control token: alone, in words, doubled, cut, beside white space. */
+const spelledOut = (text: string): string[] => [
+  text,
+  `What does ${text} mean?`,
+  `a${text}${text}b`,
+  ` ${text}\n${text.slice(0, -1)} ${text} `,
+]
+
 describe('tokens are those of llama.cpp', () => {
   const texts = mixedStrings(2500)
 
@@ -21,9 +29,24 @@ describe('tokens are those of llama.cpp', () => {
     const llama = await getLlama({ gpu: false, build: 'never', progressLogs: false, logger: () => {} })
     const native = await llama.loadModel({ modelPath: path, vocabOnly: true, gpuLayers: 0 })
     const tokenizer = await openTokenizer(path)
-    const different = texts.filter(
+    const unequal = texts.filter(
       (text) => tokenizer.encode(text).join() !== native.tokenize(text, true).join(),
     )
+    expect(unequal).toEqual([])
+
+    const mark = literalMarker(tokenizer.controlTexts)
+    const controlTokens = new Set(tokenizer.controlTexts.flatMap((text) => tokenizer.encode(text)))
+    const obeyed = tokenizer.controlTexts
+      .slice(0, 300)
+      .flatMap(spelledOut)
+      .filter((text) => tokenizer.encode(mark(text)).some((token) => controlTokens.has(token)))
+    expect(obeyed).toEqual([])
+    // llama.cpp without `parse_special` takes turn markers that the file calls user-defined for tokens still.
+    const different = tokenizer.controlTexts
+      .slice(0, 300)
+      .filter((text) => native.tokenize(text, false).join() !== native.tokenize(text, true).join())
+      .flatMap(spelledOut)
+      .filter((text) => tokenizer.encode(mark(text)).join() !== native.tokenize(text, false).join())
     expect(different).toEqual([])
 
     const all = Array.from({ length: tokenizer.vocabSize }, (_, id) => id)

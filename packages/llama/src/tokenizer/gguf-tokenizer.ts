@@ -54,6 +54,10 @@ export class GgufTokenizer implements Tokenizer {
     return this.#textOf(this.#vocabulary.eos)
   }
 
+  get controlTexts(): readonly string[] {
+    return this.#special.controlTexts
+  }
+
   encode(
     text: string,
     { addSpecialTokens = false }: { readonly addSpecialTokens?: boolean } = {},

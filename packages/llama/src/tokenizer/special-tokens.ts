@@ -1,4 +1,4 @@
-import type { TokenId } from '@petals-chat/engine'
+import { isControlText, LITERAL_MARK, type TokenId } from '@petals-chat/engine'
 import { TokenType, type Vocabulary } from './vocabulary.ts'
 
 /** A piece of a text: a special token, or text in between. */
@@ -17,6 +17,8 @@ export class SpecialTokens {
   readonly #firstCharacters: ReadonlySet<string>
   readonly #lengths: readonly number[]
   readonly #stripAfter: (id: TokenId) => boolean
+  /** Texts that a client can only spell out, never be. */
+  readonly controlTexts: readonly string[]
 
   /** `stripAfter` tells which tokens swallow the white space behind them. */
   constructor(vocabulary: Vocabulary, stripAfter: (text: string) => boolean = () => false) {
@@ -30,9 +32,19 @@ export class SpecialTokens {
     this.#firstCharacters = new Set(tokens.map(({ text }) => text.charAt(0)))
     this.#lengths = [...new Set(tokens.map(({ text }) => text.length))]
     this.#stripAfter = (id) => stripAfter(texts[id]!)
+    this.controlTexts = tokens.flatMap(({ id, text }) =>
+      isControlText(text, types[id] !== TokenType.userDefined) ? [text] : [],
+    )
   }
 
+  /** Text in between is without marks: what they kept apart is one text. */
   split(text: string): Fragment[] {
+    return this.#split(text)
+      .map((each) => (typeof each === 'string' ? each.replaceAll(LITERAL_MARK, '') : each))
+      .filter((each) => each !== '')
+  }
+
+  #split(text: string): Fragment[] {
     let fragments: Fragment[] = text === '' ? [] : [text]
     const present = this.#presentIn(text)
     if (present.size === 0) return fragments

@@ -1,7 +1,7 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
-import { dialogueSchema, type Dialogue } from '@petals-chat/engine'
+import { dialogueSchema, LITERAL_MARK, literalMarker, type Dialogue } from '@petals-chat/engine'
 import fc from 'fast-check'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { folderFiles } from '../../../../tests/support/folder-files.ts'
@@ -165,6 +165,22 @@ describe('a byte-level tokenizer', () => {
     expect(tokenizer.encode('', { addSpecialTokens: true })).toEqual([1])
   })
 
+  it('encodes control tokens that a client spells out as text', async () => {
+    const { tokenizer } = await opened()
+    const mark = literalMarker(tokenizer.controlTexts)
+    for (const text of ['<|end|>', 'a<|end|>b', '<|end|></s> <s>', ' </s>', '<unk>', '<|en']) {
+      const tokens = tokenizer.encode(mark(text))
+      expect(tokens.every((token) => token > 3)).toBe(true)
+      expect(tokenizer.decode(tokens)).toBe(text)
+    }
+    expect(tokenizer.encode(LITERAL_MARK)).toEqual([])
+    fc.assert(
+      fc.property(texts, (text) => {
+        expect(tokenizer.encode(mark(text))).toEqual(tokenizer.encode(text))
+      }),
+    )
+  })
+
   it('has no text for ids that pad the vocabulary', async () => {
     const { tokenizer } = await opened()
     expect(tokenizer.vocabSize).toBe(400)
@@ -182,6 +198,39 @@ describe('a SentencePiece tokenizer', () => {
     // The space in front is SentencePiece's; whoever shows an answer strips it (the engine's detokenizer).
     expect(tokenizer.decode(tokens)).toBe(' hi 🙂')
     expect(tokenizer.decode(tokens.slice(0, -1))).toBe(' hi \ufffd')
+  })
+})
+
+describe('texts that clients can only spell out', () => {
+  const added = (...tokens: (readonly [content: string, special: boolean, normalized?: boolean])[]) => ({
+    ...sentencePiece,
+    added_tokens: [
+      ...sentencePiece.added_tokens,
+      ...tokens.map(([content, isSpecial, normalized = false], index) => ({
+        ...special(380 + index, content),
+        special: isSpecial,
+        normalized,
+      })),
+    ],
+  })
+
+  it('are those of special tokens, and turn markers among the others', async () => {
+    const { tokenizer } = await open({
+      'tokenizer.json': added(['<｜User｜>', false], ['<|call|>', true], ['<think>', false]),
+    })
+    expect(tokenizer.controlTexts).toEqual(['<unk>', '<s>', '<｜User｜>', '<|call|>'])
+    const mark = literalMarker(tokenizer.controlTexts)
+    expect(tokenizer.encode(mark('<think>'))).toEqual(tokenizer.encode('<think>'))
+    expect(tokenizer.encode(mark('hi<｜User｜>'))).not.toContain(380)
+  })
+
+  it('are text where the tokenizer normalizes them first', async () => {
+    const { tokenizer } = await open({ 'tokenizer.json': added(['<|end|>', true, true]) })
+    const mark = literalMarker(tokenizer.controlTexts)
+    expect(tokenizer.encode('hi <|end|>')).toContain(380)
+    const tokens = tokenizer.encode(mark('hi <|end|>'))
+    expect(tokens).not.toContain(380)
+    expect(tokenizer.decode(tokens)).toBe(' hi <|end|>')
   })
 })
 

@@ -3,6 +3,8 @@ import {
   createDialogueTemplate,
   createJinjaChatTemplate,
   dialogueSchema,
+  isControlText,
+  LITERAL_MARK,
   ModelUnavailableError,
   parseGenerationConfig,
   type AbortOptions,
@@ -67,6 +69,7 @@ class FastTokenizer implements Tokenizer {
   readonly vocabSize: number
   readonly bosToken: TokenId | undefined
   readonly eosTokens: ReadonlySet<TokenId>
+  readonly controlTexts: readonly string[]
   readonly #encoder: HubTokenizer
   readonly #style: VocabularyStyle
   readonly #added: ReadonlyMap<TokenId, AddedToken>
@@ -81,6 +84,9 @@ class FastTokenizer implements Tokenizer {
     this.#encoder = encoder
     this.#style = style
     this.#added = new Map(json.added_tokens?.map((token) => [token.id, token]))
+    this.controlTexts = Array.from(this.#added.values())
+      .filter(({ content, special }) => isControlText(content, special))
+      .map(({ content }) => content)
     this.vocabSize = tokens.vocabSize
     this.bosToken = tokens.bosToken
     this.eosTokens = tokens.eosTokens
@@ -131,7 +137,7 @@ function eosTokensOf(
 async function readChatTemplate(
   files: ModelFiles,
   config: TokenizerConfig,
-  dialogue: Dialogue | undefined,
+  { dialogue, controlTexts }: { readonly dialogue: Dialogue | undefined } & Pick<Tokenizer, 'controlTexts'>,
   options: AbortOptions,
 ): Promise<ChatTemplate> {
   const named = typeof config.chat_template === 'object' ? config.chat_template : []
@@ -140,18 +146,27 @@ async function readChatTemplate(
     (typeof config.chat_template === 'string'
       ? config.chat_template
       : (named.find(({ name }) => name === 'default') ?? named[0])?.template)
-  if (template === undefined) return createDialogueTemplate(dialogue ?? dialogueSchema.parse({}))
+  if (template === undefined)
+    return createDialogueTemplate(dialogue ?? dialogueSchema.parse({}), controlTexts)
   return createJinjaChatTemplate({
     template,
     bosText: textOf(config.bos_token),
     eosText: textOf(config.eos_token),
     systemPrompt: dialogue?.systemPrompt,
+    controlTexts,
   })
+}
+
+/** Drops `LITERAL_MARK` after the library has found the added tokens, before text is cut into words. */
+function withoutMarks(entry: PreTokenizer | null | undefined): unknown {
+  const dropMarks = { type: 'Replace', pattern: { String: LITERAL_MARK }, content: '' }
+  const own = portablePreTokenizer(entry)
+  return { type: 'Sequence', pretokenizers: own ? [dropMarks, own] : [dropMarks] }
 }
 
 function createEncoder(json: TokenizerJson, config: TokenizerConfig, description: string): HubTokenizer {
   try {
-    return new HubTokenizer({ ...json, pre_tokenizer: portablePreTokenizer(json.pre_tokenizer) }, config)
+    return new HubTokenizer({ ...json, pre_tokenizer: withoutMarks(json.pre_tokenizer) }, config)
   } catch (cause) {
     throw new ModelUnavailableError(
       `tokenizer.json of ${description} can't be used: it is damaged, or of a kind that is not known here. Fetch the file again.`,
@@ -182,9 +197,10 @@ export async function openTokenizer(
     bosToken: tokenOf(config.bos_token) ?? architecture.bosToken,
     eosTokens: eosTokensOf(generationConfig, architecture, tokenOf(config.eos_token)),
   })
+  const { controlTexts } = tokenizer
   return {
     tokenizer,
-    chatTemplate: await readChatTemplate(files, config, dialogue, options),
+    chatTemplate: await readChatTemplate(files, config, { dialogue, controlTexts }, options),
     generation: parseGenerationConfig(generationConfig),
   }
 }

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { literalMarker } from '../../chat/literal-text.ts'
 import { Detokenizer } from '../../generation/detokenizer.ts'
 import type { TokenId } from '../../tokenizer.ts'
 import type { ComplianceContext } from './subject.ts'
@@ -66,5 +67,30 @@ export function tokenizerRules(context: ComplianceContext): void {
       assert.deepEqual(tokenizer.encode(text), [token], 'special tokens written in a text are recognised')
       assert.equal(tokenizer.decode([token], { skipSpecialTokens: true }), '')
     }
+  })
+
+  rule('encodes a control token that a client spells out as text, whatever stands around it', async () => {
+    const { tokenizer } = model()
+    const { controlTexts } = tokenizer
+    const mark = literalMarker(controlTexts)
+    const controlTokens = new Set(controlTexts.flatMap((text) => tokenizer.encode(text)))
+    for (const text of [...tokenizer.eosTokens].map((token) => tokenizer.decode([token]))) {
+      assert.ok(controlTexts.includes(text), `${text} ends answers, but clients may write it as a token`)
+      for (const written of [text, `a${text}b`, `What does ${text} mean?`, `${text}${text}\n${text} `]) {
+        const tokens = tokenizer.encode(mark(written))
+        assert.ok(
+          tokens.every((token) => !controlTokens.has(token)),
+          `${JSON.stringify(written)} became ${tokens.join()}`,
+        )
+        assert.equal(tokenizer.decode(tokens).trim(), written.trim())
+      }
+    }
+  })
+
+  rule('encodes a text without control tokens as it does without marks', async () => {
+    const { tokenizer } = model()
+    const mark = literalMarker(tokenizer.controlTexts)
+    for (const text of [...texts, 'a < b', 'ends with <'])
+      assert.deepEqual(tokenizer.encode(mark(text)), tokenizer.encode(text))
   })
 }

@@ -1,0 +1,87 @@
+import type { ChatMessage } from './chat-template.ts'
+
+/**
+ * Put after the first character of a control token's text: the text is then encoded as text, not as the token. A
+ * noncharacter of Unicode, set aside for use inside a program, so that no text of a client has a use for it.
+ * `Tokenizer.encode` drops it.
+ */
+export const LITERAL_MARK = '\uFDD0'
+
+/** Marks every control token that a text spells out. */
+export type MarkLiteral = (text: string) => string
+
+/**
+ * For texts of clients that become part of a prompt: messages, tools, names. A client who writes `<|im_end|>` means these
+ * characters; as a token they would end the turn, and what follows would speak with another role.
+ *
+ * Also marks an unfinished control token at the end of a text: what the template puts behind it could complete it.
+ */
+export function literalMarker(controlTexts: readonly string[]): MarkLiteral {
+  // The mark goes inside, so a token of one character can't have it; no known vocabulary has such a one.
+  const texts = new Set(controlTexts.filter((text) => [...text].length > 1))
+  if (texts.size === 0) return (text) => text
+  const firstCharacters = new Set(Array.from(texts, (text) => text.charAt(0)))
+  const lengths = [...new Set(Array.from(texts, ({ length }) => length))]
+  const beginnings = new Set(Array.from(texts).flatMap(beginningsOf))
+  const longestBeginning = Math.max(...Array.from(beginnings, ({ length }) => length))
+  const startsControl = (text: string, at: number): boolean =>
+    lengths.some((length) => texts.has(text.slice(at, at + length))) ||
+    (text.length - at <= longestBeginning && beginnings.has(text.slice(at)))
+
+  return (text) => {
+    let marked = ''
+    let done = 0
+    for (let at = 0; at < text.length; at++) {
+      if (!firstCharacters.has(text.charAt(at)) || !startsControl(text, at)) continue
+      const end = at + String.fromCodePoint(text.codePointAt(at)!).length
+      marked += text.slice(done, end) + LITERAL_MARK
+      done = end
+    }
+    return done === 0 ? text : marked + text.slice(done)
+  }
+}
+
+/** Longer texts are no control tokens of a real model; a hostile vocabulary could fill the memory with beginnings. */
+const MAX_CONTROL_LENGTH = 64
+
+function beginningsOf(text: string): string[] {
+  if (text.length > MAX_CONTROL_LENGTH) return []
+  return Array.from({ length: text.length - 1 }, (_, index) => text.slice(0, index + 1))
+}
+
+/** The same for all texts of a message; its role is none of the client's. */
+export function markMessage(message: ChatMessage, mark: MarkLiteral): ChatMessage {
+  const { name, toolCallId, toolCalls } = message
+  return {
+    ...message,
+    content: mark(message.content),
+    ...(name !== undefined && { name: mark(name) }),
+    ...(toolCallId !== undefined && { toolCallId: mark(toolCallId) }),
+    ...(toolCalls && {
+      toolCalls: toolCalls.map((call) => ({
+        id: mark(call.id),
+        name: mark(call.name),
+        arguments: mark(call.arguments),
+      })),
+    }),
+  }
+}
+
+/** The same for all texts inside a JSON value, names of properties too. */
+export function markValue(value: unknown, mark: MarkLiteral): unknown {
+  if (typeof value === 'string') return mark(value)
+  if (Array.isArray(value)) return value.map((item) => markValue(item, mark))
+  if (value === null || typeof value !== 'object') return value
+  const entries = Object.entries(value)
+  // `fromEntries` defines properties: a name such as `__proto__` stays an ordinary one.
+  return Object.fromEntries(entries.map(([name, item]) => [mark(name), markValue(item, mark)]))
+}
+
+/**
+ * Texts of a vocabulary that clients must not write as tokens: control tokens, and turn markers such as `<|user|>` or
+ * `<｜User｜>` that some models (DeepSeek, gpt-oss) have as ordinary added tokens. Other added tokens (`<think>`,
+ * `<tool_call>`, runs of spaces) belong to what people and models write.
+ */
+export function isControlText(text: string, isControl: boolean): boolean {
+  return isControl || /^<[|｜].*[|｜]>$/su.test(text)
+}

@@ -1,0 +1,46 @@
+import type { ChatMessage } from './chat-template.ts'
+
+/** What a dialogue opens with whose first turn is an answer, for templates that want a user to begin. */
+const opening: ChatMessage = { role: 'user', content: 'Hello.' }
+
+/**
+ * The dialogue for a template that demands alternating turns after at most one system message: neighbours of one role
+ * become one turn, a later system message becomes part of a user turn, and a user turn opens a dialogue that begins with
+ * an answer. No text is lost.
+ */
+export function withAlternatingTurns(messages: readonly ChatMessage[]): readonly ChatMessage[] {
+  const ordered = mergeNeighbours(withSystemFirst(messages))
+  const first = ordered.findIndex(({ role }) => role !== 'system')
+  if (ordered[first]?.role !== 'assistant') return ordered
+  return [...ordered.slice(0, first), opening, ...ordered.slice(first)]
+}
+
+/** System messages after the first turn become user turns. */
+export function withSystemFirst(messages: readonly ChatMessage[]): readonly ChatMessage[] {
+  const start = messages.findIndex(({ role }) => role !== 'system')
+  if (start === -1) return messages
+  return messages.map((message, index) =>
+    message.role === 'system' && index > start ? { ...message, role: 'user' } : message,
+  )
+}
+
+function mergeNeighbours(messages: readonly ChatMessage[]): readonly ChatMessage[] {
+  const merged: ChatMessage[] = []
+  for (const message of messages) {
+    const last = merged.at(-1)
+    // Each `tool` turn answers a call of its own.
+    if (last?.role === message.role && message.role !== 'tool')
+      merged[merged.length - 1] = joined(last, message)
+    else merged.push(message)
+  }
+  return merged
+}
+
+function joined(first: ChatMessage, second: ChatMessage): ChatMessage {
+  const calls = [...(first.toolCalls ?? []), ...(second.toolCalls ?? [])]
+  return {
+    ...first,
+    content: [first.content, second.content].filter((text) => text !== '').join('\n\n'),
+    ...(calls.length > 0 && { toolCalls: calls }),
+  }
+}
