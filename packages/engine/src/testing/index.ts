@@ -17,4 +17,4 @@ export type {
 } from './compliance/subject.ts'
 export { ScriptedEngine, type ScriptedEngineOptions, type ScriptedStep } from './scripted-engine.ts'
 export type { Continuation } from './scripted-script.ts'
-export { scriptedTokenizer, specialToken } from './scripted-tokenizer.ts'
+export { isSpecialToken, scriptedTokenizer, specialToken } from './scripted-tokenizer.ts'

@@ -1,5 +1,6 @@
 import {
   type ChatMessage,
+  type ChatTemplate,
   InvalidRequestError,
   type Model,
   type TokenId,
@@ -29,11 +30,7 @@ export function chatPrompt(
   tools: readonly ToolDefinition[] | undefined,
 ): ChatPrompt {
   const { chatTemplate, tokenizer } = model
-  const text = chatTemplate.render(request.messages.map(toChatMessage), {
-    addGenerationPrompt: !continuesAnswer(request) && request.add_generation_prompt !== false,
-    tools,
-    variables: templateVariables(request),
-  })
+  const text = renderDialogue(chatTemplate, request, tools)
   assertMayFit(text, model)
   return {
     tokens: tokenizer.encode(text, { addSpecialTokens: !chatTemplate.writesBos }),
@@ -41,8 +38,41 @@ export function chatPrompt(
   }
 }
 
-/** Whether the last message is an answer to go on with. @throws InvalidRequestError if it is none of the assistant's. */
-function continuesAnswer({ messages, continue_final_message: asked }: PromptRequest): boolean {
+function renderDialogue(
+  chatTemplate: ChatTemplate,
+  request: PromptRequest,
+  tools: readonly ToolDefinition[] | undefined,
+): string {
+  const messages = request.messages.map(toChatMessage)
+  const options = { tools, variables: templateVariables(request) }
+  const openTurn = () =>
+    chatTemplate.render(messages, {
+      ...options,
+      addGenerationPrompt: request.add_generation_prompt !== false,
+    })
+  if (asksToContinue(request))
+    return chatTemplate.render(messages, { ...options, addGenerationPrompt: false })
+  if (!mayContinue(request)) return openTurn()
+  try {
+    return chatTemplate.render(messages, { ...options, addGenerationPrompt: false })
+  } catch {
+    // Not asked for in so many words, so a template that can't do it gets a turn of its own, or says what is wrong.
+    return openTurn()
+  }
+}
+
+/**
+ * Whether the dialogue ends with an answer, and nothing says what to do with it. It is continued, as llama-server and the
+ * Messages API of Anthropic do it: a model that is to answer its own answer mostly falls silent.
+ */
+function mayContinue({ messages, continue_final_message: asked, ...request }: PromptRequest): boolean {
+  const last = messages.at(-1)
+  if (last?.role !== 'assistant' || asked === false || request.add_generation_prompt === true) return false
+  return !last.tool_calls?.length && toText(last.content).trim() !== ''
+}
+
+/** @throws InvalidRequestError if the last message is no answer that can be continued. */
+function asksToContinue({ messages, continue_final_message: asked }: PromptRequest): boolean {
   const last = messages.at(-1)
   if (last?.role === 'assistant') {
     if (!asked && !last.prefix) return false

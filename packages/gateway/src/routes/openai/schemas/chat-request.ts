@@ -36,12 +36,15 @@ export const chatRequestSchema = z.object({
     .boolean()
     .nullish()
     .describe(
-      'Go on with the last message, an unfinished one of the assistant. The answer is the new text only. Extension.',
+      'Go on with the last message, an unfinished one of the assistant. The answer is the new text only. ' +
+        'Default: true where the last message is one of the assistant with text. False begins a new turn. Extension.',
     ),
   add_generation_prompt: z
     .boolean()
     .nullish()
-    .describe('Open a turn of the assistant after the messages. Default true. Extension.'),
+    .describe(
+      'Open a turn of the assistant after the messages. Default true, unless the last message is continued. Extension.',
+    ),
   reasoning_format: z
     .enum(['none', 'auto', 'deepseek'])
     .nullish()

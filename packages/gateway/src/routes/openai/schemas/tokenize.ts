@@ -25,7 +25,10 @@ export const tokenizeRequestSchema = z.object({
       'Let the tokenizer add BOS and its like. Default: true for a text; for messages as the template wants it.',
     ),
   add_generation_prompt: z.boolean().nullish().describe('Open a turn of the assistant. Default true.'),
-  continue_final_message: z.boolean().nullish().describe('Leave the last message open. Default false.'),
+  continue_final_message: z
+    .boolean()
+    .nullish()
+    .describe('Leave the last message open. Default: as in chat completions.'),
   chat_template_kwargs: jsonObject.nullish().describe('Further variables of the chat template.'),
   return_token_strs: z.boolean().nullish().describe('Give the text of every token too.'),
 })
