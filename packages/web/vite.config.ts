@@ -1,6 +1,7 @@
 import { fileURLToPath } from 'node:url'
 import react from '@vitejs/plugin-react'
 import { defineConfig, type Plugin } from 'vite'
+import { precompress } from './build/precompress-plugin.ts'
 import { scriptedGateway } from './dev/scripted-gateway.ts'
 import { serviceWorker } from './pwa/service-worker-plugin.ts'
 
@@ -34,6 +35,7 @@ export default defineConfig({
     react(),
     onlyWoff2,
     serviceWorker(['/early.js', '/icon.svg', '/manifest.webmanifest']),
+    precompress(),
     ...(scripted ? [scriptedGateway()] : []),
   ],
   build: {

@@ -59,6 +59,26 @@ describe('the chat page', () => {
     expect(complaints).toEqual([])
   })
 
+  it.each(['br', 'gzip'])('comes with less than 200 kB over the wire (%s)', async (coding) => {
+    await using watched = await openPage(subject.browser, 'about:blank', { serviceWorkers: 'block' })
+    const { page } = watched
+    // A proxy in front may take gzip only, and browsers do over plain http from another machine.
+    await page.setExtraHTTPHeaders({ 'accept-encoding': coding })
+    const protocol = await page.context().newCDPSession(page)
+    await protocol.send('Network.enable')
+    let bytes = 0
+    protocol.on('Network.loadingFinished', ({ encodedDataLength }) => (bytes += encodedDataLength))
+    const codings = new Set<string>()
+    page.on('response', (response) => {
+      if (/\.(?:js|css)$/.test(response.url())) codings.add(response.headers()['content-encoding'] ?? 'none')
+    })
+    await page.goto(subject.server.url, { waitUntil: 'networkidle' })
+    await page.getByRole('textbox', { name: 'Message' }).waitFor()
+    expect([...codings]).toEqual([coding])
+    expect(bytes).toBeGreaterThan(50_000)
+    expect(bytes).toBeLessThan(200_000)
+  })
+
   it('says in words that a page needs JavaScript', async () => {
     const text = await (await fetch(subject.server.url)).text()
     expect(/<noscript>([\s\S]*?)<\/noscript>/.exec(text)?.[1]).toMatch(/JavaScript/)

@@ -1,7 +1,8 @@
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { request, type IncomingHttpHeaders } from 'node:http'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { brotliCompressSync, brotliDecompressSync, gzipSync } from 'node:zlib'
+import { brotliCompressSync, brotliDecompressSync, gunzipSync, gzipSync } from 'node:zlib'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { createTestGateway } from '../fixtures/test-gateway.ts'
 
@@ -11,6 +12,8 @@ let root: string
 beforeAll(async () => {
   root = await mkdtemp(join(tmpdir(), 'petals-chat-web-'))
   await mkdir(join(root, 'site/assets'), { recursive: true })
+  await mkdir(join(root, 'site/.vite'))
+  await writeFile(join(root, 'site/.vite/manifest.json'), '{}')
   await writeFile(join(root, 'secret.txt'), 'secret')
   await writeFile(join(root, 'site/index.html'), '<!doctype html><title>Petals Chat</title>')
   await writeFile(join(root, 'site/manifest.webmanifest'), '{}')
@@ -21,6 +24,24 @@ beforeAll(async () => {
 afterAll(() => rm(root, { recursive: true }))
 
 const createPage = () => createTestGateway({ webRoot: join(root, 'site') })
+
+/** As it comes over the wire: `fetch` would decode it. */
+async function getRaw(
+  url: string,
+  accepted: string,
+  { method = 'GET' } = {},
+): Promise<{ headers: IncomingHttpHeaders; body: Buffer; length: number }> {
+  const { promise, resolve, reject } = Promise.withResolvers<{ headers: IncomingHttpHeaders; body: Buffer }>()
+  request(url, { method, headers: { 'accept-encoding': accepted } }, (response) => {
+    const chunks: Buffer[] = []
+    response.on('data', (chunk: Buffer) => chunks.push(chunk))
+    response.on('end', () => resolve({ headers: response.headers, body: Buffer.concat(chunks) }))
+  })
+    .on('error', reject)
+    .end()
+  const answer = await promise
+  return { ...answer, length: answer.body.length }
+}
 
 describe('the chat page', () => {
   it('is never cached without asking, its hashed files for ever', async () => {
@@ -36,16 +57,60 @@ describe('the chat page', () => {
     expect((await test.app.request('/manifest.webmanifest')).headers.get('cache-control')).toBe('no-cache')
   })
 
-  it('sends what was compressed ahead', async () => {
+  it.each([
+    ['gzip, deflate, br, zstd', 'br', brotliDecompressSync],
+    ['br;q=0.2, gzip;q=0.9', 'gzip', gunzipSync],
+    ['br;q=0, gzip;q=0', null, (bytes: Uint8Array) => bytes],
+  ] as const)('sends what was compressed ahead, by weight (%s)', async (accepted, coding, decode) => {
     await using test = createPage()
-    const headers = { 'accept-encoding': 'gzip, br' }
-    const response = await test.app.request('/assets/main-abc123.js', { headers })
-    expect(response.headers.get('content-encoding')).toBe('br')
-    expect(response.headers.get('vary')?.toLowerCase()).toContain('accept-encoding')
-    expect(brotliDecompressSync(await response.bytes()).toString()).toBe(script)
-    const gzip = await test.app.request('/assets/main-abc123.js', { headers: { 'accept-encoding': 'gzip' } })
-    expect(gzip.headers.get('content-encoding')).toBe('gzip')
+    const { url } = await test.listen()
+    const { headers, body, length } = await getRaw(`${url}/assets/main-abc123.js`, accepted)
+    expect(headers['content-encoding'] ?? null).toBe(coding)
+    expect(headers['vary']?.toLowerCase()).toContain('accept-encoding')
+    expect(headers['content-type']).toBe('text/javascript; charset=utf-8')
+    expect(headers['content-length']).toBe(`${length}`)
+    expect(Buffer.from(decode(body)).toString()).toBe(script)
   })
+
+  it('tells by HEAD what GET would send', async () => {
+    await using test = createPage()
+    const { url } = await test.listen()
+    for (const accepted of ['br', 'gzip', 'identity']) {
+      const get = await getRaw(`${url}/assets/main-abc123.js`, accepted)
+      const head = await getRaw(`${url}/assets/main-abc123.js`, accepted, { method: 'HEAD' })
+      expect(head.length).toBe(0)
+      for (const name of ['content-encoding', 'content-length', 'content-type', 'etag', 'vary'])
+        expect(head.headers[name], name).toBe(get.headers[name])
+    }
+  })
+
+  it('sends nothing again that the client has, and each coding has a tag of its own', async () => {
+    await using test = createPage()
+    const path = '/assets/main-abc123.js'
+    const tags = new Set<string>()
+    for (const accepted of ['br', 'gzip', 'identity']) {
+      const headers = { 'accept-encoding': accepted }
+      const etag = (await test.app.request(path, { headers })).headers.get('etag') ?? ''
+      tags.add(etag)
+      for (const known of [etag, `W/${etag}`, `"other", ${etag}`, '*']) {
+        const again = await test.app.request(path, { headers: { ...headers, 'if-none-match': known } })
+        expect([again.status, await again.text()]).toEqual([304, ''])
+        expect(again.headers.get('etag')).toBe(etag)
+        expect(again.headers.get('vary')?.toLowerCase()).toContain('accept-encoding')
+      }
+      const other = await test.app.request(path, { headers: { ...headers, 'if-none-match': '"other"' } })
+      expect(other.status).toBe(200)
+    }
+    expect(tags.size).toBe(3)
+  })
+
+  it.each(['/assets/main-abc123.js.br', '/assets/main-abc123.js.gz', '/.vite/manifest.json'])(
+    'keeps %s, which is for the server itself, to itself',
+    async (path) => {
+      await using test = createPage()
+      expect((await test.app.request(path)).status).toBe(404)
+    },
+  )
 
   it('runs only its own scripts, and in no frame', async () => {
     await using test = createPage()

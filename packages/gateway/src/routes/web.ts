@@ -1,28 +1,46 @@
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
-import { serveStatic } from '@hono/node-server/serve-static'
 import { type Context, Hono } from 'hono'
 import type { GatewayApp, GatewayVariables } from '../context.ts'
+import { acceptedCoding } from '../server/accepted-coding.ts'
+import { readStaticFiles, type StaticFile } from '../server/static-files.ts'
 
 /** Vite puts a hash of the content into the names of these files. */
 const HASHED_PATH = /^\/assets\//
 const ONE_YEAR_SECONDS = 31_536_000
 
-/** The chat page and its files from `webRoot`, the folder of the web build. */
+/** The chat page and its files from `webRoot`, the folder of the web build, as it is when the server starts. */
 export function webRoutes(webRoot: string | undefined): GatewayApp {
   const app = new Hono<{ Variables: GatewayVariables }>()
   if (webRoot === undefined || !existsSync(join(webRoot, 'index.html'))) return app.get('/', missingBuildPage)
-  const files = serveStatic({ root: webRoot, precompressed: true })
+  const files = readStaticFiles(webRoot)
+  // Not `get`: other methods are not refused for every path that there could be.
   app.use('*', async (c, next) => {
-    const response = await files(c, noFile)
-    if (response === undefined) return next()
-    response.headers.set('cache-control', cachingOf(c.req.path))
-    return response
+    const reads = c.req.method === 'GET' || c.req.method === 'HEAD'
+    const file = reads ? files.get(c.req.path === '/' ? '/index.html' : c.req.path) : undefined
+    return file ? sendFile(c, file) : next()
   })
   return app
 }
 
-async function noFile(): Promise<void> {}
+/** Compressed as the client wants it; without a body where the client has it already. */
+function sendFile(c: Context, { type, representations }: StaticFile): Response {
+  const coding = acceptedCoding(c.req.header('accept-encoding'), new Set(representations.keys()))
+  const { bytes, etag } = representations.get(coding)!
+  c.header('etag', etag)
+  c.header('cache-control', cachingOf(c.req.path))
+  if (representations.size > 1) c.header('vary', 'accept-encoding', { append: true })
+  if (hasCurrent(c.req.header('if-none-match'), etag)) return c.body(null, 304)
+  if (coding !== 'identity') c.header('content-encoding', coding)
+  c.header('content-type', type)
+  c.header('content-length', `${bytes.length}`)
+  return c.body(bytes)
+}
+
+function hasCurrent(ifNoneMatch: string | undefined, etag: string): boolean {
+  const known = ifNoneMatch?.split(',').map((tag) => tag.trim().replace(/^W\//, ''))
+  return known !== undefined && (known.includes(etag) || known.includes('*'))
+}
 
 function cachingOf(path: string): string {
   return HASHED_PATH.test(path) ? `public, max-age=${ONE_YEAR_SECONDS}, immutable` : 'no-cache'

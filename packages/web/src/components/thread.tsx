@@ -1,7 +1,8 @@
-import { Fragment } from 'react'
+import { Fragment, useEffect } from 'react'
 import { siblingsOf, type MessageTree } from '../chat/message-tree.ts'
 import type { Message } from '../chat/types.ts'
 import { useTexts } from '../i18n/texts.ts'
+import { loadMarkdown } from '../markdown/markdown.tsx'
 import { IconButton } from './button.tsx'
 import { AnswerView } from './message/answer-view.tsx'
 import { UserMessageView } from './message/user-message-view.tsx'
@@ -25,6 +26,10 @@ export function Thread({ tree, path, label }: ThreadProps) {
   const texts = useTexts()
   const { scroller, content, atEnd, toEnd } = useStickToEnd(path.length > 0, writtenId(path))
   const threadWindow = useThreadWindow(scroller)
+  useEffect(() => {
+    // Before the first word of an answer; without a server, `Markdown` shows the text as it is.
+    loadMarkdown().catch(() => {})
+  }, [])
   const leftOut = path.findLast(({ role }) => role === 'assistant')?.leftOut
   return (
     <div className="thread-frame">

@@ -1,34 +1,42 @@
-import { memo, useMemo } from 'react'
-import { CodeBlock } from './code-block.tsx'
-import { MarkdownBlock } from './markdown-block.tsx'
-import { PlainOnError } from './plain-on-error.tsx'
-import { fencedCode, splitBlocks } from './split-blocks.ts'
+import { useEffect, useState } from 'react'
+import type { DrawnMarkdown } from './drawn-markdown.tsx'
 import './markdown.css'
 
-interface MarkdownProps {
+export interface MarkdownProps {
   readonly text: string
   /** More text is coming: the last block is shown as often as it can be, not as often as it changes. */
   readonly growing?: boolean
 }
 
-/** Model text as Markdown: raw HTML stays text, nothing is fetched, links ask first. */
-export const Markdown = memo(function Markdown({ text, growing = false }: MarkdownProps) {
-  const blocks = useMemo(() => splitBlocks(text), [text])
-  return (
+type Drawn = typeof DrawnMarkdown
+
+let loaded: Drawn | undefined
+
+/** Fetches the parser, which a page without messages does not need. */
+export async function loadMarkdown(): Promise<Drawn> {
+  return (loaded ??= (await import('./drawn-markdown.tsx')).DrawnMarkdown)
+}
+
+/** Model text as Markdown: nothing is fetched, links ask first. Until the parser is there, the text as it is. */
+export function Markdown(props: MarkdownProps) {
+  const [Drawn, setDrawn] = useState<Drawn | undefined>(() => loaded)
+  useEffect(() => {
+    if (Drawn) return undefined
+    let current = true
+    loadMarkdown().then(
+      (component) => current && setDrawn(() => component),
+      // No server: the text stays as it is, and the next message tries again.
+      () => {},
+    )
+    return () => {
+      current = false
+    }
+  }, [Drawn])
+  return Drawn ? (
+    <Drawn {...props} />
+  ) : (
     <div className="markdown">
-      {blocks.map((block, index) => (
-        <Block key={index} text={block} growing={growing && index === blocks.length - 1} />
-      ))}
+      <p className="plain">{props.text}</p>
     </div>
   )
-})
-
-/** A block that is complete is rendered once. */
-const Block = memo(function Block({ text, growing }: { readonly text: string; readonly growing: boolean }) {
-  const fence = fencedCode(text)
-  return (
-    <PlainOnError text={text}>
-      {fence ? <CodeBlock {...fence} growing={growing} /> : <MarkdownBlock text={text} growing={growing} />}
-    </PlainOnError>
-  )
-})
+}

@@ -4,7 +4,6 @@ import { useCompareActions } from '../compare/use-compare-actions.ts'
 import { copyText } from '../copy-text.ts'
 import { Menu, MenuItem } from '../menu.tsx'
 import { useServices } from '../../app/services.ts'
-import { plainText } from '../../markdown/plain-text.ts'
 import { useStore } from '../../state/use-store.ts'
 import { useDeleteMessage } from './delete-message.ts'
 
@@ -23,6 +22,10 @@ export function AnswerMenu({ message, answer, onDetails }: AnswerMenuProps) {
   const remove = useDeleteMessage(message)
   const copy = async (text: string): Promise<void> =>
     notices.show({ text: (await copyText(text)) ? 'copied' : 'copyFailed' })
+  const copyPlain = async (): Promise<void> => {
+    const { plainText } = await import('../../markdown/plain-text.ts')
+    await copy(plainText(answer))
+  }
   return (
     <Menu label={texts.moreActions}>
       {answer && (
@@ -30,7 +33,7 @@ export function AnswerMenu({ message, answer, onDetails }: AnswerMenuProps) {
           <MenuItem icon="copy" onSelect={() => void copy(answer)}>
             {texts.copyMarkdown}
           </MenuItem>
-          <MenuItem icon="copy" onSelect={() => void copy(plainText(answer))}>
+          <MenuItem icon="copy" onSelect={() => void copyPlain()}>
             {texts.copyPlain}
           </MenuItem>
         </>
