@@ -75,6 +75,8 @@ export async function loadPetalsModel(spec: ModelSpec, options: LoadModelOptions
   }
   return new PetalsModel({
     id: spec.id,
+    // The config may allow more than is usual; the gateway keeps to it where it allows less.
+    contextLength: Math.max(architecture.contextLength, spec.maxSessionLength ?? 0),
     ...tokenizer,
     layers,
     swarm: joined.swarm,

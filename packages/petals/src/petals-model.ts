@@ -22,6 +22,7 @@ import { statusOf } from './swarm-status.ts'
 
 export interface PetalsModelOptions extends ModelTokenizer {
   readonly id: string
+  readonly contextLength: number
   readonly layers: LocalLayers
   readonly swarm: ModelSwarm
   readonly inference: Omit<InferenceContext, 'logger'>
@@ -52,7 +53,7 @@ export class PetalsModel implements Model {
   constructor(options: PetalsModelOptions) {
     this.#options = options
     this.id = options.id
-    this.contextLength = options.layers.architecture.contextLength
+    this.contextLength = options.contextLength
     this.memoryBytes = options.layers.localMemoryBytes
     this.tokenizer = options.tokenizer
     this.chatTemplate = options.chatTemplate

@@ -70,7 +70,7 @@ describe('parseArchitecture', () => {
       hiddenSize: 8192,
       vocabularySize: 32000,
       blocks: 80,
-      contextLength: 4096,
+      contextLength: 8192,
       embedding: ['model.embed_tokens.weight'],
       finalNorm: { kind: 'rms', weight: ['model.norm.weight'], epsilon: 1e-5 },
       head: ['lm_head.weight'],
@@ -105,7 +105,7 @@ describe('parseArchitecture', () => {
       embedding: ['transformer.word_embeddings.weight', 'word_embeddings.weight'],
       head: 'tied',
       embeddingNorm: undefined,
-      contextLength: 2048,
+      contextLength: 8192,
     })
     expect(finalNorm).toEqual({
       kind: 'layer',
@@ -115,6 +115,17 @@ describe('parseArchitecture', () => {
     })
     const untied = parseArchitecture({ ...configs['Falcon 40B'], tie_word_embeddings: false }, 'x')
     expect(untied.head).toEqual(['lm_head.weight'])
+  })
+
+  it.each([
+    ['Llama 2 70B', { max_position_embeddings: 2048 }, 8192],
+    ['Llama 2 70B', { max_position_embeddings: 16_384 }, 16_384],
+    ['Llama 2 70B', { max_position_embeddings: 256 }, 256],
+    ['Mixtral 8x7B', {}, 32_768],
+    ['Falcon 40B', { alibi: true }, 2048],
+    ['BLOOM', {}, 2048],
+  ] as const)('gives a session of %s with %j the length that the original gave', (name, changes, length) => {
+    expect(parseArchitecture({ ...configs[name], ...changes }, name).contextLength).toBe(length)
   })
 
   it('knows BLOOM by its own names of keys, and its norm of the embeddings', () => {

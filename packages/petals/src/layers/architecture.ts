@@ -20,6 +20,7 @@ export interface Architecture {
   readonly vocabularySize: number
   /** Transformer blocks, which servers hold. */
   readonly blocks: number
+  /** Tokens that a session may have where the config names no `maxSessionLength`. */
   readonly contextLength: number
   readonly embedding: readonly string[]
   readonly embeddingNorm?: NormTensors
@@ -46,6 +47,7 @@ const configSchema = z.object({
   n_layer: z.int().positive().optional(),
   max_position_embeddings: z.int().positive().optional(),
   seq_length: z.int().positive().optional(),
+  alibi: z.boolean().optional(),
   rms_norm_eps: z.number().positive().optional(),
   layer_norm_epsilon: z.number().positive().optional(),
   tie_word_embeddings: z.boolean().optional(),
@@ -54,8 +56,10 @@ const configSchema = z.object({
 })
 type Config = z.output<typeof configSchema>
 
-/** Context of models without a limit of their own (ALiBi): what they were trained on, and what servers allow. */
-const defaultContextLength = 2048
+/** What models without a limit of their own were trained on: BLOOM, the first Falcons. */
+const usualPositions = 2048
+/** What chat.petals.dev gave every model with rotary embeddings, and what servers allow (`--inference_max_length`). */
+const rotarySessionLength = 8192
 
 type Family = Pick<Architecture, 'embedding' | 'embeddingNorm' | 'finalNorm' | 'head'>
 
@@ -98,6 +102,16 @@ const families: Readonly<Record<ModelType, (config: Config) => Family>> = {
   bloom,
 }
 
+/**
+ * Rotary embeddings go on behind the positions that a model was trained on, and the original let them: 8192 tokens for
+ * Llama 2 (4096) and Falcon (2048). ALiBi models keep to their own length, and so do toys with less than 2048.
+ */
+function sessionLengthOf(config: Config): number {
+  const positions = config.max_position_embeddings ?? config.seq_length ?? usualPositions
+  const isRotary = config.model_type !== 'bloom' && config.alibi !== true
+  return isRotary && positions >= usualPositions ? Math.max(positions, rotarySessionLength) : positions
+}
+
 const isModelType = (name: string): name is ModelType => Object.hasOwn(families, name)
 
 /** Values from config.json. @throws ModelUnavailableError that names the key at fault. */
@@ -119,7 +133,7 @@ export function parseArchitecture(json: unknown, description: string): Architect
     hiddenSize: config.hidden_size ?? config.n_embed ?? refuse('it has no hidden_size'),
     vocabularySize: config.vocab_size,
     blocks: config.num_hidden_layers ?? config.n_layer ?? refuse('it has no num_hidden_layers'),
-    contextLength: config.max_position_embeddings ?? config.seq_length ?? defaultContextLength,
+    contextLength: sessionLengthOf(config),
     bosToken: config.bos_token_id ?? undefined,
     eosTokens: config.eos_token_id,
     ...families[config.model_type](config),
