@@ -104,7 +104,7 @@ export const modelSpecSchema = z.strictObject({
     .min(16)
     .optional()
     .describe(
-      "Longest session in tokens that one client may open; the model's own context length bounds it too.",
+      'Longest session in tokens that one client may open. Left out: what the model was trained for; in a swarm at least 8192 tokens for models with rotary embeddings (Llama, Mixtral, Falcon), as chat.petals.dev gave.',
     ),
   dialogue: dialogueSchema
     .optional()
