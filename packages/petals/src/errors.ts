@@ -34,6 +34,17 @@ export class PeerUnreachableError extends SwarmError {
   }
 }
 
+/** No peer of the swarm can be asked: nothing is known of its servers. Says what a person can check. */
+export class SwarmUnreachableError extends PeerUnreachableError {
+  constructor(why: string, options?: SwarmErrorOptions) {
+    super(
+      `The swarm can't be reached: ${why}. Check the addresses of its peers (--swarm, or swarm.initialPeers), whether one of ` +
+        'those peers is up, and whether a firewall or a VPN keeps this machine from it.',
+      options,
+    )
+  }
+}
+
 /** A stream ended before what was expected of it had arrived: reset, end of stream, or the connection went away. */
 export class ConnectionLostError extends SwarmError {
   override readonly name = 'ConnectionLostError'

@@ -9,7 +9,7 @@ import {
 } from '@petals-chat/engine'
 import { missingBlocks } from './blocks/spans.ts'
 import type { SwarmConfig } from './config.ts'
-import { SwarmError } from './errors.ts'
+import { SwarmError, SwarmUnreachableError } from './errors.ts'
 import { noLimitsKnown, type InferenceContext } from './inference/inference-context.ts'
 import { ServerCapabilities } from './inference/server-capabilities.ts'
 import { StepTimes } from './inference/step-times.ts'
@@ -146,8 +146,10 @@ async function joinSwarm(options: PartsOptions): Promise<JoinedSwarm> {
     return { connection, swarm }
   } catch (error) {
     if (!(error instanceof SwarmError)) throw error
-    throw new ModelUnavailableError(`The swarm of '${spec.id}' can't be joined. ${error.message}`, {
-      cause: error,
-    })
+    const message =
+      error instanceof SwarmUnreachableError
+        ? error.message
+        : `The swarm of '${spec.id}' can't be joined. ${error.message}`
+    throw new ModelUnavailableError(message, { cause: error })
   }
 }

@@ -2,6 +2,7 @@ import type { ModelStatus } from '@petals-chat/engine'
 import { formatBlocks } from './blocks/block-range.ts'
 import { missingBlocks } from './blocks/spans.ts'
 import { coverageOf } from './coverage.ts'
+import { SwarmUnreachableError } from './errors.ts'
 import type { ModelSwarm } from './model-swarms.ts'
 import { missingBlocksError } from './routing/missing-blocks.ts'
 
@@ -13,10 +14,13 @@ export function statusOf({ router, directory, ...location }: ModelSwarm): ModelS
   const servers = router.status().filter(({ usable }) => usable)
   const online = servers.filter(({ server }) => server.state === 'online')
   const missing = missingBlocks(online, { start: 0, end: location.numBlocks })
+  const { ageMs, failure } = directory.snapshot()
   if (missing.length > 0) {
-    return { state: 'unavailable', detail: missingBlocksError(missing, location).message }
+    // Announcements run out while no peer can be asked: that says nothing of the servers.
+    const { message } =
+      failure instanceof SwarmUnreachableError ? failure : missingBlocksError(missing, location)
+    return { state: 'unavailable', detail: message }
   }
-  const { ageMs } = directory.snapshot()
   if (ageMs !== undefined && ageMs > staleAfterMs) {
     const detail = `There has been no news of the swarm for ${Math.round(ageMs / 60_000)} minutes; its servers may have changed.`
     return { state: 'degraded', detail }

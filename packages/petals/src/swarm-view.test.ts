@@ -6,7 +6,7 @@ import {
   type ModelFiles,
   type SwarmView,
 } from '@petals-chat/engine'
-import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import { swarmConfigSchema, type SwarmConfigInput } from './config.ts'
 import { ModelLocator } from './model-locator.ts'
 import { ModelSwarms } from './model-swarms.ts'
@@ -152,8 +152,43 @@ describe('the view of a swarm', () => {
   test('says why there is no news, and has some once a peer is there', async () => {
     const address = '/ip4/127.0.0.1/tcp/1/p2p/QmedTaZXmULqwspJXz44SsPZyTNKxhnnFvYRajfH7MGhCY'
     const [model] = (await openView([spec], { initialPeers: [address] }).view.status()).models
-    expect(model).toMatchObject({ servable: false, servers: [], ageMs: undefined })
-    expect(model!.problem).toMatch(/^None of 1 initial peers can be reached: .* Check their addresses/)
+    expect(model).toMatchObject({
+      reachable: false,
+      servable: false,
+      servers: [],
+      missingBlocks: [],
+      ageMs: undefined,
+    })
+    const words = /^The swarm can't be reached: its only initial peer .*ECONNREFUSED.* Check the addresses/
+    expect(model!.problem).toMatch(words)
+    const { models, problem } = await openView([], { initialPeers: [address] }).view.status()
+    expect(models).toEqual([])
+    expect(problem).toMatch(words)
+  })
+
+  test('calls no block missing when nobody can be asked any more', async () => {
+    const server = await swarm.addServer(0, 6)
+    const { view, swarms, connector } = openView()
+    expect((await view.status()).models[0]).toMatchObject({ reachable: true, servable: true })
+    const model = swarms.of({ dhtPrefix, numBlocks: 6 }, await connector.get())
+    await server[Symbol.asyncDispose]()
+    await swarm.bootstrap[Symbol.asyncDispose]()
+    await expect(model.directory.refresh()).rejects.toThrow(/The swarm can't be reached: .*firewall/)
+    expect(model.directory.snapshot().failure).toBeDefined()
+    vi.spyOn(model.directory, 'snapshot').mockReturnValue({
+      ...model.directory.snapshot(),
+      spans: [],
+      ageMs: 200_000,
+    })
+    expect(statusOf(model)).toMatchObject({
+      state: 'unavailable',
+      detail: expect.stringMatching(/^The swarm can't be reached/) as string,
+    })
+    expect((await view.status()).models[0]).toMatchObject({
+      reachable: false,
+      missingBlocks: [],
+      servable: false,
+    })
   })
 })
 

@@ -11,7 +11,7 @@ import {
 } from '@petals-chat/engine'
 import { listSwarmModels } from './blocks/swarm-models.ts'
 import { coverageOf } from './coverage.ts'
-import { SwarmError } from './errors.ts'
+import { SwarmError, SwarmUnreachableError } from './errors.ts'
 import type { ModelLocation } from './model-location.ts'
 import type { ModelLocator } from './model-locator.ts'
 import type { ModelSwarm, ModelSwarms } from './model-swarms.ts'
@@ -34,6 +34,13 @@ export interface SwarmViewOptions {
   readonly logger: Logger
 }
 
+/** Why there is no news. */
+interface Problem {
+  readonly message: string
+  /** No peer could be asked. */
+  readonly isUnreachable: boolean
+}
+
 /** The swarm as it is seen from here. No model is loaded for it. */
 export function createSwarmView(options: SwarmViewOptions): SwarmView {
   return new LiveSwarmView(options)
@@ -49,7 +56,7 @@ class LiveSwarmView implements SwarmView {
 
   async status({ signal }: AbortOptions = {}): Promise<SwarmStatus> {
     const { models } = this.#options
-    if (models.length === 0) return { models: await this.#registeredModels({ signal }) }
+    if (models.length === 0) return await this.#registered({ signal })
     return { models: await Promise.all(models.map((spec) => this.#describe(spec, { signal }))) }
   }
 
@@ -61,7 +68,15 @@ class LiveSwarmView implements SwarmView {
       location = await locator.locate(spec, connection.dht, options)
       return await this.#look(spec.id, location, connection, options)
     } catch (error) {
-      return this.#statusOf(spec.id, location, { problem: this.#inWords(error, options) })
+      return this.#statusOf(spec.id, location, { problem: this.#problem(error, options) })
+    }
+  }
+
+  async #registered(options: AbortOptions): Promise<SwarmStatus> {
+    try {
+      return { models: await this.#registeredModels(options) }
+    } catch (error) {
+      return { models: [], problem: this.#problem(error, options).message }
     }
   }
 
@@ -82,7 +97,7 @@ class LiveSwarmView implements SwarmView {
     const swarm = this.#options.swarms.of(location, connection)
     const problem = await this.#refresh(swarm).then(
       () => undefined,
-      (error: unknown) => this.#inWords(error, options),
+      (error: unknown) => this.#problem(error, options),
     )
     options.signal?.throwIfAborted()
     return this.#statusOf(id, swarm, { swarm, problem })
@@ -109,32 +124,36 @@ class LiveSwarmView implements SwarmView {
   #statusOf(
     id: string,
     { dhtPrefix, numBlocks }: ModelLocation,
-    { swarm, problem }: { readonly swarm?: ModelSwarm; readonly problem?: string | undefined },
+    { swarm, problem }: { readonly swarm?: ModelSwarm; readonly problem?: Problem | undefined },
   ): SwarmModelStatus {
     const servers = swarm?.router.status() ?? []
     const ageMs = swarm?.directory.snapshot().ageMs
     const { replicas, missingBlocks, bottleneck } = coverageOf(servers, numBlocks)
+    const reachable = problem?.isUnreachable !== true
     return {
       id,
       dhtPrefix,
       blocks: numBlocks,
       replicas,
+      reachable,
       servable: numBlocks > 0 && missingBlocks.length === 0,
-      missingBlocks,
+      missingBlocks: reachable ? missingBlocks : [],
       bottleneck: ageMs === undefined ? undefined : bottleneck,
       servers: servers.map(describeServer).toSorted(byPlace),
       initialPeers: this.#options.initialPeers,
       ageMs: ageMs === undefined ? undefined : Math.round(ageMs),
-      problem,
+      problem: problem?.message,
     }
   }
 
   /** What a person may be told; faults of this program stay in the log. */
-  #inWords(error: unknown, { signal }: AbortOptions): string {
+  #problem(error: unknown, { signal }: AbortOptions): Problem {
     signal?.throwIfAborted()
-    if (error instanceof SwarmError || error instanceof EngineError) return error.message
+    const isUnreachable = error instanceof SwarmUnreachableError
+    if (error instanceof SwarmError || error instanceof EngineError)
+      return { message: error.message, isUnreachable }
     this.#options.logger.error({ err: error }, 'the swarm could not be looked at')
-    return "The swarm could not be looked at; the server's log says why."
+    return { message: "The swarm could not be looked at; the server's log says why.", isUnreachable }
   }
 }
 

@@ -111,7 +111,7 @@ describe('the check of the port', () => {
 })
 
 describe('the check of the swarm', () => {
-  const seen = { id: 'a', servable: true } as SwarmModelStatus
+  const seen = { id: 'a', reachable: true, servable: true } as SwarmModelStatus
 
   it('asks nobody where no model is of a swarm', async () => {
     const { config } = await loadConfig({
@@ -136,8 +136,10 @@ describe('the check of the swarm', () => {
       ignoreFile: true,
     })
     const result = await swarmCheck.run({ ...loaded, store: createStore(loaded), environment: {} })
-    expect(result).toMatchObject({ status: 'failure', message: 'the swarm gives no news of a model' })
-    expect(result.advice).toMatch(/^o\/r: None of 1 initial peers can be reached: .*Check their addresses/s)
+    expect(result).toMatchObject({ status: 'failure', message: "the swarm can't be reached" })
+    expect(result.advice).toMatch(
+      /^The swarm can't be reached: its only .*ECONNREFUSED.*firewall or a VPN[^\n]*$/,
+    )
   })
 
   it('tells models that can answer from those that lack blocks', () => {
@@ -145,6 +147,18 @@ describe('the check of the swarm', () => {
     expect(describeSwarm([seen, { ...seen, id: 'b', servable: false }])).toMatchObject({
       status: 'warning',
       message: 'blocks are missing of b',
+    })
+    const unreachable = { ...seen, reachable: false, servable: false, problem: 'It is down.' }
+    expect(describeSwarm([unreachable, { ...unreachable, id: 'b' }])).toEqual({
+      status: 'failure',
+      message: "the swarm can't be reached",
+      advice: 'It is down.',
+    })
+    expect(
+      describeSwarm([{ ...seen, servable: false, problem: 'There is no such repository.' }]),
+    ).toMatchObject({
+      status: 'failure',
+      advice: 'a: There is no such repository.',
     })
   })
 })

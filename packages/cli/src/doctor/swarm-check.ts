@@ -22,6 +22,10 @@ export const swarmCheck: Check = {
 const advice = 'petals-chat swarm status shows the servers, and what to run to fill the gap'
 
 export function describeSwarm(models: readonly SwarmModelStatus[]): CheckResult {
+  const unreachable = [
+    ...new Set(models.flatMap(({ reachable, problem = '' }) => (reachable ? [] : [problem]))),
+  ]
+  if (unreachable.length > 0) return failure("the swarm can't be reached", unreachable.join('\n'))
   const problems = models.flatMap(({ id, problem }) => (problem === undefined ? [] : [`${id}: ${problem}`]))
   if (problems.length > 0) return failure('the swarm gives no news of a model', problems.join('\n'))
   const silent = models.filter(({ servable }) => !servable).map(({ id }) => id)

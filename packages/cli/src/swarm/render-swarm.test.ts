@@ -34,6 +34,7 @@ const model = (more: Partial<SwarmModelStatus> = {}): SwarmModelStatus => ({
   dhtPrefix: 'Llama-hf',
   blocks: 4,
   replicas: [2, 2, 1, 1],
+  reachable: true,
   servable: true,
   missingBlocks: [],
   bottleneck: { block: 2, replicas: 1, throughput: 812.4 },
@@ -99,6 +100,25 @@ describe('renderSwarm', () => {
       render(model({ dhtPrefix: '', blocks: 0, replicas: [], ageMs: undefined, servers: [], problem })),
     ).toBe(`Llama\n! ${problem}`)
     expect(renderSwarm({ models: [] }, { style: plain, sourceOf: () => undefined })).toHaveLength(1)
+  })
+})
+
+describe('a swarm that can’t be reached', () => {
+  const problem = "The swarm can't be reached: its only initial peer does not answer."
+  const unknown = { reachable: false, servable: false, ageMs: undefined, replicas: [], servers: [], problem }
+  const options = { style: plain, sourceOf: () => undefined }
+
+  it('is one piece of news, and no word of missing blocks', () => {
+    const models = [model(unknown), model({ ...unknown, id: 'other', blocks: 0 })]
+    expect(renderSwarm({ models }, options)).toEqual([`✗ ${problem}`])
+    expect(renderSwarm({ models: [], problem }, options)).toEqual([`✗ ${problem}`])
+  })
+
+  it('is said with what was known of it', () => {
+    const text = render(model({ reachable: false, problem }))
+    expect(text).toContain(`\n! ${problem}\n`)
+    expect(text).toContain('my-gpu')
+    expect(text).not.toMatch(/every block|no server|To fill|faster/)
   })
 })
 

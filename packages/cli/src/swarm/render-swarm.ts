@@ -15,26 +15,35 @@ export interface RenderOptions {
 const maxCommands = 3
 
 /** The swarm as lines for a terminal. */
-export function renderSwarm({ models }: SwarmStatus, options: RenderOptions): readonly string[] {
+export function renderSwarm({ models, problem }: SwarmStatus, options: RenderOptions): readonly string[] {
+  const unreachable = problem ?? commonProblem(models)
+  if (unreachable !== undefined) return [options.style('red', `✗ ${unreachable}`)]
   if (models.length === 0) return ['The servers of this swarm have registered no model.']
   return models.flatMap((model, index) => [...(index === 0 ? [] : ['']), ...renderModel(model, options)])
+}
+
+/** One swarm that can't be reached is one piece of news, however many models it has. */
+function commonProblem(models: readonly SwarmModelStatus[]): string | undefined {
+  const [first, ...others] = models
+  if (first === undefined || models.some(({ reachable, servers }) => reachable || servers.length > 0))
+    return undefined
+  return others.every(({ problem }) => problem === first.problem) ? first.problem : undefined
 }
 
 function renderModel(model: SwarmModelStatus, options: RenderOptions): readonly string[] {
   const { style } = options
   const title = [style('bold', model.id), ...details(model)].join('   ')
   const problem = model.problem === undefined ? [] : [style('yellow', `! ${model.problem}`)]
-  if (model.blocks === 0) return [title, ...problem]
+  if (model.blocks === 0 || (!model.reachable && model.servers.length === 0)) return [title, ...problem]
   return [
     title,
-    verdict(model, style),
+    ...(model.reachable ? [verdict(model, style)] : []),
     ...problem,
     '',
     ...blockStrip(model.replicas, style).map((line) => `  ${line}`),
     '',
     ...serverTable(model.servers).map((line, index) => `  ${index === 0 ? style('dim', line) : line}`),
-    '',
-    ...advice(model, options),
+    ...(model.reachable ? ['', ...advice(model, options)] : []),
   ]
 }
 

@@ -7,6 +7,8 @@ export interface SwarmView {
 
 export interface SwarmStatus {
   readonly models: readonly SwarmModelStatus[]
+  /** Why the swarm could not be asked which models it has, in words; then there are none here. */
+  readonly problem?: string | undefined
 }
 
 export interface SwarmModelStatus {
@@ -17,6 +19,8 @@ export interface SwarmModelStatus {
   readonly blocks: number
   /** Online servers for each block. */
   readonly replicas: readonly number[]
+  /** False: no peer of the swarm could be asked. Nothing is known to be missing then; `problem` says what to check. */
+  readonly reachable: boolean
   /** Every block has an online server. */
   readonly servable: boolean
   readonly missingBlocks: readonly number[]

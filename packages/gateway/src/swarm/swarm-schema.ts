@@ -36,6 +36,11 @@ const modelSchema = z.object({
   dhtPrefix: z.string(),
   blocks: z.int().describe('Transformer blocks; 0: not known.'),
   replicas: z.array(z.int()).describe('For each block, the servers that are online and answer.'),
+  reachable: z
+    .boolean()
+    .describe(
+      'False: no peer of the swarm could be asked; `problem` says what to check, and nothing is known of blocks.',
+    ),
   servable: z.boolean().describe('Every block has such a server.'),
   missingBlocks: z.array(z.int()),
   bottleneck: z
@@ -52,4 +57,7 @@ const modelSchema = z.object({
 })
 
 /** Answer of `GET /api/v1/swarm`: `SwarmStatus` as JSON, with its last hour. */
-export const swarmStatusSchema = z.object({ models: z.array(modelSchema) })
+export const swarmStatusSchema = z.object({
+  models: z.array(modelSchema),
+  problem: z.string().optional().describe('Why the swarm could not be asked for its models.'),
+})

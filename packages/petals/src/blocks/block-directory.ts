@@ -25,6 +25,8 @@ export interface DirectorySnapshot {
   readonly spans: readonly AnnouncedSpan[]
   /** Milliseconds since the last complete answer; undefined before the first. */
   readonly ageMs: number | undefined
+  /** Why the latest question to the DHT had no answer; undefined if it had one. */
+  readonly failure?: Error | undefined
 }
 
 export interface BlockDirectoryOptions {
@@ -50,6 +52,7 @@ class DhtBlockDirectory implements BlockDirectory {
   readonly #closing = new AbortController()
   #spans: readonly AnnouncedSpan[] = []
   #updatedAt: number | undefined
+  #failure: Error | undefined
   #refreshing: Promise<void> | undefined
   /** Resolves as soon as every block is covered, perhaps before the refresh is through. */
   #covered = Promise.withResolvers<void>()
@@ -73,16 +76,21 @@ class DhtBlockDirectory implements BlockDirectory {
   }
 
   refresh({ signal }: AbortOptions = {}): Promise<void> {
-    this.#refreshing ??= this.#refresh().finally(() => {
-      this.#refreshing = undefined
-      this.#schedule()
-    })
+    this.#refreshing ??= this.#refresh()
+      .catch((error: unknown) => {
+        this.#failure = error instanceof Error ? error : new Error(String(error))
+        throw error
+      })
+      .finally(() => {
+        this.#refreshing = undefined
+        this.#schedule()
+      })
     return abortable(this.#refreshing, signal)
   }
 
   snapshot(): DirectorySnapshot {
     const ageMs = this.#updatedAt === undefined ? undefined : performance.now() - this.#updatedAt
-    return { spans: this.#alive(), ageMs }
+    return { spans: this.#alive(), ageMs, failure: this.#failure }
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -99,6 +107,7 @@ class DhtBlockDirectory implements BlockDirectory {
     }
     this.#take(await this.#dht.getMany(this.#keys, { signal, onPartial }))
     this.#updatedAt = performance.now()
+    this.#failure = undefined
     const missing = missingBlocks(this.#spans, { start: 0, end: this.numBlocks })
     this.#logger.debug({ servers: this.#spans.length, missingBlocks: missing }, 'servers looked up')
   }

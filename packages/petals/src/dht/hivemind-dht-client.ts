@@ -1,5 +1,5 @@
 import type { AbortOptions } from '@petals-chat/engine'
-import { PeerUnreachableError } from '../errors.ts'
+import { SwarmUnreachableError } from '../errors.ts'
 import type { PeerId } from '../p2p/peer-id.ts'
 import type { SwarmTransport } from '../p2p/swarm-transport.ts'
 import type { RpcClient } from '../rpc/rpc-client.ts'
@@ -68,8 +68,10 @@ class HivemindDhtClient implements DhtClient {
     const lookup: Lookup = new Lookup(keys, seeds, network, () => onPartial?.(() => lookup.records()))
     await lookup.run(signal)
     if (lookup.answered.length > 0) return lookup.records()
-    throw new PeerUnreachableError(
-      `None of ${seeds.length} known peers answers questions about the swarm (DHT).`,
+    throw new SwarmUnreachableError(
+      seeds.length === 1
+        ? 'the only peer that is known of it does not answer'
+        : `none of ${seeds.length} known peers answers`,
     )
   }
 

@@ -63,7 +63,7 @@ describe('connecting to initial peers', () => {
     const failure = client.connect([deadAddress])
     await expect(failure).rejects.toThrow(PeerUnreachableError)
     await expect(failure).rejects.toThrow(
-      /None of 1 initial peers can be reached: .*ECONNREFUSED.*Check their addresses/,
+      /The swarm can't be reached: its only initial peer .*ECONNREFUSED.*Check the addresses/,
     )
   })
 

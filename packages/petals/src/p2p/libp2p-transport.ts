@@ -9,7 +9,7 @@ import { tcp } from '@libp2p/tcp'
 import type { Multiaddr } from '@multiformats/multiaddr'
 import type { AbortOptions } from '@petals-chat/engine'
 import { createLibp2p } from 'libp2p'
-import { ConnectionLostError, PeerUnreachableError } from '../errors.ts'
+import { ConnectionLostError, PeerUnreachableError, SwarmUnreachableError } from '../errors.ts'
 import { freshIdentity } from './identity.ts'
 import { KadPeerRouting } from './kad-peer-routing.ts'
 import { lazyWebSockets } from './lazy-websockets.ts'
@@ -96,13 +96,12 @@ class Libp2pTransport implements SwarmTransport {
       await Promise.any(peers.map((peer) => this.#connectInitial(peer, signal)))
     } catch (cause) {
       signal?.throwIfAborted()
-      const reasons =
-        cause instanceof AggregateError ? cause.errors.map(reasonOf).join('; ') : reasonOf(cause)
-      const advice = 'Check their addresses, and that this machine may connect to them.'
-      throw new PeerUnreachableError(
-        `None of ${peers.length} initial peers can be reached: ${reasons}. ${advice}`,
-        { cause },
-      )
+      const reasons = reasonsOf(cause).slice(0, maxReasons).join('; ')
+      const who =
+        peers.length === 1
+          ? 'its only initial peer does not answer'
+          : `none of its ${peers.length} initial peers answers`
+      throw new SwarmUnreachableError(`${who} (${reasons})`, { cause })
     }
   }
 
@@ -216,6 +215,13 @@ const withPeer = (address: Multiaddr, peer: Libp2pPeerId): Multiaddr =>
     : address.encapsulate(`/p2p/${peer.toString()}`)
 
 const isNamed = (error: unknown, name: string): boolean => error instanceof Error && error.name === name
+
+/** Reasons of many peers that a person reads. */
+const maxReasons = 3
+
+const reasonsOf = (cause: unknown): readonly string[] => [
+  ...new Set(cause instanceof AggregateError ? cause.errors.map(reasonOf) : [reasonOf(cause)]),
+]
 
 const reasonOf = (error: unknown): string =>
   error instanceof AggregateError
