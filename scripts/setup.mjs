@@ -1,35 +1,48 @@
-// All the set-up that `npm start` (mode `run`) and `npm test` (mode `test`) need, done once and skipped when nothing
-// changed. With with-setup.mjs the only script that must run on an older Node (18 or newer): everything after it runs on
-// the Node 24 that it installs. Needs no shell; works on Linux, macOS and Windows.
+// All the set-up that the commands of package.json need (`npm start`, `npm test`, `npm run demo` …), each by its mode; done
+// once and skipped when nothing changed. With with-setup.mjs the only script that must run on an older Node (18 or newer):
+// everything after it runs on the Node 24 that it installs. Needs no shell; works on Linux, macOS and Windows.
 import { fileURLToPath } from 'node:url'
 import { build } from './setup/build.mjs'
 import { installChromium } from './setup/chromium.mjs'
 import { installPackages, nodeExecutable } from './setup/npm-packages.mjs'
 import { SetupError, elapsedSince, step } from './setup/progress.mjs'
-import { installPythonEnvironments } from './setup/python.mjs'
+import { planPythonEnvironment } from './setup/python.mjs'
+import { installStrace } from './setup/strace.mjs'
+
+/** What each mode sets up besides the packages and their build. Commands in package.json name the mode that they need. */
+const modes = {
+  /** The product. */
+  run: { python: [], programs: [] },
+  /** Real Petals servers on this machine: `npm run demo`, `npm run swarm`, tests and benchmarks of the swarm engine. */
+  swarm: { python: ['swarm'], programs: [] },
+  /** Everything that a test needs. */
+  test: { python: ['clients', 'swarm'], programs: [installChromium, installStrace] },
+}
 
 /** Returns the Node to go on with. */
-async function setUp(mode) {
+async function setUp({ python, programs }) {
   const started = Date.now()
+  const makers = []
+  for (const name of python) makers.push(await planPythonEnvironment(name))
   const installed = await installPackages()
   const node = await nodeExecutable()
   const built = await build(node)
-  if (mode === 'test') {
-    await installPythonEnvironments()
-    await installChromium()
-  }
+  for (const make of makers) await make?.()
+  for (const install of programs) await install()
   if (installed || built) step(`Set-up finished in ${elapsedSince(started)}.`)
   return node
 }
 
 /** As `setUp`; a failure is told in words and ends the process. */
 export async function setUpOrExit(mode = 'run') {
-  if (mode !== 'run' && mode !== 'test') {
-    process.stderr.write(`Usage: node scripts/setup.mjs [run | test]. '${mode}' is neither.\n`)
+  if (!Object.hasOwn(modes, mode)) {
+    process.stderr.write(
+      `Usage: node scripts/setup.mjs [${Object.keys(modes).join(' | ')}]. '${mode}' is none of them.\n`,
+    )
     process.exit(2)
   }
   try {
-    return await setUp(mode)
+    return await setUp(modes[mode])
   } catch (error) {
     const message = error instanceof SetupError ? error.message : (error?.stack ?? String(error))
     process.stderr.write(`\nSet-up failed: ${message}\n`)

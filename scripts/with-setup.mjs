@@ -1,24 +1,45 @@
-// node scripts/with-setup.mjs run|test NODE-ARGUMENTS…
+// node scripts/with-setup.mjs MODE NODE-ARGUMENTS…
 // Sets up, then runs Node with the rest of the arguments, on the Node that the set-up brought. What `npm start` and
 // `npm test` call: npm's own pre-scripts do not run where install scripts are off (.npmrc), and a shell would go on with
 // the machine's old Node.
 import { spawn } from 'node:child_process'
 import path from 'node:path'
 import { setUpOrExit } from './setup.mjs'
+import { noReports } from './setup/no-reports.mjs'
+import { onParentEnd } from './setup/parent.mjs'
 import { root } from './setup/progress.mjs'
 
 const [mode, ...args] = process.argv.slice(2)
+let child
+let isEnding = false
+
+/** Asks the child to end, once: to be told twice means "at once" to it. Windows has no signal that can be heard. */
+function end() {
+  if (child === undefined) process.exit(1) // ends what the set-up runs, too
+  if (isEnding) return
+  isEnding = true
+  if (process.platform === 'win32') child.disconnect()
+  else child.kill('SIGTERM')
+}
+
+/** A terminal sends Ctrl+C to the child, too; what only reaches this process is passed on. The child decides when to end. */
+function interrupt() {
+  if (child === undefined) process.exit(130)
+  if (!process.stdin.isTTY) child.kill('SIGINT')
+}
+
+process.on('SIGINT', interrupt)
+for (const signal of ['SIGTERM', 'SIGHUP']) process.on(signal, end)
+onParentEnd(end)
+
 const node = await setUpOrExit(mode)
 const pathVariable = Object.keys(process.env).find((name) => name.toUpperCase() === 'PATH') ?? 'PATH'
 const folders = [path.dirname(node), path.join(root, 'node_modules', '.bin'), process.env[pathVariable]]
-const child = spawn(node, args, {
-  stdio: 'inherit',
-  env: { ...process.env, [pathVariable]: folders.filter(Boolean).join(path.delimiter) },
+child = spawn(node, args, {
+  // The channel tells the child when this process is gone, even if it was killed.
+  stdio: ['inherit', 'inherit', 'inherit', 'ipc'],
+  env: { ...process.env, ...noReports, [pathVariable]: folders.filter(Boolean).join(path.delimiter) },
 })
-
-// A terminal sends Ctrl+C to the child, too; what only reaches this process is passed on. The child decides when to end.
-process.on('SIGINT', () => {})
-for (const signal of ['SIGTERM', 'SIGHUP']) process.on(signal, () => child.kill(signal))
 child.on('error', (error) => {
   process.stderr.write(`${node} could not be started: ${error.message}\n`)
   process.exit(1)

@@ -1,6 +1,7 @@
 import { spawn } from 'node:child_process'
 import path from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { noReports } from './no-reports.mjs'
 
 export const root = path.resolve(fileURLToPath(new URL('../..', import.meta.url)))
 
@@ -12,6 +13,13 @@ export const elapsedSince = (started) => {
   return seconds < 100
     ? `${seconds.toFixed(1)} s`
     : `${Math.floor(seconds / 60)} min ${Math.round(seconds % 60)} s`
+}
+
+/** How this was called, for "run it again": `npm start`, `npm test`, `npm run demo`. */
+export function invokedAs() {
+  const script = process.env.npm_lifecycle_event
+  if (!script || script === 'npx') return 'the command'
+  return script === 'start' || script === 'test' ? `npm ${script}` : `npm run ${script}`
 }
 
 /** A line that stays. */
@@ -37,11 +45,24 @@ export function startProgress(title, detail = () => '') {
   }
 }
 
+/** What runs now: it ends with this process. */
+const running = new Set()
+process.on('exit', () => {
+  for (const child of running) child.kill()
+})
+
 /** Runs a program without a shell; its output is kept and shown only when it fails. */
 export function run(command, args, options = {}) {
   const { onOutput, allowFailure = false, ...spawnOptions } = options
   return new Promise((resolve, reject) => {
-    const child = spawn(command, args, { cwd: root, stdio: ['ignore', 'pipe', 'pipe'], ...spawnOptions })
+    const child = spawn(command, args, {
+      cwd: root,
+      stdio: ['ignore', 'pipe', 'pipe'],
+      ...spawnOptions,
+      env: { ...process.env, ...noReports, ...spawnOptions.env },
+    })
+    running.add(child)
+    child.on('exit', () => running.delete(child))
     let output = ''
     const collect = (chunk) => {
       output = (output + chunk).slice(-20_000)
@@ -49,9 +70,11 @@ export function run(command, args, options = {}) {
     }
     child.stdout.on('data', collect)
     child.stderr.on('data', collect)
-    child.on('error', (error) =>
-      allowFailure ? resolve({ code: -1, output: String(error) }) : reject(error),
-    )
+    child.on('error', (error) => {
+      running.delete(child)
+      if (allowFailure) resolve({ code: -1, output: String(error) })
+      else reject(error)
+    })
     child.on('close', (code) => {
       if (code === 0 || allowFailure) resolve({ code, output })
       else

@@ -1,25 +1,35 @@
-import { access, rm } from 'node:fs/promises'
+import { access, mkdir, rm } from 'node:fs/promises'
 import path from 'node:path'
-import { SetupError, root, run, startProgress } from './progress.mjs'
+import { formatBytes, requireSpace } from './disk.mjs'
+import { watchPip } from './pip.mjs'
+import { SetupError, invokedAs, root, run, startProgress, step } from './progress.mjs'
 import { digestOfContents, forget, isFresh, markFresh } from './stamp.mjs'
 
+/** PyPI's torch for Linux on x64 brings NVIDIA's libraries. Bytes: measured with `du`, and what pip said it fetched. */
+const swarmSize =
+  process.platform === 'linux' && process.arch === 'x64'
+    ? { disk: 5.6e9, download: 3e9, minutes: '5 to 15' }
+    : { disk: 1.6e9, download: 0.5e9, minutes: '2 to 8' }
+
 /**
- * Python environments that tests need; the product itself needs none. `withoutDependencies` is installed last, with
- * `--no-deps`: its own pins do not fit the rest.
+ * Python environments, for tests and for swarms on this machine; the product itself needs none. `withoutDependencies` is
+ * installed last, with `--no-deps`: its own pins do not fit the rest.
  */
-const environments = [
-  {
-    name: 'clients',
+const environments = {
+  clients: {
     title: 'Python: the official OpenAI client',
     requirements: 'tests/e2e/requirements.txt',
+    disk: 0.1e9,
+    download: 0.02e9,
+    minutes: '1',
   },
-  {
-    name: 'swarm',
-    title: 'Python: the Petals servers (about 2.5 GB)',
+  swarm: {
+    title: 'Python: the Petals servers',
     requirements: 'swarm/requirements.txt',
     withoutDependencies: 'swarm/requirements-no-deps.txt',
+    ...swarmSize,
   },
-]
+}
 
 const exists = (file) =>
   access(file).then(
@@ -50,42 +60,59 @@ async function findPython() {
     if (code === 0 && minor >= 8 && minor <= 12) return [command, ...args]
   }
   throw new SetupError(
-    'The tests start real Petals servers and need Python 3.8 to 3.12 with venv for them; none was found. ' +
-      'Install Python 3.11 (on Debian: apt-get install python3 python3-venv), then run npm test again. npm start needs no Python.',
+    'Petals servers are Python programs and need Python 3.8 to 3.12 with venv; none was found. Install Python 3.11 ' +
+      `(on Debian: apt-get install python3 python3-venv), then run ${invokedAs()} again. npm start needs no Python.`,
   )
 }
 
-/** The last package that pip said it was working on. */
-function pipProgress() {
-  let last = ''
-  return {
-    onOutput: (text) =>
-      (last =
-        /(?:Collecting|Downloading|Installing collected packages:?) ?([\w.-]*)/.exec(text)?.[1] ?? last),
-    detail: () => (last ? `${last},` : ''),
+/** Fills a new environment by pip. Its temporary files stay on the same disk: a small /tmp could not hold them. */
+async function fill(folder, [command, ...args], { title, requirements, withoutDependencies, disk }) {
+  const python = pythonOf(folder)
+  const downloads = `${folder}-downloads`
+  await rm(folder, { recursive: true, force: true })
+  await mkdir(downloads, { recursive: true })
+  const { onOutput, detail, stop } = watchPip({ downloads, environment: folder, expectedBytes: disk })
+  const finish = startProgress(title, detail)
+  try {
+    const env = { TMPDIR: downloads, TEMP: downloads, TMP: downloads }
+    await run(command, [...args, '-m', 'venv', folder])
+    const pip = ['-m', 'pip', 'install', '--progress-bar', 'off', '--no-input']
+    await run(python, [...pip, '-r', requirements], { onOutput, env })
+    if (withoutDependencies)
+      await run(python, [...pip, '--no-deps', '-r', withoutDependencies], { onOutput, env })
+    finish('done')
+  } catch (error) {
+    finish('failed')
+    throw new SetupError(
+      `${title} could not be installed. What helps most often: check the network connection (and pip's proxy), ` +
+        `then run ${invokedAs()} again; what pip has fetched is in its cache.\n${error.message}`,
+    )
+  } finally {
+    stop()
+    await rm(downloads, { recursive: true, force: true })
   }
 }
 
-async function install({ name, title, requirements, withoutDependencies }) {
+/**
+ * Says what an environment will take, and looks whether it can be made, before anything else takes its time. Gives what
+ * makes it; undefined if it is there as its requirements are now.
+ */
+export async function planPythonEnvironment(name) {
+  const environment = environments[name]
+  const { title, requirements, withoutDependencies, disk, download, minutes } = environment
   const files = [requirements, withoutDependencies].filter(Boolean)
-  if (!(await exists(path.join(root, requirements)))) return
   const folder = environmentFolder(name)
-  const python = pythonOf(folder)
   const digest = await digestOfContents(files, process.platform)
-  if ((await isFresh(`python-${name}`, digest)) && (await exists(python))) return
-  await forget(`python-${name}`)
-  const [command, ...args] = await findPython()
-  const { onOutput, detail } = pipProgress()
-  const finish = startProgress(title, detail)
-  await rm(folder, { recursive: true, force: true })
-  await run(command, [...args, '-m', 'venv', folder])
-  const pip = ['-m', 'pip', 'install', '--disable-pip-version-check', '--progress-bar', 'off']
-  await run(python, [...pip, '-r', requirements], { onOutput })
-  if (withoutDependencies) await run(python, [...pip, '--no-deps', '-r', withoutDependencies], { onOutput })
-  finish('done')
-  await markFresh(`python-${name}`, digest)
-}
-
-export async function installPythonEnvironments() {
-  for (const environment of environments) await install(environment)
+  if ((await isFresh(`python-${name}`, digest)) && (await exists(pythonOf(folder)))) return undefined
+  const python = await findPython()
+  await requireSpace(path.dirname(folder), disk + download, title)
+  step(
+    `${title}: will take ${formatBytes(disk)} of disk in ${path.relative(root, folder)}. About ${formatBytes(download)} ` +
+      `are fetched, once; that takes ${minutes} minutes on a usual connection. Ctrl+C stops it.`,
+  )
+  return async () => {
+    await forget(`python-${name}`)
+    await fill(folder, python, environment)
+    await markFresh(`python-${name}`, digest)
+  }
 }

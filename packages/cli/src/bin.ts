@@ -1,3 +1,4 @@
+import { exitCodes } from './exit-codes.ts'
 import { reportFailure } from './failure.ts'
 import { runProgram } from './program.ts'
 import { Terminal } from './terminal/terminal.ts'
@@ -14,12 +15,19 @@ process.on('uncaughtException', (error) => {
   process.exit(fail(error))
 })
 
-// Whoever read our output has read enough (`petals-chat … | head`): no reason to fail, or to stop serving.
+// Whoever read our output has read enough (`petals-chat … | head`), or the terminal was closed (EIO): no reason to fail, or
+// to stop serving.
 for (const stream of [process.stdout, process.stderr]) {
   stream.on('error', (error: NodeJS.ErrnoException) => {
-    if (error.code !== 'EPIPE') throw error
+    if (error.code !== 'EPIPE' && error.code !== 'EIO') throw error
   })
 }
+
+// The process that started this one is gone. Who handles SIGTERM has something to finish, and listens to this, too.
+process.once('disconnect', () => {
+  if (process.listenerCount('SIGTERM') === 0) process.exit(exitCodes.failure)
+})
+process.channel?.unref()
 
 process.exitCode = await runProgram(args, {
   terminal,

@@ -30,6 +30,13 @@ def end_with_starter() -> None:
     os.close(nothing)
 
 
+def send_no_reports() -> None:
+    """`run_server` asks PyPI at each start whether there is a newer Petals."""
+    from petals.cli import run_server
+
+    run_server.validate_version = lambda: None
+
+
 def set_p2p_options(options: dict) -> None:
     """A server that is told its relays takes them at once; without it, p2pd looks for four candidates for three minutes."""
     from hivemind.p2p import P2P
@@ -42,10 +49,12 @@ def set_p2p_options(options: dict) -> None:
 
 if __name__ == "__main__":
     end_with_starter()  # before the imports, which take seconds
+    os.environ.update(HF_HUB_DISABLE_TELEMETRY="1", DO_NOT_TRACK="1")  # read by imports, too
 
     import petals_compat  # noqa: F401  (must come before petals)
     from petals.cli.run_server import main
 
+    send_no_reports()
     if sys.argv[1:2] == ["--p2p"]:
         set_p2p_options(json.loads(sys.argv[2]))
         del sys.argv[1:3]

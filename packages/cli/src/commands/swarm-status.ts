@@ -26,6 +26,7 @@ export async function showSwarm(context: CommandContext): Promise<number> {
   const onSignal = () => stop.abort()
   process.once('SIGINT', onSignal)
   process.once('SIGTERM', onSignal)
+  process.once('disconnect', onSignal)
 
   let status: SwarmStatus = { models: [] }
   if (json !== true) terminal.status('Looking at the swarm …')
@@ -41,6 +42,7 @@ export async function showSwarm(context: CommandContext): Promise<number> {
     terminal.status('')
     process.off('SIGINT', onSignal)
     process.off('SIGTERM', onSignal)
+    process.off('disconnect', onSignal)
   }
   const canAnswer = status.models.length > 0 && status.models.every(({ servable }) => servable)
   return canAnswer ? exitCodes.ok : exitCodes.failure

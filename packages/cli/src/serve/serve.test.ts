@@ -80,11 +80,11 @@ describe('reachableUrls', () => {
 })
 
 describe('waitForShutdown', () => {
-  function start() {
+  function start(hasTerminal = false) {
     const exits: unknown[] = []
     const target = Object.assign(new EventEmitter(), { exit: (code: unknown) => exits.push(code) })
     let first = 0
-    const done = waitForShutdown({ process: target as never, onFirst: () => first++ })
+    const done = waitForShutdown({ process: target as never, onFirst: () => first++, hasTerminal })
     return { exits, target, done, firsts: () => first }
   }
 
@@ -106,5 +106,25 @@ describe('waitForShutdown', () => {
     await setTimeout(50)
     target.emit('SIGINT')
     expect(exits).toEqual([])
+  })
+
+  it('ends when the process that started it is gone, and is not hurried by that', async () => {
+    const { exits, target, done, firsts } = start()
+    target.emit('disconnect')
+    await done
+    await setTimeout(400)
+    target.emit('disconnect')
+    expect([firsts(), exits]).toEqual([1, []])
+  })
+
+  it('ends when its terminal is closed; without one, as under nohup, it stays', async () => {
+    const closed = start(true)
+    closed.target.emit('SIGHUP')
+    await closed.done
+    expect(closed.firsts()).toBe(1)
+
+    const kept = start(false)
+    kept.target.emit('SIGHUP')
+    expect(await Promise.race([kept.done.then(() => 'ended'), setTimeout(50, 'runs')])).toBe('runs')
   })
 })
