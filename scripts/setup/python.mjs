@@ -13,7 +13,7 @@ const swarmSize =
 
 /**
  * Python environments, for tests and for swarms on this machine; the product itself needs none. `withoutDependencies` is
- * installed last, with `--no-deps`: its own pins do not fit the rest.
+ * installed last, with `--no-deps`: its own pins do not fit the rest. `included` are the files that these name.
  */
 const environments = {
   clients: {
@@ -27,6 +27,10 @@ const environments = {
     title: 'Python: the Petals servers',
     requirements: 'swarm/requirements.txt',
     withoutDependencies: 'swarm/requirements-no-deps.txt',
+    included: [
+      'packages/contribute/python/requirements.txt',
+      'packages/contribute/python/requirements-no-deps.txt',
+    ],
     ...swarmSize,
   },
 }
@@ -99,8 +103,8 @@ async function fill(folder, [command, ...args], { title, requirements, withoutDe
  */
 export async function planPythonEnvironment(name) {
   const environment = environments[name]
-  const { title, requirements, withoutDependencies, disk, download, minutes } = environment
-  const files = [requirements, withoutDependencies].filter(Boolean)
+  const { title, requirements, withoutDependencies, included = [], disk, download, minutes } = environment
+  const files = [requirements, withoutDependencies, ...included].filter(Boolean)
   const folder = environmentFolder(name)
   const digest = await digestOfContents(files, process.platform)
   if ((await isFresh(`python-${name}`, digest)) && (await exists(pythonOf(folder)))) return undefined
