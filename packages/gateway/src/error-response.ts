@@ -1,5 +1,13 @@
-import { CapacityError, EngineError, type EngineErrorCode, InvalidRequestError } from '@petals-chat/engine'
+import {
+  CapacityError,
+  EngineError,
+  type EngineErrorCode,
+  GenerationFailedError,
+  InvalidRequestError,
+  ModelUnavailableError,
+} from '@petals-chat/engine'
 import { GatewayError, type GatewayErrorCode } from './errors.ts'
+import { withoutFolders } from './without-folders.ts'
 
 export type ErrorCode = EngineErrorCode | GatewayErrorCode | 'internal_error'
 
@@ -159,7 +167,7 @@ export function describeError(error: unknown, requestId: string): ErrorDescripti
   const known = error instanceof EngineError || error instanceof GatewayError
   const code = known ? error.code : 'internal_error'
   const message = known
-    ? error.message
+    ? clientMessage(error)
     : `Something went wrong in this server. Its log has the details under request id ${requestId}.`
   const form: ErrorForm = errorForms[code]
   return {
@@ -173,6 +181,12 @@ export function describeError(error: unknown, requestId: string): ErrorDescripti
     expected: known,
   }
 }
+
+/** What an engine says of its files has their paths; what the gateway says speaks of the request. */
+const clientMessage = (error: EngineError | GatewayError): string =>
+  error instanceof ModelUnavailableError || error instanceof GenerationFailedError
+    ? withoutFolders(error.message)
+    : error.message
 
 export function openAIErrorBody({ message, type, param, code }: ErrorDescription): OpenAIErrorBody {
   return { error: { message, type, param, code } }

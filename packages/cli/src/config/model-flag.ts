@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs'
 import path from 'node:path'
 import type { ModelSpec, ModelSpecInput } from '@petals-chat/engine'
 import { parseModelSource } from '@petals-chat/hub'
@@ -26,6 +27,8 @@ export function parseModelFlag(
   )!
   const source = parseModelSource(sourceText!)
   if (isBareWord(source, sourceText!)) throw new Error(describeUnknown(text, configured))
+  const hint = missingFolder(sourceText!, source, { engine, workingDirectory })
+  if (hint !== undefined) throw new Error(hint)
   const id = name ?? defaultName(source)
   return {
     kind: 'added',
@@ -46,6 +49,18 @@ function describeUnknown(text: string, configured: readonly ModelSpec[]): string
     `'${text}' is no configured model (there is: ${ids}). To add one, write its source: ` +
     './file.gguf, hf:owner/repo/file.gguf or hf:owner/repo:Q4_K_M.'
   )
+}
+
+/** `owner/repo` without `hf:` reads as a path; where there is no such file or folder, a repository is what was meant. */
+function missingFolder(
+  text: string,
+  source: ModelSource,
+  { engine, workingDirectory }: { readonly engine: string; readonly workingDirectory: string },
+): string | undefined {
+  if (source.type !== 'local' || !/^[\w-][\w.-]*\/[\w.-]+(?::[\w-]+)?$/.test(text)) return undefined
+  if (existsSync(path.resolve(workingDirectory, text))) return undefined
+  const meant = engine === 'petals' ? `petals:hf:${text}` : `hf:${text}`
+  return `There is no file or folder '${text}' here. For the repository of the Hugging Face Hub: did you mean ${meant}?`
 }
 
 /** A path of the command line is relative to where the command runs, wherever the configuration file is. */

@@ -1,5 +1,13 @@
+import { ModelUnavailableError } from '@petals-chat/engine'
 import { describe, expect, it } from 'vitest'
-import { createTestGateway, eventually, readJson, type TestGateway } from '../fixtures/test-gateway.ts'
+import {
+  createTestGateway,
+  eventually,
+  type LogRecord,
+  readJson,
+  recordingLogger,
+  type TestGateway,
+} from '../fixtures/test-gateway.ts'
 
 const generate = '/api/v1/generate?inputs=a&max_new_tokens=1'
 
@@ -38,6 +46,28 @@ describe('the state of a model in the lists', () => {
     expect((await answer).status).toBe(200)
     expect(await statesOf(test)).toMatchObject({ state: 'ready' })
     expect(test.engine).toMatchObject({ loads: 1, steps: 1 })
+  })
+
+  it('names files, not folders of the server, also where it is an error; the log has the path', async () => {
+    const records: LogRecord[] = []
+    const error = new ModelUnavailableError('There is no file or folder /srv/private/llama.gguf.')
+    await using test = createTestGateway({
+      beforeLoad: () => Promise.reject(error),
+      logger: recordingLogger(records),
+    })
+    const refusals = await Promise.all(
+      [generate, '/v1/models/test', '/ready'].map(async (path) => (await test.app.request(path)).text()),
+    )
+    expect(refusals.join()).not.toContain('/srv')
+    expect(refusals[0]).toContain('There is no file or folder llama.gguf.')
+    expect(await statesOf(test)).toEqual({
+      state: 'unavailable',
+      detail: 'There is no file or folder llama.gguf.',
+    })
+    expect(JSON.stringify((await readJson(await test.app.request('/ready'))).error)).toContain(
+      'folder llama.gguf',
+    )
+    expect(records.some(({ fields }) => String(fields['err']).includes('/srv/private/llama.gguf'))).toBe(true)
   })
 
   it.each([

@@ -1,4 +1,5 @@
 import { abortable, type ModelRegistry, type ModelState } from '@petals-chat/engine'
+import { withoutFolders } from '../without-folders.ts'
 
 /** Engines answer from memory; one that does not must not hold up the list of all models. */
 const STATE_TIMEOUT_MS = 1_000
@@ -11,9 +12,15 @@ export async function modelState(
 ): Promise<ModelState> {
   const patience = AbortSignal.any([signal, AbortSignal.timeout(STATE_TIMEOUT_MS)])
   try {
-    return await abortable(registry.state(id, { signal: patience }), patience)
+    return forClients(await abortable(registry.state(id, { signal: patience }), patience))
   } catch {
     signal.throwIfAborted()
     return { state: 'unavailable', detail: `The engine of '${id}' does not say how the model is. Try again.` }
   }
 }
+
+const forClients = ({ state, detail, progress }: ModelState): ModelState => ({
+  state,
+  detail: detail && withoutFolders(detail),
+  progress: progress && { ...progress, label: withoutFolders(progress.label) },
+})
