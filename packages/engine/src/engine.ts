@@ -126,10 +126,38 @@ export interface GenerateOptions extends AbortOptions, WaitOptions {
   readonly grammar?: Grammar | undefined
 }
 
+/** The form of an answer. */
 export type Grammar =
-  | { readonly type: 'json-object' }
-  | { readonly type: 'json-schema'; readonly schema: unknown }
+  | JsonGrammar
   | { readonly type: 'gbnf'; readonly source: string }
+  /** The whole answer matches a regular expression (ECMA 262). */
+  | { readonly type: 'regex'; readonly pattern: string }
+  | { readonly type: 'either'; readonly forms: readonly FramedGrammar[] }
+
+/** An answer in JSON. */
+export type JsonGrammar =
+  | { readonly type: 'json-object' }
+  | (SchemaDocument & {
+      readonly type: 'json-schema'
+      /** What the schema is called in errors, as `param`; default `grammar`. */
+      readonly name?: string | undefined
+      /** Further schemas that `$ref` finds by their names; the names stand in errors too. */
+      readonly documents?: Readonly<Record<string, SchemaDocument>> | undefined
+    })
+
+/** A JSON schema whose references count from its own root. */
+export interface SchemaDocument {
+  readonly schema: unknown
+  /** True (default): what a grammar can't say is refused. False: it is left out. */
+  readonly strict?: boolean | undefined
+}
+
+/** JSON that stands between fixed texts. */
+export interface FramedGrammar {
+  readonly before?: string | undefined
+  readonly after?: string | undefined
+  readonly grammar: JsonGrammar
+}
 
 export interface TokenLogprob {
   readonly token: TokenId

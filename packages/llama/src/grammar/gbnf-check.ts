@@ -1,5 +1,6 @@
 import { InvalidRequestError } from '@petals-chat/engine'
 import { MAX_GRAMMAR_LENGTH } from '../protocol.ts'
+import { costlyPart, type GbnfAlternatives, type GbnfElement } from './gbnf-cost.ts'
 
 /** llama.cpp reads brackets and follows rules recursively: its stack holds some thousand. */
 const MAX_DEPTH = 200
@@ -8,7 +9,7 @@ const MAX_REPETITIONS = 1000
 
 /**
  * Reads a GBNF grammar as llama.cpp does and refuses what that would not survive: its parser crashes on deep brackets
- * and hangs on repetitions that run backwards. @throws InvalidRequestError that names the line.
+ * and hangs on repetitions that run backwards, its sampler on places with very many ways to go on. @throws InvalidRequestError that names the line.
  */
 export function checkGbnf(source: string): void {
   if (source.length > MAX_GRAMMAR_LENGTH) {
@@ -23,7 +24,7 @@ function grammarError(problem: string): InvalidRequestError {
 
 class GbnfReader {
   readonly #source: string
-  readonly #defined = new Set<string>()
+  readonly #defined = new Map<string, GbnfAlternatives>()
   /** Where each rule is used first. */
   readonly #used = new Map<string, number>()
   #position = 0
@@ -42,54 +43,73 @@ class GbnfReader {
       this.#position = position
       this.#fail(`the rule '${name}' is not there`)
     }
+    const problem = costlyPart(this.#defined)
+    if (problem !== undefined) throw grammarError(problem)
   }
 
   #rule(): void {
-    this.#defined.add(this.#name() ?? this.#fail('a rule must begin with a name'))
+    const name = this.#name() ?? this.#fail('a rule must begin with a name')
     this.#skipSpace(true)
     if (!this.#take('::=')) this.#fail("'::=' is missing")
     this.#skipSpace(true)
-    this.#alternatives(0)
+    this.#defined.set(name, this.#alternatives(0))
     if (this.#position < this.#source.length && !this.#take('\r\n') && !this.#take('\n')) {
       this.#fail(`${JSON.stringify(this.#source[this.#position])} is not expected here`)
     }
     this.#skipSpace(true)
   }
 
-  #alternatives(depth: number): void {
+  #alternatives(depth: number): GbnfAlternatives {
     if (depth > MAX_DEPTH) this.#fail(`brackets are nested more than ${MAX_DEPTH} deep`)
+    const alternatives: GbnfElement[][] = []
     do {
       this.#skipSpace(true)
-      while (this.#element(depth)) this.#skipSpace(depth > 0)
+      const row: GbnfElement[] = []
+      for (let element = this.#element(depth); element; element = this.#element(depth)) {
+        row.push(element)
+        this.#skipSpace(depth > 0)
+      }
+      alternatives.push(row)
     } while (this.#take('|'))
+    return alternatives
   }
 
-  /** One element and its repetition; false where none begins. */
-  #element(depth: number): boolean {
-    if (this.#take('"')) this.#literal()
-    else if (this.#take('[')) this.#class()
-    else if (this.#take('(')) this.#group(depth)
+  /** One element and its repetition; undefined where none begins. */
+  #element(depth: number): GbnfElement | undefined {
+    const once = this.#once(depth)
+    if (!once) return undefined
+    this.#skipSpace(depth > 0)
+    return this.#repetitions({ ...once, least: 1, most: 1 }, depth)
+  }
+
+  #once(depth: number): Pick<GbnfElement, 'rule' | 'group' | 'isEmpty'> | undefined {
+    if (this.#take('"')) {
+      const start = this.#position
+      this.#literal()
+      return { isEmpty: this.#position === start + 1 }
+    }
+    if (this.#take('[')) this.#class()
+    else if (this.#take('(')) return { group: this.#group(depth) }
     else if (this.#take('<[') || this.#take('!<[')) this.#token(']>')
     else if (this.#take('<') || this.#take('!<')) this.#token('>')
-    else if (!this.#take('.') && !this.#reference()) return false
-    this.#skipSpace(depth > 0)
-    this.#repetitions(depth)
-    return true
+    else if (!this.#take('.')) return this.#reference()
+    return {}
   }
 
-  #reference(): boolean {
+  #reference(): Pick<GbnfElement, 'rule'> | undefined {
     const position = this.#position
     const name = this.#name()
-    if (name === undefined) return false
+    if (name === undefined) return undefined
     if (!this.#used.has(name)) this.#used.set(name, position)
-    return true
+    return { rule: name }
   }
 
-  #group(depth: number): void {
+  #group(depth: number): GbnfAlternatives {
     this.#skipSpace(true)
-    this.#alternatives(depth + 1)
+    const group = this.#alternatives(depth + 1)
     this.#skipSpace(true)
     if (!this.#take(')')) this.#fail("')' is missing")
+    return group
   }
 
   #literal(): void {
@@ -124,24 +144,37 @@ class GbnfReader {
     this.#position = close + end.length
   }
 
-  #repetitions(depth: number): void {
-    while (this.#take('*') || this.#take('+') || this.#take('?') || this.#counted())
+  #repetitions(element: GbnfElement, depth: number): GbnfElement {
+    let repeated = element
+    for (let counts = this.#counts(); counts; counts = this.#counts()) {
+      const [least, most] = counts
+      // A repetition of a repetition.
+      repeated = repeated === element ? { ...element, least, most } : { group: [[repeated]], least, most }
       this.#skipSpace(depth > 0)
+    }
+    return repeated
   }
 
-  #counted(): boolean {
-    if (!this.#take('{')) return false
+  #counts(): readonly [least: number, most: number] | undefined {
+    if (this.#take('*')) return [0, Infinity]
+    if (this.#take('+')) return [1, Infinity]
+    if (this.#take('?')) return [0, 1]
+    return this.#counted()
+  }
+
+  #counted(): readonly [least: number, most: number] | undefined {
+    if (!this.#take('{')) return undefined
     const counts = /^\s*(\d{1,9})\s*(,?)\s*(\d{0,9})\s*\}/.exec(
       this.#source.slice(this.#position, this.#position + 60),
     )
     if (counts === null) this.#fail('the repetition must be {n}, {n,} or {n,m}')
-    const [text, least, , most] = counts
+    const [text, least, comma, most] = counts
     if (Math.max(Number(least), Number(most)) > MAX_REPETITIONS)
       this.#fail(`more than ${MAX_REPETITIONS} repetitions`)
     if (most !== '' && Number(most) < Number(least))
       this.#fail(`the repetition {${least},${most}} runs backwards`)
     this.#position += text.length
-    return true
+    return [Number(least), most !== '' ? Number(most) : comma ? Infinity : Number(least)]
   }
 
   #name(): string | undefined {

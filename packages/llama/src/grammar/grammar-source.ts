@@ -1,5 +1,6 @@
-import { InvalidRequestError, type Grammar } from '@petals-chat/engine'
+import { type Grammar, InvalidRequestError } from '@petals-chat/engine'
 import { checkGbnf } from './gbnf-check.ts'
+import { regexToGbnf } from './regex-to-gbnf.ts'
 import { schemaToGbnf } from './schema-to-gbnf.ts'
 
 /** Of the last grammars: the same few schemas come with every request of a program. */
@@ -15,21 +16,20 @@ export function grammarSource(grammar: Grammar): string {
     checkGbnf(grammar.source)
     return grammar.source
   }
-  const schema = grammar.type === 'json-object' ? { type: 'object' } : grammar.schema
-  const key = stringify(schema)
+  const key = stringify(grammar)
   const known = cache.get(key)
   if (known !== undefined) return known
-  const source = schemaToGbnf(schema)
+  const source = grammar.type === 'regex' ? regexToGbnf(grammar.pattern) : schemaToGbnf(grammar)
   checkGbnf(source)
   if (cache.size >= MAX_CACHED) cache.delete(cache.keys().next().value!)
   cache.set(key, source)
   return source
 }
 
-function stringify(schema: unknown): string {
+function stringify(grammar: Grammar): string {
   try {
-    return JSON.stringify(schema) ?? 'undefined'
+    return JSON.stringify(grammar)
   } catch {
-    throw new InvalidRequestError('The JSON schema must be plain JSON.', { param: 'response_format' })
+    throw new InvalidRequestError('The JSON schema must be plain JSON.', { param: 'grammar' })
   }
 }

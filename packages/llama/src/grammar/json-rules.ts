@@ -5,9 +5,13 @@ const jsonRules = {
   object: '"{" ws ( string ":" ws value ( "," ws string ":" ws value )* ws )? "}"',
   array: '"[" ws ( value ( "," ws value )* ws )? "]"',
   string: '"\\"" char* "\\""',
-  char: '[^"\\\\\\x7F\\x00-\\x1F] | "\\\\" ( ["\\\\bfnrt] | "u" [0-9a-fA-F]{4} )',
-  number: 'integer fraction? ( [eE] [-+]? [0-9]{1,3} )?',
-  integer: '"-"? ( "0" | [1-9] [0-9]{0,15} )',
+  // One character of the text: halves of a surrogate pair come together.
+  char:
+    '[^"\\\\\\x7F\\x00-\\x1F] | "\\\\" ( ["\\\\bfnrt] | "u" ( ( [0-9a-cA-Ce-fE-F] hex | [dD] [0-7] ) hex hex ' +
+    '| [dD] [89abAB] hex hex "\\\\u" [dD] [c-fC-F] hex hex ) )',
+  hex: '[0-9a-fA-F]',
+  number: '"-"? ( "0" | [1-9] [0-9]{0,15} ) fraction? ( [eE] [-+]? [0-9]{1,2} )?',
+  integer: '"0" | "-"? [1-9] [0-9]{0,15}',
   fraction: '"." [0-9]{1,16}',
   boolean: '"true" | "false"',
   null: '"null"',
@@ -22,8 +26,9 @@ const uses: Readonly<Record<JsonRule, readonly JsonRule[]>> = {
   object: ['ws', 'string', 'value'],
   array: ['ws', 'value'],
   string: ['char'],
-  char: [],
-  number: ['integer', 'fraction'],
+  char: ['hex'],
+  hex: [],
+  number: ['fraction'],
   integer: [],
   fraction: [],
   boolean: [],
@@ -59,6 +64,11 @@ export class RuleSet {
 
   set(name: string, body: string): void {
     this.#rules.set(name, body)
+  }
+
+  /** Lets a rule fit nothing. */
+  forbid(name: string): void {
+    this.#rules.set(name, '[^\\x00-\\U0010FFFF]')
   }
 
   /** Adds a rule and gives its name. */

@@ -1,6 +1,15 @@
-import { literal } from './json-rules.ts'
-import { isSchema, schemaError, type Schema } from './schema-error.ts'
-import type { SchemaConverter } from './schema-to-gbnf.ts'
+import { literal, repeat } from './json-rules.ts'
+import { type FreeName, freeNames, isAllowedName, matchingPatterns } from './object-names.ts'
+import type { Place, SchemaCompiler } from './schema-compiler.ts'
+import {
+  isSchema,
+  limitsOf,
+  nodeAt,
+  type PlainNode,
+  schemaError,
+  type SchemaNode,
+  Unsatisfiable,
+} from './schema-error.ts'
 
 interface Property {
   /** `"name": value` */
@@ -9,72 +18,169 @@ interface Property {
 }
 
 /**
- * Objects of a schema: the properties in the order of the schema, those that are not required perhaps. Further ones only
- * where the schema asks for them (`additionalProperties`) or has no properties of its own.
+ * Objects that all the schemas allow: the properties in their order, those that are not required perhaps. Further ones
+ * only where a schema asks for them (`additionalProperties`) or none has properties of its own; never a name twice that
+ * has a schema of its own.
  */
-export function objectBody(converter: SchemaConverter, schema: Schema, path: string, depth: number): string {
-  const { rules } = converter
-  const { properties = {}, additionalProperties } = schema
-  if (!isSchema(properties)) throw schemaError(`${path}.properties`, 'must be an object of schemas')
-  const required = requiredNames(schema.required, path)
-  const names = [...new Set([...Object.keys(properties), ...required])]
-  if (names.length === 0 && additionalProperties === undefined) return rules.json('object')
-
-  const ws = rules.json('ws')
-  const pairs = names.map((name): Property => {
-    const value = Object.hasOwn(properties, name) ? properties[name] : true
-    const body = converter.convert(value, `${path}.properties.${name}`, depth + 1)
-    return {
-      pair: rules.add(name, `${literal(JSON.stringify(name))} ":" ${ws} ${body}`),
-      isRequired: required.has(name),
-    }
-  })
-  const further = furtherPair(converter, additionalProperties, path, depth)
-  const inside = sequence(converter, pairs, further, path)
-  return `"{" ${ws} ${inside} "}"`
-}
-
-function requiredNames(required: unknown, path: string): ReadonlySet<string> {
-  if (required === undefined) return new Set()
-  const isList = Array.isArray(required) && required.every((name) => typeof name === 'string')
-  if (!isList) throw schemaError(`${path}.required`, 'must be a list of names')
-  return new Set(required as string[])
-}
-
-/** A pair of a name that the schema does not list. */
-function furtherPair(
-  converter: SchemaConverter,
-  schema: unknown,
-  path: string,
-  depth: number,
-): string | undefined {
-  if (schema === undefined || schema === false) return undefined
-  const { rules } = converter
-  const value = converter.convert(schema, `${path}.additionalProperties`, depth + 1)
-  return rules.add('further', `${rules.json('string')} ":" ${rules.json('ws')} ${value}`)
-}
-
-/** The pairs with commas between them. From the back: what may follow once a pair is there, and what if none is yet. */
-function sequence(
-  { rules }: SchemaConverter,
-  pairs: readonly Property[],
-  further: string | undefined,
-  path: string,
-): string {
-  const ws = rules.json('ws')
-  let next = further ? `( "," ${ws} ${further} )* ${ws}` : ws
-  let first: string | undefined = further ? `( ${further} ${next} )?` : ''
-  for (const [index, { pair, isRequired }] of [...pairs].reverse().entries()) {
-    const place = `${path}-${pairs.length - 1 - index}`
-    const follow = rules.add(`${place}-rest`, next)
-    const begins = `${pair} ${follow}`
-    if (isRequired) first = begins
-    else
-      first =
-        first === '' || first === undefined
-          ? `( ${begins} )?`
-          : rules.add(`${place}-first`, `${begins} | ${first}`)
-    next = isRequired ? `"," ${ws} ${begins}` : `( "," ${ws} ${pair} )? ${follow}`
+export function objectBody(compiler: SchemaCompiler, plain: readonly PlainNode[], place: Place): string {
+  const { rules } = compiler
+  const required = new Set(plain.flatMap(requiredNames))
+  const names = [...new Set([...plain.flatMap((node) => Object.keys(propertiesOf(node))), ...required])]
+  const limits = limitsOf(plain, ['minProperties', 'maxProperties'])
+  const pairs: Property[] = []
+  for (const name of names) {
+    const pair = pairOf(compiler, plain, name, place)
+    if (pair !== undefined) pairs.push({ pair, isRequired: required.has(name) })
+    else if (required.has(name))
+      throw new Unsatisfiable(
+        nodeAt(plain[0]!, `properties.${name}`, undefined),
+        'is required, but nothing fits it',
+      )
   }
-  return first ?? ''
+  const further = freeNames(compiler, plain, names).flatMap((free) => freePair(compiler, free, place) ?? [])
+  const isFree = names.length === 0 && further.length === 1 && further[0]!.isAnything
+  if (isFree && limits.minimum === 0 && limits.maximum === undefined) return rules.json('object')
+
+  const furtherPair =
+    further.length === 0 ? undefined : rules.add('further', further.map(({ pair }) => pair).join(' | '))
+  const sequence = new PairSequence(compiler, plain[0]!, pairs, furtherPair, limits)
+  return `"{" ${rules.json('ws')} ${sequence.write()} "}"`
+}
+
+export function propertiesOf(node: PlainNode): Readonly<Record<string, unknown>> {
+  const { properties = {} } = node.schema
+  if (isSchema(properties)) return properties
+  throw schemaError(nodeAt(node, 'properties', properties), 'must be an object of schemas')
+}
+
+function requiredNames(node: PlainNode): readonly string[] {
+  const { required } = node.schema
+  // Draft 3 had true and false at the property itself.
+  if (required === undefined || typeof required === 'boolean') return []
+  const isList = Array.isArray(required) && required.every((name) => typeof name === 'string')
+  if (!isList) throw schemaError(nodeAt(node, 'required', required), 'must be a list of names')
+  return required as string[]
+}
+
+/** A name with its value; undefined where none may be there. */
+function pairOf(
+  compiler: SchemaCompiler,
+  plain: readonly PlainNode[],
+  name: string,
+  place: Place,
+): string | undefined {
+  const { rules } = compiler
+  if (!isAllowedName(compiler, plain, name)) return undefined
+  try {
+    const value = compiler.convertInside(
+      plain.flatMap((node) => schemasOf(node, name)),
+      place,
+    )
+    return rules.add(name, `${literal(JSON.stringify(name))} ":" ${rules.json('ws')} ${value}`)
+  } catch (error) {
+    if (error instanceof Unsatisfiable && !isOnlyWay(plain, name)) return undefined
+    throw error
+  }
+}
+
+const isOnlyWay = (plain: readonly PlainNode[], name: string): boolean =>
+  plain.some((node) => requiredNames(node).includes(name))
+
+/** What one schema says of the property. */
+function schemasOf(node: PlainNode, name: string): readonly SchemaNode[] {
+  const properties = propertiesOf(node)
+  const own = Object.hasOwn(properties, name) ? [nodeAt(node, `properties.${name}`, properties[name])] : []
+  const matching = matchingPatterns(node, name)
+  if (own.length > 0 || matching.length > 0) return [...own, ...matching]
+  const { additionalProperties = true } = node.schema
+  return [nodeAt(node, 'additionalProperties', additionalProperties)]
+}
+
+function freePair(
+  compiler: SchemaCompiler,
+  { name, values, isAnything }: FreeName,
+  place: Place,
+): { readonly pair: string; readonly isAnything: boolean } | undefined {
+  const { rules } = compiler
+  try {
+    const value = compiler.convertInside(values, place)
+    return { pair: `${name} ":" ${rules.json('ws')} ${value}`, isAnything: isAnything && value === 'value' }
+  } catch (error) {
+    if (error instanceof Unsatisfiable) return undefined
+    throw error
+  }
+}
+
+/** The pairs of an object with commas between them, as many as the schema asks for. */
+class PairSequence {
+  readonly #compiler: SchemaCompiler
+  readonly #node: PlainNode
+  readonly #pairs: readonly Property[]
+  readonly #further: string | undefined
+  readonly #least: number
+  readonly #most: number
+  readonly #known = new Map<string, string | undefined>()
+
+  constructor(
+    compiler: SchemaCompiler,
+    node: PlainNode,
+    pairs: readonly Property[],
+    further: string | undefined,
+    limits: ReturnType<typeof limitsOf>,
+  ) {
+    const required = pairs.filter(({ isRequired }) => isRequired).length
+    const { minimum, maximum = Infinity } = limits
+    this.#compiler = compiler
+    this.#node = node
+    this.#pairs = pairs
+    this.#further = further
+    this.#least = minimum <= required ? 0 : minimum
+    this.#most = further === undefined && maximum >= pairs.length ? Infinity : maximum
+  }
+
+  write(): string {
+    const all = this.#from(0, 0, true)
+    if (all === undefined) throw new Unsatisfiable(this.#node, 'has no properties that fit its counts')
+    return all
+  }
+
+  /** What may follow from the property at `index` on, after `count` pairs. Undefined if nothing can. */
+  #from(index: number, count: number, isFirst: boolean): string | undefined {
+    // Counts above the limits make no difference any more: with none, all are the same.
+    const seen = Math.min(count, this.#most === Infinity ? this.#least : Infinity)
+    if (seen > this.#most) return undefined
+    const key = `${index},${seen},${isFirst}`
+    if (this.#known.has(key)) return this.#known.get(key)
+    const body = index === this.#pairs.length ? this.#tail(seen, isFirst) : this.#step(index, seen, isFirst)
+    const named =
+      body === undefined ? undefined : this.#compiler.rules.add(`${this.#node.path}-${index}`, body)
+    this.#known.set(key, named)
+    return named
+  }
+
+  #step(index: number, count: number, isFirst: boolean): string | undefined {
+    const { pair, isRequired } = this.#pairs[index]!
+    const after = this.#from(index + 1, count + 1, false)
+    const without = isRequired ? undefined : this.#from(index + 1, count, isFirst)
+    const ws = this.#compiler.rules.json('ws')
+    const taken = after === undefined ? [] : [`${isFirst ? '' : `"," ${ws} `}${pair} ${after}`]
+    const ways = [...taken, ...(without === undefined ? [] : [without])]
+    return ways.length === 0 ? undefined : ways.join(' | ')
+  }
+
+  /** Behind the last property of the schema: further ones. */
+  #tail(count: number, isFirst: boolean): string | undefined {
+    const ws = this.#compiler.rules.json('ws')
+    const wanted = Math.max(0, this.#least - count)
+    const most = this.#most === Infinity ? undefined : this.#most - count
+    if (this.#further === undefined || most === 0) return wanted > 0 ? undefined : ws
+    // The same free name twice would count once.
+    if (wanted > 1)
+      this.#compiler.cannot(this.#node, 'minProperties', 'can only be enforced up to one free name')
+    const least = Math.min(wanted, 1)
+    const next = `( "," ${ws} ${this.#further} )`
+    if (!isFirst) return `${repeat(next, least, most)} ${ws}`
+    const some = `${this.#further} ${repeat(next, Math.max(0, least - 1), most === undefined ? undefined : most - 1)} ${ws}`
+    return least > 0 ? some : `( ${some} )?`
+  }
 }

@@ -2,42 +2,86 @@ import { InvalidRequestError } from '@petals-chat/engine'
 
 const MAX_PATH_LENGTH = 200
 
-/** A JSON schema, or a part of one, that can't be kept to. `path` is where in the schema, as `$.properties.age`. */
-export function schemaError(path: string, problem: string): InvalidRequestError {
-  const place = path.length > MAX_PATH_LENGTH ? `…${path.slice(-MAX_PATH_LENGTH)}` : path
-  return new InvalidRequestError(`The JSON schema can't be used: ${place} ${problem}.`, {
-    param: 'response_format',
-    reason: 'invalid_json_schema',
-  })
-}
-
 export type Schema = Readonly<Record<string, unknown>>
 
 export const isSchema = (value: unknown): value is Schema =>
   typeof value === 'object' && value !== null && !Array.isArray(value)
 
-/** A count of a schema (`minItems`, `maxLength` …). */
-function countOf(schema: Schema, key: string, path: string): number | undefined {
-  const value = schema[key]
-  if (value === undefined) return undefined
-  if (typeof value === 'number' && Number.isSafeInteger(value) && value >= 0) return value
-  throw schemaError(`${path}.${key}`, 'must be a whole number, 0 or more')
+/** A schema of its own, whose references count from its root. */
+export interface SchemaDocument {
+  /** What requests call it, as `tools[0].function.parameters`; the empty text where it has no name. */
+  readonly name: string
+  readonly root: unknown
+  /** Refuse what a grammar can't say, instead of leaving it out. */
+  readonly strict: boolean
 }
 
-/** Grammars write repetitions out: longer ones would fill the memory. */
-export const MAX_REPETITIONS = 1000
+/** A part of a document. `path` is where it stands, as `$.properties.age`. */
+export interface SchemaNode {
+  readonly schema: unknown
+  readonly path: string
+  readonly document: SchemaDocument
+}
 
-/** Checked limits of a repetition. `maximum` undefined is none. */
-export function limitsOf(
-  schema: Schema,
-  [least, most]: readonly [string, string],
-  path: string,
-): { readonly minimum: number; readonly maximum: number | undefined } {
-  const minimum = countOf(schema, least, path) ?? 0
-  const maximum = countOf(schema, most, path)
-  if (maximum !== undefined && minimum > maximum) throw schemaError(path, `has ${least} above ${most}`)
-  for (const [key, value] of [[least, minimum] as const, [most, maximum ?? 0] as const]) {
-    if (value > MAX_REPETITIONS) throw schemaError(`${path}.${key}`, `is more than ${MAX_REPETITIONS}`)
+/** A node that is an object without `$ref`, `allOf` and other keywords that only join schemas. */
+export interface PlainNode extends SchemaNode {
+  readonly schema: Schema
+}
+
+export const nodeAt = ({ path, document }: SchemaNode, key: string, schema: unknown): SchemaNode => ({
+  schema,
+  path: `${path}${key.startsWith('[') ? '' : '.'}${key}`,
+  document,
+})
+
+/** A JSON schema, or a part of one, that can't be kept to. */
+export function schemaError(
+  { path, document }: Pick<SchemaNode, 'path' | 'document'>,
+  problem: string,
+): InvalidRequestError {
+  const place = path.length > MAX_PATH_LENGTH ? `…${path.slice(-MAX_PATH_LENGTH)}` : path
+  const schema = document.name === '' ? 'The JSON schema' : `The JSON schema in '${document.name}'`
+  return new InvalidRequestError(`${schema} can't be used: ${place} ${problem}.`, {
+    param: document.name === '' ? 'grammar' : document.name,
+    reason: 'invalid_json_schema',
+  })
+}
+
+/** No value fits: an alternative that says so is left out, and only a schema without any other is an error. */
+export class Unsatisfiable extends Error {
+  override readonly name = 'Unsatisfiable'
+  readonly node: Pick<SchemaNode, 'path' | 'document'>
+  readonly problem: string
+
+  constructor(node: Pick<SchemaNode, 'path' | 'document'>, problem: string) {
+    super(problem)
+    this.node = node
+    this.problem = problem
   }
-  return { minimum, maximum }
+}
+
+/** Beyond it no answer of a model reaches: such a limit binds nothing. */
+const BEYOND_ANY_ANSWER = 1_000_000
+
+/** The limits of a count that all of these schemas set. `maximum` undefined is none. */
+export function limitsOf(
+  nodes: readonly PlainNode[],
+  [least, most]: readonly [string, string],
+): { readonly minimum: number; readonly maximum: number | undefined } {
+  let [minimum, maximum] = [0, Infinity]
+  for (const node of nodes) {
+    minimum = Math.max(minimum, countOf(node, least) ?? 0)
+    maximum = Math.min(maximum, countOf(node, most) ?? Infinity)
+  }
+  if (minimum > maximum) throw new Unsatisfiable(nodes[0]!, `has ${least} above ${most}`)
+  if (minimum > BEYOND_ANY_ANSWER)
+    throw schemaError(nodes[0]!, `has ${least} ${minimum}, which no answer reaches`)
+  return { minimum, maximum: maximum > BEYOND_ANY_ANSWER ? undefined : maximum }
+}
+
+function countOf(node: PlainNode, key: string): number | undefined {
+  const value = node.schema[key]
+  if (value === undefined) return undefined
+  if (typeof value === 'number' && value >= 0 && (Number.isInteger(value) || value === Infinity)) return value
+  throw schemaError(nodeAt(node, key, value), 'must be a whole number, 0 or more')
 }

@@ -1,0 +1,222 @@
+import { boundedRepeat } from './bounded-repeat.ts'
+import { enumerated, literals } from './enumeration.ts'
+import type { Place, SchemaCompiler } from './schema-compiler.ts'
+import {
+  limitsOf,
+  nodeAt,
+  type PlainNode,
+  schemaError,
+  type SchemaNode,
+  Unsatisfiable,
+} from './schema-error.ts'
+
+/** Lists of distinct values come in any order up to so many, beyond in the order of the schema: rules double with each. */
+const MAX_SHUFFLED = 6
+const MAX_DISTINCT = 200
+
+/** Lists that all the schemas allow. */
+export function arrayBody(compiler: SchemaCompiler, plain: readonly PlainNode[], place: Place): string {
+  const limits = limitsOf(plain, ['minItems', 'maxItems'])
+  const list = new ListShape(compiler, plain, place)
+  const least = Math.max(limits.minimum, list.contained)
+  if (least > (limits.maximum ?? Infinity)) throw new Unsatisfiable(plain[0]!, 'contains more than maxItems')
+  const isUnique =
+    plain.some(({ schema }) => schema.uniqueItems === true) && limits.maximum !== 1 && limits.maximum !== 0
+  if (isUnique) {
+    const distinct = list.distinct(least, limits.maximum)
+    if (distinct !== undefined) return distinct
+    compiler.cannot(
+      plain.find(({ schema }) => schema.uniqueItems === true)!,
+      'uniqueItems',
+      'can only be enforced where the items are an enumeration',
+    )
+  }
+  return list.write(least, limits.maximum)
+}
+
+class ListShape {
+  readonly #compiler: SchemaCompiler
+  readonly #plain: readonly PlainNode[]
+  readonly #place: Place
+  /** Items in front that `contains` asks for. */
+  readonly contained: number
+
+  constructor(compiler: SchemaCompiler, plain: readonly PlainNode[], place: Place) {
+    this.#compiler = compiler
+    this.#plain = plain
+    this.#place = place
+    this.contained = Math.max(0, ...plain.map((node) => this.#containedOf(node)))
+  }
+
+  /** The grammar puts what a list must contain to its front. */
+  #containedOf(node: PlainNode): number {
+    const { contains, minContains = 1, maxContains } = node.schema
+    if (contains === undefined) return 0
+    if (maxContains !== undefined) this.#compiler.cannot(node, 'maxContains')
+    const count = Number(minContains)
+    if (count <= 50) return count
+    this.#compiler.cannot(node, 'minContains', 'can be enforced up to 50')
+    return 0
+  }
+
+  /** All lists of `minimum` to `maximum` items. */
+  write(minimum: number, maximum: number | undefined): string {
+    const ws = this.#compiler.rules.json('ws')
+    const fixed = this.#fixedItems(maximum)
+    const further =
+      fixed.isComplete && (maximum ?? Infinity) > fixed.items.length ? this.#furtherItem() : undefined
+    if (fixed.items.length === 0) return this.#plainList(further, minimum, maximum)
+    const least = Math.max(0, minimum - fixed.items.length)
+    if (further === undefined && least > 0)
+      throw new Unsatisfiable(this.#plain[0]!, 'has fewer items than minItems')
+    const front = fixed.items.join(` "," ${ws} `)
+    if (further === undefined) return `"[" ${ws} ${front} ${ws} "]"`
+    const most = maximum === undefined ? undefined : maximum - fixed.items.length
+    return `"[" ${ws} ${front} ${this.#more(further, least, most)} ${ws} "]"`
+  }
+
+  #plainList(item: string | undefined, minimum: number, maximum: number | undefined): string {
+    const ws = this.#compiler.rules.json('ws')
+    if (item === undefined) {
+      if (minimum > 0) throw new Unsatisfiable(this.#plain[0]!, 'needs items, but none is allowed')
+      return `"[" ${ws} "]"`
+    }
+    const more = this.#more(item, Math.max(0, minimum - 1), maximum === undefined ? undefined : maximum - 1)
+    const items = `${item} ${more} ${ws}`
+    return minimum === 0 ? `"[" ${ws} ( ${items} )? "]"` : `"[" ${ws} ${items} "]"`
+  }
+
+  #more(item: string, minimum: number, maximum: number | undefined): string {
+    const { rules } = this.#compiler
+    return boundedRepeat(rules, `( "," ${rules.json('ws')} ${item} )`, minimum, maximum)
+  }
+
+  /** Items that have a schema of their own. Where one can't be there, the list ends before it. */
+  #fixedItems(maximum = Infinity): { readonly items: readonly string[]; readonly isComplete: boolean } {
+    const count = Math.max(this.contained, ...this.#plain.map((node) => tupleOf(node).length))
+    const items: string[] = []
+    for (let index = 0; index < Math.min(count, maximum); index++) {
+      try {
+        items.push(this.#item(index))
+      } catch (error) {
+        if (!(error instanceof Unsatisfiable) || index < this.contained) throw error
+        return { items, isComplete: false }
+      }
+    }
+    return { items, isComplete: true }
+  }
+
+  #item(index: number): string {
+    const nodes = this.#plain.flatMap((node) => itemAt(node, index, this.contained))
+    return this.#compiler.convertInside(nodes, this.#place)
+  }
+
+  /** Further items come only where the schema asks for them, or says nothing of any. */
+  #furtherItem(): string | undefined {
+    const tuples = this.#plain.map(tupleOf)
+    const isOpen =
+      tuples.every((tuple) => tuple.length === 0) || this.#plain.some((node) => restOf(node) !== undefined)
+    if (!isOpen) return undefined
+    try {
+      return this.#item(Math.max(this.contained, ...tuples.map((tuple) => tuple.length)))
+    } catch (error) {
+      if (error instanceof Unsatisfiable) return undefined
+      throw error
+    }
+  }
+
+  /** Lists without a value twice; undefined where the items are no enumeration. */
+  distinct(minimum: number, maximum: number | undefined): string | undefined {
+    if (this.contained > 0 || this.#plain.some((node) => tupleOf(node).length > 0)) return undefined
+    const values = itemValues(this.#compiler, this.#plain)
+    if (!values || values.length > MAX_DISTINCT) return undefined
+    const most = Math.min(maximum ?? Infinity, values.length)
+    if (minimum > most)
+      throw new Unsatisfiable(this.#plain[0]!, 'asks for more distinct items than there are')
+    const ws = this.#compiler.rules.json('ws')
+    const list = new DistinctList(this.#compiler, values, minimum, most)
+    return `"[" ${ws} ${list.write()} ${ws} "]"`
+  }
+}
+
+/** Literals in rows without one twice: in every order where there are few, else in the order of the schema. */
+class DistinctList {
+  readonly #compiler: SchemaCompiler
+  readonly #values: readonly string[]
+  readonly #minimum: number
+  readonly #maximum: number
+  readonly #known = new Map<string, string>()
+
+  constructor(compiler: SchemaCompiler, values: readonly string[], minimum: number, maximum: number) {
+    this.#compiler = compiler
+    this.#values = values
+    this.#minimum = minimum
+    this.#maximum = maximum
+  }
+
+  write(): string {
+    return this.#after(this.#values, 0)
+  }
+
+  #after(left: readonly string[], total: number): string {
+    // Without a maximum below the number of values, counts from the minimum on are all the same.
+    const count = this.#maximum < this.#values.length ? total : Math.min(total, Math.max(1, this.#minimum))
+    const key = `${count},${left.join()}`
+    const known = this.#known.get(key)
+    if (known) return known
+    const ways = [...this.#ways(left, count), ...(count >= this.#minimum ? ['""'] : [])]
+    const name = this.#compiler.rules.add('distinct', ways.join(' | '))
+    this.#known.set(key, name)
+    return name
+  }
+
+  #ways(left: readonly string[], count: number): readonly string[] {
+    const [value] = left
+    if (value === undefined || count === this.#maximum || left.length + count < this.#minimum) return []
+    const take = (taken: string, rest: readonly string[]) =>
+      `${count === 0 ? '' : `"," ${this.#compiler.rules.json('ws')} `}${taken} ${this.#after(rest, count + 1)}`
+    if (this.#values.length <= MAX_SHUFFLED)
+      return left.map((taken) =>
+        take(
+          taken,
+          left.filter((each) => each !== taken),
+        ),
+      )
+    const canSkip = left.length > 1 && left.length - 1 + count >= this.#minimum
+    return [take(value, left.slice(1)), ...(canSkip ? [this.#after(left.slice(1), count)] : [])]
+  }
+}
+
+/** The items in front: `prefixItems`, or the list that `items` was before 2020. */
+function tupleOf(node: PlainNode): readonly unknown[] {
+  const { prefixItems, items } = node.schema
+  const tuple = prefixItems ?? (Array.isArray(items) ? items : [])
+  if (Array.isArray(tuple)) return tuple as unknown[]
+  throw schemaError(nodeAt(node, 'prefixItems', tuple), 'must be a list of schemas')
+}
+
+/** What the items behind those in front must be. */
+function restOf({ schema }: PlainNode): unknown {
+  const { items, additionalItems, unevaluatedItems } = schema
+  return (Array.isArray(items) ? additionalItems : items) ?? unevaluatedItems
+}
+
+function itemAt(node: PlainNode, index: number, contained: number): readonly SchemaNode[] {
+  const tuple = tupleOf(node)
+  const { contains, minContains = 1 } = node.schema
+  const front = contains !== undefined && index < Math.min(contained, Number(minContains))
+  const own =
+    index < tuple.length
+      ? nodeAt(node, `prefixItems[${index}]`, tuple[index])
+      : nodeAt(node, 'items', restOf(node) ?? true)
+  return front ? [own, nodeAt(node, 'contains', contains)] : [own]
+}
+
+/** The texts of the items where they are an enumeration, or true and false. */
+function itemValues(compiler: SchemaCompiler, plain: readonly PlainNode[]): readonly string[] | undefined {
+  const nodes = compiler.plainOf(plain.flatMap((node) => itemAt(node, 0, 0)))
+  if (!nodes) return undefined
+  const values = enumerated(nodes)
+  if (values) return literals(values)
+  return nodes.some(({ schema }) => schema.type === 'boolean') ? literals([true, false]) : undefined
+}

@@ -1,0 +1,171 @@
+import { type Regular, TooComplex } from './regular/regular.ts'
+import type { SchemaCompiler } from './schema-compiler.ts'
+import { isSchema, nodeAt, type PlainNode, schemaError, type SchemaNode } from './schema-error.ts'
+import { readPattern } from './string-to-gbnf.ts'
+
+/** Names that no schema lists, and what their values must fit. */
+export interface FreeName {
+  /** The name as an expression. */
+  readonly name: string
+  readonly values: readonly SchemaNode[]
+  /** Any text is such a name. */
+  readonly isAnything: boolean
+}
+
+interface NamePattern {
+  readonly source: string
+  readonly language: Regular
+  readonly node: PlainNode
+  readonly value: SchemaNode
+}
+
+/** With each pattern the kinds of free names may double. */
+const MAX_PATTERNS = 4
+/** Letters of names that are told apart from free ones; of longer lists only the beginnings are. */
+const MAX_LETTERS = 400
+
+/** Whether `propertyNames` allow a name. */
+export function isAllowedName(compiler: SchemaCompiler, plain: readonly PlainNode[], name: string): boolean {
+  return plain.every(({ schema: { propertyNames } }) => {
+    if (propertyNames === false) return false
+    if (!isSchema(propertyNames)) return true
+    const { enum: names, const: only, pattern, minLength = 0, maxLength = Infinity } = propertyNames
+    if (Array.isArray(names) && !names.includes(name)) return false
+    if (only !== undefined && only !== name) return false
+    if (typeof pattern === 'string' && !matches(pattern, name)) return false
+    return name.length >= Number(minLength) && name.length <= Number(maxLength)
+  })
+}
+
+export function matchingPatterns(node: PlainNode, name: string): readonly SchemaNode[] {
+  return Object.entries(patternsOf(node)).flatMap(([pattern, schema]) =>
+    matches(pattern, name) ? [nodeAt(node, `patternProperties.${pattern}`, schema)] : [],
+  )
+}
+
+function matches(pattern: string, name: string): boolean {
+  try {
+    return new RegExp(pattern).test(name)
+  } catch {
+    return false
+  }
+}
+
+function patternsOf(node: PlainNode): Readonly<Record<string, unknown>> {
+  const { patternProperties = {} } = node.schema
+  if (isSchema(patternProperties)) return patternProperties
+  throw schemaError(nodeAt(node, 'patternProperties', patternProperties), 'must be an object of schemas')
+}
+
+/** The kinds of free names, by which patterns they match. */
+export function freeNames(
+  compiler: SchemaCompiler,
+  plain: readonly PlainNode[],
+  listed: readonly string[],
+): readonly FreeName[] {
+  const patterns = namePatterns(compiler, plain)
+  const isOpen = listed.length === 0 || plain.some(asksForFreeNames)
+  if (!isOpen) return []
+  const kinds = Array.from({ length: 2 ** patterns.length }, (_, bits) =>
+    patterns.filter((_pattern, index) => (bits >> index) & 1),
+  )
+  return kinds.flatMap((matched) => {
+    const values = plain.map((node) => valuesOf(node, matched)).flat()
+    if (values.some(({ schema }) => schema === false)) return []
+    const rest = patterns.filter((pattern) => !matched.includes(pattern))
+    return nameExpression(compiler, plain, listed, matched, rest, values) ?? []
+  })
+}
+
+const asksForFreeNames = ({ schema }: PlainNode): boolean =>
+  schema.patternProperties !== undefined ||
+  [schema.additionalProperties, schema.unevaluatedProperties].some(
+    (each) => each !== undefined && each !== false,
+  )
+
+/** What one schema says of the values of free names that match these patterns. */
+function valuesOf(node: PlainNode, matched: readonly NamePattern[]): readonly SchemaNode[] {
+  const own = matched.filter((pattern) => pattern.node === node)
+  if (own.length > 0) return own.map(({ value }) => value)
+  const { unevaluatedProperties = true, additionalProperties = unevaluatedProperties } = node.schema
+  return [nodeAt(node, 'additionalProperties', additionalProperties)]
+}
+
+function namePatterns(compiler: SchemaCompiler, plain: readonly PlainNode[]): readonly NamePattern[] {
+  const all = plain.flatMap((node) =>
+    Object.entries(patternsOf(node)).flatMap(([source, schema]) => {
+      const value = nodeAt(node, `patternProperties.${source}`, schema)
+      const language = readPattern(compiler, node, 'patternProperties', source)
+      return language ? [{ source, language, node, value }] : []
+    }),
+  )
+  if (all.length <= MAX_PATTERNS) return all
+  compiler.cannot(all[0]!.node, 'patternProperties', `can be enforced with ${MAX_PATTERNS} patterns at most`)
+  return []
+}
+
+function nameExpression(
+  compiler: SchemaCompiler,
+  plain: readonly PlainNode[],
+  listed: readonly string[],
+  matched: readonly NamePattern[],
+  rest: readonly NamePattern[],
+  values: readonly SchemaNode[],
+): FreeName | undefined {
+  const { regulars, rules } = compiler
+  const [node] = plain
+  const demands = plain.flatMap((each) => nameDemands(compiler, each))
+  if (listed.length + matched.length + rest.length + demands.length === 0) {
+    return { name: rules.json('string'), values, isAnything: true }
+  }
+  const language = regulars.both(
+    regulars.not(listedNames(compiler, listed)),
+    ...demands,
+    ...matched.map((pattern) => pattern.language),
+    ...rest.map((pattern) => regulars.not(pattern.language)),
+  )
+  try {
+    const inside = compiler.language(language, 'name')
+    if (inside === undefined) return undefined
+    return { name: rules.add('name', `"\\"" ${inside} "\\""`), values, isAnything: false }
+  } catch (error) {
+    if (!(error instanceof TooComplex)) throw error
+    throw schemaError(node!, 'has names and patterns that take more work than a grammar may')
+  }
+}
+
+/** Texts that are, or begin like, one of the names. */
+function listedNames({ regulars }: SchemaCompiler, names: readonly string[]): Regular {
+  let longest = Math.max(0, ...names.map((name) => name.length))
+  while (longest > 1 && names.reduce((sum, name) => sum + Math.min(name.length, longest), 0) > MAX_LETTERS)
+    longest--
+  return regulars.either(
+    ...names.map((name) => {
+      const begin = regulars.text([...name].slice(0, longest).join(''))
+      return [...name].length > longest ? regulars.sequence(begin, regulars.anything) : begin
+    }),
+  )
+}
+
+/** What `propertyNames` demand of free names. */
+function nameDemands(compiler: SchemaCompiler, node: PlainNode): readonly Regular[] {
+  const { propertyNames } = node.schema
+  if (propertyNames === undefined || propertyNames === true) return []
+  const { regulars } = compiler
+  if (propertyNames === false) return [regulars.nothing]
+  const place = nodeAt(node, 'propertyNames', propertyNames) as PlainNode
+  if (!isSchema(propertyNames)) throw schemaError(place, 'must be a schema')
+  const { enum: names, const: only, pattern, minLength = 0, maxLength = Infinity } = propertyNames
+  const known = new Set(
+    'type enum const pattern minLength maxLength format title description $schema'.split(' '),
+  )
+  const unknown = Object.keys(propertyNames).find((key) => !known.has(key))
+  if (unknown !== undefined) compiler.cannot(place, unknown)
+  const wanted = Array.isArray(names) ? names : only === undefined ? undefined : [only]
+  const hasLength = Number(minLength) > 0 || Number(maxLength) < 1000
+  return [
+    ...(wanted ? [regulars.either(...wanted.map((name) => regulars.text(String(name))))] : []),
+    ...(typeof pattern === 'string' ? [readPattern(compiler, place, 'pattern', pattern) ?? []].flat() : []),
+    ...(hasLength ? [regulars.repeat(regulars.anyChar, Number(minLength), Number(maxLength))] : []),
+  ].flat()
+}
