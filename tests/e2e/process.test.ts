@@ -67,6 +67,24 @@ describe('the command line', () => {
     expect(stdout + stderr).not.toMatch(/\n\s+at /)
   })
 
+  it('config check calls wrong what serve refuses, in the same words', async () => {
+    const public_ = path.join(folder, 'public.yaml')
+    await writeFile(public_, 'server:\n  host: 0.0.0.0\n')
+    for (const flags of [
+      ['--host', '0.0.0.0'],
+      ['--config', public_],
+      ['--model', './typo.gguf'],
+      ['--model', 'a=./a.gguf', '--model', 'a=./b.gguf'],
+      ['--port', '70000'],
+      ['--swarm', 'nonsense'],
+    ]) {
+      const checked = await petalsChat(['config', 'check', ...flags], { cwd: folder })
+      const served = await petalsChat(['serve', ...flags], { cwd: folder })
+      expect(checked).toMatchObject({ code: 2, stdout: '' })
+      expect(served).toEqual(checked)
+    }
+  })
+
   it('examines the machine', async () => {
     const { stdout, code } = await petalsChat(['doctor'], { env })
     expect(code).toBe(0)
@@ -76,6 +94,21 @@ describe('the command line', () => {
 })
 
 describe('the server process', () => {
+  it('serves this machine alone on every way of writing loopback', async () => {
+    for (const [host, shown] of [
+      ['[::1]', '[::1]'],
+      ['::1', '[::1]'],
+      ['localhost', 'localhost'],
+      ['127.0.0.2', '127.0.0.2'],
+      ['::ffff:127.0.0.1', '[::ffff:127.0.0.1]'],
+    ] as const) {
+      const args = ['--host', host, '--preload', 'none']
+      await using server = await startPetalsChat({ args, untilReady: false })
+      expect(server.url).toContain(`http://${shown}:`)
+      expect((await fetch(`${server.url}/healthz`)).status).toBe(200)
+    }
+  })
+
   it('listens at once, and prints the address, the models and how to stop', async () => {
     await using server = await startPetalsChat({ env })
     await expect.poll(() => server.output(), { timeout: 10_000 }).toMatch(/Stop\s+Ctrl\+C/)

@@ -1,4 +1,7 @@
 import { z } from 'zod'
+import { bareHost } from './server/host-address.ts'
+
+export { hostUrl, isLoopbackHost } from './server/host-address.ts'
 
 const MIB = 1024 * 1024
 
@@ -108,6 +111,7 @@ export const gatewayConfigSchema = z.strictObject({
   host: z
     .string()
     .min(1)
+    .overwrite(bareHost)
     .default('127.0.0.1')
     .describe(
       'Address to listen on. Loopback unless told otherwise: nobody else on the network can use the models.',

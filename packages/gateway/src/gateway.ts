@@ -1,4 +1,3 @@
-import { isIP } from 'node:net'
 import type { Logger, ModelRegistry, SwarmView } from '@petals-chat/engine'
 import { Hono } from 'hono'
 import { methodNotAllowed } from 'hono/method-not-allowed'
@@ -24,6 +23,7 @@ import { basePathRoutes } from './routes/base-path.ts'
 import { swarmRoutes } from './routes/swarm.ts'
 import { webRoutes } from './routes/web.ts'
 import { prepareDrain } from './server/drain.ts'
+import { hostUrl, isLoopbackHost } from './server/host-address.ts'
 import { createHttpServer, ListenError, listenOn } from './server/http-server.ts'
 import { pathReader } from './server/request-path.ts'
 import { ShutdownController } from './server/shutdown.ts'
@@ -104,7 +104,7 @@ export function createGateway(config: GatewayConfig, dependencies: GatewayDepend
       assertBindAllowed(config)
       const { port } = await listenOn(server, config.host, config.port)
       swarmHistory?.start(shutdown.drainSignal)
-      return { url: `http://${isIP(config.host) === 6 ? `[${config.host}]` : config.host}:${port}`, port }
+      return { url: hostUrl(config.host, port), port }
     },
     close: ({ drainMs = config.drainTimeoutMs } = {}) => close(drainMs),
     [Symbol.asyncDispose]: () => close(0),
@@ -136,15 +136,9 @@ function createApp(context: GatewayContext, { metrics, webRoot }: GatewayDepende
 }
 
 function assertBindAllowed({ host, allowPublic }: GatewayConfig): void {
-  if (allowPublic || isLoopback(host)) return
+  if (allowPublic || isLoopbackHost(host)) return
   throw new ListenError(
     `Listening on ${host} would let everybody who reaches it use the models of this server. ` +
       'If that is meant, set server.allowPublic to true; otherwise leave server.host at 127.0.0.1.',
-  )
-}
-
-function isLoopback(host: string): boolean {
-  return (
-    host === 'localhost' || host.endsWith('.localhost') || host === '::1' || /^127(\.\d{1,3}){3}$/.test(host)
   )
 }

@@ -1,5 +1,7 @@
+import { assertServable, warnOfMissingFiles } from '../config/check-servable.ts'
 import { loadConfig } from '../config/load.ts'
 import type { LoadedConfig } from '../config/load.ts'
+import { formatProblem } from '../config/problem.ts'
 import { openSetting } from '../config/settings.ts'
 import type { CommandContext } from '../context.ts'
 import { exitCodes } from '../exit-codes.ts'
@@ -20,10 +22,12 @@ import { version } from '../version.ts'
 export async function serve(context: CommandContext): Promise<number> {
   const { terminal } = context
   const loaded = await loadConfig(context)
+  assertServable(loaded)
   const { createGateway, createPrometheusMetrics } = await import('@petals-chat/gateway')
   const metrics = createPrometheusMetrics()
   await using runtime = await createRuntime(loaded, { terminal, metrics })
   const { logger, registry, swarm } = runtime
+  for (const warning of warnOfMissingFiles(loaded)) logger.warn({}, formatProblem(warning))
   process.prependListener('uncaughtException', (err) => logger.error({ err }, 'uncaught error'))
 
   const gateway = createGateway(loaded.config.server, {

@@ -33,8 +33,15 @@ export interface LoadedConfig {
   readonly baseFolder: string
   /** Where the value of a key comes from. */
   origin(path: KeyPath): Origin
+  /** Models of `--model` or its variable that are in no file, and which of both named them. */
+  readonly added: readonly AddedModel[]
   /** Things that are probably not meant, though they do no harm. */
   readonly warnings: readonly ConfigProblem[]
+}
+
+export interface AddedModel {
+  readonly source: string
+  readonly origin: Origin
 }
 
 /** The configuration with its models: those of `--model` first, then the file's; the default model where there are none. */
@@ -66,6 +73,10 @@ export async function loadConfig(options: LoadConfigOptions): Promise<LoadedConf
     file: file?.path,
     baseFolder: file === undefined ? workingDirectory : path.dirname(file.path),
     origin: (key) => draft.source(key),
+    added: asked.entries.map(({ value, origin }) => ({
+      source: (value as { readonly source: string }).source,
+      origin: origin([]),
+    })),
     warnings: findUnknownVariables(environment),
   }
 }

@@ -1,3 +1,4 @@
+import { findServingProblems } from '../config/check-servable.ts'
 import type { LoadedConfig } from '../config/load.ts'
 import { ConfigError, formatProblem } from '../config/problem.ts'
 import { failure, ok } from './check.ts'
@@ -5,8 +6,9 @@ import type { CheckResult } from './check.ts'
 
 /** What loading the configuration came to: the result, or why there is none. */
 export function checkLoaded(loaded: LoadedConfig | ConfigError): CheckResult {
-  if (loaded instanceof ConfigError) {
-    return failure('the configuration has mistakes', loaded.problems.map(formatProblem).join('\n'))
+  const problems = loaded instanceof ConfigError ? loaded.problems : findServingProblems(loaded)
+  if (problems.length > 0 || loaded instanceof ConfigError) {
+    return failure('the configuration has mistakes', problems.map(formatProblem).join('\n'))
   }
   const count = loaded.config.models.length
   return ok(

@@ -1,5 +1,6 @@
 import { once } from 'node:events'
 import { createServer } from 'node:net'
+import { hostUrl } from '@petals-chat/gateway/config'
 import type { Config } from '../config/schema.ts'
 import { findWebRoot } from '../serve/web-root.ts'
 import { failure, ok, warning } from './check.ts'
@@ -47,8 +48,7 @@ async function describePortError(error: unknown, host: string, port: number): Pr
 /** A server of ours says of itself that it lives, and its version. */
 async function isPetalsChat(host: string, port: number): Promise<boolean> {
   try {
-    const address = host.includes(':') ? `[${host}]` : host
-    const response = await fetch(`http://${address}:${port}/healthz`, { signal: AbortSignal.timeout(1000) })
+    const response = await fetch(`${hostUrl(host, port)}/healthz`, { signal: AbortSignal.timeout(1000) })
     const body = (await response.json()) as Readonly<Record<string, unknown>>
     return typeof body.version === 'string' && body.status === 'ok'
   } catch {

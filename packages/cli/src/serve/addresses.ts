@@ -1,6 +1,7 @@
 import { networkInterfaces } from 'node:os'
+import { hostUrl } from '@petals-chat/gateway/config'
 
-const anyAddress: ReadonlySet<string> = new Set(['0.0.0.0', '::', '[::]'])
+const anyAddress: ReadonlySet<string> = new Set(['0.0.0.0', '::'])
 
 /** URLs at which the server can be opened: of every address of this machine where it listens on all of them. */
 export function reachableUrls(
@@ -8,7 +9,7 @@ export function reachableUrls(
   port: number,
   interfaces: ReturnType<typeof networkInterfaces> = networkInterfaces(),
 ): readonly [string, ...string[]] {
-  const url = (address: string) => `http://${address.includes(':') ? `[${address}]` : address}:${port}`
+  const url = (address: string) => hostUrl(address, port)
   if (!anyAddress.has(host)) return [url(host)]
   const others = Object.values(interfaces)
     .flatMap((addresses) => addresses ?? [])

@@ -1,0 +1,63 @@
+import { describe, expect, it } from 'vitest'
+import { checkLoaded } from '../doctor/config-check.ts'
+import { temporaryFolder } from '../testing/temporary-folder.ts'
+import { findServingProblems, warnOfMissingFiles } from './check-servable.ts'
+import { loadConfig } from './load.ts'
+import { formatProblem } from './problem.ts'
+
+async function check(flags: object, files: Readonly<Record<string, string>> = {}, environment = {}) {
+  await using folder = await temporaryFolder()
+  for (const [name, text] of Object.entries(files)) await folder.write(name, text)
+  const loaded = await loadConfig({
+    workingDirectory: folder.path,
+    environment,
+    flags: flags as Readonly<Record<string, unknown>>,
+  })
+  const strip = (text: string) => text.replaceAll(folder.path, '.')
+  return {
+    problems: findServingProblems(loaded).map(formatProblem).map(strip),
+    warnings: warnOfMissingFiles(loaded).map(formatProblem).map(strip),
+    doctor: checkLoaded(loaded).status,
+  }
+}
+
+describe('what serve refuses', () => {
+  it('is a host that others reach, unless that was said', async () => {
+    for (const host of ['0.0.0.0', '::', '[::]', '10.0.0.1']) {
+      const { problems, doctor } = await check({ host })
+      expect(problems).toEqual([
+        expect.stringMatching(/^--host: server\.host: listening on .*--allow-public/),
+      ])
+      expect(doctor).toBe('failure')
+      expect((await check({ host, allowPublic: true })).problems).toEqual([])
+    }
+    for (const host of ['[::1]', '::1', 'localhost', '127.0.0.2', '::ffff:127.0.0.1'])
+      expect(await check({ host })).toEqual({ problems: [], warnings: [], doctor: 'ok' })
+  })
+
+  it('is told with the line of the file that says so', async () => {
+    const { problems } = await check({}, { 'petals-chat.yaml': 'server:\n  host: 0.0.0.0\n' })
+    expect(problems).toEqual([expect.stringMatching(/^petals-chat\.yaml:2:9: server\.host: /)])
+  })
+
+  it('is a model of --model whose file is not there', async () => {
+    expect((await check({ model: ['./typo.gguf'] })).problems).toEqual([
+      '--model: there is no file or folder ./typo.gguf.',
+    ])
+    const variable = { PETALS_CHAT_MODEL: 'petals:./nowhere' }
+    expect((await check({}, {}, variable)).problems).toEqual([
+      'PETALS_CHAT_MODEL: there is no file or folder ./nowhere.',
+    ])
+    expect((await check({ model: ['./here.gguf'] }, { 'here.gguf': '' })).problems).toEqual([])
+    expect((await check({ model: ['hf:owner/repo:Q4_K_M'] })).problems).toEqual([])
+  })
+
+  it('is not a file that the configuration file names: it may come later, and gets a warning', async () => {
+    const text = 'models:\n  - id: a\n    engine: llama\n    source: ./later.gguf\n'
+    expect(await check({}, { 'petals-chat.yaml': text })).toEqual({
+      problems: [],
+      warnings: ['petals-chat.yaml:4:13: models[0].source: there is no file or folder ./later.gguf yet.'],
+      doctor: 'ok',
+    })
+  })
+})

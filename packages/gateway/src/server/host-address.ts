@@ -1,0 +1,22 @@
+import { BlockList, isIP } from 'node:net'
+
+const loopback = new BlockList()
+loopback.addSubnet('127.0.0.0', 8, 'ipv4') // also as ::ffff:127.0.0.1
+loopback.addAddress('::1', 'ipv6')
+
+/** An address or name to listen on, without the brackets that it has in a URL: `[::1]` → `::1`. */
+export const bareHost = (host: string): string => /^\[(.*)\]$/.exec(host.trim())?.[1] ?? host.trim()
+
+/** Whether only this machine can reach what listens there, however the address is written. */
+export function isLoopbackHost(host: string): boolean {
+  const name = bareHost(host).toLowerCase().replace(/\.$/, '')
+  const family = isIP(name)
+  if (family === 0) return name === 'localhost' || name.endsWith('.localhost')
+  return loopback.check(name.replace(/%.*$/, ''), family === 6 ? 'ipv6' : 'ipv4')
+}
+
+/** Where a server that listens there can be opened. */
+export function hostUrl(host: string, port: number): string {
+  const bare = bareHost(host)
+  return `http://${isIP(bare) === 6 ? `[${bare}]` : bare}:${port}`
+}
