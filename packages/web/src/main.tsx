@@ -3,6 +3,7 @@ import { createRoot } from 'react-dom/client'
 import { App } from './app/app.tsx'
 import { registerServiceWorker } from './app/register-service-worker.ts'
 import { createServices, ServicesContext } from './app/services.ts'
+import { keepFocus } from './app/keep-focus.ts'
 import { keepPage } from './app/keep-page.ts'
 import { onWake } from './app/wake.ts'
 import './styles/tokens.css'
@@ -13,7 +14,12 @@ void services.start()
 if (import.meta.env.PROD) registerServiceWorker()
 window.addEventListener('pagehide', () => services.answers.saveAll())
 keepPage()
-onWake(() => services.answers.reconnect())
+keepFocus(document)
+onWake(() => {
+  services.answers.reconnect()
+  void services.models.refresh()
+})
+window.addEventListener('offline', () => void services.models.refresh())
 
 const root = document.getElementById('root')
 if (root) {

@@ -27,7 +27,8 @@ export interface SamplingDefaults {
   readonly maxTokens?: number | undefined
 }
 
-export type ModelStateName = 'idle' | 'loading' | 'ready' | 'degraded' | 'unavailable'
+/** `unknown`: the server can't be asked. */
+export type ModelStateName = 'idle' | 'loading' | 'ready' | 'degraded' | 'unavailable' | 'unknown'
 
 export interface ModelState {
   readonly name: ModelStateName

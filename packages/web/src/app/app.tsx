@@ -3,7 +3,7 @@ import { Dialogs } from '../components/dialogs.tsx'
 import { AppShell } from '../components/app-shell.tsx'
 import { ChatPage } from '../components/chat-page.tsx'
 import { LinkConfirmation } from '../components/link-confirmation.tsx'
-import { Notices } from '../components/notices.tsx'
+import { NoticesAnnouncer } from '../components/notices.tsx'
 import { TextsContext } from '../i18n/texts.ts'
 import { useStore } from '../state/use-store.ts'
 import type { Route } from './router.ts'
@@ -26,7 +26,7 @@ export function App() {
           </Suspense>
         </AppShell>
         <Dialogs />
-        <Notices />
+        <NoticesAnnouncer />
       </LinkConfirmation>
     </TextsContext>
   )
@@ -39,8 +39,8 @@ function Place({ route }: { readonly route: Route }) {
     case 'compare':
       return <ComparePage />
     case 'chat':
-      return <ChatPage key={route.chatId} chatId={route.chatId} />
+      return <ChatPage key={route.chatId} chatId={route.chatId} found={route.found} />
     case 'new':
-      return <ChatPage key="new" chatId={undefined} />
+      return <ChatPage key="new" chatId={undefined} found={undefined} />
   }
 }

@@ -1,22 +1,37 @@
 import { createStore, type Store } from '../state/store.ts'
 
+/** A place that a search has found, and the words that it was found by. */
+export interface FoundPlace {
+  readonly words: string
+  readonly messageId: string
+}
+
 /** The page's places live behind `#`: the server needs no routes for them, and they work offline. */
 export type Route =
   | { readonly page: 'new' }
-  | { readonly page: 'chat'; readonly chatId: string }
+  | { readonly page: 'chat'; readonly chatId: string; readonly found?: FoundPlace | undefined }
   | { readonly page: 'swarm' }
   | { readonly page: 'compare' }
 
 export function parseRoute(hash: string): Route {
-  const [page, id] = hash.replace(/^#\/?/, '').split('/')
-  if (page === 'c' && id) return { page: 'chat', chatId: id }
+  const [place = '', query] = hash.replace(/^#\/?/, '').split('?')
+  const [page, id] = place.split('/')
+  if (page === 'c' && id) return { page: 'chat', chatId: id, found: parseFound(query) }
   if (page === 'swarm' || page === 'compare') return { page }
   return { page: 'new' }
 }
 
+function parseFound(query: string | undefined): FoundPlace | undefined {
+  const parameters = new URLSearchParams(query)
+  const [words, messageId] = [parameters.get('find'), parameters.get('at')]
+  return words && messageId ? { words, messageId } : undefined
+}
+
 export function formatRoute(route: Route): string {
-  if (route.page === 'chat') return `#/c/${route.chatId}`
-  return route.page === 'new' ? '#/' : `#/${route.page}`
+  if (route.page !== 'chat') return route.page === 'new' ? '#/' : `#/${route.page}`
+  const { chatId, found } = route
+  const query = found && new URLSearchParams({ find: found.words, at: found.messageId }).toString()
+  return query ? `#/c/${chatId}?${query}` : `#/c/${chatId}`
 }
 
 export interface Router extends Store<Route> {

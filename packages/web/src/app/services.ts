@@ -2,6 +2,7 @@ import { createContext, useContext } from 'react'
 import { answerClient } from '../api/answer-client.ts'
 import { limitStreams } from '../api/limit-streams.ts'
 import { fetchModels } from '../api/models.ts'
+import { tellingCuts } from '../api/telling-cuts.ts'
 import { countTokens } from '../api/tokenize.ts'
 import { createLanguageStore, type LanguageStore } from '../i18n/language-store.ts'
 import { createAnswerLocks } from '../state/answer-locks.ts'
@@ -57,13 +58,16 @@ export async function createServices(): Promise<Services> {
   const tabs = createTabs()
   const { publish } = tabs
   const chats = new ChatsStore({ repository, publish, onStorageError })
+  const models = createModelsStore({ fetchModels, isVisible: () => !document.hidden })
   const answers = new Answers({
-    client: limitStreams(answerClient, MAX_STREAMS),
+    client: limitStreams(
+      tellingCuts(answerClient, () => void models.refresh()),
+      MAX_STREAMS,
+    ),
     publish,
     scheduleFrame,
     save: (message) => chats.saveAnswer(message),
   })
-  const models = createModelsStore({ fetchModels, isVisible: () => !document.hidden })
   const findModel = (id: string) => models.get().models.find((model) => model.id === id)
   const locks = createAnswerLocks(navigator.locks)
   const conversation = new Conversation({ chats, answers, locks, planContext: { findModel, countTokens } })

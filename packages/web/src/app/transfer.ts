@@ -82,11 +82,16 @@ export async function importChats({ chats }: Pick<Services, 'chats'>, file: File
 export async function deleteAllChats({
   answers,
   chats,
+  drafts,
   notices,
   router,
-}: Pick<Services, 'answers' | 'chats' | 'notices' | 'router'>): Promise<void> {
+}: Pick<Services, 'answers' | 'chats' | 'drafts' | 'notices' | 'router'>): Promise<void> {
   for (const messageId of answers.live.get().keys()) answers.stop({ id: messageId })
   router.go({ page: 'new' })
   const restore = await chats.removeAll()
-  notices.show({ text: 'allDeleted', action: { label: 'undo', run: restore } })
+  const run = (): void => {
+    restore()
+    drafts.saveAll()
+  }
+  notices.show({ text: 'allDeleted', action: { label: 'undo', run } })
 }

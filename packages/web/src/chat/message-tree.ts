@@ -35,6 +35,9 @@ export function buildTree(messages: Iterable<Message>): MessageTree {
 export function withMessage(tree: MessageTree, message: Message): MessageTree {
   const messages = new Map(tree.messages).set(message.id, message)
   if (tree.messages.has(message.id)) return { messages, children: tree.children }
+  // One that is brought back: what followed it was among the first messages meanwhile.
+  if (tree.children.get(null)?.some((id) => messages.get(id)?.parentId === message.id))
+    return buildTree(messages.values())
   const parent = message.parentId !== null && messages.has(message.parentId) ? message.parentId : null
   const siblings = [...(tree.children.get(parent) ?? [])]
   // Nearly always the last; one that was deleted and is brought back goes to its old place.

@@ -2,15 +2,17 @@ import { expect, test } from 'vitest'
 import { matcher, searchChats, snippetOf, type ChatHit } from './search-chats.ts'
 import type { Chat, Message } from './types.ts'
 
-const chat = (id: string, title: string) => ({ id, title }) as Chat
-const message = (chatId: string, content: string) => ({ chatId, content }) as Message
+const chat = (id: string, title: string, updatedAt = 0) => ({ id, title, updatedAt }) as Chat
+let clock = 0
+const message = (chatId: string, content: string, createdAt = ++clock) =>
+  ({ id: `${chatId}${createdAt}`, chatId, content, createdAt }) as Message
 
-async function search(query: string, chats: Chat[], batches: Message[][]): Promise<ChatHit[]> {
+async function search(query: string, chats: Chat[], batches: Message[][]): Promise<readonly ChatHit[]> {
   async function* scan() {
     for (const batch of batches) yield await Promise.resolve(batch)
   }
-  const hits: ChatHit[] = []
-  for await (const more of searchChats(query, chats, scan())) hits.push(...more)
+  let hits: readonly ChatHit[] = []
+  for await (const found of searchChats(query, chats, scan())) hits = found
   return hits
 }
 
@@ -21,20 +23,28 @@ test('finds words in any order, without regard to case and accents', () => {
   expect(matcher('  ')('anything')).toBe(false)
 })
 
-test('titles come first, then messages, each chat once', async () => {
-  const chats = [chat('a', 'About ships'), chat('b', 'Other'), chat('c', 'Third')]
+test('titles come first, then messages, the newest chat first, each chat once', async () => {
+  const chats = [
+    chat('old', 'About ships', 1),
+    chat('b', 'Other', 2),
+    chat('c', 'Third', 9),
+    chat('d', 'Nothing', 99),
+    chat('new', 'New ships', 3),
+  ]
   const batches = [
-    [message('a', 'ships'), message('b', 'A fleet of ships sails.')],
-    [message('b', 'ships again'), message('c', 'nothing')],
+    [message('old', 'ships', 5), message('b', 'A fleet of ships sails.', 6)],
+    [message('b', 'older ships', 4), message('c', 'one ship', 7), message('d', 'nothing')],
   ]
   expect(await search('ship', chats, batches)).toEqual([
-    { chatId: 'a', snippet: undefined },
-    { chatId: 'b', snippet: 'A fleet of ships sails.' },
+    { chatId: 'new', snippet: undefined, messageId: undefined },
+    { chatId: 'old', snippet: undefined, messageId: 'old5' },
+    { chatId: 'c', snippet: 'one ship', messageId: 'c7' },
+    { chatId: 'b', snippet: 'A fleet of ships sails.', messageId: 'b6' },
   ])
 })
 
 test('what a model thought is not what it said', async () => {
-  expect(await search('secret', [], [[message('a', '<think>secret</think>Open')]])).toEqual([])
+  expect(await search('secret', [chat('a', '')], [[message('a', '<think>secret</think>Open')]])).toEqual([])
 })
 
 test('a snippet shows the place', () => {

@@ -122,4 +122,10 @@ export interface Draft {
   readonly attachments: readonly Attachment[]
   /** Of a chat that is not there yet. */
   readonly settings?: ChatSettings | undefined
+  /** The chat that it goes with, where that isn't its id. */
+  readonly chatId?: string | undefined
+  /** The editor of the message is open. */
+  readonly open?: boolean | undefined
+  /** The fields of the settings as they were left. */
+  readonly form?: Readonly<Record<string, string>> | undefined
 }

@@ -1,21 +1,30 @@
 import { useEffect } from 'react'
 import { useCurrentModel } from '../app/current-model.ts'
+import type { FoundPlace } from '../app/router.ts'
 import { useServices } from '../app/services.ts'
-import { emptyTree, pathTo } from '../chat/message-tree.ts'
+import { emptyTree, newestLeaf, pathTo } from '../chat/message-tree.ts'
 import { NEW_CHAT } from '../chat/types.ts'
 import { useStore } from '../state/use-store.ts'
 import { AnswerAnnouncer } from './answer-announcer.tsx'
 import { Composer } from './composer/composer.tsx'
 import { DropZone } from './composer/drop-zone.tsx'
 import { useAttachments } from './composer/use-attachments.ts'
+import { Notices } from './notices.tsx'
+import { FindBar } from './find/find-bar.tsx'
 import { Thread } from './thread.tsx'
 import { Welcome } from './welcome.tsx'
 import './chat-page.css'
 
+interface ChatPageProps {
+  readonly chatId: string | undefined
+  /** The place that a search has found in it. */
+  readonly found: FoundPlace | undefined
+}
+
 /** One chat, or the beginning of a new one. */
-export function ChatPage({ chatId }: { readonly chatId: string | undefined }) {
+export function ChatPage({ chatId, found }: ChatPageProps) {
   const { chats, conversation, drafts, router } = useServices()
-  const { model } = useCurrentModel()
+  const { model, missing } = useCurrentModel()
   const chat = useStore(chats, (state) => (chatId ? state.chats.get(chatId) : undefined))
   const tree = useStore(chats, (state) => (chatId ? state.trees.get(chatId) : undefined)) ?? emptyTree
   const loaded = useStore(chats, (state) => state.status === 'ready')
@@ -28,18 +37,29 @@ export function ChatPage({ chatId }: { readonly chatId: string | undefined }) {
     // A link to a chat that was deleted, or of another browser.
     if (chatId && loaded && !chat) router.go({ page: 'new' }, { replace: true })
   }, [chatId, loaded, chat, router])
+  useBranchOf(chatId, found)
   const path = pathTo(tree, chat?.leafId ?? null)
   const last = path.at(-1)
   return (
     <DropZone onFiles={attachments.addFiles}>
+      {chatId && found && path.length > 0 && (
+        <FindBar
+          found={found}
+          path={path}
+          onClose={() => router.go({ page: 'chat', chatId }, { replace: true })}
+        />
+      )}
       {chatId ? <Thread key={chatId} tree={tree} path={path} /> : <Welcome model={model} />}
       <AnswerAnnouncer messageId={last?.id} status={last?.role === 'assistant' ? last.status : undefined} />
+      <Notices />
       <Composer
         draftId={draftId}
         model={model}
+        missing={missing}
         running={last?.status === 'streaming'}
         path={path}
         attachments={attachments}
+        takesFocus={!found}
         onStop={() => last && conversation.stop(last)}
         onSend={(input) => {
           if (!model) return
@@ -51,4 +71,20 @@ export function ChatPage({ chatId }: { readonly chatId: string | undefined }) {
       />
     </DropZone>
   )
+}
+
+/** Shows the branch in which a place was found, once its chat is there. */
+function useBranchOf(chatId: string | undefined, found: FoundPlace | undefined): void {
+  const { chats } = useServices()
+  const isThere = useStore(chats, (state) => {
+    const tree = chatId && found ? state.trees.get(chatId) : undefined
+    return tree?.messages.has(found!.messageId) ?? false
+  })
+  useEffect(() => {
+    if (!chatId || !found || !isThere) return
+    const tree = chats.tree(chatId)
+    const path = pathTo(tree, chats.chat(chatId)?.leafId ?? null)
+    if (path.some(({ id }) => id === found.messageId)) return
+    chats.updateChat(chatId, { leafId: newestLeaf(tree, found.messageId) })
+  }, [chats, chatId, found, isThere])
 }

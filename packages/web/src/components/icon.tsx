@@ -5,6 +5,7 @@ const paths = {
   send: 'M12 19V5M6 11l6-6 6 6',
   stop: 'M8 8h8v8H8z',
   chevron: 'M7 10l5 5 5-5',
+  up: 'M7 14l5-5 5 5',
   left: 'M14 7l-5 5 5 5',
   right: 'M10 7l5 5-5 5',
   check: 'M5 12.5l4.5 4.5L19 7.5',

@@ -1,6 +1,7 @@
 import type { KeyboardEvent, ReactNode } from 'react'
 import { IconButton } from './button.tsx'
 import { Icon, type IconName } from './icon.tsx'
+import { pressedKey } from './pressed-key.ts'
 import { usePopover } from './use-popover.ts'
 import './menu.css'
 
@@ -9,18 +10,21 @@ interface MenuProps {
   readonly label: string
   readonly icon?: IconName
   readonly size?: 'small' | 'normal'
+  /** Of the button: -1 where the arrow keys lead to what it belongs to. */
+  readonly tabIndex?: number
   /** `MenuItem`s. */
   readonly children: ReactNode
 }
 
 /** A button that opens a list of actions. */
-export function Menu({ label, icon = 'more', size = 'small', children }: MenuProps) {
+export function Menu({ label, icon = 'more', size = 'small', tabIndex, children }: MenuProps) {
   const menu = usePopover((content) => itemsOf(content)[0]?.focus())
   const onKeyDown = (event: KeyboardEvent): void => {
+    const key = pressedKey(event) ?? ''
     const items = itemsOf(menu.content.current)
     const index = items.indexOf(document.activeElement as HTMLElement)
-    const target = { ArrowDown: index + 1, ArrowUp: index - 1, Home: 0, End: -1 }[event.key]
-    if (event.key === 'Tab') menu.close()
+    const target = { ArrowDown: index + 1, ArrowUp: index - 1, Home: 0, End: -1 }[key]
+    if (key === 'Tab') menu.close()
     if (target === undefined) return
     event.preventDefault()
     items.at(target % items.length)?.focus()
@@ -32,6 +36,7 @@ export function Menu({ label, icon = 'more', size = 'small', children }: MenuPro
         icon={icon}
         size={size}
         label={label}
+        tabIndex={tabIndex}
         aria-haspopup="menu"
         {...menu.buttonProps}
       />

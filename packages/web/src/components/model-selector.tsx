@@ -1,4 +1,4 @@
-import { useId, useState, type KeyboardEvent } from 'react'
+import { useEffect, useId, useState, type KeyboardEvent } from 'react'
 import type { ModelInfo } from '../api/models.ts'
 import { useCurrentModel } from '../app/current-model.ts'
 import { useServices } from '../app/services.ts'
@@ -6,7 +6,9 @@ import { useTexts } from '../i18n/texts.ts'
 import { useStore } from '../state/use-store.ts'
 import { Icon } from './icon.tsx'
 import { ModelDot, ModelProgress, modelStateLabel } from './model-state.tsx'
+import { pressedKey } from './pressed-key.ts'
 import { usePopover } from './use-popover.ts'
+import { useTypeahead } from './use-typeahead.ts'
 import './model-selector.css'
 
 /** The button that says which model answers, and the list to choose another from. */
@@ -15,7 +17,7 @@ export function ModelSelector() {
   const texts = useTexts()
   const { model, missing, choose } = useCurrentModel()
   const popover = usePopover((content) => {
-    content.querySelector<HTMLElement>('[role=listbox]')?.focus()
+    content.querySelector<HTMLElement>('input, [role=listbox]')?.focus()
     void models.refresh()
   })
   const name = model?.name ?? missing ?? texts.model
@@ -55,57 +57,100 @@ interface ModelListProps {
   readonly onClose: () => void
 }
 
+/** From so many models on there is a field to filter them. */
+const MANY = 8
+
 function ModelList({ current, onChoose, onClose }: ModelListProps) {
   const { models } = useServices()
   const texts = useTexts()
   const { models: list, status } = useStore(models)
   const id = useId()
-  const ordered = groupByFamily(list)
+  const [filter, setFilter] = useState('')
+  const [chosen, setChosen] = useState(current)
+  const typeahead = useTypeahead()
+  const ordered = groupByFamily(list.filter((model) => matches(model, filter)))
   const flat = ordered.flatMap(([, members]) => members)
-  const [active, setActive] = useState(current ?? flat[0]?.id)
-  if (flat.length === 0) {
+  const active = flat.find((model) => model.id === chosen) ?? flat[0]
+  const activeId = active && `${id}-${active.id}`
+  useEffect(() => {
+    if (activeId) document.getElementById(activeId)?.scrollIntoView({ block: 'nearest' })
+  }, [activeId])
+  if (list.length === 0) {
     const text =
       status === 'loading' ? texts.modelsLoading : status === 'failed' ? texts.errorNetwork : texts.noModels
     return <p className="model-none">{text}</p>
   }
   const onKeyDown = (event: KeyboardEvent): void => {
-    const index = flat.findIndex((model) => model.id === active)
-    const target = { ArrowDown: index + 1, ArrowUp: index - 1, Home: 0, End: flat.length - 1 }[event.key]
-    const next = target === undefined ? undefined : flat[Math.min(Math.max(target, 0), flat.length - 1)]
-    if (next) setActive(next.id)
-    else if ((event.key === 'Enter' || event.key === ' ') && active) onChoose(active)
-    else if (event.key === 'Escape' || event.key === 'Tab') onClose()
+    const key = pressedKey(event) ?? ''
+    const isField = event.target instanceof HTMLInputElement
+    const index = flat.indexOf(active!)
+    const steps = { ArrowDown: index + 1, ArrowUp: index - 1, PageDown: index + 5, PageUp: index - 5 }
+    const target = { ...steps, ...(!isField && { Home: 0, End: flat.length - 1 }) }[key]
+    const named = isField ? undefined : typeahead(key, flat, index)
+    const next = target === undefined ? named : flat[Math.min(Math.max(target, 0), flat.length - 1)]
+    if (next) setChosen(next.id)
+    else if ((key === 'Enter' || (key === ' ' && !isField)) && active) onChoose(active.id)
+    else if (key === 'Escape' || key === 'Tab') onClose()
     else return
     event.preventDefault()
   }
+  const many = list.length >= MANY
   return (
-    <div
-      className="model-list"
-      role="listbox"
-      tabIndex={0}
-      aria-label={texts.modelsOf}
-      aria-activedescendant={active ? `${id}-${active}` : undefined}
-      onKeyDown={onKeyDown}
-    >
-      {ordered.map(([family, members]) => (
-        <div key={family} role="group" aria-label={family || texts.otherModels}>
-          {(ordered.length > 1 || family) && (
-            <div className="model-family">{family || texts.otherModels}</div>
-          )}
-          {members.map((model) => (
-            <ModelOption
-              key={model.id}
-              id={`${id}-${model.id}`}
-              model={model}
-              selected={model.id === current}
-              active={model.id === active}
-              onChoose={onChoose}
-            />
-          ))}
-        </div>
-      ))}
+    <div onKeyDown={onKeyDown}>
+      {many && (
+        <input
+          className="model-filter"
+          role="combobox"
+          aria-expanded="true"
+          aria-controls={id}
+          aria-activedescendant={activeId}
+          aria-label={texts.filterModels}
+          placeholder={texts.filterModels}
+          autoComplete="off"
+          value={filter}
+          onChange={(event) => setFilter(event.target.value)}
+        />
+      )}
+      <div
+        id={id}
+        className="model-list"
+        role="listbox"
+        tabIndex={many ? -1 : 0}
+        aria-label={texts.modelsOf}
+        aria-activedescendant={activeId}
+      >
+        {ordered.map(([family, members]) => (
+          <div key={family} role="group" aria-label={family || texts.otherModels}>
+            {(ordered.length > 1 || family) && (
+              <div className="model-family">{family || texts.otherModels}</div>
+            )}
+            {members.map((model) => (
+              <ModelOption
+                key={model.id}
+                id={`${id}-${model.id}`}
+                model={model}
+                selected={model.id === current}
+                active={model.id === active?.id}
+                onChoose={onChoose}
+              />
+            ))}
+          </div>
+        ))}
+      </div>
+      <p className="model-none" role="status" hidden={flat.length > 0}>
+        {flat.length === 0 && texts.noModelFound(filter)}
+      </p>
     </div>
   )
+}
+
+/** By words of the name, the id and the family, in any order. */
+function matches({ name, id, family = '' }: ModelInfo, filter: string): boolean {
+  const text = `${name} ${id} ${family}`.toLowerCase()
+  return filter
+    .toLowerCase()
+    .split(/\s+/)
+    .every((word) => text.includes(word))
 }
 
 interface ModelOptionProps {

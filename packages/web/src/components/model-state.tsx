@@ -10,6 +10,7 @@ const labels = {
   ready: 'stateReady',
   degraded: 'stateDegraded',
   unavailable: 'stateUnavailable',
+  unknown: 'stateUnknown',
 } as const
 
 export function modelStateLabel(texts: Texts, { name }: ModelState): string {

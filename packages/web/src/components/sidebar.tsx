@@ -12,9 +12,14 @@ import './sidebar.css'
 interface SidebarProps {
   readonly onClose: () => void
   readonly onNavigate: () => void
+  /** It lies over the page. */
+  readonly isDrawer: boolean
 }
 
-export function Sidebar({ onClose, onNavigate }: SidebarProps) {
+/** Id of the button that closes it, which has the focus when it opens. */
+export const SIDEBAR_CLOSE_ID = 'close-sidebar'
+
+export function Sidebar({ onClose, onNavigate, isDrawer }: SidebarProps) {
   const { dialogs, models, router } = useServices()
   const texts = useTexts()
   const route = useStore(router)
@@ -24,7 +29,12 @@ export function Sidebar({ onClose, onNavigate }: SidebarProps) {
       <div className="sidebar-head">
         <PetalMark />
         <span className="sidebar-name">{texts.appName}</span>
-        <IconButton icon="menu" label={texts.closeSidebar} onClick={onClose} />
+        <IconButton
+          id={SIDEBAR_CLOSE_ID}
+          icon={isDrawer ? 'close' : 'menu'}
+          label={texts.closeSidebar}
+          onClick={onClose}
+        />
       </div>
       <a
         className="sidebar-new"

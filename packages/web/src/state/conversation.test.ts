@@ -132,6 +132,26 @@ describe('a conversation', () => {
     expect(await page.repository.loadMessages(chat)).toHaveLength(5)
   })
 
+  it.each([
+    ['the first one first', [0, 1]],
+    ['the last one first', [1, 0]],
+    ['only the first', [0]],
+  ])('takes two deletions back, each by itself: %s', async (_, order) => {
+    const page = createTestPage({ scripts: [says('A'), says('B')] })
+    const chat = page.newChat()
+    await page.say(chat, 'Q')
+    await page.say(chat, 'More')
+    const [, answer, question] = page.path(chat)
+    const undo = [
+      page.conversation.deleteBranch(chat, question!.id),
+      page.conversation.deleteBranch(chat, answer!.id),
+    ]
+    expect(page.texts(chat)).toEqual(['Q'])
+    for (const index of order) undo[index]!()
+    expect(page.texts(chat).slice(0, 4)).toEqual(['Q', 'A', 'More', 'B'])
+    expect(await page.repository.loadMessages(chat)).toHaveLength(4)
+  })
+
   it('writes in several chats at once', async () => {
     const gate = Promise.withResolvers<void>()
     const page = createTestPage({ scripts: [{ words: ['A'], pace: () => gate.promise }, says('B')] })

@@ -115,6 +115,7 @@ export class Conversation {
   /** Deletes a message and all that follows it, in every branch. Gives the function that takes it back. */
   deleteBranch(chatId: string, messageId: string): () => void {
     const tree = this.#chats.tree(chatId)
+    const before = pathTo(tree, messageId)
     const leafBefore = this.#chats.chat(chatId)?.leafId ?? null
     const ids = subtree(tree, messageId)
     for (const id of ids) this.#answers.stop({ id, position: tree.messages.get(id)?.position })
@@ -122,7 +123,11 @@ export class Conversation {
     this.#chats.updateChat(chatId, { leafId: leafWithout(tree, messageId) })
     return () => {
       restore()
-      this.#chats.updateChat(chatId, { leafId: leafBefore })
+      // What came before may have been deleted since: it belongs to what is brought back.
+      const { messages } = this.#chats.tree(chatId)
+      void this.#chats.putMessages(before.filter(({ id }) => !messages.has(id)))
+      const shown = pathTo(this.#chats.tree(chatId), this.#chats.chat(chatId)?.leafId ?? null)
+      if (!shown.some(({ id }) => id === messageId)) this.#chats.updateChat(chatId, { leafId: leafBefore })
     }
   }
 

@@ -38,6 +38,21 @@ it('writes the newest state, one write at a time', async () => {
   await expect.poll(() => written).toEqual(['abc', 'abcde'])
 })
 
+it('keeps an editor that is open and empty, and settings that were left, and writes them again with their chat', async () => {
+  const repository = new MemoryRepository()
+  const drafts = new DraftsStore({ repository })
+  drafts.change('edit:1', { chatId: 'a', text: '', open: true })
+  drafts.change('settings:a', { chatId: 'a', form: { temperature: '0.' } })
+  drafts.change('edit:2', { chatId: 'a', text: '', open: false })
+  const stored = async () => (await repository.loadDrafts()).map(({ id }) => id).toSorted()
+  await expect.poll(stored).toEqual(['edit:1', 'settings:a'])
+  await repository.removeChat('a')
+  expect(await stored()).toEqual([])
+  drafts.saveAll()
+  await expect.poll(stored).toEqual(['edit:1', 'settings:a'])
+  expect(drafts.draft('settings:a').form).toEqual({ temperature: '0.' })
+})
+
 it('does not lose what is typed while the stored drafts are read', async () => {
   const repository = new MemoryRepository()
   await repository.putDraft({ id: 'x', text: 'old', attachments: [] })

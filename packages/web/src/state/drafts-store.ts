@@ -52,18 +52,27 @@ export class DraftsStore implements Store<ReadonlyMap<string, Draft>> {
   }
 
   change(id: string, changes: DraftChanges): void {
-    this.#set({ ...this.draft(id), ...changes })
-    this.#unsaved.add(id)
-    this.#saving ??= this.#save().finally(() => (this.#saving = undefined))
+    this.#put({ ...this.draft(id), ...changes })
   }
 
   clear(id: string): void {
-    this.change(id, { text: '', attachments: [], settings: undefined })
+    this.#put({ id, text: '', attachments: [] })
+  }
+
+  /** Keeps all again: those of a deleted chat, which went with it, when the chat is brought back. */
+  saveAll(): void {
+    for (const draft of this.get().values()) this.#put(draft)
   }
 
   /** What another tab has written and saved. Where both write, each keeps its own until it is saved. */
   receive({ draft }: DraftChange): void {
     if (!this.#unsaved.has(draft.id)) this.#set(draft)
+  }
+
+  #put(draft: Draft): void {
+    this.#set(draft)
+    this.#unsaved.add(draft.id)
+    this.#saving ??= this.#save().finally(() => (this.#saving = undefined))
   }
 
   #set(draft: Draft): void {
@@ -93,6 +102,6 @@ function first(ids: ReadonlySet<string>): string | undefined {
   return id
 }
 
-function isEmpty({ text, attachments, settings }: Draft): boolean {
-  return text === '' && attachments.length === 0 && settings === undefined
+function isEmpty({ text, attachments, settings, open, form }: Draft): boolean {
+  return text === '' && attachments.length === 0 && !settings && !open && !form
 }

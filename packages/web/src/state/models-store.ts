@@ -1,12 +1,14 @@
 import { toApiError, type ApiErrorDetails } from '../api/errors.ts'
-import type { ModelInfo } from '../api/models.ts'
+import type { ModelInfo, ModelState } from '../api/models.ts'
 import { createStore, type Store } from './store.ts'
 
 export interface ModelsState {
   readonly status: 'loading' | 'ready' | 'failed'
-  /** The last list that came; kept when a later request fails. */
+  /** The last list that came. When a later request fails, it is kept, but nobody knows how the models are. */
   readonly models: readonly ModelInfo[]
   readonly error: ApiErrorDetails | undefined
+  /** When a server that is gone is asked again, in milliseconds since 1970; undefined while it is asked. */
+  readonly retryAt: number | undefined
 }
 
 export interface ModelsStore extends Store<ModelsState> {
@@ -22,27 +24,46 @@ export interface ModelsOptions {
 }
 
 const BUSY_INTERVAL_MS = 700
-const FAILED_INTERVAL_MS = 3000
-const CALM_INTERVAL_MS = 20_000
+const CALM_INTERVAL_MS = 10_000
+/** A server that is gone may only be starting anew: soon at first, then less often. */
+const FIRST_RETRY_MS = 2000
+const MAX_RETRY_MS = 30_000
+const unknown: ModelState = { name: 'unknown', detail: undefined, progress: undefined }
 
 export function createModelsStore({ fetchModels, isVisible = () => true }: ModelsOptions): ModelsStore {
-  const store = createStore<ModelsState>({ status: 'loading', models: [], error: undefined })
+  const store = createStore<ModelsState>({
+    status: 'loading',
+    models: [],
+    error: undefined,
+    retryAt: undefined,
+  })
   let timer: ReturnType<typeof setTimeout> | undefined
   let running: Promise<void> | undefined
   let started = false
+  let failures = 0
 
   const load = async (): Promise<void> => {
+    store.update((state) => ({ ...state, retryAt: undefined }))
     try {
       const models = await fetchModels({ signal: AbortSignal.timeout(10_000) })
-      store.set({ status: 'ready', models, error: undefined })
+      failures = 0
+      store.set({ status: 'ready', models, error: undefined, retryAt: undefined })
     } catch (cause) {
-      store.update(({ models }) => ({ status: 'failed', models, error: toApiError(cause).details }))
+      failures += 1
+      store.update(({ models }) => ({
+        status: 'failed',
+        models: models.map((model) => ({ ...model, state: unknown })),
+        error: toApiError(cause).details,
+        retryAt: undefined,
+      }))
     }
   }
   const schedule = (): void => {
     clearTimeout(timer)
-    if (started)
-      timer = setTimeout(() => void (isVisible() ? refresh() : schedule()), intervalFor(store.get()))
+    if (!started) return
+    const delayMs = failures > 0 ? retryDelay(failures) : intervalFor(store.get())
+    if (failures > 0) store.update((state) => ({ ...state, retryAt: Date.now() + delayMs }))
+    timer = setTimeout(() => void (isVisible() ? refresh() : schedule()), delayMs)
   }
   const refresh = (): Promise<void> =>
     (running ??= load().finally(() => {
@@ -65,8 +86,11 @@ export function createModelsStore({ fetchModels, isVisible = () => true }: Model
   }
 }
 
-function intervalFor({ status, models }: ModelsState): number {
-  if (status === 'failed') return FAILED_INTERVAL_MS
+function retryDelay(failures: number): number {
+  return Math.min(MAX_RETRY_MS, FIRST_RETRY_MS * 2 ** (failures - 1))
+}
+
+function intervalFor({ models }: ModelsState): number {
   return models.some((model) => model.state.name === 'loading') ? BUSY_INTERVAL_MS : CALM_INTERVAL_MS
 }
 

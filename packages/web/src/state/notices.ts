@@ -4,29 +4,86 @@ import { createStore, type Store } from './store.ts'
 /** Texts of the catalogue that need no argument. */
 export type PlainText = { [K in keyof Texts]: Texts[K] extends string ? K : never }[keyof Texts]
 
+/** A text of the catalogue, or one with a name in it. */
+export type NoticeText = PlainText | ((texts: Texts) => string)
+
 export interface Notice {
   readonly id: number
-  readonly text: PlainText
+  readonly text: NoticeText
   readonly action?: { readonly label: PlainText; readonly run: () => void } | undefined
 }
 
 export interface NoticesStore extends Store<readonly Notice[]> {
-  /** The same text is never shown twice at once. */
+  /** What can be taken back stands by itself; of all else the same text is never shown twice at once. */
   show(notice: Omit<Notice, 'id'>): void
   dismiss(id: number): void
+  /** Stops the clocks of all: the pointer is over them, or the focus in them. */
+  hold(): void
+  /** Lets the clocks go on. */
+  release(): void
+}
+
+/** Long enough to read and to reach the button (WCAG 2.2.1): the pointer or the focus on it stops the clock. */
+const SHOWN_MS = 10_000
+/** What nobody has had the time to read, or reach, does not go as soon as the pointer is away. */
+const LEAST_MS = 3000
+
+/** How long a notice still stands, while its clock runs and while it does not. */
+interface Clock {
+  leftMs: number
+  startedAt: number
+  timer: ReturnType<typeof setTimeout> | undefined
+}
+
+export function noticeWords(texts: Texts, { text }: Pick<Notice, 'text'>): string {
+  return typeof text === 'function' ? text(texts) : texts[text]
 }
 
 /** Short messages at the edge of the page: what happened, and how to take it back. */
 export function createNotices(): NoticesStore {
   const store = createStore<readonly Notice[]>([])
+  const clocks = new Map<number, Clock>()
   let nextId = 1
+  let held = false
+  const dismiss = (id: number): void => {
+    clearTimeout(clocks.get(id)?.timer)
+    clocks.delete(id)
+    store.update((notices) => notices.filter((notice) => notice.id !== id))
+    // Nothing is left to be pointed at.
+    if (clocks.size === 0) held = false
+  }
+  const run = (id: number, clock: Clock): void => {
+    clock.startedAt = Date.now()
+    clock.timer = setTimeout(() => dismiss(id), clock.leftMs)
+  }
   return {
     get: store.get,
     subscribe: store.subscribe,
     show(notice) {
       const id = nextId++
-      store.update((notices) => [...notices.filter(({ text }) => text !== notice.text), { ...notice, id }])
+      for (const other of store.get()) if (isSame(other, notice)) dismiss(other.id)
+      const clock: Clock = { leftMs: SHOWN_MS, startedAt: 0, timer: undefined }
+      clocks.set(id, clock)
+      store.update((notices) => [...notices, { ...notice, id }])
+      if (!held) run(id, clock)
     },
-    dismiss: (id) => store.update((notices) => notices.filter((notice) => notice.id !== id)),
+    dismiss,
+    hold() {
+      if (held) return
+      held = true
+      for (const clock of clocks.values()) {
+        clearTimeout(clock.timer)
+        clock.leftMs = Math.max(LEAST_MS, clock.leftMs - (Date.now() - clock.startedAt))
+      }
+    },
+    release() {
+      if (!held) return
+      held = false
+      for (const [id, clock] of clocks) run(id, clock)
+    },
   }
+}
+
+function isSame(a: Omit<Notice, 'id'>, b: Omit<Notice, 'id'>): boolean {
+  return !a.action && !b.action && a.text === b.text
 }

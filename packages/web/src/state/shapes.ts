@@ -22,6 +22,11 @@ export const listOf =
   (value) =>
     Array.isArray(value) && value.every(check)
 
+export const recordOf =
+  (check: Check): Check =>
+  (value) =>
+    isRecord(value) && Object.values(value).every(check)
+
 export const oneOf =
   (...values: readonly string[]): Check =>
   (value) =>

@@ -24,6 +24,7 @@ import {
   nullable,
   oneOf,
   optional,
+  recordOf,
   shapeOf,
   type Check,
 } from './shapes.ts'
@@ -139,6 +140,9 @@ const isDraft = shapeOf<Draft>({
   text: isString,
   attachments: listOf(isAttachment),
   settings: optional(isSettings),
+  chatId: string,
+  open: optional(isBoolean),
+  form: optional(recordOf(isString)),
 })
 
 type Fields<Type extends TabMessage['type']> = Omit<Extract<TabMessage, { readonly type: Type }>, 'type'>

@@ -11,9 +11,9 @@ export interface ChatRepository {
   loadStreaming(): Promise<readonly Message[]>
   putChats(chats: readonly Chat[]): Promise<void>
   putMessages(messages: readonly Message[]): Promise<void>
-  /** A chat, its messages and its draft. */
+  /** A chat, its messages and its drafts. */
   removeChat(chatId: string): Promise<void>
-  /** Every chat with its messages and its draft; not the draft of the next new chat. */
+  /** Every chat with its messages and its drafts; not those of the next new chat. */
   removeAllChats(): Promise<void>
   removeMessages(ids: readonly string[]): Promise<void>
   loadDrafts(): Promise<readonly Draft[]>

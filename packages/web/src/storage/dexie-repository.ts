@@ -1,4 +1,5 @@
 import { Dexie, type Table } from 'dexie'
+import { isOfChat } from '../chat/draft-ids.ts'
 import { NEW_CHAT, type Chat, type Draft, type Message } from '../chat/types.ts'
 import type { ChatRepository } from './chat-repository.ts'
 
@@ -62,7 +63,7 @@ export class DexieRepository implements ChatRepository {
     const { chats, messages, drafts } = this.#database
     await this.#database.transaction('rw', chats, messages, drafts, async () => {
       await chats.delete(chatId)
-      await drafts.delete(chatId)
+      await drafts.filter((draft) => isOfChat(draft, chatId)).delete()
       await messages.where('chatId').equals(chatId).delete()
     })
   }
@@ -70,7 +71,11 @@ export class DexieRepository implements ChatRepository {
   async removeAllChats(): Promise<void> {
     const { chats, messages, drafts } = this.#database
     await this.#database.transaction('rw', chats, messages, drafts, async () => {
-      await Promise.all([chats.clear(), messages.clear(), drafts.where('id').notEqual(NEW_CHAT).delete()])
+      await Promise.all([
+        chats.clear(),
+        messages.clear(),
+        drafts.filter((draft) => !isOfChat(draft, NEW_CHAT)).delete(),
+      ])
     })
   }
 

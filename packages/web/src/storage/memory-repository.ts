@@ -1,3 +1,4 @@
+import { isOfChat } from '../chat/draft-ids.ts'
 import { NEW_CHAT, type Chat, type Draft, type Message } from '../chat/types.ts'
 import type { ChatRepository } from './chat-repository.ts'
 
@@ -36,7 +37,7 @@ export class MemoryRepository implements ChatRepository {
 
   removeChat(chatId: string): Promise<void> {
     this.#chats.delete(chatId)
-    this.#drafts.delete(chatId)
+    this.#removeDrafts((draft) => isOfChat(draft, chatId))
     for (const message of [...this.#messages.values()]) {
       if (message.chatId === chatId) this.#messages.delete(message.id)
     }
@@ -46,7 +47,7 @@ export class MemoryRepository implements ChatRepository {
   removeAllChats(): Promise<void> {
     this.#chats.clear()
     this.#messages.clear()
-    for (const id of [...this.#drafts.keys()]) if (id !== NEW_CHAT) this.#drafts.delete(id)
+    this.#removeDrafts((draft) => !isOfChat(draft, NEW_CHAT))
     return Promise.resolve()
   }
 
@@ -67,6 +68,10 @@ export class MemoryRepository implements ChatRepository {
   removeDraft(id: string): Promise<void> {
     this.#drafts.delete(id)
     return Promise.resolve()
+  }
+
+  #removeDrafts(matches: (draft: Draft) => boolean): void {
+    for (const draft of [...this.#drafts.values()]) if (matches(draft)) this.#drafts.delete(draft.id)
   }
 
   async *scanMessages(): AsyncGenerator<readonly Message[]> {

@@ -33,8 +33,9 @@ describe.each(repositories)('%s', (_name, open) => {
     expect(await repository.loadMessage('4')).toBeUndefined()
   })
 
-  it('removes a chat with its messages and its draft', async () => {
+  it('removes a chat with its messages and its drafts', async () => {
     const repository = await open()
+    await repository.putDraft({ id: 'edit:1', chatId: 'a', text: 'x', attachments: [], open: true })
     await repository.putMessages([message('1', 'a'), message('2', 'b')])
     await repository.putDraft({ id: 'a', text: 'x', attachments: [] })
     await repository.removeChat('a')
@@ -47,10 +48,12 @@ describe.each(repositories)('%s', (_name, open) => {
     const repository = await open()
     await repository.putMessages([message('1', 'a'), message('2', 'b')])
     for (const id of ['a', 'new']) await repository.putDraft({ id, text: 'x', attachments: [] })
+    for (const chatId of ['a', 'new'])
+      await repository.putDraft({ id: `settings:${chatId}`, chatId, text: '', attachments: [], form: {} })
     await repository.removeAllChats()
     expect(await repository.loadMessages('a')).toEqual([])
     expect(await repository.loadMessages('b')).toEqual([])
-    expect((await repository.loadDrafts()).map(({ id }) => id)).toEqual(['new'])
+    expect((await repository.loadDrafts()).map(({ id }) => id)).toEqual(['new', 'settings:new'])
   })
 
   it('walks through all messages, each once', async () => {

@@ -4,17 +4,29 @@ import { useServices } from '../../app/services.ts'
 import type { Chat } from '../../chat/types.ts'
 import { useTexts } from '../../i18n/texts.ts'
 import { ChatActivity } from '../chat-activity.tsx'
+import { chatElementId } from '../focus-soon.ts'
+import { pressedKey } from '../pressed-key.ts'
 import { ChatMenu } from './chat-menu.tsx'
 
 interface ChatItemProps {
   readonly chat: Chat
   readonly isCurrent: boolean
   readonly isWriting: boolean
+  /** The one of the list that the Tab key stops at. */
+  readonly isTabStop: boolean
+  readonly onFocus: (chatId: string) => void
   readonly onNavigate: () => void
 }
 
 /** A chat in the list: its title, or the field to change it. */
-export const ChatItem = memo(function ChatItem({ chat, isCurrent, isWriting, onNavigate }: ChatItemProps) {
+export const ChatItem = memo(function ChatItem({
+  chat,
+  isCurrent,
+  isWriting,
+  isTabStop,
+  onFocus,
+  onNavigate,
+}: ChatItemProps) {
   const texts = useTexts()
   const link = useRef<HTMLAnchorElement>(null)
   const [renaming, setRenaming] = useState(false)
@@ -32,9 +44,11 @@ export const ChatItem = memo(function ChatItem({ chat, isCurrent, isWriting, onN
     )
   const title = chat.title || texts.untitledChat
   return (
-    <li className="chat-item">
+    <li className="chat-item" onFocus={() => onFocus(chat.id)}>
       <a
         ref={link}
+        id={chatElementId(chat.id)}
+        tabIndex={isTabStop ? 0 : -1}
         className="chat-link"
         href={formatRoute({ page: 'chat', chatId: chat.id })}
         aria-current={isCurrent ? 'page' : undefined}
@@ -44,7 +58,7 @@ export const ChatItem = memo(function ChatItem({ chat, isCurrent, isWriting, onN
         {isWriting && <ChatActivity />}
         {title}
       </a>
-      <ChatMenu chat={chat} title={title} onRename={() => setRenaming(true)} />
+      <ChatMenu chat={chat} title={title} isTabStop={isTabStop} onRename={() => setRenaming(true)} />
     </li>
   )
 })
@@ -64,10 +78,10 @@ function TitleField({ chat, onDone }: { readonly chat: Chat; readonly onDone: ()
     onDone()
   }
   const onKeyDown = (event: KeyboardEvent): void => {
-    if (event.nativeEvent.isComposing) return
-    if (event.key !== 'Enter' && event.key !== 'Escape') return
+    const key = pressedKey(event)
+    if (key !== 'Enter' && key !== 'Escape') return
     event.preventDefault()
-    finish(event.key === 'Enter')
+    finish(key === 'Enter')
   }
   return (
     <input

@@ -7,6 +7,8 @@ import { useTexts } from '../../i18n/texts.ts'
 import { useStore } from '../../state/use-store.ts'
 import { ChatItem } from './chat-item.tsx'
 import { ChatSearchField, ChatSearchResults } from './chat-search.tsx'
+import { moveInList } from './move-in-list.ts'
+import { useChatSearch } from './use-chat-search.ts'
 import './chat-list.css'
 
 /** Chats that are shown at once; more come in sight of the end, so that thousands cost nothing. */
@@ -26,13 +28,19 @@ export function ChatList({ onNavigate }: { readonly onNavigate: () => void }) {
   const { chats } = useServices()
   const hasChats = useStore(chats, (state) => [...state.chats.values()].some(isListed))
   const [query, setQuery] = useState('')
+  const search = useChatSearch(query)
+  const list = useRef<HTMLDivElement>(null)
   if (!hasChats && !query) return <div className="chat-list" />
   return (
     <>
-      <ChatSearchField query={query} onChange={setQuery} />
-      <div className="chat-list">
+      <ChatSearchField query={query} search={search} onChange={setQuery} list={list} />
+      <div
+        ref={list}
+        className="chat-list"
+        onKeyDown={(event) => moveInList(event, () => document.getElementById('chat-search')?.focus())}
+      >
         {query.trim() ? (
-          <ChatSearchResults query={query} onNavigate={onNavigate} />
+          <ChatSearchResults search={search} onNavigate={onNavigate} />
         ) : (
           <ChatGroups onNavigate={onNavigate} />
         )}
@@ -49,6 +57,13 @@ function ChatGroups({ onNavigate }: { readonly onNavigate: () => void }) {
   const writing = useWritingChats()
   const [shown, setShown] = useState(PAGE)
   const groups = useMemo(() => groupChats(byId.values(), new Date()), [byId])
+  // One stop for the Tab key: where the focus was last, else the chat that is shown, else the first.
+  const [focused, setFocused] = useState<string>()
+  const visibleIds = new Set(
+    groups.flatMap(({ chats: members }) => members.map(({ id }) => id)).slice(0, shown),
+  )
+  const tabStop =
+    [focused, current].find((id) => id !== undefined && visibleIds.has(id)) ?? [...visibleIds][0]
   let room = shown
   return (
     <>
@@ -66,6 +81,8 @@ function ChatGroups({ onNavigate }: { readonly onNavigate: () => void }) {
                   chat={chat}
                   isCurrent={chat.id === current}
                   isWriting={writing.has(chat.id)}
+                  isTabStop={chat.id === tabStop}
+                  onFocus={setFocused}
                   onNavigate={onNavigate}
                 />
               ))}

@@ -1,21 +1,24 @@
 import { useServices } from '../../app/services.ts'
 import { saveChatAsJson, saveChatAsMarkdown } from '../../app/transfer.ts'
 import type { Chat } from '../../chat/types.ts'
+import type { Texts } from '../../i18n/en.ts'
 import { useTexts } from '../../i18n/texts.ts'
+import { chatElementId, focusSoon } from '../focus-soon.ts'
 import { Menu, MenuItem } from '../menu.tsx'
 
 interface ChatMenuProps {
   readonly chat: Chat
   readonly title: string
+  readonly isTabStop: boolean
   readonly onRename: () => void
 }
 
-export function ChatMenu({ chat, title, onRename }: ChatMenuProps) {
+export function ChatMenu({ chat, title, isTabStop, onRename }: ChatMenuProps) {
   const services = useServices()
   const texts = useTexts()
   const remove = useDeleteChat(chat.id)
   return (
-    <Menu label={texts.chatActions(title)}>
+    <Menu label={texts.chatActions(title)} tabIndex={isTabStop ? 0 : -1}>
       <MenuItem icon="pencil" onSelect={onRename}>
         {texts.rename}
       </MenuItem>
@@ -37,19 +40,21 @@ export function ChatMenu({ chat, title, onRename }: ChatMenuProps) {
 
 /** Deletes a chat and offers to take that back. */
 export function useDeleteChat(chatId: string): () => Promise<void> {
-  const { conversation, notices, router } = useServices()
+  const { chats, conversation, drafts, notices, router } = useServices()
   return async () => {
+    const title = chats.chat(chatId)?.title
     // Asked first: the page leaves a chat that is gone by itself.
     const route = router.get()
     const wasShown = route.page === 'chat' && route.chatId === chatId
     const restore = await conversation.deleteChat(chatId)
     if (wasShown) router.go({ page: 'new' }, { replace: true })
-    // The button that was pressed is gone.
-    document.getElementById('message')?.focus()
     const run = (): void => {
       restore()
+      drafts.saveAll()
       if (wasShown) router.go({ page: 'chat', chatId })
+      focusSoon(chatElementId(chatId))
     }
-    notices.show({ text: 'chatDeleted', action: { label: 'undo', run } })
+    const text = (texts: Texts): string => texts.chatDeleted(title || texts.untitledChat)
+    notices.show({ text, action: { label: 'undo', run } })
   }
 }

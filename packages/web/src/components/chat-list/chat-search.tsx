@@ -1,24 +1,35 @@
-import { useEffect, useState } from 'react'
+import { useEffect, useRef, type KeyboardEvent, type RefObject } from 'react'
 import { formatRoute } from '../../app/router.ts'
 import { useServices } from '../../app/services.ts'
-import { searchChats, type ChatHit } from '../../chat/search-chats.ts'
-import { isListed } from '../../chat/sides.ts'
+import type { ChatHit } from '../../chat/search-chats.ts'
 import { useTexts } from '../../i18n/texts.ts'
 import { useStore } from '../../state/use-store.ts'
-import { shortcutHint } from '../shortcuts/key-words.ts'
 import { IconButton } from '../button.tsx'
 import { Icon } from '../icon.tsx'
-
-/** Time after the last key before the messages are searched. */
-const PAUSE_MS = 150
+import { pressedKey } from '../pressed-key.ts'
+import { shortcutHint } from '../shortcuts/key-words.ts'
+import { focusFirstIn } from './move-in-list.ts'
+import type { ChatSearch } from './use-chat-search.ts'
 
 interface ChatSearchFieldProps {
   readonly query: string
+  readonly search: ChatSearch
   readonly onChange: (query: string) => void
+  /** What is below: chats, or what was found of them. */
+  readonly list: RefObject<HTMLElement | null>
 }
 
-export function ChatSearchField({ query, onChange }: ChatSearchFieldProps) {
+/** ↓ goes to what was found, and Enter opens the first. */
+export function ChatSearchField({ query, search, onChange, list }: ChatSearchFieldProps) {
   const texts = useTexts()
+  const opensFirst = useOpenFirst(query, search, list)
+  const onKeyDown = (event: KeyboardEvent): void => {
+    const key = pressedKey(event)
+    if (key === 'Escape' && query) onChange('')
+    else if (key === 'Enter' && query.trim()) opensFirst()
+    else if (key !== 'ArrowDown' || !focusFirstIn(list.current)) return
+    event.preventDefault()
+  }
   return (
     <div className="chat-search" role="search">
       <Icon name="search" size={17} />
@@ -26,16 +37,13 @@ export function ChatSearchField({ query, onChange }: ChatSearchFieldProps) {
         id="chat-search"
         type="text"
         inputMode="search"
+        enterKeyHint="search"
         aria-label={texts.searchChats}
         placeholder={texts.searchChats}
         title={shortcutHint('search', texts)}
         value={query}
         onChange={(event) => onChange(event.target.value)}
-        onKeyDown={(event) => {
-          if (event.key !== 'Escape' || !query) return
-          event.preventDefault()
-          onChange('')
-        }}
+        onKeyDown={onKeyDown}
       />
       {query && (
         <IconButton size="small" icon="close" label={texts.clearSearch} onClick={() => onChange('')} />
@@ -44,37 +52,52 @@ export function ChatSearchField({ query, onChange }: ChatSearchFieldProps) {
   )
 }
 
+/** Opens the first result of what is written: at once, or when it is found. */
+function useOpenFirst(query: string, search: ChatSearch, list: RefObject<HTMLElement | null>): () => void {
+  const wanted = useRef<string>(undefined)
+  const openIfFound = (): void => {
+    if (wanted.current === undefined || wanted.current !== search.query || !search.done) return
+    wanted.current = undefined
+    list.current?.querySelector<HTMLElement>('a.chat-link')?.click()
+  }
+  useEffect(openIfFound, [search])
+  useEffect(() => {
+    if (wanted.current !== query) wanted.current = undefined
+  }, [query])
+  return () => {
+    wanted.current = query
+    openIfFound()
+  }
+}
+
 interface ChatSearchResultsProps {
-  readonly query: string
+  readonly search: ChatSearch
   readonly onNavigate: () => void
 }
 
-export function ChatSearchResults({ query, onNavigate }: ChatSearchResultsProps) {
+export function ChatSearchResults({ search, onNavigate }: ChatSearchResultsProps) {
   const { chats, router } = useServices()
   const texts = useTexts()
   const byId = useStore(chats, (state) => state.chats)
   const current = useStore(router, (route) => (route.page === 'chat' ? route.chatId : undefined))
-  const { hits, done } = useChatSearch(query)
-  const found = hits.flatMap((hit) => {
-    const chat = byId.get(hit.chatId)
-    return chat && isListed(chat) ? [{ ...hit, chat }] : []
-  })
+  const found = search.hits.flatMap((hit) => byId.get(hit.chatId) ?? [])
+  const places = new Map(search.hits.map((hit) => [hit.chatId, hit]))
   return (
     <section aria-label={texts.searchResults}>
       <p className="chat-group" role="status">
-        {done ? texts.searchFound(found.length) : texts.searching}
+        {search.done ? texts.searchFound(found.length) : texts.searching}
       </p>
       <ul>
-        {found.map(({ chat, snippet }) => (
-          <li key={chat.id} className="chat-item">
+        {found.map(({ id, title }) => (
+          <li key={id} className="chat-item">
             <a
               className="chat-link"
-              href={formatRoute({ page: 'chat', chatId: chat.id })}
-              aria-current={chat.id === current ? 'page' : undefined}
+              href={addressOf(places.get(id)!, search.query)}
+              aria-current={id === current ? 'page' : undefined}
               onClick={onNavigate}
             >
-              {chat.title || texts.untitledChat}
-              {snippet && <span className="chat-snippet">{snippet}</span>}
+              {title || texts.untitledChat}
+              <Snippet hit={places.get(id)!} />
             </a>
           </li>
         ))}
@@ -83,35 +106,12 @@ export function ChatSearchResults({ query, onNavigate }: ChatSearchResultsProps)
   )
 }
 
-interface ChatSearch {
-  readonly hits: readonly ChatHit[]
-  readonly done: boolean
+function Snippet({ hit: { snippet } }: { readonly hit: ChatHit }) {
+  return snippet ? <span className="chat-snippet">{snippet}</span> : null
 }
 
-/** Finds chats by title and content; results grow while thousands of messages are read. */
-function useChatSearch(query: string): ChatSearch {
-  const { chats, repository } = useServices()
-  const [search, setSearch] = useState<ChatSearch>({ hits: [], done: false })
-  useEffect(() => {
-    let stopped = false
-    const run = async (): Promise<void> => {
-      const hits: ChatHit[] = []
-      setSearch({ hits, done: false })
-      for await (const more of searchChats(query, chats.get().chats.values(), repository.scanMessages())) {
-        if (stopped) return
-        hits.push(...more)
-        setSearch({ hits: [...hits], done: false })
-      }
-      setSearch({ hits, done: true })
-    }
-    const timer = setTimeout(
-      () => void run().catch(() => setSearch(({ hits }) => ({ hits, done: true }))),
-      PAUSE_MS,
-    )
-    return () => {
-      stopped = true
-      clearTimeout(timer)
-    }
-  }, [query, chats, repository])
-  return search
+/** Leads to the place in the chat, where the words are not only in its title. */
+function addressOf({ chatId, messageId }: ChatHit, query: string): string {
+  const found = messageId === undefined ? undefined : { words: query.trim(), messageId }
+  return formatRoute({ page: 'chat', chatId, found })
 }

@@ -12,15 +12,16 @@ import { Button } from '../button.tsx'
 import { Composer } from '../composer/composer.tsx'
 import { DropZone } from '../composer/drop-zone.tsx'
 import { useAttachments } from '../composer/use-attachments.ts'
+import { Notices } from '../notices.tsx'
+import { useNarrow } from '../use-narrow.ts'
 import { CompareSide } from './compare-side.tsx'
 import { SideTabs } from './side-tabs.tsx'
-import { useNarrow } from './use-narrow.ts'
 import { useCompareActions } from './use-compare-actions.ts'
 import './compare.css'
 
 /** The same messages to two models, or to one with two settings, and both answers side by side. */
 export default function ComparePage() {
-  const { comparison, drafts } = useServices()
+  const { comparison, drafts, models } = useServices()
   const texts = useTexts()
   const actions = useCompareActions()
   const attachments = useAttachments(BOTH_SIDES)
@@ -29,6 +30,10 @@ export default function ComparePage() {
   const b = useSide('b')
   const [shown, setShown] = useState<Side>()
   useBeginning()
+  const missing = useStore(models, ({ models: list }) => {
+    const gone = [a, b].find((side) => list.length > 0 && !side.model)
+    return gone?.chat?.model
+  })
   if (!a.chat || !b.chat) return <main className="chat-page" aria-busy="true" />
   // Where only one side has an answer, the other is the one to look at.
   const active = shown ?? (a.path.length > b.path.length ? 'b' : 'a')
@@ -61,9 +66,11 @@ export default function ComparePage() {
           />
         ))}
       </div>
+      <Notices />
       <Composer
         draftId={BOTH_SIDES}
         model={model}
+        missing={missing}
         recipient={texts.bothSides}
         running={isWriting(a.path) || isWriting(b.path)}
         path={path}

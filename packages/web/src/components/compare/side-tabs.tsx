@@ -2,6 +2,7 @@ import type { KeyboardEvent } from 'react'
 import { otherSide } from '../../chat/sides.ts'
 import { sides, type Side } from '../../chat/types.ts'
 import { useTexts } from '../../i18n/texts.ts'
+import { pressedKey } from '../pressed-key.ts'
 import { panelId, sideLetter, tabId } from './side-names.ts'
 
 interface SideTabsProps {
@@ -18,7 +19,7 @@ export function SideTabs({ active, onChange }: SideTabsProps) {
       ArrowRight: otherSide(active),
       Home: sides[0],
       End: sides[1],
-    }[event.key]
+    }[pressedKey(event) ?? '']
     if (target === undefined) return
     event.preventDefault()
     onChange(target)

@@ -1,17 +1,20 @@
 import { useRef, type KeyboardEvent } from 'react'
 import type { ModelInfo } from '../../api/models.ts'
 import { useServices } from '../../app/services.ts'
+import { softKeyboard } from '../../app/soft-keyboard.ts'
 import type { Message } from '../../chat/types.ts'
 import { useTexts } from '../../i18n/texts.ts'
 import type { UserInput } from '../../state/conversation.ts'
 import { useStore } from '../../state/use-store.ts'
 import { IconButton } from '../button.tsx'
+import { pressedKey } from '../pressed-key.ts'
 import { AttachmentList } from './attachment-chip.tsx'
 import { AttachmentProblems } from './attachment-problems.tsx'
 import { ContextGauge } from './context-gauge.tsx'
 import { useFittedHeight } from './fitted-height.ts'
 import { PasteOffer } from './paste-offer.tsx'
 import { SendButton } from './send-button.tsx'
+import { useSendProblem } from './send-problem.ts'
 import type { Attachments } from './use-attachments.ts'
 import { useDraftTokens } from './use-draft-tokens.ts'
 import { useGoneStop } from './use-gone-stop.ts'
@@ -21,8 +24,12 @@ import './composer.css'
 interface ComposerProps {
   readonly draftId: string
   readonly model: ModelInfo | undefined
+  /** The name of a model that the server no longer has. */
+  readonly missing?: string | undefined
   /** Who reads the message, where that isn't the model alone. */
   readonly recipient?: string
+  /** It is what the reader came for: false where a place in the chat is. */
+  readonly takesFocus?: boolean
   readonly running: boolean
   /** The chat so far. */
   readonly path: readonly Message[]
@@ -31,12 +38,20 @@ interface ComposerProps {
   readonly onStop: () => void
 }
 
-/** Soft keyboards have no Shift+Enter: there Enter begins a line, and Send sends. */
-const softKeyboard = window.matchMedia('(hover: none)')
-
 /** Where the reader writes. */
 export function Composer(props: ComposerProps) {
-  const { draftId, model, recipient, running, path, attachments: files, onSend, onStop } = props
+  const {
+    draftId,
+    model,
+    missing,
+    recipient,
+    takesFocus = true,
+    running,
+    path,
+    attachments: files,
+    onSend,
+    onStop,
+  } = props
   const { drafts } = useServices()
   const texts = useTexts()
   const stored = useStore(drafts, (all) => all.get(draftId))
@@ -47,6 +62,7 @@ export function Composer(props: ComposerProps) {
   const goneStop = useGoneStop(field)
   useFittedHeight(field, text)
   const tokens = useDraftTokens(model, [text, ...attachments.map((file) => file.text)].join('\n').trim())
+  const problem = useSendProblem(model, missing)
   const setText = (value: string): void => drafts.change(draftId, { text: value })
   const ready = model !== undefined && (text.trim() !== '' || attachments.length > 0) && !running
   const send = (): void => {
@@ -58,8 +74,7 @@ export function Composer(props: ComposerProps) {
   }
   const onKeyDown = (event: KeyboardEvent): void => {
     if (softKeyboard.matches) return
-    // Enter also ends the input of Chinese, Japanese and Korean words.
-    if (event.key !== 'Enter' || event.shiftKey || event.nativeEvent.isComposing) return
+    if (pressedKey(event) !== 'Enter' || event.shiftKey) return
     event.preventDefault()
     if (!goneStop.wasMeant('key')) send()
   }
@@ -99,7 +114,7 @@ export function Composer(props: ComposerProps) {
             id="message"
             ref={field}
             rows={1}
-            autoFocus
+            autoFocus={takesFocus && !softKeyboard.matches}
             value={text}
             aria-label={texts.messageLabel}
             aria-describedby="composer-hint"
@@ -108,11 +123,19 @@ export function Composer(props: ComposerProps) {
             onKeyDown={onKeyDown}
             onPaste={paste.onPaste}
           />
-          <SendButton running={running} ready={ready} onStop={onStop} onStopGone={goneStop.noteGone} />
+          <SendButton
+            running={running}
+            ready={ready}
+            problem={problem}
+            onStop={onStop}
+            onStopGone={goneStop.noteGone}
+          />
         </div>
       </div>
       <div className="composer-foot">
-        <span id="composer-hint">{texts.newLineHint}</span>
+        <span id="composer-hint" data-problem={problem !== undefined || undefined}>
+          {problem ?? texts.newLineHint}
+        </span>
         {model?.contextLength !== undefined && (
           <ContextGauge path={path} draft={tokens} limit={model.contextLength} />
         )}

@@ -30,6 +30,7 @@ export function DropZone({ onFiles, children }: DropZoneProps) {
   return (
     <main
       className="chat-page"
+      tabIndex={-1}
       onDragEnter={(event) => enter(event, 1)}
       onDragLeave={(event) => enter(event, -1)}
       onDragOver={(event) => hasFiles(event) && event.preventDefault()}

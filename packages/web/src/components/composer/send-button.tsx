@@ -5,13 +5,15 @@ import { Icon } from '../icon.tsx'
 interface SendButtonProps {
   readonly running: boolean
   readonly ready: boolean
+  /** Why nothing can be sent; the composer's line says it too. */
+  readonly problem: string | undefined
   readonly onStop: () => void
   /** Stop has gone: the answer ended. `focused`: a keyboard was on it. */
   readonly onStopGone: (focused: boolean) => void
 }
 
 /** Sends what is written, or stops what is being answered. */
-export function SendButton({ running, ready, onStop, onStopGone }: SendButtonProps) {
+export function SendButton({ running, ready, problem, onStop, onStopGone }: SendButtonProps) {
   const texts = useTexts()
   // Two elements, not one that changes: it would be Send already when the browser does what a click on it does.
   return running ? (
@@ -22,7 +24,8 @@ export function SendButton({ running, ready, onStop, onStopGone }: SendButtonPro
       type="submit"
       className="composer-send"
       aria-label={texts.send}
-      title={texts.send}
+      title={problem ?? texts.send}
+      aria-describedby={problem && 'composer-hint'}
       disabled={!ready}
     >
       <Icon name="send" />

@@ -4,6 +4,7 @@ import { splitReasoning } from '../../chat/reasoning.ts'
 import type { Message } from '../../chat/types.ts'
 import { Markdown } from '../../markdown/markdown.tsx'
 import { useStore } from '../../state/use-store.ts'
+import { messageElementId } from '../focus-soon.ts'
 import { AnswerFooter } from './answer-footer.tsx'
 import { DueFooter } from './due-footer.tsx'
 import { FarMessage } from './far-message.tsx'
@@ -32,7 +33,7 @@ export const AnswerView = memo(function AnswerView({
   const live = useStore(answers.live, (all) => all.get(message.id))
   const model = useStore(models, (state) => state.models.find(({ id }) => id === message.model))
   const name = model?.name ?? message.model ?? ''
-  if (!near && !live) return <FarMessage name={name} text={message.content} />
+  if (!near && !live) return <FarMessage id={message.id} name={name} text={message.content} />
   const parts = splitReasoning(live?.content ?? message.content, live?.reasoning ?? message.reasoning)
   const { reasoning, answer, thinking } = parts
   const writing = live !== undefined
@@ -46,7 +47,14 @@ export const AnswerView = memo(function AnswerView({
     />
   )
   return (
-    <article className="message answer" aria-label={name} aria-busy={message.status === 'streaming'}>
+    <article
+      id={messageElementId(message.id)}
+      tabIndex={-1}
+      data-focus-home
+      className="message answer"
+      aria-label={name}
+      aria-busy={message.status === 'streaming'}
+    >
       {reasoning && <Thoughts text={reasoning} thinking={writing && thinking} />}
       {answer && <Markdown text={answer} growing={writing} />}
       {writing ? (

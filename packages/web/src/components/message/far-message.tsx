@@ -1,12 +1,15 @@
+import { messageElementId } from '../focus-soon.ts'
+
 interface FarMessageProps {
+  readonly id: string
   readonly name: string
   readonly text: string
 }
 
 /** A message far from the visible part: its words, so that the browser's search finds them, and nothing dear. */
-export function FarMessage({ name, text }: FarMessageProps) {
+export function FarMessage({ id, name, text }: FarMessageProps) {
   return (
-    <article className="message message-far" aria-label={name}>
+    <article id={messageElementId(id)} tabIndex={-1} className="message message-far" aria-label={name}>
       {text}
     </article>
   )

@@ -1,58 +1,64 @@
-import { useEffect, useRef, useState, type KeyboardEvent } from 'react'
+import { useEffect, useRef, type KeyboardEvent } from 'react'
 import { useServices } from '../../app/services.ts'
+import { softKeyboard } from '../../app/soft-keyboard.ts'
 import type { Message } from '../../chat/types.ts'
 import { useTexts } from '../../i18n/texts.ts'
 import { Button } from '../button.tsx'
 import { AttachmentList } from '../composer/attachment-chip.tsx'
 import { useFittedHeight } from '../composer/fitted-height.ts'
+import { messageElementId } from '../focus-soon.ts'
+import { pressedKey } from '../pressed-key.ts'
+import type { MessageEdit } from './use-message-edit.ts'
 
 interface MessageEditorProps {
   readonly message: Message
-  readonly onClose: () => void
+  readonly edit: MessageEdit
 }
 
 /** A reader's message while it is changed: sending it makes a new branch, the old one stays as a version. */
-export function MessageEditor({ message, onClose }: MessageEditorProps) {
+export function MessageEditor({ message, edit }: MessageEditorProps) {
   const { conversation } = useServices()
   const texts = useTexts()
-  const [text, setText] = useState(message.content)
+  const { text, attachments } = edit
   const field = useRef<HTMLTextAreaElement>(null)
   useFittedHeight(field, text)
   useEffect(() => {
     const { current } = field
-    current?.focus()
-    current?.setSelectionRange(current.value.length, current.value.length)
+    // One that was left open, and is seen again with its chat, does not draw the focus from where it is.
+    if (!current || !edit.takeFocus()) return
+    current.focus()
+    current.setSelectionRange(current.value.length, current.value.length)
   }, [])
-  const [attachments, setAttachments] = useState(message.attachments ?? [])
   const ready = text.trim() !== '' || attachments.length > 0
   const send = (): void => {
     if (!ready) return
-    onClose()
+    edit.discard()
     conversation.edit(message.chatId, message.id, { text: text.trim(), attachments })
   }
   const onKeyDown = (event: KeyboardEvent): void => {
-    if (event.key === 'Escape') onClose()
-    else if (event.key === 'Enter' && !event.shiftKey && !event.nativeEvent.isComposing) send()
+    const key = pressedKey(event)
+    if (key === 'Escape') edit.fold()
+    else if (key === 'Enter' && !event.shiftKey && !softKeyboard.matches) send()
     else return
     event.preventDefault()
   }
   return (
-    <article className="message user-message" aria-label={texts.you}>
+    <article id={messageElementId(message.id)} className="message user-message" aria-label={texts.you}>
       <div className="message-editor">
         <AttachmentList
           attachments={attachments}
-          onRemove={(id) => setAttachments(attachments.filter((other) => other.id !== id))}
+          onRemove={(id) => edit.change({ attachments: attachments.filter((other) => other.id !== id) })}
         />
         <textarea
           ref={field}
           value={text}
           aria-label={texts.editField}
-          onChange={(event) => setText(event.target.value)}
+          onChange={(event) => edit.change({ text: event.target.value })}
           onKeyDown={onKeyDown}
         />
         <div className="message-editor-actions">
           <span className="message-editor-hint">{texts.editHint}</span>
-          <Button onClick={onClose}>{texts.cancel}</Button>
+          <Button onClick={edit.discard}>{texts.cancel}</Button>
           <Button kind="primary" disabled={!ready} onClick={send}>
             {texts.send}
           </Button>

@@ -1,4 +1,4 @@
-import { memo, useState } from 'react'
+import { memo } from 'react'
 import { useServices } from '../../app/services.ts'
 import type { Message } from '../../chat/types.ts'
 import { useTexts } from '../../i18n/texts.ts'
@@ -6,9 +6,11 @@ import { Button, IconButton } from '../button.tsx'
 import { AttachmentList } from '../composer/attachment-chip.tsx'
 import { CopyButton } from '../copy-button.tsx'
 import { Menu, MenuItem } from '../menu.tsx'
+import { messageElementId } from '../focus-soon.ts'
 import { FarMessage } from './far-message.tsx'
 import { useDeleteMessage } from './delete-message.ts'
 import { MessageEditor } from './message-editor.tsx'
+import { useMessageEdit } from './use-message-edit.ts'
 import { VersionSwitcher } from './version-switcher.tsx'
 import './message.css'
 
@@ -30,12 +32,17 @@ export const UserMessageView = memo(function UserMessageView({
 }: UserMessageViewProps) {
   const { conversation } = useServices()
   const texts = useTexts()
-  const [editing, setEditing] = useState<string>()
+  const edit = useMessageEdit(message)
   const remove = useDeleteMessage(message)
-  if (editing === message.id) return <MessageEditor message={message} onClose={() => setEditing(undefined)} />
-  if (!near) return <FarMessage name={texts.you} text={message.content} />
+  if (edit.open) return <MessageEditor key={message.id} message={message} edit={edit} />
+  if (!near) return <FarMessage id={message.id} name={texts.you} text={message.content} />
   return (
-    <article className="message user-message" aria-label={texts.you}>
+    <article
+      id={messageElementId(message.id)}
+      tabIndex={-1}
+      className="message user-message"
+      aria-label={texts.you}
+    >
       <AttachmentList attachments={message.attachments ?? []} />
       {message.content && <div className="user-bubble">{message.content}</div>}
       <div className="message-actions">
@@ -58,7 +65,8 @@ export const UserMessageView = memo(function UserMessageView({
           size="small"
           icon="pencil"
           label={texts.editMessage}
-          onClick={() => setEditing(message.id)}
+          data-focus-home
+          onClick={edit.begin}
         />
         <Menu label={texts.moreActions}>
           <MenuItem icon="trash" kind="danger" onSelect={remove}>

@@ -2,6 +2,7 @@ import { useId, type KeyboardEvent } from 'react'
 import type { NumberField, SettingProblem, SettingsForm } from '../../chat/settings-form.ts'
 import { formatExact } from '../../i18n/format.ts'
 import { useTexts } from '../../i18n/texts.ts'
+import { pressedKey } from '../pressed-key.ts'
 import { fieldTexts, problemWords } from './setting-words.ts'
 
 interface TextSettingProps {
@@ -66,7 +67,7 @@ export function NumberSetting({ field, modelDefault, problem, value, onChange }:
         ? texts.anySeed
         : texts.noLimit
   const onKeyDown = (event: KeyboardEvent): void => {
-    const direction = { ArrowUp: 1, ArrowDown: -1 }[event.key]
+    const direction = { ArrowUp: 1, ArrowDown: -1 }[pressedKey(event) ?? '']
     if (direction === undefined) return
     event.preventDefault()
     onChange(stepped(field, value, usual, direction))

@@ -4,6 +4,7 @@ import type { ChatSettings } from '../../chat/types.ts'
 import { useTexts } from '../../i18n/texts.ts'
 import { useStore } from '../../state/use-store.ts'
 import { Button, IconButton } from '../button.tsx'
+import { pressedKey } from '../pressed-key.ts'
 
 interface PresetBarProps {
   /** As they stand in the form. */
@@ -41,9 +42,12 @@ export function PresetBar({ settings, canSave, onChoose }: PresetBarProps) {
           value={name}
           onChange={(event) => setName(event.target.value)}
           onKeyDown={(event) => {
-            if (event.key !== 'Enter') return
+            const key = pressedKey(event)
+            if (key === 'Enter') save()
+            // The field goes, the dialog stays.
+            else if (key === 'Escape') setName(undefined)
+            else return
             event.preventDefault()
-            save()
           }}
         />
         <Button kind="primary" disabled={!name.trim() || !canSave} onClick={save}>

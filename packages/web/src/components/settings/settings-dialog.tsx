@@ -7,14 +7,18 @@ import { Button } from '../button.tsx'
 import { Modal } from '../modal.tsx'
 import { NumberSetting, TextSetting } from './fields.tsx'
 import { PresetBar } from './preset-bar.tsx'
+import { useSettingsForm } from './use-settings-form.ts'
 import './settings-dialog.css'
 
-/** What this chat asks of the model beyond its defaults. Nothing changes before it is saved. */
+/**
+ * What this chat asks of the model beyond its defaults. Nothing changes before it is saved; what was not is there again
+ * when the dialog is opened, unless it was cancelled.
+ */
 export function SettingsDialog({ onClose }: { readonly onClose: () => void }) {
   const texts = useTexts()
   const { model } = useCurrentModel()
-  const { settings, change } = useChatSettings()
-  const [form, setForm] = useState(() => toForm(settings))
+  const { change } = useChatSettings()
+  const { form, isRestored, set: setForm, discard } = useSettingsForm()
   const [checked, setChecked] = useState(false)
   const element = useRef<HTMLFormElement>(null)
   const { settings: wanted, problems } = fromForm(form)
@@ -26,11 +30,17 @@ export function SettingsDialog({ onClose }: { readonly onClose: () => void }) {
     const [wrong] = Object.keys(problems)
     if (wrong) return element.current?.querySelector<HTMLElement>(`[name="${wrong}"]`)?.focus()
     change(wanted)
+    discard()
     onClose()
   }
   return (
     <Modal title={texts.settings} size="wide" closesOnBackdrop={false} onClose={onClose}>
       <form ref={element} className="settings" noValidate onSubmit={save}>
+        {isRestored && (
+          <p className="settings-restored" role="status">
+            {texts.settingsRestored}
+          </p>
+        )}
         <PresetBar
           settings={wanted}
           canSave={Object.keys(problems).length === 0}
@@ -70,7 +80,14 @@ export function SettingsDialog({ onClose }: { readonly onClose: () => void }) {
           <Button className="settings-reset" kind="plain" onClick={() => setForm(toForm({}))}>
             {texts.resetSettings}
           </Button>
-          <Button onClick={onClose}>{texts.cancel}</Button>
+          <Button
+            onClick={() => {
+              discard()
+              onClose()
+            }}
+          >
+            {texts.cancel}
+          </Button>
           <Button kind="primary" type="submit">
             {texts.save}
           </Button>

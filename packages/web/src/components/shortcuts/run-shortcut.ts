@@ -4,12 +4,17 @@ import { pathTo } from '../../chat/message-tree.ts'
 import { splitReasoning } from '../../chat/reasoning.ts'
 import type { Message } from '../../chat/types.ts'
 import { copyText } from '../copy-text.ts'
+import { focusSoon } from '../focus-soon.ts'
+import { NOTICES_ID } from '../notices.tsx'
 import { chatsInFocus } from './chats-in-focus.ts'
 import type { ShortcutAction } from './shortcuts.ts'
 
 export interface SidebarControls {
-  show(): void
+  /** `focus`: false where the focus goes elsewhere in it. */
+  show(focus?: boolean): void
   toggle(): void
+  /** Closes a drawer over the page; false where there is none. */
+  dismiss(): boolean
 }
 
 /** Does what a shortcut stands for. False where there is nothing to do: then the key is the browser's. */
@@ -21,7 +26,7 @@ export function runShortcut(action: ShortcutAction, services: Services, sidebar:
       focusSoon('message')
       return true
     case 'search':
-      sidebar.show()
+      sidebar.show(false)
       focusSoon('chat-search')
       return true
     case 'previous-chat':
@@ -32,7 +37,10 @@ export function runShortcut(action: ShortcutAction, services: Services, sidebar:
       focusSoon('message')
       return true
     case 'stop':
-      return forEach(lastAnswers(services, 'streaming'), (message) => conversation.stop(message))
+      return (
+        sidebar.dismiss() ||
+        forEach(lastAnswers(services, 'streaming'), (message) => conversation.stop(message))
+      )
     case 'regenerate':
       return forEach(lastAnswers(services, 'ended'), ({ chatId, id }) => conversation.regenerate(chatId, id))
     case 'copy-answer':
@@ -49,6 +57,10 @@ export function runShortcut(action: ShortcutAction, services: Services, sidebar:
     case 'show-shortcuts':
       dialogs.open('shortcuts')
       return true
+    case 'undo':
+      return undoLast(services)
+    case 'notices':
+      return focusNewestNotice()
     case 'swarm':
       if (!models.get().models.some(({ engine }) => engine === 'petals')) return false
       router.go({ page: 'swarm' })
@@ -56,13 +68,19 @@ export function runShortcut(action: ShortcutAction, services: Services, sidebar:
   }
 }
 
-/** What a shortcut leads to may only be there with the next picture. */
-function focusSoon(id: string): void {
-  requestAnimationFrame(() => {
-    const field = document.getElementById(id)
-    field?.focus()
-    if (field instanceof HTMLInputElement) field.select()
-  })
+/** Takes back what the newest notice offers to take back. */
+function undoLast({ notices }: Services): boolean {
+  const newest = notices.get().findLast(({ action }) => action !== undefined)
+  if (!newest) return false
+  notices.dismiss(newest.id)
+  newest.action?.run()
+  return true
+}
+
+function focusNewestNotice(): boolean {
+  const button = document.getElementById(NOTICES_ID)?.lastElementChild?.querySelector('button')
+  button?.focus()
+  return button !== null && button !== undefined
 }
 
 /** The chat above or below in the list; from elsewhere, the first one. */

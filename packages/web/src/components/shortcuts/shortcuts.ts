@@ -13,6 +13,8 @@ export type ShortcutAction =
   | 'settings'
   | 'swarm'
   | 'show-shortcuts'
+  | 'undo'
+  | 'notices'
 
 export type ShortcutGroup = 'shortcutsChats' | 'shortcutsAnswers' | 'shortcutsPage'
 
@@ -32,6 +34,8 @@ export interface Shortcut {
   readonly repeats?: true
   /** Fields know these keys too: lists open, and on computers of Apple the caret moves. */
   readonly movesInFields?: true
+  /** Fields have this key for themselves. */
+  readonly notInFields?: true
 }
 
 /**
@@ -96,6 +100,8 @@ export const shortcuts: readonly Shortcut[] = [
   },
   { action: 'settings', group: 'shortcutsPage', text: 'settings', mod: true, shift: 'any', key: '.' },
   { action: 'swarm', group: 'shortcutsPage', text: 'shortcutSwarm', mod: true, shift: true, key: 'x' },
+  { action: 'undo', group: 'shortcutsPage', text: 'shortcutUndo', mod: true, key: 'z', notInFields: true },
+  { action: 'notices', group: 'shortcutsPage', text: 'shortcutNotices', key: 'f8' },
   {
     action: 'show-shortcuts',
     group: 'shortcutsPage',

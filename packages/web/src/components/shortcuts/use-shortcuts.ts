@@ -1,5 +1,6 @@
 import { useEffect, useRef } from 'react'
 import { useServices } from '../../app/services.ts'
+import { pressedKey } from '../pressed-key.ts'
 import { isApple } from './platform.ts'
 import { runShortcut, type SidebarControls } from './run-shortcut.ts'
 import { findShortcut, type Shortcut } from './shortcuts.ts'
@@ -13,7 +14,7 @@ export function useShortcuts(sidebar: SidebarControls): void {
   })
   useEffect(() => {
     const onKeyDown = (event: KeyboardEvent): void => {
-      if (event.defaultPrevented || event.isComposing || isCovered()) return
+      if (event.defaultPrevented || pressedKey(event) === undefined || isCovered()) return
       const shortcut = findShortcut(event, isApple)
       if (!shortcut?.action || belongsToField(event.target, shortcut)) return
       if (event.repeat && !shortcut.repeats) event.preventDefault()
@@ -29,7 +30,8 @@ function isCovered(): boolean {
   return document.querySelector('dialog[open], :popover-open') !== null
 }
 
-function belongsToField(target: EventTarget | null, { movesInFields }: Shortcut): boolean {
+function belongsToField(target: EventTarget | null, { movesInFields, notInFields }: Shortcut): boolean {
+  if (notInFields) return target instanceof Element && target.matches('input, textarea, select')
   if (!movesInFields) return false
   if (target instanceof HTMLSelectElement) return true
   const isField = target instanceof HTMLTextAreaElement || target instanceof HTMLInputElement

@@ -1,6 +1,6 @@
 import { useSyncExternalStore } from 'react'
 
-/** Too narrow for two columns of text. */
+/** Too narrow for two columns: as in `app-shell.css` and `compare.css`. */
 const query = window.matchMedia('(max-width: 52rem)')
 
 export function useNarrow(): boolean {

@@ -1,0 +1,15 @@
+import { expect, test } from 'vitest'
+import { formatRoute, parseRoute, type Route } from './router.ts'
+
+test.each<Route>([
+  { page: 'new' },
+  { page: 'swarm' },
+  { page: 'compare' },
+  { page: 'chat', chatId: 'a-b' },
+  { page: 'chat', chatId: 'a', found: { words: 'what? #1 & 100% über', messageId: 'm-1' } },
+])('%o is what its address says', (route) => expect(parseRoute(formatRoute(route))).toEqual(route))
+
+test('an address that says nothing is a new chat', () => {
+  for (const hash of ['', '#', '#/', '#/nothing', '#/c/']) expect(parseRoute(hash)).toEqual({ page: 'new' })
+  expect(parseRoute('#/c/a?find=x')).toEqual({ page: 'chat', chatId: 'a', found: undefined })
+})

@@ -1,0 +1,32 @@
+import type { Place } from './find-places.ts'
+
+/** Marks places without touching the text: as CSS highlights, or the present one as a selection where there are none. */
+export function markPlaces(places: readonly Place[], current: Place | undefined): void {
+  if (!('highlights' in CSS)) return selectOnly(current)
+  CSS.highlights.set('found', new Highlight(...places.map(({ range }) => range)))
+  const present = new Highlight(...(current ? [current.range] : []))
+  present.priority = 1
+  CSS.highlights.set('found-here', present)
+}
+
+export function unmarkPlaces(): void {
+  if (!('highlights' in CSS)) return
+  CSS.highlights.delete('found')
+  CSS.highlights.delete('found-here')
+}
+
+function selectOnly(place: Place | undefined): void {
+  const selection = window.getSelection()
+  selection?.removeAllRanges()
+  if (place) selection?.addRange(place.range)
+}
+
+/** Brings a place into the upper half of the thread. */
+export function scrollToPlace({ range }: Place): void {
+  const around = range.startContainer.parentElement
+  const scroller = around?.closest('.thread')
+  if (!around || !scroller) return
+  const { top } = range.getBoundingClientRect()
+  const frame = scroller.getBoundingClientRect()
+  scroller.scrollTop += top - frame.top - frame.height / 3
+}

@@ -1,0 +1,48 @@
+import { useServices } from '../../app/services.ts'
+import { editDraftId } from '../../chat/draft-ids.ts'
+import type { Attachment, Draft, Message } from '../../chat/types.ts'
+import { useStore } from '../../state/use-store.ts'
+
+export interface MessageEdit {
+  /** The editor is open, here or in another tab. */
+  readonly open: boolean
+  readonly text: string
+  readonly attachments: readonly Attachment[]
+  /** Opens the editor with what was written there before, else with the message. */
+  begin(): void
+  change(changes: Pick<Partial<Draft>, 'text' | 'attachments'>): void
+  /** Closes the editor; what was changed is there again when it is opened. */
+  fold(): void
+  /** Closes the editor, and forgets what was changed. */
+  discard(): void
+  /** Whether the editor was opened just now, by this reader. */
+  takeFocus(): boolean
+}
+
+/** Drafts whose editor is to have the focus once it is there. */
+const begun = new Set<string>()
+
+/** What a reader makes of a message: a draft of its own, which outlives the component and the tab. */
+export function useMessageEdit({ id, chatId, content, attachments = [] }: Message): MessageEdit {
+  const { drafts } = useServices()
+  const draftId = editDraftId(id)
+  const draft = useStore(drafts, (all) => all.get(draftId))
+  return {
+    open: draft?.open === true,
+    text: draft?.text ?? content,
+    attachments: draft?.attachments ?? attachments,
+    begin() {
+      begun.add(draftId)
+      drafts.change(draftId, { text: content, attachments, ...drafts.get().get(draftId), chatId, open: true })
+    },
+    change: (changes) => drafts.change(draftId, changes),
+    fold() {
+      const { text, attachments: files } = drafts.draft(draftId)
+      const isChanged = text !== content || files.length !== attachments.length
+      if (isChanged) drafts.change(draftId, { open: false })
+      else drafts.clear(draftId)
+    },
+    discard: () => drafts.clear(draftId),
+    takeFocus: () => begun.delete(draftId),
+  }
+}

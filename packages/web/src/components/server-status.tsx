@@ -1,0 +1,60 @@
+import { useEffect, useState, useSyncExternalStore } from 'react'
+import { useServices } from '../app/services.ts'
+import { useTexts } from '../i18n/texts.ts'
+import { useStore } from '../state/use-store.ts'
+import { Button } from './button.tsx'
+import { Icon } from './icon.tsx'
+import './server-status.css'
+
+/** A line that says that the server is gone, and when it is asked again. It goes by itself once the server is back. */
+export function ServerStatus() {
+  const { models } = useServices()
+  const texts = useTexts()
+  const { status, retryAt, error } = useStore(models)
+  const online = useOnline()
+  const seconds = useSecondsUntil(retryAt)
+  const isGone = status === 'failed'
+  const words = !online ? texts.offline : error?.kind === 'network' ? texts.serverGone : texts.serverFailing
+  return (
+    <>
+      {/* The countdown is not read out second by second. */}
+      <div className="visually-hidden" role="status">
+        {isGone && words}
+      </div>
+      {isGone && (
+        <div className="server-status">
+          <Icon name="warning" size={18} />
+          <span className="server-status-words">{words}</span>
+          <span className="server-status-time">
+            {seconds === undefined ? texts.askingAgain : texts.askedAgainIn(seconds)}
+          </span>
+          <Button onClick={() => void models.refresh()}>{texts.tryNow}</Button>
+        </div>
+      )}
+    </>
+  )
+}
+
+/** Counts down; undefined where there is nothing to wait for. */
+function useSecondsUntil(time: number | undefined): number | undefined {
+  const [now, setNow] = useState(() => Date.now())
+  useEffect(() => {
+    if (time === undefined) return undefined
+    setNow(Date.now())
+    const timer = setInterval(() => setNow(Date.now()), 1000)
+    return () => clearInterval(timer)
+  }, [time])
+  return time === undefined ? undefined : Math.max(1, Math.ceil((time - now) / 1000))
+}
+
+function useOnline(): boolean {
+  return useSyncExternalStore(
+    (listener) => {
+      for (const type of ['online', 'offline']) window.addEventListener(type, listener)
+      return () => {
+        for (const type of ['online', 'offline']) window.removeEventListener(type, listener)
+      }
+    },
+    () => navigator.onLine,
+  )
+}

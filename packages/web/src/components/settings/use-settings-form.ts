@@ -1,0 +1,43 @@
+import { useState } from 'react'
+import { useChatSettings } from '../../app/chat-settings.ts'
+import { useCurrentChatId } from '../../app/current-chat.ts'
+import { useServices } from '../../app/services.ts'
+import { settingsDraftId } from '../../chat/draft-ids.ts'
+import { toForm, type SettingsForm } from '../../chat/settings-form.ts'
+import { NEW_CHAT } from '../../chat/types.ts'
+import { useStore } from '../../state/use-store.ts'
+
+export interface SettingsDraft {
+  readonly form: SettingsForm
+  /** It was begun earlier, and left. */
+  readonly isRestored: boolean
+  set(form: SettingsForm): void
+  /** Forgets what was changed. */
+  discard(): void
+}
+
+/** The form of a chat's settings: every key is kept, until it is saved or cancelled. */
+export function useSettingsForm(): SettingsDraft {
+  const { drafts } = useServices()
+  const chatId = useCurrentChatId() ?? NEW_CHAT
+  const { settings } = useChatSettings()
+  const id = settingsDraftId(chatId)
+  const stored = toForm(settings)
+  const draft = useStore(drafts, (all) => all.get(id)?.form)
+  // Fields that another version of the page does not know keep their value.
+  const form = draft ? { ...stored, ...draft } : stored
+  const [wasThere] = useState(draft !== undefined)
+  return {
+    form,
+    isRestored: wasThere && draft !== undefined && !isSameForm(form, stored),
+    set(next) {
+      if (isSameForm(next, stored)) drafts.clear(id)
+      else drafts.change(id, { chatId, form: next })
+    },
+    discard: () => drafts.clear(id),
+  }
+}
+
+function isSameForm(a: SettingsForm, b: SettingsForm): boolean {
+  return Object.entries(a).every(([key, value]) => b[key as keyof SettingsForm] === value)
+}
