@@ -25,9 +25,10 @@ export interface AnswerClient {
 /** The server sends a ping every 15 s: three that are missing mean that the connection is dead, as after a sleep. */
 const STALL_TIMEOUT_MS = 45_000
 
+/** Addresses are relative to the page: it may stand below any path of a proxy. */
 export const answerClient: AnswerClient = {
   request: (request, options) =>
-    stream('/v1/chat/completions', options, {
+    stream('v1/chat/completions', options, {
       method: 'POST',
       headers: { 'content-type': 'application/json', accept: 'text/event-stream' },
       body: JSON.stringify({
@@ -60,7 +61,7 @@ export const answerClient: AnswerClient = {
 }
 
 function answerPath(answerId: string): string {
-  return `/v1/answers/${encodeURIComponent(answerId)}`
+  return `v1/answers/${encodeURIComponent(answerId)}`
 }
 
 async function* stream(

@@ -55,7 +55,7 @@ const stateNames: ReadonlySet<string> = new Set<ModelStateName>([
 
 /** @throws ApiError */
 export async function fetchModels(options: { readonly signal?: AbortSignal }): Promise<readonly ModelInfo[]> {
-  const response = await fetch('/api/v1/models', { signal: options.signal ?? null }).catch(
+  const response = await fetch('api/v1/models', { signal: options.signal ?? null }).catch(
     (cause: unknown) => {
       throw toApiError(cause)
     },

@@ -54,7 +54,7 @@ export async function fetchSwarm({
 }: {
   readonly signal?: AbortSignal
 }): Promise<readonly SwarmModel[]> {
-  const response = await fetch('/api/v1/swarm', { signal: signal ?? null }).catch((cause: unknown) => {
+  const response = await fetch('api/v1/swarm', { signal: signal ?? null }).catch((cause: unknown) => {
     throw toApiError(cause)
   })
   if (!response.ok) throw await apiErrorFromResponse(response)

@@ -24,7 +24,7 @@ export async function countTokens(
   options: { readonly signal?: AbortSignal | undefined } = {},
 ): Promise<TokenCount> {
   try {
-    const response = await fetch('/v1/tokenize', {
+    const response = await fetch('v1/tokenize', {
       method: 'POST',
       headers: { 'content-type': 'application/json' },
       body: JSON.stringify(request),

@@ -6,7 +6,8 @@ interface TrustedTypes {
   ): { createScriptURL(url: string): string }
 }
 
-const SCRIPT = '/sw.js'
+/** Beside the page, wherever that stands: its folder is what the worker is for. */
+const SCRIPT = 'sw.js'
 
 /** Lets the page open without its server. Only on https and this machine: elsewhere browsers have no service workers. */
 export function registerServiceWorker(): void {

@@ -33,6 +33,33 @@ describe('usedContext', () => {
     const live = [1, 2, 3].reduce((answer) => applyChunk(answer, chunk, 0), startAnswer(path[3]!, 0))
     expect(usedContext(path, live)).toBe(123)
   })
+
+  it('has the tokens of an answer that was stopped, and goes on from there', () => {
+    const stopped = message('a2', { role: 'assistant', status: 'stopped', stats: { completionTokens: 7 } })
+    const left = [...path.slice(0, 3), stopped]
+    expect(usedContext(left, undefined)).toBe(127)
+    expect(usedContext([...left, message('q3', { tokens: 5 })], undefined)).toBe(132)
+    const chunk = { text: 'x', reasoning: '' }
+    const live = [1, 2, 3].reduce((answer) => applyChunk(answer, chunk, 0), startAnswer(stopped, 0))
+    expect(usedContext(left, live)).toBe(130)
+  })
+
+  it('has those of an answer that is continued, whose figures were known', () => {
+    const cut = message('a1', {
+      role: 'assistant',
+      status: 'length',
+      stats: { completionTokens: 90, contextTokens: 100 },
+    })
+    const chunk = { text: 'x', reasoning: '' }
+    const live = [1, 2, 3].reduce((answer) => applyChunk(answer, chunk, 0), startAnswer(cut, 0))
+    expect(usedContext([path[0]!, cut], live)).toBe(103)
+  })
+
+  it('estimates what nobody has counted', () => {
+    const attachments = [{ id: 'f', name: 'a.txt', text: 'x'.repeat(400) }]
+    expect(usedContext([message('q', { content: 'x'.repeat(40) })], undefined)).toBe(10)
+    expect(usedContext([message('q', { attachments })], undefined)).toBeGreaterThan(100)
+  })
 })
 
 it('warns before the context is full, and of drafts that are too long by themselves', () => {

@@ -1,4 +1,5 @@
-import { hasBegun, type LiveAnswer } from './live-answer.ts'
+import type { LiveAnswer } from './live-answer.ts'
+import { messageText } from './prompt.ts'
 import type { Message } from './types.ts'
 
 export interface ContextUse {
@@ -10,15 +11,29 @@ export interface ContextUse {
   readonly limit: number
 }
 
-/** How much of a model's context a branch takes: what the last answer said, and what came since. */
+/** Characters of a token, where nobody has counted: about so many in most languages and code. */
+const CHARACTERS_PER_TOKEN = 4
+
+/**
+ * How much of a model's context a branch takes: what the last answer said that was told its figures, and all that came
+ * since. One that was stopped, cut off or is being written has as many tokens as pieces came.
+ */
 export function usedContext(path: readonly Message[], live: LiveAnswer | undefined): number {
-  const known = path.findLastIndex((message) => message.stats?.contextTokens !== undefined)
+  const known = path.findLastIndex(
+    ({ id, stats }) => stats?.contextTokens !== undefined && id !== live?.messageId,
+  )
   const before = path[known]?.stats?.contextTokens ?? 0
-  const since = path
-    .slice(known + 1)
-    .reduce((sum, { role, tokens }) => sum + (role === 'user' ? (tokens ?? 0) : 0), 0)
-  const writing = live && hasBegun(live) && path[known]?.id !== live.messageId ? live.pieces : 0
-  return before + since + writing
+  return path.slice(known + 1).reduce((sum, message) => sum + tokensOf(message, live), before)
+}
+
+function tokensOf(message: Message, live: LiveAnswer | undefined): number {
+  if (message.role === 'user') return message.tokens ?? estimate(messageText(message))
+  if (message.id === live?.messageId) return live.earlierTokens + live.pieces
+  return message.stats?.completionTokens ?? estimate(message.content)
+}
+
+function estimate(text: string): number {
+  return Math.ceil(text.length / CHARACTERS_PER_TOKEN)
 }
 
 export type ContextLevel = 'fine' | 'nearly-full' | 'full' | 'draft-too-long'

@@ -75,6 +75,39 @@ async function earliest(
   return best
 }
 
+/** The end of a text, in characters, with which a prompt fits. */
+export interface FittingEnd {
+  readonly keep: number
+  readonly tokens: number
+}
+
+const MAX_CUTS = 6
+
+/**
+ * How much of the end of an answer a prompt can have, where even the last turn is too long with all of it. Undefined
+ * where it does not fit with nothing of it. `count`: tokens of the prompt with so many characters.
+ */
+export async function fitEnd(
+  length: number,
+  room: number,
+  count: (keep: number) => Promise<number>,
+): Promise<FittingEnd | undefined> {
+  const least = await count(1)
+  const target = room * SHORTENED_SHARE
+  if (least > target) return undefined
+  // A token has a character at least; what was counted tells how many it really has.
+  let keep = Math.min(length, Math.floor(target))
+  for (let cut = 0; cut < MAX_CUTS; cut++) {
+    const tokens = await count(keep)
+    const perCharacter = (tokens - least) / keep
+    const wanted = perCharacter > 0 ? Math.floor((target - least) / perCharacter) : length
+    const isEnough = tokens > target / 2 || keep === length
+    if (tokens <= room && isEnough) return { keep, tokens }
+    keep = Math.max(1, Math.min(length, tokens > room ? Math.min(wanted, Math.floor(keep / 2)) : wanted))
+  }
+  return { keep: 1, tokens: least }
+}
+
 async function lastOf(starts: readonly number[], count: FitOptions['count']): Promise<Fit> {
   const start = starts.at(-1)!
   return { start, tokens: await count(start) }

@@ -1,4 +1,4 @@
-import { describe, expect, it } from 'vitest'
+import { describe, expect, it, test } from 'vitest'
 import {
   answerStats,
   applyChunk,
@@ -39,6 +39,16 @@ describe('the speed of an answer', () => {
     const answer = applyChunk(write(startAnswer(message, 0), 5, 0), { ...word, timings }, 900)
     expect(answerStats(answer)).toMatchObject({ tokensPerSecond: 42, timeToFirstTokenMs: 120 })
   })
+})
+
+test('a wait for servers lasts until its end is told, or until something comes', () => {
+  const waiting = { blocks: [{ start: 12, end: 19 }], since: 0, until: 120_000 }
+  const nothing = { text: '', reasoning: '' }
+  const waits = applyChunk(startAnswer(message, 0), { ...nothing, waiting }, 0)
+  expect(applyChunk(waits, nothing, 1).waiting).toEqual(waiting)
+  expect(applyChunk(waits, { ...nothing, waiting: null }, 1).waiting).toBeUndefined()
+  expect(applyChunk(waits, word, 1).waiting).toBeUndefined()
+  expect(restartAnswer(waits).waiting).toBeUndefined()
 })
 
 describe('the tokens of an answer', () => {

@@ -5,7 +5,7 @@ import type {
   AnswerUsage,
   FinishReason,
 } from '../api/answer-chunk.ts'
-import type { RouteReport } from '../api/route-report.ts'
+import type { RouteReport, SwarmWait } from '../api/route-report.ts'
 import { reopenThoughts } from './reasoning.ts'
 import type { AnswerStats, LeftOut, Message } from './types.ts'
 
@@ -34,6 +34,8 @@ export interface LiveAnswer {
   readonly timings: AnswerTimings | undefined
   readonly route: RouteReport | undefined
   readonly leftOut: LeftOut | undefined
+  /** No server of the swarm answers for some blocks just now. */
+  readonly waiting: SwarmWait | undefined
   /** The attempt before failed and another one is made: why, and when. */
   readonly retry: PendingRetry | undefined
 }
@@ -69,6 +71,7 @@ export function startAnswer(message: Message, now: number): LiveAnswer {
     timings: undefined,
     route: message.route,
     leftOut: message.leftOut,
+    waiting: undefined,
     retry: undefined,
   }
 }
@@ -84,6 +87,7 @@ export function restartAnswer(answer: LiveAnswer): LiveAnswer {
     lastPieceAt: undefined,
     rateFrom: undefined,
     finishReason: undefined,
+    waiting: undefined,
   }
 }
 
@@ -104,6 +108,8 @@ export function applyChunk(answer: LiveAnswer, chunk: AnswerChunk, now: number):
     usage: chunk.usage ?? answer.usage,
     timings: chunk.timings ?? answer.timings,
     route: chunk.route ?? answer.route,
+    // What comes ends a wait, also where its end was not told.
+    waiting: chunk.waiting === undefined && !hasText ? answer.waiting : (chunk.waiting ?? undefined),
   }
 }
 

@@ -41,6 +41,8 @@ export interface LeftOut {
   readonly messages: number
   /** The first message that it saw. */
   readonly firstSeenId: string
+  /** The beginning of the answer, too, which was continued: it fills the context by itself. */
+  readonly partOfAnswer?: boolean | undefined
 }
 
 /** One node of a chat's tree: its children are what was said next, in as many versions as there are. */

@@ -1,6 +1,9 @@
 import { useEffect, useRef, useState } from 'react'
+import { useServices } from '../app/services.ts'
 import type { MessageStatus } from '../chat/types.ts'
 import { useTexts } from '../i18n/texts.ts'
+import { useStore } from '../state/use-store.ts'
+import { waitWords } from './message/wait-words.ts'
 
 const statusTexts = {
   streaming: 'answerStarted',
@@ -22,6 +25,8 @@ interface AnswerAnnouncerProps {
 /** Tells people who listen to the page when an answer begins and how it ends; the text itself they read at their pace. */
 export function AnswerAnnouncer({ messageId, status, name }: AnswerAnnouncerProps) {
   const texts = useTexts()
+  const { answers } = useServices()
+  const wait = useStore(answers.live, (all) => (messageId ? all.get(messageId)?.waiting : undefined))
   const before = useRef({ messageId, status })
   const [key, setKey] = useState<(typeof statusTexts)[MessageStatus]>()
   useEffect(() => {
@@ -32,9 +37,10 @@ export function AnswerAnnouncer({ messageId, status, name }: AnswerAnnouncerProp
       status === 'streaming' || (current.messageId === messageId && current.status === 'streaming')
     setKey(happens && status ? statusTexts[status] : undefined)
   }, [messageId, status])
+  const words = wait ? waitWords(texts, wait) : key && texts[key]
   return (
     <div className="visually-hidden" role="status">
-      {key && (name ? `${name}: ${texts[key]}` : texts[key])}
+      {words && (name ? `${name}: ${words}` : words)}
     </div>
   )
 }

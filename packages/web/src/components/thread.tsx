@@ -30,7 +30,8 @@ export function Thread({ tree, path, label }: ThreadProps) {
     // Before the first word of an answer; without a server, `Markdown` shows the text as it is.
     loadMarkdown().catch(() => {})
   }, [])
-  const leftOut = path.findLast(({ role }) => role === 'assistant')?.leftOut
+  const lastAnswer = path.findLastIndex(({ role }) => role === 'assistant')
+  const leftOut = path[lastAnswer]?.leftOut
   return (
     <div className="thread-frame">
       <div
@@ -45,10 +46,11 @@ export function Thread({ tree, path, label }: ThreadProps) {
             {/* Versions of a message have the same parent: stepping through them keeps the focus on the arrows. */}
             {path.map((message, index) => (
               <Fragment key={message.parentId ?? 'first'}>
-                {leftOut?.firstSeenId === message.id && (
-                  <p className="left-out" role="note">
-                    <span>{texts.leftOut(leftOut.messages)}</span>
-                  </p>
+                {leftOut?.firstSeenId === message.id && leftOut.messages > 0 && (
+                  <LeftOutNote>{texts.leftOut(leftOut.messages)}</LeftOutNote>
+                )}
+                {leftOut?.partOfAnswer && index === lastAnswer && (
+                  <LeftOutNote>{texts.leftOutOfAnswer}</LeftOutNote>
                 )}
                 <ThreadMessage message={message} tree={tree} fromEnd={path.length - 1 - index} />
               </Fragment>
@@ -58,6 +60,15 @@ export function Thread({ tree, path, label }: ThreadProps) {
       </div>
       {!atEnd && <IconButton className="thread-to-end" icon="down" label={texts.jumpToEnd} onClick={toEnd} />}
     </div>
+  )
+}
+
+/** Where the model's view of the chat begins. */
+function LeftOutNote({ children }: { readonly children: string }) {
+  return (
+    <p className="left-out" role="note">
+      <span>{children}</span>
+    </p>
   )
 }
 

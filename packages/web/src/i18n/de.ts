@@ -69,6 +69,11 @@ export const de: Texts = {
   phaseConnect: 'Verbinden',
   progressOf: (done, total) => `${done} von ${total}`,
   waiting: 'Gleich kommt das erste Wort …',
+  waitingForBlocks: (blocks, ranges, time) =>
+    plural(blocks, {
+      one: `Wartet auf einen Server mit Block ${ranges}, bis ${time}`,
+      other: `Wartet auf einen Server mit den Blöcken ${ranges}, bis ${time}`,
+    }),
   writing: 'Hier wird eine Antwort geschrieben',
   thinking: 'Denkt nach …',
   thoughts: 'Gedanken',
@@ -106,6 +111,8 @@ export const de: Texts = {
       one: 'Der Chat ist länger als der Kontext des Modells: Die Nachricht hierüber sieht es nicht mehr.',
       other: `Der Chat ist länger als der Kontext des Modells: Die ${formatCount(messages)} Nachrichten hierüber sieht es nicht mehr.`,
     }),
+  leftOutOfAnswer:
+    'Diese Antwort ist länger als der Kontext des Modells: Zum Fortsetzen sah es nur ihr Ende.',
   details: 'Details',
   detailTime: 'Gefragt am',
   detailAnswerTokens: 'Tokens der Antwort',
@@ -175,7 +182,8 @@ export const de: Texts = {
   errorNetwork: 'Der Server ist nicht zu erreichen. Läuft er noch?',
   errorCapacity: 'Alle Plätze auf dem Server sind gerade belegt. Bitte versuche es gleich noch einmal.',
   errorContextLength:
-    'Dieser Chat ist länger geworden, als das Modell lesen kann. Beginne einen neuen Chat oder kürze diesen.',
+    'Deine letzte Nachricht ist länger, als das Modell lesen kann, auch ohne alles davor. Kürze sie oder wähle ein Modell mit längerem Kontext.',
+  shortenMessage: 'Deine Nachricht kürzen',
   errorUnavailable: 'Das Modell kann gerade nicht antworten.',
   errorRefused: 'Der Server hat diese Anfrage abgelehnt.',
   errorServer: 'Der Server ist beim Antworten gescheitert.',

@@ -69,6 +69,11 @@ export const en = {
   phaseConnect: 'Connecting',
   progressOf: (done: string, total: string) => `${done} of ${total}`,
   waiting: 'Waiting for the first word…',
+  /** `ranges`: of `blocks` blocks. `time`: when it is given up. */
+  waitingForBlocks: (blocks: number, ranges: string, time: string) =>
+    blocks === 1
+      ? `Waiting for a server of block ${ranges}, until ${time}`
+      : `Waiting for a server of blocks ${ranges}, until ${time}`,
   writing: 'An answer is being written here',
   thinking: 'Thinking…',
   thoughts: 'Thoughts',
@@ -106,6 +111,8 @@ export const en = {
       one: 'The chat is longer than the model’s context: it no longer sees the message above.',
       other: `The chat is longer than the model’s context: it no longer sees the ${formatCount(messages)} messages above.`,
     }),
+  leftOutOfAnswer:
+    'This answer is longer than the model’s context: to continue it, the model was shown its end only.',
   details: 'Details',
   detailTime: 'Asked at',
   detailAnswerTokens: 'Tokens of the answer',
@@ -172,7 +179,8 @@ export const en = {
   errorNetwork: 'The server can’t be reached. Is it still running?',
   errorCapacity: 'All places on the server are taken right now. Please try again in a moment.',
   errorContextLength:
-    'This chat has grown longer than the model can read. Start a new chat, or shorten this one.',
+    'Your last message is longer than the model can read, even without all that was said before. Shorten it, or choose a model with a longer context.',
+  shortenMessage: 'Shorten your message',
   errorUnavailable: 'The model can’t answer right now.',
   errorRefused: 'The server refused this request.',
   errorServer: 'The server failed while it answered.',

@@ -42,6 +42,11 @@ export function formatTime(time: number): string {
   return new Date(time).toLocaleString(locale, { dateStyle: 'medium', timeStyle: 'medium' })
 }
 
+/** Milliseconds since 1970 as time of day, to the second: what it is said of is near. */
+export function formatClock(time: number): string {
+  return new Date(time).toLocaleTimeString(locale, { timeStyle: 'medium' })
+}
+
 /** A value as somebody wrote it. */
 export function formatExact(value: number): string {
   return formatNumber(value, { maximumFractionDigits: 4 })

@@ -42,6 +42,50 @@ describe('planRequest', () => {
     expect(path[leftOut!.messages]!.id).toBe(leftOut!.firstSeenId)
   })
 
+  describe('goes on with an answer that fills the context', () => {
+    const plans = async (parts: readonly string[], allowed: number) => {
+      const messages = parts.map((content, index) => ({ ...path[index]!, content }))
+      const counted = async (request: TokenizeRequest): Promise<TokenCount> => {
+        const { tokens } = await countTokens(request)
+        if (tokens > allowed) throw new ApiError({ kind: 'context-length', message: 'Too long by far.' })
+        return { tokens, contextLength: CONTEXT }
+      }
+      return planRequest(
+        { findModel: () => undefined, countTokens: counted },
+        { model: 'm', settings: {}, path: messages, continueLast: true },
+        { shorten: false, writtenTokens: 0, signal: new AbortController().signal },
+      )
+    }
+    const answer = 'word '.repeat(400)
+
+    it.each([
+      ['a server that counts all', COUNTED],
+      ['a server that refuses to count what is too long', CONTEXT],
+    ])('from its end: %s', async (_, allowed) => {
+      const { request, leftOut } = await plans(['Write.', answer], allowed)
+      const tokens = request.messages.reduce((sum, { content }) => sum + content.length, 0)
+      expect(tokens).toBeLessThan(CONTEXT * 0.9)
+      expect(tokens).toBeGreaterThan(CONTEXT / 3)
+      expect(request.messages.map(({ role }) => role)).toEqual(['user', 'assistant'])
+      expect(answer.endsWith(request.messages[1]!.content)).toBe(true)
+      expect(request.messages[1]!.content).toMatch(/^word /)
+      expect(request.continue_final_message).toBe(true)
+      expect(leftOut).toEqual({ messages: 0, firstSeenId: 'm0', partOfAnswer: true })
+    })
+
+    it('without the turns before it', async () => {
+      const { request, leftOut } = await plans(['First', 'Second', 'Write.', answer], COUNTED)
+      expect(request.messages[0]!.content).toBe('Write.')
+      expect(leftOut).toEqual({ messages: 2, firstSeenId: 'm2', partOfAnswer: true })
+    })
+
+    it('and leaves the answer whole where only turns before it are too much', async () => {
+      const { request, leftOut } = await plans([answer, 'Yes', 'Write.', 'Begun'], COUNTED)
+      expect(request.messages.map(({ content }) => content)).toEqual(['Write.', 'Begun'])
+      expect(leftOut).toEqual({ messages: 2, firstSeenId: 'm2' })
+    })
+  })
+
   it('fails where tokens can’t be counted for another reason', async () => {
     await expect(plan(() => Promise.reject(new ApiError({ kind: 'network', message: '' })))).rejects.toThrow(
       ApiError,

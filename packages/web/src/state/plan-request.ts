@@ -2,7 +2,7 @@ import type { ChatRequest } from '../api/chat-request.ts'
 import { ApiError } from '../api/errors.ts'
 import type { ModelInfo } from '../api/models.ts'
 import type { TokenCount, TokenizeRequest } from '../api/tokenize.ts'
-import { fitToContext, mostTokens, possibleStarts, roomOf, type Fit } from '../chat/fit-context.ts'
+import { fitEnd, fitToContext, mostTokens, possibleStarts, roomOf, type Fit } from '../chat/fit-context.ts'
 import { buildRequest } from '../chat/prompt.ts'
 import type { ChatSettings, Message } from '../chat/types.ts'
 import type { PlanOptions, PlannedRequest } from './answer-run.ts'
@@ -41,32 +41,59 @@ export async function planRequest(
     source.settings.maxTokens === undefined
       ? undefined
       : Math.max(1, source.settings.maxTokens - writtenTokens)
-  const build = (start: number): ChatRequest =>
+  const build = (start: number, keep = Infinity): ChatRequest =>
     buildRequest({
       model,
       settings: { ...source.settings, maxTokens },
-      path: path.slice(start),
+      path: withEnd(path.slice(start), keep),
       defaultSystemPrompt: info?.systemPrompt,
       continueLast,
     })
   const whole = build(0)
   if (!shorten && surelyFits(whole, info?.contextLength, maxTokens)) return { request: whole }
-  const count = async (start: number): Promise<TokenCount> => {
-    const { messages, continue_final_message } = build(start)
+  const count = async (start: number, keep?: number): Promise<TokenCount> => {
+    const { messages, continue_final_message } = build(start, keep)
     return countTokens({ model, messages, continue_final_message }, { signal }).catch(farTooLong)
   }
   const starts = possibleStarts(path, model)
   const first = await count(starts[0]!)
-  const told = first.contextLength ?? (await count(starts.at(-1)!)).contextLength
+  const told =
+    first.contextLength ??
+    (await count(starts.at(-1)!)).contextLength ??
+    (continueLast ? (await count(starts.at(-1)!, 1)).contextLength : undefined)
   const contextLength = Math.min(info?.contextLength ?? Infinity, told ?? Infinity)
   if (!Number.isFinite(contextLength)) return { request: whole }
-  const room = roomOf(contextLength, maxTokens)
+  const { prompt } = roomOf(contextLength, maxTokens)
+  const room = shorten ? prompt * REFUSED_SHARE : prompt
   const fit = await fitToContext({
     starts,
-    room: shorten ? room.prompt * REFUSED_SHARE : room.prompt,
+    room,
     count: async (start) => (start === starts[0] ? first : await count(start)).tokens,
   })
-  return shortened(build(fit.start), fit, path, contextLength)
+  const answer = path.at(-1)?.content.length ?? 0
+  const end =
+    continueLast && fit.tokens > room
+      ? await fitEnd(answer, room, async (keep) => (await count(fit.start, keep)).tokens)
+      : undefined
+  const tokens = end?.tokens ?? fit.tokens
+  const planned = shortened(build(fit.start, end?.keep), { ...fit, tokens }, path, contextLength)
+  if (!end || end.keep >= answer) return planned
+  const leftOut = planned.leftOut ?? { messages: 0, firstSeenId: path[0]!.id }
+  return { ...planned, leftOut: { ...leftOut, partOfAnswer: true } }
+}
+
+/** A branch whose last message has so many of its last characters only. */
+function withEnd(path: readonly Message[], keep: number): readonly Message[] {
+  const last = path.at(-1)
+  if (!last || last.content.length <= keep) return path
+  return [...path.slice(0, -1), { ...last, reasoning: undefined, content: endOf(last.content, keep) }]
+}
+
+/** From a word on, where there is one near: half a word is no text that a model would go on from. */
+function endOf(text: string, keep: number): string {
+  const end = text.slice(-keep)
+  const space = end.search(/\s/)
+  return space >= 0 && space < end.length / 4 ? end.slice(space + 1) : end
 }
 
 /** Servers don't count a prompt that can't fit by far: they refuse it. */

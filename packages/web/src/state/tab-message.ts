@@ -1,5 +1,5 @@
 import type { AnswerPosition, AnswerTimings, AnswerUsage } from '../api/answer-chunk.ts'
-import type { Failover, RouteHop, RouteReport, SwarmPeer } from '../api/route-report.ts'
+import type { Failover, RouteHop, RouteReport, SwarmPeer, SwarmWait } from '../api/route-report.ts'
 import { isRecord } from '../api/read-json.ts'
 import type { LiveAnswer, PendingRetry } from '../chat/live-answer.ts'
 import {
@@ -79,7 +79,11 @@ const isRoute = shapeOf<RouteReport>({
   pushed: isBoolean,
 })
 
-const isLeftOut = shapeOf<LeftOut>({ messages: isNumber, firstSeenId: isString })
+const isLeftOut = shapeOf<LeftOut>({
+  messages: isNumber,
+  firstSeenId: isString,
+  partOfAnswer: optional(isBoolean),
+})
 const isPosition = shapeOf<AnswerPosition>({ answerId: isString, eventId: isString })
 
 const isMessage = shapeOf<Message>({
@@ -132,6 +136,13 @@ const isLiveAnswer = shapeOf<LiveAnswer>({
   timings: optional(shapeOf<AnswerTimings>({ timeToFirstTokenMs: number, tokensPerSecond: number })),
   route: optional(isRoute),
   leftOut: optional(isLeftOut),
+  waiting: optional(
+    shapeOf<SwarmWait>({
+      blocks: listOf(shapeOf<SwarmWait['blocks'][number]>({ start: isNumber, end: isNumber })),
+      since: isNumber,
+      until: isNumber,
+    }),
+  ),
   retry: optional(shapeOf<PendingRetry>({ reason: oneOf('network', 'capacity'), at: isNumber })),
 })
 

@@ -2,8 +2,10 @@ import type { ApiErrorKind } from '../../api/errors.ts'
 import { useServices } from '../../app/services.ts'
 import type { Message } from '../../chat/types.ts'
 import { useTexts } from '../../i18n/texts.ts'
+import { useStore } from '../../state/use-store.ts'
 import { Button } from '../button.tsx'
 import { Icon } from '../icon.tsx'
+import { useMessageEdit } from './use-message-edit.ts'
 
 const textKeys = {
   network: 'errorNetwork',
@@ -16,9 +18,13 @@ const textKeys = {
 
 /** Why there is no answer, in words, and the way to try again. */
 export function AnswerError({ message }: { readonly message: Message }) {
-  const { conversation } = useServices()
+  const { chats, conversation } = useServices()
   const texts = useTexts()
-  const { error, chatId, id } = message
+  const { error, chatId, id, parentId } = message
+  const question = useStore(chats, (state) =>
+    parentId === null ? undefined : state.trees.get(chatId)?.messages.get(parentId),
+  )
+  const edit = useMessageEdit(question ?? message)
   if (!error) return null
   return (
     <div className="answer-error" role="alert">
@@ -28,6 +34,11 @@ export function AnswerError({ message }: { readonly message: Message }) {
         {error.message && <p className="answer-error-detail">{error.message}</p>}
         {error.requestId && <p className="answer-error-detail">{texts.errorReference(error.requestId)}</p>}
       </div>
+      {error.kind === 'context-length' && question && (
+        <Button icon="pencil" onClick={edit.begin}>
+          {texts.shortenMessage}
+        </Button>
+      )}
       <Button icon="retry" onClick={() => conversation.retry(chatId, id)}>
         {texts.retry}
       </Button>

@@ -5,6 +5,7 @@ import { useTexts } from '../../i18n/texts.ts'
 import { LiveRoute } from './live-route.tsx'
 import { ModelLoading } from './model-loading.tsx'
 import { SlowHint } from './slow-hint.tsx'
+import { waitWords } from './wait-words.ts'
 
 interface LiveFooterProps {
   readonly live: LiveAnswer
@@ -17,6 +18,7 @@ export function LiveFooter({ live, model }: LiveFooterProps) {
   const rate = tokensPerSecond(live)
   const { retry } = live
   const waiting = !hasBegun(live)
+  const wait = retry ? undefined : live.waiting
   return (
     <>
       {waiting && model && <ModelLoading model={model} />}
@@ -24,9 +26,12 @@ export function LiveFooter({ live, model }: LiveFooterProps) {
       <div className="answer-live">
         <span className="answer-pulse" aria-hidden="true" />
         {retry && <span>{retry.reason === 'network' ? texts.retryingNetwork : texts.retryingCapacity}</span>}
-        {!retry && waiting && <span>{texts.waiting}</span>}
-        {rate !== undefined && <span className="answer-rate">{texts.tokensPerSecond(formatRate(rate))}</span>}
-        {rate !== undefined && <SlowHint engine={model?.engine} rate={rate} />}
+        {wait && <span>{waitWords(texts, wait)}</span>}
+        {!retry && !wait && waiting && <span>{texts.waiting}</span>}
+        {!wait && rate !== undefined && (
+          <span className="answer-rate">{texts.tokensPerSecond(formatRate(rate))}</span>
+        )}
+        {!wait && rate !== undefined && <SlowHint engine={model?.engine} rate={rate} />}
       </div>
     </>
   )
