@@ -12,6 +12,12 @@
  * @packageDocumentation
  */
 export { publicInitialPeers, swarmConfigSchema, type SwarmConfig, type SwarmConfigInput } from './config.ts'
-export { prepareLocalPart, type LocalPartOptions } from './local-part.ts'
+export {
+  prepareLocalPart,
+  removeLocalPart,
+  type LocalPartOptions,
+  type RemovedFiles,
+  type RemoveLocalPartOptions,
+} from './local-part.ts'
 export { readSwarmModelInfo, type SwarmModelInfo } from './model-info.ts'
 export { createPetalsEngine, type PetalsEngine, type PetalsEngineDependencies } from './petals-engine.ts'

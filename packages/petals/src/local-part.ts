@@ -1,8 +1,16 @@
-import type { LoadOptions, ModelFiles, ModelSpec } from '@petals-chat/engine'
+import {
+  EngineError,
+  type AbortOptions,
+  type LoadOptions,
+  type ModelFiles,
+  type ModelSpec,
+} from '@petals-chat/engine'
 import { availableParallelism } from 'node:os'
 import type { SwarmConfig } from './config.ts'
 import { readArchitecture } from './layers/architecture.ts'
+import { removeHeadFiles } from './layers/head/head-file.ts'
 import { openLocalLayers, type LocalLayers } from './layers/local-layers.ts'
+import { findLocalTensors } from './layers/local-tensors.ts'
 import { openTokenizer } from './layers/tokenizer.ts'
 import type { OpenFiles } from './model-locator.ts'
 
@@ -22,6 +30,38 @@ export async function openLayers(
 ): Promise<LocalLayers> {
   const threads = config.threads ?? Math.min(availableParallelism(), maxUsefulThreads)
   return await openLocalLayers(files, { folder, threads, signal, onProgress })
+}
+
+/**
+ * Removes the 8-bit head that was made of a model. `openFiles` has to give no more than what is on this machine: where the
+ * weights are tells which head is theirs. Gives nothing where they are not here.
+ */
+export async function removeLocalPart(
+  { source }: Pick<ModelSpec, 'source'>,
+  { cacheFolder, openFiles, signal }: RemoveLocalPartOptions,
+): Promise<RemovedFiles> {
+  try {
+    const files = await openFiles(source, { signal })
+    const { head } = await findLocalTensors(files, await readArchitecture(files, { signal }), { signal })
+    return await removeHeadFiles(
+      await files.rangeFile(head.file, head.start, head.end, { signal }),
+      cacheFolder,
+    )
+  } catch (error) {
+    if (error instanceof EngineError) return { paths: [], freedBytes: 0 }
+    throw error
+  }
+}
+
+export interface RemoveLocalPartOptions extends AbortOptions {
+  readonly cacheFolder: string
+  readonly openFiles: OpenFiles
+}
+
+/** Paths that are gone. */
+export interface RemovedFiles {
+  readonly paths: readonly string[]
+  readonly freedBytes: number
 }
 
 /**

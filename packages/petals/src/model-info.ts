@@ -1,6 +1,7 @@
-import type { AbortOptions, ModelFiles } from '@petals-chat/engine'
+import { EngineError, type AbortOptions, type ModelFiles } from '@petals-chat/engine'
 import { readArchitecture, type Architecture } from './layers/architecture.ts'
 import { layoutOf } from './layers/head/quantized-matrix.ts'
+import { downloadBytesOf, findLocalTensors } from './layers/local-tensors.ts'
 import { findDhtPrefix, type LocatableSpec } from './model-location.ts'
 
 /** What a model's config.json says of its part in a swarm. */
@@ -10,20 +11,25 @@ export interface SwarmModelInfo extends Pick<
 > {
   /** Undefined if it can't be derived: then the configuration has to say it. */
   readonly dhtPrefix: string | undefined
-  /** Memory of the LM head, which runs here in 8 bits. Embeddings and original weights stay in their files. */
+  /** Memory of the LM head, which runs here in 8 bits; its copy on the disk is as large. Embeddings stay in their files. */
   readonly memoryBytes: number
+  /** Of the weights, what is fetched to this machine; undefined where their files can't be read now. */
+  readonly downloadBytes: number | undefined
 }
 
-/** Reads no more than config.json. @throws ModelUnavailableError */
+/** Reads config.json and the headers of the weights' files. @throws ModelUnavailableError without config.json */
 export async function readSwarmModelInfo(
   spec: Pick<LocatableSpec, 'source' | 'dhtPrefix'>,
   files: ModelFiles,
   options?: AbortOptions,
 ): Promise<SwarmModelInfo> {
-  const { modelType, blocks, hiddenSize, vocabularySize, contextLength } = await readArchitecture(
-    files,
-    options,
-  )
+  const architecture = await readArchitecture(files, options)
+  const { modelType, blocks, hiddenSize, vocabularySize, contextLength } = architecture
+  const tensors = await findLocalTensors(files, architecture, options).catch((error: unknown) => {
+    options?.signal?.throwIfAborted()
+    if (error instanceof EngineError) return undefined
+    throw error
+  })
   return {
     modelType,
     blocks,
@@ -32,5 +38,6 @@ export async function readSwarmModelInfo(
     contextLength,
     dhtPrefix: findDhtPrefix(spec, modelType),
     memoryBytes: layoutOf(vocabularySize, hiddenSize).byteLength,
+    downloadBytes: tensors && downloadBytesOf(tensors),
   }
 }

@@ -75,7 +75,14 @@ describe('the view of a swarm', () => {
       adapters: ['o/lora'],
       bannedForMs: 0,
       rttMs: expect.any(Number) as number,
+      cacheTokensLeft: undefined,
     })
+  })
+
+  test('tells the room of a server in tokens of a session through its blocks', async () => {
+    const server = await swarm.addServer(0, 6)
+    server.announce([swarm.dht], { cacheTokensLeft: 49_163 })
+    expect((await openView().view.status()).models[0]!.servers[0]!.cacheTokensLeft).toBe(4096)
   })
 
   test('says which blocks are missing', async () => {

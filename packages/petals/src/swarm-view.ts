@@ -178,11 +178,15 @@ function describeServer({
     quantization: server.quantType,
     adapters: server.adapters,
     usesRelay: server.usingRelay,
-    cacheTokensLeft: server.cacheTokensLeft,
+    cacheTokensLeft: tokensOf(server.cacheTokensLeft, end - start),
     rttMs: rttSeconds === undefined ? undefined : rttSeconds * 1000,
     bannedForMs: Math.round(bannedForMs),
   }
 }
+
+/** Servers announce vectors: a token takes a key and a value in each of their blocks. */
+const tokensOf = (vectors: number | undefined, blocks: number): number | undefined =>
+  vectors === undefined ? undefined : Math.floor(vectors / (2 * Math.max(1, blocks)))
 
 const byPlace = (a: SwarmServerStatus, b: SwarmServerStatus): number =>
   a.start - b.start || a.end - b.end || a.peer.localeCompare(b.peer)

@@ -7,6 +7,7 @@ import { checkLoaded } from '../doctor/config-check.ts'
 import { gpuCheck, processorCheck } from '../doctor/engine-checks.ts'
 import { cacheCheck, hubCheck, pipCheck, tokenCheck } from '../doctor/hub-checks.ts'
 import { memoryCheck, nodeCheck } from '../doctor/machine-checks.ts'
+import { modelsCheck } from '../doctor/models-check.ts'
 import { portCheck, webCheck } from '../doctor/server-checks.ts'
 import { swarmCheck } from '../doctor/swarm-check.ts'
 import { exitCodes } from '../exit-codes.ts'
@@ -22,6 +23,7 @@ const checks: readonly Check[] = [
   hubCheck,
   tokenCheck,
   pipCheck,
+  modelsCheck,
   swarmCheck,
   portCheck,
   webCheck,

@@ -8,7 +8,7 @@ import type { NamedModel } from '../models/named-model.ts'
 import { createStore } from '../runtime.ts'
 import { formatBytes } from '../terminal/format.ts'
 import { EngineError, type ModelFiles } from '@petals-chat/engine'
-import type { ModelSourceInfo, ModelStore } from '@petals-chat/hub'
+import type { CachedModel, ModelSourceInfo, ModelStore } from '@petals-chat/hub'
 
 /** Shows what is known of a model: its files, what the GGUF or config.json says, the memory that it needs. */
 export async function showModel(context: CommandContext, [name = '']: readonly string[]): Promise<void> {
@@ -30,10 +30,11 @@ async function describe(model: NamedModel, loaded: LoadedConfig): Promise<readon
     file?.path === undefined
       ? await describeRepository(model, store)
       : await describeGguf(file.path, loaded.config.llama)
+  const cached = model.engine === 'petals' ? await store.list() : undefined
   return [
     ['Model', model.id],
     ['Engine', model.engine],
-    ...alternatives.flatMap(describeSource),
+    ...alternatives.flatMap((alternative) => describeSource(alternative, cached)),
     ...details,
     ...optional(
       'Licence',
@@ -46,26 +47,14 @@ async function describe(model: NamedModel, loaded: LoadedConfig): Promise<readon
 const optional = (label: string, value: string | undefined): readonly Field[] =>
   value === undefined ? [] : [[label, value]]
 
-function describeSource({
-  source,
-  files,
-  sizeBytes,
-  cachedBytes,
-  gated,
-  page,
-  detail,
-}: ModelSourceInfo): readonly Field[] {
+/** @param cached what the caches hold, for a model of which only parts are fetched */
+function describeSource(info: ModelSourceInfo, cached: readonly CachedModel[] | undefined): readonly Field[] {
+  const { source, files, sizeBytes, gated, page, detail } = info
   const size = sizeBytes === undefined ? 'size unknown' : formatBytes(sizeBytes)
-  const isHere = sizeBytes !== undefined && cachedBytes >= sizeBytes
-  const state = isHere
-    ? 'on this machine'
-    : cachedBytes === 0
-      ? 'not here yet'
-      : `${formatBytes(cachedBytes)} here`
   const paths = files.flatMap(({ path }) => path ?? [])
   return [
     ['Source', source],
-    ['Size', `${size}, ${state}`],
+    [cached === undefined ? 'Size' : 'Repository', `${size}, ${stateOf(info, cached)}`],
     ...paths
       .slice(0, 1)
       .map((path): Field => ['File', paths.length === 1 ? path : `${path} and ${paths.length - 1} more`]),
@@ -74,6 +63,17 @@ function describeSource({
       : []),
     ...optional('Note', detail),
   ]
+}
+
+function stateOf(
+  { type, source, sizeBytes, cachedBytes }: ModelSourceInfo,
+  cached: readonly CachedModel[] | undefined,
+): string {
+  const isHere = sizeBytes !== undefined && cachedBytes >= sizeBytes
+  if (isHere && (type === 'local' || cachedBytes > 0)) return 'on this machine'
+  const repository = source.split('@')[0]
+  const bytes = cached?.find((each) => each.source === repository)?.sizeBytes ?? cachedBytes
+  return bytes === 0 ? 'not here yet' : `${formatBytes(bytes)} here`
 }
 
 async function describeRepository(model: NamedModel, store: ModelStore): Promise<readonly Field[]> {

@@ -99,7 +99,9 @@ describe('petals-chat models', () => {
     expect(stdout).toMatch(/Architecture +llama, 30 blocks, 576 wide\n/)
     expect(stdout).toMatch(/Context +8192 tokens\n/)
     expect(stdout).toMatch(/In the swarm +Smol-hf\n/)
-    expect(stdout).toMatch(/Memory +about 30\.\d MB for the LM head/)
+    expect(stdout).toMatch(/Download +no more than tokenizer, embeddings and LM head/)
+    expect(stdout).toMatch(/Repository +\d+ B, \d+ B here\n/)
+    expect(stdout).toMatch(/Memory +about 30\.\d MB for the LM head in 8 bits/)
     expect(stdout).toMatch(/Embeds in 16-bit +0\.06 GB\n/)
 
     await mkdir(`${folder.path}/Smol`)

@@ -53,8 +53,14 @@ export async function describeSwarmModel(model: NamedModel, files: ModelFiles): 
     ['In the swarm', `${prefix}${model.adapter === undefined ? '' : `, with the adapter ${model.adapter}`}`],
     ['Servers', 'petals-chat swarm status'],
     [
+      'Download',
+      `${info.downloadBytes === undefined ? 'no more than' : `about ${formatBytes(info.downloadBytes)}:`} ` +
+        'tokenizer, embeddings and LM head; the blocks stay with the servers',
+    ],
+    [
       'Memory',
-      `about ${formatBytes(info.memoryBytes)} for the LM head; all other weights stay in their files`,
+      `about ${formatBytes(info.memoryBytes)} for the LM head in 8 bits (as much on the disk, made once); ` +
+        'all other weights stay in their files',
     ],
   ]
 }

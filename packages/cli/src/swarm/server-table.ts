@@ -30,10 +30,8 @@ function formatRoundTrip(ms: number | undefined): string {
   return ms === Infinity ? '-' : `${ms < 10 ? ms.toFixed(1) : Math.round(ms)} ms`
 }
 
-/** A token takes a key and a value vector in each block. */
-function formatRoom({ cacheTokensLeft, start, end }: SwarmServerStatus): string {
-  return cacheTokensLeft === undefined ? '?' : `${Math.floor(cacheTokensLeft / (2 * (end - start)))} tokens`
-}
+const formatRoom = ({ cacheTokensLeft }: SwarmServerStatus): string =>
+  cacheTokensLeft === undefined ? '?' : `${cacheTokensLeft} tokens`
 
 function describeState({ state, rttMs, bannedForMs, usesRelay, adapters }: SwarmServerStatus): string {
   const words = [

@@ -53,6 +53,7 @@ export interface SwarmServerStatus {
   readonly quantization: string | undefined
   readonly adapters: readonly string[]
   readonly usesRelay: boolean | undefined
+  /** Room of its KV cache: tokens of sessions through all its blocks. */
   readonly cacheTokensLeft: number | undefined
   /** Smoothed round trip from here; undefined before the first ping, Infinity if it does not answer. */
   readonly rttMs: number | undefined

@@ -16,7 +16,7 @@ const serverSchema = z.object({
   cacheTokensLeft: z
     .int()
     .optional()
-    .describe('Room of its KV cache: a session of L tokens over B of its blocks takes 2·L·B.'),
+    .describe('Room of its KV cache, in tokens of sessions through all its blocks.'),
   rttMs: z
     .number()
     .nullable()

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import { open, stat, utimes } from 'node:fs/promises'
+import { open, readdir, rm, stat, utimes } from 'node:fs/promises'
 import path from 'node:path'
 import type { FileOptions } from '@petals-chat/engine'
 import { bytesOf } from '../../tensor/tensor.ts'
@@ -61,10 +61,26 @@ const digest = (facts: unknown): string =>
 
 const headPrefix = 'lm-head-'
 
+/** Removes what `folder` keeps of a head, of whatever content its place had. Gives the files that are gone, and their bytes. */
+export async function removeHeadFiles(
+  { path: file, offset }: Pick<StoredTensor, 'path' | 'offset'>,
+  folder: string,
+): Promise<{ readonly paths: readonly string[]; readonly freedBytes: number }> {
+  const names = await readdir(folder).catch((): string[] => [])
+  const kept = names.filter((name) => name.startsWith(prefixOf(file, offset)) && name.endsWith('.bin'))
+  const paths = kept.map((name) => path.join(folder, name))
+  const sizes = await Promise.all(paths.map((each) => sizeOf(each)))
+  await Promise.all(paths.map((each) => rm(each, { force: true })))
+  return { paths, freedBytes: sizes.reduce<number>((sum, size = 0) => sum + size, 0) }
+}
+
+const prefixOf = (file: string, offset: number): string =>
+  `${headPrefix}${digest([path.resolve(file), offset])}-`
+
 /** `lm-head-PLACE-CONTENT.bin`: where the original weights are, and which content that place has now. */
 async function nameOf({ path: file, offset, dtype }: StoredTensor, layout: QuantizedLayout) {
   const { size, mtimeMs } = await stat(file)
-  const prefix = `${headPrefix}${digest([path.resolve(file), offset])}-`
+  const prefix = prefixOf(file, offset)
   return { prefix, name: `${prefix}${digest([size, mtimeMs, dtype, layout, formatVersion])}.bin` }
 }
 

@@ -1,0 +1,63 @@
+import type { ModelSpec } from '@petals-chat/engine'
+import { memoryNeed } from '../models/memory-need.ts'
+import type { MemoryNeed } from '../models/memory-need.ts'
+import { formatBytes } from '../terminal/format.ts'
+import { failure, ok, warning } from './check.ts'
+import type { Check, CheckContext, CheckResult } from './check.ts'
+import { has16BitArithmetic } from './processor-flags.ts'
+
+/** A model's need, or why it is not known. */
+interface Finding {
+  readonly id: string
+  readonly need: MemoryNeed | undefined
+}
+
+/** Whether the configured models fit into the memory that is free now. */
+export const modelsCheck: Check = {
+  name: 'Models',
+  async run(context) {
+    const findings = await Promise.all(context.config.models.map((spec) => find(spec, context)))
+    return describeNeeds(findings, process.availableMemory(), await has16BitArithmetic())
+  },
+}
+
+async function find(spec: ModelSpec, { store }: CheckContext): Promise<Finding> {
+  return { id: spec.id, need: await memoryNeed(spec, store).catch(() => undefined) }
+}
+
+export function describeNeeds(
+  findings: readonly Finding[],
+  free: number,
+  has16Bit: boolean | undefined,
+): CheckResult {
+  const known = findings.flatMap(({ id, need }) => (need === undefined ? [] : [{ id, need }]))
+  if (known.length === 0)
+    return ok('their need of memory is known once their files are here: petals-chat models pull')
+  const message = known.map(({ id, need }) => `${id} takes ${formatBytes(need.bytes)}`).join(', ')
+  const tooLarge = known.filter(({ need }) => need.bytes > free).map(({ id }) => id)
+  const original = known.flatMap(({ id, need }) => asOriginal(id, need, has16Bit))
+  const compared = `${message} of ${formatBytes(free)} memory that is free`
+  if (tooLarge.length > 0) {
+    const advice = `There is not enough for ${tooLarge.join(', ')}: close other programs, or take a smaller model.`
+    return failure(compared, [advice, ...original].join('\n'))
+  }
+  const all = known.reduce((sum, { need }) => sum + need.bytes, 0)
+  const advice =
+    'All of them at once do not fit: each is loaded when it is asked for first (preload: first or none).'
+  return all > free
+    ? warning(compared, [advice, ...original].join('\n'))
+    : ok(compared, original.length > 0 ? original.join('\n') : undefined)
+}
+
+/** The table of chat.petals.dev's README: 16 bits where the processor computes with them, else 32. */
+function asOriginal(id: string, { original }: MemoryNeed, has16Bit: boolean | undefined): readonly string[] {
+  if (original === undefined) return []
+  const sixteen = formatBytes(original.bytes16)
+  const thirtyTwo = formatBytes(2 * original.bytes16)
+  const words = {
+    true: `${sixteen}, in the 16 bits that this processor computes with (AVX-512, AMX or ARM)`,
+    false: `${thirtyTwo}, in 32 bits: this processor has no AVX-512`,
+    undefined: `${sixteen} in 16 bits, or ${thirtyTwo} in 32`,
+  }[String(has16Bit) as 'true' | 'false' | 'undefined']
+  return [`${id}: the LM head runs in 8 bits here; the Python client would take ${words}.`]
+}

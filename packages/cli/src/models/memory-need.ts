@@ -1,0 +1,46 @@
+import type { ModelSpec } from '@petals-chat/engine'
+import type { ModelStore } from '@petals-chat/hub'
+import { localPartBytes, readLocalPart } from './local-part.ts'
+
+/** Memory of this machine that a loaded model takes. */
+export interface MemoryNeed {
+  readonly bytes: number
+  /** What chat.petals.dev took for the same part of a swarm model, in 16 bits. */
+  readonly original?: { readonly bytes16: number } | undefined
+}
+
+/** Tokens of one session that a local model is of some use with; the engine gives more where memory allows. */
+const leastUsefulLength = 1024
+
+/** By what is on this machine, and for swarm models config.json of the Hub; undefined if that is not known yet. */
+export function memoryNeed(
+  spec: Pick<ModelSpec, 'engine' | 'source' | 'dhtPrefix'>,
+  store: ModelStore,
+): Promise<MemoryNeed | undefined> {
+  return spec.engine === 'petals' ? swarmNeed(spec, store) : localNeed(spec, store)
+}
+
+async function swarmNeed(
+  spec: Pick<ModelSpec, 'source' | 'dhtPrefix'>,
+  store: ModelStore,
+): Promise<MemoryNeed> {
+  const files = await store.openFiles(spec.source)
+  const { readSwarmModelInfo } = await import('@petals-chat/petals')
+  const { memoryBytes } = await readSwarmModelInfo(spec, files)
+  const part = readLocalPart((await files.text('config.json')) ?? '')
+  return { bytes: memoryBytes, original: part && { bytes16: localPartBytes(part) } }
+}
+
+async function localNeed(
+  { source }: Pick<ModelSpec, 'source'>,
+  store: ModelStore,
+): Promise<MemoryNeed | undefined> {
+  const files = (await store.info(source)).flatMap((alternative) => alternative.files)
+  const parts = files.filter(({ name, path }) => path !== undefined && /\.gguf$/i.test(name))
+  const first = parts[0]?.path
+  if (first === undefined) return undefined
+  const { readGgufInfo } = await import('@petals-chat/llama')
+  const { kvBytesPerToken, fileSize } = await readGgufInfo(first)
+  const weights = parts.reduce((sum, { sizeBytes = 0 }) => sum + sizeBytes, 0)
+  return { bytes: Math.max(weights, fileSize) + kvBytesPerToken * leastUsefulLength }
+}

@@ -1,0 +1,26 @@
+import type { AbortOptions, ModelFiles } from '@petals-chat/engine'
+import type { Architecture } from './architecture.ts'
+import type { TensorEntry } from './tensor-entry.ts'
+import { openWeightIndex } from './weight-index.ts'
+
+/** The large tensors of a checkpoint that a client needs. */
+export interface LocalTensors {
+  readonly embedding: TensorEntry
+  /** The embedding again where the head is tied to it. */
+  readonly head: TensorEntry
+}
+
+/** Finds them by the headers of the weights' files; no weights are fetched. @throws ModelUnavailableError */
+export async function findLocalTensors(
+  files: ModelFiles,
+  { embedding, head }: Pick<Architecture, 'embedding' | 'head'>,
+  options: AbortOptions = {},
+): Promise<LocalTensors> {
+  const index = await openWeightIndex(files, options)
+  const found = await index.find(embedding, options)
+  return { embedding: found, head: head === 'tied' ? found : await index.find(head, options) }
+}
+
+/** What of a checkpoint is fetched to this machine; the norms are a few kilobytes. */
+export const downloadBytesOf = ({ embedding, head }: LocalTensors): number =>
+  [...new Set([embedding, head])].reduce((sum, { start, end }) => sum + end - start, 0)
