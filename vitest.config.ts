@@ -24,7 +24,12 @@ const project = (name: string, include: string[], testTimeout: number, fileParal
 export default defineConfig({
   test: {
     projects: [
-      project('unit', ['packages/*/src/**/*.test.{ts,tsx}', 'scripts/**/*.test.ts'], 60_000, true),
+      project(
+        'unit',
+        ['packages/*/src/**/*.test.{ts,tsx}', 'scripts/**/*.test.ts', 'swarm/*.test.ts'],
+        60_000,
+        true,
+      ),
       project('interop', ['tests/interop/**/*.test.ts'], 600_000, false),
       project('e2e', ['tests/e2e/**/*.test.ts'], 240_000, false),
     ],

@@ -1,68 +1,105 @@
 // npm run swarm [-- FLAGS]      a private swarm
 // npm run demo [-- FLAGS]       a private swarm, and the chat on it
-import { spawn } from 'node:child_process'
+import { spawn, type ChildProcess } from 'node:child_process'
+import { once } from 'node:events'
 import path from 'node:path'
-import { parseSwarmFlags, swarmFlags } from './options.ts'
+import { assertPortFree } from './free-port.ts'
+import { findModel } from './models.ts'
+import { helpOf, parseSwarmFlags, type SwarmCommand, type SwarmFlags } from './options.ts'
 import { rootFolder } from './paths.ts'
+import { quoteWord } from './shell-words.ts'
 import { startSwarm, type Swarm } from './swarm.ts'
 
-const isDemo = process.argv[2] === 'demo'
-if (isDemo) process.argv.splice(2, 1)
+const [first, ...others] = process.argv.slice(2)
+const command: SwarmCommand = first === 'demo' ? 'demo' : 'swarm'
+const args = first === 'demo' ? others : process.argv.slice(2)
 
-/** Arguments of `petals-chat` that make it chat with this swarm. */
+/** Arguments of `petals-chat` that lead to this swarm, and to its model. */
+const swarmArguments = (swarm: Swarm): string[] => ['--swarm', swarm.initialPeers.join(',')]
 const chatArguments = (swarm: Swarm, model: string): string[] => [
-  ...['--swarm', swarm.initialPeers.join(',')],
+  ...swarmArguments(swarm),
   ...['--model', `${model}=petals:${swarm.modelFolder}`],
   ...['--dht-prefix', swarm.dhtPrefix],
 ]
 
-function startChat(swarm: Swarm, model: string): Promise<void> {
-  const command = path.join(rootFolder, 'packages', 'cli', 'bin', 'petals-chat.mjs')
-  const child = spawn(process.execPath, [command, ...chatArguments(swarm, model)], { stdio: 'inherit' })
-  return new Promise((resolve, reject) => {
-    child.once('error', reject)
-    child.once('exit', () => resolve())
-  })
+const npmStart = (words: readonly string[]): string => `npm start -- ${words.map(quoteWord).join(' ')}`
+
+/** How to use the swarm from another terminal, in lines to copy. */
+function describeSwarm(swarm: Swarm, { model }: SwarmFlags): string {
+  const status = npmStart(['swarm', 'status', ...swarmArguments(swarm)])
+  const chat = npmStart(chatArguments(swarm, model))
+  return `
+The swarm is up. Its address:
+
+  ${swarm.initialPeers.join(',')}
+
+From another terminal, in this folder:
+
+  ${status}${command === 'demo' ? '' : `\n  ${chat}`}
+
+Ctrl+C ends all its servers.
+`
 }
 
-async function main(): Promise<void> {
-  const options = parseSwarmFlags()
-  if (!options) {
-    process.stdout.write(
-      `Starts a private Petals swarm on this machine, from the Python packages${isDemo ? ', and the chat page on it' : ', and prints how to chat with it'}.\n\n${swarmFlags}`,
-    )
-    return
+function startChat(swarm: Swarm, { model, chatPort }: SwarmFlags): ChildProcess {
+  const file = path.join(rootFolder, 'packages', 'cli', 'bin', 'petals-chat.mjs')
+  const words = [file, '--port', String(chatPort), ...chatArguments(swarm, model)]
+  // The channel ends it with this process, even if that is killed.
+  return spawn(process.execPath, words, { stdio: ['inherit', 'inherit', 'inherit', 'ipc'] })
+}
+
+/** Resolves to the chat's exit code. Told to end, it ends the chat, which finishes its answers, and the servers after it. */
+async function chatUntilEnd(swarm: Swarm, flags: SwarmFlags): Promise<number> {
+  const chat = startChat(swarm, flags)
+  process.on('SIGTERM', () => chat.kill('SIGTERM'))
+  process.on('SIGHUP', () => chat.kill('SIGTERM'))
+  process.on('disconnect', () => chat.kill('SIGTERM'))
+  // A terminal sends Ctrl+C to the chat, too.
+  process.on('SIGINT', () => process.stdin.isTTY || chat.kill('SIGINT'))
+  const [code] = (await once(chat, 'exit')) as [number | null]
+  return code ?? 1
+}
+
+/** Resolves when it is told to end (0) or when no server is left (1). */
+async function serveUntilEnd(swarm: Swarm): Promise<number> {
+  const told = new Promise<number>((resolve) => {
+    for (const event of ['SIGINT', 'SIGTERM', 'SIGHUP', 'disconnect']) process.once(event, () => resolve(0))
+  })
+  const gone = Promise.all(swarm.servers.map(({ exited }) => exited)).then(() => {
+    process.stderr.write('All servers have ended by themselves. Their logs say why.\n')
+    return 1
+  })
+  return Promise.race([told, gone])
+}
+
+async function main(): Promise<number> {
+  const flags = parseSwarmFlags(command, args)
+  if (!flags) {
+    process.stdout.write(helpOf(command))
+    return 0
   }
+  findModel(flags.model)
+  await assertPortFree(flags.port, '--port')
+  if (command === 'demo') await assertPortFree(flags.chatPort, '--chat-port')
   const started = Date.now()
   const swarm = await startSwarm({
-    ...options,
+    ...flags,
     onProgress: (text) =>
       process.stderr.write(`▸ ${text} (${((Date.now() - started) / 1000).toFixed(0)} s)\n`),
   })
-  const end = async (): Promise<void> => {
-    process.stderr.write('Ending the servers …\n')
-    await swarm[Symbol.asyncDispose]()
-    process.exit(0)
-  }
-  // In the demo a Ctrl+C reaches the chat, too: it ends by itself, and the servers after it.
-  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => void (isDemo || end()))
-  if (isDemo) {
-    await startChat(swarm, options.model)
-    return end()
-  }
-  process.stdout.write(`
-The swarm is up. Chat with it from another terminal:
-
-  npm start -- ${chatArguments(swarm, options.model).join(' ')}
-
-Ctrl+C ends all its servers.
-`)
-  await Promise.all(swarm.servers.map((server) => server.exited))
+  process.stdout.write(describeSwarm(swarm, flags))
+  const code = await (command === 'demo' ? chatUntilEnd(swarm, flags) : serveUntilEnd(swarm))
+  process.stderr.write('Ending the servers …\n')
+  await swarm[Symbol.asyncDispose]()
+  return code
 }
 
+// Before the swarm is up there is nothing to finish: its servers end with this process.
+process.once('disconnect', () => process.listenerCount('SIGTERM') === 0 && process.exit(1))
+
 try {
-  await main()
+  process.exit(await main())
 } catch (error) {
   process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`)
-  process.exitCode = 1
+  process.exit(1)
 }

@@ -73,7 +73,7 @@ export async function ensureModel(model: SwarmModel): Promise<string> {
     .digest('hex')
   if ((await readFile(path.join(folder, '.made-by'), 'utf8').catch(() => '')) === stamp) return folder
   await access(python).catch(() => {
-    throw new Error('The Python of the test swarm is missing. Run `node scripts/setup.mjs test` first.')
+    throw new Error('The Python of the test swarm is missing. Run `node scripts/setup.mjs swarm` first.')
   })
   await mkdir(modelsFolder, { recursive: true })
   const scratch = await mkdtemp(path.join(modelsFolder, '.scratch-'))

@@ -1,46 +1,85 @@
 import { parseArgs } from 'node:util'
+import { splitWords } from './shell-words.ts'
 import { swarmModels } from './models.ts'
 import type { SwarmOptions } from './swarm.ts'
 
-/** What `npm run swarm` and `npm run demo` take, for their help. */
-export const swarmFlags = `  --model NAME             ${swarmModels.map((each) => each.name).join(', ')} (default: the first)
+export type SwarmCommand = 'swarm' | 'demo'
+
+export interface SwarmFlags extends SwarmOptions {
+  readonly port: number
+  /** Port of the chat page, in the demo. */
+  readonly chatPort: number
+}
+
+const [defaultModel] = swarmModels.map(({ name }) => name)
+const defaultPort = 31337
+const defaultChatPort = 5000
+
+const flagLines = `  --model NAME             ${swarmModels.map(({ name }) => name).join(', ')} (default: the first)
   --blocks-per-server N    blocks that each server holds (default: half of the model)
   --replicas N             servers for each span (default 1)
-  --port N                 TCP port of the first server (default 31337)
+  --port N                 TCP port of the first server (default ${defaultPort}); the others take free ones
   --cache-tokens N         KV cache of each block in tokens (default 16384)
   --dtype T                float32 or bfloat16 (default float32)
   --round-trip MS          put a relay in front of every server that makes the link this long
   --behind-nat             only the circuit relay of the first server leads to the others
-  --server-args "…"        further arguments of Petals' run_server, for example "--session_timeout 60"
+  --server-args "…"        further arguments of Petals' run_server, split as a shell splits them
+  --help                   print this help`
+
+const chatPortLine = `  --chat-port N            port of the chat page (default ${defaultChatPort}); 0 takes any free one`
+
+/** Each is run by a test, as it stands. */
+const examples: Readonly<Record<SwarmCommand, string>> = {
+  demo: `  npm run demo -- --chat-port 8080`,
+  swarm: `  npm run swarm -- --model stories15M --server-args "--session_timeout 60"
+  npm run swarm -- --model stories15M --round-trip 50`,
+}
+
+const summaries: Readonly<Record<SwarmCommand, string>> = {
+  demo: `Starts a private Petals swarm on this machine and the chat page on it. Nothing of it leaves this machine.
+Python for the servers is set up at the first run.`,
+  swarm: `Starts a private Petals swarm on this machine, and prints how to chat with it.
+Python for the servers is set up at the first run.`,
+}
+
+/** What `npm run swarm` and `npm run demo` print when they are asked for help. */
+export const helpOf = (command: SwarmCommand): string => `Usage: npm run ${command} [-- FLAGS]
+
+${summaries[command]}
+
+Flags:
+${command === 'demo' ? `${chatPortLine}\n` : ''}${flagLines}
+
+Examples:
+${examples[command]}
 `
 
-const count = (name: string, text: string): number => {
+function number(name: string, text: string, least: number, most = Number.MAX_SAFE_INTEGER): number {
   const value = Number(text)
-  if (Number.isInteger(value) && value > 0) return value
-  throw new Error(`--${name} takes a whole number above 0, not '${text}'.`)
+  if (text.trim() !== '' && Number.isInteger(value) && value >= least && value <= most) return value
+  const limit = most === Number.MAX_SAFE_INTEGER ? `${least} or more` : `from ${least} to ${most}`
+  throw new Error(`--${name} takes a whole number, ${limit}, not '${text}'.`)
+}
+const count = (name: string, text: string): number => number(name, text, 1)
+
+/** A value that begins with a dash is an option of its own to `parseArgs`, unless it is joined by `=`. */
+function joinServerArgs(args: readonly string[]): string[] {
+  const at = args.indexOf('--server-args')
+  const value = args[at + 1]
+  if (at === -1 || value === undefined) return [...args]
+  return [...args.slice(0, at), `--server-args=${value}`, ...joinServerArgs(args.slice(at + 2))]
 }
 
 /** The flags of a command line, or undefined if it asks for help. @throws Error in words */
-export function parseSwarmFlags(): SwarmOptions | undefined {
-  const { values } = parseArgs({
-    options: {
-      model: { type: 'string', default: swarmModels[0]?.name ?? '' },
-      'blocks-per-server': { type: 'string' },
-      replicas: { type: 'string', default: '1' },
-      port: { type: 'string', default: '31337' },
-      'cache-tokens': { type: 'string', default: '16384' },
-      dtype: { type: 'string', default: 'float32' },
-      'round-trip': { type: 'string' },
-      'behind-nat': { type: 'boolean', default: false },
-      'server-args': { type: 'string', default: '' },
-      help: { type: 'boolean', default: false },
-    },
-  })
+export function parseSwarmFlags(command: SwarmCommand, args: readonly string[]): SwarmFlags | undefined {
+  const { values } = readFlags(command, args)
   if (values.help) return undefined
   const { dtype } = values
   if (dtype !== 'float32' && dtype !== 'bfloat16') {
     throw new Error(`--dtype takes float32 or bfloat16, not '${dtype}'.`)
   }
+  if (command === 'swarm' && values['chat-port'] !== undefined)
+    throw new Error('--chat-port is a flag of `npm run demo`: `npm run swarm` starts no chat page.')
   const blocks = values['blocks-per-server']
   const roundTrip = values['round-trip']
   return {
@@ -48,10 +87,35 @@ export function parseSwarmFlags(): SwarmOptions | undefined {
     ...(blocks === undefined ? {} : { blocksPerServer: count('blocks-per-server', blocks) }),
     ...(roundTrip === undefined ? {} : { relay: { latencyMs: count('round-trip', roundTrip) / 2 } }),
     replicas: count('replicas', values.replicas),
-    port: count('port', values.port),
+    port: number('port', values.port, 1, 65_535),
+    chatPort: number('chat-port', values['chat-port'] ?? String(defaultChatPort), 0, 65_535),
     cacheTokens: count('cache-tokens', values['cache-tokens']),
     dtype,
     behindNat: values['behind-nat'],
-    extra: values['server-args'].split(' ').filter(Boolean),
+    extra: splitWords(values['server-args']),
+  }
+}
+
+function readFlags(command: SwarmCommand, args: readonly string[]) {
+  try {
+    return parseArgs({
+      args: joinServerArgs(args),
+      options: {
+        model: { type: 'string', default: defaultModel ?? '' },
+        'blocks-per-server': { type: 'string' },
+        replicas: { type: 'string', default: '1' },
+        port: { type: 'string', default: String(defaultPort) },
+        'chat-port': { type: 'string' },
+        'cache-tokens': { type: 'string', default: '16384' },
+        dtype: { type: 'string', default: 'float32' },
+        'round-trip': { type: 'string' },
+        'behind-nat': { type: 'boolean', default: false },
+        'server-args': { type: 'string', default: '' },
+        help: { type: 'boolean', short: 'h', default: false },
+      },
+    })
+  } catch (error) {
+    const [reason] = (error instanceof Error ? error.message : String(error)).split('. To specify')
+    throw new Error(`${reason?.replace(/\.?$/, '.')} See npm run ${command} -- --help.`, { cause: error })
   }
 }

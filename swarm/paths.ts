@@ -7,7 +7,7 @@ const root = fileURLToPath(new URL('..', import.meta.url))
 export const cacheFolder = path.join(root, '.cache')
 export const modelsFolder = path.join(cacheFolder, 'swarm-models')
 
-/** Made by `node scripts/setup.mjs test`. */
+/** Made by `node scripts/setup.mjs swarm`. */
 export const python = path.join(cacheFolder, 'python', 'swarm', 'bin', 'python')
 export const script = (name: string): string => path.join(root, 'swarm', 'python', name)
 export const rootFolder = root

@@ -1,0 +1,19 @@
+/** Splits text as a shell would: at spaces, except in quotes; a backslash takes the next character as it is. */
+export function splitWords(text: string): string[] {
+  const words: string[] = []
+  for (const [word] of text.matchAll(/(?:[^\s"'\\]|\\.|"(?:[^"\\]|\\.)*"|'[^']*')+/gs)) {
+    const parts = word.matchAll(/"((?:[^"\\]|\\.)*)"|'([^']*)'|\\(.)|([^"'\\]+)/gs)
+    words.push(
+      [...parts]
+        .map(([, double, single, escaped, plain]) =>
+          double === undefined ? (single ?? escaped ?? plain ?? '') : double.replace(/\\(["\\$`])/g, '$1'),
+        )
+        .join(''),
+    )
+  }
+  return words
+}
+
+/** A word as it is written on a command line, to be copied. */
+export const quoteWord = (word: string): string =>
+  /^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`
