@@ -59,7 +59,7 @@ describe('/openapi.json', () => {
     expect(Object.keys(schema.properties)).toEqual(Object.keys(chatRequestSchema.shape))
     expect(schema.required).toEqual(['messages'])
     expect(schema.properties.temperature).toMatchObject({
-      anyOf: [{ type: 'number', minimum: 0, maximum: 2 }, {}],
+      anyOf: [{ type: 'number', minimum: 0, maximum: 100 }, {}],
     })
   })
 

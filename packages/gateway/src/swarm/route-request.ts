@@ -1,7 +1,7 @@
 import { z } from 'zod'
 
 /** What a request of /v1 may ask of a swarm engine besides. */
-export const petalsRequestSchema = z.object({
+export const petalsRequestSchema = z.strictObject({
   route: z
     .boolean()
     .nullish()

@@ -1,8 +1,6 @@
 import { readFile } from 'node:fs/promises'
 import { describe, expect, test } from 'vitest'
-import { unsupportedChatParameters, unsupportedCompletionParameters } from './request/unsupported.ts'
 import { chatRequestSchema } from './schemas/chat-request.ts'
-import { ignoredFields } from './schemas/sampling-fields.ts'
 import { timingsSchema } from './schemas/usage.ts'
 
 const path = new URL('../../../../../docs/http-api.md', import.meta.url)
@@ -17,22 +15,6 @@ const unnamed = (names: readonly string[], text: string) =>
   names.filter((name) => !text.includes(`\`${name}`))
 
 describe('docs/http-api.md', () => {
-  test('names every field that is refused, and no other', async () => {
-    const table = await section('**Refused by name**', 'Bounds:')
-    const refused = Object.keys({ ...unsupportedChatParameters, ...unsupportedCompletionParameters })
-    expect(unnamed(refused, table)).toEqual([])
-    const fields = table
-      .split('\n')
-      .slice(4)
-      .flatMap((row) => [...(row.split('|')[1] ?? '').matchAll(/`(\w+)`/g)].map(([, name]) => name!))
-    expect(fields.filter((field) => !['medium', 'n', 'best_of', ...refused].includes(field))).toEqual([])
-  })
-
-  test('names every field that is ignored', async () => {
-    const text = await section('**Accepted and ignored**', '**Refused by name**')
-    expect(unnamed([...Object.keys(ignoredFields), 'prediction'], text)).toEqual([])
-  })
-
   test('names every extension and every figure of timings', async () => {
     const text = await section('## OpenAI-compatible API')
     const extensions = Object.entries(chatRequestSchema.shape).filter(([, schema]) =>

@@ -5,12 +5,13 @@ import { encodePrompts } from './completions/prepare-completion.ts'
 import { checkAccess, loadModel } from './load-model.ts'
 import { answerLength } from './request/limits.ts'
 import { parseRequest } from './request/parse-request.ts'
+import { unsupportedEmbeddingParameters } from './request/unsupported.ts'
 import { type EmbeddingRequest, embeddingRequestSchema, type EmbeddingResponse } from './schemas/embedding.ts'
 
 /** `POST /v1/embeddings`: texts as vectors of length 1. */
 export const embeddingRoutes: RouteModule = (context) =>
   new Hono<{ Variables: GatewayVariables }>().post('/v1/embeddings', async (c) => {
-    const request = await parseRequest(c.req, embeddingRequestSchema)
+    const request = await parseRequest(c.req, embeddingRequestSchema, unsupportedEmbeddingParameters)
     checkAccess(context, request.model, c.req)
     const { spec, model } = await loadModel(context, request.model, c.var.signal)
     const inputs = await encodeInputs(request, model, spec)

@@ -157,7 +157,7 @@ describe('the official openai client, over a socket', () => {
   test('throws the classes of its own that the statuses stand for', async () => {
     const unknownModel = client.chat.completions.create({ model: 'nobody', messages })
     await expect(unknownModel).rejects.toBeInstanceOf(OpenAI.NotFoundError)
-    const wrong = client.chat.completions.create({ model: 'org/test', messages, temperature: 9 })
+    const wrong = client.chat.completions.create({ model: 'org/test', messages, temperature: 999 })
     await expect(wrong).rejects.toBeInstanceOf(OpenAI.BadRequestError)
     await expect(wrong).rejects.toMatchObject({
       param: 'temperature',

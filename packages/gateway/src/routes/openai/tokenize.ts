@@ -7,6 +7,7 @@ import { toToolDefinitions } from './request/answer-form.ts'
 import { chatPrompt } from './request/chat-prompt.ts'
 import { checkTokens } from './request/limits.ts'
 import { parseRequest } from './request/parse-request.ts'
+import { unsupportedTokenizeParameters } from './request/unsupported.ts'
 import {
   detokenizeRequestSchema,
   type DetokenizeResponse,
@@ -19,7 +20,7 @@ import {
 export const tokenizeRoutes: RouteModule = (context) =>
   new Hono<{ Variables: GatewayVariables }>()
     .post('/v1/tokenize', async (c) => {
-      const request = await parseRequest(c.req, tokenizeRequestSchema)
+      const request = await parseRequest(c.req, tokenizeRequestSchema, unsupportedTokenizeParameters)
       checkAccess(context, request.model, c.req)
       const { model } = await loadModel(context, request.model, c.var.signal)
       const tokens = tokenize(model, request)
@@ -54,5 +55,5 @@ function tokenize(model: Model, request: TokenizeRequest): TokenId[] {
   assertMayFit(text, model)
   return messages
     ? chatPrompt(model, { ...request, messages }, tools ? toToolDefinitions(tools) : undefined).tokens
-    : model.tokenizer.encode(text, { addSpecialTokens: addSpecialTokens ?? true })
+    : model.tokenizer.encode(text, { addSpecialTokens: addSpecialTokens ?? request.add_special ?? true })
 }

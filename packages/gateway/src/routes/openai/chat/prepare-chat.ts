@@ -4,7 +4,7 @@ import { loadModel } from '../load-model.ts'
 import { answerForm } from '../request/answer-form.ts'
 import { chatPrompt } from '../request/chat-prompt.ts'
 import { requireLogprobs, toStop } from '../request/choices.ts'
-import { answerLength } from '../request/limits.ts'
+import { answerLength, askedLength } from '../request/limits.ts'
 import { toSampling } from '../request/sampling.ts'
 import type { ChatAnswerReaderOptions } from '../response/chat-answer-reader.ts'
 import { type ResponseHead, responseHead } from '../response/head.ts'
@@ -32,7 +32,7 @@ export async function prepareChat(
   const prompt = chatPrompt(model, request, form.tools?.tools)
   const maxNewTokens = answerLength(model, spec, {
     promptTokens: prompt.tokens.length,
-    requested: request.max_completion_tokens ?? request.max_tokens ?? undefined,
+    requested: askedLength(request),
   })
   return {
     head: responseHead('chatcmpl', spec, context.version),
@@ -70,7 +70,7 @@ function wantedLogprobs(request: ChatRequest, model: Model): number | undefined 
   const { logprobs, top_logprobs: top } = request
   if (logprobs) {
     requireLogprobs(model, 'logprobs', 'logprobs')
-    return top ?? 0
+    return top ?? (typeof logprobs === 'number' ? logprobs : 0)
   }
   if (!top) return undefined
   throw new InvalidRequestError(`'top_logprobs' is only allowed when 'logprobs' is true.`, {

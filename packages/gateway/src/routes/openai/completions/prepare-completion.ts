@@ -10,7 +10,7 @@ import type { GatewayContext } from '../../../context.ts'
 import { assertMayFit } from '../../prompt-length.ts'
 import { loadModel } from '../load-model.ts'
 import { requireLogprobs, toStop } from '../request/choices.ts'
-import { answerLength, checkTokens } from '../request/limits.ts'
+import { answerLength, askedLength, checkTokens } from '../request/limits.ts'
 import { toSampling } from '../request/sampling.ts'
 import { type ResponseHead, responseHead } from '../response/head.ts'
 import type { CompletionPrompt, CompletionRequest } from '../schemas/completion-request.ts'
@@ -36,8 +36,8 @@ export interface CompletionJob {
   readonly echo: boolean
 }
 
-/** What completions answer at most where nobody says anything: OpenAI's default. */
-const defaultMaxTokens = 16
+/** What a completion has at most where its request does not say: OpenAI's and vLLM's default. */
+export const defaultMaxTokens = 16
 
 /** Loads the model if need be. @throws InvalidRequestError, ContextLengthError, ModelNotFoundError, ModelUnavailableError */
 export async function prepareCompletion(
@@ -46,14 +46,15 @@ export async function prepareCompletion(
   signal: AbortSignal,
 ): Promise<CompletionJob> {
   const { spec, model } = await loadModel(context, request.model, signal)
-  if (request.logprobs != null) requireLogprobs(model, 'logprobs', 'logprobs')
-  if (request.logprobs != null && request.echo) requireLogprobs(model, 'echo', 'promptLogprobs')
+  const topLogprobs = wantedLogprobs(request.logprobs)
+  if (topLogprobs !== undefined) requireLogprobs(model, 'logprobs', 'logprobs')
+  if (topLogprobs !== undefined && request.echo) requireLogprobs(model, 'echo', 'promptLogprobs')
   const encoded = await encodePrompts(request.prompt, model, 'prompt')
   const prompts = encoded.map((prompt): PreparedPrompt => {
     const budget = {
       promptTokens: prompt.tokens.length,
-      requested: request.max_tokens ?? undefined,
-      fallback: defaultMaxTokens,
+      requested: askedLength(request),
+      unasked: defaultMaxTokens,
     }
     return { ...prompt, maxNewTokens: answerLength(model, spec, budget) }
   })
@@ -64,13 +65,19 @@ export async function prepareCompletion(
     options: {
       stop: toStop(request.stop),
       sampling: toSampling(request, spec, model),
-      topLogprobs: request.logprobs ?? undefined,
+      topLogprobs,
       ignoreEos: request.ignore_eos ?? false,
       signal,
     },
     choices: request.n ?? 1,
     echo: request.echo ?? false,
   }
+}
+
+/** 0 asks for the log probability of the token itself, and so does true; false asks for nothing. */
+function wantedLogprobs(logprobs: CompletionRequest['logprobs']): number | undefined {
+  if (logprobs === true) return 0
+  return logprobs === false ? undefined : (logprobs ?? undefined)
 }
 
 /** One text or one list of ids stands for a list of one. */

@@ -50,7 +50,7 @@ function wantedForm(request: FormRequest): AnswerForm {
 
 function forcedCall(
   tools: readonly ToolDefinition[],
-  choice: Exclude<ToolChoice, 'auto' | 'none'>,
+  choice: Exclude<ToolChoice, 'auto' | 'none' | 'any'>,
   parallel: boolean,
 ): AnswerForm {
   const name = choice === 'required' ? undefined : choice.function.name
@@ -60,10 +60,11 @@ function forcedCall(
 
 interface ToolsInPlay {
   readonly definitions: readonly ToolDefinition[]
-  readonly choice: Exclude<ToolChoice, 'none'>
+  readonly choice: Exclude<ToolChoice, 'none' | 'any'>
 }
 
-function toolsInPlay({ tools, tool_choice: choice }: FormRequest): ToolsInPlay | undefined {
+function toolsInPlay({ tools, tool_choice: asked }: FormRequest): ToolsInPlay | undefined {
+  const choice = asked === 'any' ? 'required' : asked
   if (tools?.length) {
     const definitions = toToolDefinitions(tools)
     return choice === 'none' ? undefined : { definitions, choice: choice ?? 'auto' }

@@ -28,8 +28,9 @@ export function requireLogprobs(
   )
 }
 
+/** An empty text ends nothing: forms of clients send it where nothing was filled in. */
 export const toStop = (stop: string | readonly string[] | null | undefined): readonly string[] =>
-  typeof stop === 'string' ? [stop] : (stop ?? [])
+  [stop ?? []].flat().filter((text) => text !== '')
 
 /** @throws InvalidRequestError if more answers should be made than given. */
 export function checkBestOf(bestOf: number | null | undefined, n: number): void {

@@ -11,26 +11,41 @@ export interface Budget {
   readonly promptTokens: number
   /** What the client asked for, if it did. */
   readonly requested: number | undefined
-  /** Where neither the client nor the model says anything; default what is usual for an answer. */
-  readonly fallback?: number | undefined
+  /** What the API gives at most to a client that asked for nothing, whatever the model's own limit is. */
+  readonly unasked?: number | undefined
 }
 
-/** Tokens that the answer may have. @throws ContextLengthError if the prompt, or what was asked for, has no room. */
+/** The fields that say how long an answer may get, the most telling one first. */
+export interface LengthRequest {
+  readonly max_completion_tokens?: number | null | undefined
+  readonly max_tokens?: number | null | undefined
+  readonly max_new_tokens?: number | null | undefined
+  readonly n_predict?: number | null | undefined
+}
+
+/** Tokens that a request asks for at most. Below 0: until the model ends or the context is full, as llama-server has it. */
+export function askedLength(request: LengthRequest): number | undefined {
+  const asked =
+    request.max_completion_tokens ?? request.max_tokens ?? request.max_new_tokens ?? request.n_predict
+  if (asked == null) return undefined
+  return asked < 0 ? Infinity : asked
+}
+
+/** Tokens that the answer may have, within the context. @throws ContextLengthError if the prompt leaves no room for one. */
 export function answerLength(model: Model, spec: ModelSpec, budget: Budget): number {
-  const { promptTokens, requested } = budget
+  const { promptTokens, requested, unasked = Infinity } = budget
   const maximum = Math.min(model.contextLength, spec.maxSessionLength ?? Infinity)
   const room = maximum - promptTokens
-  const wanted = requested ?? 1
-  if (wanted > room) throw tooLong(promptTokens, wanted, maximum)
-  return requested ?? Math.min(generationDefaults(spec, model, budget.fallback).max_new_tokens, room)
+  if (room < (requested === 0 ? 0 : 1)) throw tooLong(promptTokens, maximum)
+  return Math.min(requested ?? Math.min(generationDefaults(spec, model).max_new_tokens, unasked), room)
 }
 
-const tooLong = (prompt: number, answer: number, maximum: number): ContextLengthError =>
+const tooLong = (prompt: number, maximum: number): ContextLengthError =>
   new ContextLengthError(
-    prompt + answer,
+    prompt + 1,
     maximum,
-    `This model's maximum context length is ${maximum} tokens. However, you requested ${prompt + answer} tokens ` +
-      `(${prompt} in the prompt, ${answer} in the answer). Please reduce the length of the prompt or of the answer.`,
+    `This model's maximum context length is ${maximum} tokens. However, your prompt has ${prompt} tokens, which leaves ` +
+      'no room for an answer. Please shorten the prompt.',
   )
 
 /** @throws InvalidRequestError naming the first id that is not in the model's vocabulary. */

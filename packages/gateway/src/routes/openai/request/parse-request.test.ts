@@ -35,7 +35,7 @@ type Case = readonly [kind: Kind, body: string | object, param: string | undefin
 
 const numbers: readonly Case[] = [
   ['temperature', -1, 'decimal_below_min_value'],
-  ['temperature', 2.1, 'decimal_above_max_value'],
+  ['temperature', 100.5, 'decimal_above_max_value'],
   ['temperature', 1e308, 'decimal_above_max_value'],
   ['temperature', '1', 'invalid_type'],
   ['temperature', [], 'invalid_type'],
@@ -55,11 +55,13 @@ const numbers: readonly Case[] = [
   ['n', 0, 'integer_below_min_value'],
   ['n', 129, 'integer_above_max_value'],
   ['n', 1e308, 'integer_above_max_value'],
-  ['max_tokens', -1, 'integer_below_min_value'],
+  ['max_tokens', -3, 'integer_below_min_value'],
+  ['max_tokens', 0, 'invalid_value'],
   ['max_tokens', '5', 'invalid_type'],
-  ['max_completion_tokens', 0, 'integer_below_min_value'],
+  ['max_completion_tokens', 0, 'invalid_value'],
   ['top_logprobs', 21, 'integer_above_max_value'],
-  ['logprobs', 1, 'invalid_type'],
+  ['logprobs', 'yes', 'invalid_type'],
+  ['logprobs', 21, 'integer_above_max_value'],
   ['stream', 'true', 'invalid_type'],
   ['model', 1, 'invalid_type'],
 ].map(([param, value, reason]) => [
@@ -92,13 +94,14 @@ const shapes: readonly Case[] = [
     'messages[1].tool_call_id',
     'missing_required_parameter',
   ],
-  ['chat', { ...chat, stop: ['a', 'b', 'c', 'd', 'e'] }, 'stop', 'array_above_max_length'],
-  ['chat', { ...chat, stop: ['a', ''] }, 'stop[1]', 'empty_string'],
+  ['chat', { ...chat, stop: Array(101).fill('a') }, 'stop', 'array_above_max_length'],
+  ['chat', { ...chat, stop: 'a'.repeat(1001) }, 'stop', 'string_above_max_length'],
   ['chat', { ...chat, stop: [1] }, 'stop[0]', 'invalid_type'],
   ['chat', { ...chat, stop: 1 }, 'stop', 'invalid_type'],
   ['chat', { ...chat, logit_bias: { x: 1 } }, 'logit_bias.x', 'invalid_value'],
   ['chat', { ...chat, logit_bias: { 5: 101 } }, 'logit_bias.5', 'decimal_above_max_value'],
-  ['chat', { ...chat, logit_bias: [] }, 'logit_bias', 'invalid_type'],
+  ['chat', { ...chat, logit_bias: 1 }, 'logit_bias', 'invalid_type'],
+  ['chat', { ...chat, logit_bias: [[1, true]] }, 'logit_bias[0][1]', 'invalid_value'],
   ['chat', { ...chat, response_format: { type: 'xml' } }, 'response_format.type', 'invalid_value'],
   [
     'chat',
@@ -127,7 +130,40 @@ const shapes: readonly Case[] = [
   ['completion', { ...completion, prompt: [-1] }, 'prompt[0]', 'integer_below_min_value'],
   ['completion', { ...completion, prompt: [[1], [1.5]] }, 'prompt[1][0]', 'invalid_type'],
   ['completion', { ...completion, prompt: { text: 'x' } }, 'prompt', 'invalid_type'],
-  ['completion', { ...completion, logprobs: true }, 'logprobs', 'invalid_type'],
+  ['completion', { ...completion, logprobs: '5' }, 'logprobs', 'invalid_type'],
+  ['chat', { ...chat, flux: 1 }, 'flux', 'unknown_parameter'],
+  ['completion', { ...completion, flux: null }, 'flux', 'unknown_parameter'],
+  ['embedding', { model: 'm', input: 'x', flux: 1 }, 'flux', 'unknown_parameter'],
+  ['chat', withMessage({ role: 'user', content: 'x', flux: 1 }), 'messages[1].flux', 'unknown_parameter'],
+  [
+    'chat',
+    withMessage({ role: 'user', content: [{ type: 'text', text: 'x', flux: 1 }] }),
+    'messages[1].content[0].flux',
+    'unknown_parameter',
+  ],
+  [
+    'chat',
+    withMessage({
+      role: 'assistant',
+      tool_calls: [{ id: 'a', type: 'function', function: { name: 'f', arguments: '', flux: 1 } }],
+    }),
+    'messages[1].tool_calls[0].function.flux',
+    'unknown_parameter',
+  ],
+  [
+    'chat',
+    withMessage({ role: 'user', content: 'x', tool_calls: [] }),
+    'messages[1].tool_calls',
+    'invalid_type',
+  ],
+  ['chat', { ...chat, stream_options: { flux: 1 } }, 'stream_options.flux', 'unknown_parameter'],
+  ['chat', { ...chat, petals: { flux: 1 } }, 'petals.flux', 'unknown_parameter'],
+  [
+    'chat',
+    { ...chat, stream_options: { continuous_usage_stats: true } },
+    'stream_options.continuous_usage_stats',
+    'invalid_value',
+  ],
   ['embedding', { model: 'm', input: '' }, 'input', 'empty_string'],
   ['embedding', { model: 'm', input: 'x', encoding_format: 'hex' }, 'encoding_format', 'invalid_value'],
 ]
@@ -158,11 +194,14 @@ describe('parseRequest', () => {
     expect(await messageOf({ n: 1.5 })).toBe(
       "Invalid type for 'n': expected an integer, but got the number 1.5 instead.",
     )
-    expect(await messageOf({ temperature: 3 })).toBe(
-      "Invalid 'temperature': expected a decimal <= 2, but got 3 instead.",
+    expect(await messageOf({ temperature: 300 })).toBe(
+      "Invalid 'temperature': expected a decimal <= 100, but got 300 instead.",
     )
     expect(await messageOf({ stop: 1 })).toBe(
       "Invalid type for 'stop': expected a string or an array, but got a number instead.",
+    )
+    expect(await messageOf({ stream_options: { include: 1 } })).toBe(
+      "Unknown parameter: 'stream_options.include'.",
     )
     expect(await messageOf({ messages: undefined })).toBe("Missing required parameter: 'messages'.")
     expect(await messageOf({ reasoning_format: 'xml' })).toBe(
@@ -202,12 +241,70 @@ describe('parseRequest', () => {
     await expect(parse('chat', JSON.stringify(body))).resolves.toMatchObject(chat)
   })
 
-  test('mends half surrogate pairs, and ignores fields that nobody knows', async () => {
-    const body =
-      '{"model":"m","messages":[{"role":"user","content":"a\\ud800b"}],"flux":1,"__proto__":{"n":5},"constructor":1}'
+  test('mends half surrogate pairs', async () => {
+    const body = '{"model":"m","messages":[{"role":"user","content":"a\\ud800b"}]}'
     const parsed = await parse('chat', body)
     expect(parsed).toEqual({ model: 'm', messages: [{ role: 'user', content: 'a\ufffdb' }] })
+  })
+
+  test('refuses fields that are named like parts of every object', async () => {
+    for (const name of ['__proto__', 'constructor', 'toString']) {
+      const body = JSON.stringify(chat).replace('{', `{"${name}":{"n":5},`)
+      expect(await faultOf('chat', body)).toMatchObject({ param: name, reason: 'unknown_parameter' })
+    }
     expect(({} as { n?: number }).n).toBeUndefined()
+    expect((await faultOf('chat', { ...chat, ['x'.repeat(100_000)]: 1 })).message.length).toBeLessThan(300)
+  })
+
+  test('takes messages as clients send them back, with all of their empty fields', async () => {
+    const answer = {
+      role: 'assistant',
+      content: 'Hi.',
+      refusal: null,
+      annotations: [],
+      audio: null,
+      function_call: null,
+      tool_calls: null,
+      reasoning_content: 'Hm.',
+      parsed: null,
+    }
+    const call = { id: 'a', type: 'function', index: 0, function: { name: 'f', arguments: '{}' } }
+    const messages = [
+      { role: 'system', content: [{ type: 'text', text: 'Be kind.', cache_control: { type: 'ephemeral' } }] },
+      {
+        role: 'user',
+        content: [{ type: 'input_text', text: 'Hi' }],
+        name: null,
+        tool_calls: null,
+        id: 'msg_1',
+      },
+      answer,
+      {
+        role: 'assistant',
+        content: [
+          { type: 'refusal', refusal: 'No.' },
+          { type: 'output_text', text: ' Sorry.' },
+        ],
+      },
+      { role: 'assistant', content: null, tool_calls: [call] },
+      { role: 'tool', content: '1', tool_call_id: 'a' },
+    ]
+    const parsed = (await parse('chat', JSON.stringify({ messages }))) as {
+      readonly messages: readonly { readonly content: unknown }[]
+    }
+    expect(parsed.messages[1]!.content).toEqual([{ type: 'text', text: 'Hi' }])
+    expect(parsed.messages[3]!.content).toEqual([
+      { type: 'text', text: 'No.' },
+      { type: 'text', text: ' Sorry.' },
+    ])
+  })
+
+  test('leaves refusals to answers', async () => {
+    const fault = await faultOf(
+      'chat',
+      withMessage({ role: 'user', content: [{ type: 'refusal', refusal: 'No.' }] }),
+    )
+    expect(fault.param).toBe('messages[1].content[0].type')
   })
 
   test('refuses keys of logit_bias that would reach a prototype', async () => {

@@ -2,11 +2,12 @@ import { InvalidRequestError } from '@petals-chat/engine'
 import type { HonoRequest } from 'hono'
 import type { z } from 'zod'
 import { parseRequestJson } from '../../../request-json.ts'
+import { ignoredParameters } from './ignored.ts'
 import { refuseUnsupported, type UnsupportedParameters } from './unsupported.ts'
-import { describeIssues, noMessage } from './zod-issue.ts'
+import { describeIssues, noMessage, unknownField } from './zod-issue.ts'
 
 /** The body of a request, checked. @throws InvalidRequestError that names the field at fault. */
-export async function parseRequest<Schema extends z.ZodType>(
+export async function parseRequest<Schema extends z.ZodObject>(
   request: Pick<HonoRequest, 'text'>,
   schema: Schema,
   unsupported: UnsupportedParameters = {},
@@ -19,7 +20,16 @@ export async function parseRequest<Schema extends z.ZodType>(
     throw new InvalidRequestError(message, where)
   }
   refuseUnsupported(body as object, unsupported)
+  refuseUnknown(body as object, [schema.shape, unsupported, ignoredParameters])
   return parsed.data
+}
+
+/** What is silently ignored is taken for honoured. @throws InvalidRequestError naming the first field that no table has. */
+function refuseUnknown(body: object, known: readonly object[]): void {
+  const param = Object.keys(body).find((name) => !known.some((table) => Object.hasOwn(table, name)))
+  if (param === undefined) return
+  const { message, ...where } = unknownField(param)
+  throw new InvalidRequestError(message, where)
 }
 
 function parseJson(source: string): unknown {

@@ -80,9 +80,43 @@ describe('toSampling', () => {
     expect(toSampling({ top_k: 1_000_000 }, plain, model).topK).toBe(100)
   })
 
+  test('makes a new seed where -1 asks for one, with or without a sign', () => {
+    for (const seed of [-1, 2 ** 32 - 1, null, undefined])
+      expect(toSampling({ seed }, plain, model).seed).toBeUndefined()
+    expect(toSampling({ random_seed: -1 }, plain, model).seed).toBeUndefined()
+    expect(toSampling({ random_seed: 7 }, plain, model).seed).toBe(7)
+    expect(toSampling({ seed: 0, random_seed: 7 }, plain, model).seed).toBe(0)
+  })
+
+  test('reads what other servers call the same', () => {
+    const of = (request: Parameters<typeof toSampling>[0]) => toSampling(request, plain, model)
+    expect(of({ repeat_penalty: 1.1 }).repetitionPenalty).toBe(1.1)
+    expect(of({ repeat_penalty: 1.1, repetition_penalty: 1.3 }).repetitionPenalty).toBe(1.3)
+    expect(of({ top_k: -1 }).topK).toBeUndefined()
+    expect(of({ top_k: 0 }).topK).toBeUndefined()
+    expect(
+      of({
+        logit_bias: [
+          [5, 2],
+          [7, false],
+        ],
+      }).logitBias,
+    ).toEqual(
+      new Map([
+        [5, 2],
+        [7, -100],
+      ]),
+    )
+    expect(of({ logit_bias: [] }).logitBias).toBeUndefined()
+  })
+
   test('gives every choice a seed of its own, within 32 bits', () => {
-    const sampling = toSampling({ seed: 2 ** 32 - 1 }, plain, model)
-    expect([0, 1, 2].map((choice) => samplingOfChoice(sampling, choice).seed)).toEqual([2 ** 32 - 1, 0, 1])
+    const sampling = toSampling({ seed: 2 ** 32 - 2 }, plain, model)
+    expect([0, 1, 2].map((choice) => samplingOfChoice(sampling, choice).seed)).toEqual([
+      2 ** 32 - 2,
+      2 ** 32 - 1,
+      0,
+    ])
     expect(samplingOfChoice(toSampling({}, plain, model), 1).seed).toBeUndefined()
   })
 })

@@ -17,10 +17,12 @@ export type SamplingRequest = Pick<
   | 'top_k'
   | 'min_p'
   | 'repetition_penalty'
+  | 'repeat_penalty'
   | 'presence_penalty'
   | 'frequency_penalty'
   | 'logit_bias'
   | 'seed'
+  | 'random_seed'
 >
 
 /** OpenAI allows 0, which can only mean the most probable token; engines want more than 0. */
@@ -45,27 +47,34 @@ export function toSampling(
     topK: topK > 0 ? Math.min(topK, vocabSize) : undefined,
     topP: topP === undefined ? undefined : Math.max(topP, smallestTopP),
     minP: request.min_p ?? defaults.minP,
-    repetitionPenalty: request.repetition_penalty ?? defaults.repetitionPenalty,
+    repetitionPenalty: request.repetition_penalty ?? request.repeat_penalty ?? defaults.repetitionPenalty,
     presencePenalty: request.presence_penalty ?? undefined,
     frequencyPenalty: request.frequency_penalty ?? undefined,
     logitBias: toLogitBias(request.logit_bias, vocabSize),
-    seed: request.seed == null ? undefined : toSeed(request.seed),
+    seed: toSeed(request.seed ?? request.random_seed),
   }
 }
 
 /** Another seed for each of `n` choices, or they would all be the same. */
 export function samplingOfChoice(sampling: SamplingParams, choice: number): SamplingParams {
-  return sampling.seed === undefined ? sampling : { ...sampling, seed: toSeed(sampling.seed + choice) }
+  return sampling.seed === undefined ? sampling : { ...sampling, seed: within32Bits(sampling.seed + choice) }
 }
 
-const toSeed = (seed: number): number => ((seed % 2 ** 32) + 2 ** 32) % 2 ** 32
+/** What stands for a new seed every time at llama-server and vLLM, also as llama.cpp writes it, without a sign. */
+const randomSeeds: readonly number[] = [-1, 2 ** 32 - 1]
+
+const toSeed = (seed: number | null | undefined): number | undefined =>
+  seed == null || randomSeeds.includes(seed) ? undefined : within32Bits(seed)
+
+const within32Bits = (seed: number): number => ((seed % 2 ** 32) + 2 ** 32) % 2 ** 32
 
 function toLogitBias(
   bias: SamplingRequest['logit_bias'],
   vocabSize: number,
 ): ReadonlyMap<TokenId, number> | undefined {
   if (!bias) return undefined
-  const entries = Object.entries(bias).map(([token, value]) => [Number(token), value] as const)
+  const pairs = Array.isArray(bias) ? bias : Object.entries(bias)
+  const entries = pairs.map(([token, value]) => [Number(token), value === false ? -100 : value] as const)
   const unknown = entries.find(([token]) => token >= vocabSize)
   if (!unknown) return entries.length > 0 ? new Map(entries) : undefined
   throw new InvalidRequestError(

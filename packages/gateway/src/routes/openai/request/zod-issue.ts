@@ -21,10 +21,17 @@ const decimals = /^(temperature|top_p|min_p|\w+_penalty|logit_bias)\b/
 /** The first fault of a body that a schema refused. */
 export function describeIssues(issues: readonly Issue[]): RequestFault {
   const issue = innermost(issues[0]!)
+  if (issue.code === 'unrecognized_keys') return unknownField(formatPath([...issue.path, issue.keys[0]!])!)
   const param = formatPath(issue.path)
   const written = issue.code === 'invalid_key' ? issue.issues[0]?.message : issue.message
   const { message, reason } = describe(issue, param)
   return { message: written && written !== noMessage ? written : message, param, reason }
+}
+
+/** In the words of OpenAI's API. */
+export const unknownField = (path: string): RequestFault => {
+  const param = path.length > 200 ? `${path.slice(0, 200)}…` : path
+  return { message: `Unknown parameter: '${param}'.`, param, reason: 'unknown_parameter' }
 }
 
 /** The fault of the alternative that the value came nearest to, if it came near any. */

@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { ignored, text, tokenIds } from './primitives.ts'
+import { text, tokenIds } from './primitives.ts'
 import { modelField } from './sampling-fields.ts'
 
 /** Body of `POST /v1/embeddings`. */
@@ -11,9 +11,9 @@ export const embeddingRequestSchema = z.object({
   encoding_format: z
     .enum(['float', 'base64'])
     .nullish()
+    .meta({ default: 'float' })
     .describe('base64: the bytes of little-endian 32-bit floats. Default float.'),
   dimensions: z.int().min(1).nullish().describe('Only the model’s own number of dimensions.'),
-  user: ignored('An id of the end user.'),
 })
 
 export const embeddingResponseSchema = z.object({

@@ -11,6 +11,9 @@ export const tokenIds = z.array(tokenId).min(1)
 /** An object that is passed on as it is: a JSON schema. */
 export const jsonObject = z.record(z.string(), z.unknown())
 
+/** A field that says nothing, as clients write whole objects with all of their fields. */
+export const onlyNull = z.null().optional().describe('Only null.')
+
 /** A field of OpenAI's API that has no bearing on the answer here. */
 export const ignored = (description: string) =>
   z.unknown().optional().describe(`${description} Accepted and ignored.`)

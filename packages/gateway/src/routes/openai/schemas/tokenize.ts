@@ -21,16 +21,25 @@ export const tokenizeRequestSchema = z.object({
   add_special_tokens: z
     .boolean()
     .nullish()
+    .meta({ default: true })
     .describe(
       'Let the tokenizer add BOS and its like. Default: true for a text; for messages as the template wants it.',
     ),
-  add_generation_prompt: z.boolean().nullish().describe('Open a turn of the assistant. Default true.'),
+  add_special: z.boolean().nullish().describe('llama-server’s name of add_special_tokens, which wins.'),
+  add_generation_prompt: z
+    .boolean()
+    .nullish()
+    .describe('Open a turn of the assistant. Left out: true, unless the last message is continued.'),
   continue_final_message: z
     .boolean()
     .nullish()
-    .describe('Leave the last message open. Default: as in chat completions.'),
+    .describe('Leave the last message open. Left out: as in chat completions.'),
   chat_template_kwargs: jsonObject.nullish().describe('Further variables of the chat template.'),
-  return_token_strs: z.boolean().nullish().describe('Give the text of every token too.'),
+  return_token_strs: z
+    .boolean()
+    .nullish()
+    .meta({ default: false })
+    .describe('Give the text of every token too. Default false.'),
 })
 
 export const tokenizeResponseSchema = z.object({
@@ -44,7 +53,11 @@ export const tokenizeResponseSchema = z.object({
 export const detokenizeRequestSchema = z.object({
   model,
   tokens: z.array(tokenId).max(1_000_000),
-  skip_special_tokens: z.boolean().nullish().describe('Leave control tokens out. Default false.'),
+  skip_special_tokens: z
+    .boolean()
+    .nullish()
+    .meta({ default: false })
+    .describe('Leave control tokens out. Default false.'),
 })
 
 export const detokenizeResponseSchema = z.object({

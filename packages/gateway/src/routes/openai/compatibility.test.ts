@@ -1,0 +1,104 @@
+import { readFile } from 'node:fs/promises'
+import { describe, expect, test } from 'vitest'
+import { legacyRequestSchema } from '../openapi/legacy-operations.ts'
+import { ignoredParameters } from './request/ignored.ts'
+import {
+  unsupportedChatParameters,
+  unsupportedCompletionParameters,
+  unsupportedEmbeddingParameters,
+  type UnsupportedParameters,
+  unsupportedTokenizeParameters,
+} from './request/unsupported.ts'
+import { chatRequestSchema } from './schemas/chat-request.ts'
+import { completionRequestSchema } from './schemas/completion-request.ts'
+import { embeddingRequestSchema } from './schemas/embedding.ts'
+import { detokenizeRequestSchema, tokenizeRequestSchema } from './schemas/tokenize.ts'
+
+const document = await readFile(new URL('../../../../../docs/compatibility.md', import.meta.url), 'utf8')
+
+/** The rows of the first table below a heading, cell by cell. */
+function rowsBelow(heading: string): readonly (readonly string[])[] {
+  const [, section] = document.split(`\n${heading}\n`)
+  const lines = (section ?? '').split(/\n#/)[0]!.split('\n')
+  return lines
+    .filter((line) => line.startsWith('|'))
+    .slice(2)
+    .map((line) =>
+      line
+        .split(/(?<!\\)\|/)
+        .slice(1, -1)
+        .map((cell) => cell.trim()),
+    )
+}
+
+const namesBelow = (heading: string) => rowsBelow(heading).map(([name]) => name!.replaceAll('`', ''))
+const sorted = (names: Iterable<string>) => [...new Set(names)].sort()
+
+const chat = Object.keys(chatRequestSchema.shape)
+const completion = Object.keys(completionRequestSchema.shape)
+/** Of the same name, with values of another kind. */
+const ownOfEach = ['logprobs']
+const common = chat.filter((name) => completion.includes(name) && !ownOfEach.includes(name))
+
+describe('docs/compatibility.md', () => {
+  test.each([
+    ['## Chat completions and completions', common],
+    ['### Only chat completions', chat.filter((name) => !common.includes(name))],
+    ['### Only completions', completion.filter((name) => !common.includes(name))],
+    ['## Embeddings', Object.keys(embeddingRequestSchema.shape)],
+    [
+      '## Tokenize and detokenize',
+      [...Object.keys(tokenizeRequestSchema.shape), ...Object.keys(detokenizeRequestSchema.shape)],
+    ],
+    [
+      "## The original's APIs",
+      [...Object.keys(legacyRequestSchema.shape), 'stop_sequence', 'extra_stop_sequences'],
+    ],
+  ])('has every field of the schema below “%s”, and no other', (heading, fields) => {
+    expect(sorted(namesBelow(heading))).toEqual(sorted(fields))
+  })
+
+  test('says why each field is ignored, as the server has it', () => {
+    expect(rowsBelow('## Ignored fields')).toEqual(
+      Object.entries(ignoredParameters).map(([name, why]) => [`\`${name}\``, why]),
+    )
+  })
+
+  const shared = (table: UnsupportedParameters, other: UnsupportedParameters, isShared: boolean) =>
+    Object.fromEntries(
+      Object.entries(table).filter(
+        ([name, entry]) => (JSON.stringify(other[name]) === JSON.stringify(entry)) === isShared,
+      ),
+    )
+
+  test.each([
+    [
+      '### Of chat completions and completions',
+      shared(unsupportedChatParameters, unsupportedCompletionParameters, true),
+    ],
+    ['### Of chat completions', shared(unsupportedChatParameters, unsupportedCompletionParameters, false)],
+    ['### Of completions', shared(unsupportedCompletionParameters, unsupportedChatParameters, false)],
+    ['### Of embeddings', unsupportedEmbeddingParameters],
+    ['### Of tokenize', unsupportedTokenizeParameters],
+  ])('says what is refused, and what to do instead, below “%s”', (heading, table) => {
+    expect(rowsBelow(heading)).toEqual(
+      Object.entries(table).map(([name, { off, instead }]) => [
+        `\`${name}\``,
+        off.map((value) => `\`${JSON.stringify(value)}\``).join(', ') || '—',
+        instead,
+      ]),
+    )
+  })
+
+  test('no field is in two tables', () => {
+    for (const [schema, table] of [
+      [chatRequestSchema, unsupportedChatParameters],
+      [completionRequestSchema, unsupportedCompletionParameters],
+      [embeddingRequestSchema, unsupportedEmbeddingParameters],
+      [tokenizeRequestSchema, unsupportedTokenizeParameters],
+    ] as const) {
+      const names = [schema.shape, table, ignoredParameters].flatMap((one) => Object.keys(one))
+      expect(names.filter((name, index) => names.indexOf(name) !== index)).toEqual([])
+    }
+  })
+})

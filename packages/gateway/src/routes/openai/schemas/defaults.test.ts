@@ -1,0 +1,149 @@
+import { createModelRegistry, modelSpecSchema } from '@petals-chat/engine'
+import { ScriptedEngine } from '@petals-chat/engine/testing'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { gatewayConfigSchema } from '../../../config.ts'
+import type { GatewayContext } from '../../../context.ts'
+import { componentSchemas, type JsonSchema } from '../../openapi/components.ts'
+import { prepareChat } from '../chat/prepare-chat.ts'
+import { prepareCompletion } from '../completions/prepare-completion.ts'
+import { createTestApp, type TestApp } from '../fixtures/test-app.ts'
+import { chatRequestSchema } from './chat-request.ts'
+import { completionRequestSchema } from './completion-request.ts'
+
+interface Described {
+  readonly properties: Readonly<
+    Record<string, JsonSchema & { readonly description?: string; readonly default?: unknown }>
+  >
+}
+
+const schemas = componentSchemas()
+const fieldsOf = (name: string) => Object.entries((schemas[name] as unknown as Described).properties)
+const defaultsOf = (name: string) =>
+  fieldsOf(name).flatMap(([field, schema]) => ('default' in schema ? [[field, schema.default] as const] : []))
+
+/** Requests without a word about anything, but for what a field needs to mean something. */
+const silent = {
+  ChatCompletionRequest: { messages: [{ role: 'user', content: 'Hi' }] },
+  CompletionRequest: { prompt: 'Hi' },
+  EmbeddingRequest: { input: 'Hi' },
+  TokenizeRequest: { prompt: 'Hi' },
+  DetokenizeRequest: { tokens: [72, 0] },
+} as const
+type Kind = keyof typeof silent
+
+const paths: Readonly<Record<Kind, string>> = {
+  ChatCompletionRequest: '/v1/chat/completions',
+  CompletionRequest: '/v1/completions',
+  EmbeddingRequest: '/v1/embeddings',
+  TokenizeRequest: '/v1/tokenize',
+  DetokenizeRequest: '/v1/detokenize',
+}
+
+const cases = (Object.keys(silent) as Kind[]).flatMap((kind) =>
+  defaultsOf(kind).map(([field, value]) => ({ kind, field, value })),
+)
+
+const tool = { type: 'function', function: { name: 'f' } }
+const beside: Readonly<Record<string, object>> = {
+  tool_choice: { tools: [tool] },
+  top_logprobs: { logprobs: true },
+}
+
+/** What is asked of the engine. A filter or penalty that is off is as good as none. */
+const asked = (job: object): string =>
+  JSON.stringify(job, (name, value: unknown) => (value === off[name] ? undefined : value))
+const off: Readonly<Record<string, unknown>> = {
+  minP: 0,
+  repetitionPenalty: 1,
+  presencePenalty: 0,
+  frequencyPenalty: 0,
+}
+
+/** What an answer says, without what is new each time. */
+const lasting = (body: string): string =>
+  body.replace(/"(id|created|\w+_ms|\w+_per_second|cached_tokens|cache_n|prompt_n)":("[^"]*"|[\d.]+)/g, '')
+
+describe('documented defaults', () => {
+  let app: TestApp
+  let context: GatewayContext
+  const engine = new ScriptedEngine({ contextLength: 8192 })
+  beforeAll(() => {
+    app = createTestApp({ reply: () => 'Hi there, this is the answer.' })
+    const spec = modelSpecSchema.parse({ id: 'test', engine: 'llama', source: 'none' })
+    const registry = createModelRegistry({ specs: [spec], engines: [engine] })
+    context = { registry, config: gatewayConfigSchema.parse({}), version: '1' } as GatewayContext
+  })
+  afterAll(async () => {
+    await app[Symbol.asyncDispose]()
+    await engine[Symbol.asyncDispose]()
+  })
+
+  /** All that is asked of the engine. */
+  async function jobOf(kind: Kind, fields: object): Promise<unknown> {
+    const { signal } = new AbortController()
+    const body = { ...silent[kind], ...fields }
+    if (kind === 'ChatCompletionRequest') {
+      const {
+        head: _head,
+        model: _model,
+        ...job
+      } = await prepareChat(context, chatRequestSchema.parse(body), signal)
+      return asked(job)
+    }
+    if (kind !== 'CompletionRequest') return undefined
+    const request = completionRequestSchema.parse(body)
+    const { head: _head, model: _model, ...job } = await prepareCompletion(context, request, signal)
+    return asked(job)
+  }
+
+  async function answerOf(kind: Kind, fields: object): Promise<string> {
+    const body = { temperature: 0, ...silent[kind], ...fields }
+    const { temperature, ...rest } = body as { readonly temperature?: number }
+    const isAnswer = /Completion/.test(kind)
+    const response = await app.post(paths[kind], isAnswer ? { temperature, ...rest } : rest)
+    expect(response.status).toBe(200)
+    return lasting(await response.text())
+  }
+
+  test('there are of every call that has any', () => {
+    for (const kind of Object.keys(silent)) expect(cases.some((one) => one.kind === kind)).toBe(true)
+  })
+
+  test.each(cases)('$kind: leaving $field out is the same as $value', async ({ kind, field, value }) => {
+    const more = beside[field] ?? {}
+    expect(await jobOf(kind, { ...more, [field]: value })).toBe(await jobOf(kind, more))
+    expect(await jobOf(kind, { ...more, [field]: null })).toBe(await jobOf(kind, more))
+    expect(await answerOf(kind, { ...more, [field]: value })).toBe(await answerOf(kind, more))
+  })
+
+  test('are told from other values', async () => {
+    const silentJob = await jobOf('CompletionRequest', {})
+    for (const other of [{ max_tokens: 17 }, { temperature: 0.7 }, { top_p: 1 }, { n: 2 }, { echo: true }])
+      expect(await jobOf('CompletionRequest', other)).not.toBe(silentJob)
+    expect(await answerOf('TokenizeRequest', { return_token_strs: true })).not.toBe(
+      await answerOf('TokenizeRequest', {}),
+    )
+  })
+
+  test('are in the words of a field and in its schema, or in neither', () => {
+    const told = (description = '') => /Default(?! a new|, and with)/.test(description)
+    for (const kind of Object.keys(silent))
+      for (const [field, { description, default: value }] of fieldsOf(kind)) {
+        expect([kind, field, told(description)]).toEqual([kind, field, value !== undefined])
+        if (value !== undefined && typeof value !== 'boolean') expect(description).toContain(String(value))
+      }
+  })
+
+  test('completions without max_tokens have 16 tokens, whatever longer answers the model’s entry allows', async () => {
+    const usual = async (generation: object) => {
+      await using other = createTestApp({ specs: [{ generation }], contextLength: 512 })
+      const body = { prompt: 'Once upon a time', temperature: 0 }
+      const response = await other.post('/v1/completions', body)
+      const { usage } = (await response.json()) as { readonly usage: { readonly completion_tokens: number } }
+      return usage.completion_tokens
+    }
+    expect(await usual({ max_new_tokens: 2048 })).toBe(16)
+    expect(await usual({})).toBe(16)
+    expect(await usual({ max_new_tokens: 5 })).toBe(5)
+  })
+})
