@@ -94,11 +94,20 @@ export const swarmConfigSchema = z.strictObject({
       'Milliseconds that a server is left alone after a failure; doubles each time that it fails again.',
     ),
   /** The reference client goes on for ever. */
+  waitTimeoutMs: z
+    .int()
+    .min(0)
+    .default(minutes(2))
+    .describe(
+      'Milliseconds that an answer waits for servers when none that holds some block answers; then it is given up. What is waited for is told meanwhile.',
+    ),
   maxRetries: z
     .int()
     .min(0)
     .default(10)
-    .describe('Failures of servers that one step of an answer survives before the answer is given up.'),
+    .describe(
+      'Errors and wrong answers of servers that one step of an answer survives. Servers that are slow, or gone, do not count: those are waited for.',
+    ),
   prefillChunkTokens: z
     .int()
     .min(1)

@@ -12,12 +12,16 @@ export interface Coverage {
     { readonly block: number; readonly replicas: number; readonly throughput: number } | undefined
 }
 
-/** May be used, is online, and is not known to be silent. */
-const isAnswering = ({ server, rttSeconds, usable }: ServerStatus): boolean =>
-  usable && server.state === 'online' && rttSeconds !== Infinity
+/** Of servers that may be used and are online: all that are not known to be silent, or only those that have answered. */
+export type Trust = 'presumed' | 'proven'
 
-export function coverageOf(servers: readonly ServerStatus[], numBlocks: number): Coverage {
-  const holders = spansByBlock(servers.filter(isAnswering), numBlocks)
+const isAnswering =
+  (trust: Trust) =>
+  ({ server, alive, usable }: ServerStatus): boolean =>
+    usable && server.state === 'online' && (trust === 'proven' ? alive === true : alive !== false)
+
+export function coverageOf(servers: readonly ServerStatus[], numBlocks: number, trust: Trust): Coverage {
+  const holders = spansByBlock(servers.filter(isAnswering(trust)), numBlocks)
   const blocks = holders.map((held, block) => ({
     block,
     replicas: held.length,

@@ -4,6 +4,7 @@ import type { SwarmConfig } from './config.ts'
 import type { ModelLocation } from './model-location.ts'
 import { createRouter } from './routing/swarm-router.ts'
 import type { Router } from './routing/router.ts'
+import { createServerProbe } from './server-probe.ts'
 import type { SwarmConnection } from './swarm-connection.ts'
 
 /** The servers of one model, and the ways through them. */
@@ -44,7 +45,7 @@ export class ModelSwarms implements AsyncDisposable {
     await Promise.all(swarms.map(({ directory }) => directory[Symbol.asyncDispose]()))
   }
 
-  #create(location: ModelLocation, { dht }: SwarmConnection): ModelSwarm {
+  #create(location: ModelLocation, { dht, rpc }: SwarmConnection): ModelSwarm {
     const { config, logger, metrics } = this.#options
     const { dhtPrefix, numBlocks, adapter } = location
     const directory = createBlockDirectory({ ...config, dht, dhtPrefix, numBlocks, logger })
@@ -52,6 +53,7 @@ export class ModelSwarms implements AsyncDisposable {
       ...config,
       directory,
       dht,
+      probe: createServerProbe(rpc),
       allowed: config.allowedServers && new Set(config.allowedServers),
       blocked: new Set(config.blockedServers),
       adapter,

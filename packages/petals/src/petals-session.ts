@@ -16,6 +16,7 @@ import {
   type Session,
   type TokenId,
   type TokenScore,
+  type WaitOptions,
 } from '@petals-chat/engine'
 import { toEngineError } from './engine-errors.ts'
 import type { InferenceSession } from './inference/inference-session.ts'
@@ -147,12 +148,15 @@ export class PetalsSession implements Session {
   }
 
   /** Runs `tokens` through the swarm: afterwards they are in the KV cache. Gives the outputs of the last block. */
-  async #run(tokens: readonly TokenId[], { signal }: AbortOptions): Promise<HiddenStates> {
+  async #run(
+    tokens: readonly TokenId[],
+    { onWait, signal }: AbortOptions & WaitOptions,
+  ): Promise<HiddenStates> {
     const { layers, inference, model } = this.#options
     if (this.#guard.closed) throw new ModelUnavailableError('The session was closed.')
     this.#requireRoom(tokens.length)
     try {
-      const outputs = await inference.step(layers.embed(tokens), { signal })
+      const outputs = await inference.step(layers.embed(tokens), { onWait, signal })
       for (const token of tokens) this.#tokens.push(token)
       return outputs
     } catch (error) {

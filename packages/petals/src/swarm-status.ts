@@ -9,8 +9,9 @@ import { missingBlocksError } from './routing/missing-blocks.ts'
 /** News older than this are worth a word: several looks in a row have failed. */
 const staleAfterMs = 180_000
 
-/** Whether a model's servers can answer now, by what is known of them; asks nobody. */
+/** Whether a model's servers can answer now, by what is known of them. Waits for nobody; the next look knows more. */
 export function statusOf({ router, directory, ...location }: ModelSwarm): ModelStatus {
+  void router.check()
   const servers = router.status().filter(({ usable }) => usable)
   const online = servers.filter(({ server }) => server.state === 'online')
   const missing = missingBlocks(online, { start: 0, end: location.numBlocks })
@@ -25,8 +26,8 @@ export function statusOf({ router, directory, ...location }: ModelSwarm): ModelS
     const detail = `There has been no news of the swarm for ${Math.round(ageMs / 60_000)} minutes; its servers may have changed.`
     return { state: 'degraded', detail }
   }
-  const silent = coverageOf(servers, location.numBlocks).missingBlocks
+  const silent = coverageOf(servers, location.numBlocks, 'presumed').missingBlocks
   if (silent.length === 0) return { state: 'ready' }
-  const detail = `The servers of blocks ${formatBlocks(silent)} do not answer pings; answers may fail.`
+  const detail = `The servers of blocks ${formatBlocks(silent)} do not answer just now; answers wait for them, and are given up after a while.`
   return { state: 'degraded', detail }
 }

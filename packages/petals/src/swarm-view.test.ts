@@ -109,6 +109,27 @@ describe('the view of a swarm', () => {
     ])
   })
 
+  test('knows within one look that the last server of some blocks is gone, however lately it was there', async () => {
+    await swarm.addServer(0, 3)
+    const last = await swarm.addServer(3, 6)
+    const { view } = openView()
+    expect((await view.status()).models[0]).toMatchObject({ servable: true })
+    await last.kill()
+    const look = async () => (await view.status()).models[0]!
+    await expect.poll(look, { timeout: 10_000, interval: 500 }).toMatchObject({
+      servable: false,
+      missingBlocks: [3, 4, 5],
+      servers: [{ rttMs: expect.any(Number) as number }, { rttMs: Infinity }],
+    })
+  })
+
+  test('takes the daemon that outlives a killed server for no server', async () => {
+    const server = await swarm.addServer(0, 6)
+    await server.endBehindItsDaemon()
+    const [model] = (await openView().view.status()).models
+    expect(model).toMatchObject({ servable: false, missingBlocks: [0, 1, 2, 3, 4, 5] })
+  })
+
   test('counts only servers that the configuration allows', async () => {
     const blocked = await swarm.addServer(0, 6)
     const [model] = (await openView([spec], { blockedServers: [blocked.peer.id] }).view.status()).models
@@ -211,7 +232,7 @@ describe('the status of a model', () => {
     await model.router.measure()
     expect(statusOf(model)).toMatchObject({
       state: 'degraded',
-      detail: expect.stringContaining('blocks 0-5 do not answer pings') as string,
+      detail: expect.stringContaining('blocks 0-5 do not answer just now') as string,
     })
 
     for (let block = 0; block < 6; block++) swarm.dht.remove(`${dhtPrefix}.${block}`, first.peer.id)

@@ -21,8 +21,9 @@ import type { SwarmConnection, SwarmConnector } from './swarm-connection.ts'
 /** News older than this are asked for again when somebody looks; so a page may look as often as it likes. */
 const freshForMs = 5000
 
-/** How long a look waits for news: for what is slower there is the next one. */
+/** How long a look waits for news: for what is slower there is the next one. The first look has nothing else to show. */
 const maxWaitMs = 4000
+const firstWaitMs = 10_000
 
 export interface SwarmViewOptions {
   /** Models to show. None: all that servers of the swarm have registered. */
@@ -48,7 +49,6 @@ export function createSwarmView(options: SwarmViewOptions): SwarmView {
 
 class LiveSwarmView implements SwarmView {
   readonly #options: SwarmViewOptions
-  readonly #measuredAt = new WeakMap<ModelSwarm, number>()
 
   constructor(options: SwarmViewOptions) {
     this.#options = options
@@ -105,7 +105,8 @@ class LiveSwarmView implements SwarmView {
 
   /** Old news are renewed, but nobody waits for long. */
   async #refresh(swarm: ModelSwarm): Promise<void> {
-    const timeout = AbortSignal.timeout(maxWaitMs)
+    const isFirst = swarm.directory.snapshot().ageMs === undefined
+    const timeout = AbortSignal.timeout(isFirst ? firstWaitMs : maxWaitMs)
     try {
       await abortable(this.#renew(swarm), timeout)
     } catch (error) {
@@ -116,9 +117,7 @@ class LiveSwarmView implements SwarmView {
   async #renew(swarm: ModelSwarm): Promise<void> {
     const { directory, router } = swarm
     if ((directory.snapshot().ageMs ?? Infinity) > freshForMs) await directory.refresh()
-    if (performance.now() - (this.#measuredAt.get(swarm) ?? -Infinity) < freshForMs) return
-    this.#measuredAt.set(swarm, performance.now())
-    await router.measure()
+    await router.check()
   }
 
   #statusOf(
@@ -128,7 +127,7 @@ class LiveSwarmView implements SwarmView {
   ): SwarmModelStatus {
     const servers = swarm?.router.status() ?? []
     const ageMs = swarm?.directory.snapshot().ageMs
-    const { replicas, missingBlocks, bottleneck } = coverageOf(servers, numBlocks)
+    const { replicas, missingBlocks, bottleneck } = coverageOf(servers, numBlocks, 'proven')
     const reachable = problem?.isUnreachable !== true
     return {
       id,

@@ -136,7 +136,9 @@ class HivemindDhtClient implements DhtClient {
 
   #noteFailure(peer: PeerId): void {
     const count = (this.#failures.get(peer)?.count ?? 0) + 1
-    const pauseMs = Math.min(blacklistMs * 2 ** (count - 1), maxBlacklistMs)
+    // Without the peers that the swarm is joined by, one that comes back would not be found.
+    const longestMs = this.#transport.initialPeers.includes(peer) ? blacklistMs : maxBlacklistMs
+    const pauseMs = Math.min(blacklistMs * 2 ** (count - 1), longestMs)
     this.#failures.delete(peer)
     this.#failures.set(peer, { count, until: performance.now() + pauseMs })
     this.#answered.delete(peer)

@@ -11,6 +11,8 @@ export type InferenceConfig = Pick<
   SwarmConfig,
   | 'connectTimeoutMs'
   | 'maxRetries'
+  | 'waitTimeoutMs'
+  | 'stepTimeoutMs'
   | 'prefillChunkTokens'
   | 'serverToServer'
   | 'sessionLifetimeMs'

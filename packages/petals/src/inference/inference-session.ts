@@ -1,4 +1,4 @@
-import type { AbortOptions } from '@petals-chat/engine'
+import type { AbortOptions, WaitOptions } from '@petals-chat/engine'
 import type { Span } from '../blocks/spans.ts'
 import type { SessionFailover } from './failover-log.ts'
 import type { HiddenStates } from '../tensor/hidden-states.ts'
@@ -16,16 +16,19 @@ export interface InferenceSession extends AsyncDisposable {
   readonly failovers: readonly SessionFailover[]
   /** Outputs go from server to server instead of through this machine. */
   readonly pushed: boolean
-  /** Finds a route and opens the sessions on it, so that the first step need not. @throws as `step` */
+  /** Finds a route and opens the sessions on it, so that the first step need not. Waits for nobody. @throws as `step` */
   open(options?: OpenOptions): Promise<void>
   /**
-   * Runs `inputs` (at least one token) after those before. If it throws or is aborted, the session is as it was, and can go
+   * Runs `inputs` (at least one token) after those before. Where servers are slow or gone it waits for them, and tells so, as
+   * long as the configuration allows. If it throws or is aborted, the session is as it was, and can go
    * on. @throws ContextLengthError, MissingBlocksError, CapacityError, GenerationFailedError, PeerUnreachableError
    */
-  step(inputs: HiddenStates, options?: AbortOptions): Promise<HiddenStates>
+  step(inputs: HiddenStates, options?: StepOptions): Promise<HiddenStates>
   /** Forgets everything from `position` on, 0 ≤ position ≤ this.position. Costs nothing before the next step. */
   rewind(position: number): void
 }
+
+export interface StepOptions extends AbortOptions, WaitOptions {}
 
 export interface OpenOptions extends AbortOptions {
   /** Tokens that will be needed soon, the prompt's for instance: sessions that are opened for fewer would have to be renewed. */

@@ -1,13 +1,15 @@
-import { ContextLengthError } from '@petals-chat/engine'
-import { setTimeout as delay } from 'node:timers/promises'
+import { ContextLengthError, MissingBlocksError } from '@petals-chat/engine'
 import { blocksOf, formatBlocks, type BlockRange } from '../blocks/block-range.ts'
 import type { Span } from '../blocks/spans.ts'
+import { SwarmError } from '../errors.ts'
 import { shortPeerId, type PeerId } from '../p2p/peer-id.ts'
 import { failureKind } from '../routing/failure-kind.ts'
+import { silentBlocksError } from '../routing/missing-blocks.ts'
 import { Chain, LinkFailure, PushLostError, type Link } from './chain.ts'
 import { FailoverLog } from './failover-log.ts'
 import type { InferenceContext } from './inference-context.ts'
 import { spanLabels, type InferenceMetrics } from './inference-metrics.ts'
+import { Patience, type PatienceOptions } from './patience.ts'
 import { maxPushedPrompt, pushGain, pushKind, type PushKind } from './push-plan.ts'
 import { Recovery } from './recovery.ts'
 import { learnFrom } from './server-limits.ts'
@@ -27,7 +29,9 @@ export class RouteKeeper {
   readonly #metrics: InferenceMetrics
   readonly #opener: SessionOpener
   readonly #rewindable = new Set<PeerId>()
+  readonly #closing = new AbortController()
   #recovery: Recovery
+  #patience = new Patience({ waitTimeoutMs: 0 })
   #position = 0
   #pushFailed = false
 
@@ -51,7 +55,13 @@ export class RouteKeeper {
   }
 
   /** Before work on `needed` tokens in all, of which `position` are done. */
-  async prepare(position: number, needed: number, signal: AbortSignal | undefined): Promise<void> {
+  async prepare(
+    position: number,
+    needed: number,
+    patience: PatienceOptions,
+    signal: AbortSignal | undefined,
+  ): Promise<void> {
+    this.#patience = new Patience(patience)
     this.#recovery = new Recovery(this.#context.config.maxRetries)
     this.#position = position
     this.#opener.needed = needed
@@ -71,6 +81,7 @@ export class RouteKeeper {
         const result = await work()
         this.failovers.settle()
         for (const { peer } of this.route) this.#context.router.reportSuccess(peer)
+        this.#patience.end()
         return result
       } catch (error) {
         signal?.throwIfAborted()
@@ -79,6 +90,12 @@ export class RouteKeeper {
         else throw error
       }
     }
+  }
+
+  /** For good: what is under way throws, waiting too. */
+  close(): void {
+    this.#closing.abort(new Error('The session was closed.'))
+    this.chain.close()
   }
 
   #mustRenew({ session }: Link): boolean {
@@ -112,7 +129,7 @@ export class RouteKeeper {
     if (failureKind(cause) === 'client' && this.#learn(link, cause)) return
     const failedAt = performance.now()
     this.#report(link.span, cause)
-    this.#recovery.note(link.span.peer, cause)
+    this.#recovery.note(link.span.peer, cause, blocksOf(link.span))
     if (failureKind(cause) === 'full') this.#opener.tight = true
     if (this.chain.push === 'at-opening') this.#stopPushing(cause)
     this.chain.dropPushed()
@@ -139,7 +156,9 @@ export class RouteKeeper {
     const { router, logger, dhtPrefix } = this.#context
     router.reportFailure(span.peer, cause)
     const blocks = formatBlocks(blocksOf(span))
-    logger.warn(
+    // One that is gone is tried again and again.
+    const level = this.#recovery.failed.has(span.peer) ? 'debug' : 'warn'
+    logger[level](
       { peer: span.peer, span: blocks, err: cause, position: this.#position },
       'a server of the session failed',
     )
@@ -152,21 +171,78 @@ export class RouteKeeper {
     blocks: BlockRange,
     signal: AbortSignal | undefined,
   ): Promise<readonly Span[]> {
-    const { router, logger, dhtPrefix, limits } = this.#context
-    const { failed: avoid, policy, provenOnly } = this.#recovery
-    const { needed } = this.#opener
-    const spans = await router.route(blocks, { signal, cacheTokens: needed, policy, avoid, provenOnly })
-    const tooShort = spans.find(({ peer }) => this.#opener.isTooLongFor(peer))
-    if (tooShort && avoid.has(tooShort.peer))
-      throw new ContextLengthError(needed, limits.maxLengths.get(tooShort.peer)!)
-    const pauseMs = this.#recovery.pauseMs(spans.map(({ peer }) => peer))
-    if (pauseMs > 0) await delay(pauseMs, undefined, { signal }).catch(() => signal?.throwIfAborted())
+    const { logger, dhtPrefix } = this.#context
+    const spans = await this.#findServers(blocks, signal)
     this.chain.replace(index, spans)
     if (this.#position > 0) this.#metrics.replayedTokens.add(this.#position, { model: dhtPrefix })
     const route = spans.map(({ start, end, peer }) => `${start}:${end} via ${shortPeerId(peer)}`).join(' => ')
     logger.info({ route, position: this.#position }, 'route found')
     this.chain.push = await this.#choosePush(signal)
     return spans
+  }
+
+  /** Servers for the blocks: well ones, else those that failed, after a pause. Waits where there are none. */
+  async #findServers(blocks: BlockRange, signal: AbortSignal | undefined): Promise<readonly Span[]> {
+    const { limits } = this.#context
+    while (true) {
+      const spans = await this.#findRoute(blocks, signal)
+      const again = spans?.filter(({ peer }) => this.#recovery.failed.has(peer)) ?? []
+      const tooShort = again.find(({ peer }) => this.#opener.isTooLongFor(peer))
+      if (tooShort) throw new ContextLengthError(this.#opener.needed, limits.maxLengths.get(tooShort.peer)!)
+      if (again.length > 0) await this.#pause(again, signal)
+      if (spans) return spans
+    }
+  }
+
+  /** Undefined after a pause in which there was none. */
+  async #findRoute(
+    blocks: BlockRange,
+    signal: AbortSignal | undefined,
+  ): Promise<readonly Span[] | undefined> {
+    const { failed: avoid, policy, provenOnly } = this.#recovery
+    const options = { signal, cacheTokens: this.#opener.needed, policy, avoid, provenOnly }
+    try {
+      return await this.#context.router.route(blocks, options)
+    } catch (error) {
+      signal?.throwIfAborted()
+      await this.#waitForNews(blocks, error, signal)
+      return undefined
+    }
+  }
+
+  /** These servers have failed in this step, and are tried again. @throws MissingBlocksError if that has gone on for too long */
+  async #pause(again: readonly Span[], signal: AbortSignal | undefined): Promise<void> {
+    const { startedAt, cause } = this.#recovery
+    const blocks = again.flatMap(blocksOf)
+    const peers = again.map(({ peer }) => peer)
+    const pauseMs = this.#recovery.pauseMs(peers)
+    const { dhtPrefix, blocks: all, router } = this.#context
+    const { waitTimeoutMs } = this.#patience
+    // What answers others is there; but one step does not wait for ever.
+    const aliveAt = Math.max(startedAt, router.aliveAt(blocks) ?? startedAt)
+    const untilMs = Math.min(aliveAt, startedAt + waitTimeoutMs) + waitTimeoutMs
+    const now = performance.now()
+    if (now >= untilMs)
+      throw silentBlocksError(blocks, { dhtPrefix, numBlocks: all.end }, now - startedAt, cause)
+    this.#patience.tell(blocks, startedAt, untilMs)
+    await this.#patience.pause(pauseMs, this.#stop(signal))
+  }
+
+  /** No server is known for some blocks, or nobody can be asked. @throws the error, if there was none for too long */
+  async #waitForNews(blocks: BlockRange, error: unknown, signal: AbortSignal | undefined): Promise<void> {
+    const isMissing = error instanceof MissingBlocksError
+    if (this.#closing.signal.aborted || !(isMissing || error instanceof SwarmError)) throw error
+    const missing = isMissing ? error.blocks : blocksOf(blocks)
+    const { startedAt } = this.#recovery
+    const aliveAt = this.#context.router.aliveAt(missing)
+    const untilMs = (aliveAt ?? -Infinity) + this.#patience.waitTimeoutMs
+    if (performance.now() >= untilMs) throw error
+    this.#patience.tell(missing, startedAt, untilMs)
+    await this.#patience.pause(this.#recovery.pauseMs([]), this.#stop(signal))
+  }
+
+  #stop(signal: AbortSignal | undefined): AbortSignal {
+    return signal ? AbortSignal.any([signal, this.#closing.signal]) : this.#closing.signal
   }
 
   /** Only for a chain that has no sessions yet can it be said how outputs travel; steps may name their successors any time. */

@@ -49,7 +49,7 @@ export class SessionOpener {
       ...push,
       span,
       maxLength: sessionLength({ needed, maximum: this.#maxLength, limit, tight, span }),
-      openTimeoutMs: config.connectTimeoutMs,
+      openTimeoutMs: Math.min(config.connectTimeoutMs * deadlineScale, config.stepTimeoutMs),
       deadlineScale,
       allocTimeoutSeconds: this.#busy.delete(span.peer) ? reallocTimeoutSeconds : undefined,
       withoutEmptySteps: limits.withoutEmptySteps.has(span.peer),

@@ -1,10 +1,10 @@
-import { ContextLengthError, type AbortOptions } from '@petals-chat/engine'
+import { ContextLengthError } from '@petals-chat/engine'
 import type { Span } from '../blocks/spans.ts'
 import type { HiddenStates } from '../tensor/hidden-states.ts'
 import type { SessionFailover } from './failover-log.ts'
 import type { InferenceContext } from './inference-context.ts'
 import { inferenceMetrics, phaseOf, type InferenceMetrics } from './inference-metrics.ts'
-import type { InferenceSession, OpenOptions } from './inference-session.ts'
+import type { InferenceSession, OpenOptions, StepOptions } from './inference-session.ts'
 import { compactTensor, copyValues } from './input-history.ts'
 import { RouteKeeper } from './route-keeper.ts'
 import type { HiddenTensor } from './step-outputs.ts'
@@ -65,17 +65,20 @@ class SwarmInferenceSession implements InferenceSession {
 
   async open({ signal, length = this.#position + 1 }: OpenOptions = {}): Promise<void> {
     await this.#exclusively(signal, async () => {
-      await this.#keeper.prepare(this.#position, Math.min(length, this.#maxLength), signal)
+      // What is only done ahead is not worth waiting for.
+      const needed = Math.min(length, this.#maxLength)
+      await this.#keeper.prepare(this.#position, needed, { waitTimeoutMs: 0 }, signal)
       await this.#keeper.untilDone(signal, () => this.#keeper.chain.ready(signal))
     })
   }
 
-  async step(inputs: HiddenStates, { signal }: AbortOptions = {}): Promise<HiddenStates> {
+  async step(inputs: HiddenStates, { onWait, signal }: StepOptions = {}): Promise<HiddenStates> {
+    const { waitTimeoutMs } = this.#context.config
     return await this.#exclusively(signal, async () => {
       const [tokens, hiddenSize] = inputs.shape
       const goal = this.#checked(inputs)
       const startedAt = performance.now()
-      await this.#keeper.prepare(this.#position, goal, signal)
+      await this.#keeper.prepare(this.#position, goal, { waitTimeoutMs, onWait }, signal)
       const { chain } = this.#keeper
       chain.begin(this.#position, compactTensor(inputs.data, [1, tokens, hiddenSize]))
       const outputs = await this.#keeper.untilDone(signal, () => chain.run(goal, signal))
@@ -96,7 +99,7 @@ class SwarmInferenceSession implements InferenceSession {
   async [Symbol.asyncDispose](): Promise<void> {
     this.#closed = true
     clearInterval(this.#maintenance)
-    this.#keeper.chain.close()
+    this.#keeper.close()
   }
 
   /** After an error or an abort everything is as it was; what servers may have half done is thrown away. */
@@ -113,7 +116,7 @@ class SwarmInferenceSession implements InferenceSession {
     } finally {
       this.#busy = false
       this.#lastUse = performance.now()
-      if (this.#closed) this.#keeper.chain.close()
+      if (this.#closed) this.#keeper.close()
     }
   }
 

@@ -46,6 +46,18 @@ export function withoutUnwanted(
   return [...wanted, ...unwanted.flatMap((span) => runsWithin(span, orphans))]
 }
 
+/** Of the servers that hold a block only the least bad are left. `demerit` is 0 for servers that nothing is known against. */
+export function leastBad(
+  spans: readonly Span[],
+  numBlocks: number,
+  demerit: (peer: PeerId) => number,
+): readonly Span[] {
+  const levels = [...new Set(spans.map(({ peer }) => demerit(peer)))].filter((level) => level > 0)
+  return levels
+    .toSorted((a, b) => b - a)
+    .reduce((left, level) => withoutUnwanted(left, numBlocks, (peer) => demerit(peer) >= level), spans)
+}
+
 /** The parts of a span that lie in `blocks`. */
 function runsWithin(span: Span, blocks: ReadonlySet<number>): readonly Span[] {
   const runs: Span[] = []

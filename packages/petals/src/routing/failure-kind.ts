@@ -1,4 +1,5 @@
-import { RpcError } from '../errors.ts'
+import { ConnectionLostError, DeadlineExceededError, PeerUnreachableError, RpcError } from '../errors.ts'
+import type { Offence } from './ban-list.ts'
 
 /**
  * Whose fault a failed call was, by the text of the server's exception (`petals/server/handler.py`, `memory_cache.py`):
@@ -25,4 +26,10 @@ const patterns: readonly (readonly [RegExp, FailureKind])[] = [
 export function failureKind(cause: unknown): FailureKind {
   if (!(cause instanceof RpcError)) return 'server'
   return patterns.find(([pattern]) => pattern.test(cause.remoteMessage))?.[1] ?? 'server'
+}
+
+/** How bad a server that failed so is as a choice. */
+export function offenceOf(cause: unknown): Offence {
+  if (cause instanceof DeadlineExceededError || failureKind(cause) === 'full') return 'late'
+  return cause instanceof PeerUnreachableError || cause instanceof ConnectionLostError ? 'gone' : 'failed'
 }

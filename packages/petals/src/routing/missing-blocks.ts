@@ -23,3 +23,17 @@ export function missingBlocksError(
   const message = `No server${condition} is online that holds blocks ${formatBlocks(blocks)} of '${dhtPrefix}' (${numBlocks} blocks). ${howToHelp}`
   return new MissingBlocksError(blocks, message)
 }
+
+/** Says for which blocks a swarm was waited for in vain. */
+export function silentBlocksError(
+  blocks: readonly number[],
+  { dhtPrefix, numBlocks }: Pick<ModelOfSwarm, 'dhtPrefix' | 'numBlocks'>,
+  waitedMs: number,
+  cause: unknown,
+): MissingBlocksError {
+  const seconds = Math.round(waitedMs / 1000)
+  const waited = seconds === 0 ? '' : ` for ${seconds} seconds`
+  const noun = blocks.length === 1 ? 'block' : 'blocks'
+  const message = `No server that holds ${noun} ${formatBlocks(blocks)} of '${dhtPrefix}' (${numBlocks} blocks) has answered${waited}. ${howToHelp}`
+  return new MissingBlocksError(blocks, message, { cause })
+}

@@ -1,5 +1,5 @@
 import type { AbortOptions } from '@petals-chat/engine'
-import type { DhtClient } from '../dht/dht-client.ts'
+import type { DhtClient, PingOptions } from '../dht/dht-client.ts'
 import { PeerUnreachableError } from '../errors.ts'
 import type { PeerId } from '../p2p/peer-id.ts'
 
@@ -15,8 +15,12 @@ interface Sample {
   readonly measuredAt: number
 }
 
+/** Asks the server itself, not its node of the DHT. Resolves if it answers in any way. */
+export type ServerProbe = (peer: PeerId, options: PingOptions) => Promise<unknown>
+
 export interface RoundTripsOptions {
   readonly dht: DhtClient
+  readonly probe?: ServerProbe | undefined
   readonly pingTimeoutMs: number
   readonly now?: () => number
 }
@@ -24,12 +28,14 @@ export interface RoundTripsOptions {
 /** Smoothed round trips to servers, in seconds. */
 export class RoundTrips {
   readonly #dht: DhtClient
+  readonly #probe: ServerProbe | undefined
   readonly #pingTimeoutMs: number
   readonly #now: () => number
   readonly #samples = new Map<PeerId, Sample>()
 
-  constructor({ dht, pingTimeoutMs, now = () => performance.now() }: RoundTripsOptions) {
+  constructor({ dht, probe, pingTimeoutMs, now = () => performance.now() }: RoundTripsOptions) {
     this.#dht = dht
+    this.#probe = probe
     this.#pingTimeoutMs = pingTimeoutMs
     this.#now = now
   }
@@ -76,20 +82,26 @@ export class RoundTrips {
   }
 
   async #ping(peer: PeerId, options: AbortOptions | undefined): Promise<number> {
+    const pingOptions = { ...options, timeoutMs: this.#pingTimeoutMs }
     try {
-      return (await this.#dht.ping(peer, { ...options, timeoutMs: this.#pingTimeoutMs })) / 1000
+      return (await this.#dht.ping(peer, pingOptions)) / 1000
     } catch (error) {
-      return isRefusal(error) ? await this.#timeRefusal(peer, options) : Infinity
+      return isRefusal(error) ? await this.#timeServer(peer, pingOptions) : Infinity
     }
   }
 
-  /** Servers behind a relay refuse calls of the DHT; that they do so takes a round trip, too, now that there is a connection. */
-  async #timeRefusal(peer: PeerId, options: AbortOptions | undefined): Promise<number> {
+  /**
+   * Servers behind a relay refuse calls of the DHT, and so does the daemon of a server that was killed, for half a minute: only
+   * the server itself tells which. There is a connection now, so that its answer takes a round trip.
+   */
+  async #timeServer(peer: PeerId, options: PingOptions): Promise<number> {
     const startedAt = this.#now()
-    const refused = await this.#dht
-      .ping(peer, { ...options, timeoutMs: this.#pingTimeoutMs })
-      .then(() => true, isRefusal)
-    return refused ? (this.#now() - startedAt) / 1000 : Infinity
+    try {
+      await (this.#probe ?? ((other) => this.#dht.ping(other, options)))(peer, options)
+    } catch (error) {
+      if (this.#probe || !isRefusal(error)) return Infinity
+    }
+    return (this.#now() - startedAt) / 1000
   }
 }
 

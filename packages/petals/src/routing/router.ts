@@ -16,6 +16,13 @@ export interface Router extends AsyncDisposable {
   reportFailure(peer: PeerId, cause: unknown): void
   /** The shortest round trip that was measured; Infinity if the server does not answer; undefined before the first ping. */
   leastRttSeconds(peer: PeerId): number | undefined
+  /**
+   * When all of these blocks last had a server that answered, `performance.now()` milliseconds; undefined if some block never
+   * had one that we know of.
+   */
+  aliveAt(blocks: readonly number[]): number | undefined
+  /** Finds out which servers answer, of all that nothing new is known of. Never throws. */
+  check(options?: AbortOptions): Promise<void>
   /** Pings servers again; calls that come meanwhile share it. Never throws: what does not answer is noted as such. */
   measure(): Promise<void>
   status(): readonly ServerStatus[]
@@ -26,8 +33,8 @@ export interface RouteOptions extends AbortOptions {
   readonly cacheTokens?: number | undefined
   /** `fastest` (default) by measured latency; `shortest` by the number of servers, when routes keep failing. */
   readonly policy?: 'fastest' | 'shortest' | undefined
-  /** Servers that are not to be used, if the blocks can do without them. */
-  readonly avoid?: ReadonlySet<PeerId> | undefined
+  /** Servers that are to be used only where there is none with a lower demerit; all others have 0. */
+  readonly avoid?: ReadonlyMap<PeerId, number> | undefined
   /**
    * Only servers that are known to live, if the blocks can do without others; perhaps after a few seconds in which servers
    * are pinged. For when names in records have turned out to be no more than that.
@@ -39,6 +46,8 @@ export interface RouteOptions extends AbortOptions {
 export interface ServerStatus extends AnnouncedSpan {
   /** Smoothed round trip; Infinity if it does not answer; undefined before the first ping. */
   readonly rttSeconds: number | undefined
+  /** Whether it answered last; undefined if it was not asked lately. */
+  readonly alive: boolean | undefined
   /** 0 if it is not banned. */
   readonly bannedForMs: number
   /** The configuration allows it, and it has the adapter that is wanted. */

@@ -251,6 +251,18 @@ describe('round trips', () => {
     expect(trips.seconds().get(peerOf(0))).toBeCloseTo(0.05)
   })
 
+  test('where the node of the DHT refuses, the server itself says whether it is there', async () => {
+    const refusal = new PeerUnreachableError('refused', { unsupportedProtocol: 'DHTProtocol.rpc_ping' })
+    const dht = dhtWith(() => Promise.reject(refusal))
+    const behindRelay = new RoundTrips({ dht, probe: async () => {}, pingTimeoutMs: 100 })
+    await behindRelay.measure([peerOf(0)])
+    expect(behindRelay.seconds().get(peerOf(0))).toBeLessThan(1)
+    // The daemon outlives a server that was killed, and refuses all its protocols.
+    const daemonOnly = new RoundTrips({ dht, probe: () => Promise.reject(refusal), pingTimeoutMs: 100 })
+    await daemonOnly.measure([peerOf(0)])
+    expect(daemonOnly.seconds().get(peerOf(0))).toBe(Infinity)
+  })
+
   test('a relayed server that refuses the call has answered', async () => {
     const refusal = new PeerUnreachableError('refused', { unsupportedProtocol: 'DHTProtocol.rpc_ping' })
     const trips = new RoundTrips({ dht: dhtWith(() => Promise.reject(refusal)), pingTimeoutMs: 100 })

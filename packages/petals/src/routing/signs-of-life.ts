@@ -16,10 +16,32 @@ export interface SearchOptions extends AbortOptions {
   readonly closing: AbortSignal
 }
 
+/** Who was asked within this time is not asked again by `check`. */
+const freshForMs = 5000
+/** And not again for the sake of its round trip within this time. */
+const roundTripFreshForMs = 60_000
+/** Servers that are asked by `check`, at most: more are only in a record that was flooded. */
+const maxChecked = 128
+/** An answer, or its absence, says nothing any more after this long. */
+const lifetimeMs = 300_000
+/** Answers in between make no difference. */
+const newsAfterMs = 1000
+/** Peers that are remembered. */
+const maxSigns = 4096
+
+/** `performance.now()` milliseconds. */
+interface Sign {
+  readonly alive: boolean
+  readonly at: number
+}
+
 /** What is known of peers beyond that records name them: anybody can put anything into a record. */
 export class SignsOfLife {
   readonly #dht: DhtClient
   readonly #roundTrips: RoundTrips
+  readonly #signs = new Map<PeerId, Sign>()
+  /** By block: when one of its servers last answered. */
+  readonly #aliveAt: number[] = []
 
   constructor(dht: DhtClient, roundTrips: RoundTrips) {
     this.#dht = dht
@@ -34,6 +56,64 @@ export class SignsOfLife {
     // Late once, on a busy machine for instance, is not dead.
     if (rtt !== undefined) return hasAnswered ? 1 : -1
     return hasAnswered ? 2 : 0
+  }
+
+  /** The server of these blocks answered. */
+  heard(peer: PeerId, blocks: BlockRange | undefined): void {
+    const at = performance.now()
+    this.#note(peer, { alive: true, at })
+    if (blocks) for (const block of blocksOf(blocks)) this.#aliveAt[block] = at
+  }
+
+  /** An answer of this peer would say something that is not known already. */
+  isNews(peer: PeerId): boolean {
+    const sign = this.#signs.get(peer)
+    return !sign?.alive || performance.now() - sign.at > newsAfterMs
+  }
+
+  /** It can't be reached. */
+  lost(peer: PeerId): void {
+    this.#note(peer, { alive: false, at: performance.now() })
+  }
+
+  /** Whether the peer answered last; undefined where nothing is known, or only something old. */
+  isAlive(peer: PeerId): boolean | undefined {
+    const sign = this.#signs.get(peer)
+    return sign && performance.now() - sign.at < lifetimeMs ? sign.alive : undefined
+  }
+
+  /** `Router.aliveAt` */
+  aliveAt(blocks: readonly number[]): number | undefined {
+    const times = blocks.map((block) => this.#aliveAt[block])
+    return times.every((time) => time !== undefined) ? Math.min(...times) : undefined
+  }
+
+  /** Pings the servers, and takes note of who answers. */
+  async measure(spans: readonly Span[], { signal }: AbortOptions): Promise<void> {
+    await Promise.all(
+      spans.map(async (span) => {
+        await this.#roundTrips.measure([span.peer], { signal })
+        if (signal?.aborted) return
+        if (Number.isFinite(this.#roundTrips.currentSeconds(span.peer) ?? Infinity))
+          this.heard(span.peer, span)
+        else this.lost(span.peer)
+      }),
+    )
+  }
+
+  /** Asks all that nothing new is known of. */
+  async check(spans: readonly Span[], options: AbortOptions): Promise<void> {
+    const now = performance.now()
+    const doubtful = spans.filter(
+      ({ peer }) =>
+        now - (this.#signs.get(peer)?.at ?? -Infinity) > freshForMs ||
+        this.#roundTrips.ageMs(peer) > roundTripFreshForMs,
+    )
+    const chosen = new Set(this.likeliest(doubtful).slice(0, maxChecked))
+    await this.measure(
+      doubtful.filter(({ peer }) => chosen.has(peer)),
+      options,
+    )
   }
 
   /** It has answered, and nothing is known against it. */
@@ -58,9 +138,20 @@ export class SignsOfLife {
           blocksOf(span).some((block) => missing.has(block)),
       )
       if (unknown.length === 0) return
-      const asked = this.likeliest(unknown).slice(0, searchBatch)
-      await abortable(this.#roundTrips.measure(asked, { signal: closing }), signal)
+      const asked = new Set(this.likeliest(unknown).slice(0, searchBatch))
+      const measuring = this.measure(
+        unknown.filter(({ peer }) => asked.has(peer)),
+        { signal: closing },
+      )
+      await abortable(measuring, signal)
     }
+  }
+
+  #note(peer: PeerId, sign: Sign): void {
+    this.#signs.delete(peer)
+    this.#signs.set(peer, sign)
+    const [oldest] = this.#signs.keys()
+    if (this.#signs.size > maxSigns && oldest !== undefined) this.#signs.delete(oldest)
   }
 
   /** Those first whose round trip is known least; of these, the likeliest to be more than a name. Otherwise by chance. */

@@ -3,7 +3,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import type { BlockDirectory } from '../blocks/block-directory.ts'
 import type { AnnouncedSpan, Span } from '../blocks/spans.ts'
 import type { DhtClient } from '../dht/dht-client.ts'
-import { ConnectionLostError, RpcError } from '../errors.ts'
+import { ConnectionLostError, DeadlineExceededError, RpcError } from '../errors.ts'
 import { peerIdFromBytes, type PeerId } from '../p2p/peer-id.ts'
 import type { Router } from './router.ts'
 import { createRouter, type RouterOptions } from './swarm-router.ts'
@@ -212,14 +212,85 @@ describe('failures', () => {
     directory.ageMs = 10_000
     directory.onRefresh = () => directory.hold(c, 0, 4)
     pings.set(c, 10)
-    await expect(peersOf({ avoid: new Set([a, b]) })).resolves.toEqual([c])
+    await expect(
+      peersOf({
+        avoid: new Map([
+          [a, 1],
+          [b, 1],
+        ]),
+      }),
+    ).resolves.toEqual([c])
   })
 
   test('of two that failed, the one that did so earlier is tried first', async () => {
     router.reportFailure(a, gone)
     router.reportFailure(b, gone)
-    await expect(peersOf({ avoid: new Set([a]) })).resolves.toEqual([b])
-    await expect(peersOf({ avoid: new Set([b]) })).resolves.toEqual([a])
+    await expect(peersOf({ avoid: new Map([[a, 1]]) })).resolves.toEqual([b])
+    await expect(peersOf({ avoid: new Map([[b, 1]]) })).resolves.toEqual([a])
+  })
+
+  test('one that was late is a better choice than one that fails, and that than one that is gone', async () => {
+    const late = new DeadlineExceededError('A step', 2000)
+    const wrong = new RpcError('m', 'CUDA error')
+    router.reportFailure(a, gone)
+    router.reportFailure(b, late)
+    await expect(peersOf()).resolves.toEqual([b])
+    const inThisStep = (ofA: number, ofB: number) => ({
+      avoid: new Map([
+        [a, ofA],
+        [b, ofB],
+      ]),
+    })
+    await expect(peersOf(inThisStep(2, 1))).resolves.toEqual([b])
+    // Asked again and again in vain, it comes after the other, which is quickly tried.
+    await expect(peersOf(inThisStep(2, 3))).resolves.toEqual([a])
+    await using other = make()
+    other.reportFailure(a, wrong)
+    other.reportFailure(b, late)
+    expect((await other.route(whole)).map(({ peer }) => peer)).toEqual([b])
+    await using third = make()
+    third.reportFailure(a, wrong)
+    third.reportFailure(b, gone)
+    expect((await third.route(whole)).map(({ peer }) => peer)).toEqual([a])
+  })
+
+  test('being late is not held against a server for longer each time', async () => {
+    for (let i = 0; i < 5; i++) router.reportFailure(a, new DeadlineExceededError('A step', 2000))
+    expect(router.status()[0]!.bannedForMs).toBeLessThanOrEqual(15_000)
+  })
+
+  test('the status knows of failures and answers since the last ping', async () => {
+    await router.check()
+    const life = () => router.status().map(({ alive, rttSeconds }) => [alive, rttSeconds])
+    expect(life()).toEqual([
+      [true, 0.01],
+      [true, 0.01],
+    ])
+    router.reportFailure(a, gone)
+    router.reportFailure(b, new DeadlineExceededError('A step', 2000))
+    expect(life()).toEqual([
+      [false, Infinity],
+      [true, 0.01],
+    ])
+    router.reportSuccess(a)
+    expect(life()[0]).toEqual([true, 0.01])
+  })
+
+  test('when blocks last had a server that answered is known for all of them, or not at all', async () => {
+    directory.spans = []
+    directory.hold(a, 0, 2)
+    expect(router.aliveAt([0, 1])).toBeUndefined()
+    const before = performance.now()
+    router.reportSuccess(a)
+    expect(router.aliveAt([0, 1])).toBeGreaterThanOrEqual(before)
+    expect(router.aliveAt([1, 2])).toBeUndefined()
+  })
+
+  test('a check asks every server, but none of which there is news', async () => {
+    await router.check()
+    expect(pinged.toSorted()).toEqual([a, b].toSorted())
+    await router.check()
+    expect(pinged).toHaveLength(2)
   })
 
   test('failures are logged with the error itself', async () => {
@@ -231,8 +302,15 @@ describe('failures', () => {
   })
 
   test('what the caller avoids is avoided, if it can be', async () => {
-    await expect(peersOf({ avoid: new Set([a]) })).resolves.toEqual([b])
-    await expect(peersOf({ avoid: new Set([a, b]) })).resolves.toEqual([a])
+    await expect(peersOf({ avoid: new Map([[a, 1]]) })).resolves.toEqual([b])
+    await expect(
+      peersOf({
+        avoid: new Map([
+          [a, 1],
+          [b, 1],
+        ]),
+      }),
+    ).resolves.toEqual([a])
   })
 })
 
@@ -262,7 +340,7 @@ describe('when records have proved to be empty names', () => {
 
   test('a living one that failed is better than an empty name', async () => {
     pings.set(a, 900).set(b, 900)
-    await expect(peersOf({ provenOnly: true, avoid: new Set([a]) })).resolves.toEqual([a, b])
+    await expect(peersOf({ provenOnly: true, avoid: new Map([[a, 1]]) })).resolves.toEqual([a, b])
   })
 
   test('blocks of which nobody living is known are left to those that claim them', async () => {

@@ -1,4 +1,5 @@
 import {
+  abortable,
   silentLogger,
   silentMetrics,
   type AbortOptions,
@@ -9,14 +10,15 @@ import type { BlockDirectory } from '../blocks/block-directory.ts'
 import type { BlockRange } from '../blocks/block-range.ts'
 import { missingBlocks, type Span } from '../blocks/spans.ts'
 import type { DhtClient } from '../dht/dht-client.ts'
+import { SwarmError } from '../errors.ts'
 import type { PeerId } from '../p2p/peer-id.ts'
-import { BanList } from './ban-list.ts'
-import { filterSpans, limitSpans, withoutUnwanted, type ServerFilter } from './candidates.ts'
-import { failureKind } from './failure-kind.ts'
+import { BanList, type Offence } from './ban-list.ts'
+import { filterSpans, leastBad, limitSpans, withoutUnwanted, type ServerFilter } from './candidates.ts'
+import { failureKind, offenceOf } from './failure-kind.ts'
 import { findFastestRoute, findShortestRoute } from './latency-graph.ts'
 import { missingBlocksError } from './missing-blocks.ts'
 import { routerMetrics, type RouterMetrics } from './router-metrics.ts'
-import { RoundTrips } from './round-trips.ts'
+import { RoundTrips, type ServerProbe } from './round-trips.ts'
 import type { RouteOptions, Router, ServerStatus } from './router.ts'
 import { SignsOfLife } from './signs-of-life.ts'
 
@@ -26,9 +28,13 @@ const firstPingsMs = 300
 /** The DHT is not asked more often than this for servers of blocks that have none, or none that is well. */
 const minRefreshAgeMs = 1000
 
+/** A banned server is a worse choice than one that is not, by what it is banned for; the caller's own demerits come on top. */
+const demeritOf: Readonly<Record<Offence, number>> = { late: 0.25, failed: 0.5, gone: 0.75 }
+
 export interface RouterOptions extends ServerFilter {
   readonly directory: BlockDirectory
   readonly dht: DhtClient
+  readonly probe?: ServerProbe | undefined
   /** Length of a first ban. */
   readonly banTimeoutMs: number
   readonly pingTimeoutMs: number
@@ -54,6 +60,7 @@ class SwarmRouter implements Router {
   readonly #metrics: RouterMetrics
   readonly #closing = new AbortController()
   #measuring: Promise<void> | undefined
+  #checking: Promise<void> | undefined
   #timer: NodeJS.Timeout | undefined
 
   constructor(options: RouterOptions) {
@@ -69,20 +76,19 @@ class SwarmRouter implements Router {
   async route(blocks: BlockRange, options: RouteOptions = {}): Promise<readonly Span[]> {
     if (!this.#timer) await this.#firstRoundTrips(await this.#spansOf(blocks, options), options)
     const spans = await this.#spansOf(blocks, options)
-    const isAvoided = (peer: PeerId): boolean => options.avoid?.has(peer) ?? false
-    const isBanned = (peer: PeerId): boolean => this.#bans.isBanned(peer)
-    const well = spans.filter(({ peer }) => !isAvoided(peer) && !isBanned(peer))
+    const demerit = (peer: PeerId): number => this.#demerit(peer, options)
+    const well = spans.filter(({ peer }) => demerit(peer) === 0)
     // Before a server that failed is tried again: perhaps another has joined meanwhile.
     const lookAgain = missingBlocks(well, blocks).length > 0 && this.#isStale()
-    const known = lookAgain ? await this.#spansOf(blocks, { ...options, refresh: true }) : spans
+    const known = lookAgain ? await this.#lookAgain(spans, blocks, options) : spans
     const { numBlocks } = this.#directory
     if (options.provenOnly) {
-      const untried = known.filter(({ peer }) => !isAvoided(peer) && !isBanned(peer))
+      const untried = known.filter(({ peer }) => demerit(peer) === 0)
       await this.#life.search(untried, blocks, { signal: options.signal, closing: this.#closing.signal })
     }
     const isUnproven = (peer: PeerId): boolean => !this.#life.isProven(peer)
     const real = options.provenOnly ? withoutUnwanted(known, numBlocks, isUnproven) : known
-    const wanted = withoutUnwanted(withoutUnwanted(real, numBlocks, isAvoided), numBlocks, isBanned)
+    const wanted = leastBad(real, numBlocks, demerit)
     const candidates = limitSpans(wanted, (peer) => this.#life.evidence(peer))
     const route = this.#find(candidates, blocks, options)
     if (!route) throw this.#missing(missingBlocks(candidates, blocks))
@@ -91,16 +97,20 @@ class SwarmRouter implements Router {
 
   reportSuccess(peer: PeerId): void {
     this.#bans.reportSuccess(peer)
+    if (!this.#life.isNews(peer)) return // every token of an answer comes by here
+    this.#life.heard(peer, this.#spanOf(peer))
   }
 
   reportFailure(peer: PeerId, cause: unknown): void {
     const kind = failureKind(cause)
     if (kind === 'client') return
-    if (kind === 'full') this.#bans.pause(peer)
-    else if (this.#bans.reportFailure(peer)) {
+    const offence = offenceOf(cause)
+    if (offence === 'gone') this.#life.lost(peer)
+    if (offence === 'late') this.#bans.pause(peer)
+    else if (this.#bans.reportFailure(peer, offence)) {
       const bannedForMs = Math.round(this.#bans.remainingMs(peer))
       this.#logger.warn({ peer, err: cause, bannedForMs }, 'a server failed and is left alone for a while')
-      const span = this.#directory.snapshot().spans.find((each) => each.peer === peer)
+      const span = this.#spanOf(peer)
       if (span) this.#metrics.ban(span)
     }
     if (kind === 'moved' || this.#isLastHope(peer)) this.#refreshInBackground()
@@ -116,10 +126,23 @@ class SwarmRouter implements Router {
     const usable = new Set(filterSpans(spans, this.#options))
     return spans.map((span) => ({
       ...span,
-      rttSeconds: rtts.get(span.peer),
+      ...this.#lifeOf(span.peer, rtts.get(span.peer)),
       bannedForMs: this.#bans.remainingMs(span.peer),
       usable: usable.has(span),
     }))
+  }
+
+  aliveAt(blocks: readonly number[]): number | undefined {
+    return this.#life.aliveAt(blocks)
+  }
+
+  async check({ signal }: AbortOptions = {}): Promise<void> {
+    const online = this.#directory.snapshot().spans.filter(({ server }) => server.state === 'online')
+    this.#checking ??= this.#life
+      .check(filterSpans(online, this.#options), this.#closing)
+      .catch((error: unknown) => this.#logger.debug({ err: error }, 'asking servers failed'))
+      .finally(() => (this.#checking = undefined))
+    await abortable(this.#checking, signal)
   }
 
   measure(): Promise<void> {
@@ -131,6 +154,7 @@ class SwarmRouter implements Router {
     clearInterval(this.#timer)
     this.#closing.abort(new Error('The router was closed.'))
     await this.#measuring
+    await this.#checking
   }
 
   #find(
@@ -155,6 +179,37 @@ class SwarmRouter implements Router {
     return await this.#spansOf(blocks, { signal, refresh: true })
   }
 
+  /** What is known stays known where nobody can be asked. */
+  async #lookAgain(
+    known: readonly Span[],
+    blocks: BlockRange,
+    { signal }: AbortOptions,
+  ): Promise<readonly Span[]> {
+    try {
+      return await this.#spansOf(blocks, { signal, refresh: true })
+    } catch (error) {
+      signal?.throwIfAborted()
+      if (!(error instanceof SwarmError)) throw error
+      return known
+    }
+  }
+
+  /** A failure, or an answer, can be newer than the last ping. */
+  #lifeOf(peer: PeerId, rttSeconds: number | undefined): Pick<ServerStatus, 'alive' | 'rttSeconds'> {
+    const alive = this.#life.isAlive(peer)
+    if (alive === false) return { alive, rttSeconds: Infinity }
+    return { alive, rttSeconds: rttSeconds === Infinity ? undefined : rttSeconds }
+  }
+
+  #demerit(peer: PeerId, { avoid }: RouteOptions): number {
+    const offence = this.#bans.offence(peer)
+    return (avoid?.get(peer) ?? 0) + (offence ? demeritOf[offence] : 0)
+  }
+
+  #spanOf(peer: PeerId): Span | undefined {
+    return this.#directory.snapshot().spans.find((span) => span.peer === peer)
+  }
+
   #missing(blocks: readonly number[]): Error {
     const { dhtPrefix, numBlocks } = this.#directory
     return missingBlocksError(blocks, { ...this.#options, dhtPrefix, numBlocks })
@@ -174,8 +229,9 @@ class SwarmRouter implements Router {
     try {
       const spans = filterSpans(await this.#directory.findSpans({ complete: true }), this.#options)
       const targets = this.#pingTargets(spans)
-      await this.#roundTrips.measure(targets, this.#closing)
-      this.#report(spans.filter(({ peer }) => targets.includes(peer)))
+      const chosen = spans.filter(({ peer }) => targets.includes(peer))
+      await this.#life.measure(chosen, this.#closing)
+      this.#report(chosen)
     } catch (error) {
       this.#logger.debug({ err: error }, 'measuring round trips failed; will try again')
     }

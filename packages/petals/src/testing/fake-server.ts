@@ -1,3 +1,4 @@
+import { findMethod, pingMethod } from '../dht/dht-methods.ts'
 import { inferenceMethod } from '../inference/inference-methods.ts'
 import { parsePeerId, type PeerId } from '../p2p/peer-id.ts'
 import type { TestPeer } from '../p2p/testing/test-peer.ts'
@@ -155,6 +156,12 @@ export class FakeServer implements AsyncDisposable {
   async kill(): Promise<void> {
     this.peer.cutConnections()
     await this.peer[Symbol.asyncDispose]()
+  }
+
+  /** As kill -9 of the server alone: p2pd goes on for half a minute, and refuses every protocol. */
+  async endBehindItsDaemon(): Promise<void> {
+    const served = [pingMethod.name, findMethod.name, inferenceMethod.name, pushMethodName, infoMethodName]
+    await Promise.all(served.map((protocol) => this.peer.unhandle(protocol)))
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
