@@ -18,8 +18,8 @@ export * from './chat/chat-template.ts'
 export { createDialogueTemplate } from './chat/dialogue-template.ts'
 export { createJinjaChatTemplate, type JinjaChatTemplateOptions } from './chat/jinja-chat-template.ts'
 export { isControlText, LITERAL_MARK, literalMarker, type MarkLiteral } from './chat/literal-text.ts'
+export { ToolCallScanner } from './chat/tool-call-scanner.ts'
 export {
-  mayBeToolCall,
   newToolCallId,
   parseToolCalls,
   toolCallGrammar,

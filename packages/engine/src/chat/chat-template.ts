@@ -21,6 +21,8 @@ export interface ToolDefinition {
   readonly name: string
   readonly description?: string | undefined
   readonly parameters?: unknown
+  /** A forced call keeps to all that `parameters` say, or is refused (default false: what a grammar can't say is left out). */
+  readonly strict?: boolean | undefined
 }
 
 export interface RenderOptions {

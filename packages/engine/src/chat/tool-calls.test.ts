@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest'
 import { InvalidRequestError } from '../errors.ts'
-import { schemaInstance } from '../testing/schema-instance.ts'
+import { grammarInstance } from '../testing/schema-instance.ts'
 import type { ToolDefinition } from './chat-template.ts'
-import { mayBeToolCall, parseToolCalls, toolCallGrammar } from './tool-calls.ts'
+import { parseToolCalls, toolCallGrammar } from './tool-calls.ts'
 
 const weather: ToolDefinition = {
   name: 'get_weather',
@@ -22,18 +22,20 @@ describe('toolCallGrammar', () => {
       schema: {
         anyOf: [
           {
-            properties: { name: { const: 'get_weather' }, arguments: weather.parameters },
+            properties: { name: { const: 'get_weather' }, arguments: { $ref: 'tools[0].parameters' } },
             required: ['name', 'arguments'],
           },
-          { properties: { name: { const: 'get_time' }, arguments: { type: 'object' } } },
+          { properties: { name: { const: 'get_time' }, arguments: { $ref: 'tools[1].parameters' } } },
         ],
       },
+      documents: { 'tools[0].parameters': { schema: weather.parameters, strict: false } },
     })
   })
 
   it('allows only the function that was asked for, and lists where several calls are wanted', () => {
     const one = toolCallGrammar(tools, { name: 'get_time' })
     expect(one).toMatchObject({ schema: { properties: { name: { const: 'get_time' } } } })
+    expect(Object.keys(one.documents!)).toEqual(['tools[1].parameters'])
     const several = toolCallGrammar(tools, { parallel: true })
     expect(several).toMatchObject({ schema: { type: 'array', minItems: 1, items: { anyOf: [{}, {}] } } })
   })
@@ -45,32 +47,36 @@ describe('toolCallGrammar', () => {
     expect(() => toolCallGrammar([])).toThrow(InvalidRequestError)
   })
 
-  it('moves definitions to the root, where references look for them', () => {
-    const parameters = {
-      type: 'object',
-      properties: { city: { $ref: '#/$defs/City' } },
-      $defs: { City: { type: 'object', properties: { near: { $ref: '#/$defs/City' } } } },
-    }
-    expect(toolCallGrammar([{ name: 'go', parameters }])).toMatchObject({
-      schema: {
-        properties: { arguments: { properties: { city: { $ref: '#/$defs/go.City' } } } },
-        $defs: { 'go.City': { properties: { near: { $ref: '#/$defs/go.City' } } } },
+  it.each([
+    undefined,
+    null,
+    {},
+    { type: 'object' },
+    { type: 'object', properties: {} },
+    { type: 'object', properties: {}, required: [], additionalProperties: false },
+  ])('gives functions without parameters none: %j', (parameters) => {
+    expect(toolCallGrammar([{ name: 'go', parameters }]).documents).toEqual({
+      'tools[0].parameters': {
+        schema: { type: 'object', properties: {}, additionalProperties: false },
+        strict: false,
       },
     })
   })
 
-  it('refuses parameters that are nested beyond reason', () => {
-    let parameters: object = { type: 'string' }
-    for (let depth = 0; depth < 5000; depth++)
-      parameters = { type: 'object', properties: { deeper: parameters } }
-    expect(() => toolCallGrammar([{ name: 'go', parameters }])).toThrow(InvalidRequestError)
+  it.each([
+    { type: 'object', additionalProperties: true },
+    { type: 'object', properties: {}, additionalProperties: { type: 'string' } },
+    { $ref: '#/$defs/a', $defs: { a: { type: 'object' } } },
+    { anyOf: [{ type: 'object', properties: { a: {} } }] },
+  ])('leaves other parameters as they are: %j', (parameters) => {
+    expect(toolCallGrammar([{ name: 'go', parameters, strict: true }]).documents).toEqual({
+      'tools[0].parameters': { schema: parameters, strict: true },
+    })
   })
 
   it('gives answers that parseToolCalls reads', () => {
     for (const parallel of [false, true]) {
-      const grammar = toolCallGrammar(tools, { parallel })
-      const answer = grammar.type === 'json-schema' ? JSON.stringify(schemaInstance(grammar.schema)) : ''
-      expect(parse(answer)).toEqual({
+      expect(parse(grammarInstance(toolCallGrammar(tools, { parallel })))).toEqual({
         content: '',
         toolCalls: [{ id: 'call_1', name: 'get_weather', arguments: '{"city":"text"}' }],
       })
@@ -127,14 +133,5 @@ describe('parseToolCalls', () => {
     const started = performance.now()
     parse('[{'.repeat(100_000))
     expect(performance.now() - started).toBeLessThan(10_000)
-  })
-})
-
-describe('mayBeToolCall', () => {
-  it('is certain as soon as it can be', () => {
-    for (const begin of ['', ' \n', '<', '<tool_', '<tool_call>{', '{"na', '[', '[TOOL', '``']) {
-      expect(mayBeToolCall(begin)).toBe(true)
-    }
-    for (const begin of ['Sure', '<p>', '(', '`x`']) expect(mayBeToolCall(begin)).toBe(false)
   })
 })

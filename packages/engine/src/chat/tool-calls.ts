@@ -1,14 +1,15 @@
-import type { Grammar } from '../engine.ts'
+import type { JsonGrammar, SchemaDocument } from '../engine.ts'
 import { InvalidRequestError } from '../errors.ts'
 import type { ToolCall, ToolDefinition } from './chat-template.ts'
 import { findJsonValues } from './find-json.ts'
-import { withHoistedDefinitions } from './schema-definitions.ts'
 
 export interface ToolGrammarOptions {
   /** Only this function may be called. */
   readonly name?: string | undefined
   /** Allow several calls in one answer (default false). */
   readonly parallel?: boolean | undefined
+  /** What the parameters of a function are called in errors; default `tools[0].parameters`. */
+  readonly nameOfParameters?: ((index: number) => string) | undefined
 }
 
 /** What a model said: words, and calls. */
@@ -24,33 +25,55 @@ export interface ToolAnswer {
  */
 export function toolCallGrammar(
   tools: readonly ToolDefinition[],
-  { name, parallel }: ToolGrammarOptions = {},
-): Grammar {
-  const allowed = name === undefined ? tools : tools.filter((tool) => tool.name === name)
+  { name, parallel, nameOfParameters = (index) => `tools[${index}].parameters` }: ToolGrammarOptions = {},
+): JsonGrammar & { readonly type: 'json-schema' } {
+  const allowed = tools
+    .map((tool, index) => ({ tool, document: nameOfParameters(index) }))
+    .filter(({ tool }) => name === undefined || tool.name === name)
   if (allowed.length === 0) throw noSuchTool(tools, name)
-  const definitions: Record<string, unknown> = {}
-  const calls = allowed.map((tool) => callSchema(tool, definitions))
+  const calls = allowed.map(({ tool, document }) => callSchema(tool, document))
   const call = calls.length === 1 ? calls[0]! : { anyOf: calls }
-  const schema = parallel ? { type: 'array', minItems: 1, items: call } : call
   return {
     type: 'json-schema',
-    schema: Object.keys(definitions).length > 0 ? { ...schema, $defs: definitions } : schema,
+    schema: parallel ? { type: 'array', minItems: 1, items: call } : call,
+    documents: Object.fromEntries(allowed.map(({ tool, document }) => [document, parametersOf(tool)])),
   }
 }
 
-function callSchema({ name, parameters }: ToolDefinition, definitions: Record<string, unknown>): object {
-  return {
-    type: 'object',
-    properties: {
-      name: { const: name },
-      arguments:
-        parameters === undefined ? { type: 'object' } : withHoistedDefinitions(parameters, name, definitions),
-    },
-    required: ['name', 'arguments'],
-    additionalProperties: false,
+const callSchema = ({ name }: ToolDefinition, document: string): object => ({
+  type: 'object',
+  // Whatever a schema of parameters says, arguments are an object.
+  properties: { name: { const: name }, arguments: { type: 'object', $ref: document } },
+  required: ['name', 'arguments'],
+  additionalProperties: false,
+})
+
+/** The schema of the arguments. Its references count from its own root. */
+function parametersOf({ parameters, strict = false }: ToolDefinition): SchemaDocument {
+  if (takesNothing(parameters)) {
+    return { schema: { type: 'object', properties: {}, additionalProperties: false }, strict }
   }
+  return { schema: parameters, strict }
 }
 
+const wordsOnly = new Set(['type', 'properties', 'required', 'title', 'description', '$schema', 'strict'])
+
+/** A function without parameters says so in many ways; a model that may invent some does. */
+function takesNothing(parameters: unknown): boolean {
+  if (parameters === undefined || parameters === null) return true
+  if (typeof parameters !== 'object') return false
+  return Object.entries(parameters).every(
+    ([key, value]) =>
+      (wordsOnly.has(key) &&
+        (key !== 'properties' || isEmptyObject(value)) &&
+        (key !== 'required' || isEmptyList(value))) ||
+      (key === 'additionalProperties' && value === false),
+  )
+}
+
+const isEmptyObject = (value: unknown): boolean =>
+  typeof value === 'object' && value !== null && Object.keys(value).length === 0
+const isEmptyList = (value: unknown): boolean => Array.isArray(value) && value.length === 0
 function noSuchTool(tools: readonly ToolDefinition[], name: string | undefined): InvalidRequestError {
   const known = tools.map((tool) => tool.name).join(', ') || 'none'
   const asked = name === undefined ? 'a function' : `the function '${name}'`
@@ -59,18 +82,7 @@ function noSuchTool(tools: readonly ToolDefinition[], name: string | undefined):
   })
 }
 
-/** Texts with which models begin or frame a call: Hermes and Qwen, Mistral, Llama 3; or bare JSON. */
-const openings = ['<tool_call>', '[TOOL_CALLS]', '<|python_tag|>', '```', '{', '[']
 const frames = /<\/?tool_call>|\[TOOL_CALLS\]|<\|python_tag\|>|```(?:json)?/g
-
-/**
- * Whether an answer that begins so may turn out to be a call. While it may, a stream of it is better held back; once
- * false it stays false.
- */
-export function mayBeToolCall(begin: string): boolean {
-  const text = begin.trimStart()
-  return text === '' || openings.some((opening) => text.startsWith(opening) || opening.startsWith(text))
-}
 
 /**
  * Finds calls of `tools` in a model's answer: in the form of `toolCallGrammar`, and in the forms that models have learnt
@@ -104,7 +116,7 @@ export function newToolCallId(): string {
 type Call = Omit<ToolCall, 'id'>
 
 /** The calls that a JSON value is, or undefined if it is anything else. */
-function callsIn(value: unknown, names: ReadonlySet<string>): readonly Call[] | undefined {
+export function callsIn(value: unknown, names: ReadonlySet<string>): readonly Call[] | undefined {
   if (Array.isArray(value)) {
     const calls = value.map((item) => callsIn(item, names))
     return calls.length > 0 && calls.every((call) => call !== undefined) ? calls.flat() : undefined

@@ -16,7 +16,7 @@ import {
   validateTopLogprobs,
   validateTruncation,
 } from '../validation.ts'
-import { schemaInstance } from './schema-instance.ts'
+import { grammarInstance } from './schema-instance.ts'
 import type { ScriptedModel } from './scripted-model.ts'
 import { describeToken, logSoftmax, ScriptedSampler, topTokens } from './scripted-sampler.ts'
 import { scriptedTokenizer, specialToken } from './scripted-tokenizer.ts'
@@ -99,8 +99,7 @@ export class ScriptedSession implements Session {
 
   #formOf(grammar: Grammar): readonly TokenId[] {
     const { grammarReply } = this.#model.engine.options
-    const schema = grammar.type === 'json-schema' ? grammar.schema : {}
-    return scriptedTokenizer.encode(grammarReply?.(grammar) ?? JSON.stringify(schemaInstance(schema)))
+    return scriptedTokenizer.encode(grammarReply?.(grammar) ?? grammarInstance(grammar))
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -58,9 +58,16 @@ describe('calls in an answer', () => {
     expect(find(two, { parallel: false }).calls).toEqual([call])
   })
 
-  test('gives JSON that is no call back as words', () => {
+  test('streams JSON and code as soon as they can be no call', () => {
+    for (const text of [
+      '{"name": "unknown", "arguments": {}}',
+      '{"title": "x"}',
+      '```python\nprint(1)\n```',
+      '[1, 2]',
+    ]) {
+      expect(find(text)).toMatchObject({ streamed: text, content: text, calls: [] })
+    }
     expect(find('{"name": "unknown", "arguments": {}}')).toMatchObject({
-      streamed: '',
       content: '{"name": "unknown", "arguments": {}}',
       calls: [],
     })
@@ -92,8 +99,12 @@ describe('a forced call', () => {
     })
   })
 
-  test('that was cut before it had a name is given as words', () => {
-    expect(find('{"name": "wea', forced)).toMatchObject({ content: '{"name": "wea', calls: [] })
+  test('that was cut before it had a name leaves nothing: half a call is no words', () => {
+    expect(find('{"name": "wea', forced)).toMatchObject({ content: '', calls: [] })
+    expect(find(`[${weather}, {"na`, { forced: true, parallel: true })).toMatchObject({
+      content: '',
+      calls: [call],
+    })
   })
 
   test('of several may come together', () => {

@@ -1,5 +1,5 @@
 import { newToolCallId, parseToolCalls, type ToolDefinition } from '@petals-chat/engine'
-import { callParts, type ChatPart, type ChatPartReader, contentPart } from './chat-part.ts'
+import { callParts, type ChatPart, type ChatPartReader } from './chat-part.ts'
 
 /** How a call begins where `toolCallGrammar` forces one, up to the object of its arguments. */
 const callHead = /^\s*\{\s*"name"\s*:\s*("(?:[^"\\]|\\.)*")\s*,\s*"arguments"\s*:\s*(?=\{)/
@@ -30,11 +30,10 @@ export class ForcedCallReader implements ChatPartReader {
     ]
   }
 
-  /** An answer that was cut before its call had a name is given as it is. */
+  /** Of an answer that was cut before its call had a name nothing is left: half a call is no words. */
   finish(): readonly ChatPart[] {
     if (this.#place !== 'head') return []
-    const { content, toolCalls } = parseToolCalls(this.#held, this.#tools)
-    return [...contentPart(content), ...callParts(toolCalls.slice(0, 1))]
+    return callParts(parseToolCalls(this.#held, this.#tools).toolCalls.slice(0, 1))
   }
 
   #argumentsPart(text: string): readonly ChatPart[] {

@@ -1,9 +1,5 @@
-import { mayBeToolCall, parseToolCalls, type ToolDefinition } from '@petals-chat/engine'
+import { parseToolCalls, type ToolDefinition, ToolCallScanner } from '@petals-chat/engine'
 import { callParts, type ChatPart, type ChatPartReader, contentPart } from './chat-part.ts'
-import { heldBackLength } from './marker.ts'
-
-/** With this, models that have learnt to call tools begin a call also behind words. */
-const callMark = '<tool_call>'
 
 export interface ToolCallFinderOptions {
   readonly tools: readonly ToolDefinition[]
@@ -13,31 +9,33 @@ export interface ToolCallFinderOptions {
   readonly parallel: boolean
 }
 
-/** Tells words from calls as the text of an answer comes in: words at once, calls when the answer is complete. */
+/**
+ * Tells words from calls as the text of an answer comes in: words as soon as they can't be a call, calls when the answer
+ * is complete.
+ */
 export class ToolCallFinder implements ChatPartReader {
   readonly #options: ToolCallFinderOptions
-  #place: 'start' | 'words' | 'calls' = 'start'
-  #held = ''
+  readonly #scanner: ToolCallScanner
+  /** Of an answer that can be nothing but calls. */
+  #calls = ''
 
   constructor(options: ToolCallFinderOptions) {
     this.#options = options
+    this.#scanner = new ToolCallScanner(options.tools.map(({ name }) => name))
   }
 
   push(text: string): readonly ChatPart[] {
-    this.#held += text
-    if (this.#place === 'calls') return []
-    if (this.#place === 'start' && (this.#options.forced || mayBeToolCall(this.#held))) return []
-    const call = this.#held.indexOf(callMark)
-    this.#place = call === -1 ? 'words' : 'calls'
-    const certain = call === -1 ? this.#held.length - heldBackLength(this.#held, callMark) : call
-    const words = this.#held.slice(0, certain)
-    this.#held = this.#held.slice(certain)
-    return contentPart(words)
+    if (!this.#options.forced) return contentPart(this.#scanner.push(text))
+    this.#calls += text
+    return []
   }
 
   finish(): readonly ChatPart[] {
-    if (this.#place === 'words') return contentPart(this.#held)
-    const { content, toolCalls } = parseToolCalls(this.#held, this.#options.tools)
-    return [...contentPart(content), ...callParts(this.#options.parallel ? toolCalls : toolCalls.slice(0, 1))]
+    const { tools, forced, parallel } = this.#options
+    const { text, mayHoldCalls } = forced ? { text: this.#calls, mayHoldCalls: true } : this.#scanner.finish()
+    if (!mayHoldCalls) return contentPart(text)
+    const { content, toolCalls } = parseToolCalls(text, tools)
+    // What is left of a forced answer that was cut off is half a call, and no words.
+    return [...contentPart(forced ? '' : content), ...callParts(parallel ? toolCalls : toolCalls.slice(0, 1))]
   }
 }
