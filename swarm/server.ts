@@ -1,8 +1,11 @@
-import { spawn } from 'node:child_process'
-import { createWriteStream } from 'node:fs'
-import { mkdir, readFile } from 'node:fs/promises'
 import path from 'node:path'
-import { petalsServerScript } from '@petals-chat/contribute'
+import {
+  serverArguments,
+  serverEnvironment,
+  startPetalsProcess,
+  type PetalsProcess,
+  type ServerSettings,
+} from '@petals-chat/contribute'
 import { python } from './paths.ts'
 
 export interface ServerOptions {
@@ -48,80 +51,50 @@ export interface SwarmServer extends AsyncDisposable {
 }
 
 const startTimeoutMs = 180_000
-const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms))
 
-/** What a server that can't be dialled finds out by itself in minutes, by asking peers in the open internet. */
-const relayedBy = (relay: string): object => ({
-  reachable_via_relay: true,
-  force_reachability: 'private',
-  no_listen: true,
-  trusted_relays: [relay],
+const settingsOf = (options: ServerOptions): ServerSettings => ({
+  model: options.modelFolder,
+  swarm: options.initialPeers.length > 0 ? options.initialPeers : 'new',
+  dhtPrefix: options.dhtPrefix,
+  blocks: { start: options.start, end: options.end },
+  dtype: options.dtype ?? 'float32',
+  device: 'cpu',
+  host: '127.0.0.1',
+  port: options.port ?? 0,
+  reach: reachOf(options),
+  publicName: options.name,
+  cacheTokens: options.cacheTokens ?? 16_384,
+  identityPath: path.join(options.folder, `${options.name}.id`),
+  throughput: 100,
+  handlers: 2,
+  extra: ['--skip_reachability_check', ...(options.extra ?? [])],
 })
 
-function serverArguments(options: ServerOptions): string[] {
-  const peers =
-    options.initialPeers.length > 0 ? ['--initial_peers', ...options.initialPeers] : ['--new_swarm']
-  const { behind } = options
-  const announced = behind === undefined ? options.announce : `${behind}/p2p-circuit`
-  return [
-    petalsServerScript,
-    ...(behind === undefined ? [] : ['--p2p', JSON.stringify(relayedBy(behind))]),
-    options.modelFolder,
-    ...peers,
-    ...['--identity_path', path.join(options.folder, `${options.name}.id`)],
-    ...['--host_maddrs', `/ip4/127.0.0.1/tcp/${options.port ?? 0}`],
-    ...(announced ? ['--announce_maddrs', announced] : []),
-    ...['--block_indices', `${options.start}:${options.end}`],
-    ...['--dht_prefix', options.dhtPrefix],
-    ...['--attn_cache_tokens', String(options.cacheTokens ?? 16_384)],
-    ...['--torch_dtype', options.dtype ?? 'float32'],
-    ...['--public_name', options.name],
-    ...['--throughput', '100', '--device', 'cpu', '--num_handlers', '2', '--skip_reachability_check'],
-    ...(options.extra ?? []),
-  ]
+function reachOf({ behind, announce }: ServerOptions): ServerSettings['reach'] {
+  if (behind !== undefined) return { kind: 'relay', address: behind }
+  return announce ? { kind: 'announced', addresses: [announce] } : { kind: 'auto' }
 }
 
 /** Starts one server and waits until it serves. Its whole process group ends with `signal` or disposal, or with this process. */
 export async function startServer(options: ServerOptions): Promise<SwarmServer> {
-  await mkdir(options.folder, { recursive: true })
+  const settings = settingsOf(options)
   const logFile = path.join(options.folder, `${options.name}.log`)
-  const log = createWriteStream(logFile, { flags: 'w' })
-  const child = spawn(python, serverArguments(options), {
-    detached: true,
-    // The server ends when its standard input does: also when this process is killed.
-    stdio: ['pipe', 'pipe', 'pipe'],
-    env: { ...process.env, HF_HUB_OFFLINE: '1', PYTHONUNBUFFERED: '1', OMP_NUM_THREADS: '1' },
+  const serving = Promise.withResolvers<string>()
+  let address: string | undefined
+  const server = await startPetalsProcess({
+    python,
+    args: serverArguments(settings),
+    environment: {
+      ...serverEnvironment(settings, { isLocal: true, environment: process.env }),
+      OMP_NUM_THREADS: '1',
+    },
+    logFile,
+    onEvent: (event) => {
+      if (event.kind === 'addresses') address = event.addresses[0]
+      if (event.kind === 'started' && address !== undefined) serving.resolve(address)
+    },
   })
-  child.stdin.on('error', () => {}) // it is gone: `exit` tells
-  child.stdout.pipe(log)
-  child.stderr.pipe(log)
-  const group = child.pid
-  if (group === undefined)
-    throw new Error(`The Petals server ${options.name} could not be started with ${python}.`)
-
-  const signal = (name: NodeJS.Signals): void => {
-    try {
-      process.kill(-group, name)
-    } catch {
-      // The group is gone already.
-    }
-  }
-  const endWithUs = (): void => signal('SIGKILL')
-  process.on('exit', endWithUs)
-  let running = true
-  const exited = new Promise<void>((resolve) =>
-    child.once('exit', () => {
-      running = false
-      signal('SIGKILL')
-      process.off('exit', endWithUs)
-      resolve()
-    }),
-  )
-
-  const multiaddr = await waitUntilServing(logFile, () => running).catch((error: unknown) => {
-    signal('SIGKILL')
-    throw error
-  })
+  const multiaddr = await untilServing(serving.promise, server, logFile)
   const [, port, peerId] = /\/tcp\/(\d+)\/.*\bp2p\/(\w+)$/.exec(multiaddr) ?? []
   return {
     name: options.name,
@@ -131,30 +104,29 @@ export async function startServer(options: ServerOptions): Promise<SwarmServer> 
     start: options.start,
     end: options.end,
     logFile,
-    exited,
-    group,
-    running: () => running,
-    signal,
-    async [Symbol.asyncDispose]() {
-      signal('SIGCONT')
-      signal('SIGTERM')
-      await Promise.race([exited, pause(3000)])
-      signal('SIGKILL')
-      await exited
-    },
+    exited: server.exited.then(() => {}),
+    group: server.group,
+    running: () => server.running(),
+    signal: (name) => server.signal(name),
+    [Symbol.asyncDispose]: () => server[Symbol.asyncDispose](),
   }
 }
 
-/** The address that the log states, once the log says that the server has started. */
-async function waitUntilServing(logFile: string, isRunning: () => boolean): Promise<string> {
-  const deadline = Date.now() + startTimeoutMs
-  while (Date.now() < deadline) {
-    const text = await readFile(logFile, 'utf8').catch(() => '')
-    const address = /Running a server on \['([^']+)'/.exec(text)?.[1]
-    if (address && /\[INFO\] Started\b/.test(text)) return address
-    if (!isRunning()) break
-    await pause(200)
-  }
-  const tail = (await readFile(logFile, 'utf8').catch(() => '')).trim().split('\n').slice(-15).join('\n')
-  throw new Error(`The Petals server did not start (log: ${logFile}). Its last words:\n${tail}`)
+/** The address of the server, once it serves. */
+async function untilServing(
+  serving: Promise<string>,
+  server: PetalsProcess,
+  logFile: string,
+): Promise<string> {
+  const timeout = AbortSignal.timeout(startTimeoutMs)
+  const late = new Promise<undefined>((resolve) =>
+    timeout.addEventListener('abort', () => resolve(undefined)),
+  )
+  const address = await Promise.race([serving, server.exited.then(() => undefined), late])
+  if (address !== undefined) return address
+  server.signal('SIGKILL')
+  const { lastLines } = await server.exited
+  throw new Error(
+    `The Petals server did not start (log: ${logFile}). Its last words:\n${lastLines.slice(-15).join('\n')}`,
+  )
 }

@@ -2,6 +2,7 @@ import { Command, CommanderError } from 'commander'
 import { addSettings } from './config/flags.ts'
 import { nearest } from './config/nearest.ts'
 import type { CommandContext } from './context.ts'
+import { contributeExamples, contributeFlags } from './contribute/help.ts'
 import { CommandError, exitCodes } from './exit-codes.ts'
 import { version } from './version.ts'
 
@@ -56,6 +57,7 @@ export function createProgram(context: ProgramContext, onExit: (code: number) =>
     }
   addCommands(program, run)
   addModelCommands(program.command('models').description('list, fetch, delete and inspect models'), run)
+  addContributeCommand(program, run)
   addSwarmCommands(program.command('swarm').description('look at the Petals swarm'), run)
   addConfigCommands(program.command('config').description('check and print the configuration'), run)
   return program
@@ -89,6 +91,23 @@ function addCommands(program: Command, run: Run): void {
         return (context, args) => completion(context, args, program)
       }),
     )
+}
+
+/** Its own flags and a few of the program's, some of which mean the server here. */
+function addContributeCommand(program: Command, run: Run): void {
+  const command = program
+    .command('contribute')
+    .argument('<model>', 'a repository of the Hub (owner/repo), a folder, or a model of the configuration')
+    .description('share this machine: serve blocks of a model to a Petals swarm')
+  for (const [flag, summary] of contributeFlags) command.option(flag, summary)
+  const shown = /^--(config|offline)$/
+  command
+    .configureHelp({
+      ...program.configureHelp(),
+      visibleGlobalOptions: () => program.options.filter(({ long }) => shown.test(long ?? '')),
+    })
+    .addHelpText('after', contributeExamples)
+    .action(run(async () => (await import('./commands/contribute.ts')).contribute))
 }
 
 function addModelCommands(models: Command, run: Run): void {
@@ -156,6 +175,7 @@ Examples:
   petals-chat --model ./model.gguf --open            serve a file of yours and open the page
   petals-chat --model hf:owner/repo:Q4_K_M           serve a model of the Hugging Face Hub
   petals-chat swarm status --watch                   look at the Petals swarm
+  petals-chat contribute owner/repo                  serve blocks of a model to it
   petals-chat chat "What is the capital of France?"  ask in the terminal
 
 Exit status: 0 done, 1 failed, 2 wrong command line or configuration, 130 interrupted.`

@@ -6,6 +6,7 @@ import type { LoadedConfig } from './config/load.ts'
 import { formatProblem } from './config/problem.ts'
 import { createEngines } from './engines.ts'
 import { createLogger } from './logging/logger.ts'
+import { withJoinCommands } from './swarm/with-join-commands.ts'
 import type { Terminal } from './terminal/terminal.ts'
 
 export interface RuntimeOptions {
@@ -44,11 +45,12 @@ export async function createRuntime(loaded: LoadedConfig, options: RuntimeOption
   const registryLogger =
     terminal.isInteractive && config.log.level !== 'debug' ? onlyWarnings(logger) : logger
   const registry = createModelRegistry({ specs: config.models, engines, logger: registryLogger, metrics })
+  const swarm = engines.find(({ swarm }) => swarm !== undefined)?.swarm
   return {
     logger,
     store,
     registry,
-    swarm: engines.find(({ swarm }) => swarm !== undefined)?.swarm,
+    swarm: swarm && withJoinCommands(swarm, loaded),
     async [Symbol.asyncDispose]() {
       await registry[Symbol.asyncDispose]()
       await Promise.all(engines.map((engine) => engine[Symbol.asyncDispose]()))

@@ -21,7 +21,6 @@ export async function showSwarm(context: CommandContext): Promise<number> {
   const { json = false, watch = false } = flags
   const loaded = await loadConfig(context)
   await using runtime = await createRuntime(loaded, { terminal, quiet: true, withSwarm: true })
-  const sources = new Map(loaded.config.models.map(({ id, source }) => [id, source]))
   const stop = new AbortController()
   const onSignal = () => stop.abort()
   process.once('SIGINT', onSignal)
@@ -34,7 +33,7 @@ export async function showSwarm(context: CommandContext): Promise<number> {
     do {
       status = await runtime.swarm!.status(stop)
       if (json === true) terminal.out(JSON.stringify(status, null, watch === true ? undefined : 2))
-      else show(terminal, renderSwarm(status, renderOptions(terminal, sources)), watch === true)
+      else show(terminal, renderSwarm(status, { style: terminal.style.bind(terminal) }), watch === true)
     } while (watch === true && (await pause(stop.signal)))
   } catch (error) {
     if (!stop.signal.aborted) throw error
@@ -47,11 +46,6 @@ export async function showSwarm(context: CommandContext): Promise<number> {
   const canAnswer = status.models.length > 0 && status.models.every(({ servable }) => servable)
   return canAnswer ? exitCodes.ok : exitCodes.failure
 }
-
-const renderOptions = (terminal: Terminal, sources: ReadonlyMap<string, string>) => ({
-  style: terminal.style.bind(terminal),
-  sourceOf: (id: string) => sources.get(id),
-})
 
 function show(terminal: Terminal, lines: readonly string[], watching: boolean): void {
   terminal.status('')

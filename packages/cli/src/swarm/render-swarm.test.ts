@@ -1,9 +1,7 @@
 import type { SwarmModelStatus, SwarmServerStatus } from '@petals-chat/engine'
-import { publicInitialPeers } from '@petals-chat/petals/config'
 import { describe, expect, it } from 'vitest'
 import { Terminal } from '../terminal/terminal.ts'
 import { blockStrip } from './block-strip.ts'
-import { joinCommand } from './join-command.ts'
 import { renderSwarm } from './render-swarm.ts'
 
 const plain: Terminal['style'] = (_, text) => text
@@ -41,11 +39,11 @@ const model = (more: Partial<SwarmModelStatus> = {}): SwarmModelStatus => ({
   servers: [server(0, 4), server(0, 2, { publicName: undefined, quantization: 'none', rttMs: 3.21 })],
   initialPeers: [address],
   ageMs: 2400,
+  join: [{ command: 'npx petals-chat contribute ./llama' }],
   ...more,
 })
 
-const render = (status: SwarmModelStatus) =>
-  renderSwarm({ models: [status] }, { style: plain, sourceOf: () => './llama' }).join('\n')
+const render = (status: SwarmModelStatus) => renderSwarm({ models: [status] }, { style: plain }).join('\n')
 
 describe('renderSwarm', () => {
   it('shows a model that can answer, with its servers and what bounds it', () => {
@@ -60,17 +58,22 @@ describe('renderSwarm', () => {
       '  0-1     …mCKzzv           2.2.0.post1  bfloat16      812 tokens/s  3.2 ms  4096 tokens  online',
       '',
       '  Another server makes it faster and safer:',
-      `    python -m petals.cli.run_server ./llama --initial_peers ${address} --dht_prefix Llama-hf`,
+      '    npx petals-chat contribute ./llama',
     ])
   })
 
   it('says which blocks are missing, and what fills each gap', () => {
     const text = render(
-      model({ blocks: 8, replicas: [1, 0, 0, 1, 1, 0, 1, 1], servable: false, missingBlocks: [1, 2, 5] }),
+      model({
+        blocks: 8,
+        replicas: [1, 0, 0, 1, 1, 0, 1, 1],
+        servable: false,
+        missingBlocks: [1, 2, 5],
+        join: ['1:3', '5:6', '6:7', '8:9'].map((blocks) => ({ command: `contribute --blocks ${blocks}` })),
+      }),
     )
     expect(text).toContain("✗ no server for blocks 1-2, 5: the model can't answer")
-    expect(text).toContain('--block_indices 1:3\n')
-    expect(text).toMatch(/--block_indices 5:6$/)
+    expect(text).toMatch(/ {2}To fill the gap:\n {4}contribute --blocks 1:3\n.*5:6\n.*6:7$/)
   })
 
   it('shows what is the matter with servers', () => {
@@ -99,7 +102,7 @@ describe('renderSwarm', () => {
     expect(
       render(model({ dhtPrefix: '', blocks: 0, replicas: [], ageMs: undefined, servers: [], problem })),
     ).toBe(`Llama\n! ${problem}`)
-    expect(renderSwarm({ models: [] }, { style: plain, sourceOf: () => undefined })).toHaveLength(1)
+    expect(renderSwarm({ models: [] }, { style: plain })).toHaveLength(1)
   })
 })
 
@@ -136,15 +139,5 @@ describe('blockStrip', () => {
   it('is red where nobody is, yellow where it hangs on one server, green elsewhere', () => {
     const [row] = blockStrip([0, 1, 2], colored.style.bind(colored))
     expect(row).toMatch(/\[41m.*0.*\[43m.*1.*\[42m.*2/)
-  })
-})
-
-describe('joinCommand', () => {
-  it('names a repository as Petals does, and no peers of the public swarm', () => {
-    const swarm = { dhtPrefix: 'StableBeluga2-hf', initialPeers: publicInitialPeers }
-    expect(joinCommand(swarm, 'hf:petals-team/StableBeluga2@main', { start: 4, end: 8 })).toBe(
-      'python -m petals.cli.run_server petals-team/StableBeluga2 --dht_prefix StableBeluga2-hf --block_indices 4:8',
-    )
-    expect(joinCommand(swarm, undefined)).toContain(' MODEL ')
   })
 })

@@ -1,17 +1,15 @@
+import { blockSpans } from '@petals-chat/contribute'
 import type { SwarmModelStatus, SwarmStatus } from '@petals-chat/engine'
 import { formatDuration } from '../terminal/format.ts'
 import type { Terminal } from '../terminal/terminal.ts'
 import { blockStrip } from './block-strip.ts'
-import { joinCommand, missingRuns } from './join-command.ts'
 import { serverTable } from './server-table.ts'
 
 export interface RenderOptions {
   readonly style: Terminal['style']
-  /** Where a model's files come from, by its id. */
-  readonly sourceOf: (id: string) => string | undefined
 }
 
-/** Missing runs of blocks for which a command is shown; more would push the rest off the screen. */
+/** Gaps for which a command is shown; more would push the rest off the screen. */
 const maxCommands = 3
 
 /** The swarm as lines for a terminal. */
@@ -68,13 +66,10 @@ function verdict(
   return `${style('green', '✓ every block has a server')}${limit}`
 }
 
-function advice(model: SwarmModelStatus, { style, sourceOf }: RenderOptions): readonly string[] {
-  const source = sourceOf(model.id)
-  const runs = missingRuns(model.missingBlocks).slice(0, maxCommands)
-  const commands = model.servable
-    ? [joinCommand(model, source)]
-    : runs.map((run) => joinCommand(model, source, run))
-  const lead = model.servable ? 'Another server makes it faster and safer:' : 'To fill the gap:'
+function advice({ servable, join = [] }: SwarmModelStatus, { style }: RenderOptions): readonly string[] {
+  const commands = join.slice(0, maxCommands).map(({ command }) => command)
+  if (commands.length === 0) return []
+  const lead = servable ? 'Another server makes it faster and safer:' : 'To fill the gap:'
   return [style('dim', `  ${lead}`), ...commands.map((command) => style('dim', `    ${command}`))]
 }
 
@@ -82,6 +77,6 @@ const count = (value: number, word: string): string => `${value} ${word}${value 
 
 /** `0-4, 7`. */
 const formatRuns = (blocks: readonly number[]): string =>
-  missingRuns(blocks)
+  blockSpans(blocks)
     .map(({ start, end }) => (end - start === 1 ? String(start) : `${start}-${end - 1}`))
     .join(', ')

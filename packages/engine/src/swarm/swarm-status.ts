@@ -34,6 +34,22 @@ export interface SwarmModelStatus {
   readonly ageMs: number | undefined
   /** Why there is no news of this swarm, in words. */
   readonly problem?: string | undefined
+  /** What another machine runs to hold blocks of this model: a command for each gap, or one without `blocks`. */
+  readonly join?: readonly SwarmJoinCommand[] | undefined
+}
+
+/** Blocks [start, end). */
+export interface BlockSpan {
+  readonly start: number
+  readonly end: number
+}
+
+/** A command that makes a machine a server of a model. */
+export interface SwarmJoinCommand {
+  /** Blocks that its server holds; left out: those that the swarm needs most. */
+  readonly blocks?: BlockSpan | undefined
+  /** For a shell of Unix or PowerShell, as it is. */
+  readonly command: string
 }
 
 export interface SwarmServerStatus {

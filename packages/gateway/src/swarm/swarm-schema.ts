@@ -31,6 +31,14 @@ const sampleSchema = z.object({
   leastReplicas: z.int().describe('Of them, those for the block that had the fewest.'),
 })
 
+const joinSchema = z.object({
+  blocks: z
+    .object({ start: z.int(), end: z.int() })
+    .optional()
+    .describe('Blocks [start, end) that it fills; left out: those that the swarm needs most.'),
+  command: z.string().describe('The command, quoted for a shell.'),
+})
+
 const modelSchema = z.object({
   id: z.string(),
   dhtPrefix: z.string(),
@@ -51,6 +59,10 @@ const modelSchema = z.object({
   initialPeers: z.array(z.string()).describe('Addresses by which a new server joins this swarm.'),
   ageMs: z.int().optional().describe('Age of the news; left out: there are none yet.'),
   problem: z.string().optional().describe('Why there are no news, or no fresh ones.'),
+  join: z
+    .array(joinSchema)
+    .optional()
+    .describe('What another machine runs to hold blocks of the model: for each gap, or one that chooses.'),
   history: z
     .array(sampleSchema)
     .describe('A look a minute over the last hour, oldest first, as long as this server has been running.'),

@@ -1,3 +1,4 @@
+import type { BlockRange } from '../swarm/block-ranges.ts'
 import { apiErrorFromResponse, toApiError } from './errors.ts'
 import { count, isRecord, number, records, text } from './read-json.ts'
 
@@ -13,13 +14,18 @@ export interface SwarmModel {
   readonly servable: boolean
   readonly bottleneck: { readonly block: number; readonly throughput: number } | undefined
   readonly servers: readonly SwarmServer[]
-  /** Addresses by which a new server joins this swarm. */
-  readonly initialPeers: readonly string[]
+  /** What another computer runs to hold blocks of the model: a command for each gap, or one without `blocks`. */
+  readonly join: readonly SwarmJoin[]
   readonly ageMs: number | undefined
   /** Why there are no news, or no fresh ones. */
   readonly problem: string | undefined
   /** The last hour as the server saw it, oldest first; empty where it keeps none. */
   readonly history: readonly SwarmLook[]
+}
+
+export interface SwarmJoin {
+  readonly blocks: BlockRange | undefined
+  readonly command: string
 }
 
 /** One earlier look of the server at a model. */
@@ -79,13 +85,17 @@ function parseModel(raw: Record<string, unknown>): SwarmModel {
       ? { block: count(bottleneck['block']) ?? 0, throughput: count(bottleneck['throughput']) ?? 0 }
       : undefined,
     servers: records(raw['servers']).map(parseServer),
-    initialPeers: Array.isArray(raw['initialPeers'])
-      ? raw['initialPeers'].filter((peer) => typeof peer === 'string')
-      : [],
+    join: records(raw['join']).flatMap(parseJoin),
     ageMs: count(raw['ageMs']),
     problem: text(raw['problem']),
     history: records(raw['history']).flatMap(parseLook),
   }
+}
+
+function parseJoin({ command, blocks }: Record<string, unknown>): SwarmJoin[] {
+  if (typeof command !== 'string') return []
+  const [start, end] = isRecord(blocks) ? [count(blocks['start']), count(blocks['end'])] : []
+  return [{ command, blocks: start === undefined || end === undefined ? undefined : { start, end } }]
 }
 
 function parseLook(raw: Record<string, unknown>): SwarmLook[] {

@@ -354,8 +354,12 @@ export const de: Texts = {
   swarmJoin: 'Deine eigene GPU in diesen Schwarm bringen',
   swarmFill: 'Die Lücke mit einer eigenen GPU füllen',
   swarmJoinHow:
-    'Installiere Petals auf einem Rechner mit GPU und Python (pip install petals) und starte dann:',
+    'Starte das auf einem Rechner mit Linux oder macOS, Node und einer GPU. Der Befehl richtet ein, was er braucht, prüft den Rechner und hält den Server am Laufen, bis du Strg+C drückst:',
+  swarmJoinNote:
+    'Ein Pfad im Befehl ist ein Ordner mit den Dateien des Modells: gib den auf jenem Rechner an. Wer über deinen Server chattet, schickt ihm, womit er rechnet, und er kann es mitlesen.',
   swarmCopyCommand: 'Befehl kopieren',
+  swarmCopyCommandFor: (blocks, range) =>
+    `Befehl für ${blocks === 1 ? 'Block' : 'die Blöcke'} ${range} kopieren`,
   swarmChart: (now, most) => `Server in der letzten Stunde: jetzt ${now}, höchstens ${most}`,
   swarmChartServers: 'Server online',
   swarmChartLeast: 'Server des Blocks, der die wenigsten hat',

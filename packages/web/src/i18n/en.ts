@@ -343,8 +343,14 @@ export const en = {
     blocks === 1 ? `No server holds block ${ranges}.` : `No server holds blocks ${ranges}.`,
   swarmJoin: 'Add your own GPU to this swarm',
   swarmFill: 'Fill the gap with a GPU of your own',
-  swarmJoinHow: 'On a computer with a GPU and Python, install Petals (pip install petals), then run:',
+  swarmJoinHow:
+    'On a computer with Linux or macOS, Node and a GPU, run this. It sets up what it needs, checks the computer and keeps the server running until you press Ctrl+C:',
+  swarmJoinNote:
+    'A path in the command is a folder with the model’s files: give the one on that computer. People who chat through your server send it what it computes on, and it can read that.',
   swarmCopyCommand: 'Copy the command',
+  /** `range`: of `blocks` blocks. */
+  swarmCopyCommandFor: (blocks: number, range: string) =>
+    `Copy the command for ${blocks === 1 ? 'block' : 'blocks'} ${range}`,
   swarmChart: (now: number, most: number) => `Servers in the last hour: ${now} now, ${most} at most`,
   swarmChartServers: 'Servers online',
   swarmChartLeast: 'Servers of the block that has the fewest',

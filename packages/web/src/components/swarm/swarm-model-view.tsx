@@ -2,7 +2,6 @@ import type { SwarmModel } from '../../api/swarm.ts'
 import { formatRate } from '../../i18n/format.ts'
 import { useTexts } from '../../i18n/texts.ts'
 import { toRanges } from '../../swarm/block-ranges.ts'
-import { joinCommands } from '../../swarm/join-command.ts'
 import type { SwarmSample } from '../../swarm/swarm-history.ts'
 import { CopyButton } from '../copy-button.tsx'
 import { Icon } from '../icon.tsx'
@@ -41,18 +40,38 @@ export function SwarmModelView({ model, samples }: SwarmModelViewProps) {
       {missing.length > 0 && (
         <p className="swarm-missing">{texts.swarmMissing(missingBlocks.length, missing.join(', '))}</p>
       )}
-      <details className="swarm-join" open={!servable}>
-        <summary>{servable ? texts.swarmJoin : texts.swarmFill}</summary>
-        <p>{texts.swarmJoinHow}</p>
-        {joinCommands(model).map((command) => (
-          <div key={command} className="swarm-command">
-            <code tabIndex={0}>{command}</code>
-            <CopyButton text={command} label={texts.swarmCopyCommand} />
-          </div>
-        ))}
-      </details>
+      <JoinSwarm model={model} />
       <SwarmChart samples={samples} />
       <ServerTable servers={servers} />
     </section>
+  )
+}
+
+/** How another computer becomes a server of the model: a command for each gap, as the server made it. */
+function JoinSwarm({ model: { servable, join } }: { readonly model: SwarmModel }) {
+  const texts = useTexts()
+  if (join.length === 0) return null
+  return (
+    <details className="swarm-join" open={!servable}>
+      <summary>{servable ? texts.swarmJoin : texts.swarmFill}</summary>
+      <p>{texts.swarmJoinHow}</p>
+      {join.map(({ command, blocks }) => (
+        <div key={command} className="swarm-command">
+          <code tabIndex={0}>{command}</code>
+          <CopyButton
+            text={command}
+            label={
+              blocks
+                ? texts.swarmCopyCommandFor(
+                    blocks.end - blocks.start,
+                    texts.blockRange(blocks.start, blocks.end - 1),
+                  )
+                : texts.swarmCopyCommand
+            }
+          />
+        </div>
+      ))}
+      <p className="swarm-join-note">{texts.swarmJoinNote}</p>
+    </details>
   )
 }

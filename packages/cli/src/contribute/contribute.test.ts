@@ -1,0 +1,141 @@
+import { execFileSync } from 'node:child_process'
+import { createServer, type AddressInfo } from 'node:net'
+import path from 'node:path'
+import { readBlockModel } from '@petals-chat/contribute'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { loadConfig } from '../config/load.ts'
+import { reportFailure } from '../failure.ts'
+import { runProgram } from '../program.ts'
+import { recordingTerminal } from '../testing/recording-terminal.ts'
+import { temporaryFolder, type TemporaryFolder } from '../testing/temporary-folder.ts'
+import { findContributedModel, prefixOf } from './contributed-model.ts'
+import { contributeExamples } from './help.ts'
+import { choosePort } from './place.ts'
+
+const config = {
+  model_type: 'llama',
+  num_hidden_layers: 8,
+  hidden_size: 64,
+  intermediate_size: 128,
+  num_attention_heads: 4,
+}
+
+let folder: TemporaryFolder
+beforeAll(async () => {
+  folder = await temporaryFolder()
+  execFileSync('mkdir', [path.join(folder.path, 'my-model')])
+  await folder.write('my-model/config.json', JSON.stringify(config))
+  await folder.write('my-model/model.safetensors', 'weights')
+  await folder.write('model.gguf', 'GGUF')
+})
+afterAll(() => folder[Symbol.asyncDispose]())
+
+async function contribute(
+  args: readonly string[],
+): Promise<{ code: number; stdout: string; stderr: string }> {
+  const { terminal, stdout, stderr } = recordingTerminal({ columns: 200 })
+  const inherited = Object.entries(process.env).filter(([name]) => !/^(HF_|PETALS_)/.test(name))
+  const environment = { ...Object.fromEntries(inherited), XDG_CACHE_HOME: path.join(folder.path, 'cache') }
+  const code = await runProgram(['contribute', ...args], {
+    terminal,
+    environment,
+    workingDirectory: folder.path,
+  }).catch((error: unknown) => reportFailure(error, terminal, { withStack: false }))
+  return { code, stdout: stdout(), stderr: stderr() }
+}
+
+const examples = contributeExamples.split('\n').filter((line) => line.includes('petals-chat contribute'))
+
+describe('petals-chat contribute', () => {
+  it.each(examples)('takes the example %j of its help', async (example) => {
+    // The model of an example is a folder here, so that nothing is fetched, and the port one that is free.
+    const line = example
+      .replace('--port 31337', `--port ${await choosePort(0)}`)
+      .replace('petals-team/StableBeluga2', './my-model')
+      .replace('petals-chat contribute', '')
+    const words = execFileSync('/bin/sh', ['-c', `printf '%s\\n' ${line}`])
+      .toString()
+      .trimEnd()
+      .split('\n')
+    const dryRun = words.includes('--dry-run') ? words : [...words, '--dry-run']
+    const { code, stdout, stderr } = await contribute([...dryRun, '--device', 'cpu'])
+    expect(stderr).not.toMatch(/petals-chat:/)
+    expect(code).toBe(0)
+    expect(stdout).toMatch(/Model +\.\/my-model: 8 blocks \(llama\)/)
+    expect(stdout).toMatch(/petals_server\.py .*my-model/)
+    for (const word of words.filter((each) => /^\/ip4|^my gaming|^\d+:\d+$/.test(each)))
+      expect(stdout).toContain(word)
+  })
+
+  it('shows only flags that mean something here', async () => {
+    const { stdout } = await contribute(['--help'])
+    expect(stdout).toMatch(/--port <number> +TCP port to listen on; left out: 31337/)
+    expect(stdout).not.toMatch(/--open|--gpu|PETALS_CHAT_PORT/)
+    expect(stdout).toMatch(/--config <file>/)
+  })
+
+  it.each([
+    [['nonsense'], 2, /no folder and no configured model 'nonsense'.*owner\/repo/],
+    [['./model.gguf'], 2, /GGUF files are for the local engine/],
+    [['SmolLM2-135M-Instruct'], 2, /is no model that a server of a swarm can load/],
+    [['./my-model', '--blocks', '0:9'], 1, /this model has 8 blocks, 0 to 7/],
+    [['./my-model', '--blocks', 'all'], 2, /--blocks: 'all' is not allowed/],
+    [['./my-model', '--swarm', '10.1.2.3:1'], 2, /must be a multiaddr/],
+    [['./my-model', '--environment', '.', '--swarm', 'new'], 1, /The Python environment .* can't be used/],
+    [['org/not-here', '--offline'], 1, /org\/not-here/],
+    [[], 2, /missing required argument 'model'/],
+  ])('refuses %j in words', async (args, expected, words) => {
+    const { code, stdout, stderr } = await contribute([...args, '--dry-run', '--device', 'cpu'])
+    expect(stderr).toMatch(words)
+    expect(stderr).not.toMatch(/\n\s+at |should not/)
+    expect([code, stdout]).toEqual([expected, ''])
+  })
+
+  it('says that the port is taken', async () => {
+    await using server = createServer()
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+    const { port } = server.address() as AddressInfo
+    const args = ['./my-model', '--swarm', 'new', '--host', '127.0.0.1', '--port', String(port), '--dry-run']
+    const { code, stderr } = await contribute(args)
+    expect(stderr).toMatch(`Port ${port} of 127.0.0.1 can't be used: another program has it`)
+    expect(code).toBe(1)
+  })
+})
+
+describe('findContributedModel', () => {
+  const find = async (text: string) => {
+    const models = [
+      { id: 'Beluga', aliases: ['big'], engine: 'petals', source: 'hf:petals-team/StableBeluga2@v1' },
+      { id: 'mine', engine: 'petals', source: './gone || ./my-model', dhtPrefix: 'my-prefix' },
+    ]
+    await folder.write('petals-chat.yaml', JSON.stringify({ models }))
+    const loaded = await loadConfig({ workingDirectory: folder.path, environment: {}, flags: {} })
+    return findContributedModel(text, loaded, folder.path)
+  }
+
+  it('takes a repository, a folder, and the source of a configured model', async () => {
+    expect(await find('org/llama')).toMatchObject({
+      model: 'org/llama',
+      isLocal: false,
+      source: 'hf:org/llama',
+    })
+    expect(await find('hf:org/llama@v2')).toMatchObject({ model: 'org/llama', revision: 'v2' })
+    expect(await find('my-model')).toMatchObject({ model: path.join(folder.path, 'my-model'), isLocal: true })
+    for (const name of ['Beluga', 'big'])
+      expect(await find(name)).toMatchObject({ model: 'petals-team/StableBeluga2', revision: 'v1' })
+    expect(await find('mine')).toMatchObject({ isLocal: true, spec: { dhtPrefix: 'my-prefix' } })
+  })
+
+  it('names a model of a folder in the swarm as Petals names a repository', async () => {
+    const llama = readBlockModel(JSON.stringify(config), 'x')
+    const local = await find('my-model')
+    expect(prefixOf(local, llama, undefined)).toBe('my-model-hf')
+    expect(prefixOf({ ...local, model: '/a/Llama-2.7b chat-hf' }, llama, undefined)).toBe(
+      'Llama-2-7b-chat-hf',
+    )
+    expect(prefixOf(local, { modelType: 'falcon' }, undefined)).toBe('my-model')
+    expect(prefixOf(local, llama, 'asked')).toBe('asked')
+    expect(prefixOf(await find('mine'), llama, undefined)).toBe('my-prefix')
+    expect(prefixOf(await find('org/llama'), llama, undefined)).toBeUndefined()
+  })
+})

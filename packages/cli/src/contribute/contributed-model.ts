@@ -1,0 +1,119 @@
+import { stat } from 'node:fs/promises'
+import { homedir } from 'node:os'
+import path from 'node:path'
+import { readBlockModel, type BlockModel } from '@petals-chat/contribute'
+import type { ModelSpec } from '@petals-chat/engine'
+import { parseModelSource } from '@petals-chat/hub'
+import type { ModelStore, SingleSource } from '@petals-chat/hub'
+import { expandHome } from '@petals-chat/hub/config'
+import type { LoadedConfig } from '../config/load.ts'
+import { CommandError, exitCodes } from '../exit-codes.ts'
+
+/** A model whose blocks this machine will serve. */
+export interface ContributedModel {
+  /** For people. */
+  readonly name: string
+  /** `owner/repo`, or a folder, absolute. */
+  readonly model: string
+  readonly isLocal: boolean
+  readonly revision: string | undefined
+  /** As the model store and `--model petals:` take it. */
+  readonly source: string
+  /** What the configuration says of it, if it does. */
+  readonly spec: ModelSpec | undefined
+}
+
+/**
+ * Finds a model by what was written: an id or alias of the configuration, a folder, `hf:owner/repo[@revision]` or
+ * `owner/repo`. @throws CommandError
+ */
+export async function findContributedModel(
+  text: string,
+  { config, baseFolder }: Pick<LoadedConfig, 'config' | 'baseFolder'>,
+  workingDirectory: string,
+): Promise<ContributedModel> {
+  const spec = config.models.find(({ id, aliases }) => id === text || aliases.includes(text))
+  if (spec !== undefined) return ofSource(spec.id, spec.source, baseFolder, spec)
+  const folder = path.resolve(workingDirectory, expandHome(text, homedir()))
+  if ((await kindOf(folder)) !== 'none') return ofSource(text, folder, workingDirectory)
+  if (text.startsWith('hf:')) return ofSource(text, text, workingDirectory)
+  if (/^[\w.-]+\/[\w.-]+(@\S+)?$/.test(text) && !text.startsWith('.'))
+    return ofSource(text, `hf:${text}`, workingDirectory)
+  const ids = config.models.filter(({ engine }) => engine === 'petals').map(({ id }) => id)
+  const known = ids.length === 0 ? '' : ` Models of the configuration: ${ids.join(', ')}.`
+  throw new CommandError(
+    `There is no folder and no configured model '${text}'. Write a repository of the Hub (owner/repo), or a folder with config.json and the weights.${known}`,
+    exitCodes.usage,
+  )
+}
+
+async function kindOf(place: string): Promise<'folder' | 'file' | 'none'> {
+  const found = await stat(place).catch(() => undefined)
+  return found === undefined ? 'none' : found.isDirectory() ? 'folder' : 'file'
+}
+
+async function ofSource(
+  name: string,
+  text: string,
+  baseFolder: string,
+  spec?: ModelSpec,
+): Promise<ContributedModel> {
+  const parsed = parseModelSource(text)
+  const sources: readonly SingleSource[] = parsed.type === 'alternatives' ? parsed.sources : [parsed]
+  for (const source of sources) {
+    if (source.type === 'hub' && source.file === undefined && source.quantization === undefined) {
+      const revision = source.revision === 'main' ? undefined : source.revision
+      const suffix = revision === undefined ? '' : `@${revision}`
+      return {
+        name,
+        model: source.repo,
+        isLocal: false,
+        revision,
+        source: `hf:${source.repo}${suffix}`,
+        spec,
+      }
+    }
+    const folder = source.type === 'local' ? path.resolve(baseFolder, expandHome(source.path, homedir())) : ''
+    if (folder !== '' && (await kindOf(folder)) === 'folder')
+      return { name, model: folder, isLocal: true, revision: undefined, source: folder, spec }
+  }
+  throw new CommandError(
+    `'${name}' is no model that a server of a swarm can load: it is ${text}. Servers take a repository or a folder with config.json and weights of transformers (safetensors or pytorch_model.bin); GGUF files are for the local engine.`,
+    exitCodes.usage,
+  )
+}
+
+/** Reads config.json, and looks for weights. @throws EngineError, ContributeError, CommandError */
+export async function readContributedModel(
+  { name, source }: ContributedModel,
+  store: ModelStore,
+): Promise<BlockModel> {
+  const files = await store.openFiles(source)
+  const config = await files.text('config.json')
+  const names = config === undefined ? [] : await files.list()
+  if (config === undefined)
+    throw new CommandError(
+      `${files.description} has no config.json: it is no model in the format of transformers.`,
+    )
+  if (!names.some((file) => /^(model|pytorch_model)[\w.-]*\.(safetensors|bin)(\.index\.json)?$/.test(file)))
+    throw new CommandError(
+      `${files.description} has no weights that a server can load (model.safetensors or pytorch_model.bin).`,
+    )
+  return readBlockModel(config, name)
+}
+
+/**
+ * What the swarm calls the model: as asked for or configured; for a folder, by Petals' rules for a repository of its name.
+ * Undefined: Petals derives it from the repository.
+ */
+export function prefixOf(
+  { spec, isLocal, model }: ContributedModel,
+  { modelType }: Pick<BlockModel, 'modelType'>,
+  wish: string | undefined,
+): string | undefined {
+  const given = wish ?? spec?.dhtPrefix
+  if (given !== undefined || !isLocal) return given
+  const name = path.basename(model).replaceAll(/[. ]/g, '-')
+  if (modelType === 'llama') return name.replace(/(-hf)?$/, '-hf')
+  return modelType === 'bloom' ? `${name}-petals` : name
+}

@@ -1,0 +1,83 @@
+import { diskBytes, petalsServerScript, quoteWord, serverArguments } from '@petals-chat/contribute'
+import { formatBytes } from '../terminal/format.ts'
+import type { Preparation, PreparedEnvironment } from './prepare.ts'
+
+type Field = readonly [label: string, value: string]
+
+/** What the command will do, as fields: shown before the work, and by `--dry-run` instead of it. */
+export function describePreparation(preparation: Preparation): readonly Field[] {
+  const { model, blockModel, server, settings, folders, environment } = preparation
+  return [
+    ['Model', `${model.name}: ${blockModel.blocks} blocks (${blockModel.modelType})`],
+    ['Swarm', swarmWords(preparation)],
+    ['Machine', machineWords(preparation)],
+    ['Blocks', blocksWords(preparation)],
+    ...((settings.adapters ?? []).length > 0 ? [['Adapters', settings.adapters!.join(', ')] as const] : []),
+    ['Environment', environmentWords(environment)],
+    ...(model.isLocal
+      ? []
+      : [
+          [
+            'Weights',
+            `about ${formatBytes(diskBytes(blockModel, server.blockCount))} to ${folders.blocks}, as far as they are not there`,
+          ] as const,
+        ]),
+    [
+      'Listens',
+      `port ${settings.port} of ${settings.host ?? 'all addresses of this machine'}${reachWords(preparation)}`,
+    ],
+    ...(model.spec?.license ? [['Licence', model.spec.license] as const] : []),
+  ]
+}
+
+/** The command that starts the server, for people who look closer. */
+export const serverCommand = ({ environment, settings }: Preparation): string =>
+  [environment.python, petalsServerScript, ...serverArguments(settings)].map(quoteWord).join(' ')
+
+function swarmWords({ settings: { swarm, dhtPrefix } }: Preparation): string {
+  const name = dhtPrefix === undefined ? '' : `, in which the model is called ${dhtPrefix}`
+  if (swarm === 'new') return `a new one of your own${name}`
+  if (swarm === 'public')
+    return `the public one of petals.dev${name}: everybody can use your server, and see its name and address`
+  return `by ${swarm.length === 1 ? swarm[0] : `${swarm.length} addresses`}${name}`
+}
+
+function machineWords({ server: { gpu, device }, machine }: Preparation): string {
+  if (gpu !== undefined)
+    return `${gpu.name} (${device}), ${formatBytes(gpu.freeBytes)} of ${formatBytes(gpu.totalBytes)} free`
+  const name = device === 'mps' ? 'Apple GPU' : 'CPU'
+  return `${name}, ${formatBytes(machine.freeMemoryBytes)} of memory free`
+}
+
+function blocksWords({ server, settings, blockModel }: Preparation): string {
+  const { blocks, blockCount, memoryBytes, dtype, quantization } = server
+  const which =
+    typeof blocks === 'object'
+      ? `${blocks.start} to ${blocks.end - 1}`
+      : `${blocks === undefined ? 'about ' : ''}${blockCount} of ${blockModel.blocks}, those that the swarm needs most`
+  const type = quantization === 'none' ? dtype : quantization
+  const cache = settings.cacheTokens === undefined ? '' : ` of ${settings.cacheTokens} tokens`
+  return `${which}; about ${formatBytes(memoryBytes)} with their caches${cache} (${type})`
+}
+
+function environmentWords({ plan, folder, installer }: PreparedEnvironment): string {
+  if (plan === undefined) return `${folder} (is there)`
+  const smaller =
+    plan.fullBytes === undefined
+      ? ''
+      : ` (${formatBytes(plan.fullBytes)} where PyTorch's own index can't be reached)`
+  return `${folder}: made once by ${installer}, ${formatBytes(plan.diskBytes)} of disk${smaller}, about ${formatBytes(plan.downloadBytes)} to fetch, ${plan.minutes} minutes on a usual connection`
+}
+
+function reachWords({ settings: { reach } }: Preparation): string {
+  switch (reach?.kind) {
+    case 'announced':
+      return `, announced as ${reach.addresses.join(', ')}`
+    case 'relay':
+      return `; only the relay ${reach.address} leads to it`
+    case 'direct':
+      return ', without a relay'
+    default:
+      return ''
+  }
+}

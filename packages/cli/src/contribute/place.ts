@@ -1,0 +1,53 @@
+import { createServer } from 'node:net'
+import { homedir } from 'node:os'
+import path from 'node:path'
+import { isPortFree } from '@petals-chat/contribute'
+import type { Environment } from '../config/overrides.ts'
+import { CommandError } from '../exit-codes.ts'
+
+const usualPort = 31_337
+
+/** The port that was asked for, if it is free; else Petals' usual one, or any other. @throws CommandError */
+export async function choosePort(wish: number | undefined, host = '0.0.0.0'): Promise<number> {
+  if (wish !== undefined && wish > 0) {
+    if (await isPortFree(wish, host)) return wish
+    throw new CommandError(
+      `Port ${wish} of ${host} can't be used: another program has it, or this machine has no such address. Choose another with --port N, or leave it out.`,
+    )
+  }
+  return wish === undefined && (await isPortFree(usualPort, host)) ? usualPort : anyPort(host)
+}
+
+function anyPort(host: string): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const server = createServer()
+    server.once('error', (error) =>
+      reject(new CommandError(`--host ${host} can't be listened on: ${error.message}.`)),
+    )
+    server.listen(0, host, () => {
+      const address = server.address()
+      const port = typeof address === 'object' && address !== null ? address.port : 0
+      server.close(() => resolve(port))
+    })
+  })
+}
+
+/** Folders of this command in the user's cache. */
+export interface ContributeFolders {
+  /** Python environments. */
+  readonly environments: string
+  /** Logs and identities. */
+  readonly state: string
+  /** Where Petals keeps the blocks that it fetches. */
+  readonly blocks: string
+}
+
+export function contributeFolders(environment: Environment): ContributeFolders {
+  const cacheHome = environment.XDG_CACHE_HOME?.trim() || path.join(homedir(), '.cache')
+  const own = path.join(path.resolve(cacheHome), 'petals-chat')
+  return {
+    environments: path.join(own, 'python'),
+    state: path.join(own, 'contribute'),
+    blocks: environment.PETALS_CACHE ?? path.join(path.resolve(cacheHome), 'petals'),
+  }
+}

@@ -1,0 +1,177 @@
+import { stat } from 'node:fs/promises'
+import path from 'node:path'
+import {
+  checkEnvironment,
+  diskBytes,
+  findInstaller,
+  freeDiskBytes,
+  isReady,
+  lookAtMachine,
+  planEnvironment,
+  planServer,
+  pythonFolder,
+  pythonOf,
+  type BlockModel,
+  type EnvironmentPlan,
+  type Machine,
+  type ServerPlan,
+  type ServerSettings,
+} from '@petals-chat/contribute'
+import { publicInitialPeers } from '@petals-chat/petals/config'
+import { loadConfig, type LoadedConfig } from '../config/load.ts'
+import type { Flags } from '../config/overrides.ts'
+import type { CommandContext } from '../context.ts'
+import { CommandError } from '../exit-codes.ts'
+import { createStore } from '../runtime.ts'
+import { formatBytes } from '../terminal/format.ts'
+import {
+  findContributedModel,
+  prefixOf,
+  readContributedModel,
+  type ContributedModel,
+} from './contributed-model.ts'
+import { choosePort, contributeFolders, type ContributeFolders } from './place.ts'
+import { readContributeFlags, type ContributeRequest } from './request.ts'
+
+/** All that is known before anything is made or started. */
+export interface Preparation {
+  readonly request: ContributeRequest
+  readonly loaded: LoadedConfig
+  readonly model: ContributedModel
+  readonly blockModel: BlockModel
+  readonly machine: Machine
+  readonly server: ServerPlan
+  readonly settings: ServerSettings
+  readonly folders: ContributeFolders
+  readonly environment: PreparedEnvironment
+  readonly logFile: string
+}
+
+/** The Python environment: there, or what makes it. */
+export interface PreparedEnvironment {
+  readonly folder: string
+  readonly python: string
+  readonly plan: EnvironmentPlan | undefined
+  /** What makes it, for people. */
+  readonly installer: string
+}
+
+/** Checks the command line, the model and the machine; writes nothing. @throws errors in words */
+export async function prepare(context: CommandContext, [text = '']: readonly string[]): Promise<Preparation> {
+  const request = readContributeFlags(context.flags)
+  const loaded = await loadConfig({ ...context, flags: configFlags(context.flags, request) })
+  const model = await findContributedModel(text, loaded, context.workingDirectory)
+  const blockModel = await readContributedModel(model, createStore(loaded))
+  const machine = await lookAtMachine()
+  if (machine.platform === 'win32') {
+    throw new CommandError(
+      'Petals servers do not run on Windows itself. Install WSL (wsl --install), open its Linux, and run this command there: it sees the GPU.',
+    )
+  }
+  const server = planServer(blockModel, machine, request)
+  const folders = contributeFolders(context.environment)
+  const port = await choosePort(request.port, request.host)
+  const settings = settingsOf({ request, loaded, model, blockModel, server, folders, port })
+  await checkDisk(model, blockModel, server, folders)
+  return {
+    request,
+    loaded,
+    model,
+    blockModel,
+    machine,
+    server,
+    settings,
+    folders,
+    environment: await prepareEnvironment(request, machine, server, folders, context.workingDirectory),
+    logFile: path.join(folders.state, `server-${port}.log`),
+  }
+}
+
+/** Flags that say something else to the chat server stay away from its configuration. */
+function configFlags(flags: Flags, { startsSwarm }: ContributeRequest): Flags {
+  const { config, logLevel, offline, swarm } = flags
+  return { config, logLevel, offline, ...(startsSwarm ? {} : { swarm }) }
+}
+
+interface SettingsParts extends Pick<
+  Preparation,
+  'request' | 'loaded' | 'model' | 'blockModel' | 'server' | 'folders'
+> {
+  readonly port: number
+}
+
+function settingsOf({
+  request,
+  loaded,
+  model,
+  blockModel,
+  server,
+  folders,
+  port,
+}: SettingsParts): ServerSettings {
+  const { initialPeers } = loaded.config.swarm
+  const isPublic = initialPeers.every((address) => publicInitialPeers.includes(address))
+  const adapters = [...new Set([...request.adapters, ...(model.spec?.adapter ? [model.spec.adapter] : [])])]
+  return {
+    model: model.model,
+    revision: model.revision,
+    swarm: request.startsSwarm ? 'new' : isPublic ? 'public' : initialPeers,
+    dhtPrefix: prefixOf(model, blockModel, request.dhtPrefix),
+    blocks: server.blocks,
+    adapters,
+    quantization: server.quantization,
+    dtype: server.dtype,
+    device: server.device,
+    host: request.host,
+    port,
+    reach: request.reach,
+    publicName: request.publicName,
+    cacheTokens: request.cacheTokens,
+    identityPath: request.identity ?? path.join(folders.state, `identity-${port}.id`),
+  }
+}
+
+async function checkDisk(
+  { isLocal, name }: ContributedModel,
+  blockModel: BlockModel,
+  { blockCount }: ServerPlan,
+  { blocks }: ContributeFolders,
+): Promise<void> {
+  const free = await freeDiskBytes(blocks)
+  const needed = diskBytes(blockModel, blockCount)
+  if (isLocal || free === undefined || free >= needed) return
+  throw new CommandError(
+    `The files of ${blockCount} blocks of ${name} take ${formatBytes(needed)}, and ${formatBytes(free)} are free at ${blocks}. Make room, hold fewer blocks (--blocks N), or set PETALS_CACHE to a folder on another disk.`,
+  )
+}
+
+async function prepareEnvironment(
+  request: ContributeRequest,
+  machine: Machine,
+  { torch }: ServerPlan,
+  { environments }: ContributeFolders,
+  workingDirectory: string,
+): Promise<PreparedEnvironment> {
+  const named = request.environment && path.resolve(workingDirectory, request.environment)
+  const folder = named ?? path.join(environments, `petals-2.2.0.post1-${torch}`)
+  const python = pythonOf(folder)
+  if (await isReady(folder, torch)) return { folder, python, plan: undefined, installer: '' }
+  if (named !== undefined && (await isFolder(named))) {
+    await checkEnvironment(folder)
+    return { folder, python, plan: undefined, installer: '' }
+  }
+  const installer = await findInstaller()
+  const plan = planEnvironment({ installer, machine, torch, folder, requirements: pythonFolder })
+  return {
+    folder,
+    python,
+    plan,
+    installer: installer.kind === 'uv' ? 'uv' : `pip of Python ${installer.version}`,
+  }
+}
+
+const isFolder = (place: string): Promise<boolean> =>
+  stat(place).then(
+    (found) => found.isDirectory(),
+    () => false,
+  )

@@ -1,0 +1,141 @@
+import type { Dtype, Quantization, Reach } from '@petals-chat/contribute'
+import type { BlockSpan } from '@petals-chat/engine'
+import type { Flags } from '../config/overrides.ts'
+import { CommandError, exitCodes } from '../exit-codes.ts'
+
+/** What the flags of `petals-chat contribute` ask for. */
+export interface ContributeRequest {
+  /** Undefined: the swarm of the configuration. */
+  readonly startsSwarm: boolean
+  readonly blocks: number | BlockSpan | undefined
+  readonly adapters: readonly string[]
+  readonly quantization: Quantization | undefined
+  readonly dtype: Dtype | undefined
+  readonly device: string | undefined
+  readonly host: string | undefined
+  readonly port: number | undefined
+  readonly reach: Reach
+  readonly publicName: string | undefined
+  readonly cacheTokens: number | undefined
+  readonly dhtPrefix: string | undefined
+  readonly identity: string | undefined
+  readonly environment: string | undefined
+  readonly isDryRun: boolean
+  readonly isVerbose: boolean
+}
+
+/** Reads the flags. @throws CommandError that names the flag and what it takes */
+export function readContributeFlags(flags: Flags): ContributeRequest {
+  const swarm = list(flags.swarm)
+  const port = number('--port', flags.port, 0, 65_535)
+  if (swarm.includes('new') && swarm.length > 1)
+    throw wrong('--swarm', swarm.join(','), 'addresses, public, or new alone')
+  return {
+    startsSwarm: swarm[0] === 'new',
+    blocks: readBlocks(flags.blocks),
+    adapters: list(flags.adapters).map(checkAdapter),
+    quantization: oneOf('--quantization', flags.quantization, ['none', 'int8', 'nf4']),
+    dtype: oneOf('--dtype', flags.dtype, ['auto', 'float32', 'float16', 'bfloat16']),
+    device: text(flags.device),
+    host: text(flags.host),
+    port,
+    reach: readReach(flags, port),
+    publicName: text(flags.publicName),
+    cacheTokens: number('--cache-tokens', flags.cacheTokens, 1, 1e9),
+    dhtPrefix: readPrefix(flags.dhtPrefix),
+    identity: text(flags.identity),
+    environment: text(flags.environment),
+    isDryRun: flags.dryRun === true,
+    isVerbose: flags.verbose === true,
+  }
+}
+
+const wrong = (flag: string, value: string, takes: string): CommandError =>
+  new CommandError(`${flag}: '${value}' is not allowed; it takes ${takes}.`, exitCodes.usage)
+
+const text = (value: unknown): string | undefined =>
+  value === undefined || value === '' ? undefined : String(value)
+
+/** A flag that may come several times, or once with commas. */
+const list = (value: unknown): readonly string[] =>
+  [value]
+    .flat()
+    .filter((each) => each !== undefined)
+    .flatMap((each) => String(each).split(','))
+    .map((each) => each.trim())
+    .filter(Boolean)
+
+function number(flag: string, value: unknown, low: number, high: number): number | undefined {
+  if (value === undefined) return undefined
+  const result = Number(value)
+  if (String(value).trim() !== '' && Number.isInteger(result) && result >= low && result <= high)
+    return result
+  throw wrong(flag, String(value), `a whole number from ${low} to ${high}`)
+}
+
+function oneOf<const T extends string>(flag: string, value: unknown, known: readonly T[]): T | undefined {
+  if (value === undefined) return undefined
+  const found = known.find((each) => each === String(value).toLowerCase())
+  if (found === undefined) throw wrong(flag, String(value), known.join(', '))
+  return found
+}
+
+/** `12`: how many; `4:8`: blocks 4 to 7. */
+function readBlocks(value: unknown): ContributeRequest['blocks'] {
+  if (value === undefined) return undefined
+  const [, first, second] = /^(\d{1,5})(?::(\d{1,5}))?$/.exec(String(value).trim()) ?? []
+  const [start, end] = [Number(first), Number(second)]
+  if (second === undefined && start > 0) return start
+  if (end > start) return { start, end }
+  throw wrong('--blocks', String(value), 'how many, such as 12, or which, such as 4:8 for blocks 4 to 7')
+}
+
+function checkAdapter(name: string): string {
+  if (/^[\w.-]+\/[\w.-]+$/.test(name) && !name.startsWith('.')) return name
+  throw wrong('--adapters', name, 'repositories of the Hub, such as owner/lora, split at commas')
+}
+
+function readPrefix(value: unknown): string | undefined {
+  const prefix = text(value)
+  if (prefix === undefined || /^[^. ]{1,200}$/.test(prefix)) return prefix
+  throw wrong('--dht-prefix', prefix, 'a name without dots and spaces')
+}
+
+const multiaddr = /^\/(ip4|ip6|dns|dns4|dns6)\/[^/]+\/(tcp|udp)\/\d+(\/\S*)?$/
+
+function readReach({ publicIp, announce, relay }: Flags, port: number | undefined): Reach {
+  const given = Object.entries({ '--public-ip': publicIp, '--announce': announce, '--relay': relay })
+  const flags = given.filter(([, value]) => value !== undefined).map(([name]) => name)
+  if (flags.length > 1)
+    throw new CommandError(`${flags.join(' and ')} exclude each other: give one.`, exitCodes.usage)
+  if (publicIp !== undefined) return announced(String(publicIp), port)
+  if (announce !== undefined) {
+    const addresses = list(announce)
+    const bad = addresses.find((address) => !multiaddr.test(address))
+    if (bad !== undefined) throw wrong('--announce', bad, 'addresses such as /dns4/gpu.example.org/tcp/31337')
+    return { kind: 'announced', addresses }
+  }
+  if (relay === undefined || relay === 'auto') return { kind: 'auto' }
+  if (relay === 'off') return { kind: 'direct' }
+  const address = String(relay)
+  if (!multiaddr.test(address) || !address.includes('/p2p/'))
+    throw wrong(
+      '--relay',
+      address,
+      'auto, off, or the address of a peer such as /ip4/203.0.113.7/tcp/31337/p2p/Qm…',
+    )
+  return { kind: 'relay', address }
+}
+
+function announced(ip: string, port: number | undefined): Reach {
+  const kind = /^\d+\.\d+\.\d+\.\d+$/.test(ip) ? 'ip4' : ip.includes(':') ? 'ip6' : undefined
+  if (kind === undefined)
+    throw wrong('--public-ip', ip, 'the IP address by which the internet reaches this machine')
+  if (!port) {
+    throw new CommandError(
+      '--public-ip needs --port: the port that the router forwards to this machine, such as 31337.',
+      exitCodes.usage,
+    )
+  }
+  return { kind: 'announced', addresses: [`/${kind}/${ip}/tcp/${port}`] }
+}

@@ -1,0 +1,45 @@
+import type { ServerState } from '@petals-chat/contribute'
+import type { BlockSpan } from '@petals-chat/engine'
+import { formatDuration } from '../terminal/format.ts'
+
+/** `blocks 4-7 of 32`. */
+export const blockWords = ({ start, end }: BlockSpan, all: number): string =>
+  `${end - start === 1 ? `block ${start}` : `blocks ${start}-${end - 1}`} of ${all}`
+
+const counted = (count: number, word: string): string =>
+  `${count.toLocaleString('en')} ${word}${count === 1 ? '' : 's'}`
+
+/** What a server that is not there yet is doing: a title, and a detail that moves. */
+export function startingWords(state: ServerState, all: number): readonly [title: string, detail: string] {
+  const { phase, blocks, loaded, download } = state
+  switch (phase) {
+    case 'measuring':
+      return ['Measuring how fast this machine is', 'about a minute, once']
+    case 'loading': {
+      const file = download === undefined ? '' : `fetching ${download.file} ${download.percent} %`
+      const count = blocks === undefined ? '' : `${loaded} of ${blocks.end - blocks.start}`
+      const what = blocks === undefined ? 'blocks' : blockWords(blocks, all)
+      return [`Loading ${what}`, [count, file].filter(Boolean).join(', ')]
+    }
+    case 'waiting':
+      return ['Waiting before the next start', '']
+    case 'starting':
+    case 'serving':
+      return ['Starting the server and joining the swarm', '']
+  }
+}
+
+/** What a running server has done. */
+export function servingWords(state: ServerState, all: number, upSeconds: number): string {
+  const { blocks, generated, prompt, sessions, allSessions, throughput, relayed } = state
+  return [
+    blocks === undefined ? undefined : `Serving ${blockWords(blocks, all)}`,
+    `your server answered ${counted(generated, 'token')}${prompt > 0 ? ` and read ${counted(prompt, 'token')} of prompts` : ''}`,
+    `${counted(allSessions, 'session')}${sessions > 0 ? `, ${sessions} open` : ''}`,
+    throughput === undefined ? undefined : `${throughput.toFixed(throughput < 10 ? 1 : 0)} tokens/s measured`,
+    relayed ? 'by relay' : undefined,
+    `up ${formatDuration(upSeconds)}`,
+  ]
+    .filter((words) => words !== undefined)
+    .join(' · ')
+}

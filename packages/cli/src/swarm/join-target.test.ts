@@ -1,0 +1,62 @@
+import path from 'node:path'
+import { publicInitialPeers } from '@petals-chat/petals/config'
+import { describe, expect, it } from 'vitest'
+import { launcher } from '../launcher.ts'
+import { temporaryFolder } from '../testing/temporary-folder.ts'
+import { joinTargetOf } from './join-target.ts'
+
+const address = '/ip4/10.1.2.3/tcp/31337/p2p/QmPAciy35fh35xVGoYx9W991QTttMhobGCK3eDdJmCKzzv'
+const privateSwarm = { dhtPrefix: 'Llama-hf', initialPeers: [address] }
+const options = { baseFolder: '/srv/chat', hideFolders: false }
+
+describe('joinTargetOf', () => {
+  it('takes the repository of the source, not the id of the entry', () => {
+    expect(
+      joinTargetOf(
+        { dhtPrefix: 'StableBeluga2-hf', initialPeers: publicInitialPeers },
+        { source: 'hf:petals-team/StableBeluga2@main' },
+        options,
+      ),
+    ).toEqual({ model: 'petals-team/StableBeluga2', swarm: 'public' })
+  })
+
+  it('keeps the revision, the prefix that the entry has, and its adapter', () => {
+    const spec = { source: 'hf:org/llama@v2', dhtPrefix: 'Llama-hf', adapter: 'org/lora' }
+    expect(joinTargetOf(privateSwarm, spec, options)).toEqual({
+      model: 'hf:org/llama@v2',
+      swarm: [address],
+      dhtPrefix: 'Llama-hf',
+      adapters: ['org/lora'],
+    })
+  })
+
+  it('names the folder of a local source, and only its last part where strangers may read it', () => {
+    const spec = { source: './my models/llama' }
+    expect(joinTargetOf(privateSwarm, spec, options).model).toBe(path.resolve('/srv/chat/my models/llama'))
+    expect(joinTargetOf(privateSwarm, spec, { ...options, hideFolders: true })).toEqual({
+      model: './llama',
+      swarm: [address],
+      dhtPrefix: 'Llama-hf',
+    })
+  })
+
+  it('takes the first source that servers can load', () => {
+    const source = 'wheel:pkg==1.0/a.gguf || ./llama || hf:org/llama'
+    expect(joinTargetOf(privateSwarm, { source }, options).model).toBe('org/llama')
+  })
+
+  it('knows no model where the configuration has none', () => {
+    expect(joinTargetOf(privateSwarm, undefined, options)).toEqual({
+      model: undefined,
+      swarm: [address],
+      dhtPrefix: 'Llama-hf',
+    })
+  })
+})
+
+it('is started by npm in a clone, and by npx elsewhere', async () => {
+  await using folder = await temporaryFolder()
+  expect(launcher()).toBe('npm start --')
+  expect(launcher(await folder.write('package.json', '{"name":"mine"}'))).toBe('npx petals-chat')
+  expect(launcher(path.join(folder.path, 'none.json'))).toBe('npx petals-chat')
+})

@@ -1,0 +1,47 @@
+import { homedir } from 'node:os'
+import path from 'node:path'
+import type { JoinTarget } from '@petals-chat/contribute'
+import type { ModelSpec, SwarmModelStatus } from '@petals-chat/engine'
+import { parseModelSource } from '@petals-chat/hub'
+import type { SingleSource } from '@petals-chat/hub'
+import { expandHome } from '@petals-chat/hub/config'
+import { publicInitialPeers } from '@petals-chat/petals/config'
+
+export interface JoinTargetOptions {
+  /** What relative paths are relative to. */
+  readonly baseFolder: string
+  /** Whether strangers may read the command: then folders of this machine are named by their last part only. */
+  readonly hideFolders: boolean
+}
+
+/** What a new server of a model is told; `spec` is the model's entry, undefined if the configuration has none. */
+export function joinTargetOf(
+  { dhtPrefix, initialPeers }: Pick<SwarmModelStatus, 'dhtPrefix' | 'initialPeers'>,
+  spec: Pick<ModelSpec, 'source' | 'dhtPrefix' | 'adapter'> | undefined,
+  options: JoinTargetOptions,
+): JoinTarget {
+  const source = spec && firstOf(spec.source)
+  // Servers derive the prefix from a repository as this program does, but not from a folder.
+  const isDerived = source?.type === 'hub' && spec?.dhtPrefix === undefined
+  return {
+    model: source && modelOf(source, options),
+    swarm: initialPeers.every((address) => publicInitialPeers.includes(address)) ? 'public' : initialPeers,
+    ...(isDerived || dhtPrefix === '' ? {} : { dhtPrefix }),
+    ...(spec?.adapter === undefined ? {} : { adapters: [spec.adapter] }),
+  }
+}
+
+/** Servers load the weights of a repository or a folder: the first of several sources that is one. */
+function firstOf(text: string): SingleSource | undefined {
+  const source = parseModelSource(text)
+  const sources = source.type === 'alternatives' ? source.sources : [source]
+  return sources.find(({ type }) => type === 'hub') ?? sources.find(({ type }) => type === 'local')
+}
+
+function modelOf(source: SingleSource, { baseFolder, hideFolders }: JoinTargetOptions): string | undefined {
+  if (source.type === 'hub')
+    return source.revision === 'main' ? source.repo : `hf:${source.repo}@${source.revision}`
+  if (source.type !== 'local') return undefined
+  const folder = path.resolve(baseFolder, expandHome(source.path, homedir()))
+  return hideFolders ? `./${path.basename(folder)}` : folder
+}

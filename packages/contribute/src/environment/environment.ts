@@ -1,0 +1,173 @@
+import { createHash } from 'node:crypto'
+import { access, mkdir, readFile, rm, writeFile } from 'node:fs/promises'
+import path from 'node:path'
+import { setTimeout } from 'node:timers/promises'
+import { ContributeError } from '../contribute-error.ts'
+import { freeDiskBytes } from '../machine/machine.ts'
+import { pythonFolder } from '../paths.ts'
+import { InstallWatch } from './install-watch.ts'
+import { noReports } from './no-reports.ts'
+import type { EnvironmentPlan, InstallStep, Torch } from './plan.ts'
+import { pythonOf } from './python.ts'
+import { runProgram } from './run-program.ts'
+
+/** Says what is being done, often enough that a person sees it move. */
+export type OnProgress = (title: string, detail: string) => void
+
+export interface MakeOptions {
+  readonly onProgress: OnProgress
+  readonly signal?: AbortSignal | undefined
+}
+
+const stampOf = (folder: string): string => path.join(folder, '.petals-chat')
+const exists = (file: string): Promise<boolean> =>
+  access(file).then(
+    () => true,
+    () => false,
+  )
+
+/** Changes whenever another version is pinned. */
+async function digestOf(torch: Torch): Promise<string> {
+  const hash = createHash('sha256').update(torch)
+  for (const name of ['requirements.txt', 'requirements-no-deps.txt'])
+    hash.update(await readFile(path.join(pythonFolder, name)))
+  return hash.digest('hex')
+}
+
+/** Whether an environment of ours is there, as its requirements are now. */
+export async function isReady(folder: string, torch: Torch): Promise<boolean> {
+  const stamp = await readFile(stampOf(folder), 'utf8').catch(() => '')
+  return stamp === (await digestOf(torch)) && (await exists(pythonOf(folder)))
+}
+
+const listVersions = `
+import importlib.metadata as m
+for name in ("petals", "hivemind", "torch", "transformers"):
+    try: print(name, m.version(name))
+    except m.PackageNotFoundError: print(name, "missing")
+`
+
+/** Checks an environment that the user named; it is used as it is, and never changed. @throws ContributeError */
+export async function checkEnvironment(folder: string): Promise<void> {
+  const python = pythonOf(folder)
+  const wrong = (what: string): never => {
+    throw new ContributeError(
+      `The Python environment ${folder} can't be used: ${what}. Leave out --environment, then one is made; or name a folder that does not exist yet, to make it there.`,
+    )
+  }
+  if (!(await exists(python))) wrong(`there is no ${path.relative(folder, python)} in it`)
+  const { code, output } = await runProgram(python, ['-c', listVersions], { timeoutMs: 60_000 })
+  if (code !== 0) wrong(`its Python does not run (${output.trim().split('\n').at(-1) ?? ''})`)
+  const versions = new Map(output.split('\n').map((line) => line.trim().split(' ') as [string, string]))
+  for (const [name, pinned] of Object.entries(await pinnedVersions())) {
+    const found = versions.get(name)?.split('+')[0]
+    if (found !== pinned) wrong(`it has ${name} ${found ?? 'missing'}, and ${pinned} is needed`)
+  }
+}
+
+async function pinnedVersions(): Promise<Readonly<Record<string, string>>> {
+  const texts = ['requirements.txt', 'requirements-no-deps.txt'].map((name) =>
+    readFile(path.join(pythonFolder, name), 'utf8'),
+  )
+  const pins = (await Promise.all(texts))
+    .join('\n')
+    .matchAll(/^(petals|hivemind|torch|transformers)==(\S+)$/gm)
+  return Object.fromEntries([...pins].map(([, name, version]) => [name, version]))
+}
+
+/** Runs the steps of a plan. A second process that wants the same environment waits for the first. @throws ContributeError */
+export async function makeEnvironment(plan: EnvironmentPlan, options: MakeOptions): Promise<void> {
+  await requireSpace(plan)
+  await mkdir(path.dirname(plan.folder), { recursive: true })
+  const release = await lock(`${plan.folder}.lock`, options)
+  try {
+    if (await isReady(plan.folder, plan.torch)) return
+    await rm(stampOf(plan.folder), { force: true })
+    await runSteps(plan, options)
+    await writeFile(stampOf(plan.folder), await digestOf(plan.torch))
+  } finally {
+    await release()
+  }
+}
+
+async function requireSpace({ folder, diskBytes, downloadBytes }: EnvironmentPlan): Promise<void> {
+  const free = await freeDiskBytes(folder)
+  const needed = diskBytes + downloadBytes
+  if (free === undefined || free >= needed) return
+  const inGigabytes = (bytes: number): string => `${(bytes / 1e9).toFixed(1)} GB`
+  throw new ContributeError(
+    `The Python environment needs ${inGigabytes(needed)} of disk while it is made, and ${inGigabytes(free)} are free at ${folder}. Make room, or name another place with --environment FOLDER.`,
+  )
+}
+
+async function runSteps({ folder, steps, diskBytes }: EnvironmentPlan, options: MakeOptions): Promise<void> {
+  // On the same disk: a small /tmp can't hold what is unpacked.
+  const scratch = `${folder}.downloads`
+  await mkdir(scratch, { recursive: true })
+  const watch = new InstallWatch({ folders: [folder, scratch], expectedBytes: diskBytes })
+  try {
+    for (const step of steps) await runStep(step, scratch, watch, options)
+  } finally {
+    watch[Symbol.dispose]()
+    await rm(scratch, { recursive: true, force: true })
+  }
+}
+
+async function runStep(
+  { title, command, args, optional = false }: InstallStep,
+  scratch: string,
+  watch: InstallWatch,
+  { onProgress, signal }: MakeOptions,
+): Promise<void> {
+  const timer = setInterval(() => onProgress(title, watch.detail()), 250)
+  onProgress(title, '')
+  const { code, output } = await runProgram(command, args, {
+    env: { ...noReports, TMPDIR: scratch },
+    onOutput: (text) => watch.read(text),
+    signal,
+  }).finally(() => clearInterval(timer))
+  if (code === 0) return
+  if (!optional) throw new ContributeError(describeFailure(title, command, args, output))
+  onProgress(`${title} is not possible here: the larger build is taken`, '')
+}
+
+function describeFailure(title: string, command: string, args: readonly string[], output: string): string {
+  const last = output.trim().split('\n').slice(-6).join('\n  ')
+  const advice = /No space left/i.test(output)
+    ? 'The disk is full: make room.'
+    : /resolve host|name resolution|Connection|timed out|Network|NewConnectionError|No matching distribution/i.test(
+          output,
+        )
+      ? 'Check the network connection, and the proxy or mirror that pip or uv is told to use. What was fetched is kept.'
+      : 'What it said is above.'
+  return `${title} failed. ${advice} Then run this again.\n  ${[path.basename(command), ...args].join(' ')}\n  ${last}`
+}
+
+/** A folder is made by one process only; one whose maker is gone is taken over. */
+async function lock(folder: string, { onProgress, signal }: MakeOptions): Promise<() => Promise<void>> {
+  for (;;) {
+    signal?.throwIfAborted()
+    const made = await mkdir(folder).then(
+      () => true,
+      () => false,
+    )
+    const owner = path.join(folder, 'pid')
+    if (made) {
+      await writeFile(owner, String(process.pid))
+      return () => rm(folder, { recursive: true, force: true })
+    }
+    const pid = Number(await readFile(owner, 'utf8').catch(() => ''))
+    if (pid > 0 && !isAlive(pid)) await rm(folder, { recursive: true, force: true })
+    else onProgress('Waiting for another process', 'which makes the same Python environment')
+    await setTimeout(500, undefined, { signal })
+  }
+}
+
+function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0)
+    return true
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === 'EPERM'
+  }
+}

@@ -1,0 +1,122 @@
+import path from 'node:path'
+import type { Machine } from '../machine/machine.ts'
+import { pythonOf, uvPython, type Installer } from './python.ts'
+
+/** Builds of PyTorch: with NVIDIA's libraries, or for the CPU (and Apple's GPU). */
+export type Torch = 'cuda' | 'cpu'
+
+/** One program that runs while an environment is made. */
+export interface InstallStep {
+  /** What it does, for people: "Installing PyTorch". */
+  readonly title: string
+  readonly command: string
+  readonly args: readonly string[]
+  /** A saving that may not be to be had: when it fails, the later steps do without. */
+  readonly optional?: boolean
+}
+
+export interface EnvironmentPlan {
+  readonly folder: string
+  readonly python: string
+  readonly torch: Torch
+  readonly steps: readonly InstallStep[]
+  /** On the disk, when it is done. */
+  readonly diskBytes: number
+  readonly downloadBytes: number
+  /** On the disk, where an optional step fails and the larger build is taken. */
+  readonly fullBytes: number | undefined
+  /** On a usual connection. */
+  readonly minutes: string
+}
+
+export interface PlanOptions {
+  readonly installer: Installer
+  readonly machine: Pick<Machine, 'platform' | 'arch' | 'gpus'>
+  readonly torch: Torch
+  readonly folder: string
+  /** Folder with requirements.txt and requirements-no-deps.txt. */
+  readonly requirements: string
+}
+
+/** PyTorch's own index, of builds without NVIDIA's libraries: PyPI has none for Linux on x64. */
+const cpuIndex = 'https://download.pytorch.org/whl/cpu'
+const torchVersion = '2.3.1'
+
+/** Measured: `du` of the finished environment, and what pip said it fetched. */
+const sizes = {
+  cuda: { diskBytes: 5.6e9, downloadBytes: 3e9, minutes: '5 to 15' },
+  cpu: { diskBytes: 1.6e9, downloadBytes: 0.5e9, minutes: '2 to 8' },
+} as const
+
+/** What a machine gets: NVIDIA's libraries only where they are of use. */
+export const torchFor = ({ gpus, platform, arch }: PlanOptions['machine']): Torch =>
+  gpus.length > 0 && platform === 'linux' && arch === 'x64' ? 'cuda' : 'cpu'
+
+/** The steps that make the environment of a server. */
+export function planEnvironment(options: PlanOptions): EnvironmentPlan {
+  const { folder, torch, machine, installer } = options
+  const python = pythonOf(folder, machine.platform)
+  const steps = installer.kind === 'uv' ? uvSteps(options, python) : pipSteps(options, installer, python)
+  const fullBytes = needsCpuIndex(options) ? sizes.cuda.diskBytes : undefined
+  return { folder, python, torch, steps, ...sizes[torch], fullBytes }
+}
+
+const needsCpuIndex = ({ torch, machine }: PlanOptions): boolean =>
+  torch === 'cpu' && machine.platform === 'linux' && machine.arch === 'x64'
+
+const files = ({ requirements }: PlanOptions) => ({
+  all: path.join(requirements, 'requirements.txt'),
+  withoutDependencies: path.join(requirements, 'requirements-no-deps.txt'),
+})
+
+function uvSteps(options: PlanOptions, python: string): readonly InstallStep[] {
+  const { all, withoutDependencies } = files(options)
+  const uv = (title: string, ...args: readonly string[]): InstallStep => ({ title, command: 'uv', args })
+  const install = ['pip', 'install', '--python', python]
+  const cpuTorch: InstallStep = {
+    ...uv(
+      'Installing PyTorch for the CPU',
+      ...install,
+      `torch==${torchVersion}+cpu`,
+      '--index-url',
+      cpuIndex,
+    ),
+    optional: true,
+  }
+  return [
+    uv(`Getting Python ${uvPython}`, 'venv', '--python', uvPython, '--clear', options.folder),
+    ...(needsCpuIndex(options) ? [cpuTorch] : []),
+    uv('Installing PyTorch and the libraries', ...install, '-r', all),
+    uv('Installing Petals', ...install, '--no-deps', '-r', withoutDependencies),
+  ]
+}
+
+function pipSteps(
+  options: PlanOptions,
+  { command: [command = 'python3', ...args] }: Installer,
+  python: string,
+): readonly InstallStep[] {
+  const { all, withoutDependencies } = files(options)
+  const install = ['-m', 'pip', 'install', '--no-input', '--progress-bar', 'off']
+  const pip = (title: string, ...rest: readonly string[]): InstallStep => ({
+    title,
+    command: python,
+    args: [...install, ...rest],
+  })
+  const cpuTorch: InstallStep = {
+    ...pip('Installing PyTorch for the CPU', `torch==${torchVersion}+cpu`, '--index-url', cpuIndex),
+    optional: true,
+  }
+  // Not patient for an index that networks of companies often keep away: what is to be had there is only smaller.
+  const impatient = { ...cpuTorch, args: [...cpuTorch.args, '--retries', '1', '--timeout', '10'] }
+  return [
+    {
+      title: 'Making a Python environment',
+      command,
+      args: [...args, '-m', 'venv', '--clear', options.folder],
+    },
+    ...(needsCpuIndex(options) ? [impatient] : []),
+    pip('Installing PyTorch and the libraries', '-r', all),
+    pip('Installing Petals', '--no-deps', '-r', withoutDependencies),
+  ]
+}

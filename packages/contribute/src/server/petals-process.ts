@@ -1,0 +1,122 @@
+import { spawn } from 'node:child_process'
+import { createWriteStream } from 'node:fs'
+import { mkdir } from 'node:fs/promises'
+import path from 'node:path'
+import { createInterface } from 'node:readline'
+import { setTimeout } from 'node:timers/promises'
+import { petalsServerScript } from '../paths.ts'
+import { readLogLine, type ServerEvent } from './log-reader.ts'
+
+export interface PetalsProcessOptions {
+  /** Python of an environment with Petals. */
+  readonly python: string
+  /** Arguments of petals_server.py. */
+  readonly args: readonly string[]
+  readonly environment: Readonly<Record<string, string | undefined>>
+  readonly logFile: string
+  /** Adds to the log of an earlier server. */
+  readonly append?: boolean
+  readonly onEvent?: ((event: ServerEvent) => void) | undefined
+  readonly onLine?: ((line: string) => void) | undefined
+}
+
+/** How a server ended. */
+export interface ServerExit {
+  readonly code: number | null
+  readonly signal: NodeJS.Signals | null
+  /** Its last lines. */
+  readonly lastLines: readonly string[]
+}
+
+/** A Petals server: several processes in one group of their own. They end with this process, however it ends. */
+export interface PetalsProcess extends AsyncDisposable {
+  /** Id of the process group. */
+  readonly group: number
+  readonly exited: Promise<ServerExit>
+  running(): boolean
+  /** Sends a signal to all processes of the server. */
+  signal(name: NodeJS.Signals): void
+  /** Lets the server tell the swarm that it leaves; what is not gone by then is killed. */
+  leave(withinMs: number): Promise<void>
+}
+
+const keptLines = 200
+
+/** Starts a server. @throws Error if its Python can't be started */
+export async function startPetalsProcess(options: PetalsProcessOptions): Promise<PetalsProcess> {
+  const { python, args, environment, logFile, append = false } = options
+  await mkdir(path.dirname(logFile), { recursive: true })
+  const log = createWriteStream(logFile, { flags: append ? 'a' : 'w' })
+  const child = spawn(python, [petalsServerScript, ...args], {
+    detached: true,
+    // The server ends when its standard input does: also when this process is killed.
+    stdio: ['pipe', 'pipe', 'pipe'],
+    env: environment,
+  })
+  const lastLines: string[] = []
+  const readLine = (line: string): void => {
+    log.write(`${line}\n`)
+    lastLines.push(line)
+    if (lastLines.length > keptLines) lastLines.shift()
+    options.onLine?.(line)
+    const event = readLogLine(line)
+    if (event !== undefined) options.onEvent?.(event)
+  }
+  child.stdin.on('error', () => {}) // it is gone: `exit` tells
+  log.on('error', () => {}) // a full disk must not end the server
+  const outputs = [child.stdout, child.stderr].map((stream) => {
+    // Progress bars end their lines with a carriage return.
+    const lines = createInterface({ input: stream, crlfDelay: 0 })
+    lines.on('line', (text) => text.split('\r').filter(Boolean).forEach(readLine))
+    return new Promise<void>((resolve) => lines.once('close', resolve))
+  })
+  const group = child.pid
+  if (group === undefined) {
+    const reason = await new Promise<Error>((resolve) => child.once('error', resolve))
+    throw new Error(`The Petals server could not be started with ${python}: ${reason.message}`)
+  }
+  child.on('error', () => {})
+
+  let running = true
+  const signal = (name: NodeJS.Signals): void => {
+    try {
+      process.kill(-group, name)
+    } catch {
+      // The group is gone already.
+    }
+  }
+  const endWithUs = (): void => signal('SIGKILL')
+  process.on('exit', endWithUs)
+  const exited = new Promise<ServerExit>((resolve) =>
+    child.once('exit', (code, name) => {
+      running = false
+      endWithUs()
+      process.off('exit', endWithUs)
+      // What is still in its pipes belongs to its last words.
+      void Promise.race([Promise.all(outputs), setTimeout(1000)]).then(() => {
+        log.end()
+        resolve({ code, signal: name, lastLines: [...lastLines] })
+      })
+    }),
+  )
+  return {
+    group,
+    exited,
+    running: () => running,
+    signal,
+    async leave(withinMs) {
+      // Python's KeyboardInterrupt in the first process; the others end with it.
+      if (running) process.kill(group, 'SIGINT')
+      await Promise.race([exited, setTimeout(withinMs, undefined, { ref: false })])
+      signal('SIGKILL')
+      await exited
+    },
+    async [Symbol.asyncDispose]() {
+      signal('SIGCONT')
+      signal('SIGTERM')
+      await Promise.race([exited, setTimeout(3000, undefined, { ref: false })])
+      signal('SIGKILL')
+      await exited
+    },
+  }
+}
