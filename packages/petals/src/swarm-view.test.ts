@@ -85,6 +85,11 @@ describe('the view of a swarm', () => {
     expect((await openView().view.status()).models[0]!.servers[0]!.cacheTokensLeft).toBe(4096)
   })
 
+  test('is public where a peer of petals.dev leads into it', async () => {
+    expect(openView().view.isPublic).toBe(false)
+    expect(openView([spec], { initialPeers: 'public' }).view.isPublic).toBe(true)
+  })
+
   test('says which blocks are missing', async () => {
     await swarm.addServer(1, 3)
     const [model] = (await openView().view.status()).models

@@ -10,6 +10,7 @@ import {
   type SwarmView,
 } from '@petals-chat/engine'
 import { listSwarmModels } from './blocks/swarm-models.ts'
+import { publicInitialPeers } from './config.ts'
 import { coverageOf } from './coverage.ts'
 import { SwarmError, SwarmUnreachableError } from './errors.ts'
 import type { ModelLocation } from './model-location.ts'
@@ -48,10 +49,12 @@ export function createSwarmView(options: SwarmViewOptions): SwarmView {
 }
 
 class LiveSwarmView implements SwarmView {
+  readonly isPublic: boolean
   readonly #options: SwarmViewOptions
 
   constructor(options: SwarmViewOptions) {
     this.#options = options
+    this.isPublic = options.initialPeers.some((peer) => publicInitialPeers.includes(peer))
   }
 
   async status({ signal }: AbortOptions = {}): Promise<SwarmStatus> {

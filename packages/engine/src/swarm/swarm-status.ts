@@ -2,6 +2,8 @@ import type { AbortOptions } from '../abort.ts'
 
 /** What the swarms of this server's models look like, for people and for `GET /api/v1/swarm`. */
 export interface SwarmView {
+  /** It is the swarm of petals.dev, whose servers belong to strangers; a private one otherwise. */
+  readonly isPublic?: boolean | undefined
   status(options?: AbortOptions): Promise<SwarmStatus>
 }
 

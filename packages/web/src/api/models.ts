@@ -8,6 +8,8 @@ export interface ModelInfo {
   readonly name: string
   readonly family: string | undefined
   readonly engine: string | undefined
+  /** Whose computers its answers go through, if other people's do. */
+  readonly swarm?: 'public' | 'private' | undefined
   readonly modelCard: string | undefined
   /** An address, or a name such as "Apache-2.0". */
   readonly license: string | undefined
@@ -88,6 +90,7 @@ function parseModel(id: string, entry: Record<string, unknown>): ModelInfo {
     name: text(entry['displayName']) ?? text(entry['name']) ?? id,
     family: text(entry['family']),
     engine: text(entry['engine']),
+    swarm: parseSwarm(entry['swarm']),
     modelCard: webAddress(entry['modelCard']),
     license: text(entry['license']),
     contextLength: least(number(entry['contextLength']), number(entry['maxSessionLength'])),
@@ -96,6 +99,9 @@ function parseModel(id: string, entry: Record<string, unknown>): ModelInfo {
     state: parseState(entry),
   }
 }
+
+const parseSwarm = (value: unknown): ModelInfo['swarm'] =>
+  value === 'public' || value === 'private' ? value : undefined
 
 function parseDefaults(generation: Record<string, unknown>): SamplingDefaults {
   const sampled = generation['do_sample'] !== false && generation['do_sample'] !== 0

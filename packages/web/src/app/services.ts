@@ -19,6 +19,8 @@ import type { ChatRepository } from '../storage/chat-repository.ts'
 import { openRepository } from '../storage/open-repository.ts'
 import { createPreferences, type PreferencesStore } from '../storage/preferences.ts'
 import { createPresets, type PresetsStore } from '../storage/presets.ts'
+import type { StoredValue } from '../storage/stored-value.ts'
+import { createSwarmNotices } from '../storage/swarm-notices.ts'
 import { followPreferences } from './appearance.ts'
 import { createDialogs, type Dialogs } from './dialogs.ts'
 import { scheduleFrame } from './frames.ts'
@@ -40,6 +42,8 @@ export interface Services {
   readonly comparison: Comparison
   readonly drafts: DraftsStore
   readonly presets: PresetsStore
+  /** Models whose notice about the swarm was read. */
+  readonly swarmNotices: StoredValue<readonly string[]>
   readonly router: Router
   readonly dialogs: Dialogs
   readonly notices: NoticesStore
@@ -78,6 +82,7 @@ export async function createServices(): Promise<Services> {
     preferences,
     language,
     presets: createPresets(storage, window),
+    swarmNotices: createSwarmNotices(storage, window),
     models,
     chats,
     repository,

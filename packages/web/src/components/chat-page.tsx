@@ -11,6 +11,7 @@ import { DropZone } from './composer/drop-zone.tsx'
 import { useAttachments } from './composer/use-attachments.ts'
 import { Notices } from './notices.tsx'
 import { FindBar } from './find/find-bar.tsx'
+import { SwarmNotice } from './swarm-notice.tsx'
 import { Thread } from './thread.tsx'
 import { Welcome } from './welcome.tsx'
 import './chat-page.css'
@@ -52,6 +53,7 @@ export function ChatPage({ chatId, found }: ChatPageProps) {
       {chatId ? <Thread key={chatId} tree={tree} path={path} /> : <Welcome model={model} />}
       <AnswerAnnouncer messageId={last?.id} status={last?.role === 'assistant' ? last.status : undefined} />
       <Notices />
+      <SwarmNotice model={model} />
       <Composer
         draftId={draftId}
         model={model}

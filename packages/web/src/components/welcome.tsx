@@ -3,6 +3,7 @@ import { useServices } from '../app/services.ts'
 import { useTexts } from '../i18n/texts.ts'
 import { SafeLink } from '../markdown/safe-link.tsx'
 import { useStore } from '../state/use-store.ts'
+import { LicenceLink } from './licence-link.tsx'
 import { ModelDot, ModelProgress, modelStateLabel } from './model-state.tsx'
 import { PetalMark } from './petal-mark.tsx'
 import './welcome.css'
@@ -47,15 +48,5 @@ function ModelCard({ model }: { readonly model: ModelInfo }) {
       </p>
       {state.progress && <ModelProgress progress={state.progress} />}
     </div>
-  )
-}
-
-function LicenceLink({ license }: { readonly license: string }) {
-  const texts = useTexts()
-  const isAddress = /^https?:\/\//i.test(license)
-  return isAddress ? (
-    <SafeLink href={license}>{texts.licence}</SafeLink>
-  ) : (
-    <span>{`${texts.licence}: ${license}`}</span>
   )
 }

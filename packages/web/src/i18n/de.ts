@@ -330,6 +330,14 @@ export const de: Texts = {
   newComparison: 'Neuer Vergleich',
   comparisonDeleted: 'Der Vergleich davor ist gelöscht.',
   swarm: 'Schwarm',
+  swarmNoticeTitle: 'Fremde Computer können diesen Chat lesen.',
+  swarmNoticePublic:
+    'Das Modell läuft auf den Servern eines öffentlichen Schwarms. Sie gehören Fremden, die lesen können, was du schreibst und was geantwortet wird. Schreib nichts Vertrauliches.',
+  swarmNoticePrivate:
+    'Das Modell läuft auf den Servern eines privaten Schwarms. Wer sie betreibt, kann lesen, was du schreibst und was geantwortet wird.',
+  swarmNoticeTerms: 'Mit dem Chatten akzeptierst du die Nutzungsbedingungen von',
+  swarmNoticeRead: 'Verstanden',
+  swarmNoticeAgain: 'Wer kann diesen Chat lesen?',
   swarmIntro:
     'Große Modelle verteilen sich auf viele Rechner: Jeder Server hält einige der Blöcke eines Modells, und jede Antwort geht durch alle.',
   swarmLoading: 'Der Schwarm wird befragt …',

@@ -319,6 +319,14 @@ export const en = {
   newComparison: 'New comparison',
   comparisonDeleted: 'The comparison before is deleted.',
   swarm: 'Swarm',
+  swarmNoticeTitle: 'Other people’s computers can read this chat.',
+  swarmNoticePublic:
+    'The model runs on the servers of a public swarm. They belong to strangers, who can read what you write and what is answered. Write nothing confidential.',
+  swarmNoticePrivate:
+    'The model runs on the servers of a private swarm. Those who run them can read what you write and what is answered.',
+  swarmNoticeTerms: 'By chatting you accept the terms of use of',
+  swarmNoticeRead: 'I understand',
+  swarmNoticeAgain: 'Who can read this chat?',
   swarmIntro:
     'Large models spread over many computers: each server holds some of a model’s blocks, and every answer goes through all of them.',
   swarmLoading: 'Looking at the swarm…',

@@ -51,3 +51,16 @@ it('tells a page what it needs to offer the models', async () => {
     state: { state: 'ready' },
   })
 })
+
+it.each([
+  ['petals', true, 'public'],
+  ['petals', false, 'private'],
+  ['petals', undefined, 'private'],
+  ['llama', true, undefined],
+] as const)('tells whose computers the answers go through: %s, public %s', async (name, isPublic, kind) => {
+  const swarm = { isPublic, status: async () => ({ models: [] }) }
+  await using test = createTestGateway({ name, specs: [{ engine: name }], swarm })
+  const { models } = await readJson(await test.app.request('/api/v1/models'))
+  const { data } = await readJson(await test.app.request('/v1/models'))
+  expect([models[0].swarm, data[0].swarm]).toEqual([kind, kind])
+})

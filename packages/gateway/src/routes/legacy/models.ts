@@ -1,29 +1,37 @@
-import { generationDefaults, type ModelRegistry, type ModelSpec } from '@petals-chat/engine'
+import { generationDefaults, type ModelSpec } from '@petals-chat/engine'
 import { Hono } from 'hono'
-import type { GatewayVariables, RouteModule } from '../../context.ts'
+import type { GatewayContext, GatewayVariables, RouteModule } from '../../context.ts'
 import { modelState } from '../model-state.ts'
+import { swarmKind } from '../swarm-kind.ts'
 
 /**
  * `GET /api/v1/models`: what a page needs to offer the models, with the names of the config file. The original wrote
  * the same into its page.
  */
-export const legacyModelRoutes: RouteModule = ({ registry }) => {
+export const legacyModelRoutes: RouteModule = ({ registry, swarm }) => {
   const app = new Hono<{ Variables: GatewayVariables }>()
   return app.get('/api/v1/models', async (c) => {
     const specs = registry.list()
-    const models = await Promise.all(specs.map((spec) => describeModel(registry, spec, c.var.signal)))
+    const models = await Promise.all(
+      specs.map((spec) => describeModel({ registry, swarm }, spec, c.var.signal)),
+    )
     c.header('cache-control', 'no-store')
     return c.json({ default: specs[0]?.id ?? null, families: familiesOf(specs), models })
   })
 }
 
-async function describeModel(registry: ModelRegistry, spec: ModelSpec, signal: AbortSignal) {
+async function describeModel(
+  { registry, swarm }: Pick<GatewayContext, 'registry' | 'swarm'>,
+  spec: ModelSpec,
+  signal: AbortSignal,
+) {
   const { id, aliases, engine, family, displayName, modelCard, license, publicApi } = spec
   const model = registry.peek(id)
   return {
     id,
     aliases,
     engine,
+    swarm: swarmKind(spec, swarm),
     family,
     displayName: displayName ?? id,
     modelCard,

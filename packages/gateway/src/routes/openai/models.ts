@@ -2,6 +2,7 @@ import { Hono } from 'hono'
 import type { Model, ModelSpec, ModelState } from '@petals-chat/engine'
 import type { GatewayContext, GatewayVariables, RouteModule } from '../../context.ts'
 import { modelState } from '../model-state.ts'
+import { swarmKind } from '../swarm-kind.ts'
 import { findModel } from '../resolve-model.ts'
 import type { ModelObject } from './schemas/model.ts'
 
@@ -21,7 +22,7 @@ export const modelRoutes: RouteModule = (context) => {
 }
 
 async function describeModel(
-  { registry }: Pick<GatewayContext, 'registry'>,
+  { registry, swarm }: Pick<GatewayContext, 'registry' | 'swarm'>,
   spec: ModelSpec,
   created: number,
   signal: AbortSignal,
@@ -34,6 +35,7 @@ async function describeModel(
     owned_by: 'petals-chat',
     aliases: [...spec.aliases],
     engine: spec.engine,
+    swarm: swarmKind(spec, swarm),
     state,
     state_detail: detail,
     progress: progress && toProgress(progress),

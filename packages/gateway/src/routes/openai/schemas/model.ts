@@ -8,6 +8,12 @@ export const modelSchema = z.object({
   owned_by: z.string(),
   aliases: z.array(z.string()).describe('Further names that `model` may have in requests.'),
   engine: z.string().describe('`llama`: this machine; `petals`: a swarm of servers.'),
+  swarm: z
+    .enum(['public', 'private'])
+    .optional()
+    .describe(
+      'Of models in a swarm, whose servers can read prompts and answers: strangers’, or those of a private swarm.',
+    ),
   state: z.enum(['idle', 'loading', 'ready', 'degraded', 'unavailable']),
   state_detail: z.string().optional().describe('What is wrong and how to mend it.'),
   context_length: z

@@ -1,0 +1,25 @@
+import { describe, expect, it } from 'vitest'
+import { createSwarmNotices } from './swarm-notices.ts'
+
+function memoryStorage(content: Record<string, string> = {}) {
+  const values = new Map(Object.entries(content))
+  return {
+    getItem: (key: string) => values.get(key) ?? null,
+    setItem: (key: string, value: string) => void values.set(key, value),
+  } as unknown as Storage
+}
+
+describe('the notices about swarms that were read', () => {
+  it('are kept by model, over a reload', () => {
+    const storage = memoryStorage()
+    const notices = createSwarmNotices(storage, undefined)
+    expect(notices.get()).toEqual([])
+    notices.set(['llama-2'])
+    expect(createSwarmNotices(storage, undefined).get()).toEqual(['llama-2'])
+  })
+
+  it.each(['{', 'null', '{}', '[1, "a", null]'])('survive whatever is stored: %s', (text) => {
+    const read = createSwarmNotices(memoryStorage({ 'petals-chat.swarm-notices': text }), undefined).get()
+    expect(read).toEqual(text.includes('a') ? ['a'] : [])
+  })
+})
