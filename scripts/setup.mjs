@@ -4,6 +4,7 @@
 import { fileURLToPath } from 'node:url'
 import { build } from './setup/build.mjs'
 import { installChromium } from './setup/chromium.mjs'
+import { installNginx } from './setup/nginx.mjs'
 import { installPackages, nodeExecutable } from './setup/npm-packages.mjs'
 import { SetupError, elapsedSince, step } from './setup/progress.mjs'
 import { planPythonEnvironment } from './setup/python.mjs'
@@ -16,7 +17,7 @@ const modes = {
   /** Real Petals servers on this machine: `npm run demo`, `npm run swarm`, tests and benchmarks of the swarm engine. */
   swarm: { python: ['swarm'], programs: [] },
   /** Everything that a test needs. */
-  test: { python: ['clients', 'swarm'], programs: [installChromium, installStrace] },
+  test: { python: ['clients', 'swarm'], programs: [installChromium, installNginx, installStrace] },
 }
 
 /** Returns the Node to go on with. */

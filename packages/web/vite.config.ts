@@ -23,6 +23,8 @@ const onlyWoff2: Plugin = {
 }
 
 export default defineConfig({
+  // Addresses relative to the page: a proxy may show it below any path.
+  base: './',
   resolve: {
     alias: {
       // The variant for browsers decodes `&amp;` by innerHTML, which the gateway's CSP refuses (Trusted Types).
@@ -34,7 +36,7 @@ export default defineConfig({
   plugins: [
     react(),
     onlyWoff2,
-    serviceWorker(['/early.js', '/icon.svg', '/manifest.webmanifest']),
+    serviceWorker(['early.js', 'icon.svg', 'manifest.webmanifest']),
     precompress(),
     ...(scripted ? [scriptedGateway()] : []),
   ],

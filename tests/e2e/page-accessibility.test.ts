@@ -212,6 +212,68 @@ describe('without a pointer', () => {
   })
 })
 
+const focused = (page: Page): Promise<string> =>
+  page.evaluate(() => {
+    const { activeElement } = document
+    return (
+      activeElement?.getAttribute('aria-label') ?? activeElement?.textContent ?? activeElement?.tagName ?? ''
+    )
+  })
+
+describe('the focus', () => {
+  it('goes on beside what is removed or disabled: after an edit, a new version, a deletion and its undo', async () => {
+    await using watched = await openWithAxe()
+    const { page, complaints } = watched
+    const press = (key: string): Promise<void> => page.keyboard.press(key)
+    await ask(page, 'Tell me')
+    await answered(page)
+    await tabTo(page, 'button', /^Regenerate$/)
+    await press('Enter')
+    await expect.poll(() => focused(page)).toBe('Scripted')
+    await page.getByRole('group', { name: 'Version 2 of 2' }).waitFor()
+    await answered(page)
+    await tabTo(page, 'button', /^Previous version$/)
+    await press('Enter')
+    await expect.poll(() => focused(page)).toBe('Next version')
+
+    await tabTo(page, 'button', /^Edit$/)
+    await press('Enter')
+    await page.keyboard.type(' more')
+    await press('Enter')
+    await expect.poll(() => focused(page)).toBe('Edit')
+    await answered(page)
+
+    await tabTo(page, 'button', /^More actions$/)
+    await press('Enter')
+    await arrowTo(page, 'Delete from here on')
+    await press('Enter')
+    await page.getByRole('group', { name: 'Notices' }).waitFor()
+    await expect.poll(() => focused(page)).not.toBe('BODY')
+    const kept = await articles(page).count()
+    await press('Control+z')
+    await expect.poll(() => page.getByRole('group', { name: 'Notices' }).count()).toBe(0)
+    await expect.poll(() => articles(page).count()).toBeGreaterThanOrEqual(kept)
+    await expect.poll(() => focused(page)).toMatch(/^(?:You|Scripted)$/)
+    expect(complaints).toEqual([])
+  })
+
+  it('is in the list of chats while that lies over the page, and goes back with Escape', async () => {
+    const phone = { viewport: { width: 390, height: 844 }, hasTouch: true }
+    await using watched = await openWithAxe(phone)
+    const { page, complaints } = watched
+    await page.getByRole('button', { name: 'Show chats' }).click()
+    await expect.poll(() => focused(page)).toBe('Hide chats')
+    for (let tabs = 0; tabs < 12; tabs++) {
+      await page.keyboard.press('Tab')
+      expect(await page.evaluate(() => document.activeElement?.closest('.app-main, .skip-link'))).toBeNull()
+    }
+    await page.getByRole('button', { name: 'Hide chats' }).focus()
+    await page.keyboard.press('Escape')
+    await expect.poll(() => focused(page)).toBe('Show chats')
+    expect(complaints).toEqual([])
+  })
+})
+
 /** Runs in the page: counts what people who listen to it are told. */
 function countAnnouncements(): void {
   const live = '[role=status], [role=alert], [role=log], [aria-live]:not([aria-live=off])'

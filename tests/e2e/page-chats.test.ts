@@ -4,6 +4,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { fillDatabase, manyChats } from '../../packages/web/dev/fill-database.ts'
 import { launchBrowser, openPage, screenshot } from './support/browser.ts'
 import { answered, articles, ask, lastArticle, lastText, messageField } from './support/chat-page.ts'
+import { startNginx } from './support/nginx.ts'
 import { questionOf, startScriptedChat, type ScriptedChat } from './support/scripted-chat.ts'
 
 let server: ScriptedChat
@@ -144,6 +145,149 @@ describe('the list of chats', () => {
   })
 })
 
+const searchField = (page: Page): Locator => page.getByRole('textbox', { name: 'Search chats' })
+const notices = (page: Page): Locator => page.getByRole('group', { name: 'Notices' })
+const focusedText = (page: Page): Promise<string> =>
+  page.evaluate(
+    () => document.activeElement?.getAttribute('aria-label') ?? document.activeElement?.textContent ?? '',
+  )
+
+describe('what is deleted', () => {
+  it('comes back, each chat by its own undo, and the focus stays near', async () => {
+    await using watched = await openPage(browser, server.url)
+    const { page, complaints } = watched
+    for (const fruit of ['apples', 'pears', 'plums']) {
+      await startChat(page, `About ${fruit}`)
+      await answered(page)
+    }
+    await choose(page, 'About pears', 'Delete chat')
+    await expect.poll(() => focusedText(page)).toBe('About apples')
+    await choose(page, 'About apples', 'Delete chat')
+    await expect.poll(() => focusedText(page)).toBe('About plums')
+    await expect.poll(() => notices(page).getByRole('button', { name: 'Undo' }).count()).toBe(2)
+    await screenshot(page, 'two-deleted')
+    // Nothing that can be pressed is under them.
+    const covered = await page.evaluate(() =>
+      [...document.querySelectorAll('main button, nav button, nav a')]
+        .filter((element) => element.checkVisibility({ opacityProperty: true }))
+        .filter((element) => {
+          const { left, top, width, height } = element.getBoundingClientRect()
+          return (
+            document.elementFromPoint(left + width / 2, top + height / 2)?.closest('.notice, button, a') !==
+            element
+          )
+        })
+        .map((element) => element.outerHTML),
+    )
+    expect(covered).toEqual([])
+    await notices(page).getByText('About pears').locator('..').getByRole('button', { name: 'Undo' }).click()
+    await expect.poll(() => focusedText(page)).toBe('About pears')
+    // The other by the keyboard alone.
+    await page.keyboard.press('F8')
+    await expect.poll(() => focusedText(page)).toBe('Undo')
+    await page.keyboard.press('Enter')
+    await expect.poll(() => titles(page)).toEqual(['About plums', 'About pears', 'About apples'])
+    await page.reload()
+    await expect.poll(() => titles(page)).toEqual(['About plums', 'About pears', 'About apples'])
+    expect(complaints).toEqual([])
+  })
+})
+
+describe('a search', () => {
+  it('has the newest first, and leads to the place by keys alone', async () => {
+    await using watched = await openPage(browser, server.url)
+    const { page, complaints } = watched
+    await messageField(page).waitFor()
+    await page.evaluate(fillDatabase, manyChats(30))
+    await page.reload()
+    for (const topic of ['one lighthouse', 'two lighthouse']) {
+      await startChat(page, `Topic ${topic}`)
+      await answered(page)
+    }
+    for (let more = 0; more < 12; more++) {
+      await ask(page, `More of it, ${more}\n${'line\n'.repeat(12)}`)
+      await answered(page)
+    }
+    await searchField(page).fill('said lighthouse')
+    await searchField(page).press('Enter')
+    const bar = page.getByRole('search', { name: 'Places of the words in this chat' })
+    await bar.getByText('1 of 2').waitFor()
+    expect(
+      await chats(page)
+        .getByRole('link', { name: /lighthouse/ })
+        .allTextContents(),
+    ).toEqual([expect.stringContaining('Topic two'), expect.stringContaining('Topic one')])
+    const marked = (): Promise<readonly string[]> =>
+      page.evaluate(() =>
+        [...(CSS.highlights.get('found-here') ?? [])].map((range) => {
+          const { top, bottom } = (range as Range).getBoundingClientRect()
+          return `${top > 0 && bottom < innerHeight ? 'seen' : 'not seen'}: ${(range as Range).toString()}`
+        }),
+      )
+    await expect.poll(marked).toEqual(['seen: said'])
+    await screenshot(page, 'found')
+    await page.keyboard.press('ArrowDown')
+    await expect.poll(marked).toEqual(['seen: lighthouse'])
+    await bar.getByText('2 of 2').waitFor()
+    await page.keyboard.press('Escape')
+    await expect.poll(() => bar.count()).toBe(0)
+    await searchField(page).press('ArrowDown')
+    await page.keyboard.press('ArrowDown')
+    await page.keyboard.press('Enter')
+    await bar.waitFor()
+    await expect.poll(() => articles(page).count()).toBe(2)
+    await expect.poll(() => page.evaluate(() => location.hash)).toMatch(/find=said\+lighthouse&at=/)
+    expect(complaints).toEqual([])
+  })
+})
+
+describe('what was written', () => {
+  it('is there again: an edit through another chat and a reload, settings through Escape', async () => {
+    await using watched = await openPage(browser, server.url)
+    const { page, complaints } = watched
+    await startChat(page, 'About figs')
+    await answered(page)
+    await page.getByRole('article', { name: 'You' }).hover()
+    await page.getByRole('button', { name: 'Edit' }).click()
+    const editor = page.getByRole('textbox', { name: 'Edit your message' })
+    await editor.fill('About dates')
+    await startChat(page, 'Something else')
+    await answered(page)
+    await chatLink(page, 'About figs').click()
+    await expect.poll(() => editor.inputValue()).toBe('About dates')
+    await page.reload()
+    await expect.poll(() => editor.inputValue()).toBe('About dates')
+    await editor.press('Escape')
+    await expect.poll(() => focusedText(page)).toBe('Edit')
+    await page.keyboard.press('Enter')
+    await expect.poll(() => editor.inputValue()).toBe('About dates')
+    // Enter that takes a word of an input method is not for the page, as Safari tells it.
+    const enter = { key: 'Enter', keyCode: 229, bubbles: true, cancelable: true }
+    await editor.dispatchEvent('keydown', enter)
+    await messageField(page).fill('にほん')
+    await messageField(page).dispatchEvent('keydown', enter)
+    expect(await articles(page).count()).toBe(2)
+    expect(await editor.inputValue()).toBe('About dates')
+    await messageField(page).fill('')
+    await editor.press('Enter')
+    await expect.poll(() => answered(page)).toContain('You said: About dates')
+    expect(await editor.count()).toBe(0)
+
+    const settings = page.getByRole('dialog', { name: 'Settings' })
+    await page.getByRole('button', { name: 'Settings' }).click()
+    await settings.getByLabel('System prompt').fill('Be brief.')
+    await page.keyboard.press('Escape')
+    await page.reload()
+    await page.getByRole('button', { name: 'Settings' }).click()
+    await settings.getByText('Your changes from before are here again').waitFor()
+    expect(await settings.getByLabel('System prompt').inputValue()).toBe('Be brief.')
+    await settings.getByRole('button', { name: 'Cancel' }).click()
+    await page.getByRole('button', { name: 'Settings' }).click()
+    expect(await settings.getByLabel('System prompt').inputValue()).toBe('')
+    expect(complaints).toEqual([])
+  })
+})
+
 describe('what is asked', () => {
   it('goes with the settings of a preset, in every chat that takes it', async () => {
     await using watched = await openPage(browser, server.url)
@@ -200,7 +344,91 @@ describe('what is asked', () => {
   })
 })
 
+describe('below a path of a proxy', () => {
+  it.each([
+    ['that cuts it off', '/cut/'],
+    ['that leaves it', '/kept/'],
+  ])(
+    '%s: the page, its answers as they are written, and its copy for the time without a server',
+    async (_, prefix) => {
+      const below = await startScriptedChat({ ...options, config: { basePath: '/kept' } })
+      await using _below = below
+      await using nginx = await startNginx(`
+      location /cut/ { proxy_pass ${server.url}/; }
+      location /kept { proxy_pass ${below.url}; }
+    `)
+      await using watched = await openPage(browser, `${nginx.url}${prefix}`)
+      const { page, complaints } = watched
+      const failed: string[] = []
+      page.on('response', (response) => {
+        const { pathname } = new URL(response.url())
+        if (!response.ok() || !pathname.startsWith(prefix)) failed.push(`${response.status()} ${pathname}`)
+      })
+      const gate = Promise.withResolvers<void>()
+      pace = async (step) => (step > 8 ? gate.promise : undefined)
+      try {
+        await ask(page, 'Through a **proxy**')
+        // Some of it is there while the rest is not: nothing holds it back.
+        await expect.poll(() => lastText(page)).toContain('You said')
+        expect(await lastText(page)).not.toContain('proxy')
+      } finally {
+        pace = async () => {}
+        gate.resolve()
+      }
+      await expect.poll(() => answered(page)).toContain('You said: Through a proxy')
+      const scope = await page.evaluate(async () => (await navigator.serviceWorker.ready).scope)
+      expect(new URL(scope).pathname).toBe(prefix)
+      const manifest = await page.evaluate(async () => {
+        const { href } = document.querySelector<HTMLLinkElement>('link[rel=manifest]')!
+        const { start_url, scope: ofApp } = (await (await fetch(href)).json()) as Record<string, string>
+        return [start_url, ofApp].map((address) => new URL(address!, href).pathname)
+      })
+      expect(manifest).toEqual([prefix, prefix])
+      expect(failed).toEqual([])
+      expect(complaints).toEqual([])
+
+      await nginx[Symbol.asyncDispose]()
+      await page.reload()
+      await expect.poll(() => lastText(page)).toContain('You said: Through a proxy')
+    },
+  )
+})
+
 describe('without what it needs', () => {
+  it('says that the server is gone, and when it is asked again, and finds it by itself', async () => {
+    await using watched = await openPage(browser, server.url)
+    const { page } = watched
+    await startChat(page, 'Before')
+    await answered(page)
+    await page.route('**/api/v1/models', (route) => route.abort())
+    await page.context().setOffline(true)
+    await page.getByText('You are offline.').first().waitFor()
+    await page.getByText(/^Asked again in \d+ seconds?$/).waitFor()
+    await page.getByRole('button', { name: 'Model: Parrot, State unknown' }).waitFor()
+    await screenshot(page, 'server-gone')
+    await page.context().setOffline(false)
+    await page.getByText('The server can’t be reached.').first().waitFor()
+    await page.unroute('**/api/v1/models')
+    await page.getByRole('button', { name: 'Try now' }).click()
+    await page.getByRole('button', { name: /^Model: Parrot, Ready/ }).waitFor()
+    expect(await page.getByRole('button', { name: 'Try now' }).count()).toBe(0)
+  })
+
+  it('says why nothing can be sent', async () => {
+    await using watched = await openPage(browser, server.url)
+    const { page } = watched
+    await page.route('**/api/v1/models', (route) => route.abort())
+    await page.reload()
+    await messageField(page).fill('Hello')
+    await page.getByText('Can’t be sent yet: the server can’t be reached.').waitFor()
+    expect(await page.getByRole('button', { name: 'Send' }).getAttribute('title')).toContain(
+      'Can’t be sent yet',
+    )
+    await page.unroute('**/api/v1/models')
+    await page.getByRole('button', { name: 'Send', disabled: false }).waitFor({ timeout: 40_000 })
+    expect(await messageField(page).inputValue()).toBe('Hello')
+  })
+
   it('opens without its server to read old chats', async () => {
     const gone = await startScriptedChat(options)
     await using watched = await openPage(browser, gone.url)

@@ -206,7 +206,7 @@ describe('export and import', () => {
     await dialog.getByRole('button', { name: 'Delete all chats…' }).click()
     await question.getByRole('button', { name: 'Delete all' }).click()
     await expect.poll(() => chatLinks(page).count()).toBe(0)
-    await page.getByRole('status').getByRole('button', { name: 'Undo' }).click()
+    await page.getByRole('group', { name: 'Notices' }).getByRole('button', { name: 'Undo' }).click()
     await chatLinks(page).first().click()
     await page.getByRole('group', { name: 'Version 2 of 2' }).waitFor()
 

@@ -19,7 +19,8 @@ export function serviceWorker(publicFiles: readonly string[]): Plugin {
     enforce: 'post',
     generateBundle(_, bundle) {
       const built = Object.keys(bundle).filter((name) => needed.test(name))
-      const files = ['/', ...publicFiles, ...built.map((name) => `/${name}`)].toSorted()
+      // Relative to the worker, which stands beside the page.
+      const files = ['./', ...publicFiles, ...built].toSorted()
       const code = readFileSync(source, 'utf8')
       // Old and new workers keep their files apart.
       const version = createHash('sha256')

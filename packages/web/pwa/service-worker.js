@@ -1,6 +1,10 @@
 // Opens the page without a server, to read old chats. The build fills in its files and their version.
-const CACHE = 'petals-chat-__VERSION__'
-const FILES = ['__FILES__']
+/** Where the page stands: several may share an origin, each below a path of its own. */
+const BASE = new URL('./', location.href)
+const CACHE_PREFIX = BASE.pathname === '/' ? 'petals-chat-' : `petals-chat:${BASE.pathname}:`
+const CACHE = `${CACHE_PREFIX}__VERSION__`
+const FILES = ['__FILES__'].map((name) => new URL(name, BASE).pathname)
+const ASSETS = new URL('assets/', BASE).pathname
 /** A server that does not answer a navigation by then is treated as gone; the page itself goes on asking it. */
 const NAVIGATION_TIMEOUT_MS = 4000
 /** `Vary` names headers that change how a file is sent, not what is in it. */
@@ -14,7 +18,7 @@ addEventListener('activate', (event) => {
   event.waitUntil(
     caches
       .keys()
-      .then((names) => names.filter((name) => name.startsWith('petals-chat-') && name !== CACHE))
+      .then((names) => names.filter((name) => name.startsWith(CACHE_PREFIX) && name !== CACHE))
       .then((old) => Promise.all(old.map((name) => caches.delete(name)))),
   )
 })
@@ -24,8 +28,8 @@ addEventListener('fetch', (event) => {
   const { origin, pathname } = new URL(request.url)
   if (request.method !== 'GET' || origin !== location.origin) return
   if (request.mode === 'navigate') {
-    if (pathname === '/') event.respondWith(openPage(request))
-  } else if (pathname.startsWith('/assets/') || FILES.includes(pathname)) {
+    if (pathname === BASE.pathname) event.respondWith(openPage(request))
+  } else if (pathname.startsWith(ASSETS) || FILES.includes(pathname)) {
     event.respondWith(fromCache(request))
   }
 })
@@ -35,7 +39,7 @@ async function openPage(request) {
   try {
     return await fetch(request, { signal: AbortSignal.timeout(NAVIGATION_TIMEOUT_MS) })
   } catch {
-    return (await caches.match('/', anyVariant)) ?? Response.error()
+    return (await caches.match(BASE.pathname, anyVariant)) ?? Response.error()
   }
 }
 
@@ -44,7 +48,7 @@ async function fromCache(request) {
   const stored = await caches.match(request, anyVariant)
   if (stored) return stored
   const response = await fetch(request)
-  if (response.ok && new URL(request.url).pathname.startsWith('/assets/')) {
+  if (response.ok && new URL(request.url).pathname.startsWith(ASSETS)) {
     const cache = await caches.open(CACHE)
     await cache.put(request, response.clone())
   }

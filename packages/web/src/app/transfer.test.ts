@@ -32,11 +32,15 @@ describe('an import', () => {
     const { page, chatId } = await pageWithChat()
     const file = await exported(page)
     const other = createTestPage()
-    expect(await importChats(other, file)).toEqual({ counts: { added: 1, updated: 0, unchanged: 0 } })
+    expect(await importChats(other, file)).toEqual({
+      counts: { added: 1, updated: 0, unchanged: 0, presets: 0 },
+    })
     await other.chats.open(chatId)
     expect(other.texts(chatId)).toEqual(['Count', 'two'])
     expect(siblingsOf(other.chats.tree(chatId), other.path(chatId).at(-1)!.id).ids).toHaveLength(2)
-    expect(await importChats(other, file)).toEqual({ counts: { added: 0, updated: 0, unchanged: 1 } })
+    expect(await importChats(other, file)).toEqual({
+      counts: { added: 0, updated: 0, unchanged: 1, presets: 0 },
+    })
   })
 
   test('brings what is newer, and leaves alone what is newer here', async () => {
@@ -47,12 +51,55 @@ describe('an import', () => {
     await new Promise((resolve) => setTimeout(resolve, 2))
     await page.say(chatId, 'More')
     expect(await importChats(other, await exported(page))).toEqual({
-      counts: { added: 0, updated: 1, unchanged: 0 },
+      counts: { added: 0, updated: 1, unchanged: 0, presets: 0 },
     })
     await other.chats.open(chatId)
     expect(other.texts(chatId)).toEqual(['Count', 'two', 'More', 'three'])
-    expect(await importChats(other, old)).toEqual({ counts: { added: 0, updated: 0, unchanged: 1 } })
+    expect(await importChats(other, old)).toEqual({
+      counts: { added: 0, updated: 0, unchanged: 1, presets: 0 },
+    })
     expect(other.texts(chatId)).toHaveLength(4)
+  })
+
+  test('brings presets and choices, and leaves those alone that were made here', async () => {
+    const archive = createArchive([], new Map(), new Date(0), {
+      presets: [
+        { name: 'Pirate', settings: { systemPrompt: 'Arr' } },
+        { name: 'Cold', settings: { temperature: 0 } },
+      ],
+      preferences: { theme: 'dark', language: 'de', model: 'theirs' },
+    })
+    const file = () => new File([JSON.stringify(archive)], 'a.json')
+    const page = createTestPage()
+    page.presets.save('Pirate', { systemPrompt: 'Ahoy' })
+    page.preferences.change({ theme: 'light' })
+    expect(await importChats(page, file())).toMatchObject({ counts: { added: 0, presets: 2 } })
+    expect(page.presets.get().map(({ name }) => name)).toEqual(['Cold', 'Pirate', 'Pirate (2)'])
+    expect(page.preferences.get()).toMatchObject({ theme: 'light', language: 'de', model: 'theirs' })
+    expect(await importChats(page, file())).toMatchObject({ counts: { added: 0, presets: 0 } })
+    expect(page.presets.get()).toHaveLength(3)
+  })
+
+  test.each([
+    ['has not begun', [], ['a', 'b'], 2],
+    ['has begun', ['Here'], ['a', 'b', undefined, undefined], 4],
+  ])('a comparison joins one that %s', async (_, said, sidesAfter, chatCount) => {
+    const scripts = Array.from({ length: 4 }, () => ({ words: ['answer'] }))
+    const compared = async (questions: readonly string[]) => {
+      const page = createTestPage({ scripts })
+      for (const side of ['a', 'b'] as const) {
+        const { id } = page.conversation.createChat('small', {}, { compared: side })
+        for (const question of questions) await page.say(id, question)
+      }
+      return page
+    }
+    const file = await exported(await compared(['There']))
+    const page = await compared(said)
+    await importChats(page, file)
+    const all = [...page.chats.get().chats.values()]
+    expect(all).toHaveLength(chatCount)
+    expect(all.map((chat) => chat.compared).toSorted()).toEqual(sidesAfter)
+    if (said.length === 0) expect(all.every(({ title }) => title === 'There')).toBe(true)
   })
 
   test('says what is wrong with a file', async () => {

@@ -2,6 +2,8 @@ import {
   ArchiveError,
   createArchive,
   parseArchive,
+  type ArchiveContent,
+  type ArchivedPreferences,
   type ArchiveProblem,
   type ChatArchive,
 } from '../chat/chat-archive.ts'
@@ -9,6 +11,7 @@ import { chatToMarkdown, fileNameOf } from '../chat/chat-markdown.ts'
 import { pathTo } from '../chat/message-tree.ts'
 import { isListed } from '../chat/sides.ts'
 import type { Chat, Message } from '../chat/types.ts'
+import { isLanguage } from '../i18n/languages.ts'
 import type { Texts } from '../i18n/en.ts'
 import type { ImportCounts } from '../state/chats-store.ts'
 import { saveFile } from './save-file.ts'
@@ -39,11 +42,13 @@ async function openChat(chats: Services['chats'], chatId: string): Promise<Chat 
   return chats.chat(chatId)
 }
 
-/** Every chat with all its branches as one JSON file. */
+/** Every chat with all its branches, presets and preferences as one JSON file. */
 export async function exportChats({
   chats,
+  preferences,
+  presets,
   repository,
-}: Pick<Services, 'chats' | 'repository'>): Promise<void> {
+}: Pick<Services, 'chats' | 'preferences' | 'presets' | 'repository'>): Promise<void> {
   const messages = new Map<string, Message[]>()
   for await (const batch of repository.scanMessages())
     for (const message of batch) {
@@ -52,7 +57,17 @@ export async function exportChats({
       else messages.set(message.chatId, [message])
     }
   const now = new Date()
-  const archive = createArchive([...chats.get().chats.values()].filter(isListed), messages, now)
+  const { theme, language, model } = preferences.get()
+  const archive = createArchive(
+    // A comparison that has not begun is nothing to keep.
+    [...chats.get().chats.values()].filter((chat) => isListed(chat) || messages.has(chat.id)),
+    messages,
+    now,
+    {
+      presets: presets.get().map(({ name, settings }) => ({ name, settings })),
+      preferences: { theme, language, model },
+    },
+  )
   saveArchive(`petals-chat-${now.toISOString().slice(0, 10)}`, archive)
 }
 
@@ -68,14 +83,48 @@ export type ImportResult =
   | { readonly problem: ImportProblem; readonly counts?: undefined }
 
 /** Adds the chats of an exported file. Chats that are here already get what they lack; importing twice changes nothing. */
-export async function importChats({ chats }: Pick<Services, 'chats'>, file: File): Promise<ImportResult> {
+export async function importChats(
+  services: Pick<Services, 'chats' | 'preferences' | 'presets'>,
+  file: File,
+): Promise<ImportResult> {
+  const { chats, preferences, presets } = services
   const json = await file.text().catch(() => undefined)
   if (json === undefined) return { problem: 'unreadable' }
   try {
-    return { counts: await chats.import(parseArchive(json)) }
+    const { presets: named, preferences: chosen, ...content } = parseArchive(json)
+    const counts = await chats.import(await withPlaceForSides(chats, content))
+    takePreferences(preferences, chosen)
+    return { counts: { ...counts, presets: presets.add(named) } }
   } catch (error) {
     return { problem: error instanceof ArchiveError ? error.problem : 'not-kept' }
   }
+}
+
+/**
+ * A page has one comparison. One that has begun here stays: the sides of another become chats of the list. One that has
+ * not begun makes room.
+ */
+async function withPlaceForSides(chats: Services['chats'], content: ArchiveContent): Promise<ArchiveContent> {
+  const here = [...chats.get().chats.values()].filter((chat) => !isListed(chat))
+  const known = new Set(here.map(({ id }) => id))
+  const isNew = (chat: Chat): boolean => !isListed(chat) && !known.has(chat.id)
+  if (!content.chats.some(isNew)) return content
+  if (here.some(({ leafId }) => leafId !== null)) {
+    const listed = content.chats.map((chat) => (isNew(chat) ? { ...chat, compared: undefined } : chat))
+    return { ...content, chats: listed }
+  }
+  for (const { id } of here) await chats.remove(id)
+  return content
+}
+
+/** What was chosen here already stays. */
+function takePreferences(preferences: Services['preferences'], chosen: ArchivedPreferences): void {
+  const { theme, language, model } = preferences.get()
+  preferences.change({
+    theme: theme === 'system' ? (chosen.theme ?? theme) : theme,
+    language: language === 'system' && isLanguage(chosen.language) ? chosen.language : language,
+    model: model ?? chosen.model,
+  })
 }
 
 /** Deletes every chat, ends what is being written, and offers to take that back. */

@@ -38,7 +38,7 @@ const answer: Message = {
 const archived = (messages: readonly Message[]) =>
   JSON.stringify(createArchive([chat], new Map([['c1', messages]]), new Date(0)))
 
-test('what is exported comes back the same', () => {
+test('what is exported comes back', () => {
   const content = parseArchive(archived([question, answer]))
   expect(content.chats).toEqual([chat])
   expect(content.messages).toEqual([question, answer])
@@ -56,7 +56,7 @@ test.each([
   ['{}', 'not-archive'],
   ['[]', 'not-archive'],
   ['{"format":"other","chats":[]}', 'not-archive'],
-  ['{"format":"petals-chat","version":2,"chats":[]}', 'too-new'],
+  ['{"format":"petals-chat","version":3,"chats":[]}', 'too-new'],
   ['{"format":"petals-chat","version":1,"chats":[{"title":"no id"}]}', 'empty'],
   ['nonsense', 'not-json'],
   [archived([question]).slice(0, -9), 'not-json'],

@@ -1,10 +1,35 @@
 import { isRecord, number, records, text } from '../api/read-json.ts'
-import type { Attachment, Chat, ChatSettings, Message, MessageStatus } from './types.ts'
+import { readFields, readOneOf, readString } from './read-fields.ts'
+import { readChatSettings, readMessage } from './read-message.ts'
+import { sides, type Chat, type ChatSettings, type Message } from './types.ts'
 
-/** All chats in one JSON file, with every branch. */
-export interface ChatArchive {
+/** Settings with a name, as a file has them. */
+export interface ArchivedPreset {
+  readonly name: string
+  readonly settings: ChatSettings
+}
+
+/** Choices of a reader that make sense in another browser, too. */
+export interface ArchivedPreferences {
+  readonly theme?: 'light' | 'dark' | 'system' | undefined
+  readonly language?: string | undefined
+  /** The model of the next new chat. */
+  readonly model?: string | undefined
+}
+
+/** What is taken out of a browser besides the chats. */
+export interface ArchiveExtras {
+  readonly presets?: readonly ArchivedPreset[]
+  readonly preferences?: ArchivedPreferences
+}
+
+/**
+ * All chats in one JSON file, with every branch. Version 1 had neither presets nor preferences; newer fields of a known
+ * version are left out by older pages.
+ */
+export interface ChatArchive extends ArchiveExtras {
   readonly format: 'petals-chat'
-  readonly version: 1
+  readonly version: 2
   readonly exportedAt: string
   readonly chats: readonly (Chat & { readonly messages: readonly Message[] })[]
 }
@@ -15,16 +40,21 @@ export interface ArchiveContent {
   readonly messages: readonly Message[]
 }
 
+const KNOWN_VERSIONS: ReadonlySet<unknown> = new Set([1, 2])
+
 export function createArchive(
   chats: readonly Chat[],
   messages: ReadonlyMap<string, readonly Message[]>,
   now: Date,
+  { presets, preferences }: ArchiveExtras = {},
 ): ChatArchive {
   return {
     format: 'petals-chat',
-    version: 1,
+    version: 2,
     exportedAt: now.toISOString(),
     chats: chats.map((chat) => ({ ...chat, messages: (messages.get(chat.id) ?? []).map(portable) })),
+    ...(presets && { presets }),
+    ...(preferences && { preferences }),
   }
 }
 
@@ -48,19 +78,25 @@ export class ArchiveError extends Error {
 
 /**
  * Reads an archive that may come from anywhere: every field is checked, unknown ones are dropped.
- * @throws ArchiveError if there is no chat in it.
+ * @throws ArchiveError if there is nothing in it.
  */
-export function parseArchive(json: string): ArchiveContent {
+export function parseArchive(json: string): ArchiveContent & Required<ArchiveExtras> {
   const archive = parseJson(json)
   if (!isRecord(archive) || archive['format'] !== 'petals-chat' || !Array.isArray(archive['chats']))
     throw new ArchiveError('not-archive')
-  if (archive['version'] !== 1) throw new ArchiveError('too-new')
+  if (!KNOWN_VERSIONS.has(archive['version'])) throw new ArchiveError('too-new')
   const entries = records(archive['chats']).flatMap((raw) => {
     const chat = parseChat(raw)
     return chat ? [{ chat, messages: parseMessages(chat.id, raw['messages']) }] : []
   })
-  if (entries.length === 0) throw new ArchiveError('empty')
-  return { chats: entries.map(({ chat }) => chat), messages: entries.flatMap(({ messages }) => messages) }
+  const presets = records(archive['presets']).flatMap((raw) => readPreset(raw) ?? [])
+  if (entries.length === 0 && presets.length === 0) throw new ArchiveError('empty')
+  return {
+    chats: entries.map(({ chat }) => chat),
+    messages: entries.flatMap(({ messages }) => messages),
+    presets,
+    preferences: readPreferences(archive['preferences']) ?? {},
+  }
 }
 
 function parseJson(json: string): unknown {
@@ -71,84 +107,36 @@ function parseJson(json: string): unknown {
   }
 }
 
+const readPreset = readFields<ArchivedPreset>({ name: text, settings: readChatSettings }, [
+  'name',
+  'settings',
+])
+const readPreferences = readFields<ArchivedPreferences>({
+  theme: readOneOf('light', 'dark', 'system'),
+  language: readString,
+  model: readString,
+})
+const readSide = readOneOf(...sides)
+
 function parseChat(raw: Record<string, unknown>): Chat | undefined {
   const id = text(raw['id'])
   if (!id) return undefined
   const createdAt = number(raw['createdAt']) ?? 0
+  const compared = readSide(raw['compared'])
   return {
     id,
-    title: text(raw['title']) ?? '',
+    title: readString(raw['title']) ?? '',
     titledByUser: raw['titledByUser'] === true,
     createdAt,
     updatedAt: number(raw['updatedAt']) ?? createdAt,
     pinned: raw['pinned'] === true,
-    model: text(raw['model']) ?? '',
-    settings: parseSettings(raw['settings']),
+    model: readString(raw['model']) ?? '',
+    settings: readChatSettings(raw['settings']) ?? {},
     leafId: text(raw['leafId']) ?? null,
+    ...(compared && { compared }),
   }
 }
-
-function parseSettings(raw: unknown): ChatSettings {
-  if (!isRecord(raw)) return {}
-  const { stop } = raw
-  const settings: ChatSettings = {
-    systemPrompt: text(raw['systemPrompt']),
-    temperature: number(raw['temperature']),
-    topP: number(raw['topP']),
-    topK: number(raw['topK']),
-    minP: number(raw['minP']),
-    repetitionPenalty: number(raw['repetitionPenalty']),
-    maxTokens: number(raw['maxTokens']),
-    seed: number(raw['seed']),
-    stop: Array.isArray(stop) ? stop.filter((item) => typeof item === 'string') : undefined,
-  }
-  return Object.fromEntries(Object.entries(settings).filter(([, value]) => value !== undefined))
-}
-
-const statuses: ReadonlySet<unknown> = new Set<MessageStatus>([
-  'done',
-  'stopped',
-  'length',
-  'interrupted',
-  'error',
-])
 
 function parseMessages(chatId: string, raw: unknown): readonly Message[] {
-  return records(raw).flatMap((entry): readonly Message[] => {
-    const id = text(entry['id'])
-    const role = entry['role']
-    if (!id || (role !== 'user' && role !== 'assistant')) return []
-    const attachments = records(entry['attachments']).flatMap(parseAttachment)
-    const stats = isRecord(entry['stats']) ? numbersOf(entry['stats']) : undefined
-    return [
-      {
-        id,
-        chatId,
-        parentId: text(entry['parentId']) ?? null,
-        role,
-        content: typeof entry['content'] === 'string' ? entry['content'] : '',
-        reasoning: text(entry['reasoning']),
-        attachments: attachments.length > 0 ? attachments : undefined,
-        createdAt: number(entry['createdAt']) ?? 0,
-        // An error's kind and words are of another time and server: what matters is that the answer is not whole.
-        status:
-          statuses.has(entry['status']) && entry['status'] !== 'error'
-            ? (entry['status'] as MessageStatus)
-            : 'interrupted',
-        model: text(entry['model']),
-        stats,
-      },
-    ]
-  })
-}
-
-function parseAttachment(raw: Record<string, unknown>): readonly Attachment[] {
-  const [id, name, content] = [text(raw['id']), text(raw['name']), raw['text']]
-  return id && name && typeof content === 'string' ? [{ id, name, text: content }] : []
-}
-
-function numbersOf(raw: Record<string, unknown>): Readonly<Record<string, number>> {
-  return Object.fromEntries(
-    Object.entries(raw).filter((entry): entry is [string, number] => number(entry[1]) !== undefined),
-  )
+  return records(raw).flatMap((entry) => readMessage(entry, chatId) ?? [])
 }

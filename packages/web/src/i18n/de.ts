@@ -39,6 +39,7 @@ export const de: Texts = {
   fileUnreadable: (name) => `${name} lässt sich nicht lesen. Wurde die Datei verschoben oder geändert?`,
   context: 'Kontext',
   contextUsed: (used, limit) => `${used} von ${limit} Tokens im Kontext des Modells sind belegt.`,
+  contextShort: (used, limit) => `Kontext: ${used} von ${limit} Tokens`,
   contextDraft: (tokens) => `${tokens} davon gehören zu diesem Entwurf.`,
   contextFull: 'Die ältesten Nachrichten werden weggelassen.',
   draftTooLong: 'Schon diese Nachricht allein ist länger als der Kontext des Modells.',
@@ -220,12 +221,12 @@ export const de: Texts = {
   languageSystem: (language) => `Sprache des Browsers (${language})`,
   yourChats: 'Deine Chats',
   yourChatsHint:
-    'Chats bleiben nur in diesem Browser. Eine exportierte Datei enthält sie alle, mit jeder Fassung.',
+    'Chats bleiben nur in diesem Browser. Eine exportierte Datei enthält sie alle, mit jeder Fassung, und deine Voreinstellungen.',
   exportChats: 'Chats exportieren',
   importChats: 'Chats importieren …',
   importDrop: 'Exportierte Datei hier ablegen',
   importing: (file) => `${file} wird gelesen …`,
-  imported: ({ added, updated, unchanged }) =>
+  imported: ({ added, updated, unchanged, presets = 0 }) =>
     [
       plural(added, { one: '1 Chat importiert.', other: `${formatCount(added)} Chats importiert.` }),
       updated > 0 &&
@@ -237,6 +238,11 @@ export const de: Texts = {
         plural(unchanged, {
           one: '1 Chat war schon da.',
           other: `${formatCount(unchanged)} Chats waren schon da.`,
+        }),
+      presets > 0 &&
+        plural(presets, {
+          one: '1 Voreinstellung importiert.',
+          other: `${formatCount(presets)} Voreinstellungen importiert.`,
         }),
     ]
       .filter(Boolean)

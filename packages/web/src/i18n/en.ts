@@ -39,6 +39,7 @@ export const en = {
   fileUnreadable: (name: string) => `${name} can’t be read. Was it moved or changed?`,
   context: 'Context',
   contextUsed: (used: string, limit: string) => `${used} of ${limit} tokens of the model’s context are used.`,
+  contextShort: (used: string, limit: string) => `Context: ${used} of ${limit} tokens`,
   contextDraft: (tokens: string) => `${tokens} of them are this draft.`,
   contextFull: 'The oldest messages will be left out.',
   draftTooLong: 'This message alone is longer than the model’s context.',
@@ -215,12 +216,13 @@ export const en = {
   language: 'Language',
   languageSystem: (language: string) => `Browser’s language (${language})`,
   yourChats: 'Your chats',
-  yourChatsHint: 'Chats are kept in this browser only. An exported file holds them all, with every version.',
+  yourChatsHint:
+    'Chats are kept in this browser only. An exported file holds them all, with every version, and your presets.',
   exportChats: 'Export chats',
   importChats: 'Import chats…',
   importDrop: 'Drop an exported file here',
   importing: (file: string) => `Reading ${file}…`,
-  imported: ({ added, updated, unchanged }: ImportCounts) =>
+  imported: ({ added, updated, unchanged, presets = 0 }: ImportCounts) =>
     [
       plural(added, { one: '1 chat imported.', other: `${formatCount(added)} chats imported.` }),
       updated > 0 &&
@@ -230,6 +232,8 @@ export const en = {
           one: '1 chat was here already.',
           other: `${formatCount(unchanged)} chats were here already.`,
         }),
+      presets > 0 &&
+        plural(presets, { one: '1 preset imported.', other: `${formatCount(presets)} presets imported.` }),
     ]
       .filter(Boolean)
       .join(' '),

@@ -25,6 +25,8 @@ export interface ImportCounts {
   readonly updated: number
   /** They were here, in the same or a newer state. */
   readonly unchanged: number
+  /** Presets that were not here. */
+  readonly presets?: number
 }
 
 export interface ChatsOptions {

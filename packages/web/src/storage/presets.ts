@@ -15,6 +15,8 @@ export interface Preset {
 export interface PresetsStore extends Store<readonly Preset[]> {
   /** Keeps settings under a name; those that had the name before are replaced. */
   save(name: string, settings: ChatSettings): Preset
+  /** Adds presets from elsewhere, and gives how many were new. One with a name that is taken gets a number. */
+  add(presets: readonly Omit<Preset, 'id'>[]): number
   remove(id: string): void
 }
 
@@ -33,8 +35,33 @@ export function createPresets(
       value.set([...others, preset].toSorted((a, b) => a.name.localeCompare(b.name)))
       return preset
     },
+    add(presets) {
+      let added = 0
+      for (const { name, settings } of presets) {
+        const isHere = value.get().some((other) => isSame(other, { name, settings }))
+        if (isHere) continue
+        this.save(freeName(name, value.get()), settings)
+        added += 1
+      }
+      return added
+    },
     remove: (id) => value.set(value.get().filter((preset) => preset.id !== id)),
   }
+}
+
+/** Whatever number its name got here. */
+function isSame(a: Omit<Preset, 'id'>, b: Omit<Preset, 'id'>): boolean {
+  const inOrder = (settings: ChatSettings): string => JSON.stringify(Object.entries(settings).toSorted())
+  return (
+    a.name.replace(/ \(\d+\)$/, '') === b.name.replace(/ \(\d+\)$/, '') &&
+    inOrder(a.settings) === inOrder(b.settings)
+  )
+}
+
+function freeName(name: string, presets: readonly Preset[]): string {
+  const taken = new Set(presets.map((preset) => preset.name))
+  if (!taken.has(name)) return name
+  for (let number = 2; ; number++) if (!taken.has(`${name} (${number})`)) return `${name} (${number})`
 }
 
 function parse(value: unknown): readonly Preset[] {

@@ -11,6 +11,8 @@ import { Succession } from '../state/succession.ts'
 import { receiveFromTab, type Tabs } from '../state/tabs.ts'
 import type { ChatRepository } from '../storage/chat-repository.ts'
 import { MemoryRepository } from '../storage/memory-repository.ts'
+import { createPreferences } from '../storage/preferences.ts'
+import { createPresets } from '../storage/presets.ts'
 import { KeptAnswerServer, type Script } from './kept-answer-server.ts'
 
 export const testModel: ModelInfo = {
@@ -77,6 +79,8 @@ export function createTestPage({
     answers,
     conversation,
     succession,
+    presets: createPresets(undefined),
+    preferences: createPreferences(undefined),
     counted,
     settled,
     path,

@@ -37,9 +37,7 @@ export function ContextGauge({ path, draft, limit }: ContextGaugeProps) {
         max={limit}
         value={Math.min(tokens, limit)}
       />
-      <span aria-hidden="true">
-        {formatCount(tokens)} / {formatCount(limit)}
-      </span>
+      <span aria-hidden="true">{texts.contextShort(formatCount(tokens), formatCount(limit))}</span>
     </span>
   )
 }

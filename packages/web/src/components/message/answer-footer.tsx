@@ -8,7 +8,6 @@ import { CopyButton } from '../copy-button.tsx'
 import { AnswerDetails } from './answer-details.tsx'
 import { AnswerError } from './answer-error.tsx'
 import { AnswerMenu } from './answer-menu.tsx'
-import { RouteNote } from './route-note.tsx'
 import { VersionSwitcher, type Versions } from './version-switcher.tsx'
 
 interface AnswerFooterProps {
@@ -39,7 +38,6 @@ export function AnswerFooter({ message, answer, modelName, isLast, versions }: A
   return (
     <>
       {status === 'error' && <AnswerError message={message} />}
-      <RouteNote route={message.route} />
       <div className="message-actions">
         <VersionSwitcher chatId={chatId} messageId={id} {...versions} />
         {answer && <CopyButton text={answer} label={texts.copy} />}

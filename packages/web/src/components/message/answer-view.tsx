@@ -9,7 +9,9 @@ import { AnswerFooter } from './answer-footer.tsx'
 import { DueFooter } from './due-footer.tsx'
 import { FarMessage } from './far-message.tsx'
 import { LiveFooter } from './live-footer.tsx'
+import { LiveRoute } from './live-route.tsx'
 import { Thoughts } from './thoughts.tsx'
+import { useDisclosure } from './use-disclosure.ts'
 import './message.css'
 
 interface AnswerViewProps {
@@ -32,6 +34,8 @@ export const AnswerView = memo(function AnswerView({
   const { answers, models } = useServices()
   const live = useStore(answers.live, (all) => all.get(message.id))
   const model = useStore(models, (state) => state.models.find(({ id }) => id === message.model))
+  const thoughts = useDisclosure()
+  const route = useDisclosure()
   const name = model?.name ?? message.model ?? ''
   if (!near && !live) return <FarMessage id={message.id} name={name} text={message.content} />
   const parts = splitReasoning(live?.content ?? message.content, live?.reasoning ?? message.reasoning)
@@ -55,8 +59,9 @@ export const AnswerView = memo(function AnswerView({
       aria-label={name}
       aria-busy={message.status === 'streaming'}
     >
-      {reasoning && <Thoughts text={reasoning} thinking={writing && thinking} />}
+      {reasoning && <Thoughts text={reasoning} thinking={writing && thinking} disclosure={thoughts} />}
       {answer && <Markdown text={answer} growing={writing} />}
+      <LiveRoute route={live?.route ?? message.route} writing={writing} table={route} />
       {writing ? (
         <LiveFooter live={live} model={model} />
       ) : message.status === 'streaming' ? (

@@ -2,7 +2,6 @@ import type { ModelInfo } from '../../api/models.ts'
 import { hasBegun, tokensPerSecond, type LiveAnswer } from '../../chat/live-answer.ts'
 import { formatRate } from '../../i18n/format.ts'
 import { useTexts } from '../../i18n/texts.ts'
-import { LiveRoute } from './live-route.tsx'
 import { ModelLoading } from './model-loading.tsx'
 import { SlowHint } from './slow-hint.tsx'
 import { waitWords } from './wait-words.ts'
@@ -22,7 +21,6 @@ export function LiveFooter({ live, model }: LiveFooterProps) {
   return (
     <>
       {waiting && model && <ModelLoading model={model} />}
-      <LiveRoute route={live.route} />
       <div className="answer-live">
         <span className="answer-pulse" aria-hidden="true" />
         {retry && <span>{retry.reason === 'network' ? texts.retryingNetwork : texts.retryingCapacity}</span>}

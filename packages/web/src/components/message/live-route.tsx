@@ -4,22 +4,34 @@ import { Icon } from '../icon.tsx'
 import { peerName } from './failover-words.ts'
 import { RouteNote } from './route-note.tsx'
 import { RouteTable } from './route-table.tsx'
+import type { Disclosure } from './use-disclosure.ts'
 
-/** The servers that an answer goes through while it is written, and those that it has just left. */
-export function LiveRoute({ route }: { readonly route: RouteReport | undefined }) {
+interface LiveRouteProps {
+  readonly route: RouteReport | undefined
+  readonly writing: boolean
+  readonly table: Disclosure
+}
+
+/**
+ * The servers that an answer goes through while it is written, and those that it has just left. Who reads the table when
+ * the answer ends reads on; afterwards it is among the details.
+ */
+export function LiveRoute({ route, writing, table }: LiveRouteProps) {
   const texts = useTexts()
   if (!route) return null
   return (
     <>
       <RouteNote route={route} />
-      <details className="live-route">
-        <summary>
-          <Icon name="network" size={16} />
-          {texts.routeThrough(route.hops.map(peerName).join(' → '))}
-          <Icon name="chevron" size={16} />
-        </summary>
-        <RouteTable route={route} />
-      </details>
+      {(writing || table.open) && (
+        <details className="live-route" open={table.open} onToggle={table.onToggle}>
+          <summary>
+            <Icon name="network" size={16} />
+            {texts.routeThrough(route.hops.map(peerName).join(' → '))}
+            <Icon name="chevron" size={16} />
+          </summary>
+          <RouteTable route={route} />
+        </details>
+      )}
     </>
   )
 }

@@ -1,19 +1,21 @@
 import { useTexts } from '../../i18n/texts.ts'
 import { Markdown } from '../../markdown/markdown.tsx'
 import { Icon } from '../icon.tsx'
+import type { Disclosure } from './use-disclosure.ts'
 import './thoughts.css'
 
 interface ThoughtsProps {
   readonly text: string
   /** The model has not come to its answer yet. */
   readonly thinking: boolean
+  readonly disclosure: Disclosure
 }
 
 /** What a model thought before it answered: folded, for those who want to know. */
-export function Thoughts({ text, thinking }: ThoughtsProps) {
+export function Thoughts({ text, thinking, disclosure }: ThoughtsProps) {
   const texts = useTexts()
   return (
-    <details className="thoughts" data-thinking={thinking || undefined}>
+    <details className="thoughts" data-thinking={thinking || undefined} {...disclosure}>
       <summary>
         <Icon name="bulb" size={17} />
         {thinking ? texts.thinking : texts.thoughts}

@@ -1,0 +1,132 @@
+import type { Failover, RouteHop, RouteReport, SwarmPeer } from '../api/route-report.ts'
+import {
+  readBoolean,
+  readFields,
+  readList,
+  readNumber,
+  readOneOf,
+  readString,
+  type Reader,
+  type Readers,
+} from './read-fields.ts'
+import { numberFields } from './settings-form.ts'
+import type {
+  AnswerStats,
+  Attachment,
+  ChatSettings,
+  LeftOut,
+  Message,
+  MessageError,
+  SamplingSettings,
+} from './types.ts'
+
+const peer: Readers<SwarmPeer> = { peer: readString, publicName: readString }
+const span = { start: readNumber, end: readNumber }
+const readPeer = readFields<SwarmPeer>(peer, ['peer'])
+
+const readHop = readFields<RouteHop>({ ...peer, ...span, stepMs: readNumber }, ['peer', 'start', 'end'])
+
+const readFailover = readFields<Failover>(
+  { ...peer, ...span, reason: readString, pauseMs: readNumber, replacedBy: readList(readPeer) },
+  ['peer', 'start', 'end', 'reason', 'pauseMs', 'replacedBy'],
+)
+
+const readRoute = readFields<RouteReport>(
+  { hops: readList(readHop), failovers: readList(readFailover), pushed: readBoolean },
+  ['hops', 'failovers', 'pushed'],
+)
+
+const readStats = readFields<AnswerStats>({
+  promptTokens: readNumber,
+  cachedTokens: readNumber,
+  completionTokens: readNumber,
+  contextTokens: readNumber,
+  tokensPerSecond: readNumber,
+  timeToFirstTokenMs: readNumber,
+})
+
+const readAttachment = readFields<Attachment>({ id: readString, name: readString, text: readString }, [
+  'id',
+  'name',
+  'text',
+])
+
+const readError = readFields<MessageError>(
+  {
+    kind: readOneOf('network', 'context-length', 'capacity', 'unavailable', 'refused', 'server'),
+    message: readString,
+    requestId: readString,
+  },
+  ['kind', 'message'],
+)
+
+const readLeftOut = readFields<LeftOut>(
+  { messages: readNumber, firstSeenId: readString, partOfAnswer: readBoolean },
+  ['messages', 'firstSeenId'],
+)
+
+/** A number that the server takes: another one would make every answer of the chat fail. */
+const inRange = (key: keyof SamplingSettings): Reader<number> => {
+  const field = numberFields.find((other) => other.key === key)
+  return (value) => {
+    const number = readNumber(value)
+    const fits = number !== undefined && field && number >= field.min && number <= field.max
+    return fits && (!field.whole || Number.isInteger(number)) ? number : undefined
+  }
+}
+
+const sampling: Readers<SamplingSettings> = {
+  temperature: inRange('temperature'),
+  topP: inRange('topP'),
+  topK: inRange('topK'),
+  minP: inRange('minP'),
+  repetitionPenalty: inRange('repetitionPenalty'),
+  maxTokens: inRange('maxTokens'),
+  seed: inRange('seed'),
+  stop: readList(readString),
+}
+const readSampling = readFields<SamplingSettings>(sampling)
+/** Settings of a chat or a preset, from a file: what is not as it should be is left out. */
+export const readChatSettings = readFields<ChatSettings>({ ...sampling, systemPrompt: readString })
+
+const nobody: Reader<never> = () => undefined
+
+/** A message of a file, whatever chat it says it is of. */
+export function readMessage(value: unknown, chatId: string): Message | undefined {
+  const message = readFields<Message>(
+    {
+      id: readString,
+      chatId: () => chatId,
+      parentId: readString,
+      role: readOneOf('user', 'assistant'),
+      content: readString,
+      reasoning: readString,
+      attachments: readList(readAttachment),
+      createdAt: readNumber,
+      // An answer that was being written when it was exported goes on nowhere.
+      status: readOneOf('done', 'stopped', 'length', 'interrupted', 'error'),
+      model: readString,
+      error: readError,
+      stats: readStats,
+      tokens: readNumber,
+      sampling: readSampling,
+      leftOut: readLeftOut,
+      route: readRoute,
+      // They mean something only to that server and that moment.
+      position: nobody,
+      savedAt: nobody,
+    },
+    ['id', 'role'],
+  )(value)
+  if (!message?.id) return undefined
+  // What every message has, also one of another version of the page, or written by hand.
+  const { parentId = null, content = '', createdAt = 0, status = 'interrupted' } = message as Partial<Message>
+  return {
+    ...message,
+    chatId,
+    parentId,
+    content,
+    createdAt,
+    status: status === 'error' && !message.error ? 'interrupted' : status,
+  }
+}
