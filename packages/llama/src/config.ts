@@ -63,6 +63,14 @@ export const llamaConfigSchema = z.strictObject({
     .min(1000)
     .default(120_000)
     .describe('A single step that takes so long counts as hung, in milliseconds.'),
+  /** Choosing a token takes well under a millisecond; only a grammar can make it take seconds, or for ever. */
+  choiceTimeoutMs: z
+    .int()
+    .min(100)
+    .default(2000)
+    .describe(
+      'Milliseconds that the choice of one token may take. A grammar that takes longer is refused, and the other answers of the model go on in a new process.',
+    ),
   /** A crash that comes back after five attempts won't be cured by a sixth. */
   maxRestarts: z
     .int()

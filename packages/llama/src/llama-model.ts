@@ -67,19 +67,38 @@ export class LlamaModel implements Model {
     validateSessionLength(maxLength, this.contextLength)
     await worker.ready({ signal })
     const slot = this.#freeSlot()
-    const onClose = () => {
-      if (this.#sessions.get(slot) === session) this.#sessions.delete(slot)
-      onSessions(this.#sessions.size)
-    }
-    const session = new LlamaSession({ model: this, worker, slot, maxLength, onClose })
+    const session: LlamaSession = new LlamaSession({
+      model: this,
+      worker,
+      reclaimSlot: () => this.#reclaimSlot(session),
+      slot,
+      maxLength,
+      onClose: () => {
+        const own = this.#slotOf(session)
+        if (own !== undefined) this.#sessions.delete(own)
+        onSessions(this.#sessions.size)
+      },
+    })
     this.#sessions.set(slot, session)
     onSessions(this.#sessions.size)
     return session
   }
 
-  /** Sessions that the death of their process has cost give up their slots. */
+  #slotOf(session: LlamaSession): number | undefined {
+    for (const [slot, holder] of this.#sessions) if (holder === session) return slot
+    return undefined
+  }
+
+  /** The slot that the session had, or another one if it was given away. @throws CapacityError */
+  #reclaimSlot(session: LlamaSession): number {
+    const slot = this.#slotOf(session) ?? this.#freeSlot()
+    this.#sessions.set(slot, session)
+    return slot
+  }
+
+  /** Sessions at rest that have lost their KV cache with its process give up their slots. */
   #freeSlot(): number {
-    for (const [slot, session] of this.#sessions) if (session.isLost) this.#sessions.delete(slot)
+    for (const [slot, session] of this.#sessions) if (session.isAbandoned) this.#sessions.delete(slot)
     for (let slot = 0; slot < this.maxSessions; slot++) if (!this.#sessions.has(slot)) return slot
     throw new CapacityError(
       `All ${this.maxSessions} sessions of the model '${this.id}' are in use. Try again in a moment, or raise llama.sequences.`,

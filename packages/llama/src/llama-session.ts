@@ -22,22 +22,28 @@ import type { LlamaModel } from './llama-model.ts'
 import type { TokenDetails } from './protocol.ts'
 import { TokenStream } from './token-stream.ts'
 import type { ModelWorker } from './worker/model-worker.ts'
-import { RequestFailed } from './worker/requests.ts'
+import { ProcessReplaced, RequestFailed } from './worker/requests.ts'
 
 export interface LlamaSessionOptions {
   readonly model: LlamaModel
   readonly worker: ModelWorker
+  /** Gives the session a slot again after its process was replaced. @throws CapacityError */
+  readonly reclaimSlot: () => number
   readonly slot: number
   readonly maxLength: number
   /** Called once, when the slot is free. */
   readonly onClose: () => void
 }
 
+/** So many times an answer goes on in a new process that other requests made necessary. */
+const MAX_REPLACEMENTS = 3
+
 /** One sequence of a model's context, in the model's process. */
 export class LlamaSession implements Session {
   readonly maxLength: number
   readonly #options: LlamaSessionOptions
-  readonly #generation: number
+  #generation: number
+  #slot: number
   readonly #guard = new SessionGuard()
   readonly #closing = new AbortController()
   #tokens: TokenId[] = []
@@ -48,6 +54,7 @@ export class LlamaSession implements Session {
   constructor(options: LlamaSessionOptions) {
     this.#options = options
     this.#generation = options.worker.generation
+    this.#slot = options.slot
     this.maxLength = options.maxLength
   }
 
@@ -60,28 +67,41 @@ export class LlamaSession implements Session {
     return this.#generation !== this.#options.worker.generation
   }
 
+  /** Lost, and in no call that would bring it back. */
+  get isAbandoned(): boolean {
+    return this.isLost && !this.#guard.busy
+  }
+
   async *generate(
     tokens: readonly TokenId[],
     options: GenerateOptions,
   ): AsyncGenerator<GeneratedToken, void, undefined> {
     using _call = this.#guard.enter()
-    const { model, worker, slot } = this.#options
+    const { model } = this.#options
     options.signal?.throwIfAborted()
     validateTokens(tokens, model.tokenizer.vocabSize)
     validateGenerateOptions(options, model)
-    const { sampling, topLogprobs } = options
     const grammar = options.grammar && grammarSource(options.grammar)
-    await this.#begin(tokens.length)
-
-    const { maxLength } = this
+    this.#options.worker.checkGrammar(grammar)
     const signal = this.#signal(options)
-    const isEndToken = (token: TokenId) => model.tokenizer.eosTokens.has(token)
-    const command = { slot, tokens, sampling, topLogprobs, grammar, maxLength }
-    const stream = new TokenStream({ worker, command, isEndToken })
+    let inputs = [...(await this.#begin(tokens.length, signal)), ...tokens]
+    let stream = this.#startStream(inputs, options, grammar)
+    let count = 0
+    let replacements = 0
     try {
-      for (let inputs = tokens; ;) {
-        const token = await stream.next(signal)
+      for (;;) {
+        let token: TokenDetails
+        try {
+          token = await stream.next(signal)
+        } catch (error) {
+          const mayGoOn = error instanceof ProcessReplaced && replacements++ < MAX_REPLACEMENTS
+          if (!mayGoOn || (count > 0 && !goesOnFromTokens(options))) throw error
+          inputs = [...(await this.#revive(signal)), ...inputs]
+          stream = this.#startStream(inputs, options, grammar)
+          continue
+        }
         this.#tokens.push(...inputs)
+        count++
         yield toGeneratedToken(token)
         inputs = [token.token]
       }
@@ -92,22 +112,38 @@ export class LlamaSession implements Session {
     }
   }
 
+  #startStream(
+    tokens: readonly TokenId[],
+    { sampling, topLogprobs }: GenerateOptions,
+    grammar: string | undefined,
+  ): TokenStream {
+    const { model, worker } = this.#options
+    const { maxLength } = this
+    return new TokenStream({
+      worker,
+      command: { slot: this.#slot, tokens, sampling, topLogprobs, grammar, maxLength },
+      isEndToken: (token) => model.tokenizer.eosTokens.has(token),
+    })
+  }
+
   async score(tokens: readonly TokenId[], options: ScoreOptions = {}): Promise<readonly TokenScore[]> {
     using _call = this.#guard.enter()
-    const { model, worker, slot } = this.#options
+    const { model, worker } = this.#options
     const { topLogprobs = 0 } = options
     options.signal?.throwIfAborted()
     validateTokens(tokens, model.tokenizer.vocabSize)
     validateTopLogprobs(topLogprobs)
-    await this.#begin(tokens.length)
+    const signal = this.#signal(options)
+    const inputs = [...(await this.#begin(tokens.length, signal)), ...tokens]
+    const slot = this.#slot
 
-    const reply = worker.call((request) => ({ type: 'score', request, slot, tokens, topLogprobs }))
+    const reply = worker.call((request) => ({ type: 'score', request, slot, tokens: inputs, topLogprobs }))
     try {
-      const answer = await abortable(reply, this.#signal(options))
+      const answer = await abortable(reply, signal)
       if (answer.type !== 'scores')
         throw new GenerationFailedError('The process of the model gave no scores.')
-      this.#tokens.push(...tokens)
-      return answer.scores.map(toTokenScore)
+      this.#tokens.push(...inputs)
+      return answer.scores.slice(-tokens.length).map(toTokenScore)
     } catch (error) {
       reply.catch(() => {}) // nobody waits for it any more
       this.#stop()
@@ -117,11 +153,15 @@ export class LlamaSession implements Session {
 
   async truncate(length: number, options: AbortOptions = {}): Promise<void> {
     using _call = this.#guard.enter()
-    const { worker, slot } = this.#options
+    const { worker } = this.#options
     options.signal?.throwIfAborted()
     validateTruncation(length, this.#tokens.length)
-    await this.#begin(0)
+    await this.#settled
+    this.#checkUsable()
     if (length === this.#tokens.length) return
+    // The KV cache is gone with its process: what is computed again is shorter then.
+    if (this.isLost) return void (this.#tokens.length = length)
+    const slot = this.#slot
     try {
       await worker.call((request) => ({ type: 'truncate', request, slot, length }))
       this.#tokens.length = length
@@ -130,22 +170,32 @@ export class LlamaSession implements Session {
     }
   }
 
-  /** Waits for what was stopped before. @throws ContextLengthError if there is no room for so many tokens more. */
-  async #begin(count: number): Promise<void> {
+  /**
+   * Waits for what was stopped before. Gives the tokens that the KV cache has lost with its process: they are to be
+   * computed again, in front of the new ones. @throws ContextLengthError if there is no room for so many tokens more.
+   */
+  async #begin(count: number, signal: AbortSignal): Promise<readonly TokenId[]> {
     const needed = this.#tokens.length + count
     if (needed > this.maxLength) throw new ContextLengthError(needed, this.maxLength)
     await this.#settled
-    this.#checkAlive()
+    this.#checkUsable()
+    return this.isLost ? this.#revive(signal) : []
   }
 
-  /** A session lives and dies with the process that holds its KV cache. */
-  #checkAlive(): void {
+  #checkUsable(): void {
     this.#closing.signal.throwIfAborted()
     if (this.#failure) throw this.#failure
-    if (!this.isLost) return
-    throw new GenerationFailedError(
-      `The session is lost: the process of the model '${this.#options.model.id}' has died meanwhile. Open a new one.`,
-    )
+  }
+
+  /** Moves to the process that took the place of the dead one. Gives the tokens that the session had. */
+  async #revive(signal: AbortSignal): Promise<readonly TokenId[]> {
+    const { worker, reclaimSlot } = this.#options
+    await worker.ready({ signal })
+    this.#slot = reclaimSlot()
+    this.#generation = worker.generation
+    const lost = this.#tokens
+    this.#tokens = []
+    return lost
   }
 
   #signal({ signal }: AbortOptions): AbortSignal {
@@ -154,9 +204,10 @@ export class LlamaSession implements Session {
 
   /** Lets the process stop within a step and cut its slot down to `tokens`, which it may be ahead of. */
   #stop(): void {
-    const { worker, slot } = this.#options
+    const { worker } = this.#options
     // A closed session has given its slot back, perhaps to another one.
     if (this.isLost || this.#closing.signal.aborted) return
+    const slot = this.#slot
     const keep = this.#tokens.length
     this.#settled = worker
       .call((request) => ({ type: 'stop', request, slot, keep }))
@@ -186,7 +237,8 @@ export class LlamaSession implements Session {
 
   async [Symbol.asyncDispose](): Promise<void> {
     if (!this.#guard.close()) return
-    const { worker, slot, onClose } = this.#options
+    const { worker, onClose } = this.#options
+    const slot = this.#slot
     this.#closing.abort(new ModelUnavailableError('The session was closed.'))
     if (!this.isLost) {
       await worker.call((request) => ({ type: 'clear', request, slot })).catch(() => {}) // the process died: all is clear
@@ -205,3 +257,10 @@ const toTokenScore = ({ token, logprob, top = [] }: TokenDetails): TokenScore =>
 })
 
 const toTokenLogprob = ([token, logprob]: readonly [TokenId, number]) => ({ token, logprob })
+
+/**
+ * Whether the tokens so far say all that the next choice depends on. The state of a grammar is lost with its process, and
+ * presence and frequency penalties tell chosen tokens from those of the prompt.
+ */
+const goesOnFromTokens = ({ grammar, sampling }: GenerateOptions): boolean =>
+  grammar === undefined && !sampling.presencePenalty && !sampling.frequencyPenalty

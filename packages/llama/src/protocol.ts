@@ -170,8 +170,18 @@ export interface FailedMessage {
 
 export interface PongMessage {
   readonly type: 'pong'
-  /** How long the current step has been computing, in milliseconds; 0 between steps. */
+  /** How long the current step has been computing, or the longest choice has taken, in milliseconds; 0 between steps. */
   readonly stepMs: number
+  /** The choice of a token that has taken longest of those that are being made. */
+  readonly choice?: TokenChoice | undefined
+}
+
+/** A token is being chosen for a request: the sampler works, and its grammar. */
+export interface TokenChoice {
+  readonly request: number
+  readonly hasGrammar: boolean
+  /** Milliseconds that it has computed: on a machine that is too busy fewer than have passed. */
+  readonly ms: number
 }
 
 /** Longest grammar, in characters: longer ones take llama.cpp seconds to read. */

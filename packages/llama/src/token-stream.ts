@@ -28,6 +28,7 @@ export class TokenStream {
     this.#request = options.worker.open(
       (request) => ({ type: 'generate', request, credit: WINDOW, ...options.command }),
       {
+        grammar: options.command.grammar,
         onToken: (token) => this.#push(token),
         onReply: (reply) => this.#fail(failureOf(reply)),
         onLost: (error) => this.#fail(error),

@@ -2,11 +2,21 @@ import { setImmediate as nextTurn } from 'node:timers/promises'
 import type { TokenId } from '@petals-chat/engine'
 import type { NativeContext } from './native.ts'
 import { planBatch, type Part } from './plan-batch.ts'
+import { Stopwatch } from './stopwatch.ts'
+import type { TokenChoice } from '../protocol.ts'
 import type { Sequence } from './sequence.ts'
 import type { ThreadGovernor } from './thread-governor.ts'
 
+/** Whom a choice of tokens is made for. */
+export interface WorkOwner {
+  readonly request: number
+  readonly hasGrammar: boolean
+}
+
 export interface Work {
   readonly sequence: Sequence
+  /** Named where choosing takes too long; left out for work without choices. */
+  readonly owner?: WorkOwner | undefined
   readonly tokens: readonly TokenId[]
   /** For which tokens the logits behind them are wanted. */
   readonly logits: 'none' | 'last' | 'all'
@@ -41,14 +51,25 @@ export class BatchScheduler {
   readonly #exclusive: Array<() => Promise<void>> = []
   #running = false
   #stepStartedAt: number | undefined
+  readonly #choices = new Map<WorkOwner, Stopwatch>()
+  #exclusiveWasLast = false
 
   constructor(options: BatchSchedulerOptions) {
     this.#options = options
   }
 
-  /** How long the current step has been computing, in milliseconds; 0 between steps. */
+  /** How long the current step has been computing, or the longest choice has taken, in milliseconds; 0 between steps. */
   get stepMs(): number {
-    return this.#stepStartedAt === undefined ? 0 : performance.now() - this.#stepStartedAt
+    const started = [...this.#choices.values()].map(({ startedAt }) => startedAt)
+    if (this.#stepStartedAt !== undefined) started.push(this.#stepStartedAt)
+    return started.length === 0 ? 0 : performance.now() - Math.min(...started)
+  }
+
+  /** The choice that has computed longest; before others that of a grammar, which is the one that can take for ever. */
+  get choice(): TokenChoice | undefined {
+    return Array.from(this.#choices, ([owner, { computedMs }]) => ({ ...owner, ms: computedMs })).sort(
+      (a, b) => Number(b.hasGrammar) - Number(a.hasGrammar) || b.ms - a.ms,
+    )[0]
   }
 
   /** Resolves when all tokens are in the sequence's KV cache. Rejects with the signal's reason within one step. */
@@ -79,13 +100,21 @@ export class BatchScheduler {
       // Lets everybody who got a token ask for the next one, and messages (stop!) in.
       await nextTurn()
       this.#dropAborted()
-      const task = this.#exclusive.shift()
+      const task = this.#nextExclusive()
       if (task) await task()
       else if (this.#works.length > 0) await this.#step()
       else break
     }
     this.#running = false
     this.#options.onDispatch()
+  }
+
+  /** In turns with steps: hundreds of texts to embed must not hold up answers, nor the other way round. */
+  #nextExclusive(): (() => Promise<void>) | undefined {
+    const isTurn = !this.#exclusiveWasLast || this.#works.length === 0
+    const task = isTurn ? this.#exclusive.shift() : undefined
+    this.#exclusiveWasLast = task !== undefined
+    return task
   }
 
   #dropAborted(): void {
@@ -132,11 +161,21 @@ export class BatchScheduler {
     work.done += count
     try {
       for (const [place, index] of wantedLogits(work, first, count).entries()) {
-        await work.onLogits?.(outputs[place]!, first + index)
+        await this.#choose(work, () => work.onLogits?.(outputs[place]!, first + index))
       }
       if (work.done === work.tokens.length) this.#settle(work, work.resolve)
     } catch (error) {
       this.#settle(work, () => work.reject(error))
+    }
+  }
+
+  async #choose({ owner }: Work, choose: () => Promise<void> | undefined): Promise<void> {
+    if (!owner) return choose()
+    this.#choices.set(owner, new Stopwatch())
+    try {
+      await choose()
+    } finally {
+      this.#choices.delete(owner)
     }
   }
 

@@ -33,6 +33,7 @@ export async function generate(
   const history = [...sequence.tokens, ...command.tokens]
   const sampler = new TokenSampler(native, { sampling, history, maxLength, grammar })
   const distribution = topLogprobs === undefined ? undefined : new Distribution(native)
+  const owner = { request: command.request, hasGrammar: grammar !== undefined }
   try {
     let inputs = command.tokens
     for (;;) {
@@ -43,7 +44,7 @@ export async function generate(
         const token = await sampler.sample(batchIndex)
         chosen = distribution ? await distribution.describe(batchIndex, token, topLogprobs!) : { token }
       }
-      await scheduler.evaluate({ sequence, tokens: inputs, logits: 'last', onLogits, signal })
+      await scheduler.evaluate({ sequence, owner, tokens: inputs, logits: 'last', onLogits, signal })
       send(chosen!)
       // Most readers stop at an end token: without the pause one more step would be computed in vain.
       if (context.isEndToken(chosen!.token)) credit.pause()

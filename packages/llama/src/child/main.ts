@@ -32,7 +32,7 @@ process.on('message', (command: Command) => {
     case 'load':
       return void load(command)
     case 'ping':
-      return outbox.send({ type: 'pong', stepMs: scheduler?.stepMs ?? 0 })
+      return outbox.send({ type: 'pong', stepMs: scheduler?.stepMs ?? 0, choice: scheduler?.choice })
     default:
       server?.handle(command)
   }

@@ -2,7 +2,14 @@ import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
-import { GenerationFailedError, greedy, ModelUnavailableError, type Session } from '@petals-chat/engine'
+import {
+  CapacityError,
+  GenerationFailedError,
+  greedy,
+  InvalidRequestError,
+  ModelUnavailableError,
+  type Session,
+} from '@petals-chat/engine'
 import { describe, expect, it } from 'vitest'
 import type { LlamaModel } from '../llama-model.ts'
 import { openTestModel } from '../testing/test-model.ts'
@@ -33,6 +40,70 @@ async function timeToAnswer(model: LlamaModel): Promise<number> {
   return performance.now() - startedAt
 }
 
+/** The first `count` tokens of a greedy answer. */
+async function tokensOf(
+  model: LlamaModel,
+  session: Session,
+  count: number,
+  prompt = 'Once upon a time',
+): Promise<number[]> {
+  const tokens: number[] = []
+  for await (const { token } of session.generate(model.tokenizer.encode(prompt), { sampling: greedy })) {
+    tokens.push(token)
+    if (tokens.length === count) break
+  }
+  return tokens
+}
+
+describe('a session at rest whose process dies', () => {
+  it('has the same answer as if nothing had happened, and costs no place meanwhile', async () => {
+    await using subject = await openTestModel()
+    const { model } = subject
+    await using calm = await model.openSession({ maxLength: 128 })
+    const first = await tokensOf(model, calm, 4)
+    const second = await tokensOf(model, calm, 12, ' and then')
+    await using session = await model.openSession({ maxLength: 128 })
+    expect(await tokensOf(model, session, 4)).toEqual(first)
+    process.kill(model.pid!, 'SIGKILL')
+    while ((await model.status()).state === 'ready') await sleep(10)
+    await timeToAnswer(model)
+    const others = await Promise.all(Array.from({ length: 4 }, () => model.openSession({ maxLength: 64 })))
+    await expect(tokensOf(model, session, 1)).rejects.toThrow(CapacityError)
+    await others.pop()![Symbol.asyncDispose]()
+    expect(await tokensOf(model, session, 12, ' and then')).toEqual(second)
+    await Promise.all(others.map((other) => other[Symbol.asyncDispose]()))
+  })
+})
+
+describe('when a grammar makes the choice of a token endless', () => {
+  /** The stacks of llama.cpp's grammar double with each optional part. */
+  const endless = 'root ::= ("a"? "a"? "a"? "a"?){100} "a"{100} "b"'
+
+  it('its owner is told, and the other answers go on with the same tokens', async () => {
+    await using subject = await openTestModel({ config: { choiceTimeoutMs: 500 } })
+    const { model } = subject
+    await using calm = await model.openSession({ maxLength: 256 })
+    const undisturbed = await tokensOf(model, calm, 120)
+
+    await using session = await model.openSession({ maxLength: 256 })
+    await using hostile = await model.openSession({ maxLength: 64 })
+    const answer = tokensOf(model, session, 120)
+    const askFor = async (asking: Session) => {
+      const options = { sampling: greedy, grammar: { type: 'gbnf', source: endless } } as const
+      for await (const _ of asking.generate(model.tokenizer.encode('Hello'), options));
+    }
+    const attack = askFor(hostile)
+    await expect(attack).rejects.toThrow(InvalidRequestError)
+    await expect(attack).rejects.toThrow(/too complex: choosing one token took over 500 ms/)
+    expect(await answer).toEqual(undisturbed)
+    // The session can be used again; the grammar can't, which costs no second process.
+    expect(await tokensOf(model, hostile, 3)).toHaveLength(3)
+    const { pid } = model
+    await expect(askFor(hostile)).rejects.toThrow(/too complex/)
+    expect(model.pid).toBe(pid)
+  })
+})
+
 describe('when the process of a model is killed', () => {
   it('its answers end with an error in words, and it is back within 2 s', async () => {
     const restarts: number[] = []
@@ -52,6 +123,8 @@ describe('when the process of a model is killed', () => {
     for (let attempt = 0; attempt < 3; attempt++) {
       const session = await model.openSession({ maxLength: 256 })
       const other = await model.openSession({ maxLength: 256 })
+      const undisturbed = await tokensOf(model, other, 3)
+      await other.truncate(0)
       const kill = (count: number) => void (count === 5 && process.kill(model.pid!, 'SIGKILL'))
       const error = await brokenAnswer(model, session, kill)
       expect(error).toBeInstanceOf(GenerationFailedError)
@@ -60,10 +133,8 @@ describe('when the process of a model is killed', () => {
       times.push(await timeToAnswer(model))
       expect(await model.status()).toEqual({ state: 'ready' })
 
-      // Sessions of the dead process are lost, say so, and cost no place.
-      const lost = await brokenAnswer(model, other, () => {})
-      expect(lost).toBeInstanceOf(GenerationFailedError)
-      expect(String(lost)).toMatch(/session is lost/)
+      // A session at rest goes on in the new process, with the tokens that it had.
+      expect(await tokensOf(model, other, 3)).toEqual(undisturbed)
       await session[Symbol.asyncDispose]()
       await other[Symbol.asyncDispose]()
       const sessions = await Promise.all(

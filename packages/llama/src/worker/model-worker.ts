@@ -2,15 +2,24 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import {
   abortable,
   GenerationFailedError,
+  InvalidRequestError,
   ModelUnavailableError,
   type AbortOptions,
   type Logger,
   type ModelStatus,
 } from '@petals-chat/engine'
 import type { LlamaConfig } from '../config.ts'
-import type { Command, LoadCommand, LoadFailedMessage, Message, ReadyMessage } from '../protocol.ts'
+import type {
+  Command,
+  LoadCommand,
+  LoadFailedMessage,
+  Message,
+  ReadyMessage,
+  TokenChoice,
+} from '../protocol.ts'
 import { describeLoadFailure } from './load-failure.ts'
-import { RequestFailed, Requests, type Reply, type RequestListener } from './requests.ts'
+import { ProcessReplaced, RequestFailed, Requests, type Reply, type RequestListener } from './requests.ts'
+import { RecentSet } from './recent-set.ts'
 import { RestartPolicy } from './restart-policy.ts'
 import { Watchdog } from './watchdog.ts'
 import { WorkerProcess } from './worker-process.ts'
@@ -30,6 +39,12 @@ type LoadRequest = Pick<LoadCommand, 'path' | 'facts'>
 /** While it loads, a process may be silent for longer: opening a card's driver blocks it. */
 const LOAD_PATIENCE = 6
 
+/** A step or choice that takes so long holds up all answers: worth telling, though not yet a reason to end the process. */
+const OVERDUE_MS = 10_000
+
+/** Grammars that hung a process are remembered: each of them costs a process only once. */
+const MAX_ENDLESS_GRAMMARS = 100
+
 /** Keeps the process of one model: starts it, loads the model, watches it, and starts it again when it dies. */
 export class ModelWorker implements AsyncDisposable {
   readonly #options: ModelWorkerOptions
@@ -46,6 +61,9 @@ export class ModelWorker implements AsyncDisposable {
   /** Why it is `failed`. */
   #failure: string | undefined
   #generation = 0
+  /** The process is being replaced because of a request's grammar. */
+  #isReplacement = false
+  readonly #endlessGrammars = new RecentSet(MAX_ENDLESS_GRAMMARS)
 
   /** Starts the process, which makes itself ready for `load` meanwhile. */
   constructor(options: ModelWorkerOptions) {
@@ -88,9 +106,16 @@ export class ModelWorker implements AsyncDisposable {
 
   status(): ModelStatus {
     if (this.#closing.signal.aborted) return { state: 'unavailable', detail: 'The model is unloaded.' }
-    if (this.#state === 'ready') return { state: 'ready' }
+    if (this.#state === 'ready') return this.#readyStatus()
     if (this.#state === 'failed') return { state: 'unavailable', detail: this.#failure }
     return { state: 'degraded', detail: 'The process of the model has died and is being started again.' }
+  }
+
+  #readyStatus(): ModelStatus {
+    const stepMs = this.#watchdog?.stepMs ?? 0
+    if (stepMs < OVERDUE_MS) return { state: 'ready' }
+    const seconds = Math.round(stepMs / 1000)
+    return { state: 'degraded', detail: `The model has been computing a single step for ${seconds} s.` }
   }
 
   /** Sends a request and gives its number. What comes about it goes to the listener. */
@@ -155,14 +180,44 @@ export class ModelWorker implements AsyncDisposable {
   }
 
   #watch(process: WorkerProcess, patience: number): void {
-    const { unresponsiveTimeoutMs, stepTimeoutMs } = this.#options.config
+    const { unresponsiveTimeoutMs, stepTimeoutMs, choiceTimeoutMs } = this.#options.config
     this.#watchdog?.[Symbol.dispose]()
     this.#watchdog = new Watchdog({
       unresponsiveTimeoutMs: unresponsiveTimeoutMs * patience,
       stepTimeoutMs,
+      choiceTimeoutMs,
       ping: () => process.send({ type: 'ping' }),
-      onHung: (how) => void process.kill(how),
+      onHung: (how, choice) => {
+        // Requests that come from now on wait for the next process.
+        if (this.#state === 'ready') this.#becomeRestarting()
+        if (choice?.hasGrammar) this.#blame(choice)
+        void process.kill(how)
+      },
     })
+  }
+
+  /** The grammar's owner is told; the other requests may run again, as the new process will not meet the grammar. */
+  #blame({ request }: TokenChoice): void {
+    const owner = this.#requests.take(request)
+    if (owner?.grammar !== undefined) this.#endlessGrammars.add(owner.grammar)
+    owner?.onLost(this.#tooComplex())
+    const message = `The answer broke off: the process of the model '${this.#options.modelId}' was replaced because another request hung it. Ask again in a moment.`
+    this.#requests.loseAll(new ProcessReplaced(message))
+    this.#isReplacement = true
+  }
+
+  /** @throws InvalidRequestError for a grammar that has hung a process before. */
+  checkGrammar(source: string | undefined): void {
+    if (source !== undefined && this.#endlessGrammars.has(source)) throw this.#tooComplex()
+  }
+
+  #tooComplex(): InvalidRequestError {
+    return new InvalidRequestError(
+      `The grammar of the answer (a JSON schema, a tool or a pattern) is too complex: choosing one token took over ` +
+        `${this.#options.config.choiceTimeoutMs} ms (llama.choiceTimeoutMs). Simplify it: nested or long repetitions of ` +
+        'optional parts are what takes long.',
+      { param: 'grammar' },
+    )
   }
 
   #loadFailed(message: LoadFailedMessage): void {
@@ -188,7 +243,9 @@ export class ModelWorker implements AsyncDisposable {
         new ModelUnavailableError(`The model '${modelId}' can't be loaded: its process ${how}.`),
       )
     }
-    const delayMs = this.#policy.next()
+    // A client's grammar must not use up the restarts that are meant for faults.
+    const delayMs = this.#isReplacement ? 0 : this.#policy.next()
+    this.#isReplacement = false
     logger.error({ model: modelId, delayMs }, `The process of the model ${how}.`)
     if (delayMs === undefined) this.#giveUp(how)
     else this.#restart(delayMs)
@@ -212,9 +269,13 @@ export class ModelWorker implements AsyncDisposable {
     this.#ready.reject(error)
   }
 
-  #restart(delayMs: number): void {
-    if (this.#state !== 'restarting') this.#ready = newPromise()
+  #becomeRestarting(): void {
+    this.#ready = newPromise()
     this.#state = 'restarting'
+  }
+
+  #restart(delayMs: number): void {
+    if (this.#state !== 'restarting') this.#becomeRestarting()
     void sleep(delayMs, undefined, { signal: this.#closing.signal }).then(
       () => {
         this.#options.onRestart()

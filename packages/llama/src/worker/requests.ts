@@ -1,7 +1,10 @@
+import { GenerationFailedError } from '@petals-chat/engine'
 import type { TokenDetails, FailedMessage, Message } from '../protocol.ts'
 
 /** Who waits for messages about a request. */
 export interface RequestListener {
+  /** The GBNF that the answer keeps to. */
+  readonly grammar?: string | undefined
   onToken?(token: TokenDetails): void
   /** The last message of a request. */
   onReply(reply: Reply): void
@@ -21,6 +24,9 @@ export class RequestFailed extends Error {
     this.reason = reason
   }
 }
+
+/** The process was replaced because of another request: this one may run again in the new process. */
+export class ProcessReplaced extends GenerationFailedError {}
 
 /** The requests that a model's process has not answered yet. */
 export class Requests {
@@ -42,6 +48,13 @@ export class Requests {
       this.#listeners.delete(message.request)
       listener?.onReply(message)
     }
+  }
+
+  /** Takes a request back that the process may never answer. */
+  take(request: number): RequestListener | undefined {
+    const listener = this.#listeners.get(request)
+    this.#listeners.delete(request)
+    return listener
   }
 
   loseAll(error: Error): void {
