@@ -117,17 +117,14 @@ describe('sessions side by side', () => {
           sampling,
           signal: stop.signal,
         }))
-          count++
+          if (++count === 100) stop.abort(new Error('enough'))
       } catch (error) {
         expect(error).toBe(stop.signal.reason)
       }
       return count
     })
-    await sleep(3000)
-    stop.abort(new Error('enough'))
     const shares = await Promise.all(counts)
     await Promise.all(sessions.map((session) => session[Symbol.asyncDispose]()))
-    expect(Math.min(...shares)).toBeGreaterThan(10)
     expect(Math.max(...shares) / Math.min(...shares)).toBeLessThan(1.25)
   })
 
