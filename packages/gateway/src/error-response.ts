@@ -81,7 +81,8 @@ export const errorForms = {
   unsupported_media_type: {
     status: 415,
     type: 'invalid_request_error',
-    meaning: 'The body is neither JSON nor, on /api/v1, a form.',
+    meaning:
+      'The body is in a coding or charset that this server does not know, or, on /api/v1, neither JSON nor a form.',
   },
   forbidden_host: {
     status: 403,

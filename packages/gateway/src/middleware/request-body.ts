@@ -1,18 +1,26 @@
+import { promisify } from 'node:util'
+import { brotliDecompress, gunzip, inflate, inflateRaw, type InputType, zstdDecompress } from 'node:zlib'
 import type { Context, MiddlewareHandler } from 'hono'
 import { GatewayError } from '../errors.ts'
 
-/** Refuses bodies of more than `maxBytes`: by their declared length, or while they are read where none is declared. */
+/**
+ * Reads bodies of more than `maxBytes` no further than that: by their declared length, or while they come where none is
+ * declared. Compressed ones are decompressed, and what they become counts.
+ */
 export function requestBody(maxBytes: number): MiddlewareHandler {
   return async (c, next) => {
-    const { headers } = c.req.raw
+    const { headers, body } = c.req.raw
     if (Number(headers.get('content-length') ?? 0) > maxBytes) throw tooLarge(maxBytes)
-    if (headers.has('transfer-encoding') && c.req.raw.body !== null)
-      await bufferBody(c, c.req.raw.body, maxBytes)
+    const codings = contentCodings(headers.get('content-encoding'))
+    if (body !== null && (codings.length > 0 || headers.has('transfer-encoding'))) {
+      const bytes = await readAll(body, maxBytes)
+      replaceBody(c, await decode(bytes, codings, maxBytes))
+    }
     await next()
   }
 }
 
-async function bufferBody(c: Context, body: ReadableStream<Uint8Array>, maxBytes: number): Promise<void> {
+async function readAll(body: ReadableStream<Uint8Array>, maxBytes: number): Promise<Buffer> {
   const chunks: Uint8Array[] = []
   let length = 0
   for await (const chunk of body) {
@@ -20,8 +28,65 @@ async function bufferBody(c: Context, body: ReadableStream<Uint8Array>, maxBytes
     if (length > maxBytes) throw tooLarge(maxBytes)
     chunks.push(chunk)
   }
+  return Buffer.concat(chunks)
+}
+
+function replaceBody(c: Context, body: Buffer): void {
   const { method, headers, signal } = c.req.raw
-  c.req.raw = new Request(c.req.url, { method, headers: [...headers], signal, body: Buffer.concat(chunks) })
+  const kept = [...headers].filter(([name]) => name !== 'content-encoding' && name !== 'content-length')
+  c.req.raw = new Request(c.req.url, { method, headers: kept, signal, body: Uint8Array.from(body) })
+}
+
+/** Every decoder stops at the limit, however little a bomb weighs. */
+type Decoder = (bytes: InputType, options: { readonly maxOutputLength: number }) => Promise<Buffer>
+
+/** `deflate` is zlib's format; some clients send the bare stream of it, which begins with another byte. */
+const decodeDeflate: Decoder = (bytes, options) =>
+  isZlib(bytes as Buffer) ? promisify(inflate)(bytes, options) : promisify(inflateRaw)(bytes, options)
+
+const isZlib = (bytes: Buffer): boolean =>
+  bytes.length > 1 && (bytes[0]! & 0x0f) === 8 && bytes.readUInt16BE(0) % 31 === 0
+
+const decoders: Readonly<Record<string, Decoder>> = {
+  gzip: promisify(gunzip),
+  'x-gzip': promisify(gunzip),
+  deflate: decodeDeflate,
+  br: promisify(brotliDecompress),
+  zstd: promisify(zstdDecompress),
+}
+
+/** What the header may name. */
+const supportedCodings = 'gzip, deflate, br, zstd'
+
+/** Codings in the order in which they were applied. One body needs one; more would only be meant to break something. */
+function contentCodings(header: string | null): readonly string[] {
+  const codings = (header ?? '')
+    .split(',')
+    .map((coding) => coding.trim().toLowerCase())
+    .filter((coding) => coding !== '' && coding !== 'identity')
+  const unknown = codings.find((coding) => !Object.hasOwn(decoders, coding))
+  if (unknown === undefined && codings.length <= 2) return codings
+  throw new GatewayError(
+    'unsupported_media_type',
+    `The body can't be decoded: Content-Encoding '${(header ?? '').slice(0, 100)}' is not supported. ` +
+      `Send it as it is, or by one of ${supportedCodings}.`,
+  )
+}
+
+async function decode(body: Buffer, codings: readonly string[], maxBytes: number): Promise<Buffer> {
+  let bytes = body
+  for (const coding of codings.toReversed()) {
+    try {
+      bytes = await decoders[coding]!(bytes, { maxOutputLength: maxBytes })
+    } catch (cause) {
+      const code = (cause as NodeJS.ErrnoException | undefined)?.code
+      if (code === 'ERR_BUFFER_TOO_LARGE') throw tooLarge(maxBytes)
+      throw new GatewayError('bad_request', `The body is not what its Content-Encoding says (${coding}).`, {
+        cause,
+      })
+    }
+  }
+  return bytes
 }
 
 function tooLarge(maxBytes: number): GatewayError {

@@ -121,10 +121,19 @@ describe('/api/v1/generate', () => {
     [{ inputs: 'a' }, 400, /You should set `max_length` or `max_new_tokens`/],
     [{ inputs: 'a', max_new_tokens: 'many' }, 400, /^max_new_tokens has to be an integer, but is "many"\.$/],
     [{ inputs: 'a', max_new_tokens: 0 }, 400, /^max_new_tokens has to be at least 1/],
-    [{ inputs: 'a', max_new_tokens: 1, do_sample: 1, temperature: 0 }, 400, /^temperature has to be above 0/],
+    [
+      { inputs: 'a', max_new_tokens: 1, do_sample: 1, temperature: -1 },
+      400,
+      /^temperature has to be above 0/,
+    ],
+    [{ inputs: 'a', max_new_tokens: -2 }, 400, /^max_new_tokens has to be at least 1, or -1/],
+    [
+      { inputs: 'a'.repeat(2049), max_new_tokens: 1 },
+      400,
+      /^Maximum length exceeded: 2049 tokens are needed, 2048/,
+    ],
     [{ inputs: ['a'], max_new_tokens: 1 }, 400, /^inputs has to be a string/],
     [{ inputs: 'Hello', max_length: 4 }, 400, /^Maximum length exceeded: 5 tokens/],
-    [{ inputs: 'a', max_new_tokens: 5000 }, 400, /^Maximum length exceeded: 5001 tokens are needed, 2048/],
     ['{"inputs": ', 400, /is not JSON/],
     ['[1]', 400, /has to be a JSON object/],
     ['null', 400, /has to be a JSON object/],
@@ -163,10 +172,40 @@ describe('/api/v1/generate', () => {
 
   it('bounds sessions by the config of the model', async () => {
     await using test = createTestGateway({ specs: [{ maxSessionLength: 16 }] })
-    const response = await test.app.request('/api/v1/generate', json({ inputs: 'a', max_length: 17 }))
+    const response = await test.app.request(
+      '/api/v1/generate',
+      json({ inputs: 'a'.repeat(17), max_length: 20 }),
+    )
     expect((await readJson(response)).traceback).toMatch(
       /^Maximum length exceeded: 17 tokens are needed, 16 are allowed/,
     )
+  })
+
+  it('cuts an answer that is asked for longer to the room that there is', async () => {
+    await using test = createTestGateway({ specs: [{ maxSessionLength: 16 }] })
+    for (const length of [
+      { max_length: 17 },
+      { max_new_tokens: 5000 },
+      { max_new_tokens: 16 },
+      { max_new_tokens: -1 },
+    ]) {
+      const response = await test.app.request('/api/v1/generate', json({ inputs: 'Hello', ...length }))
+      expect((await readJson(response)).outputs).toHaveLength(11)
+    }
+  })
+
+  it('reads what stands for nothing as nothing', async () => {
+    await using test = createTestGateway()
+    const textFor = async (values: object) => {
+      const response = await test.app.request(
+        '/api/v1/generate',
+        json({ inputs: 'Hello', max_new_tokens: 8, ...values }),
+      )
+      expect(response.status).toBe(200)
+      return (await readJson(response)).outputs as string
+    }
+    expect(await textFor({ do_sample: 1, temperature: 0 })).toBe(await textFor({}))
+    await textFor({ do_sample: 1, temperature: 1, top_k: -1, top_p: 0 })
   })
 
   it('tells clients of the WebSocket API that they need a WebSocket', async () => {

@@ -5,7 +5,7 @@ import { GatewayError } from '../../errors.ts'
 import { assertFits, generateChunks, promptTokens } from './generate-chunks.ts'
 import { type LengthParams, parseLength, parseSampling } from './generate-params.ts'
 import { resolveModel } from '../resolve-model.ts'
-import { checkSessionLength, restrictedModelError } from './legacy-model.ts'
+import { allowedLength, restrictedModelError } from './legacy-model.ts'
 import { type RawParams, textParam } from './python-values.ts'
 import { readParams } from './request-params.ts'
 
@@ -32,15 +32,15 @@ async function generate(
 ): Promise<string> {
   const inputs = textParam(params, 'inputs')
   const sampling = parseSampling(params)
-  const length = parseLength(params)
-  assertLengthGiven(length)
+  const asked = parseLength(params)
+  assertLengthGiven(asked)
   const spec = resolveModel(context, textParam(params, 'model'))
   if (!spec.publicApi) throw restrictedModelError(spec)
   const model = await context.registry.get(spec.id, { signal })
 
   const prompt = promptTokens(model, [], inputs)
+  const length = withinRoom(asked, prompt.length, allowedLength(spec, model))
   const maxLength = sessionLength(length, prompt.length)
-  checkSessionLength(maxLength, spec, model)
   assertFits(prompt.length, maxLength)
   await using lease = await context.sessions.acquire(model, { tokens: prompt, maxLength, signal, logger })
   return model.tokenizer.decode(
@@ -60,6 +60,16 @@ function assertLengthGiven({ maxLength, maxNewTokens }: LengthParams): void {
     param: 'max_new_tokens',
     reason: 'missing_required_parameter',
   })
+}
+
+/** An answer may be shorter than was asked for, and its prompt may not be longer than there is room for. */
+function withinRoom(asked: LengthParams, promptLength: number, allowed: number): LengthParams {
+  const cut = (tokens: number | undefined, room: number) => tokens && Math.min(tokens, room)
+  assertFits(promptLength, allowed)
+  return {
+    maxLength: cut(asked.maxLength, allowed),
+    maxNewTokens: cut(asked.maxNewTokens, Math.max(allowed - promptLength, 1)),
+  }
 }
 
 function sessionLength({ maxLength = 0, maxNewTokens }: LengthParams, promptLength: number): number {

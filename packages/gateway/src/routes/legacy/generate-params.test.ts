@@ -178,9 +178,8 @@ describe('parseSampling', () => {
   })
 
   it.each([
-    [{ do_sample: 1, temperature: 0 }, /^temperature has to be above 0; for greedy decoding/],
     [{ do_sample: 1, temperature: -1 }, /^temperature has to be above 0/],
-    [{ do_sample: 1, top_k: -1 }, /^top_k has to be at least 1/],
+    [{ do_sample: 1, top_k: -2 }, /^top_k has to be at least 1/],
     [{ do_sample: 1, top_p: -0.1 }, /^top_p has to be between 0 and 1/],
     [{ repetition_penalty: 0 }, /^repetition_penalty has to be above 0/],
     [{ do_sample: 'maybe' }, /^do_sample has to be an integer/],

@@ -15,6 +15,9 @@ const DEFAULT_MAX_LENGTH = 20
 /** A count that still is one for 32-bit engines: more would only be meant to break something. */
 const MAX_TOKENS = 2 ** 31 - 1
 
+/** `max_new_tokens` of clients that mean: until the session is full. */
+const UNTIL_FULL = -1
+
 /** Below, the most probable token is taken for certain, and 32-bit engines would divide by zero. */
 const SMALLEST_TEMPERATURE = 1e-4
 const SMALLEST_TOP_P = 1e-6
@@ -22,14 +25,14 @@ const SMALLEST_TOP_P = 1e-6
 export function parseLength(params: RawParams): LengthParams {
   return {
     maxLength: inRange(integerParam(params, 'max_length'), 'max_length', isTokenCount, 'at least 1'),
-    maxNewTokens: inRange(
-      integerParam(params, 'max_new_tokens'),
-      'max_new_tokens',
-      isTokenCount,
-      'at least 1',
-    ),
+    maxNewTokens: newTokens(integerParam(params, 'max_new_tokens')),
   }
 }
+
+const newTokens = (asked: number | undefined): number | undefined =>
+  asked === UNTIL_FULL
+    ? MAX_TOKENS
+    : inRange(asked, 'max_new_tokens', isTokenCount, 'at least 1, or -1 for all that there is room for')
 
 /** Tokens that one `generate` of `transformers` gives when `length` tokens are there already: always at least one. */
 export function newTokenLimit({ maxLength, maxNewTokens }: LengthParams, length: number): number {
@@ -53,10 +56,10 @@ export function parseSampling(params: RawParams): SamplingParams {
   if (!flagParam(params, 'do_sample')) return { temperature: 0, repetitionPenalty }
   return {
     temperature: usableTemperature(
-      inRange(temperature, 'temperature', isPositive, 'above 0; for greedy decoding set do_sample to 0'),
+      inRange(temperature, 'temperature', isTemperature, 'above 0, or 0 for greedy decoding'),
     ),
     repetitionPenalty,
-    ...topKFilter(inRange(topK, 'top_k', isNatural, 'at least 1, or 0 for no limit')),
+    ...topKFilter(inRange(topK, 'top_k', isTopK, 'at least 1, or 0 or -1 for no limit')),
     ...topPFilter(inRange(topP, 'top_p', isNatural, 'between 0 and 1')),
   }
 }
@@ -65,9 +68,9 @@ function usableTemperature(temperature = 1): number {
   return temperature < SMALLEST_TEMPERATURE ? 0 : temperature
 }
 
-/** 0 is off. */
+/** 0 is off, and so is -1 for clients of other servers. */
 function topKFilter(topK: number | undefined): Pick<SamplingParams, 'topK'> {
-  return topK ? { topK: Math.min(topK, MAX_TOKENS) } : {}
+  return topK !== undefined && topK > 0 ? { topK: Math.min(topK, MAX_TOKENS) } : {}
 }
 
 /** 1 and more is off; 0 leaves the most probable token. */
@@ -76,6 +79,8 @@ function topPFilter(topP: number | undefined): Pick<SamplingParams, 'topP'> {
 }
 
 const isPositive = (value: number) => Math.fround(value) > 0 && Math.fround(value) < Infinity
+const isTemperature = (value: number) => value === 0 || isPositive(value)
+const isTopK = (value: number) => value >= -1
 const isNatural = (value: number) => value >= 0
 const isTokenCount = (value: number) => value >= 1 && value <= MAX_TOKENS
 

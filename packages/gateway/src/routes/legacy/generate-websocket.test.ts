@@ -305,12 +305,12 @@ describe('/api/v2/generate', () => {
 
   it.each([
     [{ type: 'open_inference_session', max_length: 16 }, /next message has to be of type "generate"/],
-    [{ type: 'generate', inputs: 'a', max_new_tokens: -1 }, /^max_new_tokens has to be at least 1/],
+    [{ type: 'generate', inputs: 'a', max_new_tokens: -2 }, /^max_new_tokens has to be at least 1/],
     [{ type: 'generate', inputs: { a: 1 } }, /^inputs has to be a string/],
     [{ type: 'generate', inputs: 'a', stop_sequence: 5 }, /^stop_sequence has to be a string/],
     [{ type: 'generate', inputs: 'a', stop_sequence: 'a'.repeat(1_001) }, /1000 characters at most/],
     [{ type: 'generate', stop_sequence: '#', extra_stop_sequences: Array(100).fill('a') }, /100 texts/],
-    [{ type: 'generate', inputs: 'a', do_sample: 1, temperature: 0 }, /^temperature has to be above 0/],
+    [{ type: 'generate', inputs: 'a', do_sample: 1, temperature: -1 }, /^temperature has to be above 0/],
     [{ type: 'generate', inputs: 'abcdefghijklmnopqrstuvwxyz' }, /^Maximum length exceeded: 26/],
   ])('refuses %o as a next message', async (message, traceback) => {
     await using server = await startServer()

@@ -9,8 +9,12 @@ export function restrictedModelError({ id }: ModelSpec): GatewayError {
   )
 }
 
+/** Tokens that a session may have, by the config and the model. */
+export const allowedLength = (spec: ModelSpec, model: Model): number =>
+  Math.min(spec.maxSessionLength ?? Infinity, model.contextLength)
+
 /** @throws ContextLengthError if a session of `maxLength` tokens is more than the config or the model allows. */
 export function checkSessionLength(maxLength: number, spec: ModelSpec, model: Model): void {
-  const allowed = Math.min(spec.maxSessionLength ?? Infinity, model.contextLength)
+  const allowed = allowedLength(spec, model)
   if (maxLength > allowed) throw new ContextLengthError(maxLength, allowed)
 }

@@ -1,4 +1,5 @@
 import type { Context } from 'hono'
+import { bodyText } from '../../body-text.ts'
 import { GatewayError } from '../../errors.ts'
 import { parseRequestJson } from '../../request-json.ts'
 import type { RawParams } from './python-values.ts'
@@ -18,7 +19,7 @@ export async function readParams(c: Context): Promise<RawParams> {
 
 async function readBody(c: Context): Promise<RawParams> {
   const contentType = c.req.header('content-type')?.toLowerCase() ?? ''
-  if (contentType.startsWith('application/json')) return jsonParams(await c.req.text())
+  if (contentType.startsWith('application/json')) return jsonParams(await bodyText(c.req))
   if (contentType.startsWith('application/x-www-form-urlencoded')) {
     const text = await c.req.text()
     assertFewFields(text, '&')

@@ -13,16 +13,22 @@ const fields = {
     .union([z.literal(0), z.literal(1)])
     .optional()
     .describe('0 (default): greedy; 1: sample.'),
-  temperature: z.number().gt(0).optional().describe('With do_sample. Default 1.'),
-  top_k: z.int().min(0).optional().describe('With do_sample; 0 is off.'),
+  temperature: z.number().min(0).optional().describe('With do_sample; 0 is greedy. Default 1.'),
+  top_k: z.int().min(-1).optional().describe('With do_sample; 0 and -1 are off.'),
   top_p: z.number().min(0).optional().describe('With do_sample; 1 is off.'),
   repetition_penalty: z.number().gt(0).optional().describe('1 is off.'),
-  max_length: z.int().min(1).optional().describe('Tokens of prompt and answer together.'),
-  max_new_tokens: z
+  max_length: z
     .int()
     .min(1)
     .optional()
-    .describe('Tokens of the answer; wins over max_length. One of them is needed.'),
+    .describe('Tokens of prompt and answer together; cut to what the context has room for.'),
+  max_new_tokens: z
+    .int()
+    .min(-1)
+    .optional()
+    .describe(
+      'Tokens of the answer, cut to what the context has room for; -1: until it is full. Wins over max_length; one of them is needed.',
+    ),
 }
 
 export const legacyRequestSchema = z.object(fields)

@@ -1,4 +1,5 @@
 import { InvalidRequestError } from '@petals-chat/engine'
+import { HonoRequest } from 'hono/request'
 import { describe, expect, test } from 'vitest'
 import { chatRequestSchema } from '../schemas/chat-request.ts'
 import { completionRequestSchema } from '../schemas/completion-request.ts'
@@ -13,7 +14,7 @@ const schemas = {
 type Kind = keyof typeof schemas
 
 const parse = (kind: Kind, body: string) =>
-  parseRequest(new Request('http://localhost/', { method: 'POST', body }), schemas[kind])
+  parseRequest(new HonoRequest(new Request('http://localhost/', { method: 'POST', body })), schemas[kind])
 
 async function faultOf(kind: Kind, body: string | object) {
   const error: unknown = await parse(kind, typeof body === 'string' ? body : JSON.stringify(body)).catch(

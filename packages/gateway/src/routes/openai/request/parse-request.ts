@@ -1,6 +1,7 @@
 import { InvalidRequestError } from '@petals-chat/engine'
 import type { HonoRequest } from 'hono'
 import type { z } from 'zod'
+import { bodyText } from '../../../body-text.ts'
 import { parseRequestJson } from '../../../request-json.ts'
 import { ignoredParameters } from './ignored.ts'
 import { refuseUnsupported, type UnsupportedParameters } from './unsupported.ts'
@@ -8,12 +9,12 @@ import { describeIssues, noMessage, unknownField } from './zod-issue.ts'
 
 /** The body of a request, checked. @throws InvalidRequestError that names the field at fault. */
 export async function parseRequest<Schema extends z.ZodObject>(
-  request: Pick<HonoRequest, 'text'>,
+  request: Pick<HonoRequest, 'arrayBuffer' | 'header'>,
   schema: Schema,
   unsupported: UnsupportedParameters = {},
 ): Promise<z.output<Schema>> {
   // Whatever the content type says: curl's default is a form. Pages of other sites are kept out by their origin.
-  const body = parseJson(await request.text())
+  const body = parseJson(await bodyText(request))
   const parsed = schema.safeParse(body, { reportInput: true, error: () => noMessage })
   if (!parsed.success) {
     const { message, ...where } = describeIssues(parsed.error.issues)
