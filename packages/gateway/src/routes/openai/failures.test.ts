@@ -138,7 +138,7 @@ describe('parameters that can’t be honoured', () => {
     ['web_search_options', {}],
     ['verbosity', 'high'],
     ['suffix', 'end'],
-    ['guided_json', { type: 'object' }],
+    ['guided_whitespace_pattern', ' '],
     ['mirostat', 2],
     ['repeat_last_n', 128],
     ['do_sample', false],

@@ -26,7 +26,7 @@ export async function* chatFrames(
     const { choice } = event
     if (begun < choice) {
       begun = choice
-      yield writer.choice(choiceJson(choice, '{"role":"assistant","content":""}'))
+      yield writer.choice(choiceJson(choice, firstDelta(job, event)))
     }
     if (event.type === 'delta') yield* deltaFrames(job, event, writer)
     else {
@@ -55,7 +55,15 @@ function* deltaFrames(
     news = undefined
   }
   if (logprobs !== undefined || news !== undefined)
-    yield writer.choice(choiceJson(choice, '{"content":""}', logprobs), news)
+    yield writer.choice(choiceJson(choice, isForced(job) ? '{}' : '{"content":""}', logprobs), news)
+}
+
+const isForced = ({ reader }: ChatJob): boolean => reader.tools?.forced === true
+
+/** Where calls are all that comes there is no content: strict clients take the empty text for an answer. */
+function firstDelta(job: ChatJob, event: ChatEvent): string {
+  const isCall = isForced(job) || (event.type === 'delta' && event.parts[0]?.type === 'tool-call')
+  return `{"role":"assistant","content":${isCall ? 'null' : '""'},"refusal":null}`
 }
 
 const logprobsJson = ({ model }: ChatJob, tokens: DeltaEvent['tokens']): string =>

@@ -12,6 +12,7 @@ export async function collectChat(job: ChatJob, events: AsyncIterable<ChatEvent>
   const choices: ChatChoice[] = []
   const cost = new CostTotal()
   let petals: PetalsBody | undefined
+  const isForced = job.reader.tools?.forced === true
   let draft = new ChoiceDraft()
   for await (const event of events) {
     if (event.type === 'wait') continue
@@ -24,7 +25,7 @@ export async function collectChat(job: ChatJob, events: AsyncIterable<ChatEvent>
     petals = event.petals
     choices.push({
       index: event.choice,
-      message: draft.message(),
+      message: draft.message(isForced),
       logprobs: job.logprobs ? { content: draft.logprobs, refusal: null } : null,
       finish_reason: event.finishReason,
     })
@@ -56,12 +57,14 @@ class ChoiceDraft {
     }
   }
 
-  message(): ChatChoice['message'] {
+  /** `isForced`: the answer may be nothing but calls, and has no words even if it was cut before the first. */
+  message(isForced: boolean): ChatChoice['message'] {
     const hasCalls = this.#calls.length > 0
     return {
       role: 'assistant',
-      content: hasCalls && this.#content === '' ? null : this.#content,
+      content: (hasCalls || isForced) && this.#content === '' ? null : this.#content,
       refusal: null,
+      annotations: [],
       ...(this.#reasoning !== '' && { reasoning_content: this.#reasoning }),
       ...(hasCalls && { tool_calls: this.#calls }),
     }

@@ -18,6 +18,8 @@ export interface ChatJob {
   readonly choices: number
   readonly reader: ChatAnswerReaderOptions
   readonly logprobs: boolean
+  /** The field that the answer's grammar was made from. */
+  readonly grammarParam: string | undefined
 }
 
 /** Loads the model if need be. @throws InvalidRequestError, ContextLengthError, ModelNotFoundError, ModelUnavailableError */
@@ -53,6 +55,7 @@ export async function prepareChat(
       reasoning: reasoning(request, prompt.opensReasoning, form.grammar !== undefined),
     },
     logprobs: topLogprobs !== undefined,
+    grammarParam: form.tools?.forced ? 'tools' : form.param,
   }
 }
 

@@ -1,9 +1,10 @@
-import { type GeneratedToken, InvalidRequestError, withWaits } from '@petals-chat/engine'
+import { type GeneratedToken, withWaits } from '@petals-chat/engine'
 import type { GatewayContext } from '../../../context.ts'
 import type { PetalsBody } from '../../../swarm/route-body.ts'
 import { RouteReceipt } from '../../../swarm/route-receipt.ts'
 import { waitNotice, type WaitNotice } from '../../../swarm/wait-notice.ts'
 import { generateChoices } from '../generate-choices.ts'
+import { inWordsOfRequest } from '../request/grammar-error.ts'
 import { ChatAnswerReader } from '../response/chat-answer-reader.ts'
 import type { ChatPart } from '../response/chat-part.ts'
 import type { ChoiceCost } from '../response/usage.ts'
@@ -37,7 +38,7 @@ export async function* runChat(
   try {
     yield* runChoices(context, job, options)
   } catch (error) {
-    throw inWordsOfRequest(error, job)
+    throw inWordsOfRequest(error, job.grammarParam)
   }
 }
 
@@ -80,11 +81,4 @@ async function* runChoices(
     answer = new ChatAnswerReader(reader)
     hasCalls = false
   }
-}
-
-/** An engine that can't read a grammar knows nothing of the field that it was made from. */
-function inWordsOfRequest(error: unknown, { reader }: ChatJob): unknown {
-  if (!(error instanceof InvalidRequestError) || error.param !== 'grammar') return error
-  const param = reader.tools ? 'tools' : 'response_format'
-  return new InvalidRequestError(error.message, { param, reason: 'invalid_json_schema', cause: error })
 }

@@ -9,6 +9,8 @@ import {
 import type { GatewayContext } from '../../../context.ts'
 import { assertMayFit } from '../../prompt-length.ts'
 import { loadModel } from '../load-model.ts'
+import { requireGrammar } from '../request/answer-form.ts'
+import { wantedForm } from '../request/forms.ts'
 import { requireLogprobs, toStop } from '../request/choices.ts'
 import { answerLength, askedLength, checkTokens } from '../request/limits.ts'
 import { toSampling } from '../request/sampling.ts'
@@ -34,6 +36,8 @@ export interface CompletionJob {
   /** Of every prompt. */
   readonly choices: number
   readonly echo: boolean
+  /** The field that the answer's grammar was made from. */
+  readonly grammarParam: string | undefined
 }
 
 /** What a completion has at most where its request does not say: OpenAI's and vLLM's default. */
@@ -49,6 +53,8 @@ export async function prepareCompletion(
   const topLogprobs = wantedLogprobs(request.logprobs)
   if (topLogprobs !== undefined) requireLogprobs(model, 'logprobs', 'logprobs')
   if (topLogprobs !== undefined && request.echo) requireLogprobs(model, 'echo', 'promptLogprobs')
+  const form = wantedForm(request)
+  requireGrammar({ ...form }, model)
   const encoded = await encodePrompts(request.prompt, model, 'prompt')
   const prompts = encoded.map((prompt): PreparedPrompt => {
     const budget = {
@@ -65,12 +71,14 @@ export async function prepareCompletion(
     options: {
       stop: toStop(request.stop),
       sampling: toSampling(request, spec, model),
+      grammar: form?.grammar,
       topLogprobs,
       ignoreEos: request.ignore_eos ?? false,
       signal,
     },
     choices: request.n ?? 1,
     echo: request.echo ?? false,
+    grammarParam: form?.param,
   }
 }
 

@@ -4,6 +4,7 @@ import type { PetalsBody } from '../../../swarm/route-body.ts'
 import { RouteReceipt } from '../../../swarm/route-receipt.ts'
 import { waitNotice, type WaitNotice } from '../../../swarm/wait-notice.ts'
 import { type ChoiceEvent, generateChoices } from '../generate-choices.ts'
+import { inWordsOfRequest } from '../request/grammar-error.ts'
 import type { ScoredText } from '../response/logprobs.ts'
 import type { ChoiceCost } from '../response/usage.ts'
 import type { RunOptions } from '../run-options.ts'
@@ -32,8 +33,12 @@ export async function* runCompletion(
   job: CompletionJob,
   options: RunOptions,
 ): AsyncGenerator<CompletionEvent, void, undefined> {
-  for (const [place, prompt] of job.prompts.entries()) {
-    yield* runPrompt(context, job, prompt, place * job.choices, options)
+  try {
+    for (const [place, prompt] of job.prompts.entries()) {
+      yield* runPrompt(context, job, prompt, place * job.choices, options)
+    }
+  } catch (error) {
+    throw inWordsOfRequest(error, job.grammarParam)
   }
 }
 

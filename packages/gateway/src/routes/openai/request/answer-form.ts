@@ -1,85 +1,129 @@
 import {
   type Grammar,
   InvalidRequestError,
+  type JsonGrammar,
   type Model,
   toolCallGrammar,
   type ToolDefinition,
 } from '@petals-chat/engine'
 import type { ToolCallFinderOptions } from '../response/tool-call-finder.ts'
-import type { RequestTool, ResponseFormat, ToolChoice } from '../schemas/answer-form.ts'
+import type { RequestTool } from '../schemas/answer-form.ts'
 import type { ChatRequest } from '../schemas/chat-request.ts'
+import { wantedForm, type WantedForm } from './forms.ts'
 import { checkJson } from './json-bounds.ts'
+import { wantedCalls } from './tool-choice.ts'
 
-type FormRequest = Pick<ChatRequest, 'tools' | 'tool_choice' | 'parallel_tool_calls' | 'response_format'>
+type FormRequest = Parameters<typeof wantedForm>[0] &
+  Pick<ChatRequest, 'tools' | 'tool_choice' | 'parallel_tool_calls'>
 
 /** What a request says about the form of its answer. */
 export interface AnswerForm {
   readonly grammar?: Grammar | undefined
+  /** The field that asks for the grammar. */
+  readonly param?: string | undefined
   /** Functions that the model is told of, and how calls of them are found in the answer. */
   readonly tools?: ToolCallFinderOptions | undefined
 }
 
 /** @throws InvalidRequestError if the fields contradict each other, or the model's engine can't force a form. */
 export function answerForm(request: FormRequest, model: Pick<Model, 'id' | 'capabilities'>): AnswerForm {
-  const form = wantedForm(request)
-  if (form.grammar === undefined || model.capabilities.grammar) return form
-  const param = form.tools ? 'tool_choice' : 'response_format'
-  const instead = form.tools ? `Use tool_choice "auto"` : 'Describe the form in the messages'
+  const form = formOf(request)
+  requireGrammar(form, model)
+  return form
+}
+
+/** @throws InvalidRequestError if a form is asked for that the model's engine can't force. */
+export function requireGrammar(
+  { grammar, param = 'response_format' }: Pick<AnswerForm, 'grammar' | 'param'>,
+  model: Pick<Model, 'id' | 'capabilities'>,
+): void {
+  if (grammar === undefined || model.capabilities.grammar) return
+  const field = param.split('.')[0]!
+  const instead = field === 'tool_choice' ? `Use tool_choice "auto"` : 'Describe the form in the messages'
   throw new InvalidRequestError(
-    `The engine of the model '${model.id}' can't force the form of an answer, so '${param}' is not supported. ` +
+    `The engine of the model '${model.id}' can't force the form of an answer, so '${field}' is not supported. ` +
       `${instead}, or take a model whose capabilities have "grammar" (GET /v1/models).`,
-    { param, reason: 'unsupported_parameter' },
+    { param: field, reason: 'unsupported_parameter' },
   )
 }
 
-function wantedForm(request: FormRequest): AnswerForm {
+function formOf(request: FormRequest): AnswerForm {
   const tools = toolsInPlay(request)
-  const grammar = formatGrammar(request.response_format)
-  if (tools === undefined) return { grammar }
-  if (grammar !== undefined) {
-    throw new InvalidRequestError(
-      `'response_format' can't be combined with tools that may be called. Leave one of them out, or send tool_choice "none".`,
-      { param: 'response_format', reason: 'invalid_value' },
-    )
-  }
+  const form = wantedForm(request)
+  if (tools === undefined) return { ...form }
   // A list of calls invites small models to go on for ever: only where it is asked for, or the model starts it by itself.
-  return tools.choice === 'auto'
-    ? { tools: { tools: tools.definitions, forced: false, parallel: request.parallel_tool_calls !== false } }
-    : forcedCall(tools.definitions, tools.choice, request.parallel_tool_calls === true)
+  const isList = request.parallel_tool_calls === true && tools.allowed.length + tools.all.length > 2
+  const definitions = tools.allowed.map(({ definition }) => definition)
+  if (tools.mode === 'required') {
+    const grammar = callGrammar(tools.allowed, isList)
+    return { grammar, param: 'tool_choice', tools: { tools: definitions, forced: true, parallel: isList } }
+  }
+  const finder = { tools: definitions, forced: false, parallel: request.parallel_tool_calls !== false }
+  return form === undefined
+    ? { tools: finder }
+    : { ...callOrForm(callGrammar(tools.allowed, isList), form), tools: finder }
 }
 
-function forcedCall(
-  tools: readonly ToolDefinition[],
-  choice: Exclude<ToolChoice, 'auto' | 'none' | 'any'>,
-  parallel: boolean,
-): AnswerForm {
-  const name = choice === 'required' ? undefined : choice.function.name
-  const grammar = toolCallGrammar(tools, { name, parallel: parallel && name === undefined })
-  return { grammar, tools: { tools, forced: true, parallel } }
+/** A call, in either of the ways that models have learnt, or an answer of the form. */
+function callOrForm(call: JsonGrammar, form: WantedForm): Required<Pick<AnswerForm, 'grammar' | 'param'>> {
+  const { grammar, param } = form
+  if (grammar.type !== 'json-object' && grammar.type !== 'json-schema') {
+    throw new InvalidRequestError(
+      `'${param}' can't be combined with tools that may be called; a JSON schema can. Leave one of them out, or send tool_choice "none".`,
+      { param, reason: 'invalid_value' },
+    )
+  }
+  const framed = { before: '<tool_call>\n', grammar: call, after: '\n</tool_call>' }
+  return { grammar: { type: 'either', forms: [framed, { grammar: call }, { grammar }] }, param }
+}
+
+function callGrammar(tools: readonly AllowedTool[], parallel: boolean): JsonGrammar {
+  return toolCallGrammar(
+    tools.map(({ definition }) => definition),
+    { parallel, nameOfParameters: (index) => `tools[${tools[index]!.index}].function.parameters` },
+  )
+}
+
+interface AllowedTool {
+  readonly definition: ToolDefinition
+  /** Its place in the request. */
+  readonly index: number
 }
 
 interface ToolsInPlay {
-  readonly definitions: readonly ToolDefinition[]
-  readonly choice: Exclude<ToolChoice, 'none' | 'any'>
+  readonly all: readonly ToolDefinition[]
+  readonly allowed: readonly AllowedTool[]
+  readonly mode: 'auto' | 'required'
 }
 
-function toolsInPlay({ tools, tool_choice: asked }: FormRequest): ToolsInPlay | undefined {
-  const choice = asked === 'any' ? 'required' : asked
-  if (tools?.length) {
-    const definitions = toToolDefinitions(tools)
-    return choice === 'none' ? undefined : { definitions, choice: choice ?? 'auto' }
+function toolsInPlay({ tools, tool_choice: choice }: FormRequest): ToolsInPlay | undefined {
+  const { mode, names } = wantedCalls(choice)
+  if (!tools?.length) {
+    if (mode !== 'required') return undefined
+    throw invalidChoice(`'tool_choice' is only allowed when 'tools' are specified.`)
   }
-  if (choice == null || choice === 'none' || choice === 'auto') return undefined
-  throw new InvalidRequestError(`'tool_choice' is only allowed when 'tools' are specified.`, {
-    param: 'tool_choice',
-    reason: 'invalid_value',
-  })
+  const all = toToolDefinitions(tools)
+  if (mode === 'none') return undefined
+  const unknown = names?.find((name) => !all.some((tool) => tool.name === name))
+  if (unknown !== undefined) {
+    const known = all.map(({ name }) => name).join(', ')
+    throw invalidChoice(`'tool_choice' asks for the function '${unknown}'; functions in tools: ${known}.`)
+  }
+  const allowed = all.map((definition, index) => ({ definition, index }))
+  return {
+    all,
+    mode,
+    allowed: names ? allowed.filter(({ definition }) => names.includes(definition.name)) : allowed,
+  }
 }
+
+const invalidChoice = (message: string): InvalidRequestError =>
+  new InvalidRequestError(message, { param: 'tool_choice', reason: 'invalid_value' })
 
 /** @throws InvalidRequestError if two functions have the same name or a schema is out of bounds. */
 export function toToolDefinitions(tools: readonly RequestTool[]): readonly ToolDefinition[] {
   const names = new Set<string>()
-  return tools.map(({ function: { name, description, parameters } }, index) => {
+  return tools.map(({ function: { name, description, parameters, strict } }, index) => {
     if (names.has(name)) {
       const param = `tools[${index}].function.name`
       throw new InvalidRequestError(`'${param}': there are two functions '${name}'.`, {
@@ -89,18 +133,11 @@ export function toToolDefinitions(tools: readonly RequestTool[]): readonly ToolD
     }
     names.add(name)
     checkJson(parameters, `tools[${index}].function.parameters`)
-    return { name, description: description ?? undefined, parameters: parameters ?? undefined }
+    return {
+      name,
+      description: description ?? undefined,
+      parameters: parameters ?? undefined,
+      strict: strict ?? undefined,
+    }
   })
-}
-
-function formatGrammar(format: ResponseFormat | null | undefined): Grammar | undefined {
-  switch (format?.type) {
-    case 'json_object':
-      return { type: 'json-object' }
-    case 'json_schema':
-      checkJson(format.json_schema.schema, 'response_format.json_schema.schema')
-      return { type: 'json-schema', schema: format.json_schema.schema }
-    default:
-      return undefined
-  }
 }

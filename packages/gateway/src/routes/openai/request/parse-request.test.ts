@@ -106,12 +106,6 @@ const shapes: readonly Case[] = [
   ['chat', { ...chat, response_format: { type: 'xml' } }, 'response_format.type', 'invalid_value'],
   [
     'chat',
-    { ...chat, response_format: { type: 'json_schema' } },
-    'response_format.json_schema',
-    'missing_required_parameter',
-  ],
-  [
-    'chat',
     { ...chat, tools: [{ type: 'function', function: { name: 'a b' } }] },
     'tools[0].function.name',
     'invalid_value',

@@ -12,7 +12,6 @@ export type UnsupportedParameters = Readonly<Record<string, UnsupportedParameter
 
 const never = (instead: string, ...off: readonly unknown[]): UnsupportedParameter => ({ off, instead })
 
-const grammarField = never('Use response_format with a JSON schema.')
 const sampler = (...off: readonly unknown[]) =>
   never('Use temperature, top_k, top_p, min_p and the penalties.', ...off)
 const penalty = (...off: readonly unknown[]) =>
@@ -25,14 +24,7 @@ const thoughts = (...off: readonly unknown[]) =>
 
 /** Forms of answers. */
 const ofForms: UnsupportedParameters = {
-  grammar: never('Use response_format with a JSON schema.', ''),
-  json_schema: grammarField,
-  guided_json: grammarField,
-  guided_regex: grammarField,
-  guided_choice: grammarField,
-  guided_grammar: grammarField,
-  guided_whitespace_pattern: grammarField,
-  structured_outputs: grammarField,
+  guided_whitespace_pattern: never('White space is short here: leave it out.'),
   format: never('Use response_format.', ''),
 }
 

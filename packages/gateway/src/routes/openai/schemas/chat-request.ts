@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { responseFormatSchema, toolChoiceSchema, toolSchema } from './answer-form.ts'
+import { formFields, responseFormatSchema, toolChoiceSchema, toolSchema } from './answer-form.ts'
 import { messageSchema } from './messages.ts'
 import { jsonObject } from './primitives.ts'
 import { modelField, samplingFields } from './sampling-fields.ts'
@@ -45,6 +45,7 @@ export const chatRequestSchema = z.object({
   response_format: responseFormatSchema
     .nullish()
     .describe('The form of the answer, kept by grammar. Needs a model with `capabilities.grammar`.'),
+  ...formFields,
   tools: z.array(toolSchema).max(128).nullish().describe('Functions that the model may call.'),
   tool_choice: toolChoiceSchema
     .nullish()

@@ -42,6 +42,7 @@ export const chatResponseSchema = z.object({
         content: z.string().nullable(),
         reasoning_content: z.string().optional(),
         refusal: z.null(),
+        annotations: z.array(z.never()).describe('Always empty.'),
         tool_calls: z.array(toolCallSchema).optional(),
       }),
       logprobs: chatLogprobsSchema.nullable(),
@@ -69,7 +70,8 @@ export const chatChunkSchema = z.object({
       index: z.int(),
       delta: z.object({
         role: z.literal('assistant').optional(),
-        content: z.string().optional(),
+        content: z.string().nullish(),
+        refusal: z.null().optional(),
         reasoning_content: z.string().optional(),
         tool_calls: z.array(toolCallDelta).optional(),
       }),

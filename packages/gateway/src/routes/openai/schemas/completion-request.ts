@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { formFields } from './answer-form.ts'
 import { text, tokenIds } from './primitives.ts'
 import { modelField, samplingFields } from './sampling-fields.ts'
 
@@ -23,6 +24,7 @@ export const completionRequestSchema = z.object({
   max_new_tokens: limit.describe('Name of it at TGI and transformers; max_tokens wins. Extension.'),
   n_predict: limit.describe('llama-server’s name of it; the others win. Extension.'),
   ...samplingFields,
+  ...formFields,
   echo: z
     .boolean()
     .nullish()

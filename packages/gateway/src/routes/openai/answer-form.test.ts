@@ -1,0 +1,320 @@
+import type { Grammar, JsonGrammar } from '@petals-chat/engine'
+import { InvalidRequestError } from '@petals-chat/engine'
+import type OpenAI from 'openai'
+import { describe, expect, expectTypeOf, test } from 'vitest'
+import type { z } from 'zod'
+import { createTestApp, type TestAppOptions } from './fixtures/test-app.ts'
+import { chatChunkSchema, type ChatResponse, chatResponseSchema } from './schemas/chat-response.ts'
+import {
+  type completionChunkSchema,
+  type CompletionResponse,
+  completionResponseSchema,
+} from './schemas/completion-response.ts'
+
+const path = '/v1/chat/completions'
+const request = { model: 'test', messages: [{ role: 'user', content: 'Hi' }], temperature: 0 }
+const schema = { type: 'object', properties: { city: { type: 'string' } }, required: ['city'] }
+const tool = (name: string, more: object = {}) => ({ type: 'function', function: { name, ...more } })
+const weather = tool('weather', { parameters: schema })
+const clock = tool('clock')
+
+/** The answer, and the grammar that bound the model. */
+async function answer(body: object, options: TestAppOptions = {}, route = path) {
+  let grammar: Grammar | undefined
+  const { grammarReply, ...others } = options
+  const watching = {
+    ...others,
+    grammarReply: (given: Grammar) => {
+      grammar = given
+      return grammarReply?.(given) ?? '{}'
+    },
+  }
+  await using app = createTestApp(watching)
+  const response = await app.post(route, { ...request, ...body })
+  const json = (await response.json()) as ChatResponse & { error?: Record<string, string> }
+  return { status: response.status, json, grammar, error: json.error, choice: json.choices?.[0] }
+}
+
+describe('a form of the answer', () => {
+  const named = (param: string, strict = false) => ({ type: 'json-schema', schema, strict, name: param })
+
+  test.each<[body: object, grammar: object]>([
+    [{ response_format: { type: 'json_object' } }, { type: 'json-object' }],
+    [{ response_format: { type: 'json_object', schema } }, named('response_format.schema')],
+    [{ response_format: { type: 'json_object', value: schema } }, named('response_format.value')],
+    [{ response_format: { type: 'json', value: schema } }, named('response_format.value')],
+    [{ response_format: { type: 'json_schema', schema } }, named('response_format.schema')],
+    [
+      { response_format: { type: 'json_schema', json_schema: { schema } } },
+      named('response_format.json_schema.schema'),
+    ],
+    [
+      { response_format: { type: 'json_schema', json_schema: { name: 'x', schema, strict: true } } },
+      named('response_format.json_schema.schema', true),
+    ],
+    [{ response_format: { type: 'regex', value: 'a+' } }, { type: 'regex', pattern: 'a+' }],
+    [
+      { response_format: { type: 'grammar', grammar: 'root ::= "a"' } },
+      { type: 'gbnf', source: 'root ::= "a"' },
+    ],
+    [{ json_schema: schema }, named('json_schema')],
+    [{ guided_json: schema }, named('guided_json')],
+    [{ guided_json: JSON.stringify(schema), response_format: { type: 'text' } }, named('guided_json')],
+    [{ guided_regex: 'a+' }, { type: 'regex', pattern: 'a+' }],
+    [{ guided_choice: ['yes', 'n"o\\'] }, { type: 'gbnf', source: 'root ::= "yes" | "n\\x22o\\x5c"' }],
+    [{ guided_grammar: 'root ::= "a"' }, { type: 'gbnf', source: 'root ::= "a"' }],
+    [
+      { grammar: 'root ::= "a"', guided_json: null },
+      { type: 'gbnf', source: 'root ::= "a"' },
+    ],
+    [{ structured_outputs: { json: schema } }, named('structured_outputs.json')],
+    [{ structured_outputs: { choice: ['a'] } }, { type: 'gbnf', source: 'root ::= "a"' }],
+    [{ structured_outputs: { json_object: true } }, { type: 'json-object' }],
+  ])('is asked for by %j', async (body, grammar) => {
+    expect(await answer(body)).toMatchObject({ status: 200, grammar })
+    if (!('response_format' in body)) {
+      const { messages: _, ...rest } = request
+      const completion = await answer(
+        { ...rest, messages: undefined, prompt: 'a', ...body },
+        {},
+        '/v1/completions',
+      )
+      expect(completion).toMatchObject({ status: 200, grammar })
+    }
+  })
+
+  test('is not asked for by an empty grammar, as llama-server’s page sends it', async () => {
+    expect(await answer({ grammar: '' })).toMatchObject({ status: 200, grammar: undefined })
+  })
+
+  test.each<[param: string, body: object]>([
+    ['guided_json', { response_format: { type: 'json_object' }, guided_json: {} }],
+    ['structured_outputs.regex', { structured_outputs: { json: {}, regex: 'a' } }],
+    ['guided_json', { guided_json: '{' }],
+    ['response_format.json_schema', { response_format: { type: 'json_schema' } }],
+    ['response_format.structure', { response_format: { type: 'json_object', structure: {} } }],
+    ['response_format.type', { response_format: { type: 'xml' } }],
+    ['structured_outputs.structural_tag', { structured_outputs: { structural_tag: {} } }],
+    ['guided_choice', { guided_choice: [] }],
+  ])('is refused at %s: %j', async (param, body) => {
+    expect(await answer(body)).toMatchObject({ status: 400, error: { param } })
+  })
+
+  test('that an engine can’t read is refused at its own field', async () => {
+    const grammarReply = () => {
+      throw new InvalidRequestError("The grammar can't be read.", { param: 'grammar' })
+    }
+    for (const [param, body] of [
+      ['guided_regex', { guided_regex: 'a' }],
+      ['grammar', { grammar: 'x' }],
+    ] as const) {
+      expect(await answer(body, { grammarReply })).toMatchObject({ status: 400, error: { param } })
+      const completion = { messages: undefined, prompt: 'a', ...body }
+      expect(await answer(completion, { grammarReply }, '/v1/completions')).toMatchObject({
+        status: 400,
+        error: { param },
+      })
+    }
+  })
+
+  test('needs an engine with grammar', async () => {
+    const options = { capabilities: { grammar: false } }
+    expect(await answer({ guided_json: {} }, options)).toMatchObject({
+      status: 400,
+      error: { param: 'guided_json' },
+    })
+  })
+})
+
+describe('tools beside a form', () => {
+  const body = {
+    tools: [weather, clock],
+    response_format: { type: 'json_schema', json_schema: { name: 'x', schema } },
+  }
+
+  test('allow a call, in both ways that models have learnt, or an answer of the form', async () => {
+    const { grammar } = await answer(body)
+    const call = {
+      type: 'json-schema',
+      documents: { 'tools[0].function.parameters': { schema, strict: false } },
+    }
+    expect(grammar).toMatchObject({
+      type: 'either',
+      forms: [
+        { before: '<tool_call>\n', grammar: call, after: '\n</tool_call>' },
+        { grammar: call },
+        { grammar: { schema, name: 'response_format.json_schema.schema' } },
+      ],
+    })
+  })
+
+  test('give what the model chose', async () => {
+    const called = await answer(body, {
+      grammarReply: () => '<tool_call>\n{"name":"clock","arguments":{}}\n</tool_call>',
+    })
+    expect(called.choice).toMatchObject({
+      finish_reason: 'tool_calls',
+      message: { content: null, tool_calls: [{ function: { name: 'clock', arguments: '{}' } }] },
+    })
+    const said = await answer(body, { grammarReply: () => '{"city":"Rome"}' })
+    expect(said.choice).toMatchObject({ finish_reason: 'stop', message: { content: '{"city":"Rome"}' } })
+    expect(said.choice!.message.tool_calls).toBeUndefined()
+  })
+
+  test('are called where they are required, and the form waits for the last answer', async () => {
+    const { grammar } = await answer({ ...body, tool_choice: 'required' })
+    expect(grammar).toMatchObject({ type: 'json-schema', schema: { anyOf: [{}, {}] } })
+  })
+
+  test('leave the form alone with tool_choice none', async () => {
+    expect((await answer({ ...body, tool_choice: 'none' })).grammar).toMatchObject({ schema })
+  })
+})
+
+describe('tool_choice', () => {
+  const functionsOf = (grammar: Grammar | undefined) =>
+    Object.keys((grammar as JsonGrammar & { type: 'json-schema' }).documents!)
+  const both = ['tools[0].function.parameters', 'tools[1].function.parameters']
+  const second = both.slice(1)
+
+  test.each<[choice: unknown, functions: readonly string[]]>([
+    ['required', both],
+    ['any', both],
+    [{ type: 'any' }, both],
+    [{ type: 'required' }, both],
+    [{ type: 'function', function: { name: 'clock' } }, second],
+    [{ type: 'function', name: 'clock' }, second],
+    [{ type: 'tool', name: 'clock' }, second],
+    [{ type: 'allowed_tools', allowed_tools: { mode: 'required', tools: [clock] } }, second],
+  ])('%j forces a call', async (tool_choice, functions) => {
+    const { grammar } = await answer({ tools: [weather, clock], tool_choice })
+    expect(functionsOf(grammar)).toEqual(functions)
+  })
+
+  test.each(['auto', { type: 'auto' }, { type: 'none' }, 'none', null])(
+    '%j forces none',
+    async (tool_choice) => {
+      expect(await answer({ tools: [weather], tool_choice })).toMatchObject({
+        status: 200,
+        grammar: undefined,
+      })
+    },
+  )
+
+  test('lets only allowed functions be called', async () => {
+    const tool_choice = { type: 'allowed_tools', allowed_tools: { mode: 'auto', tools: [clock] } }
+    const reply = () => '{"name":"weather","arguments":{"city":"Rome"}}'
+    const { choice } = await answer({ tools: [weather, clock], tool_choice }, { reply })
+    expect(choice).toMatchObject({ finish_reason: 'stop', message: { content: reply() } })
+  })
+
+  test('that names no function of tools is refused', async () => {
+    const tool_choice = { type: 'function', function: { name: 'rm' } }
+    const { error } = await answer({ tools: [weather], tool_choice })
+    expect(error).toMatchObject({ param: 'tool_choice', message: expect.stringContaining("'rm'") as string })
+  })
+
+  test('several calls come only where they are asked for', async () => {
+    const body = { tools: [weather, clock], tool_choice: 'required' }
+    const list = { schema: { type: 'array' } }
+    expect((await answer({ ...body, parallel_tool_calls: true })).grammar).toMatchObject(list)
+    expect((await answer(body)).grammar).not.toMatchObject(list)
+    expect((await answer({ ...body, parallel_tool_calls: false })).grammar).not.toMatchObject(list)
+  })
+})
+
+/** What JSON has of a type: no property is there as undefined. */
+type Sent<Value> = Value extends readonly (infer Item)[]
+  ? Sent<Item>[]
+  : Value extends object
+    ? { [Key in keyof Value]: Sent<Exclude<Value[Key], undefined>> }
+    : Value
+
+describe('the shape of an answer', () => {
+  test('extends the types of the official client', () => {
+    expectTypeOf<Sent<ChatResponse>>().toExtend<Sent<OpenAI.ChatCompletion>>()
+    expectTypeOf<Sent<z.output<typeof chatChunkSchema>>>().toExtend<Sent<OpenAI.ChatCompletionChunk>>()
+    expectTypeOf<CompletionResponse['choices'][number]['text']>().toEqualTypeOf<
+      OpenAI.CompletionChoice['text']
+    >()
+    expectTypeOf<z.output<typeof completionChunkSchema>['object']>().toEqualTypeOf<
+      OpenAI.Completion['object']
+    >()
+  })
+
+  test.each<[name: string, body: object, options: TestAppOptions]>([
+    ['words', {}, { reply: () => 'Hello.' }],
+    [
+      'a forced call',
+      { tools: [weather], tool_choice: 'required' },
+      { grammarReply: () => '{"name":"weather","arguments":{"city":"Rome"}}' },
+    ],
+    ['a call', { tools: [clock] }, { reply: () => '<tool_call>{"name":"clock"}</tool_call>' }],
+    ['logprobs', { logprobs: true, top_logprobs: 2 }, { reply: () => 'Hi' }],
+    ['several choices', { n: 2 }, { reply: () => 'Hi' }],
+    ['usage', { stream_options: { include_usage: true } }, { reply: () => 'Hi' }],
+  ])('is that of the documentation, whole and in events: %s', async (_name, body, options) => {
+    const { stream_options: _, ...plain } = body as Record<string, unknown>
+    chatResponseSchema.parse((await answer(plain, options)).json)
+    await using app = createTestApp(options)
+    const { events } = await app.stream(path, { ...request, ...body })
+    for (const event of events) chatChunkSchema.parse(event)
+    expect(events[0].choices[0].delta).toMatchObject({ role: 'assistant', refusal: null })
+  })
+
+  const forced = { tools: [weather], tool_choice: 'required' }
+  const grammarReply = () => '{"name": "weather", "arguments": {"city": "Rome"}}'
+
+  test('of a forced call has no content in any event', async () => {
+    await using app = createTestApp({ grammarReply })
+    for (const body of [forced, { ...forced, logprobs: true }]) {
+      const { events } = await app.stream(path, { ...request, ...body })
+      expect(events[0].choices[0].delta).toEqual({ role: 'assistant', content: null, refusal: null })
+      const others = events.slice(1).filter(({ choices }) => 'content' in (choices[0]?.delta ?? {}))
+      expect(others).toEqual([])
+      const calls = events.flatMap(({ choices }) => choices[0].delta.tool_calls ?? [])
+      expect(calls[0]).toMatchObject({
+        index: 0,
+        type: 'function',
+        function: { name: 'weather', arguments: '' },
+      })
+      expect(events.at(-1).choices[0].finish_reason).toBe('tool_calls')
+    }
+  })
+
+  test.each([3, 10, 40])(
+    'of a forced call that is cut off after %i tokens has no words',
+    async (max_tokens) => {
+      const { choice } = await answer({ ...forced, max_tokens }, { grammarReply })
+      expect(choice).toMatchObject({ finish_reason: 'length', message: { content: null } })
+      await using app = createTestApp({ grammarReply })
+      const { events } = await app.stream(path, { ...request, ...forced, max_tokens })
+      expect(events[0].choices[0].delta.content).toBe(null)
+      expect(
+        events
+          .slice(1)
+          .map(({ choices }) => choices[0].delta.content ?? '')
+          .join(''),
+      ).toBe('')
+      expect(events.at(-1).choices[0].finish_reason).toBe('length')
+    },
+  )
+
+  test('of a completion is that of the documentation', async () => {
+    const { json } = await answer(
+      { messages: undefined, prompt: 'a', max_tokens: 3, logprobs: 1 },
+      {},
+      '/v1/completions',
+    )
+    completionResponseSchema.parse(json)
+  })
+
+  test('with tools is streamed where it can be no call', async () => {
+    const reply = () => '```python\nprint("a")\n```'
+    await using app = createTestApp({ reply })
+    const { events } = await app.stream(path, { ...request, tools: [weather] })
+    const pieces = events.map(({ choices }) => choices[0].delta.content ?? '').filter((text) => text !== '')
+    expect(pieces.join('')).toBe(reply())
+    expect(pieces.length).toBeGreaterThan(10)
+  })
+})
