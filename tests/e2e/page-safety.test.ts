@@ -78,10 +78,13 @@ async function finishedAnswer(count: number): Promise<readonly string[]> {
   if ('xss' in window) found.push('a script ran')
   const written = 'article :is(.markdown, .thoughts, .user-bubble)'
   const forbidden = `script, style, link, meta, base, img, picture, video, audio, source, track, iframe, frame, object,
-    embed, form, input, select, template, noscript, portal, details details, foreignObject, image, use, animate, slot`
+    embed, form, input, select, template, noscript, portal, foreignObject, image, use, animate, slot`
   for (const part of document.querySelectorAll(written)) {
     for (const element of part.querySelectorAll('*')) {
       if (element.matches(forbidden)) found.push(`element ${element.outerHTML.slice(0, 200)}`)
+      const bare = element.matches('.markdown :is(br, sub, sup, kbd, mark, u, ins, del, details, summary)')
+      if (bare && element.getAttributeNames().some((name) => name !== 'dir' && name !== 'open'))
+        found.push(`attributes of ${element.outerHTML.slice(0, 200)}`)
       for (const { name, value } of element.attributes) {
         if (/^on|^srcdoc$|^ping$|^is$/.test(name))
           found.push(`attribute ${name} of ${element.outerHTML.slice(0, 200)}`)

@@ -79,8 +79,9 @@ describe('the chat page', () => {
     expect(bytes).toBeLessThan(200_000)
   })
 
-  it('says in words that a page needs JavaScript', async () => {
+  it('says in English and German that it needs JavaScript', async () => {
     const text = await (await fetch(subject.server.url)).text()
-    expect(/<noscript>([\s\S]*?)<\/noscript>/.exec(text)?.[1]).toMatch(/JavaScript/)
+    const words = /<noscript>([\s\S]*?)<\/noscript>/.exec(text)?.[1]
+    expect(words).toMatch(/needs JavaScript[\s\S]*<p lang="de">\s*Petals Chat braucht JavaScript/)
   })
 })

@@ -8,6 +8,7 @@ import { keepPage } from './app/keep-page.ts'
 import { onWake } from './app/wake.ts'
 import './styles/tokens.css'
 import './styles/base.css'
+import './styles/print.css'
 
 const services = await createServices()
 void services.start()

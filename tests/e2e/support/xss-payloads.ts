@@ -272,6 +272,34 @@ const thoughts = [
   `</think>${image}<think>`,
 ]
 
+/** Around and in the tags of HTML that are drawn. */
+const drawnTags = each(
+  [
+    (name) => `<${name} onclick=${run}>x</${name}>`,
+    (name) => `<${name} style="background:url(${evil})" id=root>x</${name}>`,
+    (name) => `<${name}/onpointerover=${run}>x</${name}>`,
+    (name) => `<${name}>${image}</${name}>`,
+    (name) => `<${name}><script>${run}</script></${name}>`,
+    (name) => `<${name}\nautofocus onfocus=${run}>x</${name}>`,
+    (name) => `x <${name}>[y](javascript:${run})</${name}>`,
+  ],
+  ['sub', 'kbd', 'mark', 'u', 'details', 'summary'],
+).concat(
+  `<details open ontoggle=${run}>\n<summary>x</summary>\n</details>`,
+  `<details>\n<summary>${image}</summary>\n\n${image}\n\n</details>`,
+  `<details><summary onclick=${run}>x</summary></details>`,
+  `<details>`.repeat(50) + image,
+  `<sub>`.repeat(50) + image,
+  `<details>\n<summary>\n<iframe src="${evil}">\n</summary>\n</details>`,
+  `- <details>\n  <summary>x</summary>\n  <svg onload=${run}>\n  </details>`,
+  `<br onload=${run}><br/onload=${run}>x<br>${image}`,
+  `<kbd></kbd onclick=${run}>`,
+  `<sub><sup>${image}</sub></sup>`,
+  `[^a]: <details open>${image}</details>\n\nx[^a]`,
+  `| x |\n| - |\n| <sub>${image}</sub><br onclick=${run}> |`,
+  `[^root]: x\n\n[^root] [^__proto__]\n\n[^__proto__]: ${image}`,
+)
+
 /** By kind, so that a sample can take of each. */
 export const xssPayloads: Readonly<Record<string, Payloads>> = {
   scriptTags,
@@ -285,4 +313,5 @@ export const xssPayloads: Readonly<Record<string, Payloads>> = {
   templates,
   brokenMarkdown,
   thoughts,
+  drawnTags,
 }

@@ -6,6 +6,7 @@ import { LinkConfirmation } from '../components/link-confirmation.tsx'
 import { NoticesAnnouncer } from '../components/notices.tsx'
 import { TextsContext } from '../i18n/texts.ts'
 import { useStore } from '../state/use-store.ts'
+import { DocumentTitle } from './document-title.ts'
 import type { Route } from './router.ts'
 import { useServices } from './services.ts'
 
@@ -25,6 +26,7 @@ export function App() {
             <Place route={route} />
           </Suspense>
         </AppShell>
+        <DocumentTitle />
         <Dialogs />
         <NoticesAnnouncer />
       </LinkConfirmation>

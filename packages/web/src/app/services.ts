@@ -13,6 +13,7 @@ import { Conversation } from '../state/conversation.ts'
 import { DraftsStore } from '../state/drafts-store.ts'
 import { createModelsStore, type ModelsStore } from '../state/models-store.ts'
 import { createNotices, type NoticesStore } from '../state/notices.ts'
+import type { Store } from '../state/store.ts'
 import { Succession } from '../state/succession.ts'
 import { createTabs, receiveFromTab } from '../state/tabs.ts'
 import type { ChatRepository } from '../storage/chat-repository.ts'
@@ -24,6 +25,7 @@ import { createSwarmNotices } from '../storage/swarm-notices.ts'
 import { followPreferences } from './appearance.ts'
 import { createDialogs, type Dialogs } from './dialogs.ts'
 import { scheduleFrame } from './frames.ts'
+import { createPrinting } from './printing.ts'
 import { createRouter, type Router } from './router.ts'
 
 /** Answers that stream at once in a tab: two of the six connections of a browser stay free. */
@@ -46,6 +48,7 @@ export interface Services {
   readonly swarmNotices: StoredValue<readonly string[]>
   readonly router: Router
   readonly dialogs: Dialogs
+  readonly printing: Store<boolean>
   readonly notices: NoticesStore
   /** Reads what is stored, asks the server for its models, and goes on with answers that were left. */
   start(): Promise<void>
@@ -92,6 +95,7 @@ export async function createServices(): Promise<Services> {
     drafts,
     router: createRouter(window),
     dialogs: createDialogs(),
+    printing: createPrinting(window),
     notices,
     async start() {
       models.start()

@@ -50,7 +50,11 @@ export function ChatPage({ chatId, found }: ChatPageProps) {
           onClose={() => router.go({ page: 'chat', chatId }, { replace: true })}
         />
       )}
-      {chatId ? <Thread key={chatId} tree={tree} path={path} /> : <Welcome model={model} />}
+      {chatId ? (
+        <Thread key={chatId} tree={tree} path={path} title={chat?.title} />
+      ) : (
+        <Welcome model={model} />
+      )}
       <AnswerAnnouncer messageId={last?.id} status={last?.role === 'assistant' ? last.status : undefined} />
       <Notices />
       <SwarmNotice model={model} />

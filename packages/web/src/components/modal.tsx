@@ -43,7 +43,9 @@ export function Modal({ title, onClose, size = 'small', closesOnBackdrop = true,
     >
       <div className="modal-body">
         <div className="modal-head">
-          <h2 id={titleId}>{title}</h2>
+          <h2 id={titleId} dir="auto">
+            {title}
+          </h2>
           <IconButton icon="close" label={texts.closeDialog} onClick={onClose} />
         </div>
         {children}

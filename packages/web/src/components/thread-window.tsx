@@ -9,7 +9,9 @@ import {
   type ReactNode,
   type RefObject,
 } from 'react'
+import { useServices } from '../app/services.ts'
 import { estimateHeight } from '../chat/estimate-height.ts'
+import { useStore } from '../state/use-store.ts'
 
 /** What is so near to the visible part, in pixels above and below, is ready before it is scrolled to. */
 const NEAR = 1200
@@ -69,6 +71,8 @@ interface WindowedProps {
 export function Windowed({ always, text, children }: WindowedProps) {
   const threadWindow = useContext(ThreadWindowContext)
   const element = useRef<HTMLDivElement>(null)
+  const { printing } = useServices()
+  const isPrinting = useStore(printing)
   const [near, setNear] = useState(always)
   useEffect(() => {
     return element.current ? threadWindow?.observe(element.current, setNear) : undefined
@@ -79,7 +83,7 @@ export function Windowed({ always, text, children }: WindowedProps) {
   }))
   return (
     <div ref={element} className="windowed" style={style}>
-      {children(near || always)}
+      {children(near || always || isPrinting)}
     </div>
   )
 }

@@ -16,13 +16,15 @@ interface ThreadProps {
   readonly path: readonly Message[]
   /** Its name, where there are several; default: “Conversation”. */
   readonly label?: string
+  /** Stands above the messages on paper. */
+  readonly title?: string | undefined
 }
 
 /** Messages at the end that are ready from the start. */
 const READY_AT_END = 2
 
 /** The messages of the branch that is shown. */
-export function Thread({ tree, path, label }: ThreadProps) {
+export function Thread({ tree, path, label, title }: ThreadProps) {
   const texts = useTexts()
   const { scroller, content, atEnd, toEnd } = useStickToEnd(path.length > 0, writtenId(path))
   const threadWindow = useThreadWindow(scroller)
@@ -43,6 +45,11 @@ export function Thread({ tree, path, label }: ThreadProps) {
       >
         <ThreadWindowContext value={threadWindow}>
           <div className="thread-column" ref={content}>
+            {title && (
+              <h1 className="print-title" dir="auto">
+                {title}
+              </h1>
+            )}
             {/* Versions of a message have the same parent: stepping through them keeps the focus on the arrows. */}
             {path.map((message, index) => (
               <Fragment key={message.parentId ?? 'first'}>

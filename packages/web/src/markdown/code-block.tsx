@@ -21,7 +21,7 @@ export const CodeBlock = memo(function CodeBlock({ code, language, growing }: Co
         <span className="code-language">{language}</span>
         <CopyButton text={code} label={texts.copyCode} />
       </div>
-      <pre tabIndex={0}>
+      <pre tabIndex={0} dir="ltr">
         <code>{highlighted}</code>
       </pre>
     </div>

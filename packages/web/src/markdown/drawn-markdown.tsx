@@ -1,28 +1,35 @@
-import { memo, useMemo } from 'react'
-import { CodeBlock } from './code-block.tsx'
+import { memo, useId, useRef } from 'react'
+import { GrowingBlocks } from './growing-blocks.ts'
+import type { MarkdownProps } from './markdown.tsx'
 import { MarkdownBlock } from './markdown-block.tsx'
 import { PlainOnError } from './plain-on-error.tsx'
-import { fencedCode, splitBlocks } from './split-blocks.ts'
-import type { MarkdownProps } from './markdown.tsx'
+import { usePaced } from './use-paced.ts'
 
 /** A module of its own, with the parser: loaded with the first message that is shown. */
 export const DrawnMarkdown = memo(function DrawnMarkdown({ text, growing = false }: MarkdownProps) {
-  const blocks = useMemo(() => splitBlocks(text), [text])
+  const costMs = useRef(0)
+  const paced = usePaced(text, growing, costMs)
+  const growingBlocks = useRef<GrowingBlocks>(undefined)
+  growingBlocks.current ??= new GrowingBlocks()
+  const begin = performance.now()
+  const blocks = growingBlocks.current.update(paced)
+  costMs.current = performance.now() - begin
+  const idPrefix = `m${useId().replaceAll(/\W/g, '')}-`
   return (
     <div className="markdown">
-      {blocks.map((block, index) => (
-        <Block key={index} text={block} growing={growing && index === blocks.length - 1} />
-      ))}
+      {blocks.map((block, index) => {
+        const isGrowing = growing && index === blocks.length - 1
+        return (
+          <PlainOnError key={index} text={block.text}>
+            <MarkdownBlock
+              block={block}
+              idPrefix={idPrefix}
+              growing={isGrowing}
+              {...(isGrowing && { costMs })}
+            />
+          </PlainOnError>
+        )
+      })}
     </div>
-  )
-})
-
-/** A block that is complete is rendered once. */
-const Block = memo(function Block({ text, growing }: { readonly text: string; readonly growing: boolean }) {
-  const fence = fencedCode(text)
-  return (
-    <PlainOnError text={text}>
-      {fence ? <CodeBlock {...fence} growing={growing} /> : <MarkdownBlock text={text} growing={growing} />}
-    </PlainOnError>
   )
 })

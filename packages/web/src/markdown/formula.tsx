@@ -28,6 +28,7 @@ export function Formula({ tex, display = false }: FormulaProps) {
   return (
     <span
       className={display ? 'formula formula-display' : 'formula'}
+      dir="ltr"
       {...(display && { tabIndex: 0, role: 'group' })}
     >
       {shown !== tex && <code>{tex}</code>}

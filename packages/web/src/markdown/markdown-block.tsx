@@ -1,84 +1,90 @@
-import { useRef, type ComponentProps, type ReactElement } from 'react'
-import ReactMarkdown, { type Components, type Options } from 'react-markdown'
-import remarkGfm from 'remark-gfm'
-import remarkMath from 'remark-math'
+import { memo, useMemo, type ReactElement, type RefObject } from 'react'
+import type { Components } from 'hast-util-to-jsx-runtime'
 import { useTexts } from '../i18n/texts.ts'
 import { CodeBlock } from './code-block.tsx'
-import { displayMath } from './display-math.ts'
+import { drawNodes } from './draw-nodes.ts'
+import { FootnoteLink } from './footnote-link.tsx'
 import { Formula } from './formula.tsx'
+import type { Block } from './growing-blocks.ts'
 import { realHost, safeLink } from './link-policy.ts'
 import { readCode } from './read-code.ts'
 import { SafeLink } from './safe-link.tsx'
-import { usePaced } from './use-paced.ts'
 
-/** What model text may become. Anything else is dropped at the last step before it is shown; its text stays. */
-const allowedElements = [
-  ...['p', 'br', 'hr', 'h1', 'h2', 'h3', 'h4', 'h5', 'h6', 'blockquote', 'ul', 'ol', 'li', 'input'],
-  ...['strong', 'em', 'del', 'code', 'pre', 'a', 'img', 'sup', 'section'],
-  ...['table', 'thead', 'tbody', 'tr', 'th', 'td'],
-]
-
-const components: Components = {
-  a: ({ href, children }) => <SafeLink href={href}>{children}</SafeLink>,
+const componentsOf = (growing: boolean): Partial<Components> => ({
+  a: ({ href, id, children, 'aria-label': label }) =>
+    href?.startsWith('#') ? (
+      <FootnoteLink target={href.slice(1)} id={id} label={label}>
+        {children}
+      </FootnoteLink>
+    ) : (
+      <SafeLink href={href}>{children}</SafeLink>
+    ),
   img: ({ src, alt }) => <BlockedImage src={typeof src === 'string' ? src : undefined} alt={alt} />,
   pre: ({ children }) => {
-    const { code, language, isMath } = readCode(children)
-    return isMath ? (
+    const { code, language } = readCode(children)
+    return language === 'math' ? (
       <Formula tex={code} display />
     ) : (
-      <CodeBlock code={code} language={language} growing={false} />
+      <CodeBlock code={code} language={language} growing={growing} />
     )
   },
   code: ({ className, children }) =>
-    className?.includes('math-inline') ? <Formula tex={String(children)} /> : <code>{children}</code>,
-  table: ({ children }) => (
+    className?.startsWith('formula') ? (
+      <Formula tex={String(children)} display={className === 'formula-display'} />
+    ) : (
+      <code dir="ltr">{children}</code>
+    ),
+  table: ({ children, dir }) => (
     <div className="table-scroll" tabIndex={0} role="group">
-      <table>{children}</table>
+      <table dir={dir}>{children}</table>
     </div>
   ),
   // GFM's task list: a picture of a box, not a control.
-  input: ({ checked }) => <span aria-hidden="true">{checked ? '☑' : '☐'} </span>,
-}
+  input: ({ checked }) => <TaskBox done={checked === true} />,
+})
 
-const remarkPlugins: Options['remarkPlugins'] = [
-  [remarkGfm, { singleTilde: false }],
-  [remarkMath, { singleDollarTextMath: false }],
-]
+const still = componentsOf(false)
+const whileGrowing = componentsOf(true)
 
 interface MarkdownBlockProps {
-  readonly text: string
+  readonly block: Block
+  readonly idPrefix: string
   readonly growing: boolean
+  /** Where the time that drawing takes is added, so that a dear block is drawn less often. */
+  readonly costMs?: RefObject<number>
 }
 
-/** One block, parsed. While it grows, no more than a part of the time goes into parsing it again. */
-export function MarkdownBlock({ text, growing }: MarkdownBlockProps) {
-  const costMs = useRef(0)
-  const paced = usePaced(text, growing, costMs)
-  const rendered = useRef<{ readonly text: string; readonly element: ReactElement }>(undefined)
-  if (rendered.current?.text !== paced) {
+/** One block. It is drawn once, and again only when its text has changed. */
+export const MarkdownBlock = memo(function MarkdownBlock({
+  block,
+  idPrefix,
+  growing,
+  costMs,
+}: MarkdownBlockProps): ReactElement {
+  const texts = useTexts()
+  return useMemo(() => {
     const begin = performance.now()
-    rendered.current = { text: paced, element: render(paced) }
-    costMs.current = performance.now() - begin
-  }
-  return rendered.current.element
+    const drawn = drawNodes(block.nodes, {
+      idPrefix,
+      footnoteLabel: texts.footnotes,
+      footnoteBackLabel: texts.footnoteBack,
+      components: growing ? whileGrowing : still,
+    })
+    if (costMs) costMs.current += performance.now() - begin
+    return drawn
+  }, [block, idPrefix, growing, texts, costMs])
+})
+
+function TaskBox({ done }: { readonly done: boolean }) {
+  const texts = useTexts()
+  return (
+    <span className="task-box" role="img" aria-label={done ? texts.taskDone : texts.taskOpen}>
+      {done ? '☑' : '☐'}
+    </span>
+  )
 }
 
-/** Called, not mounted: so that the time it takes is known. It has no state of its own. */
-function render(text: string): ReactElement {
-  return ReactMarkdown({
-    remarkPlugins,
-    allowedElements,
-    unwrapDisallowed: true,
-    urlTransform: keepAddress,
-    components,
-    children: displayMath(text),
-  })
-}
-
-/** `SafeLink` and `BlockedImage` decide; nothing else takes an address. */
-const keepAddress: NonNullable<Options['urlTransform']> = (address) => address
-
-function BlockedImage({ src, alt }: Pick<ComponentProps<'img'>, 'src' | 'alt'>) {
+function BlockedImage({ src, alt }: { readonly src: string | undefined; readonly alt: string | undefined }) {
   const texts = useTexts()
   const url = safeLink(src)
   const label = texts.imageNotLoaded(alt || '…', url ? realHost(url) : '?')

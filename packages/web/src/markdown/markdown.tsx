@@ -1,5 +1,6 @@
 import { useEffect, useState } from 'react'
 import type { DrawnMarkdown } from './drawn-markdown.tsx'
+import { PlainOnError } from './plain-on-error.tsx'
 import './markdown.css'
 
 export interface MarkdownProps {
@@ -33,7 +34,9 @@ export function Markdown(props: MarkdownProps) {
     }
   }, [Drawn])
   return Drawn ? (
-    <Drawn {...props} />
+    <PlainOnError text={props.text}>
+      <Drawn {...props} />
+    </PlainOnError>
   ) : (
     <div className="markdown">
       <p className="plain">{props.text}</p>

@@ -1,26 +1,20 @@
 import type { List, Nodes, Parents, Table } from 'mdast'
-import remarkGfm from 'remark-gfm'
-import remarkMath from 'remark-math'
-import remarkParse from 'remark-parse'
-import { unified } from 'unified'
-import { displayMath } from './display-math.ts'
-
-const parser = unified()
-  .use(remarkParse)
-  .use(remarkGfm, { singleTilde: false })
-  .use(remarkMath, { singleDollarTextMath: false })
+import { parseMarkdown } from './parse-markdown.ts'
 
 /** Markdown as text without its marks, as for a mail. */
 export function plainText(markdown: string): string {
-  return block(parser.parse(displayMath(markdown)))
+  return block(parseMarkdown(markdown))
 }
 
 function block(node: Nodes): string {
   switch (node.type) {
     case 'root':
     case 'blockquote':
-    case 'footnoteDefinition':
+    case 'details':
+    case 'summary':
       return join(node, '\n\n')
+    case 'footnoteDefinition':
+      return `[${node.label ?? node.identifier}] ${join(node, '\n\n')}`
     case 'list':
       return listText(node)
     case 'listItem':
@@ -45,6 +39,8 @@ function inline(node: Nodes): string {
     case 'image':
     case 'imageReference':
       return node.alt ?? ''
+    case 'footnoteReference':
+      return `[${node.label ?? node.identifier}]`
     case 'link':
       return linkText(childrenText(node), node.url)
     default:

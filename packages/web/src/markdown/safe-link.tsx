@@ -23,6 +23,7 @@ export function SafeLink({
   }
   return (
     <a
+      className={isAddress(children, url) ? 'address-link' : undefined}
       href={url.href}
       rel="noopener noreferrer nofollow"
       target="_blank"
@@ -32,5 +33,12 @@ export function SafeLink({
     >
       {children}
     </a>
+  )
+}
+
+/** Words that are the address already: on paper it need not follow them. */
+function isAddress(words: ReactNode, { href }: URL): boolean {
+  return (
+    typeof words === 'string' && words !== '' && href.replace(/\/$/, '').endsWith(words.replace(/\/$/, ''))
   )
 }

@@ -50,6 +50,7 @@ export const ChatItem = memo(function ChatItem({
         id={chatElementId(chat.id)}
         tabIndex={isTabStop ? 0 : -1}
         className="chat-link"
+        dir="auto"
         href={formatRoute({ page: 'chat', chatId: chat.id })}
         aria-current={isCurrent ? 'page' : undefined}
         title={title}
@@ -87,6 +88,7 @@ function TitleField({ chat, onDone }: { readonly chat: Chat; readonly onDone: ()
     <input
       ref={field}
       className="chat-title-field"
+      dir="auto"
       aria-label={texts.chatTitle}
       defaultValue={chat.title}
       maxLength={200}

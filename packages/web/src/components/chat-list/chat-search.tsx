@@ -38,6 +38,7 @@ export function ChatSearchField({ query, search, onChange, list }: ChatSearchFie
         type="text"
         inputMode="search"
         enterKeyHint="search"
+        dir="auto"
         aria-label={texts.searchChats}
         placeholder={texts.searchChats}
         title={shortcutHint('search', texts)}
@@ -92,6 +93,7 @@ export function ChatSearchResults({ search, onNavigate }: ChatSearchResultsProps
           <li key={id} className="chat-item">
             <a
               className="chat-link"
+              dir="auto"
               href={addressOf(places.get(id)!, search.query)}
               aria-current={id === current ? 'page' : undefined}
               onClick={onNavigate}
@@ -107,7 +109,11 @@ export function ChatSearchResults({ search, onNavigate }: ChatSearchResultsProps
 }
 
 function Snippet({ hit: { snippet } }: { readonly hit: ChatHit }) {
-  return snippet ? <span className="chat-snippet">{snippet}</span> : null
+  return snippet ? (
+    <span className="chat-snippet" dir="auto">
+      {snippet}
+    </span>
+  ) : null
 }
 
 /** Leads to the place in the chat, where the words are not only in its title. */

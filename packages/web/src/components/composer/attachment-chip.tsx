@@ -29,7 +29,10 @@ function AttachmentChip({ attachment, onRemove }: AttachmentChipProps) {
         onClick={() => setOpen(true)}
       >
         <Icon name="file" size={17} />
-        <span className="attachment-name">{name}</span> <span className="attachment-size">{size}</span>
+        <span className="attachment-name" dir="auto">
+          {name}
+        </span>{' '}
+        <span className="attachment-size">{size}</span>
       </button>
       {onRemove && (
         <button
@@ -48,7 +51,7 @@ function AttachmentChip({ attachment, onRemove }: AttachmentChipProps) {
             {size}
             <CopyButton text={text} label={texts.copy} />
           </div>
-          <pre className="attachment-text" tabIndex={0}>
+          <pre className="attachment-text" dir="auto" tabIndex={0}>
             {text}
           </pre>
         </Modal>

@@ -114,6 +114,7 @@ export function Composer(props: ComposerProps) {
             id="message"
             ref={field}
             rows={1}
+            dir="auto"
             autoFocus={takesFocus && !softKeyboard.matches}
             value={text}
             aria-label={texts.messageLabel}

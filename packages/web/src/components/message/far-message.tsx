@@ -9,7 +9,13 @@ interface FarMessageProps {
 /** A message far from the visible part: its words, so that the browser's search finds them, and nothing dear. */
 export function FarMessage({ id, name, text }: FarMessageProps) {
   return (
-    <article id={messageElementId(id)} tabIndex={-1} className="message message-far" aria-label={name}>
+    <article
+      id={messageElementId(id)}
+      tabIndex={-1}
+      className="message message-far"
+      dir="auto"
+      aria-label={name}
+    >
       {text}
     </article>
   )

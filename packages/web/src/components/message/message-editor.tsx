@@ -51,6 +51,7 @@ export function MessageEditor({ message, edit }: MessageEditorProps) {
         />
         <textarea
           ref={field}
+          dir="auto"
           value={text}
           aria-label={texts.editField}
           onChange={(event) => edit.change({ text: event.target.value })}

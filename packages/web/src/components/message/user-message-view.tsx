@@ -44,7 +44,11 @@ export const UserMessageView = memo(function UserMessageView({
       aria-label={texts.you}
     >
       <AttachmentList attachments={message.attachments ?? []} />
-      {message.content && <div className="user-bubble">{message.content}</div>}
+      {message.content && (
+        <div className="user-bubble" dir="auto">
+          {message.content}
+        </div>
+      )}
       <div className="message-actions">
         {message.tokens !== undefined && (
           <span className="message-tokens">{texts.tokenCount(message.tokens)}</span>

@@ -35,6 +35,7 @@ export function TextSetting({
         id={id}
         name={name}
         rows={rows}
+        dir="auto"
         value={value}
         placeholder={placeholder}
         aria-invalid={problem !== undefined}

@@ -1,0 +1,45 @@
+import type { Element, Nodes, Root } from 'hast'
+
+/** The browser finds their direction by their first letter. */
+const byThemselves = new Set(['p', 'h1', 'h2', 'h3', 'h4', 'h5', 'h6', 'td', 'th', 'summary'])
+/** For these it would look only at letters outside of such blocks: their side is found here. */
+const byContent = new Set(['ul', 'ol', 'blockquote', 'table', 'details'])
+
+/**
+ * Gives each block the direction of its text, so that an Arabic paragraph stands beside an English one. Code stays left to
+ * right. A list is of one direction, since its marks stand at one side.
+ */
+export function withDirections<Tree extends Root | Element>(tree: Tree): Tree {
+  for (const node of tree.children) {
+    if (node.type !== 'element') continue
+    const dir = directionOf(node)
+    if (dir) node.properties['dir'] = dir
+    withDirections(node)
+  }
+  return tree
+}
+
+function directionOf(node: Element): string | undefined {
+  if (node.tagName === 'code') return 'ltr'
+  if (byThemselves.has(node.tagName)) return 'auto'
+  return byContent.has(node.tagName) ? firstDirection(node) : undefined
+}
+
+const strong =
+  /[\p{Script=Hebrew}\p{Script=Arabic}\p{Script=Syriac}\p{Script=Thaana}\p{Script=Nko}\p{Script=Adlam}]|\p{L}/u
+const rightToLeft =
+  /[\p{Script=Hebrew}\p{Script=Arabic}\p{Script=Syriac}\p{Script=Thaana}\p{Script=Nko}\p{Script=Adlam}]/u
+
+/** Of the first letter that is not code. */
+export function firstDirection(node: Nodes): 'ltr' | 'rtl' | undefined {
+  if (node.type === 'text') {
+    const letter = strong.exec(node.value)?.[0]
+    return letter === undefined ? undefined : rightToLeft.test(letter) ? 'rtl' : 'ltr'
+  }
+  if (!('children' in node) || (node.type === 'element' && node.tagName === 'code')) return undefined
+  for (const child of node.children) {
+    const direction = firstDirection(child)
+    if (direction) return direction
+  }
+  return undefined
+}

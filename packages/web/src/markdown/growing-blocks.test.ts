@@ -1,0 +1,146 @@
+import fc from 'fast-check'
+import type { Nodes } from 'mdast'
+import { describe, expect, it } from 'vitest'
+import { GrowingBlocks } from './growing-blocks.ts'
+import { parseMarkdown } from './parse-markdown.ts'
+
+const blocksOf = (text: string) => new GrowingBlocks().update(text)
+const textsOf = (text: string) => blocksOf(text).map((block) => block.text)
+
+/** Without places in the text, which are others in a part of it; and text in one piece. */
+function shape(node: Nodes): unknown {
+  const { position: _, data: __, ...rest } = node
+  if (!('children' in rest)) return rest
+  return { ...rest, children: (rest.children as Nodes[]).map(shape) }
+}
+const drawn = (text: string) => blocksOf(text).flatMap(({ nodes }) => nodes.map(shape))
+const whole = (text: string) => parseMarkdown(text).children.map(shape)
+
+/** Lines of every kind of block, and marks that begin, end or interrupt one. */
+const line = fc.oneof(
+  {
+    weight: 3,
+    arbitrary: fc.constantFrom('', '', 'a', 'some *words* and $x$', 'b  ', '   c', '    code', '\tcode'),
+  },
+  fc.constantFrom(
+    '- a',
+    '-',
+    '* b',
+    '1. c',
+    '2.',
+    '10) d',
+    '  - e',
+    '   more',
+    '- [x] done',
+    '- ```',
+    '1. $$',
+  ),
+  fc.constantFrom('> q', '>', '> - r', '> ```', '> $$', '> # h'),
+  fc.constantFrom('```', '```js', '````', '~~~', '  ```', '# h', '## ', '---', '***', '===', '--'),
+  fc.constantFrom(
+    '$$',
+    '$$ x = 1',
+    'y $$',
+    '$$ z $$ rest',
+    '\\[',
+    '\\]',
+    '\\] end',
+    '\\begin{align}',
+    '\\end{align}',
+  ),
+  fc.constantFrom('| a | b |', '|---|---|', '| $x$ | `|` |', 'a | b'),
+  fc.constantFrom(
+    '<div>',
+    '</div>',
+    '<br>',
+    '<!-- a',
+    '-->',
+    '<script>',
+    '<pre>',
+    'a <sub>b</sub> c',
+    '<kbd>',
+  ),
+  fc.constantFrom('<details>', '<details open><summary>s</summary>', '<summary>', '</summary>', '</details>'),
+  fc.constantFrom(
+    '[^1]',
+    '[^1]: note',
+    '[a]',
+    '[a]: /url',
+    "'title'",
+    '> [b]: /x',
+    '[b]',
+    '[^1]:',
+    '    note',
+  ),
+  fc.constantFrom(
+    'https://example.com。a',
+    '**「x」**y',
+    '\\',
+    '`',
+    '``',
+    '*a',
+    '_b_',
+    '~~c~~',
+    '[',
+    '](x)',
+    '&amp;',
+  ),
+)
+const markdown = fc.array(line, { maxLength: 14 }).map((lines) => lines.join('\n'))
+
+describe('the blocks of a text', () => {
+  it('are, drawn one by one, what the whole text is', () => {
+    fc.assert(
+      fc.property(markdown, (text) => {
+        expect(textsOf(text).join('')).toBe(text)
+        expect(drawn(text)).toEqual(whole(text))
+      }),
+      { numRuns: 500 },
+    )
+  })
+
+  it('are the same, whether the text came at once or grew', () => {
+    fc.assert(
+      fc.property(markdown, fc.array(fc.integer({ min: 1, max: 5 }), { minLength: 1 }), (text, steps) => {
+        const growing = new GrowingBlocks()
+        for (let length = 0, step = 0; length < text.length; step++) {
+          length += steps[step % steps.length]!
+          const part = text.slice(0, length)
+          const blocks = growing.update(part)
+          expect(blocks.map((block) => block.text).join('')).toBe(part)
+          expect(
+            blocks.flatMap(({ nodes }) => nodes.map(shape)),
+            JSON.stringify(part),
+          ).toEqual(whole(part))
+        }
+      }),
+      { numRuns: Number(process.env['RUNS'] ?? 200) },
+    )
+  })
+
+  it.each([
+    ['a\n\nb\n', ['a\n\n', 'b\n']],
+    ['a:\n```js\nx\n\ny\n```\nb', ['a:\n', '```js\nx\n\ny\n```\n', 'b']],
+    ['- a\n\n- b\n\n  more\n\nc', ['- a\n\n- b\n\n  more\n\n', 'c']],
+    ['$$\nx\n\ny\n$$\n\nb', ['$$\nx\n\ny\n$$\n\n', 'b']],
+    ['[a]\n\n[a]: https://example.org', ['[a]\n\n[a]: https://example.org']],
+    ['a\n\n<details>\n\nb\n\n</details>\n\nc', ['a\n\n', '<details>\n\nb\n\n</details>\n\n', 'c']],
+    ['', []],
+  ])('cut %j', (text, blocks) => expect(textsOf(text)).toEqual(blocks))
+
+  it('that are complete stay the same objects, so that they are not drawn again', () => {
+    const growing = new GrowingBlocks()
+    const [first, second] = growing.update('# One\n\nTwo\n\nThr')
+    const after = growing.update('# One\n\nTwo\n\nThree\n\n- four')
+    expect(after[0]).toBe(first)
+    expect(after[1]).toBe(second)
+    expect(after.map(({ text }) => text)).toEqual(['# One\n\n', 'Two\n\n', 'Three\n\n', '- four'])
+  })
+
+  it('take code that grows as it comes', () => {
+    const growing = new GrowingBlocks()
+    const text = '````js\n```\nlet a\n\nlet b = "$x$"\n````\n\nEnd'
+    for (let length = 1; length <= text.length; length++) growing.update(text.slice(0, length))
+    expect(growing.update(text).flatMap(({ nodes }) => nodes.map(shape))).toEqual(whole(text))
+  })
+})

@@ -1,0 +1,128 @@
+import type { Nodes, RootContent } from 'mdast'
+import { parseMarkdown } from './parse-markdown.ts'
+
+/** A part of a text that is drawn by itself. The texts of all blocks, joined, are the text. */
+export interface Block {
+  readonly text: string
+  readonly nodes: readonly RootContent[]
+}
+
+/**
+ * The blocks of a text, found by its parser. While the text grows, it is parsed again only from the last place on that
+ * can still change; what stands before keeps its blocks. A text with definitions (of links, of footnotes) is one block,
+ * since they hold for all of it.
+ */
+export class GrowingBlocks {
+  #text = ''
+  #blocks: readonly Block[] = []
+  #isWhole = false
+
+  update(text: string): readonly Block[] {
+    if (text === this.#text) return this.#blocks
+    const grew = this.#text !== '' && text.startsWith(this.#text)
+    if (!grew) this.#isWhole = false
+    this.#blocks =
+      (grew ? (this.#grownFence(text) ?? this.#grown(text)) : undefined) ?? this.#cut([], text, text.length)
+    this.#text = text
+    return this.#blocks
+  }
+
+  #grown(text: string): readonly Block[] | undefined {
+    if (this.#isWhole) return undefined
+    const kept = this.#blocks.slice(0, firstOpenBlock(this.#blocks, this.#text))
+    const length = kept.reduce((sum, block) => sum + block.text.length, 0)
+    return this.#cut(kept, text.slice(length), text.length)
+  }
+
+  /** Code that goes on needs no parser. */
+  #grownFence(text: string): readonly Block[] | undefined {
+    const last = this.#blocks.at(-1)
+    const opening =
+      last?.nodes.length === 1 && last.nodes[0]?.type === 'code' ? openFence(last.text) : undefined
+    if (!last || !opening) return undefined
+    const grown = last.text + text.slice(this.#text.length)
+    const lineStart = last.text.lastIndexOf('\n') + 1
+    if (lineStart === 0 || opening.end.test(grown.slice(lineStart))) return undefined
+    const value = grown.slice(grown.indexOf('\n') + 1).replace(/\n$/, '')
+    return [
+      ...this.#blocks.slice(0, -1),
+      { text: grown, nodes: [{ ...last.nodes[0], value } as RootContent] },
+    ]
+  }
+
+  #cut(kept: readonly Block[], text: string, wholeLength: number): readonly Block[] {
+    const { children } = parseMarkdown(text)
+    this.#isWhole = children.some(defines)
+    if (!this.#isWhole) return [...kept, ...cutBlocks(text, children)].map(this.#known)
+    // Of the beginning, too: it may refer to what has just been defined.
+    if (text.length < wholeLength) return this.#whole(kept, text)
+    return [{ text, nodes: children }]
+  }
+
+  /** The block that was there before, if it is the same: what follows may change a block, and leave its text. */
+  readonly #known = (block: Block, index: number): Block => {
+    const before = this.#blocks[index]
+    return before?.text === block.text && contentOf(before) === contentOf(block) ? before : block
+  }
+
+  #whole(kept: readonly Block[], rest: string): readonly Block[] {
+    const text = kept.map((block) => block.text).join('') + rest
+    return [{ text, nodes: parseMarkdown(text).children }]
+  }
+}
+
+function contentOf({ nodes }: Block): string {
+  return JSON.stringify(nodes, (key, value: unknown) => (key === 'position' ? undefined : value))
+}
+
+function defines(node: Nodes): boolean {
+  if (node.type === 'definition' || node.type === 'footnoteDefinition') return true
+  return 'children' in node && (node.children as Nodes[]).some(defines)
+}
+
+/** A block begins where a line does; what stands on the same line stays together. */
+function cutBlocks(text: string, nodes: readonly RootContent[]): readonly Block[] {
+  const starts: number[] = []
+  const groups: RootContent[][] = []
+  for (const node of nodes) {
+    const lineStart = text.lastIndexOf('\n', (node.position?.start.offset ?? 0) - 1) + 1
+    if (groups.length > 0 && lineStart <= starts.at(-1)!) groups.at(-1)!.push(node)
+    else {
+      starts.push(groups.length === 0 ? 0 : lineStart)
+      groups.push([node])
+    }
+  }
+  if (groups.length === 0) return text === '' ? [] : [{ text, nodes: [] }]
+  return groups.map((group, index) => ({ text: text.slice(starts[index], starts[index + 1]), nodes: group }))
+}
+
+/**
+ * The first block that more text may change: the one that the last line belongs to, or may come to belong to once it is
+ * complete, and all that no blank line parts from it. Indented text may belong to what is above its blank line.
+ */
+function firstOpenBlock(blocks: readonly Block[], text: string): number {
+  const lastLine = text.lastIndexOf('\n') + 1
+  let index = blocks.length - 1
+  let start = text.length - (blocks.at(-1)?.text.length ?? 0)
+  const stepBack = (): void => {
+    index--
+    start -= blocks[index]!.text.length
+  }
+  if (index > 0 && start >= lastLine) stepBack()
+  const isParted = (): boolean =>
+    /\n[ \t]*\n[ \t]*$/.test(blocks[index - 1]!.text) && !/^[ \t]/.test(blocks[index]!.text)
+  while (index > 0 && !isParted()) stepBack()
+  return Math.max(index, 0)
+}
+
+interface OpenFence {
+  readonly end: RegExp
+}
+
+/** The fence that a block begins with, if no line of it ends it. */
+function openFence(text: string): OpenFence | undefined {
+  const mark = /^(`{3,}|~{3,})[^\n]*\n/.exec(text)?.[1]
+  if (!mark) return undefined
+  const end = new RegExp(`^ {0,3}[${mark[0]}]{${mark.length},}[ \\t]*$`, 'm')
+  return end.test(text.slice(text.indexOf('\n') + 1)) ? undefined : { end }
+}
