@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto'
 import { access, mkdir, mkdtemp, readFile, rename, rm, writeFile } from 'node:fs/promises'
 import path from 'node:path'
+import { defaultModel } from '@petals-chat/hub'
 import { defaultModelPath } from '../tests/support/model.ts'
 import { modelsFolder, python, script } from './paths.ts'
 import { run } from './run.ts'
@@ -13,6 +14,16 @@ export interface SwarmModel {
   readonly blocks: number
   /** Arguments of make_model.py after the output folder. */
   readonly make: (scratch: string) => Promise<readonly string[]>
+  /** Files that say how to talk with it. */
+  readonly manners?: Manners
+}
+
+/** What a repository's files say beside the weights. */
+interface Manners {
+  /** Of `generation_config.json`. */
+  readonly generation: object
+  /** Takes the place of the chat template's own. */
+  readonly systemPrompt: string
 }
 
 const modelPath = (name: string): string => path.join(modelsFolder, name)
@@ -38,6 +49,20 @@ const smollm2: SwarmModel = {
   dhtPrefix: 'SmolLM2-135M-Instruct-hf',
   blocks: 30,
   make: async () => ['--gguf', await defaultModelPath()],
+  // As on one machine: so small a model rambles at the usual temperature, and worse under the template's own prompt.
+  manners: {
+    generation: defaultModel.generation ?? {},
+    systemPrompt: defaultModel.dialogue?.systemPrompt ?? '',
+  },
+}
+
+async function teach(folder: string, { generation, systemPrompt }: Manners): Promise<void> {
+  await writeFile(path.join(folder, 'generation_config.json'), JSON.stringify(generation))
+  const file = path.join(folder, 'tokenizer_config.json')
+  const config = JSON.parse(await readFile(file, 'utf8')) as { readonly chat_template: string }
+  const template = config.chat_template.replace(/(<\|im_start\|>system\\?\n)[^<]*/, `$1${systemPrompt}`)
+  if (template === config.chat_template) throw new Error(`The chat template in ${file} has no system prompt.`)
+  await writeFile(file, JSON.stringify({ ...config, chat_template: template }))
 }
 
 /** Random weights need a tokenizer all the same: SmolLM2's. */
@@ -70,6 +95,7 @@ export async function ensureModel(model: SwarmModel): Promise<string> {
   const folder = modelPath(model.name)
   const stamp = createHash('sha256')
     .update(await readFile(script('make_model.py')))
+    .update(JSON.stringify(model.manners ?? {}))
     .digest('hex')
   if ((await readFile(path.join(folder, '.made-by'), 'utf8').catch(() => '')) === stamp) return folder
   await access(python).catch(() => {
@@ -80,6 +106,7 @@ export async function ensureModel(model: SwarmModel): Promise<string> {
   try {
     const out = path.join(scratch, 'model')
     await run(python, [script('make_model.py'), kindOf(model), out, ...(await model.make(scratch))])
+    if (model.manners) await teach(out, model.manners)
     await writeFile(path.join(out, '.made-by'), stamp)
     await rm(folder, { recursive: true, force: true })
     await rename(out, folder)

@@ -16,8 +16,14 @@ export const defaultModel: ModelSpecInput = {
   displayName: 'SmolLM2 135M Instruct',
   modelCard: 'https://huggingface.co/HuggingFaceTB/SmolLM2-135M-Instruct',
   license: 'https://www.apache.org/licenses/LICENSE-2.0',
-  // What its model card recommends; and so small a model may ramble on.
-  generation: { do_sample: true, temperature: 0.2, top_p: 0.9, max_new_tokens: 2048 },
+  // What its model card recommends; and, since so small a model falls into loops ("Write a haiku"), a mild penalty.
+  generation: {
+    do_sample: true,
+    temperature: 0.2,
+    top_p: 0.9,
+    repetition_penalty: 1.1,
+    max_new_tokens: 2048,
+  },
   // The template's own prompt, "You are a helpful AI assistant named SmolLM, trained by Hugging Face", makes this small
   // model answer worse (it forgets the capital of France).
   dialogue: {

@@ -20,10 +20,9 @@ export async function chat(context: CommandContext, words: readonly string[]): P
   const spec = loaded.config.models[0]!
   const model = await loadModel(runtime.registry, spec, terminal)
   const defaults = generationDefaults(spec, model)
-  const sampling = toSamplingParams(defaults)
   await using conversation = new Conversation(model, {
     system: flags.system as string | undefined,
-    sampling: { ...sampling, temperature: options.temperature ?? sampling.temperature },
+    sampling: toSamplingParams(defaults, options.temperature),
     maxNewTokens: options.maxTokens ?? defaults.max_new_tokens,
     maxSessionLength: spec.maxSessionLength,
   })

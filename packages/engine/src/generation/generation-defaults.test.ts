@@ -59,6 +59,17 @@ describe('the generation defaults of a model', () => {
     ).toEqual({ temperature: 0.7, topK: 20, topP: 0.8, minP: 0.05, repetitionPenalty: 1.1 })
     expect(toSamplingParams({ top_k: 20 })).toMatchObject({ temperature: 1, topK: 20 })
   })
+
+  it('give way to the temperature of a request, and leave the most probable tokens alone where it is 0', () => {
+    const defaults = { temperature: 0.2, repetition_penalty: 1.1 }
+    expect(toSamplingParams(defaults, 0.7)).toMatchObject({ temperature: 0.7, repetitionPenalty: 1.1 })
+    expect(toSamplingParams(defaults, null)).toMatchObject({ temperature: 0.2, repetitionPenalty: 1.1 })
+    expect(toSamplingParams(defaults, 0)).toMatchObject({ temperature: 0, repetitionPenalty: undefined })
+    expect(toSamplingParams({ ...defaults, do_sample: false })).toMatchObject({
+      temperature: 0,
+      repetitionPenalty: 1.1,
+    })
+  })
 })
 
 describe('a generation_config.json', () => {

@@ -32,14 +32,17 @@ export function generationDefaults(
 /** What `transformers` calls greedy decoding. */
 export const isGreedy = ({ do_sample }: GenerationParams): boolean => do_sample === false || do_sample === 0
 
-/** The defaults as engines take them. */
-export function toSamplingParams(defaults: GenerationParams): SamplingParams {
+/**
+ * The defaults as engines take them, at the temperature that a request asks for, if it does. Who asks for 0 wants the most
+ * probable tokens: a penalty that nobody asked for would give others.
+ */
+export function toSamplingParams(defaults: GenerationParams, temperature?: number | null): SamplingParams {
   return {
-    temperature: isGreedy(defaults) ? 0 : (defaults.temperature ?? 1),
+    temperature: temperature ?? (isGreedy(defaults) ? 0 : (defaults.temperature ?? 1)),
     topK: defaults.top_k,
     topP: defaults.top_p,
     minP: defaults.min_p,
-    repetitionPenalty: defaults.repetition_penalty,
+    repetitionPenalty: temperature === 0 ? undefined : defaults.repetition_penalty,
   }
 }
 

@@ -56,6 +56,13 @@ describe('toSampling', () => {
     })
   })
 
+  test('at temperature 0 has no penalty that was not asked for', () => {
+    const spec = specWith({ temperature: 0.2, repetition_penalty: 1.1 })
+    expect(toSampling({}, spec, model).repetitionPenalty).toBe(1.1)
+    expect(toSampling({ temperature: 0 }, spec, model).repetitionPenalty).toBeUndefined()
+    expect(toSampling({ temperature: 0, repetition_penalty: 1.3 }, spec, model).repetitionPenalty).toBe(1.3)
+  })
+
   test('is greedy for models that don’t sample, unless a temperature is asked for', () => {
     for (const do_sample of [false, 0] as const) {
       const spec = specWith({ do_sample, temperature: 0.6 })

@@ -38,8 +38,8 @@ export function toSampling(
   model: Pick<Model, 'tokenizer' | 'generation'>,
 ): SamplingParams {
   const { vocabSize } = model.tokenizer
-  const defaults = toSamplingParams(generationDefaults(spec, model))
-  const temperature = request.temperature ?? defaults.temperature
+  const defaults = toSamplingParams(generationDefaults(spec, model), request.temperature)
+  const { temperature } = defaults
   const topK = request.top_k ?? defaults.topK ?? 0
   const topP = request.top_p ?? defaults.topP
   return {
