@@ -147,6 +147,41 @@ describe('npm run swarm', () => {
   })
 })
 
+/** What a Llama of eight blocks says of itself. */
+const configJson = JSON.stringify({
+  architectures: ['LlamaForCausalLM'],
+  model_type: 'llama',
+  ...{ hidden_size: 64, intermediate_size: 128, num_attention_heads: 4, num_key_value_heads: 4 },
+  ...{ num_hidden_layers: 8, vocab_size: 1000, torch_dtype: 'float32' },
+})
+
+/** Servers are started by `contribute` in tests of their own; here its flags are taken, up to the start. */
+async function showsPlan(line: string): Promise<void> {
+  const cwd = await mkdtemp(path.join(folder, 'contribute-'))
+  const files = { 'config.json': configJson, 'model.safetensors': 'x' }
+  await mkdir(path.join(cwd, 'my-model'))
+  for (const [name, text] of Object.entries(files)) await writeFile(path.join(cwd, 'my-model', name), text)
+  for (const name of ['petals-team/StableBeluga2', 'owner/repo']) hub.addRepository(name, { files })
+  const python = path.join(root, '.cache', 'python', 'swarm')
+  const more = { HF_ENDPOINT: hub.url, PETALS_CHAT_OFFLINE: '', XDG_CACHE_HOME: path.join(cwd, 'cache') }
+  await using dryRun = startLine(`${line} --dry-run --environment ${python}`, {
+    env: { ...env, ...more },
+    cwd,
+  })
+  expect([await dryRun.exited, dryRun.output()]).toEqual([
+    0,
+    expect.stringContaining('The server would be started by') as string,
+  ])
+}
+
+describe('petals-chat contribute --help', () => {
+  it('has examples that its flags allow', async () => {
+    const examples = examplesIn((await petalsChat(['contribute', '--help'])).stdout)
+    expect(examples.length).toBeGreaterThan(2)
+    for (const example of examples) await showsPlan(example)
+  })
+})
+
 describe('petals-chat --help', () => {
   const serves = async (line: string, more: NodeJS.ProcessEnv, model: string): Promise<void> => {
     await using server = startLine(`${line} --port 0`, { env: { ...env, ...more }, cwd: folder })
@@ -173,6 +208,7 @@ describe('petals-chat --help', () => {
     },
     // Shown with the swarm above.
     'petals-chat swarm status --watch': async () => {},
+    'petals-chat contribute owner/repo': showsPlan,
     'petals-chat chat "What is the capital of France?"': async (line) => {
       await using asking = startLine(line, { env, cwd: folder })
       expect(await asking.exited).toBe(0)
