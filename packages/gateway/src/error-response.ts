@@ -59,7 +59,8 @@ export const errorForms = {
     status: 503,
     type: 'server_error',
     retryAfterMs: 60_000,
-    meaning: "No online server of the swarm holds some of the model's blocks.",
+    meaning:
+      "No server of the swarm that holds some of the model's blocks is online, or answered within `swarm.waitTimeoutMs`.",
   },
   generation_failed: {
     status: 502,

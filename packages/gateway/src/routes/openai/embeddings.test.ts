@@ -19,7 +19,7 @@ describe('/v1/embeddings', () => {
     expect(data.map(({ index }) => index)).toEqual([0, 1])
     for (const { embedding } of data) expect(Math.hypot(...(embedding as number[]))).toBeCloseTo(1, 5)
     expect(data[0]!.embedding).not.toEqual(data[1]!.embedding)
-    expect(usage).toEqual({ prompt_tokens: 8, total_tokens: 8 })
+    expect(usage).toEqual({ prompt_tokens: 8, completion_tokens: 0, total_tokens: 8 })
   })
 
   test('takes token ids as well', async () => {

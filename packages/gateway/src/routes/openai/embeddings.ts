@@ -6,6 +6,7 @@ import { checkAccess, loadModel } from './load-model.ts'
 import { answerLength } from './request/limits.ts'
 import { parseRequest } from './request/parse-request.ts'
 import { unsupportedEmbeddingParameters } from './request/unsupported.ts'
+import { responseHead } from './response/head.ts'
 import { type EmbeddingRequest, embeddingRequestSchema, type EmbeddingResponse } from './schemas/embedding.ts'
 
 /** `POST /v1/embeddings`: texts as vectors of length 1. */
@@ -18,15 +19,18 @@ export const embeddingRoutes: RouteModule = (context) =>
     const vectors = await embedAll(model, inputs, c.var.signal)
     checkDimensions(request.dimensions, vectors[0]!.length)
     const tokens = inputs.reduce((sum, { length }) => sum + length, 0)
+    const { id, created } = responseHead('embd', spec, context.version)
     return c.json({
+      id,
       object: 'list',
+      created,
       data: vectors.map((vector, index) => ({
         object: 'embedding',
         index,
         embedding: request.encoding_format === 'base64' ? toBase64(vector) : [...vector],
       })),
       model: spec.id,
-      usage: { prompt_tokens: tokens, total_tokens: tokens },
+      usage: { prompt_tokens: tokens, completion_tokens: 0, total_tokens: tokens },
     } satisfies EmbeddingResponse)
   })
 

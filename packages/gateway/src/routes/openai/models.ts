@@ -33,6 +33,13 @@ async function describeModel(
     object: 'model',
     created,
     owned_by: 'petals-chat',
+    root: spec.id,
+    parent: null,
+    permission: [],
+    type: 'base',
+    name: spec.displayName ?? spec.id,
+    description: null,
+    deprecation: null,
     aliases: [...spec.aliases],
     engine: spec.engine,
     swarm: swarmKind(spec, swarm),
@@ -56,15 +63,28 @@ const toProgress = ({ phase, label, done, total, unit }: NonNullable<ModelState[
   unit,
 })
 
-/** What is only known of a model that is loaded. */
+/** What every model can do here, and none. */
+const usualCapabilities = {
+  completion_chat: true,
+  completion_fim: false,
+  function_calling: true,
+  fine_tuning: false,
+  vision: false,
+  classification: false,
+} as const
+
+/** What is only known of a model that is loaded, and what holds of all. */
 function loadedFields(
   model: Model | undefined,
   spec: ModelSpec,
-): Pick<ModelObject, 'context_length' | 'capabilities'> {
-  if (model === undefined) return {}
+): Pick<ModelObject, 'context_length' | 'max_model_len' | 'max_context_length' | 'capabilities'> {
+  if (model === undefined) return { capabilities: usualCapabilities }
   const { grammar, logprobs, promptLogprobs, embeddings } = model.capabilities
+  const length = Math.min(model.contextLength, spec.maxSessionLength ?? Infinity)
   return {
-    context_length: Math.min(model.contextLength, spec.maxSessionLength ?? Infinity),
-    capabilities: { grammar, logprobs, prompt_logprobs: promptLogprobs, embeddings },
+    context_length: length,
+    max_model_len: length,
+    max_context_length: length,
+    capabilities: { ...usualCapabilities, grammar, logprobs, prompt_logprobs: promptLogprobs, embeddings },
   }
 }

@@ -10,7 +10,11 @@ export interface ResponseHead {
   readonly system_fingerprint: string
 }
 
-export function responseHead(idPrefix: 'chatcmpl' | 'cmpl', spec: ModelSpec, version: string): ResponseHead {
+export function responseHead(
+  idPrefix: 'chatcmpl' | 'cmpl' | 'embd',
+  spec: ModelSpec,
+  version: string,
+): ResponseHead {
   return {
     id: `${idPrefix}-${randomUUID().replaceAll('-', '')}`,
     created: Math.floor(Date.now() / 1000),

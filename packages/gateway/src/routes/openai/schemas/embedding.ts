@@ -17,6 +17,8 @@ export const embeddingRequestSchema = z.object({
 })
 
 export const embeddingResponseSchema = z.object({
+  id: z.string().describe('As at vLLM and Mistral.'),
+  created: z.int(),
   object: z.literal('list'),
   data: z.array(
     z.object({
@@ -26,7 +28,7 @@ export const embeddingResponseSchema = z.object({
     }),
   ),
   model: z.string(),
-  usage: z.object({ prompt_tokens: z.int(), total_tokens: z.int() }),
+  usage: z.object({ prompt_tokens: z.int(), completion_tokens: z.literal(0), total_tokens: z.int() }),
 })
 
 export type EmbeddingRequest = z.output<typeof embeddingRequestSchema>
