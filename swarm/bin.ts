@@ -3,11 +3,11 @@
 import { spawn, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
 import path from 'node:path'
+import { quoteWord } from '@petals-chat/contribute'
 import { assertPortFree } from './free-port.ts'
 import { findModel } from './models.ts'
 import { helpOf, parseSwarmFlags, type SwarmCommand, type SwarmFlags } from './options.ts'
 import { rootFolder } from './paths.ts'
-import { quoteWord } from './shell-words.ts'
 import { startSwarm, type Swarm } from './swarm.ts'
 
 const [first, ...others] = process.argv.slice(2)

@@ -3,7 +3,8 @@ import { once } from 'node:events'
 import { describe, expect, it } from 'vitest'
 import { assertPortFree } from './free-port.ts'
 import { helpOf, parseSwarmFlags } from './options.ts'
-import { quoteWord, splitWords } from './shell-words.ts'
+import { quoteWord } from '@petals-chat/contribute'
+import { splitWords } from './shell-words.ts'
 
 describe('the flags of npm run swarm and npm run demo', () => {
   it('take arguments for the servers that begin with dashes', () => {

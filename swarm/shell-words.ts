@@ -13,7 +13,3 @@ export function splitWords(text: string): string[] {
   }
   return words
 }
-
-/** A word as it is written on a command line, to be copied. */
-export const quoteWord = (word: string): string =>
-  /^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`

@@ -60,7 +60,7 @@ async function run(context: CommandContext, preparation: Preparation): Promise<v
     onFirst: () => {
       stop.abort(new CommandError('Stopped.', exitCodes.interrupted))
       terminal.status('')
-      terminal.note('Leaving the swarm: clients go on with other servers. Ctrl+C again ends at once.')
+      terminal.note('Stopping: the server tells the swarm that it leaves. Ctrl+C again ends at once.')
     },
   })
   void stopping

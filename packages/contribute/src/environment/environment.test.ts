@@ -4,6 +4,7 @@ import path from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import type { Gpu } from '../machine/gpus.ts'
 import { checkEnvironment, isReady, makeEnvironment } from './environment.ts'
+import { InstallWatch } from './install-watch.ts'
 import { planEnvironment, torchFor, type EnvironmentPlan, type InstallStep } from './plan.ts'
 import { findInstaller, findPython } from './python.ts'
 
@@ -189,4 +190,19 @@ describe('makeEnvironment', () => {
       /there is no bin\/python in it\. Leave out --environment/,
     )
   })
+})
+
+it('tells what pip is doing, in names of packages', () => {
+  using watch = new InstallWatch({ environment: '/none', downloads: '/none', expectedBytes: 5.6e9 })
+  const shown = (text: string): string => {
+    watch.read(text)
+    return watch.detail()
+  }
+  expect(shown('Collecting build\n  Downloading torch-2.3.1-cp311-cp311-linux_x86_64.whl (779.1 MB)\n')).toBe(
+    'torch, 0.0 of about 5.6 GB installed',
+  )
+  expect(shown('  Downloading https://host/packages/numpy-1.26.4-cp311.whl.metadata (61 kB)')).toMatch(
+    /^numpy, /,
+  )
+  expect(shown('Installing collected packages: varint, sortedcontainers, torch')).toMatch(/^unpacking, /)
 })

@@ -77,7 +77,7 @@ async function pinnedVersions(): Promise<Readonly<Record<string, string>>> {
 
 /** Runs the steps of a plan. A second process that wants the same environment waits for the first. @throws ContributeError */
 export async function makeEnvironment(plan: EnvironmentPlan, options: MakeOptions): Promise<void> {
-  await requireSpace(plan)
+  await requireSpace(plan, plan.diskBytes)
   await mkdir(path.dirname(plan.folder), { recursive: true })
   const release = await lock(`${plan.folder}.lock`, options)
   try {
@@ -90,45 +90,51 @@ export async function makeEnvironment(plan: EnvironmentPlan, options: MakeOption
   }
 }
 
-async function requireSpace({ folder, diskBytes, downloadBytes }: EnvironmentPlan): Promise<void> {
+async function requireSpace({ folder, downloadBytes }: EnvironmentPlan, bytes: number): Promise<void> {
   const free = await freeDiskBytes(folder)
-  const needed = diskBytes + downloadBytes
+  const needed = bytes + downloadBytes
   if (free === undefined || free >= needed) return
-  const inGigabytes = (bytes: number): string => `${(bytes / 1e9).toFixed(1)} GB`
+  const inGigabytes = (count: number): string => `${(count / 1e9).toFixed(1)} GB`
   throw new ContributeError(
     `The Python environment needs ${inGigabytes(needed)} of disk while it is made, and ${inGigabytes(free)} are free at ${folder}. Make room, or name another place with --environment FOLDER.`,
   )
 }
 
-async function runSteps({ folder, steps, diskBytes }: EnvironmentPlan, options: MakeOptions): Promise<void> {
+async function runSteps(plan: EnvironmentPlan, options: MakeOptions): Promise<void> {
+  const { folder, steps, diskBytes, fullBytes } = plan
   // On the same disk: a small /tmp can't hold what is unpacked.
-  const scratch = `${folder}.downloads`
-  await mkdir(scratch, { recursive: true })
-  const watch = new InstallWatch({ folders: [folder, scratch], expectedBytes: diskBytes })
+  const downloads = `${folder}.downloads`
+  await mkdir(downloads, { recursive: true })
+  const watch = new InstallWatch({ environment: folder, downloads, expectedBytes: diskBytes })
   try {
-    for (const step of steps) await runStep(step, scratch, watch, options)
+    for (const step of steps) {
+      if (await runStep(step, downloads, watch, options)) continue
+      options.onProgress(`${step.title} is not possible here: the larger build is taken`, '')
+      watch.expectedBytes = fullBytes ?? diskBytes
+      await requireSpace(plan, watch.expectedBytes)
+    }
   } finally {
     watch[Symbol.dispose]()
-    await rm(scratch, { recursive: true, force: true })
+    await rm(downloads, { recursive: true, force: true })
   }
 }
 
+/** False if an optional step failed. */
 async function runStep(
   { title, command, args, optional = false }: InstallStep,
-  scratch: string,
+  downloads: string,
   watch: InstallWatch,
   { onProgress, signal }: MakeOptions,
-): Promise<void> {
+): Promise<boolean> {
   const timer = setInterval(() => onProgress(title, watch.detail()), 250)
   onProgress(title, '')
   const { code, output } = await runProgram(command, args, {
-    env: { ...noReports, TMPDIR: scratch },
+    env: { ...noReports, TMPDIR: downloads },
     onOutput: (text) => watch.read(text),
     signal,
   }).finally(() => clearInterval(timer))
-  if (code === 0) return
-  if (!optional) throw new ContributeError(describeFailure(title, command, args, output))
-  onProgress(`${title} is not possible here: the larger build is taken`, '')
+  if (code !== 0 && !optional) throw new ContributeError(describeFailure(title, command, args, output))
+  return code === 0
 }
 
 function describeFailure(title: string, command: string, args: readonly string[], output: string): string {

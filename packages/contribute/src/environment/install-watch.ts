@@ -5,9 +5,10 @@ import path from 'node:path'
 const lookMs = 2000
 
 export interface InstallWatchOptions {
-  /** Folders that fill up meanwhile. */
-  readonly folders: readonly string[]
-  /** What they will hold in the end. */
+  /** Where packages are installed, and where they are kept on the way. */
+  readonly environment: string
+  readonly downloads: string
+  /** What the environment will take in the end. */
   readonly expectedBytes: number
 }
 
@@ -15,29 +16,41 @@ export interface InstallWatchOptions {
 export class InstallWatch implements Disposable {
   readonly #options: InstallWatchOptions
   readonly #timer: NodeJS.Timeout
-  #package = ''
-  #bytes = 0
+  /** Changes when another build turns out to be needed. */
+  expectedBytes: number
+  #doing = ''
+  #installed = 0
+  #fetched = 0
   #isLooking = false
 
   constructor(options: InstallWatchOptions) {
     this.#options = options
+    this.expectedBytes = options.expectedBytes
     this.#timer = setInterval(() => void this.#look(), lookMs)
   }
 
   read(text: string): void {
-    const matches = [
-      ...text.matchAll(
-        /(?:Collecting|Downloading|Building wheel for|Building|Downloaded|Installing)\s+([\w.-]+)/g,
-      ),
-    ]
-    const name = matches.at(-1)?.[1]?.replace(/-\d.*$/, '')
-    if (name !== undefined && name !== 'collected') this.#package = name
+    if (/Installing collected packages/.test(text)) {
+      this.#doing = 'unpacking'
+      return
+    }
+    const file = text.matchAll(/(?:Downloading|Building wheel for|Downloaded)\s+(?:\S*\/)?([\w.-]+)/g)
+    const name = [...file]
+      .at(-1)?.[1]
+      ?.replace(/\.metadata$/, '')
+      .replace(/-\d.*$/, '')
+    if (name !== undefined) this.#doing = name
   }
 
   detail(): string {
     const gigabytes = (bytes: number): string => (bytes / 1e9).toFixed(1)
-    const amount = `${gigabytes(this.#bytes)} of about ${gigabytes(this.#options.expectedBytes)} GB`
-    return [this.#package, amount].filter(Boolean).join(', ')
+    return [
+      this.#doing,
+      this.#fetched > 0 ? `${gigabytes(this.#fetched)} GB on the way` : '',
+      `${gigabytes(this.#installed)} of about ${gigabytes(this.expectedBytes)} GB installed`,
+    ]
+      .filter(Boolean)
+      .join(', ')
   }
 
   [Symbol.dispose](): void {
@@ -47,8 +60,8 @@ export class InstallWatch implements Disposable {
   async #look(): Promise<void> {
     if (this.#isLooking) return
     this.#isLooking = true
-    const sizes = await Promise.all(this.#options.folders.map(sizeOf))
-    this.#bytes = sizes.reduce((sum, size) => sum + size, 0)
+    const { environment, downloads } = this.#options
+    ;[this.#installed, this.#fetched] = await Promise.all([sizeOf(environment), sizeOf(downloads)])
     this.#isLooking = false
   }
 }
