@@ -1,4 +1,5 @@
 import { execFileSync } from 'node:child_process'
+import { readFileSync } from 'node:fs'
 import { createServer, type AddressInfo } from 'node:net'
 import path from 'node:path'
 import { readBlockModel } from '@petals-chat/contribute'
@@ -14,7 +15,7 @@ import { choosePort } from './place.ts'
 
 const config = {
   model_type: 'llama',
-  num_hidden_layers: 8,
+  num_hidden_layers: 32,
   hidden_size: 64,
   intermediate_size: 128,
   num_attention_heads: 4,
@@ -44,15 +45,18 @@ async function contribute(
   return { code, stdout: stdout(), stderr: stderr() }
 }
 
-const examples = contributeExamples.split('\n').filter((line) => line.includes('petals-chat contribute'))
+const page = readFileSync(new URL('../../../../docs/contribute.md', import.meta.url), 'utf8')
+const examples = `${contributeExamples}\n${page}`
+  .split('\n')
+  .filter((line) => /^( {2}petals-chat|npm start --) contribute /.test(line))
 
 describe('petals-chat contribute', () => {
-  it.each(examples)('takes the example %j of its help', async (example) => {
+  it.each(examples)('takes the example %j of its help and page', async (example) => {
     // The model of an example is a folder here, so that nothing is fetched, and the port one that is free.
     const line = example
       .replace('--port 31337', `--port ${await choosePort(0)}`)
       .replace('petals-team/StableBeluga2', './my-model')
-      .replace('petals-chat contribute', '')
+      .replace(/^.*? contribute /, '')
     const words = execFileSync('/bin/sh', ['-c', `printf '%s\\n' ${line}`])
       .toString()
       .trimEnd()
@@ -61,7 +65,7 @@ describe('petals-chat contribute', () => {
     const { code, stdout, stderr } = await contribute([...dryRun, '--device', 'cpu'])
     expect(stderr).not.toMatch(/petals-chat:/)
     expect(code).toBe(0)
-    expect(stdout).toMatch(/Model +\.\/my-model: 8 blocks \(llama\)/)
+    expect(stdout).toMatch(/Model +\.\/my-model: 32 blocks \(llama\)/)
     expect(stdout).toMatch(/petals_server\.py .*my-model/)
     for (const word of words.filter((each) => /^\/ip4|^my gaming|^\d+:\d+$/.test(each)))
       expect(stdout).toContain(word)
@@ -78,7 +82,7 @@ describe('petals-chat contribute', () => {
     [['nonsense'], 2, /no folder and no configured model 'nonsense'.*owner\/repo/],
     [['./model.gguf'], 2, /GGUF files are for the local engine/],
     [['SmolLM2-135M-Instruct'], 2, /is no model that a server of a swarm can load/],
-    [['./my-model', '--blocks', '0:9'], 1, /this model has 8 blocks, 0 to 7/],
+    [['./my-model', '--blocks', '0:33'], 1, /this model has 32 blocks, 0 to 31/],
     [['./my-model', '--blocks', 'all'], 2, /--blocks: 'all' is not allowed/],
     [['./my-model', '--swarm', '10.1.2.3:1'], 2, /must be a multiaddr/],
     [['./my-model', '--environment', '.', '--swarm', 'new'], 1, /The Python environment .* can't be used/],
