@@ -1,8 +1,17 @@
-import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { mkdtemp, open, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { withDefaultModel, petalsChat, startPetalsChat } from './support/petals-chat.ts'
+import { freePort } from '../../packages/petals/src/testing/faulty-link.ts'
+import {
+  cleanEnvironment,
+  command,
+  petalsChat,
+  startPetalsChat,
+  withDefaultModel,
+} from './support/petals-chat.ts'
 
 const model = 'SmolLM2-135M-Instruct'
 let env: Readonly<Record<string, string>>
@@ -133,6 +142,29 @@ describe('the server process', () => {
     expect(text).toContain('data: [DONE]')
     expect(await server.exited).toBe(0)
     await expect(chat(server.url, {})).rejects.toThrow()
+  })
+
+  it('goes on serving when the disk of its log is full', async () => {
+    const full = await open('/dev/full', 'w')
+    const port = await freePort()
+    const child = spawn(process.execPath, [command, 'serve', '--port', String(port), '--preload', 'none'], {
+      env: cleanEnvironment(env),
+      stdio: ['ignore', full.fd, full.fd],
+    })
+    try {
+      const status = (): Promise<number | undefined> =>
+        fetch(`http://127.0.0.1:${port}/healthz`).then(
+          (response) => response.status,
+          () => undefined,
+        )
+      await expect.poll(status, { timeout: 20_000 }).toBe(200)
+      for (let request = 0; request < 5; request++) expect(await status()).toBe(200)
+      expect(child.exitCode).toBeNull()
+    } finally {
+      child.kill('SIGTERM')
+      await once(child, 'exit')
+      await full.close()
+    }
   })
 
   it('outlives a kill of its engine: the answer ends in words, and the next one comes within seconds', async () => {

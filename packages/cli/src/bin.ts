@@ -1,9 +1,14 @@
 import { exitCodes } from './exit-codes.ts'
 import { reportFailure } from './failure.ts'
 import { runProgram } from './program.ts'
+import { steadyStream } from './terminal/steady-stream.ts'
 import { Terminal } from './terminal/terminal.ts'
 
-const terminal = new Terminal()
+let isOutputLost = false
+const terminal = new Terminal({
+  stdout: steadyStream(process.stdout, { onLost: () => (isOutputLost = true) }),
+  stderr: steadyStream(process.stderr),
+})
 const args = process.argv.slice(2)
 
 /** The configuration may be what failed: the level is looked for where the user would have said it. */
@@ -15,13 +20,9 @@ process.on('uncaughtException', (error) => {
   process.exit(fail(error))
 })
 
-// Whoever read our output has read enough (`petals-chat … | head`), or the terminal was closed (EIO): no reason to fail, or
-// to stop serving.
-for (const stream of [process.stdout, process.stderr]) {
-  stream.on('error', (error: NodeJS.ErrnoException) => {
-    if (error.code !== 'EPIPE' && error.code !== 'EIO') throw error
-  })
-}
+// The reader of our output has read enough (`petals-chat … | head`), the terminal was closed (EIO), or the log's disk is
+// full: no reason to stop serving.
+for (const stream of [process.stdout, process.stderr]) stream.on('error', () => {})
 
 // The process that started this one is gone. Who handles SIGTERM has something to finish, and listens to this, too.
 process.once('disconnect', () => {
@@ -29,8 +30,10 @@ process.once('disconnect', () => {
 })
 process.channel?.unref()
 
-process.exitCode = await runProgram(args, {
+const exitCode = await runProgram(args, {
   terminal,
   environment: process.env,
   workingDirectory: process.cwd(),
 }).catch(fail)
+// A result that is not written whole is no success.
+process.exitCode = isOutputLost ? exitCode || exitCodes.failure : exitCode

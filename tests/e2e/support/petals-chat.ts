@@ -4,7 +4,8 @@ import { fileURLToPath } from 'node:url'
 import { defaultModelPath, testCacheHome } from '../../support/model.ts'
 
 const root = fileURLToPath(new URL('../../..', import.meta.url))
-const command = path.join(root, 'packages', 'cli', 'bin', 'petals-chat.mjs')
+/** The built command line. */
+export const command = path.join(root, 'packages', 'cli', 'bin', 'petals-chat.mjs')
 
 export const artifactsFolder = path.join(root, 'artifacts')
 

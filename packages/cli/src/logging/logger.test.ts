@@ -44,6 +44,22 @@ describe('createLogger', () => {
     }
   })
 
+  it.each([true, false])('lets no client steer a terminal or forge a line (terminal: %s)', async (isTTY) => {
+    const { logger, stderr } = await log({}, isTTY)
+    const attack = '/a\u001b[2J\u009b31m\u202e\u2028\r\n12:00:00 INFO: all is well\u0007'
+    logger.info({ method: 'GET', path: attack, status: 404, ms: 1 }, 'request')
+    logger.warn({}, `model ${attack} is not here`)
+    // pino-pretty's own colours are off in this test.
+    expect(stderr()).not.toMatch(/[\u0000-\u0009\u000b-\u001f\u007f-\u009f\u2028\u202e]/)
+    expect(stderr()).toContain('\\u001b[2J')
+    expect(
+      stderr()
+        .split('\n')
+        .filter((line) => line.startsWith('12:00:00 INFO')),
+    ).toEqual([])
+    if (!isTTY) expect(JSON.parse(stderr().split('\n')[0]!)).toMatchObject({ path: attack })
+  })
+
   it('heeds its level', async () => {
     const { logger, stderr } = await log({ level: 'warn' }, false)
     logger.info({}, 'no')

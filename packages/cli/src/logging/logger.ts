@@ -2,6 +2,7 @@ import type { Logger } from '@petals-chat/engine'
 import { pino, stdSerializers, stdTimeFunctions } from 'pino'
 import type { Terminal } from '../terminal/terminal.ts'
 import type { LogConfig } from './config.ts'
+import { escapeInJson, escapeRecord } from './control-characters.ts'
 import { createRedactor, redacted, secretFields } from './redact.ts'
 
 export interface LoggerOptions {
@@ -17,7 +18,7 @@ export async function createLogger(
 ): Promise<Logger> {
   const isPretty = format === 'pretty' || (format === 'auto' && terminal.isInteractive)
   const redact = createRedactor(secrets)
-  const toText = isPretty ? await loadPrettifier({ level }, terminal) : (line: string) => line
+  const toText = isPretty ? await loadPrettifier({ level }, terminal) : escapeInJson
   const stream = terminal.noteStream
   const logger: Logger = pino(
     {
@@ -48,7 +49,7 @@ async function loadPrettifier(
     ...(!isDebug && { messageFormat: (record) => formatRecord(record) }),
   })
   // Whether the text ends its line depends on what was hidden.
-  return (line) => `${prettify(line).trimEnd()}\n`
+  return (line) => `${prettify(escapeRecord(JSON.parse(line))).trimEnd()}\n`
 }
 
 /**
