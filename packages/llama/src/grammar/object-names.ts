@@ -64,7 +64,9 @@ export function freeNames(
   listed: readonly string[],
 ): readonly FreeName[] {
   const patterns = namePatterns(compiler, plain)
-  const isOpen = listed.length === 0 || plain.some(asksForFreeNames)
+  // An empty list of properties is one too: generators write it for objects that have none.
+  const isListed = plain.some(({ schema }) => schema.properties !== undefined)
+  const isOpen = (listed.length === 0 && !isListed) || plain.some(asksForFreeNames)
   if (!isOpen) return []
   const kinds = Array.from({ length: 2 ** patterns.length }, (_, bits) =>
     patterns.filter((_pattern, index) => (bits >> index) & 1),

@@ -41,6 +41,7 @@ export function objectBody(compiler: SchemaCompiler, plain: readonly PlainNode[]
   const isFree = names.length === 0 && further.length === 1 && further[0]!.isAnything
   if (isFree && limits.minimum === 0 && limits.maximum === undefined) return rules.json('object')
 
+  if (pairs.length === 0 && further.length === 0 && limits.minimum === 0) return literal('{}')
   const furtherPair =
     further.length === 0 ? undefined : rules.add('further', further.map(({ pair }) => pair).join(' | '))
   const sequence = new PairSequence(compiler, plain[0]!, pairs, furtherPair, limits)

@@ -398,6 +398,16 @@ const generated: Readonly<Record<string, Case>> = {
     good: [{}, { x_id: 7 }, { x_a: 6, b_s: 'x' }],
     bad: [{ x_id: 3 }, { y: 1 }, { b_s: 1 }, { x_s: 6 }],
   },
+  'an object without properties': {
+    schema: { type: 'object', properties: {}, additionalProperties: false },
+    good: [{}],
+    bad: [{ a: 1 }],
+  },
+  'an object whose properties are none': {
+    schema: { type: 'object', properties: {} },
+    good: [{}],
+    bad: [{ a: 1 }],
+  },
   'numbers of properties': {
     schema: { properties: { a: {}, b: {}, c: {} }, minProperties: 1, maxProperties: 2, type: 'object' },
     good: [{ a: 1 }, { c: 1 }, { a: 1, c: 1 }],
