@@ -15,6 +15,8 @@ export type GbnfAlternatives = ReadonlyArray<readonly GbnfElement[]>
 const MAX_ELEMENTS = 100_000
 /** Places at which a text may go on: llama.cpp follows each of them with every character. */
 const MAX_WAYS = 4000
+/** Parts of a row that may be empty. */
+const MAX_EMPTY_IN_ROW = 100
 /** Repetitions of what may be empty: the places multiply with each. */
 const MAX_EMPTY_REPETITIONS = 16
 
@@ -34,6 +36,9 @@ export function costlyPart(rules: ReadonlyMap<string, GbnfAlternatives>): string
     const count = emptyRepetitions(body, empty)
     if (count > MAX_EMPTY_REPETITIONS)
       return `the rule '${name}' repeats ${count} times what may be empty; ${MAX_EMPTY_REPETITIONS} times are allowed`
+    const inRow = emptyInRow(body, empty)
+    if (inRow > MAX_EMPTY_IN_ROW)
+      return `the rule '${name}' has ${inRow} parts in a row that may be empty; ${MAX_EMPTY_IN_ROW} are allowed`
     if (ways.of(name) > MAX_WAYS)
       return `the rule '${name}' leaves more than ${MAX_WAYS} ways to go on at one place`
   }
@@ -103,6 +108,19 @@ function emptyRepetitions(body: GbnfAlternatives, empty: ReadonlySet<string>): n
       inRow = isRepeated ? inRow + own * Math.max(1, inside) : inRow
       most = Math.max(most, inRow, inside * Math.max(1, inside > 1 ? countOf(element) : 1))
     }
+  }
+  return most
+}
+
+function emptyInRow(body: GbnfAlternatives, empty: ReadonlySet<string>): number {
+  let most = 0
+  for (const row of body) {
+    let inRow = 0
+    for (const element of row) {
+      if (element.isEmpty !== true && (element.least === 0 || isEmptyOnce(element, empty))) inRow++
+      if (element.group) most = Math.max(most, emptyInRow(element.group, empty))
+    }
+    most = Math.max(most, inRow)
   }
   return most
 }

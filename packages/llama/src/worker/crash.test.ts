@@ -76,8 +76,11 @@ describe('a session at rest whose process dies', () => {
 })
 
 describe('when a grammar makes the choice of a token endless', () => {
-  /** The stacks of llama.cpp's grammar double with each optional part. */
-  const endless = 'root ::= ("a"? "a"? "a"? "a"?){100} "a"{100} "b"'
+  /** A character may stand at each of very many places, which llama.cpp compares with each other. */
+  const endless = [
+    ...Array.from({ length: 1500 }, (_, index) => `${index ? `r${index}` : 'root'} ::= "a"? r${index + 1}`),
+    'r1500 ::= "b"',
+  ].join('\n')
 
   it('its owner is told, and the other answers go on with the same tokens', async () => {
     await using subject = await openTestModel({ config: { choiceTimeoutMs: 500 } })
