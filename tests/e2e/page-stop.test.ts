@@ -1,7 +1,7 @@
 import type { Browser, Page } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { launchBrowser, openPage } from './support/browser.ts'
-import { answered, articles, ask, lastText, messageField } from './support/chat-page.ts'
+import { answered, articles, ask, lastAnswer, lastText, messageField } from './support/chat-page.ts'
 import { startScriptedChat, type ScriptedChat } from './support/scripted-chat.ts'
 
 const DRAFT = 'What I write meanwhile'
@@ -135,6 +135,28 @@ describe('an answer that is being written', () => {
     await expect.poll(() => lastText(page)).not.toContain('Stopped')
     await answered(page)
     expect(await offers()).toEqual([])
+    expect(complaints).toEqual([])
+  })
+})
+
+describe('an answer that fills the context', () => {
+  it('is continued from its end, and a stopped one counts', async () => {
+    // A token is a byte.
+    await using small = await startScriptedChat({ contextLength: 600, reply: () => 'word '.repeat(400) })
+    await using watched = await openPage(browser, small.url)
+    const { page, complaints } = watched
+    await ask(page, 'Write')
+    await expect.poll(() => answered(page)).toContain('Cut at the length limit')
+    const length = async () => (await lastAnswer(page)).length
+    const first = await length()
+    expect(first).toBeGreaterThan(300)
+    await page.getByRole('button', { name: 'Continue' }).click()
+    await expect.poll(length).toBeGreaterThan(first + 50)
+    expect(await answered(page)).toContain('Cut at the length limit')
+    expect(await page.getByRole('note').textContent()).toContain('was shown its end only')
+    expect(await page.getByRole('alert').filter({ hasText: /\S/ }).count()).toBe(0)
+    const used = await page.getByRole('meter', { name: 'Context' }).getAttribute('aria-valuetext')
+    expect(used).toMatch(/^[3-6]\d\d of 600 tokens/)
     expect(complaints).toEqual([])
   })
 })

@@ -24,7 +24,9 @@ export function keepFocus(document: Document): void {
   }
   const look = (): void => {
     if (!isLost()) return
-    const target = placeBeside(steps)
+    // A dialog gives the focus back by itself.
+    const ofDialog = steps.some(({ element }) => element.localName === 'dialog' && !element.isConnected)
+    const target = ofDialog ? undefined : placeBeside(steps)
     steps = []
     target?.focus({ preventScroll: true })
   }

@@ -23,7 +23,10 @@ export function Modal({ title, onClose, size = 'small', closesOnBackdrop = true,
     element?.showModal()
     return () => {
       element?.close()
-      if (before instanceof HTMLElement && before.isConnected) before.focus()
+      // What had it may be gone: a deleted chat's menu.
+      const isThere = before instanceof HTMLElement && before.isConnected && before !== document.body
+      const next = isThere ? before : document.querySelector('main')
+      next?.focus({ preventScroll: true })
     }
   }, [])
   return (
