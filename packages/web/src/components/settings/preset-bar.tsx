@@ -3,6 +3,7 @@ import { useServices } from '../../app/services.ts'
 import type { ChatSettings } from '../../chat/types.ts'
 import { useTexts } from '../../i18n/texts.ts'
 import { useStore } from '../../state/use-store.ts'
+import type { Preset } from '../../storage/presets.ts'
 import { Button, IconButton } from '../button.tsx'
 import { pressedKey } from '../pressed-key.ts'
 
@@ -21,6 +22,17 @@ export function PresetBar({ settings, canSave, onChoose }: PresetBarProps) {
   const list = useStore(presets)
   const [chosen, setChosen] = useState('')
   const [name, setName] = useState<string>()
+  // Notices lie behind the dialog: what was deleted comes back here.
+  const [removed, setRemoved] = useState<Preset>()
+  const remove = (): void => {
+    setRemoved(list.find(({ id }) => id === chosen))
+    presets.remove(chosen)
+    setChosen('')
+  }
+  const restore = ({ name: ofRemoved, settings: kept }: Preset): void => {
+    setChosen(presets.save(ofRemoved, kept).id)
+    setRemoved(undefined)
+  }
   const choose = (id: string): void => {
     setChosen(id)
     const preset = list.find((other) => other.id === id)
@@ -67,15 +79,11 @@ export function PresetBar({ settings, canSave, onChoose }: PresetBarProps) {
           </option>
         ))}
       </select>
-      {chosen && (
-        <IconButton
-          icon="trash"
-          label={texts.deletePreset}
-          onClick={() => {
-            presets.remove(chosen)
-            setChosen('')
-          }}
-        />
+      {chosen && <IconButton icon="trash" label={texts.deletePreset} onClick={remove} />}
+      {removed && !chosen && (
+        <Button title={removed.name} onClick={() => restore(removed)}>
+          {texts.undo}
+        </Button>
       )}
       <Button onClick={() => setName(list.find(({ id }) => id === chosen)?.name ?? '')}>
         {texts.saveAsPreset}
