@@ -8,6 +8,6 @@ export function LicenceLink({ license }: { readonly license: string }) {
   return isAddress ? (
     <SafeLink href={license}>{texts.licence}</SafeLink>
   ) : (
-    <span>{`${texts.licence}: ${license}`}</span>
+    <span className="licence">{`${texts.licence}: ${license}`}</span>
   )
 }

@@ -23,6 +23,8 @@ export function ContextGauge({ path, draft, limit }: ContextGaugeProps) {
   const chat = usedContext(path, live)
   const level = contextLevel({ chat, draft, limit })
   const tokens = chat + (draft ?? 0)
+  // A chat that has not begun needs no figures.
+  if (tokens === 0) return null
   const words = texts.contextUsed(formatCount(tokens), formatCount(limit))
   const detail = draft ? `${words} ${texts.contextDraft(formatCount(draft))}` : words
   return (

@@ -24,7 +24,9 @@ export function AnswerDetails({ message, modelName, onClose }: AnswerDetailsProp
         <Fact name={texts.detailAnswerTokens}>{known(stats?.completionTokens, formatCount)}</Fact>
         <Fact name={texts.detailPromptTokens}>
           {known(stats?.promptTokens, (tokens) =>
-            texts.promptTokens(formatCount(tokens), formatCount(stats?.cachedTokens ?? 0)),
+            stats?.cachedTokens
+              ? texts.promptTokens(formatCount(tokens), formatCount(stats.cachedTokens))
+              : formatCount(tokens),
           )}
         </Fact>
         <Fact name={texts.detailSpeed}>

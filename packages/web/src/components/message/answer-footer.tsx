@@ -39,6 +39,12 @@ export function AnswerFooter({ message, answer, modelName, isLast, versions }: A
     <>
       {status === 'error' && <AnswerError message={message} />}
       <div className="message-actions">
+        {/* First: it is there also while the buttons are not. */}
+        {statusText && (
+          <span className="answer-status" data-status={status}>
+            {statusText}
+          </span>
+        )}
         <VersionSwitcher chatId={chatId} messageId={id} {...versions} />
         {answer && <CopyButton text={answer} label={texts.copy} />}
         <IconButton
@@ -54,7 +60,6 @@ export function AnswerFooter({ message, answer, modelName, isLast, versions }: A
           </Button>
         )}
         <span className="answer-facts">
-          {statusText && <span data-status={status}>{statusText}</span>}
           {stats?.completionTokens !== undefined && <span>{texts.tokenCount(stats.completionTokens)}</span>}
           {stats?.tokensPerSecond !== undefined && (
             <span>{texts.tokensPerSecond(formatRate(stats.tokensPerSecond))}</span>
