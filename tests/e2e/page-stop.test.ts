@@ -1,6 +1,6 @@
 import type { Browser, Page } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { launchBrowser, openPage } from './support/browser.ts'
+import { launchBrowser, openPage, screenshot } from './support/browser.ts'
 import { answered, articles, ask, lastAnswer, lastText, messageField } from './support/chat-page.ts'
 import { startScriptedChat, type ScriptedChat } from './support/scripted-chat.ts'
 
@@ -157,6 +157,32 @@ describe('an answer that fills the context', () => {
     expect(await page.getByRole('alert').filter({ hasText: /\S/ }).count()).toBe(0)
     const used = await page.getByRole('meter', { name: 'Context' }).getAttribute('aria-valuetext')
     expect(used).toMatch(/^[3-6]\d\d of 600 tokens/)
+    expect(complaints).toEqual([])
+  })
+})
+
+describe('an answer that waits for a server of the swarm', () => {
+  it('says for which blocks, and until when, and goes on', async () => {
+    const until = new Date()
+    until.setHours(14, 3, 5, 0)
+    const comes = Promise.withResolvers<void>()
+    await using waiting = await startScriptedChat({
+      name: 'petals',
+      specs: [{ engine: 'petals' }],
+      reply: () => 'Here it is.',
+      wait: { blocks: [{ start: 12, end: 19 }], since: Date.now(), until: until.getTime() },
+      waitEnds: comes.promise,
+    })
+    await using watched = await openPage(browser, waiting.url, { locale: 'en-GB' })
+    const { page, complaints } = watched
+    await ask(page, 'Hello')
+    const words = 'Waiting for a server of blocks 12–18, until 14:03:05'
+    await expect.poll(() => lastText(page)).toContain(words)
+    await expect.poll(() => page.getByRole('status').allTextContents()).toContain(words)
+    await screenshot(page, 'waiting-for-a-server')
+    comes.resolve()
+    await expect.poll(() => answered(page)).toContain('Here it is.')
+    expect(await lastText(page)).not.toContain('Waiting')
     expect(complaints).toEqual([])
   })
 })
