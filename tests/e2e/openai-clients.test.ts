@@ -1,5 +1,10 @@
 import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { type IncomingMessage, request as httpRequest } from 'node:http'
+import { hostname } from 'node:os'
 import path from 'node:path'
+import { text as readText } from 'node:stream/consumers'
+import { brotliCompressSync, deflateSync, gzipSync } from 'node:zlib'
 import OpenAI from 'openai'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { sessionsInUse } from './support/metrics.ts'
@@ -13,7 +18,8 @@ let server: PetalsChat
 let client: OpenAI
 
 beforeAll(async () => {
-  server = await startPetalsChat({ env: await withDefaultModel() })
+  const args = ['--trusted-host', 'chat.example.org', '--base-path', '/chat']
+  server = await startPetalsChat({ args, env: await withDefaultModel() })
   client = new OpenAI({ baseURL: `${server.url}/v1`, apiKey: 'unused', maxRetries: 0 })
 })
 afterAll(() => server[Symbol.asyncDispose]())
@@ -205,7 +211,164 @@ describe('the official npm client', () => {
   })
 })
 
+describe('what clients send that are not OpenAI’s', () => {
+  interface Answer {
+    readonly model: string
+    readonly choices: readonly { readonly finish_reason: string; readonly text?: string }[]
+    readonly usage: { readonly completion_tokens: number; readonly total_tokens: number }
+  }
+
+  async function post(path: string, body: unknown, headers: Record<string, string> = {}): Promise<Answer> {
+    const sent = body instanceof Uint8Array ? Uint8Array.from(body) : JSON.stringify(body)
+    const response = await fetch(`${server.url}${path}`, { method: 'POST', body: sent, headers })
+    const text = await response.text()
+    expect([response.status, response.ok ? '' : text]).toEqual([200, ''])
+    return JSON.parse(text) as Answer
+  }
+
+  const short = { messages, max_tokens: 4 }
+
+  it('names of models of their own, or none', async () => {
+    for (const name of ['gpt-3.5-turbo', 'dummy', `${server.url}/v1`, null, undefined])
+      expect((await post('/v1/chat/completions', { ...short, model: name })).model).toBe(model)
+    expect((await post('/v1/completions', { prompt: 'Once', max_tokens: 2 })).model).toBe(model)
+  })
+
+  it('more tokens than there is room for, and values that stand for nothing', async () => {
+    const answer = await post('/v1/chat/completions', {
+      messages,
+      max_tokens: 1_000_000,
+      seed: -1,
+      stop: '',
+      top_k: -1,
+      top_p: 0,
+      min_p: 0,
+      repeat_penalty: 1,
+      temperature: 0,
+      cache_prompt: true,
+      id_slot: -1,
+    })
+    expect(answer.choices[0]!.finish_reason).toBe('stop')
+    const stops = ['One', 'Two', 'Three', 'Four', 'Five', 'Six', '']
+    await post('/v1/chat/completions', { ...short, stop: stops, n_predict: 3 })
+  })
+
+  it('completions without a length: 16 tokens, as documented', async () => {
+    const { usage } = await post('/v1/completions', {
+      prompt: 'Count: 1 2 3 4',
+      temperature: 0,
+      ignore_eos: true,
+    })
+    expect(usage.completion_tokens).toBe(16)
+  })
+
+  it('compressed bodies, other charsets, and JSON under any type', async () => {
+    const json = JSON.stringify(short)
+    for (const [coding, bytes] of [
+      ['gzip', gzipSync(json)],
+      ['br', brotliCompressSync(json)],
+      ['deflate', deflateSync(json)],
+    ] as const)
+      await post('/v1/chat/completions', bytes, {
+        'content-encoding': coding,
+        'content-type': 'application/json',
+      })
+    await post('/v1/chat/completions', Buffer.from(`\ufeff${json}`, 'utf16le'), {
+      'content-type': 'text/plain',
+    })
+    const refused = await fetch(`${server.url}/v1/chat/completions`, {
+      method: 'POST',
+      body: json,
+      headers: { 'content-encoding': 'compress' },
+    })
+    expect(refused.status).toBe(415)
+  })
+
+  it('slashes too many, a prefix, wrong paths, wrong methods', async () => {
+    const statusOf = async (path: string) => (await ask(path)).status
+    for (const path of ['/v1/models/', '//v1/models', '/chat/v1/models', '/chat/docs', '/chat/openapi.json'])
+      expect([path, await statusOf(path)]).toEqual([path, 200])
+    const { status, text } = await ask('/v1/v1/chat/completions')
+    expect(status).toBe(404)
+    expect(JSON.parse(text)).toMatchObject({
+      error: {
+        code: 'unknown_url',
+        message: expect.stringContaining('Did you mean /v1/chat/completions?') as string,
+      },
+    })
+    expect(await statusOf('/v1/chat/completions')).toBe(405)
+    // Neither dots nor escapes lead out of the page's folder.
+    for (const path of ['/chat/../../package.json', '/..%2f..%2fpackage.json', '//..//package.json'])
+      expect([404, 400]).toContain(await statusOf(path))
+  })
+
+  it('names of this machine', async () => {
+    for (const host of ['host.docker.internal', 'chat.example.org', hostname().split('.')[0]!])
+      expect((await ask('/v1/models', `${host}:5000`)).status).toBe(200)
+    const refused = await ask('/v1/models', 'other.example.org')
+    expect(refused.status).toBe(403)
+    expect(refused.text).toContain('--trusted-host other.example.org')
+  })
+
+  it('fields that the server does not know, at any depth', async () => {
+    for (const [body, param] of [
+      [{ ...short, flux: 1 }, 'flux'],
+      [{ messages: [{ role: 'user', content: 'Hi', flux: 1 }] }, 'messages[0].flux'],
+    ] as const) {
+      const response = await fetch(`${server.url}/v1/chat/completions`, {
+        method: 'POST',
+        body: JSON.stringify(body),
+      })
+      expect(response.status).toBe(400)
+      expect(await response.json()).toMatchObject({ error: { param, code: 'unknown_parameter' } })
+    }
+  })
+
+  /** As it is written, over a connection of its own: `fetch` would tidy the path up and choose the host. */
+  async function ask(path: string, host = 'localhost') {
+    const { port } = new URL(server.url)
+    const request = httpRequest({ host: '127.0.0.1', port, path, headers: { host } }).end()
+    const [response] = (await once(request, 'response')) as [IncomingMessage]
+    return { status: response.statusCode, text: await readText(response) }
+  }
+})
+
 describe('the official PyPI client', () => {
+  it('finds every body as its types say, strictly', async () => {
+    const script = `
+import json, sys, urllib.request
+from openai.types import Completion, CreateEmbeddingResponse, Model
+from openai.types.chat import ChatCompletion, ChatCompletionChunk
+def ask(path, body=None):
+    data = None if body is None else json.dumps(body).encode()
+    return urllib.request.urlopen(urllib.request.Request(sys.argv[1] + path, data)).read()
+def check(kind, body):
+    kind.model_validate_json(body, strict=True)
+messages = [{"role": "user", "content": "Hi"}]
+models = json.loads(ask("/v1/models"))
+assert models["object"] == "list"
+for model in models["data"]: check(Model, json.dumps(model))
+check(Model, ask("/v1/models/" + models["data"][0]["id"]))
+check(CreateEmbeddingResponse, ask("/v1/embeddings", dict(input=["a", "b"])))
+chat = dict(messages=messages, max_tokens=4, logprobs=True, top_logprobs=2)
+check(ChatCompletion, ask("/v1/chat/completions", chat))
+check(Completion, ask("/v1/completions", dict(prompt="Once", max_tokens=4, logprobs=2)))
+count = 0
+for path, kind, body in [("/v1/chat/completions", ChatCompletionChunk, chat), ("/v1/completions", Completion, dict(prompt="Once", max_tokens=4))]:
+    events = ask(path, dict(body, stream=True, stream_options=dict(include_usage=True))).decode().split("\\n\\n")
+    for event in events:
+        if event.startswith("data: {"):
+            body = json.loads(event[6:])
+            # Chunks of completions have no finish_reason before the last; at OpenAI neither.
+            if kind is Completion:
+                for choice in body["choices"]: choice["finish_reason"] = choice["finish_reason"] or "stop"
+            check(kind, json.dumps(body))
+            count += 1
+print(json.dumps(count))
+`
+    expect(JSON.parse(await runPython(script))).toBeGreaterThan(8)
+  })
+
   it('chats, streams and gets typed errors', async () => {
     const script = `
 import json, sys, openai
@@ -221,19 +384,28 @@ except openai.NotFoundError as e:
     error = e.code
 print(json.dumps(dict(whole=whole.choices[0].message.content, text=text, error=error, models=[m.id for m in client.models.list()])))
 `
-    const output = await new Promise<string>((resolve, reject) => {
-      const child = spawn(python, ['-c', script, server.url], { stdio: ['ignore', 'pipe', 'inherit'] })
-      let text = ''
-      child.stdout.on('data', (chunk) => (text += chunk))
-      child.on('error', reject)
-      child.on('close', (code) =>
-        code === 0 ? resolve(text) : reject(new Error(`python ended with ${code}`)),
-      )
-    })
-    const answer = JSON.parse(output) as { whole: string; text: string; error: string; models: string[] }
+    const answer = JSON.parse(await runPython(script)) as {
+      whole: string
+      text: string
+      error: string
+      models: string[]
+    }
     expect(answer.whole).toContain('Paris')
     expect(answer.text).toBe(answer.whole)
     expect(answer.error).toBe('model_not_found')
     expect(answer.models).toEqual([model])
   })
 })
+
+/** What the script prints; its first argument is the address of the server. */
+function runPython(script: string): Promise<string> {
+  return new Promise((resolve, reject) => {
+    const child = spawn(python, ['-c', script, server.url], { stdio: ['ignore', 'pipe', 'inherit'] })
+    let output = ''
+    child.stdout.on('data', (chunk) => (output += chunk))
+    child.on('error', reject)
+    child.on('close', (code) =>
+      code === 0 ? resolve(output) : reject(new Error(`python ended with ${code}`)),
+    )
+  })
+}
