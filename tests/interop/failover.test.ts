@@ -69,6 +69,46 @@ describe('a swarm with two or three servers for each span', () => {
     console.log(`kill -9 ${moment}: pauses ${pauses.join(', ')}`)
   })
 
+  it('asks slow replicas again when the server in use is killed', async () => {
+    const answer = await harness.answer(prompts.short, [
+      {
+        afterTokens: 24,
+        delayMs: 0,
+        act(session) {
+          const used = harness.serverOf(session, 0)
+          const others = harness.replicasOf(used).filter((each) => each !== used)
+          for (const other of others) other.signal('SIGSTOP')
+          setTimeout(() => others.forEach((other) => other.signal('SIGCONT')), 5000)
+          harness.kill(used)
+        },
+      },
+    ])
+    await harness.repaired()
+    console.log(`kill -9, replicas 5 s late: pause ${seconds(answer.pauseMs)}`)
+    expect(answer.disturbed).toBe(true)
+    expect(answer.ids).toEqual(prompts.short.expected)
+  })
+
+  it('waits when all servers of a span are gone, says for which blocks, and goes on with the same tokens', async () => {
+    let gone = { start: -1, end: -1 }
+    const answer = await harness.answer(prompts.short, [
+      {
+        afterTokens: 24,
+        delayMs: 0,
+        act(session) {
+          const used = harness.serverOf(session, 1)
+          gone = { start: used.start, end: used.end }
+          for (const server of harness.replicasOf(used)) harness.kill(server)
+        },
+      },
+    ])
+    await harness.repaired()
+    console.log(`a span without servers: pause ${seconds(answer.pauseMs)}`)
+    expect(answer.ids).toEqual(prompts.short.expected)
+    expect(answer.waits[0]?.blocks).toEqual([gone])
+    expect(answer.waits.at(-1)).toBeUndefined()
+  })
+
   it('has met real failures, and kept the pauses short', () => {
     const pauses = runs.map(({ pauseMs }) => pauseMs)
     console.log(

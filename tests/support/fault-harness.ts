@@ -1,5 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises'
-import { greedy, type Session, type TokenId } from '@petals-chat/engine'
+import { greedy, type Session, type SwarmWait, type TokenId } from '@petals-chat/engine'
 import { seededBits } from '../../packages/petals/src/sampling/random.ts'
 import type { SwarmServer } from '../../swarm/server.ts'
 import type { SwarmOptions } from '../../swarm/swarm.ts'
@@ -25,6 +25,8 @@ export interface DisturbedAnswer {
   readonly failovers: number
   /** The disturbance came before the answer was complete. */
   readonly disturbed: boolean
+  /** What the session said that it waited for; undefined where it went on. */
+  readonly waits: readonly (SwarmWait | undefined)[]
 }
 
 export interface Prompt {
@@ -80,17 +82,23 @@ export class FaultHarness implements AsyncDisposable {
     { tokens, newTokens }: Prompt,
     disturbances: readonly Disturbance[],
   ): Promise<DisturbedAnswer> {
-    const { ids, times, actedAt, failovers } = await this.#read(tokens, newTokens, disturbances)
+    const { ids, times, actedAt, failovers, waits } = await this.#read(tokens, newTokens, disturbances)
     const from = Math.min(...actedAt)
     const moments = [from, ...times.filter((time) => time > from)]
     const gaps = moments.slice(1).map((time, i) => time - moments[i]!)
-    return { ids, failovers, pauseMs: Math.max(0, ...gaps), disturbed: gaps.length > 0 }
+    return { ids, failovers, pauseMs: Math.max(0, ...gaps), disturbed: gaps.length > 0, waits }
   }
 
   /** The server that works for a session in this place of its route. */
   serverOf(session: Session, hop: number): SwarmServer {
     const { peer } = session.route!().hops[hop]!
     return this.subject.swarm.servers.find(({ peerId }) => peerId === peer)!
+  }
+
+  /** The servers of the same blocks that have not been killed, with the server itself. */
+  replicasOf({ start, end }: SwarmServer): readonly SwarmServer[] {
+    const { servers } = this.subject.swarm
+    return servers.filter((each) => each.start === start && each.end === end && !this.#lost.has(each))
   }
 
   /** `kill -9` of a server's whole process group; another one is started in its place. */
@@ -150,15 +158,17 @@ export class FaultHarness implements AsyncDisposable {
     }
     const ids: TokenId[] = []
     const times: number[] = []
+    const waits: (SwarmWait | undefined)[] = []
+    const onWait = (wait: SwarmWait | undefined): void => void waits.push(wait)
     const startedAt = performance.now()
     begin(0)
-    for await (const { token } of session.generate(tokens, { sampling: greedy })) {
+    for await (const { token } of session.generate(tokens, { sampling: greedy, onWait })) {
       ids.push(token)
       times.push(performance.now())
       if (ids.length === count) break
       begin(ids.length)
     }
     await Promise.all(running)
-    return { ids, times, startedAt, actedAt, failovers: session.route!().failovers.length }
+    return { ids, times, startedAt, actedAt, waits, failovers: session.route!().failovers.length }
   }
 }

@@ -49,6 +49,7 @@ export * from './models/model-spec.ts'
 export { createModelRegistry, type ModelRegistryOptions } from './models/registry.ts'
 export * from './sampling-params.ts'
 export { SessionGuard } from './session-guard.ts'
+export { describeWait } from './swarm/describe-wait.ts'
 export * from './swarm/swarm-status.ts'
 export * from './tokenizer.ts'
 export {

@@ -18,7 +18,7 @@ async function start(engineOptions: ScriptedEngineOptions, options: Partial<Conv
 
 async function ask(conversation: Conversation, text: string, signal?: AbortSignal) {
   const texts: string[] = []
-  const answer = conversation.answer(text, signal)
+  const answer = conversation.answer(text, { signal })
   let step = await answer.next()
   for (; !step.done; step = await answer.next()) texts.push(step.value)
   return { text: texts.join(''), end: step.value }

@@ -1,5 +1,13 @@
 import { generateText } from '@petals-chat/engine'
-import type { ChatMessage, GenerationEndEvent, Model, SamplingParams, Session } from '@petals-chat/engine'
+import type {
+  AbortOptions,
+  ChatMessage,
+  GenerationEndEvent,
+  Model,
+  SamplingParams,
+  Session,
+  WaitOptions,
+} from '@petals-chat/engine'
 
 export interface ConversationOptions {
   readonly system?: string | undefined
@@ -35,7 +43,7 @@ export class Conversation implements AsyncDisposable {
    */
   async *answer(
     content: string,
-    signal?: AbortSignal,
+    { signal, onWait }: AbortOptions & WaitOptions = {},
   ): AsyncGenerator<string, GenerationEndEvent | undefined> {
     const messages: readonly ChatMessage[] = [...this.#messages, { role: 'user', content }]
     const { sampling, maxNewTokens } = this.#options
@@ -44,7 +52,7 @@ export class Conversation implements AsyncDisposable {
       addSpecialTokens: !chatTemplate.writesBos,
     })
     const session = await this.#openSession(signal)
-    const request = { tokens, sampling, stop: chatTemplate.stopSequences, maxNewTokens, signal }
+    const request = { tokens, sampling, stop: chatTemplate.stopSequences, maxNewTokens, onWait, signal }
 
     let answer = ''
     try {

@@ -55,6 +55,31 @@ describe('converse', () => {
     expect(left).toHaveLength(1)
   })
 
+  it('says what an answer waits for', async () => {
+    const model = await new ScriptedEngine({ reply: () => 'Hi there.' }).load(
+      modelSpecSchema.parse({ id: 'test', engine: 'llama', source: 'none' }),
+    )
+    const open = model.openSession.bind(model)
+    model.openSession = async (options) => {
+      const session = await open(options)
+      const generate = session.generate.bind(session)
+      session.generate = async function* (tokens, given) {
+        given.onWait?.({ blocks: [{ start: 12, end: 24 }], since: 0, until: 1000 })
+        given.onWait?.(undefined)
+        yield* generate(tokens, given)
+      }
+      return session
+    }
+    await using conversation = new Conversation(model, { sampling: greedy, maxNewTokens: 20 })
+    const { terminal, screen } = recordingTerminal()
+    const left = [type('hello')]
+    const read = async (): Promise<PromptResult> => left.shift() ?? { type: 'end' }
+    await converse(conversation, { terminal, read, onInterrupt: () => () => {} })
+    expect(screen()).toMatch(
+      /\(waiting for a server of blocks 12-23, until .* at the longest\)[^]*Hi there\./,
+    )
+  })
+
   it('asks again before it leaves at a prompt', async () => {
     const { stdout, unread } = await run(
       [interrupt, type('hello'), interrupt, interrupt, type('never read')],

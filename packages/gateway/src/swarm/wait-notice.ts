@@ -1,4 +1,4 @@
-import type { SwarmWait } from '@petals-chat/engine'
+import { describeWait, type SwarmWait } from '@petals-chat/engine'
 import { waitingBody, type PetalsBody } from './route-body.ts'
 
 /** That an answer waits for servers, or goes on, as its stream tells it. */
@@ -17,8 +17,5 @@ export function waitNotice(wait: SwarmWait | undefined, wanted: boolean): WaitNo
   }
 }
 
-function commentOf({ blocks, until }: SwarmWait): string {
-  const ranges = blocks.map(({ start, end }) => (end - start === 1 ? `${start}` : `${start}-${end - 1}`))
-  const noun = ranges.length === 1 && !ranges[0]!.includes('-') ? 'block' : 'blocks'
-  return `waiting for a server of ${noun} ${ranges.join(', ')} until ${new Date(until).toISOString()}`
-}
+const commentOf = (wait: SwarmWait): string =>
+  `${describeWait(wait)} until ${new Date(wait.until).toISOString()}`
