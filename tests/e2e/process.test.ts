@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { freePort } from '../../packages/petals/src/testing/faulty-link.ts'
+import { defaultModelPath } from '../support/model.ts'
 import {
   cleanEnvironment,
   command,
@@ -12,6 +13,7 @@ import {
   startPetalsChat,
   withDefaultModel,
 } from './support/petals-chat.ts'
+import { writeToySwarmModel } from './support/toy-swarm-model.ts'
 
 const model = 'SmolLM2-135M-Instruct'
 let env: Readonly<Record<string, string>>
@@ -125,6 +127,31 @@ describe('the server process', () => {
     expect(server.output()).toContain(model)
     // Three seconds are the promise; what is over is a regression even on a busy machine.
     expect(server.startedAfterMs).toBeLessThan(3000)
+  })
+
+  it('outlives loads of a swarm model whose swarm can not be reached, and so does the stream beside them', async () => {
+    const files = await writeToySwarmModel(path.join(folder, 'toy'))
+    const config = path.join(folder, 'unreachable.yaml')
+    const peer = '/ip4/127.0.0.1/tcp/1/p2p/QmedTaZXmULqwspJXz44SsPZyTNKxhnnFvYRajfH7MGhCY'
+    const models = [
+      { id: model, engine: 'llama', source: await defaultModelPath() },
+      { id: 'toy', engine: 'petals', source: files, dhtPrefix: 'Toy-hf' },
+    ]
+    const swarm = { initialPeers: [peer], cacheDir: path.join(folder, 'heads') }
+    await writeFile(config, JSON.stringify({ models, swarm }))
+    // The 8-bit head is there: every load gets as far as native code.
+    expect((await petalsChat(['models', 'pull', 'toy', '--config', config], { env })).code).toBe(0)
+    await using server = await startPetalsChat({ args: ['--config', config], env })
+    const stream = await chat(server.url, { stream: true, max_tokens: 200, temperature: 0 })
+    const text = stream.text()
+    for (let i = 0; i < 12; i++) {
+      const body = new URLSearchParams({ model: 'toy', inputs: 'Hi', max_new_tokens: '2' })
+      const response = await fetch(`${server.url}/api/v1/generate`, { method: 'POST', body })
+      expect(((await response.json()) as { traceback: string }).traceback).toMatch(/can't be reached/)
+    }
+    expect(await text).toContain('data: [DONE]')
+    expect([server.process.exitCode, server.process.signalCode]).toEqual([null, null])
+    expect((await chat(server.url, { max_tokens: 2 })).status).toBe(200)
   })
 
   it('lets a running answer finish after SIGTERM, takes nothing new, and ends with 0', async () => {
