@@ -8,8 +8,8 @@ const posixPath = new RegExp(String.raw`(?<![\w/.~@-])/(?!${noPaths})(?:${name}/
 const windowsPath = new RegExp(String.raw`(?<!\w)(?:[A-Za-z]:|\\)[\\/](?:${name}[\\/])*(${name})?`, 'g')
 
 /**
- * A sentence as a client may read it: of each absolute path of this machine only the last name. What folders a server has, and
- * whose they are, is nobody's business but its operator's, who finds the whole path in the log.
+ * A sentence as a client may read it: of each absolute path of this machine only the last name. What folders a server has is
+ * its operator's business, and the log has the whole path.
  */
 export function withoutFolders(text: string): string {
   return text.replace(windowsPath, lastName).replace(posixPath, lastName)

@@ -199,7 +199,7 @@ describe('the view of a swarm', () => {
     expect(problem).toMatch(words)
   })
 
-  test('calls no block missing when nobody can be asked any more', async () => {
+  test('calls no block missing when no peer can be asked any more', async () => {
     const server = await swarm.addServer(0, 6)
     const { view, swarms, connector } = openView()
     expect((await view.status()).models[0]).toMatchObject({ reachable: true, servable: true })

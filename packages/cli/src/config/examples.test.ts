@@ -1,8 +1,10 @@
 import { readdir } from 'node:fs/promises'
 import { fileURLToPath } from 'node:url'
 import { defaultModel } from '@petals-chat/hub'
-import { modelSpecSchema } from '@petals-chat/engine'
+import { modelSpecSchema, type ModelFiles } from '@petals-chat/engine'
+import { readSwarmModelInfo } from '@petals-chat/petals'
 import { describe, expect, it } from 'vitest'
+import { formatBytes } from '../terminal/format.ts'
 import { configSchema } from './schema.ts'
 import { loadConfig } from './load.ts'
 import { ConfigError } from './problem.ts'
@@ -17,7 +19,7 @@ const read = async (name: string) =>
   configSchema.parse(parseYaml(name, await readFile(`${folder}${name}`, 'utf8')).data)
 
 describe('examples', () => {
-  it.each(['petals-chat.yaml', 'private-swarm.yaml', 'original-models.yaml'])(
+  it.each(['petals-chat.yaml', 'private-swarm.yaml', 'original-models.yaml', 'large-models.yaml'])(
     '%s has no mistake',
     async (name) => {
       const problems = await load(name).then(
@@ -33,6 +35,7 @@ describe('examples', () => {
 
   it('are all tested here', async () => {
     expect((await readdir(folder)).toSorted()).toEqual([
+      'large-models.yaml',
       'original-models.yaml',
       'petals-chat.yaml',
       'private-swarm.yaml',
@@ -87,5 +90,34 @@ describe('examples', () => {
       ['###', '###', ['</s>']],
       ['\n\n', '</s>', ['\n\nHuman']],
     ])
+  })
+
+  it('has Llama 3.1 and Mixtral 8x22B with licence, and the memory and download that they take', async () => {
+    const { models } = await read('large-models.yaml')
+    const text = await readFile(`${folder}large-models.yaml`, 'utf8')
+    // Of each model's own config.json and weights.
+    const shapes = [
+      ['meta-llama/Meta-Llama-3.1-8B-Instruct', 'llama', 128_256, 4096],
+      ['meta-llama/Meta-Llama-3.1-70B-Instruct', 'llama', 128_256, 8192],
+      ['meta-llama/Meta-Llama-3.1-405B-Instruct', 'llama', 128_256, 16_384],
+      ['mistralai/Mixtral-8x22B-Instruct-v0.1', 'mixtral', 32_768, 6144],
+    ] as const
+    expect(models!.map(({ id }) => id)).toEqual(shapes.map(([id]) => id))
+    for (const [index, [id, type, vocabulary, hidden]] of shapes.entries()) {
+      const { source, license, modelCard, maxSessionLength } = models![index]!
+      expect([source, modelCard]).toEqual([`hf:${id}`, `https://huggingface.co/${id}`])
+      expect(license).toMatch(/^https:/)
+      expect(maxSessionLength).toBe(8192)
+      const config = { model_type: type, vocab_size: vocabulary, hidden_size: hidden, num_hidden_layers: 1 }
+      const files = { description: id, list: async () => [], text: async () => JSON.stringify(config) }
+      const { memoryBytes } = await readSwarmModelInfo({ source }, files as unknown as ModelFiles)
+      const head = formatBytes(memoryBytes)
+      const fetched = formatBytes(vocabulary * hidden * 2 * 2)
+      const facts = text
+        .slice(0, text.indexOf(`- id: ${id}`))
+        .split('\n')
+        .at(-2)
+      expect(facts).toContain(`Here: ${head} of memory, ${fetched} fetched.`)
+    }
   })
 })

@@ -34,7 +34,7 @@ export const isGreedy = ({ do_sample }: GenerationParams): boolean => do_sample 
 
 /**
  * The defaults as engines take them, at the temperature that a request asks for, if it does. Who asks for 0 wants the most
- * probable tokens: a penalty that nobody asked for would give others.
+ * probable tokens: a penalty from the defaults would give others.
  */
 export function toSamplingParams(defaults: GenerationParams, temperature?: number | null): SamplingParams {
   return {

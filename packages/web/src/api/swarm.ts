@@ -11,6 +11,8 @@ export interface SwarmModel {
   /** For each block, the servers that are online and answer. */
   readonly replicas: readonly number[]
   readonly missingBlocks: readonly number[]
+  /** False: no peer could be asked; nothing is known of blocks. */
+  readonly reachable: boolean
   readonly servable: boolean
   readonly bottleneck: { readonly block: number; readonly throughput: number } | undefined
   readonly servers: readonly SwarmServer[]
@@ -80,6 +82,7 @@ function parseModel(raw: Record<string, unknown>): SwarmModel {
     blocks: count(raw['blocks']) ?? 0,
     replicas: counts(raw['replicas']),
     missingBlocks: counts(raw['missingBlocks']),
+    reachable: raw['reachable'] !== false,
     servable: raw['servable'] === true,
     bottleneck: isRecord(bottleneck)
       ? { block: count(bottleneck['block']) ?? 0, throughput: count(bottleneck['throughput']) ?? 0 }

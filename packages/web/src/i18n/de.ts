@@ -354,6 +354,7 @@ export const de: Texts = {
   swarmNone: 'Kein Modell dieses Servers wird von einem Schwarm beantwortet.',
   swarmComplete: 'Alle Blöcke sind da',
   swarmIncomplete: 'Es fehlen Blöcke',
+  swarmUnreachable: 'Nicht erreichbar',
   swarmServers: (n) => plural(n, { one: '1 Server online', other: `${formatCount(n)} Server online` }),
   swarmBlocks: (n) => plural(n, { one: '1 Block', other: `${formatCount(n)} Blöcke` }),
   swarmBottleneck: (block, rate) => `am langsamsten bei Block ${block}: ${rate} Tokens/s`,

@@ -341,6 +341,7 @@ export const en = {
   swarmNone: 'No model of this server is answered by a swarm.',
   swarmComplete: 'All blocks are there',
   swarmIncomplete: 'Blocks are missing',
+  swarmUnreachable: 'Out of reach',
   swarmServers: (n: number) =>
     plural(n, { one: '1 server online', other: `${formatCount(n)} servers online` }),
   swarmBlocks: (n: number) => plural(n, { one: '1 block', other: `${formatCount(n)} blocks` }),

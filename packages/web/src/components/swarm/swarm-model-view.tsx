@@ -16,7 +16,8 @@ interface SwarmModelViewProps {
 
 export function SwarmModelView({ model, samples }: SwarmModelViewProps) {
   const texts = useTexts()
-  const { id, servable, problem, missingBlocks, bottleneck, servers, blocks } = model
+  const { id, reachable, problem, missingBlocks, bottleneck, servers, blocks } = model
+  const servable = reachable && model.servable
   const online = servers.filter(({ state }) => state === 'online').length
   const missing = toRanges(missingBlocks).map(({ start, end }) => texts.blockRange(start, end - 1))
   return (
@@ -25,22 +26,22 @@ export function SwarmModelView({ model, samples }: SwarmModelViewProps) {
         <h2>{id}</h2>
         <span className="swarm-badge" data-complete={servable}>
           <Icon name={servable ? 'check' : 'warning'} size={16} />
-          {servable ? texts.swarmComplete : texts.swarmIncomplete}
+          {servable ? texts.swarmComplete : reachable ? texts.swarmIncomplete : texts.swarmUnreachable}
         </span>
       </div>
       {problem && <p className="swarm-problem">{problem}</p>}
       <p className="swarm-facts">
-        <span>{texts.swarmServers(online)}</span>
+        {(reachable || online > 0) && <span>{texts.swarmServers(online)}</span>}
         {blocks > 0 && <span>{texts.swarmBlocks(blocks)}</span>}
         {bottleneck !== undefined && bottleneck.throughput > 0 && (
           <span>{texts.swarmBottleneck(bottleneck.block, formatRate(bottleneck.throughput))}</span>
         )}
       </p>
-      {blocks > 0 && <BlockMap model={model} />}
+      {blocks > 0 && (reachable || online > 0) && <BlockMap model={model} />}
       {missing.length > 0 && (
         <p className="swarm-missing">{texts.swarmMissing(missingBlocks.length, missing.join(', '))}</p>
       )}
-      <JoinSwarm model={model} />
+      {reachable && <JoinSwarm model={model} />}
       <SwarmChart samples={samples} />
       <ServerTable servers={servers} />
     </section>
