@@ -36,6 +36,14 @@ describe('the page on a real swarm', () => {
   it('shows its blocks and servers', async () => {
     await using watched = await openPage(browser, server.url)
     const { page, complaints } = watched
+    // Who can read the chat is said once; a link stays.
+    const notice = page.getByRole('note', { name: 'Other people’s computers can read this chat.' })
+    await notice.waitFor()
+    expect(await notice.textContent()).toContain('servers of a private swarm')
+    await notice.getByRole('button', { name: 'I understand' }).click()
+    await page.reload()
+    await page.getByRole('button', { name: 'Who can read this chat?' }).waitFor()
+    expect(await notice.count()).toBe(0)
     await page.getByRole('link', { name: 'Swarm' }).click()
     const model = page.getByRole('region', { name: 'stories15M' })
     await expect.poll(() => model.textContent(), { timeout: 30_000 }).toContain('4 servers online')

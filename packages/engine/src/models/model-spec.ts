@@ -113,7 +113,9 @@ export const modelSpecSchema = z.strictObject({
     ),
   generation: generationParamsSchema
     .default({})
-    .describe("Sampling defaults, by the names of transformers. A request's own parameters win."),
+    .describe(
+      "Sampling defaults, by the names of transformers. A request's own parameters win. What is left out comes from the model's own files (generation_config.json, or general.sampling of a GGUF); if neither says how to sample, temperature 0.6 and top_p 0.9, and 2048 new tokens.",
+    ),
 })
 
 export type GenerationParams = z.output<typeof generationParamsSchema>

@@ -30,14 +30,14 @@ export function SwarmNotice({ model }: { readonly model: ModelInfo | undefined }
     )
   }
   return (
-    <aside className="swarm-notice" aria-labelledby={id}>
+    <div className="swarm-notice" role="note" aria-labelledby={id}>
       <div className="swarm-notice-words">
         <strong id={id}>{texts.swarmNoticeTitle}</strong>{' '}
         {model.swarm === 'public' ? texts.swarmNoticePublic : texts.swarmNoticePrivate}
         <Terms model={model} />
       </div>
       <Button onClick={() => swarmNotices.set([...others, model.id])}>{texts.swarmNoticeRead}</Button>
-    </aside>
+    </div>
   )
 }
 
