@@ -17,7 +17,8 @@ export async function startScriptedChat({
   specs = [{}],
   ...options
 }: TestGatewayOptions): Promise<ScriptedChat> {
-  const greedy = specs.map((spec) => ({ ...spec, generation: { do_sample: false } }))
+  const generation = { do_sample: false, max_new_tokens: 32_768 }
+  const greedy = specs.map((spec) => ({ ...spec, generation }))
   const gateway = createTestGateway({ webRoot, contextLength: 32_768, specs: greedy, ...options })
   const { url } = await gateway.listen()
   return { url, engine: gateway.engine, [Symbol.asyncDispose]: () => gateway[Symbol.asyncDispose]() }
