@@ -6,7 +6,7 @@ type Arguments = readonly string[]
 export function serverArguments(settings: ServerSettings): Arguments {
   const { model, reach = { kind: 'auto' } } = settings
   return [
-    ...p2pArguments(reach),
+    ...p2pArguments(reach, settings.host),
     model,
     ...swarmArguments(settings.swarm),
     ...flag('--identity_path', settings.identityPath),
@@ -60,16 +60,23 @@ function announceArguments(reach: Reach): Arguments {
   }
 }
 
+/** What `run_server` has no flags for. */
+function p2pArguments(reach: Reach, host: string | undefined): Arguments {
+  const options = { ...relayOptions(reach), ...loopbackOptions(host) }
+  return Object.keys(options).length === 0 ? [] : ['--p2p', JSON.stringify(options)]
+}
+
 /** What a server that can't be dialled finds out by itself in minutes, by asking peers in the open internet. */
-const p2pArguments = (reach: Reach): Arguments =>
-  reach.kind !== 'relay'
-    ? []
-    : [
-        '--p2p',
-        JSON.stringify({
-          reachable_via_relay: true,
-          force_reachability: 'private',
-          no_listen: true,
-          trusted_relays: [reach.address],
-        }),
-      ]
+const relayOptions = (reach: Reach): object =>
+  reach.kind === 'relay'
+    ? {
+        reachable_via_relay: true,
+        force_reachability: 'private',
+        no_listen: true,
+        trusted_relays: [reach.address],
+      }
+    : {}
+
+/** For a server that only this machine can reach, the router need not be asked to open a port (UPnP, NAT-PMP). */
+const loopbackOptions = (host: string | undefined): object =>
+  host !== undefined && /^(127\.|::1$)/.test(host) ? { nat_port_map: false } : {}

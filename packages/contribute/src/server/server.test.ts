@@ -61,6 +61,15 @@ describe('serverArguments', () => {
     expect(JSON.parse(args[1]!)).toMatchObject({ no_listen: true, trusted_relays: [relay] })
     expect(args.join(' ')).toContain(`--announce_maddrs ${relay}/p2p-circuit`)
   })
+
+  it('asks no router to open a port for a server that only this machine can reach', () => {
+    for (const host of ['127.0.0.1', '127.0.0.2', '::1']) {
+      const [flag, options] = serverArguments({ ...base, host })
+      expect([flag, JSON.parse(options!)]).toEqual(['--p2p', { nat_port_map: false }])
+    }
+    for (const host of ['0.0.0.0', '10.0.0.1', undefined])
+      expect(serverArguments({ ...base, ...(host && { host }) })).not.toContain('--p2p')
+  })
 })
 
 describe('serverEnvironment', () => {
