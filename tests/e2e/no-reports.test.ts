@@ -57,13 +57,16 @@ const post = async (url: string, body: object): Promise<void> => {
   expect([response.status, await response.text()]).toEqual([200, expect.any(String)])
 }
 
-/** The files below the home folder that a session leaves, without those of Petals Chat itself. */
+/** Caches that this program, the Hub's library and Petals servers are known for. */
+const caches = ['petals-chat', 'huggingface', 'petals'].map((name) => path.join('.cache', name, path.sep))
+
+/** The files below the home folder that a session leaves besides. */
 async function foreignFiles(): Promise<readonly string[]> {
   const entries = await readdir(home, { recursive: true, withFileTypes: true })
   return entries
     .filter((entry) => entry.isFile())
     .map((entry) => path.relative(home, path.join(entry.parentPath, entry.name)))
-    .filter((name) => !name.startsWith(path.join('.cache', 'petals-chat')))
+    .filter((name) => !caches.some((cache) => name.startsWith(cache)))
 }
 
 const programs = ['swarm', 'serve', 'status', 'list', 'check', 'chat']

@@ -38,13 +38,19 @@ def send_no_reports() -> None:
 
 
 def set_p2p_options(options: dict) -> None:
-    """A server that is told its relays takes them at once; without it, p2pd looks for four candidates for three minutes."""
+    """A server that is told its relays takes them at once; without it, p2pd looks for four candidates for three minutes.
+    Where no port is to be opened in the router, the short-lived peers that check the identity must not do it either."""
     from hivemind.p2p import P2P
     from petals.cli import run_server
 
     run_server.Server = functools.partial(run_server.Server, **options)
+    forced = {}
     if "trusted_relays" in options:
-        P2P._make_process_args = staticmethod(functools.partial(P2P._make_process_args, relayDiscovery=0))
+        forced["relayDiscovery"] = 0
+    if options.get("nat_port_map") is False:
+        forced["natPortMap"] = 0
+    make_arguments = P2P._make_process_args
+    P2P._make_process_args = staticmethod(lambda *args, **kwargs: make_arguments(*args, **{**kwargs, **forced}))
 
 
 def skip_speed_test() -> None:
