@@ -1,11 +1,12 @@
 import { describe, expect, it } from 'vitest'
 import {
   admitAttachments,
-  decodeText,
   isLongPaste,
   MAX_FILE_BYTES,
   MAX_FILES,
   pasteName,
+  readableEncodings,
+  readAgain,
   readAttachment,
 } from './read-attachment.ts'
 
@@ -27,7 +28,6 @@ describe('readAttachment', () => {
     ['too-large', file(['x'.repeat(MAX_FILE_BYTES + 1)])],
     ['empty', file([])],
     ['not-text', file([Uint8Array.of(0x89, 0x50, 0x4e, 0x47)], 'a.md')],
-    ['not-text', file([Uint8Array.of(0xe9, 0x74, 0xe9)], 'latin-1.txt')],
     ['not-text', file(['%PDF-1.7\n\u0000\u0001'], 'a.txt')],
   ])('refuses what is %s', async (kind, bad) => {
     expect((await readAttachment(bad)).problem).toEqual({ kind, name: bad.name })
@@ -40,9 +40,29 @@ describe('readAttachment', () => {
   })
 })
 
-it('decodes UTF-16 by its mark', () => {
-  expect(decodeText(utf16('Hällo', false))).toBe('Hällo')
-  expect(decodeText(utf16('Hällo', true))).toBe('Hällo')
+it('reads UTF-16, and text of one byte a letter, and tells its encoding', async () => {
+  for (const bigEndian of [false, true]) {
+    const { attachment } = await readAttachment(file([utf16('Hällo', bigEndian)]))
+    expect(attachment).toMatchObject({ text: 'Hällo', encoding: bigEndian ? 'utf-16be' : 'utf-16le' })
+  }
+  const { attachment } = await readAttachment(file([Uint8Array.of(0xe9, 0x74, 0xe9)]))
+  expect(attachment).toMatchObject({ text: 'été', encoding: 'windows-1252' })
+  expect(await readAttachment(file(['é']))).not.toHaveProperty('attachment.encoding')
+})
+
+it('reads a file again in an encoding that the reader chooses', async () => {
+  const { attachment } = await readAttachment(file([Uint8Array.of(0xb3, 0x6f, 0x64, 0x7a, 0xe9)]))
+  const choices = readableEncodings(attachment!)
+  expect(choices).toEqual(expect.arrayContaining(['windows-1252', 'windows-1250', 'koi8-r']))
+  expect(choices).not.toContain('utf-8')
+  expect(readAgain(attachment!, 'windows-1250')).toEqual({
+    ...attachment,
+    text: 'łodzé',
+    encoding: 'windows-1250',
+  })
+  const unknown = { id: 'gone', name: 'a', text: 'x', encoding: 'big5' }
+  expect(readableEncodings(unknown)).toEqual([])
+  expect(readAgain(unknown, 'windows-1250')).toBe(unknown)
 })
 
 it('admits files as long as there is room', () => {

@@ -1,3 +1,5 @@
+import { decodeAs, isTextual } from './decode-text.ts'
+import { encodings, guessEncoding, type Encoding } from './guess-encoding.ts'
 import { createId } from './id.ts'
 import type { Attachment } from './types.ts'
 
@@ -20,44 +22,41 @@ export type ReadAttachment =
   | { readonly attachment: Attachment; readonly problem?: undefined }
   | { readonly problem: AttachmentProblem; readonly attachment?: undefined }
 
+/** The bytes of files that were read since the page was opened: to read them again in another encoding. */
+const bytesOf = new Map<string, Uint8Array>()
+
 /** Reads a file as text. What it is called says nothing: only its bytes do. */
 export async function readAttachment(file: File): Promise<ReadAttachment> {
   const { name, size } = file
   if (size > MAX_FILE_BYTES) return { problem: { kind: 'too-large', name } }
   if (size === 0) return { problem: { kind: 'empty', name } }
   try {
-    const text = decodeText(new Uint8Array(await file.arrayBuffer()))
-    if (text === undefined) return { problem: { kind: 'not-text', name } }
-    return { attachment: { id: createId(), name, text } }
+    const bytes = new Uint8Array(await file.arrayBuffer())
+    const encoding = guessEncoding(bytes)
+    const text = encoding && decodeAs(bytes, encoding)
+    if (!isTextual(text)) return { problem: { kind: 'not-text', name } }
+    const id = createId()
+    // In UTF-8 there is no doubt.
+    if (encoding === 'utf-8') return { attachment: { id, name, text } }
+    bytesOf.set(id, bytes)
+    return { attachment: { id, name, text, encoding } }
   } catch {
     // Deleted or changed since it was chosen, or a folder.
     return { problem: { kind: 'unreadable', name } }
   }
 }
 
-/** UTF-8, or UTF-16 with its mark. Undefined for anything else, such as pictures and documents with markup of bytes. */
-export function decodeText(bytes: Uint8Array): string | undefined {
-  const encoding = encodingOf(bytes)
-  try {
-    const text = new TextDecoder(encoding, { fatal: true }).decode(bytes)
-    return hasControls(text) ? undefined : text.replace(/\r\n?/g, '\n')
-  } catch {
-    return undefined
-  }
+/** Encodings in which a file can be read, the one that it is read in among them; none once its bytes are gone. */
+export function readableEncodings({ id }: Attachment): readonly Encoding[] {
+  const bytes = bytesOf.get(id)
+  return bytes ? encodings.filter((encoding) => isTextual(decodeAs(bytes, encoding))) : []
 }
 
-function encodingOf([first, second]: Uint8Array): 'utf-8' | 'utf-16le' | 'utf-16be' {
-  if (first === 0xff && second === 0xfe) return 'utf-16le'
-  return first === 0xfe && second === 0xff ? 'utf-16be' : 'utf-8'
-}
-
-/** Characters that no text has. A few programs put form feeds and escapes (colours of terminals) into theirs. */
-function hasControls(text: string): boolean {
-  for (let index = 0; index < text.length; index++) {
-    const code = text.charCodeAt(index)
-    if (code < 32 && code !== 9 && code !== 10 && code !== 12 && code !== 13 && code !== 27) return true
-  }
-  return false
+/** The same file, read in another encoding. */
+export function readAgain(attachment: Attachment, encoding: string): Attachment {
+  const bytes = bytesOf.get(attachment.id)
+  const text = bytes && decodeAs(bytes, encoding)
+  return isTextual(text) ? { ...attachment, text, encoding } : attachment
 }
 
 /** Those of `added` that still go beside `present`, and why the others don't. */

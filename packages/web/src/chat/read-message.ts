@@ -45,11 +45,10 @@ const readStats = readFields<AnswerStats>({
   timeToFirstTokenMs: readNumber,
 })
 
-const readAttachment = readFields<Attachment>({ id: readString, name: readString, text: readString }, [
-  'id',
-  'name',
-  'text',
-])
+const readAttachment = readFields<Attachment>(
+  { id: readString, name: readString, text: readString, encoding: readString },
+  ['id', 'name', 'text'],
+)
 
 const readError = readFields<MessageError>(
   {

@@ -9,6 +9,8 @@ export interface Attachment {
   readonly id: string
   readonly name: string
   readonly text: string
+  /** What it was read in, where that was not UTF-8. */
+  readonly encoding?: string | undefined
 }
 
 /**

@@ -23,6 +23,7 @@ export const de: Texts = {
   attachments: 'Angehängte Dateien',
   openAttachment: (name, size) => `${name} lesen, ${size}`,
   removeAttachment: (name) => `${name} entfernen`,
+  encoding: 'Zeichenkodierung',
   pastedText: 'Eingefügter Text',
   longPaste: (characters) => `Du hast einen langen Text eingefügt (${characters} Zeichen).`,
   attachPaste: 'Als Datei anhängen',
@@ -34,7 +35,7 @@ export const de: Texts = {
   tooManyFiles: (name, limit) =>
     `${name} ist eine zu viel: Eine Nachricht nimmt höchstens ${formatCount(limit)} Dateien.`,
   fileNotText: (name) =>
-    `${name} ist keine Textdatei in UTF-8 oder UTF-16. Etwas anderes lesen die Modelle hier nicht.`,
+    `${name} ist keine Textdatei in einer Kodierung, die hier bekannt ist. Etwas anderes lesen die Modelle nicht.`,
   fileEmpty: (name) => `${name} ist leer.`,
   fileUnreadable: (name) => `${name} lässt sich nicht lesen. Wurde die Datei verschoben oder geändert?`,
   context: 'Kontext',

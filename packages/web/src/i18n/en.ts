@@ -23,6 +23,7 @@ export const en = {
   attachments: 'Attached files',
   openAttachment: (name: string, size: string) => `Read ${name} ${size}`,
   removeAttachment: (name: string) => `Remove ${name}`,
+  encoding: 'Encoding',
   pastedText: 'Pasted text',
   longPaste: (characters: string) => `You pasted a long text (${characters} characters).`,
   attachPaste: 'Attach it as a file',
@@ -34,7 +35,7 @@ export const en = {
   tooManyFiles: (name: string, limit: number) =>
     `${name} is one too many: a message takes ${limit} files at most.`,
   fileNotText: (name: string) =>
-    `${name} is not a text file in UTF-8 or UTF-16. The models here read nothing else.`,
+    `${name} is not a text file in an encoding that is known here. The models here read nothing else.`,
   fileEmpty: (name: string) => `${name} is empty.`,
   fileUnreadable: (name: string) => `${name} can’t be read. Was it moved or changed?`,
   context: 'Context',

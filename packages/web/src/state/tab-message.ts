@@ -47,7 +47,7 @@ const isSettings = shapeOf<ChatSettings>({
   stop: optional(listOf(isString)),
 })
 
-const isAttachment = shapeOf<Attachment>({ id: isString, name: isString, text: isString })
+const isAttachment = shapeOf<Attachment>({ id: isString, name: isString, text: isString, encoding: string })
 
 const isChat = shapeOf<Chat>({
   id: isString,

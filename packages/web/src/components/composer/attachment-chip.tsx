@@ -1,5 +1,5 @@
-import { useState } from 'react'
-import { byteLength } from '../../chat/read-attachment.ts'
+import { useMemo, useState } from 'react'
+import { byteLength, readableEncodings, readAgain } from '../../chat/read-attachment.ts'
 import type { Attachment } from '../../chat/types.ts'
 import { formatBytes } from '../../i18n/format.ts'
 import { useTexts } from '../../i18n/texts.ts'
@@ -12,13 +12,15 @@ interface AttachmentChipProps {
   readonly attachment: Attachment
   /** Left out where the message was sent. */
   readonly onRemove?: (() => void) | undefined
+  /** Takes the file in another encoding. */
+  readonly onChange?: ((attachment: Attachment) => void) | undefined
 }
 
 /** A file of a message: opens it to be read. */
-function AttachmentChip({ attachment, onRemove }: AttachmentChipProps) {
+function AttachmentChip({ attachment, onRemove, onChange }: AttachmentChipProps) {
   const texts = useTexts()
   const [open, setOpen] = useState(false)
-  const { name, text } = attachment
+  const { name, text, encoding } = attachment
   const size = formatBytes(byteLength(text))
   return (
     <span className="attachment">
@@ -32,7 +34,7 @@ function AttachmentChip({ attachment, onRemove }: AttachmentChipProps) {
         <span className="attachment-name" dir="auto">
           {name}
         </span>{' '}
-        <span className="attachment-size">{size}</span>
+        <span className="attachment-size">{encoding ? `${size}, ${encodingName(encoding)}` : size}</span>
       </button>
       {onRemove && (
         <button
@@ -49,6 +51,7 @@ function AttachmentChip({ attachment, onRemove }: AttachmentChipProps) {
         <Modal title={name} size="wide" onClose={() => setOpen(false)}>
           <div className="attachment-head">
             {size}
+            {encoding && <EncodingField attachment={attachment} onChange={onChange} />}
             <CopyButton text={text} label={texts.copy} />
           </div>
           <pre className="attachment-text" dir="auto" tabIndex={0}>
@@ -60,19 +63,58 @@ function AttachmentChip({ attachment, onRemove }: AttachmentChipProps) {
   )
 }
 
+interface EncodingFieldProps {
+  readonly attachment: Attachment
+  readonly onChange: ((attachment: Attachment) => void) | undefined
+}
+
+/** The encoding that was guessed; where the bytes are still there, another one can be chosen. */
+function EncodingField({ attachment, onChange }: EncodingFieldProps) {
+  const texts = useTexts()
+  const choices = useMemo(() => (onChange ? readableEncodings(attachment) : []), [attachment, onChange])
+  const { encoding = 'utf-8' } = attachment
+  if (choices.length < 2) return <span>{encodingName(encoding)}</span>
+  return (
+    <label className="attachment-encoding">
+      {texts.encoding}
+      <select value={encoding} onChange={(event) => onChange?.(readAgain(attachment, event.target.value))}>
+        {choices.map((choice) => (
+          <option key={choice} value={choice}>
+            {encodingName(choice)}
+          </option>
+        ))}
+      </select>
+    </label>
+  )
+}
+
+/** As people write it. */
+function encodingName(encoding: string): string {
+  if (encoding === 'gb18030') return 'GBK'
+  if (encoding === 'shift_jis') return 'Shift_JIS'
+  if (encoding === 'big5') return 'Big5'
+  if (encoding.startsWith('windows')) return encoding.replace('w', 'W')
+  return encoding.toUpperCase()
+}
+
 interface AttachmentListProps {
   readonly attachments: readonly Attachment[]
   readonly onRemove?: ((id: string) => void) | undefined
+  readonly onChange?: ((attachment: Attachment) => void) | undefined
 }
 
-export function AttachmentList({ attachments, onRemove }: AttachmentListProps) {
+export function AttachmentList({ attachments, onRemove, onChange }: AttachmentListProps) {
   const texts = useTexts()
   if (attachments.length === 0) return null
   return (
     <ul className="attachments" aria-label={texts.attachments}>
       {attachments.map((attachment) => (
         <li key={attachment.id}>
-          <AttachmentChip attachment={attachment} onRemove={onRemove && (() => onRemove(attachment.id))} />
+          <AttachmentChip
+            attachment={attachment}
+            onRemove={onRemove && (() => onRemove(attachment.id))}
+            onChange={onChange}
+          />
         </li>
       ))}
     </ul>

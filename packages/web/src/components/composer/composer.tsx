@@ -97,7 +97,7 @@ export function Composer(props: ComposerProps) {
         <PasteOffer length={paste.long.length} onAccept={attachPasted} onDismiss={paste.dismiss} />
       )}
       <div className="composer-box">
-        <AttachmentList attachments={attachments} onRemove={files.remove} />
+        <AttachmentList attachments={attachments} onRemove={files.remove} onChange={files.change} />
         <div className="composer-line">
           <IconButton icon="attach" label={texts.attachFiles} onClick={() => picker.current?.click()} />
           <input

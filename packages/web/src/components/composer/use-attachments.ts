@@ -17,6 +17,8 @@ export interface Attachments {
   /** A pasted text as a file of its own. */
   addText(text: string): void
   remove(id: string): void
+  /** Takes the place of the one with its id. */
+  change(attachment: Attachment): void
   dismissProblems(): void
 }
 
@@ -43,6 +45,10 @@ export function useAttachments(draftId: string): Attachments {
     addFiles: (files) => void readAll([...files]),
     addText: (text) => add([{ id: createId(), name: pasteName(texts.pastedText, present()), text }]),
     remove: (id) => drafts.change(draftId, { attachments: present().filter((other) => other.id !== id) }),
+    change: (changed) =>
+      drafts.change(draftId, {
+        attachments: present().map((other) => (other.id === changed.id ? changed : other)),
+      }),
     dismissProblems: () => setProblems([]),
   }
 }

@@ -47,6 +47,11 @@ export function MessageEditor({ message, edit }: MessageEditorProps) {
       <div className="message-editor">
         <AttachmentList
           attachments={attachments}
+          onChange={(changed) =>
+            edit.change({
+              attachments: attachments.map((other) => (other.id === changed.id ? changed : other)),
+            })
+          }
           onRemove={(id) => edit.change({ attachments: attachments.filter((other) => other.id !== id) })}
         />
         <textarea
