@@ -12,6 +12,7 @@ import {
 import { chatRequestSchema } from './schemas/chat-request.ts'
 import { completionRequestSchema } from './schemas/completion-request.ts'
 import { embeddingRequestSchema } from './schemas/embedding.ts'
+import { modelSchema } from './schemas/model.ts'
 import { detokenizeRequestSchema, tokenizeRequestSchema } from './schemas/tokenize.ts'
 
 const document = await readFile(new URL('../../../../../docs/compatibility.md', import.meta.url), 'utf8')
@@ -45,6 +46,7 @@ describe('docs/compatibility.md', () => {
     ['## Chat completions and completions', common],
     ['### Only chat completions', chat.filter((name) => !common.includes(name))],
     ['### Only completions', completion.filter((name) => !common.includes(name))],
+    ['## Models', Object.keys(modelSchema.shape)],
     ['## Embeddings', Object.keys(embeddingRequestSchema.shape)],
     [
       '## Tokenize and detokenize',

@@ -18,8 +18,8 @@ export const openaiTag: OperationTag = {
   name: 'OpenAI-compatible API',
   description:
     'What clients of OpenAI’s API know: set their base URL to this server’s address with /v1, and any API key. ' +
-    'Fields marked “Extension” are ours or other servers’; unknown fields are ignored, fields that would change the ' +
-    'answer and can’t be honoured are refused by name.',
+    'Fields marked “Extension” are ours or other servers’; fields that have no bearing on the ' +
+    'answer are ignored; those that would change it and can’t be honoured, and unknown ones, are refused by name.',
 }
 
 const json = (schema: z.ZodType) => ({ 'application/json': schema })
