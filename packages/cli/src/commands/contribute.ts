@@ -96,7 +96,7 @@ async function serve(
   const display = new ServerDisplay(terminal, preparation)
   const serverVariables = serverEnvironment(settings, {
     isLocal: model.isLocal,
-    token: loaded.config.hub.token,
+    hub: loaded.config.hub,
     environment,
   })
   try {

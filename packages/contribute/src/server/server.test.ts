@@ -76,7 +76,7 @@ describe('serverEnvironment', () => {
   const environment = { PATH: '/bin', HF_TOKEN: 'hf_secret', XDG_CACHE_HOME: '/c' }
 
   it('sends no reports, and the token only to a server that fetches from the Hub', () => {
-    const remote = serverEnvironment(base, { isLocal: false, token: 'hf_secret', environment })
+    const remote = serverEnvironment(base, { isLocal: false, hub: { token: 'hf_secret' }, environment })
     expect(remote).toMatchObject({
       HF_HUB_DISABLE_TELEMETRY: '1',
       DO_NOT_TRACK: '1',
@@ -86,10 +86,19 @@ describe('serverEnvironment', () => {
     expect(serverArguments(base).join(' ')).not.toContain('hf_secret')
     const local = serverEnvironment(
       { ...base, swarm: 'new' },
-      { isLocal: true, token: 'hf_secret', environment },
+      { isLocal: true, hub: { token: 'hf_secret' }, environment },
     )
     expect(Object.values(local)).not.toContain('hf_secret')
     expect(local).toMatchObject({ HF_HUB_OFFLINE: '1', PETALS_CHAT_SPEED_TEST: '0' })
+  })
+
+  it('asks the mirror of the configuration, or nobody', () => {
+    const hub = { endpoint: 'https://mirror.example', offline: true }
+    expect(serverEnvironment(base, { isLocal: false, hub, environment })).toMatchObject({
+      HF_ENDPOINT: 'https://mirror.example',
+      HF_HUB_OFFLINE: '1',
+    })
+    expect(serverEnvironment(base, { isLocal: false, environment })).not.toHaveProperty('HF_HUB_OFFLINE')
   })
 })
 

@@ -1,0 +1,18 @@
+import { expect, test } from 'vitest'
+import { parseSwarm } from './swarm.ts'
+
+test('takes the commands that join a swarm as the server made them, and only whole ones', () => {
+  const join = [
+    { blocks: { start: 3, end: 6 }, command: "npx petals-chat contribute '/my models/llama' --blocks 3:6" },
+    { command: 'npx petals-chat contribute org/llama' },
+    { blocks: { start: 'x' }, command: 'without its blocks' },
+    { blocks: { start: 1, end: 2 } },
+    'nonsense',
+  ]
+  expect(parseSwarm({ models: [{ id: 'a', join }] })[0]!.join).toEqual([
+    join[0],
+    { blocks: undefined, command: 'npx petals-chat contribute org/llama' },
+    { blocks: undefined, command: 'without its blocks' },
+  ])
+  expect(parseSwarm({ models: [{ id: 'a', join: 4 }] })[0]!.join).toEqual([])
+})
