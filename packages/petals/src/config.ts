@@ -106,7 +106,7 @@ export const swarmConfigSchema = z.strictObject({
     .min(0)
     .default(10)
     .describe(
-      'Errors and wrong answers of servers that one step of an answer survives. Servers that are slow, or gone, do not count: those are waited for.',
+      'Errors, wrong answers and broken connections that one step of an answer survives. Servers that are slow, or can not be reached, do not count: those are waited for.',
     ),
   prefillChunkTokens: z
     .int()

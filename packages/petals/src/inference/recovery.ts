@@ -1,6 +1,6 @@
 import { CapacityError, GenerationFailedError } from '@petals-chat/engine'
 import { formatBlocks } from '../blocks/block-range.ts'
-import { DeadlineExceededError, PeerUnreachableError } from '../errors.ts'
+import { ConnectionLostError, DeadlineExceededError, PeerUnreachableError } from '../errors.ts'
 import type { PeerId } from '../p2p/peer-id.ts'
 import { failureKind, offenceOf } from '../routing/failure-kind.ts'
 import type { Offence } from '../routing/ban-list.ts'
@@ -32,11 +32,11 @@ export class Recovery {
   /** Peers that failed, and how bad a choice they are now. */
   readonly failed = new Map<PeerId, number>()
   deadlineScale = 1
-  /** Errors and wrong answers that are survived. */
+  /** Errors, wrong answers and broken connections that are survived. */
   readonly #maxRetries: number
   readonly #offences = new Map<PeerId, Offence>()
   #failures = 0
-  /** Of these, errors and wrong answers. */
+  /** Of these, errors, wrong answers and connections that broke: the server was there. */
   #errors = 0
   #unreachable = 0
   #returns = 0
@@ -67,8 +67,8 @@ export class Recovery {
   }
 
   /**
-   * A server failed. That one was slow or is gone is no reason to give up, only that others answer wrongly, again and
-   * again. @throws CapacityError or GenerationFailedError when this was one error too many.
+   * A server failed. That one was slow, or can't be reached, is no reason to give up; that servers which can be reached fail
+   * again and again is. @throws CapacityError or GenerationFailedError when this was one error too many.
    */
   note(peer: PeerId | undefined, cause: Error, blocks: readonly number[] = []): void {
     this.#startedAt ??= performance.now()
@@ -78,7 +78,9 @@ export class Recovery {
     if (cause instanceof PeerUnreachableError) {
       if (peer && !this.failed.has(peer)) this.#unreachable++
     } else this.#failures++
-    if (offence === 'failed' || failureKind(cause) === 'full') this.#errors++
+    const isError =
+      offence === 'failed' || failureKind(cause) === 'full' || cause instanceof ConnectionLostError
+    if (isError) this.#errors++
     if (peer) {
       this.failed.set(peer, (this.failed.get(peer) ?? 0) + demerits[offence])
       this.#offences.set(peer, offence)
