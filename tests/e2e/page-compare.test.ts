@@ -63,7 +63,7 @@ describe('comparing', () => {
     await screenshot(page, 'compare')
 
     await side(page, 'B').getByRole('button', { name: 'Regenerate' }).click()
-    await expect.poll(() => side(page, 'B').getByRole('group', { name: 'Version 2 of 2' }).count()).toBe(1)
+    await side(page, 'B').getByRole('group', { name: 'Version 2 of 2' }).waitFor({ timeout: 60_000 })
     expect(
       await side(page, 'A')
         .getByRole('group', { name: /Version/ })
