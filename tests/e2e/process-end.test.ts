@@ -75,14 +75,14 @@ async function npmStart(): Promise<Started> {
 }
 
 /** A streamed answer that has begun; `rest` gives what comes of it. */
-async function beginAnswer(url: string): Promise<{ readonly rest: Promise<string> }> {
+async function beginAnswer(url: string, maxTokens = 120): Promise<{ readonly rest: Promise<string> }> {
   const response = await fetch(`${url}/v1/completions`, {
     method: 'POST',
     headers: { 'content-type': 'application/json' },
     body: JSON.stringify({
       prompt: 'Once upon a time, in a village at the sea,',
       model: 'SmolLM2-135M-Instruct',
-      max_tokens: 120,
+      max_tokens: maxTokens,
       temperature: 0,
       stream: true,
     }),
@@ -124,7 +124,7 @@ describe('npm start leaves nothing behind, and lets a running answer finish', ()
 
   it('at once where Ctrl+C is pressed twice', async () => {
     const { npm, url } = await npmStart()
-    const answer = await beginAnswer(url)
+    const answer = await beginAnswer(url, 1500) // too long to end between the two
     const cut = answer.rest.catch(() => 'cut')
     process.kill(-npm, 'SIGINT')
     await expect.poll(output, { timeout: 10_000 }).toContain('Ctrl+C again leaves at once')
