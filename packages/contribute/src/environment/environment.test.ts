@@ -82,7 +82,7 @@ describe('planEnvironment', () => {
   it('lets uv bring Python 3.11', () => {
     const plan = planEnvironment({ installer: uv, machine: linux, torch: 'cuda', ...folders })
     expect(commands(plan)).toEqual([
-      'uv venv --python 3.11 --clear /cache/env',
+      'uv venv --python 3.11 /cache/env',
       'uv pip install --python /cache/env/bin/python -r /pkg/python/requirements.txt',
       'uv pip install --python /cache/env/bin/python --no-deps -r /pkg/python/requirements-no-deps.txt',
     ])

@@ -82,7 +82,8 @@ export async function makeEnvironment(plan: EnvironmentPlan, options: MakeOption
   const release = await lock(`${plan.folder}.lock`, options)
   try {
     if (await isReady(plan.folder, plan.torch)) return
-    await rm(stampOf(plan.folder), { force: true })
+    // What an earlier try has left: not every uv replaces it by itself.
+    await rm(plan.folder, { recursive: true, force: true })
     await runSteps(plan, options)
     await writeFile(stampOf(plan.folder), await digestOf(plan.torch))
   } finally {

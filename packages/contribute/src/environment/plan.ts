@@ -84,7 +84,7 @@ function uvSteps(options: PlanOptions, python: string): readonly InstallStep[] {
     optional: true,
   }
   return [
-    uv(`Getting Python ${uvPython}`, 'venv', '--python', uvPython, '--clear', options.folder),
+    uv(`Getting Python ${uvPython}`, 'venv', '--python', uvPython, options.folder),
     ...(needsCpuIndex(options) ? [cpuTorch] : []),
     uv('Installing PyTorch and the libraries', ...install, '-r', all),
     uv('Installing Petals', ...install, '--no-deps', '-r', withoutDependencies),
