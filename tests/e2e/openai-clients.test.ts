@@ -7,6 +7,7 @@ import { text as readText } from 'node:stream/consumers'
 import { brotliCompressSync, deflateSync, gzipSync } from 'node:zlib'
 import OpenAI from 'openai'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { z } from 'zod'
 import { sessionsInUse } from './support/metrics.ts'
 import { withDefaultModel, startPetalsChat, type PetalsChat } from './support/petals-chat.ts'
 
@@ -155,6 +156,90 @@ describe('the official npm client', () => {
     expect(answer.choices[0]!.finish_reason).toBe('tool_calls')
     expect(call).toMatchObject({ type: 'function', function: { name: 'get_weather' } })
     if (call!.type === 'function') expect(JSON.parse(call!.function.arguments)).toHaveProperty('city')
+  })
+
+  it('gets answers that fit schemas as Zod writes them: wide integers, records, recursion, formats', async () => {
+    const leaf = z.object({ kind: z.literal('leaf'), count: z.int() })
+    const node = z.object({
+      kind: z.literal('node'),
+      get left() {
+        return tree
+      },
+    })
+    const tree: z.ZodType = z.lazy(() => z.discriminatedUnion('kind', [leaf, node]))
+    const plan = z.object({
+      mail: z.email(),
+      share: z.number().min(0).max(0.5),
+      tags: z.record(z.enum(['a', 'b']), z.boolean()),
+      tree,
+    })
+    const answer = await client.chat.completions.create({
+      model,
+      messages: [{ role: 'user', content: 'Invent a plan as JSON.' }],
+      temperature: 0,
+      max_tokens: 400,
+      response_format: {
+        type: 'json_schema',
+        json_schema: { name: 'plan', strict: true, schema: z.toJSONSchema(plan) as Record<string, unknown> },
+      },
+    })
+    const [choice] = answer.choices
+    if (choice!.finish_reason === 'stop') plan.parse(JSON.parse(choice!.message.content!))
+    expect(choice!.message.content).toMatch(/^\{\s*"mail":\s*"/)
+  })
+
+  it('calls a function without parameters with none, or answers in the form that it was given', async () => {
+    const tools = [{ type: 'function' as const, function: { name: 'get_time', description: 'The time now' } }]
+    const forced = await client.chat.completions.create({
+      model,
+      messages: [{ role: 'user', content: 'What time is it?' }],
+      tools,
+      tool_choice: 'required',
+    })
+    const [call] = forced.choices[0]!.message.tool_calls!
+    expect(call).toMatchObject({ function: { name: 'get_time', arguments: '{}' } })
+    const free = await client.chat.completions.create({
+      model,
+      messages: [{ role: 'user', content: 'Name a city as JSON.' }],
+      max_tokens: 100,
+      tools,
+      response_format: {
+        type: 'json_schema',
+        json_schema: {
+          name: 'city',
+          schema: {
+            type: 'object',
+            properties: { city: { type: 'string', maxLength: 20 } },
+            required: ['city'],
+          },
+        },
+      },
+    })
+    const { content, tool_calls: calls } = free.choices[0]!.message
+    if (calls) expect(calls[0]).toMatchObject({ function: { name: 'get_time', arguments: '{}' } })
+    else expect(Object.keys(JSON.parse(content!) as object)).toEqual(['city'])
+  })
+
+  it('is refused at its place where a schema would keep the model busy for minutes, and the model goes on', async () => {
+    const pattern = '^(a?){500}a{500}$'
+    const parameters = { type: 'object', properties: { a: { type: 'string', pattern } }, required: ['a'] }
+    const forced = {
+      model,
+      messages: [...messages],
+      tools: [{ type: 'function' as const, function: { name: 'go', strict: true, parameters } }],
+      tool_choice: 'required' as const,
+    }
+    await expect(client.chat.completions.create(forced)).rejects.toMatchObject({
+      status: 400,
+      param: 'tools[0].function.parameters',
+      message: expect.stringContaining('$.properties.a.pattern') as string,
+    })
+    const grammar = 'root ::= ("a"?){500} "a"{500}'
+    await expect(
+      client.chat.completions.create({ model, messages: [...messages], grammar } as never),
+    ).rejects.toMatchObject({ status: 400, param: 'grammar' })
+    const answer = await client.chat.completions.create({ model, messages: [...messages], max_tokens: 5 })
+    expect(answer.choices[0]!.message.content).not.toBe('')
   })
 
   it('gets normalised embeddings in which likeness shows', async () => {
@@ -394,6 +479,45 @@ print(json.dumps(dict(whole=whole.choices[0].message.content, text=text, error=e
     expect(answer.text).toBe(answer.whole)
     expect(answer.error).toBe('model_not_found')
     expect(answer.models).toEqual([model])
+  })
+
+  it('finds nothing wrong with the types of any answer or event', async () => {
+    const script = `
+import json, sys, urllib.request
+from openai.types import Completion
+from openai.types.chat import ChatCompletion, ChatCompletionChunk
+base = sys.argv[1] + "/v1"
+messages = [{"role": "user", "content": "What is the capital of France?"}]
+tool = {"type": "function", "function": {"name": "look", "parameters": {"type": "object", "properties": {"city": {"type": "string", "maxLength": 20}}, "required": ["city"]}}}
+chats = [
+    {},
+    {"logprobs": True, "top_logprobs": 2, "n": 2},
+    {"tools": [tool], "tool_choice": "required"},
+    {"tools": [tool], "tool_choice": "required", "max_tokens": 6},
+    {"response_format": {"type": "json_object"}},
+]
+count = 0
+def post(path, body):
+    data = json.dumps({"model": "${model}", "max_tokens": 20, **body}).encode()
+    headers = {"content-type": "application/json"}
+    with urllib.request.urlopen(urllib.request.Request(base + path, data, headers), timeout=60) as answer:
+        return answer.read().decode()
+def check(path, body, whole, event):
+    global count
+    whole.model_validate_json(post(path, body), strict=True)
+    for line in post(path, {**body, "stream": True, "stream_options": {"include_usage": True}}).splitlines():
+        if line.startswith("data: {"):
+            # OpenAI's own events of completions have null here, which its type does not say.
+            text = line[6:].replace('"finish_reason":null', '"finish_reason":"stop"') if event is Completion else line[6:]
+            event.model_validate_json(text, strict=True)
+            count += 1
+for chat in chats:
+    check("/chat/completions", {"messages": messages, **chat}, ChatCompletion, ChatCompletionChunk)
+check("/completions", {"prompt": "The capital of France is", "logprobs": 2}, Completion, Completion)
+check("/completions", {"prompt": ["a", "b"], "echo": True}, Completion, Completion)
+print(json.dumps(count))
+`
+    expect(JSON.parse(await runPython(script))).toBeGreaterThan(30)
   })
 })
 
