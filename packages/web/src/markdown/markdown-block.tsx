@@ -1,4 +1,4 @@
-import { memo, useMemo, type ReactElement, type RefObject } from 'react'
+import { createContext, memo, useContext, useMemo, type ReactElement, type RefObject } from 'react'
 import type { Components } from 'hast-util-to-jsx-runtime'
 import { useTexts } from '../i18n/texts.ts'
 import { CodeBlock } from './code-block.tsx'
@@ -10,7 +10,10 @@ import { realHost, safeLink } from './link-policy.ts'
 import { readCode } from './read-code.ts'
 import { SafeLink } from './safe-link.tsx'
 
-const componentsOf = (growing: boolean): Partial<Components> => ({
+/** Whether the block is still growing: not a property of its parts, which stay the same elements when it is complete. */
+const GrowingContext = createContext(false)
+
+const components: Partial<Components> = {
   a: ({ href, id, children, 'aria-label': label }) =>
     href?.startsWith('#') ? (
       <FootnoteLink target={href.slice(1)} id={id} label={label}>
@@ -25,7 +28,7 @@ const componentsOf = (growing: boolean): Partial<Components> => ({
     return language === 'math' ? (
       <Formula tex={code} display />
     ) : (
-      <CodeBlock code={code} language={language} growing={growing} />
+      <GrowingCode code={code} language={language} />
     )
   },
   code: ({ className, children }) =>
@@ -41,10 +44,11 @@ const componentsOf = (growing: boolean): Partial<Components> => ({
   ),
   // GFM's task list: a picture of a box, not a control.
   input: ({ checked }) => <TaskBox done={checked === true} />,
-})
+}
 
-const still = componentsOf(false)
-const whileGrowing = componentsOf(true)
+function GrowingCode({ code, language }: { readonly code: string; readonly language: string }) {
+  return <CodeBlock code={code} language={language} growing={useContext(GrowingContext)} />
+}
 
 interface MarkdownBlockProps {
   readonly block: Block
@@ -62,17 +66,18 @@ export const MarkdownBlock = memo(function MarkdownBlock({
   costMs,
 }: MarkdownBlockProps): ReactElement {
   const texts = useTexts()
-  return useMemo(() => {
+  const drawn = useMemo(() => {
     const begin = performance.now()
-    const drawn = drawNodes(block.nodes, {
+    const elements = drawNodes(block.nodes, {
       idPrefix,
       footnoteLabel: texts.footnotes,
       footnoteBackLabel: texts.footnoteBack,
-      components: growing ? whileGrowing : still,
+      components,
     })
     if (costMs) costMs.current += performance.now() - begin
-    return drawn
-  }, [block, idPrefix, growing, texts, costMs])
+    return elements
+  }, [block, idPrefix, texts, costMs])
+  return <GrowingContext value={growing}>{drawn}</GrowingContext>
 })
 
 function TaskBox({ done }: { readonly done: boolean }) {
