@@ -194,3 +194,32 @@ ${`Words of answer ${turn}. `.repeat(40)}`,
     expect(complaints).toEqual([])
   })
 })
+
+describe('a file', () => {
+  it('in another encoding is read, says so, and can be read in one that the reader chooses', async () => {
+    await using watched = await openPage(browser, server.url)
+    const { page, complaints } = watched
+    // “łodzé” in Windows-1250; what Windows-1252 makes of it begins with “³”.
+    await page.locator('input[type=file]').setInputFiles({
+      name: 'a.txt',
+      mimeType: 'text/plain',
+      buffer: Buffer.from([0xb3, 0x6f, 0x64, 0x7a, 0xe9]),
+    })
+    const chip = page.getByRole('list', { name: 'Attached files' })
+    await chip.getByRole('button', { name: /^Read a\.txt/ }).click()
+    const dialog = page.getByRole('dialog', { name: 'a.txt' })
+    for (const [name, text] of [
+      ['Windows-1252', '³odzé'],
+      ['Windows-1250', 'łodzé'],
+    ] as const) {
+      await dialog.getByLabel('Encoding').selectOption({ label: name })
+      await expect.poll(() => dialog.locator('pre').textContent()).toBe(text)
+    }
+    await page.keyboard.press('Escape')
+    await expect.poll(() => chip.textContent()).toContain('Windows-1250')
+    await ask(page, 'What does it say?')
+    await answered(page)
+    expect(await page.getByRole('list', { name: 'Attached files' }).textContent()).toContain('Windows-1250')
+    expect(complaints).toEqual([])
+  })
+})
