@@ -16,6 +16,8 @@ const project = (name: string, include: string[], testTimeout: number, fileParal
     testTimeout,
     hookTimeout: Math.max(testTimeout, 120_000),
     fileParallelism,
+    // Vitest's own second is less than a busy machine takes to draw a page.
+    expect: { poll: { timeout: 15_000 } },
     setupFiles: ['tests/support/end-with-vitest.ts'],
     execArgv: conditions.map((condition) => `--conditions=${condition}`),
   },
