@@ -8,8 +8,8 @@ import { digestOfContents, forget, isFresh, markFresh } from './stamp.mjs'
 /** PyPI's torch for Linux on x64 brings NVIDIA's libraries. Bytes: measured with `du`, and what pip said it fetched. */
 const swarmSize =
   process.platform === 'linux' && process.arch === 'x64'
-    ? { disk: 5.6e9, download: 3e9, minutes: '5 to 15' }
-    : { disk: 1.6e9, download: 0.5e9, minutes: '2 to 8' }
+    ? { disk: 5.6e9, download: 3e9, time: '5 to 15 minutes' }
+    : { disk: 1.6e9, download: 0.5e9, time: '2 to 8 minutes' }
 
 /**
  * Python environments, for tests and for swarms on this machine; the product itself needs none. `withoutDependencies` is
@@ -21,7 +21,7 @@ const environments = {
     requirements: 'tests/e2e/requirements.txt',
     disk: 0.1e9,
     download: 0.02e9,
-    minutes: '1',
+    time: 'about a minute',
   },
   swarm: {
     title: 'Python: the Petals servers',
@@ -103,7 +103,7 @@ async function fill(folder, [command, ...args], { title, requirements, withoutDe
  */
 export async function planPythonEnvironment(name) {
   const environment = environments[name]
-  const { title, requirements, withoutDependencies, included = [], disk, download, minutes } = environment
+  const { title, requirements, withoutDependencies, included = [], disk, download, time } = environment
   const files = [requirements, withoutDependencies, ...included].filter(Boolean)
   const folder = environmentFolder(name)
   const digest = await digestOfContents(files, process.platform)
@@ -112,7 +112,7 @@ export async function planPythonEnvironment(name) {
   await requireSpace(path.dirname(folder), disk + download, title)
   step(
     `${title}: will take ${formatBytes(disk)} of disk in ${path.relative(root, folder)}. About ${formatBytes(download)} ` +
-      `are fetched, once; that takes ${minutes} minutes on a usual connection. Ctrl+C stops it.`,
+      `are fetched, once; that takes ${time} on a usual connection. Ctrl+C stops it.`,
   )
   return async () => {
     await forget(`python-${name}`)
