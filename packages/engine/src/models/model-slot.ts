@@ -19,7 +19,12 @@ type Phase =
   | { readonly name: 'idle' }
   | { readonly name: 'loading'; readonly loading: Promise<Model>; progress?: LoadProgress }
   | ({ readonly name: 'ready' } & TrackedModel)
-  | { readonly name: 'failed'; readonly detail: string }
+  | { readonly name: 'failed'; readonly error: EngineError; readonly retryAt: number }
+
+/** After the second failure in a row; doubles with each further one. */
+const FIRST_PAUSE_MS = 1000
+/** Short enough for a person who has mended the cause and asks again. */
+const MAX_PAUSE_MS = 10_000
 
 /** One model of the registry, on its way between idle, loading and ready. */
 export class ModelSlot implements AsyncDisposable {
@@ -27,6 +32,8 @@ export class ModelSlot implements AsyncDisposable {
   readonly #closing = new AbortController()
   #phase: Phase = { name: 'idle' }
   #unloading: Promise<void> = Promise.resolve()
+  /** Loads that failed in a row. */
+  #failures = 0
 
   constructor(options: ModelSlotOptions) {
     this.#options = options
@@ -36,6 +43,7 @@ export class ModelSlot implements AsyncDisposable {
     const phase = this.#phase
     if (this.#closing.signal.aborted) throw shuttingDown()
     if (phase.name === 'loading') return phase.loading
+    if (phase.name === 'failed' && performance.now() < phase.retryAt) throw phase.error
     if (phase.name !== 'ready') return this.#load()
     phase.touch()
     return phase.model
@@ -55,7 +63,7 @@ export class ModelSlot implements AsyncDisposable {
       case 'ready':
         return phase.model.status(options)
       case 'failed':
-        return { state: 'unavailable', detail: phase.detail }
+        return { state: 'unavailable', detail: phase.error.message }
     }
   }
 
@@ -89,6 +97,7 @@ export class ModelSlot implements AsyncDisposable {
   #becomeReady(model: Model): Model {
     const { idleUnloadMs: idleMs, metrics, spec } = this.#options
     metrics.setLoaded(spec.id, true)
+    this.#failures = 0
     const tracked =
       idleMs === undefined
         ? { model, touch: () => {} }
@@ -101,8 +110,14 @@ export class ModelSlot implements AsyncDisposable {
   #fail(error: unknown): EngineError {
     const failure = this.#closing.signal.aborted ? shuttingDown() : asEngineError(error, this.#options.spec)
     this.#options.logger.error({ err: error }, failure.message)
-    this.#phase = { name: 'failed', detail: failure.message }
+    this.#phase = { name: 'failed', error: failure, retryAt: performance.now() + this.#pauseMs() }
     return failure
+  }
+
+  /** A model that can't load costs files, processes and dials each time: requests that come meanwhile get the last error. */
+  #pauseMs(): number {
+    const failures = ++this.#failures
+    return failures < 2 ? 0 : Math.min(FIRST_PAUSE_MS * 2 ** (failures - 2), MAX_PAUSE_MS)
   }
 
   #unload(): void {

@@ -130,6 +130,32 @@ describe('createModelRegistry: loading', () => {
     expect(await isReady(registry, 'a')).toBe(true)
   })
 
+  it('pauses between loads that fail one after another; requests meanwhile get the last error', async () => {
+    const clock = vi.spyOn(performance, 'now').mockReturnValue(0)
+    const failure = new ModelUnavailableError('The disk is full. Free 100 MB.')
+    let fail = true
+    await using opened = open({
+      beforeLoad: () => {
+        if (fail) throw failure
+      },
+    })
+    const { registry, engine } = opened
+    try {
+      const attempt = () => registry.get('a').catch((error: unknown) => error)
+      for (let request = 0; request < 10; request++) expect(await attempt()).toBe(failure)
+      // The second one at once: what failed may have been a moment's trouble.
+      expect(engine.loads).toBe(2)
+      clock.mockReturnValue(1001)
+      for (let request = 0; request < 10; request++) expect(await attempt()).toBe(failure)
+      expect(engine.loads).toBe(3)
+      clock.mockReturnValue(60_000)
+      fail = false
+      expect(await attempt()).toMatchObject({ id: 'a' })
+    } finally {
+      clock.mockRestore()
+    }
+  })
+
   it('keeps errors that no engine made on purpose from clients, but not from the log', async () => {
     const bug = new TypeError("Cannot read properties of undefined (reading '/secret/path')")
     const error = vi.fn()
