@@ -1,5 +1,5 @@
 import { memo, useId, useRef } from 'react'
-import { GrowingBlocks } from './growing-blocks.ts'
+import { GrowingBlocks, type Block } from './growing-blocks.ts'
 import type { MarkdownProps } from './markdown.tsx'
 import { MarkdownBlock } from './markdown-block.tsx'
 import { PlainOnError } from './plain-on-error.tsx'
@@ -11,9 +11,12 @@ export const DrawnMarkdown = memo(function DrawnMarkdown({ text, growing = false
   const paced = usePaced(text, growing, costMs)
   const growingBlocks = useRef<GrowingBlocks>(undefined)
   growingBlocks.current ??= new GrowingBlocks()
+  const drawn = useRef<readonly Block[]>(undefined)
   const begin = performance.now()
   const blocks = growingBlocks.current.update(paced)
-  costMs.current = performance.now() - begin
+  // What is drawn as before costs nothing, and says nothing of what the next change will cost.
+  if (blocks !== drawn.current) costMs.current = performance.now() - begin
+  drawn.current = blocks
   const idPrefix = `m${useId().replaceAll(/\W/g, '')}-`
   return (
     <div className="markdown">

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import type { Nodes } from 'mdast'
-import { describe, expect, it } from 'vitest'
+import { describe, expect, it, vi } from 'vitest'
 import { GrowingBlocks } from './growing-blocks.ts'
 import { parseMarkdown } from './parse-markdown.ts'
 
@@ -135,6 +135,25 @@ describe('the blocks of a text', () => {
     expect(after[0]).toBe(first)
     expect(after[1]).toBe(second)
     expect(after.map(({ text }) => text)).toEqual(['# One\n\n', 'Two\n\n', 'Three\n\n', '- four'])
+  })
+
+  it('are not looked at again while the text grows, however many they are', () => {
+    const looks = (paragraphs: number): number => {
+      const growing = new GrowingBlocks()
+      const text = 'Words.\n\n'.repeat(paragraphs)
+      growing.update(`${text}En`)
+      const stringify = vi.spyOn(JSON, 'stringify')
+      growing.update(`${text}End`)
+      const { length } = stringify.mock.calls
+      stringify.mockRestore()
+      return length
+    }
+    expect(looks(200)).toBe(looks(3))
+  })
+
+  it('are the same list while the text is the same: nothing is drawn, and no time is taken for a drawing', () => {
+    const growing = new GrowingBlocks()
+    expect(growing.update('One\n\nTwo')).toBe(growing.update('One\n\nTwo'))
   })
 
   it('take code that grows as it comes', () => {

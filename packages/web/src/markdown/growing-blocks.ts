@@ -62,6 +62,8 @@ export class GrowingBlocks {
   /** The block that was there before, if it is the same: what follows may change a block, and leave its text. */
   readonly #known = (block: Block, index: number): Block => {
     const before = this.#blocks[index]
+    // One that was kept needs no look: an answer has many, and grows often.
+    if (before === block) return block
     return before?.text === block.text && contentOf(before) === contentOf(block) ? before : block
   }
 

@@ -14,8 +14,9 @@ import { SafeLink } from './safe-link.tsx'
 const GrowingContext = createContext(false)
 
 const components: Partial<Components> = {
-  a: ({ href, id, children, 'aria-label': label }) =>
-    href?.startsWith('#') ? (
+  a: ({ href = '', id, children, 'aria-label': label, ...marks }) =>
+    // A model's own `[text](#place)` leads nowhere: only footnotes have places.
+    'data-footnote-ref' in marks || 'data-footnote-backref' in marks ? (
       <FootnoteLink target={href.slice(1)} id={id} label={label}>
         {children}
       </FootnoteLink>
@@ -33,7 +34,11 @@ const components: Partial<Components> = {
   },
   code: ({ className, children }) =>
     className?.startsWith('formula') ? (
-      <Formula tex={String(children)} display={className === 'formula-display'} />
+      // One that has just begun is empty, and has no children.
+      <Formula
+        tex={typeof children === 'string' ? children : ''}
+        display={className === 'formula-display'}
+      />
     ) : (
       <code dir="ltr">{children}</code>
     ),

@@ -36,9 +36,8 @@ export function SafeLink({
   )
 }
 
-/** Words that are the address already: on paper it need not follow them. */
+/** Words that are the address already, with its scheme or without: on paper it need not follow them. */
 function isAddress(words: ReactNode, { href }: URL): boolean {
-  return (
-    typeof words === 'string' && words !== '' && href.replace(/\/$/, '').endsWith(words.replace(/\/$/, ''))
-  )
+  const bare = (address: string): string => address.replace(/^(?:https?:\/\/|mailto:)/, '').replace(/\/$/, '')
+  return typeof words === 'string' && bare(words) === bare(href)
 }

@@ -12,7 +12,11 @@ const CHEAP_MS = 4
 export function usePaced(text: string, growing: boolean, costMs: RefObject<number>): string {
   const [shown, setShown] = useState(text)
   const shownAt = useRef(0)
-  const current = growing && costMs.current > CHEAP_MS ? shown : text
+  const last = useRef(text)
+  const isCheap = !growing || costMs.current <= CHEAP_MS
+  // Never back: after cheap changes, what the timer has set may be older than what is drawn.
+  if (isCheap || shown.length > last.current.length || !text.startsWith(last.current))
+    last.current = isCheap ? text : shown
   useEffect(() => {
     if (text === shown) return undefined
     const dueInMs = growing ? shownAt.current + costMs.current * PAUSE_PER_COST - performance.now() : 0
@@ -22,5 +26,5 @@ export function usePaced(text: string, growing: boolean, costMs: RefObject<numbe
     }, dueInMs)
     return () => clearTimeout(timer)
   }, [text, shown, growing, costMs])
-  return current
+  return last.current
 }
