@@ -62,7 +62,14 @@ function spotsOf(text: string, word: string): readonly { readonly start: number;
   return spots
 }
 
+/** The node that has a character, and its place there. By halves: long chats have many nodes, and many places. */
 function pointAt(nodes: readonly ShownNode[], offset: number): [Text, number] {
-  const found = nodes.findLast(({ before }) => before <= offset)!
-  return [found.node, offset - found.before]
+  let [low, high] = [0, nodes.length - 1]
+  while (low < high) {
+    const middle = Math.ceil((low + high) / 2)
+    if (nodes[middle]!.before <= offset) low = middle
+    else high = middle - 1
+  }
+  const { node, before } = nodes[low]!
+  return [node, offset - before]
 }

@@ -3,7 +3,10 @@ import type { Place } from './find-places.ts'
 /** Marks places without touching the text: as CSS highlights, or the present one as a selection where there are none. */
 export function markPlaces(places: readonly Place[], current: Place | undefined): void {
   if (!('highlights' in CSS)) return selectOnly(current)
-  CSS.highlights.set('found', new Highlight(...places.map(({ range }) => range)))
+  const all = new Highlight()
+  // One by one: a letter may be found more often than a call takes arguments.
+  for (const { range } of places) all.add(range)
+  CSS.highlights.set('found', all)
   const present = new Highlight(...(current ? [current.range] : []))
   present.priority = 1
   CSS.highlights.set('found-here', present)

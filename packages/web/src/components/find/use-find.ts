@@ -18,6 +18,8 @@ type Spot = Pick<Place, 'messageId' | 'index'>
 /** Messages that come into reach are drawn anew, and push the place about. */
 const SETTLE_MS = 1500
 const REDRAW_MS = 60
+/** Of the time, at most one part in so many goes into looking again, while an answer is written below. */
+const PAUSE_PER_COST = 10
 
 /** Finds the words in the messages that are shown, marks them, and goes from one to the next. */
 export function useFind({ words, messageId }: FoundPlace, path: readonly Message[]): Find {
@@ -25,7 +27,7 @@ export function useFind({ words, messageId }: FoundPlace, path: readonly Message
   const [spot, setSpot] = useState<Spot>({ messageId, index: 0 })
   const goneAt = useRef(performance.now())
   const shown = useMemo(() => wordsOf(words), [words])
-  const ids = path.map(({ id }) => id).join(' ')
+  const messages = path.map(({ id, status }) => `${id} ${status}`).join(' ')
   useEffect(() => {
     goneAt.current = performance.now()
     setSpot({ messageId, index: 0 })
@@ -43,7 +45,7 @@ export function useFind({ words, messageId }: FoundPlace, path: readonly Message
     look()
     return onRedraw(look)
     // Other branches have other messages; what is being written is found once it is there.
-  }, [words, shown, ids])
+  }, [words, shown, messages])
   const at = indexOf(places, spot)
   useEffect(() => {
     const place = places[at]
@@ -71,14 +73,20 @@ function indexOf(places: readonly Place[], { messageId, index }: Spot): number {
   return first + Math.min(index, inMessage - 1)
 }
 
-/** Calls back soon after the messages have been drawn anew. */
+/** Calls back soon after the messages have been drawn anew: the later, the longer that takes. */
 function onRedraw(run: () => void): () => void {
   let timer: ReturnType<typeof setTimeout> | undefined
+  let costMs = 0
   const observer = new MutationObserver(() => {
-    timer ??= setTimeout(() => {
-      timer = undefined
-      run()
-    }, REDRAW_MS)
+    timer ??= setTimeout(
+      () => {
+        timer = undefined
+        const begin = performance.now()
+        run()
+        costMs = performance.now() - begin
+      },
+      REDRAW_MS + costMs * PAUSE_PER_COST,
+    )
   })
   const thread = document.querySelector('.thread')
   if (thread) observer.observe(thread, { subtree: true, childList: true, characterData: true })
