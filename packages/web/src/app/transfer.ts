@@ -10,7 +10,7 @@ import {
 import { chatToMarkdown, fileNameOf } from '../chat/chat-markdown.ts'
 import { pathTo } from '../chat/message-tree.ts'
 import { isListed } from '../chat/sides.ts'
-import type { Chat, Message } from '../chat/types.ts'
+import { BOTH_SIDES, type Chat, type Message } from '../chat/types.ts'
 import { isLanguage } from '../i18n/languages.ts'
 import type { Texts } from '../i18n/en.ts'
 import type { ImportCounts } from '../state/chats-store.ts'
@@ -137,10 +137,11 @@ export async function deleteAllChats({
 }: Pick<Services, 'answers' | 'chats' | 'drafts' | 'notices' | 'router'>): Promise<void> {
   for (const messageId of answers.live.get().keys()) answers.stop({ id: messageId })
   router.go({ page: 'new' })
+  const deleted = new Set([...chats.get().chats.keys(), BOTH_SIDES])
   const restore = await chats.removeAll()
   const run = (): void => {
     restore()
-    drafts.saveAll()
+    drafts.saveAgain(deleted)
   }
   notices.show({ text: 'allDeleted', action: { label: 'undo', run } })
 }

@@ -10,7 +10,12 @@ export function settingsDraftId(chatId: string = NEW_CHAT): string {
   return `settings:${chatId}`
 }
 
+/** Id of the chat that a draft goes with. */
+export function chatOf({ id, chatId = id }: Pick<Draft, 'id' | 'chatId'>): string {
+  return chatId
+}
+
 /** Whether a draft goes with a chat, and is deleted with it. */
-export function isOfChat({ id, chatId = id }: Pick<Draft, 'id' | 'chatId'>, ofChat: string): boolean {
-  return chatId === ofChat
+export function isOfChat(draft: Pick<Draft, 'id' | 'chatId'>, ofChat: string): boolean {
+  return chatOf(draft) === ofChat
 }

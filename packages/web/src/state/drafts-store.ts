@@ -1,3 +1,4 @@
+import { chatOf } from '../chat/draft-ids.ts'
 import type { Draft } from '../chat/types.ts'
 import type { ChatRepository } from '../storage/chat-repository.ts'
 import { createStore, type Store } from './store.ts'
@@ -59,9 +60,9 @@ export class DraftsStore implements Store<ReadonlyMap<string, Draft>> {
     this.#put({ id, text: '', attachments: [] })
   }
 
-  /** Keeps all again: those of a deleted chat, which went with it, when the chat is brought back. */
-  saveAll(): void {
-    for (const draft of this.get().values()) this.#put(draft)
+  /** Keeps those of deleted chats again, which went with them, when the chats are brought back; of no other. */
+  saveAgain(chatIds: ReadonlySet<string>): void {
+    for (const draft of this.get().values()) if (chatIds.has(chatOf(draft))) this.#put(draft)
   }
 
   /** What another tab has written and saved. Where both write, each keeps its own until it is saved. */

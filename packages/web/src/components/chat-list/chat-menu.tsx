@@ -50,7 +50,7 @@ export function useDeleteChat(chatId: string): () => Promise<void> {
     if (wasShown) router.go({ page: 'new' }, { replace: true })
     const run = (): void => {
       restore()
-      drafts.saveAll()
+      drafts.saveAgain(new Set([chatId]))
       if (wasShown) router.go({ page: 'chat', chatId })
       focusSoon(chatElementId(chatId))
     }
