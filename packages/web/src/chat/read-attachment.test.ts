@@ -65,6 +65,15 @@ it('reads a file again in an encoding that the reader chooses', async () => {
   expect(readAgain(unknown, 'windows-1250')).toBe(unknown)
 })
 
+it('keeps the bytes of the last files only', async () => {
+  const read = async () => (await readAttachment(file([Uint8Array.of(0xe9, 0x74, 0xe9)]))).attachment!
+  const first = await read()
+  expect(readableEncodings(first)).not.toEqual([])
+  for (let more = 0; more < 2 * MAX_FILES; more++) await read()
+  expect(readableEncodings(first)).toEqual([])
+  expect(readableEncodings(await read())).not.toEqual([])
+})
+
 it('admits files as long as there is room', () => {
   const files = Array.from({ length: MAX_FILES + 1 }, (_, index) => ({
     id: `${index}`,

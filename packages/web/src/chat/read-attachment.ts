@@ -22,8 +22,16 @@ export type ReadAttachment =
   | { readonly attachment: Attachment; readonly problem?: undefined }
   | { readonly problem: AttachmentProblem; readonly attachment?: undefined }
 
-/** The bytes of files that were read since the page was opened: to read them again in another encoding. */
+/** The bytes of the files that were read last: to read them again in another encoding. */
 const bytesOf = new Map<string, Uint8Array>()
+/** Enough for two messages; a page that is open for weeks must not hold every file that was ever sent. */
+const MAX_KEPT = 2 * MAX_FILES
+
+function keepBytes(id: string, bytes: Uint8Array): void {
+  bytesOf.set(id, bytes)
+  const [oldest] = bytesOf.keys()
+  if (bytesOf.size > MAX_KEPT && oldest !== undefined) bytesOf.delete(oldest)
+}
 
 /** Reads a file as text. What it is called says nothing: only its bytes do. */
 export async function readAttachment(file: File): Promise<ReadAttachment> {
@@ -38,7 +46,7 @@ export async function readAttachment(file: File): Promise<ReadAttachment> {
     const id = createId()
     // In UTF-8 there is no doubt.
     if (encoding === 'utf-8') return { attachment: { id, name, text } }
-    bytesOf.set(id, bytes)
+    keepBytes(id, bytes)
     return { attachment: { id, name, text, encoding } }
   } catch {
     // Deleted or changed since it was chosen, or a folder.
