@@ -16,9 +16,18 @@ export type Route =
 export function parseRoute(hash: string): Route {
   const [place = '', query] = hash.replace(/^#\/?/, '').split('?')
   const [page, id] = place.split('/')
-  if (page === 'c' && id) return { page: 'chat', chatId: id, found: parseFound(query) }
+  if (page === 'c' && id) return { page: 'chat', chatId: decoded(id), found: parseFound(query) }
   if (page === 'swarm' || page === 'compare') return { page }
   return { page: 'new' }
+}
+
+/** Ids of imported chats may have any characters. */
+function decoded(id: string): string {
+  try {
+    return decodeURIComponent(id)
+  } catch {
+    return id
+  }
 }
 
 function parseFound(query: string | undefined): FoundPlace | undefined {
@@ -31,7 +40,8 @@ export function formatRoute(route: Route): string {
   if (route.page !== 'chat') return route.page === 'new' ? '#/' : `#/${route.page}`
   const { chatId, found } = route
   const query = found && new URLSearchParams({ find: found.words, at: found.messageId }).toString()
-  return query ? `#/c/${chatId}?${query}` : `#/c/${chatId}`
+  const address = `#/c/${encodeURIComponent(chatId)}`
+  return query ? `${address}?${query}` : address
 }
 
 export interface Router extends Store<Route> {
