@@ -64,7 +64,8 @@ export function NoticesAnnouncer() {
   const texts = useTexts()
   const list = useStore(notices)
   return (
-    <div className="visually-hidden" role="status">
+    // Each by itself: not all of them again with every new one.
+    <div className="visually-hidden" role="status" aria-atomic="false">
       {list.map((notice) => (
         <p key={notice.id}>
           {noticeWords(texts, notice)} {notice.action && texts.noticeKey}

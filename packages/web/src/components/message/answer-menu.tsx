@@ -23,8 +23,13 @@ export function AnswerMenu({ message, answer, onDetails }: AnswerMenuProps) {
   const copy = async (text: string): Promise<void> =>
     notices.show({ text: (await copyText(text)) ? 'copied' : 'copyFailed' })
   const copyPlain = async (): Promise<void> => {
-    const { plainText } = await import('../../markdown/plain-text.ts')
-    await copy(plainText(answer))
+    try {
+      const { plainText } = await import('../../markdown/plain-text.ts')
+      await copy(plainText(answer))
+    } catch {
+      // Not loaded, and no server to ask for it.
+      notices.show({ text: 'copyFailed' })
+    }
   }
   return (
     <Menu label={texts.moreActions}>
