@@ -10,8 +10,8 @@ const FOCUSABLE =
   'a[href], button:enabled, input:enabled, select:enabled, textarea:enabled, summary, [tabindex]:not([tabindex="-1"]), [data-focus-home]'
 
 /**
- * Browsers drop the focus to the top of the page when what has it is removed or disabled: whoever uses a keyboard or a
- * screen reader would begin again at the first link (WCAG 2.4.3). Here it goes on beside the place: to what took it, to
+ * Browsers drop the focus to the top of the page when what has it is removed or disabled: people who use a keyboard
+ * or a screen reader would begin again at the first link (WCAG 2.4.3). Here it goes on beside the place: to what took it, to
  * a neighbour, or to what was around. An element with `data-focus-home` stands for all that is in it.
  */
 export function keepFocus(document: Document): void {
@@ -35,7 +35,7 @@ export function keepFocus(document: Document): void {
     ({ target }) => (steps = target instanceof Element ? stepsUp(target) : []),
   )
   document.addEventListener('focusout', () => {
-    // A click beside everything: nobody wants the focus back. What is removed has gone by then.
+    // A click beside everything takes the focus away on purpose. What is removed has gone by then.
     queueMicrotask(() => {
       if (document.hasFocus() && document.activeElement === document.body && !isLost()) steps = []
     })

@@ -55,7 +55,7 @@ describe('usedContext', () => {
     expect(usedContext([path[0]!, cut], live)).toBe(103)
   })
 
-  it('estimates what nobody has counted', () => {
+  it('estimates what was not counted', () => {
     const attachments = [{ id: 'f', name: 'a.txt', text: 'x'.repeat(400) }]
     expect(usedContext([message('q', { content: 'x'.repeat(40) })], undefined)).toBe(10)
     expect(usedContext([message('q', { attachments })], undefined)).toBeGreaterThan(100)

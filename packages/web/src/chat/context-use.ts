@@ -11,7 +11,7 @@ export interface ContextUse {
   readonly limit: number
 }
 
-/** Characters of a token, where nobody has counted: about so many in most languages and code. */
+/** Characters of a token, where tokens were not counted: about so many in most languages and code. */
 const CHARACTERS_PER_TOKEN = 4
 
 /**

@@ -88,7 +88,7 @@ const readSampling = readFields<SamplingSettings>(sampling)
 /** Settings of a chat or a preset, from a file: what is not as it should be is left out. */
 export const readChatSettings = readFields<ChatSettings>({ ...sampling, systemPrompt: readString })
 
-const nobody: Reader<never> = () => undefined
+const dropped: Reader<never> = () => undefined
 
 /** A message of a file, whatever chat it says it is of. */
 export function readMessage(value: unknown, chatId: string): Message | undefined {
@@ -112,8 +112,8 @@ export function readMessage(value: unknown, chatId: string): Message | undefined
       leftOut: readLeftOut,
       route: readRoute,
       // They mean something only to that server and that moment.
-      position: nobody,
-      savedAt: nobody,
+      position: dropped,
+      savedAt: dropped,
     },
     ['id', 'role'],
   )(value)

@@ -190,7 +190,7 @@ export const en = {
   retryingNetwork: 'No connection. Trying again…',
   retryingCapacity: 'The server is full. Trying again…',
   serverGone: 'The server can’t be reached. Old chats can be read; new answers need the server.',
-  serverFailing: 'The server doesn’t tell its models. New answers may have to wait.',
+  serverFailing: 'The server doesn’t list its models. New answers may have to wait.',
   offline: 'You are offline. Old chats can be read; new answers need the server.',
   askingAgain: 'Asking it again…',
   askedAgainIn: (seconds: number) =>
@@ -200,7 +200,7 @@ export const en = {
     }),
   tryNow: 'Try now',
   cantSendGone: 'Can’t be sent yet: the server can’t be reached.',
-  cantSendLoading: 'Can’t be sent yet: the server is asked for its models.',
+  cantSendLoading: 'Can’t be sent yet: the server is being asked for its models.',
   cantSendNoModels: 'Can’t be sent: this server has no models.',
   cantSendMissing: (model: string) =>
     `Can’t be sent: this server no longer has ${model}. Choose another model above.`,

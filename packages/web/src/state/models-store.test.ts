@@ -20,7 +20,7 @@ function pageOf() {
 }
 
 describe('a server that goes', () => {
-  test('leaves its models, whose state nobody knows, and is asked again at a time that is told', async () => {
+  test('leaves its models, whose state is not known, and is asked again at a time that is told', async () => {
     const { server, models } = pageOf()
     models.start()
     await vi.advanceTimersByTimeAsync(0)

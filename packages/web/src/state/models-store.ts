@@ -4,7 +4,7 @@ import { createStore, type Store } from './store.ts'
 
 export interface ModelsState {
   readonly status: 'loading' | 'ready' | 'failed'
-  /** The last list that came. When a later request fails, it is kept, but nobody knows how the models are. */
+  /** The last list that came. When a later request fails, it is kept, but the state of its models is not known. */
   readonly models: readonly ModelInfo[]
   readonly error: ApiErrorDetails | undefined
   /** When a server that is gone is asked again, in milliseconds since 1970; undefined while it is asked. */

@@ -25,7 +25,7 @@ export interface NoticesStore extends Store<readonly Notice[]> {
 
 /** Long enough to read and to reach the button (WCAG 2.2.1): the pointer or the focus on it stops the clock. */
 const SHOWN_MS = 10_000
-/** What nobody has had the time to read, or reach, does not go as soon as the pointer is away. */
+/** So long it stays at least when the pointer is away again: there may have been no time to read or reach it. */
 const LEAST_MS = 3000
 
 /** How long a notice still stands, while its clock runs and while it does not. */

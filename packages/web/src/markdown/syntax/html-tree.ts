@@ -107,7 +107,7 @@ function nest(nodes: readonly Nodes[]): Nodes[] {
       }
     }
   }
-  // Details that are still being written hold all that follows; of other tags nobody knows where they end.
+  // Details that are still being written hold all that follows; where other tags would end is not known.
   while (open.length > 0)
     if (nameOf(open.at(-1)!.tag) === 'details') close()
     else giveUp()
