@@ -38,7 +38,8 @@ export function useMessageEdit({ id, chatId, content, attachments = [] }: Messag
     change: (changes) => drafts.change(draftId, changes),
     fold() {
       const { text, attachments: files } = drafts.draft(draftId)
-      const isChanged = text !== content || files.length !== attachments.length
+      const isOther = (file: Attachment, index: number): boolean => file.text !== attachments[index]?.text
+      const isChanged = text !== content || files.length !== attachments.length || files.some(isOther)
       if (isChanged) drafts.change(draftId, { open: false })
       else drafts.clear(draftId)
     },
