@@ -6,9 +6,16 @@ import { DrawnMarkdown } from './drawn-markdown.tsx'
 const drawn = (text: string): string => renderToStaticMarkup(createElement(DrawnMarkdown, { text }))
 
 describe('drawn Markdown', () => {
-  it.each(['$$\n', '$$\n$$', '\\[\n', '```math\n', '``` \n'])('has no words for what is still empty: %j', (text) => {
-    expect(drawn(text).replaceAll(/<[^>]*>/g, '').trim()).toMatch(/^(?:Copy|)$/)
-  })
+  it.each(['$$\n', '$$\n$$', '\\[\n', '```math\n', '``` \n'])(
+    'has no words for what is still empty: %j',
+    (text) => {
+      expect(
+        drawn(text)
+          .replaceAll(/<[^>]*>/g, '')
+          .trim(),
+      ).toMatch(/^(?:Copy|)$/)
+    },
+  )
 
   it('has buttons for footnotes, and none for a model’s own places', () => {
     const html = drawn('See [above](#intro), [here](#root) and [^1].\n\n[^1]: A note.')

@@ -35,10 +35,7 @@ const components: Partial<Components> = {
   code: ({ className, children }) =>
     className?.startsWith('formula') ? (
       // One that has just begun is empty, and has no children.
-      <Formula
-        tex={typeof children === 'string' ? children : ''}
-        display={className === 'formula-display'}
-      />
+      <Formula tex={typeof children === 'string' ? children : ''} display={className === 'formula-display'} />
     ) : (
       <code dir="ltr">{children}</code>
     ),
