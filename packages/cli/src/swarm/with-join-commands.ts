@@ -5,15 +5,20 @@ import { launcher } from '../launcher.ts'
 import { joinTargetOf } from './join-target.ts'
 
 /** The swarm as it is seen from here, with the commands that make another machine a server of its models. */
-export function withJoinCommands(view: SwarmView, { config, baseFolder }: LoadedConfig): SwarmView {
+export function withJoinCommands(
+  view: SwarmView,
+  { config, baseFolder }: Pick<LoadedConfig, 'config' | 'baseFolder'>,
+): SwarmView {
   const options = { baseFolder, hideFolders: config.server.allowPublic }
   const specs = new Map(config.models.map((spec) => [spec.id, spec]))
   return {
+    isPublic: view.isPublic,
     async status(abort) {
-      const { models } = await view.status(abort)
+      const status = await view.status(abort)
       const start = launcher()
       return {
-        models: models.map((model) => ({
+        ...status,
+        models: status.models.map((model) => ({
           ...model,
           join: joinCommands(start, joinTargetOf(model, specs.get(model.id), options), model),
         })),
