@@ -53,12 +53,18 @@ describe('quoteWord', () => {
     '',
     'back\\slash',
     'Ünï 模型',
+    'Bob’s “best” models',
     'new\nline',
   ]
 
   it.each(words)('keeps %j one word of a shell', (word) => {
     const printed = execFileSync('/bin/sh', ['-c', `printf '%s|' x ${quoteWord(word)}`]).toString()
     expect(printed).toBe(`x|${word}|`)
+  })
+
+  it('takes the quotation marks that a typographic one in the word does not end, for PowerShell', () => {
+    expect(quoteWord('Bob’s model')).toBe('"Bob’s model"')
+    expect(quoteWord('the “best”')).toBe("'the “best”'")
   })
 })
 

@@ -132,7 +132,9 @@ test('models of the swarm; entries that make no sense are left out', async () =>
     ['SmolLM2-hf', model({ num_blocks: 30, repository: 'https://huggingface.co/HuggingFaceTB/SmolLM2' })],
     ['Local-hf', model({ num_blocks: 2, repository: null })],
     ['Script-hf', model({ num_blocks: 2, repository: 'javascript:alert(1)' })],
-    ['with.dot', model({ num_blocks: 2, repository: null })],
+    ...['with.dot', 'two\nlines', 'red\u001b[31m', '\u202eright', 'a’;calc;’', `it's`].map(
+      (prefix): [string, MsgpackValue] => [prefix, model({ num_blocks: 2, repository: null })],
+    ),
     ['None-hf', model({ num_blocks: 0, repository: null })],
     ['Huge-hf', model({ num_blocks: 1e9, repository: null })],
     ['Text-hf', 'nonsense'],

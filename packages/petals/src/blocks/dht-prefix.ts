@@ -19,5 +19,8 @@ const prefixRules: Readonly<Record<ModelType, (repository: string) => string>> =
   mixtral: (repository) => repository,
 }
 
-/** Neither a dot nor a space: both separate parts of block names. */
-export const isDhtPrefix = (text: string): boolean => /^[^. ]{1,200}$/.test(text)
+/**
+ * Neither a dot nor a space: both separate parts of block names. Strangers choose such names, and they get into commands for a
+ * shell and onto terminals: so no quotation marks of any shell (PowerShell takes typographic ones, too), and nothing invisible.
+ */
+export const isDhtPrefix = (text: string): boolean => /^[^.\s\p{C}'"`\u2018-\u201f]{1,200}$/u.test(text)
