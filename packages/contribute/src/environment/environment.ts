@@ -1,11 +1,11 @@
 import { createHash } from 'node:crypto'
 import { access, mkdir, readFile, rm, writeFile } from 'node:fs/promises'
 import path from 'node:path'
-import { setTimeout } from 'node:timers/promises'
 import { ContributeError } from '../contribute-error.ts'
 import { freeDiskBytes } from '../machine/machine.ts'
 import { pythonFolder } from '../paths.ts'
 import { InstallWatch } from './install-watch.ts'
+import { lock } from './lock.ts'
 import { noReports } from './no-reports.ts'
 import type { EnvironmentPlan, InstallStep, Torch } from './plan.ts'
 import { pythonOf } from './python.ts'
@@ -78,8 +78,11 @@ async function pinnedVersions(): Promise<Readonly<Record<string, string>>> {
 /** Runs the steps of a plan. A second process that wants the same environment waits for the first. @throws ContributeError */
 export async function makeEnvironment(plan: EnvironmentPlan, options: MakeOptions): Promise<void> {
   await requireSpace(plan, plan.diskBytes)
-  await mkdir(path.dirname(plan.folder), { recursive: true })
-  const release = await lock(`${plan.folder}.lock`, options)
+  const { onProgress, signal } = options
+  const release = await lock(`${plan.folder}.lock`, {
+    onWait: () => onProgress('Waiting for another process', 'which makes the same Python environment'),
+    signal,
+  })
   try {
     if (await isReady(plan.folder, plan.torch)) return
     // What an earlier try has left: not every uv replaces it by itself.
@@ -148,33 +151,4 @@ function describeFailure(title: string, command: string, args: readonly string[]
       ? 'Check the network connection, and the proxy or mirror that pip or uv is told to use. What was fetched is kept.'
       : 'What it said is above.'
   return `${title} failed. ${advice} Then run this again.\n  ${[path.basename(command), ...args].join(' ')}\n  ${last}`
-}
-
-/** A folder is made by one process only; one whose maker is gone is taken over. */
-async function lock(folder: string, { onProgress, signal }: MakeOptions): Promise<() => Promise<void>> {
-  for (;;) {
-    signal?.throwIfAborted()
-    const made = await mkdir(folder).then(
-      () => true,
-      () => false,
-    )
-    const owner = path.join(folder, 'pid')
-    if (made) {
-      await writeFile(owner, String(process.pid))
-      return () => rm(folder, { recursive: true, force: true })
-    }
-    const pid = Number(await readFile(owner, 'utf8').catch(() => ''))
-    if (pid > 0 && !isAlive(pid)) await rm(folder, { recursive: true, force: true })
-    else onProgress('Waiting for another process', 'which makes the same Python environment')
-    await setTimeout(500, undefined, { signal })
-  }
-}
-
-function isAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0)
-    return true
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code === 'EPERM'
-  }
 }
