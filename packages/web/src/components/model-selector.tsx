@@ -2,6 +2,7 @@ import { useEffect, useId, useState, type KeyboardEvent } from 'react'
 import type { ModelInfo } from '../api/models.ts'
 import { useCurrentModel } from '../app/current-model.ts'
 import { useServices } from '../app/services.ts'
+import { softKeyboard } from '../app/soft-keyboard.ts'
 import { useTexts } from '../i18n/texts.ts'
 import { useStore } from '../state/use-store.ts'
 import { Icon } from './icon.tsx'
@@ -17,7 +18,9 @@ export function ModelSelector() {
   const texts = useTexts()
   const { model, missing, choose } = useCurrentModel()
   const popover = usePopover((content) => {
-    content.querySelector<HTMLElement>('input, [role=listbox]')?.focus()
+    // On a phone its keyboard would cover the list.
+    const first = softKeyboard.matches ? '[role=listbox]' : 'input, [role=listbox]'
+    content.querySelector<HTMLElement>(first)?.focus()
     void models.refresh()
   })
   const name = model?.name ?? missing ?? texts.model
@@ -86,7 +89,9 @@ function ModelList({ current, onChoose, onClose }: ModelListProps) {
     const index = flat.indexOf(active!)
     const steps = { ArrowDown: index + 1, ArrowUp: index - 1, PageDown: index + 5, PageUp: index - 5 }
     const target = { ...steps, ...(!isField && { Home: 0, End: flat.length - 1 }) }[key]
-    const named = isField ? undefined : typeahead(key, flat, index)
+    // With Ctrl or the like a letter is a command of the browser.
+    const isTyped = !isField && !event.ctrlKey && !event.metaKey && !event.altKey
+    const named = isTyped ? typeahead(key, flat, index) : undefined
     const next = target === undefined ? named : flat[Math.min(Math.max(target, 0), flat.length - 1)]
     if (next) setChosen(next.id)
     else if ((key === 'Enter' || (key === ' ' && !isField)) && active) onChoose(active.id)
