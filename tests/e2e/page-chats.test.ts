@@ -165,6 +165,8 @@ describe('what is deleted', () => {
     await choose(page, 'About apples', 'Delete chat')
     await expect.poll(() => focusedText(page)).toBe('About plums')
     await expect.poll(() => notices(page).getByRole('button', { name: 'Undo' }).count()).toBe(2)
+    // The pointer over them stops their clocks, however long a busy machine takes for what follows.
+    await notices(page).hover()
     await screenshot(page, 'two-deleted')
     // Nothing that can be pressed is under them.
     const covered = await page.evaluate(() =>
