@@ -155,10 +155,11 @@ class DistinctList {
   }
 
   write(): string {
-    return this.#after(this.#values, 0)
+    return this.#after([...this.#values.keys()], 0)
   }
 
-  #after(left: readonly string[], total: number): string {
+  /** `left`: the places of the values that have not come yet. */
+  #after(left: readonly number[], total: number): string {
     // Without a maximum below the number of values, counts from the minimum on are all the same.
     const count = this.#maximum < this.#values.length ? total : Math.min(total, Math.max(1, this.#minimum))
     const key = `${count},${left.join()}`
@@ -170,11 +171,11 @@ class DistinctList {
     return name
   }
 
-  #ways(left: readonly string[], count: number): readonly string[] {
-    const [value] = left
-    if (value === undefined || count === this.#maximum || left.length + count < this.#minimum) return []
-    const take = (taken: string, rest: readonly string[]) =>
-      `${count === 0 ? '' : `"," ${this.#compiler.rules.json('ws')} `}${taken} ${this.#after(rest, count + 1)}`
+  #ways(left: readonly number[], count: number): readonly string[] {
+    const [place] = left
+    if (place === undefined || count === this.#maximum || left.length + count < this.#minimum) return []
+    const take = (taken: number, rest: readonly number[]) =>
+      `${count === 0 ? '' : `"," ${this.#compiler.rules.json('ws')} `}${this.#values[taken]!} ${this.#after(rest, count + 1)}`
     if (this.#values.length <= MAX_SHUFFLED)
       return left.map((taken) =>
         take(
@@ -183,7 +184,7 @@ class DistinctList {
         ),
       )
     const canSkip = left.length > 1 && left.length - 1 + count >= this.#minimum
-    return [take(value, left.slice(1)), ...(canSkip ? [this.#after(left.slice(1), count)] : [])]
+    return [take(place, left.slice(1)), ...(canSkip ? [this.#after(left.slice(1), count)] : [])]
   }
 }
 
@@ -216,7 +217,7 @@ function itemAt(node: PlainNode, index: number, contained: number): readonly Sch
 function itemValues(compiler: SchemaCompiler, plain: readonly PlainNode[]): readonly string[] | undefined {
   const nodes = compiler.plainOf(plain.flatMap((node) => itemAt(node, 0, 0)))
   if (!nodes) return undefined
-  const values = enumerated(nodes)
+  const values = enumerated(compiler, nodes)
   if (values) return literals(values)
   return nodes.some(({ schema }) => schema.type === 'boolean') ? literals([true, false]) : undefined
 }

@@ -1,4 +1,4 @@
-import { negation } from './negation.ts'
+import { negation, notEnum } from './negation.ts'
 import type { References } from './references.ts'
 import {
   isSchema,
@@ -9,7 +9,7 @@ import {
   type SchemaNode,
   Unsatisfiable,
 } from './schema-error.ts'
-import { isScalarOnly } from './scalar-types.ts'
+import { isScalarOnly, listedScalars } from './scalar-types.ts'
 
 /** Alternatives of which at least one must hold. */
 export interface Choice {
@@ -135,12 +135,21 @@ export class Conjunctions {
 
   /** Alternatives of plain values exclude each other; of objects, authors mean "any of these" (docs/structured-outputs.md). */
   #exclusive(options: readonly SchemaNode[]): readonly SchemaNode[] {
-    const areScalars = options.map((option) => isScalarOnly(option, this.#references))
+    // Lists of values are compared as lists: schemas that exclude each other would grow with the square of their number.
+    const lists = options.map(listedScalars)
+    const [values, repeated] = [new Set<unknown>(), new Set<unknown>()]
+    for (const list of lists)
+      for (const value of list ?? []) (values.has(value) ? repeated : values).add(value)
+    const ranges = options.filter((option, index) => !lists[index] && isScalarOnly(option, this.#references))
+    if (ranges.length > MAX_PARTS)
+      throw schemaError(ranges[MAX_PARTS]!, `joins more than ${MAX_PARTS} schemas`)
+    const negated = new Map(ranges.map((option) => [option, negation(option, this.#references)?.schema]))
     return options.map((option, index) => {
-      if (!areScalars[index]) return option
-      const others = options.filter((_, other) => other !== index && areScalars[other])
-      const negated = others.flatMap((other) => negation(other, this.#references)?.schema ?? [])
-      return { ...option, schema: { allOf: [option.schema, ...negated] } }
+      if (!lists[index] && !negated.has(option)) return option
+      const others = [...negated].flatMap(([other, schema]) => (other === option ? [] : (schema ?? [])))
+      const excluded = [...(lists[index] ? repeated : values)]
+      const distinct = excluded.length > 0 ? [{ [notEnum]: excluded }] : []
+      return { ...option, schema: { allOf: [option.schema, ...others, ...distinct] } }
     })
   }
 

@@ -1,16 +1,24 @@
 import { literal } from './json-rules.ts'
 import { notEnum, notPattern } from './negation.ts'
+import type { SchemaCompiler } from './schema-compiler.ts'
 import { nodeAt, type PlainNode, type Schema, schemaError, Unsatisfiable } from './schema-error.ts'
+import { matchesPattern } from './string-to-gbnf.ts'
 
 /** The values of `const` and `enum` that fit all the schemas; undefined where there is neither keyword. */
-export function enumerated(nodes: readonly PlainNode[]): readonly unknown[] | undefined {
+export function enumerated(
+  compiler: SchemaCompiler,
+  nodes: readonly PlainNode[],
+): readonly unknown[] | undefined {
   const lists = nodes.flatMap((node) => listOf(node) ?? [])
-  const [first, ...others] = lists
+  const [first, ...further] = lists
   if (!first) return undefined
-  const fits = (value: unknown) =>
-    others.every((list) => list.some((each) => isSame(each, value))) &&
-    nodes.every(({ schema }) => fitsKeywords(value, schema))
-  const values = first.filter(fits)
+  compiler.spend(lists.reduce((sum, { length }) => sum + length, 0) + first.length * nodes.length, nodes[0]!)
+  const others = further.map((list) => new Set(list.map((value) => JSON.stringify(value))))
+  const keywords = nodes.map((node) => keywordsOf(compiler, node))
+  const values = first.filter(
+    (value) =>
+      others.every((list) => list.has(JSON.stringify(value))) && keywords.every((fits) => fits(value)),
+  )
   if (values.length === 0) {
     const problem =
       lists.length > 1
@@ -39,16 +47,17 @@ function listOf(node: PlainNode): ReadonlyArray<readonly unknown[]> | undefined 
   return lists.length > 0 ? lists : undefined
 }
 
-const isSame = (left: unknown, right: unknown): boolean =>
-  left === right || JSON.stringify(left) === JSON.stringify(right)
-
 /** Whether a value of an enumeration fits the other keywords; of objects and lists only their type is looked at. */
-function fitsKeywords(value: unknown, schema: Schema): boolean {
-  const excluded = (Reflect.get(schema, notEnum) as unknown[] | undefined) ?? []
-  if (excluded.includes(value)) return false
-  if (schema.type !== undefined && ![schema.type].flat().some((type) => hasType(value, type))) return false
-  if (typeof value === 'string') return fitsText(value, schema)
-  return typeof value !== 'number' || fitsNumber(value, schema)
+function keywordsOf(compiler: SchemaCompiler, node: PlainNode): (value: unknown) => boolean {
+  const { schema } = node
+  const excluded = new Set(Reflect.get(schema, notEnum) as unknown[] | undefined)
+  const types = schema.type === undefined ? undefined : [schema.type].flat()
+  return (value) => {
+    if (excluded.has(value)) return false
+    if (types && !types.some((type) => hasType(value, type))) return false
+    if (typeof value === 'string') return fitsText(compiler, node, value)
+    return typeof value !== 'number' || fitsNumber(value, schema)
+  }
 }
 
 function hasType(value: unknown, type: unknown): boolean {
@@ -66,14 +75,18 @@ function hasType(value: unknown, type: unknown): boolean {
   }
 }
 
-function fitsText(value: string, schema: Schema): boolean {
+function fitsText(compiler: SchemaCompiler, node: PlainNode, value: string): boolean {
+  const { schema } = node
   const { minLength = 0, maxLength = Infinity, pattern } = schema
   const length = [...value].length
   if (length < Number(minLength) || length > Number(maxLength)) return false
   const refused = (Reflect.get(schema, notPattern) as string[] | undefined) ?? []
   return (
-    (typeof pattern !== 'string' || new RegExp(pattern).test(value)) &&
-    !refused.some((each) => new RegExp(each).test(value))
+    (typeof pattern !== 'string' ||
+      matchesPattern(compiler, node, 'pattern', { pattern, text: value, unread: true })) &&
+    !refused.some((each) =>
+      matchesPattern(compiler, node, 'not', { pattern: each, text: value, unread: false }),
+    )
   )
 }
 

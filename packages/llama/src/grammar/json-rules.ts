@@ -1,3 +1,5 @@
+import { MAX_GRAMMAR_LENGTH } from '../protocol.ts'
+
 /** GBNF rules for JSON, which schemas build on. Numbers and indentation are bounded: a model may repeat itself forever. */
 const jsonRules = {
   ws: '| " " | "\\n" [ \\t]{0,20}',
@@ -35,9 +37,20 @@ const uses: Readonly<Record<JsonRule, readonly JsonRule[]>> = {
   null: [],
 }
 
+/** llama.cpp walks grammars recursively: far more rules would end its process. */
+export const MAX_RULES = 4800
+
+/** A grammar has more rules or characters than any engine takes: making it ends here, however much would follow. */
+export class GrammarTooLarge extends Error {
+  override readonly name = 'GrammarTooLarge'
+}
+
 /** The rules of a grammar: those named here, by need, and those that a schema adds. */
 export class RuleSet {
   readonly #rules = new Map<string, string>()
+  /** Where the search for a free name goes on, by the name that was wished for. */
+  readonly #counts = new Map<string, number>()
+  #length = 0
 
   /** Adds a JSON rule with all that it uses, and gives its name. */
   json(rule: JsonRule): JsonRule {
@@ -47,22 +60,27 @@ export class RuleSet {
     return rule
   }
 
-  /** A name that no rule has yet. It is taken at once; `set` fills it. */
+  /** A name that no rule has yet. It is taken at once; `set` fills it. @throws GrammarTooLarge */
   reserve(wish: string): string {
+    if (this.#rules.size > MAX_RULES) throw new GrammarTooLarge()
     const base =
       wish
         .replace(/[^a-zA-Z0-9]+/g, '-')
         .replace(/^-+|-+$/g, '')
         .slice(0, 40) || 'rule'
-    for (let count = 0; ; count++) {
+    for (let count = this.#counts.get(base) ?? 0; ; count++) {
       const name = count === 0 ? `s-${base}` : `s-${base}-${count}`
       if (this.#rules.has(name)) continue
+      this.#counts.set(base, count + 1)
       this.#rules.set(name, '')
       return name
     }
   }
 
+  /** @throws GrammarTooLarge */
   set(name: string, body: string): void {
+    this.#length += body.length
+    if (this.#length > MAX_GRAMMAR_LENGTH) throw new GrammarTooLarge()
     this.#rules.set(name, body)
   }
 

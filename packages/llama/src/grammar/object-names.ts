@@ -1,7 +1,7 @@
 import { type Regular, TooComplex } from './regular/regular.ts'
 import type { SchemaCompiler } from './schema-compiler.ts'
 import { isSchema, nodeAt, type PlainNode, schemaError, type SchemaNode } from './schema-error.ts'
-import { readPattern } from './string-to-gbnf.ts'
+import { matchesPattern, readPattern } from './string-to-gbnf.ts'
 
 /** Names that no schema lists, and what their values must fit. */
 export interface FreeName {
@@ -26,29 +26,32 @@ const MAX_LETTERS = 400
 
 /** Whether `propertyNames` allow a name. */
 export function isAllowedName(compiler: SchemaCompiler, plain: readonly PlainNode[], name: string): boolean {
-  return plain.every(({ schema: { propertyNames } }) => {
+  return plain.every((node) => {
+    const { propertyNames } = node.schema
     if (propertyNames === false) return false
     if (!isSchema(propertyNames)) return true
     const { enum: names, const: only, pattern, minLength = 0, maxLength = Infinity } = propertyNames
+    compiler.spend(Array.isArray(names) ? names.length / 100 : 1, node)
     if (Array.isArray(names) && !names.includes(name)) return false
     if (only !== undefined && only !== name) return false
-    if (typeof pattern === 'string' && !matches(pattern, name)) return false
+    const place = nodeAt(node, 'propertyNames', propertyNames) as PlainNode
+    const question = { text: name, unread: true }
+    if (typeof pattern === 'string' && !matchesPattern(compiler, place, 'pattern', { ...question, pattern }))
+      return false
     return name.length >= Number(minLength) && name.length <= Number(maxLength)
   })
 }
 
-export function matchingPatterns(node: PlainNode, name: string): readonly SchemaNode[] {
+export function matchingPatterns(
+  compiler: SchemaCompiler,
+  node: PlainNode,
+  name: string,
+): readonly SchemaNode[] {
   return Object.entries(patternsOf(node)).flatMap(([pattern, schema]) =>
-    matches(pattern, name) ? [nodeAt(node, `patternProperties.${pattern}`, schema)] : [],
+    matchesPattern(compiler, node, 'patternProperties', { pattern, text: name, unread: false })
+      ? [nodeAt(node, `patternProperties.${pattern}`, schema)]
+      : [],
   )
-}
-
-function matches(pattern: string, name: string): boolean {
-  try {
-    return new RegExp(pattern).test(name)
-  } catch {
-    return false
-  }
 }
 
 function patternsOf(node: PlainNode): Readonly<Record<string, unknown>> {

@@ -74,7 +74,7 @@ function pairOf(
   if (!isAllowedName(compiler, plain, name)) return undefined
   try {
     const value = compiler.convertInside(
-      plain.flatMap((node) => schemasOf(node, name)),
+      plain.flatMap((node) => schemasOf(compiler, node, name)),
       place,
     )
     return rules.add(name, `${literal(JSON.stringify(name))} ":" ${rules.json('ws')} ${value}`)
@@ -88,10 +88,10 @@ const isOnlyWay = (plain: readonly PlainNode[], name: string): boolean =>
   plain.some((node) => requiredNames(node).includes(name))
 
 /** What one schema says of the property. */
-function schemasOf(node: PlainNode, name: string): readonly SchemaNode[] {
+function schemasOf(compiler: SchemaCompiler, node: PlainNode, name: string): readonly SchemaNode[] {
   const properties = propertiesOf(node)
   const own = Object.hasOwn(properties, name) ? [nodeAt(node, `properties.${name}`, properties[name])] : []
-  const matching = matchingPatterns(node, name)
+  const matching = matchingPatterns(compiler, node, name)
   if (own.length > 0 || matching.length > 0) return [...own, ...matching]
   const { additionalProperties = true } = node.schema
   return [nodeAt(node, 'additionalProperties', additionalProperties)]

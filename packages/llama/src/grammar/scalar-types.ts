@@ -15,3 +15,14 @@ export function isScalarOnly({ schema, ...place }: SchemaNode, references: Refer
 }
 
 export const isScalar = (value: unknown): boolean => typeof value !== 'object' || value === null
+
+const wordsBeside = new Set(['type', 'title', 'description', '$comment', 'default', 'examples', 'deprecated'])
+
+/** The values of a schema that lists scalar ones and says nothing else of them. */
+export function listedScalars({ schema }: SchemaNode): ReadonlySet<unknown> | undefined {
+  if (!isSchema(schema)) return undefined
+  const { const: only, enum: listed, ...beside } = schema
+  const values = 'const' in schema ? [only] : listed
+  const isPlain = Array.isArray(values) && values.every(isScalar) && !('const' in schema && 'enum' in schema)
+  return isPlain && Object.keys(beside).every((key) => wordsBeside.has(key)) ? new Set(values) : undefined
+}

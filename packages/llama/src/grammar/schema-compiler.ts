@@ -1,13 +1,14 @@
 import { Conjunctions, type Conjunction } from './conjunction.ts'
 import { arrayBody } from './array-to-gbnf.ts'
 import { enumerated, literals } from './enumeration.ts'
-import { oneOf, type RuleSet } from './json-rules.ts'
+import { MAX_RULES, oneOf, type RuleSet } from './json-rules.ts'
 import { notEnum, notPattern } from './negation.ts'
 import { numberBody } from './number-to-gbnf.ts'
 import { objectBody } from './object-to-gbnf.ts'
 import { References } from './references.ts'
 import { automatonOf } from './regular/automaton.ts'
 import { automatonToGbnf } from './regular/automaton-to-gbnf.ts'
+import { patternLanguage } from './regular/pattern-language.ts'
 import { type Regular, Regulars, TooComplex } from './regular/regular.ts'
 import {
   nodeAt,
@@ -22,10 +23,11 @@ import { typesOf } from './types-of.ts'
 
 /** Objects and lists in each other; a recursive schema comes back to a rule that is known. */
 const MAX_DEPTH = 150
-/** llama.cpp walks grammars recursively: far more would end its process. */
-const MAX_RULES = 4800
-/** Alternatives are combined with all that holds beside them: this bounds the work. */
+/** Alternatives are combined with all that holds beside them: these bound the work. */
 const MAX_CONVERSIONS = 20_000
+const MAX_WORK = 1_000_000
+/** Characters of all regular expressions of a schema. */
+const MAX_PATTERN_LENGTH = 200_000
 
 /** Where an expression stands: what is converted, without a character between, and how deep it lies. */
 export interface Place {
@@ -41,7 +43,10 @@ export class SchemaCompiler {
   readonly #conjunctions: Conjunctions
   readonly #known = new Map<string, string>()
   readonly #languages = new Map<Regular, string | undefined>()
+  readonly #patterns = new Map<string, Regular | Error>()
+  #patternLength = 0
   #conversions = 0
+  #work = 0
 
   constructor(rules: RuleSet, documents: ReadonlyMap<string, SchemaDocument>) {
     this.rules = rules
@@ -72,6 +77,30 @@ export class SchemaCompiler {
     if (node.document.strict) throw schemaError(nodeAt(node, key, undefined), problem)
   }
 
+  /** The texts in which a regular expression finds a match. @throws SyntaxError, UnsupportedPattern, TooComplex */
+  pattern(source: string): Regular {
+    const known = this.#patterns.get(source) ?? this.#readPattern(source)
+    this.#patterns.set(source, known)
+    if (known instanceof Error) throw known
+    return known
+  }
+
+  #readPattern(source: string): Regular | Error {
+    this.#patternLength += source.length
+    if (this.#patternLength > MAX_PATTERN_LENGTH) return new TooComplex()
+    try {
+      return patternLanguage(source, this.regulars)
+    } catch (error) {
+      return error as Error
+    }
+  }
+
+  /** Takes note of work that grows with the schema. @throws InvalidRequestError if it is more than a request may ask for. */
+  spend(amount: number, node: SchemaNode): void {
+    this.#work += amount
+    if (this.#work > MAX_WORK) throw schemaError({ ...node, path: '$' }, 'is too large')
+  }
+
   /** The texts of a language; undefined if there are none. @throws TooComplex */
   language(language: Regular, wish: string): string | undefined {
     if (this.#languages.has(language)) return this.#languages.get(language)
@@ -88,6 +117,7 @@ export class SchemaCompiler {
     if (this.rules.size > MAX_RULES || ++this.#conversions > MAX_CONVERSIONS) {
       throw schemaError({ ...node!, path: '$' }, 'is too large')
     }
+    this.spend(all.plain.length + all.choices.length, node!)
     const key = [
       ...all.plain.map(({ schema }) => this.#conjunctions.idOf(schema)),
       '',
@@ -141,7 +171,7 @@ export class SchemaCompiler {
   }
 
   #values(plain: readonly PlainNode[], place: Place): string {
-    const values = enumerated(plain)
+    const values = enumerated(this, plain)
     if (values) return oneOf(literals(values))
     const types = typesOf(plain)
     return types
@@ -166,8 +196,8 @@ export class SchemaCompiler {
   }
 
   #constant(type: 'boolean' | 'null', plain: readonly PlainNode[]): string {
-    const excluded = excludedValues(plain)
-    const left = (type === 'null' ? [null] : [true, false]).filter((value) => !excluded.includes(value))
+    const excluded = new Set(excludedValues(plain))
+    const left = (type === 'null' ? [null] : [true, false]).filter((value) => !excluded.has(value))
     if (left.length === 0) throw new Unsatisfiable(plain[0]!, 'allows no value')
     return left.length === 2 ? this.rules.json('boolean') : oneOf(literals(left))
   }

@@ -1,5 +1,5 @@
 import type { Grammar, JsonGrammar } from '@petals-chat/engine'
-import { literal, oneOf, RuleSet } from './json-rules.ts'
+import { GrammarTooLarge, literal, oneOf, RuleSet } from './json-rules.ts'
 import { SchemaCompiler } from './schema-compiler.ts'
 import { schemaError, type SchemaDocument, Unsatisfiable } from './schema-error.ts'
 
@@ -27,6 +27,7 @@ function expressionOf(grammar: JsonGrammar, rules: RuleSet): string {
   try {
     return compiler.convert([{ schema, path: '$', document }], { depth: 0, open: new Set() })
   } catch (error) {
+    if (error instanceof GrammarTooLarge) throw schemaError({ path: '$', document }, 'is too large')
     throw error instanceof Unsatisfiable ? schemaError(error.node, error.problem) : error
   }
 }

@@ -1,5 +1,4 @@
 import { boundedRepeat } from './bounded-repeat.ts'
-import { patternLanguage } from './regular/pattern-language.ts'
 import { UnsupportedPattern } from './regular/pattern-syntax.ts'
 import { charSet } from './regular/char-set.ts'
 import { type Regular, TooComplex } from './regular/regular.ts'
@@ -88,6 +87,30 @@ function formatOf(compiler: SchemaCompiler, node: PlainNode): Regular | undefine
   return pattern === undefined ? undefined : readPattern(compiler, node, 'format', `^(?:${pattern})$`)
 }
 
+/** A regular expression, and a text that the schema names; `unread` is the answer where the expression can't be kept to. */
+interface PatternQuestion {
+  readonly pattern: string
+  readonly text: string
+  readonly unread: boolean
+}
+
+/** Whether the expression finds a match in the text. */
+export function matchesPattern(
+  compiler: SchemaCompiler,
+  node: PlainNode,
+  key: string,
+  { pattern, text, unread }: PatternQuestion,
+): boolean {
+  const language = languageOf(compiler, node, key, pattern)
+  try {
+    return language === undefined ? unread : compiler.regulars.matches(language, text)
+  } catch (error) {
+    if (!(error instanceof TooComplex)) throw error
+    compiler.cannot(node, key, tooMuchWork(pattern))
+    return unread
+  }
+}
+
 /** The texts that a regular expression finds a match in; undefined where the schema need not be kept exactly. */
 export function readPattern(
   compiler: SchemaCompiler,
@@ -96,14 +119,22 @@ export function readPattern(
   pattern: string,
 ): Regular | undefined {
   const { regulars } = compiler
-  const place = nodeAt(node, key, pattern)
+  const language = languageOf(compiler, node, key, pattern)
+  if (language === undefined || key !== 'pattern' || mentionsLineEnds.test(pattern)) return language
+  return regulars.both(language, regulars.repeat(regulars.chars(printable), 0, Infinity))
+}
+
+function languageOf(
+  compiler: SchemaCompiler,
+  node: PlainNode,
+  key: string,
+  pattern: string,
+): Regular | undefined {
   try {
-    const oneLine = regulars.repeat(regulars.chars(printable), 0, Infinity)
-    const language = patternLanguage(pattern, regulars)
-    return key !== 'pattern' || mentionsLineEnds.test(pattern) ? language : regulars.both(language, oneLine)
+    return compiler.pattern(pattern)
   } catch (error) {
     if (error instanceof SyntaxError)
-      throw schemaError(place, `is no regular expression: ${JSON.stringify(pattern)}`)
+      throw schemaError(nodeAt(node, key, pattern), `is no regular expression: ${JSON.stringify(pattern)}`)
     if (error instanceof UnsupportedPattern) {
       compiler.cannot(
         node,
@@ -111,8 +142,11 @@ export function readPattern(
         `has what can't be enforced here (${error.message}): ${JSON.stringify(pattern)}`,
       )
     } else if (error instanceof TooComplex) {
-      compiler.cannot(node, key, `takes more work than a grammar may: ${JSON.stringify(pattern)}`)
+      compiler.cannot(node, key, tooMuchWork(pattern))
     } else throw error
     return undefined
   }
 }
+
+const tooMuchWork = (pattern: string): string =>
+  `takes more work than a grammar may: ${JSON.stringify(pattern)}`

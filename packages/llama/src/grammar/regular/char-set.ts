@@ -56,9 +56,13 @@ export function hasChar(set: CharSet, char: number): boolean {
   return false
 }
 
+/** Bounded by what Unicode has names for. */
 const known = new Map<string, CharSet>()
 
-/** The characters that one escape or class of a regular expression matches, as `\p{L}`. @throws SyntaxError */
+/** Whether `charsMatching` need not look at every character. */
+export const isKnownEscape = (source: string): boolean => known.has(source)
+
+/** The characters that an escape of a regular expression matches, as `\p{L}`. @throws SyntaxError */
 export function charsMatching(source: string): CharSet {
   const cached = known.get(source)
   if (cached) return cached
@@ -71,6 +75,6 @@ export function charsMatching(source: string): CharSet {
     if (last?.[1] === code - 1) last[1] = code
     else ranges.push([code, code])
   }
-  if (known.size < 100) known.set(source, ranges)
+  known.set(source, ranges)
   return ranges
 }

@@ -6,7 +6,7 @@ import type { Regular, Regulars } from './regular.ts'
  * an intersection with what follows. @throws SyntaxError, UnsupportedPattern, TooComplex
  */
 export function patternLanguage(source: string, regulars: Regulars): Regular {
-  const pattern = readPattern(source)
+  const pattern = readPattern(source, (escape) => regulars.charsMatching(escape))
   const build = new PatternBuilder(regulars)
   const atStart = build.before(pattern, regulars.anything, true)
   const later = build.before(pattern, regulars.anything, false)
@@ -29,12 +29,13 @@ class PatternBuilder {
         return regulars.sequence(regulars.chars(pattern.chars), rest)
       case 'either':
         return regulars.either(...pattern.parts.map((part) => this.before(part, rest, isStart)))
-      case 'row':
+      case 'row': {
+        const first = pattern.parts.findIndex((part) => !isZeroWidth(part))
         return pattern.parts.reduceRight(
-          (after, part, index) =>
-            this.before(part, after, isStart && pattern.parts.slice(0, index).every(isZeroWidth)),
+          (after, part, index) => this.before(part, after, isStart && (first === -1 || index <= first)),
           rest,
         )
+      }
       case 'repeat':
         return this.#repeat(pattern, rest, isStart)
       case 'start':

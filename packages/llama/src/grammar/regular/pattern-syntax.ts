@@ -1,4 +1,4 @@
-import { type CharSet, charsMatching, charsOf, charSet, complement, union } from './char-set.ts'
+import { type CharSet, charsOf, charSet, complement, union } from './char-set.ts'
 
 /** A regular expression, read. */
 export type Pattern =
@@ -23,12 +23,14 @@ const lineEnds: CharSet = charSet([
 ])
 const letters: Readonly<Record<string, string>> = { t: '\t', n: '\n', v: '\v', f: '\f', r: '\r', 0: '\0' }
 
-/** Reads an expression of ECMA 262. @throws SyntaxError, UnsupportedPattern */
-export function readPattern(source: string): Pattern {
+type CharsMatching = (escape: string) => CharSet
+
+/** Reads an expression of ECMA 262. @throws SyntaxError, UnsupportedPattern, and what `charsMatching` throws */
+export function readPattern(source: string, charsMatching: CharsMatching): Pattern {
   // Generators write `\-` and `[\w-.]`, which only expressions without the flag u allow.
   if (!isPattern(source, 'u')) new RegExp(source)
   if (source.length > MAX_LENGTH) throw new UnsupportedPattern(`more than ${MAX_LENGTH} characters`)
-  return new PatternReader(source).read()
+  return new PatternReader(source, charsMatching).read()
 }
 
 function isPattern(source: string, flags: string): boolean {
@@ -42,11 +44,13 @@ function isPattern(source: string, flags: string): boolean {
 
 class PatternReader {
   readonly #source: string
+  readonly #charsMatching: CharsMatching
   #position = 0
   #depth = 0
 
-  constructor(source: string) {
+  constructor(source: string, charsMatching: CharsMatching) {
     this.#source = source
+    this.#charsMatching = charsMatching
   }
 
   read(): Pattern {
@@ -141,12 +145,13 @@ class PatternReader {
 
   #escape(isInClass: boolean): CharSet {
     const character = this.#next()
-    if ('dDwWsS'.includes(character)) return charsMatching(`\\${character}`)
+    if ('dDwWsS'.includes(character)) return this.#charsMatching(`\\${character}`)
     if (character === 'p' || character === 'P') {
       const name = /^\{[^{}]{1,60}\}/.exec(this.#source.slice(this.#position, this.#position + 64))?.[0]
       if (name === undefined) return charsOf(character)
       this.#position += name.length
-      return charsMatching(`\\${character}${name}`)
+      const chars = this.#charsMatching(`\\p${name}`)
+      return character === 'p' ? chars : complement(chars)
     }
     if (isInClass && character === 'b') return charsOf('\b')
     const letter = letters[character]

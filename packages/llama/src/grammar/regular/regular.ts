@@ -1,4 +1,4 @@
-import { type CharSet, charsOf, hasChar, textChars } from './char-set.ts'
+import { type CharSet, charsMatching, charsOf, hasChar, isKnownEscape, textChars } from './char-set.ts'
 
 /**
  * A regular language of texts. Languages that are written the same are the same object, so that `id` tells them apart.
@@ -29,6 +29,10 @@ interface MultipleShape {
 /** The work that one grammar may take; beyond, what it asks for counts as too complex. */
 const MAX_NODES = 200_000
 const MAX_DERIVATIONS = 400_000
+/** Characters of all texts that are held against languages. */
+const MAX_STEPS = 2_000_000
+/** Escapes, as `\p{L}`, for which every character of Unicode is looked at. */
+const MAX_NEW_ESCAPES = 10
 
 /** A language needs more work than a request may ask for. */
 export class TooComplex extends Error {
@@ -38,7 +42,10 @@ export class TooComplex extends Error {
 /** Makes the languages of one grammar, and bounds the work on them. */
 export class Regulars {
   readonly #known = new Map<string, Regular>()
+  readonly #steps = new Map<Regular, Map<number, Regular>>()
   #derivations = 0
+  #stepCount = 0
+  #newEscapes = 0
   readonly nothing = this.#make('0', { kind: 'nothing' }, false)
   readonly empty = this.#make('1', { kind: 'empty' }, true)
   readonly anyChar = this.chars(textChars)
@@ -57,6 +64,12 @@ export class Regulars {
     return chars.length === 0
       ? this.nothing
       : this.#make(`c${chars.join(';')}`, { kind: 'chars', chars }, false)
+  }
+
+  /** The characters of an escape. @throws SyntaxError, TooComplex */
+  charsMatching(escape: string): CharSet {
+    if (!isKnownEscape(escape) && ++this.#newEscapes > MAX_NEW_ESCAPES) throw new TooComplex()
+    return charsMatching(escape)
   }
 
   text(text: string): Regular {
@@ -146,6 +159,28 @@ export class Regulars {
       case 'multiple':
         return this.#afterDigit(of, char)
     }
+  }
+
+  /**
+   * Whether a text is in the language. Clients choose both, so a `RegExp` can't be asked: it may try for hours.
+   * @throws TooComplex
+   */
+  matches(language: Regular, text: string): boolean {
+    let rest = language
+    for (const char of text) {
+      if (++this.#stepCount > MAX_STEPS) throw new TooComplex()
+      rest = this.#step(rest, char.codePointAt(0)!)
+      if (rest.kind === 'nothing') return false
+    }
+    return rest.nullable
+  }
+
+  #step(from: Regular, char: number): Regular {
+    const known = this.#steps.get(from) ?? new Map<number, Regular>()
+    this.#steps.set(from, known)
+    const next = known.get(char) ?? this.after(from, char)
+    known.set(char, next)
+    return next
   }
 
   #afterDigit({ divisor, scale, remainder, place }: MultipleShape, char: number): Regular {

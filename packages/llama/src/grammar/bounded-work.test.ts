@@ -1,0 +1,107 @@
+import { InvalidRequestError, type Grammar } from '@petals-chat/engine'
+import { describe, expect, it } from 'vitest'
+import { nativeGrammar } from '../testing/native-grammar.ts'
+import { grammarSource } from './grammar-source.ts'
+
+const list = <Item>(length: number, make: (index: number) => Item): Item[] =>
+  Array.from({ length }, (_, index) => make(index))
+const namesOf = (count: number, value: unknown) => Object.fromEntries(list(count, (i) => [`p${i}`, value]))
+const sourceOf = (schema: unknown, strict = false) => grammarSource({ type: 'json-schema', schema, strict })
+
+/** A backtracking engine tries all ways to divide the letters: twice as many with each, hours for these. */
+const evilPattern = '^(a+)+$'
+const evilText = `${'a'.repeat(60)}b`
+
+describe('expressions of clients are held against names and values of clients', () => {
+  it('in time that grows with their length', () => {
+    expect(() => sourceOf({ enum: [evilText], pattern: evilPattern })).toThrow('no value that fits')
+    const properties = { [evilText]: { type: 'null' } }
+    expect(sourceOf({ type: 'object', properties, patternProperties: { [evilPattern]: {} } })).toContain('b')
+    expect(sourceOf({ type: 'object', properties, propertyNames: { pattern: evilPattern } })).not.toContain(
+      'b\\"',
+    )
+  })
+
+  it('with the same answer as by RegExp', async () => {
+    const values = ['ab', 'b', 'ca', 'x\ny', 'xb', 7]
+    const { accepts } = await nativeGrammar(sourceOf({ enum: values, pattern: 'a|^b|y$' }))
+    expect(values.filter((value) => accepts(JSON.stringify(value)))).toEqual(['ab', 'b', 'ca', 'x\ny', 7])
+  })
+
+  it('and refused in words where they are none, or strict schemas can’t be kept', () => {
+    expect(() => sourceOf({ enum: ['a'], pattern: '(' })).toThrow(InvalidRequestError)
+    expect(() => sourceOf({ enum: ['aa'], pattern: '(a)\\1' }, true)).toThrow('$.pattern')
+    expect(sourceOf({ enum: ['aa'], pattern: '(a)\\1' })).toContain('aa')
+  })
+})
+
+it('oneOf of many single values is as long as its values, and each fits once', async () => {
+  const source = sourceOf({
+    oneOf: [...list(1000, (i) => ({ const: `v${i}`, title: 'a value' })), { const: 'v7' }],
+  })
+  const { accepts } = await nativeGrammar(source)
+  expect(['"v6"', '"v7"', '"v999"'].map(accepts)).toEqual([true, false, true])
+})
+
+it('oneOf of values and of what has them too is exclusive', async () => {
+  const { accepts } = await nativeGrammar(
+    sourceOf({ oneOf: [{ const: 3 }, { enum: [3, 5] }, { type: 'integer', minimum: 4 }] }),
+  )
+  expect(['3', '4', '5', '6'].map(accepts)).toEqual([false, true, false, true])
+})
+
+describe('a schema that asks for more work than a request may is refused', () => {
+  const scripts = 'Adlam Ahom Arabic Armenian Balinese Bengali Cyrillic Greek Han Hangul Hebrew Khmer'.split(
+    ' ',
+  )
+  it.each<[name: string, grammar: Grammar]>([
+    [
+      'counts of many properties',
+      {
+        type: 'json-schema',
+        schema: { type: 'object', properties: namesOf(1000, {}), minProperties: 500, maxProperties: 700 },
+      },
+    ],
+    [
+      'counts of many distinct items',
+      {
+        type: 'json-schema',
+        schema: {
+          type: 'array',
+          uniqueItems: true,
+          minItems: 100,
+          maxItems: 150,
+          items: { enum: list(200, (i) => i) },
+        },
+      },
+    ],
+    [
+      'long lists of long lists',
+      {
+        type: 'json-schema',
+        schema: {
+          allOf: [
+            { enum: list(20_000, (i) => i) },
+            { anyOf: list(2000, (i) => ({ title: `${i}`, not: { const: i } })) },
+          ],
+        },
+      },
+    ],
+    [
+      'names of a long list',
+      {
+        type: 'json-schema',
+        schema: {
+          required: list(50_000, (i) => `p${i}`),
+          propertyNames: { enum: list(50_000, (i) => `p${i}`) },
+        },
+      },
+    ],
+    [
+      'classes of Unicode',
+      { type: 'regex', pattern: scripts.map((name) => `\\p{Script_Extensions=${name}}`).join('') },
+    ],
+  ])('%s', (_name, grammar) => {
+    expect(() => grammarSource(grammar)).toThrow(/too large|more work than a grammar may/)
+  })
+})
