@@ -266,18 +266,23 @@ describe('slow is not dead', () => {
     await swarm.addServer(0, 3)
     const gone = [await swarm.addServer(3, 6, fast), await swarm.addServer(3, 6, slow)]
     const session = (await swarm.connect()).openSession()
+    let told: SwarmWait | undefined
+    const toldAtWork = new Set<SwarmWait | undefined>()
+    const stepMs = (): number => (toldAtWork.add(told), 5)
     gone[0]!.intercept = async ({ index }) => {
       if (index !== 6) return false
       for (const server of gone) void server.kill()
-      setTimeout(() => void swarm.addServer(3, 6), 3000)
+      setTimeout(() => void swarm.addServer(3, 6, { stepMs }), 3000)
       return true
     }
     const waits = await waitsOf(async (onWait) => {
       const outputs: number[] = []
-      for (const input of dialogue()) outputs.push(...(await session.step(input, { onWait })).data)
+      const tell = (wait: SwarmWait | undefined): void => onWait((told = wait))
+      for (const input of dialogue()) outputs.push(...(await session.step(input, { onWait: tell })).data)
       expect(Float32Array.from(outputs)).toEqual(swarm.expected(...dialogue()))
     })
     expect(waits).toEqual([[{ start: 3, end: 6 }], undefined])
+    expect([...toldAtWork]).toEqual([undefined])
     expect(gone.map(({ id }) => id)).not.toContain(session.route[1]!.peer)
   })
 

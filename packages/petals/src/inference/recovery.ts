@@ -40,6 +40,7 @@ export class Recovery {
   #errors = 0
   #unreachable = 0
   #returns = 0
+  #returnsToFull = 0
   #startedAt: number | undefined
   #cause: Error | undefined
 
@@ -96,7 +97,8 @@ export class Recovery {
   pauseMs(peers: readonly PeerId[]): number {
     const cause = this.#cause
     const isFull = failureKind(cause) === 'full'
-    if (isFull && this.#returns >= Math.min(maxReturnsToFull, this.#maxRetries))
+    // Pauses in which nothing was asked, or something else was the matter, are no attempts to find room.
+    if (isFull && peers.length > 0 && this.#returnsToFull++ >= Math.min(maxReturnsToFull, this.#maxRetries))
       throw giveUp(this.failed.size, cause!, [])
     if (!isFull && peers.length > 0 && peers.every((peer) => this.#offences.get(peer) === 'late')) return 0
     return Math.min(minBackoffMs * 2 ** this.#returns++, maxBackoffMs)

@@ -190,6 +190,8 @@ export class RouteKeeper {
       const tooShort = again.find(({ peer }) => this.#opener.isTooLongFor(peer))
       if (tooShort) throw new ContextLengthError(this.#opener.needed, limits.maxLengths.get(tooShort.peer)!)
       if (again.length > 0) await this.#pause(again, signal)
+      // What comes now, a long prompt perhaps, is work, not waiting.
+      else if (spans) this.#patience.end()
       if (spans) return spans
     }
   }

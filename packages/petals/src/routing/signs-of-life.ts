@@ -85,7 +85,8 @@ export class SignsOfLife {
   /** `Router.aliveAt` */
   aliveAt(blocks: readonly number[]): number | undefined {
     const times = blocks.map((block) => this.#aliveAt[block])
-    return times.every((time) => time !== undefined) ? Math.min(...times) : undefined
+    const isKnown = times.length > 0 && times.every((time) => time !== undefined)
+    return isKnown ? Math.min(...times) : undefined
   }
 
   /** Pings the servers, and takes note of who answers. */
