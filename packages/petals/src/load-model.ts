@@ -14,7 +14,7 @@ import { noLimitsKnown, type InferenceContext } from './inference/inference-cont
 import { ServerCapabilities } from './inference/server-capabilities.ts'
 import { StepTimes } from './inference/step-times.ts'
 import { readArchitecture, type Architecture } from './layers/architecture.ts'
-import { prepareScreeningProcess } from './layers/head/screening-process.ts'
+import { endSpareScreeningProcess, prepareScreeningProcess } from './layers/head/screening-process.ts'
 import type { LocalLayers } from './layers/local-layers.ts'
 import { openTokenizer, type ModelTokenizer } from './layers/tokenizer.ts'
 import { openLayers } from './local-part.ts'
@@ -43,8 +43,17 @@ const headStartMs = 40
  * reason to fail: servers come and go. @throws ModelUnavailableError
  */
 export async function loadPetalsModel(spec: ModelSpec, options: LoadModelOptions): Promise<PetalsModel> {
-  const { config, connector, metrics = silentMetrics, logger = silentLogger } = options
   prepareScreeningProcess()
+  try {
+    return await load(spec, options)
+  } catch (error) {
+    endSpareScreeningProcess()
+    throw error
+  }
+}
+
+async function load(spec: ModelSpec, options: LoadModelOptions): Promise<PetalsModel> {
+  const { config, connector, metrics = silentMetrics, logger = silentLogger } = options
   const headStart = delay(headStartMs)
   // While files are still fetched; `joinSwarm` hears of failures.
   void headStart.then(() => connector.get()).catch(() => {})

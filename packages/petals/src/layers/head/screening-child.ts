@@ -7,9 +7,8 @@ import type { ScreeningAnswer, ScreeningMessage, ScreeningRequest, ScreeningSetu
 import { inputBound, splitInput } from './split-input.ts'
 
 process.on('disconnect', endAtOnce)
-// Ctrl+C and a service manager's stop reach all processes at once: the engine decides when this one ends.
-process.on('SIGINT', () => {})
-process.on('SIGTERM', () => {})
+// Ctrl+C, a closed terminal and a service manager's stop reach all processes at once: the engine decides when this one ends.
+for (const signal of ['SIGINT', 'SIGHUP', 'SIGTERM']) process.on(signal, () => {})
 
 process.once('message', (setup: ScreeningSetup) => {
   openSession(setup).then((session) => serve(session, setup), failed)

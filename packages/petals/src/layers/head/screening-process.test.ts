@@ -168,3 +168,21 @@ it('has another spare process where the first one died', async () => {
   expect(other.pid).not.toBe(screening.pid)
   expect((await other.run(request())).estimates.length).toBe(32)
 })
+
+it.runIf(process.platform === 'linux')(
+  'ends the spare process where a load fails before it is used',
+  async () => {
+    const script = `
+    prepareScreeningProcess()
+    const { readFile } = await import('node:fs/promises')
+    const { loadPetalsModel } = await import(${JSON.stringify(new URL('../../load-model.ts', import.meta.url).href)})
+    const openFiles = () => Promise.reject(new Error('no files'))
+    const connector = { get: () => Promise.reject(new Error('no swarm')) }
+    await loadPetalsModel({ source: 'none' }, { openFiles, connector, config: {} }).catch(() => {})
+    const children = async () => (await readFile('/proc/self/task/' + process.pid + '/children', 'utf8')).trim()
+    while ((await children()) !== '') await delay(10)
+    process.stdout.write('none left')
+  `
+    expect(await run(process.execPath, nodeArguments(script))).toBe('none left')
+  },
+)

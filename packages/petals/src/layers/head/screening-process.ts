@@ -51,6 +51,12 @@ export function prepareScreeningProcess(): void {
   child.once('exit', forget)
 }
 
+/** Ends the spare process where it turns out that none is needed: it holds some tens of megabytes. */
+export function endSpareScreeningProcess(): void {
+  spare?.kill('SIGKILL')
+  spare = undefined
+}
+
 /** The process is gone: it crashed, was killed, or could not be started. Another one may do the work. */
 export class ScreeningProcessEndedError extends Error {
   override readonly name = 'ScreeningProcessEndedError'
