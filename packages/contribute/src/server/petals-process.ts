@@ -73,18 +73,13 @@ export async function startPetalsProcess(options: PetalsProcessOptions): Promise
   const group = child.pid
   if (group === undefined) {
     const reason = await new Promise<Error>((resolve) => child.once('error', resolve))
+    log.end()
     throw new Error(`The Petals server could not be started with ${python}: ${reason.message}`)
   }
   child.on('error', () => {})
 
   let running = true
-  const signal = (name: NodeJS.Signals): void => {
-    try {
-      process.kill(-group, name)
-    } catch {
-      // The group is gone already.
-    }
-  }
+  const signal = (name: NodeJS.Signals): void => signalTo(-group, name)
   const endWithUs = (): void => signal('SIGKILL')
   process.on('exit', endWithUs)
   const exited = new Promise<ServerExit>((resolve) =>
@@ -106,7 +101,7 @@ export async function startPetalsProcess(options: PetalsProcessOptions): Promise
     signal,
     async leave(withinMs) {
       // Python's KeyboardInterrupt in the first process; the others end with it.
-      if (running) process.kill(group, 'SIGINT')
+      if (running) signalTo(group, 'SIGINT')
       await Promise.race([exited, setTimeout(withinMs, undefined, { ref: false })])
       signal('SIGKILL')
       await exited
@@ -118,5 +113,14 @@ export async function startPetalsProcess(options: PetalsProcessOptions): Promise
       signal('SIGKILL')
       await exited
     },
+  }
+}
+
+/** To a process, or (negative) a group. */
+function signalTo(id: number, name: NodeJS.Signals): void {
+  try {
+    process.kill(id, name)
+  } catch {
+    // It is gone already.
   }
 }

@@ -7,7 +7,7 @@ type Environment = Readonly<Record<string, string | undefined>>
 export interface ServerEnvironmentOptions {
   /** The model is a folder of this machine. */
   readonly isLocal: boolean
-  /** What holds for the Hub, whoever set it. */
+  /** What holds for the Hub, be it from the environment or the configuration. */
   readonly hub?: {
     readonly token?: string | undefined
     readonly endpoint?: string | undefined
@@ -29,6 +29,8 @@ export function serverEnvironment(
   return {
     ...environment,
     ...noReports,
+    // `cuda:1` is the number of nvidia-smi, by which the GPU was chosen: CUDA's own order begins with the fastest.
+    CUDA_DEVICE_ORDER: 'PCI_BUS_ID',
     ...(needsHub && hub.offline !== true ? {} : { HF_HUB_OFFLINE: '1' }),
     ...(hub.endpoint === undefined ? {} : { HF_ENDPOINT: hub.endpoint }),
     ...(settings.swarm === 'public' ? {} : { PETALS_CHAT_SPEED_TEST: '0' }),

@@ -92,7 +92,14 @@ describe('serverEnvironment', () => {
     expect(local).toMatchObject({ HF_HUB_OFFLINE: '1', PETALS_CHAT_SPEED_TEST: '0' })
   })
 
-  it('asks the mirror of the configuration, or nobody', () => {
+  it('numbers GPUs as nvidia-smi does, by which the device was chosen', () => {
+    expect(serverEnvironment(base, { isLocal: true, environment })).toHaveProperty(
+      'CUDA_DEVICE_ORDER',
+      'PCI_BUS_ID',
+    )
+  })
+
+  it('asks the mirror of the configuration, or none', () => {
     const hub = { endpoint: 'https://mirror.example', offline: true }
     expect(serverEnvironment(base, { isLocal: false, hub, environment })).toMatchObject({
       HF_ENDPOINT: 'https://mirror.example',
