@@ -1,4 +1,5 @@
 import type { ReactNode } from 'react'
+import { unfold } from '../components/unfold.ts'
 
 interface FootnoteLinkProps {
   /** Id of the note, or of the place that refers to it. */
@@ -13,6 +14,7 @@ export function FootnoteLink({ target, id, label, children }: FootnoteLinkProps)
   const jump = (): void => {
     const element = document.getElementById(target)
     if (!element) return
+    unfold(element)
     element.scrollIntoView({ block: 'center' })
     if (element.tabIndex < 0) element.tabIndex = -1
     element.focus({ preventScroll: true })

@@ -1,3 +1,4 @@
+import { unfold } from '../unfold.ts'
 import type { Place } from './find-places.ts'
 
 /** Marks places without touching the text: as CSS highlights, or the present one as a selection where there are none. */
@@ -29,6 +30,7 @@ export function scrollToPlace({ range }: Place): void {
   const around = range.startContainer.parentElement
   const scroller = around?.closest('.thread')
   if (!around || !scroller) return
+  unfold(around)
   const { top } = range.getBoundingClientRect()
   const frame = scroller.getBoundingClientRect()
   scroller.scrollTop += top - frame.top - frame.height / 3
