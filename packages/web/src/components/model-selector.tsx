@@ -142,9 +142,10 @@ function ModelList({ current, onChoose, onClose }: ModelListProps) {
           </div>
         ))}
       </div>
-      <p className="model-none" role="status" hidden={flat.length > 0}>
-        {flat.length === 0 && texts.noModelFound(filter)}
-      </p>
+      {/* There beforehand, so that what comes into it is read out. */}
+      <div role="status">
+        {flat.length === 0 && <p className="model-none">{texts.noModelFound(filter)}</p>}
+      </div>
     </div>
   )
 }
