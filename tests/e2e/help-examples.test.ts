@@ -193,7 +193,7 @@ describe('petals-chat --help', () => {
     'petals-chat --model ./model.gguf --open': async (line) => {
       await serves(line, {}, 'model')
       await expect
-        .poll(() => readFile(path.join(folder, 'opened'), 'utf8').catch(() => ''), { timeout: 5000 })
+        .poll(() => readFile(path.join(folder, 'opened'), 'utf8').catch(() => ''))
         .toMatch(/^http:\/\/127\.0\.0\.1:\d+/)
     },
     'petals-chat --model hf:owner/repo:Q4_K_M': async (line) => {

@@ -123,7 +123,7 @@ describe('the server process', () => {
 
   it('listens at once, and prints the address, the models and how to stop', async () => {
     await using server = await startPetalsChat({ env })
-    await expect.poll(() => server.output(), { timeout: 10_000 }).toMatch(/Stop\s+Ctrl\+C/)
+    await expect.poll(() => server.output()).toMatch(/Stop\s+Ctrl\+C/)
     expect(server.output()).toContain(server.url)
     expect(server.output()).toContain(model)
     // Three seconds are the promise; what is over is a regression even on a busy machine.
