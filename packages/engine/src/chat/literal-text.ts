@@ -20,19 +20,17 @@ export function literalMarker(controlTexts: readonly string[]): MarkLiteral {
   // The mark goes inside, so a token of one character can't have it; no known vocabulary has such a one.
   const texts = new Set(controlTexts.filter((text) => [...text].length > 1))
   if (texts.size === 0) return (text) => text
-  const firstCharacters = new Set(Array.from(texts, (text) => text.charAt(0)))
-  const lengths = [...new Set(Array.from(texts, ({ length }) => length))]
+  const control = beginningOf(texts)
   const beginnings = new Set(Array.from(texts).flatMap(beginningsOf))
   const longestBeginning = Math.max(...Array.from(beginnings, ({ length }) => length))
-  const startsControl = (text: string, at: number): boolean =>
-    lengths.some((length) => texts.has(text.slice(at, at + length))) ||
-    (text.length - at <= longestBeginning && beginnings.has(text.slice(at)))
 
   return (text) => {
+    const starts = new Set(Array.from(text.matchAll(control), ({ index }) => index))
+    for (let at = Math.max(0, text.length - longestBeginning); at < text.length; at++)
+      if (beginnings.has(text.slice(at))) starts.add(at)
     let marked = ''
     let done = 0
-    for (let at = 0; at < text.length; at++) {
-      if (!firstCharacters.has(text.charAt(at)) || !startsControl(text, at)) continue
+    for (const at of [...starts].sort((left, right) => left - right)) {
       const end = at + String.fromCodePoint(text.codePointAt(at)!).length
       marked += text.slice(done, end) + LITERAL_MARK
       done = end
@@ -40,6 +38,18 @@ export function literalMarker(controlTexts: readonly string[]): MarkLiteral {
     return done === 0 ? text : marked + text.slice(done)
   }
 }
+
+/** The first characters of the texts where they stand. One expression: megabytes of `<` would take a loop seconds. */
+function beginningOf(texts: Iterable<string>): RegExp {
+  const byFirst = Map.groupBy(texts, ([first]) => first!)
+  const parts = Array.from(byFirst, ([first, group]) => {
+    const rests = group.map((text) => escaped(text.slice(first.length))).sort()
+    return `${escaped(first)}(?=${rests.join('|')})`
+  })
+  return new RegExp(parts.join('|'), 'gu')
+}
+
+const escaped = (text: string): string => text.replace(/[\\^$.*+?()[\]{}|/]/g, '\\$&')
 
 /** Longer texts are no control tokens of a real model; a hostile vocabulary could fill the memory with beginnings. */
 const MAX_CONTROL_LENGTH = 64
