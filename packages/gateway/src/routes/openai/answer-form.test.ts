@@ -220,6 +220,12 @@ describe('tool_choice', () => {
     expect((await answer({ ...body, parallel_tool_calls: true })).grammar).toMatchObject(list)
     expect((await answer(body)).grammar).not.toMatchObject(list)
     expect((await answer({ ...body, parallel_tool_calls: false })).grammar).not.toMatchObject(list)
+    // The same function for several cities.
+    expect((await answer({ ...body, tools: [weather], parallel_tool_calls: true })).grammar).toMatchObject(
+      list,
+    )
+    const named = { ...body, tool_choice: { type: 'function', function: { name: 'weather' } } }
+    expect((await answer({ ...named, parallel_tool_calls: true })).grammar).not.toMatchObject(list)
   })
 })
 

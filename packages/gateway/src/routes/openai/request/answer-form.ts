@@ -52,7 +52,7 @@ function formOf(request: FormRequest): AnswerForm {
   const form = wantedForm(request)
   if (tools === undefined) return { ...form }
   // A list of calls invites small models to go on for ever: only where it is asked for, or the model starts it by itself.
-  const isList = request.parallel_tool_calls === true && tools.allowed.length + tools.all.length > 2
+  const isList = request.parallel_tool_calls === true && !tools.isSingle
   const definitions = tools.allowed.map(({ definition }) => definition)
   if (tools.mode === 'required') {
     const grammar = callGrammar(tools.allowed, isList)
@@ -91,13 +91,13 @@ interface AllowedTool {
 }
 
 interface ToolsInPlay {
-  readonly all: readonly ToolDefinition[]
+  readonly isSingle: boolean
   readonly allowed: readonly AllowedTool[]
   readonly mode: 'auto' | 'required'
 }
 
 function toolsInPlay({ tools, tool_choice: choice }: FormRequest): ToolsInPlay | undefined {
-  const { mode, names } = wantedCalls(choice)
+  const { mode, names, isSingle = false } = wantedCalls(choice)
   if (!tools?.length) {
     if (mode !== 'required') return undefined
     throw invalidChoice(`'tool_choice' is only allowed when 'tools' are specified.`)
@@ -111,7 +111,7 @@ function toolsInPlay({ tools, tool_choice: choice }: FormRequest): ToolsInPlay |
   }
   const allowed = all.map((definition, index) => ({ definition, index }))
   return {
-    all,
+    isSingle,
     mode,
     allowed: names ? allowed.filter(({ definition }) => names.includes(definition.name)) : allowed,
   }

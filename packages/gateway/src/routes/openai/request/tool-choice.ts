@@ -5,6 +5,8 @@ export interface WantedCalls {
   readonly mode: 'none' | 'auto' | 'required'
   /** Only these functions; undefined: all. */
   readonly names?: readonly string[] | undefined
+  /** A function was named to be called, and that once. */
+  readonly isSingle?: boolean
 }
 
 /** Reads `tool_choice` as OpenAI's two APIs, Mistral and others write it. */
@@ -23,8 +25,12 @@ export function wantedCalls(choice: ToolChoice | null | undefined): WantedCalls 
       return { mode, names: tools.map((tool) => ('function' in tool ? tool.function.name : tool.name)) }
     }
     case 'tool':
-      return { mode: 'required', names: [choice.name] }
+      return { mode: 'required', names: [choice.name], isSingle: true }
     case 'function':
-      return { mode: 'required', names: ['function' in choice ? choice.function.name : choice.name] }
+      return {
+        mode: 'required',
+        names: ['function' in choice ? choice.function.name : choice.name],
+        isSingle: true,
+      }
   }
 }
