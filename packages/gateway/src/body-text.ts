@@ -25,10 +25,11 @@ export async function bodyText(request: Pick<HonoRequest, 'arrayBuffer' | 'heade
   }
 }
 
-/** `charset` of a content type, lower case. */
+/** `charset` of a content type, lower case. Two headers that a proxy has joined are parted by a comma. */
 function charsetOf(contentType: string | undefined): string | undefined {
-  const [, quoted, token] = /;\s*charset\s*=\s*(?:"([^"]*)"|([^\s;]+))/i.exec(contentType ?? '') ?? []
-  const charset = (quoted ?? token)?.toLowerCase()
+  const [, quoted, single, token] =
+    /;\s*charset\s*=\s*(?:"([^"]*)"|'([^']*)'|([^\s;,]+))/i.exec(contentType ?? '') ?? []
+  const charset = (quoted ?? single ?? token)?.toLowerCase()
   return charset === 'utf8' ? 'utf-8' : charset
 }
 

@@ -105,6 +105,8 @@ describe('charsets', () => {
     ['UTF-8', Buffer.from(body), json()],
     ['UTF-8 with a mark', Buffer.from(`\ufeff${body}`), json()],
     ['UTF-8 by name', Buffer.from(body), json('"UTF-8"')],
+    ['UTF-8 in other quotes', Buffer.from(body), json("'utf-8'")],
+    ['UTF-8 in two headers that were joined', Buffer.from(body), json('utf-8, application/json')],
     ['UTF-16 with a mark', Buffer.from(`\ufeff${body}`, 'utf16le'), json()],
     ['UTF-16 with the other mark', utf16be(`\ufeff${body}`), json('utf-16')],
     ['UTF-16 by name', Buffer.from(body, 'utf16le'), json('utf-16')],
