@@ -90,6 +90,7 @@ describe('when a grammar makes the choice of a token endless', () => {
 
     await using session = await model.openSession({ maxLength: 256 })
     await using hostile = await model.openSession({ maxLength: 64 })
+    await using atRest = await model.openSession({ maxLength: 64 })
     const answer = tokensOf(model, session, 120)
     const askFor = async (asking: Session) => {
       const options = { sampling: greedy, grammar: { type: 'gbnf', source: endless } } as const
@@ -97,8 +98,11 @@ describe('when a grammar makes the choice of a token endless', () => {
     }
     const attack = askFor(hostile)
     await expect(attack).rejects.toThrow(InvalidRequestError)
+    // The process that is to be replaced has not ended yet.
+    const late = tokensOf(model, atRest, 3)
     await expect(attack).rejects.toThrow(/too complex: choosing one token took over 500 ms/)
     expect(await answer).toEqual(undisturbed)
+    expect(await late).toEqual(undisturbed.slice(0, 3))
     // The session can be used again; the grammar can't, which costs no second process.
     expect(await tokensOf(model, hostile, 3)).toHaveLength(3)
     const { pid } = model

@@ -232,10 +232,10 @@ export class ModelWorker implements AsyncDisposable {
     this.#watchdog?.[Symbol.dispose]()
     this.#watchdog = undefined
     this.#generation++
+    const message = `The answer broke off: the process of the model '${modelId}' ${how}. Ask again in a moment.`
+    // Those that came while a process was being ended for its grammar had no part in it either.
     this.#requests.loseAll(
-      new GenerationFailedError(
-        `The answer broke off: the process of the model '${modelId}' ${how}. Ask again in a moment.`,
-      ),
+      this.#isReplacement ? new ProcessReplaced(message) : new GenerationFailedError(message),
     )
     if (this.#closing.signal.aborted || this.#state === 'failed') return
     if (this.#state === 'starting') {
