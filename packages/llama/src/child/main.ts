@@ -21,9 +21,8 @@ let scheduler: BatchScheduler | undefined
 let server: ModelServer | undefined
 
 process.on('disconnect', endAtOnce)
-// Ctrl+C and a service manager's stop reach all processes at once: the gateway decides when this one ends.
-process.on('SIGINT', () => {})
-process.on('SIGTERM', () => {})
+// Ctrl+C, a closed terminal and a service manager's stop reach all processes at once: the gateway decides when this one ends.
+for (const signal of ['SIGINT', 'SIGHUP', 'SIGTERM']) process.on(signal, () => {})
 process.on('message', (command: Command) => {
   switch (command.type) {
     case 'prepare':

@@ -81,6 +81,14 @@ it('says how its process ended in the middle of a pass', async () => {
   expect(screening.pid).toBeUndefined()
 })
 
+it('leaves it to the engine when to end, whatever all processes of a terminal or a service are told', async () => {
+  await using screening = await ScreeningProcess.start(setup)
+  for (const signal of ['SIGINT', 'SIGHUP', 'SIGTERM'] as const) {
+    process.kill(screening.pid!, signal)
+    expect((await screening.run(request())).estimates.length).toBe(32)
+  }
+})
+
 it.runIf(process.platform === 'linux')(
   'is given no secrets, and onnxruntime no leave to report',
   async () => {
