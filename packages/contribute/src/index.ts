@@ -17,6 +17,7 @@ export { planEnvironment, torchFor, type EnvironmentPlan, type Torch } from './e
 export { findInstaller, pythonOf, type Installer } from './environment/python.ts'
 export { blockSpans, joinCommand, joinCommands, unknownModel, type JoinTarget } from './join/join-command.ts'
 export { quoteWord } from './join/quote-word.ts'
+export { folderBytes } from './machine/folder-bytes.ts'
 export { type Gpu } from './machine/gpus.ts'
 export { freeDiskBytes, isPortFree, lookAtMachine, type Machine } from './machine/machine.ts'
 export { readBlockModel, type BlockModel } from './model/block-model.ts'

@@ -1,8 +1,9 @@
 import { execFileSync } from 'node:child_process'
 import { readFileSync } from 'node:fs'
+import { mkdir, open } from 'node:fs/promises'
 import { createServer, type AddressInfo } from 'node:net'
 import path from 'node:path'
-import { readBlockModel } from '@petals-chat/contribute'
+import { freeDiskBytes, readBlockModel } from '@petals-chat/contribute'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { loadConfig } from '../config/load.ts'
 import { reportFailure } from '../failure.ts'
@@ -11,7 +12,7 @@ import { recordingTerminal } from '../testing/recording-terminal.ts'
 import { temporaryFolder, type TemporaryFolder } from '../testing/temporary-folder.ts'
 import { findContributedModel, prefixOf } from './contributed-model.ts'
 import { contributeExamples } from './help.ts'
-import { choosePort } from './place.ts'
+import { choosePort, requireDisk } from './place.ts'
 
 const config = {
   model_type: 'llama',
@@ -104,6 +105,23 @@ describe('petals-chat contribute', () => {
     expect(stderr).toMatch(`Port ${port} of 127.0.0.1 can't be used: another program has it`)
     expect(code).toBe(1)
   })
+})
+
+it('counts blocks that Petals has fetched before as room on the disk, since it replaces them by need', async () => {
+  const blocks = path.join(folder.path, 'petals')
+  const missing = 1e12
+  const parametersPerBlock = (await freeDiskBytes(folder.path))! + missing
+  const need = {
+    blockModel: { parametersPerBlock, fileBytesPerWeight: 1 },
+    server: { blockCount: 1 },
+    folders: { blocks },
+  }
+  await expect(requireDisk('org/llama', need)).rejects.toThrow(/1 blocks? of org\/llama take .* are free at/)
+  await mkdir(path.join(blocks, 'models--org--llama', 'blobs'), { recursive: true })
+  // A file of holes: it has a size, and takes no room.
+  await using blob = await open(path.join(blocks, 'models--org--llama', 'blobs', 'sum'), 'w')
+  await blob.truncate(2 * missing)
+  await requireDisk('org/llama', need)
 })
 
 describe('findContributedModel', () => {

@@ -1,9 +1,17 @@
 import { createServer } from 'node:net'
 import { homedir } from 'node:os'
 import path from 'node:path'
-import { isPortFree } from '@petals-chat/contribute'
+import {
+  diskBytes,
+  folderBytes,
+  freeDiskBytes,
+  isPortFree,
+  type BlockModel,
+  type ServerPlan,
+} from '@petals-chat/contribute'
 import type { Environment } from '../config/overrides.ts'
 import { CommandError } from '../exit-codes.ts'
+import { formatBytes } from '../terminal/format.ts'
 
 const usualPort = 31_337
 
@@ -50,4 +58,21 @@ export function contributeFolders(environment: Environment): ContributeFolders {
     state: path.join(own, 'contribute'),
     blocks: environment.PETALS_CACHE ?? path.join(path.resolve(cacheHome), 'petals'),
   }
+}
+
+export interface DiskNeed {
+  readonly blockModel: Pick<BlockModel, 'parametersPerBlock' | 'fileBytesPerWeight'>
+  readonly server: Pick<ServerPlan, 'blockCount'>
+  readonly folders: Pick<ContributeFolders, 'blocks'>
+}
+
+/** What Petals has fetched is either the same blocks, or makes room for them: it deletes what it used least. @throws CommandError */
+export async function requireDisk(name: string, { blockModel, server, folders }: DiskNeed): Promise<void> {
+  const { blocks } = folders
+  const free = await freeDiskBytes(blocks)
+  const needed = diskBytes(blockModel, server.blockCount)
+  if (free === undefined || free >= needed || free + (await folderBytes(blocks)) >= needed) return
+  throw new CommandError(
+    `The files of ${server.blockCount} blocks of ${name} take ${formatBytes(needed)}, and ${formatBytes(free)} are free at ${blocks}. Make room, hold fewer blocks (--blocks N), or set PETALS_CACHE to a folder on another disk.`,
+  )
 }

@@ -2,9 +2,7 @@ import { stat } from 'node:fs/promises'
 import path from 'node:path'
 import {
   checkEnvironment,
-  diskBytes,
   findInstaller,
-  freeDiskBytes,
   isReady,
   lookAtMachine,
   planEnvironment,
@@ -23,14 +21,13 @@ import type { Flags } from '../config/overrides.ts'
 import type { CommandContext } from '../context.ts'
 import { CommandError } from '../exit-codes.ts'
 import { createStore } from '../runtime.ts'
-import { formatBytes } from '../terminal/format.ts'
 import {
   findContributedModel,
   prefixOf,
   readContributedModel,
   type ContributedModel,
 } from './contributed-model.ts'
-import { choosePort, contributeFolders, type ContributeFolders } from './place.ts'
+import { choosePort, contributeFolders, requireDisk, type ContributeFolders } from './place.ts'
 import { readContributeFlags, type ContributeRequest } from './request.ts'
 
 /** All that is known before anything is made or started. */
@@ -72,7 +69,7 @@ export async function prepare(context: CommandContext, [text = '']: readonly str
   const folders = contributeFolders(context.environment)
   const port = await choosePort(request.port, request.host)
   const settings = settingsOf({ request, loaded, model, blockModel, server, folders, port })
-  await checkDisk(model, blockModel, server, folders)
+  if (!model.isLocal) await requireDisk(model.name, { blockModel, server, folders })
   return {
     request,
     loaded,
@@ -129,20 +126,6 @@ function settingsOf({
     cacheTokens: request.cacheTokens,
     identityPath: request.identity ?? path.join(folders.state, `identity-${port}.id`),
   }
-}
-
-async function checkDisk(
-  { isLocal, name }: ContributedModel,
-  blockModel: BlockModel,
-  { blockCount }: ServerPlan,
-  { blocks }: ContributeFolders,
-): Promise<void> {
-  const free = await freeDiskBytes(blocks)
-  const needed = diskBytes(blockModel, blockCount)
-  if (isLocal || free === undefined || free >= needed) return
-  throw new CommandError(
-    `The files of ${blockCount} blocks of ${name} take ${formatBytes(needed)}, and ${formatBytes(free)} are free at ${blocks}. Make room, hold fewer blocks (--blocks N), or set PETALS_CACHE to a folder on another disk.`,
-  )
 }
 
 async function prepareEnvironment(

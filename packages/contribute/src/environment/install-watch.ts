@@ -1,5 +1,4 @@
-import { readdir, stat } from 'node:fs/promises'
-import path from 'node:path'
+import { folderBytes } from '../machine/folder-bytes.ts'
 
 /** Between two looks at the folders: an environment has tens of thousands of files. */
 const lookMs = 2000
@@ -61,23 +60,7 @@ export class InstallWatch implements Disposable {
     if (this.#isLooking) return
     this.#isLooking = true
     const { environment, downloads } = this.#options
-    ;[this.#installed, this.#fetched] = await Promise.all([sizeOf(environment), sizeOf(downloads)])
+    ;[this.#installed, this.#fetched] = await Promise.all([folderBytes(environment), folderBytes(downloads)])
     this.#isLooking = false
   }
-}
-
-/** Files that come and go meanwhile do not matter. */
-async function sizeOf(folder: string): Promise<number> {
-  const entries = await readdir(folder, { withFileTypes: true }).catch(() => [])
-  let total = 0
-  for (const entry of entries) {
-    const place = path.join(folder, entry.name)
-    if (entry.isDirectory()) total += await sizeOf(place)
-    else if (entry.isFile())
-      total += await stat(place).then(
-        ({ size }) => size,
-        () => 0,
-      )
-  }
-  return total
 }

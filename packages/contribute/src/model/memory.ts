@@ -30,5 +30,7 @@ export function bytesPerBlock(model: BlockModel, options: MemoryOptions): number
 export const reservedGpuBytes = ({ hiddenSize }: BlockModel): number => (2 * 1024 ** 3 * hiddenSize) / 14_336
 
 /** Bytes that the files of these blocks take on the disk. */
-export const diskBytes = (model: BlockModel, blocks: number): number =>
-  model.parametersPerBlock * model.fileBytesPerWeight * blocks
+export const diskBytes = (
+  model: Pick<BlockModel, 'parametersPerBlock' | 'fileBytesPerWeight'>,
+  blocks: number,
+): number => model.parametersPerBlock * model.fileBytesPerWeight * blocks
