@@ -1,9 +1,10 @@
-import { describeWait, EngineError } from '@petals-chat/engine'
-import type { GenerationEndEvent, SwarmWait } from '@petals-chat/engine'
+import { EngineError } from '@petals-chat/engine'
+import type { GenerationEndEvent } from '@petals-chat/engine'
 import { exitCodes } from '../exit-codes.ts'
 import type { Terminal } from '../terminal/terminal.ts'
 import type { Conversation } from './conversation.ts'
 import type { ReadPrompt } from './prompt-line.ts'
+import { waitNotes } from './wait-notes.ts'
 
 export interface ConverseOptions {
   readonly terminal: Terminal
@@ -63,13 +64,8 @@ async function showAnswer(
 ): Promise<boolean> {
   const stopping = new AbortController()
   const stopListening = onInterrupt(() => stopping.abort())
-  const onWait = (wait: SwarmWait | undefined): void => {
-    if (wait === undefined) return
-    const until = new Date(wait.until).toLocaleTimeString()
-    terminal.note(terminal.style('dim', `\n(${describeWait(wait)}, until ${until} at the longest)`))
-  }
   try {
-    const answer = conversation.answer(text, { signal: stopping.signal, onWait })
+    const answer = conversation.answer(text, { signal: stopping.signal, onWait: waitNotes(terminal) })
     let step = await answer.next()
     for (; !step.done; step = await answer.next()) terminal.write(step.value)
     terminal.out()

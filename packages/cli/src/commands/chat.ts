@@ -3,6 +3,7 @@ import { generationDefaults, toSamplingParams } from '@petals-chat/engine'
 import { Conversation } from '../chat/conversation.ts'
 import { converse } from '../chat/converse.ts'
 import { createPromptLine } from '../chat/prompt-line.ts'
+import { waitNotes } from '../chat/wait-notes.ts'
 import { loadConfig } from '../config/load.ts'
 import type { CommandContext } from '../context.ts'
 import { CommandError, exitCodes } from '../exit-codes.ts'
@@ -37,7 +38,8 @@ export async function chat(context: CommandContext, words: readonly string[]): P
 }
 
 async function answerOnce(conversation: Conversation, question: string, terminal: Terminal): Promise<number> {
-  for await (const text of conversation.answer(question)) terminal.write(text)
+  for await (const text of conversation.answer(question, { onWait: waitNotes(terminal) }))
+    terminal.write(text)
   terminal.write('\n')
   return exitCodes.ok
 }
