@@ -57,7 +57,7 @@ async function findPython() {
   ]) {
     const { code, output } = await run(
       command,
-      [...args, '-c', 'import sys, venv; print(sys.version_info[:2])'],
+      [...args, '-c', 'import sys, venv, ensurepip; print(sys.version_info[:2])'],
       { allowFailure: true },
     )
     const minor = Number(/\(3, (\d+)\)/.exec(output)?.[1])
