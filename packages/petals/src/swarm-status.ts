@@ -9,7 +9,7 @@ import { missingBlocksError } from './routing/missing-blocks.ts'
 /** News older than this are worth a word: several looks in a row have failed. */
 const staleAfterMs = 180_000
 
-/** Whether a model's servers can answer now, by what is known of them. Waits for nobody; the next look knows more. */
+/** Whether a model's servers can answer now, by what is known of them. Does not wait; the next look knows more. */
 export function statusOf({ router, directory, ...location }: ModelSwarm): ModelStatus {
   void router.check()
   const servers = router.status().filter(({ usable }) => usable)

@@ -38,7 +38,7 @@ function swarmWords({ settings: { swarm, dhtPrefix } }: Preparation): string {
   const name = dhtPrefix === undefined ? '' : `, in which the model is called ${dhtPrefix}`
   if (swarm === 'new') return `a new one of your own${name}`
   if (swarm === 'public')
-    return `the public one of petals.dev${name}: everybody can use your server, and see its name and address`
+    return `the public one of petals.dev${name}: all its users can use your server, and see its name and address`
   return `by ${swarm.length === 1 ? swarm[0] : `${swarm.length} addresses`}${name}`
 }
 

@@ -17,7 +17,7 @@ export const contributeFlags: readonly (readonly [flag: string, summary: string]
     '--dht-prefix <prefix>',
     'name of the model in the swarm; left out: derived from its repository or folder',
   ],
-  ['--public-name <name>', 'name to show to everybody in the swarm'],
+  ['--public-name <name>', 'name to show in the swarm'],
   ['--port <number>', 'TCP port to listen on; left out: 31337 if it is free'],
   ['--host <address>', 'address to listen on; left out: all of this machine'],
   ['--public-ip <address>', 'address by which the internet reaches --port of this machine (port forwarding)'],

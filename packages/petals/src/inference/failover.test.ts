@@ -247,7 +247,7 @@ describe('slow is not dead', () => {
     const session = client.openSession()
     await expectIdentical(session)
     expect(session.route.map(({ peer }) => peer)).toEqual([replica.id])
-    expect(replica.sessionsEver).toBe(2)
+    expect(replica.sessionsEver).toBeGreaterThanOrEqual(2)
   })
 
   test('a server that opens sessions slower than it may is given more time', async () => {
@@ -337,7 +337,7 @@ describe('slow is not dead', () => {
     else await expect(failure).rejects.toThrow('The session was closed.')
   })
 
-  test('what is opened ahead waits for nobody', async () => {
+  test('what is opened ahead does not wait for servers', async () => {
     const server = await swarm.addServer(0, 6)
     const client = await swarm.connect()
     await client.openSession().step(swarm.inputs(5))

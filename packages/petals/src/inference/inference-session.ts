@@ -16,7 +16,7 @@ export interface InferenceSession extends AsyncDisposable {
   readonly failovers: readonly SessionFailover[]
   /** Outputs go from server to server instead of through this machine. */
   readonly pushed: boolean
-  /** Finds a route and opens the sessions on it, so that the first step need not. Waits for nobody. @throws as `step` */
+  /** Finds a route and opens the sessions on it, so that the first step need not. Does not wait for servers. @throws as `step` */
   open(options?: OpenOptions): Promise<void>
   /**
    * Runs `inputs` (at least one token) after those before. Where servers are slow or gone it waits for them, and tells so, as

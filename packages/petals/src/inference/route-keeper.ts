@@ -230,7 +230,7 @@ export class RouteKeeper {
     await this.#patience.pause(pauseMs, this.#stop(signal))
   }
 
-  /** No server is known for some blocks, or nobody can be asked. @throws the error, if there was none for too long */
+  /** No server is known for some blocks, or no peer can be asked. @throws the error, if there was none for too long */
   async #waitForNews(blocks: BlockRange, error: unknown, signal: AbortSignal | undefined): Promise<void> {
     const isMissing = error instanceof MissingBlocksError
     if (this.#closing.signal.aborted || !(isMissing || error instanceof SwarmError)) throw error

@@ -179,7 +179,7 @@ class SwarmRouter implements Router {
     return await this.#spansOf(blocks, { signal, refresh: true })
   }
 
-  /** What is known stays known where nobody can be asked. */
+  /** What is known stays known where no peer can be asked. */
   async #lookAgain(
     known: readonly Span[],
     blocks: BlockRange,
