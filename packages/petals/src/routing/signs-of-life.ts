@@ -129,7 +129,7 @@ export class SignsOfLife {
     { signal, closing }: SearchOptions,
   ): Promise<void> {
     const startedAt = performance.now()
-    while (performance.now() - startedAt < searchMs) {
+    while (!closing.aborted && performance.now() - startedAt < searchMs) {
       const living = spans.filter(({ peer }) => this.isProven(peer))
       const missing = new Set(missingBlocks(living, blocks))
       const unknown = spans.filter(
