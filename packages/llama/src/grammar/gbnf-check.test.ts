@@ -28,6 +28,7 @@ const bad: ReadonlyArray<readonly [message: RegExp, source: string]> = [
   [/line 1: more than 1000 repetitions/, 'root ::= "a"{100000}'],
   [/line 1: the repetition must be/, 'root ::= "a"{99999999999999999999}'],
   [/nested more than 200 deep/, `root ::= ${'('.repeat(100_000)}"a"${')'.repeat(100_000)}`],
+  [/more than 3 repetitions of each other/, `root ::= "a"${'?'.repeat(100_000)}`],
   [/at most 262144 are allowed/, `root ::= "${'a'.repeat(300_000)}"`],
   [
     /more than 5000 rules/,

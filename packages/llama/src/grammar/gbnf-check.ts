@@ -6,6 +6,8 @@ import { costlyPart, type GbnfAlternatives, type GbnfElement } from './gbnf-cost
 const MAX_DEPTH = 200
 const MAX_RULES = 5000
 const MAX_REPETITIONS = 1000
+/** Repetitions of repetitions lie in each other, as brackets do. */
+const MAX_STACKED = 3
 
 /**
  * Reads a GBNF grammar as llama.cpp does and refuses what that would not survive: its parser crashes on deep brackets
@@ -146,7 +148,9 @@ class GbnfReader {
 
   #repetitions(element: GbnfElement, depth: number): GbnfElement {
     let repeated = element
+    let stacked = 0
     for (let counts = this.#counts(); counts; counts = this.#counts()) {
+      if (++stacked > MAX_STACKED) this.#fail(`more than ${MAX_STACKED} repetitions of each other`)
       const [least, most] = counts
       // A repetition of a repetition.
       repeated = repeated === element ? { ...element, least, most } : { group: [[repeated]], least, most }
