@@ -1,5 +1,5 @@
 import { InvalidRequestError } from '@petals-chat/engine'
-import { RuleSet } from './json-rules.ts'
+import { GrammarTooLarge, RuleSet } from './json-rules.ts'
 import { automatonOf } from './regular/automaton.ts'
 import { automatonToGbnf } from './regular/automaton-to-gbnf.ts'
 import { patternLanguage } from './regular/pattern-language.ts'
@@ -17,7 +17,7 @@ export function regexToGbnf(pattern: string): string {
   } catch (error) {
     if (error instanceof SyntaxError) throw refused('it is none of ECMAScript')
     if (error instanceof UnsupportedPattern) throw refused(`it has what can't be enforced (${error.message})`)
-    if (error instanceof TooComplex)
+    if (error instanceof TooComplex || error instanceof GrammarTooLarge)
       throw refused('it takes more work than a grammar may; make its repetitions smaller')
     throw error
   }
