@@ -33,9 +33,9 @@ const corsSchema = z.strictObject({
     .array(originSchema)
     .default([])
     .describe(
-      'Origins whose pages may use /api/v1 and /api/v2. The original let every page in: ["*"] does the same. ' +
+      'Origins whose pages may use /api/v1 and /api/v2. The original let every page in: `["*"]` does the same. ' +
         'Closed by default, because any page that a person visits could otherwise use the models of this machine. ' +
-        '`*` in an origin stands for any part of the host, or any port: https://*.example.org, http://localhost:*, vscode-webview://*.',
+        '`*` in an origin stands for any part of the host, or any port: `https://*.example.org`, `http://localhost:*`, `vscode-webview://*`.',
     ),
   all: z
     .array(originSchema)
@@ -129,7 +129,7 @@ export const gatewayConfigSchema = z.strictObject({
     )
     .default([])
     .describe(
-      'Names under which clients reach this server, for example chat.example.org behind a proxy; "*" accepts any. ' +
+      'Names under which clients reach this server, for example chat.example.org behind a proxy; `"*"` accepts any. ' +
         'Loopback names, IP addresses, `host`, the name of this machine (alone or with .local) and host.docker.internal ' +
         'always work. Others are refused: a foreign page could point its own name at this machine (DNS rebinding).',
     ),

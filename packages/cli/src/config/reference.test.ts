@@ -37,6 +37,13 @@ describe('configuration schema', () => {
     expect(undescribed).toEqual([])
   })
 
+  it('has asterisks only in code, since Markdown takes two of them for emphasis', () => {
+    const bare = [...walkKeys(configJsonSchema())]
+      .filter(({ node }) => node.description?.replaceAll(/`[^`]*`/g, '').includes('*'))
+      .map(({ path }) => formatKeyPath(path))
+    expect(bare).toEqual([])
+  })
+
   it('has the key that each flag sets', () => {
     const schema = configJsonSchema()
     for (const { path, flag } of configSettings) expect(schemaAt(schema, path), flag).toBeDefined()
