@@ -23,7 +23,8 @@ export interface ChunkRequest extends AbortOptions, WaitOptions {
 
 /**
  * What repeated calls of `transformers`' `generate` with the same parameters give, call by call: each ends at an end
- * token (which is part of it) or at its limit, and the next goes on from there. One run of the engine serves them all.
+ * token (which is part of it) or at its limit, and the next goes on from there. One run of the engine serves them all. The
+ * first one ends with the session at the latest: what was said until then is not lost.
  * @throws ContextLengthError when the session is full, before the step that would not fit.
  */
 export async function* generateChunks(
@@ -33,7 +34,7 @@ export async function* generateChunks(
 ): AsyncGenerator<readonly TokenId[], never, undefined> {
   const { eosTokens } = model.tokenizer
   let total = prompt.length
-  let limit = newTokenLimit(length, total)
+  let limit = Math.min(newTokenLimit(length, total), Math.max(maxLength - total, 1))
   let chunk: TokenId[] = []
   const tokens = prompt.slice(session.tokens.length)
   for await (const { token } of session.generate(tokens, { sampling, onWait, signal })) {

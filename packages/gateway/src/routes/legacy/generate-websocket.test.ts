@@ -254,6 +254,17 @@ describe('/api/v2/generate', () => {
     })
   })
 
+  it.each([-1, 5000])(
+    'gives an answer of max_new_tokens %i as far as the session has room',
+    async (max_new_tokens) => {
+      await using server = await startServer()
+      const client = await server.connect()
+      await client.startSession(16)
+      const answers = await client.generate({ inputs: '0123456789', max_new_tokens })
+      expect(answers).toMatchObject([{ ok: true, stop: true, token_count: 6 }])
+    },
+  )
+
   it('says when the session is full, and closes it', async () => {
     await using server = await startServer()
     const client = await server.connect()
