@@ -57,6 +57,16 @@ it('has a gap where there are no news, or old ones, and goes on after a failure'
   stop()
 })
 
+it('is kept while the swarm can not be asked which models it has', async () => {
+  const { history, status, stop } = watch(() => [scriptedSwarmModel])
+  await minutes(0)
+  status.mockResolvedValue({ models: [], problem: "The swarm can't be reached." })
+  await minutes(1)
+  expect(status).toHaveBeenCalledTimes(2)
+  expect(history.of('test')).toHaveLength(1)
+  stop()
+})
+
 it('keeps no more models than it can hold, and none that has gone', async () => {
   let models = Array.from({ length: 500 }, (_, index) => ({ ...scriptedSwarmModel, id: `model-${index}` }))
   const { history, stop } = watch(() => models)

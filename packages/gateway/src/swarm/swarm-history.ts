@@ -51,7 +51,8 @@ export class SwarmHistory {
 
   async #look(signal: AbortSignal): Promise<void> {
     try {
-      const { models } = await this.#swarm.status({ signal })
+      const { models, problem } = await this.#swarm.status({ signal })
+      if (problem !== undefined) return // could not be asked: that does not mean that its models have gone
       this.#samples = new Map(models.slice(0, MAX_MODELS).map((model) => [model.id, this.#extended(model)]))
     } catch (error) {
       if (!signal.aborted) this.#logger.debug({ err: error }, 'no look at the swarm for its history')
