@@ -12,8 +12,8 @@ export const rangeContains = ({ start, end }: BlockRange, block: number): boolea
 export const blocksOf = ({ start, end }: BlockRange): number[] =>
   Array.from({ length: Math.max(0, end - start) }, (_, i) => start + i)
 
-/** `0-4, 7, 9-11`: for people. */
-export function formatBlocks(blocks: readonly number[]): string {
+/** Runs of neighbours in an ascending list. */
+export function runsOf(blocks: readonly number[]): readonly BlockRange[] {
   const runs: BlockRange[] = []
   for (const block of blocks) {
     const last = runs.at(-1)
@@ -21,6 +21,10 @@ export function formatBlocks(blocks: readonly number[]): string {
     else runs.push({ start: block, end: block + 1 })
   }
   return runs
+}
+
+/** `0-4, 7, 9-11`: for people. */
+export const formatBlocks = (blocks: readonly number[]): string =>
+  runsOf(blocks)
     .map((run) => (rangeLength(run) === 1 ? `${run.start}` : `${run.start}-${run.end - 1}`))
     .join(', ')
-}

@@ -1,6 +1,6 @@
 import type { WaitOptions } from '@petals-chat/engine'
 import { setTimeout as delay } from 'node:timers/promises'
-import type { BlockRange } from '../blocks/block-range.ts'
+import { runsOf } from '../blocks/block-range.ts'
 
 /** How long a step waits for servers, and who hears of it. */
 export interface PatienceOptions extends WaitOptions {
@@ -20,7 +20,7 @@ export class Patience {
 
   /** Servers of these blocks are waited for, from one `performance.now()` to the other. */
   tell(blocks: readonly number[], sinceMs: number, untilMs: number): void {
-    const ranges = runsOf(blocks)
+    const ranges = runsOf(blocks.toSorted((a, b) => a - b))
     const key = JSON.stringify([ranges, Math.round(untilMs / 1000)])
     if (key === this.#told) return
     this.#told = key
@@ -38,14 +38,4 @@ export class Patience {
   async pause(ms: number, signal: AbortSignal): Promise<void> {
     if (ms > 0) await delay(ms, undefined, { signal }).catch(() => signal.throwIfAborted())
   }
-}
-
-function runsOf(blocks: readonly number[]): readonly BlockRange[] {
-  const runs: BlockRange[] = []
-  for (const block of blocks.toSorted((a, b) => a - b)) {
-    const last = runs.at(-1)
-    if (last?.end === block) runs[runs.length - 1] = { start: last.start, end: block + 1 }
-    else runs.push({ start: block, end: block + 1 })
-  }
-  return runs
 }
