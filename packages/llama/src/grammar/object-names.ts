@@ -31,6 +31,7 @@ export function isAllowedName(compiler: SchemaCompiler, plain: readonly PlainNod
     if (propertyNames === false) return false
     if (!isSchema(propertyNames)) return true
     const { enum: names, const: only, pattern, minLength = 0, maxLength = Infinity } = propertyNames
+    // Looking for a name costs little beside what else is counted as work.
     compiler.spend(Array.isArray(names) ? names.length / 100 : 1, node)
     if (Array.isArray(names) && !names.includes(name)) return false
     if (only !== undefined && only !== name) return false
