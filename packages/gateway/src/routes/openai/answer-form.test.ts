@@ -94,6 +94,12 @@ describe('a form of the answer', () => {
     expect(await answer(body)).toMatchObject({ status: 400, error: { param } })
   })
 
+  test('that is written as a text has the bounds of a body', async () => {
+    const long = JSON.stringify({ enum: Array.from({ length: 60_000 }, (_, value) => value) })
+    const { status, error } = await answer({ guided_json: long })
+    expect([status, error?.message]).toEqual([400, expect.stringContaining('more than 50000 values')])
+  })
+
   test('that an engine can’t read is refused at its own field', async () => {
     const grammarReply = () => {
       throw new InvalidRequestError("The grammar can't be read.", { param: 'grammar' })

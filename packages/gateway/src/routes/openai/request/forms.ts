@@ -1,4 +1,5 @@
 import { type Grammar, InvalidRequestError, type JsonGrammar } from '@petals-chat/engine'
+import { parseRequestJson } from '../../../request-json.ts'
 import type { FormFields, ResponseFormat } from '../schemas/answer-form.ts'
 import { checkJson } from './json-bounds.ts'
 
@@ -85,8 +86,9 @@ function jsonForm(schema: object | string | null | undefined, param: string): re
 
 function parsedSchema(source: string, param: string): unknown {
   try {
-    return JSON.parse(source)
-  } catch {
+    return parseRequestJson(source)
+  } catch (error) {
+    if (!(error instanceof SyntaxError)) throw error
     throw new InvalidRequestError(`Invalid '${param}': the text is no JSON.`, {
       param,
       reason: 'invalid_value',
