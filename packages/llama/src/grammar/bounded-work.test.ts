@@ -1,4 +1,4 @@
-import { InvalidRequestError, type Grammar } from '@petals-chat/engine'
+import { type Grammar, InvalidRequestError, toolCallGrammar } from '@petals-chat/engine'
 import { describe, expect, it } from 'vitest'
 import { nativeGrammar } from '../testing/native-grammar.ts'
 import { grammarSource } from './grammar-source.ts'
@@ -116,4 +116,32 @@ describe('a schema that asks for more work than a request may is refused', () =>
   ])('%s', (_name, grammar) => {
     expect(refusalOf(grammar)).toMatch(/too large|more work than a grammar may/)
   })
+})
+
+it('calls of many functions beside a form, with and without a frame, are written once', async () => {
+  const parameters = {
+    type: 'object',
+    properties: {
+      path: { type: 'string' },
+      line: { type: 'integer', minimum: 1 },
+      tags: { items: { enum: ['a', 'b'] } },
+    },
+    required: ['path'],
+  }
+  const tools = list(80, (i) => ({ name: `tool_${i}`, parameters }))
+  const call = toolCallGrammar(tools, { parallel: true })
+  const framed = { before: '<tool_call>\n', grammar: call, after: '\n</tool_call>' }
+  const source = grammarSource({
+    type: 'either',
+    forms: [framed, { grammar: call }, { grammar: { type: 'json-object' } }],
+  })
+  expect(source.length).toBeLessThan(1.1 * grammarSource(call).length)
+  const { accepts } = await nativeGrammar(source)
+  const text = '[{"name":"tool_79","arguments":{"path":"x","line":3}}]'
+  expect([text, `<tool_call>\n${text}\n</tool_call>`, '{"a":1}', '[]'].map(accepts)).toEqual([
+    true,
+    true,
+    true,
+    false,
+  ])
 })

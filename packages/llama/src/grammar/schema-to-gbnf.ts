@@ -10,9 +10,13 @@ import { schemaError, type SchemaDocument, Unsatisfiable } from './schema-error.
 export function schemaToGbnf(grammar: Exclude<Grammar, { readonly type: 'gbnf' | 'regex' }>): string {
   const rules = new RuleSet()
   if (grammar.type !== 'either') return rules.toSource(expressionOf(grammar, rules))
-  const forms = grammar.forms.map(({ before = '', after = '', grammar: form }) =>
-    [literal(before), expressionOf(form, rules), literal(after)].filter((part) => part !== '""').join(' '),
-  )
+  // Calls of many tools stand with and without a frame: twice their rules would be too many.
+  const expressions = new Map<JsonGrammar, string>()
+  const forms = grammar.forms.map(({ before = '', after = '', grammar: form }) => {
+    const expression = expressions.get(form) ?? expressionOf(form, rules)
+    expressions.set(form, expression)
+    return [literal(before), expression, literal(after)].filter((part) => part !== '""').join(' ')
+  })
   return rules.toSource(oneOf(forms))
 }
 
