@@ -217,6 +217,6 @@ describe('a swarm that loses servers', () => {
     })
     expect(shown.code).toBe(1)
     expect(shown.stdout).toContain("✗ no server for blocks 0-2: the model can't answer")
-    expect(shown.stdout).toContain('--block_indices 0:3')
+    expect(shown.stdout).toMatch(/contribute .*--blocks 0:3/)
   })
 })

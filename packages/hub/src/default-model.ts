@@ -16,12 +16,14 @@ export const defaultModel: ModelSpecInput = {
   displayName: 'SmolLM2 135M Instruct',
   modelCard: 'https://huggingface.co/HuggingFaceTB/SmolLM2-135M-Instruct',
   license: 'https://www.apache.org/licenses/LICENSE-2.0',
-  // What its model card recommends; and, since so small a model falls into loops ("Write a haiku"), a mild penalty.
+  // What its model card recommends; and, since so small a model falls into loops ("Write a haiku"), mild penalties. Those of
+  // `repetition_penalty` alone did not end all of them.
   generation: {
     do_sample: true,
     temperature: 0.2,
     top_p: 0.9,
     repetition_penalty: 1.1,
+    frequency_penalty: 0.2,
     max_new_tokens: 2048,
   },
   // The template's own prompt, "You are a helpful AI assistant named SmolLM, trained by Hugging Face", makes this small

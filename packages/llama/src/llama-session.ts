@@ -19,7 +19,7 @@ import {
 } from '@petals-chat/engine'
 import { grammarSource } from './grammar/grammar-source.ts'
 import type { LlamaModel } from './llama-model.ts'
-import type { TokenDetails } from './protocol.ts'
+import type { GenerateCommand, TokenDetails } from './protocol.ts'
 import { TokenStream } from './token-stream.ts'
 import type { ModelWorker } from './worker/model-worker.ts'
 import { ProcessReplaced, RequestFailed } from './worker/requests.ts'
@@ -85,7 +85,7 @@ export class LlamaSession implements Session {
     this.#options.worker.checkGrammar(grammar)
     const signal = this.#signal(options)
     let inputs = [...(await this.#begin(tokens.length, signal)), ...tokens]
-    let stream = this.#startStream(inputs, options, grammar)
+    let stream = this.#startStream({ tokens: inputs, answered: 0 }, options, grammar)
     let count = 0
     let replacements = 0
     try {
@@ -95,9 +95,10 @@ export class LlamaSession implements Session {
           token = await stream.next(signal)
         } catch (error) {
           const mayGoOn = error instanceof ProcessReplaced && replacements++ < MAX_REPLACEMENTS
-          if (!mayGoOn || (count > 0 && !goesOnFromTokens(options))) throw error
+          // The state of a grammar is lost with its process.
+          if (!mayGoOn || (count > 0 && grammar !== undefined)) throw error
           inputs = [...(await this.#revive(signal)), ...inputs]
-          stream = this.#startStream(inputs, options, grammar)
+          stream = this.#startStream({ tokens: inputs, answered: count }, options, grammar)
           continue
         }
         this.#tokens.push(...inputs)
@@ -113,7 +114,7 @@ export class LlamaSession implements Session {
   }
 
   #startStream(
-    tokens: readonly TokenId[],
+    inputs: Pick<GenerateCommand, 'tokens' | 'answered'>,
     { sampling, topLogprobs }: GenerateOptions,
     grammar: string | undefined,
   ): TokenStream {
@@ -121,7 +122,7 @@ export class LlamaSession implements Session {
     const { maxLength } = this
     return new TokenStream({
       worker,
-      command: { slot: this.#slot, tokens, sampling, topLogprobs, grammar, maxLength },
+      command: { slot: this.#slot, ...inputs, sampling, topLogprobs, grammar, maxLength },
       isEndToken: (token) => model.tokenizer.eosTokens.has(token),
     })
   }
@@ -257,10 +258,3 @@ const toTokenScore = ({ token, logprob, top = [] }: TokenDetails): TokenScore =>
 })
 
 const toTokenLogprob = ([token, logprob]: readonly [TokenId, number]) => ({ token, logprob })
-
-/**
- * Whether the tokens so far say all that the next choice depends on. The state of a grammar is lost with its process, and
- * presence and frequency penalties tell chosen tokens from those of the prompt.
- */
-const goesOnFromTokens = ({ grammar, sampling }: GenerateOptions): boolean =>
-  grammar === undefined && !sampling.presencePenalty && !sampling.frequencyPenalty

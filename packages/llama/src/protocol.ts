@@ -48,6 +48,8 @@ export interface GenerateCommand {
   readonly request: number
   readonly slot: number
   readonly tokens: readonly TokenId[]
+  /** So many of the last `tokens` belong to the answer already, which goes on after its process was replaced. */
+  readonly answered: number
   readonly sampling: SamplingParams
   /** Most probable tokens to describe with each one; undefined for no log probabilities at all. */
   readonly topLogprobs: number | undefined

@@ -43,6 +43,7 @@ export function toSamplingParams(defaults: GenerationParams, temperature?: numbe
     topP: defaults.top_p,
     minP: defaults.min_p,
     repetitionPenalty: temperature === 0 ? undefined : defaults.repetition_penalty,
+    frequencyPenalty: temperature === 0 ? undefined : defaults.frequency_penalty,
   }
 }
 

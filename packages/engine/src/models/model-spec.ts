@@ -32,6 +32,14 @@ export const generationParamsSchema = z.strictObject({
     .positive()
     .optional()
     .describe('Makes tokens that are there already less probable; 1 is off.'),
+  frequency_penalty: z
+    .number()
+    .min(-2)
+    .max(2)
+    .optional()
+    .describe(
+      "OpenAI's: makes tokens of the answer less probable for every time that they are in it; ends the loops of small models. 0 is off.",
+    ),
   max_new_tokens: z.int().min(1).optional().describe('Longest answer in tokens where a request names none.'),
 })
 

@@ -4,6 +4,8 @@ import type { Socket } from 'node:net'
 import { setTimeout } from 'node:timers/promises'
 import type { ShutdownController } from './shutdown.ts'
 
+/** How often connections are looked for whose answer has ended meanwhile. */
+const IDLE_LOOK_MS = 100
 /** Time for cut answers to write their error before their connections are closed. */
 const LAST_WORDS_MS = 1_000
 
@@ -22,6 +24,9 @@ export function prepareDrain(server: Server): Drain {
     const closed = once(server, 'close')
     server.close()
     for (const socket of unused) socket.destroy()
+    // A client keeps its connection after an answer; the server would wait for it as long as the keep-alive says.
+    const idle = setInterval(() => server.closeIdleConnections(), IDLE_LOOK_MS)
+    void closed.finally(() => clearInterval(idle))
     await Promise.race([closed, aborted(shutdown.signal)])
     await Promise.race([closed, setTimeout(LAST_WORDS_MS, undefined, { ref: false })])
     server.closeAllConnections()

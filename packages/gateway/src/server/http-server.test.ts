@@ -326,6 +326,25 @@ describe('closing', () => {
     expect(server.engine.openSessions).toBe(0)
   })
 
+  it('does not wait for a connection that its client keeps after a streamed answer', async () => {
+    const hold = Promise.withResolvers<void>()
+    await using server = await startServer({
+      beforeStep: () => hold.promise,
+      config: { ssePingIntervalMs: 20 },
+    })
+    const agent = new Agent({ keepAlive: true })
+    const sent = httpRequest(`${server.url}/v1/completions`, { agent, method: 'POST' })
+    sent.end(JSON.stringify({ prompt: 'a', max_tokens: 5, stream: true }))
+    const [response] = (await once(sent, 'response')) as [IncomingMessage]
+    // The head is out: it has promised to keep the connection.
+    expect(response.headers.connection).toBe('keep-alive')
+    const closed = server.gateway.close({ drainMs: 600_000 })
+    hold.resolve()
+    expect(await text(response)).toContain('[DONE]')
+    await closed
+    agent.destroy()
+  })
+
   it('ends answers that take too long with an error that says why', async () => {
     await using server = await startServer({ stepDelayMs: 60_000 })
     const answer = fetch(`${server.url}${generate}`)

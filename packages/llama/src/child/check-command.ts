@@ -21,6 +21,7 @@ export function checkCommand(command: Command, limits: CommandLimits): void {
     case 'generate':
       checkInteger('maxLength', command.maxLength, 1, limits.contextLength)
       checkInteger('credit', command.credit, 1, 2 ** 20)
+      checkInteger('answered', command.answered, 0, command.tokens.length)
       checkTokens(command.tokens, limits, command.maxLength - sequenceOf(command.slot, limits).tokens.length)
       checkSampling(command.sampling, limits)
       if (command.topLogprobs !== undefined)

@@ -29,9 +29,9 @@ export async function generate(
   context: GenerateContext,
 ): Promise<void> {
   const { native, scheduler, sequence, credit, signal, send } = context
-  const { sampling, topLogprobs, maxLength } = command
+  const { sampling, topLogprobs, maxLength, answered } = command
   const history = [...sequence.tokens, ...command.tokens]
-  const sampler = new TokenSampler(native, { sampling, history, maxLength, grammar })
+  const sampler = new TokenSampler(native, { sampling, history, answered, maxLength, grammar })
   const distribution = topLogprobs === undefined ? undefined : new Distribution(native)
   const owner = { request: command.request, hasGrammar: grammar !== undefined }
   try {

@@ -11,6 +11,8 @@ export interface TokenSamplerOptions {
   readonly sampling: SamplingParams
   /** All tokens in front of the first one to choose: the repetition penalty is on them and on those chosen. */
   readonly history: readonly TokenId[]
+  /** So many of the last tokens of the history were chosen before, by another sampler. */
+  readonly answered: number
   /** Longest that the history can become. */
   readonly maxLength: number
   readonly grammar: NativeGrammarState | undefined
@@ -23,11 +25,13 @@ export class TokenSampler {
   readonly #options: TokenSamplerOptions
   readonly #seed: number
   /** Kept only where a penalty needs them. */
-  readonly #chosen: TokenId[] = []
+  readonly #chosen: TokenId[]
 
   constructor(native: NativeLayer, options: TokenSamplerOptions) {
     this.#native = native
     this.#options = options
+    const { history, answered } = options
+    this.#chosen = history.slice(history.length - answered)
     this.#seed = resolveSeed(options.sampling.seed)
     this.#sampler = native.createSampler()
     this.#sampler.applyConfig(this.#config())

@@ -45,6 +45,7 @@ afterAll(() => worker.kill('was ended'))
 
 const generate: GenerateCommand = {
   type: 'generate',
+  answered: 0,
   request: 0,
   slot: 0,
   tokens: [504, 3575],

@@ -49,7 +49,7 @@ export function toSampling(
     minP: request.min_p ?? defaults.minP,
     repetitionPenalty: request.repetition_penalty ?? request.repeat_penalty ?? defaults.repetitionPenalty,
     presencePenalty: request.presence_penalty ?? undefined,
-    frequencyPenalty: request.frequency_penalty ?? undefined,
+    frequencyPenalty: request.frequency_penalty ?? defaults.frequencyPenalty,
     logitBias: toLogitBias(request.logit_bias, vocabSize),
     seed: toSeed(request.seed ?? request.random_seed),
   }

@@ -77,7 +77,7 @@ export const samplingFields = {
     .max(2)
     .nullish()
     .meta({ default: 0 })
-    .describe('Against tokens that the answer has already, for every time. Default 0.'),
+    .describe('Against tokens that the answer has already, for every time. Default: the model’s, else 0.'),
   logit_bias: z
     .union([
       z
