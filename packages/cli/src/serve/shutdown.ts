@@ -13,7 +13,7 @@ export interface ShutdownOptions {
   /** The first signal came: work may end in peace. */
   readonly onFirst: () => void
   /** For tests; default the process. */
-  readonly process?: Pick<NodeJS.Process, 'on' | 'off' | 'exit'>
+  readonly process?: Pick<NodeJS.Process, 'on' | 'off' | 'exit' | 'channel'>
   /** Whether a terminal may be hung up on; default: if one of the standard streams is a terminal. */
   readonly hasTerminal?: boolean
 }
@@ -36,7 +36,7 @@ export async function waitForShutdown({
   })
   target.on('disconnect', resolve)
   // Listening to the channel must not keep the process from ending.
-  process.channel?.unref()
+  target.channel?.unref()
   await promise
   onFirst()
   void setTimeout(togetherMs, undefined, { ref: false }).then(() => {
