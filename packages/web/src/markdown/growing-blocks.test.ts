@@ -125,6 +125,7 @@ describe('the blocks of a text', () => {
     ['$$\nx\n\ny\n$$\n\nb', ['$$\nx\n\ny\n$$\n\n', 'b']],
     ['[a]\n\n[a]: https://example.org', ['[a]\n\n[a]: https://example.org']],
     ['a\n\n<details>\n\nb\n\n</details>\n\nc', ['a\n\n', '<details>\n\nb\n\n</details>\n\n', 'c']],
+    ['$$\n\n$$ x = 1\nb\n\nc', ['$$\n\n$$ x = 1\n', 'b\n\n', 'c']],
     ['', []],
   ])('cut %j', (text, blocks) => expect(textsOf(text)).toEqual(blocks))
 

@@ -40,6 +40,8 @@ export class GrowingBlocks {
     const opening =
       last?.nodes.length === 1 && last.nodes[0]?.type === 'code' ? openFence(last.text) : undefined
     if (!last || !opening) return undefined
+    // A formula that began on a line right above can still end inside of the code, and take it in.
+    if (this.#blocks.length > 1 && !endsParted(this.#blocks.at(-2)!)) return undefined
     const grown = last.text + text.slice(this.#text.length)
     const lineStart = last.text.lastIndexOf('\n') + 1
     if (lineStart === 0 || opening.end.test(grown.slice(lineStart))) return undefined
@@ -82,17 +84,22 @@ function defines(node: Nodes): boolean {
   return 'children' in node && (node.children as Nodes[]).some(defines)
 }
 
-/** A block begins where a line does; what stands on the same line stays together. */
+/**
+ * A block begins where a line does; what stands on the same line stays together, also behind the last line of a longer
+ * block (text behind the `$$` that ends a formula).
+ */
 function cutBlocks(text: string, nodes: readonly RootContent[]): readonly Block[] {
   const starts: number[] = []
   const groups: RootContent[][] = []
+  let end = 0
   for (const node of nodes) {
     const lineStart = text.lastIndexOf('\n', (node.position?.start.offset ?? 0) - 1) + 1
-    if (groups.length > 0 && lineStart <= starts.at(-1)!) groups.at(-1)!.push(node)
+    if (groups.length > 0 && (lineStart <= starts.at(-1)! || lineStart < end)) groups.at(-1)!.push(node)
     else {
       starts.push(groups.length === 0 ? 0 : lineStart)
       groups.push([node])
     }
+    end = node.position?.end.offset ?? end
   }
   if (groups.length === 0) return text === '' ? [] : [{ text, nodes: [] }]
   return groups.map((group, index) => ({ text: text.slice(starts[index], starts[index + 1]), nodes: group }))
@@ -111,11 +118,13 @@ function firstOpenBlock(blocks: readonly Block[], text: string): number {
     start -= blocks[index]!.text.length
   }
   if (index > 0 && start >= lastLine) stepBack()
-  const isParted = (): boolean =>
-    /\n[ \t]*\n[ \t]*$/.test(blocks[index - 1]!.text) && !/^[ \t]/.test(blocks[index]!.text)
+  const isParted = (): boolean => endsParted(blocks[index - 1]!) && !/^[ \t]/.test(blocks[index]!.text)
   while (index > 0 && !isParted()) stepBack()
   return Math.max(index, 0)
 }
+
+/** Whether a blank line ends the block. */
+const endsParted = ({ text }: Block): boolean => /\n[ \t]*\n[ \t]*$/.test(text)
 
 interface OpenFence {
   readonly end: RegExp
