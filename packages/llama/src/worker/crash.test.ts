@@ -183,7 +183,8 @@ describe.runIf(posix)('when the process of a model hangs', () => {
       (count) => void (count === 3 && process.kill(model.pid!, 'SIGSTOP')),
     )
     expect(String(error)).toMatch(/had not answered for 1000 ms/)
-    expect(await timeToAnswer(model)).toBeLessThan(10_000)
+    await timeToAnswer(model)
+    expect(await model.status()).toEqual({ state: 'ready' })
   })
 })
 
