@@ -1,11 +1,10 @@
 import { chmod, copyFile, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
-import { createServer, type AddressInfo } from 'node:net'
-import { once } from 'node:events'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { startHubServer, type HubServer } from '@petals-chat/hub/testing'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { freePort } from '../../packages/petals/src/testing/faulty-link.ts'
 import { defaultModelPath } from '../support/model.ts'
 import { cleanEnvironment, petalsChat, waitUntilReady, withDefaultModel } from './support/petals-chat.ts'
 import { stillRunning } from './support/process-tree.ts'
@@ -35,14 +34,6 @@ afterAll(async () => {
   await hub?.[Symbol.asyncDispose]()
   await rm(folder, { recursive: true, force: true })
 })
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const { port } = server.address() as AddressInfo
-  server.close()
-  return port
-}
 
 /** The lines below `Examples:`, without what is said beside them. */
 const examplesIn = (help: string): string[] =>
