@@ -28,6 +28,9 @@ const petalsLayers = {
   blocks: ['dht', 'p2p', 'wire'],
   routing: ['blocks', 'dht', 'p2p'],
   inference: ['routing', 'blocks', 'rpc', 'p2p', 'tensor', 'wire'],
+  swarm: ['routing', 'blocks', 'layers', 'dht', 'rpc', 'p2p', 'wire'],
+  session: ['inference', 'sampling', 'layers', 'blocks', 'p2p', 'tensor'],
+  model: ['session', 'swarm', 'inference', 'layers', 'blocks'],
   speculation: ['sampling', 'layers', 'inference'],
 }
 

@@ -9,8 +9,8 @@ import { ServerCapabilities } from '../packages/petals/src/inference/server-capa
 import { StepTimes } from '../packages/petals/src/inference/step-times.ts'
 import { createInferenceSession } from '../packages/petals/src/inference/swarm-inference-session.ts'
 import { readArchitecture } from '../packages/petals/src/layers/architecture.ts'
-import { ModelSwarms } from '../packages/petals/src/model-swarms.ts'
-import { SwarmConnector } from '../packages/petals/src/swarm-connection.ts'
+import { ModelSwarms } from '../packages/petals/src/swarm/model-swarms.ts'
+import { SwarmConnector } from '../packages/petals/src/swarm/swarm-connector.ts'
 import { folderFiles } from '../tests/support/folder-files.ts'
 import { AnswerClock, answerLines } from './support/answer-lines.ts'
 

@@ -18,6 +18,6 @@ export {
   type LocalPartOptions,
   type RemovedFiles,
   type RemoveLocalPartOptions,
-} from './local-part.ts'
-export { readSwarmModelInfo, type SwarmModelInfo } from './model-info.ts'
+} from './model/local-part.ts'
+export { readSwarmModelInfo, type SwarmModelInfo } from './model/model-info.ts'
 export { createPetalsEngine, type PetalsEngine, type PetalsEngineDependencies } from './petals-engine.ts'

@@ -3,27 +3,19 @@ import {
   silentMetrics,
   type Engine,
   type LoadOptions,
-  type Logger,
-  type Metrics,
   type ModelSpec,
   type SwarmView,
 } from '@petals-chat/engine'
 import type { SwarmConfig } from './config.ts'
-import { loadPetalsModel } from './load-model.ts'
-import { ModelLocator, type OpenFiles } from './model-locator.ts'
-import { ModelSwarms } from './model-swarms.ts'
-import type { PetalsModel } from './petals-model.ts'
-import { SwarmConnector } from './swarm-connection.ts'
-import { createSwarmView } from './swarm-view.ts'
+import { loadPetalsModel, type ModelDependencies } from './model/load-model.ts'
+import { ModelLocator } from './swarm/model-locator.ts'
+import { ModelSwarms } from './swarm/model-swarms.ts'
+import type { PetalsModel } from './model/petals-model.ts'
+import { SwarmConnector } from './swarm/swarm-connector.ts'
+import { createSwarmView } from './swarm/swarm-view.ts'
 
-export interface PetalsEngineDependencies {
-  readonly logger?: Logger | undefined
-  readonly metrics?: Metrics | undefined
-  /** Opens the files of a model's `source`. @throws ModelUnavailableError */
-  readonly openFiles: OpenFiles
-  /** Where 8-bit copies of LM heads are kept between starts. */
-  readonly cacheFolder: string
-  /** Models that `swarm` shows; none: all that servers of the swarm have registered. */
+export interface PetalsEngineDependencies extends ModelDependencies {
+  /** Models that `swarm` shows. If none is given, it shows every model that servers of the swarm have registered. */
   readonly models?: readonly ModelSpec[] | undefined
 }
 

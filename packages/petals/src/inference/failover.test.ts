@@ -3,7 +3,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import type { HiddenStates } from '../tensor/hidden-states.ts'
 import type { FakeServer, FakeStep } from '../testing/fake-server.ts'
 import { FakeSwarm, type SwarmClient } from '../testing/fake-swarm.ts'
-import { lies } from '../testing/lies.ts'
+import { malformedResponses } from '../testing/malformed-responses.ts'
 import { silence } from '../testing/rpc-server.ts'
 import type { InferenceSession } from './inference-session.ts'
 
@@ -303,32 +303,32 @@ describe('the walls of servers', () => {
   })
 })
 
-describe('servers that lie', () => {
-  test(`${lies.size} ways, at the prompt and later: noticed, left, and the answer is the same`, async () => {
-    expect(lies.size).toBeGreaterThanOrEqual(60)
+describe('servers that send malformed responses', () => {
+  test(`${malformedResponses.size} ways, at the prompt and later: noticed, left, and the answer is the same`, async () => {
+    expect(malformedResponses.size).toBeGreaterThanOrEqual(60)
     const liar = await swarm.addServer(0, 6, fast)
     await swarm.addServer(0, 6, slow)
     const client = await swarm.connect()
     await client.openSession().open()
     const before = process.memoryUsage.rss()
-    for (const [name, lie] of lies) {
-      for (const at of [0, 3]) await expectLieNoticed(client, liar, name, at, lie)
+    for (const [name, malform] of malformedResponses) {
+      for (const at of [0, 3]) await expectFaultNoticed(client, liar, name, at, malform)
     }
     expect(process.memoryUsage.rss() - before).toBeLessThan(256 * 1024 * 1024)
   })
 
-  async function expectLieNoticed(
+  async function expectFaultNoticed(
     client: SwarmClient,
     liar: FakeServer,
     name: string,
     at: number,
-    lie: (honest: Uint8Array) => Uint8Array,
+    malform: (honest: Uint8Array) => Uint8Array,
   ): Promise<void> {
     client.router.reportSuccess(liar.id)
     const start = liar.stepCount
     liar.intercept = async ({ index, call, response }) => {
       if (index - start !== at) return false
-      await call.bytes.write(lie(response))
+      await call.bytes.write(malform(response))
       return true
     }
     await using session = client.openSession()

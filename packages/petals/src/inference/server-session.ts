@@ -2,7 +2,7 @@ import { chainUid } from '../blocks/block-uid.ts'
 import type { Span } from '../blocks/spans.ts'
 import { ConnectionLostError, DeadlineExceededError, ProtocolError } from '../errors.ts'
 import type { RpcClient, RpcStream } from '../rpc/rpc-client.ts'
-import { attributed } from '../rpc/attributed.ts'
+import { withPeer } from '../rpc/with-peer.ts'
 import type { FloatDtype } from '../tensor/dtype.ts'
 import type { ExpertRequest, ExpertResponse } from '../wire/runtime.ts'
 import {
@@ -219,7 +219,7 @@ export class ServerSession {
     }
     await stream.send(this.#openingRequest(noInputs(hiddenSize)))
     const response = await stream.receive({ maxBytes: maxResponseBytes(0, hiddenSize) })
-    this.#dtype = attributed(this.span.peer, () => readOutputs(response, 0, hiddenSize)).dtype
+    this.#dtype = withPeer(this.span.peer, () => readOutputs(response, 0, hiddenSize)).dtype
     this.#lastActivity = performance.now()
   }
 
@@ -238,7 +238,7 @@ export class ServerSession {
   #answered(response: ExpertResponse): void {
     const { hiddenSize, times, span } = this.#options
     const step = this.#pushedOpenings > 0 ? undefined : this.#outstanding.shift()
-    const outputs = attributed(span.peer, () => {
+    const outputs = withPeer(span.peer, () => {
       if (!step && this.#pushedOpenings === 0)
         throw new ProtocolError('An answer came to a question that was not asked.')
       return readOutputs(response, step?.tokens ?? 0, hiddenSize)

@@ -3,7 +3,7 @@ import { ProtocolError, RpcError } from '../errors.ts'
 import type { PeerId } from '../p2p/peer-id.ts'
 import type { ByteStream } from '../p2p/swarm-transport.ts'
 import { decodeRpcError } from '../wire/p2pd.ts'
-import { attributed } from './attributed.ts'
+import { withPeer } from './with-peer.ts'
 import { decodeFrameHeader, encodeFrameHeader, endOfInput, frameHeaderBytes, markers } from './framing.ts'
 import type { ReceiveOptions, RpcMethod, RpcStream } from './rpc-client.ts'
 
@@ -32,9 +32,9 @@ export class StreamingCall<Request, Response> implements RpcStream<Request, Resp
     try {
       const header = await this.#bytes.read(frameHeaderBytes, { signal })
       const maximum = typeof maxBytes === 'function' ? maxBytes() : maxBytes
-      const { marker, length } = attributed(this.#peer, () => decodeFrameHeader(header, maximum))
+      const { marker, length } = withPeer(this.#peer, () => decodeFrameHeader(header, maximum))
       const payload = await this.#bytes.read(length, { signal })
-      return attributed(this.#peer, () => this.#decode(marker, payload))
+      return withPeer(this.#peer, () => this.#decode(marker, payload))
     } catch (error) {
       // After an error nothing more can come; after a broken promise nothing more is wanted.
       this.#over = true

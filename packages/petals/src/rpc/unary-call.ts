@@ -4,7 +4,7 @@ import { peerIdBytes, type PeerId } from '../p2p/peer-id.ts'
 import type { ByteStream, SwarmTransport } from '../p2p/swarm-transport.ts'
 import { decodeUnaryEnvelope, encodeUnaryEnvelope } from '../wire/p2pd.ts'
 import { lengthPrefixed, readLengthPrefixed } from '../wire/varint.ts'
-import { attributed } from './attributed.ts'
+import { withPeer } from './with-peer.ts'
 import type { RpcMethod, UnaryOptions } from './rpc-client.ts'
 
 /** Largest envelope in either direction (`p2pd/persistent_stream.go`); a server drops larger ones without a word. */
@@ -36,7 +36,7 @@ export async function callUnary<Request, Response>(
   }
   try {
     const answer = await exchange(transport, peer, method.name, envelope, { ...options, signal, timeoutMs })
-    return attributed(peer, () => readAnswer(answer, callId, method, peer))
+    return withPeer(peer, () => readAnswer(answer, callId, method, peer))
   } catch (error) {
     options.signal?.throwIfAborted()
     if (timeout.aborted)

@@ -183,7 +183,7 @@ it.runIf(process.platform === 'linux')(
     const script = `
     prepareScreeningProcess()
     const { readFile } = await import('node:fs/promises')
-    const { loadPetalsModel } = await import(${JSON.stringify(new URL('../../load-model.ts', import.meta.url).href)})
+    const { loadPetalsModel } = await import(${JSON.stringify(new URL('../../model/load-model.ts', import.meta.url).href)})
     const openFiles = () => Promise.reject(new Error('no files'))
     const connector = { get: () => Promise.reject(new Error('no swarm')) }
     await loadPetalsModel({ source: 'none' }, { openFiles, connector, config: {} }).catch(() => {})

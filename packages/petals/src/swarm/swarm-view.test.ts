@@ -7,13 +7,13 @@ import {
   type SwarmView,
 } from '@petals-chat/engine'
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
-import { swarmConfigSchema, type SwarmConfigInput } from './config.ts'
+import { swarmConfigSchema, type SwarmConfigInput } from '../config.ts'
 import { ModelLocator } from './model-locator.ts'
 import { ModelSwarms } from './model-swarms.ts'
-import { statusOf } from './swarm-status.ts'
-import { SwarmConnector } from './swarm-connection.ts'
+import { modelStatus } from './model-status.ts'
+import { SwarmConnector } from './swarm-connector.ts'
 import { createSwarmView } from './swarm-view.ts'
-import { dhtPrefix, FakeSwarm } from './testing/fake-swarm.ts'
+import { dhtPrefix, FakeSwarm } from '../testing/fake-swarm.ts'
 
 const config = JSON.stringify({ model_type: 'llama', vocab_size: 8, hidden_size: 16, num_hidden_layers: 6 })
 
@@ -213,7 +213,7 @@ describe('the view of a swarm', () => {
       spans: [],
       ageMs: 200_000,
     })
-    expect(statusOf(model)).toMatchObject({
+    expect(modelStatus(model)).toMatchObject({
       state: 'unavailable',
       detail: expect.stringMatching(/^The swarm can't be reached/) as string,
     })
@@ -231,18 +231,18 @@ describe('the status of a model', () => {
     const model = swarms.of({ dhtPrefix, numBlocks: 6 }, await connector.get())
     const first = await swarm.addServer(0, 6)
     await view.status()
-    expect(statusOf(model)).toEqual({ state: 'ready' })
+    expect(modelStatus(model)).toEqual({ state: 'ready' })
 
     await first[Symbol.asyncDispose]()
     await model.router.measure()
-    expect(statusOf(model)).toMatchObject({
+    expect(modelStatus(model)).toMatchObject({
       state: 'degraded',
       detail: expect.stringContaining('blocks 0-5 do not answer just now') as string,
     })
 
     for (let block = 0; block < 6; block++) swarm.dht.remove(`${dhtPrefix}.${block}`, first.peer.id)
     await model.directory.refresh()
-    expect(statusOf(model)).toMatchObject({
+    expect(modelStatus(model)).toMatchObject({
       state: 'unavailable',
       detail: expect.stringMatching(
         /No server is online that holds blocks 0-5 of 'Toy-hf' .*connect-your-gpu/,

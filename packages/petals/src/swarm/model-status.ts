@@ -1,16 +1,16 @@
 import type { ModelStatus } from '@petals-chat/engine'
-import { formatBlocks } from './blocks/block-range.ts'
-import { missingBlocks } from './blocks/spans.ts'
+import { formatBlocks } from '../blocks/block-range.ts'
+import { missingBlocks } from '../blocks/spans.ts'
 import { coverageOf } from './coverage.ts'
-import { SwarmUnreachableError } from './errors.ts'
+import { SwarmUnreachableError } from '../errors.ts'
 import type { ModelSwarm } from './model-swarms.ts'
-import { missingBlocksError } from './routing/missing-blocks.ts'
+import { missingBlocksError } from '../routing/missing-blocks.ts'
 
 /** News older than this are worth a word: several looks in a row have failed. */
 const staleAfterMs = 180_000
 
 /** Whether a model's servers can answer now, by what is known of them. Does not wait; the next look knows more. */
-export function statusOf({ router, directory, ...location }: ModelSwarm): ModelStatus {
+export function modelStatus({ router, directory, ...location }: ModelSwarm): ModelStatus {
   void router.check()
   const servers = router.status().filter(({ usable }) => usable)
   const online = servers.filter(({ server }) => server.state === 'online')

@@ -12,13 +12,13 @@ import {
   type SessionOptions,
   type Tokenizer,
 } from '@petals-chat/engine'
-import type { InferenceContext } from './inference/inference-context.ts'
-import { createInferenceSession } from './inference/swarm-inference-session.ts'
-import type { LocalLayers } from './layers/local-layers.ts'
-import type { ModelTokenizer } from './layers/tokenizer.ts'
-import type { ModelSwarm } from './model-swarms.ts'
-import { PetalsSession } from './petals-session.ts'
-import { statusOf } from './swarm-status.ts'
+import type { InferenceContext } from '../inference/inference-context.ts'
+import { createInferenceSession } from '../inference/swarm-inference-session.ts'
+import type { LocalLayers } from '../layers/local-layers.ts'
+import type { ModelTokenizer } from '../layers/tokenizer.ts'
+import type { ModelSwarm } from '../swarm/model-swarms.ts'
+import { PetalsSession } from '../session/petals-session.ts'
+import { modelStatus } from '../swarm/model-status.ts'
 
 export interface PetalsModelOptions extends ModelTokenizer {
   readonly id: string
@@ -83,7 +83,7 @@ export class PetalsModel implements Model {
     options.signal?.throwIfAborted()
     return this.#closed
       ? { state: 'unavailable', detail: unloaded(this.id).message }
-      : statusOf(this.#options.swarm)
+      : modelStatus(this.#options.swarm)
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -1,8 +1,8 @@
 import { EngineError, type AbortOptions, type ModelFiles } from '@petals-chat/engine'
-import { readArchitecture, type Architecture } from './layers/architecture.ts'
-import { layoutOf } from './layers/head/quantized-matrix.ts'
-import { downloadBytesOf, findLocalTensors } from './layers/local-tensors.ts'
-import { findDhtPrefix, type LocatableSpec } from './model-location.ts'
+import { readArchitecture, type Architecture } from '../layers/architecture.ts'
+import { layoutOf } from '../layers/head/quantized-matrix.ts'
+import { downloadBytesOf, findLocalTensors } from '../layers/local-tensors.ts'
+import { findDhtPrefix, type LocatableSpec } from '../swarm/model-location.ts'
 
 /** What a model's config.json says of its part in a swarm. */
 export interface SwarmModelInfo extends Pick<

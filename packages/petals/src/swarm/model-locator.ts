@@ -1,7 +1,7 @@
 import type { AbortOptions, ModelFiles, ModelSpec } from '@petals-chat/engine'
-import { listSwarmModels, type SwarmModel } from './blocks/swarm-models.ts'
-import type { DhtClient } from './dht/dht-client.ts'
-import { readArchitecture } from './layers/architecture.ts'
+import { listSwarmModels, type SwarmModel } from '../blocks/swarm-models.ts'
+import type { DhtClient } from '../dht/dht-client.ts'
+import { readArchitecture } from '../layers/architecture.ts'
 import { locationOf, repositoryOf, type LocatableSpec, type ModelLocation } from './model-location.ts'
 
 export type OpenFiles = (source: string, options: AbortOptions) => Promise<ModelFiles>

@@ -1,6 +1,6 @@
 import { ModelUnavailableError, type ModelSpec } from '@petals-chat/engine'
-import { deriveDhtPrefix, type ModelType } from './blocks/dht-prefix.ts'
-import type { Architecture } from './layers/architecture.ts'
+import { deriveDhtPrefix, type ModelType } from '../blocks/dht-prefix.ts'
+import type { Architecture } from '../layers/architecture.ts'
 
 /** Where a model is in a swarm. */
 export interface ModelLocation {

@@ -1,5 +1,5 @@
 import { abortable, type AbortOptions, type OpenAheadOptions } from '@petals-chat/engine'
-import type { InferenceSession } from './inference/inference-session.ts'
+import type { InferenceSession } from '../inference/inference-session.ts'
 
 /** Tokens that a first message and what stands before it are likely to have; short enough for pushed chains. */
 const likelyPromptLength = 512

@@ -1,7 +1,7 @@
-import { RpcError } from './errors.ts'
-import type { ServerProbe } from './routing/round-trips.ts'
-import type { RpcClient, RpcMethod } from './rpc/rpc-client.ts'
-import { decodeExpertInfo, encodeExpertUid } from './wire/runtime.ts'
+import { RpcError } from '../errors.ts'
+import type { ServerProbe } from '../routing/round-trips.ts'
+import type { RpcClient, RpcMethod } from '../rpc/rpc-client.ts'
+import { decodeExpertInfo, encodeExpertUid } from '../wire/runtime.ts'
 
 /** What a server says of itself; of no block in particular. */
 const infoMethod: RpcMethod<string, Uint8Array> = {

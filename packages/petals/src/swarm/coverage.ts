@@ -1,6 +1,6 @@
-import { blocksOf } from './blocks/block-range.ts'
-import { spansByBlock } from './blocks/spans.ts'
-import type { ServerStatus } from './routing/router.ts'
+import { blocksOf } from '../blocks/block-range.ts'
+import { spansByBlock } from '../blocks/spans.ts'
+import type { ServerStatus } from '../routing/router.ts'
 
 /** How well the blocks of a model are held by servers that answer. */
 export interface Coverage {

@@ -1,8 +1,8 @@
 import { abortable, silentLogger, type AbortOptions, type Logger } from '@petals-chat/engine'
-import type { SwarmConfig } from './config.ts'
-import type { DhtClient } from './dht/dht-client.ts'
-import type { SwarmTransport } from './p2p/swarm-transport.ts'
-import type { RpcClient } from './rpc/rpc-client.ts'
+import type { SwarmConfig } from '../config.ts'
+import type { DhtClient } from '../dht/dht-client.ts'
+import type { SwarmTransport } from '../p2p/swarm-transport.ts'
+import type { RpcClient } from '../rpc/rpc-client.ts'
 
 /** A node in the swarm. */
 export interface SwarmConnection {
@@ -47,10 +47,10 @@ export class SwarmConnector implements AsyncDisposable {
     signal.throwIfAborted()
     // libp2p takes longer to load than to connect: only who needs it waits for it.
     const [p2p, identity, { createRpcClient }, { createDhtClient }] = await Promise.all([
-      import('./p2p/libp2p-transport.ts'),
-      import('./p2p/identity.ts'),
-      import('./rpc/transport-rpc-client.ts'),
-      import('./dht/hivemind-dht-client.ts'),
+      import('../p2p/libp2p-transport.ts'),
+      import('../p2p/identity.ts'),
+      import('../rpc/transport-rpc-client.ts'),
+      import('../dht/hivemind-dht-client.ts'),
     ])
     const privateKey =
       config.identityPath === undefined ? undefined : await identity.loadIdentity(config.identityPath)

@@ -19,15 +19,15 @@ import {
   type WaitOptions,
 } from '@petals-chat/engine'
 import { toEngineError } from './engine-errors.ts'
-import type { InferenceSession } from './inference/inference-session.ts'
-import type { LocalLayers } from './layers/local-layers.ts'
-import type { PeerId } from './p2p/peer-id.ts'
+import type { InferenceSession } from '../inference/inference-session.ts'
+import type { LocalLayers } from '../layers/local-layers.ts'
+import type { PeerId } from '../p2p/peer-id.ts'
 import { OpeningAhead } from './opening-ahead.ts'
 import { reportRoute } from './route-report.ts'
-import { describeToken } from './sampling/logprobs.ts'
-import { createSampler } from './sampling/sampler.ts'
-import type { HiddenStates } from './tensor/hidden-states.ts'
-import type { Logits } from './tensor/logits.ts'
+import { describeToken } from '../sampling/logprobs.ts'
+import { createSampler } from '../sampling/sampler.ts'
+import type { HiddenStates } from '../tensor/hidden-states.ts'
+import type { Logits } from '../tensor/logits.ts'
 
 export interface PetalsSessionOptions {
   readonly model: Pick<Model, 'id' | 'tokenizer' | 'capabilities'>

@@ -1,11 +1,11 @@
 import type { Logger, Metrics } from '@petals-chat/engine'
-import { createBlockDirectory, type BlockDirectory } from './blocks/block-directory.ts'
-import type { SwarmConfig } from './config.ts'
+import { createBlockDirectory, type BlockDirectory } from '../blocks/block-directory.ts'
+import type { SwarmConfig } from '../config.ts'
 import type { ModelLocation } from './model-location.ts'
-import { createRouter } from './routing/swarm-router.ts'
-import type { Router } from './routing/router.ts'
+import { createRouter } from '../routing/swarm-router.ts'
+import type { Router } from '../routing/router.ts'
 import { createServerProbe } from './server-probe.ts'
-import type { SwarmConnection } from './swarm-connection.ts'
+import type { SwarmConnection } from './swarm-connector.ts'
 
 /** The servers of one model, and the ways through them. */
 export interface ModelSwarm extends ModelLocation {

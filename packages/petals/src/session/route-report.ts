@@ -1,7 +1,7 @@
 import type { RouteReport } from '@petals-chat/engine'
-import type { Span } from './blocks/spans.ts'
-import type { InferenceSession } from './inference/inference-session.ts'
-import type { PeerId } from './p2p/peer-id.ts'
+import type { Span } from '../blocks/spans.ts'
+import type { InferenceSession } from '../inference/inference-session.ts'
+import type { PeerId } from '../p2p/peer-id.ts'
 
 /** The way that a session's tokens take. `decodeMs`: median time of a decode step on a server. */
 export function reportRoute(

@@ -6,13 +6,13 @@ import {
   type ModelSpec,
 } from '@petals-chat/engine'
 import { availableParallelism } from 'node:os'
-import type { SwarmConfig } from './config.ts'
-import { readArchitecture } from './layers/architecture.ts'
-import { removeHeadFiles } from './layers/head/head-file.ts'
-import { openLocalLayers, type LocalLayers } from './layers/local-layers.ts'
-import { findLocalTensors } from './layers/local-tensors.ts'
-import { openTokenizer } from './layers/tokenizer.ts'
-import type { OpenFiles } from './model-locator.ts'
+import type { SwarmConfig } from '../config.ts'
+import { readArchitecture } from '../layers/architecture.ts'
+import { removeHeadFiles } from '../layers/head/head-file.ts'
+import { openLocalLayers, type LocalLayers } from '../layers/local-layers.ts'
+import { findLocalTensors } from '../layers/local-tensors.ts'
+import { openTokenizer } from '../layers/tokenizer.ts'
+import type { OpenFiles } from '../swarm/model-locator.ts'
 
 export interface LocalPartOptions extends LoadOptions {
   readonly config: Pick<SwarmConfig, 'threads'>

@@ -2,7 +2,7 @@ import { ProtocolError } from '../errors.ts'
 import type { PeerId } from '../p2p/peer-id.ts'
 
 /** Decodes what `peer` sent: decoders don't know whose bytes they read, the errors that leave here do. */
-export function attributed<T>(peer: PeerId, decode: () => T): T {
+export function withPeer<T>(peer: PeerId, decode: () => T): T {
   try {
     return decode()
   } catch (error) {

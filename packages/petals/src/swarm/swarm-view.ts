@@ -9,15 +9,15 @@ import {
   type SwarmStatus,
   type SwarmView,
 } from '@petals-chat/engine'
-import { listSwarmModels } from './blocks/swarm-models.ts'
-import { publicInitialPeers } from './config.ts'
+import { listSwarmModels } from '../blocks/swarm-models.ts'
+import { publicInitialPeers } from '../config.ts'
 import { coverageOf } from './coverage.ts'
-import { SwarmError, SwarmUnreachableError } from './errors.ts'
+import { SwarmError, SwarmUnreachableError } from '../errors.ts'
 import type { ModelLocation } from './model-location.ts'
 import type { ModelLocator } from './model-locator.ts'
 import type { ModelSwarm, ModelSwarms } from './model-swarms.ts'
-import type { ServerStatus } from './routing/router.ts'
-import type { SwarmConnection, SwarmConnector } from './swarm-connection.ts'
+import type { ServerStatus } from '../routing/router.ts'
+import type { SwarmConnection, SwarmConnector } from './swarm-connector.ts'
 
 /** News older than this are asked for again when somebody looks; so a page may look as often as it likes. */
 const freshForMs = 5000

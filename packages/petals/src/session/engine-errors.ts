@@ -1,5 +1,5 @@
 import { EngineError, GenerationFailedError } from '@petals-chat/engine'
-import { SwarmError } from './errors.ts'
+import { SwarmError } from '../errors.ts'
 
 /**
  * What leaves this package: engine errors and abort reasons as they are, errors of the swarm as the cause of a

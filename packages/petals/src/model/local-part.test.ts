@@ -1,9 +1,9 @@
 import { readdir, writeFile } from 'node:fs/promises'
 import path from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { openTestStore, type TestStore } from '../../hub/src/testing/test-store.ts'
-import { openLocalLayers } from './layers/local-layers.ts'
-import { safetensorsFile, toyTensor } from './layers/testing/toy-checkpoint.ts'
+import { openTestStore, type TestStore } from '../../../hub/src/testing/test-store.ts'
+import { openLocalLayers } from '../layers/local-layers.ts'
+import { safetensorsFile, toyTensor } from '../layers/testing/toy-checkpoint.ts'
 import { removeLocalPart } from './local-part.ts'
 import { readSwarmModelInfo } from './model-info.ts'
 

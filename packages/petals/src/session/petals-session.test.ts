@@ -17,15 +17,15 @@ import {
 } from '@petals-chat/engine'
 import { engineComplianceTests, scriptedTokenizer } from '@petals-chat/engine/testing'
 import * as vitest from 'vitest'
-import { folderFiles } from '../../../tests/support/folder-files.ts'
-import { ConnectionLostError } from './errors.ts'
-import type { InferenceSession, OpenOptions } from './inference/inference-session.ts'
-import { openLocalLayers, type LocalLayers } from './layers/local-layers.ts'
-import { safetensorsFile, toyTensor } from './layers/testing/toy-checkpoint.ts'
+import { folderFiles } from '../../../../tests/support/folder-files.ts'
+import { ConnectionLostError } from '../errors.ts'
+import type { InferenceSession, OpenOptions } from '../inference/inference-session.ts'
+import { openLocalLayers, type LocalLayers } from '../layers/local-layers.ts'
+import { safetensorsFile, toyTensor } from '../layers/testing/toy-checkpoint.ts'
 import { PetalsSession } from './petals-session.ts'
-import { seededBits } from './sampling/random.ts'
-import type { HiddenStates } from './tensor/hidden-states.ts'
-import { runToyBlocks, toyBlocks } from './testing/toy-block.ts'
+import { seededBits } from '../sampling/random.ts'
+import type { HiddenStates } from '../tensor/hidden-states.ts'
+import { runToyBlocks, toyBlocks } from '../testing/toy-block.ts'
 
 const { afterAll, beforeAll, describe, expect, it } = vitest
 const hidden = 64

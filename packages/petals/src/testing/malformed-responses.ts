@@ -5,8 +5,8 @@ import { decodeTensor } from '../tensor/codecs/index.ts'
 import { encodeRpcError } from '../wire/p2pd.ts'
 import { decodeExpertResponse, encodeExpertResponse, type TensorMessage } from '../wire/runtime.ts'
 
-/** Bytes that a lying server writes instead of its honest answer. */
-export type Lie = (honestResponse: Uint8Array) => Uint8Array
+/** Turns the bytes of an honest response into what a faulty or hostile server writes instead. */
+export type Malform = (honestResponse: Uint8Array) => Uint8Array
 
 const noMetadata = new Uint8Array(0)
 
@@ -22,7 +22,7 @@ const frame = (
 
 /** A frame whose one tensor has other fields. */
 const withTensor =
-  (change: (tensor: TensorMessage) => Partial<TensorMessage>): Lie =>
+  (change: (tensor: TensorMessage) => Partial<TensorMessage>): Malform =>
   (honest) => {
     const [tensor] = decodeExpertResponse(honest).tensors
     return frame(
@@ -31,7 +31,7 @@ const withTensor =
   }
 
 /** A frame whose tensor has other values. */
-const withValues = (change: (values: Float32Array) => void): Lie =>
+const withValues = (change: (values: Float32Array) => void): Malform =>
   withTensor((tensor) => {
     const values = tensorValues(decodeTensor(tensor)).slice()
     change(values)
@@ -39,7 +39,7 @@ const withValues = (change: (values: Float32Array) => void): Lie =>
   })
 
 const tensors =
-  (count: number): Lie =>
+  (count: number): Malform =>
   (honest) => {
     const [tensor] = decodeExpertResponse(honest).tensors
     return frame(
@@ -48,7 +48,7 @@ const tensors =
   }
 
 const int64 = (...values: readonly bigint[]): Uint8Array => new Uint8Array(BigInt64Array.from(values).buffer)
-const quantised = (compression: number, ...sizes: readonly bigint[]): Lie =>
+const quantised = (compression: number, ...sizes: readonly bigint[]): Malform =>
   withTensor(({ buffer }) => ({ compression, buffer: Buffer.concat([int64(...sizes), buffer]) }))
 
 const sizes: Readonly<Record<string, (size: readonly number[]) => readonly number[]>> = {
@@ -94,7 +94,7 @@ const values: Readonly<Record<string, (values: Float32Array) => void>> = {
   'one token of zeros': (v) => v.fill(0, 0, 16),
 }
 
-const raw: Readonly<Record<string, Lie>> = {
+const raw: Readonly<Record<string, Malform>> = {
   'a frame of 2^63 - 1 bytes': (honest) => frame(honest, 2n ** 63n - 1n),
   'a frame of 2^64 - 1 bytes': (honest) => frame(honest, 2n ** 64n - 1n),
   'a frame of a gigabyte': (honest) => frame(honest, 2 ** 30),
@@ -117,7 +117,7 @@ const raw: Readonly<Record<string, Lie>> = {
   'an answer and noise': (honest) => Buffer.concat([frame(honest), Buffer.from('GET / HTTP/1.1\r\n\r\n')]),
 }
 
-const codings: Readonly<Record<string, Lie>> = {
+const codings: Readonly<Record<string, Malform>> = {
   'an unknown compression': withTensor(() => ({ compression: 6 })),
   'compression 2^31': withTensor(() => ({ compression: 2 ** 31 })),
   'a short buffer': withTensor(({ buffer }) => ({ buffer: buffer.subarray(0, -4) })),
@@ -137,14 +137,14 @@ const codings: Readonly<Record<string, Lie>> = {
   'blockwise without blocks': quantised(5, 0n, 256n),
 }
 
-/** Ways in which a server can answer wrongly. All can be noticed; none may be fatal. */
-export const lies: ReadonlyMap<string, Lie> = new Map<string, Lie>([
+/** Ways in which a server can answer wrongly, by name. The client must notice every one of them and survive it. */
+export const malformedResponses: ReadonlyMap<string, Malform> = new Map<string, Malform>([
   ...Object.entries(sizes).map(
     ([name, change]) => [`shape: ${name}`, withTensor(({ size }) => ({ size: change(size) }))] as const,
   ),
   ...dtypes.map((dtype) => [`type: '${dtype.slice(0, 20)}'`, withTensor(() => ({ dtype }))] as const),
   ...Object.entries(values).map(([name, change]) => [`values: ${name}`, withValues(change)] as const),
-  ...Object.entries(codings).map(([name, lie]) => [`coding: ${name}`, lie] as const),
-  ...Object.entries(raw).map(([name, lie]) => [`bytes: ${name}`, lie] as const),
+  ...Object.entries(codings).map(([name, malform]) => [`coding: ${name}`, malform] as const),
+  ...Object.entries(raw).map(([name, malform]) => [`bytes: ${name}`, malform] as const),
   ...[0, 2, 9, 1000].map((count) => [`${count} tensors`, tensors(count)] as const),
 ])

@@ -4,27 +4,39 @@ import {
   silentLogger,
   silentMetrics,
   type LoadOptions,
+  type Logger,
+  type Metrics,
   type ModelFiles,
   type ModelSpec,
 } from '@petals-chat/engine'
-import { missingBlocks } from './blocks/spans.ts'
-import type { SwarmConfig } from './config.ts'
-import { SwarmError, SwarmUnreachableError } from './errors.ts'
-import { noLimitsKnown, type InferenceContext } from './inference/inference-context.ts'
-import { ServerCapabilities } from './inference/server-capabilities.ts'
-import { StepTimes } from './inference/step-times.ts'
-import { readArchitecture, type Architecture } from './layers/architecture.ts'
-import { endSpareScreeningProcess, prepareScreeningProcess } from './layers/head/screening-process.ts'
-import type { LocalLayers } from './layers/local-layers.ts'
-import { openTokenizer, type ModelTokenizer } from './layers/tokenizer.ts'
+import { missingBlocks } from '../blocks/spans.ts'
+import type { SwarmConfig } from '../config.ts'
+import { SwarmError, SwarmUnreachableError } from '../errors.ts'
+import { noLimitsKnown, type InferenceContext } from '../inference/inference-context.ts'
+import { ServerCapabilities } from '../inference/server-capabilities.ts'
+import { StepTimes } from '../inference/step-times.ts'
+import { readArchitecture, type Architecture } from '../layers/architecture.ts'
+import { endSpareScreeningProcess, prepareScreeningProcess } from '../layers/head/screening-process.ts'
+import type { LocalLayers } from '../layers/local-layers.ts'
+import { openTokenizer, type ModelTokenizer } from '../layers/tokenizer.ts'
 import { openLayers } from './local-part.ts'
-import { locationOf, type ModelLocation } from './model-location.ts'
-import type { ModelSwarm, ModelSwarms } from './model-swarms.ts'
-import type { PetalsEngineDependencies } from './petals-engine.ts'
+import { locationOf, type ModelLocation } from '../swarm/model-location.ts'
+import type { OpenFiles } from '../swarm/model-locator.ts'
+import type { ModelSwarm, ModelSwarms } from '../swarm/model-swarms.ts'
 import { PetalsModel } from './petals-model.ts'
-import type { SwarmConnection, SwarmConnector } from './swarm-connection.ts'
+import type { SwarmConnection, SwarmConnector } from '../swarm/swarm-connector.ts'
 
-export interface LoadModelOptions extends LoadOptions, PetalsEngineDependencies {
+/** What loading a model needs from outside this package. */
+export interface ModelDependencies {
+  readonly logger?: Logger | undefined
+  readonly metrics?: Metrics | undefined
+  /** Opens the files of a model's `source`. @throws ModelUnavailableError */
+  readonly openFiles: OpenFiles
+  /** Folder for the 8-bit copies of LM heads, which are kept between starts. */
+  readonly cacheFolder: string
+}
+
+export interface LoadModelOptions extends LoadOptions, ModelDependencies {
   readonly config: SwarmConfig
   readonly connector: SwarmConnector
   readonly swarms: ModelSwarms
