@@ -30,7 +30,7 @@ const petalsLayers = {
   inference: ['routing', 'blocks', 'rpc', 'p2p', 'tensor', 'wire'],
   swarm: ['routing', 'blocks', 'layers', 'dht', 'rpc', 'p2p', 'wire'],
   session: ['inference', 'sampling', 'layers', 'blocks', 'p2p', 'tensor'],
-  model: ['session', 'swarm', 'inference', 'layers', 'blocks'],
+  model: ['session', 'swarm', 'inference', 'layers', 'blocks', 'p2p'],
   speculation: ['sampling', 'layers', 'inference'],
 }
 
@@ -99,6 +99,7 @@ export default tseslint.config(
       'tests/**/*.ts',
       'bench/**/*.ts',
       'swarm/**/*.ts',
+      'examples/**/*.ts',
     ],
     plugins: { 'import-x': importX },
     settings: {

@@ -1,4 +1,4 @@
-import { silentLogger, type AbortOptions, type Logger } from '@petals-chat/engine'
+import { abortable, silentLogger, type AbortOptions, type Logger } from '@petals-chat/engine'
 import type { DhtClient, DhtRecord } from '../dht/dht-client.ts'
 import { blocksOf } from './block-range.ts'
 import { blockUid } from './block-uid.ts'
@@ -137,19 +137,5 @@ class DhtBlockDirectory implements BlockDirectory {
       )
     }, this.#updateIntervalMs)
     this.#timer.unref()
-  }
-}
-
-/** Waits for `promise`, which others may be waiting for too, until the signal says stop. */
-async function abortable<T>(promise: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
-  if (!signal) return await promise
-  signal.throwIfAborted()
-  const aborted = Promise.withResolvers<never>()
-  const onAbort = (): void => aborted.reject(signal.reason as Error)
-  signal.addEventListener('abort', onAbort)
-  try {
-    return await Promise.race([promise, aborted.promise])
-  } finally {
-    signal.removeEventListener('abort', onAbort)
   }
 }

@@ -5,7 +5,7 @@ import type { DhtRecord } from '../dht/dht-client.ts'
 import { parsePeerId } from '../p2p/peer-id.ts'
 import { decodeMsgpack, type MsgpackValue } from '../wire/msgpack.ts'
 import { formatBlocks } from './block-range.ts'
-import { chainUid } from './block-uid.ts'
+import { rangeUid } from './block-uid.ts'
 import { deriveDhtPrefix, type ModelType } from './dht-prefix.ts'
 import { parseServerInfo } from './server-info.ts'
 import { computeSpans, missingBlocks } from './spans.ts'
@@ -30,7 +30,7 @@ describe('names of blocks', () => {
   })
 
   test('a chain is joined by spaces', () => {
-    expect(chainUid('m-hf', { start: 3, end: 6 })).toBe('m-hf.3 m-hf.4 m-hf.5')
+    expect(rangeUid('m-hf', { start: 3, end: 6 })).toBe('m-hf.3 m-hf.4 m-hf.5')
   })
 
   test('lists of blocks for people', () => {

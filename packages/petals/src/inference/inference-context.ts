@@ -3,9 +3,9 @@ import type { BlockRange } from '../blocks/block-range.ts'
 import type { SwarmConfig } from '../config.ts'
 import type { Router } from '../routing/router.ts'
 import type { RpcClient } from '../rpc/rpc-client.ts'
-import type { ServerCapabilities } from './server-capabilities.ts'
-import type { ServerLimits } from './server-limits.ts'
-import type { StepTimes } from './step-times.ts'
+import { ServerCapabilities } from './server-capabilities.ts'
+import { noLimitsKnown, type ServerLimits } from './server-limits.ts'
+import { StepTimes } from './step-times.ts'
 
 export type InferenceConfig = Pick<
   SwarmConfig,
@@ -38,4 +38,15 @@ export interface InferenceContext {
   readonly limits: ServerLimits
 }
 
-export { noLimitsKnown } from './server-limits.ts'
+/** What the caller knows of a model; the rest of its context is learned from its servers. */
+export type InferenceContextOptions = Omit<InferenceContext, 'times' | 'capabilities' | 'limits'>
+
+/** A context that knows nothing of the model's servers yet. */
+export function createInferenceContext(options: InferenceContextOptions): InferenceContext {
+  return {
+    ...options,
+    times: new StepTimes(options.config.stepTimeoutMs),
+    capabilities: new ServerCapabilities(options),
+    limits: noLimitsKnown(),
+  }
+}

@@ -1,5 +1,5 @@
 import type { AbortOptions } from '@petals-chat/engine'
-import { chainUid } from '../blocks/block-uid.ts'
+import { rangeUid } from '../blocks/block-uid.ts'
 import type { Span } from '../blocks/spans.ts'
 import { RpcError } from '../errors.ts'
 import type { PeerId } from '../p2p/peer-id.ts'
@@ -56,7 +56,7 @@ export class ServerCapabilities {
     const timeout = AbortSignal.timeout(probeTimeoutMs)
     const limits = { signal: signal ? AbortSignal.any([signal, timeout]) : timeout }
     const receive = { ...limits, maxBytes: maxResponseBytes(1, hiddenSize) }
-    const uid = chainUid(dhtPrefix, { start: span.start, end: span.start + 1 })
+    const uid = rangeUid(dhtPrefix, { start: span.start, end: span.start + 1 })
     const inputs = {
       dtype: 'float32',
       shape: [1, 1, hiddenSize],

@@ -1,4 +1,4 @@
-import { chainUid } from '../blocks/block-uid.ts'
+import { rangeUid } from '../blocks/block-uid.ts'
 import type { Span } from '../blocks/spans.ts'
 import { ConnectionLostError, DeadlineExceededError, ProtocolError } from '../errors.ts'
 import type { RpcClient, RpcStream } from '../rpc/rpc-client.ts'
@@ -225,7 +225,7 @@ export class ServerSession {
 
   #openingRequest(inputs: Tensor): ExpertRequest {
     const { dhtPrefix, span } = this.#options
-    return openingRequest({ ...this.#options, uid: chainUid(dhtPrefix, span), sessionId: this.id, inputs })
+    return openingRequest({ ...this.#options, uid: rangeUid(dhtPrefix, span), sessionId: this.id, inputs })
   }
 
   async #receive(stream: RpcStream<ExpertRequest, ExpertResponse>): Promise<ExpertResponse> {

@@ -15,6 +15,8 @@ const maintenanceMs = 15_000
 export interface SwarmInferenceSessionOptions {
   /** Tokens that the session may ever hold. */
   readonly maxLength: number
+  /** Called when the session is disposed. */
+  readonly onClose?: (() => void) | undefined
 }
 
 /** An inference session on the servers that `context.router` chooses. */
@@ -28,6 +30,7 @@ export function createInferenceSession(
 class SwarmInferenceSession implements InferenceSession {
   readonly #context: InferenceContext
   readonly #maxLength: number
+  readonly #onClose: (() => void) | undefined
   readonly #metrics: InferenceMetrics
   readonly #keeper: RouteKeeper
   readonly #maintenance: NodeJS.Timeout
@@ -36,9 +39,10 @@ class SwarmInferenceSession implements InferenceSession {
   #closed = false
   #lastUse = performance.now()
 
-  constructor(context: InferenceContext, { maxLength }: SwarmInferenceSessionOptions) {
+  constructor(context: InferenceContext, { maxLength, onClose }: SwarmInferenceSessionOptions) {
     this.#context = context
     this.#maxLength = maxLength
+    this.#onClose = onClose
     this.#metrics = inferenceMetrics(context.metrics)
     this.#keeper = new RouteKeeper(context, this.#metrics, maxLength)
     const { keepAliveMs, aheadTimeoutMs } = context.config
@@ -98,6 +102,7 @@ class SwarmInferenceSession implements InferenceSession {
 
   async [Symbol.asyncDispose](): Promise<void> {
     this.#closed = true
+    this.#onClose?.()
     clearInterval(this.#maintenance)
     this.#keeper.close()
   }

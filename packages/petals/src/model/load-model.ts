@@ -12,9 +12,6 @@ import {
 import { missingBlocks } from '../blocks/spans.ts'
 import type { SwarmConfig } from '../config.ts'
 import { SwarmError, SwarmUnreachableError } from '../errors.ts'
-import { noLimitsKnown, type InferenceContext } from '../inference/inference-context.ts'
-import { ServerCapabilities } from '../inference/server-capabilities.ts'
-import { StepTimes } from '../inference/step-times.ts'
 import { readArchitecture, type Architecture } from '../layers/architecture.ts'
 import { endSpareScreeningProcess, prepareScreeningProcess } from '../layers/head/screening-process.ts'
 import type { LocalLayers } from '../layers/local-layers.ts'
@@ -24,6 +21,7 @@ import { locationOf, type ModelLocation } from '../swarm/model-location.ts'
 import type { OpenFiles } from '../swarm/model-locator.ts'
 import type { ModelSwarm, ModelSwarms } from '../swarm/model-swarms.ts'
 import { PetalsModel } from './petals-model.ts'
+import { openRemoteModel } from './remote-model.ts'
 import type { SwarmConnection, SwarmConnector } from '../swarm/swarm-connector.ts'
 
 /** What loading a model needs from outside this package. */
@@ -78,31 +76,22 @@ async function load(spec: ModelSpec, options: LoadModelOptions): Promise<PetalsM
     location,
     headStart,
   })
-  const { dhtPrefix, numBlocks, adapter } = location
-  const { hiddenSize } = architecture
-  const { rpc } = joined.connection
-  const inference: Omit<InferenceContext, 'logger'> = {
-    router: joined.swarm.router,
-    rpc,
-    dhtPrefix,
-    blocks: { start: 0, end: numBlocks },
-    hiddenSize,
-    adapter,
+  const modelLogger = logger.child({ model: spec.id })
+  const remote = openRemoteModel(joined.swarm, {
+    rpc: joined.connection.rpc,
+    hiddenSize: architecture.hiddenSize,
     config,
+    logger: modelLogger,
     metrics,
-    times: new StepTimes(config.stepTimeoutMs),
-    capabilities: new ServerCapabilities({ rpc, dhtPrefix, hiddenSize }),
-    limits: noLimitsKnown(),
-  }
+  })
   return new PetalsModel({
     id: spec.id,
     // The config may allow more than is usual; the gateway keeps to it where it allows less.
     contextLength: Math.max(architecture.contextLength, spec.maxSessionLength ?? 0),
     ...tokenizer,
     layers,
-    swarm: joined.swarm,
-    inference,
-    logger: logger.child({ model: spec.id }),
+    remote,
+    logger: modelLogger,
     showRoute: config.showRoute,
     onClose: options.onClose,
   })

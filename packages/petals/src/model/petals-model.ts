@@ -12,20 +12,17 @@ import {
   type SessionOptions,
   type Tokenizer,
 } from '@petals-chat/engine'
-import type { InferenceContext } from '../inference/inference-context.ts'
-import { createInferenceSession } from '../inference/swarm-inference-session.ts'
 import type { LocalLayers } from '../layers/local-layers.ts'
 import type { ModelTokenizer } from '../layers/tokenizer.ts'
-import type { ModelSwarm } from '../swarm/model-swarms.ts'
 import { PetalsSession } from '../session/petals-session.ts'
+import type { RemoteModel } from './remote-model.ts'
 import { modelStatus } from '../swarm/model-status.ts'
 
 export interface PetalsModelOptions extends ModelTokenizer {
   readonly id: string
   readonly contextLength: number
   readonly layers: LocalLayers
-  readonly swarm: ModelSwarm
-  readonly inference: Omit<InferenceContext, 'logger'>
+  readonly remote: RemoteModel
   readonly logger: Logger
   /** Log the servers of a session at info, not at debug. */
   readonly showRoute: boolean
@@ -64,15 +61,15 @@ export class PetalsModel implements Model {
     signal?.throwIfAborted()
     if (this.#closed) throw unloaded(this.id)
     validateSessionLength(maxLength, this.contextLength)
-    const { layers, inference, showRoute } = this.#options
+    const { layers, remote, showRoute } = this.#options
     const sessionLogger = logger ?? this.#options.logger
-    const context = { ...inference, logger: showRoute ? sessionLogger : withoutInfo(sessionLogger) }
+    const inferenceLogger = showRoute ? sessionLogger : withoutInfo(sessionLogger)
     const session = new PetalsSession({
       model: this,
       maxLength,
       layers,
-      inference: createInferenceSession(context, { maxLength }),
-      decodeMs: (peer) => inference.times.decodeMs(peer),
+      inference: remote.openSession({ maxLength, logger: inferenceLogger }),
+      decodeMs: (peer) => remote.decodeMs(peer),
       onClose: () => this.#sessions.delete(session),
     })
     this.#sessions.add(session)
@@ -83,7 +80,7 @@ export class PetalsModel implements Model {
     options.signal?.throwIfAborted()
     return this.#closed
       ? { state: 'unavailable', detail: unloaded(this.id).message }
-      : modelStatus(this.#options.swarm)
+      : modelStatus(this.#options.remote)
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

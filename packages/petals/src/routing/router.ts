@@ -3,13 +3,19 @@ import type { BlockRange } from '../blocks/block-range.ts'
 import type { AnnouncedSpan, Span } from '../blocks/spans.ts'
 import type { PeerId } from '../p2p/peer-id.ts'
 
+/** One server and the blocks that it runs in a route: its span, or a part of it. */
+export type Hop = Span
+
+/** Consecutive hops, from the first block to the last. */
+export type Route = readonly Hop[]
+
 /** Chooses the servers that blocks are run on, and learns from how it went. */
 export interface Router extends AsyncDisposable {
   /**
-   * Consecutive spans that cover the blocks, cut to them. Waits for the first news of the swarm.
+   * Returns hops that cover exactly these blocks. Waits for the first answer of the DHT.
    * @throws MissingBlocksError, PeerUnreachableError
    */
-  route(blocks: BlockRange, options?: RouteOptions): Promise<readonly Span[]>
+  route(blocks: BlockRange, options?: RouteOptions): Promise<Route>
   /** The server did what it was asked: a ban, and the memory of earlier ones, are lifted. */
   reportSuccess(peer: PeerId): void
   /** The server failed: it is left alone for a while, unless the fault was ours. */

@@ -2,10 +2,8 @@ import { silentLogger, silentMetrics } from '@petals-chat/engine'
 import { createBlockDirectory, type BlockDirectory } from '../blocks/block-directory.ts'
 import { swarmConfigSchema, type SwarmConfig } from '../config.ts'
 import { createDhtClient } from '../dht/hivemind-dht-client.ts'
-import { noLimitsKnown, type InferenceContext } from '../inference/inference-context.ts'
+import { createInferenceContext, type InferenceContext } from '../inference/inference-context.ts'
 import type { InferenceSession } from '../inference/inference-session.ts'
-import { ServerCapabilities } from '../inference/server-capabilities.ts'
-import { StepTimes } from '../inference/step-times.ts'
 import { createInferenceSession } from '../inference/swarm-inference-session.ts'
 import { createLibp2pTransport } from '../p2p/libp2p-transport.ts'
 import { TestPeer } from '../p2p/testing/test-peer.ts'
@@ -134,7 +132,7 @@ export class SwarmClient implements AsyncDisposable {
     this.transport = this.#resources.use(transport)
     this.directory = this.#resources.use(createBlockDirectory({ dht, dhtPrefix, numBlocks, ...config }))
     this.router = this.#resources.use(createRouter({ directory: this.directory, dht, ...config }))
-    this.context = {
+    this.context = createInferenceContext({
       router: this.router,
       rpc,
       dhtPrefix,
@@ -143,10 +141,7 @@ export class SwarmClient implements AsyncDisposable {
       config,
       logger: silentLogger,
       metrics: silentMetrics,
-      times: new StepTimes(),
-      capabilities: new ServerCapabilities({ rpc, dhtPrefix, hiddenSize }),
-      limits: noLimitsKnown(),
-    }
+    })
   }
 
   openSession(maxLength = 2048): InferenceSession {

@@ -1,0 +1,48 @@
+import type { Logger } from '@petals-chat/engine'
+import { createInferenceContext, type InferenceContextOptions } from '../inference/inference-context.ts'
+import type { InferenceSession } from '../inference/inference-session.ts'
+import { createInferenceSession } from '../inference/swarm-inference-session.ts'
+import type { PeerId } from '../p2p/peer-id.ts'
+import type { ModelSwarm } from '../swarm/model-swarms.ts'
+
+/** The blocks of one model, run by the servers of a swarm. Disposing it closes its sessions; its directory and router stay. */
+export interface RemoteModel extends ModelSwarm, AsyncDisposable {
+  /** Length of a hidden-state vector. */
+  readonly hiddenSize: number
+  /** Contacts no server: the session's first step, or its `open`, does. */
+  openSession(options: RemoteSessionOptions): InferenceSession
+  /** Median time of a decode step on a server, milliseconds; undefined before the first. */
+  decodeMs(peer: PeerId): number | undefined
+}
+
+export interface RemoteSessionOptions {
+  /** Tokens that the session may hold, at most. Servers are asked for KV cache as it is needed. */
+  readonly maxLength: number
+  /** Default: the model's logger. */
+  readonly logger?: Logger | undefined
+}
+
+/** Sessions of one model share what was learned of its servers: times, limits, capabilities. */
+export function openRemoteModel(
+  swarm: ModelSwarm,
+  options: Pick<InferenceContextOptions, 'rpc' | 'hiddenSize' | 'config' | 'logger' | 'metrics'>,
+): RemoteModel {
+  const { dhtPrefix, numBlocks, adapter, router } = swarm
+  const blocks = { start: 0, end: numBlocks }
+  const context = createInferenceContext({ ...options, router, dhtPrefix, blocks, adapter })
+  const sessions = new Set<InferenceSession>()
+  return {
+    ...swarm,
+    hiddenSize: options.hiddenSize,
+    openSession({ maxLength, logger = context.logger }) {
+      const onClose = (): void => void sessions.delete(session)
+      const session = createInferenceSession({ ...context, logger }, { maxLength, onClose })
+      sessions.add(session)
+      return session
+    },
+    decodeMs: (peer) => context.times.decodeMs(peer),
+    async [Symbol.asyncDispose]() {
+      await Promise.all([...sessions].map((session) => session[Symbol.asyncDispose]()))
+    },
+  }
+}
