@@ -7,13 +7,14 @@ const root = fileURLToPath(new URL('.', import.meta.url))
 
 /** Which packages may import which (docs/architecture.md): the rest is refused. */
 const packageImports = {
+  api: [],
   engine: [],
   hub: ['engine'],
   llama: ['engine'],
   petals: ['engine'],
   contribute: ['engine'],
-  gateway: ['engine'],
-  web: [],
+  gateway: ['api', 'engine'],
+  web: ['api'],
 }
 
 /** Layers of packages/petals/src, and the sibling folders each may import. */
@@ -79,6 +80,27 @@ const petalsFolderRules = heavyDependencies
     names,
     home,
   }))
+
+/** The page takes types from `api`; its bundle has none of that package's code, and no zod. */
+const pageTypesOnly = {
+  files: ['packages/web/src/**/*.{ts,tsx}'],
+  ignores: ['**/*.test.ts', '**/*.test.tsx'],
+  rules: {
+    '@typescript-eslint/no-restricted-imports': [
+      'error',
+      {
+        patterns: [
+          {
+            group: ['@petals-chat/api', 'zod'],
+            allowTypeImports: true,
+            message:
+              'The page imports only types from here: zod stays out of its bundle (docs/architecture.md).',
+          },
+        ],
+      },
+    ],
+  },
+}
 
 export default tseslint.config(
   {
@@ -150,11 +172,12 @@ export default tseslint.config(
   },
   {
     // Only `cli` reads the environment or prints.
-    files: ['packages/{engine,hub,llama,petals,contribute,gateway}/src/**/*.ts'],
+    files: ['packages/{api,engine,hub,llama,petals,contribute,gateway}/src/**/*.ts'],
     ignores: ['**/*.test.ts', '**/testing/**'],
     rules: { 'no-console': 'error' },
   },
   ...packageRules,
+  pageTypesOnly,
   ...petalsFolderRules.map(({ files, ignores, names, home }) => ({
     files,
     ignores,

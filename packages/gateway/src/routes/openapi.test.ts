@@ -1,7 +1,6 @@
+import { type OpenApiDocument, chatRequestSchema } from '@petals-chat/api'
 import { describe, expect, test } from 'vitest'
 import { createTestApp } from './openai/fixtures/test-app.ts'
-import { chatRequestSchema } from './openai/schemas/chat-request.ts'
-import type { OpenApiDocument } from './openapi/document.ts'
 
 async function documentOf(): Promise<OpenApiDocument> {
   await using app = createTestApp()

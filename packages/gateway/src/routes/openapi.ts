@@ -1,6 +1,6 @@
+import { openApiDocument } from '@petals-chat/api'
 import { Hono } from 'hono'
 import type { GatewayVariables, RouteModule } from '../context.ts'
-import { openApiDocument } from './openapi/document.ts'
 import { documentationPage } from './openapi/page.ts'
 import { documentationStyle } from './openapi/style.ts'
 

@@ -1,8 +1,8 @@
+import { swarmStatusSchema } from '@petals-chat/api'
 import type { SwarmView } from '@petals-chat/engine'
 import { describe, expect, it, vi } from 'vitest'
 import { scriptedSwarmModel } from '../fixtures/scripted-swarm-model.ts'
 import { createTestGateway, readJson } from '../fixtures/test-gateway.ts'
-import { swarmStatusSchema } from '../swarm/swarm-schema.ts'
 
 describe('GET /api/v1/swarm', () => {
   it('has no models where no engine is of a swarm', async () => {

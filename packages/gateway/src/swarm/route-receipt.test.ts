@@ -1,10 +1,8 @@
+import { chatResponseSchema, completionChunkSchema, petalsSchema } from '@petals-chat/api'
 import type { RouteReport } from '@petals-chat/engine'
 import { describe, expect, it } from 'vitest'
 import { createTestGateway, type LogRecord, readJson, recordingLogger } from '../fixtures/test-gateway.ts'
 import { V2Client } from '../fixtures/v2-client.ts'
-import { chatResponseSchema } from '../routes/openai/schemas/chat-response.ts'
-import { completionChunkSchema } from '../routes/openai/schemas/completion-response.ts'
-import { petalsSchema } from './route-body.ts'
 
 const peers = [
   'QmPAciy35fh35xVGoYx9W991QTttMhobGCK3eDdJmCKzzv',

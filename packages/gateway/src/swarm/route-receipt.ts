@@ -1,5 +1,6 @@
+import type { PetalsBody } from '@petals-chat/api'
 import type { RouteReport, Session } from '@petals-chat/engine'
-import { routeBody, type PetalsBody } from './route-body.ts'
+import { routeBody } from './route-body.ts'
 
 /** Tells the route of a session to whoever asked for it: at once, whenever it changes, and at the end. */
 export class RouteReceipt {

@@ -1,9 +1,8 @@
+import { chatChunkSchema, completionChunkSchema } from '@petals-chat/api'
 import type { SwarmWait } from '@petals-chat/engine'
 import { expect, it } from 'vitest'
 import { createTestGateway, readJson } from '../fixtures/test-gateway.ts'
 import { V2Client } from '../fixtures/v2-client.ts'
-import { chatChunkSchema } from '../routes/openai/schemas/chat-response.ts'
-import { completionChunkSchema } from '../routes/openai/schemas/completion-response.ts'
 
 const wait: SwarmWait = {
   blocks: [

@@ -1,5 +1,6 @@
+import type { PetalsBody } from '@petals-chat/api'
 import { describeWait, type SwarmWait } from '@petals-chat/engine'
-import { waitingBody, type PetalsBody } from './route-body.ts'
+import { waitingBody } from './route-body.ts'
 
 /** That an answer waits for servers, or goes on, as its stream tells it. */
 export interface WaitNotice {

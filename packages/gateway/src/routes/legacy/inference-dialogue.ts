@@ -1,3 +1,4 @@
+import { type PetalsBody, petalsRequestSchema } from '@petals-chat/api'
 import {
   type AbortOptions,
   InvalidRequestError,
@@ -9,9 +10,7 @@ import {
   withWaits,
 } from '@petals-chat/engine'
 import type { SessionPool } from '../../context.ts'
-import type { PetalsBody } from '../../swarm/route-body.ts'
 import { RouteReceipt } from '../../swarm/route-receipt.ts'
-import { petalsRequestSchema } from '../../swarm/route-request.ts'
 import { waitNotice } from '../../swarm/wait-notice.ts'
 import { assertFits, generateChunks, promptTokens } from './generate-chunks.ts'
 import { parseLength, parseSampling } from './generate-params.ts'

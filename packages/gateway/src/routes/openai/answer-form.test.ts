@@ -1,9 +1,13 @@
+import {
+  type ChatResponse,
+  chatChunkSchema,
+  chatResponseSchema,
+  completionResponseSchema,
+} from '@petals-chat/api'
 import type { Grammar, JsonGrammar } from '@petals-chat/engine'
 import { InvalidRequestError } from '@petals-chat/engine'
 import { describe, expect, test } from 'vitest'
 import { createTestApp, type TestAppOptions } from './fixtures/test-app.ts'
-import { chatChunkSchema, type ChatResponse, chatResponseSchema } from './schemas/chat-response.ts'
-import { completionResponseSchema } from './schemas/completion-response.ts'
 
 const path = '/v1/chat/completions'
 const request = { model: 'test', messages: [{ role: 'user', content: 'Hi' }], temperature: 0 }

@@ -1,10 +1,10 @@
+import type { AnswerObject, DeletedAnswer } from '@petals-chat/api'
 import { InvalidRequestError } from '@petals-chat/engine'
 import { type Context, Hono } from 'hono'
 import type { KeptAnswer } from '../../answers/kept-answer.ts'
 import type { GatewayVariables, RouteModule } from '../../context.ts'
 import { AnswerCancelledError, GatewayError } from '../../errors.ts'
 import { streamAnswer } from './response/respond-resumably.ts'
-import type { AnswerObject, DeletedAnswer } from './schemas/answer.ts'
 
 /** `/v1/answers/{id}`: answers that were asked for with `resumable`. Who knows an id may do all of this. */
 export const answerRoutes: RouteModule = (context) =>

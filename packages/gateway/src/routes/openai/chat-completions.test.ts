@@ -1,7 +1,7 @@
+import { type ChatResponse, chatChunkSchema, chatResponseSchema } from '@petals-chat/api'
 import { type Grammar, InvalidRequestError } from '@petals-chat/engine'
 import { describe, expect, test } from 'vitest'
 import { createTestApp, type TestAppOptions } from './fixtures/test-app.ts'
-import { chatChunkSchema, type ChatResponse, chatResponseSchema } from './schemas/chat-response.ts'
 
 const path = '/v1/chat/completions'
 const messages = [{ role: 'user', content: 'What is the capital of France?' }]

@@ -1,3 +1,4 @@
+import { chatRequestSchema } from '@petals-chat/api'
 import { Hono } from 'hono'
 import type { GatewayVariables, RouteModule } from '../../context.ts'
 import { collectChat } from './chat/chat-json.ts'
@@ -10,7 +11,6 @@ import { parseRequest } from './request/parse-request.ts'
 import { unsupportedChatParameters } from './request/unsupported.ts'
 import { respondWithEvents } from './response/respond-with-events.ts'
 import { checkAccess } from './load-model.ts'
-import { chatRequestSchema } from './schemas/chat-request.ts'
 
 /** `POST /v1/chat/completions`: the next message of a dialogue. */
 export const chatCompletionRoutes: RouteModule = (context) =>

@@ -1,6 +1,14 @@
+import {
+  chatRequestSchema,
+  completionRequestSchema,
+  detokenizeRequestSchema,
+  embeddingRequestSchema,
+  legacyRequestSchema,
+  modelSchema,
+  tokenizeRequestSchema,
+} from '@petals-chat/api'
 import { readFile } from 'node:fs/promises'
 import { describe, expect, test } from 'vitest'
-import { legacyRequestSchema } from '../openapi/legacy-operations.ts'
 import { ignoredParameters } from './request/ignored.ts'
 import {
   unsupportedChatParameters,
@@ -9,11 +17,6 @@ import {
   type UnsupportedParameters,
   unsupportedTokenizeParameters,
 } from './request/unsupported.ts'
-import { chatRequestSchema } from './schemas/chat-request.ts'
-import { completionRequestSchema } from './schemas/completion-request.ts'
-import { embeddingRequestSchema } from './schemas/embedding.ts'
-import { modelSchema } from './schemas/model.ts'
-import { detokenizeRequestSchema, tokenizeRequestSchema } from './schemas/tokenize.ts'
 
 const document = await readFile(new URL('../../../../../docs/compatibility.md', import.meta.url), 'utf8')
 

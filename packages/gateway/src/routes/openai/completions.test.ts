@@ -1,10 +1,6 @@
+import { type CompletionResponse, completionChunkSchema, completionResponseSchema } from '@petals-chat/api'
 import { describe, expect, test } from 'vitest'
 import { createTestApp, type TestAppOptions } from './fixtures/test-app.ts'
-import {
-  completionChunkSchema,
-  type CompletionResponse,
-  completionResponseSchema,
-} from './schemas/completion-response.ts'
 
 const path = '/v1/completions'
 const request = { model: 'test', prompt: 'Once', temperature: 0, max_tokens: 8 }

@@ -1,3 +1,4 @@
+import { completionRequestSchema } from '@petals-chat/api'
 import { Hono } from 'hono'
 import type { GatewayVariables, RouteModule } from '../../context.ts'
 import { completionFrames } from './completions/completion-frames.ts'
@@ -10,7 +11,6 @@ import { asksForRoute } from '../../swarm/route-request.ts'
 import { parseRequest } from './request/parse-request.ts'
 import { unsupportedCompletionParameters } from './request/unsupported.ts'
 import { respondWithEvents } from './response/respond-with-events.ts'
-import { completionRequestSchema } from './schemas/completion-request.ts'
 
 /** `POST /v1/completions`: how texts go on, and how probable they are. */
 export const completionRoutes: RouteModule = (context) =>

@@ -1,7 +1,6 @@
+import { chatRequestSchema, timingsSchema } from '@petals-chat/api'
 import { readFile } from 'node:fs/promises'
 import { describe, expect, test } from 'vitest'
-import { chatRequestSchema } from './schemas/chat-request.ts'
-import { timingsSchema } from './schemas/usage.ts'
 
 const path = new URL('../../../../../docs/http-api.md', import.meta.url)
 

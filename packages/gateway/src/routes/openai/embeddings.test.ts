@@ -1,6 +1,6 @@
+import { embeddingResponseSchema } from '@petals-chat/api'
 import { describe, expect, test } from 'vitest'
 import { createTestApp } from './fixtures/test-app.ts'
-import { embeddingResponseSchema } from './schemas/embedding.ts'
 
 const path = '/v1/embeddings'
 

@@ -1,3 +1,4 @@
+import { type EmbeddingRequest, type EmbeddingResponse, embeddingRequestSchema } from '@petals-chat/api'
 import { InvalidRequestError, type Model, type ModelSpec, type TokenId } from '@petals-chat/engine'
 import { Hono } from 'hono'
 import type { GatewayVariables, RouteModule } from '../../context.ts'
@@ -7,7 +8,6 @@ import { answerLength } from './request/limits.ts'
 import { parseRequest } from './request/parse-request.ts'
 import { unsupportedEmbeddingParameters } from './request/unsupported.ts'
 import { responseHead } from './response/head.ts'
-import { type EmbeddingRequest, embeddingRequestSchema, type EmbeddingResponse } from './schemas/embedding.ts'
 
 /** `POST /v1/embeddings`: texts as vectors of length 1. */
 export const embeddingRoutes: RouteModule = (context) =>

@@ -1,3 +1,4 @@
+import { errorSchema } from '@petals-chat/api'
 import { setTimeout as sleep } from 'node:timers/promises'
 import {
   CapacityError,
@@ -9,7 +10,6 @@ import {
 } from '@petals-chat/engine'
 import { describe, expect, test, vi } from 'vitest'
 import { createTestApp, readEvents, type TestApp, type TestAppOptions } from './fixtures/test-app.ts'
-import { errorSchema } from './schemas/error.ts'
 
 const path = '/v1/chat/completions'
 const request = { model: 'test', messages: [{ role: 'user', content: 'Hi' }], temperature: 0 }

@@ -1,11 +1,14 @@
+import {
+  chatRequestSchema,
+  completionRequestSchema,
+  detokenizeRequestSchema,
+  embeddingRequestSchema,
+  errorSchema,
+  tokenizeRequestSchema,
+} from '@petals-chat/api'
 import fc from 'fast-check'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { createTestApp, type TestApp } from './fixtures/test-app.ts'
-import { chatRequestSchema } from './schemas/chat-request.ts'
-import { completionRequestSchema } from './schemas/completion-request.ts'
-import { embeddingRequestSchema } from './schemas/embedding.ts'
-import { errorSchema } from './schemas/error.ts'
-import { detokenizeRequestSchema, tokenizeRequestSchema } from './schemas/tokenize.ts'
 
 const routes = {
   '/v1/chat/completions': {

@@ -1,6 +1,6 @@
+import { modelListSchema, modelSchema } from '@petals-chat/api'
 import { describe, expect, test } from 'vitest'
 import { createTestApp } from './fixtures/test-app.ts'
-import { modelListSchema, modelSchema } from './schemas/model.ts'
 
 const specs = [
   { id: 'test', aliases: ['default'], family: 'Test family', license: 'https://example.org/licence' },

@@ -1,10 +1,10 @@
+import type { ModelObject } from '@petals-chat/api'
 import { Hono } from 'hono'
 import type { Model, ModelSpec, ModelState } from '@petals-chat/engine'
 import type { GatewayContext, GatewayVariables, RouteModule } from '../../context.ts'
 import { modelState } from '../model-state.ts'
 import { swarmKind } from '../swarm-kind.ts'
 import { findModel } from '../resolve-model.ts'
-import type { ModelObject } from './schemas/model.ts'
 
 /** `GET /v1/models` and `GET /v1/models/{id}`; a `/` in an id may come as it is or as `%2F`. */
 export const modelRoutes: RouteModule = (context) => {

@@ -1,5 +1,5 @@
+import { componentSchemas } from '@petals-chat/api'
 import { describe, expect, test } from 'vitest'
-import { componentSchemas } from '../openapi/components.ts'
 import { createTestApp, type TestApp } from './fixtures/test-app.ts'
 
 const chat = { messages: [{ role: 'user', content: 'Hi' }], temperature: 0 }

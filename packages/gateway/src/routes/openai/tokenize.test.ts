@@ -1,6 +1,6 @@
+import { detokenizeResponseSchema, tokenizeResponseSchema } from '@petals-chat/api'
 import { describe, expect, test } from 'vitest'
 import { createTestApp } from './fixtures/test-app.ts'
-import { detokenizeResponseSchema, tokenizeResponseSchema } from './schemas/tokenize.ts'
 
 async function call(path: string, body: object) {
   await using app = createTestApp()

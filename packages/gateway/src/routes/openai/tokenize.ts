@@ -1,3 +1,10 @@
+import {
+  type DetokenizeResponse,
+  type TokenizeRequest,
+  type TokenizeResponse,
+  detokenizeRequestSchema,
+  tokenizeRequestSchema,
+} from '@petals-chat/api'
 import { InvalidRequestError, type Model, type TokenId } from '@petals-chat/engine'
 import { Hono } from 'hono'
 import type { GatewayVariables, RouteModule } from '../../context.ts'
@@ -8,13 +15,6 @@ import { chatPrompt } from './request/chat-prompt.ts'
 import { checkTokens } from './request/limits.ts'
 import { parseRequest } from './request/parse-request.ts'
 import { unsupportedTokenizeParameters } from './request/unsupported.ts'
-import {
-  detokenizeRequestSchema,
-  type DetokenizeResponse,
-  type TokenizeRequest,
-  tokenizeRequestSchema,
-  type TokenizeResponse,
-} from './schemas/tokenize.ts'
 
 /** `POST /v1/tokenize` and `POST /v1/detokenize`: text to tokens and back. */
 export const tokenizeRoutes: RouteModule = (context) =>

@@ -1,4 +1,4 @@
-import type { JsonSchema } from './components.ts'
+import type { JsonSchema } from '@petals-chat/api'
 
 export interface Field {
   readonly name: string

@@ -1,8 +1,16 @@
+import {
+  type JsonSchema,
+  type OpenApiDocument,
+  type Operation,
+  type OperationTag,
+  isSchema,
+  operations,
+  schemaOf,
+  statusMeanings,
+  tags,
+} from '@petals-chat/api'
 import { html } from 'hono/html'
-import { type JsonSchema, schemaOf } from './components.ts'
-import { type OpenApiDocument, operations, tags } from './document.ts'
 import { fieldsOf, type Field } from './fields.ts'
-import { isSchema, type Operation, type OperationTag, statusMeanings } from './operation.ts'
 
 export interface PageOptions {
   readonly document: OpenApiDocument

@@ -1,9 +1,13 @@
-import type { PetalsBody } from '../../../swarm/route-body.ts'
+import type {
+  ChatChoice,
+  ChatResponse,
+  ChatTokenLogprob,
+  PetalsBody,
+  ResponseToolCall,
+} from '@petals-chat/api'
 import type { ChatPart } from '../response/chat-part.ts'
 import { chatLogprobs } from '../response/logprobs.ts'
 import { CostTotal } from '../response/usage.ts'
-import type { ChatChoice, ChatResponse, ChatTokenLogprob } from '../schemas/chat-response.ts'
-import type { ResponseToolCall } from '../schemas/messages.ts'
 import type { ChatJob } from './prepare-chat.ts'
 import type { ChatEvent } from './run-chat.ts'
 

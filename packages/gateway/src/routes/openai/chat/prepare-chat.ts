@@ -1,3 +1,4 @@
+import type { ChatRequest } from '@petals-chat/api'
 import { InvalidRequestError, type Model, type TextRequest } from '@petals-chat/engine'
 import type { GatewayContext } from '../../../context.ts'
 import { loadModel } from '../load-model.ts'
@@ -8,7 +9,6 @@ import { answerLength, askedLength } from '../request/limits.ts'
 import { toSampling } from '../request/sampling.ts'
 import type { ChatAnswerReaderOptions } from '../response/chat-answer-reader.ts'
 import { type ResponseHead, responseHead } from '../response/head.ts'
-import type { ChatRequest } from '../schemas/chat-request.ts'
 
 /** A chat request, checked against its model and ready to run. */
 export interface ChatJob {

@@ -1,11 +1,6 @@
-import type { PetalsBody } from '../../../swarm/route-body.ts'
+import type { CompletionChoice, CompletionLogprobs, CompletionResponse, PetalsBody } from '@petals-chat/api'
 import { characterCount, completionLogprobs } from '../response/logprobs.ts'
 import { CostTotal } from '../response/usage.ts'
-import type {
-  CompletionChoice,
-  CompletionLogprobs,
-  CompletionResponse,
-} from '../schemas/completion-response.ts'
 import type { CompletionJob } from './prepare-completion.ts'
 import type { CompletionEvent } from './run-completion.ts'
 

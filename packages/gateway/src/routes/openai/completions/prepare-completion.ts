@@ -1,3 +1,4 @@
+import type { CompletionPrompt, CompletionRequest } from '@petals-chat/api'
 import { setImmediate } from 'node:timers/promises'
 import {
   ContextLengthError,
@@ -15,7 +16,6 @@ import { requireLogprobs, toStop } from '../request/choices.ts'
 import { answerLength, askedLength, checkTokens } from '../request/limits.ts'
 import { toSampling } from '../request/sampling.ts'
 import { type ResponseHead, responseHead } from '../response/head.ts'
-import type { CompletionPrompt, CompletionRequest } from '../schemas/completion-request.ts'
 
 export interface EncodedPrompt {
   readonly text: string

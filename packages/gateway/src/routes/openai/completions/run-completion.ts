@@ -1,6 +1,6 @@
+import type { PetalsBody } from '@petals-chat/api'
 import { withWaits, type GenerationEndEvent, type Session } from '@petals-chat/engine'
 import type { GatewayContext } from '../../../context.ts'
-import type { PetalsBody } from '../../../swarm/route-body.ts'
 import { RouteReceipt } from '../../../swarm/route-receipt.ts'
 import { waitNotice, type WaitNotice } from '../../../swarm/wait-notice.ts'
 import { type ChoiceEvent, generateChoices } from '../generate-choices.ts'

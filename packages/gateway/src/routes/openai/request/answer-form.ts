@@ -1,3 +1,4 @@
+import type { ChatRequest, RequestTool } from '@petals-chat/api'
 import {
   type Grammar,
   InvalidRequestError,
@@ -7,8 +8,6 @@ import {
   type ToolDefinition,
 } from '@petals-chat/engine'
 import type { ToolCallFinderOptions } from '../response/tool-call-finder.ts'
-import type { RequestTool } from '../schemas/answer-form.ts'
-import type { ChatRequest } from '../schemas/chat-request.ts'
 import { wantedForm, type WantedForm } from './forms.ts'
 import { checkJson } from './json-bounds.ts'
 import { wantedCalls } from './tool-choice.ts'

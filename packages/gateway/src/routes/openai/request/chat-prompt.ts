@@ -1,3 +1,4 @@
+import type { ChatRequest, MessageContent, RequestMessage } from '@petals-chat/api'
 import {
   type ChatMessage,
   type ChatTemplate,
@@ -7,8 +8,6 @@ import {
   type ToolDefinition,
 } from '@petals-chat/engine'
 import { assertMayFit } from '../../prompt-length.ts'
-import type { ChatRequest } from '../schemas/chat-request.ts'
-import type { MessageContent, RequestMessage } from '../schemas/messages.ts'
 import { checkJson } from './json-bounds.ts'
 
 export type PromptRequest = Pick<

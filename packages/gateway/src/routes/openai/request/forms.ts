@@ -1,6 +1,6 @@
+import type { FormFields, ResponseFormat } from '@petals-chat/api'
 import { type Grammar, InvalidRequestError, type JsonGrammar } from '@petals-chat/engine'
 import { parseRequestJson } from '../../../request-json.ts'
-import type { FormFields, ResponseFormat } from '../schemas/answer-form.ts'
 import { checkJson } from './json-bounds.ts'
 
 /** A form that a request asks for, and the field that did. */

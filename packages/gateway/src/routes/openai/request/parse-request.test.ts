@@ -1,9 +1,7 @@
+import { chatRequestSchema, completionRequestSchema, embeddingRequestSchema } from '@petals-chat/api'
 import { InvalidRequestError } from '@petals-chat/engine'
 import { HonoRequest } from 'hono/request'
 import { describe, expect, test } from 'vitest'
-import { chatRequestSchema } from '../schemas/chat-request.ts'
-import { completionRequestSchema } from '../schemas/completion-request.ts'
-import { embeddingRequestSchema } from '../schemas/embedding.ts'
 import { parseRequest } from './parse-request.ts'
 
 const schemas = {

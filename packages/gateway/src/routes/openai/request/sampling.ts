@@ -1,3 +1,4 @@
+import type { ChatRequest, CompletionRequest } from '@petals-chat/api'
 import {
   generationDefaults,
   InvalidRequestError,
@@ -7,8 +8,6 @@ import {
   type SamplingParams,
   type TokenId,
 } from '@petals-chat/engine'
-import type { ChatRequest } from '../schemas/chat-request.ts'
-import type { CompletionRequest } from '../schemas/completion-request.ts'
 
 export type SamplingRequest = Pick<
   ChatRequest & CompletionRequest,

@@ -1,4 +1,4 @@
-import type { ToolChoice } from '../schemas/answer-form.ts'
+import type { ToolChoice } from '@petals-chat/api'
 
 /** What the many ways of `tool_choice` mean. */
 export interface WantedCalls {

@@ -1,6 +1,5 @@
-import type { PetalsBody } from '../../../swarm/route-body.ts'
+import type { PetalsBody, TimingsBody, UsageBody } from '@petals-chat/api'
 import type { WaitNotice } from '../../../swarm/wait-notice.ts'
-import type { TimingsBody, UsageBody } from '../schemas/usage.ts'
 import type { ResponseHead } from './head.ts'
 
 /** Writes the events of one streamed answer. What is the same in all of them is serialised once. */

@@ -1,6 +1,5 @@
+import type { ChatTokenLogprob, CompletionLogprobs } from '@petals-chat/api'
 import type { GeneratedToken, TokenId, Tokenizer } from '@petals-chat/engine'
-import type { ChatTokenLogprob } from '../schemas/chat-response.ts'
-import type { CompletionLogprobs } from '../schemas/completion-response.ts'
 
 /** What OpenAI says for a token that can't come; JSON has no infinity. */
 const impossible = -9999

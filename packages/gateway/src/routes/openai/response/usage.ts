@@ -1,5 +1,5 @@
+import type { TimingsBody, UsageBody } from '@petals-chat/api'
 import type { GenerationEndEvent } from '@petals-chat/engine'
-import type { TimingsBody, UsageBody } from '../schemas/usage.ts'
 
 /** What one choice took. */
 export interface ChoiceCost extends Pick<GenerationEndEvent, 'usage' | 'timings'> {

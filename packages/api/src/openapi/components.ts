@@ -1,34 +1,34 @@
 import { z } from 'zod'
-import { chatRequestSchema } from '../openai/schemas/chat-request.ts'
-import { chatChunkSchema, chatLogprobsSchema, chatResponseSchema } from '../openai/schemas/chat-response.ts'
-import { completionRequestSchema } from '../openai/schemas/completion-request.ts'
+import { chatRequestSchema } from '../openai/chat-request.ts'
+import { chatChunkSchema, chatLogprobsSchema, chatResponseSchema } from '../openai/chat-response.ts'
+import { completionRequestSchema } from '../openai/completion-request.ts'
 import {
   completionChunkSchema,
   completionLogprobsSchema,
   completionResponseSchema,
-} from '../openai/schemas/completion-response.ts'
-import { embeddingRequestSchema, embeddingResponseSchema } from '../openai/schemas/embedding.ts'
-import { errorSchema } from '../openai/schemas/error.ts'
-import { answerSchema, deletedAnswerSchema } from '../openai/schemas/answer.ts'
-import { responseFormatSchema, toolChoiceSchema, toolSchema } from '../openai/schemas/answer-form.ts'
-import { messageSchema, toolCallSchema } from '../openai/schemas/messages.ts'
-import { modelListSchema, modelSchema } from '../openai/schemas/model.ts'
+} from '../openai/completion-response.ts'
+import { embeddingRequestSchema, embeddingResponseSchema } from '../openai/embedding.ts'
+import { errorSchema } from '../openai/error.ts'
+import { answerSchema, deletedAnswerSchema } from '../openai/answer.ts'
+import { responseFormatSchema, toolChoiceSchema, toolSchema } from '../openai/answer-form.ts'
+import { messageSchema, toolCallSchema } from '../openai/messages.ts'
+import { modelListSchema, modelSchema } from '../openai/model.ts'
 import {
   detokenizeRequestSchema,
   detokenizeResponseSchema,
   tokenizeRequestSchema,
   tokenizeResponseSchema,
-} from '../openai/schemas/tokenize.ts'
-import { timingsSchema, usageSchema } from '../openai/schemas/usage.ts'
-import { routeSchema } from '../../swarm/route-body.ts'
-import { swarmStatusSchema } from '../../swarm/swarm-schema.ts'
-import { healthSchema } from './health-operations.ts'
+} from '../openai/tokenize.ts'
+import { timingsSchema, usageSchema } from '../openai/usage.ts'
+import { routeSchema } from '../swarm/route.ts'
+import { swarmStatusSchema } from '../swarm/status.ts'
+import { healthSchema } from '../health.ts'
 import {
   legacyErrorSchema,
   legacyModelsSchema,
   legacyRequestSchema,
   legacyResponseSchema,
-} from './legacy-operations.ts'
+} from '../legacy.ts'
 
 /** The schemas that have a name in the document. All others are written where they are used. */
 const named = {

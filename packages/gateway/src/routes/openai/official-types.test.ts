@@ -1,12 +1,18 @@
+import {
+  type ChatResponse,
+  type CompletionResponse,
+  type EmbeddingResponse,
+  type ModelObject,
+  chatChunkSchema,
+  completionChunkSchema,
+  embeddingResponseSchema,
+  errorSchema,
+  modelListSchema,
+} from '@petals-chat/api'
 import type OpenAI from 'openai'
 import { expect, test } from 'vitest'
 import type { z } from 'zod'
-import { createTestApp } from '../fixtures/test-app.ts'
-import { chatChunkSchema, type ChatResponse } from './chat-response.ts'
-import { completionChunkSchema, type CompletionResponse } from './completion-response.ts'
-import { embeddingResponseSchema, type EmbeddingResponse } from './embedding.ts'
-import { errorSchema } from './error.ts'
-import { modelListSchema, type ModelObject } from './model.ts'
+import { createTestApp } from './fixtures/test-app.ts'
 
 /** As JSON has it: a field that is undefined is not there. */
 type Sent<Value> = Value extends readonly (infer Item)[]

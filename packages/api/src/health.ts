@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { errorSchema } from '../openai/schemas/error.ts'
+import { errorSchema } from './openai/error.ts'
 import type { Operation, OperationTag } from './operation.ts'
 
 export const healthTag: OperationTag = {

@@ -1,14 +1,17 @@
+import {
+  type JsonSchema,
+  chatRequestSchema,
+  completionRequestSchema,
+  componentSchemas,
+} from '@petals-chat/api'
 import { createModelRegistry, modelSpecSchema } from '@petals-chat/engine'
 import { ScriptedEngine } from '@petals-chat/engine/testing'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { gatewayConfigSchema } from '../../../config.ts'
-import type { GatewayContext } from '../../../context.ts'
-import { componentSchemas, type JsonSchema } from '../../openapi/components.ts'
-import { prepareChat } from '../chat/prepare-chat.ts'
-import { prepareCompletion } from '../completions/prepare-completion.ts'
-import { createTestApp, type TestApp } from '../fixtures/test-app.ts'
-import { chatRequestSchema } from './chat-request.ts'
-import { completionRequestSchema } from './completion-request.ts'
+import { gatewayConfigSchema } from '../../config.ts'
+import type { GatewayContext } from '../../context.ts'
+import { prepareChat } from './chat/prepare-chat.ts'
+import { prepareCompletion } from './completions/prepare-completion.ts'
+import { createTestApp, type TestApp } from './fixtures/test-app.ts'
 
 interface Described {
   readonly properties: Readonly<

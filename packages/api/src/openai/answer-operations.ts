@@ -1,7 +1,7 @@
 import { z } from 'zod'
-import { answerSchema, deletedAnswerSchema } from '../openai/schemas/answer.ts'
-import { errorSchema } from '../openai/schemas/error.ts'
-import type { Operation, OperationParameter, OperationTag } from './operation.ts'
+import { answerSchema, deletedAnswerSchema } from './answer.ts'
+import { errorSchema } from './error.ts'
+import type { Operation, OperationParameter, OperationTag } from '../operation.ts'
 
 export const answerTag: OperationTag = {
   name: 'Resumable answers',

@@ -1,10 +1,10 @@
-import { answerOperations, answerTag } from './answer-operations.ts'
+import { answerOperations, answerTag } from '../openai/answer-operations.ts'
 import { type JsonSchema, componentSchemas, schemaOf } from './components.ts'
-import { healthOperations, healthTag } from './health-operations.ts'
-import { legacyOperations, legacyTag } from './legacy-operations.ts'
-import { openaiOperations, openaiTag } from './openai-operations.ts'
-import { swarmOperations, swarmTag } from './swarm-operations.ts'
-import { type Content, isSchema, type Operation, statusMeanings } from './operation.ts'
+import { healthOperations, healthTag } from '../health.ts'
+import { legacyOperations, legacyTag } from '../legacy.ts'
+import { openaiOperations, openaiTag } from '../openai/openai-operations.ts'
+import { swarmOperations, swarmTag } from '../swarm/swarm-operations.ts'
+import { type Content, isSchema, type Operation, statusMeanings } from '../operation.ts'
 
 export const operations: readonly Operation[] = [
   ...openaiOperations,

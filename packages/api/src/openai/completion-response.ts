@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { petalsSchema } from '../../../swarm/route-body.ts'
+import { petalsSchema } from '../swarm/route.ts'
 import { timingsSchema, usageSchema } from './usage.ts'
 
 export const completionLogprobsSchema = z.object({

@@ -1,18 +1,18 @@
 import { z } from 'zod'
-import { chatRequestSchema } from '../openai/schemas/chat-request.ts'
-import { chatResponseSchema } from '../openai/schemas/chat-response.ts'
-import { completionRequestSchema } from '../openai/schemas/completion-request.ts'
-import { completionResponseSchema } from '../openai/schemas/completion-response.ts'
-import { embeddingRequestSchema, embeddingResponseSchema } from '../openai/schemas/embedding.ts'
-import { errorSchema } from '../openai/schemas/error.ts'
-import { modelListSchema, modelSchema } from '../openai/schemas/model.ts'
+import { chatRequestSchema } from './chat-request.ts'
+import { chatResponseSchema } from './chat-response.ts'
+import { completionRequestSchema } from './completion-request.ts'
+import { completionResponseSchema } from './completion-response.ts'
+import { embeddingRequestSchema, embeddingResponseSchema } from './embedding.ts'
+import { errorSchema } from './error.ts'
+import { modelListSchema, modelSchema } from './model.ts'
 import {
   detokenizeRequestSchema,
   detokenizeResponseSchema,
   tokenizeRequestSchema,
   tokenizeResponseSchema,
-} from '../openai/schemas/tokenize.ts'
-import type { Content, Operation, OperationTag } from './operation.ts'
+} from './tokenize.ts'
+import type { Content, Operation, OperationTag } from '../operation.ts'
 
 export const openaiTag: OperationTag = {
   name: 'OpenAI-compatible API',

@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { petalsRequestSchema } from '../../../swarm/route-request.ts'
+import { petalsRequestSchema } from '../swarm/route.ts'
 import { ignored, text, tokenId } from './primitives.ts'
 
 /** How many texts may end an answer: OpenAI takes 4, other servers any number. */

@@ -1,6 +1,6 @@
-import { errorSchema } from '../openai/schemas/error.ts'
-import { swarmStatusSchema } from '../../swarm/swarm-schema.ts'
-import type { Operation, OperationTag } from './operation.ts'
+import { errorSchema } from '../openai/error.ts'
+import { swarmStatusSchema } from './status.ts'
+import type { Operation, OperationTag } from '../operation.ts'
 
 export const swarmTag: OperationTag = {
   name: 'Swarm',

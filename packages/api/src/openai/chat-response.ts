@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import { toolCallSchema } from './messages.ts'
-import { petalsSchema } from '../../../swarm/route-body.ts'
+import { petalsSchema } from '../swarm/route.ts'
 import { timingsSchema, usageSchema } from './usage.ts'
 
 const tokenLogprobFields = {
