@@ -1,6 +1,15 @@
+import { mkdtemp, readFile, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import path from 'node:path'
 import * as vitest from 'vitest'
 import { greedy, type GeneratedToken, type GenerateOptions, type Session } from '@petals-chat/engine'
 import { engineComplianceTests } from '@petals-chat/engine/testing'
+import { connectSwarm } from '@petals-chat/petals/client'
+import { openLocalLayers } from '../../packages/petals/src/layers/local-layers.ts'
+import { bestToken } from '../../packages/petals/src/sampling/ranking.ts'
+import { rootFolder } from '../../swarm/paths.ts'
+import { run } from '../../swarm/run.ts'
+import { folderFiles } from '../support/folder-files.ts'
 import { startSwarmEngine, type SwarmEngine } from './support/swarm-engine.ts'
 import { referenceAnswers } from './support/reference.ts'
 
@@ -100,6 +109,42 @@ describe.each(models)('the swarm engine on $name', ({ name, trained }) => {
     for (const { stepMs } of hops) expect(stepMs).toBeGreaterThan(0)
     expect(failovers).toEqual([])
     expect(await model.status()).toEqual({ state: 'ready' })
+  })
+
+  it('answers the same through the client entry and local layers, without an engine', async () => {
+    const { swarm, spec } = subject
+    const prompt = encode(texts[0]!)
+    await using engineSession = await subject.model.openSession({ maxLength: 64 })
+    const expected = idsOf(await take(engineSession, prompt, 4))
+
+    const heads = await mkdtemp(path.join(tmpdir(), 'petals-chat-heads-'))
+    await using cleanUp = new AsyncDisposableStack()
+    cleanUp.defer(() => rm(heads, { recursive: true, force: true }))
+    await using layers = await openLocalLayers(folderFiles(swarm.modelFolder), { folder: heads, threads: 1 })
+    const { hiddenSize } = layers.architecture
+    await using client = await connectSwarm({ initialPeers: [...swarm.initialPeers] })
+    const location = { dhtPrefix: spec.dhtPrefix!, numBlocks: swarm.blocks, hiddenSize }
+    await using session = client.openModel(location).openSession({ maxLength: 64 })
+    const ids: number[] = []
+    for (let inputs = prompt; ids.length < 4; inputs = ids.slice(-1)) {
+      const { shape, data } = await session.step(layers.embed(inputs))
+      const last = { shape: [1, hiddenSize], data: data.slice((shape[0] - 1) * hiddenSize) } as const
+      ids.push(bestToken((await layers.logits(last))[0]!).token)
+    }
+    expect(ids).toEqual(expected)
+  })
+
+  it.runIf(name === 'stories15M')('runs examples/swarm-client.ts', async () => {
+    const { swarm, spec } = subject
+    const { hidden_size: hiddenSize } = JSON.parse(
+      await readFile(path.join(swarm.modelFolder, 'config.json'), 'utf8'),
+    ) as { readonly hidden_size: number }
+    const example = path.join(rootFolder, 'examples', 'swarm-client.ts')
+    const args = [example, spec.dhtPrefix!, String(hiddenSize), ...swarm.initialPeers]
+    const output = await run(process.execPath, ['--conditions=petals-chat-source', ...args])
+    for (const { peerId, start, end } of swarm.servers)
+      expect(output).toContain(`server ${peerId}: blocks ${start} to ${end - 1} of ${swarm.blocks}`)
+    expect(output).toContain(`outputs: shape [1, ${hiddenSize}], finite: true`)
   })
 
   if (trained) {
