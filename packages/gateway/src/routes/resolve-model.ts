@@ -1,20 +1,51 @@
 import { ModelNotFoundError, type ModelRegistry, type ModelSpec } from '@petals-chat/engine'
+import type { HonoRequest } from 'hono'
 import type { GatewayConfig } from '../config.ts'
+import { GatewayError } from '../errors.ts'
+import { isSameOrigin, originOf } from '../middleware/origin-policy.ts'
 
 export interface ModelNames {
   readonly registry: Pick<ModelRegistry, 'list' | 'find'>
   readonly config: Pick<GatewayConfig, 'unknownModel'>
 }
 
-/** A stranger chooses the name: the answer need not repeat all of it. */
+/** Who asks for a model, as far as licences care. */
+export interface ModelCaller {
+  /** A page of this server asks. */
+  readonly isSameOrigin: boolean
+}
+
+/** Client-controlled: truncate the name before echoing it. */
 const MAX_SHOWN_NAME = 200
 
 /**
- * The model that a request means. Without a name the first one. Clients that insist on a name send a placeholder
- * (`gpt-3.5-turbo`, `dummy`, the server's address): what that gets is up to `server.unknownModel`.
- * @throws ModelNotFoundError
+ * The model that a request names, if its caller may use it. Every route that runs a model asks here.
+ * @throws ModelNotFoundError; GatewayError `model_restricted` if the model is only for pages of this server and another
+ * client asks.
  */
-export function resolveModel({ registry, config }: ModelNames, name: string | null | undefined): ModelSpec {
+export function resolveModel(
+  names: ModelNames,
+  name: string | null | undefined,
+  { isSameOrigin }: ModelCaller,
+): ModelSpec {
+  const spec = namedModel(names, name)
+  if (spec.publicApi || isSameOrigin) return spec
+  throw new GatewayError(
+    'model_restricted',
+    `The licence of '${spec.id}' does not allow a public API (publicApi: false). Use the chat page of this server instead.`,
+  )
+}
+
+/** The caller that sent an HTTP request. */
+export const callerOf = (request: Pick<HonoRequest, 'header'>): ModelCaller => ({
+  isSameOrigin: isSameOrigin(originOf((header) => request.header(header))),
+})
+
+/**
+ * Without a name the first model. Clients that insist on a name send a placeholder (`gpt-3.5-turbo`, `dummy`, the
+ * server's address): `server.unknownModel` decides which model a placeholder gets.
+ */
+function namedModel({ registry, config }: ModelNames, name: string | null | undefined): ModelSpec {
   const [first, ...others] = registry.list()
   if (!name) return first ?? findModel({ registry }, 'default')
   const spec = registry.find(name)

@@ -164,9 +164,7 @@ describe('/api/v1/generate', () => {
     const body = JSON.stringify({ inputs: 'a', max_new_tokens: 1 })
     const response = await test.app.request('/api/v1/generate', { method: 'POST', headers, body })
     expect(response.status).toBe(403)
-    expect((await readJson(response)).traceback).toMatch(
-      /^We do not provide public API for test due to license restrictions/,
-    )
+    expect((await readJson(response)).traceback).toMatch(/^The licence of 'test' does not allow a public API/)
     expect(test.engine.loads).toBe(0)
   })
 

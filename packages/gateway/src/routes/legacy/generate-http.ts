@@ -5,7 +5,7 @@ import { GatewayError } from '../../errors.ts'
 import { assertFits, generateChunks, promptTokens } from './generate-chunks.ts'
 import { type LengthParams, parseLength, parseSampling } from './generate-params.ts'
 import { resolveModel } from '../resolve-model.ts'
-import { allowedLength, restrictedModelError } from './legacy-model.ts'
+import { allowedLength } from './legacy-model.ts'
 import { type RawParams, textParam } from './python-values.ts'
 import { readParams } from './request-params.ts'
 
@@ -34,8 +34,8 @@ async function generate(
   const sampling = parseSampling(params)
   const asked = parseLength(params)
   assertLengthGiven(asked)
-  const spec = resolveModel(context, textParam(params, 'model'))
-  if (!spec.publicApi) throw restrictedModelError(spec)
+  // As in the original: restricted models answer the page by WebSocket alone.
+  const spec = resolveModel(context, textParam(params, 'model'), { isSameOrigin: false })
   const model = await context.registry.get(spec.id, { signal })
 
   const prompt = promptTokens(model, [], inputs)

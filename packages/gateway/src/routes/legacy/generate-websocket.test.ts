@@ -347,7 +347,7 @@ describe('/api/v2/generate', () => {
     const stranger = await server.connect()
     expect(await stranger.startSession(16)).toEqual({
       ok: false,
-      traceback: expect.stringMatching(/^We do not provide public API for test due to license restrictions/),
+      traceback: expect.stringMatching(/^The licence of 'test' does not allow a public API/),
     })
     const page = await server.connect({ origin: server.url })
     expect(await page.startSession(16)).toEqual({ ok: true })

@@ -5,7 +5,7 @@ import type { WebSocketConnection, WebSocketRoute } from '../../server/websocket
 import { converse, failureOf, messageOf, receiveOptions, socketChannel } from './dialogue-channel.ts'
 import { InferenceDialogue } from './inference-dialogue.ts'
 import { resolveModel } from '../resolve-model.ts'
-import { checkSessionLength, restrictedModelError } from './legacy-model.ts'
+import { checkSessionLength } from './legacy-model.ts'
 import { flagParam, integerParam, type RawParams, textParam } from './python-values.ts'
 import { ResumableSession } from './resumable-session.ts'
 
@@ -76,7 +76,7 @@ async function resumeSession(
 
 async function openDialogue(
   context: GatewayContext,
-  { socket, isSameOrigin, logger }: WebSocketConnection,
+  connection: WebSocketConnection,
   params: RawParams,
 ): Promise<InferenceDialogue> {
   const maxLength = integerParam(params, 'max_length')
@@ -89,8 +89,8 @@ async function openDialogue(
       },
     )
   }
-  const spec = resolveModel(context, textParam(params, 'model'))
-  if (!spec.publicApi && !isSameOrigin) throw restrictedModelError(spec)
+  const { socket, logger } = connection
+  const spec = resolveModel(context, textParam(params, 'model'), connection)
   const model = await context.registry.get(spec.id, { signal: socket.signal })
   checkSessionLength(maxLength, spec, model)
   return new InferenceDialogue({ sessions: context.sessions, spec, model, maxLength, logger })

@@ -1,13 +1,4 @@
 import { ContextLengthError, type Model, type ModelSpec } from '@petals-chat/engine'
-import { GatewayError } from '../../errors.ts'
-
-/** The original's own words. */
-export function restrictedModelError({ id }: ModelSpec): GatewayError {
-  return new GatewayError(
-    'model_restricted',
-    `We do not provide public API for ${id} due to license restrictions. Use the chat page of this server instead.`,
-  )
-}
 
 /** Tokens that a session may have, by the config and the model. */
 export const allowedLength = (spec: ModelSpec, model: Model): number =>

@@ -6,11 +6,11 @@ import { chatFrames } from './chat/chat-frames.ts'
 import { prepareChat } from './chat/prepare-chat.ts'
 import { runChat } from './chat/run-chat.ts'
 import { checkChoices, checkResumable } from './request/choices.ts'
+import { callerOf, resolveModel } from '../resolve-model.ts'
 import { asksForRoute } from '../../swarm/route-request.ts'
 import { parseRequest } from './request/parse-request.ts'
 import { unsupportedChatParameters } from './request/unsupported.ts'
 import { respondWithEvents } from './response/respond-with-events.ts'
-import { checkAccess } from './load-model.ts'
 
 /** `POST /v1/chat/completions`: the next message of a dialogue. */
 export const chatCompletionRoutes: RouteModule = (context) =>
@@ -18,16 +18,16 @@ export const chatCompletionRoutes: RouteModule = (context) =>
     const request = await parseRequest(c.req, chatRequestSchema, unsupportedChatParameters)
     checkChoices(1, request.n ?? 1, context.config.maxChoices)
     checkResumable(request)
-    checkAccess(context, request.model, c.req)
+    const spec = resolveModel(context, request.model, callerOf(c.req))
     const { signal, logger } = c.var
     const options = { logger, wantsRoute: asksForRoute(request.petals, (name) => c.req.header(name)) }
     if (!request.stream) {
-      const job = await prepareChat(context, request, signal)
+      const job = await prepareChat(context, spec, request, signal)
       return c.json(await collectChat(job, runChat(context, job, options)))
     }
     const resumable = request.resumable ?? false
     return respondWithEvents(c, context, { resumable }, async function* (signal) {
-      const job = await prepareChat(context, request, signal)
+      const job = await prepareChat(context, spec, request, signal)
       yield* chatFrames(job, runChat(context, job, options), request.stream_options?.include_usage ?? false)
     })
   })

@@ -69,10 +69,10 @@ const lasting = (body: string): string =>
 describe('documented defaults', () => {
   let app: TestApp
   let context: GatewayContext
+  const spec = modelSpecSchema.parse({ id: 'test', engine: 'llama', source: 'none' })
   const engine = new ScriptedEngine({ contextLength: 8192 })
   beforeAll(() => {
     app = createTestApp({ reply: () => 'Hi there, this is the answer.' })
-    const spec = modelSpecSchema.parse({ id: 'test', engine: 'llama', source: 'none' })
     const registry = createModelRegistry({ specs: [spec], engines: [engine] })
     context = { registry, config: gatewayConfigSchema.parse({}), version: '1' } as GatewayContext
   })
@@ -90,12 +90,12 @@ describe('documented defaults', () => {
         head: _head,
         model: _model,
         ...job
-      } = await prepareChat(context, chatRequestSchema.parse(body), signal)
+      } = await prepareChat(context, spec, chatRequestSchema.parse(body), signal)
       return asked(job)
     }
     if (kind !== 'CompletionRequest') return undefined
     const request = completionRequestSchema.parse(body)
-    const { head: _head, model: _model, ...job } = await prepareCompletion(context, request, signal)
+    const { head: _head, model: _model, ...job } = await prepareCompletion(context, spec, request, signal)
     return asked(job)
   }
 

@@ -3,7 +3,7 @@ import { InvalidRequestError, type Model, type ModelSpec, type TokenId } from '@
 import { Hono } from 'hono'
 import type { GatewayVariables, RouteModule } from '../../context.ts'
 import { encodePrompts } from './completions/prepare-completion.ts'
-import { checkAccess, loadModel } from './load-model.ts'
+import { callerOf, resolveModel } from '../resolve-model.ts'
 import { answerLength } from './request/limits.ts'
 import { parseRequest } from './request/parse-request.ts'
 import { unsupportedEmbeddingParameters } from './request/unsupported.ts'
@@ -13,8 +13,8 @@ import { responseHead } from './response/head.ts'
 export const embeddingRoutes: RouteModule = (context) =>
   new Hono<{ Variables: GatewayVariables }>().post('/v1/embeddings', async (c) => {
     const request = await parseRequest(c.req, embeddingRequestSchema, unsupportedEmbeddingParameters)
-    checkAccess(context, request.model, c.req)
-    const { spec, model } = await loadModel(context, request.model, c.var.signal)
+    const spec = resolveModel(context, request.model, callerOf(c.req))
+    const model = await context.registry.get(spec.id, { signal: c.var.signal })
     const inputs = await encodeInputs(request, model, spec)
     const vectors = await embedAll(model, inputs, c.var.signal)
     checkDimensions(request.dimensions, vectors[0]!.length)

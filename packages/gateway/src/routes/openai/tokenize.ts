@@ -9,7 +9,7 @@ import { InvalidRequestError, type Model, type TokenId } from '@petals-chat/engi
 import { Hono } from 'hono'
 import type { GatewayVariables, RouteModule } from '../../context.ts'
 import { assertMayFit } from '../prompt-length.ts'
-import { checkAccess, loadModel } from './load-model.ts'
+import { callerOf, resolveModel } from '../resolve-model.ts'
 import { toToolDefinitions } from './request/answer-form.ts'
 import { chatPrompt } from './request/chat-prompt.ts'
 import { checkTokens } from './request/limits.ts'
@@ -21,8 +21,8 @@ export const tokenizeRoutes: RouteModule = (context) =>
   new Hono<{ Variables: GatewayVariables }>()
     .post('/v1/tokenize', async (c) => {
       const request = await parseRequest(c.req, tokenizeRequestSchema, unsupportedTokenizeParameters)
-      checkAccess(context, request.model, c.req)
-      const { model } = await loadModel(context, request.model, c.var.signal)
+      const spec = resolveModel(context, request.model, callerOf(c.req))
+      const model = await context.registry.get(spec.id, { signal: c.var.signal })
       const tokens = tokenize(model, request)
       return c.json({
         count: tokens.length,
@@ -33,8 +33,8 @@ export const tokenizeRoutes: RouteModule = (context) =>
     })
     .post('/v1/detokenize', async (c) => {
       const request = await parseRequest(c.req, detokenizeRequestSchema)
-      checkAccess(context, request.model, c.req)
-      const { tokenizer } = (await loadModel(context, request.model, c.var.signal)).model
+      const spec = resolveModel(context, request.model, callerOf(c.req))
+      const { tokenizer } = await context.registry.get(spec.id, { signal: c.var.signal })
       checkTokens(request.tokens, tokenizer.vocabSize, 'tokens')
       const text = tokenizer.decode(request.tokens, {
         skipSpecialTokens: request.skip_special_tokens ?? false,

@@ -1,7 +1,6 @@
 import type { ChatRequest } from '@petals-chat/api'
-import { InvalidRequestError, type Model, type TextRequest } from '@petals-chat/engine'
+import { InvalidRequestError, type Model, type ModelSpec, type TextRequest } from '@petals-chat/engine'
 import type { GatewayContext } from '../../../context.ts'
-import { loadModel } from '../load-model.ts'
 import { answerForm } from '../request/answer-form.ts'
 import { chatPrompt } from '../request/chat-prompt.ts'
 import { requireLogprobs, toStop } from '../request/choices.ts'
@@ -22,13 +21,14 @@ export interface ChatJob {
   readonly grammarParam: string | undefined
 }
 
-/** Loads the model if need be. @throws InvalidRequestError, ContextLengthError, ModelNotFoundError, ModelUnavailableError */
+/** Loads the model if need be. @throws InvalidRequestError, ContextLengthError, ModelUnavailableError */
 export async function prepareChat(
-  context: GatewayContext,
+  { registry, version }: Pick<GatewayContext, 'registry' | 'version'>,
+  spec: ModelSpec,
   request: ChatRequest,
   signal: AbortSignal,
 ): Promise<ChatJob> {
-  const { spec, model } = await loadModel(context, request.model, signal)
+  const model = await registry.get(spec.id, { signal })
   const form = answerForm(request, model)
   const topLogprobs = wantedLogprobs(request, model)
   const prompt = chatPrompt(model, request, form.tools?.tools)
@@ -37,7 +37,7 @@ export async function prepareChat(
     requested: askedLength(request),
   })
   return {
-    head: responseHead('chatcmpl', spec, context.version),
+    head: responseHead('chatcmpl', spec, version),
     model,
     text: {
       tokens: prompt.tokens,

@@ -4,12 +4,12 @@ import {
   ContextLengthError,
   InvalidRequestError,
   type Model,
+  type ModelSpec,
   type TextRequest,
   type TokenId,
 } from '@petals-chat/engine'
 import type { GatewayContext } from '../../../context.ts'
 import { assertMayFit } from '../../prompt-length.ts'
-import { loadModel } from '../load-model.ts'
 import { requireGrammar } from '../request/answer-form.ts'
 import { wantedForm } from '../request/forms.ts'
 import { requireLogprobs, toStop } from '../request/choices.ts'
@@ -43,13 +43,14 @@ export interface CompletionJob {
 /** What a completion has at most where its request does not say: OpenAI's and vLLM's default. */
 export const defaultMaxTokens = 16
 
-/** Loads the model if need be. @throws InvalidRequestError, ContextLengthError, ModelNotFoundError, ModelUnavailableError */
+/** Loads the model if need be. @throws InvalidRequestError, ContextLengthError, ModelUnavailableError */
 export async function prepareCompletion(
-  context: GatewayContext,
+  { registry, version }: Pick<GatewayContext, 'registry' | 'version'>,
+  spec: ModelSpec,
   request: CompletionRequest,
   signal: AbortSignal,
 ): Promise<CompletionJob> {
-  const { spec, model } = await loadModel(context, request.model, signal)
+  const model = await registry.get(spec.id, { signal })
   const topLogprobs = wantedLogprobs(request.logprobs)
   if (topLogprobs !== undefined) requireLogprobs(model, 'logprobs', 'logprobs')
   if (topLogprobs !== undefined && request.echo) requireLogprobs(model, 'echo', 'promptLogprobs')
@@ -65,7 +66,7 @@ export async function prepareCompletion(
     return { ...prompt, maxNewTokens: answerLength(model, spec, budget) }
   })
   return {
-    head: responseHead('cmpl', spec, context.version),
+    head: responseHead('cmpl', spec, version),
     model,
     prompts,
     options: {
