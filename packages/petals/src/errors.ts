@@ -1,4 +1,4 @@
-/** What every error of the swarm can carry besides its message. */
+/** What every swarm error can carry besides its message. */
 export interface SwarmErrorOptions {
   /** The peer at fault, base58. */
   readonly peer?: string | undefined
@@ -6,8 +6,8 @@ export interface SwarmErrorOptions {
 }
 
 /**
- * Base of all that can go wrong between this process and the swarm; one class per decision that a caller takes.
- * These leave the package only as the `cause` of an EngineError.
+ * Base of every failure between this process and the swarm. There is one class for each decision that a caller takes. Of
+ * the chat engine, these errors leave the package only as the `cause` of an EngineError.
  */
 export class SwarmError extends Error {
   override readonly name: string = 'SwarmError'
@@ -19,10 +19,10 @@ export class SwarmError extends Error {
   }
 }
 
-/** The peer has no known address, can't be dialled, or does not speak the protocol (`unsupportedProtocol`). */
+/** The peer has no known address, can't be dialled, or does not support the protocol (`unsupportedProtocol`). */
 export class PeerUnreachableError extends SwarmError {
   override readonly name = 'PeerUnreachableError'
-  /** Set if the peer did answer, but refused this protocol. */
+  /** The protocol that the peer refused; undefined if no connection was made. */
   readonly unsupportedProtocol: string | undefined
 
   constructor(
@@ -34,7 +34,7 @@ export class PeerUnreachableError extends SwarmError {
   }
 }
 
-/** No peer of the swarm can be asked: nothing is known of its servers. Says what a person can check. */
+/** No peer of the swarm answers, so its servers are unknown. The message says what the user can check. */
 export class SwarmUnreachableError extends PeerUnreachableError {
   constructor(why: string, options?: SwarmErrorOptions) {
     super(
@@ -45,10 +45,10 @@ export class SwarmUnreachableError extends PeerUnreachableError {
   }
 }
 
-/** A stream ended before what was expected of it had arrived: reset, end of stream, or the connection went away. */
+/** A stream ended before the expected bytes arrived: it was reset or closed, or the connection was lost. */
 export class ConnectionLostError extends SwarmError {
   override readonly name = 'ConnectionLostError'
-  /** The peer ended its side in order, and nothing of what was read for had come. */
+  /** The peer closed its side normally, before the first byte of what was read. */
   readonly clean: boolean
 
   constructor(message: string, options?: SwarmErrorOptions & { readonly clean?: boolean }) {
@@ -57,7 +57,7 @@ export class ConnectionLostError extends SwarmError {
   }
 }
 
-/** The peer was silent for longer than it was given. */
+/** The peer did not answer within its deadline. */
 export class DeadlineExceededError extends SwarmError {
   override readonly name = 'DeadlineExceededError'
   readonly deadlineMs: number
@@ -68,14 +68,14 @@ export class DeadlineExceededError extends SwarmError {
   }
 }
 
-/** Longest remote error text that is kept; a peer may send megabytes. */
+/** Longest remote error text that is kept, characters. A peer can send megabytes. */
 const maxRemoteMessageLength = 1000
 
 /** The peer's handler answered with an error. */
 export class RpcError extends SwarmError {
   override readonly name = 'RpcError'
   readonly method: string
-  /** The Python exception's text; empty for a timeout or a cancellation over there. */
+  /** The text of the Python exception; empty for a timeout or a cancellation on the server. */
   readonly remoteMessage: string
 
   constructor(method: string, remoteMessage: string, options?: SwarmErrorOptions) {
@@ -89,7 +89,7 @@ export class RpcError extends SwarmError {
   }
 }
 
-/** The peer sent something that the protocol does not allow: a lie about a size, an unknown type, values that are not numbers. */
+/** The peer sent something that the protocol does not allow: a wrong size, an unknown type, values that are not finite. */
 export class ProtocolError extends SwarmError {
   override readonly name = 'ProtocolError'
 }

@@ -1,6 +1,6 @@
 /**
- * The swarm engine: a native client of a Petals swarm. Embeddings and the LM head of a model run here, its blocks on the
- * servers of the swarm.
+ * The swarm engine: a native client of a Petals swarm. The embeddings and the LM head of a model run in this process, its
+ * blocks run on the servers of the swarm. `@petals-chat/petals/client` is the swarm without the engine.
  *
  * ```ts
  * const config = swarmConfigSchema.parse({ initialPeers: ['/ip4/127.0.0.1/tcp/31337/p2p/Qm…'] })

@@ -19,12 +19,12 @@ export interface PetalsEngineDependencies extends ModelDependencies {
   readonly models?: readonly ModelSpec[] | undefined
 }
 
-/** Answers by the servers of a Petals swarm. */
+/** An engine whose models run on the servers of a Petals swarm. */
 export interface PetalsEngine extends Engine {
   readonly swarm: SwarmView
 }
 
-/** Nothing is loaded or connected before a model is, or somebody looks at the swarm. */
+/** Creates the engine. It joins the swarm when the first model is loaded, or when `swarm` is first asked. */
 export function createPetalsEngine(
   config: SwarmConfig,
   dependencies: PetalsEngineDependencies,

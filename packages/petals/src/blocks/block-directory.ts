@@ -4,20 +4,23 @@ import { blocksOf } from './block-range.ts'
 import { blockUid } from './block-uid.ts'
 import { computeSpans, missingBlocks, type AnnouncedSpan, type Span } from './spans.ts'
 
-/** Which servers hold which blocks of one model, kept fresh in the background. */
+/**
+ * Which servers hold which blocks of one model, refreshed in the background (`RemoteSequenceInfo` in
+ * `petals/client/routing/sequence_info.py`).
+ */
 export interface BlockDirectory extends AsyncDisposable {
   readonly dhtPrefix: string
   readonly numBlocks: number
-  /** Spans of servers that are online; waits for the first news of the DHT. @throws PeerUnreachableError */
+  /** Returns the spans of servers that are online; waits for the first answer of the DHT. @throws PeerUnreachableError */
   findSpans(options?: FindSpansOptions): Promise<readonly Span[]>
-  /** Asks the DHT now; calls that come meanwhile share the answer. @throws PeerUnreachableError */
+  /** Asks the DHT now; concurrent calls share the answer. @throws PeerUnreachableError */
   refresh(options?: AbortOptions): Promise<void>
-  /** All that is known at this moment, servers in every state included. */
+  /** Returns all that is known now, including servers that are joining or offline. Sends nothing. */
   snapshot(): DirectorySnapshot
 }
 
 export interface FindSpansOptions extends AbortOptions {
-  /** Wait until all nodes have been asked, not only until every block has some server. */
+  /** Wait until all nodes near the keys have been asked, not only until every block has a server. */
   readonly complete?: boolean | undefined
 }
 
@@ -25,7 +28,7 @@ export interface DirectorySnapshot {
   readonly spans: readonly AnnouncedSpan[]
   /** Milliseconds since the last complete answer; undefined before the first. */
   readonly ageMs: number | undefined
-  /** Why the latest question to the DHT had no answer; undefined if it had one. */
+  /** Why the latest lookup failed; undefined if it succeeded. */
   readonly failure?: Error | undefined
 }
 
@@ -33,7 +36,7 @@ export interface BlockDirectoryOptions {
   readonly dht: DhtClient
   readonly dhtPrefix: string
   readonly numBlocks: number
-  /** Between refreshes. */
+  /** Time between refreshes, milliseconds. */
   readonly updateIntervalMs: number
   readonly logger?: Logger | undefined
 }
@@ -54,7 +57,7 @@ class DhtBlockDirectory implements BlockDirectory {
   #updatedAt: number | undefined
   #failure: Error | undefined
   #refreshing: Promise<void> | undefined
-  /** Resolves as soon as every block is covered, perhaps before the refresh is through. */
+  /** Resolves as soon as every block has a server, even while the refresh is still running. */
   #covered = Promise.withResolvers<void>()
   #timer: NodeJS.Timeout | undefined
 
@@ -101,7 +104,7 @@ class DhtBlockDirectory implements BlockDirectory {
 
   async #refresh(): Promise<void> {
     const { signal } = this.#closing
-    // Before the first complete answer any part is better than nothing; later it would hide what is known.
+    // Before the first complete answer, a partial one is better than none. Later it would hide servers that are known.
     const onPartial = (records: () => ReadonlyMap<string, DhtRecord>): void => {
       if (this.#updatedAt === undefined && !this.#isCovered()) this.#take(records())
     }
@@ -109,7 +112,7 @@ class DhtBlockDirectory implements BlockDirectory {
     this.#updatedAt = performance.now()
     this.#failure = undefined
     const missing = missingBlocks(this.#spans, { start: 0, end: this.numBlocks })
-    this.#logger.debug({ servers: this.#spans.length, missingBlocks: missing }, 'servers looked up')
+    this.#logger.debug({ servers: this.#spans.length, missingBlocks: missing }, 'looked up the servers')
   }
 
   #take(records: ReadonlyMap<string, DhtRecord>): void {
@@ -122,7 +125,7 @@ class DhtBlockDirectory implements BlockDirectory {
     return missingBlocks(online, { start: 0, end: this.numBlocks }).length === 0
   }
 
-  /** Between refreshes, and when they fail, announcements run out. */
+  /** Leaves out announcements that have expired since the last refresh. */
   #alive(): readonly AnnouncedSpan[] {
     const now = this.#dht.now()
     return this.#spans.filter(({ expirationTime }) => expirationTime > now)
@@ -133,7 +136,7 @@ class DhtBlockDirectory implements BlockDirectory {
     if (this.#closing.signal.aborted) return
     this.#timer = setTimeout(() => {
       this.refresh().catch((error: unknown) =>
-        this.#logger.warn({ err: error }, 'looking up servers failed; will try again'),
+        this.#logger.warn({ err: error }, 'looking up the servers failed; trying again later'),
       )
     }, this.#updateIntervalMs)
     this.#timer.unref()

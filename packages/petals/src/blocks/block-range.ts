@@ -12,7 +12,7 @@ export const rangeContains = ({ start, end }: BlockRange, block: number): boolea
 export const blocksOf = ({ start, end }: BlockRange): number[] =>
   Array.from({ length: Math.max(0, end - start) }, (_, i) => start + i)
 
-/** Runs of neighbours in an ascending list. */
+/** Groups an ascending list of blocks into consecutive ranges. */
 export function runsOf(blocks: readonly number[]): readonly BlockRange[] {
   const runs: BlockRange[] = []
   for (const block of blocks) {
@@ -23,7 +23,7 @@ export function runsOf(blocks: readonly number[]): readonly BlockRange[] {
   return runs
 }
 
-/** `0-4, 7, 9-11`: for people. */
+/** Formats an ascending list of blocks for people: `0-4, 7, 9-11`. */
 export const formatBlocks = (blocks: readonly number[]): string =>
   runsOf(blocks)
     .map((run) => (rangeLength(run) === 1 ? `${run.start}` : `${run.start}-${run.end - 1}`))

@@ -1,9 +1,10 @@
-/** Model families that have served blocks; `model_type` of config.json. */
+/** Model families whose blocks Petals serves, by `model_type` of config.json. */
 export type ModelType = 'llama' | 'falcon' | 'bloom' | 'mixtral'
 
 /**
- * The prefix that Petals' servers derive from the name of a hub repository (`petals/models, config.py of each family`). Servers that
- * loaded a local folder, or were told otherwise, use another: then it must be configured.
+ * Returns the prefix that Petals' servers derive from the name of a Hub repository (`config.py` of each family in
+ * `petals/models`). Servers that loaded a local folder, or were given `--dht_prefix`, use another one, which the user must
+ * configure.
  */
 export function deriveDhtPrefix(modelType: ModelType, repository: string): string {
   return prefixRules[modelType](repository).replaceAll('.', '-')
@@ -20,7 +21,8 @@ const prefixRules: Readonly<Record<ModelType, (repository: string) => string>> =
 }
 
 /**
- * Neither a dot nor a space: both separate parts of block names. Strangers choose such names, and they get into commands for a
- * shell and onto terminals: so no quotation marks of any shell (PowerShell takes typographic ones, too), and nothing invisible.
+ * Reports whether `text` can be a prefix. It has neither a dot nor a space: both separate parts of block names. Any peer can
+ * choose a prefix, and prefixes appear in shell commands and on terminals: quotation marks of any shell (PowerShell accepts
+ * typographic ones, too) and invisible characters are refused.
  */
 export const isDhtPrefix = (text: string): boolean => /^[^.\s\p{C}'"`\u2018-\u201f]{1,200}$/u.test(text)

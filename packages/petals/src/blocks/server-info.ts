@@ -4,16 +4,16 @@ import type { BlockRange } from './block-range.ts'
 
 export type ServerState = 'offline' | 'joining' | 'online'
 
-/** What a server says of itself in the DHT (`petals/data_structures.py`, ServerInfo). Hints: nothing of it is proven. */
+/** What a server announces in the DHT (`ServerInfo` in `petals/data_structures.py`). These are claims, not facts. */
 export interface ServerInfo {
   readonly state: ServerState
-  /** Tokens per second, measured by the server for its choice of blocks. */
+  /** Tokens per second, which the server measured to choose its blocks. */
   readonly throughput: number
-  /** The whole span that the server holds; servers before 2.2.0.post1 do not say. */
+  /** The whole span that the server holds; servers before 2.2.0.post1 do not announce it. */
   readonly blocks?: BlockRange | undefined
   readonly publicName?: string | undefined
   readonly version?: string | undefined
-  /** Tokens per second through the network, through one block in batches, and through one block singly. */
+  /** Tokens per second through the network, through one block in batches, and through one block one at a time. */
   readonly networkRps?: number | undefined
   readonly forwardRps?: number | undefined
   readonly inferenceRps?: number | undefined
@@ -22,23 +22,23 @@ export interface ServerInfo {
   readonly torchDtype?: string | undefined
   readonly quantType?: string | undefined
   readonly usingRelay?: boolean | undefined
-  /** Free key and value vectors of one block: a session of L tokens over B blocks takes 2·L·B. */
+  /** Free KV cache in vectors: a session of L tokens over B blocks takes 2·L·B, a key and a value for each. */
   readonly cacheTokensLeft?: number | undefined
-  /** Round trips in seconds to servers of the blocks that follow; Infinity for those that can't be reached. */
+  /** Round trips in seconds to servers of the following blocks; Infinity for servers that can't be reached. */
   readonly nextPings?: ReadonlyMap<PeerId, number> | undefined
 }
 
 const states: readonly ServerState[] = ['offline', 'joining', 'online']
 
-/** Far above any hardware. A claim beyond it is made to draw traffic. */
+/** Far above what any hardware does. A higher claim is an attempt to attract traffic. */
 const maxRps = 1e6
 const maxTextLength = 120
 const maxAdapters = 256
 const maxNextPings = 256
 
 /**
- * Reads the tuple (state, throughput, extra). Unknown fields are ignored, those of a wrong type count as missing; a record
- * whose state, throughput or blocks make no sense is no record (undefined).
+ * Parses the tuple (state, throughput, extra). Unknown fields are ignored, and fields of a wrong type count as missing.
+ * Returns undefined if the state, the throughput or the blocks are invalid.
  */
 export function parseServerInfo(value: MsgpackValue): ServerInfo | undefined {
   if (!Array.isArray(value)) return undefined
@@ -47,7 +47,7 @@ export function parseServerInfo(value: MsgpackValue): ServerInfo | undefined {
   if (!state || !isRate(throughput)) return undefined
   const fields: Fields = extra instanceof Map ? extra : new Map()
   const blocks = parseBlocks(fields)
-  if (blocks === 'nonsense') return undefined
+  if (blocks === 'invalid') return undefined
   return { state, throughput, blocks, ...parseExtra(fields) }
 }
 
@@ -70,10 +70,10 @@ function parseExtra(fields: Fields): Omit<ServerInfo, 'state' | 'throughput' | '
   }
 }
 
-function parseBlocks(fields: Fields): BlockRange | undefined | 'nonsense' {
+function parseBlocks(fields: Fields): BlockRange | undefined | 'invalid' {
   const [start, end] = [fields.get('start_block') ?? null, fields.get('end_block') ?? null]
   if (start === null || end === null) return undefined
-  if (!isCount(start) || !isCount(end) || start >= end) return 'nonsense'
+  if (!isCount(start) || !isCount(end) || start >= end) return 'invalid'
   return { start, end }
 }
 
@@ -109,7 +109,7 @@ function count(fields: Fields, name: string): number | undefined {
   return isCount(value) ? value : undefined
 }
 
-/** Text that people will see: no control characters, no walls of text. */
+/** Text that a person will see: control characters are removed and long text is truncated. */
 function text(fields: Fields, name: string): string | undefined {
   const value = fields.get(name)
   if (typeof value !== 'string' || value === '') return undefined

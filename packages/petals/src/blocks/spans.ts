@@ -3,15 +3,15 @@ import { peerIdFromText, type PeerId } from '../p2p/peer-id.ts'
 import type { BlockRange } from './block-range.ts'
 import { parseServerInfo, type ServerInfo } from './server-info.ts'
 
-/** Blocks that one server holds. */
+/** The consecutive blocks that one server serves. */
 export interface Span extends BlockRange {
   readonly peer: PeerId
   readonly server: ServerInfo
 }
 
-/** A span with what the directory knows besides. */
+/** A span as the server announced it in the DHT. */
 export interface AnnouncedSpan extends Span {
-  /** When the server's latest announcement ends, Unix seconds of the swarm's clock. */
+  /** When the server's latest announcement expires, Unix seconds of the swarm's clock. */
   readonly expirationTime: number
 }
 
@@ -21,13 +21,13 @@ interface Announcement {
   readonly expirationTime: number
 }
 
-/** Announcements of one server are made at once; those that expire this much earlier, in seconds, are of an earlier time. */
+/** A server announces all its blocks at once: an announcement that expires more than these seconds earlier is an older one. */
 const sameTimeSeconds = 1
 
 /**
- * From the records of all blocks of a model, in order, to one span per server, in any state. A server's latest
- * announcement counts: after it has moved to other blocks, its old records stay for minutes. (`compute_spans` in
- * `petals/utils/dht.py` takes the first it meets.)
+ * Computes one span per server, in any state, from the records of all blocks of a model, in order. The server's latest
+ * announcement counts: after a server has moved to other blocks, its old records stay for minutes. (`compute_spans` in
+ * `petals/utils/dht.py` takes the first that it meets.)
  */
 export function computeSpans(records: readonly (DhtRecord | undefined)[]): readonly AnnouncedSpan[] {
   const announcements = new Map<PeerId, Announcement[]>()
@@ -44,7 +44,7 @@ export function computeSpans(records: readonly (DhtRecord | undefined)[]): reado
   return [...announcements].map(([peer, made]) => toSpan(peer, made))
 }
 
-/** A server announces itself for the blocks that it holds, all of them within the model. */
+/** Reports whether the announced span contains the block of the record and lies within the model. */
 const isPlausible = ({ blocks }: ServerInfo, block: number, numBlocks: number): boolean =>
   !blocks || (blocks.start <= block && block < blocks.end && blocks.end <= numBlocks)
 
@@ -55,7 +55,7 @@ function toSpan(peer: PeerId, announcements: readonly Announcement[]): Announced
   return { peer, start: range.start, end: range.end, server, expirationTime }
 }
 
-/** The consecutive blocks around the latest announcement that were announced with it. */
+/** Returns the consecutive blocks around the latest announcement that were announced together with it. */
 function runAround(latest: Announcement, announcements: readonly Announcement[]): BlockRange {
   const current = announcements.filter(
     ({ expirationTime }) => expirationTime >= latest.expirationTime - sameTimeSeconds,
@@ -67,7 +67,7 @@ function runAround(latest: Announcement, announcements: readonly Announcement[])
   return { start, end }
 }
 
-/** Spans by the block that they hold; index = block. */
+/** Returns the spans that hold each block; the index is the block. */
 export function spansByBlock<S extends Span>(
   spans: readonly S[],
   numBlocks: number,
@@ -80,7 +80,7 @@ export function spansByBlock<S extends Span>(
   return byBlock
 }
 
-/** Blocks of the range that no span holds. */
+/** Returns the blocks of the range that no span holds. */
 export function missingBlocks(spans: readonly Span[], { start, end }: BlockRange): readonly number[] {
   return spansByBlock(spans, end).flatMap((holders, block) =>
     block >= start && holders.length === 0 ? [block] : [],

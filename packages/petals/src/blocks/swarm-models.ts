@@ -7,16 +7,16 @@ import { isDhtPrefix } from './dht-prefix.ts'
 export interface SwarmModel {
   readonly dhtPrefix: string
   readonly numBlocks: number
-  /** Address of the model's page on the hub; undefined if its servers loaded a local folder. */
+  /** URL of the model's page on the Hub; undefined if its servers loaded a local folder. */
   readonly repository: string | undefined
 }
 
 const registryKey = '_petals.models'
 
-/** More blocks than the largest models have (Llama 3.1 405B: 126). */
+/** More blocks than any model has (Llama 3.1 405B: 126). */
 const maxBlocks = 1024
 
-/** Models that servers of the swarm have registered; private ones (prefix `_…`) are not among them. */
+/** Returns the models that servers of the swarm have registered. Servers do not register private models (prefix `_…`). */
 export async function listSwarmModels(
   dht: DhtClient,
   options?: AbortOptions,
@@ -44,7 +44,7 @@ function parseModel(dhtPrefix: string, value: MsgpackValue): SwarmModel | undefi
   return { dhtPrefix, numBlocks, repository: parseRepository(fields.get('repository')) }
 }
 
-/** It will be a link on a page: only what a link may be. */
+/** The page shows it as a link: anything but an HTTP URL is dropped. */
 function parseRepository(value: MsgpackValue | undefined): string | undefined {
   if (typeof value !== 'string' || value.length > 500) return undefined
   return /^https?:$/.test(URL.parse(value)?.protocol ?? '') ? value : undefined

@@ -43,14 +43,14 @@ export interface LoadModelOptions extends LoadOptions, ModelDependencies {
 }
 
 /**
- * The LM head loads in a process of its own. To set that off takes some reads of files, which would wait a third of a second
- * behind the import of libp2p and the making of the tokenizer.
+ * The LM head loads in a process of its own. Starting it takes some file reads, which would wait a third of a second behind
+ * the import of libp2p and the construction of the tokenizer. These therefore start a little later.
  */
 const headStartMs = 40
 
 /**
- * Brings a model's own part to this machine and finds its servers, side by side. Blocks that nobody serves now are no
- * reason to fail: servers come and go. @throws ModelUnavailableError
+ * Brings a model's local part to this machine and finds its servers, both at the same time. Loading does not fail because
+ * some blocks have no server now: servers come and go. @throws ModelUnavailableError
  */
 export async function loadPetalsModel(spec: ModelSpec, options: LoadModelOptions): Promise<PetalsModel> {
   prepareScreeningProcess()
@@ -65,7 +65,7 @@ export async function loadPetalsModel(spec: ModelSpec, options: LoadModelOptions
 async function load(spec: ModelSpec, options: LoadModelOptions): Promise<PetalsModel> {
   const { config, connector, metrics = silentMetrics, logger = silentLogger } = options
   const headStart = delay(headStartMs)
-  // While files are still fetched; `joinSwarm` hears of failures.
+  // Joins the swarm while files are still being fetched. A failure is reported by `joinSwarm`.
   void headStart.then(() => connector.get()).catch(() => {})
   const files = await options.openFiles(spec.source, options)
   const architecture = await readArchitecture(files, options)
@@ -86,7 +86,7 @@ async function load(spec: ModelSpec, options: LoadModelOptions): Promise<PetalsM
   })
   return new PetalsModel({
     id: spec.id,
-    // The config may allow more than is usual; the gateway keeps to it where it allows less.
+    // `maxSessionLength` can allow more than the model's usual context; where it allows less, the gateway applies it.
     contextLength: Math.max(architecture.contextLength, spec.maxSessionLength ?? 0),
     ...tokenizer,
     layers,
@@ -109,7 +109,7 @@ interface Parts {
   readonly joined: JoinedSwarm
 }
 
-/** All parts, or none: what was opened when another one fails is closed again. */
+/** Opens all parts or none: if one fails, those that are open are closed. */
 async function openParts(
   files: ModelFiles,
   architecture: Architecture,
@@ -141,7 +141,7 @@ interface JoinedSwarm {
   readonly swarm: ModelSwarm
 }
 
-/** Waits for the first news of the model's servers. */
+/** Joins the swarm and waits for the DHT's first answer about the model's servers. */
 async function joinSwarm(options: PartsOptions): Promise<JoinedSwarm> {
   const { connector, swarms, location, spec, onProgress, signal } = options
   const { numBlocks } = location

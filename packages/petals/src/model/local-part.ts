@@ -16,14 +16,14 @@ import type { OpenFiles } from '../swarm/model-locator.ts'
 
 export interface LocalPartOptions extends LoadOptions {
   readonly config: Pick<SwarmConfig, 'threads'>
-  /** Where 8-bit copies of LM heads are kept between starts. */
+  /** Folder for the 8-bit copies of LM heads, which are kept between starts. */
   readonly cacheFolder: string
 }
 
-/** More threads than this do not make the LM head faster: it is bound by the memory. */
+/** More threads do not make the LM head faster: memory bandwidth limits it. */
 const maxUsefulThreads = 4
 
-/** @throws ModelUnavailableError */
+/** Opens the layers that run in this process. @throws ModelUnavailableError */
 export async function openLayers(
   files: ModelFiles,
   { cacheFolder: folder, config, signal, onProgress }: LocalPartOptions,
@@ -33,8 +33,8 @@ export async function openLayers(
 }
 
 /**
- * Removes the 8-bit head that was made of a model. `openFiles` has to give no more than what is on this machine: where the
- * weights are tells which head is theirs. Gives nothing where they are not here.
+ * Removes the 8-bit copy of a model's LM head. `openFiles` need only find files on this machine: the location of the
+ * weights tells which copy is theirs. Removes nothing if the weights are not on this machine.
  */
 export async function removeLocalPart(
   { source }: Pick<ModelSpec, 'source'>,
@@ -58,14 +58,14 @@ export interface RemoveLocalPartOptions extends AbortOptions {
   readonly openFiles: OpenFiles
 }
 
-/** Paths that are gone. */
+/** Files that were removed. */
 export interface RemovedFiles {
   readonly paths: readonly string[]
   readonly freedBytes: number
 }
 
 /**
- * Brings all that runs here of a model to this machine, without joining a swarm: the next load needs no network for it.
+ * Brings the local part of a model to this machine, without joining a swarm. The next load needs no network for it.
  * @throws ModelUnavailableError
  */
 export async function prepareLocalPart(

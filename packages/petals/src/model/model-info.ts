@@ -4,16 +4,16 @@ import { layoutOf } from '../layers/head/quantized-matrix.ts'
 import { downloadBytesOf, findLocalTensors } from '../layers/local-tensors.ts'
 import { findDhtPrefix, type LocatableSpec } from '../swarm/model-location.ts'
 
-/** What a model's config.json says of its part in a swarm. */
+/** What a model's files tell about running it in a swarm. */
 export interface SwarmModelInfo extends Pick<
   Architecture,
   'modelType' | 'blocks' | 'hiddenSize' | 'vocabularySize' | 'contextLength'
 > {
-  /** Undefined if it can't be derived: then the configuration has to say it. */
+  /** Undefined if it can't be derived: then the user must configure it. */
   readonly dhtPrefix: string | undefined
-  /** Memory of the LM head, which runs here in 8 bits; its copy on the disk is as large. Embeddings stay in their files. */
+  /** Memory of the 8-bit LM head in this process; its copy on the disk has the same size. Embeddings stay in their files. */
   readonly memoryBytes: number
-  /** Of the weights, what is fetched to this machine; undefined where their files can't be read now. */
+  /** Bytes of weights that this machine downloads; undefined if their files can't be read now. */
   readonly downloadBytes: number | undefined
 }
 

@@ -24,12 +24,12 @@ export interface PetalsModelOptions extends ModelTokenizer {
   readonly layers: LocalLayers
   readonly remote: RemoteModel
   readonly logger: Logger
-  /** Log the servers of a session at info, not at debug. */
+  /** Log the servers of a session at level info instead of debug. */
   readonly showRoute: boolean
   readonly onClose: () => void
 }
 
-/** A model whose blocks the swarm's servers run. */
+/** A model whose blocks run on the swarm's servers. */
 export class PetalsModel implements Model {
   readonly id: string
   readonly contextLength: number
@@ -93,7 +93,7 @@ export class PetalsModel implements Model {
 }
 
 const unloaded = (id: string): ModelUnavailableError =>
-  new ModelUnavailableError(`The model '${id}' was unloaded. Ask again: it is loaded anew.`)
+  new ModelUnavailableError(`The model '${id}' was unloaded. Send the request again to load it.`)
 
 const withoutInfo = (logger: Logger): Logger => ({
   debug: (fields, message) => logger.debug(fields, message),

@@ -1,13 +1,13 @@
 import type { PeerId } from '../p2p/peer-id.ts'
 
-/** Bans double up to a day or so. */
+/** With the default of 15 seconds, the longest ban is 17 hours. */
 const maxDoublings = 12
-/** Peers that are remembered. */
+/** Peers that are remembered, at most. */
 const maxEntries = 4096
 
 /**
- * What a server did, from the least bad: one that was slow is a better choice than one that fails or lies, and one that
- * can't even be reached is the last.
+ * What a server did, the least serious first. A slow server is a better choice than one that fails or sends wrong data,
+ * and both are better than one that can't be reached.
  */
 export type Offence = 'late' | 'failed' | 'gone'
 
@@ -20,8 +20,8 @@ interface Ban {
 }
 
 /**
- * Peers that failed are left alone for a while, twice as long each time that they fail again after it; one success and
- * all is forgotten (hivemind's Blacklist).
+ * Bans peers that failed. Each further failure after a ban doubles the next one; one success clears the record (`Blacklist`
+ * in `hivemind/dht/node.py`).
  */
 export class BanList {
   readonly #banMs: number
@@ -33,7 +33,7 @@ export class BanList {
     this.#now = now
   }
 
-  /** True if this failure began a ban; failures during a ban change only what it is for. */
+  /** Returns whether this failure began a ban. A failure during a ban only replaces the ban's offence. */
   reportFailure(peer: PeerId, offence: Offence = 'failed'): boolean {
     if (this.isBanned(peer)) {
       this.#set(peer, { ...this.#bans.get(peer)!, offence })
@@ -48,14 +48,14 @@ export class BanList {
     return true
   }
 
-  /** A pause that does not count as a failure: the server is full, or slow. */
+  /** Bans a server that is full or slow, without counting it as a failure. */
   pause(peer: PeerId): void {
     if (this.isBanned(peer)) return
     const count = this.#bans.get(peer)?.count ?? 0
     this.#set(peer, { offence: 'late', count, until: this.#now() + this.#banMs })
   }
 
-  /** What the peer is banned for; undefined if it is not. */
+  /** Returns what the peer is banned for; undefined if it is not banned. */
   offence(peer: PeerId): Offence | undefined {
     return this.isBanned(peer) ? this.#bans.get(peer)?.offence : undefined
   }

@@ -1,11 +1,11 @@
 import { missingBlocks, type Span } from '../blocks/spans.ts'
 import type { PeerId } from '../p2p/peer-id.ts'
 
-/** Servers that routes are made of, at most: more are only in a record that someone has flooded. */
+/** Servers considered for a route, at most: a record that names more has been flooded. */
 export const maxCandidates = 256
 
 export interface ServerFilter {
-  /** Only these, if given. */
+  /** If given, only these servers are used. */
   readonly allowed?: ReadonlySet<PeerId> | undefined
   readonly blocked?: ReadonlySet<PeerId> | undefined
   /** LoRA adapter that servers must have loaded. */
@@ -24,15 +24,15 @@ export function filterSpans<S extends Span>(
   )
 }
 
-/** The likeliest to be real, best first. `evidence` is higher the more is known of a peer. */
+/** Returns at most `maxCandidates` spans: those of the peers with the most `evidence` that they exist, best first. */
 export function limitSpans(spans: readonly Span[], evidence: (peer: PeerId) => number): readonly Span[] {
   if (spans.length <= maxCandidates) return spans
   return spans.toSorted((a, b) => evidence(b.peer) - evidence(a.peer)).slice(0, maxCandidates)
 }
 
 /**
- * Leaves the unwanted servers out, but for the blocks that nobody else holds: those keep them, since a server that failed
- * once is better than none.
+ * Removes the unwanted servers, except from blocks that no other server holds: there a server that failed once is better
+ * than none.
  */
 export function withoutUnwanted(
   spans: readonly Span[],
@@ -46,8 +46,8 @@ export function withoutUnwanted(
   return [...wanted, ...unwanted.flatMap((span) => runsWithin(span, orphans))]
 }
 
-/** Of the servers that hold a block only the least bad are left. `demerit` is 0 for servers that nothing is known against. */
-export function leastBad(
+/** Keeps, for each block, only the servers with the lowest demerit. `demerit` is 0 for servers without a recorded fault. */
+export function withLeastDemerit(
   spans: readonly Span[],
   numBlocks: number,
   demerit: (peer: PeerId) => number,
@@ -58,7 +58,7 @@ export function leastBad(
     .reduce((left, level) => withoutUnwanted(left, numBlocks, (peer) => demerit(peer) >= level), spans)
 }
 
-/** The parts of a span that lie in `blocks`. */
+/** Returns the parts of a span that lie in `blocks`. */
 function runsWithin(span: Span, blocks: ReadonlySet<number>): readonly Span[] {
   const runs: Span[] = []
   for (let block = span.start; block < span.end; block++) {

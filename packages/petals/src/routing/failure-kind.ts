@@ -3,10 +3,10 @@ import type { Offence } from './ban-list.ts'
 
 /**
  * Whose fault a failed call was, by the text of the server's exception (`petals/server/handler.py`, `memory_cache.py`):
- * - `client`: what we asked for can't be had, from any server like this one;
- * - `full`: no room in the server's KV cache just now;
+ * - `client`: no server like this one can do what the request asks for;
+ * - `full`: the server's KV cache has no room now;
  * - `moved`: the server no longer holds these blocks;
- * - `server`: everything else. It is broken, gone or lying.
+ * - `server`: everything else. The server is broken, unreachable or hostile.
  */
 export type FailureKind = 'client' | 'full' | 'moved' | 'server'
 
@@ -19,7 +19,7 @@ const patterns: readonly (readonly [RegExp, FailureKind])[] = [
   [/^rpc_inference metadata must contain int max_length/, 'client'],
   [/^(hypo ids must be int64|Received \d+ prompts for|not enough values to unpack)/, 'client'],
   [/is not unique$/, 'client'],
-  // Empty steps on servers with --compression QUANTILE_8BIT or UNIFORM_8BIT.
+  // A step of no tokens, sent to a server with --compression QUANTILE_8BIT or UNIFORM_8BIT.
   [/^(index -1 is out of bounds for axis 0 with size 0|math domain error)/, 'client'],
 ]
 
@@ -28,7 +28,7 @@ export function failureKind(cause: unknown): FailureKind {
   return patterns.find(([pattern]) => pattern.test(cause.remoteMessage))?.[1] ?? 'server'
 }
 
-/** How bad a server that failed so is as a choice. */
+/** Returns the offence that a failed call counts as. */
 export function offenceOf(cause: unknown): Offence {
   if (cause instanceof DeadlineExceededError || failureKind(cause) === 'full') return 'late'
   return cause instanceof PeerUnreachableError || cause instanceof ConnectionLostError ? 'gone' : 'failed'

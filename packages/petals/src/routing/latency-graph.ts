@@ -1,31 +1,32 @@
 import type { BlockRange } from '../blocks/block-range.ts'
 import { spansByBlock, type Span } from '../blocks/spans.ts'
 import type { PeerId } from '../p2p/peer-id.ts'
+import type { Hop, Route } from './router.ts'
 
 /** Constants of the reference client (`petals/client/routing/sequence_manager.py`), in seconds unless said otherwise. */
 const overheadDelay = 0.018
 const defaultDelay = 0.15
 const maxDelay = 5
 const allocationPenalty = 10
-/** Tokens per second through one block, where a server does not say. */
+/** Tokens per second through one block, for a server that does not announce it. */
 const defaultInferenceRps = 300
 
 export interface LatencyGraphInput {
   readonly spans: readonly Span[]
   readonly blocks: BlockRange
-  /** Round trips from here, seconds; Infinity for those that don't answer, no entry where unknown. */
+  /** Round trips from this client, seconds; Infinity for servers that don't answer, no entry for unknown ones. */
   readonly clientRtts: ReadonlyMap<PeerId, number>
-  /** Length of the session that is to be opened, tokens. */
+  /** Length of the session to open, tokens. */
   readonly cacheTokens?: number | undefined
 }
 
 export interface RouteWithCost {
-  readonly route: readonly Span[]
+  readonly route: Route
   /** Expected time of one token, seconds. */
   readonly cost: number
 }
 
-/** The best way to be at a block: through which span, and how that was reached. */
+/** The cheapest way found so far to the end of a span, as a linked list of the spans before it. */
 interface Path {
   readonly cost: number
   readonly span: Span
@@ -34,9 +35,9 @@ interface Path {
 }
 
 /**
- * The route of least latency over the blocks, or undefined if some block has no server. A server may be entered at any of
- * its blocks and is left at its end only, as in the reference client. Since every step leads to later blocks, one pass
- * over the blocks in order finds what Dijkstra's algorithm would.
+ * Returns the route of least latency over the blocks, or undefined if some block has no server. A span may be entered at
+ * any of its blocks and is left only at its end, as in the reference client. Since every hop leads to later blocks, one
+ * pass over the blocks in order finds the same route as Dijkstra's algorithm.
  */
 export function findFastestRoute({
   spans,
@@ -83,7 +84,7 @@ function cheapestArrival(
   return before && { cost: before.cost + hop(before) + entry, span, enteredAt: block, before }
 }
 
-/** Notes the way through a span to its end, if it is better than the one known. */
+/** Records the path through a span to its end, if it is cheaper than the one recorded before. */
 function keepCheaper(best: Map<Span, Path>, path: Path, end: number): void {
   const { span, enteredAt } = path
   const computing = (Math.min(span.end, end) - enteredAt) / (span.server.inferenceRps ?? defaultInferenceRps)
@@ -92,8 +93,8 @@ function keepCheaper(best: Map<Span, Path>, path: Path, end: number): void {
   if (!known || cost < known.cost) best.set(span, { ...path, cost })
 }
 
-function toRoute(last: Path, end: number): Span[] {
-  const route: Span[] = []
+function toRoute(last: Path, end: number): Route {
+  const route: Hop[] = []
   for (let path: Path | undefined = last; path; path = path.before) {
     route.unshift({ ...path.span, start: path.enteredAt, end: Math.min(path.span.end, end) })
   }
@@ -103,7 +104,7 @@ function toRoute(last: Path, end: number): Span[] {
 const oneWayDelay = (rtt: number | undefined): number =>
   rtt === undefined ? defaultDelay : Math.min(rtt / 2, maxDelay)
 
-/** Servers count keys and values apart, and the session may need all their blocks. */
+/** Servers count keys and values separately, and the session may need all their blocks. */
 function allocationDelay({ start, end, server }: Span, cacheTokens: number | undefined): number {
   if (cacheTokens === undefined || server.cacheTokensLeft === undefined) return 0
   const heldBlocks = server.blocks ? server.blocks.end - server.blocks.start : end - start
@@ -117,15 +118,12 @@ function minimumBy<T>(items: readonly T[], value: (item: T) => number): T | unde
 }
 
 /**
- * The route of fewest servers, whatever their speed: each time the span that reaches furthest. When routes keep failing,
- * the one with the fewest parts is the likeliest to hold. Undefined if some block has no server.
+ * Returns the route of the fewest hops, whatever their speed: at each block it takes the span that reaches furthest. When
+ * routes keep failing, the one with the fewest hops is the most likely to hold. Undefined if some block has no server.
  */
-export function findShortestRoute(
-  spans: readonly Span[],
-  { start, end }: BlockRange,
-): readonly Span[] | undefined {
+export function findShortestRoute(spans: readonly Span[], { start, end }: BlockRange): Route | undefined {
   const byBlock = spansByBlock(spans, end)
-  const route: Span[] = []
+  const route: Hop[] = []
   for (let block = start; block < end; block = route.at(-1)!.end) {
     const longest = minimumBy(byBlock[block]!, (span) => -span.end)
     if (!longest) return undefined

@@ -3,7 +3,7 @@ import { formatBlocks } from '../blocks/block-range.ts'
 import type { ServerFilter } from './candidates.ts'
 
 const howToHelp =
-  "'petals-chat swarm status' shows who is there, and what to run to fill the gap; the public swarm is at https://health.petals.dev, too. " +
+  "'petals-chat swarm status' shows which servers are online and how to fill the gap; https://health.petals.dev shows the public swarm. " +
   'If you have a GPU, you can help by serving blocks: ' +
   'https://github.com/bigscience-workshop/petals#connect-your-gpu-and-increase-petals-capacity'
 
@@ -12,7 +12,7 @@ export interface ModelOfSwarm extends ServerFilter {
   readonly numBlocks: number
 }
 
-/** Says which blocks of a model no server holds, and what can be done. */
+/** Returns an error that names the blocks that no server holds, and what the user can do. */
 export function missingBlocksError(
   blocks: readonly number[],
   { dhtPrefix, numBlocks, allowed, blocked, adapter }: ModelOfSwarm,
@@ -24,7 +24,7 @@ export function missingBlocksError(
   return new MissingBlocksError(blocks, message)
 }
 
-/** Says for which blocks a swarm was waited for in vain. */
+/** Returns an error that names the blocks whose servers did not answer in time. */
 export function silentBlocksError(
   blocks: readonly number[],
   { dhtPrefix, numBlocks }: Pick<ModelOfSwarm, 'dhtPrefix' | 'numBlocks'>,

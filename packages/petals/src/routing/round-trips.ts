@@ -3,19 +3,19 @@ import type { DhtClient, PingOptions } from '../dht/dht-client.ts'
 import { PeerUnreachableError } from '../errors.ts'
 import type { PeerId } from '../p2p/peer-id.ts'
 
-/** Weight of a new sample, and how long one counts (`petals/utils/ping.py`). */
+/** Weight of a new sample, and the time for which a sample counts (`petals/utils/ping.py`). */
 const newSampleWeight = 0.2
 const lifetimeMs = 300_000
 
 interface Sample {
   readonly seconds: number
-  /** The shortest one: what the line takes, without the times when the server was busy. */
+  /** The shortest round trip: the time of the network alone, without waiting for a busy server. */
   readonly least: number
   /** `performance.now()` milliseconds. */
   readonly measuredAt: number
 }
 
-/** Asks the server itself, not its node of the DHT. Resolves if it answers in any way. */
+/** Calls the server itself, not its DHT node. Resolves if the server answers in any way, with an error too. */
 export type ServerProbe = (peer: PeerId, options: PingOptions) => Promise<unknown>
 
 export interface RoundTripsOptions {
@@ -40,30 +40,30 @@ export class RoundTrips {
     this.#now = now
   }
 
-  /** Those that are known: Infinity for servers that did not answer. */
+  /** Returns the known round trips; Infinity for servers that did not answer. */
   seconds(): ReadonlyMap<PeerId, number> {
     const oldest = this.#now() - lifetimeMs
     for (const [peer, { measuredAt }] of this.#samples) if (measuredAt < oldest) this.#samples.delete(peer)
     return new Map([...this.#samples].map(([peer, { seconds }]) => [peer, seconds]))
   }
 
-  /** Infinity if it did not answer; undefined if nothing, or only something old, is known. */
+  /** Returns the smoothed round trip; Infinity if the peer did not answer; undefined if there is no recent sample. */
   currentSeconds(peer: PeerId): number | undefined {
     return this.ageMs(peer) < lifetimeMs ? this.#samples.get(peer)?.seconds : undefined
   }
 
-  /** The shortest round trip; undefined before the first. */
+  /** Returns the shortest round trip; undefined before the first. */
   leastSeconds(peer: PeerId): number | undefined {
     return this.#samples.get(peer)?.least
   }
 
-  /** Age of the peer's sample; Infinity if there is none. */
+  /** Returns the age of the peer's sample; Infinity if there is none. */
   ageMs(peer: PeerId): number {
     const sample = this.#samples.get(peer)
     return sample ? this.#now() - sample.measuredAt : Infinity
   }
 
-  /** Pings all of them at once. */
+  /** Pings all peers at once. */
   async measure(peers: readonly PeerId[], options?: AbortOptions): Promise<void> {
     await Promise.all(
       peers.map(async (peer) => {
@@ -91,8 +91,8 @@ export class RoundTrips {
   }
 
   /**
-   * Servers behind a relay refuse calls of the DHT, and so does the daemon of a server that was killed, for half a minute: only
-   * the server itself tells which. There is a connection now, so that its answer takes a round trip.
+   * A server behind a relay refuses calls of the DHT, and so does, for half a minute, the daemon of a server that was killed.
+   * Only a call to the server itself tells them apart. The refusal left a connection, so this call takes one round trip.
    */
   async #timeServer(peer: PeerId, options: PingOptions): Promise<number> {
     const startedAt = this.#now()

@@ -9,53 +9,54 @@ export type Hop = Span
 /** Consecutive hops, from the first block to the last. */
 export type Route = readonly Hop[]
 
-/** Chooses the servers that blocks are run on, and learns from how it went. */
+/** Chooses the servers that run blocks, and learns from what they did (`petals/client/routing/sequence_manager.py`). */
 export interface Router extends AsyncDisposable {
   /**
    * Returns hops that cover exactly these blocks. Waits for the first answer of the DHT.
    * @throws MissingBlocksError, PeerUnreachableError
    */
   route(blocks: BlockRange, options?: RouteOptions): Promise<Route>
-  /** The server did what it was asked: a ban, and the memory of earlier ones, are lifted. */
+  /** Reports that the server did what it was asked: lifts its ban and forgets its earlier ones. */
   reportSuccess(peer: PeerId): void
-  /** The server failed: it is left alone for a while, unless the fault was ours. */
+  /** Reports that the server failed: bans it for a while, unless this client was at fault. */
   reportFailure(peer: PeerId, cause: unknown): void
-  /** The shortest round trip that was measured; Infinity if the server does not answer; undefined before the first ping. */
+  /** Returns the shortest round trip measured; Infinity if the server does not answer; undefined before the first ping. */
   leastRttSeconds(peer: PeerId): number | undefined
   /**
-   * When all of these blocks last had a server that answered, `performance.now()` milliseconds; undefined if some block never
-   * had one that we know of.
+   * Returns when all of these blocks last had a server that answered, `performance.now()` milliseconds; undefined if no
+   * server of some block has ever answered this client.
    */
   aliveAt(blocks: readonly number[]): number | undefined
-  /** Finds out which servers answer, of all that nothing new is known of. Never throws. */
+  /** Pings the servers whose state is not known from recent answers. Never throws. */
   check(options?: AbortOptions): Promise<void>
-  /** Pings servers again; calls that come meanwhile share it. Never throws: what does not answer is noted as such. */
+  /** Measures round trips again; concurrent calls share one measurement. Never throws: it records which servers are silent. */
   measure(): Promise<void>
+  /** Returns what is known now of every server of the model. Contacts no server. */
   status(): readonly ServerStatus[]
 }
 
 export interface RouteOptions extends AbortOptions {
-  /** Tokens that the session will hold: servers with less room are avoided. */
+  /** Tokens that the session will hold. Servers with less free KV cache are avoided. */
   readonly cacheTokens?: number | undefined
-  /** `fastest` (default) by measured latency; `shortest` by the number of servers, when routes keep failing. */
+  /** `fastest` (default): the least latency; `shortest`: the fewest hops, for when routes keep failing. */
   readonly policy?: 'fastest' | 'shortest' | undefined
-  /** Servers that are to be used only where there is none with a lower demerit; all others have 0. */
+  /** Demerits of servers; all others have 0. A server is used only for blocks that no server with a lower demerit holds. */
   readonly avoid?: ReadonlyMap<PeerId, number> | undefined
   /**
-   * Only servers that are known to live, if the blocks can do without others; perhaps after a few seconds in which servers
-   * are pinged. For when names in records have turned out to be no more than that.
+   * Use only servers that are known to be alive, for every block that has one. The router may ping servers for a few seconds
+   * to find them. For use after announced servers have turned out not to exist.
    */
   readonly provenOnly?: boolean | undefined
 }
 
 /** What is known of one server. */
 export interface ServerStatus extends AnnouncedSpan {
-  /** Smoothed round trip; Infinity if it does not answer; undefined before the first ping. */
+  /** Smoothed round trip; Infinity if the server does not answer; undefined before the first ping. */
   readonly rttSeconds: number | undefined
-  /** Whether it answered last; undefined if it was not asked lately. */
+  /** The server answered the last request; undefined if there is no recent sign. */
   readonly alive: boolean | undefined
-  /** 0 if it is not banned. */
+  /** 0 if the server is not banned. */
   readonly bannedForMs: number
-  /** The configuration allows it, and it has the adapter that is wanted. */
+  /** The configuration allows the server, and it has loaded the adapter that the model needs. */
   readonly usable: boolean
 }

@@ -34,20 +34,20 @@ export interface PetalsSessionOptions {
   readonly maxLength: number
   readonly layers: LocalLayers
   readonly inference: InferenceSession
-  /** Median time of a decode step on a server; undefined before the first. */
+  /** Median time of a decode step on a server, milliseconds; undefined before the first. */
   readonly decodeMs: (peer: PeerId) => number | undefined
   readonly onClose: () => void
 }
 
 const randomSeed = (): number => crypto.getRandomValues(new Uint32Array(1))[0]!
 
-/** Positions of a prompt that are scored in one step of the swarm: a client that goes away ends the work within one. */
+/** Positions of a prompt that one step of the swarm scores. The work ends within one step after the client disconnects. */
 const tokensPerScoringStep = 256
 
-/** Of these, positions whose logits are held at a time (16 x 250880 of BLOOM: 32 MB with their bounds). */
+/** Positions whose logits are in memory at a time (16 × 250880 of BLOOM: 32 MB with their bounds). */
 const scoredAtOnce = 16
 
-/** A dialogue whose KV cache the swarm's servers hold: embeddings and the LM head run here, the blocks over there. */
+/** A session whose KV cache is on the swarm's servers: they run the blocks, this process the embeddings and the LM head. */
 export class PetalsSession implements Session {
   readonly maxLength: number
   readonly #options: PetalsSessionOptions
@@ -78,7 +78,7 @@ export class PetalsSession implements Session {
     const answerStart = this.#tokens.length + tokens.length
     await this.#ahead.settle(answerStart, options)
 
-    let inputs = tokens // prefill, then one token a step
+    let inputs = tokens // the prompt first, then one token in each step
     while (true) {
       const outputs = await this.#run(inputs, options)
       const [logits] = await this.#logitsOf(rowsOf(outputs, inputs.length - 1, inputs.length))
@@ -96,7 +96,7 @@ export class PetalsSession implements Session {
     validateTopLogprobs(topLogprobs)
     this.#requireRoom(tokens.length)
     await this.#ahead.settle(this.#tokens.length + tokens.length, options)
-    // The first token's probability follows from the token in front of it, whose output is gone: that one runs again.
+    // The first token's probability needs the output of the token before it, which was not kept: that token runs again.
     const before = this.#tokens.at(-1)
     if (before !== undefined) this.#rewind(this.#tokens.length - 1)
     const inputs = before === undefined ? tokens : [before, ...tokens]
@@ -147,7 +147,7 @@ export class PetalsSession implements Session {
     this.#tokens.length = length
   }
 
-  /** Runs `tokens` through the swarm: afterwards they are in the KV cache. Gives the outputs of the last block. */
+  /** Runs `tokens` through the swarm and adds them to the KV cache. Returns the outputs of the last block. */
   async #run(
     tokens: readonly TokenId[],
     { onWait, signal }: AbortOptions & WaitOptions,
@@ -177,7 +177,7 @@ export class PetalsSession implements Session {
     if (needed > this.maxLength) throw new ContextLengthError(needed, this.maxLength)
   }
 
-  /** How probable each of `next` was after the position of the same index. */
+  /** Scores each token of `next` by the outputs of the position with the same index. */
   async #scoresAfter(
     outputs: HiddenStates,
     next: readonly TokenId[],
@@ -194,7 +194,7 @@ export class PetalsSession implements Session {
   }
 }
 
-/** Positions [start, end). Shares memory. */
+/** Returns the positions [start, end). They share the memory of the given states. */
 function rowsOf({ shape: [, hiddenSize], data }: HiddenStates, start: number, end: number): HiddenStates {
   return { shape: [end - start, hiddenSize], data: data.subarray(start * hiddenSize, end * hiddenSize) }
 }

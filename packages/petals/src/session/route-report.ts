@@ -3,7 +3,7 @@ import type { Span } from '../blocks/spans.ts'
 import type { InferenceSession } from '../inference/inference-session.ts'
 import type { PeerId } from '../p2p/peer-id.ts'
 
-/** The way that a session's tokens take. `decodeMs`: median time of a decode step on a server. */
+/** Describes a session's route and its failovers. `decodeMs` returns the median time of a decode step on a server. */
 export function reportRoute(
   { route, failovers, pushed }: Pick<InferenceSession, 'route' | 'failovers' | 'pushed'>,
   decodeMs: (peer: PeerId) => number | undefined,

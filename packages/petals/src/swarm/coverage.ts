@@ -2,17 +2,17 @@ import { blocksOf } from '../blocks/block-range.ts'
 import { spansByBlock } from '../blocks/spans.ts'
 import type { ServerStatus } from '../routing/router.ts'
 
-/** How well the blocks of a model are held by servers that answer. */
+/** How many servers hold each block of a model. */
 export interface Coverage {
   /** Servers for each block. */
   readonly replicas: readonly number[]
   readonly missingBlocks: readonly number[]
-  /** The block with the least throughput of all its servers together; undefined if no block is known. */
+  /** The block whose servers have the least throughput in sum, tokens per second; undefined if the model has no known block. */
   readonly bottleneck:
     { readonly block: number; readonly replicas: number; readonly throughput: number } | undefined
 }
 
-/** Of servers that may be used and are online: all that are not known to be silent, or only those that have answered. */
+/** Which usable servers that are online count: `presumed` all that are not known to be silent, `proven` those that answered. */
 export type Trust = 'presumed' | 'proven'
 
 const isAnswering =

@@ -2,8 +2,9 @@ import { ModelUnavailableError, type ModelSpec } from '@petals-chat/engine'
 import { deriveDhtPrefix, type ModelType } from '../blocks/dht-prefix.ts'
 import type { Architecture } from '../layers/architecture.ts'
 
-/** Where a model is in a swarm. */
+/** How a swarm knows a model. */
 export interface ModelLocation {
+  /** Prefix of the names of the model's blocks in the DHT. */
   readonly dhtPrefix: string
   /** Transformer blocks of the model. */
   readonly numBlocks: number
@@ -11,10 +12,10 @@ export interface ModelLocation {
   readonly adapter?: string | undefined
 }
 
-/** What of a model's entry says where it is. */
+/** The keys of a model's entry that tell its location. */
 export type LocatableSpec = Pick<ModelSpec, 'id' | 'source' | 'dhtPrefix' | 'adapter'>
 
-/** @throws ModelUnavailableError if it is not known what the swarm calls the model */
+/** Returns the location of a model. @throws ModelUnavailableError if its prefix in the DHT is unknown */
 export function locationOf(
   spec: LocatableSpec,
   { modelType, blocks }: Pick<Architecture, 'modelType' | 'blocks'>,
@@ -27,7 +28,7 @@ export function locationOf(
   )
 }
 
-/** As configured, else by Petals' rules for the names of repositories; undefined if neither gives one. */
+/** Returns the configured prefix, or the one that Petals derives from the repository; undefined if there is neither. */
 export function findDhtPrefix(
   { dhtPrefix, source }: Pick<LocatableSpec, 'dhtPrefix' | 'source'>,
   modelType: ModelType,
@@ -37,6 +38,6 @@ export function findDhtPrefix(
   return repository === undefined ? undefined : deriveDhtPrefix(modelType, repository)
 }
 
-/** `owner/repo` of the first source that is a repository of the Hub; undefined if there is none. */
+/** Returns `owner/repo` of the first source that is a repository of the Hub; undefined if there is none. */
 export const repositoryOf = (source: string): string | undefined =>
   /(?:^|\|\|)\s*hf:([\w.-]+\/[\w.-]+)/.exec(source)?.[1]

@@ -6,7 +6,7 @@ import { locationOf, repositoryOf, type LocatableSpec, type ModelLocation } from
 
 export type OpenFiles = (source: string, options: AbortOptions) => Promise<ModelFiles>
 
-/** Finds out where models are in the swarm without loading them: by config.json, else by what servers have registered. */
+/** Finds the location of models without loading them: from config.json, or from what servers have registered. */
 export class ModelLocator {
   readonly #openFiles: OpenFiles
   readonly #known = new Map<ModelSpec, ModelLocation>()
@@ -15,7 +15,7 @@ export class ModelLocator {
     this.#openFiles = openFiles
   }
 
-  /** @throws ModelUnavailableError with why config.json is of no help, if the swarm knows nothing of the model either */
+  /** @throws ModelUnavailableError with the fault of config.json, if no server has registered the model either */
   async locate(spec: ModelSpec, dht: DhtClient, options: AbortOptions): Promise<ModelLocation> {
     const location = this.#known.get(spec) ?? (await this.#find(spec, dht, options))
     this.#known.set(spec, location)
@@ -35,7 +35,7 @@ export class ModelLocator {
   }
 }
 
-/** Servers register a model by its prefix, with the address of its page. */
+/** Servers register a model under its prefix, with the URL of its repository. */
 function isSame({ dhtPrefix, repository }: SwarmModel, spec: LocatableSpec): boolean {
   if (spec.dhtPrefix !== undefined) return dhtPrefix === spec.dhtPrefix
   const wanted = repositoryOf(spec.source)

@@ -7,9 +7,11 @@ import type { Router } from '../routing/router.ts'
 import { createServerProbe } from './server-probe.ts'
 import type { SwarmConnection } from './swarm-connector.ts'
 
-/** The servers of one model, and the ways through them. */
+/** The servers of one model, and the routes through them. */
 export interface ModelSwarm extends ModelLocation {
+  /** The servers that hold the model's blocks, from the DHT. */
   readonly directory: BlockDirectory
+  /** Chooses the servers of a session. */
   readonly router: Router
 }
 
@@ -20,8 +22,8 @@ export interface ModelSwarmsOptions {
 }
 
 /**
- * One directory and one router for each model of the swarm, shared by all who want to know of it, and kept: what was learnt
- * of servers outlives a model that is unloaded.
+ * One directory and one router for each model of the swarm, shared by the engine and the view. They are kept until this
+ * object is disposed: what was learnt of servers outlives a model that is unloaded.
  */
 export class ModelSwarms implements AsyncDisposable {
   readonly #options: ModelSwarmsOptions

@@ -16,7 +16,7 @@ export interface SwarmConnectorOptions {
   readonly logger?: Logger | undefined
 }
 
-/** Joins the swarm when somebody needs it first; all share the one connection, which is kept. */
+/** Joins the swarm on first use. All callers share the connection, which is kept until this object is disposed. */
 export class SwarmConnector implements AsyncDisposable {
   readonly #options: SwarmConnectorOptions
   readonly #closing = new AbortController()
@@ -26,7 +26,7 @@ export class SwarmConnector implements AsyncDisposable {
     this.#options = options
   }
 
-  /** After a failure the next call tries again. @throws PeerUnreachableError if no initial peer can be reached. */
+  /** Returns the connection. After a failure the next call tries again. @throws SwarmUnreachableError if no initial peer answers */
   get({ signal }: AbortOptions = {}): Promise<SwarmConnection> {
     this.#connecting ??= this.#connect().catch((error: unknown) => {
       this.#connecting = undefined
@@ -45,7 +45,7 @@ export class SwarmConnector implements AsyncDisposable {
     const { config, logger = silentLogger } = this.#options
     const { signal } = this.#closing
     signal.throwIfAborted()
-    // libp2p takes longer to load than to connect: only who needs it waits for it.
+    // Loading libp2p takes longer than connecting. It is imported here so that processes that need no swarm don't load it.
     const [p2p, identity, { createRpcClient }, { createDhtClient }] = await Promise.all([
       import('../p2p/libp2p-transport.ts'),
       import('../p2p/identity.ts'),

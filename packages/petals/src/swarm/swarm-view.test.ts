@@ -237,7 +237,7 @@ describe('the status of a model', () => {
     await model.router.measure()
     expect(modelStatus(model)).toMatchObject({
       state: 'degraded',
-      detail: expect.stringContaining('blocks 0-5 do not answer just now') as string,
+      detail: expect.stringContaining('blocks 0-5 do not answer now') as string,
     })
 
     for (let block = 0; block < 6; block++) swarm.dht.remove(`${dhtPrefix}.${block}`, first.peer.id)

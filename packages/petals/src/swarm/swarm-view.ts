@@ -19,15 +19,15 @@ import type { ModelSwarm, ModelSwarms } from './model-swarms.ts'
 import type { ServerStatus } from '../routing/router.ts'
 import type { SwarmConnection, SwarmConnector } from './swarm-connector.ts'
 
-/** News older than this are asked for again when somebody looks; so a page may look as often as it likes. */
+/** Data older than this are fetched again on request. A page can therefore ask as often as it likes. */
 const freshForMs = 5000
 
-/** How long a look waits for news: for what is slower there is the next one. The first look has nothing else to show. */
+/** How long a request waits for fresh data; the next one shows what comes later. The first has nothing older to show. */
 const maxWaitMs = 4000
 const firstWaitMs = 10_000
 
 export interface SwarmViewOptions {
-  /** Models to show. None: all that servers of the swarm have registered. */
+  /** Models to show. If the list is empty, the view shows every model that servers of the swarm have registered. */
   readonly models: readonly ModelSpec[]
   readonly initialPeers: readonly string[]
   readonly connector: SwarmConnector
@@ -36,14 +36,14 @@ export interface SwarmViewOptions {
   readonly logger: Logger
 }
 
-/** Why there is no news. */
+/** Why there are no fresh data. */
 interface Problem {
   readonly message: string
-  /** No peer could be asked. */
+  /** No peer of the swarm answered. */
   readonly isUnreachable: boolean
 }
 
-/** The swarm as it is seen from here. No model is loaded for it. */
+/** Creates a view of the swarm as this process sees it. It loads no model. */
 export function createSwarmView(options: SwarmViewOptions): SwarmView {
   return new LiveSwarmView(options)
 }
@@ -106,7 +106,7 @@ class LiveSwarmView implements SwarmView {
     return this.#statusOf(id, swarm, { swarm, problem })
   }
 
-  /** Old news are renewed, but nobody waits for long. */
+  /** Fetches old data again, but does not wait for long. */
   async #refresh(swarm: ModelSwarm): Promise<void> {
     const isFirst = swarm.directory.snapshot().ageMs === undefined
     const timeout = AbortSignal.timeout(isFirst ? firstWaitMs : maxWaitMs)
@@ -148,14 +148,14 @@ class LiveSwarmView implements SwarmView {
     }
   }
 
-  /** What a person may be told; faults of this program stay in the log. */
+  /** Returns the problem in words for a user. Faults of this program go to the log only. */
   #problem(error: unknown, { signal }: AbortOptions): Problem {
     signal?.throwIfAborted()
     const isUnreachable = error instanceof SwarmUnreachableError
     if (error instanceof SwarmError || error instanceof EngineError)
       return { message: error.message, isUnreachable }
-    this.#options.logger.error({ err: error }, 'the swarm could not be looked at')
-    return { message: "The swarm could not be looked at; the server's log says why.", isUnreachable }
+    this.#options.logger.error({ err: error }, 'reading the state of the swarm failed')
+    return { message: "The state of the swarm could not be read; the server's log says why.", isUnreachable }
   }
 }
 
@@ -186,7 +186,7 @@ function describeServer({
   }
 }
 
-/** Servers announce vectors: a token takes a key and a value in each of their blocks. */
+/** Servers announce their free cache in vectors. A token takes two, a key and a value, in each of their blocks. */
 const tokensOf = (vectors: number | undefined, blocks: number): number | undefined =>
   vectors === undefined ? undefined : Math.floor(vectors / (2 * Math.max(1, blocks)))
 

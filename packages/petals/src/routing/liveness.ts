@@ -5,42 +5,42 @@ import type { DhtClient } from '../dht/dht-client.ts'
 import type { PeerId } from '../p2p/peer-id.ts'
 import type { RoundTrips } from './round-trips.ts'
 
-/** A search for living servers among those that are only claimed to be: how many are asked at once, and for how long in all. */
+/** `search` looks for reachable servers among announced ones: servers pinged at once, and the time for the whole search. */
 const searchBatch = 32
 const searchMs = 5000
-/** Who was asked within this time is not asked again. */
+/** A server that was pinged within this time is not pinged again. */
 const minPingAgeMs = 5000
+/** `check` renews a round trip that is older than this, even if the server is known to be alive. */
+const roundTripFreshForMs = 60_000
+/** Servers that `check` pings, at most: a record that names more has been flooded. */
+const maxChecked = 128
+/** A sign that is older than this says nothing about the present. */
+const lifetimeMs = 300_000
+/** Signs of life that follow each other faster than this are not recorded one by one. */
+const newsAfterMs = 1000
+/** Peers that are remembered, at most. */
+const maxSigns = 4096
 
 export interface SearchOptions extends AbortOptions {
   /** Aborts when the router is closed. */
   readonly closing: AbortSignal
 }
 
-/** Who was asked within this time is not asked again by `check`. */
-const freshForMs = 5000
-/** And not again for the sake of its round trip within this time. */
-const roundTripFreshForMs = 60_000
-/** Servers that are asked by `check`, at most: more are only in a record that was flooded. */
-const maxChecked = 128
-/** An answer, or its absence, says nothing any more after this long. */
-const lifetimeMs = 300_000
-/** Answers in between make no difference. */
-const newsAfterMs = 1000
-/** Peers that are remembered. */
-const maxSigns = 4096
-
-/** `performance.now()` milliseconds. */
 interface Sign {
   readonly alive: boolean
+  /** `performance.now()` milliseconds. */
   readonly at: number
 }
 
-/** What is known of peers beyond that records name them: anybody can put anything into a record. */
-export class SignsOfLife {
+/**
+ * Which servers are known to be alive because they answered this client. An announcement in the DHT proves nothing: any
+ * peer can write any record.
+ */
+export class Liveness {
   readonly #dht: DhtClient
   readonly #roundTrips: RoundTrips
   readonly #signs = new Map<PeerId, Sign>()
-  /** By block: when one of its servers last answered. */
+  /** By block: when one of its servers last answered, `performance.now()` milliseconds. */
   readonly #aliveAt: number[] = []
 
   constructor(dht: DhtClient, roundTrips: RoundTrips) {
@@ -48,35 +48,35 @@ export class SignsOfLife {
     this.#roundTrips = roundTrips
   }
 
-  /** How sure it is that the peer lives: from -1, it does not answer, to 3, it does. */
+  /** Rates how certain it is that the peer is alive: from -1 (it does not answer) to 3 (it answers). */
   evidence(peer: PeerId): number {
     const rtt = this.#roundTrips.currentSeconds(peer)
     if (rtt !== undefined && Number.isFinite(rtt)) return 3
     const hasAnswered = this.#dht.hasAnswered(peer)
-    // Late once, on a busy machine for instance, is not dead.
+    // A peer that answered late once, for instance because this machine is busy, is not dead.
     if (rtt !== undefined) return hasAnswered ? 1 : -1
     return hasAnswered ? 2 : 0
   }
 
-  /** The server of these blocks answered. */
-  heard(peer: PeerId, blocks: BlockRange | undefined): void {
+  /** Records that the server of these blocks answered. */
+  markAlive(peer: PeerId, blocks: BlockRange | undefined): void {
     const at = performance.now()
     this.#note(peer, { alive: true, at })
     if (blocks) for (const block of blocksOf(blocks)) this.#aliveAt[block] = at
   }
 
-  /** An answer of this peer would say something that is not known already. */
+  /** Reports whether a sign of life of this peer is worth recording. */
   isNews(peer: PeerId): boolean {
     const sign = this.#signs.get(peer)
     return !sign?.alive || performance.now() - sign.at > newsAfterMs
   }
 
-  /** It can't be reached. */
-  lost(peer: PeerId): void {
+  /** Records that the peer can't be reached. */
+  markUnreachable(peer: PeerId): void {
     this.#note(peer, { alive: false, at: performance.now() })
   }
 
-  /** Whether the peer answered last; undefined where nothing is known, or only something old. */
+  /** Reports whether the peer answered the last request; undefined if there is no recent sign. */
   isAlive(peer: PeerId): boolean | undefined {
     const sign = this.#signs.get(peer)
     return sign && performance.now() - sign.at < lifetimeMs ? sign.alive : undefined
@@ -96,33 +96,33 @@ export class SignsOfLife {
         await this.#roundTrips.measure([span.peer], { signal })
         if (signal?.aborted) return
         if (Number.isFinite(this.#roundTrips.currentSeconds(span.peer) ?? Infinity))
-          this.heard(span.peer, span)
-        else this.lost(span.peer)
+          this.markAlive(span.peer, span)
+        else this.markUnreachable(span.peer)
       }),
     )
   }
 
-  /** Asks all that nothing new is known of. */
+  /** Pings the servers whose sign or round trip is old, up to `maxChecked` of them. */
   async check(spans: readonly Span[], options: AbortOptions): Promise<void> {
     const now = performance.now()
     const doubtful = spans.filter(
       ({ peer }) =>
-        now - (this.#signs.get(peer)?.at ?? -Infinity) > freshForMs ||
+        now - (this.#signs.get(peer)?.at ?? -Infinity) > minPingAgeMs ||
         this.#roundTrips.ageMs(peer) > roundTripFreshForMs,
     )
-    const chosen = new Set(this.likeliest(doubtful).slice(0, maxChecked))
+    const chosen = new Set(this.byUrgency(doubtful).slice(0, maxChecked))
     await this.measure(
       doubtful.filter(({ peer }) => chosen.has(peer)),
       options,
     )
   }
 
-  /** It has answered, and nothing is known against it. */
+  /** Reports whether the peer has answered and has not failed to answer since. */
   isProven(peer: PeerId): boolean {
     return this.evidence(peer) >= 2
   }
 
-  /** Pings servers, until those that answer hold all blocks, all were asked, or it has taken too long. */
+  /** Pings servers until those that answer hold all blocks, every server was pinged, or the time for the search is over. */
   async search(
     spans: readonly Span[],
     blocks: BlockRange,
@@ -139,7 +139,7 @@ export class SignsOfLife {
           blocksOf(span).some((block) => missing.has(block)),
       )
       if (unknown.length === 0) return
-      const asked = new Set(this.likeliest(unknown).slice(0, searchBatch))
+      const asked = new Set(this.byUrgency(unknown).slice(0, searchBatch))
       const measuring = this.measure(
         unknown.filter(({ peer }) => asked.has(peer)),
         { signal: closing },
@@ -155,8 +155,8 @@ export class SignsOfLife {
     if (this.#signs.size > maxSigns && oldest !== undefined) this.#signs.delete(oldest)
   }
 
-  /** Those first whose round trip is known least; of these, the likeliest to be more than a name. Otherwise by chance. */
-  likeliest(spans: readonly Span[]): readonly PeerId[] {
+  /** Returns the servers in the order in which to ping them; ties are broken by chance, so that each gets its turn. */
+  byUrgency(spans: readonly Span[]): readonly PeerId[] {
     const urgency = new Map(
       spans.map(({ peer }) => [
         peer,
@@ -177,7 +177,7 @@ interface Urgency {
   readonly chance: number
 }
 
-/** Unknown round trips first, of these the peers that are known to live; then the oldest. */
+/** Unknown round trips come first, and among them nodes that have answered the DHT; then the oldest round trips. */
 function compareUrgency(a: Urgency, b: Urgency): number {
   if (a.age !== b.age && (a.age === Infinity || b.age === Infinity)) return b.age - a.age
   if (a.evidence !== b.evidence) return b.evidence - a.evidence
