@@ -15,7 +15,7 @@ import {
   type TokenId,
 } from '@petals-chat/engine'
 import type { LlamaConfig } from './config.ts'
-import { LlamaSession } from './llama-session.ts'
+import { LlamaSession } from './session/llama-session.ts'
 import type { ReadyMessage } from './protocol.ts'
 import type { GgufTokenizer } from './tokenizer/gguf-tokenizer.ts'
 import type { ModelWorker } from './worker/model-worker.ts'

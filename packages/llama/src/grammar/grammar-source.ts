@@ -1,7 +1,7 @@
 import { type Grammar, InvalidRequestError } from '@petals-chat/engine'
-import { checkGbnf } from './gbnf-check.ts'
+import { checkGbnf } from './gbnf/check-gbnf.ts'
 import { regexToGbnf } from './regex-to-gbnf.ts'
-import { schemaToGbnf } from './schema-to-gbnf.ts'
+import { schemaToGbnf } from './schema/schema-to-gbnf.ts'
 
 /** Of the last grammars: the same few schemas come with every request of a program. */
 const MAX_CACHED = 50

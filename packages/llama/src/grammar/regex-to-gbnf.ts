@@ -1,5 +1,5 @@
 import { InvalidRequestError } from '@petals-chat/engine'
-import { GrammarTooLarge, RuleSet } from './json-rules.ts'
+import { GrammarTooLarge, RuleSet } from './gbnf/rule-set.ts'
 import { automatonOf } from './regular/automaton.ts'
 import { automatonToGbnf } from './regular/automaton-to-gbnf.ts'
 import { patternLanguage } from './regular/pattern-language.ts'

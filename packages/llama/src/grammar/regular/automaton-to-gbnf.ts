@@ -1,4 +1,4 @@
-import type { RuleSet } from '../json-rules.ts'
+import type { RuleSet } from '../gbnf/rule-set.ts'
 import type { Automaton } from './automaton.ts'
 import { type CharSet, charSet } from './char-set.ts'
 

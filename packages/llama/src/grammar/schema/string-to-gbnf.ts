@@ -1,9 +1,9 @@
-import { boundedRepeat } from './bounded-repeat.ts'
-import { UnsupportedPattern } from './regular/pattern-syntax.ts'
-import { charSet } from './regular/char-set.ts'
-import { type Regular, TooComplex } from './regular/regular.ts'
+import { boundedRepeat } from '../gbnf/bounded-repeat.ts'
+import { UnsupportedPattern } from '../regular/pattern-syntax.ts'
+import { charSet } from '../regular/char-set.ts'
+import { type Regular, TooComplex } from '../regular/regular.ts'
 import { excludedPatterns, excludedValues, type SchemaCompiler } from './schema-compiler.ts'
-import { limitsOf, nodeAt, type PlainNode, schemaError, Unsatisfiable } from './schema-error.ts'
+import { limitsOf, nodeAt, type PlainNode, schemaError, Unsatisfiable } from './schema-node.ts'
 import { stringFormats } from './string-formats.ts'
 
 /** Texts that all the schemas allow. */

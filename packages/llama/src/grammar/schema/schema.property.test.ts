@@ -2,8 +2,8 @@ import Ajv from 'ajv'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { InvalidRequestError } from '@petals-chat/engine'
-import { GbnfSampler } from '../testing/gbnf-sampler.ts'
-import { grammarSource } from './grammar-source.ts'
+import { GbnfSampler } from '../../testing/gbnf-sampler.ts'
+import { grammarSource } from '../grammar-source.ts'
 
 type Schema = Record<string, unknown>
 

@@ -1,7 +1,7 @@
-import { MAX_DIGITS, NumberLanguage, toDecimal } from './regular/number-language.ts'
-import { type Regular, TooComplex } from './regular/regular.ts'
+import { MAX_DIGITS, NumberLanguage, toDecimal } from '../regular/number-language.ts'
+import { type Regular, TooComplex } from '../regular/regular.ts'
 import { excludedValues, type SchemaCompiler } from './schema-compiler.ts'
-import { nodeAt, type PlainNode, schemaError, Unsatisfiable } from './schema-error.ts'
+import { nodeAt, type PlainNode, schemaError, Unsatisfiable } from './schema-node.ts'
 
 /** Numbers of an answer are shorter: a bound from here on binds nothing. */
 const BEYOND_ANY_NUMBER = 10 ** MAX_DIGITS

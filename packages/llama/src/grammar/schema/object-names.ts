@@ -1,6 +1,6 @@
-import { type Regular, TooComplex } from './regular/regular.ts'
+import { type Regular, TooComplex } from '../regular/regular.ts'
 import type { SchemaCompiler } from './schema-compiler.ts'
-import { isSchema, nodeAt, type PlainNode, schemaError, type SchemaNode } from './schema-error.ts'
+import { isSchema, nodeAt, type PlainNode, schemaError, type SchemaNode } from './schema-node.ts'
 import { matchesPattern, readPattern } from './string-to-gbnf.ts'
 
 /** Names that no schema lists, and what their values must fit. */

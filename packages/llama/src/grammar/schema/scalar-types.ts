@@ -1,5 +1,5 @@
 import type { References } from './references.ts'
-import { isSchema, type SchemaNode } from './schema-error.ts'
+import { isSchema, type SchemaNode } from './schema-node.ts'
 
 const scalars: ReadonlySet<unknown> = new Set(['string', 'number', 'integer', 'boolean', 'null'])
 

@@ -1,7 +1,7 @@
 import { InvalidRequestError } from '@petals-chat/engine'
 import { describe, expect, it } from 'vitest'
-import { nativeGrammar } from '../testing/native-grammar.ts'
-import { checkGbnf } from './gbnf-check.ts'
+import { nativeGrammar } from '../../testing/native-grammar.ts'
+import { checkGbnf } from './check-gbnf.ts'
 
 /** Grammars as llama.cpp's own collection has them. */
 const good: readonly string[] = [

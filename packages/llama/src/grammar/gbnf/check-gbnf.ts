@@ -1,6 +1,6 @@
 import { InvalidRequestError } from '@petals-chat/engine'
-import { MAX_GRAMMAR_LENGTH } from '../protocol.ts'
-import { costlyPart, type GbnfAlternatives, type GbnfElement } from './gbnf-cost.ts'
+import { MAX_GRAMMAR_LENGTH } from '../../protocol.ts'
+import { costlyPart, type GbnfAlternatives, type GbnfElement } from './costly-part.ts'
 
 /** llama.cpp reads brackets and follows rules recursively: its stack holds some thousand. */
 const MAX_DEPTH = 200

@@ -17,12 +17,12 @@ import {
   type TokenId,
   type TokenScore,
 } from '@petals-chat/engine'
-import { grammarSource } from './grammar/grammar-source.ts'
-import type { LlamaModel } from './llama-model.ts'
-import type { GenerateCommand, TokenDetails } from './protocol.ts'
+import { grammarSource } from '../grammar/grammar-source.ts'
+import type { LlamaModel } from '../llama-model.ts'
+import type { GenerateCommand, TokenDetails } from '../protocol.ts'
 import { TokenStream } from './token-stream.ts'
-import type { ModelWorker } from './worker/model-worker.ts'
-import { ProcessReplaced, RequestFailed } from './worker/requests.ts'
+import type { ModelWorker } from '../worker/model-worker.ts'
+import { ProcessReplaced, RequestFailed } from '../worker/requests.ts'
 
 export interface LlamaSessionOptions {
   readonly model: LlamaModel

@@ -1,7 +1,7 @@
 import type { Grammar, JsonGrammar } from '@petals-chat/engine'
-import { GrammarTooLarge, literal, oneOf, RuleSet } from './json-rules.ts'
+import { GrammarTooLarge, literal, oneOf, RuleSet } from '../gbnf/rule-set.ts'
 import { SchemaCompiler } from './schema-compiler.ts'
-import { schemaError, type SchemaDocument, Unsatisfiable } from './schema-error.ts'
+import { schemaError, type SchemaDocument, Unsatisfiable } from './schema-node.ts'
 
 /**
  * The GBNF grammar of the JSON texts that a form allows; properties come in the order of the schema.

@@ -1,6 +1,6 @@
 import { isScalar } from './scalar-types.ts'
 import type { References } from './references.ts'
-import { isSchema, type Schema, type SchemaNode } from './schema-error.ts'
+import { isSchema, type Schema, type SchemaNode } from './schema-node.ts'
 
 /** Values that are not allowed, and expressions that no text may match: keywords that only negations have. */
 export const notEnum = Symbol('notEnum')

@@ -1,7 +1,7 @@
 import { abortable, GenerationFailedError, type TokenId } from '@petals-chat/engine'
-import type { GenerateCommand, TokenDetails } from './protocol.ts'
-import type { ModelWorker } from './worker/model-worker.ts'
-import { RequestFailed, type Reply } from './worker/requests.ts'
+import type { GenerateCommand, TokenDetails } from '../protocol.ts'
+import type { ModelWorker } from '../worker/model-worker.ts'
+import { RequestFailed, type Reply } from '../worker/requests.ts'
 
 /** Tokens that a model's process may be ahead of its reader. */
 const WINDOW = 16

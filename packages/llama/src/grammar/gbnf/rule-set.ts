@@ -1,4 +1,4 @@
-import { MAX_GRAMMAR_LENGTH } from '../protocol.ts'
+import { MAX_GRAMMAR_LENGTH } from '../../protocol.ts'
 
 /** GBNF rules for JSON, which schemas build on. Numbers and indentation are bounded: a model may repeat itself forever. */
 const jsonRules = {

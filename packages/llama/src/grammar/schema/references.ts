@@ -1,4 +1,4 @@
-import { isSchema, schemaError, type SchemaDocument, type SchemaNode } from './schema-error.ts'
+import { isSchema, schemaError, type SchemaDocument, type SchemaNode } from './schema-node.ts'
 
 /** Finds what `$ref` points to: within the document, or another document of the grammar by its name. */
 export class References {

@@ -1,15 +1,15 @@
 import { Conjunctions, type Conjunction } from './conjunction.ts'
 import { arrayBody } from './array-to-gbnf.ts'
 import { enumerated, literals } from './enumeration.ts'
-import { MAX_RULES, oneOf, type RuleSet } from './json-rules.ts'
+import { MAX_RULES, oneOf, type RuleSet } from '../gbnf/rule-set.ts'
 import { notEnum, notPattern } from './negation.ts'
 import { numberBody } from './number-to-gbnf.ts'
 import { objectBody } from './object-to-gbnf.ts'
 import { References } from './references.ts'
-import { automatonOf } from './regular/automaton.ts'
-import { automatonToGbnf } from './regular/automaton-to-gbnf.ts'
-import { patternLanguage } from './regular/pattern-language.ts'
-import { type Regular, Regulars, TooComplex } from './regular/regular.ts'
+import { automatonOf } from '../regular/automaton.ts'
+import { automatonToGbnf } from '../regular/automaton-to-gbnf.ts'
+import { patternLanguage } from '../regular/pattern-language.ts'
+import { type Regular, Regulars, TooComplex } from '../regular/regular.ts'
 import {
   nodeAt,
   type PlainNode,
@@ -17,7 +17,7 @@ import {
   type SchemaDocument,
   type SchemaNode,
   Unsatisfiable,
-} from './schema-error.ts'
+} from './schema-node.ts'
 import { stringBody } from './string-to-gbnf.ts'
 import { typesOf } from './types-of.ts'
 

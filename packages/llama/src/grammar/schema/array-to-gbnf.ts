@@ -1,4 +1,4 @@
-import { boundedRepeat } from './bounded-repeat.ts'
+import { boundedRepeat } from '../gbnf/bounded-repeat.ts'
 import { enumerated, literals } from './enumeration.ts'
 import type { Place, SchemaCompiler } from './schema-compiler.ts'
 import {
@@ -8,7 +8,7 @@ import {
   schemaError,
   type SchemaNode,
   Unsatisfiable,
-} from './schema-error.ts'
+} from './schema-node.ts'
 
 /** Lists of distinct values come in any order up to so many, beyond in the order of the schema: rules double with each. */
 const MAX_SHUFFLED = 6

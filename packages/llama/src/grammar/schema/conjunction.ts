@@ -8,7 +8,7 @@ import {
   schemaError,
   type SchemaNode,
   Unsatisfiable,
-} from './schema-error.ts'
+} from './schema-node.ts'
 import { isScalarOnly, listedScalars } from './scalar-types.ts'
 
 /** Alternatives of which at least one must hold. */

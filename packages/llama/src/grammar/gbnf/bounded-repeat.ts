@@ -1,4 +1,4 @@
-import { oneOf, repeat, type RuleSet } from './json-rules.ts'
+import { oneOf, repeat, type RuleSet } from './rule-set.ts'
 
 /** llama.cpp writes repetitions out as rules: longer ones are made of blocks, whose rules are shared. */
 const MAX_COUNT = 200

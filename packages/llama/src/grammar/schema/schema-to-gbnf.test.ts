@@ -1,7 +1,7 @@
 import { InvalidRequestError } from '@petals-chat/engine'
 import { describe, expect, it } from 'vitest'
-import { nativeGrammar } from '../testing/native-grammar.ts'
-import { grammarSource } from './grammar-source.ts'
+import { nativeGrammar } from '../../testing/native-grammar.ts'
+import { grammarSource } from '../grammar-source.ts'
 
 interface Case {
   readonly schema: unknown

@@ -1,7 +1,7 @@
-import { literal } from './json-rules.ts'
+import { literal } from '../gbnf/rule-set.ts'
 import { notEnum, notPattern } from './negation.ts'
 import type { SchemaCompiler } from './schema-compiler.ts'
-import { nodeAt, type PlainNode, type Schema, schemaError, Unsatisfiable } from './schema-error.ts'
+import { nodeAt, type PlainNode, type Schema, schemaError, Unsatisfiable } from './schema-node.ts'
 import { matchesPattern } from './string-to-gbnf.ts'
 
 /** The values of `const` and `enum` that fit all the schemas; undefined where there is neither keyword. */

@@ -1,8 +1,8 @@
 import { readFile } from 'node:fs/promises'
 import { describe, expect, it } from 'vitest'
-import { grammarSource } from './grammar-source.ts'
+import { grammarSource } from '../grammar-source.ts'
 
-const page = await readFile(new URL('../../../../docs/structured-outputs.md', import.meta.url), 'utf8')
+const page = await readFile(new URL('../../../../../docs/structured-outputs.md', import.meta.url), 'utf8')
 const refused = [...page.matchAll(/^\| (.+?) +\| `(\{.+\})` +\|$/gm)].map(([, what, json]) => ({
   what,
   json,

@@ -1,4 +1,4 @@
-import { literal, repeat } from './json-rules.ts'
+import { literal, repeat } from '../gbnf/rule-set.ts'
 import { type FreeName, freeNames, isAllowedName, matchingPatterns } from './object-names.ts'
 import type { Place, SchemaCompiler } from './schema-compiler.ts'
 import {
@@ -9,7 +9,7 @@ import {
   schemaError,
   type SchemaNode,
   Unsatisfiable,
-} from './schema-error.ts'
+} from './schema-node.ts'
 
 interface Property {
   /** `"name": value` */

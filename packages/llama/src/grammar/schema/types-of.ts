@@ -1,5 +1,5 @@
 import { notEnum, notPattern } from './negation.ts'
-import { nodeAt, type PlainNode, schemaError, Unsatisfiable } from './schema-error.ts'
+import { nodeAt, type PlainNode, schemaError, Unsatisfiable } from './schema-node.ts'
 
 const known = ['object', 'array', 'string', 'number', 'integer', 'boolean', 'null']
 
