@@ -35,12 +35,33 @@ const petalsLayers = {
   speculation: ['sampling', 'layers', 'inference'],
 }
 
-const layerZones = Object.entries(petalsLayers).map(([layer, allowed]) => ({
-  target: `./packages/petals/src/${layer}`,
-  from: './packages/petals/src',
-  except: [layer, ...allowed, 'errors.ts', 'config.ts'].map((name) => `./${name}`),
-  message: `petals/src/${layer} may import only: ${allowed.join(', ') || 'nothing beside it'} (docs/architecture.md).`,
-}))
+/** Layers of packages/llama/src, and the sibling folders each may import. */
+const llamaLayers = {
+  machine: [],
+  gguf: [],
+  tokenizer: ['gguf'],
+  'grammar/gbnf': [],
+  'grammar/regular': ['grammar/gbnf'],
+  'grammar/schema': ['grammar/regular', 'grammar/gbnf'],
+  grammar: [],
+  worker: ['machine'],
+  session: ['worker', 'grammar'],
+  child: [],
+}
+
+/** Each layer may import itself, the folders of its row, and the shared files of its package. */
+const zonesOf = (name, layers, sharedFiles) =>
+  Object.entries(layers).map(([layer, allowed]) => ({
+    target: `./packages/${name}/src/${layer}`,
+    from: `./packages/${name}/src`,
+    except: [layer, ...allowed, ...sharedFiles].map((place) => `./${place}`),
+    message: `${name}/src/${layer} may import only: ${allowed.join(', ') || 'nothing beside it'} (docs/architecture.md).`,
+  }))
+
+const layerZones = [
+  ...zonesOf('petals', petalsLayers, ['errors.ts', 'config.ts']),
+  ...zonesOf('llama', llamaLayers, ['protocol.ts', 'config.ts']),
+]
 
 /** Heavy dependencies live in one place each. */
 const heavyDependencies = [

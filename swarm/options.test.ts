@@ -1,8 +1,7 @@
 import { createServer, type AddressInfo } from 'node:net'
 import { once } from 'node:events'
 import { describe, expect, it } from 'vitest'
-import { assertPortFree } from './free-port.ts'
-import { helpOf, parseSwarmFlags } from './options.ts'
+import { assertPortFree, helpOf, parseSwarmFlags } from './options.ts'
 import { quoteWord } from '@petals-chat/contribute'
 import { splitWords } from './shell-words.ts'
 

@@ -1,3 +1,5 @@
+import { once } from 'node:events'
+import { createServer } from 'node:net'
 import { parseArgs } from 'node:util'
 import { splitWords } from './shell-words.ts'
 import { swarmModels } from './models.ts'
@@ -117,5 +119,23 @@ function readFlags(command: SwarmCommand, args: readonly string[]) {
   } catch (error) {
     const [reason] = (error instanceof Error ? error.message : String(error)).split('. To specify')
     throw new Error(`${reason?.replace(/\.?$/, '.')} See npm run ${command} -- --help.`, { cause: error })
+  }
+}
+
+/** @throws Error that names the flag which helps, if another program listens on this port. */
+export async function assertPortFree(port: number, flag: string): Promise<void> {
+  const server = createServer()
+  try {
+    server.listen({ host: '127.0.0.1', port })
+    await once(server, 'listening')
+  } catch (error) {
+    const code = error instanceof Error && 'code' in error ? error.code : undefined
+    const reason = code === 'EADDRINUSE' ? 'is used by another program' : `can't be used (${String(code)})`
+    const other = port < 65_535 ? port + 1 : port - 1
+    throw new Error(`Port ${port} ${reason}. Choose another one, for example: ${flag} ${other}`, {
+      cause: error,
+    })
+  } finally {
+    server.close()
   }
 }

@@ -12,22 +12,37 @@
  * @packageDocumentation
  */
 export { ContributeError } from './contribute-error.ts'
-export { checkEnvironment, isReady, makeEnvironment, type OnProgress } from './environment/environment.ts'
+export {
+  checkEnvironment,
+  isReady,
+  makeEnvironment,
+  pythonFolder,
+  type OnProgress,
+} from './environment/environment.ts'
 export { planEnvironment, torchFor, type EnvironmentPlan, type Torch } from './environment/plan.ts'
 export { findInstaller, pythonOf, type Installer } from './environment/python.ts'
-export { blockSpans, joinCommand, joinCommands, unknownModel, type JoinTarget } from './join/join-command.ts'
-export { quoteWord } from './join/quote-word.ts'
-export { folderBytes } from './machine/folder-bytes.ts'
+export {
+  blockSpans,
+  joinCommand,
+  joinCommands,
+  quoteWord,
+  unknownModel,
+  type JoinTarget,
+} from './join/join-command.ts'
 export { type Gpu } from './machine/gpus.ts'
-export { freeDiskBytes, isPortFree, lookAtMachine, type Machine } from './machine/machine.ts'
+export { folderBytes, freeDiskBytes, isPortFree, lookAtMachine, type Machine } from './machine/machine.ts'
 export { readBlockModel, type BlockModel } from './model/block-model.ts'
 export { diskBytes, type Dtype, type Quantization } from './model/memory.ts'
-export { petalsServerScript, pythonFolder } from './paths.ts'
 export { planServer, type ServerPlan, type ServerWishes } from './plan-server.ts'
 export { describeExit, type ServerFailure } from './server/failure.ts'
 export { keepServing, type KeepServingOptions } from './server/keep-serving.ts'
 export { readLogLine, type ServerEvent } from './server/log-reader.ts'
-export { startPetalsProcess, type PetalsProcess, type ServerExit } from './server/petals-process.ts'
+export {
+  petalsServerScript,
+  startPetalsProcess,
+  type PetalsProcess,
+  type ServerExit,
+} from './server/petals-process.ts'
 export { serverArguments } from './server/server-arguments.ts'
 export { serverEnvironment } from './server/server-environment.ts'
 export type { Reach, ServerSettings } from './server/server-settings.ts'

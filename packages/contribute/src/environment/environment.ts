@@ -1,15 +1,18 @@
 import { createHash } from 'node:crypto'
 import { access, mkdir, readFile, rm, writeFile } from 'node:fs/promises'
 import path from 'node:path'
+import { fileURLToPath } from 'node:url'
 import { ContributeError } from '../contribute-error.ts'
 import { freeDiskBytes } from '../machine/machine.ts'
-import { pythonFolder } from '../paths.ts'
 import { InstallWatch } from './install-watch.ts'
 import { lock } from './lock.ts'
 import { noReports } from './no-reports.ts'
 import type { EnvironmentPlan, InstallStep, Torch } from './plan.ts'
 import { pythonOf } from './python.ts'
 import { runProgram } from './run-program.ts'
+
+/** The Python files of this package, beside `src` and `dist`: requirements and programs. */
+export const pythonFolder = fileURLToPath(new URL('../../python/', import.meta.url))
 
 /** Says what is being done, often enough that a person sees it move. */
 export type OnProgress = (title: string, detail: string) => void

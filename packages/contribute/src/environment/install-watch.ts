@@ -1,4 +1,4 @@
-import { folderBytes } from '../machine/folder-bytes.ts'
+import { folderBytes } from '../machine/machine.ts'
 
 /** Between two looks at the folders: an environment has tens of thousands of files. */
 const lookMs = 2000

@@ -1,7 +1,6 @@
 import { execFileSync } from 'node:child_process'
 import { describe, expect, it } from 'vitest'
-import { blockSpans, joinCommand, joinCommands } from './join-command.ts'
-import { quoteWord } from './quote-word.ts'
+import { blockSpans, joinCommand, joinCommands, quoteWord } from './join-command.ts'
 
 const peer = '/ip4/10.1.2.3/tcp/31234/p2p/QmcXhze98AcgGQDDYna23s4Jho96n8wkwLJv78vxtFNq44'
 const beluga = { model: 'petals-team/StableBeluga2', swarm: 'public' } as const

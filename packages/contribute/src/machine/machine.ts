@@ -1,4 +1,4 @@
-import { statfs } from 'node:fs/promises'
+import { readdir, stat, statfs } from 'node:fs/promises'
 import { createServer } from 'node:net'
 import os from 'node:os'
 import path from 'node:path'
@@ -29,6 +29,22 @@ export async function freeDiskBytes(folder: string): Promise<number | undefined>
     if (disk !== undefined) return disk.bavail * disk.bsize
     if (place === path.dirname(place)) return undefined
   }
+}
+
+/** Bytes of all files below a folder, 0 where there is none. Files that come and go meanwhile do not matter. */
+export async function folderBytes(folder: string): Promise<number> {
+  const entries = await readdir(folder, { withFileTypes: true }).catch(() => [])
+  let total = 0
+  for (const entry of entries) {
+    const place = path.join(folder, entry.name)
+    if (entry.isDirectory()) total += await folderBytes(place)
+    else if (entry.isFile())
+      total += await stat(place).then(
+        ({ size }) => size,
+        () => 0,
+      )
+  }
+  return total
 }
 
 /** Whether a TCP port can be listened on. */

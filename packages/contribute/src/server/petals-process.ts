@@ -4,8 +4,11 @@ import { mkdir } from 'node:fs/promises'
 import path from 'node:path'
 import { createInterface } from 'node:readline'
 import { setTimeout } from 'node:timers/promises'
-import { petalsServerScript } from '../paths.ts'
+import { fileURLToPath } from 'node:url'
 import { readLogLine, type ServerEvent } from './log-reader.ts'
+
+/** Starts a Petals server, with the arguments of `petals.cli.run_server`. */
+export const petalsServerScript = fileURLToPath(new URL('../../python/petals_server.py', import.meta.url))
 
 export interface PetalsProcessOptions {
   /** Python of an environment with Petals. */

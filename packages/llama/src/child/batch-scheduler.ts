@@ -1,8 +1,8 @@
+import process from 'node:process'
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import type { TokenId } from '@petals-chat/engine'
 import type { NativeContext } from './native.ts'
 import { planBatch, type Part } from './plan-batch.ts'
-import { Stopwatch } from './stopwatch.ts'
 import type { TokenChoice } from '../protocol.ts'
 import type { Sequence } from './sequence.ts'
 import type { ThreadGovernor } from './thread-governor.ts'
@@ -209,4 +209,20 @@ function addToBatch(context: NativeContext, { work, count }: Part<QueuedWork>): 
 function wantedLogits({ logits, tokens }: Work, first: number, count: number): number[] {
   if (logits === 'all') return Array.from({ length: count }, (_, index) => index)
   return logits === 'last' && first + count === tokens.length ? [count - 1] : []
+}
+
+const cpuMs = (): number => {
+  const { user, system } = process.cpuUsage()
+  return (user + system) / 1000
+}
+
+/** Measures work of this process by the clock and by the processor. */
+class Stopwatch {
+  readonly startedAt = performance.now()
+  readonly #startedCpuMs = cpuMs()
+
+  /** Milliseconds since the start in which this process computed: what is held up by other processes does not count. */
+  get computedMs(): number {
+    return Math.min(performance.now() - this.startedAt, cpuMs() - this.#startedCpuMs)
+  }
 }

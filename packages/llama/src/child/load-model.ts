@@ -1,6 +1,6 @@
+import { totalmem } from 'node:os'
 import type * as nodeLlamaCpp from 'node-llama-cpp'
 import type { Llama, LlamaContext, LlamaModel } from 'node-llama-cpp'
-import { availableMemory } from '../machine/memory.ts'
 import type { LoadCommand, LoadFailedMessage, PrepareCommand } from '../protocol.ts'
 import { planContext, type ContextPlan } from './plan-context.ts'
 
@@ -110,4 +110,14 @@ function describe({ InsufficientMemoryError }: NodeLlamaCpp, error: unknown): Lo
   if (error instanceof LoadError) return error
   const text = error instanceof Error ? error.message : String(error)
   return new LoadError(error instanceof InsufficientMemoryError ? 'memory' : 'model', text)
+}
+
+/**
+ * Bytes that this process can still take without the machine swapping or its container ending it. Node counts control
+ * groups and what the system would give back from its file cache; on macOS only memory that nobody uses at all, which is
+ * always little.
+ */
+function availableMemory(): number {
+  const available = process.availableMemory()
+  return process.platform === 'darwin' ? Math.max(available, totalmem() / 4) : available
 }

@@ -12,20 +12,20 @@ import {
   type AbortOptions,
   type GeneratedToken,
   type GenerateOptions,
+  type Model,
   type ScoreOptions,
   type Session,
   type TokenId,
   type TokenScore,
 } from '@petals-chat/engine'
 import { grammarSource } from '../grammar/grammar-source.ts'
-import type { LlamaModel } from '../llama-model.ts'
 import type { GenerateCommand, TokenDetails } from '../protocol.ts'
 import { TokenStream } from './token-stream.ts'
 import type { ModelWorker } from '../worker/model-worker.ts'
 import { ProcessReplaced, RequestFailed } from '../worker/requests.ts'
 
 export interface LlamaSessionOptions {
-  readonly model: LlamaModel
+  readonly model: Pick<Model, 'id' | 'tokenizer' | 'capabilities'>
   readonly worker: ModelWorker
   /** Gives the session a slot again after its process was replaced. @throws CapacityError */
   readonly reclaimSlot: () => number

@@ -6,7 +6,6 @@ import { mergeParts } from './merge-queue.ts'
 import { preTokenizer, type PreTokenizer } from './pre-tokenizers.ts'
 import { byteOfToken, byteTokenText, SPACE_MARK, type FragmentEncoder } from './text-encoder.ts'
 import { TokenType, type Vocabulary } from './vocabulary.ts'
-import { WordCache } from './word-cache.ts'
 
 /** Byte-pair encoding (`tokenizer.ggml.model` is `gpt2` or `gemma4`). */
 export class BytePairEncoder implements FragmentEncoder {
@@ -73,4 +72,24 @@ function readRanks(merges: readonly string[] | undefined): ReadonlyMap<string, n
   const ranks = new Map<string, number>()
   for (let rank = merges.length - 1; rank >= 0; rank--) ranks.set(merges[rank]!, rank)
   return ranks
+}
+
+/** Texts repeat their words: most are met again within the same page. Some 2 MB when full. */
+const MAX_WORDS = 20_000
+/** Longer ones hardly come twice. */
+const MAX_WORD_LENGTH = 64
+
+/** Remembers how words were tokenized. */
+class WordCache {
+  readonly #words = new Map<string, readonly TokenId[]>()
+
+  get(word: string, tokenize: () => readonly TokenId[]): readonly TokenId[] {
+    if (word.length > MAX_WORD_LENGTH) return tokenize()
+    const known = this.#words.get(word)
+    if (known !== undefined) return known
+    const tokens = tokenize()
+    if (this.#words.size >= MAX_WORDS) this.#words.clear()
+    this.#words.set(word, tokens)
+    return tokens
+  }
 }

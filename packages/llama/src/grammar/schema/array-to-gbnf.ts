@@ -1,6 +1,6 @@
 import { boundedRepeat } from '../gbnf/bounded-repeat.ts'
 import { enumerated, literals } from './enumeration.ts'
-import type { Place, SchemaCompiler } from './schema-compiler.ts'
+import type { Place, SchemaContext } from './schema-context.ts'
 import {
   limitsOf,
   nodeAt,
@@ -15,9 +15,9 @@ const MAX_SHUFFLED = 6
 const MAX_DISTINCT = 200
 
 /** Lists that all the schemas allow. */
-export function arrayBody(compiler: SchemaCompiler, plain: readonly PlainNode[], place: Place): string {
+export function arrayBody(context: SchemaContext, plain: readonly PlainNode[], place: Place): string {
   const limits = limitsOf(plain, ['minItems', 'maxItems'])
-  const list = new ListShape(compiler, plain, place)
+  const list = new ListShape(context, plain, place)
   const least = Math.max(limits.minimum, list.contained)
   if (least > (limits.maximum ?? Infinity)) throw new Unsatisfiable(plain[0]!, 'contains more than maxItems')
   const isUnique =
@@ -25,7 +25,7 @@ export function arrayBody(compiler: SchemaCompiler, plain: readonly PlainNode[],
   if (isUnique) {
     const distinct = list.distinct(least, limits.maximum)
     if (distinct !== undefined) return distinct
-    compiler.cannot(
+    context.cannot(
       plain.find(({ schema }) => schema.uniqueItems === true)!,
       'uniqueItems',
       'can only be enforced where the items are an enumeration',
@@ -35,14 +35,14 @@ export function arrayBody(compiler: SchemaCompiler, plain: readonly PlainNode[],
 }
 
 class ListShape {
-  readonly #compiler: SchemaCompiler
+  readonly #context: SchemaContext
   readonly #plain: readonly PlainNode[]
   readonly #place: Place
   /** Items in front that `contains` asks for. */
   readonly contained: number
 
-  constructor(compiler: SchemaCompiler, plain: readonly PlainNode[], place: Place) {
-    this.#compiler = compiler
+  constructor(context: SchemaContext, plain: readonly PlainNode[], place: Place) {
+    this.#context = context
     this.#plain = plain
     this.#place = place
     this.contained = Math.max(0, ...plain.map((node) => this.#containedOf(node)))
@@ -52,16 +52,16 @@ class ListShape {
   #containedOf(node: PlainNode): number {
     const { contains, minContains = 1, maxContains } = node.schema
     if (contains === undefined) return 0
-    if (maxContains !== undefined) this.#compiler.cannot(node, 'maxContains')
+    if (maxContains !== undefined) this.#context.cannot(node, 'maxContains')
     const count = Number(minContains)
     if (count <= 50) return count
-    this.#compiler.cannot(node, 'minContains', 'can be enforced up to 50')
+    this.#context.cannot(node, 'minContains', 'can be enforced up to 50')
     return 0
   }
 
   /** All lists of `minimum` to `maximum` items. */
   write(minimum: number, maximum: number | undefined): string {
-    const ws = this.#compiler.rules.json('ws')
+    const ws = this.#context.rules.json('ws')
     const fixed = this.#fixedItems(maximum)
     const further =
       fixed.isComplete && (maximum ?? Infinity) > fixed.items.length ? this.#furtherItem() : undefined
@@ -76,7 +76,7 @@ class ListShape {
   }
 
   #plainList(item: string | undefined, minimum: number, maximum: number | undefined): string {
-    const ws = this.#compiler.rules.json('ws')
+    const ws = this.#context.rules.json('ws')
     if (item === undefined) {
       if (minimum > 0) throw new Unsatisfiable(this.#plain[0]!, 'needs items, but none is allowed')
       return `"[" ${ws} "]"`
@@ -87,7 +87,7 @@ class ListShape {
   }
 
   #more(item: string, minimum: number, maximum: number | undefined): string {
-    const { rules } = this.#compiler
+    const { rules } = this.#context
     return boundedRepeat(rules, `( "," ${rules.json('ws')} ${item} )`, minimum, maximum)
   }
 
@@ -108,7 +108,7 @@ class ListShape {
 
   #item(index: number): string {
     const nodes = this.#plain.flatMap((node) => itemAt(node, index, this.contained))
-    return this.#compiler.convertInside(nodes, this.#place)
+    return this.#context.convertInside(nodes, this.#place)
   }
 
   /** Further items come only where the schema asks for them, or says nothing of any. */
@@ -128,27 +128,27 @@ class ListShape {
   /** Lists without a value twice; undefined where the items are no enumeration. */
   distinct(minimum: number, maximum: number | undefined): string | undefined {
     if (this.contained > 0 || this.#plain.some((node) => tupleOf(node).length > 0)) return undefined
-    const values = itemValues(this.#compiler, this.#plain)
+    const values = itemValues(this.#context, this.#plain)
     if (!values || values.length > MAX_DISTINCT) return undefined
     const most = Math.min(maximum ?? Infinity, values.length)
     if (minimum > most)
       throw new Unsatisfiable(this.#plain[0]!, 'asks for more distinct items than there are')
-    const ws = this.#compiler.rules.json('ws')
-    const list = new DistinctList(this.#compiler, values, minimum, most)
+    const ws = this.#context.rules.json('ws')
+    const list = new DistinctList(this.#context, values, minimum, most)
     return `"[" ${ws} ${list.write()} ${ws} "]"`
   }
 }
 
 /** Literals in rows without one twice: in every order where there are few, else in the order of the schema. */
 class DistinctList {
-  readonly #compiler: SchemaCompiler
+  readonly #context: SchemaContext
   readonly #values: readonly string[]
   readonly #minimum: number
   readonly #maximum: number
   readonly #known = new Map<string, string>()
 
-  constructor(compiler: SchemaCompiler, values: readonly string[], minimum: number, maximum: number) {
-    this.#compiler = compiler
+  constructor(context: SchemaContext, values: readonly string[], minimum: number, maximum: number) {
+    this.#context = context
     this.#values = values
     this.#minimum = minimum
     this.#maximum = maximum
@@ -166,7 +166,7 @@ class DistinctList {
     const known = this.#known.get(key)
     if (known) return known
     const ways = [...this.#ways(left, count), ...(count >= this.#minimum ? ['""'] : [])]
-    const name = this.#compiler.rules.add('distinct', ways.join(' | '))
+    const name = this.#context.rules.add('distinct', ways.join(' | '))
     this.#known.set(key, name)
     return name
   }
@@ -175,7 +175,7 @@ class DistinctList {
     const [place] = left
     if (place === undefined || count === this.#maximum || left.length + count < this.#minimum) return []
     const take = (taken: number, rest: readonly number[]) =>
-      `${count === 0 ? '' : `"," ${this.#compiler.rules.json('ws')} `}${this.#values[taken]!} ${this.#after(rest, count + 1)}`
+      `${count === 0 ? '' : `"," ${this.#context.rules.json('ws')} `}${this.#values[taken]!} ${this.#after(rest, count + 1)}`
     if (this.#values.length <= MAX_SHUFFLED)
       return left.map((taken) =>
         take(
@@ -214,10 +214,10 @@ function itemAt(node: PlainNode, index: number, contained: number): readonly Sch
 }
 
 /** The texts of the items where they are an enumeration, or true and false. */
-function itemValues(compiler: SchemaCompiler, plain: readonly PlainNode[]): readonly string[] | undefined {
-  const nodes = compiler.plainOf(plain.flatMap((node) => itemAt(node, 0, 0)))
+function itemValues(context: SchemaContext, plain: readonly PlainNode[]): readonly string[] | undefined {
+  const nodes = context.plainOf(plain.flatMap((node) => itemAt(node, 0, 0)))
   if (!nodes) return undefined
-  const values = enumerated(compiler, nodes)
+  const values = enumerated(context, nodes)
   if (values) return literals(values)
   return nodes.some(({ schema }) => schema.type === 'boolean') ? literals([true, false]) : undefined
 }

@@ -1,20 +1,20 @@
 import { literal } from '../gbnf/rule-set.ts'
 import { notEnum, notPattern } from './negation.ts'
-import type { SchemaCompiler } from './schema-compiler.ts'
+import type { SchemaContext } from './schema-context.ts'
 import { nodeAt, type PlainNode, type Schema, schemaError, Unsatisfiable } from './schema-node.ts'
 import { matchesPattern } from './string-to-gbnf.ts'
 
 /** The values of `const` and `enum` that fit all the schemas; undefined where there is neither keyword. */
 export function enumerated(
-  compiler: SchemaCompiler,
+  context: SchemaContext,
   nodes: readonly PlainNode[],
 ): readonly unknown[] | undefined {
   const lists = nodes.flatMap((node) => listOf(node) ?? [])
   const [first, ...further] = lists
   if (!first) return undefined
-  compiler.spend(lists.reduce((sum, { length }) => sum + length, 0) + first.length * nodes.length, nodes[0]!)
+  context.spend(lists.reduce((sum, { length }) => sum + length, 0) + first.length * nodes.length, nodes[0]!)
   const others = further.map((list) => new Set(list.map((value) => JSON.stringify(value))))
-  const keywords = nodes.map((node) => keywordsOf(compiler, node))
+  const keywords = nodes.map((node) => keywordsOf(context, node))
   const values = first.filter(
     (value) =>
       others.every((list) => list.has(JSON.stringify(value))) && keywords.every((fits) => fits(value)),
@@ -48,14 +48,14 @@ function listOf(node: PlainNode): ReadonlyArray<readonly unknown[]> | undefined 
 }
 
 /** Whether a value of an enumeration fits the other keywords; of objects and lists only their type is looked at. */
-function keywordsOf(compiler: SchemaCompiler, node: PlainNode): (value: unknown) => boolean {
+function keywordsOf(context: SchemaContext, node: PlainNode): (value: unknown) => boolean {
   const { schema } = node
   const excluded = new Set(Reflect.get(schema, notEnum) as unknown[] | undefined)
   const types = schema.type === undefined ? undefined : [schema.type].flat()
   return (value) => {
     if (excluded.has(value)) return false
     if (types && !types.some((type) => hasType(value, type))) return false
-    if (typeof value === 'string') return fitsText(compiler, node, value)
+    if (typeof value === 'string') return fitsText(context, node, value)
     return typeof value !== 'number' || fitsNumber(value, schema)
   }
 }
@@ -75,7 +75,7 @@ function hasType(value: unknown, type: unknown): boolean {
   }
 }
 
-function fitsText(compiler: SchemaCompiler, node: PlainNode, value: string): boolean {
+function fitsText(context: SchemaContext, node: PlainNode, value: string): boolean {
   const { schema } = node
   const { minLength = 0, maxLength = Infinity, pattern } = schema
   const length = [...value].length
@@ -83,9 +83,9 @@ function fitsText(compiler: SchemaCompiler, node: PlainNode, value: string): boo
   const refused = (Reflect.get(schema, notPattern) as string[] | undefined) ?? []
   return (
     (typeof pattern !== 'string' ||
-      matchesPattern(compiler, node, 'pattern', { pattern, text: value, unread: true })) &&
+      matchesPattern(context, node, 'pattern', { pattern, text: value, unread: true })) &&
     !refused.some((each) =>
-      matchesPattern(compiler, node, 'not', { pattern: each, text: value, unread: false }),
+      matchesPattern(context, node, 'not', { pattern: each, text: value, unread: false }),
     )
   )
 }

@@ -1,6 +1,6 @@
 import { isScalar } from './scalar-types.ts'
 import type { References } from './references.ts'
-import { isSchema, type Schema, type SchemaNode } from './schema-node.ts'
+import { isSchema, type PlainNode, type Schema, type SchemaNode } from './schema-node.ts'
 
 /** Values that are not allowed, and expressions that no text may match: keywords that only negations have. */
 export const notEnum = Symbol('notEnum')
@@ -92,3 +92,11 @@ function negatedLimit(key: string, value: unknown, schema: Schema): readonly unk
       return undefined
   }
 }
+
+/** Values that a `not` beside these schemas forbids. */
+export const excludedValues = (plain: readonly PlainNode[]): readonly unknown[] =>
+  plain.flatMap(({ schema }) => (Reflect.get(schema, notEnum) as unknown[] | undefined) ?? [])
+
+/** Expressions that a `not` beside these schemas forbids a text to match. */
+export const excludedPatterns = (plain: readonly PlainNode[]): readonly string[] =>
+  plain.flatMap(({ schema }) => (Reflect.get(schema, notPattern) as string[] | undefined) ?? [])

@@ -1,6 +1,7 @@
 import { MAX_DIGITS, NumberLanguage, toDecimal } from '../regular/number-language.ts'
 import { type Regular, TooComplex } from '../regular/regular.ts'
-import { excludedValues, type SchemaCompiler } from './schema-compiler.ts'
+import { excludedValues } from './negation.ts'
+import type { SchemaContext } from './schema-context.ts'
 import { nodeAt, type PlainNode, schemaError, Unsatisfiable } from './schema-node.ts'
 
 /** Numbers of an answer are shorter: a bound from here on binds nothing. */
@@ -15,32 +16,28 @@ interface Bounds {
 }
 
 /** Numbers that all the schemas allow. */
-export function numberBody(
-  compiler: SchemaCompiler,
-  plain: readonly PlainNode[],
-  isInteger: boolean,
-): string {
+export function numberBody(context: SchemaContext, plain: readonly PlainNode[], isInteger: boolean): string {
   const [node] = plain
   const bounds = plain.map(boundsOf).reduce(tighter)
-  const divisors = plain.flatMap((each) => divisorOf(compiler, each) ?? [])
+  const divisors = plain.flatMap((each) => divisorOf(context, each) ?? [])
   const excluded = excludedValues(plain).filter((value) => typeof value === 'number')
   const isBounded = Number.isFinite(bounds.minimum) || Number.isFinite(bounds.maximum)
   if (!isBounded && divisors.length === 0 && excluded.length === 0) {
-    return compiler.rules.json(isInteger ? 'integer' : 'number')
+    return context.rules.json(isInteger ? 'integer' : 'number')
   }
-  const { regulars } = compiler
+  const { regulars } = context
   const numbers = new NumberLanguage(regulars)
   const inRange = isInteger ? integersIn(numbers, bounds) : numbers.decimals(bounds)
   const wanted = divisors.map(({ divisor, scale }) =>
-    regulars.both(regulars.multiple(divisor, scale), shortened(compiler, numbers, divisor)),
+    regulars.both(regulars.multiple(divisor, scale), shortened(context, numbers, divisor)),
   )
   const others = excluded.map((value) => regulars.not(numbers.spellings(value)))
-  return written(compiler, node!, regulars.both(inRange, ...wanted, ...others))
+  return written(context, node!, regulars.both(inRange, ...wanted, ...others))
 }
 
-function written(compiler: SchemaCompiler, node: PlainNode, language: Regular): string {
+function written(context: SchemaContext, node: PlainNode, language: Regular): string {
   try {
-    const expression = compiler.language(language, node.path)
+    const expression = context.language(language, node.path)
     if (expression === undefined) throw new Unsatisfiable(node, 'allows no number')
     return expression
   } catch (error) {
@@ -60,7 +57,7 @@ function integersIn(numbers: NumberLanguage, bounds: Bounds): Regular {
 }
 
 /** Remainders of long numbers need many states: the larger the divisor, the shorter the numbers are kept. */
-function shortened({ regulars }: SchemaCompiler, numbers: NumberLanguage, divisor: number): Regular {
+function shortened({ regulars }: SchemaContext, numbers: NumberLanguage, divisor: number): Regular {
   const digits = divisor < 70 ? 12 : String(divisor).length + 1
   const fraction = regulars.sequence(regulars.text('.'), regulars.anything)
   const integer = regulars.either(numbers.integersOfLength(digits), regulars.text('-0'))
@@ -110,7 +107,7 @@ function tighter(left: Bounds, right: Bounds): Bounds {
 
 /** `multipleOf` as a whole number over a power of ten. */
 function divisorOf(
-  compiler: SchemaCompiler,
+  context: SchemaContext,
   node: PlainNode,
 ): { readonly divisor: number; readonly scale: number } | undefined {
   const { multipleOf } = node.schema
@@ -121,6 +118,6 @@ function divisorOf(
   const { integer, fraction } = toDecimal(multipleOf)
   const divisor = Number(`${integer}${fraction}`)
   if (divisor <= MAX_DIVISOR && fraction.length <= 6) return { divisor, scale: fraction.length }
-  compiler.cannot(node, 'multipleOf', `can be enforced up to ${MAX_DIVISOR}, with 6 digits behind the point`)
+  context.cannot(node, 'multipleOf', `can be enforced up to ${MAX_DIVISOR}, with 6 digits behind the point`)
   return undefined
 }

@@ -1,5 +1,5 @@
 import { type Regular, TooComplex } from '../regular/regular.ts'
-import type { SchemaCompiler } from './schema-compiler.ts'
+import type { SchemaContext } from './schema-context.ts'
 import { isSchema, nodeAt, type PlainNode, schemaError, type SchemaNode } from './schema-node.ts'
 import { matchesPattern, readPattern } from './string-to-gbnf.ts'
 
@@ -25,31 +25,31 @@ const MAX_PATTERNS = 4
 const MAX_LETTERS = 400
 
 /** Whether `propertyNames` allow a name. */
-export function isAllowedName(compiler: SchemaCompiler, plain: readonly PlainNode[], name: string): boolean {
+export function isAllowedName(context: SchemaContext, plain: readonly PlainNode[], name: string): boolean {
   return plain.every((node) => {
     const { propertyNames } = node.schema
     if (propertyNames === false) return false
     if (!isSchema(propertyNames)) return true
     const { enum: names, const: only, pattern, minLength = 0, maxLength = Infinity } = propertyNames
     // Looking for a name costs little beside what else is counted as work.
-    compiler.spend(Array.isArray(names) ? names.length / 100 : 1, node)
+    context.spend(Array.isArray(names) ? names.length / 100 : 1, node)
     if (Array.isArray(names) && !names.includes(name)) return false
     if (only !== undefined && only !== name) return false
     const place = nodeAt(node, 'propertyNames', propertyNames) as PlainNode
     const question = { text: name, unread: true }
-    if (typeof pattern === 'string' && !matchesPattern(compiler, place, 'pattern', { ...question, pattern }))
+    if (typeof pattern === 'string' && !matchesPattern(context, place, 'pattern', { ...question, pattern }))
       return false
     return name.length >= Number(minLength) && name.length <= Number(maxLength)
   })
 }
 
 export function matchingPatterns(
-  compiler: SchemaCompiler,
+  context: SchemaContext,
   node: PlainNode,
   name: string,
 ): readonly SchemaNode[] {
   return Object.entries(patternsOf(node)).flatMap(([pattern, schema]) =>
-    matchesPattern(compiler, node, 'patternProperties', { pattern, text: name, unread: false })
+    matchesPattern(context, node, 'patternProperties', { pattern, text: name, unread: false })
       ? [nodeAt(node, `patternProperties.${pattern}`, schema)]
       : [],
   )
@@ -63,11 +63,11 @@ function patternsOf(node: PlainNode): Readonly<Record<string, unknown>> {
 
 /** The kinds of free names, by which patterns they match. */
 export function freeNames(
-  compiler: SchemaCompiler,
+  context: SchemaContext,
   plain: readonly PlainNode[],
   listed: readonly string[],
 ): readonly FreeName[] {
-  const patterns = namePatterns(compiler, plain)
+  const patterns = namePatterns(context, plain)
   // An empty list of properties is one too: generators write it for objects that have none.
   const isListed = plain.some(({ schema }) => schema.properties !== undefined)
   const isOpen = (listed.length === 0 && !isListed) || plain.some(asksForFreeNames)
@@ -79,7 +79,7 @@ export function freeNames(
     const values = plain.map((node) => valuesOf(node, matched)).flat()
     if (values.some(({ schema }) => schema === false)) return []
     const rest = patterns.filter((pattern) => !matched.includes(pattern))
-    return nameExpression(compiler, plain, listed, matched, rest, values) ?? []
+    return nameExpression(context, plain, listed, matched, rest, values) ?? []
   })
 }
 
@@ -97,41 +97,41 @@ function valuesOf(node: PlainNode, matched: readonly NamePattern[]): readonly Sc
   return [nodeAt(node, 'additionalProperties', additionalProperties)]
 }
 
-function namePatterns(compiler: SchemaCompiler, plain: readonly PlainNode[]): readonly NamePattern[] {
+function namePatterns(context: SchemaContext, plain: readonly PlainNode[]): readonly NamePattern[] {
   const all = plain.flatMap((node) =>
     Object.entries(patternsOf(node)).flatMap(([source, schema]) => {
       const value = nodeAt(node, `patternProperties.${source}`, schema)
-      const language = readPattern(compiler, node, 'patternProperties', source)
+      const language = readPattern(context, node, 'patternProperties', source)
       return language ? [{ source, language, node, value }] : []
     }),
   )
   if (all.length <= MAX_PATTERNS) return all
-  compiler.cannot(all[0]!.node, 'patternProperties', `can be enforced with ${MAX_PATTERNS} patterns at most`)
+  context.cannot(all[0]!.node, 'patternProperties', `can be enforced with ${MAX_PATTERNS} patterns at most`)
   return []
 }
 
 function nameExpression(
-  compiler: SchemaCompiler,
+  context: SchemaContext,
   plain: readonly PlainNode[],
   listed: readonly string[],
   matched: readonly NamePattern[],
   rest: readonly NamePattern[],
   values: readonly SchemaNode[],
 ): FreeName | undefined {
-  const { regulars, rules } = compiler
+  const { regulars, rules } = context
   const [node] = plain
-  const demands = plain.flatMap((each) => nameDemands(compiler, each))
+  const demands = plain.flatMap((each) => nameDemands(context, each))
   if (listed.length + matched.length + rest.length + demands.length === 0) {
     return { name: rules.json('string'), values, isAnything: true }
   }
   const language = regulars.both(
-    regulars.not(listedNames(compiler, listed)),
+    regulars.not(listedNames(context, listed)),
     ...demands,
     ...matched.map((pattern) => pattern.language),
     ...rest.map((pattern) => regulars.not(pattern.language)),
   )
   try {
-    const inside = compiler.language(language, 'name')
+    const inside = context.language(language, 'name')
     if (inside === undefined) return undefined
     return { name: rules.add('name', `"\\"" ${inside} "\\""`), values, isAnything: false }
   } catch (error) {
@@ -141,7 +141,7 @@ function nameExpression(
 }
 
 /** Texts that are, or begin like, one of the names. */
-function listedNames({ regulars }: SchemaCompiler, names: readonly string[]): Regular {
+function listedNames({ regulars }: SchemaContext, names: readonly string[]): Regular {
   let longest = Math.max(0, ...names.map((name) => name.length))
   while (longest > 1 && names.reduce((sum, name) => sum + Math.min(name.length, longest), 0) > MAX_LETTERS)
     longest--
@@ -154,10 +154,10 @@ function listedNames({ regulars }: SchemaCompiler, names: readonly string[]): Re
 }
 
 /** What `propertyNames` demand of free names. */
-function nameDemands(compiler: SchemaCompiler, node: PlainNode): readonly Regular[] {
+function nameDemands(context: SchemaContext, node: PlainNode): readonly Regular[] {
   const { propertyNames } = node.schema
   if (propertyNames === undefined || propertyNames === true) return []
-  const { regulars } = compiler
+  const { regulars } = context
   if (propertyNames === false) return [regulars.nothing]
   const place = nodeAt(node, 'propertyNames', propertyNames) as PlainNode
   if (!isSchema(propertyNames)) throw schemaError(place, 'must be a schema')
@@ -166,12 +166,12 @@ function nameDemands(compiler: SchemaCompiler, node: PlainNode): readonly Regula
     'type enum const pattern minLength maxLength format title description $schema'.split(' '),
   )
   const unknown = Object.keys(propertyNames).find((key) => !known.has(key))
-  if (unknown !== undefined) compiler.cannot(place, unknown)
+  if (unknown !== undefined) context.cannot(place, unknown)
   const wanted = Array.isArray(names) ? names : only === undefined ? undefined : [only]
   const hasLength = Number(minLength) > 0 || Number(maxLength) < 1000
   return [
     ...(wanted ? [regulars.either(...wanted.map((name) => regulars.text(String(name))))] : []),
-    ...(typeof pattern === 'string' ? [readPattern(compiler, place, 'pattern', pattern) ?? []].flat() : []),
+    ...(typeof pattern === 'string' ? [readPattern(context, place, 'pattern', pattern) ?? []].flat() : []),
     ...(hasLength ? [regulars.repeat(regulars.anyChar, Number(minLength), Number(maxLength))] : []),
   ].flat()
 }

@@ -1,6 +1,6 @@
 import { literal, repeat } from '../gbnf/rule-set.ts'
 import { type FreeName, freeNames, isAllowedName, matchingPatterns } from './object-names.ts'
-import type { Place, SchemaCompiler } from './schema-compiler.ts'
+import type { Place, SchemaContext } from './schema-context.ts'
 import {
   isSchema,
   limitsOf,
@@ -22,14 +22,14 @@ interface Property {
  * only where a schema asks for them (`additionalProperties`) or none has properties of its own; never a name twice that
  * has a schema of its own.
  */
-export function objectBody(compiler: SchemaCompiler, plain: readonly PlainNode[], place: Place): string {
-  const { rules } = compiler
+export function objectBody(context: SchemaContext, plain: readonly PlainNode[], place: Place): string {
+  const { rules } = context
   const required = new Set(plain.flatMap(requiredNames))
   const names = [...new Set([...plain.flatMap((node) => Object.keys(propertiesOf(node))), ...required])]
   const limits = limitsOf(plain, ['minProperties', 'maxProperties'])
   const pairs: Property[] = []
   for (const name of names) {
-    const pair = pairOf(compiler, plain, name, place)
+    const pair = pairOf(context, plain, name, place)
     if (pair !== undefined) pairs.push({ pair, isRequired: required.has(name) })
     else if (required.has(name))
       throw new Unsatisfiable(
@@ -37,14 +37,14 @@ export function objectBody(compiler: SchemaCompiler, plain: readonly PlainNode[]
         'is required, but nothing fits it',
       )
   }
-  const further = freeNames(compiler, plain, names).flatMap((free) => freePair(compiler, free, place) ?? [])
+  const further = freeNames(context, plain, names).flatMap((free) => freePair(context, free, place) ?? [])
   const isFree = names.length === 0 && further.length === 1 && further[0]!.isAnything
   if (isFree && limits.minimum === 0 && limits.maximum === undefined) return rules.json('object')
 
   if (pairs.length === 0 && further.length === 0 && limits.minimum === 0) return literal('{}')
   const furtherPair =
     further.length === 0 ? undefined : rules.add('further', further.map(({ pair }) => pair).join(' | '))
-  const sequence = new PairSequence(compiler, plain[0]!, pairs, furtherPair, limits)
+  const sequence = new PairSequence(context, plain[0]!, pairs, furtherPair, limits)
   return `"{" ${rules.json('ws')} ${sequence.write()} "}"`
 }
 
@@ -65,16 +65,16 @@ function requiredNames(node: PlainNode): readonly string[] {
 
 /** A name with its value; undefined where none may be there. */
 function pairOf(
-  compiler: SchemaCompiler,
+  context: SchemaContext,
   plain: readonly PlainNode[],
   name: string,
   place: Place,
 ): string | undefined {
-  const { rules } = compiler
-  if (!isAllowedName(compiler, plain, name)) return undefined
+  const { rules } = context
+  if (!isAllowedName(context, plain, name)) return undefined
   try {
-    const value = compiler.convertInside(
-      plain.flatMap((node) => schemasOf(compiler, node, name)),
+    const value = context.convertInside(
+      plain.flatMap((node) => schemasOf(context, node, name)),
       place,
     )
     return rules.add(name, `${literal(JSON.stringify(name))} ":" ${rules.json('ws')} ${value}`)
@@ -88,23 +88,23 @@ const isOnlyWay = (plain: readonly PlainNode[], name: string): boolean =>
   plain.some((node) => requiredNames(node).includes(name))
 
 /** What one schema says of the property. */
-function schemasOf(compiler: SchemaCompiler, node: PlainNode, name: string): readonly SchemaNode[] {
+function schemasOf(context: SchemaContext, node: PlainNode, name: string): readonly SchemaNode[] {
   const properties = propertiesOf(node)
   const own = Object.hasOwn(properties, name) ? [nodeAt(node, `properties.${name}`, properties[name])] : []
-  const matching = matchingPatterns(compiler, node, name)
+  const matching = matchingPatterns(context, node, name)
   if (own.length > 0 || matching.length > 0) return [...own, ...matching]
   const { additionalProperties = true } = node.schema
   return [nodeAt(node, 'additionalProperties', additionalProperties)]
 }
 
 function freePair(
-  compiler: SchemaCompiler,
+  context: SchemaContext,
   { name, values, isAnything }: FreeName,
   place: Place,
 ): { readonly pair: string; readonly isAnything: boolean } | undefined {
-  const { rules } = compiler
+  const { rules } = context
   try {
-    const value = compiler.convertInside(values, place)
+    const value = context.convertInside(values, place)
     return { pair: `${name} ":" ${rules.json('ws')} ${value}`, isAnything: isAnything && value === 'value' }
   } catch (error) {
     if (error instanceof Unsatisfiable) return undefined
@@ -114,7 +114,7 @@ function freePair(
 
 /** The pairs of an object with commas between them, as many as the schema asks for. */
 class PairSequence {
-  readonly #compiler: SchemaCompiler
+  readonly #context: SchemaContext
   readonly #node: PlainNode
   readonly #pairs: readonly Property[]
   readonly #further: string | undefined
@@ -123,7 +123,7 @@ class PairSequence {
   readonly #known = new Map<string, string | undefined>()
 
   constructor(
-    compiler: SchemaCompiler,
+    context: SchemaContext,
     node: PlainNode,
     pairs: readonly Property[],
     further: string | undefined,
@@ -131,7 +131,7 @@ class PairSequence {
   ) {
     const required = pairs.filter(({ isRequired }) => isRequired).length
     const { minimum, maximum = Infinity } = limits
-    this.#compiler = compiler
+    this.#context = context
     this.#node = node
     this.#pairs = pairs
     this.#further = further
@@ -154,7 +154,7 @@ class PairSequence {
     if (this.#known.has(key)) return this.#known.get(key)
     const body = index === this.#pairs.length ? this.#tail(seen, isFirst) : this.#step(index, seen, isFirst)
     const named =
-      body === undefined ? undefined : this.#compiler.rules.add(`${this.#node.path}-${index}`, body)
+      body === undefined ? undefined : this.#context.rules.add(`${this.#node.path}-${index}`, body)
     this.#known.set(key, named)
     return named
   }
@@ -163,7 +163,7 @@ class PairSequence {
     const { pair, isRequired } = this.#pairs[index]!
     const after = this.#from(index + 1, count + 1, false)
     const without = isRequired ? undefined : this.#from(index + 1, count, isFirst)
-    const ws = this.#compiler.rules.json('ws')
+    const ws = this.#context.rules.json('ws')
     const taken = after === undefined ? [] : [`${isFirst ? '' : `"," ${ws} `}${pair} ${after}`]
     const ways = [...taken, ...(without === undefined ? [] : [without])]
     return ways.length === 0 ? undefined : ways.join(' | ')
@@ -171,13 +171,13 @@ class PairSequence {
 
   /** Behind the last property of the schema: further ones. */
   #tail(count: number, isFirst: boolean): string | undefined {
-    const ws = this.#compiler.rules.json('ws')
+    const ws = this.#context.rules.json('ws')
     const wanted = Math.max(0, this.#least - count)
     const most = this.#most === Infinity ? undefined : this.#most - count
     if (this.#further === undefined || most === 0) return wanted > 0 ? undefined : ws
     // The same free name twice would count once.
     if (wanted > 1)
-      this.#compiler.cannot(this.#node, 'minProperties', 'can only be enforced up to one free name')
+      this.#context.cannot(this.#node, 'minProperties', 'can only be enforced up to one free name')
     const least = Math.min(wanted, 1)
     const next = `( "," ${ws} ${this.#further} )`
     if (!isFirst) return `${repeat(next, least, most)} ${ws}`

@@ -2,22 +2,18 @@ import { Conjunctions, type Conjunction } from './conjunction.ts'
 import { arrayBody } from './array-to-gbnf.ts'
 import { enumerated, literals } from './enumeration.ts'
 import { MAX_RULES, oneOf, type RuleSet } from '../gbnf/rule-set.ts'
-import { notEnum, notPattern } from './negation.ts'
+import { excludedValues } from './negation.ts'
 import { numberBody } from './number-to-gbnf.ts'
 import { objectBody } from './object-to-gbnf.ts'
 import { References } from './references.ts'
-import { automatonOf } from '../regular/automaton.ts'
-import { automatonToGbnf } from '../regular/automaton-to-gbnf.ts'
-import { patternLanguage } from '../regular/pattern-language.ts'
-import { type Regular, Regulars, TooComplex } from '../regular/regular.ts'
 import {
-  nodeAt,
   type PlainNode,
   schemaError,
   type SchemaDocument,
   type SchemaNode,
   Unsatisfiable,
 } from './schema-node.ts'
+import { type Place, SchemaContext } from './schema-context.ts'
 import { stringBody } from './string-to-gbnf.ts'
 import { typesOf } from './types-of.ts'
 
@@ -25,31 +21,16 @@ import { typesOf } from './types-of.ts'
 const MAX_DEPTH = 150
 /** Alternatives are combined with all that holds beside them: these bound the work. */
 const MAX_CONVERSIONS = 20_000
-const MAX_WORK = 1_000_000
-/** Characters of all regular expressions of a schema. */
-const MAX_PATTERN_LENGTH = 200_000
-
-/** Where an expression stands: what is converted, without a character between, and how deep it lies. */
-export interface Place {
-  readonly depth: number
-  /** Rules that are being made and have not consumed a character since. */
-  readonly open: ReadonlySet<string>
-}
 
 /** Turns schemas into expressions, and adds the rules that these use. */
-export class SchemaCompiler {
-  readonly rules: RuleSet
-  readonly regulars = new Regulars()
+export class SchemaCompiler extends SchemaContext {
   readonly #conjunctions: Conjunctions
+  /** The names of rules, by what they are compiled from. */
   readonly #known = new Map<string, string>()
-  readonly #languages = new Map<Regular, string | undefined>()
-  readonly #patterns = new Map<string, Regular | Error>()
-  #patternLength = 0
   #conversions = 0
-  #work = 0
 
   constructor(rules: RuleSet, documents: ReadonlyMap<string, SchemaDocument>) {
-    this.rules = rules
+    super(rules)
     this.#conjunctions = new Conjunctions(new References(documents))
   }
 
@@ -70,45 +51,6 @@ export class SchemaCompiler {
   plainOf(nodes: readonly SchemaNode[]): readonly PlainNode[] | undefined {
     const { plain, choices } = this.#conjunctions.of(nodes)
     return choices.length === 0 ? plain : undefined
-  }
-
-  /** What a grammar can't say: refused of strict schemas, left out of others. */
-  cannot(node: PlainNode, key: string, problem = "can't be enforced by this engine; leave it out"): void {
-    if (node.document.strict) throw schemaError(nodeAt(node, key, undefined), problem)
-  }
-
-  /** The texts in which a regular expression finds a match. @throws SyntaxError, UnsupportedPattern, TooComplex */
-  pattern(source: string): Regular {
-    const known = this.#patterns.get(source) ?? this.#readPattern(source)
-    this.#patterns.set(source, known)
-    if (known instanceof Error) throw known
-    return known
-  }
-
-  #readPattern(source: string): Regular | Error {
-    this.#patternLength += source.length
-    if (this.#patternLength > MAX_PATTERN_LENGTH) return new TooComplex()
-    try {
-      return patternLanguage(source, this.regulars)
-    } catch (error) {
-      return error as Error
-    }
-  }
-
-  /** Takes note of work that grows with the schema. @throws InvalidRequestError if it is more than a request may ask for. */
-  spend(amount: number, node: SchemaNode): void {
-    this.#work += amount
-    if (this.#work > MAX_WORK) throw schemaError({ ...node, path: '$' }, 'is too large')
-  }
-
-  /** The texts of a language; undefined if there are none. @throws TooComplex */
-  language(language: Regular, wish: string): string | undefined {
-    if (this.#languages.has(language)) return this.#languages.get(language)
-    const automaton = automatonOf(language, this.regulars)
-    if (this.rules.size + automaton.length > MAX_RULES) throw new TooComplex()
-    const expression = automaton.length === 0 ? undefined : automatonToGbnf(automaton, this.rules, wish)
-    this.#languages.set(language, expression)
-    return expression
   }
 
   #conjunction(all: Conjunction, first: SchemaNode | undefined, place: Place): string {
@@ -202,10 +144,3 @@ export class SchemaCompiler {
     return left.length === 2 ? this.rules.json('boolean') : oneOf(literals(left))
   }
 }
-
-/** Values that a `not` beside these schemas forbids. */
-export const excludedValues = (plain: readonly PlainNode[]): readonly unknown[] =>
-  plain.flatMap(({ schema }) => (Reflect.get(schema, notEnum) as unknown[] | undefined) ?? [])
-
-export const excludedPatterns = (plain: readonly PlainNode[]): readonly string[] =>
-  plain.flatMap(({ schema }) => (Reflect.get(schema, notPattern) as string[] | undefined) ?? [])

@@ -2,16 +2,16 @@ import { boundedRepeat } from '../gbnf/bounded-repeat.ts'
 import { UnsupportedPattern } from '../regular/pattern-syntax.ts'
 import { charSet } from '../regular/char-set.ts'
 import { type Regular, TooComplex } from '../regular/regular.ts'
-import { excludedPatterns, excludedValues, type SchemaCompiler } from './schema-compiler.ts'
+import { excludedPatterns, excludedValues } from './negation.ts'
+import type { SchemaContext } from './schema-context.ts'
 import { limitsOf, nodeAt, type PlainNode, schemaError, Unsatisfiable } from './schema-node.ts'
-import { stringFormats } from './string-formats.ts'
 
 /** Texts that all the schemas allow. */
-export function stringBody(compiler: SchemaCompiler, plain: readonly PlainNode[]): string {
-  const { rules } = compiler
+export function stringBody(context: SchemaContext, plain: readonly PlainNode[]): string {
+  const { rules } = context
   const limits = limitsOf(plain, ['minLength', 'maxLength'])
-  const language = stringLanguage(compiler, plain)
-  if (language) return withLength(compiler, plain, language, limits) ?? withoutLanguage()
+  const language = stringLanguage(context, plain)
+  if (language) return withLength(context, plain, language, limits) ?? withoutLanguage()
   return withoutLanguage()
 
   function withoutLanguage(): string {
@@ -30,22 +30,22 @@ const mentionsLineEnds = /\\[nrsSDW]|\[\^/
 const quoted = (inside: string): string => `"\\"" ${inside} "\\""`
 
 function withLength(
-  compiler: SchemaCompiler,
+  context: SchemaContext,
   plain: readonly PlainNode[],
   language: Regular,
   { minimum, maximum = Infinity }: ReturnType<typeof limitsOf>,
 ): string | undefined {
-  const { regulars } = compiler
+  const { regulars } = context
   const [node] = plain
   const limited = regulars.both(language, regulars.repeat(regulars.anyChar, minimum, maximum))
   try {
-    const inside = compiler.language(limited, node!.path)
+    const inside = context.language(limited, node!.path)
     if (inside === undefined) throw new Unsatisfiable(node!, 'allows no text')
     return quoted(inside)
   } catch (error) {
     if (!(error instanceof TooComplex)) throw error
     const key = plain.find(({ schema }) => 'pattern' in schema) ?? node!
-    compiler.cannot(
+    context.cannot(
       key,
       'pattern' in key.schema ? 'pattern' : 'format',
       'takes more work than a grammar may: make its repetitions, or maxLength beside it, smaller',
@@ -55,12 +55,12 @@ function withLength(
 }
 
 /** What patterns, formats and exclusions demand; undefined if nothing. */
-export function stringLanguage(compiler: SchemaCompiler, plain: readonly PlainNode[]): Regular | undefined {
-  const { regulars } = compiler
-  const patterns = plain.flatMap((node) => patternOf(compiler, node) ?? [])
-  const formats = patterns.length > 0 ? [] : plain.flatMap((node) => formatOf(compiler, node) ?? [])
+export function stringLanguage(context: SchemaContext, plain: readonly PlainNode[]): Regular | undefined {
+  const { regulars } = context
+  const patterns = plain.flatMap((node) => patternOf(context, node) ?? [])
+  const formats = patterns.length > 0 ? [] : plain.flatMap((node) => formatOf(context, node) ?? [])
   const refused = excludedPatterns(plain).flatMap((each) => {
-    const language = readPattern(compiler, plain[0]!, 'not', each)
+    const language = readPattern(context, plain[0]!, 'not', each)
     return language ? [regulars.not(language)] : []
   })
   const values = excludedValues(plain).filter((value) => typeof value === 'string')
@@ -74,17 +74,17 @@ export function stringLanguage(compiler: SchemaCompiler, plain: readonly PlainNo
   return regulars.both(...parts)
 }
 
-function patternOf(compiler: SchemaCompiler, node: PlainNode): Regular | undefined {
+function patternOf(context: SchemaContext, node: PlainNode): Regular | undefined {
   const { pattern } = node.schema
   if (pattern === undefined) return undefined
   if (typeof pattern !== 'string') throw schemaError(nodeAt(node, 'pattern', pattern), 'must be a text')
-  return readPattern(compiler, node, 'pattern', pattern)
+  return readPattern(context, node, 'pattern', pattern)
 }
 
-function formatOf(compiler: SchemaCompiler, node: PlainNode): Regular | undefined {
+function formatOf(context: SchemaContext, node: PlainNode): Regular | undefined {
   const { format } = node.schema
   const pattern = typeof format === 'string' ? stringFormats.get(format) : undefined
-  return pattern === undefined ? undefined : readPattern(compiler, node, 'format', `^(?:${pattern})$`)
+  return pattern === undefined ? undefined : readPattern(context, node, 'format', `^(?:${pattern})$`)
 }
 
 /** A regular expression, and a text that the schema names; `unread` is the answer where the expression can't be kept to. */
@@ -96,53 +96,53 @@ interface PatternQuestion {
 
 /** Whether the expression finds a match in the text. */
 export function matchesPattern(
-  compiler: SchemaCompiler,
+  context: SchemaContext,
   node: PlainNode,
   key: string,
   { pattern, text, unread }: PatternQuestion,
 ): boolean {
-  const language = languageOf(compiler, node, key, pattern)
+  const language = languageOf(context, node, key, pattern)
   try {
-    return language === undefined ? unread : compiler.regulars.matches(language, text)
+    return language === undefined ? unread : context.regulars.matches(language, text)
   } catch (error) {
     if (!(error instanceof TooComplex)) throw error
-    compiler.cannot(node, key, tooMuchWork(pattern))
+    context.cannot(node, key, tooMuchWork(pattern))
     return unread
   }
 }
 
 /** The texts that a regular expression finds a match in; undefined where the schema need not be kept exactly. */
 export function readPattern(
-  compiler: SchemaCompiler,
+  context: SchemaContext,
   node: PlainNode,
   key: string,
   pattern: string,
 ): Regular | undefined {
-  const { regulars } = compiler
-  const language = languageOf(compiler, node, key, pattern)
+  const { regulars } = context
+  const language = languageOf(context, node, key, pattern)
   if (language === undefined || key !== 'pattern' || mentionsLineEnds.test(pattern)) return language
   return regulars.both(language, regulars.repeat(regulars.chars(printable), 0, Infinity))
 }
 
 function languageOf(
-  compiler: SchemaCompiler,
+  context: SchemaContext,
   node: PlainNode,
   key: string,
   pattern: string,
 ): Regular | undefined {
   try {
-    return compiler.pattern(pattern)
+    return context.pattern(pattern)
   } catch (error) {
     if (error instanceof SyntaxError)
       throw schemaError(nodeAt(node, key, pattern), `is no regular expression: ${JSON.stringify(pattern)}`)
     if (error instanceof UnsupportedPattern) {
-      compiler.cannot(
+      context.cannot(
         node,
         key,
         `has what can't be enforced here (${error.message}): ${JSON.stringify(pattern)}`,
       )
     } else if (error instanceof TooComplex) {
-      compiler.cannot(node, key, tooMuchWork(pattern))
+      context.cannot(node, key, tooMuchWork(pattern))
     } else throw error
     return undefined
   }
@@ -150,3 +150,29 @@ function languageOf(
 
 const tooMuchWork = (pattern: string): string =>
   `takes more work than a grammar may: ${JSON.stringify(pattern)}`
+
+/** Formats as regular expressions. Formats that are not here are only annotations, as the standard allows. */
+const day31 = '(?:0[13578]|1[02])-(?:0[1-9]|[12][0-9]|3[01])'
+const day30 = '(?:0[469]|11)-(?:0[1-9]|[12][0-9]|30)'
+const date = `[0-9]{4}-(?:${day31}|${day30}|02-(?:0[1-9]|1[0-9]|2[0-8]))`
+const time =
+  '(?:[01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9](?:\\.[0-9]{1,6})?(?:Z|[-+](?:[01][0-9]|2[0-3]):[0-5][0-9])'
+const octet = '(?:25[0-5]|2[0-4][0-9]|1[0-9][0-9]|[1-9]?[0-9])'
+const label = '[a-zA-Z0-9](?:[a-zA-Z0-9-]{0,20}[a-zA-Z0-9])?'
+const hostname = `${label}(?:\\.${label}){0,4}`
+
+const stringFormats: ReadonlyMap<string, string> = new Map([
+  ['date', date],
+  ['time', time],
+  ['date-time', `${date}T${time}`],
+  [
+    'duration',
+    'P(?:[0-9]{1,4}W|(?=[0-9T])(?:[0-9]{1,4}Y)?(?:[0-9]{1,4}M)?(?:[0-9]{1,4}D)?(?:T(?=[0-9])(?:[0-9]{1,4}H)?(?:[0-9]{1,4}M)?(?:[0-9]{1,4}S)?)?)',
+  ],
+  ['uuid', '[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}'],
+  ['ipv4', `${octet}(?:\\.${octet}){3}`],
+  ['ipv6', '(?:[0-9a-f]{1,4}:){7}[0-9a-f]{1,4}'],
+  ['hostname', hostname],
+  ['email', `[a-zA-Z0-9](?:[._+-]?[a-zA-Z0-9]){0,30}@${label}(?:\\.${label}){1,3}`],
+  ['uri', `(?:https?|ftp)://${hostname}(?::[0-9]{2,5})?(?:/(?:[a-zA-Z0-9._~/?#&=+-]|%[0-9A-F]{2})*)?`],
+])
