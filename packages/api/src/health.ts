@@ -1,52 +1,62 @@
 import { z } from 'zod'
 import { errorSchema } from './openai/error.ts'
-import type { Operation, OperationTag } from './operation.ts'
+import { json, type Operation, type OperationTag } from './operation.ts'
 
 export const healthTag: OperationTag = {
   name: 'Operation',
-  description: 'For whoever runs this server: load balancers, monitoring, and this documentation.',
+  description: 'For the operator of this server: load balancers, monitoring, and this documentation.',
 }
 
+/** Body of the health checks while they succeed. */
 export const healthSchema = z.object({ status: z.literal('ok'), version: z.string() })
 
-const readiness = (path: string, id: string, summary: string): Operation => ({
+export type HealthBody = z.output<typeof healthSchema>
+
+const check = (path: string, id: string, summary: string, errorStatuses: readonly number[]): Operation => ({
   id,
   method: 'get',
   path,
   tag: healthTag.name,
   summary,
-  responses: { 200: { description: 'Yes.', content: { 'application/json': healthSchema } } },
+  responses: { 200: { description: 'Yes.', content: json(healthSchema) } },
   error: errorSchema,
-  errorStatuses: path === '/healthz' ? [] : [503],
+  errorStatuses,
 })
 
-const text = (path: string, id: string, summary: string, mediaType: string, words: string): Operation => ({
+const document = (path: string, id: string, summary: string, mediaType: string, text: string): Operation => ({
   id,
   method: 'get',
   path,
   tag: healthTag.name,
   summary,
-  responses: { 200: { description: words, content: { [mediaType]: { text: words } } } },
+  responses: { 200: { description: text, content: { [mediaType]: { text } } } },
   error: errorSchema,
   errorStatuses: [],
 })
 
 export const healthOperations: readonly Operation[] = [
-  readiness('/healthz', 'live', 'Does the process live?'),
-  readiness(
+  check('/healthz', 'live', 'Is the process alive?', []),
+  check(
     '/health',
     'health',
-    'Is it worth sending requests? Not while the default model loads or the server stops.',
+    'Is the server ready for requests? Not while the default model loads or the server stops.',
+    [503],
   ),
-  readiness('/ready', 'ready', 'The same as /health'),
-  readiness('/readyz', 'readyz', 'The same as /health'),
-  text(
+  check('/ready', 'ready', 'The same as /health', [503]),
+  check('/readyz', 'readyz', 'The same as /health', [503]),
+  document(
     '/metrics',
     'metrics',
-    'Figures for Prometheus',
+    'Metrics for Prometheus',
     'text/plain',
     'Requests, tokens, times, queues, sessions.',
   ),
-  text('/openapi.json', 'openapi', 'This API as an OpenAPI document', 'application/json', 'OpenAPI 3.1.'),
-  text('/docs', 'docs', 'The same, to read', 'text/html', 'A page.'),
+  document(
+    '/openapi.json',
+    'openapi',
+    'This API as an OpenAPI document',
+    'application/json',
+    'An OpenAPI 3.1 document.',
+  ),
+  document('/docs', 'docs', 'This API as a page to read', 'text/html', 'A page.'),
 ]

@@ -1,31 +1,125 @@
 /**
- * The wire of Petals Chat, described once: zod schemas of every HTTP and WebSocket body, and every operation beside the
- * schemas that it uses. The gateway checks requests with them and serves the document that is made of them; the chat
- * page takes its types from them.
+ * The wire of Petals Chat, described once: zod schemas of every HTTP and WebSocket body, and each operation beside the
+ * schemas that it uses. The gateway checks requests with the schemas and serves the OpenAPI document that is generated
+ * from the operations; the chat page takes its types from here.
  *
  * ```ts
- * const request = chatRequestSchema.parse(JSON.parse(body))
+ * const request = chatRequestSchema.parse({ messages: [{ role: 'user', content: 'Hello' }] })
  * const document = openApiDocument('1.0.0', '/')
  * ```
  *
  * @packageDocumentation
  */
-export * from './health.ts'
-export * from './legacy.ts'
-export * from './operation.ts'
-export * from './openai/answer.ts'
-export * from './openai/answer-form.ts'
-export * from './openai/chat-request.ts'
-export * from './openai/chat-response.ts'
-export * from './openai/completion-request.ts'
-export * from './openai/completion-response.ts'
-export * from './openai/embedding.ts'
-export * from './openai/error.ts'
-export * from './openai/messages.ts'
-export * from './openai/model.ts'
-export * from './openai/tokenize.ts'
-export * from './openai/usage.ts'
-export * from './openapi/components.ts'
-export * from './openapi/document.ts'
-export * from './swarm/route.ts'
-export * from './swarm/status.ts'
+export { type HealthBody, healthSchema } from './health.ts'
+export type { Immutable } from './immutable.ts'
+export {
+  type LegacyErrorBody,
+  legacyErrorSchema,
+  legacyRequestSchema,
+  type LegacyResponse,
+  legacyResponseSchema,
+} from './legacy/generate.ts'
+export { type LegacyModelBody, type LegacyModelsBody, legacyModelsSchema } from './legacy/models.ts'
+export {
+  type AnswerPart,
+  legacyClientMessageSchema,
+  type LegacyMessageType,
+  legacyServerMessageSchema,
+  type OpenedMessage,
+} from './legacy/websocket.ts'
+export {
+  type FormFields,
+  type RequestTool,
+  type ResponseFormat,
+  responseFormatSchema,
+  type ToolChoice,
+  toolChoiceSchema,
+  toolSchema,
+} from './openai/answer-form.ts'
+export { type AnswerObject, answerSchema, type DeletedAnswer, deletedAnswerSchema } from './openai/answer.ts'
+export { type ChatRequest, type ChatRequestBody, chatRequestSchema } from './openai/chat-request.ts'
+export {
+  type ChatChoice,
+  chatChunkSchema,
+  type ChatChunk,
+  type ChatFinishReason,
+  type ChatLogprobs,
+  chatLogprobsSchema,
+  type ChatResponse,
+  chatResponseSchema,
+  type ChatTokenLogprob,
+} from './openai/chat-response.ts'
+export {
+  type CompletionPrompt,
+  type CompletionRequest,
+  completionRequestSchema,
+} from './openai/completion-request.ts'
+export {
+  type CompletionChoice,
+  completionChunkSchema,
+  type CompletionLogprobs,
+  completionLogprobsSchema,
+  type CompletionResponse,
+  completionResponseSchema,
+} from './openai/completion-response.ts'
+export {
+  type EmbeddingRequest,
+  embeddingRequestSchema,
+  type EmbeddingResponse,
+  embeddingResponseSchema,
+} from './openai/embedding.ts'
+export { type ErrorBody, errorSchema } from './openai/error.ts'
+export {
+  type MessageContent,
+  messageSchema,
+  type RequestMessage,
+  type ResponseToolCall,
+  toolCallSchema,
+} from './openai/messages.ts'
+export { modelListSchema, type ModelObject, modelSchema } from './openai/model.ts'
+export {
+  type DetokenizeRequest,
+  detokenizeRequestSchema,
+  type DetokenizeResponse,
+  detokenizeResponseSchema,
+  type TokenizeRequest,
+  type TokenizeRequestBody,
+  tokenizeRequestSchema,
+  type TokenizeResponse,
+  tokenizeResponseSchema,
+} from './openai/tokenize.ts'
+export { type TimingsBody, timingsSchema, type UsageBody, usageSchema } from './openai/usage.ts'
+export { componentSchemas, type JsonSchema, schemaOf } from './openapi/component-schemas.ts'
+export { type OpenApiDocument, openApiDocument } from './openapi/openapi-document.ts'
+export {
+  type Content,
+  type EventContent,
+  isSchema,
+  type Operation,
+  type OperationParameter,
+  type OperationResponse,
+  type OperationTag,
+  statusMeanings,
+  type TextContent,
+} from './operation.ts'
+export { operations, operationTags } from './operations.ts'
+export {
+  type FailoverBody,
+  type PetalsBody,
+  type PetalsRequest,
+  petalsRequestSchema,
+  petalsSchema,
+  type RouteBody,
+  type RouteHopBody,
+  routeSchema,
+  type WaitingBody,
+  waitingSchema,
+} from './swarm/route.ts'
+export {
+  type SwarmJoinBody,
+  type SwarmModelBody,
+  type SwarmSampleBody,
+  type SwarmServerBody,
+  type SwarmStatusBody,
+  swarmStatusSchema,
+} from './swarm/status.ts'

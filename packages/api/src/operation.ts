@@ -1,9 +1,17 @@
 import type { z } from 'zod'
 
-/** A media type that is no JSON: text, an event stream. */
-export type Content = z.ZodType | { readonly text: string }
+/** A body that is not JSON, in words. */
+export interface TextContent {
+  readonly text: string
+}
 
-export const isSchema = (content: Content): content is z.ZodType => !('text' in content)
+/** A `text/event-stream`: the schema of the JSON in `data:`, and how the stream runs, in words. */
+export interface EventContent extends TextContent {
+  readonly event: z.ZodType
+}
+
+/** The body of one media type. */
+export type Content = z.ZodType | TextContent | EventContent
 
 export interface OperationParameter {
   readonly name: string
@@ -12,38 +20,59 @@ export interface OperationParameter {
   readonly description: string
 }
 
-/** One route, as the OpenAPI document and the page at /docs describe it. */
+export interface OperationResponse {
+  readonly description: string
+  /** By media type; empty: the response has no body. */
+  readonly content: Readonly<Record<string, Content>>
+}
+
+/** One route: what it takes, what it answers, and how it fails. */
 export interface Operation {
+  /** Unique; the `operationId` of the OpenAPI document. */
   readonly id: string
   readonly method: 'get' | 'post' | 'delete'
+  /** Path parameters stand in braces, as in `/v1/models/{model}`. */
   readonly path: string
+  /** Name of its `OperationTag`. */
   readonly tag: string
   readonly summary: string
   readonly description?: string
   readonly parameters?: readonly OperationParameter[]
-  /** The body by media type. */
+  /** Request bodies by media type. */
   readonly request?: Readonly<Record<string, z.ZodType>>
-  /** Body of the example, but for the model. */
+  /** The body of the example, without the model. */
   readonly example?: Readonly<Record<string, unknown>>
-  /** Successful answers by status, then media type. */
-  readonly responses: Readonly<
-    Record<string, { readonly description: string; readonly content: Readonly<Record<string, Content>> }>
-  >
+  /** Successful responses by status. */
+  readonly responses: Readonly<Record<number, OperationResponse>>
+  /** What a WebSocket carries after the upgrade, one JSON text per message. */
+  readonly messages?: { readonly client: z.ZodType; readonly server: z.ZodType }
+  /** The body of every error. */
   readonly error: z.ZodType
+  /** Statuses that a client has to expect, beside those that every request may get (docs/errors.md). */
   readonly errorStatuses: readonly number[]
 }
 
+/** A group of operations. */
 export interface OperationTag {
   readonly name: string
   readonly description: string
 }
 
-/** Plain words for the statuses that errors come with (docs/errors.md has all of them). */
+/** Statuses of calls that run a model. */
+export const modelErrorStatuses: readonly number[] = [400, 403, 404, 429, 502, 503]
+
+/** The meaning of error statuses in plain words (docs/errors.md lists every error). */
 export const statusMeanings: Readonly<Record<number, string>> = {
-  400: 'The request is wrong: the message says where.',
+  400: 'The request is wrong; the message says where.',
   403: 'The model’s licence, or the origin of the page, does not allow this.',
-  404: 'There is no such model, or the answer is not kept any more.',
-  429: 'Everything is busy; `retry-after` says when to come back.',
+  404: 'There is no such model, or the answer is no longer kept.',
+  429: 'The server is busy; `retry-after` says when to try again.',
   502: 'The engine could not finish the answer.',
   503: 'The model can’t answer now; the message says why.',
 }
+
+/** The content of a JSON body. */
+export const json = (schema: z.ZodType) => ({ 'application/json': schema })
+
+/** Reports whether a body is JSON with a schema. */
+export const isSchema = (content: Content): content is z.ZodType => !('text' in content)

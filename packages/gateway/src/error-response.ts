@@ -1,3 +1,4 @@
+import type { ErrorBody, LegacyErrorBody } from '@petals-chat/api'
 import {
   CapacityError,
   EngineError,
@@ -150,20 +151,6 @@ export interface ErrorDescription {
   readonly expected: boolean
 }
 
-export interface OpenAIErrorBody {
-  readonly error: {
-    readonly message: string
-    readonly type: string
-    readonly param: string | null
-    readonly code: string | null
-  }
-}
-
-export interface LegacyErrorBody {
-  readonly ok: false
-  readonly traceback: string
-}
-
 /** Says how `error` is answered. Of an unknown error, nothing but the request id leaves the server. */
 export function describeError(error: unknown, requestId: string): ErrorDescription {
   const known = error instanceof EngineError || error instanceof GatewayError
@@ -190,7 +177,7 @@ const clientMessage = (error: EngineError | GatewayError): string =>
     ? withoutFolders(error.message)
     : error.message
 
-export function openAIErrorBody({ message, type, param, code }: ErrorDescription): OpenAIErrorBody {
+export function openAIErrorBody({ message, type, param, code }: ErrorDescription): ErrorBody {
   return { error: { message, type, param, code } }
 }
 

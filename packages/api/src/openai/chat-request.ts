@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import type { Immutable } from '../immutable.ts'
 import { formFields, responseFormatSchema, toolChoiceSchema, toolSchema } from './answer-form.ts'
 import { messageSchema } from './messages.ts'
 import { jsonObject } from './primitives.ts'
@@ -91,3 +92,5 @@ export const chatRequestSchema = z.object({
 })
 
 export type ChatRequest = z.output<typeof chatRequestSchema>
+/** A request as clients write it: every field may be left out or null. */
+export type ChatRequestBody = Immutable<z.input<typeof chatRequestSchema>>

@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import type { Immutable } from '../immutable.ts'
 import { toolCallSchema } from './messages.ts'
 import { petalsSchema } from '../swarm/route.ts'
 import { timingsSchema, usageSchema } from './usage.ts'
@@ -84,6 +85,7 @@ export const chatChunkSchema = z.object({
   petals: petalsSchema.optional(),
 })
 
+export type ChatChunk = Immutable<z.output<typeof chatChunkSchema>>
 export type ChatResponse = z.output<typeof chatResponseSchema>
 export type ChatChoice = ChatResponse['choices'][number]
 export type ChatLogprobs = z.output<typeof chatLogprobsSchema>

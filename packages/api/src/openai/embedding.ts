@@ -1,8 +1,10 @@
 import { z } from 'zod'
+import { json, type Operation } from '../operation.ts'
+import { openaiOperation } from './openai-operation.ts'
 import { text, tokenIds } from './primitives.ts'
 import { modelField } from './sampling-fields.ts'
 
-/** Body of `POST /v1/embeddings`. */
+/** Request body of `POST /v1/embeddings`. */
 export const embeddingRequestSchema = z.object({
   model: modelField,
   input: z
@@ -12,12 +14,12 @@ export const embeddingRequestSchema = z.object({
     .enum(['float', 'base64'])
     .nullish()
     .meta({ default: 'float' })
-    .describe('base64: the bytes of little-endian 32-bit floats. Default float.'),
+    .describe('base64: the bytes of 32-bit floats, little-endian. Default float.'),
   dimensions: z.int().min(1).nullish().describe('Only the model’s own number of dimensions.'),
 })
 
 export const embeddingResponseSchema = z.object({
-  id: z.string().describe('As at vLLM and Mistral.'),
+  id: z.string().describe('As in vLLM and Mistral.'),
   created: z.int(),
   object: z.literal('list'),
   data: z.array(
@@ -33,3 +35,13 @@ export const embeddingResponseSchema = z.object({
 
 export type EmbeddingRequest = z.output<typeof embeddingRequestSchema>
 export type EmbeddingResponse = z.output<typeof embeddingResponseSchema>
+
+export const createEmbedding: Operation = openaiOperation({
+  id: 'createEmbedding',
+  method: 'post',
+  path: '/v1/embeddings',
+  summary: 'Embed texts',
+  request: json(embeddingRequestSchema),
+  example: { input: 'A text to compare with others' },
+  responses: { 200: { description: 'One vector for each input.', content: json(embeddingResponseSchema) } },
+})

@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import type { Immutable } from '../immutable.ts'
 
 /** What every refused or failed call of /v1 answers, and the event that ends a stream that failed. */
 export const errorSchema = z.object({
@@ -9,3 +10,5 @@ export const errorSchema = z.object({
     code: z.string().nullable(),
   }),
 })
+
+export type ErrorBody = Immutable<z.output<typeof errorSchema>>

@@ -1,6 +1,10 @@
 import { z } from 'zod'
+import type { Immutable } from '../immutable.ts'
+import { modelStateFields } from '../model-state.ts'
+import { json, type Operation } from '../operation.ts'
+import { openaiOperation } from './openai-operation.ts'
 
-/** What stricter clients of other APIs want to find of a model (Mistral), then what only a loaded one can say. */
+/** The fields that Mistral's clients require, then those that only a loaded model can report. */
 const capabilitiesSchema = z.object({
   completion_chat: z.boolean(),
   completion_fim: z.boolean(),
@@ -8,7 +12,7 @@ const capabilitiesSchema = z.object({
   fine_tuning: z.boolean(),
   vision: z.boolean(),
   classification: z.boolean(),
-  grammar: z.boolean().optional().describe('Known once the model is loaded, as are the next ones.'),
+  grammar: z.boolean().optional().describe('Known once the model is loaded, like the following fields.'),
   logprobs: z.boolean().optional(),
   prompt_logprobs: z.boolean().optional(),
   embeddings: z.boolean().optional(),
@@ -20,40 +24,31 @@ export const modelSchema = z.object({
   object: z.literal('model'),
   created: z.int().describe('When this server started, in seconds since 1970.'),
   owned_by: z.string(),
-  root: z.string().describe('As at vLLM: the id again.'),
+  root: z.string().describe('As in vLLM: the id again.'),
   parent: z.null(),
   permission: z.array(z.never()),
   max_model_len: z.int().optional().describe('The same as context_length, as vLLM names it.'),
-  type: z.literal('base').describe('As at Mistral.'),
+  type: z.literal('base').describe('As in Mistral.'),
   name: z.string(),
   description: z.string().nullable(),
   max_context_length: z.int().optional().describe('The same as context_length, as Mistral names it.'),
   deprecation: z.null(),
-  aliases: z.array(z.string()).describe('Further names that `model` may have in requests.'),
+  aliases: z.array(z.string()).describe('Other names for `model` in requests.'),
   engine: z.string().describe('`llama`: this machine; `petals`: a swarm of servers.'),
   swarm: z
     .enum(['public', 'private'])
     .optional()
     .describe(
-      'Of models in a swarm, whose servers can read prompts and answers: strangers’, or those of a private swarm.',
+      'Only for models of a swarm, whose servers can read prompts and answers: public servers of strangers, or those of a private swarm.',
     ),
-  state: z.enum(['idle', 'loading', 'ready', 'degraded', 'unavailable']),
-  state_detail: z.string().optional().describe('What is wrong and how to mend it.'),
+  state: modelStateFields.state,
+  state_detail: modelStateFields.detail,
   context_length: z
     .int()
     .optional()
-    .describe('Tokens of prompt and answer together. Known once the model is loaded.'),
+    .describe('Maximum number of tokens of prompt and answer together. Known once the model is loaded.'),
   capabilities: capabilitiesSchema,
-  progress: z
-    .object({
-      phase: z.string(),
-      label: z.string(),
-      done: z.number(),
-      total: z.number().optional(),
-      unit: z.string(),
-    })
-    .optional()
-    .describe('While it loads.'),
+  progress: modelStateFields.progress,
   public_api: z.boolean().describe('False: only the page of this server may use it.'),
   family: z.string().optional(),
   display_name: z.string().optional(),
@@ -63,4 +58,31 @@ export const modelSchema = z.object({
 
 export const modelListSchema = z.object({ object: z.literal('list'), data: z.array(modelSchema) })
 
-export type ModelObject = z.output<typeof modelSchema>
+export type ModelObject = Immutable<z.output<typeof modelSchema>>
+
+export const modelOperations: readonly Operation[] = [
+  openaiOperation({
+    id: 'listModels',
+    method: 'get',
+    path: '/v1/models',
+    summary: 'List the models',
+    responses: { 200: { description: 'The models of this server.', content: json(modelListSchema) } },
+    errorStatuses: [],
+  }),
+  openaiOperation({
+    id: 'getModel',
+    method: 'get',
+    path: '/v1/models/{model}',
+    summary: 'Describe a model',
+    parameters: [
+      {
+        name: 'model',
+        in: 'path',
+        schema: z.string(),
+        description: 'Id or alias. A `/` in it may be written as it is or as `%2F`.',
+      },
+    ],
+    responses: { 200: { description: 'The model.', content: json(modelSchema) } },
+    errorStatuses: [404],
+  }),
+]

@@ -1,12 +1,15 @@
 import { z } from 'zod'
+import type { Immutable } from '../immutable.ts'
+import { json, type Operation } from '../operation.ts'
 import { toolSchema } from './answer-form.ts'
 import { messageSchema } from './messages.ts'
+import { openaiOperation } from './openai-operation.ts'
 import { jsonObject, text, tokenId } from './primitives.ts'
 import { modelField } from './sampling-fields.ts'
 
 const model = modelField
 
-/** Body of `POST /v1/tokenize`: a text, or a dialogue as chat completions would render it. */
+/** Request body of `POST /v1/tokenize`: a text, or a dialogue as chat completions would render it. */
 export const tokenizeRequestSchema = z.object({
   model,
   prompt: text.nullish().describe('The text to encode.'),
@@ -23,33 +26,36 @@ export const tokenizeRequestSchema = z.object({
     .nullish()
     .meta({ default: true })
     .describe(
-      'Let the tokenizer add BOS and its like. Default: true for a text; for messages as the template wants it.',
+      'Let the tokenizer add BOS and similar tokens. Default: true for a text; for messages, as the template says.',
     ),
-  add_special: z.boolean().nullish().describe('llama-server’s name of add_special_tokens, which wins.'),
+  add_special: z
+    .boolean()
+    .nullish()
+    .describe('llama-server’s name for add_special_tokens, which takes precedence.'),
   add_generation_prompt: z
     .boolean()
     .nullish()
-    .describe('Open a turn of the assistant. Left out: true, unless the last message is continued.'),
+    .describe('Open a turn of the assistant. If omitted: true, unless the last message is continued.'),
   continue_final_message: z
     .boolean()
     .nullish()
-    .describe('Leave the last message open. Left out: as in chat completions.'),
-  chat_template_kwargs: jsonObject.nullish().describe('Further variables of the chat template.'),
+    .describe('Leave the last message open. If omitted: as in chat completions.'),
+  chat_template_kwargs: jsonObject.nullish().describe('Additional variables for the chat template.'),
   return_token_strs: z
     .boolean()
     .nullish()
     .meta({ default: false })
-    .describe('Give the text of every token too. Default false.'),
+    .describe('Also return the text of every token. Default false.'),
 })
 
 export const tokenizeResponseSchema = z.object({
   count: z.int(),
-  max_model_len: z.int().describe('Tokens that the model’s context holds.'),
+  max_model_len: z.int().describe('Size of the model’s context in tokens.'),
   tokens: z.array(z.int()),
   token_strs: z.array(z.string()).nullish(),
 })
 
-/** Body of `POST /v1/detokenize`. */
+/** Request body of `POST /v1/detokenize`. */
 export const detokenizeRequestSchema = z.object({
   model,
   tokens: z.array(tokenId).max(1_000_000),
@@ -57,15 +63,42 @@ export const detokenizeRequestSchema = z.object({
     .boolean()
     .nullish()
     .meta({ default: false })
-    .describe('Leave control tokens out. Default false.'),
+    .describe('Omit control tokens. Default false.'),
 })
 
 export const detokenizeResponseSchema = z.object({
   prompt: z.string().describe('The text.'),
-  content: z.string().describe('The same text, under the name that tokenize takes too.'),
+  content: z.string().describe('The same text, under the other name that tokenize accepts.'),
 })
 
 export type TokenizeRequest = z.output<typeof tokenizeRequestSchema>
+/** A request as clients write it: every field may be left out or null. */
+export type TokenizeRequestBody = Immutable<z.input<typeof tokenizeRequestSchema>>
 export type TokenizeResponse = z.output<typeof tokenizeResponseSchema>
 export type DetokenizeRequest = z.output<typeof detokenizeRequestSchema>
 export type DetokenizeResponse = z.output<typeof detokenizeResponseSchema>
+
+const errorStatuses = [400, 403, 404, 503]
+
+export const tokenizeOperations: readonly Operation[] = [
+  openaiOperation({
+    id: 'tokenize',
+    method: 'post',
+    path: '/v1/tokenize',
+    summary: 'Turn a text or a dialogue into tokens',
+    request: json(tokenizeRequestSchema),
+    example: { prompt: 'Hello, world!', return_token_strs: true },
+    responses: { 200: { description: 'Token ids.', content: json(tokenizeResponseSchema) } },
+    errorStatuses,
+  }),
+  openaiOperation({
+    id: 'detokenize',
+    method: 'post',
+    path: '/v1/detokenize',
+    summary: 'Turn tokens into text',
+    request: json(detokenizeRequestSchema),
+    example: { tokens: [1, 2, 3] },
+    responses: { 200: { description: 'The text.', content: json(detokenizeResponseSchema) } },
+    errorStatuses,
+  }),
+]

@@ -1,72 +1,75 @@
 import { z } from 'zod'
+import type { Immutable } from '../immutable.ts'
 
-/** What a request of /v1 may ask of a swarm engine besides. */
+/** What a request of /v1 may ask a swarm engine for. */
 export const petalsRequestSchema = z.strictObject({
   route: z
     .boolean()
     .nullish()
     .describe(
-      'Tell which servers the answer takes, in `petals.route`, and in streams which blocks it waits for, in `petals.waiting`.',
+      'Report the servers that the answer uses in `petals.route`, and, in streams, the blocks that it waits for in `petals.waiting`.',
     ),
 })
 
-const server = {
+const peer = {
   peer: z.string().describe('Peer id, base58.'),
   public_name: z.string().optional(),
 }
 
 const span = {
   start: z.int().describe('First block.'),
-  end: z.int().describe('Block after the last one.'),
+  end: z.int().describe('The block after the last one.'),
 }
 
-/** How answers tell the way that they took through a swarm. */
+const hopSchema = z.object({
+  ...peer,
+  ...span,
+  step_ms: z
+    .number()
+    .optional()
+    .describe('Median time of a decode step there; omitted before the first step.'),
+})
+
+const failoverSchema = z.object({
+  ...peer,
+  ...span,
+  reason: z.string(),
+  position: z.int().describe('Tokens in the session when the server failed.'),
+  pause_ms: z.number().describe('From the failure to the first result of the new servers.'),
+  replaced_by: z.array(z.object(peer)),
+})
+
+/** The route that an answer took through a swarm. */
 export const routeSchema = z
   .object({
-    hops: z.array(
-      z.object({
-        ...server,
-        ...span,
-        step_ms: z
-          .number()
-          .optional()
-          .describe('Median time of a decode step there; left out before the first.'),
-      }),
-    ),
-    failovers: z
-      .array(
-        z.object({
-          ...server,
-          ...span,
-          reason: z.string(),
-          position: z.int().describe('Tokens in the session when it happened.'),
-          pause_ms: z.number().describe('From the failure to the first result of the new servers.'),
-          replaced_by: z.array(z.object(server)),
-        }),
-      )
-      .describe('Servers that were left in mid-session, oldest first.'),
-    pushed: z.boolean().describe('Outputs go from server to server instead of through this machine.'),
+    hops: z.array(hopSchema),
+    failovers: z.array(failoverSchema).describe('Servers that were replaced in mid-session, oldest first.'),
+    pushed: z.boolean().describe('Servers send their outputs to the next server instead of to this machine.'),
   })
-  .describe('Which servers of the swarm the session goes through, and which were left.')
+  .describe('The servers of the swarm that the session uses, and those that were replaced.')
 
-/** How streams tell what an answer waits for. */
+/** What a stream reports while its answer waits. */
 export const waitingSchema = z
   .object({
-    blocks: z.array(z.object(span)).describe('Blocks that no server answers for just now.'),
+    blocks: z.array(z.object(span)).describe('Blocks that no server serves at the moment.'),
     since: z.number().describe('When the wait began, Unix seconds.'),
-    until: z.number().describe('When the answer is given up unless a server comes to life, Unix seconds.'),
+    until: z
+      .number()
+      .describe('When the answer fails unless a server of these blocks appears, Unix seconds.'),
   })
   .describe('The answer waits for servers of these blocks.')
 
-/** What answers have besides, where it was asked for. */
+/** `petals` of an answer, where the request asked for it. */
 export const petalsSchema = z
   .object({
     route: routeSchema.optional(),
-    waiting: waitingSchema.nullish().describe('In streams only; null: the answer goes on.'),
+    waiting: waitingSchema.nullish().describe('In streams only; null: the answer continues.'),
   })
   .describe('Extension, on request.')
 
-export type RouteBody = z.output<typeof routeSchema>
-export type PetalsBody = z.output<typeof petalsSchema>
-export type WaitingBody = z.output<typeof waitingSchema>
 export type PetalsRequest = z.output<typeof petalsRequestSchema>
+export type PetalsBody = z.output<typeof petalsSchema>
+export type RouteBody = z.output<typeof routeSchema>
+export type RouteHopBody = Immutable<z.output<typeof hopSchema>>
+export type FailoverBody = Immutable<z.output<typeof failoverSchema>>
+export type WaitingBody = z.output<typeof waitingSchema>

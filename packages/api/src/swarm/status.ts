@@ -1,4 +1,13 @@
 import { z } from 'zod'
+import type { Immutable } from '../immutable.ts'
+import { errorSchema } from '../openai/error.ts'
+import { json, type Operation, type OperationTag } from '../operation.ts'
+
+export const swarmTag: OperationTag = {
+  name: 'Swarm',
+  description:
+    'The servers that run the blocks of swarm models. `petals.route` of /v1 shows which of them an answer used.',
+}
 
 const serverSchema = z.object({
   peer: z.string().describe('Peer id, base58.'),
@@ -6,9 +15,9 @@ const serverSchema = z.object({
   state: z.enum(['offline', 'joining', 'online']),
   version: z.string().optional(),
   start: z.int().describe('First block.'),
-  end: z.int().describe('Block after the last one.'),
-  throughput: z.number().describe('Tokens a second, as the server measured itself.'),
-  inferenceRps: z.number().optional().describe('Tokens a second through one block.'),
+  end: z.int().describe('The block after the last one.'),
+  throughput: z.number().describe('Tokens per second, as the server measured itself.'),
+  inferenceRps: z.number().optional().describe('Tokens per second through one block.'),
   dtype: z.string().optional(),
   quantization: z.string().optional(),
   adapters: z.array(z.string()),
@@ -16,26 +25,28 @@ const serverSchema = z.object({
   cacheTokensLeft: z
     .int()
     .optional()
-    .describe('Room of its KV cache, in tokens of sessions through all its blocks.'),
+    .describe('Free space of its KV cache, in tokens of sessions through all of its blocks.'),
   rttMs: z
     .number()
     .nullable()
     .optional()
-    .describe('Smoothed round trip from here; null: it does not answer; left out: not measured.'),
-  bannedForMs: z.int().describe('Left alone after failures for so long; 0: it is not.'),
+    .describe(
+      'Smoothed round-trip time from this server; null: the peer does not answer; omitted: not measured.',
+    ),
+  bannedForMs: z.int().describe('How long the server stays banned after failures; 0: not banned.'),
 })
 
 const sampleSchema = z.object({
-  ageMs: z.int().describe('How long ago, in milliseconds.'),
+  ageMs: z.int().describe('Milliseconds ago.'),
   servers: z.int().describe('Servers that were online.'),
-  leastReplicas: z.int().describe('Of them, those for the block that had the fewest.'),
+  leastReplicas: z.int().describe('Servers of the block that had the fewest.'),
 })
 
 const joinSchema = z.object({
   blocks: z
     .object({ start: z.int(), end: z.int() })
     .optional()
-    .describe('Blocks [start, end) that it fills; left out: those that the swarm needs most.'),
+    .describe('Blocks [start, end) that the command fills; omitted: those that the swarm needs most.'),
   command: z.string().describe('The command, quoted for a shell.'),
 })
 
@@ -43,33 +54,61 @@ const modelSchema = z.object({
   id: z.string(),
   dhtPrefix: z.string(),
   blocks: z.int().describe('Transformer blocks; 0: not known.'),
-  replicas: z.array(z.int()).describe('For each block, the servers that are online and answer.'),
+  replicas: z.array(z.int()).describe('For each block, the number of servers that are online and answer.'),
   reachable: z
     .boolean()
     .describe(
-      'False: no peer of the swarm could be asked; `problem` says what to check, and nothing is known of blocks.',
+      'False: no peer of the swarm could be asked; `problem` says what to check, and nothing is known about blocks.',
     ),
   servable: z.boolean().describe('Every block has such a server.'),
   missingBlocks: z.array(z.int()),
   bottleneck: z
     .object({ block: z.int(), replicas: z.int(), throughput: z.number() })
     .optional()
-    .describe('The block with the least throughput: what bounds everybody.'),
+    .describe('The block with the least throughput, which limits every answer.'),
   servers: z.array(serverSchema),
   initialPeers: z.array(z.string()).describe('Addresses by which a new server joins this swarm.'),
-  ageMs: z.int().optional().describe('Age of the news; left out: there are none yet.'),
-  problem: z.string().optional().describe('Why there are no news, or no fresh ones.'),
+  ageMs: z.int().optional().describe('Age of this information; omitted: there is none yet.'),
+  problem: z.string().optional().describe('Why there is no information, or no fresh information.'),
   join: z
     .array(joinSchema)
     .optional()
-    .describe('What another machine runs to hold blocks of the model: for each gap, or one that chooses.'),
+    .describe(
+      'Commands that another machine runs to serve blocks of the model: one for each gap, or one that chooses its blocks.',
+    ),
   history: z
     .array(sampleSchema)
-    .describe('A look a minute over the last hour, oldest first, as long as this server has been running.'),
+    .describe('One sample per minute over the last hour, oldest first, since this server started.'),
 })
 
-/** Answer of `GET /api/v1/swarm`: `SwarmStatus` as JSON, with its last hour. */
+/** Body of `GET /api/v1/swarm`. */
 export const swarmStatusSchema = z.object({
   models: z.array(modelSchema),
   problem: z.string().optional().describe('Why the swarm could not be asked for its models.'),
 })
+
+export type SwarmStatusBody = Immutable<z.output<typeof swarmStatusSchema>>
+export type SwarmModelBody = SwarmStatusBody['models'][number]
+export type SwarmServerBody = SwarmModelBody['servers'][number]
+export type SwarmJoinBody = NonNullable<SwarmModelBody['join']>[number]
+export type SwarmSampleBody = SwarmModelBody['history'][number]
+
+export const swarmOperations: readonly Operation[] = [
+  {
+    id: 'swarm',
+    method: 'get',
+    path: '/api/v1/swarm',
+    tag: swarmTag.name,
+    summary: 'Swarm models, their servers, and whether every block is served',
+    description:
+      'Loads no model. The information is at most some seconds old; frequent requests cost the swarm nothing.',
+    responses: {
+      200: {
+        description: 'One entry for each swarm model; none where all models run on this machine.',
+        content: json(swarmStatusSchema),
+      },
+    },
+    error: errorSchema,
+    errorStatuses: [],
+  },
+]

@@ -1,3 +1,4 @@
+import type { HealthBody } from '@petals-chat/api'
 import { ModelUnavailableError, type ModelRegistry } from '@petals-chat/engine'
 import { Hono } from 'hono'
 import type { GatewayVariables, RouteModule, Shutdown } from '../context.ts'
@@ -12,11 +13,11 @@ import { modelState } from './model-state.ts'
  */
 export const healthRoutes: RouteModule = ({ registry, shutdown, version }) => {
   const app = new Hono<{ Variables: GatewayVariables }>()
-  app.get('/healthz', (c) => c.json({ status: 'ok', version }))
+  app.get('/healthz', (c) => c.json({ status: 'ok', version } satisfies HealthBody))
   for (const path of readinessPaths) {
     app.get(path, async (c) => {
       const problem = await whyNotReady(registry, shutdown, c.var.signal)
-      if (problem === undefined) return c.json({ status: 'ok', version })
+      if (problem === undefined) return c.json({ status: 'ok', version } satisfies HealthBody)
       // Asked again and again while a model loads: nothing to warn of.
       c.var.logger.debug({ path, reason: problem.message }, 'not ready')
       return errorResponse(problem, c)

@@ -25,7 +25,7 @@ describe('/openapi.json', () => {
     })
   })
 
-  test('has every route of the gateway, and none that is not there', async () => {
+  test('has an operation for every route of the gateway, and no other', async () => {
     await using app = createTestApp()
     const served = app.gateway.app.routes
       .filter(({ method, path }) => method !== 'ALL' && path !== '/' && path !== '/docs/style.css')
@@ -37,20 +37,19 @@ describe('/openapi.json', () => {
     const described = Object.entries(paths).flatMap(([path, item]) =>
       Object.keys(item).map((method) => `${method.toUpperCase()} ${path}`),
     )
-    // The WebSocket is no route of the app: it is served at the upgrade.
+    // The WebSocket is served at the upgrade; the app itself has no route for it.
     expect([...described].sort()).toEqual([...new Set(served), 'GET /api/v2/generate'].sort())
   })
 
-  test('refers only to schemas that it has, and uses each of them', async () => {
+  test('refers only to schemas that it contains, and uses each of them', async () => {
     const document = await documentOf()
     const names = Object.keys(document.components.schemas).map((name) => `#/components/schemas/${name}`)
     const references = new Set(referencesIn(document))
     expect([...references].filter((reference) => !names.includes(reference))).toEqual([])
-    const chunks = ['ChatCompletionChunk', 'CompletionChunk'].map((name) => `#/components/schemas/${name}`)
-    expect(names.filter((name) => !references.has(name) && !chunks.includes(name))).toEqual([])
+    expect(names.filter((name) => !references.has(name))).toEqual([])
   })
 
-  test('has every field that the server reads, with its bounds', async () => {
+  test('has every field that the server reads, with its limits', async () => {
     const schema = (await documentOf()).components.schemas.ChatCompletionRequest as {
       readonly properties: Record<string, unknown>
       readonly required: readonly string[]
@@ -62,7 +61,7 @@ describe('/openapi.json', () => {
     })
   })
 
-  test('has one operation id to each operation', async () => {
+  test('has a unique id for every operation', async () => {
     const { paths } = await documentOf()
     const ids = Object.values(paths).flatMap((item) =>
       Object.values(item).map((operation) => (operation as { operationId: string }).operationId),
@@ -72,7 +71,7 @@ describe('/openapi.json', () => {
 })
 
 describe('behind a prefix', () => {
-  test('the document and the examples name it, whether the proxy cuts it off or not', async () => {
+  test('the document and the examples contain the prefix, whether the proxy strips it or not', async () => {
     await using app = createTestApp({ config: { basePath: '/chat' } })
     for (const path of ['/chat', ''] as const) {
       const response = await app.get(`http://localhost:5000${path}/openapi.json`)
@@ -90,7 +89,7 @@ describe('/docs', () => {
     return { response, html: await response.text() }
   }
 
-  test('shows every route, with an example for curl', async () => {
+  test('shows every route, with a curl example', async () => {
     const { html, response } = await pageOf()
     expect(response.headers.get('content-type')).toBe('text/html; charset=UTF-8')
     for (const path of Object.keys((await documentOf()).paths)) expect(html).toContain(path)
@@ -98,12 +97,12 @@ describe('/docs', () => {
     expect(html).toContain('max_completion_tokens')
   })
 
-  test('runs under the server’s policy: no script, no style within it, nothing from elsewhere', async () => {
+  test('obeys the server’s policy: no scripts, no inline styles, nothing from other origins', async () => {
     const { html, response } = await pageOf()
     expect(response.headers.get('content-security-policy')).toContain("default-src 'none'")
     expect(html).not.toMatch(/<script|<style|\sstyle=|\son\w+=/i)
     const links = [...html.matchAll(/(?:href|src)="([^"]*)"/g)].map(([, link]) => link!)
-    // Relative to the page, so that they hold behind any prefix.
+    // Links are relative to the page, so that they work behind any prefix.
     expect(links.filter((link) => /^\/|:/.test(link))).toEqual([])
     await using app = createTestApp()
     const others = links.filter((link) => !link.startsWith('#'))
@@ -111,7 +110,7 @@ describe('/docs', () => {
     for (const link of others) expect((await app.get(`/${link}`)).status).toBe(200)
   })
 
-  test('escapes the names of models', async () => {
+  test('escapes model names', async () => {
     const { html } = await pageOf(`<img src=x onerror="alert('1')">`)
     expect(html).not.toContain('<img')
   })

@@ -1,14 +1,13 @@
+import type { LegacyErrorBody, LegacyMessageType } from '@petals-chat/api'
 import { InvalidRequestError } from '@petals-chat/engine'
 import type { GatewayContext, GatewayVariables } from '../../context.ts'
-import { describeError, legacyErrorBody, type LegacyErrorBody } from '../../error-response.ts'
+import { describeError, legacyErrorBody } from '../../error-response.ts'
 import { GatewayError } from '../../errors.ts'
 import type { ReceiveOptions } from '../../server/json-socket.ts'
 import type { WebSocketConnection } from '../../server/websocket-server.ts'
 import type { InferenceDialogue } from './inference-dialogue.ts'
 import type { RawParams } from './python-values.ts'
 import { jsonParams } from './request-params.ts'
-
-export type MessageType = 'open_inference_session' | 'resume' | 'generate'
 
 /** Where an inference session has its messages from, and sends its answers to. */
 export interface DialogueChannel {
@@ -59,7 +58,11 @@ export function receiveOptions(
 }
 
 /** The parameters of a message. @throws InvalidRequestError if it is of another type. */
-export function messageOf(text: string, place: 'first' | 'next', types: readonly MessageType[]): RawParams {
+export function messageOf(
+  text: string,
+  place: 'first' | 'next',
+  types: readonly LegacyMessageType[],
+): RawParams {
   const params = jsonParams(text)
   const type = params('type')
   if (types.some((known) => known === type)) return params

@@ -1,4 +1,4 @@
-import { type PetalsBody, petalsRequestSchema } from '@petals-chat/api'
+import { type AnswerPart, petalsRequestSchema } from '@petals-chat/api'
 import {
   type AbortOptions,
   InvalidRequestError,
@@ -30,16 +30,6 @@ export interface InferenceDialogueOptions {
   /** Tokens of all inputs and answers together that fit into the session. */
   readonly maxLength: number
   readonly logger: Logger
-}
-
-/** One part of an answer, as clients read it. */
-export interface AnswerPart {
-  readonly outputs: string
-  /** Whether it is the last part. */
-  readonly stop: boolean
-  readonly token_count: number
-  /** On request: at first, when it changes, and with the last part; while the answer waits. Beyond the original. */
-  readonly petals?: PetalsBody
 }
 
 interface StopRule {

@@ -1,3 +1,4 @@
+import { legacyModelsSchema } from '@petals-chat/api'
 import { expect, it } from 'vitest'
 import { createTestGateway, readJson } from '../../fixtures/test-gateway.ts'
 
@@ -24,6 +25,7 @@ it('tells a page what it needs to offer the models', async () => {
   const response = await test.app.request('/api/v1/models')
   expect(response.headers.get('cache-control')).toBe('no-store')
   const body = await readJson(response)
+  expect(legacyModelsSchema.parse(body)).toEqual(body)
   expect(body.default).toBe('petals-team/StableBeluga2')
   expect(body.families).toEqual([
     { name: 'Llama 2', models: ['petals-team/StableBeluga2', 'llama-2-7b'] },

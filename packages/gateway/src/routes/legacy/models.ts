@@ -1,3 +1,4 @@
+import type { LegacyModelBody, LegacyModelsBody } from '@petals-chat/api'
 import { generationDefaults, type ModelSpec } from '@petals-chat/engine'
 import { Hono } from 'hono'
 import type { GatewayContext, GatewayVariables, RouteModule } from '../../context.ts'
@@ -16,7 +17,11 @@ export const legacyModelRoutes: RouteModule = ({ registry, swarm }) => {
       specs.map((spec) => describeModel({ registry, swarm }, spec, c.var.signal)),
     )
     c.header('cache-control', 'no-store')
-    return c.json({ default: specs[0]?.id ?? null, families: familiesOf(specs), models })
+    return c.json({
+      default: specs[0]?.id ?? null,
+      families: familiesOf(specs),
+      models,
+    } satisfies LegacyModelsBody)
   })
 }
 
@@ -24,7 +29,7 @@ async function describeModel(
   { registry, swarm }: Pick<GatewayContext, 'registry' | 'swarm'>,
   spec: ModelSpec,
   signal: AbortSignal,
-) {
+): Promise<LegacyModelBody> {
   const { id, aliases, engine, family, displayName, modelCard, license, publicApi } = spec
   const model = registry.peek(id)
   return {

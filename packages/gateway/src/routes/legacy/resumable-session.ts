@@ -1,3 +1,4 @@
+import type { OpenedMessage } from '@petals-chat/api'
 import { abortable } from '@petals-chat/engine'
 import type { KeptAnswer } from '../../answers/kept-answer.ts'
 import type { GatewayContext } from '../../context.ts'
@@ -29,7 +30,7 @@ export class ResumableSession implements DialogueChannel {
   }
 
   /** What its client has to know to go on with it: after a cut, whether its last `generate` arrived. */
-  get state(): object {
+  get state(): OpenedMessage {
     return { ok: true, id: this.#answer.id, generate_count: this.#received }
   }
 

@@ -7,7 +7,7 @@ import {
   operations,
   schemaOf,
   statusMeanings,
-  tags,
+  operationTags,
 } from '@petals-chat/api'
 import { html } from 'hono/html'
 import { fieldsOf, type Field } from './fields.ts'
@@ -48,7 +48,7 @@ export function documentationPage(options: PageOptions) {
               )}
             </ul>
           </nav>
-          ${tags.map((tag) => tagSection(tag, options))} ${typesSection(options)}
+          ${operationTags.map((tag) => tagSection(tag, options))} ${typesSection(options)}
         </main>
       </body>
     </html>`

@@ -1,4 +1,10 @@
 import { z } from 'zod'
+import { healthSchema } from '../health.ts'
+import { legacyErrorSchema, legacyRequestSchema, legacyResponseSchema } from '../legacy/generate.ts'
+import { legacyModelsSchema } from '../legacy/models.ts'
+import { legacyClientMessageSchema, legacyServerMessageSchema } from '../legacy/websocket.ts'
+import { responseFormatSchema, toolChoiceSchema, toolSchema } from '../openai/answer-form.ts'
+import { answerSchema, deletedAnswerSchema } from '../openai/answer.ts'
 import { chatRequestSchema } from '../openai/chat-request.ts'
 import { chatChunkSchema, chatLogprobsSchema, chatResponseSchema } from '../openai/chat-response.ts'
 import { completionRequestSchema } from '../openai/completion-request.ts'
@@ -9,8 +15,6 @@ import {
 } from '../openai/completion-response.ts'
 import { embeddingRequestSchema, embeddingResponseSchema } from '../openai/embedding.ts'
 import { errorSchema } from '../openai/error.ts'
-import { answerSchema, deletedAnswerSchema } from '../openai/answer.ts'
-import { responseFormatSchema, toolChoiceSchema, toolSchema } from '../openai/answer-form.ts'
 import { messageSchema, toolCallSchema } from '../openai/messages.ts'
 import { modelListSchema, modelSchema } from '../openai/model.ts'
 import {
@@ -22,15 +26,8 @@ import {
 import { timingsSchema, usageSchema } from '../openai/usage.ts'
 import { routeSchema } from '../swarm/route.ts'
 import { swarmStatusSchema } from '../swarm/status.ts'
-import { healthSchema } from '../health.ts'
-import {
-  legacyErrorSchema,
-  legacyModelsSchema,
-  legacyRequestSchema,
-  legacyResponseSchema,
-} from '../legacy.ts'
 
-/** The schemas that have a name in the document. All others are written where they are used. */
+/** The schemas that have a name in the document. All others are written inline where they are used. */
 const named = {
   ChatCompletionRequest: chatRequestSchema,
   ChatCompletion: chatResponseSchema,
@@ -64,6 +61,8 @@ const named = {
   LegacyRequest: legacyRequestSchema,
   LegacyResponse: legacyResponseSchema,
   LegacyModels: legacyModelsSchema,
+  LegacyClientMessage: legacyClientMessageSchema,
+  LegacyServerMessage: legacyServerMessageSchema,
   LegacyError: legacyErrorSchema,
 } satisfies Readonly<Record<string, z.ZodType>>
 
@@ -81,7 +80,7 @@ export function componentSchemas(): Readonly<Record<string, JsonSchema>> {
   )
 }
 
-/** A reference to a named schema, or the schema itself. */
+/** The JSON schema of `schema`: a reference if it is a named one. */
 export function schemaOf(schema: z.ZodType): JsonSchema {
   const name = names.get(schema)
   return name === undefined ? withoutIds(z.toJSONSchema(schema, { io: 'input' })) : { $ref: schemaUri(name) }
@@ -89,5 +88,5 @@ export function schemaOf(schema: z.ZodType): JsonSchema {
 
 const schemaUri = (name: string): string => `#/components/schemas/${name}`
 
-/** Within the document, the document's own dialect and base hold. */
+/** The document itself sets the dialect and the base of its schemas. */
 const withoutIds = ({ $schema: _schema, $id: _id, ...schema }: JsonSchema): JsonSchema => schema

@@ -1,30 +1,29 @@
-import { answerOperations, answerTag } from '../openai/answer-operations.ts'
-import { type JsonSchema, componentSchemas, schemaOf } from './components.ts'
-import { healthOperations, healthTag } from '../health.ts'
-import { legacyOperations, legacyTag } from '../legacy.ts'
-import { openaiOperations, openaiTag } from '../openai/openai-operations.ts'
-import { swarmOperations, swarmTag } from '../swarm/swarm-operations.ts'
-import { type Content, isSchema, type Operation, statusMeanings } from '../operation.ts'
+import {
+  type Content,
+  isSchema,
+  json,
+  type Operation,
+  type OperationTag,
+  statusMeanings,
+} from '../operation.ts'
+import { operations, operationTags } from '../operations.ts'
+import { componentSchemas, type JsonSchema, schemaOf } from './component-schemas.ts'
 
-export const operations: readonly Operation[] = [
-  ...openaiOperations,
-  ...answerOperations,
-  ...legacyOperations,
-  ...swarmOperations,
-  ...healthOperations,
-]
-export const tags = [openaiTag, answerTag, legacyTag, swarmTag, healthTag]
-
+/** The parts of an OpenAPI 3.1 document that this API uses. */
 export interface OpenApiDocument {
   readonly openapi: '3.1.0'
-  readonly info: JsonSchema
+  readonly info: JsonSchema & { readonly version: string }
   readonly servers: readonly { readonly url: string }[]
-  readonly tags: typeof tags
+  readonly tags: readonly OperationTag[]
   readonly paths: Readonly<Record<string, JsonSchema>>
   readonly components: { readonly schemas: Readonly<Record<string, JsonSchema>> }
 }
 
-/** All HTTP routes of this server, which is shown at `basePath`, as an OpenAPI 3.1 document. */
+/**
+ * All operations of a server as an OpenAPI 3.1 document.
+ * @param version the server's version
+ * @param basePath the path at which clients reach the server; `/` without a prefix
+ */
 export function openApiDocument(version: string, basePath: string): OpenApiDocument {
   const byPath = Map.groupBy(operations, ({ path }) => path)
   return {
@@ -36,7 +35,7 @@ export function openApiDocument(version: string, basePath: string): OpenApiDocum
       license: { name: 'Apache-2.0', identifier: 'Apache-2.0' },
     },
     servers: [{ url: basePath }],
-    tags,
+    tags: operationTags,
     paths: Object.fromEntries([...byPath].map(([path, group]) => [path, pathItem(group)])),
     components: { schemas: componentSchemas() },
   }
@@ -46,7 +45,7 @@ const pathItem = (group: readonly Operation[]): JsonSchema =>
   Object.fromEntries(group.map((operation) => [operation.method, describeOperation(operation)]))
 
 function describeOperation(operation: Operation): JsonSchema {
-  const { id, tag, summary, description, parameters, request } = operation
+  const { id, tag, summary, description, parameters, request, messages } = operation
   return {
     operationId: id,
     tags: [tag],
@@ -60,29 +59,36 @@ function describeOperation(operation: Operation): JsonSchema {
       })),
     }),
     ...(request && { requestBody: { required: true, content: mapValues(request, mediaType) } }),
-    responses: { ...mapValues(operation.responses, answer), ...errorAnswers(operation) },
+    responses: { ...mapValues(operation.responses, response), ...errorResponses(operation) },
+    ...(messages && { 'x-websocket-messages': mapValues(messages, schemaOf) }),
   }
 }
 
-const answer = ({ description, content }: Operation['responses'][string]): JsonSchema => ({
+const response = ({ description, content }: Operation['responses'][number]): JsonSchema => ({
   description,
   headers: {
-    'x-request-id': { description: 'Names this request in the server’s log.', schema: { type: 'string' } },
+    'x-request-id': {
+      description: 'Identifies this request in the server’s log.',
+      schema: { type: 'string' },
+    },
   },
   ...(Object.keys(content).length > 0 && { content: mapValues(content, mediaType) }),
 })
 
-const errorAnswers = ({ error, errorStatuses }: Operation): JsonSchema =>
+const errorResponses = ({ error, errorStatuses }: Operation): JsonSchema =>
   Object.fromEntries(
     errorStatuses.map((status) => [
       status,
-      { description: statusMeanings[status], content: { 'application/json': mediaType(error) } },
+      { description: statusMeanings[status], content: mapValues(json(error), mediaType) },
     ]),
   )
 
-const mediaType = (content: Content): JsonSchema => ({
-  schema: isSchema(content) ? schemaOf(content) : { description: content.text },
-})
+const mediaType = (content: Content): JsonSchema => ({ schema: contentSchema(content) })
+
+function contentSchema(content: Content): JsonSchema {
+  if (isSchema(content)) return schemaOf(content)
+  return { ...('event' in content && schemaOf(content.event)), description: content.text }
+}
 
 const mapValues = <Value, Result>(
   record: Readonly<Record<string, Value>>,

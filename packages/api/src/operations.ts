@@ -1,0 +1,31 @@
+import { healthOperations, healthTag } from './health.ts'
+import { legacyGenerateOperations, legacyTag } from './legacy/generate.ts'
+import { legacyModelsOperation } from './legacy/models.ts'
+import { legacyWebSocketOperation } from './legacy/websocket.ts'
+import { answerOperations, answerTag } from './openai/answer.ts'
+import { createChatCompletion } from './openai/chat-completion.ts'
+import { createCompletion } from './openai/completion.ts'
+import { createEmbedding } from './openai/embedding.ts'
+import { modelOperations } from './openai/model.ts'
+import { openaiTag } from './openai/openai-operation.ts'
+import { tokenizeOperations } from './openai/tokenize.ts'
+import type { Operation, OperationTag } from './operation.ts'
+import { swarmOperations, swarmTag } from './swarm/status.ts'
+
+/** Every route of the gateway, except the files of the chat page. A test holds the gateway's routes against this list. */
+export const operations: readonly Operation[] = [
+  ...modelOperations,
+  createChatCompletion,
+  createCompletion,
+  createEmbedding,
+  ...tokenizeOperations,
+  ...answerOperations,
+  ...legacyGenerateOperations,
+  legacyModelsOperation,
+  legacyWebSocketOperation,
+  ...swarmOperations,
+  ...healthOperations,
+]
+
+/** The groups of operations, in the order of the documentation. */
+export const operationTags: readonly OperationTag[] = [openaiTag, answerTag, legacyTag, swarmTag, healthTag]
