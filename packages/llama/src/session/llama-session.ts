@@ -20,56 +20,56 @@ import {
 } from '@petals-chat/engine'
 import { grammarSource } from '../grammar/grammar-source.ts'
 import type { GenerateCommand, TokenDetails } from '../protocol.ts'
-import { TokenStream } from './token-stream.ts'
 import type { ModelWorker } from '../worker/model-worker.ts'
 import { ProcessReplaced, RequestFailed } from '../worker/requests.ts'
+import { Slot } from './slot.ts'
+import { TokenStream } from './token-stream.ts'
 
 export interface LlamaSessionOptions {
   readonly model: Pick<Model, 'id' | 'tokenizer' | 'capabilities'>
   readonly worker: ModelWorker
-  /** Gives the session a slot again after its process was replaced. @throws CapacityError */
-  readonly reclaimSlot: () => number
+  /** The number of the session's sequence in the model's context. */
   readonly slot: number
+  /** Returns a slot again after the model's process was replaced. @throws CapacityError */
+  readonly reclaimSlot: () => number
   readonly maxLength: number
   /** Called once, when the slot is free. */
   readonly onClose: () => void
 }
 
-/** So many times an answer goes on in a new process that other requests made necessary. */
+/** What one answer is generated with. */
+interface AnswerOptions extends Pick<GenerateOptions, 'sampling' | 'topLogprobs'> {
+  readonly grammar: string | undefined
+  readonly signal: AbortSignal
+}
+
+/** An answer continues in a new process at most this often, where other requests made the replacements necessary. */
 const MAX_REPLACEMENTS = 3
 
 /** One sequence of a model's context, in the model's process. */
 export class LlamaSession implements Session {
   readonly maxLength: number
   readonly #options: LlamaSessionOptions
-  #generation: number
-  #slot: number
+  readonly #slot: Slot
   readonly #guard = new SessionGuard()
   readonly #closing = new AbortController()
   #tokens: TokenId[] = []
-  /** The process has stopped what ran before, and its slot holds exactly `tokens`. */
-  #settled: Promise<unknown> = Promise.resolve()
   #failure: Error | undefined
 
   constructor(options: LlamaSessionOptions) {
+    const { worker, slot, reclaimSlot, maxLength } = options
     this.#options = options
-    this.#generation = options.worker.generation
-    this.#slot = options.slot
-    this.maxLength = options.maxLength
+    this.#slot = new Slot({ worker, id: slot, reclaim: reclaimSlot })
+    this.maxLength = maxLength
   }
 
   get tokens(): readonly TokenId[] {
     return this.#tokens
   }
 
-  /** The process that held the KV cache has died. */
-  get isLost(): boolean {
-    return this.#generation !== this.#options.worker.generation
-  }
-
-  /** Lost, and in no call that would bring it back. */
+  /** True if the session has lost its KV cache and no call is in progress that would restore it. */
   get isAbandoned(): boolean {
-    return this.isLost && !this.#guard.busy
+    return this.#slot.isLost && !this.#guard.busy
   }
 
   async *generate(
@@ -77,35 +77,18 @@ export class LlamaSession implements Session {
     options: GenerateOptions,
   ): AsyncGenerator<GeneratedToken, void, undefined> {
     using _call = this.#guard.enter()
-    const { model } = this.#options
+    const { model, worker } = this.#options
     options.signal?.throwIfAborted()
     validateTokens(tokens, model.tokenizer.vocabSize)
     validateGenerateOptions(options, model)
     const grammar = options.grammar && grammarSource(options.grammar)
-    this.#options.worker.checkGrammar(grammar)
+    worker.checkGrammar(grammar)
+    const { sampling, topLogprobs } = options
     const signal = this.#signal(options)
-    let inputs = [...(await this.#begin(tokens.length, signal)), ...tokens]
-    let stream = this.#startStream({ tokens: inputs, answered: 0 }, options, grammar)
-    let count = 0
-    let replacements = 0
+    const inputs = [...(await this.#begin(tokens.length, signal)), ...tokens]
     try {
-      for (;;) {
-        let token: TokenDetails
-        try {
-          token = await stream.next(signal)
-        } catch (error) {
-          const mayGoOn = error instanceof ProcessReplaced && replacements++ < MAX_REPLACEMENTS
-          // The state of a grammar is lost with its process.
-          if (!mayGoOn || (count > 0 && grammar !== undefined)) throw error
-          inputs = [...(await this.#revive(signal)), ...inputs]
-          stream = this.#startStream({ tokens: inputs, answered: count }, options, grammar)
-          continue
-        }
-        this.#tokens.push(...inputs)
-        count++
-        yield toGeneratedToken(token)
-        inputs = [token.token]
-      }
+      const answer = this.#answer(inputs, { sampling, topLogprobs, grammar, signal })
+      for await (const token of answer) yield toGeneratedToken(token)
     } catch (error) {
       throw this.#fail(error)
     } finally {
@@ -113,16 +96,39 @@ export class LlamaSession implements Session {
     }
   }
 
+  /** The tokens of an answer. It continues in a new process if its own is replaced because of another request. */
+  async *#answer(prompt: readonly TokenId[], options: AnswerOptions): AsyncGenerator<TokenDetails> {
+    let inputs = prompt
+    let answered = 0
+    for (let replacements = 0; ; replacements++) {
+      const stream = this.#startStream({ tokens: inputs, answered }, options)
+      try {
+        for (;;) {
+          const token = await stream.next(options.signal)
+          this.#tokens.push(...inputs)
+          inputs = [token.token]
+          answered++
+          yield token
+        }
+      } catch (error) {
+        // The state of a grammar is lost with its process.
+        const canContinue =
+          replacements < MAX_REPLACEMENTS && (answered === 0 || options.grammar === undefined)
+        if (!(error instanceof ProcessReplaced) || !canContinue) throw error
+      }
+      inputs = [...(await this.#revive(options.signal)), ...inputs]
+    }
+  }
+
   #startStream(
     inputs: Pick<GenerateCommand, 'tokens' | 'answered'>,
-    { sampling, topLogprobs }: GenerateOptions,
-    grammar: string | undefined,
+    { sampling, topLogprobs, grammar }: AnswerOptions,
   ): TokenStream {
     const { model, worker } = this.#options
     const { maxLength } = this
     return new TokenStream({
       worker,
-      command: { slot: this.#slot, ...inputs, sampling, topLogprobs, grammar, maxLength },
+      command: { slot: this.#slot.id, ...inputs, sampling, topLogprobs, grammar, maxLength },
       isEndToken: (token) => model.tokenizer.eosTokens.has(token),
     })
   }
@@ -136,17 +142,16 @@ export class LlamaSession implements Session {
     validateTopLogprobs(topLogprobs)
     const signal = this.#signal(options)
     const inputs = [...(await this.#begin(tokens.length, signal)), ...tokens]
-    const slot = this.#slot
+    const slot = this.#slot.id
 
     const reply = worker.call((request) => ({ type: 'score', request, slot, tokens: inputs, topLogprobs }))
     try {
       const answer = await abortable(reply, signal)
-      if (answer.type !== 'scores')
-        throw new GenerationFailedError('The process of the model gave no scores.')
+      if (answer.type !== 'scores') throw new GenerationFailedError("The model's process returned no scores.")
       this.#tokens.push(...inputs)
       return answer.scores.slice(-tokens.length).map(toTokenScore)
     } catch (error) {
-      reply.catch(() => {}) // nobody waits for it any more
+      reply.catch(() => {}) // after an abort nothing waits for the reply
       this.#stop()
       throw this.#fail(error)
     }
@@ -154,17 +159,15 @@ export class LlamaSession implements Session {
 
   async truncate(length: number, options: AbortOptions = {}): Promise<void> {
     using _call = this.#guard.enter()
-    const { worker } = this.#options
     options.signal?.throwIfAborted()
     validateTruncation(length, this.#tokens.length)
-    await this.#settled
+    await this.#slot.settled()
     this.#checkUsable()
     if (length === this.#tokens.length) return
-    // The KV cache is gone with its process: what is computed again is shorter then.
-    if (this.isLost) return void (this.#tokens.length = length)
-    const slot = this.#slot
+    // A lost KV cache needs no truncation: fewer tokens will be computed again.
+    if (this.#slot.isLost) return void (this.#tokens.length = length)
     try {
-      await worker.call((request) => ({ type: 'truncate', request, slot, length }))
+      await this.#slot.truncate(length)
       this.#tokens.length = length
     } catch (error) {
       throw this.#fail(error)
@@ -172,15 +175,15 @@ export class LlamaSession implements Session {
   }
 
   /**
-   * Waits for what was stopped before. Gives the tokens that the KV cache has lost with its process: they are to be
-   * computed again, in front of the new ones. @throws ContextLengthError if there is no room for so many tokens more.
+   * Waits until the previous call has stopped. Returns the tokens whose KV cache was lost with its process: they are
+   * computed again before the new ones. @throws ContextLengthError if `count` more tokens do not fit.
    */
   async #begin(count: number, signal: AbortSignal): Promise<readonly TokenId[]> {
     const needed = this.#tokens.length + count
     if (needed > this.maxLength) throw new ContextLengthError(needed, this.maxLength)
-    await this.#settled
+    await this.#slot.settled()
     this.#checkUsable()
-    return this.isLost ? this.#revive(signal) : []
+    return this.#slot.isLost ? this.#revive(signal) : []
   }
 
   #checkUsable(): void {
@@ -188,12 +191,9 @@ export class LlamaSession implements Session {
     if (this.#failure) throw this.#failure
   }
 
-  /** Moves to the process that took the place of the dead one. Gives the tokens that the session had. */
+  /** Moves to the new process. Returns the tokens that the session had: its KV cache is empty now. */
   async #revive(signal: AbortSignal): Promise<readonly TokenId[]> {
-    const { worker, reclaimSlot } = this.#options
-    await worker.ready({ signal })
-    this.#slot = reclaimSlot()
-    this.#generation = worker.generation
+    await this.#slot.revive({ signal })
     const lost = this.#tokens
     this.#tokens = []
     return lost
@@ -203,19 +203,13 @@ export class LlamaSession implements Session {
     return signal ? AbortSignal.any([signal, this.#closing.signal]) : this.#closing.signal
   }
 
-  /** Lets the process stop within a step and cut its slot down to `tokens`, which it may be ahead of. */
   #stop(): void {
-    const { worker } = this.#options
-    // A closed session has given its slot back, perhaps to another one.
-    if (this.isLost || this.#closing.signal.aborted) return
-    const slot = this.#slot
-    const keep = this.#tokens.length
-    this.#settled = worker
-      .call((request) => ({ type: 'stop', request, slot, keep }))
-      .catch((error: unknown) => this.#fail(error))
+    // A closed session has returned its slot, which another session may use by now.
+    if (this.#slot.isLost || this.#closing.signal.aborted) return
+    this.#slot.stop(this.#tokens.length, (error) => this.#fail(error))
   }
 
-  /** The error for the caller. After a step that failed, nothing is known of the KV cache: the session can't go on. */
+  /** Returns the error for the caller. After a failed step the KV cache is unknown, so the session can't be used again. */
   #fail(error: unknown): unknown {
     if (!(error instanceof RequestFailed)) return error
     const described = this.#describe(error)
@@ -231,20 +225,16 @@ export class LlamaSession implements Session {
         return new InvalidRequestError(`The grammar can't be read: ${error.message}.`, { param: 'grammar' })
       case 'failed':
         return new GenerationFailedError(
-          `The model '${this.#options.model.id}' could not go on: ${error.message}.`,
+          `Generation with the model '${this.#options.model.id}' failed: ${error.message}.`,
         )
     }
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     if (!this.#guard.close()) return
-    const { worker, onClose } = this.#options
-    const slot = this.#slot
     this.#closing.abort(new ModelUnavailableError('The session was closed.'))
-    if (!this.isLost) {
-      await worker.call((request) => ({ type: 'clear', request, slot })).catch(() => {}) // the process died: all is clear
-    }
-    onClose()
+    await this.#slot.clear()
+    this.#options.onClose()
   }
 }
 

@@ -135,7 +135,7 @@ describe('when the process of a model is killed', () => {
       const kill = (count: number) => void (count === 5 && process.kill(model.pid!, 'SIGKILL'))
       const error = await brokenAnswer(model, session, kill)
       expect(error).toBeInstanceOf(GenerationFailedError)
-      expect(String(error)).toMatch(/process of the model 'SmolLM2' was killed .* Ask again in a moment/)
+      expect(String(error)).toMatch(/process of the model 'SmolLM2' was killed .* Try again in a moment/)
       expect(await model.status()).toMatchObject({ state: 'degraded' })
       times.push(await timeToAnswer(model))
       expect(await model.status()).toEqual({ state: 'ready' })
@@ -164,7 +164,7 @@ describe('when the process of a model is killed', () => {
     }
     const failure = await model.openSession({ maxLength: 64 }).catch((error: unknown) => error)
     expect(failure).toBeInstanceOf(ModelUnavailableError)
-    expect(String(failure)).toMatch(/died more than 1 times .* tried again after a minute/)
+    expect(String(failure)).toMatch(/died more than 1 times .* attempt is possible after a minute/)
     expect(await model.status()).toMatchObject({
       state: 'unavailable',
       detail: expect.stringContaining('died') as string,

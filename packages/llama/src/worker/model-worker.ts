@@ -2,7 +2,6 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import {
   abortable,
   GenerationFailedError,
-  InvalidRequestError,
   ModelUnavailableError,
   type AbortOptions,
   type Logger,
@@ -17,9 +16,10 @@ import type {
   ReadyMessage,
   TokenChoice,
 } from '../protocol.ts'
+import { EndlessGrammars } from './endless-grammars.ts'
 import { describeLoadFailure } from './load-failure.ts'
+import { Readiness } from './readiness.ts'
 import { ProcessReplaced, RequestFailed, Requests, type Reply, type RequestListener } from './requests.ts'
-import { RecentSet } from './recent-set.ts'
 import { RestartPolicy } from './restart-policy.ts'
 import { Watchdog } from './watchdog.ts'
 import { WorkerProcess } from './worker-process.ts'
@@ -28,7 +28,7 @@ export interface ModelWorkerOptions {
   /** For messages. */
   readonly modelId: string
   readonly config: LlamaConfig
-  /** That this process may use. */
+  /** How many cores this process may use. */
   readonly cores: number
   readonly logger: Logger
   readonly onRestart: () => void
@@ -36,43 +36,38 @@ export interface ModelWorkerOptions {
 
 type LoadRequest = Pick<LoadCommand, 'path' | 'facts'>
 
-/** While it loads, a process may be silent for longer: opening a card's driver blocks it. */
+/** How many times longer a process may be silent while it loads: opening a GPU driver blocks it. */
 const LOAD_PATIENCE = 6
 
-/** A step or choice that takes so long holds up all answers: worth telling, though not yet a reason to end the process. */
+/** A step or choice that takes this long delays all answers: the status reports it, although the process is not ended yet. */
 const OVERDUE_MS = 10_000
 
-/** Grammars that hung a process are remembered: each of them costs a process only once. */
-const MAX_ENDLESS_GRAMMARS = 100
-
-/** Keeps the process of one model: starts it, loads the model, watches it, and starts it again when it dies. */
+/** Owns the child process of one model: starts it, loads the model, watches the process, and restarts it when it dies. */
 export class ModelWorker implements AsyncDisposable {
   readonly #options: ModelWorkerOptions
   readonly #requests = new Requests()
   readonly #policy: RestartPolicy
+  readonly #readiness = new Readiness()
+  readonly #endlessGrammars: EndlessGrammars
   readonly #closing = new AbortController()
   #process: WorkerProcess
   #watchdog: Watchdog | undefined
   #load: LoadCommand | undefined
   #onProgress: ((fraction: number) => void) | undefined
-  /** `failed` after a first load that failed, or when the process died too often. */
-  #state: 'starting' | 'ready' | 'restarting' | 'failed' = 'starting'
-  #ready = newPromise<ReadyMessage>()
-  /** Why it is `failed`. */
-  #failure: string | undefined
   #generation = 0
-  /** The process is being replaced because of a request's grammar. */
+  /** True while the process is being replaced because of a request's grammar. */
   #isReplacement = false
-  readonly #endlessGrammars = new RecentSet(MAX_ENDLESS_GRAMMARS)
 
-  /** Starts the process, which makes itself ready for `load` meanwhile. */
+  /** Starts the process, which prepares itself for `load`. */
   constructor(options: ModelWorkerOptions) {
+    const { maxRestarts, choiceTimeoutMs } = options.config
     this.#options = options
-    this.#policy = new RestartPolicy(options.config.maxRestarts)
+    this.#policy = new RestartPolicy(maxRestarts)
+    this.#endlessGrammars = new EndlessGrammars(choiceTimeoutMs)
     this.#process = this.#spawn()
   }
 
-  /** Counts the processes so far: what was in the KV cache of an earlier one is lost. */
+  /** Counts the processes so far: the KV cache of an earlier one is lost. */
   get generation(): number {
     return this.#generation
   }
@@ -90,25 +85,26 @@ export class ModelWorker implements AsyncDisposable {
     this.#load = { type: 'load', ...request }
     this.#onProgress = onProgress
     this.send(this.#load)
-    const ready = await abortable(this.#ready.promise, signal)
-    // A restart must give what was promised.
+    const ready = await abortable(this.#readiness.promise, signal)
+    // A restarted process must offer what the first one did.
     const { sequences, contextLength } = ready
     this.#load = { ...this.#load, context: { sequences, contextLength } }
     return ready
   }
 
-  /** Resolves when the model can be used; after a crash, when it is back. @throws ModelUnavailableError */
+  /** Resolves when the model can be used; after a crash, when the next process has loaded it. @throws ModelUnavailableError */
   async ready({ signal }: AbortOptions = {}): Promise<void> {
     this.#closing.signal.throwIfAborted()
-    if (this.#state === 'failed' && this.#policy.cooldown() === 0) this.#restart(0)
-    await abortable(this.#ready.promise, signal)
+    if (this.#readiness.state === 'failed' && this.#policy.cooldown() === 0) this.#restart(0)
+    await abortable(this.#readiness.promise, signal)
   }
 
   status(): ModelStatus {
     if (this.#closing.signal.aborted) return { state: 'unavailable', detail: 'The model is unloaded.' }
-    if (this.#state === 'ready') return this.#readyStatus()
-    if (this.#state === 'failed') return { state: 'unavailable', detail: this.#failure }
-    return { state: 'degraded', detail: 'The process of the model has died and is being started again.' }
+    const { state, failure } = this.#readiness
+    if (state === 'ready') return this.#readyStatus()
+    if (state === 'failed') return { state: 'unavailable', detail: failure }
+    return { state: 'degraded', detail: "The model's process has died and is being restarted." }
   }
 
   #readyStatus(): ModelStatus {
@@ -118,7 +114,7 @@ export class ModelWorker implements AsyncDisposable {
     return { state: 'degraded', detail: `The model has been computing a single step for ${seconds} s.` }
   }
 
-  /** Sends a request and gives its number. What comes about it goes to the listener. */
+  /** Sends a request and returns its number. The listener receives everything about it. */
   open(build: (request: number) => Command, listener: RequestListener): number {
     const request = this.#requests.add(listener)
     this.send(build(request))
@@ -129,7 +125,7 @@ export class ModelWorker implements AsyncDisposable {
     this.#process.send(command)
   }
 
-  /** Sends a request with a single reply. @throws RequestFailed, GenerationFailedError if the process dies. */
+  /** Sends a request that has a single reply. @throws RequestFailed, or GenerationFailedError if the process dies. */
   call(build: (request: number) => Command): Promise<Reply> {
     return new Promise((resolve, reject) => {
       this.open(build, {
@@ -139,13 +135,17 @@ export class ModelWorker implements AsyncDisposable {
     })
   }
 
+  /** @throws InvalidRequestError for a grammar that has hung a process before. */
+  checkGrammar(source: string | undefined): void {
+    this.#endlessGrammars.check(source)
+  }
+
   #spawn(): WorkerProcess {
     const { logger, config, cores } = this.#options
     const spawned: WorkerProcess = new WorkerProcess({
       onMessage: (message) => spawned === this.#process && this.#receive(message),
       onExit: (how) => spawned === this.#process && this.#exited(how),
-      onOutput: (line) =>
-        logger.debug({ pid: spawned.pid, line }, 'The process of the model printed a line.'),
+      onOutput: (line) => logger.debug({ pid: spawned.pid, line }, "The model's process printed a line."),
     })
     spawned.send({ type: 'prepare', config, cores })
     this.#watch(spawned, LOAD_PATIENCE)
@@ -172,11 +172,11 @@ export class ModelWorker implements AsyncDisposable {
 
   #becameReady(ready: ReadyMessage): void {
     const { modelId, logger } = this.#options
-    if (this.#state === 'restarting') logger.info({ model: modelId }, `The model '${modelId}' is back.`)
-    this.#state = 'ready'
+    if (this.#readiness.state === 'restarting')
+      logger.info({ model: modelId }, `The model '${modelId}' is ready again.`)
     this.#onProgress = undefined
     this.#watch(this.#process, 1)
-    this.#ready.resolve(ready)
+    this.#readiness.becomeReady(ready)
   }
 
   #watch(process: WorkerProcess, patience: number): void {
@@ -188,117 +188,94 @@ export class ModelWorker implements AsyncDisposable {
       choiceTimeoutMs,
       ping: () => process.send({ type: 'ping' }),
       onHung: (how, choice) => {
-        // Requests that come from now on wait for the next process.
-        if (this.#state === 'ready') this.#becomeRestarting()
+        // New requests wait for the next process.
+        if (this.#readiness.state === 'ready') this.#readiness.becomeRestarting()
         if (choice?.hasGrammar) this.#blame(choice)
         void process.kill(how)
       },
     })
   }
 
-  /** The grammar's owner is told; the other requests may run again, as the new process will not meet the grammar. */
+  /** Fails the request whose grammar hung the process. The others may run again: the new process will not see that grammar. */
   #blame({ request }: TokenChoice): void {
     const owner = this.#requests.take(request)
     if (owner?.grammar !== undefined) this.#endlessGrammars.add(owner.grammar)
-    owner?.onLost(this.#tooComplex())
-    const message = `The answer broke off: the process of the model '${this.#options.modelId}' was replaced because another request hung it. Ask again in a moment.`
+    owner?.onLost(this.#endlessGrammars.error())
+    const message = `Generation failed: the process of the model '${this.#options.modelId}' was replaced because another request hung it. Try again in a moment.`
     this.#requests.loseAll(new ProcessReplaced(message))
     this.#isReplacement = true
   }
 
-  /** @throws InvalidRequestError for a grammar that has hung a process before. */
-  checkGrammar(source: string | undefined): void {
-    if (source !== undefined && this.#endlessGrammars.has(source)) throw this.#tooComplex()
-  }
-
-  #tooComplex(): InvalidRequestError {
-    return new InvalidRequestError(
-      `The grammar of the answer (a JSON schema, a tool or a pattern) is too complex: choosing one token took over ` +
-        `${this.#options.config.choiceTimeoutMs} ms (llama.choiceTimeoutMs). Simplify it: nested or long repetitions of ` +
-        'optional parts are what takes long.',
-      { param: 'grammar' },
-    )
-  }
-
   #loadFailed(message: LoadFailedMessage): void {
-    if (this.#state === 'starting') {
-      this.#fail(describeLoadFailure(this.#options.modelId, this.#options.config, message))
+    if (this.#readiness.state === 'starting') {
+      this.#readiness.fail(describeLoadFailure(this.#options.modelId, this.#options.config, message))
     }
     void this.#process.kill(`could not load the model (${message.text})`)
   }
 
   #exited(how: string): void {
-    const { modelId, logger } = this.#options
     this.#watchdog?.[Symbol.dispose]()
     this.#watchdog = undefined
     this.#generation++
-    const message = `The answer broke off: the process of the model '${modelId}' ${how}. Ask again in a moment.`
-    // Those that came while a process was being ended for its grammar had no part in it either.
+    this.#loseRequests(how)
+    if (this.#closing.signal.aborted) return
+    const { state } = this.#readiness
+    if (state === 'starting') this.#readiness.fail(this.#loadError(how))
+    else if (state !== 'failed') this.#replace(how)
+  }
+
+  #loseRequests(how: string): void {
+    const message = `Generation failed: the process of the model '${this.#options.modelId}' ${how}. Try again in a moment.`
+    // Requests that came while a process was being ended for a grammar did not cause that either.
     this.#requests.loseAll(
       this.#isReplacement ? new ProcessReplaced(message) : new GenerationFailedError(message),
     )
-    if (this.#closing.signal.aborted || this.#state === 'failed') return
-    if (this.#state === 'starting') {
-      return this.#fail(
-        new ModelUnavailableError(`The model '${modelId}' can't be loaded: its process ${how}.`),
-      )
-    }
+  }
+
+  #loadError(how: string): ModelUnavailableError {
+    return new ModelUnavailableError(
+      `The model '${this.#options.modelId}' can't be loaded: its process ${how}.`,
+    )
+  }
+
+  #replace(how: string): void {
+    const { modelId, logger } = this.#options
     // A client's grammar must not use up the restarts that are meant for faults.
     const delayMs = this.#isReplacement ? 0 : this.#policy.next()
     this.#isReplacement = false
-    logger.error({ model: modelId, delayMs }, `The process of the model ${how}.`)
+    logger.error({ model: modelId, delayMs }, `The model's process ${how}.`)
     if (delayMs === undefined) this.#giveUp(how)
     else this.#restart(delayMs)
   }
 
   #giveUp(how: string): void {
     const { modelId, config } = this.#options
-    this.#fail(
+    this.#readiness.fail(
       new ModelUnavailableError(
         `The model '${modelId}' is unavailable: its process has died more than ${config.maxRestarts} times within ` +
-          `ten minutes (the last one ${how}). It is tried again after a minute; the log says more.`,
+          `ten minutes (the last one ${how}). The next attempt is possible after a minute; the log has the details.`,
       ),
     )
   }
 
-  /** Whoever waits is told; who comes later, too. */
-  #fail(error: Error): void {
-    if (this.#state === 'ready') this.#ready = newPromise()
-    this.#state = 'failed'
-    this.#failure = error.message
-    this.#ready.reject(error)
-  }
-
-  #becomeRestarting(): void {
-    this.#ready = newPromise()
-    this.#state = 'restarting'
-  }
-
   #restart(delayMs: number): void {
-    if (this.#state !== 'restarting') this.#becomeRestarting()
+    this.#readiness.becomeRestarting()
     void sleep(delayMs, undefined, { signal: this.#closing.signal }).then(
       () => {
         this.#options.onRestart()
         this.#process = this.#spawn()
         if (this.#load) this.send(this.#load)
       },
-      () => {}, // closed meanwhile
+      () => {}, // closed in the meantime
     )
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     const closed = new ModelUnavailableError(`The model '${this.#options.modelId}' is unloaded.`)
     this.#closing.abort(closed)
-    this.#ready.reject(closed)
+    this.#readiness.close(closed)
     this.#watchdog?.[Symbol.dispose]()
     this.#requests.loseAll(closed)
     await this.#process.kill('was ended')
   }
-}
-
-/** Nobody need be waiting when it is rejected. */
-function newPromise<T>(): PromiseWithResolvers<T> {
-  const resolvers = Promise.withResolvers<T>()
-  resolvers.promise.catch(() => {})
-  return resolvers
 }
