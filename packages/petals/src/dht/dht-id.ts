@@ -1,18 +1,16 @@
 import { createHash } from 'node:crypto'
 import { encodeMsgpack } from '../wire/msgpack.ts'
 
-/** Bytes of an id: a 160-bit number, big-endian. Ids of nodes are random; ids of keys are hashes. */
+/** Length of an id, which is a 160-bit big-endian number. Ids of nodes are random; ids of keys are hashes. */
 export const dhtIdBytes = 20
 
-/** Id of a key (`hivemind/dht/routing.py`, DHTID.generate): text is hashed as msgpack, with its length header. */
+/** Returns the id of a key (`DHTID.generate` in `hivemind/dht/routing.py`): the hash of the msgpack of text, or of the bytes. */
 export const dhtIdOf = (key: string | Uint8Array): Uint8Array =>
   createHash('sha1')
     .update(typeof key === 'string' ? encodeMsgpack(key) : key)
     .digest()
 
-/**
- * XOR distance, its upper 53 bits or so as a number: good for ordering, as ids that agree that far don't occur.
- */
+/** Returns the upper 53 bits of the XOR distance. That suffices for an order: ids that agree in so many bits don't occur. */
 export function xorDistance(a: Uint8Array, b: Uint8Array): number {
   const left = new DataView(a.buffer, a.byteOffset, a.byteLength)
   const right = new DataView(b.buffer, b.byteOffset, b.byteLength)

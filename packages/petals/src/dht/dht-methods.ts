@@ -14,7 +14,7 @@ export const pingMethod: RpcMethod<void, PingResponse> = {
   decodeResponse: decodePingResponse,
 }
 
-/** The request is a list of key ids. */
+/** The request is a list of ids of keys. */
 export const findMethod: RpcMethod<readonly Uint8Array[], FindResponse> = {
   name: 'DHTProtocol.rpc_find',
   encodeRequest: encodeFindRequest,

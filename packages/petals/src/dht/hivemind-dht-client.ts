@@ -9,17 +9,17 @@ import { findMethod, pingMethod } from './dht-methods.ts'
 import { Lookup } from './lookup.ts'
 import { SwarmClock } from './swarm-clock.ts'
 
-/** `wait_timeout` of one call (`hivemind/dht/node.py`). */
+/** Timeout of one call: `wait_timeout` of `hivemind/dht/node.py`. */
 const callTimeoutMs = 3000
 
-/** Nodes that don't answer are left alone for 5 s, then 10 s, … (`hivemind/dht/node.py`, blacklist_time and backoff). */
+/** A node that does not answer is not asked for 5 s, then 10 s, … (blacklist_time and backoff of `hivemind/dht/node.py`). */
 const blacklistMs = 5000
 const maxBlacklistMs = 300_000
 
-/** Nodes beside the initial peers that a lookup may start at: enough to outlive those, few enough to ask for every key. */
+/** Nodes besides the initial peers at which a lookup starts: enough to survive those, few enough to ask each for every key. */
 const maxSeeds = 8
 
-/** Peers that are remembered as good or bad. */
+/** Peers that are remembered, at most, as having answered and as having failed. */
 const maxRemembered = 4096
 
 interface Failures {
@@ -33,7 +33,7 @@ export interface DhtClientOptions {
   readonly clock?: SwarmClock
 }
 
-/** Client of the swarm's DHT; starts at the peers that the transport was connected to. */
+/** Creates a client of the swarm's DHT. Its lookups start at the peers that the transport connected to. */
 export function createDhtClient(options: DhtClientOptions): DhtClient {
   return new HivemindDhtClient(options)
 }
@@ -44,7 +44,7 @@ class HivemindDhtClient implements DhtClient {
   readonly #clock: SwarmClock
   readonly #answered = new Set<PeerId>()
   readonly #failures = new Map<PeerId, Failures>()
-  /** Settled once the swarm's time is known, or can't be. */
+  /** Settles once the swarm's time is known, or no node told it. */
   #clockSet: Promise<void> | undefined
 
   constructor({ transport, rpc, clock = new SwarmClock() }: DhtClientOptions) {
@@ -70,8 +70,8 @@ class HivemindDhtClient implements DhtClient {
     if (lookup.answered.length > 0) return lookup.records()
     throw new SwarmUnreachableError(
       seeds.length === 1
-        ? 'the only peer that is known of it does not answer'
-        : `none of ${seeds.length} known peers answers`,
+        ? 'its only known peer does not answer'
+        : `none of its ${seeds.length} known peers answers`,
     )
   }
 
@@ -97,25 +97,25 @@ class HivemindDhtClient implements DhtClient {
     return this.#clock.now()
   }
 
-  /** The latest nodes that answered, and the initial peers. */
+  /** Returns the initial peers and the nodes that answered last. */
   #seeds(): readonly PeerId[] {
     return [...new Set([...this.#transport.initialPeers, ...[...this.#answered].slice(-maxSeeds)])]
   }
 
   async #setClock(peers: readonly PeerId[], signal: AbortSignal | undefined): Promise<void> {
     await Promise.any(peers.map((peer) => this.ping(peer, { signal }))).catch(() => {
-      this.#clockSet = undefined // ask again next time; until then this machine's clock has to do
+      this.#clockSet = undefined // asked again at the next lookup; until then this machine's clock is used
     })
   }
 
-  /** Answers are looked at when the swarm's time is known: what has expired depends on it. */
+  /** Returns an answer only when the swarm's time is known, because expirations depend on it. */
   async #find(
     peer: PeerId,
     keyIds: readonly Uint8Array[],
     signal: AbortOptions['signal'],
   ): Promise<FindResponse> {
     if ((this.#failures.get(peer)?.until ?? 0) > performance.now())
-      throw new Error('This node did not answer lately.')
+      throw new Error('This node did not answer recently.')
     try {
       const response = await this.#rpc.unary(peer, findMethod, keyIds, { signal, timeoutMs: callTimeoutMs })
       this.#noteAnswer(peer)
@@ -136,7 +136,7 @@ class HivemindDhtClient implements DhtClient {
 
   #noteFailure(peer: PeerId): void {
     const count = (this.#failures.get(peer)?.count ?? 0) + 1
-    // Without the peers that the swarm is joined by, one that comes back would not be found.
+    // An initial peer that comes back must be found soon: it may be the only way into the swarm.
     const longestMs = this.#transport.initialPeers.includes(peer) ? blacklistMs : maxBlacklistMs
     const pauseMs = Math.min(blacklistMs * 2 ** (count - 1), longestMs)
     this.#failures.delete(peer)
@@ -146,7 +146,7 @@ class HivemindDhtClient implements DhtClient {
   }
 }
 
-/** Keeps a set or map of peers at its bound; they are in order of their last change. */
+/** Removes the oldest peer of a set or map that is over its limit. Peers are in the order of their last change. */
 function forgetOldest(remembered: Set<PeerId> | Map<PeerId, unknown>): void {
   const [oldest] = remembered.keys()
   if (remembered.size > maxRemembered && oldest !== undefined) remembered.delete(oldest)

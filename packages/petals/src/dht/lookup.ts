@@ -4,20 +4,20 @@ import { dhtIdBytes, dhtIdOf, xorDistance } from './dht-id.ts'
 import type { DhtRecord } from './dht-client.ts'
 import { RecordMerger } from './record-merger.ts'
 
-/** hivemind stores a record on 5 nodes and searches among the 20 nearest (`hivemind/dht/node.py`, bucket_size). */
+/** hivemind stores a record on 5 nodes and searches among the 20 nearest (bucket_size of `hivemind/dht/node.py`). */
 const beamSize = 20
-/** Nodes asked at a time, and in all: bounds what a DHT full of inventions can cost. */
+/** Nodes asked at a time, and in all: these limits bound the cost of a DHT full of forged nodes. */
 const concurrency = 8
 const maxNodes = 128
-/** Nodes that are remembered as candidates. */
+/** Nodes that are remembered as candidates, at most. */
 const maxCandidates = 2048
 
-/** What a lookup needs of the network. */
+/** What a lookup needs from the network. */
 export interface LookupNetwork {
   /** Asks a node. Rejects if it does not answer in time. */
   find(peer: PeerId, keyIds: readonly Uint8Array[]): Promise<FindResponse>
   readonly localPeer: PeerId
-  /** The swarm's time, seconds. */
+  /** The swarm's time, Unix seconds. */
   now(): number
 }
 
@@ -29,14 +29,14 @@ interface Key {
 
 interface Node {
   readonly peer: PeerId
-  /** Distance to each key, in the order of the keys; undefined while the node's id is not known. */
+  /** Distance to each key, in the order of the keys; undefined for a seed, whose id is not known. */
   readonly distances: readonly number[] | undefined
   state: 'candidate' | 'asked' | 'failed'
 }
 
 /**
- * Nearest-node search for many keys at once: each node is asked once, for all keys that it is near to. In a swarm of up
- * to 20 nodes that is every key, and every node is asked.
+ * Nearest-node search for many keys at once (`DHTNode.find_nearest_nodes` in `hivemind/dht/node.py`). Each node is asked
+ * once, for all keys that it is near to. In a swarm of up to 20 nodes, every node is asked for every key.
  */
 export class Lookup {
   /** Nodes that answered. */
@@ -81,7 +81,7 @@ export class Lookup {
     return new Map(built.filter((entry): entry is readonly [string, DhtRecord] => entry[1] !== undefined))
   }
 
-  /** A node that is worth asking, and for which keys. */
+  /** Returns the next node to ask, and for which keys: the one that is near to the most keys. */
   #next(): readonly [Node, readonly Key[]] | undefined {
     const alive = [...this.#nodes.values()].filter(({ state }) => state !== 'failed')
     const seed = alive.find(({ state, distances }) => state === 'candidate' && !distances)
@@ -107,7 +107,7 @@ export class Lookup {
         node.peer,
         keys.map(({ id }) => id),
       )
-      if (results.length !== keys.length) throw new Error('The answer is not one for each key.')
+      if (results.length !== keys.length) throw new Error('The answer does not have one result for each key.')
       this.answered.push(node.peer)
       results.forEach((result, i) => {
         keys[i]!.merger.add(result, this.#network.now())
@@ -115,7 +115,7 @@ export class Lookup {
       })
       this.#onAnswer()
     } catch {
-      node.state = 'failed' // stale, behind NAT, hostile or not a node at all: others know the same
+      node.state = 'failed' // stale, behind NAT, hostile or not a node at all: other nodes know the same
     }
   }
 

@@ -4,13 +4,13 @@ import { decodeMsgpack, DhtDictionary, encodeMsgpack, type MsgpackValue } from '
 import type { DhtEntry, DhtRecord } from './dht-client.ts'
 import { verifiedValue } from './signed-record.ts'
 
-/** Servers announce themselves for minutes; who claims to be good for days wants to stand in others' light. */
+/** Servers announce themselves for minutes. An entry that claims to be valid for days is meant to displace honest ones. */
 const maxLifetimeSeconds = 3600
 
-/** Clocks of a swarm may differ by this (`hivemind/dht/protocol.py`, MAX_DHT_TIME_DISCREPANCY_SECONDS). */
+/** Clocks of a swarm may differ by this (MAX_DHT_TIME_DISCREPANCY_SECONDS of `hivemind/dht/protocol.py`). */
 const toleratedSkewSeconds = 3
 
-/** More servers than hold any block; the rest of a flood is dropped. */
+/** More servers than hold any block. Further entries of a flooded record are dropped. */
 const maxEntries = 16_384
 
 interface Candidate {
@@ -18,7 +18,7 @@ interface Candidate {
   readonly expirationTime: number
 }
 
-/** Collects what nodes say about one key. Of several entries for a subkey the one that expires last counts. */
+/** Merges the answers of nodes about one key. Of several entries for a subkey, the one that expires last counts. */
 export class RecordMerger {
   readonly #keyId: Uint8Array
   readonly #entries = new Map<string, Candidate>()
@@ -27,7 +27,7 @@ export class RecordMerger {
     this.#keyId = keyId
   }
 
-  /** Adds a node's answer; what is not a dictionary is passed over. `now` is the swarm's time in seconds. */
+  /** Adds a node's answer; anything but a dictionary is ignored. `now` is the swarm's time in Unix seconds. */
   add(result: FindResult, now: number): void {
     if (result.type !== findResultTypes.dictionary) return
     const dictionary = tryDecode(result.value)
@@ -37,7 +37,7 @@ export class RecordMerger {
     }
   }
 
-  /** All entries that are good at `now`, or undefined if there are none. */
+  /** Returns the entries that are valid at `now`, or undefined if there are none. */
   build(now: number): DhtRecord | undefined {
     const subkeys = new Map<string, DhtEntry>()
     let latest = -Infinity
@@ -53,7 +53,7 @@ export class RecordMerger {
 
   #addEntry(subkey: string, candidate: Candidate, now: number): void {
     const { expirationTime } = candidate
-    if (!(expirationTime < now + maxLifetimeSeconds)) return // NaN, too
+    if (!(expirationTime < now + maxLifetimeSeconds)) return // also refuses NaN
     const known = this.#entries.get(subkey)
     if (known ? known.expirationTime >= expirationTime : this.#entries.size >= maxEntries) return
     this.#entries.set(subkey, candidate)

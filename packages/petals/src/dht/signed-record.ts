@@ -2,8 +2,8 @@ import { constants, createPublicKey, verify, type KeyObject } from 'node:crypto'
 import { encodeMsgpack, Float, Tuple } from '../wire/msgpack.ts'
 
 /**
- * Records that only the owner of a key may write (`hivemind/dht/crypto.py`): key or subkey carry `[owner:ssh-rsa …]`, the
- * value ends with `[signature:…]`. Petals does not sign, moderated swarms may.
+ * A record that only the owner of a key may write (`hivemind/dht/crypto.py`): its key or subkey contains
+ * `[owner:ssh-rsa …]`, and its value ends with `[signature:…]`. Petals does not sign records; moderated swarms may.
  */
 export interface ProtectedRecord {
   /** Id of the key. */
@@ -17,10 +17,10 @@ export interface ProtectedRecord {
 const ownerPattern = /\[owner:(ssh-rsa [A-Za-z0-9+/=]+)[^\]]*\]/g
 const signaturePattern = /\[signature:([A-Za-z0-9+/=]+)\]/g
 
-/** latin1 keeps every byte, so that patterns can be looked for in binary values. */
+/** latin1 keeps every byte, so that patterns can match within binary values. */
 const asText = (bytes: Uint8Array): string => Buffer.from(bytes).toString('latin1')
 
-/** The value without its signature; as it is if the record is not protected; undefined if a signature is missing or wrong. */
+/** Returns the value without its signature; unchanged if the record is not protected; undefined if the signature is missing or wrong. */
 export function verifiedValue(record: ProtectedRecord): Uint8Array | undefined {
   const owners = [...asText(record.subkey).matchAll(ownerPattern)].map(([, key]) => key!)
   if (owners.length === 0) return record.value
@@ -40,11 +40,11 @@ function isSignedBy(
   if (!key) return false
   const signed = encodeMsgpack(new Tuple([keyId, subkey, value, new Float(expirationTime)]))
   const padding = constants.RSA_PKCS1_PSS_PADDING
-  const saltLength = constants.RSA_PSS_SALTLEN_AUTO // the signer takes the longest that fits
+  const saltLength = constants.RSA_PSS_SALTLEN_AUTO // hivemind signs with the longest salt that fits
   return verify('sha256', signed, { key, padding, saltLength }, Buffer.from(signature, 'base64'))
 }
 
-/** `ssh-rsa` and base64 of three length-prefixed fields: the name, the exponent, the modulus. */
+/** Parses `ssh-rsa` and the base64 of three length-prefixed fields: the name, the exponent, the modulus. */
 function parseOpenSshKey(text: string): KeyObject | undefined {
   const bytes = Buffer.from(text.slice('ssh-rsa '.length), 'base64')
   const fields: Buffer[] = []

@@ -1,17 +1,17 @@
-/** Samples that count: the latest ones, of as many nodes. */
+/** The clock uses the latest sample of this many nodes. */
 const maxSamples = 15
 
-/** The swarm's time, by what its nodes say: expirations are judged by it, and this machine's clock may be wrong. */
+/** The swarm's time, as its nodes tell it. Expirations depend on it, and this machine's clock may be wrong. */
 export class SwarmClock {
   readonly #wallClock: () => number
   readonly #offsets = new Map<string, number>()
 
-  /** `wallClock` gives Unix seconds. */
+  /** @param wallClock returns Unix seconds */
   constructor(wallClock: () => number = () => Date.now() / 1000) {
     this.#wallClock = wallClock
   }
 
-  /** A node said `dhtTime` somewhere between `sentAt` and `receivedAt` (of the wall clock, seconds). */
+  /** Adds the time that a node reported somewhere between `sentAt` and `receivedAt` (wall clock, Unix seconds). */
   addSample(node: string, dhtTime: number, sentAt: number, receivedAt: number): void {
     if (!Number.isFinite(dhtTime) || dhtTime <= 0) return
     this.#offsets.delete(node)
@@ -28,7 +28,7 @@ export class SwarmClock {
     return this.#wallClock() + this.#offset()
   }
 
-  /** The median: a few nodes that lie don't move it. Of two that disagree, the one nearer to this machine's clock. */
+  /** Returns the median, which a few lying nodes don't move. Of two middle values it takes the one nearer to this machine's clock. */
   #offset(): number {
     const offsets = [...this.#offsets.values()].sort((a, b) => a - b)
     if (offsets.length === 0) return 0

@@ -3,12 +3,12 @@ import type { PrivateKey } from '@libp2p/interface'
 import { mkdir, open, readFile } from 'node:fs/promises'
 import { dirname } from 'node:path'
 
-/** A key pair that is used until the process ends. */
+/** Generates an Ed25519 key pair, for a node that keeps no identity. */
 export const freshIdentity = (): Promise<PrivateKey> => generateKeyPair('Ed25519')
 
 /**
- * The key pair kept in `path`, made on first use (mode 600). The format is libp2p's PrivateKey message, the same as
- * hivemind's identity files, so that either can be used by the other.
+ * Loads the key pair in the file `path`, which is created on first use (mode 600). The format is libp2p's PrivateKey
+ * message, as in hivemind's identity files: each program can use the other's.
  */
 export async function loadIdentity(path: string): Promise<PrivateKey> {
   const bytes = await readFile(path).catch(ifMissing)
@@ -16,7 +16,7 @@ export async function loadIdentity(path: string): Promise<PrivateKey> {
   try {
     return privateKeyFromProtobuf(bytes)
   } catch (cause) {
-    const advice = 'Name another file, or remove this one to have a new identity made.'
+    const advice = 'Name another file, or remove this one: a new identity is then created.'
     throw new Error(`${path} does not hold a libp2p private key. ${advice}`, { cause })
   }
 }

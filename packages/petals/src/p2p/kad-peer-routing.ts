@@ -15,19 +15,19 @@ import { lengthPrefixed, readLengthPrefixed } from '../wire/varint.ts'
 import { Libp2pByteStream } from './libp2p-byte-stream.ts'
 import { peerIdBytes, peerIdFromBytes, type PeerId } from './peer-id.ts'
 
-/** Kademlia's α: peers asked at a time. */
+/** Peers asked at a time: Kademlia's α. */
 const concurrency = 3
-/** Peers asked in all; a lookup in a network of a million converges in far fewer. */
+/** Peers asked in all. A lookup in a network of a million peers converges in far fewer. */
 const maxQueries = 32
 const queryTimeoutMs = 3000
 /** 20 peers with a dozen addresses each are 10 KiB. */
 const maxResponseBytes = 256 * 1024
 
-/** What the lookup needs of the node that it runs on. */
+/** What the lookup needs from the node that it runs on. */
 export interface KadNode {
-  /** Peers to begin with. */
+  /** The peers at which a lookup starts. */
   seeds(): readonly PeerId[]
-  /** An open connection; dials the addresses first if there is none. */
+  /** Returns an open connection to the peer; dials the addresses if there is none. */
   connect(peer: Libp2pPeerId, multiaddrs: readonly Multiaddr[], signal: AbortSignal): Promise<Connection>
 }
 
@@ -38,9 +38,10 @@ interface Candidate {
 }
 
 /**
- * Finds the addresses of a peer by FIND_NODE of libp2p's Kademlia DHT, as a client: asks the peers it is connected to,
- * then those nearer to the target that they name. A server of that DHT names every peer it is connected to, so that in
- * a swarm one round trip to a bootstrap peer is the rule. Keeps no routing table and answers nothing.
+ * Finds the addresses of a peer by FIND_NODE of libp2p's Kademlia DHT (`/ipfs/kad/1.0.0`), as a client. It asks the peers
+ * that this node is connected to, then those that they name as nearer to the target. A server of that DHT names every peer
+ * that it is connected to, so that one round trip to a bootstrap peer of the swarm usually suffices. This client keeps no
+ * routing table and answers no requests.
  */
 export class KadPeerRouting implements PeerRouting {
   readonly [peerRoutingSymbol] = this
@@ -58,7 +59,7 @@ export class KadPeerRouting implements PeerRouting {
   }
 
   async *getClosestPeers(): AsyncIterable<PeerInfo> {
-    throw new Error('This node only looks for peers by their ids.')
+    throw new Error('This node only looks up the addresses of peers.')
   }
 }
 
@@ -87,7 +88,7 @@ class Lookup {
     return [...this.#found.values()]
   }
 
-  /** Asks one candidate after the other, nearest first, until the target is found or nobody is left. */
+  /** Asks one candidate after another, nearest first, until the target is found or no candidate is left. */
   async #work(signal: AbortSignal, done: AbortController): Promise<void> {
     while (!signal.aborted && this.asked < maxQueries) {
       const candidate = this.#nearest()
@@ -96,7 +97,7 @@ class Lookup {
       try {
         await this.#ask(candidate, AbortSignal.any([signal, AbortSignal.timeout(queryTimeoutMs)]))
       } catch {
-        continue // an unreachable peer, or one that does not serve this protocol: others may know
+        continue // the peer is unreachable or does not serve this protocol: others may know the target
       }
       if (this.#found.size > 0) done.abort()
     }
@@ -137,12 +138,12 @@ class Lookup {
   }
 }
 
-/** The Kademlia key of a peer: the hash of its id. */
+/** Returns the Kademlia key of a peer: the hash of its id. */
 const kadKey = (peer: PeerId): Uint8Array => createHash('sha256').update(peerIdBytes(peer)).digest()
 
 const xor = (a: Uint8Array, b: Uint8Array): Buffer => Buffer.from(a.map((byte, i) => byte ^ b[i]!))
 
-/** Peers announce addresses of protocols that this version may not know. */
+/** Returns undefined for an address of a protocol that this version of libp2p does not know. */
 function parseMultiaddr(bytes: Uint8Array): Multiaddr | undefined {
   try {
     return multiaddr(bytes)

@@ -2,7 +2,7 @@ import { transportSymbol, type Transport } from '@libp2p/interface'
 import type { webSockets, WebSocketsComponents } from '@libp2p/websockets'
 import type { Multiaddr } from '@multiformats/multiaddr'
 
-/** Dials WebSockets. Few servers listen on them: their code, a tenth of all of libp2p's, loads with the first of them. */
+/** Dials WebSockets. Few servers listen on them: the code, a tenth of libp2p, is loaded when the first one is dialled. */
 export function lazyWebSockets(): ReturnType<typeof webSockets> {
   return (components) => new LazyWebSockets(components)
 }

@@ -6,16 +6,16 @@ import type { PeerId } from './peer-id.ts'
 import type { ByteStream } from './swarm-transport.ts'
 
 /**
- * Bytes that may wait for a reader before the peer is held up. Reads under way take their bytes as they come, whatever
- * their size: libp2p's own byteStream would reset the stream at 4 MiB, and an answer to a prefill is larger.
+ * Bytes that are buffered without a reader before back-pressure stops the peer. A pending read takes its bytes as they
+ * arrive, whatever its size: libp2p's own byteStream would reset the stream at 4 MiB, and an answer to a prefill is larger.
  */
 const highWaterBytes = 1024 * 1024
 const lowWaterBytes = highWaterBytes / 4
 
-/** How long a closed stream may wait for the peer to close its side, too. */
+/** How long a closed stream waits for the peer to close its side, too. */
 const lingerMs = 5000
 
-/** p2pd's relays allow 128 KiB and two minutes until other peers have found them to be public; 4 GiB and half an hour then. */
+/** p2pd's relays allow 128 KiB and two minutes until other peers have found them to be public, then 4 GiB and half an hour. */
 const relayLimit = ': the relay that leads there allows no more bytes or time on one connection'
 
 /** A read that waits for more bytes. */
@@ -25,7 +25,7 @@ interface PendingRead {
   readonly settle: (error?: unknown) => void
 }
 
-/** ByteStream of a libp2p stream. */
+/** A ByteStream on a libp2p stream. */
 export class Libp2pByteStream implements ByteStream {
   readonly #stream: Stream
   readonly #peer: PeerId
@@ -35,20 +35,21 @@ export class Libp2pByteStream implements ByteStream {
   #pending: PendingRead | undefined
   /** No more bytes will come. */
   #ended = false
-  /** The peer closed its side in order; the end of the whole connection, as when its process is killed, is another thing. */
+  /** The peer closed its side normally. It has not if the whole connection ended, for instance because its process was killed. */
   #closedByPeer = false
-  /** What went wrong: `abort`'s reason as it is, or the connection's error. */
+  /** The reason given to `abort`, which reads reject with unchanged. */
   #abortReason: Error | undefined
+  /** The error that closed the stream. */
   #error: unknown
 
-  /** @param limits what the relay between allows, if there is one */
+  /** @param limits what the relay allows, if the connection goes through one */
   constructor(stream: Stream, peer: PeerId, limits?: ConnectionLimits) {
     this.#stream = stream
     this.#peer = peer
     this.#limits = limits
     stream.addEventListener('message', ({ data }) => this.#receive(data))
     stream.addEventListener('remoteCloseWrite', () => (this.#closedByPeer = true))
-    // libp2p announces the end before the bytes that came in the same frame: those are delivered within this turn.
+    // libp2p emits the end before the bytes that came in the same frame, which it delivers in the same turn.
     stream.addEventListener('end', () => queueMicrotask(() => this.#finish()))
     stream.addEventListener('close', ({ error }) => queueMicrotask(() => this.#finish(error)))
     this.#closedByPeer = stream.status === 'open' && stream.remoteWriteStatus === 'closed'
@@ -57,7 +58,7 @@ export class Libp2pByteStream implements ByteStream {
 
   async read(byteLength: number, { signal }: AbortOptions = {}): Promise<Uint8Array> {
     signal?.throwIfAborted()
-    if (this.#pending) throw new Error('A read of this stream is under way.')
+    if (this.#pending) throw new Error('This stream has a pending read.')
     const first = this.#chunks[0]
     if (first && first.byteLength >= byteLength) return this.#takeView(first, byteLength)
     const target = new Uint8Array(byteLength)
@@ -100,7 +101,7 @@ export class Libp2pByteStream implements ByteStream {
 
   #receive(data: Uint8Array | Uint8ArrayList): void {
     for (const chunk of data instanceof Uint8Array ? [data] : data) {
-      // Not as the Buffer that it may be: the slice() of a Buffer does not copy.
+      // A chunk may be a Buffer, whose slice() does not copy.
       this.#append(new Uint8Array(chunk.buffer, chunk.byteOffset, chunk.byteLength))
     }
     if (this.#buffered > highWaterBytes && this.#stream.readStatus === 'readable') this.#stream.pause()
@@ -113,7 +114,7 @@ export class Libp2pByteStream implements ByteStream {
     this.#buffered += rest.byteLength
   }
 
-  /** Copies what the read under way wants; returns what is left of the chunk. */
+  /** Copies what the pending read needs. Returns the rest of the chunk. */
   #fillPending(pending: PendingRead, chunk: Uint8Array): Uint8Array {
     const wanted = chunk.subarray(0, pending.target.byteLength - pending.filled)
     pending.target.set(wanted, pending.filled)
@@ -155,7 +156,7 @@ export class Libp2pByteStream implements ByteStream {
     }
     this.#pending = { target, filled, settle }
     signal?.addEventListener('abort', onAbort)
-    if (this.#stream.readStatus === 'paused') this.#stream.resume() // hands over what it held, at once
+    if (this.#stream.readStatus === 'paused') this.#stream.resume() // delivers at once what it buffered
     if (this.#ended) this.#pending?.settle(this.#endError(this.#pending.filled))
     await promise
   }
@@ -186,7 +187,7 @@ export class Libp2pByteStream implements ByteStream {
     return new ConnectionLostError(message, { peer: this.#peer, cause, clean })
   }
 
-  /** Until libp2p has handed all bytes to the connection, at the pace that the peer allows. */
+  /** Waits until libp2p has handed all bytes to the connection, at the pace that the peer allows. */
   async #untilWritten(signal: AbortSignal | undefined): Promise<void> {
     const { promise, resolve, reject } = Promise.withResolvers<void>()
     const onIdle = (): void => resolve()

@@ -19,26 +19,26 @@ import type { PeerId } from './peer-id.ts'
 import type { ByteStream, ConnectionInfo, OpenStreamOptions, SwarmTransport } from './swarm-transport.ts'
 
 export interface TransportOptions {
-  /** Who we are; a fresh Ed25519 key pair if left out. */
+  /** This node's identity. Default: a new Ed25519 key pair. */
   readonly privateKey?: PrivateKey | undefined
-  /** For opening a stream, everything included. */
+  /** For opening a stream: lookup, dialling and negotiation together. */
   readonly connectTimeoutMs: number
 }
 
-/** Most that a held-up stream makes libp2p keep: 40 MB/s at a round trip of 100 ms, times one stream. */
+/** Bytes that libp2p buffers for one stream, at most: enough for 40 MB/s at a round trip of 100 ms. */
 const maxStreamWindowBytes = 4 * 1024 * 1024
 
-/** A model on hundreds of servers, with several sessions on each. */
+/** Enough for a model on hundreds of servers, with several sessions on each. */
 const maxConnections = 512
 const maxStreamsPerProtocol = 1024
 
 /**
- * Addresses of one peer are dialled one after the other: a dead one must not eat the whole timeout. A negotiation on a
- * connection that was thought to be alive gets the same share before a new connection is made.
+ * The addresses of one peer are dialled one after another: a dead one must not use up the whole timeout. A negotiation on
+ * an existing connection, which may be dead, gets the same share of the timeout before a new connection is made.
  */
 const shareOfTimeout = 0.4
 
-/** A client node: it dials, and nothing can dial it. */
+/** Creates a client node: it dials other peers, and no peer can dial it. */
 export async function createLibp2pTransport(options: TransportOptions): Promise<SwarmTransport> {
   const privateKey = options.privateKey ?? (await freshIdentity())
   const transport = new Libp2pTransport(options.connectTimeoutMs)
@@ -61,7 +61,7 @@ export async function createLibp2pTransport(options: TransportOptions): Promise<
       dialTimeout: options.connectTimeoutMs,
       addressDialTimeout: options.connectTimeoutMs * shareOfTimeout,
     },
-    connectionMonitor: { enabled: false }, // deadlines of calls tell sooner, and without traffic
+    connectionMonitor: { enabled: false }, // deadlines of calls notice a dead connection sooner, and without traffic
     services: { identify: identify(), ping: ping() },
   })
   return transport
@@ -125,7 +125,7 @@ class Libp2pTransport implements SwarmTransport {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    // libp2p's own orderly end of a connection takes half a second, and every stream has been ended by its owner.
+    // libp2p's own graceful close takes half a second, and the owners of all streams have ended them by now.
     for (const connection of this.node.getConnections())
       connection.abort(new Error('The transport was closed.'))
     await this.node.stop()
@@ -146,11 +146,11 @@ class Libp2pTransport implements SwarmTransport {
     const id = peerIdFromString(peer)
     const existing = this.#openConnection(id)
     if (existing) {
-      const impatient = AbortSignal.any([signal, AbortSignal.timeout(timeoutMs * shareOfTimeout)])
+      const negotiation = AbortSignal.any([signal, AbortSignal.timeout(timeoutMs * shareOfTimeout)])
       try {
-        return await newStream(existing, peer, protocol, impatient)
+        return await newStream(existing, peer, protocol, negotiation)
       } catch (error) {
-        // The connection may be dead without anyone having told. Streams on it are left alone: it may also only be busy.
+        // The connection may be dead without notice. Streams on it are left open: it may also only be busy.
         if (error instanceof PeerUnreachableError) throw error
         signal.throwIfAborted()
       }
@@ -158,7 +158,7 @@ class Libp2pTransport implements SwarmTransport {
     return await newStream(await this.#dial(id, existing !== undefined, signal), peer, protocol, signal)
   }
 
-  /** By the addresses that are known, else by those that other peers know. */
+  /** Dials the known addresses, then those that other peers know. */
   async #dial(peer: Libp2pPeerId, force: boolean, signal: AbortSignal): Promise<Connection> {
     try {
       return await this.node.dial(peer, { signal, force })
@@ -171,7 +171,7 @@ class Libp2pTransport implements SwarmTransport {
       const untried = multiaddrs.filter((address) => !tried.has(address.toString()))
       if (untried.length === 0) throw error
       return await this.node.dial(
-        untried.map((address) => withPeer(address, peer)),
+        untried.map((address) => withPeerId(address, peer)),
         { signal, force },
       )
     }
@@ -182,7 +182,7 @@ class Libp2pTransport implements SwarmTransport {
     return new Set(known?.addresses.map(({ multiaddr }) => multiaddr.toString()))
   }
 
-  /** The latest open connection, a direct one if there is any. */
+  /** Returns the latest open connection; a direct one if there is one. */
   #openConnection(peer: Libp2pPeerId): Connection | undefined {
     const open = this.node.getConnections(peer).filter(({ status }) => status === 'open')
     return open.findLast(({ direct }) => direct) ?? open.at(-1)
@@ -198,25 +198,25 @@ async function newStream(
   try {
     const stream = await connection.newStream(protocol, {
       signal,
-      runOnLimitedConnection: true, // connections through a relay are limited in bytes and time; that is for sessions to bear
+      runOnLimitedConnection: true, // a relay limits bytes and time; sessions recover when it ends the connection
       maxOutboundStreams: maxStreamsPerProtocol,
     })
     return new Libp2pByteStream(stream, peer, connection.limits)
   } catch (cause) {
     if (!isNamed(cause, 'UnsupportedProtocolError')) throw cause
-    const message = `Peer ${peer} does not speak ${protocol}.`
+    const message = `Peer ${peer} does not support ${protocol}.`
     throw new PeerUnreachableError(message, { peer, cause, unsupportedProtocol: protocol })
   }
 }
 
-const withPeer = (address: Multiaddr, peer: Libp2pPeerId): Multiaddr =>
+const withPeerId = (address: Multiaddr, peer: Libp2pPeerId): Multiaddr =>
   address.toString().endsWith(`/p2p/${peer.toString()}`)
     ? address
     : address.encapsulate(`/p2p/${peer.toString()}`)
 
 const isNamed = (error: unknown, name: string): boolean => error instanceof Error && error.name === name
 
-/** Reasons of many peers that a person reads. */
+/** Reasons of unreachable peers in one error message, at most. */
 const maxReasons = 3
 
 const reasonsOf = (cause: unknown): readonly string[] => [

@@ -1,13 +1,13 @@
 import { CODE_P2P, multiaddr, type Multiaddr } from '@multiformats/multiaddr'
 import { peerIdFromText, type PeerId } from './peer-id.ts'
 
-/** Addresses of one initial peer. Its id is not known if the addresses don't carry it (`/dnsaddr`). */
+/** The addresses of one initial peer. Its id is unknown if the addresses don't contain it (`/dnsaddr`). */
 export interface InitialPeer {
   readonly peer: PeerId | undefined
   readonly multiaddrs: readonly Multiaddr[]
 }
 
-/** @throws TypeError that names the text which is not an address. */
+/** Parses a multiaddr. @throws TypeError that quotes a text that is not one */
 export function parseAddress(text: string): Multiaddr {
   try {
     return multiaddr(text)
@@ -19,7 +19,7 @@ export function parseAddress(text: string): Multiaddr {
   }
 }
 
-/** Addresses of the same peer together: they are tried one after the other, those of different peers at once. */
+/** Groups addresses by peer: the addresses of one peer are dialled one after another, different peers at the same time. */
 export function groupByPeer(addresses: readonly string[]): readonly InitialPeer[] {
   const groups = new Map<string, { readonly peer: PeerId | undefined; readonly multiaddrs: Multiaddr[] }>()
   for (const text of addresses) {
@@ -33,7 +33,7 @@ export function groupByPeer(addresses: readonly string[]): readonly InitialPeer[
   return [...groups.values()]
 }
 
-/** The peer that an address leads to; for one through a relay that is the last id. */
+/** Returns the peer that an address leads to: the last id of the address, because a relay's id comes before it. */
 function peerOf(address: Multiaddr): PeerId | undefined {
   const id = address.getComponents().findLast(({ code }) => code === CODE_P2P)?.value
   return id === undefined ? undefined : peerIdFromText(id)

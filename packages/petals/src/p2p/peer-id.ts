@@ -1,31 +1,31 @@
-/** Identity of a peer: its multihash in base58, as hivemind writes it in records and metadata (`Qm…`, `12D3Koo…`). */
+/** The id of a peer: its multihash in base58, as hivemind writes it in records and metadata (`Qm…`, `12D3Koo…`). */
 export type PeerId = string & { readonly brand: 'PeerId' }
 
 const alphabet = '123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz'
 
-/** Multihash codes: sha2-256 of an RSA key, or a short key itself. */
+/** Multihash codes: the sha2-256 of an RSA key, or a short key itself. */
 const sha256Code = 0x12
 const identityCode = 0x00
-/** Longest key that is inlined in an id, in bytes. */
+/** Longest key that an id can contain itself, bytes. */
 const maxInlineKey = 42
 
-/** Texts that were found to be ids: the same few hundred come with every look at the swarm. */
+/** Texts that are known to be ids: every answer of the DHT contains the same few hundred. */
 const knownIds = new Set<string>()
 const maxKnownIds = 16_384
 
-/** @throws TypeError if the text is not a peer id. */
+/** Parses a peer id. @throws TypeError if the text is not one */
 export function parsePeerId(text: string): PeerId {
   const peer = peerIdFromText(text)
   if (peer) return peer
   throw new TypeError(`'${text.slice(0, 80)}' is not a peer id: it should look like Qm… or 12D3Koo….`)
 }
 
-/** The id, or undefined if these bytes (from the wire) are none. */
+/** Returns the peer id of a multihash from the wire; undefined if it is not one of a peer. */
 export function peerIdFromBytes(multihash: Uint8Array): PeerId | undefined {
   return isPeerMultihash(multihash) ? (base58Encode(multihash) as PeerId) : undefined
 }
 
-/** The id, or undefined if this text (from the wire) is none. */
+/** Returns a text from the wire as a peer id; undefined if it is not one. */
 export function peerIdFromText(text: string): PeerId | undefined {
   if (knownIds.has(text)) return text as PeerId
   const bytes = isBase58Length(text) ? base58Decode(text) : undefined
@@ -35,10 +35,10 @@ export function peerIdFromText(text: string): PeerId | undefined {
   return text as PeerId
 }
 
-/** Raw multihash: 34 bytes for RSA keys, 38 for Ed25519. */
+/** Returns the raw multihash: 34 bytes for RSA keys, 38 for Ed25519 keys. */
 export const peerIdBytes = (peer: PeerId): Uint8Array => base58Decode(peer)!
 
-/** The end of an id, enough to tell peers apart in logs, as Petals shows it. */
+/** Returns the end of an id, which is enough to tell peers apart in logs. Petals shows the same. */
 export const shortPeerId = (peer: PeerId): string => `…${peer.slice(-6)}`
 
 const isBase58Length = (text: string): boolean => text.length >= 44 && text.length <= 64

@@ -1,14 +1,14 @@
 import { ProtocolError } from '../errors.ts'
 
 /**
- * Frames of hivemind's streaming calls (`hivemind/p2p/p2p_daemon.py`): a marker, a length of 8 bytes (big-endian, unlike
- * everything within), a payload.
+ * Frames of hivemind's streaming calls (`hivemind/p2p/p2p_daemon.py`): a marker of one byte, a length of 8 bytes
+ * (big-endian, unlike all numbers within the payload), and the payload.
  */
 export const frameHeaderBytes = 9
 
 export const markers = {
   message: 0x00,
-  /** From the caller: no more input. From the callee: always an error, also with an empty text. */
+  /** From the caller: the end of its input. From the callee: always an error, even if its text is empty. */
   endOrError: 0x01,
 } as const
 
@@ -24,10 +24,10 @@ export function encodeFrameHeader({ marker, length }: FrameHeader): Uint8Array {
   return header
 }
 
-/** What the caller sends after its last message. */
+/** The frame that the caller sends after its last message. */
 export const endOfInput: Uint8Array = encodeFrameHeader({ marker: markers.endOrError, length: 0 })
 
-/** Longest text of an error that is read. */
+/** Longest error text that is read. */
 export const maxErrorBytes = 64 * 1024
 
 /** @throws ProtocolError if the payload is longer than `maxMessageBytes`, or the marker is unknown. */
@@ -39,7 +39,7 @@ export function decodeFrameHeader(bytes: Uint8Array, maxMessageBytes: number): F
   const length = new DataView(bytes.buffer, bytes.byteOffset).getBigUint64(1)
   const maximum = marker === markers.message ? maxMessageBytes : maxErrorBytes
   if (length > BigInt(maximum)) {
-    throw new ProtocolError(`A frame of ${length} bytes was announced where at most ${maximum} make sense.`)
+    throw new ProtocolError(`A frame announced ${length} bytes; at most ${maximum} are expected.`)
   }
   return { marker, length: Number(length) }
 }

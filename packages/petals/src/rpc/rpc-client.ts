@@ -1,7 +1,7 @@
 import type { AbortOptions } from '@petals-chat/engine'
 import type { PeerId } from '../p2p/peer-id.ts'
 
-/** A remote method: its protocol id is the bare name `ClassName.method`. Encoding and decoding are pure. */
+/** A remote method. Its protocol id is the bare name `ClassName.method` (`hivemind/p2p/servicer.py`). */
 export interface RpcMethod<Request, Response> {
   readonly name: string
   encodeRequest(request: Request): Uint8Array
@@ -9,16 +9,20 @@ export interface RpcMethod<Request, Response> {
   decodeResponse(bytes: Uint8Array): Response
 }
 
-/** Calls methods of hivemind servers. Every call ends: by its answer, its deadline, or its signal. */
+/** Calls methods of hivemind servers. Every call ends by its answer, its deadline, or its signal. */
 export interface RpcClient {
-  /** @throws RpcError, DeadlineExceededError, PeerUnreachableError, ConnectionLostError, ProtocolError */
+  /**
+   * Sends one request and returns its answer. Both are limited to 4 MiB.
+   * @throws RpcError, DeadlineExceededError, PeerUnreachableError, ConnectionLostError, ProtocolError
+   * @throws RangeError if the request is too long
+   */
   unary<Request, Response>(
     peer: PeerId,
     method: RpcMethod<Request, Response>,
     request: Request,
     options?: UnaryOptions,
   ): Promise<Response>
-  /** @throws PeerUnreachableError, ConnectionLostError */
+  /** Opens a streaming call. The caller disposes it. @throws PeerUnreachableError, ConnectionLostError */
   openStream<Request, Response>(
     peer: PeerId,
     method: RpcMethod<Request, Response>,
@@ -27,33 +31,34 @@ export interface RpcClient {
 }
 
 export interface UnaryOptions extends AbortOptions {
-  /** From the call to the answer, dialling included. A server that can't answer is silent, so there is always one. Default 10 s. */
+  /** From the call to the answer, dialling included; default 10 s. A server that can't answer is silent: there is always a timeout. */
   readonly timeoutMs?: number | undefined
-  /** Called when the stream is open and the request is about to be sent: what follows is one round trip. */
+  /** Called when the stream is open, before the request is sent: the answer then takes one round trip. */
   readonly onOpen?: (() => void) | undefined
 }
 
 export interface OpenRpcStreamOptions extends AbortOptions {
-  /** For opening. */
+  /** For opening the stream. Default: `connectTimeoutMs` of the configuration. */
   readonly timeoutMs?: number | undefined
 }
 
 export interface ReceiveOptions extends AbortOptions {
-  /** Longest message that can be an honest answer; a function is asked when one begins to come. Default 4 MiB. */
+  /** Longest valid message in bytes, default 4 MiB. A function is called when a message begins to arrive. */
   readonly maxBytes?: number | (() => number) | undefined
 }
 
 /**
- * A streaming call. Sending and receiving run side by side; one `receive` at a time. The write side stays open until the
- * last answer was read: servers take a half-closed stream for a cancelled one. Disposing resets a stream that has not
- * come to its end; the server then frees what it held at once.
+ * A streaming call. `send` and `receive` may run at the same time; only one `receive` at a time. The write side stays open
+ * until the last answer has been read: servers take a half-closed stream for a cancelled one. Disposing resets a stream
+ * that has not ended; the server then frees at once what it held for the call.
  */
 export interface RpcStream<Request, Response> extends AsyncDisposable {
+  /** Sends a request. @throws ConnectionLostError */
   send(request: Request, options?: AbortOptions): Promise<void>
-  /** @throws RpcError, ConnectionLostError (`clean`: the normal end of output), ProtocolError */
+  /** Returns the next answer. @throws RpcError, ConnectionLostError (`clean` at the normal end of output), ProtocolError */
   receive(options?: ReceiveOptions): Promise<Response>
-  /** Says that no more requests will come. */
+  /** Tells the server that no more requests will come. */
   end(options?: AbortOptions): Promise<void>
-  /** Cancels the call; `receive` under way throws `reason`. */
+  /** Cancels the call. A pending `receive` rejects with `reason`. */
   abort(reason: Error): void
 }

@@ -9,7 +9,7 @@ import type { ReceiveOptions, RpcMethod, RpcStream } from './rpc-client.ts'
 
 const defaultMaxBytes = 4 * 1024 * 1024
 
-/** A streaming call on a stream that is open. */
+/** A streaming call on an open stream. */
 export class StreamingCall<Request, Response> implements RpcStream<Request, Response> {
   readonly #bytes: ByteStream
   readonly #peer: PeerId
@@ -36,7 +36,7 @@ export class StreamingCall<Request, Response> implements RpcStream<Request, Resp
       const payload = await this.#bytes.read(length, { signal })
       return withPeer(this.#peer, () => this.#decode(marker, payload))
     } catch (error) {
-      // After an error nothing more can come; after a broken promise nothing more is wanted.
+      // An error is the last frame of a call. After a violation of the protocol, further frames are not wanted.
       this.#over = true
       if (error instanceof ProtocolError) this.#bytes.abort(error)
       throw error

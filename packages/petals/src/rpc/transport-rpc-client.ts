@@ -3,7 +3,7 @@ import type { RpcClient } from './rpc-client.ts'
 import { StreamingCall } from './streaming-call.ts'
 import { callUnary } from './unary-call.ts'
 
-/** Calls over the streams of `transport`, which stays the caller's. */
+/** Creates a client over the streams of `transport`. The caller disposes the transport. */
 export function createRpcClient(transport: SwarmTransport): RpcClient {
   return {
     unary: (peer, method, request, options) => callUnary(transport, peer, method, request, options),

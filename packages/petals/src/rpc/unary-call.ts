@@ -7,14 +7,14 @@ import { lengthPrefixed, readLengthPrefixed } from '../wire/varint.ts'
 import { withPeer } from './with-peer.ts'
 import type { RpcMethod, UnaryOptions } from './rpc-client.ts'
 
-/** Largest envelope in either direction (`p2pd/persistent_stream.go`); a server drops larger ones without a word. */
+/** Largest envelope in either direction (`p2pd/persistent_stream.go`). A server drops a larger one without an answer. */
 export const maxEnvelopeBytes = 4 * 1024 * 1024
 
 const defaultTimeoutMs = 10_000
 
 /**
- * One unary call on a stream of its own. Nothing is sent after the request, and the stream is not half-closed before the
- * answer: to the server's daemon either is a cancellation.
+ * Makes one unary call on a stream of its own (`p2pd/persistent_stream.go`). It sends nothing after the request and does
+ * not half-close the stream before the answer: the server's daemon takes either for a cancellation.
  */
 export async function callUnary<Request, Response>(
   transport: Pick<SwarmTransport, 'openStream'>,
@@ -57,7 +57,7 @@ async function exchange(
   try {
     await stream.write(lengthPrefixed(envelope), { signal })
     const answer = await readEnvelope(stream, signal, peer, protocol)
-    // Not awaited: the answer is here, and a server that is slow to close costs nobody time.
+    // Not awaited: the answer has arrived, and the caller need not wait for a server that is slow to close.
     void stream[Symbol.asyncDispose]()
     return answer
   } catch (error) {
@@ -92,7 +92,7 @@ function readAnswer<Request, Response>(
 ): Response {
   const { callId: answeredId, response, error } = decodeUnaryEnvelope(bytes)
   if (Buffer.compare(answeredId, callId) !== 0)
-    throw new ProtocolError(`${method.name} answered another call.`)
+    throw new ProtocolError(`The answer of ${method.name} belongs to another call.`)
   if (error) throw new RpcError(method.name, Buffer.from(error).toString('utf8'), { peer })
   if (!response) throw new ProtocolError(`${method.name} answered with neither a response nor an error.`)
   return method.decodeResponse(response)

@@ -1,12 +1,12 @@
 import { ProtocolError } from '../errors.ts'
 import type { PeerId } from '../p2p/peer-id.ts'
 
-/** Decodes what `peer` sent: decoders don't know whose bytes they read, the errors that leave here do. */
+/** Runs `decode` and names `peer` in its ProtocolError: decoders don't know which peer sent their bytes. */
 export function withPeer<T>(peer: PeerId, decode: () => T): T {
   try {
     return decode()
   } catch (error) {
     if (!(error instanceof ProtocolError) || error.peer !== undefined) throw error
-    throw new ProtocolError(`Peer ${peer} broke the protocol: ${error.message}`, { peer, cause: error })
+    throw new ProtocolError(`Peer ${peer} violated the protocol: ${error.message}`, { peer, cause: error })
   }
 }

@@ -263,7 +263,7 @@ describe('PetalsSession', () => {
     inference.fault = () => {
       throw new TypeError('secret of /home/user')
     }
-    await expect(take(session, prompt, 1)).rejects.toThrow(/^(?!.*secret).*unexpected fault/)
+    await expect(take(session, prompt, 1)).rejects.toThrow(/^(?!.*secret).*This program has a fault/)
   })
 
   it('says so where hidden states are no numbers', async () => {

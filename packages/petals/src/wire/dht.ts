@@ -1,4 +1,4 @@
-/** hivemind's DHT (`dht.proto`): what a client sends and reads, and what the test servers answer. */
+/** Messages of hivemind's DHT (`hivemind/proto/dht.proto`): those of a client, and those of the servers in tests. */
 import { ProtobufReader, ProtobufWriter, pushBounded } from './protobuf.ts'
 
 /** Kinds of FindResult. */
@@ -16,7 +16,7 @@ export interface FindResult {
 
 export interface FindResponse {
   readonly results: readonly FindResult[]
-  /** DHT id of the node that answers; undefined if it did not say. */
+  /** DHT id of the answering node; undefined if the answer has none. */
   readonly nodeId: Uint8Array | undefined
 }
 
@@ -30,7 +30,7 @@ export interface PingResponse {
 const maxResults = 4096
 const maxNeighbours = 256
 
-/** A client's NodeInfo is empty: nobody adds it to a routing table. */
+/** The NodeInfo of a client is empty, so that no node adds it to its routing table. */
 const clientNodeInfo = (): ProtobufWriter => new ProtobufWriter()
 
 const nodeInfo = (nodeId: Uint8Array | undefined): ProtobufWriter =>

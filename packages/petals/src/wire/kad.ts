@@ -1,4 +1,4 @@
-/** FIND_NODE of libp2p's Kademlia DHT (`kad.proto`): from a peer id to its addresses. */
+/** FIND_NODE of libp2p's Kademlia DHT (`kad.proto`), which returns the addresses of a peer. */
 import { ProtobufReader, ProtobufWriter, pushBounded } from './protobuf.ts'
 
 export const kadProtocol = '/ipfs/kad/1.0.0'
@@ -16,7 +16,7 @@ export interface KadPeer {
   readonly multiaddrs: readonly Uint8Array[]
 }
 
-/** `key` is the raw multihash of the peer that is sought. */
+/** @param key the raw multihash of the wanted peer */
 export const encodeFindNode = (key: Uint8Array): Uint8Array =>
   new ProtobufWriter().uint32(1, findNode).bytes(2, key).finish()
 

@@ -1,22 +1,23 @@
 import { ProtocolError } from '../errors.ts'
 import { DhtDictionary, extensions, type DhtDictionaryEntry, type MsgpackValue } from './msgpack-values.ts'
 
-/** Real values nest five deep at most (a tensor descriptor in rpc_info). */
+/** Real values are at most five levels deep (a tensor descriptor in rpc_info). */
 const maxDepth = 16
 
-/** Arrays, maps and extensions in one value: memory for four million empty maps of a byte each would be a gigabyte. */
+/** Arrays, maps and extensions in one value. Four million empty maps of one byte each would take a gigabyte of memory. */
 const maxContainers = 2 ** 16
 
 /**
- * Made for input from strangers: depth and number of containers are bounded, a claimed length is believed only as far
- * as bytes are there, maps become Map (no prototype to poison).
- * @throws ProtocolError for anything that is not exactly one value.
+ * Decodes one value of untrusted input. The depth and the number of containers are limited, announced lengths are checked
+ * against the remaining bytes, and a map becomes a Map, which has no prototype to pollute. Why this is written by hand:
+ * docs/decisions/2026-11-28-hand-written-codecs.md.
+ * @throws ProtocolError for anything but exactly one value
  */
 export function decodeMsgpack(bytes: Uint8Array): MsgpackValue {
   return new Decoder(bytes, { depth: 0, containers: 0 }).whole()
 }
 
-/** What has been used up, by a value and by those within it. */
+/** What a value and the values within it have used so far. */
 interface Budget {
   depth: number
   containers: number
@@ -97,7 +98,7 @@ class Decoder {
       case 0xdf:
         return this.#map(this.#unsigned(2 << (type - 0xde)))
       default:
-        throw new ProtocolError(`msgpack type 0x${type.toString(16)} is not accepted.`)
+        throw new ProtocolError(`msgpack type 0x${type.toString(16)} is not supported.`)
     }
   }
 
@@ -133,10 +134,10 @@ class Decoder {
     if (type === extensions.tuple && Array.isArray(value)) return value
     if (type === extensions.dictionary) return readDictionary(value)
     if (type === extensions.tensorDescriptor && value instanceof Map) return value
-    throw new ProtocolError(`msgpack extension ${type} is not accepted.`)
+    throw new ProtocolError(`msgpack extension ${type} is not supported.`)
   }
 
-  /** Every element takes a byte at least: more of them than bytes are left can't come. */
+  /** Every element takes at least one byte: there can't be more elements than remaining bytes. */
   #enter(elements: number): void {
     if (++this.#budget.depth > maxDepth)
       throw new ProtocolError(`A msgpack value is nested deeper than ${maxDepth}.`)
@@ -173,9 +174,9 @@ class Decoder {
   }
 }
 
-const tooShort = (): ProtocolError => new ProtocolError('A msgpack value ends before all of it has come.')
+const tooShort = (): ProtocolError => new ProtocolError('A msgpack value is shorter than it announces.')
 
-/** `[maxsize, latest_expiration_time, [[subkey, value, expiration_time], …]]` */
+/** Reads `[maxsize, latest_expiration_time, [[subkey, value, expiration_time], …]]` */
 function readDictionary(value: MsgpackValue): DhtDictionary {
   const entries = Array.isArray(value) ? (value as readonly MsgpackValue[])[2] : undefined
   if (!Array.isArray(entries)) throw new ProtocolError('A DHT dictionary has no entries.')

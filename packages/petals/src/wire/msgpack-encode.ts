@@ -1,6 +1,6 @@
 import { DhtDictionary, extensions, Float, Tuple, type MsgpackInput } from './msgpack-values.ts'
 
-/** Whole numbers become integers, others float64; wrap in Float where Python must see a float. */
+/** Encodes one value. Whole numbers become integers, others float64; wrap a number in Float if Python must see a float. */
 export function encodeMsgpack(value: MsgpackInput): Uint8Array {
   const parts: Uint8Array[] = []
   encode(value, parts)
@@ -58,7 +58,7 @@ function dictionaryPayload({ entries }: DhtDictionary): readonly MsgpackInput[] 
   return [new Float(Infinity), new Float(latest), rows]
 }
 
-/** The type byte for a length of 8, 16 or 32 bits, and the length. */
+/** Returns the type byte for a length of 8, 16 or 32 bits, and the length. */
 function head(
   [byte, short, long]: readonly [number | undefined, number, number],
   length: number,
@@ -75,7 +75,7 @@ function float64(value: number): Uint8Array {
   return bytes
 }
 
-/** The shortest of msgpack's integer forms, as Python's library writes them. */
+/** Encodes an integer in the shortest form, as Python's library does. */
 function integer(value: number): Uint8Array {
   if (value >= 0) {
     if (value < 0x80) return Uint8Array.of(value)

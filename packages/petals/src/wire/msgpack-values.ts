@@ -1,7 +1,7 @@
 /**
  * msgpack in hivemind's dialect (`hivemind/utils/serializer.py`): text as str, bytes as bin, and three extension types.
  */
-/** Python's tuple. Decoded tuples are plain arrays; Petals takes arrays where it expects tuples, too. */
+/** Python's tuple. Decoded tuples are plain arrays. Petals also accepts an array where it expects a tuple. */
 export class Tuple {
   readonly items: readonly MsgpackInput[]
 
@@ -10,7 +10,7 @@ export class Tuple {
   }
 }
 
-/** A float64, also where the value is whole: Python tells 1.0 from 1. */
+/** A float64, even if the value is whole: Python distinguishes 1.0 from 1. */
 export class Float {
   readonly value: number
 
@@ -19,7 +19,7 @@ export class Float {
   }
 }
 
-/** hivemind's DictionaryDHTValue: what a DHT key with subkeys holds. */
+/** The value of a DHT key with subkeys (`DictionaryDHTValue` in `hivemind/dht/storage.py`). */
 export class DhtDictionary {
   readonly entries: readonly DhtDictionaryEntry[]
 
@@ -30,7 +30,7 @@ export class DhtDictionary {
 
 export interface DhtDictionaryEntry {
   readonly subkey: MsgpackValue
-  /** msgpack again. */
+  /** msgpack of the subkey's value. */
   readonly value: Uint8Array
   /** Unix seconds. */
   readonly expirationTime: number

@@ -1,4 +1,4 @@
-/** Envelopes of hivemind's libp2p daemon (`p2pd.proto`): unary calls, and the error of streaming ones. */
+/** Envelopes of hivemind's libp2p daemon (`p2pd.proto`): unary calls, and the errors of streaming calls. */
 import { ProtobufReader, ProtobufWriter } from './protobuf.ts'
 
 /** Both directions of a unary call use this message: the answer is a "request" too. */
@@ -6,14 +6,14 @@ export interface UnaryEnvelope {
   readonly callId: Uint8Array
   readonly call?: UnaryCall | undefined
   readonly response?: Uint8Array | undefined
-  /** UTF-8 of the exception's repr. */
+  /** UTF-8 of the `repr` of the exception. */
   readonly error?: Uint8Array | undefined
 }
 
 export interface UnaryCall {
   /** Bytes of the callee's id. */
   readonly peer: Uint8Array
-  /** Repeats the protocol id; another name is dropped silently. */
+  /** Repeats the protocol id. The server drops a call with another name without an answer. */
   readonly method: string
   readonly data: Uint8Array
 }

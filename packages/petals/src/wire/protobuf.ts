@@ -1,15 +1,15 @@
 import { ProtocolError } from '../errors.ts'
 import { appendVarint } from './varint.ts'
 
-/** Wire types of protobuf that are in use; groups (3, 4) are not accepted. */
+/** The wire types of protobuf in use. Groups (3, 4) are refused. */
 const varint = 0
 const fixed64 = 1
 const lengthDelimited = 2
 const fixed32 = 5
 
 /**
- * Writes one message, fields in the order of the calls. As in proto3, zero values are left out by the methods whose
- * name does not begin with `required`. Bytes are not copied before `finish`.
+ * Writes one message, with its fields in the order of the calls. As in proto3, zero values are left out, except by methods
+ * whose names begin with `required`. Bytes are not copied before `finish`.
  */
 export class ProtobufWriter {
   readonly #parts: Uint8Array[] = []
@@ -55,7 +55,7 @@ export class ProtobufWriter {
     return this
   }
 
-  /** One packed field of all values; nothing if there are none. */
+  /** Writes one packed field with all values, or nothing if there are none. */
   packedUint32(field: number, values: readonly number[]): this {
     return this.bytes(field, Buffer.concat(values.map((value) => varintBytes(value))))
   }
@@ -64,7 +64,7 @@ export class ProtobufWriter {
     return this.bytes(field, doubleBytes(values))
   }
 
-  /** A nested message, written even if it is empty: its presence means something. */
+  /** Writes a nested message, even if it is empty: its presence has a meaning. */
   message(field: number, nested: ProtobufWriter): this {
     this.#push(varintBytes(field * 8 + lengthDelimited, nested.byteLength))
     for (const part of nested.#parts) this.#push(part)
@@ -97,10 +97,11 @@ function doubleBytes(values: readonly number[]): Uint8Array {
 
 /**
  * Reads one message: `while (reader.next()) switch (reader.field) { … default: reader.skip() }`. Every length is checked
- * against the bytes that are there. Byte strings are views of the input, not copies.
+ * against the remaining bytes. Byte strings are views of the input, not copies. Why this is written by hand:
+ * docs/decisions/2026-11-28-hand-written-codecs.md.
  */
 export class ProtobufReader {
-  /** Number of the field that `next` has come to. */
+  /** Number of the current field. */
   field = 0
   #wireType = 0
   #position = 0
@@ -119,7 +120,7 @@ export class ProtobufReader {
     return true
   }
 
-  /** The lower 32 bits of the value, as protobuf reads longer ones. */
+  /** Returns the lower 32 bits of the value, as protobuf does with a longer one. */
   uint32(): number {
     this.#expect(varint)
     return this.#varint()
@@ -144,7 +145,7 @@ export class ProtobufReader {
     return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('utf8')
   }
 
-  /** Adds the element, or the packed elements, at hand to `values`. */
+  /** Adds the element, or the packed elements, of the current field to `values`. */
   repeatedUint32(values: number[], maximum: number): void {
     if (this.#wireType === varint) {
       pushBounded(values, this.#varint(), maximum)
@@ -160,7 +161,8 @@ export class ProtobufReader {
       return
     }
     const packed = this.bytes()
-    if (packed.byteLength % 8 !== 0) throw new ProtocolError('A packed field of doubles ends within one.')
+    if (packed.byteLength % 8 !== 0)
+      throw new ProtocolError('A packed field of doubles ends within a double.')
     const view = dataView(packed)
     for (let offset = 0; offset < packed.byteLength; offset += 8) {
       pushBounded(values, view.getFloat64(offset, true), maximum)
@@ -172,7 +174,7 @@ export class ProtobufReader {
     else if (this.#wireType === fixed64) this.#take(8)
     else if (this.#wireType === lengthDelimited) this.#take(this.#varint())
     else if (this.#wireType === fixed32) this.#take(4)
-    else throw new ProtocolError(`Protobuf wire type ${this.#wireType} is not accepted.`)
+    else throw new ProtocolError(`Protobuf wire type ${this.#wireType} is not supported.`)
   }
 
   #expect(wireType: number): void {
@@ -205,7 +207,7 @@ export class ProtobufReader {
 const dataView = (bytes: Uint8Array): DataView =>
   new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
 
-/** Appends an element of a repeated field. Even empty elements cost memory: there is a bound on their number. */
+/** Appends an element of a repeated field. Even empty elements take memory: their number is limited. */
 export function pushBounded<T>(values: T[], value: T, maximum: number): void {
   if (values.length >= maximum)
     throw new ProtocolError(`A protobuf message repeats a field more than ${maximum} times.`)

@@ -1,7 +1,7 @@
-/** Calls of transformer blocks (`runtime.proto`). */
+/** Requests to transformer blocks, and their responses (`hivemind/proto/runtime.proto`). */
 import { ProtobufReader, ProtobufWriter, pushBounded } from './protobuf.ts'
 
-/** `Tensor` of runtime.proto; the same fields as tensor/'s EncodedTensor. */
+/** `Tensor` of runtime.proto. It has the fields of `EncodedTensor` in tensor/. */
 export interface TensorMessage {
   readonly buffer: Uint8Array
   readonly size: readonly number[]
@@ -23,7 +23,7 @@ export interface ExpertResponse {
   readonly metadata: Uint8Array
 }
 
-/** More dimensions, or more tensors in one message, than any method has. */
+/** More dimensions, and more tensors in one message, than any method uses. */
 const maxDimensions = 16
 const maxTensors = 64
 
@@ -80,7 +80,7 @@ export function encodeExpertResponse(response: ExpertResponse): Uint8Array {
   return writer.bytes(3, response.metadata).finish()
 }
 
-/** Request and response differ only in the uid, which a response does not have. */
+/** A request differs from a response only in its uid. */
 export function decodeExpertRequest(bytes: Uint8Array): ExpertRequest {
   const reader = new ProtobufReader(bytes)
   const tensors: TensorMessage[] = []
@@ -116,7 +116,7 @@ export const decodeExpertUid = (bytes: Uint8Array): string => decodeExpertReques
 export const encodeExpertInfo = (serializedInfo: Uint8Array): Uint8Array =>
   new ProtobufWriter().bytes(1, serializedInfo).finish()
 
-/** The msgpack of the answer to `rpc_info`. */
+/** Returns the msgpack in the answer to `rpc_info`. */
 export function decodeExpertInfo(bytes: Uint8Array): Uint8Array {
   const reader = new ProtobufReader(bytes)
   let serializedInfo: Uint8Array = none

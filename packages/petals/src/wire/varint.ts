@@ -1,6 +1,6 @@
 import { ProtocolError } from '../errors.ts'
 
-/** LEB128 of an integer from 0 to 2^53, appended to `bytes`. */
+/** Appends the LEB128 of an integer from 0 to 2^53 to `bytes`. */
 export function appendVarint(bytes: number[], value: number): void {
   while (value > 0x7f) {
     bytes.push((value % 0x80) | 0x80)
@@ -15,16 +15,16 @@ export function encodeVarint(value: number): Uint8Array {
   return Uint8Array.from(bytes)
 }
 
-/** A message with its length in front, as libp2p's unary protocols send it. */
+/** Returns the message with its length in front, as libp2p's unary protocols send it. */
 export const lengthPrefixed = (message: Uint8Array): Uint8Array =>
   Buffer.concat([encodeVarint(message.byteLength), message])
 
-/** Longest prefix that is read: 2^28 - 1 bytes is far above every limit in use. */
+/** Longest length prefix that is read: 2^28 - 1 bytes is far above every limit in use. */
 const maxPrefixBytes = 4
 
 /**
- * Reads one length-prefixed message from `read`, which gives exactly that many bytes.
- * @throws ProtocolError if more than `maxBytes` are claimed.
+ * Reads one length-prefixed message. `read` returns exactly as many bytes as it is asked for.
+ * @throws ProtocolError if the prefix announces more than `maxBytes`
  */
 export async function readLengthPrefixed(
   read: (byteLength: number) => Promise<Uint8Array>,
@@ -39,5 +39,5 @@ export async function readLengthPrefixed(
       return read(length)
     }
   }
-  throw new ProtocolError(`A message of more than ${maxBytes} bytes was announced.`)
+  throw new ProtocolError(`A message announced more than ${maxBytes} bytes.`)
 }
