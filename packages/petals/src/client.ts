@@ -53,7 +53,7 @@ export type {
 } from './rpc/rpc-client.ts'
 export type { ModelLocation } from './swarm/model-location.ts'
 export type { HiddenStates } from './tensor/hidden-states.ts'
-export type { MsgpackValue } from './wire/msgpack.ts'
+export type { MsgpackValue } from './wire/msgpack-values.ts'
 
 export interface ConnectSwarmOptions extends AbortOptions {
   readonly logger?: Logger | undefined

@@ -2,7 +2,7 @@ import { createLibp2pTransport } from '../../../packages/petals/src/p2p/libp2p-t
 import { parsePeerId } from '../../../packages/petals/src/p2p/peer-id.ts'
 import type { RpcMethod } from '../../../packages/petals/src/rpc/rpc-client.ts'
 import { createRpcClient } from '../../../packages/petals/src/rpc/transport-rpc-client.ts'
-import { decodeMsgpack } from '../../../packages/petals/src/wire/msgpack.ts'
+import { decodeMsgpack } from '../../../packages/petals/src/wire/msgpack-decode.ts'
 import { decodeExpertInfo, encodeExpertUid } from '../../../packages/petals/src/wire/runtime.ts'
 import type { SwarmServer } from '../../../swarm/server.ts'
 

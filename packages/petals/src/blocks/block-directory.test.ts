@@ -4,7 +4,7 @@ import type { DhtClient, DhtRecord, GetManyOptions } from '../dht/dht-client.ts'
 import { parsePeerId } from '../p2p/peer-id.ts'
 import { createBlockDirectory } from './block-directory.ts'
 import { listSwarmModels } from './swarm-models.ts'
-import type { MsgpackValue } from '../wire/msgpack.ts'
+import type { MsgpackValue } from '../wire/msgpack-values.ts'
 
 const peer = parsePeerId('QmVkqaunyKCw4NKmWXbsGhkr5CotM8vCBKWyxsh8FGZyfr')
 

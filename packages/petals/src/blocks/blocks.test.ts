@@ -3,10 +3,10 @@ import { describe, expect, test } from 'vitest'
 import { hex, vector } from '../../fixtures/vectors.ts'
 import type { DhtRecord } from '../dht/dht-client.ts'
 import { parsePeerId } from '../p2p/peer-id.ts'
-import { decodeMsgpack, type MsgpackValue } from '../wire/msgpack.ts'
+import { decodeMsgpack } from '../wire/msgpack-decode.ts'
+import type { MsgpackValue } from '../wire/msgpack-values.ts'
 import { formatBlocks } from './block-range.ts'
 import { rangeUid } from './block-uid.ts'
-import { deriveDhtPrefix, type ModelType } from './dht-prefix.ts'
 import { parseServerInfo } from './server-info.ts'
 import { computeSpans, missingBlocks } from './spans.ts'
 
@@ -14,22 +14,7 @@ const a = parsePeerId('QmVkqaunyKCw4NKmWXbsGhkr5CotM8vCBKWyxsh8FGZyfr')
 const b = parsePeerId('QmTTA2daxGqo5denp6SwLzzkLJm3fuisYEi9CoWsuHpzfb')
 
 describe('names of blocks', () => {
-  test.each(Object.entries<{ model_type: ModelType; dht_prefix: string }>(vector('dht_prefix').value))(
-    'prefix of %s',
-    (repository, { model_type, dht_prefix }) => {
-      expect(deriveDhtPrefix(model_type, repository)).toBe(dht_prefix)
-    },
-  )
-
-  test('prefixes of repositories that are named like their prefix', () => {
-    expect(deriveDhtPrefix('bloom', 'bigscience/bloom-petals')).toBe('bigscience/bloom-petals')
-    expect(deriveDhtPrefix('bloom', 'else/bloom-petals')).toBe('else/bloom-petals-petals')
-    expect(deriveDhtPrefix('mixtral', 'mistralai/Mixtral-8x22B-Instruct-v0.1')).toBe(
-      'mistralai/Mixtral-8x22B-Instruct-v0-1',
-    )
-  })
-
-  test('a chain is joined by spaces', () => {
+  test('a range is joined by spaces', () => {
     expect(rangeUid('m-hf', { start: 3, end: 6 })).toBe('m-hf.3 m-hf.4 m-hf.5')
   })
 

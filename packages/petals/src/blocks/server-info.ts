@@ -1,5 +1,5 @@
 import { peerIdFromText, type PeerId } from '../p2p/peer-id.ts'
-import type { MsgpackValue } from '../wire/msgpack.ts'
+import type { MsgpackValue } from '../wire/msgpack-values.ts'
 import type { BlockRange } from './block-range.ts'
 
 export type ServerState = 'offline' | 'joining' | 'online'

@@ -1,7 +1,6 @@
 import type { AbortOptions } from '@petals-chat/engine'
 import type { DhtClient } from '../dht/dht-client.ts'
-import type { MsgpackValue } from '../wire/msgpack.ts'
-import { isDhtPrefix } from './dht-prefix.ts'
+import type { MsgpackValue } from '../wire/msgpack-values.ts'
 
 /** A model as servers have registered it (`petals/utils/dht.py`, `_petals.models`). */
 export interface SwarmModel {
@@ -49,3 +48,10 @@ function parseRepository(value: MsgpackValue | undefined): string | undefined {
   if (typeof value !== 'string' || value.length > 500) return undefined
   return /^https?:$/.test(URL.parse(value)?.protocol ?? '') ? value : undefined
 }
+
+/**
+ * Reports whether `text` can be a prefix. It has neither a dot nor a space: both separate parts of block names. Any peer can
+ * choose a prefix, and prefixes appear in shell commands and on terminals: quotation marks of any shell (PowerShell accepts
+ * typographic ones, too) and invisible characters are refused.
+ */
+const isDhtPrefix = (text: string): boolean => /^[^.\s\p{C}'"`\u2018-\u201f]{1,200}$/u.test(text)

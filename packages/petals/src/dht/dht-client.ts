@@ -1,6 +1,6 @@
 import type { AbortOptions } from '@petals-chat/engine'
 import type { PeerId } from '../p2p/peer-id.ts'
-import type { MsgpackValue } from '../wire/msgpack.ts'
+import type { MsgpackValue } from '../wire/msgpack-values.ts'
 
 /**
  * What the DHT holds under one key: a value for each subkey, none of them expired. These are claims, not facts: any peer

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import { encodeMsgpack } from '../wire/msgpack.ts'
+import { encodeMsgpack } from '../wire/msgpack-encode.ts'
 
 /** Length of an id, which is a 160-bit big-endian number. Ids of nodes are random; ids of keys are hashes. */
 export const dhtIdBytes = 20

@@ -1,6 +1,8 @@
 import { ProtocolError } from '../errors.ts'
 import { findResultTypes, type FindResult } from '../wire/dht.ts'
-import { decodeMsgpack, DhtDictionary, encodeMsgpack, type MsgpackValue } from '../wire/msgpack.ts'
+import { decodeMsgpack } from '../wire/msgpack-decode.ts'
+import { encodeMsgpack } from '../wire/msgpack-encode.ts'
+import { DhtDictionary, type MsgpackValue } from '../wire/msgpack-values.ts'
 import type { DhtEntry, DhtRecord } from './dht-client.ts'
 import { verifiedValue } from './signed-record.ts'
 

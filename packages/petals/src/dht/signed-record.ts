@@ -1,5 +1,6 @@
 import { constants, createPublicKey, verify, type KeyObject } from 'node:crypto'
-import { encodeMsgpack, Float, Tuple } from '../wire/msgpack.ts'
+import { encodeMsgpack } from '../wire/msgpack-encode.ts'
+import { Float, Tuple } from '../wire/msgpack-values.ts'
 
 /**
  * A record that only the owner of a key may write (`hivemind/dht/crypto.py`): its key or subkey contains

@@ -1,7 +1,8 @@
 import type { RpcMethod } from '../rpc/rpc-client.ts'
 import { encodeTensor } from '../tensor/codecs/index.ts'
 import { emptyTensor, type Tensor } from '../tensor/tensor.ts'
-import { encodeMsgpack, Tuple, type MsgpackInput } from '../wire/msgpack.ts'
+import { encodeMsgpack } from '../wire/msgpack-encode.ts'
+import { Tuple, type MsgpackInput } from '../wire/msgpack-values.ts'
 import {
   decodeExpertResponse,
   encodeExpertRequest,

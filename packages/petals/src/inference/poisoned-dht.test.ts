@@ -2,7 +2,8 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { peerIdFromBytes } from '../p2p/peer-id.ts'
 import { unixSeconds } from '../testing/dht-node.ts'
 import { dhtPrefix, FakeSwarm } from '../testing/fake-swarm.ts'
-import { encodeMsgpack, Float, Tuple, type MsgpackInput } from '../wire/msgpack.ts'
+import { encodeMsgpack } from '../wire/msgpack-encode.ts'
+import { Float, Tuple, type MsgpackInput } from '../wire/msgpack-values.ts'
 
 let swarm: FakeSwarm
 

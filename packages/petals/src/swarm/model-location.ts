@@ -1,6 +1,6 @@
 import { ModelUnavailableError, type ModelSpec } from '@petals-chat/engine'
-import { deriveDhtPrefix, type ModelType } from '../blocks/dht-prefix.ts'
-import type { Architecture } from '../layers/architecture.ts'
+import type { Architecture, ModelType } from '../layers/architecture.ts'
+import { deriveDhtPrefix } from './dht-prefix.ts'
 
 /** How a swarm knows a model. */
 export interface ModelLocation {

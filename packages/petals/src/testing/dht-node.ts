@@ -10,7 +10,8 @@ import {
   findResultTypes,
   type FindResult,
 } from '../wire/dht.ts'
-import { DhtDictionary, encodeMsgpack, type DhtDictionaryEntry, type MsgpackInput } from '../wire/msgpack.ts'
+import { encodeMsgpack } from '../wire/msgpack-encode.ts'
+import { DhtDictionary, type DhtDictionaryEntry, type MsgpackInput } from '../wire/msgpack-values.ts'
 import { serveUnary } from './rpc-server.ts'
 
 export const unixSeconds = (): number => Date.now() / 1000

@@ -6,14 +6,9 @@ import { callUnary } from '../rpc/unary-call.ts'
 import { decodeTensor, encodeTensor, type Compression } from '../tensor/codecs/index.ts'
 import type { FloatDtype } from '../tensor/dtype.ts'
 import { floatTensor, tensorValues } from '../tensor/tensor.ts'
-import {
-  decodeMsgpack,
-  encodeMsgpack,
-  Float,
-  Tuple,
-  type MsgpackInput,
-  type MsgpackValue,
-} from '../wire/msgpack.ts'
+import { decodeMsgpack } from '../wire/msgpack-decode.ts'
+import { encodeMsgpack } from '../wire/msgpack-encode.ts'
+import { Float, Tuple, type MsgpackInput, type MsgpackValue } from '../wire/msgpack-values.ts'
 import {
   decodeExpertRequest,
   encodeExpertInfo,

@@ -1,6 +1,5 @@
-/**
- * msgpack in hivemind's dialect (`hivemind/utils/serializer.py`): text as str, bytes as bin, and three extension types.
- */
+/** Values of msgpack in hivemind's dialect (`hivemind/utils/serializer.py`): text as str, bytes as bin, and three extension types. */
+
 /** Python's tuple. Decoded tuples are plain arrays. Petals also accepts an array where it expects a tuple. */
 export class Tuple {
   readonly items: readonly MsgpackInput[]

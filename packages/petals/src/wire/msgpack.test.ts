@@ -3,7 +3,9 @@ import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { hex, toHex, vector, vectorsOf } from '../../fixtures/vectors.ts'
 import { ProtocolError } from '../errors.ts'
-import { decodeMsgpack, DhtDictionary, encodeMsgpack, Float, Tuple, type MsgpackInput } from './msgpack.ts'
+import { decodeMsgpack } from './msgpack-decode.ts'
+import { encodeMsgpack } from './msgpack-encode.ts'
+import { DhtDictionary, Float, Tuple, type MsgpackInput } from './msgpack-values.ts'
 
 const peer = 'QmedTaZXmULqwspJXz44SsPZyTNKxhnnFvYRajfH7MGhCY'
 
