@@ -55,23 +55,21 @@ function models(): readonly object[] {
       license: 'Apache-2.0',
       contextLength: CONTEXT_LENGTH,
       generation: { temperature: 0.7, top_p: 0.9 },
-      ...(share < 1 ? loading : { state: 'ready' }),
+      state: share < 1 ? loading : { state: 'ready' },
     },
     {
       id: 'scripted-swarm',
       displayName: 'Scripted Swarm 70B',
       family: 'Scripted',
       engine: 'petals',
-      state: 'degraded',
-      detail: 'Blocks 24 to 31 have one server only.',
+      state: { state: 'degraded', detail: 'Blocks 24 to 31 have one server only.' },
     },
     {
       id: 'scripted-gone',
       displayName: 'Scripted Gone 180B',
       family: 'Other',
       engine: 'petals',
-      state: 'unavailable',
-      detail: 'No online server holds blocks 12 to 19.',
+      state: { state: 'unavailable', detail: 'No online server holds blocks 12 to 19.' },
     },
   ]
 }

@@ -1,5 +1,6 @@
+import type { ChatChunk, ErrorBody, TimingsBody, UsageBody } from '@petals-chat/api'
 import { ApiError, apiErrorFromBody } from './errors.ts'
-import { count, isRecord, records } from './read-json.ts'
+import { count, isRecord, records, type Untrusted } from './read-json.ts'
 import { parseRoute, parseWaiting, type RouteReport, type SwarmWait } from './route-report.ts'
 import type { ServerSentEvent } from './sse.ts'
 
@@ -45,20 +46,23 @@ export interface AnswerChunk {
 export function parseAnswerChunk(event: ServerSentEvent): AnswerChunk {
   const body = parseJson(event.data)
   if (!isRecord(body)) return { text: '', reasoning: '' }
-  if (event.event === 'error' || isRecord(body['error'])) throw apiErrorFromBody(body)
-  const choice = records(body['choices'])[0] ?? {}
-  const delta = isRecord(choice['delta']) ? choice['delta'] : {}
+  const { error, choices, usage, timings, petals }: Untrusted<ChatChunk & ErrorBody> = body
+  if (event.event === 'error' || isRecord(error)) throw apiErrorFromBody(body)
+  const choice: Untrusted<ChunkChoice> = records(choices)[0] ?? {}
+  const delta: Untrusted<ChunkChoice['delta']> = isRecord(choice.delta) ? choice.delta : {}
   return {
-    text: string(delta['content']),
-    reasoning: string(delta['reasoning_content'] ?? delta['reasoning']),
-    finishReason: parseFinishReason(choice['finish_reason']),
-    usage: isRecord(body['usage']) ? parseUsage(body['usage']) : undefined,
-    timings: isRecord(body['timings']) ? parseTimings(body['timings']) : undefined,
-    route: parseRoute(body['petals']),
-    waiting: parseWaiting(body['petals']),
+    text: string(delta.content),
+    reasoning: string(delta.reasoning_content),
+    finishReason: parseFinishReason(choice.finish_reason),
+    usage: isRecord(usage) ? parseUsage(usage) : undefined,
+    timings: isRecord(timings) ? parseTimings(timings) : undefined,
+    route: parseRoute(petals),
+    waiting: parseWaiting(petals),
     position: parsePosition(event.id),
   }
 }
+
+type ChunkChoice = ChatChunk['choices'][number]
 
 /** Ids of events are `<id of the answer>:<number>`. */
 function parsePosition(eventId: string | undefined): AnswerPosition | undefined {
@@ -71,21 +75,20 @@ function parseFinishReason(reason: unknown): FinishReason | undefined {
   return reason === 'length' ? 'length' : 'stop'
 }
 
-function parseUsage(usage: Record<string, unknown>): AnswerUsage {
-  const details = isRecord(usage['prompt_tokens_details']) ? usage['prompt_tokens_details'] : {}
+function parseUsage(usage: Untrusted<UsageBody>): AnswerUsage {
+  const { prompt_tokens_details: given } = usage
+  const details: Untrusted<UsageBody['prompt_tokens_details']> = isRecord(given) ? given : {}
   return {
-    promptTokens: count(usage['prompt_tokens']),
-    cachedTokens: count(details['cached_tokens']),
-    completionTokens: count(usage['completion_tokens']),
+    promptTokens: count(usage.prompt_tokens),
+    cachedTokens: count(details.cached_tokens),
+    completionTokens: count(usage.completion_tokens),
   }
 }
 
-function parseTimings(timings: Record<string, unknown>): AnswerTimings {
-  return {
-    timeToFirstTokenMs: count(timings['prompt_ms']),
-    tokensPerSecond: count(timings['predicted_per_second']),
-  }
-}
+const parseTimings = (timings: Untrusted<TimingsBody>): AnswerTimings => ({
+  timeToFirstTokenMs: count(timings.prompt_ms),
+  tokensPerSecond: count(timings.predicted_per_second),
+})
 
 function string(value: unknown): string {
   return typeof value === 'string' ? value : ''

@@ -1,5 +1,5 @@
 import { parseAnswerChunk, type AnswerChunk, type AnswerPosition } from './answer-chunk.ts'
-import type { ChatRequest } from './chat-request.ts'
+import { type ChatRequest, chatRequestBody } from './chat-request.ts'
 import { ApiError, apiErrorFromResponse, toApiError } from './errors.ts'
 import { readEvents } from './sse.ts'
 
@@ -31,13 +31,7 @@ export const answerClient: AnswerClient = {
     stream('v1/chat/completions', options, {
       method: 'POST',
       headers: { 'content-type': 'application/json', accept: 'text/event-stream' },
-      body: JSON.stringify({
-        ...request,
-        stream: true,
-        stream_options: { include_usage: true },
-        resumable: true,
-        petals: { route: true },
-      }),
+      body: JSON.stringify(chatRequestBody(request)),
     }),
 
   async *resume({ answerId, eventId }, options) {

@@ -1,9 +1,11 @@
+import type { ChatRequestBody } from '@petals-chat/api'
+
 export interface ChatRequestMessage {
   readonly role: 'system' | 'user' | 'assistant'
   readonly content: string
 }
 
-/** Body of `POST /v1/chat/completions`, as far as the page uses it. */
+/** The fields of `POST /v1/chat/completions` that the page decides; `answerClient` adds those of the stream. */
 export interface ChatRequest {
   readonly model: string
   readonly messages: readonly ChatRequestMessage[]
@@ -15,7 +17,17 @@ export interface ChatRequest {
   readonly max_tokens?: number | undefined
   readonly seed?: number | undefined
   readonly stop?: readonly string[] | undefined
-  /** The last message is an answer to go on with, not a turn to reply to. */
+  /** The last message is an answer to continue, not a turn to reply to. */
   readonly continue_final_message?: boolean | undefined
   readonly add_generation_prompt?: boolean | undefined
 }
+
+/** The whole body. */
+export const chatRequestBody = (request: ChatRequest) =>
+  ({
+    ...request,
+    stream: true,
+    stream_options: { include_usage: true },
+    resumable: true,
+    petals: { route: true },
+  }) satisfies ChatRequestBody

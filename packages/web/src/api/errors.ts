@@ -1,4 +1,5 @@
-import { isRecord } from './read-json.ts'
+import type { ErrorBody } from '@petals-chat/api'
+import { isRecord, type Untrusted } from './read-json.ts'
 
 /** What the page does differently about; every failure of a request is one of these. */
 export type ApiErrorKind =
@@ -58,9 +59,10 @@ function kindOf(status: number | undefined, code: string | undefined): ApiErrorK
 
 /** Reads an error object in OpenAI's shape, `{ error: { message, code } }`, or whatever else came. */
 export function apiErrorFromBody(body: unknown, response?: Response): ApiError {
-  const error = isRecord(body) && isRecord(body['error']) ? body['error'] : {}
-  const code = typeof error['code'] === 'string' ? error['code'] : undefined
-  const message = typeof error['message'] === 'string' ? error['message'] : ''
+  const { error: given }: Untrusted<ErrorBody> = isRecord(body) ? body : {}
+  const error: Untrusted<ErrorBody['error']> = isRecord(given) ? given : {}
+  const code = typeof error.code === 'string' ? error.code : undefined
+  const message = typeof error.message === 'string' ? error.message : ''
   const status = response?.status
   const retryAfter = Number(response?.headers.get('retry-after') ?? NaN)
   return new ApiError({

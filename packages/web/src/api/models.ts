@@ -1,5 +1,6 @@
+import type { LegacyModelBody, LegacyModelsBody } from '@petals-chat/api'
 import { ApiError, apiErrorFromResponse, toApiError } from './errors.ts'
-import { isRecord, number, text } from './read-json.ts'
+import { isRecord, number, records, text, type Untrusted } from './read-json.ts'
 
 /** A model of this server, as `GET /api/v1/models` describes it. */
 export interface ModelInfo {
@@ -8,8 +9,8 @@ export interface ModelInfo {
   readonly name: string
   readonly family: string | undefined
   readonly engine: string | undefined
-  /** Whose computers its answers go through, if other people's do. */
-  readonly swarm?: 'public' | 'private' | undefined
+  /** The kind of swarm whose servers compute its answers; undefined for a local model. */
+  readonly swarm?: LegacyModelBody['swarm']
   readonly modelCard: string | undefined
   /** An address, or a name such as "Apache-2.0". */
   readonly license: string | undefined
@@ -30,7 +31,7 @@ export interface SamplingDefaults {
 }
 
 /** `unknown`: the server can't be asked. */
-export type ModelStateName = 'idle' | 'loading' | 'ready' | 'degraded' | 'unavailable' | 'unknown'
+export type ModelStateName = LegacyModelBody['state']['state'] | 'unknown'
 
 export interface ModelState {
   readonly name: ModelStateName
@@ -46,6 +47,8 @@ export interface LoadProgress {
   readonly total: number | undefined
   readonly unit: string
 }
+
+type StateBody = LegacyModelBody['state']
 
 const stateNames: ReadonlySet<string> = new Set<ModelStateName>([
   'idle',
@@ -72,74 +75,72 @@ export async function fetchModels(options: { readonly signal?: AbortSignal }): P
   return parseModels(body)
 }
 
-/** Reads the list defensively: a field of the wrong type is as good as none. */
+/** Reads the list defensively: a field of the wrong type counts as missing. */
 export function parseModels(body: unknown): readonly ModelInfo[] {
-  const list = isRecord(body) ? (body['models'] ?? body['data']) : body
-  if (!Array.isArray(list)) return []
-  return list.filter(isRecord).flatMap((entry) => {
-    const id = text(entry['id'])
-    return id ? [parseModel(id, entry)] : []
+  const { models }: Untrusted<LegacyModelsBody> = isRecord(body) ? body : {}
+  return records(models).flatMap((model: Untrusted<LegacyModelBody>) => {
+    const id = text(model.id)
+    return id ? [parseModel(id, model)] : []
   })
 }
 
-function parseModel(id: string, entry: Record<string, unknown>): ModelInfo {
-  const generation = isRecord(entry['generation']) ? entry['generation'] : {}
-  const dialogue = isRecord(entry['dialogue']) ? entry['dialogue'] : {}
+function parseModel(id: string, model: Untrusted<LegacyModelBody>): ModelInfo {
+  const dialogue: Untrusted<NonNullable<LegacyModelBody['dialogue']>> = recordOf(model.dialogue)
   return {
     id,
-    name: text(entry['displayName']) ?? text(entry['name']) ?? id,
-    family: text(entry['family']),
-    engine: text(entry['engine']),
-    swarm: parseSwarm(entry['swarm']),
-    modelCard: webAddress(entry['modelCard']),
-    license: text(entry['license']),
-    contextLength: least(number(entry['contextLength']), number(entry['maxSessionLength'])),
-    systemPrompt: text(dialogue['systemPrompt']),
-    defaults: parseDefaults(generation),
-    state: parseState(entry),
+    name: text(model.displayName) ?? id,
+    family: text(model.family),
+    engine: text(model.engine),
+    swarm: parseSwarm(model.swarm),
+    modelCard: webAddress(model.modelCard),
+    license: text(model.license),
+    contextLength: least(number(model.contextLength), number(model.maxSessionLength)),
+    systemPrompt: text(dialogue.systemPrompt),
+    defaults: parseDefaults(recordOf(model.generation)),
+    state: parseState(recordOf(model.state)),
   }
 }
 
 const parseSwarm = (value: unknown): ModelInfo['swarm'] =>
   value === 'public' || value === 'private' ? value : undefined
 
-function parseDefaults(generation: Record<string, unknown>): SamplingDefaults {
-  const sampled = generation['do_sample'] !== false && generation['do_sample'] !== 0
+function parseDefaults(generation: Untrusted<LegacyModelBody['generation']>): SamplingDefaults {
+  const sampled = generation.do_sample !== false && generation.do_sample !== 0
   return {
-    temperature: sampled ? number(generation['temperature']) : 0,
-    topP: number(generation['top_p']),
-    topK: number(generation['top_k']),
-    minP: number(generation['min_p']),
-    repetitionPenalty: number(generation['repetition_penalty']),
-    maxTokens: number(generation['max_new_tokens']),
+    temperature: sampled ? number(generation.temperature) : 0,
+    topP: number(generation.top_p),
+    topK: number(generation.top_k),
+    minP: number(generation.min_p),
+    repetitionPenalty: number(generation.repetition_penalty),
+    maxTokens: number(generation.max_new_tokens),
   }
 }
 
-function parseState(entry: Record<string, unknown>): ModelState {
-  const raw = isRecord(entry['state']) ? entry['state'] : entry
-  const name = raw['state'] ?? raw['name']
+function parseState({ state, detail, progress }: Untrusted<StateBody>): ModelState {
   return {
-    name: typeof name === 'string' && stateNames.has(name) ? (name as ModelStateName) : 'idle',
-    detail: text(raw['detail']),
-    progress: isRecord(raw['progress']) ? parseProgress(raw['progress']) : undefined,
+    name: typeof state === 'string' && stateNames.has(state) ? (state as ModelStateName) : 'idle',
+    detail: text(detail),
+    progress: isRecord(progress) ? parseProgress(progress) : undefined,
   }
 }
 
-function parseProgress(raw: Record<string, unknown>): LoadProgress {
+function parseProgress(raw: Untrusted<NonNullable<StateBody['progress']>>): LoadProgress {
   return {
-    phase: text(raw['phase']) ?? 'load',
-    label: text(raw['label']) ?? '',
-    done: number(raw['done']) ?? 0,
-    total: number(raw['total']),
-    unit: text(raw['unit']) ?? 'percent',
+    phase: text(raw.phase) ?? 'load',
+    label: text(raw.label) ?? '',
+    done: number(raw.done) ?? 0,
+    total: number(raw.total),
+    unit: text(raw.unit) ?? 'percent',
   }
 }
+
+const recordOf = (value: unknown): Record<string, unknown> => (isRecord(value) ? value : {})
 
 function least(a: number | undefined, b: number | undefined): number | undefined {
   return a === undefined || b === undefined ? a : Math.min(a, b)
 }
 
-/** Only http and https: a config must not put `javascript:` behind a link. */
+/** Accepts only http and https: a config must not put `javascript:` behind a link. */
 function webAddress(value: unknown): string | undefined {
   const address = text(value)
   return address && /^https?:\/\//i.test(address) ? address : undefined

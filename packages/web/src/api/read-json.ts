@@ -1,3 +1,9 @@
+/**
+ * A body of the server as it is read: a field may be missing or have any type, as of an older or newer server. The names
+ * of the fields are those of `@petals-chat/api`, checked by the compiler.
+ */
+export type Untrusted<Body> = { readonly [Field in keyof Body]?: unknown }
+
 export function isRecord(value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null && !Array.isArray(value)
 }

@@ -1,18 +1,23 @@
-import { count, isRecord, records, text } from './read-json.ts'
+import type {
+  FailoverBody,
+  PetalsBody,
+  RouteBody,
+  RouteHopBody,
+  SwarmServerBody,
+  WaitingBody,
+} from '@petals-chat/api'
+import type { BlockRange } from '../swarm/block-ranges.ts'
+import { count, isRecord, records, text, type Untrusted } from './read-json.ts'
 
-/** The way that an answer took through a swarm (`petals.route` of the response). */
+/** The route that an answer took through a swarm (`petals.route` of the response). */
 export interface RouteReport {
   readonly hops: readonly RouteHop[]
   readonly failovers: readonly Failover[]
-  /** Outputs go from server to server instead of through the gateway. */
+  /** Servers send their outputs to the next server instead of to the gateway. */
   readonly pushed: boolean
 }
 
-export interface SwarmPeer {
-  /** Peer id, base58. */
-  readonly peer: string
-  readonly publicName: string | undefined
-}
+export type SwarmPeer = Pick<SwarmServerBody, 'peer' | 'publicName'>
 
 export interface RouteHop extends SwarmPeer {
   /** Blocks [start, end). */
@@ -22,7 +27,7 @@ export interface RouteHop extends SwarmPeer {
   readonly stepMs: number | undefined
 }
 
-/** A server that was left in mid-answer, and what took its place. */
+/** A server that was replaced in mid-answer, and its replacements. */
 export interface Failover extends SwarmPeer {
   readonly start: number
   readonly end: number
@@ -31,52 +36,56 @@ export interface Failover extends SwarmPeer {
   readonly replacedBy: readonly SwarmPeer[]
 }
 
-/** What an answer waits for: no server answers for these blocks just now. */
+/** The blocks that an answer waits for: no server serves them at the moment. */
 export interface SwarmWait {
   /** Blocks [start, end). */
-  readonly blocks: readonly { readonly start: number; readonly end: number }[]
-  /** Milliseconds since 1970: when the wait began, and when the answer is given up unless a server comes. */
+  readonly blocks: readonly BlockRange[]
+  /** Milliseconds since 1970: when the wait began, and when the answer fails unless a server appears. */
   readonly since: number
   readonly until: number
 }
 
-/** `petals.waiting` of an event: null when the answer goes on, undefined if the event says nothing of it. */
+/** `petals.waiting` of an event: null when the answer continues, undefined if the event does not say. */
 export function parseWaiting(petals: unknown): SwarmWait | null | undefined {
-  const waiting = isRecord(petals) ? petals['waiting'] : undefined
+  const { waiting }: Untrusted<PetalsBody> = isRecord(petals) ? petals : {}
   if (waiting === null) return null
   if (!isRecord(waiting)) return undefined
-  const [since, until] = [count(waiting['since']), count(waiting['until'])]
+  const body: Untrusted<WaitingBody> = waiting
+  const [since, until] = [count(body.since), count(body.until)]
   if (since === undefined || until === undefined) return undefined
-  return { blocks: records(waiting['blocks']).map(parseSpan), since: since * 1000, until: until * 1000 }
+  return { blocks: records(body.blocks).map(parseSpan), since: since * 1000, until: until * 1000 }
 }
 
-/** Reads the extension defensively: a page must not break because a server tells more, or less. */
+/** Reads the extension defensively: a page must not break because a server reports more, or less. */
 export function parseRoute(petals: unknown): RouteReport | undefined {
-  const route = isRecord(petals) ? petals['route'] : undefined
+  const { route }: Untrusted<PetalsBody> = isRecord(petals) ? petals : {}
   if (!isRecord(route)) return undefined
-  const hops = records(route['hops']).map((hop) => ({
-    ...parsePeer(hop),
-    ...parseSpan(hop),
-    stepMs: count(hop['step_ms']),
-  }))
+  const body: Untrusted<RouteBody> = route
+  const hops = records(body.hops).map(parseHop)
   if (hops.length === 0) return undefined
-  return { hops, failovers: records(route['failovers']).map(parseFailover), pushed: route['pushed'] === true }
+  return { hops, failovers: records(body.failovers).map(parseFailover), pushed: body.pushed === true }
 }
 
-function parseFailover(raw: Record<string, unknown>): Failover {
-  return {
-    ...parsePeer(raw),
-    ...parseSpan(raw),
-    reason: text(raw['reason']) ?? '',
-    pauseMs: count(raw['pause_ms']) ?? 0,
-    replacedBy: records(raw['replaced_by']).map(parsePeer),
-  }
-}
+const parseHop = (hop: Untrusted<RouteHopBody>): RouteHop => ({
+  ...parsePeer(hop),
+  ...parseSpan(hop),
+  stepMs: count(hop.step_ms),
+})
 
-function parsePeer(raw: Record<string, unknown>): SwarmPeer {
-  return { peer: text(raw['peer']) ?? '', publicName: text(raw['public_name']) }
-}
+const parseFailover = (failover: Untrusted<FailoverBody>): Failover => ({
+  ...parsePeer(failover),
+  ...parseSpan(failover),
+  reason: text(failover.reason) ?? '',
+  pauseMs: count(failover.pause_ms) ?? 0,
+  replacedBy: records(failover.replaced_by).map(parsePeer),
+})
 
-function parseSpan(raw: Record<string, unknown>): { readonly start: number; readonly end: number } {
-  return { start: count(raw['start']) ?? 0, end: count(raw['end']) ?? 0 }
-}
+const parsePeer = (raw: Untrusted<Pick<RouteHopBody, 'peer' | 'public_name'>>): SwarmPeer => ({
+  peer: text(raw.peer) ?? '',
+  publicName: text(raw.public_name),
+})
+
+const parseSpan = (raw: Untrusted<BlockRange>): BlockRange => ({
+  start: count(raw.start) ?? 0,
+  end: count(raw.end) ?? 0,
+})

@@ -1,6 +1,7 @@
+import type { TokenizeRequestBody, TokenizeResponse } from '@petals-chat/api'
 import type { ChatRequestMessage } from './chat-request.ts'
 import { ApiError, apiErrorFromResponse, toApiError } from './errors.ts'
-import { isRecord, number } from './read-json.ts'
+import { isRecord, number, type Untrusted } from './read-json.ts'
 
 export interface TokenizeRequest {
   readonly model: string
@@ -27,15 +28,16 @@ export async function countTokens(
     const response = await fetch('v1/tokenize', {
       method: 'POST',
       headers: { 'content-type': 'application/json' },
-      body: JSON.stringify(request),
+      body: JSON.stringify(request satisfies TokenizeRequestBody),
       signal: options.signal ?? null,
     })
     if (!response.ok) throw await apiErrorFromResponse(response)
     const body: unknown = await response.json()
-    const tokens = isRecord(body) ? number(body['count']) : undefined
-    if (!isRecord(body) || tokens === undefined)
+    const { count, max_model_len: length }: Untrusted<TokenizeResponse> = isRecord(body) ? body : {}
+    const tokens = number(count)
+    if (tokens === undefined)
       throw new ApiError({ kind: 'server', message: 'The server sent no token count.' })
-    return { tokens, contextLength: number(body['max_model_len']) }
+    return { tokens, contextLength: number(length) }
   } catch (cause) {
     throw toApiError(cause)
   }
