@@ -16,11 +16,15 @@ interface Pip {
 const { watchPip } = (await load('./pip.mjs')) as {
   watchPip: (folders: { downloads: string; environment: string; expectedBytes: number }) => Pip
 }
-/** A checkout with our scripts, where npm, Python and the compilers only note that they were called. */
+const root = fileURLToPath(new URL('../..', import.meta.url))
+const facts = 'packages/contribute/python/environment.json'
+
+/** A checkout with the real scripts, in which npm, Python and the compilers only record their calls. */
 let folder: string
 beforeEach(async () => {
   folder = await mkdtemp(path.join(tmpdir(), 'petals-chat-setup-'))
   await cp(scripts, path.join(folder, 'scripts'), { recursive: true })
+  await cp(path.join(root, facts), path.join(folder, facts))
   for (const [name, text] of Object.entries({
     'package.json': '{ "type": "module" }',
     'package-lock.json': '{ "packages": {} }',
@@ -32,10 +36,10 @@ beforeEach(async () => {
       }`,
     'bin/python3.11': `#!/bin/sh
       echo "python $*" >>"${folder}/calls"
-      if [ "$1" = -c ]; then echo "(3, 11)"; fi
+      if [ "$1" = -c ]; then echo 3.11; fi
       if [ "$2" = venv ]; then mkdir -p "$3/bin"; cp "$0" "$3/bin/python"; fi`,
     'packages/web/package.json': '{}',
-    // The disk of the machine that runs the tests is not what is asked about.
+    // The tests choose the free disk space.
     'disk.cjs': `require('fs/promises').statfs = async () => ({ bavail: Number(process.env.FREE_BYTES), bsize: 1 })`,
   })) {
     await mkdir(path.dirname(path.join(folder, name)), { recursive: true })
@@ -45,7 +49,7 @@ beforeEach(async () => {
 })
 afterEach(() => rm(folder, { recursive: true, force: true }))
 
-/** Runs with-setup.mjs as npm does for this script of package.json. */
+/** Runs with-setup.mjs as npm does for a script of package.json. */
 async function run(
   script: string,
   mode: string,
@@ -77,7 +81,7 @@ async function run(
 }
 
 describe('the set-up', () => {
-  it('of npm start takes packages alone, and asks npm for no notes', async () => {
+  it('of npm start installs only npm packages, without audit and funding messages', async () => {
     const { status, output, calls } = await run('start', 'run')
     expect(output).toContain('started')
     expect([status, calls]).toEqual([
@@ -86,11 +90,11 @@ describe('the set-up', () => {
     ])
   })
 
-  it('of the demo takes the Python of the servers, no browser and no client; it says beforehand what that takes', async () => {
+  it('of the demo makes only the environment of the Petals servers, and prints its size beforehand', async () => {
     const { status, output, calls } = await run('demo', 'swarm')
     expect([status, output]).toEqual([0, expect.stringContaining('started') as string])
-    expect(output).toMatch(/will take [\d.]+ GB of disk in \.cache\/python\/swarm\. About .* minutes/)
-    expect(output.indexOf('will take')).toBeLessThan(output.indexOf('Installing npm packages'))
+    expect(output).toMatch(/needs [\d.]+ GB of disk in \.cache\/python\/swarm\. Downloads about .* minutes/)
+    expect(output.indexOf('GB of disk in')).toBeLessThan(output.indexOf('Installing npm packages'))
     expect(calls).toContain('-r swarm/requirements.txt')
     expect(calls).not.toMatch(/clients|tests\/e2e|apt-get|chromium/i)
     const again = await run('demo', 'swarm')
@@ -100,7 +104,7 @@ describe('the set-up', () => {
     ])
   })
 
-  it('names the command that was run where something is missing, before it fetches anything', async () => {
+  it('names the command to repeat if Python is missing, before it downloads anything', async () => {
     const { status, output, calls } = await run('demo', 'swarm', { python: false })
     expect([status, calls]).toEqual([1, ''])
     expect(output).toMatch(/need Python 3\.8 to 3\.12.*then run npm run demo again/s)
@@ -108,7 +112,7 @@ describe('the set-up', () => {
     expect((await run('test', 'test', { python: false })).output).toContain('then run npm test again')
   })
 
-  it('says how much room is missing on the disk, before it fetches anything', async () => {
+  it('reports how much disk space is needed and free, before it downloads anything', async () => {
     const { status, output, calls } = await run('swarm', 'swarm', { freeBytes: 1e9 })
     expect([status, calls.includes('npm')]).toEqual([1, false])
     expect(output).toMatch(
@@ -116,7 +120,7 @@ describe('the set-up', () => {
     )
   })
 
-  it('gives the programs that it starts no leave to report', async () => {
+  it('forbids telemetry to the programs that it starts', async () => {
     const { output } = await run('start', 'run', { args: ['-p', 'JSON.stringify(process.env)'] })
     expect(JSON.parse(/\{.*\}/.exec(output)![0])).toMatchObject({
       ORT_DISABLE_TELEMETRY: '1',
@@ -125,13 +129,13 @@ describe('the set-up', () => {
     })
   })
 
-  it('passes on how the command ended', async () => {
+  it('exits with the exit code of the command', async () => {
     expect((await run('start', 'run', { args: ['-e', 'process.exit(7)'] })).status).toBe(7)
   })
 })
 
 describe('the progress of pip', () => {
-  it('names the package and what has come so far, and what is on the disk', async () => {
+  it('names the package, the downloaded bytes and the installed bytes', async () => {
     const [downloads, environment] = [path.join(folder, 'downloads'), path.join(folder, 'environment')]
     await mkdir(path.join(downloads, 'pip-unpack-1'), { recursive: true })
     await mkdir(path.join(environment, 'lib'), { recursive: true })

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { parseGpus } from './machine/gpus.ts'
+import { parseGpus, visibleGpus } from './machine/gpus.ts'
 import type { Machine } from './machine/machine.ts'
 import { readBlockModel } from './model/block-model.ts'
 import { bytesPerBlock } from './model/memory.ts'
@@ -126,9 +126,42 @@ describe('planServer', () => {
   })
 })
 
-it('reads what nvidia-smi prints, and nothing else', () => {
+it('reads the output of nvidia-smi, and ignores its error messages', () => {
   expect(gpus(`${rtx3090}\n\n`)).toEqual([
     expect.objectContaining({ index: 0, name: 'NVIDIA GeForce RTX 3090', computeCapability: 8.6 }),
   ])
   expect(gpus('NVIDIA-SMI has failed because it could not communicate with the driver')).toEqual([])
+})
+
+describe('CUDA_VISIBLE_DEVICES', () => {
+  const two =
+    '0, NVIDIA A100, 81920, 81000, 550.1, 8.0, GPU-aaaa-1\n1, NVIDIA H100, 81920, 81000, 550.1, 9.0, GPU-bbbb-2'
+  const visible = (value: string | undefined) =>
+    visibleGpus(gpus(two), value).map(({ index, name }) => [index, name])
+
+  it('hides GPUs, and renumbers the others as CUDA does', () => {
+    expect(visible(undefined)).toEqual([
+      [0, 'NVIDIA A100'],
+      [1, 'NVIDIA H100'],
+    ])
+    expect(visible('1')).toEqual([[0, 'NVIDIA H100']])
+    expect(visible('1,0')).toEqual([
+      [0, 'NVIDIA H100'],
+      [1, 'NVIDIA A100'],
+    ])
+    expect(visible('GPU-bb')).toEqual([[0, 'NVIDIA H100']])
+  })
+
+  it('hides everything from the first unknown entry on', () => {
+    expect(visible('')).toEqual([])
+    expect(visible('-1,0')).toEqual([])
+    expect(visible('0,7,1')).toEqual([[0, 'NVIDIA A100']])
+  })
+
+  it('decides which GPU a server gets', () => {
+    const hidden = { ...machine(two), gpus: visibleGpus(gpus(two), '1') }
+    expect(planServer(model, hidden, {})).toMatchObject({ device: 'cuda:0', gpu: { name: 'NVIDIA H100' } })
+    const none = { ...machine(two), gpus: visibleGpus(gpus(two), '') }
+    expect(() => planServer(model, none, { device: 'cuda' })).toThrow(/CUDA_VISIBLE_DEVICES/)
+  })
 })

@@ -104,7 +104,7 @@ interface DeviceChoice {
 function chooseDevice({ gpus, platform, arch }: Machine, wish: string | undefined): DeviceChoice {
   if (wish !== undefined && !/^(cpu|mps|cuda(:\d+)?)$/.test(wish))
     throw new ContributeError(
-      `--device takes cpu, cuda, cuda:1 (its number in nvidia-smi) or mps, not '${wish}'.`,
+      `--device takes cpu, cuda, cuda:1 (a number of nvidia-smi, or a place in CUDA_VISIBLE_DEVICES) or mps, not '${wish}'.`,
     )
   if (wish === 'cpu') return { device: 'cpu', warnings: [] }
   if (wish === 'mps' || (wish === undefined && platform === 'darwin' && arch === 'arm64')) {
@@ -130,7 +130,7 @@ function chooseGpu(gpus: readonly Gpu[], wish: string): DeviceChoice {
   if (gpu === undefined) {
     const found =
       gpus.length === 0
-        ? 'nvidia-smi finds none'
+        ? 'nvidia-smi finds none, or CUDA_VISIBLE_DEVICES hides all'
         : `there is ${gpus.map((each) => `cuda:${each.index}`).join(', ')}`
     throw new ContributeError(
       `There is no GPU ${index} for --device ${wish}: ${found}. Install NVIDIA's driver, or take --device cpu.`,

@@ -11,6 +11,7 @@
  *
  * @packageDocumentation
  */
+export { deriveDhtPrefix } from './swarm/dht-prefix.ts'
 export { publicInitialPeers, swarmConfigSchema, type SwarmConfig, type SwarmConfigInput } from './config.ts'
 export {
   prepareLocalPart,

@@ -6,6 +6,7 @@ import type { ModelSpec } from '@petals-chat/engine'
 import { parseModelSource } from '@petals-chat/hub'
 import type { ModelStore, SingleSource } from '@petals-chat/hub'
 import { expandHome } from '@petals-chat/hub/config'
+import { deriveDhtPrefix } from '@petals-chat/petals'
 import type { LoadedConfig } from '../config/load.ts'
 import { CommandError, exitCodes } from '../exit-codes.ts'
 
@@ -103,8 +104,8 @@ export async function readContributedModel(
 }
 
 /**
- * What the swarm calls the model: as asked for or configured; for a folder, by Petals' rules for a repository of its name.
- * Undefined: Petals derives it from the repository.
+ * Returns the prefix of the model's blocks in the DHT: the one of the command line or of the configuration; for a folder, the
+ * one that Petals derives for a repository of the folder's name. Undefined: Petals derives it from the repository.
  */
 export function prefixOf(
   { spec, isLocal, model }: ContributedModel,
@@ -113,7 +114,5 @@ export function prefixOf(
 ): string | undefined {
   const given = wish ?? spec?.dhtPrefix
   if (given !== undefined || !isLocal) return given
-  const name = path.basename(model).replaceAll(/[. ]/g, '-')
-  if (modelType === 'llama') return name.replace(/(-hf)?$/, '-hf')
-  return modelType === 'bloom' ? `${name}-petals` : name
+  return deriveDhtPrefix(modelType, path.basename(model).replaceAll(' ', '-'))
 }

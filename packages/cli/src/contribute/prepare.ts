@@ -59,7 +59,7 @@ export async function prepare(context: CommandContext, [text = '']: readonly str
   const loaded = await loadConfig({ ...context, flags: configFlags(context.flags, request) })
   const model = await findContributedModel(text, loaded, context.workingDirectory)
   const blockModel = await readContributedModel(model, createStore(loaded))
-  const machine = await lookAtMachine()
+  const machine = await lookAtMachine(context.environment)
   if (machine.platform === 'win32') {
     throw new CommandError(
       'Petals servers do not run on Windows itself. Install WSL (wsl --install), open its Linux, and run this command there: it sees the GPU.',

@@ -15,6 +15,7 @@ const gpu: Gpu = {
   freeBytes: 23e9,
   driver: '550.54',
   computeCapability: 8.6,
+  uuid: 'GPU-1',
 }
 const linux = { platform: 'linux', arch: 'x64', gpus: [gpu] } as const
 const mac = { platform: 'darwin', arch: 'arm64', gpus: [] } as const
@@ -89,12 +90,16 @@ describe('planEnvironment', () => {
   })
 })
 
-it('pins the versions that its servers are tested with', async () => {
+it('pins every package to the version that servers are tested with', async () => {
   const text = async (name: string) =>
     await readFile(new URL(`../../python/${name}`, import.meta.url), 'utf8')
   expect(await text('requirements.txt')).toMatch(/^torch==2\.3\.1$/m)
   expect(await text('requirements.txt')).toMatch(/^hivemind==1\.1\.12$/m)
   expect(await text('requirements-no-deps.txt')).toMatch(/^petals==2\.2\.0\.post1$/m)
+  for (const name of ['requirements.txt', 'requirements-no-deps.txt', '../../../swarm/requirements.txt']) {
+    const lines = (await text(name)).split('\n').filter((line) => !/^(#.*|-r .*|)$/.test(line))
+    expect(lines.filter((line) => !/^[\w.-]+==[\w.]+(; .+)?$/.test(line))).toEqual([])
+  }
 })
 
 describe('makeEnvironment', () => {

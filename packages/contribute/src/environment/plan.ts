@@ -1,6 +1,6 @@
 import path from 'node:path'
 import type { Machine } from '../machine/machine.ts'
-import { pythonOf, uvPython, type Installer } from './python.ts'
+import { environmentFacts, pythonOf, uvPython, type EnvironmentSize, type Installer } from './python.ts'
 
 /** Builds of PyTorch: with NVIDIA's libraries, or for the CPU (and Apple's GPU). */
 export type Torch = 'cuda' | 'cpu'
@@ -15,18 +15,13 @@ export interface InstallStep {
   readonly optional?: boolean
 }
 
-export interface EnvironmentPlan {
+export interface EnvironmentPlan extends EnvironmentSize {
   readonly folder: string
   readonly python: string
   readonly torch: Torch
   readonly steps: readonly InstallStep[]
-  /** On the disk, when it is done. */
-  readonly diskBytes: number
-  readonly downloadBytes: number
   /** On the disk, where an optional step fails and the larger build is taken. */
   readonly fullBytes: number | undefined
-  /** On a usual connection. */
-  readonly minutes: string
 }
 
 export interface PlanOptions {
@@ -42,12 +37,6 @@ export interface PlanOptions {
 const cpuIndex = 'https://download.pytorch.org/whl/cpu'
 const torchVersion = '2.3.1'
 
-/** Measured: `du` of the finished environment, and what pip said it fetched. */
-const sizes = {
-  cuda: { diskBytes: 5.6e9, downloadBytes: 3e9, minutes: '5 to 15' },
-  cpu: { diskBytes: 1.6e9, downloadBytes: 0.5e9, minutes: '2 to 8' },
-} as const
-
 /** What a machine gets: NVIDIA's libraries only where they are of use. */
 export const torchFor = ({ gpus, platform, arch }: PlanOptions['machine']): Torch =>
   gpus.length > 0 && platform === 'linux' && arch === 'x64' ? 'cuda' : 'cpu'
@@ -57,8 +46,8 @@ export function planEnvironment(options: PlanOptions): EnvironmentPlan {
   const { folder, torch, machine, installer } = options
   const python = pythonOf(folder, machine.platform)
   const steps = installer.kind === 'uv' ? uvSteps(options, python) : pipSteps(options, installer, python)
-  const fullBytes = needsCpuIndex(options) ? sizes.cuda.diskBytes : undefined
-  return { folder, python, torch, steps, ...sizes[torch], fullBytes }
+  const fullBytes = needsCpuIndex(options) ? environmentFacts.sizes.cuda.diskBytes : undefined
+  return { folder, python, torch, steps, ...environmentFacts.sizes[torch], fullBytes }
 }
 
 const needsCpuIndex = ({ torch, machine }: PlanOptions): boolean =>

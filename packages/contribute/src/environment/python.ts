@@ -1,22 +1,35 @@
+import { readFileSync } from 'node:fs'
 import path from 'node:path'
 import { ContributeError } from '../contribute-error.ts'
 import { runProgram } from './run-program.ts'
 
-/** What makes an environment: uv, or a Python with venv and pip. */
+/** The program that makes an environment: uv, or a Python with venv and pip. */
 export type Installer =
   | { readonly kind: 'uv'; readonly command: readonly string[] }
   | { readonly kind: 'pip'; readonly command: readonly string[]; readonly version: string }
 
-/** PyTorch 2.3 has packages for Python 3.8 to 3.12; 3.11 is what the versions are tested with. */
-const candidates: readonly (readonly string[])[] = [
-  ['python3.11'],
-  ['python3.10'],
-  ['python3.12'],
-  ['python3.9'],
-  ['python3.8'],
-  ['python3'],
-  ['python'],
-]
+/** What an environment takes, by builds of PyTorch. Measured: `du` of the finished one, and what pip said it fetched. */
+export interface EnvironmentSize {
+  /** On the disk, when it is finished. */
+  readonly diskBytes: number
+  readonly downloadBytes: number
+  /** On a usual connection. */
+  readonly minutes: string
+}
+
+/** The facts that the set-up script shares (scripts/setup/python.mjs), which runs before TypeScript can. */
+export const environmentFacts = JSON.parse(
+  readFileSync(new URL('../../python/environment.json', import.meta.url), 'utf8'),
+) as {
+  /** Python 3.x for which PyTorch 2.3 has packages; 3.11 is what the versions are tested with. */
+  readonly pythonMinor: { readonly oldest: number; readonly newest: number }
+  /** Commands to try, in order of preference. */
+  readonly pythons: readonly string[]
+  /** A program that prints the version, and fails without venv. */
+  readonly probe: string
+  readonly sizes: Readonly<Record<'cuda' | 'cpu', EnvironmentSize>>
+}
+
 export const uvPython = '3.11'
 
 type Run = (
@@ -26,7 +39,7 @@ type Run = (
 
 const quietly: Run = (command, args) => runProgram(command, args, { timeoutMs: 30_000 })
 
-/** uv where it is there: it brings a Python along; else a usable Python. @throws ContributeError */
+/** Finds uv, which downloads a Python itself, or else a suitable Python. @throws ContributeError if there is neither */
 export async function findInstaller(run: Run = quietly): Promise<Installer> {
   return (await findUv(run)) ?? (await findPython(run)) ?? refuse()
 }
@@ -35,14 +48,13 @@ export async function findUv(run: Run = quietly): Promise<Installer | undefined>
   return (await run('uv', ['--version'])).code === 0 ? { kind: 'uv', command: ['uv'] } : undefined
 }
 
-const probe = 'import sys, venv, ensurepip; print("%d.%d" % sys.version_info[:2])'
-
 export async function findPython(run: Run = quietly): Promise<Installer | undefined> {
-  for (const command of candidates) {
-    const { code, output } = await run(command[0]!, [...command.slice(1), '-c', probe])
-    const [, version] = /^3\.(\d+)\s*$/m.exec(output) ?? []
-    if (code === 0 && Number(version) >= 8 && Number(version) <= 12)
-      return { kind: 'pip', command, version: `3.${version}` }
+  const { pythons, probe, pythonMinor } = environmentFacts
+  for (const command of pythons) {
+    const { code, output } = await run(command, ['-c', probe])
+    const minor = Number(/^3\.(\d+)\s*$/m.exec(output)?.[1])
+    if (code === 0 && minor >= pythonMinor.oldest && minor <= pythonMinor.newest)
+      return { kind: 'pip', command: [command], version: `3.${minor}` }
   }
   return undefined
 }
@@ -55,6 +67,6 @@ function refuse(): never {
   )
 }
 
-/** The Python of an environment. */
+/** Returns the path of an environment's Python. */
 export const pythonOf = (folder: string, platform: NodeJS.Platform = process.platform): string =>
   platform === 'win32' ? path.join(folder, 'Scripts', 'python.exe') : path.join(folder, 'bin', 'python')

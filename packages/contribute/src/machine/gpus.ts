@@ -2,6 +2,7 @@ import { execFile } from 'node:child_process'
 
 /** An NVIDIA GPU, as `nvidia-smi` describes it. */
 export interface Gpu {
+  /** Its number in `cuda:N` of PyTorch. */
   readonly index: number
   readonly name: string
   readonly totalBytes: number
@@ -9,12 +10,14 @@ export interface Gpu {
   readonly driver: string
   /** For example 8.6; undefined where the driver does not say. */
   readonly computeCapability: number | undefined
+  /** `GPU-…`; empty where the driver does not say. */
+  readonly uuid: string
 }
 
-const fields = ['index', 'name', 'memory.total', 'memory.free', 'driver_version', 'compute_cap']
+const fields = ['index', 'name', 'memory.total', 'memory.free', 'driver_version', 'compute_cap', 'uuid']
 const mebibyte = 1024 ** 2
 
-/** The NVIDIA GPUs of this machine; none where there is no driver. */
+/** Returns the NVIDIA GPUs of this machine; none without a driver. */
 export function findGpus(command = 'nvidia-smi'): Promise<readonly Gpu[]> {
   const args = [`--query-gpu=${fields.join(',')}`, '--format=csv,noheader,nounits']
   return new Promise((resolve) =>
@@ -22,26 +25,45 @@ export function findGpus(command = 'nvidia-smi'): Promise<readonly Gpu[]> {
   )
 }
 
+/** Reads what `nvidia-smi` prints. The GPUs are in the order of their PCI bus. */
 export function parseGpus(text: string): readonly Gpu[] {
   return text
     .split('\n')
     .map((line) => line.split(',').map((cell) => cell.trim()))
     .filter((cells) => cells.length >= 5 && /^\d+$/.test(cells[0]!))
-    .map(([index, name = '', total, free, driver = '', capability]) => ({
+    .map(([index, name = '', total, free, driver = '', capability, uuid = '']) => ({
       index: Number(index),
       name,
       totalBytes: Number(total) * mebibyte,
       freeBytes: Number(free) * mebibyte,
       driver,
       computeCapability: Number(capability) || undefined,
+      uuid,
     }))
 }
 
-/** The PyTorch of the server (2.3, CUDA 12.1) has code for these. */
+/**
+ * Returns the GPUs that a CUDA program sees with this value of `CUDA_VISIBLE_DEVICES`, with the numbers that it gives them:
+ * numbers or the beginnings of UUIDs, in the order of the list. CUDA ignores everything from the first unknown entry on.
+ */
+export function visibleGpus(gpus: readonly Gpu[], visibleDevices: string | undefined): readonly Gpu[] {
+  if (visibleDevices === undefined) return gpus
+  const visible: Gpu[] = []
+  for (const entry of visibleDevices.split(',').map((each) => each.trim())) {
+    const gpu = gpus.find(({ index, uuid }) =>
+      /^\d+$/.test(entry) ? index === Number(entry) : entry.startsWith('GPU-') && uuid.startsWith(entry),
+    )
+    if (gpu === undefined) break
+    visible.push({ ...gpu, index: visible.length })
+  }
+  return visible
+}
+
+/** The server's PyTorch (2.3, CUDA 12.1) has code for these compute capabilities. */
 const capabilities = { oldest: 5, newest: 9 }
 const oldestDriver = 525
 
-/** Why the server's PyTorch can't use a GPU; undefined if it can. */
+/** Returns why the server's PyTorch can't use a GPU; undefined if it can. */
 export function obstacleOf({ name, driver, computeCapability }: Gpu): string | undefined {
   if (Number.parseFloat(driver) < oldestDriver)
     return `the driver ${driver} of the ${name} is too old: install ${oldestDriver} or newer`

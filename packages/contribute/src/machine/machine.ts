@@ -2,27 +2,31 @@ import { readdir, stat, statfs } from 'node:fs/promises'
 import { createServer } from 'node:net'
 import os from 'node:os'
 import path from 'node:path'
-import { findGpus, type Gpu } from './gpus.ts'
+import { findGpus, visibleGpus, type Gpu } from './gpus.ts'
 
-/** What of this machine matters to a server. */
+/** The properties of this machine that matter to a server. */
 export interface Machine {
   readonly platform: NodeJS.Platform
   readonly arch: NodeJS.Architecture
+  /** The GPUs that its programs can see. */
   readonly gpus: readonly Gpu[]
-  /** Memory that programs can get now. */
+  /** Memory that programs can allocate now. */
   readonly freeMemoryBytes: number
 }
 
-export async function lookAtMachine(): Promise<Machine> {
+/** Looks at this machine. `environment` may hide GPUs by `CUDA_VISIBLE_DEVICES`: a server inherits it. */
+export async function lookAtMachine(
+  environment: Readonly<Record<string, string | undefined>> = {},
+): Promise<Machine> {
   return {
     platform: process.platform,
     arch: process.arch,
-    gpus: await findGpus(),
+    gpus: visibleGpus(await findGpus(), environment.CUDA_VISIBLE_DEVICES),
     freeMemoryBytes: Math.min(process.availableMemory(), process.constrainedMemory() || os.totalmem()),
   }
 }
 
-/** Free bytes of the disk that a folder is on, or will be; undefined where that can't be known. */
+/** Returns the free bytes of the disk that a folder is or will be on; undefined where the system does not say. */
 export async function freeDiskBytes(folder: string): Promise<number | undefined> {
   for (let place = path.resolve(folder); ; place = path.dirname(place)) {
     const disk = await statfs(place).catch(() => undefined)
@@ -31,7 +35,7 @@ export async function freeDiskBytes(folder: string): Promise<number | undefined>
   }
 }
 
-/** Bytes of all files below a folder, 0 where there is none. Files that come and go meanwhile do not matter. */
+/** Returns the bytes of all files below a folder, 0 if it does not exist. Files may appear and vanish meanwhile. */
 export async function folderBytes(folder: string): Promise<number> {
   const entries = await readdir(folder, { withFileTypes: true }).catch(() => [])
   let total = 0
@@ -47,7 +51,7 @@ export async function folderBytes(folder: string): Promise<number> {
   return total
 }
 
-/** Whether a TCP port can be listened on. */
+/** Reports whether a server can listen on a TCP port. */
 export function isPortFree(port: number, host: string): Promise<boolean> {
   return new Promise((resolve) => {
     const server = createServer()
