@@ -22,11 +22,11 @@ await using engine = createPetalsEngine(config, {
 const spec = modelSpecSchema.parse({ id: 'bench', engine: 'petals', source, dhtPrefix })
 await using model = await engine.load(spec)
 
-await answerLines(async ({ ids, newTokens, maxLength, opensAhead = false }) => {
+await answerLines(async ({ ids, newTokens, maxLength, prewarms = false }) => {
   let clock = new AnswerClock()
   await using session = await model.openSession({ maxLength })
-  if (opensAhead) {
-    await session.openAhead?.({ promptLength: ids.length })
+  if (prewarms) {
+    await session.prewarm?.({ promptLength: ids.length })
     clock = new AnswerClock()
   }
   const answer: number[] = []

@@ -55,12 +55,12 @@ function requireEqual(answers: ReadonlyMap<ClientKind, readonly number[]>): void
   if (ours.join() !== theirs.join()) throw new Error(`Other tokens: ${ours.join()} and ${theirs.join()}`)
 }
 
-/** The others can't open sessions ahead: for them it is the figure that they have. */
-async function noteOpenedAhead(client: SwarmClient, request: AnswerRequest, cold: number): Promise<void> {
+/** The others can't prewarm sessions: for them it is the figure that they have. */
+async function notePrewarmed(client: SwarmClient, request: AnswerRequest, cold: number): Promise<void> {
   const isOurs = client.kind === 'Petals Chat'
-  const ahead = isOurs && (await client.answer({ ...request, newTokens: 1, opensAhead: true }))
+  const ahead = isOurs && (await client.answer({ ...request, newTokens: 1, prewarms: true }))
   const seconds = ahead ? ahead.firstTokenSeconds : cold
-  note(`first token of ${request.ids.length}, opened ahead, s`, client.kind, seconds)
+  note(`first token of ${request.ids.length}, prewarmed, s`, client.kind, seconds)
 }
 
 async function measureRound(clients: readonly SwarmClient[], round: number): Promise<void> {
@@ -76,7 +76,7 @@ async function measureRound(clients: readonly SwarmClient[], round: number): Pro
       answers.set(client.kind, ids)
       if (round < 0) continue
       note(`first token of ${length}, s`, client.kind, firstTokenSeconds)
-      await noteOpenedAhead(client, request, firstTokenSeconds)
+      await notePrewarmed(client, request, firstTokenSeconds)
       if (length !== decodePrompt) continue
       note('decode, tokens/s', client.kind, (count - 1) / decodeSeconds)
       note('CPU, s/token', client.kind, cpuSeconds / count)

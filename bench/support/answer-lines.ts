@@ -6,12 +6,12 @@ export interface AnswerRequest {
   readonly newTokens: number
   readonly maxLength: number
   /** Opens sessions before the clock starts, where the client can. */
-  readonly opensAhead?: boolean
+  readonly prewarms?: boolean
 }
 
 export interface TimedAnswer {
   readonly ids: readonly number[]
-  /** From the opening of the session, or from the prompt where sessions were opened ahead. */
+  /** From the opening of the session, or from the prompt where sessions were prewarmed. */
   readonly firstTokenSeconds: number
   /** Of all tokens but the first. */
   readonly decodeSeconds: number

@@ -89,11 +89,12 @@ export interface Session extends AsyncDisposable {
    */
   generate(tokens: readonly TokenId[], options: GenerateOptions): AsyncIterable<GeneratedToken>
   /**
-   * Does now what the next call would have to do first and needs no tokens for: what servers of a swarm are asked for room,
-   * for instance. May be left running: `generate` waits for it, or does without. What nothing follows on is given back after a
-   * while. Present where it saves time. @throws like `generate`; the session can go on all the same.
+   * Does in advance the part of the next call that needs no tokens: for instance, reserves KV memory on the servers of a
+   * swarm. The caller need not await it: `generate` waits for it, or starts without it. The engine releases what no call
+   * has used after a while. Present where it saves time.
+   * @throws like `generate`; the session stays usable.
    */
-  openAhead?(options?: OpenAheadOptions): Promise<void>
+  prewarm?(options?: PrewarmOptions): Promise<void>
   /**
    * Prefills `tokens` and gives the log probability of each, given all before it (the very first token of a session has
    * none). Present if `capabilities.promptLogprobs`.
@@ -105,8 +106,8 @@ export interface Session extends AsyncDisposable {
   truncate(length: number, options?: AbortOptions): Promise<void>
 }
 
-export interface OpenAheadOptions extends AbortOptions {
-  /** Tokens that are expected next; default what a first message is likely to have. Opened for fewer it was in vain. */
+export interface PrewarmOptions extends AbortOptions {
+  /** Tokens expected next; default: those of a typical first message. If more tokens come, the work is discarded. */
   readonly promptLength?: number | undefined
 }
 

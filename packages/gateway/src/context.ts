@@ -68,11 +68,11 @@ export interface SessionPool extends AsyncDisposable {
    */
   acquire(model: Model, request: AcquireRequest): Promise<SessionLease>
   /**
-   * For a dialogue whose first prompt is not known yet: gets a session ready (`Session.openAhead`), which `acquire` then finds.
+   * For a dialogue whose first prompt is not known yet: gets a session ready (`Session.prewarm`), which `acquire` then finds.
    * Only where nobody else could lose theirs for it. Never throws: what fails here fails, or not, when it is needed.
    */
-  openAhead(model: Model, request: OpenAheadRequest): Promise<void>
-  /** Closes the idle sessions that were leased or opened ahead for `owner`. */
+  prewarm(model: Model, request: PrewarmRequest): Promise<void>
+  /** Closes the idle sessions that were leased or prewarmed for `owner`. */
   closeOwned(owner: object): Promise<void>
 }
 
@@ -85,7 +85,7 @@ export interface AcquireRequest extends AbortOptions {
   readonly owner?: object | undefined
 }
 
-export type OpenAheadRequest = Pick<AcquireRequest, 'maxLength' | 'logger'> & { readonly owner: object }
+export type PrewarmRequest = Pick<AcquireRequest, 'maxLength' | 'logger'> & { readonly owner: object }
 
 export interface SessionLease extends AsyncDisposable {
   readonly session: Session

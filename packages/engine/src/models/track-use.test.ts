@@ -5,8 +5,8 @@ import { modelSpecSchema } from './model-spec.ts'
 import { trackUse } from './track-use.ts'
 
 /** Everything that a session may have. */
-const optional: Required<Pick<Session, 'openAhead' | 'score' | 'route'>> = {
-  openAhead: async () => {},
+const optional: Required<Pick<Session, 'prewarm' | 'score' | 'route'>> = {
+  prewarm: async () => {},
   score: async () => [],
   route: () => ({ hops: [], failovers: [], pushed: false }),
 }
@@ -16,10 +16,10 @@ it('passes on all that a session can do, and nothing that it can not', async () 
   const model = await engine.load(modelSpecSchema.parse({ id: 'test', engine: 'llama', source: 'none' }))
   const open = model.openSession.bind(model)
   const tracked = trackUse(model, { idleMs: 1000, onIdle: () => {} })
-  for (const changes of [optional, { openAhead: undefined, score: undefined, route: undefined }]) {
+  for (const changes of [optional, { prewarm: undefined, score: undefined, route: undefined }]) {
     model.openSession = async (options) => Object.assign(await open(options), changes)
     await using session = await tracked.model.openSession({ maxLength: 16 })
-    for (const name of ['openAhead', 'score', 'route'] as const)
+    for (const name of ['prewarm', 'score', 'route'] as const)
       expect(typeof session[name], name).toBe(typeof changes[name])
   }
 })

@@ -71,7 +71,7 @@ export function trackUse(model: Model, { idleMs, onIdle }: TrackUseOptions): Tra
 
 function notifyDisposal(session: Session, onDisposed: () => void): Session {
   let disposed = false
-  const { openAhead, score, route } = session
+  const { prewarm, score, route } = session
   return {
     maxLength: session.maxLength,
     get tokens() {
@@ -79,7 +79,7 @@ function notifyDisposal(session: Session, onDisposed: () => void): Session {
     },
     generate: (tokens, options) => session.generate(tokens, options),
     truncate: (length, options) => session.truncate(length, options),
-    ...(openAhead && { openAhead: (options) => openAhead.call(session, options) }),
+    ...(prewarm && { prewarm: (options) => prewarm.call(session, options) }),
     ...(score && { score: (tokens, options) => score.call(session, tokens, options) }),
     ...(route && { route: () => route.call(session) }),
     async [Symbol.asyncDispose]() {

@@ -34,7 +34,7 @@ export class IdleSessions {
 
   /**
    * The session that holds the most of `prompt`, if that is at least half of what it holds: cutting away more would
-   * cost the dialogue it came from more than the new one gains. Else an owner's session that was opened ahead.
+   * cost the dialogue it came from more than the new one gains. Else an owner's session that was prewarmed.
    */
   takeBest(prompt: readonly TokenId[], owner: object | undefined): Session | undefined {
     let best: IdleSession | undefined

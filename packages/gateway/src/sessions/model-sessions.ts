@@ -1,6 +1,6 @@
 import type { Logger, Model, Session } from '@petals-chat/engine'
 import { CapacityError, commonPrefixLength, ContextLengthError } from '@petals-chat/engine'
-import type { AcquireRequest, OpenAheadRequest, SessionLease } from '../context.ts'
+import type { AcquireRequest, PrewarmRequest, SessionLease } from '../context.ts'
 import { AdmissionQueue } from './admission-queue.ts'
 import type { GenerationMetrics } from './generation-metrics.ts'
 import { IdleSessions } from './idle-sessions.ts'
@@ -72,17 +72,17 @@ export class ModelSessions {
   }
 
   /** Sessions of a model that bounds them are not opened for a prompt that may never come: others may want them. */
-  async openAhead(request: OpenAheadRequest): Promise<void> {
+  async prewarm(request: PrewarmRequest): Promise<void> {
     const isFull = this.leased + this.idle >= this.#options.config.maxPerModel
     if (this.#closed || isFull || this.#model.maxSessions !== undefined) return
     try {
       const session = await this.#open(request)
-      if (session.openAhead === undefined || this.#closed) return await this.#discard(session)
+      if (session.prewarm === undefined || this.#closed) return await this.#discard(session)
       this.#idle.add(session, request.owner)
       this.#options.onChange()
-      await session.openAhead()
+      await session.prewarm()
     } catch (error) {
-      this.#options.logger.debug({ err: error }, 'a session could not be opened ahead')
+      this.#options.logger.debug({ err: error }, 'a session could not be prewarmed')
     }
   }
 

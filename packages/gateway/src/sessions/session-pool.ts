@@ -47,8 +47,8 @@ export function createSessionPool(
       report.wait(model.id, lease.queuedMs)
       return lease
     },
-    async openAhead(model, request) {
-      if (!closed) await sessionsOf(model).openAhead(request)
+    async prewarm(model, request) {
+      if (!closed) await sessionsOf(model).prewarm(request)
     },
     async closeOwned(owner) {
       await Promise.all([...models.values()].map((sessions) => sessions.closeOwned(owner)))

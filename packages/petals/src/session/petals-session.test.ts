@@ -45,7 +45,7 @@ class ToyInference implements InferenceSession {
   fault: ((outputs: HiddenStates) => HiddenStates) | undefined
   readonly #blocks = toyBlocks(0, blocks, hidden)
 
-  /** What was opened ahead for, in tokens; and what that waits for. */
+  /** What was prewarmed for, in tokens; and what that waits for. */
   readonly opened: (number | undefined)[] = []
   opening: Promise<void> = Promise.resolve()
   aborted: unknown
@@ -284,9 +284,9 @@ describe('PetalsSession', () => {
   describe('opened ahead', () => {
     it('asks for room for what is likely to come, within its length', async () => {
       const { session, inference } = await open(512)
-      await session.openAhead!()
-      await session.openAhead!({ promptLength: 40 })
-      await session.openAhead!({ promptLength: 4000 })
+      await session.prewarm!()
+      await session.prewarm!({ promptLength: 40 })
+      await session.prewarm!({ promptLength: 4000 })
       expect(inference.opened).toEqual([512, 40, 512])
     })
 
@@ -294,7 +294,7 @@ describe('PetalsSession', () => {
       const { session, inference } = await open()
       const { promise, resolve } = Promise.withResolvers<void>()
       inference.opening = promise
-      const opening = session.openAhead!()
+      const opening = session.prewarm!()
       const answer = take(session, prompt, 2)
       await sleep(20)
       expect(inference.steps).toEqual([])
@@ -307,7 +307,7 @@ describe('PetalsSession', () => {
     it('ends an opening for less than what comes', async () => {
       const { session, inference } = await open()
       inference.opening = Promise.withResolvers<void>().promise
-      const opening = session.openAhead!({ promptLength: 3 })
+      const opening = session.prewarm!({ promptLength: 3 })
       expect((await take(session, prompt, 2)).length).toBe(2)
       await opening
       expect(inference.aborted).toBeInstanceOf(Error)
@@ -318,7 +318,7 @@ describe('PetalsSession', () => {
       inference.opening = sleep(10).then(() => {
         throw new ConnectionLostError('The server went away.')
       })
-      const opening = expect(session.openAhead!()).rejects.toThrow(GenerationFailedError)
+      const opening = expect(session.prewarm!()).rejects.toThrow(GenerationFailedError)
       expect((await take(session, prompt, 2)).length).toBe(2)
       await opening
     })
@@ -327,12 +327,12 @@ describe('PetalsSession', () => {
       const { session, inference } = await open()
       inference.opening = Promise.withResolvers<void>().promise
       const reason = new Error('the user left')
-      await expect(session.openAhead!({ signal: AbortSignal.timeout(5) })).rejects.toThrow(/timeout/)
-      await expect(session.openAhead!({ signal: AbortSignal.abort(reason) })).rejects.toBe(reason)
-      const opening = session.openAhead!()
+      await expect(session.prewarm!({ signal: AbortSignal.timeout(5) })).rejects.toThrow(/timeout/)
+      await expect(session.prewarm!({ signal: AbortSignal.abort(reason) })).rejects.toBe(reason)
+      const opening = session.prewarm!()
       await session[Symbol.asyncDispose]()
       await opening
-      await expect(session.openAhead!()).rejects.toThrow(ModelUnavailableError)
+      await expect(session.prewarm!()).rejects.toThrow(ModelUnavailableError)
     })
   })
 

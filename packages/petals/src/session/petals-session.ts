@@ -10,7 +10,7 @@ import {
   type GenerateOptions,
   type GeneratedToken,
   type Model,
-  type OpenAheadOptions,
+  type PrewarmOptions,
   type RouteReport,
   type ScoreOptions,
   type Session,
@@ -22,7 +22,7 @@ import { toEngineError } from './engine-errors.ts'
 import type { InferenceSession } from '../inference/inference-session.ts'
 import type { LocalLayers } from '../layers/local-layers.ts'
 import type { PeerId } from '../p2p/peer-id.ts'
-import { OpeningAhead } from './opening-ahead.ts'
+import { Prewarming } from './prewarming.ts'
 import { reportRoute } from './route-report.ts'
 import { describeToken } from '../sampling/logprobs.ts'
 import { createSampler } from '../sampling/sampler.ts'
@@ -52,13 +52,13 @@ export class PetalsSession implements Session {
   readonly maxLength: number
   readonly #options: PetalsSessionOptions
   readonly #guard = new SessionGuard()
-  readonly #ahead: OpeningAhead
+  readonly #prewarming: Prewarming
   readonly #tokens: TokenId[] = []
 
   constructor(options: PetalsSessionOptions) {
     this.#options = options
     this.maxLength = options.maxLength
-    this.#ahead = new OpeningAhead(options.inference, options.maxLength)
+    this.#prewarming = new Prewarming(options.inference, options.maxLength)
   }
 
   get tokens(): readonly TokenId[] {
@@ -76,7 +76,7 @@ export class PetalsSession implements Session {
     const { sampling, topLogprobs } = options
     const sampler = createSampler(sampling, sampling.seed ?? randomSeed())
     const answerStart = this.#tokens.length + tokens.length
-    await this.#ahead.settle(answerStart, options)
+    await this.#prewarming.settle(answerStart, options)
 
     let inputs = tokens // the prompt first, then one token in each step
     while (true) {
@@ -95,7 +95,7 @@ export class PetalsSession implements Session {
     const { topLogprobs = 0 } = options
     validateTopLogprobs(topLogprobs)
     this.#requireRoom(tokens.length)
-    await this.#ahead.settle(this.#tokens.length + tokens.length, options)
+    await this.#prewarming.settle(this.#tokens.length + tokens.length, options)
     // The first token's probability needs the output of the token before it, which was not kept: that token runs again.
     const before = this.#tokens.at(-1)
     if (before !== undefined) this.#rewind(this.#tokens.length - 1)
@@ -110,14 +110,14 @@ export class PetalsSession implements Session {
     return scores
   }
 
-  async openAhead(options: OpenAheadOptions = {}): Promise<void> {
+  async prewarm(options: PrewarmOptions = {}): Promise<void> {
     const { model } = this.#options
     options.signal?.throwIfAborted()
     {
-      using _call = this.#guard.enter() // nothing else may be under way, but other calls may follow
+      using _call = this.#guard.enter() // refuses while another call runs; later calls may start before this one ends
     }
     try {
-      await this.#ahead.open(options)
+      await this.#prewarming.open(options)
     } catch (error) {
       throw toEngineError(error, model.id, options.signal)
     }
@@ -131,14 +131,14 @@ export class PetalsSession implements Session {
     using _call = this.#guard.enter()
     options.signal?.throwIfAborted()
     validateTruncation(length, this.#tokens.length)
-    await this.#ahead.settle(0, options)
+    await this.#prewarming.settle(0, options)
     this.#rewind(length)
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     if (!this.#guard.close()) return
     this.#options.onClose()
-    this.#ahead.close()
+    this.#prewarming.close()
     await this.#options.inference[Symbol.asyncDispose]()
   }
 

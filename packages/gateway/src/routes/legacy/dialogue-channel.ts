@@ -38,7 +38,7 @@ export async function converse(
   channel: DialogueChannel,
 ): Promise<never> {
   try {
-    void dialogue.openAhead()
+    void dialogue.prewarm()
     while (true) {
       const params = messageOf(await channel.receive(), 'next', ['generate'])
       for await (const answer of dialogue.generate(params, { signal: channel.signal })) {

@@ -213,10 +213,10 @@ describe('/api/v2/generate', () => {
     expect((await client.generate({ max_length: 25 }))[0]).toMatchObject({ token_count: 1 })
   })
 
-  describe('a session whose engine can open it ahead', () => {
+  describe('a session whose engine can prewarm it', () => {
     it('is opened before the first message, and used for it', async () => {
       const opened: number[] = []
-      await using server = await startServer({ openAhead: async () => void opened.push(1) })
+      await using server = await startServer({ prewarm: async () => void opened.push(1) })
       const client = await server.connect()
       await client.startSession(100)
       await eventually(() => opened.length === 1)
@@ -228,7 +228,7 @@ describe('/api/v2/generate', () => {
     })
 
     it('is given back where no message comes', async () => {
-      await using server = await startServer({ openAhead: () => new Promise(() => {}) })
+      await using server = await startServer({ prewarm: () => new Promise(() => {}) })
       const client = await server.connect()
       await client.startSession(100)
       await eventually(() => server.test.engine.openSessions === 1)
@@ -237,8 +237,8 @@ describe('/api/v2/generate', () => {
     })
 
     it('answers all the same when that has failed', async () => {
-      const openAhead = () => Promise.reject(new GenerationFailedError('no server answers'))
-      await using server = await startServer({ openAhead })
+      const prewarm = () => Promise.reject(new GenerationFailedError('no server answers'))
+      await using server = await startServer({ prewarm })
       const client = await server.connect()
       await client.startSession(100)
       expect(textOf(await client.generate({ inputs: 'Hi', max_new_tokens: 5 }))).toHaveLength(5)
@@ -246,7 +246,7 @@ describe('/api/v2/generate', () => {
 
     it('is not opened where others might lose theirs for it', async () => {
       const opened: number[] = []
-      await using server = await startServer({ maxSessions: 1, openAhead: async () => void opened.push(1) })
+      await using server = await startServer({ maxSessions: 1, prewarm: async () => void opened.push(1) })
       const client = await server.connect()
       await client.startSession(100)
       await client.generate({ inputs: 'Hi', max_new_tokens: 5 })

@@ -54,9 +54,9 @@ export class InferenceDialogue {
   }
 
   /** Has a session made ready for the first message. */
-  async openAhead(): Promise<void> {
+  async prewarm(): Promise<void> {
     const { sessions, model, maxLength, logger } = this.#options
-    await sessions.openAhead(model, { maxLength, owner: this, logger })
+    await sessions.prewarm(model, { maxLength, owner: this, logger })
   }
 
   /** Answers one `generate` message, part by part; with a stop sequence, until the answer ends with it. */

@@ -1,7 +1,7 @@
-import { abortable, type AbortOptions, type OpenAheadOptions } from '@petals-chat/engine'
+import { abortable, type AbortOptions, type PrewarmOptions } from '@petals-chat/engine'
 import type { InferenceSession } from '../inference/inference-session.ts'
 
-/** Tokens that a first message and what stands before it are likely to have; short enough for pushed chains. */
+/** Tokens of a typical first message with its system prompt; few enough for a pushed route. */
 const likelyPromptLength = 512
 
 interface Opening {
@@ -10,8 +10,8 @@ interface Opening {
   readonly done: Promise<void>
 }
 
-/** Opens an inference session before there is anything to run on it. One at a time. */
-export class OpeningAhead {
+/** Opens an inference session before its first tokens are there. One opening at a time. */
+export class Prewarming {
   readonly #inference: InferenceSession
   readonly #maxLength: number
   #current: Opening | undefined
@@ -21,8 +21,8 @@ export class OpeningAhead {
     this.#maxLength = maxLength
   }
 
-  async open({ promptLength = likelyPromptLength, signal }: OpenAheadOptions): Promise<void> {
-    if (this.#current) await this.settle(0, { signal }) // no pause otherwise: calls that follow must find this one
+  async open({ promptLength = likelyPromptLength, signal }: PrewarmOptions): Promise<void> {
+    if (this.#current) await this.settle(0, { signal }) // no await otherwise: the calls that follow must find this opening
     const abort = new AbortController()
     const length = Math.min(this.#inference.position + promptLength, this.#maxLength)
     const stop = signal ? AbortSignal.any([signal, abort.signal]) : abort.signal
@@ -32,15 +32,15 @@ export class OpeningAhead {
     try {
       await done
     } catch (error) {
-      if (!abort.signal.aborted) throw error // ended by other work, which opens for itself
+      if (!abort.signal.aborted) throw error // aborted: a call with more tokens opens for itself
     } finally {
       if (this.#current === opening) this.#current = undefined
     }
   }
 
   /**
-   * Before other work, which needs room for `length` tokens: waits for an opening under way, or ends it if it is for fewer.
-   * Whether it succeeds doesn't matter: what failed is tried again.
+   * Called before other work that needs room for `length` tokens. Waits for a running opening, or aborts it if it reserves
+   * less. A failed opening is no error here: the work that follows opens again.
    */
   async settle(length: number, { signal }: AbortOptions): Promise<void> {
     const opening = this.#current
