@@ -1,38 +1,39 @@
-import { completionRequestSchema } from '@petals-chat/api'
+import { type CompletionRequest, completionRequestSchema } from '@petals-chat/api'
 import { Hono } from 'hono'
 import type { GatewayVariables, RouteModule } from '../../context.ts'
+import { type AnswerApi, respondWithAnswer } from './answer/respond-with-answer.ts'
+import { type CompletionFinishReason, startCompletion } from './completions/completion-choice-reader.ts'
 import { completionFrames } from './completions/completion-frames.ts'
 import { collectCompletion } from './completions/completion-json.ts'
-import { prepareCompletion, promptsOf } from './completions/prepare-completion.ts'
-import { runCompletion } from './completions/run-completion.ts'
-import { checkBestOf, checkChoices, checkResumable } from './request/choices.ts'
-import { callerOf, resolveModel } from '../resolve-model.ts'
-import { asksForRoute } from '../../swarm/route-request.ts'
+import {
+  type CompletionJob,
+  prepareCompletion,
+  type PreparedPrompt,
+} from './completions/prepare-completion.ts'
+import { checkBestOf, checkChoices } from './request/choices.ts'
+import { promptsOf } from './request/encode-prompts.ts'
 import { parseRequest } from './request/parse-request.ts'
 import { unsupportedCompletionParameters } from './request/unsupported.ts'
-import { respondWithEvents } from './response/respond-with-events.ts'
+import type { ScoredText } from './response/logprobs.ts'
 
-/** `POST /v1/completions`: how texts go on, and how probable they are. */
+const completion: AnswerApi<
+  CompletionRequest,
+  PreparedPrompt,
+  CompletionJob,
+  ScoredText,
+  CompletionFinishReason
+> = {
+  prepare: prepareCompletion,
+  start: startCompletion,
+  collect: collectCompletion,
+  frames: completionFrames,
+}
+
+/** `POST /v1/completions`: continues texts, and returns how probable they are. */
 export const completionRoutes: RouteModule = (context) =>
   new Hono<{ Variables: GatewayVariables }>().post('/v1/completions', async (c) => {
     const request = await parseRequest(c.req, completionRequestSchema, unsupportedCompletionParameters)
     checkBestOf(request.best_of, request.n ?? 1)
     checkChoices(promptsOf(request.prompt).length, request.n ?? 1, context.config.maxChoices)
-    checkResumable(request)
-    const spec = resolveModel(context, request.model, callerOf(c.req))
-    const { signal, logger } = c.var
-    const options = { logger, wantsRoute: asksForRoute(request.petals, (name) => c.req.header(name)) }
-    if (!request.stream) {
-      const job = await prepareCompletion(context, spec, request, signal)
-      return c.json(await collectCompletion(job, runCompletion(context, job, options)))
-    }
-    const resumable = request.resumable ?? false
-    return respondWithEvents(c, context, { resumable }, async function* (signal) {
-      const job = await prepareCompletion(context, spec, request, signal)
-      yield* completionFrames(
-        job,
-        runCompletion(context, job, options),
-        request.stream_options?.include_usage ?? false,
-      )
-    })
+    return respondWithAnswer(c, context, request, completion)
   })

@@ -2,7 +2,7 @@ import { type EmbeddingRequest, type EmbeddingResponse, embeddingRequestSchema }
 import { InvalidRequestError, type Model, type ModelSpec, type TokenId } from '@petals-chat/engine'
 import { Hono } from 'hono'
 import type { GatewayVariables, RouteModule } from '../../context.ts'
-import { encodePrompts } from './completions/prepare-completion.ts'
+import { encodePrompts } from './request/encode-prompts.ts'
 import { callerOf, resolveModel } from '../resolve-model.ts'
 import { answerLength } from './request/limits.ts'
 import { parseRequest } from './request/parse-request.ts'

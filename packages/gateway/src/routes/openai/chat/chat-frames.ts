@@ -1,72 +1,67 @@
+import type { ChatFinishReason } from '@petals-chat/api'
+import { answerFrames, choiceJson, type ChoiceWriter } from '../answer/answer-frames.ts'
+import type { DeltaEvent, EndEvent } from '../answer/run-answer.ts'
 import type { ChatPart } from '../response/chat-part.ts'
-import { doneFrame } from '../response/event-stream.ts'
-import { FrameWriter } from '../response/frame-writer.ts'
+import type { FrameWriter } from '../response/frame-writer.ts'
 import { chatLogprobs } from '../response/logprobs.ts'
-import { CostTotal } from '../response/usage.ts'
+import type { ChatDelta, ChatEvent } from './chat-choice-reader.ts'
 import { newCall } from './chat-json.ts'
 import type { ChatJob } from './prepare-chat.ts'
-import type { ChatEvent } from './run-chat.ts'
 
-type DeltaEvent = Extract<ChatEvent, { readonly type: 'delta' }>
+/** The events of a streamed chat answer: for every choice the role, the pieces and the end. */
+export const chatFrames = (job: ChatJob, events: AsyncIterable<ChatEvent>, includeUsage: boolean) =>
+  answerFrames(job, events, new ChatWriter(job), includeUsage)
 
-/** The events of a streamed chat answer: the role, the pieces, the end of every choice, the usage if asked for. */
-export async function* chatFrames(
-  job: ChatJob,
-  events: AsyncIterable<ChatEvent>,
-  includeUsage: boolean,
-): AsyncGenerator<string, void, undefined> {
-  const writer = new FrameWriter(job.head, 'chat.completion.chunk', includeUsage)
-  const total = new CostTotal()
-  let begun = -1
-  for await (const event of events) {
-    if (event.type === 'wait') {
-      yield* writer.wait(event)
-      continue
-    }
-    const { choice } = event
-    if (begun < choice) {
-      begun = choice
-      yield writer.choice(choiceJson(choice, firstDelta(job, event)))
-    }
-    if (event.type === 'delta') yield* deltaFrames(job, event, writer)
-    else {
-      const own = new CostTotal()
-      own.add(event.cost, true)
-      total.add(event.cost, choice === 0)
-      const json = choiceJson(choice, '{}', 'null', event.finishReason)
-      yield writer.lastOfChoice(json, own.timings(), event.petals)
-    }
+class ChatWriter implements ChoiceWriter<ChatDelta, ChatFinishReason> {
+  readonly object = 'chat.completion.chunk'
+  readonly #job: ChatJob
+  #begun = -1
+
+  constructor(job: ChatJob) {
+    this.#job = job
   }
-  if (includeUsage) yield writer.usage(total.usage())
-  yield doneFrame
+
+  *frames(event: DeltaEvent<ChatDelta> | EndEvent<ChatFinishReason>, writer: FrameWriter): Generator<string> {
+    if (this.#begun < event.index) {
+      this.#begun = event.index
+      yield writer.choice(choiceJson(event.index, firstDelta(this.#job, event)))
+    }
+    if (event.type === 'delta') yield* deltaFrames(this.#job, event, writer)
+  }
+
+  last({ index, finishReason }: EndEvent<ChatFinishReason>): string {
+    return choiceJson(index, '"delta":{}', 'null', finishReason)
+  }
 }
 
 function* deltaFrames(
   job: ChatJob,
-  { choice, parts, tokens, petals }: DeltaEvent,
+  { index, delta: { parts, tokens }, petals }: DeltaEvent<ChatDelta>,
   writer: FrameWriter,
 ): Generator<string> {
   // Tokens whose text is still held back are reported with the piece that comes first after them.
   let logprobs = job.logprobs && tokens.length > 0 ? logprobsJson(job, tokens) : undefined
   let news = petals
   for (const part of parts) {
-    yield writer.choice(choiceJson(choice, deltaJson(part), logprobs), news)
+    yield writer.choice(choiceJson(index, `"delta":${deltaJson(part)}`, logprobs), news)
     logprobs = undefined
     news = undefined
   }
-  if (logprobs !== undefined || news !== undefined)
-    yield writer.choice(choiceJson(choice, isForced(job) ? '{}' : '{"content":""}', logprobs), news)
+  if (logprobs !== undefined || news !== undefined) {
+    const empty = isForced(job) ? '{}' : '{"content":""}'
+    yield writer.choice(choiceJson(index, `"delta":${empty}`, logprobs), news)
+  }
 }
 
 const isForced = ({ reader }: ChatJob): boolean => reader.tools?.forced === true
 
-/** Where calls are all that comes there is no content: strict clients take the empty text for an answer. */
-function firstDelta(job: ChatJob, event: ChatEvent): string {
-  const isCall = isForced(job) || (event.type === 'delta' && event.parts[0]?.type === 'tool-call')
-  return `{"role":"assistant","content":${isCall ? 'null' : '""'},"refusal":null}`
+/** An answer of nothing but calls has null as content: strict clients read the empty text as an answer. */
+function firstDelta(job: ChatJob, event: DeltaEvent<ChatDelta> | EndEvent<ChatFinishReason>): string {
+  const isCall = isForced(job) || (event.type === 'delta' && event.delta.parts[0]?.type === 'tool-call')
+  return `"delta":{"role":"assistant","content":${isCall ? 'null' : '""'},"refusal":null}`
 }
 
-const logprobsJson = ({ model }: ChatJob, tokens: DeltaEvent['tokens']): string =>
+const logprobsJson = ({ model }: ChatJob, tokens: ChatDelta['tokens']): string =>
   JSON.stringify({ content: chatLogprobs(tokens, model.tokenizer), refusal: null })
 
 function deltaJson(part: ChatPart): string {
@@ -81,6 +76,3 @@ function deltaJson(part: ChatPart): string {
       return `{"tool_calls":[{"index":${part.index},"function":{"arguments":${JSON.stringify(part.text)}}}]}`
   }
 }
-
-const choiceJson = (index: number, delta: string, logprobs = 'null', finishReason?: string): string =>
-  `{"index":${index},"delta":${delta},"logprobs":${logprobs},"finish_reason":${finishReason ? `"${finishReason}"` : 'null'}}`

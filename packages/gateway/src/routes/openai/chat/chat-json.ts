@@ -1,69 +1,57 @@
 import type {
   ChatChoice,
+  ChatFinishReason,
   ChatResponse,
   ChatTokenLogprob,
-  PetalsBody,
   ResponseToolCall,
 } from '@petals-chat/api'
+import { type ChoiceDraft, collectAnswer } from '../answer/collect-answer.ts'
 import type { ChatPart } from '../response/chat-part.ts'
 import { chatLogprobs } from '../response/logprobs.ts'
-import { CostTotal } from '../response/usage.ts'
+import type { ChatDelta, ChatEvent } from './chat-choice-reader.ts'
 import type { ChatJob } from './prepare-chat.ts'
-import type { ChatEvent } from './run-chat.ts'
 
-/** All choices of a job as one answer. A fault in the middle is thrown: there are no short answers. */
-export async function collectChat(job: ChatJob, events: AsyncIterable<ChatEvent>): Promise<ChatResponse> {
-  const choices: ChatChoice[] = []
-  const cost = new CostTotal()
-  let petals: PetalsBody | undefined
-  const isForced = job.reader.tools?.forced === true
-  let draft = new ChoiceDraft()
-  for await (const event of events) {
-    if (event.type === 'wait') continue
-    if (event.type === 'delta') {
-      draft.add(event.parts)
-      if (job.logprobs) draft.logprobs.push(...chatLogprobs(event.tokens, job.model.tokenizer))
-      continue
-    }
-    cost.add(event.cost, event.choice === 0)
-    petals = event.petals
-    choices.push({
-      index: event.choice,
-      message: draft.message(isForced),
-      logprobs: job.logprobs ? { content: draft.logprobs, refusal: null } : null,
-      finish_reason: event.finishReason,
-    })
-    draft = new ChoiceDraft()
-  }
-  return {
-    ...job.head,
-    object: 'chat.completion',
-    choices,
-    usage: cost.usage(),
-    timings: cost.timings(),
-    ...(petals && { petals }),
-  }
-}
+/** All choices of a job as one body. */
+export const collectChat = (job: ChatJob, events: AsyncIterable<ChatEvent>): Promise<ChatResponse> =>
+  collectAnswer(job, events, 'chat.completion', () => new ChatDraft(job))
 
-/** One choice as its pieces come. */
-class ChoiceDraft {
-  readonly logprobs: ChatTokenLogprob[] = []
+class ChatDraft implements ChoiceDraft<ChatDelta, ChatFinishReason, ChatChoice> {
+  readonly #job: ChatJob
+  readonly #logprobs: ChatTokenLogprob[] = []
   readonly #calls: ResponseToolCall[] = []
   #content = ''
   #reasoning = ''
 
-  add(parts: readonly ChatPart[]): void {
-    for (const part of parts) {
-      if (part.type === 'content') this.#content += part.text
-      else if (part.type === 'reasoning') this.#reasoning += part.text
-      else if (part.type === 'tool-call') this.#calls[part.index] = newCall(part)
-      else this.#calls[part.index]!.function.arguments += part.text
+  constructor(job: ChatJob) {
+    this.#job = job
+  }
+
+  add({ parts, tokens }: ChatDelta): void {
+    for (const part of parts) this.#addPart(part)
+    const { logprobs, model } = this.#job
+    if (logprobs) this.#logprobs.push(...chatLogprobs(tokens, model.tokenizer))
+  }
+
+  #addPart(part: ChatPart): void {
+    if (part.type === 'content') this.#content += part.text
+    else if (part.type === 'reasoning') this.#reasoning += part.text
+    else if (part.type === 'tool-call') this.#calls[part.index] = newCall(part)
+    else this.#calls[part.index]!.function.arguments += part.text
+  }
+
+  finished(index: number, finishReason: ChatFinishReason): ChatChoice {
+    return {
+      index,
+      message: this.#message(),
+      logprobs: this.#job.logprobs ? { content: this.#logprobs, refusal: null } : null,
+      finish_reason: finishReason,
     }
   }
 
-  /** `isForced`: the answer may be nothing but calls, and has no words even if it was cut before the first. */
-  message(isForced: boolean): ChatChoice['message'] {
+  /** A forced answer is nothing but calls: its content is null even if it was cut before the first call. */
+  #message(): ChatChoice['message'] {
     const hasCalls = this.#calls.length > 0
+    const isForced = this.#job.reader.tools?.forced === true
     return {
       role: 'assistant',
       content: (hasCalls || isForced) && this.#content === '' ? null : this.#content,

@@ -1,27 +1,20 @@
 import type { ChatRequest } from '@petals-chat/api'
-import { InvalidRequestError, type Model, type ModelSpec, type TextRequest } from '@petals-chat/engine'
+import { InvalidRequestError, type Model, type ModelSpec } from '@petals-chat/engine'
 import type { GatewayContext } from '../../../context.ts'
+import { type AnswerJob, commonJob } from '../answer/answer-job.ts'
 import { answerForm } from '../request/answer-form.ts'
 import { chatPrompt } from '../request/chat-prompt.ts'
-import { requireLogprobs, toStop } from '../request/choices.ts'
+import { requireLogprobs } from '../request/choices.ts'
 import { answerLength, askedLength } from '../request/limits.ts'
-import { toSampling } from '../request/sampling.ts'
 import type { ChatAnswerReaderOptions } from '../response/chat-answer-reader.ts'
-import { type ResponseHead, responseHead } from '../response/head.ts'
+import { responseHead } from '../response/head.ts'
 
-/** A chat request, checked against its model and ready to run. */
-export interface ChatJob {
-  readonly head: ResponseHead
-  readonly model: Model
-  readonly text: TextRequest
-  readonly choices: number
+export interface ChatJob extends AnswerJob {
   readonly reader: ChatAnswerReaderOptions
   readonly logprobs: boolean
-  /** The field that the answer's grammar was made from. */
-  readonly grammarParam: string | undefined
 }
 
-/** Loads the model if need be. @throws InvalidRequestError, ContextLengthError, ModelUnavailableError */
+/** Loads the model if necessary. @throws InvalidRequestError, ContextLengthError, ModelUnavailableError */
 export async function prepareChat(
   { registry, version }: Pick<GatewayContext, 'registry' | 'version'>,
   spec: ModelSpec,
@@ -31,42 +24,31 @@ export async function prepareChat(
   const model = await registry.get(spec.id, { signal })
   const form = answerForm(request, model)
   const topLogprobs = wantedLogprobs(request, model)
-  const prompt = chatPrompt(model, request, form.tools?.tools)
-  const maxNewTokens = answerLength(model, spec, {
-    promptTokens: prompt.tokens.length,
-    requested: askedLength(request),
-  })
+  const { tokens, opensReasoning } = chatPrompt(model, request, form.tools?.tools)
+  const requested = askedLength(request)
+  const maxNewTokens = answerLength(model, spec, { promptTokens: tokens.length, requested })
   return {
-    head: responseHead('chatcmpl', spec, version),
-    model,
-    text: {
-      tokens: prompt.tokens,
-      maxNewTokens,
-      stop: [...toStop(request.stop), ...model.chatTemplate.stopSequences],
-      sampling: toSampling(request, spec, model),
-      grammar: form.grammar,
+    ...commonJob(request, spec, model, {
+      form: form.tools?.forced ? { ...form, param: 'tools' } : form,
       topLogprobs,
-      ignoreEos: request.ignore_eos ?? false,
+      stop: model.chatTemplate.stopSequences,
       signal,
-    },
-    choices: request.n ?? 1,
-    reader: {
-      tools: form.tools,
-      reasoning: reasoning(request, prompt.opensReasoning, form.grammar !== undefined),
-    },
+    }),
+    head: responseHead('chatcmpl', spec, version),
+    prompts: [{ tokens, maxNewTokens }],
+    reader: { tools: form.tools, reasoning: reasoning(request, opensReasoning, form.grammar !== undefined) },
     logprobs: topLogprobs !== undefined,
-    grammarParam: form.tools?.forced ? 'tools' : form.param,
   }
 }
 
 /** A grammar leaves no room for thoughts. */
 function reasoning(
   request: ChatRequest,
-  open: boolean,
-  isForced: boolean,
+  isOpen: boolean,
+  hasGrammar: boolean,
 ): ChatAnswerReaderOptions['reasoning'] {
-  if (request.reasoning_format === 'none' || isForced) return 'keep'
-  return open ? 'open' : 'split'
+  if (request.reasoning_format === 'none' || hasGrammar) return 'keep'
+  return isOpen ? 'open' : 'split'
 }
 
 function wantedLogprobs(request: ChatRequest, model: Model): number | undefined {

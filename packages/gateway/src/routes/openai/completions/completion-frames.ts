@@ -1,45 +1,48 @@
-import { doneFrame } from '../response/event-stream.ts'
-import { FrameWriter } from '../response/frame-writer.ts'
-import { characterCount, completionLogprobs } from '../response/logprobs.ts'
-import { CostTotal } from '../response/usage.ts'
+import { answerFrames, choiceJson, type ChoiceWriter } from '../answer/answer-frames.ts'
+import type { DeltaEvent, EndEvent } from '../answer/run-answer.ts'
+import type { FrameWriter } from '../response/frame-writer.ts'
+import { characterCount, completionLogprobs, type ScoredText } from '../response/logprobs.ts'
+import type { CompletionEvent, CompletionFinishReason } from './completion-choice-reader.ts'
 import type { CompletionJob } from './prepare-completion.ts'
-import type { CompletionEvent } from './run-completion.ts'
 
-/** The events of a streamed completion: the pieces, the end of every choice, the usage if asked for. */
-export async function* completionFrames(
+/** The events of a streamed completion: for every choice the pieces and the end. */
+export const completionFrames = (
   job: CompletionJob,
   events: AsyncIterable<CompletionEvent>,
   includeUsage: boolean,
-): AsyncGenerator<string, void, undefined> {
-  const withLogprobs = job.options.topLogprobs !== undefined
-  const writer = new FrameWriter(job.head, 'text_completion', includeUsage)
-  const total = new CostTotal()
-  let length = 0
-  for await (const event of events) {
-    if (event.type === 'wait') {
-      yield* writer.wait(event)
-      continue
-    }
-    const { index } = event
-    if (event.type === 'delta') {
-      const logprobs = withLogprobs
-        ? JSON.stringify(completionLogprobs(event, length, job.model.tokenizer))
-        : 'null'
-      length += characterCount(event.text)
-      if (event.text !== '' || withLogprobs || event.petals)
-        yield writer.choice(choiceJson(index, event.text, logprobs), event.petals)
-      continue
-    }
-    const own = new CostTotal()
-    own.add(event.cost, true)
-    total.add(event.cost, event.isFirstOfPrompt)
-    length = 0
-    const json = choiceJson(index, '', 'null', event.finishReason)
-    yield writer.lastOfChoice(json, own.timings(), event.petals)
+) => answerFrames(job, events, new CompletionWriter(job), includeUsage)
+
+class CompletionWriter implements ChoiceWriter<ScoredText, CompletionFinishReason> {
+  readonly object = 'text_completion'
+  readonly #job: CompletionJob
+  /** Characters of the choice so far. */
+  #length = 0
+
+  constructor(job: CompletionJob) {
+    this.#job = job
   }
-  if (includeUsage) yield writer.usage(total.usage())
-  yield doneFrame
+
+  *frames(
+    event: DeltaEvent<ScoredText> | EndEvent<CompletionFinishReason>,
+    writer: FrameWriter,
+  ): Generator<string> {
+    if (event.type === 'end') return
+    const { index, delta, petals } = event
+    const withLogprobs = this.#job.options.topLogprobs !== undefined
+    const logprobs = withLogprobs ? JSON.stringify(this.#logprobs(delta)) : 'null'
+    this.#length += characterCount(delta.text)
+    if (delta.text !== '' || withLogprobs || petals)
+      yield writer.choice(choiceJson(index, textJson(delta.text), logprobs), petals)
+  }
+
+  last({ index, finishReason }: EndEvent<CompletionFinishReason>): string {
+    this.#length = 0
+    return choiceJson(index, textJson(''), 'null', finishReason)
+  }
+
+  #logprobs(delta: ScoredText) {
+    return completionLogprobs(delta, this.#length, this.#job.model.tokenizer)
+  }
 }
 
-const choiceJson = (index: number, text: string, logprobs: string, finishReason?: string): string =>
-  `{"index":${index},"text":${JSON.stringify(text)},"logprobs":${logprobs},"finish_reason":${finishReason ? `"${finishReason}"` : 'null'}}`
+const textJson = (text: string): string => `"text":${JSON.stringify(text)}`

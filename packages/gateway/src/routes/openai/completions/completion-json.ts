@@ -1,53 +1,42 @@
-import type { CompletionChoice, CompletionLogprobs, CompletionResponse, PetalsBody } from '@petals-chat/api'
-import { characterCount, completionLogprobs } from '../response/logprobs.ts'
-import { CostTotal } from '../response/usage.ts'
+import type { CompletionChoice, CompletionLogprobs, CompletionResponse } from '@petals-chat/api'
+import { type ChoiceDraft, collectAnswer } from '../answer/collect-answer.ts'
+import { characterCount, completionLogprobs, type ScoredText } from '../response/logprobs.ts'
+import type { CompletionEvent, CompletionFinishReason } from './completion-choice-reader.ts'
 import type { CompletionJob } from './prepare-completion.ts'
-import type { CompletionEvent } from './run-completion.ts'
 
-/** All choices of a job as one answer. A fault in the middle is thrown: there are no short answers. */
-export async function collectCompletion(
+/** All choices of a job as one body. */
+export const collectCompletion = (
   job: CompletionJob,
   events: AsyncIterable<CompletionEvent>,
-): Promise<CompletionResponse> {
-  const withLogprobs = job.options.topLogprobs !== undefined
-  const choices: CompletionChoice[] = []
-  let petals: PetalsBody | undefined
-  const cost = new CostTotal()
-  let text = ''
-  let length = 0
-  let logprobs = emptyLogprobs()
-  for await (const event of events) {
-    if (event.type === 'wait') continue
-    if (event.type === 'delta') {
-      if (withLogprobs) append(logprobs, completionLogprobs(event, length, job.model.tokenizer))
-      text += event.text
-      length += characterCount(event.text)
-      continue
-    }
-    cost.add(event.cost, event.isFirstOfPrompt)
-    petals = event.petals
-    const { index, finishReason } = event
-    choices.push({ index, text, logprobs: withLogprobs ? logprobs : null, finish_reason: finishReason })
-    text = ''
-    length = 0
-    logprobs = emptyLogprobs()
+): Promise<CompletionResponse> =>
+  collectAnswer(job, events, 'text_completion', () => new CompletionDraft(job))
+
+class CompletionDraft implements ChoiceDraft<ScoredText, CompletionFinishReason, CompletionChoice> {
+  readonly #job: CompletionJob
+  readonly #logprobs: CompletionLogprobs | null
+  #text = ''
+  /** Characters of `#text`. */
+  #length = 0
+
+  constructor(job: CompletionJob) {
+    this.#job = job
+    this.#logprobs =
+      job.options.topLogprobs === undefined
+        ? null
+        : { tokens: [], token_logprobs: [], top_logprobs: [], text_offset: [] }
   }
-  return {
-    ...job.head,
-    object: 'text_completion',
-    choices,
-    usage: cost.usage(),
-    timings: cost.timings(),
-    ...(petals && { petals }),
+
+  add(delta: ScoredText): void {
+    if (this.#logprobs)
+      append(this.#logprobs, completionLogprobs(delta, this.#length, this.#job.model.tokenizer))
+    this.#text += delta.text
+    this.#length += characterCount(delta.text)
+  }
+
+  finished(index: number, finishReason: CompletionFinishReason): CompletionChoice {
+    return { index, text: this.#text, logprobs: this.#logprobs, finish_reason: finishReason }
   }
 }
-
-const emptyLogprobs = (): CompletionLogprobs => ({
-  tokens: [],
-  token_logprobs: [],
-  top_logprobs: [],
-  text_offset: [],
-})
 
 function append(all: CompletionLogprobs, more: CompletionLogprobs): void {
   all.tokens.push(...more.tokens)

@@ -1,0 +1,48 @@
+import type { ChatFinishReason } from '@petals-chat/api'
+import type { GeneratedToken, GenerationEndEvent, TextDeltaEvent } from '@petals-chat/engine'
+import type { AnswerEvent, ChoiceReader, StartPrompt } from '../answer/run-answer.ts'
+import { ChatAnswerReader, type ChatAnswerReaderOptions } from '../response/chat-answer-reader.ts'
+import type { ChatPart } from '../response/chat-part.ts'
+import type { PromptJob } from '../answer/answer-job.ts'
+import type { ChatJob } from './prepare-chat.ts'
+
+/** A piece of a chat answer, and the tokens that it was read from. */
+export interface ChatDelta {
+  readonly parts: readonly ChatPart[]
+  readonly tokens: readonly GeneratedToken[]
+}
+
+export type ChatEvent = AnswerEvent<ChatDelta, ChatFinishReason>
+
+export const startChat =
+  ({ reader }: ChatJob): StartPrompt<PromptJob, ChatDelta, ChatFinishReason> =>
+  async () =>
+  () =>
+    new ChatChoiceReader(reader)
+
+/** Separates thoughts, words and calls of one choice. */
+class ChatChoiceReader implements ChoiceReader<ChatDelta, ChatFinishReason> {
+  readonly #reader: ChatAnswerReader
+  #hasCalls = false
+
+  constructor(options: ChatAnswerReaderOptions) {
+    this.#reader = new ChatAnswerReader(options)
+  }
+
+  push({ text, tokens }: TextDeltaEvent): ChatDelta | undefined {
+    return this.#delta(this.#reader.push(text), tokens)
+  }
+
+  finish(): ChatDelta | undefined {
+    return this.#delta(this.#reader.finish(), [])
+  }
+
+  finishReason({ finishReason }: GenerationEndEvent): ChatFinishReason {
+    return this.#hasCalls && finishReason === 'stop' ? 'tool_calls' : finishReason
+  }
+
+  #delta(parts: readonly ChatPart[], tokens: readonly GeneratedToken[]): ChatDelta | undefined {
+    this.#hasCalls ||= parts.some(({ type }) => type === 'tool-call')
+    return parts.length > 0 || tokens.length > 0 ? { parts, tokens } : undefined
+  }
+}
