@@ -58,8 +58,8 @@ function requireEqual(answers: ReadonlyMap<ClientKind, readonly number[]>): void
 /** The others can't prewarm sessions: for them it is the figure that they have. */
 async function notePrewarmed(client: SwarmClient, request: AnswerRequest, cold: number): Promise<void> {
   const isOurs = client.kind === 'Petals Chat'
-  const ahead = isOurs && (await client.answer({ ...request, newTokens: 1, prewarms: true }))
-  const seconds = ahead ? ahead.firstTokenSeconds : cold
+  const prewarmed = isOurs && (await client.answer({ ...request, newTokens: 1, prewarms: true }))
+  const seconds = prewarmed ? prewarmed.firstTokenSeconds : cold
   note(`first token of ${request.ids.length}, prewarmed, s`, client.kind, seconds)
 }
 

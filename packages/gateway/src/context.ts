@@ -68,8 +68,8 @@ export interface SessionPool extends AsyncDisposable {
    */
   acquire(model: Model, request: AcquireRequest): Promise<SessionLease>
   /**
-   * For a dialogue whose first prompt is not known yet: gets a session ready (`Session.prewarm`), which `acquire` then finds.
-   * Only where nobody else could lose theirs for it. Never throws: what fails here fails, or not, when it is needed.
+   * For a dialogue whose first prompt is not known yet: opens and prewarms a session (`Session.prewarm`) that `acquire`
+   * then finds. Does nothing where another client could lose its session for it. Never throws: `acquire` tries again.
    */
   prewarm(model: Model, request: PrewarmRequest): Promise<void>
   /** Closes the idle sessions that were leased or prewarmed for `owner`. */

@@ -71,7 +71,7 @@ export class ModelSessions {
     }
   }
 
-  /** Sessions of a model that bounds them are not opened for a prompt that may never come: others may want them. */
+  /** Does nothing for a model with a limit on sessions: the prompt may never come, and other clients may need the session. */
   async prewarm(request: PrewarmRequest): Promise<void> {
     const isFull = this.leased + this.idle >= this.#options.config.maxPerModel
     if (this.#closed || isFull || this.#model.maxSessions !== undefined) return

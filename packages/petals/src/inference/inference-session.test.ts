@@ -70,7 +70,7 @@ describe('without faults', () => {
     outputs.forEach((value, i) => expect(Math.abs(value - expected[i]!)).toBeLessThan(0.1))
   })
 
-  test('sessions opened ahead, and several at once', async () => {
+  test('prewarmed sessions, several at once', async () => {
     await swarm.addServer(0, 3)
     await swarm.addServer(3, 6)
     const client = await swarm.connect()
@@ -82,7 +82,7 @@ describe('without faults', () => {
     for (const each of outputs) expect(each).toEqual(swarm.expected(...inputs))
   })
 
-  test('sessions opened ahead for what is coming need not be renewed', async () => {
+  test('sessions prewarmed for enough tokens are not reopened', async () => {
     const server = await swarm.addServer(0, 6)
     const session = (await swarm.connect()).openSession()
     await session.open({ length: 700 })
@@ -90,7 +90,7 @@ describe('without faults', () => {
     expect(server.sessionsEver).toBe(1)
   })
 
-  test('sessions opened ahead that nothing is run on are given back', async () => {
+  test('prewarmed sessions that are not used are closed', async () => {
     const server = await swarm.addServer(0, 6)
     const session = (await swarm.connect({ aheadTimeoutMs: 200 })).openSession()
     await session.open()

@@ -144,7 +144,7 @@ describe('slow is not dead', () => {
     else await expect(failure).rejects.toThrow('The session was closed.')
   })
 
-  test('what is opened ahead does not wait for servers', async () => {
+  test('prewarming does not wait for servers', async () => {
     const server = await swarm.addServer(0, 6)
     const client = await swarm.connect()
     await client.openSession().step(swarm.inputs(5))

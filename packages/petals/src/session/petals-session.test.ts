@@ -281,8 +281,8 @@ describe('PetalsSession', () => {
     await expect(take(session, prompt, 1)).rejects.toThrow(ModelUnavailableError)
   })
 
-  describe('opened ahead', () => {
-    it('asks for room for what is likely to come, within its length', async () => {
+  describe('prewarming', () => {
+    it('opens for the expected tokens, within the length of the session', async () => {
       const { session, inference } = await open(512)
       await session.prewarm!()
       await session.prewarm!({ promptLength: 40 })
@@ -290,7 +290,7 @@ describe('PetalsSession', () => {
       expect(inference.opened).toEqual([512, 40, 512])
     })
 
-    it('lets an answer wait for an opening under way', async () => {
+    it('makes an answer wait for a running prewarm', async () => {
       const { session, inference } = await open()
       const { promise, resolve } = Promise.withResolvers<void>()
       inference.opening = promise
@@ -304,7 +304,7 @@ describe('PetalsSession', () => {
       expect(inference.aborted).toBeUndefined()
     })
 
-    it('ends an opening for less than what comes', async () => {
+    it('is cancelled if more tokens come than it opened for', async () => {
       const { session, inference } = await open()
       inference.opening = Promise.withResolvers<void>().promise
       const opening = session.prewarm!({ promptLength: 3 })
@@ -313,7 +313,7 @@ describe('PetalsSession', () => {
       expect(inference.aborted).toBeInstanceOf(Error)
     })
 
-    it('says what went wrong, and leaves the answer to try again', async () => {
+    it('rejects with the failure, and the answer tries again', async () => {
       const { session, inference } = await open()
       inference.opening = sleep(10).then(() => {
         throw new ConnectionLostError('The server went away.')
@@ -323,7 +323,7 @@ describe('PetalsSession', () => {
       await opening
     })
 
-    it('ends with the session, and with its signal', async () => {
+    it('ends with the session, and by its signal', async () => {
       const { session, inference } = await open()
       inference.opening = Promise.withResolvers<void>().promise
       const reason = new Error('the user left')

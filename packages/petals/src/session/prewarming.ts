@@ -45,7 +45,8 @@ export class Prewarming {
   async settle(length: number, { signal }: AbortOptions): Promise<void> {
     const opening = this.#current
     if (!opening) return
-    if (opening.length < length) opening.abort.abort(new Error('More tokens came than were expected.'))
+    if (opening.length < length)
+      opening.abort.abort(new Error('More tokens arrived than the sessions were opened for.'))
     const settled = opening.done.catch(() => {})
     await abortable(settled, signal)
   }

@@ -214,7 +214,7 @@ describe('/api/v2/generate', () => {
   })
 
   describe('a session whose engine can prewarm it', () => {
-    it('is opened before the first message, and used for it', async () => {
+    it('is prewarmed before the first message, which then uses it', async () => {
       const opened: number[] = []
       await using server = await startServer({ prewarm: async () => void opened.push(1) })
       const client = await server.connect()
@@ -227,7 +227,7 @@ describe('/api/v2/generate', () => {
       await eventually(() => server.test.engine.openSessions === 0)
     })
 
-    it('is given back where no message comes', async () => {
+    it('is closed if no message comes', async () => {
       await using server = await startServer({ prewarm: () => new Promise(() => {}) })
       const client = await server.connect()
       await client.startSession(100)
@@ -236,7 +236,7 @@ describe('/api/v2/generate', () => {
       await eventually(() => server.test.engine.openSessions === 0)
     })
 
-    it('answers all the same when that has failed', async () => {
+    it('answers even if prewarming failed', async () => {
       const prewarm = () => Promise.reject(new GenerationFailedError('no server answers'))
       await using server = await startServer({ prewarm })
       const client = await server.connect()
@@ -244,7 +244,7 @@ describe('/api/v2/generate', () => {
       expect(textOf(await client.generate({ inputs: 'Hi', max_new_tokens: 5 }))).toHaveLength(5)
     })
 
-    it('is not opened where others might lose theirs for it', async () => {
+    it('is not opened in advance where another client could lose its session', async () => {
       const opened: number[] = []
       await using server = await startServer({ maxSessions: 1, prewarm: async () => void opened.push(1) })
       const client = await server.connect()

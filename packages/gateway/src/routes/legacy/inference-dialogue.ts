@@ -53,7 +53,7 @@ export class InferenceDialogue {
     this.#options = options
   }
 
-  /** Has a session made ready for the first message. */
+  /** Prewarms a session for the first message. */
   async prewarm(): Promise<void> {
     const { sessions, model, maxLength, logger } = this.#options
     await sessions.prewarm(model, { maxLength, owner: this, logger })
