@@ -4,7 +4,7 @@ import type { Filter } from './filters.ts'
 import { gumbelBits, gumbelCeiling, gumbelOf, type GumbelKey } from './gumbel.ts'
 import { byRank, type RankedToken } from './ranking.ts'
 
-/** What a draw goes by beside the logits. */
+/** What a draw depends on besides the logits. */
 export interface Draw {
   readonly temperature: number
   readonly best: RankedToken
@@ -13,16 +13,16 @@ export interface Draw {
 
 const noiseOf = (key: GumbelKey, token: TokenId): number => gumbelOf(gumbelBits(key, token))
 
-/** (logit - best) / temperature, of a logit that can't be above the best: also where a bound's end is. */
+/** Returns (logit - best) / temperature. A logit can't be above the best, even if the end of its bound is. */
 const scaled = (logit: number, { best, temperature }: Draw): number =>
   logit >= best.logit ? 0 : (logit - best.logit) / temperature
 
 /**
  * Draws a token with the probability softmax(logits / temperature), among those that the filter allows.
  *
- * By the Gumbel-max trick: with independent Gumbel numbers g, the token of the highest logit / temperature + g is such a
- * draw. So a draw is an argmax, which needs the exact logits of very few tokens; and if the winner is not allowed, the
- * best of the tokens ranked before it is a draw among those.
+ * It uses the Gumbel-max trick: with independent Gumbel numbers g, the token with the highest logit / temperature + g is
+ * such a draw. A draw is therefore an argmax, which needs the exact logits of very few tokens. If the filter does not allow
+ * the winner, the best of the tokens ranked before it is a draw among those.
  */
 export function drawToken(logits: Logits, draw: Draw, allows: Filter): TokenId {
   let before: RankedToken | undefined
@@ -36,11 +36,11 @@ export function drawToken(logits: Logits, draw: Draw, allows: Filter): TokenId {
 interface Candidate {
   readonly token: TokenId
   readonly noise: number
-  /** The score can't be more. */
+  /** Upper bound of the score. */
   readonly ceiling: number
 }
 
-/** The highest score among the tokens of a better rank than `before` (all, if left out). The best token is one of them. */
+/** Returns the highest score among the tokens ranked before `before`, or among all. The best token is one of them. */
 function perturbedBest(logits: Logits, draw: Draw, before: RankedToken | undefined): RankedToken {
   const candidates = possibleWinners(logits, draw, before?.logit ?? -Infinity)
   candidates.sort((a, b) => b.ceiling - a.ceiling)
@@ -57,7 +57,7 @@ function perturbedBest(logits: Logits, draw: Draw, before: RankedToken | undefin
   return winner
 }
 
-/** Tokens whose bound allows the highest score. */
+/** Returns the tokens that can have the highest score, by their bounds. */
 function possibleWinners(logits: Logits, draw: Draw, lowest: number): Candidate[] {
   const { estimates, margins, size } = logits
   const { key, best, temperature } = draw

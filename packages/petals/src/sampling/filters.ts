@@ -3,10 +3,10 @@ import type { Logits } from '../tensor/logits.ts'
 import { ProbabilityMass } from './probability-mass.ts'
 import { byRank, tokensBetween, topK, type RankedToken } from './ranking.ts'
 
-/** Says of a token with its exact logit whether it may be drawn. If one may, so may all of a better rank. */
+/** Reports whether a token with its exact logit may be drawn. If one may, so may all tokens of a better rank. */
 export type Filter = (candidate: RankedToken) => boolean
 
-/** The filters of these parameters, as transformers chains them: top-k, top-p of what that leaves, min-p. */
+/** Creates the filter of these parameters, in the order of transformers: top-k, top-p of the remaining tokens, min-p. */
 export function createFilter(logits: Logits, params: SamplingParams, best: RankedToken): Filter {
   const { temperature, topK: k = Infinity, topP = 1, minP = 0 } = params
   const filters: Filter[] = []
@@ -23,11 +23,11 @@ function minPFilter(temperature: number, best: RankedToken, share: number): Filt
   return ({ logit }) => logit >= lowest
 }
 
-/** TopKLogitsWarper of transformers: what equals the k-th logit is kept too. */
+/** TopKLogitsWarper of transformers: tokens that equal the k-th logit are kept, too. */
 function topKFilter(logits: Logits, k: number): Filter {
   let lowest: number | undefined
   return ({ logit }) => {
-    // Mostly there are not even k tokens that could be as good, and no other logit has to be made exact.
+    // Usually fewer than k tokens can be as good by their bounds, and no other logit has to be computed exactly.
     if (tokensBetween(logits, logit, Infinity).length <= k) return true
     lowest ??= topK(logits, k).at(-1)!.logit
     return logit >= lowest
@@ -35,8 +35,8 @@ function topKFilter(logits: Logits, k: number): Filter {
 }
 
 /**
- * TopPLogitsWarper of transformers: a token may be drawn unless the tokens in front of it have the probability `fraction`
- * already. Exact: it makes more logits exact until their bounds leave no doubt.
+ * TopPLogitsWarper of transformers: a token may be drawn unless the tokens ranked before it already have the probability
+ * `fraction`. The result is exact: it computes further logits exactly until the bounds decide.
  */
 function topPFilter(logits: Logits, temperature: number, best: RankedToken, fraction: number): Filter {
   let mass: ProbabilityMass | undefined
@@ -53,7 +53,7 @@ function topPFilter(logits: Logits, temperature: number, best: RankedToken, frac
   }
 }
 
-/** Both: the probabilities that top-p adds up are those of the k tokens alone. */
+/** Top-k and top-p together: top-p sums the probabilities of the k tokens alone. */
 function topKAndPFilter(logits: Logits, temperature: number, k: number, fraction: number): Filter {
   let last: RankedToken | undefined
   return (candidate) => {
@@ -62,7 +62,7 @@ function topKAndPFilter(logits: Logits, temperature: number, k: number, fraction
   }
 }
 
-/** The last of the leading tokens that are needed to reach `fraction` of the probability of all these. */
+/** Returns the last of the leading tokens that together reach `fraction` of the probability of all ranked tokens. */
 function lastOf(ranked: readonly RankedToken[], temperature: number, fraction: number): RankedToken {
   const weights = ranked.map(({ logit }) => Math.exp((logit - ranked[0]!.logit) / temperature))
   const enough = fraction * weights.reduce((sum, weight) => sum + weight, 0)

@@ -4,12 +4,12 @@ import { ProbabilityMass } from './probability-mass.ts'
 import { bestToken, topK } from './ranking.ts'
 
 /**
- * The sum over the whole vocabulary is proven to this share of itself, that is, log probabilities to ±0.03. What is left
- * to estimates errs to both sides and cancels: within 0.0005 of transformers on real models (docs/benchmarks.md).
+ * The sum over the whole vocabulary is proven to this relative tolerance, that is, log probabilities to ±0.03. The errors of
+ * the estimates have both signs and cancel: results are within 0.0005 of transformers on real models (docs/benchmarks.md).
  */
 const sumTolerance = 0.03
 
-/** Natural logarithms of probabilities before temperature and filters: of `token`, and of the `count` best. */
+/** Returns natural logarithms of probabilities before temperature and filters: of `token`, and of the `count` best tokens. */
 export function describeToken(logits: Logits, token: TokenId, count: number): TokenScore {
   const best = bestToken(logits)
   const mass = new ProbabilityMass(logits, 1, best)

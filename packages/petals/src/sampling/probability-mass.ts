@@ -1,38 +1,38 @@
 import type { Logits } from '../tensor/logits.ts'
 import { byRank, exactRanking, tokensBetween, type RankedToken } from './ranking.ts'
 
-/** How much deeper the ranking reaches at each step, in units of the temperature: a factor, and at least this much. */
+/** Each step extends the ranking by this factor, in units of the temperature, and at least by `reachStep`. */
 const reachFactor = 1.5
 const reachStep = 1
-/** Beyond this (exp(-60) of the best weight) everything is made exact: only ties at a border come here. */
+/** Beyond this (exp(-60) of the best weight) all logits are computed exactly. Only ties at a limit of a filter come here. */
 const furthestReach = 60
 
-/** What sums of float64 can be wrong by, relative to the whole. */
+/** Relative error of sums in float64. */
 const sumSlack = 1e-12
 
-/** Sums of exp((logit - best) / temperature) over tokens whose logits are known within bounds only. */
+/** Sums of exp((logit - best) / temperature) over tokens whose logits are known only within bounds. */
 interface WeightBounds {
   lower: number
   upper: number
-  /** By the estimates: what lies between the bounds, nearly always within 0.1 %. */
+  /** By the estimates of the logits; nearly always within 0.1 % of the true sum. */
   estimate: number
 }
 
 /**
- * Probabilities, as far as they are needed: the most probable tokens exactly, bounds for the sum of all the others, and
- * deeper and deeper on demand. Weights are exp((logit - best) / temperature); a probability is a weight over the sum of
- * all weights.
+ * Probabilities, computed as far as they are needed: the most probable tokens exactly, and bounds for the sum of the others.
+ * `deepen` ranks more tokens exactly. Weights are exp((logit - best) / temperature); a probability is a weight divided by the
+ * sum of all weights.
  */
 export class ProbabilityMass {
   readonly #logits: Logits
   readonly #temperature: number
   readonly #best: RankedToken
-  /** All tokens whose logit is this or more are ranked. */
+  /** All tokens with at least this logit are ranked. */
   #floor = Infinity
   #rest: WeightBounds
-  /** Exact, best first. */
+  /** Tokens with exact logits, best first. */
   #ranked: RankedToken[] = []
-  /** Of each entry of `ranked`: the sum of the weights in front of it; and of all, at the end. */
+  /** The sum of the weights before each entry of `ranked`; the last element is the sum of all. */
   #sums = new Float64Array(1)
 
   constructor(logits: Logits, temperature: number, best: RankedToken) {
@@ -42,11 +42,11 @@ export class ProbabilityMass {
     this.#rest = this.#boundsOfAll()
   }
 
-  /** Nothing is left to estimates. */
+  /** All tokens are ranked by exact logits. */
   get isComplete(): boolean {
     return this.#floor === -Infinity
   }
-  /** Bounds on the sum of all weights, and what it very probably is. */
+  /** Bounds on the sum of all weights, and its estimate. */
   get totalLower(): number {
     return this.#rankedWeight() + this.#rest.lower
   }
@@ -61,7 +61,7 @@ export class ProbabilityMass {
     return logit >= this.#best.logit ? 1 : Math.exp((logit - this.#best.logit) / this.#temperature)
   }
 
-  /** The sum of the weights of the tokens in front of this one, as far as they are ranked (`deepenTo` its logit). */
+  /** Returns the sum of the weights of the tokens ranked before this one. Call `deepenTo` with its logit first. */
   weightAbove(candidate: RankedToken): number {
     let low = 0
     let high = this.#ranked.length
@@ -73,14 +73,14 @@ export class ProbabilityMass {
     return this.#sums[low]!
   }
 
-  /** Ranks a step further down. */
+  /** Ranks further tokens, one step down. */
   deepen(): void {
     const reach = this.#floor === Infinity ? 0 : (this.#best.logit - this.#floor) / this.#temperature
     const next = Math.max(reach * reachFactor, reach + reachStep)
     this.deepenTo(next > furthestReach ? -Infinity : this.#best.logit - next * this.#temperature)
   }
 
-  /** Ranks all tokens whose logit is `floor` or more. */
+  /** Ranks all tokens with a logit of at least `floor`. */
   deepenTo(floor: number): void {
     if (!(floor < this.#floor)) return
     const tokens = tokensBetween(this.#logits, floor, this.#floor)
@@ -103,7 +103,7 @@ export class ProbabilityMass {
     return { lower: all.lower * (1 - sumSlack), upper: all.upper * (1 + sumSlack), estimate: all.estimate }
   }
 
-  /** Adds a token's weight to the sums, or takes it away. */
+  /** Adds a token's weight to the sums, or subtracts it. */
   #add(sums: WeightBounds, token: number, sign: 1 | -1): void {
     const margin = this.#logits.margins[token]!
     const upper = this.weightOf(this.#logits.estimates[token]! + margin)
@@ -117,7 +117,7 @@ export class ProbabilityMass {
     const { lower, upper, estimate } = this.#rest
     const rest = { lower, upper, estimate }
     for (const token of tokens) this.#add(rest, token, -1)
-    // Where nothing is left, rounding may leave less than nothing.
+    // Rounding may leave a negative sum when no token is left.
     this.#rest = {
       lower: Math.max(0, rest.lower),
       upper: Math.max(0, rest.upper),

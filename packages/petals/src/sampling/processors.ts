@@ -4,17 +4,17 @@ import type { Logits } from '../tensor/logits.ts'
 export interface History {
   /** All tokens so far, prompt and answer. */
   readonly tokens: readonly TokenId[]
-  /** Where the answer begins in `tokens`. */
+  /** Index in `tokens` at which the answer begins. */
   readonly answerStart: number
 }
 
-/** What changes one token's logit. Never turns two values of the same token around, so bounds pass through it. */
+/** Changes the logit of one token. It is monotonic in the logit, so that it maps bounds to bounds. */
 type Processor = (token: TokenId, logit: number) => number
 
 /**
- * Logits with penalties and biases, in this order: transformers' RepetitionPenaltyLogitsProcessor over all tokens (a
- * positive logit is divided by the penalty, a negative one multiplied), OpenAI's presence and frequency penalties over
- * the answer, then the bias. The same object if there is nothing to change.
+ * Returns the logits with penalties and biases, in this order: transformers' RepetitionPenaltyLogitsProcessor over all
+ * tokens (a positive logit is divided by the penalty, a negative one multiplied), OpenAI's presence and frequency penalties
+ * over the answer, then the bias. Returns the same object if there is nothing to change.
  */
 export function processLogits(logits: Logits, params: SamplingParams, history: History): Logits {
   const { repetitionPenalty = 1, presencePenalty = 0, frequencyPenalty = 0, logitBias } = params
@@ -37,10 +37,10 @@ export function processLogits(logits: Logits, params: SamplingParams, history: H
   })
 }
 
-/** What rounding to float32 can take from an estimate, relative to it, with room to spare. */
+/** Relative error of an estimate by rounding to float32, generously. */
 const roundingSlack = 1e-6
 
-/** Logits as a processor leaves them, with bounds that still hold. */
+/** Logits after a processor, with bounds that still hold. */
 class ProcessedLogits implements Logits {
   readonly size: number
   readonly estimates: Float32Array

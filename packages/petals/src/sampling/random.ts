@@ -1,4 +1,4 @@
-/** The next 32 random bits, 0 … 2^32 - 1. */
+/** Returns the next 32 random bits, 0 … 2^32 - 1. */
 export type RandomBits = () => number
 
 /** Spreads a 32-bit seed over the generator's state (splitmix32). */
@@ -14,7 +14,7 @@ function splitmix(seed: number): RandomBits {
   }
 }
 
-/** The generator sfc32 (Chris Doty-Humphrey's PractRand): same seed, same bits, on every machine. */
+/** Creates the generator sfc32 (Chris Doty-Humphrey's PractRand). The same seed gives the same bits on every machine. */
 export function seededBits(seed: number): RandomBits {
   const next = splitmix(seed)
   let [a, b, c, counter] = [next(), next(), next(), 1]
@@ -27,7 +27,7 @@ export function seededBits(seed: number): RandomBits {
     c = (c + sum) >>> 0
     return sum
   }
-  // The first numbers still show the seed.
+  // The first numbers still correlate with the seed.
   for (let i = 0; i < 12; i++) random()
   return random
 }

@@ -3,14 +3,14 @@ import type { Logits } from '../tensor/logits.ts'
 
 export interface RankedToken {
   readonly token: TokenId
-  /** Exact. */
+  /** The exact logit. */
   readonly logit: number
 }
 
-/** Highest logit first; among equals the lower token id, as argmax. */
+/** Orders by logit, highest first; equal logits by token id, as argmax does. */
 export const byRank = (a: RankedToken, b: RankedToken): number => b.logit - a.logit || a.token - b.token
 
-/** Tokens whose logit may be in [low, high): by the upper end of what their bound allows. */
+/** Returns the tokens whose upper bound is in [low, high). */
 export function tokensBetween({ estimates, margins }: Logits, low: number, high: number): TokenId[] {
   const tokens: TokenId[] = []
   for (let token = 0; token < estimates.length; token++) {
@@ -23,7 +23,7 @@ export function tokensBetween({ estimates, margins }: Logits, low: number, high:
 export const exactRanking = (logits: Logits, tokens: readonly TokenId[]): RankedToken[] =>
   tokens.map((token) => ({ token, logit: logits.exact(token) })).sort(byRank)
 
-/** The highest lower end of all bounds: the best logit is at least this. */
+/** Returns the highest lower bound: the best logit is at least this. */
 function highestLower({ estimates, margins }: Logits): number {
   let highest = -Infinity
   for (let token = 0; token < estimates.length; token++) {
@@ -33,16 +33,16 @@ function highestLower({ estimates, margins }: Logits): number {
   return highest
 }
 
-/** The token with the highest logit. @throws GenerationFailedError if the logits are not numbers. */
+/** Returns the token with the highest logit. @throws GenerationFailedError if the logits are not finite */
 export function bestToken(logits: Logits): RankedToken {
   const [best] = exactRanking(logits, tokensBetween(logits, highestLower(logits), Infinity))
   if (best && Number.isFinite(best.logit)) return best
   throw new GenerationFailedError(
-    'The servers of the swarm sent hidden states that are not numbers (NaN or infinity), so there is no next token. Try again: another route may be chosen.',
+    'The servers of the swarm sent hidden states that are NaN or infinite, so there is no next token. Try again: another route may be chosen.',
   )
 }
 
-/** The k-th highest lower end of a bound (k ≥ 1), or the lowest if there are fewer. Keeps a heap of k: no sort of everything. */
+/** Returns the k-th highest lower bound (k ≥ 1), or the lowest if there are fewer. A heap of k values avoids sorting them all. */
 function kthHighestLower({ estimates, margins, size }: Logits, k: number): number {
   const heap = new Float64Array(Math.min(k, size)).fill(-Infinity)
   for (let token = 0; token < size; token++) {
@@ -65,7 +65,7 @@ function replaceLowest(heap: Float64Array, value: number): void {
   heap[place] = value
 }
 
-/** The k highest, and whatever equals the k-th (TopKLogitsWarper of transformers keeps ties). Best first. */
+/** Returns the k highest tokens and all that equal the k-th, best first (TopKLogitsWarper of transformers keeps ties). */
 export function topK(logits: Logits, k: number): RankedToken[] {
   const ranked = exactRanking(logits, tokensBetween(logits, kthHighestLower(logits, k), Infinity))
   const last = ranked[Math.min(k, ranked.length) - 1]

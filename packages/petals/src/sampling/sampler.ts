@@ -9,11 +9,11 @@ import { bestToken } from './ranking.ts'
 
 /** Chooses tokens as transformers' processors and warpers do: penalties, temperature, top-k, top-p, min-p, multinomial. */
 export interface Sampler {
-  /** @throws GenerationFailedError if the logits are not numbers. */
+  /** @throws GenerationFailedError if the logits are not finite. */
   sample(logits: Logits, history: History): TokenId
 }
 
-/** @param seed 32 bits; the same seed and the same logits give the same tokens. */
+/** @param seed 32 bits. The same seed and the same logits give the same tokens. */
 export function createSampler(params: SamplingParams, seed: number): Sampler {
   const random = seededBits(seed)
   return {

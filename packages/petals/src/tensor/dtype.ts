@@ -14,7 +14,7 @@ export const isDtype = (name: string): name is Dtype => Object.hasOwn(bytesPerEl
 
 export const isFloatDtype = (dtype: Dtype): dtype is FloatDtype => dtype !== 'int64'
 
-/** @throws ProtocolError if a peer names a type that is not a model's. */
+/** Parses the name of a type from the wire. @throws ProtocolError if models don't use this type */
 export function parseDtype(name: string): Dtype {
   if (isDtype(name)) return name
   throw new ProtocolError(`Unknown tensor type '${name.slice(0, 40)}'.`)

@@ -1,5 +1,5 @@
 /**
- * 16-bit floating point, both kinds, rounded to nearest even as PyTorch does. Bit patterns are held in Uint16Array.
+ * Conversions of float16 and bfloat16, rounded to nearest even as in PyTorch. Bit patterns are held in Uint16Array.
  * Typed arrays are little-endian on every platform that Node runs on, as is the wire.
  */
 
@@ -27,7 +27,7 @@ function float16FromBits(bits: number): number {
   return sign | roundShift((magnitude & 0x7fffff) | 0x800000, shift)
 }
 
-/** float32 to IEEE float16; what is too large becomes infinity. */
+/** Converts float32 to IEEE float16. Values that are too large become infinity. */
 export function toFloat16(values: Float32Array): Uint16Array {
   const bits = new Uint32Array(values.buffer, values.byteOffset, values.length)
   const halves = new Uint16Array(values.length)
@@ -46,7 +46,7 @@ function float16Value(half: number): number {
 
 let float16Table: Float32Array | undefined
 
-/** Float16 to float32, exact. By a table of all 65536 values (256 KiB, made on first use): six times faster than arithmetic. */
+/** Converts float16 to float32, exactly. A table of all 65536 values (256 KiB, made on first use) is six times faster than arithmetic. */
 export function fromFloat16(halves: Uint16Array): Float32Array {
   float16Table ??= Float32Array.from({ length: 65536 }, (_, half) => float16Value(half))
   const values = new Float32Array(halves.length)
@@ -54,7 +54,7 @@ export function fromFloat16(halves: Uint16Array): Float32Array {
   return values
 }
 
-/** float32 to bfloat16, the upper half of its bits, rounded. */
+/** Converts float32 to bfloat16, which is the upper half of its bits, rounded. */
 export function toBfloat16(values: Float32Array): Uint16Array {
   const bits = new Uint32Array(values.buffer, values.byteOffset, values.length)
   const halves = new Uint16Array(values.length)
@@ -66,14 +66,14 @@ export function toBfloat16(values: Float32Array): Uint16Array {
   return halves
 }
 
-/** bfloat16 to float32, exact. */
+/** Converts bfloat16 to float32, exactly. */
 export function fromBfloat16(halves: Uint16Array): Float32Array {
   const bits = new Uint32Array(halves.length)
   for (let i = 0; i < bits.length; i++) bits[i] = halves[i]! << 16
   return new Float32Array(bits.buffer)
 }
 
-/** One value through float16 and back, as arithmetic in that type would leave it. */
+/** Rounds a value to float16, as arithmetic in that type does. */
 export function roundToFloat16(value: number): number {
   scratchFloat[0] = value
   return float16Value(float16FromBits(scratchBits[0]!))

@@ -1,14 +1,15 @@
 /**
- * The logits of one position: an estimate of each and a bound on its error, with the exact value on demand. Whoever
- * needs only some of them (the greedy choice, a draw) asks for exact values only where the bounds leave a doubt.
+ * The logits of one position: an estimate of each with a bound on its error, and the exact value on demand. A caller that
+ * needs only some of them (the greedy choice, a draw) asks for exact values only where the bounds do not decide.
  */
 export interface Logits {
   /** Vocabulary size. */
   readonly size: number
-  /** Of every token. */
+  /** The estimate for every token. */
   readonly estimates: Float32Array
-  /** Of every token: |exact - estimate| ≤ margin. */
+  /** The bound for every token: |exact - estimate| ≤ margin. */
   readonly margins: Float32Array
+  /** Returns the exact logit of a token. */
   exact(token: number): number
 }
 

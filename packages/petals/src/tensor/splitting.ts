@@ -1,13 +1,13 @@
 import { ProtocolError } from '../errors.ts'
 import type { EncodedTensor } from './codecs/codec.ts'
 
-/** Bytes of one part, as Petals slices (`hivemind/utils/streaming.py`). */
+/** Bytes of one part, as in Petals (`hivemind/utils/streaming.py`). */
 export const defaultPartBytes = 4 * 2 ** 20
 
-/** Most bytes that joined parts may have, unless the caller knows better. */
+/** Bytes that joined parts may have, at most, unless the caller sets another limit. */
 const defaultMaxBytes = 2 ** 30
 
-/** A tensor in parts for a streaming call: the first carries type, size and number of parts, the others only bytes. */
+/** Splits a tensor for a streaming call. The first part has the type, size and number of parts, the others have only bytes. */
 export function* splitTensor(tensor: EncodedTensor, partBytes = defaultPartBytes): Generator<EncodedTensor> {
   const { buffer } = tensor
   yield { ...tensor, buffer: buffer.subarray(0, partBytes), chunks: Math.ceil(buffer.byteLength / partBytes) }
@@ -22,7 +22,7 @@ export function* splitTensor(tensor: EncodedTensor, partBytes = defaultPartBytes
   }
 }
 
-/** Whole tensors out of a sequence of parts: a part with a type begins the next tensor. */
+/** Joins a sequence of parts into tensors: a part with a type begins the next tensor. @throws ProtocolError */
 export function* joinTensors(
   parts: Iterable<EncodedTensor>,
   maxBytes = defaultMaxBytes,
@@ -38,7 +38,7 @@ export function* joinTensors(
       byteLength = 0
     }
     byteLength += part.buffer.byteLength
-    if (!first) throw new ProtocolError('A part of a tensor came before the part that says what it is.')
+    if (!first) throw new ProtocolError('The first part of a tensor is missing: this part has no type.')
     if (byteLength > maxBytes) throw new ProtocolError(`A tensor in parts has more than ${maxBytes} bytes.`)
     buffers.push(part.buffer)
   }

@@ -2,22 +2,24 @@ import { ProtocolError } from '../errors.ts'
 import { dtypeSize, type Dtype, type FloatDtype } from './dtype.ts'
 import { fromBfloat16, fromFloat16, toBfloat16, toFloat16 } from './half.ts'
 
-/** Values in C order (last axis fastest), little-endian; bfloat16 takes 2 bytes. `data.length` = elements x dtypeSize. */
+/** Values in C order (last axis fastest), little-endian. bfloat16 takes 2 bytes. `data.length` = elements × dtypeSize. */
 export interface Tensor {
   readonly dtype: Dtype
-  /** A scalar has no entries; a zero among them means no elements. */
+  /** Empty for a scalar. A dimension of zero means that there are no elements. */
   readonly shape: readonly number[]
   readonly data: Uint8Array
 }
 
-/** Room for 2^29 float32 values (2 GiB): more than any step of any model, little enough to multiply without care. */
+/** 2^29 float32 values (2 GiB) are more than any step of any model has, and few enough to multiply without overflow. */
 const maxElements = 2 ** 29
 const maxDimensions = 8
 
-/** Product of the dimensions. @throws ProtocolError if they can't be those of a tensor: sizes come from the wire. */
+/** Returns the product of the dimensions, which may come from the wire. @throws ProtocolError if no tensor can have them */
 export function elementCount(shape: readonly number[]): number {
   if (shape.length > maxDimensions)
-    throw new ProtocolError(`A tensor of ${shape.length} dimensions is not accepted.`)
+    throw new ProtocolError(
+      `A tensor has ${shape.length} dimensions; at most ${maxDimensions} are supported.`,
+    )
   let count = 1
   for (const size of shape) {
     if (!Number.isInteger(size) || size < 0) throw new ProtocolError(`A tensor dimension can't be ${size}.`)
@@ -27,27 +29,27 @@ export function elementCount(shape: readonly number[]): number {
   return count
 }
 
-/** The same bytes at an address that a view of `alignment`-byte elements may start at; copied only if need be. */
+/** Returns the bytes at an address where a view of `alignment`-byte elements can start. Copies them only if necessary. */
 const aligned = (bytes: Uint8Array, alignment: number): Uint8Array =>
-  bytes.byteOffset % alignment === 0 ? bytes : new Uint8Array(bytes) // not slice(): that of a Buffer does not copy
+  bytes.byteOffset % alignment === 0 ? bytes : new Uint8Array(bytes) // the slice() of a Buffer does not copy
 
-/** The bytes as 16-bit values. Shares memory where the address allows. */
+/** Returns the bytes as 16-bit values. Shares their memory if the address allows it. */
 export function uint16View(bytes: Uint8Array): Uint16Array {
   const source = aligned(bytes, 2)
   return new Uint16Array(source.buffer, source.byteOffset, source.byteLength >>> 1)
 }
 
-/** The bytes as float32 values. Shares memory where the address allows. */
+/** Returns the bytes as float32 values. Shares their memory if the address allows it. */
 export function float32View(bytes: Uint8Array): Float32Array {
   const source = aligned(bytes, 4)
   return new Float32Array(source.buffer, source.byteOffset, source.byteLength >>> 2)
 }
 
-/** The memory of any typed array as bytes; shared, not copied. */
+/** Returns the memory of a typed array as bytes, without a copy. */
 export const bytesOf = (view: ArrayBufferView): Uint8Array =>
   new Uint8Array(view.buffer, view.byteOffset, view.byteLength)
 
-/** The values as float32; exact for every float type. May share memory with the tensor. */
+/** Returns the values as float32, exactly for every float type. They may share the tensor's memory. */
 export function tensorValues(tensor: Tensor): Float32Array {
   switch (tensor.dtype) {
     case 'float32':
@@ -57,11 +59,11 @@ export function tensorValues(tensor: Tensor): Float32Array {
     case 'bfloat16':
       return fromBfloat16(uint16View(tensor.data))
     case 'int64':
-      throw new ProtocolError('A tensor of integers stands where one of numbers with fractions is needed.')
+      throw new ProtocolError('A tensor has integers where floating-point values are needed.')
   }
 }
 
-/** A tensor of these values, rounded to `dtype`. Shares memory with `values` for float32. */
+/** Returns a tensor of these values, rounded to `dtype`. A float32 tensor shares the memory of `values`. */
 export function floatTensor(
   values: Float32Array,
   shape: readonly number[],
@@ -77,9 +79,9 @@ export function floatTensor(
   }
 }
 
-/** The tensor that Petals sends for "none": no elements, shape [0]. */
+/** Returns the tensor that Petals sends for None (`DUMMY` in `petals/utils/misc.py`): no elements, shape [0]. */
 export const emptyTensor = (dtype: Dtype): Tensor => ({ dtype, shape: [0], data: new Uint8Array(0) })
 
-/** Bytes that a tensor's values take. */
+/** Returns the size of a tensor's values in bytes. */
 export const tensorByteLength = (tensor: Pick<Tensor, 'dtype' | 'shape'>): number =>
   elementCount(tensor.shape) * dtypeSize(tensor.dtype)

@@ -7,7 +7,7 @@ import { checkIndices, codebookSize, readTableSize, tableSizeBytes } from './cod
 /** Values that share one scale (`hivemind/compression/quantization.py`). */
 const blockSize = 4096
 
-/** torch.linspace(0.1, 1, count) in float32: from the near end with one rounded step. */
+/** Returns torch.linspace(0.1, 1, count) in float32, which counts a rounded step from the nearer end. */
 function linspace(count: number): Float32Array {
   const start = Math.fround(0.1)
   const step = Math.fround(Math.fround(1 - start) / (count - 1))
@@ -16,7 +16,7 @@ function linspace(count: number): Float32Array {
   )
 }
 
-/** bitsandbytes' signed dynamic map: 7 decades, each with twice the fractions of the one below (`create_dynamic_map`). */
+/** Returns bitsandbytes' signed dynamic map (`create_dynamic_map`): 7 decades, each with twice the fractions of the one below. */
 function dynamicMap(): Float32Array {
   const decades = 7
   const values = [0, 1]
@@ -29,13 +29,13 @@ function dynamicMap(): Float32Array {
     }
   }
   const codebook = Float32Array.from(values).sort()
-  codebook[0] = -1 // bitsandbytes' CPU code overwrites the lowest entry before it quantises
+  codebook[0] = -1 // bitsandbytes' CPU code overwrites the lowest entry before it quantizes
   return codebook
 }
 
 let dynamicCodebook: Float32Array | undefined
 
-/** Entry nearest to `value`; of two that are equally near, bitsandbytes' CPU code takes the lower. */
+/** Returns the entry nearest to `value`; of two equally near ones, the lower, as bitsandbytes' CPU code does. */
 function nearestEntry(codebook: Float32Array, value: number): number {
   let low = 0
   let high = codebook.length - 1

@@ -3,16 +3,16 @@ import type { FloatDtype } from '../dtype.ts'
 import { bytesOf, float32View, floatTensor, tensorValues, type Tensor } from '../tensor.ts'
 import { encodedTensor, readFloatHeader, type EncodedTensor } from './codec.ts'
 
-/** Entries that an 8-bit index can name. */
+/** Number of entries that an 8-bit index can address. */
 export const codebookSize = 256
 
-/** Reads hivemind's int64 count of a table that follows; no such table of a real tensor has more than `maximum` entries. */
+/** Reads the int64 length of a table. @throws ProtocolError if it is more than `maximum`, the most that a valid tensor has */
 export function readTableSize(buffer: Uint8Array, offset: number, maximum: number): number {
-  if (buffer.byteLength < offset + 8) throw new ProtocolError('A quantised tensor ends within its header.')
+  if (buffer.byteLength < offset + 8) throw new ProtocolError('A quantized tensor ends within its header.')
   const size = new DataView(buffer.buffer, buffer.byteOffset + offset, 8).getBigInt64(0, true)
   if (size < 0n || size > BigInt(maximum)) {
     throw new ProtocolError(
-      `A quantised tensor claims a table of ${size} entries; at most ${maximum} make sense.`,
+      `A quantized tensor announces a table of ${size} entries; at most ${maximum} are possible.`,
     )
   }
   return Number(size)
@@ -25,17 +25,17 @@ export function checkIndices(indices: Uint8Array, size: number): void {
   if (size >= codebookSize) return
   for (const index of indices) {
     if (index >= size)
-      throw new ProtocolError(`A quantised value points at entry ${index} of a codebook of ${size}.`)
+      throw new ProtocolError(`A quantized value refers to entry ${index} of a codebook of ${size}.`)
   }
 }
 
-/** `int64 k ‖ float32 codebook[k] ‖ uint8 index[n]`, of both QUANTILE_8BIT and UNIFORM_8BIT. */
+/** Decodes `int64 k ‖ float32 codebook[k] ‖ uint8 index[n]`, the format of both QUANTILE_8BIT and UNIFORM_8BIT. */
 export function decodeCodebook(encoded: EncodedTensor): Tensor {
   const { shape, count, dtype } = readFloatHeader(encoded)
   const size = readTableSize(encoded.buffer, 0, codebookSize)
   const indicesStart = 8 + size * 4
   if (encoded.buffer.byteLength !== indicesStart + count) {
-    throw new ProtocolError(`A quantised tensor of ${count} values has ${encoded.buffer.byteLength} bytes.`)
+    throw new ProtocolError(`A quantized tensor of ${count} values has ${encoded.buffer.byteLength} bytes.`)
   }
   const codebook = roundTable(float32View(encoded.buffer.subarray(8, indicesStart)), dtype)
   const indices = encoded.buffer.subarray(indicesStart)
@@ -45,7 +45,7 @@ export function decodeCodebook(encoded: EncodedTensor): Tensor {
   return floatTensor(values, shape, dtype)
 }
 
-/** The table as the tensor's type would hold it. */
+/** Rounds the table to the tensor's type. */
 const roundTable = (table: Float32Array, dtype: FloatDtype): Float32Array =>
   tensorValues(floatTensor(table, [table.length], dtype))
 
@@ -62,7 +62,7 @@ export function encodeCodebook(
   )
 }
 
-/** Mean of the values that fell into each bucket, 0 for an empty one; summed in float32 in order, as torch's scatter_add. */
+/** Returns the mean of the values in each bucket, 0 for an empty one. Sums in float32 and in order, as torch's scatter_add. */
 export function averageBuckets(values: Float32Array, indices: Uint8Array): Float32Array {
   const sums = new Float32Array(codebookSize)
   const counts = new Uint32Array(codebookSize)

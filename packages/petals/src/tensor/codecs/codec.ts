@@ -2,27 +2,27 @@ import { ProtocolError } from '../../errors.ts'
 import { isDtype, isFloatDtype, parseDtype, type Dtype, type FloatDtype } from '../dtype.ts'
 import { elementCount, type Tensor } from '../tensor.ts'
 
-/** A tensor as it crosses the wire (`hivemind/proto/runtime.proto`, Tensor). Nothing in it is to be trusted. */
+/** A tensor on the wire (`Tensor` of `hivemind/proto/runtime.proto`). All of it is untrusted input. */
 export interface EncodedTensor {
   readonly buffer: Uint8Array
   readonly size: readonly number[]
-  /** Type of the restored values, by its plain name. */
+  /** Type of the decoded values, by its plain name. */
   readonly dtype: string
   readonly compression: number
-  /** Number of parts it was split into; readers ignore it. */
+  /** Number of parts that the tensor was split into; readers ignore it. */
   readonly chunks: number
 }
 
-/** One way to put the values of a tensor into bytes and back (`hivemind/compression`). Pure. */
+/** An encoding of the values of a tensor (`hivemind/compression`). */
 export interface TensorCodec {
   readonly compression: number
   /** @throws TypeError if the codec does not take tensors of this type. */
   encode(tensor: Tensor): EncodedTensor
-  /** @throws ProtocolError if sizes, type and buffer don't fit together. */
+  /** @throws ProtocolError if size, type and buffer don't agree. */
   decode(encoded: EncodedTensor): Tensor
 }
 
-/** Shape and type of an encoded tensor, checked. */
+/** The checked shape and type of an encoded tensor. */
 export interface TensorHeader<D extends Dtype = Dtype> {
   readonly shape: readonly number[]
   readonly count: number
@@ -33,18 +33,18 @@ export function readHeader(encoded: EncodedTensor): TensorHeader {
   return { shape: [...encoded.size], count: elementCount(encoded.size), dtype: parseDtype(encoded.dtype) }
 }
 
-/** For compressions that only make sense for numbers with fractions. */
+/** Reads the header of a compression that only takes floating-point values. */
 export function readFloatHeader(encoded: EncodedTensor): TensorHeader<FloatDtype> {
   const { dtype, ...header } = readHeader(encoded)
   if (!isFloatDtype(dtype))
-    throw new ProtocolError(`Compression ${encoded.compression} does not carry ${dtype}.`)
+    throw new ProtocolError(`Compression ${encoded.compression} does not support ${dtype}.`)
   return { ...header, dtype }
 }
 
-/** hivemind's 16-bit compressions refuse bfloat16 and integers; so do we, on both sides. */
+/** Reads the header of a 16-bit compression: like hivemind's, these refuse bfloat16 and integers. */
 export function readIeeeHeader(encoded: EncodedTensor): TensorHeader<'float32' | 'float16'> {
   const { dtype, ...header } = readHeader(encoded)
-  if (!isIeee(dtype)) throw new ProtocolError(`Compression ${encoded.compression} does not carry ${dtype}.`)
+  if (!isIeee(dtype)) throw new ProtocolError(`Compression ${encoded.compression} does not support ${dtype}.`)
   return { ...header, dtype }
 }
 
@@ -56,7 +56,7 @@ export function expectBytes(encoded: EncodedTensor, expected: number): void {
   const name = isDtype(encoded.dtype) ? encoded.dtype : 'unknown'
   throw new ProtocolError(
     `A ${name} tensor of shape [${encoded.size.join(', ')}] with compression ${encoded.compression} ` +
-      `takes ${expected} bytes, ${encoded.buffer.byteLength} came.`,
+      `has ${encoded.buffer.byteLength} bytes instead of ${expected}.`,
   )
 }
 

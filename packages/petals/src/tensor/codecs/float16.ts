@@ -4,11 +4,11 @@ import { encodedTensor, expectBytes, isIeee, readIeeeHeader, type TensorCodec } 
 
 const maxFloat16 = 65504
 
-/** Values beyond what float16 holds go to its ends instead of infinity, as hivemind's encoders do. NaN stays. */
+/** Clamps values to the range of float16, as hivemind's encoders do; otherwise they would become infinity. NaN stays. */
 export const clampToFloat16 = (values: Float32Array): Float32Array =>
   values.map((value) => (value > maxFloat16 ? maxFloat16 : value < -maxFloat16 ? -maxFloat16 : value))
 
-/** FLOAT16: two bytes a value (`hivemind/compression/floating.py`). */
+/** FLOAT16: two bytes for each value (`hivemind/compression/floating.py`). */
 export const float16Codec: TensorCodec = {
   compression: 2,
   encode(tensor) {

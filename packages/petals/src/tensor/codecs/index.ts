@@ -26,11 +26,11 @@ export const compressions = {
 
 export type Compression = (typeof compressions)[keyof typeof compressions]
 
-/** @throws TypeError if this compression does not take tensors of this type. */
+/** Encodes a tensor for the wire. @throws TypeError if this compression does not take tensors of this type */
 export const encodeTensor = (tensor: Tensor, compression: Compression = compressions.none): EncodedTensor =>
   codecs.get(compression)!.encode(tensor)
 
-/** @throws ProtocolError if the tensor is not what it says it is. */
+/** Decodes a tensor from the wire. @throws ProtocolError if its type, size and buffer don't agree */
 export function decodeTensor(encoded: EncodedTensor): Tensor {
   const codec = codecs.get(encoded.compression)
   if (!codec) throw new ProtocolError(`Unknown tensor compression ${encoded.compression}.`)

@@ -7,7 +7,7 @@ import { encodedTensor, expectBytes, isIeee, readIeeeHeader, type TensorCodec } 
 /** torch.finfo(torch.float32).eps: the least standard deviation of a row. */
 const float32Epsilon = 2 ** -23
 
-/** A row's mean and its standard deviation (biased) about the mean, each a float32. `row` is centred in place. */
+/** Returns a row's mean and its (biased) standard deviation, each a float32. Centres `row` in place. */
 function centreRow(row: Float32Array): { readonly mean: number; readonly std: number } {
   let sum = 0
   for (const value of row) sum += value
@@ -22,8 +22,9 @@ function centreRow(row: Float32Array): { readonly mean: number; readonly std: nu
 }
 
 /**
- * MEANSTD_16BIT: each row (last axis) scaled to mean 0 and deviation 1, then float16; means and deviations follow.
- * Sums are kept in float64: hivemind's own last bit of a mean depends on the vector width of its processor.
+ * MEANSTD_16BIT: each row (last axis) scaled to mean 0 and deviation 1, as float16; then the means and the deviations
+ * (`hivemind/compression/floating.py`). Sums are float64: the last bit of hivemind's own means depends on the vector width of
+ * the processor.
  */
 export const meanStd16BitCodec: TensorCodec = {
   compression: 1,

@@ -4,8 +4,8 @@ import { toBfloat16 } from '../half.ts'
 import { encodedTensor, expectBytes, readHeader, type TensorCodec } from './codec.ts'
 
 /**
- * The values as they are. bfloat16 is sent as 2 bytes a value; 4 bytes (float32 values, "legacy" hivemind without
- * Petals) are understood, told apart by the buffer's length.
+ * NONE: the values without compression (`hivemind/compression/base.py`). A bfloat16 value is sent in 2 bytes. 4 bytes
+ * (float32 values of the "legacy" format of hivemind without Petals) are accepted, too; the length of the buffer tells which.
  */
 export const noneCodec: TensorCodec = {
   compression: 0,

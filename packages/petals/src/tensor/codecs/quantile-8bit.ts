@@ -3,17 +3,17 @@ import { tensorValues } from '../tensor.ts'
 import type { TensorCodec } from './codec.ts'
 import { averageBuckets, codebookSize, decodeCodebook, encodeCodebook } from './codebook.ts'
 
-/** Values in one chunk, at least; quantiles of longer tensors are estimated as quantiles of the chunks' quantiles. */
+/** Values in one chunk, at least. The quantiles of a longer tensor are estimated by the quantiles of its chunks' quantiles. */
 const minChunkSize = 100_000
 
-/** As hivemind's get_chunk_size: the remainder is spread over the chunks. */
+/** Returns the size of a chunk as hivemind's get_chunk_size: the remainder is spread over the chunks. */
 function chunkSize(count: number): number {
   if (minChunkSize >= count) return minChunkSize
   const chunks = Math.floor(count / minChunkSize)
   return minChunkSize + Math.floor(((count % minChunkSize) - 1) / chunks) + 1
 }
 
-/** Equally spaced probabilities from 0 to 1, as numpy's linspace makes them in float32. */
+/** Returns equally spaced probabilities from 0 to 1, as numpy's linspace in float32. */
 const probabilities = (count: number): Float32Array => {
   const step = 1 / (count - 1)
   const values = Float32Array.from({ length: count }, (_, i) => i * step)
@@ -21,7 +21,7 @@ const probabilities = (count: number): Float32Array => {
   return values
 }
 
-/** numpy's linear interpolation between a and b, in float32, from the nearer end. */
+/** Interpolates between a and b as numpy does: in float32, from the nearer end. */
 function interpolate(a: number, b: number, t: number): number {
   const difference = Math.fround(b - a)
   return t >= 0.5
@@ -29,7 +29,7 @@ function interpolate(a: number, b: number, t: number): number {
     : Math.fround(a + Math.fround(difference * t))
 }
 
-/** np.quantile of float32 data at float32 probabilities: positions are rounded to float32 too. */
+/** Returns np.quantile of float32 data at float32 probabilities, where positions are rounded to float32, too. */
 function quantiles(values: Float32Array, at: Float32Array): Float32Array {
   const sorted = values.slice().sort()
   const last = sorted.length - 1
@@ -50,7 +50,7 @@ function approximateQuantiles(values: Float32Array, count: number): Float32Array
   return quantiles(Float32Array.from(partial), at)
 }
 
-/** Index of the first border that is not below the value (torch.bucketize). */
+/** Returns the index of the first border that is not below the value, as torch.bucketize. */
 function bucketOf(borders: Float32Array, value: number): number {
   let low = 0
   let high = borders.length
@@ -62,7 +62,7 @@ function bucketOf(borders: Float32Array, value: number): number {
   return low
 }
 
-/** QUANTILE_8BIT: 256 bins that hold about as many values each, decoded to their means (`hivemind/compression/quantization.py`). */
+/** QUANTILE_8BIT: 256 bins with about the same number of values, each decoded to its mean (`hivemind/compression/quantization.py`). */
 export const quantile8BitCodec: TensorCodec = {
   compression: 3,
   encode(tensor) {

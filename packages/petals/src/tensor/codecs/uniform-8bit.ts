@@ -9,7 +9,7 @@ const rangeInSigmas = 6
 const roundTo = (value: number, dtype: FloatDtype): number =>
   tensorValues(floatTensor(Float32Array.of(value), [1], dtype))[0]!
 
-/** Nearest integer, ties to even (C's nearbyint). */
+/** Rounds to the nearest integer, ties to even, as C's nearbyint. */
 function roundHalfEven(value: number): number {
   const rounded = Math.round(value)
   return rounded - value === 0.5 && rounded % 2 !== 0 ? rounded - 1 : rounded
