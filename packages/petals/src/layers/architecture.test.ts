@@ -168,7 +168,7 @@ describe('parseArchitecture', () => {
     expect(parseArchitecture({ ...rest, eos_token_id: null }, 'x').eosTokens).toEqual([])
   })
 
-  it('takes what is no object for what it is', () => {
+  it('refuses a config that is not an object', () => {
     for (const json of [null, [], 'text', 7])
       expect(() => parseArchitecture(json, 'x')).toThrow(/can't be used/)
   })

@@ -13,14 +13,14 @@ export interface NormTensors {
   readonly epsilon: number
 }
 
-/** What of a checkpoint the client computes itself, and where it is (petals/models/<family>/model.py). */
+/** Sizes of a model, and the tensors that the client uses itself (`petals/models/<family>/model.py`). */
 export interface Architecture {
   readonly modelType: ModelType
   readonly hiddenSize: number
   readonly vocabularySize: number
-  /** Transformer blocks, which servers hold. */
+  /** Number of transformer blocks, which servers hold. */
   readonly blocks: number
-  /** Tokens that a session may have where the config names no `maxSessionLength`. */
+  /** Tokens that a session may have if the user configures no `maxSessionLength`. */
   readonly contextLength: number
   readonly embedding: readonly string[]
   readonly embeddingNorm?: NormTensors
@@ -31,13 +31,13 @@ export interface Architecture {
   readonly eosTokens: readonly number[]
 }
 
-/** Token ids as configurations write them: none, one, or a list. */
+/** Token ids in a configuration: none, one, or a list. */
 export const tokenIdsSchema = z
   .union([z.int(), z.array(z.int())])
   .nullish()
   .transform((ids): readonly number[] => (ids === null || ids === undefined ? [] : [ids].flat()))
 
-/** The keys that matter here, by all the names that the families give them. Others are left alone. */
+/** The keys that are read, under all the names that the families use. Other keys are ignored. */
 const configSchema = z.object({
   model_type: z.string(),
   vocab_size: z.int().positive(),
@@ -56,14 +56,14 @@ const configSchema = z.object({
 })
 type Config = z.output<typeof configSchema>
 
-/** What models without a limit of their own were trained on: BLOOM, the first Falcons. */
+/** Training length of models whose config has none: BLOOM, the first Falcons. */
 const usualPositions = 2048
-/** What chat.petals.dev gave every model with rotary embeddings, and what servers allow (`--inference_max_length`). */
+/** Session length of models with rotary embeddings at chat.petals.dev, which servers allow (`--inference_max_length`). */
 const rotarySessionLength = 8192
 
 type Family = Pick<Architecture, 'embedding' | 'embeddingNorm' | 'finalNorm' | 'head'>
 
-/** A name with and without the prefix that some exports leave out. */
+/** Returns a name with and without the prefix that some exports leave out. */
 const withPrefix = (name: string): readonly string[] => [`transformer.${name}`, name]
 
 function llama(config: Config): Family {
@@ -103,8 +103,8 @@ const families: Readonly<Record<ModelType, (config: Config) => Family>> = {
 }
 
 /**
- * Rotary embeddings go on behind the positions that a model was trained on, and the original let them: 8192 tokens for
- * Llama 2 (4096) and Falcon (2048). ALiBi models keep to their own length, and so do toys with less than 2048.
+ * Rotary embeddings work beyond the training length, and chat.petals.dev used that: it allowed 8192 tokens for Llama 2
+ * (4096) and Falcon (2048). ALiBi models keep their own length, and so do toy models with less than 2048.
  */
 function sessionLengthOf(config: Config): number {
   const positions = config.max_position_embeddings ?? config.seq_length ?? usualPositions
@@ -114,7 +114,7 @@ function sessionLengthOf(config: Config): number {
 
 const isModelType = (name: string): name is ModelType => Object.hasOwn(families, name)
 
-/** Values from config.json. @throws ModelUnavailableError that names the key at fault. */
+/** Parses config.json. @throws ModelUnavailableError that names the invalid key */
 export function parseArchitecture(json: unknown, description: string): Architecture {
   const refuse = (why: string): never => {
     throw new ModelUnavailableError(`config.json of ${description} can't be used: ${why}.`)

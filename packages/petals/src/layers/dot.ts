@@ -1,4 +1,4 @@
-/** The sum of products, in float64: every product of two float32 values is exact there. Four sums, for the processor's pipeline. */
+/** Returns the dot product, summed in float64, where every product of two float32 values is exact. Four sums keep the processor's pipeline busy. */
 export function dot(a: Float32Array, b: Float32Array): number {
   let first = 0
   let second = 0

@@ -223,7 +223,7 @@ describe('local layers of one file', () => {
 
   it.each([
     ['no config', { 'config.json': undefined }, /no config\.json/],
-    ['a config that is cut off', { 'config.json': '{"model_type": "lla' }, /config\.json .* is not JSON/],
+    ['a truncated config', { 'config.json': '{"model_type": "lla' }, /config\.json .* is not JSON/],
     [
       'no weights',
       { 'model.safetensors': undefined },

@@ -9,7 +9,7 @@ import { openWeightIndex, type WeightIndex } from './weight-index.ts'
 import { readVector, WeightMatrix, type StoredTensor } from './weight-matrix.ts'
 
 export interface LocalLayersOptions extends LoadOptions {
-  /** Where 8-bit heads are kept between starts. */
+  /** Folder for 8-bit copies of LM heads, which are kept between starts. */
   readonly folder: string
   /** Threads of the LM head, ≥ 1. */
   readonly threads: number
@@ -18,15 +18,15 @@ export interface LocalLayersOptions extends LoadOptions {
 /** The layers that the client computes itself: embeddings before the blocks, final norm and LM head after them. */
 export interface LocalLayers extends AsyncDisposable {
   readonly architecture: Architecture
-  /** Memory of this process that the layers hold. Embeddings and 16- or 32-bit weights stay in their files. */
+  /** Memory of the layers. Embeddings and 16- or 32-bit weights stay in their files. */
   readonly localMemoryBytes: number
-  /** Input of the first block. */
+  /** Returns the input of the first block, [tokens, hidden size]. */
   embed(tokens: readonly TokenId[]): HiddenStates
-  /** The logits after each position, from the output of the last block. */
+  /** Returns the logits after each position, from the output of the last block. */
   logits(outputs: HiddenStates): Promise<readonly Logits[]>
 }
 
-/** Opens a model's local layers, fetching just their tensors. @throws ModelUnavailableError */
+/** Opens a model's local layers. Downloads only their tensors. @throws ModelUnavailableError */
 export async function openLocalLayers(files: ModelFiles, options: LocalLayersOptions): Promise<LocalLayers> {
   const architecture = await readArchitecture(files, options)
   const loader = new TensorLoader(files, await openWeightIndex(files, options), options)
@@ -49,7 +49,7 @@ export async function openLocalLayers(files: ModelFiles, options: LocalLayersOpt
   }
 }
 
-/** Finds tensors, checks that they are of the model that config.json describes, and brings them to this machine. */
+/** Finds tensors, checks that they have the shapes of config.json, and brings them to this machine. */
 class TensorLoader {
   readonly #files: ModelFiles
   readonly #index: WeightIndex
@@ -61,7 +61,7 @@ class TensorLoader {
     this.#options = options
   }
 
-  /** [vocabulary, hidden]. Rows beyond the vocabulary, which some checkpoints are padded with, are left out. */
+  /** Loads a tensor [vocabulary, hidden]. Leaves out the rows beyond the vocabulary with which some checkpoints are padded. */
   async vocabularyMatrix(
     names: readonly string[],
     { vocabularySize, hiddenSize }: Architecture,
@@ -96,7 +96,7 @@ class TensorLoader {
   #wrongShape(names: readonly string[], entry: TensorEntry, expected: readonly number[]): Error {
     return new ModelUnavailableError(
       `${this.#files.description}: ${names[0]} in ${entry.file} has the shape [${entry.shape.join(', ')}], ` +
-        `config.json says [${expected.join(', ')}]. The files do not belong together: fetch them again.`,
+        `config.json says [${expected.join(', ')}]. The files do not belong together: download them again.`,
     )
   }
 }

@@ -3,14 +3,14 @@ import type { Architecture } from './architecture.ts'
 import type { TensorEntry } from './tensor-entry.ts'
 import { openWeightIndex } from './weight-index.ts'
 
-/** The large tensors of a checkpoint that a client needs. */
+/** The large tensors of a checkpoint that the client needs. */
 export interface LocalTensors {
   readonly embedding: TensorEntry
-  /** The embedding again where the head is tied to it. */
+  /** The same entry as `embedding` if the head is tied to it. */
   readonly head: TensorEntry
 }
 
-/** Finds them by the headers of the weights' files; no weights are fetched. @throws ModelUnavailableError */
+/** Finds the tensors by the headers of the weights' files; downloads no weights. @throws ModelUnavailableError */
 export async function findLocalTensors(
   files: ModelFiles,
   { embedding, head }: Pick<Architecture, 'embedding' | 'head'>,
@@ -21,6 +21,6 @@ export async function findLocalTensors(
   return { embedding: found, head: head === 'tied' ? found : await index.find(head, options) }
 }
 
-/** What of a checkpoint is fetched to this machine; the norms are a few kilobytes. */
+/** Returns the bytes of a checkpoint that this machine downloads, without the few kilobytes of the norms. */
 export const downloadBytesOf = ({ embedding, head }: LocalTensors): number =>
   [...new Set([embedding, head])].reduce((sum, { start, end }) => sum + end - start, 0)

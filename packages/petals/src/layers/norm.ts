@@ -1,7 +1,7 @@
-/** A normalisation of hidden states: one vector in, one out, both of the hidden size. */
+/** Normalizes a vector of the hidden size. Returns a new one. */
 export type Norm = (vector: Float32Array) => Float32Array
 
-/** y = w · x / sqrt(mean(x²) + ε), as LlamaRMSNorm of transformers. */
+/** Creates y = w · x / sqrt(mean(x²) + ε), as LlamaRMSNorm of transformers. */
 export function rmsNorm(weight: Float32Array, epsilon: number): Norm {
   return (vector) => {
     let squares = 0
@@ -11,7 +11,7 @@ export function rmsNorm(weight: Float32Array, epsilon: number): Norm {
   }
 }
 
-/** y = w · (x - mean) / sqrt(variance + ε) + b with the biased variance, as torch.nn.LayerNorm. */
+/** Creates y = w · (x - mean) / sqrt(variance + ε) + b with the biased variance, as torch.nn.LayerNorm. */
 export function layerNorm(weight: Float32Array, bias: Float32Array, epsilon: number): Norm {
   return (vector) => {
     let sum = 0

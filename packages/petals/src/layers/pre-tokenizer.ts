@@ -3,7 +3,7 @@ export interface PreTokenizer {
   readonly type: string
   readonly individual_digits?: boolean
   readonly use_regex?: boolean
-  /** Of `Metaspace`. */
+  /** This key and the next two belong to `Metaspace`. */
   readonly add_prefix_space?: boolean
   readonly prepend_scheme?: string
   readonly split?: boolean
@@ -18,20 +18,20 @@ const split = (regex: string): unknown => ({
   invert: false,
 })
 
-/** How byte-level BPE cuts text into words (openai/gpt-2, src/encoder.py). */
+/** The regular expression by which byte-level BPE splits text into words (openai/gpt-2, src/encoder.py). */
 const gpt2Words =
   "'s|'t|'re|'ve|'m|'ll|'d| ?\\p{L}+| ?\\p{N}+| ?[^\\p{White_Space}\\p{L}\\p{N}]+|\\p{White_Space}+(?!\\P{White_Space})|\\p{White_Space}+"
 
-/** JavaScript's \s has U+FEFF and lacks U+0085; Unicode's White_Space, which the Rust library goes by, is the reverse. */
+/** JavaScript's \s contains U+FEFF but not U+0085. Unicode's White_Space, which the Rust library uses, is the reverse. */
 const unicodeSpaces = (regex: string): string =>
   regex.replace(/\\[\s\S]/g, (escape) =>
     escape === '\\s' ? '\\p{White_Space}' : escape === '\\S' ? '\\P{White_Space}' : escape,
   )
 
 /**
- * The same pre-tokenizer in a form that `@huggingface/tokenizers` runs exactly as the Rust library does. Left to itself
- * it takes ASCII digits for `Digits`, where Rust takes all numbers of Unicode (which, after byte-level encoding, even are
- * parts of other characters), takes JavaScript's white space for Unicode's, and does not cut at the ▁ of `Metaspace`.
+ * Returns the pre-tokenizer in a form that `@huggingface/tokenizers` runs exactly as the Rust library does. Without this
+ * rewriting, `Digits` matches ASCII digits, where Rust matches all numbers of Unicode (after byte-level encoding these even
+ * are parts of other characters); white space is JavaScript's instead of Unicode's; and `Metaspace` does not split at ▁.
  */
 export function portablePreTokenizer(entry: PreTokenizer | null | undefined): unknown {
   switch (entry?.type) {

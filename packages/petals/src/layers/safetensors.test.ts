@@ -37,13 +37,13 @@ describe('a safetensors file', () => {
     expect(await tensors('__metadata__')).toBeUndefined()
   })
 
-  it('may hold tensors of types that are not known here, unless they are asked for', async () => {
+  it('may hold tensors of unsupported types, if they are not looked up', async () => {
     const entry = { dtype: 'F8_E4M3', shape: [4], data_offsets: [0, 4] }
     const other = { dtype: 'F16', shape: [2], data_offsets: [4, 8] }
     const tensors = await open(safetensorsHeader(JSON.stringify({ w: entry, other })))
     expect(await tensors('other')).toBeDefined()
     await expect(tensors('w')).rejects.toThrow(
-      /'w' .* type F8_E4M3 is not one of F32, F16, BF16.*unquantised/,
+      /'w' .* type F8_E4M3 is not one of F32, F16, BF16.*unquantized/,
     )
   })
 
@@ -51,18 +51,18 @@ describe('a safetensors file', () => {
     [
       'has fewer bytes than its shape',
       { dtype: 'F32', shape: [2, 2], data_offsets: [0, 15] },
-      /takes 15 bytes/,
+      /has 15 bytes/,
     ],
-    ['ends before it begins', { dtype: 'F32', shape: [2], data_offsets: [8, 0] }, /takes -8 bytes/],
+    ['ends before it begins', { dtype: 'F32', shape: [2], data_offsets: [8, 0] }, /has -8 bytes/],
     ['has a negative size', { dtype: 'F32', shape: [-1], data_offsets: [0, 4] }, /malformed/],
     [
-      'has sizes beyond all numbers',
+      'has a size that overflows',
       { dtype: 'F32', shape: [2 ** 40, 2 ** 40], data_offsets: [0, 4] },
-      /takes 4/,
+      /has 4 bytes/,
     ],
     ['has no offsets', { dtype: 'F32', shape: [1] }, /malformed/],
     ['has three offsets', { dtype: 'F32', shape: [1], data_offsets: [0, 4, 8] }, /malformed/],
-    ['has a shape that is no list', { dtype: 'F32', shape: 1, data_offsets: [0, 4] }, /malformed/],
+    ['has a shape that is not a list', { dtype: 'F32', shape: 1, data_offsets: [0, 4] }, /malformed/],
     ['is null', null, /malformed/],
   ])('is refused where a tensor %s', async (_, entry, message) => {
     await expect((await open(header(entry)))('w')).rejects.toThrow(message)
@@ -72,7 +72,7 @@ describe('a safetensors file', () => {
     ['a length beyond the format', Buffer.from('ffffffffffffff7f', 'hex'), /not a safetensors file/],
     ['no length', Buffer.alloc(8), /not a safetensors file/],
     ['less than a length', Buffer.alloc(3), /ends before byte 8/],
-    ['a header that is cut off', safetensorsHeader('{"w": {}}').subarray(0, 12), /ends before byte 17/],
+    ['a truncated header', safetensorsHeader('{"w": {}}').subarray(0, 12), /ends before byte 17/],
     ['a header that is no JSON', safetensorsHeader('{"w": nothing}'), /header .* is not JSON/],
   ])('is refused with %s', async (_, bytes, message) => {
     await expect(open(bytes)).rejects.toThrow(message)

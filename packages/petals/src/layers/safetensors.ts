@@ -1,16 +1,16 @@
 import { ModelUnavailableError, type AbortOptions, type ModelFiles } from '@petals-chat/engine'
 import { dtypeSize, type FloatDtype } from '../tensor/dtype.ts'
 import { parseJson } from './json-file.ts'
-import type { FileTensors, TensorEntry } from './tensor-entry.ts'
+import { areCounts, type FileTensors, type TensorEntry } from './tensor-entry.ts'
 
-/** safetensors' names of the types that weights have (huggingface/safetensors, format). */
+/** The names of weight types in the safetensors format (huggingface/safetensors). */
 const dtypes: ReadonlyMap<string, FloatDtype> = new Map([
   ['F32', 'float32'],
   ['F16', 'float16'],
   ['BF16', 'bfloat16'],
 ])
 
-/** The format's own limit on its header. */
+/** The limit of the format for its header. */
 const maxHeaderBytes = 100_000_000
 
 interface HeaderEntry {
@@ -18,10 +18,6 @@ interface HeaderEntry {
   readonly shape: readonly number[]
   readonly data_offsets: readonly [number, number]
 }
-
-const isCount = (value: unknown): value is number => Number.isSafeInteger(value) && (value as number) >= 0
-
-const areCounts = (value: unknown): value is readonly number[] => Array.isArray(value) && value.every(isCount)
 
 function isHeaderEntry(value: unknown): value is HeaderEntry {
   const entry = value as Partial<HeaderEntry> | null
@@ -37,22 +33,22 @@ function entryOf(file: string, name: string, entry: unknown, dataStart: number):
   const refuse = (why: string): never => {
     throw new ModelUnavailableError(`The tensor '${name}' in ${file} can't be used: ${why}.`)
   }
-  if (!isHeaderEntry(entry)) return refuse('its header is malformed. Fetch the file again')
+  if (!isHeaderEntry(entry)) return refuse('its header is malformed. Download the file again')
   const dtype = dtypes.get(entry.dtype)
   if (dtype === undefined) {
     return refuse(
-      `its type ${entry.dtype} is not one of ${[...dtypes.keys()].join(', ')}. Use the unquantised weights of the model`,
+      `its type ${entry.dtype} is not one of ${[...dtypes.keys()].join(', ')}. Use the unquantized weights of the model`,
     )
   }
   const [start, end] = entry.data_offsets
   const bytes = entry.shape.reduce((product, size) => product * size, dtypeSize(dtype))
-  if (end - start !== bytes) return refuse(`it takes ${end - start} bytes where its shape needs ${bytes}`)
+  if (end - start !== bytes) return refuse(`it has ${end - start} bytes, but its shape needs ${bytes}`)
   return { file, dtype, shape: entry.shape, start: dataStart + start, end: dataStart + end }
 }
 
 /**
- * The tensors of one file, by name. Reads the header only: 8 bytes of length (little-endian), then JSON. A tensor that is
- * not understood is an error when it is asked for, not before: quantised checkpoints hold many of other types.
+ * Reads the tensors of one file, by name. Reads only the header: 8 bytes of length (little-endian), then JSON. A tensor of an
+ * unsupported type is an error only when it is looked up: quantized checkpoints contain many of them.
  */
 export async function readSafetensors(
   files: ModelFiles,

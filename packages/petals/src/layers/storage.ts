@@ -13,7 +13,7 @@ const remedies: Readonly<Record<string, string>> = {
   EEXIST: 'it is a file, not a folder: set another cache folder',
 }
 
-/** Runs a task that writes below `folder`, and says what to do if the disk does not let it. */
+/** Runs a task that writes below `folder`. @throws ModelUnavailableError that says what to do about an error of the disk */
 export async function inFolder<T>(folder: string, what: string, task: () => Promise<T>): Promise<T> {
   try {
     await mkdir(folder, { recursive: true })
@@ -31,12 +31,12 @@ export async function sizeOf(file: string): Promise<number | undefined> {
 
 const scratchSuffix = '.scratch'
 
-/** Scratch files that are not written to for this long belong to a process that is gone. */
+/** A scratch file that was not written to for this long belongs to a process that has ended. */
 const abandonedMs = 60 * 60 * 1000
 
 /**
- * Makes a file that is there as a whole or not at all: `write` fills a scratch file, which then takes the name. Two
- * processes that make the same file do the work twice, and either result is kept.
+ * Creates a file completely or not at all: `write` fills a scratch file, which is then renamed. Two processes that create
+ * the same file do the work twice; one of the results is kept.
  */
 export async function makeWhole(target: string, write: (file: FileHandle) => Promise<void>): Promise<void> {
   const isAbandoned = (name: string, ageMs: number): boolean =>
@@ -47,7 +47,7 @@ export async function makeWhole(target: string, write: (file: FileHandle) => Pro
   try {
     try {
       await write(file)
-      // Without it a loss of power can leave a file of the right size with nothing in it.
+      // Without this, a power failure can leave a file of the right size without content.
       await file.sync()
     } finally {
       await file.close()
@@ -55,7 +55,7 @@ export async function makeWhole(target: string, write: (file: FileHandle) => Pro
     await rename(scratch, target)
   } catch (error) {
     await rm(scratch, { force: true })
-    // Windows does not replace a file that another process has open: then that one was first, with the same content.
+    // Windows does not replace a file that another process has open. That process created the same content first.
     if (!(isHeld(error) && (await sizeOf(target)) !== undefined)) throw error
   }
 }
@@ -64,7 +64,7 @@ const isHeld = (error: unknown): boolean =>
   process.platform === 'win32' &&
   ['EPERM', 'EACCES', 'EBUSY'].includes((error as NodeJS.ErrnoException).code ?? '')
 
-/** Removes files of `folder` that are of no more use, by their name and the time since their last change. */
+/** Removes the useless files of a folder, which are told by their names and the time since their last change. */
 export async function removeFiles(
   folder: string,
   isUseless: (name: string, ageMs: number) => boolean,
@@ -73,7 +73,7 @@ export async function removeFiles(
     const file = path.join(folder, name)
     const state = await stat(file).catch(() => undefined)
     if (!state || !isUseless(name, Date.now() - state.mtimeMs)) continue
-    // Another process may still use it, which Windows does not forgive; then the next time will do.
+    // Windows does not remove a file that another process uses. The next call tries again.
     await rm(file, { force: true }).catch(() => {})
   }
 }

@@ -1,9 +1,9 @@
-/** How a vocabulary writes bytes: `byte-level` (GPT-2's alphabet) or `sentencepiece` (▁ for a space, <0x0A> for a byte). */
+/** How a vocabulary represents bytes: `byte-level` (GPT-2's alphabet) or `sentencepiece` (▁ for a space, <0x0A> for a byte). */
 export type VocabularyStyle = 'byte-level' | 'sentencepiece'
 
 /**
- * GPT-2's alphabet: printable Latin-1 characters stand for themselves, the other bytes for characters from U+0100 on
- * (openai/gpt-2, src/encoder.py, bytes_to_unicode).
+ * Returns GPT-2's alphabet: printable Latin-1 characters stand for themselves, and characters from U+0100 on for the other
+ * bytes (bytes_to_unicode in src/encoder.py of openai/gpt-2).
  */
 function byteLevelAlphabet(): ReadonlyMap<string, number> {
   const isPrintable = (byte: number): boolean =>
@@ -21,7 +21,7 @@ const encoder = new TextEncoder()
 
 function byteLevelBytes(piece: string): Uint8Array {
   const bytes = Array.from(piece, (character) => alphabet.get(character))
-  // A piece with characters outside of the alphabet was added as plain text.
+  // A piece with characters outside the alphabet was added as plain text.
   return bytes.every((byte) => byte !== undefined) ? Uint8Array.from(bytes) : encoder.encode(piece)
 }
 
@@ -32,7 +32,7 @@ function sentencePieceBytes(piece: string): Uint8Array {
     : Uint8Array.of(Number.parseInt(byte, 16))
 }
 
-/** The bytes that a piece of the vocabulary stands for. */
+/** Returns the bytes that a piece of the vocabulary stands for. */
 export function pieceBytes(piece: string, style: VocabularyStyle): Uint8Array {
   return style === 'byte-level' ? byteLevelBytes(piece) : sentencePieceBytes(piece)
 }

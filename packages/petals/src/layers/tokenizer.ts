@@ -27,7 +27,7 @@ interface AddedToken {
   readonly special: boolean
 }
 
-/** The parts of tokenizer.json that matter beside `@huggingface/tokenizers`. */
+/** The parts of tokenizer.json that are read here, besides those that `@huggingface/tokenizers` reads. */
 interface TokenizerJson {
   readonly added_tokens?: readonly AddedToken[]
   readonly pre_tokenizer?: PreTokenizer | null
@@ -48,7 +48,7 @@ interface TokenizerConfig {
 export interface ModelTokenizer {
   readonly tokenizer: Tokenizer
   readonly chatTemplate: ChatTemplate
-  /** How the model's own files recommend to sample. */
+  /** Sampling parameters that the model's own files recommend. */
   readonly generation: GenerationParams
 }
 
@@ -59,12 +59,12 @@ function styleOf({ decoder }: TokenizerJson, description: string): VocabularySty
   if (types.includes('ByteLevel')) return 'byte-level'
   if (types.includes('ByteFallback') || types.includes('Metaspace')) return 'sentencepiece'
   throw new ModelUnavailableError(
-    `tokenizer.json of ${description} decodes by '${types.join(', ')}', which is not known here: ` +
-      'byte-level BPE (GPT-2, Llama 3, Falcon, BLOOM) and SentencePiece with byte fallback (Llama, Mixtral) are.',
+    `tokenizer.json of ${description} decodes by '${types.join(', ')}', which is not supported. Supported are ` +
+      'byte-level BPE (GPT-2, Llama 3, Falcon, BLOOM) and SentencePiece with byte fallback (Llama, Mixtral).',
   )
 }
 
-/** A tokenizer as transformers' fast tokenizers, from tokenizer.json. Decoding is the concatenation of the tokens' bytes. */
+/** A tokenizer that equals transformers' fast tokenizers, from tokenizer.json. Decoding concatenates the tokens' bytes. */
 class FastTokenizer implements Tokenizer {
   readonly vocabSize: number
   readonly bosToken: TokenId | undefined
@@ -120,7 +120,7 @@ class FastTokenizer implements Tokenizer {
 
 const generationConfigSchema = z.object({ eos_token_id: tokenIdsSchema })
 
-/** End tokens as generation knows them: of the generation config, the model's config and the tokenizer's. */
+/** Returns the tokens that end an answer, from the generation config, the model's config and the tokenizer's config. */
 function eosTokensOf(
   generationConfig: unknown,
   architecture: Architecture,
@@ -157,7 +157,7 @@ async function readChatTemplate(
   })
 }
 
-/** Drops `LITERAL_MARK` after the library has found the added tokens, before text is cut into words. */
+/** Removes `LITERAL_MARK` after the library has found the added tokens, before it splits the text into words. */
 function withoutMarks(entry: PreTokenizer | null | undefined): unknown {
   const dropMarks = { type: 'Replace', pattern: { String: LITERAL_MARK }, content: '' }
   const own = portablePreTokenizer(entry)
@@ -169,7 +169,7 @@ function createEncoder(json: TokenizerJson, config: TokenizerConfig, description
     return new HubTokenizer({ ...json, pre_tokenizer: withoutMarks(json.pre_tokenizer) }, config)
   } catch (cause) {
     throw new ModelUnavailableError(
-      `tokenizer.json of ${description} can't be used: it is damaged, or of a kind that is not known here. Fetch the file again.`,
+      `tokenizer.json of ${description} can't be used: it is damaged, or of an unsupported kind. Download the file again.`,
       { cause },
     )
   }

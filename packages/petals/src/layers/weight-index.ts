@@ -5,20 +5,20 @@ import { readPytorchFile } from './pytorch/pytorch-file.ts'
 import { readSafetensors } from './safetensors.ts'
 import type { FileTensors, TensorEntry } from './tensor-entry.ts'
 
-/** Which file holds which tensor. */
+/** Finds the file of each tensor. */
 export interface WeightIndex {
-  /** The first of these names that exists. @throws ModelUnavailableError that names them */
+  /** Returns the first of these tensors that exists. @throws ModelUnavailableError that names them */
   find(names: readonly string[], options?: AbortOptions): Promise<TensorEntry>
 }
 
-/** A way in which transformers saves weights: in one file, or in several with an index. */
+/** A format in which transformers saves weights: one file, or several with an index. */
 interface WeightFormat {
   readonly single: string
   readonly index: string
   readonly read: (files: ModelFiles, file: string, options: AbortOptions) => Promise<FileTensors>
 }
 
-/** In the order of preference. */
+/** The formats in the order of preference. */
 const formats: readonly WeightFormat[] = [
   { single: 'model.safetensors', index: 'model.safetensors.index.json', read: readSafetensors },
   { single: 'pytorch_model.bin', index: 'pytorch_model.bin.index.json', read: readPytorchFile },
@@ -26,7 +26,7 @@ const formats: readonly WeightFormat[] = [
 
 const indexSchema = z.object({ weight_map: z.record(z.string(), z.string()) })
 
-/** Finds out how a repository keeps its weights. @throws ModelUnavailableError if it has none that can be read */
+/** Opens the index of a repository's weights. @throws ModelUnavailableError if it has no weights in a known format */
 export async function openWeightIndex(files: ModelFiles, options: AbortOptions = {}): Promise<WeightIndex> {
   const names = new Set(await files.list(options))
   for (const format of formats) {
@@ -41,10 +41,10 @@ export async function openWeightIndex(files: ModelFiles, options: AbortOptions =
 function parseIndex(json: unknown, name: string, description: string): ReadonlyMap<string, string> {
   const { data } = indexSchema.safeParse(json)
   if (data) return new Map(Object.entries(data.weight_map))
-  throw new ModelUnavailableError(`${name} of ${description} has no weight_map. Fetch the file again.`)
+  throw new ModelUnavailableError(`${name} of ${description} has no weight_map. Download the file again.`)
 }
 
-/** @param fileOf file of each tensor; undefined: all are in the single file. */
+/** @param fileOf the file of each tensor; undefined if all are in the single file */
 function indexOf(
   files: ModelFiles,
   format: WeightFormat,

@@ -4,18 +4,18 @@ import { dtypeSize, type FloatDtype } from '../tensor/dtype.ts'
 import { tensorValues } from '../tensor/tensor.ts'
 import { dot } from './dot.ts'
 
-/** Where a tensor's bytes are on this machine: C order, little-endian. */
+/** The place of a tensor's bytes on this machine. Its values are in C order, little-endian. */
 export interface StoredTensor {
   readonly path: string
-  /** Of its first byte in the file. */
+  /** Offset of its first byte in the file. */
   readonly offset: number
   readonly dtype: FloatDtype
   readonly shape: readonly number[]
 }
 
 /**
- * A matrix that stays in its file; rows are read when they are needed. The operating system's page cache keeps what is
- * hot, so a vocabulary of a gigabyte costs this process no memory of its own.
+ * A matrix that stays in its file; rows are read when they are needed. The operating system's page cache keeps those that
+ * are used often, so that a vocabulary of a gigabyte takes no memory of this process.
  */
 export class WeightMatrix implements Disposable {
   readonly rows: number
@@ -23,7 +23,7 @@ export class WeightMatrix implements Disposable {
   readonly #tensor: StoredTensor
   readonly #rowBytes: number
   readonly #file: number
-  /** One row at a time is read here: nothing is allocated for each of thousands of rows a second. */
+  /** Buffer for one row, so that reading thousands of rows a second allocates no memory. */
   readonly #row: RowBuffer
   #closed = false
 
@@ -45,7 +45,7 @@ export class WeightMatrix implements Disposable {
     }
   }
 
-  /** Rows [start, end) as float32, exact for every stored type; length (end - start) x columns. */
+  /** Returns the rows [start, end) as float32, exactly for every stored type: (end - start) × columns values. */
   read(start: number, end: number): Float32Array {
     const data = new Uint8Array((end - start) * this.#rowBytes)
     this.#readBytes(start, end, data)
@@ -56,7 +56,7 @@ export class WeightMatrix implements Disposable {
     return this.read(index, index + 1)
   }
 
-  /** The product of a row and a vector, summed in float64: every product of two float32 values is exact there. */
+  /** Returns the product of a row and a vector, summed in float64, where every product of two float32 values is exact. */
   dot(index: number, vector: Float32Array): number {
     this.#readBytes(index, index + 1, this.#row.bytes)
     return dot(this.#row.values(), vector)
@@ -81,7 +81,7 @@ export class WeightMatrix implements Disposable {
   }
 }
 
-/** Memory for the bytes of one row, and its values as float32, which the next call overwrites. */
+/** Memory for the bytes of one row, and for its values as float32, which the next call overwrites. */
 interface RowBuffer {
   readonly bytes: Uint8Array
   readonly values: () => Float32Array
@@ -111,9 +111,9 @@ function widenBfloat16(halves: Uint16Array, bits: Uint32Array): void {
 }
 
 const endsEarly = (path: string): ModelUnavailableError =>
-  new ModelUnavailableError(`${path} ends in the middle of a tensor. Fetch the file again.`)
+  new ModelUnavailableError(`${path} ends in the middle of a tensor. Download the file again.`)
 
-/** All values of a small tensor (a norm's weights). */
+/** Reads all values of a small tensor (a norm's weights). */
 export function readVector(tensor: StoredTensor): Float32Array {
   const length = tensor.shape.reduce((product, size) => product * size, 1)
   using matrix = new WeightMatrix({ ...tensor, shape: [1, length] })

@@ -18,13 +18,13 @@ export const unixSeconds = (): number => Date.now() / 1000
 
 const toHex = (bytes: Uint8Array): string => Buffer.from(bytes).toString('hex')
 
-/** A node of hivemind's DHT on a test peer: answers rpc_ping and rpc_find, from its own records only. */
+/** A node of hivemind's DHT on a test peer. It answers rpc_ping and rpc_find from its own records. */
 export class DhtNode {
   readonly nodeId: Uint8Array
   readonly peer: PeerId
-  /** Other nodes that it knows. */
+  /** The other nodes that it knows. */
   readonly neighbours: { readonly nodeId: Uint8Array; readonly peer: PeerId }[] = []
-  /** What it says its clock is ahead of the true one, seconds. */
+  /** Seconds by which the time that it reports is ahead of the true one. */
   clockSkew = 0
   finds = 0
   readonly #records = new Map<string, Map<string, DhtDictionaryEntry>>()
@@ -47,7 +47,7 @@ export class DhtNode {
     this.nodeId = nodeId
   }
 
-  /** Knows the others, and is known to them. */
+  /** Adds nodes as neighbours, and this node as a neighbour of each of them. */
   introduce(...others: readonly DhtNode[]): void {
     for (const other of others) {
       this.neighbours.push(other)
@@ -55,7 +55,7 @@ export class DhtNode {
     }
   }
 
-  /** `expirationTime` in Unix seconds; a later one replaces an earlier one, as in hivemind. */
+  /** Stores a value until `expirationTime` (Unix seconds). A later call replaces an earlier one. */
   store(key: string, subkey: MsgpackInput, value: MsgpackInput, expirationTime = unixSeconds() + 240): void {
     this.storeBytes(key, subkey, encodeMsgpack(value), expirationTime)
   }

@@ -6,7 +6,6 @@ import { callUnary } from '../rpc/unary-call.ts'
 import { decodeTensor, encodeTensor, type Compression } from '../tensor/codecs/index.ts'
 import type { FloatDtype } from '../tensor/dtype.ts'
 import { floatTensor, tensorValues } from '../tensor/tensor.ts'
-import { decodeMsgpack } from '../wire/msgpack-decode.ts'
 import { encodeMsgpack } from '../wire/msgpack-encode.ts'
 import { Float, Tuple, type MsgpackInput, type MsgpackValue } from '../wire/msgpack-values.ts'
 import {
@@ -18,6 +17,7 @@ import {
   type TensorMessage,
 } from '../wire/runtime.ts'
 import { DhtNode, unixSeconds } from './dht-node.ts'
+import { metadataOf, SessionArrivals, type Arrival, type Fields } from './session-arrivals.ts'
 import { serveStream, serveUnary, silence, type ServedCall } from './rpc-server.ts'
 import { runToyBlocks, toyBlocks } from './toy-block.ts'
 
@@ -27,70 +27,59 @@ export interface FakeServerOptions {
   readonly end: number
   readonly hiddenSize: number
   readonly dtype?: FloatDtype
-  /** Compression of answers. */
+  /** Compression of responses. */
   readonly compression?: Compression
-  /** True: honours start_from_position, and each step's next_servers, as servers newer than 2.2 do. */
+  /** Honour start_from_position, and the next_servers of each step, as servers newer than 2.2 do. */
   readonly modern?: boolean
   readonly version?: string
   /** `inference_max_length`. */
   readonly maxSessionLength?: number
   /** `max_batch_size`: tokens of one request. */
   readonly maxRequestTokens?: number
-  /** Free tokens for all its blocks together: a session takes its length times the blocks. */
+  /** Free tokens of all blocks together: a session takes its length times the number of blocks. */
   readonly cacheTokens?: number
   readonly sessionTimeoutMs?: number
   readonly stepTimeoutMs?: number
-  /** Time that a step of so many tokens takes. */
+  /** Returns the duration of a step with this number of tokens. */
   readonly stepMs?: (tokens: number) => number
   readonly inferenceRps?: number
   readonly adapters?: readonly string[]
 }
 
-/** What a record says beside the options. */
+/** Fields of an announcement besides the options. */
 export interface Announcement {
   readonly state?: number
   readonly nextPings?: Readonly<Record<string, number>>
   readonly cacheTokensLeft?: number
 }
 
-/** A step that is about to be answered. */
+/** A step just before its response. */
 export interface FakeStep {
   /** Counts steps with tokens on this server, over all sessions. */
   readonly index: number
   readonly position: number
   readonly tokens: number
-  /** Bytes of the honest ExpertResponse. */
+  /** Bytes of the correct ExpertResponse. */
   readonly response: Uint8Array
   readonly call: ServedCall
-}
-
-type Fields = ReadonlyMap<MsgpackValue, MsgpackValue>
-
-/** An ExpertRequest from the client or, pushed, from the server before. */
-interface Arrival {
-  readonly request: ExpertRequest
-  readonly metadata: Fields
 }
 
 const pushMethodName = 'TransformerConnectionHandler.rpc_push'
 const infoMethodName = 'TransformerConnectionHandler.rpc_info'
 
-const metadataOf = ({ metadata }: ExpertRequest): Fields =>
-  metadata.byteLength > 0 ? (decodeMsgpack(metadata) as Fields) : new Map()
-
 /**
- * A Petals server over toy blocks, on a real libp2p peer: handler, KV cache accounting, timeouts, push and error texts as
- * in `petals/server/handler.py`. It can be told to fail or lie at any step.
+ * A Petals server over toy blocks, on a real libp2p peer. Its handler, KV cache accounting, timeouts, push and error texts
+ * follow `petals/server/handler.py`. Tests can make it fail, or send wrong responses, at any step.
  */
 export class FakeServer implements AsyncDisposable {
   readonly peer: TestPeer
   readonly dht: DhtNode
-  /** Sees every step with tokens before its answer; true if it has answered (or never will) by itself. */
+  /** Called for every step with tokens before its response. Returns true if the server must not respond. */
   intercept: (step: FakeStep) => Promise<boolean> | boolean = () => false
-  /** Answers nothing any more, as a stopped process. */
+  /** Do not answer any further request, like a stopped process. */
   hung = false
   stepCount = 0
-  /** Non-empty steps that came by rpc_push. */
+  /** Number of steps with tokens that arrived by rpc_push. */
   pushCount = 0
   openSessions = 0
   sessionsEver = 0
@@ -115,7 +104,7 @@ export class FakeServer implements AsyncDisposable {
     return this.peer.id
   }
 
-  /** Its record in the DHT, stored at `nodes`. */
+  /** Stores its announcement at `nodes` of the DHT. */
   announce(
     nodes: readonly DhtNode[],
     { state = 2, nextPings = {}, cacheTokensLeft }: Announcement = {},
@@ -147,13 +136,13 @@ export class FakeServer implements AsyncDisposable {
     }
   }
 
-  /** As kill -9 of the process: its connections break, nobody answers at its address. */
+  /** Like kill -9 of the process: its connections break, and no process listens at its address. */
   async kill(): Promise<void> {
     this.peer.cutConnections()
     await this.peer[Symbol.asyncDispose]()
   }
 
-  /** As kill -9 of the server alone: p2pd goes on for half a minute, and refuses every protocol. */
+  /** Like kill -9 of the server alone: its p2pd runs for another half minute, and refuses every protocol. */
   async endBehindItsDaemon(): Promise<void> {
     const served = [pingMethod.name, findMethod.name, inferenceMethod.name, pushMethodName, infoMethodName]
     await Promise.all(served.map((protocol) => this.peer.unhandle(protocol)))
@@ -191,7 +180,7 @@ export class FakeServer implements AsyncDisposable {
     this.#checkAdapter(metadata.get('active_adapter'))
     const size = maxLength * blocks.length
     this.#allocate(size, maxLength)
-    const arrivals = new Arrivals(call, { request, metadata }, this.#options.stepTimeoutMs)
+    const arrivals = new SessionArrivals(call, { request, metadata }, this.#options.stepTimeoutMs)
     const sessionId = String(metadata.get('session_id'))
     this.#pushes.set(sessionId, (arrival) => arrivals.add(arrival))
     try {
@@ -215,7 +204,7 @@ export class FakeServer implements AsyncDisposable {
 
   async #session(
     call: ServedCall,
-    arrivals: Arrivals,
+    arrivals: SessionArrivals,
     first: Arrival,
     blockIndices: readonly number[],
     maxLength: number,
@@ -265,7 +254,7 @@ export class FakeServer implements AsyncDisposable {
     }
     if (stepMs && tokens > 0) await new Promise((resolve) => setTimeout(resolve, stepMs(tokens)))
     const inputs = tensorValues(decodeTensor(hidden))
-    // What numpy and math say when hivemind's QUANTILE_8BIT and UNIFORM_8BIT are given nothing.
+    // The errors of numpy and math if hivemind's QUANTILE_8BIT and UNIFORM_8BIT get no values.
     if (tokens === 0 && compression === 3) throw new Error('index -1 is out of bounds for axis 0 with size 0')
     if (tokens === 0 && compression === 4) throw new Error('math domain error')
     const outputs = runToyBlocks(blocks, inputs, hiddenSize, position, dtype)
@@ -330,56 +319,5 @@ export class FakeServer implements AsyncDisposable {
     this.allocatedTokens += size
     this.openSessions++
     this.sessionsEver++
-  }
-}
-
-/** Requests of one session, from the client and from pushes, in order of arrival. */
-class Arrivals {
-  readonly #queue: (Arrival | undefined)[]
-  readonly #stepTimeoutMs: number | undefined
-  #failure: Error | undefined
-  #wake = Promise.withResolvers<void>()
-  readonly #cancelled = Promise.withResolvers<never>()
-  /** Rejects when the caller is gone: the daemon cancels the handler at once, whatever it does. */
-  readonly cancelled = this.#cancelled.promise
-
-  constructor(call: ServedCall, first: Arrival, stepTimeoutMs: number | undefined) {
-    this.#queue = [first]
-    this.#stepTimeoutMs = stepTimeoutMs
-    this.cancelled.catch(() => {})
-    void this.#read(call)
-  }
-
-  add(arrival: Arrival | undefined): void {
-    this.#queue.push(arrival)
-    this.#wake.resolve()
-  }
-
-  /** Undefined at the end of input and when nothing came for too long. */
-  async next(): Promise<Arrival | undefined> {
-    const timeout =
-      this.#stepTimeoutMs === undefined
-        ? silence()
-        : new Promise<'timeout'>((r) => setTimeout(r, this.#stepTimeoutMs, 'timeout'))
-    while (this.#queue.length === 0) {
-      if (this.#failure) throw this.#failure
-      if ((await Promise.race([this.#wake.promise, timeout])) === 'timeout') return undefined
-      this.#wake = Promise.withResolvers()
-    }
-    return this.#queue.shift()
-  }
-
-  async #read(call: ServedCall): Promise<void> {
-    try {
-      for (let data = await call.next(); data; data = await call.next()) {
-        const request = decodeExpertRequest(data)
-        this.add({ request, metadata: metadataOf(request) })
-      }
-      this.add(undefined)
-    } catch (error) {
-      this.#failure = error as Error
-      this.#cancelled.reject(error as Error)
-      this.#wake.resolve()
-    }
   }
 }

@@ -24,7 +24,7 @@ export interface FakeSwarmOptions {
   readonly hiddenSize?: number
 }
 
-/** A private swarm in this process: a bootstrap node and any number of fake servers, over real libp2p on loopback. */
+/** A private swarm in this process: a bootstrap node and fake servers, over real libp2p on loopback. */
 export class FakeSwarm implements AsyncDisposable {
   readonly numBlocks: number
   readonly hiddenSize: number
@@ -72,7 +72,7 @@ export class FakeSwarm implements AsyncDisposable {
     return server
   }
 
-  /** A server that is reached through a link that can be made to fail. */
+  /** Adds a server behind a link that tests can make fail. */
   async addServerBehindLink(
     start: number,
     end: number,
@@ -90,7 +90,7 @@ export class FakeSwarm implements AsyncDisposable {
     return this.#resources.use(client)
   }
 
-  /** Inputs that look like embeddings, the same for the same seed. */
+  /** Returns inputs that look like embeddings; the same seed gives the same inputs. */
   inputs(tokens: number, seed = 1): HiddenStates {
     let state = seed * 7919 + 17
     const data = Float32Array.from({ length: tokens * this.hiddenSize }, () => {
@@ -100,7 +100,7 @@ export class FakeSwarm implements AsyncDisposable {
     return { shape: [tokens, this.hiddenSize], data }
   }
 
-  /** What an undisturbed run of the whole model gives for all these inputs, one after the other. */
+  /** Returns the outputs of the whole model for these consecutive inputs, without faults. */
   expected(...inputs: readonly HiddenStates[]): Float32Array {
     const all = Float32Array.from(inputs.flatMap(({ data }) => [...data]))
     return runToyBlocks(toyBlocks(0, this.numBlocks, this.hiddenSize), all, this.hiddenSize, 0, 'float32')
@@ -111,7 +111,7 @@ export class FakeSwarm implements AsyncDisposable {
   }
 }
 
-/** The whole client, from transport to sessions. */
+/** The client from transport to sessions, with its parts accessible to tests. */
 export class SwarmClient implements AsyncDisposable {
   readonly transport: SwarmTransport
   readonly directory: BlockDirectory

@@ -1,26 +1,26 @@
 import { createServer, connect, type AddressInfo, type Server, type Socket } from 'node:net'
 
-/** How bytes travel from the server to the client, and whether they do. */
+/** How the link transports bytes. */
 export type LinkState =
   | { readonly kind: 'open' }
-  /** Both directions swallow everything; connections stay. */
+  /** Drops the bytes of both directions; connections stay open. */
   | { readonly kind: 'blackhole' }
-  /** Only what the server sends is swallowed. */
+  /** Drops only the bytes that the server sends. */
   | { readonly kind: 'half-open' }
-  /** At most so many bytes per second towards the client. */
+  /** Limits the rate towards the client. */
   | { readonly kind: 'slow'; readonly bytesPerSecond: number }
 
-/** A TCP relay in front of a peer that can break in the ways that links do. */
+/** A TCP relay in front of a peer that can fail in the ways in which network links fail. */
 export class FaultyLink implements AsyncDisposable {
   state: LinkState = { kind: 'open' }
-  /** One way, added to each chunk. */
+  /** One-way delay of each chunk. */
   latencyMs = 0
-  /** Cut every connection after so many more bytes towards the client. */
+  /** Resets every connection after this many further bytes towards the client. */
   cutAfterBytes = Infinity
   readonly #server: Server
   readonly #sockets = new Set<Socket>()
 
-  /** `targetPort`: of the peer, which may start listening later. */
+  /** @param targetPort the port of the peer, which may start listening later */
   static async start(targetPort: number): Promise<FaultyLink> {
     const link = new FaultyLink(targetPort)
     await new Promise<void>((resolve) => link.#server.listen(0, '127.0.0.1', resolve))
@@ -35,7 +35,7 @@ export class FaultyLink implements AsyncDisposable {
     return (this.#server.address() as AddressInfo).port
   }
 
-  /** Breaks all connections with a TCP reset. */
+  /** Resets all TCP connections. */
   reset(): void {
     for (const socket of this.#sockets) socket.resetAndDestroy()
   }
@@ -88,7 +88,7 @@ export class FaultyLink implements AsyncDisposable {
   }
 }
 
-/** A port that nobody listens on. */
+/** Returns a TCP port that is free now. */
 export async function freePort(): Promise<number> {
   const server = createServer()
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))

@@ -48,7 +48,7 @@ const tensors =
   }
 
 const int64 = (...values: readonly bigint[]): Uint8Array => new Uint8Array(BigInt64Array.from(values).buffer)
-const quantised = (compression: number, ...sizes: readonly bigint[]): Malform =>
+const quantized = (compression: number, ...sizes: readonly bigint[]): Malform =>
   withTensor(({ buffer }) => ({ compression, buffer: Buffer.concat([int64(...sizes), buffer]) }))
 
 const sizes: Readonly<Record<string, (size: readonly number[]) => readonly number[]>> = {
@@ -130,11 +130,11 @@ const codings: Readonly<Record<string, Malform>> = {
   })),
   'MEANSTD without statistics': withTensor(() => ({ compression: 1 })),
   'FLOAT16 of float32 bytes': withTensor(() => ({ compression: 2 })),
-  'a codebook of 2^62': quantised(3, 2n ** 62n),
-  'a codebook of -1': quantised(4, -1n),
-  'a codebook of none': quantised(3, 0n),
-  'blockwise tables of 2^62': quantised(5, 2n ** 62n, 2n ** 62n),
-  'blockwise without blocks': quantised(5, 0n, 256n),
+  'a codebook of 2^62': quantized(3, 2n ** 62n),
+  'a codebook of -1': quantized(4, -1n),
+  'a codebook of none': quantized(3, 0n),
+  'blockwise tables of 2^62': quantized(5, 2n ** 62n, 2n ** 62n),
+  'blockwise without blocks': quantized(5, 0n, 256n),
 }
 
 /** Ways in which a server can answer wrongly, by name. The client must notice every one of them and survive it. */

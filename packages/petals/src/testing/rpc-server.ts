@@ -7,10 +7,10 @@ import { maxEnvelopeBytes } from '../rpc/unary-call.ts'
 import { decodeUnaryEnvelope, encodeRpcError, encodeUnaryEnvelope } from '../wire/p2pd.ts'
 import { lengthPrefixed, readLengthPrefixed } from '../wire/varint.ts'
 
-/** Never resolves: how a server that can't answer looks to its caller. */
+/** Never resolves, like a call to a server that can't answer. */
 export const silence = (): Promise<never> => new Promise(() => {})
 
-/** Serves a unary method as p2pd does: one answer, an error for what the handler throws, silence for another name. */
+/** Serves a unary method as p2pd does: one answer, an error if the handler throws, and no answer to another method name. */
 export async function serveUnary(
   peer: TestPeer,
   method: string,
@@ -34,17 +34,17 @@ export async function serveUnary(
   })
 }
 
-/** The callee's end of a streaming call. */
+/** The server's side of a streaming call. */
 export interface ServedCall {
   readonly bytes: ByteStream
   readonly remote: PeerId
-  /** The next request, or undefined after the end of input. */
+  /** Returns the next request, or undefined after the end of input. */
   next(): Promise<Uint8Array | undefined>
   respond(payload: Uint8Array): Promise<void>
   fail(message: string): Promise<void>
 }
 
-/** Serves a streaming method; what the handler throws becomes an error frame, its return the end of output. */
+/** Serves a streaming method. An error of the handler becomes an error frame; its return ends the output. */
 export async function serveStream(
   peer: TestPeer,
   method: string,
@@ -76,5 +76,5 @@ function servedCall(bytes: ByteStream, remote: PeerId): ServedCall {
   }
 }
 
-/** Bytes that are the answer to nothing. */
+/** Returns random bytes. */
 export const garbage = (byteLength: number): Uint8Array => randomBytes(byteLength)

@@ -2,14 +2,14 @@ import type { FloatDtype } from '../tensor/dtype.ts'
 import { floatTensor, tensorValues } from '../tensor/tensor.ts'
 
 /**
- * A transformer block in miniature, for tests: the output at a position depends on the input there, on all inputs before,
- * on the position and on the block. So a token that was dropped, doubled or misplaced anywhere shows in every later output.
- * Values don't depend on how the tokens were spread over requests.
+ * A miniature transformer block for tests. The output at a position depends on the input there, on all inputs before, on the
+ * position and on the block, so that a token that was dropped, doubled or misplaced changes every later output. Values do
+ * not depend on how the tokens were divided into requests.
  */
 export class ToyBlock {
   readonly #block: number
   readonly #hiddenSize: number
-  /** State after each position, as a KV cache would let one compute it. */
+  /** The state after each position; it stands for the KV cache. */
   readonly #states: Float32Array[] = []
 
   constructor(block: number, hiddenSize: number) {
@@ -17,7 +17,7 @@ export class ToyBlock {
     this.#hiddenSize = hiddenSize
   }
 
-  /** Outputs of one position. What is cached from `position` on is overwritten; a gap reads zeros, as on real servers. */
+  /** Returns the output of one position. Overwrites the cache from `position` on; a gap is filled with zeros, as on real servers. */
   run(input: Float32Array, position: number): Float32Array {
     this.#states.length = Math.min(this.#states.length, position)
     while (this.#states.length < position) this.#states.push(new Float32Array(this.#hiddenSize))
@@ -32,7 +32,7 @@ export class ToyBlock {
   }
 }
 
-/** Runs tokens through blocks one after the other, rounding to `dtype` as a server of that type does. */
+/** Runs tokens through consecutive blocks and rounds to `dtype`, as a server of that type does. */
 export function runToyBlocks(
   blocks: readonly ToyBlock[],
   inputs: Float32Array,
@@ -51,6 +51,6 @@ export function runToyBlocks(
   return outputs
 }
 
-/** Blocks `start` … `end` - 1, with empty caches. */
+/** Returns the blocks `start` … `end` - 1 with empty caches. */
 export const toyBlocks = (start: number, end: number, hiddenSize: number): ToyBlock[] =>
   Array.from({ length: end - start }, (_, i) => new ToyBlock(start + i, hiddenSize))

@@ -7,18 +7,18 @@ import { inFolder, makeWhole, removeFiles, sizeOf } from '../storage.ts'
 import type { StoredTensor, WeightMatrix } from '../weight-matrix.ts'
 import { layoutOf, quantizedParts, type QuantizedLayout } from './quantized-matrix.ts'
 
-/** Part of the file names: a change of the format makes new files. */
+/** Part of the file names, so that a change of the format creates new files. */
 const formatVersion = 2
 
-/** Heads that no start has used for this long are removed when another one is made. Making them again takes seconds. */
+/** A head that was not used for this long is removed when another one is created. Creating it again takes seconds. */
 const unusedMs = 30 * 24 * 60 * 60 * 1000
 
 export interface HeadFileOptions extends FileOptions {
-  /** Where 8-bit weights are kept between starts. */
+  /** Folder for the 8-bit weights, which are kept between starts. */
   readonly folder: string
 }
 
-/** An 8-bit matrix in a file, which onnxruntime loads, and how far each row is from the original. */
+/** An 8-bit matrix in a file, which onnxruntime loads, and the distance of each row from the original. */
 export interface HeadFile {
   readonly path: string
   readonly layout: QuantizedLayout
@@ -29,8 +29,8 @@ export interface HeadFile {
 }
 
 /**
- * The weights in 8 bits, made on first use and kept in `folder`; made anew when the weights' file has changed.
- * @throws ModelUnavailableError if the disk is full or not to be written to; the signal's reason
+ * Opens the weights in 8 bits. They are created on first use, kept in `folder`, and created again when the weights' file has
+ * changed. @throws ModelUnavailableError if the disk is full or not writable; the signal's reason
  */
 export async function openHeadFile(
   tensor: StoredTensor,
@@ -61,7 +61,7 @@ const digest = (facts: unknown): string =>
 
 const headPrefix = 'lm-head-'
 
-/** Removes what `folder` keeps of a head, of whatever content its place had. Gives the files that are gone, and their bytes. */
+/** Removes all files of `folder` that were created from the weights at this place. Returns their paths and bytes. */
 export async function removeHeadFiles(
   { path: file, offset }: Pick<StoredTensor, 'path' | 'offset'>,
   folder: string,
@@ -77,20 +77,20 @@ export async function removeHeadFiles(
 const prefixOf = (file: string, offset: number): string =>
   `${headPrefix}${digest([path.resolve(file), offset])}-`
 
-/** `lm-head-PLACE-CONTENT.bin`: where the original weights are, and which content that place has now. */
+/** Returns `lm-head-PLACE-CONTENT.bin`: the place of the original weights, and the content that this place has now. */
 async function nameOf({ path: file, offset, dtype }: StoredTensor, layout: QuantizedLayout) {
   const { size, mtimeMs } = await stat(file)
   const prefix = prefixOf(file, offset)
   return { prefix, name: `${prefix}${digest([size, mtimeMs, dtype, layout, formatVersion])}.bin` }
 }
 
-/** Of what its place held before, or of a model that nobody starts any more. */
+/** Reports whether a file belongs to earlier content of the same place, or to a model that has not been used for long. */
 const isUseless = (name: string, prefix: string, ageMs: number): boolean =>
   name.endsWith('.bin') && (name.startsWith(prefix) || (name.startsWith(headPrefix) && ageMs > unusedMs))
 
 async function markUsed(file: string): Promise<void> {
   const now = new Date()
-  // Where this is not allowed, nothing can be removed either.
+  // If this is not permitted, no file of the folder can be removed either.
   await utimes(file, now, now).catch(() => {})
 }
 

@@ -12,7 +12,7 @@ export interface LmHeadOptions extends HeadFileOptions {
   readonly threads: number
 }
 
-/** Results of one pass take at most this many bytes (two rows of float32 a position), or one position. */
+/** Bytes of the results of one pass, at most (two rows of float32 for each position). A pass has at least one position. */
 const resultBytesPerPass = 64 * 2 ** 20
 
 /**
@@ -46,7 +46,7 @@ export class LmHead implements AsyncDisposable {
     this.#process = process
   }
 
-  /** Makes (once) and loads the 8-bit weights, and checks the bound against this machine's kernel. */
+  /** Creates (once) and loads the 8-bit weights, and checks the bound against this machine's kernel. */
   static async create(tensor: StoredTensor, options: LmHeadOptions): Promise<LmHead> {
     const { threads, signal } = options
     const matrix = new WeightMatrix(tensor)
@@ -74,12 +74,12 @@ export class LmHead implements AsyncDisposable {
     return this.#process.pid
   }
 
-  /** What this holds in memory: the 8-bit weights, which onnxruntime packs into memory of its own, and the bounds. */
+  /** Memory of the 8-bit weights, which onnxruntime packs into memory of its own, and of the bounds. */
   get memoryBytes(): number {
     return this.#file.layout.byteLength
   }
 
-  /** Logits for each of these normalised hidden vectors. Calls that come while a pass runs share the next one. */
+  /** Returns the logits of each normalized hidden vector. Calls made during a pass share the next one. */
   logits(inputs: readonly Float32Array[]): Promise<readonly Logits[]> {
     if (this.#closed) return Promise.reject(new ModelUnavailableError('The model is unloaded.'))
     const answers = inputs.map((input) => {
@@ -91,7 +91,7 @@ export class LmHead implements AsyncDisposable {
     return Promise.all(answers)
   }
 
-  /** Ends after the passes that run. */
+  /** Resolves after the current passes have ended. */
   async [Symbol.asyncDispose](): Promise<void> {
     if (this.#closed) return
     this.#closed = true
@@ -130,7 +130,7 @@ export class LmHead implements AsyncDisposable {
     })
   }
 
-  /** A pass changes nothing, so that another process can do what one did not live to do. */
+  /** Runs a pass; if the process has ended, once more in a new one. A pass has no side effects, so it can be repeated. */
   async #pass(request: ScreeningRequest): Promise<ScreeningAnswer> {
     try {
       return await this.#process.run(request)
@@ -141,15 +141,15 @@ export class LmHead implements AsyncDisposable {
     }
   }
 
-  /** The kernel is chosen by the processor; some rows show whether it errs as the bound supposes. */
+  /** Checks on some rows that the errors of the kernel, which depends on the processor, are within the bound. */
   async #verifyBound(): Promise<void> {
     const probes = probesOf(this.#matrix)
     if (keepsBound(await this.#screen(probes))) return
     this.#rounding = 'unknown'
     if (keepsBound(await this.#screen(probes))) return
     throw new ModelUnavailableError(
-      `The 8-bit LM head would choose wrong tokens: its products are off by more than they can be. Either ${this.#file.path} ` +
-        'is damaged (delete it, it is made anew), or onnxruntime does not work on this processor (please report it).',
+      `The 8-bit LM head would choose wrong tokens: the errors of its products exceed their bound. Either ${this.#file.path} ` +
+        'is damaged (delete it, then it is created again), or onnxruntime does not work on this processor (please report it).',
     )
   }
 }
@@ -159,20 +159,20 @@ interface Waiting {
   readonly answer: PromiseWithResolvers<Logits>
 }
 
-/** A wave of many sizes, and two rows of the matrix: where both factors are large at the same places, sums overflow if they can. */
+/** Returns a wave of many magnitudes, and two rows of the matrix: a product with itself is the most likely to overflow. */
 function probesOf(matrix: WeightMatrix): readonly Float32Array[] {
   const wave = Float32Array.from({ length: matrix.columns }, (_, i) => Math.sin(i * 12.9898) * (1 + (i % 7)))
   return [wave, matrix.row(matrix.rows >> 1), matrix.row(matrix.rows - 1)]
 }
 
-/** Tokens that a check of the bound looks at. */
+/** Number of tokens that a check of the bound compares. */
 const checkedTokens = 64
 
 function keepsBound(screened: readonly Logits[]): boolean {
   return screened.every((logits) => {
     const step = Math.max(1, Math.floor(logits.size / checkedTokens))
     for (let token = logits.size - 1; token >= 0; token -= step) {
-      // Written so that a difference that is no number fails too.
+      // Written so that NaN fails, too.
       if (!(Math.abs(logits.estimates[token]! - logits.exact(token)) <= logits.margins[token]!)) return false
     }
     return true

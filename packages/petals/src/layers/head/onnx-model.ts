@@ -1,6 +1,6 @@
 /**
- * Writes the one ONNX model that the LM head needs: `y = MatMulNBits(x)` with 8-bit weights, whose tensors stay in a
- * file of their own (external data), which onnxruntime maps. Field numbers: onnx/onnx.proto3 of onnx/onnx.
+ * Writes the ONNX model of the LM head: `y = MatMulNBits(x)` with 8-bit weights. Its tensors stay in a file of their own
+ * (external data), which onnxruntime maps. Field numbers: onnx/onnx.proto3 of onnx/onnx.
  */
 
 /** ONNX element types. */
@@ -41,7 +41,7 @@ export interface ExternalTensor {
   readonly name: string
   readonly type: 'float' | 'uint8'
   readonly shape: readonly number[]
-  /** Where its bytes are in the data file. */
+  /** Position of its bytes in the data file. */
   readonly offset: number
   readonly length: number
 }
@@ -69,7 +69,7 @@ export interface MatMulNBitsShape {
   readonly blockSize: number
 }
 
-/** The bytes of a model with input `x` [batch, columns] and output `y` [batch, rows], float32. */
+/** Returns the bytes of a model with input `x` [batch, columns] and output `y` [batch, rows], float32. */
 export function matMulNBitsModel(
   shape: MatMulNBitsShape,
   weights: ExternalTensor,
@@ -85,7 +85,7 @@ export function matMulNBitsModel(
     intAttribute('N', shape.rows),
     intAttribute('bits', 8),
     intAttribute('block_size', shape.blockSize),
-    // 4: activations are quantised to int8, a block at a time. Level 0 keeps them float32 and is 150 times slower.
+    // 4: activations are quantized to int8, one block at a time. Level 0 keeps them float32 and is 150 times slower.
     intAttribute('accuracy_level', 4),
     text(7, 'com.microsoft'),
   )

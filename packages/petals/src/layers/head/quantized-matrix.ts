@@ -4,15 +4,16 @@ import { largest, type SplitShape } from './split-input.ts'
 import type { WeightMatrix } from '../weight-matrix.ts'
 
 /**
- * Columns that share a scale. Smaller blocks err less, but take more bytes, and more time in onnxruntime's kernel: of 32,
- * 64 and 128 none is both. Wide rows are a matter of bytes, so they take large blocks; narrow ones would be padded.
+ * Returns the number of columns that share a scale. Smaller blocks have smaller errors, but take more bytes and more time in
+ * onnxruntime's kernel: of 32, 64 and 128 none is best in both. The bytes decide for wide rows, which take large blocks;
+ * narrow rows would need padding.
  */
 const blockSizeOf = (columns: number): number => (columns >= 2048 && columns % 128 === 0 ? 128 : 64)
 
-/** Values that are quantised at a time: a few milliseconds, so that the process answers others in between. */
+/** Values that are quantized at a time: this takes a few milliseconds, and the process serves other requests in between. */
 const valuesAtOnce = 2 ** 18
 
-/** A part of the data file: what onnxruntime reads (values and scales), and the facts for the bound. */
+/** A part of the data file: what onnxruntime reads (values and scales), and the norms for the bound. */
 interface QuantizedRows {
   readonly values: Uint8Array
   readonly scales: Float32Array
@@ -20,7 +21,7 @@ interface QuantizedRows {
   readonly norms: Float32Array
 }
 
-/** Where everything is in the file of an 8-bit matrix; offsets in bytes. */
+/** The layout of the file of an 8-bit matrix; offsets in bytes. */
 export interface QuantizedLayout extends SplitShape {
   readonly rows: number
   readonly scales: number
@@ -29,7 +30,7 @@ export interface QuantizedLayout extends SplitShape {
   readonly byteLength: number
 }
 
-/** onnxruntime maps external data where its offset is a multiple of the page or allocation granularity. */
+/** onnxruntime maps external data only at multiples of the page size or allocation granularity. */
 const aligned = (offset: number): number => Math.ceil(offset / 65536) * 65536
 
 export function layoutOf(rows: number, columns: number): QuantizedLayout {
@@ -42,7 +43,7 @@ export function layoutOf(rows: number, columns: number): QuantizedLayout {
   return { rows, columns, paddedColumns, blockSize, scales, errors, norms, byteLength: norms + rows * 4 }
 }
 
-/** The ONNX model over such a file. */
+/** Returns the ONNX model over a file of this layout. */
 export function quantizedModel(layout: QuantizedLayout, dataFile: string): Uint8Array {
   const { rows, paddedColumns, blockSize } = layout
   const blocks = paddedColumns / blockSize
@@ -66,10 +67,10 @@ export function quantizedModel(layout: QuantizedLayout, dataFile: string): Uint8
   )
 }
 
-/** The code of 0, as MatMulNBits reads symmetric 8 bits. */
+/** The code of 0 in MatMulNBits' symmetric 8 bits. */
 const zero = 128
 
-/** Codes, scales, and how far from the rows they are; zeros fill the last block. */
+/** Returns the codes and scales of rows, and their errors and norms. Zeros fill the last block. */
 function quantizeRows(rows: Float32Array, { columns, paddedColumns, blockSize }: SplitShape): QuantizedRows {
   const count = rows.length / columns
   const blocks = paddedColumns / blockSize
@@ -90,7 +91,7 @@ function quantizeRows(rows: Float32Array, { columns, paddedColumns, blockSize }:
       result.scales[row * blocks + block] = scale
       const inverse = scale === 0 ? 0 : 1 / scale
       for (let i = start; i < end; i++) {
-        // Rounds half up, all numbers being positive; a scale that is nearly zero may be far from its block.
+        // Rounds half up, since all numbers are positive. The clamp is for scales near zero, which can be far from their block.
         const code = Math.max(0, Math.min(255, (rows[i]! * inverse + zero + 0.5) | 0))
         const restored = (code - zero) * scale
         const difference = rows[i]! - restored
@@ -99,20 +100,20 @@ function quantizeRows(rows: Float32Array, { columns, paddedColumns, blockSize }:
         norm += restored * restored
       }
     }
-    // Rounded up: the bound must hold in float32 too.
+    // Rounded up: the bound must hold in float32, too.
     result.errors[row] = Math.sqrt(error) * (1 + 1e-6)
     result.norms[row] = Math.sqrt(norm) * (1 + 1e-6)
   }
   return result
 }
 
-/** Bytes to write, each to its place. */
+/** Bytes and the position to which they are written. */
 export interface PlacedBytes {
   readonly bytes: Uint8Array
   readonly position: number
 }
 
-/** Quantises a matrix part by part. Yields what to write after each part, and how many rows are done. */
+/** Quantizes a matrix part by part. Yields what to write after each part, and how many rows are done. */
 export function* quantizedParts(
   matrix: WeightMatrix,
   layout: QuantizedLayout,

@@ -1,7 +1,7 @@
 import type { Logits } from '../../tensor/logits.ts'
 import type { WeightMatrix } from '../weight-matrix.ts'
 
-/** What a screening pass over 8-bit weights leaves, with the exact rows behind it. */
+/** The result of a screening pass over 8-bit weights, with the exact rows behind it. */
 export class ScreenedLogits implements Logits {
   readonly size: number
   readonly estimates: Float32Array
@@ -33,18 +33,18 @@ export class ScreenedLogits implements Logits {
   }
 }
 
-/** margin of row r = rowErrors[r] · inputNorm + rowNorms[r] · inputError */
+/** The margin of row r is rowErrors[r] · inputNorm + rowNorms[r] · inputError. */
 export interface ErrorBound {
-  /** Of each row: ‖w - ŵ‖ and ‖ŵ‖. */
+  /** ‖w - ŵ‖ and ‖ŵ‖ of each row. */
   readonly rowErrors: Float32Array
   readonly rowNorms: Float32Array
   /** ‖x‖ */
   readonly inputNorm: number
-  /** How far the kernel can be from ŵ·x, in units of ‖ŵ‖. */
+  /** Largest error of the kernel from ŵ·x, in units of ‖ŵ‖. */
   readonly inputError: number
 }
 
-/** Margins are kept in float32: this much larger, so that rounding never makes one too small. */
+/** Margins are float32, and larger by this factor, so that rounding never makes one too small. */
 const roundingSlack = 1e-6
 
 function marginsOf({ rowErrors, rowNorms, inputNorm, inputError }: ErrorBound, size: number): Float32Array {

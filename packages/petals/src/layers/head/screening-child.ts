@@ -1,4 +1,4 @@
-// The process that holds the 8-bit weights: started by the engine, which it serves over IPC, and ended with it.
+// The process that holds the 8-bit weights. The engine starts it and uses it over IPC. It ends with the engine.
 import path from 'node:path'
 import process from 'node:process'
 import * as ort from 'onnxruntime-node'
@@ -7,7 +7,7 @@ import type { ScreeningAnswer, ScreeningMessage, ScreeningRequest, ScreeningSetu
 import { inputBound, splitInput } from './split-input.ts'
 
 process.on('disconnect', endAtOnce)
-// Ctrl+C, a closed terminal and a service manager's stop reach all processes at once: the engine decides when this one ends.
+// Ctrl+C, a closed terminal and a service manager signal all processes at once. The engine decides when this one ends.
 for (const signal of ['SIGINT', 'SIGHUP', 'SIGTERM']) process.on(signal, () => {})
 
 process.once('message', (setup: ScreeningSetup) => {
@@ -29,7 +29,7 @@ async function openSession({ path: file, layout, threads }: ScreeningSetup): Pro
     extra: {
       session: {
         model_external_initializers_file_folder_path: path.dirname(file),
-        // Spinning threads would take the cores from everything else between two tokens.
+        // Spinning threads would take the cores from all other work between two tokens.
         intra_op: { allow_spinning: '0' },
       },
     },
@@ -58,7 +58,7 @@ async function screen(
   return { estimates: sumOfPairs(results['y']!.data as Float32Array, rows), inputNorms, inputErrors }
 }
 
-/** [positions, 2, rows] to [positions, rows]. */
+/** Sums pairs of rows: [positions, 2, rows] becomes [positions, rows]. */
 function sumOfPairs(pairs: Float32Array, rows: number): Float32Array {
   const sums = new Float32Array(pairs.length / 2)
   for (let start = 0; start < sums.length; start += rows) {
@@ -76,7 +76,7 @@ function failed(error: unknown): void {
   send({ type: 'failed', reason: error instanceof Error ? error.message : String(error) })
 }
 
-/** Without exit handlers: native threads may be computing, and there is nothing to save. */
+/** Ends without exit handlers: native threads may be computing, and there is nothing to save. */
 function endAtOnce(): void {
   process.kill(process.pid, 'SIGKILL')
 }

@@ -3,12 +3,12 @@ import { fileURLToPath } from 'node:url'
 import { abortable, type AbortOptions } from '@petals-chat/engine'
 import type { ScreeningAnswer, ScreeningMessage, ScreeningRequest, ScreeningSetup } from './screening.ts'
 
-/** The source runs unbuilt under this export condition, and so must the process. */
+/** Unbuilt sources run under this export condition, which the child process needs, too. */
 const runsFromSource = import.meta.url.endsWith('.ts')
 const entry = fileURLToPath(new URL(`screening-child.${runsFromSource ? 'ts' : 'js'}`, import.meta.url))
 const execArgv = runsFromSource ? ['--conditions=petals-chat-source'] : []
 
-/** It needs no secrets. onnxruntime asks for the variable when it is loaded, and reports to its maker without it. */
+/** The process needs no secrets. Without the variable, onnxruntime sends telemetry to its maker when it is loaded. */
 function environment(): NodeJS.ProcessEnv {
   const { HF_TOKEN: _, HUGGING_FACE_HUB_TOKEN: __, ...others } = process.env
   return { ...others, ORT_DISABLE_TELEMETRY: '1' }
@@ -25,7 +25,7 @@ function startChild(): ChildProcess {
   return child
 }
 
-/** A process at rest does not keep this one from ending, and ends with it. */
+/** Lets this process end while the child is idle; the child then ends, too. */
 function rest(child: ChildProcess): void {
   child.unref()
   child.channel?.unref()
@@ -39,33 +39,33 @@ function work(child: ChildProcess): void {
 /** A process that loads onnxruntime and waits for its setup. */
 let spare: ChildProcess | undefined
 
-/** Begins what every process has to do at first and what needs nothing of a model; the next `start` finds it done. */
+/** Starts a process that loads onnxruntime, for which it needs no model. The next `ScreeningProcess.start` uses it. */
 export function prepareScreeningProcess(): void {
   if (spare) return
   const child = (spare = startChild())
   const forget = (): void => {
     if (spare === child) spare = undefined
   }
-  // The next start then finds out why.
+  // The next start then reports the reason.
   child.once('error', forget)
   child.once('exit', forget)
 }
 
-/** Ends the spare process where it turns out that none is needed: it holds some tens of megabytes. */
+/** Ends the spare process if it is not needed: it takes some tens of megabytes. */
 export function endSpareScreeningProcess(): void {
   spare?.kill('SIGKILL')
   spare = undefined
 }
 
-/** The process is gone: it crashed, was killed, or could not be started. Another one may do the work. */
+/** The process crashed, was killed, or could not be started. A new one may do the work. */
 export class ScreeningProcessEndedError extends Error {
   override readonly name = 'ScreeningProcessEndedError'
 }
 
 /**
  * The process that multiplies 8-bit weights with hidden states, one pass at a time. Native code can end its process at any
- * moment, and a thread that is ended in the middle of it takes all others along: in a process of its own it can be killed
- * whenever that is wanted, and nothing else ends with it.
+ * moment, and terminating one of its threads ends the whole process. In a process of its own it can be killed at any time
+ * without ending anything else.
  */
 export class ScreeningProcess implements AsyncDisposable {
   readonly #child: ChildProcess
@@ -81,7 +81,7 @@ export class ScreeningProcess implements AsyncDisposable {
     this.#child.on('exit', (code, signal) =>
       this.#ended(signal ? `has ended (${signal})` : `has ended (exit code ${code})`),
     )
-    // What waits for an answer sees the error.
+    // The caller that waits for an answer handles the error.
     this.#pending.promise.catch(() => {})
     this.#send(setup)
   }
@@ -99,7 +99,7 @@ export class ScreeningProcess implements AsyncDisposable {
     }
   }
 
-  /** Undefined once the process is gone. */
+  /** Undefined once the process has ended. */
   get pid(): number | undefined {
     return this.#end ? undefined : this.#child.pid
   }
@@ -111,10 +111,10 @@ export class ScreeningProcess implements AsyncDisposable {
     this.#send(request)
     const message = await this.#answer()
     if (message.type === 'answer') return message
-    throw new Error(`The process of the LM head sent '${message.type}' for an answer.`)
+    throw new Error(`The process of the LM head sent '${message.type}' instead of an answer.`)
   }
 
-  /** At once, whatever it does: it holds nothing that could be lost. */
+  /** Kills the process at once, even during a pass: it has nothing to save. */
   async [Symbol.asyncDispose](): Promise<void> {
     if (this.#end) return
     work(this.#child)
@@ -124,7 +124,7 @@ export class ScreeningProcess implements AsyncDisposable {
 
   #send(message: ScreeningSetup | ScreeningRequest): void {
     work(this.#child)
-    // A process that is gone says so by its end.
+    // If the process has ended, its 'exit' event reports it.
     if (this.#child.connected) this.#child.send(message, () => {})
   }
 

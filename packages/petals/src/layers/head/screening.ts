@@ -1,9 +1,9 @@
 import type { KernelRounding } from './split-input.ts'
 import type { QuantizedLayout } from './quantized-matrix.ts'
 
-/** What a screening process is started with. */
+/** The first message to a screening process. */
 export interface ScreeningSetup {
-  /** File of the 8-bit weights. */
+  /** The file of the 8-bit weights. */
   readonly path: string
   readonly layout: QuantizedLayout
   /** Threads of the product, ≥ 1. */
@@ -12,7 +12,7 @@ export interface ScreeningSetup {
 
 /** One pass over the weights. */
 export interface ScreeningRequest {
-  /** Normalised hidden states, [positions, columns]. */
+  /** Normalized hidden states, [positions, columns]. */
   readonly inputs: Float32Array
   readonly rounding: KernelRounding
 }
@@ -20,7 +20,7 @@ export interface ScreeningRequest {
 export interface ScreeningAnswer {
   /** Estimated logits, [positions, rows]. */
   readonly estimates: Float32Array
-  /** Of each position (`ErrorBound`). */
+  /** `inputNorm` and `inputError` of the `ErrorBound` of each position. */
   readonly inputNorms: Float64Array
   readonly inputErrors: Float64Array
 }

@@ -1,17 +1,17 @@
 import type { ErrorBound } from './screened-logits.ts'
 import { dot } from '../dot.ts'
 
-/** How far the kernel's own rounding to 8 bits may be from the nearest step, in steps. */
+/** How the kernel rounds its input to 8 bits. */
 export type KernelRounding =
-  /** Symmetric with a step of max|x| / 127, as on x86: numbers that are multiples of the step pass unchanged. */
+  /** Symmetric with a step of max|x| / 127, as on x86: multiples of the step are not changed. */
   | 'symmetric'
-  /** Any steps of 2 max|x| / 255 or less. */
+  /** Any rounding with steps of at most 2 max|x| / 255. */
   | 'unknown'
 
 export interface SplitShape {
   /** Columns of the weights. */
   readonly columns: number
-  /** `columns` and what fills the last block. */
+  /** `columns`, rounded up to whole blocks. */
   readonly paddedColumns: number
   /** Columns that share a scale. */
   readonly blockSize: number
@@ -19,8 +19,8 @@ export interface SplitShape {
 
 /**
  * Writes x as two rows, x = coarse + fine, to `target` [2, paddedColumns]. The kernel rounds its input to 8 bits in
- * blocks: `coarse` consists of such numbers already, so only `fine`, which is 254 times smaller, is rounded. Both rows
- * share one pass over the weights, and the sum of both results errs as if the input had 16 bits.
+ * blocks. `coarse` consists of such numbers already, so that only `fine`, which is 254 times smaller, is rounded. Both rows
+ * share one pass over the weights, and the sum of both results has the error of a 16-bit input.
  */
 export function splitInput(
   x: Float32Array,
@@ -39,7 +39,7 @@ export function splitInput(
   }
 }
 
-/** The largest magnitude in [start, end). */
+/** Returns the largest magnitude in [start, end). */
 export function largest(values: Float32Array, start: number, end: number): number {
   let most = 0
   for (let i = start; i < end; i++) {
@@ -49,10 +49,10 @@ export function largest(values: Float32Array, start: number, end: number): numbe
   return most
 }
 
-/** Room for the rounding of scales in the kernel, relative to a half step. */
+/** Allowance for the rounding of scales in the kernel, relative to a half step. */
 const stepSlack = 1.01
 
-/** Upper bound of ‖row - what the kernel rounds it to‖, by half a step of `2 / steps` times the largest of each block. */
+/** Returns an upper bound of ‖row - rounded row‖: half a step of `2 / steps` times the largest magnitude of each block. */
 function roundingError(row: Float32Array, blockSize: number, steps: number): number {
   let squares = 0
   for (let start = 0; start < row.length; start += blockSize) {
@@ -64,13 +64,13 @@ function roundingError(row: Float32Array, blockSize: number, steps: number): num
 
 /** float32's relative rounding error. */
 const epsilon = 2 ** -24
-/** Roundings of one block's contribution beside those of the sum: scales, products, input. */
+/** Roundings of one block's contribution besides those of the sum: scales, products, input. */
 const roundingsPerBlock = 16
 
 /**
- * How far the kernel's results are from ŵ·x at most, in units of ‖ŵ‖ (Cauchy-Schwarz): the rounding of its input, and the
- * rounding of float32 sums, which is at most (terms x epsilon) of the sum of magnitudes ≤ ‖ŵ‖·‖x‖. Integer kernels sum
- * blocks; one that multiplies in float32 sums columns.
+ * Returns the largest error of the kernel's results from ŵ·x, in units of ‖ŵ‖ (Cauchy-Schwarz). It has two parts: the
+ * rounding of the input, and the rounding of float32 sums, which is at most (terms × epsilon) of the sum of magnitudes
+ * ≤ ‖ŵ‖·‖x‖. Integer kernels sum blocks; a kernel that multiplies in float32 sums columns.
  */
 export function inputBound(
   x: Float32Array,

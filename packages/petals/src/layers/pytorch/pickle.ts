@@ -1,6 +1,6 @@
 /**
  * Reads the part of Python's pickle format that state dictionaries need, and refuses the rest. A pickle is a program that
- * may name any function of Python to be called; here nothing is called but the two hooks, and those build plain data.
+ * can call any function of Python. This interpreter calls only the two hooks, which build plain data.
  * Opcodes: Lib/pickle.py of CPython.
  */
 
@@ -13,22 +13,22 @@ export class PickleGlobal {
   }
 }
 
-/** Dictionaries become Maps, lists and tuples arrays, None null; the rest is what the hooks make of it. */
+/** Dictionaries become Maps, lists and tuples become arrays, None becomes null; other values are those of the hooks. */
 export type PickleValue = unknown
 
 export interface PickleHooks {
-  /** What calling `callee` gives. @throws to refuse it */
+  /** Returns the result of calling `callee`. @throws to refuse it */
   call(callee: PickleGlobal, args: readonly PickleValue[]): PickleValue
-  /** What a persistent id stands for: data that is kept beside the pickle. @throws to refuse it */
+  /** Returns the value of a persistent id: data that is stored beside the pickle. @throws to refuse it */
   load(id: PickleValue): PickleValue
 }
 
-/** The pickle is malformed, or does what no state dictionary does. */
+/** The pickle is malformed, or does something that state dictionaries do not. */
 export class PickleError extends Error {
   override readonly name = 'PickleError'
 }
 
-/** Bytes read from front to back. */
+/** Reads bytes sequentially. */
 class ByteReader {
   readonly #bytes: Uint8Array
   readonly #view: DataView
@@ -79,7 +79,7 @@ class ByteReader {
 
 const mark = Symbol('mark')
 
-/** The stack machine that a pickle is a program for. */
+/** The stack machine that runs pickles. */
 class PickleMachine {
   readonly input: ByteReader
   readonly hooks: PickleHooks
@@ -97,7 +97,7 @@ class PickleMachine {
 
   pop(): PickleValue {
     const value = this.#stack.pop()
-    if (value === undefined || value === mark) throw new PickleError('it takes what is not there')
+    if (value === undefined || value === mark) throw new PickleError('it takes a value from an empty stack')
     return value
   }
 
@@ -110,17 +110,17 @@ class PickleMachine {
   popText(): string {
     const value = this.pop()
     if (typeof value === 'string') return value
-    throw new PickleError('a name is not a text')
+    throw new PickleError('a name is not a string')
   }
 
   popMany(count: number): PickleValue[] {
     return Array.from({ length: count }, () => this.pop()).reverse()
   }
 
-  /** Everything since the last mark. */
+  /** Removes and returns everything since the last mark. */
   popToMark(): PickleValue[] {
     const start = this.#stack.lastIndexOf(mark)
-    if (start === -1) throw new PickleError('it takes what is not there')
+    if (start === -1) throw new PickleError('it takes a value from an empty stack')
     const values = this.#stack.splice(start)
     return values.slice(1)
   }
@@ -129,13 +129,13 @@ class PickleMachine {
   setItems(items: readonly PickleValue[]): void {
     const target = this.top()
     if (!(target instanceof Map) || items.length % 2 === 1)
-      throw new PickleError('it sets items of no dictionary')
+      throw new PickleError('it sets items of something that is not a dictionary')
     for (let i = 0; i < items.length; i += 2) target.set(items[i], items[i + 1])
   }
 
   append(values: readonly PickleValue[]): void {
     const target = this.top()
-    if (!Array.isArray(target)) throw new PickleError('it appends to no list')
+    if (!Array.isArray(target)) throw new PickleError('it appends to something that is not a list')
     for (const value of values) target.push(value)
   }
 
@@ -144,7 +144,7 @@ class PickleMachine {
   }
 
   recall(index: number): void {
-    if (!this.memo.has(index)) throw new PickleError('it recalls what it did not remember')
+    if (!this.memo.has(index)) throw new PickleError('it uses a memo entry that does not exist')
     this.push(this.memo.get(index))
   }
 
@@ -202,18 +202,18 @@ const opcodes: ReadonlyMap<number, (machine: PickleMachine) => void> = new Map([
   [0x94, (m) => m.remember(m.memo.size)],
   [letter('h'), (m) => m.recall(m.input.uint8())],
   [letter('j'), (m) => m.recall(m.input.uint32())],
-  // What is not plain data.
+  // Globals, persistent ids and calls.
   [letter('c'), (m) => m.push(new PickleGlobal(`${m.input.line()}.${m.input.line()}`))],
   [0x93, (m) => m.push(new PickleGlobal(m.popMany(2).join('.')))],
   [letter('Q'), (m) => m.push(m.hooks.load(m.pop()))],
   [letter('R'), (m) => m.call()],
-  // Attributes of an object (of an OrderedDict: `_metadata`), which nobody here asks for.
+  // Attributes of an object, which are not needed (of an OrderedDict: `_metadata`).
   [letter('b'), (m) => void m.pop()],
 ])
 
 const stop = letter('.')
 
-/** The value of a pickle. @throws PickleError, or what the hooks throw */
+/** Reads the value of a pickle. @throws PickleError, and the errors of the hooks */
 export function readPickle(bytes: Uint8Array, hooks: PickleHooks): PickleValue {
   const machine = new PickleMachine(bytes, hooks)
   for (;;) {

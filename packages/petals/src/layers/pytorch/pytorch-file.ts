@@ -5,17 +5,17 @@ import { PickleError } from './pickle.ts'
 import { readStateDict, type StoredView } from './state-dict.ts'
 import { dataOffset, readZipDirectory, ZipError, type ReadBytes, type ZipEntry } from './zip-directory.ts'
 
-/** The pickle of a state dictionary has about 200 bytes a tensor. */
+/** The pickle of a state dictionary has about 200 bytes for each tensor. */
 const maxPickleBytes = 64 * 2 ** 20
 
-/** What to do about a file that can't be read. */
+/** The advice for a file that can't be read. */
 const remedy =
   'Use a repository or revision with safetensors files, or convert it with transformers (save_pretrained)'
 
 /**
- * The tensors of one file of `torch.save`: a ZIP archive with a pickle, `data.pkl`, and one plain array for each storage.
- * The pickle is read by an interpreter that knows tensors and dictionaries and runs nothing; of the arrays, only those
- * that are asked for are fetched.
+ * Reads the tensors of one file of `torch.save`, by name: a ZIP archive with a pickle, `data.pkl`, and one plain array for
+ * each storage. The interpreter of the pickle knows tensors and dictionaries, and runs no code. Only the arrays that are
+ * looked up are downloaded.
  */
 export async function readPytorchFile(
   files: ModelFiles,
@@ -31,7 +31,7 @@ export async function readPytorchFile(
     (signal: AbortOptions): ReadBytes =>
     (start, end) =>
       files.range(file, start, end, signal)
-  /** Damage and tricks of the file, in words. */
+  /** Turns faults of the file into a ModelUnavailableError. */
   const guarded = async <T>(task: () => Promise<T>): Promise<T> => {
     try {
       return await task()
@@ -44,7 +44,7 @@ export async function readPytorchFile(
     const read = readAs(options)
     const entries = await readZipDirectory(read, await files.size(file, options))
     const pickle = [...entries.values()].find(({ name }) => name.endsWith('/data.pkl'))
-    if (!pickle) return refuse('it is no archive of torch.save')
+    if (!pickle) return refuse('it is not an archive of torch.save')
     const folder = pickle.name.slice(0, -'data.pkl'.length)
     await requireLittleEndian(read, entries.get(`${folder}byteorder`))
     const tensors = readStateDict(await readEntry(read, pickle))
@@ -65,13 +65,13 @@ async function placeOf(
   entry: ZipEntry | undefined,
 ): Promise<TensorEntry> {
   const { dtype, shape, offset, isContiguous } = view
-  if (dtype === undefined) throw new PickleError(`the tensor '${name}' is not of floating point`)
+  if (dtype === undefined) throw new PickleError(`the tensor '${name}' does not have a floating-point type`)
   if (!isContiguous) throw new PickleError(`the tensor '${name}' is not stored row by row`)
   if (!entry || entry.isCompressed) throw new ZipError(`the data of the tensor '${name}' is missing`)
   const bytesBefore = offset * dtypeSize(dtype)
   const byteLength = shape.reduce((product, size) => product * size, dtypeSize(dtype))
   if (bytesBefore + byteLength > entry.byteLength)
-    throw new ZipError(`the data of the tensor '${name}' is cut off`)
+    throw new ZipError(`the data of the tensor '${name}' is truncated`)
   const start = (await dataOffset(read, entry)) + bytesBefore
   return { file, dtype, shape, start, end: start + byteLength }
 }
@@ -84,7 +84,7 @@ async function readEntry(read: ReadBytes, entry: ZipEntry): Promise<Uint8Array> 
   return read(start, start + entry.byteLength)
 }
 
-/** Newer files say it; machines of the other order are rare, and their files rarer. */
+/** Newer files name their byte order. Files without it are taken for little-endian: big-endian machines are rare. */
 async function requireLittleEndian(read: ReadBytes, entry: ZipEntry | undefined): Promise<void> {
   if (!entry) return
   const order = new TextDecoder().decode(await readEntry(read, entry))

@@ -1,23 +1,24 @@
 import type { FloatDtype } from '../../tensor/dtype.ts'
+import { areCounts, isCount } from '../tensor-entry.ts'
 import { PickleError, PickleGlobal, readPickle, type PickleValue } from './pickle.ts'
 
-/** A tensor of a state dictionary: a view into one of the arrays that lie beside the pickle. */
+/** A tensor of a state dictionary: a view of one of the arrays that are stored beside the pickle. */
 export interface StoredView {
   /** Name of the array. */
   readonly key: string
-  /** Undefined for types that weights do not have (integers, booleans). */
+  /** Undefined for types that weights do not use (integers, booleans). */
   readonly dtype: FloatDtype | undefined
-  /** Of the first element in the array, in elements. */
+  /** Index of the first element in the array. */
   readonly offset: number
   readonly shape: readonly number[]
-  /** Whether the elements lie one after another in C order. */
+  /** The elements are stored one after another in C order. */
   readonly isContiguous: boolean
 }
 
 interface Storage {
   readonly key: string
   readonly dtype: FloatDtype | undefined
-  /** In elements. */
+  /** Number of elements. */
   readonly size: number
 }
 
@@ -27,14 +28,11 @@ const floatStorages: ReadonlyMap<string, FloatDtype> = new Map([
   ['torch.BFloat16Storage', 'bfloat16'],
 ])
 
-const isCount = (value: unknown): value is number => Number.isSafeInteger(value) && (value as number) >= 0
-const areCounts = (value: unknown): value is readonly number[] => Array.isArray(value) && value.every(isCount)
-
-/** ('storage', type, key, device, number of elements): torch/serialization.py, persistent_id. */
+/** Reads ('storage', type, key, device, number of elements), the persistent_id of torch/serialization.py. */
 function loadStorage(id: PickleValue): Storage {
   const [kind, type, key, , size] = Array.isArray(id) ? (id as PickleValue[]) : []
   if (kind !== 'storage' || !(type instanceof PickleGlobal) || typeof key !== 'string' || !isCount(size)) {
-    throw new PickleError('it refers to something that is no storage')
+    throw new PickleError('it refers to something that is not a storage')
   }
   if (!/^torch\.\w+Storage$/.test(type.name)) throw new PickleError(`it has storage of the type ${type.name}`)
   return { key, dtype: floatStorages.get(type.name), size }
@@ -43,7 +41,7 @@ function loadStorage(id: PickleValue): Storage {
 const isStorage = (value: unknown): value is Storage =>
   typeof value === 'object' && value !== null && 'key' in value && 'size' in value
 
-/** torch/_utils.py: _rebuild_tensor_v2(storage, storage_offset, size, stride, requires_grad, backward_hooks). */
+/** _rebuild_tensor_v2(storage, storage_offset, size, stride, requires_grad, backward_hooks) of torch/_utils.py. */
 function rebuildTensor([storage, offset, shape, strides]: readonly PickleValue[]): StoredView {
   if (!isStorage(storage) || !isCount(offset) || !areCounts(shape) || !areCounts(strides)) {
     throw new PickleError('a tensor is malformed')
@@ -73,16 +71,16 @@ function call(callee: PickleGlobal, args: readonly PickleValue[]): PickleValue {
     case 'torch._utils._rebuild_parameter':
       return args[0]
   }
-  throw new PickleError(`it calls ${callee.name}, which is not called here`)
+  throw new PickleError(`it calls ${callee.name}, which state dictionaries do not`)
 }
 
 const isStoredView = (value: unknown): value is StoredView =>
   typeof value === 'object' && value !== null && 'isContiguous' in value
 
-/** The tensors of `data.pkl`, by name. @throws PickleError */
+/** Reads the tensors of `data.pkl`, by name. @throws PickleError */
 export function readStateDict(bytes: Uint8Array): ReadonlyMap<string, StoredView> {
   const value = readPickle(bytes, { call, load: loadStorage })
-  if (!(value instanceof Map)) throw new PickleError('it is no dictionary of tensors')
+  if (!(value instanceof Map)) throw new PickleError('it is not a dictionary of tensors')
   const tensors = new Map<string, StoredView>()
   for (const [name, tensor] of value as Map<unknown, unknown>) {
     if (typeof name === 'string' && isStoredView(tensor)) tensors.set(name, tensor)

@@ -1,13 +1,13 @@
 /**
- * The table of contents of a ZIP archive, as PyTorch writes them: nothing is compressed, archives above 4 GiB have ZIP64
- * records. APPNOTE.TXT of PKWARE, sections 4.3 and 4.5.3.
+ * Reads the directory of a ZIP archive as PyTorch writes it: entries are not compressed, and archives above 4 GiB have ZIP64
+ * records. Format: APPNOTE.TXT of PKWARE, sections 4.3 and 4.5.3.
  */
 
 export interface ZipEntry {
   readonly name: string
   readonly isCompressed: boolean
   readonly byteLength: number
-  /** Of the local header, in the archive. */
+  /** Offset of the local header in the archive. */
   readonly headerOffset: number
 }
 
@@ -15,7 +15,7 @@ export class ZipError extends Error {
   override readonly name = 'ZipError'
 }
 
-/** Gives bytes [start, end) of the archive. */
+/** Reads the bytes [start, end) of the archive. */
 export type ReadBytes = (start: number, end: number) => Promise<Uint8Array>
 
 const endSignature = 0x06054b50
@@ -45,12 +45,12 @@ function uint64(view: DataView, offset: number): number {
   return value
 }
 
-/** All entries, by name. @throws ZipError if it is no ZIP archive, or a damaged one */
+/** Reads all entries, by name. @throws ZipError if the file is not a ZIP archive, or is damaged */
 export async function readZipDirectory(
   read: ReadBytes,
   byteLength: number,
 ): Promise<ReadonlyMap<string, ZipEntry>> {
-  if (byteLength < endSize) throw new ZipError('it is no ZIP archive')
+  if (byteLength < endSize) throw new ZipError('it is not a ZIP archive')
   const tailStart = Math.max(0, byteLength - tailBytes)
   const { start, size } = await locateDirectory(await read(tailStart, byteLength), tailStart, read)
   if (size > maxDirectoryBytes || start + size > byteLength)
@@ -71,7 +71,7 @@ async function locateDirectory(
   const view = viewOf(tail)
   let end = tail.length - endSize
   while (end >= 0 && view.getUint32(end, true) !== endSignature) end--
-  if (end < 0) throw new ZipError('it is no ZIP archive')
+  if (end < 0) throw new ZipError('it is not a ZIP archive')
   const size = view.getUint32(end + 12, true)
   const start = view.getUint32(end + 16, true)
   const locator = end - end64LocatorSize
@@ -110,7 +110,7 @@ function parseDirectory(bytes: Uint8Array): ReadonlyMap<string, ZipEntry> {
   return entries
 }
 
-/** Size, compressed size and offset; those that do not fit 32 bits stand, in this order, in the extra field. */
+/** Returns size, compressed size and offset. Values that do not fit 32 bits are in the extra field, in this order. */
 function withZip64(values: readonly number[], extra: DataView): readonly number[] {
   if (!values.includes(elsewhere)) return values
   for (let offset = 0; offset + 4 <= extra.byteLength;) {
@@ -127,7 +127,7 @@ function withZip64(values: readonly number[], extra: DataView): readonly number[
   throw new ZipError('its directory lacks the numbers of a large archive')
 }
 
-/** Where an entry's data begins: behind its local header, which has a length of its own. */
+/** Returns where an entry's data begin: after its local header, whose length differs from that in the directory. */
 export async function dataOffset(read: ReadBytes, { name, headerOffset }: ZipEntry): Promise<number> {
   const view = viewOf(await read(headerOffset, headerOffset + localSize))
   if (view.getUint32(0, true) !== localSignature)

@@ -9,7 +9,7 @@ export interface ToyTensor {
 
 const names: Readonly<Record<FloatDtype, string>> = { float32: 'F32', float16: 'F16', bfloat16: 'BF16' }
 
-/** The bytes of a safetensors file with these tensors. */
+/** Returns the bytes of a safetensors file with these tensors. */
 export function safetensorsFile(tensors: Readonly<Record<string, ToyTensor>>): Buffer {
   const header: Record<string, unknown> = { __metadata__: { format: 'pt' } }
   const parts: Uint8Array[] = []
@@ -23,7 +23,7 @@ export function safetensorsFile(tensors: Readonly<Record<string, ToyTensor>>): B
   return Buffer.concat([safetensorsHeader(JSON.stringify(header)), ...parts])
 }
 
-/** The length and the header alone. */
+/** Returns only the length and the header. */
 export function safetensorsHeader(json: string): Buffer {
   const bytes = Buffer.from(json)
   const length = Buffer.alloc(8)
@@ -31,7 +31,7 @@ export function safetensorsHeader(json: string): Buffer {
   return Buffer.concat([length, bytes])
 }
 
-/** Values that look random, the same for the same seed, from -1 to 1. */
+/** Returns values from -1 to 1 that look random; the same seed gives the same values. */
 export function toyValues(count: number, seed: number): Float32Array {
   return Float32Array.from({ length: count }, (_, i) => Math.sin((i + 1) * 12.9898 + seed * 78.233))
 }

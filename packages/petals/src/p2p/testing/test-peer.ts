@@ -20,13 +20,13 @@ export interface TestPeerOptions {
   readonly listen?: readonly string[]
   /** Answer FIND_NODE with the addresses of connected peers, as every server of a swarm does. Default true. */
   readonly kad?: boolean
-  /** Relay connections of others. */
+  /** Serve as a circuit relay for other peers. */
   readonly relay?: boolean
-  /** Addresses that others are told, for example those of a relay in front. */
+  /** Addresses that the peer announces instead of its own, for example those of a relay in front of it. */
   readonly announce?: readonly string[]
 }
 
-/** A peer of a swarm that listens, on loopback, for tests: serves what `handle` is given. */
+/** A peer of a swarm for tests, which listens on loopback and serves the protocols given to `handle`. */
 export class TestPeer implements AsyncDisposable {
   readonly #node: Libp2p
   readonly #directAddress: string | undefined
@@ -47,9 +47,9 @@ export class TestPeer implements AsyncDisposable {
       addresses: { listen: [...listen], announce: [...announce] },
       transports: [tcp(), webSockets(), circuitRelayTransport()],
       connectionEncrypters: [noise()],
-      // js-libp2p, unlike p2pd, resets streams that come before its own handshake is through.
+      // js-libp2p, unlike p2pd, resets streams that are opened before its own handshake is complete.
       streamMuxers: [yamux({ maxEarlyStreams: 1000 })],
-      // Tests connect from one address faster than strangers may.
+      // Tests open connections from one address faster than libp2p allows by default.
       connectionManager: { inboundConnectionThreshold: 10_000, maxIncomingPendingConnections: 1000 },
       connectionMonitor: { enabled: false },
       services,
@@ -68,7 +68,7 @@ export class TestPeer implements AsyncDisposable {
     return this.#node.peerId.toString() as PeerId
   }
 
-  /** Multiaddrs with the id. */
+  /** Multiaddrs that contain the id. */
   get addresses(): readonly string[] {
     return this.#node.getMultiaddrs().map(String)
   }
@@ -77,12 +77,12 @@ export class TestPeer implements AsyncDisposable {
     return this.addresses[0]!
   }
 
-  /** The address that it listens on, past whatever is in front of it. */
+  /** The address that it listens on itself, without a relay in front of it. */
   get directAddress(): string {
     return this.#directAddress ? `${this.#directAddress}/p2p/${this.id}` : this.address
   }
 
-  /** Serves a protocol. What the handler throws resets the stream. */
+  /** Serves a protocol. An error of the handler resets the stream. */
   async handle(
     protocol: string,
     handler: (stream: ByteStream, remote: PeerId) => Promise<void>,
@@ -115,7 +115,7 @@ export class TestPeer implements AsyncDisposable {
     return new Libp2pByteStream(stream, peer)
   }
 
-  /** Cuts every connection, as a reboot would. */
+  /** Aborts every connection, as a reboot does. */
   cutConnections(): void {
     for (const connection of this.#node.getConnections()) connection.abort(new Error('cut by the test'))
   }
