@@ -1,33 +1,12 @@
-import { type CompletionRequest, completionRequestSchema } from '@petals-chat/api'
+import { completionRequestSchema } from '@petals-chat/api'
 import { Hono } from 'hono'
 import type { GatewayVariables, RouteModule } from '../../context.ts'
-import { type AnswerApi, respondWithAnswer } from './answer/respond-with-answer.ts'
-import { type CompletionFinishReason, startCompletion } from './completions/completion-choice-reader.ts'
-import { completionFrames } from './completions/completion-frames.ts'
-import { collectCompletion } from './completions/completion-json.ts'
-import {
-  type CompletionJob,
-  prepareCompletion,
-  type PreparedPrompt,
-} from './completions/prepare-completion.ts'
+import { respondWithAnswer } from './answer/respond-with-answer.ts'
+import { prepareCompletion } from './completions/prepare-completion.ts'
 import { checkBestOf, checkChoices } from './request/choices.ts'
 import { promptsOf } from './request/encode-prompts.ts'
 import { parseRequest } from './request/parse-request.ts'
 import { unsupportedCompletionParameters } from './request/unsupported.ts'
-import type { ScoredText } from './response/logprobs.ts'
-
-const completion: AnswerApi<
-  CompletionRequest,
-  PreparedPrompt,
-  CompletionJob,
-  ScoredText,
-  CompletionFinishReason
-> = {
-  prepare: prepareCompletion,
-  start: startCompletion,
-  collect: collectCompletion,
-  frames: completionFrames,
-}
 
 /** `POST /v1/completions`: continues texts, and returns how probable they are. */
 export const completionRoutes: RouteModule = (context) =>
@@ -35,5 +14,5 @@ export const completionRoutes: RouteModule = (context) =>
     const request = await parseRequest(c.req, completionRequestSchema, unsupportedCompletionParameters)
     checkBestOf(request.best_of, request.n ?? 1)
     checkChoices(promptsOf(request.prompt).length, request.n ?? 1, context.config.maxChoices)
-    return respondWithAnswer(c, context, request, completion)
+    return respondWithAnswer(c, context, request, prepareCompletion)
   })

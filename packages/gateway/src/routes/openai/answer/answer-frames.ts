@@ -1,27 +1,16 @@
 import { doneFrame } from '../response/event-stream.ts'
 import { FrameWriter } from '../response/frame-writer.ts'
 import { CostTotal } from '../response/usage.ts'
-import type { AnswerJob } from './answer-job.ts'
-import type { AnswerEvent, DeltaEvent, EndEvent } from './run-answer.ts'
-
-/** Writes the events of one API's choices. One writer serves one answer. */
-export interface ChoiceWriter<Delta, FinishReason> {
-  /** `object` of every event. */
-  readonly object: string
-  /** The frames that an event adds before the last frame of its choice. */
-  frames(event: DeltaEvent<Delta> | EndEvent<FinishReason>, writer: FrameWriter): Iterable<string>
-  /** The choice in its last frame. */
-  last(event: EndEvent<FinishReason>): string
-}
+import type { AnswerEvent, AnswerJob, AnswerTypes } from './answer-job.ts'
 
 /** A streamed answer: the pieces and the end of every choice, then the usage if the request asked for it. */
-export async function* answerFrames<Delta, FinishReason>(
-  { head }: AnswerJob,
-  events: AsyncIterable<AnswerEvent<Delta, FinishReason>>,
-  choices: ChoiceWriter<Delta, FinishReason>,
+export async function* answerFrames<Types extends AnswerTypes>(
+  job: AnswerJob<Types>,
+  events: AsyncIterable<AnswerEvent<Types>>,
   includeUsage: boolean,
 ): AsyncGenerator<string, void, undefined> {
-  const writer = new FrameWriter(head, choices.object, includeUsage)
+  const writer = new FrameWriter(job.head, job.object.event, includeUsage)
+  const choices = job.writer()
   const total = new CostTotal()
   for await (const event of events) {
     if (event.type === 'wait') {

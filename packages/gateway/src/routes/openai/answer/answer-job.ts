@@ -1,9 +1,20 @@
-import type { ChatRequest, CompletionRequest } from '@petals-chat/api'
-import type { Model, ModelSpec, TextRequest, TokenId } from '@petals-chat/engine'
+import type { ChatRequest, CompletionRequest, PetalsBody } from '@petals-chat/api'
+import type {
+  GenerationEndEvent,
+  Model,
+  ModelSpec,
+  Session,
+  TextDeltaEvent,
+  TextRequest,
+  TokenId,
+} from '@petals-chat/engine'
+import type { WaitNotice } from '../../../swarm/wait-notice.ts'
 import type { AnswerForm } from '../request/answer-form.ts'
 import { toStop } from '../request/choices.ts'
 import { toSampling } from '../request/sampling.ts'
+import type { FrameWriter } from '../response/frame-writer.ts'
 import type { ResponseHead } from '../response/head.ts'
+import type { ChoiceCost } from '../response/usage.ts'
 
 /** A prompt, and the greatest length of each answer to it. */
 export interface PromptJob {
@@ -12,44 +23,111 @@ export interface PromptJob {
   readonly maxNewTokens: number
 }
 
+/** The types in which chat completions and completions differ. */
+export interface AnswerTypes {
+  readonly prompt: PromptJob
+  /** A piece of a choice. */
+  readonly delta: unknown
+  readonly finishReason: string
+  /** A whole choice. */
+  readonly choice: object
+}
+
 /** A request for answers, checked against its model and ready to run. */
-export interface AnswerJob<Prompt extends PromptJob = PromptJob> {
+export interface AnswerJob<Types extends AnswerTypes> {
   readonly head: ResponseHead
   readonly model: Model
-  readonly prompts: readonly Prompt[]
+  readonly prompts: readonly Types['prompt'][]
   /** Answers to each prompt. */
   readonly choices: number
   readonly options: Omit<TextRequest, keyof PromptJob>
   /** The request field that the answer's grammar was made from. */
   readonly grammarParam: string | undefined
+  /** `object` of the answer as one body, and of the events of a stream. */
+  readonly object: { readonly body: string; readonly event: string }
+  /**
+   * Called once per prompt, on its session and before generation; returns the reader of each choice. `choice` counts
+   * from 0 for each prompt.
+   */
+  start(prompt: Types['prompt'], session: Session): Promise<(choice: number) => ChoiceReader<Types>>
+  draft(): ChoiceDraft<Types>
+  writer(): ChoiceWriter<Types>
 }
+
+/** Turns the text of one choice into pieces. */
+export interface ChoiceReader<Types extends AnswerTypes> {
+  /** The pieces that come before any text. */
+  begin?(): readonly Types['delta'][]
+  /** Undefined while everything is held back. */
+  push(event: TextDeltaEvent): Types['delta'] | undefined
+  /** The text that was held back, if any. */
+  finish?(): Types['delta'] | undefined
+  finishReason(end: GenerationEndEvent): Types['finishReason']
+  /** The cost of the choice, if it differs from that of its generation. */
+  cost?(cost: ChoiceCost): ChoiceCost
+}
+
+/** One choice of a body, which grows piece by piece. */
+export interface ChoiceDraft<Types extends AnswerTypes> {
+  add(delta: Types['delta']): void
+  finished(index: number, finishReason: Types['finishReason']): Types['choice']
+}
+
+/** Writes the choices of a stream. One writer serves one answer. */
+export interface ChoiceWriter<Types extends AnswerTypes> {
+  /** The frames that an event adds before the last frame of its choice. */
+  frames(event: DeltaEvent<Types> | EndEvent<Types>, writer: FrameWriter): Iterable<string>
+  /** The choice in its last frame. */
+  last(event: EndEvent<Types>): string
+}
+
+/** A piece of a choice. */
+export interface DeltaEvent<Types extends AnswerTypes> {
+  readonly type: 'delta'
+  /** The number of the choice within the whole answer. */
+  readonly index: number
+  readonly delta: Types['delta']
+  readonly petals?: PetalsBody | undefined
+}
+
+/** The end of a choice. */
+export interface EndEvent<Types extends AnswerTypes> {
+  readonly type: 'end'
+  readonly index: number
+  /** The choices of one prompt share its cost: only the first one counts it. */
+  readonly isFirstOfPrompt: boolean
+  readonly finishReason: Types['finishReason']
+  readonly cost: ChoiceCost
+  readonly petals?: PetalsBody | undefined
+}
+
+export type AnswerEvent<Types extends AnswerTypes> =
+  DeltaEvent<Types> | EndEvent<Types> | ({ readonly type: 'wait' } & WaitNotice)
 
 interface JobOptions {
   readonly form: Pick<AnswerForm, 'grammar' | 'param'>
   readonly topLogprobs: number | undefined
-  /** Stop sequences of the model's own, besides those of the request. */
+  /** The model's own stop sequences, beside those of the request. */
   readonly stop?: readonly string[]
   readonly signal: AbortSignal
 }
 
-/** The parts of a job that chat completions and completions read from the same fields. */
-export function commonJob(
+/** The parts of a job that both APIs read from the same fields. */
+export const commonJob = (
   request: ChatRequest | CompletionRequest,
   spec: ModelSpec,
   model: Model,
   { form, topLogprobs, stop = [], signal }: JobOptions,
-): Pick<AnswerJob, 'model' | 'choices' | 'options' | 'grammarParam'> {
-  return {
-    model,
-    choices: request.n ?? 1,
-    options: {
-      stop: [...toStop(request.stop), ...stop],
-      sampling: toSampling(request, spec, model),
-      grammar: form.grammar,
-      topLogprobs,
-      ignoreEos: request.ignore_eos ?? false,
-      signal,
-    },
-    grammarParam: form.param,
-  }
-}
+) => ({
+  model,
+  choices: request.n ?? 1,
+  options: {
+    stop: [...toStop(request.stop), ...stop],
+    sampling: toSampling(request, spec, model),
+    grammar: form.grammar,
+    topLogprobs,
+    ignoreEos: request.ignore_eos ?? false,
+    signal,
+  },
+  grammarParam: form.param,
+})

@@ -1,25 +1,16 @@
 import type { PetalsBody } from '@petals-chat/api'
 import { CostTotal } from '../response/usage.ts'
-import type { AnswerJob } from './answer-job.ts'
-import type { AnswerEvent } from './run-answer.ts'
-
-/** A choice that grows piece by piece. */
-export interface ChoiceDraft<Delta, FinishReason, Choice> {
-  add(delta: Delta): void
-  finished(index: number, finishReason: FinishReason): Choice
-}
+import type { AnswerEvent, AnswerJob, AnswerTypes } from './answer-job.ts'
 
 /** All choices of a job as one body. A failure in the middle is thrown: partial answers are never returned. */
-export async function collectAnswer<Delta, FinishReason, Choice, Kind extends string>(
-  { head }: AnswerJob,
-  events: AsyncIterable<AnswerEvent<Delta, FinishReason>>,
-  object: Kind,
-  newDraft: () => ChoiceDraft<Delta, FinishReason, Choice>,
+export async function collectAnswer<Types extends AnswerTypes>(
+  job: AnswerJob<Types>,
+  events: AsyncIterable<AnswerEvent<Types>>,
 ) {
-  const choices: Choice[] = []
+  const choices: Types['choice'][] = []
   const cost = new CostTotal()
   let petals: PetalsBody | undefined
-  let draft = newDraft()
+  let draft = job.draft()
   for await (const event of events) {
     if (event.type === 'wait') continue
     if (event.type === 'delta') {
@@ -29,11 +20,11 @@ export async function collectAnswer<Delta, FinishReason, Choice, Kind extends st
     cost.add(event.cost, event.isFirstOfPrompt)
     petals = event.petals
     choices.push(draft.finished(event.index, event.finishReason))
-    draft = newDraft()
+    draft = job.draft()
   }
   return {
-    ...head,
-    object,
+    ...job.head,
+    object: job.object.body,
     choices,
     usage: cost.usage(),
     timings: cost.timings(),

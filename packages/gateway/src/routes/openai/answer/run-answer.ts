@@ -1,4 +1,3 @@
-import type { PetalsBody } from '@petals-chat/api'
 import {
   generateText,
   type GenerationEndEvent,
@@ -7,61 +6,14 @@ import {
   type Logger,
   type Model,
   type Session,
-  type TextDeltaEvent,
   type TextRequest,
   withWaits,
 } from '@petals-chat/engine'
 import type { GatewayContext } from '../../../context.ts'
 import { RouteReceipt } from '../../../swarm/route-receipt.ts'
-import { waitNotice, type WaitNotice } from '../../../swarm/wait-notice.ts'
+import { waitNotice } from '../../../swarm/wait-notice.ts'
 import { samplingOfChoice } from '../request/sampling.ts'
-import type { ChoiceCost } from '../response/usage.ts'
-import type { AnswerJob, PromptJob } from './answer-job.ts'
-
-/** A piece of a choice, in the shape of its API. */
-export interface DeltaEvent<Delta> {
-  readonly type: 'delta'
-  /** The number of the choice within the whole answer. */
-  readonly index: number
-  readonly delta: Delta
-  readonly petals?: PetalsBody | undefined
-}
-
-/** The end of a choice. */
-export interface EndEvent<FinishReason> {
-  readonly type: 'end'
-  readonly index: number
-  /** The choices of one prompt share its cost: only the first one counts it. */
-  readonly isFirstOfPrompt: boolean
-  readonly finishReason: FinishReason
-  readonly cost: ChoiceCost
-  readonly petals?: PetalsBody | undefined
-}
-
-export type AnswerEvent<Delta, FinishReason> =
-  DeltaEvent<Delta> | EndEvent<FinishReason> | ({ readonly type: 'wait' } & WaitNotice)
-
-/** Turns the text of one choice into the pieces of its API. */
-export interface ChoiceReader<Delta, FinishReason> {
-  /** The pieces that come before any text. */
-  begin?(): readonly Delta[]
-  /** Undefined while everything is held back. */
-  push(event: TextDeltaEvent): Delta | undefined
-  /** The text that was held back, if any. */
-  finish?(): Delta | undefined
-  finishReason(end: GenerationEndEvent): FinishReason
-  /** The cost of the choice, if it differs from that of its generation. */
-  cost?(cost: ChoiceCost): ChoiceCost
-}
-
-/**
- * Called once per prompt, on its session and before generation; returns the reader of each choice. `choice` counts from 0
- * for each prompt.
- */
-export type StartPrompt<Prompt, Delta, FinishReason> = (
-  prompt: Prompt,
-  session: Session,
-) => Promise<(choice: number) => ChoiceReader<Delta, FinishReason>>
+import type { AnswerEvent, AnswerJob, AnswerTypes } from './answer-job.ts'
 
 export interface RunOptions {
   readonly logger: Logger
@@ -73,35 +25,33 @@ export interface RunOptions {
  * Runs a job: one prompt after another, each on a session of the pool, and the choices of each prompt one after another.
  * @throws InvalidRequestError that names a field of the request; errors of the engine and the pool.
  */
-export async function* runAnswer<Prompt extends PromptJob, Delta, FinishReason>(
+export async function* runAnswer<Types extends AnswerTypes>(
   context: Pick<GatewayContext, 'sessions'>,
-  job: AnswerJob<Prompt>,
-  start: StartPrompt<Prompt, Delta, FinishReason>,
+  job: AnswerJob<Types>,
   options: RunOptions,
-): AsyncGenerator<AnswerEvent<Delta, FinishReason>, void, undefined> {
+): AsyncGenerator<AnswerEvent<Types>, void, undefined> {
   try {
     for (const [place, prompt] of job.prompts.entries()) {
-      yield* runPrompt(context, job, prompt, place * job.choices, start, options)
+      yield* runPrompt(context, job, prompt, place * job.choices, options)
     }
   } catch (error) {
     throw withFieldOfRequest(error, job.grammarParam)
   }
 }
 
-async function* runPrompt<Prompt extends PromptJob, Delta, FinishReason>(
+async function* runPrompt<Types extends AnswerTypes>(
   { sessions }: Pick<GatewayContext, 'sessions'>,
-  job: AnswerJob<Prompt>,
-  prompt: Prompt,
+  job: AnswerJob<Types>,
+  prompt: Types['prompt'],
   firstIndex: number,
-  start: StartPrompt<Prompt, Delta, FinishReason>,
   { logger, wantsRoute }: RunOptions,
-): AsyncGenerator<AnswerEvent<Delta, FinishReason>, void, undefined> {
+): AsyncGenerator<AnswerEvent<Types>, void, undefined> {
   const { tokens, maxNewTokens } = prompt
   const { signal } = job.options
   const maxLength = tokens.length + maxNewTokens
   await using lease = await sessions.acquire(job.model, { tokens, maxLength, signal, logger })
   const receipt = new RouteReceipt(lease.session, wantsRoute)
-  const readerOf = await start(prompt, lease.session)
+  const readerOf = await job.start(prompt, lease.session)
   const text = { ...job.options, tokens, maxNewTokens }
   const items = withWaits({ signal }, (waits) =>
     generateChoices(job.model, lease.session, { ...text, ...waits }, job.choices),

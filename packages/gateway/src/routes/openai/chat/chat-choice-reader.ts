@@ -1,10 +1,8 @@
-import type { ChatFinishReason } from '@petals-chat/api'
+import type { ChatChoice, ChatFinishReason } from '@petals-chat/api'
 import type { GeneratedToken, GenerationEndEvent, TextDeltaEvent } from '@petals-chat/engine'
-import type { AnswerEvent, ChoiceReader, StartPrompt } from '../answer/run-answer.ts'
+import type { AnswerJob, ChoiceReader, PromptJob } from '../answer/answer-job.ts'
 import { ChatAnswerReader, type ChatAnswerReaderOptions } from '../response/chat-answer-reader.ts'
 import type { ChatPart } from '../response/chat-part.ts'
-import type { PromptJob } from '../answer/answer-job.ts'
-import type { ChatJob } from './prepare-chat.ts'
 
 /** A piece of a chat answer, and the tokens that it was read from. */
 export interface ChatDelta {
@@ -12,16 +10,20 @@ export interface ChatDelta {
   readonly tokens: readonly GeneratedToken[]
 }
 
-export type ChatEvent = AnswerEvent<ChatDelta, ChatFinishReason>
+export interface ChatTypes {
+  readonly prompt: PromptJob
+  readonly delta: ChatDelta
+  readonly finishReason: ChatFinishReason
+  readonly choice: ChatChoice
+}
 
-export const startChat =
-  ({ reader }: ChatJob): StartPrompt<PromptJob, ChatDelta, ChatFinishReason> =>
-  async () =>
-  () =>
-    new ChatChoiceReader(reader)
+export interface ChatJob extends AnswerJob<ChatTypes> {
+  readonly reader: ChatAnswerReaderOptions
+  readonly logprobs: boolean
+}
 
 /** Separates thoughts, words and calls of one choice. */
-class ChatChoiceReader implements ChoiceReader<ChatDelta, ChatFinishReason> {
+export class ChatChoiceReader implements ChoiceReader<ChatTypes> {
   readonly #reader: ChatAnswerReader
   #hasCalls = false
 

@@ -1,18 +1,16 @@
 import type { ChatRequest } from '@petals-chat/api'
 import { InvalidRequestError, type Model, type ModelSpec } from '@petals-chat/engine'
 import type { GatewayContext } from '../../../context.ts'
-import { type AnswerJob, commonJob } from '../answer/answer-job.ts'
+import { commonJob } from '../answer/answer-job.ts'
 import { answerForm } from '../request/answer-form.ts'
 import { chatPrompt } from '../request/chat-prompt.ts'
 import { requireLogprobs } from '../request/choices.ts'
 import { answerLength, askedLength } from '../request/limits.ts'
 import type { ChatAnswerReaderOptions } from '../response/chat-answer-reader.ts'
 import { responseHead } from '../response/head.ts'
-
-export interface ChatJob extends AnswerJob {
-  readonly reader: ChatAnswerReaderOptions
-  readonly logprobs: boolean
-}
+import { ChatChoiceReader, type ChatJob } from './chat-choice-reader.ts'
+import { ChatDraft } from './chat-draft.ts'
+import { ChatWriter } from './chat-writer.ts'
 
 /** Loads the model if necessary. @throws InvalidRequestError, ContextLengthError, ModelUnavailableError */
 export async function prepareChat(
@@ -27,7 +25,11 @@ export async function prepareChat(
   const { tokens, opensReasoning } = chatPrompt(model, request, form.tools?.tools)
   const requested = askedLength(request)
   const maxNewTokens = answerLength(model, spec, { promptTokens: tokens.length, requested })
-  return {
+  const reader = {
+    tools: form.tools,
+    reasoning: reasoning(request, opensReasoning, form.grammar !== undefined),
+  }
+  const job: ChatJob = {
     ...commonJob(request, spec, model, {
       form: form.tools?.forced ? { ...form, param: 'tools' } : form,
       topLogprobs,
@@ -36,9 +38,14 @@ export async function prepareChat(
     }),
     head: responseHead('chatcmpl', spec, version),
     prompts: [{ tokens, maxNewTokens }],
-    reader: { tools: form.tools, reasoning: reasoning(request, opensReasoning, form.grammar !== undefined) },
+    reader,
     logprobs: topLogprobs !== undefined,
+    object: { body: 'chat.completion', event: 'chat.completion.chunk' },
+    start: async () => () => new ChatChoiceReader(reader),
+    draft: () => new ChatDraft(job),
+    writer: () => new ChatWriter(job),
   }
+  return job
 }
 
 /** A grammar leaves no room for thoughts. */

@@ -1,24 +1,33 @@
+import type { CompletionChoice } from '@petals-chat/api'
 import type { GenerationEndEvent, Session, TextDeltaEvent } from '@petals-chat/engine'
-import type { AnswerEvent, ChoiceReader, StartPrompt } from '../answer/run-answer.ts'
+import type { AnswerJob, ChoiceReader, PromptJob } from '../answer/answer-job.ts'
+import type { EncodedPrompt } from '../request/encode-prompts.ts'
 import type { ScoredText } from '../response/logprobs.ts'
 import type { ChoiceCost } from '../response/usage.ts'
-import type { CompletionJob, PreparedPrompt } from './prepare-completion.ts'
 import { scorePrompt } from './score-prompt.ts'
 
-export type CompletionFinishReason = GenerationEndEvent['finishReason']
-export type CompletionEvent = AnswerEvent<ScoredText, CompletionFinishReason>
+export type PreparedPrompt = EncodedPrompt & PromptJob
+
+export interface CompletionTypes {
+  readonly prompt: PreparedPrompt
+  readonly delta: ScoredText
+  readonly finishReason: CompletionChoice['finish_reason']
+  readonly choice: CompletionChoice
+}
+
+export interface CompletionJob extends AnswerJob<CompletionTypes> {
+  readonly echo: boolean
+}
 
 /** Scores the prompt if the request asks for it; its first choice carries the cost. */
-export const startCompletion =
-  (job: CompletionJob): StartPrompt<PreparedPrompt, ScoredText, CompletionFinishReason> =>
-  async (prompt, session) => {
-    const started = performance.now()
-    const echoed = await echo(job, prompt, session)
-    const scoringMs = scores(job) ? performance.now() - started : undefined
-    return (choice) => new CompletionChoiceReader(echoed, choice === 0 ? scoringMs : undefined)
-  }
+export async function startCompletion(job: CompletionJob, prompt: PreparedPrompt, session: Session) {
+  const started = performance.now()
+  const echoed = await echo(job, prompt, session)
+  const scoringMs = scores(job) ? performance.now() - started : undefined
+  return (choice: number) => new CompletionChoiceReader(echoed, choice === 0 ? scoringMs : undefined)
+}
 
-class CompletionChoiceReader implements ChoiceReader<ScoredText, CompletionFinishReason> {
+class CompletionChoiceReader implements ChoiceReader<CompletionTypes> {
   readonly #echoed: readonly ScoredText[]
   readonly #scoringMs: number | undefined
 
@@ -35,7 +44,7 @@ class CompletionChoiceReader implements ChoiceReader<ScoredText, CompletionFinis
     return event
   }
 
-  finishReason({ finishReason }: GenerationEndEvent): CompletionFinishReason {
+  finishReason({ finishReason }: GenerationEndEvent): GenerationEndEvent['finishReason'] {
     return finishReason
   }
 

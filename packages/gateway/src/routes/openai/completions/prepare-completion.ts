@@ -1,19 +1,16 @@
 import type { CompletionRequest } from '@petals-chat/api'
 import type { ModelSpec } from '@petals-chat/engine'
 import type { GatewayContext } from '../../../context.ts'
-import { type AnswerJob, commonJob, type PromptJob } from '../answer/answer-job.ts'
+import { commonJob } from '../answer/answer-job.ts'
 import { requireGrammar } from '../request/answer-form.ts'
 import { requireLogprobs } from '../request/choices.ts'
-import { encodePrompts, type EncodedPrompt } from '../request/encode-prompts.ts'
+import { encodePrompts } from '../request/encode-prompts.ts'
 import { wantedForm } from '../request/forms.ts'
 import { answerLength, askedLength } from '../request/limits.ts'
 import { responseHead } from '../response/head.ts'
-
-export type PreparedPrompt = EncodedPrompt & PromptJob
-
-export interface CompletionJob extends AnswerJob<PreparedPrompt> {
-  readonly echo: boolean
-}
+import { type CompletionJob, type PreparedPrompt, startCompletion } from './completion-choice-reader.ts'
+import { CompletionDraft } from './completion-draft.ts'
+import { CompletionWriter } from './completion-writer.ts'
 
 /** The greatest length of a completion whose request gives none: the default of OpenAI and vLLM. */
 const defaultMaxTokens = 16
@@ -37,12 +34,17 @@ export async function prepareCompletion(
     const budget = { promptTokens: prompt.tokens.length, requested, unasked: defaultMaxTokens }
     return { ...prompt, maxNewTokens: answerLength(model, spec, budget) }
   })
-  return {
+  const job: CompletionJob = {
     ...commonJob(request, spec, model, { form, topLogprobs, signal }),
     head: responseHead('cmpl', spec, version),
     prompts,
     echo: request.echo ?? false,
+    object: { body: 'text_completion', event: 'text_completion' },
+    start: (prompt, session) => startCompletion(job, prompt, session),
+    draft: () => new CompletionDraft(job),
+    writer: () => new CompletionWriter(job),
   }
+  return job
 }
 
 /** 0 and true ask for the log probability of the token itself; false asks for none. */

@@ -1,19 +1,11 @@
-import { answerFrames, choiceJson, type ChoiceWriter } from '../answer/answer-frames.ts'
-import type { DeltaEvent, EndEvent } from '../answer/run-answer.ts'
+import { choiceJson } from '../answer/answer-frames.ts'
+import type { ChoiceWriter, DeltaEvent, EndEvent } from '../answer/answer-job.ts'
 import type { FrameWriter } from '../response/frame-writer.ts'
 import { characterCount, completionLogprobs, type ScoredText } from '../response/logprobs.ts'
-import type { CompletionEvent, CompletionFinishReason } from './completion-choice-reader.ts'
-import type { CompletionJob } from './prepare-completion.ts'
+import type { CompletionJob, CompletionTypes } from './completion-choice-reader.ts'
 
 /** The events of a streamed completion: for every choice the pieces and the end. */
-export const completionFrames = (
-  job: CompletionJob,
-  events: AsyncIterable<CompletionEvent>,
-  includeUsage: boolean,
-) => answerFrames(job, events, new CompletionWriter(job), includeUsage)
-
-class CompletionWriter implements ChoiceWriter<ScoredText, CompletionFinishReason> {
-  readonly object = 'text_completion'
+export class CompletionWriter implements ChoiceWriter<CompletionTypes> {
   readonly #job: CompletionJob
   /** Characters of the choice so far. */
   #length = 0
@@ -23,7 +15,7 @@ class CompletionWriter implements ChoiceWriter<ScoredText, CompletionFinishReaso
   }
 
   *frames(
-    event: DeltaEvent<ScoredText> | EndEvent<CompletionFinishReason>,
+    event: DeltaEvent<CompletionTypes> | EndEvent<CompletionTypes>,
     writer: FrameWriter,
   ): Generator<string> {
     if (event.type === 'end') return
@@ -35,7 +27,7 @@ class CompletionWriter implements ChoiceWriter<ScoredText, CompletionFinishReaso
       yield writer.choice(choiceJson(index, textJson(delta.text), logprobs), petals)
   }
 
-  last({ index, finishReason }: EndEvent<CompletionFinishReason>): string {
+  last({ index, finishReason }: EndEvent<CompletionTypes>): string {
     this.#length = 0
     return choiceJson(index, textJson(''), 'null', finishReason)
   }

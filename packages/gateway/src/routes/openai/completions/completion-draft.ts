@@ -1,17 +1,10 @@
-import type { CompletionChoice, CompletionLogprobs, CompletionResponse } from '@petals-chat/api'
-import { type ChoiceDraft, collectAnswer } from '../answer/collect-answer.ts'
+import type { CompletionChoice, CompletionLogprobs } from '@petals-chat/api'
+import type { ChoiceDraft } from '../answer/answer-job.ts'
 import { characterCount, completionLogprobs, type ScoredText } from '../response/logprobs.ts'
-import type { CompletionEvent, CompletionFinishReason } from './completion-choice-reader.ts'
-import type { CompletionJob } from './prepare-completion.ts'
+import type { CompletionJob, CompletionTypes } from './completion-choice-reader.ts'
 
-/** All choices of a job as one body. */
-export const collectCompletion = (
-  job: CompletionJob,
-  events: AsyncIterable<CompletionEvent>,
-): Promise<CompletionResponse> =>
-  collectAnswer(job, events, 'text_completion', () => new CompletionDraft(job))
-
-class CompletionDraft implements ChoiceDraft<ScoredText, CompletionFinishReason, CompletionChoice> {
+/** One choice of a completion's body. */
+export class CompletionDraft implements ChoiceDraft<CompletionTypes> {
   readonly #job: CompletionJob
   readonly #logprobs: CompletionLogprobs | null
   #text = ''
@@ -33,7 +26,7 @@ class CompletionDraft implements ChoiceDraft<ScoredText, CompletionFinishReason,
     this.#length += characterCount(delta.text)
   }
 
-  finished(index: number, finishReason: CompletionFinishReason): CompletionChoice {
+  finished(index: number, finishReason: CompletionChoice['finish_reason']): CompletionChoice {
     return { index, text: this.#text, logprobs: this.#logprobs, finish_reason: finishReason }
   }
 }

@@ -1,21 +1,11 @@
-import type {
-  ChatChoice,
-  ChatFinishReason,
-  ChatResponse,
-  ChatTokenLogprob,
-  ResponseToolCall,
-} from '@petals-chat/api'
-import { type ChoiceDraft, collectAnswer } from '../answer/collect-answer.ts'
+import type { ChatChoice, ChatFinishReason, ChatTokenLogprob, ResponseToolCall } from '@petals-chat/api'
+import type { ChoiceDraft } from '../answer/answer-job.ts'
 import type { ChatPart } from '../response/chat-part.ts'
 import { chatLogprobs } from '../response/logprobs.ts'
-import type { ChatDelta, ChatEvent } from './chat-choice-reader.ts'
-import type { ChatJob } from './prepare-chat.ts'
+import type { ChatDelta, ChatJob, ChatTypes } from './chat-choice-reader.ts'
 
-/** All choices of a job as one body. */
-export const collectChat = (job: ChatJob, events: AsyncIterable<ChatEvent>): Promise<ChatResponse> =>
-  collectAnswer(job, events, 'chat.completion', () => new ChatDraft(job))
-
-class ChatDraft implements ChoiceDraft<ChatDelta, ChatFinishReason, ChatChoice> {
+/** One choice of a chat answer's body. */
+export class ChatDraft implements ChoiceDraft<ChatTypes> {
   readonly #job: ChatJob
   readonly #logprobs: ChatTokenLogprob[] = []
   readonly #calls: ResponseToolCall[] = []

@@ -1,19 +1,13 @@
-import type { ChatFinishReason } from '@petals-chat/api'
-import { answerFrames, choiceJson, type ChoiceWriter } from '../answer/answer-frames.ts'
-import type { DeltaEvent, EndEvent } from '../answer/run-answer.ts'
+import { choiceJson } from '../answer/answer-frames.ts'
+import type { ChoiceWriter, DeltaEvent, EndEvent } from '../answer/answer-job.ts'
 import type { ChatPart } from '../response/chat-part.ts'
 import type { FrameWriter } from '../response/frame-writer.ts'
 import { chatLogprobs } from '../response/logprobs.ts'
-import type { ChatDelta, ChatEvent } from './chat-choice-reader.ts'
-import { newCall } from './chat-json.ts'
-import type { ChatJob } from './prepare-chat.ts'
+import type { ChatDelta, ChatJob, ChatTypes } from './chat-choice-reader.ts'
+import { newCall } from './chat-draft.ts'
 
 /** The events of a streamed chat answer: for every choice the role, the pieces and the end. */
-export const chatFrames = (job: ChatJob, events: AsyncIterable<ChatEvent>, includeUsage: boolean) =>
-  answerFrames(job, events, new ChatWriter(job), includeUsage)
-
-class ChatWriter implements ChoiceWriter<ChatDelta, ChatFinishReason> {
-  readonly object = 'chat.completion.chunk'
+export class ChatWriter implements ChoiceWriter<ChatTypes> {
   readonly #job: ChatJob
   #begun = -1
 
@@ -21,7 +15,7 @@ class ChatWriter implements ChoiceWriter<ChatDelta, ChatFinishReason> {
     this.#job = job
   }
 
-  *frames(event: DeltaEvent<ChatDelta> | EndEvent<ChatFinishReason>, writer: FrameWriter): Generator<string> {
+  *frames(event: DeltaEvent<ChatTypes> | EndEvent<ChatTypes>, writer: FrameWriter): Generator<string> {
     if (this.#begun < event.index) {
       this.#begun = event.index
       yield writer.choice(choiceJson(event.index, firstDelta(this.#job, event)))
@@ -29,14 +23,14 @@ class ChatWriter implements ChoiceWriter<ChatDelta, ChatFinishReason> {
     if (event.type === 'delta') yield* deltaFrames(this.#job, event, writer)
   }
 
-  last({ index, finishReason }: EndEvent<ChatFinishReason>): string {
+  last({ index, finishReason }: EndEvent<ChatTypes>): string {
     return choiceJson(index, '"delta":{}', 'null', finishReason)
   }
 }
 
 function* deltaFrames(
   job: ChatJob,
-  { index, delta: { parts, tokens }, petals }: DeltaEvent<ChatDelta>,
+  { index, delta: { parts, tokens }, petals }: DeltaEvent<ChatTypes>,
   writer: FrameWriter,
 ): Generator<string> {
   // Tokens whose text is still held back are reported with the piece that comes first after them.
@@ -56,7 +50,7 @@ function* deltaFrames(
 const isForced = ({ reader }: ChatJob): boolean => reader.tools?.forced === true
 
 /** An answer of nothing but calls has null as content: strict clients read the empty text as an answer. */
-function firstDelta(job: ChatJob, event: DeltaEvent<ChatDelta> | EndEvent<ChatFinishReason>): string {
+function firstDelta(job: ChatJob, event: DeltaEvent<ChatTypes> | EndEvent<ChatTypes>): string {
   const isCall = isForced(job) || (event.type === 'delta' && event.delta.parts[0]?.type === 'tool-call')
   return `"delta":{"role":"assistant","content":${isCall ? 'null' : '""'},"refusal":null}`
 }
