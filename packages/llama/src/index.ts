@@ -1,6 +1,6 @@
 /**
- * The local engine: GGUF models through llama.cpp, on the processor or a graphics card, several sessions at once. Each
- * model runs in a process of its own, so that no crash or lack of memory there reaches the gateway.
+ * The local engine: GGUF models through llama.cpp, on the CPU or a GPU, several sessions at once. Each model runs in its own
+ * child process, so that a crash or a lack of memory there does not reach the gateway.
  *
  * ```ts
  * const engine = createLlamaEngine(llamaConfigSchema.parse({}), { logger, resolveFile: store.resolveFile })

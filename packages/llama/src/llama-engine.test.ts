@@ -26,7 +26,7 @@ const engineWith = async (config: LlamaConfigInput, logger?: Logger) => {
 }
 
 describe('loading a model', () => {
-  it('asks for its file, reports progress, and says in the log what it chose', async () => {
+  it('resolves its file, reports progress, and logs what it chose', async () => {
     const { logger, lines } = recordingLogger()
     const path = await defaultModelPath()
     const asked: unknown[] = []
@@ -44,12 +44,12 @@ describe('loading a model', () => {
     expect(asked).toEqual([['anywhere', 'a'.repeat(64)]])
     expect(progress[0]).toMatchObject({ phase: 'load', unit: 'percent', total: 100 })
     expect(lines.join('\n')).toMatch(
-      /SmolLM2 is ready .* threads: \d+ of \d+ cores.*\(\d+ tokens\/s\); 4 sessions of 256 tokens \(the model takes 8192/,
+      /SmolLM2 is ready .* threads: \d+ of \d+ cores.*\(\d+ tokens\/s\); 4 sessions of 256 tokens \(the model supports 8192/,
     )
     expect(model).toMatchObject({ id: 'SmolLM2', contextLength: 256, maxSessions: 4 })
   })
 
-  it('can be given up', async () => {
+  it('can be aborted', async () => {
     await using engine = await engineWith({})
     const stop = new AbortController()
     const loading = engine.load(spec, { signal: stop.signal })
@@ -78,6 +78,6 @@ describe('loading a model', () => {
 
   it.skipIf(process.platform === 'darwin')('refuses Metal where there is none', async () => {
     await using engine = await engineWith({ gpu: 'metal' })
-    await expect(engine.load(spec)).rejects.toThrow(/There is no metal on/)
+    await expect(engine.load(spec)).rejects.toThrow(/metal is not supported on/)
   })
 })

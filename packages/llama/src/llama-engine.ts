@@ -28,7 +28,7 @@ import { ModelWorker } from './worker/model-worker.ts'
 export interface LlamaEngineDeps {
   readonly logger?: Logger | undefined
   readonly metrics?: Metrics | undefined
-  /** The path of the GGUF that `ModelSpec.source` means, fetched first if need be. @throws ModelUnavailableError */
+  /** Returns the path of the GGUF file of `ModelSpec.source`, which it downloads if necessary. @throws ModelUnavailableError */
   readonly resolveFile: (source: string, options: ResolveFileOptions) => Promise<string>
 }
 
@@ -39,12 +39,12 @@ export interface ResolveFileOptions {
   readonly onProgress?: ((progress: LoadProgress) => void) | undefined
 }
 
-/** The local engine: GGUF models through llama.cpp, each in a process of its own. */
+/** Creates the local engine: GGUF models through llama.cpp, each in its own process. */
 export function createLlamaEngine(config: LlamaConfig, deps: LlamaEngineDeps): Engine {
   return new LlamaEngine(config, deps)
 }
 
-/** What a load has begun with. */
+/** The parts of a load that is in progress. */
 interface Loading {
   readonly worker: ModelWorker
   readonly cores: CoreCount
@@ -90,10 +90,10 @@ class LlamaEngine implements Engine {
     if (threads > cores.available) {
       logger.warn(
         { threads, cores },
-        `llama.threads is ${threads}, but there are ${cores.available} cores: more threads than cores make llama.cpp much slower.`,
+        `llama.threads is ${threads}, but only ${cores.available} cores are available: more threads than cores make llama.cpp much slower.`,
       )
     }
-    // The process starts while the file is looked for: opening llama.cpp takes as long as loading a small model.
+    // The process starts while the file is resolved: opening llama.cpp takes as long as loading a small model.
     const worker = new ModelWorker({
       modelId: spec.id,
       config: this.#config,
@@ -118,7 +118,7 @@ class LlamaEngine implements Engine {
     const facts = { contextLength, kvBytesPerToken, vocabSize }
     const report = progressReporter(basename(path), onProgress)
     const loading = worker.load({ path, facts }, report, { signal })
-    loading.catch(() => {}) // the tokenizer may fail first
+    loading.catch(() => {}) // if the tokenizer fails first, nothing waits for the load
     const tokenizer = createTokenizer(path, header)
     const ready = await loading
     checkTokenizer(tokenizer, ready, info, logger)
@@ -145,7 +145,7 @@ class LlamaEngine implements Engine {
   }
 }
 
-/** @throws ModelUnavailableError for a vocabulary that is damaged or of a kind that is not known. */
+/** @throws ModelUnavailableError for a vocabulary that is damaged or of an unknown kind. */
 function createTokenizer(path: string, header: GgufHeader): GgufTokenizer {
   try {
     return new GgufTokenizer(header)
@@ -154,7 +154,7 @@ function createTokenizer(path: string, header: GgufHeader): GgufTokenizer {
   }
 }
 
-/** The file's own template, with the system prompt of the config; the dialogue of the config for files without one. */
+/** Returns the file's own template with the system prompt of the config; for a file without a template, the config's dialogue. */
 function chatTemplateOf(
   { dialogue }: ModelSpec,
   { chatTemplate }: GgufInfo,
@@ -167,7 +167,7 @@ function chatTemplateOf(
   return createJinjaChatTemplate({ template: chatTemplate, bosText, eosText, systemPrompt, controlTexts })
 }
 
-/** Both sides must read a text alike, else answers get worse without anybody knowing why. */
+/** Both processes must tokenize a text alike: a difference makes answers worse without any other sign. */
 function checkTokenizer(
   tokenizer: GgufTokenizer,
   { probe }: ReadyMessage,
@@ -177,7 +177,7 @@ function checkTokenizer(
   if (tokenizer.encode(tokenizerProbe).join() === probe.join()) return
   logger.warn(
     { tokenizer: info.tokenizer },
-    "This model's tokenizer differs from llama.cpp's on a test text: answers may be worse than they could be. Please report the model.",
+    "This model's tokenizer differs from llama.cpp's on a test text, so answers may be worse. Please report the model.",
   )
 }
 
@@ -199,7 +199,9 @@ function logReady(logger: Logger, { spec, info, ready, cores, seconds }: ReadyFa
   const limit = cores.limitedBy ? `, limited by ${cores.limitedBy}` : ''
   const place = [backend.toUpperCase(), ...devices].join(' ')
   const longer =
-    contextLength < info.contextLength ? ` (the model takes ${info.contextLength}: llama.contextLength)` : ''
+    contextLength < info.contextLength
+      ? ` (the model supports ${info.contextLength}, see llama.contextLength)`
+      : ''
   logger.info(
     { ...ready, probe: undefined, cores, quantization: info.quantization, seconds },
     `${spec.id} is ready after ${seconds.toFixed(1)} s on the ${place}, threads: ${threads} of ${cores.available} cores` +
@@ -212,12 +214,12 @@ function createMetrics(metrics: Metrics) {
   return {
     restarts: metrics.counter({
       name: 'petals_chat_llama_restarts_total',
-      help: 'Times that the process of a model was started again after it had died.',
+      help: 'Restarts of model processes that had died.',
       labels: ['model'],
     }),
     sessions: metrics.gauge({
       name: 'petals_chat_llama_sessions',
-      help: 'Sessions of the local engine that are open.',
+      help: 'Open sessions of the local engine.',
       labels: ['model'],
     }),
   }

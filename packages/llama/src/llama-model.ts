@@ -33,7 +33,7 @@ export interface LlamaModelOptions {
   readonly onClose: () => void
 }
 
-/** A GGUF model in its process. */
+/** A GGUF model, which runs in its own process. */
 export class LlamaModel implements Model {
   readonly id: string
   readonly contextLength: number
@@ -56,7 +56,7 @@ export class LlamaModel implements Model {
     this.generation = options.generation
   }
 
-  /** Of the model's process, for whoever watches it. */
+  /** The id of the model's process. */
   get pid(): number | undefined {
     return this.#options.worker.pid
   }
@@ -89,14 +89,14 @@ export class LlamaModel implements Model {
     return undefined
   }
 
-  /** The slot that the session had, or another one if it was given away. @throws CapacityError */
+  /** Returns the session's slot, or another one if that was given to another session. @throws CapacityError */
   #reclaimSlot(session: LlamaSession): number {
     const slot = this.#slotOf(session) ?? this.#freeSlot()
     this.#sessions.set(slot, session)
     return slot
   }
 
-  /** Sessions at rest that have lost their KV cache with its process give up their slots. */
+  /** Idle sessions whose KV cache was lost with its process give up their slots. @throws CapacityError */
   #freeSlot(): number {
     for (const [slot, session] of this.#sessions) if (session.isAbandoned) this.#sessions.delete(slot)
     for (let slot = 0; slot < this.maxSessions; slot++) if (!this.#sessions.has(slot)) return slot
@@ -113,7 +113,7 @@ export class LlamaModel implements Model {
       throw new ContextLengthError(tokens.length, ready.embeddingLength)
     if (this.#embeddings > config.maxQueue) {
       throw new CapacityError(
-        `${config.maxQueue} texts wait already to be embedded by the model '${this.id}'. Try again in a moment.`,
+        `${config.maxQueue} embedding requests are already waiting for the model '${this.id}'. Try again in a moment.`,
       )
     }
     this.#embeddings++
@@ -124,10 +124,10 @@ export class LlamaModel implements Model {
         signal,
       )
       if (reply.type === 'embedding') return reply.vector
-      throw new GenerationFailedError('The process of the model gave no embedding.')
+      throw new GenerationFailedError("The model's process returned no embedding.")
     } catch (error) {
       if (!(error instanceof RequestFailed)) throw error
-      throw new GenerationFailedError(`The model '${this.id}' could not embed the text: ${error.message}.`, {
+      throw new GenerationFailedError(`The model '${this.id}' failed to embed the text: ${error.message}.`, {
         cause: error,
       })
     } finally {

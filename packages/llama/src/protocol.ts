@@ -2,9 +2,9 @@ import type { SamplingParams, TokenId } from '@petals-chat/engine'
 import type { LlamaConfig } from './config.ts'
 
 /**
- * What the gateway's process and a model's process say to each other, over Node's IPC channel with structured clones.
- * Each request has a number of the parent's choice; everything about it, both ways, carries that number. Slots are the
- * sequences of the model's context, 0 … sequences − 1; the parent gives them to sessions.
+ * The messages between the gateway's process and a model's process, over Node's IPC channel with structured clones. The
+ * parent chooses a number for each request; all messages about it, in both directions, carry that number. Slots are the
+ * sequences of the model's context, 0 … sequences − 1; the parent assigns them to sessions.
  */
 export type Command =
   | PrepareCommand
@@ -18,46 +18,46 @@ export type Command =
   | StopCommand
   | { readonly type: 'ping' }
 
-/** The first command: opens llama.cpp, while the parent still looks for the model's file. */
+/** The first command: opens llama.cpp, while the parent resolves the model's file. */
 export interface PrepareCommand {
   readonly type: 'prepare'
   readonly config: LlamaConfig
-  /** That this process may use. */
+  /** How many cores the process may use. */
   readonly cores: number
 }
 
-/** The second one, once. */
+/** The second command. It is sent once. */
 export interface LoadCommand {
   readonly type: 'load'
   readonly path: string
   readonly facts: ModelFacts
-  /** What an earlier process of this model had, in place of what the config leaves open. */
+  /** The context of an earlier process of this model: it replaces what the config leaves open. */
   readonly context?: { readonly sequences: number; readonly contextLength: number } | undefined
 }
 
-/** What the parent read in the file's header. Lengths in tokens. */
+/** Facts from the file's header. Lengths in tokens. */
 export interface ModelFacts {
   readonly contextLength: number
   readonly kvBytesPerToken: number
   readonly vocabSize: number
 }
 
-/** Prefills `tokens` behind what the slot holds, then yields a token a step. */
+/** Appends `tokens` to the slot's KV cache, then generates one token per step. */
 export interface GenerateCommand {
   readonly type: 'generate'
   readonly request: number
   readonly slot: number
   readonly tokens: readonly TokenId[]
-  /** So many of the last `tokens` belong to the answer already, which goes on after its process was replaced. */
+  /** How many of the last `tokens` are part of the answer: it continues after its process was replaced. */
   readonly answered: number
   readonly sampling: SamplingParams
-  /** Most probable tokens to describe with each one; undefined for no log probabilities at all. */
+  /** How many of the most probable tokens are reported with each one; undefined for no log probabilities. */
   readonly topLogprobs: number | undefined
   /** GBNF. */
   readonly grammar: string | undefined
-  /** The answer may become no longer than makes the slot hold so many tokens. */
+  /** The answer ends when the slot holds this many tokens. */
   readonly maxLength: number
-  /** Tokens that may be sent before more are asked for. */
+  /** How many tokens may be sent before more credit is granted. */
   readonly credit: number
 }
 
@@ -75,7 +75,7 @@ export interface EmbedCommand {
   readonly tokens: readonly TokenId[]
 }
 
-/** Forgets what the slot holds behind its first `length` tokens. */
+/** Drops everything after the slot's first `length` tokens. */
 export interface TruncateCommand {
   readonly type: 'truncate'
   readonly request: number
@@ -83,21 +83,21 @@ export interface TruncateCommand {
   readonly length: number
 }
 
-/** Stops what runs on the slot and forgets everything. */
+/** Stops the request that runs on the slot and drops all its tokens. */
 export interface ClearCommand {
   readonly type: 'clear'
   readonly request: number
   readonly slot: number
 }
 
-/** `count` more tokens may be sent; a request that has sent an end token waits for it. */
+/** Allows `count` more tokens; a request that has sent an end token waits for this command. */
 export interface CreditCommand {
   readonly type: 'credit'
   readonly request: number
   readonly count: number
 }
 
-/** Ends what runs on the slot within one step; the slot then holds its first `keep` tokens. Answered by `done`. */
+/** Ends the request that runs on the slot within one step, and keeps the slot's first `keep` tokens. The reply is `done`. */
 export interface StopCommand {
   readonly type: 'stop'
   readonly request: number
@@ -121,16 +121,16 @@ export interface ReadyMessage {
   readonly type: 'ready'
   readonly sequences: number
   readonly contextLength: number
-  /** Longest text that can be embedded. */
+  /** The longest text that can be embedded, in tokens. */
   readonly embeddingLength: number
   readonly threads: number
   /** `cpu`, `cuda`, `vulkan` or `metal`, and the devices' names. */
   readonly backend: string
   readonly devices: readonly string[]
   readonly kvCacheBytes: number
-  /** Of single tokens right after loading. */
+  /** The speed of single-token steps right after loading. */
   readonly decodeTokensPerSecond: number
-  /** How llama.cpp tokenizes `tokenizerProbe`. */
+  /** llama.cpp's tokens of `tokenizerProbe`. */
   readonly probe: readonly TokenId[]
 }
 
@@ -140,7 +140,7 @@ export interface LoadFailedMessage {
   readonly text: string
 }
 
-/** The tokens of one step, of all requests together. */
+/** The tokens of one step, for all requests together. */
 export interface TokensMessage {
   readonly type: 'tokens'
   readonly tokens: readonly StepToken[]
@@ -165,7 +165,7 @@ export interface ScoresMessage {
 export interface FailedMessage {
   readonly type: 'failed'
   readonly request: number
-  /** `grammar`: the grammar is at fault; `length`: no room for one more step; `failed`: computing failed. */
+  /** `grammar`: the grammar is invalid; `length`: the slot is full; `failed`: the computation failed. */
   readonly reason: 'grammar' | 'length' | 'failed'
   readonly text: string
 }
@@ -174,22 +174,22 @@ export interface PongMessage {
   readonly type: 'pong'
   /** How long the current step has been computing, or the longest choice has taken, in milliseconds; 0 between steps. */
   readonly stepMs: number
-  /** The choice of a token that has taken longest of those that are being made. */
+  /** Of the token choices in progress, the one that has taken longest. */
   readonly choice?: TokenChoice | undefined
 }
 
-/** A token is being chosen for a request: the sampler works, and its grammar. */
+/** The choice of a token that is in progress for a request, by its sampler and its grammar. */
 export interface TokenChoice {
   readonly request: number
   readonly hasGrammar: boolean
-  /** Milliseconds that it has computed: on a machine that is too busy fewer than have passed. */
+  /** CPU time in milliseconds: on a busy machine it is less than the time that has passed. */
   readonly ms: number
 }
 
-/** Longest grammar, in characters: longer ones take llama.cpp seconds to read. */
+/** The longest grammar, in characters: llama.cpp takes seconds to read longer ones. */
 export const MAX_GRAMMAR_LENGTH = 256 * 1024
 
-/** Tokenized on both sides when a model loads: a difference is logged. */
+/** A text that both processes tokenize when a model loads: a difference is logged. */
 export const tokenizerProbe =
   'Hello, world! It\'s 3.14 % of 12345 — naïve café, "quoted" text;\n\n  indented\tcode: x += 1;\r\n' +
   '日本語 テスト 한국어 Привет мир مرحبا नमस्ते ไทย 👩‍👩‍👧‍👦 ½ ² <|endoftext|> </s> [INST] A1B2  \n'

@@ -18,7 +18,7 @@ function machine(
 }
 
 describe('describeMachine', () => {
-  it('tells of a machine without a card', () => {
+  it('describes a machine without a GPU', () => {
     const { cpu, gpus, command } = machine({})
     expect(cpu).toEqual({ installed: true, detail: "llama.cpp's library is installed." })
     expect(gpus.map(({ name, possible }) => [name, possible])).toEqual([
@@ -28,14 +28,14 @@ describe('describeMachine', () => {
     expect(command).toBeUndefined()
   })
 
-  it('names the command that makes an NVIDIA card usable', () => {
+  it('names the command that makes an NVIDIA GPU usable', () => {
     const { gpus, command } = machine({ files: [glibc, '/dev/nvidiactl'] })
     expect(command).toBe('npm run add-cuda')
     expect(gpus[0]).toMatchObject({ name: 'cuda', possible: true, installed: false })
     expect(gpus[0]?.detail).toMatch(/npm run add-cuda/)
   })
 
-  it('misses the CUDA runtime', () => {
+  it('reports a missing CUDA runtime', () => {
     const packages = ['linux-x64', 'linux-x64-cuda']
     const { gpus, command } = machine({ files: [glibc, '/proc/driver/nvidia/version'], packages })
     expect(command).toBeUndefined()
@@ -45,10 +45,10 @@ describe('describeMachine', () => {
       packages,
       environment: { CUDA_PATH: '/opt/cuda' },
     })
-    expect(complete.gpus[0]?.detail).toMatch(/runtime are there/)
+    expect(complete.gpus[0]?.detail).toMatch(/runtime are installed/)
   })
 
-  it('knows Macs, Alpine, and a missing library', () => {
+  it('recognizes Macs, Alpine, and a missing library', () => {
     expect(machine({ platform: 'darwin', arch: 'arm64', packages: ['mac-arm64-metal'] }).gpus).toEqual([
       { name: 'metal', possible: true, installed: true, detail: 'Apple GPU, used through Metal.' },
     ])

@@ -5,37 +5,37 @@ import { countCores, type CoreCount } from './cpu-limit.ts'
 
 export type GpuName = 'cuda' | 'vulkan' | 'metal'
 
-/** What this machine offers the local engine; nothing native is loaded to find out. */
+/** What this machine offers the local engine, determined without loading native code. */
 export interface LlamaMachine {
   readonly cores: CoreCount
-  /** The library for the CPU, without which nothing runs. */
+  /** The library for the CPU, which every model needs. */
   readonly cpu: LlamaBackend
   readonly gpus: readonly GpuBackend[]
-  /** The command that would make a GPU of this machine usable, where one is idle. */
+  /** The command that makes an unused GPU of this machine usable, if there is one. */
   readonly command?: string | undefined
 }
 
 export interface LlamaBackend {
   /** The library is in node_modules. */
   readonly installed: boolean
-  /** A sentence for a person. */
+  /** A sentence for the user. */
   readonly detail: string
 }
 
 export interface GpuBackend extends LlamaBackend {
   readonly name: GpuName
-  /** The card's driver is there. */
+  /** The GPU's driver is installed. */
   readonly possible: boolean
 }
 
 export interface DetectOptions {
-  /** `process.env`: its PATH, LD_LIBRARY_PATH and CUDA_PATH say where libraries are. Left out, only the usual folders are looked at. */
+  /** `process.env`: PATH, LD_LIBRARY_PATH and CUDA_PATH name folders of libraries. Without it only the default folders are searched. */
   readonly environment?: Environment | undefined
 }
 
 type Environment = Readonly<Record<string, string | undefined>>
 
-/** What the detection looks at. */
+/** The facts that the detection uses. */
 export interface MachineFacts {
   readonly platform: NodeJS.Platform
   readonly arch: string
@@ -72,7 +72,7 @@ function cpu(facts: MachineFacts): LlamaBackend {
     return {
       installed,
       detail:
-        "llama.cpp's library needs glibc; this system has none (Alpine?). Use a Debian or Ubuntu image.",
+        "llama.cpp's library needs glibc, which this system does not have (Alpine?). Use a Debian or Ubuntu image.",
     }
   }
   if (installed) return { installed, detail: "llama.cpp's library is installed." }
@@ -104,10 +104,10 @@ function cuda(facts: MachineFacts): GpuBackend {
   const detail = !possible
     ? 'No NVIDIA driver was found.'
     : !installed
-      ? `An NVIDIA driver is there, CUDA's library is not: run \`${ADD_CUDA}\` (540 MB).`
+      ? `An NVIDIA driver is installed, but the CUDA library is not: run \`${ADD_CUDA}\` (540 MB).`
       : hasCudaRuntime(facts)
-        ? 'An NVIDIA driver, the library and the CUDA runtime are there.'
-        : `An NVIDIA driver and the library are there, the CUDA runtime is not: install CUDA ${CUDA_MAJORS.join(' or ')} (cudart and cublas).`
+        ? 'The NVIDIA driver, the library and the CUDA runtime are installed.'
+        : `The NVIDIA driver and the library are installed, but the CUDA runtime is not: install CUDA ${CUDA_MAJORS.join(' or ')} (cudart and cublas).`
   return { name: 'cuda', possible, installed, detail }
 }
 
@@ -117,8 +117,8 @@ function vulkan(facts: MachineFacts): GpuBackend {
   const detail = !possible
     ? 'No Vulkan driver was found.'
     : installed
-      ? 'A Vulkan driver and the library are there.'
-      : `A Vulkan driver is there, but there is no library for ${facts.platform} on ${facts.arch}.`
+      ? 'A Vulkan driver and the library are installed.'
+      : `A Vulkan driver is installed, but there is no library for ${facts.platform} on ${facts.arch}.`
   return { name: 'vulkan', possible, installed, detail }
 }
 
@@ -142,7 +142,7 @@ function hasLibrary(
   return libraryFolders(facts).some((folder) => names.some((name) => facts.hasFile(join(folder, name))))
 }
 
-/** Where the loader looks, as far as that can be told without asking it. */
+/** Returns the folders that the dynamic loader searches, as far as they are known without calling it. */
 function libraryFolders({ platform, environment: env }: MachineFacts): string[] {
   const listed = (value: string | undefined) => (value ?? '').split(delimiter).filter(Boolean)
   if (platform === 'win32') {

@@ -5,7 +5,7 @@ import { cgroupCpuLimit, countCores } from './cpu-limit.ts'
 const files = (contents: Readonly<Record<string, string>>) => (path: string) => contents[path]
 
 describe('cgroupCpuLimit', () => {
-  it('reads version 2, where a group above may be the tighter one', () => {
+  it('reads version 2, in which a parent group may be stricter', () => {
     const read = files({
       '/proc/self/cgroup': '0::/system.slice/app.service\n',
       '/sys/fs/cgroup/system.slice/cpu.max': '150000 100000\n',
@@ -14,7 +14,7 @@ describe('cgroupCpuLimit', () => {
     expect(cgroupCpuLimit(read)).toBe(1.5)
   })
 
-  it('reads version 1, also from inside a container that does not see its path', () => {
+  it('reads version 1, also in a container that does not see its own path', () => {
     const read = files({
       '/proc/self/cgroup': '4:memory:/docker/abc\n3:cpu,cpuacct:/docker/abc\n',
       '/sys/fs/cgroup/cpu,cpuacct/cpu.cfs_quota_us': '50000',
@@ -23,7 +23,7 @@ describe('cgroupCpuLimit', () => {
     expect(cgroupCpuLimit(read)).toBe(0.5)
   })
 
-  it('knows when there is no limit', () => {
+  it('returns undefined without a limit', () => {
     const v1 = {
       '/sys/fs/cgroup/cpu/cpu.cfs_quota_us': '-1',
       '/sys/fs/cgroup/cpu/cpu.cfs_period_us': '100000',
@@ -37,13 +37,13 @@ describe('cgroupCpuLimit', () => {
 })
 
 describe('countCores', () => {
-  it('counts at least one, and no more than there are', () => {
+  it('counts at least one core, and no more than are installed', () => {
     const { available, installed } = countCores()
     expect(available).toBeGreaterThanOrEqual(1)
     expect(available).toBeLessThanOrEqual(installed)
   })
 
-  it.runIf(process.platform === 'linux')('says what limits it', () => {
+  it.runIf(process.platform === 'linux')('reports what limits the count', () => {
     const read = files({ '/proc/self/cgroup': '0::/\n', '/sys/fs/cgroup/cpu.max': '30000 100000' })
     expect(countCores(read)).toMatchObject({
       available: 1,

@@ -2,18 +2,18 @@ import { readFileSync } from 'node:fs'
 import { availableParallelism, cpus } from 'node:os'
 import { posix } from 'node:path'
 
-/** Cores of this machine, and how many of them this process may use. */
+/** The cores of this machine, and how many of them this process may use. */
 export interface CoreCount {
   readonly available: number
   readonly installed: number
-  /** What holds `available` below `installed`, where something does. */
+  /** Why `available` is less than `installed`, if it is. */
   readonly limitedBy?: 'affinity' | 'cgroup' | undefined
 }
 
-/** Contents of a file, or undefined if there is none. */
+/** Returns the contents of a file, or undefined if it does not exist. */
 export type ReadText = (path: string) => string | undefined
 
-/** Counts what this process may really use: its affinity mask and, in a container, its share of CPU time. */
+/** Counts the cores that this process may use, by its affinity mask and, in a container, its share of CPU time. */
 export function countCores(readText: ReadText = readTextFile): CoreCount {
   const installed = cpus().length || availableParallelism()
   const affine = availableParallelism()
@@ -23,7 +23,7 @@ export function countCores(readText: ReadText = readTextFile): CoreCount {
   return { available, installed, limitedBy: affine < installed ? 'affinity' : undefined }
 }
 
-/** CPUs that the control groups of this process leave it (a fraction is possible); undefined without a limit. */
+/** Returns how many CPUs the control groups of this process allow, possibly a fraction; undefined without a limit. */
 export function cgroupCpuLimit(readText: ReadText): number | undefined {
   const groups = readText('/proc/self/cgroup') ?? ''
   const limits = groups.split('\n').flatMap((line) => {
@@ -32,7 +32,7 @@ export function cgroupCpuLimit(readText: ReadText): number | undefined {
     if (controllers === '')
       return ancestors('/sys/fs/cgroup', path).map((folder) => limitV2(folder, readText))
     if (!controllers?.split(',').includes('cpu')) return []
-    // Inside a container the folder is mounted at its top, under either name.
+    // In a container the group's folder is mounted as the root, under either name.
     return ['/sys/fs/cgroup/cpu', `/sys/fs/cgroup/${controllers}`].flatMap((root) =>
       ancestors(root, path).map((folder) => limitV1(folder, readText)),
     )
@@ -41,7 +41,7 @@ export function cgroupCpuLimit(readText: ReadText): number | undefined {
   return Number.isFinite(least) ? least : undefined
 }
 
-/** The folder of a group and those above it: each may have a limit. */
+/** Returns the folder of a group and its parents: each may set a limit. */
 function ancestors(root: string, path: string): string[] {
   const folders = [root]
   for (const name of path.split('/').filter(Boolean)) folders.push(posix.join(folders.at(-1)!, name))
@@ -60,7 +60,7 @@ function limitV1(folder: string, readText: ReadText): number | undefined {
   )
 }
 
-/** "max" and -1 mean no limit. */
+/** A quota of "max" or -1 means no limit. */
 const ratio = (quota: number | undefined, period: number | undefined): number | undefined =>
   quota && period && quota > 0 && period > 0 ? quota / period : undefined
 

@@ -3,7 +3,7 @@ import type { GenerateCommand, TokenDetails } from '../protocol.ts'
 import type { ModelWorker } from '../worker/model-worker.ts'
 import { RequestFailed, type Reply } from '../worker/requests.ts'
 
-/** Tokens that a model's process may be ahead of its reader. */
+/** How many tokens a model's process may be ahead of its reader. */
 const WINDOW = 16
 
 export interface TokenStreamOptions {
@@ -12,14 +12,14 @@ export interface TokenStreamOptions {
   isEndToken(token: TokenId): boolean
 }
 
-/** The tokens of one answer, as they come from the model's process. */
+/** The tokens of one answer, as they arrive from the model's process. */
 export class TokenStream {
   readonly #options: TokenStreamOptions
   readonly #request: number
   readonly #tokens: TokenDetails[] = []
   #error: Error | undefined
   #wake: (() => void) | undefined
-  /** Taken by the reader since the process was last told. */
+  /** Tokens that the reader has taken since the last credit was sent. */
   #taken = 0
   #endTokenTaken = false
 
@@ -36,7 +36,7 @@ export class TokenStream {
     )
   }
 
-  /** The next token. @throws RequestFailed, GenerationFailedError, the signal's reason */
+  /** Returns the next token. @throws RequestFailed, GenerationFailedError, the signal's reason */
   async next(signal: AbortSignal): Promise<TokenDetails> {
     signal.throwIfAborted()
     this.#grantCredit()
@@ -50,7 +50,7 @@ export class TokenStream {
     return token
   }
 
-  /** Behind an end token the process waits for a sign that the reader goes on. */
+  /** After an end token the process waits until it is sent credit. */
   #grantCredit(): void {
     if (this.#taken < WINDOW / 2 && !this.#endTokenTaken) return
     this.#options.worker.send({ type: 'credit', request: this.#request, count: this.#taken })
@@ -72,4 +72,4 @@ export class TokenStream {
 const failureOf = (reply: Reply): Error =>
   reply.type === 'failed'
     ? new RequestFailed(reply)
-    : new GenerationFailedError('The answer ended without a reason.')
+    : new GenerationFailedError("The model's process ended the answer without a reason.")

@@ -16,8 +16,8 @@ import { openTestModel } from '../testing/test-model.ts'
 
 const posix = process.platform !== 'win32'
 
-/** Reads tokens until something is thrown, which it gives back; `onToken` hears of each one. */
-async function brokenAnswer(
+/** Reads tokens until an error is thrown, and returns the error; `onToken` is called for each token. */
+async function failedAnswer(
   model: LlamaModel,
   session: Session,
   onToken: (count: number) => void,
@@ -32,7 +32,7 @@ async function brokenAnswer(
   }
 }
 
-/** Milliseconds until the model answers again. */
+/** Returns the milliseconds until the model answers again. */
 async function timeToAnswer(model: LlamaModel): Promise<number> {
   const startedAt = performance.now()
   await using session = await model.openSession({ maxLength: 64 })
@@ -40,7 +40,7 @@ async function timeToAnswer(model: LlamaModel): Promise<number> {
   return performance.now() - startedAt
 }
 
-/** The first `count` tokens of a greedy answer. */
+/** Returns the first `count` tokens of a greedy answer. */
 async function tokensOf(
   model: LlamaModel,
   session: Session,
@@ -55,8 +55,8 @@ async function tokensOf(
   return tokens
 }
 
-describe('a session at rest whose process dies', () => {
-  it('has the same answer as if nothing had happened, and costs no place meanwhile', async () => {
+describe('an idle session whose process dies', () => {
+  it('continues with the same tokens, and occupies no slot in the meantime', async () => {
     await using subject = await openTestModel()
     const { model } = subject
     await using calm = await model.openSession({ maxLength: 128 })
@@ -75,14 +75,14 @@ describe('a session at rest whose process dies', () => {
   })
 })
 
-describe('when a grammar makes the choice of a token endless', () => {
-  /** A character may stand at each of very many places, which llama.cpp compares with each other. */
+describe('when a grammar makes the choice of a token never end', () => {
+  /** A character may be at each of very many positions, which llama.cpp compares with each other. */
   const endless = [
     ...Array.from({ length: 1500 }, (_, index) => `${index ? `r${index}` : 'root'} ::= "a"? r${index + 1}`),
     'r1500 ::= "b"',
   ].join('\n')
 
-  it('its owner is told, and the other answers go on with the same tokens', async () => {
+  it('its request fails with the reason, and the other answers continue with the same tokens', async () => {
     await using subject = await openTestModel({ config: { choiceTimeoutMs: 500 } })
     const { model } = subject
     await using calm = await model.openSession({ maxLength: 256 })
@@ -98,12 +98,12 @@ describe('when a grammar makes the choice of a token endless', () => {
     }
     const attack = askFor(hostile)
     await expect(attack).rejects.toThrow(InvalidRequestError)
-    // The process that is to be replaced has not ended yet.
+    // This request arrives before the old process has ended.
     const late = tokensOf(model, atRest, 3)
     await expect(attack).rejects.toThrow(/too complex: choosing one token took over 500 ms/)
     expect(await answer).toEqual(undisturbed)
     expect(await late).toEqual(undisturbed.slice(0, 3))
-    // The session can be used again; the grammar can't, which costs no second process.
+    // The session can be used again; the grammar is refused without a second hang.
     expect(await tokensOf(model, hostile, 3)).toHaveLength(3)
     const { pid } = model
     await expect(askFor(hostile)).rejects.toThrow(/too complex/)
@@ -112,7 +112,7 @@ describe('when a grammar makes the choice of a token endless', () => {
 })
 
 describe('when the process of a model is killed', () => {
-  it('its answers end with an error in words, and it is back within 2 s', async () => {
+  it('its answers end with a clear error, and it answers again within 2 s', async () => {
     const restarts: number[] = []
     const counter = { add: (value: number) => void restarts.push(value) }
     const metrics = {
@@ -122,25 +122,25 @@ describe('when the process of a model is killed', () => {
     }
     const startedAt = performance.now()
     await using subject = await openTestModel({ metrics })
-    // On a machine that is too busy to load a model in 1.3 s, nothing can bring it back in 2.
+    // A machine that is too busy to load a model in 1.3 s can't restart it in 2 s.
     const limitMs = Math.max(2000, (performance.now() - startedAt) * 1.5)
     const { model } = subject
     const times: number[] = []
-    // It may be slow once.
+    // One slow attempt is tolerated.
     for (let attempt = 0; attempt < 3; attempt++) {
       const session = await model.openSession({ maxLength: 256 })
       const other = await model.openSession({ maxLength: 256 })
       const undisturbed = await tokensOf(model, other, 3)
       await other.truncate(0)
       const kill = (count: number) => void (count === 5 && process.kill(model.pid!, 'SIGKILL'))
-      const error = await brokenAnswer(model, session, kill)
+      const error = await failedAnswer(model, session, kill)
       expect(error).toBeInstanceOf(GenerationFailedError)
       expect(String(error)).toMatch(/process of the model 'SmolLM2' was killed .* Try again in a moment/)
       expect(await model.status()).toMatchObject({ state: 'degraded' })
       times.push(await timeToAnswer(model))
       expect(await model.status()).toEqual({ state: 'ready' })
 
-      // A session at rest goes on in the new process, with the tokens that it had.
+      // An idle session continues in the new process with its tokens.
       expect(await tokensOf(model, other, 3)).toEqual(undisturbed)
       await session[Symbol.asyncDispose]()
       await other[Symbol.asyncDispose]()
@@ -154,12 +154,12 @@ describe('when the process of a model is killed', () => {
     expect(restarts).toHaveLength(times.length)
   })
 
-  it('too often, the model is unavailable and says why', async () => {
+  it('too often, the model becomes unavailable and states the reason', async () => {
     await using subject = await openTestModel({ config: { maxRestarts: 1 } })
     const { model } = subject
     for (let death = 0; death < 2; death++) {
       const session = await model.openSession({ maxLength: 64 })
-      await brokenAnswer(model, session, (count) => void (count === 1 && process.kill(model.pid!, 'SIGKILL')))
+      await failedAnswer(model, session, (count) => void (count === 1 && process.kill(model.pid!, 'SIGKILL')))
       if (death === 0) await timeToAnswer(model)
     }
     const failure = await model.openSession({ maxLength: 64 }).catch((error: unknown) => error)
@@ -173,11 +173,11 @@ describe('when the process of a model is killed', () => {
 })
 
 describe.runIf(posix)('when the process of a model hangs', () => {
-  it('it is ended and started again', async () => {
+  it('it is ended and restarted', async () => {
     await using subject = await openTestModel({ config: { unresponsiveTimeoutMs: 1000 } })
     const { model } = subject
     const session = await model.openSession({ maxLength: 256 })
-    const error = await brokenAnswer(
+    const error = await failedAnswer(
       model,
       session,
       (count) => void (count === 3 && process.kill(model.pid!, 'SIGSTOP')),

@@ -3,7 +3,7 @@ import type { LlamaConfig } from '../config.ts'
 import { detectLlamaBackends } from '../machine/backends.ts'
 import type { LoadFailedMessage } from '../protocol.ts'
 
-/** What went wrong and what to do, for a person. */
+/** Describes why a model failed to load and how to fix it. */
 export function describeLoadFailure(
   modelId: string,
   config: LlamaConfig,
@@ -19,11 +19,11 @@ const remedies: Readonly<Record<LoadFailedMessage['reason'], (config: LlamaConfi
   'no-library': () => detectLlamaBackends().cpu.detail,
   'gpu-missing': ({ gpu }) => `${gpuDetail(gpu)} Or set gpu to auto or off.`,
   memory: () =>
-    'Close other programs, take a smaller quantisation, or set llama.contextLength and llama.sequences lower.',
-  model: () => 'Perhaps this version of llama.cpp does not know the architecture, or the file is damaged.',
+    'Close other programs, use a smaller quantization, or lower llama.contextLength and llama.sequences.',
+  model: () => 'This version of llama.cpp may not support the architecture, or the file may be damaged.',
 }
 
 function gpuDetail(gpu: LlamaConfig['gpu']): string {
   const backend = detectLlamaBackends().gpus.find(({ name }) => name === gpu)
-  return backend?.detail ?? `There is no ${gpu} on ${process.platform}.`
+  return backend?.detail ?? `${gpu} is not supported on ${process.platform}.`
 }

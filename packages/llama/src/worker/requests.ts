@@ -1,20 +1,20 @@
 import { GenerationFailedError } from '@petals-chat/engine'
 import type { TokenDetails, FailedMessage, Message } from '../protocol.ts'
 
-/** Who waits for messages about a request. */
+/** Receives the messages about a request. */
 export interface RequestListener {
-  /** The GBNF that the answer keeps to. */
+  /** The GBNF that constrains the answer. */
   readonly grammar?: string | undefined
   onToken?(token: TokenDetails): void
-  /** The last message of a request. */
+  /** Called with the last message of the request. */
   onReply(reply: Reply): void
-  /** The process is gone. */
+  /** Called if the process has died. */
   onLost(error: Error): void
 }
 
 export type Reply = Extract<Message, { request: number }>
 
-/** A request was answered with a failure. */
+/** The process replied that a request failed. */
 export class RequestFailed extends Error {
   override readonly name = 'RequestFailed'
   readonly reason: FailedMessage['reason']
@@ -25,7 +25,7 @@ export class RequestFailed extends Error {
   }
 }
 
-/** The process was replaced because of another request: this one may run again in the new process. */
+/** The process was replaced because of another request: this request may run again in the new process. */
 export class ProcessReplaced extends GenerationFailedError {}
 
 /** The requests that a model's process has not answered yet. */
@@ -39,7 +39,7 @@ export class Requests {
     return request
   }
 
-  /** Hands a message about requests to those who wait for it. */
+  /** Passes a message to the listeners of its requests. */
   deliver(message: Message): void {
     if (message.type === 'tokens') {
       for (const { request, ...token } of message.tokens) this.#listeners.get(request)?.onToken?.(token)
@@ -50,13 +50,14 @@ export class Requests {
     }
   }
 
-  /** Takes a request back that the process may never answer. */
+  /** Removes a request that the process may never answer, and returns its listener. */
   take(request: number): RequestListener | undefined {
     const listener = this.#listeners.get(request)
     this.#listeners.delete(request)
     return listener
   }
 
+  /** Fails all requests: their process has died. */
   loseAll(error: Error): void {
     const listeners = [...this.#listeners.values()]
     this.#listeners.clear()

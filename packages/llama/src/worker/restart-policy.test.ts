@@ -2,12 +2,12 @@ import { describe, expect, it } from 'vitest'
 import { RestartPolicy } from './restart-policy.ts'
 
 describe('RestartPolicy', () => {
-  it('restarts at once, then after ever longer pauses, then no more', () => {
+  it('restarts immediately, then after longer and longer pauses, then gives up', () => {
     const policy = new RestartPolicy(4, () => 0)
     expect([1, 2, 3, 4, 5].map(() => policy.next())).toEqual([0, 250, 1000, 4000, undefined])
   })
 
-  it('forgets deaths of long ago', () => {
+  it('ignores deaths that are long past', () => {
     let now = 0
     const policy = new RestartPolicy(2, () => now)
     expect([policy.next(), policy.next()]).toEqual([0, 250])
@@ -15,7 +15,7 @@ describe('RestartPolicy', () => {
     expect(policy.next()).toBe(0)
   })
 
-  it('tries anew after a minute', () => {
+  it('allows a new attempt after a minute', () => {
     let now = 0
     const policy = new RestartPolicy(1, () => now)
     expect(policy.cooldown()).toBe(0)
@@ -27,7 +27,7 @@ describe('RestartPolicy', () => {
     expect(policy.next()).toBe(0)
   })
 
-  it('may be told never to restart', () => {
+  it('never restarts with a limit of 0', () => {
     expect(new RestartPolicy(0).next()).toBeUndefined()
   })
 })

@@ -1,11 +1,11 @@
-/** Deaths further apart than this have nothing to do with each other. */
+/** Deaths that are further apart than this are unrelated. */
 const WINDOW_MS = 10 * 60_000
-/** Pause before each restart of a window; the first comes at once, as most deaths stay single. */
+/** The pause before each restart of a window. The first restart is immediate, because most deaths are not repeated. */
 const DELAYS_MS = [0, 250, 1000, 4000, 10_000]
-/** After the last one. */
+/** The pause after the last restart. */
 const COOLDOWN_MS = 60_000
 
-/** When to start a process again that has died, and when to leave it. */
+/** Decides when a process that has died is restarted, and when to give up. */
 export class RestartPolicy {
   readonly #maxRestarts: number
   readonly #now: () => number
@@ -17,7 +17,7 @@ export class RestartPolicy {
     this.#now = now
   }
 
-  /** Milliseconds to wait before the next restart; undefined: no more for now. Each call counts as a restart. */
+  /** Returns the milliseconds to wait before the next restart; undefined to give up for now. Each call counts as a restart. */
   next(): number | undefined {
     const now = this.#now()
     this.#restarts = this.#restarts.filter((time) => now - time < WINDOW_MS)
@@ -29,7 +29,7 @@ export class RestartPolicy {
     return DELAYS_MS[Math.min(this.#restarts.length, DELAYS_MS.length) - 1]
   }
 
-  /** Milliseconds until it makes sense to try again after giving up; 0: now. Then everything is forgotten. */
+  /** Returns the milliseconds until the next attempt after giving up. At 0, an attempt is possible and the count starts again. */
   cooldown(): number {
     if (this.#gaveUpAt === undefined) return 0
     const left = this.#gaveUpAt + COOLDOWN_MS - this.#now()

@@ -5,43 +5,43 @@ export interface WatchdogOptions {
   readonly stepTimeoutMs: number
   readonly choiceTimeoutMs: number
   readonly ping: () => void
-  /** `how` continues "the process …"; `choice` is what hangs, if it is the choice of a token. */
+  /** `how` continues "the process …"; `choice` is the token choice that hangs, if one does. */
   readonly onHung: (how: string, choice?: TokenChoice) => void
 }
 
-/** Looks at least so often within `unresponsiveTimeoutMs`. Counting looks instead of time, a machine that slept harms no answer. */
-const MIN_LOOKS = 5
-/** Looks so often within the shortest limit that a process which answers pings can pass. */
-const LOOKS_IN_A_CHOICE = 4
+/** The fewest checks within `unresponsiveTimeoutMs`. Checks are counted instead of time, so that a suspended machine loses no answer. */
+const MIN_CHECKS = 5
+/** The number of checks within `choiceTimeoutMs`, the shortest limit for a process that answers pings. */
+const CHECKS_PER_CHOICE = 4
 
-/** Notices that a model's process hangs: it says nothing any more, or one step or choice never ends. */
+/** Detects that a model's process hangs: it is silent, or one step or choice never ends. */
 export class Watchdog implements Disposable {
   readonly #options: WatchdogOptions
   readonly #timer: NodeJS.Timeout
   readonly #patience: number
-  #silentLooks = 0
+  #silentChecks = 0
   #stepMs = 0
 
   constructor(options: WatchdogOptions) {
     this.#options = options
     const { unresponsiveTimeoutMs, choiceTimeoutMs } = options
-    const intervalMs = Math.min(unresponsiveTimeoutMs / MIN_LOOKS, choiceTimeoutMs / LOOKS_IN_A_CHOICE)
+    const intervalMs = Math.min(unresponsiveTimeoutMs / MIN_CHECKS, choiceTimeoutMs / CHECKS_PER_CHOICE)
     this.#patience = Math.round(unresponsiveTimeoutMs / intervalMs)
-    this.#timer = setInterval(() => this.#look(), intervalMs)
+    this.#timer = setInterval(() => this.#check(), intervalMs)
     this.#timer.unref()
   }
 
-  /** How long the current step or choice had taken when the process was last heard of, in milliseconds. */
+  /** How long the current step or choice had taken at the last message of the process, in milliseconds. */
   get stepMs(): number {
     return this.#stepMs
   }
 
-  /** The process said something. */
+  /** The process sent a message. */
   heard(): void {
-    this.#silentLooks = 0
+    this.#silentChecks = 0
   }
 
-  /** It answered a ping. */
+  /** The process answered a ping. */
   pong({ stepMs, choice }: PongMessage): void {
     const { stepTimeoutMs, choiceTimeoutMs, onHung } = this.#options
     this.#stepMs = Math.max(stepMs, choice?.ms ?? 0)
@@ -54,9 +54,9 @@ export class Watchdog implements Disposable {
       )
   }
 
-  #look(): void {
+  #check(): void {
     const { unresponsiveTimeoutMs, ping, onHung } = this.#options
-    if (this.#silentLooks++ < this.#patience) return ping()
+    if (this.#silentChecks++ < this.#patience) return ping()
     onHung(`was ended: it had not answered for ${unresponsiveTimeoutMs} ms (llama.unresponsiveTimeoutMs)`)
   }
 

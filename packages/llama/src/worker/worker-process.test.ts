@@ -17,7 +17,7 @@ const worker = new WorkerProcess({
   onOutput: () => {},
 })
 
-/** What `find` gives as soon as it gives something; it looks again whenever a message comes. */
+/** Resolves to the first result of `find`, which is called again after each message. */
 async function until<T>(find: () => T | undefined | false): Promise<T> {
   for (;;) {
     const found = find()
@@ -57,7 +57,7 @@ const generate: GenerateCommand = {
 }
 
 describe('the process of a model', () => {
-  it('checks every number before native code, and lives on', async () => {
+  it('checks every number before it reaches native code, and survives', async () => {
     const bad: ReadonlyArray<Partial<GenerateCommand>> = [
       { slot: 2 },
       { slot: -1 },
@@ -100,7 +100,7 @@ describe('the process of a model', () => {
     }
   })
 
-  it('sends no more tokens than its reader takes', async () => {
+  it('sends no more tokens than it has credit for', async () => {
     worker.send({ ...generate, request: 1 })
     await until(() => tokensOf(1) >= 4)
     await sleep(300)
@@ -110,7 +110,7 @@ describe('the process of a model', () => {
     expect(tokensOf(1)).toBe(6)
   })
 
-  it('stops on request, and cuts the slot down to what was read', async () => {
+  it('stops on request, and truncates the slot to the tokens that were read', async () => {
     worker.send({ type: 'stop', request: 2, slot: 0, keep: 3 })
     expect(await replyTo(2)).toEqual({ type: 'done', request: 2 })
     expect(await replyTo(1)).toEqual({ type: 'done', request: 1 })

@@ -6,22 +6,22 @@ import type { Command, Message } from '../protocol.ts'
 
 export interface WorkerProcessOptions {
   readonly onMessage: (message: Message) => void
-  /** Called once, when the process is gone. `how` continues "the process …". */
+  /** Called once, when the process has ended. `how` continues "the process …". */
   readonly onExit: (how: string) => void
   readonly onOutput: (line: string) => void
 }
 
-/** Enough for the lines that llama.cpp prints before it aborts. */
+/** Characters of output that are kept: enough for the lines that llama.cpp prints before it aborts. */
 const KEPT_OUTPUT_LENGTH = 4000
-/** How long after its end a process's last output is waited for: a process of its own may hold the pipe open. */
+/** How long to wait for a process's last output after its end: one of its own child processes may hold the pipe open. */
 const LAST_OUTPUT_MS = 50
 
-/** The source runs unbuilt under this export condition, and so must the process of a model. */
+/** The source runs unbuilt under this export condition, which the model's process needs, too. */
 const runsFromSource = import.meta.url.endsWith('.ts')
 const entry = fileURLToPath(new URL(`../child/main.${runsFromSource ? 'ts' : 'js'}`, import.meta.url))
 const execArgv = runsFromSource ? ['--conditions=petals-chat-source'] : []
 
-/** The process of one model. It ends with this one, also when this one is killed: its IPC channel closes then. */
+/** The process of one model. It ends when this process ends, even if this one is killed, because its IPC channel closes. */
 export class WorkerProcess {
   readonly #child: ChildProcess
   readonly #exited: Promise<void>
@@ -44,7 +44,7 @@ export class WorkerProcess {
     this.#exited = this.#waitForEnd().then((how) => onExit(this.#reason ?? how))
   }
 
-  /** How the process ended; continues "the process …". */
+  /** Resolves to how the process ended; the text continues "the process …". */
   async #waitForEnd(): Promise<string> {
     try {
       const closed = once(this.#child, 'close')
@@ -61,11 +61,11 @@ export class WorkerProcess {
   }
 
   send(command: Command): void {
-    // A process that is gone has said so, or will: nobody waits for this callback.
+    // If the process has ended, `onExit` reports it: this callback has nothing to do.
     if (this.#child.connected) this.#child.send(command, () => {})
   }
 
-  /** Ends the process at once; `reason` is what `onExit` is told. */
+  /** Ends the process immediately; `reason` is passed to `onExit`. */
   async kill(reason: string): Promise<void> {
     this.#reason ??= reason
     this.#child.kill('SIGKILL')
@@ -74,7 +74,7 @@ export class WorkerProcess {
 }
 
 function describeExit(code: number | null, signal: NodeJS.Signals | null, output: string): string {
-  if (signal === 'SIGKILL') return 'was killed (SIGKILL: by hand, or by the system when memory ran out)'
+  if (signal === 'SIGKILL') return 'was killed (SIGKILL: by a user, or by the system when memory ran out)'
   const assertion = /^.*GGML_ASSERT.*$/m.exec(output)?.[0]
   const crash = signal ? `crashed (${signal})` : `ended with exit code ${code}`
   return assertion ? `${crash}: ${assertion.trim()}` : crash
