@@ -1,0 +1,140 @@
+import { describe, expect, test, vi } from 'vitest'
+import { readJson } from '../../fixtures/test-gateway.ts'
+import { ask, chat, endless, errorOf, figures, reply, resume, stepsUntilStill } from './fixtures/answers.ts'
+import { errorCodeOf } from './fixtures/event-reader.ts'
+import { createTestApp } from './fixtures/test-app.ts'
+
+describe('stopping', () => {
+  test.each([
+    ['POST', 'cancel'],
+    ['DELETE', ''],
+  ])('by %s ends the engine within a step, also after a resume', async (method, verb) => {
+    await using app = createTestApp({ stepDelayMs: 5 })
+    const { id, reader } = await ask(app, endless)
+    await reader.readTo(3)
+    await reader.cut()
+    const tab = await resume(app, id, reader.lastId)
+    await tab.readTo(3)
+    const before = app.engine.steps
+    const response = await app.get(`/v1/answers/${id}${verb && `/${verb}`}`, { method })
+    expect(response.status).toBe(200)
+    expect(app.engine.steps - before).toBeLessThanOrEqual(1)
+    expect(await stepsUntilStill(app)).toBe(0)
+    expect(errorCodeOf(await tab.rest())).toBe('answer_cancelled')
+    expect(await figures(app)).toMatchObject({
+      'sessions{model="test",state="leased"}': 0,
+      'resumable_answers{state="running"}': 0,
+      'resumable_answers_ended_total{kind="stream",outcome="cancelled"}': 1,
+    })
+  })
+
+  test('keeps what was written, for a tab that comes back later; deleting does not', async () => {
+    await using app = createTestApp({ stepDelayMs: 2 })
+    const { id, reader } = await ask(app, endless)
+    await reader.readTo(6)
+    expect(await readJson(await app.get(`/v1/answers/${id}/cancel`, { method: 'POST' }))).toEqual({
+      id,
+      object: 'answer',
+      outcome: 'cancelled',
+    })
+    const events = await reader.rest()
+    expect(await (await resume(app, id, 3)).rest()).toEqual(events.slice(3))
+    expect(await readJson(await app.get(`/v1/answers/${id}`, { method: 'DELETE' }))).toEqual({
+      id,
+      object: 'answer.deleted',
+      deleted: true,
+    })
+    expect(await errorOf(await app.get(`/v1/answers/${id}/stream`))).toMatchObject({
+      status: 404,
+      code: 'answer_gone',
+      message: expect.stringMatching(/deleted on request.*Send the request again.*continue_final_message/),
+    })
+  })
+
+  test('of an answer that is complete changes nothing', async () => {
+    await using app = createTestApp({ reply })
+    const { id, reader } = await ask(app)
+    await reader.rest()
+    const response = await app.get(`/v1/answers/${id}/cancel`, { method: 'POST' })
+    expect(await readJson(response)).toMatchObject({ outcome: 'complete' })
+    expect((await (await resume(app, id)).rest()).at(-1)?.data).toBe('[DONE]')
+  })
+
+  test('leaves the queue', async () => {
+    await using app = createTestApp({ stepDelayMs: 5, maxSessions: 1 })
+    const first = await ask(app, endless)
+    const second = ask(app, endless)
+    const { id } = await second
+    await app.get(`/v1/answers/${id}/cancel`, { method: 'POST' })
+    expect(errorCodeOf(await (await second).reader.rest())).toBe('answer_cancelled')
+    await app.get(`/v1/answers/${first.id}`, { method: 'DELETE' })
+    expect(app.engine.sessionsOpened).toBe(1)
+  })
+})
+
+describe('a client that never comes back', () => {
+  const config = { answers: { unreadTimeoutMs: 40, keepMs: 80 } }
+
+  test('costs nothing after a while: neither a session nor memory', async () => {
+    await using app = createTestApp({ stepDelayMs: 2, config })
+    const { id, reader } = await ask(app, endless)
+    await reader.readTo(3)
+    await reader.cut()
+    await vi.waitFor(async () =>
+      expect(await figures(app)).toMatchObject({
+        'resumable_answers{state="running"}': 0,
+        'resumable_answers_ended_total{kind="stream",outcome="expired"}': 1,
+        'sessions{model="test",state="leased"}': 0,
+      }),
+    )
+    expect(await stepsUntilStill(app)).toBe(0)
+    await vi.waitFor(async () =>
+      expect(await figures(app)).toMatchObject({
+        'resumable_answers{state="finished"}': 0,
+        resumable_answer_bytes: 0,
+      }),
+    )
+    const error = await errorOf(await app.get(`/v1/answers/${id}/stream?after=3`))
+    expect(error).toMatchObject({ status: 404, code: 'answer_gone', param: null })
+  })
+
+  test('gets what was written and is told why there is no more, when it does come back a little later', async () => {
+    await using app = createTestApp({ stepDelayMs: 2, config: { answers: { unreadTimeoutMs: 40 } } })
+    const { id, reader } = await ask(app, endless)
+    await reader.readTo(3)
+    await reader.cut()
+    await vi.waitFor(async () =>
+      expect(await figures(app)).toMatchObject({ 'resumable_answers{state="running"}': 0 }),
+    )
+    const events = await (await resume(app, id, reader.lastId)).rest()
+    expect(events.length).toBeGreaterThan(5)
+    expect(errorCodeOf(events)).toBe('answer_gone')
+    expect(events.at(-1)?.data).toContain('nobody read it')
+  })
+
+  test('before it has the id stops the engine at once', async () => {
+    await using app = createTestApp({ beforeStep: () => new Promise(() => {}) })
+    const connection = new AbortController()
+    const pending = app.post(chat, endless, { signal: connection.signal })
+    await vi.waitFor(() => expect(app.engine.openSessions).toBe(1))
+    connection.abort()
+    expect((await pending).status).toBe(499)
+    await vi.waitFor(() => expect(app.engine.openSessions).toBe(0))
+    expect(await figures(app)).toMatchObject({
+      'resumable_answers{state="finished"}': 0,
+      'resumable_answers_ended_total{kind="stream",outcome="cancelled"}': 1,
+    })
+  })
+})
+
+describe('a server that stops', () => {
+  test('tells the readers of answers that take too long, after all that was written', async () => {
+    const app = createTestApp({ stepDelayMs: 2 })
+    const { reader } = await ask(app, endless)
+    await reader.readTo(4)
+    await app[Symbol.asyncDispose]()
+    const events = await reader.rest()
+    expect(errorCodeOf(events)).toBe('shutting_down')
+    expect(events.map(({ id }) => id?.split(':')[1])).toEqual(events.map((_, index) => String(index + 1)))
+  })
+})
