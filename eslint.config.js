@@ -49,6 +49,21 @@ const llamaLayers = {
   child: [],
 }
 
+/** Layers of packages/web/src, and the sibling folders each may import. */
+const webLayers = {
+  api: [],
+  chat: ['api'],
+  i18n: ['chat'],
+  ui: ['i18n'],
+  markdown: ['ui', 'i18n'],
+  storage: ['chat', 'api', 'i18n'],
+  state: ['storage', 'chat', 'api', 'i18n'],
+  swarm: ['api'],
+  app: ['state', 'storage', 'chat', 'api', 'i18n'],
+  components: ['app', 'state', 'storage', 'swarm', 'markdown', 'ui', 'chat', 'api', 'i18n'],
+  testing: ['state', 'storage', 'chat', 'api'],
+}
+
 /** Each layer may import itself, the folders of its row, and the shared files of its package. */
 const zonesOf = (name, layers, sharedFiles) =>
   Object.entries(layers).map(([layer, allowed]) => ({
@@ -61,6 +76,7 @@ const zonesOf = (name, layers, sharedFiles) =>
 const layerZones = [
   ...zonesOf('petals', petalsLayers, ['errors.ts', 'config.ts']),
   ...zonesOf('llama', llamaLayers, ['protocol.ts', 'config.ts']),
+  ...zonesOf('web', webLayers, ['store.ts']),
 ]
 
 /** Heavy dependencies live in one place each. */

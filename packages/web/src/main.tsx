@@ -1,14 +1,15 @@
 import { StrictMode } from 'react'
 import { createRoot } from 'react-dom/client'
-import { App } from './app/app.tsx'
+import { App } from './components/app.tsx'
 import { registerServiceWorker } from './app/register-service-worker.ts'
 import { createServices, ServicesContext } from './app/services.ts'
-import { keepFocus } from './app/keep-focus.ts'
-import { keepPage } from './app/keep-page.ts'
-import { onWake } from './app/wake.ts'
+import { keepFocus } from './ui/keep-focus.ts'
 import './styles/tokens.css'
 import './styles/base.css'
 import './styles/print.css'
+
+/** A tab that was hidden for longer may have slept, and the machine with it. */
+const MAY_HAVE_SLEPT_MS = 30_000
 
 const services = await createServices()
 void services.start()
@@ -31,4 +32,25 @@ if (root) {
       </ServicesContext>
     </StrictMode>,
   )
+}
+
+/** A file that is dropped beside its place must not take the page's place: browsers would open it. */
+function keepPage(): void {
+  const refuse = (event: DragEvent): void => {
+    if (event.defaultPrevented || !event.dataTransfer?.types.includes('Files')) return
+    event.preventDefault()
+    event.dataTransfer.dropEffect = 'none'
+  }
+  window.addEventListener('dragover', refuse)
+  window.addEventListener('drop', refuse)
+}
+
+/** Calls back when the network is back or the tab wakes: connections from before may be dead without knowing it. */
+function onWake(run: () => void): void {
+  let hiddenAt = Infinity
+  window.addEventListener('online', run)
+  document.addEventListener('visibilitychange', () => {
+    if (document.hidden) hiddenAt = Date.now()
+    else if (Date.now() - hiddenAt > MAY_HAVE_SLEPT_MS) run()
+  })
 }

@@ -1,4 +1,4 @@
-import { parseAnswerChunk, type AnswerChunk, type AnswerPosition } from './answer-chunk.ts'
+import { type AnswerChunk, type AnswerPosition, parseAnswerChunk } from './answer-chunk.ts'
 import { type ChatRequest, chatRequestBody } from './chat-request.ts'
 import { ApiError, apiErrorFromResponse, toApiError } from './errors.ts'
 import { readEvents } from './sse.ts'
@@ -90,4 +90,22 @@ function lostAnswer(cause: unknown): unknown {
   const { status } = cause.details
   const refused = status === 404 || status === 400
   return refused ? new ApiError({ ...cause.details, code: 'answer_gone' }, { cause }) : cause
+}
+
+/** Calls back when a connection can't be made or breaks: the server may be gone. */
+export function tellingCuts(client: AnswerClient, onCut: () => void): AnswerClient {
+  async function* watched<T>(chunks: AsyncIterable<T>, signal: AbortSignal): AsyncGenerator<T> {
+    try {
+      yield* chunks
+    } catch (cause) {
+      // What the page itself has ended says nothing of the server.
+      if (!signal.aborted && toApiError(cause).details.kind === 'network') onCut()
+      throw cause
+    }
+  }
+  return {
+    ...client,
+    request: (request, options) => watched(client.request(request, options), options.signal),
+    resume: (position, options) => watched(client.resume(position, options), options.signal),
+  }
 }

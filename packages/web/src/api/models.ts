@@ -76,7 +76,7 @@ export async function fetchModels(options: { readonly signal?: AbortSignal }): P
 }
 
 /** Reads the list defensively: a field of the wrong type counts as missing. */
-export function parseModels(body: unknown): readonly ModelInfo[] {
+function parseModels(body: unknown): readonly ModelInfo[] {
   const { models }: Untrusted<LegacyModelsBody> = isRecord(body) ? body : {}
   return records(models).flatMap((model: Untrusted<LegacyModelBody>) => {
     const id = text(model.id)

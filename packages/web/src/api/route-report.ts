@@ -6,8 +6,13 @@ import type {
   SwarmServerBody,
   WaitingBody,
 } from '@petals-chat/api'
-import type { BlockRange } from '../swarm/block-ranges.ts'
 import { count, isRecord, records, text, type Untrusted } from './read-json.ts'
+
+/** Blocks [start, end). */
+export interface BlockRange {
+  readonly start: number
+  readonly end: number
+}
 
 /** The route that an answer took through a swarm (`petals.route` of the response). */
 export interface RouteReport {

@@ -1,4 +1,4 @@
-import { createStore, type Store } from '../state/store.ts'
+import { createStore, type Store } from '../store.ts'
 
 /** Dialogs that open from several places: buttons and shortcuts. */
 export type DialogName = 'settings' | 'preferences' | 'shortcuts'

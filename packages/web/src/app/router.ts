@@ -1,4 +1,4 @@
-import { createStore, type Store } from '../state/store.ts'
+import { createStore, type Store } from '../store.ts'
 
 /** A place that a search has found, and the words that it was found by. */
 export interface FoundPlace {

@@ -1,8 +1,8 @@
 import { createContext, useContext } from 'react'
-import { answerClient } from '../api/answer-client.ts'
+import { flushSync } from 'react-dom'
+import { answerClient, tellingCuts } from '../api/answer-client.ts'
 import { limitStreams } from '../api/limit-streams.ts'
 import { fetchModels } from '../api/models.ts'
-import { tellingCuts } from '../api/telling-cuts.ts'
 import { countTokens } from '../api/tokenize.ts'
 import { createLanguageStore, type LanguageStore } from '../i18n/language-store.ts'
 import { createAnswerLocks } from '../state/answer-locks.ts'
@@ -13,19 +13,17 @@ import { Conversation } from '../state/conversation.ts'
 import { DraftsStore } from '../state/drafts-store.ts'
 import { createModelsStore, type ModelsStore } from '../state/models-store.ts'
 import { createNotices, type NoticesStore } from '../state/notices.ts'
-import type { Store } from '../state/store.ts'
-import { Succession } from '../state/succession.ts'
+import { createStore, type Store } from '../store.ts'
+import { AnswerHandover } from '../state/answer-handover.ts'
 import { createTabs, receiveFromTab } from '../state/tabs.ts'
 import type { ChatRepository } from '../storage/chat-repository.ts'
 import { openRepository } from '../storage/open-repository.ts'
 import { createPreferences, type PreferencesStore } from '../storage/preferences.ts'
 import { createPresets, type PresetsStore } from '../storage/presets.ts'
-import type { StoredValue } from '../storage/stored-value.ts'
+import { localStorageOrNone, type StoredValue } from '../storage/stored-value.ts'
 import { createSwarmNotices } from '../storage/swarm-notices.ts'
 import { followPreferences } from './appearance.ts'
 import { createDialogs, type Dialogs } from './dialogs.ts'
-import { scheduleFrame } from './frames.ts'
-import { createPrinting } from './printing.ts'
 import { createRouter, type Router } from './router.ts'
 
 /** Answers that stream at once in a tab: two of the six connections of a browser stay free. */
@@ -78,9 +76,9 @@ export async function createServices(): Promise<Services> {
   const findModel = (id: string) => models.get().models.find((model) => model.id === id)
   const locks = createAnswerLocks(navigator.locks)
   const conversation = new Conversation({ chats, answers, locks, planContext: { findModel, countTokens } })
-  const succession = new Succession({ repository, conversation, locks })
+  const handover = new AnswerHandover({ repository, conversation, locks })
   const drafts = new DraftsStore({ repository, publish, onStorageError })
-  tabs.listen((message) => receiveFromTab(message, { chats, answers, drafts, succession }))
+  tabs.listen((message) => receiveFromTab(message, { chats, answers, drafts, handover }))
   return {
     preferences,
     language,
@@ -100,17 +98,8 @@ export async function createServices(): Promise<Services> {
     async start() {
       models.start()
       await Promise.all([chats.load(), drafts.load()])
-      await succession.resumeAll().catch(onStorageError)
+      await handover.resumeAll().catch(onStorageError)
     },
-  }
-}
-
-/** Reading `localStorage` throws where the browser refuses storage. */
-function localStorageOrNone(): Storage | undefined {
-  try {
-    return window.localStorage
-  } catch {
-    return undefined
   }
 }
 
@@ -120,4 +109,22 @@ export function useServices(): Services {
   const services = useContext(ServicesContext)
   if (!services) throw new Error('A component is used outside of the page: ServicesContext has no value.')
   return services
+}
+
+/** A hidden tab gets no animation frames; its answers go on all the same. */
+const HIDDEN_INTERVAL_MS = 250
+
+/** Runs `task` with the next picture, or soon where the tab is hidden. Several tasks of one frame run together. */
+function scheduleFrame(task: () => void): void {
+  if (document.hidden) setTimeout(task, HIDDEN_INTERVAL_MS)
+  else requestAnimationFrame(task)
+}
+
+/** Whether the page is being printed: all of it is drawn then, not only what is near the visible part. */
+function createPrinting(window: Window): Store<boolean> {
+  const printing = createStore(false)
+  // The browser takes its picture as soon as this returns.
+  window.addEventListener('beforeprint', () => flushSync(() => printing.set(true)))
+  window.addEventListener('afterprint', () => printing.set(false))
+  return printing
 }

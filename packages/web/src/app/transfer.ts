@@ -1,11 +1,12 @@
 import {
-  ArchiveError,
-  createArchive,
-  parseArchive,
   type ArchiveContent,
   type ArchivedPreferences,
+  ArchiveError,
   type ArchiveProblem,
   type ChatArchive,
+  type ImportCounts,
+  createArchive,
+  parseArchive,
 } from '../chat/chat-archive.ts'
 import { chatToMarkdown, fileNameOf } from '../chat/chat-markdown.ts'
 import { pathTo } from '../chat/message-tree.ts'
@@ -13,8 +14,6 @@ import { isListed } from '../chat/sides.ts'
 import { BOTH_SIDES, type Chat, type Message } from '../chat/types.ts'
 import { isLanguage } from '../i18n/languages.ts'
 import type { Texts } from '../i18n/en.ts'
-import type { ImportCounts } from '../state/chats-store.ts'
-import { saveFile } from './save-file.ts'
 import type { Services } from './services.ts'
 
 /** The shown branch of a chat as a Markdown file. */
@@ -144,4 +143,15 @@ export async function deleteAllChats({
     drafts.saveAgain(deleted)
   }
   notices.show({ text: 'allDeleted', action: { label: 'undo', run } })
+}
+
+/** Hands a text to the browser as a download. */
+function saveFile(name: string, text: string, type: string): void {
+  const address = URL.createObjectURL(new Blob([text], { type: `${type};charset=utf-8` }))
+  const link = document.createElement('a')
+  link.href = address
+  link.download = name
+  link.click()
+  // The browser has begun to read it by then.
+  setTimeout(() => URL.revokeObjectURL(address), 60_000)
 }

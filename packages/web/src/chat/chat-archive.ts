@@ -40,6 +40,17 @@ export interface ArchiveContent {
   readonly messages: readonly Message[]
 }
 
+/** What an import did, in chats. */
+export interface ImportCounts {
+  readonly added: number
+  /** They were here, in an older state. */
+  readonly updated: number
+  /** They were here, in the same or a newer state. */
+  readonly unchanged: number
+  /** Presets that were not here. */
+  readonly presets?: number
+}
+
 const KNOWN_VERSIONS: ReadonlySet<unknown> = new Set([1, 2])
 
 export function createArchive(

@@ -1,6 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { decodeAs } from './decode-text.ts'
-import { guessEncoding } from './guess-encoding.ts'
+import { decodeAs, guessEncoding } from './guess-encoding.ts'
 
 /** Encoding, text, and its bytes in Base64. */
 const samples = [

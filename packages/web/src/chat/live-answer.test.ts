@@ -9,7 +9,7 @@ import {
   type LiveAnswer,
 } from './live-answer.ts'
 import type { Message } from './types.ts'
-import { streamingMessage as message } from '../testing/streaming-message.ts'
+import { streamingMessage as message } from '../testing/test-page.ts'
 
 const word = { text: 'x', reasoning: '' }
 

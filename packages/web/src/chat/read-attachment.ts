@@ -1,5 +1,4 @@
-import { decodeAs, isTextual } from './decode-text.ts'
-import { encodings, guessEncoding, type Encoding } from './guess-encoding.ts'
+import { decodeAs, type Encoding, encodings, guessEncoding, isTextual } from './guess-encoding.ts'
 import { createId } from './id.ts'
 import type { Attachment } from './types.ts'
 

@@ -2,8 +2,8 @@ import { useEffect, useRef, useState } from 'react'
 import { useServices } from '../app/services.ts'
 import type { MessageStatus } from '../chat/types.ts'
 import { useTexts } from '../i18n/texts.ts'
-import { useStore } from '../state/use-store.ts'
-import { waitWords } from './message/wait-words.ts'
+import { useStore } from '../store.ts'
+import { waitWords } from './message/swarm-words.ts'
 
 const statusTexts = {
   streaming: 'answerStarted',

@@ -2,9 +2,9 @@ import { useState, type ReactNode } from 'react'
 import { useTexts } from '../i18n/texts.ts'
 import { realHost } from '../markdown/link-policy.ts'
 import { ConfirmLinkContext } from '../markdown/safe-link.tsx'
-import { Button } from './button.tsx'
-import { copyText } from './copy-text.ts'
-import { Modal } from './modal.tsx'
+import { Button } from '../ui/button.tsx'
+import { copyText } from '../ui/copy-text.ts'
+import { Modal } from '../ui/modal.tsx'
 import './link-confirmation.css'
 
 /** Shows where a link of model text really leads, before it is opened. */

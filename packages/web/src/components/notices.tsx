@@ -2,9 +2,9 @@ import { useEffect, useRef, type FocusEvent, type KeyboardEvent, type PointerEve
 import { useServices } from '../app/services.ts'
 import { useTexts } from '../i18n/texts.ts'
 import { noticeWords, type Notice } from '../state/notices.ts'
-import { useStore } from '../state/use-store.ts'
-import { Button, IconButton } from './button.tsx'
-import { pressedKey } from './pressed-key.ts'
+import { useStore } from '../store.ts'
+import { Button, IconButton } from '../ui/button.tsx'
+import { pressedKey } from '../ui/pressed-key.ts'
 import './notices.css'
 
 /** Id of the place where notices stand, for the key that leads there. */

@@ -1,9 +1,9 @@
 import { useEffect, useState, useSyncExternalStore } from 'react'
 import { useServices } from '../app/services.ts'
 import { useTexts } from '../i18n/texts.ts'
-import { useStore } from '../state/use-store.ts'
-import { Button } from './button.tsx'
-import { Icon } from './icon.tsx'
+import { useStore } from '../store.ts'
+import { Button } from '../ui/button.tsx'
+import { Icon } from '../ui/icon.tsx'
 import './server-status.css'
 
 /** A line that says that the server is gone, and when it is asked again. It goes by itself once the server is back. */

@@ -1,17 +1,16 @@
 import {
   createContext,
+  type CSSProperties,
+  type ReactNode,
+  type RefObject,
   startTransition,
   useContext,
   useEffect,
   useRef,
   useState,
-  type CSSProperties,
-  type ReactNode,
-  type RefObject,
 } from 'react'
 import { useServices } from '../app/services.ts'
-import { estimateHeight } from '../chat/estimate-height.ts'
-import { useStore } from '../state/use-store.ts'
+import { useStore } from '../store.ts'
 
 /** What is so near to the visible part, in pixels above and below, is ready before it is scrolled to. */
 const NEAR = 1200
@@ -86,4 +85,18 @@ export function Windowed({ always, text, children }: WindowedProps) {
       {children(near || always || isPrinting)}
     </div>
   )
+}
+
+/** Characters in a line of the column, and pixels of a line, of the space between paragraphs, and around a message. */
+const LINE_LENGTH = 80
+const LINE_HEIGHT = 25
+const PARAGRAPH_GAP = 12
+const FRAME = 64
+
+/** About how high a text will be in the column, in pixels: so that the scroll bar doesn't jump when it is shown. */
+function estimateHeight(text: string): number {
+  let height = FRAME
+  for (const line of text.split('\n'))
+    height += line === '' ? PARAGRAPH_GAP : LINE_HEIGHT * Math.ceil(line.length / LINE_LENGTH)
+  return height
 }

@@ -3,11 +3,11 @@ import { siblingsOf, type MessageTree } from '../chat/message-tree.ts'
 import type { Message } from '../chat/types.ts'
 import { useTexts } from '../i18n/texts.ts'
 import { loadMarkdown } from '../markdown/markdown.tsx'
-import { IconButton } from './button.tsx'
+import { IconButton } from '../ui/button.tsx'
 import { AnswerView } from './message/answer-view.tsx'
 import { UserMessageView } from './message/user-message-view.tsx'
 import { ThreadWindowContext, useThreadWindow, Windowed } from './thread-window.tsx'
-import { useStickToEnd } from './stick-to-end.ts'
+import { useStickToEnd } from '../ui/stick-to-end.ts'
 import './thread.css'
 
 interface ThreadProps {

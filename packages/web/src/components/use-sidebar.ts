@@ -1,8 +1,8 @@
 import { useEffect, useRef, useState, type RefObject } from 'react'
 import { useServices } from '../app/services.ts'
-import { useStore } from '../state/use-store.ts'
+import { useStore } from '../store.ts'
 import { SIDEBAR_CLOSE_ID } from './sidebar.tsx'
-import { useNarrow } from './use-narrow.ts'
+import { useNarrow } from '../ui/device.ts'
 
 export interface SidebarState {
   /** It stands beside the page. */

@@ -2,10 +2,10 @@ import type { ModelInfo } from '../api/models.ts'
 import { useServices } from '../app/services.ts'
 import { useTexts } from '../i18n/texts.ts'
 import { SafeLink } from '../markdown/safe-link.tsx'
-import { useStore } from '../state/use-store.ts'
+import { useStore } from '../store.ts'
 import { LicenceLink } from './licence-link.tsx'
 import { ModelDot, ModelProgress, modelStateLabel } from './model-state.tsx'
-import { PetalMark } from './petal-mark.tsx'
+import { PetalMark } from '../ui/icon.tsx'
 import './welcome.css'
 
 /** The empty page of a new chat: who will answer, on which terms, and whether it can. */

@@ -1,6 +1,5 @@
 import type { Texts } from './en.ts'
-import { formatCount } from './format.ts'
-import { pluralsOf } from './plurals.ts'
+import { formatCount, pluralsOf } from './format.ts'
 
 const plural = pluralsOf('de')
 

@@ -1,6 +1,5 @@
-import type { ImportCounts } from '../state/chats-store.ts'
-import { formatCount } from './format.ts'
-import { pluralsOf } from './plurals.ts'
+import type { ImportCounts } from '../chat/chat-archive.ts'
+import { formatCount, pluralsOf } from './format.ts'
 
 const plural = pluralsOf('en')
 

@@ -1,4 +1,4 @@
-import { createStore, type Store } from '../state/store.ts'
+import { createStore, type Store } from '../store.ts'
 import { en, type Texts } from './en.ts'
 import { formatIn } from './format.ts'
 import { chooseLocale, languages, type Language, type LanguageChoice } from './languages.ts'

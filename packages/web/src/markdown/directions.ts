@@ -31,7 +31,7 @@ const rightToLeft =
   /[\p{Script=Hebrew}\p{Script=Arabic}\p{Script=Syriac}\p{Script=Thaana}\p{Script=Nko}\p{Script=Adlam}]/u
 
 /** Of the first letter that is not code. */
-export function firstDirection(node: Nodes): 'ltr' | 'rtl' | undefined {
+function firstDirection(node: Nodes): 'ltr' | 'rtl' | undefined {
   if (node.type === 'text') {
     const letter = strong.exec(node.value)?.[0]
     return letter === undefined ? undefined : rightToLeft.test(letter) ? 'rtl' : 'ltr'

@@ -1,5 +1,5 @@
 import type { ReactNode } from 'react'
-import { unfold } from '../components/unfold.ts'
+import { unfold } from '../ui/reveal.ts'
 
 interface FootnoteLinkProps {
   /** Id of the note, or of the place that refers to it. */

@@ -1,13 +1,12 @@
-import { createContext, memo, useContext, useMemo, type ReactElement, type RefObject } from 'react'
+import { createContext, memo, type ReactElement, type RefObject, useContext, useMemo } from 'react'
 import type { Components } from 'hast-util-to-jsx-runtime'
 import { useTexts } from '../i18n/texts.ts'
-import { CodeBlock } from './code-block.tsx'
+import { CodeBlock, readCode } from './code-block.tsx'
 import { drawNodes } from './draw-nodes.ts'
 import { FootnoteLink } from './footnote-link.tsx'
 import { Formula } from './formula.tsx'
 import type { Block } from './growing-blocks.ts'
 import { realHost, safeLink } from './link-policy.ts'
-import { readCode } from './read-code.ts'
 import { SafeLink } from './safe-link.tsx'
 
 /** Whether the block is still growing: not a property of its parts, which stay the same elements when it is complete. */

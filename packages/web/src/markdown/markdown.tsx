@@ -1,13 +1,7 @@
 import { useEffect, useState } from 'react'
-import type { DrawnMarkdown } from './drawn-markdown.tsx'
+import type { DrawnMarkdown, MarkdownProps } from './drawn-markdown.tsx'
 import { PlainOnError } from './plain-on-error.tsx'
 import './markdown.css'
-
-export interface MarkdownProps {
-  readonly text: string
-  /** More text is coming: the last block is shown as often as it can be, not as often as it changes. */
-  readonly growing?: boolean
-}
 
 type Drawn = typeof DrawnMarkdown
 

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest'
 import { startAnswer, type LiveAnswer } from '../chat/live-answer.ts'
 import type { Message } from '../chat/types.ts'
 import { KeptAnswerServer, type Script } from '../testing/kept-answer-server.ts'
-import { streamingMessage as message } from '../testing/streaming-message.ts'
+import { streamingMessage as message } from '../testing/test-page.ts'
 import { AnswerRun, type PlanOptions } from './answer-run.ts'
 
 const words = ['One', ' two', ' three', ' four']

@@ -2,7 +2,7 @@ import type { AnswerClient } from '../api/answer-client.ts'
 import { answerStats, startAnswer, type LiveAnswer } from '../chat/live-answer.ts'
 import type { Message, MessageError, MessageStatus } from '../chat/types.ts'
 import { AnswerRun, type PlanRequest } from './answer-run.ts'
-import { createStore, type Store } from './store.ts'
+import { createStore, type Store } from '../store.ts'
 
 /** Runs `task` soon, together with the next picture of the page. */
 export type FrameScheduler = (task: () => void) => void

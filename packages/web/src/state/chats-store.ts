@@ -1,8 +1,8 @@
-import type { ArchiveContent } from '../chat/chat-archive.ts'
+import type { ArchiveContent, ImportCounts } from '../chat/chat-archive.ts'
 import { buildTree, emptyTree, withMessage, withoutMessages, type MessageTree } from '../chat/message-tree.ts'
 import type { Chat, Message } from '../chat/types.ts'
 import type { ChatRepository } from '../storage/chat-repository.ts'
-import { createStore, type Store } from './store.ts'
+import { createStore, type Store } from '../store.ts'
 
 export interface ChatsState {
   readonly status: 'loading' | 'ready'
@@ -17,17 +17,6 @@ export type ChatsChange =
   | { readonly type: 'messages'; readonly messages: readonly Message[] }
   | { readonly type: 'messages-removed'; readonly chatId: string; readonly ids: readonly string[] }
   | { readonly type: 'removed'; readonly chatId: string }
-
-/** What an import did, in chats. */
-export interface ImportCounts {
-  readonly added: number
-  /** They were here, in an older state. */
-  readonly updated: number
-  /** They were here, in the same or a newer state. */
-  readonly unchanged: number
-  /** Presets that were not here. */
-  readonly presets?: number
-}
 
 export interface ChatsOptions {
   readonly repository: ChatRepository

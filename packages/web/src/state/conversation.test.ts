@@ -195,7 +195,7 @@ describe('a conversation', () => {
 
     const reloaded = createTestPage({ server, repository: page.repository })
     await reloaded.chats.load()
-    const resuming = reloaded.succession.resumeAll()
+    const resuming = reloaded.handover.resumeAll()
     gate.resolve()
     await resuming
     expect(reloaded.texts(chat)).toEqual(['Count', 'One two three'])
@@ -222,7 +222,7 @@ describe('a conversation', () => {
     await page.repository.putMessages([left(chat, {})])
     const reloaded = createTestPage(page)
     await reloaded.chats.load()
-    await reloaded.succession.resumeAll()
+    await reloaded.handover.resumeAll()
     expect((await page.repository.loadMessages(chat))[0]).toMatchObject({ content: 'Hi.', status: 'done' })
   })
 
@@ -234,7 +234,7 @@ describe('a conversation', () => {
     const page = createTestPage()
     const chat = page.newChat()
     await page.repository.putMessages([left(chat, changes)])
-    await page.succession.resumeAll()
+    await page.handover.resumeAll()
     const [message] = await page.repository.loadMessages(chat)
     expect(message).toMatchObject({ content: left(chat, changes).content, status: 'interrupted' })
     expect(page.server.requests).toHaveLength(0)

@@ -1,7 +1,7 @@
 import { chatOf } from '../chat/draft-ids.ts'
 import type { Draft } from '../chat/types.ts'
 import type { ChatRepository } from '../storage/chat-repository.ts'
-import { createStore, type Store } from './store.ts'
+import { createStore, type Store } from '../store.ts'
 
 export type DraftChanges = Partial<Omit<Draft, 'id'>>
 

@@ -1,6 +1,6 @@
 import { toApiError, type ApiErrorDetails } from '../api/errors.ts'
 import type { ModelInfo, ModelState } from '../api/models.ts'
-import { createStore, type Store } from './store.ts'
+import { createStore, type Store } from '../store.ts'
 
 export interface ModelsState {
   readonly status: 'loading' | 'ready' | 'failed'

@@ -1,5 +1,5 @@
 import type { Texts } from '../i18n/en.ts'
-import { createStore, type Store } from './store.ts'
+import { createStore, type Store } from '../store.ts'
 
 /** Texts of the catalogue that need no argument. */
 export type PlainText = { [K in keyof Texts]: Texts[K] extends string ? K : never }[keyof Texts]

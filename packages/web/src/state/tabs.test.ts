@@ -98,7 +98,7 @@ describe('two tabs', () => {
     const shown = (page: typeof one) => [...page.answers.live.get().values()].map(({ content }) => content)
     await expect.poll(() => shown(two)).toEqual(['One two'])
     const late = await open()
-    void late.succession.resumeAll()
+    void late.handover.resumeAll()
     allow(1)
     await expect.poll(() => shown(late)).toEqual(['One two three'])
     allow(2)

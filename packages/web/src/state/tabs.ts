@@ -1,7 +1,7 @@
 import type { Answers } from './answers.ts'
 import type { ChatsStore } from './chats-store.ts'
 import type { DraftsStore } from './drafts-store.ts'
-import type { Succession } from './succession.ts'
+import type { AnswerHandover } from './answer-handover.ts'
 import { parseTabMessage, type TabMessage } from './tab-message.ts'
 
 /** The other tabs of this page in the same browser. */
@@ -32,14 +32,14 @@ export interface TabState {
   readonly chats: Pick<ChatsStore, 'receive'>
   readonly answers: Pick<Answers, 'receive' | 'drop'>
   readonly drafts: Pick<DraftsStore, 'receive'>
-  readonly succession: Pick<Succession, 'follow'>
+  readonly handover: Pick<AnswerHandover, 'follow'>
 }
 
 /** Does here what another tab has done. */
-export function receiveFromTab(message: TabMessage, { chats, answers, drafts, succession }: TabState): void {
+export function receiveFromTab(message: TabMessage, { chats, answers, drafts, handover }: TabState): void {
   switch (message.type) {
     case 'live':
-      void succession.follow(message.answer.messageId)
+      void handover.follow(message.answer.messageId)
       return answers.receive(message)
     case 'stop':
       return answers.receive(message)
@@ -48,7 +48,7 @@ export function receiveFromTab(message: TabMessage, { chats, answers, drafts, su
     case 'messages':
       chats.receive(message)
       for (const { id, status } of message.messages) {
-        if (status === 'streaming') void succession.follow(id)
+        if (status === 'streaming') void handover.follow(id)
         else answers.drop(id)
       }
       return

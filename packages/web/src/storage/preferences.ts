@@ -1,6 +1,6 @@
 import { isRecord } from '../api/read-json.ts'
 import { isLanguage, type LanguageChoice } from '../i18n/languages.ts'
-import type { Store } from '../state/store.ts'
+import type { Store } from '../store.ts'
 import { createStoredValue } from './stored-value.ts'
 
 export type Theme = 'system' | 'light' | 'dark'

@@ -2,7 +2,7 @@ import { isRecord, records, text } from '../api/read-json.ts'
 import { createId } from '../chat/id.ts'
 import { readSettings } from '../chat/settings-form.ts'
 import type { ChatSettings } from '../chat/types.ts'
-import type { Store } from '../state/store.ts'
+import type { Store } from '../store.ts'
 import { createStoredValue } from './stored-value.ts'
 
 /** Settings with a name, to be chosen again in other chats. */

@@ -1,4 +1,4 @@
-import { createStore, type Store } from '../state/store.ts'
+import { createStore, type Store } from '../store.ts'
 
 export interface StoredValue<T> extends Store<T> {
   set(value: T): void
@@ -38,5 +38,14 @@ export function createStoredValue<T>({ storage, events, key, parse }: StoredValu
         // Storage full or refused: the choice holds until the page is closed.
       }
     },
+  }
+}
+
+/** Reading `localStorage` throws where the browser refuses storage. */
+export function localStorageOrNone(): Storage | undefined {
+  try {
+    return window.localStorage
+  } catch {
+    return undefined
   }
 }

@@ -1,8 +1,4 @@
-/** Blocks [start, end). */
-export interface BlockRange {
-  readonly start: number
-  readonly end: number
-}
+import type { BlockRange } from '../api/route-report.ts'
 
 /** Runs of neighbours in an ascending list of blocks. */
 export function toRanges(blocks: readonly number[]): readonly BlockRange[] {

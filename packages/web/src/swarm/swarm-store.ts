@@ -1,6 +1,6 @@
 import type { SwarmModel } from '../api/swarm.ts'
 import { toApiError, type ApiErrorDetails } from '../api/errors.ts'
-import { createStore, type Store } from '../state/store.ts'
+import { createStore, type Store } from '../store.ts'
 import { parseHistory, recordSamples, type SwarmHistory } from './swarm-history.ts'
 
 export interface SwarmState {

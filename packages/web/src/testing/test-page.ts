@@ -2,12 +2,12 @@ import type { TokenizeRequest } from '../api/tokenize.ts'
 import type { ModelInfo } from '../api/models.ts'
 import { pathTo } from '../chat/message-tree.ts'
 import type { Message } from '../chat/types.ts'
-import { createAnswerLocks, type AnswerLocks } from '../state/answer-locks.ts'
+import { type AnswerLocks, createAnswerLocks } from '../state/answer-locks.ts'
 import { Answers } from '../state/answers.ts'
 import { ChatsStore } from '../state/chats-store.ts'
 import { Conversation } from '../state/conversation.ts'
 import { DraftsStore } from '../state/drafts-store.ts'
-import { Succession } from '../state/succession.ts'
+import { AnswerHandover } from '../state/answer-handover.ts'
 import { receiveFromTab, type Tabs } from '../state/tabs.ts'
 import type { ChatRepository } from '../storage/chat-repository.ts'
 import { MemoryRepository } from '../storage/memory-repository.ts'
@@ -63,8 +63,8 @@ export function createTestPage({
   }
   const findModel = (id: string) => (id === testModel.id ? testModel : undefined)
   const conversation = new Conversation({ chats, answers, locks, planContext: { findModel, countTokens } })
-  const succession = new Succession({ repository, conversation, locks, silenceMs })
-  tabs.listen((message) => receiveFromTab(message, { chats, answers, drafts, succession }))
+  const handover = new AnswerHandover({ repository, conversation, locks, silenceMs })
+  tabs.listen((message) => receiveFromTab(message, { chats, answers, drafts, handover }))
   const settled = async (): Promise<void> => {
     do await new Promise((resolve) => setTimeout(resolve))
     while (answers.live.get().size > 0)
@@ -78,7 +78,7 @@ export function createTestPage({
     drafts,
     answers,
     conversation,
-    succession,
+    handover,
     presets: createPresets(undefined),
     preferences: createPreferences(undefined),
     counted,
@@ -91,4 +91,15 @@ export function createTestPage({
       await settled()
     },
   }
+}
+
+/** An answer of which nothing is there yet. */
+export const streamingMessage: Message = {
+  id: 'm',
+  chatId: 'c',
+  parentId: null,
+  role: 'assistant',
+  content: '',
+  createdAt: 0,
+  status: 'streaming',
 }

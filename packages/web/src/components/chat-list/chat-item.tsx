@@ -1,11 +1,10 @@
-import { memo, useEffect, useRef, useState, type KeyboardEvent } from 'react'
+import { type KeyboardEvent, memo, useEffect, useRef, useState } from 'react'
 import { formatRoute } from '../../app/router.ts'
 import { useServices } from '../../app/services.ts'
 import type { Chat } from '../../chat/types.ts'
 import { useTexts } from '../../i18n/texts.ts'
-import { ChatActivity } from '../chat-activity.tsx'
-import { chatElementId } from '../focus-soon.ts'
-import { pressedKey } from '../pressed-key.ts'
+import { chatElementId } from '../element-ids.ts'
+import { pressedKey } from '../../ui/pressed-key.ts'
 import { ChatMenu } from './chat-menu.tsx'
 
 interface ChatItemProps {
@@ -96,5 +95,15 @@ function TitleField({ chat, onDone }: { readonly chat: Chat; readonly onDone: ()
       onKeyDown={onKeyDown}
       onBlur={() => finish(true)}
     />
+  )
+}
+
+/** Says at a chat's title that an answer is being written there. */
+function ChatActivity() {
+  const texts = useTexts()
+  return (
+    <span className="chat-activity" title={texts.writing}>
+      <span className="visually-hidden">{texts.writing}</span>
+    </span>
   )
 }

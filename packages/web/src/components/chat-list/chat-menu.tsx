@@ -3,8 +3,9 @@ import { saveChatAsJson, saveChatAsMarkdown } from '../../app/transfer.ts'
 import type { Chat } from '../../chat/types.ts'
 import type { Texts } from '../../i18n/en.ts'
 import { useTexts } from '../../i18n/texts.ts'
-import { chatElementId, focusSoon } from '../focus-soon.ts'
-import { Menu, MenuItem } from '../menu.tsx'
+import { chatElementId } from '../element-ids.ts'
+import { focusSoon } from '../../ui/reveal.ts'
+import { Menu, MenuItem } from '../../ui/menu.tsx'
 
 interface ChatMenuProps {
   readonly chat: Chat
@@ -39,7 +40,7 @@ export function ChatMenu({ chat, title, isTabStop, onRename }: ChatMenuProps) {
 }
 
 /** Deletes a chat and offers to take that back. */
-export function useDeleteChat(chatId: string): () => Promise<void> {
+function useDeleteChat(chatId: string): () => Promise<void> {
   const { chats, conversation, drafts, notices, router } = useServices()
   return async () => {
     const title = chats.chat(chatId)?.title

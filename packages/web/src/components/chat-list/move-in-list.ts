@@ -1,5 +1,5 @@
 import type { KeyboardEvent } from 'react'
-import { pressedKey } from '../pressed-key.ts'
+import { pressedKey } from '../../ui/pressed-key.ts'
 
 const LINKS = 'a.chat-link'
 

@@ -2,8 +2,8 @@ import type { KeyboardEvent } from 'react'
 import { otherSide } from '../../chat/sides.ts'
 import { sides, type Side } from '../../chat/types.ts'
 import { useTexts } from '../../i18n/texts.ts'
-import { pressedKey } from '../pressed-key.ts'
-import { panelId, sideLetter, tabId } from './side-names.ts'
+import { pressedKey } from '../../ui/pressed-key.ts'
+import { panelId, sideLetter, tabId } from '../element-ids.ts'
 
 interface SideTabsProps {
   readonly active: Side

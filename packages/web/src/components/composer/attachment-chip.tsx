@@ -3,9 +3,9 @@ import { byteLength, readableEncodings, readAgain } from '../../chat/read-attach
 import type { Attachment } from '../../chat/types.ts'
 import { formatBytes } from '../../i18n/format.ts'
 import { useTexts } from '../../i18n/texts.ts'
-import { CopyButton } from '../copy-button.tsx'
-import { Icon } from '../icon.tsx'
-import { Modal } from '../modal.tsx'
+import { CopyButton } from '../../ui/copy-button.tsx'
+import { Icon } from '../../ui/icon.tsx'
+import { Modal } from '../../ui/modal.tsx'
 import './attachment-chip.css'
 
 interface AttachmentChipProps {

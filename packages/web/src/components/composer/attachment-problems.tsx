@@ -7,7 +7,7 @@ import {
 import type { Texts } from '../../i18n/en.ts'
 import { formatBytes } from '../../i18n/format.ts'
 import { useTexts } from '../../i18n/texts.ts'
-import { IconButton } from '../button.tsx'
+import { IconButton } from '../../ui/button.tsx'
 
 interface AttachmentProblemsProps {
   readonly problems: readonly AttachmentProblem[]

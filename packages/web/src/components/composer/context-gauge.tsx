@@ -1,9 +1,12 @@
+import { useEffect, useState } from 'react'
 import { useServices } from '../../app/services.ts'
 import { contextLevel, usedContext } from '../../chat/context-use.ts'
 import type { Message } from '../../chat/types.ts'
 import { formatCount } from '../../i18n/format.ts'
 import { useTexts } from '../../i18n/texts.ts'
-import { useStore } from '../../state/use-store.ts'
+import { useStore } from '../../store.ts'
+import type { ModelInfo } from '../../api/models.ts'
+import { countTokens } from '../../api/tokenize.ts'
 import './context-gauge.css'
 
 interface ContextGaugeProps {
@@ -42,4 +45,35 @@ export function ContextGauge({ path, draft, limit }: ContextGaugeProps) {
       <span aria-hidden="true">{texts.contextShort(formatCount(tokens), formatCount(limit))}</span>
     </span>
   )
+}
+
+/** Typing is over for now. */
+const PAUSE_MS = 400
+
+/** Tokens of what is being written, counted in its pauses. Undefined until then, and while the model is not loaded. */
+export function useDraftTokens(model: ModelInfo | undefined, text: string): number | undefined {
+  const [counted, setCounted] = useState<{
+    readonly text: string
+    readonly model: string
+    readonly tokens: number
+  }>()
+  const id = model?.id
+  // Asking would load it.
+  const loaded = model?.state.name === 'ready' || model?.state.name === 'degraded'
+  useEffect(() => {
+    if (!loaded || id === undefined || text === '') return undefined
+    const abort = new AbortController()
+    const timer = setTimeout(() => {
+      countTokens({ model: id, prompt: text, add_special_tokens: false }, { signal: abort.signal })
+        .then(({ tokens }) => setCounted({ text, model: id, tokens }))
+        // A count is a service to the reader: where there is none, nothing is missing.
+        .catch(() => {})
+    }, PAUSE_MS)
+    return () => {
+      clearTimeout(timer)
+      abort.abort()
+    }
+  }, [loaded, id, text])
+  if (text === '') return 0
+  return counted?.text === text && counted.model === id ? counted.tokens : undefined
 }

@@ -1,6 +1,9 @@
 import { useLayoutEffect, useRef } from 'react'
 import { useTexts } from '../../i18n/texts.ts'
-import { Icon } from '../icon.tsx'
+import { Icon } from '../../ui/icon.tsx'
+import { useServices } from '../../app/services.ts'
+import type { ModelInfo } from '../../api/models.ts'
+import { useStore } from '../../store.ts'
 
 interface SendButtonProps {
   readonly running: boolean
@@ -58,4 +61,18 @@ function StopButton({ onStop, onGone }: StopButtonProps) {
       <Icon name="stop" />
     </button>
   )
+}
+
+/** Why nothing can be sent, whatever is written; undefined where it can. `missing`: a model that the server had. */
+export function useSendProblem(
+  model: ModelInfo | undefined,
+  missing: string | undefined,
+): string | undefined {
+  const { models } = useServices()
+  const texts = useTexts()
+  const status = useStore(models, (state) => state.status)
+  if (model) return undefined
+  if (missing) return texts.cantSendMissing(missing)
+  if (status === 'failed') return texts.cantSendGone
+  return status === 'loading' ? texts.cantSendLoading : texts.cantSendNoModels
 }

@@ -1,4 +1,4 @@
-import { unfold } from '../unfold.ts'
+import { unfold } from '../../ui/reveal.ts'
 import type { Place } from './find-places.ts'
 
 /** Marks places without touching the text: as CSS highlights, or the present one as a selection where there are none. */

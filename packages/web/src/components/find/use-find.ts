@@ -2,7 +2,7 @@ import { useEffect, useMemo, useRef, useState } from 'react'
 import { matcher, searchedText, wordsOf } from '../../chat/search-chats.ts'
 import type { FoundPlace } from '../../app/router.ts'
 import type { Message } from '../../chat/types.ts'
-import { messageElementId } from '../focus-soon.ts'
+import { messageElementId } from '../element-ids.ts'
 import { findPlaces, type Place } from './find-places.ts'
 import { markPlaces, scrollToPlace, unmarkPlaces } from './mark-places.ts'
 

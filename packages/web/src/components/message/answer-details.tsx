@@ -2,7 +2,7 @@ import type { ReactNode } from 'react'
 import type { Message, SamplingSettings } from '../../chat/types.ts'
 import { formatCount, formatRate, formatSeconds, formatTime } from '../../i18n/format.ts'
 import { useTexts } from '../../i18n/texts.ts'
-import { Modal } from '../modal.tsx'
+import { Modal } from '../../ui/modal.tsx'
 import { RouteTable } from './route-table.tsx'
 import './answer-details.css'
 

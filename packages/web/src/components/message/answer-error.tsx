@@ -2,9 +2,9 @@ import type { ApiErrorKind } from '../../api/errors.ts'
 import { useServices } from '../../app/services.ts'
 import type { Message } from '../../chat/types.ts'
 import { useTexts } from '../../i18n/texts.ts'
-import { useStore } from '../../state/use-store.ts'
-import { Button } from '../button.tsx'
-import { Icon } from '../icon.tsx'
+import { useStore } from '../../store.ts'
+import { Button } from '../../ui/button.tsx'
+import { Icon } from '../../ui/icon.tsx'
 import { useMessageEdit } from './use-message-edit.ts'
 
 const textKeys = {

@@ -1,11 +1,11 @@
 import type { Message } from '../../chat/types.ts'
 import { useTexts } from '../../i18n/texts.ts'
 import { useCompareActions } from '../compare/use-compare-actions.ts'
-import { copyText } from '../copy-text.ts'
-import { Menu, MenuItem } from '../menu.tsx'
+import { copyText } from '../../ui/copy-text.ts'
+import { Menu, MenuItem } from '../../ui/menu.tsx'
 import { useServices } from '../../app/services.ts'
-import { useStore } from '../../state/use-store.ts'
-import { useDeleteMessage } from './delete-message.ts'
+import { useStore } from '../../store.ts'
+import { useDeleteMessage } from './use-delete-message.ts'
 
 interface AnswerMenuProps {
   readonly message: Message

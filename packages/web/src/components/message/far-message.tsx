@@ -1,4 +1,4 @@
-import { messageElementId } from '../focus-soon.ts'
+import { messageElementId } from '../element-ids.ts'
 
 interface FarMessageProps {
   readonly id: string

@@ -1,8 +1,7 @@
 import type { RouteReport } from '../../api/route-report.ts'
 import { useTexts } from '../../i18n/texts.ts'
-import { Icon } from '../icon.tsx'
-import { peerName } from './failover-words.ts'
-import { RouteNote } from './route-note.tsx'
+import { Icon } from '../../ui/icon.tsx'
+import { failoverWords, peerName } from './swarm-words.ts'
 import { RouteTable } from './route-table.tsx'
 import type { Disclosure } from './use-disclosure.ts'
 
@@ -33,5 +32,19 @@ export function LiveRoute({ route, writing, table }: LiveRouteProps) {
         </details>
       )}
     </>
+  )
+}
+
+/** A quiet line where an answer had to change servers: the newest change, and how many there were before. */
+function RouteNote({ route }: { readonly route: RouteReport | undefined }) {
+  const texts = useTexts()
+  const newest = route?.failovers.at(-1)
+  if (!route || !newest) return null
+  const others = route.failovers.length - 1
+  return (
+    <p className="failover-note">
+      {failoverWords(texts, newest)}
+      {others > 0 && ` ${texts.moreFailovers(others)}`}
+    </p>
   )
 }

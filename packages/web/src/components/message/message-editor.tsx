@@ -1,13 +1,13 @@
 import { useEffect, useRef, type KeyboardEvent } from 'react'
 import { useServices } from '../../app/services.ts'
-import { softKeyboard } from '../../app/soft-keyboard.ts'
+import { softKeyboard } from '../../ui/device.ts'
 import type { Message } from '../../chat/types.ts'
 import { useTexts } from '../../i18n/texts.ts'
-import { Button } from '../button.tsx'
+import { Button } from '../../ui/button.tsx'
 import { AttachmentList } from '../composer/attachment-chip.tsx'
-import { useFittedHeight } from '../composer/fitted-height.ts'
-import { messageElementId } from '../focus-soon.ts'
-import { pressedKey } from '../pressed-key.ts'
+import { useFittedHeight } from '../../ui/use-fitted-height.ts'
+import { messageElementId } from '../element-ids.ts'
+import { pressedKey } from '../../ui/pressed-key.ts'
 import type { MessageEdit } from './use-message-edit.ts'
 
 interface MessageEditorProps {

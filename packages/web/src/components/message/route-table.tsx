@@ -2,7 +2,7 @@ import type { CSSProperties } from 'react'
 import type { RouteReport, SwarmPeer } from '../../api/route-report.ts'
 import { formatSeconds } from '../../i18n/format.ts'
 import { useTexts } from '../../i18n/texts.ts'
-import { failoverWords, peerName } from './failover-words.ts'
+import { failoverWords, peerName } from './swarm-words.ts'
 import './route-table.css'
 
 /** The servers that an answer went through: a strip of their blocks, and a table. */

@@ -1,6 +1,6 @@
 import { useTexts } from '../../i18n/texts.ts'
 import { Markdown } from '../../markdown/markdown.tsx'
-import { Icon } from '../icon.tsx'
+import { Icon } from '../../ui/icon.tsx'
 import type { Disclosure } from './use-disclosure.ts'
 import './thoughts.css'
 

@@ -1,7 +1,7 @@
 import { useServices } from '../../app/services.ts'
 import { editDraftId } from '../../chat/draft-ids.ts'
 import type { Attachment, Draft, Message } from '../../chat/types.ts'
-import { useStore } from '../../state/use-store.ts'
+import { useStore } from '../../store.ts'
 
 export interface MessageEdit {
   /** The editor is open, here or in another tab. */

@@ -1,6 +1,6 @@
 import { useServices } from '../../app/services.ts'
 import { useTexts } from '../../i18n/texts.ts'
-import { IconButton } from '../button.tsx'
+import { IconButton } from '../../ui/button.tsx'
 
 export interface Versions {
   /** Place of the shown version, from 0. */

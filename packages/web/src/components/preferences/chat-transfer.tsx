@@ -1,13 +1,13 @@
-import { useRef, useState, type DragEvent } from 'react'
+import { type DragEvent, useRef, useState } from 'react'
 import { useServices } from '../../app/services.ts'
-import { exportChats, importChats } from '../../app/transfer.ts'
+import { exportChats, importChats, type ImportResult } from '../../app/transfer.ts'
 import { isListed } from '../../chat/sides.ts'
 import { useTexts } from '../../i18n/texts.ts'
-import { useStore } from '../../state/use-store.ts'
-import { Button } from '../button.tsx'
-import { Icon } from '../icon.tsx'
+import { useStore } from '../../store.ts'
+import { Button } from '../../ui/button.tsx'
+import { Icon } from '../../ui/icon.tsx'
 import { DeleteAllDialog } from './delete-all-dialog.tsx'
-import { importWords, type ImportNews } from './import-words.ts'
+import type { Texts } from '../../i18n/en.ts'
 
 /** Takes the chats out of this browser, brings others in, or deletes all of them. */
 export function ChatTransfer({ onDeleted }: { readonly onDeleted: () => void }) {
@@ -78,4 +78,30 @@ export function ChatTransfer({ onDeleted }: { readonly onDeleted: () => void }) 
       {deleting && <DeleteAllDialog onClose={() => setDeleting(false)} onDeleted={onDeleted} />}
     </section>
   )
+}
+
+/** A file that was chosen, and what became of it, once that is known. */
+interface ImportNews {
+  readonly file: string
+  readonly result?: ImportResult
+}
+
+function importWords(texts: Texts, { file, result }: ImportNews): string {
+  if (!result) return texts.importing(file)
+  switch (result.problem) {
+    case undefined:
+      return texts.imported(result.counts)
+    case 'unreadable':
+      return texts.importUnreadable(file)
+    case 'not-json':
+      return texts.importNotJson(file)
+    case 'not-archive':
+      return texts.importNotArchive(file)
+    case 'too-new':
+      return texts.importTooNew(file)
+    case 'empty':
+      return texts.importEmpty(file)
+    case 'not-kept':
+      return texts.importNotKept
+  }
 }

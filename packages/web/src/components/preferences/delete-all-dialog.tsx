@@ -2,9 +2,9 @@ import { useServices } from '../../app/services.ts'
 import { deleteAllChats } from '../../app/transfer.ts'
 import { isListed } from '../../chat/sides.ts'
 import { useTexts } from '../../i18n/texts.ts'
-import { useStore } from '../../state/use-store.ts'
-import { Button } from '../button.tsx'
-import { Modal } from '../modal.tsx'
+import { useStore } from '../../store.ts'
+import { Button } from '../../ui/button.tsx'
+import { Modal } from '../../ui/modal.tsx'
 
 interface DeleteAllDialogProps {
   readonly onClose: () => void

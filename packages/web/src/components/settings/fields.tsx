@@ -2,7 +2,7 @@ import { useId, type KeyboardEvent } from 'react'
 import type { NumberField, SettingProblem, SettingsForm } from '../../chat/settings-form.ts'
 import { formatExact } from '../../i18n/format.ts'
 import { useTexts } from '../../i18n/texts.ts'
-import { pressedKey } from '../pressed-key.ts'
+import { pressedKey } from '../../ui/pressed-key.ts'
 import { fieldTexts, problemWords } from './setting-words.ts'
 
 interface TextSettingProps {

@@ -2,10 +2,10 @@ import { useState } from 'react'
 import { useServices } from '../../app/services.ts'
 import type { ChatSettings } from '../../chat/types.ts'
 import { useTexts } from '../../i18n/texts.ts'
-import { useStore } from '../../state/use-store.ts'
+import { useStore } from '../../store.ts'
 import type { Preset } from '../../storage/presets.ts'
-import { Button, IconButton } from '../button.tsx'
-import { pressedKey } from '../pressed-key.ts'
+import { Button, IconButton } from '../../ui/button.tsx'
+import { pressedKey } from '../../ui/pressed-key.ts'
 
 interface PresetBarProps {
   /** As they stand in the form. */

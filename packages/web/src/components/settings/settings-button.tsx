@@ -1,8 +1,7 @@
-import { useChatSettings } from '../../app/chat-settings.ts'
-import { useCurrentChatId } from '../../app/current-chat.ts'
+import { useChatSettings, useCurrentChatId } from '../../app/current-chat.ts'
 import { useServices } from '../../app/services.ts'
 import { useTexts } from '../../i18n/texts.ts'
-import { IconButton } from '../button.tsx'
+import { IconButton } from '../../ui/button.tsx'
 
 /** Opens the settings of the chat around it. A mark says that they are not the model's own. */
 export function SettingsButton() {

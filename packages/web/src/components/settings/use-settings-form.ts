@@ -1,11 +1,10 @@
 import { useState } from 'react'
-import { useChatSettings } from '../../app/chat-settings.ts'
-import { useCurrentChatId } from '../../app/current-chat.ts'
+import { useChatSettings, useCurrentChatId } from '../../app/current-chat.ts'
 import { useServices } from '../../app/services.ts'
 import { settingsDraftId } from '../../chat/draft-ids.ts'
-import { toForm, type SettingsForm } from '../../chat/settings-form.ts'
+import { type SettingsForm, toForm } from '../../chat/settings-form.ts'
 import { NEW_CHAT } from '../../chat/types.ts'
-import { useStore } from '../../state/use-store.ts'
+import { useStore } from '../../store.ts'
 
 export interface SettingsDraft {
   readonly form: SettingsForm

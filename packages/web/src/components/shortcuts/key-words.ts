@@ -1,17 +1,19 @@
 import type { Texts } from '../../i18n/en.ts'
-import { isApple as onApple } from './platform.ts'
 import { shortcuts, type Shortcut, type ShortcutAction } from './shortcuts.ts'
+
+/** Apple computers have ⌘ where others have Ctrl. */
+export const isApple = /Mac|iPhone|iPad|iPod/.test(navigator.platform)
 
 /** The keys of a shortcut as they are printed on the keyboard, in the order in which they are pressed. */
 export function keyWords(
   { mod, alt, shift, key }: Shortcut,
   texts: Texts,
-  isApple: boolean,
+  apple = isApple,
 ): readonly string[] {
   return [
-    ...(mod ? [isApple ? '⌘' : texts.keyControl] : []),
-    ...(alt ? [isApple ? '⌥' : texts.keyAlt] : []),
-    ...(shift === true ? [isApple ? '⇧' : texts.keyShift] : []),
+    ...(mod ? [apple ? '⌘' : texts.keyControl] : []),
+    ...(alt ? [apple ? '⌥' : texts.keyAlt] : []),
+    ...(shift === true ? [apple ? '⇧' : texts.keyShift] : []),
     keyName(key, texts),
   ]
 }
@@ -29,5 +31,5 @@ function keyName(key: string, texts: Texts): string {
 /** The keys of an action on this computer, for the tooltip of its button. */
 export function shortcutHint(action: ShortcutAction, texts: Texts): string {
   const shortcut = shortcuts.find((other) => other.action === action)
-  return shortcut ? keyWords(shortcut, texts, onApple).join(onApple ? '' : '+') : ''
+  return shortcut ? keyWords(shortcut, texts).join(isApple ? '' : '+') : ''
 }

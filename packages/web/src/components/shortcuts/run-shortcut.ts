@@ -2,12 +2,12 @@ import type { Services } from '../../app/services.ts'
 import { groupChats } from '../../chat/chat-groups.ts'
 import { pathTo } from '../../chat/message-tree.ts'
 import { splitReasoning } from '../../chat/reasoning.ts'
-import type { Message } from '../../chat/types.ts'
-import { copyText } from '../copy-text.ts'
-import { focusSoon } from '../focus-soon.ts'
+import { type Message, type Side, sides } from '../../chat/types.ts'
+import { copyText } from '../../ui/copy-text.ts'
+import { focusSoon } from '../../ui/reveal.ts'
 import { NOTICES_ID } from '../notices.tsx'
-import { chatsInFocus } from './chats-in-focus.ts'
 import type { ShortcutAction } from './shortcuts.ts'
+import { panelId } from '../element-ids.ts'
 
 export interface SidebarControls {
   /** `focus`: false where the focus goes elsewhere in it. */
@@ -113,4 +113,26 @@ function forEach(messages: readonly Message[], run: (message: Message) => void):
 async function copyAnswer({ notices }: Services, { content, reasoning }: Message): Promise<void> {
   const copied = await copyText(splitReasoning(content, reasoning).answer)
   notices.show({ text: copied ? 'copied' : 'copyFailed' })
+}
+
+/**
+ * Ids of the chats that a shortcut is about: the page's; of a comparison the side that has the focus, else both, what
+ * is seen first.
+ */
+function chatsInFocus({ comparison, router }: Services): readonly string[] {
+  const route = router.get()
+  if (route.page === 'chat') return [route.chatId]
+  if (route.page !== 'compare') return []
+  const focused = sides.filter((side) => panel(side)?.contains(document.activeElement))
+  const shown = focused.length > 0 ? focused : sides.toSorted((a, b) => rank(a) - rank(b))
+  return shown.flatMap((side) => comparison.side(side)?.id ?? [])
+}
+
+function panel(side: Side): HTMLElement | null {
+  return document.getElementById(panelId(side))
+}
+
+/** On a phone one side is seen at a time. */
+function rank(side: Side): number {
+  return panel(side)?.hidden ? 1 : 0
 }

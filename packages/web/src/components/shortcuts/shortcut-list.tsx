@@ -1,7 +1,7 @@
 import { useTexts } from '../../i18n/texts.ts'
 import { keyWords } from './key-words.ts'
-import { isApple } from './platform.ts'
 import { shortcuts } from './shortcuts.ts'
+import { Modal } from '../../ui/modal.tsx'
 import './shortcut-list.css'
 
 const groups = [...Map.groupBy(shortcuts, ({ group }) => group)]
@@ -19,7 +19,7 @@ export function ShortcutList() {
               <div key={shortcut.text} className="shortcut">
                 <dt>{texts[shortcut.text]}</dt>
                 <dd>
-                  {keyWords(shortcut, texts, isApple).map((word) => (
+                  {keyWords(shortcut, texts).map((word) => (
                     <kbd key={word}>{word}</kbd>
                   ))}
                 </dd>
@@ -29,5 +29,14 @@ export function ShortcutList() {
         </section>
       ))}
     </div>
+  )
+}
+
+export function ShortcutsDialog({ onClose }: { readonly onClose: () => void }) {
+  const texts = useTexts()
+  return (
+    <Modal title={texts.shortcuts} size="wide" onClose={onClose}>
+      <ShortcutList />
+    </Modal>
   )
 }

@@ -1,7 +1,7 @@
 import { useEffect, useRef } from 'react'
 import { useServices } from '../../app/services.ts'
-import { pressedKey } from '../pressed-key.ts'
-import { isApple } from './platform.ts'
+import { pressedKey } from '../../ui/pressed-key.ts'
+import { isApple } from './key-words.ts'
 import { runShortcut, type SidebarControls } from './run-shortcut.ts'
 import { findShortcut, type Shortcut } from './shortcuts.ts'
 

@@ -2,7 +2,7 @@ import type { CSSProperties } from 'react'
 import type { SwarmModel, SwarmServer } from '../../api/swarm.ts'
 import { useTexts } from '../../i18n/texts.ts'
 import { packRows } from '../../swarm/block-ranges.ts'
-import { peerName } from '../message/failover-words.ts'
+import { peerName } from '../message/swarm-words.ts'
 
 /** More replicas than that look the same: enough is enough. */
 const MANY = 3

@@ -2,7 +2,7 @@ import type { SwarmServer } from '../../api/swarm.ts'
 import { formatCount, formatRate, formatSeconds } from '../../i18n/format.ts'
 import type { Texts } from '../../i18n/en.ts'
 import { useTexts } from '../../i18n/texts.ts'
-import { peerName } from '../message/failover-words.ts'
+import { peerName } from '../message/swarm-words.ts'
 
 export function ServerTable({ servers }: { readonly servers: readonly SwarmServer[] }) {
   const texts = useTexts()

@@ -1,10 +1,15 @@
 import { useEffect } from 'react'
 import { useTexts } from '../../i18n/texts.ts'
-import { useStore } from '../../state/use-store.ts'
-import { swarmStore } from '../../app/swarm.ts'
+import { useStore } from '../../store.ts'
 import { Notices } from '../notices.tsx'
 import { SwarmModelView } from './swarm-model-view.tsx'
+import { fetchSwarm } from '../../api/swarm.ts'
+import { localStorageOrNone } from '../../storage/stored-value.ts'
+import { createSwarmStore } from '../../swarm/swarm-store.ts'
 import './swarm.css'
+
+/** Created with this page, which is loaded on demand: the chat page does not pay for it. */
+const swarmStore = createSwarmStore({ fetchSwarm, storage: localStorageOrNone() })
 
 /** The models of the swarm: which servers hold their blocks, how well, and what would help. */
 export default function SwarmPage() {

@@ -3,7 +3,7 @@ import type { Code, Construct, Effects, State, TokenizeContext } from 'micromark
 import { characterOf, isLineEnd, isSpace } from './characters.ts'
 
 /** Tags of HTML that are drawn within a line. A tag with attributes, and any other, stays text. */
-export const inlineTags = ['br', 'sub', 'sup', 'kbd', 'mark', 'u', 'ins', 'del'] as const
+const inlineTags = ['br', 'sub', 'sup', 'kbd', 'mark', 'u', 'ins', 'del'] as const
 export type InlineTagName = (typeof inlineTags)[number]
 
 const inline = new RegExp(`^<(?:/?(?:${inlineTags.join('|')})|br ?/)>$`, 'i')

@@ -1,3 +1,5 @@
+import { useSyncExternalStore } from 'react'
+
 /** A value that changes over time, as `useSyncExternalStore` wants it: `get` gives the same object until it changes. */
 export interface Store<T> {
   get(): T
@@ -27,4 +29,12 @@ export function createStore<T>(initial: T): WritableStore<T> {
       return () => listeners.delete(listener)
     },
   }
+}
+
+/** The part of a store that a component shows. `select` must give the same value for the same state. */
+export function useStore<T, S = T>(
+  store: Store<T>,
+  select: (state: T) => S = (state) => state as unknown as S,
+): S {
+  return useSyncExternalStore(store.subscribe, () => select(store.get()))
 }

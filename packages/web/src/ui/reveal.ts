@@ -7,12 +7,8 @@ export function focusSoon(id: string, options?: FocusOptions): void {
   })
 }
 
-/** Id of the element of a message. */
-export function messageElementId(messageId: string): string {
-  return `message-${messageId}`
-}
-
-/** Id of the link of a chat in the list. */
-export function chatElementId(chatId: string): string {
-  return `chat-${chatId}`
+/** Opens what is folded around an element, so that it can be seen. */
+export function unfold(element: Element): void {
+  for (let box = element.closest('details'); box; box = box.parentElement?.closest('details') ?? null)
+    box.open = true
 }

@@ -1,5 +1,8 @@
-import { useState, type ClipboardEvent } from 'react'
+import { type ClipboardEvent, useState } from 'react'
 import { isLongPaste } from '../../chat/read-attachment.ts'
+import { formatCount } from '../../i18n/format.ts'
+import { useTexts } from '../../i18n/texts.ts'
+import { Button, IconButton } from '../../ui/button.tsx'
 
 export interface Paste {
   /** A long text that was pasted and is still in the field as it was; empty where there is none. */
@@ -24,4 +27,24 @@ export function usePaste(text: string, onFiles: (files: FileList) => void): Past
     },
     dismiss: () => setPasted(''),
   }
+}
+
+interface PasteOfferProps {
+  readonly length: number
+  readonly onAccept: () => void
+  readonly onDismiss: () => void
+}
+
+/** A long text was pasted: it may rather go beside the message, as a file. */
+export function PasteOffer({ length, onAccept, onDismiss }: PasteOfferProps) {
+  const texts = useTexts()
+  return (
+    <div className="composer-note" role="status">
+      <span>{texts.longPaste(formatCount(length))}</span>
+      <Button icon="attach" onClick={onAccept}>
+        {texts.attachPaste}
+      </Button>
+      <IconButton size="small" icon="close" label={texts.dismiss} onClick={onDismiss} />
+    </div>
+  )
 }

@@ -1,6 +1,7 @@
 import { useServices } from '../../app/services.ts'
 import type { Message } from '../../chat/types.ts'
-import { focusSoon, messageElementId } from '../focus-soon.ts'
+import { messageElementId } from '../element-ids.ts'
+import { focusSoon } from '../../ui/reveal.ts'
 
 /** Deletes a message with all that follows it, and offers to take that back. */
 export function useDeleteMessage({ chatId, id }: Pick<Message, 'chatId' | 'id'>): () => void {

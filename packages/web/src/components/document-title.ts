@@ -1,8 +1,8 @@
 import { useEffect, useRef, useState } from 'react'
 import { useTexts } from '../i18n/texts.ts'
-import { useStore } from '../state/use-store.ts'
-import { useServices } from './services.ts'
-import { useWritingChats } from './writing-chats.ts'
+import { useStore } from '../store.ts'
+import { useServices } from '../app/services.ts'
+import { useWritingChats } from '../app/current-chat.ts'
 
 const PRODUCT = 'Petals Chat'
 

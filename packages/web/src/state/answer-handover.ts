@@ -2,7 +2,7 @@ import type { ChatRepository } from '../storage/chat-repository.ts'
 import type { AnswerLocks } from './answer-locks.ts'
 import type { Conversation } from './conversation.ts'
 
-export interface SuccessionOptions {
+export interface AnswerHandoverOptions {
   readonly repository: Pick<ChatRepository, 'loadStreaming' | 'loadMessage'>
   readonly conversation: Pick<Conversation, 'resume'>
   readonly locks: AnswerLocks
@@ -13,14 +13,14 @@ export interface SuccessionOptions {
 const SILENCE_MS = 10_000
 
 /** Takes up answers that their page has left. Those that another tab receives are taken up when it is closed. */
-export class Succession {
-  readonly #options: SuccessionOptions
+export class AnswerHandover {
+  readonly #options: AnswerHandoverOptions
   /** Answers that this tab waits for, by message id. */
   readonly #followed = new Set<string>()
   /** The same where there are no locks: until the other tab has been silent for too long. */
   readonly #timers = new Map<string, ReturnType<typeof setTimeout>>()
 
-  constructor(options: SuccessionOptions) {
+  constructor(options: AnswerHandoverOptions) {
     this.#options = options
   }
 

@@ -1,4 +1,4 @@
-import { softKeyboard } from './soft-keyboard.ts'
+import { softKeyboard } from './device.ts'
 
 /** An element on the way up from what had the focus, and its place among its siblings. */
 interface Step {

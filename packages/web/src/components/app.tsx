@@ -1,0 +1,71 @@
+import { lazy, Suspense } from 'react'
+import { AppShell } from './app-shell.tsx'
+import { ChatPage } from './chat-page.tsx'
+import { LinkConfirmation } from './link-confirmation.tsx'
+import { NoticesAnnouncer } from './notices.tsx'
+import { TextsContext } from '../i18n/texts.ts'
+import { useStore } from '../store.ts'
+import { DocumentTitle } from './document-title.ts'
+import type { Route } from '../app/router.ts'
+import { useServices } from '../app/services.ts'
+import { CurrentChatContext } from '../app/current-chat.ts'
+import { PreferencesDialog } from './preferences/preferences-dialog.tsx'
+import { SettingsDialog } from './settings/settings-dialog.tsx'
+import { ShortcutsDialog } from './shortcuts/shortcut-list.tsx'
+
+const ComparePage = lazy(() => import('./compare/compare-page.tsx'))
+const SwarmPage = lazy(() => import('./swarm/swarm-page.tsx'))
+
+/** The whole page: its language around, one of its places inside, dialogs over it. */
+export function App() {
+  const { language, router } = useServices()
+  const texts = useStore(language, (state) => state.texts)
+  const route = useStore(router)
+  return (
+    <TextsContext value={texts}>
+      <LinkConfirmation>
+        <AppShell>
+          <Suspense>
+            <Place route={route} />
+          </Suspense>
+        </AppShell>
+        <DocumentTitle />
+        <Dialogs />
+        <NoticesAnnouncer />
+      </LinkConfirmation>
+    </TextsContext>
+  )
+}
+
+function Place({ route }: { readonly route: Route }) {
+  switch (route.page) {
+    case 'swarm':
+      return <SwarmPage />
+    case 'compare':
+      return <ComparePage />
+    case 'chat':
+      return <ChatPage key={route.chatId} chatId={route.chatId} found={route.found} />
+    case 'new':
+      return <ChatPage key="new" chatId={undefined} found={undefined} />
+  }
+}
+
+const dialogComponents = {
+  settings: SettingsDialog,
+  preferences: PreferencesDialog,
+  shortcuts: ShortcutsDialog,
+} as const
+
+/** The dialog that is open, if one is. */
+export function Dialogs() {
+  const { dialogs } = useServices()
+  const open = useStore(dialogs)
+  if (!open) return null
+  const { name, chatId } = open
+  const Dialog = dialogComponents[name]
+  return (
+    <CurrentChatContext value={chatId}>
+      <Dialog key={name} onClose={dialogs.close} />
+    </CurrentChatContext>
+  )
+}

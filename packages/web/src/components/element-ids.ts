@@ -1,0 +1,23 @@
+import type { Side } from '../chat/types.ts'
+
+export function sideLetter(side: Side): string {
+  return side.toUpperCase()
+}
+
+export function tabId(side: Side): string {
+  return `compare-tab-${side}`
+}
+
+export function panelId(side: Side): string {
+  return `compare-side-${side}`
+}
+
+/** Id of the element of a message. */
+export function messageElementId(messageId: string): string {
+  return `message-${messageId}`
+}
+
+/** Id of the link of a chat in the list. */
+export function chatElementId(chatId: string): string {
+  return `chat-${chatId}`
+}
