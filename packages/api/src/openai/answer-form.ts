@@ -12,28 +12,28 @@ export const toolSchema = z.strictObject({
     description: text.nullish(),
     parameters: jsonObject
       .nullish()
-      .describe('A JSON schema of an object; left out, or without properties: no parameters.'),
+      .describe('A JSON schema of an object; omitted or without properties: no parameters.'),
     strict: z
       .boolean()
       .nullish()
       .describe(
-        'Forced calls follow the schema either way; true: what a grammar can’t keep to is refused, not left out.',
+        'Forced calls always follow the schema; true: parts that a grammar can’t enforce are refused instead of dropped.',
       ),
   }),
-  cache_control: ignored('A mark for prompt caches of other APIs.'),
+  cache_control: ignored('A marker for prompt caches of other APIs.'),
 })
 
 const namedFunction = z.strictObject({
   type: z.literal('function'),
   function: z.strictObject({ name: functionName }),
 })
-const plainlyNamed = z.strictObject({ type: z.literal('function'), name: functionName })
+const flatNamed = z.strictObject({ type: z.literal('function'), name: functionName })
 
 export const toolChoiceSchema = z
   .union([
     z.enum(['none', 'auto', 'required', 'any']),
     namedFunction,
-    plainlyNamed,
+    flatNamed,
     z.strictObject({ type: z.literal('tool'), name: functionName }),
     z.strictObject({ type: z.enum(['auto', 'none', 'required', 'any']) }),
     z.strictObject({
@@ -41,31 +41,31 @@ export const toolChoiceSchema = z
       allowed_tools: z.strictObject({
         mode: z.enum(['auto', 'required']),
         tools: z
-          .array(z.union([namedFunction, plainlyNamed]))
+          .array(z.union([namedFunction, flatNamed]))
           .min(1)
           .max(128),
       }),
     }),
   ])
-  .describe('`any` is Mistral’s word for `required`; a function may be named as other APIs do.')
+  .describe('`any` is Mistral’s word for `required`; a function may be named in the ways of other APIs.')
 
-const schemaField = jsonObject.nullish().describe('A JSON schema, as llama-server has it.')
-const valueField = jsonObject.nullish().describe('The same, as TGI has it.')
+const schemaField = jsonObject.nullish().describe('A JSON schema, as in llama-server.')
+const valueField = jsonObject.nullish().describe('The same, as in TGI.')
 const strict = z
   .boolean()
   .nullish()
   .describe(
-    'Answers follow the schema either way; true: what a grammar can’t keep to is refused, not left out.',
+    'Answers always follow the schema; true: parts that a grammar can’t enforce are refused instead of dropped.',
   )
 
 export const responseFormatSchema = z.discriminatedUnion('type', [
   z.strictObject({ type: z.literal('text') }),
   z
     .strictObject({ type: z.literal('json_object'), schema: schemaField, value: valueField })
-    .describe('Any JSON object, or one of a schema.'),
+    .describe('Any JSON object, or an object of a schema.'),
   z
     .strictObject({ type: z.literal('json'), schema: schemaField, value: valueField })
-    .describe('The same, as TGI has it.'),
+    .describe('The same, as in TGI.'),
   z.strictObject({
     type: z.literal('json_schema'),
     json_schema: z
@@ -73,10 +73,10 @@ export const responseFormatSchema = z.discriminatedUnion('type', [
       .nullish(),
     schema: schemaField,
   }),
-  z.strictObject({ type: z.literal('regex'), value: z.string().max(4000) }).describe('As TGI has it.'),
+  z.strictObject({ type: z.literal('regex'), value: z.string().max(4000) }).describe('As in TGI.'),
   z
     .strictObject({ type: z.literal('grammar'), grammar: z.string().max(262_144) })
-    .describe('GBNF, as Fireworks has it.'),
+    .describe('GBNF, as in Fireworks.'),
 ])
 
 const jsonSchema = z.union([jsonObject, z.string().max(1_000_000)]).nullish()
@@ -84,14 +84,14 @@ const regex = z.string().max(4000).nullish()
 const choice = z.array(z.string().min(1).max(10_000)).min(1).max(2000).nullish()
 const gbnf = z.string().max(262_144).nullish()
 
-/** What llama-server and vLLM have for `response_format`. One of them at most. Extensions. */
+/** The fields of llama-server and vLLM that correspond to `response_format`. At most one of them. Extensions. */
 export const formFields = {
   json_schema: jsonSchema.describe('A JSON schema of the answer (llama-server). Extension.'),
-  grammar: gbnf.describe('The answer’s grammar in GBNF (llama-server). Extension.'),
+  grammar: gbnf.describe('A GBNF grammar of the answer (llama-server). Extension.'),
   guided_json: jsonSchema.describe('A JSON schema of the answer (vLLM). Extension.'),
   guided_regex: regex.describe('A regular expression that matches the whole answer (vLLM). Extension.'),
-  guided_choice: choice.describe('Texts of which the answer is one (vLLM). Extension.'),
-  guided_grammar: gbnf.describe('The answer’s grammar in GBNF (vLLM). Extension.'),
+  guided_choice: choice.describe('The texts that the answer is chosen from (vLLM). Extension.'),
+  guided_grammar: gbnf.describe('A GBNF grammar of the answer (vLLM). Extension.'),
   structured_outputs: z
     .strictObject({
       json: jsonSchema,
@@ -101,10 +101,10 @@ export const formFields = {
       json_object: z.boolean().nullish(),
     })
     .nullish()
-    .describe('One of these, as vLLM has it. Extension.'),
+    .describe('One of these, as in vLLM. Extension.'),
 }
 
-/** The fields that ask for a form. */
+/** The fields that set the format of an answer. */
 export type FormFields = z.output<z.ZodObject<typeof formFields>> & {
   readonly response_format?: ResponseFormat | null | undefined
 }

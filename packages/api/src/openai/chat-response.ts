@@ -10,7 +10,7 @@ const tokenLogprobFields = {
   bytes: z
     .array(z.int())
     .nullable()
-    .describe('UTF-8 of the token; null where the token is only a part of a character.'),
+    .describe('UTF-8 of the token; null where the token is only part of a character.'),
 }
 
 export const chatLogprobsSchema = z.object({
@@ -22,16 +22,18 @@ export const chatLogprobsSchema = z.object({
 
 const finishReason = z
   .enum(['stop', 'length', 'tool_calls'])
-  .describe('stop: the model ended or a stop text came; length: max_tokens or the context is used up.')
+  .describe('stop: the model ended, or wrote a stop text; length: max_tokens or the context is used up.')
 
 const head = {
   id: z.string(),
   created: z.int(),
   model: z.string(),
-  system_fingerprint: z.string().describe('Changes with the version of this server and the model’s source.'),
+  system_fingerprint: z
+    .string()
+    .describe('Changes with the version of this server and the source of the model.'),
 }
 
-/** Answer of `POST /v1/chat/completions`. */
+/** Response body of `POST /v1/chat/completions`. */
 export const chatResponseSchema = z.object({
   ...head,
   object: z.literal('chat.completion'),

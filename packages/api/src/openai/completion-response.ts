@@ -4,13 +4,11 @@ import { timingsSchema, usageSchema } from './usage.ts'
 
 export const completionLogprobsSchema = z.object({
   tokens: z.array(z.string()),
-  token_logprobs: z
-    .array(z.number().nullable())
-    .describe('Null for the very first token of an echoed prompt.'),
+  token_logprobs: z.array(z.number().nullable()).describe('Null for the first token of an echoed prompt.'),
   top_logprobs: z
     .array(z.record(z.string(), z.number()).nullable())
     .nullable()
-    .describe('The token itself is always among them, so there may be one more than asked for.'),
+    .describe('The token itself is always included, so there may be one more than requested.'),
   text_offset: z.array(z.int()).describe('Where each token starts in `text`, in characters (code points).'),
 })
 
@@ -26,7 +24,7 @@ const head = {
   system_fingerprint: z.string(),
 }
 
-/** Answer of `POST /v1/completions`. The choices of prompt i are i·n … i·n + n - 1. */
+/** Response body of `POST /v1/completions`. The choices of prompt i are i·n … i·n + n - 1. */
 export const completionResponseSchema = z.object({
   ...head,
   choices: z.array(z.object({ ...choiceFields, finish_reason: finishReason })),

@@ -1,12 +1,12 @@
 import { z } from 'zod'
 import type { Immutable } from '../immutable.ts'
 
-/** What every refused or failed call of /v1 answers, and the event that ends a stream that failed. */
+/** Body of every refused or failed call of /v1, and the last event of a stream that failed. */
 export const errorSchema = z.object({
   error: z.object({
-    message: z.string().describe('For a person: what was wrong, where, and what to do.'),
+    message: z.string().describe('What was wrong, where, and what to do, in words.'),
     type: z.string(),
-    param: z.string().nullable().describe('The field at fault, as `messages[0].content`.'),
+    param: z.string().nullable().describe('The field at fault, such as `messages[0].content`.'),
     code: z.string().nullable(),
   }),
 })

@@ -4,13 +4,13 @@ import { ignored, onlyNull, text } from './primitives.ts'
 const refusesPart = (issue: { readonly input?: unknown }): string => {
   const type = (issue.input as { readonly type?: unknown } | null | undefined)?.type
   return (
-    `Content parts of type ${JSON.stringify(type)?.slice(0, 100) ?? 'undefined'} can't be read: models of this server take text only. ` +
+    `Content parts of type ${JSON.stringify(type)?.slice(0, 100) ?? 'undefined'} are not supported: models of this server accept only text. ` +
     `Send parts of type "text".`
   )
 }
 
-/** What clients of other APIs leave on a part of a message, or on the whole of it. */
-const partExtras = { cache_control: ignored('A mark for prompt caches of other APIs.') }
+/** Fields of other APIs that clients leave on a part of a message, or on a whole message. */
+const partExtras = { cache_control: ignored('A marker for prompt caches of other APIs.') }
 
 const textPart = z.strictObject({ type: z.literal('text'), text, ...partExtras })
 const inputTextPart = z
@@ -37,23 +37,27 @@ const answerContent = z
   .union([text, z.array(assistantPart).min(1)])
   .describe(`${textOnly} Parts of type refusal count as text.`)
 
-const name = z.string().max(64).nullish().describe('Who speaks; up to the model’s chat template.')
+const name = z
+  .string()
+  .max(64)
+  .nullish()
+  .describe('Name of the speaker; its effect depends on the model’s chat template.')
 
 export const toolCallSchema = z.object({
   id: z.string().min(1).max(256),
   type: z.literal('function'),
   function: z.object({
     name: z.string().min(1).max(64),
-    arguments: text.describe('JSON text, as the model wrote it: check it before use.'),
+    arguments: text.describe('JSON text, as the model wrote it: validate it before use.'),
   }),
 })
 
-/** A call that comes back, with what clients made of the events that it came in. */
+/** A call that a client sends back, with the fields that clients add when they assemble it from events. */
 const sentToolCall = z.strictObject({
   ...toolCallSchema.shape,
   function: z.strictObject({
     ...toolCallSchema.shape.function.shape,
-    parsed_arguments: ignored('The same, parsed.'),
+    parsed_arguments: ignored('The arguments, parsed.'),
   }),
   index: ignored('Its number in a streamed answer.'),
   extra_content: ignored('Signatures of other APIs.'),
@@ -81,21 +85,21 @@ const developerMessage = z
 const userMessage = z.strictObject({ role: z.literal('user'), content, name, ...noCalls, ...messageExtras })
 const assistantMessage = z.strictObject({
   role: z.literal('assistant'),
-  content: answerContent.nullish().describe('May be left out where there are tool_calls.'),
+  content: answerContent.nullish().describe('May be omitted where there are tool_calls.'),
   name,
   tool_calls: z.array(sentToolCall).max(128).nullish(),
   prefix: z
     .boolean()
     .nullish()
-    .describe('On the last message: go on with this answer (as `continue_final_message`). Extension.'),
-  reasoning_content: ignored('What the model thought before; templates leave it out.'),
-  reasoning: ignored('The same, as OpenRouter and newer vLLM name it.'),
-  reasoning_details: ignored('The same, as OpenRouter splits it.'),
-  thinking_blocks: ignored('The same, as LiteLLM splits it.'),
-  refusal: ignored('A refusal of OpenAI’s models.'),
+    .describe('On the last message: continue this answer (as `continue_final_message`). Extension.'),
+  reasoning_content: ignored('The model’s earlier thoughts; templates omit them.'),
+  reasoning: ignored('The same, as in OpenRouter and newer vLLM.'),
+  reasoning_details: ignored('The same in parts, as in OpenRouter.'),
+  thinking_blocks: ignored('The same in parts, as in LiteLLM.'),
+  refusal: ignored('A refusal by OpenAI’s models.'),
   annotations: ignored('Sources of an answer.'),
-  audio: ignored('The spoken answer that OpenAI keeps.'),
-  parsed: ignored('The answer as OpenAI’s clients parsed it.'),
+  audio: ignored('A spoken answer that OpenAI stores.'),
+  parsed: ignored('The answer, parsed by OpenAI’s clients.'),
   function_call: onlyNull,
   tool_call_id: onlyNull,
   ...messageExtras,
@@ -108,8 +112,8 @@ const toolMessage = z.strictObject({
   tool_calls: onlyNull,
   function_call: onlyNull,
   ...messageExtras,
-  status: ignored('LangChain’s mark of a call that failed.'),
-  artifact: ignored('What LangChain keeps beside the text.'),
+  status: ignored('LangChain’s marker of a failed call.'),
+  artifact: ignored('LangChain’s data beside the text.'),
 })
 
 export const messageSchema = z.discriminatedUnion('role', [

@@ -1,19 +1,19 @@
 import { z } from 'zod'
 
-/** Text as a client sent it; half surrogate pairs, which no tokenizer can take, become U+FFFD. */
+/** Text of a client. Lone surrogates, which no tokenizer accepts, become U+FFFD. */
 export const text = z.string().overwrite((value) => value.toWellFormed())
 
-/** The upper bound of token ids is the model's affair, and checked once the model is known. */
+/** A token id. The model sets the upper bound, which is checked once the model is known. */
 export const tokenId = z.int().min(0)
 
 export const tokenIds = z.array(tokenId).min(1)
 
-/** An object that is passed on as it is: a JSON schema. */
+/** An object that is passed on unchanged, such as a JSON schema. */
 export const jsonObject = z.record(z.string(), z.unknown())
 
-/** A field that says nothing, as clients write whole objects with all of their fields. */
-export const onlyNull = z.null().optional().describe('Only null.')
+/** A field that must be null: some clients write every field of an object. */
+export const onlyNull = z.null().optional().describe('Must be null.')
 
-/** A field of OpenAI's API that has no bearing on the answer here. */
+/** A field that is accepted and has no effect on the answer. */
 export const ignored = (description: string) =>
   z.unknown().optional().describe(`${description} Accepted and ignored.`)

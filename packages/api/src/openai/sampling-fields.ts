@@ -2,7 +2,7 @@ import { z } from 'zod'
 import { petalsRequestSchema } from '../swarm/route.ts'
 import { ignored, text, tokenId } from './primitives.ts'
 
-/** How many texts may end an answer: OpenAI takes 4, other servers any number. */
+/** The most texts that may end an answer: OpenAI accepts 4, other servers any number. */
 const maxStops = 100
 const stopSequence = text.max(1000)
 
@@ -15,11 +15,11 @@ export const modelField = z
   .string()
   .nullish()
   .describe(
-    'Id or alias of a model of this server (see /v1/models). Left out: the first one. A name that is none of them is ' +
-      'taken for the only model, where one is served (`server.unknownModel`).',
+    'Id or alias of a model of this server (see /v1/models). If omitted: the first one. An unknown name stands for the ' +
+      'only model, where the server has one model (`server.unknownModel`).',
   )
 
-/** Fields that chat completions and completions share. Left out or null: the model's default, then OpenAI's. */
+/** Fields that chat completions and completions share. If omitted or null: the model's default, then OpenAI's. */
 export const samplingFields = {
   temperature: z
     .number()
@@ -27,7 +27,7 @@ export const samplingFields = {
     .max(100)
     .nullish()
     .meta({ default: 0.6 })
-    .describe('0 always takes the most probable token. Default: the model’s, else 0.6.'),
+    .describe('0 always selects the most probable token. Default: the model’s, else 0.6.'),
   top_p: z
     .number()
     .min(0)
@@ -35,7 +35,7 @@ export const samplingFields = {
     .nullish()
     .meta({ default: 0.9 })
     .describe(
-      'Sample from the smallest set of tokens whose probability reaches this; 1 is off, 0 takes the most probable token. ' +
+      'Sample from the smallest set of tokens whose probability reaches this; 1 is off, 0 selects the most probable token. ' +
         'Default: the model’s, else 0.9.',
     ),
   top_k: z
@@ -54,15 +54,15 @@ export const samplingFields = {
     .nullish()
     .meta({ default: 0 })
     .describe(
-      'Leave out tokens with less than this share of the best one’s probability. Default: the model’s, else 0. Extension.',
+      'Exclude tokens whose probability is less than this share of the highest one. Default: the model’s, else 0. Extension.',
     ),
   repetition_penalty: repetitionPenalty
     .meta({ default: 1 })
     .describe(
-      'Divides the logits of tokens that occurred already (prompt included); 1 is off. Default: the model’s, else 1. Extension.',
+      'Divides the logits of tokens that have already occurred (prompt included); 1 is off. Default: the model’s, else 1. Extension.',
     ),
   repeat_penalty: repetitionPenalty.describe(
-    'llama-server’s name of repetition_penalty, which wins. Extension.',
+    'llama-server’s name for repetition_penalty, which takes precedence. Extension.',
   ),
   presence_penalty: z
     .number()
@@ -70,14 +70,16 @@ export const samplingFields = {
     .max(2)
     .nullish()
     .meta({ default: 0 })
-    .describe('Against tokens that the answer has already. Default 0.'),
+    .describe('Lowers the logits of tokens that the answer already contains. Default 0.'),
   frequency_penalty: z
     .number()
     .min(-2)
     .max(2)
     .nullish()
     .meta({ default: 0 })
-    .describe('Against tokens that the answer has already, for every time. Default: the model’s, else 0.'),
+    .describe(
+      'Lowers the logits of tokens once for every time that the answer contains them. Default: the model’s, else 0.',
+    ),
   logit_bias: z
     .union([
       z
@@ -87,23 +89,23 @@ export const samplingFields = {
         )
         .refine(
           (bias) => Object.keys(bias).length <= maxBiases,
-          `logit_bias takes ${maxBiases} tokens at most.`,
+          `logit_bias takes at most ${maxBiases} tokens.`,
         ),
       z.array(z.tuple([tokenId, z.union([z.number().min(-100).max(100), z.literal(false)])])).max(maxBiases),
     ])
     .nullish()
     .describe(
-      'Token id to a number that is added to its logit; or, as at llama-server, a list of pairs, where false bans a token.',
+      'Maps a token id to a number that is added to its logit; or, as in llama-server, a list of pairs, where false bans a token.',
     ),
   seed: seed.describe(
-    'Same seed, prompt and parameters: same answer. Taken modulo 2^32. Default, and with -1: a new one every time.',
+    'The same seed, prompt and parameters give the same answer. Taken modulo 2^32. Default, and with -1: a new seed for every request.',
   ),
-  random_seed: seed.describe('Mistral’s name of seed, which wins. Extension.'),
+  random_seed: seed.describe('Mistral’s name for seed, which takes precedence. Extension.'),
   stop: z
     .union([stopSequence, z.array(stopSequence).max(maxStops)])
     .nullish()
     .describe(
-      `Texts that end the answer (${maxStops} at most); they are not part of it. Empty ones end nothing.`,
+      `Texts that end the answer (at most ${maxStops}); they are not part of it. Empty texts have no effect.`,
     ),
   n: z
     .int()
@@ -111,16 +113,16 @@ export const samplingFields = {
     .max(128)
     .nullish()
     .meta({ default: 1 })
-    .describe('Answers to give, one after another on the same KV cache. Default 1.'),
+    .describe('Number of answers, generated one after another on the same KV cache. Default 1.'),
   ignore_eos: z
     .boolean()
     .nullish()
     .meta({ default: false })
-    .describe('Go on after the model’s end tokens (for benchmarks). Default false. Extension.'),
+    .describe('Continue after the model’s end tokens (for benchmarks). Default false. Extension.'),
   petals: petalsRequestSchema
     .nullish()
     .describe(
-      '`{"route": true}` (or the header `X-Petals-Route: 1`): tell which servers of a swarm the answer took. Extension.',
+      '`{"route": true}` (or the header `X-Petals-Route: 1`): report which servers of a swarm the answer used. Extension.',
     ),
   stream: z
     .boolean()
@@ -132,20 +134,20 @@ export const samplingFields = {
     .nullish()
     .meta({ default: false })
     .describe(
-      'With `stream: true`: every event gets an `id`, and the answer goes on for a while when the connection is cut; ' +
-        '`GET /v1/answers/{id}/stream` gives the rest. Without it, closing the connection stops the engine. Default false. Extension.',
+      'With `stream: true`: every event gets an `id`, and the answer continues for a while when the connection is cut; ' +
+        '`GET /v1/answers/{id}/stream` returns the rest. Without it, closing the connection stops the engine. Default false. Extension.',
     ),
   stream_options: z
     .strictObject({
       include_usage: z.boolean().nullish(),
-      include_obfuscation: ignored('Random padding of chunks.'),
+      include_obfuscation: ignored('Random padding of events.'),
       continuous_usage_stats: z
         .literal(false)
         .nullish()
-        .describe('vLLM’s usage in every event is not given here; the last one has it.'),
+        .describe('vLLM’s usage in every event is not supported; the last event has it.'),
     })
     .nullish()
     .describe(
-      '`include_usage: true` adds a last event with `choices: []` and `usage`; in all others `usage` is null.',
+      '`include_usage: true` adds a last event with `choices: []` and `usage`; in all other events `usage` is null.',
     ),
 }

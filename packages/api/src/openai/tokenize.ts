@@ -13,7 +13,7 @@ const model = modelField
 export const tokenizeRequestSchema = z.object({
   model,
   prompt: text.nullish().describe('The text to encode.'),
-  content: text.nullish().describe('Another name of prompt.'),
+  content: text.nullish().describe('Another name for prompt.'),
   messages: z
     .array(messageSchema)
     .min(1)
@@ -72,7 +72,7 @@ export const detokenizeResponseSchema = z.object({
 })
 
 export type TokenizeRequest = z.output<typeof tokenizeRequestSchema>
-/** A request as clients write it: every field may be left out or null. */
+/** A request as clients write it: optional fields may be omitted or null. */
 export type TokenizeRequestBody = Immutable<z.input<typeof tokenizeRequestSchema>>
 export type TokenizeResponse = z.output<typeof tokenizeResponseSchema>
 export type DetokenizeRequest = z.output<typeof detokenizeRequestSchema>

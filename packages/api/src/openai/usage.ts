@@ -5,17 +5,17 @@ export const usageSchema = z.object({
   completion_tokens: z.int(),
   total_tokens: z.int(),
   prompt_tokens_details: z.object({
-    cached_tokens: z.int().describe('Part of prompt_tokens that was in the KV cache already.'),
+    cached_tokens: z.int().describe('The part of prompt_tokens that was already in the KV cache.'),
   }),
 })
 
-/** Named after llama.cpp's; milliseconds. */
+/** Times in milliseconds, with the names of llama.cpp. */
 export const timingsSchema = z
   .object({
-    queued_ms: z.number().describe('Waiting for a free session.'),
-    cache_n: z.int().describe('Prompt tokens that were in the KV cache already.'),
+    queued_ms: z.number().describe('Time in the queue for a free session.'),
+    cache_n: z.int().describe('Prompt tokens that were already in the KV cache.'),
     prompt_n: z.int().describe('Prompt tokens that were run.'),
-    prompt_ms: z.number().describe('Until the first token of the answer.'),
+    prompt_ms: z.number().describe('Time until the first token of the answer.'),
     prompt_per_second: z.number(),
     predicted_n: z.int().describe('Tokens of the answer.'),
     predicted_ms: z.number().describe('From the first token of the answer to the last.'),

@@ -15,33 +15,33 @@ import { wantedCalls } from './tool-choice.ts'
 type FormRequest = Parameters<typeof wantedForm>[0] &
   Pick<ChatRequest, 'tools' | 'tool_choice' | 'parallel_tool_calls'>
 
-/** What a request says about the form of its answer. */
+/** The format that a request sets for its answer. */
 export interface AnswerForm {
   readonly grammar?: Grammar | undefined
   /** The field that asks for the grammar. */
   readonly param?: string | undefined
-  /** Functions that the model is told of, and how calls of them are found in the answer. */
+  /** The functions that the prompt describes, and how their calls are found in the answer. */
   readonly tools?: ToolCallFinderOptions | undefined
 }
 
-/** @throws InvalidRequestError if the fields contradict each other, or the model's engine can't force a form. */
+/** @throws InvalidRequestError if the fields contradict each other, or the model's engine can't enforce a format. */
 export function answerForm(request: FormRequest, model: Pick<Model, 'id' | 'capabilities'>): AnswerForm {
   const form = formOf(request)
   requireGrammar(form, model)
   return form
 }
 
-/** @throws InvalidRequestError if a form is asked for that the model's engine can't force. */
+/** @throws InvalidRequestError if the request sets a format that the model's engine can't enforce. */
 export function requireGrammar(
   { grammar, param = 'response_format' }: Pick<AnswerForm, 'grammar' | 'param'>,
   model: Pick<Model, 'id' | 'capabilities'>,
 ): void {
   if (grammar === undefined || model.capabilities.grammar) return
   const field = param.split('.')[0]!
-  const instead = field === 'tool_choice' ? `Use tool_choice "auto"` : 'Describe the form in the messages'
+  const instead = field === 'tool_choice' ? `Use tool_choice "auto"` : 'Describe the format in the messages'
   throw new InvalidRequestError(
-    `The engine of the model '${model.id}' can't force the form of an answer, so '${field}' is not supported. ` +
-      `${instead}, or take a model whose capabilities have "grammar" (GET /v1/models).`,
+    `The engine of the model '${model.id}' can't enforce the format of an answer, so '${field}' is not supported. ` +
+      `${instead}, or use a model whose capabilities have "grammar" (GET /v1/models).`,
     { param: field, reason: 'unsupported_parameter' },
   )
 }
@@ -50,7 +50,7 @@ function formOf(request: FormRequest): AnswerForm {
   const tools = toolsInPlay(request)
   const form = wantedForm(request)
   if (tools === undefined) return { ...form }
-  // A list of calls invites small models to go on for ever: only where it is asked for, or the model starts it by itself.
+  // A list of calls invites small models to continue forever: allow it only where the request or the model asks for it.
   const isList = request.parallel_tool_calls === true && !tools.isSingle
   const definitions = tools.allowed.map(({ definition }) => definition)
   if (tools.mode === 'required') {
@@ -63,12 +63,12 @@ function formOf(request: FormRequest): AnswerForm {
     : { ...callOrForm(callGrammar(tools.allowed, isList), form), tools: finder }
 }
 
-/** A call, in either of the ways that models have learnt, or an answer of the form. */
+/** A call, in one of the two notations that models have learnt, or an answer in the format. */
 function callOrForm(call: JsonGrammar, form: WantedForm): Required<Pick<AnswerForm, 'grammar' | 'param'>> {
   const { grammar, param } = form
   if (grammar.type !== 'json-object' && grammar.type !== 'json-schema') {
     throw new InvalidRequestError(
-      `'${param}' can't be combined with tools that may be called; a JSON schema can. Leave one of them out, or send tool_choice "none".`,
+      `'${param}' can't be combined with tools that may be called; a JSON schema can. Omit one of them, or send tool_choice "none".`,
       { param, reason: 'invalid_value' },
     )
   }
@@ -85,7 +85,7 @@ function callGrammar(tools: readonly AllowedTool[], parallel: boolean): JsonGram
 
 interface AllowedTool {
   readonly definition: ToolDefinition
-  /** Its place in the request. */
+  /** Index of the tool in the request. */
   readonly index: number
 }
 
@@ -106,7 +106,7 @@ function toolsInPlay({ tools, tool_choice: choice }: FormRequest): ToolsInPlay |
   const unknown = names?.find((name) => !all.some((tool) => tool.name === name))
   if (unknown !== undefined) {
     const known = all.map(({ name }) => name).join(', ')
-    throw invalidChoice(`'tool_choice' asks for the function '${unknown}'; functions in tools: ${known}.`)
+    throw invalidChoice(`'tool_choice' names the function '${unknown}', which is not in tools: ${known}.`)
   }
   const allowed = all.map((definition, index) => ({ definition, index }))
   return {
@@ -119,13 +119,13 @@ function toolsInPlay({ tools, tool_choice: choice }: FormRequest): ToolsInPlay |
 const invalidChoice = (message: string): InvalidRequestError =>
   new InvalidRequestError(message, { param: 'tool_choice', reason: 'invalid_value' })
 
-/** @throws InvalidRequestError if two functions have the same name or a schema is out of bounds. */
+/** @throws InvalidRequestError if two functions have the same name, or a schema exceeds a limit. */
 export function toToolDefinitions(tools: readonly RequestTool[]): readonly ToolDefinition[] {
   const names = new Set<string>()
   return tools.map(({ function: { name, description, parameters, strict } }, index) => {
     if (names.has(name)) {
       const param = `tools[${index}].function.name`
-      throw new InvalidRequestError(`'${param}': there are two functions '${name}'.`, {
+      throw new InvalidRequestError(`Invalid '${param}': there are two functions named '${name}'.`, {
         param,
         reason: 'invalid_value',
       })

@@ -22,7 +22,7 @@ export interface ChatPrompt {
   readonly opensReasoning: boolean
 }
 
-/** The dialogue as the tokens that the model continues. @throws InvalidRequestError if its template refuses the messages. */
+/** Renders a dialogue to the tokens that the model continues. @throws InvalidRequestError if its template refuses the messages. */
 export function chatPrompt(
   model: Pick<Model, 'chatTemplate' | 'tokenizer' | 'contextLength'>,
   request: PromptRequest,
@@ -55,14 +55,14 @@ function renderDialogue(
   try {
     return chatTemplate.render(messages, { ...options, addGenerationPrompt: false })
   } catch {
-    // Not asked for in so many words, so a template that can't do it gets a turn of its own, or says what is wrong.
+    // The request did not ask to continue. If the template can't, open a turn, or let the template report what is wrong.
     return openTurn()
   }
 }
 
 /**
- * Whether the dialogue ends with an answer, and nothing says what to do with it. It is continued, as llama-server and the
- * Messages API of Anthropic do it: a model that is to answer its own answer mostly falls silent.
+ * Reports whether the dialogue ends with an answer, and the request does not say what to do with it. Such an answer is
+ * continued, as llama-server and Anthropic's Messages API do: a model that has to reply to itself mostly writes nothing.
  */
 function mayContinue({ messages, continue_final_message: asked, ...request }: PromptRequest): boolean {
   const last = messages.at(-1)
@@ -70,7 +70,7 @@ function mayContinue({ messages, continue_final_message: asked, ...request }: Pr
   return !last.tool_calls?.length && toText(last.content).trim() !== ''
 }
 
-/** @throws InvalidRequestError if the last message is no answer that can be continued. */
+/** @throws InvalidRequestError if the last message is not an answer that can be continued. */
 function asksToContinue({ messages, continue_final_message: asked }: PromptRequest): boolean {
   const last = messages.at(-1)
   if (last?.role === 'assistant') {
@@ -78,7 +78,7 @@ function asksToContinue({ messages, continue_final_message: asked }: PromptReque
     if (!last.tool_calls?.length) return true
   } else if (!asked) return false
   throw new InvalidRequestError(
-    `'continue_final_message' needs a last message of the role "assistant", without tool_calls.`,
+    `'continue_final_message' requires a last message of the role "assistant" without tool_calls.`,
     { param: 'continue_final_message', reason: 'invalid_value' },
   )
 }
@@ -112,7 +112,7 @@ const toText = (content: MessageContent | null | undefined): string =>
 
 function emptyAnswer(index: number): InvalidRequestError {
   const param = `messages[${index}].content`
-  return new InvalidRequestError(`'${param}' may be left out only where the message has 'tool_calls'.`, {
+  return new InvalidRequestError(`'${param}' may be omitted only where the message has 'tool_calls'.`, {
     param,
     reason: 'missing_required_parameter',
   })

@@ -3,7 +3,7 @@ import { type Grammar, InvalidRequestError, type JsonGrammar } from '@petals-cha
 import { parseRequestJson } from '../../../request-json.ts'
 import { checkJson } from './json-bounds.ts'
 
-/** A form that a request asks for, and the field that did. */
+/** A format that a request sets for its answer, and the field that sets it. */
 export interface WantedForm {
   readonly grammar: Grammar
   readonly param: string
@@ -12,15 +12,15 @@ export interface WantedForm {
 const MAX_CHOICES = 2000
 
 /**
- * The form that the fields of a request ask for: OpenAI's `response_format`, and what llama-server and vLLM call it.
- * @throws InvalidRequestError if there are two of them, or one is no form.
+ * The format that the fields of a request set: OpenAI's `response_format`, and the fields of llama-server and vLLM.
+ * @throws InvalidRequestError if two fields set a format, or one is invalid.
  */
 export function wantedForm(request: FormFields): WantedForm | undefined {
   const forms = [...formatOf(request.response_format), ...ownFields(request)]
   const [form, other] = forms
   if (other === undefined) return form
   throw new InvalidRequestError(
-    `'${form!.param}' and '${other.param}' both ask for a form of the answer; leave one out.`,
+    `'${form!.param}' and '${other.param}' both set the format of the answer; omit one of them.`,
     {
       param: other.param,
       reason: 'invalid_value',
@@ -89,7 +89,7 @@ function parsedSchema(source: string, param: string): unknown {
     return parseRequestJson(source)
   } catch (error) {
     if (!(error instanceof SyntaxError)) throw error
-    throw new InvalidRequestError(`Invalid '${param}': the text is no JSON.`, {
+    throw new InvalidRequestError(`Invalid '${param}': the text is not JSON.`, {
       param,
       reason: 'invalid_value',
     })
@@ -102,7 +102,7 @@ const regexForm = (pattern: string | null | undefined, param: string): readonly 
 const gbnfForm = (source: string | null | undefined, param: string): readonly WantedForm[] =>
   source ? [{ grammar: { type: 'gbnf', source }, param }] : []
 
-/** One of a few texts. */
+/** Restricts the answer to one of some texts. */
 function choiceForm(choices: readonly string[] | null | undefined, param: string): readonly WantedForm[] {
   if (choices == null) return []
   if (choices.length > MAX_CHOICES) {

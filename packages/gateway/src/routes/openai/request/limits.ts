@@ -9,13 +9,13 @@ import {
 
 export interface Budget {
   readonly promptTokens: number
-  /** What the client asked for, if it did. */
+  /** The length that the client asked for, if it did. */
   readonly requested: number | undefined
-  /** What the API gives at most to a client that asked for nothing, whatever the model's own limit is. */
+  /** The API's maximum for a client that asked for no length, whatever the model's own limit is. */
   readonly unasked?: number | undefined
 }
 
-/** The fields that say how long an answer may get, the most telling one first. */
+/** The fields that limit the length of an answer, in order of precedence. */
 export interface LengthRequest {
   readonly max_completion_tokens?: number | null | undefined
   readonly max_tokens?: number | null | undefined
@@ -23,7 +23,7 @@ export interface LengthRequest {
   readonly n_predict?: number | null | undefined
 }
 
-/** Tokens that a request asks for at most. Below 0: until the model ends or the context is full, as llama-server has it. */
+/** The maximum number of tokens that a request asks for. Below 0: until the model ends or the context is full, as in llama-server. */
 export function askedLength(request: LengthRequest): number | undefined {
   const asked =
     request.max_completion_tokens ?? request.max_tokens ?? request.max_new_tokens ?? request.n_predict
@@ -31,7 +31,7 @@ export function askedLength(request: LengthRequest): number | undefined {
   return asked < 0 ? Infinity : asked
 }
 
-/** Tokens that the answer may have, within the context. @throws ContextLengthError if the prompt leaves no room for one. */
+/** The maximum number of tokens of the answer, within the context. @throws ContextLengthError if the prompt leaves no space. */
 export function answerLength(model: Model, spec: ModelSpec, budget: Budget): number {
   const { promptTokens, requested, unasked = Infinity } = budget
   const maximum = Math.min(model.contextLength, spec.maxSessionLength ?? Infinity)
@@ -45,10 +45,10 @@ const tooLong = (prompt: number, maximum: number): ContextLengthError =>
     prompt + 1,
     maximum,
     `This model's maximum context length is ${maximum} tokens. However, your prompt has ${prompt} tokens, which leaves ` +
-      'no room for an answer. Please shorten the prompt.',
+      'no space for an answer. Please shorten the prompt.',
   )
 
-/** @throws InvalidRequestError naming the first id that is not in the model's vocabulary. */
+/** @throws InvalidRequestError that names the first id that is not in the model's vocabulary. */
 export function checkTokens(tokens: readonly TokenId[], vocabSize: number, param: string): void {
   const place = tokens.findIndex((token) => token >= vocabSize)
   if (place === -1) return

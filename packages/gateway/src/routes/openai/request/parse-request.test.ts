@@ -213,7 +213,7 @@ describe('parseRequest', () => {
         withMessage({ role: 'user', content: [{ type: 'text', text: 'x' }, { type }] }),
       )
       expect(fault.param).toBe('messages[1].content[1].type')
-      expect(fault.message).toContain(`"${type}" can't be read: models of this server take text only`)
+      expect(fault.message).toContain(`"${type}" are not supported: models of this server accept only text`)
     },
   )
 

@@ -7,13 +7,13 @@ import { ignoredParameters } from './ignored.ts'
 import { refuseUnsupported, type UnsupportedParameters } from './unsupported.ts'
 import { describeIssues, noMessage, unknownField } from './zod-issue.ts'
 
-/** The body of a request, checked. @throws InvalidRequestError that names the field at fault. */
+/** Parses and checks the body of a request. @throws InvalidRequestError that names the field at fault. */
 export async function parseRequest<Schema extends z.ZodObject>(
   request: Pick<HonoRequest, 'arrayBuffer' | 'header'>,
   schema: Schema,
   unsupported: UnsupportedParameters = {},
 ): Promise<z.output<Schema>> {
-  // Whatever the content type says: curl's default is a form. Pages of other sites are kept out by their origin.
+  // The content type does not matter: curl's default is a form. The origin policy keeps out pages of other sites.
   const body = parseJson(await bodyText(request))
   const parsed = schema.safeParse(body, { reportInput: true, error: () => noMessage })
   if (!parsed.success) {
@@ -25,7 +25,7 @@ export async function parseRequest<Schema extends z.ZodObject>(
   return parsed.data
 }
 
-/** What is silently ignored is taken for honoured. @throws InvalidRequestError naming the first field that no table has. */
+/** A client takes a field that is silently ignored for honoured. @throws InvalidRequestError that names the first unknown field. */
 function refuseUnknown(body: object, known: readonly object[]): void {
   const param = Object.keys(body).find((name) => !known.some((table) => Object.hasOwn(table, name)))
   if (param === undefined) return

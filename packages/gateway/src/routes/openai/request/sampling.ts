@@ -24,10 +24,10 @@ export type SamplingRequest = Pick<
   | 'random_seed'
 >
 
-/** OpenAI allows 0, which can only mean the most probable token; engines want more than 0. */
+/** OpenAI allows 0, which can only mean the most probable token; engines require more than 0. */
 const smallestTopP = 1e-6
 
-/** Below, the most probable token is taken for certain, and 32-bit engines would divide by zero. */
+/** Below this, the most probable token is certain, and 32-bit engines would divide by zero. */
 const smallestTemperature = 1e-4
 
 /** The request's parameters, else the model's defaults. */
@@ -54,12 +54,12 @@ export function toSampling(
   }
 }
 
-/** Another seed for each of `n` choices, or they would all be the same. */
+/** Gives each of `n` choices a different seed; otherwise all choices would be equal. */
 export function samplingOfChoice(sampling: SamplingParams, choice: number): SamplingParams {
   return sampling.seed === undefined ? sampling : { ...sampling, seed: within32Bits(sampling.seed + choice) }
 }
 
-/** What stands for a new seed every time at llama-server and vLLM, also as llama.cpp writes it, without a sign. */
+/** Values for a new seed per request: -1 in llama-server and vLLM, and -1 as llama.cpp writes it, unsigned. */
 const randomSeeds: readonly number[] = [-1, 2 ** 32 - 1]
 
 const toSeed = (seed: number | null | undefined): number | undefined =>

@@ -1,15 +1,15 @@
 import type { ToolChoice } from '@petals-chat/api'
 
-/** What the many ways of `tool_choice` mean. */
+/** The meaning of `tool_choice`, whatever notation it has. */
 export interface WantedCalls {
   readonly mode: 'none' | 'auto' | 'required'
-  /** Only these functions; undefined: all. */
+  /** The functions that may be called; undefined: all. */
   readonly names?: readonly string[] | undefined
-  /** A function was named to be called, and that once. */
+  /** The request names one function, to be called once. */
   readonly isSingle?: boolean
 }
 
-/** Reads `tool_choice` as OpenAI's two APIs, Mistral and others write it. */
+/** Reads `tool_choice` in the notations of OpenAI's two APIs, Mistral and others. */
 export function wantedCalls(choice: ToolChoice | null | undefined): WantedCalls {
   if (choice == null) return { mode: 'auto' }
   if (typeof choice === 'string') return { mode: choice === 'any' ? 'required' : choice }

@@ -1,10 +1,10 @@
 import { InvalidRequestError } from '@petals-chat/engine'
 
-/** A parameter that would change the answer and can't be honoured here. */
+/** A parameter that would change the answer and that this server can't honour. */
 export interface UnsupportedParameter {
-  /** Values that ask for nothing, besides null. */
+  /** Values that switch the parameter off, besides null. */
   readonly off: readonly unknown[]
-  /** What to do without it: ends the error message. */
+  /** What to use instead: the end of the error message. */
   readonly instead: string
 }
 
@@ -16,21 +16,20 @@ const sampler = (...off: readonly unknown[]) =>
   never('Use temperature, top_k, top_p, min_p and the penalties.', ...off)
 const penalty = (...off: readonly unknown[]) =>
   never('Use repetition_penalty, presence_penalty and frequency_penalty.', ...off)
-const beams = (...off: readonly unknown[]) => never('Beams are not searched here: leave it out.', ...off)
-const answerShape = (...off: readonly unknown[]) =>
-  never('Answers have one shape here: leave it out.', ...off)
+const beams = (...off: readonly unknown[]) => never('Beam search is not supported: omit it.', ...off)
+const answerShape = (...off: readonly unknown[]) => never('Responses have one shape: omit it.', ...off)
 const thoughts = (...off: readonly unknown[]) =>
-  never('Use chat_template_kwargs, as the model’s template has it, or reasoning_effort.', ...off)
+  never('Use chat_template_kwargs, as the model’s template defines it, or reasoning_effort.', ...off)
 
-/** Forms of answers. */
+/** Parameters for the format of an answer. */
 const ofForms: UnsupportedParameters = {
-  guided_whitespace_pattern: never('White space is short here: leave it out.'),
+  guided_whitespace_pattern: never('Generated JSON is compact: omit it.'),
   format: never('Use response_format.', ''),
 }
 
-/** Samplers and controls of other servers; ignoring them would give another answer than was asked for. */
+/** Samplers and controls of other servers; ignoring them would give a different answer from the one requested. */
 const ofSamplers: UnsupportedParameters = {
-  do_sample: never('Use temperature; 0 does not sample.', true),
+  do_sample: never('Use temperature; 0 switches sampling off.', true),
   typical_p: sampler(1),
   typ_p: sampler(1),
   typical: sampler(1),
@@ -56,7 +55,7 @@ const ofSamplers: UnsupportedParameters = {
   temperature_last: sampler(false),
   guidance_scale: sampler(1),
   negative_prompt: sampler(''),
-  repeat_last_n: never('The penalty looks at the whole context: leave it out.', 64, -1),
+  repeat_last_n: never('The penalty applies to the whole context: omit it.', 64, -1),
   penalize_nl: penalty(false),
   rep_pen: never('Use repetition_penalty.', 1),
   encoder_repetition_penalty: penalty(1),
@@ -73,16 +72,16 @@ const ofSamplers: UnsupportedParameters = {
   sampler_seed: never('Use seed.', -1),
 }
 
-/** Where an answer begins and ends, and what is shown of it. */
+/** Parameters for where an answer begins and ends, and for the parts of it that are returned. */
 const ofBounds: UnsupportedParameters = {
-  min_tokens: never('Leave it out.', 0),
-  min_length: never('Leave it out.', 0),
+  min_tokens: never('Omit it.', 0),
+  min_length: never('Omit it.', 0),
   num_predict: never('Use max_tokens.', -1),
-  max_length: never('Use max_tokens, which counts the answer alone.'),
-  n_indent: never('Leave it out.', 0),
+  max_length: never('Use max_tokens, which counts only the answer.'),
+  n_indent: never('Omit it.', 0),
   t_max_predict_ms: never('Close the connection to stop an answer.', 0, -1),
   ban_eos_token: never('Use ignore_eos.', false),
-  stop_token_ids: never('Use stop with their texts.', []),
+  stop_token_ids: never('Use stop with the texts of the tokens.', []),
   include_stop_str_in_output: never('Stop texts are never part of the answer.', false),
   skip_special_tokens: never('Control tokens are never part of the answer.', true),
   spaces_between_special_tokens: never('Control tokens are never part of the answer.', true),
@@ -91,7 +90,7 @@ const ofBounds: UnsupportedParameters = {
   prompt_logprobs: never('Use /v1/completions with echo and logprobs.'),
   n_probs: never('Use logprobs.', 0),
   top_n_tokens: never('Use logprobs.', 0),
-  post_sampling_probs: never('Log probabilities are the model’s own: leave it out.', false),
+  post_sampling_probs: never('Log probabilities are those of the model before sampling: omit it.', false),
   return_tokens: answerShape(false),
   return_token_ids: answerShape(false),
   return_tokens_as_token_ids: answerShape(false),
@@ -100,23 +99,23 @@ const ofBounds: UnsupportedParameters = {
   details: answerShape(false),
   decoder_input_details: answerShape(false),
   detokenize: answerShape(true),
-  watermark: never('Leave it out.', false),
+  watermark: never('Omit it.', false),
 }
 
-/** What else changes what the model reads or is. */
+/** Parameters that change the model itself or what it reads. */
 const ofOtherServers: UnsupportedParameters = {
-  lora: never('Serve the adapter as a model of its own.', []),
-  adapter_id: never('Serve the adapter as a model of its own.'),
-  chat_template: never('Models have their own template; chat_template_kwargs are its variables.'),
-  chat_format: never('Models have their own template; chat_template_kwargs are its variables.'),
+  lora: never('Serve the adapter as a separate model.', []),
+  adapter_id: never('Serve the adapter as a separate model.'),
+  chat_template: never('The model has its own template; set its variables with chat_template_kwargs.'),
+  chat_format: never('The model has its own template; set its variables with chat_template_kwargs.'),
   documents: never('Put the documents into the messages.', []),
-  image_data: never('Models of this server take text only.', []),
-  multimodal_data: never('Models of this server take text only.', []),
+  image_data: never('Models of this server accept only text.', []),
+  multimodal_data: never('Models of this server accept only text.', []),
   prompt_embeds: never('Send text or token ids.'),
-  vllm_xargs: never('Leave it out.', {}),
-  options: never('Send its fields beside the others; num_predict is max_tokens.', {}),
-  plugins: never('Plugins do not run here.', []),
-  safe_prompt: never('Say it in the system message.', false),
+  vllm_xargs: never('Omit it.', {}),
+  options: never('Send its fields at the top level; num_predict is max_tokens.', {}),
+  plugins: never('Plugins are not supported.', []),
+  safe_prompt: never('Put it into the system message.', false),
   prompt_mode: thoughts(),
   think: thoughts(),
   enable_thinking: thoughts(),
@@ -125,10 +124,10 @@ const ofOtherServers: UnsupportedParameters = {
   thinking_budget_tokens: thoughts(-1),
   thinking_token_budget: thoughts(-1),
   thinking: thoughts(),
-  include_reasoning: never('Skip reasoning_content.', true),
+  include_reasoning: never('Ignore reasoning_content.', true),
   reasoning_in_content: never('Use reasoning_format "none".', false),
   thinking_forced_open: never('Use reasoning_format.', false),
-  parse_tool_calls: never('Leave tools out.', true),
+  parse_tool_calls: never('Omit tools.', true),
 }
 
 const ofAll: UnsupportedParameters = { ...ofForms, ...ofSamplers, ...ofBounds, ...ofOtherServers }
@@ -137,48 +136,48 @@ export const unsupportedChatParameters: UnsupportedParameters = {
   ...ofAll,
   functions: never('Use tools.', []),
   function_call: never('Use tool_choice.'),
-  modalities: never('Models of this server write text only.', ['text']),
-  audio: never('Models of this server write text only.'),
-  web_search_options: never('Search yourself and put the results into the messages, or offer a tool.'),
-  verbosity: never('Say in the messages how long the answer should be.', 'medium'),
-  moderation: never('Check messages and answers yourself.'),
-  echo: never('Use continue_final_message to go on with a text.', false),
+  modalities: never('Models of this server write only text.', ['text']),
+  audio: never('Models of this server write only text.'),
+  web_search_options: never('Search in the client and put the results into the messages, or offer a tool.'),
+  verbosity: never('State the length of the answer in the messages.', 'medium'),
+  moderation: never('Check messages and answers in the client.'),
+  echo: never('Use continue_final_message to continue a text.', false),
   best_of: never('Use n.', 1),
   suffix: never('Use the messages.', ''),
   prompt: never('Use /v1/completions, or put the text into messages.'),
-  add_special_tokens: never('The model’s template decides which there are.', false),
+  add_special_tokens: never('The model’s template sets the special tokens.', false),
 }
 
 export const unsupportedCompletionParameters: UnsupportedParameters = {
   ...ofAll,
-  suffix: never('Models of this server only continue a text. Put what comes before into prompt.', ''),
+  suffix: never('Models of this server only continue a text. Put the text before it into prompt.', ''),
   response_format: never('Use /v1/chat/completions.', { type: 'text' }),
   tools: never('Use /v1/chat/completions.', []),
   tool_choice: never('Use /v1/chat/completions.', 'none', 'auto'),
   messages: never('Use /v1/chat/completions.'),
-  add_special_tokens: never('Send token ids to choose every token.', true),
-  add_bos_token: never('Send token ids to choose every token.', true),
+  add_special_tokens: never('Send token ids to set every token.', true),
+  add_bos_token: never('Send token ids to set every token.', true),
 }
 
 export const unsupportedEmbeddingParameters: UnsupportedParameters = {
   truncate_prompt_tokens: never('Shorten the input.'),
   truncate: never('Shorten the input.'),
-  add_special_tokens: never('Send token ids to choose every token.', true),
+  add_special_tokens: never('Send token ids to set every token.', true),
   embd_normalize: never('Vectors have length 1.', 2),
   normalize: never('Vectors have length 1.', true),
-  input_type: never('Put what the model expects into the input.'),
+  input_type: never('Put the prefix that the model expects into the input.'),
   content: never('Use input.'),
   messages: never('Use input.'),
-  task: never('Put what the model expects into the input.'),
+  task: never('Put the prefix that the model expects into the input.'),
 }
 
 export const unsupportedTokenizeParameters: UnsupportedParameters = {
-  chat_template: never('Models have their own template; chat_template_kwargs are its variables.'),
-  parse_special: never('Control tokens are always read as such in prompt.', true),
+  chat_template: never('The model has its own template; set its variables with chat_template_kwargs.'),
+  parse_special: never('Control tokens in prompt are always parsed.', true),
   with_pieces: never('Use return_token_strs.', false),
 }
 
-/** @throws InvalidRequestError naming the first parameter of `body` that asks for something of the table. */
+/** @throws InvalidRequestError that names the first parameter of `body` that the table refuses. */
 export function refuseUnsupported(body: object, table: UnsupportedParameters): void {
   for (const [param, { off, instead }] of Object.entries(table)) {
     const value = Object.hasOwn(body, param) ? (body as Record<string, unknown>)[param] : undefined

@@ -4,7 +4,7 @@ type Issue = z.core.$ZodIssue
 type UnionIssue = z.core.$ZodIssueInvalidUnion
 type Path = readonly PropertyKey[]
 
-/** What is wrong with one field, in OpenAI's words. */
+/** The fault of one field, in OpenAI's words. */
 export interface RequestFault {
   readonly message: string
   /** `messages[0].content`; undefined for the body as a whole. */
@@ -12,13 +12,13 @@ export interface RequestFault {
   readonly reason: string
 }
 
-/** Given to zod as every issue's message, so that messages written in a schema can be told from zod's own. */
+/** Passed to zod as the message of every issue, to distinguish messages written in a schema from zod's own. */
 export const noMessage = '\0'
 
-/** Fields that take fractions: OpenAI's codes tell decimals from integers. */
+/** Fields that accept fractions: OpenAI's error codes distinguish decimals from integers. */
 const decimals = /^(temperature|top_p|min_p|\w+_penalty|logit_bias)\b/
 
-/** The first fault of a body that a schema refused. */
+/** Describes the first fault of a body that a schema refused. */
 export function describeIssues(issues: readonly Issue[]): RequestFault {
   const issue = innermost(issues[0]!)
   if (issue.code === 'unrecognized_keys') return unknownField(formatPath([...issue.path, issue.keys[0]!])!)
@@ -28,13 +28,13 @@ export function describeIssues(issues: readonly Issue[]): RequestFault {
   return { message: written && written !== noMessage ? written : message, param, reason }
 }
 
-/** In the words of OpenAI's API. */
+/** Describes an unknown field in the words of OpenAI's API. */
 export const unknownField = (path: string): RequestFault => {
   const param = path.length > 200 ? `${path.slice(0, 200)}…` : path
   return { message: `Unknown parameter: '${param}'.`, param, reason: 'unknown_parameter' }
 }
 
-/** The fault of the alternative that the value came nearest to, if it came near any. */
+/** The fault of the alternative that matches the value best, if any matches partly. */
 function innermost(issue: Issue): Issue {
   if (issue.code !== 'invalid_union' || issue.errors.length === 0) return issue
   const near = issue.errors.filter(
@@ -46,7 +46,7 @@ function innermost(issue: Issue): Issue {
   return { ...inner, path: [...issue.path, ...inner.path] }
 }
 
-/** Alternatives are the nearer, the deeper their first fault lies and the fewer they have. */
+/** An alternative matches better the deeper its first fault lies and the fewer faults it has. */
 const distance = (issues: readonly Issue[]): number => issues.length - 1000 * issues[0]!.path.length
 
 function describe(issue: Issue, param: string | undefined): Omit<RequestFault, 'param'> {
