@@ -11,6 +11,13 @@ export const publicInitialPeers: readonly string[] = [
   '/ip4/159.203.156.48/tcp/31338/p2p/QmQGTqmM7NKjV6ggU1ZCap8zWiyKR89RViDXiqehSiCpY5',
 ]
 
+/**
+ * Reports whether initial peers lead into the public swarm. One public bootstrap peer is enough: a node that knows it
+ * shares the public DHT.
+ */
+export const isPublicSwarm = (initialPeers: readonly string[]): boolean =>
+  initialPeers.some((peer) => publicInitialPeers.includes(peer))
+
 const address = z
   .string()
   .regex(

@@ -15,7 +15,7 @@ import {
   type ServerPlan,
   type ServerSettings,
 } from '@petals-chat/contribute'
-import { publicInitialPeers } from '@petals-chat/petals/config'
+import { isPublicSwarm } from '@petals-chat/petals/config'
 import { loadConfig, type LoadedConfig } from '../config/load.ts'
 import type { Flags } from '../config/overrides.ts'
 import type { CommandContext } from '../context.ts'
@@ -107,7 +107,7 @@ function settingsOf({
   port,
 }: SettingsParts): ServerSettings {
   const { initialPeers } = loaded.config.swarm
-  const isPublic = initialPeers.every((address) => publicInitialPeers.includes(address))
+  const isPublic = isPublicSwarm(initialPeers)
   const adapters = [...new Set([...request.adapters, ...(model.spec?.adapter ? [model.spec.adapter] : [])])]
   return {
     model: model.model,

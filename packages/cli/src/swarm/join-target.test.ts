@@ -45,6 +45,13 @@ describe('joinTargetOf', () => {
     expect(joinTargetOf(privateSwarm, { source }, options).model).toBe('org/llama')
   })
 
+  it('joins the public swarm where one of its peers is among the initial peers, as the notice of the page says', () => {
+    const swarmOf = (initialPeers: readonly string[]) =>
+      joinTargetOf({ dhtPrefix: 'Llama-hf', initialPeers }, undefined, options).swarm
+    expect(swarmOf([address, publicInitialPeers[0]!])).toBe('public')
+    expect(swarmOf([address])).toEqual([address])
+  })
+
   it('knows no model where the configuration has none', () => {
     expect(joinTargetOf(privateSwarm, undefined, options)).toEqual({
       model: undefined,

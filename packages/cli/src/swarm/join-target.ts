@@ -5,7 +5,7 @@ import type { ModelSpec, SwarmModelStatus } from '@petals-chat/engine'
 import { parseModelSource } from '@petals-chat/hub'
 import type { SingleSource } from '@petals-chat/hub'
 import { expandHome } from '@petals-chat/hub/config'
-import { publicInitialPeers } from '@petals-chat/petals/config'
+import { isPublicSwarm } from '@petals-chat/petals/config'
 
 export interface JoinTargetOptions {
   /** What relative paths are relative to. */
@@ -25,7 +25,7 @@ export function joinTargetOf(
   const isDerived = source?.type === 'hub' && spec?.dhtPrefix === undefined
   return {
     model: source && modelOf(source, options),
-    swarm: initialPeers.every((address) => publicInitialPeers.includes(address)) ? 'public' : initialPeers,
+    swarm: isPublicSwarm(initialPeers) ? 'public' : initialPeers,
     ...(isDerived || dhtPrefix === '' ? {} : { dhtPrefix }),
     ...(spec?.adapter === undefined ? {} : { adapters: [spec.adapter] }),
   }

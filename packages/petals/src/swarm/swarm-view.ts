@@ -10,7 +10,7 @@ import {
   type SwarmView,
 } from '@petals-chat/engine'
 import { listSwarmModels } from '../blocks/swarm-models.ts'
-import { publicInitialPeers } from '../config.ts'
+import { isPublicSwarm } from '../config.ts'
 import { coverageOf } from './coverage.ts'
 import { SwarmError, SwarmUnreachableError } from '../errors.ts'
 import type { ModelLocation } from './model-location.ts'
@@ -54,7 +54,7 @@ class LiveSwarmView implements SwarmView {
 
   constructor(options: SwarmViewOptions) {
     this.#options = options
-    this.isPublic = options.initialPeers.some((peer) => publicInitialPeers.includes(peer))
+    this.isPublic = isPublicSwarm(options.initialPeers)
   }
 
   async status({ signal }: AbortOptions = {}): Promise<SwarmStatus> {

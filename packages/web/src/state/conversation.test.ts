@@ -132,6 +132,18 @@ describe('a conversation', () => {
     expect(await page.repository.loadMessages(chat)).toHaveLength(5)
   })
 
+  it('stores no messages of a deleted chat when the deletion of a message is undone', async () => {
+    const page = createTestPage({ scripts: [says('A')] })
+    const chat = page.newChat()
+    await page.say(chat, 'Q')
+    const undoMessage = page.conversation.deleteBranch(chat, last(page.path(chat)).id)
+    const undoChat = await page.conversation.deleteChat(chat)
+    undoMessage()
+    expect(await page.repository.loadMessages(chat)).toEqual([])
+    undoChat()
+    expect(page.texts(chat)).toEqual(['Q'])
+  })
+
   it.each([
     ['the first one first', [0, 1]],
     ['the last one first', [1, 0]],

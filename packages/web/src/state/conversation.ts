@@ -122,6 +122,8 @@ export class Conversation {
     const restore = this.#chats.removeMessages(chatId, ids)
     this.#chats.updateChat(chatId, { leafId: leafWithout(tree, messageId) })
     return () => {
+      // Without its chat a message could never be shown or deleted.
+      if (!this.#chats.chat(chatId)) return
       restore()
       // What came before may have been deleted since: it belongs to what is brought back.
       const { messages } = this.#chats.tree(chatId)

@@ -73,45 +73,62 @@ export function nestTags(node: Nodes): void {
 }
 
 const isTag = (node: Nodes): node is Tag => node.type === 'inlineTag' || node.type === 'blockTag'
+const isEnd = ({ value }: Tag): boolean => value.startsWith('</')
 const nameOf = ({ value }: Tag): string => /\w+/.exec(value)![0].toLowerCase()
 
-interface OpenTag {
+interface OpenElement {
   readonly tag: Tag
   readonly children: Nodes[]
 }
 
+/** Takes time in proportion to the nodes, however many tags lack their other half. */
 function nest(nodes: readonly Nodes[]): Nodes[] {
+  const paired = pairedTags(nodes)
   const root: Nodes[] = []
-  const open: OpenTag[] = []
-  const current = (): Nodes[] => open.at(-1)?.children ?? root
-  /** The last tag that is open was none. */
-  const giveUp = (): void => {
-    const { tag, children } = open.pop()!
-    current().push(asText(tag), ...children)
-  }
+  const open: OpenElement[] = []
+  const add = (node: Nodes): void => void (open.at(-1)?.children ?? root).push(node)
   const close = (): void => {
     const { tag, children } = open.pop()!
-    current().push(elementOf(tag, children))
+    add(elementOf(tag, children))
   }
   for (const node of nodes) {
-    if (!isTag(node)) current().push(node)
-    else if (nameOf(node) === 'br')
-      current().push(node.value.startsWith('</') ? asText(node) : { type: 'break' })
-    else if (!node.value.startsWith('</')) open.push({ tag: node, children: [] })
-    else {
-      const index = open.findLastIndex(({ tag }) => nameOf(tag) === nameOf(node))
-      if (index < 0) current().push(asText(node))
-      else {
-        while (open.length > index + 1) giveUp()
-        close()
-      }
+    if (!isTag(node)) add(node)
+    else if (!paired.has(node)) add(nameOf(node) === 'br' && !isEnd(node) ? { type: 'break' } : asText(node))
+    else if (isEnd(node)) close()
+    else open.push({ tag: node, children: [] })
+  }
+  while (open.length > 0) close()
+  return root.flatMap((node) => (node.type === 'summary' ? outside(node) : [node]))
+}
+
+/**
+ * The tags that become elements: those with their other half, and unfinished details, which hold all that follows while
+ * they are being written. Where another tag would end is not known.
+ */
+function pairedTags(nodes: readonly Nodes[]): ReadonlySet<Tag> {
+  const paired = new Set<Tag>()
+  const open: Tag[] = []
+  const openOfName = new Map<string, number>()
+  const count = (name: string, change: number): void =>
+    void openOfName.set(name, (openOfName.get(name) ?? 0) + change)
+  for (const node of nodes) {
+    if (!isTag(node)) continue
+    const name = nameOf(node)
+    if (name === 'br') continue
+    if (!isEnd(node)) {
+      open.push(node)
+      count(name, 1)
+    } else if (openOfName.get(name)) {
+      let start: Tag
+      do {
+        start = open.pop()!
+        count(nameOf(start), -1)
+      } while (nameOf(start) !== name)
+      paired.add(start).add(node)
     }
   }
-  // Details that are still being written hold all that follows; where other tags would end is not known.
-  while (open.length > 0)
-    if (nameOf(open.at(-1)!.tag) === 'details') close()
-    else giveUp()
-  return root.flatMap((node) => (node.type === 'summary' ? outside(node) : [node]))
+  for (const tag of open) if (nameOf(tag) === 'details') paired.add(tag)
+  return paired
 }
 
 function asText(tag: Tag): Nodes {
@@ -131,10 +148,11 @@ function elementOf(tag: Tag, children: Nodes[]): Nodes {
       children: children as PhrasingContent[],
       position,
     }
-  const [summary, ...others] = children.filter((child) => child.type === 'summary')
-  const rest = children
-    .filter((child) => child !== summary)
-    .flatMap((child) => (others.includes(child as Summary) ? outside(child as Summary) : [child]))
+  const summary = children.find((child) => child.type === 'summary')
+  const rest = children.flatMap((child) => {
+    if (child === summary) return []
+    return child.type === 'summary' ? outside(child) : [child]
+  })
   const open = /open/i.test(tag.value)
   return {
     type: 'details',
