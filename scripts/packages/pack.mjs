@@ -1,5 +1,6 @@
 // Packs the built packages as the registry gets them (`npm run pack`): one tarball each in .cache/packages.
 import { execFile } from 'node:child_process'
+import { existsSync } from 'node:fs'
 import { cp, mkdir, readFile, rm } from 'node:fs/promises'
 import path from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -52,6 +53,21 @@ async function npmPack(args) {
   return JSON.parse(stdout)
 }
 
+/** Compiled files whose source is gone: TypeScript does not delete what it built earlier. */
+const staleFiles = (name, files) =>
+  files
+    .filter((file) => /^dist\/.*\.js$/.test(file))
+    .filter((file) => {
+      const source = path.join(root, 'packages', name, file.replace('dist/', 'src/').replace(/\.js$/, '.ts'))
+      return !existsSync(source)
+    })
+
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
-  for (const { file } of Object.values(await packAll())) console.log(path.relative(root, file))
+  const tarballs = Object.entries(await packAll())
+  const stale = tarballs.flatMap(([name, { files }]) => (name === 'web' ? [] : staleFiles(name, files)))
+  if (stale.length > 0) {
+    console.error(`Delete packages/*/dist and pack again: these files have no source.\n${stale.join('\n')}`)
+    process.exit(1)
+  }
+  for (const [, { file }] of tarballs) console.log(path.relative(root, file))
 }

@@ -35,6 +35,13 @@ describe('describeMachine', () => {
     expect(gpus[0]?.detail).toMatch(/npm run add-cuda/)
   })
 
+  it('names the packages to add where it is installed from the registry', () => {
+    const { command } = machine({ files: [glibc, '/dev/nvidiactl'], installedVersion: '3.22.1' })
+    expect(command).toBe(
+      'npm install @node-llama-cpp/linux-x64-cuda@3.22.1 @node-llama-cpp/linux-x64-cuda-ext@3.22.1',
+    )
+  })
+
   it('reports a missing CUDA runtime', () => {
     const packages = ['linux-x64', 'linux-x64-cuda']
     const { gpus, command } = machine({ files: [glibc, '/proc/driver/nvidia/version'], packages })

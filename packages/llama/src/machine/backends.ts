@@ -1,6 +1,6 @@
-import { existsSync } from 'node:fs'
+import { existsSync, readFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
-import { delimiter, join } from 'node:path'
+import { delimiter, join, sep } from 'node:path'
 import { countCores, type CoreCount } from './cpu-limit.ts'
 
 export type GpuName = 'cuda' | 'vulkan' | 'metal'
@@ -42,6 +42,8 @@ export interface MachineFacts {
   readonly environment: Environment
   hasFile(path: string): boolean
   hasPackage(name: string): boolean
+  /** The version of the bundled node-llama-cpp where this is an installed package; undefined in a checkout. */
+  readonly installedVersion?: string | undefined
 }
 
 const glibcLoaders = [
@@ -50,7 +52,6 @@ const glibcLoaders = [
   '/lib/ld-linux-armhf.so.3',
   '/lib/ld-linux-riscv64-lp64d.so.1',
 ]
-const ADD_CUDA = 'npm run add-cuda'
 const CUDA_MAJORS = [13, 12]
 
 /** Facts for `doctor`: cores, libraries and graphics cards. */
@@ -62,7 +63,7 @@ export function detectLlamaBackends({ environment = {} }: DetectOptions = {}): L
 export function describeMachine(facts: MachineFacts): LlamaMachine {
   const gpus = facts.platform === 'darwin' ? [metal(facts)] : [cuda(facts), vulkan(facts)]
   const wantsCuda = gpus.some(({ name, possible, installed }) => name === 'cuda' && possible && !installed)
-  return { cores: countCores(), cpu: cpu(facts), gpus, ...(wantsCuda && { command: ADD_CUDA }) }
+  return { cores: countCores(), cpu: cpu(facts), gpus, ...(wantsCuda && { command: addCudaCommand(facts) }) }
 }
 
 function cpu(facts: MachineFacts): LlamaBackend {
@@ -104,11 +105,19 @@ function cuda(facts: MachineFacts): GpuBackend {
   const detail = !possible
     ? 'No NVIDIA driver was found.'
     : !installed
-      ? `An NVIDIA driver is installed, but the CUDA library is not: run \`${ADD_CUDA}\` (540 MB).`
+      ? `An NVIDIA driver is installed, but the CUDA library is not: run \`${addCudaCommand(facts)}\` (540 MB).`
       : hasCudaRuntime(facts)
         ? 'The NVIDIA driver, the library and the CUDA runtime are installed.'
         : `The NVIDIA driver and the library are installed, but the CUDA runtime is not: install CUDA ${CUDA_MAJORS.join(' or ')} (cudart and cublas).`
   return { name: 'cuda', possible, installed, detail }
+}
+
+/** The default installation leaves the CUDA binaries out (docs/decisions/2026-11-28-published-packages.md). */
+function addCudaCommand(facts: MachineFacts): string {
+  const { installedVersion: version } = facts
+  if (version === undefined) return 'npm run add-cuda'
+  const names = ['x64-cuda', 'x64-cuda-ext'].map((suffix) => packageName(facts, suffix))
+  return `npm install ${names.map((name) => `${name}@${version}`).join(' ')}`
 }
 
 function vulkan(facts: MachineFacts): GpuBackend {
@@ -161,6 +170,7 @@ function libraryFolders({ platform, environment: env }: MachineFacts): string[] 
 
 function thisMachine(environment: Environment): MachineFacts {
   const require = createRequire(import.meta.resolve('node-llama-cpp'))
+  const isInstalled = import.meta.dirname.split(sep).includes('node_modules')
   return {
     platform: process.platform,
     arch: process.arch,
@@ -168,5 +178,12 @@ function thisMachine(environment: Environment): MachineFacts {
     hasFile: existsSync,
     hasPackage: (name) =>
       require.resolve.paths(name)?.some((folder) => existsSync(join(folder, name))) ?? false,
+    ...(isInstalled && { installedVersion: nodeLlamaCppVersion() }),
   }
+}
+
+function nodeLlamaCppVersion(): string {
+  const manifest = readFileSync(new URL('../../package.json', import.meta.url), 'utf8')
+  const { dependencies } = JSON.parse(manifest) as { readonly dependencies: Record<string, string> }
+  return dependencies['node-llama-cpp']!
 }
