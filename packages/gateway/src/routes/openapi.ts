@@ -4,7 +4,7 @@ import type { GatewayVariables, RouteModule } from '../context.ts'
 import { documentationPage } from './openapi/page.ts'
 import { documentationStyle } from './openapi/style.ts'
 
-/** `GET /openapi.json`: the API for programs; `GET /docs`: the same for people. */
+/** `GET /openapi.json`: the API as a document for programs; `GET /docs`: the same as a page to read. */
 export const openapiRoutes: RouteModule = ({ registry, version, config: { basePath } }) => {
   const document = openApiDocument(version, basePath)
   return new Hono<{ Variables: GatewayVariables }>()

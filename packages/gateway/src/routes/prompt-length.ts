@@ -1,13 +1,13 @@
 import { ContextLengthError, type Model, type Tokenizer } from '@petals-chat/engine'
 
-/** Characters a token: a text below this share of the maximum needs no look at the vocabulary. */
+/** Characters per token. A text within this share of the context may fit: no search of the vocabulary is needed. */
 const USUAL_TOKEN_LENGTH = 8
 
 const longestTokens = new WeakMap<Tokenizer, number>()
 
 /**
- * Refuses a text that is too long whatever its tokens are. Tokenizing takes microseconds a character, during which this
- * process does nothing else: megabytes would stop it for many seconds, only to be refused then.
+ * Refuses a text that is too long whatever its tokens are. Tokenizing takes microseconds per character and blocks this
+ * process: megabytes would block it for many seconds, only to be refused afterwards.
  * @throws ContextLengthError
  */
 export function assertMayFit(
@@ -19,7 +19,7 @@ export function assertMayFit(
   if (tokens > contextLength) throw tooLong(text.length, tokens, contextLength)
 }
 
-/** UTF-16 units of the longest token. */
+/** The length of the longest token in UTF-16 units. */
 function longestToken(tokenizer: Tokenizer): number {
   const known = longestTokens.get(tokenizer)
   if (known !== undefined) return known
@@ -36,5 +36,5 @@ const tooLong = (characters: number, tokens: number, maximum: number): ContextLe
     tokens,
     maximum,
     `This model's maximum context length is ${maximum} tokens. However, your text of ${characters} characters has ` +
-      `${tokens} tokens at least. Please shorten it.`,
+      `at least ${tokens} tokens. Please shorten it.`,
   )

@@ -6,15 +6,15 @@ import type { GatewayVariables, RouteModule } from '../../context.ts'
 import { AnswerCancelledError, GatewayError } from '../../errors.ts'
 import { streamAnswer } from './response/respond-resumably.ts'
 
-/** `/v1/answers/{id}`: answers that were asked for with `resumable`. Who knows an id may do all of this. */
+/** `/v1/answers/{id}`: answers that were requested with `resumable`. The id is the capability for every operation. */
 export const answerRoutes: RouteModule = (context) =>
   new Hono<{ Variables: GatewayVariables }>()
     .get('/v1/answers/:answer/stream', (c) => {
-      // Whoever asks only for the headers would be a reader for ever.
+      // A request for the headers alone would count as a reader that never ends.
       if (c.req.method === 'HEAD') throw new GatewayError('method_not_allowed', 'Use GET to read an answer.')
       const answer = context.answers.find(c.req.param('answer'), 'stream')
       const after = positionOf(c, answer)
-      // The status that makes an EventSource stop asking.
+      // This status makes an EventSource stop reconnecting.
       if (!answer.isRunning && after === answer.log.last) return c.body(null, 204)
       context.answers.countResumption(answer)
       return streamAnswer(c, context, answer, after)
@@ -31,14 +31,14 @@ export const answerRoutes: RouteModule = (context) =>
       return c.json({ id: answer.id, object: 'answer.deleted', deleted: true } satisfies DeletedAnswer)
     })
 
-/** Number of the last event that the client has. The header counts more: an EventSource keeps its first address. */
+/** The number of the last event that the client has. The header takes precedence: an EventSource keeps its first address. */
 function positionOf(c: Context, answer: KeptAnswer): number {
   const header = c.req.header('last-event-id')
   const [param, text] =
     header === undefined ? ['after', c.req.query('after') ?? '0'] : ['Last-Event-ID', header]
   const [, id = answer.id, digits] = /^(?:([\w-]+):)?(\d{1,15})$/.exec(text.trim()) ?? []
   if (digits === undefined || id !== answer.id)
-    throw wrongPosition(param, `it has to be the id of the last event that came, or its number`)
+    throw wrongPosition(param, `it has to be the id of the last event that arrived, or its number`)
   const { last } = answer.log
   if (Number(digits) > last) throw wrongPosition(param, `this answer has ${last} events so far`)
   return Number(digits)

@@ -46,7 +46,7 @@ async function encodeInputs(
   })
 }
 
-/** One after another: an engine's embedding takes all of its threads. */
+/** Embeds one input after another, because an engine uses all of its threads for one. */
 async function embedAll(
   model: Model,
   inputs: readonly (readonly TokenId[])[],
@@ -54,7 +54,7 @@ async function embedAll(
 ): Promise<readonly Float32Array[]> {
   if (model.embed === undefined || !model.capabilities.embeddings) {
     throw new InvalidRequestError(
-      `The engine of the model '${model.id}' gives no embeddings. Take a model whose capabilities have "embeddings" (GET /v1/models).`,
+      `The engine of the model '${model.id}' does not return embeddings. Use a model whose capabilities have "embeddings" (GET /v1/models).`,
       { param: 'model', reason: 'unsupported_value' },
     )
   }
@@ -69,7 +69,7 @@ async function embedAll(
 function checkDimensions(wanted: number | null | undefined, given: number): void {
   if (wanted == null || wanted === given) return
   throw new InvalidRequestError(
-    `Invalid 'dimensions': embeddings of this model have ${given}, not ${wanted}.`,
+    `Invalid 'dimensions': embeddings of this model have ${given} dimensions, not ${wanted}.`,
     {
       param: 'dimensions',
       reason: 'unsupported_value',

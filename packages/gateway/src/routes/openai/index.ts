@@ -1,6 +1,6 @@
 /**
- * The API that clients of OpenAI's know, in front of the models of this server: chat completions, completions,
- * embeddings, models, and the tokenizer.
+ * The OpenAI-compatible API in front of the models of this server: chat completions, completions, embeddings, models,
+ * and the tokenizer.
  *
  * ```ts
  * const app = new Hono().route('/', openaiRoutes(context))

@@ -6,7 +6,7 @@ import { modelState } from '../model-state.ts'
 import { swarmKind } from '../swarm-kind.ts'
 import { findModel } from '../resolve-model.ts'
 
-/** `GET /v1/models` and `GET /v1/models/{id}`; a `/` in an id may come as it is or as `%2F`. */
+/** `GET /v1/models` and `GET /v1/models/{id}`; a `/` in an id may be written as it is or as `%2F`. */
 export const modelRoutes: RouteModule = (context) => {
   const created = Math.floor(Date.now() / 1000)
   const describe = (spec: ModelSpec, signal: AbortSignal) => describeModel(context, spec, created, signal)
@@ -63,7 +63,7 @@ const toProgress = ({ phase, label, done, total, unit }: NonNullable<ModelState[
   unit,
 })
 
-/** What every model can do here, and none. */
+/** The capabilities that every model of this server has or lacks. */
 const usualCapabilities = {
   completion_chat: true,
   completion_fim: false,
@@ -73,7 +73,7 @@ const usualCapabilities = {
   classification: false,
 } as const
 
-/** What is only known of a model that is loaded, and what holds of all. */
+/** The fields that are known only for a loaded model, and the capabilities of all models. */
 function loadedFields(
   model: Model | undefined,
   spec: ModelSpec,

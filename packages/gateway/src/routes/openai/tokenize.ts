@@ -16,7 +16,7 @@ import { checkTokens } from './request/limits.ts'
 import { parseRequest } from './request/parse-request.ts'
 import { unsupportedTokenizeParameters } from './request/unsupported.ts'
 
-/** `POST /v1/tokenize` and `POST /v1/detokenize`: text to tokens and back. */
+/** `POST /v1/tokenize` and `POST /v1/detokenize`: text to tokens and tokens to text. */
 export const tokenizeRoutes: RouteModule = (context) =>
   new Hono<{ Variables: GatewayVariables }>()
     .post('/v1/tokenize', async (c) => {
@@ -46,7 +46,7 @@ function tokenize(model: Model, request: TokenizeRequest): TokenId[] {
   const { messages, tools, prompt, content, add_special_tokens: addSpecialTokens } = request
   const given = [prompt, content, messages].filter((value) => value != null)
   if (given.length !== 1) {
-    throw new InvalidRequestError(`Send either 'prompt' (or 'content', which is the same) or 'messages'.`, {
+    throw new InvalidRequestError(`Send either 'prompt' (or 'content', its other name) or 'messages'.`, {
       param: 'prompt',
       reason: given.length === 0 ? 'missing_required_parameter' : 'invalid_value',
     })

@@ -9,7 +9,7 @@ export interface Field {
 
 type Schemas = Readonly<Record<string, JsonSchema>>
 
-/** The fields of an object's schema, in words. */
+/** Describes the fields of an object's schema in words. */
 export function fieldsOf(schema: JsonSchema, schemas: Schemas): readonly Field[] {
   const { properties = {}, required = [] } = resolve(schema, schemas) as {
     readonly properties?: Schemas
@@ -33,7 +33,7 @@ function descriptionOf(schema: JsonSchema, schemas: Schemas): string {
   return typeof own === 'string' ? own : ''
 }
 
-/** `integer 0 … 20`, `string or list of string`, `"auto", "none"`, the name of a named schema. */
+/** Describes a type, for example `integer 0 … 20`, `string or list of string`, `"auto", "none"`, or the name of a schema. */
 function typeInWords(schema: JsonSchema, schemas: Schemas): string {
   if (typeof schema.$ref === 'string') return nameOf(schema.$ref)
   if (schema.const !== undefined) return JSON.stringify(schema.const)

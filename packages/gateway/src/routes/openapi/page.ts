@@ -14,13 +14,13 @@ import { fieldsOf, type Field } from './fields.ts'
 
 export interface PageOptions {
   readonly document: OpenApiDocument
-  /** Where this server was asked, with its base path, for the examples. */
+  /** The address of this server with its base path, for the examples. */
   readonly origin: string
   /** A model for the examples. */
   readonly model: string
 }
 
-/** The document as a page: no script, no style within it, nothing from elsewhere. */
+/** Renders the document as a page without scripts, inline styles or content from other origins. */
 export function documentationPage(options: PageOptions) {
   return html`<!doctype html>
     <html lang="en">
@@ -34,9 +34,9 @@ export function documentationPage(options: PageOptions) {
         <main>
           <h1>Petals Chat: HTTP API</h1>
           <p>
-            Version ${options.document.info.version}. For programs, the same is at
-            <a href="openapi.json">openapi.json</a>. Every answer has an <code>x-request-id</code>, which
-            names the request in the server’s log.
+            Version ${options.document.info.version}. Programs find the same at
+            <a href="openapi.json">openapi.json</a>. Every response has an <code>x-request-id</code>, which
+            identifies the request in the server’s log.
           </p>
           <nav aria-label="Routes">
             <ul>
@@ -85,7 +85,7 @@ function operationSection(operation: Operation, options: PageOptions) {
   </section>`
 }
 
-/** Types that fields of other types have, as JSON schemas: their alternatives and depths don't fit a table. */
+/** The named types as JSON schemas: their alternatives and nested fields don't fit a table. */
 const typesSection = ({ document }: PageOptions) =>
   html`<section>
     <h2>Types</h2>
@@ -134,13 +134,13 @@ const table = (title: string, fields: readonly Field[]) =>
     </table>
   </div>`
 
-/** Names of types begin with a capital letter. */
+/** Links the names of types, which begin with a capital letter. */
 const linked = (type: string) =>
   type
     .split(/\b([A-Z]\w+)\b/)
     .map((part, index) => (index % 2 === 1 ? html`<a href="#type-${part}">${part}</a>` : html`${part}`))
 
-/** Text with `code` in it. */
+/** Renders `code` within a text. */
 const marked = (text: string) =>
   text.split('`').map((part, index) => (index % 2 === 1 ? html`<code>${part}</code>` : html`${part}`))
 
@@ -158,6 +158,6 @@ function curl({ method, path, example, request }: Operation, { origin, model }: 
   return `curl ${quoted(url)} \\\n  -H 'Content-Type: application/json' \\\n  -d ${quoted(JSON.stringify(body))}`
 }
 
-/** One word of a POSIX shell. */
+/** Quotes a text as one word of a POSIX shell. */
 const quoted = (text: string): string =>
   /^[\w:/.%-]+$/.test(text) ? text : `'${text.replaceAll("'", `'\\''`)}'`

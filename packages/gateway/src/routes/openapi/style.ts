@@ -1,4 +1,4 @@
-/** Style sheet of /docs. Its own file, because the pages of this server allow no styles within them. */
+/** The style sheet of /docs. It is a separate file because this server's pages forbid inline styles. */
 export const documentationStyle = `:root {
   color-scheme: light dark;
   --ink: light-dark(#1c1b22, #e8e6ee);

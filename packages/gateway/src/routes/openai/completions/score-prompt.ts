@@ -1,14 +1,14 @@
 import { type AbortOptions, Detokenizer, type Model, type Session, type TokenId } from '@petals-chat/engine'
 import type { ScoredText } from '../response/logprobs.ts'
 
-/** The prompt in pieces of whole characters, with the log probability of every token. Leaves the prompt in the KV cache. */
+/** Splits the prompt into pieces of whole characters, with the log probability of every token. Leaves the prompt in the KV cache. */
 export async function scorePrompt(
   { tokenizer }: Pick<Model, 'tokenizer'>,
   session: Session,
   tokens: readonly TokenId[],
   options: AbortOptions & { readonly topLogprobs: number },
 ): Promise<readonly ScoredText[]> {
-  // A cached prefix has no log probabilities any more: all of the prompt is run again.
+  // A cached prefix no longer has log probabilities: run the whole prompt again.
   if (session.tokens.length > 0) await session.truncate(0, options)
   const scores = await session.score!(tokens, options)
   const detokenizer = new Detokenizer(tokenizer, { skipSpecialTokens: true })

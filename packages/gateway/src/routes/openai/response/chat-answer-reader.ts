@@ -4,12 +4,12 @@ import { ReasoningSplitter, type SplitText } from './reasoning-splitter.ts'
 import { ToolCallFinder, type ToolCallFinderOptions } from './tool-call-finder.ts'
 
 export interface ChatAnswerReaderOptions {
-  /** `keep`: thoughts stay in the content; `open`: the answer begins with thoughts, without `<think>`. */
+  /** `keep`: thoughts stay in the content; `open`: the answer begins within thoughts, without `<think>`. */
   readonly reasoning: 'keep' | 'split' | 'open'
   readonly tools?: ToolCallFinderOptions | undefined
 }
 
-/** Takes the text of an answer apart: thoughts, words, calls. */
+/** Separates the text of an answer into thoughts, words and calls. */
 export class ChatAnswerReader implements ChatPartReader {
   readonly #reasoning: ReasoningSplitter | undefined
   readonly #calls: ChatPartReader | undefined

@@ -1,6 +1,6 @@
 import type { ToolCall } from '@petals-chat/engine'
 
-/** A piece of a chat answer, as clients are told of it. No text is empty. */
+/** A piece of a chat answer, as clients receive it. No text is empty. */
 export type ChatPart =
   | { readonly type: 'content'; readonly text: string }
   | { readonly type: 'reasoning'; readonly text: string }
@@ -8,10 +8,10 @@ export type ChatPart =
   | { readonly type: 'tool-call'; readonly index: number; readonly id: string; readonly name: string }
   | { readonly type: 'tool-arguments'; readonly index: number; readonly text: string }
 
-/** Takes the text of an answer apart as it comes in. */
+/** Separates the text of an answer into parts as it arrives. */
 export interface ChatPartReader {
   push(text: string): readonly ChatPart[]
-  /** What was held back. */
+  /** The parts that were held back. */
   finish(): readonly ChatPart[]
 }
 

@@ -1,34 +1,34 @@
 import type { UnderlyingSource } from 'node:stream/web'
 import { GatewayError } from '../../../errors.ts'
 
-/** What follows the last event of a complete answer; a stream without it was cut, or ended by an error event. */
+/** Follows the last event of a complete answer; a stream without it was cut, or ended with an error event. */
 export const doneFrame = 'data: [DONE]\n\n'
 
 const pingFrame = ': ping\n\n'
 
-/** Bytes that wait for a slow reader before the engine is made to wait too. */
+/** Bytes that are buffered for a slow reader before the engine has to wait, too. */
 const highWaterMark = 64 * 1024
 
 export interface EventStreamOptions {
-  /** Besides those of an event stream. */
+  /** Headers beside those of an event stream. */
   readonly headers?: Readonly<Record<string, string>>
   /** How long the response waits for the first frame. Default: until a ping is due. */
   readonly firstFrameWaitMs?: number
-  /** Silence after which a comment is sent, so that proxies don't take the connection for dead. */
+  /** Silence after which a comment is sent, so that proxies don't close the connection as dead. */
   readonly pingIntervalMs: number
-  /** How long a reader may take nothing before the stream is given up. */
+  /** How long a reader may read nothing before the stream is abandoned. */
   readonly stallTimeoutMs: number
-  /** The frame that tells the client of an error. */
+  /** The frame that reports an error to the client. */
   readonly errorFrame: (error: unknown) => string
-  /** Stops what produces the frames. */
+  /** Stops the producer of the frames. */
   readonly abort: (reason: unknown) => void
-  /** Cuts the connection: a reader that takes nothing can't be told anything either. False if there is none to cut. */
+  /** Cuts the connection, since a reader that reads nothing can't receive an error either. False if there is no connection. */
   readonly disconnect: () => boolean
 }
 
 /**
- * The frames as a response of server-sent events. What fails before the first frame is thrown, and so answered with the
- * right status, unless that took too long. What fails later ends the stream with an error event.
+ * Sends the frames as a response of server-sent events. A failure before the first frame is thrown, and so answered with
+ * the right status, unless it took too long. A later failure ends the stream with an error event.
  */
 export async function eventStream(
   frames: AsyncGenerator<string>,
@@ -43,9 +43,9 @@ export async function eventStream(
   return new Response(body, {
     headers: {
       'content-type': 'text/event-stream; charset=utf-8',
-      // Answers have no place on disks, and compressing proxies would gather the tokens of several seconds.
+      // Answers must not be stored, and a compressing proxy would buffer the tokens of several seconds.
       'cache-control': 'no-store, no-transform',
-      // So would nginx.
+      // nginx would buffer them, too.
       'x-accel-buffering': 'no',
       ...options.headers,
     },
@@ -54,7 +54,7 @@ export async function eventStream(
 
 type Controller = ReadableStreamDefaultController<Uint8Array>
 
-/** Pulls the next frame when the reader has room for it, and sends pings in between. */
+/** Pulls the next frame when the reader has space for it, and sends pings in between. */
 class FrameSource implements UnderlyingSource<Uint8Array> {
   readonly #frames: AsyncGenerator<string>
   readonly #options: EventStreamOptions
@@ -135,7 +135,7 @@ class FrameSource implements UnderlyingSource<Uint8Array> {
   }
 }
 
-/** Resolves when the promise has settled or the time is over; rejects if the promise does so in time. */
+/** Resolves when the promise has settled or the time is over; rejects if the promise rejects in time. */
 export async function settledWithin(promise: Promise<unknown>, ms: number): Promise<void> {
   const { promise: timeout, resolve } = Promise.withResolvers<void>()
   const timer = setTimeout(resolve, ms)

@@ -1,10 +1,10 @@
 import { newToolCallId, parseToolCalls, type ToolDefinition } from '@petals-chat/engine'
 import { callParts, type ChatPart, type ChatPartReader } from './chat-part.ts'
 
-/** How a call begins where `toolCallGrammar` forces one, up to the object of its arguments. */
+/** The beginning of a call that `toolCallGrammar` forces, up to the object of its arguments. */
 const callHead = /^\s*\{\s*"name"\s*:\s*("(?:[^"\\]|\\.)*")\s*,\s*"arguments"\s*:\s*(?=\{)/
 
-/** Reads the one call that a grammar forces. Its arguments are passed on as they come: they may be long. */
+/** Reads the single call that a grammar forces. Its arguments are passed on as they arrive, because they may be long. */
 export class ForcedCallReader implements ChatPartReader {
   readonly #tools: readonly ToolDefinition[]
   #place: 'head' | 'arguments' | 'end' = 'head'
@@ -30,7 +30,7 @@ export class ForcedCallReader implements ChatPartReader {
     ]
   }
 
-  /** Of an answer that was cut before its call had a name nothing is left: half a call is no words. */
+  /** An answer that was cut before its call had a name has no parts: half a call is not words. */
   finish(): readonly ChatPart[] {
     if (this.#place !== 'head') return []
     return callParts(parseToolCalls(this.#held, this.#tools).toolCalls.slice(0, 1))

@@ -2,12 +2,12 @@ import type { PetalsBody, TimingsBody, UsageBody } from '@petals-chat/api'
 import type { WaitNotice } from '../../../swarm/wait-notice.ts'
 import type { ResponseHead } from './head.ts'
 
-/** Writes the events of one streamed answer. What is the same in all of them is serialised once. */
+/** Writes the events of one streamed answer. The parts that all events share are serialized once. */
 export class FrameWriter {
   readonly #begin: string
   readonly #end: string
 
-  /** `includeUsage`: all but the last event have `usage: null`. */
+  /** `includeUsage`: every event but the last has `usage: null`. */
   constructor(head: ResponseHead, object: string, includeUsage: boolean) {
     this.#begin = `data: ${JSON.stringify({ ...head, object }).slice(0, -1)},"choices":[`
     this.#end = includeUsage ? ',"usage":null}\n\n' : '}\n\n'
@@ -22,7 +22,7 @@ export class FrameWriter {
     return `${this.#begin}${json}],"timings":${JSON.stringify(timings)}${petalsJson(petals)}${this.#end}`
   }
 
-  /** Nothing if there is nothing that this client should be told. */
+  /** Yields no frame if the notice is empty. */
   *wait({ comment, petals }: WaitNotice): Generator<string> {
     const remark = comment === undefined ? '' : `: ${comment}\n`
     if (petals !== undefined) yield `${remark}${this.#begin}]${petalsJson(petals)}${this.#end}`

@@ -1,7 +1,7 @@
 import { createHash, randomUUID } from 'node:crypto'
 import type { ModelSpec } from '@petals-chat/engine'
 
-/** Fields that every answer, and every event of a streamed one, begins with. */
+/** The first fields of every answer, and of every event of a streamed answer. */
 export interface ResponseHead {
   readonly id: string
   /** Seconds since 1970. */
@@ -23,7 +23,7 @@ export function responseHead(
   }
 }
 
-/** Changes when the same request might be answered in another way: with our version and the model's source. */
+/** Changes with this server's version and the model's source: then the same request might get another answer. */
 function fingerprint({ engine, source, sha256, adapter }: ModelSpec, version: string): string {
   const parts = JSON.stringify([version, engine, source, sha256, adapter])
   return `fp_${createHash('sha256').update(parts).digest('hex').slice(0, 10)}`

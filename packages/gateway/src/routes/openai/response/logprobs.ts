@@ -1,7 +1,7 @@
 import type { ChatTokenLogprob, CompletionLogprobs } from '@petals-chat/api'
 import type { GeneratedToken, TokenId, Tokenizer } from '@petals-chat/engine'
 
-/** What OpenAI says for a token that can't come; JSON has no infinity. */
+/** OpenAI's value for an impossible token; JSON has no infinity. */
 const impossible = -9999
 
 const utf8 = new TextEncoder()
@@ -9,7 +9,7 @@ const utf8 = new TextEncoder()
 /** A token whose log probability may be unknown: the first one of a prompt. */
 export type ScoredToken = Pick<GeneratedToken, 'token' | 'logprob' | 'topLogprobs'>
 
-/** The tokens in the shape of chat completions. */
+/** Converts tokens to the shape of chat completions. */
 export function chatLogprobs(tokens: readonly ScoredToken[], tokenizer: Tokenizer): ChatTokenLogprob[] {
   return tokens.map(({ token, logprob, topLogprobs = [] }) => ({
     ...chatToken(token, logprob, tokenizer),
@@ -28,7 +28,7 @@ export interface ScoredText {
   readonly tokens: readonly ScoredToken[]
 }
 
-/** The tokens in the shape of completions. `offset`: characters of the choice's text before this piece. */
+/** Converts tokens to the shape of completions. `offset`: characters of the choice's text before this piece. */
 export function completionLogprobs(
   { text, tokens }: ScoredText,
   offset: number,
@@ -43,7 +43,7 @@ export function completionLogprobs(
   }
 }
 
-/** Of tokens with the same text the more probable one stays. The token itself is always among them. */
+/** Of tokens with the same text, the more probable one stays. The token itself is always included. */
 function topLogprobs(token: ScoredToken, text: string, tokenizer: Tokenizer): Record<string, number> | null {
   if (token.logprob === undefined) return null
   const found = new Map<string, number>()
@@ -54,7 +54,7 @@ function topLogprobs(token: ScoredToken, text: string, tokenizer: Tokenizer): Re
   return Object.fromEntries(found.has(text) ? found : found.set(text, finite(token.logprob)))
 }
 
-/** Tokens that share a character all start where it does. */
+/** Tokens that share a character all start where that character starts. */
 function textOffsets(texts: readonly string[], offset: number, length: number): number[] {
   let start = 0
   return texts.map((text) => {
@@ -64,7 +64,7 @@ function textOffsets(texts: readonly string[], offset: number, length: number): 
   })
 }
 
-/** Characters as Python and OpenAI count them: code points. */
+/** The number of characters as Python and OpenAI count them: code points. */
 export function characterCount(text: string): number {
   let count = 0
   for (let index = 0; index < text.length; index += text.codePointAt(index)! > 0xffff ? 2 : 1) count++

@@ -8,10 +8,10 @@ export interface SplitText {
   readonly content: string
 }
 
-/** `start`: it is not clear yet whether the model thinks. `lead`, `gap`: the white space before and behind the thoughts. */
+/** `start`: it is not known yet whether the model thinks. `lead`, `gap`: the white space before and after the thoughts. */
 type Place = 'start' | 'lead' | 'reasoning' | 'gap' | 'content'
 
-/** Parts `<think>…</think>` at the start of an answer from the answer itself, as the text comes in. */
+/** Separates `<think>…</think>` at the start of an answer from the answer itself, as the text arrives. */
 export class ReasoningSplitter {
   #place: Place
   #held = ''
@@ -31,7 +31,7 @@ export class ReasoningSplitter {
     return { reasoning, content }
   }
 
-  /** What was held back. Thoughts that were never closed stay thoughts. */
+  /** The text that was held back. Thoughts that were never closed stay thoughts. */
   finish(): SplitText {
     const rest = this.#take(this.#held.length)
     return this.#place === 'reasoning' ? { reasoning: rest, content: '' } : { reasoning: '', content: rest }
@@ -54,7 +54,7 @@ export class ReasoningSplitter {
     return reasoning
   }
 
-  /** White space around the thoughts belongs to nothing. */
+  /** Drops the white space around the thoughts. */
   #skipSpace(next: Place): void {
     this.#held = this.#held.trimStart()
     if (this.#held !== '') this.#place = next

@@ -5,14 +5,14 @@ import { eventStream, settledWithin } from './event-stream.ts'
 import { errorFrame, type EventContext, type FrameProducer, streamOptions } from './stream-options.ts'
 
 /**
- * Milliseconds that a failure may take to be answered with its own status. Then the response begins, even where the
- * request still waits in the queue: a client that is cut needs the id by then.
+ * Milliseconds within which a failure is answered with its own status. Then the response begins, even if the request is
+ * still in the queue: a client that loses its connection needs the id by then.
  */
 const HEAD_START_MS = 1_000
 
 type AnswerContext = Pick<GatewayContext, 'answers' | 'config'>
 
-/** Fills `answer` with the frames that `produce` makes, however its readers come and go, and streams them to the first. */
+/** Fills `answer` with the frames that `produce` yields, whatever its readers do, and streams them to the first reader. */
 export async function respondResumably(
   c: EventContext,
   context: AnswerContext,
@@ -24,7 +24,7 @@ export async function respondResumably(
   try {
     await abortable(settledWithin(first, HEAD_START_MS), c.var.signal)
   } catch (error) {
-    // Nobody knows the id yet.
+    // No client has the id yet.
     answer.end(error)
     void answer.stop(error as Error)
     context.answers.forget(answer)
@@ -34,14 +34,14 @@ export async function respondResumably(
   return streamAnswer(c, context, answer, 0)
 }
 
-/** The frames of `answer` after number `after`, then new ones as they come. */
+/** Streams the frames of `answer` after number `after`, then new ones as they come. */
 export function streamAnswer(
   c: EventContext,
   { config }: AnswerContext,
   answer: KeptAnswer,
   after: number,
 ): Promise<Response> {
-  // Only about the connection: at a shutdown the answer itself ends, and its reader gets to know why.
+  // This signal concerns only the connection: at a shutdown the answer itself ends, and its last frame says why.
   const reader = new AbortController()
   return eventStream(numberedFrames(answer, after, reader.signal), {
     ...streamOptions(c, config),
@@ -70,7 +70,7 @@ async function write(
     for (let next = await first; !next.done; next = await frames.next()) answer.write(next.value)
     answer.end()
   } catch (thrown) {
-    // An aborted answer fails in many ways; what matters is why it was aborted.
+    // An aborted answer fails in many ways; the reason for the abort is the one that counts.
     const error: unknown = answer.signal.aborted ? answer.signal.reason : thrown
     answer.write(frameOf(error))
     answer.end(error)

@@ -4,13 +4,13 @@ import { respondResumably } from './respond-resumably.ts'
 import { errorFrame, type EventContext, type FrameProducer, streamOptions } from './stream-options.ts'
 
 export interface RespondOptions {
-  /** The client may come back for the rest, if the server has room to keep the answer. */
+  /** The client may resume the answer, if the server has space to keep it. */
   readonly resumable: boolean
 }
 
 /**
- * Streams the frames that `produce` makes. Its signal aborts when the client goes, or takes nothing for too long; of a
- * resumable answer only when nobody comes back.
+ * Streams the frames that `produce` yields. Its signal aborts when the client disconnects or reads nothing for too long;
+ * that of a resumable answer aborts only when no client resumes it in time.
  */
 export async function respondWithEvents(
   c: EventContext,

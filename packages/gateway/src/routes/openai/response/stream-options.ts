@@ -7,10 +7,10 @@ import type { EventStreamOptions } from './event-stream.ts'
 
 export type EventContext = Context<{ Variables: GatewayVariables }>
 
-/** Makes the frames of an answer, until it is complete or the signal aborts. */
+/** Produces the frames of an answer until it is complete or the signal aborts. */
 export type FrameProducer = (signal: AbortSignal) => AsyncGenerator<string>
 
-/** What the event streams of all routes have in common. */
+/** The options that the event streams of all routes share. */
 export function streamOptions(
   c: EventContext,
   config: GatewayConfig,
@@ -22,7 +22,7 @@ export function streamOptions(
   }
 }
 
-/** The event that ends a stream which failed. Logged here: such errors reach no error handler. */
+/** The event that ends a failed stream. Logs the error, because it reaches no error handler. */
 export function errorFrame(error: unknown, { requestId, logger }: GatewayVariables): string {
   const description = describeError(error, requestId)
   if (!description.expected) logger.error({ err: error }, 'stream failed unexpectedly')

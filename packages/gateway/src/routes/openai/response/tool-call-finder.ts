@@ -3,20 +3,20 @@ import { callParts, type ChatPart, type ChatPartReader, contentPart } from './ch
 
 export interface ToolCallFinderOptions {
   readonly tools: readonly ToolDefinition[]
-  /** The grammar lets nothing but calls through. */
+  /** The grammar allows only calls. */
   readonly forced: boolean
-  /** Whether an answer may have more than one call. */
+  /** An answer may have more than one call. */
   readonly parallel: boolean
 }
 
 /**
- * Tells words from calls as the text of an answer comes in: words as soon as they can't be a call, calls when the answer
- * is complete.
+ * Separates words from calls as the text of an answer arrives: words as soon as they can't be a call, calls when the
+ * answer is complete.
  */
 export class ToolCallFinder implements ChatPartReader {
   readonly #options: ToolCallFinderOptions
   readonly #scanner: ToolCallScanner
-  /** Of an answer that can be nothing but calls. */
+  /** The text so far of an answer that can only be calls. */
   #calls = ''
 
   constructor(options: ToolCallFinderOptions) {
@@ -35,7 +35,7 @@ export class ToolCallFinder implements ChatPartReader {
     const { text, mayHoldCalls } = forced ? { text: this.#calls, mayHoldCalls: true } : this.#scanner.finish()
     if (!mayHoldCalls) return contentPart(text)
     const { content, toolCalls } = parseToolCalls(text, tools)
-    // What is left of a forced answer that was cut off is half a call, and no words.
+    // The rest of a forced answer that was cut is half a call, not words.
     return [...contentPart(forced ? '' : content), ...callParts(parallel ? toolCalls : toolCalls.slice(0, 1))]
   }
 }

@@ -1,12 +1,12 @@
 import type { TimingsBody, UsageBody } from '@petals-chat/api'
 import type { GenerationEndEvent } from '@petals-chat/engine'
 
-/** What one choice took. */
+/** The cost of one choice: tokens and times. */
 export interface ChoiceCost extends Pick<GenerationEndEvent, 'usage' | 'timings'> {
   readonly queuedMs: number
 }
 
-/** Sums up the choices of one answer. The choices of one prompt share it: it counts once, as its first choice found it. */
+/** Sums the cost of the choices of one answer. The choices of one prompt share it, so it counts once, with the first choice. */
 export class CostTotal {
   #promptTokens = 0
   #cachedTokens = 0
@@ -52,7 +52,7 @@ export class CostTotal {
   }
 }
 
-/** Microseconds are enough. */
+/** Rounds milliseconds to microseconds. */
 const rounded = (value: number): number => Math.round(value * 1000) / 1000
 
 const perSecond = (count: number, ms: number): number => (ms > 0 ? rounded((count / ms) * 1000) : 0)
