@@ -37,7 +37,7 @@ async function answer(
 }
 
 describe('answers', () => {
-  it('knows the capital of France', async () => {
+  it('know the capital of France', async () => {
     const { model } = subject
     const question = [{ role: 'user' as const, content: 'What is the capital of France?' }]
     const tokens = encode(model.chatTemplate.render(question))
@@ -55,7 +55,7 @@ describe('answers', () => {
     expect(text).toBe('The capital of France is Paris.')
   })
 
-  it('are those of node-llama-cpp itself, token by token', async () => {
+  it('are identical to those of node-llama-cpp, token by token', async () => {
     const prompts = ['Once upon a time, there was a', 'def fibonacci(n):', 'The three laws of robotics are']
     const llama = await getLlama({ gpu: false, build: 'never', progressLogs: false, maxThreads: 1 })
     const plain = await llama.loadModel({ modelPath: await defaultModelPath() })
@@ -77,7 +77,7 @@ describe('answers', () => {
     await llama.dispose()
   })
 
-  it('are drawn with the probabilities that the model gives', async () => {
+  it('are drawn with the probabilities of the model', async () => {
     const prompt = encode('The weather today is')
     const draws = 150
     await using session = await subject.model.openSession({ maxLength: 64 })
@@ -90,7 +90,7 @@ describe('answers', () => {
       const [token] = await answer(session, prompt.slice(-1), 1, { sampling: { temperature: 1, seed } })
       if (token === best) hits++
     }
-    // Four standard deviations of so many draws.
+    // Four standard deviations for this number of draws.
     const tolerance = 4 * Math.sqrt((expected * (1 - expected)) / draws)
     expect(Math.abs(hits / draws - expected)).toBeLessThan(tolerance)
   })
@@ -103,7 +103,7 @@ async function* firstOf(session: Session, prompt: readonly TokenId[]) {
   }
 }
 
-describe('sessions side by side', () => {
+describe('concurrent sessions', () => {
   it('get equal shares', async () => {
     const sessions = await Promise.all(
       Array.from({ length: 4 }, () => subject.model.openSession({ maxLength: 512 })),
@@ -128,7 +128,7 @@ describe('sessions side by side', () => {
     expect(Math.max(...shares) / Math.min(...shares)).toBeLessThan(1.25)
   })
 
-  it('get tokens while another one reads a long prompt', async () => {
+  it('receive tokens while another session computes a long prompt', async () => {
     const long = encode('word '.repeat(400))
     await using streaming = await subject.model.openSession({ maxLength: 512 })
     await using reading = await subject.model.openSession({ maxLength: 512 })
@@ -147,7 +147,7 @@ describe('sessions side by side', () => {
 })
 
 describe('an abort', () => {
-  it('stops a long prompt within a step, and the session goes on', async () => {
+  it('stops a long prompt within a step, and the session can be used again', async () => {
     await using session = await subject.model.openSession({ maxLength: 512 })
     const stop = new AbortController()
     const reading = answer(session, encode('word '.repeat(450)), 1, { signal: stop.signal })
@@ -159,18 +159,18 @@ describe('an abort', () => {
     const prompt = encode('The capital of France is')
     const tokens = await answer(session, prompt, 1)
     expect(subject.model.tokenizer.decode(tokens)).toBe(' Paris')
-    // What is left of one step (250 ms), a prompt of five tokens, and a busy machine.
+    // The rest of one step (250 ms) and a prompt of five tokens, on a busy machine.
     expect(performance.now() - abortedAt).toBeLessThan(10_000)
   })
 
-  it('leaves exactly what was read in the cache', async () => {
+  it('leaves exactly the tokens that were read in the cache', async () => {
     const prompt = encode('Once upon a time, there was a')
     await using session = await subject.model.openSession({ maxLength: 256 })
     const whole = await answer(session, prompt, 20)
     for (const count of [1, 7]) {
       await session.truncate(0)
       const begin = await answer(session, prompt, count)
-      // By now the process has computed further: its reader was slower.
+      // In the meantime the process has computed more tokens than were read.
       await sleep(100)
       expect(session.tokens).toEqual([...prompt, ...whole.slice(0, count - 1)])
       expect([...begin, ...(await answer(session, begin.slice(-1), 20 - count))]).toEqual(whole)
@@ -179,7 +179,7 @@ describe('an abort', () => {
 })
 
 describe('an abort in the middle of scoring', () => {
-  it('leaves the cache as it was', async () => {
+  it('leaves the cache unchanged', async () => {
     const prompt = encode('Once upon a time, there was a')
     await using session = await subject.model.openSession({ maxLength: 512 })
     const whole = await answer(session, prompt, 12)
@@ -216,7 +216,7 @@ describe('grammars', () => {
     return model.tokenizer.decode(tokens)
   }
 
-  it('hold every answer to the schema, also at a high temperature', async () => {
+  it('make every answer fit the schema, even at a high temperature', async () => {
     const schema = {
       type: 'object',
       properties: {
@@ -235,11 +235,11 @@ describe('grammars', () => {
     }
   })
 
-  it('may be written by hand', async () => {
+  it('can be GBNF of the caller', async () => {
     expect(['yes', 'no']).toContain(await ask({ type: 'gbnf', source: 'root ::= "yes" | "no"' }))
   })
 
-  it('that are wrong are refused, and the process lives on', async () => {
+  it('that are invalid are refused, and the process survives', async () => {
     const { pid } = subject.model
     const wrong: Grammar[] = [
       { type: 'json-schema', schema: { type: 'nonsense' } },
@@ -254,7 +254,7 @@ describe('grammars', () => {
 })
 
 describe('embeddings', () => {
-  it('are nearer for texts that mean the like', async () => {
+  it('are closer for texts of similar meaning', async () => {
     const embed = (text: string) => subject.model.embed!(encode(text))
     const cat = await embed('The cat sleeps on the sofa.')
     const kitten = await embed('A kitten is sleeping on the couch.')
@@ -265,7 +265,7 @@ describe('embeddings', () => {
     expect(cosine(cat, kitten)).toBeGreaterThan(cosine(cat, tax))
   })
 
-  it('wait for each other, and are refused when too many wait', async () => {
+  it('queue up, and are refused when the queue is full', async () => {
     await using small = await openTestModel({ config: { maxQueue: 2, sequences: 1 } })
     const tokens = small.model.tokenizer.encode('Hello')
     const outcomes = await Promise.allSettled(Array.from({ length: 6 }, () => small.model.embed!(tokens)))

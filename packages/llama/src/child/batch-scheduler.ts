@@ -7,7 +7,7 @@ import type { TokenChoice } from '../protocol.ts'
 import type { Sequence } from './sequence.ts'
 import type { ThreadGovernor } from './thread-governor.ts'
 
-/** Whom a choice of tokens is made for. */
+/** The request that tokens are chosen for. */
 export interface WorkOwner {
   readonly request: number
   readonly hasGrammar: boolean
@@ -15,18 +15,18 @@ export interface WorkOwner {
 
 export interface Work {
   readonly sequence: Sequence
-  /** Named where choosing takes too long; left out for work without choices. */
+  /** Reported if choosing a token takes too long; absent for work without token choices. */
   readonly owner?: WorkOwner | undefined
   readonly tokens: readonly TokenId[]
-  /** For which tokens the logits behind them are wanted. */
+  /** For which tokens the logits of the next token are computed. */
   readonly logits: 'none' | 'last' | 'all'
-  /** Called before the next step, which overwrites the logits. `index` is the token's place in `tokens`. */
+  /** Called before the next step, which overwrites the logits. `index` is the token's index in `tokens`. */
   readonly onLogits?: (batchIndex: number, index: number) => Promise<void>
   readonly signal: AbortSignal
 }
 
 interface QueuedWork extends Work {
-  /** Tokens that are computed. */
+  /** How many tokens have been computed. */
   done: number
   readonly resolve: () => void
   readonly reject: (error: unknown) => void
@@ -35,15 +35,16 @@ interface QueuedWork extends Work {
 export interface BatchSchedulerOptions {
   readonly context: NativeContext
   readonly governor: ThreadGovernor
-  /** Tokens per step at most. */
+  /** The most tokens per step. */
   readonly batchSize: number
-  /** Called when a step has begun to compute: the time to do what need not be waited for. */
+  /** Called when a step has begun to compute: the time for work that the step need not wait for. */
   readonly onDispatch: () => void
 }
 
 /**
- * Computes the tokens of all sessions together, step by step: whoever waits for a next token gets one in each step, and
- * prompts share what room is left. Steps are kept short, so that an abort is heard and nobody waits behind a long prompt.
+ * Computes the tokens of all sessions together, step by step. Every session that waits for its next token gets one in each
+ * step; prompts share the rest of the step. Steps are short, so that an abort takes effect soon and no session waits for a
+ * long prompt.
  */
 export class BatchScheduler {
   readonly #options: BatchSchedulerOptions
@@ -58,14 +59,14 @@ export class BatchScheduler {
     this.#options = options
   }
 
-  /** How long the current step has been computing, or the longest choice has taken, in milliseconds; 0 between steps. */
+  /** How long the current step or the longest token choice has taken so far, in milliseconds; 0 between steps. */
   get stepMs(): number {
     const started = [...this.#choices.values()].map(({ startedAt }) => startedAt)
     if (this.#stepStartedAt !== undefined) started.push(this.#stepStartedAt)
     return started.length === 0 ? 0 : performance.now() - Math.min(...started)
   }
 
-  /** The choice that has computed longest; before others that of a grammar, which is the one that can take for ever. */
+  /** The token choice with the most CPU time. Choices with a grammar come first, because only they can take for ever. */
   get choice(): TokenChoice | undefined {
     return Array.from(this.#choices, ([owner, { computedMs }]) => ({ ...owner, ms: computedMs })).sort(
       (a, b) => Number(b.hasGrammar) - Number(a.hasGrammar) || b.ms - a.ms,
@@ -81,7 +82,7 @@ export class BatchScheduler {
     })
   }
 
-  /** Runs something else that computes, between two steps: both at once would fight for the cores. */
+  /** Runs another computation between two steps, because both at once would compete for the cores. */
   exclusively<T>(task: () => Promise<T>): Promise<T> {
     return new Promise((resolve, reject) => {
       this.#exclusive.push(() => this.#timed(() => task().then(resolve, reject)))
@@ -97,7 +98,7 @@ export class BatchScheduler {
 
   async #run(): Promise<void> {
     for (;;) {
-      // Lets everybody who got a token ask for the next one, and messages (stop!) in.
+      // Lets each request that got a token ask for the next one, and messages such as `stop` arrive.
       await nextTurn()
       this.#dropAborted()
       const task = this.#nextExclusive()
@@ -109,7 +110,7 @@ export class BatchScheduler {
     this.#options.onDispatch()
   }
 
-  /** In turns with steps: hundreds of texts to embed must not hold up answers, nor the other way round. */
+  /** Alternates with steps: hundreds of texts to embed must not delay answers, nor answers the texts. */
   #nextExclusive(): (() => Promise<void>) | undefined {
     const isTurn = !this.#exclusiveWasLast || this.#works.length === 0
     const task = isTurn ? this.#exclusive.shift() : undefined
@@ -131,7 +132,7 @@ export class BatchScheduler {
       const outputs = await this.#timed(() => this.#decode(parts))
       await Promise.all(parts.map((part, index) => this.#finish(part, outputs[index]!)))
     } catch (error) {
-      // What the cache holds now is unknown.
+      // The contents of the KV cache are unknown now.
       for (const { work } of parts) {
         work.sequence.clear()
         this.#settle(work, () => work.reject(error))
@@ -139,7 +140,7 @@ export class BatchScheduler {
     }
   }
 
-  /** Where in the batch the wanted logits of each part are. */
+  /** Returns the batch indexes of the requested logits of each part. */
   async #decode(parts: readonly Part<QueuedWork>[]): Promise<Uint32Array[]> {
     const { context, governor, onDispatch } = this.#options
     const size = parts.reduce((sum, { count }) => sum + count, 0)
@@ -160,8 +161,8 @@ export class BatchScheduler {
     const first = work.done
     work.done += count
     try {
-      for (const [place, index] of wantedLogits(work, first, count).entries()) {
-        await this.#choose(work, () => work.onLogits?.(outputs[place]!, first + index))
+      for (const [output, index] of wantedLogits(work, first, count).entries()) {
+        await this.#choose(work, () => work.onLogits?.(outputs[output]!, first + index))
       }
       if (work.done === work.tokens.length) this.#settle(work, work.resolve)
     } catch (error) {
@@ -205,7 +206,7 @@ function addToBatch(context: NativeContext, { work, count }: Part<QueuedWork>): 
   )
 }
 
-/** Places within the part, of the tokens whose logits are wanted. */
+/** Returns the indexes, within the part, of the tokens whose logits are requested. */
 function wantedLogits({ logits, tokens }: Work, first: number, count: number): number[] {
   if (logits === 'all') return Array.from({ length: count }, (_, index) => index)
   return logits === 'last' && first + count === tokens.length ? [count - 1] : []
@@ -216,12 +217,12 @@ const cpuMs = (): number => {
   return (user + system) / 1000
 }
 
-/** Measures work of this process by the clock and by the processor. */
+/** Measures elapsed time and the CPU time of this process. */
 class Stopwatch {
   readonly startedAt = performance.now()
   readonly #startedCpuMs = cpuMs()
 
-  /** Milliseconds since the start in which this process computed: what is held up by other processes does not count. */
+  /** CPU milliseconds since the start: time in which other processes had the cores does not count. */
   get computedMs(): number {
     return Math.min(performance.now() - this.startedAt, cpuMs() - this.#startedCpuMs)
   }

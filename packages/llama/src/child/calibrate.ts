@@ -4,12 +4,12 @@ import { ThreadGovernor, threadLevels } from './thread-governor.ts'
 
 export interface CalibrateOptions {
   readonly context: NativeContext
-  /** A token to compute with. */
+  /** The token that the test steps compute. */
   readonly token: TokenId
   readonly cores: number
-  /** The number of threads that the config asks for. */
+  /** The number of threads in the config. */
   readonly threads: number | undefined
-  /** The processor computes, not a card. */
+  /** True if the CPU computes, not a GPU. */
   readonly onCpu: boolean
 }
 
@@ -19,12 +19,12 @@ export interface Calibration {
   readonly decodeTokensPerSecond: number
 }
 
-/** Steps per number of threads, as long as they are quick. */
+/** Steps per number of threads, unless they are slow. */
 const STEPS = 4
-/** Large models take this for a single step: then one tells enough. */
+/** A single step of a large model takes this long: then one measurement is enough. */
 const ENOUGH_MS = 120
 
-/** Measures single-token steps with each number of threads: at load, where the trap of too many shows at once. */
+/** Measures single-token steps with each number of threads when the model loads, so that too many threads are noticed at once. */
 export async function calibrate({
   context,
   token,
@@ -43,7 +43,7 @@ export async function calibrate({
     await context.decodeBatch()
     return performance.now() - startedAt
   }
-  await step(levels[0]!) // the first one reads the weights from the disk
+  await step(levels[0]!) // the first step reads the weights from the disk
   const best = { threads: levels[0]!, ms: Infinity }
   for (const level of levels) {
     const times: number[] = []

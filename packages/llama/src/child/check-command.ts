@@ -2,7 +2,7 @@ import type { SamplingParams, TokenId } from '@petals-chat/engine'
 import { MAX_GRAMMAR_LENGTH, type Command } from '../protocol.ts'
 import type { Sequence } from './sequence.ts'
 
-/** What the loaded model allows. */
+/** The limits of the loaded model. */
 export interface CommandLimits {
   readonly vocabSize: number
   readonly contextLength: number
@@ -13,8 +13,8 @@ export interface CommandLimits {
 const MAX_TOP_LOGPROBS = 20
 
 /**
- * The last check before native code, which takes every number on trust. The parent has checked requests in words for
- * clients; whatever fails here is a fault of this program. @throws RangeError
+ * The last check before native code, which validates no number. The parent has checked requests already, with error
+ * messages for clients; a failure here is a bug of this program. @throws RangeError
  */
 export function checkCommand(command: Command, limits: CommandLimits): void {
   switch (command.type) {

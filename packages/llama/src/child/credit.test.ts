@@ -8,7 +8,7 @@ const isPending = async (promise: Promise<unknown>): Promise<boolean> =>
 describe('Credit', () => {
   const { signal } = new AbortController()
 
-  it('is used up, and goes on when there is more', async () => {
+  it('blocks when it is used up, and continues when more is added', async () => {
     const credit = new Credit(2)
     await credit.take(signal)
     await credit.take(signal)
@@ -18,7 +18,7 @@ describe('Credit', () => {
     await third
   })
 
-  it('waits for a sign after a pause, whatever is left', async () => {
+  it('blocks after a pause until `add` is called, even if credit is left', async () => {
     const credit = new Credit(5)
     credit.pause()
     const next = credit.take(signal)
@@ -27,7 +27,7 @@ describe('Credit', () => {
     await next
   })
 
-  it('stops waiting with the reason of an abort', async () => {
+  it('rejects with the reason of an abort', async () => {
     const stop = new AbortController()
     const next = new Credit(0).take(stop.signal)
     stop.abort(new Error('enough'))

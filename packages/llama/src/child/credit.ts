@@ -1,4 +1,4 @@
-/** How many more tokens the reader takes. A writer without credit waits: nothing piles up between them. */
+/** How many more tokens the reader accepts. A writer without credit waits, so that no tokens queue up between them. */
 export class Credit {
   #left: number
   #isPaused = false
@@ -14,12 +14,12 @@ export class Credit {
     this.#wake?.()
   }
 
-  /** No more until `add` is called, whatever is left. */
+  /** Blocks `take` until `add` is called, even if credit is left. */
   pause(): void {
     this.#isPaused = true
   }
 
-  /** Takes one, as soon as there is one. Rejects with the signal's reason. */
+  /** Takes one token's credit as soon as there is one. Rejects with the signal's reason. */
   async take(signal: AbortSignal): Promise<void> {
     const wake = () => this.#wake?.()
     signal.addEventListener('abort', wake)

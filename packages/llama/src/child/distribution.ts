@@ -2,7 +2,7 @@ import type { TokenId } from '@petals-chat/engine'
 import type { TokenDetails } from '../protocol.ts'
 import type { NativeLayer, NativeSampler } from './native.ts'
 
-/** Reads the model's own log probabilities of one request's steps: before temperature, penalties and filters. */
+/** Reads the model's own log probabilities in the steps of one request: before temperature, penalties and filters. */
 export class Distribution {
   readonly #native: NativeLayer
   readonly #sampler: NativeSampler
@@ -10,10 +10,10 @@ export class Distribution {
   constructor(native: NativeLayer) {
     this.#native = native
     this.#sampler = native.createSampler()
-    this.#sampler.applyConfig({ temperature: 0 }) // leaves all logits as they are
+    this.#sampler.applyConfig({ temperature: 0 }) // does not change logits
   }
 
-  /** The log probability of `token` by the logits at `batchIndex`, and of the `top` most probable ones. */
+  /** Returns the log probabilities of `token` and of the `top` most probable tokens, by the logits at `batchIndex`. */
   async describe(batchIndex: number, token: TokenId, top: number): Promise<TokenDetails> {
     const selection = [[token], false, false, true, top] as const
     const result = await this.#native.context.sampleToken(

@@ -1,10 +1,10 @@
 import type { LlamaEmbeddingContext, LlamaModel } from 'node-llama-cpp'
 import type { TokenId } from '@petals-chat/engine'
 
-/** A text is embedded in one step, whose buffers grow with its length; pages of text have fewer tokens. */
+/** A text is embedded in one step, whose buffers grow with its length. A few pages of text have fewer tokens. */
 const MAX_EMBEDDING_LENGTH = 2048
 
-/** Embeds texts, in a context of its own that is made for the first one. */
+/** Embeds texts in its own context, which is created for the first text. */
 export class Embedder {
   /** In tokens. */
   readonly maxLength: number
@@ -15,11 +15,11 @@ export class Embedder {
   constructor(model: LlamaModel, threads: number) {
     this.#model = model
     this.#threads = threads
-    // Two are kept for the tokens that the model wants around a text.
+    // Two tokens are reserved for those that the model adds around a text.
     this.maxLength = Math.min(model.trainContextSize, MAX_EMBEDDING_LENGTH) - 2
   }
 
-  /** The vector as the model's pooling makes it (of the last token where it has none), of L2 norm 1. */
+  /** Returns the vector of the model's pooling (of the last token if it has none), scaled to the L2 norm 1. */
   async embed(tokens: readonly TokenId[]): Promise<Float32Array> {
     const context = await (this.#context ??= this.#createContext())
     const { vector } = await context.getEmbeddingFor(tokens as Parameters<typeof context.getEmbeddingFor>[0])
@@ -28,7 +28,7 @@ export class Embedder {
     return Float32Array.from(vector, (value) => value / norm)
   }
 
-  /** One that could not be made (too little memory, say) is tried again for the next text. */
+  /** If the context can't be created (too little memory, for example), the next text tries again. */
   #createContext(): Promise<LlamaEmbeddingContext> {
     const contextSize = this.maxLength + 2
     const options = { contextSize, batchSize: contextSize, threads: this.#threads }

@@ -7,7 +7,7 @@ import type { NativeGrammarState, NativeLayer } from './native.ts'
 import type { Sequence } from './sequence.ts'
 import { TokenSampler } from './token-sampler.ts'
 
-/** No room for one more step. */
+/** The session has no room for one more token. */
 export class LengthReached extends Error {
   override readonly name = 'LengthReached'
 }
@@ -22,7 +22,7 @@ export interface GenerateContext {
   readonly send: (token: TokenDetails) => void
 }
 
-/** Prefills, then sends a token a step until it is stopped. @throws LengthReached, the signal's reason */
+/** Computes the prompt, then sends one token per step until it is stopped. @throws LengthReached, the signal's reason */
 export async function generate(
   command: GenerateCommand,
   grammar: NativeGrammarState | undefined,
@@ -46,7 +46,7 @@ export async function generate(
       }
       await scheduler.evaluate({ sequence, owner, tokens: inputs, logits: 'last', onLogits, signal })
       send(chosen!)
-      // Most readers stop at an end token: without the pause one more step would be computed in vain.
+      // Most readers stop at an end token: without the pause one more step would be computed and discarded.
       if (context.isEndToken(chosen!.token)) credit.pause()
       inputs = [chosen!.token]
     }

@@ -6,7 +6,7 @@ import { planContext, type ContextPlan } from './plan-context.ts'
 
 type NodeLlamaCpp = typeof nodeLlamaCpp
 
-/** llama.cpp, opened as the config wants it. */
+/** llama.cpp, opened with the settings of the config. */
 export interface Library {
   readonly module: NodeLlamaCpp
   readonly llama: Llama
@@ -58,7 +58,7 @@ export async function openLibrary(prepared: PrepareCommand, onLog: LogText): Pro
   return { module, llama, prepared, threads }
 }
 
-/** Loads the model and makes its context. @throws LoadError */
+/** Loads the model and creates its context. @throws LoadError */
 export async function loadModel(
   { module, llama, prepared, threads }: Library,
   command: LoadCommand,
@@ -77,7 +77,7 @@ export async function loadModel(
       contextSize: plan.contextLength,
       batchSize: Math.max(config.batchSize, plan.sequences),
       threads,
-      // Keeps the keys of all tokens also in models with a sliding window: only so can any tail be forgotten.
+      // Keeps the keys of all tokens in models with a sliding window, too: otherwise the cache can't be truncated.
       swaFullCache: true,
       failedCreationRemedy: false,
     })
@@ -113,9 +113,9 @@ function describe({ InsufficientMemoryError }: NodeLlamaCpp, error: unknown): Lo
 }
 
 /**
- * Bytes that this process can still take without the machine swapping or its container ending it. Node counts control
- * groups and what the system would give back from its file cache; on macOS only memory that nobody uses at all, which is
- * always little.
+ * Returns the bytes that this process can still allocate without making the machine swap or the container end it. Node takes
+ * account of control groups and of memory that the system can reclaim from its file cache. On macOS it counts only memory
+ * that is entirely unused, which is always little.
  */
 function availableMemory(): number {
   const available = process.availableMemory()

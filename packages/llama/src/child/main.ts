@@ -1,4 +1,4 @@
-/** The process of one model: started by the gateway, which it serves over IPC, and ended with it. */
+/** The program in the process of one model. It serves the gateway, which started it, over IPC, and ends with it. */
 import process from 'node:process'
 import { tokenizerProbe, type Command, type LoadCommand, type Message } from '../protocol.ts'
 import { BatchScheduler } from './batch-scheduler.ts'
@@ -10,7 +10,7 @@ import { openNative } from './native.ts'
 import { Outbox } from './outbox.ts'
 import { Sequence } from './sequence.ts'
 
-/** Progress bars need no more. */
+/** Often enough for a progress bar. */
 const PROGRESS_INTERVAL_MS = 200
 
 const outbox = new Outbox((message: Message) => {
@@ -20,8 +20,8 @@ let library: Promise<Library> | undefined
 let scheduler: BatchScheduler | undefined
 let server: ModelServer | undefined
 
-process.on('disconnect', endAtOnce)
-// Ctrl+C, a closed terminal and a service manager's stop reach all processes at once: the gateway decides when this one ends.
+process.on('disconnect', endImmediately)
+// Ctrl+C, a closed terminal and a service manager send their signals to all processes: the gateway decides when this one ends.
 for (const signal of ['SIGINT', 'SIGHUP', 'SIGTERM']) process.on(signal, () => {})
 process.on('message', (command: Command) => {
   switch (command.type) {
@@ -101,7 +101,7 @@ function sendLog(level: 'debug' | 'warn', text: string): void {
   if (text !== '') outbox.send({ type: 'log', level, text })
 }
 
-/** Without exit handlers: native threads may be computing, and there is nothing to save. */
-function endAtOnce(): void {
+/** Ends without exit handlers: native threads may be computing, and there is nothing to save. */
+function endImmediately(): void {
   process.kill(process.pid, 'SIGKILL')
 }

@@ -34,12 +34,12 @@ interface Running {
 
 type RequestCommand = Extract<Command, { request: number }>
 
-/** The grammar can't be read. */
+/** llama.cpp can't read the grammar. */
 class GrammarError extends Error {
   override readonly name = 'GrammarError'
 }
 
-/** Serves the requests of the parent on a loaded model. */
+/** Serves the parent's requests with a loaded model. */
 export class ModelServer {
   readonly #options: ModelServerOptions
   readonly #running = new Map<number, Running>()
@@ -79,7 +79,7 @@ export class ModelServer {
     }
   }
 
-  /** Runs what can be stopped. */
+  /** Runs a request that `stop` can end. */
   #run(
     { request, slot, ...command }: GenerateCommand | ScoreCommand,
     work: (running: Running) => Promise<void>,

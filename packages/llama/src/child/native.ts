@@ -2,14 +2,14 @@ import type { Llama, LlamaContext, LlamaModel } from 'node-llama-cpp'
 import type { TokenId } from '@petals-chat/engine'
 
 /**
- * The layer below node-llama-cpp's classes, and the one place that knows it. Those classes choose and yield a token in
- * one go; here the probabilities of the model itself (before temperature and filters), several samplers on the same
- * step, a fair batch and an abort between steps are needed. The version of node-llama-cpp is pinned, and `openNative`
- * refuses one that looks different. Methods as in its `bindings/AddonTypes.d.ts`.
+ * The native bindings below node-llama-cpp's classes; no other file uses them. Those classes choose and yield a token in one
+ * call, but this engine needs the probabilities of the model itself (before temperature and filters), several samplers in the
+ * same step, a fair batch, and an abort between steps. The version of node-llama-cpp is pinned, and `openNative` refuses one
+ * whose bindings are different. The methods are those of its `bindings/AddonTypes.d.ts`.
  */
 export interface NativeContext {
   initBatch(size: number): void
-  /** Returns where in the batch the logits of the tokens at `logitIndexes` will be. */
+  /** Returns the batch indexes of the logits of the tokens at `logitIndexes`. */
   addToBatch(sequence: number, position: number, tokens: Uint32Array, logitIndexes: Uint32Array): Uint32Array
   decodeBatch(): Promise<void>
   sampleToken(batchIndex: number, sampler: NativeSampler): Promise<TokenId | -1>
@@ -21,13 +21,13 @@ export interface NativeContext {
     logits: LogitSelection,
     totalWeight: true,
   ): Promise<SampledLogits>
-  /** `end` −1 is the end. False if this kind of model can't forget a part. */
+  /** An `end` of −1 means the end of the sequence. Returns false if this kind of model can't drop a part. */
   removeTokenCellsFromSequence(sequence: number, start: number, end: number): boolean
   disposeSequence(sequence: number): void
   setThreads(threads: number): void
 }
 
-/** Which logits `sampleToken` gives along: of listed tokens, of the extremes, of the chosen one, of the `top` highest. */
+/** Which logits `sampleToken` also returns: of listed tokens, the highest and lowest, of the chosen token, of the `top` highest. */
 type LogitSelection = readonly [
   tokens: readonly TokenId[],
   max: boolean,
@@ -50,7 +50,7 @@ export interface NativeSampler {
   dispose(): void
 }
 
-/** Left out is off. Order of work: bias, penalties, top-k, top-p, min-p, temperature, draw. */
+/** Absent fields are off. The order is: bias, penalties, top-k, top-p, min-p, temperature, draw. */
 export interface NativeSamplerConfig {
   readonly temperature: number
   readonly topK?: number
@@ -65,13 +65,13 @@ export interface NativeSamplerConfig {
   readonly grammarEvaluationState?: NativeGrammarState
 }
 
-/** How far an answer has come in its grammar. */
+/** The state of an answer within its grammar. */
 export type NativeGrammarState = { readonly brand: 'NativeGrammarState' }
 
 export interface NativeLayer {
   readonly context: NativeContext
   createSampler(): NativeSampler
-  /** @throws if llama.cpp can't read the grammar. */
+  /** @throws Error if llama.cpp can't read the grammar. */
   startGrammar(source: string): NativeGrammarState
 }
 
@@ -115,6 +115,6 @@ function hidden<T>(owner: object, field: string, methods: readonly string[]): T 
     methods.every((name) => typeof Reflect.get(value, name) === 'function')
   if (fits) return value as T
   throw new Error(
-    `This version of node-llama-cpp is built differently (${field}). Install the pinned one with \`npm ci\`.`,
+    `This version of node-llama-cpp has different bindings (${field}). Install the pinned version with \`npm ci\`.`,
   )
 }

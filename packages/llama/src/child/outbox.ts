@@ -1,6 +1,6 @@
 import type { Message, StepToken } from '../protocol.ts'
 
-/** Sends messages to the parent; the tokens of one step, of all requests, in one message. */
+/** Sends messages to the parent. The tokens of one step, for all requests, are in one message. */
 export class Outbox {
   readonly #post: (message: Message) => void
   #tokens: StepToken[] = []
@@ -9,7 +9,7 @@ export class Outbox {
     this.#post = post
   }
 
-  /** Sent with the next `flush`, or in front of the next other message. */
+  /** The token is sent by the next `flush`, or before the next message. */
   addToken(token: StepToken): void {
     this.#tokens.push(token)
   }

@@ -13,22 +13,22 @@ const counts = (works: readonly Plannable[], batchSize = 512, speed: number | 'u
 }
 
 describe('planBatch', () => {
-  it('gives everybody who decodes a token', () => {
+  it('gives each decoding request one token', () => {
     expect(counts([work(1), work(1), work(1)])).toEqual([1, 1, 1])
     expect(counts([work(100, 99)])).toEqual([1])
   })
 
-  it('shares what is left among prompts', () => {
+  it('shares the rest among prompts', () => {
     expect(counts([work(1000), work(1000)])).toEqual([200, 200])
     expect(counts([work(10), work(1000), work(1000)])).toEqual([10, 195, 195])
   })
 
-  it('reads less of a prompt while others wait for their next token', () => {
+  it('computes less of a prompt while other requests wait for their next token', () => {
     expect(counts([work(1), work(1000)])).toEqual([1, 150])
     expect(counts([work(1000)])).toEqual([400])
   })
 
-  it('goes by how fast the machine is, within sensible bounds', () => {
+  it('adapts to the speed of the machine, within bounds', () => {
     expect(counts([work(1000)], 512, 100)).toEqual([512])
     expect(counts([work(1000)], 512, 0.1)).toEqual([64])
     expect(counts([work(1), work(1000)], 512, 0.1)).toEqual([1, 16])
@@ -36,7 +36,7 @@ describe('planBatch', () => {
     expect(counts([work(1000)], 512, 'unknown')).toEqual([64])
   })
 
-  it('never passes the size of a batch', () => {
+  it('never exceeds the batch size', () => {
     expect(
       counts(
         Array.from({ length: 5 }, () => work(1)),
@@ -46,7 +46,7 @@ describe('planBatch', () => {
     expect(counts([work(1), work(1), work(900)], 2, 100)).toEqual([1, 1, 0])
   })
 
-  it('bounds the logits of a step', () => {
+  it('limits the logits of a step', () => {
     expect(counts([work(1000, 0, 'all')], 512, 100)).toEqual([32])
   })
 })

@@ -1,11 +1,11 @@
-/** What the plan needs to know of a piece of work. */
+/** The properties of a piece of work that the plan depends on. */
 export interface Plannable {
   readonly tokens: readonly unknown[]
   readonly done: number
   readonly logits: 'none' | 'last' | 'all'
 }
 
-/** So many tokens of a piece of work go into the next step. */
+/** How many tokens of a piece of work are part of the next step. */
 export interface Part<W extends Plannable> {
   readonly work: W
   readonly count: number
@@ -13,23 +13,23 @@ export interface Part<W extends Plannable> {
 
 export interface BatchLimits {
   readonly batchSize: number
-  /** How fast prompts are read; undefined if that is not known yet. */
+  /** The speed of prompts; undefined if it has not been measured yet. */
   readonly prefillTokensPerMs: number | undefined
 }
 
-/** How long a step may take that reads only prompts: an abort is heard at its end. */
+/** How long a step with prompts only may take: an abort takes effect at its end. */
 const PREFILL_STEP_MS = 400
-/** And one in which others wait for their next token: a stream that pauses longer looks stuck. */
+/** How long a step may take in which other requests wait for their next token: a stream that pauses longer looks stuck. */
 const SHARED_STEP_MS = 150
-/** Smaller parts of a prompt cost a quarter more time per token (measured on AVX-512, SmolLM2). */
+/** Smaller parts of a prompt take a quarter more time per token (measured on AVX-512 with SmolLM2). */
 const EFFICIENT_TOKENS = 64
-/** So long a step may take for the sake of efficiency, where nobody waits. */
+/** How long an efficient step may take if no other request waits. */
 const LONGEST_STEP_MS = 1000
 const LEAST_TOKENS = 16
-/** Each output takes memory for the logits of a whole vocabulary (0.5 MB at 128,000 tokens) and time to read them. */
+/** Each output needs memory for the logits of a whole vocabulary (0.5 MB for 128,000 tokens) and time to read them. */
 const MAX_OUTPUTS_PER_WORK = 32
 
-/** Next tokens first, one each; then prompts, in equal shares of what a step may take. */
+/** Plans a step: first one token for each decoding request, then prompts in equal shares of the rest. */
 export function planBatch<W extends Plannable>(works: readonly W[], limits: BatchLimits): Part<W>[] {
   const decoding = works.filter((work) => remaining(work) === 1).slice(0, limits.batchSize)
   const prefilling = works.filter((work) => remaining(work) > 1)
@@ -44,7 +44,7 @@ function prefillTokens({ prefillTokensPerMs: speed }: BatchLimits, isShared: boo
   return Math.max(count, prefersEfficient ? EFFICIENT_TOKENS : LEAST_TOKENS)
 }
 
-/** Who needs less than the equal share leaves the rest to the others. */
+/** Divides the room equally; work that needs less leaves the rest to the others. */
 function shareRoom<W extends Plannable>(works: readonly W[], room: number): Part<W>[] {
   const byNeed = [...works].sort((a, b) => need(a) - need(b))
   let left = room

@@ -12,17 +12,17 @@ const smol: ContextDemands = {
 }
 
 describe('planContext', () => {
-  it('gives four sessions a length that most dialogues fit in', () => {
+  it('plans four sessions that hold most dialogues', () => {
     expect(planContext(smol)).toEqual({ sequences: 4, contextLength: 8192, kvCacheBytes: 4 * 8192 * 23_040 })
   })
 
-  it('gives more on a card, never more than the model was trained on', () => {
+  it('plans longer sessions on a GPU, never longer than the model was trained for', () => {
     expect(planContext({ ...smol, onGpu: true }).contextLength).toBe(8192)
     expect(planContext({ ...smol, trainedLength: 131_072, onGpu: true }).contextLength).toBe(16_384)
     expect(planContext({ ...smol, contextLength: 100_000 }).contextLength).toBe(8192)
   })
 
-  it('shortens sessions, then has fewer of them, when memory is short', () => {
+  it('shortens sessions, then plans fewer of them, when memory is short', () => {
     const llama70b = { ...smol, kvBytesPerToken: 327_680, trainedLength: 4096 }
     expect(planContext({ ...llama70b, memoryBytes: 16 * GiB })).toMatchObject({
       sequences: 4,
@@ -39,7 +39,7 @@ describe('planContext', () => {
     expect(planContext({ ...llama70b, memoryBytes: 0 })).toMatchObject({ sequences: 1, contextLength: 64 })
   })
 
-  it('takes what the config says as it stands', () => {
+  it('never changes what the config sets', () => {
     const demands = { ...smol, sequences: 10, contextLength: 8000, memoryBytes: 1 }
     expect(planContext(demands)).toMatchObject({ sequences: 10, contextLength: 8000 })
     expect(planContext({ ...smol, sequences: 2, memoryBytes: GiB / 4 })).toMatchObject({

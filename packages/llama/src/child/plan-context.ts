@@ -1,12 +1,12 @@
-/** What the size of a model's context depends on. Lengths in tokens, sizes in bytes. */
+/** The inputs of a context plan. Lengths in tokens, sizes in bytes. */
 export interface ContextDemands {
-  /** The longest that the model was trained on. */
+  /** The longest text that the model was trained on. */
   readonly trainedLength: number
   readonly kvBytesPerToken: number
-  /** From the config, where it says so. */
+  /** From the config; undefined if it leaves them open. */
   readonly sequences: number | undefined
   readonly contextLength: number | undefined
-  /** Free memory where the KV cache goes: the machine's or the card's. */
+  /** The free memory for the KV cache: of the machine or of the GPU. */
   readonly memoryBytes: number
   readonly onGpu: boolean
 }
@@ -22,13 +22,13 @@ const DEFAULT_SEQUENCES = 4
 /** See `contextLength` in config.ts. */
 const DEFAULT_LENGTH_CPU = 8192
 const DEFAULT_LENGTH_GPU = 16_384
-/** Shorter sessions are given up for last: fewer of them come first. */
+/** Before sessions become shorter than this, their number is reduced. */
 const LEAST_USEFUL_LENGTH = 1024
 const LEAST_LENGTH = 64
-/** The cache is taken at once and whole, and other models and programs want memory too. */
+/** The whole cache is allocated at once, and other models and programs need memory, too. */
 const MEMORY_SHARE = 0.25
 
-/** Chooses how many sessions of which length fit into memory. What the config says is taken as it stands. */
+/** Chooses how many sessions of which length fit into memory. Values of the config are never changed. */
 export function planContext(demands: ContextDemands): ContextPlan {
   const { trainedLength, kvBytesPerToken, memoryBytes, onGpu } = demands
   const usual = onGpu ? DEFAULT_LENGTH_GPU : DEFAULT_LENGTH_CPU

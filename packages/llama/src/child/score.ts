@@ -12,15 +12,15 @@ export interface ScoreContext {
   readonly signal: AbortSignal
 }
 
-/** Prefills the tokens and gives the log probability of each; the first of an empty sequence has none. */
+/** Computes the tokens and returns the log probability of each; the first one of an empty sequence has none. */
 export async function score(command: ScoreCommand, context: ScoreContext): Promise<TokenDetails[]> {
   const { scheduler, sequence, signal } = context
   const before = [...sequence.tokens]
   const distribution = new Distribution(context.native)
   try {
-    return await scoreBehind(before, command, distribution, context)
+    return await scoreAfter(before, command, distribution, context)
   } catch (error) {
-    // The last token before was to be computed again: an abort must not cost it.
+    // The last token of the sequence was dropped to be computed again: an abort must not lose it.
     const lost = signal.aborted ? before.slice(sequence.tokens.length) : []
     const never = new AbortController().signal
     await scheduler.evaluate({ sequence, tokens: lost, logits: 'none', signal: never })
@@ -30,13 +30,13 @@ export async function score(command: ScoreCommand, context: ScoreContext): Promi
   }
 }
 
-async function scoreBehind(
+async function scoreAfter(
   before: readonly TokenId[],
   { tokens, topLogprobs }: ScoreCommand,
   distribution: Distribution,
   { scheduler, sequence, signal }: ScoreContext,
 ): Promise<TokenDetails[]> {
-  // What comes behind a cached token is known only while it is computed: the last one is computed again.
+  // The logits after a cached token exist only while it is computed, so the last token is computed again.
   const again = before.slice(-1)
   const inputs = [...again, ...tokens]
   const scores: TokenDetails[] = again.length === 0 ? [{ token: tokens[0]! }] : []

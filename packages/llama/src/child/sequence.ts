@@ -1,7 +1,7 @@
 import type { TokenId } from '@petals-chat/engine'
 import type { NativeContext } from './native.ts'
 
-/** One slot of the context: the tokens whose keys and values it holds. */
+/** One slot of the context, with the tokens whose keys and values it holds. */
 export class Sequence {
   readonly id: number
   readonly #context: NativeContext
@@ -16,14 +16,14 @@ export class Sequence {
     return this.#tokens
   }
 
-  /** Called by the scheduler when a step has computed them. */
+  /** Called by the scheduler when a step has computed the tokens. */
   append(tokens: readonly TokenId[]): void {
     for (const token of tokens) this.#tokens.push(token)
   }
 
   /**
-   * Forgets everything behind the first `length` tokens. Some kinds of model can only forget all (recurrent ones): then
-   * the tokens to keep are given back, for the caller to compute anew.
+   * Drops everything after the first `length` tokens. Some kinds of model (recurrent ones) can only drop everything: then the
+   * tokens to keep are returned, and the caller computes them again.
    */
   truncate(length: number): readonly TokenId[] {
     if (length >= this.#tokens.length) return []

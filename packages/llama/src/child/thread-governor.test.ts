@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { ThreadGovernor, threadLevels } from './thread-governor.ts'
 
-/** Runs steps of one token that take as long as `cost` says for the threads chosen; gives how often each was chosen. */
+/** Runs single-token steps whose time is the `cost` of the chosen threads. Returns how often each number was chosen. */
 function run(
   governor: ThreadGovernor,
   steps: number,
@@ -17,22 +17,22 @@ function run(
 }
 
 const idle = (threads: number) => 12 / threads
-/** Another process holds a core: whoever uses all of them waits. */
+/** Another process uses a core: a step on all cores waits for it. */
 const busy = (threads: number) => (threads === 2 ? 40 : 12)
 
 describe('ThreadGovernor', () => {
-  it('keeps to all cores while that is fastest', () => {
+  it('uses all cores while that is fastest', () => {
     const chosen = run(new ThreadGovernor([2, 1]), 1000, idle)
     expect(chosen.get(2)).toBeGreaterThan(980)
   })
 
-  it('takes fewer soon after others use the cores', () => {
+  it('uses fewer cores soon after other programs use them', () => {
     const governor = new ThreadGovernor([2, 1])
     run(governor, 200, idle)
     expect(run(governor, 100, busy).get(1)).toBeGreaterThan(90)
   })
 
-  it('comes back when the cores are free again, and tries in vain ever less often', () => {
+  it('returns to all cores when they are free again, and probes less and less often until then', () => {
     const governor = new ThreadGovernor([2, 1])
     run(governor, 200, idle)
     expect(run(governor, 5000, busy).get(2)).toBeLessThan(30)
@@ -40,7 +40,7 @@ describe('ThreadGovernor', () => {
     expect(run(governor, 100, idle).get(2)).toBeGreaterThan(90)
   })
 
-  it('judges batches of other sizes by themselves', () => {
+  it('measures batches of other sizes separately', () => {
     const governor = new ThreadGovernor([2, 1])
     run(governor, 200, busy)
     expect(governor.choose(1)).toBe(1)
@@ -49,13 +49,13 @@ describe('ThreadGovernor', () => {
     expect(governor.prefillTokensPerMs).toBe(2)
   })
 
-  it('obeys a fixed number', () => {
+  it('always uses a fixed number', () => {
     expect(run(new ThreadGovernor([3]), 500, busy)).toEqual(new Map([[3, 500]]))
   })
 })
 
 describe('threadLevels', () => {
-  it('leaves a core to others, or half of them', () => {
+  it('offers all cores, all but one, and half of them', () => {
     expect(threadLevels(16)).toEqual([16, 15, 8])
     expect(threadLevels(2)).toEqual([2, 1])
     expect(threadLevels(1)).toEqual([1])

@@ -1,40 +1,40 @@
-/** Steps until another number of threads is tried again; doubled each time that it was no better. */
+/** Steps until another number of threads is probed; doubled each time that it was not better. */
 const FIRST_PROBE_AFTER = 64
 const LAST_PROBE_AFTER = 1024
-/** How much a new measurement counts against the older ones. */
+/** The weight of a new measurement against the older ones. */
 const WEIGHT = 0.3
-/** From so many tokens on, time grows with their number and is compared per token. */
+/** From this many tokens on, the time of a step grows with their number and is compared per token. */
 const LARGE_BATCH = 9
 
 interface Choice {
-  /** Milliseconds of a step (of a large batch: of a token), by number of threads. */
+  /** Milliseconds per step (for a large batch: per token), by number of threads. */
   readonly cost: Map<number, number>
   stepsSinceProbe: number
   probeAfter: number
 }
 
 /**
- * Picks the number of threads for each step. llama.cpp's threads wait for each other by spinning, many times within a
- * step: when another process takes a core, all of them wait for the one that lost it, and fewer threads are faster (on
- * two busy cores: one thread 12 ms a token, two 22 ms; idle: 11 and 7). So the time of the steps decides, measured as
- * they come, for each size of batch by itself.
+ * Chooses the number of threads for each step. llama.cpp's threads spin while they wait for each other, many times within a
+ * step. When another process takes a core, all threads wait for the one that lost it, and fewer threads are faster: on two
+ * busy cores one thread takes 12 ms per token and two take 22 ms; on idle cores 11 and 7 ms. So the measured times of past
+ * steps decide, separately for each size of batch.
  */
 export class ThreadGovernor {
   readonly #levels: readonly number[]
   readonly #choices = new Map<number, Choice>()
   #prefillTokensPerMs: number | undefined
 
-  /** `levels`: the numbers to choose from, most first. A single one is always taken. */
+  /** `levels` are the numbers to choose from, in descending order. A single one is always chosen. */
   constructor(levels: readonly number[]) {
     this.#levels = levels
   }
 
-  /** How fast prompts were read of late, in tokens per millisecond; undefined before the first one. */
+  /** The recent speed of prompts, in tokens per millisecond; undefined before the first prompt. */
   get prefillTokensPerMs(): number | undefined {
     return this.#prefillTokensPerMs
   }
 
-  /** Threads for a step of `batchSize` tokens. */
+  /** Returns the number of threads for a step of `batchSize` tokens. */
   choose(batchSize: number): number {
     const [most] = this.#levels
     if (this.#levels.length === 1) return most!
@@ -45,7 +45,7 @@ export class ThreadGovernor {
     return this.#leastKnown(choice, best)
   }
 
-  /** Takes note of how long a step took. */
+  /** Records how long a step took. */
   report(batchSize: number, threads: number, stepMs: number): void {
     const choice = this.#choiceFor(batchSize)
     const best = this.#best(choice)
@@ -71,7 +71,7 @@ export class ThreadGovernor {
     return choice
   }
 
-  /** The cheapest that was measured; at first the most threads. */
+  /** Returns the fastest measured level; before any measurement, the most threads. */
   #best({ cost }: Choice): number {
     let best = this.#levels[0]!
     for (const level of this.#levels) {
@@ -80,7 +80,7 @@ export class ThreadGovernor {
     return best
   }
 
-  /** A level other than the best: one that was never measured, else the cheapest of them. */
+  /** Returns a level other than the best: one that was never measured, or else the fastest of them. */
   #leastKnown({ cost }: Choice, best: number): number {
     const others = this.#levels.filter((level) => level !== best)
     return others.reduce((least, level) => ((cost.get(level) ?? 0) < (cost.get(least) ?? 0) ? level : least))
@@ -90,7 +90,7 @@ export class ThreadGovernor {
 const average = (before: number | undefined, value: number): number =>
   before === undefined ? value : before + (value - before) * WEIGHT
 
-/** Numbers of threads worth choosing from on so many cores: all, all but one (for who else computes), half. */
+/** Returns the numbers of threads to choose from: all cores, all but one (for other programs), and half. */
 export function threadLevels(cores: number): number[] {
   return [...new Set([cores, Math.max(1, cores - 1), Math.ceil(cores / 2)])]
 }

@@ -2,29 +2,29 @@ import { randomInt } from 'node:crypto'
 import type { SamplingParams, TokenId } from '@petals-chat/engine'
 import type { NativeGrammarState, NativeLayer, NativeSampler, NativeSamplerConfig } from './native.ts'
 
-/** Below it llama.cpp's division by the temperature overflows; the draw would be greedy anyway. */
+/** At lower temperatures llama.cpp's division overflows; the draw would be greedy anyway. */
 const LEAST_TEMPERATURE = 1e-5
-/** llama.h: LLAMA_DEFAULT_SEED, which asks for a random one. */
+/** llama.h: LLAMA_DEFAULT_SEED, which requests a random seed. */
 const RANDOM_SEED = 0xffffffff
 
 export interface TokenSamplerOptions {
   readonly sampling: SamplingParams
-  /** All tokens in front of the first one to choose: the repetition penalty is on them and on those chosen. */
+  /** All tokens before the first one to choose. The repetition penalty applies to them and to the chosen ones. */
   readonly history: readonly TokenId[]
-  /** So many of the last tokens of the history were chosen before, by another sampler. */
+  /** How many of the last tokens of the history were chosen by an earlier sampler of the same answer. */
   readonly answered: number
-  /** Longest that the history can become. */
+  /** The longest possible history. */
   readonly maxLength: number
   readonly grammar: NativeGrammarState | undefined
 }
 
-/** Chooses the tokens of one answer, by llama.cpp's samplers. */
+/** Chooses the tokens of one answer with llama.cpp's samplers. */
 export class TokenSampler {
   readonly #native: NativeLayer
   readonly #sampler: NativeSampler
   readonly #options: TokenSamplerOptions
   readonly #seed: number
-  /** Kept only where a penalty needs them. */
+  /** The chosen tokens, recorded only if a penalty needs them. */
   readonly #chosen: TokenId[]
 
   constructor(native: NativeLayer, options: TokenSamplerOptions) {
@@ -37,10 +37,11 @@ export class TokenSampler {
     this.#sampler.applyConfig(this.#config())
   }
 
-  /** The next token, by the logits at `batchIndex`. */
+  /** Chooses the next token by the logits at `batchIndex`. */
   async sample(batchIndex: number): Promise<TokenId> {
     const token = await this.#native.context.sampleToken(batchIndex, this.#sampler)
-    if (token === -1) throw new Error('no token could be chosen: the probabilities are not valid numbers')
+    if (token === -1)
+      throw new Error('no token could be chosen because the probabilities are not valid numbers')
     if (this.#penalizesChosen) {
       this.#chosen.push(token)
       this.#sampler.applyConfig(this.#config())
@@ -72,7 +73,7 @@ export class TokenSampler {
     }
   }
 
-  /** The native sampler adds the tokens that it chooses to the history by itself. */
+  /** The native sampler adds the tokens that it chooses to its history. */
   #repetitionPenalty(): Partial<NativeSamplerConfig> {
     const { sampling, history, maxLength } = this.#options
     const { repetitionPenalty = 1 } = sampling
@@ -84,7 +85,7 @@ export class TokenSampler {
     }
   }
 
-  /** The request's own bias, and the presence and frequency penalties: they are on chosen tokens only. */
+  /** The request's own bias, and the presence and frequency penalties, which apply to chosen tokens only. */
   #bias(): Partial<NativeSamplerConfig> {
     const { logitBias, presencePenalty = 0, frequencyPenalty = 0 } = this.#options.sampling
     const biases = new Map(logitBias)

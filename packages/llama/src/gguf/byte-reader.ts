@@ -1,6 +1,6 @@
 import { Buffer } from 'node:buffer'
 
-/** The bytes break a rule of the format. `field` is what was being read; the message continues "<field> …". */
+/** The bytes violate the format. `field` names what was being read; the message begins with it. */
 export class GgufFormatError extends Error {
   override readonly name = 'GgufFormatError'
   readonly field: string
@@ -11,7 +11,7 @@ export class GgufFormatError extends Error {
   }
 }
 
-/** The header goes on behind the bytes that were read; at least `length` bytes are needed. */
+/** The header is longer than the bytes that were read; at least `length` bytes are needed. */
 export class MoreBytesNeeded extends Error {
   override readonly name = 'MoreBytesNeeded'
   readonly length: number
@@ -22,13 +22,13 @@ export class MoreBytesNeeded extends Error {
   }
 }
 
-/** Reads little-endian values off the first bytes of a file, never past its end, whatever the lengths inside claim. */
+/** Reads little-endian values from the first bytes of a file, never beyond its end, whatever lengths the file claims. */
 export class ByteReader {
   readonly #bytes: Buffer
   readonly #fileSize: number
   #offset = 0
 
-  /** `bytes` are the first ones of a file of `fileSize` bytes. */
+  /** `bytes` are the first bytes of a file of `fileSize` bytes. */
   constructor(bytes: Uint8Array, fileSize: number) {
     this.#bytes = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
     this.#fileSize = fileSize
@@ -42,19 +42,19 @@ export class ByteReader {
     return this.#bytes
   }
 
-  /** Steps over `length` bytes and gives where they begin. */
+  /** Skips `length` bytes and returns the offset at which they begin. */
   take(length: number, field: string): number {
     const start = this.#offset
     const end = start + length
     if (end > this.#fileSize) {
-      throw new GgufFormatError(field, `ends behind the end of the file (byte ${end} of ${this.#fileSize})`)
+      throw new GgufFormatError(field, `ends beyond the end of the file (byte ${end} of ${this.#fileSize})`)
     }
     if (end > this.#bytes.length) throw new MoreBytesNeeded(end)
     this.#offset = end
     return start
   }
 
-  /** Back to an offset that was read already. */
+  /** Returns to an offset that has been read before. */
   rewind(offset: number): void {
     this.#offset = Math.min(offset, this.#offset)
   }
@@ -63,7 +63,7 @@ export class ByteReader {
     return this.#bytes.readUInt32LE(this.take(4, field))
   }
 
-  /** A count, length or offset. Beyond 2^53 no file has one, and arithmetic would not be exact. */
+  /** Reads a count, length or offset. Values beyond 2^53 do not occur in real files, and arithmetic would not be exact. */
   uint64(field: string): number {
     const value = this.#bytes.readBigUInt64LE(this.take(8, field))
     if (value > BigInt(Number.MAX_SAFE_INTEGER))

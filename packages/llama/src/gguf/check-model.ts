@@ -2,7 +2,7 @@ import { GgufFormatError } from './byte-reader.ts'
 import type { GgufHeader } from './gguf-header.ts'
 import type { GgufArray, GgufValue } from './gguf-value.ts'
 
-/** Bounds of what llama.cpp divides by, allocates by or indexes with; wide of every real model. */
+/** Bounds of values by which llama.cpp divides, allocates or indexes; real models are far from them. */
 const sizes: ReadonlyArray<readonly [key: string, minimum: number, maximum: number]> = [
   ['context_length', 1, 2 ** 31 - 1],
   ['embedding_length', 1, 2 ** 20],
@@ -10,13 +10,13 @@ const sizes: ReadonlyArray<readonly [key: string, minimum: number, maximum: numb
 ]
 
 /**
- * Checks of a well-formed header what llama.cpp would crash on (its assertions end the process).
+ * Checks a well-formed header for values that would crash llama.cpp (its assertions end the process).
  * @throws GgufFormatError that names the field at fault.
  */
 export function checkModel({ metadata, tensors }: GgufHeader): void {
   const architecture = metadata.get('general.architecture')
   if (typeof architecture !== 'string' || !/^[\w.-]{1,64}$/.test(architecture)) {
-    throw new GgufFormatError('general.architecture', 'is missing or no name')
+    throw new GgufFormatError('general.architecture', 'is missing or not a name')
   }
   if (tensors.length === 0)
     throw new GgufFormatError('the list of tensors', 'is empty: this file has no weights')
@@ -38,7 +38,7 @@ function checkSize(
   throw new GgufFormatError(key, `must be an integer from ${minimum} to ${maximum}, but is ${shown(value)}`)
 }
 
-/** Head counts are one number, or one for each block; a block without attention has 0. */
+/** Head counts are one number, or one number for each block; a block without attention has 0. */
 function checkHeads(metadata: ReadonlyMap<string, GgufValue>, architecture: string): void {
   for (const name of ['attention.head_count', 'attention.head_count_kv']) {
     const key = `${architecture}.${name}`
@@ -57,18 +57,18 @@ function checkVocabulary(metadata: ReadonlyMap<string, GgufValue>): void {
   const tokens = metadata.get('tokenizer.ggml.tokens')
   if (tokens === undefined) return
   if (!isArray(tokens) || tokens.type !== 'string' || tokens.length === 0) {
-    throw new GgufFormatError('tokenizer.ggml.tokens', 'is no list of tokens')
+    throw new GgufFormatError('tokenizer.ggml.tokens', 'is not a list of tokens')
   }
   for (const key of ['tokenizer.ggml.scores', 'tokenizer.ggml.token_type']) {
     const list = metadata.get(key)
     if (list !== undefined && !(isArray(list) && list.length >= tokens.length)) {
-      throw new GgufFormatError(key, `has not one entry for each of the ${tokens.length} tokens`)
+      throw new GgufFormatError(key, `does not have one entry for each of the ${tokens.length} tokens`)
     }
   }
   checkDistinct(tokens.strings())
 }
 
-/** llama.cpp asserts that no token is there twice. It names empty ones after their position. */
+/** llama.cpp asserts that all tokens are distinct. It names empty ones after their position. */
 function checkDistinct(tokens: readonly string[]): void {
   const seen = new Set<string>()
   for (const [id, text] of tokens.entries()) {

@@ -23,7 +23,7 @@ const withTensor = (changes: Partial<TinyTensor>): TinyGguf => ({
   tensors: [tinyModel.tensors[0]!, { ...tinyModel.tensors[1]!, ...changes }],
 })
 
-describe('a sound file', () => {
+describe('a valid file', () => {
   it('is described', () => {
     const bytes = writeGguf(tinyModel)
     const header = parse(bytes)
@@ -48,7 +48,7 @@ describe('a sound file', () => {
     })
   })
 
-  it('says how its author recommends to sample, by llama.cpp’s keys', () => {
+  it('has the sampling parameters that its author recommends, by llama.cpp’s keys', () => {
     const read = (changes: Readonly<Record<string, TinyValue>>) => {
       const bytes = writeGguf(withMetadata(changes))
       return describeModel('/tiny.gguf', bytes.length, parse(bytes)).generation
@@ -66,27 +66,30 @@ describe('a sound file', () => {
     expect(read({ 'general.sampling.temp': 'hot' })).toEqual({})
   })
 
-  it('may come in pieces', () => {
+  it('can be read in pieces', () => {
     const bytes = writeGguf(tinyModel)
     expect(() => parseGgufHeader(bytes.subarray(0, 100), bytes.length)).toThrow(MoreBytesNeeded)
   })
 })
 
-/** What is wrong with a file, and how it is made so. */
-const broken: ReadonlyArray<readonly [message: RegExp, bytes: Buffer]> = [
-  [/this is no GGUF file/, Buffer.from('PK\u0003\u0004 a zip file, of all things')],
-  [/the magic number ends behind the end/, Buffer.from('GG')],
+/** Invalid files, by the message that each one causes. */
+const malformed: ReadonlyArray<readonly [message: RegExp, bytes: Buffer]> = [
+  [/this is not a GGUF file/, Buffer.from('PK\u0003\u0004 a zip file')],
+  [/the magic number ends beyond the end/, Buffer.from('GG')],
   [/the version is 1/, patch(4, 1)],
   [/the version is big-endian/, patch(4, 0x03000000)],
   [/the number of tensors is 4294967298; at most/, patch(12, 1)],
   [/the number of tensors is impossibly large/, patch(12, 0xffffffff)],
   [/the number of metadata keys is 1000000/, patch(16, 1_000_000)],
-  [/ends behind the end of the file/, writeGguf(tinyModel).subarray(0, 200)],
-  [/tensor 'output_norm.weight' ends behind .* incomplete/, writeGguf({ ...tinyModel, dataLength: 600 })],
+  [/ends beyond the end of the file/, writeGguf(tinyModel).subarray(0, 200)],
+  [/tensor 'output_norm.weight' ends beyond .* incomplete/, writeGguf({ ...tinyModel, dataLength: 600 })],
   [/tensor 'output_norm.weight' is at offset 0 instead of 512/, writeGguf(withTensor({ offset: 0 }))],
-  [/tensor 'token_embd.weight' is there twice/, writeGguf(withTensor({ name: 'token_embd.weight' }))],
+  [/tensor 'token_embd.weight' appears twice/, writeGguf(withTensor({ name: 'token_embd.weight' }))],
   [/has an unknown type \(4\)/, writeGguf(withTensor({ type: 4 }))],
-  [/rows of 33 elements, no multiple of the 32 of Q4_0/, writeGguf(withTensor({ type: 2, shape: [33] }))],
+  [
+    /rows of 33 elements, which is not a multiple of the 32 of Q4_0/,
+    writeGguf(withTensor({ type: 2, shape: [33] })),
+  ],
   [/impossibly many elements/, writeGguf(withTensor({ shape: [2 ** 40, 2 ** 40] }))],
   [/has no elements along dimension 1/, writeGguf(withTensor({ shape: [32, 0] }))],
   [/5 dimensions/, writeGguf(withTensor({ shape: [1, 1, 1, 1, 1] }))],
@@ -94,7 +97,7 @@ const broken: ReadonlyArray<readonly [message: RegExp, bytes: Buffer]> = [
   [/general.alignment is not a power of two/, writeGguf(withMetadata({ 'general.alignment': 24 }))],
 ]
 
-/** What llama.cpp would crash on in a file that is well-formed. */
+/** Well-formed files that would crash llama.cpp. */
 const unusable: ReadonlyArray<readonly [message: RegExp, model: TinyGguf]> = [
   [/general.architecture is missing/, withMetadata({ 'general.architecture': undefined })],
   [/the list of tensors is empty/, { ...tinyModel, tensors: [] }],
@@ -109,8 +112,11 @@ const unusable: ReadonlyArray<readonly [message: RegExp, model: TinyGguf]> = [
     /tokenizer.ggml.tokens has the token "a" twice/,
     withMetadata({ 'tokenizer.ggml.tokens': ['a', 'b', 'a', 'c'] }),
   ],
-  [/tokenizer.ggml.token_type has not one entry/, withMetadata({ 'tokenizer.ggml.token_type': [1, 1] })],
-  [/tokenizer.ggml.tokens is no list/, withMetadata({ 'tokenizer.ggml.tokens': 'abc' })],
+  [
+    /tokenizer.ggml.token_type does not have one entry/,
+    withMetadata({ 'tokenizer.ggml.token_type': [1, 1] }),
+  ],
+  [/tokenizer.ggml.tokens is not a list/, withMetadata({ 'tokenizer.ggml.tokens': 'abc' })],
 ]
 
 function patch(offset: number, value: number): Buffer {
@@ -119,8 +125,8 @@ function patch(offset: number, value: number): Buffer {
   return bytes
 }
 
-describe('a broken file', () => {
-  for (const [message, bytes] of broken) {
+describe('an invalid file', () => {
+  for (const [message, bytes] of malformed) {
     it(`is refused: ${String(message)}`, () => {
       expect(() => parse(bytes)).toThrow(GgufFormatError)
       expect(() => parse(bytes)).toThrow(message)
@@ -135,14 +141,14 @@ describe('a broken file', () => {
     })
   }
 
-  it('is refused wherever it is cut off', () => {
+  it('is refused if it is cut off anywhere', () => {
     const bytes = writeGguf(tinyModel)
     for (let length = 0; length < bytes.length; length++) {
       expect(() => parse(bytes.subarray(0, length)), `${length} bytes`).toThrow(GgufFormatError)
     }
   })
 
-  it('does no harm, whatever was changed: 10,000 mutants', () => {
+  it('is read or refused without a crash: 10,000 mutants', () => {
     const original = writeGguf(tinyModel)
     const mutation = fc.record({
       offset: fc.nat(original.length - 9),
@@ -169,7 +175,7 @@ describe('a broken file', () => {
   })
 })
 
-/** Everything that the gateway's process does with a file. Only refusals in words may come out of it. */
+/** Does everything that the gateway's process does with a file. Only the errors for invalid files may be thrown. */
 function readAll(bytes: Buffer): void {
   try {
     const header = parse(bytes)

@@ -2,7 +2,7 @@ import { ByteReader, GgufFormatError } from './byte-reader.ts'
 import { readValue, type GgufValue } from './gguf-value.ts'
 import { tensorTypes, type TensorType } from './tensor-types.ts'
 
-/** Everything of a GGUF in front of the weights. Pure bytes: nothing here reads a file. */
+/** Everything in a GGUF file before the weights. */
 export interface GgufHeader {
   readonly version: number
   readonly metadata: ReadonlyMap<string, GgufValue>
@@ -22,9 +22,9 @@ export interface GgufTensor {
 }
 
 const MAGIC = 0x46554747 // "GGUF"
-/** ggml compares every key and every tensor name with all others: these bounds keep that short. Real files have some 50 keys. */
+/** ggml compares every key and every tensor name with all others, so their numbers are limited. Real files have about 50 keys. */
 const MAX_KEYS = 4096
-/** The largest mixtures of experts have some 30,000. */
+/** The largest mixtures of experts have about 30,000. */
 const MAX_TENSORS = 65_536
 const MAX_KEY_LENGTH = 65_535 // the GGUF specification
 const MAX_TENSOR_NAME_LENGTH = 63 // ggml.h: GGML_MAX_NAME is 64 with the closing 0
@@ -32,7 +32,7 @@ const MAX_DIMENSIONS = 4 // ggml.h: GGML_MAX_DIMS
 const DEFAULT_ALIGNMENT = 32
 
 /**
- * Reads the header of a GGUF of `fileSize` bytes that begins with `bytes`, and checks what llama.cpp takes on trust.
+ * Parses the header of a GGUF file of `fileSize` bytes that begins with `bytes`, and checks what llama.cpp does not check.
  * @throws GgufFormatError that names the field at fault, MoreBytesNeeded if the header is longer than `bytes`.
  */
 export function parseGgufHeader(bytes: Uint8Array, fileSize: number): GgufHeader {
@@ -50,13 +50,13 @@ export function parseGgufHeader(bytes: Uint8Array, fileSize: number): GgufHeader
 
 function readVersion(reader: ByteReader): number {
   if (reader.uint32('the magic number') !== MAGIC) {
-    throw new GgufFormatError('the magic number', 'is not "GGUF": this is no GGUF file')
+    throw new GgufFormatError('the magic number', 'is not "GGUF": this is not a GGUF file')
   }
   const version = reader.uint32('the version')
   if (version === 2 || version === 3) return version
   if ((version & 0xffff) === 0)
     throw new GgufFormatError('the version', 'is big-endian; this machine is little-endian')
-  throw new GgufFormatError('the version', `is ${version}; 2 and 3 can be read`)
+  throw new GgufFormatError('the version', `is ${version}; 2 and 3 are supported`)
 }
 
 function readCount(reader: ByteReader, field: string, maximum: number): number {
@@ -70,7 +70,7 @@ function readMetadata(reader: ByteReader, count: number): ReadonlyMap<string, Gg
   for (let index = 0; index < count; index++) {
     const key = reader.string(`metadata key ${index}`, MAX_KEY_LENGTH)
     if (key === '') throw new GgufFormatError(`metadata key ${index}`, 'is empty')
-    if (metadata.has(key)) throw new GgufFormatError(key, 'is there twice')
+    if (metadata.has(key)) throw new GgufFormatError(key, 'appears twice')
     metadata.set(key, readValue(reader, key))
   }
   return metadata
@@ -90,7 +90,7 @@ function readTensorInfos(reader: ByteReader, count: number): GgufTensor[] {
   for (let index = 0; index < count; index++) {
     const name = reader.string(`the name of tensor ${index}`, MAX_TENSOR_NAME_LENGTH)
     const field = `tensor '${name}'`
-    if (names.has(name)) throw new GgufFormatError(field, 'is there twice')
+    if (names.has(name)) throw new GgufFormatError(field, 'appears twice')
     names.add(name)
     const shape = readShape(reader, field)
     const type = readTensorType(reader, field)
@@ -123,7 +123,7 @@ function byteLength(shape: readonly number[], type: TensorType, field: string): 
   if (row % type.blockLength !== 0) {
     throw new GgufFormatError(
       field,
-      `has rows of ${row} elements, no multiple of the ${type.blockLength} of ${type.name}`,
+      `has rows of ${row} elements, which is not a multiple of the ${type.blockLength} of ${type.name}`,
     )
   }
   const elements = shape.reduce((product, size) => product * size, 1)
@@ -134,7 +134,7 @@ function byteLength(shape: readonly number[], type: TensorType, field: string): 
   return bytes
 }
 
-/** ggml wants the tensors one right behind the other, each aligned (gguf.cpp). */
+/** ggml requires each tensor to follow the one before it, aligned (gguf.cpp). */
 function checkPlacement(
   tensors: readonly GgufTensor[],
   file: { readonly dataOffset: number; readonly alignment: number; readonly fileSize: number },
@@ -147,7 +147,7 @@ function checkPlacement(
     if (end > file.fileSize) {
       throw new GgufFormatError(
         field,
-        `ends behind the end of the file (byte ${end} of ${file.fileSize}): the file is incomplete`,
+        `ends beyond the end of the file (byte ${end} of ${file.fileSize}): the file is incomplete`,
       )
     }
     expected = offset + pad(byteLength, file.alignment)

@@ -3,14 +3,14 @@ import type { GgufHeader } from './gguf-header.ts'
 import type { GgufArray, GgufValue } from './gguf-value.ts'
 import { fileTypes } from './tensor-types.ts'
 
-/** What a GGUF file says of its model. Lengths in tokens or elements, sizes in bytes. */
+/** What a GGUF file says about its model. Lengths in tokens or elements, sizes in bytes. */
 export interface GgufInfo {
   readonly path: string
-  /** Of this file; a model in several files has more. */
+  /** The size of this file; a model in several files is larger. */
   readonly fileSize: number
   readonly version: number
   readonly name: string | undefined
-  /** As llama.cpp calls it: `llama`, `qwen2`, `gemma3` … */
+  /** llama.cpp's name: `llama`, `qwen2`, `gemma3` … */
   readonly architecture: string
   readonly license: string | undefined
   /** As in file names: `Q4_K_M`, `F16` … */
@@ -27,12 +27,12 @@ export interface GgufInfo {
   readonly tokenizer: { readonly model: string | undefined; readonly pre: string | undefined }
   /** Jinja source. */
   readonly chatTemplate: string | undefined
-  /** How its author recommends to sample. */
+  /** The sampling parameters that the author recommends. */
   readonly generation: GenerationParams
 }
 
 const KV_ELEMENT_BYTES = 2
-/** 0.95 is 0.949999988 in a file. */
+/** Rounds the float32 of 0.95, which is 0.949999988. */
 const FLOAT32_DIGITS = 6
 
 /** The header must have passed `checkModel`. */
@@ -65,7 +65,7 @@ export function describeModel(path: string, fileSize: number, header: GgufHeader
   }
 }
 
-/** llama.cpp's keys of the author's recommendations, and the names of `transformers`. */
+/** llama.cpp's keys of the author's recommendations, by their names in `transformers`. */
 const samplingKeys = {
   temperature: 'general.sampling.temp',
   top_k: 'general.sampling.top_k',
@@ -80,11 +80,11 @@ function recommendedSampling(metadata: ReadonlyMap<string, GgufValue>): Generati
     return value === undefined ? [] : [[name, Number(value.toPrecision(FLOAT32_DIGITS))] as const]
   })
   const params = parseGenerationConfig(Object.fromEntries(values))
-  // llama.cpp takes the most probable token at temperature 0.
+  // At temperature 0, llama.cpp chooses the most probable token.
   return asNumber(metadata.get(samplingKeys.temperature)) === 0 ? { ...params, do_sample: false } : params
 }
 
-/** As the file says, else the type that most weights have. */
+/** Returns the quantization that the file names, or else the type of most of the weights. */
 function quantization({ metadata, tensors }: GgufHeader): string {
   const named = fileTypes.get(asNumber(metadata.get('general.file_type')) ?? -1)
   if (named !== undefined) return named
@@ -114,6 +114,6 @@ function perBlock(value: GgufValue | undefined, blocks: number): readonly number
 const asText = (value: GgufValue | undefined) => (typeof value === 'string' ? value : undefined)
 const asNumber = (value: GgufValue | undefined) => (typeof value === 'number' ? value : undefined)
 
-/** An entry of the metadata as a list, if it is one. */
+/** Returns an entry of the metadata as a list, or undefined if it is not one. */
 export const asArray = (value: GgufValue | undefined): GgufArray | undefined =>
   typeof value === 'object' ? value : undefined

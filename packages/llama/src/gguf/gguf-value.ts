@@ -49,20 +49,20 @@ const sizes: Readonly<Record<NumericType, number>> = {
   float64: 8,
 }
 
-/** A chat template is the longest string that real files have: some 20 KB. */
+/** The longest strings of real files are chat templates, of about 20 KB. */
 const MAX_STRING_LENGTH = 16 * 1024 * 1024
 
-/** An array of the metadata. Its elements are decoded on demand: vocabularies are long, and seldom needed. */
+/** An array of the metadata. Its elements are decoded on demand, because vocabularies are long and seldom needed. */
 export interface GgufArray {
   readonly type: ElementType
   readonly length: number
-  /** @throws GgufFormatError if they are no strings. */
+  /** @throws GgufFormatError if the elements are not strings. */
   strings(): readonly string[]
-  /** @throws GgufFormatError if they are no numbers. */
+  /** @throws GgufFormatError if the elements are not numbers. */
   numbers(): readonly number[]
 }
 
-/** Reads the type of a value of the metadata and the value. @throws GgufFormatError, MoreBytesNeeded */
+/** Reads a value of the metadata, with its type before it. @throws GgufFormatError, MoreBytesNeeded */
 export function readValue(reader: ByteReader, key: string): GgufValue {
   const type = reader.uint32(`the type of ${key}`)
   if (type === ARRAY) return readArray(reader, key)
@@ -101,9 +101,9 @@ function readArray(reader: ByteReader, key: string): GgufArray {
   return { type, length, numbers, strings: wrongType(key, 'numbers, not text') }
 }
 
-/** Start and end of each string, as they lie behind their 8-byte lengths. */
+/** Returns the start and end of each string; an 8-byte length precedes each one. */
 function skipStrings(reader: ByteReader, count: number, key: string): Float64Array {
-  // Each string takes 8 bytes at least: a count that claims more than the file has fails here, before any allocation.
+  // Each string takes at least 8 bytes: a count that is too large for the file fails here, before any allocation.
   const start = reader.offset
   reader.take(count * 8, key)
   reader.rewind(start)

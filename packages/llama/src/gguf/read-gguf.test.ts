@@ -34,12 +34,12 @@ describe('readGgufInfo', () => {
     })
   })
 
-  it('reads a header longer than the first look', async () => {
+  it('reads a header that is longer than the first read', async () => {
     const info = await readGgufInfo(await write('long.gguf', { filler: 'x'.repeat(9 * 1024 * 1024) }))
     expect(info.name).toBe('Tiny')
   })
 
-  it('says in words what is wrong with a file', async () => {
+  it('describes what is wrong with a file', async () => {
     const missing = readGgufInfo(path.join(folder, 'none.gguf'))
     await expect(missing).rejects.toThrow(ModelUnavailableError)
     await expect(missing).rejects.toThrow(/none.gguf can't be read \(ENOENT\)/)
@@ -72,14 +72,14 @@ describe('a hostile file', () => {
     return await engine.load(spec).catch((error: unknown) => error)
   }
 
-  it('that passes the checks ends with an error in words, not with the gateway', async () => {
-    // Well-formed, but no llama has these two tensors only.
+  it('that passes the checks fails to load with a clear error, and does not end the gateway', async () => {
+    // Well-formed, but a llama model has more than these two tensors.
     const error = await load(await write('tiny.gguf'))
     expect(error).toBeInstanceOf(ModelUnavailableError)
     expect(String(error)).toMatch(/'hostile' can't be loaded/)
   })
 
-  it('cut off, or changed in its header, is refused', async () => {
+  it('that is cut off or has a changed header is refused', async () => {
     const original = await defaultModelPath()
     const mutants: ReadonlyArray<readonly [name: string, change: (file: string) => Promise<void>]> = [
       ['cut', (file) => truncate(file, 50_000_000)],

@@ -7,9 +7,9 @@ import { describeModel, type GgufInfo } from './gguf-info.ts'
 import { parseGgufHeader, type GgufHeader } from './gguf-header.ts'
 import { checkParts } from './split-files.ts'
 
-/** Holds the header of most models: a vocabulary of 50,000 tokens takes 2 MB, one of 250,000 some 16. */
+/** Contains the header of most models: a vocabulary of 50,000 tokens takes 2 MB, one of 250,000 about 16 MB. */
 const FIRST_READ_BYTES = 4 * 1024 * 1024
-/** No header is as long; one that claims to be won't be read into memory. */
+/** Real headers are shorter; a file that claims a longer one is not read into memory. */
 const MAX_HEADER_BYTES = 256 * 1024 * 1024
 
 export interface GgufFile {
@@ -18,15 +18,15 @@ export interface GgufFile {
 }
 
 /**
- * What a GGUF file says of itself. The header is checked first (counts, sizes, offsets inside the file, and what else
- * llama.cpp takes on trust), so that a damaged or hostile file is refused before any native code sees it.
+ * Reads what a GGUF file says about its model. The header is checked first (counts, sizes, offsets within the file, and
+ * whatever else llama.cpp does not check), so that a damaged or hostile file is refused before native code reads it.
  * @throws ModelUnavailableError that names the field at fault.
  */
 export async function readGgufInfo(path: string, options: AbortOptions = {}): Promise<GgufInfo> {
   return (await readGguf(path, options)).info
 }
 
-/** As `readGgufInfo`, with the whole header. */
+/** Like `readGgufInfo`, but also returns the header. */
 export async function readGguf(path: string, { signal }: AbortOptions = {}): Promise<GgufFile> {
   try {
     await using file = await open(path)
@@ -62,11 +62,11 @@ async function readHeader(file: FileHandle, fileSize: number, signal?: AbortSign
   }
 }
 
-/** A failure with a file in words for a person; other errors as they are. */
+/** Turns a failure with a file into an error for the user; returns other errors unchanged. */
 export function describeGgufError(path: string, error: unknown): unknown {
   if (error instanceof GgufFormatError) {
     return new ModelUnavailableError(
-      `The model file ${basename(path)} can't be used: ${error.message}. Download it again, or take another file.`,
+      `The model file ${basename(path)} can't be used: ${error.message}. Download it again, or use another file.`,
       { cause: error },
     )
   }

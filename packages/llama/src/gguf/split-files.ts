@@ -6,8 +6,8 @@ const FIRST_PART = /^(?<stem>.+)-00001-of-(?<count>\d{5})\.gguf$/
 const MAX_PARTS = 512
 
 /**
- * Of a model in several files llama.cpp opens the others by itself: they are checked here too.
- * @throws GgufFormatError if `path` is not the first of them, or if one is damaged or missing.
+ * Checks the other files of a model in several files: llama.cpp opens them itself.
+ * @throws GgufFormatError if `path` is not the first file, or if one is damaged or missing.
  */
 export async function checkParts(
   path: string,
@@ -20,15 +20,15 @@ export async function checkParts(
       throw new GgufFormatError(field, `(${part}) ${reason(cause)}`)
     })
     if (metadata.get('split.no') !== index + 1)
-      throw new GgufFormatError(field, `(${part}) is another part: split.no`)
+      throw new GgufFormatError(field, `(${part}) has the number of another part (split.no)`)
   }
 }
 
-/** The paths of the second part and those after it; none if the model is in one file. */
+/** Returns the paths of the second part and those after it; none if the model is in one file. */
 function partPaths(path: string, { metadata }: GgufHeader): string[] {
   const count = metadata.get('split.count') ?? 1
   if (typeof count !== 'number' || count > MAX_PARTS)
-    throw new GgufFormatError('split.count', 'is no sensible number')
+    throw new GgufFormatError('split.count', 'is not a valid number')
   if (count <= 1) return []
   const name = FIRST_PART.exec(path.slice(dirname(path).length).replace(/^[/\\]/, ''))?.groups
   if (metadata.get('split.no') !== 0 || Number(name?.count) !== count) {

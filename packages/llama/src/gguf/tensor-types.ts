@@ -1,4 +1,4 @@
-/** How a tensor type is laid out: `blockBytes` bytes hold `blockLength` elements of one row. */
+/** The layout of a tensor type: `blockBytes` bytes hold `blockLength` elements of one row. */
 export interface TensorType {
   readonly name: string
   readonly blockLength: number
@@ -11,7 +11,7 @@ const type = (name: string, blockLength: number, blockBytes: number): TensorType
   blockBytes,
 })
 
-/** Tensor types by their number in a GGUF (ggml.h: enum ggml_type). Numbers that are missing were withdrawn. */
+/** Tensor types by their number in a GGUF (ggml.h: enum ggml_type). Missing numbers were withdrawn. */
 export const tensorTypes: ReadonlyMap<number, TensorType> = new Map([
   [0, type('F32', 1, 4)],
   [1, type('F16', 1, 2)],
@@ -50,7 +50,7 @@ export const tensorTypes: ReadonlyMap<number, TensorType> = new Map([
   [42, type('Q2_0', 64, 18)],
 ])
 
-/** Names of quantisations by `general.file_type` (llama.h: enum llama_ftype). */
+/** Names of quantizations by `general.file_type` (llama.h: enum llama_ftype). */
 export const fileTypes: ReadonlyMap<number, string> = new Map([
   [0, 'F32'],
   [1, 'F16'],

@@ -8,7 +8,7 @@ const list = <Item>(length: number, make: (index: number) => Item): Item[] =>
 const namesOf = (count: number, value: unknown) => Object.fromEntries(list(count, (i) => [`p${i}`, value]))
 const sourceOf = (schema: unknown, strict = false) => grammarSource({ type: 'json-schema', schema, strict })
 
-/** In the words of an error that is the client's. */
+/** Returns the message of the client's error; undefined if the grammar is accepted. */
 function refusalOf(grammar: Grammar): string | undefined {
   try {
     grammarSource(grammar)
@@ -19,12 +19,12 @@ function refusalOf(grammar: Grammar): string | undefined {
   return undefined
 }
 
-/** A backtracking engine tries all ways to divide the letters: twice as many with each, hours for these. */
+/** A backtracking engine tries all ways to divide the letters: their number doubles with each letter, which takes hours here. */
 const evilPattern = '^(a+)+$'
 const evilText = `${'a'.repeat(60)}b`
 
-describe('expressions of clients are held against names and values of clients', () => {
-  it('in time that grows with their length', () => {
+describe('patterns of clients are matched with names and values of clients', () => {
+  it('in linear time', () => {
     expect(() => sourceOf({ enum: [evilText], pattern: evilPattern })).toThrow('no value that fits')
     const properties = { [evilText]: { type: 'null' } }
     expect(sourceOf({ type: 'object', properties, patternProperties: { [evilPattern]: {} } })).toContain('b')
@@ -33,20 +33,20 @@ describe('expressions of clients are held against names and values of clients', 
     )
   })
 
-  it('with the same answer as by RegExp', async () => {
+  it('with the same results as RegExp', async () => {
     const values = ['ab', 'b', 'ca', 'x\ny', 'xb', 7]
     const { accepts } = await nativeGrammar(sourceOf({ enum: values, pattern: 'a|^b|y$' }))
     expect(values.filter((value) => accepts(JSON.stringify(value)))).toEqual(['ab', 'b', 'ca', 'x\ny', 7])
   })
 
-  it('and refused in words where they are none, or strict schemas can’t be kept', () => {
+  it('and refused if they are invalid, or can’t be enforced in a strict schema', () => {
     expect(() => sourceOf({ enum: ['a'], pattern: '(' })).toThrow(InvalidRequestError)
     expect(() => sourceOf({ enum: ['aa'], pattern: '(a)\\1' }, true)).toThrow('$.pattern')
     expect(sourceOf({ enum: ['aa'], pattern: '(a)\\1' })).toContain('aa')
   })
 })
 
-it('oneOf of many single values is as long as its values, and each fits once', async () => {
+it('compiles oneOf of many single values to a grammar of their length, without repeated values', async () => {
   const source = sourceOf({
     oneOf: [...list(1000, (i) => ({ const: `v${i}`, title: 'a value' })), { const: 'v7' }],
   })
@@ -54,14 +54,14 @@ it('oneOf of many single values is as long as its values, and each fits once', a
   expect(['"v6"', '"v7"', '"v999"'].map(accepts)).toEqual([true, false, true])
 })
 
-it('oneOf of values and of what has them too is exclusive', async () => {
+it('makes oneOf of values exclusive against other alternatives that contain them', async () => {
   const { accepts } = await nativeGrammar(
     sourceOf({ oneOf: [{ const: 3 }, { enum: [3, 5] }, { type: 'integer', minimum: 4 }] }),
   )
   expect(['3', '4', '5', '6'].map(accepts)).toEqual([false, true, false, true])
 })
 
-describe('a schema that asks for more work than a request may is refused', () => {
+describe('a schema that exceeds the work limit of a request is refused', () => {
   const scripts = 'Adlam Ahom Arabic Armenian Balinese Bengali Cyrillic Greek Han Hangul Hebrew Khmer'.split(
     ' ',
   )
@@ -114,11 +114,11 @@ describe('a schema that asks for more work than a request may is refused', () =>
     ],
     ['classes that are long to write', { type: 'regex', pattern: '[\\p{L}_]'.repeat(300) }],
   ])('%s', (_name, grammar) => {
-    expect(refusalOf(grammar)).toMatch(/too large|more work than a grammar may/)
+    expect(refusalOf(grammar)).toMatch(/too large|exceeds the work limit/)
   })
 })
 
-it('calls of many functions beside a form, with and without a frame, are written once', async () => {
+it('writes the calls of many functions once, although they are allowed with and without a frame', async () => {
   const parameters = {
     type: 'object',
     properties: {

@@ -8,13 +8,13 @@ import { patternLanguage } from './regular/pattern-language.ts'
 import { UnsupportedPattern } from './regular/pattern-syntax.ts'
 import { Regulars, TooComplex } from './regular/regular.ts'
 
-/** Of the last grammars: the same few schemas come with every request of a program. */
+/** Programs send the same few schemas with each request, so the sources of the last grammars are cached. */
 const MAX_CACHED = 50
 const cache = new Map<string, string>()
 
 /**
- * The GBNF of a grammar, checked so far that llama.cpp can read it without harm.
- * @throws InvalidRequestError that says where in the schema or grammar it is wrong.
+ * Returns the GBNF of a grammar, after checking that llama.cpp can read and follow it safely.
+ * @throws InvalidRequestError that names the place of the fault in the schema or grammar.
  */
 export function grammarSource(grammar: Grammar): string {
   if (grammar.type === 'gbnf') {
@@ -39,7 +39,7 @@ function stringify(grammar: Grammar): string {
   }
 }
 
-/** The grammar of the texts that a regular expression matches as a whole. @throws InvalidRequestError */
+/** Compiles a regular expression to a grammar of the texts that it matches as a whole. @throws InvalidRequestError */
 function regexToGbnf(pattern: string): string {
   const regulars = new Regulars()
   const rules = new RuleSet()
@@ -48,10 +48,11 @@ function regexToGbnf(pattern: string): string {
     if (automaton.length === 0) throw refused('no text matches it')
     return rules.toSource(automatonToGbnf(automaton, rules, 'text', 'plain'))
   } catch (error) {
-    if (error instanceof SyntaxError) throw refused('it is none of ECMAScript')
-    if (error instanceof UnsupportedPattern) throw refused(`it has what can't be enforced (${error.message})`)
+    if (error instanceof SyntaxError) throw refused('it is not valid in ECMAScript')
+    if (error instanceof UnsupportedPattern)
+      throw refused(`it contains what can't be enforced (${error.message})`)
     if (error instanceof TooComplex || error instanceof GrammarTooLarge)
-      throw refused('it takes more work than a grammar may; make its repetitions smaller')
+      throw refused('it exceeds the work limit of a grammar; make its repetitions smaller')
     throw error
   }
 }

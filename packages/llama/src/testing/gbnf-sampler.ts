@@ -1,4 +1,4 @@
-/** A source of numbers from 0 to below 1. */
+/** Returns a random number from 0 to below 1. */
 export type Random = () => number
 
 type Node =
@@ -11,10 +11,10 @@ type Node =
 
 const LAST = 0x10ffff
 
-/** Random texts of a GBNF grammar, as our compiler writes it. */
+/** Draws random texts from a GBNF grammar that the compiler wrote. */
 export class GbnfSampler {
   readonly #rules: ReadonlyMap<string, Node>
-  /** Rules that the shortest text of each rule goes through. */
+  /** For each rule, the number of rules that its shortest text needs. */
   readonly #costs: ReadonlyMap<string, number>
 
   constructor(source: string) {
@@ -30,7 +30,7 @@ export class GbnfSampler {
     this.#costs = costsOf(this.#rules)
   }
 
-  /** A text; with `budget` used up, the shortest way to its end is taken. */
+  /** Draws a text. When `budget` rules have been used, the text takes the shortest way to its end. */
   sample(random: Random, budget = 60): string {
     let left = budget
     const write = (node: Node): string => {
@@ -55,7 +55,7 @@ export class GbnfSampler {
     return write(this.#rules.get('root')!)
   }
 
-  /** Any way that comes to an end. */
+  /** Picks any alternative that can end. */
   #anyOf(parts: readonly Node[], random: Random): Node {
     const ways = parts.filter((part) => costOf(part, this.#costs) < Infinity)
     return ways[Math.floor(random() * ways.length)]!
@@ -98,7 +98,7 @@ function costOf(node: Node, costs: ReadonlyMap<string, number>): number {
 }
 
 function pick(ranges: ReadonlyArray<readonly [number, number]>, random: Random): string {
-  // Letters are likelier than the many characters beyond them: what schemas ask for is about letters.
+  // Letters are more likely than the many other characters, because schemas are mostly about letters.
   const near = ranges.filter(([from]) => from < 0x80)
   const from = near.length > 0 && random() < 0.9 ? near : ranges
   const [low, high] = from[Math.floor(random() * from.length)]!
@@ -191,7 +191,7 @@ class BodyReader {
     return { kind: 'class', ranges: isNegated ? inverse(plain) : plain }
   }
 
-  /** Code points up to the end; a bare dash of a class is -1. */
+  /** Reads code points up to the end; an unescaped dash of a class is -1. */
   #until(end: string, isClass = false): number[] {
     const codes: number[] = []
     for (;;) {

@@ -1,4 +1,4 @@
-/** A program that loads the test model, prints the id of its process, computes with it, and has to be killed. */
+/** A program that loads the test model, prints the id of its process, and computes until it is killed. */
 import { greedy } from '@petals-chat/engine'
 import { openTestModel } from './test-model.ts'
 

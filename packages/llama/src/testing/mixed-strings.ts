@@ -85,8 +85,7 @@ const pieces = [
   ...['\x00', '\x07', '\x7f', '‘', '—', '。', '，', '٪', '<|eot_id|>', '<end_of_turn>'],
 ]
 
-/** Texts put together at random, the same ones every time. Characters newer than
- * llama.cpp's tables (Unicode 15) are left out: Node knows them. */
+/** Returns texts of random pieces, the same ones every time. Characters newer than llama.cpp's tables (Unicode 15) are left out. */
 export function mixedStrings(count: number): string[] {
   let state = 20261124
   const random = (below: number): number => {

@@ -1,13 +1,13 @@
 import { getLlama, type Llama } from 'node-llama-cpp'
 
 export interface NativeGrammar {
-  /** Whether the whole text is an answer of the grammar, as llama.cpp sees it. */
+  /** Reports whether llama.cpp accepts the whole text as an answer of the grammar. */
   accepts(text: string): boolean
 }
 
 let llama: Promise<Llama> | undefined
 
-/** llama.cpp's own reading of a GBNF grammar. @throws if it can't be read. */
+/** Reads a GBNF grammar with llama.cpp. @throws Error if llama.cpp can't read it */
 export async function nativeGrammar(source: string): Promise<NativeGrammar> {
   llama ??= getLlama({ gpu: false, build: 'never', progressLogs: false, maxThreads: 1 })
   const grammar: object = await (await llama).createGrammar({ grammar: source })

@@ -15,7 +15,7 @@ export interface TestModel extends AsyncDisposable {
   readonly model: LlamaModel
 }
 
-/** The default model, really loaded, in little memory; on one thread, as tests run side by side. */
+/** Loads the default model with little memory, on one thread because tests run in parallel. */
 export async function openTestModel(options: TestModelOptions = {}): Promise<TestModel> {
   const path = await defaultModelPath()
   const config = llamaConfigSchema.parse({ sequences: 4, contextLength: 512, threads: 1, ...options.config })

@@ -1,4 +1,4 @@
-/** Values of a GGUF's metadata; numbers are written as uint32 unless they have a fraction. */
+/** A value of a GGUF's metadata. Numbers are written as uint32 unless they have a fraction. */
 export type TinyValue = number | string | boolean | readonly string[] | readonly number[]
 
 export interface TinyTensor {
@@ -12,11 +12,11 @@ export interface TinyTensor {
 export interface TinyGguf {
   readonly metadata: Readonly<Record<string, TinyValue>>
   readonly tensors: readonly TinyTensor[]
-  /** Bytes of weights behind the header. */
+  /** The number of bytes of weights after the header. */
   readonly dataLength: number
 }
 
-/** A small, sound model file without sensible weights. */
+/** A small, valid model file whose weights are zero. */
 export const tinyModel: TinyGguf = {
   metadata: {
     'general.architecture': 'llama',
@@ -42,7 +42,7 @@ export const tinyModel: TinyGguf = {
   dataLength: 640,
 }
 
-/** Writes the bytes of a GGUF, also of a wrong one. */
+/** Writes the bytes of a GGUF file, which may be invalid. */
 export function writeGguf({ metadata, tensors, dataLength }: TinyGguf): Buffer {
   const parts: Buffer[] = [
     Buffer.from('GGUF'),

@@ -4,7 +4,7 @@ import path from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 
-/** Vocabularies of other models (without their weights) that llama.cpp tests itself with, one for each way to cut words. */
+/** Vocabularies (without weights) from llama.cpp's own tests, one for each way to split words. */
 export const llamaVocabularies = [
   'llama-spm',
   'phi-3',
@@ -22,13 +22,13 @@ export const llamaVocabularies = [
 ] as const
 
 const cache = fileURLToPath(new URL('../../../../.cache/llama-vocabularies', import.meta.url))
-/** node-llama-cpp brings llama.cpp's whole source along, as a git bundle. */
+/** node-llama-cpp contains llama.cpp's source as a git bundle. */
 const bundle = fileURLToPath(new URL('../llama/gitRelease.bundle', import.meta.resolve('node-llama-cpp')))
 const run = promisify(execFile)
 
 let unpacked: Promise<void> | undefined
 
-/** The path of a vocabulary's GGUF; they are unpacked once. */
+/** Returns the path of a vocabulary's GGUF file. All are unpacked once. */
 export async function vocabularyPath(name: (typeof llamaVocabularies)[number]): Promise<string> {
   await (unpacked ??= unpack())
   return path.join(cache, 'models', `ggml-vocab-${name}.gguf`)
@@ -45,7 +45,7 @@ async function unpack(): Promise<void> {
     const whole = path.join(folder, 'whole')
     await mkdir(whole)
     await rename(path.join(clone, 'models'), path.join(whole, 'models'))
-    // Another test process may have been faster.
+    // Another test process may have unpacked them first.
     await rename(whole, cache).catch(async (error: unknown) => {
       if (!(await exists(cache))) throw error
     })

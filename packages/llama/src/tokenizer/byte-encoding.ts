@@ -1,6 +1,6 @@
 /**
- * GPT-2's alphabet: each of the 256 bytes as one printable character, so that vocabularies are readable text. Printable
- * Latin-1 stands for itself, the other bytes for U+0100 and the following (openai/gpt-2 src/encoder.py).
+ * GPT-2's alphabet represents each of the 256 bytes by one printable character, so that vocabularies are readable text.
+ * Printable Latin-1 characters represent themselves; the other bytes are U+0100 and above (openai/gpt-2 src/encoder.py).
  */
 const isPrintable = (byte: number): boolean =>
   (byte >= 0x21 && byte <= 0x7e) || (byte >= 0xa1 && byte <= 0xac) || (byte >= 0xae && byte <= 0xff)
@@ -13,14 +13,14 @@ for (let byte = 0, shifted = 0x100; byte < 256; byte++) {
   bytes.set(character, byte)
 }
 
-/** The bytes of a text in GPT-2's alphabet. */
+/** Writes the UTF-8 bytes of a text in GPT-2's alphabet. */
 export function encodeBytes(text: string): string {
   let encoded = ''
   for (const byte of new TextEncoder().encode(text)) encoded += characters[byte]
   return encoded
 }
 
-/** The bytes that a token's text stands for. A character outside the alphabet stands for its own UTF-8. */
+/** Returns the bytes of a token's text. A character outside the alphabet represents its own UTF-8. */
 export function decodeBytes(text: string): Uint8Array {
   const decoded: number[] = []
   for (const character of text) {

@@ -13,7 +13,7 @@ export class BytePairEncoder implements FragmentEncoder {
   readonly addsEos = false
   readonly #vocabulary: Vocabulary
   readonly #preTokenizer: PreTokenizer
-  /** Rank by both sides of a merge with a space between them, as files write merges. */
+  /** Ranks by merge, written as in the file: both sides with a space between them. */
   readonly #ranks: ReadonlyMap<string, number>
   readonly #cache = new WordCache()
 
@@ -46,7 +46,7 @@ export class BytePairEncoder implements FragmentEncoder {
     return this.#preTokenizer.ignoreMerges || (!this.#preTokenizer.byteEncoded && /^\n+$/.test(word))
   }
 
-  /** A part that is no token, byte by byte; bytes without a token are dropped, as llama.cpp does. */
+  /** Encodes a part that is not a token byte by byte. Bytes without a token are dropped, as in llama.cpp. */
   #encodeUnknown(part: string): TokenId[] {
     const { ids } = this.#vocabulary
     const { byteEncoded } = this.#preTokenizer
@@ -62,11 +62,11 @@ export class BytePairEncoder implements FragmentEncoder {
   }
 }
 
-/** Of merges that are there twice, the first counts: it is written last. */
+/** If a merge appears twice, the first one counts, so it is written last. */
 function readRanks(merges: readonly string[] | undefined): ReadonlyMap<string, number> {
   if (merges === undefined) {
     throw new ModelUnavailableError(
-      "The model's tokenizer has no merges (tokenizer.ggml.merges). Take a newer file.",
+      "The model's tokenizer has no merges (tokenizer.ggml.merges). Use a newer file of the model.",
     )
   }
   const ranks = new Map<string, number>()
@@ -74,12 +74,12 @@ function readRanks(merges: readonly string[] | undefined): ReadonlyMap<string, n
   return ranks
 }
 
-/** Texts repeat their words: most are met again within the same page. Some 2 MB when full. */
+/** Texts repeat their words: most occur again within the same page. The full cache takes about 2 MB. */
 const MAX_WORDS = 20_000
-/** Longer ones hardly come twice. */
+/** Longer words seldom occur twice. */
 const MAX_WORD_LENGTH = 64
 
-/** Remembers how words were tokenized. */
+/** Caches the tokens of words. */
 class WordCache {
   readonly #words = new Map<string, readonly TokenId[]>()
 

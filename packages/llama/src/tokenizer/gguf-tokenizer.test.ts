@@ -14,7 +14,7 @@ async function openTokenizer(path: string): Promise<GgufTokenizer> {
   return new GgufTokenizer(parseGgufHeader(bytes, bytes.length))
 }
 
-/** Texts in which a client spells out a control token: alone, in words, doubled, cut, beside white space. */
+/** Texts in which a client spells out a control token: alone, in a sentence, doubled, cut off, beside white space. */
 const spelledOut = (text: string): string[] => [
   text,
   `What does ${text} mean?`,
@@ -22,7 +22,7 @@ const spelledOut = (text: string): string[] => [
   ` ${text}\n${text.slice(0, -1)} ${text} `,
 ]
 
-describe('tokens are those of llama.cpp', () => {
+describe('tokens are identical to those of llama.cpp', () => {
   const texts = mixedStrings(2500)
 
   async function compare(path: string): Promise<void> {
@@ -36,12 +36,12 @@ describe('tokens are those of llama.cpp', () => {
 
     const mark = literalMarker(tokenizer.controlTexts)
     const controlTokens = new Set(tokenizer.controlTexts.flatMap((text) => tokenizer.encode(text)))
-    const obeyed = tokenizer.controlTexts
+    const parsed = tokenizer.controlTexts
       .slice(0, 300)
       .flatMap(spelledOut)
       .filter((text) => tokenizer.encode(mark(text)).some((token) => controlTokens.has(token)))
-    expect(obeyed).toEqual([])
-    // llama.cpp without `parse_special` takes turn markers that the file calls user-defined for tokens still.
+    expect(parsed).toEqual([])
+    // Without `parse_special`, llama.cpp still treats turn markers that the file calls user-defined as tokens.
     const different = tokenizer.controlTexts
       .slice(0, 300)
       .filter((text) => native.tokenize(text, false).join() !== native.tokenize(text, true).join())
@@ -66,25 +66,25 @@ describe('decoding', () => {
   let tokenizer: GgufTokenizer
   beforeAll(async () => (tokenizer = await openTokenizer(await defaultModelPath())))
 
-  it('gives every text back', () => {
+  it('restores every text', () => {
     // This vocabulary has no tokens for most control characters.
     const texts = mixedStrings(1000).filter((text) => !/[\x00-\x08\x0b-\x1f\x7f]/.test(text))
     for (const text of texts) expect(tokenizer.decode(tokenizer.encode(text))).toBe(text.toWellFormed())
   })
 
-  it('shows special tokens unless told to leave them out', () => {
+  it('writes special tokens unless they are to be skipped', () => {
     const tokens = tokenizer.encode('<|im_start|>user\nHi<|im_end|>')
     expect(tokenizer.decode(tokens)).toBe('<|im_start|>user\nHi<|im_end|>')
     expect(tokenizer.decode(tokens, { skipSpecialTokens: true })).toBe('user\nHi')
   })
 
-  it('refuses a token that is none', () => {
+  it('refuses a token beyond the vocabulary', () => {
     expect(() => tokenizer.decode([tokenizer.vocabSize])).toThrow(RangeError)
   })
 })
 
 describe('a tokenizer', () => {
-  it('is ready in a moment', async () => {
+  it('is created quickly', async () => {
     const bytes = await readFile(await defaultModelPath())
     const times = Array.from({ length: 3 }, () => {
       const startedAt = performance.now()
@@ -94,14 +94,14 @@ describe('a tokenizer', () => {
     expect(Math.min(...times)).toBeLessThan(1500)
   })
 
-  it('reads a long text without spaces in reasonable time', async () => {
+  it('tokenizes a long text without spaces in reasonable time', async () => {
     const tokenizer = await openTokenizer(await defaultModelPath())
     const startedAt = performance.now()
     tokenizer.encode('a'.repeat(200_000))
     expect(performance.now() - startedAt).toBeLessThan(10_000)
   })
 
-  it('of a kind that is not known is refused in words', () => {
+  it('of an unknown kind is refused with the reason', () => {
     const open = (metadata: Record<string, string>) => {
       const bytes = writeGguf({ ...tinyModel, metadata: { ...tinyModel.metadata, ...metadata } })
       return new GgufTokenizer(parseGgufHeader(bytes, bytes.length))

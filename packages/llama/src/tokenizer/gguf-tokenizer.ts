@@ -7,9 +7,8 @@ import type { FragmentEncoder } from './text-encoder.ts'
 import { readVocabulary, TokenType, type Vocabulary } from './vocabulary.ts'
 
 /**
- * The tokenizer that a GGUF describes, in TypeScript: token-identical to llama.cpp's, yet nothing in a hostile
- * vocabulary can bring the process down. The header must have passed `checkModel`.
- * @throws ModelUnavailableError for a kind that is not known.
+ * The tokenizer that a GGUF file describes, in TypeScript: its tokens are identical to llama.cpp's, but a hostile vocabulary
+ * can't crash the process. The header must have passed `checkModel`. @throws ModelUnavailableError for an unknown kind.
  */
 export class GgufTokenizer implements Tokenizer {
   readonly vocabSize: number
@@ -20,7 +19,7 @@ export class GgufTokenizer implements Tokenizer {
   readonly #special: SpecialTokens
   readonly #addBos: boolean
   readonly #addEos: boolean
-  /** Bytes by token, filled as tokens are met. */
+  /** Bytes by token, filled as tokens are decoded. */
   readonly #pieces: Uint8Array[] = []
 
   constructor(header: GgufHeader) {
@@ -29,7 +28,7 @@ export class GgufTokenizer implements Tokenizer {
     this.#vocabulary = vocabulary
     this.#encoder = createEncoder(header, vocabulary)
     this.#special = new SpecialTokens(vocabulary, stripsAfter(metadata.get('general.name')))
-    // llama.cpp overrides files of Gemma 4 that say no.
+    // Some files of Gemma 4 say no; llama.cpp overrides them.
     const isGemma4 = metadata.get('tokenizer.ggml.model') === 'gemma4'
     const flag = (key: string, otherwise: boolean) => (metadata.get(key) ?? otherwise) === true
     this.#addBos =
@@ -41,7 +40,7 @@ export class GgufTokenizer implements Tokenizer {
     this.eosTokens = vocabulary.endTokens
   }
 
-  /** Text of a token as the vocabulary writes it; empty for none. */
+  /** Returns the text of a token in the vocabulary; empty for undefined. */
   #textOf(token: TokenId | undefined): string {
     return token === undefined ? '' : (this.#vocabulary.texts[token] ?? '')
   }
@@ -96,7 +95,7 @@ export class GgufTokenizer implements Tokenizer {
   #bytes(token: TokenId): Uint8Array {
     const { texts, types } = this.#vocabulary
     if (texts[token] === undefined)
-      throw new RangeError(`There is no token ${token}; the vocabulary has ${this.vocabSize}.`)
+      throw new RangeError(`Token ${token} does not exist; the vocabulary has ${this.vocabSize} tokens.`)
     switch (types[token]) {
       case TokenType.control:
       case TokenType.unknown:
@@ -106,7 +105,7 @@ export class GgufTokenizer implements Tokenizer {
       case TokenType.byte:
         return this.#encoder.bytes(token)
       default:
-        return new Uint8Array() // unused ones have no text
+        return new Uint8Array() // unused tokens have no text
     }
   }
 }
@@ -121,13 +120,13 @@ function createEncoder(header: GgufHeader, vocabulary: Vocabulary): FragmentEnco
       return new SentencePieceEncoder(header, vocabulary)
     default:
       throw new ModelUnavailableError(
-        `The model's kind of tokenizer is not known here (tokenizer.ggml.model: ${String(model)}). ` +
-          'The local engine runs models with byte-pair encoding (gpt2) or SentencePiece (llama).',
+        `The model's kind of tokenizer is not supported (tokenizer.ggml.model: ${String(model)}). ` +
+          'The local engine supports byte-pair encoding (gpt2) and SentencePiece (llama).',
       )
   }
 }
 
-/** Phi-3's special tokens swallow the white space behind them; files don't say so (llama-vocab.cpp). */
+/** Phi-3's special tokens remove the white space after them, which its files do not say (llama-vocab.cpp). */
 function stripsAfter(modelName: unknown): (text: string) => boolean {
   if (typeof modelName !== 'string' || !/phi-?3/i.test(modelName)) return () => false
   return (text) => !['<unk>', '<s>', '<|endoftext|>'].includes(text)

@@ -1,15 +1,15 @@
-/** Two neighbours that may become one. They are named by their place in the text at the start. */
+/** Two adjacent parts that may be merged. Parts are named by their original index. */
 interface Candidate {
   readonly priority: number
   readonly left: number
   readonly right: number
-  /** Length of both together: if one of them has grown since, the candidate is out of date. */
+  /** The length of both together: if one of them has grown since, the candidate is outdated. */
   readonly length: number
 }
 
 /**
- * Merges neighbouring parts, the pair of lowest priority first and of equal ones the leftmost, until no pair has a
- * priority: the heart of both byte-pair encoding (priority = rank of the merge) and SentencePiece (− score of the token).
+ * Merges adjacent parts until no pair has a priority: the pair with the lowest priority number first, and the leftmost of
+ * equal ones. Byte-pair encoding (priority: rank of the merge) and SentencePiece (priority: − score of the token) both use it.
  */
 export function mergeParts(
   parts: readonly string[],

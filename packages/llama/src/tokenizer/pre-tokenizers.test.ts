@@ -6,7 +6,7 @@ describe('preTokenizer', () => {
   const texts = mixedStrings(200)
 
   for (const name of preTokenizerNames) {
-    it(`${name} cuts a text into words that are the text again`, () => {
+    it(`${name} splits a text into words whose concatenation is the text`, () => {
       const { splits } = preTokenizer(name)
       for (const text of texts) {
         const words = splits.reduce((pieces, split) => pieces.flatMap(split), [text])

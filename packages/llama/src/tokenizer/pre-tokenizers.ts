@@ -1,21 +1,21 @@
 import { ModelUnavailableError } from '@petals-chat/engine'
 import { splitBy, splitDigitGroups, type Split } from './split-text.ts'
 
-/** How byte-level BPE cuts a text into words before it merges, by the name in `tokenizer.ggml.pre`. */
+/** How byte-level BPE splits a text into words before it merges, by the name in `tokenizer.ggml.pre`. */
 export interface PreTokenizer {
-  /** Each one cuts what the ones before it left. */
+  /** Each one splits the pieces of the one before it. */
   readonly splits: readonly Split[]
-  /** A word that is a token stays whole, whatever the merges say. */
+  /** A word that is a token is not split, whatever the merges are. */
   readonly ignoreMerges: boolean
-  /** Default of `tokenizer.ggml.add_bos_token`. */
+  /** The default of `tokenizer.ggml.add_bos_token`. */
   readonly addBos: boolean
-  /** Tokens are written in GPT-2's alphabet of 256 printable characters; else in plain text with ▁ for spaces. */
+  /** Tokens are written in GPT-2's alphabet of 256 printable characters; otherwise in plain text with ▁ for spaces. */
   readonly byteEncoded: boolean
 }
 
 const { raw } = String
 
-// White space as llama.cpp has it (unicode-data.cpp): JavaScript's \s has U+FEFF too and lacks U+0085.
+// White space as in llama.cpp (unicode-data.cpp): JavaScript's \s includes U+FEFF and lacks U+0085.
 const space = raw`\t-\r \x85\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000`
 const contraction = "(?:'[sS]|'[tT]|'[rR][eE]|'[vV][eE]|'[mM]|'[lL][lL]|'[dD])"
 const sign = raw`[^\r\n\p{L}\p{N}]?`
@@ -31,7 +31,7 @@ const llama3 = words(raw`\p{N}{1,3}`)
 const qwen2 = words(raw`\p{N}`)
 const lines = raw`[^\n]+|\n+`
 
-/** Words with capitals in front. llama.cpp tells case only in ASCII, so that all other letters are both. */
+/** Words with leading capitals. llama.cpp distinguishes case only in ASCII, so all other letters count as both. */
 const casedWords = (letter: string, ending: string) => {
   const upper = raw`(?:(?=[${letter}])[^a-z])`
   const lower = raw`(?:(?=[${letter}])[^A-Z])`
@@ -47,7 +47,7 @@ const markedWord = raw`[^\r\n\p{L}\p{P}\p{S}]?[\p{L}\p{M}]+`
 const deepseek3 = raw`${asciiWord}|${markedWord}| ?[\p{P}\p{S}]+[\r\n]*|${gaps}`
 const hanAndKana = raw`[\u4e00-\u9fa5\u3040-\u309f\u30a0-\u30ff]+`
 const cjk = raw`[\u4e00-\u9fa5\u0800-\u4e00\uac00-\ud7ff]+`
-// Escaped because some of these letters are written differently in composed Unicode (NFC), which editors may apply.
+// Escaped, because editors may apply Unicode composition (NFC), which changes some of these letters.
 const deepseekLetters =
   raw`A-Za-z\u00b5\u00c0-\u00d6\u00d8-\u00f6\u00f8-\u01ba\u01bc-\u01bf\u01c4-\u0293\u0295-\u02af\u0370-\u0373\u0376` +
   raw`\u0377\u037b-\u037d\u037f\u0386\u0388-\u038a\u038c\u038e-\u03a1\u03a3-\u03f5\u03f7-\u0481\u048a-\u052f\u0531-` +
@@ -59,7 +59,7 @@ const deepseekLetters =
   raw`\ua722-\ua76f\ua771-\ua787\ua78b-\ua78e\uab70-\uabbf\ufb00-\ufb06\ufb13-\ufb17\uff21-\uff3a\uff41-\uff5a` +
   raw`\u{10400}-\u{1044f}\u{104b0}-\u{104d3}\u{104d8}-\u{104fb}\u{10c80}-\u{10cb2}\u{10cc0}-\u{10cf2}` +
   raw`\u{118a0}-\u{118df}\u{1e900}-\u{1e943}`
-// Without U+3000 of the original: llama.cpp takes white space out of a text before it looks for such ranges.
+// Without the original's U+3000: llama.cpp splits off white space before it matches such ranges.
 const deepseekSigns = raw`!-/:-~\uff01-\uff0f\uff1a-\uff5e\u2018-\u201f\u3001-\u3002`
 const afmoeScripts =
   raw`[\u4e00-\u9fff\u3400-\u4dbf\u8c48-\ufaff\u3040-\u309f\u30a0-\u30ff\uff65-\uff9f\u2f00-\u2fdf\u0e40-\u0e7f` +
@@ -77,7 +77,7 @@ const cascadingSpaces =
 type Traits = Partial<Omit<PreTokenizer, 'splits'>>
 type Row = readonly [names: string, splits: readonly (string | Split)[], traits?: Traits]
 
-/** llama-vocab.cpp: `llm_tokenizer_bpe` has the expressions, `llama_vocab::impl::load` the names. */
+/** The expressions are from `llm_tokenizer_bpe` of llama-vocab.cpp, the names from `llama_vocab::impl::load`. */
 const rows: readonly Row[] = [
   [
     'llama3 llama-v3 llama-bpe falcon3 falcon-h1 pixtral midm-2.0 lfm2 jina-v5-nano',
@@ -147,13 +147,13 @@ const rows: readonly Row[] = [
 
 const byName = new Map(rows.flatMap((row) => row[0].split(' ').map((name) => [name, row] as const)))
 
-/** Undefined is what old files have: llama.cpp's `default`. @throws ModelUnavailableError for an unknown name. */
+/** Returns the pre-tokenizer of a name. Old files have none, which means llama.cpp's `default`. @throws ModelUnavailableError for an unknown name */
 export function preTokenizer(name: string | undefined): PreTokenizer {
   const row = byName.get(name || 'default')
   if (row === undefined) {
     throw new ModelUnavailableError(
-      `The model's tokenizer cuts words in a way that is not known here (tokenizer.ggml.pre: ${name}). ` +
-        'Take another model, or a newer version of this program.',
+      `The model's tokenizer splits words in a way that is not supported (tokenizer.ggml.pre: ${name}). ` +
+        'Use another model, or a newer version of this program.',
     )
   }
   const [, splits, traits] = row
@@ -166,5 +166,5 @@ export function preTokenizer(name: string | undefined): PreTokenizer {
   }
 }
 
-/** Every name that is known. */
+/** All supported names. */
 export const preTokenizerNames: readonly string[] = [...byName.keys()]

@@ -1,7 +1,7 @@
 import { isControlText, LITERAL_MARK, type TokenId } from '@petals-chat/engine'
 import { TokenType, type Vocabulary } from './vocabulary.ts'
 
-/** A piece of a text: a special token, or text in between. */
+/** A piece of a text: a special token, or the text between two of them. */
 export type Fragment = TokenId | string
 
 interface SpecialToken {
@@ -9,7 +9,7 @@ interface SpecialToken {
   readonly text: string
 }
 
-/** Finds the tokens that are written out in a text, as llama.cpp does: the longest one everywhere, then the next. */
+/** Finds special tokens that are spelled out in a text, in llama.cpp's order: all occurrences of the longest token first. */
 export class SpecialTokens {
   /** Longest first. */
   readonly #tokens: readonly SpecialToken[]
@@ -17,10 +17,10 @@ export class SpecialTokens {
   readonly #firstCharacters: ReadonlySet<string>
   readonly #lengths: readonly number[]
   readonly #stripAfter: (id: TokenId) => boolean
-  /** Texts that a client can only spell out, never be. */
+  /** Texts of control tokens. A client that writes one must get ordinary tokens. */
   readonly controlTexts: readonly string[]
 
-  /** `stripAfter` tells which tokens swallow the white space behind them. */
+  /** `stripAfter` tells which tokens remove the white space after them. */
   constructor(vocabulary: Vocabulary, stripAfter: (text: string) => boolean = () => false) {
     const { texts, types } = vocabulary
     const tokens = Array.from(types.entries(), ([id, type]) =>
@@ -37,7 +37,7 @@ export class SpecialTokens {
     )
   }
 
-  /** Text in between is without marks: what they kept apart is one text. */
+  /** Splits a text at its special tokens. Marks are removed from the text between them, which becomes one piece. */
   split(text: string): Fragment[] {
     return this.#split(text)
       .map((each) => (typeof each === 'string' ? each.replaceAll(LITERAL_MARK, '') : each))
@@ -54,7 +54,7 @@ export class SpecialTokens {
     return fragments
   }
 
-  /** Which tokens the text contains at all: of thousands, most texts have none or three. */
+  /** Returns the tokens that the text contains: of thousands of tokens, most texts contain none or three. */
   #presentIn(text: string): Set<TokenId> {
     const present = new Set<TokenId>()
     for (let index = 0; index < text.length; index++) {

@@ -1,7 +1,7 @@
-/** Cuts a text into pieces that together are the text again. */
+/** Splits a text into pieces whose concatenation is the text. */
 export type Split = (text: string) => string[]
 
-/** Matches, and what lies between them, in order. */
+/** Splits a text into the matches of an expression and the text between them, in order. */
 export function splitBy(source: string): Split {
   const expression = new RegExp(source, 'gu')
   return (text) => {
@@ -17,7 +17,7 @@ export function splitBy(source: string): Split {
   }
 }
 
-/** Groups of three digits from the right. As in llama.cpp, text in front of the digits stays with the first group. */
+/** Splits digits into groups of three from the right. As in llama.cpp, text before the digits stays with the first group. */
 export const splitDigitGroups: Split = (text) => {
   const pieces: string[] = []
   let end = 0

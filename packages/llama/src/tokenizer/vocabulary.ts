@@ -7,9 +7,9 @@ import type { GgufValue } from '../gguf/gguf-value.ts'
 /** llama.h: enum llama_token_type */
 export const TokenType = { normal: 1, unknown: 2, control: 3, userDefined: 4, unused: 5, byte: 6 } as const
 
-/** The tokens of a model and what is special about some of them, as llama.cpp sees them. */
+/** The tokens of a model and their roles, as llama.cpp interprets them. */
 export interface Vocabulary {
-  /** Text by id, as the file has it (in the alphabet of its kind of tokenizer). */
+  /** Texts by id, as in the file (in the alphabet of its kind of tokenizer). */
   readonly texts: readonly string[]
   readonly ids: ReadonlyMap<string, TokenId>
   readonly types: Readonly<Uint8Array>
@@ -20,7 +20,7 @@ export interface Vocabulary {
   readonly endTokens: ReadonlySet<TokenId>
 }
 
-/** Tokens that end a turn or a text, by their text: files name only one of them (llama-vocab.cpp, `special_eog_ids`). */
+/** Texts of tokens that end a turn or a text. Files name only one of them (llama-vocab.cpp, `special_eog_ids`). */
 const endTexts = new Set(
   (
     '<|eot_id|> <|im_end|> <|end|> <|return|> <|call|> <|flush|> <|calls|> <end_of_turn> <|endoftext|> </s> <|eom_id|> ' +
@@ -28,7 +28,7 @@ const endTexts = new Set(
     '<｜end▁of▁sentence｜> [e~['
   ).split(' '),
 )
-/** Of code completion; a model that writes them has left its answer. */
+/** Tokens of code completion: a model that generates one has ended its answer. */
 const fillInTheMiddleEnds: ReadonlyArray<readonly [key: string, texts: string]> = [
   ['fim_pad', '<|fim_pad|> <fim-pad> <fim_pad> <PAD> [PAD]'],
   ['fim_rep', '<|fim_repo|> <|repo_name|> <fim-repo> <REPO> <reponame>'],
@@ -48,10 +48,10 @@ const fillInTheMiddleStarts: ReadonlyArray<readonly [key: string, texts: string]
     '<|fim_middle|> <fim-middle> <fim_middle> <｜fim▁end｜> <MID> ▁<MID> <|code_middle|> <|middle|>',
   ],
 ]
-/** gpt-oss writes its channels with them: they are shown, as ordinary text is. */
+/** gpt-oss writes its channels with these tokens: they are decoded like ordinary text. */
 const shownTexts = ['<|channel|>', '<|message|>', '<|start|>', '<|constrain|>']
 
-/** Where the file names no BOS and EOS (llama-vocab.cpp, defaults by kind of tokenizer). */
+/** BOS and EOS if the file does not name them, by kind of tokenizer (llama-vocab.cpp). */
 const defaults: Readonly<Record<string, { readonly bos?: TokenId; readonly eos?: TokenId }>> = {
   llama: { bos: 1, eos: 2 },
   gpt2: { bos: 11, eos: 11 },
@@ -61,7 +61,7 @@ const defaults: Readonly<Record<string, { readonly bos?: TokenId; readonly eos?:
 export function readVocabulary({ metadata }: GgufHeader): Vocabulary {
   const tokens = asArray(metadata.get('tokenizer.ggml.tokens'))?.strings()
   if (tokens === undefined)
-    throw new GgufFormatError('tokenizer.ggml.tokens', 'is missing: a model without a vocabulary')
+    throw new GgufFormatError('tokenizer.ggml.tokens', 'is missing: the model has no vocabulary')
   const texts = tokens.map((text, id) => text || `[EMPTY_${id}]`)
   const ids = new Map(texts.map((text, id) => [text, id]))
   const types = readTypes(asArray(metadata.get('tokenizer.ggml.token_type'))?.numbers(), texts.length)
@@ -102,7 +102,7 @@ export function readVocabulary({ metadata }: GgufHeader): Vocabulary {
   }
 }
 
-/** Models in which a text of the list does not end an answer (llama-vocab.cpp, workarounds). */
+/** Removes end tokens that do not end an answer in some models (llama-vocab.cpp, workarounds). */
 function exceptSome(ids: ReadonlyMap<string, TokenId>, types: Uint8Array, endTokens: Set<TokenId>): void {
   const ends = (text: string) => endTokens.has(ids.get(text) ?? -1)
   const except = (text: string, type: number) => {

@@ -1,9 +1,9 @@
 import { oneOf, repeat, type RuleSet } from './rule-set.ts'
 
-/** llama.cpp writes repetitions out as rules: longer ones are made of blocks, whose rules are shared. */
+/** llama.cpp expands repetitions into rules, so longer ones are composed of blocks, whose rules are shared. */
 const MAX_COUNT = 200
 
-/** `expression` from `minimum` to `maximum` times; undefined is no limit. The expression consumes something. */
+/** Repeats an expression from `minimum` to `maximum` times; undefined means no limit. The expression must not match the empty text. */
 export function boundedRepeat(
   rules: RuleSet,
   expression: string,

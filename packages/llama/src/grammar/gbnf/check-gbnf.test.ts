@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest'
 import { nativeGrammar } from '../../testing/native-grammar.ts'
 import { checkGbnf } from './check-gbnf.ts'
 
-/** Grammars as llama.cpp's own collection has them. */
+/** Grammars in the style of llama.cpp's own examples. */
 const good: readonly string[] = [
   'root ::= "yes" | "no"',
   'root ::= item+\nitem ::= "- " [^\\n]+ "\\n"\n',
@@ -16,39 +16,42 @@ const good: readonly string[] = [
 const bad: ReadonlyArray<readonly [message: RegExp, source: string]> = [
   [/the rule 'root' is missing/, ''],
   [/the rule 'root' is missing/, 'other ::= "a"'],
-  [/line 2: the rule 'nothing' is not there/, 'root ::= item\nitem ::= nothing'],
-  [/line 1: the text has no end/, 'root ::= "abc'],
-  [/line 2: the class has no end/, 'root ::= a\na ::= [abc'],
+  [/line 2: the rule 'nothing' is not defined/, 'root ::= item\nitem ::= nothing'],
+  [/line 1: the text is not closed/, 'root ::= "abc'],
+  [/line 2: the class is not closed/, 'root ::= a\na ::= [abc'],
   [/line 1: '\)' is missing/, 'root ::= ("a"'],
-  [/line 1: the escape is not known/, 'root ::= "\\q"'],
-  [/line 1: the escape is not known/, 'root ::= "\\UFFFFFFFF"'],
+  [/line 1: unknown escape/, 'root ::= "\\q"'],
+  [/line 1: unknown escape/, 'root ::= "\\UFFFFFFFF"'],
   [/line 1: '::=' is missing/, 'root = "a"'],
   [/line 1: "\*" is not expected here/, 'root ::= *'],
-  [/line 1: the repetition \{5,2\} runs backwards/, 'root ::= "a"{5,2}'],
+  [/line 1: the limits of the repetition \{5,2\} are reversed/, 'root ::= "a"{5,2}'],
   [/line 1: more than 1000 repetitions/, 'root ::= "a"{100000}'],
   [/line 1: the repetition must be/, 'root ::= "a"{99999999999999999999}'],
   [/nested more than 200 deep/, `root ::= ${'('.repeat(100_000)}"a"${')'.repeat(100_000)}`],
-  [/more than 3 repetitions of each other/, `root ::= "a"${'?'.repeat(100_000)}`],
+  [/more than 3 nested repetitions/, `root ::= "a"${'?'.repeat(100_000)}`],
   [/at most 262144 are allowed/, `root ::= "${'a'.repeat(300_000)}"`],
   [
     /more than 5000 rules/,
     Array.from({ length: 6000 }, (_, i) => `${i ? `r${i}` : 'root'} ::= "a"`).join('\n'),
   ],
-  [/the rule 'root' repeats 500 times what may be empty/, 'root ::= ("a"?){500} "a"{500}'],
-  [/the rule 'root' repeats 500 times what may be empty/, 'root ::= item{500} "a"{500}\nitem ::= "a" | ""'],
-  [/the rule 'root' repeats 100 times what may be empty/, 'root ::= (("a"?){10} | "b"){10} "c"'],
-  [/the rule 'root' repeats 25 times what may be empty/, `root ::= ${'("a"?){5} '.repeat(5)} "c"`],
-  [/repetitions make more than 100000 parts/, 'root ::= (("a"{1000}){1000}){1000}'],
+  [/the rule 'root' repeats a part that may be empty 500 times/, 'root ::= ("a"?){500} "a"{500}'],
+  [
+    /the rule 'root' repeats a part that may be empty 500 times/,
+    'root ::= item{500} "a"{500}\nitem ::= "a" | ""',
+  ],
+  [/the rule 'root' repeats a part that may be empty 100 times/, 'root ::= (("a"?){10} | "b"){10} "c"'],
+  [/the rule 'root' repeats a part that may be empty 25 times/, `root ::= ${'("a"?){5} '.repeat(5)} "c"`],
+  [/repetitions expand to more than 100000 parts/, 'root ::= (("a"{1000}){1000}){1000}'],
   [/the rule 'root' has 5000 parts in a row that may be empty/, `root ::= ${'"a"? '.repeat(5000)}`],
   [
-    /the rule 'a' leaves more than 4000 ways/,
+    /the rule 'a' has more than 4000 alternatives/,
     `root ::= "x" a\na ::= (b | "") b b\nb ::= ${'"a" | '.repeat(2500)} "b"`,
   ],
 ]
 
 describe('checkGbnf', () => {
   for (const source of good) {
-    it(`lets through what llama.cpp reads: ${JSON.stringify(source).slice(0, 50)}`, async () => {
+    it(`accepts what llama.cpp reads: ${JSON.stringify(source).slice(0, 50)}`, async () => {
       expect(() => checkGbnf(source)).not.toThrow()
       await nativeGrammar(source)
     })
@@ -61,7 +64,7 @@ describe('checkGbnf', () => {
     })
   }
 
-  it('lets through as many rules in a row, and as deep brackets, as llama.cpp survives', async () => {
+  it('accepts chains of rules and nested brackets up to what llama.cpp can read', async () => {
     const chain = Array.from(
       { length: 5000 },
       (_, i) => `${i ? `r${i}` : 'root'} ::= ${i < 4999 ? `r${i + 1}` : '"a"'}`,
@@ -73,7 +76,7 @@ describe('checkGbnf', () => {
     }
   })
 
-  it('reads the longest grammar in no time', () => {
+  it('checks the longest grammar quickly', () => {
     const source = `root ::= ${'aaa '.repeat(60_000)}aaa\naaa ::= "x"`
     const startedAt = performance.now()
     checkGbnf(source)

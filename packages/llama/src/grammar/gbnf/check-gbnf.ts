@@ -2,16 +2,17 @@ import { InvalidRequestError } from '@petals-chat/engine'
 import { MAX_GRAMMAR_LENGTH } from '../../protocol.ts'
 import { costlyPart, type GbnfAlternatives, type GbnfElement } from './costly-part.ts'
 
-/** llama.cpp reads brackets and follows rules recursively: its stack holds some thousand. */
+/** llama.cpp parses brackets and follows rules recursively: its stack holds a few thousand levels. */
 const MAX_DEPTH = 200
 const MAX_RULES = 5000
 const MAX_REPETITIONS = 1000
-/** Repetitions of repetitions lie in each other, as brackets do. */
+/** Repetitions of repetitions are nested, like brackets. */
 const MAX_STACKED = 3
 
 /**
- * Reads a GBNF grammar as llama.cpp does and refuses what that would not survive: its parser crashes on deep brackets
- * and hangs on repetitions that run backwards, its sampler on places with very many ways to go on. @throws InvalidRequestError that names the line.
+ * Parses a GBNF grammar as llama.cpp does and refuses what would crash or hang it: the parser crashes on deep brackets and
+ * hangs on repetitions whose limits are reversed; the sampler hangs at positions with very many alternatives.
+ * @throws InvalidRequestError that names the line.
  */
 export function checkGbnf(source: string): void {
   if (source.length > MAX_GRAMMAR_LENGTH) {
@@ -27,7 +28,7 @@ function grammarError(problem: string): InvalidRequestError {
 class GbnfReader {
   readonly #source: string
   readonly #defined = new Map<string, GbnfAlternatives>()
-  /** Where each rule is used first. */
+  /** The position of the first use of each rule. */
   readonly #used = new Map<string, number>()
   #position = 0
 
@@ -43,7 +44,7 @@ class GbnfReader {
     for (const [name, position] of this.#used) {
       if (this.#defined.has(name)) continue
       this.#position = position
-      this.#fail(`the rule '${name}' is not there`)
+      this.#fail(`the rule '${name}' is not defined`)
     }
     const problem = costlyPart(this.#defined)
     if (problem !== undefined) throw grammarError(problem)
@@ -76,7 +77,7 @@ class GbnfReader {
     return alternatives
   }
 
-  /** One element and its repetition; undefined where none begins. */
+  /** Reads one element and its repetition; undefined if none begins here. */
   #element(depth: number): GbnfElement | undefined {
     const once = this.#once(depth)
     if (!once) return undefined
@@ -115,12 +116,12 @@ class GbnfReader {
   }
 
   #literal(): void {
-    this.#until('"', 'the text has no end')
+    this.#until('"', 'the text is not closed')
   }
 
   #class(): void {
     this.#take('^')
-    this.#until(']', 'the class has no end')
+    this.#until(']', 'the class is not closed')
   }
 
   #until(end: string, problem: string): void {
@@ -135,7 +136,7 @@ class GbnfReader {
   #escape(): void {
     const hex = /^(?:x[0-9a-fA-F]{2}|u[0-9a-fA-F]{4}|U00(?:0[0-9a-fA-F]|10)[0-9a-fA-F]{4}|[trn\\"[\]])/
     const escape = hex.exec(this.#source.slice(this.#position, this.#position + 9))
-    if (escape === null) this.#fail('the escape is not known')
+    if (escape === null) this.#fail('unknown escape')
     this.#position += escape[0].length
   }
 
@@ -150,7 +151,7 @@ class GbnfReader {
     let repeated = element
     let stacked = 0
     for (let counts = this.#counts(); counts; counts = this.#counts()) {
-      if (++stacked > MAX_STACKED) this.#fail(`more than ${MAX_STACKED} repetitions of each other`)
+      if (++stacked > MAX_STACKED) this.#fail(`more than ${MAX_STACKED} nested repetitions`)
       const [least, most] = counts
       // A repetition of a repetition.
       repeated = repeated === element ? { ...element, least, most } : { group: [[repeated]], least, most }
@@ -176,7 +177,7 @@ class GbnfReader {
     if (Math.max(Number(least), Number(most)) > MAX_REPETITIONS)
       this.#fail(`more than ${MAX_REPETITIONS} repetitions`)
     if (most !== '' && Number(most) < Number(least))
-      this.#fail(`the repetition {${least},${most}} runs backwards`)
+      this.#fail(`the limits of the repetition {${least},${most}} are reversed`)
     this.#position += text.length
     return [Number(least), most !== '' ? Number(most) : comma ? Infinity : Number(least)]
   }
@@ -193,7 +194,7 @@ class GbnfReader {
     return true
   }
 
-  /** White space and comments; line breaks only inside brackets and between rules. */
+  /** Skips white space and comments; line breaks only within brackets and between rules. */
   #skipSpace(withBreaks: boolean): void {
     for (;;) {
       const character = this.#source[this.#position]

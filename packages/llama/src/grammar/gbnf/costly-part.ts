@@ -1,9 +1,9 @@
-/** What stands in a rule, as far as llama.cpp's work depends on it. */
+/** A part of a rule, with the properties that determine llama.cpp's work. */
 export interface GbnfElement {
-  /** A character or token where neither `rule` nor `group` is there. */
+  /** Without `rule` and `group`, the element is a character or a token. */
   readonly rule?: string
   readonly group?: GbnfAlternatives
-  /** An empty text: it takes nothing. */
+  /** The element is an empty text. */
   readonly isEmpty?: boolean
   readonly least: number
   readonly most: number
@@ -11,18 +11,18 @@ export interface GbnfElement {
 
 export type GbnfAlternatives = ReadonlyArray<readonly GbnfElement[]>
 
-/** Elements that llama.cpp writes out. */
+/** The most elements after llama.cpp has expanded the repetitions. */
 const MAX_ELEMENTS = 100_000
-/** Places at which a text may go on: llama.cpp follows each of them with every character. */
+/** The most positions at which a text may continue: llama.cpp follows each of them for every character. */
 const MAX_WAYS = 4000
-/** Parts of a row that may be empty. */
+/** The most parts of a sequence that may be empty. */
 const MAX_EMPTY_IN_ROW = 100
-/** Repetitions of what may be empty: the places multiply with each. */
+/** The most repetitions of a part that may be empty: each one multiplies the positions. */
 const MAX_EMPTY_REPETITIONS = 16
 
 /**
- * Says what in a grammar would keep llama.cpp busy for long: its work for one character grows with the places at which
- * the text may go on, and it has no limit of its own. Undefined if nothing does.
+ * Describes the part of a grammar that would keep llama.cpp busy for long; undefined if there is none. llama.cpp's work for one
+ * character grows with the number of positions at which the text may continue, and it has no limit of its own.
  */
 export function costlyPart(rules: ReadonlyMap<string, GbnfAlternatives>): string | undefined {
   const order = usedFirst(rules)
@@ -32,15 +32,15 @@ export function costlyPart(rules: ReadonlyMap<string, GbnfAlternatives>): string
   let elements = 0
   for (const [name, body] of rules) {
     elements += sizeOf(body)
-    if (elements > MAX_ELEMENTS) return `its repetitions make more than ${MAX_ELEMENTS} parts`
+    if (elements > MAX_ELEMENTS) return `its repetitions expand to more than ${MAX_ELEMENTS} parts`
     const count = emptyRepetitions(body, empty)
     if (count > MAX_EMPTY_REPETITIONS)
-      return `the rule '${name}' repeats ${count} times what may be empty; ${MAX_EMPTY_REPETITIONS} times are allowed`
+      return `the rule '${name}' repeats a part that may be empty ${count} times; at most ${MAX_EMPTY_REPETITIONS} are allowed`
     const inRow = emptyInRow(body, empty)
     if (inRow > MAX_EMPTY_IN_ROW)
-      return `the rule '${name}' has ${inRow} parts in a row that may be empty; ${MAX_EMPTY_IN_ROW} are allowed`
+      return `the rule '${name}' has ${inRow} parts in a row that may be empty; at most ${MAX_EMPTY_IN_ROW} are allowed`
     if (ways.of(name) > MAX_WAYS)
-      return `the rule '${name}' leaves more than ${MAX_WAYS} ways to go on at one place`
+      return `the rule '${name}' has more than ${MAX_WAYS} alternatives at one position`
   }
   return undefined
 }
@@ -58,7 +58,7 @@ const sizeOf = (body: GbnfAlternatives): number =>
     0,
   )
 
-/** The rules, each behind those that it uses, but for circles. No recursion: rules may stand in long rows. */
+/** Orders the rules so that each one follows those that it uses, except for cycles. Not recursive, because chains of rules may be long. */
 function usedFirst(rules: ReadonlyMap<string, GbnfAlternatives>): readonly string[] {
   const order = new Set<string>()
   const begun = new Set<string>()
@@ -96,7 +96,7 @@ const mayBeEmpty = (body: GbnfAlternatives, empty: ReadonlySet<string>): boolean
 const isEmptyOnce = ({ rule, group, isEmpty }: GbnfElement, empty: ReadonlySet<string>): boolean =>
   isEmpty === true || (group ? mayBeEmpty(group, empty) : rule !== undefined && empty.has(rule))
 
-/** The most that something is repeated that may be empty, each in the other; in a row they count together. */
+/** Returns the highest repetition count of parts that may be empty. Nested counts multiply; counts within a sequence add up. */
 function emptyRepetitions(body: GbnfAlternatives, empty: ReadonlySet<string>): number {
   let most = 0
   for (const row of body) {
@@ -125,7 +125,7 @@ function emptyInRow(body: GbnfAlternatives, empty: ReadonlySet<string>): number 
   return most
 }
 
-/** The characters with which a rule may begin, each place of the grammar counted. */
+/** Counts the first characters of rules, once for each position in the grammar. */
 class WaysCounter {
   readonly #empty: ReadonlySet<string>
   readonly #known = new Map<string, number>()
@@ -134,7 +134,7 @@ class WaysCounter {
     this.#empty = empty
   }
 
-  /** Rules come behind those that they use; of circles the first is not known yet, and llama.cpp refuses left recursion. */
+  /** Rules must be added after those that they use. In a cycle the first one is not known yet, but llama.cpp refuses left recursion. */
   add(name: string, body: GbnfAlternatives): void {
     this.#known.set(name, this.#ofBody(body))
   }

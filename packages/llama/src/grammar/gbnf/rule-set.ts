@@ -1,13 +1,13 @@
 import { MAX_GRAMMAR_LENGTH } from '../../protocol.ts'
 
-/** GBNF rules for JSON, which schemas build on. Numbers and indentation are bounded: a model may repeat itself forever. */
+/** GBNF rules for JSON, on which schemas are built. Numbers and indentation are bounded, because a model may repeat itself forever. */
 const jsonRules = {
   ws: '| " " | "\\n" [ \\t]{0,20}',
   value: 'object | array | string | number | boolean | null',
   object: '"{" ws ( string ":" ws value ( "," ws string ":" ws value )* ws )? "}"',
   array: '"[" ws ( value ( "," ws value )* ws )? "]"',
   string: '"\\"" char* "\\""',
-  // One character of the text: halves of a surrogate pair come together.
+  // One character of the text: both halves of a surrogate pair are escaped together.
   char:
     '[^"\\\\\\x7F\\x00-\\x1F] | "\\\\" ( ["\\\\bfnrt] | "u" ( ( [0-9a-cA-Ce-fE-F] hex | [dD] [0-7] ) hex hex ' +
     '| [dD] [89abAB] hex hex "\\\\u" [dD] [c-fC-F] hex hex ) )',
@@ -21,7 +21,7 @@ const jsonRules = {
 
 export type JsonRule = keyof typeof jsonRules
 
-/** Which of the rules each one uses itself. */
+/** The rules that each rule uses directly. */
 const uses: Readonly<Record<JsonRule, readonly JsonRule[]>> = {
   ws: [],
   value: ['object', 'array', 'string', 'number', 'boolean', 'null'],
@@ -37,22 +37,22 @@ const uses: Readonly<Record<JsonRule, readonly JsonRule[]>> = {
   null: [],
 }
 
-/** llama.cpp walks grammars recursively: far more rules would end its process. */
+/** llama.cpp walks grammars recursively: far more rules would overflow its stack. */
 export const MAX_RULES = 4800
 
-/** A grammar has more rules or characters than any engine takes: making it ends here, however much would follow. */
+/** A grammar has more rules or characters than the engine accepts, so its compilation stops. */
 export class GrammarTooLarge extends Error {
   override readonly name = 'GrammarTooLarge'
 }
 
-/** The rules of a grammar: those named here, by need, and those that a schema adds. */
+/** The rules of a grammar: the JSON rules that it needs, and those that a schema adds. */
 export class RuleSet {
   readonly #rules = new Map<string, string>()
-  /** Where the search for a free name goes on, by the name that was wished for. */
+  /** Where the search for a free name continues, by requested name. */
   readonly #counts = new Map<string, number>()
   #length = 0
 
-  /** Adds a JSON rule with all that it uses, and gives its name. */
+  /** Adds a JSON rule and the rules that it uses; returns its name. */
   json(rule: JsonRule): JsonRule {
     if (this.#rules.has(rule)) return rule
     this.#rules.set(rule, jsonRules[rule])
@@ -60,11 +60,11 @@ export class RuleSet {
     return rule
   }
 
-  /** A name that no rule has yet. It is taken at once; `set` fills it. @throws GrammarTooLarge */
-  reserve(wish: string): string {
+  /** Reserves a new name, similar to the requested one; `set` defines its rule later. @throws GrammarTooLarge */
+  reserve(requested: string): string {
     if (this.#rules.size > MAX_RULES) throw new GrammarTooLarge()
     const base =
-      wish
+      requested
         .replace(/[^a-zA-Z0-9]+/g, '-')
         .replace(/^-+|-+$/g, '')
         .slice(0, 40) || 'rule'
@@ -84,14 +84,14 @@ export class RuleSet {
     this.#rules.set(name, body)
   }
 
-  /** Lets a rule fit nothing. */
+  /** Defines a rule that matches nothing. */
   forbid(name: string): void {
     this.#rules.set(name, '[^\\x00-\\U0010FFFF]')
   }
 
-  /** Adds a rule and gives its name. */
-  add(wish: string, body: string): string {
-    const name = this.reserve(wish)
+  /** Adds a rule; returns its name. */
+  add(requested: string, body: string): string {
+    const name = this.reserve(requested)
     this.set(name, body)
     return name
   }
@@ -100,13 +100,13 @@ export class RuleSet {
     return this.#rules.size
   }
 
-  /** The grammar whose answers are `root`. */
+  /** Returns the source of the grammar with this root. */
   toSource(root: string): string {
     return [['root', root], ...this.#rules].map(([name, body]) => `${name} ::= ${body}`).join('\n') + '\n'
   }
 }
 
-/** A text as a GBNF literal. */
+/** Writes a text as a GBNF literal. */
 export function literal(text: string): string {
   const escaped = text.replace(/[\\"\u0000-\u001f\u007f]/g, (character) => {
     if (character === '\\' || character === '"') return `\\${character}`
@@ -115,11 +115,11 @@ export function literal(text: string): string {
   return `"${escaped}"`
 }
 
-/** Alternatives in brackets, unless there is only one. */
+/** Writes alternatives in brackets, unless there is only one. */
 export const oneOf = (alternatives: readonly string[]): string =>
   alternatives.length === 1 ? alternatives[0]! : `( ${alternatives.join(' | ')} )`
 
-/** `{minimum,maximum}` behind an expression; undefined is no limit. */
+/** Writes `{minimum,maximum}` after an expression; undefined means no limit. */
 export function repeat(expression: string, minimum: number, maximum: number | undefined): string {
   if (maximum === undefined)
     return minimum === 0 ? `${expression}*` : minimum === 1 ? `${expression}+` : `${expression}{${minimum},}`

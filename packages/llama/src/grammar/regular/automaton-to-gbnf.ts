@@ -14,13 +14,13 @@ const escapes: ReadonlyMap<number, string> = new Map([
 ])
 
 /**
- * The expression of the texts of an automaton, as they stand inside a JSON string or by themselves. Each step has at most one way to go
- * on for a character, so llama.cpp follows a single path whatever the language.
+ * Returns an expression for the texts of an automaton, either as the contents of a JSON string or as they are. Each state has at
+ * most one edge for a character, so llama.cpp follows a single path for any language.
  */
 export function automatonToGbnf(
   automaton: Automaton,
   rules: RuleSet,
-  wish: string,
+  ruleName: string,
   as: 'json' | 'plain' = 'json',
 ): string {
   const charsToGbnf = as === 'json' ? charsInJson : charsAsTheyAre
@@ -33,7 +33,7 @@ export function automatonToGbnf(
     const ways = edges.map(({ chars, to }) => `${charsToGbnf(chars)} ${follow(to)}`.trimEnd())
     return [...ways, ...(accepts ? ['""'] : [])].join(' | ')
   }
-  /** Steps in a row are written in a row. */
+  /** A chain of states is written as one sequence. */
   const follow = (state: number): string => {
     const parts: string[] = []
     for (let next = state; ;) {
@@ -48,7 +48,7 @@ export function automatonToGbnf(
   const nameOf = (state: number): string => {
     const known = names.get(state)
     if (known) return known
-    const name = rules.reserve(wish)
+    const name = rules.reserve(ruleName)
     names.set(state, name)
     open.push(state)
     return name
@@ -76,7 +76,7 @@ function charsInJson(chars: CharSet): string {
   return classes.length === 1 ? classes[0]! : `( ${classes.join(' | ')} )`
 }
 
-/** The parts of a range that a JSON string has as they are. */
+/** Returns the parts of a range that need no escape in a JSON string. */
 function withoutEscaped(from: number, to: number): Array<readonly [number, number]> {
   const ranges: Array<readonly [number, number]> = []
   let next = Math.max(from, 0x20)
@@ -91,7 +91,7 @@ function withoutEscaped(from: number, to: number): Array<readonly [number, numbe
 const rangeToGbnf = ([from, to]: readonly [number, number]): string =>
   from === to ? hex(from) : `${hex(from)}-${hex(to)}`
 
-/** A character inside a class: by its number where it is more than a letter or digit. */
+/** Writes a character of a class: letters and digits as they are, others by their code. */
 function hex(code: number): string {
   const char = String.fromCodePoint(code)
   if (/[a-zA-Z0-9]/.test(char)) return char

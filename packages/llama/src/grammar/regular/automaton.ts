@@ -7,13 +7,13 @@ export interface State {
   readonly edges: ReadonlyArray<{ readonly chars: CharSet; readonly to: number }>
 }
 
-/** The states of the deterministic automaton of a language that lead to an end; the first is where texts begin. */
+/** The states of a language's deterministic automaton from which an accepting state can be reached. The first one is the start. */
 export type Automaton = readonly State[]
 
-/** Each state becomes a rule: more would slow every step of the answer's grammar. */
+/** Each state becomes a rule: more rules would slow down every step of the answer. */
 const MAX_STATES = 1500
 
-/** @throws TooComplex. Empty where no text is in the language. */
+/** Builds the automaton of a language; it is empty if the language is. @throws TooComplex */
 export function automatonOf(language: Regular, regulars: Regulars): Automaton {
   const numbers = new Map<Regular, number>([[language, 0]])
   const states: State[] = []
@@ -34,7 +34,7 @@ export function automatonOf(language: Regular, regulars: Regulars): Automaton {
   return withoutDeadEnds(states)
 }
 
-/** The characters of texts, in pieces that the language does not tell apart. */
+/** Yields the character ranges that the language does not distinguish further. */
 function* intervals(state: Regular): Generator<readonly [number, number]> {
   const cuts = new Set<number>(textChars.flatMap(([from, to]) => [from, to + 1]))
   addCuts(state, cuts)

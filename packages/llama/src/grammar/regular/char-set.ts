@@ -1,11 +1,11 @@
-/** Code points as ranges [from, to], in order, with gaps between them. */
+/** A set of code points as ranges [from, to], in ascending order, with gaps between them. */
 export type CharSet = ReadonlyArray<readonly [from: number, to: number]>
 
 const LAST = 0x10ffff
 
 /**
- * What a string of an answer is made of: anything but the control characters that JSON has no short escape for. Half
- * surrogates are no text.
+ * The characters of a string in an answer: all except control characters without a short escape in JSON, and lone
+ * surrogates.
  */
 export const textChars: CharSet = [
   [8, 10],
@@ -15,7 +15,7 @@ export const textChars: CharSet = [
   [0xe000, LAST],
 ]
 
-/** The ranges in order, put together where they touch. */
+/** Sorts the ranges and joins adjacent ones. */
 export function charSet(ranges: Iterable<readonly [number, number]>): CharSet {
   const set: Array<[number, number]> = []
   for (const [from, to] of [...ranges].sort((left, right) => left[0] - right[0])) {
@@ -56,13 +56,13 @@ export function hasChar(set: CharSet, char: number): boolean {
   return false
 }
 
-/** Bounded by what Unicode has names for. */
+/** Bounded by the number of Unicode properties. */
 const known = new Map<string, CharSet>()
 
-/** Whether `charsMatching` need not look at every character. */
+/** Reports whether `charsMatching` has cached this escape. */
 export const isKnownEscape = (source: string): boolean => known.has(source)
 
-/** The characters that an escape of a regular expression matches, as `\p{L}`. @throws SyntaxError */
+/** Returns the characters that an escape such as `\p{L}` matches. @throws SyntaxError */
 export function charsMatching(source: string): CharSet {
   const cached = known.get(source)
   if (cached) return cached

@@ -1,9 +1,9 @@
 import { charSet } from './char-set.ts'
 import type { Regular, Regulars } from './regular.ts'
 
-/** As long as numbers of the `integer` rule. */
+/** The length of numbers in the `integer` rule. */
 export const MAX_DIGITS = 16
-/** Behind the point. With more, a number just below a bound would be rounded up to it when it is read. */
+/** Decimal places. With more, a parser would round a number just below a bound up to it. */
 const MAX_FRACTION = 12
 
 export interface NumberBounds {
@@ -13,7 +13,7 @@ export interface NumberBounds {
   readonly excludesMaximum: boolean
 }
 
-/** Numbers between bounds, as JSON texts without an exponent. */
+/** Builds languages of numbers between bounds, as JSON texts without an exponent. */
 export class NumberLanguage {
   readonly #regulars: Regulars
 
@@ -21,7 +21,7 @@ export class NumberLanguage {
     this.#regulars = regulars
   }
 
-  /** Integers from `minimum` to `maximum`, which may be infinite and are integers otherwise. */
+  /** Integers from `minimum` to `maximum`; both are integers or infinite. */
   integers(minimum: number, maximum: number): Regular {
     const { either, nothing } = this.#bound()
     return either(
@@ -58,7 +58,7 @@ export class NumberLanguage {
     return this.integers(-limit, limit)
   }
 
-  /** Every way to write one number without an exponent. */
+  /** All spellings of one number without an exponent. */
   spellings(value: number): Regular {
     const bounds = { minimum: value, maximum: value, excludesMinimum: false, excludesMaximum: false }
     const zero = this.#regulars.sequence(this.#regulars.text('-0'), this.#zeros())
@@ -73,7 +73,7 @@ export class NumberLanguage {
   readonly #negative = (positive: Regular): Regular =>
     this.#regulars.sequence(this.#regulars.text('-'), positive)
 
-  /** Integers from `minimum` ≥ 0 on. */
+  /** Integers from `minimum` ≥ 0 to `maximum`. */
   #naturals(minimum: bigint, maximum: bigint | undefined): Regular {
     const lengths = Array.from({ length: MAX_DIGITS }, (_, index) => {
       const smallest = index === 0 ? 0n : 10n ** BigInt(index)

@@ -2,8 +2,8 @@ import { type Pattern, readPattern, UnsupportedPattern } from './pattern-syntax.
 import type { Regular, Regulars } from './regular.ts'
 
 /**
- * The texts in which a regular expression finds a match, which may stand anywhere where it has no anchors. Look-ahead is
- * an intersection with what follows. @throws SyntaxError, UnsupportedPattern, TooComplex
+ * Returns the language of texts in which a regular expression finds a match, anywhere unless it has anchors. Look-ahead is an
+ * intersection with the rest of the text. @throws SyntaxError, UnsupportedPattern, TooComplex
  */
 export function patternLanguage(source: string, regulars: Regulars): Regular {
   const pattern = readPattern(source, (escape) => regulars.charsMatching(escape))
@@ -21,7 +21,7 @@ class PatternBuilder {
     this.#regulars = regulars
   }
 
-  /** Matches of the pattern that `rest` follows. `isStart`: nothing stands before them. */
+  /** Returns the matches of the pattern followed by `rest`. `isStart` means that no text precedes them. */
   before(pattern: Pattern, rest: Regular, isStart: boolean): Regular {
     const regulars = this.#regulars
     switch (pattern.kind) {

@@ -1,6 +1,6 @@
 import { type CharSet, charsOf, charSet, complement, union } from './char-set.ts'
 
-/** A regular expression, read. */
+/** A parsed regular expression. */
 export type Pattern =
   | { readonly kind: 'chars'; readonly chars: CharSet }
   | { readonly kind: 'row'; readonly parts: readonly Pattern[] }
@@ -9,7 +9,7 @@ export type Pattern =
   | { readonly kind: 'start' | 'end' }
   | { readonly kind: 'ahead'; readonly part: Pattern; readonly negated: boolean }
 
-/** The expression has what a grammar can't say; the message names it. */
+/** The expression contains what a grammar can't express; the message names it. */
 export class UnsupportedPattern extends Error {
   override readonly name = 'UnsupportedPattern'
 }
@@ -25,7 +25,7 @@ const letters: Readonly<Record<string, string>> = { t: '\t', n: '\n', v: '\v', f
 
 type CharsMatching = (escape: string) => CharSet
 
-/** Reads an expression of ECMA 262. @throws SyntaxError, UnsupportedPattern, and what `charsMatching` throws */
+/** Parses a regular expression of ECMA-262. @throws SyntaxError, UnsupportedPattern, and the errors of `charsMatching` */
 export function readPattern(source: string, charsMatching: CharsMatching): Pattern {
   // Generators write `\-` and `[\w-.]`, which only expressions without the flag u allow.
   if (!isPattern(source, 'u')) new RegExp(source)
@@ -55,7 +55,7 @@ class PatternReader {
 
   read(): Pattern {
     const pattern = this.#either()
-    if (this.#position < this.#source.length) throw new UnsupportedPattern('a bracket without its partner')
+    if (this.#position < this.#source.length) throw new UnsupportedPattern('an unmatched bracket')
     return pattern
   }
 
@@ -112,8 +112,7 @@ class PatternReader {
     const opening = /^(?:\?(?::|=|!|<[A-Za-z_$][\w$]*>))?/.exec(this.#source.slice(this.#position))![0]
     if (opening === '' && this.#peek() === '?') throw new UnsupportedPattern('look-behind or a flag')
     this.#position += opening.length
-    if (++this.#depth > MAX_DEPTH)
-      throw new UnsupportedPattern(`more than ${MAX_DEPTH} brackets in each other`)
+    if (++this.#depth > MAX_DEPTH) throw new UnsupportedPattern(`more than ${MAX_DEPTH} nested brackets`)
     const part = this.#either()
     this.#depth--
     this.#take(')')
@@ -162,7 +161,7 @@ class PatternReader {
     return charsOf(character)
   }
 
-  /** The character of `\x41`, `\u0041`, `\u{1F600}` or `\cA`. */
+  /** Reads the character of `\x41`, `\u0041`, `\u{1F600}` or `\cA`; undefined for other escapes. */
   #codeEscape(kind: string): string | undefined {
     const forms: Readonly<Record<string, RegExp>> = {
       x: /^([0-9a-fA-F]{2})/,

@@ -1,8 +1,8 @@
 import { type CharSet, charsMatching, charsOf, hasChar, isKnownEscape, textChars } from './char-set.ts'
 
 /**
- * A regular language of texts. Languages that are written the same are the same object, so that `id` tells them apart.
- * Intersection and complement are at hand because automata are made by derivatives (Brzozowski, 1964).
+ * A regular language of texts. Languages of the same form are the same object, so `id` identifies them. Intersection and
+ * complement are available because automata are built from derivatives (Brzozowski, 1964).
  */
 export type Regular = { readonly id: number; readonly nullable: boolean } & Shape
 
@@ -17,7 +17,7 @@ type Shape =
   | { readonly kind: 'repeat'; readonly part: Regular; readonly least: number; readonly most: number }
   | MultipleShape
 
-/** Digits of a number that `divisor` / 10^`scale` divides; `place` counts those behind the point, -1 before it. */
+/** The remaining digits of a multiple of `divisor` / 10^`scale`. `place` counts the digits after the point; it is -1 before it. */
 interface MultipleShape {
   readonly kind: 'multiple'
   readonly divisor: number
@@ -26,20 +26,20 @@ interface MultipleShape {
   readonly place: number
 }
 
-/** The work that one grammar may take; beyond, what it asks for counts as too complex. */
+/** The limits of the work on one grammar; beyond them it counts as too complex. */
 const MAX_NODES = 200_000
 const MAX_DERIVATIONS = 400_000
-/** Characters of all texts that are held against languages. */
+/** The most characters that are matched with languages. */
 const MAX_STEPS = 2_000_000
-/** Escapes, as `\p{L}`, for which every character of Unicode is looked at. */
+/** The most new escapes such as `\p{L}`, each of which tests every character of Unicode. */
 const MAX_NEW_ESCAPES = 10
 
-/** A language needs more work than a request may ask for. */
+/** A language exceeds the work limit of a request. */
 export class TooComplex extends Error {
   override readonly name = 'TooComplex'
 }
 
-/** Makes the languages of one grammar, and bounds the work on them. */
+/** Creates the languages of one grammar and limits the work on them. */
 export class Regulars {
   readonly #known = new Map<string, Regular>()
   readonly #steps = new Map<Regular, Map<number, Regular>>()
@@ -66,7 +66,7 @@ export class Regulars {
       : this.#make(`c${chars.join(';')}`, { kind: 'chars', chars }, false)
   }
 
-  /** The characters of an escape. @throws SyntaxError, TooComplex */
+  /** Returns the characters of an escape. @throws SyntaxError, TooComplex */
   charsMatching(escape: string): CharSet {
     if (!isKnownEscape(escape) && ++this.#newEscapes > MAX_NEW_ESCAPES) throw new TooComplex()
     return charsMatching(escape)
@@ -126,14 +126,14 @@ export class Regulars {
     return this.repeat(part, 0, 1)
   }
 
-  /** Decimal digits, perhaps with a sign and a fraction, of the multiples of `divisor` / 10^`scale`. */
+  /** The multiples of `divisor` / 10^`scale` in decimal digits, optionally with a sign and a fraction. */
   multiple(divisor: number, scale: number, remainder = 0, place = -1): Regular {
     const nullable = (remainder * 10 ** (scale - Math.max(place, 0))) % divisor === 0
     const key = `m${divisor},${scale},${remainder},${place}`
     return this.#make(key, { kind: 'multiple', divisor, scale, remainder, place }, nullable)
   }
 
-  /** What may follow `char` in texts of the language. */
+  /** Returns the derivative: what may follow `char` in texts of the language. */
   after(of: Regular, char: number): Regular {
     if (++this.#derivations > MAX_DERIVATIONS) throw new TooComplex()
     switch (of.kind) {
@@ -162,7 +162,7 @@ export class Regulars {
   }
 
   /**
-   * Whether a text is in the language. Clients choose both, so a `RegExp` can't be asked: it may try for hours.
+   * Reports whether a text is in the language. Clients choose both, and `RegExp` could backtrack for hours.
    * @throws TooComplex
    */
   matches(language: Regular, text: string): boolean {
@@ -195,7 +195,7 @@ export class Regulars {
 const distinct = (parts: readonly Regular[]): readonly Regular[] =>
   [...new Set(parts)].sort((left, right) => left.id - right.id)
 
-/** Where sets of characters begin that the first character of a text may be told apart by. */
+/** Adds the boundaries of the character sets that distinguish the first characters of texts. */
 export function addCuts(of: Regular, cuts: Set<number>): void {
   switch (of.kind) {
     case 'chars':

@@ -10,11 +10,11 @@ import {
   Unsatisfiable,
 } from './schema-node.ts'
 
-/** Lists of distinct values come in any order up to so many, beyond in the order of the schema: rules double with each. */
+/** Lists of this many distinct values are allowed in any order, longer ones in the order of the schema: each value doubles the rules. */
 const MAX_SHUFFLED = 6
 const MAX_DISTINCT = 200
 
-/** Lists that all the schemas allow. */
+/** Returns an expression for the arrays that all the schemas allow. */
 export function arrayBody(context: SchemaContext, plain: readonly PlainNode[], place: Place): string {
   const limits = limitsOf(plain, ['minItems', 'maxItems'])
   const list = new ListShape(context, plain, place)
@@ -38,7 +38,7 @@ class ListShape {
   readonly #context: SchemaContext
   readonly #plain: readonly PlainNode[]
   readonly #place: Place
-  /** Items in front that `contains` asks for. */
+  /** The number of leading items that `contains` requires. */
   readonly contained: number
 
   constructor(context: SchemaContext, plain: readonly PlainNode[], place: Place) {
@@ -48,7 +48,7 @@ class ListShape {
     this.contained = Math.max(0, ...plain.map((node) => this.#containedOf(node)))
   }
 
-  /** The grammar puts what a list must contain to its front. */
+  /** The grammar places the items that a list must contain at its front. */
   #containedOf(node: PlainNode): number {
     const { contains, minContains = 1, maxContains } = node.schema
     if (contains === undefined) return 0
@@ -59,7 +59,7 @@ class ListShape {
     return 0
   }
 
-  /** All lists of `minimum` to `maximum` items. */
+  /** Writes the lists of `minimum` to `maximum` items. */
   write(minimum: number, maximum: number | undefined): string {
     const ws = this.#context.rules.json('ws')
     const fixed = this.#fixedItems(maximum)
@@ -78,7 +78,7 @@ class ListShape {
   #plainList(item: string | undefined, minimum: number, maximum: number | undefined): string {
     const ws = this.#context.rules.json('ws')
     if (item === undefined) {
-      if (minimum > 0) throw new Unsatisfiable(this.#plain[0]!, 'needs items, but none is allowed')
+      if (minimum > 0) throw new Unsatisfiable(this.#plain[0]!, 'requires items, but none are allowed')
       return `"[" ${ws} "]"`
     }
     const more = this.#more(item, Math.max(0, minimum - 1), maximum === undefined ? undefined : maximum - 1)
@@ -91,7 +91,7 @@ class ListShape {
     return boundedRepeat(rules, `( "," ${rules.json('ws')} ${item} )`, minimum, maximum)
   }
 
-  /** Items that have a schema of their own. Where one can't be there, the list ends before it. */
+  /** Returns the items that have their own schema. If no value fits one of them, the list ends before it. */
   #fixedItems(maximum = Infinity): { readonly items: readonly string[]; readonly isComplete: boolean } {
     const count = Math.max(this.contained, ...this.#plain.map((node) => tupleOf(node).length))
     const items: string[] = []
@@ -111,7 +111,7 @@ class ListShape {
     return this.#context.convertInside(nodes, this.#place)
   }
 
-  /** Further items come only where the schema asks for them, or says nothing of any. */
+  /** Returns the item of the rest of the list. There is a rest only if the schema declares one, or declares no items at all. */
   #furtherItem(): string | undefined {
     const tuples = this.#plain.map(tupleOf)
     const isOpen =
@@ -125,21 +125,20 @@ class ListShape {
     }
   }
 
-  /** Lists without a value twice; undefined where the items are no enumeration. */
+  /** Writes lists of distinct values; undefined if the items are not an enumeration. */
   distinct(minimum: number, maximum: number | undefined): string | undefined {
     if (this.contained > 0 || this.#plain.some((node) => tupleOf(node).length > 0)) return undefined
     const values = itemValues(this.#context, this.#plain)
     if (!values || values.length > MAX_DISTINCT) return undefined
     const most = Math.min(maximum ?? Infinity, values.length)
-    if (minimum > most)
-      throw new Unsatisfiable(this.#plain[0]!, 'asks for more distinct items than there are')
+    if (minimum > most) throw new Unsatisfiable(this.#plain[0]!, 'requires more distinct items than exist')
     const ws = this.#context.rules.json('ws')
     const list = new DistinctList(this.#context, values, minimum, most)
     return `"[" ${ws} ${list.write()} ${ws} "]"`
   }
 }
 
-/** Literals in rows without one twice: in every order where there are few, else in the order of the schema. */
+/** Lists of distinct literals: in any order if there are few, otherwise in the order of the schema. */
 class DistinctList {
   readonly #context: SchemaContext
   readonly #values: readonly string[]
@@ -158,9 +157,9 @@ class DistinctList {
     return this.#after([...this.#values.keys()], 0)
   }
 
-  /** `left`: the places of the values that have not come yet. */
+  /** `left` has the indexes of the values that have not been used yet. */
   #after(left: readonly number[], total: number): string {
-    // Without a maximum below the number of values, counts from the minimum on are all the same.
+    // Without a maximum below the number of values, all counts from the minimum on are equivalent.
     const count = this.#maximum < this.#values.length ? total : Math.min(total, Math.max(1, this.#minimum))
     const key = `${count},${left.join()}`
     const known = this.#known.get(key)
@@ -188,7 +187,7 @@ class DistinctList {
   }
 }
 
-/** The items in front: `prefixItems`, or the list that `items` was before 2020. */
+/** Returns the leading items: `prefixItems`, or the list in `items` of drafts before 2020. */
 function tupleOf(node: PlainNode): readonly unknown[] {
   const { prefixItems, items } = node.schema
   const tuple = prefixItems ?? (Array.isArray(items) ? items : [])
@@ -196,7 +195,7 @@ function tupleOf(node: PlainNode): readonly unknown[] {
   throw schemaError(nodeAt(node, 'prefixItems', tuple), 'must be a list of schemas')
 }
 
-/** What the items behind those in front must be. */
+/** Returns the schema of the items after the leading ones. */
 function restOf({ schema }: PlainNode): unknown {
   const { items, additionalItems, unevaluatedItems } = schema
   return (Array.isArray(items) ? additionalItems : items) ?? unevaluatedItems
@@ -213,7 +212,7 @@ function itemAt(node: PlainNode, index: number, contained: number): readonly Sch
   return front ? [own, nodeAt(node, 'contains', contains)] : [own]
 }
 
-/** The texts of the items where they are an enumeration, or true and false. */
+/** Returns the texts of the items if they are an enumeration or booleans. */
 function itemValues(context: SchemaContext, plain: readonly PlainNode[]): readonly string[] | undefined {
   const nodes = context.plainOf(plain.flatMap((node) => itemAt(node, 0, 0)))
   if (!nodes) return undefined

@@ -17,13 +17,13 @@ export interface Choice {
   readonly options: readonly SchemaNode[]
 }
 
-/** What must all hold at once: plain schemas, and choices. */
+/** Schemas and choices that must all hold at once. */
 export interface Conjunction {
   readonly plain: readonly PlainNode[]
   readonly choices: readonly Choice[]
 }
 
-/** Keywords for readers, or for programs behind the answer: they restrict nothing. */
+/** Keywords for people, or for programs that process the answer: they restrict nothing. */
 const annotations = new Set(
   '$schema $id id $comment $anchor $dynamicAnchor $vocabulary $defs definitions title description default examples example deprecated readOnly writeOnly contentEncoding contentMediaType contentSchema discriminator xml externalDocs nullable'.split(
     ' ',
@@ -35,11 +35,11 @@ const joining = new Set(
 const MAX_PARTS = 200
 
 interface Split extends Conjunction {
-  /** Further schemas that hold too. */
+  /** Further schemas that must also hold. */
   readonly parts: readonly SchemaNode[]
 }
 
-/** Takes schemas apart into what must hold. Results are kept: equal schemas of a grammar become the same objects. */
+/** Splits schemas into conjunctions. Results are cached, so that the same schema always yields the same objects. */
 export class Conjunctions {
   readonly #references: References
   readonly #ids = new WeakMap<object, number>()
@@ -63,7 +63,7 @@ export class Conjunctions {
     const seen = new Set<unknown>()
     const open = [...nodes].reverse()
     for (let node = open.pop(); node !== undefined; node = open.pop()) {
-      if (node.schema === false) throw new Unsatisfiable(node, 'is false: nothing fits it')
+      if (node.schema === false) throw new Unsatisfiable(node, 'is false: no value fits it')
       if (node.schema === true || seen.has(node.schema)) continue
       if (!isSchema(node.schema)) throw schemaError(node, 'must be a schema: an object or a boolean')
       seen.add(node.schema)
@@ -133,9 +133,9 @@ export class Conjunctions {
     ]
   }
 
-  /** Alternatives of plain values exclude each other; of objects, authors mean "any of these" (docs/structured-outputs.md). */
+  /** Makes alternatives of scalar values exclude each other. For objects, authors mean "any of these" (docs/structured-outputs.md). */
   #exclusive(options: readonly SchemaNode[]): readonly SchemaNode[] {
-    // Lists of values are compared as lists: schemas that exclude each other would grow with the square of their number.
+    // Lists of values are compared as lists: one exclusion for each pair would grow with the square of their number.
     const lists = options.map(listedScalars)
     const [values, repeated] = [new Set<unknown>(), new Set<unknown>()]
     for (const list of lists)
@@ -172,7 +172,7 @@ function listOf(node: PlainNode, key: string, value: unknown): readonly SchemaNo
   return value.map((schema: unknown, index) => nodeAt(node, `${key}[${index}]`, schema))
 }
 
-/** `dependentRequired` and its like: the name is left out, or what depends on it holds. */
+/** Returns the alternatives of `dependentRequired` and similar keywords: the name is absent, or its dependency holds. */
 function dependencies(node: PlainNode): ReadonlyArray<readonly SchemaNode[]> {
   const { schema } = node
   return ['dependentRequired', 'dependentSchemas', 'dependencies'].flatMap((key) => {

@@ -9,12 +9,12 @@ const refused = [...page.matchAll(/^\| (.+?) +\| `(\{.+\})` +\|$/gm)].map(([, wh
 }))
 
 describe('docs/structured-outputs.md', () => {
-  it('has its table of what is refused', () => {
+  it('has a table of refused keywords', () => {
     expect(refused.length).toBeGreaterThan(5)
   })
 
   for (const { what, json } of refused) {
-    it(`is right that this is refused where a schema is strict, and left out elsewhere: ${what}`, () => {
+    it(`is right that a strict schema is refused, and another one compiled without the keyword: ${what}`, () => {
       const schema: unknown = JSON.parse(json!)
       expect(() => grammarSource({ type: 'json-schema', schema })).toThrow(
         /^The JSON schema can't be used: \$\./,

@@ -4,7 +4,7 @@ import type { SchemaContext } from './schema-context.ts'
 import { nodeAt, type PlainNode, type Schema, schemaError, Unsatisfiable } from './schema-node.ts'
 import { matchesPattern } from './string-to-gbnf.ts'
 
-/** The values of `const` and `enum` that fit all the schemas; undefined where there is neither keyword. */
+/** Returns the values of `const` and `enum` that fit all the schemas; undefined if they have neither keyword. */
 export function enumerated(
   context: SchemaContext,
   nodes: readonly PlainNode[],
@@ -23,13 +23,13 @@ export function enumerated(
     const problem =
       lists.length > 1
         ? 'contradicts the same keyword beside it'
-        : 'has no value that fits what stands beside it'
+        : 'has no value that fits the other keywords'
     throw new Unsatisfiable(nodes[0]!, problem)
   }
   return values
 }
 
-/** The values as JSON texts, each once. */
+/** Returns the distinct values as GBNF literals of their JSON. */
 export const literals = (values: readonly unknown[]): readonly string[] => [
   ...new Set(values.map((value) => literal(JSON.stringify(value)))),
 ]
@@ -47,7 +47,7 @@ function listOf(node: PlainNode): ReadonlyArray<readonly unknown[]> | undefined 
   return lists.length > 0 ? lists : undefined
 }
 
-/** Whether a value of an enumeration fits the other keywords; of objects and lists only their type is looked at. */
+/** Returns a function that reports whether a value fits the other keywords. Only the type of objects and lists is checked. */
 function keywordsOf(context: SchemaContext, node: PlainNode): (value: unknown) => boolean {
   const { schema } = node
   const excluded = new Set(Reflect.get(schema, notEnum) as unknown[] | undefined)

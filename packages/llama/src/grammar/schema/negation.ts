@@ -2,7 +2,7 @@ import { isScalar } from './scalar-types.ts'
 import type { References } from './references.ts'
 import { isSchema, type PlainNode, type Schema, type SchemaNode } from './schema-node.ts'
 
-/** Values that are not allowed, and expressions that no text may match: keywords that only negations have. */
+/** Internal keywords of negations: values that are not allowed, and patterns that a text must not match. */
 export const notEnum = Symbol('notEnum')
 export const notPattern = Symbol('notPattern')
 
@@ -10,8 +10,8 @@ const types = ['object', 'array', 'string', 'number', 'boolean', 'null']
 const MAX_HOPS = 20
 
 /**
- * A schema for values that do not fit this one, or for some of them: each keyword that is broken is enough. Undefined
- * where no keyword can be turned round.
+ * Returns a schema for values that do not fit this one, or for some of them: violating one keyword is enough. Undefined if no
+ * keyword can be negated.
  */
 export function negation(node: SchemaNode, references: References, hops = 0): SchemaNode | undefined {
   const { schema } = node
@@ -20,16 +20,18 @@ export function negation(node: SchemaNode, references: References, hops = 0): Sc
   if (schema.$ref !== undefined && Object.keys(schema).length === 1) {
     return negation(references.resolve(schema.$ref, node), references, hops + 1)
   }
-  const broken = Object.entries(schema).flatMap(([key, value]) => negatedKeyword(key, value, schema) ?? [])
+  const violations = Object.entries(schema).flatMap(
+    ([key, value]) => negatedKeyword(key, value, schema) ?? [],
+  )
   const isEmpty = Object.keys(schema).every((key) =>
     /^(title|description|\$comment|default|examples?)$/.test(key),
   )
   if (isEmpty) return { ...node, schema: false }
-  if (broken.length === 0) return undefined
-  return { ...node, schema: broken.length === 1 ? broken[0] : { anyOf: broken } }
+  if (violations.length === 0) return undefined
+  return { ...node, schema: violations.length === 1 ? violations[0] : { anyOf: violations } }
 }
 
-/** Schemas of values that break the keyword. */
+/** Returns schemas of values that violate the keyword. */
 function negatedKeyword(key: string, value: unknown, schema: Schema): readonly unknown[] | undefined {
   switch (key) {
     case 'const':
@@ -93,10 +95,10 @@ function negatedLimit(key: string, value: unknown, schema: Schema): readonly unk
   }
 }
 
-/** Values that a `not` beside these schemas forbids. */
+/** Returns the values that a `not` beside these schemas forbids. */
 export const excludedValues = (plain: readonly PlainNode[]): readonly unknown[] =>
   plain.flatMap(({ schema }) => (Reflect.get(schema, notEnum) as unknown[] | undefined) ?? [])
 
-/** Expressions that a `not` beside these schemas forbids a text to match. */
+/** Returns the patterns that a `not` beside these schemas forbids. */
 export const excludedPatterns = (plain: readonly PlainNode[]): readonly string[] =>
   plain.flatMap(({ schema }) => (Reflect.get(schema, notPattern) as string[] | undefined) ?? [])

@@ -4,7 +4,7 @@ import { excludedValues } from './negation.ts'
 import type { SchemaContext } from './schema-context.ts'
 import { nodeAt, type PlainNode, schemaError, Unsatisfiable } from './schema-node.ts'
 
-/** Numbers of an answer are shorter: a bound from here on binds nothing. */
+/** Numbers of an answer are smaller: a bound beyond this has no effect. */
 const BEYOND_ANY_NUMBER = 10 ** MAX_DIGITS
 const MAX_DIVISOR = 1000
 
@@ -15,7 +15,7 @@ interface Bounds {
   readonly excludesMaximum: boolean
 }
 
-/** Numbers that all the schemas allow. */
+/** Returns an expression for the numbers that all the schemas allow. */
 export function numberBody(context: SchemaContext, plain: readonly PlainNode[], isInteger: boolean): string {
   const [node] = plain
   const bounds = plain.map(boundsOf).reduce(tighter)
@@ -44,7 +44,7 @@ function written(context: SchemaContext, node: PlainNode, language: Regular): st
     if (!(error instanceof TooComplex)) throw error
     throw schemaError(
       node,
-      'takes more work than a grammar may: its bounds or multipleOf have too many digits',
+      'exceeds the work limit of a grammar: its bounds or multipleOf have too many digits',
     )
   }
 }
@@ -56,7 +56,7 @@ function integersIn(numbers: NumberLanguage, bounds: Bounds): Regular {
   return numbers.integers(least, most)
 }
 
-/** Remainders of long numbers need many states: the larger the divisor, the shorter the numbers are kept. */
+/** Remainders need many states: the larger the divisor, the shorter the numbers that are allowed. */
 function shortened({ regulars }: SchemaContext, numbers: NumberLanguage, divisor: number): Regular {
   const digits = divisor < 70 ? 12 : String(divisor).length + 1
   const fraction = regulars.sequence(regulars.text('.'), regulars.anything)
@@ -68,7 +68,7 @@ function boundsOf(node: PlainNode): Bounds {
   const { schema } = node
   const least = boundOf(node, 'minimum', -Infinity)
   const most = boundOf(node, 'maximum', Infinity)
-  // Draft 4 has true and false here, about the bound beside it.
+  // In draft 4 this is a boolean that refers to the other bound.
   const above =
     typeof schema.exclusiveMinimum === 'boolean' ? undefined : boundOf(node, 'exclusiveMinimum', -Infinity)
   const below =
@@ -89,7 +89,7 @@ function boundOf(node: PlainNode, key: string, otherwise: number): number {
     throw schemaError(nodeAt(node, key, value), 'must be a number')
   if (Math.abs(value) < BEYOND_ANY_NUMBER) return value
   if (Math.sign(value) === Math.sign(otherwise)) return otherwise
-  throw schemaError(nodeAt(node, key, value), `is beyond 10^${MAX_DIGITS}, as all numbers would be`)
+  throw schemaError(nodeAt(node, key, value), `is beyond 10^${MAX_DIGITS}, the largest number of an answer`)
 }
 
 function tighter(left: Bounds, right: Bounds): Bounds {
@@ -105,7 +105,7 @@ function tighter(left: Bounds, right: Bounds): Bounds {
   }
 }
 
-/** `multipleOf` as a whole number over a power of ten. */
+/** Returns `multipleOf` as an integer divided by a power of ten. */
 function divisorOf(
   context: SchemaContext,
   node: PlainNode,
@@ -118,6 +118,6 @@ function divisorOf(
   const { integer, fraction } = toDecimal(multipleOf)
   const divisor = Number(`${integer}${fraction}`)
   if (divisor <= MAX_DIVISOR && fraction.length <= 6) return { divisor, scale: fraction.length }
-  context.cannot(node, 'multipleOf', `can be enforced up to ${MAX_DIVISOR}, with 6 digits behind the point`)
+  context.cannot(node, 'multipleOf', `can be enforced up to ${MAX_DIVISOR}, with 6 decimal places`)
   return undefined
 }

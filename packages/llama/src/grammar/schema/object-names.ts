@@ -3,12 +3,12 @@ import type { SchemaContext } from './schema-context.ts'
 import { isSchema, nodeAt, type PlainNode, schemaError, type SchemaNode } from './schema-node.ts'
 import { matchesPattern, readPattern } from './string-to-gbnf.ts'
 
-/** Names that no schema lists, and what their values must fit. */
+/** Names that no schema lists, with the schemas of their values. */
 export interface FreeName {
   /** The name as an expression. */
   readonly name: string
   readonly values: readonly SchemaNode[]
-  /** Any text is such a name. */
+  /** True if any text is allowed as the name. */
   readonly isAnything: boolean
 }
 
@@ -19,19 +19,19 @@ interface NamePattern {
   readonly value: SchemaNode
 }
 
-/** With each pattern the kinds of free names may double. */
+/** Each pattern may double the kinds of free names. */
 const MAX_PATTERNS = 4
-/** Letters of names that are told apart from free ones; of longer lists only the beginnings are. */
+/** The most letters of listed names that are distinguished from free names; for longer lists, only the beginnings of names are. */
 const MAX_LETTERS = 400
 
-/** Whether `propertyNames` allow a name. */
+/** Reports whether `propertyNames` allow a name. */
 export function isAllowedName(context: SchemaContext, plain: readonly PlainNode[], name: string): boolean {
   return plain.every((node) => {
     const { propertyNames } = node.schema
     if (propertyNames === false) return false
     if (!isSchema(propertyNames)) return true
     const { enum: names, const: only, pattern, minLength = 0, maxLength = Infinity } = propertyNames
-    // Looking for a name costs little beside what else is counted as work.
+    // The search for a name is cheap compared with other work.
     context.spend(Array.isArray(names) ? names.length / 100 : 1, node)
     if (Array.isArray(names) && !names.includes(name)) return false
     if (only !== undefined && only !== name) return false
@@ -61,14 +61,14 @@ function patternsOf(node: PlainNode): Readonly<Record<string, unknown>> {
   throw schemaError(nodeAt(node, 'patternProperties', patternProperties), 'must be an object of schemas')
 }
 
-/** The kinds of free names, by which patterns they match. */
+/** Returns the kinds of free names, by the patterns that they match. */
 export function freeNames(
   context: SchemaContext,
   plain: readonly PlainNode[],
   listed: readonly string[],
 ): readonly FreeName[] {
   const patterns = namePatterns(context, plain)
-  // An empty list of properties is one too: generators write it for objects that have none.
+  // An empty list of properties counts, too: generators write it for objects without properties.
   const isListed = plain.some(({ schema }) => schema.properties !== undefined)
   const isOpen = (listed.length === 0 && !isListed) || plain.some(asksForFreeNames)
   if (!isOpen) return []
@@ -89,7 +89,7 @@ const asksForFreeNames = ({ schema }: PlainNode): boolean =>
     (each) => each !== undefined && each !== false,
   )
 
-/** What one schema says of the values of free names that match these patterns. */
+/** Returns what one schema requires of the values of free names that match these patterns. */
 function valuesOf(node: PlainNode, matched: readonly NamePattern[]): readonly SchemaNode[] {
   const own = matched.filter((pattern) => pattern.node === node)
   if (own.length > 0) return own.map(({ value }) => value)
@@ -106,7 +106,7 @@ function namePatterns(context: SchemaContext, plain: readonly PlainNode[]): read
     }),
   )
   if (all.length <= MAX_PATTERNS) return all
-  context.cannot(all[0]!.node, 'patternProperties', `can be enforced with ${MAX_PATTERNS} patterns at most`)
+  context.cannot(all[0]!.node, 'patternProperties', `can be enforced with at most ${MAX_PATTERNS} patterns`)
   return []
 }
 
@@ -136,11 +136,11 @@ function nameExpression(
     return { name: rules.add('name', `"\\"" ${inside} "\\""`), values, isAnything: false }
   } catch (error) {
     if (!(error instanceof TooComplex)) throw error
-    throw schemaError(node!, 'has names and patterns that take more work than a grammar may')
+    throw schemaError(node!, 'has names and patterns that exceed the work limit of a grammar')
   }
 }
 
-/** Texts that are, or begin like, one of the names. */
+/** Returns the texts that are one of the names, or begin like one. */
 function listedNames({ regulars }: SchemaContext, names: readonly string[]): Regular {
   let longest = Math.max(0, ...names.map((name) => name.length))
   while (longest > 1 && names.reduce((sum, name) => sum + Math.min(name.length, longest), 0) > MAX_LETTERS)
@@ -153,7 +153,7 @@ function listedNames({ regulars }: SchemaContext, names: readonly string[]): Reg
   )
 }
 
-/** What `propertyNames` demand of free names. */
+/** Returns what `propertyNames` require of free names. */
 function nameDemands(context: SchemaContext, node: PlainNode): readonly Regular[] {
   const { propertyNames } = node.schema
   if (propertyNames === undefined || propertyNames === true) return []

@@ -18,9 +18,9 @@ interface Property {
 }
 
 /**
- * Objects that all the schemas allow: the properties in their order, those that are not required perhaps. Further ones
- * only where a schema asks for them (`additionalProperties`) or none has properties of its own; never a name twice that
- * has a schema of its own.
+ * Returns an expression for the objects that all the schemas allow, with their properties in the order of the schema. Further
+ * properties are allowed only if a schema declares them (`additionalProperties`), or if none declares any properties. A listed
+ * name never appears twice.
  */
 export function objectBody(context: SchemaContext, plain: readonly PlainNode[], place: Place): string {
   const { rules } = context
@@ -34,7 +34,7 @@ export function objectBody(context: SchemaContext, plain: readonly PlainNode[], 
     else if (required.has(name))
       throw new Unsatisfiable(
         nodeAt(plain[0]!, `properties.${name}`, undefined),
-        'is required, but nothing fits it',
+        'is required, but no value fits it',
       )
   }
   const further = freeNames(context, plain, names).flatMap((free) => freePair(context, free, place) ?? [])
@@ -56,14 +56,14 @@ export function propertiesOf(node: PlainNode): Readonly<Record<string, unknown>>
 
 function requiredNames(node: PlainNode): readonly string[] {
   const { required } = node.schema
-  // Draft 3 had true and false at the property itself.
+  // In draft 3 it is a boolean of the property itself.
   if (required === undefined || typeof required === 'boolean') return []
   const isList = Array.isArray(required) && required.every((name) => typeof name === 'string')
   if (!isList) throw schemaError(nodeAt(node, 'required', required), 'must be a list of names')
   return required as string[]
 }
 
-/** A name with its value; undefined where none may be there. */
+/** Returns a rule for a name and its value; undefined if the property must be absent. */
 function pairOf(
   context: SchemaContext,
   plain: readonly PlainNode[],
@@ -87,7 +87,7 @@ function pairOf(
 const isOnlyWay = (plain: readonly PlainNode[], name: string): boolean =>
   plain.some((node) => requiredNames(node).includes(name))
 
-/** What one schema says of the property. */
+/** Returns the schemas that one schema has for the property. */
 function schemasOf(context: SchemaContext, node: PlainNode, name: string): readonly SchemaNode[] {
   const properties = propertiesOf(node)
   const own = Object.hasOwn(properties, name) ? [nodeAt(node, `properties.${name}`, properties[name])] : []
@@ -112,7 +112,7 @@ function freePair(
   }
 }
 
-/** The pairs of an object with commas between them, as many as the schema asks for. */
+/** The pairs of an object with commas between them, within the limits of their number. */
 class PairSequence {
   readonly #context: SchemaContext
   readonly #node: PlainNode
@@ -141,13 +141,14 @@ class PairSequence {
 
   write(): string {
     const all = this.#from(0, 0, true)
-    if (all === undefined) throw new Unsatisfiable(this.#node, 'has no properties that fit its counts')
+    if (all === undefined)
+      throw new Unsatisfiable(this.#node, 'has no properties that fit the limits of their number')
     return all
   }
 
-  /** What may follow from the property at `index` on, after `count` pairs. Undefined if nothing can. */
+  /** Returns the expression from the property at `index` on, after `count` pairs; undefined if there is none. */
   #from(index: number, count: number, isFirst: boolean): string | undefined {
-    // Counts above the limits make no difference any more: with none, all are the same.
+    // Counts above the limits are equivalent; without limits, all counts are.
     const seen = Math.min(count, this.#most === Infinity ? this.#least : Infinity)
     if (seen > this.#most) return undefined
     const key = `${index},${seen},${isFirst}`
@@ -169,13 +170,13 @@ class PairSequence {
     return ways.length === 0 ? undefined : ways.join(' | ')
   }
 
-  /** Behind the last property of the schema: further ones. */
+  /** Returns the further properties after those of the schema. */
   #tail(count: number, isFirst: boolean): string | undefined {
     const ws = this.#context.rules.json('ws')
     const wanted = Math.max(0, this.#least - count)
     const most = this.#most === Infinity ? undefined : this.#most - count
     if (this.#further === undefined || most === 0) return wanted > 0 ? undefined : ws
-    // The same free name twice would count once.
+    // A repeated free name would count once.
     if (wanted > 1)
       this.#context.cannot(this.#node, 'minProperties', 'can only be enforced up to one free name')
     const least = Math.min(wanted, 1)

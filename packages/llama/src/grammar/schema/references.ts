@@ -1,6 +1,6 @@
 import { isSchema, schemaError, type SchemaDocument, type SchemaNode } from './schema-node.ts'
 
-/** Finds what `$ref` points to: within the document, or another document of the grammar by its name. */
+/** Resolves `$ref`: within the document, or to another document of the grammar by its name. */
 export class References {
   readonly #documents: ReadonlyMap<string, SchemaDocument>
   readonly #anchors = new Map<SchemaDocument, ReadonlyMap<string, unknown>>()
@@ -51,7 +51,7 @@ function splitAtHash(reference: string): readonly [string, string] {
   return hash === -1 ? [reference, ''] : [reference.slice(0, hash), reference.slice(hash + 1)]
 }
 
-/** RFC 6901, in the fragment of a URI. */
+/** Resolves a JSON pointer (RFC 6901) in the fragment of a URI. */
 function byPointer(root: unknown, pointer: string, fail: (problem: string) => Error): unknown {
   let target: unknown = root
   for (const part of pointer.split('/').slice(1)) {
@@ -68,11 +68,11 @@ function decoded(part: string, fail: (problem: string) => Error): string {
   try {
     return decodeURIComponent(part)
   } catch {
-    throw fail(`has a broken escape: ${JSON.stringify(part)}; a percent sign is written %25`)
+    throw fail(`has an invalid escape: ${JSON.stringify(part)}; write a percent sign as %25`)
   }
 }
 
-/** Parts that have a name: `#anchor`, or an `$id` of their own. */
+/** Returns the parts of a document that have a name: `#anchor`, or their own `$id`. */
 function anchorsOf(root: unknown): ReadonlyMap<string, unknown> {
   const found = new Map<string, unknown>()
   const open: unknown[] = [root]

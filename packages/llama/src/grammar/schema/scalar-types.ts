@@ -3,7 +3,7 @@ import { isSchema, type SchemaNode } from './schema-node.ts'
 
 const scalars: ReadonlySet<unknown> = new Set(['string', 'number', 'integer', 'boolean', 'null'])
 
-/** Whether a schema says that its values are neither objects nor lists. */
+/** Reports whether a schema allows neither objects nor lists. */
 export function isScalarOnly({ schema, ...place }: SchemaNode, references: References, hops = 0): boolean {
   if (!isSchema(schema) || hops > 20) return false
   if (schema.$ref !== undefined) {
@@ -18,7 +18,7 @@ export const isScalar = (value: unknown): boolean => typeof value !== 'object' |
 
 const wordsBeside = new Set(['type', 'title', 'description', '$comment', 'default', 'examples', 'deprecated'])
 
-/** The values of a schema that lists scalar ones and says nothing else of them. */
+/** Returns the values of a schema that only lists scalar values; undefined for other schemas. */
 export function listedScalars({ schema }: SchemaNode): ReadonlySet<unknown> | undefined {
   if (!isSchema(schema)) return undefined
   const { const: only, enum: listed, ...beside } = schema

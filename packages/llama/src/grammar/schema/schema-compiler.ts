@@ -17,12 +17,12 @@ import { type Place, SchemaContext } from './schema-context.ts'
 import { stringBody } from './string-to-gbnf.ts'
 import { typesOf } from './types-of.ts'
 
-/** Objects and lists in each other; a recursive schema comes back to a rule that is known. */
+/** The deepest nesting of objects and lists; a recursive schema returns to a known rule. */
 const MAX_DEPTH = 150
-/** Alternatives are combined with all that holds beside them: these bound the work. */
+/** Alternatives are combined with all schemas that hold beside them: this bounds the work. */
 const MAX_CONVERSIONS = 20_000
 
-/** Turns schemas into expressions, and adds the rules that these use. */
+/** Compiles schemas to expressions and adds the rules that they use. */
 export class SchemaCompiler extends SchemaContext {
   readonly #conjunctions: Conjunctions
   /** The names of rules, by what they are compiled from. */
@@ -34,7 +34,7 @@ export class SchemaCompiler extends SchemaContext {
     this.#conjunctions = new Conjunctions(new References(documents))
   }
 
-  /** The texts that all the schemas allow. @throws InvalidRequestError, Unsatisfiable */
+  /** Returns an expression for the texts that all the schemas allow. @throws InvalidRequestError, Unsatisfiable */
   convert(nodes: readonly SchemaNode[], place: Place): string {
     const [node] = nodes
     if (node && place.depth > MAX_DEPTH)
@@ -42,12 +42,10 @@ export class SchemaCompiler extends SchemaContext {
     return this.#conjunction(this.#conjunctions.of(nodes), node, place)
   }
 
-  /** What the keywords of schemas allow inside an object or a list. */
   convertInside(nodes: readonly SchemaNode[], { depth }: Place): string {
     return this.convert(nodes, { depth: depth + 1, open: new Set() })
   }
 
-  /** The schemas without what joins them; undefined where they leave a choice. */
   plainOf(nodes: readonly SchemaNode[]): readonly PlainNode[] | undefined {
     const { plain, choices } = this.#conjunctions.of(nodes)
     return choices.length === 0 ? plain : undefined
@@ -70,7 +68,7 @@ export class SchemaCompiler extends SchemaContext {
     return known ?? this.#rule(key, all, node!, place)
   }
 
-  /** The rule has its name before it is made, so that what lies within can refer to it. */
+  /** The rule's name is registered before its body is compiled, so that nested schemas can refer to it. */
   #rule(key: string, all: Conjunction, node: SchemaNode, place: Place): string {
     const name = this.rules.reserve(node.path)
     this.#known.set(key, name)
@@ -96,7 +94,7 @@ export class SchemaCompiler extends SchemaContext {
     )
   }
 
-  /** Those that anything fits. */
+  /** Joins the alternatives that are satisfiable. */
   #alternatives(makers: ReadonlyArray<() => string>): string {
     const made = new Set<string>()
     let failure: Unsatisfiable | undefined

@@ -30,18 +30,18 @@ export abstract class SchemaContext {
     this.rules = rules
   }
 
-  /** The expression of the values that all the schemas allow, inside an object or a list. */
+  /** Returns an expression for the values that all the schemas allow, inside an object or a list. */
   abstract convertInside(nodes: readonly SchemaNode[], place: Place): string
 
-  /** The schemas without the keywords that join schemas; undefined where they leave a choice. */
+  /** Returns the schemas without the keywords that join schemas; undefined if they leave a choice. */
   abstract plainOf(nodes: readonly SchemaNode[]): readonly PlainNode[] | undefined
 
-  /** What a grammar can't say: refused of strict schemas, left out of others. */
+  /** Handles what a grammar can't express: it is an error in strict schemas, and ignored in others. */
   cannot(node: PlainNode, key: string, problem = "can't be enforced by this engine; leave it out"): void {
     if (node.document.strict) throw schemaError(nodeAt(node, key, undefined), problem)
   }
 
-  /** The texts in which a regular expression finds a match. @throws SyntaxError, UnsupportedPattern, TooComplex */
+  /** Returns the language of texts in which a regular expression finds a match. @throws SyntaxError, UnsupportedPattern, TooComplex */
   pattern(source: string): Regular {
     const known = this.#patterns.get(source) ?? this.#readPattern(source)
     this.#patterns.set(source, known)
@@ -59,18 +59,18 @@ export abstract class SchemaContext {
     }
   }
 
-  /** Takes note of work that grows with the schema. @throws InvalidRequestError if it is more than a request may ask for. */
+  /** Counts work that grows with the schema. @throws InvalidRequestError beyond the limit of a request */
   spend(amount: number, node: SchemaNode): void {
     this.#work += amount
     if (this.#work > MAX_WORK) throw schemaError({ ...node, path: '$' }, 'is too large')
   }
 
-  /** The texts of a language; undefined if there are none. @throws TooComplex */
-  language(language: Regular, wish: string): string | undefined {
+  /** Returns an expression for the texts of a language; undefined if there are none. @throws TooComplex */
+  language(language: Regular, ruleName: string): string | undefined {
     if (this.#languages.has(language)) return this.#languages.get(language)
     const automaton = automatonOf(language, this.regulars)
     if (this.rules.size + automaton.length > MAX_RULES) throw new TooComplex()
-    const expression = automaton.length === 0 ? undefined : automatonToGbnf(automaton, this.rules, wish)
+    const expression = automaton.length === 0 ? undefined : automatonToGbnf(automaton, this.rules, ruleName)
     this.#languages.set(language, expression)
     return expression
   }

@@ -7,23 +7,23 @@ export type Schema = Readonly<Record<string, unknown>>
 export const isSchema = (value: unknown): value is Schema =>
   typeof value === 'object' && value !== null && !Array.isArray(value)
 
-/** A schema of its own, whose references count from its root. */
+/** A separate schema: references in it are relative to its root. */
 export interface SchemaDocument {
-  /** What requests call it, as `tools[0].function.parameters`; the empty text where it has no name. */
+  /** Its name in the request, such as `tools[0].function.parameters`; empty if it has none. */
   readonly name: string
   readonly root: unknown
-  /** Refuse what a grammar can't say, instead of leaving it out. */
+  /** Refuse what a grammar can't express, instead of ignoring it. */
   readonly strict: boolean
 }
 
-/** A part of a document. `path` is where it stands, as `$.properties.age`. */
+/** A part of a document. `path` is its position, such as `$.properties.age`. */
 export interface SchemaNode {
   readonly schema: unknown
   readonly path: string
   readonly document: SchemaDocument
 }
 
-/** A node that is an object without `$ref`, `allOf` and other keywords that only join schemas. */
+/** A node whose schema has no `$ref`, `allOf` or other keyword that only joins schemas. */
 export interface PlainNode extends SchemaNode {
   readonly schema: Schema
 }
@@ -34,7 +34,7 @@ export const nodeAt = ({ path, document }: SchemaNode, key: string, schema: unkn
   document,
 })
 
-/** A JSON schema, or a part of one, that can't be kept to. */
+/** Creates the error for a JSON schema, or a part of one, that can't be used. */
 export function schemaError(
   { path, document }: Pick<SchemaNode, 'path' | 'document'>,
   problem: string,
@@ -47,7 +47,7 @@ export function schemaError(
   })
 }
 
-/** No value fits: an alternative that says so is left out, and only a schema without any other is an error. */
+/** No value fits. Such an alternative is dropped; it is an error only if no other alternative remains. */
 export class Unsatisfiable extends Error {
   override readonly name = 'Unsatisfiable'
   readonly node: Pick<SchemaNode, 'path' | 'document'>
@@ -60,10 +60,10 @@ export class Unsatisfiable extends Error {
   }
 }
 
-/** Beyond it no answer of a model reaches: such a limit binds nothing. */
+/** Answers are shorter than this: a larger limit has no effect. */
 const BEYOND_ANY_ANSWER = 1_000_000
 
-/** The limits of a count that all of these schemas set. `maximum` undefined is none. */
+/** Returns the strictest limits of a count in these schemas. An undefined `maximum` means no limit. */
 export function limitsOf(
   nodes: readonly PlainNode[],
   [least, most]: readonly [string, string],
@@ -75,7 +75,7 @@ export function limitsOf(
   }
   if (minimum > maximum) throw new Unsatisfiable(nodes[0]!, `has ${least} above ${most}`)
   if (minimum > BEYOND_ANY_ANSWER)
-    throw schemaError(nodes[0]!, `has ${least} ${minimum}, which no answer reaches`)
+    throw schemaError(nodes[0]!, `has ${least} ${minimum}, which is longer than any answer`)
   return { minimum, maximum: maximum > BEYOND_ANY_ANSWER ? undefined : maximum }
 }
 

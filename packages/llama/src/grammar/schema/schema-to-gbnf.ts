@@ -4,13 +4,13 @@ import { SchemaCompiler } from './schema-compiler.ts'
 import { schemaError, type SchemaDocument, Unsatisfiable } from './schema-node.ts'
 
 /**
- * The GBNF grammar of the JSON texts that a form allows; properties come in the order of the schema.
- * @throws InvalidRequestError that names the place in the schema and what is wrong there.
+ * Compiles a form to a GBNF grammar of the JSON texts that it allows. Properties are in the order of the schema.
+ * @throws InvalidRequestError that names the place in the schema and the fault.
  */
 export function schemaToGbnf(grammar: Exclude<Grammar, { readonly type: 'gbnf' | 'regex' }>): string {
   const rules = new RuleSet()
   if (grammar.type !== 'either') return rules.toSource(expressionOf(grammar, rules))
-  // Calls of many tools stand with and without a frame: twice their rules would be too many.
+  // Calls of many tools are allowed with and without a frame: duplicate rules would be too many.
   const expressions = new Map<JsonGrammar, string>()
   const forms = grammar.forms.map(({ before = '', after = '', grammar: form }) => {
     const expression = expressions.get(form) ?? expressionOf(form, rules)

@@ -122,7 +122,7 @@ const schemas = fc.letrec<{ any: Schema; object: Schema; array: Schema; joined: 
   ),
 }))
 
-/** Answers validated by ajv, which knows nothing of our compiler. */
+/** Validates answers independently of the compiler. */
 const ajv = new Ajv({ multipleOfPrecision: 9, nullable: true, unknownFormats: 'ignore', logger: false })
 
 const runs = 300
@@ -153,7 +153,7 @@ describe('answers of the grammar of a schema', () => {
 
 const plainJson = (schema: Schema): Schema => JSON.parse(JSON.stringify(schema)) as Schema
 
-/** mulberry32: enough for tests, and the same for the same seed. */
+/** mulberry32: good enough for tests, and deterministic. */
 function seededRandom(seed: number): () => number {
   let state = seed
   return () => {
@@ -164,7 +164,7 @@ function seededRandom(seed: number): () => number {
   }
 }
 
-/** Undefined for schemas that are refused in words: they contradict themselves, or can't be enforced. */
+/** Returns undefined for schemas that are refused: they contradict themselves, or can't be enforced. */
 function sourceOf(schema: Schema): string | undefined {
   try {
     return grammarSource({ type: 'json-schema', schema })

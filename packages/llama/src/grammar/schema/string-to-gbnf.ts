@@ -6,7 +6,7 @@ import { excludedPatterns, excludedValues } from './negation.ts'
 import type { SchemaContext } from './schema-context.ts'
 import { limitsOf, nodeAt, type PlainNode, schemaError, Unsatisfiable } from './schema-node.ts'
 
-/** Texts that all the schemas allow. */
+/** Returns an expression for the strings that all the schemas allow. */
 export function stringBody(context: SchemaContext, plain: readonly PlainNode[]): string {
   const { rules } = context
   const limits = limitsOf(plain, ['minLength', 'maxLength'])
@@ -20,7 +20,7 @@ export function stringBody(context: SchemaContext, plain: readonly PlainNode[]):
   }
 }
 
-/** Where an expression leaves a text open, line ends are no use. */
+/** Where a pattern allows any text, line ends are excluded as useless. */
 const printable = charSet([
   [0x20, 0x7e],
   [0x80, 0x10ffff],
@@ -48,13 +48,13 @@ function withLength(
     context.cannot(
       key,
       'pattern' in key.schema ? 'pattern' : 'format',
-      'takes more work than a grammar may: make its repetitions, or maxLength beside it, smaller',
+      'exceeds the work limit of a grammar: make its repetitions, or the maxLength beside it, smaller',
     )
     return undefined
   }
 }
 
-/** What patterns, formats and exclusions demand; undefined if nothing. */
+/** Returns the language that patterns, formats and exclusions require; undefined if there are none. */
 export function stringLanguage(context: SchemaContext, plain: readonly PlainNode[]): Regular | undefined {
   const { regulars } = context
   const patterns = plain.flatMap((node) => patternOf(context, node) ?? [])
@@ -87,14 +87,14 @@ function formatOf(context: SchemaContext, node: PlainNode): Regular | undefined 
   return pattern === undefined ? undefined : readPattern(context, node, 'format', `^(?:${pattern})$`)
 }
 
-/** A regular expression, and a text that the schema names; `unread` is the answer where the expression can't be kept to. */
+/** A regular expression and a text of the schema. `unread` is the result if the expression can't be enforced. */
 interface PatternQuestion {
   readonly pattern: string
   readonly text: string
   readonly unread: boolean
 }
 
-/** Whether the expression finds a match in the text. */
+/** Reports whether the expression finds a match in the text. */
 export function matchesPattern(
   context: SchemaContext,
   node: PlainNode,
@@ -111,7 +111,7 @@ export function matchesPattern(
   }
 }
 
-/** The texts that a regular expression finds a match in; undefined where the schema need not be kept exactly. */
+/** Returns the language of a regular expression; undefined if it can't be enforced and the schema is not strict. */
 export function readPattern(
   context: SchemaContext,
   node: PlainNode,
@@ -134,12 +134,12 @@ function languageOf(
     return context.pattern(pattern)
   } catch (error) {
     if (error instanceof SyntaxError)
-      throw schemaError(nodeAt(node, key, pattern), `is no regular expression: ${JSON.stringify(pattern)}`)
+      throw schemaError(nodeAt(node, key, pattern), `is not a regular expression: ${JSON.stringify(pattern)}`)
     if (error instanceof UnsupportedPattern) {
       context.cannot(
         node,
         key,
-        `has what can't be enforced here (${error.message}): ${JSON.stringify(pattern)}`,
+        `contains what can't be enforced here (${error.message}): ${JSON.stringify(pattern)}`,
       )
     } else if (error instanceof TooComplex) {
       context.cannot(node, key, tooMuchWork(pattern))
@@ -149,9 +149,9 @@ function languageOf(
 }
 
 const tooMuchWork = (pattern: string): string =>
-  `takes more work than a grammar may: ${JSON.stringify(pattern)}`
+  `exceeds the work limit of a grammar: ${JSON.stringify(pattern)}`
 
-/** Formats as regular expressions. Formats that are not here are only annotations, as the standard allows. */
+/** Formats as regular expressions. Other formats are only annotations, as the standard allows. */
 const day31 = '(?:0[13578]|1[02])-(?:0[1-9]|[12][0-9]|3[01])'
 const day30 = '(?:0[469]|11)-(?:0[1-9]|[12][0-9]|30)'
 const date = `[0-9]{4}-(?:${day31}|${day30}|02-(?:0[1-9]|1[0-9]|2[0-8]))`

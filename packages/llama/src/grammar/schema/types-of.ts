@@ -3,7 +3,7 @@ import { nodeAt, type PlainNode, schemaError, Unsatisfiable } from './schema-nod
 
 const known = ['object', 'array', 'string', 'number', 'integer', 'boolean', 'null']
 
-/** The type that a keyword is for, where a schema leaves `type` out. */
+/** The type that a keyword implies if a schema has no `type`. */
 const keywordTypes: ReadonlyArray<readonly [type: string, keywords: readonly string[]]> = [
   [
     'object',
@@ -21,14 +21,14 @@ const keywordTypes: ReadonlyArray<readonly [type: string, keywords: readonly str
   ['number', ['minimum', 'maximum', 'exclusiveMinimum', 'exclusiveMaximum', 'multipleOf']],
 ]
 
-/** The types that all schemas allow, undefined if they say nothing about it. @throws Unsatisfiable if there is none */
+/** Returns the types that all schemas allow; undefined if they do not restrict them. @throws Unsatisfiable if there are none */
 export function typesOf(nodes: readonly PlainNode[]): readonly string[] | undefined {
   let types: readonly string[] | undefined
   for (const node of nodes) {
     const own = ownTypes(node)
     if (!own) continue
     types = types ? common(types, own) : own
-    if (types.length === 0) throw new Unsatisfiable(nodeAt(node, 'type', own), 'asks for two types at once')
+    if (types.length === 0) throw new Unsatisfiable(nodeAt(node, 'type', own), 'requires two types at once')
   }
   return types ?? impliedTypes(nodes)
 }
@@ -40,7 +40,7 @@ function ownTypes(node: PlainNode): readonly string[] | undefined {
   const list = [type].flat()
   if (list.length === 0) throw schemaError(place, 'is an empty list')
   const wrong = list.find((each) => !known.includes(each as string))
-  if (wrong !== undefined) throw schemaError(place, `is no type of JSON: ${JSON.stringify(wrong)}`)
+  if (wrong !== undefined) throw schemaError(place, `is not a type of JSON: ${JSON.stringify(wrong)}`)
   return [...new Set(list as string[])].filter((each) => each !== 'integer' || !list.includes('number'))
 }
 
