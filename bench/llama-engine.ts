@@ -6,8 +6,8 @@ import { writeFile } from 'node:fs/promises'
 import { availableParallelism, cpus, loadavg } from 'node:os'
 import { parseArgs } from 'node:util'
 import { getLlama } from 'node-llama-cpp'
-import { greedy, modelSpecSchema, type TokenId } from '../packages/engine/src/index.ts'
-import { createLlamaEngine, llamaConfigSchema } from '../packages/llama/src/index.ts'
+import { greedy, type TokenId } from '../packages/engine/src/index.ts'
+import { createLlamaEngine, llamaConfigSchema, llamaModelSchema } from '../packages/llama/src/index.ts'
 import type { LlamaModel } from '../packages/llama/src/llama-model.ts'
 import { defaultModelPath } from '../tests/support/model.ts'
 import { processCpuSeconds } from './support/process-cpu.ts'
@@ -114,7 +114,7 @@ async function* ids(answer: AsyncIterable<{ readonly token: TokenId }>): AsyncGe
 async function openOurs(path: string) {
   const config = llamaConfigSchema.parse({ gpu: 'off', threads, sequences, contextLength })
   const engine = createLlamaEngine(config, { resolveFile: async () => path })
-  const spec = modelSpecSchema.parse({ id: 'bench', engine: 'llama', source: path })
+  const spec = llamaModelSchema.parse({ id: 'bench', engine: 'llama', source: path })
   const model = (await engine.load(spec)) as LlamaModel
   const slots = await Promise.all(
     Array.from({ length: sequences }, () => model.openSession({ maxLength: contextLength })),

@@ -2,9 +2,9 @@
 //
 // The swarm engine as a program of its own, with the line protocol of python/petals_client.py.
 import { parseArgs } from 'node:util'
-import { greedy, modelSpecSchema } from '@petals-chat/engine'
+import { greedy } from '@petals-chat/engine'
 import { createModelStore, hubConfigSchema } from '@petals-chat/hub'
-import { createPetalsEngine, swarmConfigSchema } from '@petals-chat/petals'
+import { createPetalsEngine, petalsModelSchema, swarmConfigSchema } from '@petals-chat/petals'
 import { AnswerClock, answerLines } from './support/answer-lines.ts'
 
 const { values, positionals } = parseArgs({
@@ -19,7 +19,7 @@ await using engine = createPetalsEngine(config, {
   openFiles: (from, options) => store.openFiles(from, options),
   cacheFolder,
 })
-const spec = modelSpecSchema.parse({ id: 'bench', engine: 'petals', source, dhtPrefix })
+const spec = petalsModelSchema.parse({ id: 'bench', engine: 'petals', source, dhtPrefix })
 await using model = await engine.load(spec)
 
 await answerLines(async ({ ids, newTokens, maxLength, prewarms = false }) => {

@@ -1,4 +1,5 @@
 import { fileURLToPath } from 'node:url'
+import { parseModelSource } from '@petals-chat/engine'
 import { createModelStore, defaultModel, hubConfigFromEnvironment, hubConfigSchema } from '@petals-chat/hub'
 
 /** What `XDG_CACHE_HOME` is for processes that tests start: model files are fetched once for all of them. */
@@ -7,5 +8,6 @@ export const testCacheHome = fileURLToPath(new URL('../../.cache/models', import
 /** The default model's GGUF in the checkout's own cache; fetched once (98 MB), by whichever test comes first. */
 export async function defaultModelPath(): Promise<string> {
   const config = hubConfigSchema.parse(hubConfigFromEnvironment({ XDG_CACHE_HOME: testCacheHome }))
-  return createModelStore(config).resolveFile(defaultModel.source, { sha256: defaultModel.sha256 })
+  const { source, sha256 } = defaultModel
+  return createModelStore(config).resolveFile(parseModelSource(source), { sha256 })
 }

@@ -1,10 +1,13 @@
-import type { Engine, Logger, Metrics, ModelSpec, SwarmView } from '@petals-chat/engine'
+import { loadableModel, type LoadableModel, type Logger, type Metrics } from '@petals-chat/engine'
+import type { Engine } from '@petals-chat/engine'
 import type { ModelStore } from '@petals-chat/hub'
-import type { Config } from './config/schema.ts'
+import type { LlamaModelSpec } from '@petals-chat/llama'
+import type { PetalsEngine } from '@petals-chat/petals'
+import type { Config, ModelEntry } from './config/schema.ts'
 import { withSwarmPaths } from './config/swarm-paths.ts'
 
 export interface EngineContext {
-  readonly config: Pick<Config, 'llama' | 'swarm'> & { readonly models: readonly ModelSpec[] }
+  readonly config: Pick<Config, 'llama' | 'swarm'> & { readonly models: readonly ModelEntry[] }
   /** What relative paths of the configuration are relative to. */
   readonly baseFolder: string
   readonly store: ModelStore
@@ -12,38 +15,60 @@ export interface EngineContext {
   readonly metrics: Metrics
 }
 
-export type EngineName = ModelSpec['engine']
-
-/** Some engines can show the swarm that they use. */
-type AnyEngine = Engine & { readonly swarm?: SwarmView }
-
-/** Each engine is imported when a model needs it: the libraries behind them are heavy. */
-const factories: Readonly<Record<EngineName, (context: EngineContext) => Promise<AnyEngine>>> = {
-  llama: async ({ config, store, logger, metrics }) => {
-    const { createLlamaEngine } = await import('@petals-chat/llama')
-    return createLlamaEngine(config.llama, {
-      logger,
-      metrics,
-      resolveFile: (source, options) => store.resolveFile(source, options),
-    })
-  },
-  petals: async ({ config, baseFolder, store, logger, metrics }) => {
-    const { createPetalsEngine } = await import('@petals-chat/petals')
-    const swarm = withSwarmPaths(config.swarm, baseFolder)
-    return createPetalsEngine(swarm, {
-      logger,
-      metrics,
-      openFiles: (source, options) => store.openFiles(source, options),
-      cacheFolder: swarm.cacheDir,
-      models: config.models.filter(({ engine }) => engine === 'petals'),
-    })
-  },
+/** The engines that are needed; each is imported only then, since the libraries behind them are heavy. */
+export interface Engines extends AsyncDisposable {
+  readonly llama: Engine<LlamaModelSpec> | undefined
+  readonly petals: PetalsEngine | undefined
+  /** The configured models, each with the engine that loads it. */
+  readonly models: readonly LoadableModel[]
 }
 
-/** The engines that these models need. */
-export function createEngines(
-  names: Iterable<EngineName>,
+/** Creates the engines of the configured models; the swarm engine also where only the swarm is to be shown. */
+export async function createEngines(
   context: EngineContext,
-): Promise<readonly AnyEngine[]> {
-  return Promise.all([...new Set(names)].map((name) => factories[name](context)))
+  { withSwarm = false }: { readonly withSwarm?: boolean } = {},
+): Promise<Engines> {
+  const { models } = context.config
+  const needs = (name: ModelEntry['engine']) => models.some(({ engine }) => engine === name)
+  const [llama, petals] = await Promise.all([
+    needs('llama') ? createLlama(context) : undefined,
+    withSwarm || needs('petals') ? createPetals(context) : undefined,
+  ])
+  return {
+    llama,
+    petals,
+    models: models.map((spec) =>
+      spec.engine === 'llama' ? loadableModel(spec, llama!) : loadableModel(spec, petals!),
+    ),
+    async [Symbol.asyncDispose]() {
+      await Promise.all([llama?.[Symbol.asyncDispose](), petals?.[Symbol.asyncDispose]()])
+    },
+  }
+}
+
+async function createLlama({
+  config,
+  store,
+  logger,
+  metrics,
+}: EngineContext): Promise<Engine<LlamaModelSpec>> {
+  const { createLlamaEngine } = await import('@petals-chat/llama')
+  return createLlamaEngine(config.llama, {
+    logger,
+    metrics,
+    resolveFile: (source, options) => store.resolveFile(source, options),
+  })
+}
+
+async function createPetals(context: EngineContext): Promise<PetalsEngine> {
+  const { config, baseFolder, store, logger, metrics } = context
+  const { createPetalsEngine } = await import('@petals-chat/petals')
+  const swarm = withSwarmPaths(config.swarm, baseFolder)
+  return createPetalsEngine(swarm, {
+    logger,
+    metrics,
+    openFiles: (source, options) => store.openFiles(source, options),
+    cacheFolder: swarm.cacheDir,
+    models: config.models.filter((spec) => spec.engine === 'petals'),
+  })
 }

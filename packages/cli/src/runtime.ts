@@ -33,19 +33,12 @@ export async function createRuntime(loaded: LoadedConfig, options: RuntimeOption
   const { terminal, metrics = silentMetrics, withSwarm = false } = options
   const logger = await createConfiguredLogger(loaded, options)
   const store = createStore(loaded, logger)
-  const names = config.models.map(({ engine }) => engine)
-  const engines = await createEngines(withSwarm ? [...names, 'petals'] : names, {
-    config,
-    baseFolder,
-    store,
-    logger,
-    metrics,
-  })
+  const engines = await createEngines({ config, baseFolder, store, logger, metrics }, { withSwarm })
   // On a terminal the progress bar and the list of models say the same, better.
   const registryLogger =
     terminal.isInteractive && config.log.level !== 'debug' ? onlyWarnings(logger) : logger
-  const registry = createModelRegistry({ specs: config.models, engines, logger: registryLogger, metrics })
-  const swarm = engines.find(({ swarm }) => swarm !== undefined)?.swarm
+  const registry = createModelRegistry({ models: engines.models, logger: registryLogger, metrics })
+  const swarm = engines.petals?.swarm
   return {
     logger,
     store,
@@ -53,7 +46,7 @@ export async function createRuntime(loaded: LoadedConfig, options: RuntimeOption
     swarm: swarm && withJoinCommands(swarm, loaded),
     async [Symbol.asyncDispose]() {
       await registry[Symbol.asyncDispose]()
-      await Promise.all(engines.map((engine) => engine[Symbol.asyncDispose]()))
+      await engines[Symbol.asyncDispose]()
     },
   }
 }

@@ -6,12 +6,16 @@ import type { SamplingParams } from './sampling-params.ts'
 import type { RouteReport, SwarmWait } from './swarm/swarm-status.ts'
 import type { TokenId, Tokenizer } from './tokenizer.ts'
 
-/** Makes models answer: a swarm of servers, or this machine. */
-export interface Engine extends AsyncDisposable {
-  /** The name that `ModelSpec.engine` refers to, for example `llama` or `petals`. */
+/**
+ * Makes models answer.
+ *
+ * @typeParam Spec - the model entries that this engine takes: the common part with the engine's own keys
+ */
+export interface Engine<in Spec extends ModelSpec = ModelSpec> extends AsyncDisposable {
+  /** The name that stands in `ModelSpec.engine`. */
   readonly name: string
   /** Fetches what is missing and makes the model ready. @throws ModelUnavailableError with what to do. */
-  load(spec: ModelSpec, options?: LoadOptions): Promise<Model>
+  load(spec: Spec, options?: LoadOptions): Promise<Model>
 }
 
 export interface LoadOptions extends AbortOptions {
@@ -81,7 +85,7 @@ export interface Session extends AsyncDisposable {
   /**
    * Prefills `tokens` (at least one), then decodes: one token per iteration, until the caller stops (`break` or the
    * signal; the engine then stops within one step). End-of-text tokens are yielded like any other: stopping at them is
-   * the caller's. The last yielded token is not yet in the KV cache: whoever continues passes it in.
+   * the caller's. The last yielded token is not yet in the KV cache: the caller that continues passes it in.
    * The cache never holds more than `maxLength` tokens: P tokens get `maxLength` - P + 1 tokens for an answer.
    * @throws ContextLengthError before any work if `tokens` don't fit, and on the step that would pass `maxLength`;
    *   InvalidRequestError for options out of range (`validateGenerateOptions`), for a second call while one runs;

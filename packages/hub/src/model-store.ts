@@ -1,12 +1,19 @@
 import { homedir } from 'node:os'
-import { type AbortOptions, type ModelFiles, silentLogger } from '@petals-chat/engine'
+import {
+  type AbortOptions,
+  formatModelSource,
+  type ModelFiles,
+  type ModelSource,
+  silentLogger,
+  type SingleSource,
+  singleSources,
+} from '@petals-chat/engine'
 import { listRepositories, listWheels } from './cache/cached-models.ts'
 import { type HubConfig, hubPaths } from './config.ts'
 import { ModelSourceError } from './errors.ts'
 import { HubAccess } from './hub/hub-access.ts'
 import { type HubContext, createHubContext } from './hub/hub-context.ts'
 import { LocalAccess } from './local/local-access.ts'
-import { type ModelSource, type SingleSource, formatModelSource, parseModelSource } from './model-source.ts'
 import type {
   CachedModel,
   ModelSourceInfo,
@@ -58,7 +65,7 @@ class CachingModelStore implements ModelStore {
     this.#context = context
   }
 
-  async resolveFile(source: ModelSource | string, options: ResolveOptions = {}): Promise<string> {
+  async resolveFile(source: ModelSource, options: ResolveOptions = {}): Promise<string> {
     const alternatives = this.#open(source)
     // What any of the alternatives has already is better than what the first would have to fetch.
     const cached = options.refresh ? undefined : await firstCached(alternatives, options)
@@ -75,7 +82,7 @@ class CachingModelStore implements ModelStore {
   }
 
   async openFiles(
-    source: ModelSource | string,
+    source: ModelSource,
     options: AbortOptions & Pick<ResolveOptions, 'refresh'> = {},
   ): Promise<ModelFiles> {
     return this.#firstThatWorks(this.#open(source), options, (access) => access.openFiles(options))
@@ -86,11 +93,11 @@ class CachingModelStore implements ModelStore {
     return [...(await listRepositories(cacheDir)), ...(await listWheels(wheelCacheDir))]
   }
 
-  async info(source: ModelSource | string, options: AbortOptions = {}): Promise<readonly ModelSourceInfo[]> {
+  async info(source: ModelSource, options: AbortOptions = {}): Promise<readonly ModelSourceInfo[]> {
     return Promise.all(this.#open(source).map(({ access }) => access.info(options)))
   }
 
-  async remove(source: ModelSource | string): Promise<RemovedModel> {
+  async remove(source: ModelSource): Promise<RemovedModel> {
     const alternatives = this.#open(source)
     const removed = await Promise.all(alternatives.map(({ access }) => access.remove()))
     const found = removed.filter((part) => part !== undefined)
@@ -106,9 +113,8 @@ class CachingModelStore implements ModelStore {
     return this.#hub.canReach(options)
   }
 
-  #open(source: ModelSource | string): readonly Alternative[] {
-    const parsed = typeof source === 'string' ? parseModelSource(source) : source
-    const sources = parsed.type === 'alternatives' ? parsed.sources : [parsed]
+  #open(source: ModelSource): readonly Alternative[] {
+    const sources = singleSources(source)
     return sources.map((single, i) => {
       const hub = i < sources.length - 1 ? this.#context.hastyHub : this.#hub
       return { text: formatModelSource(single), access: openSource(single, { ...this.#context, hub }) }

@@ -1,5 +1,4 @@
-import type { AbortOptions, FileOptions, Logger, ModelFiles } from '@petals-chat/engine'
-import type { ModelSource } from './model-source.ts'
+import type { AbortOptions, FileOptions, Logger, ModelFiles, ModelSource } from '@petals-chat/engine'
 
 export interface ResolveOptions extends FileOptions {
   /** Expected SHA-256 of the file, hex. A file with another hash is never used. */
@@ -8,7 +7,7 @@ export interface ResolveOptions extends FileOptions {
   readonly refresh?: boolean | undefined
 }
 
-/** The sources of models, and what of them is on this machine. Sources are given as text or read already. */
+/** Fetches and caches the files of model sources (`parseModelSource` of the engine package reads a source). */
 export interface ModelStore {
   /**
    * The path of the one file that a source means, fetched and cached first if need be. Of a repository or folder it is
@@ -16,18 +15,18 @@ export interface ModelStore {
    * the path is the first part's. A second call needs no network.
    * @throws ModelSourceError
    */
-  resolveFile(source: ModelSource | string, options?: ResolveOptions): Promise<string>
+  resolveFile(source: ModelSource, options?: ResolveOptions): Promise<string>
   /** The files of a local folder or a repository, all of one commit. @throws ModelSourceError */
   openFiles(
-    source: ModelSource | string,
+    source: ModelSource,
     options?: AbortOptions & Pick<ResolveOptions, 'refresh'>,
   ): Promise<ModelFiles>
   /** Everything in the caches, sorted by source. */
   list(options?: AbortOptions): Promise<readonly CachedModel[]>
   /** What a source means and how much of it is here; one entry for each alternative. Asks the Hub where it can. */
-  info(source: ModelSource | string, options?: AbortOptions): Promise<readonly ModelSourceInfo[]>
+  info(source: ModelSource, options?: AbortOptions): Promise<readonly ModelSourceInfo[]>
   /** Deletes what the caches hold of a source; a local path is refused. @throws ModelSourceError (`not-found`) */
-  remove(source: ModelSource | string, options?: AbortOptions): Promise<RemovedModel>
+  remove(source: ModelSource, options?: AbortOptions): Promise<RemovedModel>
   /** Whether the Hub answers; decided within 5 s. */
   canReachHub(options?: AbortOptions): Promise<boolean>
 }

@@ -1,3 +1,4 @@
+import { modelSpecSchema } from '@petals-chat/engine/model-spec'
 import { z } from 'zod'
 
 /** The `llama:` section of petals-chat.yaml. Defaults live here and nowhere else. */
@@ -84,3 +85,17 @@ export const llamaConfigSchema = z.strictObject({
 export type LlamaConfig = Readonly<z.output<typeof llamaConfigSchema>>
 /** The section as a person writes it. */
 export type LlamaConfigInput = Readonly<z.input<typeof llamaConfigSchema>>
+
+/** An entry of `models:` for this engine. */
+export const llamaModelSchema = modelSpecSchema.extend({
+  engine: z.literal('llama').describe('llama: this machine runs the model (GGUF files).'),
+  sha256: z
+    .string()
+    .regex(/^[0-9a-f]{64}$/, 'must be 64 hexadecimal digits, in lower case')
+    .optional()
+    .describe('Expected SHA-256 of a source that is a single file. A file with another hash is not used.'),
+})
+
+export type LlamaModelSpec = Readonly<z.output<typeof llamaModelSchema>>
+/** The entry as a person writes it. */
+export type LlamaModelInput = z.input<typeof llamaModelSchema>

@@ -4,6 +4,7 @@
  *
  * ```ts
  * const engine = createLlamaEngine(llamaConfigSchema.parse({}), { logger, resolveFile: store.resolveFile })
+ * const spec = llamaModelSchema.parse({ id: 'mine', engine: 'llama', source: './model.gguf' })
  * await using model = await engine.load(spec)
  * await using session = await model.openSession({ maxLength: 256 })
  * const prompt = model.tokenizer.encode('Once upon a time', { addSpecialTokens: true })
@@ -12,7 +13,14 @@
  *
  * @packageDocumentation
  */
-export { llamaConfigSchema, type LlamaConfig, type LlamaConfigInput } from './config.ts'
+export {
+  llamaConfigSchema,
+  llamaModelSchema,
+  type LlamaConfig,
+  type LlamaConfigInput,
+  type LlamaModelInput,
+  type LlamaModelSpec,
+} from './config.ts'
 export type { GgufInfo } from './gguf/gguf-info.ts'
 export { readGgufInfo } from './gguf/read-gguf.ts'
 export { createLlamaEngine, type LlamaEngineDeps, type ResolveFileOptions } from './llama-engine.ts'

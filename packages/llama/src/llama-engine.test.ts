@@ -1,11 +1,17 @@
-import { modelSpecSchema, ModelUnavailableError, type Logger, type LoadProgress } from '@petals-chat/engine'
+import {
+  formatModelSource,
+  ModelUnavailableError,
+  type Logger,
+  type LoadProgress,
+  type ModelSource,
+} from '@petals-chat/engine'
 import { describe, expect, it } from 'vitest'
 import { defaultModelPath } from '../../../tests/support/model.ts'
-import { llamaConfigSchema, type LlamaConfigInput } from './config.ts'
+import { llamaConfigSchema, llamaModelSchema, type LlamaConfigInput } from './config.ts'
 import { createLlamaEngine } from './llama-engine.ts'
 import { detectLlamaBackends } from './machine/backends.ts'
 
-const spec = modelSpecSchema.parse({
+const spec = llamaModelSchema.parse({
   id: 'SmolLM2',
   engine: 'llama',
   source: 'anywhere',
@@ -30,8 +36,8 @@ describe('loading a model', () => {
     const { logger, lines } = recordingLogger()
     const path = await defaultModelPath()
     const asked: unknown[] = []
-    const resolveFile = async (source: string, { sha256 }: { sha256?: string | undefined }) => {
-      asked.push([source, sha256])
+    const resolveFile = async (source: ModelSource, { sha256 }: { sha256?: string | undefined }) => {
+      asked.push([formatModelSource(source), sha256])
       return path
     }
     await using engine = createLlamaEngine(llamaConfigSchema.parse({ contextLength: 256 }), {

@@ -13,9 +13,9 @@ import {
   type Logger,
   type Metrics,
   type Model,
-  type ModelSpec,
+  type ModelSource,
 } from '@petals-chat/engine'
-import type { LlamaConfig } from './config.ts'
+import type { LlamaConfig, LlamaModelSpec } from './config.ts'
 import type { GgufInfo } from './gguf/gguf-info.ts'
 import type { GgufHeader } from './gguf/gguf-header.ts'
 import { describeGgufError, readGguf } from './gguf/read-gguf.ts'
@@ -28,8 +28,8 @@ import { ModelWorker } from './worker/model-worker.ts'
 export interface LlamaEngineDeps {
   readonly logger?: Logger | undefined
   readonly metrics?: Metrics | undefined
-  /** Returns the path of the GGUF file of `ModelSpec.source`, which it downloads if necessary. @throws ModelUnavailableError */
-  readonly resolveFile: (source: string, options: ResolveFileOptions) => Promise<string>
+  /** Returns the path of the GGUF file of a source, which it downloads if necessary. @throws ModelUnavailableError */
+  readonly resolveFile: (source: ModelSource, options: ResolveFileOptions) => Promise<string>
 }
 
 export interface ResolveFileOptions {
@@ -40,7 +40,7 @@ export interface ResolveFileOptions {
 }
 
 /** Creates the local engine: GGUF models through llama.cpp, each in its own process. */
-export function createLlamaEngine(config: LlamaConfig, deps: LlamaEngineDeps): Engine {
+export function createLlamaEngine(config: LlamaConfig, deps: LlamaEngineDeps): Engine<LlamaModelSpec> {
   return new LlamaEngine(config, deps)
 }
 
@@ -51,7 +51,7 @@ interface Loading {
   readonly logger: Logger
 }
 
-class LlamaEngine implements Engine {
+class LlamaEngine implements Engine<LlamaModelSpec> {
   readonly name = 'llama'
   readonly #config: LlamaConfig
   readonly #resolveFile: LlamaEngineDeps['resolveFile']
@@ -71,7 +71,7 @@ class LlamaEngine implements Engine {
     this.#metrics = createMetrics(metrics)
   }
 
-  async load(spec: ModelSpec, { signal, onProgress }: LoadOptions = {}): Promise<Model> {
+  async load(spec: LlamaModelSpec, { signal, onProgress }: LoadOptions = {}): Promise<Model> {
     const stop = signal ? AbortSignal.any([signal, this.#closing.signal]) : this.#closing.signal
     stop.throwIfAborted()
     const load = this.#start(spec, { signal: stop, onProgress })
@@ -83,7 +83,7 @@ class LlamaEngine implements Engine {
     }
   }
 
-  async #start(spec: ModelSpec, options: LoadOptions): Promise<Model> {
+  async #start(spec: LlamaModelSpec, options: LoadOptions): Promise<Model> {
     const logger = this.#logger.child({ model: spec.id })
     const cores = countCores()
     const { threads = 0 } = this.#config
@@ -109,7 +109,11 @@ class LlamaEngine implements Engine {
     }
   }
 
-  async #load(spec: ModelSpec, { worker, cores, logger }: Loading, options: LoadOptions): Promise<Model> {
+  async #load(
+    spec: LlamaModelSpec,
+    { worker, cores, logger }: Loading,
+    options: LoadOptions,
+  ): Promise<Model> {
     const { signal, onProgress } = options
     const path = await this.#resolveFile(spec.source, { sha256: spec.sha256, signal, onProgress })
     const startedAt = performance.now()
@@ -156,7 +160,7 @@ function createTokenizer(path: string, header: GgufHeader): GgufTokenizer {
 
 /** Returns the file's own template with the system prompt of the config; for a file without a template, the config's dialogue. */
 function chatTemplateOf(
-  { dialogue }: ModelSpec,
+  { dialogue }: LlamaModelSpec,
   { chatTemplate }: GgufInfo,
   tokenizer: GgufTokenizer,
 ): ChatTemplate {
@@ -187,7 +191,7 @@ function progressReporter(label: string, onProgress: LoadOptions['onProgress']):
 }
 
 interface ReadyFacts {
-  readonly spec: ModelSpec
+  readonly spec: LlamaModelSpec
   readonly info: GgufInfo
   readonly ready: ReadyMessage
   readonly cores: CoreCount

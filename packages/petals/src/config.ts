@@ -1,3 +1,4 @@
+import { modelSpecSchema } from '@petals-chat/engine/model-spec'
 import { z } from 'zod'
 import { peerIdFromText } from './p2p/peer-id.ts'
 
@@ -176,3 +177,24 @@ export type { PeerId } from './p2p/peer-id.ts'
 export type SwarmConfig = Readonly<z.output<typeof swarmConfigSchema>>
 /** The section as a person writes it: everything with a default may be left out. */
 export type SwarmConfigInput = z.input<typeof swarmConfigSchema>
+
+/** An entry of `models:` for this engine. */
+export const petalsModelSchema = modelSpecSchema.extend({
+  engine: z.literal('petals').describe('petals: the servers of a swarm run the model.'),
+  adapter: z
+    .string()
+    .min(1)
+    .optional()
+    .describe("LoRA adapter that the swarm's servers have loaded (their --adapters)."),
+  dhtPrefix: z
+    .string()
+    .regex(/^[^. ]+$/, 'must be without dots and spaces')
+    .optional()
+    .describe(
+      "Prefix of the model's keys in the swarm's DHT; left out: derived from the source, by Petals' rules.",
+    ),
+})
+
+export type PetalsModelSpec = Readonly<z.output<typeof petalsModelSchema>>
+/** The entry as a person writes it. */
+export type PetalsModelInput = z.input<typeof petalsModelSchema>

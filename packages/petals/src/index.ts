@@ -5,6 +5,7 @@
  * ```ts
  * const config = swarmConfigSchema.parse({ initialPeers: ['/ip4/127.0.0.1/tcp/31337/p2p/Qm…'] })
  * await using engine = createPetalsEngine(config, { openFiles: (source, options) => store.openFiles(source, options), cacheFolder })
+ * const spec = petalsModelSchema.parse({ id: 'mine', engine: 'petals', source: 'hf:owner/repo' })
  * await using model = await engine.load(spec)
  * console.log((await engine.swarm.status()).models)
  * ```
@@ -12,7 +13,15 @@
  * @packageDocumentation
  */
 export { deriveDhtPrefix } from './swarm/dht-prefix.ts'
-export { publicInitialPeers, swarmConfigSchema, type SwarmConfig, type SwarmConfigInput } from './config.ts'
+export {
+  petalsModelSchema,
+  publicInitialPeers,
+  swarmConfigSchema,
+  type PetalsModelInput,
+  type PetalsModelSpec,
+  type SwarmConfig,
+  type SwarmConfigInput,
+} from './config.ts'
 export {
   prepareLocalPart,
   removeLocalPart,

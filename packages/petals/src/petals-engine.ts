@@ -3,10 +3,9 @@ import {
   silentMetrics,
   type Engine,
   type LoadOptions,
-  type ModelSpec,
   type SwarmView,
 } from '@petals-chat/engine'
-import type { SwarmConfig } from './config.ts'
+import type { PetalsModelSpec, SwarmConfig } from './config.ts'
 import { loadPetalsModel, type ModelDependencies } from './model/load-model.ts'
 import { ModelLocator } from './swarm/model-locator.ts'
 import { ModelSwarms } from './swarm/model-swarms.ts'
@@ -16,11 +15,11 @@ import { createSwarmView } from './swarm/swarm-view.ts'
 
 export interface PetalsEngineDependencies extends ModelDependencies {
   /** Models that `swarm` shows. If none is given, it shows every model that servers of the swarm have registered. */
-  readonly models?: readonly ModelSpec[] | undefined
+  readonly models?: readonly PetalsModelSpec[] | undefined
 }
 
 /** An engine whose models run on the servers of a Petals swarm. */
-export interface PetalsEngine extends Engine {
+export interface PetalsEngine extends Engine<PetalsModelSpec> {
   readonly swarm: SwarmView
 }
 
@@ -45,7 +44,7 @@ export function createPetalsEngine(
   return {
     name: 'petals',
     swarm: view,
-    async load(spec: ModelSpec, options: LoadOptions = {}) {
+    async load(spec: PetalsModelSpec, options: LoadOptions = {}) {
       const onClose = (): void => void loaded.delete(model)
       const model = await loadPetalsModel(spec, {
         ...options,

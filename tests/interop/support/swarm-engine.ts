@@ -1,12 +1,14 @@
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
-import { modelSpecSchema, type Model, type ModelSpec } from '@petals-chat/engine'
+import { type Model } from '@petals-chat/engine'
 import { createModelStore, hubConfigSchema } from '@petals-chat/hub'
 import {
   createPetalsEngine,
+  petalsModelSchema,
   swarmConfigSchema,
   type PetalsEngine,
+  type PetalsModelSpec,
   type SwarmConfigInput,
 } from '@petals-chat/petals'
 import { startSwarm, type Swarm, type SwarmOptions } from '../../../swarm/swarm.ts'
@@ -15,7 +17,7 @@ import { startSwarm, type Swarm, type SwarmOptions } from '../../../swarm/swarm.
 export interface SwarmEngine extends AsyncDisposable {
   readonly swarm: Swarm
   readonly engine: PetalsEngine
-  readonly spec: ModelSpec
+  readonly spec: PetalsModelSpec
   readonly model: Model
 }
 
@@ -26,7 +28,7 @@ export async function startSwarmEngine(
   const resources = new AsyncDisposableStack()
   try {
     const swarm = resources.use(await startSwarm(options))
-    const spec = modelSpecSchema.parse({
+    const spec = petalsModelSchema.parse({
       id: options.model,
       engine: 'petals',
       source: swarm.modelFolder,

@@ -1,3 +1,4 @@
+import { formatModelSource } from '@petals-chat/engine'
 import { stringify } from 'yaml'
 import { loadConfig } from '../config/load.ts'
 import { formatOrigin } from '../config/problem.ts'
@@ -9,7 +10,8 @@ import type { CommandContext } from '../context.ts'
 /** Prints the configuration that holds, each value with where it comes from; secrets are masked. */
 export async function printConfig(context: CommandContext): Promise<void> {
   const { config, origin } = await loadConfig(context)
-  const shown = mask(config, []) as Readonly<Record<string, unknown>>
+  const models = config.models.map((model) => ({ ...model, source: formatModelSource(model.source) }))
+  const shown = mask({ ...config, models }, []) as Readonly<Record<string, unknown>>
   if (context.flags.json === true) {
     context.terminal.out(JSON.stringify(shown, null, 2))
     return

@@ -1,3 +1,4 @@
+import { formatModelSource } from '@petals-chat/engine'
 import {
   ContributeError,
   joinCommand,
@@ -181,7 +182,7 @@ class ServerDisplay implements Disposable {
     if (settings.swarm === 'public') return terminal.out('Ctrl+C leaves the swarm.')
     const others = settings.swarm === 'new' ? addresses : [...addresses, ...settings.swarm]
     const target = {
-      model: model.isLocal ? model.model : model.source.replace(/^hf:(?=[^@]+$)/, ''),
+      model: model.revision === undefined ? model.model : formatModelSource(model.source),
       swarm: others,
       dhtPrefix: settings.dhtPrefix,
       adapters: settings.adapters,
@@ -198,7 +199,13 @@ class ServerDisplay implements Disposable {
   #chatCommand(start: string, addresses: readonly string[]): string {
     const { settings, model } = this.#preparation
     const prefix = settings.dhtPrefix === undefined ? [] : ['--dht-prefix', settings.dhtPrefix]
-    const words = ['--swarm', addresses.join(','), '--model', `petals:${model.source}`, ...prefix]
+    const words = [
+      '--swarm',
+      addresses.join(','),
+      '--model',
+      `petals:${formatModelSource(model.source)}`,
+      ...prefix,
+    ]
     return [start, ...words.map(quoteWord)].join(' ')
   }
 

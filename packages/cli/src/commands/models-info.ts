@@ -1,13 +1,14 @@
 import { loadConfig } from '../config/load.ts'
 import type { LoadedConfig } from '../config/load.ts'
+import type { ModelEntry } from '../config/schema.ts'
 import type { CommandContext } from '../context.ts'
 import { describeGguf, describeLocalPart, describeSwarmModel } from '../models/describe-model.ts'
 import type { Field } from '../models/describe-model.ts'
 import { findModel } from '../models/named-model.ts'
-import type { NamedModel } from '../models/named-model.ts'
 import { createStore } from '../runtime.ts'
 import { formatBytes } from '../terminal/format.ts'
 import { EngineError, type ModelFiles } from '@petals-chat/engine'
+import type { PetalsModelSpec } from '@petals-chat/petals/config'
 import type { CachedModel, ModelSourceInfo, ModelStore } from '@petals-chat/hub'
 
 /** Shows what is known of a model: its files, what the GGUF or config.json says, the memory that it needs. */
@@ -20,7 +21,7 @@ export async function showModel(context: CommandContext, [name = '']: readonly s
   for (const [label, value] of fields) terminal.out(`${terminal.style('dim', label.padEnd(width))}  ${value}`)
 }
 
-async function describe(model: NamedModel, loaded: LoadedConfig): Promise<readonly Field[]> {
+async function describe(model: ModelEntry, loaded: LoadedConfig): Promise<readonly Field[]> {
   const store = createStore(loaded)
   const alternatives = await store.info(model.source)
   const file = alternatives
@@ -76,21 +77,20 @@ function stateOf(
   return bytes === 0 ? 'not here yet' : `${formatBytes(bytes)} here`
 }
 
-async function describeRepository(model: NamedModel, store: ModelStore): Promise<readonly Field[]> {
-  const { source, engine } = model
+async function describeRepository(model: ModelEntry, store: ModelStore): Promise<readonly Field[]> {
   try {
-    const files = await store.openFiles(source)
+    const files = await store.openFiles(model.source)
     const config = await files.text('config.json')
     const localPart = config === undefined ? [] : describeLocalPart(config)
-    return engine === 'petals' ? [...(await describeInSwarm(model, files)), ...localPart] : localPart
+    return model.engine === 'petals' ? [...(await describeInSwarm(model, files)), ...localPart] : localPart
   } catch {
     // What can't be had (offline, gated, a source of one file) was said with the source.
-    return engine === 'petals' ? [] : [['More', 'once its file is here: petals-chat models pull']]
+    return model.engine === 'petals' ? [] : [['More', 'once its file is here: petals-chat models pull']]
   }
 }
 
 /** A model that no swarm could serve is still worth the other lines. */
-async function describeInSwarm(model: NamedModel, files: ModelFiles): Promise<readonly Field[]> {
+async function describeInSwarm(model: PetalsModelSpec, files: ModelFiles): Promise<readonly Field[]> {
   try {
     return await describeSwarmModel(model, files)
   } catch (error) {

@@ -1,6 +1,6 @@
 import { createModelStore } from '@petals-chat/hub'
 import type { ModelStore } from '@petals-chat/hub'
-import type { ModelSpec } from '@petals-chat/engine'
+import { formatModelSource, type ModelSource, type ModelSpec } from '@petals-chat/engine'
 import { loadConfig } from '../config/load.ts'
 import type { CommandContext } from '../context.ts'
 import { formatBytes, formatTable } from '../terminal/format.ts'
@@ -31,10 +31,11 @@ async function describeModel(
   { id, engine, source }: ModelSpec,
   store: ModelStore,
 ): Promise<readonly string[]> {
-  return [id, engine, engine === 'petals' ? 'in the swarm' : await describeFiles(source, store), source]
+  const files = engine === 'petals' ? 'in the swarm' : await describeFiles(source, store)
+  return [id, engine, files, formatModelSource(source)]
 }
 
-async function describeFiles(source: string, store: ModelStore): Promise<string> {
+async function describeFiles(source: ModelSource, store: ModelStore): Promise<string> {
   const alternatives = await store.info(source)
   const best = alternatives.toSorted((a, b) => b.cachedBytes - a.cachedBytes)[0]
   if (best === undefined || best.cachedBytes === 0) return 'not here yet'

@@ -1,11 +1,12 @@
 import type { FileOptions } from '@petals-chat/engine'
+import type { LlamaModelSpec } from '@petals-chat/llama/config'
+import type { PetalsModelSpec } from '@petals-chat/petals/config'
 import { loadConfig } from '../config/load.ts'
 import type { LoadedConfig } from '../config/load.ts'
 import { withSwarmPaths } from '../config/swarm-paths.ts'
 import type { CommandContext } from '../context.ts'
 import { CommandError, exitCodes } from '../exit-codes.ts'
 import { findModel } from '../models/named-model.ts'
-import type { NamedModel } from '../models/named-model.ts'
 import { createStore } from '../runtime.ts'
 import { ProgressDisplay } from '../terminal/progress.ts'
 
@@ -38,11 +39,15 @@ export async function pullModel(context: CommandContext, [name = '']: readonly s
   }
 }
 
-const pullFile = ({ source, sha256 }: NamedModel, loaded: LoadedConfig, options: FileOptions) =>
+const pullFile = ({ source, sha256 }: LlamaModelSpec, loaded: LoadedConfig, options: FileOptions) =>
   createStore(loaded).resolveFile(source, { ...options, sha256, refresh: true })
 
 /** Tokenizer, embeddings and LM head; its blocks stay with the servers. */
-async function pullLocalPart(model: NamedModel, loaded: LoadedConfig, options: FileOptions): Promise<void> {
+async function pullLocalPart(
+  model: PetalsModelSpec,
+  loaded: LoadedConfig,
+  options: FileOptions,
+): Promise<void> {
   const { prepareLocalPart } = await import('@petals-chat/petals')
   const config = withSwarmPaths(loaded.config.swarm, loaded.baseFolder)
   const store = createStore(loaded)

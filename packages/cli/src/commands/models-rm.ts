@@ -1,10 +1,10 @@
-import { createModelStore, parseModelSource } from '@petals-chat/hub'
+import { createModelStore } from '@petals-chat/hub'
 import { loadConfig } from '../config/load.ts'
 import type { LoadedConfig } from '../config/load.ts'
+import type { ModelEntry } from '../config/schema.ts'
 import { withSwarmPaths } from '../config/swarm-paths.ts'
 import type { CommandContext } from '../context.ts'
 import { findModel } from '../models/named-model.ts'
-import type { NamedModel } from '../models/named-model.ts'
 import { createStore } from '../runtime.ts'
 import { formatBytes } from '../terminal/format.ts'
 
@@ -21,7 +21,7 @@ export async function removeModel(context: CommandContext, [name = '']: readonly
   const model = findModel(loaded, name, context.workingDirectory)
   // First: it is found by where the weights are.
   const made = await removeMade(model, loaded)
-  const isOwn = parseModelSource(model.source).type === 'local'
+  const isOwn = model.source.type === 'local'
   const fetched: Removed =
     isOwn && made.paths.length > 0
       ? { paths: [], freedBytes: 0 }
@@ -36,7 +36,7 @@ export async function removeModel(context: CommandContext, [name = '']: readonly
 }
 
 /** The 8-bit copy of a swarm model's LM head. A GGUF that has none may be named without its engine. */
-async function removeMade(model: NamedModel, { config, baseFolder }: LoadedConfig): Promise<Removed> {
+async function removeMade(model: ModelEntry, { config, baseFolder }: LoadedConfig): Promise<Removed> {
   const { removeLocalPart } = await import('@petals-chat/petals')
   const store = createModelStore({ ...config.hub, offline: true }, { baseFolder })
   return await removeLocalPart(model, {

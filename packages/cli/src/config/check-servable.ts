@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs'
 import path from 'node:path'
 import { isLoopbackHost } from '@petals-chat/gateway/config'
-import { parseModelSource } from '@petals-chat/hub'
+import { formatModelSource, singleSources, type ModelSource } from '@petals-chat/engine'
 import type { LoadedConfig } from './load.ts'
 import { ConfigError } from './problem.ts'
 import type { ConfigProblem } from './problem.ts'
@@ -46,9 +46,9 @@ export function warnOfMissingFiles({
   baseFolder,
   origin,
 }: LoadedConfig): readonly ConfigProblem[] {
-  const addedSources = new Set(added.map(({ source }) => source))
+  const addedSources = new Set(added.map(({ source }) => formatModelSource(source)))
   return config.models.flatMap(({ source }, index) => {
-    const missing = addedSources.has(source) ? undefined : missingFile(source, baseFolder)
+    const missing = addedSources.has(formatModelSource(source)) ? undefined : missingFile(source, baseFolder)
     const key = ['models', index, 'source']
     return missing === undefined
       ? []
@@ -57,9 +57,8 @@ export function warnOfMissingFiles({
 }
 
 /** The first local file of a source, where none of its alternatives is elsewhere or is there. */
-function missingFile(text: string, baseFolder: string): string | undefined {
-  const source = parseModelSource(text)
-  const singles = source.type === 'alternatives' ? source.sources : [source]
+function missingFile(source: ModelSource, baseFolder: string): string | undefined {
+  const singles = singleSources(source)
   const files = singles.flatMap((single) =>
     single.type === 'local' && !single.path.startsWith('~') ? [path.resolve(baseFolder, single.path)] : [],
   )

@@ -1,3 +1,4 @@
+import { formatModelSource } from '@petals-chat/engine'
 import { defaultModel } from '@petals-chat/hub'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { temporaryFolder } from '../testing/temporary-folder.ts'
@@ -156,7 +157,7 @@ describe('loadConfig', () => {
     ].join('\n')
     expect(await mistakes(yaml)).toEqual([
       "petals-chat.yaml:3:11: models[1].id: the name 'b' is taken already. Each id and alias may be used once.",
-      "petals-chat.yaml:3:56: models[1].adapter: only models of the engine 'petals' can have this key.",
+      'petals-chat.yaml:3:47: models[1].adapter: only entries with engine: petals can have this key.',
     ])
   })
 
@@ -195,7 +196,7 @@ describe('loadConfig', () => {
       'models:\n- &a { id: a, engine: llama, source: ./a.gguf, family: F }\n- { <<: *a, id: b }\n',
     )
     const { config } = await load()
-    expect(config.models[1]).toMatchObject({ id: 'b', source: './a.gguf', family: 'F' })
+    expect(config.models[1]).toMatchObject({ id: 'b', source: { path: './a.gguf' }, family: 'F' })
   })
 
   it('warns about variables that have no effect, except those that Kubernetes makes up', async () => {
@@ -216,7 +217,7 @@ describe('loadConfig', () => {
 describe('--model', () => {
   const ids = async (model: readonly string[], environment = {}) => {
     const { config } = await load({ flags: { model }, environment })
-    return config.models.map(({ id, source }) => [id, source])
+    return config.models.map(({ id, source }) => [id, formatModelSource(source)])
   }
 
   it('replaces the default model where there is no file', async () => {
@@ -262,7 +263,12 @@ describe('--swarm and --dht-prefix', () => {
     const { config } = await load({ flags: { swarm: peers, model, dhtPrefix: 'SmolLM2-hf' } })
     expect(config.swarm.initialPeers).toEqual(peers)
     expect(config.models).toMatchObject([
-      { id: 'SmolLM2', engine: 'petals', source: `${folder.path}/SmolLM2`, dhtPrefix: 'SmolLM2-hf' },
+      {
+        id: 'SmolLM2',
+        engine: 'petals',
+        source: { path: `${folder.path}/SmolLM2` },
+        dhtPrefix: 'SmolLM2-hf',
+      },
     ])
   })
 
@@ -273,7 +279,7 @@ describe('--swarm and --dht-prefix', () => {
       PETALS_CHAT_DHT_PREFIX: 'SmolLM2-hf',
     }
     const { config, origin } = await load({ environment })
-    expect([config.swarm.initialPeers, config.models[0]!.dhtPrefix]).toEqual([peers, 'SmolLM2-hf'])
+    expect(config).toMatchObject({ swarm: { initialPeers: peers }, models: [{ dhtPrefix: 'SmolLM2-hf' }] })
     expect(formatOrigin(origin(['swarm', 'initialPeers']))).toBe('PETALS_CHAT_SWARM')
     expect(
       (await load({ flags: { swarm: ['public'] }, environment })).config.swarm.initialPeers[0],

@@ -1,9 +1,7 @@
 import path from 'node:path'
-import { modelSpecSchema } from '@petals-chat/engine'
-import type { ModelSpec } from '@petals-chat/engine'
-import { defaultModel, parseModelSource } from '@petals-chat/hub'
-import { checkModels } from './check-models.ts'
-import type { ModelEntry } from './check-models.ts'
+import { modelSpecSchema, type ModelSource } from '@petals-chat/engine'
+import { petalsModelSchema } from '@petals-chat/petals/config'
+import { defaultModel } from '@petals-chat/hub'
 import { ConfigDraft } from './draft.ts'
 import { findConfigFile } from './find-file.ts'
 import { parseModelFlag } from './model-flag.ts'
@@ -11,10 +9,11 @@ import { findUnknownVariables } from './overrides.ts'
 import type { Environment, Flags } from './overrides.ts'
 import { ConfigError } from './problem.ts'
 import type { ConfigProblem, KeyPath, Origin } from './problem.ts'
-import { configSchema } from './schema.ts'
-import type { Config } from './schema.ts'
+import { z } from 'zod'
+import { findRepeatedNames, type WrittenEntry } from './repeated-names.ts'
+import { configSchema, modelEntrySchema, type Config, type ModelEntry } from './schema.ts'
 import { configFileSetting, dhtPrefixSetting, flagName, modelSetting } from './settings.ts'
-import { describeIssues } from './validate.ts'
+import { describeIssues, type Issue } from './validate.ts'
 
 export interface LoadConfigOptions {
   readonly workingDirectory: string
@@ -40,12 +39,12 @@ export interface LoadedConfig {
 }
 
 export interface AddedModel {
-  readonly source: string
+  readonly source: ModelSource
   readonly origin: Origin
 }
 
 /** The configuration with its models: those of `--model` first, then the file's; the default model where there are none. */
-export type ResolvedConfig = Omit<Config, 'models'> & { readonly models: readonly ModelSpec[] }
+export type ResolvedConfig = Omit<Config, 'models'> & { readonly models: readonly ModelEntry[] }
 
 /**
  * Brings flags, environment, file and defaults together, in that order of precedence.
@@ -62,9 +61,9 @@ export async function loadConfig(options: LoadConfigOptions): Promise<LoadedConf
   const asked = readModelFlags(fileModels, options)
   const problems = [
     ...draft.problems,
-    ...draft.trustworthy(describeIssues(parsed.error?.issues ?? [], draft)),
+    ...draft.trustworthy(describeIssues(issuesOf(parsed.error?.issues ?? [], draft), draft)),
     ...asked.problems,
-    ...checkModels([...asked.entries, ...entriesOf(draft)], { sourceProblem }),
+    ...findRepeatedNames([...asked.entries, ...entriesOf(draft)]),
   ]
   if (problems.length > 0 || !parsed.success) throw new ConfigError(sortByPlace(problems))
 
@@ -73,15 +72,25 @@ export async function loadConfig(options: LoadConfigOptions): Promise<LoadedConf
     file: file?.path,
     baseFolder: file === undefined ? workingDirectory : path.dirname(file.path),
     origin: (key) => draft.source(key),
-    added: asked.entries.map(({ value, origin }) => ({
-      source: (value as { readonly source: string }).source,
-      origin: origin([]),
-    })),
+    added: asked.added,
     warnings: findUnknownVariables(environment),
   }
 }
 
-const defaultSpec = modelSpecSchema.parse(defaultModel)
+const defaultSpec = modelEntrySchema.parse(defaultModel)
+
+/** What every engine's entries have, for entries whose engine is not known: further keys may be an engine's own. */
+const anyEngineSchema = z.object(modelSpecSchema.shape)
+
+/** The issues, and those that the schema does not look for in an entry whose `engine` is wrong. */
+function issuesOf(issues: readonly Issue[], { models }: ConfigDraft): readonly Issue[] {
+  const further = issues.flatMap(({ code, path: [section, index, key] }) => {
+    if (code !== 'invalid_union' || section !== 'models' || key !== 'engine') return []
+    const { error } = anyEngineSchema.safeParse(models[index as number])
+    return (error?.issues ?? []).map((issue) => ({ ...issue, path: ['models', index!, ...issue.path] }))
+  })
+  return [...issues, ...further]
+}
 
 function requestedFile(flags: Flags, environment: Environment) {
   if (typeof flags.config === 'string') {
@@ -93,14 +102,15 @@ function requestedFile(flags: Flags, environment: Environment) {
 }
 
 interface AskedModels {
-  readonly specs: readonly ModelSpec[]
-  /** Those that are not in the file, for the checks. */
-  readonly entries: readonly ModelEntry[]
+  readonly specs: readonly ModelEntry[]
+  /** Those that are not in the file: as they were written, for the checks; and as `LoadedConfig.added` reports them. */
+  readonly entries: readonly WrittenEntry[]
+  readonly added: readonly AddedModel[]
   readonly problems: readonly ConfigProblem[]
 }
 
 /** `--model`, as often as it is given; else PETALS_CHAT_MODEL, several split at commas. */
-function readModelFlags(fileModels: readonly ModelSpec[], options: LoadConfigOptions): AskedModels {
+function readModelFlags(fileModels: readonly ModelEntry[], options: LoadConfigOptions): AskedModels {
   const { environment, flags, workingDirectory } = options
   const given = (flags.model as readonly string[] | undefined) ?? []
   const variable = environment[modelSetting.variable] ?? ''
@@ -111,21 +121,24 @@ function readModelFlags(fileModels: readonly ModelSpec[], options: LoadConfigOpt
       : { kind: 'environment', name: modelSetting.variable }
 
   const prefix = readDhtPrefix(options)
-  const specs: ModelSpec[] = []
-  const entries: ModelEntry[] = []
+  const specs: ModelEntry[] = []
+  const entries: WrittenEntry[] = []
+  const added: AddedModel[] = []
   const problems: ConfigProblem[] = []
   // The default model can be asked for by its name though it is in no file.
   const known = fileModels.includes(defaultSpec) ? fileModels : [...fileModels, defaultSpec]
   for (const text of texts.filter((text) => text !== '')) {
     try {
-      const { kind, spec } = parseModelFlag(text, known, workingDirectory)
-      specs.push(modelSpecSchema.parse(spec))
-      if (kind === 'added') entries.push({ path: [], value: spec, origin: () => origin })
+      const asked = parseModelFlag(text, known, workingDirectory)
+      specs.push(asked.spec)
+      if (asked.kind === 'configured') continue
+      entries.push({ path: [], value: asked.written, origin: () => origin })
+      added.push({ source: asked.spec.source, origin })
     } catch (error) {
       problems.push({ origin, path: [], message: error instanceof Error ? error.message : String(error) })
     }
   }
-  const asked = { specs, entries, problems }
+  const asked = { specs, entries, added, problems }
   return prefix === undefined ? asked : withDhtPrefix(asked, prefix)
 }
 
@@ -149,43 +162,34 @@ function withDhtPrefix(asked: AskedModels, { text, origin }: DhtPrefix): AskedMo
     ...asked,
     problems: [...asked.problems, { origin, path: [], message }],
   })
-  const [spec, ...others] = asked.specs.filter(({ engine }) => engine === 'petals')
+  const [spec, ...others] = asked.specs.filter((each) => each.engine === 'petals')
   if (spec === undefined || others.length > 0) {
     const found = spec === undefined ? 'there is none' : 'there are several'
     return refuse(
       `it is for the one model of a swarm of --model petals:SOURCE, and ${found}. In petals-chat.yaml each model has its dhtPrefix.`,
     )
   }
-  const { data: dhtPrefix } = modelSpecSchema.shape.dhtPrefix.safeParse(text)
+  const { data: dhtPrefix } = petalsModelSchema.shape.dhtPrefix.safeParse(text)
   if (dhtPrefix === undefined) return refuse(`'${text}' is not allowed; it must be without dots and spaces.`)
   return { ...asked, specs: asked.specs.map((each) => (each === spec ? { ...spec, dhtPrefix } : each)) }
 }
 
 function chooseModels(
   asked: AskedModels,
-  fileModels: readonly ModelSpec[] | undefined,
-): readonly ModelSpec[] {
+  fileModels: readonly ModelEntry[] | undefined,
+): readonly ModelEntry[] {
   const askedIds = new Set(asked.specs.map(({ id }) => id))
   const others = (fileModels ?? []).filter(({ id }) => !askedIds.has(id))
   const models = [...asked.specs, ...others]
   return models.length > 0 ? models : [defaultSpec]
 }
 
-const entriesOf = (draft: ConfigDraft): readonly ModelEntry[] =>
+const entriesOf = (draft: ConfigDraft): readonly WrittenEntry[] =>
   draft.models.map((value, index) => ({
     path: ['models', index],
     value,
     origin: (key) => draft.origin(key, 'value'),
   }))
-
-function sourceProblem(source: string): string | undefined {
-  try {
-    parseModelSource(source)
-    return undefined
-  } catch (error) {
-    return error instanceof Error ? error.message : String(error)
-  }
-}
 
 /** Mistakes of the file from top to bottom; those of flags and variables before them. */
 function sortByPlace(problems: readonly ConfigProblem[]): readonly ConfigProblem[] {

@@ -1,13 +1,12 @@
 import { existsSync } from 'node:fs'
 import path from 'node:path'
-import type { ModelSpec, ModelSpecInput } from '@petals-chat/engine'
-import { parseModelSource } from '@petals-chat/hub'
-import type { ModelSource, SingleSource } from '@petals-chat/hub'
+import { parseModelSource, singleSources, type ModelSource } from '@petals-chat/engine'
+import { modelEntrySchema, type ModelEntry, type ModelEntryInput } from './schema.ts'
 
 /** What `--model` may say: a configured model, or one that needs no file. */
 export type ModelFlag =
-  | { readonly kind: 'configured'; readonly spec: ModelSpec }
-  | { readonly kind: 'added'; readonly spec: ModelSpecInput }
+  | { readonly kind: 'configured'; readonly spec: ModelEntry }
+  | { readonly kind: 'added'; readonly spec: ModelEntry; readonly written: ModelEntryInput }
 
 /**
  * Reads `--model`: the id or alias of a configured model, or `[NAME=][ENGINE:]SOURCE`, for example `./model.gguf`,
@@ -16,7 +15,7 @@ export type ModelFlag =
  */
 export function parseModelFlag(
   text: string,
-  configured: readonly ModelSpec[],
+  configured: readonly ModelEntry[],
   workingDirectory: string,
 ): ModelFlag {
   const known = configured.find(({ id, aliases }) => id === text || aliases.includes(text))
@@ -29,21 +28,18 @@ export function parseModelFlag(
   if (isBareWord(source, sourceText!)) throw new Error(describeUnknown(text, configured))
   const hint = missingFolder(sourceText!, source, { engine, workingDirectory })
   if (hint !== undefined) throw new Error(hint)
-  const id = name ?? defaultName(source)
-  return {
-    kind: 'added',
-    spec: {
-      id,
-      engine: engine as ModelSpecInput['engine'],
-      source: absolute(sourceText!, source, workingDirectory),
-    },
+  const written = {
+    id: name ?? defaultName(source),
+    engine: engine as ModelEntryInput['engine'],
+    source: absolute(sourceText!, source, workingDirectory),
   }
+  return { kind: 'added', spec: modelEntrySchema.parse(written), written }
 }
 
 /** `SmolLM` is no path: whoever writes it means a model's name. */
 const isBareWord = (source: ModelSource, text: string) => source.type === 'local' && !/[./\\~]/.test(text)
 
-function describeUnknown(text: string, configured: readonly ModelSpec[]): string {
+function describeUnknown(text: string, configured: readonly ModelEntry[]): string {
   const ids = configured.map(({ id }) => id).join(', ')
   return (
     `'${text}' is no configured model (there is: ${ids}). To add one, write its source: ` +
@@ -71,7 +67,7 @@ function absolute(text: string, source: ModelSource, workingDirectory: string): 
 
 /** The file's name without `.gguf`, or the repository's. */
 function defaultName(source: ModelSource): string {
-  const single: SingleSource = source.type === 'alternatives' ? source.sources[0]! : source
+  const single = singleSources(source)[0]!
   switch (single.type) {
     case 'hub':
       return single.file === undefined ? single.repo : baseName(single.file)

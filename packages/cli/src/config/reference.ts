@@ -2,7 +2,7 @@ import { hubVariablesOf } from './hub-overrides.ts'
 import { formatKeyPath } from './problem.ts'
 import type { KeyPath } from './problem.ts'
 import { configJsonSchema } from './schema.ts'
-import { accepts, describeAllowed, schemaAt, walkKeys } from './schema-tree.ts'
+import { accepts, conditionOf, describeAllowed, isRequired, schemaAt, walkKeys } from './schema-tree.ts'
 import type { SchemaNode } from './schema-tree.ts'
 import { configSettings, flagName, settings } from './settings.ts'
 import { swarmVariablesOf } from './swarm-overrides.ts'
@@ -86,13 +86,19 @@ function renderSection(schema: SchemaNode, name: string): string {
 function renderKeys(schema: SchemaNode, paths: readonly KeyPath[]): string {
   const rows = paths.map((path) => {
     const node = schemaAt(schema, path)!
-    const isRequired = schemaAt(schema, path.slice(0, -1))?.required?.includes(String(path.at(-1))) === true
+    const parent = schemaAt(schema, path.slice(0, -1))!
+    const key = String(path.at(-1))
+    const condition = conditionOf(parent, key)
     const name = path.length === 1 ? path : path.slice(path[1] === 0 ? 2 : 1)
     return [
       code(formatKeyPath(name)),
       isNested(node) ? `a ${accepts(node, 'array') ? 'list' : 'mapping'}, see below` : describeAllowed(node),
-      isRequired ? 'required' : isNested(node) ? '' : formatDefault(node.default),
-      [node.description, ...describeSetters(path)].join(' '),
+      isRequired(parent, key) ? 'required' : isNested(node) ? '' : formatDefault(node.default),
+      [
+        ...(condition === undefined ? [] : [`Only with \`${condition}\`.`]),
+        node.description,
+        ...describeSetters(path),
+      ].join(' '),
     ]
   })
   return renderTable(['Key', 'Value', 'Default', 'What it does'], rows)

@@ -1,6 +1,14 @@
 import { describe, expect, it } from 'vitest'
 import { z } from 'zod'
-import { describeAllowed, knownKeys, schemaAt, valueFromText, walkKeys } from './schema-tree.ts'
+import {
+  conditionOf,
+  describeAllowed,
+  isRequired,
+  knownKeys,
+  schemaAt,
+  valueFromText,
+  walkKeys,
+} from './schema-tree.ts'
 import type { SchemaNode } from './schema-tree.ts'
 
 const tree = (schema: z.ZodType) => z.toJSONSchema(schema, { io: 'input' }) as SchemaNode
@@ -40,6 +48,35 @@ describe('valueFromText', () => {
     [z.union([z.literal('all'), z.array(z.string())]), 'a,b', ['a', 'b']],
   ])('%#: %j', (schema, text, value) => {
     expect(valueFromText(text, tree(schema))).toEqual(value)
+  })
+})
+
+describe('a list of alternatives that one key tells apart', () => {
+  const schema = tree(
+    z.discriminatedUnion('kind', [
+      z.strictObject({ kind: z.literal('a').describe('A.'), size: z.int(), only: z.int().optional() }),
+      z.strictObject({ kind: z.literal('b').describe('B.'), size: z.int() }),
+    ]),
+  )
+
+  it('is read as one mapping', () => {
+    expect(knownKeys(schema)).toEqual(['kind', 'size', 'only'])
+    expect([...walkKeys(schema)].map(({ path }) => path)).toEqual([['kind'], ['size'], ['only']])
+    expect(describeAllowed(schemaAt(schema, ['kind'])!)).toBe('one of: a, b')
+    expect(schemaAt(schema, ['kind'])?.description).toBe('A. B.')
+    expect(schemaAt(schema, ['size'])?.type).toBe('integer')
+    expect(['kind', 'size', 'only', 'none'].map((key) => isRequired(schema, key))).toEqual([
+      true,
+      true,
+      false,
+      false,
+    ])
+  })
+
+  it('tells under which condition a key may stand', () => {
+    expect(conditionOf(schema, 'only')).toBe('kind: a')
+    expect(conditionOf(schema, 'size')).toBeUndefined()
+    expect(conditionOf(schema, 'none')).toBeUndefined()
   })
 })
 

@@ -24,7 +24,7 @@ export interface SchemaNode {
 
 const alternatives = (node: SchemaNode): readonly SchemaNode[] => node.anyOf ?? node.oneOf ?? [node]
 
-/** What the schema says of the value at `path`, or undefined if there can be no such key. */
+/** Returns the schema of the value at `path`, or undefined if there is no such key. */
 export function schemaAt(root: SchemaNode, path: KeyPath): SchemaNode | undefined {
   let nodes: readonly SchemaNode[] = [root]
   for (const key of path) {
@@ -35,25 +35,54 @@ export function schemaAt(root: SchemaNode, path: KeyPath): SchemaNode | undefine
       return typeof node.additionalProperties === 'object' ? node.additionalProperties : []
     })
   }
-  return nodes.length > 1 ? { anyOf: nodes } : nodes[0]
+  return merged(nodes)
+}
+
+/** One node for the schemas of a key that stands in several alternatives. */
+function merged(nodes: readonly SchemaNode[]): SchemaNode | undefined {
+  const distinct = [...new Map(nodes.map((node) => [JSON.stringify(node), node])).values()]
+  if (distinct.length < 2) return distinct[0]
+  const descriptions = new Set(distinct.flatMap(({ description }) => description ?? []))
+  return { anyOf: distinct, ...(descriptions.size > 0 && { description: [...descriptions].join(' ') }) }
 }
 
 /** Keys that a mapping may have, in the schema's order. */
 export function knownKeys(node: SchemaNode): readonly string[] {
-  return alternatives(node).flatMap((alternative) => Object.keys(alternative.properties ?? {}))
+  return [...new Set(alternatives(node).flatMap((alternative) => Object.keys(alternative.properties ?? {})))]
 }
 
-/** Every key below `node` with its path; the entries of a list stand under the index 0. */
+/** Whether each alternative that has the key requires it. */
+export function isRequired(node: SchemaNode, key: string): boolean {
+  const having = alternatives(node).filter(({ properties }) => properties?.[key] !== undefined)
+  return having.length > 0 && having.every(({ required }) => required?.includes(key) === true)
+}
+
+/**
+ * The condition under which a mapping may have the key, where its alternatives differ: `engine: petals`. Undefined for a
+ * key that all of them have, or none.
+ */
+export function conditionOf(node: SchemaNode, key: string): string | undefined {
+  const all = alternatives(node)
+  const having = all.filter(({ properties }) => properties?.[key] !== undefined)
+  if (having.length === 0 || having.length === all.length) return undefined
+  const conditions = having.flatMap(({ properties = {} }) =>
+    Object.entries(properties).flatMap(([name, { const: only }]) =>
+      only === undefined ? [] : [`${name}: ${String(only)}`],
+    ),
+  )
+  return conditions.join(' or ')
+}
+
+/** Yields every key below `node` with its path; the entries of a list stand under the index 0. */
 export function* walkKeys(
   node: SchemaNode,
   path: KeyPath = [],
 ): Generator<{ path: KeyPath; node: SchemaNode }> {
-  for (const alternative of alternatives(node)) {
-    if (alternative.items !== undefined) yield* walkKeys(alternative.items, [...path, 0])
-    for (const [key, child] of Object.entries(alternative.properties ?? {})) {
-      yield { path: [...path, key], node: child }
-      yield* walkKeys(child, [...path, key])
-    }
+  for (const { items } of alternatives(node)) if (items !== undefined) yield* walkKeys(items, [...path, 0])
+  for (const key of knownKeys(node)) {
+    const child = schemaAt(node, [key])!
+    yield { path: [...path, key], node: child }
+    yield* walkKeys(child, [...path, key])
   }
 }
 
@@ -63,7 +92,11 @@ export const accepts = (node: SchemaNode, type: string): boolean =>
 /** In words what a value must be: `a whole number from 0 to 65535`, `one of: llama, petals`. */
 export function describeAllowed(node: SchemaNode): string {
   const options = alternatives(node)
-  if (options.length > 1) return [...new Set(options.map(describeAllowed))].join(', or ')
+  if (options.length > 1) {
+    const constants = options.flatMap(({ const: only }) => only ?? [])
+    if (constants.length === options.length) return `one of: ${constants.join(', ')}`
+    return [...new Set(options.map(describeAllowed))].join(', or ')
+  }
   if (node.const !== undefined) return quote(node.const)
   if (node.enum !== undefined)
     return node.enum.length === 1 ? quote(node.enum[0]) : `one of: ${node.enum.join(', ')}`

@@ -1,11 +1,17 @@
-import { modelSpecSchema } from '@petals-chat/engine/model-spec'
 import { gatewayConfigSchema } from '@petals-chat/gateway/config'
 import { hubConfigSchema } from '@petals-chat/hub/config'
-import { llamaConfigSchema } from '@petals-chat/llama/config'
-import { swarmConfigSchema } from '@petals-chat/petals/config'
+import { llamaConfigSchema, llamaModelSchema } from '@petals-chat/llama/config'
+import { petalsModelSchema, swarmConfigSchema } from '@petals-chat/petals/config'
 import { z } from 'zod'
 import { logConfigSchema } from '../logging/config.ts'
 import type { SchemaNode } from './schema-tree.ts'
+
+/** An entry of `models:`. Each engine describes its own; `engine` tells which one holds. */
+export const modelEntrySchema = z.discriminatedUnion('engine', [llamaModelSchema, petalsModelSchema])
+
+export type ModelEntry = Readonly<z.output<typeof modelEntrySchema>>
+/** The entry as a person writes it. */
+export type ModelEntryInput = z.input<typeof modelEntrySchema>
 
 /**
  * All of petals-chat.yaml. Each section's schema, with its defaults, belongs to the package that it configures; here
@@ -20,7 +26,7 @@ export const configSchema = z.strictObject({
     ),
   server: gatewayConfigSchema.prefault({}).describe('The page and the APIs.'),
   models: z
-    .array(modelSpecSchema)
+    .array(modelEntrySchema)
     .min(1)
     .optional()
     .describe('The models; the first is the default one. Left out: SmolLM2-135M-Instruct on this machine.'),

@@ -2,10 +2,10 @@ import type { z } from 'zod'
 import { nearest } from './nearest.ts'
 import { formatKeyPath } from './problem.ts'
 import type { ConfigProblem, KeyPath, Origin } from './problem.ts'
-import { describeAllowed, knownKeys, schemaAt, walkKeys } from './schema-tree.ts'
+import { conditionOf, describeAllowed, knownKeys, schemaAt, walkKeys } from './schema-tree.ts'
 import type { SchemaNode } from './schema-tree.ts'
 
-type Issue = z.core.$ZodIssue
+export type Issue = z.core.$ZodIssue
 
 export interface DescribeOptions {
   readonly schema: SchemaNode
@@ -55,12 +55,17 @@ function describeUnknownKey(
   parent: KeyPath,
   options: DescribeOptions,
 ): ValidationProblem {
-  const siblings = knownKeys(schemaAt(options.schema, parent) ?? {})
+  const node = schemaAt(options.schema, parent) ?? {}
+  const origin = options.origin(path, 'key')
+  const condition = conditionOf(node, key)
+  if (condition !== undefined)
+    return { origin, path, message: `only entries with ${condition} can have this key.`, kind: 'unknown-key' }
+  const siblings = knownKeys(node)
   const near = nearest(key, siblings)
   const meant = near === undefined ? findElsewhere(options.schema, key) : [near]
   const hint = meant.length === 0 ? '' : ` Did you mean ${meant.map((name) => `'${name}'`).join(' or ')}?`
   const message = `there is no such key.${hint} Known keys here: ${siblings.join(', ')}.`
-  return { origin: options.origin(path, 'key'), path, message, kind: 'unknown-key' }
+  return { origin, path, message, kind: 'unknown-key' }
 }
 
 /** Keys of this very name in other sections: `port` on the top level was meant as `server.port`. */

@@ -139,7 +139,7 @@ describe('findContributedModel', () => {
     expect(await find('org/llama')).toMatchObject({
       model: 'org/llama',
       isLocal: false,
-      source: 'hf:org/llama',
+      source: { type: 'hub', repo: 'org/llama' },
     })
     expect(await find('hf:org/llama@v2')).toMatchObject({ model: 'org/llama', revision: 'v2' })
     expect(await find('my-model')).toMatchObject({ model: path.join(folder.path, 'my-model'), isLocal: true })

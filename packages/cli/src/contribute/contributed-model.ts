@@ -2,12 +2,12 @@ import { stat } from 'node:fs/promises'
 import { homedir } from 'node:os'
 import path from 'node:path'
 import { readBlockModel, type BlockModel } from '@petals-chat/contribute'
-import type { ModelSpec } from '@petals-chat/engine'
-import { parseModelSource } from '@petals-chat/hub'
-import type { ModelStore, SingleSource } from '@petals-chat/hub'
+import { formatModelSource, parseModelSource, singleSources, type ModelSource } from '@petals-chat/engine'
+import type { ModelStore } from '@petals-chat/hub'
 import { expandHome } from '@petals-chat/hub/config'
 import { deriveDhtPrefix } from '@petals-chat/petals'
 import type { LoadedConfig } from '../config/load.ts'
+import type { ModelEntry } from '../config/schema.ts'
 import { CommandError, exitCodes } from '../exit-codes.ts'
 
 /** A model whose blocks this machine will serve. */
@@ -18,10 +18,10 @@ export interface ContributedModel {
   readonly model: string
   readonly isLocal: boolean
   readonly revision: string | undefined
-  /** As the model store and `--model petals:` take it. */
-  readonly source: string
-  /** What the configuration says of it, if it does. */
-  readonly spec: ModelSpec | undefined
+  /** Without a file or quantization. */
+  readonly source: ModelSource
+  /** Its entry in the configuration, if it has one. */
+  readonly spec: ModelEntry | undefined
 }
 
 /**
@@ -36,10 +36,11 @@ export async function findContributedModel(
   const spec = config.models.find(({ id, aliases }) => id === text || aliases.includes(text))
   if (spec !== undefined) return ofSource(spec.id, spec.source, baseFolder, spec)
   const folder = path.resolve(workingDirectory, expandHome(text, homedir()))
-  if ((await kindOf(folder)) !== 'none') return ofSource(text, folder, workingDirectory)
-  if (text.startsWith('hf:')) return ofSource(text, text, workingDirectory)
+  if ((await kindOf(folder)) !== 'none')
+    return ofSource(text, { type: 'local', path: folder }, workingDirectory)
+  if (text.startsWith('hf:')) return ofSource(text, parseModelSource(text), workingDirectory)
   if (/^[\w.-]+\/[\w.-]+(@\S+)?$/.test(text) && !text.startsWith('.'))
-    return ofSource(text, `hf:${text}`, workingDirectory)
+    return ofSource(text, parseModelSource(`hf:${text}`), workingDirectory)
   const ids = config.models.filter(({ engine }) => engine === 'petals').map(({ id }) => id)
   const known = ids.length === 0 ? '' : ` Models of the configuration: ${ids.join(', ')}.`
   throw new CommandError(
@@ -55,31 +56,28 @@ async function kindOf(place: string): Promise<'folder' | 'file' | 'none'> {
 
 async function ofSource(
   name: string,
-  text: string,
+  given: ModelSource,
   baseFolder: string,
-  spec?: ModelSpec,
+  spec?: ModelEntry,
 ): Promise<ContributedModel> {
-  const parsed = parseModelSource(text)
-  const sources: readonly SingleSource[] = parsed.type === 'alternatives' ? parsed.sources : [parsed]
-  for (const source of sources) {
+  for (const source of singleSources(given)) {
     if (source.type === 'hub' && source.file === undefined && source.quantization === undefined) {
       const revision = source.revision === 'main' ? undefined : source.revision
-      const suffix = revision === undefined ? '' : `@${revision}`
-      return {
-        name,
-        model: source.repo,
-        isLocal: false,
-        revision,
-        source: `hf:${source.repo}${suffix}`,
-        spec,
-      }
+      return { name, model: source.repo, isLocal: false, revision, source, spec }
     }
     const folder = source.type === 'local' ? path.resolve(baseFolder, expandHome(source.path, homedir())) : ''
     if (folder !== '' && (await kindOf(folder)) === 'folder')
-      return { name, model: folder, isLocal: true, revision: undefined, source: folder, spec }
+      return {
+        name,
+        model: folder,
+        isLocal: true,
+        revision: undefined,
+        source: { type: 'local', path: folder },
+        spec,
+      }
   }
   throw new CommandError(
-    `'${name}' is no model that a server of a swarm can load: it is ${text}. Servers take a repository or a folder with config.json and weights of transformers (safetensors or pytorch_model.bin); GGUF files are for the local engine.`,
+    `'${name}' is no model that a server of a swarm can load: it is ${formatModelSource(given)}. Servers take a repository or a folder with config.json and weights of transformers (safetensors or pytorch_model.bin); GGUF files are for the local engine.`,
     exitCodes.usage,
   )
 }
@@ -112,7 +110,7 @@ export function prefixOf(
   { modelType }: Pick<BlockModel, 'modelType'>,
   wish: string | undefined,
 ): string | undefined {
-  const given = wish ?? spec?.dhtPrefix
+  const given = wish ?? (spec?.engine === 'petals' ? spec.dhtPrefix : undefined)
   if (given !== undefined || !isLocal) return given
   return deriveDhtPrefix(modelType, path.basename(model).replaceAll(' ', '-'))
 }

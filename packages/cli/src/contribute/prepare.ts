@@ -108,7 +108,8 @@ function settingsOf({
 }: SettingsParts): ServerSettings {
   const { initialPeers } = loaded.config.swarm
   const isPublic = isPublicSwarm(initialPeers)
-  const adapters = [...new Set([...request.adapters, ...(model.spec?.adapter ? [model.spec.adapter] : [])])]
+  const { adapter } = model.spec?.engine === 'petals' ? model.spec : {}
+  const adapters = [...new Set([...request.adapters, ...(adapter ? [adapter] : [])])]
   return {
     model: model.model,
     revision: model.revision,

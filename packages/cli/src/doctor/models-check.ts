@@ -1,4 +1,4 @@
-import type { ModelSpec } from '@petals-chat/engine'
+import type { ModelEntry } from '../config/schema.ts'
 import { memoryNeed } from '../models/memory-need.ts'
 import type { MemoryNeed } from '../models/memory-need.ts'
 import { formatBytes } from '../terminal/format.ts'
@@ -21,7 +21,7 @@ export const modelsCheck: Check = {
   },
 }
 
-async function find(spec: ModelSpec, { store }: CheckContext): Promise<Finding> {
+async function find(spec: ModelEntry, { store }: CheckContext): Promise<Finding> {
   return { id: spec.id, need: await memoryNeed(spec, store).catch(() => undefined) }
 }
 

@@ -9,13 +9,8 @@ export const swarmCheck: Check = {
   async run(context) {
     if (!context.config.models.some(({ engine }) => engine === 'petals'))
       return ok('not used: all models run on this machine')
-    const [engine] = await createEngines(['petals'], {
-      ...context,
-      logger: silentLogger,
-      metrics: silentMetrics,
-    })
-    await using petals = engine!
-    return describeSwarm((await petals.swarm!.status()).models)
+    await using engines = await createEngines({ ...context, logger: silentLogger, metrics: silentMetrics })
+    return describeSwarm((await engines.petals!.swarm.status()).models)
   },
 }
 

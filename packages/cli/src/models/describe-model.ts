@@ -1,8 +1,8 @@
+import type { PetalsModelSpec } from '@petals-chat/petals/config'
 import type { Config } from '../config/schema.ts'
 import type { ModelFiles } from '@petals-chat/engine'
 import { formatBytes } from '../terminal/format.ts'
 import { localPartBytes, readLocalPart } from './local-part.ts'
-import type { NamedModel } from './named-model.ts'
 
 /** A line of `models info`. */
 export type Field = readonly [label: string, value: string]
@@ -42,7 +42,10 @@ const usualContextLength = 8192
 const usualSequences = 4
 
 /** Where a model is in a swarm, and the memory that this process needs for its part. */
-export async function describeSwarmModel(model: NamedModel, files: ModelFiles): Promise<readonly Field[]> {
+export async function describeSwarmModel(
+  model: PetalsModelSpec,
+  files: ModelFiles,
+): Promise<readonly Field[]> {
   const { readSwarmModelInfo } = await import('@petals-chat/petals')
   const info = await readSwarmModelInfo(model, files)
   const prefix =

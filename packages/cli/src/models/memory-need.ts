@@ -1,4 +1,5 @@
-import type { ModelSpec } from '@petals-chat/engine'
+import type { ModelEntry } from '../config/schema.ts'
+import type { PetalsModelSpec } from '@petals-chat/petals/config'
 import type { ModelStore } from '@petals-chat/hub'
 import { localPartBytes, readLocalPart } from './local-part.ts'
 
@@ -13,15 +14,12 @@ export interface MemoryNeed {
 const leastUsefulLength = 1024
 
 /** By what is on this machine, and for swarm models config.json of the Hub; undefined if that is not known yet. */
-export function memoryNeed(
-  spec: Pick<ModelSpec, 'engine' | 'source' | 'dhtPrefix'>,
-  store: ModelStore,
-): Promise<MemoryNeed | undefined> {
+export function memoryNeed(spec: ModelEntry, store: ModelStore): Promise<MemoryNeed | undefined> {
   return spec.engine === 'petals' ? swarmNeed(spec, store) : localNeed(spec, store)
 }
 
 async function swarmNeed(
-  spec: Pick<ModelSpec, 'source' | 'dhtPrefix'>,
+  spec: Pick<PetalsModelSpec, 'source' | 'dhtPrefix'>,
   store: ModelStore,
 ): Promise<MemoryNeed> {
   const files = await store.openFiles(spec.source)
@@ -32,7 +30,7 @@ async function swarmNeed(
 }
 
 async function localNeed(
-  { source }: Pick<ModelSpec, 'source'>,
+  { source }: Pick<ModelEntry, 'source'>,
   store: ModelStore,
 ): Promise<MemoryNeed | undefined> {
   const files = (await store.info(source)).flatMap((alternative) => alternative.files)

@@ -1,6 +1,11 @@
 import { EventEmitter } from 'node:events'
 import { setTimeout } from 'node:timers/promises'
-import { createModelRegistry, modelSpecSchema, ModelUnavailableError } from '@petals-chat/engine'
+import {
+  createModelRegistry,
+  loadableModel,
+  modelSpecSchema,
+  ModelUnavailableError,
+} from '@petals-chat/engine'
 import type { LoadProgress, ModelSpec } from '@petals-chat/engine'
 import { ScriptedEngine } from '@petals-chat/engine/testing'
 import { describe, expect, it } from 'vitest'
@@ -17,7 +22,7 @@ function createRegistry(
   load: (spec: ModelSpec, onProgress?: (progress: LoadProgress) => void) => void | Promise<void>,
 ) {
   const engine = new ScriptedEngine({ beforeLoad: (spec, { onProgress }) => load(spec, onProgress) })
-  return createModelRegistry({ specs, engines: [engine] })
+  return createModelRegistry({ models: specs.map((spec) => loadableModel(spec, engine)) })
 }
 
 describe('preload', () => {

@@ -1,5 +1,6 @@
 import path from 'node:path'
 import { publicInitialPeers } from '@petals-chat/petals/config'
+import { parseModelSource } from '@petals-chat/engine'
 import { describe, expect, it } from 'vitest'
 import { launcher } from '../launcher.ts'
 import { temporaryFolder } from '../testing/temporary-folder.ts'
@@ -14,14 +15,14 @@ describe('joinTargetOf', () => {
     expect(
       joinTargetOf(
         { dhtPrefix: 'StableBeluga2-hf', initialPeers: publicInitialPeers },
-        { source: 'hf:petals-team/StableBeluga2@main' },
+        { source: parseModelSource('hf:petals-team/StableBeluga2@main') },
         options,
       ),
     ).toEqual({ model: 'petals-team/StableBeluga2', swarm: 'public' })
   })
 
   it('keeps the revision, the prefix that the entry has, and its adapter', () => {
-    const spec = { source: 'hf:org/llama@v2', dhtPrefix: 'Llama-hf', adapter: 'org/lora' }
+    const spec = { source: parseModelSource('hf:org/llama@v2'), dhtPrefix: 'Llama-hf', adapter: 'org/lora' }
     expect(joinTargetOf(privateSwarm, spec, options)).toEqual({
       model: 'hf:org/llama@v2',
       swarm: [address],
@@ -31,7 +32,7 @@ describe('joinTargetOf', () => {
   })
 
   it('names the folder of a local source, and only its last part where strangers may read it', () => {
-    const spec = { source: './my models/llama' }
+    const spec = { source: parseModelSource('./my models/llama') }
     expect(joinTargetOf(privateSwarm, spec, options).model).toBe(path.resolve('/srv/chat/my models/llama'))
     expect(joinTargetOf(privateSwarm, spec, { ...options, hideFolders: true })).toEqual({
       model: './llama',
@@ -41,7 +42,7 @@ describe('joinTargetOf', () => {
   })
 
   it('takes the first source that servers can load', () => {
-    const source = 'wheel:pkg==1.0/a.gguf || ./llama || hf:org/llama'
+    const source = parseModelSource('wheel:pkg==1.0/a.gguf || ./llama || hf:org/llama')
     expect(joinTargetOf(privateSwarm, { source }, options).model).toBe('org/llama')
   })
 

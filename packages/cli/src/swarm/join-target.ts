@@ -1,11 +1,15 @@
 import { homedir } from 'node:os'
 import path from 'node:path'
 import type { JoinTarget } from '@petals-chat/contribute'
-import type { ModelSpec, SwarmModelStatus } from '@petals-chat/engine'
-import { parseModelSource } from '@petals-chat/hub'
-import type { SingleSource } from '@petals-chat/hub'
+import {
+  formatModelSource,
+  singleSources,
+  type ModelSource,
+  type SingleSource,
+  type SwarmModelStatus,
+} from '@petals-chat/engine'
 import { expandHome } from '@petals-chat/hub/config'
-import { isPublicSwarm } from '@petals-chat/petals/config'
+import { isPublicSwarm, type PetalsModelSpec } from '@petals-chat/petals/config'
 
 export interface JoinTargetOptions {
   /** What relative paths are relative to. */
@@ -17,7 +21,7 @@ export interface JoinTargetOptions {
 /** What a new server of a model is told; `spec` is the model's entry, undefined if the configuration has none. */
 export function joinTargetOf(
   { dhtPrefix, initialPeers }: Pick<SwarmModelStatus, 'dhtPrefix' | 'initialPeers'>,
-  spec: Pick<ModelSpec, 'source' | 'dhtPrefix' | 'adapter'> | undefined,
+  spec: Pick<PetalsModelSpec, 'source' | 'dhtPrefix' | 'adapter'> | undefined,
   options: JoinTargetOptions,
 ): JoinTarget {
   const source = spec && firstOf(spec.source)
@@ -32,15 +36,16 @@ export function joinTargetOf(
 }
 
 /** Servers load the weights of a repository or a folder: the first of several sources that is one. */
-function firstOf(text: string): SingleSource | undefined {
-  const source = parseModelSource(text)
-  const sources = source.type === 'alternatives' ? source.sources : [source]
+function firstOf(source: ModelSource): SingleSource | undefined {
+  const sources = singleSources(source)
   return sources.find(({ type }) => type === 'hub') ?? sources.find(({ type }) => type === 'local')
 }
 
 function modelOf(source: SingleSource, { baseFolder, hideFolders }: JoinTargetOptions): string | undefined {
   if (source.type === 'hub')
-    return source.revision === 'main' ? source.repo : `hf:${source.repo}@${source.revision}`
+    return source.revision === 'main'
+      ? source.repo
+      : formatModelSource({ ...source, file: undefined, quantization: undefined })
   if (source.type !== 'local') return undefined
   const folder = path.resolve(baseFolder, expandHome(source.path, homedir()))
   return hideFolders ? `./${path.basename(folder)}` : folder

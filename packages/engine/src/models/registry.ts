@@ -1,5 +1,5 @@
 import { abortable, type AbortOptions } from '../abort.ts'
-import type { Engine, Model } from '../engine.ts'
+import type { Engine, LoadOptions, Model } from '../engine.ts'
 import { InvalidRequestError, ModelNotFoundError } from '../errors.ts'
 import { silentLogger, type Logger } from '../logger.ts'
 import { silentMetrics, type Metrics } from '../metrics.ts'
@@ -8,10 +8,21 @@ import type { ModelRegistry, ModelState } from './model-registry.ts'
 import { ModelSlot } from './model-slot.ts'
 import type { ModelSpec } from './model-spec.ts'
 
+/** A model entry with the function that loads it. */
+export interface LoadableModel {
+  readonly spec: ModelSpec
+  load(options: LoadOptions): Promise<Model>
+}
+
+/** Returns a model that `engine` loads from its entry. */
+export const loadableModel = <Spec extends ModelSpec>(spec: Spec, engine: Engine<Spec>): LoadableModel => ({
+  spec,
+  load: (options) => engine.load(spec, options),
+})
+
 export interface ModelRegistryOptions {
-  readonly specs: readonly ModelSpec[]
-  /** The registry does not dispose them: they belong to whoever made them. */
-  readonly engines: readonly Engine[]
+  /** The engines behind them belong to the caller: the registry does not dispose them. */
+  readonly models: readonly LoadableModel[]
   readonly logger?: Logger | undefined
   readonly metrics?: Metrics | undefined
   /** Unload a model that had no open session and no call for so long. Left out: models stay. */
@@ -19,20 +30,18 @@ export interface ModelRegistryOptions {
 }
 
 /**
- * The models of a server: each is loaded by its first `get`, once for all who wait for it.
- * @throws InvalidRequestError if two models share a name, or a model's engine is not there.
+ * Creates the registry of a server's models. The first `get` of a model loads it; callers that come meanwhile share the load.
+ * @throws InvalidRequestError if two models share a name
  */
 export function createModelRegistry(options: ModelRegistryOptions): ModelRegistry {
-  const { specs, engines, logger = silentLogger, idleUnloadMs } = options
+  const { models, logger = silentLogger, idleUnloadMs } = options
+  const specs = models.map(({ spec }) => spec)
   const metrics = createLoadMetrics(options.metrics ?? silentMetrics)
   const specsByName = indexByName(specs)
   const slots = new Map<ModelSpec, ModelSlot>()
-  for (const spec of specs) {
-    const engine = engineOf(spec, engines)
-    slots.set(
-      spec,
-      new ModelSlot({ spec, engine, logger: logger.child({ model: spec.id }), metrics, idleUnloadMs }),
-    )
+  for (const model of models) {
+    const slotLogger = logger.child({ model: model.spec.id })
+    slots.set(model.spec, new ModelSlot({ ...model, logger: slotLogger, metrics, idleUnloadMs }))
   }
 
   const slotOf = (name: string): ModelSlot => {
@@ -80,14 +89,4 @@ function indexByName(specs: readonly ModelSpec[]): ReadonlyMap<string, ModelSpec
     }
   }
   return byName
-}
-
-function engineOf(spec: ModelSpec, engines: readonly Engine[]): Engine {
-  const engine = engines.find(({ name }) => name === spec.engine)
-  if (engine !== undefined) return engine
-  const known = engines.map(({ name }) => name).join(', ') || 'none'
-  throw new InvalidRequestError(
-    `The model '${spec.id}' wants the engine '${spec.engine}'; engines here: ${known}.`,
-    { param: 'models' },
-  )
 }

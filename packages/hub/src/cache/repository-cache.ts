@@ -2,7 +2,7 @@ import { createHash, randomUUID } from 'node:crypto'
 import { copyFile, link, readFile, rm, stat, symlink } from 'node:fs/promises'
 import { dirname, join, relative, resolve } from 'node:path'
 import { ModelSourceError } from '../errors.ts'
-import { isSafePath } from '../model-source.ts'
+import { isSafePath } from '@petals-chat/engine'
 import {
   discard,
   inStorage,

@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { isSafePath } from '../model-source.ts'
+import { isSafePath } from '@petals-chat/engine'
 
 /** One commit of a repository. */
 export interface RepositoryListing {

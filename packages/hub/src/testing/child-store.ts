@@ -10,12 +10,14 @@ export function startChild(
   nodeFlags: readonly string[] = [],
 ): ChildProcess {
   const index = fileURLToPath(new URL('../index.ts', import.meta.url))
+  const engine = import.meta.resolve('@petals-chat/engine')
   const config = { endpoint: hub.url, cacheDir, tokenPath: `${cacheDir}/none` }
   const code = `
     const { createModelStore, hubConfigSchema } = await import(${JSON.stringify(index)})
+    const { parseModelSource } = await import(${JSON.stringify(engine)})
     const store = createModelStore(hubConfigSchema.parse(${JSON.stringify(config)}))
     const onProgress = ({ done }) => console.log('progress', done)
-    console.log('path', await store.resolveFile(${JSON.stringify(source)}, { onProgress }))`
+    console.log('path', await store.resolveFile(parseModelSource(${JSON.stringify(source)}), { onProgress }))`
   const flags = ['--conditions=petals-chat-source', ...nodeFlags, '--input-type=module']
   return spawn(process.execPath, [...flags, '-e', code], { stdio: ['ignore', 'pipe', 'inherit'] })
 }

@@ -1,23 +1,33 @@
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import type { LoadProgress, Logger } from '@petals-chat/engine'
+import { parseModelSource, type LoadProgress, type Logger, type ModelSource } from '@petals-chat/engine'
 import { type HubConfigInput, hubConfigSchema } from '../config.ts'
 import { createModelStore } from '../model-store.ts'
 import type { ModelStore } from '../model-store.types.ts'
 import { type HubServer, startHubServer } from './hub-server.ts'
 
+/** A `ModelStore` that takes the texts of sources, as a person writes them. */
+export type TextStore = {
+  readonly [Method in keyof ModelStore]: ModelStore[Method] extends (
+    source: ModelSource,
+    ...rest: infer Rest
+  ) => infer Result
+    ? (source: string, ...rest: Rest) => Result
+    : ModelStore[Method]
+}
+
 /** A store with empty caches in a temporary folder, and a stand-in of the Hub for it. */
 export interface TestStore extends AsyncDisposable {
   readonly hub: HubServer
-  readonly store: ModelStore
+  readonly store: TextStore
   readonly folder: string
   readonly cacheDir: string
   readonly wheelCacheDir: string
   /** What was logged at warn. */
   readonly warnings: string[]
   /** The same caches as another start of the program sees them, with other settings. */
-  reopen(config?: HubConfigInput): ModelStore
+  reopen(config?: HubConfigInput): TextStore
 }
 
 /** Retries without noticeable pauses. */
@@ -29,10 +39,11 @@ export async function openTestStore(config: HubConfigInput = {}): Promise<TestSt
   const cacheDir = join(folder, 'hub')
   const wheelCacheDir = join(folder, 'wheels')
   const warnings: string[] = []
-  const reopen = (more: HubConfigInput = {}): ModelStore => {
+  const reopen = (more: HubConfigInput = {}): TextStore => {
     const paths = { endpoint: hub.url, cacheDir, wheelCacheDir, tokenPath: join(folder, 'token') }
     const parsed = hubConfigSchema.parse({ ...quick, ...paths, ...config, ...more })
-    return createModelStore(parsed, { logger: collectingLogger(warnings), baseFolder: folder, home: folder })
+    const options = { logger: collectingLogger(warnings), baseFolder: folder, home: folder }
+    return takingTexts(createModelStore(parsed, options))
   }
   return {
     ...{ hub, store: reopen(), folder, cacheDir, wheelCacheDir, warnings, reopen },
@@ -42,6 +53,15 @@ export async function openTestStore(config: HubConfigInput = {}): Promise<TestSt
     },
   }
 }
+
+const takingTexts = (store: ModelStore): TextStore => ({
+  resolveFile: async (source, options) => store.resolveFile(parseModelSource(source), options),
+  openFiles: async (source, options) => store.openFiles(parseModelSource(source), options),
+  info: async (source, options) => store.info(parseModelSource(source), options),
+  remove: async (source, options) => store.remove(parseModelSource(source), options),
+  list: (options) => store.list(options),
+  canReachHub: (options) => store.canReachHub(options),
+})
 
 function collectingLogger(warnings: string[]): Logger {
   const ignore = (): void => {}

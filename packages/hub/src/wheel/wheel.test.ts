@@ -6,7 +6,7 @@ import { type LoadProgress, silentLogger } from '@petals-chat/engine'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { hubConfigSchema } from '../config.ts'
 import { defaultModel } from '../default-model.ts'
-import { type WheelSource, parseModelSource } from '../model-source.ts'
+import { type WheelSource, parseModelSource } from '@petals-chat/engine'
 import { createModelStore } from '../model-store.ts'
 import { storedZip } from '../testing/stored-zip.ts'
 import { progressLog } from '../testing/test-store.ts'
@@ -48,7 +48,10 @@ describe('the default model', () => {
       const paths = { cacheDir: join(folder, 'hub'), wheelCacheDir: join(folder, 'wheels') }
       const store = createModelStore(hubConfigSchema.parse({ endpoint: 'http://127.0.0.1:9', ...paths }))
       const { seen, onProgress } = progressLog()
-      const path = await store.resolveFile(defaultModel.source, { sha256: defaultModel.sha256, onProgress })
+      const path = await store.resolveFile(parseModelSource(defaultModel.source), {
+        sha256: defaultModel.sha256,
+        onProgress,
+      })
       expect((await stat(path)).size).toBe(98_362_432)
       expect(
         createHash('sha256')
@@ -67,12 +70,16 @@ describe('the default model', () => {
 
       const start = performance.now()
       const offline = createModelStore(hubConfigSchema.parse({ offline: true, ...paths }))
-      expect(await offline.resolveFile(defaultModel.source, { sha256: defaultModel.sha256 })).toBe(path)
+      expect(
+        await offline.resolveFile(parseModelSource(defaultModel.source), { sha256: defaultModel.sha256 }),
+      ).toBe(path)
       expect(performance.now() - start).toBeLessThan(500)
 
       expect(await offline.list()).toMatchObject([{ source: real, type: 'wheel', sizeBytes: 98_362_432 }])
-      expect(await offline.info(real)).toMatchObject([{ cachedBytes: 98_362_432, files: [{ path }] }])
-      expect(await offline.remove(real)).toMatchObject({ freedBytes: 98_362_432 })
+      expect(await offline.info(parseModelSource(real))).toMatchObject([
+        { cachedBytes: 98_362_432, files: [{ path }] },
+      ])
+      expect(await offline.remove(parseModelSource(real))).toMatchObject({ freedBytes: 98_362_432 })
       expect(await offline.list()).toEqual([])
     },
   )

@@ -1,10 +1,10 @@
 import { mkdtemp, open, rm, truncate, writeFile, copyFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
-import { ModelUnavailableError, modelSpecSchema } from '@petals-chat/engine'
+import { ModelUnavailableError } from '@petals-chat/engine'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { defaultModelPath } from '../../../../tests/support/model.ts'
-import { llamaConfigSchema } from '../config.ts'
+import { llamaConfigSchema, llamaModelSchema } from '../config.ts'
 import { createLlamaEngine } from '../llama-engine.ts'
 import { tinyModel, writeGguf, type TinyValue } from '../testing/tiny-gguf.ts'
 import { readGgufInfo } from './read-gguf.ts'
@@ -68,7 +68,7 @@ describe('a hostile file', () => {
     await using engine = createLlamaEngine(llamaConfigSchema.parse({ threads: 1 }), {
       resolveFile: async () => file,
     })
-    const spec = modelSpecSchema.parse({ id: 'hostile', engine: 'llama', source: file })
+    const spec = llamaModelSchema.parse({ id: 'hostile', engine: 'llama', source: file })
     return await engine.load(spec).catch((error: unknown) => error)
   }
 

@@ -1,12 +1,17 @@
-import { modelSpecSchema, type Logger, type Metrics, type ModelSpecInput } from '@petals-chat/engine'
+import type { Logger, Metrics } from '@petals-chat/engine'
 import { defaultModelPath } from '../../../../tests/support/model.ts'
-import { llamaConfigSchema, type LlamaConfigInput } from '../config.ts'
+import {
+  llamaConfigSchema,
+  llamaModelSchema,
+  type LlamaConfigInput,
+  type LlamaModelInput,
+} from '../config.ts'
 import { createLlamaEngine } from '../llama-engine.ts'
 import type { LlamaModel } from '../llama-model.ts'
 
 export interface TestModelOptions {
   readonly config?: LlamaConfigInput | undefined
-  readonly spec?: Partial<ModelSpecInput> | undefined
+  readonly spec?: Partial<LlamaModelInput> | undefined
   readonly logger?: Logger | undefined
   readonly metrics?: Metrics | undefined
 }
@@ -21,7 +26,7 @@ export async function openTestModel(options: TestModelOptions = {}): Promise<Tes
   const config = llamaConfigSchema.parse({ sequences: 4, contextLength: 512, threads: 1, ...options.config })
   const { logger, metrics } = options
   const engine = createLlamaEngine(config, { logger, metrics, resolveFile: async () => path })
-  const spec = modelSpecSchema.parse({ id: 'SmolLM2', engine: 'llama', source: path, ...options.spec })
+  const spec = llamaModelSchema.parse({ id: 'SmolLM2', engine: 'llama', source: path, ...options.spec })
   const model = (await engine.load(spec)) as LlamaModel
   return { model, [Symbol.asyncDispose]: () => engine[Symbol.asyncDispose]() }
 }

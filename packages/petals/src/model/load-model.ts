@@ -7,10 +7,9 @@ import {
   type Logger,
   type Metrics,
   type ModelFiles,
-  type ModelSpec,
 } from '@petals-chat/engine'
 import { missingBlocks } from '../blocks/spans.ts'
-import type { SwarmConfig } from '../config.ts'
+import type { PetalsModelSpec, SwarmConfig } from '../config.ts'
 import { SwarmError, SwarmUnreachableError } from '../errors.ts'
 import { readArchitecture, type Architecture } from '../layers/architecture.ts'
 import { endSpareScreeningProcess, prepareScreeningProcess } from '../layers/head/screening-process.ts'
@@ -52,7 +51,10 @@ const headStartMs = 40
  * Brings a model's local part to this machine and finds its servers, both at the same time. Loading does not fail because
  * some blocks have no server now: servers come and go. @throws ModelUnavailableError
  */
-export async function loadPetalsModel(spec: ModelSpec, options: LoadModelOptions): Promise<PetalsModel> {
+export async function loadPetalsModel(
+  spec: PetalsModelSpec,
+  options: LoadModelOptions,
+): Promise<PetalsModel> {
   prepareScreeningProcess()
   try {
     return await load(spec, options)
@@ -62,7 +64,7 @@ export async function loadPetalsModel(spec: ModelSpec, options: LoadModelOptions
   }
 }
 
-async function load(spec: ModelSpec, options: LoadModelOptions): Promise<PetalsModel> {
+async function load(spec: PetalsModelSpec, options: LoadModelOptions): Promise<PetalsModel> {
   const { config, connector, metrics = silentMetrics, logger = silentLogger } = options
   const headStart = delay(headStartMs)
   // Joins the swarm while files are still being fetched. A failure is reported by `joinSwarm`.
@@ -98,7 +100,7 @@ async function load(spec: ModelSpec, options: LoadModelOptions): Promise<PetalsM
 }
 
 interface PartsOptions extends LoadModelOptions {
-  readonly spec: ModelSpec
+  readonly spec: PetalsModelSpec
   readonly location: ModelLocation
   readonly headStart: Promise<void>
 }

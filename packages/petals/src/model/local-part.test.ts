@@ -1,3 +1,4 @@
+import { parseModelSource } from '@petals-chat/engine'
 import { readdir, writeFile } from 'node:fs/promises'
 import path from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
@@ -38,19 +39,28 @@ const openFiles = () => hub.store.openFiles(source)
 describe('what is known of a swarm model before it is fetched', () => {
   it('is the size of its own tensors, not of the repository', async () => {
     publish()
-    const { downloadBytes } = await readSwarmModelInfo({ source, dhtPrefix: 'x' }, await openFiles())
+    const { downloadBytes } = await readSwarmModelInfo(
+      { source: parseModelSource(source), dhtPrefix: 'x' },
+      await openFiles(),
+    )
     expect(downloadBytes).toBe(vocabulary * hidden * (2 + 4))
   })
 
   it('counts a tied head once', async () => {
     publish({ tie_word_embeddings: true })
-    const { downloadBytes } = await readSwarmModelInfo({ source, dhtPrefix: 'x' }, await openFiles())
+    const { downloadBytes } = await readSwarmModelInfo(
+      { source: parseModelSource(source), dhtPrefix: 'x' },
+      await openFiles(),
+    )
     expect(downloadBytes).toBe(vocabulary * hidden * 2)
   })
 
   it('is still the rest where the weights can’t be read', async () => {
     hub.hub.addRepository('owner/model', { files: { 'config.json': JSON.stringify(config) } })
-    const info = await readSwarmModelInfo({ source, dhtPrefix: 'x' }, await openFiles())
+    const info = await readSwarmModelInfo(
+      { source: parseModelSource(source), dhtPrefix: 'x' },
+      await openFiles(),
+    )
     expect(info).toMatchObject({ blocks: 2, downloadBytes: undefined })
   })
 })
@@ -62,14 +72,17 @@ describe('removing what was made of a model', () => {
     const [made] = await readdir(cacheFolder)
     const other = 'lm-head-0123456789abcdef-0123456789abcdef.bin'
     await writeFile(path.join(cacheFolder, other), 'other')
-    const { paths, freedBytes } = await removeLocalPart({ source }, { cacheFolder, openFiles })
+    const { paths, freedBytes } = await removeLocalPart(
+      { source: parseModelSource(source) },
+      { cacheFolder, openFiles },
+    )
     expect(paths).toEqual([path.join(cacheFolder, made!)])
     expect(freedBytes).toBe(layers.localMemoryBytes)
     expect(await readdir(cacheFolder)).toEqual([other])
   })
 
   it('finds nothing of a model that is not here', async () => {
-    expect(await removeLocalPart({ source }, { cacheFolder, openFiles })).toEqual({
+    expect(await removeLocalPart({ source: parseModelSource(source) }, { cacheFolder, openFiles })).toEqual({
       paths: [],
       freedBytes: 0,
     })

@@ -1,12 +1,6 @@
-import {
-  EngineError,
-  type AbortOptions,
-  type LoadOptions,
-  type ModelFiles,
-  type ModelSpec,
-} from '@petals-chat/engine'
+import { EngineError, type AbortOptions, type LoadOptions, type ModelFiles } from '@petals-chat/engine'
 import { availableParallelism } from 'node:os'
-import type { SwarmConfig } from '../config.ts'
+import type { PetalsModelSpec, SwarmConfig } from '../config.ts'
 import { readArchitecture } from '../layers/architecture.ts'
 import { removeHeadFiles } from '../layers/head/head-file.ts'
 import { openLocalLayers, type LocalLayers } from '../layers/local-layers.ts'
@@ -37,7 +31,7 @@ export async function openLayers(
  * weights tells which copy is theirs. Removes nothing if the weights are not on this machine.
  */
 export async function removeLocalPart(
-  { source }: Pick<ModelSpec, 'source'>,
+  { source }: Pick<PetalsModelSpec, 'source'>,
   { cacheFolder, openFiles, signal }: RemoveLocalPartOptions,
 ): Promise<RemovedFiles> {
   try {
@@ -69,7 +63,7 @@ export interface RemovedFiles {
  * @throws ModelUnavailableError
  */
 export async function prepareLocalPart(
-  { source }: Pick<ModelSpec, 'source'>,
+  { source }: Pick<PetalsModelSpec, 'source'>,
   options: LocalPartOptions & { readonly openFiles: OpenFiles },
 ): Promise<void> {
   const files = await options.openFiles(source, options)

@@ -1,3 +1,4 @@
+import { parseModelSource } from '@petals-chat/engine'
 import { describe, expect, it } from 'vitest'
 import { locationOf, repositoryOf } from './model-location.ts'
 
@@ -8,7 +9,8 @@ describe('locationOf', () => {
     ['hf:meta-llama/Meta-Llama-3.1-405B-Instruct', 'llama', 'Meta-Llama-3-1-405B-Instruct-hf'],
     ['hf:bigscience/bloomz', 'bloom', 'bigscience/bloomz-petals'],
     ['./folder || hf:tiiuae/falcon-180B-chat', 'falcon', 'falcon-180B-chat'],
-  ] as const)('derives the prefix of %s as Petals does', (source, modelType, dhtPrefix) => {
+  ] as const)('derives the prefix of %s as Petals does', (text, modelType, dhtPrefix) => {
+    const source = parseModelSource(text)
     expect(locationOf({ id: 'm', source, adapter: 'a/b' }, { modelType, blocks: 80 })).toEqual({
       dhtPrefix,
       numBlocks: 80,
@@ -17,12 +19,13 @@ describe('locationOf', () => {
   })
 
   it('takes the prefix that is configured', () => {
-    const spec = { id: 'm', source: 'hf:o/r', dhtPrefix: 'mine' }
+    const spec = { id: 'm', source: parseModelSource('hf:o/r'), dhtPrefix: 'mine' }
     expect(locationOf(spec, { modelType: 'llama', blocks: 6 }).dhtPrefix).toBe('mine')
   })
 
   it('asks for the prefix of a local folder', () => {
-    expect(() => locationOf({ id: 'm', source: './folder' }, { modelType: 'llama', blocks: 6 })).toThrow(
+    const source = parseModelSource('./folder')
+    expect(() => locationOf({ id: 'm', source }, { modelType: 'llama', blocks: 6 })).toThrow(
       /name of the model 'm' in the swarm is not known: .* local folder \.\/folder\. Give its dhtPrefix \(--dht-prefix\)/,
     )
   })
@@ -34,5 +37,5 @@ describe('repositoryOf', () => {
     ['hf:o/r@v1.0', 'o/r'],
     ['/models/hf/r', undefined],
     ['./hf:o', undefined],
-  ])('%s', (source, repository) => expect(repositoryOf(source)).toBe(repository))
+  ])('%s', (text, repository) => expect(repositoryOf(parseModelSource(text))).toBe(repository))
 })

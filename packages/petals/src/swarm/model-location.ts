@@ -1,4 +1,10 @@
-import { ModelUnavailableError, type ModelSpec } from '@petals-chat/engine'
+import {
+  formatModelSource,
+  ModelUnavailableError,
+  singleSources,
+  type ModelSource,
+} from '@petals-chat/engine'
+import type { PetalsModelSpec } from '../config.ts'
 import type { Architecture, ModelType } from '../layers/architecture.ts'
 import { deriveDhtPrefix } from './dht-prefix.ts'
 
@@ -13,7 +19,7 @@ export interface ModelLocation {
 }
 
 /** The keys of a model's entry that tell its location. */
-export type LocatableSpec = Pick<ModelSpec, 'id' | 'source' | 'dhtPrefix' | 'adapter'>
+export type LocatableSpec = Pick<PetalsModelSpec, 'id' | 'source' | 'dhtPrefix' | 'adapter'>
 
 /** Returns the location of a model. @throws ModelUnavailableError if its prefix in the DHT is unknown */
 export function locationOf(
@@ -23,7 +29,7 @@ export function locationOf(
   const dhtPrefix = findDhtPrefix(spec, modelType)
   if (dhtPrefix !== undefined) return { dhtPrefix, numBlocks: blocks, adapter: spec.adapter }
   throw new ModelUnavailableError(
-    `The name of the model '${spec.id}' in the swarm is not known: it can't be derived from the local folder ${spec.source}. ` +
+    `The name of the model '${spec.id}' in the swarm is not known: it can't be derived from the local folder ${formatModelSource(spec.source)}. ` +
       "Give its dhtPrefix (--dht-prefix), as its servers were given --dht_prefix; 'petals-chat swarm status' lists what a swarm serves.",
   )
 }
@@ -39,5 +45,5 @@ export function findDhtPrefix(
 }
 
 /** Returns `owner/repo` of the first source that is a repository of the Hub; undefined if there is none. */
-export const repositoryOf = (source: string): string | undefined =>
-  /(?:^|\|\|)\s*hf:([\w.-]+\/[\w.-]+)/.exec(source)?.[1]
+export const repositoryOf = (source: ModelSource): string | undefined =>
+  singleSources(source).find((single) => single.type === 'hub')?.repo

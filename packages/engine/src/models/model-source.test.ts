@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { ModelSourceError } from './errors.ts'
+import { InvalidRequestError } from '../errors.ts'
 import { formatModelSource, isSafePath, parseModelSource } from './model-source.ts'
 
 describe('parseModelSource', () => {
@@ -52,7 +52,7 @@ describe('parseModelSource', () => {
     ['wheel:pkg==1/../a', /not the path of a file in the wheel/],
     ['a\0b', /NUL/],
   ])('refuses %j and says why', (text, message) => {
-    expect(() => parseModelSource(text)).toThrow(ModelSourceError)
+    expect(() => parseModelSource(text)).toThrow(InvalidRequestError)
     expect(() => parseModelSource(text)).toThrow(message)
   })
 

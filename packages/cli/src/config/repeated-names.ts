@@ -1,0 +1,37 @@
+import type { KeyPath, Origin } from './problem.ts'
+import type { ConfigProblem } from './problem.ts'
+import { isRecord } from './tree.ts'
+
+/** A model entry, perhaps not valid, and where its keys stand. */
+export interface WrittenEntry {
+  readonly path: KeyPath
+  readonly value: unknown
+  readonly origin: (path: KeyPath) => Origin
+}
+
+/** Finds ids and aliases that several entries have: no schema of a single entry can see that. */
+export function findRepeatedNames(entries: readonly WrittenEntry[]): readonly ConfigProblem[] {
+  const owners = new Map<string, WrittenEntry>()
+  return entries.flatMap((entry) =>
+    namesOf(entry).flatMap(({ name, path }) => {
+      const owner = owners.get(name)
+      owners.set(name, owner ?? entry)
+      if (owner === undefined) return []
+      const message = `the name '${name}' is taken already. Each id and alias may be used once.`
+      return [{ origin: entry.origin(path), path, message }]
+    }),
+  )
+}
+
+interface Name {
+  readonly name: string
+  readonly path: KeyPath
+}
+
+function namesOf({ path, value }: WrittenEntry): readonly Name[] {
+  if (!isRecord(value)) return []
+  const aliases = Array.isArray(value.aliases) ? (value.aliases as readonly unknown[]) : []
+  const toName = (name: unknown, key: KeyPath): readonly Name[] =>
+    typeof name === 'string' ? [{ name, path: [...path, ...key] }] : []
+  return [...toName(value.id, ['id']), ...aliases.flatMap((name, index) => toName(name, ['aliases', index]))]
+}
