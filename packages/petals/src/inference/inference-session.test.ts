@@ -245,7 +245,7 @@ describe('stopping', () => {
     await swarm.addServer(0, 6)
     const session = (await swarm.connect()).openSession()
     const stepping = session.step(swarm.inputs(1))
-    await expect(session.step(swarm.inputs(1))).rejects.toThrow(/under way/)
+    await expect(session.step(swarm.inputs(1))).rejects.toThrow(/session is busy/)
     await stepping
   })
 })

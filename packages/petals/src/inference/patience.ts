@@ -2,36 +2,36 @@ import type { WaitOptions } from '@petals-chat/engine'
 import { setTimeout as delay } from 'node:timers/promises'
 import { runsOf } from '../blocks/block-range.ts'
 
-/** How long a step waits for servers, and who hears of it. */
+/** How long a step waits for servers, and where it reports that it waits. */
 export interface PatienceOptions extends WaitOptions {
   readonly waitTimeoutMs: number
 }
 
-/** Pauses within one step, while what is waited for is told. */
+/** The waits within one step: pauses, and the reports of what the step waits for. */
 export class Patience {
   readonly waitTimeoutMs: number
   readonly #onWait: WaitOptions['onWait']
-  #told = ''
+  #reported = ''
 
   constructor({ waitTimeoutMs, onWait }: PatienceOptions) {
     this.waitTimeoutMs = waitTimeoutMs
     this.#onWait = onWait
   }
 
-  /** Servers of these blocks are waited for, from one `performance.now()` to the other. */
-  tell(blocks: readonly number[], sinceMs: number, untilMs: number): void {
+  /** Reports a wait for servers of these blocks, if it is new. Both times are `performance.now()` milliseconds. */
+  report(blocks: readonly number[], sinceMs: number, untilMs: number): void {
     const ranges = runsOf(blocks.toSorted((a, b) => a - b))
     const key = JSON.stringify([ranges, Math.round(untilMs / 1000)])
-    if (key === this.#told) return
-    this.#told = key
+    if (key === this.#reported) return
+    this.#reported = key
     const clock = Date.now() - performance.now()
     this.#onWait?.({ blocks: ranges, since: clock + sinceMs, until: clock + untilMs })
   }
 
-  /** It goes on. */
+  /** Reports the end of the wait. */
   end(): void {
-    if (this.#told === '') return
-    this.#told = ''
+    if (this.#reported === '') return
+    this.#reported = ''
     this.#onWait?.(undefined)
   }
 

@@ -1,154 +1,137 @@
-import { ContextLengthError, MissingBlocksError } from '@petals-chat/engine'
 import { blocksOf, formatBlocks, type BlockRange } from '../blocks/block-range.ts'
 import type { Span } from '../blocks/spans.ts'
-import { SwarmError } from '../errors.ts'
 import { shortPeerId, type PeerId } from '../p2p/peer-id.ts'
 import { failureKind } from '../routing/failure-kind.ts'
-import { silentBlocksError } from '../routing/missing-blocks.ts'
-import { Chain, LinkFailure, PushLostError, type Link } from './chain.ts'
 import { FailoverLog } from './failover-log.ts'
+import { createForwarding, type ForwardingOptions } from './forwarding.ts'
 import type { InferenceContext } from './inference-context.ts'
 import { spanLabels, type InferenceMetrics } from './inference-metrics.ts'
-import { Patience, type PatienceOptions } from './patience.ts'
+import { closeSession, type OpenHop } from './open-hop.ts'
+import { HopFailure, OpenRoute, PushLostError } from './open-route.ts'
+import type { PatienceOptions } from './patience.ts'
 import { maxPushedPrompt, pushGain, pushKind, type PushKind } from './push-plan.ts'
 import { Recovery } from './recovery.ts'
+import { RouteFinder } from './route-finder.ts'
 import { learnFrom } from './server-limits.ts'
 import { SessionOpener } from './session-opener.ts'
 
-/** Below this, sending the tokens again is cheaper than finding out whether a server can rewind. */
+/** For fewer tokens, sending them again is cheaper than finding out whether a server can rewind. */
 const minTokensWorthProbing = 64
 
 /**
- * Keeps a chain of servers that can do what is asked of it: finds the route, brings sessions in line with the position,
- * renews those that are too short or too old, and puts others in the place of servers that fail.
+ * Keeps a session's open route able to do the next step: finds the route, rewinds or renews server sessions that have too
+ * many tokens, are too short or too old, and replaces servers that fail.
  */
 export class RouteKeeper {
-  readonly chain: Chain
+  readonly route: OpenRoute
   readonly failovers = new FailoverLog()
   readonly #context: InferenceContext
   readonly #metrics: InferenceMetrics
   readonly #opener: SessionOpener
+  readonly #forwarding: ForwardingOptions
   readonly #rewindable = new Set<PeerId>()
-  readonly #closing = new AbortController()
+  /** Of the current step. */
   #recovery: Recovery
-  #patience = new Patience({ waitTimeoutMs: 0 })
-  #position = 0
+  #finder: RouteFinder
   #pushFailed = false
 
   constructor(context: InferenceContext, metrics: InferenceMetrics, maxLength: number) {
-    const { config, limits, hiddenSize, blocks } = context
+    const { config, limits, hiddenSize } = context
     this.#context = context
     this.#metrics = metrics
-    this.#recovery = new Recovery(config.maxRetries)
     this.#opener = new SessionOpener(context, metrics, maxLength)
-    this.chain = new Chain({
+    this.#recovery = new Recovery(config.maxRetries)
+    this.#finder = new RouteFinder(context, this.#opener, this.#recovery, { waitTimeoutMs: 0 })
+    const chunkTokens = (): number => Math.min(config.prefillChunkTokens, limits.maxRequestTokens)
+    this.#forwarding = { hiddenSize, chunkTokens }
+    this.route = new OpenRoute({
       hiddenSize,
-      blocks,
-      chunkTokens: () => Math.min(config.prefillChunkTokens, limits.maxRequestTokens),
-      openSession: (link, push) =>
-        this.#opener.open(link.span, push, this.#recovery.deadlineScale, this.chain.onChange),
+      openSession: ({ span }, push) => this.#opener.open(span, push, this.#recovery.deadlineScale),
+      forwarding: createForwarding(undefined, this.#forwarding),
     })
   }
 
-  get route(): readonly Span[] {
-    return this.chain.links.map(({ span }) => span)
-  }
-
-  /** Before work on `needed` tokens in all, of which `position` are done. */
-  async prepare(
-    position: number,
-    needed: number,
-    patience: PatienceOptions,
-    signal: AbortSignal | undefined,
-  ): Promise<void> {
-    this.#patience = new Patience(patience)
+  /** Called before each step. `needed` is the position that the session will reach. */
+  async prepare(needed: number, patience: PatienceOptions, signal: AbortSignal): Promise<void> {
     this.#recovery = new Recovery(this.#context.config.maxRetries)
-    this.#position = position
+    this.#finder = new RouteFinder(this.#context, this.#opener, this.#recovery, patience)
     this.#opener.needed = needed
     await this.#findRewindable(signal)
-    const { chain } = this
-    chain.truncate(position, ({ span }) => chain.push !== 'at-opening' && this.#rewindable.has(span.peer))
-    for (const link of chain.links.filter((each) => this.#mustRenew(each))) this.#renew(link)
-    // Servers that were told at the opening whom to hand outputs to can't be told anything else.
-    if (chain.push === 'at-opening' && chain.links.some(({ session }) => !session)) this.#renewAll()
+    const { route } = this
+    const { isFixedAtOpening } = route.forwarding
+    route.truncate(({ span }) => !isFixedAtOpening && this.#rewindable.has(span.peer))
+    for (const hop of route.hops.filter((each) => this.#mustRenew(each))) this.#renew(hop)
+    if (isFixedAtOpening && route.hops.some(({ session }) => !session)) this.#renewAll()
   }
 
-  /** The one place where failures are met: replace what failed, and go on from what is known. */
-  async untilDone<T>(signal: AbortSignal | undefined, work: () => Promise<T>): Promise<T> {
+  /** Does `work` on the open route. The one place that handles failures: replaces what failed, then does `work` again. */
+  async untilDone<T>(signal: AbortSignal, work: () => Promise<T>): Promise<T> {
     while (true) {
       try {
-        if (this.chain.links.length === 0) await this.#reroute(0, this.#context.blocks, signal)
+        if (this.route.hops.length === 0) await this.#reroute(0, this.#context.blocks, signal)
         const result = await work()
         this.failovers.settle()
-        for (const { peer } of this.route) this.#context.router.reportSuccess(peer)
-        this.#patience.end()
+        for (const { peer } of this.route.spans) this.#context.router.reportSuccess(peer)
+        this.#finder.endWait()
         return result
       } catch (error) {
-        signal?.throwIfAborted()
-        if (error instanceof LinkFailure) await this.#replaceFailed(error, signal)
+        signal.throwIfAborted()
+        if (error instanceof HopFailure) await this.#replaceFailed(error, signal)
         else if (error instanceof PushLostError) this.#stopPushing(error)
         else throw error
       }
     }
   }
 
-  /** For good: what is under way throws, waiting too. */
-  close(): void {
-    this.#closing.abort(new Error('The session was closed.'))
-    this.chain.close()
-  }
-
-  #mustRenew({ session }: Link): boolean {
+  #mustRenew({ session }: OpenHop): boolean {
     if (!session) return false
     const isOld = performance.now() - session.startedAt > this.#context.config.sessionLifetimeMs
-    return isOld || session.expired || session.maxLength < this.#opener.needed
+    return isOld || session.isExpired || session.maxLength < this.#opener.needed
   }
 
   #renewAll(): void {
-    for (const link of this.chain.links) this.#renew(link)
+    for (const hop of this.route.hops) this.#renew(hop)
   }
 
-  #renew(link: Link): void {
-    this.#opener.expectBusy(link.span.peer)
-    this.chain.closeSession(link)
+  #renew(hop: OpenHop): void {
+    this.#opener.expectBusy(hop.span.peer)
+    closeSession(hop)
   }
 
-  async #findRewindable(signal: AbortSignal | undefined): Promise<void> {
-    if (this.#position < minTokensWorthProbing) return
-    const ahead = this.chain.links.filter(({ session }) => session && session.sent > this.#position)
+  async #findRewindable(signal: AbortSignal): Promise<void> {
+    const { position, hops } = this.route
+    if (position < minTokensWorthProbing) return
+    const ahead = hops.filter(({ session }) => session && session.sent > position)
     await Promise.all(
       ahead.map(async ({ span }) => {
         if (await this.#context.capabilities.canRewind(span, { signal })) this.#rewindable.add(span.peer)
       }),
     )
-    signal?.throwIfAborted()
+    signal.throwIfAborted()
   }
 
-  async #replaceFailed({ index, cause }: LinkFailure, signal: AbortSignal | undefined): Promise<void> {
-    const link = this.chain.links[index]!
-    if (failureKind(cause) === 'client' && this.#learn(link, cause)) return
+  async #replaceFailed({ index, cause }: HopFailure, signal: AbortSignal): Promise<void> {
+    const { route } = this
+    const hop = route.hops[index]!
+    if (failureKind(cause) === 'client' && this.#learn(hop, cause)) return
     const failedAt = performance.now()
-    this.#report(link.span, cause)
-    this.#recovery.note(link.span.peer, cause, blocksOf(link.span))
-    if (failureKind(cause) === 'full') this.#opener.tight = true
-    if (this.chain.push === 'at-opening') this.#stopPushing(cause)
-    this.chain.dropPushed()
-    const replacedBy = await this.#reroute(index, link.span, signal)
-    this.failovers.add({
-      failed: link.span,
-      reason: cause.message,
-      position: this.#position,
-      replacedBy,
-      failedAt,
-    })
+    this.#report(hop.span, cause)
+    this.#recovery.note(hop.span.peer, cause, blocksOf(hop.span))
+    if (failureKind(cause) === 'full') this.#opener.isTight = true
+    if (route.forwarding.isFixedAtOpening) this.#stopPushing(cause)
+    route.forwarding.dropPushed(route.hops)
+    const replacedBy = await this.#reroute(index, hop.span, signal)
+    const { position } = route
+    this.failovers.add({ failed: hop.span, reason: cause.message, position, replacedBy, failedAt })
   }
 
-  /** A refusal that says what would be allowed. True if the same server can be asked again, otherwise. */
-  #learn(link: Link, cause: Error): boolean {
-    const hasAnswered = (link.session?.taken ?? 0) > 0
-    if (!learnFrom(cause, link.span.peer, this.#context.limits, hasAnswered)) return false
-    if (this.#opener.isTooLongFor(link.span.peer)) return false
-    this.chain.closeSession(link)
+  /** Learns from a refusal that names the server's limit. Returns true if the same server can be asked again within it. */
+  #learn(hop: OpenHop, cause: Error): boolean {
+    const { peer } = hop.span
+    const hasAnswered = (hop.session?.taken ?? 0) > 0
+    if (!learnFrom(cause, peer, this.#context.limits, hasAnswered)) return false
+    if (this.#opener.isTooLongFor(peer)) return false
+    closeSession(hop)
     return true
   }
 
@@ -156,120 +139,52 @@ export class RouteKeeper {
     const { router, logger, dhtPrefix } = this.#context
     router.reportFailure(span.peer, cause)
     const blocks = formatBlocks(blocksOf(span))
-    // One that is gone is tried again and again.
+    // A server that can't be reached is tried again and again within a step: one warning is enough.
     const level = this.#recovery.failed.has(span.peer) ? 'debug' : 'warn'
     logger[level](
-      { peer: span.peer, span: blocks, err: cause, position: this.#position },
+      { peer: span.peer, span: blocks, err: cause, position: this.route.position },
       'a server of the session failed',
     )
     this.#metrics.failovers.add(1, { ...spanLabels(dhtPrefix, span), reason: cause.name })
   }
 
-  /** Puts other servers in the place of a link, or servers for the whole model where there are none yet. */
-  async #reroute(
-    index: number,
-    blocks: BlockRange,
-    signal: AbortSignal | undefined,
-  ): Promise<readonly Span[]> {
+  /** Replaces a hop by other servers, or finds servers for the whole model where there are none yet. */
+  async #reroute(index: number, blocks: BlockRange, signal: AbortSignal): Promise<readonly Span[]> {
     const { logger, dhtPrefix } = this.#context
-    const spans = await this.#findServers(blocks, signal)
-    this.chain.replace(index, spans)
-    if (this.#position > 0) this.#metrics.replayedTokens.add(this.#position, { model: dhtPrefix })
+    const spans = await this.#finder.find(blocks, signal)
+    this.route.replace(index, spans)
+    const { position } = this.route
+    if (position > 0) this.#metrics.replayedTokens.add(position, { model: dhtPrefix })
     const route = spans.map(({ start, end, peer }) => `${start}:${end} via ${shortPeerId(peer)}`).join(' => ')
-    logger.info({ route, position: this.#position }, 'route found')
-    this.chain.push = await this.#choosePush(signal)
+    logger.info({ route, position }, 'route found')
+    this.route.forwarding = createForwarding(await this.#choosePush(signal), this.#forwarding)
     return spans
   }
 
-  /** Servers for the blocks: well ones, else those that failed, after a pause. Waits where there are none. */
-  async #findServers(blocks: BlockRange, signal: AbortSignal | undefined): Promise<readonly Span[]> {
-    const { limits } = this.#context
-    while (true) {
-      const spans = await this.#findRoute(blocks, signal)
-      const again = spans?.filter(({ peer }) => this.#recovery.failed.has(peer)) ?? []
-      const tooShort = again.find(({ peer }) => this.#opener.isTooLongFor(peer))
-      if (tooShort) throw new ContextLengthError(this.#opener.needed, limits.maxLengths.get(tooShort.peer)!)
-      if (again.length > 0) await this.#pause(again, signal)
-      // What comes now, a long prompt perhaps, is work, not waiting.
-      else if (spans) this.#patience.end()
-      if (spans) return spans
-    }
-  }
-
-  /** Undefined after a pause in which there was none. */
-  async #findRoute(
-    blocks: BlockRange,
-    signal: AbortSignal | undefined,
-  ): Promise<readonly Span[] | undefined> {
-    const { failed: avoid, policy, provenOnly } = this.#recovery
-    const options = { signal, cacheTokens: this.#opener.needed, policy, avoid, provenOnly }
-    try {
-      return await this.#context.router.route(blocks, options)
-    } catch (error) {
-      signal?.throwIfAborted()
-      await this.#waitForNews(blocks, error, signal)
-      return undefined
-    }
-  }
-
-  /** These servers have failed in this step, and are tried again. @throws MissingBlocksError if that has gone on for too long */
-  async #pause(again: readonly Span[], signal: AbortSignal | undefined): Promise<void> {
-    const { startedAt, cause } = this.#recovery
-    const blocks = again.flatMap(blocksOf)
-    const peers = again.map(({ peer }) => peer)
-    const pauseMs = this.#recovery.pauseMs(peers)
-    const { dhtPrefix, blocks: all, router } = this.#context
-    const { waitTimeoutMs } = this.#patience
-    // What answers others is there; but one step does not wait for ever.
-    const aliveAt = Math.max(startedAt, router.aliveAt(blocks) ?? startedAt)
-    const untilMs = Math.min(aliveAt, startedAt + waitTimeoutMs) + waitTimeoutMs
-    const now = performance.now()
-    if (now >= untilMs)
-      throw silentBlocksError(blocks, { dhtPrefix, numBlocks: all.end }, now - startedAt, cause)
-    this.#patience.tell(blocks, startedAt, untilMs)
-    await this.#patience.pause(pauseMs, this.#stop(signal))
-  }
-
-  /** No server is known for some blocks, or no peer can be asked. @throws the error, if there was none for too long */
-  async #waitForNews(blocks: BlockRange, error: unknown, signal: AbortSignal | undefined): Promise<void> {
-    const isMissing = error instanceof MissingBlocksError
-    if (this.#closing.signal.aborted || !(isMissing || error instanceof SwarmError)) throw error
-    const missing = isMissing ? error.blocks : blocksOf(blocks)
-    const { startedAt } = this.#recovery
-    const aliveAt = this.#context.router.aliveAt(missing)
-    const untilMs = (aliveAt ?? -Infinity) + this.#patience.waitTimeoutMs
-    if (performance.now() >= untilMs) throw error
-    this.#patience.tell(missing, startedAt, untilMs)
-    await this.#patience.pause(this.#recovery.pauseMs([]), this.#stop(signal))
-  }
-
-  #stop(signal: AbortSignal | undefined): AbortSignal {
-    return signal ? AbortSignal.any([signal, this.#closing.signal]) : this.#closing.signal
-  }
-
-  /** Only for a chain that has no sessions yet can it be said how outputs travel; steps may name their successors any time. */
-  async #choosePush(signal: AbortSignal | undefined): Promise<PushKind | undefined> {
+  /** Chooses push at the opening only for a route without sessions; with push per step, steps can name servers at any time. */
+  async #choosePush(signal: AbortSignal): Promise<PushKind | undefined> {
     const { config, router, capabilities } = this.#context
-    const { route } = this
-    if (config.serverToServer === 'never' || this.#pushFailed || route.length < 2) return undefined
-    const isWorthIt = pushGain(route, (peer) => router.leastRttSeconds(peer)) !== undefined
+    const { spans, position } = this.route
+    if (config.serverToServer === 'never' || this.#pushFailed || spans.length < 2) return undefined
+    const isWorthIt = pushGain(spans, (peer) => router.leastRttSeconds(peer)) !== undefined
     if (config.serverToServer === 'auto' && !isWorthIt) return undefined
-    const readsSteps = route.slice(0, -1).map((span) => capabilities.canRewind(span, { signal }))
+    const readsSteps = spans.slice(0, -1).map((span) => capabilities.canRewind(span, { signal }))
     const kind = pushKind(await Promise.all(readsSteps))
-    const isTooLate = this.#position > 0 || this.#opener.needed > maxPushedPrompt
+    const isTooLate = position > 0 || this.#opener.needed > maxPushedPrompt
     return kind === 'at-opening' && isTooLate ? undefined : kind
   }
 
   #stopPushing(cause: Error): void {
     this.#context.logger.info(
       { err: cause },
-      'outputs go by this client again: servers could not hand them on',
+      'servers could not push their outputs; they go through this client from now on',
     )
     this.#recovery.note(undefined, cause)
     this.#pushFailed = true
-    // What was handed on at the opening goes on being handed on: only new sessions end that.
-    if (this.chain.push === 'at-opening') this.#renewAll()
-    else this.chain.dropPushed()
-    this.chain.push = undefined
+    const { route } = this
+    // Servers that learnt at the opening where to push go on pushing: only new sessions end that.
+    if (route.forwarding.isFixedAtOpening) this.#renewAll()
+    else route.forwarding.dropPushed(route.hops)
+    route.forwarding = createForwarding(undefined, this.#forwarding)
   }
 }

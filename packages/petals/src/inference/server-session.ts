@@ -1,9 +1,10 @@
 import { rangeUid } from '../blocks/block-uid.ts'
 import type { Span } from '../blocks/spans.ts'
-import { ConnectionLostError, DeadlineExceededError, ProtocolError } from '../errors.ts'
+import { DeadlineExceededError } from '../errors.ts'
 import type { RpcClient, RpcStream } from '../rpc/rpc-client.ts'
 import { withPeer } from '../rpc/with-peer.ts'
 import type { FloatDtype } from '../tensor/dtype.ts'
+import type { Tensor } from '../tensor/tensor.ts'
 import type { ExpertRequest, ExpertResponse } from '../wire/runtime.ts'
 import {
   inferenceMethod,
@@ -13,7 +14,17 @@ import {
   type NextServer,
   type StepRequest,
 } from './inference-methods.ts'
-import type { Tensor } from '../tensor/tensor.ts'
+import {
+  awaited,
+  initialState,
+  isOver,
+  takenOf,
+  tokensDue,
+  transition,
+  type PendingStep,
+  type SessionEvent,
+  type SessionState,
+} from './server-session-state.ts'
 import { maxResponseBytes, readOutputs, type HiddenTensor } from './step-outputs.ts'
 import type { StepTimes } from './step-times.ts'
 
@@ -23,109 +34,95 @@ export interface ServerSessionOptions {
   readonly dhtPrefix: string
   readonly span: Span
   readonly hiddenSize: number
-  /** Tokens that the server's KV cache is to hold. */
+  /** Tokens that the server's KV cache shall hold. */
   readonly maxLength: number
   readonly adapter?: string | undefined
-  /** For the session's opening: connecting, allocating the KV cache, the first answer. */
+  /** Deadline for connecting, allocating the KV cache and the first answer, together. */
   readonly openTimeoutMs: number
   /** Multiplies the deadlines of steps. */
   readonly deadlineScale: number
-  /** Where the server is to hand every output on to (2.2.0.post1). */
+  /** Where the server shall push every output to (2.2.0.post1). */
   readonly nextServers?: readonly NextServer[] | undefined
   /** Empty steps that will be pushed to this session while its predecessors open: one for each of them. */
   readonly pushedOpenings?: number | undefined
-  /** The session is opened by its first step instead of an empty one, which this server can't answer. */
+  /** The session's first step opens it, because this server can't answer an empty step. */
   readonly withoutEmptySteps?: boolean | undefined
   /** How long the server may wait for room in its KV cache. */
   readonly allocTimeoutSeconds?: number | undefined
-  /** Called with what each step took. */
+  /** Called with the cost of each step. */
   readonly onStep?: ((step: StepCost) => void) | undefined
-  /** Called after every change: opened, an answer came, failed. */
-  readonly onChange: () => void
 }
 
 export interface StepCost {
   readonly tokens: number
   readonly ms: number
-  /** Bytes of hidden states on the wire; none are sent where another server hands them on. */
+  /** Bytes of hidden states on the wire; 0 if another server pushed them. */
   readonly sentBytes: number
   readonly receivedBytes: number
 }
 
-/** A step whose answer has not come. */
-interface Outstanding {
-  readonly tokens: number
-  readonly inputs: Uint8Array | undefined
-  /** `performance.now()`; when the server could begin, at the earliest. */
-  readonly since: number
-}
-
-interface Answered {
-  readonly inputs: Uint8Array | undefined
-  readonly outputs: Uint8Array
-}
-
 /**
- * One span on one server: a stream, and a KV cache over there that holds `sent` positions. Steps are answered in order.
- * Never waits by itself: it says what changed, and holds what came. Not fault-tolerant: one fault ends it.
+ * One hop's session on its server: {@link SessionState} with a stream and a deadline. Steps are answered in order. It never
+ * blocks its route: the route reads the state and awaits `changed`. Not fault-tolerant: the first fault ends it.
  */
 export class ServerSession {
   readonly id = crypto.randomUUID()
   readonly span: Span
   readonly maxLength: number
   readonly startedAt = performance.now()
-  /** Positions that the server was sent, and those whose outputs were taken. */
-  sent = 0
-  taken = 0
   readonly #options: ServerSessionOptions
   readonly #closing = new AbortController()
-  readonly #outstanding: Outstanding[] = []
-  readonly #responses: HiddenTensor[] = []
+  #state: SessionState
   #stream: RpcStream<ExpertRequest, ExpertResponse> | undefined
-  #dtype: FloatDtype | undefined
-  #failure: Error | undefined
-  #failedIdle = false
-  #timer: NodeJS.Timeout | undefined
-  #lastActivity = performance.now()
-  #lastStep: Answered | undefined
-  #rewound = false
-  /** The next step carries what opens the session. */
-  #mustOpen = false
-  #pushedOpenings: number
+  #deadline: NodeJS.Timeout | undefined
+  #change = Promise.withResolvers<void>()
 
   constructor(options: ServerSessionOptions) {
     this.#options = options
     this.span = options.span
     this.maxLength = options.maxLength
-    this.#pushedOpenings = options.pushedOpenings ?? 0
+    this.#state = initialState(options.pushedOpenings ?? 0, this.startedAt)
+    this.#armDeadline()
     void this.#run()
   }
 
-  /** Type of the server's outputs, and of its arithmetic; known once it is open. */
-  get dtype(): FloatDtype | undefined {
-    return this.#dtype
+  /** Positions that were sent to the server. */
+  get sent(): number {
+    return this.#state.sent
   }
 
-  get isOpen(): boolean {
-    return this.#dtype !== undefined && this.#pushedOpenings === 0 && !this.#failure
-  }
-
-  get failure(): Error | undefined {
-    return this.#failure
-  }
-
-  /** The stream ended in order while nothing was asked: the server's limit on idle time, not a fault. */
-  get expired(): boolean {
-    return this.#failedIdle
+  /** Positions whose outputs were taken. */
+  get taken(): number {
+    return takenOf(this.#state)
   }
 
   /** Steps without an answer. */
   get pending(): number {
-    return this.#outstanding.length
+    return this.#state.pending.length
+  }
+
+  /** Type of the server's outputs and of its arithmetic; undefined until the server has answered. */
+  get dtype(): FloatDtype | undefined {
+    return this.#state.dtype
+  }
+
+  /** Steps can be sent. */
+  get isOpen(): boolean {
+    return this.#state.phase === 'ready' || this.#state.phase === 'working'
+  }
+
+  /** The server ended it because it was idle for too long, which is no fault. */
+  get isExpired(): boolean {
+    return this.#state.phase === 'expired'
+  }
+
+  /** Why it is over; undefined while it is not. */
+  get failure(): Error | undefined {
+    return this.#state.failure
   }
 
   get idleMs(): number {
-    return this.pending > 0 ? 0 : performance.now() - this.#lastActivity
+    return this.pending > 0 ? 0 : performance.now() - this.#state.lastAnswerAt
   }
 
   get asNextServer(): NextServer {
@@ -133,94 +130,76 @@ export class ServerSession {
     return { peer, sessionId: this.id, start, end }
   }
 
-  /** Sends a step. Its answer, or the session's failure, will be announced by `onChange`. */
+  /** Resolves at the next change of state. */
+  get changed(): Promise<void> {
+    return this.#change.promise
+  }
+
+  /** Sends a step. */
   send(request: StepRequest): void {
+    const { nextRequest, sent } = this.#state
     const tokens = request.inputs.shape[1]!
-    const startFromPosition = request.startFromPosition ?? (this.#rewound ? this.sent : undefined)
-    this.#rewound = false
-    this.#expect(tokens, request.inputs.data, performance.now())
-    const message = this.#mustOpen
-      ? this.#openingRequest(request.inputs)
-      : stepRequest({ ...request, startFromPosition })
-    this.#mustOpen = false
-    this.#stream!.send(message).catch((error: unknown) => this.#fail(error))
+    this.#report({ type: 'stepped', tokens, inputs: request.inputs.data, since: performance.now() })
+    const start = request.startFromPosition ?? (nextRequest === 'rewinds' ? sent : undefined)
+    const message =
+      nextRequest === 'opens'
+        ? this.#openingRequest(request.inputs)
+        : stepRequest({ ...request, startFromPosition: start })
+    this.#stream!.send(message).catch((error: unknown) => this.#break(error))
   }
 
-  /** The predecessor will hand this step on: only its answer comes by here. Its deadline runs from `inputsArrived` on. */
+  /** The predecessor will push this step: only its answer comes to this client. Its deadline begins with `inputsArrived`. */
   expectPushed(tokens: number): void {
-    this.#rewound = false // the step that is handed on says where it starts
-    this.#expect(tokens, undefined, Infinity)
+    this.#report({ type: 'stepped', tokens, inputs: undefined, since: Infinity })
   }
 
-  /** The predecessor's answer has come, so the same inputs must have reached this server about now. */
+  /** The predecessor's answer has come, so the same inputs must have reached this server at about this time. */
   inputsArrived(): void {
-    const head = this.#outstanding[0]
-    if (!head || head.since !== Infinity) return
-    this.#outstanding[0] = { ...head, since: performance.now() }
-    this.#armDeadline()
+    this.#report({ type: 'arrived', at: performance.now() })
   }
 
-  /** The outputs of the oldest step that were not taken yet. */
+  /** Returns the oldest outputs that were not taken yet. */
   take(): HiddenTensor | undefined {
-    const outputs = this.#responses.shift()
-    if (outputs) this.taken += outputs.shape[1]!
+    const [outputs] = this.#state.outputs
+    if (outputs) this.#report({ type: 'taken' })
     return outputs
   }
 
-  /** Goes back: what follows overwrites the KV cache from `position` on. Only on servers that can, with nothing pending. */
+  /** What follows overwrites the KV cache from `position` on. Only on servers that can rewind, with no step pending. */
   rewind(position: number): void {
-    this.sent = position
-    this.taken = position
-    this.#responses.length = 0
-    this.#lastStep = undefined
-    this.#rewound = true
+    this.#report({ type: 'rewound', position })
   }
 
-  /** Cancels whatever runs; the server frees the KV cache at once. */
+  /** Cancels any pending step; the server frees the KV cache at once. */
   close(): void {
-    this.#fail(new Error('The session was closed.'))
+    this.#report({ type: 'closed', error: new Error('The session was closed.') })
   }
 
   async #run(): Promise<void> {
-    const { rpc, times, span, openTimeoutMs, deadlineScale } = this.#options
+    const { rpc, openTimeoutMs } = this.#options
     try {
-      this.#armOpening(times.openingDeadlineMs(span.peer, openTimeoutMs, deadlineScale))
       const options = { signal: this.#closing.signal, timeoutMs: openTimeoutMs }
-      this.#stream = await rpc.openStream(span.peer, inferenceMethod, options)
-      if (this.#failure) return
-      await this.#open(this.#stream)
-      times.recordOpening(span.peer, performance.now() - this.startedAt)
-      if (this.#pushedOpenings > 0) this.#armOpening(openTimeoutMs * this.#pushedOpenings)
-      else clearTimeout(this.#timer)
-      this.#options.onChange()
-      while (!this.#failure) this.#answered(await this.#receive(this.#stream))
+      this.#stream = await rpc.openStream(this.span.peer, inferenceMethod, options)
+      if (!isOver(this.#state)) await this.#open(this.#stream)
+      while (!isOver(this.#state)) this.#answered(await this.#receive(this.#stream))
     } catch (error) {
-      this.#fail(error)
+      this.#break(error)
     } finally {
-      if (this.#failure) this.#stream?.abort(this.#failure)
+      if (this.failure) this.#stream?.abort(this.failure)
     }
   }
 
-  #armOpening(timeoutMs: number): void {
-    const { peer } = this.span
-    clearTimeout(this.#timer)
-    this.#timer = setTimeout(() => {
-      this.#fail(new DeadlineExceededError(`Opening a session on peer ${peer}`, timeoutMs, { peer }))
-    }, timeoutMs)
-  }
-
-  /** By a step of no tokens: it allocates, and its answer says what type the server computes in. */
+  /** Opens by a step of no tokens: the server allocates, and its answer shows in which type it computes. */
   async #open(stream: RpcStream<ExpertRequest, ExpertResponse>): Promise<void> {
-    const { withoutEmptySteps, hiddenSize } = this.#options
-    if (withoutEmptySteps) {
-      this.#mustOpen = true
-      this.#dtype = 'float32' // not known yet; this is right for all
-      return
+    const { withoutEmptySteps = false, hiddenSize, times } = this.#options
+    let dtype: FloatDtype = 'float32' // right for every server, as long as its type is unknown
+    if (!withoutEmptySteps) {
+      await stream.send(this.#openingRequest(noInputs(hiddenSize)))
+      const response = await stream.receive({ maxBytes: maxResponseBytes(0, hiddenSize) })
+      dtype = withPeer(this.span.peer, () => readOutputs(response, 0, hiddenSize)).dtype
     }
-    await stream.send(this.#openingRequest(noInputs(hiddenSize)))
-    const response = await stream.receive({ maxBytes: maxResponseBytes(0, hiddenSize) })
-    this.#dtype = withPeer(this.span.peer, () => readOutputs(response, 0, hiddenSize)).dtype
-    this.#lastActivity = performance.now()
+    times.recordOpening(this.span.peer, performance.now() - this.startedAt)
+    this.#report({ type: 'opened', dtype, at: performance.now(), firstStepOpens: withoutEmptySteps })
   }
 
   #openingRequest(inputs: Tensor): ExpertRequest {
@@ -229,84 +208,85 @@ export class ServerSession {
   }
 
   async #receive(stream: RpcStream<ExpertRequest, ExpertResponse>): Promise<ExpertResponse> {
-    // How long an honest answer may be is only known when it begins to come.
+    // How long an honest answer may be is only known when it begins to arrive.
     const maxBytes = (): number =>
-      maxResponseBytes(this.#outstanding[0]?.tokens ?? 0, this.#options.hiddenSize)
+      maxResponseBytes(this.#state.pending[0]?.tokens ?? 0, this.#options.hiddenSize)
     return await stream.receive({ maxBytes })
   }
 
   #answered(response: ExpertResponse): void {
-    const { hiddenSize, times, span } = this.#options
-    const step = this.#pushedOpenings > 0 ? undefined : this.#outstanding.shift()
-    const outputs = withPeer(span.peer, () => {
-      if (!step && this.#pushedOpenings === 0)
-        throw new ProtocolError('An answer came to a question that was not asked.')
-      return readOutputs(response, step?.tokens ?? 0, hiddenSize)
+    const before = this.#state
+    if (isOver(before)) return
+    const at = performance.now()
+    const after = withPeer(this.span.peer, () => {
+      const outputs = readOutputs(response, tokensDue(before), this.#options.hiddenSize)
+      return transition(before, { type: 'answered', outputs, at })
     })
-    const now = performance.now()
-    if (step) {
-      this.#checkFresh(step, outputs.data)
-      const began = Math.max(step.since, this.#lastActivity)
-      if (step.tokens > 0 && began !== Infinity) {
-        times.record(span.peer, step.tokens, now - began)
-        this.#options.onStep?.(costOf(step, response, now - began))
-      }
-      this.#responses.push(outputs)
-    } else this.#pushedOpenings--
-    this.#lastActivity = now
-    if (this.#pushedOpenings === 0) this.#armDeadline()
-    this.#options.onChange()
+    const [step] = before.pending
+    if (step) this.#record(step, response, at - Math.max(step.since, before.lastAnswerAt))
+    this.#enter(after)
   }
 
-  /** Answers carry no number: one that repeats the last, bit by bit, though the question was another, is a stale one. */
-  #checkFresh({ inputs }: Outstanding, outputs: Uint8Array): void {
-    const last = this.#lastStep
-    this.#lastStep = { inputs, outputs }
-    if (!last || outputs.byteLength === 0 || Buffer.compare(last.outputs, outputs) !== 0) return
-    if (inputs && last.inputs && Buffer.compare(last.inputs, inputs) === 0) return
-    throw new ProtocolError(`Peer ${this.span.peer} sent the answer to an earlier step again.`, {
-      peer: this.span.peer,
-    })
+  /** @param ms how long the server took; -Infinity if it answered before its inputs were known to have arrived */
+  #record(step: PendingStep, response: ExpertResponse, ms: number): void {
+    if (step.tokens === 0 || ms === -Infinity) return
+    this.#options.times.record(this.span.peer, step.tokens, ms)
+    this.#options.onStep?.(costOf(step, response, ms))
   }
 
-  #expect(tokens: number, inputs: Uint8Array | undefined, since: number): void {
-    this.#outstanding.push({ tokens, inputs, since })
-    this.sent += tokens
-    if (this.#outstanding.length === 1) this.#armDeadline()
+  #break(error: unknown): void {
+    this.#report({ type: 'broken', error: error instanceof Error ? error : new Error(String(error)) })
   }
 
-  /** One deadline at a time, for the oldest step: a server works on them one after the other. */
+  #report(event: SessionEvent): void {
+    this.#enter(transition(this.#state, event))
+  }
+
+  #enter(state: SessionState): void {
+    const before = this.#state
+    this.#state = state
+    if (awaited(state) !== awaited(before)) this.#armDeadline()
+    if (state.failure && !before.failure) {
+      this.#closing.abort(state.failure)
+      this.#stream?.abort(state.failure)
+    }
+    this.#change.resolve()
+    this.#change = Promise.withResolvers()
+  }
+
+  /** One deadline at a time, for what is awaited now. */
   #armDeadline(): void {
-    clearTimeout(this.#timer)
-    const head = this.#outstanding[0]
-    if (!head || head.since === Infinity || this.#failure) return
-    const { times, deadlineScale: scale, span } = this.#options
-    const claimedMs = claimedStepMs(span, head.tokens)
-    const deadlineMs = times.deadlineMs(span.peer, head.tokens, { claimedMs, scale })
-    this.#timer = setTimeout(() => {
-      const what = `A step of ${head.tokens} tokens on peer ${span.peer}`
-      this.#fail(new DeadlineExceededError(what, deadlineMs, { peer: span.peer }))
-    }, deadlineMs)
+    clearTimeout(this.#deadline)
+    const deadline = this.#nextDeadline()
+    if (!deadline) return
+    const { peer } = this.span
+    const what = `${deadline.what} on peer ${peer}`
+    this.#deadline = setTimeout(
+      () => this.#break(new DeadlineExceededError(what, deadline.ms, { peer })),
+      deadline.ms,
+    )
   }
 
-  #fail(error: unknown): void {
-    if (this.#failure) return
-    clearTimeout(this.#timer)
-    this.#failedIdle =
-      this.#dtype !== undefined && this.pending === 0 && error instanceof ConnectionLostError && error.clean
-    this.#failure = error instanceof Error ? error : new Error(String(error))
-    this.#closing.abort(this.#failure)
-    this.#stream?.abort(this.#failure)
-    this.#options.onChange()
+  #nextDeadline(): { readonly what: string; readonly ms: number } | undefined {
+    const { times, deadlineScale: scale, openTimeoutMs, span } = this.#options
+    const waitsFor = awaited(this.#state)
+    if (waitsFor === undefined) return undefined
+    const what = 'Opening a session'
+    if (waitsFor === 'opening') return { what, ms: times.openingDeadlineMs(span.peer, openTimeoutMs, scale) }
+    if (waitsFor === 'joining') return { what, ms: openTimeoutMs * this.#state.pushedOpenings }
+    const { tokens, since } = waitsFor
+    if (since === Infinity) return undefined
+    const claimedMs = claimedStepMs(span, tokens)
+    return { what: `A step of ${tokens} tokens`, ms: times.deadlineMs(span.peer, tokens, { claimedMs, scale }) }
   }
 }
 
-function costOf({ tokens, inputs }: Outstanding, { tensors }: ExpertResponse, ms: number): StepCost {
+function costOf({ tokens, inputs }: PendingStep, { tensors }: ExpertResponse, ms: number): StepCost {
   const receivedBytes = tensors.reduce((sum, { buffer }) => sum + buffer.byteLength, 0)
   return { tokens, ms, sentBytes: inputs?.byteLength ?? 0, receivedBytes }
 }
 
-/** What a step should take by the speed that the server announces; undefined if it does not. */
+/** Returns how long a step should take at the speed that the server announces; undefined if it announces none. */
 function claimedStepMs({ start, end, server }: Span, tokens: number): number | undefined {
   const rps = tokens === 1 ? server.inferenceRps : server.forwardRps
   return rps && (tokens * (end - start) * 1000) / rps

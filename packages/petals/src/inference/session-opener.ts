@@ -13,7 +13,7 @@ export class SessionOpener {
   /** Tokens that sessions must hold. */
   needed = 0
   /** A server had no room: ask for no more than is needed. */
-  tight = false
+  isTight = false
   readonly #context: InferenceContext
   readonly #metrics: InferenceMetrics
   readonly #maxLength: number
@@ -39,10 +39,9 @@ export class SessionOpener {
     span: Span,
     push: Pick<ServerSessionOptions, 'nextServers' | 'pushedOpenings'>,
     deadlineScale: number,
-    onChange: () => void,
   ): ServerSession {
     const { config, limits } = this.#context
-    const { needed, tight } = this
+    const { needed, isTight: tight } = this
     const limit = limits.maxLengths.get(span.peer)
     return new ServerSession({
       ...this.#context,
@@ -54,7 +53,6 @@ export class SessionOpener {
       allocTimeoutSeconds: this.#busy.delete(span.peer) ? reallocTimeoutSeconds : undefined,
       withoutEmptySteps: limits.withoutEmptySteps.has(span.peer),
       onStep: (step) => this.#report(span, step),
-      onChange,
     })
   }
 

@@ -1,4 +1,4 @@
-import { ContextLengthError } from '@petals-chat/engine'
+import { ContextLengthError, ModelUnavailableError, SessionGuard } from '@petals-chat/engine'
 import type { Span } from '../blocks/spans.ts'
 import type { HiddenStates } from '../tensor/hidden-states.ts'
 import type { SessionFailover } from './failover-log.ts'
@@ -6,14 +6,15 @@ import type { InferenceContext } from './inference-context.ts'
 import { inferenceMetrics, phaseOf, type InferenceMetrics } from './inference-metrics.ts'
 import type { InferenceSession, OpenOptions, StepOptions } from './inference-session.ts'
 import { compactTensor, copyValues } from './input-history.ts'
+import type { OpenRoute } from './open-route.ts'
 import { RouteKeeper } from './route-keeper.ts'
 import type { HiddenTensor } from './step-outputs.ts'
 
-/** How often an idle session is looked after. */
+/** How often an idle session is looked after, milliseconds. */
 const maintenanceMs = 15_000
 
 export interface SwarmInferenceSessionOptions {
-  /** Tokens that the session may ever hold. */
+  /** The most tokens that the session will ever hold. */
   readonly maxLength: number
   /** Called when the session is disposed. */
   readonly onClose?: (() => void) | undefined
@@ -33,10 +34,11 @@ class SwarmInferenceSession implements InferenceSession {
   readonly #onClose: (() => void) | undefined
   readonly #metrics: InferenceMetrics
   readonly #keeper: RouteKeeper
+  readonly #route: OpenRoute
+  readonly #guard = new SessionGuard()
+  /** Ends the running call when the session is disposed. */
+  readonly #closing = new AbortController()
   readonly #maintenance: NodeJS.Timeout
-  #position = 0
-  #busy = false
-  #closed = false
   #lastUse = performance.now()
 
   constructor(context: InferenceContext, { maxLength, onClose }: SwarmInferenceSessionOptions) {
@@ -45,6 +47,7 @@ class SwarmInferenceSession implements InferenceSession {
     this.#onClose = onClose
     this.#metrics = inferenceMetrics(context.metrics)
     this.#keeper = new RouteKeeper(context, this.#metrics, maxLength)
+    this.#route = this.#keeper.route
     const { keepAliveMs, aheadTimeoutMs } = context.config
     const intervalMs = Math.min(maintenanceMs, keepAliveMs / 2, aheadTimeoutMs / 2)
     this.#maintenance = setInterval(() => this.#maintain(), intervalMs)
@@ -52,11 +55,11 @@ class SwarmInferenceSession implements InferenceSession {
   }
 
   get position(): number {
-    return this.#position
+    return this.#route.position
   }
 
   get route(): readonly Span[] {
-    return this.#keeper.route
+    return this.#route.spans
   }
 
   get failovers(): readonly SessionFailover[] {
@@ -64,29 +67,26 @@ class SwarmInferenceSession implements InferenceSession {
   }
 
   get pushed(): boolean {
-    return this.#keeper.chain.push !== undefined
+    return this.#route.forwarding.isPushed
   }
 
-  async open({ signal, length = this.#position + 1 }: OpenOptions = {}): Promise<void> {
-    await this.#exclusively(signal, async () => {
-      // What is only done ahead is not worth waiting for.
+  async open({ signal, length = this.position + 1 }: OpenOptions = {}): Promise<void> {
+    await this.#exclusively(signal, async (stop) => {
       const needed = Math.min(length, this.#maxLength)
-      await this.#keeper.prepare(this.#position, needed, { waitTimeoutMs: 0 }, signal)
-      await this.#keeper.untilDone(signal, () => this.#keeper.chain.ready(signal))
+      await this.#keeper.prepare(needed, { waitTimeoutMs: 0 }, stop)
+      await this.#keeper.untilDone(stop, () => this.#route.ready(stop))
     })
   }
 
   async step(inputs: HiddenStates, { onWait, signal }: StepOptions = {}): Promise<HiddenStates> {
     const { waitTimeoutMs } = this.#context.config
-    return await this.#exclusively(signal, async () => {
+    return await this.#exclusively(signal, async (stop) => {
       const [tokens, hiddenSize] = inputs.shape
       const goal = this.#checked(inputs)
       const startedAt = performance.now()
-      await this.#keeper.prepare(this.#position, goal, { waitTimeoutMs, onWait }, signal)
-      const { chain } = this.#keeper
-      chain.begin(this.#position, compactTensor(inputs.data, [1, tokens, hiddenSize]))
-      const outputs = await this.#keeper.untilDone(signal, () => chain.run(goal, signal))
-      this.#position = goal
+      await this.#keeper.prepare(goal, { waitTimeoutMs, onWait }, stop)
+      this.#route.begin(compactTensor(inputs.data, [1, tokens, hiddenSize]))
+      const outputs = await this.#keeper.untilDone(stop, () => this.#route.run(stop))
       const labels = { model: this.#context.dhtPrefix, phase: phaseOf(tokens) }
       this.#metrics.stepSeconds.observe((performance.now() - startedAt) / 1000, labels)
       return { shape: inputs.shape, data: joinValues(outputs, tokens * hiddenSize) }
@@ -94,56 +94,59 @@ class SwarmInferenceSession implements InferenceSession {
   }
 
   rewind(position: number): void {
-    if (!Number.isInteger(position) || position < 0 || position > this.#position) {
-      throw new RangeError(`Can't rewind to ${position}: the session holds ${this.#position} tokens.`)
-    }
-    this.#position = position
+    this.#route.rewind(position)
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    this.#closed = true
+    if (!this.#guard.close()) return
     this.#onClose?.()
     clearInterval(this.#maintenance)
-    this.#keeper.close()
+    this.#closing.abort(new ModelUnavailableError('The session was closed.'))
+    this.#route.closeSessions()
   }
 
-  /** After an error or an abort everything is as it was; what servers may have half done is thrown away. */
-  async #exclusively<T>(signal: AbortSignal | undefined, work: () => Promise<T>): Promise<T> {
-    if (this.#busy) throw new Error('A step of this session is under way.')
-    if (this.#closed) throw new Error('This session was closed.')
-    signal?.throwIfAborted()
-    this.#busy = true
+  /** After an error or an abort the session is as before; what servers may have half done is discarded. */
+  async #exclusively<T>(
+    signal: AbortSignal | undefined,
+    work: (signal: AbortSignal) => Promise<T>,
+  ): Promise<T> {
+    using _call = this.#guard.enter()
+    const closing = this.#closing.signal
+    const stop = signal ? AbortSignal.any([signal, closing]) : closing
+    stop.throwIfAborted()
     try {
-      return await work()
+      return await work(stop)
     } catch (error) {
-      this.#keeper.chain.truncate(this.#position, () => false)
+      this.#route.truncate(() => false)
       throw error
     } finally {
-      this.#busy = false
       this.#lastUse = performance.now()
-      if (this.#closed) this.#keeper.close()
+      if (this.#guard.closed) this.#route.closeSessions()
     }
   }
 
+  /** Returns the position after these inputs. @throws TypeError, ContextLengthError */
   #checked({ shape: [tokens, hiddenSize], data }: HiddenStates): number {
     if (hiddenSize !== this.#context.hiddenSize || tokens < 1 || data.length !== tokens * hiddenSize) {
       throw new TypeError(
-        `Inputs of shape [${tokens}, ${hiddenSize}] with ${data.length} values can't be run.`,
+        `Inputs of shape [${tokens}, ${hiddenSize}] with ${data.length} values can't be run: this model needs ` +
+          `[tokens, ${this.#context.hiddenSize}], with at least one token.`,
       )
     }
-    const goal = this.#position + tokens
+    const goal = this.position + tokens
     if (goal > this.#maxLength) throw new ContextLengthError(goal, this.#maxLength)
     return goal
   }
 
-  /** Keeps sessions from being taken for forgotten; gives them up when they are. */
+  /** Keeps idle server sessions alive, and closes them when the session has not been used for too long. */
   #maintain(): void {
-    if (this.#busy || this.#closed) return
-    const { chain } = this.#keeper
+    if (this.#guard.busy || this.#guard.closed) return
     const { idleTimeoutMs, aheadTimeoutMs, keepAliveMs } = this.#context.config
-    const isUnused = chain.links.every(({ session }) => !session?.sent)
-    if (performance.now() - this.#lastUse > (isUnused ? aheadTimeoutMs : idleTimeoutMs)) chain.closeSessions()
-    else if (chain.links.some(({ session }) => (session?.idleMs ?? 0) > keepAliveMs)) chain.keepAlive()
+    const { hops } = this.#route
+    const isUnused = hops.every(({ session }) => !session?.sent)
+    const isForgotten = performance.now() - this.#lastUse > (isUnused ? aheadTimeoutMs : idleTimeoutMs)
+    if (isForgotten) this.#route.closeSessions()
+    else if (hops.some(({ session }) => (session?.idleMs ?? 0) > keepAliveMs)) this.#route.keepAlive()
   }
 }
 

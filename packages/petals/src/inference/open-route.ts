@@ -1,0 +1,192 @@
+import { abortable } from '@petals-chat/engine'
+import type { Span } from '../blocks/spans.ts'
+import { DeadlineExceededError } from '../errors.ts'
+import type { Forwarding } from './forwarding.ts'
+import { InputHistory } from './input-history.ts'
+import { closeSession, type OpenHop, type OpenServerSession } from './open-hop.ts'
+import type { HiddenTensor } from './step-outputs.ts'
+
+/** A hop's server failed. */
+export class HopFailure extends Error {
+  readonly index: number
+  override readonly cause: Error
+
+  constructor(index: number, cause: Error) {
+    super(cause.message)
+    this.index = index
+    this.cause = cause
+  }
+}
+
+/** The output that one server should have pushed to the next did not arrive in time. Neither need be at fault. */
+export class PushLostError extends Error {
+  constructor(cause: Error) {
+    super(cause.message, { cause })
+  }
+}
+
+export interface OpenRouteOptions {
+  readonly hiddenSize: number
+  readonly openSession: OpenServerSession
+  readonly forwarding: Forwarding
+}
+
+/**
+ * The hops of a route with their server sessions, and what flows through them. It owns the position and the history of
+ * inputs. Each hop keeps the inputs of its blocks, and sends its server those that the server lacks; the outputs are the
+ * inputs of the next hop. Therefore a prompt, one more token, and the replay on a replacement are the same work: histories
+ * are ahead of sessions, and `run` lets the sessions catch up. Outputs of a replay that the next hop already has are dropped.
+ */
+export class OpenRoute {
+  hops: readonly OpenHop[] = []
+  forwarding: Forwarding
+  readonly #options: OpenRouteOptions
+  /** Inputs of the first block; they are ahead of `position` while `run` works. */
+  readonly #inputs: InputHistory
+  #position = 0
+  /** Outputs of the last block since `position`. */
+  #outputs: HiddenTensor[] = []
+
+  constructor(options: OpenRouteOptions) {
+    this.#options = options
+    this.forwarding = options.forwarding
+    this.#inputs = new InputHistory(options.hiddenSize)
+  }
+
+  /** Tokens that were run through the whole route. */
+  get position(): number {
+    return this.#position
+  }
+
+  get spans(): readonly Span[] {
+    return this.hops.map(({ span }) => span)
+  }
+
+  /** Replaces hop `index` by hops for `spans`, or sets the first hops where there are none. */
+  replace(index: number, spans: readonly Span[]): void {
+    const old = this.hops[index]
+    old?.session?.close()
+    const hops = spans.map((span, i) => {
+      const history = i === 0 ? (old?.history ?? this.#inputs) : new InputHistory(this.#options.hiddenSize)
+      return { span, history, session: undefined }
+    })
+    this.hops = [...this.hops.slice(0, index), ...hops, ...this.hops.slice(index + 1)]
+  }
+
+  /** Adds inputs after `position`, for `run`. */
+  begin(inputs: HiddenTensor): void {
+    this.#inputs.append(inputs)
+    this.#outputs = []
+  }
+
+  /**
+   * Runs the inputs that were added through all hops, moves `position` behind them, and returns the outputs of the last
+   * block. When it has thrown a HopFailure, and the hop was replaced, a second call continues the work.
+   * @throws HopFailure, PushLostError
+   */
+  async run(signal: AbortSignal): Promise<readonly HiddenTensor[]> {
+    const goal = this.#inputs.length
+    await this.#until(signal, () => {
+      this.#takeOutputs()
+      this.forwarding.send(this.hops)
+      return this.#collected === goal && this.hops.every(({ session }) => session?.taken === goal)
+    })
+    this.#position = goal
+    return this.#outputs
+  }
+
+  /** Opens the sessions that are missing, and waits until all are open. @throws HopFailure, PushLostError */
+  async ready(signal: AbortSignal): Promise<void> {
+    await this.#until(signal, () => this.hops.every(({ session }) => session?.isOpen))
+  }
+
+  /** Moves back to `position`. Servers and histories follow with `truncate`. @throws RangeError */
+  rewind(position: number): void {
+    if (!Number.isInteger(position) || position < 0 || position > this.#position) {
+      throw new RangeError(`Can't rewind to ${position}: the session holds ${this.#position} tokens.`)
+    }
+    this.#position = position
+  }
+
+  /** Forgets the inputs after `position`. Rewinds or closes the sessions whose servers have them, or may have them. */
+  truncate(canRewind: (hop: OpenHop) => boolean): void {
+    for (const hop of this.hops) {
+      hop.history.truncate(this.#position)
+      const { session } = hop
+      if (!session || (session.sent <= this.#position && session.pending === 0)) continue
+      if (session.pending === 0 && !session.failure && canRewind(hop)) session.rewind(this.#position)
+      else closeSession(hop)
+    }
+    this.#inputs.truncate(this.#position)
+  }
+
+  closeSessions(): void {
+    for (const hop of this.hops) closeSession(hop)
+  }
+
+  /** Sends empty steps, so that servers don't end idle sessions. */
+  keepAlive(): void {
+    for (const [i, hop] of this.hops.entries()) {
+      const { session } = hop
+      if (session?.isOpen && session.pending === 0 && session.taken > 0)
+        this.forwarding.keepAlive(session, hop, i)
+    }
+  }
+
+  /** Position that the outputs of the last block have reached. */
+  get #collected(): number {
+    return this.#outputs.reduce((sum, { shape }) => sum + shape[1]!, this.#position)
+  }
+
+  /** The one place that awaits the server sessions: does what can be done now, then waits for the next change of any. */
+  async #until(signal: AbortSignal, isDone: () => boolean): Promise<void> {
+    while (true) {
+      signal.throwIfAborted()
+      this.forwarding.open(this.hops, this.#options.openSession)
+      this.#throwFailures()
+      if (isDone()) return
+      const changes = this.hops.flatMap(({ session }) => session?.changed ?? [])
+      await abortable(Promise.race(changes), signal)
+    }
+  }
+
+  #takeOutputs(): void {
+    this.hops.forEach(({ session }, i) => {
+      if (!session) return
+      let from = session.taken
+      for (let outputs = session.take(); outputs; outputs = session.take()) {
+        this.#passOn(i + 1, outputs, from)
+        from = session.taken
+      }
+    })
+  }
+
+  /** Makes outputs of the positions from `from` on inputs of hop `index`, or results. Drops what is known already. */
+  #passOn(index: number, outputs: HiddenTensor, from: number): void {
+    const next = this.hops[index]
+    const fresh = skipTokens(outputs, (next ? next.history.length : this.#collected) - from)
+    if (next) {
+      if (fresh) next.history.append(fresh)
+      next.session?.inputsArrived()
+    } else if (fresh) this.#outputs.push(fresh)
+  }
+
+  #throwFailures(): void {
+    this.hops.forEach(({ session }, i) => {
+      if (!session?.failure) return
+      const isLate = session.failure instanceof DeadlineExceededError
+      throw isLate && this.forwarding.mayAwaitPush(session, i)
+        ? new PushLostError(session.failure)
+        : new HopFailure(i, session.failure)
+    })
+  }
+}
+
+/** Returns the tensor without its first `count` tokens; undefined if none are left. */
+function skipTokens(tensor: HiddenTensor, count: number): HiddenTensor | undefined {
+  const [, tokens, hiddenSize] = tensor.shape as [number, number, number]
+  if (count <= 0) return tensor
+  if (count >= tokens) return undefined
+  const tokenBytes = tensor.data.byteLength / tokens
+  return { ...tensor, shape: [1, tokens - count, hiddenSize], data: tensor.data.subarray(count * tokenBytes) }
+}

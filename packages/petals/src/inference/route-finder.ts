@@ -1,0 +1,95 @@
+import { ContextLengthError, MissingBlocksError } from '@petals-chat/engine'
+import { blocksOf, type BlockRange } from '../blocks/block-range.ts'
+import type { Span } from '../blocks/spans.ts'
+import { SwarmError } from '../errors.ts'
+import { silentBlocksError } from '../routing/missing-blocks.ts'
+import type { InferenceContext } from './inference-context.ts'
+import { Patience, type PatienceOptions } from './patience.ts'
+import type { Recovery } from './recovery.ts'
+import type { SessionOpener } from './session-opener.ts'
+
+/** Finds servers for one step of a session. Where there are none it waits for them, and reports for which blocks. */
+export class RouteFinder {
+  readonly #context: InferenceContext
+  readonly #opener: SessionOpener
+  readonly #recovery: Recovery
+  readonly #patience: Patience
+
+  constructor(
+    context: InferenceContext,
+    opener: SessionOpener,
+    recovery: Recovery,
+    patience: PatienceOptions,
+  ) {
+    this.#context = context
+    this.#opener = opener
+    this.#recovery = recovery
+    this.#patience = new Patience(patience)
+  }
+
+  /** Reports that the session waits no longer. */
+  endWait(): void {
+    this.#patience.end()
+  }
+
+  /** Returns servers for the blocks: healthy ones, or else, after a pause, those that have failed in this step. */
+  async find(blocks: BlockRange, signal: AbortSignal): Promise<readonly Span[]> {
+    const { limits } = this.#context
+    while (true) {
+      const spans = await this.#route(blocks, signal)
+      const again = spans?.filter(({ peer }) => this.#recovery.failed.has(peer)) ?? []
+      const tooShort = again.find(({ peer }) => this.#opener.isTooLongFor(peer))
+      if (tooShort) throw new ContextLengthError(this.#opener.needed, limits.maxLengths.get(tooShort.peer)!)
+      if (again.length > 0) await this.#pause(again, signal)
+      // What follows, for example a long prompt, is work and not waiting.
+      else if (spans) this.endWait()
+      if (spans) return spans
+    }
+  }
+
+  /** Returns undefined, after a pause, if there is no route. */
+  async #route(blocks: BlockRange, signal: AbortSignal): Promise<readonly Span[] | undefined> {
+    const { failed: avoid, policy, provenOnly } = this.#recovery
+    const options = { signal, cacheTokens: this.#opener.needed, policy, avoid, provenOnly }
+    try {
+      return await this.#context.router.route(blocks, options)
+    } catch (error) {
+      signal.throwIfAborted()
+      await this.#waitForServers(blocks, error, signal)
+      return undefined
+    }
+  }
+
+  /** Pauses before servers that have failed in this step are tried again. @throws MissingBlocksError if that took too long */
+  async #pause(again: readonly Span[], signal: AbortSignal): Promise<void> {
+    const { startedAt, cause } = this.#recovery
+    const blocks = again.flatMap(blocksOf)
+    const pauseMs = this.#recovery.pauseMs(again.map(({ peer }) => peer))
+    const { dhtPrefix, blocks: all, router } = this.#context
+    const { waitTimeoutMs } = this.#patience
+    // A server that answers other clients is alive. But one step has a limit even then.
+    const aliveAt = Math.max(startedAt, router.aliveAt(blocks) ?? startedAt)
+    const untilMs = Math.min(aliveAt, startedAt + waitTimeoutMs) + waitTimeoutMs
+    const now = performance.now()
+    if (now >= untilMs)
+      throw silentBlocksError(blocks, { dhtPrefix, numBlocks: all.end }, now - startedAt, cause)
+    this.#patience.report(blocks, startedAt, untilMs)
+    await this.#patience.pause(pauseMs, signal)
+  }
+
+  /**
+   * Pauses while no server is known for some blocks, or no peer can be asked for them.
+   * @throws `error` if none was alive for too long
+   */
+  async #waitForServers(blocks: BlockRange, error: unknown, signal: AbortSignal): Promise<void> {
+    const isMissing = error instanceof MissingBlocksError
+    if (!(isMissing || error instanceof SwarmError)) throw error
+    const missing = isMissing ? error.blocks : blocksOf(blocks)
+    const { startedAt } = this.#recovery
+    const aliveAt = this.#context.router.aliveAt(missing)
+    const untilMs = (aliveAt ?? -Infinity) + this.#patience.waitTimeoutMs
+    if (performance.now() >= untilMs) throw error
+    this.#patience.report(missing, startedAt, untilMs)
+    await this.#patience.pause(this.#recovery.pauseMs([]), signal)
+  }
+}
