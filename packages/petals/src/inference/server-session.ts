@@ -277,7 +277,10 @@ export class ServerSession {
     const { tokens, since } = waitsFor
     if (since === Infinity) return undefined
     const claimedMs = claimedStepMs(span, tokens)
-    return { what: `A step of ${tokens} tokens`, ms: times.deadlineMs(span.peer, tokens, { claimedMs, scale }) }
+    return {
+      what: `A step of ${tokens} tokens`,
+      ms: times.deadlineMs(span.peer, tokens, { claimedMs, scale }),
+    }
   }
 }
 
