@@ -1,0 +1,80 @@
+// What may import what. eslint.config.js turns these tables into rules; docs/architecture.md shows them to people, and
+// layers.test.ts holds both equal.
+
+/** Which packages may import which. */
+export const packageImports = {
+  api: [],
+  engine: [],
+  hub: ['engine'],
+  llama: ['engine'],
+  petals: ['engine'],
+  contribute: ['engine'],
+  gateway: ['api', 'engine'],
+  web: ['api'],
+  cli: ['contribute', 'engine', 'gateway', 'hub', 'llama', 'petals', 'web'],
+}
+
+/**
+ * The folders of a package's `src`, and the sibling folders that each may import; beside them its own files and those
+ * that the whole package shares.
+ */
+export const layers = {
+  petals: {
+    shared: ['errors.ts', 'config.ts'],
+    folders: {
+      tensor: [],
+      wire: [],
+      sampling: ['tensor'],
+      p2p: ['wire'],
+      layers: ['tensor'],
+      rpc: ['p2p', 'wire'],
+      dht: ['rpc', 'p2p', 'wire'],
+      blocks: ['dht', 'p2p', 'wire'],
+      routing: ['blocks', 'dht', 'p2p'],
+      inference: ['routing', 'blocks', 'rpc', 'p2p', 'tensor', 'wire'],
+      swarm: ['routing', 'blocks', 'layers', 'dht', 'rpc', 'p2p', 'wire'],
+      session: ['inference', 'sampling', 'layers', 'blocks', 'p2p', 'tensor'],
+      model: ['session', 'swarm', 'inference', 'layers', 'blocks', 'p2p'],
+    },
+  },
+  llama: {
+    shared: ['protocol.ts', 'config.ts'],
+    folders: {
+      machine: [],
+      gguf: [],
+      tokenizer: ['gguf'],
+      'grammar/gbnf': [],
+      'grammar/regular': ['grammar/gbnf'],
+      'grammar/schema': ['grammar/regular', 'grammar/gbnf'],
+      grammar: [],
+      worker: ['machine'],
+      session: ['worker', 'grammar'],
+      child: [],
+    },
+  },
+  web: {
+    shared: ['store.ts'],
+    folders: {
+      api: [],
+      chat: ['api'],
+      i18n: ['chat'],
+      ui: ['i18n'],
+      markdown: ['ui', 'i18n'],
+      storage: ['chat', 'api', 'i18n'],
+      state: ['storage', 'chat', 'api', 'i18n'],
+      swarm: ['api'],
+      app: ['state', 'storage', 'chat', 'api', 'i18n'],
+      components: ['app', 'state', 'storage', 'swarm', 'markdown', 'ui', 'chat', 'api', 'i18n'],
+      testing: ['state', 'storage', 'chat', 'api'],
+    },
+  },
+}
+
+/** Heavy dependencies live in one place each. */
+export const heavyDependencies = [
+  { names: ['libp2p', '@libp2p/*', '@chainsafe/*', '@multiformats/*'], home: 'packages/petals/src/p2p' },
+  { names: ['onnxruntime-node', '@huggingface/tokenizers'], home: 'packages/petals/src/layers' },
+  { names: ['node-llama-cpp'], home: 'packages/llama' },
+  { names: ['hono', 'hono/*', '@hono/*', 'ws', 'prom-client'], home: 'packages/gateway' },
+  { names: ['pino', 'pino-pretty', 'yaml', 'commander'], home: 'packages/cli' },
+]
