@@ -28,6 +28,7 @@ export {
 } from './chat/tool-calls.ts'
 export * from './engine.ts'
 export * from './errors.ts'
+export { forwardModel, forwardSession, optionalSessionMethods } from './forward.ts'
 export { commonPrefixLength } from './generation/common-prefix.ts'
 export { Detokenizer, type DecodedText } from './generation/detokenizer.ts'
 export {

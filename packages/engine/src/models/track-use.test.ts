@@ -1,32 +1,26 @@
+import * as vitest from 'vitest'
 import { expect, it } from 'vitest'
-import type { Session } from '../engine.ts'
 import { ScriptedEngine } from '../testing/scripted-engine.ts'
+import { sessionWrapperTests } from '../testing/session-wrapper-tests.ts'
 import { modelSpecSchema } from './model-spec.ts'
 import { trackUse } from './track-use.ts'
 
-/** Everything that a session may have. */
-const optional: Required<Pick<Session, 'prewarm' | 'score' | 'route'>> = {
-  prewarm: async () => {},
-  score: async () => [],
-  route: () => ({ hops: [], failovers: [], pushed: false }),
-}
+const entry = modelSpecSchema.parse({ id: 'test', engine: 'scripted', source: 'none' })
 
-it('passes on all that a session can do, and nothing that it can not', async () => {
-  await using engine = new ScriptedEngine()
-  const model = await engine.load(modelSpecSchema.parse({ id: 'test', engine: 'llama', source: 'none' }))
-  const open = model.openSession.bind(model)
-  const tracked = trackUse(model, { idleMs: 1000, onIdle: () => {} })
-  for (const changes of [optional, { prewarm: undefined, score: undefined, route: undefined }]) {
-    model.openSession = async (options) => Object.assign(await open(options), changes)
-    await using session = await tracked.model.openSession({ maxLength: 16 })
-    for (const name of ['prewarm', 'score', 'route'] as const)
-      expect(typeof session[name], name).toBe(typeof changes[name])
-  }
-})
+sessionWrapperTests(
+  'trackUse',
+  async (session) => {
+    const model = await new ScriptedEngine().load(entry)
+    model.openSession = async () => session
+    const tracked = trackUse(model, { idleMs: 1000, onIdle: () => {} })
+    return await tracked.model.openSession({ maxLength: 16 })
+  },
+  vitest,
+)
 
 it("hands a generation's options on as they are", async () => {
   await using engine = new ScriptedEngine()
-  const model = await engine.load(modelSpecSchema.parse({ id: 'test', engine: 'llama', source: 'none' }))
+  const model = await engine.load(entry)
   const open = model.openSession.bind(model)
   const seen: unknown[] = []
   model.openSession = async (options) =>

@@ -1,4 +1,5 @@
 import type { Model, Session } from '../engine.ts'
+import { forwardModel, forwardSession } from '../forward.ts'
 
 export interface TrackUseOptions {
   readonly idleMs: number
@@ -7,13 +8,13 @@ export interface TrackUseOptions {
 }
 
 export interface TrackedModel {
-  /** The same model; who uses it through this one is noticed. */
+  /** The same model; its use through this object is noticed. */
   readonly model: Model
-  /** Starts the wait anew: somebody is about to use the model. */
+  /** Restarts the idle timer, for a caller that is about to use the model. */
   touch(): void
 }
 
-/** Notices when nobody has used a model for a while. */
+/** Calls `onIdle` once a model has been without use for `idleMs`. */
 export function trackUse(model: Model, { idleMs, onIdle }: TrackUseOptions): TrackedModel {
   let users = 0
   let timer: NodeJS.Timeout | undefined
@@ -41,16 +42,7 @@ export function trackUse(model: Model, { idleMs, onIdle }: TrackUseOptions): Tra
   touch()
 
   const { embed } = model
-  const tracked: Model = {
-    id: model.id,
-    contextLength: model.contextLength,
-    tokenizer: model.tokenizer,
-    chatTemplate: model.chatTemplate,
-    capabilities: model.capabilities,
-    generation: model.generation,
-    maxSessions: model.maxSessions,
-    memoryBytes: model.memoryBytes,
-    status: (options) => model.status(options),
+  const tracked = forwardModel(model, {
     ...(embed && { embed: (tokens, options) => during(() => embed.call(model, tokens, options)) }),
     async openSession(options) {
       begin()
@@ -65,23 +57,13 @@ export function trackUse(model: Model, { idleMs, onIdle }: TrackUseOptions): Tra
       clearTimeout(timer)
       await model[Symbol.asyncDispose]()
     },
-  }
+  })
   return { model: tracked, touch }
 }
 
 function notifyDisposal(session: Session, onDisposed: () => void): Session {
   let disposed = false
-  const { prewarm, score, route } = session
-  return {
-    maxLength: session.maxLength,
-    get tokens() {
-      return session.tokens
-    },
-    generate: (tokens, options) => session.generate(tokens, options),
-    truncate: (length, options) => session.truncate(length, options),
-    ...(prewarm && { prewarm: (options) => prewarm.call(session, options) }),
-    ...(score && { score: (tokens, options) => score.call(session, tokens, options) }),
-    ...(route && { route: () => route.call(session) }),
+  return forwardSession(session, {
     async [Symbol.asyncDispose]() {
       try {
         await session[Symbol.asyncDispose]()
@@ -90,5 +72,5 @@ function notifyDisposal(session: Session, onDisposed: () => void): Session {
         disposed = true
       }
     },
-  }
+  })
 }

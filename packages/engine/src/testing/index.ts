@@ -1,5 +1,5 @@
 /**
- * For tests of engines, and of what stands above them: an engine without neurons, and the suite that every engine passes.
+ * For tests of engines, and of what stands above them: a scripted engine (no model), and the suite that every engine passes.
  *
  * ```ts
  * import * as vitest from 'vitest'
@@ -17,4 +17,5 @@ export type {
 } from './compliance/subject.ts'
 export { ScriptedEngine, type ScriptedEngineOptions, type ScriptedStep } from './scripted-engine.ts'
 export type { Continuation } from './scripted-script.ts'
+export { sessionWrapperTests, type WrapSession } from './session-wrapper-tests.ts'
 export { isSpecialToken, scriptedTokenizer, specialToken } from './scripted-tokenizer.ts'

@@ -1,15 +1,5 @@
-import type {
-  AbortOptions,
-  GenerateOptions,
-  GeneratedToken,
-  Logger,
-  RouteReport,
-  ScoreOptions,
-  Session,
-  TokenId,
-  TokenScore,
-} from '@petals-chat/engine'
-import { ContextLengthError, InvalidRequestError } from '@petals-chat/engine'
+import type { GenerateOptions, GeneratedToken, Logger, Session, TokenId } from '@petals-chat/engine'
+import { ContextLengthError, forwardSession, InvalidRequestError } from '@petals-chat/engine'
 import { logRoute } from '../swarm/route-log.ts'
 import type { GenerationMetrics } from './generation-metrics.ts'
 
@@ -17,13 +7,12 @@ import type { GenerationMetrics } from './generation-metrics.ts'
 export type SessionHealth = 'reusable' | 'suspect' | 'failed'
 
 /**
- * A session as its holder sees it: works until the lease ends, measures what is generated on it, and notices whether
- * the pool may lend the session again.
+ * A session that is lent to one holder. `session` works until the lease ends; what is generated on it is measured; its
+ * faults tell whether the pool may lend the session again.
  */
-export class LeasedSession implements Session {
-  readonly score?: NonNullable<Session['score']>
-  readonly route?: () => RouteReport
-  readonly #session: Session
+export class LeasedSession {
+  readonly session: Session
+  readonly #inner: Session
   readonly #metrics: GenerationMetrics
   readonly #logger: Logger
   #calls = 0
@@ -31,50 +20,26 @@ export class LeasedSession implements Session {
   #failed = false
   #disposed = false
 
-  constructor(session: Session, metrics: GenerationMetrics, logger: Logger) {
-    this.#session = session
+  constructor(inner: Session, metrics: GenerationMetrics, logger: Logger) {
+    this.#inner = inner
     this.#metrics = metrics
     this.#logger = logger
-    if (session.score !== undefined) this.score = (tokens, options) => this.#score(tokens, options)
-    if (session.route !== undefined) this.route = () => session.route!()
-  }
-
-  get maxLength(): number {
-    return this.#session.maxLength
-  }
-
-  get tokens(): readonly TokenId[] {
-    return this.#session.tokens
-  }
-
-  async *generate(tokens: readonly TokenId[], options: GenerateOptions): AsyncGenerator<GeneratedToken> {
-    this.#assertLeased()
-    const measurement = this.#metrics.start(tokens.length, this.#session.tokens.length)
-    this.#calls += 1
-    try {
-      for await (const token of this.#session.generate(tokens, options)) {
-        measurement.onToken()
-        yield token
-      }
-    } catch (error) {
-      this.#note(error, options.signal)
-      throw error
-    } finally {
-      this.#calls -= 1
-      measurement.end()
-      if (this.route !== undefined) logRoute(this.#logger, this.route())
-    }
-  }
-
-  async truncate(length: number, options?: AbortOptions): Promise<void> {
-    this.#assertLeased()
-    await this.#watch(this.#session.truncate(length, options), options?.signal)
-  }
-
-  /** The holder wants the session closed, not kept. */
-  async [Symbol.asyncDispose](): Promise<void> {
-    this.#disposed = true
-    await this.#session[Symbol.asyncDispose]()
+    const { score } = inner
+    this.session = forwardSession(inner, {
+      generate: (tokens, options) => this.#generate(tokens, options),
+      truncate: (length, options) => this.#watch(() => inner.truncate(length, options), options?.signal),
+      ...(score && {
+        score: (tokens, options) =>
+          this.#measure(tokens.length, () =>
+            this.#watch(() => score.call(inner, tokens, options), options?.signal),
+          ),
+      }),
+      // The holder wants the session closed, not kept.
+      [Symbol.asyncDispose]: async () => {
+        this.#disposed = true
+        await inner[Symbol.asyncDispose]()
+      },
+    })
   }
 
   /** Ends the lease. `failed`: something beyond this session may be broken; `suspect`: only this session is unfit. */
@@ -84,20 +49,41 @@ export class LeasedSession implements Session {
     return this.#calls > 0 || this.#disposed ? 'suspect' : 'reusable'
   }
 
-  async #score(tokens: readonly TokenId[], options?: ScoreOptions): Promise<readonly TokenScore[]> {
+  async *#generate(tokens: readonly TokenId[], options: GenerateOptions): AsyncGenerator<GeneratedToken> {
     this.#assertLeased()
-    const measurement = this.#metrics.start(tokens.length, this.#session.tokens.length)
+    const measurement = this.#metrics.start(tokens.length, this.#inner.tokens.length)
+    this.#calls += 1
     try {
-      return await this.#watch(this.#session.score!(tokens, options), options?.signal)
+      for await (const token of this.#inner.generate(tokens, options)) {
+        measurement.onToken()
+        yield token
+      }
+    } catch (error) {
+      this.#note(error, options.signal)
+      throw error
+    } finally {
+      this.#calls -= 1
+      measurement.end()
+      const route = this.#inner.route?.()
+      if (route !== undefined) logRoute(this.#logger, route)
+    }
+  }
+
+  async #measure<Result>(tokens: number, work: () => Promise<Result>): Promise<Result> {
+    this.#assertLeased()
+    const measurement = this.#metrics.start(tokens, this.#inner.tokens.length)
+    try {
+      return await work()
     } finally {
       measurement.end()
     }
   }
 
-  async #watch<Result>(work: Promise<Result>, signal: AbortSignal | undefined): Promise<Result> {
+  async #watch<Result>(work: () => Promise<Result>, signal: AbortSignal | undefined): Promise<Result> {
+    this.#assertLeased()
     this.#calls += 1
     try {
-      return await work
+      return await work()
     } catch (error) {
       this.#note(error, signal)
       throw error

@@ -188,7 +188,7 @@ export class ModelSessions {
     const leased = new LeasedSession(session, this.#options.generationMetrics, leasedLogger)
     let returned: Promise<void> | undefined
     return {
-      session: leased,
+      session: leased.session,
       queuedMs,
       [Symbol.asyncDispose]: () => (returned ??= this.#takeBack(session, leased, owner, leasedAt)),
     }

@@ -1,4 +1,6 @@
 import {
+  forwardModel,
+  forwardSession,
   CapacityError,
   GenerationFailedError,
   greedy,
@@ -13,7 +15,6 @@ import fc from 'fast-check'
 import { expect, it } from 'vitest'
 import { gatewayConfigSchema } from '../config.ts'
 import type { SessionLease, SessionPool } from '../context.ts'
-import { delegatingModel, delegatingSession } from '../fixtures/delegating-model.ts'
 import { createSessionPool } from './session-pool.ts'
 
 interface Client {
@@ -71,12 +72,12 @@ class World {
     const real = await this.engine.load(
       modelSpecSchema.parse({ id: 'test', engine: 'llama', source: 'none' }),
     )
-    this.#model = delegatingModel(real, {
+    this.#model = forwardModel(real, {
       ...(secretive && { maxSessions: undefined }),
       openSession: async (options) => {
         await this.#pause('open')
         const session = await real.openSession(options)
-        return delegatingSession(session, {
+        return forwardSession(session, {
           generate: (tokens, options) => {
             if (this.#faulty.delete(session.tokens)) {
               this.#broken.add(session.tokens)

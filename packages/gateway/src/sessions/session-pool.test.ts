@@ -1,4 +1,5 @@
 import {
+  forwardModel,
   CapacityError,
   ContextLengthError,
   GenerationFailedError,
@@ -12,7 +13,6 @@ import { ScriptedEngine, type ScriptedEngineOptions } from '@petals-chat/engine/
 import { describe, expect, it } from 'vitest'
 import { gatewayConfigSchema } from '../config.ts'
 import type { AcquireRequest, SessionLease, SessionPool } from '../context.ts'
-import { delegatingModel } from '../fixtures/delegating-model.ts'
 import { eventually } from '../fixtures/test-gateway.ts'
 import { createPrometheusMetrics } from '../metrics.ts'
 import { createSessionPool, type SessionPoolConfig } from './session-pool.ts'
@@ -143,7 +143,7 @@ describe('createSessionPool', () => {
 
   it('learns from the engine that there is less room than it said', async () => {
     const { engine, model, pool } = await createTestPool({ maxSessions: 1 })
-    const unbounded = delegatingModel(model, { maxSessions: undefined })
+    const unbounded = forwardModel(model, { maxSessions: undefined })
     const request = { tokens: [1, 2], maxLength: 16 }
     const first = await pool.acquire(unbounded, request)
     let second: SessionLease | undefined

@@ -1,0 +1,12 @@
+import { silentLogger, silentMetrics } from '@petals-chat/engine'
+import { sessionWrapperTests } from '@petals-chat/engine/testing'
+import * as vitest from 'vitest'
+import { createGenerationMetrics } from './generation-metrics.ts'
+import { LeasedSession } from './leased-session.ts'
+
+sessionWrapperTests(
+  'LeasedSession',
+  (session) =>
+    new LeasedSession(session, createGenerationMetrics(silentMetrics)('test'), silentLogger).session,
+  vitest,
+)
