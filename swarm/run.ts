@@ -6,7 +6,7 @@ export interface RunOptions {
   readonly env?: Readonly<Record<string, string>>
 }
 
-/** Runs a program to its end and gives its standard output; its error output becomes the message when it fails. */
+/** Runs a program to its end and resolves to its standard output. @throws Error with its error output if it fails */
 export function run(command: string, args: readonly string[], options: RunOptions = {}): Promise<string> {
   return new Promise((resolve, reject) => {
     const child = spawn(command, args, {

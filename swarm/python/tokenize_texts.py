@@ -1,4 +1,4 @@
-"""Token ids by the tokenizers library itself. Reads {tokenizer: path, texts: [...]}, writes {ids: [[...]], decoded: [...]}."""
+"""Tokenizes texts with the tokenizers library. Reads {tokenizer: path, texts: [...]}, writes {ids: [[...]], decoded: [...]}."""
 
 import json
 import sys

@@ -1,4 +1,4 @@
-"""Makes petals 2.2.0 importable on hivemind 1.1.12, which no longer re-exports names that petals expects at its top.
+"""Makes petals 2.2.0 importable with hivemind 1.1.12, which no longer re-exports names that petals imports from it.
 
 Import this before anything of petals.
 """

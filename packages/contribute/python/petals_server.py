@@ -1,6 +1,6 @@
-"""A Petals server, with the arguments of `petals.cli.run_server`. Ends when its standard input does.
+"""A Petals server with the arguments of `petals.cli.run_server`. It ends when its standard input closes.
 
-`--p2p JSON`, before the others, gives arguments of `Server` and hivemind's `P2P.create` that `run_server` has no flags for.
+`--p2p JSON`, before the other arguments, sets arguments of `Server` and hivemind's `P2P.create` for which `run_server` has no flags.
 """
 
 import functools
@@ -11,8 +11,8 @@ import sys
 
 
 def end_with_starter() -> None:
-    """Ends this process group as soon as whoever started it is gone, however that came about: standard input is a pipe
-    from there. Watched by a process outside of the group, since a group that is stopped can't watch."""
+    """Ends this process group as soon as the process that started it has ended, for any reason: standard input is a pipe
+    from it. A process outside the group watches the pipe, because a stopped group can't."""
     group = os.getpid()
     nothing = os.open(os.devnull, os.O_RDWR)
     if os.fork() == 0:
@@ -24,22 +24,22 @@ def end_with_starter() -> None:
         try:
             os.killpg(group, signal.SIGKILL)
         except ProcessLookupError:
-            pass  # it ended first
+            pass  # the group has already ended
         os._exit(0)
     os.dup2(nothing, 0)
     os.close(nothing)
 
 
 def send_no_reports() -> None:
-    """`run_server` asks PyPI at each start whether there is a newer Petals."""
+    """Turns off the check for a newer Petals, for which `run_server` contacts PyPI at each start."""
     from petals.cli import run_server
 
     run_server.validate_version = lambda: None
 
 
 def set_p2p_options(options: dict) -> None:
-    """A server that is told its relays takes them at once; without it, p2pd looks for four candidates for three minutes.
-    Where no port is to be opened in the router, the short-lived peers that check the identity must not do it either."""
+    """Sets the server's relays, which it then uses immediately: without them, p2pd searches for four candidates for three minutes.
+    If no port may be opened in the router, the short-lived peers that check the identity must not open one either."""
     from hivemind.p2p import P2P
     from petals.cli import run_server
 
@@ -54,8 +54,8 @@ def set_p2p_options(options: dict) -> None:
 
 
 def skip_speed_test() -> None:
-    """Petals measures the line with servers of speedtest.net. A private swarm has no use for it: the value that Petals
-    itself takes when they do not answer, 100 Mbit/s."""
+    """Petals measures the network speed with servers of speedtest.net. A private swarm does not need that: it gets Petals' own
+    fallback value for the case that those servers do not answer, 100 Mbit/s."""
     from petals.server import throughput
 
     throughput.measure_network_rps = lambda config, **_: 100e6 / (config.hidden_size * 16)
@@ -63,7 +63,7 @@ def skip_speed_test() -> None:
 
 if __name__ == "__main__":
     end_with_starter()  # before the imports, which take seconds
-    os.environ.update(HF_HUB_DISABLE_TELEMETRY="1", DO_NOT_TRACK="1")  # read by imports, too
+    os.environ.update(HF_HUB_DISABLE_TELEMETRY="1", DO_NOT_TRACK="1")  # imports read them, too
 
     import petals_compat  # noqa: F401  (must come before petals)
     import petals_report

@@ -1,4 +1,4 @@
-/** Something stands in the way of a server; the message says what, and what to do. */
+/** A server can't run. The message states the reason and the remedy. */
 export class ContributeError extends Error {
   override readonly name = 'ContributeError'
 }

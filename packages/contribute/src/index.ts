@@ -1,6 +1,6 @@
 /**
- * This machine as a server of a Petals swarm: makes the Python environment, checks what the machine can hold, starts a
- * Petals server and keeps it running.
+ * Runs this machine as a server of a Petals swarm: makes the Python environment, checks how many blocks the machine can hold,
+ * starts a Petals server and keeps it running.
  *
  * ```ts
  * const plan = planServer(readBlockModel(configJson, name), await lookAtMachine(), {})

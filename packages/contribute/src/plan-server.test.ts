@@ -44,13 +44,13 @@ describe('readBlockModel', () => {
     expect((falcon.parametersPerBlock * 80) / 1e9).toBeCloseTo(177.6, 0)
   })
 
-  it('says which models Petals does not serve', () => {
+  it('names the models that Petals can serve', () => {
     expect(() => read({ model_type: 'qwen2' })).toThrow(/org\/model is a model of the type 'qwen2'/)
     const scaling = { rope_type: 'llama3', factor: 8 }
     expect(() => read({ ...llama70b, rope_scaling: scaling })).toThrow(/Llama 3\.1 and later/)
     expect(read({ ...llama70b, rope_scaling: { type: 'linear', factor: 2 } }).blocks).toBe(80)
-    expect(() => read({ model_type: 'llama', num_hidden_layers: -1 })).toThrow(/no usable/)
-    expect(() => readBlockModel('nonsense', 'org/model')).toThrow(/config\.json of org\/model is no JSON/)
+    expect(() => read({ model_type: 'llama', num_hidden_layers: -1 })).toThrow(/no valid/)
+    expect(() => readBlockModel('nonsense', 'org/model')).toThrow(/config\.json of org\/model is not a JSON/)
   })
 })
 
@@ -76,10 +76,10 @@ describe('planServer', () => {
     expect(plan).toMatchObject({ device: 'cpu', torch: 'cpu', quantization: 'none', dtype: 'float32' })
     const perBlock = bytesPerBlock(small, { dtype: 'float32', quantization: 'none' })
     expect(plan.blocks).toBe(Math.floor((30e9 * 0.7) / perBlock))
-    expect(plan.warnings).toEqual([expect.stringContaining('A CPU answers')])
+    expect(plan.warnings).toEqual([expect.stringContaining('A CPU is')])
   })
 
-  it('takes what was asked for', () => {
+  it('uses the settings of the user', () => {
     const wishes = {
       blocks: { start: 4, end: 8 },
       quantization: 'int8',
@@ -95,8 +95,8 @@ describe('planServer', () => {
   })
 
   it.each([
-    [{ blocks: { start: 78, end: 81 } }, rtx3090, /this model has 80 blocks, 0 to 79/],
-    [{ blocks: 80 }, rtx3090, /80 blocks take .* fit into the memory of the NVIDIA GeForce RTX 3090/],
+    [{ blocks: { start: 78, end: 81 } }, rtx3090, /this model has the blocks 0 to 79/],
+    [{ blocks: 80 }, rtx3090, /80 blocks need .* fit into the memory of the NVIDIA GeForce RTX 3090/],
     [{ device: 'cuda:3' }, rtx3090, /There is no GPU 3 for --device cuda:3: there is cuda:0/],
     [{ device: 'cuda' }, '', /nvidia-smi finds none/],
     [{ device: 'gpu' }, '', /--device takes cpu, cuda/],
@@ -105,23 +105,23 @@ describe('planServer', () => {
     [{ device: 'cpu', dtype: 'float16' }, rtx3090, /does not compute in float16/],
     [{ device: 'cuda' }, '0, NVIDIA RTX 5090, 32000, 31000, 570.1, 12.0', /newer than the PyTorch 2\.3/],
     [{ device: 'cuda' }, '0, Tesla K80, 12000, 12000, 470.1, 3.7', /driver 470\.1 .* too old/],
-    [{}, '0, Quadro, 1024, 1000, 550.1, 7.5', /A block of this model takes .* memory of the Quadro/],
-  ] as const)('refuses %j on [%s] in words', (wishes, lines, words) => {
-    expect(() => planServer(model, machine(lines), wishes)).toThrow(words)
+    [{}, '0, Quadro, 1024, 1000, 550.1, 7.5', /A block of this model needs .* memory of the Quadro/],
+  ] as const)('refuses %j on [%s]', (wishes, lines, message) => {
+    expect(() => planServer(model, machine(lines), wishes)).toThrow(message)
   })
 
-  it('falls back to the CPU, and says why, where the GPU is of no use', () => {
+  it('falls back to the CPU, and says why, if it can’t use the GPU', () => {
     const tiny = read({ ...llama70b, hidden_size: 1024, intermediate_size: 2048, num_attention_heads: 16 })
     const plan = planServer(tiny, machine('0, NVIDIA RTX 5090, 32000, 31000, 570.1, 12.0'), {})
     expect(plan.device).toBe('cpu')
-    expect(plan.warnings[0]).toMatch(/^The CPU serves: the NVIDIA RTX 5090 is newer/)
+    expect(plan.warnings[0]).toMatch(/^This server uses the CPU because the NVIDIA RTX 5090 is newer/)
   })
 
   it('warns of other programs on the GPU, and names the other GPUs', () => {
     const lines = '0, NVIDIA A100, 81920, 9000, 550.1, 8.0\n1, NVIDIA A100, 81920, 81000, 550.1, 8.0'
     expect(planServer(model, machine(lines), {}).warnings).toEqual([
       expect.stringContaining('--device cuda:1'),
-      expect.stringMatching(/Other programs hold .* of the NVIDIA A100/),
+      expect.stringMatching(/Other programs use .* of the NVIDIA A100/),
     ])
   })
 })

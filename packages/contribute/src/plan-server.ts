@@ -6,7 +6,7 @@ import type { Machine } from './machine/machine.ts'
 import type { BlockModel } from './model/block-model.ts'
 import { bytesPerBlock, reservedGpuBytes, type Dtype, type Quantization } from './model/memory.ts'
 
-/** What the user asked for; what is left out follows from the machine. */
+/** The user's settings; absent ones are chosen for the machine. */
 export interface ServerWishes {
   readonly device?: string | undefined
   readonly blocks?: number | BlockSpan | undefined
@@ -22,21 +22,21 @@ export interface ServerPlan {
   readonly torch: Torch
   readonly dtype: Dtype
   readonly quantization: Quantization
-  /** Left out on a GPU: Petals fills it. */
+  /** Undefined on a GPU, which Petals fills. */
   readonly blocks: number | BlockSpan | undefined
-  /** How many blocks that will be, as far as can be said beforehand. */
+  /** The expected number of blocks. */
   readonly blockCount: number
   readonly memoryBytes: number
-  /** What works, but may not be meant. */
+  /** Messages about settings that work but may be unintended. */
   readonly warnings: readonly string[]
 }
 
-/** Free memory that blocks may take on a CPU: the rest is for the computation and for other programs. */
+/** The share of free memory for blocks on a CPU: the rest is for the computation and for other programs. */
 const cpuShare = 0.7
 
 const inGigabytes = (bytes: number): string => `${(bytes / 1e9).toFixed(1)} GB`
 
-/** Chooses what the machine can do. @throws ContributeError if it can't serve a block of the model as wished */
+/** Chooses how the machine serves a model. @throws ContributeError if it can't serve one block with the user's settings */
 export function planServer(model: BlockModel, machine: Machine, wishes: ServerWishes): ServerPlan {
   const { device, gpu, warnings } = chooseDevice(machine, wishes.device)
   const quantization = chooseQuantization(device, wishes.quantization)
@@ -54,13 +54,13 @@ export function planServer(model: BlockModel, machine: Machine, wishes: ServerWi
   const where = gpu === undefined ? 'free memory' : `memory of the ${gpu.name}`
   if (asked === undefined && fitting < 1) {
     throw new ContributeError(
-      `A block of this model takes ${inGigabytes(perBlock)} with its cache, and the ${where} has room for ${inGigabytes(Math.max(0, memory))}. ${advice(device)}`,
+      `A block of this model needs ${inGigabytes(perBlock)} with its cache, but the ${where} has room for only ${inGigabytes(Math.max(0, memory))}. ${advice(device)}`,
     )
   }
   const blockCount = Math.min(model.blocks, asked ?? fitting)
   if (blockCount * perBlock > (gpu?.totalBytes ?? machine.freeMemoryBytes)) {
     throw new ContributeError(
-      `${blockCount} blocks take ${inGigabytes(blockCount * perBlock)} with their caches; ${fitting < 1 ? 'not one' : `about ${fitting}`} of them fit into the ${where}. ${advice(device)}`,
+      `${blockCount} blocks need ${inGigabytes(blockCount * perBlock)} with their caches, but ${fitting < 1 ? 'none' : `only about ${fitting}`} of them fit into the ${where}. ${advice(device)}`,
     )
   }
   const isMac = machine.platform === 'darwin'
@@ -70,7 +70,7 @@ export function planServer(model: BlockModel, machine: Machine, wishes: ServerWi
     torch: device.startsWith('cuda') ? 'cuda' : 'cpu',
     dtype,
     quantization,
-    // Petals asks for a number where there is no GPU to fill.
+    // Petals needs a number if there is no GPU to fill.
     blocks: wishes.blocks ?? (gpu === undefined ? fitting : undefined),
     blockCount,
     memoryBytes: blockCount * perBlock,
@@ -78,13 +78,11 @@ export function planServer(model: BlockModel, machine: Machine, wishes: ServerWi
       ...warnings,
       ...(gpu !== undefined && gpu.freeBytes < blockCount * perBlock
         ? [
-            `Other programs hold ${inGigabytes(gpu.totalBytes - gpu.freeBytes)} of the ${gpu.name}: end them, or give --blocks N.`,
+            `Other programs use ${inGigabytes(gpu.totalBytes - gpu.freeBytes)} of the ${gpu.name}: close them, or set --blocks N.`,
           ]
         : []),
       ...(device === 'cpu' && !isMac
-        ? [
-            'A CPU answers some tens of times more slowly than a GPU: right for small models and for trying it out.',
-          ]
+        ? ['A CPU is tens of times slower than a GPU: use it for small models and for trials.']
         : []),
     ],
   }
@@ -92,8 +90,8 @@ export function planServer(model: BlockModel, machine: Machine, wishes: ServerWi
 
 const advice = (device: string): string =>
   device.startsWith('cuda')
-    ? 'Store them in 4 bits (--quantization nf4), hold fewer (--blocks N), or give less to the cache (--cache-tokens N).'
-    : 'Hold fewer (--blocks N), take 16 bits (--dtype bfloat16), give less to the cache (--cache-tokens N), or close other programs.'
+    ? 'Store the blocks in 4 bits (--quantization nf4), hold fewer (--blocks N), or make their cache smaller (--cache-tokens N).'
+    : 'Hold fewer blocks (--blocks N), use 16 bits (--dtype bfloat16), make their cache smaller (--cache-tokens N), or close other programs.'
 
 interface DeviceChoice {
   readonly device: string
@@ -115,14 +113,14 @@ function chooseDevice({ gpus, platform, arch }: Machine, wish: string | undefine
   const [gpu, ...others] = gpus.filter((each) => obstacleOf(each) === undefined)
   if (gpu === undefined) {
     const reasons = gpus.map(obstacleOf).filter((reason) => reason !== undefined)
-    return { device: 'cpu', warnings: reasons.map((reason) => `The CPU serves: ${reason}.`) }
+    return { device: 'cpu', warnings: reasons.map((reason) => `This server uses the CPU because ${reason}.`) }
   }
   const more = others.length === 0 ? [] : [moreGpus(gpu, others)]
   return { device: `cuda:${gpu.index}`, gpu, warnings: more }
 }
 
 const moreGpus = (gpu: Gpu, others: readonly Gpu[]): string =>
-  `This server takes GPU ${gpu.index}. Start one more for each other: --device ${others.map(({ index }) => `cuda:${index}`).join(', ')}.`
+  `This server uses GPU ${gpu.index}. Start another server for each other GPU: --device ${others.map(({ index }) => `cuda:${index}`).join(', ')}.`
 
 function chooseGpu(gpus: readonly Gpu[], wish: string): DeviceChoice {
   const index = Number(wish.split(':')[1] ?? 0)
@@ -133,7 +131,7 @@ function chooseGpu(gpus: readonly Gpu[], wish: string): DeviceChoice {
         ? 'nvidia-smi finds none, or CUDA_VISIBLE_DEVICES hides all'
         : `there is ${gpus.map((each) => `cuda:${each.index}`).join(', ')}`
     throw new ContributeError(
-      `There is no GPU ${index} for --device ${wish}: ${found}. Install NVIDIA's driver, or take --device cpu.`,
+      `There is no GPU ${index} for --device ${wish}: ${found}. Install NVIDIA's driver, or use --device cpu.`,
     )
   }
   const obstacle = obstacleOf(gpu)
@@ -145,15 +143,15 @@ function chooseQuantization(device: string, wish: Quantization | undefined): Qua
   if (device.startsWith('cuda')) return wish ?? 'nf4'
   if (wish === undefined || wish === 'none') return 'none'
   throw new ContributeError(
-    `--quantization ${wish} needs an NVIDIA GPU; this server runs on ${device}. Leave it out, or take --dtype bfloat16 for half the memory of float32.`,
+    `--quantization ${wish} needs an NVIDIA GPU; this server runs on ${device}. Omit it, or use --dtype bfloat16 for half the memory of float32.`,
   )
 }
 
 function chooseDtype(device: string, wish: Dtype | undefined): Dtype {
   if (device !== 'cpu') return wish ?? 'auto'
   if (wish === 'float16')
-    throw new ContributeError('A CPU does not compute in float16. Take --dtype bfloat16 or float32.')
-  // CPUs without matrix units for 16 bits are several times faster in 32.
+    throw new ContributeError('A CPU does not compute in float16. Use --dtype bfloat16 or float32.')
+  // CPUs without matrix units for 16 bits are several times faster in float32.
   return wish === undefined || wish === 'auto' ? 'float32' : wish
 }
 
@@ -163,6 +161,6 @@ const countOf = (blocks: ServerWishes['blocks']): number | undefined =>
 function checkSpan({ blocks: all }: BlockModel, blocks: ServerWishes['blocks']): void {
   if (typeof blocks !== 'object' || blocks.end <= all) return
   throw new ContributeError(
-    `--blocks ${blocks.start}:${blocks.end}: this model has ${all} blocks, 0 to ${all - 1}; the last one is written ${all - 1}:${all}.`,
+    `--blocks ${blocks.start}:${blocks.end}: this model has the blocks 0 to ${all - 1}; the last one is ${all - 1}:${all}.`,
   )
 }

@@ -83,7 +83,7 @@ describe('petals-chat contribute', () => {
     [['nonsense'], 2, /no folder and no configured model 'nonsense'.*owner\/repo/],
     [['./model.gguf'], 2, /GGUF files are for the local engine/],
     [['SmolLM2-135M-Instruct'], 2, /is no model that a server of a swarm can load/],
-    [['./my-model', '--blocks', '0:33'], 1, /this model has 32 blocks, 0 to 31/],
+    [['./my-model', '--blocks', '0:33'], 1, /this model has the blocks 0 to 31/],
     [['./my-model', '--blocks', 'all'], 2, /--blocks: 'all' is not allowed/],
     [['./my-model', '--swarm', '10.1.2.3:1'], 2, /must be a multiaddr/],
     [['./my-model', '--environment', '.', '--swarm', 'new'], 1, /The Python environment .* can't be used/],

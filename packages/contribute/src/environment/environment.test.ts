@@ -29,19 +29,19 @@ describe('findInstaller', () => {
       command in answers ? { code: 0, output: `${answers[command]}\n` } : { code: -1, output: 'ENOENT' },
     )
 
-  it('prefers uv, which brings its own Python', async () => {
+  it('prefers uv, which downloads its own Python', async () => {
     expect(await findInstaller(machine({ uv: 'uv 0.9', python3: '3.14' }))).toEqual(uv)
   })
 
-  it('takes a Python that PyTorch 2.3 has packages for', async () => {
+  it('selects a Python that PyTorch 2.3 supports', async () => {
     expect(await findPython(machine({ 'python3.11': '3.11', python3: '3.13' }))).toEqual(pip)
     expect(await findPython(machine({ python3: '3.12' }))).toMatchObject({ version: '3.12' })
     expect(await findPython(machine({ python3: '3.13', python: '2.7' }))).toBeUndefined()
   })
 
-  it('says what to install where there is none', async () => {
+  it('says what to install if there is no suitable Python', async () => {
     await expect(findInstaller(machine({ python3: '3.13' }))).rejects.toThrow(
-      /neither uv nor a Python 3\.8 to 3\.12 with venv.*apt install/s,
+      /neither uv nor Python 3\.8 to 3\.12 with venv.*apt install/s,
     )
   })
 })
@@ -50,13 +50,13 @@ describe('planEnvironment', () => {
   const commands = ({ steps }: EnvironmentPlan) =>
     steps.map(({ command, args }) => [command, ...args].join(' '))
 
-  it('takes CUDA only where there is an NVIDIA GPU that it supports', () => {
+  it('installs CUDA only for a supported NVIDIA GPU', () => {
     expect(torchFor(linux)).toBe('cuda')
     expect(torchFor({ ...linux, gpus: [] })).toBe('cpu')
     expect(torchFor(mac)).toBe('cpu')
   })
 
-  it('installs the pinned requirements, Petals without its dependencies last', () => {
+  it('installs the pinned requirements, and Petals without its dependencies last', () => {
     const plan = planEnvironment({ installer: pip, machine: linux, torch: 'cuda', ...folders })
     expect(commands(plan)).toEqual([
       'python3.11 -m venv --clear /cache/env',
@@ -66,7 +66,7 @@ describe('planEnvironment', () => {
     expect(plan.diskBytes).toBeGreaterThan(5e9)
   })
 
-  it('tries the small build of PyTorch on a CPU of Linux, and nowhere else', () => {
+  it('tries the small build of PyTorch only on Linux without a GPU', () => {
     const plan = planEnvironment({
       installer: pip,
       machine: { ...linux, gpus: [] },
@@ -80,7 +80,7 @@ describe('planEnvironment', () => {
     expect(onMac.steps.some(({ optional }) => optional)).toBe(false)
   })
 
-  it('lets uv bring Python 3.11', () => {
+  it('lets uv download Python 3.11', () => {
     const plan = planEnvironment({ installer: uv, machine: linux, torch: 'cuda', ...folders })
     expect(commands(plan)).toEqual([
       'uv venv --python 3.11 /cache/env',
@@ -135,7 +135,7 @@ describe('makeEnvironment', () => {
       `const fs = require('fs'), f = ${JSON.stringify(plan.python)}; fs.mkdirSync(require('path').dirname(f), { recursive: true }); fs.appendFileSync(f, 'x')`,
     )
 
-  it('runs the steps once, and goes on without an optional one that fails', async () => {
+  it('runs the steps once, and continues after an optional step fails', async () => {
     const titles: string[] = []
     const onProgress = (title: string) => void titles.push(title)
     const base = planOf([])
@@ -149,11 +149,11 @@ describe('makeEnvironment', () => {
     expect(await isReady(plan.folder, 'cpu')).toBe(true)
     expect(await isReady(plan.folder, 'cuda')).toBe(false)
     expect(await readFile(plan.python, 'utf8')).toBe('x')
-    expect(titles).toContain('Small is not possible here: the larger build is taken')
+    expect(titles).toContain('Small failed: the larger build is installed instead')
     expect(titles).toContain('Last')
   })
 
-  it('says which step failed and what helps, and is not ready then', async () => {
+  it('names the failed step and the remedy, and is not ready', async () => {
     const plan = planOf([
       makePython(planOf([])),
       node('Installing PyTorch', 'console.error("NewConnectionError: no route"); process.exit(1)'),
@@ -165,7 +165,7 @@ describe('makeEnvironment', () => {
     expect(await isReady(plan.folder, 'cpu')).toBe(false)
   })
 
-  it('ends with its signal', async () => {
+  it('ends when its signal is aborted', async () => {
     const plan = planOf([node('Slow', 'setInterval(() => {}, 1000)')])
     const stop = new AbortController()
     const making = makeEnvironment(plan, {
@@ -175,14 +175,14 @@ describe('makeEnvironment', () => {
     await expect(making).rejects.toThrow('enough')
   })
 
-  it('wants no more room than there is', async () => {
+  it('refuses a plan that needs more disk space than is free', async () => {
     const plan = { ...planOf([]), diskBytes: 1e18 }
     await expect(makeEnvironment(plan, { onProgress: () => {} })).rejects.toThrow(
       /GB are free.*--environment/s,
     )
   })
 
-  it('takes over from a process that is gone', async () => {
+  it('takes over the lock of a process that has ended', async () => {
     const plan = planOf([makePython(planOf([]))])
     await mkdir(`${plan.folder}.lock`)
     await writeFile(path.join(`${plan.folder}.lock`, 'pid'), '2147483646')
@@ -190,14 +190,12 @@ describe('makeEnvironment', () => {
     expect(await isReady(plan.folder, 'cpu')).toBe(true)
   })
 
-  it('refuses a named environment that is none', async () => {
-    await expect(checkEnvironment(place)).rejects.toThrow(
-      /there is no bin\/python in it\. Leave out --environment/,
-    )
+  it('refuses a named folder that is not an environment', async () => {
+    await expect(checkEnvironment(place)).rejects.toThrow(/it has no bin\/python\. Omit --environment/)
   })
 })
 
-it('tells what pip is doing, in names of packages', () => {
+it('names the package that pip is downloading', () => {
   using watch = new InstallWatch({ environment: '/none', downloads: '/none', expectedBytes: 5.6e9 })
   const shown = (text: string): string => {
     watch.read(text)

@@ -14,7 +14,7 @@ import { runProgram } from './run-program.ts'
 /** The Python files of this package, beside `src` and `dist`: requirements and programs. */
 export const pythonFolder = fileURLToPath(new URL('../../python/', import.meta.url))
 
-/** Says what is being done, often enough that a person sees it move. */
+/** Reports the current step, often enough for a progress display. */
 export type OnProgress = (title: string, detail: string) => void
 
 export interface MakeOptions {
@@ -29,7 +29,7 @@ const exists = (file: string): Promise<boolean> =>
     () => false,
   )
 
-/** Changes whenever another version is pinned. */
+/** Changes whenever a pinned version changes. */
 async function digestOf(torch: Torch): Promise<string> {
   const hash = createHash('sha256').update(torch)
   for (const name of ['requirements.txt', 'requirements-no-deps.txt'])
@@ -37,7 +37,7 @@ async function digestOf(torch: Torch): Promise<string> {
   return hash.digest('hex')
 }
 
-/** Whether an environment of ours is there, as its requirements are now. */
+/** Reports whether the folder has an environment that was made from the current requirements. */
 export async function isReady(folder: string, torch: Torch): Promise<boolean> {
   const stamp = await readFile(stampOf(folder), 'utf8').catch(() => '')
   return stamp === (await digestOf(torch)) && (await exists(pythonOf(folder)))
@@ -50,15 +50,15 @@ for name in ("petals", "hivemind", "torch", "transformers"):
     except m.PackageNotFoundError: print(name, "missing")
 `
 
-/** Checks an environment that the user named; it is used as it is, and never changed. @throws ContributeError */
+/** Checks an environment that the user named. It is never changed. @throws ContributeError if a server can't use it */
 export async function checkEnvironment(folder: string): Promise<void> {
   const python = pythonOf(folder)
   const wrong = (what: string): never => {
     throw new ContributeError(
-      `The Python environment ${folder} can't be used: ${what}. Leave out --environment, then one is made; or name a folder that does not exist yet, to make it there.`,
+      `The Python environment ${folder} can't be used: ${what}. Omit --environment to make one, or name a folder that does not exist yet to make it there.`,
     )
   }
-  if (!(await exists(python))) wrong(`there is no ${path.relative(folder, python)} in it`)
+  if (!(await exists(python))) wrong(`it has no ${path.relative(folder, python)}`)
   const { code, output } = await runProgram(python, ['-c', listVersions], { timeoutMs: 60_000 })
   if (code !== 0) wrong(`its Python does not run (${output.trim().split('\n').at(-1) ?? ''})`)
   const versions = new Map(output.split('\n').map((line) => line.trim().split(' ') as [string, string]))
@@ -78,17 +78,17 @@ async function pinnedVersions(): Promise<Readonly<Record<string, string>>> {
   return Object.fromEntries([...pins].map(([, name, version]) => [name, version]))
 }
 
-/** Runs the steps of a plan. A second process that wants the same environment waits for the first. @throws ContributeError */
+/** Runs the steps of a plan. A second process that needs the same environment waits for the first. @throws ContributeError */
 export async function makeEnvironment(plan: EnvironmentPlan, options: MakeOptions): Promise<void> {
   await requireSpace(plan, plan.diskBytes)
   const { onProgress, signal } = options
   const release = await lock(`${plan.folder}.lock`, {
-    onWait: () => onProgress('Waiting for another process', 'which makes the same Python environment'),
+    onWait: () => onProgress('Waiting for another process', 'which is making the same Python environment'),
     signal,
   })
   try {
     if (await isReady(plan.folder, plan.torch)) return
-    // What an earlier try has left: not every uv replaces it by itself.
+    // Removes the remains of a failed attempt, which not every version of uv replaces.
     await rm(plan.folder, { recursive: true, force: true })
     await runSteps(plan, options)
     await writeFile(stampOf(plan.folder), await digestOf(plan.torch))
@@ -103,20 +103,20 @@ async function requireSpace({ folder, downloadBytes }: EnvironmentPlan, bytes: n
   if (free === undefined || free >= needed) return
   const inGigabytes = (count: number): string => `${(count / 1e9).toFixed(1)} GB`
   throw new ContributeError(
-    `The Python environment needs ${inGigabytes(needed)} of disk while it is made, and ${inGigabytes(free)} are free at ${folder}. Make room, or name another place with --environment FOLDER.`,
+    `The Python environment needs ${inGigabytes(needed)} of disk space while it is made, but only ${inGigabytes(free)} are free at ${folder}. Free some space, or name another folder with --environment FOLDER.`,
   )
 }
 
 async function runSteps(plan: EnvironmentPlan, options: MakeOptions): Promise<void> {
   const { folder, steps, diskBytes, fullBytes } = plan
-  // On the same disk: a small /tmp can't hold what is unpacked.
+  // On the same disk, because a small /tmp can't hold the unpacked files.
   const downloads = `${folder}.downloads`
   await mkdir(downloads, { recursive: true })
   const watch = new InstallWatch({ environment: folder, downloads, expectedBytes: diskBytes })
   try {
     for (const step of steps) {
       if (await runStep(step, downloads, watch, options)) continue
-      options.onProgress(`${step.title} is not possible here: the larger build is taken`, '')
+      options.onProgress(`${step.title} failed: the larger build is installed instead`, '')
       watch.expectedBytes = fullBytes ?? diskBytes
       await requireSpace(plan, watch.expectedBytes)
     }
@@ -126,7 +126,7 @@ async function runSteps(plan: EnvironmentPlan, options: MakeOptions): Promise<vo
   }
 }
 
-/** False if an optional step failed. */
+/** Returns false if an optional step failed. @throws ContributeError if another step failed */
 async function runStep(
   { title, command, args, optional = false }: InstallStep,
   downloads: string,
@@ -147,11 +147,11 @@ async function runStep(
 function describeFailure(title: string, command: string, args: readonly string[], output: string): string {
   const last = output.trim().split('\n').slice(-6).join('\n  ')
   const advice = /No space left/i.test(output)
-    ? 'The disk is full: make room.'
+    ? 'The disk is full: free some space.'
     : /resolve host|name resolution|Connection|timed out|Network|NewConnectionError|No matching distribution/i.test(
           output,
         )
-      ? 'Check the network connection, and the proxy or mirror that pip or uv is told to use. What was fetched is kept.'
-      : 'What it said is above.'
-  return `${title} failed. ${advice} Then run this again.\n  ${[path.basename(command), ...args].join(' ')}\n  ${last}`
+      ? 'Check the network connection, and the proxy or mirror settings of pip or uv. Downloaded files are kept.'
+      : 'Its output is below.'
+  return `${title} failed. ${advice} Then run the command again.\n  ${[path.basename(command), ...args].join(' ')}\n  ${last}`
 }

@@ -1,31 +1,31 @@
 import { folderBytes } from '../machine/machine.ts'
 
-/** Between two looks at the folders: an environment has tens of thousands of files. */
-const lookMs = 2000
+/** The interval between two measurements of the folders: an environment has tens of thousands of files. */
+const intervalMs = 2000
 
 export interface InstallWatchOptions {
-  /** Where packages are installed, and where they are kept on the way. */
+  /** The folders of installed packages and of temporary downloads. */
   readonly environment: string
   readonly downloads: string
-  /** What the environment will take in the end. */
+  /** The size of the finished environment. */
   readonly expectedBytes: number
 }
 
-/** What pip or uv is doing, from what it prints and from the growth of the folders that it fills. */
+/** Describes the progress of pip or uv, by its output and by the growth of the folders that it fills. */
 export class InstallWatch implements Disposable {
   readonly #options: InstallWatchOptions
   readonly #timer: NodeJS.Timeout
-  /** Changes when another build turns out to be needed. */
+  /** Changes if another build must be installed. */
   expectedBytes: number
   #doing = ''
   #installed = 0
   #fetched = 0
-  #isLooking = false
+  #isMeasuring = false
 
   constructor(options: InstallWatchOptions) {
     this.#options = options
     this.expectedBytes = options.expectedBytes
-    this.#timer = setInterval(() => void this.#look(), lookMs)
+    this.#timer = setInterval(() => void this.#measure(), intervalMs)
   }
 
   read(text: string): void {
@@ -45,7 +45,7 @@ export class InstallWatch implements Disposable {
     const gigabytes = (bytes: number): string => (bytes / 1e9).toFixed(1)
     return [
       this.#doing,
-      this.#fetched > 0 ? `${gigabytes(this.#fetched)} GB on the way` : '',
+      this.#fetched > 0 ? `${gigabytes(this.#fetched)} GB downloading` : '',
       `${gigabytes(this.#installed)} of about ${gigabytes(this.expectedBytes)} GB installed`,
     ]
       .filter(Boolean)
@@ -56,11 +56,11 @@ export class InstallWatch implements Disposable {
     clearInterval(this.#timer)
   }
 
-  async #look(): Promise<void> {
-    if (this.#isLooking) return
-    this.#isLooking = true
+  async #measure(): Promise<void> {
+    if (this.#isMeasuring) return
+    this.#isMeasuring = true
     const { environment, downloads } = this.#options
     ;[this.#installed, this.#fetched] = await Promise.all([folderBytes(environment), folderBytes(downloads)])
-    this.#isLooking = false
+    this.#isMeasuring = false
   }
 }

@@ -15,7 +15,7 @@ afterEach(() => rm(place, { recursive: true, force: true }))
 
 const quiet = { onWait: () => {} }
 
-it('lets one in after the other', async () => {
+it('is held by one process after the other', async () => {
   const release = await lock(folder, quiet)
   const waiting = Promise.withResolvers<void>()
   const second = lock(folder, { onWait: () => waiting.resolve() })
@@ -39,7 +39,7 @@ it.each([
   )()
 })
 
-it('shows life while it is held, and ends with its signal while it waits', async () => {
+it('is updated while it is held, and stops waiting when its signal is aborted', async () => {
   const release = await lock(folder, quiet)
   const beat = async () => (await stat(path.join(folder, 'pid'))).mtimeMs
   const first = await beat()
@@ -50,7 +50,7 @@ it('shows life while it is held, and ends with its signal while it waits', async
   await release()
 })
 
-it('says where it may not write, and does not wait', async () => {
+it('names the folder that it may not write, without waiting', async () => {
   await writeFile(path.join(place, 'deep'), 'a file')
   const failing = lock(folder, quiet)
   await expect(failing).rejects.toThrow(ContributeError)

@@ -3,20 +3,21 @@ import path from 'node:path'
 import { setTimeout } from 'node:timers/promises'
 import { ContributeError } from '../contribute-error.ts'
 
-/** The holder of a lock shows that it lives this often, in milliseconds. */
+/** The holder of a lock updates its file at this interval, in milliseconds. */
 const beatMs = 2000
 
 export interface LockOptions {
-  /** Called again and again while another process holds the lock. */
+  /** Called repeatedly while another process holds the lock. */
   readonly onWait: () => void
   readonly signal?: AbortSignal | undefined
-  /** For tests: a lock whose holder shows no life for so long is taken over. */
+  /** For tests: how long a lock may be without an update before it is taken over. */
   readonly staleMs?: number
 }
 
 /**
- * Makes a folder that only one process has at a time; gives what removes it. A lock whose holder is gone is taken over: its
- * process id alone does not tell, since that of a container is the same after each start. @throws ContributeError
+ * Takes a lock, which is a folder that only one process can create; returns the function that releases it. The lock of a
+ * process that has ended is taken over. Its process id alone is not enough, because it is the same after each start of a
+ * container. @throws ContributeError
  */
 export async function lock(
   folder: string,
@@ -42,7 +43,7 @@ export async function lock(
   }
 }
 
-/** False if another process has it. */
+/** Returns false if another process holds the lock. */
 async function isMade(folder: string, owner: string): Promise<boolean> {
   try {
     await mkdir(folder)
@@ -73,7 +74,7 @@ function hold(folder: string, owner: string): () => Promise<void> {
 
 const unwritable = (folder: string, error: unknown): ContributeError =>
   new ContributeError(
-    `The Python environment can't be made in ${path.dirname(folder)}: ${(error as Error).message}. Name a place that you may write to: --environment FOLDER.`,
+    `The Python environment can't be made in ${path.dirname(folder)}: ${(error as Error).message}. Name a folder in which you may write: --environment FOLDER.`,
     { cause: error },
   )
 

@@ -1,4 +1,4 @@
-/** Environment of every Python program that is started: none reports to its maker or asks for a newer version of itself. */
+/** Environment variables of every Python program that is started: they turn off telemetry and version checks. */
 export const noReports: Readonly<Record<string, string>> = {
   DO_NOT_TRACK: '1',
   DISABLE_TELEMETRY: '1',

@@ -5,13 +5,13 @@ import { environmentFacts, pythonOf, uvPython, type EnvironmentSize, type Instal
 /** Builds of PyTorch: with NVIDIA's libraries, or for the CPU (and Apple's GPU). */
 export type Torch = 'cuda' | 'cpu'
 
-/** One program that runs while an environment is made. */
+/** One program of the installation. */
 export interface InstallStep {
-  /** What it does, for people: "Installing PyTorch". */
+  /** Its description for the user: "Installing PyTorch". */
   readonly title: string
   readonly command: string
   readonly args: readonly string[]
-  /** A saving that may not be to be had: when it fails, the later steps do without. */
+  /** The step only saves space: if it fails, the later steps do not need it. */
   readonly optional?: boolean
 }
 
@@ -20,7 +20,7 @@ export interface EnvironmentPlan extends EnvironmentSize {
   readonly python: string
   readonly torch: Torch
   readonly steps: readonly InstallStep[]
-  /** On the disk, where an optional step fails and the larger build is taken. */
+  /** The disk space if an optional step fails and the larger build is installed. */
   readonly fullBytes: number | undefined
 }
 
@@ -33,15 +33,15 @@ export interface PlanOptions {
   readonly requirements: string
 }
 
-/** PyTorch's own index, of builds without NVIDIA's libraries: PyPI has none for Linux on x64. */
+/** PyTorch's own index, which has builds without NVIDIA's libraries: PyPI has none for Linux on x64. */
 const cpuIndex = 'https://download.pytorch.org/whl/cpu'
 const torchVersion = '2.3.1'
 
-/** What a machine gets: NVIDIA's libraries only where they are of use. */
+/** Returns the build of PyTorch for a machine: with NVIDIA's libraries only if it can use them. */
 export const torchFor = ({ gpus, platform, arch }: PlanOptions['machine']): Torch =>
   gpus.length > 0 && platform === 'linux' && arch === 'x64' ? 'cuda' : 'cpu'
 
-/** The steps that make the environment of a server. */
+/** Plans the steps that make the environment of a server. */
 export function planEnvironment(options: PlanOptions): EnvironmentPlan {
   const { folder, torch, machine, installer } = options
   const python = pythonOf(folder, machine.platform)
@@ -73,7 +73,7 @@ function uvSteps(options: PlanOptions, python: string): readonly InstallStep[] {
     optional: true,
   }
   return [
-    uv(`Getting Python ${uvPython}`, 'venv', '--python', uvPython, options.folder),
+    uv(`Downloading Python ${uvPython}`, 'venv', '--python', uvPython, options.folder),
     ...(needsCpuIndex(options) ? [cpuTorch] : []),
     uv('Installing PyTorch and the libraries', ...install, '-r', all),
     uv('Installing Petals', ...install, '--no-deps', '-r', withoutDependencies),
@@ -96,15 +96,15 @@ function pipSteps(
     ...pip('Installing PyTorch for the CPU', `torch==${torchVersion}+cpu`, '--index-url', cpuIndex),
     optional: true,
   }
-  // Not patient for an index that networks of companies often keep away: what is to be had there is only smaller.
-  const impatient = { ...cpuTorch, args: [...cpuTorch.args, '--retries', '1', '--timeout', '10'] }
+  // Short timeouts, because company networks often block this index, and its build is only smaller.
+  const withShortTimeouts = { ...cpuTorch, args: [...cpuTorch.args, '--retries', '1', '--timeout', '10'] }
   return [
     {
       title: 'Making a Python environment',
       command,
       args: [...args, '-m', 'venv', '--clear', options.folder],
     },
-    ...(needsCpuIndex(options) ? [impatient] : []),
+    ...(needsCpuIndex(options) ? [withShortTimeouts] : []),
     pip('Installing PyTorch and the libraries', '-r', all),
     pip('Installing Petals', '--no-deps', '-r', withoutDependencies),
   ]

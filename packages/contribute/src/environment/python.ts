@@ -61,9 +61,9 @@ export async function findPython(run: Run = quietly): Promise<Installer | undefi
 
 function refuse(): never {
   throw new ContributeError(
-    'A Petals server is a Python program, and there is neither uv nor a Python 3.8 to 3.12 with venv here. ' +
-      'Install one: uv (https://docs.astral.sh/uv, it brings its own Python), or Python 3.11 (Debian and Ubuntu: ' +
-      'sudo apt install python3 python3-venv; macOS: brew install python@3.11), then run this again.',
+    'A Petals server is a Python program, but neither uv nor Python 3.8 to 3.12 with venv was found. ' +
+      'Install uv (https://docs.astral.sh/uv, which downloads Python itself), or Python 3.11 (Debian and Ubuntu: ' +
+      'sudo apt install python3 python3-venv; macOS: brew install python@3.11), then run the command again.',
   )
 }
 

@@ -8,15 +8,15 @@ export interface RunProgramOptions {
 }
 
 export interface ProgramResult {
-  /** -1 if it could not be started. */
+  /** -1 if the program could not be started. */
   readonly code: number
-  /** The end of both its outputs. */
+  /** The last characters of its standard output and standard error. */
   readonly output: string
 }
 
 const keptCharacters = 20_000
 
-/** Runs a program to its end. It fails only by `signal`: what went wrong in the program is in the result. */
+/** Runs a program to its end. Rejects only with the reason of `signal`; a failure of the program is in the result. */
 export function runProgram(
   command: string,
   args: readonly string[],
@@ -28,7 +28,7 @@ export function runProgram(
       stdio: ['ignore', 'pipe', 'pipe'],
       env: { ...process.env, ...env },
     })
-    // Not spawn's own: that one keeps the process alive where the program could not be started.
+    // Not spawn's own timeout, which keeps this process alive if the program could not be started.
     const timer = timeoutMs === undefined ? undefined : setTimeout(() => child.kill('SIGKILL'), timeoutMs)
     let output = ''
     const collect = (chunk: Buffer): void => {

@@ -25,7 +25,7 @@ describe('joinCommand', () => {
     )
   })
 
-  it('has one command for each gap, else one whose server chooses', () => {
+  it('is one command for each gap, or one whose server chooses its blocks', () => {
     expect(joinCommands('x', beluga, { missingBlocks: [3, 4, 5, 9] })).toEqual([
       { blocks: { start: 3, end: 6 }, command: expect.stringMatching(/ --blocks 3:6$/) as string },
       { blocks: { start: 9, end: 10 }, command: expect.stringMatching(/ --blocks 9:10$/) as string },
@@ -35,7 +35,7 @@ describe('joinCommand', () => {
     ])
   })
 
-  it('has a word to replace for a model whose files are not known here', () => {
+  it('has a placeholder for a model whose files are unknown', () => {
     expect(joinCommand('x', { ...beluga, model: undefined })).toBe('x contribute MODEL --swarm public')
   })
 })
@@ -56,18 +56,18 @@ describe('quoteWord', () => {
     'new\nline',
   ]
 
-  it.each(words)('keeps %j one word of a shell', (word) => {
+  it.each(words)('keeps %j one word in a shell', (word) => {
     const printed = execFileSync('/bin/sh', ['-c', `printf '%s|' x ${quoteWord(word)}`]).toString()
     expect(printed).toBe(`x|${word}|`)
   })
 
-  it('takes the quotation marks that a typographic one in the word does not end, for PowerShell', () => {
+  it('chooses quotation marks that a typographic one in the word does not close in PowerShell', () => {
     expect(quoteWord('Bob’s model')).toBe('"Bob’s model"')
     expect(quoteWord('the “best”')).toBe("'the “best”'")
   })
 })
 
-it('joins neighbouring blocks', () => {
+it('joins consecutive blocks', () => {
   expect(blockSpans([])).toEqual([])
   expect(blockSpans([0, 1, 2, 7, 9, 10])).toEqual([
     { start: 0, end: 3 },

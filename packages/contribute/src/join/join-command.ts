@@ -1,10 +1,10 @@
 import type { BlockSpan, SwarmJoinCommand, SwarmModelStatus } from '@petals-chat/engine'
 
-/** What a new server has to know of a model and its swarm. */
+/** What a new server needs to know about a model and its swarm. */
 export interface JoinTarget {
-  /** Repository of the Hub or folder, as `petals-chat contribute` takes it; undefined if it is not known here. */
+  /** A repository of the Hub or a folder, as `petals-chat contribute` takes it; undefined if unknown. */
   readonly model: string | undefined
-  /** What the swarm calls the model; left out where servers derive the same from the repository's name. */
+  /** The model's prefix in the DHT; absent if servers derive it from the repository's name. */
   readonly dhtPrefix?: string | undefined
   /** Addresses of the swarm, or the public one. */
   readonly swarm: 'public' | readonly string[]
@@ -12,12 +12,12 @@ export interface JoinTarget {
   readonly adapters?: readonly string[] | undefined
 }
 
-/** Stands in a command for a model whose files are not known here. */
+/** The placeholder in a command for a model whose files are unknown. */
 export const unknownModel = 'MODEL'
 
 /**
- * The command that makes a machine a server of a model: for the page, `GET /api/v1/swarm` and `swarm status`. Its server
- * takes `blocks`, or those that the swarm needs most. `launcher` is how `petals-chat` is started there.
+ * Returns the command that makes a machine a server of a model, for the page, `GET /api/v1/swarm` and `swarm status`. Its server
+ * holds `blocks`, or those that the swarm needs most. `launcher` is the command that starts `petals-chat` there.
  */
 export function joinCommand(launcher: string, target: JoinTarget, blocks?: BlockSpan): string {
   const { model, dhtPrefix, swarm, adapters = [] } = target
@@ -31,7 +31,7 @@ export function joinCommand(launcher: string, target: JoinTarget, blocks?: Block
   return [launcher, 'contribute', quoteWord(model ?? unknownModel), ...words].join(' ')
 }
 
-/** One command for each gap of a model, or one whose server chooses its blocks. */
+/** Returns one command for each gap of a model, or, without gaps, one whose server chooses its blocks. */
 export function joinCommands(
   launcher: string,
   target: JoinTarget,
@@ -42,7 +42,7 @@ export function joinCommands(
   return gaps.map((blocks) => ({ blocks, command: joinCommand(launcher, target, blocks) }))
 }
 
-/** Runs of neighbours in an ascending list of blocks. */
+/** Returns the runs of consecutive blocks in an ascending list. */
 export function blockSpans(blocks: readonly number[]): readonly BlockSpan[] {
   const spans: BlockSpan[] = []
   for (const block of blocks) {
@@ -54,14 +54,14 @@ export function blockSpans(blocks: readonly number[]): readonly BlockSpan[] {
 }
 
 /**
- * One word of a command line, for a shell of Unix and for PowerShell alike: addresses, paths and names come from
- * configuration and swarm, and must stay one word each. A comma or `@` alone would make a list or a hash table in
- * PowerShell, which also ends texts at typographic quotation marks.
+ * Quotes one word of a command line, for Unix shells and for PowerShell: addresses, paths and names come from the configuration
+ * and the swarm, and each must remain one word. In PowerShell, an unquoted comma makes a list, `@` begins a hash table, and
+ * typographic quotation marks end a string.
  */
 export function quoteWord(word: string): string {
   if (/^[\w%+=:./-][\w@%+=:./-]*$/.test(word)) return word
   if (!/['\u2018-\u201b]/.test(word)) return `'${word}'`
-  // Between double quotes both shells leave an apostrophe alone, but not these.
+  // Between double quotes, both shells keep an apostrophe, but interpret these characters.
   if (!/["\u201c-\u201e$`\\!]/.test(word)) return `"${word}"`
   return `'${word.replaceAll("'", `'\\''`)}'`
 }

@@ -1,6 +1,6 @@
 import { ContributeError } from '../contribute-error.ts'
 
-/** What config.json says of a model's blocks. */
+/** The properties of a model's blocks in config.json. */
 export interface BlockModel {
   readonly modelType: 'llama' | 'falcon' | 'bloom'
   readonly blocks: number
@@ -8,17 +8,17 @@ export interface BlockModel {
   /** Query heads that share a key and value head. */
   readonly keyValueGroups: number
   readonly parametersPerBlock: number
-  /** Bytes of a weight in the files. */
+  /** Bytes per weight in the files. */
   readonly fileBytesPerWeight: number
 }
 
 type Fields = Readonly<Record<string, unknown>>
 
-/** Reads config.json as the pinned Petals does (`petals/models`). @throws ContributeError if it has no such model */
+/** Reads config.json as the pinned Petals does (`petals/models`). @throws ContributeError if Petals can't serve the model */
 export function readBlockModel(text: string, name: string): BlockModel {
   const config = parse(text, name)
   const type = String(config.model_type)
-  // RefinedWeb(Model): Falcon, before transformers had it.
+  // Falcon was called RefinedWeb(Model) before transformers included it.
   const read = readers[/^refinedweb/i.test(type) ? 'falcon' : type]
   if (read === undefined) {
     throw new ContributeError(
@@ -31,7 +31,7 @@ export function readBlockModel(text: string, name: string): BlockModel {
   return { ...shape, fileBytesPerWeight }
 }
 
-/** A size of the configuration; names in the order of preference. */
+/** Returns a size from the configuration. The names are in order of preference. */
 type Size = (names: readonly string[]) => number
 
 type Reader = (size: Size, config: Fields) => Omit<BlockModel, 'fileBytesPerWeight'>
@@ -87,16 +87,18 @@ function parse(text: string, name: string): Fields {
     const value: unknown = JSON.parse(text)
     if (typeof value === 'object' && value !== null) return value as Fields
   } catch {
-    // Said below.
+    // The error is thrown below.
   }
-  throw new ContributeError(`The config.json of ${name} is no JSON object. Fetch the model's files anew.`)
+  throw new ContributeError(
+    `The config.json of ${name} is not a JSON object. Download the model's files again.`,
+  )
 }
 
 function sizeOf(config: Fields, names: readonly string[], name: string): number {
   const value = names.map((key) => optionalSize(config, key)).find((size) => size !== undefined)
   if (value !== undefined) return value
   throw new ContributeError(
-    `The config.json of ${name} has no usable ${names[0]}. Fetch the model's files anew.`,
+    `The config.json of ${name} has no valid ${names[0]}. Download the model's files again.`,
   )
 }
 
@@ -107,12 +109,12 @@ function optionalSize(config: Fields, key: string): number | undefined {
     : undefined
 }
 
-/** The pinned transformers knows `linear` and `dynamic`, and fails at Llama 3.1's. */
+/** The pinned transformers supports `linear` and `dynamic` scaling, but not that of Llama 3.1. */
 function refuseNewerRope({ rope_scaling: scaling }: Fields, name: string): void {
   if (typeof scaling !== 'object' || scaling === null) return
   const { type, rope_type: newType = type } = scaling as Fields
   if (['linear', 'dynamic'].includes(String(type)) && newType === type) return
   throw new ContributeError(
-    `${name} stretches its positions in a way ('${String(newType)}') that Petals 2.2.0 does not know: Llama 3.1 and later can't be served by it. Llama 2, Llama 3 and their relatives can.`,
+    `${name} uses the rotary scaling '${String(newType)}', which Petals 2.2.0 does not support: it can't serve Llama 3.1 and later. It can serve Llama 2, Llama 3 and models derived from them.`,
   )
 }

@@ -1,10 +1,10 @@
 import type { ServerExit } from './petals-process.ts'
 
-/** Why a server ended, for people. */
+/** Why a server ended, for the user. */
 export interface ServerFailure {
-  /** What was wrong, and what to do. */
+  /** The reason and the remedy. */
   readonly message: string
-  /** Whether it may go away by itself: then the server is started again. */
+  /** True if the reason may be temporary: then the server is restarted. */
   readonly passing: boolean
 }
 
@@ -15,9 +15,9 @@ interface Rule extends ServerFailure {
 const rule = (pattern: RegExp, message: string, passing = false): Rule => ({ pattern, message, passing })
 
 const lessMemory =
-  'Hold fewer blocks (--blocks N), store them in 4 bits (--quantization nf4), or give less to caches (--cache-tokens N).'
+  'Hold fewer blocks (--blocks N), store them in 4 bits (--quantization nf4), or make their caches smaller (--cache-tokens N).'
 
-/** By what Petals 2.2.0, PyTorch, hivemind and the Hub's library say; the first that fits. */
+/** Rules for messages of Petals 2.2.0, PyTorch, hivemind and the Hub's library. The first rule that matches is used. */
 const rules: readonly Rule[] = [
   rule(
     /CUDA out of memory|OutOfMemoryError|CUBLAS_STATUS_ALLOC_FAILED/,
@@ -29,20 +29,20 @@ const rules: readonly Rule[] = [
   ),
   rule(
     /no kernel image is available|not compiled with CUDA|CUDA driver version is insufficient|Found no NVIDIA driver|Torch not compiled|libcudart|libcublas/i,
-    "This GPU and the server's PyTorch do not fit together. Install NVIDIA's driver 525 or newer; on a machine without a usable GPU: --device cpu.",
+    "The server's PyTorch can't use this GPU. Install NVIDIA's driver 525 or newer; on a machine without a usable GPU, use --device cpu.",
   ),
   rule(
     /CUDA error: (?!out of memory)|device-side assert|GPU is lost|Xid/,
-    'The GPU reported an error. If it comes again, look at its temperature and at the kernel log (dmesg).',
+    'The GPU reported an error. If it occurs again, check its temperature and the kernel log (dmesg).',
     true,
   ),
   rule(
     /address already in use|bind: permission denied|failed to listen on any addresses/i,
-    'The port is taken by another program, or may not be used. Choose another with --port N.',
+    'The port is used by another program, or this user may not use it. Choose another one with --port N.',
   ),
   rule(
     /gated repo|GatedRepo|401 Client Error|403 Client Error|is not authorized|make sure to (?:have access|pass a token)/i,
-    'The model is gated: accept its licence on its page at the Hub, make a token there (Settings, Access Tokens), and set it in the variable HF_TOKEN.',
+    'The model is gated: accept its licence on its page at the Hub, create a token there (Settings, Access Tokens), and set the environment variable HF_TOKEN to it.',
   ),
   rule(
     /RepositoryNotFoundError|404 Client Error|is not a valid model identifier|EntryNotFoundError/,
@@ -54,29 +54,29 @@ const rules: readonly Rule[] = [
   ),
   rule(
     /No space left on device|Insufficient disk space|ENOSPC/i,
-    'The disk is full. Make room; blocks that Petals fetched are in ~/.cache/petals.',
+    'The disk is full. Free some space; blocks that Petals downloaded are in ~/.cache/petals.',
   ),
   rule(
     /local time must be within/,
-    "This machine's clock differs from the swarm's by more than 3 seconds. Set it by NTP (timedatectl set-ntp true).",
+    "This machine's clock differs from the swarm's by more than 3 seconds. Synchronize it with NTP (timedatectl set-ntp true).",
   ),
   rule(
     /has not become reachable from the Internet/,
-    'Other peers cannot reach this machine. Forward a TCP port of the router to it and name both: --port 31337 --public-ip ADDRESS. The swarm can also relay: leave both out and try again.',
+    'Other peers cannot reach this machine. Forward a TCP port of the router to it, and set both: --port 31337 --public-ip ADDRESS. The swarm can also relay: omit both and try again.',
   ),
   rule(
     /failed to connect to bootstrap peers|failed to dial|no known initial peers|None of the initial peers|P2PDaemonError|Daemon failed to start|initial_peers/i,
-    'No peer of the swarm can be reached. Check the addresses of --swarm, that one of their servers is running, and the firewall between.',
+    'No peer of the swarm can be reached. Check the addresses of --swarm, that one of these servers is running, and the firewalls in between.',
     true,
   ),
   rule(
     /Max retries exceeded|ConnectionError|name resolution|Name or service not known|NewConnectionError|Network is unreachable|ReadTimeout|ConnectTimeout|outgoing traffic has been disabled|LocalEntryNotFoundError/i,
-    "The model's files can't be fetched: the network or the Hub can't be reached. Check the connection and the proxy (HTTPS_PROXY).",
+    "The model's files can't be downloaded: the network or the Hub can't be reached. Check the connection and the proxy (HTTPS_PROXY).",
     true,
   ),
   rule(
     /Some block weights are missing|not found in the index|not in state dict/,
-    "The model's weights lack a block. Check --blocks against the number of the model's blocks, and the files of a local folder.",
+    "The model's weights do not include a block. Check --blocks against the number of the model's blocks, and the files of a local folder.",
   ),
   rule(
     /doesn't have safetensors inside|Can't find 'adapter_config|adapter_config\.json does not exist/,
@@ -84,7 +84,7 @@ const rules: readonly Rule[] = [
   ),
   rule(
     /KeyError: '?\w+'?$|Unsupported model type|`rope_scaling` must be/m,
-    'Petals 2.2.0 does not know this kind of model. It serves Llama (1 to 3), Falcon and BLOOM.',
+    'Petals 2.2.0 does not support this kind of model. It serves Llama (1 to 3), Falcon and BLOOM.',
   ),
   rule(
     /DefaultCPUAllocator|MemoryError|Cannot allocate memory/,
@@ -92,15 +92,15 @@ const rules: readonly Rule[] = [
   ),
   rule(
     /ModuleNotFoundError|ImportError|cannot open shared object file/,
-    'The Python environment is damaged. Delete its folder, then run this again: it is made anew.',
+    'The Python environment is damaged. Delete its folder and run the command again to make a new one.',
   ),
   rule(
     /unrecognized arguments|argument --\w+: |error: argument/,
-    'Petals does not take one of the arguments; the log names it.',
+    'Petals does not accept one of the arguments; the log names it.',
   ),
 ]
 
-/** What an end means; `unknown` if its words say nothing that is known here. */
+/** Explains the end of a server. `known` is false if no rule matches its output. */
 export function describeExit({
   code,
   signal,

@@ -60,7 +60,7 @@ function keep(exits: Parameters<typeof scripted>[0]) {
 }
 
 describe('keepServing', () => {
-  it('starts a server that crashed again, after longer and longer pauses, and keeps its count', async () => {
+  it('restarts a server that crashed, after longer and longer pauses, and keeps its token count', async () => {
     const kept = keep([{ ...crash('ValueError: odd'), served: true }, crash('ValueError: odd'), crash()])
     await kept.done
     expect(kept.starts).toEqual([0, 1, 2, 3])
@@ -70,19 +70,19 @@ describe('keepServing', () => {
     expect(kept.left).toEqual([10])
   })
 
-  it('gives up in words where another start would end the same', async () => {
+  it('gives up with the reason if another start would fail in the same way', async () => {
     const kept = keep([crash('torch.cuda.OutOfMemoryError: CUDA out of memory')])
     await expect(kept.done).rejects.toThrow(/GPU's memory is full/)
     expect(kept.starts).toEqual([0])
   })
 
-  it('gives up on a first start that fails in words that are not known', async () => {
+  it('gives up on a first start that fails for an unknown reason', async () => {
     await expect(keep([crash('ValueError: odd')]).done).rejects.toThrow(
       /ended with exit code 1: ValueError: odd/,
     )
   })
 
-  it('waits for a network that is away, and not for ever', async () => {
+  it('waits for an unreachable network, but not for ever', async () => {
     const offline = crash('ConnectionError: Max retries exceeded')
     await keep([offline, offline]).done
     await expect(keep([offline, offline, offline, offline]).done).rejects.toThrow(/network/)

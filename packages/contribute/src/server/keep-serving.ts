@@ -9,23 +9,23 @@ export interface KeepServingOptions {
   /** Starts the server; `restarts` counts from 0. */
   readonly start: (onEvent: (event: ServerEvent) => void, restarts: number) => Promise<PetalsProcess>
   readonly onState: (state: ServerState) => void
-  /** The server ended and is started again in so many milliseconds. */
+  /** Called when the server has ended and will be restarted after `pauseMs` milliseconds. */
   readonly onRestart: (failure: ServerFailure, pauseMs: number) => void
-  /** Ends the server: it tells the swarm that it leaves. */
+  /** Ends the server, which announces to the swarm that it leaves. */
   readonly signal: AbortSignal
   /** For tests. */
   readonly timing?: Partial<KeeperTiming>
 }
 
 export interface KeeperTiming {
-  /** Pause before the first restart; it doubles. */
+  /** The pause before the first restart; it doubles each time. */
   readonly firstPauseMs: number
   readonly longestPauseMs: number
-  /** A server that served so long was all right: the pauses begin anew. */
+  /** After serving for this long, a server counts as healthy: the pauses start from the first one again. */
   readonly steadyMs: number
-  /** Time for telling the swarm that it leaves. */
+  /** The time for announcing to the swarm that it leaves. */
   readonly leaveMs: number
-  /** Starts without steady service before it is given up. */
+  /** The most starts without steady service. */
   readonly maxAttempts: number
 }
 
@@ -38,8 +38,8 @@ const defaultTiming: KeeperTiming = {
 }
 
 /**
- * Keeps a server running until `signal`: one that crashes is started again, after longer and longer pauses.
- * @throws ContributeError in words, where another start would end the same
+ * Keeps a server running until `signal` is aborted: it is restarted after a crash, with longer and longer pauses.
+ * @throws ContributeError if another start would fail in the same way
  */
 export async function keepServing(options: KeepServingOptions): Promise<void> {
   const timing = { ...defaultTiming, ...options.timing }
@@ -74,7 +74,7 @@ export async function keepServing(options: KeepServingOptions): Promise<void> {
   }
 }
 
-/** How the server ended; undefined if `signal` ended it. */
+/** Resolves to how the server ended; undefined if `signal` ended it. */
 async function runOnce(
   server: PetalsProcess,
   signal: AbortSignal,

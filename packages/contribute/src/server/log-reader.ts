@@ -1,7 +1,7 @@
 import { stripVTControlCharacters } from 'node:util'
 import type { BlockSpan } from '@petals-chat/engine'
 
-/** What a line of a server's output means. */
+/** The meaning of a line of a server's output. */
 export type ServerEvent =
   | { readonly kind: 'addresses'; readonly addresses: readonly string[] }
   | { readonly kind: 'blocks'; readonly blocks: BlockSpan }
@@ -16,7 +16,7 @@ export type ServerEvent =
 
 type Reader = (match: RegExpExecArray) => ServerEvent | undefined
 
-/** The words of Petals 2.2.0 and hivemind 1.1.12. */
+/** Log lines of Petals 2.2.0 and hivemind 1.1.12. */
 const readers: readonly (readonly [RegExp, Reader])[] = [
   [/^@petals-chat (\{.*\})$/, ([, json]) => readReport(json!)],
   [
@@ -42,7 +42,7 @@ const readers: readonly (readonly [RegExp, Reader])[] = [
   ],
 ]
 
-/** Reads one line; undefined if it says nothing that matters here. */
+/** Reads one line; undefined if it has no meaning here. */
 export function readLogLine(text: string): ServerEvent | undefined {
   const line = stripVTControlCharacters(text).trimEnd()
   for (const [pattern, read] of readers) {
@@ -57,7 +57,7 @@ function readBlockList(list: string): ServerEvent {
   return { kind: 'blocks', blocks: { start: Math.min(...blocks), end: Math.max(...blocks) + 1 } }
 }
 
-/** What petals_report.py writes. */
+/** Reads a line of petals_report.py. */
 function readReport(json: string): ServerEvent | undefined {
   try {
     const { session, prompt = 0, generated = 0 } = JSON.parse(json) as Readonly<Record<string, number>>

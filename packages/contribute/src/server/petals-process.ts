@@ -17,7 +17,7 @@ export interface PetalsProcessOptions {
   readonly args: readonly string[]
   readonly environment: Readonly<Record<string, string | undefined>>
   readonly logFile: string
-  /** Adds to the log of an earlier server. */
+  /** Append to the log of an earlier server. */
   readonly append?: boolean
   readonly onEvent?: ((event: ServerEvent) => void) | undefined
   readonly onLine?: ((line: string) => void) | undefined
@@ -31,7 +31,7 @@ export interface ServerExit {
   readonly lastLines: readonly string[]
 }
 
-/** A Petals server: several processes in one group of their own. They end with this process, however it ends. */
+/** A Petals server: several processes in their own process group. They end with this process, however it ends. */
 export interface PetalsProcess extends AsyncDisposable {
   /** Id of the process group. */
   readonly group: number
@@ -39,7 +39,7 @@ export interface PetalsProcess extends AsyncDisposable {
   running(): boolean
   /** Sends a signal to all processes of the server. */
   signal(name: NodeJS.Signals): void
-  /** Lets the server tell the swarm that it leaves; what is not gone by then is killed. */
+  /** Lets the server announce that it leaves; processes that are still running after `withinMs` are killed. */
   leave(withinMs: number): Promise<void>
 }
 
@@ -52,7 +52,7 @@ export async function startPetalsProcess(options: PetalsProcessOptions): Promise
   const log = createWriteStream(logFile, { flags: append ? 'a' : 'w' })
   const child = spawn(python, [petalsServerScript, ...args], {
     detached: true,
-    // The server ends when its standard input does: also when this process is killed.
+    // The server ends when its standard input closes, even if this process is killed.
     stdio: ['pipe', 'pipe', 'pipe'],
     env: environment,
   })
@@ -65,7 +65,7 @@ export async function startPetalsProcess(options: PetalsProcessOptions): Promise
     const event = readLogLine(line)
     if (event !== undefined) options.onEvent?.(event)
   }
-  child.stdin.on('error', () => {}) // it is gone: `exit` tells
+  child.stdin.on('error', () => {}) // the server has ended, which `exit` reports
   log.on('error', () => {}) // a full disk must not end the server
   const outputs = [child.stdout, child.stderr].map((stream) => {
     // Progress bars end their lines with a carriage return.
@@ -90,7 +90,7 @@ export async function startPetalsProcess(options: PetalsProcessOptions): Promise
       running = false
       endWithUs()
       process.off('exit', endWithUs)
-      // What is still in its pipes belongs to its last words.
+      // Output that is still in the pipes belongs to the last lines.
       void Promise.race([Promise.all(outputs), setTimeout(1000)]).then(() => {
         log.end()
         resolve({ code, signal: name, lastLines: [...lastLines] })
@@ -103,7 +103,7 @@ export async function startPetalsProcess(options: PetalsProcessOptions): Promise
     running: () => running,
     signal,
     async leave(withinMs) {
-      // Python's KeyboardInterrupt in the first process; the others end with it.
+      // SIGINT raises KeyboardInterrupt in the first process; the others end with it.
       if (running) signalTo(group, 'SIGINT')
       await Promise.race([exited, setTimeout(withinMs, undefined, { ref: false })])
       signal('SIGKILL')
@@ -119,11 +119,11 @@ export async function startPetalsProcess(options: PetalsProcessOptions): Promise
   }
 }
 
-/** To a process, or (negative) a group. */
+/** Sends a signal to a process, or to a process group if `id` is negative. */
 function signalTo(id: number, name: NodeJS.Signals): void {
   try {
     process.kill(id, name)
   } catch {
-    // It is gone already.
+    // It has already ended.
   }
 }

@@ -2,7 +2,7 @@ import type { Reach, ServerSettings } from './server-settings.ts'
 
 type Arguments = readonly string[]
 
-/** The arguments of `petals_server.py`. */
+/** Returns the arguments of `petals_server.py`. */
 export function serverArguments(settings: ServerSettings): Arguments {
   const { model, reach = { kind: 'auto' } } = settings
   return [
@@ -60,13 +60,13 @@ function announceArguments(reach: Reach): Arguments {
   }
 }
 
-/** What `run_server` has no flags for. */
+/** Returns the settings for which `run_server` has no flags. */
 function p2pArguments(reach: Reach, host: string | undefined): Arguments {
   const options = { ...relayOptions(reach), ...loopbackOptions(host) }
   return Object.keys(options).length === 0 ? [] : ['--p2p', JSON.stringify(options)]
 }
 
-/** What a server that can't be dialled finds out by itself in minutes, by asking peers in the open internet. */
+/** Without these, a server that can't be dialled needs minutes to find that out from peers on the internet. */
 const relayOptions = (reach: Reach): object =>
   reach.kind === 'relay'
     ? {
@@ -77,6 +77,6 @@ const relayOptions = (reach: Reach): object =>
       }
     : {}
 
-/** For a server that only this machine can reach, the router need not be asked to open a port (UPnP, NAT-PMP). */
+/** A server that only this machine can reach must not ask the router to open a port (UPnP, NAT-PMP). */
 const loopbackOptions = (host: string | undefined): object =>
   host !== undefined && /^(127\.|::1$)/.test(host) ? { nat_port_map: false } : {}

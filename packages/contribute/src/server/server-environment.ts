@@ -7,7 +7,7 @@ type Environment = Readonly<Record<string, string | undefined>>
 export interface ServerEnvironmentOptions {
   /** The model is a folder of this machine. */
   readonly isLocal: boolean
-  /** What holds for the Hub, be it from the environment or the configuration. */
+  /** Settings of the Hub, from the environment or the configuration. */
   readonly hub?: {
     readonly token?: string | undefined
     readonly endpoint?: string | undefined
@@ -17,8 +17,8 @@ export interface ServerEnvironmentOptions {
 }
 
 /**
- * Environment of a server's processes: they reach out for what serving needs, and nothing else. The Hub's token goes by
- * the environment, since arguments can be read by every user of a machine.
+ * Returns the environment of a server's processes. They connect only to what serving needs. The Hub's token is passed in the
+ * environment, because every user of a machine can read arguments.
  */
 export function serverEnvironment(
   settings: Pick<ServerSettings, 'model' | 'swarm' | 'adapters'>,
@@ -29,12 +29,12 @@ export function serverEnvironment(
   return {
     ...environment,
     ...noReports,
-    // `cuda:1` is the number of nvidia-smi, by which the GPU was chosen: CUDA's own order begins with the fastest.
+    // The GPU was chosen by the order of nvidia-smi; CUDA's default order begins with the fastest GPU.
     CUDA_DEVICE_ORDER: 'PCI_BUS_ID',
     ...(needsHub && hub.offline !== true ? {} : { HF_HUB_OFFLINE: '1' }),
     ...(hub.endpoint === undefined ? {} : { HF_ENDPOINT: hub.endpoint }),
     ...(settings.swarm === 'public' ? {} : { PETALS_CHAT_SPEED_TEST: '0' }),
-    // The name of the pinned huggingface_hub, which is older than HF_TOKEN.
+    // The pinned huggingface_hub also reads the older name of the variable.
     HF_TOKEN: needsHub ? hub.token : undefined,
     HUGGING_FACE_HUB_TOKEN: needsHub ? hub.token : undefined,
     ...(cacheHome && environment.PETALS_CACHE === undefined

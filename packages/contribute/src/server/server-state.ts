@@ -1,21 +1,21 @@
 import type { BlockSpan } from '@petals-chat/engine'
 import type { ServerEvent } from './log-reader.ts'
 
-/** What is known of a server, from its start on. */
+/** The state of a server since its start. */
 export interface ServerState {
   readonly phase: 'starting' | 'measuring' | 'loading' | 'serving' | 'waiting'
   readonly blocks: BlockSpan | undefined
-  /** Blocks whose weights are there. */
+  /** The number of blocks whose weights are loaded. */
   readonly loaded: number
-  /** A file that is on its way. */
+  /** The file that is being downloaded. */
   readonly download: { readonly file: string; readonly percent: number } | undefined
   readonly addresses: readonly string[]
   readonly throughput: number | undefined
   readonly relayed: boolean
-  /** Tokens answered since this command runs, over all restarts. */
+  /** Tokens processed since the command was started, including all restarts. */
   readonly prompt: number
   readonly generated: number
-  /** Sessions that are open, and all there have been. */
+  /** The open sessions, and the total number of sessions. */
   readonly sessions: number
   readonly allSessions: number
 }
@@ -34,7 +34,7 @@ export const initialState: ServerState = {
   allSessions: 0,
 }
 
-/** A new server has everything before it, but what was answered stays answered. */
+/** Resets the state for a new server; the totals are kept. */
 export const restarted = ({ prompt, generated, allSessions }: ServerState): ServerState => ({
   ...initialState,
   prompt,
@@ -49,7 +49,7 @@ export function withEvent(state: ServerState, event: ServerEvent): ServerState {
     case 'measuring':
       return { ...state, phase: 'measuring' }
     case 'blocks':
-      // Also when Petals moves to others by itself.
+      // Petals may also move to other blocks on its own.
       return { ...state, phase: 'loading', blocks: event.blocks, loaded: 0 }
     case 'loaded':
       return { ...state, loaded: state.loaded + 1, download: undefined }

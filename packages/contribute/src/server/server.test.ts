@@ -15,7 +15,7 @@ describe('serverArguments', () => {
     ])
   })
 
-  it('passes on everything that was asked for', () => {
+  it('passes all settings on', () => {
     const args = serverArguments({
       ...base,
       swarm: ['/ip4/10.1.2.3/tcp/1/p2p/QmA', '/ip4/10.1.2.4/tcp/1/p2p/QmB'],
@@ -50,7 +50,7 @@ describe('serverArguments', () => {
       expect(args).toContain(words)
   })
 
-  it('starts a swarm, takes a number of blocks, and knows the ways through a NAT', () => {
+  it('starts a swarm, takes a number of blocks, and supports each way through a NAT', () => {
     expect(serverArguments({ ...base, swarm: 'new', blocks: 3 }).join(' ')).toMatch(
       /--new_swarm .*--num_blocks 3/,
     )
@@ -62,7 +62,7 @@ describe('serverArguments', () => {
     expect(args.join(' ')).toContain(`--announce_maddrs ${relay}/p2p-circuit`)
   })
 
-  it('asks no router to open a port for a server that only this machine can reach', () => {
+  it('opens no port in the router for a server that only this machine can reach', () => {
     for (const host of ['127.0.0.1', '127.0.0.2', '::1']) {
       const [flag, options] = serverArguments({ ...base, host })
       expect([flag, JSON.parse(options!)]).toEqual(['--p2p', { nat_port_map: false }])
@@ -75,7 +75,7 @@ describe('serverArguments', () => {
 describe('serverEnvironment', () => {
   const environment = { PATH: '/bin', HF_TOKEN: 'hf_secret', XDG_CACHE_HOME: '/c' }
 
-  it('sends no reports, and the token only to a server that fetches from the Hub', () => {
+  it('turns telemetry off, and passes the token only to a server that downloads from the Hub', () => {
     const remote = serverEnvironment(base, { isLocal: false, hub: { token: 'hf_secret' }, environment })
     expect(remote).toMatchObject({
       HF_HUB_DISABLE_TELEMETRY: '1',
@@ -92,14 +92,14 @@ describe('serverEnvironment', () => {
     expect(local).toMatchObject({ HF_HUB_OFFLINE: '1', PETALS_CHAT_SPEED_TEST: '0' })
   })
 
-  it('numbers GPUs as nvidia-smi does, by which the device was chosen', () => {
+  it('numbers GPUs in the order of nvidia-smi, by which the device was chosen', () => {
     expect(serverEnvironment(base, { isLocal: true, environment })).toHaveProperty(
       'CUDA_DEVICE_ORDER',
       'PCI_BUS_ID',
     )
   })
 
-  it('asks the mirror of the configuration, or none', () => {
+  it('uses the mirror of the configuration, if there is one', () => {
     const hub = { endpoint: 'https://mirror.example', offline: true }
     expect(serverEnvironment(base, { isLocal: false, hub, environment })).toMatchObject({
       HF_ENDPOINT: 'https://mirror.example',
@@ -139,7 +139,7 @@ describe('readLogLine', () => {
   })
 })
 
-it('keeps what was answered over a restart', () => {
+it('keeps the token count over a restart', () => {
   const events: readonly ServerEvent[] = [
     { kind: 'blocks', blocks: { start: 0, end: 2 } },
     { kind: 'loaded', block: 0 },
@@ -176,16 +176,16 @@ describe('describeExit', () => {
     ],
     [
       'RuntimeError: CUDA error: no kernel image is available for execution on the device',
-      /do not fit together.*--device cpu/,
+      /can't use this GPU.*--device cpu/,
       false,
     ],
-    ['AssertionError: Torch not compiled with CUDA enabled', /do not fit together/, false],
+    ['AssertionError: Torch not compiled with CUDA enabled', /can't use this GPU/, false],
     [
       'AssertionError: Your GPU does not have enough memory to serve at least one block',
       /does not hold a single block/,
       false,
     ],
-    ['listen tcp4 0.0.0.0:31337: bind: address already in use', /port is taken.*--port/, false],
+    ['listen tcp4 0.0.0.0:31337: bind: address already in use', /port is used.*--port/, false],
     [
       'OSError: You are trying to access a gated repo.\nMake sure to request access',
       /gated.*HF_TOKEN/,
@@ -194,7 +194,7 @@ describe('describeExit', () => {
     ['huggingface_hub.utils._errors.RepositoryNotFoundError: 404 Client Error.', /no such model/, false],
     [
       'requests.exceptions.ConnectionError: (MaxRetryError("Max retries exceeded with url"))',
-      /can't be fetched.*network/,
+      /can't be downloaded.*network/,
       true,
     ],
     ['OSError: [Errno 28] No space left on device', /disk is full/, false],
@@ -206,15 +206,15 @@ describe('describeExit', () => {
     ['ValidationError: local time must be within 3 seconds of others', /clock/, false],
     ['RuntimeError: Server has not become reachable from the Internet:', /--public-ip/, false],
     ["ModuleNotFoundError: No module named 'petals'", /environment is damaged/, false],
-    ["KeyError: 'mixtral'", /does not know this kind of model/, false],
-  ] as const)('tells %j in words', (line, words, passing) => {
+    ["KeyError: 'mixtral'", /does not support this kind of model/, false],
+  ] as const)('explains %j', (line, explanation, passing) => {
     const failure = after('Traceback (most recent call last):', '  File "x.py", line 1', line)
-    expect(failure.message).toMatch(words)
+    expect(failure.message).toMatch(explanation)
     expect(failure.message).not.toMatch(/Traceback|File "/)
     expect(failure).toMatchObject({ passing, known: true })
   })
 
-  it('takes a kill by the system for want of memory, and repeats the last words of what it does not know', () => {
+  it('attributes a kill by the system to a lack of memory, and quotes the last line of an unknown failure', () => {
     expect(describeExit({ code: null, signal: 'SIGKILL', lastLines: [] }).message).toMatch(/memory was full/)
     expect(after('Traceback', 'ValueError: odd').message).toBe(
       'The server ended with exit code 1: ValueError: odd',
