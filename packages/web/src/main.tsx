@@ -8,14 +8,14 @@ import './styles/tokens.css'
 import './styles/base.css'
 import './styles/print.css'
 
-/** A tab that was hidden for longer may have slept, and the machine with it. */
+/** After this time in the background, the tab and the machine may have slept. */
 const MAY_HAVE_SLEPT_MS = 30_000
 
 const services = await createServices()
 void services.start()
 if (import.meta.env.PROD) registerServiceWorker()
 window.addEventListener('pagehide', () => services.answers.saveAll())
-keepPage()
+refuseStrayFiles()
 keepFocus(document)
 onWake(() => {
   services.answers.reconnect()
@@ -34,8 +34,8 @@ if (root) {
   )
 }
 
-/** A file that is dropped beside its place must not take the page's place: browsers would open it. */
-function keepPage(): void {
+/** Refuses files that are dropped outside a drop zone: browsers would open them in place of the page. */
+function refuseStrayFiles(): void {
   const refuse = (event: DragEvent): void => {
     if (event.defaultPrevented || !event.dataTransfer?.types.includes('Files')) return
     event.preventDefault()
@@ -45,7 +45,7 @@ function keepPage(): void {
   window.addEventListener('drop', refuse)
 }
 
-/** Calls back when the network is back or the tab wakes: connections from before may be dead without knowing it. */
+/** Calls back when the network returns or the tab wakes: older connections may be dead without a sign of it. */
 function onWake(run: () => void): void {
   let hiddenAt = Infinity
   window.addEventListener('online', run)

@@ -1,9 +1,9 @@
 import { useSyncExternalStore } from 'react'
 
-/** A value that changes over time, as `useSyncExternalStore` wants it: `get` gives the same object until it changes. */
+/** A value that changes over time. As `useSyncExternalStore` requires, `get` returns the same object until it changes. */
 export interface Store<T> {
   get(): T
-  /** Calls back after every change. Gives the function that ends the subscription. */
+  /** Calls back after every change. Returns the function that ends the subscription. */
   subscribe(listener: () => void): () => void
 }
 
@@ -31,7 +31,7 @@ export function createStore<T>(initial: T): WritableStore<T> {
   }
 }
 
-/** The part of a store that a component shows. `select` must give the same value for the same state. */
+/** Returns the part of a store that a component shows. `select` must return the same value for the same state. */
 export function useStore<T, S = T>(
   store: Store<T>,
   select: (state: T) => S = (state) => state as unknown as S,

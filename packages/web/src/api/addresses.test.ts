@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 
-/** A proxy may show the page below any path: what begins with a slash would miss it. */
+/** A proxy may serve the page below any path: an address that begins with a slash would miss it. */
 describe('addresses of the server are relative', () => {
   const sources = import.meta.glob<string>(
     ['../**/*.ts', '../**/*.tsx', '../../index.html', '../../public/*.webmanifest', '!../**/*.test.ts'],

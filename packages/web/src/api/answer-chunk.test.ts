@@ -6,7 +6,7 @@ const parse = (body: unknown, id?: string) =>
   parseAnswerChunk({ event: 'message', data: JSON.stringify(body), id })
 
 describe('parseAnswerChunk', () => {
-  it('reads text, thoughts and the position behind them', () => {
+  it('reads text, thoughts and the position after them', () => {
     const delta = { content: 'Hi', reasoning_content: 'Hm' }
     expect(parse({ choices: [{ delta, finish_reason: null }], usage: null }, 'ans_a:7')).toMatchObject({
       text: 'Hi',
@@ -17,7 +17,7 @@ describe('parseAnswerChunk', () => {
     })
   })
 
-  it('reads how an answer ended, and what it took', () => {
+  it('reads how an answer ended, and its usage', () => {
     const timings = { prompt_ms: 4273.1, predicted_per_second: 21.9 }
     expect(parse({ choices: [{ delta: {}, finish_reason: 'length' }], timings })).toMatchObject({
       finishReason: 'length',
@@ -32,7 +32,7 @@ describe('parseAnswerChunk', () => {
     })
   })
 
-  it('reads what an answer waits for, and that it goes on', () => {
+  it('reads what an answer waits for, and that it continues', () => {
     const blocks = [{ start: 12, end: 24 }]
     expect(parse({ choices: [], petals: { waiting: { blocks, since: 1.5, until: 121.5 } } })).toMatchObject({
       text: '',
@@ -85,7 +85,7 @@ describe('parseAnswerChunk', () => {
     { choices: [{ delta: { content: 5 } }], usage: 3, timings: [], petals: { route: { hops: {} } } },
   ])('makes nothing of %j', (body) => expect(parse(body)).toMatchObject({ text: '', reasoning: '' }))
 
-  it('throws what the server says of a failure', () => {
+  it('throws the error that the server reports', () => {
     const error = { message: 'It broke.', code: 'generation_failed' }
     expect(() => parse({ error })).toThrow(ApiError)
     expect(() => parse({ error })).toThrow('It broke.')

@@ -18,15 +18,15 @@ export interface AnswerTimings {
   readonly tokensPerSecond: number | undefined
 }
 
-/** Where a stream stands, to come back to it after a cut. */
+/** A position in a stream, to resume it after the connection broke. */
 export interface AnswerPosition {
   readonly answerId: string
-  /** Of the last event that came. */
+  /** The id of the last event that arrived. */
   readonly eventId: string
 }
 
 /**
- * What one event of a stream brings. Text and position come together: whoever keeps both at once can resume without
+ * The content of one event of a stream. Text and position come together: a caller that stores both at once can resume without
  * losing or doubling a token.
  */
 export interface AnswerChunk {
@@ -36,9 +36,9 @@ export interface AnswerChunk {
   readonly usage?: AnswerUsage | undefined
   readonly timings?: AnswerTimings | undefined
   readonly route?: RouteReport | undefined
-  /** The answer waits for servers of a swarm; null: it goes on; undefined: no news of that. */
+  /** The answer waits for servers of a swarm. Null: it continues; undefined: the event does not say. */
   readonly waiting?: SwarmWait | null | undefined
-  /** Undefined where the server doesn't keep the answer. */
+  /** Undefined if the server does not keep the answer. */
   readonly position?: AnswerPosition | undefined
 }
 

@@ -42,7 +42,7 @@ function stream(...frames: readonly string[]): Response {
   return new Response(frames.join(''), { headers })
 }
 
-it('asks for an answer that can be resumed, and reads it to its end', async () => {
+it('requests a resumable answer and reads it to its end', async () => {
   answer = () => stream(event(1, word('Hel')), ': ping\n\n', event(2, word('lo')), 'data: [DONE]\n\n')
   const onOpen = vi.fn()
   const { signal } = new AbortController()
@@ -51,13 +51,13 @@ it('asks for an answer that can be resumed, and reads it to its end', async () =
   expect(bodies).toMatchObject([{ ...request, stream: true, resumable: true }])
 })
 
-it('takes a stream for broken that ends without [DONE]', async () => {
+it('treats a stream that ends without [DONE] as broken', async () => {
   answer = () => stream(event(1, word('Hel')))
   const { signal } = new AbortController()
   expect(await failure(answerClient.request(request, { signal }))).toMatchObject({ kind: 'network' })
 })
 
-it('tells refusals in the server’s words', async () => {
+it('reports a refusal in the server’s words', async () => {
   const headers = { 'retry-after': '7', 'x-request-id': 'abc' }
   answer = () => Response.json({ error: { message: 'Full.', code: 'capacity' } }, { status: 429, headers })
   const { signal } = new AbortController()
@@ -71,7 +71,7 @@ it('tells refusals in the server’s words', async () => {
   })
 })
 
-it('comes back behind the last event, to what is left or to nothing', async () => {
+it('resumes after the last event, with the rest or with nothing', async () => {
   answer = () => stream(event(2, word('lo')), 'data: [DONE]\n\n')
   const { signal } = new AbortController()
   expect(await collect(answerClient.resume(position, { signal }))).toBe('lo')
@@ -80,7 +80,7 @@ it('comes back behind the last event, to what is left or to nothing', async () =
   expect(seen[0]).toBe('GET v1/answers/ans_1/stream ans_1:1')
 })
 
-it.each([404, 400])('knows that an answer is lost by status %i', async (status) => {
+it.each([404, 400])('recognizes a lost answer by status %i', async (status) => {
   answer = () => Response.json({ error: { message: 'No.', code: 'invalid_value' } }, { status })
   const { signal } = new AbortController()
   expect(await failure(answerClient.resume(position, { signal }))).toMatchObject({ code: 'answer_gone' })

@@ -6,26 +6,26 @@ import { readEvents } from './sse.ts'
 export interface AnswerStreamOptions {
   /** Drops the connection. An answer that the server keeps goes on: see `cancel`. */
   readonly signal: AbortSignal
-  /** The server has taken the request; its id, where it keeps the answer. */
+  /** Called when the server accepts the request; with an id if it keeps the answer. */
   readonly onOpen?: (answerId: string | undefined) => void
 }
 
-/** How the page asks for answers. Streams end when the answer is complete; one that breaks off is an error. */
+/** How the page requests answers. A stream ends when the answer is complete; a stream that breaks off throws. */
 export interface AnswerClient {
   /** @throws ApiError */
   request(request: ChatRequest, options: AnswerStreamOptions): AsyncIterable<AnswerChunk>
-  /** What comes after `position` of an answer that was cut. @throws ApiError, with the code `answer_gone` if it is lost. */
+  /** Streams what follows `position` of an interrupted answer. @throws ApiError, with the code `answer_gone` if it is lost. */
   resume(position: AnswerPosition, options: AnswerStreamOptions): AsyncIterable<AnswerChunk>
   /** Stops an answer that the server keeps. */
   cancel(answerId: string): Promise<void>
-  /** Tells the server that it need not keep an answer any more. */
+  /** Tells the server that it no longer needs to keep an answer. */
   forget(answerId: string): Promise<void>
 }
 
-/** The server sends a ping every 15 s: three that are missing mean that the connection is dead, as after a sleep. */
+/** The server sends a ping every 15 s. Three missing pings mean that the connection is dead, as after a sleep. */
 const STALL_TIMEOUT_MS = 45_000
 
-/** Addresses are relative to the page: it may stand below any path of a proxy. */
+/** Addresses are relative to the page, which a proxy may serve below any path. */
 export const answerClient: AnswerClient = {
   request: (request, options) =>
     stream('v1/chat/completions', options, {
@@ -45,7 +45,7 @@ export const answerClient: AnswerClient = {
   },
 
   async cancel(answerId) {
-    // `keepalive`: also when the page is being closed.
+    // `keepalive`: the request survives the closing of the page.
     await fetch(`${answerPath(answerId)}/cancel`, { method: 'POST', keepalive: true })
   },
 
@@ -75,7 +75,7 @@ async function* stream(
   }
 }
 
-/** The chunks of a running answer, from the bytes of its stream. @throws ApiError */
+/** Yields the chunks of an answer from the bytes of its stream. @throws ApiError */
 export async function* readAnswer(body: ReadableStream<Uint8Array>): AsyncGenerator<AnswerChunk> {
   for await (const event of readEvents(body, { stallTimeoutMs: STALL_TIMEOUT_MS })) {
     if (event.data === '[DONE]') return
@@ -84,7 +84,7 @@ export async function* readAnswer(body: ReadableStream<Uint8Array>): AsyncGenera
   throw new ApiError({ kind: 'network', message: '' })
 }
 
-/** Whatever refuses to give the rest of an answer has lost it. */
+/** A server that refuses to send the rest of an answer has lost it. */
 function lostAnswer(cause: unknown): unknown {
   if (!(cause instanceof ApiError)) return cause
   const { status } = cause.details
@@ -92,14 +92,14 @@ function lostAnswer(cause: unknown): unknown {
   return refused ? new ApiError({ ...cause.details, code: 'answer_gone' }, { cause }) : cause
 }
 
-/** Calls back when a connection can't be made or breaks: the server may be gone. */
-export function tellingCuts(client: AnswerClient, onCut: () => void): AnswerClient {
+/** Wraps a client; calls back when a connection can't be made or breaks, since the server may be gone. */
+export function reportingDisconnects(client: AnswerClient, onDisconnect: () => void): AnswerClient {
   async function* watched<T>(chunks: AsyncIterable<T>, signal: AbortSignal): AsyncGenerator<T> {
     try {
       yield* chunks
     } catch (cause) {
-      // What the page itself has ended says nothing of the server.
-      if (!signal.aborted && toApiError(cause).details.kind === 'network') onCut()
+      // A request that the page itself aborted says nothing about the server.
+      if (!signal.aborted && toApiError(cause).details.kind === 'network') onDisconnect()
       throw cause
     }
   }

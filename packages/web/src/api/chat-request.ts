@@ -5,7 +5,7 @@ export interface ChatRequestMessage {
   readonly content: string
 }
 
-/** The fields of `POST /v1/chat/completions` that the page decides; `answerClient` adds those of the stream. */
+/** The fields of `POST /v1/chat/completions` that the page chooses; `chatRequestBody` adds those of the stream. */
 export interface ChatRequest {
   readonly model: string
   readonly messages: readonly ChatRequestMessage[]
@@ -22,7 +22,7 @@ export interface ChatRequest {
   readonly add_generation_prompt?: boolean | undefined
 }
 
-/** The whole body. */
+/** Returns the complete request body. */
 export const chatRequestBody = (request: ChatRequest) =>
   ({
     ...request,

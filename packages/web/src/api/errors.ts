@@ -1,24 +1,24 @@
 import type { ErrorBody } from '@petals-chat/api'
 import { isRecord, type Untrusted } from './read-json.ts'
 
-/** What the page does differently about; every failure of a request is one of these. */
+/** The kinds of failure that the page treats differently; every failed request is one of them. */
 export type ApiErrorKind =
   /** The server could not be reached, or the connection broke. */
   | 'network'
   /** Prompt and answer are longer than the model's context. */
   | 'context-length'
-  /** All places are taken: later is better. */
+  /** All slots of the server are taken: a later attempt may succeed. */
   | 'capacity'
-  /** The model is not loaded or not there. */
+  /** The model is not loaded or does not exist. */
   | 'unavailable'
-  /** The request was refused; again won't help. */
+  /** The request was refused; a retry won't help. */
   | 'refused'
-  /** The server failed while it answered. */
+  /** The server failed while it generated the answer. */
   | 'server'
 
 export interface ApiErrorDetails {
   readonly kind: ApiErrorKind
-  /** The server's own words, for a person. Empty for `network`. */
+  /** The server's own message, for a person. Empty for `network`. */
   readonly message: string
   readonly status?: number | undefined
   readonly code?: string | undefined
@@ -57,7 +57,7 @@ function kindOf(status: number | undefined, code: string | undefined): ApiErrorK
   return 'server'
 }
 
-/** Reads an error object in OpenAI's shape, `{ error: { message, code } }`, or whatever else came. */
+/** Reads an error object in OpenAI's shape, `{ error: { message, code } }`; accepts any other body. */
 export function apiErrorFromBody(body: unknown, response?: Response): ApiError {
   const { error: given }: Untrusted<ErrorBody> = isRecord(body) ? body : {}
   const error: Untrusted<ErrorBody['error']> = isRecord(given) ? given : {}
@@ -80,7 +80,7 @@ export async function apiErrorFromResponse(response: Response): Promise<ApiError
   return apiErrorFromBody(body, response)
 }
 
-/** Any thrown value as an ApiError: what `fetch` throws is a broken network. */
+/** Converts any thrown value to an ApiError: an error of `fetch` counts as a broken network. */
 export function toApiError(cause: unknown): ApiError {
   if (cause instanceof ApiError) return cause
   if (cause instanceof RangeError) return new ApiError({ kind: 'server', message: cause.message }, { cause })

@@ -18,7 +18,7 @@ it('lets a few answers stream at once, and the others one after another', async 
   const aborts = gates.map(() => new AbortController())
   const answers = aborts.map(({ signal }) => read(client.request(request, { signal })))
   await expect.poll(() => server.requests.length).toBe(2)
-  // Given up while it waits: its place goes to nobody.
+  // Aborted while it waits: it must not take a slot later.
   aborts[2]!.abort(new Error('stopped'))
   await expect(answers[2]).rejects.toThrow('stopped')
   gates[0]!.resolve()

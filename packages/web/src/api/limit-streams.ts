@@ -1,8 +1,8 @@
 import type { AnswerClient } from './answer-client.ts'
 
 /**
- * Lets so many answers stream at once; the others wait for their turn. Browsers open six connections to a server at
- * most (HTTP/1.1), and what answers don't take is for everything else: the list of models, and stopping an answer.
+ * Lets up to `limit` answers stream at once; the others wait for their turn. Browsers open six connections to a server at
+ * most (HTTP/1.1); the connections that answers leave free serve everything else: listing models, stopping an answer.
  */
 export function limitStreams(client: AnswerClient, limit: number): AnswerClient {
   let running = 0
@@ -27,7 +27,7 @@ export function limitStreams(client: AnswerClient, limit: number): AnswerClient 
   }
   const leave = (): void => {
     const next = waiting.shift()
-    // The place goes to the next one.
+    // The slot goes to the next answer.
     if (next) next()
     else running -= 1
   }

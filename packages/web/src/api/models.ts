@@ -5,7 +5,7 @@ import { isRecord, number, records, text, type Untrusted } from './read-json.ts'
 /** A model of this server, as `GET /api/v1/models` describes it. */
 export interface ModelInfo {
   readonly id: string
-  /** For people; the id where the config gives no name. */
+  /** The display name; the id if the config gives no name. */
   readonly name: string
   readonly family: string | undefined
   readonly engine: string | undefined
@@ -35,7 +35,7 @@ export type ModelStateName = LegacyModelBody['state']['state'] | 'unknown'
 
 export interface ModelState {
   readonly name: ModelStateName
-  /** The server's sentence for a person. */
+  /** The server's explanation for a person. */
   readonly detail: string | undefined
   readonly progress: LoadProgress | undefined
 }

@@ -28,11 +28,11 @@ export interface RouteHop extends SwarmPeer {
   /** Blocks [start, end). */
   readonly start: number
   readonly end: number
-  /** Median time of a decode step there; undefined before the first. */
+  /** Median time of a decode step on this server; undefined before the first step. */
   readonly stepMs: number | undefined
 }
 
-/** A server that was replaced in mid-answer, and its replacements. */
+/** A server that was replaced in the middle of an answer, and its replacements. */
 export interface Failover extends SwarmPeer {
   readonly start: number
   readonly end: number

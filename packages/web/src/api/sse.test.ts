@@ -39,17 +39,17 @@ describe('readEvents', () => {
     expect(await collect(bodyOf([bytes]))).toEqual(expected)
   })
 
-  it('reads the same wherever the bytes are cut', async () => {
+  it('reads the same events wherever the bytes are split', async () => {
     for (let cut = 1; cut < bytes.length; cut++)
       expect(await collect(bodyOf([bytes.slice(0, cut), bytes.slice(cut)]))).toEqual(expected)
     expect(await collect(bodyOf(Array.from(bytes, (byte) => Uint8Array.of(byte))))).toEqual(expected)
   })
 
-  it('drops an event that is not complete', async () => {
+  it('drops an incomplete event', async () => {
     expect(await collect(bodyOf([new TextEncoder().encode('data: half\n')]))).toEqual([])
   })
 
-  it('gives up a server that is silent for too long, and closes the connection', async () => {
+  it('gives up on a server that is silent for too long, and closes the connection', async () => {
     let cancelled = false
     const silent = new ReadableStream<Uint8Array>({ cancel: () => void (cancelled = true) })
     await expect(readEvents(silent, { stallTimeoutMs: 20 }).next()).rejects.toThrow('Nothing came for 20 ms')

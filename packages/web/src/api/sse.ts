@@ -1,16 +1,16 @@
 /** One event of a `text/event-stream`, as the HTML standard defines it. */
 export interface ServerSentEvent {
-  /** The `event:` field; `message` where there is none. */
+  /** The `event:` field; `message` if there is none. */
   readonly event: string
   readonly data: string
   /** The last `id:` seen on the stream, to resume after it. */
   readonly id: string | undefined
 }
 
-/** Longest line and longest event that a server may send, in characters: more is a fault, not an answer. */
+/** Longest line and longest event that a server may send, in characters. A longer one is a fault, not an answer. */
 const MAX_EVENT_LENGTH = 8 * 1024 * 1024
 
-/** Takes text in pieces cut anywhere and gives the events that are complete. Pure: no I/O. */
+/** Takes text split anywhere and returns the complete events. Pure: no I/O. */
 export class SseParser {
   #rest = ''
   #data: string[] = []
@@ -67,11 +67,11 @@ export class SseParser {
 }
 
 export interface ReadEventsOptions {
-  /** Longest silence of the server, in milliseconds: comments count as signs of life. Default: any. */
+  /** Longest silence of the server, in milliseconds; comments count as signs of life. Default: no limit. */
   readonly stallTimeoutMs?: number
 }
 
-/** The events of a response body. Stops when the body ends or the caller breaks; an unfinished event is dropped. */
+/** Yields the events of a response body. Stops when the body ends or the caller breaks; an unfinished event is dropped. */
 export async function* readEvents(
   body: ReadableStream<Uint8Array>,
   { stallTimeoutMs }: ReadEventsOptions = {},
@@ -86,7 +86,7 @@ export async function* readEvents(
       yield* parser.push(decoder.decode(value, { stream: true }))
     }
   } finally {
-    // Cancelling closes the connection, which is how the server learns that nobody listens any more.
+    // Cancelling closes the connection: the server notices that the client has left.
     await reader.cancel().catch(() => {})
   }
 }
@@ -95,7 +95,7 @@ async function withTimeout<T>(promise: Promise<T>, timeoutMs: number | undefined
   if (timeoutMs === undefined) return promise
   let timer: ReturnType<typeof setTimeout> | undefined
   const stalled = new Promise<never>((_resolve, reject) => {
-    timer = setTimeout(() => reject(new Error(`Nothing came for ${timeoutMs} ms.`)), timeoutMs)
+    timer = setTimeout(() => reject(new Error(`The server sent nothing for ${timeoutMs} ms.`)), timeoutMs)
   })
   try {
     return await Promise.race([promise, stalled])

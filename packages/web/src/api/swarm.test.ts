@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import { parseSwarm } from './swarm.ts'
 
-test('takes the commands that join a swarm as the server made them, and only whole ones', () => {
+test('takes join commands as the server sent them, and drops incomplete ones', () => {
   const join = [
     { blocks: { start: 3, end: 6 }, command: "npx petals-chat contribute '/my models/llama' --blocks 3:6" },
     { command: 'npx petals-chat contribute org/llama' },

@@ -5,9 +5,9 @@ import { isRecord, number, type Untrusted } from './read-json.ts'
 
 export interface TokenizeRequest {
   readonly model: string
-  /** A text by itself. */
+  /** A text without a template. */
   readonly prompt?: string
-  /** Or a dialogue, as the model's template writes it. */
+  /** A dialogue, which the model's template renders. */
   readonly messages?: readonly ChatRequestMessage[]
   readonly continue_final_message?: boolean | undefined
   readonly add_special_tokens?: boolean
@@ -19,7 +19,7 @@ export interface TokenCount {
   readonly contextLength: number | undefined
 }
 
-/** How many tokens a text or a dialogue is. Loads the model if need be. @throws ApiError */
+/** Counts the tokens of a text or a dialogue. Loads the model if necessary. @throws ApiError */
 export async function countTokens(
   request: TokenizeRequest,
   options: { readonly signal?: AbortSignal | undefined } = {},

@@ -1,7 +1,7 @@
 import type { LanguageStore } from '../i18n/language-store.ts'
 import type { PreferencesStore, Theme } from '../storage/preferences.ts'
 
-/** Keeps theme and language of the document as they are chosen, here or in another tab. Resolves in the first language. */
+/** Applies theme and language whenever they are chosen, in this tab or another. Resolves once the first language is loaded. */
 export async function followPreferences(
   preferences: PreferencesStore,
   language: LanguageStore,
@@ -16,7 +16,7 @@ export async function followPreferences(
   await follow()
 }
 
-/** `public/early.js` has done so before the first paint; the colour of the browser's own bars follows here. */
+/** `public/early.js` sets the theme before the first paint; this also sets the colour of the browser's own bars. */
 function showTheme(theme: Theme): void {
   if (theme === 'system') delete document.documentElement.dataset['theme']
   else document.documentElement.dataset['theme'] = theme

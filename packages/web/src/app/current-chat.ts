@@ -5,17 +5,17 @@ import { type ChatSettings, NEW_CHAT } from '../chat/types.ts'
 import type { ModelInfo } from '../api/models.ts'
 import { pickModel } from '../state/models-store.ts'
 
-/** The chat that a part of the page is about, where that isn't the chat of the page's address. */
+/** The chat that a part of the page shows, if it is not the chat of the page's address. */
 export const CurrentChatContext = createContext<string | undefined>(undefined)
 
-/** Id of the chat around a component; undefined for the chat that begins with the next message. */
+/** Returns the id of the chat around a component; undefined for a new chat, which begins with the next message. */
 export function useCurrentChatId(): string | undefined {
   const { router } = useServices()
   const ofPage = useStore(router, (route) => (route.page === 'chat' ? route.chatId : undefined))
   return useContext(CurrentChatContext) ?? ofPage
 }
 
-/** Ids of the chats in which an answer is being written, in this tab or another. Changes when one begins or ends, not with every word. */
+/** Returns the ids of the chats in which this tab or another writes an answer. Changes when an answer begins or ends only. */
 export function useWritingChats(): ReadonlySet<string> {
   const { answers } = useServices()
   const ids = useStore(answers.live, (live) => [...live.values()].map(({ chatId }) => chatId).join(' '))
@@ -29,7 +29,7 @@ export interface CurrentSettings {
 
 const none: ChatSettings = {}
 
-/** The settings of the chat around a component, or of the chat that begins with the next message. */
+/** Returns the settings of the chat around a component, or of the new chat. */
 export function useChatSettings(): CurrentSettings {
   const { chats, drafts } = useServices()
   const chatId = useCurrentChatId()
@@ -46,14 +46,14 @@ export function useChatSettings(): CurrentSettings {
 }
 
 export interface CurrentModel {
-  /** Undefined until the server has told its models. */
+  /** Undefined until the server has listed its models. */
   readonly model: ModelInfo | undefined
-  /** The name of the model that a chat was written with, though the server no longer has it. */
+  /** The id of the chat's model if the server no longer has it. */
   readonly missing: string | undefined
   choose(id: string): void
 }
 
-/** The model of the chat around a component, or of the next new chat. */
+/** Returns the model of the chat around a component, or of the new chat. */
 export function useCurrentModel(): CurrentModel {
   const { models, chats, preferences } = useServices()
   const list = useStore(models, (state) => state.models)
@@ -67,7 +67,7 @@ export function useCurrentModel(): CurrentModel {
     missing: chosen && list.length > 0 && !model ? chosen : undefined,
     choose(id) {
       if (chatId) chats.updateChat(chatId, { model: id })
-      // What is tried out side by side is no choice for the next chat.
+      // A model that is tried in a comparison is not a choice for the next chat.
       if (!chatId || !chats.chat(chatId)?.compared) preferences.change({ model: id })
     },
   }

@@ -5,12 +5,12 @@ export type DialogName = 'settings' | 'preferences' | 'shortcuts'
 
 export interface OpenDialog {
   readonly name: DialogName
-  /** The chat that it is about, where that isn't the chat of the page's address. */
+  /** The chat that the dialog is about, if it is not the chat of the page's address. */
   readonly chatId: string | undefined
 }
 
 export interface Dialogs extends Store<OpenDialog | undefined> {
-  /** One at a time: another one that is open is closed. */
+  /** Closes the dialog that is open: only one is open at a time. */
   open(name: DialogName, chatId?: string): void
   close(): void
 }

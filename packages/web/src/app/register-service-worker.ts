@@ -1,4 +1,4 @@
-/** The part of Trusted Types that is used here; TypeScript's DOM types do not have it yet. */
+/** The part of Trusted Types that is used here; TypeScript's DOM types lack it. */
 interface TrustedTypes {
   createPolicy(
     name: string,
@@ -6,18 +6,18 @@ interface TrustedTypes {
   ): { createScriptURL(url: string): string }
 }
 
-/** Beside the page, wherever that stands: its folder is what the worker is for. */
+/** Relative to the page: a service worker controls the folder that it lies in. */
 const SCRIPT = 'sw.js'
 
-/** Lets the page open without its server. Only on https and this machine: elsewhere browsers have no service workers. */
+/** Lets the page open without its server. Works on https and on localhost only: elsewhere browsers have no service workers. */
 export function registerServiceWorker(): void {
   if (!('serviceWorker' in navigator)) return
   navigator.serviceWorker.register(scriptUrl()).catch(() => {
-    // Storage refused or full: the page works as long as its server does.
+    // Storage is refused or full: the page works as long as its server does.
   })
 }
 
-/** Under `require-trusted-types-for 'script'` only a policy may name a script, and this one names no other. */
+/** Under `require-trusted-types-for 'script'`, only a policy may name a script; this policy names no other. */
 function scriptUrl(): string {
   const { trustedTypes } = globalThis as { trustedTypes?: TrustedTypes }
   if (!trustedTypes) return SCRIPT

@@ -1,12 +1,12 @@
 import { createStore, type Store } from '../store.ts'
 
-/** A place that a search has found, and the words that it was found by. */
+/** A message that a search found, and the words of the search. */
 export interface FoundPlace {
   readonly words: string
   readonly messageId: string
 }
 
-/** The page's places live behind `#`: the server needs no routes for them, and they work offline. */
+/** The page's routes stand behind `#`: the server needs no routes for them, and they work offline. */
 export type Route =
   | { readonly page: 'new' }
   | { readonly page: 'chat'; readonly chatId: string; readonly found?: FoundPlace | undefined }
@@ -21,7 +21,7 @@ export function parseRoute(hash: string): Route {
   return { page: 'new' }
 }
 
-/** Ids of imported chats may have any characters. */
+/** Ids of imported chats may contain any characters. */
 function decoded(id: string): string {
   try {
     return decodeURIComponent(id)
@@ -45,7 +45,7 @@ export function formatRoute(route: Route): string {
 }
 
 export interface Router extends Store<Route> {
-  /** `replace`: without a step in the browser's history. */
+  /** `replace`: adds no entry to the browser's history. */
   go(route: Route, options?: { readonly replace?: boolean }): void
 }
 

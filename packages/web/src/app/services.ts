@@ -1,6 +1,6 @@
 import { createContext, useContext } from 'react'
 import { flushSync } from 'react-dom'
-import { answerClient, tellingCuts } from '../api/answer-client.ts'
+import { answerClient, reportingDisconnects } from '../api/answer-client.ts'
 import { limitStreams } from '../api/limit-streams.ts'
 import { fetchModels } from '../api/models.ts'
 import { countTokens } from '../api/tokenize.ts'
@@ -26,29 +26,29 @@ import { followPreferences } from './appearance.ts'
 import { createDialogs, type Dialogs } from './dialogs.ts'
 import { createRouter, type Router } from './router.ts'
 
-/** Answers that stream at once in a tab: two of the six connections of a browser stay free. */
+/** How many answers stream at once in a tab: two of a browser's six connections stay free. */
 const MAX_STREAMS = 4
 
-/** Everything that outlives a component, made once by `main.tsx`. */
+/** Everything that outlives a component; `main.tsx` creates it once. */
 export interface Services {
   readonly preferences: PreferencesStore
   readonly language: LanguageStore
   readonly models: ModelsStore
   readonly chats: ChatsStore
-  /** For what goes over all chats: search and export. */
+  /** For work on all chats: search and export. */
   readonly repository: ChatRepository
   readonly answers: Answers
   readonly conversation: Conversation
   readonly comparison: Comparison
   readonly drafts: DraftsStore
   readonly presets: PresetsStore
-  /** Models whose notice about the swarm was read. */
+  /** Ids of the models whose notice about the swarm the reader has confirmed. */
   readonly swarmNotices: StoredValue<readonly string[]>
   readonly router: Router
   readonly dialogs: Dialogs
   readonly printing: Store<boolean>
   readonly notices: NoticesStore
-  /** Reads what is stored, asks the server for its models, and goes on with answers that were left. */
+  /** Reads stored chats and drafts, requests the models of the server, and resumes unfinished answers. */
   start(): Promise<void>
 }
 
@@ -66,7 +66,7 @@ export async function createServices(): Promise<Services> {
   const models = createModelsStore({ fetchModels, isVisible: () => !document.hidden })
   const answers = new Answers({
     client: limitStreams(
-      tellingCuts(answerClient, () => void models.refresh()),
+      reportingDisconnects(answerClient, () => void models.refresh()),
       MAX_STREAMS,
     ),
     publish,
@@ -107,23 +107,24 @@ export const ServicesContext = createContext<Services | undefined>(undefined)
 
 export function useServices(): Services {
   const services = useContext(ServicesContext)
-  if (!services) throw new Error('A component is used outside of the page: ServicesContext has no value.')
+  if (!services)
+    throw new Error('ServicesContext has no value: render the component inside <ServicesContext>.')
   return services
 }
 
-/** A hidden tab gets no animation frames; its answers go on all the same. */
+/** A hidden tab gets no animation frames, but its answers continue. */
 const HIDDEN_INTERVAL_MS = 250
 
-/** Runs `task` with the next picture, or soon where the tab is hidden. Several tasks of one frame run together. */
+/** Runs `task` in the next animation frame, or soon if the tab is hidden. Several tasks of one frame run together. */
 function scheduleFrame(task: () => void): void {
   if (document.hidden) setTimeout(task, HIDDEN_INTERVAL_MS)
   else requestAnimationFrame(task)
 }
 
-/** Whether the page is being printed: all of it is drawn then, not only what is near the visible part. */
+/** Reports whether the page is being printed. All of it is rendered then, not only what is near the viewport. */
 function createPrinting(window: Window): Store<boolean> {
   const printing = createStore(false)
-  // The browser takes its picture as soon as this returns.
+  // The browser takes its snapshot as soon as this returns.
   window.addEventListener('beforeprint', () => flushSync(() => printing.set(true)))
   window.addEventListener('afterprint', () => printing.set(false))
   return printing

@@ -28,7 +28,7 @@ async function exported({ chats, repository }: TestPage, name = 'chats.json'): P
 }
 
 describe('an import', () => {
-  test('brings a chat with its versions, once', async () => {
+  test('adds a chat with its versions, once', async () => {
     const { page, chatId } = await pageWithChat()
     const file = await exported(page)
     const other = createTestPage()
@@ -43,7 +43,7 @@ describe('an import', () => {
     })
   })
 
-  test('brings what is newer, and leaves alone what is newer here', async () => {
+  test('takes what is newer, and keeps what is newer here', async () => {
     const { page, chatId } = await pageWithChat()
     const other = createTestPage()
     const old = await exported(page)
@@ -61,7 +61,7 @@ describe('an import', () => {
     expect(other.texts(chatId)).toHaveLength(4)
   })
 
-  test('brings presets and choices, and leaves those alone that were made here', async () => {
+  test('takes presets and preferences, and keeps those that were chosen here', async () => {
     const archive = createArchive([], new Map(), new Date(0), {
       presets: [
         { name: 'Pirate', settings: { systemPrompt: 'Arr' } },
@@ -102,7 +102,7 @@ describe('an import', () => {
     if (said.length === 0) expect(all.every(({ title }) => title === 'There')).toBe(true)
   })
 
-  test('says what is wrong with a file', async () => {
+  test('reports what is wrong with a file', async () => {
     const page = createTestPage()
     const problem = async (text: string) => (await importChats(page, new File([text], 'a.json'))).problem
     expect(await problem('{"format":"petals-chat","chats":[{"id":')).toBe('not-json')
@@ -118,7 +118,7 @@ describe('an import', () => {
   })
 })
 
-test('all chats go, with what is stored, and come back', async () => {
+test('deletes all chats from memory and storage, and restores them', async () => {
   const { page, chatId } = await pageWithChat()
   const notices = createNotices()
   const route = createStore<Route>({ page: 'chat', chatId })

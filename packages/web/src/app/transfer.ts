@@ -16,7 +16,7 @@ import { isLanguage } from '../i18n/languages.ts'
 import type { Texts } from '../i18n/en.ts'
 import type { Services } from './services.ts'
 
-/** The shown branch of a chat as a Markdown file. */
+/** Saves the shown branch of a chat as a Markdown file. */
 export async function saveChatAsMarkdown(
   { chats }: Pick<Services, 'chats'>,
   chatId: string,
@@ -28,7 +28,7 @@ export async function saveChatAsMarkdown(
   saveFile(`${fileNameOf(chat.title)}.md`, markdown, 'text/markdown')
 }
 
-/** A chat with all its branches as a JSON file, which can be imported. */
+/** Saves a chat with all its branches as a JSON file, which can be imported. */
 export async function saveChatAsJson({ chats }: Pick<Services, 'chats'>, chatId: string): Promise<void> {
   const chat = await openChat(chats, chatId)
   if (!chat) return
@@ -41,7 +41,7 @@ async function openChat(chats: Services['chats'], chatId: string): Promise<Chat 
   return chats.chat(chatId)
 }
 
-/** Every chat with all its branches, presets and preferences as one JSON file. */
+/** Saves all chats with all their branches, the presets and the preferences as one JSON file. */
 export async function exportChats({
   chats,
   preferences,
@@ -58,7 +58,7 @@ export async function exportChats({
   const now = new Date()
   const { theme, language, model } = preferences.get()
   const archive = createArchive(
-    // A comparison that has not begun is nothing to keep.
+    // A comparison that has not begun is not exported.
     [...chats.get().chats.values()].filter((chat) => isListed(chat) || messages.has(chat.id)),
     messages,
     now,
@@ -76,12 +76,12 @@ function saveArchive(name: string, archive: ChatArchive): void {
 
 export type ImportProblem = ArchiveProblem | 'unreadable' | 'not-kept'
 
-/** What became of a file: the chats that it brought, or why it brought none. */
+/** The outcome of an import: how many chats it added, or why it added none. */
 export type ImportResult =
   | { readonly counts: ImportCounts; readonly problem?: undefined }
   | { readonly problem: ImportProblem; readonly counts?: undefined }
 
-/** Adds the chats of an exported file. Chats that are here already get what they lack; importing twice changes nothing. */
+/** Adds the chats of an exported file. Known chats get the messages that they lack; importing twice changes nothing. */
 export async function importChats(
   services: Pick<Services, 'chats' | 'preferences' | 'presets'>,
   file: File,
@@ -100,8 +100,8 @@ export async function importChats(
 }
 
 /**
- * A page has one comparison. One that has begun here stays: the sides of another become chats of the list. One that has
- * not begun makes room.
+ * A page has one comparison. If it has begun, it stays, and the sides of the imported one become listed chats. If it has
+ * not begun, the imported comparison replaces it.
  */
 async function withPlaceForSides(chats: Services['chats'], content: ArchiveContent): Promise<ArchiveContent> {
   const here = [...chats.get().chats.values()].filter((chat) => !isListed(chat))
@@ -116,7 +116,7 @@ async function withPlaceForSides(chats: Services['chats'], content: ArchiveConte
   return content
 }
 
-/** What was chosen here already stays. */
+/** Takes imported preferences where the reader has chosen nothing in this browser. */
 function takePreferences(preferences: Services['preferences'], chosen: ArchivedPreferences): void {
   const { theme, language, model } = preferences.get()
   preferences.change({
@@ -126,7 +126,7 @@ function takePreferences(preferences: Services['preferences'], chosen: ArchivedP
   })
 }
 
-/** Deletes every chat, ends what is being written, and offers to take that back. */
+/** Deletes all chats, stops running answers, and offers to undo that. */
 export async function deleteAllChats({
   answers,
   chats,
@@ -145,13 +145,13 @@ export async function deleteAllChats({
   notices.show({ text: 'allDeleted', action: { label: 'undo', run } })
 }
 
-/** Hands a text to the browser as a download. */
+/** Offers a text to the browser as a download. */
 function saveFile(name: string, text: string, type: string): void {
   const address = URL.createObjectURL(new Blob([text], { type: `${type};charset=utf-8` }))
   const link = document.createElement('a')
   link.href = address
   link.download = name
   link.click()
-  // The browser has begun to read it by then.
+  // By then the browser has begun to read it.
   setTimeout(() => URL.revokeObjectURL(address), 60_000)
 }

@@ -4,7 +4,7 @@ import { createArchive, parseArchive, type ArchivedPreset } from './chat-archive
 import { numberFields } from './settings-form.ts'
 import { sides, type Chat, type ChatSettings, type Message, type MessageStatus } from './types.ts'
 
-/** Fields that may be missing are missing, or there: JSON knows no `undefined`. */
+/** Optional fields are absent or have a value: JSON has no `undefined`. */
 const record = <T>(fields: { [K in keyof T]: fc.Arbitrary<T[K]> }, needed: (keyof T & string)[] = []) =>
   fc.record(fields, { requiredKeys: needed }) as fc.Arbitrary<T>
 
@@ -92,7 +92,7 @@ const message = (id: string, chatId: string, earlier: readonly string[]): fc.Arb
     ['id', 'chatId', 'parentId', 'role', 'content', 'createdAt', 'status'],
   )
 
-/** A chat with a tree of messages: each follows any of those before it. */
+/** A chat with a tree of messages: each message follows an earlier one. */
 const chatWithMessages = (id: string) =>
   fc.nat({ max: 6 }).chain((size) => {
     const ids = Array.from({ length: size }, (_none, index) => `${id}-${index}`)
@@ -127,7 +127,7 @@ const preferences = record({
 
 const unplaced = ({ position: _position, savedAt: _savedAt, ...rest }: Message): Message => rest
 
-test('everything that is exported comes back as it was: versions, figures, settings, routes, sides, presets', () => {
+test('an import restores everything that was exported: versions, statistics, settings, routes, sides, presets', () => {
   const chats = fc
     .nat({ max: 4 })
     .chain((size) =>
@@ -145,7 +145,7 @@ test('everything that is exported comes back as it was: versions, figures, setti
       expect(content.messages).toEqual([...messages.values()].flat().map(unplaced))
       expect(content.presets).toEqual(kept)
       expect(content.preferences).toEqual(chosen)
-      // And once more from there.
+      // A second round trip.
       const own = new Map(all.map(({ id }) => [id, content.messages.filter(({ chatId }) => chatId === id)]))
       expect(parseArchive(JSON.stringify(createArchive(content.chats, own, new Date(0), content)))).toEqual(
         content,
@@ -174,7 +174,7 @@ test('a file of version 1 is still read', () => {
   expect([none1, none2]).toEqual([[], {}])
 })
 
-test('settings that no server takes are left out', () => {
+test('leaves out settings that every server refuses', () => {
   const settingsOf = (raw: object) =>
     parseArchive(JSON.stringify({ format: 'petals-chat', version: 2, chats: [{ id: 'c', settings: raw }] }))
       .chats[0]!.settings

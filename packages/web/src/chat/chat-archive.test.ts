@@ -38,13 +38,13 @@ const answer: Message = {
 const archived = (messages: readonly Message[]) =>
   JSON.stringify(createArchive([chat], new Map([['c1', messages]]), new Date(0)))
 
-test('what is exported comes back', () => {
+test('an import restores what was exported', () => {
   const content = parseArchive(archived([question, answer]))
   expect(content.chats).toEqual([chat])
   expect(content.messages).toEqual([question, answer])
 })
 
-test('an answer that was being written is an interrupted one elsewhere', () => {
+test('exports an unfinished answer as interrupted', () => {
   const position = 'ans_1:4' as unknown as Message['position']
   const [message] = parseArchive(
     archived([{ ...answer, status: 'streaming', position, savedAt: 5 }]),
@@ -64,7 +64,7 @@ test.each([
   expect(() => parseArchive(json)).toThrow(expect.objectContaining({ name: 'ArchiveError', problem })),
 )
 
-test('takes nothing that it does not know, and nothing of the wrong type', () => {
+test('drops unknown fields and values of the wrong type', () => {
   const json = JSON.stringify({
     format: 'petals-chat',
     version: 1,
@@ -91,7 +91,7 @@ test('takes nothing that it does not know, and nothing of the wrong type', () =>
   expect(messages[0]).not.toHaveProperty('html')
 })
 
-test('names like __proto__ are names', () => {
+test('treats names like __proto__ as ordinary names', () => {
   const json = `{"format":"petals-chat","version":1,"chats":[{"id":"__proto__","__proto__":{"pinned":true}}]}`
   expect(parseArchive(json).chats).toMatchObject([{ id: '__proto__', pinned: false }])
 })

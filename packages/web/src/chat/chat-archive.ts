@@ -3,13 +3,13 @@ import { readFields, readOneOf, readString } from './read-fields.ts'
 import { readChatSettings, readMessage } from './read-message.ts'
 import { sides, type Chat, type ChatSettings, type Message } from './types.ts'
 
-/** Settings with a name, as a file has them. */
+/** A preset in an archive. */
 export interface ArchivedPreset {
   readonly name: string
   readonly settings: ChatSettings
 }
 
-/** Choices of a reader that make sense in another browser, too. */
+/** The preferences that make sense in another browser too. */
 export interface ArchivedPreferences {
   readonly theme?: 'light' | 'dark' | 'system' | undefined
   readonly language?: string | undefined
@@ -17,15 +17,15 @@ export interface ArchivedPreferences {
   readonly model?: string | undefined
 }
 
-/** What is taken out of a browser besides the chats. */
+/** What an export contains besides the chats. */
 export interface ArchiveExtras {
   readonly presets?: readonly ArchivedPreset[]
   readonly preferences?: ArchivedPreferences
 }
 
 /**
- * All chats in one JSON file, with every branch. Version 1 had neither presets nor preferences; newer fields of a known
- * version are left out by older pages.
+ * All chats in one JSON file, with every branch. Version 1 had neither presets nor preferences. Older pages ignore newer
+ * fields of a version that they know.
  */
 export interface ChatArchive extends ArchiveExtras {
   readonly format: 'petals-chat'
@@ -34,20 +34,20 @@ export interface ChatArchive extends ArchiveExtras {
   readonly chats: readonly (Chat & { readonly messages: readonly Message[] })[]
 }
 
-/** What an archive brings into the page. */
+/** The chats and messages of an archive. */
 export interface ArchiveContent {
   readonly chats: readonly Chat[]
   readonly messages: readonly Message[]
 }
 
-/** What an import did, in chats. */
+/** How many chats an import changed. */
 export interface ImportCounts {
   readonly added: number
-  /** They were here, in an older state. */
+  /** Chats that existed in an older state. */
   readonly updated: number
-  /** They were here, in the same or a newer state. */
+  /** Chats that existed in the same or a newer state. */
   readonly unchanged: number
-  /** Presets that were not here. */
+  /** Presets that did not exist. */
   readonly presets?: number
 }
 
@@ -69,7 +69,7 @@ export function createArchive(
   }
 }
 
-/** Without what means something only to this server and this moment. */
+/** Drops the fields that mean something only to this server and at this moment. */
 function portable({ position: _position, savedAt: _savedAt, ...message }: Message): Message {
   return message.status === 'streaming' ? { ...message, status: 'interrupted' } : message
 }
@@ -88,8 +88,8 @@ export class ArchiveError extends Error {
 }
 
 /**
- * Reads an archive that may come from anywhere: every field is checked, unknown ones are dropped.
- * @throws ArchiveError if there is nothing in it.
+ * Reads an untrusted archive: checks every field and drops unknown ones.
+ * @throws ArchiveError if it contains nothing to import.
  */
 export function parseArchive(json: string): ArchiveContent & Required<ArchiveExtras> {
   const archive = parseJson(json)

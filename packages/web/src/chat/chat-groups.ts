@@ -11,7 +11,7 @@ export interface ChatGroup {
 
 const order: readonly ChatGroupName[] = ['pinned', 'today', 'yesterday', 'lastWeek', 'lastMonth', 'older']
 
-/** Chats under headings by the day of their last message, as the reader's clock counts days. Empty groups are left out. */
+/** Groups chats by the day of their last message in the reader's time zone. Omits empty groups. */
 export function groupChats(chats: Iterable<Chat>, now: Date): readonly ChatGroup[] {
   const sorted = [...chats].filter(isListed).sort((a, b) => b.updatedAt - a.updatedAt)
   const limits = dayLimits(now)
@@ -24,7 +24,7 @@ export function groupChats(chats: Iterable<Chat>, now: Date): readonly ChatGroup
 
 type DayLimits = readonly (readonly [ChatGroupName, number])[]
 
-/** The first moment of each group. Days by the calendar: those on which clocks change are shorter or longer. */
+/** Returns the first moment of each group. Uses calendar days, since days on which clocks change are shorter or longer. */
 function dayLimits(now: Date): DayLimits {
   const daysAgo = (days: number): number =>
     new Date(now.getFullYear(), now.getMonth(), now.getDate() - days).getTime()

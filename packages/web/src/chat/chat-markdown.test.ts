@@ -4,7 +4,7 @@ import type { Chat, Message } from './types.ts'
 
 const words = { you: 'You', untitledChat: 'Untitled', thoughts: 'Thoughts', systemPrompt: 'System prompt' }
 
-test('writes who said what, in order', () => {
+test('writes each message with its speaker, in order', () => {
   const chat = { title: 'Ships', settings: { systemPrompt: 'Be brief.\nAlways.' } } as Chat
   const path = [
     { role: 'user', content: 'Hello', attachments: [{ id: 'a', name: 'a.txt', text: 'x' }] },

@@ -2,7 +2,7 @@ import { messageText } from './prompt.ts'
 import { splitReasoning } from './reasoning.ts'
 import type { Chat, Message } from './types.ts'
 
-/** Words around the messages, in the reader's language. */
+/** The texts around the messages, in the reader's language. */
 export interface MarkdownWords {
   readonly you: string
   readonly untitledChat: string
@@ -10,7 +10,7 @@ export interface MarkdownWords {
   readonly systemPrompt: string
 }
 
-/** The shown branch of a chat as a Markdown document, to keep or to share. */
+/** Renders the shown branch of a chat as a Markdown document. */
 export function chatToMarkdown(chat: Chat, path: readonly Message[], words: MarkdownWords): string {
   const system = chat.settings.systemPrompt?.trim()
   return [
@@ -37,7 +37,7 @@ function quoted(text: string): string {
     .join('\n')
 }
 
-/** A file name of a title: no characters that any system refuses, not too long. */
+/** Makes a short file name of a title, without characters that an operating system refuses. */
 export function fileNameOf(title: string): string {
   const safe = title
     .replaceAll(/[\p{Cc}\\/:*?"<>|]+/gu, ' ')

@@ -22,19 +22,19 @@ describe('usedContext', () => {
     message('a2', { role: 'assistant' }),
   ]
 
-  it('is what the last answer said, and the questions since', () => {
+  it('is the figure of the last answer plus the questions since', () => {
     expect(usedContext([], undefined)).toBe(0)
     expect(usedContext(path.slice(0, 2), undefined)).toBe(100)
     expect(usedContext(path, undefined)).toBe(120)
   })
 
-  it('grows with the answer that is written', () => {
+  it('grows with the running answer', () => {
     const chunk = { text: 'x', reasoning: '' }
     const live = [1, 2, 3].reduce((answer) => applyChunk(answer, chunk, 0), startAnswer(path[3]!, 0))
     expect(usedContext(path, live)).toBe(123)
   })
 
-  it('has the tokens of an answer that was stopped, and goes on from there', () => {
+  it('counts the tokens of a stopped answer, and continues from there', () => {
     const stopped = message('a2', { role: 'assistant', status: 'stopped', stats: { completionTokens: 7 } })
     const left = [...path.slice(0, 3), stopped]
     expect(usedContext(left, undefined)).toBe(127)
@@ -44,7 +44,7 @@ describe('usedContext', () => {
     expect(usedContext(left, live)).toBe(130)
   })
 
-  it('has those of an answer that is continued, whose figures were known', () => {
+  it('counts those of a continued answer whose figures were known', () => {
     const cut = message('a1', {
       role: 'assistant',
       status: 'length',
@@ -62,7 +62,7 @@ describe('usedContext', () => {
   })
 })
 
-it('warns before the context is full, and of drafts that are too long by themselves', () => {
+it('warns before the context is full, and about drafts that alone are too long', () => {
   expect(contextLevel({ chat: 10, draft: undefined, limit: 100 })).toBe('fine')
   expect(contextLevel({ chat: 70, draft: 10, limit: 100 })).toBe('nearly-full')
   expect(contextLevel({ chat: 90, draft: 10, limit: 100 })).toBe('full')

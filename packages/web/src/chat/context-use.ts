@@ -3,20 +3,20 @@ import { messageText } from './prompt.ts'
 import type { Message } from './types.ts'
 
 export interface ContextUse {
-  /** Tokens of the branch, as the model sees it. */
+  /** Tokens of the branch as the model sees it. */
   readonly chat: number
-  /** Tokens of what is being written; undefined while they are not counted. */
+  /** Tokens of the draft; undefined until they are counted. */
   readonly draft: number | undefined
-  /** Tokens that the model can hold. */
+  /** Tokens of the model's context. */
   readonly limit: number
 }
 
-/** Characters of a token, where tokens were not counted: about so many in most languages and code. */
+/** An estimate for text whose tokens were not counted: about right for most languages and for code. */
 const CHARACTERS_PER_TOKEN = 4
 
 /**
- * How much of a model's context a branch takes: what the last answer said that was told its figures, and all that came
- * since. One that was stopped, cut off or is being written has as many tokens as pieces came.
+ * Returns how many tokens of the model's context a branch takes: the figure of the last answer that has one, and all that
+ * came since. An answer that was stopped, was cut off or is being written counts one token for each piece that arrived.
  */
 export function usedContext(path: readonly Message[], live: LiveAnswer | undefined): number {
   const known = path.findLastIndex(

@@ -22,24 +22,24 @@ function counter() {
 describe('fitToContext', () => {
   const starts = possibleStarts(path, 'small')
 
-  it('leaves a chat alone that fits, after one count', async () => {
+  it('leaves a chat that fits unchanged, after one count', async () => {
     const { count, asked } = counter()
     expect(await fitToContext({ starts, count, room: 200 })).toEqual({ start: 0, tokens: 200 })
     expect(asked).toEqual([0])
   })
 
-  it('leaves out the oldest turns, and some more, so that the next turns fit too', async () => {
+  it('drops the oldest turns, and some more, so that the next turns fit too', async () => {
     const { count, asked } = counter()
     expect(await fitToContext({ starts, count, room: 190 })).toEqual({ start: 6, tokens: 140 })
     expect(asked.length).toBeLessThan(6)
   })
 
-  it('uses all the room where that is the only way', async () => {
+  it('uses all the room if nothing less fits', async () => {
     const { count } = counter()
     expect(await fitToContext({ starts: [0, 18], count, room: 22 })).toEqual({ start: 18, tokens: 20 })
   })
 
-  it('keeps the last question at least', async () => {
+  it('always keeps the last question', async () => {
     const { count } = counter()
     expect(await fitToContext({ starts, count, room: 5 })).toEqual({ start: 18, tokens: 20 })
   })
@@ -48,7 +48,7 @@ describe('fitToContext', () => {
 describe('possibleStarts', () => {
   it('begins with a question', () => expect(possibleStarts(path, 'small').slice(0, 3)).toEqual([0, 2, 4]))
 
-  it('does not go back before what the same model was shown last', () => {
+  it('does not go back before the first message that the same model saw last', () => {
     const shortened = path.map((message) =>
       message.id === 'm13' ? { ...message, leftOut: { messages: 8, firstSeenId: 'm8' } } : message,
     )
@@ -64,6 +64,6 @@ it('reserves room for the answer, but never more than half', () => {
   expect(roomOf(2048, 4000).prompt).toBe(1024)
 })
 
-it('never thinks a prompt shorter than it can be', () => {
+it('never underestimates a prompt', () => {
   expect(mostTokens({ messages: [{ role: 'user', content: '🌷'.repeat(100) }] })).toBeGreaterThanOrEqual(400)
 })

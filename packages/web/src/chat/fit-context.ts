@@ -9,9 +9,9 @@ export interface Room {
 }
 
 export interface FitOptions {
-  /** Where the shown messages may begin, as indices of the chat: the reader's messages, oldest first. */
+  /** Indices of the messages at which the prompt may begin: the reader's messages, oldest first. */
   readonly starts: readonly number[]
-  /** Tokens of the prompt that begins at a message. */
+  /** Counts the tokens of the prompt that begins at a message. */
   readonly count: (start: number) => Promise<number>
   readonly room: number
 }
@@ -21,21 +21,21 @@ export interface Fit {
   readonly tokens: number
 }
 
-/** A prompt that has to be shortened is shortened well, so that the next turns fit too and find their KV cache. */
+/** A prompt that must be shortened is shortened to this share, so that the next turns fit too and find their KV cache. */
 const SHORTENED_SHARE = 0.75
-/** Room for an answer whose length nobody bounds. */
+/** The most tokens reserved for an answer without a token limit. */
 const MAX_ANSWER_RESERVE = 1024
 const ANSWER_RESERVE_SHARE = 1 / 8
 /** What a template may put around each message, in tokens. */
 const TEMPLATE_TOKENS = 32
 
-/** How many tokens are for the prompt, if the answer is to have up to `maxTokens`. */
+/** Returns how many tokens the prompt may have if the answer may have up to `maxTokens`. */
 export function roomOf(contextLength: number, maxTokens: number | undefined): Room {
   const wanted = maxTokens ?? Math.min(MAX_ANSWER_RESERVE, Math.floor(contextLength * ANSWER_RESERVE_SHARE))
   return { context: contextLength, prompt: contextLength - Math.min(wanted, Math.floor(contextLength / 2)) }
 }
 
-/** No tokenizer makes more tokens than this of a request: a token has one byte at least. */
+/** Returns an upper bound for the tokens of a request: a token has at least one byte. */
 export function mostTokens({ messages }: Pick<ChatRequest, 'messages'>): number {
   const encoder = new TextEncoder()
   return messages.reduce(
@@ -44,7 +44,7 @@ export function mostTokens({ messages }: Pick<ChatRequest, 'messages'>): number 
   )
 }
 
-/** The earliest start that fits. The last one where none does: the server will say so with its numbers. */
+/** Returns the earliest start that fits. If none fits, returns the last one: the server will refuse it with exact numbers. */
 export async function fitToContext({ starts, count, room }: FitOptions): Promise<Fit> {
   const first = starts[0] ?? 0
   const all: Fit = { start: first, tokens: await count(first) }
@@ -56,7 +56,7 @@ export async function fitToContext({ starts, count, room }: FitOptions): Promise
   )
 }
 
-/** By bisection: a later start never has more tokens. */
+/** Searches by bisection: a later start never has more tokens. */
 async function earliest(
   starts: readonly number[],
   count: FitOptions['count'],
@@ -75,7 +75,7 @@ async function earliest(
   return best
 }
 
-/** The end of a text, in characters, with which a prompt fits. */
+/** How many characters of the end of a text fit into a prompt. */
 export interface FittingEnd {
   readonly keep: number
   readonly tokens: number
@@ -84,8 +84,8 @@ export interface FittingEnd {
 const MAX_CUTS = 6
 
 /**
- * How much of the end of an answer a prompt can have, where even the last turn is too long with all of it. Undefined
- * where it does not fit with nothing of it. `count`: tokens of the prompt with so many characters.
+ * Returns how much of the end of an answer fits into a prompt if even the last turn is too long with the whole answer.
+ * Returns undefined if the prompt does not fit without it either. `count` counts the tokens with that many characters.
  */
 export async function fitEnd(
   length: number,
@@ -95,7 +95,7 @@ export async function fitEnd(
   const least = await count(1)
   const target = room * SHORTENED_SHARE
   if (least > target) return undefined
-  // A token has a character at least; what was counted tells how many it really has.
+  // A token has at least one character; the count tells how many it really has.
   let keep = Math.min(length, Math.floor(target))
   for (let cut = 0; cut < MAX_CUTS; cut++) {
     const tokens = await count(keep)
@@ -114,8 +114,8 @@ async function lastOf(starts: readonly number[], count: FitOptions['count']): Pr
 }
 
 /**
- * Where the messages that a model is shown may begin. Not before those that the same model was shown for the answer
- * before: its KV cache begins there.
+ * Returns the messages at which a prompt may begin: none before the first message that the same model saw for the previous
+ * answer, because its KV cache begins there.
  */
 export function possibleStarts(path: readonly Message[], model: string): readonly number[] {
   const before = path.findLast((message) => message.role === 'assistant' && message.leftOut !== undefined)

@@ -77,13 +77,13 @@ const samples = [
 const bytesOf = (base64: string) => new Uint8Array(Buffer.from(base64, 'base64'))
 
 describe('the encoding of a file', () => {
-  it.each(samples)('%s is known by its bytes: %j', (encoding, text, base64) => {
+  it.each(samples)('%s is recognized by its bytes: %j', (encoding, text, base64) => {
     const bytes = bytesOf(base64)
     expect(guessEncoding(bytes)).toBe(encoding)
     expect(decodeAs(bytes, encoding)).toBe(text)
   })
 
-  it('is known from a part of a large file, wherever that is cut', () => {
+  it('is recognized from a sample of a large file, wherever the sample ends', () => {
     for (const [encoding, , base64] of samples.filter(([name]) => !name.startsWith('utf'))) {
       const one = bytesOf(base64)
       const count = Math.ceil(70_000 / one.length)
@@ -114,9 +114,9 @@ describe('the encoding of a file', () => {
     ['an archive', 'UEsDBBQAAAAIAA=='],
     ['compressed data', 'H4sIAAAAAAAAA8tIzcnJVyjPL8pJUeQCAJ=='],
     ['controls', 'AAECAwQF'],
-  ])('is none for %s', (_, base64) => expect(guessEncoding(bytesOf(base64))).toBeUndefined())
+  ])('is undefined for %s', (_, base64) => expect(guessEncoding(bytesOf(base64))).toBeUndefined())
 
-  it('is none for noise', () => {
+  it('is undefined for noise', () => {
     let state = 1
     const noise = Uint8Array.from({ length: 4000 }, () => (state = (state * 48_271) % 2_147_483_647) >> 8)
     for (let length = 40; length < noise.length; length += 100)

@@ -1,4 +1,4 @@
-/** Encodings that a file may be read in, as the Encoding Standard names them: the reader may choose any of them. */
+/** The encodings that a reader can choose for a file, with the names of the Encoding Standard. */
 export const encodings = [
   ...['utf-8', 'utf-16le', 'utf-16be', 'windows-1252', 'windows-1250', 'windows-1251', 'koi8-r'],
   ...['windows-1253', 'windows-1254', 'windows-1255', 'windows-1256', 'iso-8859-15'],
@@ -6,19 +6,19 @@ export const encodings = [
 ] as const
 export type Encoding = (typeof encodings)[number]
 
-/** So much of a file is looked at. */
+/** How many bytes of a file are examined. */
 const SAMPLE_BYTES = 65_536
-/** From here on, text is more likely than anything else. */
+/** From this score on, the bytes are more likely text than anything else. */
 const MIN_SCORE = 0.25
 
-/** Beginnings of pictures, archives, documents and programs. */
+/** The first bytes of pictures, archives, documents and programs. */
 const binary =
   /^(?:\x89PNG|\xff\xd8\xff|GIF8|PK\x03\x04|%PDF-|\x7fELF|\x1f\x8b|RIFF|OggS|ID3|BZh|\xd0\xcf\x11\xe0|7z\xbc\xaf|MZ)/
 
 /**
- * The encoding of a text file by its bytes; undefined where it is none. UTF-8 and marks of UTF-16 leave no doubt. Of the
- * others the one wins in which the letters are those of a language: common characters of Chinese, Japanese and Korean, and
- * letters beside letters of their own script.
+ * Guesses the encoding of a text file from its bytes; undefined if it is no text. UTF-8 and the byte order marks of UTF-16
+ * are certain. Of the others, the encoding wins that gives letters of one language: common Chinese, Japanese and Korean
+ * characters, and letters beside letters of their own script.
  */
 export function guessEncoding(bytes: Uint8Array): Encoding | undefined {
   if (bytes[0] === 0xff && bytes[1] === 0xfe) return 'utf-16le'
@@ -41,14 +41,14 @@ interface Candidate {
 }
 
 function scoreOf(bytes: Uint8Array, encoding: Encoding, score: Score): number {
-  // The last character of a sample may be cut.
+  // The last character of a sample may be incomplete.
   const text =
     decodeAs(bytes, encoding) ??
     (bytes.length < SAMPLE_BYTES ? undefined : decodeAs(bytes.subarray(0, -1), encoding))
   return isLikely(text) ? score(text, bytes) : -1
 }
 
-/** Mean of what each character beyond ASCII is worth. */
+/** Averages the scores of the characters beyond ASCII. */
 const mean =
   (worth: (character: string, before: string, after: string) => number): Score =>
   (text) => {
@@ -66,7 +66,7 @@ const letter = /\p{L}/u
 const asciiLetter = /[A-Za-z]/
 const typography = /[“”‘’„‚«»‹›–—…€£§°·•©®ªº¡¿]/
 
-/** Latin letters with marks stand among plain ones; two in a row are rare, and capitals within a word rarer. */
+/** Accented Latin letters stand among plain ones; two in a row are rare, and capitals within a word rarer still. */
 const latin = mean((character, before, after) => {
   if (typography.test(character)) return 0.4
   if (!letter.test(character)) return -0.7
@@ -92,7 +92,7 @@ const script = (name: string): Score => {
   })
 }
 
-/** By the first byte of each pair: `common` characters are the ones that texts are made of. */
+/** Averages the scores of byte pairs. */
 const pairs =
   (worth: (lead: number, trail: number) => number): Score =>
   (_, bytes) => {
@@ -109,7 +109,7 @@ const pairs =
   }
 const within = (byte: number, from: number, to: number): boolean => byte >= from && byte <= to
 
-/** Level 1 of each standard has the characters in common use, in order of their reading or strokes. */
+/** Level 1 of each standard holds the characters in common use, ordered by reading or strokes. */
 const chinese = pairs((lead, trail) => {
   if (trail < 0xa1) return -0.8
   if (within(lead, 0xb0, 0xd7)) return 0.8
@@ -134,7 +134,7 @@ const japaneseWindows = mean((character) => {
   return /[\uff61-\uff9f]/.test(character) ? -0.7 : /\p{Script=Han}/u.test(character) ? 0.35 : -0.4
 })
 
-/** Without a mark only what is hardly anything else: nearly all characters of scripts in use, and spaces or stops. */
+/** Without a byte order mark, accepts UTF-16 only if nearly all characters belong to scripts in use, with spaces or stops. */
 const utf16: Score = (text) => {
   const usual =
     /[\t\n\r -~\u00a0-\u024f\u0370-\u052f\u0590-\u06ff\u0900-\u097f\u0e00-\u0e7f\u2010-\u203a\u3000-\u30ff\u4e00-\u9fff\uac00-\ud7a3\uff01-\uff5e]/g
@@ -142,7 +142,7 @@ const utf16: Score = (text) => {
   return share > 0.95 && /[ \n\u3001\u3002]/.test(text) ? 1.5 * share : -1
 }
 
-/** Where two score the same, the first wins. */
+/** If two score the same, the first wins. */
 const candidates: readonly Candidate[] = [
   { encoding: 'utf-16le', score: utf16 },
   { encoding: 'utf-16be', score: utf16 },
@@ -161,7 +161,7 @@ const candidates: readonly Candidate[] = [
   { encoding: 'windows-1256', score: script('Arabic') },
 ]
 
-/** The text of bytes in an encoding, with line ends of Unix; undefined where the bytes are not in it. */
+/** Decodes bytes and normalizes line ends to `\n`; undefined if the bytes are invalid in the encoding. */
 export function decodeAs(bytes: Uint8Array, encoding: string): string | undefined {
   try {
     return new TextDecoder(encoding, { fatal: true }).decode(bytes).replaceAll(/\r\n?/g, '\n')
@@ -170,13 +170,13 @@ export function decodeAs(bytes: Uint8Array, encoding: string): string | undefine
   }
 }
 
-/** Controls that no text has. A few programs put form feeds and escapes (colours of terminals) into theirs. */
+/** Control characters that text does not contain. Form feeds and escapes (terminal colours) do occur in text. */
 const controls = /[\0-\x08\x0b\x0e-\x1a\x1c-\x1f]/
-/** What a wrong encoding makes of letters: further controls, and characters without a meaning of their own. */
+/** Characters that result from a wrong encoding: more control characters, private use and non-characters. */
 const leftovers = /[\x7f-\x9f\ue000-\uf8ff\ufffe\uffff]/
 
 export const isTextual = (text: string | undefined): text is string =>
   text !== undefined && !controls.test(text)
 
-/** Stricter, for an encoding that is a guess. */
+/** A stricter check for a guessed encoding. */
 const isLikely = (text: string | undefined): text is string => isTextual(text) && !leftovers.test(text)

@@ -1,4 +1,4 @@
-/** A random id of 128 bits. `crypto.randomUUID` is missing on pages served over plain http from another machine. */
+/** Returns a random id of 128 bits. `crypto.randomUUID` is missing on pages served over plain http from another machine. */
 export function createId(): string {
   const bytes = crypto.getRandomValues(new Uint8Array(16))
   return Array.from(bytes, (byte) => byte.toString(16).padStart(2, '0')).join('')
@@ -6,7 +6,7 @@ export function createId(): string {
 
 let lastTime = 0
 
-/** The present time in milliseconds since 1970, never the same twice: messages keep their order by it. */
+/** Returns the current time in milliseconds since 1970, but never the same value twice: messages are ordered by it. */
 export function createTime(): number {
   lastTime = Math.max(Date.now(), lastTime + 1)
   return lastTime

@@ -28,20 +28,20 @@ describe('the speed of an answer', () => {
     expect(tokensPerSecond(write(answer, 11, 1000))).toBe(10)
   })
 
-  it('leaves out what comes at once after a cut', () => {
+  it('ignores the burst of text after a reconnection', () => {
     const cut = write(startAnswer(message, 0), 11, 0)
     const caughtUp = write(resumeAnswer(cut, 10_000), 200, 10_000, 1)
     expect(tokensPerSecond(write(caughtUp, 50, 10_300))).toBeCloseTo(10, 0)
   })
 
-  it('is the server’s own figure, once it is told', () => {
+  it('is the server’s own figure once the server sends it', () => {
     const timings = { timeToFirstTokenMs: 120, tokensPerSecond: 42 }
     const answer = applyChunk(write(startAnswer(message, 0), 5, 0), { ...word, timings }, 900)
     expect(answerStats(answer)).toMatchObject({ tokensPerSecond: 42, timeToFirstTokenMs: 120 })
   })
 })
 
-test('a wait for servers lasts until its end is told, or until something comes', () => {
+test('a wait for servers lasts until the server ends it, or until text arrives', () => {
   const waiting = { blocks: [{ start: 12, end: 19 }], since: 0, until: 120_000 }
   const nothing = { text: '', reasoning: '' }
   const waits = applyChunk(startAnswer(message, 0), { ...nothing, waiting }, 0)
@@ -54,13 +54,13 @@ test('a wait for servers lasts until its end is told, or until something comes',
 describe('the tokens of an answer', () => {
   const usage = { promptTokens: 10, cachedTokens: 0, completionTokens: 4 }
 
-  it('are those of all its requests; the context has those of the last', () => {
+  it('are those of all its requests; the context holds those of the last', () => {
     const lost = restartAnswer(write(startAnswer(message, 0), 3, 0))
     const answer = applyChunk(write(lost, 4, 1000), { text: '', reasoning: '', usage }, 2000)
     expect(answerStats(answer)).toMatchObject({ completionTokens: 7, contextTokens: 14 })
   })
 
-  it('are counted once where a stream is resumed after a reload', () => {
+  it('are counted once if a stream is resumed after a reload', () => {
     const position = { answerId: 'a', eventId: 'a:3' }
     const saved: Message = { ...message, content: 'xxx', position, stats: { completionTokens: 3 } }
     const answer = write(startAnswer(saved, 0), 1, 100)

@@ -9,38 +9,38 @@ import type { RouteReport, SwarmWait } from '../api/route-report.ts'
 import { reopenThoughts } from './reasoning.ts'
 import type { AnswerStats, LeftOut, Message } from './types.ts'
 
-/** An answer while it is written. Immutable: every chunk gives a new one. */
+/** An answer while it is being written. Immutable: every chunk makes a new one. */
 export interface LiveAnswer {
   readonly messageId: string
   readonly chatId: string
   readonly content: string
   readonly reasoning: string
-  /** Where the stream stands: belongs to exactly this content. */
+  /** The position of the stream; belongs to exactly this content. */
   readonly position: AnswerPosition | undefined
-  /** Pieces of text that the present request brought: about one per token. */
+  /** Pieces of text that the current request brought: about one per token. */
   readonly pieces: number
-  /** Tokens that earlier requests wrote, where several were needed. */
+  /** Tokens of earlier requests, if the answer needed several. */
   readonly earlierTokens: number
   /** Milliseconds of the page's clock. */
   readonly startedAt: number
   readonly firstPieceAt: number | undefined
   readonly lastPieceAt: number | undefined
-  /** From which piece on the speed is measured. */
+  /** The piece from which the speed is measured. */
   readonly rateFrom: { readonly at: number; readonly pieces: number } | undefined
-  /** Until then comes what was written while the connection was cut: that says nothing about the speed. */
+  /** Until then, text arrives that was written while the connection was cut: it says nothing about the speed. */
   readonly catchUpUntil: number
   readonly finishReason: FinishReason | undefined
   readonly usage: AnswerUsage | undefined
   readonly timings: AnswerTimings | undefined
   readonly route: RouteReport | undefined
   readonly leftOut: LeftOut | undefined
-  /** No server of the swarm answers for some blocks just now. */
+  /** No server of the swarm serves some of the blocks at the moment. */
   readonly waiting: SwarmWait | undefined
-  /** The attempt before failed and another one is made: why, and when. */
+  /** The previous attempt failed: why, and when the next one is made. */
   readonly retry: PendingRetry | undefined
 }
 
-/** What was missed comes at once after a cut; by then it is there. */
+/** After a reconnection, the missed text arrives within this time. */
 const CATCH_UP_MS = 300
 
 export interface PendingRetry {
@@ -49,7 +49,7 @@ export interface PendingRetry {
   readonly at: number
 }
 
-/** The answer that goes on in `message`, after what that holds already. */
+/** Returns the live answer that continues `message`. */
 export function startAnswer(message: Message, now: number): LiveAnswer {
   const written = message.stats?.completionTokens ?? 0
   return {
@@ -58,7 +58,7 @@ export function startAnswer(message: Message, now: number): LiveAnswer {
     content: message.content,
     reasoning: message.reasoning ?? '',
     position: message.position,
-    // What is there of a stream that can be resumed is part of the same request.
+    // The text of a resumable stream belongs to the same request.
     pieces: message.position ? written : 0,
     earlierTokens: message.position ? 0 : written,
     startedAt: now,
@@ -76,7 +76,7 @@ export function startAnswer(message: Message, now: number): LiveAnswer {
   }
 }
 
-/** A new request goes on where the one before was cut for good. */
+/** A new request continues where the previous one was cut and could not be resumed. */
 export function restartAnswer(answer: LiveAnswer): LiveAnswer {
   return {
     ...reopenThoughts(answer),
@@ -91,12 +91,12 @@ export function restartAnswer(answer: LiveAnswer): LiveAnswer {
   }
 }
 
-/** The stream was cut and goes on now. */
+/** The stream was cut and has been resumed at `now`. */
 export function resumeAnswer(answer: LiveAnswer, now: number): LiveAnswer {
   return { ...answer, catchUpUntil: now + CATCH_UP_MS }
 }
 
-/** The answer after one more chunk, which came at `now`. */
+/** Returns the answer after one more chunk, which arrived at `now`. */
 export function applyChunk(answer: LiveAnswer, chunk: AnswerChunk, now: number): LiveAnswer {
   const hasText = chunk.text !== '' || chunk.reasoning !== ''
   return {
@@ -108,7 +108,7 @@ export function applyChunk(answer: LiveAnswer, chunk: AnswerChunk, now: number):
     usage: chunk.usage ?? answer.usage,
     timings: chunk.timings ?? answer.timings,
     route: chunk.route ?? answer.route,
-    // What comes ends a wait, also where its end was not told.
+    // Text ends a wait, even if the server did not report its end.
     waiting: chunk.waiting === undefined && !hasText ? answer.waiting : (chunk.waiting ?? undefined),
   }
 }
@@ -127,7 +127,7 @@ function withPiece(answer: LiveAnswer, now: number): LiveAnswer {
   }
 }
 
-/** Whether there is anything to read yet. */
+/** Reports whether there is anything to read yet. */
 export function hasBegun({ content, reasoning }: Pick<LiveAnswer, 'content' | 'reasoning'>): boolean {
   return content !== '' || reasoning !== ''
 }

@@ -31,7 +31,7 @@ const tree = buildTree(all)
 const ids = (leaf: string | null, of = tree) => pathTo(of, leaf).map(({ id }) => id)
 
 describe('the tree of messages', () => {
-  it('gives the branch that ends in a leaf, or the newest one', () => {
+  it('returns the branch that ends in a leaf, or the newest branch', () => {
     expect(ids('b1')).toEqual(['q1', 'a2', 'q2', 'b1'])
     expect(ids('a2')).toEqual(['q1', 'a2'])
     expect(ids(null)).toEqual(['q1b', 'c1'])
@@ -49,12 +49,12 @@ describe('the tree of messages', () => {
     expect(leafOfSibling(tree, 'q1b', -1)).toBe('a3')
   })
 
-  it('is the same when it is built message by message, in any order of parents first', () => {
+  it('is the same when it is built message by message, in any order with parents first', () => {
     const grown = all.reduce(withMessage, buildTree([]))
     expect(grown.children).toEqual(tree.children)
   })
 
-  it('takes messages away with what follows them, and puts them back where they were', () => {
+  it('removes messages with their descendants, and puts them back in their places', () => {
     const gone = subtree(tree, 'a2')
     expect(gone.toSorted()).toEqual(['a2', 'b1', 'q2'])
     const rest = withoutMessages(tree, gone)
@@ -62,7 +62,7 @@ describe('the tree of messages', () => {
     expect(gone.map((id) => tree.messages.get(id)!).reduce(withMessage, rest).children).toEqual(tree.children)
   })
 
-  it('shows the nearest version that is left, else the message before', () => {
+  it('shows the nearest remaining version, else the message before', () => {
     expect(leafWithout(tree, 'a3')).toBe('b1')
     expect(leafWithout(tree, 'a1')).toBe('b1')
     expect(leafWithout(tree, 'b1')).toBe('q2')
@@ -70,7 +70,7 @@ describe('the tree of messages', () => {
   })
 
   it('survives parents that are missing or go in circles', () => {
-    const broken = buildTree([message('x', 'nobody'), { ...message('y', 'z') }, { ...message('z', 'y') }])
+    const broken = buildTree([message('x', 'missing'), { ...message('y', 'z') }, { ...message('z', 'y') }])
     expect(ids('x', broken)).toEqual(['x'])
     expect(ids('y', broken)).toEqual(['z', 'y'])
     expect(subtree(broken, 'y').toSorted()).toEqual(['y', 'z'])

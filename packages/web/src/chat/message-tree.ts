@@ -3,14 +3,14 @@ import type { Message } from './types.ts'
 /** The messages of one chat by id, with their order of creation kept in the tree's child lists. */
 export interface MessageTree {
   readonly messages: ReadonlyMap<string, Message>
-  /** Ids of the messages that follow each one, oldest first; first messages are under `null`. */
+  /** Ids of the messages that follow each message, oldest first; first messages are under `null`. */
   readonly children: ReadonlyMap<string | null, readonly string[]>
 }
 
 export interface Siblings {
   /** Ids of all versions, oldest first. */
   readonly ids: readonly string[]
-  /** Place of the one asked about, from 0. */
+  /** Index of the given message, from 0. */
   readonly index: number
 }
 
@@ -35,24 +35,24 @@ export function buildTree(messages: Iterable<Message>): MessageTree {
 export function withMessage(tree: MessageTree, message: Message): MessageTree {
   const messages = new Map(tree.messages).set(message.id, message)
   if (tree.messages.has(message.id)) return { messages, children: tree.children }
-  // One that is brought back: what followed it was among the first messages meanwhile.
+  // A restored message: its children were first messages meanwhile.
   if (tree.children.get(null)?.some((id) => messages.get(id)?.parentId === message.id))
     return buildTree(messages.values())
   const parent = message.parentId !== null && messages.has(message.parentId) ? message.parentId : null
   const siblings = [...(tree.children.get(parent) ?? [])]
-  // Nearly always the last; one that was deleted and is brought back goes to its old place.
+  // Nearly always the last; a restored message goes to its old place.
   const after = siblings.findLastIndex((id) => byAge(messages.get(id)!, message) < 0)
   siblings.splice(after + 1, 0, message.id)
   return { messages, children: new Map(tree.children).set(parent, siblings) }
 }
 
-/** Takes messages away, with what follows them. */
+/** Removes messages with their descendants. */
 export function withoutMessages(tree: MessageTree, ids: readonly string[]): MessageTree {
   const gone = new Set(ids.flatMap((id) => subtree(tree, id)))
   return buildTree([...tree.messages.values()].filter(({ id }) => !gone.has(id)))
 }
 
-/** The leaf to show when `id` and what follows it are gone: the nearest other version, else the message before. */
+/** Returns the leaf to show when `id` and its descendants are gone: in the nearest other version, else the message before. */
 export function leafWithout(tree: MessageTree, id: string): string | null {
   const { ids, index } = siblingsOf(tree, id)
   const neighbour = ids[index - 1] ?? ids[index + 1]
@@ -60,7 +60,7 @@ export function leafWithout(tree: MessageTree, id: string): string | null {
   return tree.messages.get(id)?.parentId ?? null
 }
 
-/** From the first message to `leafId`. An unknown leaf gives the newest branch. */
+/** Returns the messages from the first to `leafId`; the newest branch if the leaf is unknown. */
 export function pathTo(tree: MessageTree, leafId: string | null): readonly Message[] {
   const start = leafId !== null && tree.messages.has(leafId) ? leafId : newestLeaf(tree, null)
   const path: Message[] = []
@@ -75,7 +75,7 @@ export function pathTo(tree: MessageTree, leafId: string | null): readonly Messa
   return path.reverse()
 }
 
-/** The end of the branch below `id` that goes to the newest child each time; `id` itself if nothing follows. */
+/** Follows the newest child from `id` to the end of the branch; returns `id` itself if nothing follows. */
 export function newestLeaf(tree: MessageTree, id: string | null): string | null {
   let leaf = id
   const seen = new Set<string | null>()
@@ -88,7 +88,7 @@ export function newestLeaf(tree: MessageTree, id: string | null): string | null 
   return leaf
 }
 
-/** All versions of a message: those with the same parent and role. */
+/** Returns all versions of a message: those with the same parent and role. */
 export function siblingsOf(tree: MessageTree, id: string): Siblings {
   const message = tree.messages.get(id)
   if (!message) return { ids: [id], index: 0 }
@@ -99,14 +99,14 @@ export function siblingsOf(tree: MessageTree, id: string): Siblings {
   return { ids, index: Math.max(0, ids.indexOf(id)) }
 }
 
-/** The leaf to show after stepping `offset` versions from message `id`; undefined at either end. */
+/** Returns the leaf to show after stepping `offset` versions from message `id`; undefined at either end. */
 export function leafOfSibling(tree: MessageTree, id: string, offset: number): string | undefined {
   const { ids, index } = siblingsOf(tree, id)
   const sibling = ids[index + offset]
   return sibling === undefined ? undefined : (newestLeaf(tree, sibling) ?? undefined)
 }
 
-/** The ids of `id` and all that follows it, in every branch. */
+/** Returns `id` and the ids of its descendants in every branch. */
 export function subtree(tree: MessageTree, id: string): readonly string[] {
   const found = new Set<string>([id])
   for (const current of found) for (const child of tree.children.get(current) ?? []) found.add(child)

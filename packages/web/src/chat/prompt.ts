@@ -5,15 +5,15 @@ import type { Attachment, ChatSettings, Message } from './types.ts'
 export interface PromptOptions {
   readonly model: string
   readonly settings: ChatSettings
-  /** From the first message to the last that the model is to see. */
+  /** The messages that the model is to see, first to last. */
   readonly path: readonly Message[]
-  /** Used where the chat has no system prompt of its own. */
+  /** Used if the chat has no system prompt of its own. */
   readonly defaultSystemPrompt?: string | undefined
-  /** Go on with the last message, an answer that was cut. */
+  /** Continue the last message, an answer that was cut. */
   readonly continueLast?: boolean
 }
 
-/** The request for the next answer of a chat. */
+/** Builds the request for the next answer of a chat. */
 export function buildRequest({
   model,
   settings,
@@ -26,7 +26,7 @@ export function buildRequest({
   for (const [index, message] of path.entries()) {
     const isContinued = continueLast === true && index === path.length - 1
     const content = isContinued ? answerSoFar(message) : messageText(message)
-    // An answer that failed before its first word is no turn; templates refuse empty ones.
+    // An answer that failed before its first word is not a turn; templates refuse empty turns.
     if (content || message.role === 'user') messages.push({ role: message.role, content })
   }
   return {
@@ -44,26 +44,26 @@ export function buildRequest({
   }
 }
 
-/** What the model reads of a message: reasoning is left out, attachments are put in front, fenced and named. */
+/** Returns the text of a message for the model: without reasoning, with named, fenced attachments in front. */
 export function messageText(message: Pick<Message, 'role' | 'content' | 'attachments'>): string {
   if (message.role === 'assistant') return splitReasoning(message.content).answer
   const attachments = (message.attachments ?? []).map(attachmentText)
   return [...attachments, message.content].filter((part) => part !== '').join('\n\n')
 }
 
-/** An answer that is to be continued, with its thoughts, as the model wrote it. */
+/** Returns an answer that is to be continued as the model wrote it, with its thoughts. */
 function answerSoFar({ content, reasoning }: Message): string {
   return reasoning ? `<think>\n${reasoning.trim()}\n</think>\n\n${content}` : content
 }
 
 function attachmentText({ name, text }: Attachment): string {
-  // A fence longer than any in the text, so that the text can't close it.
+  // The fence is longer than any in the text, so that the text can't close it.
   const longest = Math.max(2, ...Array.from(text.matchAll(/`{3,}/g), (match) => match[0].length))
   const fence = '`'.repeat(longest + 1)
   return `File: ${name}\n${fence}\n${text.replace(/\n$/, '')}\n${fence}`
 }
 
-/** Templates want turns to alternate: two user turns in a row (the answer between them failed) become one. */
+/** Templates require alternating turns: two user turns in a row (the answer between them failed) become one. */
 function mergeTurns(messages: readonly ChatRequestMessage[]): readonly ChatRequestMessage[] {
   const merged: ChatRequestMessage[] = []
   for (const message of messages) {

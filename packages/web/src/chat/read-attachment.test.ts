@@ -19,7 +19,7 @@ const utf16 = (text: string, bigEndian: boolean) => {
 }
 
 describe('readAttachment', () => {
-  it('reads text, whatever the file is called', async () => {
+  it('reads text under any file name', async () => {
     const { attachment } = await readAttachment(file(['Grüße\r\n🌷\n'], 'photo.jpg'))
     expect(attachment).toMatchObject({ name: 'photo.jpg', text: 'Grüße\n🌷\n' })
   })
@@ -33,14 +33,14 @@ describe('readAttachment', () => {
     expect((await readAttachment(bad)).problem).toEqual({ kind, name: bad.name })
   })
 
-  it('says so when a file can’t be read any more', async () => {
+  it('reports a file that can no longer be read', async () => {
     const gone = file(['x'])
     gone.arrayBuffer = () => Promise.reject(new DOMException('gone', 'NotReadableError'))
     expect((await readAttachment(gone)).problem?.kind).toBe('unreadable')
   })
 })
 
-it('reads UTF-16, and text of one byte a letter, and tells its encoding', async () => {
+it('reads UTF-16 and single-byte encodings, and reports the encoding', async () => {
   for (const bigEndian of [false, true]) {
     const { attachment } = await readAttachment(file([utf16('Hällo', bigEndian)]))
     expect(attachment).toMatchObject({ text: 'Hällo', encoding: bigEndian ? 'utf-16be' : 'utf-16le' })
@@ -50,7 +50,7 @@ it('reads UTF-16, and text of one byte a letter, and tells its encoding', async 
   expect(await readAttachment(file(['é']))).not.toHaveProperty('attachment.encoding')
 })
 
-it('reads a file again in an encoding that the reader chooses', async () => {
+it('rereads a file in an encoding that the reader chooses', async () => {
   const { attachment } = await readAttachment(file([Uint8Array.of(0xb3, 0x6f, 0x64, 0x7a, 0xe9)]))
   const choices = readableEncodings(attachment!)
   expect(choices).toEqual(expect.arrayContaining(['windows-1252', 'windows-1250', 'koi8-r']))
@@ -65,7 +65,7 @@ it('reads a file again in an encoding that the reader chooses', async () => {
   expect(readAgain(unknown, 'windows-1250')).toBe(unknown)
 })
 
-it('keeps the bytes of the last files only', async () => {
+it('keeps only the bytes of the last files', async () => {
   const read = async () => (await readAttachment(file([Uint8Array.of(0xe9, 0x74, 0xe9)]))).attachment!
   const first = await read()
   expect(readableEncodings(first)).not.toEqual([])
@@ -74,7 +74,7 @@ it('keeps the bytes of the last files only', async () => {
   expect(readableEncodings(await read())).not.toEqual([])
 })
 
-it('admits files as long as there is room', () => {
+it('admits files while there is room', () => {
   const files = Array.from({ length: MAX_FILES + 1 }, (_, index) => ({
     id: `${index}`,
     name: `${index}`,
@@ -87,13 +87,13 @@ it('admits files as long as there is room', () => {
   expect(admitAttachments([], large).problems).toEqual([{ kind: 'all-too-large', name: 'c' }])
 })
 
-it('knows long pastes, by characters and by lines', () => {
+it('recognizes long pastes, by characters and by lines', () => {
   expect(isLongPaste('x'.repeat(2500))).toBe(false)
   expect(isLongPaste('x'.repeat(2501))).toBe(true)
   expect(isLongPaste('x\n'.repeat(60))).toBe(true)
 })
 
-it('names pastes apart', () => {
+it('gives pastes different names', () => {
   const named = (name: string) => ({ id: name, name, text: '' })
   expect(pasteName('Pasted text', [])).toBe('Pasted text.txt')
   expect(pasteName('Pasted text', [named('Pasted text.txt')])).toBe('Pasted text 2.txt')

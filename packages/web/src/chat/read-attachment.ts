@@ -2,7 +2,7 @@ import { decodeAs, type Encoding, encodings, guessEncoding, isTextual } from './
 import { createId } from './id.ts'
 import type { Attachment } from './types.ts'
 
-/** Longest file, and all files of a message together, in bytes: about 250,000 and 500,000 tokens. */
+/** The largest file, and the sum of a message's files, in bytes: about 250,000 and 500,000 tokens. */
 export const MAX_FILE_BYTES = 1_000_000
 export const MAX_TOTAL_BYTES = 2_000_000
 export const MAX_FILES = 20
@@ -21,9 +21,9 @@ export type ReadAttachment =
   | { readonly attachment: Attachment; readonly problem?: undefined }
   | { readonly problem: AttachmentProblem; readonly attachment?: undefined }
 
-/** The bytes of the files that were read last: to read them again in another encoding. */
+/** The bytes of the files that were read last, to reread them in another encoding. */
 const bytesOf = new Map<string, Uint8Array>()
-/** Enough for two messages; a page that is open for weeks must not hold every file that was ever sent. */
+/** Enough for two messages: a page that is open for weeks must not hold every file that was ever sent. */
 const MAX_KEPT = 2 * MAX_FILES
 
 function keepBytes(id: string, bytes: Uint8Array): void {
@@ -32,7 +32,7 @@ function keepBytes(id: string, bytes: Uint8Array): void {
   if (bytesOf.size > MAX_KEPT && oldest !== undefined) bytesOf.delete(oldest)
 }
 
-/** Reads a file as text. What it is called says nothing: only its bytes do. */
+/** Reads a file as text. Only its bytes count, not its name. */
 export async function readAttachment(file: File): Promise<ReadAttachment> {
   const { name, size } = file
   if (size > MAX_FILE_BYTES) return { problem: { kind: 'too-large', name } }
@@ -43,30 +43,30 @@ export async function readAttachment(file: File): Promise<ReadAttachment> {
     const text = encoding && decodeAs(bytes, encoding)
     if (!isTextual(text)) return { problem: { kind: 'not-text', name } }
     const id = createId()
-    // In UTF-8 there is no doubt.
+    // UTF-8 is certain.
     if (encoding === 'utf-8') return { attachment: { id, name, text } }
     keepBytes(id, bytes)
     return { attachment: { id, name, text, encoding } }
   } catch {
-    // Deleted or changed since it was chosen, or a folder.
+    // The file was deleted or changed since it was chosen, or it is a folder.
     return { problem: { kind: 'unreadable', name } }
   }
 }
 
-/** Encodings in which a file can be read, the one that it is read in among them; none once its bytes are gone. */
+/** Returns the encodings in which a file can be read, including the current one; none once its bytes are gone. */
 export function readableEncodings({ id }: Attachment): readonly Encoding[] {
   const bytes = bytesOf.get(id)
   return bytes ? encodings.filter((encoding) => isTextual(decodeAs(bytes, encoding))) : []
 }
 
-/** The same file, read in another encoding. */
+/** Rereads a file in another encoding. */
 export function readAgain(attachment: Attachment, encoding: string): Attachment {
   const bytes = bytesOf.get(attachment.id)
   const text = bytes && decodeAs(bytes, encoding)
   return isTextual(text) ? { ...attachment, text, encoding } : attachment
 }
 
-/** Those of `added` that still go beside `present`, and why the others don't. */
+/** Returns those of `added` that fit beside `present`, and the problems of the others. */
 export function admitAttachments(
   present: readonly Attachment[],
   added: readonly Attachment[],
@@ -91,12 +91,12 @@ export function byteLength(text: string): number {
   return new TextEncoder().encode(text).length
 }
 
-/** Pasted texts that are rather read as a file beside the message than in its field. */
+/** Reports whether a pasted text is better attached as a file than left in the message field. */
 export function isLongPaste(text: string): boolean {
   return text.length > 2500 || text.split('\n', 50).length >= 50
 }
 
-/** A name for a pasted text that no other attachment has. */
+/** Returns a name for a pasted text that no other attachment has. */
 export function pasteName(base: string, present: readonly Attachment[]): string {
   const taken = new Set(present.map(({ name }) => name))
   for (let number = 1; ; number++) {

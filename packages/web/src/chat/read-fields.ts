@@ -1,9 +1,9 @@
 import { isRecord } from '../api/read-json.ts'
 
-/** Reads a value of a file; undefined where it isn't of the type. */
+/** Reads an untrusted value; undefined if it has another type. */
 export type Reader<T> = (value: unknown) => T | undefined
 
-/** A reader for every field of `T`, so that a new one can't be forgotten. */
+/** A reader for every field of `T`, so that a new field can't be forgotten. */
 export type Readers<T> = { readonly [Field in keyof Required<T>]: Reader<T[Field]> }
 
 export const readString: Reader<string> = (value) => (typeof value === 'string' ? value : undefined)
@@ -11,7 +11,7 @@ export const readBoolean: Reader<boolean> = (value) => (typeof value === 'boolea
 export const readNumber: Reader<number> = (value) =>
   typeof value === 'number' && Number.isFinite(value) ? value : undefined
 
-/** The entries that can be read. */
+/** Reads a list and drops the entries that can't be read. */
 export const readList =
   <T>(read: Reader<T>): Reader<readonly T[]> =>
   (value) =>
@@ -22,7 +22,7 @@ export const readOneOf =
   (value) =>
     values.find((known) => known === value)
 
-/** The fields that are there and of their type; all others are dropped. Undefined where a `needed` one is missing. */
+/** Reads the known fields that have the right type and drops all others. Undefined if a `needed` field is missing. */
 export const readFields =
   <T>(readers: Readers<T>, needed: readonly (keyof T)[] = []): Reader<T> =>
   (value) => {

@@ -64,7 +64,7 @@ const readLeftOut = readFields<LeftOut>(
   ['messages', 'firstSeenId'],
 )
 
-/** A number that the server takes: another one would make every answer of the chat fail. */
+/** Reads a number that the server accepts: any other would make every answer of the chat fail. */
 const inRange = (key: keyof SamplingSettings): Reader<number> => {
   const field = numberFields.find((other) => other.key === key)
   return (value) => {
@@ -85,12 +85,12 @@ const sampling: Readers<SamplingSettings> = {
   stop: readList(readString),
 }
 const readSampling = readFields<SamplingSettings>(sampling)
-/** Settings of a chat or a preset, from a file: what is not as it should be is left out. */
+/** Reads the settings of a chat or a preset from a file; drops invalid fields. */
 export const readChatSettings = readFields<ChatSettings>({ ...sampling, systemPrompt: readString })
 
 const dropped: Reader<never> = () => undefined
 
-/** A message of a file, whatever chat it says it is of. */
+/** Reads a message from a file and assigns it to `chatId`, whichever chat it names. */
 export function readMessage(value: unknown, chatId: string): Message | undefined {
   const message = readFields<Message>(
     {
@@ -102,7 +102,7 @@ export function readMessage(value: unknown, chatId: string): Message | undefined
       reasoning: readString,
       attachments: readList(readAttachment),
       createdAt: readNumber,
-      // An answer that was being written when it was exported goes on nowhere.
+      // An answer that was unfinished when it was exported can't be resumed.
       status: readOneOf('done', 'stopped', 'length', 'interrupted', 'error'),
       model: readString,
       error: readError,
@@ -111,14 +111,14 @@ export function readMessage(value: unknown, chatId: string): Message | undefined
       sampling: readSampling,
       leftOut: readLeftOut,
       route: readRoute,
-      // They mean something only to that server and that moment.
+      // They mean something only to that server at that moment.
       position: dropped,
       savedAt: dropped,
     },
     ['id', 'role'],
   )(value)
   if (!message?.id) return undefined
-  // What every message has, also one of another version of the page, or written by hand.
+  // Fields that every message has, even one from another version of the page or written by hand.
   const { parentId = null, content = '', createdAt = 0, status = 'interrupted' } = message as Partial<Message>
   return {
     ...message,

@@ -1,16 +1,16 @@
-/** An answer as the reader sees it: what the model thought first, and what it said. */
+/** An answer as the reader sees it: the model's thoughts, then its text. */
 export interface AnswerParts {
   readonly reasoning: string
   readonly answer: string
-  /** The model is still thinking: the closing tag has not come. */
+  /** The model is still thinking: the closing tag has not arrived. */
   readonly thinking: boolean
 }
 
 const opening = /^\s*<(think|thinking|reasoning)>/
 
 /**
- * Splits the leading `<think>` block of models that write their reasoning into the text. Servers that separate it
- * themselves send `reasoning_content`, which is handed in as `reasoning`.
+ * Splits off the leading `<think>` block of models that write their reasoning into the text. Servers that separate it
+ * themselves send `reasoning_content`, which is passed as `reasoning`.
  */
 export function splitReasoning(content: string, reasoning = ''): AnswerParts {
   const match = opening.exec(content)
@@ -25,7 +25,7 @@ export function splitReasoning(content: string, reasoning = ''): AnswerParts {
 }
 
 /**
- * An answer that was cut within its thoughts, made ready to go on: the model is shown the open tag, and what follows
+ * Prepares an answer that was cut within its thoughts for continuation: the model sees the open tag, and what follows
  * belongs to the thoughts until it closes the tag.
  */
 export function reopenThoughts<

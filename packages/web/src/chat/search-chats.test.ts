@@ -16,14 +16,14 @@ async function search(query: string, chats: Chat[], batches: Message[][]): Promi
   return hits
 }
 
-test('finds words in any order, without regard to case and accents', () => {
+test('finds words in any order, ignoring case and accents', () => {
   const matches = matcher('CAFE über')
   expect(matches('Über das Café')).toBe(true)
   expect(matches('Das Café')).toBe(false)
   expect(matcher('  ')('anything')).toBe(false)
 })
 
-test('titles come first, then messages, the newest chat first, each chat once', async () => {
+test('lists titles first, then messages, the newest chat first, each chat once', async () => {
   const chats = [
     chat('old', 'About ships', 1),
     chat('b', 'Other', 2),
@@ -43,11 +43,11 @@ test('titles come first, then messages, the newest chat first, each chat once', 
   ])
 })
 
-test('what a model thought is not what it said', async () => {
+test('does not search thoughts', async () => {
   expect(await search('secret', [chat('a', '')], [[message('a', '<think>secret</think>Open')]])).toEqual([])
 })
 
-test('a snippet shows the place', () => {
+test('a snippet shows the match', () => {
   const text = `${'before '.repeat(30)}needle\n${'after '.repeat(30)}`
   expect(snippetOf(text, 'needle')).toMatch(/^…before before needle after.*…$/)
   expect(snippetOf(`${'x'.repeat(90)}needle`, 'needle')).toBe(`…${'x'.repeat(16)}needle`)

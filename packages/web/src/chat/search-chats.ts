@@ -4,17 +4,17 @@ import type { Chat, Message } from './types.ts'
 /** A chat that a search found. */
 export interface ChatHit {
   readonly chatId: string
-  /** The words around the place in the message; undefined where the title matches. */
+  /** The words around the match in the message; undefined if the title matches. */
   readonly snippet: string | undefined
-  /** The newest message that matches; undefined where only the title does. */
+  /** The newest message that matches; undefined if only the title does. */
   readonly messageId: string | undefined
 }
 
-/** Characters before the words that were looked for, so that these are in sight in a narrow list, and after them. */
+/** Characters of a snippet before the match, few enough that the match is visible in a narrow list, and after it. */
 const BEFORE = 16
 const AFTER = 60
 
-/** All words must be there, in any order; letters' case and accents make no difference. */
+/** Returns a test for texts that contain all words of the query, in any order, ignoring case and accents. */
 export function matcher(query: string): (text: string) => boolean {
   const words = wordsOf(query)
   return (text) => {
@@ -23,14 +23,14 @@ export function matcher(query: string): (text: string) => boolean {
   }
 }
 
-/** The words of a query, as they are looked for. */
+/** Returns the words of a query, folded for the search. */
 export function wordsOf(query: string): readonly string[] {
   return fold(query).split(/\s+/).filter(Boolean)
 }
 
 /**
- * All that is found so far, again and again while the messages are read: chats whose title matches before those with a
- * message that does, and of both the newest first. Each chat once, with the newest message that matches.
+ * Yields all hits so far, repeatedly while the messages are read: chats whose title matches before chats with a
+ * matching message, in both groups the newest first. Each chat occurs once, with its newest matching message.
  */
 export async function* searchChats(
   query: string,
@@ -62,23 +62,23 @@ function isNewer({ chatId, createdAt }: Message, places: ReadonlyMap<string, Mes
   return createdAt >= (places.get(chatId)?.createdAt ?? -Infinity)
 }
 
-/** What of a message is searched: no thoughts. */
+/** Returns the searchable text of a message: without thoughts. */
 export function searchedText({ content }: Pick<Message, 'content'>): string {
   return splitReasoning(content).answer
 }
 
-/** The place of the first word, on one line. */
+/** Returns the text around the first word, on one line. */
 export function snippetOf(text: string, query: string): string {
   const line = text.replaceAll(/\s+/g, ' ').trim()
   const [word = ''] = wordsOf(query)
-  // Folding keeps the number of characters only in composed texts: the place is near enough otherwise.
+  // Folding preserves the number of characters in composed texts only; otherwise the position is near enough.
   const at = Math.max(0, fold(line).indexOf(word))
   const start = wordStart(line, at)
   const end = Math.min(line.length, at + word.length + AFTER)
   return `${start > 0 ? '…' : ''}${line.slice(start, end).trim()}${end < line.length ? '…' : ''}`
 }
 
-/** Where a snippet begins: at a word, if one begins before the place. */
+/** Returns where a snippet begins: at a word, if one begins before the match. */
 function wordStart(line: string, at: number): number {
   const start = Math.max(0, at - BEFORE)
   const space = start === 0 ? -1 : line.slice(start - 1, at).indexOf(' ')

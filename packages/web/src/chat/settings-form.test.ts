@@ -15,7 +15,7 @@ const settings: ChatSettings = {
   stop: ['###', '\n\nHuman:', 'a\\nb'],
 }
 
-it('takes settings through a form and back', () => {
+it('restores settings from their form', () => {
   expect(fromForm(toForm(settings))).toEqual({ settings, problems: {} })
   expect(fromForm(empty)).toEqual({ settings: {}, problems: {} })
 })

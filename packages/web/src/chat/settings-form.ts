@@ -2,15 +2,15 @@ import type { ChatSettings, SamplingSettings } from './types.ts'
 
 export type NumberKey = Exclude<keyof SamplingSettings, 'stop'>
 
-/** What the server takes, so that the page can say what is wrong before anything is sent. */
+/** The values that the server accepts, so that the page can report a problem before it sends anything. */
 export interface NumberField {
   readonly key: NumberKey
   readonly min: number
   readonly max: number
   readonly whole: boolean
-  /** Of the arrow keys. */
+  /** The step of the arrow keys. */
   readonly step: number
-  /** What the server takes where neither the request nor the model says anything, if that is a number. */
+  /** The server's value if neither the request nor the model sets one; undefined if it is not a number. */
   readonly fallback?: number
 }
 
@@ -27,7 +27,7 @@ export const numberFields: readonly NumberField[] = [
 const MAX_STOPS = 4
 const MAX_STOP_LENGTH = 1000
 
-/** The settings as a reader edits them: everything is text, empty means the model's default. */
+/** The settings as a reader edits them: every field is text; an empty one means the model's default. */
 export type SettingsForm = Readonly<Record<NumberKey | 'systemPrompt' | 'stop', string>>
 
 export type SettingProblem =
@@ -46,7 +46,7 @@ export function toForm(settings: ChatSettings): SettingsForm {
   }
 }
 
-/** What a form means. `settings` has the fields that are right. */
+/** Parses a form. `settings` holds the valid fields. */
 export function fromForm(form: SettingsForm): {
   readonly settings: ChatSettings
   readonly problems: SettingProblems
@@ -75,7 +75,7 @@ export function fromForm(form: SettingsForm): {
   }
 }
 
-/** Settings from a file or another version of the page: what is not as it should be is left out. */
+/** Reads settings from a file or another version of the page; drops invalid fields. */
 export function readSettings(raw: Record<string, unknown>): ChatSettings {
   const numbers = numberFields.flatMap(({ key }) => (typeof raw[key] === 'number' ? [[key, raw[key]]] : []))
   const { systemPrompt, stop } = raw
@@ -87,7 +87,7 @@ export function readSettings(raw: Record<string, unknown>): ChatSettings {
   return fromForm(toForm(settings)).settings
 }
 
-/** Undefined for an empty field. A comma is a decimal point too: half of the world writes it so. */
+/** Returns undefined for an empty field. Accepts a decimal comma, which half of the world writes. */
 function parseNumber(text: string, { min, max, whole }: NumberField): number | SettingProblem | undefined {
   const trimmed = text.trim().replace(',', '.')
   if (trimmed === '') return undefined
@@ -97,7 +97,7 @@ function parseNumber(text: string, { min, max, whole }: NumberField): number | S
   return whole && !Number.isInteger(value) ? { kind: 'not-whole' } : value
 }
 
-/** Stop texts stand one on a line: a line break in one is written `\n`. */
+/** Each stop text has one line: a line break within it is written `\n`. */
 function escapeLine(text: string): string {
   return text.replaceAll('\\', '\\\\').replaceAll('\n', '\\n').replaceAll('\t', '\\t')
 }

@@ -1,12 +1,12 @@
 import { createId } from './id.ts'
 import { sides, type Chat, type Message, type Side } from './types.ts'
 
-/** Whether a chat is one of the list, and no side of a comparison. */
+/** Reports whether a chat is in the list, and not a side of a comparison. */
 export function isListed({ compared }: Pick<Chat, 'compared'>): boolean {
   return compared === undefined
 }
 
-/** The chat of a side: the newest, where tabs have begun a comparison at the same time. */
+/** Returns the chat of a side: the newest if two tabs began a comparison at the same time. */
 export function sideOf(chats: Iterable<Chat>, side: Side): Chat | undefined {
   let found: Chat | undefined
   for (const chat of chats)
@@ -18,7 +18,7 @@ export function otherSide(side: Side): Side {
   return sides[side === 'a' ? 1 : 0]
 }
 
-/** The messages of a branch for another chat. */
+/** Copies the messages of a branch for another chat, with new ids. */
 export function copyBranch(path: readonly Message[], chatId: string): readonly Message[] {
   const ids = new Map(path.map(({ id }) => [id, createId()] as const))
   return path.map((message) => ({

@@ -1,6 +1,6 @@
 const MAX_LENGTH = 60
 
-/** A chat's title from its first message: the first line with words in it, without Markdown marks, cut at a word. */
+/** Makes a chat's title of its first message: the first line with words, without Markdown marks, cut at a word. */
 export function titleFrom(content: string): string {
   const line =
     content

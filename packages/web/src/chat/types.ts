@@ -9,19 +9,19 @@ export interface Attachment {
   readonly id: string
   readonly name: string
   readonly text: string
-  /** What it was read in, where that was not UTF-8. */
+  /** The encoding that the file was read in, if it was not UTF-8. */
   readonly encoding?: string | undefined
 }
 
 /**
- * `streaming`: being written, by this tab or another one. `stopped`: by the reader. `length`: cut at the token limit.
- * `interrupted`: the connection or the tab went away; what came is kept. `error`: nothing more will come, see `error`.
+ * `streaming`: being written, by this tab or another. `stopped`: by the reader. `length`: cut at the token limit.
+ * `interrupted`: the connection or the tab was lost; the text so far is kept. `error`: it failed, see `error`.
  */
 export type MessageStatus = 'streaming' | 'done' | 'stopped' | 'length' | 'interrupted' | 'error'
 
 export interface MessageError {
   readonly kind: ApiErrorKind
-  /** The server's words; empty where the page's own text says it all. */
+  /** The server's message; empty if the page's own text says it all. */
   readonly message: string
   readonly requestId?: string | undefined
 }
@@ -29,29 +29,29 @@ export interface MessageError {
 export interface AnswerStats {
   readonly promptTokens?: number | undefined
   readonly cachedTokens?: number | undefined
-  /** Of the whole answer, also where several requests wrote it. */
+  /** Tokens of the whole answer, even if several requests wrote it. */
   readonly completionTokens?: number | undefined
-  /** Prompt and answer together: what is used of the model's context. */
+  /** Tokens of prompt and answer together: the used part of the model's context. */
   readonly contextTokens?: number | undefined
   readonly tokensPerSecond?: number | undefined
   readonly timeToFirstTokenMs?: number | undefined
 }
 
-/** What a model was not shown, because the chat is longer than its context. */
+/** The part of a chat that a model did not see, because the chat is longer than its context. */
 export interface LeftOut {
-  /** Messages at the beginning of the chat. */
+  /** How many messages at the beginning of the chat were left out. */
   readonly messages: number
   /** The first message that it saw. */
   readonly firstSeenId: string
-  /** The beginning of the answer, too, which was continued: it fills the context by itself. */
+  /** The beginning of the continued answer was left out too: the answer alone fills the context. */
   readonly partOfAnswer?: boolean | undefined
 }
 
-/** One node of a chat's tree: its children are what was said next, in as many versions as there are. */
+/** A node of a chat's tree: its children are the versions of the next message. */
 export interface Message {
   readonly id: string
   readonly chatId: string
-  /** The message before; null for a first message. */
+  /** Id of the message before; null for a first message. */
   readonly parentId: string | null
   readonly role: Role
   readonly content: string
@@ -64,19 +64,19 @@ export interface Message {
   readonly model?: string | undefined
   readonly error?: MessageError | undefined
   readonly stats?: AnswerStats | undefined
-  /** Tokens of a reader's message by itself, where they were counted. */
+  /** Tokens of a reader's message alone, if they were counted. */
   readonly tokens?: number | undefined
-  /** What the answer was made with. */
+  /** The sampling settings of the answer. */
   readonly sampling?: SamplingSettings | undefined
   readonly leftOut?: LeftOut | undefined
   readonly route?: RouteReport | undefined
-  /** While it is written: where to go on after a reload. Belongs to exactly this content. */
+  /** The position to resume from after a reload, while the answer is being written. Belongs to exactly this content. */
   readonly position?: AnswerPosition | undefined
   /** When an answer was last saved, in milliseconds since 1970. */
   readonly savedAt?: number | undefined
 }
 
-/** How tokens are chosen. A field that is left out is the model's own. */
+/** How tokens are chosen. The model's default applies to a missing field. */
 export interface SamplingSettings {
   readonly temperature?: number | undefined
   readonly topP?: number | undefined
@@ -88,7 +88,7 @@ export interface SamplingSettings {
   readonly stop?: readonly string[] | undefined
 }
 
-/** What a chat asks of the model beyond its defaults. A field that is left out is the model's own. */
+/** Settings of a chat that differ from the model's defaults. The model's default applies to a missing field. */
 export interface ChatSettings extends SamplingSettings {
   readonly systemPrompt?: string | undefined
 }
@@ -96,7 +96,7 @@ export interface ChatSettings extends SamplingSettings {
 export interface Chat {
   readonly id: string
   readonly title: string
-  /** A title that a person wrote is never replaced. */
+  /** The reader wrote the title: it is never replaced. */
   readonly titledByUser: boolean
   readonly createdAt: number
   readonly updatedAt: number
@@ -105,7 +105,7 @@ export interface Chat {
   readonly settings: ChatSettings
   /** The end of the branch that is shown; null for a chat without messages. */
   readonly leafId: string | null
-  /** The side that it is of the comparison. Such a chat is not in the list. */
+  /** The side of the comparison that this chat is. Such a chat is not in the list. */
   readonly compared?: Side | undefined
 }
 
@@ -119,17 +119,17 @@ export const BOTH_SIDES = 'compare'
 /** Id of the draft of the next new chat; drafts of other chats have the chat's id. */
 export const NEW_CHAT = 'new'
 
-/** What a reader was writing, and has not sent. */
+/** Unsent input of the reader. */
 export interface Draft {
   readonly id: string
   readonly text: string
   readonly attachments: readonly Attachment[]
-  /** Of a chat that is not there yet. */
+  /** Settings of a chat that does not exist yet. */
   readonly settings?: ChatSettings | undefined
-  /** The chat that it goes with, where that isn't its id. */
+  /** The chat that the draft belongs to, if that is not its id. */
   readonly chatId?: string | undefined
-  /** The editor of the message is open. */
+  /** Whether the editor of the message is open. */
   readonly open?: boolean | undefined
-  /** The fields of the settings as they were left. */
+  /** The unsaved fields of the settings. */
   readonly form?: Readonly<Record<string, string>> | undefined
 }

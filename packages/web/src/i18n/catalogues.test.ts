@@ -6,11 +6,11 @@ import { languages, type Language } from './languages.ts'
 const load = (language: Language) => languages[language].load()
 const others = (Object.keys(languages) as Language[]).filter((language) => language !== 'en')
 
-/** Numbers that stand out of a text: all of them take the form of many. */
+/** Numbers that are easy to find in a text; all of them take the plural form. */
 const marks = [137, 259, 381]
 const counts = { added: 137, updated: 259, unchanged: 381 }
 
-/** A text with marks for what it is given. */
+/** Fills a text with marks as arguments. */
 function filled(texts: Texts, key: keyof Texts): string {
   const text: unknown = texts[key]
   if (typeof text !== 'function') return String(text)
@@ -24,17 +24,17 @@ describe.each(others)('the catalogue %s', async (language) => {
   const [en, other] = await Promise.all([load('en'), load(language)])
   const keys = Object.keys(en) as (keyof Texts)[]
 
-  test('has the texts of the English one, no less and no more', () => {
+  test('has exactly the keys of the English one', () => {
     expect(Object.keys(other).toSorted()).toEqual(keys.toSorted())
   })
 
-  test.each(keys)('%s says as much', (key) => {
+  test.each(keys)('%s uses the same arguments', (key) => {
     expect(typeof other[key]).toBe(typeof en[key])
     expect(filled(other, key).trim()).not.toBe('')
     expect(marksIn(filled(other, key))).toEqual(marksIn(filled(en, key)))
   })
 
-  test.each([0, 1, 2])('nothing is missing with %d of a thing', (count) => {
+  test.each([0, 1, 2])('no text is missing for the count %d', (count) => {
     for (const key of keys) {
       const text: unknown = other[key]
       if (typeof text !== 'function' || key === 'imported') continue
@@ -45,7 +45,7 @@ describe.each(others)('the catalogue %s', async (language) => {
   })
 })
 
-test('an import tells only what happened', async () => {
+test('an import mentions only what happened', async () => {
   const [en, de] = await Promise.all([load('en'), load('de')])
   expect(en.imported({ added: 1, updated: 0, unchanged: 0 })).toBe('1 chat imported.')
   expect(de.imported({ added: 0, updated: 2, unchanged: 1 })).toBe(
@@ -53,7 +53,7 @@ test('an import tells only what happened', async () => {
   )
 })
 
-/** Attributes that are read aloud or shown. */
+/** Attributes that are shown or read aloud. */
 const spoken = new Set(['aria-label', 'aria-description', 'aria-roledescription', 'aria-valuetext'])
 for (const name of ['title', 'placeholder', 'alt', 'label']) spoken.add(name)
 const word = /\p{L}{2}/u
@@ -63,14 +63,14 @@ interface SyntaxNode {
   readonly [field: string]: unknown
 }
 
-/** Words in a component that a reader would see or hear, and that stand in no catalogue. */
+/** Returns the words of a component that a reader would see or hear, and that are not in a catalogue. */
 function hardCodedWords(node: SyntaxNode): readonly string[] {
   if (node.type === 'JSXText') return word.test(String(node['value'])) ? [String(node['value']).trim()] : []
   if (node.type === 'JSXAttribute') {
     const { name, value } = node as SyntaxNode & { name: SyntaxNode; value: SyntaxNode | null }
     return spoken.has(String(name['name'])) && value ? literals(value) : elements(node)
   }
-  // {'words'} between tags, also in a condition.
+  // {'words'} between tags, even in a condition.
   if (node.type === 'JSXExpressionContainer') {
     const { expression } = node as SyntaxNode & { expression: SyntaxNode }
     const shown = ['Literal', 'TemplateLiteral', 'ConditionalExpression', 'LogicalExpression']
@@ -79,7 +79,7 @@ function hardCodedWords(node: SyntaxNode): readonly string[] {
   return children(node).flatMap(hardCodedWords)
 }
 
-/** Texts of an expression, but not those that it compares or looks up. */
+/** Returns the string literals of an expression, except those that it compares or looks up. */
 function literals(node: SyntaxNode): readonly string[] {
   if (node.type === 'Literal')
     return typeof node['value'] === 'string' && word.test(node['value']) ? [node['value']] : []
@@ -91,7 +91,7 @@ function literals(node: SyntaxNode): readonly string[] {
   return children(node).flatMap(literals)
 }
 
-/** The elements inside an expression. */
+/** Returns the hard-coded words of the elements inside an expression. */
 function elements(node: SyntaxNode): readonly string[] {
   return children(node).flatMap((child) =>
     /^JSX(?:Element|Fragment)$/.test(child.type) ? hardCodedWords(child) : elements(child),
@@ -109,7 +109,7 @@ const wordsIn = (source: string) => hardCodedWords(parseAst(source, { lang: 'tsx
 describe('words that a reader sees', () => {
   const sources = import.meta.glob<string>('../**/*.tsx', { query: '?raw', import: 'default', eager: true })
 
-  test('are found where they are', () => {
+  test('are found in a component', () => {
     expect(wordsIn('const a = <p>Hello <b>there</b></p>')).toEqual(['Hello', 'there'])
     expect(wordsIn('const a = <p title="Hi" className="no">{ok ? "Yes" : <i>No</i>}</p>')).toEqual([
       'Hi',
@@ -123,7 +123,7 @@ describe('words that a reader sees', () => {
     expect(wordsIn('const a = <p id="the-id">{texts.hello} → 5 %</p>')).toEqual([])
   })
 
-  test.each(Object.keys(sources))('%s has none of its own', (path) => {
+  test.each(Object.keys(sources))('%s has no hard-coded words', (path) => {
     expect(wordsIn(sources[path]!)).toEqual([])
   })
 

@@ -1,14 +1,14 @@
 const units = ['B', 'kB', 'MB', 'GB', 'TB'] as const
 
-/** Undefined: the browser's own. */
+/** Undefined: the browser's own locale. */
 let locale: string | undefined
 
-/** How numbers and dates are written from now on. It changes together with the texts around them. */
+/** Sets the locale for numbers and dates. It changes together with the texts around them. */
 export function formatIn(tag: string): void {
   locale = tag
 }
 
-/** Bytes in decimal units, as operating systems and download pages show them. */
+/** Formats bytes in decimal units, as operating systems and download pages do. */
 export function formatBytes(bytes: number): string {
   const power = bytes < 1000 ? 0 : Math.min(units.length - 1, Math.floor(Math.log10(bytes) / 3))
   const value = bytes / 1000 ** power
@@ -16,38 +16,38 @@ export function formatBytes(bytes: number): string {
   return `${formatNumber(value, { maximumFractionDigits: digits, minimumFractionDigits: digits })} ${units[power]}`
 }
 
-/** A rate with three significant digits at most. */
+/** Formats a rate with at most three significant digits. */
 export function formatRate(value: number): string {
   return formatNumber(value, { maximumFractionDigits: value < 10 ? 2 : value < 100 ? 1 : 0 })
 }
 
-/** A whole number with separators. */
+/** Formats a whole number with separators. */
 export function formatCount(value: number): string {
   return formatNumber(Math.round(value))
 }
 
-/** Milliseconds as seconds, or as they are where they are few. */
+/** Formats milliseconds as seconds, or as milliseconds below 100. */
 export function formatSeconds(ms: number): string {
   if (ms < 100) return `${formatNumber(ms, { maximumFractionDigits: ms < 10 ? 1 : 0 })} ms`
   return `${formatNumber(ms / 1000, { maximumFractionDigits: ms < 10_000 ? 1 : 0 })} s`
 }
 
-/** A share from 0 to 1. */
+/** Formats a share from 0 to 1 as a percentage. */
 export function formatPercent(share: number): string {
   return formatNumber(share, { style: 'percent', maximumFractionDigits: 0 })
 }
 
-/** Milliseconds since 1970 as date and time of day. */
+/** Formats milliseconds since 1970 as date and time of day. */
 export function formatTime(time: number): string {
   return new Date(time).toLocaleString(locale, { dateStyle: 'medium', timeStyle: 'medium' })
 }
 
-/** Milliseconds since 1970 as time of day, to the second: what it is said of is near. */
+/** Formats milliseconds since 1970 as time of day, to the second, for a moment in the near future. */
 export function formatClock(time: number): string {
   return new Date(time).toLocaleTimeString(locale, { timeStyle: 'medium' })
 }
 
-/** A value as somebody wrote it. */
+/** Formats a value of a setting, with up to four decimal places. */
 export function formatExact(value: number): string {
   return formatNumber(value, { maximumFractionDigits: 4 })
 }
@@ -56,10 +56,10 @@ function formatNumber(value: number, options: Intl.NumberFormatOptions = {}): st
   return value.toLocaleString(locale, options)
 }
 
-/** The forms of a word that a language has, by the categories of `Intl.PluralRules`. */
+/** The plural forms of a text, by the categories of `Intl.PluralRules`. */
 export type PluralForms = { readonly other: string } & Partial<Record<Intl.LDMLPluralRule, string>>
 
-/** Picks the form that goes with a number in a language. */
+/** Returns the function that picks the plural form for a number in a language. */
 export function pluralsOf(language: string): (count: number, forms: PluralForms) => string {
   const rules = new Intl.PluralRules(language)
   return (count, forms) => forms[rules.select(count)] ?? forms.other

@@ -9,11 +9,11 @@ export interface LanguageState {
 }
 
 export interface LanguageStore extends Store<LanguageState> {
-  /** Resolves when the page speaks that language, or can't: then it stays as it was. */
+  /** Resolves when the page uses the language, or when its texts can't be loaded: then nothing changes. */
   choose(choice: LanguageChoice): Promise<void>
 }
 
-/** The language that the page speaks: its texts, and how numbers and dates are written. English until it is told. */
+/** The language of the page: its texts, and the format of numbers and dates. English until another one is chosen. */
 export function createLanguageStore(browserTags: readonly string[]): LanguageStore {
   const store = createStore<LanguageState>({ language: 'en', texts: en })
   let wanted = ''
@@ -23,7 +23,7 @@ export function createLanguageStore(browserTags: readonly string[]): LanguageSto
     async choose(choice) {
       const { language, tag } = chooseLocale(choice, browserTags)
       wanted = tag
-      // A catalogue is a file: without a network it may be missing.
+      // A catalogue is a separate file: without a network it may be missing.
       const texts = await languages[language].load().catch(() => undefined)
       if (!texts || wanted !== tag) return
       formatIn(tag)

@@ -16,7 +16,7 @@ test.each([
   expect(chooseLocale(choice, tags)).toEqual(locale)
 })
 
-test('numbers go with the texts around them', async () => {
+test('numbers match the language of the texts around them', async () => {
   const store = createLanguageStore(['en-US', 'de-DE'])
   await store.choose('de')
   expect(store.get()).toMatchObject({ language: 'de', texts: { save: 'Speichern' } })
@@ -31,7 +31,7 @@ test('numbers go with the texts around them', async () => {
   expect([formatCount(12_345), formatPercent(0.5)]).toEqual(['12,345', '50%'])
 })
 
-test('the last choice wins, though its texts come first', async () => {
+test('the last choice wins, even if its texts arrive first', async () => {
   const store = createLanguageStore(['en'])
   await Promise.all([store.choose('de'), store.choose('en')])
   expect(store.get().language).toBe('en')

@@ -1,6 +1,6 @@
 import { en, type Texts } from './en.ts'
 
-/** The languages of the page, by their BCP 47 tags: a name in the language itself, and its texts. */
+/** The languages of the page by BCP 47 tag: the name in the language itself, and the texts. */
 export const languages = {
   en: { name: 'English', load: () => Promise.resolve<Texts>(en) },
   de: { name: 'Deutsch', load: async () => (await import('./de.ts')).de },
@@ -8,7 +8,7 @@ export const languages = {
 
 export type Language = keyof typeof languages
 
-/** What a reader chose: a language, or whatever the browser is set to. */
+/** The reader's choice: a language, or that of the browser. */
 export type LanguageChoice = Language | 'system'
 
 export function isLanguage(value: unknown): value is Language {
@@ -17,11 +17,11 @@ export function isLanguage(value: unknown): value is Language {
 
 export interface Locale {
   readonly language: Language
-  /** For numbers and dates: of the same language, where possible as they are written in the reader's country. */
+  /** The locale for numbers and dates: in the same language and, if possible, of the reader's country. */
   readonly tag: string
 }
 
-/** The first of the languages that the browser asks for and the page has; English where it has none of them. */
+/** Returns the first of the browser's languages that the page has; English if it has none of them. */
 export function chooseLocale(choice: LanguageChoice, browserTags: readonly string[]): Locale {
   const known = browserTags.flatMap((tag): readonly Locale[] => {
     const language = tag.split('-')[0]?.toLowerCase()

@@ -3,7 +3,7 @@ import { en, type Texts } from './en.ts'
 
 export const TextsContext = createContext<Texts>(en)
 
-/** The texts of the reader's language. */
+/** Returns the texts in the reader's language. */
 export function useTexts(): Texts {
   return useContext(TextsContext)
 }

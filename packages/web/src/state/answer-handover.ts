@@ -6,49 +6,49 @@ export interface AnswerHandoverOptions {
   readonly repository: Pick<ChatRepository, 'loadStreaming' | 'loadMessage'>
   readonly conversation: Pick<Conversation, 'resume'>
   readonly locks: AnswerLocks
-  /** How long nothing is heard from a tab before it counts as closed, where there are no locks. */
+  /** How long a tab may be silent before it counts as closed, if there are no locks. */
   readonly silenceMs?: number
 }
 
 const SILENCE_MS = 10_000
 
-/** Takes up answers that their page has left. Those that another tab receives are taken up when it is closed. */
+/** Resumes answers that a closed page left unfinished. Takes over the answers of another tab when that tab is closed. */
 export class AnswerHandover {
   readonly #options: AnswerHandoverOptions
-  /** Answers that this tab waits for, by message id. */
+  /** Message ids of the answers that this tab waits to take over. */
   readonly #followed = new Set<string>()
-  /** The same where there are no locks: until the other tab has been silent for too long. */
+  /** The same without locks: each timer ends when the other tab has been silent for too long. */
   readonly #timers = new Map<string, ReturnType<typeof setTimeout>>()
 
   constructor(options: AnswerHandoverOptions) {
     this.#options = options
   }
 
-  /** All answers that were being written when they were last saved. */
+  /** Resumes all answers that were unfinished when they were last saved. */
   async resumeAll(): Promise<void> {
     const left = await this.#options.repository.loadStreaming()
     await Promise.all(left.map(({ id }) => this.#inherit(id)))
   }
 
-  /** An answer that another tab receives now; to be told again with each sign of it. */
+  /** Waits to take over an answer that another tab receives; call it again at each sign of life from that tab. */
   async follow(messageId: string): Promise<void> {
     const { locks, silenceMs = SILENCE_MS } = this.#options
     if (locks.exclusive) return this.#inherit(messageId)
     clearTimeout(this.#timers.get(messageId))
     this.#timers.set(
       messageId,
-      // Where the database can't be read there is nothing to take over: the next reload looks again.
+      // If the database can't be read, there is nothing to take over: the next reload tries again.
       setTimeout(() => void this.#takeOver(messageId).catch(() => {}), silenceMs),
     )
   }
 
-  /** If the other tab was only slow, both receive the answer, and the first to have its end tells the other. */
+  /** If the other tab was only slow, both receive the answer, and the first to finish tells the other. */
   async #takeOver(messageId: string): Promise<void> {
     this.#timers.delete(messageId)
     const { repository, conversation } = this.#options
     const message = await repository.loadMessage(messageId)
     if (message?.status !== 'streaming') return
-    // Without a position it would be asked for a second time, perhaps while the other tab waits for its turn.
+    // Without a position the answer would be requested a second time, perhaps while the other tab waits for its turn.
     await (message.position ? conversation.resume(message) : this.follow(messageId))
   }
 
@@ -58,7 +58,7 @@ export class AnswerHandover {
     const { repository, conversation, locks } = this.#options
     try {
       await locks.hold(messageId, async () => {
-        // What the other tab has written meanwhile.
+        // The text that the other tab has written meanwhile.
         const message = await repository.loadMessage(messageId)
         if (message?.status === 'streaming') await conversation.resume(message)
       })

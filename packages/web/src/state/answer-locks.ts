@@ -1,14 +1,14 @@
-/** Sees to it that one tab at a time receives an answer. */
+/** Ensures that only one tab at a time receives an answer. */
 export interface AnswerLocks {
-  /** False where tabs can't exclude each other. */
+  /** False if tabs can't exclude each other. */
   readonly exclusive: boolean
-  /** Runs `task` once no other tab receives the answer: at once, or when the other tab is closed. */
+  /** Runs `task` as soon as no other tab receives the answer: at once, or when the other tab is closed. */
   hold(messageId: string, task: () => Promise<void>): Promise<void>
 }
 
-/** By the browser's Web Locks, which a tab that is closed or crashes gives back. */
+/** Uses the browser's Web Locks, which are released when a tab is closed or crashes. */
 export function createAnswerLocks(locks: LockManager | undefined): AnswerLocks {
-  // Pages over plain http from another machine have none. Two readers of one answer get the same, so nothing is lost.
+  // Pages over plain http from another machine have no locks. Two tabs that receive one answer get the same text, so nothing is lost.
   if (!locks) return { exclusive: false, hold: async (_messageId, task) => task() }
   return {
     exclusive: true,

@@ -30,7 +30,7 @@ function prepare(server: KeptAnswerServer, start: Message = message) {
   return { run, states, plans, waits, last: () => states.at(-1)! }
 }
 
-/** What the server was asked to go on with, request by request. */
+/** The texts that the server was asked to continue, request by request. */
 const continued = (server: KeptAnswerServer) => server.requests.map(({ messages }) => messages[0]!.content)
 
 describe('AnswerRun', () => {
@@ -40,7 +40,7 @@ describe('AnswerRun', () => {
     expect(last()).toMatchObject({ content: 'One two three four', pieces: 4, usage: { completionTokens: 4 } })
   })
 
-  it('knows an answer that was cut at its limit', async () => {
+  it('recognizes an answer that was cut at its limit', async () => {
     const { run } = prepare(new KeptAnswerServer({ words, finishReason: 'length' }))
     expect(await run.run()).toEqual({ status: 'length' })
   })
@@ -49,7 +49,7 @@ describe('AnswerRun', () => {
   it.each(places.flatMap((a) => places.filter((b) => b >= a).map((b) => [a, b])))(
     'takes a stream up again that was cut after %i and %i events, with every token once',
     async (a, b) => {
-      // Cut before its first event, a stream has no position: the request is sent again.
+      // A stream that is cut before its first event has no position: the request is sent again.
       const server = new KeptAnswerServer({ words, cuts: [a, b] }, { words, cuts: [b] }, { words })
       const { run, last } = prepare(server)
       expect(await run.run()).toEqual({ status: 'done' })
@@ -57,7 +57,7 @@ describe('AnswerRun', () => {
     },
   )
 
-  it('gives every content with the position that belongs to it', async () => {
+  it('publishes each content with the matching position', async () => {
     const { run, states } = prepare(new KeptAnswerServer({ words, cuts: [2] }))
     await run.run()
     for (const { content, position } of states) {
@@ -67,7 +67,7 @@ describe('AnswerRun', () => {
     }
   })
 
-  it('goes on from a position that was saved before a reload', async () => {
+  it('continues from a position that was saved before a reload', async () => {
     const server = new KeptAnswerServer({ words })
     const first = prepare(server)
     await first.run.run()
@@ -78,7 +78,7 @@ describe('AnswerRun', () => {
     expect(server.requests).toHaveLength(1)
   })
 
-  it('asks for the rest where the server has lost the answer', async () => {
+  it('requests the rest if the server has lost the answer', async () => {
     const server = new KeptAnswerServer({ words, cuts: [2] }, { words: [' three', ' four'] })
     const { run, last, plans } = prepare(server)
     const running = run.run()
@@ -94,7 +94,7 @@ describe('AnswerRun', () => {
     expect(last().earlierTokens).toBe(2)
   })
 
-  it('asks for the rest where the server keeps no answers', async () => {
+  it('requests the rest if the server keeps no answers', async () => {
     const server = new KeptAnswerServer({ words, cuts: [3] }, { words: [' four'] })
     server.keeps = false
     const { run, last, waits } = prepare(server)
@@ -103,7 +103,7 @@ describe('AnswerRun', () => {
     expect(waits).toEqual([1000])
   })
 
-  it('does not ask again for figures that came too late', async () => {
+  it('does not repeat a request for missing statistics', async () => {
     const server = new KeptAnswerServer({ words, cuts: [5] })
     server.keeps = false
     const { run, last } = prepare(server)
@@ -113,7 +113,7 @@ describe('AnswerRun', () => {
 
   const full: Script = { words: [], error: { kind: 'capacity', message: 'Full.', retryAfterMs: 2000 } }
 
-  it('waits for a place as long as the server says, three times', async () => {
+  it('waits for a free slot as long as the server says, three times', async () => {
     const { run, waits, states } = prepare(new KeptAnswerServer(full, full, { words }))
     expect(await run.run()).toEqual({ status: 'done' })
     expect(waits).toEqual([2000, 2000])
@@ -124,7 +124,7 @@ describe('AnswerRun', () => {
     expect(await crowded.run.run()).toMatchObject({ status: 'error', error: { kind: 'capacity' } })
   })
 
-  it('shows what can’t succeed by trying again', async () => {
+  it('shows an error that a retry can’t fix', async () => {
     const error = {
       kind: 'unavailable',
       message: 'Blocks 3 to 5 are missing.',
@@ -134,7 +134,7 @@ describe('AnswerRun', () => {
     expect(await run.run()).toMatchObject({ status: 'error', error: { message: error.message } })
   })
 
-  it('keeps what came when the server can’t be reached any more', async () => {
+  it('keeps the text so far when the server can no longer be reached', async () => {
     const server = new KeptAnswerServer({ words, cuts: [2] })
     server.resume = async function* () {
       await Promise.resolve()
@@ -146,7 +146,7 @@ describe('AnswerRun', () => {
     expect(waits.reduce((sum, ms) => sum + ms, 0)).toBeGreaterThan(60_000)
   })
 
-  it('sends a shorter prompt once, where the first was refused as too long', async () => {
+  it('sends a shorter prompt once, if the first was refused as too long', async () => {
     const long: Script = { words: [], error: { kind: 'context-length', message: 'Too long.' } }
     const { run, plans } = prepare(new KeptAnswerServer(long, { words }))
     expect(await run.run()).toEqual({ status: 'done' })
@@ -172,7 +172,7 @@ describe('AnswerRun', () => {
     expect(states).toHaveLength(length)
   })
 
-  it('stops a server that has not told the id yet, as soon as it does', async () => {
+  it('stops the server as soon as it sends the id of the answer', async () => {
     const headers = Promise.withResolvers<void>()
     const server = new KeptAnswerServer({ words, beforeHeaders: headers.promise })
     const { run } = prepare(server)
@@ -185,13 +185,13 @@ describe('AnswerRun', () => {
     await expect.poll(() => server.cancelled).toEqual(['ans_1'])
   })
 
-  it('takes a stop in another tab for a stop', async () => {
+  it('treats a stop in another tab as a stop', async () => {
     const error = { kind: 'refused', message: 'Stopped.', code: 'answer_cancelled' } as const
     const { run } = prepare(new KeptAnswerServer({ words, errorAtEnd: error }))
     expect(await run.run()).toEqual({ status: 'stopped' })
   })
 
-  it('reconnects when it is told that the network is back', async () => {
+  it('reconnects when the network is back', async () => {
     const gate = Promise.withResolvers<void>()
     let paces = 0
     const pace = () => (paces++ === 2 ? gate.promise : Promise.resolve())

@@ -11,14 +11,14 @@ export interface PlannedRequest {
 }
 
 export interface PlanOptions {
-  /** A request was refused as too long: look at the model again and leave out more. */
+  /** A request was refused as too long: check the model again and leave out more. */
   readonly shorten: boolean
-  /** Tokens that earlier requests of the same run brought: they count against the limit. */
+  /** Tokens that earlier requests of the same run wrote: they count against the limit. */
   readonly writtenTokens: number
   readonly signal: AbortSignal
 }
 
-/** Makes the request for what is missing of an answer. */
+/** Makes the request for the missing part of an answer. */
 export type PlanRequest = (
   answer: Pick<LiveAnswer, 'content' | 'reasoning'>,
   options: PlanOptions,
@@ -31,7 +31,7 @@ export interface AnswerOutcome {
 
 export interface AnswerRunOptions {
   readonly client: AnswerClient
-  /** What is there already. Where it has a position, its stream is taken up. */
+  /** The answer so far. If it has a position, its stream is resumed. */
   readonly answer: LiveAnswer
   readonly plan: PlanRequest
   readonly onChange: (answer: LiveAnswer) => void
@@ -39,10 +39,10 @@ export interface AnswerRunOptions {
   readonly wait: (ms: number, signal: AbortSignal) => Promise<void>
 }
 
-/** The id of an answer comes with the headers of its stream, within a second or so. */
+/** The id of an answer arrives with the headers of its stream, usually within a second. */
 const HEADERS_MS = 3000
 
-/** Brings one answer to its end: asks, comes back after cuts, and goes on where the server has lost it. */
+/** Completes one answer: sends the request, resumes after cuts, and requests the rest if the server has lost the answer. */
 export class AnswerRun {
   readonly #options: AnswerRunOptions
   readonly #stop = new AbortController()
@@ -59,7 +59,7 @@ export class AnswerRun {
     this.#answerId = options.answer.position?.answerId
   }
 
-  /** Never rejects. Resolves at once when it is stopped. */
+  /** Never rejects. Resolves immediately when it is stopped. */
   async run(): Promise<AnswerOutcome> {
     const { signal } = this.#stop
     const stopped = new Promise<AnswerOutcome>((resolve) => {
@@ -68,25 +68,25 @@ export class AnswerRun {
     return Promise.race([this.#untilEnd(), stopped])
   }
 
-  /** Ends the answer here; what came stays. */
+  /** Ends the answer; keeps the text so far. */
   stop(): void {
     if (this.#stop.signal.aborted) return
     this.#stop.abort()
     void this.#release()
   }
 
-  /** Ends here what another tab has brought to its end; the server is told nothing. */
+  /** Ends the run because another tab has completed the answer. Sends nothing to the server. */
   leave(): void {
     this.#stop.abort()
     this.#connection.abort()
   }
 
-  /** The network is back, or the machine: a connection from before may be dead without knowing it. */
+  /** Call it when the network returns or the machine wakes: an older connection may be dead without a sign of it. */
   reconnect(): void {
     if (this.#answer.position) this.#connection.abort()
   }
 
-  /** A connection that is dropped before its id is known would leave the engine at work for nobody. */
+  /** Without this, a connection that is dropped before its id is known would leave the engine working for no client. */
   async #release(): Promise<void> {
     const connection = this.#connection
     if (this.#answerId === undefined) await Promise.race([this.#opened.promise, delay(HEADERS_MS)])
@@ -102,7 +102,7 @@ export class AnswerRun {
       } catch (cause) {
         const error = toApiError(cause).details
         const step = this.#stop.signal.aborted ? undefined : this.#retries.next(error, this.#answer)
-        // The last words are there, only the figures behind them are lost.
+        // The text is complete; only the statistics after it are lost.
         if (step && step.how !== 'resume' && this.#answer.finishReason) return endOf(this.#answer)
         if (!step) return outcomeOf(error, this.#answer)
         await this.#prepare(step)
@@ -128,7 +128,7 @@ export class AnswerRun {
       this.#answerId = answerId ?? this.#answerId
       this.#opened.resolve()
       if (position) this.#update(resumeAnswer(this.#answer, now()))
-      // From here on the answer can be found again, even before its first word.
+      // From here on the answer can be resumed, even before its first word.
       else if (answerId) this.#update({ ...this.#answer, position: { answerId, eventId: `${answerId}:0` } })
     }
     if (position) return client.resume(position, { signal, onOpen })
@@ -151,7 +151,7 @@ export class AnswerRun {
     }
     if (delayMs === 0) return
     this.#update({ ...this.#answer, retry: { reason, at } })
-    // A stop ends the wait, and the race in `run` is over by then.
+    // A stop ends the wait; the race in `run` is over by then.
     await this.#options.wait(delayMs, this.#stop.signal).catch(() => {})
   }
 

@@ -4,23 +4,23 @@ import type { Message, MessageError, MessageStatus } from '../chat/types.ts'
 import { AnswerRun, type PlanRequest } from './answer-run.ts'
 import { createStore, type Store } from '../store.ts'
 
-/** Runs `task` soon, together with the next picture of the page. */
+/** Runs `task` soon, in the next animation frame. */
 export type FrameScheduler = (task: () => void) => void
 
-/** What other tabs are told, and tell, while an answer is written. */
+/** The messages between tabs about a running answer. */
 export type AnswersChange =
   | { readonly type: 'live'; readonly answer: LiveAnswer }
-  /** Whoever receives the answer shall stop it. */
+  /** The tab that receives the answer must stop it. */
   | { readonly type: 'stop'; readonly messageId: string }
 
 export interface AnswersOptions {
   readonly client: AnswerClient
-  /** Tells the other tabs. */
+  /** Sends a message to the other tabs. */
   readonly publish?: (change: AnswersChange) => void
-  /** Keeps a message as it is now; called now and then while it is written, and at the end. Resolves when it is kept. */
+  /** Saves a message; called at intervals while it is written, and at its end. Resolves when it is saved. */
   readonly save: (message: Message) => Promise<void>
   readonly scheduleFrame: FrameScheduler
-  /** Milliseconds; default `performance.now`. */
+  /** The clock, in milliseconds. Default: `performance.now`. */
   readonly now?: () => number
   readonly wait?: (ms: number, signal: AbortSignal) => Promise<void>
 }
@@ -31,19 +31,19 @@ interface RunningAnswer {
   answer: LiveAnswer
   framePending: boolean
   savedAt: number
-  /** When the other tabs were last told. */
-  toldAt: number
+  /** When this tab last sent the answer to the others. */
+  publishedAt: number
   tellingLater: boolean
-  /** Resolves when its last words are kept; undefined until it has ended. */
+  /** Resolves when its last words are saved; undefined until it has ended. */
   kept: Promise<void> | undefined
 }
 
-/** How often a running answer is saved. What was not is fetched again after a reload. */
+/** How often a running answer is saved. A reload fetches the rest again. */
 const SAVE_INTERVAL_MS = 1000
-/** Often enough to read along in another tab. */
-const TELL_INTERVAL_MS = 150
+/** Often enough for reading along in another tab. */
+const PUBLISH_INTERVAL_MS = 150
 
-/** The answers in progress, any number at once, apart from the components that show them. */
+/** The running answers, independent of the components that show them. */
 export class Answers {
   readonly #live = createStore<ReadonlyMap<string, LiveAnswer>>(new Map())
   readonly #running = new Map<string, RunningAnswer>()
@@ -54,7 +54,7 @@ export class Answers {
   }
 
   /**
-   * The answers in progress by message id, those that another tab receives too. What this tab receives changes at most
+   * The running answers by message id, including those that another tab receives. The answers of this tab change at most
    * once per frame.
    */
   get live(): Store<ReadonlyMap<string, LiveAnswer>> {
@@ -62,8 +62,8 @@ export class Answers {
   }
 
   /**
-   * Writes an answer into `message`, after what it holds already; one with a position takes its stream up again.
-   * Resolves when it has ended, however, and is kept.
+   * Writes an answer into `message`, after its present content; resumes its stream if it has a position.
+   * Resolves when the answer has ended in any way and is saved.
    */
   async start(message: Message, plan: PlanRequest): Promise<void> {
     const { client, now, wait } = this.#options
@@ -82,20 +82,20 @@ export class Answers {
       answer,
       framePending: false,
       savedAt: now(),
-      toldAt: -Infinity,
+      publishedAt: -Infinity,
       tellingLater: false,
       kept: undefined,
     }
     this.#running.set(message.id, running)
     void this.#options.save(running.message)
     this.#show(running)
-    this.#tell(running)
+    this.#publishProgress(running)
     const { status, error } = await run.run()
     this.#end(running, status, error)
     await running.kept
   }
 
-  /** Stops at once, here and on the server; what came stays. One that another tab receives is stopped there. */
+  /** Stops an answer immediately, here and on the server; keeps the text so far. If another tab receives it, stops it there. */
   stop({ id, position }: Pick<Message, 'id' | 'position'>): void {
     const running = this.#running.get(id)
     if (running) {
@@ -103,11 +103,11 @@ export class Answers {
       return this.#end(running, 'stopped')
     }
     this.#options.publish({ type: 'stop', messageId: id })
-    // That tab may be asleep.
+    // The other tab may be asleep.
     if (position) void this.#options.client.cancel(position.answerId).catch(() => {})
   }
 
-  /** What another tab receives, or wants to be stopped. */
+  /** Handles a message from another tab. */
   receive(change: AnswersChange): void {
     if (change.type === 'stop') {
       if (this.#running.has(change.messageId)) this.stop({ id: change.messageId })
@@ -116,14 +116,14 @@ export class Answers {
     }
   }
 
-  /** Whether this tab receives the answer. */
+  /** Reports whether this tab receives the answer. */
   isReceiving(messageId: string): boolean {
     return this.#running.has(messageId)
   }
 
   /**
-   * An answer that another tab received, and doesn't any more. Where tabs can't exclude each other this one may have
-   * received it too: the other one has the end of it, and the server may have forgotten it.
+   * Drops an answer that another tab no longer receives. If tabs can't exclude each other, this one may have
+   * received it too: the other tab has its end, and the server may have forgotten it.
    */
   drop(messageId: string): void {
     this.#running.get(messageId)?.run.leave()
@@ -131,12 +131,12 @@ export class Answers {
     if (this.#live.get().has(messageId)) this.#hide(messageId)
   }
 
-  /** The network is back: connections from before may be dead without knowing it. */
+  /** Call it when the network returns: older connections may be dead without a sign of it. */
   reconnect(): void {
     for (const { run } of this.#running.values()) run.reconnect()
   }
 
-  /** Saves everything in progress, for a page that is being closed. */
+  /** Saves all running answers, for a page that is being closed. */
   saveAll(): void {
     for (const running of this.#running.values()) void this.#save(running, 'streaming')
   }
@@ -145,7 +145,7 @@ export class Answers {
     const isFound = running.answer.position === undefined && answer.position !== undefined
     running.answer = answer
     if (isFound) void this.#save(running, 'streaming')
-    this.#tell(running)
+    this.#publishProgress(running)
     if (running.framePending) return
     running.framePending = true
     this.#options.scheduleFrame(() => {
@@ -156,7 +156,7 @@ export class Answers {
     })
   }
 
-  /** Not stopped, and not started anew since. */
+  /** Reports whether a running answer has been neither stopped nor restarted. */
   #isCurrent(running: RunningAnswer): boolean {
     return this.#running.get(running.message.id) === running
   }
@@ -173,18 +173,18 @@ export class Answers {
     })
   }
 
-  /** As pieces come, not with frames or timers only: a hidden tab has few, and it is the other one that is looked at. */
-  #tell(running: RunningAnswer): void {
+  /** Publishes as pieces arrive, not in frames or timers: a hidden tab has few of them while the reader watches the other tab. */
+  #publishProgress(running: RunningAnswer): void {
     const { publish, now } = this.#options
-    const dueInMs = running.toldAt + TELL_INTERVAL_MS - now()
+    const dueInMs = running.publishedAt + PUBLISH_INTERVAL_MS - now()
     if (dueInMs <= 0) {
-      running.toldAt = now()
+      running.publishedAt = now()
       publish({ type: 'live', answer: running.answer })
     } else if (!running.tellingLater) {
       running.tellingLater = true
       setTimeout(() => {
         running.tellingLater = false
-        if (this.#isCurrent(running)) this.#tell(running)
+        if (this.#isCurrent(running)) this.#publishProgress(running)
       }, dueInMs)
     }
   }
@@ -215,7 +215,7 @@ export class Answers {
     this.#hide(running.message.id)
   }
 
-  /** What is complete, and kept here, the server need not keep. */
+  /** The server need not keep an answer that is complete and saved here. */
   #forget({ answer: { position } }: RunningAnswer, status: MessageStatus): void {
     const isComplete = status === 'done' || status === 'length'
     if (isComplete && position) void this.#options.client.forget(position.answerId).catch(() => {})

@@ -7,11 +7,11 @@ import { createStore, type Store } from '../store.ts'
 export interface ChatsState {
   readonly status: 'loading' | 'ready'
   readonly chats: ReadonlyMap<string, Chat>
-  /** The chats that were opened since the page was loaded. */
+  /** The message trees of the chats that were opened since the page was loaded. */
   readonly trees: ReadonlyMap<string, MessageTree>
 }
 
-/** What other tabs are told, and tell: whole objects, so that nobody has to read the database again. */
+/** The messages between tabs about chats: whole objects, so that no tab has to read the database again. */
 export type ChatsChange =
   | { readonly type: 'chats'; readonly chats: readonly Chat[] }
   | { readonly type: 'messages'; readonly messages: readonly Message[] }
@@ -20,13 +20,13 @@ export type ChatsChange =
 
 export interface ChatsOptions {
   readonly repository: ChatRepository
-  /** Tells the other tabs. */
+  /** Sends a change to the other tabs. */
   readonly publish?: (change: ChatsChange) => void
-  /** A write failed: what is shown is not kept. */
+  /** Called when a write failed: the page shows a state that is not saved. */
   readonly onStorageError?: (cause: unknown) => void
 }
 
-/** All chats of this browser: in memory first, then in the repository and in the other tabs. */
+/** All chats of this browser. A change applies in memory first, then in the repository and in the other tabs. */
 export class ChatsStore implements Store<ChatsState> {
   readonly #store = createStore<ChatsState>({ status: 'loading', chats: new Map(), trees: new Map() })
   readonly #repository: ChatRepository
@@ -78,7 +78,7 @@ export class ChatsStore implements Store<ChatsState> {
       this.#onStorageError(cause)
       return []
     })
-    // Messages that came from another tab meanwhile are newer than what was read.
+    // Messages that arrived from another tab meanwhile are newer than those that were read.
     const newer = this.tree(chatId).messages
     this.#setTree(chatId, buildTree([...messages, ...newer.values()]))
   }
@@ -94,12 +94,12 @@ export class ChatsStore implements Store<ChatsState> {
     if (chat) this.putChat({ ...chat, ...changes })
   }
 
-  /** Shows messages in this tab that will be put soon. */
+  /** Shows messages in this tab that will be saved soon. */
   show(messages: readonly Message[]): void {
     this.#apply({ type: 'messages', messages })
   }
 
-  /** Resolves when they are kept, or could not be. */
+  /** Saves messages. Resolves when they are saved, or when saving failed. */
   putMessages(messages: readonly Message[]): Promise<void> {
     this.#apply({ type: 'messages', messages })
     const saving = this.#save(this.#repository.putMessages(messages))
@@ -107,14 +107,14 @@ export class ChatsStore implements Store<ChatsState> {
     return saving
   }
 
-  /** Keeps an answer as far as it is, unless it or its chat was deleted meanwhile, here or in another tab. */
+  /** Saves the present state of an answer, unless it or its chat was deleted meanwhile, here or in another tab. */
   async saveAnswer(message: Message): Promise<void> {
     const tree = this.get().trees.get(message.chatId)
     if (this.chat(message.chatId) && (!tree || tree.messages.has(message.id)))
       await this.putMessages([message])
   }
 
-  /** Takes messages of an open chat away, and gives the function that brings them back. */
+  /** Removes messages of an open chat. Returns the function that restores them. */
   removeMessages(chatId: string, ids: readonly string[]): () => void {
     const { messages } = this.tree(chatId)
     const removed = ids.flatMap((id) => messages.get(id) ?? [])
@@ -124,7 +124,7 @@ export class ChatsStore implements Store<ChatsState> {
     return () => void this.putMessages(removed)
   }
 
-  /** Takes a chat away and gives the function that brings it back; nothing is lost until the page is closed. */
+  /** Removes a chat. Returns the function that restores it, which works until the page is closed. */
   async remove(chatId: string): Promise<() => void> {
     await this.open(chatId)
     const chat = this.chat(chatId)
@@ -140,7 +140,7 @@ export class ChatsStore implements Store<ChatsState> {
     }
   }
 
-  /** Takes all chats away and gives the function that brings them back; nothing is lost until the page is closed. */
+  /** Removes all chats. Returns the function that restores them, which works until the page is closed. */
   async removeAll(): Promise<() => void> {
     const chats = [...this.get().chats.values()]
     const messages: Message[] = []
@@ -151,7 +151,7 @@ export class ChatsStore implements Store<ChatsState> {
     return () => void this.import({ chats, messages }).catch(this.#onStorageError)
   }
 
-  /** Adds chats from elsewhere. What is newer here stays as it is. @throws what the repository throws. */
+  /** Adds chats from elsewhere; keeps chats that are newer here. @throws what the repository throws. */
   async import({ chats, messages }: ArchiveContent): Promise<ImportCounts> {
     const known = this.get().chats
     const taken = chats.filter(({ id, updatedAt }) => (known.get(id)?.updatedAt ?? -Infinity) < updatedAt)
@@ -169,7 +169,7 @@ export class ChatsStore implements Store<ChatsState> {
     return { added: taken.length - updated, updated, unchanged: chats.length - taken.length }
   }
 
-  /** A change that another tab made and saved. */
+  /** Applies a change that another tab made and saved. */
   receive(change: ChatsChange): void {
     this.#apply(change)
   }
@@ -214,7 +214,7 @@ export class ChatsStore implements Store<ChatsState> {
     this.#store.update((state) => ({ ...state, trees: new Map(state.trees).set(chatId, tree) }))
   }
 
-  /** A chat that was made just now: nothing to read. */
+  /** Adds a new chat, which has no messages to read. */
   create(chat: Chat): void {
     this.#setTree(chat.id, emptyTree)
     this.putChat(chat)

@@ -20,7 +20,7 @@ function compare(...scripts: Script[]) {
   return { ...page, comparison, texts, send, listed }
 }
 
-it('sends each message to both sides, each with its settings, and is in no list', async () => {
+it('sends each message to both sides, each with its settings, and stays out of the list', async () => {
   const { comparison, server, texts, send, listed } = compare(says('A1'), says('B1'), says('A2'), says('B2'))
   comparison.ensure(starts)
   comparison.ensure(starts)
@@ -34,14 +34,14 @@ it('sends each message to both sides, each with its settings, and is in no list'
   expect(listed()).toEqual([])
 })
 
-it('keeps a side as a chat, deletes the other, and takes that back', async () => {
+it('keeps a side as a chat, deletes the other, and undoes that', async () => {
   const { comparison, chats, texts, send, listed } = compare(says('A1'), says('B1'))
   comparison.ensure(starts)
   await send('Q1')
   const undo = await comparison.keep('b')
   expect(listed().map(({ title }) => title)).toEqual(['Q1'])
   expect(chats.get().chats.size).toBe(1)
-  // The page begins anew meanwhile.
+  // A new comparison begins meanwhile.
   comparison.ensure(starts)
   undo()
   await expect.poll(() => chats.get().chats.size).toBe(2)
@@ -52,7 +52,7 @@ it('keeps a side as a chat, deletes the other, and takes that back', async () =>
   expect(listed()).toEqual([])
 })
 
-it('begins again in place of what was there, which comes back if it is wanted', async () => {
+it('replaces the earlier comparison, which can be restored', async () => {
   const { comparison, chats, texts, send } = compare(says('A1'), says('B1'))
   expect(await comparison.begin(starts)).toBeUndefined()
   await send('Q1')
@@ -64,7 +64,7 @@ it('begins again in place of what was there, which comes back if it is wanted', 
   expect(texts('a')).toEqual(['Q1', 'A1'])
 })
 
-it('compares an answer of a chat with one that is to come, and leaves the chat alone', async () => {
+it('compares an answer of a chat with a new one, and leaves the chat unchanged', async () => {
   const { comparison, conversation, newChat, say, path, texts, settled, chats } = compare(
     says('A1'),
     says('B1'),

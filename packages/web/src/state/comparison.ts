@@ -4,21 +4,21 @@ import { sides, type Chat, type ChatSettings, type Message, type Side } from '..
 import type { ChatsStore } from './chats-store.ts'
 import type { Conversation, UserInput } from './conversation.ts'
 
-/** How a side begins. */
+/** The start of a side. */
 export interface SideStart {
-  /** Its id. */
+  /** Id of the model. */
   readonly model: string
   readonly settings?: ChatSettings
   readonly title?: string
-  /** What was said before. */
+  /** The messages so far. */
   readonly path?: readonly Message[]
 }
 
 export type Starts = Readonly<Record<Side, SideStart>>
 
 /**
- * The same messages to two models, or to one with two settings. The sides are chats that the list doesn't show, so
- * that each has all that a chat has: its settings, versions, and answers that survive a reload.
+ * Sends the same messages to two models, or to one with two settings. The sides are chats that the list does not show, so
+ * that each has everything a chat has: settings, versions, and answers that survive a reload.
  */
 export class Comparison {
   readonly #chats: ChatsStore
@@ -33,14 +33,14 @@ export class Comparison {
     return sideOf(this.#chats.get().chats.values(), side)
   }
 
-  /** Begins a comparison where there is none. */
+  /** Begins a comparison if there is none. */
   ensure(starts: Starts): void {
     for (const side of sides) if (!this.side(side)) this.#create(side, starts[side])
   }
 
   /**
-   * Begins a comparison in place of the one before. Gives the function that takes that back, or undefined where nothing
-   * had been said.
+   * Begins a comparison in place of the previous one. Returns the function that undoes that, or undefined if the previous
+   * one had no messages.
    */
   async begin(starts: Starts): Promise<(() => void) | undefined> {
     const before = this.#present()
@@ -51,7 +51,7 @@ export class Comparison {
     return hadWords ? () => this.#goBack(() => restores.forEach((restore) => restore())) : undefined
   }
 
-  /** A comparison of an answer with the one that another model will give to the same messages. */
+  /** Compares an answer with the answer of another model to the same messages. */
   compareAnswer({ chatId, id, model }: Message, otherModel: string): Promise<(() => void) | undefined> {
     const { settings = {}, title = '', model: ofChat = otherModel } = this.#chats.chat(chatId) ?? {}
     const path = pathTo(this.#chats.tree(chatId), id)
@@ -72,7 +72,7 @@ export class Comparison {
     }
   }
 
-  /** Ends the comparison: this side becomes a chat of the list, the other is deleted. Gives the function that takes it back. */
+  /** Ends the comparison: this side becomes a chat of the list, the other is deleted. Returns the function that undoes that. */
   async keep(side: Side): Promise<() => void> {
     const kept = this.side(side)
     if (!kept) return () => {}
@@ -94,7 +94,7 @@ export class Comparison {
     return [...this.#chats.get().chats.values()].filter(({ compared }) => compared !== undefined)
   }
 
-  /** `restore` brings an earlier comparison back, in place of the present one. */
+  /** Restores an earlier comparison in place of the present one. */
   #goBack(restore: () => void): void {
     const present = this.#present()
     restore()

@@ -21,11 +21,11 @@ describe('a conversation', () => {
     ])
     const stored = await page.repository.loadMessages(chat)
     expect(stored.map(({ status }) => status)).toEqual(['done', 'done', 'done', 'done'])
-    // The server need not keep what is kept here.
+    // The server need not keep answers that are saved here.
     expect(page.server.forgotten).toEqual(['ans_1', 'ans_2'])
   })
 
-  it('regenerates an answer as a further version, asked for with the same messages', async () => {
+  it('regenerates an answer as another version, with the same messages', async () => {
     const page = createTestPage({ scripts: [says('A'), says('B'), says('C')] })
     const chat = page.newChat()
     await page.say(chat, 'Q')
@@ -41,7 +41,7 @@ describe('a conversation', () => {
     expect(page.texts(chat)).toEqual(['Q', 'B'])
   })
 
-  it('branches where a question is edited, and moves between the branches', async () => {
+  it('branches when a question is edited, and moves between the branches', async () => {
     const page = createTestPage({ scripts: [says('A1'), says('A2'), says('B1')] })
     const chat = page.newChat()
     await page.say(chat, 'Q1')
@@ -113,7 +113,7 @@ describe('a conversation', () => {
     expect(page.server.requests).toHaveLength(2)
   })
 
-  it('deletes a branch with what is being written in it, and takes that back', async () => {
+  it('deletes a branch with its running answer, and undoes that', async () => {
     const never = new Promise<void>(() => {})
     const page = createTestPage({ scripts: [says('A'), says('B'), { words: ['C'], pace: () => never }] })
     const chat = page.newChat()
@@ -148,7 +148,7 @@ describe('a conversation', () => {
     ['the first one first', [0, 1]],
     ['the last one first', [1, 0]],
     ['only the first', [0]],
-  ])('takes two deletions back, each by itself: %s', async (_, order) => {
+  ])('undoes two deletions independently: %s', async (_, order) => {
     const page = createTestPage({ scripts: [says('A'), says('B')] })
     const chat = page.newChat()
     await page.say(chat, 'Q')
@@ -184,7 +184,7 @@ describe('a conversation', () => {
     const shown = page.server.requests.map(({ messages }) => messages[0]!.content.split(' ')[0])
     expect(shown.slice(0, 6)).toEqual(Array(6).fill('0'))
     expect(Number(shown.at(-1))).toBeGreaterThan(3)
-    // Not at every turn: what stays finds its KV cache.
+    // Not at every turn: the rest finds its KV cache.
     expect(new Set(shown).size).toBeLessThan(6)
     const answers = page.path(chat).filter(({ role }) => role === 'assistant')
     expect(answers[0]!.leftOut).toBeUndefined()
@@ -193,7 +193,7 @@ describe('a conversation', () => {
     expect(page.path(chat)[leftOut!.messages]!.content).toMatch(new RegExp(`^${shown.at(-1)} `))
   })
 
-  it('goes on after a reload where the page was left', async () => {
+  it('continues after a reload where the page was closed', async () => {
     const gate = Promise.withResolvers<void>()
     let paces = 0
     const pace = () => (paces++ === 2 ? gate.promise : Promise.resolve())
@@ -228,7 +228,7 @@ describe('a conversation', () => {
       ...changes,
     }) as const
 
-  it('asks again for an answer that was left before its first word', async () => {
+  it('requests an answer again that was left before its first word', async () => {
     const page = createTestPage({ scripts: [says('Hi.')] })
     const chat = page.newChat()
     await page.repository.putMessages([left(chat, {})])
@@ -242,7 +242,7 @@ describe('a conversation', () => {
     ['that the server doesn’t keep', { content: 'Half' }],
     ['long ago', { content: 'Half', savedAt: 1, position: { answerId: 'a', eventId: 'a:1' } }],
     ['long ago, before its first word', { createdAt: 1 }],
-  ])('only says so where an answer was left %s', async (_when, changes) => {
+  ])('only marks an answer as interrupted that was left %s', async (_when, changes) => {
     const page = createTestPage()
     const chat = page.newChat()
     await page.repository.putMessages([left(chat, changes)])

@@ -20,20 +20,20 @@ export interface ConversationOptions {
 export interface UserInput {
   readonly text: string
   readonly attachments: readonly Attachment[]
-  /** Tokens of both, where they were counted. */
+  /** Tokens of text and attachments, if they were counted. */
   readonly tokens?: number | undefined
 }
 
-/** Servers keep answers for some minutes. What was left earlier is not asked for again unless the reader wants it. */
+/** Servers keep answers for some minutes. An older unfinished answer is resumed only if the reader asks for it. */
 const RESUMABLE_MS = 600_000
 
-/** What a reader can do in a chat: each action changes the tree of messages and asks for an answer where one is due. */
+/** The actions of a reader in a chat. Each changes the tree of messages and requests an answer if one is due. */
 export class Conversation {
   readonly #chats: ChatsStore
   readonly #answers: Answers
   readonly #locks: AnswerLocks
   readonly #planContext: PlanContext
-  /** Answers that were asked for and have not ended, by message id. */
+  /** Message ids of the answers that were requested and have not ended. */
   readonly #asked = new Set<string>()
 
   constructor({ chats, answers, locks, planContext }: ConversationOptions) {
@@ -65,30 +65,30 @@ export class Conversation {
     return chat
   }
 
-  /** Adds the reader's message at the end of the shown branch and asks for the answer. */
+  /** Adds the reader's message at the end of the shown branch and requests the answer. */
   send(chatId: string, input: UserInput): void {
     const path = pathTo(this.#chats.tree(chatId), this.#chats.chat(chatId)?.leafId ?? null)
     this.#ask(chatId, path.at(-1)?.id ?? null, input)
   }
 
-  /** A new version of one of the reader's messages, beside the old one, and its answer. */
+  /** Adds a new version of one of the reader's messages beside the old one, and requests its answer. */
   edit(chatId: string, messageId: string, input: UserInput): void {
     const message = this.#message(chatId, messageId)
     if (message?.role === 'user') this.#ask(chatId, message.parentId, input)
   }
 
-  /** Another version of an answer. */
+  /** Requests another version of an answer. */
   regenerate(chatId: string, messageId: string): void {
     const message = this.#message(chatId, messageId)
     if (message?.role === 'assistant') this.#answer(chatId, message.parentId)
   }
 
-  /** The answer that is missing after a user's message (it was deleted). */
+  /** Requests the answer that is missing after a user's message (it was deleted). */
   answer(chatId: string, messageId: string): void {
     this.#answer(chatId, messageId)
   }
 
-  /** A failed answer again, in its own place; one that had begun stays as a version of its own. */
+  /** Requests a failed answer again, in its place; an answer that had begun stays as a separate version. */
   retry(chatId: string, messageId: string): void {
     const message = this.#message(chatId, messageId)
     if (message?.role !== 'assistant') return
@@ -96,7 +96,7 @@ export class Conversation {
     else this.#start(message)
   }
 
-  /** Goes on with an answer that was stopped, cut by the length limit, or interrupted. */
+  /** Continues an answer that was stopped, cut by the length limit, or interrupted. */
   continue(chatId: string, messageId: string): void {
     const message = this.#message(chatId, messageId)
     if (message?.role === 'assistant') this.#start(reopenThoughts(message))
@@ -112,7 +112,7 @@ export class Conversation {
     if (leafId !== undefined) this.#chats.updateChat(chatId, { leafId })
   }
 
-  /** Deletes a message and all that follows it, in every branch. Gives the function that takes it back. */
+  /** Deletes a message and all that follows it, in every branch. Returns the function that undoes that. */
   deleteBranch(chatId: string, messageId: string): () => void {
     const tree = this.#chats.tree(chatId)
     const before = pathTo(tree, messageId)
@@ -125,7 +125,7 @@ export class Conversation {
       // Without its chat a message could never be shown or deleted.
       if (!this.#chats.chat(chatId)) return
       restore()
-      // What came before may have been deleted since: it belongs to what is brought back.
+      // The messages before may have been deleted since: they are restored too.
       const { messages } = this.#chats.tree(chatId)
       void this.#chats.putMessages(before.filter(({ id }) => !messages.has(id)))
       const shown = pathTo(this.#chats.tree(chatId), this.#chats.chat(chatId)?.leafId ?? null)
@@ -133,7 +133,7 @@ export class Conversation {
     }
   }
 
-  /** Deletes a chat, and ends what is being written in it. Gives the function that takes it back. */
+  /** Deletes a chat and stops its running answers. Returns the function that undoes that. */
   async deleteChat(chatId: string): Promise<() => void> {
     await this.#chats.open(chatId)
     for (const message of this.#chats.tree(chatId).messages.values())
@@ -141,7 +141,7 @@ export class Conversation {
     return this.#chats.remove(chatId)
   }
 
-  /** Goes on with an answer that a page left in the middle. One that was left long ago only says so. */
+  /** Resumes an answer that a page left unfinished. An answer that was left long ago is only marked as interrupted. */
   async resume(message: Message): Promise<void> {
     if (this.#answers.isReceiving(message.id)) return
     this.#answers.drop(message.id)
@@ -202,7 +202,7 @@ export class Conversation {
       error: undefined,
       position: undefined,
     }
-    // Other tabs hear of it once this one has its lock: from then on they wait to take over.
+    // Other tabs learn of the answer once this tab has its lock: from then on they wait to take over.
     this.#chats.show([started])
     this.#chats.updateChat(chat.id, { leafId: message.id, updatedAt: Date.now() })
     this.#asked.add(message.id)
@@ -212,7 +212,7 @@ export class Conversation {
       .then(() => this.#countQuestion(started))
   }
 
-  /** Tokens of the question, where the draft was sent before they were counted. The model is loaded by now. */
+  /** Counts the tokens of the question if the draft was sent before they were counted. The model is loaded by now. */
   async #countQuestion({ chatId, parentId, model = '' }: Message): Promise<void> {
     const question = parentId === null ? undefined : this.#message(chatId, parentId)
     if (question?.role !== 'user' || question.tokens !== undefined) return
@@ -222,7 +222,7 @@ export class Conversation {
     if (counted && current) void this.#chats.putMessages([{ ...current, tokens: counted.tokens }])
   }
 
-  /** The request is made when it is sent, from what the chat is by then. */
+  /** Builds each request at the moment it is sent, from the chat as it is then. */
   #planFor({ id, chatId, parentId, model = '' }: Message): PlanRequest {
     return (answer, options) => {
       const tree = this.#chats.tree(chatId)

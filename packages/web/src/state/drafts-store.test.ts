@@ -4,7 +4,7 @@ import { DexieRepository } from '../storage/dexie-repository.ts'
 import { MemoryRepository } from '../storage/memory-repository.ts'
 import { DraftsStore } from './drafts-store.ts'
 
-it('keeps what was written through a reload, chat by chat', async () => {
+it('keeps unsent text through a reload, chat by chat', async () => {
   const repository = await DexieRepository.open('drafts')
   const drafts = new DraftsStore({ repository })
   drafts.change('a', { text: 'Hel' })
@@ -38,7 +38,7 @@ it('writes the newest state, one write at a time', async () => {
   await expect.poll(() => written).toEqual(['abc', 'abcde'])
 })
 
-it('keeps an editor that is open and empty, and settings that were left, and writes them again with their chat', async () => {
+it('keeps an open, empty editor and unsaved settings, and restores them with their chat', async () => {
   const repository = new MemoryRepository()
   const drafts = new DraftsStore({ repository })
   drafts.change('edit:1', { chatId: 'a', text: '', open: true })
@@ -56,7 +56,7 @@ it('keeps an editor that is open and empty, and settings that were left, and wri
   expect(drafts.draft('settings:a').form).toEqual({ temperature: '0.' })
 })
 
-it('does not lose what is typed while the stored drafts are read', async () => {
+it('does not lose text that is typed while the stored drafts are read', async () => {
   const repository = new MemoryRepository()
   await repository.putDraft({ id: 'x', text: 'old', attachments: [] })
   const drafts = new DraftsStore({ repository })

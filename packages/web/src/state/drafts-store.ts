@@ -5,7 +5,7 @@ import { createStore, type Store } from '../store.ts'
 
 export type DraftChanges = Partial<Omit<Draft, 'id'>>
 
-/** What other tabs are told, and tell. An empty draft is one that was sent or deleted. */
+/** The message between tabs about a draft. An empty draft was sent or deleted. */
 export interface DraftChange {
   readonly type: 'draft'
   readonly draft: Draft
@@ -15,13 +15,13 @@ type DraftRepository = Pick<ChatRepository, 'loadDrafts' | 'putDraft' | 'removeD
 
 export interface DraftsOptions {
   readonly repository: DraftRepository
-  /** Tells the other tabs. */
+  /** Sends a change to the other tabs. */
   readonly publish?: (change: DraftChange) => void
-  /** A write failed: what is shown is not kept. */
+  /** Called when a write failed: the page shows a state that is not saved. */
   readonly onStorageError?: (cause: unknown) => void
 }
 
-/** What is written and not sent yet, chat by chat. Every keystroke is kept, with one write at a time. */
+/** The unsent input, chat by chat. Every keystroke is saved, with one write at a time. */
 export class DraftsStore implements Store<ReadonlyMap<string, Draft>> {
   readonly #store = createStore<ReadonlyMap<string, Draft>>(new Map())
   readonly #repository: DraftRepository
@@ -60,12 +60,12 @@ export class DraftsStore implements Store<ReadonlyMap<string, Draft>> {
     this.#put({ id, text: '', attachments: [] })
   }
 
-  /** Keeps those of deleted chats again, which went with them, when the chats are brought back; of no other. */
+  /** Saves the drafts of restored chats again, which were deleted with their chats. */
   saveAgain(chatIds: ReadonlySet<string>): void {
     for (const draft of this.get().values()) if (chatIds.has(chatOf(draft))) this.#put(draft)
   }
 
-  /** What another tab has written and saved. Where both write, each keeps its own until it is saved. */
+  /** Takes a draft that another tab has saved. If both tabs write, each keeps its own until it is saved. */
   receive({ draft }: DraftChange): void {
     if (!this.#unsaved.has(draft.id)) this.#set(draft)
   }
@@ -86,7 +86,7 @@ export class DraftsStore implements Store<ReadonlyMap<string, Draft>> {
   }
 
   async #save(): Promise<void> {
-    // Later than the present keystroke.
+    // After the current keystroke.
     await Promise.resolve()
     for (let id = first(this.#unsaved); id !== undefined; id = first(this.#unsaved)) {
       this.#unsaved.delete(id)

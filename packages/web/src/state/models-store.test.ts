@@ -19,8 +19,8 @@ function pageOf() {
   return { server, models }
 }
 
-describe('a server that goes', () => {
-  test('leaves its models, whose state is not known, and is asked again at a time that is told', async () => {
+describe('a server that can no longer be reached', () => {
+  test('leaves its models with unknown state, and is asked again at a published time', async () => {
     const { server, models } = pageOf()
     models.start()
     await vi.advanceTimersByTimeAsync(0)
@@ -38,7 +38,7 @@ describe('a server that goes', () => {
     expect(models.get().retryAt! - Date.now()).toBeLessThanOrEqual(30_000)
   })
 
-  test('and comes back, is found by itself, or at once when it is asked for', async () => {
+  test('and returns is found automatically, or at once on request', async () => {
     const { server, models } = pageOf()
     server.isThere = false
     models.start()
@@ -52,7 +52,7 @@ describe('a server that goes', () => {
     server.isThere = true
     await models.refresh()
     expect(models.get()).toMatchObject({ status: 'ready', models: [{ state: { name: 'ready' } }] })
-    // From the beginning again.
+    // The intervals begin again.
     server.isThere = false
     await models.refresh()
     expect(models.get().retryAt).toBe(Date.now() + 2000)

@@ -4,16 +4,16 @@ import { createStore, type Store } from '../store.ts'
 
 export interface ModelsState {
   readonly status: 'loading' | 'ready' | 'failed'
-  /** The last list that came. When a later request fails, it is kept, but the state of its models is not known. */
+  /** The last list of models. When a later request fails, it is kept, but the state of its models is unknown. */
   readonly models: readonly ModelInfo[]
   readonly error: ApiErrorDetails | undefined
-  /** When a server that is gone is asked again, in milliseconds since 1970; undefined while it is asked. */
+  /** When an unreachable server is asked again, in milliseconds since 1970; undefined during the request. */
   readonly retryAt: number | undefined
 }
 
 export interface ModelsStore extends Store<ModelsState> {
   refresh(): Promise<void>
-  /** Refreshes as long as the page is looked at: often while a model loads, seldom otherwise. */
+  /** Refreshes while the page is visible: often while a model loads, seldom otherwise. */
   start(): void
   stop(): void
 }
@@ -25,7 +25,7 @@ export interface ModelsOptions {
 
 const BUSY_INTERVAL_MS = 700
 const CALM_INTERVAL_MS = 10_000
-/** A server that is gone may only be starting anew: soon at first, then less often. */
+/** An unreachable server may only be restarting: the page asks soon at first, then less often. */
 const FIRST_RETRY_MS = 2000
 const MAX_RETRY_MS = 30_000
 const unknown: ModelState = { name: 'unknown', detail: undefined, progress: undefined }
@@ -94,14 +94,14 @@ function intervalFor({ models }: ModelsState): number {
   return models.some((model) => model.state.name === 'loading') ? BUSY_INTERVAL_MS : CALM_INTERVAL_MS
 }
 
-/** A model to compare with: another one that can answer, else the same. */
+/** Picks a model to compare with: another one that can answer, else the same. */
 export function pickOther(models: readonly ModelInfo[], id: string | undefined): ModelInfo | undefined {
   return (
     models.find((model) => model.id !== id && model.state.name !== 'unavailable') ?? pickModel(models, id)
   )
 }
 
-/** The model of that id, else the first one that can answer, else the first. */
+/** Picks the model with the id, else the first one that can answer, else the first. */
 export function pickModel(models: readonly ModelInfo[], id: string | undefined): ModelInfo | undefined {
   return (
     models.find((model) => model.id === id) ??

@@ -1,10 +1,10 @@
 import type { Texts } from '../i18n/en.ts'
 import { createStore, type Store } from '../store.ts'
 
-/** Texts of the catalogue that need no argument. */
+/** Keys of the texts that need no argument. */
 export type PlainText = { [K in keyof Texts]: Texts[K] extends string ? K : never }[keyof Texts]
 
-/** A text of the catalogue, or one with a name in it. */
+/** The key of a text, or a function for a text with a name in it. */
 export type NoticeText = PlainText | ((texts: Texts) => string)
 
 export interface Notice {
@@ -14,21 +14,21 @@ export interface Notice {
 }
 
 export interface NoticesStore extends Store<readonly Notice[]> {
-  /** What can be taken back stands by itself; of all else the same text is never shown twice at once. */
+  /** Shows a notice. Each one with an undo stands alone; of the others, the same text is never shown twice at once. */
   show(notice: Omit<Notice, 'id'>): void
   dismiss(id: number): void
-  /** Stops the clocks of all: the pointer is over them, or the focus in them. */
+  /** Stops all clocks: the pointer is over the notices, or the focus is in them. */
   hold(): void
-  /** Lets the clocks go on. */
+  /** Restarts the clocks. */
   release(): void
 }
 
-/** Long enough to read and to reach the button (WCAG 2.2.1): the pointer or the focus on it stops the clock. */
+/** Long enough to read a notice and reach its button (WCAG 2.2.1): the pointer or the focus on it stops the clock. */
 const SHOWN_MS = 10_000
-/** So long it stays at least when the pointer is away again: there may have been no time to read or reach it. */
+/** The least time that a notice stays after the pointer has left: the reader may not have had time for it. */
 const LEAST_MS = 3000
 
-/** How long a notice still stands, while its clock runs and while it does not. */
+/** The remaining time of a notice, while its clock runs and while it is stopped. */
 interface Clock {
   leftMs: number
   startedAt: number
@@ -39,7 +39,7 @@ export function noticeWords(texts: Texts, { text }: Pick<Notice, 'text'>): strin
   return typeof text === 'function' ? text(texts) : texts[text]
 }
 
-/** Short messages at the edge of the page: what happened, and how to take it back. */
+/** Short messages at the edge of the page: what happened, and how to undo it. */
 export function createNotices(): NoticesStore {
   const store = createStore<readonly Notice[]>([])
   const clocks = new Map<number, Clock>()
@@ -49,7 +49,7 @@ export function createNotices(): NoticesStore {
     clearTimeout(clocks.get(id)?.timer)
     clocks.delete(id)
     store.update((notices) => notices.filter((notice) => notice.id !== id))
-    // Nothing is left to be pointed at.
+    // No notice is left to point at.
     if (clocks.size === 0) held = false
   }
   const run = (id: number, clock: Clock): void => {

@@ -5,7 +5,7 @@ import type { Message } from '../chat/types.ts'
 import { planRequest } from './plan-request.ts'
 
 const CONTEXT = 1000
-/** Above it, the server refuses to count. */
+/** Above this number, the server refuses to count. */
 const COUNTED = 3000
 
 const path: readonly Message[] = Array.from({ length: 101 }, (_, index) => ({
@@ -33,7 +33,7 @@ const plan = (count: typeof countTokens) =>
   )
 
 describe('planRequest', () => {
-  it('leaves out the beginning of a chat that the server refuses to count as a whole', async () => {
+  it('drops the beginning of a chat that is too long for the server to count', async () => {
     const { request, leftOut } = await plan(countTokens)
     const { tokens } = await countTokens(request)
     expect(tokens).toBeLessThanOrEqual(CONTEXT - 200)
@@ -42,7 +42,7 @@ describe('planRequest', () => {
     expect(path[leftOut!.messages]!.id).toBe(leftOut!.firstSeenId)
   })
 
-  describe('goes on with an answer that fills the context', () => {
+  describe('continues an answer that fills the context', () => {
     const plans = async (parts: readonly string[], allowed: number) => {
       const messages = parts.map((content, index) => ({ ...path[index]!, content }))
       const counted = async (request: TokenizeRequest): Promise<TokenCount> => {
@@ -79,14 +79,14 @@ describe('planRequest', () => {
       expect(leftOut).toEqual({ messages: 2, firstSeenId: 'm2', partOfAnswer: true })
     })
 
-    it('and leaves the answer whole where only turns before it are too much', async () => {
+    it('and keeps the answer whole if only earlier turns are too long', async () => {
       const { request, leftOut } = await plans([answer, 'Yes', 'Write.', 'Begun'], COUNTED)
       expect(request.messages.map(({ content }) => content)).toEqual(['Write.', 'Begun'])
       expect(leftOut).toEqual({ messages: 2, firstSeenId: 'm2' })
     })
   })
 
-  it('fails where tokens can’t be counted for another reason', async () => {
+  it('fails if tokens can’t be counted for another reason', async () => {
     await expect(plan(() => Promise.reject(new ApiError({ kind: 'network', message: '' })))).rejects.toThrow(
       ApiError,
     )

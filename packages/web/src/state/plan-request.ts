@@ -18,18 +18,18 @@ export interface PlanContext {
 export interface PromptSource {
   readonly model: string
   readonly settings: ChatSettings
-  /** From the first message of the branch to the last that the model is to see. */
+  /** The messages of the branch, from the first to the last that the model is to see. */
   readonly path: readonly Message[]
-  /** The last message is an answer to go on with. */
+  /** The last message is an answer to continue. */
   readonly continueLast: boolean
 }
 
-/** Prompts that have at most so many bytes are not counted while the model's context is not known: all models hold them. */
+/** Prompts of at most this many bytes are not counted while the model's context is unknown: they fit every model. */
 const SURELY_SHORT = 1000
-/** A prompt that a server refused as too long gets so much less. */
+/** A prompt that the server refused as too long is shortened to this share. */
 const REFUSED_SHARE = 0.9
 
-/** The request for the next answer: as much of the chat as the model can hold, from the end. */
+/** Builds the request for the next answer, with as much of the end of the chat as the model can hold. */
 export async function planRequest(
   { findModel, countTokens }: PlanContext,
   source: PromptSource,
@@ -82,21 +82,21 @@ export async function planRequest(
   return { ...planned, leftOut: { ...leftOut, partOfAnswer: true } }
 }
 
-/** A branch whose last message has so many of its last characters only. */
+/** Returns the branch with only the last `keep` characters of its last message. */
 function withEnd(path: readonly Message[], keep: number): readonly Message[] {
   const last = path.at(-1)
   if (!last || last.content.length <= keep) return path
   return [...path.slice(0, -1), { ...last, reasoning: undefined, content: endOf(last.content, keep) }]
 }
 
-/** From a word on, where there is one near: half a word is no text that a model would go on from. */
+/** Cuts before a nearby word: a model can't continue well from half a word. */
 function endOf(text: string, keep: number): string {
   const end = text.slice(-keep)
   const space = end.search(/\s/)
   return space >= 0 && space < end.length / 4 ? end.slice(space + 1) : end
 }
 
-/** Servers don't count a prompt that can't fit by far: they refuse it. */
+/** Servers refuse to count a prompt that is far too long. */
 function farTooLong(error: unknown): TokenCount {
   if (error instanceof ApiError && error.details.kind === 'context-length')
     return { tokens: Infinity, contextLength: undefined }
@@ -114,7 +114,7 @@ function surelyFits(
   return most <= prompt && most + (maxTokens ?? 0) <= context
 }
 
-/** An answer can't be longer than the room behind its prompt; servers refuse to be asked for more. */
+/** Limits an answer to the room after its prompt; servers refuse requests for more. */
 function shortened(
   request: ChatRequest,
   { start, tokens }: Fit,

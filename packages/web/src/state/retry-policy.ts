@@ -2,7 +2,7 @@ import type { ApiErrorDetails } from '../api/errors.ts'
 import type { LiveAnswer, PendingRetry } from '../chat/live-answer.ts'
 
 /**
- * `resume`: take the same stream up again. `ask`: send a request anew, which goes on after what is there.
+ * `resume`: resume the same stream. `ask`: send a new request, which continues after the present text.
  * `shorten`: the same, with less of the chat.
  */
 export interface RetryStep {
@@ -11,24 +11,24 @@ export interface RetryStep {
   readonly reason: PendingRetry['reason']
 }
 
-/** Attempts to take a stream up again, one after another, without a token in between: about 90 s, then it is gone. */
+/** Consecutive attempts to resume a stream without a new token: about 90 s, then the stream counts as lost. */
 const MAX_RESUMES = 14
 const FIRST_RESUME_MS = 500
 const MAX_RESUME_MS = 10_000
-/** Requests in place of one that failed. */
+/** New requests in place of failed ones. */
 const MAX_ASKS = 3
 const NETWORK_RETRY_MS = 1000
 const CAPACITY_RETRY_MS = 3000
 const MAX_CAPACITY_RETRY_MS = 15_000
 
-/** Decides what follows on a failure, so that connections, restarts and full servers are not the reader's business. */
+/** Decides what follows a failure, so that cut connections, restarts and full servers do not concern the reader. */
 export class RetryPolicy {
   #resumes = 0
   #asks = 0
   #shortened = false
   #piecesBefore = 0
 
-  /** What to do now; undefined where the failure has to be shown. */
+  /** Returns the next step; undefined if the failure must be shown. */
   next(error: ApiErrorDetails, answer: LiveAnswer): RetryStep | undefined {
     if (answer.pieces > this.#piecesBefore) this.#resumes = 0
     this.#piecesBefore = answer.pieces
@@ -58,7 +58,7 @@ export class RetryPolicy {
     return { how: 'ask', reason, delayMs }
   }
 
-  /** The page's own count of tokens was too low, or there was none: once more, with the server's word for it. */
+  /** The page's own token count was too low or missing: tries once more with the server's figure. */
   #shorten(): RetryStep | undefined {
     if (this.#shortened) return undefined
     this.#shortened = true

@@ -1,6 +1,6 @@
 import { isRecord } from '../api/read-json.ts'
 
-/** Whether a value from elsewhere is of a type. */
+/** Reports whether an untrusted value has a type. */
 export type Check = (value: unknown) => boolean
 
 export const isString: Check = (value) => typeof value === 'string'
@@ -32,7 +32,7 @@ export const oneOf =
   (value) =>
     isString(value) && values.includes(value as string)
 
-/** Names every field of `T`, so that a new one can't be forgotten here. Fields that `T` does not know may be there too. */
+/** Checks every field of `T`, so that a new field can't be forgotten. Unknown fields are allowed. */
 export const shapeOf =
   <T>(fields: Readonly<Record<keyof Required<T>, Check>>): Check =>
   (value) =>

@@ -29,7 +29,7 @@ import {
   type Check,
 } from './shapes.ts'
 
-/** What tabs tell each other. */
+/** A message between tabs. */
 export type TabMessage = ChatsChange | AnswersChange | DraftChange
 
 const number = optional(isNumber)
@@ -169,8 +169,8 @@ const checks: { readonly [Type in TabMessage['type']]: Check } = {
 }
 
 /**
- * A message of another tab, which may be of another version of the page; undefined where this one doesn't understand
- * it. What it says is in the database too, and comes with the next reload.
+ * Parses a message of another tab, which may run another version of the page; undefined if this version does not understand
+ * it. The same change is in the database and appears with the next reload.
  */
 export function parseTabMessage(value: unknown): TabMessage | undefined {
   if (!isRecord(value)) return undefined

@@ -13,7 +13,7 @@ afterEach(() => {
   for (const close of open.splice(0)) close()
 })
 
-/** Pages of one browser: a database, a channel and locks between them, and the same server. */
+/** The pages of one browser, with a shared database, channel, locks and server. */
 async function openTabs(...scripts: Script[]) {
   return openTabsWith(navigator.locks, scripts)
 }
@@ -41,7 +41,7 @@ async function openTabsWith(lockManager: LockManager | undefined, scripts: reado
   return { one: await tab(), two: await tab(), channel: new BroadcastChannel(name), open: tab }
 }
 
-/** Words that come one by one, when the test lets them. */
+/** Words that arrive one by one when the test releases them. */
 function paced(...words: string[]) {
   let left = 0
   let wake = () => {}
@@ -89,7 +89,7 @@ describe('two tabs', () => {
     expect(one.texts(chat)).toEqual(['Hello', 'Hi.'])
   })
 
-  it('read along while one of them receives an answer, and only one asks for it', async () => {
+  it('read along while one of them receives an answer, and only one requests it', async () => {
     const { script, allow } = paced('One', ' two', ' three')
     const { one, two, open } = await openTabs(script)
     const chat = one.newChat()
@@ -106,7 +106,7 @@ describe('two tabs', () => {
     await expect.poll(() => [...shown(two), ...shown(late)]).toEqual([])
     await late.chats.open(chat)
     expect(late.path(chat)[1]).toMatchObject({ content: 'One two three', status: 'done' })
-    // The others had waited to take over.
+    // The others were waiting to take over.
     await expect.poll(() => navigator.locks.query()).toMatchObject({ held: [], pending: [] })
     expect(one.server.requests).toHaveLength(1)
     expect(one.server.resumedAfter).toEqual([])
@@ -138,12 +138,12 @@ describe('two tabs', () => {
     expect(one.answers.live.get().size).toBe(0)
   })
 
-  it('take over where the other one was, when it is closed', async () => {
+  it('continue where the other one was when it is closed', async () => {
     const { script, allow } = paced('One', ' two', ' three')
     const { one, two } = await openTabs(script)
     const chat = one.newChat()
     await expect.poll(() => two.chats.chat(chat)).toBeDefined()
-    // The tab that receives: its lock is given back, and it says nothing more.
+    // The receiving tab is closed: its lock is released, and it sends nothing more.
     const closed = Promise.withResolvers<void>()
     const message = {
       id: 'answer',
@@ -176,7 +176,7 @@ describe('two tabs', () => {
   describe('without locks', () => {
     const openWithout = (...scripts: Script[]) => openTabsWith(undefined, scripts)
 
-    it('take over from one that says nothing any more', async () => {
+    it('take over from a silent tab', async () => {
       const { script, allow } = paced('One', ' two', ' three')
       const { one, two } = await openWithout(script)
       const chat = one.newChat()
@@ -192,7 +192,7 @@ describe('two tabs', () => {
       expect(one.server.cancelled).toEqual([])
     })
 
-    it('do not ask again for what has not begun', async () => {
+    it('do not repeat a request that has not begun', async () => {
       const headers = Promise.withResolvers<void>()
       const { one, two } = await openWithout({ words: ['One'], beforeHeaders: headers.promise })
       const chat = one.newChat()
@@ -205,7 +205,7 @@ describe('two tabs', () => {
       expect(one.server.requests).toHaveLength(1)
     })
 
-    it('leave an answer whose end another one has', async () => {
+    it('drop an answer that another tab has completed', async () => {
       const { script, allow } = paced('One', ' two')
       const { one, two } = await openWithout(script)
       const chat = one.newChat()
@@ -220,7 +220,7 @@ describe('two tabs', () => {
     })
   })
 
-  it('ignore what a tab of another version says in another way', async () => {
+  it('ignore messages of another version in another shape', async () => {
     const { one, two, channel } = await openTabs()
     open.push(() => channel.close())
     const chat = one.newChat()
@@ -244,7 +244,7 @@ describe('two tabs', () => {
     expect(two.answers.live.get().size).toBe(0)
   })
 
-  it('understand a newer version that says more', () => {
+  it('understand a newer version with additional fields', () => {
     const stop = { type: 'stop', messageId: 'a', reason: 'new' }
     expect(parseTabMessage(stop)).toBe(stop)
   })

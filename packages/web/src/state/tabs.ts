@@ -7,13 +7,13 @@ import { parseTabMessage, type TabMessage } from './tab-message.ts'
 /** The other tabs of this page in the same browser. */
 export interface Tabs {
   readonly publish: (message: TabMessage) => void
-  /** Gives the function that ends it. */
+  /** Returns the function that stops listening. */
   listen(listener: (message: TabMessage) => void): () => void
 }
 
 const CHANNEL = 'petals-chat'
 
-/** What is told never comes back to the tab that told it. */
+/** A message never returns to the tab that sent it. */
 export function createTabs(channel: BroadcastChannel = new BroadcastChannel(CHANNEL)): Tabs {
   return {
     publish: (message) => channel.postMessage(message),
@@ -35,7 +35,7 @@ export interface TabState {
   readonly handover: Pick<AnswerHandover, 'follow'>
 }
 
-/** Does here what another tab has done. */
+/** Applies a change of another tab. */
 export function receiveFromTab(message: TabMessage, { chats, answers, drafts, handover }: TabState): void {
   switch (message.type) {
     case 'live':

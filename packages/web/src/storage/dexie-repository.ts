@@ -3,7 +3,7 @@ import { isOfChat } from '../chat/draft-ids.ts'
 import { NEW_CHAT, type Chat, type Draft, type Message } from '../chat/types.ts'
 import type { ChatRepository } from './chat-repository.ts'
 
-/** Messages read at once by a scan: a batch takes a few milliseconds, so typing in the search field stays smooth. */
+/** Messages per batch of a scan: a batch takes a few milliseconds, so typing in the search field stays smooth. */
 const SCAN_BATCH = 500
 
 class ChatDatabase extends Dexie {
@@ -27,7 +27,7 @@ export class DexieRepository implements ChatRepository {
     this.#database = database
   }
 
-  /** @throws where the browser refuses storage. */
+  /** @throws if the browser refuses storage. */
   static async open(name = 'petals-chat'): Promise<DexieRepository> {
     const database = new ChatDatabase(name)
     await database.open()

@@ -2,7 +2,7 @@ import { isOfChat } from '../chat/draft-ids.ts'
 import { NEW_CHAT, type Chat, type Draft, type Message } from '../chat/types.ts'
 import type { ChatRepository } from './chat-repository.ts'
 
-/** Keeps chats as long as the page is open: for browsers that refuse storage. */
+/** Keeps chats until the page is closed, for browsers that refuse storage. */
 export class MemoryRepository implements ChatRepository {
   readonly persistent = false
   readonly #chats = new Map<string, Chat>()

@@ -5,7 +5,7 @@ import { createStoredValue } from './stored-value.ts'
 
 export type Theme = 'system' | 'light' | 'dark'
 
-/** Choices of this reader on this device. */
+/** The reader's choices in this browser. */
 export interface Preferences {
   readonly theme: Theme
   readonly language: LanguageChoice

@@ -2,7 +2,7 @@ import { expect, it } from 'vitest'
 import { createPreferences } from './preferences.ts'
 import { createPresets } from './presets.ts'
 
-/** `localStorage` of one browser, with the events that the other tabs get. */
+/** The `localStorage` of one browser, with the events for its other tabs. */
 function createBrowser() {
   const values = new Map<string, string>()
   const tabs: ((event: StorageEvent) => void)[] = []
@@ -42,7 +42,7 @@ it('keeps presets by name, in order, and in step with other tabs', () => {
   expect(here.get()).toHaveLength(1)
 })
 
-it('reads what is there, and drops what it does not understand', () => {
+it('reads stored presets, and drops invalid ones', () => {
   const browser = createBrowser()
   const { storage } = browser.openTab()
   const settings = { temperature: 9, topP: 0.5, systemPrompt: 'Hi', stop: 'x', topK: { a: 1 } }

@@ -5,7 +5,7 @@ import type { ChatSettings } from '../chat/types.ts'
 import type { Store } from '../store.ts'
 import { createStoredValue } from './stored-value.ts'
 
-/** Settings with a name, to be chosen again in other chats. */
+/** Named settings, which can be chosen in other chats. */
 export interface Preset {
   readonly id: string
   readonly name: string
@@ -13,9 +13,9 @@ export interface Preset {
 }
 
 export interface PresetsStore extends Store<readonly Preset[]> {
-  /** Keeps settings under a name; those that had the name before are replaced. */
+  /** Saves settings under a name; replaces the preset that has the name. */
   save(name: string, settings: ChatSettings): Preset
-  /** Adds presets from elsewhere, and gives how many were new. One with a name that is taken gets a number. */
+  /** Adds presets from elsewhere and returns how many were new. A preset whose name is taken gets a number. */
   add(presets: readonly Omit<Preset, 'id'>[]): number
   remove(id: string): void
 }
@@ -49,7 +49,7 @@ export function createPresets(
   }
 }
 
-/** Whatever number its name got here. */
+/** Ignores the number that a name may have got. */
 function isSame(a: Omit<Preset, 'id'>, b: Omit<Preset, 'id'>): boolean {
   const inOrder = (settings: ChatSettings): string => JSON.stringify(Object.entries(settings).toSorted())
   return (

@@ -23,7 +23,7 @@ const repositories: readonly (readonly [string, () => Promise<ChatRepository>])[
 ]
 
 describe.each(repositories)('%s', (_name, open) => {
-  it('keeps messages by chat, and finds those that are being written', async () => {
+  it('keeps messages by chat, and finds unfinished answers', async () => {
     const repository = await open()
     await repository.putMessages([message('1', 'a'), message('2', 'a', 'streaming'), message('3', 'b')])
     await repository.putMessages([message('1', 'a', 'stopped')])
@@ -56,7 +56,7 @@ describe.each(repositories)('%s', (_name, open) => {
     expect((await repository.loadDrafts()).map(({ id }) => id)).toEqual(['new', 'settings:new'])
   })
 
-  it('walks through all messages, each once', async () => {
+  it('yields all messages, each once', async () => {
     const repository = await open()
     await repository.putMessages(Array.from({ length: 1234 }, (_, index) => message(`${index}`, 'a')))
     const seen: string[] = []
@@ -66,7 +66,7 @@ describe.each(repositories)('%s', (_name, open) => {
   })
 })
 
-it('takes over the database of the first version', async () => {
+it('upgrades the database of the first version', async () => {
   const old = new Dexie('old')
   old.version(1).stores({ chats: 'id', messages: 'id, chatId' })
   await old.open()

@@ -5,16 +5,16 @@ export interface StoredValue<T> extends Store<T> {
 }
 
 export interface StoredValueOptions<T> {
-  /** Undefined where the browser refuses storage: then the value lives as long as the page. */
+  /** Undefined if the browser refuses storage: then the value lives as long as the page. */
   readonly storage: Storage | undefined
-  /** Where other tabs' changes are told: the window. */
+  /** The source of other tabs' changes: the window. */
   readonly events?: Pick<Window, 'addEventListener'> | undefined
   readonly key: string
-  /** Reads whatever is stored, from any version of the page; `undefined` where there is nothing. */
+  /** Parses a stored value from any version of the page; gets `undefined` if nothing is stored. */
   readonly parse: (value: unknown) => T
 }
 
-/** A small value in `localStorage`, in step with the other tabs. */
+/** Creates a store for a small value in `localStorage`, synchronized with the other tabs. */
 export function createStoredValue<T>({ storage, events, key, parse }: StoredValueOptions<T>): StoredValue<T> {
   const read = (): T => {
     try {
@@ -35,13 +35,13 @@ export function createStoredValue<T>({ storage, events, key, parse }: StoredValu
       try {
         storage?.setItem(key, JSON.stringify(value))
       } catch {
-        // Storage full or refused: the choice holds until the page is closed.
+        // Storage is full or refused: the choice holds until the page is closed.
       }
     },
   }
 }
 
-/** Reading `localStorage` throws where the browser refuses storage. */
+/** Returns `localStorage`; undefined if the browser refuses storage, since reading the property throws then. */
 export function localStorageOrNone(): Storage | undefined {
   try {
     return window.localStorage

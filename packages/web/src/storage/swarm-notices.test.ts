@@ -9,8 +9,8 @@ function memoryStorage(content: Record<string, string> = {}) {
   } as unknown as Storage
 }
 
-describe('the notices about swarms that were read', () => {
-  it('are kept by model, over a reload', () => {
+describe('confirmed notices about swarms', () => {
+  it('are kept by model, through a reload', () => {
     const storage = memoryStorage()
     const notices = createSwarmNotices(storage, undefined)
     expect(notices.get()).toEqual([])
@@ -18,7 +18,7 @@ describe('the notices about swarms that were read', () => {
     expect(createSwarmNotices(storage, undefined).get()).toEqual(['llama-2'])
   })
 
-  it.each(['{', 'null', '{}', '[1, "a", null]'])('survive whatever is stored: %s', (text) => {
+  it.each(['{', 'null', '{}', '[1, "a", null]'])('survive invalid stored values: %s', (text) => {
     const read = createSwarmNotices(memoryStorage({ 'petals-chat.swarm-notices': text }), undefined).get()
     expect(read).toEqual(text.includes('a') ? ['a'] : [])
   })

@@ -2,7 +2,7 @@ import { createStoredValue, type StoredValue, type StoredValueOptions } from './
 
 type Where = Pick<StoredValueOptions<never>, 'storage' | 'events'>
 
-/** Ids of the models whose notice about the swarm this browser's user has read. */
+/** Stores the ids of the models whose notice about the swarm the reader has confirmed. */
 export const createSwarmNotices = (
   storage: Where['storage'],
   events: Where['events'],

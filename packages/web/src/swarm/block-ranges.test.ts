@@ -10,7 +10,7 @@ test('neighbouring blocks make one range', () => {
   ])
 })
 
-test('spans that overlap come into rows of their own, the others share one', () => {
+test('overlapping spans get separate rows, the others share one', () => {
   const spans = [
     { start: 8, end: 16 },
     { start: 0, end: 8 },

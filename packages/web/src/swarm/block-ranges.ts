@@ -1,6 +1,6 @@
 import type { BlockRange } from '../api/route-report.ts'
 
-/** Runs of neighbours in an ascending list of blocks. */
+/** Groups an ascending list of blocks into ranges of consecutive blocks. */
 export function toRanges(blocks: readonly number[]): readonly BlockRange[] {
   const ranges: BlockRange[] = []
   for (const block of blocks) {
@@ -11,7 +11,7 @@ export function toRanges(blocks: readonly number[]): readonly BlockRange[] {
   return ranges
 }
 
-/** Puts spans into as few rows as fit without overlap, in the order of their first blocks. */
+/** Packs spans into as few rows as possible without overlap, ordered by their first blocks. */
 export function packRows<Span extends BlockRange>(spans: readonly Span[]): readonly (readonly Span[])[] {
   const rows: Span[][] = []
   for (const span of spans.toSorted((a, b) => a.start - b.start || b.end - a.end)) {

@@ -12,7 +12,7 @@ const models = parseSwarm({
   ],
 })
 
-test('takes a look now and then, and forgets after an hour', () => {
+test('takes samples at intervals, and drops them after an hour', () => {
   let history: SwarmHistory = {}
   for (let now = 0; now <= 2 * HISTORY_MS; now += 5000) history = recordSamples(history, models, now)
   expect(history['a']!.at(-1)).toEqual({ at: 2 * HISTORY_MS, servers: 2, leastReplicas: 1 })
@@ -20,12 +20,12 @@ test('takes a look now and then, and forgets after an hour', () => {
   expect(history['a']![0]!.at).toBeGreaterThan(HISTORY_MS)
 })
 
-test('looks that a wrong clock put into the future are dropped', () => {
+test('drops samples that a wrong clock put into the future', () => {
   const history = { a: [{ at: 1e12, servers: 9, leastReplicas: 9 }] }
   expect(recordSamples(history, models, 5000)['a']).toEqual([{ at: 5000, servers: 2, leastReplicas: 1 }])
 })
 
-describe('what the server has seen', () => {
+describe('the samples of the server', () => {
   const look = (minutes: number, servers: number) => ({ ageMs: minutes * 60_000, servers, leastReplicas: 1 })
   const seenBy = (server: readonly object[]) =>
     parseSwarm({ models: [{ id: 'a', replicas: [1], servers: [{ state: 'online' }], history: server }] })
@@ -33,7 +33,7 @@ describe('what the server has seen', () => {
     history['a']!.map(({ at, servers }) => [(at - now) / 60_000, servers])
   const now = 1e12
 
-  test('is shown from the first look of a page on', () => {
+  test('are shown from the first visit of a page on', () => {
     const history = recordSamples({}, seenBy([look(59, 4), look(2, 3), look(1, 2)]), now)
     expect(shown(history, now)).toEqual([
       [-59, 4],
@@ -43,7 +43,7 @@ describe('what the server has seen', () => {
     ])
   })
 
-  test('comes between what the page saw before the server was started anew, and since', () => {
+  test('stand between the page’s samples from before and after a restart of the server', () => {
     let history: SwarmHistory = { a: [{ at: now - 30 * 60_000, servers: 9, leastReplicas: 9 }] }
     history = recordSamples(history, seenBy([look(10, 2)]), now)
     expect(shown(history, now)).toEqual([
@@ -53,7 +53,7 @@ describe('what the server has seen', () => {
     ])
   })
 
-  test('is not doubled, though answers take their time', () => {
+  test('are not doubled, although responses take time', () => {
     let history: SwarmHistory = {}
     for (let second = 0; second < 600; second += 5) {
       const delay = (second % 7) * 20
@@ -68,14 +68,14 @@ describe('what the server has seen', () => {
     expect(history['a']!.length).toBeLessThanOrEqual(3 + 40)
   })
 
-  test('is left out where it makes no sense', () => {
+  test('are dropped if they make no sense', () => {
     const [model] = seenBy([{ ageMs: 'x', servers: 1, leastReplicas: 1 }, { ageMs: 5 }, look(1, 2)])
     expect(model!.history).toEqual([look(1, 2)])
     expect(parseSwarm({ models: [{ id: 'a', history: 'none' }] })[0]!.history).toEqual([])
   })
 })
 
-test('reads only what it wrote', () => {
+test('reads only valid histories', () => {
   const history = recordSamples({}, models, 5000)
   expect(parseHistory(JSON.stringify(history))).toEqual(history)
   for (const json of [null, '', '[]', '{"a":4}', '{"a":[{"at":"x"}]}', 'nonsense']) {

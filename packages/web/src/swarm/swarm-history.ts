@@ -1,24 +1,24 @@
 import type { SwarmModel } from '../api/swarm.ts'
 import { isRecord, records } from '../api/read-json.ts'
 
-/** One look at a model of the swarm. */
+/** The state of a swarm model at one moment. */
 export interface SwarmSample {
   /** Milliseconds since 1970. */
   readonly at: number
   readonly servers: number
-  /** Servers for the block that has the fewest. */
+  /** Servers of the block that has the fewest. */
   readonly leastReplicas: number
 }
 
 export type SwarmHistory = Readonly<Record<string, readonly SwarmSample[]>>
 
 export const HISTORY_MS = 60 * 60 * 1000
-/** Closer looks change nothing that a chart of an hour would show. */
+/** A chart of an hour would not show closer samples. */
 const SAMPLE_INTERVAL_MS = 15_000
 
 /**
- * The history with one more look at every model, and with those of the server, which looks while no page is open.
- * Looks older than an hour are dropped.
+ * Adds a sample of every model to the history, and the server's samples, which it takes even while no page is open.
+ * Drops samples older than an hour.
  */
 export function recordSamples(
   history: SwarmHistory,
@@ -35,7 +35,7 @@ export function recordSamples(
   return Object.fromEntries(entries)
 }
 
-/** The server's looks, and this page's own from before and after them: it may have been started anew meanwhile. */
+/** Merges the server's samples with the page's own from before and after them: the server may have been restarted meanwhile. */
 function withServers(
   own: readonly SwarmSample[],
   looks: SwarmModel['history'],
@@ -44,7 +44,7 @@ function withServers(
   const samples = looks.map(({ ageMs, ...look }) => ({ at: now - ageMs, ...look }))
   const [first, last] = [samples[0], samples.at(-1)]
   if (!first || !last) return own
-  // What the page kept of the server's looks is not theirs to the millisecond: answers take their time.
+  // The page's copies of the server's samples differ by some milliseconds, since responses take time.
   return [
     ...own.filter(({ at }) => at <= first.at - SAMPLE_INTERVAL_MS),
     ...samples,
@@ -60,7 +60,7 @@ function sampleOf({ servers, replicas }: SwarmModel, at: number): SwarmSample {
   }
 }
 
-/** Reads a history that was stored as JSON; anything else is an empty one. */
+/** Reads a history that was stored as JSON; returns an empty one for anything else. */
 export function parseHistory(json: string | null): SwarmHistory {
   try {
     const value: unknown = JSON.parse(json ?? '{}')

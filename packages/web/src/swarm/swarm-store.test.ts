@@ -4,7 +4,7 @@ import { createSwarmStore } from './swarm-store.ts'
 
 const models = parseSwarm({ models: [{ id: 'a', replicas: [1, 2], servers: [{ state: 'online' }] }] })
 
-it('remembers the last hour through a reload', async () => {
+it('keeps the last hour through a reload', async () => {
   const kept = new Map<string, string>()
   const storage = {
     getItem: (key: string) => kept.get(key) ?? null,

@@ -5,14 +5,14 @@ import { parseHistory, recordSamples, type SwarmHistory } from './swarm-history.
 
 export interface SwarmState {
   readonly status: 'loading' | 'ready' | 'failed'
-  /** The last news; kept when a later request fails. */
+  /** The last state; kept when a later request fails. */
   readonly models: readonly SwarmModel[]
   readonly history: SwarmHistory
   readonly error: ApiErrorDetails | undefined
 }
 
 export interface SwarmStore extends Store<SwarmState> {
-  /** Looks at the swarm now and every few seconds, until the returned function is called. */
+  /** Reads the state of the swarm now and every few seconds, until the returned function is called. */
   watch(): () => void
 }
 
@@ -26,7 +26,7 @@ const INTERVAL_MS = 5000
 const TIMEOUT_MS = 10_000
 const KEY = 'petals-chat.swarm-history'
 
-/** The swarm as it is now, and as the server and this browser saw it in the last hour. */
+/** The present state of the swarm, and its history of the last hour from the server and this browser. */
 export function createSwarmStore({ fetchSwarm, storage, now = Date.now }: SwarmOptions): SwarmStore {
   const history = parseHistory(storage?.getItem(KEY) ?? null)
   const store = createStore<SwarmState>({ status: 'loading', models: [], history, error: undefined })
@@ -63,6 +63,6 @@ function keep(storage: SwarmOptions['storage'], history: SwarmHistory): void {
   try {
     storage?.setItem(KEY, JSON.stringify(history))
   } catch {
-    // Storage full or refused: the history ends with the page.
+    // Storage is full or refused: the history ends with the page.
   }
 }

@@ -7,11 +7,11 @@ export interface Script {
   /** Words of the answer; each is a chunk. */
   readonly words: readonly string[]
   readonly finishReason?: 'stop' | 'length'
-  /** Cuts the connection after so many words, once for each entry. */
+  /** Cuts the connection after these numbers of words, once for each entry. */
   readonly cuts?: number[]
-  /** Fails like this instead of answering. */
+  /** Fails with this error instead of answering. */
   readonly error?: ApiErrorDetails
-  /** Fails like this after the words. */
+  /** Fails with this error after the words. */
   readonly errorAtEnd?: ApiErrorDetails
   readonly beforeHeaders?: Promise<void>
   /** Waits before each word. */
@@ -19,7 +19,7 @@ export interface Script {
 }
 
 /**
- * A server that keeps its answers, as far as a client can tell: readers come and go, an answer goes on. Requests take
+ * A fake of a server that keeps its answers: an answer continues while clients disconnect and return. Requests use
  * the scripts in turn.
  */
 export class KeptAnswerServer implements AnswerClient {

@@ -28,7 +28,7 @@ export const testModel: ModelInfo = {
   state: { name: 'ready', detail: undefined, progress: undefined },
 }
 
-/** The state of a page, without its components, in front of a scripted server. A token is a word. */
+/** Creates the state of a page, without components, in front of a scripted server. A token is a word. */
 export function createTestPage({
   scripts = [],
   repository = new MemoryRepository(),
@@ -93,7 +93,7 @@ export function createTestPage({
   }
 }
 
-/** An answer of which nothing is there yet. */
+/** An answer without text so far. */
 export const streamingMessage: Message = {
   id: 'm',
   chatId: 'c',

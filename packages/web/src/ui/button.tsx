@@ -20,7 +20,7 @@ export function Button({ icon, kind = 'soft', children, className = '', ...rest 
 
 interface IconButtonProps extends ButtonHTMLAttributes<HTMLButtonElement> {
   readonly icon: IconName
-  /** Its name, and its tooltip. */
+  /** The accessible name and the tooltip. */
   readonly label: string
   readonly size?: 'small' | 'normal'
   readonly ref?: Ref<HTMLButtonElement>

@@ -5,7 +5,7 @@ import { copyText } from './copy-text.ts'
 
 const SHOWN_MS = 1600
 
-/** Copies a text and says so for a moment. */
+/** Copies a text and confirms that for a moment. */
 export function CopyButton({ text, label }: { readonly text: string; readonly label: string }) {
   const texts = useTexts()
   const [copied, setCopied] = useState(false)

@@ -1,12 +1,12 @@
 import { useSyncExternalStore } from 'react'
 
 /**
- * Soft keyboards have no Shift+Enter: there Enter begins a line, and buttons send. They open with the focus of a field,
- * so that no field is given it unasked.
+ * Soft keyboards have no Shift+Enter: with them, Enter begins a line, and a button sends. They open when a field gets the
+ * focus, so the page never focuses a field unasked.
  */
 export const softKeyboard = window.matchMedia('(hover: none)')
 
-/** Too narrow for two columns: as in `app-shell.css` and `compare.css`. */
+/** Matches windows that are too narrow for two columns, as in `app-shell.css` and `compare.css`. */
 const query = window.matchMedia('(max-width: 52rem)')
 
 export function useNarrow(): boolean {

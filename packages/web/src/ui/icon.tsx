@@ -1,4 +1,4 @@
-/** Line icons on a grid of 24, drawn for this page. Decoration only: the button around says what it does. */
+/** Line icons on a grid of 24, drawn for this page. They are decoration: the button has the accessible name. */
 const paths = {
   plus: 'M12 5v14M5 12h14',
   menu: 'M4 7h16M4 12h16M4 17h10',
@@ -46,7 +46,7 @@ export function Icon({ name, size = 20 }: { readonly name: IconName; readonly si
   )
 }
 
-/** The mark: five petals around one heart, as servers around one answer. */
+/** The logo: five petals around one heart, like servers around one answer. */
 export function PetalMark({ size = 28 }: { readonly size?: number }) {
   return (
     <svg

@@ -1,6 +1,6 @@
 import { softKeyboard } from './device.ts'
 
-/** An element on the way up from what had the focus, and its place among its siblings. */
+/** An ancestor of the element that had the focus (or the element itself), and its index among its siblings. */
 interface Step {
   readonly element: Element
   readonly index: number
@@ -10,9 +10,9 @@ const FOCUSABLE =
   'a[href], button:enabled, input:enabled, select:enabled, textarea:enabled, summary, [tabindex]:not([tabindex="-1"]), [data-focus-home]'
 
 /**
- * Browsers drop the focus to the top of the page when what has it is removed or disabled: people who use a keyboard
- * or a screen reader would begin again at the first link (WCAG 2.4.3). Here it goes on beside the place: to what took it, to
- * a neighbour, or to what was around. An element with `data-focus-home` stands for all that is in it.
+ * Browsers move the focus to the top of the page when the focused element is removed or disabled: people who use a keyboard
+ * or a screen reader would begin again at the first link (WCAG 2.4.3). This moves it beside the old place instead: to the
+ * replacement, to a neighbour, or to an ancestor. An element with `data-focus-home` takes it for all its descendants.
  */
 export function keepFocus(document: Document): void {
   let steps: readonly Step[] = []
@@ -24,7 +24,7 @@ export function keepFocus(document: Document): void {
   }
   const look = (): void => {
     if (!isLost()) return
-    // A dialog gives the focus back by itself.
+    // A dialog returns the focus without help.
     const ofDialog = steps.some(({ element }) => element.localName === 'dialog' && !element.isConnected)
     const target = ofDialog ? undefined : placeBeside(steps)
     steps = []
@@ -35,7 +35,7 @@ export function keepFocus(document: Document): void {
     ({ target }) => (steps = target instanceof Element ? stepsUp(target) : []),
   )
   document.addEventListener('focusout', () => {
-    // A click beside everything takes the focus away on purpose. What is removed has gone by then.
+    // A click on the background removes the focus on purpose. A removed element has gone by then.
     queueMicrotask(() => {
       if (document.hasFocus() && document.activeElement === document.body && !isLost()) steps = []
     })
@@ -51,7 +51,7 @@ function stepsUp(target: Element): readonly Step[] {
   return steps
 }
 
-/** The focusable element that is nearest to where the focus was. */
+/** Returns the focusable element nearest to the old place of the focus. */
 function placeBeside(steps: readonly Step[]): HTMLElement | undefined {
   for (const [depth, { element }] of steps.entries()) {
     const parent = steps[depth + 1]?.element
@@ -64,7 +64,7 @@ function placeBeside(steps: readonly Step[]): HTMLElement | undefined {
   return undefined
 }
 
-/** From the place outwards: what follows comes before what was there earlier. */
+/** Searches outwards from the old place; later siblings come before earlier ones. */
 function nearestIn(parent: Element, index: number, except: Element): HTMLElement | undefined {
   const children = [...parent.children].map((child, at) => ({ child, distance: distance(at, index) }))
   for (const { child } of children.toSorted((a, b) => a.distance - b.distance)) {
@@ -92,7 +92,7 @@ function canTakeFocus(element: Element): element is HTMLElement {
     !element.checkVisibility({ visibilityProperty: true })
   )
     return false
-  // On a phone its keyboard would open.
+  // On a phone, the keyboard would open.
   const isField = element.matches('input:not([type=checkbox], [type=radio]), textarea')
   return !(isField && softKeyboard.matches) && element.closest('[inert]') === null
 }

@@ -6,11 +6,11 @@ import { usePopover } from './use-popover.ts'
 import './menu.css'
 
 interface MenuProps {
-  /** Name of the button. */
+  /** Accessible name of the button. */
   readonly label: string
   readonly icon?: IconName
   readonly size?: 'small' | 'normal'
-  /** Of the button: -1 where the arrow keys lead to what it belongs to. */
+  /** `tabIndex` of the button: -1 if the arrow keys lead to the item that it belongs to. */
   readonly tabIndex?: number
   /** `MenuItem`s. */
   readonly children: ReactNode

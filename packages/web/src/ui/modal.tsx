@@ -7,12 +7,12 @@ interface ModalProps {
   readonly title: string
   readonly onClose: () => void
   readonly size?: 'small' | 'wide'
-  /** False where a click beside it would lose what was entered. */
+  /** False if a click on the backdrop would lose input. */
   readonly closesOnBackdrop?: boolean
   readonly children: ReactNode
 }
 
-/** A dialog over the page. The browser keeps the focus inside, closes it on Escape and gives the focus back. */
+/** A dialog over the page. The browser keeps the focus inside and closes it on Escape; the focus returns afterwards. */
 export function Modal({ title, onClose, size = 'small', closesOnBackdrop = true, children }: ModalProps) {
   const texts = useTexts()
   const dialog = useRef<HTMLDialogElement>(null)
@@ -23,7 +23,7 @@ export function Modal({ title, onClose, size = 'small', closesOnBackdrop = true,
     element?.showModal()
     return () => {
       element?.close()
-      // What had it may be gone: a deleted chat's menu.
+      // The element that had the focus may be gone, such as the menu of a deleted chat.
       const isThere = before instanceof HTMLElement && before.isConnected && before !== document.body
       const next = isThere ? before : document.querySelector('main')
       next?.focus({ preventScroll: true })
@@ -35,7 +35,7 @@ export function Modal({ title, onClose, size = 'small', closesOnBackdrop = true,
       className={`modal modal-${size}`}
       aria-labelledby={titleId}
       onCancel={(event) => {
-        // Dialogs and file choosers inside are cancelled by themselves.
+        // Nested dialogs and file choosers handle their own cancelling.
         if (event.target !== event.currentTarget) return
         event.preventDefault()
         onClose()

@@ -3,7 +3,7 @@ import { pressedKey } from './pressed-key.ts'
 
 describe('a key', () => {
   test.each([
-    ['Enter by itself', { key: 'Enter', keyCode: 13, isComposing: false }, 'Enter'],
+    ['Enter alone', { key: 'Enter', keyCode: 13, isComposing: false }, 'Enter'],
     ['Enter that takes a word', { key: 'Enter', keyCode: 229, isComposing: true }, undefined],
     [
       'Enter that takes a word, told late by Safari',
@@ -30,14 +30,14 @@ describe('handlers of keys', () => {
 
   test('there are some', () => expect(listening.length).toBeGreaterThan(8))
 
-  test.each(listening)('%s asks whether the key is meant for the page', (path) => {
+  test.each(listening)('%s checks whether the key is meant for the page', (path) => {
     expect(sources[path]).toMatch(/pressedKey\(|moveInList\(/)
   })
 
   test.each(Object.keys(sources).filter((path) => !path.endsWith('/pressed-key.ts')))(
     '%s decides nothing itself',
     (path) => {
-      // The event of a storage has a key, too: of another kind.
+      // Storage events have a key too, of another kind.
       const code = path.endsWith('/stored-value.ts') ? '' : sources[path]
       expect(code).not.toMatch(/\b(?:event|nativeEvent)\.key\b|isComposing|keyCode|onKeyPress|'keypress'/)
     },

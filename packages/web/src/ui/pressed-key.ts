@@ -2,13 +2,13 @@ import type { KeyboardEvent as ReactKeyboardEvent } from 'react'
 
 type Press = Pick<KeyboardEvent, 'key' | 'keyCode' | 'isComposing'>
 
-/** What browsers give as the code of a key that an input method has taken. */
+/** The key code that browsers report for a key that an input method has taken. */
 const TAKEN_BY_INPUT_METHOD = 229
 
 /**
- * The key of a press that is meant for the page. Undefined where it is part of the input of Chinese, Japanese or Korean
- * words: Enter takes a word there, Escape drops it, and the arrows choose. Safari ends the composition before it tells
- * of the key that ended it, and then only the code says so. Every handler of keys asks here.
+ * Returns the key of a press that is meant for the page. Undefined if it is part of the input of Chinese, Japanese or Korean
+ * words: there, Enter takes a word, Escape drops it, and the arrows choose. Safari ends the composition before it reports
+ * the key that ended it; then only the code shows that. Every key handler must use this function.
  */
 export function pressedKey(event: Press | ReactKeyboardEvent): string | undefined {
   const press: Press = 'nativeEvent' in event ? event.nativeEvent : event

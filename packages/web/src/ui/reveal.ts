@@ -1,4 +1,4 @@
-/** Gives the focus to what may only be there with the next picture: a restored message, a field that opens. */
+/** Focuses an element that may only exist in the next frame, such as a restored message or a field that opens. */
 export function focusSoon(id: string, options?: FocusOptions): void {
   requestAnimationFrame(() => {
     const element = document.getElementById(id)
@@ -7,7 +7,7 @@ export function focusSoon(id: string, options?: FocusOptions): void {
   })
 }
 
-/** Opens what is folded around an element, so that it can be seen. */
+/** Opens every `<details>` around an element, so that it is visible. */
 export function unfold(element: Element): void {
   for (let box = element.closest('details'); box; box = box.parentElement?.closest('details') ?? null)
     box.open = true

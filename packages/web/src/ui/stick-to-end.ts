@@ -11,8 +11,8 @@ export interface StickToEnd {
 }
 
 /**
- * Keeps the end in view while text comes in, unless the reader has scrolled up. Goes to the end when the chat is there,
- * and when a new answer is begun.
+ * Keeps the end in view while text arrives, unless the reader has scrolled up. Scrolls to the end when the chat is loaded,
+ * and when a new answer begins.
  */
 export function useStickToEnd(loaded: boolean, writtenId: string | undefined): StickToEnd {
   const scroller = useRef<HTMLDivElement>(null)
@@ -34,7 +34,7 @@ export function useStickToEnd(loaded: boolean, writtenId: string | undefined): S
     let top = frame.scrollTop
     const onScroll = (): void => {
       const near = frame.scrollHeight - frame.scrollTop - frame.clientHeight < NEAR
-      // Text that came between a scroll and its event leaves a gap, too: only the reader goes up.
+      // Text that arrives between a scroll and its event leaves a gap too: only the reader scrolls up.
       if (near || frame.scrollTop < top) sticks.current = near
       top = frame.scrollTop
       setAtEnd(sticks.current)

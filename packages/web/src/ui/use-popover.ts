@@ -11,11 +11,11 @@ export interface Popover {
     readonly 'data-placed': boolean
     readonly onToggle: (event: ToggleEvent<HTMLElement>) => void
   }
-  /** Closes it and gives the focus back to its button. */
+  /** Closes the popover and returns the focus to its button. */
   close(): void
 }
 
-/** A popover of the browser that opens at its button. `onOpen` runs when its content is there and in its place. */
+/** A native popover that opens at its button. `onOpen` runs when its content is rendered and positioned. */
 export function usePopover(onOpen?: (content: HTMLElement) => void): Popover {
   const id = useId()
   const button = useRef<HTMLButtonElement>(null)
@@ -27,9 +27,9 @@ export function usePopover(onOpen?: (content: HTMLElement) => void): Popover {
     setPlaced(open)
   }, [open])
   useLayoutEffect(() => {
-    // The focus can't go where nothing is visible yet.
+    // An invisible element can't take the focus.
     if (placed && content.current) onOpen?.(content.current)
-    // Only when it opens.
+    // Runs only when it opens.
   }, [placed])
   return {
     open,
@@ -52,7 +52,7 @@ export function usePopover(onOpen?: (content: HTMLElement) => void): Popover {
 const GAP = 4
 const EDGE = 8
 
-/** Puts an open popover under its button (over it where there is no room), inside the window. */
+/** Places an open popover below its button (above it if there is no room), inside the window. */
 function placePopover(button: HTMLElement, popover: HTMLElement): void {
   const anchor = button.getBoundingClientRect()
   const { width, height } = popover.getBoundingClientRect()

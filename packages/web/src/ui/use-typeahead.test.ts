@@ -4,7 +4,7 @@ import { findByName } from './use-typeahead.ts'
 const models = ['Llama 3 8B', 'Llama 3 70B', 'Mixtral', 'SmolLM2', 'StableBeluga'].map((name) => ({ name }))
 const found = (typed: string, index: number) => findByName(models, typed, index)?.name
 
-test('letters lead to a name, and the same letter again to the next', () => {
+test('letters select a name, and the same letter again selects the next', () => {
   expect(found('m', 0)).toBe('Mixtral')
   expect(found('st', 3)).toBe('StableBeluga')
   expect(found('s', 3)).toBe('StableBeluga')

@@ -1,13 +1,13 @@
 import { useRef } from 'react'
 
-/** After such a pause what is typed begins anew. */
+/** After this pause, a new search text begins. */
 const PAUSE_MS = 700
 
 interface Named {
   readonly name: string
 }
 
-/** Letters lead to the entry whose name begins with them; the same letter again leads to the next one. */
+/** Returns a function that finds the entry whose name begins with the typed letters; a repeated letter finds the next one. */
 export function useTypeahead(): <T extends Named>(
   key: string,
   entries: readonly T[],
@@ -17,7 +17,7 @@ export function useTypeahead(): <T extends Named>(
   return (key, entries, index) => {
     const now = performance.now()
     const isFresh = now - typed.current.at > PAUSE_MS
-    // A space belongs to a name that is being typed; else it chooses.
+    // A space belongs to a name that is being typed; otherwise it chooses an entry.
     if (key.length !== 1 || (key === ' ' && (isFresh || typed.current.text === ''))) return undefined
     const text = (isFresh ? '' : typed.current.text) + key.toLowerCase()
     typed.current = { text, at: now }
@@ -25,7 +25,7 @@ export function useTypeahead(): <T extends Named>(
   }
 }
 
-/** The next entry, from the present one on, that begins with what was typed. */
+/** Returns the next entry, from the current one on, that begins with the typed text. */
 export function findByName<T extends Named>(
   entries: readonly T[],
   typed: string,
