@@ -52,7 +52,9 @@ describe('readEvents', () => {
   it('gives up on a server that is silent for too long, and closes the connection', async () => {
     let cancelled = false
     const silent = new ReadableStream<Uint8Array>({ cancel: () => void (cancelled = true) })
-    await expect(readEvents(silent, { stallTimeoutMs: 20 }).next()).rejects.toThrow('Nothing came for 20 ms')
+    await expect(readEvents(silent, { stallTimeoutMs: 20 }).next()).rejects.toThrow(
+      'The server sent nothing for 20 ms',
+    )
     expect(cancelled).toBe(true)
   })
 

@@ -28,6 +28,6 @@ test('groups by the days of the calendar, pinned ones first', () => {
   ])
 })
 
-test('counts a chat from the future as today's', () => {
+test('counts a chat from the future as today’s', () => {
   expect(groupChats([chat('a', new Date(2027, 0, 1))], now)[0]!.name).toBe('today')
 })

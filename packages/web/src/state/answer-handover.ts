@@ -30,15 +30,16 @@ export class AnswerHandover {
     await Promise.all(left.map(({ id }) => this.#inherit(id)))
   }
 
-  /** Waits to take over an answer that another tab receives; call it again at each sign of life from that tab. */
+  /** Waits to take over an answer that another tab receives; call it again at each sign of life from that tab. Never rejects. */
   async follow(messageId: string): Promise<void> {
     const { locks, silenceMs = SILENCE_MS } = this.#options
-    if (locks.exclusive) return this.#inherit(messageId)
+    // If the database can't be read, there is nothing to take over: the next reload tries again.
+    const ignore = (): void => {}
+    if (locks.exclusive) return this.#inherit(messageId).catch(ignore)
     clearTimeout(this.#timers.get(messageId))
     this.#timers.set(
       messageId,
-      // If the database can't be read, there is nothing to take over: the next reload tries again.
-      setTimeout(() => void this.#takeOver(messageId).catch(() => {}), silenceMs),
+      setTimeout(() => void this.#takeOver(messageId).catch(ignore), silenceMs),
     )
   }
 

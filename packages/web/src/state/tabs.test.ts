@@ -4,6 +4,7 @@ import { createId } from '../chat/id.ts'
 import { DexieRepository } from '../storage/dexie-repository.ts'
 import { KeptAnswerServer, type Script } from '../testing/kept-answer-server.ts'
 import { createTestPage } from '../testing/test-page.ts'
+import { AnswerHandover } from './answer-handover.ts'
 import { createAnswerLocks } from './answer-locks.ts'
 import { parseTabMessage } from './tab-message.ts'
 import { createTabs } from './tabs.ts'
@@ -171,6 +172,18 @@ describe('two tabs', () => {
     await expect.poll(() => two.path(chat)[0]).toMatchObject({ content: 'One two three', status: 'done' })
     expect(one.server.resumedAfter).toEqual(['ans_1:1'])
     expect(one.server.requests).toHaveLength(1)
+  })
+
+  it('take over nothing if the database can’t be read', async () => {
+    const handover = new AnswerHandover({
+      repository: {
+        loadStreaming: () => Promise.resolve([]),
+        loadMessage: () => Promise.reject(new Error('The database is closed.')),
+      },
+      conversation: { resume: () => Promise.resolve() },
+      locks: { exclusive: true, hold: (_, task) => task() },
+    })
+    await expect(handover.follow('message')).resolves.toBeUndefined()
   })
 
   describe('without locks', () => {
