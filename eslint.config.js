@@ -37,6 +37,19 @@ const packageRules = Object.keys(packageImports).flatMap((name) => {
   }))
 })
 
+const errorsLoggedAsErr = {
+  selector:
+    'CallExpression[callee.property.name=/^(debug|info|warn|error)$/] > ObjectExpression.arguments:first-child > Property[key.name=/^(error|cause)$/]',
+  message: 'Log an error as `err`: loggers write it as {} under any other name.',
+}
+
+/** `process.env.NAME`; a child process may be given the whole of `process.env`. */
+const variablesAreRead = {
+  selector: 'MemberExpression[object.object.name="process"][object.property.name="env"]',
+  message:
+    'Only packages/cli reads the environment; a package takes what it needs as config (docs/architecture.md).',
+}
+
 const layerZones = Object.entries(layers).flatMap(([name, { shared, folders }]) =>
   Object.entries(folders).map(([folder, allowed]) => ({
     target: `./packages/${name}/src/${folder}`,
@@ -99,7 +112,6 @@ export default tseslint.config(
     },
     languageOptions: { parserOptions: { projectService: true, tsconfigRootDir: root } },
     rules: {
-      'import-x/no-cycle': 'error',
       'import-x/no-restricted-paths': ['error', { basePath: root, zones: layerZones }],
       '@typescript-eslint/no-floating-promises': 'error',
       '@typescript-eslint/no-misused-promises': ['error', { checksVoidReturn: { attributes: false } }],
@@ -114,14 +126,7 @@ export default tseslint.config(
         { allowThrowingUnknown: true, allowThrowingAny: true },
       ],
       '@typescript-eslint/no-unused-vars': ['error', { argsIgnorePattern: '^_', varsIgnorePattern: '^_' }],
-      'no-restricted-syntax': [
-        'error',
-        {
-          selector:
-            'CallExpression[callee.property.name=/^(debug|info|warn|error)$/] > ObjectExpression.arguments:first-child > Property[key.name=/^(error|cause)$/]',
-          message: 'Log an error as `err`: loggers write it as {} under any other name.',
-        },
-      ],
+      'no-restricted-syntax': ['error', errorsLoggedAsErr],
       eqeqeq: ['error', 'always', { null: 'ignore' }],
     },
   },
@@ -138,8 +143,11 @@ export default tseslint.config(
   {
     // Only `cli` reads the environment or prints.
     files: ['packages/{api,engine,hub,llama,petals,contribute,gateway}/src/**/*.ts'],
-    ignores: ['**/*.test.ts', '**/testing/**'],
-    rules: { 'no-console': 'error' },
+    ignores: [...tests, '**/testing/**'],
+    rules: {
+      'no-console': 'error',
+      'no-restricted-syntax': ['error', errorsLoggedAsErr, variablesAreRead],
+    },
   },
   ...packageRules,
   pageTypesOnly,
