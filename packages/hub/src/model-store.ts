@@ -33,11 +33,16 @@ export function createModelStore(config: HubConfig, options: ModelStoreOptions =
   const paths = hubPaths(config, home, baseFolder)
   const context = (hubConfig: HubConfig): HubContext =>
     createHubContext(hubConfig, paths, logger, options.fetch ?? fetch)
-  return new CachingModelStore({ hub: context(config), hastyHub: context(hasty(config)), baseFolder, home })
+  return new CachingModelStore({
+    hub: context(config),
+    hubWithShortTimeouts: context(shortTimeouts(config)),
+    baseFolder,
+    home,
+  })
 }
 
-/** Where another source waits, the Hub is given less time: someone sits in front of a bar that does not move. */
-const hasty = (config: HubConfig): HubConfig => ({
+/** Where another source is left, the Hub is given less time: the user watches a progress bar that does not move. */
+const shortTimeouts = (config: HubConfig): HubConfig => ({
   ...config,
   retries: Math.min(config.retries, 1),
   requestTimeoutMs: Math.min(config.requestTimeoutMs, 5_000),
@@ -45,7 +50,7 @@ const hasty = (config: HubConfig): HubConfig => ({
 
 interface StoreContext {
   readonly hub: HubContext
-  readonly hastyHub: HubContext
+  readonly hubWithShortTimeouts: HubContext
   readonly baseFolder: string
   readonly home: string
 }
@@ -116,7 +121,7 @@ class CachingModelStore implements ModelStore {
   #open(source: ModelSource): readonly Alternative[] {
     const sources = singleSources(source)
     return sources.map((single, i) => {
-      const hub = i < sources.length - 1 ? this.#context.hastyHub : this.#hub
+      const hub = i < sources.length - 1 ? this.#context.hubWithShortTimeouts : this.#hub
       return { text: formatModelSource(single), access: openSource(single, { ...this.#context, hub }) }
     })
   }

@@ -71,8 +71,10 @@ describe('a repository', () => {
 
   test('takes up a file of bytes where it broke off', async () => {
     it.hub.inject({ on: 'cdn', cutAfterBytes: 65_536 })
-    const hasty = await it.reopen({ retries: 0 }).openFiles('hf:owner/repo')
-    await expect(hasty.rangeFile(weights, 0, 300_000)).rejects.toMatchObject({ failure: 'interrupted' })
+    const withoutRetries = await it.reopen({ retries: 0 }).openFiles('hf:owner/repo')
+    await expect(withoutRetries.rangeFile(weights, 0, 300_000)).rejects.toMatchObject({
+      failure: 'interrupted',
+    })
     it.hub.reset()
     const { path } = await (await it.store.openFiles('hf:owner/repo')).rangeFile(weights, 0, 300_000)
     expect(Buffer.compare(await readFile(path), shard.subarray(0, 300_000))).toBe(0)
@@ -95,8 +97,8 @@ describe('a repository', () => {
     expect(Buffer.compare(await files.range(weights, 10, 390_000), shard.subarray(10, 390_000))).toBe(0)
 
     it.hub.inject({ on: 'cdn', cutAfterBytes: 65_536 })
-    const hasty = await it.reopen({ retries: 0 }).openFiles('hf:owner/repo')
-    await expect(hasty.range(weights, 0, 300_000)).rejects.toMatchObject({ failure: 'interrupted' })
+    const withoutRetries = await it.reopen({ retries: 0 }).openFiles('hf:owner/repo')
+    await expect(withoutRetries.range(weights, 0, 300_000)).rejects.toMatchObject({ failure: 'interrupted' })
     it.hub.reset()
     expect(Buffer.compare(await files.range(weights, 0, 300_000), shard.subarray(0, 300_000))).toBe(0)
     const [range, ...others] = cdnRequests().map(({ headers }) => headers.range)

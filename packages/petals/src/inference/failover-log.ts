@@ -1,17 +1,17 @@
 import type { Span } from '../blocks/spans.ts'
 
-/** A server that was left in mid-session. */
+/** A server that was replaced in the middle of a session. */
 export interface SessionFailover {
   readonly failed: Span
   readonly reason: string
   /** Tokens in the session when it happened. */
   readonly position: number
-  /** From the failure to the first result of the new servers; so far, if there is none yet. */
+  /** From the failure to the first result of the new servers, or until now if there is none yet. */
   readonly pauseMs: number
   readonly replacedBy: readonly Span[]
 }
 
-/** Failovers of a session that are remembered; a swarm that makes more of them is not worth a longer list. */
+/** Failovers that a session remembers. In a swarm that causes more of them, a longer list would say no more. */
 const maxEntries = 64
 
 interface Entry extends Omit<SessionFailover, 'pauseMs'> {
@@ -19,7 +19,7 @@ interface Entry extends Omit<SessionFailover, 'pauseMs'> {
   settledAt: number | undefined
 }
 
-/** What became of the servers of a session. */
+/** The failovers of a session. */
 export class FailoverLog {
   readonly #entries: Entry[] = []
 
@@ -29,12 +29,12 @@ export class FailoverLog {
     if (this.#entries.length > maxEntries) this.#entries.shift()
   }
 
-  /** The servers that took over have answered. */
+  /** Notes that the replacements have answered. */
   settle(): void {
     for (const entry of this.#entries) entry.settledAt ??= performance.now()
   }
 
-  /** Oldest first. */
+  /** Returns the failovers, oldest first. */
   list(): readonly SessionFailover[] {
     const now = performance.now()
     return this.#entries.map(({ failedAt, settledAt = now, ...entry }) => ({

@@ -1,11 +1,10 @@
 import { CapacityError, GenerationFailedError, MissingBlocksError } from '@petals-chat/engine'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
-import type { HiddenStates } from '../tensor/hidden-states.ts'
+import { decodeSteps, expectIdentical } from '../testing/dialogue.ts'
 import type { FakeServer, FakeStep } from '../testing/fake-server.ts'
 import { FakeSwarm, type SwarmClient } from '../testing/fake-swarm.ts'
 import { malformedResponses } from '../testing/malformed-responses.ts'
 import { silence } from '../testing/rpc-server.ts'
-import type { InferenceSession } from './inference-session.ts'
 
 let swarm: FakeSwarm
 
@@ -13,20 +12,6 @@ beforeEach(async () => {
   swarm = await FakeSwarm.start()
 })
 afterEach(() => swarm[Symbol.asyncDispose]())
-
-const prompt = 40
-const steps = 12
-const dialogue = (): readonly HiddenStates[] => [
-  swarm.inputs(prompt, 1),
-  ...Array.from({ length: steps }, (_, i) => swarm.inputs(1, i + 2)),
-]
-
-/** Runs the dialogue; the outputs must be those of an undisturbed run, bit by bit. */
-async function expectIdentical(session: InferenceSession, inputs = dialogue()): Promise<void> {
-  const outputs: number[] = []
-  for (const input of inputs) outputs.push(...(await session.step(input)).data)
-  expect(Float32Array.from(outputs)).toEqual(swarm.expected(...inputs))
-}
 
 /** The bad server is the faster one, so that it is chosen first. */
 const fast = { inferenceRps: 1000 }
@@ -48,7 +33,7 @@ const faults: Readonly<Record<string, Fault>> = {
     call.bytes.abort(new Error('reset'))
     return true
   },
-  'the stream is ended in order': async (_, { call }) => {
+  'the stream is ended normally': async (_, { call }) => {
     await call.bytes[Symbol.asyncDispose]()
     return true
   },
@@ -64,7 +49,7 @@ const faults: Readonly<Record<string, Fault>> = {
     await call.fail('CUDA error: an illegal memory access was encountered')
     return true
   },
-  'a timeout over there': async (_, { call }) => {
+  'a timeout on the server': async (_, { call }) => {
     await call.fail('')
     return true
   },
@@ -83,29 +68,29 @@ describe.each(Object.entries(faults))('a server fails: %s', (_name, fault) => {
     ['at the prompt', 0],
     ['at the first token', 1],
     ['in the middle', 6],
-    ['at the last token', steps],
-  ])('%s, as the first of the chain', async (_when, index) => {
+    ['at the last token', decodeSteps],
+  ])('%s, as the first of the route', async (_when, index) => {
     const bad = await swarm.addServer(0, 3, fast)
     await swarm.addServer(0, 3, slow)
     const last = await swarm.addServer(3, 6)
     failAt(bad, index, fault)
     const client = await swarm.connect()
-    await expectIdentical(client.openSession())
-    // What the next server had it need not be sent again.
+    await expectIdentical(swarm, client.openSession())
+    // The next server need not be sent again what it already had.
     expect(last.sessionsEver).toBe(1)
   })
 
-  test('as the last of the chain', async () => {
+  test('as the last of the route', async () => {
     await swarm.addServer(0, 3)
     const bad = await swarm.addServer(3, 6, fast)
     await swarm.addServer(3, 6, slow)
     failAt(bad, 5, fault)
-    await expectIdentical((await swarm.connect()).openSession())
+    await expectIdentical(swarm, (await swarm.connect()).openSession())
   })
 })
 
 describe('more than one failure', () => {
-  test('the one that took over fails, too', async () => {
+  test('the replacement fails as well', async () => {
     const servers = [
       await swarm.addServer(0, 6, { inferenceRps: 1000 }),
       await swarm.addServer(0, 6, { inferenceRps: 500 }),
@@ -113,10 +98,10 @@ describe('more than one failure', () => {
     await swarm.addServer(0, 6, slow)
     failAt(servers[0]!, 4, faults['its process is killed']!)
     failAt(servers[1]!, 0, faults['its process is killed']!)
-    await expectIdentical((await swarm.connect()).openSession())
+    await expectIdentical(swarm, (await swarm.connect()).openSession())
   })
 
-  test('all of a chain at once', async () => {
+  test('all servers of a route fail at once', async () => {
     const dying = [
       await swarm.addServer(0, 2, fast),
       await swarm.addServer(2, 4, fast),
@@ -132,17 +117,17 @@ describe('more than one failure', () => {
       for (const server of dying) void server.kill()
       return true
     })
-    await expectIdentical((await swarm.connect()).openSession())
+    await expectIdentical(swarm, (await swarm.connect()).openSession())
   })
 
-  test('the replacement has other borders', async () => {
+  test('the replacements have other spans', async () => {
     const bad = await swarm.addServer(0, 4, fast)
     await swarm.addServer(0, 1, slow)
     await swarm.addServer(1, 3, slow)
     await swarm.addServer(2, 6, slow)
     failAt(bad, 7, faults['its process is killed']!)
     const session = (await swarm.connect()).openSession()
-    await expectIdentical(session)
+    await expectIdentical(swarm, session)
     expect(session.route.map(({ start, end }) => [start, end])).toEqual([
       [0, 1],
       [1, 3],
@@ -151,15 +136,18 @@ describe('more than one failure', () => {
     ])
   })
 
-  test('in a long prompt, with parts of it on their way', async () => {
+  test('a server fails in a long prompt with several chunks pending', async () => {
     const bad = await swarm.addServer(0, 3, { ...fast, stepMs: () => 20 })
     await swarm.addServer(0, 3, slow)
     await swarm.addServer(3, 6)
     failAt(bad, 4, faults['its process is killed']!)
-    await expectIdentical((await swarm.connect()).openSession(), [swarm.inputs(128 * 8), swarm.inputs(1, 2)])
+    await expectIdentical(swarm, (await swarm.connect()).openSession(), [
+      swarm.inputs(128 * 8),
+      swarm.inputs(1, 2),
+    ])
   })
 
-  test('a server that failed once and is the only one is tried again', async () => {
+  test('the only server is tried again after a failure', async () => {
     const server = await swarm.addServer(0, 6)
     let failures = 0
     server.intercept = async (step) => {
@@ -168,11 +156,11 @@ describe('more than one failure', () => {
       await step.call.fail('CUDA out of memory')
       return true
     }
-    await expectIdentical((await swarm.connect()).openSession())
+    await expectIdentical(swarm, (await swarm.connect()).openSession())
     expect(failures).toBe(2)
   })
 
-  test('a server that always fails is given up, in words', async () => {
+  test('a server that always fails is given up with a clear error', async () => {
     const server = await swarm.addServer(0, 6)
     server.intercept = async ({ call }) => {
       await call.fail('CUDA out of memory')
@@ -184,14 +172,14 @@ describe('more than one failure', () => {
     await expect(failure).rejects.toThrow(
       /The server that is needed for blocks 0-5 failed, last: .*CUDA out of memory/,
     )
-    // The session is as it was, and can go on when the server is well again.
+    // The session is as before, and works again when the server does.
     server.intercept = () => false
-    await expectIdentical(session)
+    await expectIdentical(swarm, session)
   })
 })
 
 describe('a server that hangs', () => {
-  test('in mid-answer is left within seconds', async () => {
+  test('in the middle of an answer is replaced within seconds', async () => {
     const bad = await swarm.addServer(0, 6, fast)
     await swarm.addServer(0, 6, slow)
     const session = (await swarm.connect()).openSession()
@@ -200,11 +188,11 @@ describe('a server that hangs', () => {
       return await silence()
     })
     const startedAt = performance.now()
-    await expectIdentical(session)
+    await expectIdentical(swarm, session)
     expect(performance.now() - startedAt).toBeLessThan(10_000)
   })
 
-  test('one byte at a time is no sign of life', async () => {
+  test('an answer of one byte at a time does not extend the deadline', async () => {
     const bad = await swarm.addServer(0, 6, fast)
     await swarm.addServer(0, 6, slow)
     failAt(bad, 8, async (_, { call, response }) => {
@@ -216,41 +204,41 @@ describe('a server that hangs', () => {
       return true
     })
     const startedAt = performance.now()
-    await expectIdentical((await swarm.connect()).openSession())
+    await expectIdentical(swarm, (await swarm.connect()).openSession())
     expect(performance.now() - startedAt).toBeLessThan(12_000)
   })
 
-  test('at the opening', async () => {
+  test('while a session opens is replaced', async () => {
     const bad = await swarm.addServer(0, 6, fast)
     await swarm.addServer(0, 6, slow)
     bad.hung = true
-    await expectIdentical((await swarm.connect({ connectTimeoutMs: 1000 })).openSession())
+    await expectIdentical(swarm, (await swarm.connect({ connectTimeoutMs: 1000 })).openSession())
   })
 })
 
 describe('servers without room', () => {
-  test('others are taken', async () => {
+  test('are replaced by others', async () => {
     await swarm.addServer(0, 6, { ...fast, cacheTokens: 100 })
     await swarm.addServer(0, 6, slow)
-    await expectIdentical((await swarm.connect()).openSession())
+    await expectIdentical(swarm, (await swarm.connect()).openSession())
   })
 
-  test('one that has room for what is needed, but not for all that may ever be, is asked for less', async () => {
+  test('are asked for less if they have room for what is needed, but not for the whole session', async () => {
     const server = await swarm.addServer(0, 6, { cacheTokens: 2500 })
-    // Its record is out of date: it says that there is plenty.
+    // Its outdated record says that there is plenty.
     server.announce([swarm.dht], { cacheTokensLeft: 1e9 })
-    await expectIdentical((await swarm.connect()).openSession())
+    await expectIdentical(swarm, (await swarm.connect()).openSession())
     expect(server.requestedLengths).toEqual([2048, 320])
   })
 
-  test('if there are none, that is said', async () => {
+  test('make the step fail with a CapacityError if there are no others', async () => {
     await swarm.addServer(0, 6, { cacheTokens: 100 })
     const session = (await swarm.connect({ maxRetries: 2 })).openSession()
     await expect(session.step(swarm.inputs(10))).rejects.toThrow(CapacityError)
   })
 })
 
-test('blocks that nobody serves are named', async () => {
+test('the error names the blocks that no server holds', async () => {
   await swarm.addServer(0, 2)
   await swarm.addServer(4, 6)
   const session = (await swarm.connect()).openSession()
@@ -258,8 +246,8 @@ test('blocks that nobody serves are named', async () => {
   await expect(session.step(swarm.inputs(1))).rejects.toMatchObject({ blocks: [2, 3] })
 })
 
-describe('the walls of servers', () => {
-  test('idle sessions are kept alive, and given up when they are forgotten', async () => {
+describe('limits of servers on time', () => {
+  test('idle sessions are kept alive, and closed when they have not been used for too long', async () => {
     const server = await swarm.addServer(0, 6, { stepTimeoutMs: 400 })
     const session = (await swarm.connect({ keepAliveMs: 200, idleTimeoutMs: 1500 })).openSession()
     const [first, second] = [swarm.inputs(10), swarm.inputs(3, 2)]
@@ -274,7 +262,7 @@ describe('the walls of servers', () => {
     expect(server.sessionsEver).toBe(2)
   })
 
-  test('a session that the server ended while idle is opened anew, and nobody is banned', async () => {
+  test('a session that the server ended while idle is opened again, and the server is not banned', async () => {
     const server = await swarm.addServer(0, 6, { stepTimeoutMs: 300 })
     const client = await swarm.connect()
     const session = client.openSession()
@@ -287,7 +275,7 @@ describe('the walls of servers', () => {
     expect(client.router.status()[0]!.bannedForMs).toBe(0)
   })
 
-  test('sessions move before their time is up', async () => {
+  test('sessions are renewed before their lifetime ends', async () => {
     const server = await swarm.addServer(0, 6, { sessionTimeoutMs: 1200 })
     const client = await swarm.connect({ sessionLifetimeMs: 600 })
     const session = client.openSession()
@@ -304,7 +292,7 @@ describe('the walls of servers', () => {
 })
 
 describe('servers that send malformed responses', () => {
-  test(`${malformedResponses.size} ways, at the prompt and later: noticed, left, and the answer is the same`, async () => {
+  test(`${malformedResponses.size} malformed responses, at the prompt and later, are noticed; the server is replaced and the answer is the same`, async () => {
     expect(malformedResponses.size).toBeGreaterThanOrEqual(60)
     const liar = await swarm.addServer(0, 6, fast)
     await swarm.addServer(0, 6, slow)
@@ -333,22 +321,25 @@ describe('servers that send malformed responses', () => {
     }
     await using session = client.openSession()
     expect(session.route, name).toEqual([])
-    await expectIdentical(session, [swarm.inputs(7, 1), ...[2, 3, 4, 5].map((seed) => swarm.inputs(1, seed))])
+    await expectIdentical(swarm, session, [
+      swarm.inputs(7, 1),
+      ...[2, 3, 4, 5].map((seed) => swarm.inputs(1, seed)),
+    ])
     const [status] = client.router.status().filter(({ peer }) => peer === liar.id)
     expect(status!.bannedForMs, `${name} at step ${at}`).toBeGreaterThan(0)
   }
 
-  test('an endless stream of answers', async () => {
+  test('an endless stream of answers is refused', async () => {
     const liar = await swarm.addServer(0, 6, fast)
     await swarm.addServer(0, 6, slow)
     failAt(liar, 2, async (_, { call, response }) => {
       for (let i = 0; i < 100_000; i++) await call.respond(response)
       return true
     })
-    await expectIdentical((await swarm.connect()).openSession())
+    await expectIdentical(swarm, (await swarm.connect()).openSession())
   })
 
-  test('the answer to an earlier step again', async () => {
+  test('a repeated answer to an earlier step is refused', async () => {
     const liar = await swarm.addServer(0, 6, fast)
     await swarm.addServer(0, 6, slow)
     let earlier: Uint8Array | undefined
@@ -358,6 +349,6 @@ describe('servers that send malformed responses', () => {
       await call.respond(earlier!)
       return true
     }
-    await expectIdentical((await swarm.connect()).openSession())
+    await expectIdentical(swarm, (await swarm.connect()).openSession())
   })
 })

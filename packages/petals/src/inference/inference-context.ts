@@ -21,7 +21,7 @@ export type InferenceConfig = Pick<
   | 'aheadTimeoutMs'
 >
 
-/** What all sessions on one model share. */
+/** What all sessions of one model share. */
 export interface InferenceContext {
   readonly router: Router
   readonly rpc: RpcClient
@@ -32,16 +32,16 @@ export interface InferenceContext {
   readonly config: InferenceConfig
   readonly logger: Logger
   readonly metrics: Metrics
-  /** What was learnt of servers. */
+  /** What this client has learnt about servers. */
   readonly times: StepTimes
   readonly capabilities: ServerCapabilities
   readonly limits: ServerLimits
 }
 
-/** What the caller knows of a model; the rest of its context is learned from its servers. */
+/** What the caller knows about a model. The rest of its context is learnt from its servers. */
 export type InferenceContextOptions = Omit<InferenceContext, 'times' | 'capabilities' | 'limits'>
 
-/** A context that knows nothing of the model's servers yet. */
+/** Creates a context that knows nothing about the model's servers yet. */
 export function createInferenceContext(options: InferenceContextOptions): InferenceContext {
   return {
     ...options,

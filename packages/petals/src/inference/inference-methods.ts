@@ -13,14 +13,14 @@ import {
 import type { PeerId } from '../p2p/peer-id.ts'
 import type { HiddenTensor } from './step-outputs.ts'
 
-/** One session on one server: many requests, one response each, in order (`petals/server/handler.py`). */
+/** One server session: many requests, with one response each, in order (`petals/server/handler.py`). */
 export const inferenceMethod: RpcMethod<ExpertRequest, ExpertResponse> = {
   name: 'TransformerConnectionHandler.rpc_inference',
   encodeRequest: encodeExpertRequest,
   decodeResponse: decodeExpertResponse,
 }
 
-/** A server that outputs are handed on to, and its session. */
+/** A server that outputs are pushed to, and its session. */
 export interface NextServer {
   readonly peer: PeerId
   readonly sessionId: string
@@ -32,33 +32,33 @@ export interface OpeningRequest {
   /** Names of the blocks, joined by spaces. */
   readonly uid: string
   readonly sessionId: string
-  /** Tokens that the KV cache is to hold. */
+  /** Tokens that the KV cache shall hold. */
   readonly maxLength: number
   readonly adapter?: string | undefined
-  /** How long to wait for room in the KV cache, seconds; the server fails at once if left out. */
+  /** How long the server may wait for room in its KV cache, seconds. Without it, the server fails at once. */
   readonly allocTimeoutSeconds?: number | undefined
-  /** Where 2.2.0.post1 servers hand every output on to. */
+  /** Where servers of 2.2.0.post1 push every output to. */
   readonly nextServers?: readonly NextServer[] | undefined
-  /** The first step; of no tokens, it only allocates. [1, tokens, hidden] */
+  /** The first step, [1, tokens, hidden]. Without tokens it only allocates. */
   readonly inputs: Tensor
 }
 
 export interface StepRequest {
   /** [1, tokens, hidden]. */
   readonly inputs: Tensor
-  /** Steps with an id that the server has seen in this session are dropped without an answer. */
+  /** The server drops a step without an answer if it has seen the id in this session. */
   readonly stepId?: string | undefined
-  /** Forget what is in the KV cache from here on. Only for servers that are known to do so. */
+  /** The server forgets what its KV cache holds from this position on. Only for servers that are known to do so. */
   readonly startFromPosition?: number | undefined
-  /** Where servers newer than 2.2 hand the output of this step on to. */
+  /** Where servers newer than 2.2 push the output of this step to. */
   readonly nextServers?: readonly NextServer[] | undefined
 }
 
-/** Every request carries three tensors; "no prompts" is an empty float tensor, "no reordering" an empty one of integers. */
+/** Every request carries three tensors. An empty float tensor means "no prompts", an empty integer tensor "no reordering". */
 const noPrompts: TensorMessage = encodeTensor(emptyTensor('float32'))
 const noReordering: TensorMessage = encodeTensor(emptyTensor('int64'))
 
-/** The first request: allocates the KV cache. Has no step id, so that what it pushes is never a duplicate. */
+/** The first request, which allocates the KV cache. It has no step id, so that its push is never taken for a duplicate. */
 export function openingRequest(request: OpeningRequest): ExpertRequest {
   const metadata = new Map<string, MsgpackInput>([
     ['session_id', request.sessionId],
@@ -77,7 +77,7 @@ export const noInputs = (hiddenSize: number): HiddenTensor => ({
   data: new Uint8Array(0),
 })
 
-/** Later requests need not name the blocks again: servers look at the first one's only. */
+/** A later request. It need not name the blocks: servers read only the first request's. */
 export function stepRequest({ inputs, stepId, startFromPosition, nextServers }: StepRequest): ExpertRequest {
   const metadata = new Map<string, MsgpackInput>()
   if (stepId !== undefined) metadata.set('step_id', stepId)

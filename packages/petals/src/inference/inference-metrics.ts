@@ -1,7 +1,7 @@
 import type { Counter, Histogram, MetricLabels, Metrics } from '@petals-chat/engine'
 import type { Span } from '../blocks/spans.ts'
 
-/** What sessions report. Labels name spans (`0:15`), not servers: a public swarm has hundreds, and other ones every day. */
+/** What sessions report. Labels name spans (`0:15`), not servers: a public swarm has hundreds, and they change every day. */
 export interface InferenceMetrics {
   readonly stepSeconds: Histogram
   readonly spanStepSeconds: Histogram
@@ -29,7 +29,7 @@ export function inferenceMetrics(metrics: Metrics): InferenceMetrics {
     }),
     spanStepSeconds: metrics.histogram({
       name: 'petals_span_step_seconds',
-      help: 'Time of one step on the server of a span, as seen from here.',
+      help: 'Time of one step on the server of a span, as this client sees it.',
       labels: ['model', 'span', 'phase'],
       buckets,
     }),
@@ -45,7 +45,7 @@ export function inferenceMetrics(metrics: Metrics): InferenceMetrics {
     }),
     replayedTokens: metrics.counter({
       name: 'petals_replayed_tokens_total',
-      help: 'Tokens that were run again on a server that took over, or on a session that was renewed.',
+      help: 'Tokens that were run again on a replacement, or in a session that was renewed.',
       labels: ['model'],
     }),
   }

@@ -2,8 +2,8 @@ import { ContextLengthError } from '@petals-chat/engine'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import type { FloatDtype } from '../tensor/dtype.ts'
 import type { HiddenStates } from '../tensor/hidden-states.ts'
+import { runInputs } from '../testing/dialogue.ts'
 import { FakeSwarm } from '../testing/fake-swarm.ts'
-import type { InferenceSession } from './inference-session.ts'
 
 let swarm: FakeSwarm
 
@@ -11,13 +11,6 @@ beforeEach(async () => {
   swarm = await FakeSwarm.start()
 })
 afterEach(() => swarm[Symbol.asyncDispose]())
-
-/** Runs these inputs one after the other and returns all outputs. */
-async function run(session: InferenceSession, inputs: readonly HiddenStates[]): Promise<Float32Array> {
-  const outputs: number[] = []
-  for (const input of inputs) outputs.push(...(await session.step(input)).data)
-  return Float32Array.from(outputs)
-}
 
 const dialogue = (): readonly HiddenStates[] => [
   swarm.inputs(300, 1),
@@ -30,7 +23,7 @@ describe('without faults', () => {
     await swarm.addServer(0, 6)
     const session = (await swarm.connect()).openSession()
     const inputs = dialogue()
-    expect(await run(session, inputs)).toEqual(swarm.expected(...inputs))
+    expect(await runInputs(session, inputs)).toEqual(swarm.expected(...inputs))
     expect(session.position).toBe(325)
   })
 
@@ -40,7 +33,7 @@ describe('without faults', () => {
     await swarm.addServer(4, 6)
     const session = (await swarm.connect()).openSession()
     const inputs = dialogue()
-    expect(await run(session, inputs)).toEqual(swarm.expected(...inputs))
+    expect(await runInputs(session, inputs)).toEqual(swarm.expected(...inputs))
     expect(session.route.map(({ start, end }) => [start, end])).toEqual([
       [0, 3],
       [3, 5],
@@ -57,16 +50,16 @@ describe('without faults', () => {
     const session = (await swarm.connect()).openSession()
     const inputs = dialogue()
     const expected = swarm.expected(...inputs)
-    const outputs = await run(session, inputs)
+    const outputs = await runInputs(session, inputs)
     outputs.forEach((value, i) => expect(Math.abs(value - expected[i]!)).toBeLessThan(tolerance))
   })
 
-  test.each([1, 2, 3, 4, 5] as const)('answers in compression %i', async (compression) => {
+  test.each([1, 2, 3, 4, 5] as const)('answers with compression %i', async (compression) => {
     await swarm.addServer(0, 6, { compression })
     const session = (await swarm.connect()).openSession()
     const inputs = [swarm.inputs(200)]
     const expected = swarm.expected(...inputs)
-    const outputs = await run(session, inputs)
+    const outputs = await runInputs(session, inputs)
     outputs.forEach((value, i) => expect(Math.abs(value - expected[i]!)).toBeLessThan(0.1))
   })
 
@@ -78,7 +71,7 @@ describe('without faults', () => {
     await Promise.all(sessions.map((session) => session.open()))
     expect(swarm.servers.map(({ openSessions }) => openSessions)).toEqual([3, 3])
     const inputs = dialogue()
-    const outputs = await Promise.all(sessions.map((session) => run(session, inputs)))
+    const outputs = await Promise.all(sessions.map((session) => runInputs(session, inputs)))
     for (const each of outputs) expect(each).toEqual(swarm.expected(...inputs))
   })
 
@@ -97,13 +90,13 @@ describe('without faults', () => {
     expect(server.openSessions).toBe(1)
     await expect.poll(() => server.openSessions).toBe(0)
     const inputs = dialogue()
-    expect(await run(session, inputs)).toEqual(swarm.expected(...inputs))
+    expect(await runInputs(session, inputs)).toEqual(swarm.expected(...inputs))
     await new Promise((resolve) => setTimeout(resolve, 400))
     expect(server.openSessions).toBe(1)
     expect(server.sessionsEver).toBe(2)
   })
 
-  test('a long prompt is in the hands of all servers at once', async () => {
+  test('a long prompt is processed by all servers at the same time', async () => {
     const stepMs = (): number => 100
     await swarm.addServer(0, 3, { stepMs })
     await swarm.addServer(3, 6, { stepMs })
@@ -113,7 +106,7 @@ describe('without faults', () => {
     await session.step(swarm.inputs(128 * 8))
     const ms = performance.now() - startedAt
     expect(ms).toBeGreaterThan(900)
-    expect(ms).toBeLessThan(1350) // one after the other: 1600
+    expect(ms).toBeLessThan(1350) // without overlap: 1600
   })
 
   test('closing frees the servers', async () => {
@@ -128,17 +121,17 @@ describe('without faults', () => {
   })
 })
 
-describe('length', () => {
-  test('is asked for tightly, and grows by replay', async () => {
+describe('the length of server sessions', () => {
+  test('is little more than needed, and grows by a replay', async () => {
     const server = await swarm.addServer(0, 6)
     const session = (await swarm.connect()).openSession(1000)
     const inputs = [swarm.inputs(36), ...Array.from({ length: 400 }, (_, i) => swarm.inputs(1, i + 2))]
-    expect(await run(session, inputs)).toEqual(swarm.expected(...inputs))
+    expect(await runInputs(session, inputs)).toEqual(swarm.expected(...inputs))
     expect(server.requestedLengths[0]).toBeLessThan(400)
     expect(server.requestedLengths.length).toBe(2)
   })
 
-  test('never passes what the session was opened for', async () => {
+  test('never exceeds the maximum length of the session', async () => {
     const server = await swarm.addServer(0, 6)
     const session = (await swarm.connect()).openSession(50)
     await session.step(swarm.inputs(40))
@@ -151,32 +144,32 @@ describe('length', () => {
     const server = await swarm.addServer(0, 6, { maxSessionLength: 100 })
     const client = await swarm.connect()
     const inputs = [swarm.inputs(36), swarm.inputs(60, 2)]
-    expect(await run(client.openSession(), inputs)).toEqual(swarm.expected(...inputs))
+    expect(await runInputs(client.openSession(), inputs)).toEqual(swarm.expected(...inputs))
     expect(server.requestedLengths.at(-1)).toBe(100)
     await expect(client.openSession().step(swarm.inputs(101))).rejects.toThrow(ContextLengthError)
     expect(client.router.status().every(({ bannedForMs }) => bannedForMs === 0)).toBe(true)
   })
 
-  test('a server that allows less than is needed is left for one that allows it', async () => {
+  test('a server that allows less than is needed is replaced by one that allows it', async () => {
     await swarm.addServer(0, 6, { maxSessionLength: 100, inferenceRps: 1000 })
     await swarm.addServer(0, 6)
     const client = await swarm.connect()
     const inputs = [swarm.inputs(200)]
-    expect(await run(client.openSession(), inputs)).toEqual(swarm.expected(...inputs))
+    expect(await runInputs(client.openSession(), inputs)).toEqual(swarm.expected(...inputs))
     expect(client.router.status().every(({ bannedForMs }) => bannedForMs === 0)).toBe(true)
   })
 
-  test("a server's limit on the tokens of a request is learnt, too", async () => {
+  test("a server's limit on the tokens of a request is learnt as well", async () => {
     await swarm.addServer(0, 6, { maxRequestTokens: 50 })
     const client = await swarm.connect()
     const inputs = [swarm.inputs(300)]
-    expect(await run(client.openSession(), inputs)).toEqual(swarm.expected(...inputs))
+    expect(await runInputs(client.openSession(), inputs)).toEqual(swarm.expected(...inputs))
     expect(client.router.status().every(({ bannedForMs }) => bannedForMs === 0)).toBe(true)
   })
 })
 
-describe('going back', () => {
-  test.each([false, true])('modern servers: %s', async (modern) => {
+describe('rewinding', () => {
+  test.each([false, true])('on servers that can rewind: %s', async (modern) => {
     const first = await swarm.addServer(0, 3, { modern })
     await swarm.addServer(3, 6, { modern })
     const session = (await swarm.connect()).openSession()
@@ -195,24 +188,24 @@ describe('going back', () => {
       data: prompt.data.subarray(0, 150 * swarm.hiddenSize),
     }
     const expected = swarm.expected(kept, right, more).subarray(150 * swarm.hiddenSize)
-    expect(await run(session, [right, more])).toEqual(expected)
+    expect(await runInputs(session, [right, more])).toEqual(expected)
     // Modern servers are probed once and then rewound, older ones get a new session.
     expect(first.sessionsEver).toBe(2)
   })
 
-  test('to the beginning, and further than there is', async () => {
+  test('works to the beginning, and refuses a position that was not reached', async () => {
     await swarm.addServer(0, 6)
     const session = (await swarm.connect()).openSession()
     await session.step(swarm.inputs(10))
     session.rewind(0)
     const inputs = [swarm.inputs(5, 2)]
-    expect(await run(session, inputs)).toEqual(swarm.expected(...inputs))
+    expect(await runInputs(session, inputs)).toEqual(swarm.expected(...inputs))
     expect(() => session.rewind(6)).toThrow(RangeError)
   })
 })
 
-describe('stopping', () => {
-  test('an aborted step frees the servers at once, and the session can go on', async () => {
+describe('ending early', () => {
+  test('an aborted step frees the servers at once, and the session can be used again', async () => {
     const stepMs = (tokens: number): number => (tokens > 1 ? 0 : 500)
     const server = await swarm.addServer(0, 6, { stepMs })
     const session = (await swarm.connect()).openSession()
@@ -229,7 +222,7 @@ describe('stopping', () => {
     expect(outputs).toEqual(swarm.expected(prompt, next).subarray(10 * swarm.hiddenSize))
   })
 
-  test('a session that is closed in mid-step ends it', async () => {
+  test('closing a session ends its running step', async () => {
     const server = await swarm.addServer(0, 6, { stepMs: () => 5000 })
     const session = (await swarm.connect()).openSession()
     await session.open()
@@ -241,7 +234,7 @@ describe('stopping', () => {
     await expect.poll(() => server.openSessions, { timeout: 300 }).toBe(0)
   })
 
-  test('two steps at once are refused', async () => {
+  test('a second step at the same time is refused', async () => {
     await swarm.addServer(0, 6)
     const session = (await swarm.connect()).openSession()
     const stepping = session.step(swarm.inputs(1))

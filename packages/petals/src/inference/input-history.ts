@@ -3,7 +3,7 @@ import { fromBfloat16, fromFloat16, toBfloat16, toFloat16 } from '../tensor/half
 import { bytesOf, floatTensor, tensorValues, type Tensor } from '../tensor/tensor.ts'
 import type { HiddenTensor } from './step-outputs.ts'
 
-/** Inputs that were of one type. */
+/** Consecutive inputs of one type. */
 interface Segment {
   readonly dtype: FloatDtype
   readonly start: number
@@ -13,8 +13,8 @@ interface Segment {
 }
 
 /**
- * All inputs that a span has had since position 0, in order: what a server that takes over must be sent. Values are kept
- * in the type in which they came, which is exact and half the memory on 16-bit swarms.
+ * All inputs of a hop since position 0, in order: what a replacement must be sent. Values keep the type in which they
+ * arrived, which is exact and takes half the memory on 16-bit swarms.
  */
 export class InputHistory {
   readonly #hiddenSize: number
@@ -24,7 +24,7 @@ export class InputHistory {
     this.#hiddenSize = hiddenSize
   }
 
-  /** Tokens. */
+  /** Length in tokens. */
   get length(): number {
     const last = this.#segments.at(-1)
     return last ? last.start + last.tokens : 0
@@ -52,8 +52,8 @@ export class InputHistory {
   }
 
   /**
-   * Inputs of positions [start, end), of one type: that of the server if it is narrower, since the server would round to it
-   * anyway, else their own.
+   * Returns the inputs of positions [start, end) in one type: the server's if it is narrower, because the server would round
+   * to it anyway, or else their own.
    */
   slice(start: number, end: number, serverDtype: FloatDtype): HiddenTensor {
     const parts = this.#segments
@@ -103,7 +103,7 @@ function convert(tensor: HiddenTensor, dtype: FloatDtype): Tensor {
   return tensor.dtype === dtype ? tensor : floatTensor(tensorValues(tensor), tensor.shape, dtype)
 }
 
-/** The same values in the narrowest type that holds them exactly: embeddings of 16-bit checkpoints are 16-bit numbers. */
+/** Returns the values in the narrowest type that holds them exactly: embeddings of 16-bit checkpoints are 16-bit numbers. */
 export function compactTensor(values: Float32Array, shape: readonly number[]): HiddenTensor {
   const bits = new Uint32Array(values.buffer, values.byteOffset, values.length)
   if (bits.every((value) => (value & 0xffff) === 0))
@@ -115,7 +115,7 @@ export function compactTensor(values: Float32Array, shape: readonly number[]): H
     : { dtype: 'float32', shape, data: bytesOf(values) }
 }
 
-/** A copy of the values as float32, whatever the tensor's type. */
+/** Returns a copy of the values as float32, for every type of tensor. */
 export function copyValues({ dtype, data }: HiddenTensor): Float32Array {
   const bytes = new Uint8Array(data)
   if (dtype === 'float32') return new Float32Array(bytes.buffer)

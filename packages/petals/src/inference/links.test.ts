@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import type { HiddenStates } from '../tensor/hidden-states.ts'
+import { dialogueOf, expectIdentical } from '../testing/dialogue.ts'
 import { FakeSwarm } from '../testing/fake-swarm.ts'
 import type { FaultyLink } from '../testing/faulty-link.ts'
 import type { InferenceSession } from './inference-session.ts'
@@ -11,30 +12,14 @@ beforeEach(async () => {
 })
 afterEach(() => swarm[Symbol.asyncDispose]())
 
-const dialogue = (): readonly HiddenStates[] => [
-  swarm.inputs(300, 1),
-  ...Array.from({ length: 10 }, (_, i) => swarm.inputs(1, i + 2)),
-]
-
-async function expectIdentical(
-  session: InferenceSession,
-  beforeStep: (index: number) => void,
-): Promise<void> {
-  const inputs = dialogue()
-  const outputs: number[] = []
-  for (const [index, input] of inputs.entries()) {
-    beforeStep(index)
-    outputs.push(...(await session.step(input)).data)
-  }
-  expect(Float32Array.from(outputs)).toEqual(swarm.expected(...inputs))
-}
+const dialogue = (): readonly HiddenStates[] => dialogueOf(swarm, 300, 10)
 
 const faults: Readonly<Record<string, (link: FaultyLink) => void>> = {
   reset: (link) => link.reset(),
   'black hole': (link) => (link.state = { kind: 'blackhole' }),
   'half open': (link) => (link.state = { kind: 'half-open' }),
   'one byte per second': (link) => (link.state = { kind: 'slow', bytesPerSecond: 1 }),
-  'cut in mid-frame': (link) => (link.cutAfterBytes = 700),
+  'cut within a frame': (link) => (link.cutAfterBytes = 700),
   'cut within the header of a frame': (link) => (link.cutAfterBytes = 20),
 }
 
@@ -47,25 +32,25 @@ describe.each(Object.entries(faults))('a link fails: %s', (_name, fault) => {
     const { link } = await swarm.addServerBehindLink(0, 6, { inferenceRps: 1000 })
     await swarm.addServer(0, 6)
     const client = await swarm.connect()
-    // How long a prompt takes this server is known from an earlier one.
+    // An earlier prompt shows how long this server takes.
     await client.openSession().step(swarm.inputs(300))
     const session = client.openSession()
     await session.open({ length: 400 })
     const startedAt = performance.now()
-    await expectIdentical(session, (index) => {
+    await expectIdentical(swarm, session, dialogue(), (index) => {
       if (index === at) fault(link)
     })
     expect(performance.now() - startedAt).toBeLessThan(14_000)
   })
 })
 
-test('a link that dies in the first prompt of all takes longest to notice', async () => {
+test('a link that fails in the very first prompt takes longest to notice', async () => {
   const { link } = await swarm.addServerBehindLink(0, 6, { inferenceRps: 1000 })
   await swarm.addServer(0, 6)
   const session = (await swarm.connect()).openSession()
   await session.open({ length: 400 })
   const startedAt = performance.now()
-  await expectIdentical(session, (index) => {
+  await expectIdentical(swarm, session, dialogue(), (index) => {
     if (index === 0) link.state = { kind: 'blackhole' }
   })
   expect(performance.now() - startedAt).toBeLessThan(22_000)
@@ -79,7 +64,7 @@ test('a link that recovers is used again, over a new connection', async () => {
   link.state = { kind: 'blackhole' }
   const stepping = session.step(swarm.inputs(1, 2))
   await new Promise((resolve) => setTimeout(resolve, 3000))
-  // The old connections stay dead, as after a change of networks; new ones get through.
+  // The old connections stay dead, as after a change of networks; new ones work.
   const before = server.sessionsEver
   link.reset()
   link.state = { kind: 'open' }
@@ -87,16 +72,16 @@ test('a link that recovers is used again, over a new connection', async () => {
   expect(server.sessionsEver).toBeGreaterThan(before)
 })
 
-test('latency that jumps about is no fault', async () => {
+test('varying latency is no fault', async () => {
   const { link } = await swarm.addServerBehindLink(0, 6)
   const client = await swarm.connect()
-  await expectIdentical(client.openSession(), (index) => {
+  await expectIdentical(swarm, client.openSession(), dialogue(), (index) => {
     link.latencyMs = (index * 37) % 200
   })
   expect(client.router.status()[0]!.bannedForMs).toBe(0)
 })
 
-test('over long links servers hand outputs on, and that is faster', async () => {
+test('over long links servers push their outputs, and that is faster', async () => {
   const latencyMs = 30
   for (const [start, end] of [
     [0, 2],
@@ -107,13 +92,13 @@ test('over long links servers hand outputs on, and that is faster', async () => 
     link.latencyMs = latencyMs
   }
   const [first, second, third] = swarm.servers
-  // Among themselves they are near; what they measure is in their records.
+  // They are close to each other; their records say what they measured.
   first!.announce([swarm.dht], { nextPings: { [second!.id]: 0.001 } })
   second!.announce([swarm.dht], { nextPings: { [third!.id]: 0.001 } })
   const client = await swarm.connect()
   await client.router.measure()
   const decode = async (session: InferenceSession): Promise<number> => {
-    await expectIdentical(session, () => {})
+    await expectIdentical(swarm, session, dialogue())
     const startedAt = performance.now()
     for (let i = 0; i < 5; i++) await session.step(swarm.inputs(1, i + 20))
     return (performance.now() - startedAt) / 5

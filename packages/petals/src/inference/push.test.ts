@@ -2,8 +2,8 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import type { Span } from '../blocks/spans.ts'
 import { peerIdFromBytes, type PeerId } from '../p2p/peer-id.ts'
 import type { HiddenStates } from '../tensor/hidden-states.ts'
+import { expectIdentical } from '../testing/dialogue.ts'
 import { FakeSwarm } from '../testing/fake-swarm.ts'
-import type { InferenceSession } from './inference-session.ts'
 import { maxPushedTokens, pushGain, pushKind } from './push-plan.ts'
 
 let swarm: FakeSwarm
@@ -19,28 +19,22 @@ const dialogue = (): readonly HiddenStates[] => [
   swarm.inputs(5, 20),
 ]
 
-async function expectIdentical(session: InferenceSession, inputs = dialogue()): Promise<void> {
-  const outputs: number[] = []
-  for (const input of inputs) outputs.push(...(await session.step(input)).data)
-  expect(Float32Array.from(outputs)).toEqual(swarm.expected(...inputs))
-}
-
 describe.each([
-  ['2.2.0.post1, told at the opening', false],
-  ['newer, told at each step', true],
-])('servers hand outputs on: %s', (_name, modern) => {
-  const addChain = async (): Promise<void> => {
+  ['2.2.0.post1, which reads the next servers at the opening', false],
+  ['newer, which reads the next servers in each step', true],
+])('servers push their outputs: %s', (_name, modern) => {
+  const addServers = async (): Promise<void> => {
     await swarm.addServer(0, 2, { modern })
     await swarm.addServer(2, 4, { modern })
     await swarm.addServer(4, 6, { modern })
   }
 
-  test('outputs are the same, and came that way', async () => {
-    await addChain()
+  test('outputs are the same, and were pushed', async () => {
+    await addServers()
     const session = (await swarm.connect({ serverToServer: 'always' })).openSession()
-    await expectIdentical(session)
+    await expectIdentical(swarm, session, dialogue())
     const pushes = swarm.servers.map(({ pushCount }) => pushCount)
-    // Newer servers may be sent the prompt while others still open: then it is relayed.
+    // The prompt may be sent to newer servers while others still open; then it is relayed.
     expect([
       [0, 11, 11],
       [0, 12, 12],
@@ -48,8 +42,8 @@ describe.each([
     if (!modern) expect(pushes[1]).toBe(12)
   })
 
-  test.each([0, 1, 2])('server %i of the chain is killed', async (index) => {
-    await addChain()
+  test.each([0, 1, 2])('server %i of the route is killed', async (index) => {
+    await addServers()
     const bad = swarm.servers[index]!
     const session = (await swarm.connect({ serverToServer: 'always' })).openSession()
     await session.open()
@@ -59,12 +53,12 @@ describe.each([
       void bad.kill()
       return true
     }
-    // Known to the client only after its next look at the DHT.
-    await expectIdentical(session, dialogue())
+    // The client learns of the new server only when it reads the DHT again.
+    await expectIdentical(swarm, session, dialogue())
   })
 
   test('a server hangs', async () => {
-    await addChain()
+    await addServers()
     await swarm.addServer(2, 4, { modern, inferenceRps: 1 })
     const session = (await swarm.connect({ serverToServer: 'always' })).openSession()
     const bad = swarm.servers[1]!
@@ -72,11 +66,11 @@ describe.each([
       if (index >= 8) bad.hung = true
       return index >= 8
     }
-    await expectIdentical(session)
+    await expectIdentical(swarm, session, dialogue())
   })
 
-  test('outputs that are not handed on are relayed from then on, and nobody is banned', async () => {
-    await addChain()
+  test('after a lost push outputs are relayed, and no server is banned', async () => {
+    await addServers()
     const client = await swarm.connect({ serverToServer: 'always' })
     const session = client.openSession()
     await session.open()
@@ -90,8 +84,8 @@ describe.each([
     expect(client.router.status().every(({ bannedForMs }) => bannedForMs === 0)).toBe(true)
   })
 
-  test('after going back', async () => {
-    await addChain()
+  test('after a rewind', async () => {
+    await addServers()
     const session = (await swarm.connect({ serverToServer: 'always' })).openSession()
     const [prompt, wrong, right, more] = [
       swarm.inputs(100),
@@ -108,31 +102,33 @@ describe.each([
   })
 
   test('several sessions at once', async () => {
-    await addChain()
+    await addServers()
     const client = await swarm.connect({ serverToServer: 'always' })
-    await Promise.all(Array.from({ length: 4 }, () => expectIdentical(client.openSession())))
+    await Promise.all(
+      Array.from({ length: 4 }, () => expectIdentical(swarm, client.openSession(), dialogue())),
+    )
   })
 })
 
-test('servers of both kinds in one chain: relayed', async () => {
+test('a route with servers of both kinds is relayed', async () => {
   await swarm.addServer(0, 2, { modern: true })
   await swarm.addServer(2, 4)
   await swarm.addServer(4, 6)
-  await expectIdentical((await swarm.connect({ serverToServer: 'always' })).openSession())
+  await expectIdentical(swarm, (await swarm.connect({ serverToServer: 'always' })).openSession(), dialogue())
   expect(swarm.servers.map(({ pushCount }) => pushCount)).toEqual([0, 0, 0])
 })
 
-test('on loopback relaying is as fast: auto does not push', async () => {
+test('auto does not push on loopback, where relaying is as fast', async () => {
   await swarm.addServer(0, 3)
   await swarm.addServer(3, 6)
-  await expectIdentical((await swarm.connect()).openSession())
+  await expectIdentical(swarm, (await swarm.connect()).openSession(), dialogue())
   expect(swarm.servers.map(({ pushCount }) => pushCount)).toEqual([0, 0])
 })
 
-describe('the plan', () => {
+describe('the decision to push', () => {
   const peerOf = (index: number): PeerId =>
     peerIdFromBytes(Uint8Array.from([0x12, 32, ...new Array<number>(32).fill(index + 1)]))!
-  const chain = (between: readonly (number | undefined)[]): readonly Span[] =>
+  const route = (between: readonly (number | undefined)[]): readonly Span[] =>
     Array.from({ length: between.length + 1 }, (_, i) => ({
       peer: peerOf(i),
       start: i,
@@ -145,7 +141,7 @@ describe('the plan', () => {
       },
     }))
   const gain = (between: readonly (number | undefined)[], fromHere: number | undefined) =>
-    pushGain(chain(between), () => fromHere)
+    pushGain(route(between), () => fromHere)
 
   test('equal links: n round trips become (n + 1) / 2', () => {
     expect(gain([0.1, 0.1], 0.1)).toEqual({ relayedMs: expect.closeTo(300), pushedMs: expect.closeTo(200) })
@@ -155,7 +151,7 @@ describe('the plan', () => {
     })
   })
 
-  test('only where all is measured, reachable, and worth it', () => {
+  test('is made only if all times are measured, all servers are reachable, and it is worth it', () => {
     expect(gain([undefined], 0.1)).toBeUndefined()
     expect(gain([0.1], undefined)).toBeUndefined()
     expect(gain([Infinity], 0.1)).toBeUndefined()
@@ -164,13 +160,13 @@ describe('the plan', () => {
     expect(gain([], 0.1)).toBeUndefined()
   })
 
-  test('servers that read their metadata at different times do not mix', () => {
+  test('is against a route whose servers read the next servers at different times', () => {
     expect(pushKind([true, true])).toBe('per-step')
     expect(pushKind([false, false])).toBe('at-opening')
     expect(pushKind([true, false])).toBeUndefined()
   })
 
-  test('a pushed step fits into a unary call', () => {
+  test('limits a pushed step to one unary call', () => {
     expect(maxPushedTokens(8192)).toBe(126)
     expect(maxPushedTokens(10_000_000)).toBe(1)
   })

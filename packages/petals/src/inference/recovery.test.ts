@@ -7,20 +7,20 @@ import { Recovery } from './recovery.ts'
 const peer = parsePeerId('QmVkqaunyKCw4NKmWXbsGhkr5CotM8vCBKWyxsh8FGZyfr')
 const full = new RpcError('rpc_inference', 'Could not allocate 100 bytes')
 
-test('a server without room is asked again five times, however long was waited for others before', () => {
+test('a server without room is asked again five times, no matter how long the step waited for others before', () => {
   const recovery = new Recovery(100)
   recovery.note(peer, new PeerUnreachableError('gone'))
   for (let i = 0; i < 20; i++) expect(recovery.pauseMs([peer])).toBeGreaterThan(0)
   for (let i = 0; i < 5; i++) {
     recovery.note(peer, full)
-    recovery.pauseMs([]) // news are waited for
+    recovery.pauseMs([]) // a wait for other servers
     expect(recovery.pauseMs([peer])).toBeGreaterThan(0)
   }
   recovery.note(peer, full)
   expect(() => recovery.pauseMs([peer])).toThrow(CapacityError)
 })
 
-test('a server that was late is asked again at once, and has longer each time', () => {
+test('a server that was late is asked again at once, with more time each time', () => {
   const recovery = new Recovery(1)
   for (const scale of [2, 4, 8]) {
     recovery.note(peer, new DeadlineExceededError('A step', 2000, { peer }))

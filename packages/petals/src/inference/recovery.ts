@@ -5,38 +5,38 @@ import type { PeerId } from '../p2p/peer-id.ts'
 import { failureKind, offenceOf } from '../routing/failure-kind.ts'
 import type { Offence } from '../routing/ban-list.ts'
 
-/** Pauses before a server is tried again that has failed in the same step. */
+/** Shortest and longest pause before a server that has failed in the same step is tried again. */
 const minBackoffMs = 500
 const maxBackoffMs = 2000
 
-/** So often servers without room are asked again: about eight seconds in all. */
+/** How often servers without room are asked again: about eight seconds in all. */
 const maxReturnsToFull = 5
 
-/** After this many failures in a step the route of fewest servers is taken, not the fastest. */
+/** After this many failures in a step, the route with the fewest servers is chosen instead of the fastest. */
 const failuresBeforeShortest = 3
 
-/** A name that can't be reached costs little time: perhaps it is only that, a name in a record. So many count as one error. */
+/** An unreachable server costs little time, and may exist only as a name in a record. This many count as one error. */
 const namesPerError = 5
 
-/** After this many of them in a step only servers that are known to live are taken, as far as there are any. */
+/** After this many unreachable servers in a step, only those that have answered before are chosen, if there are any. */
 const unreachableBeforeProven = 2
 
-/** How much longer to wait for an answer each time that a deadline has passed in the same step. */
+/** Factor by which deadlines grow each time that one has passed in the same step. */
 const deadlineGrowth = 2
 
-/** A server that was slow is asked again before one that fails, and that before one that can't be reached. */
+/** A server that was slow is asked again before one that failed or can't be reached. */
 const demerits: Readonly<Record<Offence, number>> = { late: 1, failed: 2, gone: 2 }
 
-/** What went wrong in one step, and how long to go on trying. */
+/** What went wrong in one step. It decides how long to continue. */
 export class Recovery {
-  /** Peers that failed, and how bad a choice they are now. */
+  /** Peers that failed. The higher the number, the worse a choice they are now. */
   readonly failed = new Map<PeerId, number>()
   deadlineScale = 1
-  /** Errors, wrong answers and broken connections that are survived. */
+  /** Errors, wrong answers and broken connections before the step is given up. */
   readonly #maxRetries: number
   readonly #offences = new Map<PeerId, Offence>()
   #failures = 0
-  /** Of these, errors, wrong answers and connections that broke: the server was there. */
+  /** Failures of servers that were reached: errors, wrong answers and broken connections. */
   #errors = 0
   #unreachable = 0
   #returns = 0
@@ -52,12 +52,12 @@ export class Recovery {
     return this.#failures >= failuresBeforeShortest ? 'shortest' : 'fastest'
   }
 
-  /** Records name servers that are not there: those that have answered before are to be taken. */
+  /** Records name servers that don't exist, so only those that have answered before shall be chosen. */
   get provenOnly(): boolean {
     return this.#unreachable >= unreachableBeforeProven
   }
 
-  /** Of the first failure, `performance.now()` milliseconds; now, if there was none. */
+  /** Time of the first failure, `performance.now()` milliseconds; now, if there was none. */
   get startedAt(): number {
     return (this.#startedAt ??= performance.now())
   }
@@ -68,8 +68,8 @@ export class Recovery {
   }
 
   /**
-   * A server failed. That one was slow, or can't be reached, is no reason to give up; that servers which can be reached fail
-   * again and again is. @throws CapacityError or GenerationFailedError when this was one error too many.
+   * Notes that a server failed. A server that was slow or can't be reached is no reason to give up. Repeated failures of
+   * servers that can be reached are. @throws CapacityError or GenerationFailedError if this was one error too many
    */
   note(peer: PeerId | undefined, cause: Error, blocks: readonly number[] = []): void {
     this.#startedAt ??= performance.now()
@@ -91,13 +91,13 @@ export class Recovery {
   }
 
   /**
-   * How long to pause before these servers, which have failed in this step, are asked again. One that was slow has had its
-   * pause. @throws CapacityError when there is no room in servers' caches, and that has been so too often.
+   * Returns how long to pause before these servers, which have failed in this step, are asked again. A slow server has had
+   * its pause already. @throws CapacityError if servers had no room in their KV caches too often
    */
   pauseMs(peers: readonly PeerId[]): number {
     const cause = this.#cause
     const isFull = failureKind(cause) === 'full'
-    // Pauses in which nothing was asked, or something else was the matter, are no attempts to find room.
+    // A pause without a server to ask, or after another kind of failure, is not an attempt to find room.
     if (isFull && peers.length > 0 && this.#returnsToFull++ >= Math.min(maxReturnsToFull, this.#maxRetries))
       throw giveUp(this.failed.size, cause!, [])
     if (!isFull && peers.length > 0 && peers.every((peer) => this.#offences.get(peer) === 'late')) return 0
@@ -107,7 +107,7 @@ export class Recovery {
 
 function giveUp(servers: number, cause: Error, blocks: readonly number[]): Error {
   if (failureKind(cause) === 'full') {
-    const advice = 'Others are using them; try again soon, or ask for a shorter answer.'
+    const advice = 'Other clients are using them; try again soon, or ask for a shorter answer.'
     return new CapacityError(`The servers of the swarm have no room left in their KV caches. ${advice}`, {
       cause,
       retryAfterMs: 15_000,

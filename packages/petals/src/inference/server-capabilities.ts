@@ -7,11 +7,11 @@ import type { RpcClient } from '../rpc/rpc-client.ts'
 import { inferenceMethod, openingRequest, stepRequest } from './inference-methods.ts'
 import { maxResponseBytes } from './step-outputs.ts'
 
-/** An answer counts this long: a server may be updated. */
+/** A finding is valid for this long, because a server may be updated. */
 const lifetimeMs = 3_600_000
 const probeTimeoutMs = 5000
 
-/** Rewinding came between builds that call themselves 2.3.0.dev2; what is older than that can't do it. */
+/** Rewinding was added between builds that all call themselves 2.3.0.dev2. Older versions can't do it. */
 const firstVersionInDoubt = [2, 3]
 
 interface Finding {
@@ -26,8 +26,8 @@ export interface ServerCapabilitiesOptions {
 }
 
 /**
- * What servers can do beyond plain generation, found out by trying: older ones ignore what they don't know, without a word.
- * A server that rewinds also hands outputs on by each step's own metadata.
+ * Finds out by a trial what servers can do beyond plain generation, because older ones silently ignore what they don't know.
+ * A server that can rewind also reads in each step's metadata where to push its outputs to.
  */
 export class ServerCapabilities {
   readonly #options: ServerCapabilitiesOptions
@@ -37,7 +37,7 @@ export class ServerCapabilities {
     this.#options = options
   }
 
-  /** Whether `start_from_position` is obeyed. False if it can't be found out. */
+  /** Reports whether the server obeys `start_from_position`; false if that can't be found out. */
   async canRewind(span: Span, { signal }: AbortOptions = {}): Promise<boolean> {
     if (isTooOld(span.server.version)) return false
     const known = this.#findings.get(span.peer)
@@ -50,7 +50,7 @@ export class ServerCapabilities {
     return await canRewind
   }
 
-  /** In a session of one token the same token is run twice from position 0: old servers find that it does not fit. */
+  /** Runs a token twice from position 0 in a session of one token: a server that can't rewind refuses the second. */
   async #probe(span: Span, signal: AbortSignal | undefined): Promise<boolean> {
     const { rpc, dhtPrefix, hiddenSize } = this.#options
     const timeout = AbortSignal.timeout(probeTimeoutMs)

@@ -1,13 +1,13 @@
 import { RpcError } from '../errors.ts'
 import type { PeerId } from '../p2p/peer-id.ts'
 
-/** Limits that servers have told by refusing more. Shared by all sessions on a model. */
+/** Limits of servers, learnt from their refusals. All sessions of a model share them. */
 export interface ServerLimits {
   /** Longest session, tokens. */
   readonly maxLengths: Map<PeerId, number>
-  /** Most tokens in one request, of any server so far. */
+  /** Most tokens in one request: the lowest limit of all servers so far. */
   maxRequestTokens: number
-  /** Servers that fail at steps of no tokens, as those do that compress their answers to 8 bits by QUANTILE or UNIFORM. */
+  /** Servers that fail at empty steps, as those do that compress their answers to 8 bits by QUANTILE or UNIFORM. */
   readonly withoutEmptySteps: Set<PeerId>
 }
 
@@ -18,8 +18,8 @@ export const noLimitsKnown = (): ServerLimits => ({
 })
 
 /**
- * Notes what a refusal says (`petals/server/handler.py`, `task_pool.py`). True if something was learnt that was not known.
- * `hasAnswered`: the session had gone beyond its opening.
+ * Notes the limit that a refusal names (`petals/server/handler.py`, `task_pool.py`). Returns true if it was new.
+ * @param hasAnswered the session had answered a step after its opening
  */
 export function learnFrom(cause: Error, peer: PeerId, limits: ServerLimits, hasAnswered: boolean): boolean {
   const text = cause instanceof RpcError ? cause.remoteMessage : ''

@@ -202,7 +202,7 @@ const answer: Rules['answered'] = (state, { outputs, at }) => {
 function requireFresh(last: Answer | undefined, next: Answer): void {
   if (!last || next.outputs.byteLength === 0 || Buffer.compare(last.outputs, next.outputs) !== 0) return
   if (next.inputs && last.inputs && Buffer.compare(last.inputs, next.inputs) === 0) return
-  throw new ProtocolError('It sent the answer to an earlier step again.')
+  throw new ProtocolError('An answer repeats the one to an earlier step.')
 }
 
 const take: Rules['taken'] = (state) => ({ ...state, outputs: state.outputs.slice(1) })

@@ -1,27 +1,28 @@
 import type { Span } from '../blocks/spans.ts'
 
-/** Tokens beyond what is needed now, at least: a short answer needs no second allocation. */
+/** Least tokens beyond those that are needed now, so that a short answer needs no second allocation. */
 const minHeadroom = 256
 /** Lengths are multiples of this. */
 const granularity = 64
-/** A server whose free cache is this many times what the whole session could ever take is not hurt by all of it. */
+/** A server with this many times the free KV cache that the whole session could ever take can spare all of it. */
 const generousShare = 8
 
 export interface LengthRequest {
   /** Tokens that must fit. */
   readonly needed: number
-  /** Tokens that the session may ever hold. */
+  /** The most tokens that the session will ever hold. */
   readonly maximum: number
-  /** What the server is known to allow at most. */
+  /** The server's own limit, if it is known. */
   readonly limit?: number | undefined
-  /** Servers were found to be short of room. */
+  /** Servers have run out of room. */
   readonly tight?: boolean | undefined
   readonly span: Span
 }
 
 /**
- * How long a session to ask a server for. KV cache is what swarms are short of: tightly at first, more when it is needed
- * (by a new session and replay, so each time half as much again), all of it at once where there is plenty.
+ * Returns how many tokens of KV cache to request from a server. Swarms are short of KV cache: little is requested at first,
+ * and more when it is needed. That takes a new session and a replay, so each time it is half as much again. Where there is
+ * plenty, all is requested at once.
  */
 export function sessionLength({
   needed,

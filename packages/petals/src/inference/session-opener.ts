@@ -8,16 +8,16 @@ import { sessionLength } from './session-length.ts'
 /** A server whose session was just closed may need a moment to free its KV cache. */
 const reallocTimeoutSeconds = 2
 
-/** Opens sessions on servers, of the length that is needed. */
+/** Opens server sessions of the length that is needed. */
 export class SessionOpener {
-  /** Tokens that sessions must hold. */
+  /** Tokens that server sessions must hold. */
   needed = 0
-  /** A server had no room: ask for no more than is needed. */
+  /** A server had no room, so request no more than is needed. */
   isTight = false
   readonly #context: InferenceContext
   readonly #metrics: InferenceMetrics
   readonly #maxLength: number
-  /** Peers that had a session of ours that was closed just now. */
+  /** Peers on which a session was just closed. */
   readonly #busy = new Set<PeerId>()
 
   constructor(context: InferenceContext, metrics: InferenceMetrics, maxLength: number) {
@@ -26,11 +26,12 @@ export class SessionOpener {
     this.#maxLength = maxLength
   }
 
+  /** Notes that a session on this peer is closed and will be opened again. */
   expectBusy(peer: PeerId): void {
     this.#busy.add(peer)
   }
 
-  /** The server is known to refuse sessions as long as is needed. */
+  /** Reports whether the server is known to refuse sessions of the length that is needed. */
   isTooLongFor(peer: PeerId): boolean {
     return (this.#context.limits.maxLengths.get(peer) ?? Infinity) < this.needed
   }

@@ -7,38 +7,39 @@ import type { ExpertResponse } from '../wire/runtime.ts'
 /** A tensor of hidden states: [1, tokens, hidden]. */
 export type HiddenTensor = Tensor & { readonly dtype: FloatDtype }
 
-/** Activations of real models stay far below; float16 could not even hold it. */
+/** Activations of real models stay far below this; float16 could not even hold it. */
 const largestPlausible = 1e9
 
-/** Bytes of a response beside its values. */
+/** Most bytes of a response besides its values. */
 const overheadBytes = 64 * 1024
 
-/** Longest honest response to a step: float32 is the widest that servers send. */
+/** Returns the length of the longest honest response to a step: float32 is the widest type that servers send. */
 export const maxResponseBytes = (tokens: number, hiddenSize: number): number =>
   tokens * hiddenSize * 4 + overheadBytes
 
 /**
- * The outputs of a step, checked: a server may be broken or lying, and a wrong value here would only show as a wrong word.
- * @throws ProtocolError
+ * Decodes and checks the outputs of a step. A server may be faulty or malicious, and a wrong value would only show as a
+ * wrong word in the answer. @throws ProtocolError
  */
 export function readOutputs({ tensors }: ExpertResponse, tokens: number, hiddenSize: number): HiddenTensor {
   const [encoded] = tensors
   if (!encoded || tensors.length !== 1)
-    throw new ProtocolError(`A step was answered by ${tensors.length} tensors instead of 1.`)
+    throw new ProtocolError(`The answer to a step has ${tensors.length} tensors instead of 1.`)
   const { size } = encoded
   if (size.length !== 3 || size[0] !== 1 || size[1] !== tokens || size[2] !== hiddenSize) {
     throw new ProtocolError(
-      `A step of shape [1, ${tokens}, ${hiddenSize}] was answered by one of shape [${size.join(', ')}].`,
+      `The answer to a step of shape [1, ${tokens}, ${hiddenSize}] has the shape [${size.join(', ')}].`,
     )
   }
   const tensor = decodeTensor(encoded)
   const { dtype } = tensor
-  if (!isFloatDtype(dtype)) throw new ProtocolError(`A step was answered in ${dtype}.`)
+  if (!isFloatDtype(dtype))
+    throw new ProtocolError(`The answer to a step is of type ${dtype}, which is not a floating-point type.`)
   checkValues(tensor, hiddenSize)
   return { ...tensor, dtype }
 }
 
-/** No NaN, no infinity, nothing absurd, and no token whose values are all zero. */
+/** @throws ProtocolError for NaN, infinity, an implausibly large value, or a token whose values are all zero */
 function checkValues(tensor: Tensor, hiddenSize: number): void {
   const values = tensor.dtype === 'float32' ? float32View(tensor.data) : uint16View(tensor.data)
   const isWrong = wrongValue[tensor.dtype as FloatDtype]
@@ -48,14 +49,16 @@ function checkValues(tensor: Tensor, hiddenSize: number): void {
     for (let i = start; i < start + hiddenSize; i++) {
       const value = values[i]!
       if (isWrong(value))
-        throw new ProtocolError('A step was answered by values that are not numbers, or absurdly large.')
+        throw new ProtocolError(
+          'The answer to a step has values that are NaN, infinite or implausibly large.',
+        )
       if (allZero && signless(value) !== 0) allZero = false
     }
-    if (allZero) throw new ProtocolError('A step was answered by zeros.')
+    if (allZero) throw new ProtocolError('The answer to a step has a token whose values are all zero.')
   }
 }
 
-/** float32 is looked at as numbers, the 16-bit types as their bits: decoding them all would cost more than the look. */
+/** Checks float32 as numbers but the 16-bit types as bits: decoding them would cost more than the check. */
 const wrongValue: Readonly<Record<FloatDtype, (value: number) => boolean>> = {
   float32: (value) => !(Math.abs(value) <= largestPlausible),
   float16: (bits) => (bits & 0x7c00) === 0x7c00,

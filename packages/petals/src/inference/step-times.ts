@@ -1,12 +1,12 @@
 import type { PeerId } from '../p2p/peer-id.ts'
 
-/** Steps that are remembered of a server, for each class of size. */
+/** Steps of one size class that are remembered for each server. */
 const windowLength = 128
 
-/** A server is late when it takes this many times as long as 99 of 100 of its steps of that size. */
+/** A server is late when it takes this many times as long as the slowest of 99 in 100 of its steps of that size. */
 const patience = 6
 
-/** Milliseconds. The first steps of a server say little yet. */
+/** Milliseconds. The first few steps of a server say little. */
 const minDeadlineMs = 2000
 const minDeadlineOfFewMs = 4000
 const fewSamples = 5
@@ -22,9 +22,9 @@ export interface DeadlineOptions {
   readonly scale?: number | undefined
 }
 
-/** How long steps of servers took, from the whole process: what to expect, and when to stop waiting. */
+/** How long the steps of servers took, for all sessions of a model: what to expect, and when to stop waiting. */
 export class StepTimes {
-  /** By peer, then by class of size: steps of 2^(k-1)+1 … 2^k tokens are of class k. */
+  /** By peer, then by size class: steps of 2^(k-1)+1 … 2^k tokens are of class k. */
   readonly #windows = new Map<PeerId, Map<number, number[]>>()
   readonly #maxDeadlineMs: number
 
@@ -43,12 +43,12 @@ export class StepTimes {
     if (this.#windows.size > maxPeers && oldest !== undefined) this.#windows.delete(oldest)
   }
 
-  /** What it took to open a session on the server. */
+  /** Notes how long it took to open a session on the server. */
   recordOpening(peer: PeerId, ms: number): void {
     this.record(peer, opening, ms)
   }
 
-  /** How long to wait for that: `timeoutMs` for servers that are new to us, not so long for those that were quick before. */
+  /** Returns how long to wait for an opening: `timeoutMs` for a server that is new, less for one that was quick before. */
   openingDeadlineMs(peer: PeerId, timeoutMs: number, scale = 1): number {
     const window = this.#windows.get(peer)?.get(classOf(opening))
     return window
@@ -56,20 +56,21 @@ export class StepTimes {
       : timeoutMs
   }
 
-  /** Median time of such a step; undefined if nothing is known of the server. */
+  /** Returns the median time of a step of this size; undefined if nothing is known about the server. */
   expectedMs(peer: PeerId, tokens: number): number | undefined {
     return this.#estimate(peer, tokens, 0.5)?.ms
   }
 
-  /** Median time of a decode step; undefined before the first. */
+  /** Returns the median time of a decode step; undefined before the first. */
   decodeMs(peer: PeerId): number | undefined {
     const window = this.#windows.get(peer)?.get(classOf(1))
     return window && quantileOf(window, 0.5)
   }
 
   /**
-   * How long to wait for such a step. `claimedMs` is what it should take by what the server says of itself, for as long as
-   * nothing better is known. `scale` grows when deadlines have passed: perhaps all servers are slow.
+   * Returns how long to wait for a step of this size. `claimedMs` is the time that follows from the speed the server
+   * announces; it counts only until something better is known. `scale` grows when deadlines have passed: perhaps all servers
+   * are slow.
    */
   deadlineMs(peer: PeerId, tokens: number, { claimedMs = 0, scale = 1 }: DeadlineOptions = {}): number {
     const estimate = this.#estimate(peer, tokens, 0.99)
@@ -80,7 +81,7 @@ export class StepTimes {
     return Math.min(Math.max(least, patience * estimate.ms) * scale, this.#maxDeadlineMs)
   }
 
-  /** From steps of that size; else from smaller ones, as if time grew with the tokens; else from larger ones. */
+  /** From steps of that size; or else from smaller ones, as if time grew with the tokens; or else from larger ones. */
   #estimate(
     peer: PeerId,
     tokens: number,
@@ -98,7 +99,7 @@ export class StepTimes {
   }
 }
 
-/** Stands for a number of tokens where sessions are opened. */
+/** Stands for the number of tokens of an opening. */
 const opening = 0
 
 const classOf = (tokens: number): number => (tokens === opening ? -1 : Math.ceil(Math.log2(tokens)))

@@ -1,9 +1,8 @@
 import { MissingBlocksError, type SwarmWait } from '@petals-chat/engine'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
-import type { HiddenStates } from '../tensor/hidden-states.ts'
+import { dialogueOf, expectIdentical, promptLength } from '../testing/dialogue.ts'
 import type { FakeServer } from '../testing/fake-server.ts'
 import { dhtPrefix, FakeSwarm } from '../testing/fake-swarm.ts'
-import type { InferenceSession } from './inference-session.ts'
 
 let swarm: FakeSwarm
 
@@ -12,25 +11,11 @@ beforeEach(async () => {
 })
 afterEach(() => swarm[Symbol.asyncDispose]())
 
-const prompt = 40
-const steps = 12
-const dialogue = (): readonly HiddenStates[] => [
-  swarm.inputs(prompt, 1),
-  ...Array.from({ length: steps }, (_, i) => swarm.inputs(1, i + 2)),
-]
-
-/** Runs the dialogue; the outputs must be those of an undisturbed run, bit by bit. */
-async function expectIdentical(session: InferenceSession, inputs = dialogue()): Promise<void> {
-  const outputs: number[] = []
-  for (const input of inputs) outputs.push(...(await session.step(input)).data)
-  expect(Float32Array.from(outputs)).toEqual(swarm.expected(...inputs))
-}
-
-/** The bad server is the faster one, so that it is chosen first. */
+/** The faulty server is the faster one, so that it is chosen first. */
 const fast = { inferenceRps: 1000 }
 const slow = { inferenceRps: 100 }
 
-describe('slow is not dead', () => {
+describe('a session waits for servers', () => {
   const killAt = (server: FakeServer, at: number): void => {
     server.intercept = async ({ index }) => {
       if (index !== at) return false
@@ -39,25 +24,25 @@ describe('slow is not dead', () => {
     }
   }
 
-  test('a replica whose first step takes longer than ever is asked again, not the one that refuses connections', async () => {
+  test('asks a replica again whose first step takes longer than ever, not the server that refuses connections', async () => {
     let stepMs = 5
     const used = await swarm.addServer(0, 6, { ...fast, stepMs: () => 5 })
     const replica = await swarm.addServer(0, 6, { ...slow, stepMs: () => stepMs })
     const client = await swarm.connect()
-    // Both were quick for long: what is late at them is known.
+    // Both were quick for a long time, so it is known when they are late.
     for (const { id } of [used, replica])
       for (let i = 0; i < 10; i++)
-        for (const tokens of [1, prompt]) client.context.times.record(id, tokens, 5)
+        for (const tokens of [1, promptLength]) client.context.times.record(id, tokens, 5)
     killAt(used, 6)
     stepMs = 2600
     setTimeout(() => (stepMs = 5), 4500)
     const session = client.openSession()
-    await expectIdentical(session)
+    await expectIdentical(swarm, session)
     expect(session.route.map(({ peer }) => peer)).toEqual([replica.id])
     expect(replica.sessionsEver).toBeGreaterThanOrEqual(2)
   })
 
-  test('a server that opens sessions slower than it may is given more time', async () => {
+  test('gives a server more time that opens sessions too slowly', async () => {
     const server = await swarm.addServer(0, 6)
     server.hung = true
     const waits = await waitsOf(async (onWait) => {
@@ -69,13 +54,13 @@ describe('slow is not dead', () => {
     expect(waits).toEqual([[{ start: 0, end: 6 }], undefined])
   })
 
-  test('all servers of a span gone, then others in their place: the answer waits, tells so, and goes on', async () => {
+  test('waits when all servers of a span are gone, reports it, and continues when others appear', async () => {
     await swarm.addServer(0, 3)
     const gone = [await swarm.addServer(3, 6, fast), await swarm.addServer(3, 6, slow)]
     const session = (await swarm.connect()).openSession()
-    let told: SwarmWait | undefined
-    const toldAtWork = new Set<SwarmWait | undefined>()
-    const stepMs = (): number => (toldAtWork.add(told), 5)
+    let reported: SwarmWait | undefined
+    const reportedAtWork = new Set<SwarmWait | undefined>()
+    const stepMs = (): number => (reportedAtWork.add(reported), 5)
     gone[0]!.intercept = async ({ index }) => {
       if (index !== 6) return false
       for (const server of gone) void server.kill()
@@ -84,16 +69,17 @@ describe('slow is not dead', () => {
     }
     const waits = await waitsOf(async (onWait) => {
       const outputs: number[] = []
-      const tell = (wait: SwarmWait | undefined): void => onWait((told = wait))
-      for (const input of dialogue()) outputs.push(...(await session.step(input, { onWait: tell })).data)
-      expect(Float32Array.from(outputs)).toEqual(swarm.expected(...dialogue()))
+      const report = (wait: SwarmWait | undefined): void => onWait((reported = wait))
+      for (const input of dialogueOf(swarm))
+        outputs.push(...(await session.step(input, { onWait: report })).data)
+      expect(Float32Array.from(outputs)).toEqual(swarm.expected(...dialogueOf(swarm)))
     })
     expect(waits).toEqual([[{ start: 3, end: 6 }], undefined])
-    expect([...toldAtWork]).toEqual([undefined])
+    expect([...reportedAtWork]).toEqual([undefined])
     expect(gone.map(({ id }) => id)).not.toContain(session.route[1]!.peer)
   })
 
-  test('blocks whose servers have left the records are waited for, too', async () => {
+  test('waits also for blocks whose servers are no longer in the DHT', async () => {
     const [inputs, more] = [swarm.inputs(5), swarm.inputs(1, 2)]
     const server = await swarm.addServer(0, 6)
     const session = (await swarm.connect()).openSession()
@@ -110,7 +96,7 @@ describe('slow is not dead', () => {
     expect(waits.at(-1)).toBeUndefined()
   })
 
-  test('where none comes the answer is given up, and the error names the blocks', async () => {
+  test('gives up when no server appears, and the error names the blocks', async () => {
     await swarm.addServer(0, 3)
     const server = await swarm.addServer(3, 6)
     const session = (await swarm.connect({ waitTimeoutMs: 1500 })).openSession()
@@ -122,13 +108,13 @@ describe('slow is not dead', () => {
       /No server that holds blocks 3-5 of 'Toy-hf' \(6 blocks\) has answered for \d seconds/,
     )
     await expect(failure).rejects.toMatchObject({ blocks: [3, 4, 5] })
-    // The session is as it was.
+    // The session is as before.
     await swarm.addServer(3, 6)
     const expected = swarm.expected(swarm.inputs(5), swarm.inputs(1, 2)).subarray(5 * swarm.hiddenSize)
     expect((await session.step(swarm.inputs(1, 2))).data).toEqual(expected)
   })
 
-  test.each(['an abort', 'the end of the session'])('%s ends the wait at once', async (how) => {
+  test.each(['an abort', 'the end of the session'])('until %s ends the wait at once', async (how) => {
     const server = await swarm.addServer(0, 6)
     const session = (await swarm.connect()).openSession()
     await session.step(swarm.inputs(5))
@@ -144,7 +130,7 @@ describe('slow is not dead', () => {
     else await expect(failure).rejects.toThrow('The session was closed.')
   })
 
-  test('prewarming does not wait for servers', async () => {
+  test('but not when it only prewarms', async () => {
     const server = await swarm.addServer(0, 6)
     const client = await swarm.connect()
     await client.openSession().step(swarm.inputs(5))
@@ -152,7 +138,7 @@ describe('slow is not dead', () => {
     await expect(client.openSession().open()).rejects.toThrow(MissingBlocksError)
   })
 
-  /** The blocks of each wait that is told, undefined for its end. */
+  /** Returns the blocks of each reported wait; undefined for the end of one. */
   async function waitsOf(work: (onWait: (wait: SwarmWait | undefined) => void) => Promise<void>) {
     const waits: (SwarmWait | undefined)[] = []
     await work((wait) => waits.push(wait))
