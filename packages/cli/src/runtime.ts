@@ -37,7 +37,12 @@ export async function createRuntime(loaded: LoadedConfig, options: RuntimeOption
   // On a terminal the progress bar and the list of models say the same, better.
   const registryLogger =
     terminal.isInteractive && config.log.level !== 'debug' ? onlyWarnings(logger) : logger
-  const registry = createModelRegistry({ models: engines.models, logger: registryLogger, metrics })
+  const registry = createModelRegistry({
+    models: engines.models,
+    logger: registryLogger,
+    metrics,
+    idleUnloadMs: config.unloadAfterMs,
+  })
   const swarm = engines.petals?.swarm
   return {
     logger,

@@ -180,7 +180,7 @@ describe('loadConfig', () => {
 
   it('does not take a list or a text for a configuration', async () => {
     expect(await mistakes('- server')).toEqual([
-      'petals-chat.yaml:1:1: the file must be a mapping of sections: preload, server, models, llama, swarm, hub, log.',
+      'petals-chat.yaml:1:1: the file must be a mapping of sections: preload, unloadAfterMs, server, models, llama, swarm, hub, log.',
     ])
   })
 

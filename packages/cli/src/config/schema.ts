@@ -6,6 +6,9 @@ import { z } from 'zod'
 import { logConfigSchema } from '../logging/config.ts'
 import type { SchemaNode } from './schema-tree.ts'
 
+/** Node's timers can't wait longer, about 25 days. */
+const maxTimerMs = 2 ** 31 - 1
+
 /** An entry of `models:`. Each engine describes its own; `engine` tells which one holds. */
 export const modelEntrySchema = z.discriminatedUnion('engine', [llamaModelSchema, petalsModelSchema])
 
@@ -23,6 +26,14 @@ export const configSchema = z.strictObject({
     .default('first')
     .describe(
       'Models to load at the start, rather than at their first request: the first one, all, or none.',
+    ),
+  unloadAfterMs: z
+    .int()
+    .min(1000)
+    .max(maxTimerMs)
+    .optional()
+    .describe(
+      'Milliseconds without a request and without an open session after which a model is unloaded, which frees its memory; its next request loads it again. Left out: models stay loaded.',
     ),
   server: gatewayConfigSchema.prefault({}).describe('The page and the APIs.'),
   models: z
