@@ -8,7 +8,7 @@ import type { MsgpackValue } from '../wire/msgpack-values.ts'
 
 const peer = parsePeerId('QmVkqaunyKCw4NKmWXbsGhkr5CotM8vCBKWyxsh8FGZyfr')
 
-/** A DHT whose answers the test holds back. */
+/** A DHT whose answers the test controls. */
 class ScriptedDht implements DhtClient {
   time = 1000
   readonly calls: { readonly keys: readonly string[]; readonly options: GetManyOptions }[] = []
@@ -49,7 +49,7 @@ const directoryOf = (dht: DhtClient) =>
   createBlockDirectory({ dht, dhtPrefix: 'm-hf', numBlocks: 2, updateIntervalMs: 60_000 })
 
 describe('the directory', () => {
-  test('asks for all blocks once, for all who wait', async () => {
+  test('asks for all blocks once, for all concurrent callers', async () => {
     const dht = new ScriptedDht()
     dht.answer = async () => all
     await using directory = directoryOf(dht)
@@ -58,7 +58,7 @@ describe('the directory', () => {
     expect(dht.calls.map(({ keys }) => keys)).toEqual([['m-hf.0', 'm-hf.1']])
   })
 
-  test('is ready as soon as every block is covered, while nodes are still being asked', async () => {
+  test('returns as soon as every block has a server, while nodes are still being asked', async () => {
     const dht = new ScriptedDht()
     const slow = Promise.withResolvers<ReadonlyMap<string, DhtRecord>>()
     dht.answer = () => slow.promise
@@ -71,7 +71,7 @@ describe('the directory', () => {
     await directory[Symbol.asyncDispose]()
   })
 
-  test('shows servers that are joining in the snapshot only', async () => {
+  test('shows joining servers only in the snapshot', async () => {
     const dht = new ScriptedDht()
     dht.answer = async () => new Map([['m-hf.0', record(server(1))]])
     await using directory = directoryOf(dht)
@@ -79,7 +79,7 @@ describe('the directory', () => {
     expect(directory.snapshot().spans).toMatchObject([{ peer, server: { state: 'joining' } }])
   })
 
-  test('forgets announcements that run out', async () => {
+  test('forgets expired announcements', async () => {
     const dht = new ScriptedDht()
     dht.answer = async () => all
     await using directory = directoryOf(dht)
@@ -88,7 +88,7 @@ describe('the directory', () => {
     await expect(directory.findSpans()).resolves.toEqual([])
   })
 
-  test('refreshes by itself, and goes on after a failure', async () => {
+  test('refreshes regularly, even after a failure', async () => {
     vi.useFakeTimers()
     const dht = new ScriptedDht()
     dht.answer = async () => all
@@ -103,7 +103,7 @@ describe('the directory', () => {
     await expect(directory.findSpans()).resolves.toEqual([])
   })
 
-  test('a first look that fails is told, and tried again by the next call', async () => {
+  test('rejects if the first lookup fails, and tries again at the next call', async () => {
     const dht = new ScriptedDht()
     dht.answer = () => Promise.reject(new PeerUnreachableError('No node answers.'))
     await using directory = directoryOf(dht)
@@ -112,7 +112,7 @@ describe('the directory', () => {
     await expect(directory.findSpans()).resolves.toHaveLength(1)
   })
 
-  test('who waits can stop waiting', async () => {
+  test('stops waiting when the signal aborts', async () => {
     const dht = new ScriptedDht()
     const slow = Promise.withResolvers<ReadonlyMap<string, DhtRecord>>()
     dht.answer = () => slow.promise
@@ -124,7 +124,7 @@ describe('the directory', () => {
   })
 })
 
-test('models of the swarm; entries that make no sense are left out', async () => {
+test('listSwarmModels leaves out invalid entries', async () => {
   const dht = new ScriptedDht()
   const model = (fields: Readonly<Record<string, MsgpackValue>>): MsgpackValue =>
     new Map(Object.entries(fields))

@@ -33,7 +33,7 @@ describe('the swarm clock', () => {
     expect(swarm.now()).toBe(4600)
   })
 
-  test('a node that lies does not move it', () => {
+  test('a lying node does not move it', () => {
     const swarm = clock()
     for (const [node, time] of [
       ['a', 1001],
@@ -46,7 +46,7 @@ describe('the swarm clock', () => {
     expect(swarm.now()).toBeLessThan(1003)
   })
 
-  test('of two that disagree the one nearer to our own counts; nonsense does not', () => {
+  test("of two that disagree, the one nearer to this machine's clock counts; invalid times do not", () => {
     const swarm = clock()
     swarm.addSample('liar', -2600 + 1000, 1000, 1000)
     swarm.addSample('also', NaN, 1000, 1000)
@@ -65,7 +65,7 @@ describe('signed records', () => {
     expirationTime: expiration_time,
   }
 
-  test('a right signature is taken off', () => {
+  test('a valid signature is removed', () => {
     expect(toHex(verifiedValue(record)!)).toBe(stripped_value_hex)
     expect(decodeMsgpack(verifiedValue(record)!)).toEqual([1, 2])
   })
@@ -82,7 +82,7 @@ describe('signed records', () => {
     expect(verifiedValue({ ...record, subkey })).toBeUndefined()
   })
 
-  test('what is not protected stays as it is', () => {
+  test('an unprotected record is unchanged', () => {
     const value = Uint8Array.of(1, 2, 3)
     expect(verifiedValue({ ...record, subkey: encodeMsgpack('QmPeer'), value })).toBe(value)
   })
@@ -109,7 +109,7 @@ describe('merging', () => {
     return record && Object.fromEntries([...record.subkeys].map(([subkey, { value }]) => [subkey, value]))
   }
 
-  test('entry by entry, the later expiration wins, whoever answers first', () => {
+  test('the later expiration wins for each entry, in any order of answers', () => {
     const [early, late] = [
       result(entry('a', 1, now + 10), entry('b', 1, now + 20)),
       result(entry('a', 2, now + 30)),
@@ -118,12 +118,12 @@ describe('merging', () => {
     expect(merged(late, early)).toEqual({ a: 2, b: 1 })
   })
 
-  test('what has expired is dropped, within the skew that clocks may have', () => {
+  test('expired entries are dropped, with a tolerance for clock skew', () => {
     expect(merged(result(entry('a', 1, now - 2), entry('b', 1, now - 4)))).toEqual({ a: 1 })
     expect(merged(result(entry('b', 1, now - 4)))).toBeUndefined()
   })
 
-  test('an expiration of no number, or of next year, does not stand in the light of an honest one', () => {
+  test('an expiration that is NaN, or next year, does not displace an honest one', () => {
     const honest = result(entry('a', 1, now + 240))
     for (const poison of [NaN, Infinity, 1e308, now + 3e7]) {
       expect(merged(result(entry('a', 666, poison)), honest)).toEqual({ a: 1 })
@@ -131,7 +131,7 @@ describe('merging', () => {
     }
   })
 
-  test('values that are no msgpack, no dictionary, or of an unknown kind are passed over', () => {
+  test('values that are not msgpack, not a dictionary, or of an unknown kind are ignored', () => {
     const bad = { ...entry('bad', 1, now + 10), value: Uint8Array.of(0xc1) }
     const notDictionary = { ...result(), value: encodeMsgpack([1, 2, 3]) }
     const regular = { ...result(entry('regular', 1, now + 10)), type: findResultTypes.regular }
@@ -145,7 +145,7 @@ describe('merging', () => {
     })
   })
 
-  test('the recorded dictionary of hivemind', () => {
+  test("hivemind's recorded dictionary is merged", () => {
     const { hex: bytes, entries } = vector('dht/dictionary')
     const merger = new RecordMerger(dhtIdOf('key'))
     const at = 1_900_000_000

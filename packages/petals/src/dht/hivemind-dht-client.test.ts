@@ -37,7 +37,7 @@ async function startNode(
 const valuesOf = (record: DhtRecord | undefined): unknown =>
   record && Object.fromEntries([...record.subkeys].map(([subkey, { value }]) => [subkey, value]))
 
-test('records of several keys from one node; unknown keys are left out', async () => {
+test('returns records of several keys from one node, without unknown keys', async () => {
   const { peer, node } = await startNode()
   node.store('model.0', 'QmA', 1)
   node.store('model.1', 'QmA', 2)
@@ -51,7 +51,7 @@ test('records of several keys from one node; unknown keys are left out', async (
   expect(node.finds).toBe(1)
 })
 
-test('nodes that others name are asked, too, and their partial answers merged', async () => {
+test('asks nodes that others name, and merges their answers', async () => {
   const first = await startNode()
   const others = await Promise.all([startNode(first.peer), startNode(first.peer), startNode(first.peer)])
   first.node.introduce(...others.map(({ node }) => node))
@@ -67,7 +67,7 @@ test('nodes that others name are asked, too, and their partial answers merged', 
   expect(others.every(({ peer }) => dht.hasAnswered(peer.id))).toBe(true)
 })
 
-test('in a larger swarm each node is asked at most once, and the record is found at the nearest node', async () => {
+test('asks each node of a larger swarm at most once, and finds the record at the nearest node', async () => {
   const nodes = await Promise.all(Array.from({ length: 30 }, () => startNode()))
   const [first] = nodes
   const nearest = await startNode(
@@ -87,29 +87,29 @@ test('in a larger swarm each node is asked at most once, and the record is found
   expect(Math.max(...nodes.map(({ node }) => node.finds))).toBe(1)
 })
 
-describe('nodes that do not do as they should', () => {
-  test('dead and silent ones are passed over', async () => {
+describe('faulty nodes', () => {
+  test('dead and silent nodes are skipped', async () => {
     const good = await startNode()
     good.node.store('model.0', 'QmA', 1)
     const silent = resources.use(await TestPeer.start())
     await serveUnary(silent, findMethod.name, silence)
     await serveUnary(silent, pingMethod.name, silence)
-    const stranger = {
+    const unreachable = {
       nodeId: good.node.nodeId.map((b) => b ^ 1),
       peer: parsePeerId('QmedTaZXmULqwspJXz44SsPZyTNKxhnnFvYRajfH7MGhCY'),
     }
-    good.node.neighbours.push(stranger, { nodeId: good.node.nodeId.map((b) => b ^ 3), peer: silent.id })
+    good.node.neighbours.push(unreachable, { nodeId: good.node.nodeId.map((b) => b ^ 3), peer: silent.id })
     await transport.connect([silent.address, good.peer.address])
     await expect.poll(() => transport.initialPeers.length).toBe(2)
     const records = await dht.getMany(['model.0'])
     expect(valuesOf(records.get('model.0'))).toEqual({ QmA: 1 })
-    // The second time nobody waits for them.
+    // The second lookup does not wait for them.
     const startedAt = performance.now()
     await dht.getMany(['model.0'])
     expect(performance.now() - startedAt).toBeLessThan(5000)
   })
 
-  test('answers that are not one for each key are worth nothing', async () => {
+  test('an answer without one result for each key is ignored', async () => {
     const liar = resources.use(await TestPeer.start())
     await serveUnary(liar, findMethod.name, async () =>
       encodeFindResponse({ results: [], nodeId: undefined }),
@@ -118,7 +118,7 @@ describe('nodes that do not do as they should', () => {
     await expect(dht.getMany(['model.0'])).rejects.toThrow(PeerUnreachableError)
   })
 
-  test('a clock that is an hour off, ours or theirs, does not make records expire', async () => {
+  test('a clock that is an hour off, here or there, does not make records expire', async () => {
     const { peer, node } = await startNode()
     node.clockSkew = 3600
     node.store('model.0', 'QmA', 1, unixSeconds() + 3600 + 240)
@@ -128,7 +128,7 @@ describe('nodes that do not do as they should', () => {
     expect(dht.now()).toBeCloseTo(unixSeconds() + 3600, 0)
   })
 
-  test('ten thousand invented peers in a record cost little', async () => {
+  test('ten thousand forged peers in a record cost little', async () => {
     const { peer, node } = await startNode()
     node.store('model.0', 'QmReal', 1)
     for (let i = 0; i < 10_000; i++) node.store('model.0', `QmFake${i}`, i)
@@ -149,7 +149,7 @@ test('a ping measures the round trip', async () => {
   expect(rttMs).toBeLessThan(5000)
 })
 
-test('the abort reason comes through as it is', async () => {
+test('the abort reason passes through unchanged', async () => {
   const silent = resources.use(await TestPeer.start())
   await serveUnary(silent, findMethod.name, silence)
   await transport.connect([silent.address])

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { parseArchitecture } from './architecture.ts'
 
-/** The keys that matter of real configurations on the Hub. */
+/** The relevant keys of real configurations on the Hub. */
 const configs = {
   'Llama 2 70B': {
     model_type: 'llama',
@@ -64,7 +64,7 @@ const configs = {
 const architecture = (name: keyof typeof configs) => parseArchitecture(configs[name], name)
 
 describe('parseArchitecture', () => {
-  it('knows Llama 2', () => {
+  it('parses Llama 2', () => {
     expect(architecture('Llama 2 70B')).toEqual({
       modelType: 'llama',
       hiddenSize: 8192,
@@ -79,7 +79,7 @@ describe('parseArchitecture', () => {
     })
   })
 
-  it('knows the tied head and the end tokens of Llama 3', () => {
+  it('parses the tied head and the end tokens of Llama 3', () => {
     const { head, eosTokens, contextLength } = architecture('Llama 3.2 1B Instruct')
     expect({ head, eosTokens, contextLength }).toEqual({
       head: 'tied',
@@ -88,7 +88,7 @@ describe('parseArchitecture', () => {
     })
   })
 
-  it('knows Mixtral, whose outer layers are those of Llama', () => {
+  it('parses Mixtral, whose outer layers are those of Llama', () => {
     const { modelType, embedding, finalNorm, head, blocks } = architecture('Mixtral 8x7B')
     expect({ modelType, embedding, finalNorm, head, blocks }).toEqual({
       modelType: 'mixtral',
@@ -99,7 +99,7 @@ describe('parseArchitecture', () => {
     })
   })
 
-  it('knows Falcon: tied unless it says otherwise', () => {
+  it('parses Falcon, whose head is tied by default', () => {
     const { embedding, finalNorm, head, embeddingNorm, contextLength } = architecture('Falcon 40B')
     expect({ embedding, head, embeddingNorm, contextLength }).toEqual({
       embedding: ['transformer.word_embeddings.weight', 'word_embeddings.weight'],
@@ -128,7 +128,7 @@ describe('parseArchitecture', () => {
     expect(parseArchitecture({ ...configs[name], ...changes }, name).contextLength).toBe(length)
   })
 
-  it('knows BLOOM by its own names of keys, and its norm of the embeddings', () => {
+  it('parses BLOOM, with its own names of keys and its norm of the embeddings', () => {
     const { hiddenSize, blocks, contextLength, embeddingNorm, head } = architecture('BLOOM')
     expect({ hiddenSize, blocks, contextLength, head }).toEqual({
       hiddenSize: 14336,
@@ -156,13 +156,13 @@ describe('parseArchitecture', () => {
     ['a positive size', { hidden_size: 0 }, /hidden_size/],
     ['whole numbers', { vocab_size: 1.5 }, /vocab_size/],
     ['end tokens that are numbers', { eos_token_id: '</s>' }, /eos_token_id/],
-  ])('says what is wrong without %s', (_, change, message) => {
+  ])('refuses a config without %s', (_, change, message) => {
     const parse = () => parseArchitecture({ ...configs['Llama 2 70B'], ...change }, 'owner/model@main')
     expect(parse).toThrow(/config\.json of owner\/model@main can't be used/)
     expect(parse).toThrow(message)
   })
 
-  it('needs no token ids', () => {
+  it('does not require token ids', () => {
     const { eos_token_id: _, bos_token_id: __, ...rest } = configs['Llama 2 70B']
     expect(parseArchitecture(rest, 'x')).toMatchObject({ eosTokens: [], bosToken: undefined })
     expect(parseArchitecture({ ...rest, eos_token_id: null }, 'x').eosTokens).toEqual([])

@@ -21,7 +21,7 @@ const embedding = toyTensor([vocabulary, hidden], 1, 'bfloat16')
 const head = toyTensor([vocabulary, hidden], 2)
 const norm = toyTensor([hidden], 3)
 
-/** A shard whose blocks nobody here needs: most of a real checkpoint. */
+/** A shard with only transformer blocks, which the client does not need: like most of a real checkpoint. */
 const blocks = { 'model.layers.0.mlp.up_proj.weight': toyTensor([512, 1024], 4) }
 
 const shardedLlama = (): Record<string, string | Uint8Array> => ({
@@ -81,7 +81,7 @@ function expectedLogits(x: Float32Array, rows = vocabulary): number[] {
 }
 
 describe('local layers of a repository on the Hub', () => {
-  it('fetch their tensors only, embed, and give logits', async () => {
+  it('download only their tensors, embed, and return logits', async () => {
     await using layers = await openRepository(shardedLlama())
     // Two matrices, a norm and two headers, not the shards of 2 MB each.
     expect(fetchedBytes()).toBeLessThan(vocabulary * hidden * 6 + 10_000)
@@ -112,7 +112,7 @@ describe('local layers of a repository on the Hub', () => {
     expect(hubStore.hub.requests).toEqual([])
   })
 
-  it('go on where a fetch was cut', async () => {
+  it('resume an interrupted download', async () => {
     hubStore.hub.inject({ on: 'cdn', path: /00002-of-00002/, times: 2, cutAfterBytes: 4000 })
     await using layers = await openRepository(shardedLlama())
     const outputs = toyValues(hidden, 10)
@@ -120,7 +120,7 @@ describe('local layers of a repository on the Hub', () => {
     expect(logits!.exact(7)).toBeCloseTo(expectedLogits(outputs)[7]!, 4)
   })
 
-  it('report what they fetch and make', async () => {
+  it('report the progress of downloads and of the 8-bit head', async () => {
     const seen: LoadProgress[] = []
     await using _ = await openRepository(shardedLlama(), { onProgress: (progress) => seen.push(progress) })
     expect(seen).toContainEqual(expect.objectContaining({ phase: 'download', unit: 'bytes' }))
@@ -133,7 +133,7 @@ describe('local layers of a repository on the Hub', () => {
     })
   })
 
-  it('follow a new commit', async () => {
+  it('use the files of a new commit', async () => {
     await (await openRepository(shardedLlama()))[Symbol.asyncDispose]()
     const changed = shardedLlama()
     changed['model-00002-of-00002.safetensors'] = safetensorsFile({
@@ -159,7 +159,7 @@ describe('local layers of one file', () => {
     'model.safetensors': safetensorsFile(tensors),
   })
 
-  it('use the embedding as the head where both are tied, without what pads the vocabulary', async () => {
+  it('use a tied embedding as the head, without the rows that pad the vocabulary', async () => {
     const padded = toyTensor([vocabulary + 32, hidden], 2)
     await using layers = await openRepository(
       single(
@@ -174,7 +174,7 @@ describe('local layers of one file', () => {
     expect(() => layers.embed([vocabulary])).toThrow(RangeError)
   })
 
-  it('normalise embeddings of BLOOM, under names without the prefix', async () => {
+  it('normalize embeddings of BLOOM, under names without the prefix', async () => {
     await using layers = await openRepository(
       single(
         { model_type: 'bloom', vocab_size: vocabulary, n_embed: hidden, n_layer: 2 },
@@ -198,7 +198,7 @@ describe('local layers of one file', () => {
     expect(variance).toBeCloseTo(1, 3)
   })
 
-  it('are read from safetensors where a repository has pickles too', async () => {
+  it('are read from safetensors if a repository has both formats', async () => {
     await using layers = await openRepository({
       ...single(llamaConfig, {
         'model.embed_tokens.weight': embedding,
@@ -211,13 +211,13 @@ describe('local layers of one file', () => {
     expect(layers.embed([1]).shape).toEqual([1, hidden])
   })
 
-  it('may be PyTorch pickles', async () => {
+  it('are read from PyTorch pickles', async () => {
     const pickled = await readFile(new URL('../../fixtures/pytorch-model.bin', import.meta.url))
     const opening = openRepository({
       'config.json': JSON.stringify(llamaConfig),
       'pytorch_model.bin': pickled,
     })
-    // It was read: what is missing is the model's tensor, not the format.
+    // The file was read: the model's tensor is missing, the format is known.
     await expect(opening).rejects.toThrow(/no tensor named model\.embed_tokens\.weight/)
   })
 
@@ -235,7 +235,7 @@ describe('local layers of one file', () => {
       { 'model.safetensors.index.json': '{"weight_map": {"model.embed_tokens.weight": "../../secret"}}' },
       /secret/,
     ],
-  ])('say what is wrong with %s', async (_, change, message) => {
+  ])('refuse %s', async (_, change, message) => {
     const files = single(llamaConfig, {
       'model.embed_tokens.weight': embedding,
       'model.norm.weight': norm,
@@ -252,7 +252,7 @@ describe('local layers of one file', () => {
     ['lm_head.weight', toyTensor([vocabulary, hidden + 1], 1), /lm_head\.weight .* \[96, 81\].* \[96, 80\]/],
     ['lm_head.weight', toyTensor([vocabulary - 1, hidden], 1), /lm_head\.weight .* \[95, 80\]/],
     ['model.norm.weight', toyTensor([hidden, 1], 1), /model\.norm\.weight .* \[80, 1\].* \[80\]/],
-  ])('say what is wrong with the tensor %s', async (name, tensor, message) => {
+  ])('refuse the tensor %s', async (name, tensor, message) => {
     const tensors = {
       'model.embed_tokens.weight': embedding,
       'model.norm.weight': norm,
@@ -264,7 +264,7 @@ describe('local layers of one file', () => {
     await expect(opening).rejects.toThrow(message)
   })
 
-  it('close their files when they are closed, or could not be opened', async () => {
+  it('close their files when they are closed, and when opening fails', async () => {
     if (process.platform !== 'linux') return
     const tensors = {
       'model.embed_tokens.weight': embedding,

@@ -21,7 +21,7 @@ async function open(bytes: Uint8Array): Promise<FileTensors> {
 const header = (entry: unknown): Buffer => safetensorsHeader(JSON.stringify({ w: entry }))
 
 describe('a safetensors file', () => {
-  it('says where its tensors are', async () => {
+  it('lists the places of its tensors', async () => {
     const file = safetensorsFile({ a: toyTensor([2, 3], 1), b: toyTensor([5], 2, 'bfloat16') })
     const tensors = await open(file)
     const start = 8 + file.readUInt32LE(0)
@@ -64,7 +64,7 @@ describe('a safetensors file', () => {
     ['has three offsets', { dtype: 'F32', shape: [1], data_offsets: [0, 4, 8] }, /malformed/],
     ['has a shape that is not a list', { dtype: 'F32', shape: 1, data_offsets: [0, 4] }, /malformed/],
     ['is null', null, /malformed/],
-  ])('is refused where a tensor %s', async (_, entry, message) => {
+  ])('is refused if a tensor %s', async (_, entry, message) => {
     await expect((await open(header(entry)))('w')).rejects.toThrow(message)
   })
 
@@ -79,7 +79,7 @@ describe('a safetensors file', () => {
     await expect(open(bytes)).rejects.toBeInstanceOf(ModelUnavailableError)
   })
 
-  it('is orderly about any header', async () => {
+  it('parses or refuses any header', async () => {
     await fc.assert(
       fc.asyncProperty(fc.json(), async (json) => {
         const tensors = await open(safetensorsHeader(json.padEnd(2)))

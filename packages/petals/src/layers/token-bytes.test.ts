@@ -20,7 +20,7 @@ describe('bytes of a byte-level piece', () => {
     expect(bytes('Ń', 'byte-level')).toEqual([0xad])
   })
 
-  it('are plain UTF-8 where a piece was added as text', () => {
+  it('are plain UTF-8 if a piece was added as text', () => {
     expect(bytes('<|im_start|> 数', 'byte-level')).toEqual(utf8('<|im_start|> 数'))
   })
 })

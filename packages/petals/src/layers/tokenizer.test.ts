@@ -60,7 +60,7 @@ const byteLevel = {
   },
 }
 
-/** Llama 2's kind: ▁ for spaces, bytes for what has no piece. */
+/** A tokenizer of Llama 2's kind: ▁ for spaces, byte tokens for characters without a piece. */
 const sentencePiece = {
   ...byteLevel,
   added_tokens: byteLevel.added_tokens.slice(0, 2),
@@ -122,7 +122,7 @@ const texts = fc.string({ unit: 'binary', maxLength: 40 })
 describe('a byte-level tokenizer', () => {
   const opened = () => open({ 'tokenizer.json': byteLevel })
 
-  it('gives any text back', async () => {
+  it('decodes what it encoded, for any text', async () => {
     const { tokenizer } = await opened()
     fc.assert(
       fc.property(texts, (text) => {
@@ -139,7 +139,7 @@ describe('a byte-level tokenizer', () => {
       const parts = [tokens.slice(0, cut), tokens.slice(cut)].map((part) => tokenizer.decode(part))
       if (!parts.join('').includes('\ufffd')) expect(parts.join('')).toBe('the thé 🙂 the')
     }
-    // Half of a character is one replacement character, as TextDecoder has it.
+    // Half of a character becomes one replacement character, as with TextDecoder.
     const [first] = tokenizer.encode('é')
     expect(tokenizer.decode([first!])).toBe('\ufffd')
   })
@@ -154,7 +154,7 @@ describe('a byte-level tokenizer', () => {
     expect(tokenizer.decode(tokenizer.encode('\ufeffx'))).toBe('\ufeffx')
   })
 
-  it('recognises special tokens in the text, adds them when asked, and leaves them out when asked', async () => {
+  it('recognizes special tokens in the text, and adds and skips them on request', async () => {
     const { tokenizer } = await opened()
     const tokens = tokenizer.encode('a<|end|>', { addSpecialTokens: true })
     expect(tokens[0]).toBe(1)
@@ -165,7 +165,7 @@ describe('a byte-level tokenizer', () => {
     expect(tokenizer.encode('', { addSpecialTokens: true })).toEqual([1])
   })
 
-  it('encodes control tokens that a client spells out as text', async () => {
+  it("encodes control tokens in a client's text as plain text", async () => {
     const { tokenizer } = await opened()
     const mark = literalMarker(tokenizer.controlTexts)
     for (const text of ['<|end|>', 'a<|end|>b', '<|end|></s> <s>', ' </s>', '<unk>', '<|en']) {
@@ -181,7 +181,7 @@ describe('a byte-level tokenizer', () => {
     )
   })
 
-  it('has no text for ids that pad the vocabulary', async () => {
+  it('decodes ids that pad the vocabulary to nothing', async () => {
     const { tokenizer } = await opened()
     expect(tokenizer.vocabSize).toBe(400)
     expect(tokenizer.decode([399])).toBe('')
@@ -191,17 +191,17 @@ describe('a byte-level tokenizer', () => {
 describe('a SentencePiece tokenizer', () => {
   const opened = () => open({ 'tokenizer.json': sentencePiece })
 
-  it('writes ▁ as spaces, and bytes as they are', async () => {
+  it('decodes ▁ to spaces, and byte pieces to bytes', async () => {
     const { tokenizer } = await opened()
     const tokens = tokenizer.encode('hi 🙂')
     expect(tokens).toContain(sentencePiece.model.vocab['▁hi'])
-    // The space in front is SentencePiece's; whoever shows an answer strips it (the engine's detokenizer).
+    // SentencePiece adds the leading space; the engine's detokenizer strips it from answers.
     expect(tokenizer.decode(tokens)).toBe(' hi 🙂')
     expect(tokenizer.decode(tokens.slice(0, -1))).toBe(' hi \ufffd')
   })
 })
 
-describe('texts that clients can only spell out', () => {
+describe('controlTexts', () => {
   const added = (...tokens: (readonly [content: string, special: boolean, normalized?: boolean])[]) => ({
     ...sentencePiece,
     added_tokens: [
@@ -214,7 +214,7 @@ describe('texts that clients can only spell out', () => {
     ],
   })
 
-  it('are those of special tokens, and turn markers among the others', async () => {
+  it('are the texts of special tokens, and turn markers among the other tokens', async () => {
     const { tokenizer } = await open({
       'tokenizer.json': added(['<｜User｜>', false], ['<|call|>', true], ['<think>', false]),
     })
@@ -224,7 +224,7 @@ describe('texts that clients can only spell out', () => {
     expect(tokenizer.encode(mark('hi<｜User｜>'))).not.toContain(380)
   })
 
-  it('are text where the tokenizer normalizes them first', async () => {
+  it('are encoded as text by a tokenizer that normalizes first', async () => {
     const { tokenizer } = await open({ 'tokenizer.json': added(['<|end|>', true, true]) })
     const mark = literalMarker(tokenizer.controlTexts)
     expect(tokenizer.encode('hi <|end|>')).toContain(380)
@@ -234,7 +234,7 @@ describe('texts that clients can only spell out', () => {
   })
 })
 
-describe('tokens that end an answer', () => {
+describe('eosTokens', () => {
   it('are those of the config, the generation config and the tokenizer', async () => {
     const { tokenizer } = await open({
       'tokenizer.json': byteLevel,
@@ -245,7 +245,7 @@ describe('tokens that end an answer', () => {
     expect(tokenizer.bosToken).toBe(1)
   })
 
-  it('are those of the config where there is nothing else', async () => {
+  it('are those of the config if there are no other files', async () => {
     const { tokenizer } = await open({
       'tokenizer.json': byteLevel,
       'generation_config.json': { eos_token_id: null },
@@ -255,8 +255,8 @@ describe('tokens that end an answer', () => {
   })
 })
 
-describe('what the model’s files recommend for sampling', () => {
-  it('is in generation_config.json', async () => {
+describe('the recommended sampling parameters', () => {
+  it('are those of generation_config.json', async () => {
     const { generation } = await open({
       'tokenizer.json': byteLevel,
       'generation_config.json': {
@@ -270,7 +270,7 @@ describe('what the model’s files recommend for sampling', () => {
     expect(generation).toEqual({ do_sample: true, temperature: 0.6, top_p: 0.9 })
   })
 
-  it('is nothing where there is no such file', async () => {
+  it('are empty if there is no such file', async () => {
     expect((await open({ 'tokenizer.json': byteLevel })).generation).toEqual({})
   })
 })
@@ -279,14 +279,14 @@ describe('the chat template', () => {
   const user = [{ role: 'user', content: 'Hi' }] as const
   const files = { 'tokenizer.json': byteLevel }
 
-  it('is that of tokenizer_config.json', async () => {
+  it('is read from tokenizer_config.json', async () => {
     const template = '{{ bos_token }}{% for m in messages %}[{{ m.role }}]{{ m.content }}{% endfor %}'
     const config = { chat_template: template, bos_token: '<s>' }
     const { chatTemplate } = await open({ ...files, 'tokenizer_config.json': config })
     expect(chatTemplate.render(user)).toBe('<s>[user]Hi')
   })
 
-  it('is the one named default of several', async () => {
+  it('is the one named default if there are several', async () => {
     const config = {
       chat_template: [
         { name: 'tool_use', template: 'tools' },
@@ -297,14 +297,14 @@ describe('the chat template', () => {
     expect(chatTemplate.render(user)).toBe('Hi')
   })
 
-  it('may have a file of its own, which wins', async () => {
+  it('is read from its own file first', async () => {
     const config = { chat_template: 'old' }
     const own = { 'chat_template.jinja': 'new', 'tokenizer_config.json': config }
     const { chatTemplate } = await open({ ...files, ...own })
     expect(chatTemplate.render(user)).toBe('new')
   })
 
-  it("begins dialogues with the model entry's system prompt, in the template's own way", async () => {
+  it("formats the model entry's system prompt as the template does", async () => {
     const template = '{% for m in messages %}[{{ m.role }}]{{ m.content }}{% endfor %}'
     const config = { chat_template: template }
     const dialogue = dialogueSchema.parse({ systemPrompt: 'Be brief.' })
@@ -312,13 +312,13 @@ describe('the chat template', () => {
     expect(chatTemplate.render(user)).toBe('[system]Be brief.[user]Hi')
   })
 
-  it("is the model entry's dialogue where the model has none", async () => {
+  it("is the model entry's dialogue if the model has no template", async () => {
     const { chatTemplate } = await open(files)
     expect(chatTemplate.render(user)).toMatch(/Human: Hi/)
   })
 })
 
-describe('what can not be used', () => {
+describe('unusable files', () => {
   it.each([
     ['no tokenizer.json', {}, /has no tokenizer\.json\. .*fast tokenizer/],
     ['a truncated tokenizer.json', { 'tokenizer.json': '{"model": {' }, /tokenizer\.json .* is not JSON/],
@@ -333,7 +333,7 @@ describe('what can not be used', () => {
       /tokenizer\.json .* can't be used/,
     ],
     ['no decoder', { 'tokenizer.json': { ...byteLevel, decoder: null } }, /decodes by ''/],
-  ])('says so: %s', async (_, files, message) => {
+  ])('are refused: %s', async (_, files, message) => {
     await expect(open(files)).rejects.toThrow(message)
   })
 })

@@ -36,8 +36,8 @@ const publish = (more: object = {}) =>
   })
 const openFiles = () => hub.store.openFiles(source)
 
-describe('what is known of a swarm model before it is fetched', () => {
-  it('is the size of its own tensors, not of the repository', async () => {
+describe('readSwarmModelInfo', () => {
+  it('counts the tensors that are downloaded, not the whole repository', async () => {
     publish()
     const { downloadBytes } = await readSwarmModelInfo(
       { source: parseModelSource(source), dhtPrefix: 'x' },
@@ -55,7 +55,7 @@ describe('what is known of a swarm model before it is fetched', () => {
     expect(downloadBytes).toBe(vocabulary * hidden * 2)
   })
 
-  it('is still the rest where the weights can’t be read', async () => {
+  it('returns the rest if the weights can’t be read', async () => {
     hub.hub.addRepository('owner/model', { files: { 'config.json': JSON.stringify(config) } })
     const info = await readSwarmModelInfo(
       { source: parseModelSource(source), dhtPrefix: 'x' },
@@ -65,8 +65,8 @@ describe('what is known of a swarm model before it is fetched', () => {
   })
 })
 
-describe('removing what was made of a model', () => {
-  it('takes its 8-bit head, and leaves those of others', async () => {
+describe('removeLocalPart', () => {
+  it("removes the model's 8-bit head and no other", async () => {
     publish()
     await using layers = await openLocalLayers(await openFiles(), { folder: cacheFolder, threads: 1 })
     const [made] = await readdir(cacheFolder)
@@ -81,7 +81,7 @@ describe('removing what was made of a model', () => {
     expect(await readdir(cacheFolder)).toEqual([other])
   })
 
-  it('finds nothing of a model that is not here', async () => {
+  it('removes nothing of a model that is not on this machine', async () => {
     expect(await removeLocalPart({ source: parseModelSource(source) }, { cacheFolder, openFiles })).toEqual({
       paths: [],
       freedBytes: 0,

@@ -12,12 +12,12 @@ beforeEach(async () => {
 })
 afterEach(() => rm(folder, { recursive: true }))
 
-test('a fresh identity is another one each time', async () => {
+test('a fresh identity differs each time', async () => {
   const [first, second] = [await freshIdentity(), await freshIdentity()]
   expect(first.equals(second)).toBe(false)
 })
 
-test('a kept identity is made once, for its owner only, in the format of hivemind', async () => {
+test("a kept identity is created once, readable only by its owner, in hivemind's format", async () => {
   const path = join(folder, 'new', 'identity')
   const made = await loadIdentity(path)
   expect(made.equals(await loadIdentity(path))).toBe(true)
@@ -25,7 +25,7 @@ test('a kept identity is made once, for its owner only, in the format of hivemin
   if (process.platform !== 'win32') expect((await stat(path)).mode & 0o777).toBe(0o600)
 })
 
-test('a file that holds something else is named, and left alone', async () => {
+test('a file with other content is named in the error and not changed', async () => {
   const path = join(folder, 'identity')
   await writeFile(path, 'not a key')
   await expect(loadIdentity(path)).rejects.toThrow(

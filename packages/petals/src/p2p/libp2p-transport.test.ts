@@ -39,7 +39,7 @@ async function expectEcho(peer: PeerId): Promise<void> {
 }
 
 describe('connecting to initial peers', () => {
-  test('one of them is enough, the dead are passed over', async () => {
+  test('one reachable peer is enough', async () => {
     const alive = await startPeer()
     await client.connect([deadAddress, alive.address])
     expect(client.initialPeers).toEqual([alive.id])
@@ -47,19 +47,19 @@ describe('connecting to initial peers', () => {
     await expectEcho(alive.id)
   })
 
-  test('a peer is reached by whichever of its addresses works', async () => {
+  test('a peer is reached by any address that works', async () => {
     const peer = await startPeer()
     await client.connect([`/ip4/127.0.0.1/tcp/1/p2p/${peer.id}`, peer.address])
     await expectEcho(peer.id)
   })
 
-  test('the others are connected in the background', async () => {
+  test('the other peers are connected in the background', async () => {
     const peers = await Promise.all([startPeer(), startPeer(), startPeer()])
     await client.connect(peers.map(({ address }) => address))
     await expect.poll(() => client.initialPeers.length).toBe(3)
   })
 
-  test('none: says which, why and what to do', async () => {
+  test('the error of no reachable peer says which, why and what to do', async () => {
     const failure = client.connect([deadAddress])
     await expect(failure).rejects.toThrow(PeerUnreachableError)
     await expect(failure).rejects.toThrow(
@@ -67,7 +67,7 @@ describe('connecting to initial peers', () => {
     )
   })
 
-  test('what is not an address is named', async () => {
+  test('an invalid address is quoted in the error', async () => {
     await expect(client.connect(['localhost:31337'])).rejects.toThrow(
       /'localhost:31337' is not a peer's address/,
     )
@@ -89,7 +89,7 @@ describe('connecting to initial peers', () => {
 })
 
 describe('opening streams', () => {
-  test('a protocol that the peer does not serve is told apart', async () => {
+  test('an unsupported protocol has an error of its own', async () => {
     const peer = await startPeer()
     await client.connect([peer.address])
     const failure = client.openStream(peer.id, 'DHTProtocol.rpc_ping')
@@ -99,29 +99,29 @@ describe('opening streams', () => {
     })
   })
 
-  test('a peer that is known by its id only is looked up at the initial peers', async () => {
+  test('a peer known only by its id is looked up at the initial peers', async () => {
     const [bootstrap, server] = [await startPeer(), await startPeer()]
     await server.connect(bootstrap.address)
     await client.connect([bootstrap.address])
     await expectEcho(server.id)
   })
 
-  test('a lookup goes on from peer to peer', async () => {
+  test('a lookup continues from peer to peer', async () => {
     const chain = await Promise.all([startPeer(), startPeer(), startPeer(), startPeer()])
     for (let i = 1; i < chain.length; i++) await chain[i]!.connect(chain[i - 1]!.address)
     await client.connect([chain[0]!.address])
     await expectEcho(chain[3]!.id)
   })
 
-  test('nobody knows the peer: unreachable, in time', async () => {
+  test('a peer that no other peer knows is unreachable, within the timeout', async () => {
     const bootstrap = await startPeer()
     await client.connect([bootstrap.address])
-    const stranger = parsePeerId('QmQGTqmM7NKjV6ggU1ZCap8zWiyKR89RViDXiqehSiCpY5')
-    const failure = client.openStream(stranger, echo, { timeoutMs: 2000 })
+    const unknown = parsePeerId('QmQGTqmM7NKjV6ggU1ZCap8zWiyKR89RViDXiqehSiCpY5')
+    const failure = client.openStream(unknown, echo, { timeoutMs: 2000 })
     await expect(failure).rejects.toThrow(PeerUnreachableError)
   })
 
-  test('peers that closed or lost the connection are dialled again', async () => {
+  test('a peer is dialled again after its connection was closed or lost', async () => {
     const peer = await startPeer()
     await client.connect([peer.address])
     await peer.closeConnections()
@@ -137,14 +137,12 @@ describe('opening streams', () => {
     expect(peer.connectionCount()).toBe(1)
   })
 
-  test('the abort reason comes through as it is', async () => {
+  test('the abort reason passes through unchanged', async () => {
     const peer = await startPeer()
     const reason = new Error('the user left')
     await client.connect([peer.address])
-    const stranger = parsePeerId('QmQGTqmM7NKjV6ggU1ZCap8zWiyKR89RViDXiqehSiCpY5')
-    await expect(client.openStream(stranger, echo, { signal: AbortSignal.abort(reason) })).rejects.toBe(
-      reason,
-    )
+    const unknown = parsePeerId('QmQGTqmM7NKjV6ggU1ZCap8zWiyKR89RViDXiqehSiCpY5')
+    await expect(client.openStream(unknown, echo, { signal: AbortSignal.abort(reason) })).rejects.toBe(reason)
   })
 
   test('a peer behind NAT is reached through its relay', async () => {

@@ -4,7 +4,7 @@ import { expect, test } from 'vitest'
 import { hex, toHex, vector } from '../../fixtures/vectors.ts'
 import { parsePeerId, peerIdBytes, peerIdFromBytes, peerIdFromText } from './peer-id.ts'
 
-test('the id of an RSA key as hivemind writes it', () => {
+test("the id of an RSA key equals hivemind's", () => {
   const { peer_id, peer_id_hex } = vector('rsa/peer_id')
   expect(toHex(peerIdBytes(parsePeerId(peer_id)))).toBe(peer_id_hex)
   expect(peerIdFromBytes(hex(peer_id_hex))).toBe(peer_id)
@@ -31,12 +31,12 @@ test.each([
   '0'.repeat(46),
   `${'1'.repeat(46)}`,
   'Q'.repeat(5000),
-])("'%s' is no id", (text) => {
+])("'%s' is not a peer id", (text) => {
   expect(peerIdFromText(text)).toBeUndefined()
   expect(() => parsePeerId(text)).toThrow(/is not a peer id/)
 })
 
-test('bytes that are no multihash of a key are no id', () => {
+test('bytes that are not a multihash of a key are refused', () => {
   for (const bytes of [
     [],
     [0x12],

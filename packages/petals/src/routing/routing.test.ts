@@ -76,7 +76,7 @@ describe('the latency graph', () => {
     expect(at).toBe(12)
   }
 
-  test('both policies find a chain exactly if no block is missing; the shortest has no more servers', () => {
+  test('both policies find a route exactly if no block is missing; the shortest has no more hops', () => {
     const property = fc.property(anySpans, (tuples) => {
       const spans = built(tuples)
       const blocks = { start: 0, end: 12 }
@@ -93,7 +93,7 @@ describe('the latency graph', () => {
     fc.assert(property, { numRuns: 500 })
   })
 
-  test('no other chain of the same graph is faster', () => {
+  test('no other route of the same graph is faster', () => {
     const overhead = 0.018
     const everyChain = function* (
       spans: readonly Span[],
@@ -120,7 +120,7 @@ describe('the latency graph', () => {
     fc.assert(property, { numRuns: 200 })
   })
 
-  test('a server that calls itself infinitely fast gains no more than others can', () => {
+  test('a server that announces infinite speed gains no more than others can', () => {
     const spans = [span(0, 0, 12, { inferenceRps: 1e6 }), span(1, 0, 12, { inferenceRps: 100 })]
     const clientRtts = new Map([
       [peerOf(0), Infinity],
@@ -133,7 +133,7 @@ describe('the latency graph', () => {
 })
 
 describe('bans', () => {
-  test('double with each failure after one has lapsed; one success and all is forgotten', () => {
+  test('double with each failure after a ban has expired; one success clears the record', () => {
     let now = 0
     const bans = new BanList(15_000, () => now)
     expect(bans.reportFailure(peerOf(0))).toBe(true)
@@ -150,7 +150,7 @@ describe('bans', () => {
     expect(bans.remainingMs(peerOf(0))).toBe(15_000)
   })
 
-  test('a pause does not count', () => {
+  test('a pause does not count as a failure', () => {
     let now = 0
     const bans = new BanList(15_000, () => now)
     bans.pause(peerOf(0))
@@ -175,12 +175,12 @@ test.each<[unknown, string]>([
   ],
   [new RpcError('m', "Task size greater than max_batch_size (8192), it can't be processed"), 'client'],
   [new RpcError('m', 'session id x is not unique'), 'client'],
-])('%s is the fault of: %s', (error, kind) => {
+])('the kind of %s is %s', (error, kind) => {
   expect(failureKind(error)).toBe(kind)
 })
 
 describe('candidates', () => {
-  test('allow and block lists, adapters', () => {
+  test('are filtered by allowed and blocked servers, and by the adapter', () => {
     const spans = [
       span(0, 0, 1),
       span(1, 0, 1, { adapters: ['lora'] }),
@@ -193,7 +193,7 @@ describe('candidates', () => {
     expect(peers({ blocked: new Set([peerOf(1)]), adapter: 'lora' })).toEqual([peerOf(2)])
   })
 
-  test('a banned server keeps the blocks that nobody else holds', () => {
+  test('a banned server keeps the blocks that no other server holds', () => {
     const spans = [span(0, 0, 6), span(1, 2, 4), span(2, 5, 8)]
     const left = withoutUnwanted(spans, 8, (peer) => peer === peerOf(0))
     expect(shape(left)).toEqual([
@@ -205,7 +205,7 @@ describe('candidates', () => {
     expect(withoutUnwanted(spans, 8, () => false)).toBe(spans)
   })
 
-  test('of a flood those are kept that something is known of', () => {
+  test('of a flooded record, the servers with evidence are kept', () => {
     const spans = Array.from({ length: 10_000 }, (_, i) => span(i, 0, 1))
     const kept = limitSpans(spans, (peer) => (peer === peerOf(9876) ? 1 : 0))
     expect(kept).toHaveLength(maxCandidates)
@@ -221,7 +221,7 @@ describe('round trips', () => {
     now: () => 0,
   })
 
-  test('are smoothed, and forgotten after five minutes', async () => {
+  test('are smoothed, and expire after five minutes', async () => {
     let now = 0
     const answers = [100, 200]
     const trips = new RoundTrips({
@@ -238,7 +238,7 @@ describe('round trips', () => {
     expect(trips.seconds().size).toBe(0)
   })
 
-  test('a server that does not answer is infinitely far, until it does', async () => {
+  test('are infinite for a server that does not answer, until it answers', async () => {
     let dead = true
     const trips = new RoundTrips({
       dht: dhtWith(() => (dead ? Promise.reject(new ConnectionLostError('gone')) : Promise.resolve(50))),
@@ -251,19 +251,19 @@ describe('round trips', () => {
     expect(trips.seconds().get(peerOf(0))).toBeCloseTo(0.05)
   })
 
-  test('where the node of the DHT refuses, the server itself says whether it is there', async () => {
+  test('ask the server itself if its DHT node refuses the call', async () => {
     const refusal = new PeerUnreachableError('refused', { unsupportedProtocol: 'DHTProtocol.rpc_ping' })
     const dht = dhtWith(() => Promise.reject(refusal))
     const behindRelay = new RoundTrips({ dht, probe: async () => {}, pingTimeoutMs: 100 })
     await behindRelay.measure([peerOf(0)])
     expect(behindRelay.seconds().get(peerOf(0))).toBeLessThan(1)
-    // The daemon outlives a server that was killed, and refuses all its protocols.
+    // The daemon outlives a server that was killed, and refuses all its protocols for half a minute.
     const daemonOnly = new RoundTrips({ dht, probe: () => Promise.reject(refusal), pingTimeoutMs: 100 })
     await daemonOnly.measure([peerOf(0)])
     expect(daemonOnly.seconds().get(peerOf(0))).toBe(Infinity)
   })
 
-  test('a relayed server that refuses the call has answered', async () => {
+  test('a relayed server that refuses the call has answered the ping', async () => {
     const refusal = new PeerUnreachableError('refused', { unsupportedProtocol: 'DHTProtocol.rpc_ping' })
     const trips = new RoundTrips({ dht: dhtWith(() => Promise.reject(refusal)), pingTimeoutMs: 100 })
     await trips.measure([peerOf(0)])

@@ -74,14 +74,14 @@ const peersOf = async (options?: Parameters<Router['route']>[1]): Promise<readon
   (await router.route(whole, options)).map(({ peer }) => peer)
 
 describe('routes', () => {
-  test('the first one already uses round trips, where there is a choice', async () => {
+  test('the first route uses round trips if there is a choice', async () => {
     directory.hold(a, 0, 4)
     directory.hold(b, 0, 4)
     pings.set(a, 400).set(b, 10)
     await expect(peersOf()).resolves.toEqual([b])
   })
 
-  test('round trips that take long are not waited for', async () => {
+  test('the first route does not wait for slow round trips', async () => {
     directory.hold(a, 0, 4)
     directory.hold(b, 0, 4)
     const startedAt = performance.now()
@@ -91,7 +91,7 @@ describe('routes', () => {
     expect(performance.now() - startedAt).toBeLessThan(4000)
   })
 
-  test('servers with too little room are avoided', async () => {
+  test('servers with too little free KV cache are avoided', async () => {
     directory.hold(a, 0, 4, { cacheTokensLeft: 100, inferenceRps: 1000 })
     directory.hold(b, 0, 4, { cacheTokensLeft: 100_000, inferenceRps: 100 })
     pings.set(a, 10).set(b, 10)
@@ -99,7 +99,7 @@ describe('routes', () => {
     await expect(peersOf({ cacheTokens: 13 })).resolves.toEqual([b])
   })
 
-  test('allowed, blocked and adapters', async () => {
+  test('only allowed servers with the adapter are used', async () => {
     directory.hold(a, 0, 4)
     directory.hold(b, 0, 4, { adapters: ['lora'] })
     await using allowing = make({ allowed: new Set([b]) })
@@ -112,7 +112,7 @@ describe('routes', () => {
     )
   })
 
-  test('the shortest policy takes the fewest servers', async () => {
+  test('the shortest policy takes the fewest hops', async () => {
     directory.hold(a, 0, 2, { inferenceRps: 1e5 })
     directory.hold(b, 2, 4, { inferenceRps: 1e5 })
     directory.hold(c, 0, 4, { inferenceRps: 1 })
@@ -121,7 +121,7 @@ describe('routes', () => {
     await expect(peersOf({ policy: 'shortest' })).resolves.toEqual([c])
   })
 
-  test('ten thousand invented servers do not hide the real ones', async () => {
+  test('ten thousand forged servers do not hide the real ones', async () => {
     for (let i = 10; i < 10_010; i++) directory.hold(peerOf(i), 0, 4, { inferenceRps: 1e6 })
     directory.hold(a, 0, 2, { inferenceRps: 100 })
     directory.hold(b, 2, 4, { inferenceRps: 100 })
@@ -133,7 +133,7 @@ describe('routes', () => {
 })
 
 describe('missing blocks', () => {
-  test('are named, with what can be done about it', async () => {
+  test('are named in an error that says what the user can do', async () => {
     directory.hold(a, 0, 1)
     directory.hold(b, 3, 4)
     const failure = await router.route(whole).catch((error: unknown) => error)
@@ -144,7 +144,7 @@ describe('missing blocks', () => {
     )
   })
 
-  test('are looked for once more before that, unless the news are fresh', async () => {
+  test('are looked up again before the error, unless the directory is fresh', async () => {
     directory.ageMs = 10_000
     directory.onRefresh = () => directory.hold(a, 0, 4)
     await expect(peersOf()).resolves.toEqual([a])
@@ -154,7 +154,7 @@ describe('missing blocks', () => {
     expect(directory.refreshes).toBe(1)
   })
 
-  test('a range of the model needs only its own blocks', async () => {
+  test('a route over a part of the model needs only its blocks', async () => {
     directory.hold(a, 1, 3)
     await expect(router.route({ start: 1, end: 3 })).resolves.toMatchObject([{ peer: a, start: 1, end: 3 }])
   })
@@ -167,7 +167,7 @@ describe('failures', () => {
     pings.set(a, 10).set(b, 10)
   })
 
-  test('the next route does without the server, at once', async () => {
+  test('the next route avoids the server', async () => {
     await expect(peersOf()).resolves.toEqual([a])
     router.reportFailure(a, gone)
     await expect(peersOf()).resolves.toEqual([b])
@@ -179,7 +179,7 @@ describe('failures', () => {
     await expect(peersOf()).resolves.toEqual([a])
   })
 
-  test('of our own do not ban anyone', async () => {
+  test('of this client ban no server', async () => {
     router.reportFailure(
       a,
       new RpcError('m', 'Maximum length exceeded: prefix 1 + current 2 exceeds pre-allocated maximum 2'),
@@ -187,18 +187,18 @@ describe('failures', () => {
     await expect(peersOf()).resolves.toEqual([a])
   })
 
-  test('a full server is given a rest', async () => {
+  test('a full server is avoided for a while', async () => {
     router.reportFailure(a, new RpcError('m', 'Could not allocate 1 bytes immediately: out of memory'))
     await expect(peersOf()).resolves.toEqual([b])
   })
 
-  test('if all have failed, they are tried again', async () => {
+  test('if all servers have failed, they are tried again', async () => {
     router.reportFailure(a, gone)
     router.reportFailure(b, gone)
     await expect(peersOf()).resolves.toEqual([a])
   })
 
-  test('the DHT is asked when the last holder of a block fails, or one has moved', async () => {
+  test('the DHT is asked when the last server of a block fails, or when a server has moved', async () => {
     directory.ageMs = 10_000
     router.reportFailure(a, gone)
     expect(directory.refreshes).toBe(0)
@@ -208,7 +208,7 @@ describe('failures', () => {
     expect(directory.refreshes).toBe(2)
   })
 
-  test('before servers that failed are tried again, new ones are looked for', async () => {
+  test('new servers are looked up before failed ones are tried again', async () => {
     directory.ageMs = 10_000
     directory.onRefresh = () => directory.hold(c, 0, 4)
     pings.set(c, 10)
@@ -222,14 +222,14 @@ describe('failures', () => {
     ).resolves.toEqual([c])
   })
 
-  test('of two that failed, the one that did so earlier is tried first', async () => {
+  test('of two failed servers, the one that failed earlier is tried first', async () => {
     router.reportFailure(a, gone)
     router.reportFailure(b, gone)
     await expect(peersOf({ avoid: new Map([[a, 1]]) })).resolves.toEqual([b])
     await expect(peersOf({ avoid: new Map([[b, 1]]) })).resolves.toEqual([a])
   })
 
-  test('one that was late is a better choice than one that fails, and that than one that is gone', async () => {
+  test('late servers are preferred to failed ones, and failed ones to unreachable ones', async () => {
     const late = new DeadlineExceededError('A step', 2000)
     const wrong = new RpcError('m', 'CUDA error')
     router.reportFailure(a, gone)
@@ -242,7 +242,7 @@ describe('failures', () => {
       ]),
     })
     await expect(peersOf(inThisStep(2, 1))).resolves.toEqual([b])
-    // Asked again and again in vain, it comes after the other, which is quickly tried.
+    // A server that keeps failing comes after the unreachable one, which is quickly tried.
     await expect(peersOf(inThisStep(2, 3))).resolves.toEqual([a])
     await using other = make()
     other.reportFailure(a, wrong)
@@ -254,12 +254,12 @@ describe('failures', () => {
     expect((await third.route(whole)).map(({ peer }) => peer)).toEqual([a])
   })
 
-  test('being late is not held against a server for longer each time', async () => {
+  test('lateness does not double the ban', async () => {
     for (let i = 0; i < 5; i++) router.reportFailure(a, new DeadlineExceededError('A step', 2000))
     expect(router.status()[0]!.bannedForMs).toBeLessThanOrEqual(15_000)
   })
 
-  test('the status knows of failures and answers since the last ping', async () => {
+  test('the status includes failures and answers since the last ping', async () => {
     await router.check()
     const life = () => router.status().map(({ alive, rttSeconds }) => [alive, rttSeconds])
     expect(life()).toEqual([
@@ -276,7 +276,7 @@ describe('failures', () => {
     expect(life()[0]).toEqual([true, 0.01])
   })
 
-  test('when blocks last had a server that answered is known for all of them, or not at all', async () => {
+  test('aliveAt is undefined unless every block has had a server that answered', async () => {
     directory.spans = []
     directory.hold(a, 0, 2)
     expect(router.aliveAt([0, 1])).toBeUndefined()
@@ -286,14 +286,14 @@ describe('failures', () => {
     expect(router.aliveAt([1, 2])).toBeUndefined()
   })
 
-  test('a check asks every server, but none of which there is news', async () => {
+  test('a check pings every server except those that answered recently', async () => {
     await router.check()
     expect(pinged.toSorted()).toEqual([a, b].toSorted())
     await router.check()
     expect(pinged).toHaveLength(2)
   })
 
-  test('failures are logged with the error itself', async () => {
+  test('failures are logged with the error', async () => {
     const logged: object[] = []
     const warn = (fields: object): void => void logged.push(fields)
     await using logging = make({ logger: { ...silentLogger, warn } })
@@ -301,7 +301,7 @@ describe('failures', () => {
     expect(logged).toEqual([{ peer: a, err: gone, bannedForMs: 15_000 }])
   })
 
-  test('what the caller avoids is avoided, if it can be', async () => {
+  test('servers that the caller avoids are avoided if possible', async () => {
     await expect(peersOf({ avoid: new Map([[a, 1]]) })).resolves.toEqual([b])
     await expect(
       peersOf({
@@ -314,7 +314,7 @@ describe('failures', () => {
   })
 })
 
-describe('when records have proved to be empty names', () => {
+describe('provenOnly', () => {
   const crowd = 300
 
   beforeEach(() => {
@@ -323,7 +323,7 @@ describe('when records have proved to be empty names', () => {
     directory.hold(b, 2, 4)
   })
 
-  test('servers that answer are found among all that are claimed to be, and taken', async () => {
+  test('finds and takes the servers that answer among all announced ones', async () => {
     const quiet = { ...dht, hasAnswered: () => false }
     await using searching = make({ dht: quiet })
     pings.set(a, 900).set(b, 900)
@@ -332,18 +332,18 @@ describe('when records have proved to be empty names', () => {
     expect(pinged.length).toBeLessThan(crowd + 20)
   })
 
-  test('those that are known to live are not searched for', async () => {
+  test('does not search if servers are known to be alive', async () => {
     pings.set(a, 900).set(b, 900)
     await expect(peersOf({ provenOnly: true, policy: 'shortest' })).resolves.toEqual([a, b])
     expect(pinged.length).toBeLessThan(20)
   })
 
-  test('a living one that failed is better than an empty name', async () => {
+  test('prefers a server that failed to one that does not exist', async () => {
     pings.set(a, 900).set(b, 900)
     await expect(peersOf({ provenOnly: true, avoid: new Map([[a, 1]]) })).resolves.toEqual([a, b])
   })
 
-  test('blocks of which nobody living is known are left to those that claim them', async () => {
+  test('leaves blocks without a living server to the servers that announce them', async () => {
     pings.set(a, 900)
     const [first, second] = await peersOf({ provenOnly: true })
     expect(first).toBe(a)
@@ -351,7 +351,7 @@ describe('when records have proved to be empty names', () => {
   })
 })
 
-test('servers of each part of the model are pinged, those that were not first', async () => {
+test('servers of each part of the model are pinged, unpinged ones first', async () => {
   for (let i = 0; i < 20; i++) directory.hold(peerOf(i), i % 4, (i % 4) + 1)
   for (let i = 0; i < 20; i++) pings.set(peerOf(i), 5)
   await router.route(whole)

@@ -23,14 +23,14 @@ test('frames recorded from hivemind', () => {
   })
 })
 
-test('what is written is read', () => {
+test('decoding is the inverse of encoding', () => {
   const property = fc.property(fc.constantFrom(0, 1), fc.nat(60_000), (marker, length) => {
     expect(decodeFrameHeader(encodeFrameHeader({ marker, length }), 60_000)).toEqual({ marker, length })
   })
   fc.assert(property)
 })
 
-test('a length of 2^63 - 1, of more than makes sense, or an unknown marker is refused', () => {
+test('a length of 2^63 - 1 or above the limit, and an unknown marker, are refused', () => {
   expect(() => decodeFrameHeader(hex('007fffffffffffffff'), 2 ** 40)).toThrow(/9223372036854775807 bytes/)
   expect(() => decodeFrameHeader(hex('000000000000000101'), 256)).toThrow(ProtocolError)
   expect(() => decodeFrameHeader(hex('0100000000000f0000'), 2 ** 30)).toThrow(/at most 65536/)

@@ -37,12 +37,12 @@ describe('unary', () => {
   const call = (text: string, timeoutMs = 5000): Promise<string> =>
     rpc.unary(server.id, method, text, { timeoutMs })
 
-  test('a request is answered', async () => {
+  test('returns the answer to a request', async () => {
     await serveUnary(server, method.name, async (data) => Buffer.from(`${Buffer.from(data)}!`))
     await expect(call('hello')).resolves.toBe('hello!')
   })
 
-  test('an empty request and an empty answer', async () => {
+  test('supports an empty request and an empty answer', async () => {
     await serveUnary(server, method.name, async (data) => data)
     await expect(call('')).resolves.toBe('')
   })
@@ -57,12 +57,12 @@ describe('unary', () => {
     })
   })
 
-  test('a megabyte of error text is cut short', async () => {
+  test('a megabyte of error text is truncated', async () => {
     await serveUnary(server, method.name, () => Promise.reject(new Error('x'.repeat(1_000_000))))
     await expect(call('x')).rejects.toMatchObject({ name: 'RpcError', remoteMessage: 'x'.repeat(1000) })
   })
 
-  test('silence ends at the deadline, and the stream is reset so that the server learns of it', async () => {
+  test('a silent server is reset at the deadline', async () => {
     const cancelled = Promise.withResolvers<void>()
     await server.handle(method.name, async (stream) => {
       await readLengthPrefixed((length) => stream.read(length), 1e6)
@@ -76,7 +76,7 @@ describe('unary', () => {
     await cancelled.promise
   })
 
-  test('one byte at a time, without end, does not outlive the deadline', async () => {
+  test('a server that sends one byte at a time does not extend the deadline', async () => {
     await server.handle(method.name, async (stream) => {
       await stream.write(Uint8Array.of(0xff, 0xff, 0x7f))
       for (let i = 0; i < 100; i++) {
@@ -87,7 +87,7 @@ describe('unary', () => {
     await expect(call('x', 500)).rejects.toMatchObject({ name: 'DeadlineExceededError' })
   })
 
-  test('a stream that is closed unanswered says what that may mean', async () => {
+  test('a stream that is closed without an answer rejects with possible causes', async () => {
     await server.handle(method.name, async (stream) => {
       await readLengthPrefixed((length) => stream.read(length), 1e6)
     })
@@ -115,7 +115,7 @@ describe('unary', () => {
     await expect(call('x')).rejects.toMatchObject({ name: 'ProtocolError', peer: server.id })
   })
 
-  test('an answer of more than 4 MiB is refused by its announcement', async () => {
+  test('an answer that announces more than 4 MiB is refused', async () => {
     await server.handle(method.name, async (stream) => {
       await stream.write(Uint8Array.of(0x81, 0x80, 0x80, 0x02))
       await silence()
@@ -127,7 +127,7 @@ describe('unary', () => {
     await expect(call('x'.repeat(4 * 1024 * 1024))).rejects.toThrow(/too long for a unary call/)
   })
 
-  test('the abort reason comes through as it is', async () => {
+  test('the abort reason passes through unchanged', async () => {
     await serveUnary(server, method.name, silence)
     const reason = new Error('the user left')
     const controller = new AbortController()
@@ -138,7 +138,7 @@ describe('unary', () => {
 })
 
 describe('streaming', () => {
-  test('requests and responses in order, both sides at their own pace', async () => {
+  test('requests and responses arrive in order, each side at its own pace', async () => {
     await serveStream(server, method.name, async (call) => {
       for (let request = await call.next(); request; request = await call.next()) await call.respond(request)
     })
@@ -182,13 +182,13 @@ describe('streaming', () => {
     await reset.promise
   })
 
-  test('a message longer than the caller can use is refused', async () => {
+  test("a message longer than the caller's limit is refused", async () => {
     await serveStream(server, method.name, (call) => call.respond(Buffer.alloc(1001)))
     await using stream = await rpc.openStream(server.id, method)
     await expect(stream.receive({ maxBytes: 1000 })).rejects.toThrow(/1001 bytes/)
   })
 
-  test('disposing before the end cancels the call at the server', async () => {
+  test('disposing before the end cancels the call on the server', async () => {
     const cancelled = Promise.withResolvers<void>()
     await serveStream(server, method.name, async (call) => {
       await call.next()

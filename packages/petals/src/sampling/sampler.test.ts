@@ -8,7 +8,7 @@ import { createSampler } from './sampler.ts'
 
 const none = { tokens: [], answerStart: 0 }
 
-/** Logits with known exact values behind estimates that err as much as their margins allow. */
+/** Logits with known exact values, whose estimates have errors of up to their margins. */
 class BlurredLogits implements Logits {
   readonly size: number
   readonly estimates: Float32Array
@@ -82,7 +82,7 @@ describe('choices from bounded estimates equal choices from exact logits', () =>
     )
   })
 
-  it('with few exact values', () => {
+  it('need few exact values', () => {
     const exact = Float32Array.from({ length: 20_000 }, (_, i) => 20 * Math.exp(-i / 40) - 10)
     const asked = ({ temperature, topP }: { temperature: number; topP?: number }): number => {
       const sampler = createSampler({ temperature, topP }, 1)
@@ -99,7 +99,7 @@ describe('choices from bounded estimates equal choices from exact logits', () =>
   })
 })
 
-/** transformers' warpers on plain arrays: the reference for what may be drawn. */
+/** transformers' warpers on plain arrays: the reference for the tokens that may be drawn. */
 function allowedByTransformers(
   logits: readonly number[],
   temperature: number,
@@ -141,7 +141,7 @@ describe('createSampler', () => {
     { temperature: 0.6, topP: 0.9 },
     { temperature: 1.5, topK: 5, topP: 0.7 },
     { temperature: 1, topP: 0.2 },
-  ])('draws only what transformers leaves: %o', (params) => {
+  ])('draws only the tokens that transformers keeps: %o', (params) => {
     const allowed = allowedByTransformers(logits, params.temperature, params.topK, params.topP ?? 1)
     expect([...draws(params).keys()].sort()).toEqual(allowed.sort())
   })
@@ -162,7 +162,7 @@ describe('createSampler', () => {
     expect(sampler.sample(negative, { tokens: [0], answerStart: 0 })).toBe(1)
   })
 
-  it('counts frequency and presence in the answer only', () => {
+  it('counts frequency and presence only in the answer', () => {
     const sampler = createSampler({ temperature: 0, frequencyPenalty: 1, presencePenalty: 0.5 }, 0)
     expect(sampler.sample(exact, { tokens: [7, 7, 7], answerStart: 3 })).toBe(7)
     expect(sampler.sample(exact, { tokens: [7, 7, 7], answerStart: 2 })).toBe(0)
@@ -172,7 +172,7 @@ describe('createSampler', () => {
     expect(createSampler({ temperature: 0, logitBias: new Map([[6, 100]]) }, 0).sample(exact, none)).toBe(6)
   })
 
-  it('repeats itself with the same seed and not with another', () => {
+  it('repeats its choices with the same seed and not with another', () => {
     const run = (seed: number): number[] => {
       const sampler = createSampler({ temperature: 1 }, seed)
       return Array.from({ length: 50 }, () => sampler.sample(exact, none))

@@ -32,20 +32,20 @@ const hidden = 64
 const vocabulary = scriptedTokenizer.vocabSize
 const blocks = 3
 
-/** The blocks of a model in this process: what a swarm is to a session. */
+/** The blocks of a model in this process, in place of a swarm. */
 class ToyInference implements InferenceSession {
   readonly route = []
   readonly failovers = []
   readonly pushed = false
   position = 0
   closed = false
-  /** Inputs of each step, in tokens. */
+  /** Number of tokens of each step. */
   readonly steps: number[] = []
-  /** What the next step throws, or makes of its outputs. */
+  /** Changes the outputs of the next step, or throws its error. */
   fault: ((outputs: HiddenStates) => HiddenStates) | undefined
   readonly #blocks = toyBlocks(0, blocks, hidden)
 
-  /** What was prewarmed for, in tokens; and what that waits for. */
+  /** The lengths of prewarms, in tokens, and the promise that a prewarm waits for. */
   readonly opened: (number | undefined)[] = []
   opening: Promise<void> = Promise.resolve()
   aborted: unknown
@@ -83,7 +83,7 @@ class ToyInference implements InferenceSession {
   }
 }
 
-/** Gaussian weights: of each token's logits, none is far above all others at every step. */
+/** Gaussian weights, so that no token's logit is far above all others at every step. */
 function weights(shape: readonly number[], seed: number) {
   const bits = seededBits(seed)
   const uniform = (): number => (bits() + 0.5) / 2 ** 32
@@ -178,7 +178,7 @@ async function take(session: Session, tokens: readonly number[], count: number):
   return taken
 }
 
-/** All logits of the toy model after these tokens, in plain arithmetic on all positions at once. */
+/** Returns all logits of the toy model after these tokens, by plain arithmetic on all positions at once. */
 function logitsAfter(tokens: readonly number[]): Promise<number[]> {
   const { data } = layers.embed(tokens)
   const outputs = runToyBlocks(toyBlocks(0, blocks, hidden), data, hidden, 0, 'float32')
@@ -189,7 +189,7 @@ function logitsAfter(tokens: readonly number[]): Promise<number[]> {
 }
 
 describe('PetalsSession', () => {
-  it('prefills in one step, then decodes token by token, as a run over all tokens would', async () => {
+  it('prefills in one step, then decodes token by token, with the results of one run over all tokens', async () => {
     const { session, inference } = await open()
     const ids = await take(session, prompt, 6)
     expect(inference.steps).toEqual([prompt.length, 1, 1, 1, 1, 1])
@@ -215,7 +215,7 @@ describe('PetalsSession', () => {
     }
   })
 
-  it('scores long prompts in several steps, each token by what stands before it', async () => {
+  it('scores long prompts in several steps, each token by the tokens before it', async () => {
     const { session, inference } = await open(512)
     const tokens = Array.from({ length: 300 }, (_, i) => (i * 37) % 256)
     const scores = await session.score!(tokens)
@@ -228,14 +228,14 @@ describe('PetalsSession', () => {
     }
   })
 
-  it('scores nothing beyond its length, and keeps what it has', async () => {
+  it('refuses to score beyond its length, and keeps its tokens', async () => {
     const { session } = await open(20)
     await session.score!(prompt.slice(0, 10))
     await expect(session.score!(prompt.slice(0, 11))).rejects.toThrow(ContextLengthError)
     expect(session.tokens).toEqual(prompt.slice(0, 10))
   })
 
-  it('goes on after a failed step as if it had not been', async () => {
+  it('continues after a failed step as if it had not happened', async () => {
     const { session, inference } = await open()
     const expected = await take((await open()).session, prompt, 6)
     const first = await take(session, prompt, 3)
@@ -249,7 +249,7 @@ describe('PetalsSession', () => {
     expect(await take(session, first.slice(-1), 3)).toEqual(expected.slice(3))
   })
 
-  it('passes errors of engines on as they are', async () => {
+  it('passes engine errors through unchanged', async () => {
     const { session, inference } = await open()
     const missing = new MissingBlocksError([2], 'No server holds block 2.')
     inference.fault = () => {
@@ -258,7 +258,7 @@ describe('PetalsSession', () => {
     await expect(take(session, prompt, 1)).rejects.toBe(missing)
   })
 
-  it('does not show the insides of an unexpected error', async () => {
+  it('hides the message of an unexpected error', async () => {
     const { session, inference } = await open()
     inference.fault = () => {
       throw new TypeError('secret of /home/user')
@@ -272,7 +272,7 @@ describe('PetalsSession', () => {
     await expect(take(session, prompt, 1)).rejects.toThrow(/NaN or infinite/)
   })
 
-  it('closes its part of the swarm once', async () => {
+  it('closes its inference session once', async () => {
     const { model, session, inference } = await open()
     await session[Symbol.asyncDispose]()
     await session[Symbol.asyncDispose]()
@@ -336,7 +336,7 @@ describe('PetalsSession', () => {
     })
   })
 
-  it('draws the same with the same seed', async () => {
+  it('repeats an answer with the same seed', async () => {
     const sampling = { temperature: 1.2, topP: 0.9, repetitionPenalty: 1.1, seed: 99 }
     const run = async (): Promise<number[]> => {
       const { session } = await open()

@@ -11,7 +11,7 @@ describe('deriveDhtPrefix', () => {
     },
   )
 
-  test('prefixes of repositories that are named like their prefix', () => {
+  test('repositories that are named like their prefix', () => {
     expect(deriveDhtPrefix('bloom', 'bigscience/bloom-petals')).toBe('bigscience/bloom-petals')
     expect(deriveDhtPrefix('bloom', 'else/bloom-petals')).toBe('else/bloom-petals-petals')
     expect(deriveDhtPrefix('mixtral', 'mistralai/Mixtral-8x22B-Instruct-v0.1')).toBe(

@@ -18,7 +18,7 @@ describe('locationOf', () => {
     })
   })
 
-  it('takes the prefix that is configured', () => {
+  it('uses the configured prefix', () => {
     const spec = { id: 'm', source: parseModelSource('hf:o/r'), dhtPrefix: 'mine' }
     expect(locationOf(spec, { modelType: 'llama', blocks: 6 }).dhtPrefix).toBe('mine')
   })

@@ -18,7 +18,7 @@ import { dhtPrefix, FakeSwarm } from '../testing/fake-swarm.ts'
 
 const config = JSON.stringify({ model_type: 'llama', vocab_size: 8, hidden_size: 16, num_hidden_layers: 6 })
 
-/** A folder with no more than a config.json. */
+/** A folder with only a config.json. */
 const filesOf = (source: string): ModelFiles =>
   ({ description: source, text: async () => config }) as Partial<ModelFiles> as ModelFiles
 
@@ -80,18 +80,18 @@ describe('the view of a swarm', () => {
     })
   })
 
-  test('tells the room of a server in tokens of a session through its blocks', async () => {
+  test('reports the free cache of a server in tokens of a session', async () => {
     const server = await swarm.addServer(0, 6)
     server.announce([swarm.dht], { cacheTokensLeft: 49_163 })
     expect((await openView().view.status()).models[0]!.servers[0]!.cacheTokensLeft).toBe(4096)
   })
 
-  test('is public where a peer of petals.dev leads into it', async () => {
+  test('is public if an initial peer belongs to petals.dev', async () => {
     expect(openView().view.isPublic).toBe(false)
     expect(openView([spec], { initialPeers: 'public' }).view.isPublic).toBe(true)
   })
 
-  test('says which blocks are missing', async () => {
+  test('reports missing blocks', async () => {
     await swarm.addServer(1, 3)
     const [model] = (await openView().view.status()).models
     expect(model).toMatchObject({
@@ -102,7 +102,7 @@ describe('the view of a swarm', () => {
     expect(model!.bottleneck).toEqual({ block: 0, replicas: 0, throughput: 0 })
   })
 
-  test('counts no server that is gone although its announcement still stands', async () => {
+  test('does not count a dead server whose announcement has not expired', async () => {
     await swarm.addServer(0, 6)
     const gone = await swarm.addServer(0, 3)
     await gone[Symbol.asyncDispose]()
@@ -115,7 +115,7 @@ describe('the view of a swarm', () => {
     ])
   })
 
-  test('knows within one look that the last server of some blocks is gone, however lately it was there', async () => {
+  test('reports at the next request that the last server of some blocks has died', async () => {
     await swarm.addServer(0, 3)
     const last = await swarm.addServer(3, 6)
     const { view } = openView()
@@ -129,7 +129,7 @@ describe('the view of a swarm', () => {
     })
   })
 
-  test('takes the daemon that outlives a killed server for no server', async () => {
+  test('does not count the daemon that outlives a killed server', async () => {
     const server = await swarm.addServer(0, 6)
     await server.endBehindItsDaemon()
     const [model] = (await openView().view.status()).models
@@ -142,7 +142,7 @@ describe('the view of a swarm', () => {
     expect(model).toMatchObject({ servable: false, servers: [{ peer: blocked.peer.id }] })
   })
 
-  test('goes by what servers have registered where the files can not be had', async () => {
+  test("uses what servers have registered if the files can't be read", async () => {
     await swarm.addServer(0, 6)
     const unreachable = async (): Promise<never> => {
       throw new ModelUnavailableError('The Hub can not be reached.')
@@ -168,7 +168,7 @@ describe('the view of a swarm', () => {
     expect(models[2]).toMatchObject({ servable: false, problem: 'The Hub can not be reached.' })
   })
 
-  test('shows all that is registered where no model is configured', async () => {
+  test('shows all registered models if none is configured', async () => {
     await swarm.addServer(0, 6)
     const { view } = openView([])
     expect(await view.status()).toEqual({ models: [] })
@@ -183,7 +183,7 @@ describe('the view of a swarm', () => {
     expect((await view.status()).models).toMatchObject([{ id: dhtPrefix, blocks: 6, servable: true }])
   })
 
-  test('says why there is no news, and has some once a peer is there', async () => {
+  test('reports why no peer can be reached', async () => {
     const address = '/ip4/127.0.0.1/tcp/1/p2p/QmedTaZXmULqwspJXz44SsPZyTNKxhnnFvYRajfH7MGhCY'
     const [model] = (await openView([spec], { initialPeers: [address] }).view.status()).models
     expect(model).toMatchObject({
@@ -200,7 +200,7 @@ describe('the view of a swarm', () => {
     expect(problem).toMatch(words)
   })
 
-  test('calls no block missing when no peer can be asked any more', async () => {
+  test('reports no missing blocks when no peer can be asked', async () => {
     const server = await swarm.addServer(0, 6)
     const { view, swarms, connector } = openView()
     expect((await view.status()).models[0]).toMatchObject({ reachable: true, servable: true })
@@ -227,7 +227,7 @@ describe('the view of a swarm', () => {
 })
 
 describe('the status of a model', () => {
-  test('is unavailable, degraded or ready by what is known of its servers', async () => {
+  test('is unavailable, degraded or ready, depending on its servers', async () => {
     const { swarms, connector, view } = openView()
     const model = swarms.of({ dhtPrefix, numBlocks: 6 }, await connector.get())
     const first = await swarm.addServer(0, 6)

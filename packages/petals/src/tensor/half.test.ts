@@ -28,7 +28,7 @@ describe.each([
     expect(widen(narrow(Float32Array.of(NaN)))[0]).toBeNaN()
   })
 
-  test('takes the nearest value, of two equally near the even one', () => {
+  test('rounds to the nearest value, ties to even', () => {
     const property = fc.property(fc.float({ noNaN: true }), (value) => {
       const [pattern] = narrow(Float32Array.of(value))
       const [chosen] = widen(Uint16Array.of(pattern!))

@@ -96,14 +96,14 @@ describe('against @msgpack/msgpack', () => {
     ),
   })).value
 
-  test('the same bytes for the same value', () => {
+  test('encodes a value to the same bytes', () => {
     const property = fc.property(value, (input) => {
       expect(toHex(encodeMsgpack(input))).toBe(toHex(referenceEncode(input)))
     })
     fc.assert(property)
   })
 
-  test('reads back what was written', () => {
+  test('decodes what it encoded', () => {
     const property = fc.property(value, (input) => {
       expect(decodeMsgpack(Uint8Array.from(encodeMsgpack(input)))).toEqual(input)
     })
@@ -124,13 +124,13 @@ describe('against @msgpack/msgpack', () => {
     }
   })
 
-  test('a float stays one where it is whole', () => {
+  test('a whole Float is encoded as a float', () => {
     expect(toHex(encodeMsgpack(new Float(1)))).toBe('cb3ff0000000000000')
   })
 })
 
-describe('input from strangers', () => {
-  test('any bytes are a value or a ProtocolError', () => {
+describe('untrusted input', () => {
+  test('any bytes give a value or a ProtocolError', () => {
     const property = fc.property(fc.uint8Array({ maxLength: 100 }), (bytes) => {
       try {
         decodeMsgpack(bytes)
@@ -148,7 +148,7 @@ describe('input from strangers', () => {
     expect(() => decodeMsgpack(encodeMsgpack(nested))).toThrow(/nested deeper/)
   })
 
-  test('a length that the bytes can not hold is refused at once', () => {
+  test('a length beyond the remaining bytes is refused at once', () => {
     for (const type of [0xdd, 0xdf, 0xdb, 0xc6, 0xc9]) {
       expect(() => decodeMsgpack(Uint8Array.of(type, 0xff, 0xff, 0xff, 0xff, 0))).toThrow(ProtocolError)
     }
@@ -160,7 +160,7 @@ describe('input from strangers', () => {
     expect(() => decodeMsgpack(bytes)).toThrow(/more than 65536/)
   })
 
-  test('__proto__ is a key like any other', () => {
+  test('__proto__ is an ordinary key', () => {
     const map = decodeMsgpack(encodeMsgpack(new Map([['__proto__', new Map([['polluted', true]])]])))
     expect(map).toBeInstanceOf(Map)
     expect(({} as { polluted?: boolean }).polluted).toBeUndefined()

@@ -132,7 +132,7 @@ describe('against the .proto files read by protobufjs', () => {
     })
   })
 
-  test('tensors of any fields', () => {
+  test('tensors with any fields', () => {
     const type = declared('runtime', 'TensorMessage')
     const tensor = fc.record({
       buffer: fc.uint8Array(),
@@ -166,7 +166,7 @@ describe('against the .proto files read by protobufjs', () => {
   })
 })
 
-describe('input from strangers', () => {
+describe('untrusted input', () => {
   const decoders = {
     decodeCloserPeers,
     decodeExpertInfo,
@@ -182,7 +182,7 @@ describe('input from strangers', () => {
   }
   const wellFormed = ['dht/find_response', 'inference/first_HEAD', 'rpc_info/response', 'dht/ping_response']
 
-  test.each(Object.entries(decoders))('%s reads any bytes, or throws a ProtocolError', (_name, decode) => {
+  test.each(Object.entries(decoders))('%s decodes any bytes, or throws a ProtocolError', (_name, decode) => {
     const damaged = fc
       .tuple(
         fc.constantFrom(...wellFormed),

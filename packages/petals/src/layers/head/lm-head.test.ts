@@ -21,7 +21,7 @@ let folder: string
 beforeAll(async () => (folder = await mkdtemp(path.join(tmpdir(), 'lm-head-'))))
 afterAll(() => rm(folder, { recursive: true, force: true }))
 
-/** Rows of very different size, a few outliers in each, and one row of zeros: what trained matrices look like. */
+/** Returns rows of very different magnitude, with a few outliers in each, and one row of zeros, like trained matrices. */
 async function storeWeights(name: string, columns: number, dtype: FloatDtype): Promise<StoredTensor> {
   const weights = Float32Array.from({ length: rows * columns }, (_, i) => {
     const row = Math.floor(i / columns)
@@ -50,7 +50,7 @@ async function makeHead(name: string, columns: number, dtype: FloatDtype) {
   return { head: await LmHead.create(tensor, { folder: path.join(folder, name), threads: 1 }), full }
 }
 
-/** Hidden states of several kinds: plain noise, outliers, and a few features that tower over the rest, as models have. */
+/** Returns hidden states of several kinds: noise, outliers, and a few features far above the rest, as in real models. */
 const inputs = (columns: number, count: number): Float32Array[] =>
   Array.from({ length: count }, (_, i) =>
     Float32Array.from({ length: columns }, (__, column) => {
@@ -78,12 +78,12 @@ describe.each([
         worst = Math.max(worst, logits!.margins[token] === 0 ? error : error / logits!.margins[token]!)
       }
       expect(worst).toBeLessThanOrEqual(1)
-      // A bound that always holds because it is far too wide would show here.
+      // Fails for a bound that holds only because it is far too wide.
       expect(worst).toBeGreaterThan(0.02)
     }
   })
 
-  it('chooses as the full product does', async () => {
+  it('chooses the same tokens as the full product', async () => {
     const { head, full } = await makeHead(`choice-${dtype}-${columns}`, columns, dtype)
     await using _ = head
     const batch = inputs(columns, 12)
@@ -103,7 +103,7 @@ describe.each([
   })
 })
 
-it('shares one pass between calls that come together, and answers each with its own rows', async () => {
+it('shares one pass between concurrent calls, and returns to each its own rows', async () => {
   const { head, full } = await makeHead('shared', 96, 'float32')
   await using _ = head
   const batch = inputs(96, 6)
@@ -116,14 +116,14 @@ it('shares one pass between calls that come together, and answers each with its 
   expect([...again!.estimates]).toEqual([...answers[0]![0]!.estimates])
 })
 
-it('answers all the same when its process dies, at rest and in a pass', async () => {
+it('repeats a pass when its process dies, while idle and during a pass', async () => {
   const { head } = await makeHead('dies', 64, 'float32')
   await using _head = head
   const given = inputs(64, 2)
   const expected = await head.logits(given)
-  for (const when of ['at rest', 'in a pass']) {
+  for (const when of ['while idle', 'during a pass']) {
     const pid = head.pid!
-    const early = when === 'at rest' ? undefined : head.logits(given)
+    const early = when === 'while idle' ? undefined : head.logits(given)
     process.kill(pid, 'SIGKILL')
     const answers = [await early, await head.logits(given)]
     for (const logits of answers)
@@ -134,7 +134,7 @@ it('answers all the same when its process dies, at rest and in a pass', async ()
   }
 })
 
-it('finishes what runs when it is closed, and then refuses', async () => {
+it('finishes the current passes when it is closed, and then refuses calls', async () => {
   const { head, full } = await makeHead('closing', 96, 'float32')
   const [input] = inputs(96, 1)
   const pending = head.logits([input!])
@@ -151,7 +151,7 @@ describe('the file of 8-bit weights', () => {
     return readdir(place)
   }
 
-  it('is made once, and anew when the weights change', async () => {
+  it('is created once, and again when the weights change', async () => {
     const tensor = await storeWeights('changing', 96, 'float32')
     const place = path.join(folder, 'changing')
     const [first, ...others] = await open(tensor, place)
@@ -166,7 +166,7 @@ describe('the file of 8-bit weights', () => {
     expect(second).not.toBe(first)
   })
 
-  it('goes when no start has used it for a month, once another one is made', async () => {
+  it('is removed after a month without use, when another one is created', async () => {
     const place = path.join(folder, 'unused')
     const [old] = await open(await storeWeights('unused-old', 96, 'float32'), place)
     const names = await open(await storeWeights('unused-recent', 96, 'float32'), place)
@@ -179,7 +179,7 @@ describe('the file of 8-bit weights', () => {
     expect(left).not.toContain(old)
   })
 
-  it('is made by two processes at once without harm, and a cut one is not used', async () => {
+  it('can be created by two processes at once; a truncated one is not used', async () => {
     const tensor = await storeWeights('raced', 96, 'float32')
     const place = path.join(folder, 'raced')
     const [names] = await Promise.all([open(tensor, place), open(tensor, place), open(tensor, place)])
@@ -187,7 +187,7 @@ describe('the file of 8-bit weights', () => {
     expect(await open(tensor, place)).toEqual([names[0]])
   })
 
-  it('leaves nothing behind when its making is stopped', async () => {
+  it('leaves no file behind when its creation is aborted', async () => {
     const tensor = await storeWeights('stopped', 2048, 'float32')
     const place = path.join(folder, 'stopped')
     const controller = new AbortController()
@@ -202,13 +202,13 @@ describe('the file of 8-bit weights', () => {
     expect(await readdir(place)).toEqual([])
   })
 
-  it('says what to do when it has no place', async () => {
+  it('says what to do when the disk refuses it', async () => {
     const tensor = await storeWeights('nowhere', 96, 'float32')
     const making = LmHead.create(tensor, { folder: path.join(tensor.path, 'below-a-file'), threads: 1 })
     await expect(making).rejects.toThrow(/LM head .* can't be kept in .*below-a-file: .*another cache folder/)
   })
 
-  it('is not made of weights that end early', async () => {
+  it('is not created from truncated weights', async () => {
     const tensor = await storeWeights('short', 96, 'float32')
     const making = LmHead.create({ ...tensor, offset: 4 }, { folder, threads: 1 })
     await expect(making).rejects.toThrow(/short\.bin ends in the middle/)

@@ -25,7 +25,7 @@ afterAll(() => rm(folder, { recursive: true, force: true }))
 
 const request = () => ({ inputs: new Float32Array(128).fill(2), rounding: 'symmetric' }) as const
 
-/** Arguments of a Node process that has `ScreeningProcess` and `setup`, and runs `script`. */
+/** Returns the arguments of a Node process that runs `script` with `ScreeningProcess` and `setup` defined. */
 const nodeArguments = (script: string): string[] => [
   '--conditions=petals-chat-source',
   '--input-type=module',
@@ -53,12 +53,12 @@ it('multiplies each position with all rows', async () => {
   for (const norm of inputNorms) expect(norm).toBeCloseTo(16, 4)
 })
 
-it('says what onnxruntime says where the weights can not be loaded', async () => {
+it("rejects with onnxruntime's reason if the weights can't be loaded", async () => {
   const starting = ScreeningProcess.start({ ...setup, path: path.join(folder, 'none.bin') })
   await expect(starting).rejects.toThrow(/none\.bin/)
 })
 
-it('ends with the reason of an abort', async () => {
+it('rejects with the reason of an abort', async () => {
   const controller = new AbortController()
   const starting = ScreeningProcess.start(setup, { signal: controller.signal })
   const reason = new Error('enough')
@@ -66,13 +66,13 @@ it('ends with the reason of an abort', async () => {
   await expect(starting).rejects.toBe(reason)
 })
 
-it('refuses work after its end, and does not hang', async () => {
+it('rejects calls after its end, and does not hang', async () => {
   const screening = await ScreeningProcess.start(setup)
   await screening[Symbol.asyncDispose]()
   await expect(screening.run(request())).rejects.toThrow('has ended')
 })
 
-it('says how its process ended in the middle of a pass', async () => {
+it('reports how its process ended during a pass', async () => {
   await using screening = await ScreeningProcess.start(setup)
   const answer = screening.run(request())
   process.kill(screening.pid!, 'SIGKILL')
@@ -81,7 +81,7 @@ it('says how its process ended in the middle of a pass', async () => {
   expect(screening.pid).toBeUndefined()
 })
 
-it('leaves it to the engine when to end, whatever all processes of a terminal or a service are told', async () => {
+it('ignores signals that a terminal or a service manager sends to all processes', async () => {
   await using screening = await ScreeningProcess.start(setup)
   for (const signal of ['SIGINT', 'SIGHUP', 'SIGTERM'] as const) {
     process.kill(screening.pid!, signal)
@@ -89,22 +89,19 @@ it('leaves it to the engine when to end, whatever all processes of a terminal or
   }
 })
 
-it.runIf(process.platform === 'linux')(
-  'is given no secrets, and onnxruntime no leave to report',
-  async () => {
-    const script = `
+it.runIf(process.platform === 'linux')('gets no secrets, and onnxruntime sends no telemetry', async () => {
+  const script = `
     prepareScreeningProcess()
     const screening = await ScreeningProcess.start(setup)
     const { readFile } = await import('node:fs/promises')
     process.stdout.write(await readFile('/proc/' + screening.pid + '/environ', 'utf8'))
   `
-    const environ = await run(process.execPath, nodeArguments(script), { env: { HF_TOKEN: 'hf_secret' } })
-    expect(environ).toContain('ORT_DISABLE_TELEMETRY=1')
-    expect(environ).not.toContain('hf_secret')
-  },
-)
+  const environ = await run(process.execPath, nodeArguments(script), { env: { HF_TOKEN: 'hf_secret' } })
+  expect(environ).toContain('ORT_DISABLE_TELEMETRY=1')
+  expect(environ).not.toContain('hf_secret')
+})
 
-it('does not keep the program from ending', async () => {
+it('does not keep the program alive', async () => {
   const script = `
     prepareScreeningProcess()
     const screening = await ScreeningProcess.start(setup)
@@ -116,7 +113,7 @@ it('does not keep the program from ending', async () => {
 })
 
 it.each(['process.exit(0)', "process.kill(process.pid, 'SIGKILL')"])(
-  'ends with the program, also in the middle of a load: %s',
+  'ends with the program, even during a load: %s',
   async (end) => {
     const script = `
       const loading = ScreeningProcess.start(setup)
@@ -135,7 +132,7 @@ it.each(['process.exit(0)', "process.kill(process.pid, 'SIGKILL')"])(
   },
 )
 
-it('200 starts and aborted loads at random moments leave the program alive, and a stream in it undisturbed', async () => {
+it('200 starts and aborted loads at random moments do not disturb the program', async () => {
   const script = `
     let tokens = 0
     let running = true
@@ -168,7 +165,7 @@ it('200 starts and aborted loads at random moments leave the program alive, and 
   expect(outcome['tokens']).toBeGreaterThan(0)
 })
 
-it('has another spare process where the first one died', async () => {
+it('starts another spare process if the first one died', async () => {
   prepareScreeningProcess()
   await using screening = await ScreeningProcess.start(setup)
   prepareScreeningProcess()
@@ -177,10 +174,8 @@ it('has another spare process where the first one died', async () => {
   expect((await other.run(request())).estimates.length).toBe(32)
 })
 
-it.runIf(process.platform === 'linux')(
-  'ends the spare process where a load fails before it is used',
-  async () => {
-    const script = `
+it.runIf(process.platform === 'linux')('ends the spare process if a load fails before using it', async () => {
+  const script = `
     prepareScreeningProcess()
     const { readFile } = await import('node:fs/promises')
     const { loadPetalsModel } = await import(${JSON.stringify(new URL('../../model/load-model.ts', import.meta.url).href)})
@@ -191,6 +186,5 @@ it.runIf(process.platform === 'linux')(
     while ((await children()) !== '') await delay(10)
     process.stdout.write('none left')
   `
-    expect(await run(process.execPath, nodeArguments(script))).toBe('none left')
-  },
-)
+  expect(await run(process.execPath, nodeArguments(script))).toBe('none left')
+})

@@ -16,7 +16,7 @@ const inputs = fc
     Float32Array.from(values, (value, i) => value * scale * (i === place ? factor : 1)),
   )
 
-/** What a kernel that rounds each block of a row to 8 bits makes of it. */
+/** Rounds each block of a row to 8 bits, as the kernel does. */
 function rounded(row: Float32Array, round: (block: Float32Array) => Float32Array): Float32Array {
   const result = new Float32Array(row.length)
   for (let start = 0; start < row.length; start += shape.blockSize) {
@@ -35,7 +35,7 @@ const asymmetric = (block: Float32Array): Float32Array => {
   return block.map((value) => (step === 0 ? 0 : Math.round((value - low) / step) * step + low))
 }
 
-/** ‖x - what the kernel sees of both rows‖ */
+/** Returns the distance of x from the sum of both rows after the kernel's rounding. */
 function distance(
   x: Float32Array,
   split: Float32Array,
@@ -53,7 +53,7 @@ describe('splitInput', () => {
     return target
   }
 
-  it('gives two rows whose sum is the input, padded with zeros', () => {
+  it('returns two rows whose sum is the input, padded with zeros', () => {
     fc.assert(
       fc.property(inputs, (x) => {
         const rows = split(x)
@@ -65,7 +65,7 @@ describe('splitInput', () => {
     )
   })
 
-  it('has a first row that 8 bits hold unchanged', () => {
+  it('returns a first row that 8 bits represent exactly', () => {
     fc.assert(
       fc.property(inputs, (x) => {
         const coarse = split(x).subarray(0, shape.paddedColumns)
@@ -76,7 +76,7 @@ describe('splitInput', () => {
     )
   })
 
-  it('errs less than its bound, by symmetric rounding and by any other', () => {
+  it('has an error within its bound, for symmetric and for any other rounding', () => {
     fc.assert(
       fc.property(inputs, (x) => {
         const rows = split(x)
@@ -90,7 +90,7 @@ describe('splitInput', () => {
     )
   })
 
-  it('is worth two rows: as good as 16 bits', () => {
+  it('is as exact as 16 bits', () => {
     const x = Float32Array.from({ length: 40 }, (_, i) => Math.sin(i * 7.3))
     const { inputNorm, inputError } = inputBound(x, split(x), shape, 'symmetric')
     expect(inputError / inputNorm).toBeLessThan(5e-5)

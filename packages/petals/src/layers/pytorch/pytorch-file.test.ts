@@ -51,7 +51,7 @@ describe('a file of torch.save', () => {
     expect(await valuesOf(await open(genuine), tensor)).toEqual({ dtype, shape, values })
   })
 
-  it('has no others', async () => {
+  it('has no other tensors', async () => {
     expect(await valuesOf(await open(genuine), 'other')).toBeUndefined()
   })
 
@@ -59,14 +59,14 @@ describe('a file of torch.save', () => {
     ['transposed', /'transposed' is not stored row by row\. Use a repository .*safetensors/],
     ['integers', /'integers' does not have a floating-point type/],
     ['flag', /'flag' does not have a floating-point type/],
-  ])('says why %s is of no use', async (tensor, message) => {
+  ])('refuses the tensor %s', async (tensor, message) => {
     const { tensors } = await open(genuine)
     await expect(tensors(tensor)).rejects.toThrow(message)
     await expect(tensors(tensor)).rejects.toBeInstanceOf(ModelUnavailableError)
   })
 })
 
-/** An archive as PyTorch writes them, of any content. `large`: with ZIP64 records, as above 4 GiB. */
+/** Returns an archive like PyTorch's, with any content. `large`: with ZIP64 records, as above 4 GiB. */
 function zip(entries: Readonly<Record<string, Uint8Array | string>>, large = false): Buffer {
   const parts: Buffer[] = []
   const directory: Buffer[] = []
@@ -149,7 +149,7 @@ describe('an archive', () => {
     await expect(open(bytes)).rejects.toThrow(message)
   })
 
-  it('is refused where its data is missing or short', async () => {
+  it('is refused if its data are missing or truncated', async () => {
     await expect((await open(withPickle(oneTensor()))).tensors('w')).rejects.toThrow(/data .* is missing/)
     const short = withPickle(oneTensor(), { 'archive/data/0': floats.subarray(0, 15) })
     await expect((await open(short)).tensors('w')).rejects.toThrow(/data .* is truncated/)
@@ -185,7 +185,7 @@ describe('a pickle', () => {
 })
 
 describe('damage', () => {
-  /** Whatever the bytes are: tensors, or a ModelUnavailableError. */
+  /** Any bytes must give tensors or a ModelUnavailableError. */
   async function expectOrderly(bytes: Uint8Array): Promise<void> {
     try {
       const { tensors } = await open(bytes)
@@ -195,12 +195,12 @@ describe('damage', () => {
     }
   }
 
-  it('is noticed or without harm: every length', async () => {
+  it('is detected or harmless: every length', async () => {
     for (let length = 0; length < genuine.length; length += 7)
       await expectOrderly(genuine.subarray(0, length))
   })
 
-  it('is noticed or without harm: any bytes', async () => {
+  it('is detected or harmless: any bytes', async () => {
     const changes = fc.array(fc.tuple(fc.nat(genuine.length - 1), fc.nat(255)), {
       minLength: 1,
       maxLength: 8,

@@ -34,7 +34,7 @@ describe('bytes recorded from hivemind', () => {
     },
   )
 
-  test('legacy bfloat16 of 4 bytes a value is told by its length', () => {
+  test('legacy bfloat16 with 4 bytes for each value is recognized by its length', () => {
     const { decoded } = vector('tensor/bfloat16_legacy')
     const tensor = decodeTensor(encodedOf('tensor/bfloat16_legacy'))
     expect(tensor.dtype).toBe('bfloat16')
@@ -65,7 +65,7 @@ describe.each(Object.entries(compressions) as [string, Compression][])(
     const dtypes =
       name === 'float16' || name === 'meanStd16Bit' ? (['float32', 'float16'] as const) : floatDtypes
 
-    test('restores shape, type and about the values', () => {
+    test('restores shape, type and approximate values', () => {
       const property = fc.property(floats(4), fc.constantFrom(...dtypes), (values, dtype) => {
         const tensor = floatTensor(values, [1, values.length], dtype)
         const restored = decodeTensor(encodeTensor(tensor, compression))
@@ -80,7 +80,7 @@ describe.each(Object.entries(compressions) as [string, Compression][])(
       fc.assert(property)
     })
 
-    test('any bytes under any header give a tensor of that shape or a ProtocolError', () => {
+    test('any bytes with any header give a tensor of that shape or a ProtocolError', () => {
       const header = {
         buffer: fc.uint8Array({ maxLength: 4096 }),
         size: fc.array(fc.oneof(fc.nat(8), fc.nat(2 ** 32 - 1)), { maxLength: 10 }),
