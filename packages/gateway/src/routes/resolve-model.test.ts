@@ -4,7 +4,7 @@ import { createTestApp, type TestApp } from './openai/fixtures/test-app.ts'
 
 const messages = [{ role: 'user', content: 'Hi' }]
 
-/** Every call of /v1 that names a model. */
+/** Every call of /v1 with a model. */
 const bodies = {
   '/v1/chat/completions': { messages, max_tokens: 1 },
   '/v1/completions': { prompt: 'Hi', max_tokens: 1 },
@@ -13,7 +13,7 @@ const bodies = {
   '/v1/detokenize': { tokens: [72] },
 }
 
-/** Names that clients send because they want one, whatever the server has. */
+/** Names that clients send because they require one, whatever models the server has. */
 const placeholders = ['gpt-3.5-turbo', 'dummy', 'http://localhost:5000/v1', '__proto__']
 
 async function answer(app: TestApp, path: string, fields: object) {
@@ -31,14 +31,14 @@ const serving = (unknownModel: GatewayConfig['unknownModel'], ...ids: readonly s
 describe.each(Object.keys(bodies))('POST %s', (path) => {
   const named = (id: string) => (/completions|embeddings/.test(path) ? id : undefined)
 
-  test('without a model is for the first one, and says which that is', async () => {
+  test('uses the first model without a name, and returns its name', async () => {
     await using app = serving('refuse', 'first', 'second')
     for (const fields of [{}, { model: null }, { model: '' }])
       expect(await answer(app, path, fields)).toEqual({ status: 200, model: named('first'), code: undefined })
   })
 
   test.each(placeholders)(
-    'with the placeholder %s is for the only model, and says which that is',
+    'uses the only model for the placeholder %s, and returns its name',
     async (model) => {
       await using app = serving('auto', 'only')
       expect(await answer(app, path, { model })).toEqual({
@@ -49,7 +49,7 @@ describe.each(Object.keys(bodies))('POST %s', (path) => {
     },
   )
 
-  test('with a placeholder is refused where it could mean several models, or where the config says so', async () => {
+  test('refuses a placeholder where there are several models, or where the config says so', async () => {
     for (const [unknownModel, ...ids] of [
       ['auto', 'a', 'b'],
       ['refuse', 'a'],
@@ -62,7 +62,7 @@ describe.each(Object.keys(bodies))('POST %s', (path) => {
     }
   })
 
-  test('with a placeholder is for the first of several where the config says so', async () => {
+  test('uses the first of several models for a placeholder where the config says so', async () => {
     await using app = serving('default', 'first', 'second')
     expect(await answer(app, path, { model: 'dummy' })).toMatchObject({ status: 200, model: named('first') })
     expect(await answer(app, path, { model: 'second' })).toMatchObject({
@@ -72,12 +72,12 @@ describe.each(Object.keys(bodies))('POST %s', (path) => {
   })
 })
 
-test('GET /v1/models/{id} describes no model under a placeholder', async () => {
+test('GET /v1/models/{id} does not accept a placeholder', async () => {
   await using app = serving('default', 'only')
   expect((await app.get('/v1/models/gpt-3.5-turbo')).status).toBe(404)
 })
 
-test('a model that only the page may use is not lent to others as the default one', async () => {
+test('a model that only the page may use is not the default model of other clients', async () => {
   await using app = createTestApp({ specs: [{ publicApi: false }] })
   for (const path of Object.keys(bodies)) expect((await answer(app, path, {})).code).toBe('model_restricted')
 })

@@ -5,7 +5,7 @@ import { scriptedSwarmModel } from '../fixtures/scripted-swarm-model.ts'
 import { createTestGateway, readJson } from '../fixtures/test-gateway.ts'
 
 describe('GET /api/v1/swarm', () => {
-  it('has no models where no engine is of a swarm', async () => {
+  it('has no models without a swarm engine', async () => {
     await using gateway = createTestGateway()
     const response = await gateway.app.request('/api/v1/swarm')
     expect([response.status, await response.json()]).toEqual([200, { models: [] }])
@@ -27,7 +27,7 @@ describe('GET /api/v1/swarm', () => {
     expect(gateway.engine.loads).toBe(0)
   })
 
-  it('tells what the swarm looked like since the server has been running', async () => {
+  it('has the history of the swarm since the server started', async () => {
     const status: SwarmView['status'] = () => Promise.resolve({ models: [scriptedSwarmModel] })
     await using gateway = createTestGateway({ swarm: { status } })
     expect((await readJson(await gateway.app.request('/api/v1/swarm'))).models[0].history).toEqual([])

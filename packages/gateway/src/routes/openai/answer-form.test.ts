@@ -16,7 +16,7 @@ const tool = (name: string, more: object = {}) => ({ type: 'function', function:
 const weather = tool('weather', { parameters: schema })
 const clock = tool('clock')
 
-/** The answer, and the grammar that bound the model. */
+/** The answer, and the grammar that restricted the model. */
 async function answer(body: object, options: TestAppOptions = {}, route = path) {
   let grammar: Grammar | undefined
   const { grammarReply, ...others } = options
@@ -33,7 +33,7 @@ async function answer(body: object, options: TestAppOptions = {}, route = path) 
   return { status: response.status, json, grammar, error: json.error, choice: json.choices?.[0] }
 }
 
-describe('a form of the answer', () => {
+describe('the format of an answer', () => {
   const named = (param: string, strict = false) => ({ type: 'json-schema', schema, strict, name: param })
 
   test.each<[body: object, grammar: object]>([
@@ -68,7 +68,7 @@ describe('a form of the answer', () => {
     [{ structured_outputs: { json: schema } }, named('structured_outputs.json')],
     [{ structured_outputs: { choice: ['a'] } }, { type: 'gbnf', source: 'root ::= "a"' }],
     [{ structured_outputs: { json_object: true } }, { type: 'json-object' }],
-  ])('is asked for by %j', async (body, grammar) => {
+  ])('is set by %j', async (body, grammar) => {
     expect(await answer(body)).toMatchObject({ status: 200, grammar })
     if (!('response_format' in body)) {
       const { messages: _, ...rest } = request
@@ -81,7 +81,7 @@ describe('a form of the answer', () => {
     }
   })
 
-  test('is not asked for by an empty grammar, as llama-server’s page sends it', async () => {
+  test('is not set by an empty grammar, which llama-server’s page sends', async () => {
     expect(await answer({ grammar: '' })).toMatchObject({ status: 200, grammar: undefined })
   })
 
@@ -98,13 +98,13 @@ describe('a form of the answer', () => {
     expect(await answer(body)).toMatchObject({ status: 400, error: { param } })
   })
 
-  test('that is written as a text has the bounds of a body', async () => {
+  test('written as a text obeys the limits of a body', async () => {
     const long = JSON.stringify({ enum: Array.from({ length: 60_000 }, (_, value) => value) })
     const { status, error } = await answer({ guided_json: long })
     expect([status, error?.message]).toEqual([400, expect.stringContaining('more than 50000 values')])
   })
 
-  test('that an engine can’t read is refused at its own field', async () => {
+  test('is refused at its own field if the engine rejects the grammar', async () => {
     const grammarReply = () => {
       throw new InvalidRequestError("The grammar can't be read.", { param: 'grammar' })
     }
@@ -121,7 +121,7 @@ describe('a form of the answer', () => {
     }
   })
 
-  test('needs an engine with grammar', async () => {
+  test('requires an engine with grammars', async () => {
     const options = { capabilities: { grammar: false } }
     expect(await answer({ guided_json: {} }, options)).toMatchObject({
       status: 400,
@@ -130,13 +130,13 @@ describe('a form of the answer', () => {
   })
 })
 
-describe('tools beside a form', () => {
+describe('tools with a format', () => {
   const body = {
     tools: [weather, clock],
     response_format: { type: 'json_schema', json_schema: { name: 'x', schema } },
   }
 
-  test('allow a call, in both ways that models have learnt, or an answer of the form', async () => {
+  test('allow a call, in both notations that models have learnt, or an answer in the format', async () => {
     const { grammar } = await answer(body)
     const call = {
       type: 'json-schema',
@@ -152,7 +152,7 @@ describe('tools beside a form', () => {
     })
   })
 
-  test('give what the model chose', async () => {
+  test('return the call or the answer that the model chose', async () => {
     const called = await answer(body, {
       grammarReply: () => '<tool_call>\n{"name":"clock","arguments":{}}\n</tool_call>',
     })
@@ -165,12 +165,12 @@ describe('tools beside a form', () => {
     expect(said.choice!.message.tool_calls).toBeUndefined()
   })
 
-  test('are called where they are required, and the form waits for the last answer', async () => {
+  test('are called where a call is required; the format applies to the final answer', async () => {
     const { grammar } = await answer({ ...body, tool_choice: 'required' })
     expect(grammar).toMatchObject({ type: 'json-schema', schema: { anyOf: [{}, {}] } })
   })
 
-  test('leave the form alone with tool_choice none', async () => {
+  test('do not change the format with tool_choice none', async () => {
     expect((await answer({ ...body, tool_choice: 'none' })).grammar).toMatchObject({ schema })
   })
 })
@@ -196,7 +196,7 @@ describe('tool_choice', () => {
   })
 
   test.each(['auto', { type: 'auto' }, { type: 'none' }, 'none', null])(
-    '%j forces none',
+    '%j forces no call',
     async (tool_choice) => {
       expect(await answer({ tools: [weather], tool_choice })).toMatchObject({
         status: 200,
@@ -205,20 +205,20 @@ describe('tool_choice', () => {
     },
   )
 
-  test('lets only allowed functions be called', async () => {
+  test('allows calls only of the allowed functions', async () => {
     const tool_choice = { type: 'allowed_tools', allowed_tools: { mode: 'auto', tools: [clock] } }
     const reply = () => '{"name":"weather","arguments":{"city":"Rome"}}'
     const { choice } = await answer({ tools: [weather, clock], tool_choice }, { reply })
     expect(choice).toMatchObject({ finish_reason: 'stop', message: { content: reply() } })
   })
 
-  test('that names no function of tools is refused', async () => {
+  test('is refused if it names a function that is not in tools', async () => {
     const tool_choice = { type: 'function', function: { name: 'rm' } }
     const { error } = await answer({ tools: [weather], tool_choice })
     expect(error).toMatchObject({ param: 'tool_choice', message: expect.stringContaining("'rm'") as string })
   })
 
-  test('several calls come only where they are asked for', async () => {
+  test('allows several calls only where the request asks for them', async () => {
     const body = { tools: [weather, clock], tool_choice: 'required' }
     const list = { schema: { type: 'array' } }
     expect((await answer({ ...body, parallel_tool_calls: true })).grammar).toMatchObject(list)
@@ -245,7 +245,7 @@ describe('the shape of an answer', () => {
     ['logprobs', { logprobs: true, top_logprobs: 2 }, { reply: () => 'Hi' }],
     ['several choices', { n: 2 }, { reply: () => 'Hi' }],
     ['usage', { stream_options: { include_usage: true } }, { reply: () => 'Hi' }],
-  ])('is that of the documentation, whole and in events: %s', async (_name, body, options) => {
+  ])('matches the documented schemas, as one body and as events: %s', async (_name, body, options) => {
     const { stream_options: _, ...plain } = body as Record<string, unknown>
     chatResponseSchema.parse((await answer(plain, options)).json)
     await using app = createTestApp(options)
@@ -257,7 +257,7 @@ describe('the shape of an answer', () => {
   const forced = { tools: [weather], tool_choice: 'required' }
   const grammarReply = () => '{"name": "weather", "arguments": {"city": "Rome"}}'
 
-  test('of a forced call has no content in any event', async () => {
+  test('has no content in any event of a forced call', async () => {
     await using app = createTestApp({ grammarReply })
     for (const body of [forced, { ...forced, logprobs: true }]) {
       const { events } = await app.stream(path, { ...request, ...body })
@@ -274,25 +274,22 @@ describe('the shape of an answer', () => {
     }
   })
 
-  test.each([3, 10, 40])(
-    'of a forced call that is cut off after %i tokens has no words',
-    async (max_tokens) => {
-      const { choice } = await answer({ ...forced, max_tokens }, { grammarReply })
-      expect(choice).toMatchObject({ finish_reason: 'length', message: { content: null } })
-      await using app = createTestApp({ grammarReply })
-      const { events } = await app.stream(path, { ...request, ...forced, max_tokens })
-      expect(events[0].choices[0].delta.content).toBe(null)
-      expect(
-        events
-          .slice(1)
-          .map(({ choices }) => choices[0].delta.content ?? '')
-          .join(''),
-      ).toBe('')
-      expect(events.at(-1).choices[0].finish_reason).toBe('length')
-    },
-  )
+  test.each([3, 10, 40])('has no words if a forced call is cut after %i tokens', async (max_tokens) => {
+    const { choice } = await answer({ ...forced, max_tokens }, { grammarReply })
+    expect(choice).toMatchObject({ finish_reason: 'length', message: { content: null } })
+    await using app = createTestApp({ grammarReply })
+    const { events } = await app.stream(path, { ...request, ...forced, max_tokens })
+    expect(events[0].choices[0].delta.content).toBe(null)
+    expect(
+      events
+        .slice(1)
+        .map(({ choices }) => choices[0].delta.content ?? '')
+        .join(''),
+    ).toBe('')
+    expect(events.at(-1).choices[0].finish_reason).toBe('length')
+  })
 
-  test('of a completion is that of the documentation', async () => {
+  test('of a completion matches the documented schemas', async () => {
     const { json } = await answer(
       { messages: undefined, prompt: 'a', max_tokens: 3, logprobs: 1 },
       {},
@@ -301,7 +298,7 @@ describe('the shape of an answer', () => {
     completionResponseSchema.parse(json)
   })
 
-  test('with tools is streamed where it can be no call', async () => {
+  test('with tools is streamed as soon as the text can’t be a call', async () => {
     const reply = () => '```python\nprint("a")\n```'
     await using app = createTestApp({ reply })
     const { events } = await app.stream(path, { ...request, tools: [weather] })

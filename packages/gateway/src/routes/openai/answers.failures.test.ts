@@ -27,7 +27,7 @@ describe('failures', () => {
     })
   })
 
-  test('in the middle are the last event, for everybody who reads it, now or later', async () => {
+  test('in the middle are the last event for every reader, now or later', async () => {
     await using app = createTestApp(failAt(5, new GenerationFailedError('Broken.')))
     const { id, reader } = await ask(app, endless)
     const events = await reader.rest()
@@ -39,7 +39,7 @@ describe('failures', () => {
     })
   })
 
-  test('are logged once, with the request that asked, and without any prompt or id', async () => {
+  test('are logged once, with the id of the request, without prompts or answer ids', async () => {
     const records: LogRecord[] = []
     await using app = createTestApp({
       ...failAt(5, new GenerationFailedError('Broken.')),
@@ -70,7 +70,7 @@ describe('failures', () => {
     ['?after=ans_AAAAAAAAAAAAAAAAAAAAAA:1', 'after', /id of the last event/],
     ['?after=99999999999999999999', 'after', /id of the last event/],
     ['?after=100000', 'after', /this answer has \d+ events so far/],
-  ])('of %s are said in words', async (query, param, message) => {
+  ])('of %s are described in words', async (query, param, message) => {
     await using app = createTestApp({ reply })
     const { id, reader } = await ask(app)
     await reader.rest()
@@ -79,7 +79,7 @@ describe('failures', () => {
   })
 
   test.each(['nope', 'ans_AAAAAAAAAAAAAAAAAAAAAA', '__proto__', '..%2F..%2Fmodels', 'a'.repeat(500)])(
-    'of the id %s are the same for all that can be done with it',
+    'of the id %s are the same for every operation',
     async (id) => {
       await using app = createTestApp()
       for (const [path, method] of [
@@ -93,7 +93,7 @@ describe('failures', () => {
     },
   )
 
-  test('of asking only for the headers don’t hold the answer', async () => {
+  test('of a request for the headers alone do not keep the answer running', async () => {
     await using app = createTestApp({ stepDelayMs: 2, config: { answers: { unreadTimeoutMs: 30 } } })
     const { id, reader } = await ask(app, endless)
     expect((await app.get(`/v1/answers/${id}/stream`, { method: 'HEAD' })).status).toBe(405)

@@ -13,7 +13,7 @@ const action = fc.oneof(
   { weight: 1, arbitrary: fc.constant({ type: 'cancel' as const }) },
 )
 
-/** An engine that makes a step only when it is let, so that everything else can come between any two. */
+/** An engine that makes a step only when the test allows it, so that other events can happen between any two steps. */
 class Turnstile {
   #allowed = 1
   #wake = Promise.withResolvers<void>()
@@ -30,7 +30,7 @@ class Turnstile {
   }
 }
 
-/** A page that shows the answer, is cut, and comes back for what it has not got yet. */
+/** A page that shows the answer, loses its connection, and resumes after its last event. */
 class Tab {
   readonly #app: TestApp
   readonly #id: string
@@ -53,7 +53,7 @@ class Tab {
     this.#reader = undefined
   }
 
-  /** A read must not wait for a step that nobody allows. */
+  /** A read must not wait for a step that the test does not allow. */
   async read(count: number): Promise<void> {
     const reader = await this.#connected()
     await Promise.race([reader?.readTo(count), sleep(1)])
@@ -74,7 +74,7 @@ class Tab {
   }
 }
 
-test('however tabs read, are cut, come back and stop it, all get every event of an answer once and in order', async () => {
+test('every tab gets every event of an answer once and in order, however tabs read, disconnect, resume and stop it', async () => {
   await fc.assert(
     fc.asyncProperty(fc.array(action, { maxLength: 25 }), async (actions) => {
       const turnstile = new Turnstile()

@@ -57,7 +57,7 @@ async function resume({ url }: Server, id: string, after: string | undefined): P
 
 const idOf = (response: IncomingMessage): string => String(response.headers['x-answer-id'])
 
-/** Reads `bytes` bytes of the body at most, then cuts the connection. What came in whole events. */
+/** Reads at most `bytes` bytes of the body, then cuts the connection. Returns the complete events. */
 async function readThenCut(response: IncomingMessage, bytes: number): Promise<SentEvent[]> {
   const chunks: Buffer[] = []
   let length = 0
@@ -72,7 +72,7 @@ async function readThenCut(response: IncomingMessage, bytes: number): Promise<Se
 
 const readAll = (response: IncomingMessage) => readThenCut(response, Infinity)
 
-/** The same on every run, so that what fails can be looked at again. */
+/** Random numbers that are the same on every run, so that a failure can be reproduced. */
 function* pseudoRandom(seed: number): Generator<number, never> {
   for (let state = seed; ;) {
     state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0
@@ -81,7 +81,7 @@ function* pseudoRandom(seed: number): Generator<number, never> {
 }
 
 describe('over real connections', () => {
-  test('200 answers cut at random bytes, some again and again, are whole when they are resumed', async () => {
+  test('200 answers cut at random bytes, some of them repeatedly, are complete after they are resumed', async () => {
     await using server = await startServer({ reply })
     const whole = await readAll(await ask(server))
     const bytes = whole.reduce((sum, { id, data }) => sum + `id: ${id}\ndata: ${data}\n\n`.length, 0)
@@ -103,7 +103,7 @@ describe('over real connections', () => {
     expect(await server.figure('petals_chat_resumable_answers{state="running"}')).toBe(0)
   })
 
-  test('give the id within a second or so, also while the request waits in the queue', async () => {
+  test('send the id within about a second, also while the request is in the queue', async () => {
     await using server = await startServer({ maxSessions: 1, stepDelayMs: 20 })
     const first = await ask(server, { max_tokens: 1_000 })
     const startedAt = performance.now()
@@ -117,7 +117,7 @@ describe('over real connections', () => {
     expect(server.engine.sessionsOpened).toBe(1)
   })
 
-  test('resume within 300 ms, from another connection, while the first still hangs', async () => {
+  test('resume within 300 ms on another connection while the first one still hangs', async () => {
     await using server = await startServer({ stepDelayMs: 5 })
     const first = await ask(server, { max_tokens: 500 })
     const id = idOf(first)
@@ -128,7 +128,7 @@ describe('over real connections', () => {
     first.destroy()
   })
 
-  test('a client that does not ask for it still stops the engine by going', async () => {
+  test('a client without a resumable answer stops the engine when it disconnects', async () => {
     await using server = await startServer({ stepDelayMs: 5 })
     const response = await ask(server, { resumable: false, max_tokens: 1_000 })
     await once(response, 'data')
@@ -140,7 +140,7 @@ describe('over real connections', () => {
     expect(server.engine.steps).toBe(before)
   })
 
-  test('a reset connection frees the session when nobody comes back in time', async () => {
+  test('a reset connection frees the session if no client resumes in time', async () => {
     await using server = await startServer({
       stepDelayMs: 5,
       config: { answers: { unreadTimeoutMs: 50, keepMs: 50 } },
@@ -155,8 +155,8 @@ describe('over real connections', () => {
   })
 })
 
-describe('a reader that takes nothing', () => {
-  /** The prompts come back with every choice: 30 MB, more than the buffers of both kernels hold. */
+describe('a reader that reads nothing', () => {
+  /** Every choice echoes the prompt: 30 MB, more than the buffers of both kernels hold. */
   const prompt = ['a', 'b', 'c', 'd'].map((letter) => letter.repeat(60_000))
   const large = { model: 'test', prompt, echo: true, n: 128, max_tokens: 1, stream: true }
 
@@ -174,7 +174,7 @@ describe('a reader that takes nothing', () => {
   }
 
   test.each([true, false])(
-    'is cut after a while, and may come back if that was asked for: %s',
+    'is disconnected after a while, and may resume if the answer is resumable: %s',
     async (resumable) => {
       const records: LogRecord[] = []
       await using server = await startServer({
@@ -197,7 +197,7 @@ describe('a reader that takes nothing', () => {
 })
 
 describe('a server that stops', () => {
-  test('lets an answer finish that is read, and stops one that nobody reads', async () => {
+  test('lets an answer with a reader finish, and stops one without a reader', async () => {
     await using server = await startServer({ stepDelayMs: 5 })
     const read = await ask(server, { max_tokens: 60 })
     const unread = await ask(server, { max_tokens: 1_000 })
@@ -214,7 +214,7 @@ describe('a server that stops', () => {
     ).toBe(1)
   })
 
-  test('tells the reader of an answer that takes too long', async () => {
+  test('tells the reader of an answer that takes too long to finish', async () => {
     await using server = await startServer({ stepDelayMs: 5 })
     const response = await ask(server, { max_tokens: 1_000 })
     const closed = server.gateway.close({ drainMs: 50 })

@@ -8,7 +8,7 @@ describe('stopping', () => {
   test.each([
     ['POST', 'cancel'],
     ['DELETE', ''],
-  ])('by %s ends the engine within a step, also after a resume', async (method, verb) => {
+  ])('by %s stops the engine within a step, also after a resume', async (method, verb) => {
     await using app = createTestApp({ stepDelayMs: 5 })
     const { id, reader } = await ask(app, endless)
     await reader.readTo(3)
@@ -28,7 +28,7 @@ describe('stopping', () => {
     })
   })
 
-  test('keeps what was written, for a tab that comes back later; deleting does not', async () => {
+  test('keeps the events for a tab that resumes later; deleting does not', async () => {
     await using app = createTestApp({ stepDelayMs: 2 })
     const { id, reader } = await ask(app, endless)
     await reader.readTo(6)
@@ -51,7 +51,7 @@ describe('stopping', () => {
     })
   })
 
-  test('of an answer that is complete changes nothing', async () => {
+  test('a complete answer changes nothing', async () => {
     await using app = createTestApp({ reply })
     const { id, reader } = await ask(app)
     await reader.rest()
@@ -60,7 +60,7 @@ describe('stopping', () => {
     expect((await (await resume(app, id)).rest()).at(-1)?.data).toBe('[DONE]')
   })
 
-  test('leaves the queue', async () => {
+  test('removes the request from the queue', async () => {
     await using app = createTestApp({ stepDelayMs: 5, maxSessions: 1 })
     const first = await ask(app, endless)
     const second = ask(app, endless)
@@ -72,10 +72,10 @@ describe('stopping', () => {
   })
 })
 
-describe('a client that never comes back', () => {
+describe('a client that does not resume', () => {
   const config = { answers: { unreadTimeoutMs: 40, keepMs: 80 } }
 
-  test('costs nothing after a while: neither a session nor memory', async () => {
+  test('holds neither a session nor memory after a while', async () => {
     await using app = createTestApp({ stepDelayMs: 2, config })
     const { id, reader } = await ask(app, endless)
     await reader.readTo(3)
@@ -98,7 +98,7 @@ describe('a client that never comes back', () => {
     expect(error).toMatchObject({ status: 404, code: 'answer_gone', param: null })
   })
 
-  test('gets what was written and is told why there is no more, when it does come back a little later', async () => {
+  test('gets the events and the reason for the end if it resumes a little later', async () => {
     await using app = createTestApp({ stepDelayMs: 2, config: { answers: { unreadTimeoutMs: 40 } } })
     const { id, reader } = await ask(app, endless)
     await reader.readTo(3)
@@ -112,7 +112,7 @@ describe('a client that never comes back', () => {
     expect(events.at(-1)?.data).toContain('nobody read it')
   })
 
-  test('before it has the id stops the engine at once', async () => {
+  test('stops the engine at once if it has no id yet', async () => {
     await using app = createTestApp({ beforeStep: () => new Promise(() => {}) })
     const connection = new AbortController()
     const pending = app.post(chat, endless, { signal: connection.signal })
@@ -128,7 +128,7 @@ describe('a client that never comes back', () => {
 })
 
 describe('a server that stops', () => {
-  test('tells the readers of answers that take too long, after all that was written', async () => {
+  test('tells the readers of answers that take too long, after all of their events', async () => {
     const app = createTestApp({ stepDelayMs: 2 })
     const { reader } = await ask(app, endless)
     await reader.readTo(4)

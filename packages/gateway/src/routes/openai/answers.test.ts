@@ -25,7 +25,7 @@ describe('a resumable answer', () => {
     expect(textOf(events)).toBe(await wholeText(app))
   })
 
-  test('is one only where the client asks for it', async () => {
+  test('exists only where the client asks for it', async () => {
     await using app = createTestApp({ reply })
     for (const body of [{}, { resumable: false }, { resumable: null }]) {
       const response = await app.post(chat, { ...request, stream: true, ...body })
@@ -38,7 +38,7 @@ describe('a resumable answer', () => {
     })
   })
 
-  test('has to be streamed', async () => {
+  test('requires a stream', async () => {
     await using app = createTestApp()
     const error = await errorOf(await app.post(chat, { ...resumable, stream: false }))
     expect(error).toMatchObject({ status: 400, param: 'resumable', code: 'invalid_value' })
@@ -49,7 +49,7 @@ describe('a resumable answer', () => {
     expect(app.engine.steps).toBe(0)
   })
 
-  test('can be read again from any event on, by its number, its id, or the header of an EventSource', async () => {
+  test('can be read again from any event on, given its number, its id, or the header of an EventSource', async () => {
     await using app = createTestApp({ reply })
     const { id, reader } = await ask(app)
     const events = await reader.rest()
@@ -68,7 +68,7 @@ describe('a resumable answer', () => {
     expect(app.engine.sessionsOpened).toBe(1)
   })
 
-  test('goes on while nobody reads it, and is read to its end by whoever comes back', async () => {
+  test('continues without a reader, and can be read to its end later', async () => {
     await using app = createTestApp({ reply, stepDelayMs: 1 })
     const { id, reader } = await ask(app)
     await reader.readTo(5)
@@ -85,7 +85,7 @@ describe('a resumable answer', () => {
     ['chat completions', chat, {}],
     ['chat completions of several choices with log probabilities', chat, { n: 2, logprobs: true }],
     ['completions', '/v1/completions', { prompt: 'Once', max_tokens: 60, messages: undefined }],
-  ])('of %s loses and doubles nothing, wherever it is cut', async (_name, path, more) => {
+  ])('of %s loses and repeats no event, wherever it is cut', async (_name, path, more) => {
     await using app = createTestApp({ reply })
     const body = { ...resumable, ...more, seed: 7, stream_options: { include_usage: true } }
     const { id, reader } = await ask(app, body, path)
@@ -98,7 +98,7 @@ describe('a resumable answer', () => {
     }
   })
 
-  test('ends with its usage and its timings for whoever reads the end', async () => {
+  test('ends with its usage and its timings for a reader that resumes', async () => {
     await using app = createTestApp({ reply })
     const { id, reader } = await ask(app, { ...resumable, stream_options: { include_usage: true } })
     await reader.readTo(3)
@@ -113,7 +113,7 @@ describe('a resumable answer', () => {
     expect(done).toBe('[DONE]')
   })
 
-  test('has several readers at once, each at its own pace', async () => {
+  test('serves several readers at once, each at its own pace', async () => {
     await using app = createTestApp({ reply, stepDelayMs: 1 })
     const { id, reader } = await ask(app)
     await reader.readTo(4)
@@ -126,7 +126,7 @@ describe('a resumable answer', () => {
     expect([...reader.events, ...rest!].slice(-rest!.length)).toEqual(all!.slice(-rest!.length))
   })
 
-  test('is not held up by a reader that takes nothing', async () => {
+  test('is not delayed by a reader that reads nothing', async () => {
     await using app = createTestApp({ stepDelayMs: 0 })
     const { id, reader } = await ask(app, { ...resumable, max_tokens: 300, logprobs: true, top_logprobs: 20 })
     const tab = await resume(app, id)
@@ -137,8 +137,8 @@ describe('a resumable answer', () => {
   })
 })
 
-describe('bounds', () => {
-  test('where no more can be kept, an answer is a stream like any other', async () => {
+describe('limits', () => {
+  test('an answer is an ordinary stream while no more answers can be kept', async () => {
     await using app = createTestApp({ stepDelayMs: 2, config: { answers: { maxKept: 1 } } })
     const { id } = await ask(app, endless)
     const response = await app.post(chat, { ...resumable, max_tokens: 3 })
@@ -149,7 +149,7 @@ describe('bounds', () => {
     expect((await app.get(`/v1/answers/${id}/stream`)).status).toBe(404)
   })
 
-  test('a long answer that nobody takes stays within its bytes; who comes back late is told what is gone', async () => {
+  test('a long answer without a reader stays within its bytes; a late reader learns which events are gone', async () => {
     await using app = createTestApp({ config: { answers: { maxKeptBytes: 20_000 } } })
     const { id, reader } = await ask(app, endless)
     await reader.readTo(2)

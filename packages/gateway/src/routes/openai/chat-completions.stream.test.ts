@@ -4,7 +4,7 @@ import { complete, paris, path, request } from './fixtures/chat.ts'
 import { createTestApp } from './fixtures/test-app.ts'
 
 describe('a streamed answer', () => {
-  test('has the same text, one event a character at least, and [DONE]', async () => {
+  test('has the same text, at least one event per character, and [DONE]', async () => {
     await using app = createTestApp(paris)
     const { events, done, response } = await app.stream(path, request)
     for (const event of events) chatChunkSchema.parse(event)
@@ -24,7 +24,7 @@ describe('a streamed answer', () => {
     expect(events.every((event) => !('usage' in event))).toBe(true)
   })
 
-  test('has usage in a last event of its own if asked for', async () => {
+  test('has usage in an additional last event on request', async () => {
     await using app = createTestApp(paris)
     const { events, done } = await app.stream(path, { ...request, stream_options: { include_usage: true } })
     expect(done).toBe(true)
@@ -32,7 +32,7 @@ describe('a streamed answer', () => {
     expect(events.slice(0, -1).every(({ usage }) => usage === null)).toBe(true)
   })
 
-  test('has n choices one after the other', async () => {
+  test('has n choices one after another', async () => {
     await using app = createTestApp(paris)
     const { events } = await app.stream(path, { ...request, n: 2, stream_options: { include_usage: true } })
     const textOf = (index: number) =>
@@ -46,7 +46,7 @@ describe('a streamed answer', () => {
     expect(events.at(-1).usage).toMatchObject({ prompt_tokens: 34, completion_tokens: 62 })
   })
 
-  test('that fails in the middle ends with an error event, and neither [DONE] nor a finish_reason', async () => {
+  test('ends with an error event if it fails in the middle, without [DONE] and finish_reason', async () => {
     await using app = createTestApp({
       ...paris,
       beforeStep: ({ step }) => {
@@ -68,9 +68,9 @@ describe('a streamed answer', () => {
     expect(events.some((event) => event.choices?.[0]?.finish_reason)).toBe(false)
   })
 
-  test('that fails before its first token has the right status', async () => {
+  test('has the status of the error if it fails before its first token', async () => {
     await using app = createTestApp({ specs: [{}, { id: 'other' }] })
-    const response = await app.post(path, { ...request, model: 'nobody', stream: true })
+    const response = await app.post(path, { ...request, model: 'unknown', stream: true })
     expect(response.status).toBe(404)
     expect(response.headers.get('content-type')).toMatch(/^application\/json/)
   })
@@ -91,7 +91,7 @@ describe('a streamed answer', () => {
 describe('thoughts', () => {
   const thinking = { reply: () => '<think>\nFrance… Paris.\n</think>\n\nParis.' }
 
-  test('are apart from the answer', async () => {
+  test('are separate from the answer', async () => {
     const { choices } = await complete({}, thinking)
     expect(choices[0]!.message).toMatchObject({ content: 'Paris.', reasoning_content: 'France… Paris.\n' })
   })

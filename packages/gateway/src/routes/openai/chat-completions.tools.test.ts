@@ -19,7 +19,7 @@ describe('tools', () => {
     reply: () => '<tool_call>\n{"name": "weather", "arguments": {"city": "Paris"}}\n</tool_call>',
   }
 
-  test('are told to the model, and its call is found', async () => {
+  test('are described to the model, and its call is found', async () => {
     const { choices } = await complete({ tools: [weather] }, calling)
     expect(choices[0]).toMatchObject({
       finish_reason: 'tool_calls',
@@ -46,7 +46,7 @@ describe('tools', () => {
     expect(events.map(({ choices }) => choices[0].delta.content ?? '').join('')).toBe('')
   })
 
-  test('may be left alone by the model', async () => {
+  test('need not be called by the model', async () => {
     await using app = createTestApp(paris)
     const { events } = await app.stream(path, { ...request, tools: [weather] })
     expect(events.length).toBeGreaterThan(25)
@@ -80,7 +80,7 @@ describe('tools', () => {
     })
   })
 
-  test('stream their forced arguments as they come; cut ones are still calls', async () => {
+  test('stream forced arguments as they arrive; cut arguments are still a call', async () => {
     await using app = createTestApp({
       grammarReply: () => '{"name": "weather", "arguments": {"city": "Paris"}}',
     })
@@ -99,7 +99,7 @@ describe('tools', () => {
     })
   })
 
-  test('results go back to the model', async () => {
+  test('pass their results to the model', async () => {
     const dialogue = [
       ...messages,
       {
@@ -131,7 +131,7 @@ describe('tools', () => {
     expect(await refusal(body, options)).toMatchObject({ status: 400, type: 'invalid_request_error', param })
   })
 
-  test('of schemas without end are refused', async () => {
+  test('are refused if a schema is too deep', async () => {
     const deep = JSON.parse(`${'{"a":'.repeat(100)}{}${'}'.repeat(100)}`) as object
     const tool = { type: 'function', function: { name: 'deep', parameters: deep } }
     expect(await refusal({ tools: [tool] })).toMatchObject({
@@ -140,7 +140,7 @@ describe('tools', () => {
     })
   })
 
-  test('work by the model’s own choice on engines without grammar', async () => {
+  test('can be called by the model’s own choice on engines without grammars', async () => {
     const { choices } = await complete({ tools: [weather] }, { ...calling, capabilities: { grammar: false } })
     expect(choices[0]!.finish_reason).toBe('tool_calls')
   })
@@ -149,7 +149,7 @@ describe('tools', () => {
 describe('response_format', () => {
   const schema = { type: 'object', properties: { city: { type: 'string' } }, required: ['city'] }
 
-  test('json_schema and json_object are kept by grammar', async () => {
+  test('json_schema and json_object are enforced by a grammar', async () => {
     const bySchema = await complete({
       response_format: { type: 'json_schema', json_schema: { name: 'city', schema, strict: true } },
     })
@@ -158,7 +158,7 @@ describe('response_format', () => {
     expect(JSON.parse(anyObject.choices[0]!.message.content!)).toEqual({})
   })
 
-  test('text is what there is anyway', async () => {
+  test('text changes nothing', async () => {
     expect((await complete({ response_format: { type: 'text' } }, paris)).choices[0]!.message.content).toBe(
       paris.reply(),
     )
@@ -170,7 +170,7 @@ describe('response_format', () => {
       { response_format: { type: 'json_schema', json_schema: { name: 'city', schema } } },
     ],
     ['tools', { tools: [weather], tool_choice: 'required' }],
-  ])('that an engine can’t read is refused at %s', async (param, body) => {
+  ])('is refused at %s if the engine rejects the grammar', async (param, body) => {
     const grammarReply = () => {
       throw new InvalidRequestError("The grammar can't be read: no lookbehind.", { param: 'grammar' })
     }
@@ -182,7 +182,7 @@ describe('response_format', () => {
     })
   })
 
-  test('is refused on engines without grammar', async () => {
+  test('is refused on engines without grammars', async () => {
     const error = await refusal(
       { response_format: { type: 'json_object' } },
       { capabilities: { grammar: false } },

@@ -40,7 +40,7 @@ const sorted = (names: Iterable<string>) => [...new Set(names)].sort()
 
 const chat = Object.keys(chatRequestSchema.shape)
 const completion = Object.keys(completionRequestSchema.shape)
-/** Of the same name, with values of another kind. */
+/** Fields with the same name, but values of different kinds. */
 const ownOfEach = ['logprobs']
 const common = chat.filter((name) => completion.includes(name) && !ownOfEach.includes(name))
 
@@ -63,7 +63,7 @@ describe('docs/compatibility.md', () => {
     expect(sorted(namesBelow(heading))).toEqual(sorted(fields))
   })
 
-  test('says why each field is ignored, as the server has it', () => {
+  test('gives the same reasons for ignored fields as the server', () => {
     expect(rowsBelow('## Ignored fields')).toEqual(
       Object.entries(ignoredParameters).map(([name, why]) => [`\`${name}\``, why]),
     )
@@ -85,7 +85,7 @@ describe('docs/compatibility.md', () => {
     ['### Of completions', shared(unsupportedCompletionParameters, unsupportedChatParameters, false)],
     ['### Of embeddings', unsupportedEmbeddingParameters],
     ['### Of tokenize', unsupportedTokenizeParameters],
-  ])('says what is refused, and what to do instead, below “%s”', (heading, table) => {
+  ])('lists the refused fields and what to use instead below “%s”', (heading, table) => {
     expect(rowsBelow(heading)).toEqual(
       Object.entries(table).map(([name, { off, instead }]) => [
         `\`${name}\``,

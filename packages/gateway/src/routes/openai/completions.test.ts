@@ -26,7 +26,7 @@ async function refusal(body: object, options: TestAppOptions = alphabet) {
 const bytes = (text: string) => [...new TextEncoder().encode(text)]
 
 describe('a completion', () => {
-  test('goes on with a text', async () => {
+  test('continues a text', async () => {
     const response = await complete({})
     expect(response.id).toMatch(/^cmpl-/)
     expect(response.choices).toEqual([
@@ -36,7 +36,7 @@ describe('a completion', () => {
     expect(response.usage).toMatchObject({ prompt_tokens: 5, completion_tokens: 8 })
   })
 
-  test('has 16 tokens where nobody says how many, or what the model’s config says', async () => {
+  test('has 16 tokens by default, or as many as the model’s config says', async () => {
     expect((await complete({ prompt: 'a', max_tokens: undefined })).usage.completion_tokens).toBe(16)
     const configured = { ...alphabet, specs: [{ generation: { max_new_tokens: 4 } }] }
     expect((await complete({ max_tokens: undefined }, configured)).usage.completion_tokens).toBe(4)
@@ -51,14 +51,14 @@ describe('a completion', () => {
     ['texts', ['a', 'k'], ['bcd', 'lmn'], 4],
     ['token ids, which get no BOS', bytes('a'), ['bcd'], 1],
     ['lists of token ids', [bytes('ba'), bytes('k')], ['bcd', 'lmn'], 3],
-  ])('takes %s', async (_name, prompt, texts, promptTokens) => {
+  ])('accepts %s', async (_name, prompt, texts, promptTokens) => {
     const { choices, usage } = await complete({ prompt, max_tokens: 3 })
     expect(choices.map(({ text }) => text)).toEqual(texts)
     expect(choices.map(({ index }) => index)).toEqual(texts.map((_, index) => index))
     expect(usage.prompt_tokens).toBe(promptTokens)
   })
 
-  test('gives n choices to each prompt, those of one prompt beside each other', async () => {
+  test('has n choices for each prompt, in the order of the prompts', async () => {
     const { choices, usage } = await complete({ prompt: ['a', 'k'], n: 2, max_tokens: 2 })
     expect(choices.map(({ index, text }) => [index, text])).toEqual([
       [0, 'bc'],
@@ -69,13 +69,13 @@ describe('a completion', () => {
     expect(usage).toMatchObject({ prompt_tokens: 4, completion_tokens: 8 })
   })
 
-  test('of nothing at all starts from BOS', async () => {
+  test('of an empty prompt starts from BOS', async () => {
     expect((await complete({ prompt: '' }, {})).usage.prompt_tokens).toBe(1)
   })
 })
 
 describe('logprobs', () => {
-  test('come in the legacy shape, the token itself always among the most probable', async () => {
+  test('have the legacy shape, which always includes the token itself', async () => {
     const { choices } = await complete({ prompt: 'a', max_tokens: 3, logprobs: 2 })
     const { tokens, token_logprobs, top_logprobs, text_offset } = choices[0]!.logprobs!
     expect(tokens).toEqual(['b', 'c', 'd'])
@@ -87,13 +87,13 @@ describe('logprobs', () => {
     }
   })
 
-  test('0 gives the tokens’ own ones', async () => {
+  test('0 returns only those of the tokens themselves', async () => {
     const { choices } = await complete({ prompt: 'a', max_tokens: 2, logprobs: 0 })
     const { token_logprobs, top_logprobs } = choices[0]!.logprobs!
     expect(top_logprobs).toEqual([{ b: token_logprobs[0] }, { c: token_logprobs[1] }])
   })
 
-  test('offsets count characters, and tokens of one character share one', async () => {
+  test('offsets count characters; the tokens of one character share an offset', async () => {
     const { choices } = await complete({ prompt: 'a🗼b', max_tokens: 1, echo: true, logprobs: 0 })
     expect(choices[0]!.text).toBe('a🗼bc')
     expect(choices[0]!.logprobs!.text_offset).toEqual([0, 0, 1, 1, 1, 1, 2, 3])
@@ -108,12 +108,12 @@ describe('logprobs', () => {
 })
 
 describe('echo', () => {
-  test('puts the prompt in front', async () => {
+  test('puts the prompt before the answer', async () => {
     expect((await complete({ echo: true })).choices[0]!.text).toBe('Oncefghijklm')
     expect((await complete({ echo: true, prompt: bytes('Once') })).choices[0]!.text).toBe('Oncefghijklm')
   })
 
-  test('with logprobs scores the prompt, as evaluation harnesses ask for it', async () => {
+  test('with logprobs scores the prompt, as evaluation harnesses need it', async () => {
     const prompts = [bytes('abc'), bytes('abx')]
     const { choices, usage } = await complete({ prompt: prompts, max_tokens: 0, echo: true, logprobs: 1 })
     expect(choices.map(({ text, finish_reason }) => [text, finish_reason])).toEqual([
@@ -132,18 +132,18 @@ describe('echo', () => {
     expect([isGreedy(expected!), isGreedy(surprising!)]).toEqual([true, false])
   })
 
-  test('with logprobs and an answer has both, and the same numbers every time', async () => {
+  test('with logprobs and an answer returns both, with the same numbers every time', async () => {
     await using app = createTestApp(alphabet)
     const body = { ...request, prompt: 'ab', max_tokens: 1, echo: true, logprobs: 1 }
     const first = (await (await app.post(path, body)).json()) as CompletionResponse
     expect(first.choices[0]!.logprobs!.tokens).toEqual(['<s>', 'a', 'b', 'c'])
     expect(first.usage.prompt_tokens_details.cached_tokens).toBe(0)
-    // Now the pool has a session that holds the prompt: it must be scored all the same.
+    // Now the pool has a session that holds the prompt, which must still be scored.
     const second = (await (await app.post(path, body)).json()) as CompletionResponse
     expect(second.choices).toEqual(first.choices)
   })
 
-  test('alone, without answer, needs no model run', async () => {
+  test('without an answer does not run the model', async () => {
     await using app = createTestApp(alphabet)
     const response = await app.post(path, { ...request, echo: true, max_tokens: 0 })
     expect(((await response.json()) as CompletionResponse).choices[0]).toMatchObject({
@@ -193,7 +193,7 @@ describe('what is refused', () => {
     expect(error).toMatchObject({ status: 400, code: 'context_length_exceeded' })
   })
 
-  test('nothing of suffix "", best_of as n', async () => {
+  test('not an empty suffix, nor best_of equal to n', async () => {
     expect((await complete({ suffix: '', best_of: 1 })).choices).toHaveLength(1)
   })
 })

@@ -24,7 +24,7 @@ const fieldsOf = (name: string) => Object.entries((schemas[name] as unknown as D
 const defaultsOf = (name: string) =>
   fieldsOf(name).flatMap(([field, schema]) => ('default' in schema ? [[field, schema.default] as const] : []))
 
-/** Requests without a word about anything, but for what a field needs to mean something. */
+/** Requests with only the required fields. */
 const silent = {
   ChatCompletionRequest: { messages: [{ role: 'user', content: 'Hi' }] },
   CompletionRequest: { prompt: 'Hi' },
@@ -52,7 +52,7 @@ const beside: Readonly<Record<string, object>> = {
   top_logprobs: { logprobs: true },
 }
 
-/** What is asked of the engine. A filter or penalty that is off is as good as none. */
+/** The request to the engine. A filter or penalty that is off counts as missing. */
 const asked = (job: object): string =>
   JSON.stringify(job, (name, value: unknown) => (value === off[name] ? undefined : value))
 const off: Readonly<Record<string, unknown>> = {
@@ -62,7 +62,7 @@ const off: Readonly<Record<string, unknown>> = {
   frequencyPenalty: 0,
 }
 
-/** What an answer says, without what is new each time. */
+/** An answer without the fields that differ each time. */
 const lasting = (body: string): string =>
   body.replace(/"(id|created|\w+_ms|\w+_per_second|cached_tokens|cache_n|prompt_n)":("[^"]*"|[\d.]+)/g, '')
 
@@ -81,7 +81,7 @@ describe('documented defaults', () => {
     await engine[Symbol.asyncDispose]()
   })
 
-  /** All that is asked of the engine. */
+  /** The whole request to the engine. */
   async function jobOf(kind: Kind, fields: object): Promise<unknown> {
     const { signal } = new AbortController()
     const body = { ...silent[kind], ...fields }
@@ -108,18 +108,18 @@ describe('documented defaults', () => {
     return lasting(await response.text())
   }
 
-  test('there are of every call that has any', () => {
+  test('exist for every call with optional fields', () => {
     for (const kind of Object.keys(silent)) expect(cases.some((one) => one.kind === kind)).toBe(true)
   })
 
-  test.each(cases)('$kind: leaving $field out is the same as $value', async ({ kind, field, value }) => {
+  test.each(cases)('$kind: omitting $field is the same as $value', async ({ kind, field, value }) => {
     const more = beside[field] ?? {}
     expect(await jobOf(kind, { ...more, [field]: value })).toBe(await jobOf(kind, more))
     expect(await jobOf(kind, { ...more, [field]: null })).toBe(await jobOf(kind, more))
     expect(await answerOf(kind, { ...more, [field]: value })).toBe(await answerOf(kind, more))
   })
 
-  test('are told from other values', async () => {
+  test('differ from other values', async () => {
     const silentJob = await jobOf('CompletionRequest', {})
     for (const other of [{ max_tokens: 17 }, { temperature: 0.7 }, { top_p: 1 }, { n: 2 }, { echo: true }])
       expect(await jobOf('CompletionRequest', other)).not.toBe(silentJob)
@@ -128,7 +128,7 @@ describe('documented defaults', () => {
     )
   })
 
-  test('are in the words of a field and in its schema, or in neither', () => {
+  test('are in the description of a field and in its schema, or in neither', () => {
     const told = (description = '') => /Default(?! a new|, and with)/.test(description)
     for (const kind of Object.keys(silent))
       for (const [field, { description, default: value }] of fieldsOf(kind)) {
@@ -137,7 +137,7 @@ describe('documented defaults', () => {
       }
   })
 
-  test('completions without max_tokens have 16 tokens, whatever longer answers the model’s entry allows', async () => {
+  test('completions without max_tokens have 16 tokens even if the model’s entry allows more', async () => {
     const usual = async (generation: object) => {
       await using other = createTestApp({ specs: [{ generation }], contextLength: 512 })
       const body = { prompt: 'Once upon a time', temperature: 0 }

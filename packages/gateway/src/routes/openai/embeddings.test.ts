@@ -13,7 +13,7 @@ async function embed(body: object) {
 }
 
 describe('/v1/embeddings', () => {
-  test('gives a vector of length 1 to each input', async () => {
+  test('returns a vector of length 1 for each input', async () => {
     const { data, usage, model } = await embed({ input: ['one', 'two'] })
     expect(model).toBe('test')
     expect(data.map(({ index }) => index)).toEqual([0, 1])
@@ -22,14 +22,14 @@ describe('/v1/embeddings', () => {
     expect(usage).toEqual({ prompt_tokens: 8, completion_tokens: 0, total_tokens: 8 })
   })
 
-  test('takes token ids as well', async () => {
+  test('accepts token ids', async () => {
     const text = await embed({ input: 'ab' })
     const bos = 256
     expect((await embed({ input: [bos, 97, 98] })).data).toEqual(text.data)
     expect((await embed({ input: [[bos, 97, 98]] })).data).toEqual(text.data)
   })
 
-  test('gives the same numbers as base64', async () => {
+  test('returns the same numbers as base64', async () => {
     const floats = await embed({ input: 'one' })
     const { data } = await embed({ input: 'one', encoding_format: 'base64' })
     const raw = Buffer.from(data[0]!.embedding as string, 'base64')

@@ -40,20 +40,20 @@ describe('errors', () => {
     [new ModelUnavailableError('Down.'), 503, 'server_error', 'model_unavailable', null],
     [new MissingBlocksError([3], 'Blocks 3 are missing.'), 503, 'server_error', 'missing_blocks', null],
     [new GenerationFailedError('Broken.'), 502, 'server_error', 'generation_failed', null],
-  ])('%o of the engine is answered in OpenAI’s shape', async (error, status, type, code, param) => {
+  ])('%o of the engine has OpenAI’s shape', async (error, status, type, code, param) => {
     await using app = createTestApp(failing(error))
     expect(await answerOf(app)).toMatchObject({ status, type, code, param, message: error.message })
     const streamed = await app.post(path, { ...request, stream: true })
     expect(streamed.status).toBe(status)
   })
 
-  test('of a full server say when to come back', async () => {
+  test('of a full server say when to try again', async () => {
     await using app = createTestApp(failing(new CapacityError('Full.', { retryAfterMs: 2500 })))
     const { headers } = await answerOf(app)
     expect([headers.get('retry-after'), headers.get('retry-after-ms')]).toEqual(['3', '2500'])
   })
 
-  test('that nobody expected show nothing but the request id', async () => {
+  test('that are unexpected show only the request id', async () => {
     const logged = vi.fn()
     const logger = { debug() {}, info() {}, warn() {}, error: logged, child: () => logger }
     await using app = createTestApp({ ...failing(new TypeError('/secret/path')), logger })
@@ -73,7 +73,7 @@ describe('errors', () => {
     expect(await answerOf(app)).toMatchObject({ status: 503, message: 'Accept the licence first.' })
   })
 
-  test('of a model that is not there name those that are', async () => {
+  test('of an unknown model name the known models', async () => {
     await using app = createTestApp({ config: { unknownModel: 'refuse' } })
     expect(await answerOf(app, { ...request, model: 'gpt-4' })).toMatchObject({
       status: 404,
@@ -110,7 +110,7 @@ describe('errors', () => {
     expect(await answerOf(app, { ...request, n: 3 })).toMatchObject({ status: 400, param: 'n' })
   })
 
-  test('of models that are only for the pages of this server', async () => {
+  test('of models that only the pages of this server may use', async () => {
     await using app = createTestApp({ reply: () => 'Hi.', specs: [{ publicApi: false }] })
     expect(await answerOf(app)).toMatchObject({
       status: 403,
@@ -156,7 +156,7 @@ describe('parameters that can’t be honoured', () => {
     expect(app.engine.steps).toBe(0)
   })
 
-  test('are fine where they ask for nothing, as are those that only concern other servers', async () => {
+  test('are accepted with values that switch them off, like those that only concern other servers', async () => {
     await using app = createTestApp({ reply: () => 'Hi.' })
     const harmless = {
       functions: null,
@@ -178,7 +178,7 @@ describe('parameters that can’t be honoured', () => {
   })
 })
 
-describe('a client that goes', () => {
+describe('a client that disconnects', () => {
   const slow = { stepDelayMs: 5 }
   const endless = { ...request, max_tokens: 1000 }
   const settled = (app: TestApp) => vi.waitFor(() => expect(app.engine.openSessions).toBeLessThanOrEqual(1))
@@ -242,7 +242,7 @@ describe('a client that goes', () => {
     expect(app.engine.sessionsOpened).toBe(1)
   })
 
-  test('while the model loads, does not end the load for others', async () => {
+  test('does not end the loading of the model for other clients', async () => {
     const { promise: loaded, resolve } = Promise.withResolvers<void>()
     await using app = createTestApp({ reply: () => 'Hi.', beforeLoad: () => loaded })
     const connection = new AbortController()
@@ -256,7 +256,7 @@ describe('a client that goes', () => {
     expect(app.engine.loads).toBe(1)
   })
 
-  test('200 times leaves no session behind', async () => {
+  test('leaves no session behind after 200 times', async () => {
     await using app = createTestApp({ maxSessions: 2 })
     for (let round = 0; round < 200; round++) {
       const response = await app.post(path, { ...endless, stream: true })

@@ -24,7 +24,7 @@ const routes = {
   '/v1/detokenize': { fields: Object.keys(detokenizeRequestSchema.shape), sane: { tokens: [1] } },
 }
 
-/** Values that have broken servers before, and whatever else JSON can say. */
+/** Values that have broken servers before, and any other JSON. */
 const value = fc.oneof(
   fc.constantFrom(
     null,
@@ -51,7 +51,7 @@ const value = fc.oneof(
   fc.jsonValue({ maxDepth: 4 }),
 )
 
-describe('whatever a client sends', () => {
+describe('any value from a client', () => {
   let app: TestApp
   beforeAll(() => {
     app = createTestApp({ reply: () => 'Hi.', contextLength: 512 })

@@ -8,7 +8,7 @@ const specs = [
 ]
 
 describe('/v1/models', () => {
-  test('lists the models, with what is known of them', async () => {
+  test('lists the models with their known properties', async () => {
     await using app = createTestApp({ specs })
     const { data } = modelListSchema.parse(await (await app.get('/v1/models')).json())
     expect(data.map(({ id }) => id)).toEqual(['test', 'org/model'])
@@ -26,7 +26,7 @@ describe('/v1/models', () => {
     expect(app.engine.loads).toBe(0)
   })
 
-  test('knows more of a model that is loaded', async () => {
+  test('has more properties for a loaded model', async () => {
     await using app = createTestApp({ specs: [{ maxSessionLength: 512 }], capabilities: { grammar: false } })
     await app.post('/v1/tokenize', { model: 'test', prompt: 'x' })
     expect(modelSchema.parse(await (await app.get('/v1/models/test')).json())).toMatchObject({
@@ -55,14 +55,14 @@ describe('/v1/models', () => {
     expect(modelSchema.parse(await response.json()).id).toBe(id.startsWith('org') ? 'org/model' : 'test')
   })
 
-  test.each(['nobody', 'org', '%ff', '__proto__'])('does not find /v1/models/%s', async (id) => {
+  test.each(['unknown', 'org', '%ff', '__proto__'])('does not find /v1/models/%s', async (id) => {
     await using app = createTestApp({ specs })
     const response = await app.get(`/v1/models/${id}`)
     expect(response.status).toBe(404)
     expect(await response.json()).toMatchObject({ error: { code: 'model_not_found' } })
   })
 
-  test('answers an alias with the model’s own name', async () => {
+  test('describes an alias under the model’s own name', async () => {
     await using app = createTestApp({ specs, reply: () => 'Hi.' })
     const body = { model: 'default', messages: [{ role: 'user', content: 'Hi' }] }
     expect(await (await app.post('/v1/chat/completions', body)).json()).toMatchObject({ model: 'test' })

@@ -14,22 +14,22 @@ import { expect, test } from 'vitest'
 import type { z } from 'zod'
 import { createTestApp } from './fixtures/test-app.ts'
 
-/** As JSON has it: a field that is undefined is not there. */
+/** A type as JSON represents it: an undefined field is missing. */
 type Sent<Value> = Value extends readonly (infer Item)[]
   ? Sent<Item>[]
   : Value extends object
     ? { [Key in keyof Value]: Sent<Exclude<Value[Key], undefined>> }
     : Value
 
-/** Compiles only where all of `Own` will do for `Official`. */
+/** Compiles only if `Own` is assignable to `Official`. */
 type Extends<Official, Own extends Official> = Own
 
-/** The types say that the first token of an echoed prompt has a log probability; at OpenAI it has null too. */
+/** The types give the first token of an echoed prompt a log probability; OpenAI returns null for it, too. */
 type WithoutLogprobs<Body extends { choices: { logprobs: unknown }[] }> = Omit<Body, 'choices'> & {
   choices: Omit<Body['choices'][number], 'logprobs'>[]
 }
 
-// What the official client gives its users, so that nothing of it is missing here. It decodes base64 by itself.
+// The types of the official client's results: no field of them may be missing here. The client decodes base64 itself.
 type Embeddings = Omit<EmbeddingResponse, 'data'> & {
   readonly data: (Omit<EmbeddingResponse['data'][number], 'embedding'> & { embedding: number[] })[]
 }
@@ -41,7 +41,7 @@ export type Checked = [
   Extends<OpenAI.CreateEmbeddingResponse, Embeddings>,
 ]
 
-test('what is answered is what the schemas, and so the official types, say', async () => {
+test('responses match the schemas, and so the official types', async () => {
   await using app = createTestApp({ reply: () => 'Hi.' })
   const read = async (response: Response): Promise<unknown> => await response.json()
   const messages = [{ role: 'user', content: 'Hi' }]

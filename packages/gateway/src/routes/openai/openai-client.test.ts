@@ -12,7 +12,7 @@ const weather = {
   },
 }
 
-/** The model answers by what it is asked. */
+/** The model's answer depends on the question. */
 function reply(prompt: string): string {
   if (prompt.includes('sunny')) return 'It is sunny.'
   if (prompt.includes('"weather"'))
@@ -64,7 +64,7 @@ describe('the official openai client, over a socket', () => {
     expect(usage).toMatchObject({ completion_tokens: 31 })
   })
 
-  test('puts streamed pieces together with its own helper', async () => {
+  test('assembles streamed pieces with its own helper', async () => {
     const final = await client.chat.completions
       .stream({ model: 'org/test', messages, temperature: 0, logprobs: true, top_logprobs: 2 })
       .finalChatCompletion()
@@ -73,7 +73,7 @@ describe('the official openai client, over a socket', () => {
     expect(final.choices[0]!.logprobs!.content).toHaveLength(30)
   })
 
-  test('runs tools to their end', async () => {
+  test('runs tools until the final answer', async () => {
     const called: unknown[] = []
     const runner = client.chat.completions.runTools({
       model: 'org/test',
@@ -128,7 +128,7 @@ describe('the official openai client, over a socket', () => {
     expect(JSON.parse(parsed.choices[0]!.message.content!)).toEqual({ city: 'text' })
   })
 
-  test('sees thoughts apart', async () => {
+  test('receives thoughts separately', async () => {
     const answer = await client.chat.completions.create({
       model: 'org/test',
       messages: [{ role: 'user', content: 'think' }],
@@ -148,14 +148,14 @@ describe('the official openai client, over a socket', () => {
     expect(text).toBe(whole.choices[0]!.text)
   })
 
-  test('embeds, which it asks for as base64', async () => {
+  test('embeds, which it requests as base64', async () => {
     const { data } = await client.embeddings.create({ model: 'org/test', input: ['one', 'two'] })
     expect(data.map(({ embedding }) => embedding.length)).toEqual([32, 32])
     expect(Math.hypot(...data[0]!.embedding)).toBeCloseTo(1, 5)
   })
 
-  test('throws the classes of its own that the statuses stand for', async () => {
-    const unknownModel = client.chat.completions.create({ model: 'nobody', messages })
+  test('throws its own error class for each status', async () => {
+    const unknownModel = client.chat.completions.create({ model: 'unknown', messages })
     await expect(unknownModel).rejects.toBeInstanceOf(OpenAI.NotFoundError)
     const wrong = client.chat.completions.create({ model: 'org/test', messages, temperature: 999 })
     await expect(wrong).rejects.toBeInstanceOf(OpenAI.BadRequestError)
@@ -214,7 +214,7 @@ describe('the official openai client, with a slow engine', () => {
 })
 
 describe('the official openai client, with an engine that fails', () => {
-  test('sees a fault in the middle of a stream as an error, not as a short answer', async () => {
+  test('reports a failure in the middle of a stream as an error, not as a short answer', async () => {
     await using app = createTestApp({
       reply,
       beforeStep: ({ step }) => {

@@ -23,7 +23,7 @@ async function ask(app: TestApp, path: string, body: object): Promise<Answer> {
   return JSON.parse(text) as Answer
 }
 
-describe('an answer that is asked for longer than the context', () => {
+describe('a requested length beyond the context', () => {
   const contextLength = 64
 
   test.each([
@@ -36,7 +36,7 @@ describe('an answer that is asked for longer than the context', () => {
     ['max_new_tokens', 4096],
     ['n_predict', -1],
     ['n_predict', 100],
-  ])('%s: %i is cut to what there is room for', async (field, value) => {
+  ])('%s: %i is cut to the free space', async (field, value) => {
     await using app = createTestApp({ contextLength })
     for (const [path, body] of [
       ['/v1/chat/completions', chat],
@@ -48,14 +48,14 @@ describe('an answer that is asked for longer than the context', () => {
     }
   })
 
-  test('is cut to what the config allows, too', async () => {
+  test('is cut to the limit of the config, too', async () => {
     await using app = createTestApp({ specs: [{ maxSessionLength: 32 }] })
     expect((await ask(app, '/v1/completions', { ...completion, max_tokens: 100 })).usage.total_tokens).toBe(
       32,
     )
   })
 
-  test('is refused only where the prompt leaves no room at all', async () => {
+  test('is refused only where the prompt leaves no space', async () => {
     await using app = createTestApp({ contextLength })
     const promptOf = async (length: number, max_tokens: number) =>
       app.post('/v1/completions', { ...completion, prompt: 'x'.repeat(length), max_tokens })
@@ -69,7 +69,7 @@ describe('an answer that is asked for longer than the context', () => {
     expect((await promptOf(fits + 1, 0)).status).toBe(400)
   })
 
-  test('the more telling field wins', async () => {
+  test('is read from the field that takes precedence', async () => {
     await using app = createTestApp()
     const lengthOf = async (fields: object) =>
       (await ask(app, '/v1/chat/completions', { ...chat, ...fields })).usage.completion_tokens
@@ -79,7 +79,7 @@ describe('an answer that is asked for longer than the context', () => {
   })
 })
 
-/** What clients send where a person filled in nothing, or wants a thing off. */
+/** Values that clients send for empty input fields, or to switch a parameter off. */
 const harmless: readonly object[] = [
   { stop: '' },
   { stop: [''] },
@@ -107,15 +107,15 @@ const harmless: readonly object[] = [
   { n: null, stream: null, stream_options: null, user: null, tools: null },
 ]
 
-describe('values that ask for nothing', () => {
-  test.each(harmless)('%j is fine', async (fields) => {
+describe('values without effect', () => {
+  test.each(harmless)('%j is accepted', async (fields) => {
     await using app = createTestApp({ reply: () => 'Hi.' })
     await ask(app, '/v1/chat/completions', { ...chat, ...fields })
     const { top_logprobs: _top, ...both } = fields as { readonly top_logprobs?: unknown }
     await ask(app, '/v1/completions', { ...completion, ...both })
   })
 
-  test('a seed of -1 is a new one every time', async () => {
+  test('a seed of -1 is a new seed for every request', async () => {
     await using app = createTestApp()
     const text = async (seed: number) => {
       const response = await app.post('/v1/completions', {
@@ -132,7 +132,7 @@ describe('values that ask for nothing', () => {
     expect(await text(4294967295)).not.toBe(await text(4294967295))
   })
 
-  test('an empty stop text ends no answer, the others beside it do', async () => {
+  test('an empty stop text ends no answer; other stop texts do', async () => {
     await using app = createTestApp({ reply: () => 'One. Two. Three.' })
     const finishOf = async (stop: unknown) =>
       (await ask(app, '/v1/chat/completions', { ...chat, stop })).usage.completion_tokens
@@ -141,7 +141,7 @@ describe('values that ask for nothing', () => {
     expect(await finishOf(['', ' Two'])).toBeLessThan(whole)
   })
 
-  test('logprobs of completions: false is none, true and 0 only those of the tokens themselves', async () => {
+  test('logprobs of completions: false is off, true and 0 return only those of the tokens themselves', async () => {
     await using app = createTestApp()
     const of = async (logprobs: unknown) =>
       (await ask(app, '/v1/completions', { ...completion, max_tokens: 2, logprobs })).choices[0].logprobs
@@ -156,7 +156,7 @@ describe('schemas of requests', () => {
   /** Objects whose keys are the client's own. */
   const free = /\.(parameters|schema|chat_template_kwargs|logit_bias)$/
 
-  test('take no field that they don’t know, at any depth', () => {
+  test('accept no unknown field, at any depth', () => {
     const open: string[] = []
     const visit = (node: unknown, path: string): void => {
       if (typeof node !== 'object' || node === null) return

@@ -47,7 +47,7 @@ describe('/v1/tokenize', () => {
 })
 
 describe('/v1/detokenize', () => {
-  test('gives the text back', async () => {
+  test('returns the text', async () => {
     const { json } = await call('/v1/detokenize', { tokens: [bos, 72, 195, 169] })
     expect(detokenizeResponseSchema.parse(json)).toEqual({ prompt: '<s>Hé', content: '<s>Hé' })
     const skipped = await call('/v1/detokenize', { tokens: [bos, 72], skip_special_tokens: true })

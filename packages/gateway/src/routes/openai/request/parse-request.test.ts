@@ -179,7 +179,7 @@ describe('parseRequest', () => {
     },
   )
 
-  test('says what was expected, in words', async () => {
+  test('says in words which value was expected', async () => {
     const messageOf = async (fields: object) => (await faultOf('chat', { ...chat, ...fields })).message
     expect(await messageOf({ temperature: '1' })).toBe(
       "Invalid type for 'temperature': expected a number, but got a string instead.",
@@ -206,7 +206,7 @@ describe('parseRequest', () => {
   })
 
   test.each(['image_url', 'input_audio', 'file'])(
-    'refuses content parts of type %s in words of its own',
+    'refuses content parts of type %s with its own message',
     async (type) => {
       const fault = await faultOf(
         'chat',
@@ -217,7 +217,7 @@ describe('parseRequest', () => {
     },
   )
 
-  test('does not quote a body that is no JSON', async () => {
+  test('does not quote a body that is not JSON', async () => {
     const { message } = await faultOf('chat', '{"messages": [{"content": "my secret" "role"}]}')
     expect(message).toMatch(/could not be parsed as JSON: at position \d+/)
     expect(message).not.toContain('secret')
@@ -228,19 +228,19 @@ describe('parseRequest', () => {
     expect(message.length).toBeLessThan(300)
   })
 
-  test('takes null for every optional field, as OpenAI does', async () => {
+  test('accepts null for every optional field, as OpenAI does', async () => {
     const nulls = Object.keys(chatRequestSchema.shape).filter((field) => !(field in chat))
     const body = { ...chat, ...Object.fromEntries(nulls.map((field) => [field, null])) }
     await expect(parse('chat', JSON.stringify(body))).resolves.toMatchObject(chat)
   })
 
-  test('mends half surrogate pairs', async () => {
+  test('replaces lone surrogates', async () => {
     const body = '{"model":"m","messages":[{"role":"user","content":"a\\ud800b"}]}'
     const parsed = await parse('chat', body)
     expect(parsed).toEqual({ model: 'm', messages: [{ role: 'user', content: 'a\ufffdb' }] })
   })
 
-  test('refuses fields that are named like parts of every object', async () => {
+  test('refuses fields with the names of object properties', async () => {
     for (const name of ['__proto__', 'constructor', 'toString']) {
       const body = JSON.stringify(chat).replace('{', `{"${name}":{"n":5},`)
       expect(await faultOf('chat', body)).toMatchObject({ param: name, reason: 'unknown_parameter' })
@@ -249,7 +249,7 @@ describe('parseRequest', () => {
     expect((await faultOf('chat', { ...chat, ['x'.repeat(100_000)]: 1 })).message.length).toBeLessThan(300)
   })
 
-  test('takes messages as clients send them back, with all of their empty fields', async () => {
+  test('accepts messages as clients send them back, with all of their empty fields', async () => {
     const answer = {
       role: 'assistant',
       content: 'Hi.',
@@ -292,7 +292,7 @@ describe('parseRequest', () => {
     ])
   })
 
-  test('leaves refusals to answers', async () => {
+  test('accepts refusals only in answers', async () => {
     const fault = await faultOf(
       'chat',
       withMessage({ role: 'user', content: [{ type: 'refusal', refusal: 'No.' }] }),

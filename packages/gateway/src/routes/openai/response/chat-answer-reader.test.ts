@@ -45,7 +45,7 @@ describe('calls in an answer', () => {
     })
   })
 
-  test.each([1, 2, 3, 7, 1000])('finds a call behind words, in pieces of %i characters', (size) => {
+  test.each([1, 2, 3, 7, 1000])('finds a call after words, in pieces of %i characters', (size) => {
     const found = find(`Let me see. <tool_call>${weather}</tool_call>`, { size })
     expect(found.streamed).toBe('Let me see. ')
     expect(found.calls).toEqual([call])
@@ -58,7 +58,7 @@ describe('calls in an answer', () => {
     expect(find(two, { parallel: false }).calls).toEqual([call])
   })
 
-  test('streams JSON and code as soon as they can be no call', () => {
+  test('streams JSON and code as soon as they can’t be a call', () => {
     for (const text of [
       '{"name": "unknown", "arguments": {}}',
       '{"title": "x"}',
@@ -73,7 +73,7 @@ describe('calls in an answer', () => {
     })
   })
 
-  test('lets go of the beginning of a tag that is none', () => {
+  test('releases the beginning of a tag that is not a tag', () => {
     expect(find('a <tool_b').content).toBe('a <tool_b')
   })
 })
@@ -83,7 +83,7 @@ describe('a forced call', () => {
   const nested = '{"city": "a } \\" ] b", "days": [{"n": 1}, {}]}'
 
   test.each([1, 2, 3, 7, 1000])(
-    'passes its arguments on as they come, in pieces of %i characters',
+    'streams its arguments as they arrive, in pieces of %i characters',
     (size) => {
       const found = find(` {"name": "weather",\n "arguments": ${nested} }\n`, { ...forced, size })
       expect(found).toMatchObject({ content: '', calls: [['weather', nested]] })
@@ -92,14 +92,14 @@ describe('a forced call', () => {
     },
   )
 
-  test('that was cut has the arguments until then', () => {
+  test('has the arguments so far if it was cut', () => {
     expect(find('{"name": "weather", "arguments": {"city": "Par', forced)).toMatchObject({
       content: '',
       calls: [['weather', '{"city": "Par']],
     })
   })
 
-  test('that was cut before it had a name leaves nothing: half a call is no words', () => {
+  test('has no parts if it was cut before its name: half a call is not words', () => {
     expect(find('{"name": "wea', forced)).toMatchObject({ content: '', calls: [] })
     expect(find(`[${weather}, {"na`, { forced: true, parallel: true })).toMatchObject({
       content: '',
@@ -107,7 +107,7 @@ describe('a forced call', () => {
     })
   })
 
-  test('of several may come together', () => {
+  test('may be one of several', () => {
     const list = `[${weather}, {"name": "time", "arguments": {}}]`
     expect(find(list, { forced: true, parallel: true }).calls).toEqual([call, ['time', '{}']])
   })

@@ -33,16 +33,16 @@ describe('eventStream', () => {
     expect(await response.text()).toBe('data: 1\n\ndata: 2\n\n')
   })
 
-  test('throws what fails before the first frame', async () => {
+  test('throws a failure before the first frame', async () => {
     await expect(open(frames(new Error('no such model')))).rejects.toThrow('no such model')
   })
 
-  test('ends with an error event where a later frame fails', async () => {
+  test('ends with an error event if a later frame fails', async () => {
     const response = await open(frames('data: 1\n\n', new Error('broken')))
     expect(await response.text()).toBe('data: 1\n\ndata: Error: broken\n\n')
   })
 
-  test('pings while nothing else is to be said, and answers early where the first frame is late', async () => {
+  test('pings while there is no frame, and begins the response if the first frame is late', async () => {
     const response = await open(frames(100, 'data: 1\n\n', 100, 'data: 2\n\n'), { pingIntervalMs: 30 })
     const text = await response.text()
     expect(text.replaceAll(': ping\n\n', '')).toBe('data: 1\n\ndata: 2\n\n')
@@ -50,7 +50,7 @@ describe('eventStream', () => {
     expect(text.lastIndexOf(': ping')).toBeGreaterThan(text.indexOf('data: 1'))
   })
 
-  test('sends what fails after the first ping as an error event', async () => {
+  test('sends a failure after the first ping as an error event', async () => {
     const response = await open(frames(60, new Error('late')), { pingIntervalMs: 20 })
     expect(response.status).toBe(200)
     expect(await response.text()).toMatch(/^(: ping\n\n)*data: Error: late\n\n$/)
@@ -76,7 +76,7 @@ describe('eventStream', () => {
     expect(ended).toHaveBeenCalledOnce()
   })
 
-  test('makes the frames wait for a slow reader, and gives up on one that takes nothing', async () => {
+  test('makes the frames wait for a slow reader, and abandons one that reads nothing', async () => {
     let made = 0
     async function* large() {
       for (; made < 1000; made++) yield `data: ${'x'.repeat(16 * 1024)}\n\n`

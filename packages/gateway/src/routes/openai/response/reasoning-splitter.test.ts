@@ -45,7 +45,7 @@ describe('ReasoningSplitter', () => {
     expect(split(text, everywhere, open)).toEqual({ reasoning, content })
   })
 
-  test('holds nothing back once it is clear that the model does not think', () => {
+  test('holds nothing back once the model does not begin with thoughts', () => {
     const splitter = new ReasoningSplitter({ open: false })
     expect(splitter.push('<')).toEqual({ reasoning: '', content: '' })
     expect(splitter.push('b>')).toEqual({ reasoning: '', content: '<b>' })
