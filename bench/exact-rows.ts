@@ -1,6 +1,6 @@
 // node --conditions=petals-chat-source bench/exact-rows.ts [--model NAME] [--threads N]
 //
-// How long the LM head and the sampler take for a token of a real chat, and how many exact rows they need for it.
+// Measures how long the LM head and the sampler take for a token of a real chat, and how many exact rows they need.
 import { mkdir, mkdtemp, readFile, rm } from 'node:fs/promises'
 import path from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -25,10 +25,10 @@ const { values } = parseArgs({
   },
 })
 
-/** What is done with the logits of each token. */
+/** How the token is chosen from the logits. */
 type Use = (logits: Logits) => void
 
-/** A chat's history, for penalties. */
+/** The history of a chat, for penalties. */
 const history = { tokens: Array.from({ length: 200 }, (_, i) => i * 7), answerStart: 100 }
 
 const sampling = (params: SamplingParams): Use => {
@@ -46,7 +46,7 @@ const uses: Readonly<Record<string, Use>> = {
   'log probabilities': (logits) => void describeToken(logits, 0, 5),
 }
 
-/** Counts the rows that are read to make logits exact. */
+/** Counts the rows that are read to compute exact logits. */
 function counting(logits: Logits): { readonly logits: Logits; readonly asked: ReadonlySet<number> } {
   const asked = new Set<number>()
   const { size, estimates, margins } = logits
@@ -68,7 +68,7 @@ async function measure(layers: LocalLayers, states: readonly Float32Array[], use
       const middle = performance.now()
       const counted = counting(logits!)
       use(counted.logits)
-      if (round === 0) continue // warms up
+      if (round === 0) continue // warm-up
       headMs.push(middle - begin)
       useMs.push(performance.now() - middle)
       rows.push(counted.asked.size)

@@ -1,7 +1,7 @@
 // node --conditions=petals-chat-source bench/faults.ts [--runs N] [--seed N] [--json FILE]
 //
-// Answers of a swarm with two servers or more for each span, while servers at work are killed: are they complete and the same, and
-// how long is the pause?
+// Kills servers in the middle of answers, in a swarm with at least two servers for each span. Checks that the answers are
+// complete and identical, and measures the pauses.
 import { writeFile } from 'node:fs/promises'
 import { parseArgs } from 'node:util'
 import { FaultHarness } from '../tests/support/fault-harness.ts'
@@ -36,7 +36,7 @@ const runs: KillRun[] = []
 {
   await using harness = await FaultHarness.start({
     model: 'stories15M',
-    // The third starts again while answers go on with two.
+    // The third one restarts while answers continue with two.
     replicas: 3,
     required: 2,
     seed: Number(values.seed),

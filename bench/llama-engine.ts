@@ -1,7 +1,7 @@
 // node --conditions=petals-chat-source bench/llama-engine.ts [--rounds N] [--threads N] [--tokens N] [--json FILE]
 //
-// The local engine, through its process, against node-llama-cpp called directly: the same file, the same number of
-// threads, in turns within each round. Greedy, so both compute the same tokens.
+// Compares the local engine, with its child process, with node-llama-cpp called directly: the same file and the same number of
+// threads, alternating within each round. Sampling is greedy, so both compute the same tokens.
 import { writeFile } from 'node:fs/promises'
 import { availableParallelism, cpus, loadavg } from 'node:os'
 import { parseArgs } from 'node:util'
@@ -34,23 +34,23 @@ const scenarios = [
 ] as const
 type Scenario = (typeof scenarios)[number]
 
-/** What one contender did in one round. */
+/** The measurements of one contender in one round. */
 interface Run {
-  /** From the call to the first token, of the first to get one. */
+  /** From the call to the first token of any answer. */
   readonly firstTokenMs: number
-  /** Of all answers together, after their first tokens. */
+  /** The speed of all answers together, after their first tokens. */
   readonly tokensPerSecond: number
-  /** Of all processes, per token of the prompts and the answers: what a busy machine can't blur. */
+  /** CPU time of all processes per token of prompts and answers, which does not depend on the load of the machine. */
   readonly cpuMsPerToken: number
   readonly tokens: readonly TokenId[]
 }
 
 interface Contender {
-  /** Answers all prompts at once, each with `count` tokens. */
+  /** Answers all prompts concurrently, each with `count` tokens. */
   answer(prompts: readonly (readonly TokenId[])[], count: number): Promise<Run>
 }
 
-/** Reads tokens of all answers side by side. `cpuMs` is what has been used so far. */
+/** Reads the tokens of all answers concurrently. `cpuMs` returns the CPU time used so far. */
 async function measure(
   answers: readonly AsyncIterable<TokenId>[],
   { count, promptTokens, cpuMs }: { count: number; promptTokens: number; cpuMs: () => Promise<number> },
@@ -144,7 +144,7 @@ interface Row {
   readonly metric: string
   readonly ours: number
   readonly plain: number
-  /** Ours by plain's of the same round; above 1 is better for tokens/s, below 1 for times. */
+  /** The ratio of ours to plain in the same round: above 1 is better for tokens/s, below 1 for times. */
   readonly ratio: number
   readonly ratioQuartiles: readonly [number, number]
 }

@@ -1,6 +1,6 @@
 // node --conditions=petals-chat-source bench/lm-head.ts [--rounds N] [--json FILE]
 //
-// The greedy choice of the next token from one hidden state, by our LM head and by torch, in turns in the same minutes.
+// Compares the greedy choice of the next token from one hidden state, by this LM head and by torch, alternating.
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { availableParallelism, cpus, loadavg } from 'node:os'
 import path from 'node:path'
@@ -20,7 +20,7 @@ const shapes = [
 ] as const
 type Shape = (typeof shapes)[number]
 
-/** Products of one contender in a row: the first of them finds the caches cold, as after a step of the swarm. */
+/** Consecutive products of one contender: the first one has cold caches, as after a step of the swarm. */
 const productsPerTurn = 3
 
 const { values } = parseArgs({
@@ -64,7 +64,7 @@ function ourContender(head: LmHead): Contender {
   }
 }
 
-/** The token that the most exact product of all finds: ours must be the same, each time. */
+/** Checks that our token is that of the most exact product, each time. */
 function requireEqual(tokens: ReadonlyMap<string, number>): void {
   const expected = tokens.get('torch float32')
   if (tokens.get('Petals Chat') === expected) return

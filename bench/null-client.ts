@@ -1,7 +1,7 @@
 // node --conditions=petals-chat-source bench/null-client.ts MODEL_FOLDER DHT_PREFIX INITIAL_PEER...
 //
-// The least that a client can do: what the last server answers goes to the first one again, with no embedding and no head.
-// What an answer takes then is the servers' own time and the way there.
+// The minimal client: it sends the last server's output to the first one again, without embedding or head. Its time is that of
+// the servers and the network.
 import { connectSwarm } from '@petals-chat/petals/client'
 import { readArchitecture } from '../packages/petals/src/layers/architecture.ts'
 import { folderFiles } from '../tests/support/folder-files.ts'
@@ -18,7 +18,7 @@ await answerLines(async ({ ids, newTokens, maxLength }) => {
   let data = new Float32Array(ids.length * hiddenSize).fill(0.1)
   for (let taken = 0; taken < newTokens; taken++) {
     const outputs = await session.step({ shape: [data.length / hiddenSize, hiddenSize], data })
-    // The scale of embeddings, so that numbers stay as they are in an answer.
+    // The scale of embeddings, so that the numbers are similar to those of an answer.
     data = outputs.data.slice(-hiddenSize).map((value) => Math.tanh(value))
     clock.token()
   }

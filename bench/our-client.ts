@@ -1,6 +1,6 @@
 // node --conditions=petals-chat-source bench/our-client.ts [--push auto|always|never] CACHE_FOLDER MODEL_FOLDER DHT_PREFIX INITIAL_PEER...
 //
-// The swarm engine as a program of its own, with the line protocol of python/petals_client.py.
+// The swarm engine as a separate program, with the line protocol of python/petals_client.py.
 import { parseArgs } from 'node:util'
 import { greedy } from '@petals-chat/engine'
 import { createModelStore, hubConfigSchema } from '@petals-chat/hub'

@@ -1,7 +1,7 @@
 // node --conditions=petals-chat-source bench/swarm-decode.ts [--rounds N] [--starts N] [--tokens N] [--model NAME] [--json FILE]
 //
-// Answers by a swarm of two servers on loopback: our client, the Python client and a client that does nothing of its own,
-// each in its own process, in turns within each round.
+// Measures answers of a swarm of two servers on loopback: with this client, the Python client and a client that computes
+// nothing, each in its own process, alternating within each round.
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import path from 'node:path'
 import { parseArgs } from 'node:util'
@@ -35,7 +35,7 @@ function note(figure: string, kind: ClientKind, value: number): void {
   samples.set(figure, ofFigure)
 }
 
-/** Ids of some text that is the same for all; what they mean does not matter. */
+/** Returns token ids that are the same for all clients; their meaning does not matter. */
 const promptOf = (length: number, round: number): readonly number[] =>
   Array.from({ length }, (_, i) => 200 + ((i * 131 + (round + 1) * 17) % 20_000))
 
@@ -43,19 +43,19 @@ async function measureStart(swarm: Swarm, folder: string): Promise<void> {
   for (let i = -1; i < Number(values.starts); i++) {
     for (const kind of clientKinds) {
       await using client = await startClient(kind, swarm, { cacheFolder: folder })
-      // The first start of ours also makes the 8-bit copy of the head, once for each model.
+      // Our first start also makes the 8-bit copy of the head, once for each model.
       note(i < 0 ? 'very first start, s' : 'start to ready, s', kind, client.readySeconds)
     }
   }
 }
 
-/** Both real clients must find the same tokens. */
+/** Checks that both real clients choose the same tokens. */
 function requireEqual(answers: ReadonlyMap<ClientKind, readonly number[]>): void {
   const [ours, theirs] = [answers.get('Petals Chat')!, answers.get('Python client')!]
   if (ours.join() !== theirs.join()) throw new Error(`Other tokens: ${ours.join()} and ${theirs.join()}`)
 }
 
-/** The others can't prewarm sessions: for them it is the figure that they have. */
+/** The other clients can't prewarm sessions: their only figure is used. */
 async function notePrewarmed(client: SwarmClient, request: AnswerRequest, cold: number): Promise<void> {
   const isOurs = client.kind === 'Petals Chat'
   const prewarmed = isOurs && (await client.answer({ ...request, newTokens: 1, prewarms: true }))
@@ -64,7 +64,7 @@ async function notePrewarmed(client: SwarmClient, request: AnswerRequest, cold: 
 }
 
 async function measureRound(clients: readonly SwarmClient[], round: number): Promise<void> {
-  // Who goes first changes; round -1 only warms up.
+  // The order changes in each round; round -1 is a warm-up.
   const turn = (round + clients.length) % clients.length
   const order = [...clients.slice(turn), ...clients.slice(0, turn)]
   for (const length of [decodePrompt, ...longPrompts]) {

@@ -1,7 +1,7 @@
 // node --conditions=petals-chat-source bench/swarm-links.ts [--servers 2,3,4] [--rtts 50,100] [--rounds N] [--tokens N] [--model NAME] [--json FILE]
 //
-// Decoding over lines with a round trip of R: by this client (n round trips a token), from server to server
-// ((n + 1) / 2), and by the Python client, in turns. Every line is a TCP relay in front of a server.
+// Measures decoding over links with a round trip of R: relayed by this client (n round trips per token), pushed from server to
+// server ((n + 1) / 2), and by the Python client, alternating. Every link is a TCP relay in front of a server.
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import path from 'node:path'
 import { parseArgs } from 'node:util'
@@ -34,9 +34,9 @@ const pushOf = { relayed: 'never', 'server to server': 'always', auto: 'auto' } 
 interface Row {
   readonly servers: number
   readonly rttMs: number
-  /** Median milliseconds a token. */
+  /** Median milliseconds per token. */
   readonly tokenMs: Readonly<Record<Way, number>>
-  /** Of the servers, measured on lines without delay. */
+  /** The computing time of the servers, measured on links without delay. */
   readonly computeMs: number
   /** (n + 1) / 2 · R + compute. */
   readonly idealMs: number
@@ -54,7 +54,7 @@ async function tokenTimes(
       answers.add(ids.join())
       if (round >= 0) times.set(way, [...(times.get(way) ?? []), (decodeSeconds * 1000) / (newTokens - 1)])
     }
-    if (answers.size !== 1) throw new Error(`The clients found other tokens: ${[...answers].join(' | ')}`)
+    if (answers.size !== 1) throw new Error(`The clients chose different tokens: ${[...answers].join(' | ')}`)
   }
   return Object.fromEntries([...times].map(([way, all]) => [way, median(all)])) as Record<Way, number>
 }
@@ -81,7 +81,7 @@ async function measureSwarm(servers: number, folder: string): Promise<readonly R
     setRoundTrip(swarm, rttMs)
     await using resources = new AsyncDisposableStack()
     const clients = new Map<Way, SwarmClient>()
-    // Started anew, so that what they measured of the lines is right.
+    // Restarted, so that their measurements of the links are current.
     for (const way of ways) {
       if (way === 'Python client') clients.set(way, python)
       else if (rttMs > 0 || way === 'relayed') {

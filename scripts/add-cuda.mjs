@@ -1,6 +1,6 @@
-// Adds the CUDA libraries of the local engine (`npm run add-cuda`). The default install leaves them out: they take
-// 540 MB and help only machines with an NVIDIA card. They are kept in .cache/cuda and linked into node_modules, so that
-// running this again after an `npm ci` (which removes the links) takes a second.
+// Adds the CUDA libraries of the local engine (`npm run add-cuda`). The default installation omits them: they take 540 MB and
+// help only machines with an NVIDIA GPU. They are stored in .cache/cuda and linked into node_modules, so that running this
+// again after `npm ci`, which removes the links, takes a second.
 import { mkdir, readFile, rm, symlink, writeFile } from 'node:fs/promises'
 import path from 'node:path'
 import { npmCommand } from './setup/npm-packages.mjs'
@@ -12,15 +12,16 @@ const scope = '@node-llama-cpp'
 function packageNames() {
   const system = { linux: 'linux', win32: 'win' }[process.platform]
   if (system === undefined || process.arch !== 'x64') {
-    const metal = process.platform === 'darwin' ? ' On a Mac nothing is needed: Metal is used by itself.' : ''
+    const metal =
+      process.platform === 'darwin' ? ' On a Mac nothing needs to be added: Metal is used automatically.' : ''
     throw new SetupError(
-      `There are CUDA libraries for Linux and Windows on x64; this machine is ${process.platform} on ${process.arch}.${metal}`,
+      `The CUDA libraries exist for Linux and Windows on x64 only; this machine is ${process.platform} on ${process.arch}.${metal}`,
     )
   }
   return [`${system}-x64-cuda`, `${system}-x64-cuda-ext`]
 }
 
-/** The version that belongs to the library: others would not load. */
+/** Returns the version of node-llama-cpp: libraries of other versions would not load. */
 async function libraryVersion() {
   const manifest = JSON.parse(await readFile(path.join(root, 'packages/llama/package.json'), 'utf8'))
   return manifest.dependencies['node-llama-cpp']
@@ -40,10 +41,10 @@ async function download(names, version) {
   const packages = names.map((name) => `${scope}/${name}@${version}`)
   const options = ['--no-save', '--ignore-scripts', '--no-audit', '--no-fund', '--loglevel=error']
   await run(npm.command, [...npm.args, 'install', '--prefix', cache, ...options, ...packages], { cwd: cache })
-  finish('done')
+  finish('finished')
 }
 
-/** A junction on Windows: symbolic links need administrators there. */
+/** Links a package into node_modules, on Windows by a junction because symbolic links need an administrator there. */
 async function link(name) {
   const target = path.join(cache, 'node_modules', scope, name)
   const place = path.join(root, 'node_modules', scope, name)
@@ -58,9 +59,13 @@ try {
   const missing = await Promise.all(names.map(async (name) => !(await isCached(name, version))))
   if (missing.includes(true)) await download(names, version)
   for (const name of names) await link(name)
-  step(`CUDA ${version} is added. The next start uses it by itself (gpu: auto); --gpu cuda insists on it.`)
-  step("It needs NVIDIA's driver and CUDA's runtime (12 or 13); `npm start -- doctor` tells what is missing.")
-  step('To take it out again, delete .cache/cuda and run `npm ci`.')
+  step(
+    `The CUDA libraries ${version} are added. The next start uses them automatically (gpu: auto); --gpu cuda requires them.`,
+  )
+  step(
+    "They need NVIDIA's driver and the CUDA runtime (12 or 13); `npm start -- doctor` reports what is missing.",
+  )
+  step('To remove them, delete .cache/cuda and run `npm ci`.')
 } catch (error) {
   const message = error instanceof SetupError ? error.message : (error?.stack ?? String(error))
   process.stderr.write(`\nThe CUDA libraries could not be added: ${message}\n`)

@@ -1,4 +1,4 @@
-// npm run screenshots: takes the pictures of the README again. The chat is with the default model, the swarm is scripted.
+// npm run screenshots: takes the pictures of the README again, with the default model and with a scripted swarm.
 import { mkdir, stat } from 'node:fs/promises'
 import path from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -55,7 +55,7 @@ async function takeSwarm(withBrowser: Browser): Promise<void> {
   await take(page, 'swarm')
 }
 
-/** A chat for each question, the same answers every time. */
+/** Starts a chat for each question. The answers are always the same. */
 async function lead(page: Page, questions: readonly string[]): Promise<void> {
   for (const each of questions) {
     await page.getByRole('button', { name: 'New chat' }).click()
@@ -67,7 +67,7 @@ async function lead(page: Page, questions: readonly string[]): Promise<void> {
 
 async function take(page: Page, name: string): Promise<void> {
   const file = path.join(folder, `${name}.png`)
-  // Nothing is hovered, no cursor blinks.
+  // Hovers over nothing; the caret is hidden.
   await page.mouse.move(0, 0)
   await page.screenshot({ path: file, caret: 'hide', animations: 'disabled' })
   const { size } = await stat(file)

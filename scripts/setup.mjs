@@ -1,6 +1,6 @@
-// All the set-up that the commands of package.json need (`npm start`, `npm test`, `npm run demo` …), each by its mode; done
-// once and skipped when nothing changed. With with-setup.mjs the only script that must run on an older Node (18 or newer):
-// everything after it runs on the Node 24 that it installs. Needs no shell; works on Linux, macOS and Windows.
+// The set-up for the commands of package.json (`npm start`, `npm test`, `npm run demo` …); each command names its mode. It runs
+// once and is skipped while nothing has changed. Only this script and with-setup.mjs must run on an older Node (18 or newer):
+// everything else runs on the Node 24 that this script installs. It uses no shell and works on Linux, macOS and Windows.
 import { fileURLToPath } from 'node:url'
 import { build } from './setup/build.mjs'
 import { installChromium } from './setup/chromium.mjs'
@@ -10,7 +10,7 @@ import { SetupError, elapsedSince, step } from './setup/progress.mjs'
 import { planPythonEnvironment } from './setup/python.mjs'
 import { installStrace } from './setup/strace.mjs'
 
-/** What each mode sets up besides the packages and their build. Commands in package.json name the mode that they need. */
+/** What each mode sets up besides the npm packages and their build. */
 const modes = {
   /** The product. */
   run: { python: [], programs: [] },
@@ -20,7 +20,7 @@ const modes = {
   test: { python: ['clients', 'swarm'], programs: [installChromium, installNginx, installStrace] },
 }
 
-/** Returns the Node to go on with. */
+/** Sets everything up. Returns the path of the Node that runs everything else. */
 async function setUp({ python, programs }) {
   const started = Date.now()
   const makers = []
@@ -34,11 +34,11 @@ async function setUp({ python, programs }) {
   return node
 }
 
-/** As `setUp`; a failure is told in words and ends the process. */
+/** Like `setUp`, but prints a failure and ends the process. */
 export async function setUpOrExit(mode = 'run') {
   if (!Object.hasOwn(modes, mode)) {
     process.stderr.write(
-      `Usage: node scripts/setup.mjs [${Object.keys(modes).join(' | ')}]. '${mode}' is none of them.\n`,
+      `Usage: node scripts/setup.mjs [${Object.keys(modes).join(' | ')}]. '${mode}' is not a mode.\n`,
     )
     process.exit(2)
   }

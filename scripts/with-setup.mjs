@@ -1,7 +1,6 @@
 // node scripts/with-setup.mjs MODE NODE-ARGUMENTS…
-// Sets up, then runs Node with the rest of the arguments, on the Node that the set-up brought. What `npm start` and
-// `npm test` call: npm's own pre-scripts do not run where install scripts are off (.npmrc), and a shell would go on with
-// the machine's old Node.
+// Runs the set-up, then runs the Node that it installed with the rest of the arguments. `npm start` and `npm test` call this:
+// npm's own pre-scripts do not run when install scripts are off (.npmrc), and a shell would continue with the machine's Node.
 import { spawn } from 'node:child_process'
 import path from 'node:path'
 import { setUpOrExit } from './setup.mjs'
@@ -13,16 +12,16 @@ const [mode, ...args] = process.argv.slice(2)
 let child
 let isEnding = false
 
-/** Asks the child to end, once: to be told twice means "at once" to it. Windows has no signal that can be heard. */
+/** Asks the child to end, but only once: a second signal makes it end immediately. Windows has no such signal. */
 function end() {
-  if (child === undefined) process.exit(1) // ends what the set-up runs, too
+  if (child === undefined) process.exit(1) // also ends the programs of the set-up
   if (isEnding) return
   isEnding = true
   if (process.platform === 'win32') child.disconnect()
   else child.kill('SIGTERM')
 }
 
-/** A terminal sends Ctrl+C to the child, too; what only reaches this process is passed on. The child decides when to end. */
+/** A terminal sends Ctrl+C to the child as well; other SIGINTs are forwarded. The child decides when to end. */
 function interrupt() {
   if (child === undefined) process.exit(130)
   if (!process.stdin.isTTY) child.kill('SIGINT')
@@ -36,7 +35,7 @@ const node = await setUpOrExit(mode)
 const pathVariable = Object.keys(process.env).find((name) => name.toUpperCase() === 'PATH') ?? 'PATH'
 const folders = [path.dirname(node), path.join(root, 'node_modules', '.bin'), process.env[pathVariable]]
 child = spawn(node, args, {
-  // The channel tells the child when this process is gone, even if it was killed.
+  // The IPC channel closes when this process ends, even if it is killed, which ends the child.
   stdio: ['inherit', 'inherit', 'inherit', 'ipc'],
   env: { ...process.env, ...noReports, [pathVariable]: folders.filter(Boolean).join(path.delimiter) },
 })

@@ -6,7 +6,7 @@ import { quoteWord } from '@petals-chat/contribute'
 import { splitWords } from './shell-words.ts'
 
 describe('the flags of npm run swarm and npm run demo', () => {
-  it('take arguments for the servers that begin with dashes', () => {
+  it('accept server arguments that begin with dashes', () => {
     expect(
       parseSwarmFlags('swarm', ['--server-args', '--session_timeout 60', '--replicas', '2']),
     ).toMatchObject({
@@ -18,7 +18,7 @@ describe('the flags of npm run swarm and npm run demo', () => {
     })
   })
 
-  it('have a port for the chat page in the demo only', () => {
+  it('include the port of the chat page in the demo only', () => {
     expect(parseSwarmFlags('demo', [])).toMatchObject({ port: 31337, chatPort: 5000 })
     expect(parseSwarmFlags('demo', ['--chat-port', '0'])).toMatchObject({ chatPort: 0 })
     expect(() => parseSwarmFlags('swarm', ['--chat-port', '1'])).toThrow('npm run demo')
@@ -33,7 +33,7 @@ describe('the flags of npm run swarm and npm run demo', () => {
     [['--replicas'], /--replicas.*See npm run demo -- --help\.$/],
     [['--prot', '1'], /Unknown option '--prot'\. See npm run demo -- --help\.$/],
     [['--server-args'], /--server-args.*See npm run demo -- --help\.$/],
-  ])('%j: says what is wrong', (args, message) => {
+  ])('%j: the error names the fault', (args, message) => {
     expect(() => parseSwarmFlags('demo', args)).toThrow(message)
   })
 
@@ -51,7 +51,7 @@ describe('the flags of npm run swarm and npm run demo', () => {
   })
 })
 
-it('says which flag helps where a port is taken', async () => {
+it('names the flag for another port if a port is in use', async () => {
   const server = createServer().listen(0, '127.0.0.1')
   await once(server, 'listening')
   const { port } = server.address() as AddressInfo
@@ -63,15 +63,15 @@ it('says which flag helps where a port is taken', async () => {
   await expect(assertPortFree(port, '--chat-port')).resolves.toBeUndefined()
 })
 
-describe('words of a shell', () => {
-  it('are split at spaces outside of quotes', () => {
+describe('shell words', () => {
+  it('are split at spaces outside quotes', () => {
     expect(splitWords(`  --a  1 'b c' "d \\"e\\"" f\\ g h"i j"k '' `)).toEqual([
       ...['--a', '1', 'b c', 'd "e"', 'f g', 'hi jk', ''],
     ])
     expect(splitWords('')).toEqual([])
   })
 
-  it('are quoted where they need it, so that they come back', () => {
+  it('are quoted if necessary, so that splitting restores them', () => {
     expect(quoteWord('/ip4/127.0.0.1/tcp/1/p2p/Qm')).toBe('/ip4/127.0.0.1/tcp/1/p2p/Qm')
     for (const word of ["it's here", 'm=petals:/a b/c', '$HOME', ''])
       expect(splitWords(quoteWord(word))).toEqual([word])

@@ -2,28 +2,28 @@ import { createServer, connect, type AddressInfo, type Socket } from 'node:net'
 
 export type Direction = 'to-server' | 'to-client'
 
-/** What a relay does to the bytes that pass it; all of it can change while connections are open. */
+/** How a relay treats the bytes that pass it. All conditions can change while connections are open. */
 export interface RelayConditions {
-  /** Added to each direction, so that the round trip grows by twice this. */
+  /** Latency of each direction; the round trip grows by twice this. */
   latencyMs?: number
-  /** Random extra latency, 0 … this. Order is kept. */
+  /** Random additional latency from 0 to this. The order is kept. */
   jitterMs?: number
-  /** Bytes a second in each direction. */
+  /** Bytes per second in each direction. */
   bandwidth?: number
-  /** Directions that swallow everything; the connections stay open. */
+  /** Directions in which all bytes are dropped; the connections stay open. */
   blackhole?: readonly Direction[]
-  /** Cut each connection when this many more bytes have passed to the client. */
+  /** Reset the connection after this many more bytes to the client. */
   cutAfterBytes?: number
 }
 
-/** A TCP relay on loopback in front of a server, for links and faults that the kernel can't make here. */
+/** A TCP relay on loopback in front of a server, for latencies and faults that the kernel can't simulate here. */
 export interface Relay extends AsyncDisposable {
   readonly port: number
   readonly conditions: RelayConditions
   readonly connections: number
-  /** Replaces the conditions, for open connections too. */
+  /** Replaces the conditions, also for open connections. */
   set(conditions: RelayConditions): void
-  /** Ends all open connections with a TCP reset. New ones are taken. */
+  /** Ends all open connections with a TCP reset. New ones are accepted. */
   reset(): void
   /** Refuses new connections (and lets them in again). */
   refuse(on: boolean): void
@@ -31,7 +31,7 @@ export interface Relay extends AsyncDisposable {
 
 const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms))
 
-/** Bytes of one direction on their way: each chunk leaves when its time has come, in order. */
+/** The bytes in flight in one direction: each chunk is delivered when it is due, in order. */
 class Pipe {
   readonly #relay: RelayState
   readonly #direction: Direction
@@ -55,7 +55,7 @@ class Pipe {
     const onWireMs = bandwidth === undefined ? 0 : (chunk.length / bandwidth) * 1000
     this.#freeAt = Math.max(this.#freeAt, now) + onWireMs
     const due = this.#freeAt + latencyMs + Math.random() * jitterMs
-    // A slow link must slow its sender down, or the relay would hold everything in memory.
+    // A slow link must slow its sender down, or the relay would buffer everything in memory.
     if (due - now > 2000) {
       source.pause()
       setTimeout(() => source.resume(), onWireMs)

@@ -1,4 +1,4 @@
-"""The hidden states behind the tokens of sampled answers: what an LM head is given in a chat.
+"""The hidden states of the tokens of sampled answers: the inputs of an LM head in a chat.
 
     answer_states.py MODEL_FOLDER OUT
 

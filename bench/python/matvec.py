@@ -1,4 +1,4 @@
-"""torch as a peer of bench/lm-head.ts: multiplies a random matrix with a vector when told, one JSON line at a time.
+"""torch as a peer of bench/lm-head.ts: multiplies a random matrix with a vector for each JSON line of its input.
 
     matvec.py ROWS COLUMNS FILE
 

@@ -1,4 +1,4 @@
-"""The Python client of Petals as a peer of our benchmarks: does what it is told on standard input, one JSON line at a time.
+"""The Python client of Petals as a peer of the benchmarks: answers each JSON line of its standard input.
 
     petals_client.py MODEL_FOLDER DHT_PREFIX INITIAL_PEER...
 
@@ -21,11 +21,11 @@ from petals import AutoDistributedModelForCausalLM  # noqa: E402
 def main():
     folder, prefix, *peers = sys.argv[1:]
     answers = os.fdopen(os.dup(1), "w", buffering=1)
-    os.dup2(2, 1)  # whatever libraries print must not come between the answers
+    os.dup2(2, 1)  # output of libraries must not mix with the answers
     model = AutoDistributedModelForCausalLM.from_pretrained(
         folder, initial_peers=peers, dht_prefix=prefix, torch_dtype=torch.float32
     )
-    # A token that ends nothing: every answer has its full length.
+    # No token ends an answer, so that every answer has its full length.
     model.generation_config.update(eos_token_id=None, pad_token_id=0)
     print(json.dumps(dict(ready=time.time() - started)), file=answers)
     for line in sys.stdin:
@@ -33,7 +33,7 @@ def main():
         prompt = torch.tensor([request["ids"]])
         begin = time.perf_counter()
         with torch.inference_mode(), model.inference_session(max_length=request["maxLength"]) as session:
-            # As the original's web application does it: a call of `generate` for each token.
+            # Like the original web application: one call of `generate` for each token.
             output = model.generate(prompt, max_new_tokens=1, do_sample=False, session=session)
             first = time.perf_counter()
             ids = [int(output[0, -1])]

@@ -1,23 +1,23 @@
 import { createInterface } from 'node:readline'
 
-/** What a client under test is asked for: greedy, whatever the tokens are. */
+/** The request to a client under test. Sampling is greedy, and end tokens are ignored. */
 export interface AnswerRequest {
   readonly ids: readonly number[]
   readonly newTokens: number
   readonly maxLength: number
-  /** Opens sessions before the clock starts, where the client can. */
+  /** Prewarm sessions before the clock starts, if the client can. */
   readonly prewarms?: boolean
 }
 
 export interface TimedAnswer {
   readonly ids: readonly number[]
-  /** From the opening of the session, or from the prompt where sessions were prewarmed. */
+  /** Since the opening of the session, or since the prompt if sessions were prewarmed. */
   readonly firstTokenSeconds: number
-  /** Of all tokens but the first. */
+  /** The time of all tokens but the first. */
   readonly decodeSeconds: number
 }
 
-/** The other end of a `LinePeer`: says that it is ready, then answers each line of the input. */
+/** The other end of a `LinePeer`: prints that it is ready, then answers each line of the input. */
 export async function answerLines(answer: (request: AnswerRequest) => Promise<TimedAnswer>): Promise<void> {
   console.log(JSON.stringify({ ready: performance.now() / 1000 }))
   for await (const line of createInterface({ input: process.stdin })) {
@@ -25,7 +25,7 @@ export async function answerLines(answer: (request: AnswerRequest) => Promise<Ti
   }
 }
 
-/** Times tokens as they come: `begin` is when the request was made. */
+/** Times tokens as they arrive; `begin` is the time of the request. */
 export class AnswerClock {
   readonly #begin = performance.now()
   #first: number | undefined

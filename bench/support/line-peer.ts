@@ -2,12 +2,12 @@ import { spawn } from 'node:child_process'
 import { createInterface } from 'node:readline'
 import { setTimeout as delay } from 'node:timers/promises'
 
-/** A peer that hangs must not hold up the benchmark for ever. */
+/** A peer that hangs must not block the benchmark for ever. */
 const answerTimeoutMs = 120_000
 
-/** A program that answers each JSON line on its standard input by one on its standard output. */
+/** A program that answers each JSON line on its standard input with one on its standard output. */
 export interface LinePeer extends AsyncDisposable {
-  /** Process group, for its CPU time: the program and all that it starts. */
+  /** The process group of the program and its child processes, for their CPU time. */
   readonly group: number
   /** The first line, which it prints when it is ready. */
   readonly ready: unknown
@@ -30,7 +30,7 @@ export async function startLinePeer(
     try {
       process.kill(-child.pid!, 'SIGKILL')
     } catch {
-      // It is gone already.
+      // It has already ended.
     }
   }
   process.on('exit', end)

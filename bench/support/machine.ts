@@ -1,7 +1,7 @@
 import { availableParallelism, cpus, loadavg } from 'node:os'
 import { rounded } from './statistics.ts'
 
-/** What a figure depends on besides the program. The load is the machine's when it is asked. */
+/** Returns what a figure depends on besides the program. The load is the current one. */
 export const describeMachine = () => ({
   processor: cpus()[0]?.model ?? 'unknown',
   cores: availableParallelism(),

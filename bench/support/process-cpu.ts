@@ -3,20 +3,20 @@ import { readdir, readFile } from 'node:fs/promises'
 /** Linux counts CPU time in hundredths of a second (USER_HZ). */
 const ticksPerSecond = 100
 
-/** CPU seconds, user and system, that all living processes of a group have used. Linux only. */
+/** Returns the CPU seconds, user and system, of all running processes of a group. Linux only. */
 export async function groupCpuSeconds(group: number): Promise<number> {
   let ticks = 0
   for (const name of await readdir('/proc')) {
     if (!/^\d+$/.test(name)) continue
     const text = await readFile(`/proc/${name}/stat`, 'utf8').catch(() => '')
-    // The command's name may hold spaces: everything is counted from its closing bracket.
+    // The command's name may contain spaces: fields are counted from its closing bracket.
     const fields = text.slice(text.lastIndexOf(')') + 2).split(' ')
     if (Number(fields[2]) === group) ticks += Number(fields[11]) + Number(fields[12])
   }
   return ticks / ticksPerSecond
 }
 
-/** Resident memory, in bytes, of all living processes of a group. */
+/** Returns the resident memory, in bytes, of all running processes of a group. */
 export async function groupResidentBytes(group: number): Promise<number> {
   let bytes = 0
   for (const name of await readdir('/proc')) {
@@ -28,7 +28,7 @@ export async function groupResidentBytes(group: number): Promise<number> {
   return bytes
 }
 
-/** CPU seconds, user and system, of one process. Linux only. */
+/** Returns the CPU seconds, user and system, of one process. Linux only. */
 export async function processCpuSeconds(pid: number): Promise<number> {
   const text = await readFile(`/proc/${pid}/stat`, 'utf8')
   const fields = text.slice(text.lastIndexOf(')') + 2).split(' ')

@@ -1,11 +1,11 @@
-/** Middle value; of an even number, the mean of the two in the middle. */
+/** Returns the median; for an even count, the mean of the two middle values. */
 export function median(values: readonly number[]): number {
   const sorted = [...values].sort((a, b) => a - b)
   const middle = sorted.length >> 1
   return sorted.length % 2 === 1 ? sorted[middle]! : (sorted[middle - 1]! + sorted[middle]!) / 2
 }
 
-/** The quarter and three-quarter points, for a look at the spread. */
+/** Returns the first and third quartiles. */
 export function quartiles(values: readonly number[]): readonly [number, number] {
   const sorted = [...values].sort((a, b) => a - b)
   const at = (share: number): number => sorted[Math.round((sorted.length - 1) * share)]!
@@ -14,7 +14,7 @@ export function quartiles(values: readonly number[]): readonly [number, number] 
 
 export const rounded = (value: number, digits = 2): number => Number(value.toFixed(digits))
 
-/** The value that this share of all does not exceed. */
+/** Returns the quantile of this share. */
 export function quantile(values: readonly number[], share: number): number {
   const sorted = [...values].sort((a, b) => a - b)
   return sorted[Math.max(0, Math.ceil(sorted.length * share) - 1)]!

@@ -9,23 +9,23 @@ export const clientKinds = ['Petals Chat', 'Python client', 'null client'] as co
 export type ClientKind = (typeof clientKinds)[number]
 
 export interface MeasuredAnswer extends TimedAnswer {
-  /** Of all the client's processes, the prompt included. */
+  /** CPU time of all processes of the client, including the prompt. */
   readonly cpuSeconds: number
 }
 
-/** A client in a process of its own. */
+/** A client in its own process. */
 export interface SwarmClient extends AsyncDisposable {
   readonly kind: ClientKind
-  /** From the start of the process until it can answer. */
+  /** The time from the start of the process until it can answer. */
   readonly readySeconds: number
   answer(request: AnswerRequest): Promise<MeasuredAnswer>
   residentBytes(): Promise<number>
 }
 
 export interface ClientOptions {
-  /** Where 8-bit copies of LM heads are kept. */
+  /** The folder of the 8-bit copies of LM heads. */
   readonly cacheFolder: string
-  /** `swarm.serverToServer` of ours. */
+  /** `swarm.serverToServer` of this client. */
   readonly push?: 'auto' | 'always' | 'never'
 }
 

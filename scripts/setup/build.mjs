@@ -10,7 +10,7 @@ const isBuilt = (name) =>
     () => false,
   )
 
-/** Runs a build step unless its sources are as they were when it last succeeded and its output is there. */
+/** Runs a build step unless its sources are unchanged since it last succeeded and its output exists. */
 async function buildStep(name, title, packages, commands) {
   const inputs = ['src', 'public', 'index.html', 'package.json', 'tsconfig.json', 'vite.config.ts']
   const places = packages.flatMap((each) => inputs.map((input) => `packages/${each}/${input}`))
@@ -21,12 +21,12 @@ async function buildStep(name, title, packages, commands) {
   const finish = startProgress(title)
   for (const { command, args, cwd } of commands)
     await run(command, args, { cwd: path.join(root, cwd ?? '.') })
-  finish('done')
+  finish('finished')
   await markFresh(name, digest)
   return true
 }
 
-/** Compiles the packages and bundles the page. Returns whether there was anything to do. */
+/** Compiles the packages and bundles the page. Returns false if everything was up to date. */
 export async function build(node) {
   const script = (...parts) => path.join(root, 'node_modules', ...parts)
   const packages = await buildStep('build-node', 'Building the packages', nodePackages, [

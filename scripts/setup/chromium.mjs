@@ -1,6 +1,6 @@
 import { installFromDebian, isProgram } from './debian.mjs'
 
-/** Browsers that playwright-core can drive, by the names that distributions give them. */
+/** Browsers that playwright-core can drive, by their names in distributions. */
 const names = ['chromium', 'chromium-browser', 'google-chrome', 'google-chrome-stable']
 
 async function hasBrowser() {
@@ -9,12 +9,12 @@ async function hasBrowser() {
   return false
 }
 
-/** The browser tests need Chromium: taken from Debian where it is missing and this user may install it. */
+/** Installs Chromium for the browser tests, from Debian, if it is missing and this user may install it. */
 export async function installChromium() {
   if (await hasBrowser()) return
   await installFromDebian(
     'Chromium',
     ['chromium', 'fonts-dejavu-core'],
-    'The browser tests need Chromium, and none was found. Set CHROMIUM_PATH to a Chromium or Chrome, or install one',
+    'The browser tests need Chromium, which was not found. Set CHROMIUM_PATH to a Chromium or Chrome, or install one',
   )
 }

@@ -1,11 +1,11 @@
 import { SetupError, invokedAs, run, startProgress } from './progress.mjs'
 
-/** Whether a program is there and runs. */
+/** Reports whether a program exists and runs. */
 export async function isProgram(name, args = ['--version']) {
   return (await run(name, args, { allowFailure: true })).code === 0
 }
 
-/** Installs packages of Debian where this user may. `need` begins the message for those who have to do it themselves. */
+/** Installs Debian packages if this user may. Otherwise the error begins with `need` and says how to install them. */
 export async function installFromDebian(title, packages, need) {
   if (process.getuid?.() !== 0 || !(await isProgram('apt-get')))
     throw new SetupError(
@@ -15,5 +15,5 @@ export async function installFromDebian(title, packages, need) {
   const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive' }
   await run('apt-get', ['update', '-qq'], { env })
   await run('apt-get', ['install', '-y', '-qq', '--no-install-recommends', ...packages], { env })
-  finish('done')
+  finish('finished')
 }

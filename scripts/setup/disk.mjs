@@ -5,7 +5,7 @@ import { SetupError, invokedAs } from './progress.mjs'
 export const formatBytes = (bytes) =>
   bytes < 1e9 ? `${Math.round(bytes / 1e6)} MB` : `${(bytes / 1e9).toFixed(1)} GB`
 
-/** What is free on the disk of a folder; undefined where Node is too old to say (before 18.15). */
+/** Returns the free bytes on the disk of a folder; undefined before Node 18.15, which has no function for it. */
 export async function freeBytes(folder) {
   if (fs.statfs === undefined) return undefined
   await fs.mkdir(folder, { recursive: true })
@@ -13,17 +13,17 @@ export async function freeBytes(folder) {
   return bavail * bsize
 }
 
-/** @throws SetupError if there is less room than `bytes`. */
+/** Checks that a disk has enough free space. @throws SetupError if less than `bytes` are free */
 export async function requireSpace(folder, bytes, what) {
   const free = await freeBytes(folder)
   if (free === undefined || free >= bytes) return
   throw new SetupError(
-    `${what} need ${formatBytes(bytes)} of free disk while they are set up, and ${formatBytes(free)} are free at ${folder}. ` +
-      `Make room, then run ${invokedAs()} again.`,
+    `The set-up of "${what}" needs ${formatBytes(bytes)} of free disk space, but only ${formatBytes(free)} are free at ${folder}. ` +
+      `Free some space, then run ${invokedAs()} again.`,
   )
 }
 
-/** Bytes of all files below a folder; files that come and go meanwhile do not matter. */
+/** Returns the bytes of all files below a folder. Files may appear and vanish meanwhile. */
 export async function sizeOf(folder) {
   const entries = await fs.readdir(folder, { withFileTypes: true }).catch(() => [])
   let total = 0

@@ -1,6 +1,6 @@
 /**
- * Environment of every program that the set-up starts, and of what it sets up: none of them may report to its maker, or ask
- * for a newer version of itself.
+ * Environment variables of every program that the set-up and the commands after it start: they turn off telemetry and checks
+ * for newer versions.
  */
 export const noReports = {
   DO_NOT_TRACK: '1',

@@ -12,7 +12,7 @@ const exists = (file) =>
     () => false,
   )
 
-/** npm as it was called, without a shell; by name where this script was started by hand. */
+/** Returns the npm that called this script, without a shell; `npm` by its name if the script was started directly. */
 export function npmCommand() {
   const npm = process.env.npm_execpath
   if (npm && /\.c?js$/.test(npm)) return { command: process.execPath, args: [npm] }
@@ -29,7 +29,7 @@ async function countInstalled() {
   return names.filter((name) => !name.startsWith('.')).length - scopes.length + scoped.flat().length
 }
 
-/** Installs exactly what package-lock.json says; runs no package's scripts. Returns whether there was anything to do. */
+/** Installs exactly the packages of package-lock.json, without running their scripts. Returns false if nothing was to do. */
 export async function installPackages() {
   const manifests = ['package.json', 'package-lock.json', '.npmrc']
   const digest = await digestOfContents(manifests, process.platform, process.arch)
@@ -61,12 +61,12 @@ export async function installPackages() {
   } finally {
     clearInterval(timer)
   }
-  finish('done')
+  finish('finished')
   await markFresh('npm', digest)
   return true
 }
 
-/** The Node that everything after the set-up runs on: the one from npm, or a new enough one of this machine. */
+/** Returns the Node that runs everything after the set-up: the one from npm, or this machine's if it is new enough. */
 export async function nodeExecutable() {
   const packages = await readdir(path.join(root, 'node_modules')).catch(() => [])
   for (const name of packages.filter((each) => /^node-(bin-)?(linux|darwin|win)-/.test(each))) {
@@ -83,7 +83,7 @@ export async function nodeExecutable() {
   const [major, minor] = process.versions.node.split('.').map(Number)
   if (major > oldestNode[0] || (major === oldestNode[0] && minor >= oldestNode[1])) return process.execPath
   throw new SetupError(
-    `Node ${process.versions.node} is too old, and npm has no newer one for ${process.platform} ${process.arch}. ` +
+    `Node ${process.versions.node} is too old, and npm has no package of a newer one for ${process.platform} ${process.arch}. ` +
       `Install Node ${oldestNode.join('.')} or newer, then try again.`,
   )
 }

@@ -1,10 +1,10 @@
 import { spawnSync } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 
-/** How soon the end of a parent is noticed, in milliseconds. */
-const lookMs = 500
+/** The interval at which the parent is checked, in milliseconds. */
+const checkMs = 500
 
-/** Parent and name of a process; undefined where they can't be told. Linux without `ps` (containers) has /proc. */
+/** Returns the parent and the name of a process; undefined if unknown. Linux without `ps` (containers) has /proc. */
 function describe(pid) {
   try {
     const [, name, parent] = /^\d+ \((.*)\) \S (\d+)/s.exec(readFileSync(`/proc/${pid}/stat`, 'utf8'))
@@ -21,8 +21,8 @@ function describeByPs(pid) {
   return parent && { parent: Number(parent), name: name.trim() }
 }
 
-/** npm behind a shell that it started to run the script in; undefined where npm is the parent itself. */
-function processBehindShell(parent) {
+/** Returns the parent of the shell in which npm runs the script; undefined if there is no shell and npm is the parent. */
+function parentOfShell(parent) {
   if (process.platform === 'win32') return undefined
   const shell = describe(parent)
   return shell && /(^|[-/])(ba|da|a|z|k)?sh$/.test(shell.name) ? shell.parent : undefined
@@ -38,19 +38,18 @@ function isAlive(pid) {
 }
 
 /**
- * Calls `onEnd` when npm, which started this script, is gone, however it ended: a signal that it can't pass on would leave
- * the server behind, holding its port. Nothing is watched beyond npm: a shell may end, and leave `npm start &` running.
+ * Calls `onEnd` when npm, which started this script, has ended for any reason: after a signal that npm can't forward, the
+ * server would otherwise keep running and hold its port. Only npm is watched: `npm start &` may outlive its shell.
  */
 export function onParentEnd(onEnd) {
   if (!process.env.npm_lifecycle_event) return
   const parent = process.ppid
-  const behind = processBehindShell(parent)
-  const hasEnded = () =>
-    process.ppid !== parent || !isAlive(parent) || (behind !== undefined && !isAlive(behind))
+  const npm = parentOfShell(parent)
+  const hasEnded = () => process.ppid !== parent || !isAlive(parent) || (npm !== undefined && !isAlive(npm))
   const timer = setInterval(() => {
     if (!hasEnded()) return
     clearInterval(timer)
     onEnd()
-  }, lookMs)
+  }, checkMs)
   timer.unref()
 }

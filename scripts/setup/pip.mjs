@@ -1,28 +1,28 @@
 import { formatBytes, sizeOf } from './disk.mjs'
 
-/** Between two looks at the folders, in milliseconds: an environment has tens of thousands of files. */
-const lookMs = 2000
+/** The interval between two measurements of the folders, in milliseconds: an environment has tens of thousands of files. */
+const intervalMs = 2000
 
 /** `torch-2.3.1-cp311-…whl.metadata` → `torch`. */
 const packageOf = (file) => /^(.+?)-\d/.exec(file)?.[1] ?? file
 
 /**
- * What pip is doing, for the line of progress. Its own bar is for terminals, and says nothing while it unpacks: so the
- * package comes from what it prints, the amounts from the growth of the folders that it fills.
- * `downloads` is its temporary folder, `environment` where packages are installed.
+ * Describes the progress of pip in a line. pip's own progress bar is for terminals, and shows nothing while it unpacks. So the
+ * package is taken from pip's output, and the amounts from the growth of the folders that it fills: `downloads` is its
+ * temporary folder, and packages are installed in `environment`.
  */
 export function watchPip({ downloads, environment, expectedBytes }) {
-  let doing = 'asking for versions'
+  let doing = 'resolving versions'
   let installing = false
   let bytes = 0
-  let looking = false
-  const look = async () => {
-    if (looking) return
-    looking = true
+  let measuring = false
+  const measure = async () => {
+    if (measuring) return
+    measuring = true
     bytes = await sizeOf(installing ? environment : downloads)
-    looking = false
+    measuring = false
   }
-  const timer = setInterval(() => void look(), lookMs)
+  const timer = setInterval(() => void measure(), intervalMs)
   const onLine = (line) => {
     const [, verb, name] =
       /^\s*(Collecting|Downloading|Using cached|Building wheel for|Preparing metadata)\s+(\S*)/.exec(line) ??
@@ -35,7 +35,7 @@ export function watchPip({ downloads, environment, expectedBytes }) {
       const size = /\(([\d.]+ [kMG]?B)\)/.exec(line)?.[1]
       doing = `downloading ${packageOf(name.split('/').at(-1))}${size ? ` (${size})` : ''}`
     } else if (verb === 'Building wheel for') doing = `building ${name}`
-    else if (verb === 'Collecting') doing = `looking for ${name.replace(/[^\w.-].*/, '')}`
+    else if (verb === 'Collecting') doing = `resolving ${name.replace(/[^\w.-].*/, '')}`
   }
   return {
     onOutput: (text) => text.split('\n').forEach(onLine),

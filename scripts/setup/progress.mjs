@@ -5,7 +5,7 @@ import { noReports } from './no-reports.mjs'
 
 export const root = path.resolve(fileURLToPath(new URL('../..', import.meta.url)))
 
-/** A failure whose message tells a person what to do; shown without a stack trace. */
+/** A failure whose message says what to do. It is printed without a stack trace. */
 export class SetupError extends Error {}
 
 export const elapsedSince = (started) => {
@@ -15,19 +15,19 @@ export const elapsedSince = (started) => {
     : `${Math.floor(seconds / 60)} min ${Math.round(seconds % 60)} s`
 }
 
-/** How this was called, for "run it again": `npm start`, `npm test`, `npm run demo`. */
+/** Returns the command that the user ran, for messages: `npm start`, `npm test`, `npm run demo`. */
 export function invokedAs() {
   const script = process.env.npm_lifecycle_event
   if (!script || script === 'npx') return 'the command'
   return script === 'start' || script === 'test' ? `npm ${script}` : `npm run ${script}`
 }
 
-/** A line that stays. */
+/** Prints a line. */
 export const step = (text) => process.stderr.write(`▸ ${text}\n`)
 
 /**
- * Shows that long work goes on: on a terminal one line that is rewritten, elsewhere a line every 15 seconds.
- * `detail()` gives what is known of the progress now.
+ * Shows the progress of long work: on a terminal in one line that is rewritten, elsewhere with a line every 15 seconds.
+ * `detail()` returns the current progress. The result is a function that ends the display with an outcome.
  */
 export function startProgress(title, detail = () => '') {
   const started = Date.now()
@@ -45,13 +45,13 @@ export function startProgress(title, detail = () => '') {
   }
 }
 
-/** What runs now: it ends with this process. */
+/** The programs that are running: they end with this process. */
 const running = new Set()
 process.on('exit', () => {
   for (const child of running) child.kill()
 })
 
-/** Runs a program without a shell; its output is kept and shown only when it fails. */
+/** Runs a program without a shell. Its output is part of the error if it fails. @throws SetupError */
 export function run(command, args, options = {}) {
   const { onOutput, allowFailure = false, ...spawnOptions } = options
   return new Promise((resolve, reject) => {

@@ -116,7 +116,7 @@ describe('the set-up', () => {
     const { status, output, calls } = await run('swarm', 'swarm', { freeBytes: 1e9 })
     expect([status, calls.includes('npm')]).toEqual([1, false])
     expect(output).toMatch(
-      /need [\d.]+ GB of free disk while they are set up, and 1\.0 GB are free at .*then run npm run swarm again/s,
+      /needs [\d.]+ GB of free disk space, but only 1\.0 GB are free at .*then run npm run swarm again/s,
     )
   })
 
@@ -141,7 +141,7 @@ describe('the progress of pip', () => {
     await mkdir(path.join(environment, 'lib'), { recursive: true })
     const pip = watchPip({ downloads, environment, expectedBytes: 5.6e9 })
     pip.onOutput('Collecting torch==2.3.1\n')
-    expect(pip.detail()).toBe('looking for torch, 0 MB downloaded,')
+    expect(pip.detail()).toBe('resolving torch, 0 MB downloaded,')
     pip.onOutput('  Downloading torch-2.3.1-cp311-cp311-manylinux1_x86_64.whl.metadata (26 kB)\n')
     pip.onOutput('  Downloading torch-2.3.1-cp311-cp311-manylinux1_x86_64.whl (779.1 MB)\n')
     await writeFile(path.join(downloads, 'pip-unpack-1', 'torch.whl'), Buffer.alloc(3e6))

@@ -5,7 +5,7 @@ import { root } from './progress.mjs'
 
 const stampFile = (name) => path.join(root, '.cache', 'setup', name)
 
-/** Whether a step was last finished with exactly these inputs. */
+/** Reports whether a step last finished with exactly these inputs. */
 export async function isFresh(name, digest) {
   return (await readFile(stampFile(name), 'utf8').catch(() => '')) === digest
 }
@@ -17,7 +17,7 @@ export async function markFresh(name, digest) {
 
 export const forget = (name) => rm(stampFile(name), { force: true })
 
-/** Digest of what the named files contain; a missing file counts as such. */
+/** Returns a digest of the contents of files. A missing file has its own digest. */
 export async function digestOfContents(files, ...facts) {
   const hash = createHash('sha256').update(JSON.stringify(facts))
   for (const file of files)
@@ -25,7 +25,7 @@ export async function digestOfContents(files, ...facts) {
   return hash.digest('hex')
 }
 
-/** All files below a folder; the file itself if it is one; none if it does not exist. */
+/** Returns all files below a folder, the file itself if it is one, or none if it does not exist. */
 async function filesBelow(place) {
   const absolute = path.join(root, place)
   const state = await stat(absolute).catch(() => undefined)
@@ -37,7 +37,7 @@ async function filesBelow(place) {
     .sort()
 }
 
-/** Digest of names, sizes and times of all files in these places: quick enough for every start. */
+/** Returns a digest of the names, sizes and times of all files in these places, fast enough for every start. */
 export async function digestOfTimes(places, ...facts) {
   const hash = createHash('sha256').update(JSON.stringify(facts))
   const files = (await Promise.all(places.map(filesBelow))).flat()

@@ -1,11 +1,11 @@
 import { installFromDebian, isProgram } from './debian.mjs'
 
-/** A test looks at every connection that a session makes, by the system calls of its processes. */
+/** Installs strace, with which a test records every connection of a session from the system calls of its processes. */
 export async function installStrace() {
   if (process.platform !== 'linux' || (await isProgram('strace'))) return
   await installFromDebian(
     'strace',
     ['strace'],
-    'The test of what leaves this machine needs strace, and none was found. Install it',
+    'The test of network connections needs strace, which was not found. Install it',
   )
 }
