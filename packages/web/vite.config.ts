@@ -7,12 +7,12 @@ import { serviceWorker } from './pwa/service-worker-plugin.ts'
 
 /**
  * `npm run dev -w packages/web` proxies the API to a gateway on PETALS_CHAT_URL (default: the product's own address);
- * PETALS_CHAT_SCRIPTED=1 answers from a script instead, for work on the page without any model.
+ * PETALS_CHAT_SCRIPTED=1 answers from a script instead, for work on the page without a model.
  */
 const gateway = process.env['PETALS_CHAT_URL'] ?? 'http://127.0.0.1:5000'
 const scripted = process.env['PETALS_CHAT_SCRIPTED'] === '1'
 
-/** Every browser that can run the page reads WOFF2: KaTeX's two older formats would be 40 files that nobody loads. */
+/** Every browser that can run the page reads WOFF2: KaTeX's two older formats would be 40 unused files. */
 const onlyWoff2: Plugin = {
   name: 'only-woff2',
   enforce: 'pre',
@@ -23,11 +23,11 @@ const onlyWoff2: Plugin = {
 }
 
 export default defineConfig({
-  // Addresses relative to the page: a proxy may show it below any path.
+  // Addresses are relative to the page: a proxy may serve it below any path.
   base: './',
   resolve: {
     alias: {
-      // The variant for browsers decodes `&amp;` by innerHTML, which the gateway's CSP refuses (Trusted Types).
+      // The browser variant decodes `&amp;` by innerHTML, which the gateway's CSP forbids (Trusted Types).
       'decode-named-character-reference': fileURLToPath(
         new URL('../../node_modules/decode-named-character-reference/index.js', import.meta.url),
       ),

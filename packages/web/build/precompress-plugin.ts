@@ -3,9 +3,9 @@ import { join } from 'node:path'
 import { brotliCompressSync, constants, gzipSync } from 'node:zlib'
 import type { Plugin } from 'vite'
 
-/** Fonts and pictures are compressed already. */
+/** Fonts and images are already compressed. */
 const compressible = /\.(?:html|js|css|svg|json|webmanifest)$/
-/** Less is not worth a header. */
+/** A smaller saving is not worth it. */
 const MIN_SAVING = 0.9
 
 const encoders: Readonly<Record<string, (bytes: Uint8Array) => Uint8Array>> = {
@@ -20,7 +20,7 @@ const encoders: Readonly<Record<string, (bytes: Uint8Array) => Uint8Array>> = {
   gz: (bytes) => gzipSync(bytes, { level: 9 }),
 }
 
-/** Writes `.br` and `.gz` beside the files of the build: the gateway sends those to browsers that take them. */
+/** Writes `.br` and `.gz` files beside the files of the build: the gateway sends them to browsers that accept them. */
 export function precompress(): Plugin {
   let outDir = ''
   return {
@@ -29,14 +29,14 @@ export function precompress(): Plugin {
     configResolved: (config) => {
       outDir = join(config.root, config.build.outDir)
     },
-    // Not earlier: files of `public/` are copied by Vite, and plugins hear nothing of them.
+    // Not earlier: Vite copies the files of `public/` without notifying plugins.
     closeBundle: { order: 'post', handler: () => compressFolder(outDir) },
   }
 }
 
 function compressFolder(folder: string): void {
   for (const entry of readdirSync(folder, { withFileTypes: true, recursive: true })) {
-    // The manifest of the build is for tools.
+    // The manifest of the build is for tools only.
     if (!entry.isFile() || !compressible.test(entry.name) || entry.parentPath.endsWith('.vite')) continue
     const path = join(entry.parentPath, entry.name)
     const bytes = readFileSync(path)

@@ -1,12 +1,12 @@
 import type { Chat, Message } from '../src/chat/types.ts'
 
-/** Rows of the page's database. */
+/** The rows of the page's database. */
 export interface StoredChats {
   readonly chats: readonly Chat[]
   readonly messages: readonly Message[]
 }
 
-/** Runs in the page: puts chats into its database. The page sees them after a reload. */
+/** Adds chats to the page's database. Runs in the page, which shows them after a reload. */
 export async function fillDatabase(stored: StoredChats): Promise<void> {
   const database = await new Promise<IDBDatabase>((resolve, reject) => {
     const opening = indexedDB.open('petals-chat')
@@ -20,7 +20,7 @@ export async function fillDatabase(stored: StoredChats): Promise<void> {
   database.close()
 }
 
-/** One chat as long as they get; `text` is that of each answer. */
+/** Creates one very long chat; `text` is the text of each answer. */
 export function longChat(count: number, text: string): StoredChats {
   return chatOf(
     'long',
@@ -30,7 +30,7 @@ export function longChat(count: number, text: string): StoredChats {
   )
 }
 
-/** As many chats as somebody has after years, of two turns each, the newest first. */
+/** Creates as many chats as a reader has after years, each with one turn of question and answer, the newest first. */
 export function manyChats(count: number): StoredChats {
   const day = 86_400_000
   const all = Array.from({ length: count }, (_, index) =>

@@ -7,13 +7,16 @@ import { longTour } from './scripts.ts'
 import { readTrace, type Figures } from './trace.ts'
 
 /**
- * Measures how smooth the built page is in Chromium, and fails where it is not: `npm run measure -w packages/web`.
- * A chat of 400 messages is opened and scrolled, then an answer with everything that is dear to show streams in at 60
- * tokens a second, while somebody types.
+ * Measures how smoothly the built page runs in Chromium, and fails if it does not: `npm run measure -w packages/web`.
+ * It opens and scrolls a chat of 400 messages, then streams an answer with everything that is expensive to render at 60
+ * tokens per second, while it types.
  */
 const MESSAGES = 400
 const STREAM_MS = 20_000
-/** Milliseconds. A task of 200 ms is felt. What the page's thread took counts, not what it waited for other programs. */
+/**
+ * Milliseconds; a task of 200 ms is noticeable. Counts the CPU time of the page's thread, not its waits for other
+ * programs.
+ */
 const MAX_TASK_MS = 200
 
 const server = await preview({

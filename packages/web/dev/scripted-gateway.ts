@@ -5,8 +5,8 @@ import { scriptedRoute, scriptedSwarm } from './scripted-swarm.ts'
 import { pickScript } from './scripts.ts'
 
 /**
- * Answers the page's requests from scripts, to work on the page where no model is at hand: `npm run dev` with
- * PETALS_CHAT_SCRIPTED=1. A tool of developers only; neither the product nor a test uses it.
+ * Answers the page's requests from scripts, for work on the page without a model: `npm run dev` with
+ * PETALS_CHAT_SCRIPTED=1. It is a tool for developers; neither the product nor a test uses it.
  */
 export function scriptedGateway(): Plugin {
   return {
@@ -74,7 +74,7 @@ function models(): readonly object[] {
   ]
 }
 
-/** Four characters are about a token. */
+/** Estimates four characters per token. */
 async function countTokens(request: IncomingMessage, response: ServerResponse): Promise<void> {
   const { prompt = '', messages = [] } = await readBody(request)
   const characters = [prompt, ...messages.map(({ content }) => content)].join('').length

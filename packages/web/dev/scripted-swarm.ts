@@ -1,4 +1,4 @@
-/** A swarm of 80 blocks with a gap, as `GET /api/v1/swarm` would tell of it. */
+/** Returns a swarm of 80 blocks with a gap, as `GET /api/v1/swarm` would report it. */
 export function scriptedSwarm(): object {
   const spans = [
     [0, 32, 'gpu-attic'],
@@ -37,19 +37,19 @@ export function scriptedSwarm(): object {
     servers,
     initialPeers: ['/ip4/10.1.2.3/tcp/31234/p2p/QmcXhze98AcgGQDDYna23s4Jho96n8wkwLJv78vxtFNq44'],
     ageMs: 1200,
-    history: Array.from({ length: 45 }, (_, index) => scriptedLook(44 - index)),
+    history: Array.from({ length: 45 }, (_, index) => scriptedSample(44 - index)),
   }
   return { models: [model] }
 }
 
-/** An hour in which servers came and went, with some minutes without news. */
-function scriptedLook(minutesAgo: number): object {
+/** A sample of an hour in which servers joined and left, with some minutes without data. */
+function scriptedSample(minutesAgo: number): object {
   const servers = minutesAgo > 30 ? 3 : minutesAgo > 12 ? 6 : 5
   const newsAgo = minutesAgo > 20 ? minutesAgo + 6 : minutesAgo
   return { ageMs: newsAgo * 60_000 + 20_000, servers, leastReplicas: minutesAgo > 8 ? 1 : 0 }
 }
 
-/** The way of an answer through that swarm, told with its first token and when a server leaves. */
+/** Returns the route of an answer through that swarm, at its first token and when a server leaves. */
 export function scriptedRoute(token: number): object | undefined {
   if (token !== 0 && token !== 12) return undefined
   const hop = (peer: string, public_name: string | undefined, start: number, end: number): object => ({

@@ -42,7 +42,7 @@ $$
 const prose =
   'Petals spread a large model over many computers. Each one holds a few of its blocks, and an answer travels through all of them, token by token. '
 
-/** Everything that is dear to show, for some minutes: long code, tables, formulas, lists. */
+/** Text that is expensive to render, for some minutes: long code, tables, formulas, lists. */
 export function longTour(sections: number): string {
   return Array.from({ length: sections }, (_, index) => `## Part ${index + 1}\n\n${tour}\n${longCode}`).join(
     '\n',
@@ -58,7 +58,7 @@ const longCode = [
   '```\n',
 ].join('\n')
 
-/** A word in the question picks what is shown. */
+/** A word in the question selects the script. */
 const scripts: readonly (readonly [RegExp, Script])[] = [
   [/everything/i, { text: longTour(12), tokensPerSecond: 60 }],
   [/tour|markdown/i, { text: tour, tokensPerSecond: 60 }],

@@ -1,8 +1,8 @@
-/** What the page's main thread did, by its own CPU time. */
+/** The work of the page's main thread, by CPU time. */
 export interface Figures {
   readonly longestTaskMs: number
   readonly tasksOver50: number
-  /** Of the time that was traced. */
+  /** The busy share of the traced time. */
   readonly busyShare: number
 }
 

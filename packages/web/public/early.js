@@ -1,10 +1,11 @@
-// Runs before the first paint, in every browser: sets the chosen colour theme, and says so where the page can't run.
+// Runs before the first paint, in every browser: sets the chosen theme, and shows a message if the browser can't run
+// the page.
 ;(function () {
   var preferences = {}
   try {
     preferences = JSON.parse(localStorage.getItem('petals-chat.preferences')) || {}
   } catch {
-    // No storage: as the system is set.
+    // No storage: use the system's theme.
   }
   var theme = preferences.theme
   if (theme === 'light' || theme === 'dark') document.documentElement.dataset.theme = theme

@@ -5,12 +5,12 @@ import type { Plugin } from 'vite'
 
 const source = fileURLToPath(new URL('service-worker.js', import.meta.url))
 
-/** What the page needs to open; fonts of formulas are stored when they are first used. */
+/** The files that the page needs to open; fonts of formulas are stored on first use. */
 const needed = /\.(?:js|css)$/
 
 /**
- * Writes `sw.js`, which stores the build's files for the time without a server. Files of `public/` are named in
- * `publicFiles`: Vite copies them without telling plugins.
+ * Writes `sw.js`, which stores the build's files for times without a server. Files of `public/` are listed in
+ * `publicFiles`, because Vite copies them without notifying plugins.
  */
 export function serviceWorker(publicFiles: readonly string[]): Plugin {
   return {
@@ -19,10 +19,10 @@ export function serviceWorker(publicFiles: readonly string[]): Plugin {
     enforce: 'post',
     generateBundle(_, bundle) {
       const built = Object.keys(bundle).filter((name) => needed.test(name))
-      // Relative to the worker, which stands beside the page.
+      // Relative to the worker, which lies beside the page.
       const files = ['./', ...publicFiles, ...built].toSorted()
       const code = readFileSync(source, 'utf8')
-      // Old and new workers keep their files apart.
+      // Old and new workers use separate caches.
       const version = createHash('sha256')
         .update(JSON.stringify(files))
         .update(code)

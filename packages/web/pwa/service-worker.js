@@ -1,13 +1,13 @@
 // Opens the page without a server, to read old chats. The build fills in its files and their version.
-/** Where the page stands: several may share an origin, each below a path of its own. */
+/** The base address of the page: several pages may share an origin, each below its own path. */
 const BASE = new URL('./', location.href)
 const CACHE_PREFIX = BASE.pathname === '/' ? 'petals-chat-' : `petals-chat:${BASE.pathname}:`
 const CACHE = `${CACHE_PREFIX}__VERSION__`
 const FILES = ['__FILES__'].map((name) => new URL(name, BASE).pathname)
 const ASSETS = new URL('assets/', BASE).pathname
-/** A server that does not answer a navigation by then is treated as gone; the page itself goes on asking it. */
+/** A server that does not answer a navigation within this time counts as unreachable; the page itself keeps asking it. */
 const NAVIGATION_TIMEOUT_MS = 4000
-/** `Vary` names headers that change how a file is sent, not what is in it. */
+/** `Vary` names headers that change the encoding of a file, not its content. */
 const anyVariant = { ignoreVary: true }
 
 addEventListener('install', (event) => {
@@ -34,7 +34,7 @@ addEventListener('fetch', (event) => {
   }
 })
 
-/** The server's page, so that it is never older than the server; the stored one where there is no server. */
+/** Returns the server's page, so that it is never older than the server; the stored page if there is no server. */
 async function openPage(request) {
   try {
     return await fetch(request, { signal: AbortSignal.timeout(NAVIGATION_TIMEOUT_MS) })
@@ -43,7 +43,7 @@ async function openPage(request) {
   }
 }
 
-/** Names of files in `assets` change with their content: what is stored is right for ever. */
+/** File names in `assets` change with their content: stored files never become stale. */
 async function fromCache(request) {
   const stored = await caches.match(request, anyVariant)
   if (stored) return stored

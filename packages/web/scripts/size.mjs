@@ -1,5 +1,5 @@
-// Holds the build against its budget: what is loaded before the first message, in the files that the gateway sends.
-// Run after `npm run build -w packages/web`. Exit code 1 if it is too much.
+// Checks the build against its budget: the bytes that are loaded before the first message, as the gateway sends them.
+// Run it after `npm run build -w packages/web`. It exits with code 1 if the build exceeds the budget.
 import { existsSync, readFileSync, statSync } from 'node:fs'
 
 const BUDGET_BYTES = 200_000
@@ -8,7 +8,7 @@ const dist = new URL('../dist/', import.meta.url)
 const read = (path) => readFileSync(new URL(path, dist))
 const manifest = JSON.parse(read('.vite/manifest.json'))
 
-/** The entry and all that it imports statically: what the browser fetches before it runs anything. */
+/** Returns the entry and its static imports: the files that the browser fetches before it runs anything. */
 function firstLoad() {
   const files = new Set(['index.html', 'early.js', 'icon.svg', 'manifest.webmanifest'])
   const visit = ({ file, css = [], imports = [] }) => {
@@ -21,13 +21,13 @@ function firstLoad() {
   return [...files]
 }
 
-/** Of the file that the build has compressed; a tiny one may have none. */
+/** Returns the compressed size of a file; a tiny file may have no compressed copy. */
 function sentBytes(file, ending) {
   const compressed = new URL(`${file}${ending}`, dist)
   return statSync(existsSync(compressed) ? compressed : new URL(file, dist)).size
 }
 
-// Brotli is for https and this machine: over plain http from elsewhere browsers take gzip.
+// Browsers accept Brotli on https and localhost; over plain http from elsewhere they use gzip.
 for (const [coding, ending] of Object.entries({ Brotli: '.br', gzip: '.gz' })) {
   const sizes = firstLoad().map((file) => ({ file, bytes: sentBytes(file, ending) }))
   for (const { file, bytes } of sizes.toSorted((a, b) => b.bytes - a.bytes))

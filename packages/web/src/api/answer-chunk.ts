@@ -26,8 +26,8 @@ export interface AnswerPosition {
 }
 
 /**
- * The content of one event of a stream. Text and position come together: a caller that stores both at once can resume without
- * losing or doubling a token.
+ * The content of one event of a stream. Text and position come together: a caller that stores both at once can resume
+ * without losing or doubling a token.
  */
 export interface AnswerChunk {
   readonly text: string

@@ -14,7 +14,10 @@ export interface AnswerStreamOptions {
 export interface AnswerClient {
   /** @throws ApiError */
   request(request: ChatRequest, options: AnswerStreamOptions): AsyncIterable<AnswerChunk>
-  /** Streams what follows `position` of an interrupted answer. @throws ApiError, with the code `answer_gone` if it is lost. */
+  /**
+   * Streams what follows `position` of an interrupted answer. @throws ApiError, with the code `answer_gone` if it is
+   * lost.
+   */
   resume(position: AnswerPosition, options: AnswerStreamOptions): AsyncIterable<AnswerChunk>
   /** Stops an answer that the server keeps. */
   cancel(answerId: string): Promise<void>

@@ -1,7 +1,10 @@
 import type { LanguageStore } from '../i18n/language-store.ts'
 import type { PreferencesStore, Theme } from '../storage/preferences.ts'
 
-/** Applies theme and language whenever they are chosen, in this tab or another. Resolves once the first language is loaded. */
+/**
+ * Applies theme and language whenever they are chosen, in this tab or another. Resolves once the first language is
+ * loaded.
+ */
 export async function followPreferences(
   preferences: PreferencesStore,
   language: LanguageStore,

@@ -15,7 +15,10 @@ export function useCurrentChatId(): string | undefined {
   return useContext(CurrentChatContext) ?? ofPage
 }
 
-/** Returns the ids of the chats in which this tab or another writes an answer. Changes when an answer begins or ends only. */
+/**
+ * Returns the ids of the chats in which this tab or another writes an answer. Changes when an answer begins or ends
+ * only.
+ */
 export function useWritingChats(): ReadonlySet<string> {
   const { answers } = useServices()
   const ids = useStore(answers.live, (live) => [...live.values()].map(({ chatId }) => chatId).join(' '))

@@ -9,7 +9,10 @@ interface TrustedTypes {
 /** Relative to the page: a service worker controls the folder that it lies in. */
 const SCRIPT = 'sw.js'
 
-/** Lets the page open without its server. Works on https and on localhost only: elsewhere browsers have no service workers. */
+/**
+ * Lets the page open without its server. Works on https and on localhost only: elsewhere browsers have no service
+ * workers.
+ */
 export function registerServiceWorker(): void {
   if (!('serviceWorker' in navigator)) return
   navigator.serviceWorker.register(scriptUrl()).catch(() => {

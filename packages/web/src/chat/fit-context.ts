@@ -44,7 +44,10 @@ export function mostTokens({ messages }: Pick<ChatRequest, 'messages'>): number 
   )
 }
 
-/** Returns the earliest start that fits. If none fits, returns the last one: the server will refuse it with exact numbers. */
+/**
+ * Returns the earliest start that fits. If none fits, returns the last one: the server will refuse it with exact
+ * numbers.
+ */
 export async function fitToContext({ starts, count, room }: FitOptions): Promise<Fit> {
   const first = starts[0] ?? 0
   const all: Fit = { start: first, tokens: await count(first) }

@@ -134,7 +134,10 @@ const japaneseWindows = mean((character) => {
   return /[\uff61-\uff9f]/.test(character) ? -0.7 : /\p{Script=Han}/u.test(character) ? 0.35 : -0.4
 })
 
-/** Without a byte order mark, accepts UTF-16 only if nearly all characters belong to scripts in use, with spaces or stops. */
+/**
+ * Without a byte order mark, accepts UTF-16 only if nearly all characters belong to scripts in use, with spaces or
+ * stops.
+ */
 const utf16: Score = (text) => {
   const usual =
     /[\t\n\r -~\u00a0-\u024f\u0370-\u052f\u0590-\u06ff\u0900-\u097f\u0e00-\u0e7f\u2010-\u203a\u3000-\u30ff\u4e00-\u9fff\uac00-\ud7a3\uff01-\uff5e]/g

@@ -52,7 +52,10 @@ export function withoutMessages(tree: MessageTree, ids: readonly string[]): Mess
   return buildTree([...tree.messages.values()].filter(({ id }) => !gone.has(id)))
 }
 
-/** Returns the leaf to show when `id` and its descendants are gone: in the nearest other version, else the message before. */
+/**
+ * Returns the leaf to show when `id` and its descendants are gone: in the nearest other version, else the message
+ * before.
+ */
 export function leafWithout(tree: MessageTree, id: string): string | null {
   const { ids, index } = siblingsOf(tree, id)
   const neighbour = ids[index - 1] ?? ids[index + 1]

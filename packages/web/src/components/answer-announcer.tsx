@@ -15,14 +15,14 @@ const statusTexts = {
 } as const satisfies Record<MessageStatus, string | undefined>
 
 interface AnswerAnnouncerProps {
-  /** The last answer of the chat that is shown. */
+  /** The last answer of the shown chat. */
   readonly messageId: string | undefined
   readonly status: MessageStatus | undefined
-  /** Whose answer it is, where there are several. */
+  /** The name of the answering side, if there are several. */
   readonly name?: string
 }
 
-/** Tells people who listen to the page when an answer begins and how it ends; the text itself they read at their pace. */
+/** Announces to screen readers when an answer begins and how it ends; listeners read the text at their own pace. */
 export function AnswerAnnouncer({ messageId, status, name }: AnswerAnnouncerProps) {
   const texts = useTexts()
   const { answers } = useServices()
@@ -32,7 +32,7 @@ export function AnswerAnnouncer({ messageId, status, name }: AnswerAnnouncerProp
   useEffect(() => {
     const { current } = before
     before.current = { messageId, status }
-    // Only what happens now: a chat that is opened, or another version that is chosen, is no news.
+    // Announce only changes: opening a chat or choosing another version is not one.
     const happens =
       status === 'streaming' || (current.messageId === messageId && current.status === 'streaming')
     setKey(happens && status ? statusTexts[status] : undefined)

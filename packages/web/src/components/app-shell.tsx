@@ -11,11 +11,11 @@ import { Sidebar } from './sidebar.tsx'
 import { useSidebar } from './use-sidebar.ts'
 import './app-shell.css'
 
-/** Chats at the side, the top bar, and the page's current place. */
+/** The sidebar with the chats, the top bar, and the current route. */
 export function AppShell({ children }: { readonly children: ReactNode }) {
   const { router } = useServices()
   const texts = useTexts()
-  // Each side has its own model and settings there.
+  // In a comparison, each side has its own model and settings.
   const comparing = useStore(router, (route) => route.page === 'compare')
   const sidebar = useSidebar()
   useShortcuts(sidebar)

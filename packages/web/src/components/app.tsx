@@ -16,7 +16,7 @@ import { ShortcutsDialog } from './shortcuts/shortcut-list.tsx'
 const ComparePage = lazy(() => import('./compare/compare-page.tsx'))
 const SwarmPage = lazy(() => import('./swarm/swarm-page.tsx'))
 
-/** The whole page: its language around, one of its places inside, dialogs over it. */
+/** The whole page: the current route in the chosen language, with dialogs over it. */
 export function App() {
   const { language, router } = useServices()
   const texts = useStore(language, (state) => state.texts)
@@ -56,7 +56,7 @@ const dialogComponents = {
   shortcuts: ShortcutsDialog,
 } as const
 
-/** The dialog that is open, if one is. */
+/** The open dialog, if any. */
 export function Dialogs() {
   const { dialogs } = useServices()
   const open = useStore(dialogs)

@@ -18,11 +18,11 @@ import './chat-page.css'
 
 interface ChatPageProps {
   readonly chatId: string | undefined
-  /** The place that a search has found in it. */
+  /** The match of a search in this chat. */
   readonly found: FoundPlace | undefined
 }
 
-/** One chat, or the beginning of a new one. */
+/** One chat, or a new one. */
 export function ChatPage({ chatId, found }: ChatPageProps) {
   const { chats, conversation, drafts, router } = useServices()
   const { model, missing } = useCurrentModel()
@@ -35,7 +35,7 @@ export function ChatPage({ chatId, found }: ChatPageProps) {
     if (chatId) void chats.open(chatId)
   }, [chats, chatId])
   useEffect(() => {
-    // A link to a chat that was deleted, or of another browser.
+    // The link leads to a deleted chat, or to one of another browser.
     if (chatId && loaded && !chat) router.go({ page: 'new' }, { replace: true })
   }, [chatId, loaded, chat, router])
   useBranchOf(chatId, found)
@@ -79,7 +79,7 @@ export function ChatPage({ chatId, found }: ChatPageProps) {
   )
 }
 
-/** Shows the branch in which a place was found, once its chat is there. */
+/** Shows the branch that contains a match, once its chat is loaded. */
 function useBranchOf(chatId: string | undefined, found: FoundPlace | undefined): void {
   const { chats } = useServices()
   const isThere = useStore(chats, (state) => {

@@ -6,7 +6,10 @@ import { useWritingChats } from '../app/current-chat.ts'
 
 const PRODUCT = 'Petals Chat'
 
-/** The title of the window: the chat's, and before it whether an answer is being written, or came while the page was hidden. */
+/**
+ * Sets the window title: the chat's, with a mark while an answer is being written, or if one was completed in the
+ * background.
+ */
 export function DocumentTitle(): null {
   const title = usePlaceTitle()
   const mark = useAnswerMark()
@@ -26,7 +29,7 @@ function usePlaceTitle(): string {
   return route.page === 'new' ? '' : texts[route.page]
 }
 
-/** `… ` while answers are written, `● ` once they are there and the page has not been looked at since. */
+/** Returns `… ` while answers are being written, and `● ` after they were completed until the page is visible again. */
 function useAnswerMark(): string {
   const writing = [...useWritingChats()].some((id) => id !== '')
   const wasWriting = useRef(writing)

@@ -12,12 +12,12 @@ export function panelId(side: Side): string {
   return `compare-side-${side}`
 }
 
-/** Id of the element of a message. */
+/** Returns the id of the element of a message. */
 export function messageElementId(messageId: string): string {
   return `message-${messageId}`
 }
 
-/** Id of the link of a chat in the list. */
+/** Returns the id of the link of a chat in the list. */
 export function chatElementId(chatId: string): string {
   return `chat-${chatId}`
 }

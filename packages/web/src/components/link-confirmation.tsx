@@ -7,7 +7,7 @@ import { copyText } from '../ui/copy-text.ts'
 import { Modal } from '../ui/modal.tsx'
 import './link-confirmation.css'
 
-/** Shows where a link of model text really leads, before it is opened. */
+/** Shows the real destination of a link in model text before opening it. */
 export function LinkConfirmation({ children }: { readonly children: ReactNode }) {
   const texts = useTexts()
   const [url, setUrl] = useState<URL>()

@@ -12,13 +12,13 @@ import { usePopover } from '../ui/use-popover.ts'
 import { useTypeahead } from '../ui/use-typeahead.ts'
 import './model-selector.css'
 
-/** The button that says which model answers, and the list to choose another from. */
+/** The button with the current model, and the list to choose another. */
 export function ModelSelector() {
   const { models } = useServices()
   const texts = useTexts()
   const { model, missing, choose } = useCurrentModel()
   const popover = usePopover((content) => {
-    // On a phone its keyboard would cover the list.
+    // On a phone, the keyboard would cover the list.
     const first = softKeyboard.matches ? '[role=listbox]' : 'input, [role=listbox]'
     content.querySelector<HTMLElement>(first)?.focus()
     void models.refresh()
@@ -60,7 +60,7 @@ interface ModelListProps {
   readonly onClose: () => void
 }
 
-/** From so many models on there is a field to filter them. */
+/** From this number of models on, there is a field to filter them. */
 const MANY = 8
 
 function ModelList({ current, onChoose, onClose }: ModelListProps) {
@@ -89,7 +89,7 @@ function ModelList({ current, onChoose, onClose }: ModelListProps) {
     const index = flat.indexOf(active!)
     const steps = { ArrowDown: index + 1, ArrowUp: index - 1, PageDown: index + 5, PageUp: index - 5 }
     const target = { ...steps, ...(!isField && { Home: 0, End: flat.length - 1 }) }[key]
-    // With Ctrl or the like a letter is a command of the browser.
+    // With Ctrl or a similar key, a letter is a command of the browser.
     const isTyped = !isField && !event.ctrlKey && !event.metaKey && !event.altKey
     const named = isTyped ? typeahead(key, flat, index) : undefined
     const next = target === undefined ? named : flat[Math.min(Math.max(target, 0), flat.length - 1)]
@@ -150,7 +150,7 @@ function ModelList({ current, onChoose, onClose }: ModelListProps) {
   )
 }
 
-/** By words of the name, the id and the family, in any order. */
+/** Matches words of the name, the id and the family, in any order. */
 function matches({ name, id, family = '' }: ModelInfo, filter: string): boolean {
   const text = `${name} ${id} ${family}`.toLowerCase()
   return filter

@@ -17,12 +17,12 @@ export function modelStateLabel(texts: Texts, { name }: ModelState): string {
   return texts[labels[name]]
 }
 
-/** A dot in the colour of the state; its shape differs too, for those who don't see colours. */
+/** A dot in the colour of the state; its shape differs too, for readers who can't distinguish colours. */
 export function ModelDot({ state }: { readonly state: ModelState }) {
   return <span className="model-dot" data-state={state.name} aria-hidden="true" />
 }
 
-/** How far a model is on its way into memory. */
+/** The loading progress of a model. */
 export function ModelProgress({ progress }: { readonly progress: LoadProgress }) {
   const texts = useTexts()
   const { total, done } = progress

@@ -7,10 +7,10 @@ import { Button, IconButton } from '../ui/button.tsx'
 import { pressedKey } from '../ui/pressed-key.ts'
 import './notices.css'
 
-/** Id of the place where notices stand, for the key that leads there. */
+/** Id of the container of the notices, for the shortcut that leads there. */
 export const NOTICES_ID = 'notices'
 
-/** What happened, and how to take it back. Stands between the chat and the composer, and covers neither. */
+/** The notices, each with an undo if there is one. They stand between the chat and the composer, and cover neither. */
 export function Notices() {
   const { notices } = useServices()
   const texts = useTexts()
@@ -58,13 +58,13 @@ export function Notices() {
   )
 }
 
-/** Tells people who listen to the page what is new. Stands apart from the notices, which move with the page's places. */
+/** Announces new notices to screen readers. It is separate from the notices, which are mounted again with each route. */
 export function NoticesAnnouncer() {
   const { notices } = useServices()
   const texts = useTexts()
   const list = useStore(notices)
   return (
-    // Each by itself: not all of them again with every new one.
+    // Each notice is announced separately, not all of them with every new one.
     <div className="visually-hidden" role="status" aria-atomic="false">
       {list.map((notice) => (
         <p key={notice.id}>

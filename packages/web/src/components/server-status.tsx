@@ -6,7 +6,10 @@ import { Button } from '../ui/button.tsx'
 import { Icon } from '../ui/icon.tsx'
 import './server-status.css'
 
-/** A line that says that the server is gone, and when it is asked again. It goes by itself once the server is back. */
+/**
+ * A line that shows that the server can't be reached, and when the next attempt follows. It disappears once the server
+ * is back.
+ */
 export function ServerStatus() {
   const { models } = useServices()
   const texts = useTexts()
@@ -35,7 +38,7 @@ export function ServerStatus() {
   )
 }
 
-/** Counts down; undefined where there is nothing to wait for. */
+/** Counts down the seconds until `time`; undefined if there is no time. */
 function useSecondsUntil(time: number | undefined): number | undefined {
   const [now, setNow] = useState(() => Date.now())
   useEffect(() => {

@@ -11,11 +11,11 @@ import './sidebar.css'
 interface SidebarProps {
   readonly onClose: () => void
   readonly onNavigate: () => void
-  /** It lies over the page. */
+  /** Whether the sidebar is a drawer over the page. */
   readonly isDrawer: boolean
 }
 
-/** Id of the button that closes it, which has the focus when it opens. */
+/** Id of the close button, which takes the focus when the drawer opens. */
 export const SIDEBAR_CLOSE_ID = 'close-sidebar'
 
 export function Sidebar({ onClose, onNavigate, isDrawer }: SidebarProps) {

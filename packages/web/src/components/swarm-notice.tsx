@@ -9,8 +9,8 @@ import { LicenceLink } from './licence-link.tsx'
 import './swarm-notice.css'
 
 /**
- * Says of a model in a swarm who can read the chat, and on which terms it is used. Read once for each model; afterwards a
- * link stays that shows it again.
+ * Explains who can read a chat with a model in a swarm, and under which terms. The reader confirms it once for each
+ * model; then a link remains that shows it again.
  */
 export function SwarmNotice({ model }: { readonly model: ModelInfo | undefined }) {
   const { swarmNotices } = useServices()

@@ -12,10 +12,10 @@ import {
 import { useServices } from '../app/services.ts'
 import { useStore } from '../store.ts'
 
-/** What is so near to the visible part, in pixels above and below, is ready before it is scrolled to. */
+/** Messages within this distance of the viewport, in pixels, are rendered before the reader scrolls to them. */
 const NEAR = 1200
 
-/** Tells elements whether they are near the visible part of a thread: one observer for all of them. */
+/** Notifies elements when they come near the viewport of a thread or leave it, with one observer for all. */
 class ThreadWindow {
   readonly #listeners = new Map<Element, (near: boolean) => void>()
   readonly #observer: IntersectionObserver
@@ -37,7 +37,7 @@ class ThreadWindow {
   }
 
   #tell(entries: readonly IntersectionObserverEntry[]): void {
-    // A transition: messages are made ready one by one, and scrolling never waits for them.
+    // A transition: messages are rendered one by one, and scrolling never waits for them.
     startTransition(() => {
       for (const { target, isIntersecting } of entries) this.#listeners.get(target)?.(isIntersecting)
     })
@@ -55,17 +55,17 @@ export function useThreadWindow(scroller: RefObject<HTMLElement | null>): Thread
 }
 
 interface WindowedProps {
-  /** Ready from the start, wherever it is. */
+  /** Whether to render the part from the start, wherever it is. */
   readonly always: boolean
-  /** By it, the height is estimated until it is shown for the first time. */
+  /** The text by which the height is estimated until the first rendering. */
   readonly text: string
-  /** `near`: close to the visible part, or in it. */
+  /** `near`: close to the viewport, or in it. */
   readonly children: (near: boolean) => ReactNode
 }
 
 /**
- * A part of a thread that costs little while it is far away: a chat of 400 messages scrolls and streams like one of
- * four. The browser remembers the height that it had.
+ * A part of a thread that costs little while it is far from the viewport: a chat of 400 messages scrolls and streams
+ * like one of four. The browser remembers its last height.
  */
 export function Windowed({ always, text, children }: WindowedProps) {
   const threadWindow = useContext(ThreadWindowContext)
@@ -76,7 +76,7 @@ export function Windowed({ always, text, children }: WindowedProps) {
   useEffect(() => {
     return element.current ? threadWindow?.observe(element.current, setNear) : undefined
   }, [threadWindow])
-  // Once: what grows is in sight, and has its real height.
+  // Estimated once: a growing part is visible and has its real height.
   const [style] = useState<CSSProperties>(() => ({
     containIntrinsicBlockSize: `auto ${estimateHeight(text)}px`,
   }))
@@ -87,13 +87,13 @@ export function Windowed({ always, text, children }: WindowedProps) {
   )
 }
 
-/** Characters in a line of the column, and pixels of a line, of the space between paragraphs, and around a message. */
+/** Characters per line of the column, and the heights in pixels of a line, a paragraph gap, and the frame of a message. */
 const LINE_LENGTH = 80
 const LINE_HEIGHT = 25
 const PARAGRAPH_GAP = 12
 const FRAME = 64
 
-/** About how high a text will be in the column, in pixels: so that the scroll bar doesn't jump when it is shown. */
+/** Estimates the height of a text in the column, in pixels, so that the scroll bar does not jump when it is rendered. */
 function estimateHeight(text: string): number {
   let height = FRAME
   for (const line of text.split('\n'))

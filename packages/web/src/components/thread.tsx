@@ -12,24 +12,24 @@ import './thread.css'
 
 interface ThreadProps {
   readonly tree: MessageTree
-  /** The branch that is shown. */
+  /** The shown branch. */
   readonly path: readonly Message[]
-  /** Its name, where there are several; default: “Conversation”. */
+  /** The name of the thread, if there are several. Default: “Conversation”. */
   readonly label?: string
-  /** Stands above the messages on paper. */
+  /** The title above the messages in print. */
   readonly title?: string | undefined
 }
 
-/** Messages at the end that are ready from the start. */
+/** Messages at the end that are rendered from the start. */
 const READY_AT_END = 2
 
-/** The messages of the branch that is shown. */
+/** The messages of the shown branch. */
 export function Thread({ tree, path, label, title }: ThreadProps) {
   const texts = useTexts()
   const { scroller, content, atEnd, toEnd } = useStickToEnd(path.length > 0, writtenId(path))
   const threadWindow = useThreadWindow(scroller)
   useEffect(() => {
-    // Before the first word of an answer; without a server, `Markdown` shows the text as it is.
+    // Load the parser before the first word of an answer; without a server, `Markdown` shows plain text.
     loadMarkdown().catch(() => {})
   }, [])
   const lastAnswer = path.findLastIndex(({ role }) => role === 'assistant')
@@ -70,7 +70,7 @@ export function Thread({ tree, path, label, title }: ThreadProps) {
   )
 }
 
-/** Where the model's view of the chat begins. */
+/** Marks the beginning of the part of the chat that the model sees. */
 function LeftOutNote({ children }: { readonly children: string }) {
   return (
     <p className="left-out" role="note">
@@ -79,7 +79,7 @@ function LeftOutNote({ children }: { readonly children: string }) {
   )
 }
 
-/** The message that is being written at the end, if one is. */
+/** Returns the id of the message at the end that is being written, if any. */
 function writtenId(path: readonly Message[]): string | undefined {
   const last = path.at(-1)
   return last?.status === 'streaming' ? last.id : undefined

@@ -5,23 +5,23 @@ import { SIDEBAR_CLOSE_ID } from './sidebar.tsx'
 import { useNarrow } from '../ui/device.ts'
 
 export interface SidebarState {
-  /** It stands beside the page. */
+  /** The sidebar stands beside the page. */
   readonly open: boolean
-  /** It lies over the page, which takes no focus meanwhile. */
+  /** The sidebar is a drawer over the page, which takes no focus meanwhile. */
   readonly drawerOpen: boolean
-  /** What opens it. */
+  /** The button that opens the sidebar. */
   readonly button: RefObject<HTMLButtonElement | null>
-  /** `focus`: false where the focus goes elsewhere in it. */
+  /** `focus`: false if the caller focuses an element of the sidebar. */
   show(focus?: boolean): void
   close(): void
   toggle(): void
-  /** A place was chosen in it: as a drawer it makes room. */
+  /** The reader chose a chat or a page: closes the drawer. */
   leave(): void
-  /** Closes the drawer; false where there is none. */
+  /** Closes the drawer. Returns false if there is none. */
   dismiss(): boolean
 }
 
-/** The list of chats: beside the page, or on narrow screens a drawer over it, which never opens by itself. */
+/** The state of the sidebar: beside the page, or on narrow screens a drawer over it, which never opens unasked. */
 export function useSidebar(): SidebarState {
   const { preferences } = useServices()
   const open = useStore(preferences, (state) => state.sidebarOpen)
@@ -29,13 +29,13 @@ export function useSidebar(): SidebarState {
   const [wanted, setWanted] = useState(false)
   const drawerOpen = narrow && wanted
   const button = useRef<HTMLButtonElement>(null)
-  /** Where the focus goes once the change is drawn. */
+  /** Returns the element that takes the focus once the change is rendered. */
   const next = useRef<(() => HTMLElement | null) | undefined>(undefined)
   useEffect(() => {
     next.current?.()?.focus()
     next.current = undefined
   }, [drawerOpen, open])
-  // A drawer that was left open is none any more where there is room for both.
+  // An open drawer becomes a column when there is room for both.
   useEffect(() => setWanted(false), [narrow])
   const show = (focus = true): void => {
     if (focus) next.current = () => document.getElementById(SIDEBAR_CLOSE_ID)
@@ -45,7 +45,7 @@ export function useSidebar(): SidebarState {
   const close = (): void => {
     next.current = () => button.current
     setWanted(false)
-    // On a phone this says nothing about the screen with room for both.
+    // The choice on a narrow screen does not apply to a wide one.
     if (!narrow) preferences.change({ sidebarOpen: false })
   }
   return {

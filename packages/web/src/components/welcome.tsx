@@ -8,7 +8,7 @@ import { ModelDot, ModelProgress, modelStateLabel } from './model-state.tsx'
 import { PetalMark } from '../ui/icon.tsx'
 import './welcome.css'
 
-/** The empty page of a new chat: who will answer, on which terms, and whether it can. */
+/** The empty page of a new chat: the model, its terms, and its state. */
 export function Welcome({ model }: { readonly model: ModelInfo | undefined }) {
   const { models } = useServices()
   const texts = useTexts()

@@ -6,12 +6,12 @@ import './code-block.css'
 
 interface CodeBlockProps {
   readonly code: string
-  /** As the fence names it; empty where it doesn't. */
+  /** The language that the fence names; empty if it names none. */
   readonly language: string
   readonly growing: boolean
 }
 
-/** A block of code with its language, its colours, and a button to copy it. */
+/** A block of code with its language, syntax colours, and a copy button. */
 export const CodeBlock = memo(function CodeBlock({ code, language, growing }: CodeBlockProps) {
   const texts = useTexts()
   const highlighted = useHighlighted(code, language, growing)
@@ -33,7 +33,7 @@ interface ReadCode {
   readonly language: string
 }
 
-/** The text and language of the `<code>` element that Markdown puts into every `<pre>`. */
+/** Returns the text and language of the `<code>` element that Markdown puts into every `<pre>`. */
 export function readCode(children: ReactNode): ReadCode {
   if (!isValidElement<{ className?: string; children?: ReactNode }>(children))
     return { code: '', language: '' }
@@ -42,9 +42,9 @@ export function readCode(children: ReactNode): ReadCode {
   return { code, language: /language-(\S+)/.exec(className)?.[1] ?? '' }
 }
 
-/** Longer code stays in one colour: finding the colours would take longer than a blink. */
+/** Longer code stays in one colour: highlighting it would cause a noticeable delay. */
 const MAX_LENGTH = 60_000
-/** A growing text is coloured again after so many times the time that it took. */
+/** Growing code is highlighted again after this many times the duration of the last highlighting. */
 const PAUSE_PER_COST = 15
 const MIN_PAUSE_MS = 150
 
@@ -56,7 +56,7 @@ interface Coloured {
 
 let loaded: Highlighter | undefined
 
-/** The code in colours, as far as they are known: what was written since is plain, and nothing waits for it. */
+/** Returns the highlighted code. Code that arrived since the last highlighting is plain, so that nothing waits for it. */
 function useHighlighted(code: string, language: string, growing: boolean): ReactNode {
   const [coloured, setColoured] = useState<Coloured>()
   const nextAt = useRef(0)

@@ -1,13 +1,13 @@
 import type { Element, Nodes, Root } from 'hast'
 
-/** The browser finds their direction by their first letter. */
-const byThemselves = new Set(['p', 'h1', 'h2', 'h3', 'h4', 'h5', 'h6', 'td', 'th', 'summary'])
-/** For these it would look only at letters outside of such blocks: their side is found here. */
-const byContent = new Set(['ul', 'ol', 'blockquote', 'table', 'details'])
+/** Elements whose direction the browser derives from their first letter. */
+const autoElements = new Set(['p', 'h1', 'h2', 'h3', 'h4', 'h5', 'h6', 'td', 'th', 'summary'])
+/** Containers. The browser would ignore the letters in nested blocks, so their direction is computed here. */
+const containers = new Set(['ul', 'ol', 'blockquote', 'table', 'details'])
 
 /**
- * Gives each block the direction of its text, so that an Arabic paragraph stands beside an English one. Code stays left to
- * right. A list is of one direction, since its marks stand at one side.
+ * Gives each block the direction of its text, so that Arabic and English paragraphs can be mixed. Code stays left to
+ * right. A list has one direction, since its markers stand on one side.
  */
 export function withDirections<Tree extends Root | Element>(tree: Tree): Tree {
   for (const node of tree.children) {
@@ -21,8 +21,8 @@ export function withDirections<Tree extends Root | Element>(tree: Tree): Tree {
 
 function directionOf(node: Element): string | undefined {
   if (node.tagName === 'code') return 'ltr'
-  if (byThemselves.has(node.tagName)) return 'auto'
-  return byContent.has(node.tagName) ? firstDirection(node) : undefined
+  if (autoElements.has(node.tagName)) return 'auto'
+  return containers.has(node.tagName) ? firstDirection(node) : undefined
 }
 
 const strong =
@@ -30,7 +30,7 @@ const strong =
 const rightToLeft =
   /[\p{Script=Hebrew}\p{Script=Arabic}\p{Script=Syriac}\p{Script=Thaana}\p{Script=Nko}\p{Script=Adlam}]/u
 
-/** Of the first letter that is not code. */
+/** Returns the direction of the first letter outside code. */
 function firstDirection(node: Nodes): 'ltr' | 'rtl' | undefined {
   if (node.type === 'text') {
     const letter = strong.exec(node.value)?.[0]

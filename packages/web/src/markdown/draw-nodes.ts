@@ -6,7 +6,7 @@ import type { ReactElement } from 'react'
 import { Fragment, jsx, jsxs } from 'react/jsx-runtime'
 import { withDirections } from './directions.ts'
 
-/** What model text may become, and with which properties. All else is dropped at the last step; its text stays. */
+/** The elements that model text may become, with their properties. The last step drops all others and keeps their text. */
 const allowed: Readonly<Record<string, readonly string[]>> = {
   ...Object.fromEntries(
     ['br', 'hr', 'strong', 'em', 'del', 'ins', 'u', 'mark', 'kbd', 'sub', 'sup', 'thead', 'tbody', 'tr'].map(
@@ -45,7 +45,7 @@ const formula = (value: string, display: boolean): Element =>
   element('code', [text(value)], { className: [display ? 'formula-display' : 'formula-inline'] })
 
 const handlers: Handlers = {
-  // Between blocks it keeps its lines.
+  // HTML between blocks keeps its lines.
   html: (_, node, parent) =>
     parent?.type === 'paragraph' || !isFlow(parent)
       ? text(node.value)
@@ -70,14 +70,14 @@ const isFlow = (parent: { readonly type: string } | undefined): boolean =>
   )
 
 export interface DrawOptions {
-  /** Before the ids of footnotes, so that those of other messages are others. */
+  /** Prefix of footnote ids, which makes them unique among all messages. */
   readonly idPrefix: string
   readonly footnoteLabel: string
   readonly footnoteBackLabel: (number: number) => string
   readonly components: Partial<Components>
 }
 
-/** Nodes of Markdown as React elements: never by a string of markup. */
+/** Renders Markdown nodes as React elements, without any string of markup. */
 export function drawNodes(nodes: readonly MarkdownContent[], options: DrawOptions): ReactElement {
   const tree = toHast(
     { type: 'root', children: [...nodes] },
@@ -108,6 +108,6 @@ function clean(node: Nodes): ElementContent[] {
       element(node.tagName, children, Object.fromEntries(kept.map((name) => [name, node.properties[name]]))),
     ]
   }
-  // Comments and markup as a string, which the handlers make none of.
+  // Comments and raw markup, which the handlers never create.
   return 'value' in node ? [text(node.value)] : []
 }

@@ -17,7 +17,7 @@ describe('drawn Markdown', () => {
     },
   )
 
-  it('has buttons for footnotes, and none for a model’s own places', () => {
+  it('has buttons for footnotes, and none for a model’s own anchors', () => {
     const html = drawn('See [above](#intro), [here](#root) and [^1].\n\n[^1]: A note.')
     expect(html).toContain('<span>above</span>')
     expect(html).toContain('<span>here</span>')
@@ -33,7 +33,7 @@ describe('drawn Markdown', () => {
     ['[ple.com](https://example.com)', false],
     ['[example.com](https://evil.example.com)', false],
     ['[m](https://example.com)', false],
-  ])('tells whether the words of a link are its address: %s', (text, isAddress) => {
+  ])('detects whether the text of a link is its address: %s', (text, isAddress) => {
     expect(drawn(text).includes('class="address-link"')).toBe(isAddress)
   })
 })

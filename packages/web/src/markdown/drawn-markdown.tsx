@@ -5,11 +5,11 @@ import { PlainOnError } from './plain-on-error.tsx'
 
 export interface MarkdownProps {
   readonly text: string
-  /** More text is coming: the last block is shown as often as it can be, not as often as it changes. */
+  /** More text is coming: the last block is rendered as often as its cost allows, not at every change. */
   readonly growing?: boolean
 }
 
-/** A module of its own, with the parser: loaded with the first message that is shown. */
+/** A separate module with the parser, loaded with the first message. */
 export const DrawnMarkdown = memo(function DrawnMarkdown({ text, growing = false }: MarkdownProps) {
   const costMs = useRef(0)
   const paced = usePaced(text, growing, costMs)
@@ -18,7 +18,7 @@ export const DrawnMarkdown = memo(function DrawnMarkdown({ text, growing = false
   const drawn = useRef<readonly Block[]>(undefined)
   const begin = performance.now()
   const blocks = growingBlocks.current.update(paced)
-  // What is drawn as before costs nothing, and says nothing of what the next change will cost.
+  // An unchanged rendering costs nothing, and does not predict the cost of the next change.
   if (blocks !== drawn.current) costMs.current = performance.now() - begin
   drawn.current = blocks
   const idPrefix = `m${useId().replaceAll(/\W/g, '')}-`
@@ -41,21 +41,21 @@ export const DrawnMarkdown = memo(function DrawnMarkdown({ text, growing = false
   )
 })
 
-/** Of the time, at most one part in so many goes into showing a growing text. */
+/** The pause between renderings of a growing text, as a multiple of the last rendering's duration. */
 const PAUSE_PER_COST = 4
-/** Cheap texts are shown with every change. */
+/** Texts below this cost are rendered at every change. */
 const CHEAP_MS = 4
 
 /**
- * A text that changes often, slowed down to what showing it costs: the dearer the last time was, the later the next.
- * Once it doesn't grow any more, it is the text itself.
+ * Slows down a text that changes often according to its rendering cost: the longer the last rendering took, the later the
+ * next follows. Returns the text itself once it no longer grows.
  */
 function usePaced(text: string, growing: boolean, costMs: RefObject<number>): string {
   const [shown, setShown] = useState(text)
   const shownAt = useRef(0)
   const last = useRef(text)
   const isCheap = !growing || costMs.current <= CHEAP_MS
-  // Never back: after cheap changes, what the timer has set may be older than what is drawn.
+  // Never go back: after cheap changes, the text that the timer set may be older than the rendered one.
   if (isCheap || shown.length > last.current.length || !text.startsWith(last.current))
     last.current = isCheap ? text : shown
   useEffect(() => {

@@ -2,14 +2,17 @@ import type { ReactNode } from 'react'
 import { unfold } from '../ui/reveal.ts'
 
 interface FootnoteLinkProps {
-  /** Id of the note, or of the place that refers to it. */
+  /** Id of the footnote, or of the reference to it. */
   readonly target: string
   readonly id: string | undefined
   readonly label: string | undefined
   readonly children: ReactNode
 }
 
-/** Jumps inside of its message, from a reference to its note and back. The address of the page is its route, and stays. */
+/**
+ * Jumps from a reference to its footnote and back, within the message. It leaves the page's address, which is its
+ * route.
+ */
 export function FootnoteLink({ target, id, label, children }: FootnoteLinkProps) {
   const jump = (): void => {
     const element = document.getElementById(target)

@@ -4,13 +4,13 @@ import './formula.css'
 
 interface FormulaProps {
   readonly tex: string
-  /** On lines of its own. */
+  /** The formula stands on lines of its own. */
   readonly display?: boolean
 }
 
 let loaded: RenderFormula | undefined
 
-/** A formula in TeX. Until KaTeX is there, and where it doesn't understand, the source is shown. */
+/** A formula in TeX. Shows the source until KaTeX is loaded, and if KaTeX can't render it. */
 export function Formula({ tex, display = false }: FormulaProps) {
   const target = useRef<HTMLSpanElement>(null)
   const [shown, setShown] = useState<string>()

@@ -7,7 +7,7 @@ import { parseMarkdown } from './parse-markdown.ts'
 const blocksOf = (text: string) => new GrowingBlocks().update(text)
 const textsOf = (text: string) => blocksOf(text).map((block) => block.text)
 
-/** Without places in the text, which are others in a part of it; and text in one piece. */
+/** A tree without positions, which differ in a part of a text, and with joined text nodes. */
 function shape(node: Nodes): unknown {
   const { position: _, data: __, ...rest } = node
   if (!('children' in rest)) return rest
@@ -16,7 +16,7 @@ function shape(node: Nodes): unknown {
 const drawn = (text: string) => blocksOf(text).flatMap(({ nodes }) => nodes.map(shape))
 const whole = (text: string) => parseMarkdown(text).children.map(shape)
 
-/** Lines of every kind of block, and marks that begin, end or interrupt one. */
+/** Lines of every kind of block, and marks that begin, end or interrupt a block. */
 const line = fc.oneof(
   {
     weight: 3,
@@ -89,7 +89,7 @@ const line = fc.oneof(
 const markdown = fc.array(line, { maxLength: 14 }).map((lines) => lines.join('\n'))
 
 describe('the blocks of a text', () => {
-  it('are, drawn one by one, what the whole text is', () => {
+  it('together render like the whole text', () => {
     fc.assert(
       fc.property(markdown, (text) => {
         expect(textsOf(text).join('')).toBe(text)
@@ -99,7 +99,7 @@ describe('the blocks of a text', () => {
     )
   })
 
-  it('are the same, whether the text came at once or grew', () => {
+  it('are the same whether the text arrived at once or grew', () => {
     fc.assert(
       fc.property(markdown, fc.array(fc.integer({ min: 1, max: 5 }), { minLength: 1 }), (text, steps) => {
         const growing = new GrowingBlocks()
@@ -127,9 +127,9 @@ describe('the blocks of a text', () => {
     ['a\n\n<details>\n\nb\n\n</details>\n\nc', ['a\n\n', '<details>\n\nb\n\n</details>\n\n', 'c']],
     ['$$\n\n$$ x = 1\nb\n\nc', ['$$\n\n$$ x = 1\n', 'b\n\n', 'c']],
     ['', []],
-  ])('cut %j', (text, blocks) => expect(textsOf(text)).toEqual(blocks))
+  ])('divide %j', (text, blocks) => expect(textsOf(text)).toEqual(blocks))
 
-  it('that are complete stay the same objects, so that they are not drawn again', () => {
+  it('that are complete stay the same objects, so that they are not rendered again', () => {
     const growing = new GrowingBlocks()
     const [first, second] = growing.update('# One\n\nTwo\n\nThr')
     const after = growing.update('# One\n\nTwo\n\nThree\n\n- four')
@@ -138,7 +138,7 @@ describe('the blocks of a text', () => {
     expect(after.map(({ text }) => text)).toEqual(['# One\n\n', 'Two\n\n', 'Three\n\n', '- four'])
   })
 
-  it('are not looked at again while the text grows, however many they are', () => {
+  it('are not examined again while the text grows, however many there are', () => {
     const looks = (paragraphs: number): number => {
       const growing = new GrowingBlocks()
       const text = 'Words.\n\n'.repeat(paragraphs)
@@ -152,12 +152,12 @@ describe('the blocks of a text', () => {
     expect(looks(200)).toBe(looks(3))
   })
 
-  it('are the same list while the text is the same: nothing is drawn, and no time is taken for a drawing', () => {
+  it('are the same list while the text is the same, so that nothing is rendered or timed', () => {
     const growing = new GrowingBlocks()
     expect(growing.update('One\n\nTwo')).toBe(growing.update('One\n\nTwo'))
   })
 
-  it('take code that grows as it comes', () => {
+  it('extend growing code without a parser', () => {
     const growing = new GrowingBlocks()
     const text = '````js\n```\nlet a\n\nlet b = "$x$"\n````\n\nEnd'
     for (let length = 1; length <= text.length; length++) growing.update(text.slice(0, length))

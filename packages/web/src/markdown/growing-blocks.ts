@@ -1,16 +1,16 @@
 import type { Nodes, RootContent } from 'mdast'
 import { parseMarkdown } from './parse-markdown.ts'
 
-/** A part of a text that is drawn by itself. The texts of all blocks, joined, are the text. */
+/** A part of a text that is rendered separately. The joined texts of all blocks are the text. */
 export interface Block {
   readonly text: string
   readonly nodes: readonly RootContent[]
 }
 
 /**
- * The blocks of a text, found by its parser. While the text grows, it is parsed again only from the last place on that
- * can still change; what stands before keeps its blocks. A text with definitions (of links, of footnotes) is one block,
- * since they hold for all of it.
+ * Divides a text into blocks with the parser. While the text grows, it is parsed again only from the first block that
+ * can still change; the blocks before it are kept. A text with definitions (of links or footnotes) is one block,
+ * since definitions apply to the whole text.
  */
 export class GrowingBlocks {
   #text = ''
@@ -34,14 +34,14 @@ export class GrowingBlocks {
     return this.#cut(kept, text.slice(length), text.length)
   }
 
-  /** Code that goes on needs no parser. */
+  /** Code that continues needs no parser. */
   #grownFence(text: string): readonly Block[] | undefined {
     const last = this.#blocks.at(-1)
     const opening =
       last?.nodes.length === 1 && last.nodes[0]?.type === 'code' ? openFence(last.text) : undefined
     if (!last || !opening) return undefined
-    // A formula that began on a line right above can still end inside of the code, and take it in.
-    if (this.#blocks.length > 1 && !endsParted(this.#blocks.at(-2)!)) return undefined
+    // A formula that began on the line above can still end inside the code and absorb it.
+    if (this.#blocks.length > 1 && !endsWithBlankLine(this.#blocks.at(-2)!)) return undefined
     const grown = last.text + text.slice(this.#text.length)
     const lineStart = last.text.lastIndexOf('\n') + 1
     if (lineStart === 0 || opening.end.test(grown.slice(lineStart))) return undefined
@@ -56,15 +56,15 @@ export class GrowingBlocks {
     const { children } = parseMarkdown(text)
     this.#isWhole = children.some(defines)
     if (!this.#isWhole) return [...kept, ...cutBlocks(text, children)].map(this.#known)
-    // Of the beginning, too: it may refer to what has just been defined.
+    // Parse the beginning too: it may refer to a new definition.
     if (text.length < wholeLength) return this.#whole(kept, text)
     return [{ text, nodes: children }]
   }
 
-  /** The block that was there before, if it is the same: what follows may change a block, and leave its text. */
+  /** Returns the previous block if it is equal. Text that follows may change a block without changing its text. */
   readonly #known = (block: Block, index: number): Block => {
     const before = this.#blocks[index]
-    // One that was kept needs no look: an answer has many, and grows often.
+    // Kept blocks are not compared: an answer has many and grows often.
     if (before === block) return block
     return before?.text === block.text && contentOf(before) === contentOf(block) ? before : block
   }
@@ -85,8 +85,8 @@ function defines(node: Nodes): boolean {
 }
 
 /**
- * A block begins where a line does; what stands on the same line stays together, also behind the last line of a longer
- * block (text behind the `$$` that ends a formula).
+ * A block begins at the start of a line. Nodes on the same line stay together, even after the last line of a longer
+ * block (text after the `$$` that ends a formula).
  */
 function cutBlocks(text: string, nodes: readonly RootContent[]): readonly Block[] {
   const starts: number[] = []
@@ -106,8 +106,9 @@ function cutBlocks(text: string, nodes: readonly RootContent[]): readonly Block[
 }
 
 /**
- * The first block that more text may change: the one that the last line belongs to, or may come to belong to once it is
- * complete, and all that no blank line parts from it. Indented text may belong to what is above its blank line.
+ * Returns the index of the first block that more text may change: the block that the last line belongs to, or may belong
+ * to once it is complete, and all blocks that no blank line separates from it. Indented text may belong to the block
+ * above its blank line.
  */
 function firstOpenBlock(blocks: readonly Block[], text: string): number {
   const lastLine = text.lastIndexOf('\n') + 1
@@ -118,19 +119,19 @@ function firstOpenBlock(blocks: readonly Block[], text: string): number {
     start -= blocks[index]!.text.length
   }
   if (index > 0 && start >= lastLine) stepBack()
-  const isParted = (): boolean => endsParted(blocks[index - 1]!) && !/^[ \t]/.test(blocks[index]!.text)
+  const isParted = (): boolean => endsWithBlankLine(blocks[index - 1]!) && !/^[ \t]/.test(blocks[index]!.text)
   while (index > 0 && !isParted()) stepBack()
   return Math.max(index, 0)
 }
 
-/** Whether a blank line ends the block. */
-const endsParted = ({ text }: Block): boolean => /\n[ \t]*\n[ \t]*$/.test(text)
+/** Reports whether a blank line ends the block. */
+const endsWithBlankLine = ({ text }: Block): boolean => /\n[ \t]*\n[ \t]*$/.test(text)
 
 interface OpenFence {
   readonly end: RegExp
 }
 
-/** The fence that a block begins with, if no line of it ends it. */
+/** Returns the fence that a block begins with, if the fence is not closed. */
 function openFence(text: string): OpenFence | undefined {
   const mark = /^(`{3,}|~{3,})[^\n]*\n/.exec(text)?.[1]
   if (!mark) return undefined

@@ -9,12 +9,15 @@ import type { Block } from './growing-blocks.ts'
 import { realHost, safeLink } from './link-policy.ts'
 import { SafeLink } from './safe-link.tsx'
 
-/** Whether the block is still growing: not a property of its parts, which stay the same elements when it is complete. */
+/**
+ * Whether the block is still growing. It is not a property of the parts, which stay the same elements when the block is
+ * complete.
+ */
 const GrowingContext = createContext(false)
 
 const components: Partial<Components> = {
   a: ({ href = '', id, children, 'aria-label': label, ...marks }) =>
-    // A model's own `[text](#place)` leads nowhere: only footnotes have places.
+    // A model's own `[text](#anchor)` leads nowhere: only footnotes have anchors.
     'data-footnote-ref' in marks || 'data-footnote-backref' in marks ? (
       <FootnoteLink target={href.slice(1)} id={id} label={label}>
         {children}
@@ -33,7 +36,7 @@ const components: Partial<Components> = {
   },
   code: ({ className, children }) =>
     className?.startsWith('formula') ? (
-      // One that has just begun is empty, and has no children.
+      // A formula that has just begun is empty and has no children.
       <Formula tex={typeof children === 'string' ? children : ''} display={className === 'formula-display'} />
     ) : (
       <code dir="ltr">{children}</code>
@@ -43,7 +46,7 @@ const components: Partial<Components> = {
       <table dir={dir}>{children}</table>
     </div>
   ),
-  // GFM's task list: a picture of a box, not a control.
+  // GFM's task list: an image of a box, not a control.
   input: ({ checked }) => <TaskBox done={checked === true} />,
 }
 
@@ -55,11 +58,11 @@ interface MarkdownBlockProps {
   readonly block: Block
   readonly idPrefix: string
   readonly growing: boolean
-  /** Where the time that drawing takes is added, so that a dear block is drawn less often. */
+  /** Accumulates the rendering time, so that an expensive block is rendered less often. */
   readonly costMs?: RefObject<number>
 }
 
-/** One block. It is drawn once, and again only when its text has changed. */
+/** One block. It is rendered again only when its text has changed. */
 export const MarkdownBlock = memo(function MarkdownBlock({
   block,
   idPrefix,

@@ -12,7 +12,7 @@ export async function loadMarkdown(): Promise<Drawn> {
   return (loaded ??= (await import('./drawn-markdown.tsx')).DrawnMarkdown)
 }
 
-/** Model text as Markdown: nothing is fetched, links ask first. Until the parser is there, the text as it is. */
+/** Model text as Markdown: it fetches nothing, and links ask first. Shows plain text until the parser is loaded. */
 export function Markdown(props: MarkdownProps) {
   const [Drawn, setDrawn] = useState<Drawn | undefined>(() => loaded)
   useEffect(() => {
@@ -20,7 +20,7 @@ export function Markdown(props: MarkdownProps) {
     let current = true
     loadMarkdown().then(
       (component) => current && setDrawn(() => component),
-      // No server: the text stays as it is, and the next message tries again.
+      // No server: the text stays plain, and the next message tries again.
       () => {},
     )
     return () => {

@@ -2,7 +2,7 @@ import type { Nodes } from 'mdast'
 import { describe, expect, it } from 'vitest'
 import { parseMarkdown } from './parse-markdown.ts'
 
-/** All nodes of a kind, in order. */
+/** Returns all nodes of a type, in order. */
 function all(text: string, type: string): readonly Nodes[] {
   const found: Nodes[] = []
   const visit = (node: Nodes): void => {
@@ -55,7 +55,7 @@ describe('formulas', () => {
     ['\\[\nx\n\ny', 'x\n\ny'],
   ])('on lines of their own: %j', (text, expected) => expect(valuesOf(text, 'math')).toEqual([expected]))
 
-  it('ends with its mark, and the words behind it are a paragraph', () => {
+  it('ends with its mark, and the text after it is a paragraph', () => {
     expect(formulas('$$\nx\n$$ where x is')).toEqual(['x'])
     expect(words('$$\nx\n$$ where x is', 'paragraph')).toEqual([' where x is'])
   })
@@ -100,7 +100,7 @@ describe('code', () => {
     expect(formulas(text)).toEqual([])
   })
 
-  it('keeps every character in a line', () => {
+  it('keeps every character in inline code', () => {
     expect(valuesOf(`a \`\`${code}\`\` b ${'x'.repeat(3000)} \`${code}\``, 'inlineCode')).toEqual([
       code,
       code,
@@ -156,13 +156,13 @@ describe('HTML', () => {
     ['<mark>`a`</mark>', 'mark', 'a'],
     ['<ins>a</ins> <del>b</del>', 'ins', 'a'],
     ['<sub>\na</sub>', 'sub', '\na'],
-  ])('%j is drawn', (text, name, inside) => {
+  ])('%j is rendered', (text, name, inside) => {
     const [element] = all(text, 'htmlElement')
     expect(element).toMatchObject({ name })
     expect(wordsOf(element!)).toBe(inside)
   })
 
-  it('breaks lines, also in tables and alone on a line', () => {
+  it('breaks lines, even in tables and alone on a line', () => {
     expect(all('a<br>b<br/>c<BR />d', 'break')).toHaveLength(3)
     expect(all('| a |\n|---|\n| b<br>c |', 'break')).toHaveLength(1)
     expect(all('<br>\n\na', 'break')).toHaveLength(1)
@@ -204,7 +204,7 @@ describe('HTML', () => {
   })
 })
 
-it('does not take long over hostile text', () => {
+it('parses hostile text quickly', () => {
   const units = [
     '$a ',
     '$$a ',

@@ -22,7 +22,7 @@ const tags = {
   disable: { null: ['htmlFlow'] },
 }
 
-/** CommonMark and GFM, with formulas, a few tags of HTML, and what text without spaces needs. */
+/** Parses CommonMark and GFM, with formulas, a few HTML tags, and extensions for text without spaces. */
 export function parseMarkdown(text: string): Root {
   const root = fromMarkdown(text, {
     extensions: [gfm({ singleTilde: false }), formulas, tags, cjkEmphasis, cjkAutolink],

@@ -2,7 +2,7 @@ import { Component, type ReactNode } from 'react'
 
 interface PlainOnErrorProps {
   readonly text: string
-  /** How the text is shown, as long as that works. */
+  /** The normal rendering of the text. */
   readonly children: ReactNode
 }
 
@@ -11,7 +11,7 @@ interface PlainOnErrorState {
   readonly failed: boolean
 }
 
-/** Shows a text as it is where drawing it fails: one bad block must not take the page away. More text is another try. */
+/** Shows plain text if rendering fails, so that one bad block can't break the page. Tries again when the text changes. */
 export class PlainOnError extends Component<PlainOnErrorProps, PlainOnErrorState> {
   override state: PlainOnErrorState = { text: this.props.text, failed: false }
 

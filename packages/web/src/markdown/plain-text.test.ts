@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest'
 import { plainText } from './plain-text.ts'
 
-it('keeps the words and the order, without the marks', () => {
+it('keeps words and order, and drops the marks', () => {
   const markdown = `# Title
 
 Some **bold**, *italic*, ~~gone~~ and \`code\`, a [link](https://example.org) and <https://example.com>.\\

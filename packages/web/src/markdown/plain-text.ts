@@ -1,7 +1,7 @@
 import type { List, Nodes, Parents, Table } from 'mdast'
 import { parseMarkdown } from './parse-markdown.ts'
 
-/** Markdown as text without its marks, as for a mail. */
+/** Converts Markdown to text without marks, for an e-mail for example. */
 export function plainText(markdown: string): string {
   return block(parseMarkdown(markdown))
 }
@@ -53,7 +53,7 @@ function childrenText(node: Parents): string {
   return node.children.map(inline).join('')
 }
 
-/** The address of a link is all that is left of it on paper. */
+/** Appends the address of a link, which plain text would otherwise lose. */
 function linkText(words: string, url: string): string {
   return words === url || `mailto:${words}` === url ? words : `${words} (${url})`
 }

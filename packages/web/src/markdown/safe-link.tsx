@@ -1,10 +1,10 @@
 import { createContext, useContext, type MouseEvent, type ReactNode } from 'react'
 import { safeLink } from './link-policy.ts'
 
-/** Asks the reader before a link of model text is followed. */
+/** Asks the reader before opening a link in model text. */
 export const ConfirmLinkContext = createContext<(url: URL) => void>(() => {})
 
-/** A link of model text. An address with another scheme than web or mail is plain text. */
+/** A link in model text. An address that is neither web nor mail stays plain text. */
 export function SafeLink({
   href,
   children,
@@ -16,7 +16,7 @@ export function SafeLink({
   const url = safeLink(href)
   if (!url) return <span>{children}</span>
   const ask = (event: MouseEvent): void => {
-    // The right button's menu is the browser's own: it shows the address itself.
+    // The context menu is the browser's own, which shows the address.
     if (event.button === 2) return
     event.preventDefault()
     confirmLink(url)
@@ -36,7 +36,7 @@ export function SafeLink({
   )
 }
 
-/** Words that are the address already, with its scheme or without: on paper it need not follow them. */
+/** Reports whether the link's text is its address, with or without scheme: then print does not repeat the address. */
 function isAddress(words: ReactNode, { href }: URL): boolean {
   const bare = (address: string): string => address.replace(/^(?:https?:\/\/|mailto:)/, '').replace(/\/$/, '')
   return typeof words === 'string' && bare(words) === bare(href)

@@ -30,7 +30,10 @@ export class AnswerHandover {
     await Promise.all(left.map(({ id }) => this.#inherit(id)))
   }
 
-  /** Waits to take over an answer that another tab receives; call it again at each sign of life from that tab. Never rejects. */
+  /**
+   * Waits to take over an answer that another tab receives; call it again at each sign of life from that tab. Never
+   * rejects.
+   */
   async follow(messageId: string): Promise<void> {
     const { locks, silenceMs = SILENCE_MS } = this.#options
     // If the database can't be read, there is nothing to take over: the next reload tries again.

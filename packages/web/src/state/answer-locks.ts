@@ -8,7 +8,8 @@ export interface AnswerLocks {
 
 /** Uses the browser's Web Locks, which are released when a tab is closed or crashes. */
 export function createAnswerLocks(locks: LockManager | undefined): AnswerLocks {
-  // Pages over plain http from another machine have no locks. Two tabs that receive one answer get the same text, so nothing is lost.
+  // Pages over plain http from another machine have no locks. Two tabs that receive one answer get the same text, so
+  // nothing is lost.
   if (!locks) return { exclusive: false, hold: async (_messageId, task) => task() }
   return {
     exclusive: true,

@@ -95,7 +95,10 @@ export class Answers {
     await running.kept
   }
 
-  /** Stops an answer immediately, here and on the server; keeps the text so far. If another tab receives it, stops it there. */
+  /**
+   * Stops an answer immediately, here and on the server; keeps the text so far. If another tab receives it, stops it
+   * there.
+   */
   stop({ id, position }: Pick<Message, 'id' | 'position'>): void {
     const running = this.#running.get(id)
     if (running) {
@@ -173,7 +176,10 @@ export class Answers {
     })
   }
 
-  /** Publishes as pieces arrive, not in frames or timers: a hidden tab has few of them while the reader watches the other tab. */
+  /**
+   * Publishes as pieces arrive, not in frames or timers: a hidden tab has few of them while the reader watches the
+   * other tab.
+   */
   #publishProgress(running: RunningAnswer): void {
     const { publish, now } = this.#options
     const dueInMs = running.publishedAt + PUBLISH_INTERVAL_MS - now()

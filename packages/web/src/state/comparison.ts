@@ -72,7 +72,10 @@ export class Comparison {
     }
   }
 
-  /** Ends the comparison: this side becomes a chat of the list, the other is deleted. Returns the function that undoes that. */
+  /**
+   * Ends the comparison: this side becomes a chat of the list, the other is deleted. Returns the function that undoes
+   * that.
+   */
   async keep(side: Side): Promise<() => void> {
     const kept = this.side(side)
     if (!kept) return () => {}

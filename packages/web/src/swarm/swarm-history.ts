@@ -35,7 +35,10 @@ export function recordSamples(
   return Object.fromEntries(entries)
 }
 
-/** Merges the server's samples with the page's own from before and after them: the server may have been restarted meanwhile. */
+/**
+ * Merges the server's samples with the page's own from before and after them: the server may have been restarted
+ * meanwhile.
+ */
 function withServers(
   own: readonly SwarmSample[],
   looks: SwarmModel['history'],

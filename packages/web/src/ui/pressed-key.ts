@@ -6,7 +6,8 @@ type Press = Pick<KeyboardEvent, 'key' | 'keyCode' | 'isComposing'>
 const TAKEN_BY_INPUT_METHOD = 229
 
 /**
- * Returns the key of a press that is meant for the page. Undefined if it is part of the input of Chinese, Japanese or Korean
+ * Returns the key of a press that is meant for the page. Undefined if it is part of the input of Chinese, Japanese or
+ * Korean
  * words: there, Enter takes a word, Escape drops it, and the arrows choose. Safari ends the composition before it reports
  * the key that ended it; then only the code shows that. Every key handler must use this function.
  */

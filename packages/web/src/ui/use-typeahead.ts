@@ -7,7 +7,10 @@ interface Named {
   readonly name: string
 }
 
-/** Returns a function that finds the entry whose name begins with the typed letters; a repeated letter finds the next one. */
+/**
+ * Returns a function that finds the entry whose name begins with the typed letters; a repeated letter finds the next
+ * one.
+ */
 export function useTypeahead(): <T extends Named>(
   key: string,
   entries: readonly T[],

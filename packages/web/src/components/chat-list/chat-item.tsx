@@ -11,13 +11,13 @@ interface ChatItemProps {
   readonly chat: Chat
   readonly isCurrent: boolean
   readonly isWriting: boolean
-  /** The one of the list that the Tab key stops at. */
+  /** Whether the Tab key stops at this item, as at one of the list. */
   readonly isTabStop: boolean
   readonly onFocus: (chatId: string) => void
   readonly onNavigate: () => void
 }
 
-/** A chat in the list: its title, or the field to change it. */
+/** A chat in the list: its title, or the field that renames it. */
 export const ChatItem = memo(function ChatItem({
   chat,
   isCurrent,
@@ -63,7 +63,7 @@ export const ChatItem = memo(function ChatItem({
   )
 })
 
-/** Enter or leaving the field keeps the title, Escape does not. */
+/** Enter and leaving the field save the title; Escape does not. */
 function TitleField({ chat, onDone }: { readonly chat: Chat; readonly onDone: () => void }) {
   const { chats } = useServices()
   const texts = useTexts()
@@ -98,7 +98,7 @@ function TitleField({ chat, onDone }: { readonly chat: Chat; readonly onDone: ()
   )
 }
 
-/** Says at a chat's title that an answer is being written there. */
+/** Marks a chat in which an answer is being written. */
 function ChatActivity() {
   const texts = useTexts()
   return (

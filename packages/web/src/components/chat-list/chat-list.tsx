@@ -11,7 +11,7 @@ import { moveInList } from './move-in-list.ts'
 import { useChatSearch } from './use-chat-search.ts'
 import './chat-list.css'
 
-/** Chats that are shown at once; more come in sight of the end, so that thousands cost nothing. */
+/** Chats that are rendered at once; more follow near the end of the list, so that thousands cost nothing. */
 const PAGE = 100
 
 const groupTexts = {
@@ -57,7 +57,7 @@ function ChatGroups({ onNavigate }: { readonly onNavigate: () => void }) {
   const writing = useWritingChats()
   const [shown, setShown] = useState(PAGE)
   const groups = useMemo(() => groupChats(byId.values(), new Date()), [byId])
-  // One stop for the Tab key: where the focus was last, else the chat that is shown, else the first.
+  // The list has one tab stop: the item that had the focus last, else the shown chat, else the first.
   const [focused, setFocused] = useState<string>()
   const visibleIds = new Set(
     groups.flatMap(({ chats: members }) => members.map(({ id }) => id)).slice(0, shown),
@@ -95,7 +95,7 @@ function ChatGroups({ onNavigate }: { readonly onNavigate: () => void }) {
   )
 }
 
-/** Reports when it comes into view. */
+/** Calls back when it scrolls into view. */
 function EndOfPage({ onReach }: { readonly onReach: () => void }) {
   const element = useRef<HTMLDivElement>(null)
   useEffect(() => {

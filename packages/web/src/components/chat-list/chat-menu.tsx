@@ -39,12 +39,12 @@ export function ChatMenu({ chat, title, isTabStop, onRename }: ChatMenuProps) {
   )
 }
 
-/** Deletes a chat and offers to take that back. */
+/** Deletes a chat and offers to undo that. */
 function useDeleteChat(chatId: string): () => Promise<void> {
   const { chats, conversation, drafts, notices, router } = useServices()
   return async () => {
     const title = chats.chat(chatId)?.title
-    // Asked first: the page leaves a chat that is gone by itself.
+    // Checked before the deletion, since the page leaves a deleted chat automatically.
     const route = router.get()
     const wasShown = route.page === 'chat' && route.chatId === chatId
     const restore = await conversation.deleteChat(chatId)

@@ -15,11 +15,11 @@ interface ChatSearchFieldProps {
   readonly query: string
   readonly search: ChatSearch
   readonly onChange: (query: string) => void
-  /** What is below: chats, or what was found of them. */
+  /** The list below the field: chats or search results. */
   readonly list: RefObject<HTMLElement | null>
 }
 
-/** ↓ goes to what was found, and Enter opens the first. */
+/** The search field. ↓ moves to the results, and Enter opens the first. */
 export function ChatSearchField({ query, search, onChange, list }: ChatSearchFieldProps) {
   const texts = useTexts()
   const opensFirst = useOpenFirst(query, search, list)
@@ -53,7 +53,7 @@ export function ChatSearchField({ query, search, onChange, list }: ChatSearchFie
   )
 }
 
-/** Opens the first result of what is written: at once, or when it is found. */
+/** Opens the first result of the query: immediately, or when it is found. */
 function useOpenFirst(query: string, search: ChatSearch, list: RefObject<HTMLElement | null>): () => void {
   const wanted = useRef<string>(undefined)
   const openIfFound = (): void => {
@@ -116,7 +116,7 @@ function Snippet({ hit: { snippet } }: { readonly hit: ChatHit }) {
   ) : null
 }
 
-/** Leads to the place in the chat, where the words are not only in its title. */
+/** Returns the address of the match in the chat, or of the chat if only its title matches. */
 function addressOf({ chatId, messageId }: ChatHit, query: string): string {
   const found = messageId === undefined ? undefined : { words: query.trim(), messageId }
   return formatRoute({ page: 'chat', chatId, found })

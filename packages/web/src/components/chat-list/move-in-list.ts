@@ -4,11 +4,12 @@ import { pressedKey } from '../../ui/pressed-key.ts'
 const LINKS = 'a.chat-link'
 
 /**
- * Arrows, Home and End move through the links of a list, which are one stop of the Tab key. `onLeave`: above the first.
+ * Moves the focus through the links of a list by arrow keys, Home and End. The list has one tab stop. `onLeave` runs at
+ * ↑ on the first link.
  */
 export function moveInList(event: KeyboardEvent<HTMLElement>, onLeave?: () => void): void {
   const links = linksIn(event.currentTarget)
-  // The button of a chat's menu stands for its chat.
+  // The menu button of a chat counts as the chat.
   const item = (event.target as Element).closest('li')
   const index = links.findIndex((link) => item?.contains(link))
   const key = pressedKey(event) ?? ''
@@ -20,7 +21,7 @@ export function moveInList(event: KeyboardEvent<HTMLElement>, onLeave?: () => vo
   else links[target]?.focus()
 }
 
-/** Goes into a list from what is above it. False where it is empty. */
+/** Moves the focus to the first link of a list. Returns false if the list is empty. */
 export function focusFirstIn(list: HTMLElement | null): boolean {
   const first = list ? linksIn(list)[0] : undefined
   first?.focus()

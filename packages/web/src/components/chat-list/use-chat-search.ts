@@ -3,11 +3,11 @@ import { useServices } from '../../app/services.ts'
 import { searchChats, type ChatHit } from '../../chat/search-chats.ts'
 import { isListed } from '../../chat/sides.ts'
 
-/** Time after the last key before the messages are searched. */
+/** Pause after the last keystroke before the messages are searched. */
 const PAUSE_MS = 150
 
 export interface ChatSearch {
-  /** What was searched for: for a moment not what is written by now. */
+  /** The query of these results; may lag behind the field for a moment. */
   readonly query: string
   readonly hits: readonly ChatHit[]
   readonly done: boolean

@@ -19,7 +19,7 @@ import { SideTabs } from './side-tabs.tsx'
 import { useCompareActions } from './use-compare-actions.ts'
 import './compare.css'
 
-/** The same messages to two models, or to one with two settings, and both answers side by side. */
+/** The comparison: the same messages to two models, or to one with two settings, with both answers side by side. */
 export default function ComparePage() {
   const { comparison, drafts, models } = useServices()
   const texts = useTexts()
@@ -35,7 +35,7 @@ export default function ComparePage() {
     return gone?.chat?.model
   })
   if (!a.chat || !b.chat) return <main className="chat-page" aria-busy="true" />
-  // Where only one side has an answer, the other is the one to look at.
+  // If only one side has an answer, show the other.
   const active = shown ?? (a.path.length > b.path.length ? 'b' : 'a')
   const { model, path } = tighter(a, b)
   return (
@@ -105,7 +105,7 @@ function useSide(side: Side): SideState {
   return { side, chat, model, tree, path: pathTo(tree, chat?.leafId ?? null) }
 }
 
-/** Begins with the model of the next chat and another one, if there is another. */
+/** Begins a comparison of the model of the next chat and another one, if there is another. */
 function useBeginning(): void {
   const { chats, comparison, models } = useServices()
   const { model } = useCurrentModel()
@@ -118,7 +118,7 @@ function useBeginning(): void {
   }, [comparison, models, loaded, missing, id])
 }
 
-/** The side whose context has less room: what fits there fits both. No model while one of the two is not there. */
+/** Returns the side whose context has less room: what fits there fits both. No model if either model is missing. */
 function tighter(a: SideState, b: SideState): Pick<SideState, 'model' | 'path'> {
   if (!a.model || !b.model) return { model: undefined, path: a.path }
   return (b.model.contextLength ?? Infinity) < (a.model.contextLength ?? Infinity) ? b : a

@@ -19,14 +19,14 @@ interface CompareSideProps {
   readonly side: Side
   readonly chat: Chat
   readonly tree: MessageTree
-  /** The branch that is shown. */
+  /** The shown branch. */
   readonly path: readonly Message[]
-  /** One side is seen at a time. */
+  /** Only one side is visible at a time. */
   readonly asTab: boolean
   readonly hidden: boolean
 }
 
-/** One model with its settings, and what it answers. */
+/** One side: a model with its settings, and its answers. */
 export function CompareSide({ side, chat, tree, path, asTab, hidden }: CompareSideProps) {
   const { conversation } = useServices()
   const texts = useTexts()
@@ -73,7 +73,7 @@ export function CompareSide({ side, chat, tree, path, asTab, hidden }: CompareSi
   )
 }
 
-/** What a side asks for beyond its model's defaults, in a line. */
+/** Describes in one line how a side's settings differ from its model's defaults. */
 function settingWords(texts: Texts, settings: ChatSettings): string {
   const numbers = numberFields.flatMap(({ key }) => {
     const value = settings[key]

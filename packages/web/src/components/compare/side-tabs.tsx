@@ -10,7 +10,7 @@ interface SideTabsProps {
   readonly onChange: (side: Side) => void
 }
 
-/** On narrow screens: which side is seen. */
+/** The tabs that choose the visible side on narrow screens. */
 export function SideTabs({ active, onChange }: SideTabsProps) {
   const texts = useTexts()
   const onKeyDown = (event: KeyboardEvent): void => {

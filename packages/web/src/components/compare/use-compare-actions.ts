@@ -4,15 +4,15 @@ import type { Chat, Message, Side } from '../../chat/types.ts'
 import type { SideStart } from '../../state/comparison.ts'
 
 export interface CompareActions {
-  /** New, empty sides with the same models and settings. */
+  /** Begins a new comparison with the same models and settings. */
   restart(): Promise<void>
-  /** Makes a side a chat of the list, and goes there. */
+  /** Turns a side into a chat of the list and opens it. */
   keep(side: Side): Promise<void>
-  /** Goes to a comparison of this answer with one of another model. */
+  /** Opens a comparison of this answer with one of another model. */
   compareAnswer(message: Message): Promise<void>
 }
 
-/** What can be done about a comparison as a whole; each can be taken back. */
+/** The actions on a whole comparison; each can be undone. */
 export function useCompareActions(): CompareActions {
   const { comparison, models, notices, router } = useServices()
   const offerUndo = (text: 'comparisonDeleted' | 'sideKept', undo: (() => void) | undefined): void => {

@@ -10,13 +10,13 @@ import './attachment-chip.css'
 
 interface AttachmentChipProps {
   readonly attachment: Attachment
-  /** Left out where the message was sent. */
+  /** Missing if the message was sent. */
   readonly onRemove?: (() => void) | undefined
-  /** Takes the file in another encoding. */
+  /** Called with the file reread in another encoding. */
   readonly onChange?: ((attachment: Attachment) => void) | undefined
 }
 
-/** A file of a message: opens it to be read. */
+/** A file of a message; a click shows its text. */
 function AttachmentChip({ attachment, onRemove, onChange }: AttachmentChipProps) {
   const texts = useTexts()
   const [open, setOpen] = useState(false)
@@ -68,7 +68,7 @@ interface EncodingFieldProps {
   readonly onChange: ((attachment: Attachment) => void) | undefined
 }
 
-/** The encoding that was guessed; where the bytes are still there, another one can be chosen. */
+/** The guessed encoding; while the bytes are available, the reader can choose another one. */
 function EncodingField({ attachment, onChange }: EncodingFieldProps) {
   const texts = useTexts()
   const choices = useMemo(() => (onChange ? readableEncodings(attachment) : []), [attachment, onChange])
@@ -88,7 +88,7 @@ function EncodingField({ attachment, onChange }: EncodingFieldProps) {
   )
 }
 
-/** As people write it. */
+/** Returns the usual spelling of an encoding. */
 function encodingName(encoding: string): string {
   if (encoding === 'gb18030') return 'GBK'
   if (encoding === 'shift_jis') return 'Shift_JIS'

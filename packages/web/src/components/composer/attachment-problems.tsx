@@ -14,7 +14,7 @@ interface AttachmentProblemsProps {
   readonly onDismiss: () => void
 }
 
-/** Why files were not taken. */
+/** Explains why files were not accepted. */
 export function AttachmentProblems({ problems, onDismiss }: AttachmentProblemsProps) {
   const texts = useTexts()
   return (

@@ -21,21 +21,21 @@ import './composer.css'
 interface ComposerProps {
   readonly draftId: string
   readonly model: ModelInfo | undefined
-  /** The name of a model that the server no longer has. */
+  /** The id of the chat's model if the server no longer has it. */
   readonly missing?: string | undefined
-  /** Who reads the message, where that isn't the model alone. */
+  /** The name of the recipient, if it is not the model alone. */
   readonly recipient?: string
-  /** It is what the reader came for: false where a place in the chat is. */
+  /** Whether the composer takes the focus: false if the reader came for a match in the chat. */
   readonly takesFocus?: boolean
   readonly running: boolean
-  /** The chat so far. */
+  /** The messages of the chat so far. */
   readonly path: readonly Message[]
   readonly attachments: Attachments
   readonly onSend: (input: UserInput) => void
   readonly onStop: () => void
 }
 
-/** Where the reader writes. */
+/** The form in which the reader writes a message. */
 export function Composer(props: ComposerProps) {
   const {
     draftId,

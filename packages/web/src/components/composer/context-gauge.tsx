@@ -11,13 +11,13 @@ import './context-gauge.css'
 
 interface ContextGaugeProps {
   readonly path: readonly Message[]
-  /** Tokens of what is being written; undefined while they are not counted. */
+  /** Tokens of the draft; undefined until they are counted. */
   readonly draft: number | undefined
-  /** Tokens that the model can hold. */
+  /** Tokens of the model's context. */
   readonly limit: number
 }
 
-/** How much of the model's context the chat takes, and the draft with it. */
+/** Shows how much of the model's context the chat and the draft take. */
 export function ContextGauge({ path, draft, limit }: ContextGaugeProps) {
   const { answers } = useServices()
   const texts = useTexts()
@@ -26,7 +26,7 @@ export function ContextGauge({ path, draft, limit }: ContextGaugeProps) {
   const chat = usedContext(path, live)
   const level = contextLevel({ chat, draft, limit })
   const tokens = chat + (draft ?? 0)
-  // A chat that has not begun needs no figures.
+  // A new chat needs no figures.
   if (tokens === 0) return null
   const words = texts.contextUsed(formatCount(tokens), formatCount(limit))
   const detail = draft ? `${words} ${texts.contextDraft(formatCount(draft))}` : words
@@ -47,10 +47,10 @@ export function ContextGauge({ path, draft, limit }: ContextGaugeProps) {
   )
 }
 
-/** Typing is over for now. */
+/** The pause after which typing counts as finished. */
 const PAUSE_MS = 400
 
-/** Tokens of what is being written, counted in its pauses. Undefined until then, and while the model is not loaded. */
+/** Counts the tokens of a draft in typing pauses. Undefined until then, and while the model is not loaded. */
 export function useDraftTokens(model: ModelInfo | undefined, text: string): number | undefined {
   const [counted, setCounted] = useState<{
     readonly text: string
@@ -58,7 +58,7 @@ export function useDraftTokens(model: ModelInfo | undefined, text: string): numb
     readonly tokens: number
   }>()
   const id = model?.id
-  // Asking would load it.
+  // A request would load the model.
   const loaded = model?.state.name === 'ready' || model?.state.name === 'degraded'
   useEffect(() => {
     if (!loaded || id === undefined || text === '') return undefined
@@ -66,7 +66,7 @@ export function useDraftTokens(model: ModelInfo | undefined, text: string): numb
     const timer = setTimeout(() => {
       countTokens({ model: id, prompt: text, add_special_tokens: false }, { signal: abort.signal })
         .then(({ tokens }) => setCounted({ text, model: id, tokens }))
-        // A count is a service to the reader: where there is none, nothing is missing.
+        // The count is optional: the page works without it.
         .catch(() => {})
     }, PAUSE_MS)
     return () => {

@@ -8,11 +8,11 @@ interface DropZoneProps {
   readonly children: ReactNode
 }
 
-/** Takes files that are dragged onto the chat. */
+/** Accepts files that are dragged onto the chat. */
 export function DropZone({ onFiles, children }: DropZoneProps) {
   const texts = useTexts()
   const [over, setOver] = useState(false)
-  // Each element inside reports when it is entered and left.
+  // The events of all descendants bubble: count them.
   const depth = useRef(0)
   const enter = (event: DragEvent, change: number): void => {
     if (!hasFiles(event)) return

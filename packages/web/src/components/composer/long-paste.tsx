@@ -5,13 +5,13 @@ import { useTexts } from '../../i18n/texts.ts'
 import { Button, IconButton } from '../../ui/button.tsx'
 
 export interface Paste {
-  /** A long text that was pasted and is still in the field as it was; empty where there is none. */
+  /** A long pasted text that is still unchanged in the field; empty if there is none. */
   readonly long: string
   readonly onPaste: (event: ClipboardEvent) => void
   dismiss(): void
 }
 
-/** Watches what is pasted into a field with `text`: files are taken, long texts are remembered. */
+/** Handles pastes into a field with `text`: accepts files, remembers long texts. */
 export function usePaste(text: string, onFiles: (files: FileList) => void): Paste {
   const [pasted, setPasted] = useState('')
   return {
@@ -20,7 +20,7 @@ export function usePaste(text: string, onFiles: (files: FileList) => void): Past
       const { files } = event.clipboardData
       const words = event.clipboardData.getData('text/plain').replace(/\r\n?/g, '\n')
       if (isLongPaste(words)) setPasted(words)
-      // Word processors put a picture of the text beside the text.
+      // Word processors add an image of the text to the text.
       if (words !== '' || files.length === 0) return
       event.preventDefault()
       onFiles(files)
@@ -35,7 +35,7 @@ interface PasteOfferProps {
   readonly onDismiss: () => void
 }
 
-/** A long text was pasted: it may rather go beside the message, as a file. */
+/** Offers to attach a long pasted text as a file instead. */
 export function PasteOffer({ length, onAccept, onDismiss }: PasteOfferProps) {
   const texts = useTexts()
   return (

@@ -8,17 +8,17 @@ import { useStore } from '../../store.ts'
 interface SendButtonProps {
   readonly running: boolean
   readonly ready: boolean
-  /** Why nothing can be sent; the composer's line says it too. */
+  /** Why nothing can be sent; the composer's hint shows it too. */
   readonly problem: string | undefined
   readonly onStop: () => void
-  /** Stop has gone: the answer ended. `focused`: a keyboard was on it. */
+  /** The Stop button has disappeared: the answer ended. `focused`: it had the keyboard focus. */
   readonly onStopGone: (focused: boolean) => void
 }
 
-/** Sends what is written, or stops what is being answered. */
+/** The button that sends the draft, or stops the running answer. */
 export function SendButton({ running, ready, problem, onStop, onStopGone }: SendButtonProps) {
   const texts = useTexts()
-  // Two elements, not one that changes: it would be Send already when the browser does what a click on it does.
+  // Two elements: a single one would already be Send when the browser performs the default action of a click on Stop.
   return running ? (
     <StopButton key="stop" onStop={onStop} onGone={onStopGone} />
   ) : (
@@ -46,7 +46,7 @@ function StopButton({ onStop, onGone }: StopButtonProps) {
   const button = useRef<HTMLButtonElement>(null)
   useLayoutEffect(() => {
     const element = button.current
-    // The element is still there when this runs, and has the focus if it had it.
+    // The element still exists when this runs, and still has the focus if it had it.
     return () => onGone(element?.matches(':focus-visible') ?? false)
   }, [onGone])
   return (
@@ -63,7 +63,7 @@ function StopButton({ onStop, onGone }: StopButtonProps) {
   )
 }
 
-/** Why nothing can be sent, whatever is written; undefined where it can. `missing`: a model that the server had. */
+/** Returns why no draft can be sent; undefined if it can. `missing`: a model that the server no longer has. */
 export function useSendProblem(
   model: ModelInfo | undefined,
   missing: string | undefined,

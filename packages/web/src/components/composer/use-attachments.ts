@@ -11,18 +11,18 @@ import type { Attachment } from '../../chat/types.ts'
 import { useTexts } from '../../i18n/texts.ts'
 
 export interface Attachments {
-  /** Why files that were given could not be taken. */
+  /** Why files could not be accepted. */
   readonly problems: readonly AttachmentProblem[]
   addFiles(files: Iterable<File>): void
-  /** A pasted text as a file of its own. */
+  /** Attaches a pasted text as a file. */
   addText(text: string): void
   remove(id: string): void
-  /** Takes the place of the one with its id. */
+  /** Replaces the attachment that has the same id. */
   change(attachment: Attachment): void
   dismissProblems(): void
 }
 
-/** Files that go with the message of a draft. */
+/** The attachments of a draft. */
 export function useAttachments(draftId: string): Attachments {
   const { drafts } = useServices()
   const texts = useTexts()

@@ -1,21 +1,21 @@
 import { useCallback, useRef, type RefObject } from 'react'
 
-/** Longer than it takes to see that the button under the pointer has become another one. */
+/** Long enough to notice that the button under the pointer has changed. */
 const UNSEEN_MS = 400
 
 interface GoneStop {
   readonly noteGone: (focused: boolean) => void
-  /** Whether a click on Send, or a key in the field, was meant for Stop, which was in its place until just now. */
+  /** Reports whether a click on Send, or a key in the field, was meant for Stop, which was there a moment ago. */
   readonly wasMeant: (how: 'click' | 'key') => boolean
 }
 
-/** Keeps what was meant for Stop, but came just after the answer ended, from sending the draft. */
+/** Prevents a click or key that was meant for Stop, but came just after the answer ended, from sending the draft. */
 export function useGoneStop(field: RefObject<HTMLElement | null>): GoneStop {
   const gone = useRef({ at: -Infinity, focused: false })
   const noteGone = useCallback(
     (focused: boolean) => {
       gone.current = { at: performance.now(), focused }
-      // Whoever uses a pointer isn't sent there: on a phone the keyboard would open.
+      // Without keyboard focus, leave the focus alone: on a phone the keyboard would open.
       if (focused) field.current?.focus()
     },
     [field],

@@ -16,7 +16,10 @@ interface FindBarProps {
   readonly onClose: () => void
 }
 
-/** Above a chat that a search has opened: which place this is, and the ways to the next and the one before. */
+/**
+ * The bar above a chat that was opened from a search: the number of the current match, and buttons to the next and the
+ * previous.
+ */
 export function FindBar({ found, path, onClose }: FindBarProps) {
   const texts = useTexts()
   const { count, at, step } = useFind(found, path)

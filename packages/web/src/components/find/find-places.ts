@@ -1,18 +1,18 @@
 import { fold } from '../../chat/search-chats.ts'
 
-/** A place of a word in the text of a message, as it is shown. */
+/** A match of a search word in the rendered text of a message. */
 export interface Place {
   readonly messageId: string
-  /** Its number among those of the message. */
+  /** Its index among the matches of the message. */
   readonly index: number
   readonly range: Range
 }
 
-/** What is shown of a message and was not said in it. */
-const NOT_SAID =
+/** Parts of a rendered message that are not its text. */
+const NOT_TEXT =
   '.thoughts, .message-actions, .answer-live, .live-route, .visually-hidden, .code-head, button'
 
-/** Every place of the words in the text of an element, in the order in which they are read. */
+/** Finds all matches of the words in the text of an element, in reading order. */
 export function findPlaces(element: Element, messageId: string, words: readonly string[]): readonly Place[] {
   const { nodes, text, offsets } = shownText(element)
   const spots = words.flatMap((word) => spotsOf(text, word)).toSorted((a, b) => a.start - b.start)
@@ -27,14 +27,14 @@ export function findPlaces(element: Element, messageId: string, words: readonly 
 
 interface ShownNode {
   readonly node: Text
-  /** Characters before it. */
+  /** Characters before this node. */
   readonly before: number
 }
 
-/** The text of an element, folded, and for each character of it the place before folding. */
+/** Returns the folded text of an element, and for each of its characters the offset before folding. */
 function shownText(element: Element) {
   const walker = document.createTreeWalker(element, NodeFilter.SHOW_ELEMENT | NodeFilter.SHOW_TEXT, (node) =>
-    node instanceof Element && node.matches(NOT_SAID) ? NodeFilter.FILTER_REJECT : NodeFilter.FILTER_ACCEPT,
+    node instanceof Element && node.matches(NOT_TEXT) ? NodeFilter.FILTER_REJECT : NodeFilter.FILTER_ACCEPT,
   )
   const nodes: ShownNode[] = []
   const pieces: string[] = []
@@ -62,7 +62,7 @@ function spotsOf(text: string, word: string): readonly { readonly start: number;
   return spots
 }
 
-/** The node that has a character, and its place there. By halves: long chats have many nodes, and many places. */
+/** Finds the node of a character and its offset there. Uses binary search: long chats have many nodes and matches. */
 function pointAt(nodes: readonly ShownNode[], offset: number): [Text, number] {
   let [low, high] = [0, nodes.length - 1]
   while (low < high) {

@@ -1,11 +1,14 @@
 import { unfold } from '../../ui/reveal.ts'
 import type { Place } from './find-places.ts'
 
-/** Marks places without touching the text: as CSS highlights, or the present one as a selection where there are none. */
+/**
+ * Marks matches without changing the document: as CSS highlights, or the current one as a selection if those are
+ * unsupported.
+ */
 export function markPlaces(places: readonly Place[], current: Place | undefined): void {
   if (!('highlights' in CSS)) return selectOnly(current)
   const all = new Highlight()
-  // One by one: a letter may be found more often than a call takes arguments.
+  // Added one by one: a letter may match more often than a call takes arguments.
   for (const { range } of places) all.add(range)
   CSS.highlights.set('found', all)
   const present = new Highlight(...(current ? [current.range] : []))
@@ -25,7 +28,7 @@ function selectOnly(place: Place | undefined): void {
   if (place) selection?.addRange(place.range)
 }
 
-/** Brings a place into the upper half of the thread. */
+/** Scrolls a match into the upper half of the thread. */
 export function scrollToPlace({ range }: Place): void {
   const around = range.startContainer.parentElement
   const scroller = around?.closest('.thread')

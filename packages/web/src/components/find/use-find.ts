@@ -8,20 +8,20 @@ import { markPlaces, scrollToPlace, unmarkPlaces } from './mark-places.ts'
 
 export interface Find {
   readonly count: number
-  /** Number of the present place, from 1; 0 where there is none. */
+  /** Number of the current match, from 1; 0 if there is none. */
   readonly at: number
   step(by: 1 | -1): void
 }
 
 type Spot = Pick<Place, 'messageId' | 'index'>
 
-/** Messages that come into reach are drawn anew, and push the place about. */
+/** Messages that come near the viewport are rendered again, which moves the match for this time. */
 const SETTLE_MS = 1500
 const REDRAW_MS = 60
-/** Of the time, at most one part in so many goes into looking again, while an answer is written below. */
+/** The pause before the next search, as a multiple of the last one's duration, while an answer is written below. */
 const PAUSE_PER_COST = 10
 
-/** Finds the words in the messages that are shown, marks them, and goes from one to the next. */
+/** Finds the words in the shown messages, marks them, and moves between the matches. */
 export function useFind({ words, messageId }: FoundPlace, path: readonly Message[]): Find {
   const [places, setPlaces] = useState<readonly Place[]>([])
   const [spot, setSpot] = useState<Spot>({ messageId, index: 0 })
@@ -44,7 +44,7 @@ export function useFind({ words, messageId }: FoundPlace, path: readonly Message
       )
     look()
     return onRedraw(look)
-    // Other branches have other messages; what is being written is found once it is there.
+    // Other branches have other messages; a running answer is searched as it is rendered.
   }, [words, shown, messages])
   const at = indexOf(places, spot)
   useEffect(() => {
@@ -65,7 +65,7 @@ export function useFind({ words, messageId }: FoundPlace, path: readonly Message
   }
 }
 
-/** The place of a spot; the nearest of its message where that is drawn otherwise now, else the first of all. */
+/** Returns the index of a spot; the nearest match of its message if its rendering has changed, else the first of all. */
 function indexOf(places: readonly Place[], { messageId, index }: Spot): number {
   const first = places.findIndex((place) => place.messageId === messageId)
   if (first < 0) return places.length > 0 ? 0 : -1
@@ -73,7 +73,7 @@ function indexOf(places: readonly Place[], { messageId, index }: Spot): number {
   return first + Math.min(index, inMessage - 1)
 }
 
-/** Calls back soon after the messages have been drawn anew: the later, the longer that takes. */
+/** Calls back soon after the messages have been rendered again; later if a call takes longer. */
 function onRedraw(run: () => void): () => void {
   let timer: ReturnType<typeof setTimeout> | undefined
   let costMs = 0

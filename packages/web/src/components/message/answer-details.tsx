@@ -12,7 +12,7 @@ interface AnswerDetailsProps {
   readonly onClose: () => void
 }
 
-/** How an answer was made. */
+/** The dialog with the details of an answer. */
 export function AnswerDetails({ message, modelName, onClose }: AnswerDetailsProps) {
   const texts = useTexts()
   const { stats, sampling, leftOut, route, createdAt } = message
@@ -41,7 +41,7 @@ export function AnswerDetails({ message, modelName, onClose }: AnswerDetailsProp
   )
 }
 
-/** A line of the list; none where nothing is known. */
+/** A line of the list; nothing if the value is unknown. */
 function Fact({ name, children }: { readonly name: string; readonly children: ReactNode }) {
   if (!children) return null
   return (
@@ -56,7 +56,7 @@ function known(value: number | undefined, format: (value: number) => string): st
   return value === undefined ? undefined : format(value)
 }
 
-/** By their names in the API: that is where they are looked up. */
+/** Uses the names of the API, which is where readers look them up. */
 function samplingWords(sampling: SamplingSettings = {}): string {
   const { temperature, topP, topK, minP, repetitionPenalty, maxTokens, seed, stop } = sampling
   const named = {

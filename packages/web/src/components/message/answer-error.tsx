@@ -16,7 +16,7 @@ const textKeys = {
   server: 'errorServer',
 } as const satisfies Record<ApiErrorKind, string>
 
-/** Why there is no answer, in words, and the way to try again. */
+/** Explains why an answer failed, and offers to try again. */
 export function AnswerError({ message }: { readonly message: Message }) {
   const { chats, conversation } = useServices()
   const texts = useTexts()

@@ -27,7 +27,7 @@ const statusTexts = {
   streaming: 'statusElsewhere',
 } as const
 
-/** What became of an answer, and what can be done with it. */
+/** The status of an answer, and its actions. */
 export function AnswerFooter({ message, answer, modelName, isLast, versions }: AnswerFooterProps) {
   const { conversation } = useServices()
   const texts = useTexts()

@@ -13,7 +13,7 @@ interface AnswerMenuProps {
   readonly onDetails: () => void
 }
 
-/** The seldom actions of an answer. */
+/** The menu with the less common actions of an answer. */
 export function AnswerMenu({ message, answer, onDetails }: AnswerMenuProps) {
   const { chats, notices } = useServices()
   const texts = useTexts()
@@ -27,7 +27,7 @@ export function AnswerMenu({ message, answer, onDetails }: AnswerMenuProps) {
       const { plainText } = await import('../../markdown/plain-text.ts')
       await copy(plainText(answer))
     } catch {
-      // Not loaded, and no server to ask for it.
+      // The parser is not loaded, and there is no server to load it from.
       notices.show({ text: 'copyFailed' })
     }
   }

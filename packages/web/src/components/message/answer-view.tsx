@@ -15,14 +15,14 @@ import './message.css'
 
 interface AnswerViewProps {
   readonly message: Message
-  /** Close to the visible part: otherwise its words are enough. */
+  /** Whether the message is close to the viewport: otherwise its plain text is enough. */
   readonly near: boolean
   readonly isLast: boolean
   readonly versionIndex: number
   readonly versionCount: number
 }
 
-/** An answer, finished or in the making. */
+/** An answer, complete or being written. */
 export const AnswerView = memo(function AnswerView({
   message,
   near,

@@ -6,7 +6,7 @@ interface FarMessageProps {
   readonly text: string
 }
 
-/** A message far from the visible part: its words, so that the browser's search finds them, and nothing dear. */
+/** A message far from the viewport: plain text only, which is cheap and which the browser's search finds. */
 export function FarMessage({ id, name, text }: FarMessageProps) {
   return (
     <article

@@ -13,7 +13,7 @@ interface LiveFooterProps {
   readonly model: ModelInfo | undefined
 }
 
-/** What is going on while an answer is written. */
+/** The progress of a running answer. */
 export function LiveFooter({ live, model }: LiveFooterProps) {
   const texts = useTexts()
   const rate = tokensPerSecond(live)
@@ -37,10 +37,10 @@ export function LiveFooter({ live, model }: LiveFooterProps) {
   )
 }
 
-/** Below it, in tokens a second, reading is faster than the swarm. */
+/** Below this rate, in tokens per second, the swarm is slower than reading. */
 const SLOW = 1
 
-/** A swarm that is slow gets faster with every computer that joins: says how. */
+/** Suggests joining a slow swarm: it gets faster with every server. */
 function SlowHint({ engine, rate }: { readonly engine: string | undefined; readonly rate: number }) {
   const texts = useTexts()
   if (engine !== 'petals' || rate >= SLOW) return null
@@ -51,10 +51,10 @@ function SlowHint({ engine, rate }: { readonly engine: string | undefined; reado
   )
 }
 
-/** The request that makes a model load is on its way: after so many milliseconds the server knows of it. */
+/** After this time, the request that loads the model has reached the server. */
 const ASK_AFTER_MS = 400
 
-/** How far the model is on its way into memory, for whoever waits for its first word. */
+/** The loading progress of the model, shown while its first word is awaited. */
 function ModelLoading({ model }: { readonly model: ModelInfo }) {
   const { models } = useServices()
   const { name, progress } = model.state
@@ -66,17 +66,17 @@ function ModelLoading({ model }: { readonly model: ModelInfo }) {
   return progress ? <ModelProgress progress={progress} /> : null
 }
 
-/** Longer than it takes to ask for an answer, or to find the stream of one again after a reload. */
+/** Longer than it takes to request an answer, or to resume its stream after a reload. */
 const PATIENCE_MS = 2000
 
 interface DueFooterProps {
-  /** Something of it is there. */
+  /** Whether some of its text is there. */
   readonly begun: boolean
-  /** What can be done with an answer that another tab writes, and says nothing of. */
+  /** The actions for an answer that a silent tab is writing. */
   readonly children: ReactNode
 }
 
-/** Below an answer that is being written, of which this tab has heard nothing yet. */
+/** The footer of a running answer about which this tab has no news yet. */
 export function DueFooter({ begun, children }: DueFooterProps) {
   const texts = useTexts()
   const [late, setLate] = useState(false)

@@ -12,8 +12,8 @@ interface LiveRouteProps {
 }
 
 /**
- * The servers that an answer goes through while it is written, and those that it has just left. Who reads the table when
- * the answer ends reads on; afterwards it is among the details.
+ * The servers of a running answer, and those that it has just left. If the table is open when
+ * the answer ends, it stays open; afterwards it is among the details.
  */
 export function LiveRoute({ route, writing, table }: LiveRouteProps) {
   const texts = useTexts()
@@ -35,7 +35,7 @@ export function LiveRoute({ route, writing, table }: LiveRouteProps) {
   )
 }
 
-/** A quiet line where an answer had to change servers: the newest change, and how many there were before. */
+/** A line for an answer that had to change servers: the newest change, and the number of earlier ones. */
 function RouteNote({ route }: { readonly route: RouteReport | undefined }) {
   const texts = useTexts()
   const newest = route?.failovers.at(-1)

@@ -15,7 +15,7 @@ interface MessageEditorProps {
   readonly edit: MessageEdit
 }
 
-/** A reader's message while it is changed: sending it makes a new branch, the old one stays as a version. */
+/** The editor of a reader's message: sending makes a new branch, and the old message stays as a version. */
 export function MessageEditor({ message, edit }: MessageEditorProps) {
   const { conversation } = useServices()
   const texts = useTexts()
@@ -24,7 +24,7 @@ export function MessageEditor({ message, edit }: MessageEditorProps) {
   useFittedHeight(field, text)
   useEffect(() => {
     const { current } = field
-    // One that was left open, and is seen again with its chat, does not draw the focus from where it is.
+    // An editor that was left open does not take the focus when its chat is shown again.
     if (!current || !edit.takeFocus()) return
     current.focus()
     current.setSelectionRange(current.value.length, current.value.length)

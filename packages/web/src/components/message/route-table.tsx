@@ -5,7 +5,7 @@ import { useTexts } from '../../i18n/texts.ts'
 import { failoverWords, peerName } from './swarm-words.ts'
 import './route-table.css'
 
-/** The servers that an answer went through: a strip of their blocks, and a table. */
+/** The route of an answer: a strip with the blocks of each server, and a table. */
 export function RouteTable({ route }: { readonly route: RouteReport }) {
   const texts = useTexts()
   const { hops, failovers, pushed } = route
@@ -53,7 +53,7 @@ export function RouteTable({ route }: { readonly route: RouteReport }) {
   )
 }
 
-/** Wide as its share of the blocks; each server in a hue of its own. */
+/** The width is the server's share of the blocks; each server has its own hue. */
 function spanStyle({ start, end }: SwarmPeer & { start: number; end: number }, index: number): CSSProperties {
   const properties: Record<`--${string}`, number> = { '--blocks': end - start, '--turn': index * 47 }
   return properties as CSSProperties

@@ -6,12 +6,12 @@ import './thoughts.css'
 
 interface ThoughtsProps {
   readonly text: string
-  /** The model has not come to its answer yet. */
+  /** The model has not begun its answer yet. */
   readonly thinking: boolean
   readonly disclosure: Disclosure
 }
 
-/** What a model thought before it answered: folded, for those who want to know. */
+/** The thoughts of a model before its answer, collapsed at first. */
 export function Thoughts({ text, thinking, disclosure }: ThoughtsProps) {
   const texts = useTexts()
   return (

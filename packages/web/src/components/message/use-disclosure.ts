@@ -2,17 +2,20 @@ import { useState, type SyntheticEvent } from 'react'
 
 export interface Disclosure {
   readonly open: boolean
-  /** Of a `details` element. */
+  /** The handler for a `details` element. */
   readonly onToggle: (event: SyntheticEvent<HTMLDetailsElement>) => void
 }
 
-/** Whether something is unfolded. Kept above what is drawn anew, so that it does not snap shut under the reader. */
+/**
+ * The open state of a `details` element. Keep it above components that are mounted again, so that it does not close
+ * unasked.
+ */
 export function useDisclosure(): Disclosure {
   const [open, setOpen] = useState(false)
   return {
     open,
     onToggle({ target, currentTarget }) {
-      // React passes on that of `<details>` inside of it, too, which a model may write.
+      // In React the event bubbles from nested `<details>`, which a model may write.
       if (target === currentTarget) setOpen(currentTarget.open)
     },
   }

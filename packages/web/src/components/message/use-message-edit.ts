@@ -4,25 +4,25 @@ import type { Attachment, Draft, Message } from '../../chat/types.ts'
 import { useStore } from '../../store.ts'
 
 export interface MessageEdit {
-  /** The editor is open, here or in another tab. */
+  /** Whether the editor is open, here or in another tab. */
   readonly open: boolean
   readonly text: string
   readonly attachments: readonly Attachment[]
-  /** Opens the editor with what was written there before, else with the message. */
+  /** Opens the editor with its earlier draft, else with the message. */
   begin(): void
   change(changes: Pick<Partial<Draft>, 'text' | 'attachments'>): void
-  /** Closes the editor; what was changed is there again when it is opened. */
+  /** Closes the editor and keeps the draft. */
   fold(): void
-  /** Closes the editor, and forgets what was changed. */
+  /** Closes the editor and drops the draft. */
   discard(): void
-  /** Whether the editor was opened just now, by this reader. */
+  /** Reports once whether this reader has just opened the editor. */
   takeFocus(): boolean
 }
 
-/** Drafts whose editor is to have the focus once it is there. */
+/** Ids of the drafts whose editor takes the focus when it appears. */
 const begun = new Set<string>()
 
-/** What a reader makes of a message: a draft of its own, which outlives the component and the tab. */
+/** The edit of a message: a separate draft, which outlives the component and the tab. */
 export function useMessageEdit({ id, chatId, content, attachments = [] }: Message): MessageEdit {
   const { drafts } = useServices()
   const draftId = editDraftId(id)

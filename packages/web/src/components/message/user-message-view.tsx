@@ -16,7 +16,7 @@ import './message.css'
 
 interface UserMessageViewProps {
   readonly message: Message
-  /** Close to the visible part: otherwise its words are enough. */
+  /** Whether the message is close to the viewport: otherwise its plain text is enough. */
   readonly near: boolean
   readonly isLast: boolean
   readonly versionIndex: number

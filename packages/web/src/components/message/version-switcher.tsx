@@ -3,7 +3,7 @@ import { useTexts } from '../../i18n/texts.ts'
 import { IconButton } from '../../ui/button.tsx'
 
 export interface Versions {
-  /** Place of the shown version, from 0. */
+  /** Index of the shown version, from 0. */
   readonly index: number
   readonly count: number
 }
@@ -13,7 +13,7 @@ interface VersionSwitcherProps extends Versions {
   readonly messageId: string
 }
 
-/** ‹ 2/3 ›: moves between the versions of a message, and with them between the branches below. */
+/** ‹ 2/3 ›: switches between the versions of a message, and thereby between the branches below. */
 export function VersionSwitcher({ chatId, messageId, index, count }: VersionSwitcherProps) {
   const { conversation } = useServices()
   const texts = useTexts()

@@ -9,7 +9,7 @@ import { Icon } from '../../ui/icon.tsx'
 import { DeleteAllDialog } from './delete-all-dialog.tsx'
 import type { Texts } from '../../i18n/en.ts'
 
-/** Takes the chats out of this browser, brings others in, or deletes all of them. */
+/** Exports the chats, imports others, or deletes all of them. */
 export function ChatTransfer({ onDeleted }: { readonly onDeleted: () => void }) {
   const services = useServices()
   const texts = useTexts()
@@ -80,7 +80,7 @@ export function ChatTransfer({ onDeleted }: { readonly onDeleted: () => void }) 
   )
 }
 
-/** A file that was chosen, and what became of it, once that is known. */
+/** A chosen file, and the result of its import once that is known. */
 interface ImportNews {
   readonly file: string
   readonly result?: ImportResult

@@ -11,7 +11,7 @@ interface DeleteAllDialogProps {
   readonly onDeleted: () => void
 }
 
-/** Asks before all chats are deleted. */
+/** Asks for confirmation before all chats are deleted. */
 export function DeleteAllDialog({ onClose, onDeleted }: DeleteAllDialogProps) {
   const services = useServices()
   const texts = useTexts()

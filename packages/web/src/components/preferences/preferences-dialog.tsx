@@ -9,7 +9,7 @@ import { useStore } from '../../store.ts'
 import type { Theme } from '../../storage/preferences.ts'
 import './preferences.css'
 
-/** What this reader prefers in this browser, for the whole page. Every choice takes effect at once. */
+/** The preferences for the whole page in this browser. Every choice takes effect immediately. */
 export function PreferencesDialog({ onClose }: { readonly onClose: () => void }) {
   const texts = useTexts()
   return (

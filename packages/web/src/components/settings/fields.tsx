@@ -55,7 +55,7 @@ interface NumberSettingProps {
   readonly onChange: (value: string) => void
 }
 
-/** A field of text, not of type `number`: that one hides what is wrong, and takes commas or not as it likes. */
+/** A text field, not one of type `number`: that type hides invalid input, and browsers treat commas differently. */
 export function NumberSetting({ field, modelDefault, problem, value, onChange }: NumberSettingProps) {
   const texts = useTexts()
   const id = useId()
@@ -109,7 +109,7 @@ function SettingHint({
   )
 }
 
-/** One step of the arrow keys, from the value or else from the default, within the range. */
+/** Returns the value after one step of an arrow key, from the value or else the default, within the range. */
 function stepped({ min, max, step }: NumberField, value: string, base = min, direction: number): string {
   const present = Number(value.trim().replace(',', '.') || base)
   const next = Math.min(max, Math.max(min, present + direction * step))

@@ -8,21 +8,21 @@ import { Button, IconButton } from '../../ui/button.tsx'
 import { pressedKey } from '../../ui/pressed-key.ts'
 
 interface PresetBarProps {
-  /** As they stand in the form. */
+  /** The present settings of the form. */
   readonly settings: ChatSettings
-  /** Nothing in the form is wrong. */
+  /** Whether the form is valid. */
   readonly canSave: boolean
   readonly onChoose: (settings: ChatSettings) => void
 }
 
-/** Settings that were kept under a name: choose, keep, delete. */
+/** The presets: choose, save, delete. */
 export function PresetBar({ settings, canSave, onChoose }: PresetBarProps) {
   const { presets } = useServices()
   const texts = useTexts()
   const list = useStore(presets)
   const [chosen, setChosen] = useState('')
   const [name, setName] = useState<string>()
-  // Notices lie behind the dialog: what was deleted comes back here.
+  // Notices are behind the dialog, so the undo of a deletion is here.
   const [removed, setRemoved] = useState<Preset>()
   const remove = (): void => {
     setRemoved(list.find(({ id }) => id === chosen))
@@ -56,7 +56,7 @@ export function PresetBar({ settings, canSave, onChoose }: PresetBarProps) {
           onKeyDown={(event) => {
             const key = pressedKey(event)
             if (key === 'Enter') save()
-            // The field goes, the dialog stays.
+            // Escape closes the field, not the dialog.
             else if (key === 'Escape') setName(undefined)
             else return
             event.preventDefault()

@@ -3,7 +3,7 @@ import { useServices } from '../../app/services.ts'
 import { useTexts } from '../../i18n/texts.ts'
 import { IconButton } from '../../ui/button.tsx'
 
-/** Opens the settings of the chat around it. A mark says that they are not the model's own. */
+/** Opens the settings of the chat around it. A mark shows that they differ from the model's defaults. */
 export function SettingsButton() {
   const { dialogs } = useServices()
   const texts = useTexts()

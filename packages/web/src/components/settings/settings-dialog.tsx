@@ -10,8 +10,8 @@ import { useSettingsForm } from './use-settings-form.ts'
 import './settings-dialog.css'
 
 /**
- * What this chat asks of the model beyond its defaults. Nothing changes before it is saved; what was not is there again
- * when the dialog is opened, unless it was cancelled.
+ * The settings of a chat that differ from the model's defaults. Nothing changes until they are saved; unsaved changes
+ * return when the dialog is opened again, unless it was cancelled.
  */
 export function SettingsDialog({ onClose }: { readonly onClose: () => void }) {
   const texts = useTexts()
@@ -96,7 +96,7 @@ export function SettingsDialog({ onClose }: { readonly onClose: () => void }) {
   )
 }
 
-/** While somebody types, a lone minus is not wrong yet. */
+/** While the reader types, incomplete numbers such as a lone minus are not reported. */
 function onlyRanges(problems: ReturnType<typeof fromForm>['problems']): typeof problems {
   return Object.fromEntries(Object.entries(problems).filter(([, problem]) => problem.kind !== 'not-a-number'))
 }

@@ -8,14 +8,14 @@ import { useStore } from '../../store.ts'
 
 export interface SettingsDraft {
   readonly form: SettingsForm
-  /** It was begun earlier, and left. */
+  /** Whether unsaved changes from earlier were restored. */
   readonly isRestored: boolean
   set(form: SettingsForm): void
-  /** Forgets what was changed. */
+  /** Drops the unsaved changes. */
   discard(): void
 }
 
-/** The form of a chat's settings: every key is kept, until it is saved or cancelled. */
+/** The form of a chat's settings. Every keystroke is kept until the form is saved or cancelled. */
 export function useSettingsForm(): SettingsDraft {
   const { drafts } = useServices()
   const chatId = useCurrentChatId() ?? NEW_CHAT
@@ -23,7 +23,7 @@ export function useSettingsForm(): SettingsDraft {
   const id = settingsDraftId(chatId)
   const stored = toForm(settings)
   const draft = useStore(drafts, (all) => all.get(id)?.form)
-  // Fields that another version of the page does not know keep their value.
+  // Fields that are unknown to another version of the page keep their values.
   const form = draft ? { ...stored, ...draft } : stored
   const [wasThere] = useState(draft !== undefined)
   return {

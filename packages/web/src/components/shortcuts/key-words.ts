@@ -4,7 +4,7 @@ import { shortcuts, type Shortcut, type ShortcutAction } from './shortcuts.ts'
 /** Apple computers have ⌘ where others have Ctrl. */
 export const isApple = /Mac|iPhone|iPad|iPod/.test(navigator.platform)
 
-/** The keys of a shortcut as they are printed on the keyboard, in the order in which they are pressed. */
+/** Returns the keys of a shortcut as printed on the keyboard, in the order of pressing. */
 export function keyWords(
   { mod, alt, shift, key }: Shortcut,
   texts: Texts,
@@ -28,7 +28,7 @@ function keyName(key: string, texts: Texts): string {
   return names[key] ?? key.toUpperCase()
 }
 
-/** The keys of an action on this computer, for the tooltip of its button. */
+/** Returns the keys of an action on this computer, for the tooltip of its button. */
 export function shortcutHint(action: ShortcutAction, texts: Texts): string {
   const shortcut = shortcuts.find((other) => other.action === action)
   return shortcut ? keyWords(shortcut, texts).join(isApple ? '' : '+') : ''

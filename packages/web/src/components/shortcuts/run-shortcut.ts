@@ -10,14 +10,14 @@ import type { ShortcutAction } from './shortcuts.ts'
 import { panelId } from '../element-ids.ts'
 
 export interface SidebarControls {
-  /** `focus`: false where the focus goes elsewhere in it. */
+  /** `focus`: false if the caller focuses an element of the sidebar. */
   show(focus?: boolean): void
   toggle(): void
-  /** Closes a drawer over the page; false where there is none. */
+  /** Closes the drawer over the page. Returns false if there is none. */
   dismiss(): boolean
 }
 
-/** Does what a shortcut stands for. False where there is nothing to do: then the key is the browser's. */
+/** Runs the action of a shortcut. Returns false if there is nothing to do: then the browser handles the key. */
 export function runShortcut(action: ShortcutAction, services: Services, sidebar: SidebarControls): boolean {
   const { conversation, dialogs, models, router } = services
   switch (action) {
@@ -68,7 +68,7 @@ export function runShortcut(action: ShortcutAction, services: Services, sidebar:
   }
 }
 
-/** Takes back what the newest notice offers to take back. */
+/** Runs the undo of the newest notice that has one. */
 function undoLast({ notices }: Services): boolean {
   const newest = notices.get().findLast(({ action }) => action !== undefined)
   if (!newest) return false
@@ -83,7 +83,7 @@ function focusNewestNotice(): boolean {
   return button !== null && button !== undefined
 }
 
-/** The chat above or below in the list; from elsewhere, the first one. */
+/** Opens the chat above or below in the list; the first one if no chat is open. */
 function goToChat({ chats, router }: Services, offset: number): boolean {
   const order = groupChats(chats.get().chats.values(), new Date()).flatMap((group) => group.chats)
   const route = router.get()
@@ -94,7 +94,7 @@ function goToChat({ chats, router }: Services, offset: number): boolean {
   return true
 }
 
-/** The last messages of the chats in focus, where they are answers and in this state. */
+/** Returns the last messages of the focused chats that are answers in this state. */
 function lastAnswers(services: Services, state: 'streaming' | 'ended'): readonly Message[] {
   const { chats } = services
   return chatsInFocus(services).flatMap((chatId) => {
@@ -104,7 +104,7 @@ function lastAnswers(services: Services, state: 'streaming' | 'ended'): readonly
   })
 }
 
-/** False where there is nothing to do it with. */
+/** Returns false if there are no messages. */
 function forEach(messages: readonly Message[], run: (message: Message) => void): boolean {
   messages.forEach((message) => run(message))
   return messages.length > 0
@@ -116,8 +116,8 @@ async function copyAnswer({ notices }: Services, { content, reasoning }: Message
 }
 
 /**
- * Ids of the chats that a shortcut is about: the page's; of a comparison the side that has the focus, else both, what
- * is seen first.
+ * Returns the ids of the chats that a shortcut applies to: the page's chat; in a comparison, the side that has the focus,
+ * else both, the visible one first.
  */
 function chatsInFocus({ comparison, router }: Services): readonly string[] {
   const route = router.get()
@@ -132,7 +132,7 @@ function panel(side: Side): HTMLElement | null {
   return document.getElementById(panelId(side))
 }
 
-/** On a phone one side is seen at a time. */
+/** On a phone, one side is visible at a time. */
 function rank(side: Side): number {
   return panel(side)?.hidden ? 1 : 0
 }

@@ -6,7 +6,7 @@ import './shortcut-list.css'
 
 const groups = [...Map.groupBy(shortcuts, ({ group }) => group)]
 
-/** Every shortcut and its keys. */
+/** The list of all shortcuts with their keys. */
 export function ShortcutList() {
   const texts = useTexts()
   return (

@@ -44,12 +44,12 @@ test.each<[string, Press, string | undefined]>([
   ['a sign with AltGr', { key: '.', ctrl: true, altGraph: true }, undefined],
 ])('%s', (_, keys, action) => expect(found(keys)).toBe(action))
 
-test('on computers of Apple, ⌘ is the key and Ctrl is none', () => {
+test('on Apple computers, ⌘ is the key and Ctrl is not', () => {
   expect(found({ key: 'k', code: 'KeyK', meta: true }, true)).toBe('search')
   expect(found({ key: 'k', code: 'KeyK', ctrl: true }, true)).toBeUndefined()
 })
 
-test('no two are the same, and each has words', () => {
+test('all shortcuts are distinct, and each has a text', () => {
   for (const isApple of [true, false]) {
     const keys = shortcuts.map((shortcut) => keyWords(shortcut, en, isApple).join('+'))
     expect(new Set(keys).size).toBe(keys.length)

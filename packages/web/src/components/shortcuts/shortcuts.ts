@@ -19,29 +19,29 @@ export type ShortcutAction =
 export type ShortcutGroup = 'shortcutsChats' | 'shortcutsAnswers' | 'shortcutsPage'
 
 export interface Shortcut {
-  /** Left out where a field sees to its own keys: listed only. */
+  /** Missing if a field handles its own keys: the shortcut is only listed. */
   readonly action?: ShortcutAction
   readonly group: ShortcutGroup
   readonly text: PlainText
-  /** As `KeyboardEvent.key` has it, in lower case. */
+  /** `KeyboardEvent.key` in lower case. */
   readonly key: string
-  /** Ctrl, or ⌘ on computers of Apple. */
+  /** Ctrl, or ⌘ on Apple computers. */
   readonly mod?: true
   readonly alt?: true
-  /** `any` for signs that some keyboards have on Shift. */
+  /** `any` for characters that need Shift on some keyboards. */
   readonly shift?: true | 'any'
-  /** Holding it down goes on. */
+  /** Whether the action repeats while the key is held down. */
   readonly repeats?: true
-  /** Fields know these keys too: lists open, and on computers of Apple the caret moves. */
+  /** Fields use these keys too: lists open, and on Apple computers the caret moves. */
   readonly movesInFields?: true
-  /** Fields have this key for themselves. */
+  /** The shortcut does not apply in fields. */
   readonly notInFields?: true
 }
 
 /**
- * Every shortcut, for the handler and for the sheet. Those that other chat pages have are the same here. None is a
- * letter alone (WCAG 2.1.4), none is a key that browsers keep for themselves, and none needs Ctrl with Alt, which types
- * letters on many keyboards.
+ * All shortcuts, for the handler and for the list. Those that other chat pages have are the same here. None is a
+ * single letter (WCAG 2.1.4), none is reserved by browsers, and none needs Ctrl with Alt, which types
+ * characters on many keyboards.
  */
 export const shortcuts: readonly Shortcut[] = [
   { action: 'new-chat', group: 'shortcutsChats', text: 'newChat', mod: true, shift: true, key: 'o' },
@@ -117,7 +117,7 @@ type KeyPress = Pick<
   'key' | 'code' | 'ctrlKey' | 'metaKey' | 'altKey' | 'shiftKey' | 'getModifierState'
 >
 
-/** The shortcut that a key press is. */
+/** Returns the shortcut of a key press. */
 export function findShortcut(press: KeyPress, isApple: boolean): Shortcut | undefined {
   return shortcuts.find((shortcut) => shortcut.action && isPressed(shortcut, press, isApple))
 }
@@ -134,7 +134,7 @@ function isPressed({ key, mod, alt, shift }: Shortcut, press: KeyPress, isApple:
   )
 }
 
-/** The letter as the keyboard has it; on one without Latin letters, the letter of that place. */
+/** Returns the letter of the key; on a keyboard without Latin letters, the Latin letter in that position. */
 function keyOf({ key, code }: KeyPress): string {
   const letter = /^Key([A-Z])$/.exec(code)?.[1]
   return (letter && !/^[\w\p{P}]/u.test(key) ? letter : key).toLowerCase()

@@ -5,7 +5,7 @@ import { isApple } from './key-words.ts'
 import { runShortcut, type SidebarControls } from './run-shortcut.ts'
 import { findShortcut, type Shortcut } from './shortcuts.ts'
 
-/** Listens to the page's shortcuts. What a field, a menu or a dialog does with a key comes first. */
+/** Handles the page's shortcuts. Fields, menus and dialogs handle a key first. */
 export function useShortcuts(sidebar: SidebarControls): void {
   const services = useServices()
   const current = useRef(sidebar)
@@ -25,7 +25,7 @@ export function useShortcuts(sidebar: SidebarControls): void {
   }, [services])
 }
 
-/** A dialog or a menu lies over the page. */
+/** Reports whether a dialog or a menu covers the page. */
 function isCovered(): boolean {
   return document.querySelector('dialog[open], :popover-open') !== null
 }

@@ -4,10 +4,10 @@ import { useTexts } from '../../i18n/texts.ts'
 import { packRows } from '../../swarm/block-ranges.ts'
 import { peerName } from '../message/swarm-words.ts'
 
-/** More replicas than that look the same: enough is enough. */
+/** More replicas than this look the same. */
 const MANY = 3
 
-/** The blocks as a strip in the colour of their replicas, and below it each server over the blocks that it holds. */
+/** A strip of blocks, coloured by their number of replicas, and below it the span of each server. */
 export function BlockMap({ model }: { readonly model: SwarmModel }) {
   const texts = useTexts()
   const { blocks, replicas, servers } = model

@@ -35,7 +35,7 @@ export function ServerTable({ servers }: { readonly servers: readonly SwarmServe
 
 interface ServerRowProps {
   readonly server: SwarmServer
-  /** Whether any server tells its throughput. */
+  /** Whether any server reports its throughput. */
   readonly measured: boolean
 }
 

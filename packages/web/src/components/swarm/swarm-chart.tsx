@@ -3,10 +3,10 @@ import { HISTORY_MS, type SwarmSample } from '../../swarm/swarm-history.ts'
 
 const WIDTH = 600
 const HEIGHT = 60
-/** A gap this long means that nobody looked, or had news: no line is drawn over it. The server looks once a minute. */
+/** A gap this long means that there were no samples: no line crosses it. The server takes a sample once a minute. */
 const GAP_MS = 150_000
 
-/** Servers of the last hour, as far as the server or this browser has looked. */
+/** A chart of the number of servers in the last hour, from the samples of the gateway and this browser. */
 export function SwarmChart({ samples }: { readonly samples: readonly SwarmSample[] }) {
   const texts = useTexts()
   const last = samples.at(-1)

@@ -48,7 +48,7 @@ export function SwarmModelView({ model, samples }: SwarmModelViewProps) {
   )
 }
 
-/** How another computer becomes a server of the model: a command for each gap, as the server made it. */
+/** Explains how a computer becomes a server of the model, with the gateway's command for each gap. */
 function JoinSwarm({ model: { servable, join } }: { readonly model: SwarmModel }) {
   const texts = useTexts()
   if (join.length === 0) return null

@@ -11,7 +11,7 @@ import './swarm.css'
 /** Created with this page, which is loaded on demand: the chat page does not pay for it. */
 const swarmStore = createSwarmStore({ fetchSwarm, storage: localStorageOrNone() })
 
-/** The models of the swarm: which servers hold their blocks, how well, and what would help. */
+/** The models of the swarm: which servers hold their blocks, their performance, and what would help. */
 export default function SwarmPage() {
   const texts = useTexts()
   const { status, models, history, error } = useStore(swarmStore)

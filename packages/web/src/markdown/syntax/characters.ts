@@ -1,6 +1,6 @@
 import type { Code } from 'micromark-util-types'
 
-/** Micromark's codes: characters of UTF-16, `null` at the end, below zero for tabs and line endings. */
+/** Micromark's character codes: UTF-16 code units, `null` at the end, negative for tabs and line endings. */
 export const codes = {
   dollar: 36,
   asterisk: 42,
@@ -19,7 +19,7 @@ export const isLineEnd = (code: Code): boolean => code === null || code < -2
 export const isSpace = (code: Code): boolean => code === -2 || code === -1 || code === 32
 export const isBlank = (code: Code): boolean => isLineEnd(code) || isSpace(code)
 
-/** The character as a string; a space for what Micromark has no character for. */
+/** Returns the character as a string; a space for codes without a character. */
 export const characterOf = (code: Code): string =>
   code === null ? '' : code < 0 ? ' ' : String.fromCharCode(code)
 
@@ -32,10 +32,13 @@ export const isCjkLetter = (code: Code): boolean => cjkLetter.test(characterOf(c
 export const isCjkPunctuation = (code: Code): boolean => cjkPunctuation.test(characterOf(code))
 export const isCjk = (code: Code): boolean => isCjkLetter(code) || isCjkPunctuation(code)
 
-/** What follows an address in text without spaces, and is never written in one: marks of East Asia, Arabic, India, and “quotes”. */
+/**
+ * Marks that end an address in text without spaces and never occur in one: East Asian, Arabic and Indic marks, and
+ * “quotes”.
+ */
 const afterAddress = new RegExp(`${cjkPunctuation.source}|[‘-‟…،؛؟۔।॥]`, 'u')
 export const endsAddress = (code: Code): boolean => afterAddress.test(characterOf(code))
 
 const word = /[\p{Script=Latin}\p{N}]/u
-/** A Latin letter or a digit. Other scripts may stand beside a formula without a space. */
+/** Reports whether a code is a Latin letter or a digit. Other scripts may stand beside a formula without a space. */
 export const isWord = (code: Code): boolean => word.test(characterOf(code))

@@ -11,8 +11,9 @@ declare module 'micromark-util-types' {
 }
 
 /**
- * Addresses in text without spaces: GFM reads `https://example.com。谢谢` to its end, which is another host. Here the
- * marks of such text end an address, and so does a letter of it right behind a Latin host. All other addresses are GFM's.
+ * Autolinks in text without spaces: GFM reads `https://example.com。谢谢` to its end, which is another host. Here, the
+ * marks of such text end an address, and so does one of its letters right after a Latin host. GFM handles all other
+ * addresses.
  */
 export const cjkAutolink: Extension = {
   text: { 72: literal(), 104: literal(), 87: literal(), 119: literal() },
@@ -54,7 +55,7 @@ function tokenizeAddress(this: TokenizeContext, effects: Effects, ok: State, nok
 
   function address(code: Code): State | undefined {
     if (isEnd(code)) return text === '' ? nok(code) : finish(code)
-    // The end is another one: GFM knows it.
+    // GFM finds the end of this address.
     if (isLineEnd(code) || isSpace(code) || code === codes.lessThan) return nok(code)
     if (code === 41 && openParentheses > 0) openParentheses--
     else if (trailing.test(characterOf(code))) return effects.check(trail, finish, consume)(code)
@@ -70,7 +71,7 @@ function tokenizeAddress(this: TokenizeContext, effects: Effects, ok: State, nok
     return address
   }
 
-  /** `https://example.com查看`: no host has both. */
+  /** Ends `https://example.com查看` before the CJK letters: no host mixes both scripts. */
   function isEnd(code: Code): boolean {
     return endsAddress(code) || (inHost && isCjkLetter(code) && /\.[a-z]{2,}(?::\d+)?$/i.test(text))
   }
@@ -83,7 +84,7 @@ function tokenizeAddress(this: TokenizeContext, effects: Effects, ok: State, nok
   }
 }
 
-/** Marks behind an address that belong to the sentence, up to one that ends it. */
+/** Marks after an address that belong to the sentence, up to one that ends it. */
 const trail: Construct = {
   partial: true,
   tokenize(effects, ok, nok) {
@@ -98,7 +99,7 @@ const trail: Construct = {
   },
 }
 
-/** Cuts what GFM finds later, in text that its parser has left: behind an open bracket, for one. */
+/** Cuts addresses that GFM finds in a later pass, in text that its tokenizer skipped, such as after an open bracket. */
 export function cutAddresses(node: Nodes): void {
   if (!('children' in node)) return
   node.children.forEach(cutAddresses)

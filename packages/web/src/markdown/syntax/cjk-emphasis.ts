@@ -4,9 +4,9 @@ import type { Code, Construct, Extension, Token } from 'micromark-util-types'
 import { characterOf, codes, isCjk, isCjkPunctuation } from './characters.ts'
 
 /**
- * Emphasis in text without spaces: CommonMark takes `**「重要」**の` for no emphasis, since a mark of punctuation is
- * inside of the asterisks and no space outside. Beside Chinese, Japanese and Korean none is needed, and their own marks
- * count as letters.
+ * Emphasis in text without spaces: CommonMark sees no emphasis in `**「重要」**の`, because punctuation stands
+ * inside the asterisks and no space outside. Here, Chinese, Japanese and Korean text needs no space, and its punctuation
+ * counts as letters.
  */
 export const cjkEmphasis: Extension = {
   text: {
@@ -38,7 +38,7 @@ function widened(construct: Construct): Construct {
   }
 }
 
-/** Whether a sequence with `outer` on its outside may begin or end emphasis that has `inner` at that end. */
+/** Reports whether a delimiter run between `outer` and `inner` may open or close emphasis around `inner`. */
 function flanks(outer: Code, inner: Code): boolean {
   return !/^\s*$/.test(characterOf(inner)) && (isCjkPunctuation(inner) || isCjk(outer))
 }

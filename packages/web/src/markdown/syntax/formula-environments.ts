@@ -15,5 +15,5 @@ const plain = [
 ]
 const numbered = ['equation', 'align', 'alignat', 'gather']
 
-/** What may stand between `\begin{…}` and `\end{…}` outside of dollars: the environments of formulas that KaTeX draws. */
+/** The environments that KaTeX renders: `\begin{…}` of any of them begins a formula without dollars. */
 export const environments: readonly string[] = [...plain, ...numbered, ...numbered.map((name) => `${name}*`)]

@@ -4,8 +4,8 @@ import { environments } from './formula-environments.ts'
 
 /**
  * Formulas on lines of their own: between lines of `$$`, between `\[` and `\]`, and `\begin{align}` to `\end{align}`.
- * As in fenced code, nothing in them is a list, a quotation or a heading, and one that is not closed yet goes on to the
- * end: that is how it looks while it is written. A formula that begins on the line of its `$$` has to be closed before
+ * As in fenced code, nothing in them is a list, a quotation or a heading, and an unclosed formula continues to the
+ * end, as it does while it is being written. A formula that begins on the line of its `$$` must be closed before
  * the next blank line.
  */
 export const formulaFlow: Construct = {
@@ -75,7 +75,7 @@ function tokenizeFormula(context: TokenizeContext, effects: Effects, ok: State, 
     })(code)
   }
 
-  /** Words behind the closing mark are a paragraph. */
+  /** Text after the closing mark is a paragraph. */
   function rest(code: Code): State | undefined {
     effects.exit('formulaFlow')
     effects.enter('looseParagraph')
@@ -106,7 +106,7 @@ function tokenizeFormula(context: TokenizeContext, effects: Effects, ok: State, 
 }
 
 interface OpenBlock {
-  /** It began with words behind its mark: without its end before a blank line it was prose. */
+  /** The formula began on the line of its mark: if a blank line comes before its end, the text is prose. */
   readonly endsAtBlank: boolean
   isClosedBy(line: string): boolean
 }
@@ -114,7 +114,7 @@ interface OpenBlock {
 const environmentStart = new RegExp(`^\\\\begin(\\{(?:${environments.join('|').replaceAll('*', '\\*')})\\})`)
 const openings = ['$$', '\\[', '\\begin{']
 
-/** Told by the first characters, so that other lines are not read for nothing. */
+/** Checks the first characters only, so that other lines are not read in full. */
 function mayOpen(line: string): boolean {
   return openings.some((mark) => mark.startsWith(line.slice(0, mark.length)))
 }
@@ -155,7 +155,7 @@ function openEnvironment(name: string, line: string): OpenBlock | 'closed' | und
   return { endsAtBlank: false, isClosedBy }
 }
 
-/** Where a mark stands that no backslash takes its meaning from; -1 if it doesn't. */
+/** Returns the index of an unescaped mark; -1 if there is none. */
 function indexOfMark(text: string, mark: string): number {
   for (let index = 0; index < text.length; index++) {
     if (text.startsWith(mark, index)) return index
@@ -164,7 +164,7 @@ function indexOfMark(text: string, mark: string): number {
   return -1
 }
 
-/** The next line, where it belongs to the same list item or quotation. */
+/** Accepts the next line if it belongs to the same list item or quotation. */
 const sameContainer: Construct = {
   partial: true,
   tokenize(effects, ok, nok) {

@@ -4,8 +4,8 @@ import { environments } from './formula-environments.ts'
 
 /**
  * Formulas within a line, as Pandoc reads them: `$x$` with no space inside the dollars, `$$x$$`, `\(x\)`, `\[x\]`,
- * `\begin{align}…\end{align}`. Beyond Pandoc, so that prices and variables of a shell stay prose, no letter or digit
- * touches single dollars from outside, and none of these holds a backtick.
+ * `\begin{align}…\end{align}`. Stricter than Pandoc, so that prices and shell variables stay prose: no letter or digit
+ * touches single dollars from outside, and the content has no backtick.
  */
 export const formulaText: Construct = {
   name: 'formulaText',
@@ -14,14 +14,14 @@ export const formulaText: Construct = {
   },
 }
 
-/** Where a search for a closing mark has failed: one that begins before it would fail there, too. */
+/** Offsets at which a search for a closing mark has failed: a search that begins earlier would fail there too. */
 const failures = new WeakMap<TokenizeContext, Map<string, number>>()
 
 function tokenizeFormula(context: TokenizeContext, effects: Effects, ok: State, nok: State): State {
   const before = context.previous
   const start = context.now().offset
   let opening = ''
-  /** What has been read since the opening mark. */
+  /** The text since the opening mark. */
   let text = ''
   let close: FormulaEnd | undefined
   return begin
@@ -64,7 +64,7 @@ function tokenizeFormula(context: TokenizeContext, effects: Effects, ok: State, 
   }
 
   function lineStart(code: Code): State | undefined {
-    // Where a token is empty, there is none.
+    // Micromark has no empty tokens.
     if (code === null || isLineEnding(code)) return nok(code)
     effects.enter('formulaData')
     return inside(code)
@@ -89,7 +89,7 @@ function tokenizeFormula(context: TokenizeContext, effects: Effects, ok: State, 
   }
 }
 
-/** Whether the text read so far ends the formula, or can't become one. */
+/** Decides whether the text so far ends the formula, or can't become one. */
 type FormulaEnd = (text: string) => 'end' | 'never' | undefined
 
 const openings = ['$', '$$', '\\(', '\\[', ...environments.map((name) => `\\begin{${name}}`)]
@@ -108,12 +108,15 @@ const isEscaped = (text: string): boolean => /(?:^|[^\\])(?:\\\\)*\\$/.test(text
 
 function singleDollar(text: string): 'end' | 'never' | undefined {
   if (!text.endsWith('$') || isEscaped(text.slice(0, -1))) return undefined
-  // The first dollar decides, as in Pandoc: `$5 for $x$` has one formula.
+  // The first closing dollar decides, as in Pandoc: `$5 for $x$` has one formula.
   const content = text.slice(0, -1)
   return content !== '' && !/\s$/.test(content) && !isProse(content) ? 'end' : 'never'
 }
 
-/** Words between two amounts or variables: `$USER, or A$`, `$5 or 6$`, `$5和10$`. Formulas have words in `\text{…}`. */
+/**
+ * Recognizes prose between two amounts or variables: `$USER, or A$`, `$5 or 6$`, `$5和10$`. Formulas put words in
+ * `\text{…}`.
+ */
 function isProse(content: string): boolean {
   if (/[\\^_=+*<>|{}()[\]]/.test(content)) return false
   if (/[\p{Script=Han}\p{Script=Hiragana}\p{Script=Katakana}\p{Script=Hangul}]/u.test(content)) return true
@@ -127,7 +130,7 @@ const markEnd =
     return text.length > closing.length && text.slice(0, -closing.length).trim() ? 'end' : 'never'
   }
 
-/** Environments hold others of their name. */
+/** Environments may contain others of the same name. */
 function environmentEnd(name: string): FormulaEnd {
   let depth = 1
   return (text) => {
@@ -137,7 +140,7 @@ function environmentEnd(name: string): FormulaEnd {
   }
 }
 
-/** `$n$th`, `$x$s`: the only letters that may follow a dollar. */
+/** The only letters that may follow a closing dollar: `$n$th`, `$x$s`. */
 const ordinal: Construct = {
   partial: true,
   tokenize(effects, ok, nok) {

@@ -1,13 +1,13 @@
 import type { Extension, Token } from 'mdast-util-from-markdown'
 import type { Literal } from 'mdast'
 
-/** A formula in a line; `display`: large, on a line of its own. */
+/** An inline formula; `display`: large, on a line of its own. */
 export interface InlineMath extends Literal {
   type: 'inlineMath'
   display: boolean
 }
 
-/** A formula between blocks. */
+/** A block formula. */
 export interface Math extends Literal {
   type: 'math'
 }
@@ -32,7 +32,7 @@ declare module 'micromark-util-types' {
   }
 }
 
-/** Formulas as nodes, without the marks around them. */
+/** Turns formulas into nodes, without the marks around them. */
 export const formulaTree: Extension = {
   enter: {
     formulaText(token) {
@@ -49,7 +49,7 @@ export const formulaTree: Extension = {
       const source = this.resume()
       const node = this.stack.at(-1) as InlineMath
       node.display = !/^(?:\$(?!\$)|\\\()/.test(source) && !isInlineEnvironment(source)
-      // A table reads `\|` as a bar of the cell's text.
+      // A table reads `\|` as a literal bar.
       node.value = withoutMarks(this.data.inTable ? source.replaceAll('\\|', '|') : source)
       this.exit(token)
     },
@@ -66,7 +66,7 @@ export const formulaTree: Extension = {
   },
 }
 
-/** A matrix or cases in a line stay in it. */
+/** Reports whether an environment, such as a matrix or cases, stays inline. */
 function isInlineEnvironment(source: string): boolean {
   return /^\\begin\{(?!(?:equation|align|alignat|gather)\*?\})/.test(source)
 }

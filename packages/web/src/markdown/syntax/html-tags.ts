@@ -2,7 +2,7 @@ import { htmlFlow } from 'micromark-core-commonmark'
 import type { Code, Construct, Effects, State, TokenizeContext } from 'micromark-util-types'
 import { characterOf, isLineEnd, isSpace } from './characters.ts'
 
-/** Tags of HTML that are drawn within a line. A tag with attributes, and any other, stays text. */
+/** The inline HTML tags that are rendered. Any other tag, and any with attributes, stays text. */
 const inlineTags = ['br', 'sub', 'sup', 'kbd', 'mark', 'u', 'ins', 'del'] as const
 export type InlineTagName = (typeof inlineTags)[number]
 
@@ -10,7 +10,7 @@ const inline = new RegExp(`^<(?:/?(?:${inlineTags.join('|')})|br ?/)>$`, 'i')
 const block = /^<(?:\/?(?:details|summary)|details open)>$/i
 const MAX_LENGTH = '<details open>'.length
 
-/** Consumes a tag that `pattern` knows, as one token. */
+/** Consumes a tag that matches `pattern` as one token. */
 function tag(type: 'inlineTag' | 'blockTag', pattern: RegExp): Construct {
   return {
     name: type,
@@ -36,7 +36,7 @@ function tag(type: 'inlineTag' | 'blockTag', pattern: RegExp): Construct {
 export const inlineTag = tag('inlineTag', inline)
 const blockTag: Construct = { ...tag('blockTag', block), partial: true }
 
-/** Lines that begin with a tag of `<details>`: each tag is a node, what is written between them a paragraph. */
+/** Lines that begin with a tag of `<details>`: each tag is a node, and the text between two tags is a paragraph. */
 export const detailsFlow: Construct = {
   name: 'detailsFlow',
   tokenize(effects, ok, nok) {
@@ -89,7 +89,7 @@ function tokenizeDetails(context: TokenizeContext, effects: Effects, ok: State, 
   }
 }
 
-/** HTML between blocks, which stays text: not where a tag begins it that is drawn, such as `<br>` alone on a line. */
+/** Block-level HTML, which stays text, unless it begins with a rendered tag, such as `<br>` alone on a line. */
 export const otherHtmlFlow: Construct = {
   ...htmlFlow,
   name: 'otherHtmlFlow',

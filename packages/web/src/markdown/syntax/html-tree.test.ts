@@ -4,7 +4,7 @@ import { nestTags } from './html-tree.ts'
 
 const COUNT = 20_000
 
-/** Tags that count how often they are read. */
+/** A paragraph of tags that count how often they are read. */
 function paragraphOf(values: readonly string[]) {
   const reads = { count: 0 }
   const tags = values.map((value) => ({
@@ -22,12 +22,12 @@ function paragraphOf(values: readonly string[]) {
 
 const repeated = (value: string): readonly string[] => Array.from({ length: COUNT }, () => value)
 
-describe('many tags without their other half', () => {
+describe('many unpaired tags', () => {
   it.each([
     ['beginnings', repeated('<sub>')],
     ['ends', repeated('</sub>')],
     ['beginnings, then ends of another name', [...repeated('<sub>'), ...repeated('</sup>')]],
-  ])('stay text, and each is read a few times only: %s', (_, values) => {
+  ])('stay text, and each is read only a few times: %s', (_, values) => {
     const { reads, paragraph } = paragraphOf(values)
     nestTags(paragraph)
     expect(reads.count).toBeLessThan(10 * values.length)

@@ -6,7 +6,7 @@ interface Tag extends Literal {
   type: 'inlineTag' | 'blockTag'
 }
 
-/** What stands between a tag and its end. */
+/** An element of a start tag, its content and an end tag. */
 export interface HtmlElement extends Parent {
   type: 'htmlElement'
   name: Exclude<InlineTagName, 'br'>
@@ -43,7 +43,7 @@ declare module 'micromark-util-types' {
   }
 }
 
-/** Tags as nodes of their own, which `nestTags` puts around what they hold. */
+/** Turns tags into separate nodes, which `nestTags` turns into elements. */
 export const tagTree: Extension = {
   enter: {
     inlineTag(token) {
@@ -63,7 +63,7 @@ export const tagTree: Extension = {
   },
 }
 
-/** Puts tags around what stands between them. A tag without its other half is text. */
+/** Turns pairs of tags into elements around the nodes between them. An unpaired tag is text. */
 export function nestTags(node: Nodes): void {
   if (!('children' in node)) return
   const children = node.children as Nodes[]
@@ -81,7 +81,7 @@ interface OpenElement {
   readonly children: Nodes[]
 }
 
-/** Takes time in proportion to the nodes, however many tags lack their other half. */
+/** Takes linear time, however many tags are unpaired. */
 function nest(nodes: readonly Nodes[]): Nodes[] {
   const paired = pairedTags(nodes)
   const root: Nodes[] = []
@@ -102,8 +102,8 @@ function nest(nodes: readonly Nodes[]): Nodes[] {
 }
 
 /**
- * The tags that become elements: those with their other half, and unfinished details, which hold all that follows while
- * they are being written. Where another tag would end is not known.
+ * Returns the tags that become elements: pairs, and unclosed `<details>`, which contain everything that follows while
+ * they are being written. The end of any other unclosed tag is unknown.
  */
 function pairedTags(nodes: readonly Nodes[]): ReadonlySet<Tag> {
   const paired = new Set<Tag>()
@@ -136,7 +136,7 @@ function asText(tag: Tag): Nodes {
   return tag.type === 'inlineTag' ? text : { type: 'paragraph', children: [text], position: tag.position }
 }
 
-/** It begins where its tag does. */
+/** The element begins where its tag does. */
 function elementOf(tag: Tag, children: Nodes[]): Nodes {
   const name = nameOf(tag)
   const { position } = tag
@@ -162,7 +162,7 @@ function elementOf(tag: Tag, children: Nodes[]): Nodes {
   }
 }
 
-/** Outside of details a summary is nothing. */
+/** A summary outside `<details>` is text. */
 function outside({ children, position }: Summary): Nodes[] {
   const text = (value: string): Nodes => ({
     type: 'paragraph',

@@ -7,7 +7,7 @@ declare module 'micromark-util-types' {
 }
 
 /**
- * Words on a line behind the end of a formula or of a tag. Not a paragraph of Micromark's, which a line of `---` below
+ * Text on a line after the end of a formula or a tag. It is not a paragraph of Micromark's, which a line of `---` below
  * would make a heading.
  */
 export const looseParagraphTree: Extension = {
