@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { ConnectionLostError, ProtocolError } from '../errors.ts'
+import { parsePeerId } from '../p2p/peer-id.ts'
 import {
   awaited,
   initialState,
@@ -12,7 +13,11 @@ import {
   type SessionPhase,
   type SessionState,
 } from './server-session-state.ts'
+import { deadlineOf } from './session-deadline.ts'
 import type { HiddenTensor } from './step-outputs.ts'
+import { StepTimes } from './step-times.ts'
+
+const peer = parsePeerId('QmVkqaunyKCw4NKmWXbsGhkr5CotM8vCBKWyxsh8FGZyfr')
 
 const outputsOf = (tokens: number, ...bytes: readonly number[]): HiddenTensor => ({
   dtype: 'float32',
@@ -165,5 +170,19 @@ describe('a deadline', () => {
     expect(awaited(stateIn.working)).toMatchObject({ since: Infinity })
     expect(awaited(arrived)).toMatchObject({ since: 4 })
     expect(transition(arrived, { type: 'arrived', at: 9 })).toBe(arrived)
+  })
+
+  test('depends on what is awaited', () => {
+    const server = { state: 'online', throughput: 1, adapters: [], inferenceRps: 2 } as const
+    const span = { peer, start: 0, end: 6, server }
+    const options = { times: new StepTimes(), span, openTimeoutMs: 500, deadlineScale: 2 }
+    const deadline = (state: SessionState) => deadlineOf(state, options)
+    expect(deadline(stateIn.opening)).toEqual({ what: 'Opening a session', ms: 500 })
+    expect(deadline(after([opened], 3))).toEqual({ what: 'Opening a session', ms: 1500 })
+    expect(deadline(after([opened, stepped]))).toEqual({ what: 'A step of 3 tokens', ms: 16_000 })
+    // The server announces 3 s for a token; six times as long is late, and one deadline has passed before.
+    expect(deadline(after([opened, { ...stepped, tokens: 1 }]))).toMatchObject({ ms: 36_000 })
+    for (const phase of ['ready', 'working', 'expired', 'failed', 'closed'] as const)
+      expect(deadline(stateIn[phase])).toBeUndefined()
   })
 })

@@ -25,22 +25,16 @@ import {
   type SessionEvent,
   type SessionState,
 } from './server-session-state.ts'
+import { deadlineOf, type DeadlineOptions } from './session-deadline.ts'
 import { maxResponseBytes, readOutputs, type HiddenTensor } from './step-outputs.ts'
-import type { StepTimes } from './step-times.ts'
 
-export interface ServerSessionOptions {
+export interface ServerSessionOptions extends DeadlineOptions {
   readonly rpc: RpcClient
-  readonly times: StepTimes
   readonly dhtPrefix: string
-  readonly span: Span
   readonly hiddenSize: number
   /** Tokens that the server's KV cache shall hold. */
   readonly maxLength: number
   readonly adapter?: string | undefined
-  /** Deadline for connecting, allocating the KV cache and the first answer, together. */
-  readonly openTimeoutMs: number
-  /** Multiplies the deadlines of steps. */
-  readonly deadlineScale: number
   /** Where the server shall push every output to (2.2.0.post1). */
   readonly nextServers?: readonly NextServer[] | undefined
   /** Empty steps that will be pushed to this session while its predecessors open: one for each of them. */
@@ -257,7 +251,7 @@ export class ServerSession {
   /** One deadline at a time, for what is awaited now. */
   #armDeadline(): void {
     clearTimeout(this.#deadline)
-    const deadline = this.#nextDeadline()
+    const deadline = deadlineOf(this.#state, this.#options)
     if (!deadline) return
     const { peer } = this.span
     const what = `${deadline.what} on peer ${peer}`
@@ -266,31 +260,9 @@ export class ServerSession {
       deadline.ms,
     )
   }
-
-  #nextDeadline(): { readonly what: string; readonly ms: number } | undefined {
-    const { times, deadlineScale: scale, openTimeoutMs, span } = this.#options
-    const waitsFor = awaited(this.#state)
-    if (waitsFor === undefined) return undefined
-    const what = 'Opening a session'
-    if (waitsFor === 'opening') return { what, ms: times.openingDeadlineMs(span.peer, openTimeoutMs, scale) }
-    if (waitsFor === 'joining') return { what, ms: openTimeoutMs * this.#state.pushedOpenings }
-    const { tokens, since } = waitsFor
-    if (since === Infinity) return undefined
-    const claimedMs = claimedStepMs(span, tokens)
-    return {
-      what: `A step of ${tokens} tokens`,
-      ms: times.deadlineMs(span.peer, tokens, { claimedMs, scale }),
-    }
-  }
 }
 
 function costOf({ tokens, inputs }: PendingStep, { tensors }: ExpertResponse, ms: number): StepCost {
   const receivedBytes = tensors.reduce((sum, { buffer }) => sum + buffer.byteLength, 0)
   return { tokens, ms, sentBytes: inputs?.byteLength ?? 0, receivedBytes }
-}
-
-/** Returns how long a step should take at the speed that the server announces; undefined if it announces none. */
-function claimedStepMs({ start, end, server }: Span, tokens: number): number | undefined {
-  const rps = tokens === 1 ? server.inferenceRps : server.forwardRps
-  return rps && (tokens * (end - start) * 1000) / rps
 }
