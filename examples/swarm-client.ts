@@ -14,14 +14,12 @@ const model = client.openModel({ ...registered, hiddenSize: Number(hiddenSize) }
 for (const { peer, start, end } of await model.directory.findSpans())
   console.log(`server ${peer}: blocks ${start} to ${end - 1} of ${model.numBlocks}`)
 
-const randomStates = (tokens: number) => ({
-  shape: [tokens, model.hiddenSize] as const,
-  data: Float32Array.from({ length: tokens * model.hiddenSize }, () => Math.random() - 0.5),
-})
 await using session = model.openSession({ maxLength: 64 })
-await session.step(randomStates(5)) // a prompt of five tokens; the servers keep their keys and values
-const { shape, data } = await session.step(randomStates(1)) // the next token
-console.log(
-  `route: ${session.route.map(({ peer, start, end }) => `${start}-${end - 1} on ${peer}`).join(', ')}`,
-)
+const random = Float32Array.from({ length: 6 * model.hiddenSize }, () => Math.random() - 0.5)
+const prompt = random.subarray(model.hiddenSize) // five tokens; the servers keep their keys and values
+await session.step({ shape: [5, model.hiddenSize], data: prompt })
+const next = random.subarray(0, model.hiddenSize) // one more token
+const { shape, data } = await session.step({ shape: [1, model.hiddenSize], data: next })
+
+for (const { peer, start, end } of session.route) console.log(`hop: blocks ${start} to ${end - 1} on ${peer}`)
 console.log(`outputs: shape [${shape.join(', ')}], finite: ${data.every(Number.isFinite)}`)

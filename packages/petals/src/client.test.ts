@@ -77,7 +77,7 @@ it('examples/swarm-client.ts runs', async () => {
   ])
   expect(stdout.split('\n')).toEqual([
     `server ${server.id}: blocks 0 to 5 of 6`,
-    `route: 0-5 on ${server.id}`,
+    `hop: blocks 0 to 5 on ${server.id}`,
     `outputs: shape [1, ${swarm.hiddenSize}], finite: true`,
     '',
   ])
