@@ -56,7 +56,9 @@ export type { HiddenStates } from './tensor/hidden-states.ts'
 export type { MsgpackValue } from './wire/msgpack-values.ts'
 
 export interface ConnectSwarmOptions extends AbortOptions {
+  /** Default: no logs. */
   readonly logger?: Logger | undefined
+  /** Default: no metrics. */
   readonly metrics?: Metrics | undefined
 }
 

@@ -20,10 +20,14 @@ export interface PetalsEngineDependencies extends ModelDependencies {
 
 /** An engine whose models run on the servers of a Petals swarm. */
 export interface PetalsEngine extends Engine<PetalsModelSpec> {
+  /** The models and servers of the swarm, as this process sees them. Loads no model. */
   readonly swarm: SwarmView
 }
 
-/** Creates the engine. It joins the swarm when the first model is loaded, or when `swarm` is first asked. */
+/**
+ * Creates the engine. It joins the swarm when the first model is loaded, or when `swarm` is first asked. Loading fails as a
+ * `ModelUnavailableError`; disposing the engine closes its models and leaves the swarm.
+ */
 export function createPetalsEngine(
   config: SwarmConfig,
   dependencies: PetalsEngineDependencies,

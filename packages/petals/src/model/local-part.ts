@@ -9,6 +9,7 @@ import { openTokenizer } from '../layers/tokenizer.ts'
 import type { OpenFiles } from '../swarm/model-locator.ts'
 
 export interface LocalPartOptions extends LoadOptions {
+  /** Threads of the LM head; default: the cores that this process may use, at most 4. */
   readonly config: Pick<SwarmConfig, 'threads'>
   /** Folder for the 8-bit copies of LM heads, which are kept between starts. */
   readonly cacheFolder: string
@@ -48,7 +49,9 @@ export async function removeLocalPart(
 }
 
 export interface RemoveLocalPartOptions extends AbortOptions {
+  /** Folder of the 8-bit copies of LM heads. */
   readonly cacheFolder: string
+  /** Opens files on this machine only, without a download. */
   readonly openFiles: OpenFiles
 }
 

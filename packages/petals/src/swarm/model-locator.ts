@@ -5,6 +5,7 @@ import type { PetalsModelSpec } from '../config.ts'
 import { readArchitecture } from '../layers/architecture.ts'
 import { locationOf, repositoryOf, type LocatableSpec, type ModelLocation } from './model-location.ts'
 
+/** Opens the files of a model, on the Hub or on this machine. @throws ModelUnavailableError */
 export type OpenFiles = (source: ModelSource, options: AbortOptions) => Promise<ModelFiles>
 
 /** Finds the location of models without loading them: from config.json, or from what servers have registered. */
