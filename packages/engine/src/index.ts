@@ -29,7 +29,6 @@ export {
 export * from './engine.ts'
 export * from './errors.ts'
 export { forwardModel, forwardSession, optionalSessionMethods } from './forward.ts'
-export { commonPrefixLength } from './generation/common-prefix.ts'
 export { Detokenizer, type DecodedText } from './generation/detokenizer.ts'
 export {
   generationDefaults,
@@ -38,7 +37,7 @@ export {
   toSamplingParams,
   type GenerationDefaults,
 } from './generation/generation-defaults.ts'
-export { generateText } from './generation/generate-text.ts'
+export { commonPrefixLength, generateText } from './generation/generate-text.ts'
 export * from './generation/generate-text.types.ts'
 export { withWaits, type WaitEvent } from './generation/with-waits.ts'
 export { StopMatcher, type StopMatch } from './generation/stop-matcher.ts'
@@ -67,7 +66,6 @@ export {
 } from './models/registry.ts'
 export * from './sampling-params.ts'
 export { SessionGuard } from './session-guard.ts'
-export { describeWait } from './swarm/describe-wait.ts'
 export * from './swarm/swarm-status.ts'
 export * from './tokenizer.ts'
 export {

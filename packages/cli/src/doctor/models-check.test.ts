@@ -1,6 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { describeNeeds } from './models-check.ts'
-import { readFlags } from './processor-flags.ts'
+import { describeNeeds, readFlags } from './models-check.ts'
 
 const GB = 1e9
 /** Llama 2 70B in the original's table: 1.05 GB in 16 bits, 2.10 in 32. */

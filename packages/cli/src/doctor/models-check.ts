@@ -1,10 +1,10 @@
+import { readFile } from 'node:fs/promises'
 import type { ModelEntry } from '../config/schema.ts'
 import { memoryNeed } from '../models/memory-need.ts'
 import type { MemoryNeed } from '../models/memory-need.ts'
 import { formatBytes } from '../terminal/format.ts'
 import { failure, ok, warning } from './check.ts'
 import type { Check, CheckContext, CheckResult } from './check.ts'
-import { has16BitArithmetic } from './processor-flags.ts'
 
 /** A model's need, or why it is not known. */
 interface Finding {
@@ -60,4 +60,21 @@ function asOriginal(id: string, { original }: MemoryNeed, has16Bit: boolean | un
     undefined: `${sixteen} in 16 bits, or ${thirtyTwo} in 32`,
   }[String(has16Bit) as 'true' | 'false' | 'undefined']
   return [`${id}: the LM head runs in 8 bits here; the Python client would take ${words}.`]
+}
+
+/**
+ * Whether the processor computes with 16-bit numbers as fast as the Python client needs them (bfloat16 by AVX-512 or AMX, or an
+ * ARM core); undefined where the system does not say.
+ */
+async function has16BitArithmetic(): Promise<boolean | undefined> {
+  if (process.arch === 'arm64') return true
+  if (process.platform !== 'linux') return undefined
+  const text = await readFile('/proc/cpuinfo', 'utf8').catch(() => '')
+  return readFlags(text)
+}
+
+/** Reads `/proc/cpuinfo`. */
+export function readFlags(cpuinfo: string): boolean | undefined {
+  const flags = /^flags\s*:\s*(.*)$/m.exec(cpuinfo)?.[1]?.split(' ')
+  return flags?.some((flag) => flag === 'avx512f' || flag === 'avx512_bf16' || flag === 'amx_bf16')
 }

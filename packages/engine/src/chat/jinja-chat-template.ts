@@ -3,9 +3,8 @@ import type { ChatMessage, ChatTemplate, RenderOptions, ToolDefinition } from '.
 import { isRefusal, parseTemplate, renderTemplate, type Program } from './jinja-interpreter.ts'
 import { toJinjaMessage, toJinjaTool } from './jinja-messages.ts'
 import { literalMarker, markMessage, markValue } from './literal-text.ts'
-import { withSystemInUserTurn } from './system-prompt.ts'
 import { withToolsAsText } from './tool-prompt.ts'
-import { withAlternatingTurns, withSystemFirst } from './turn-order.ts'
+import { withAlternatingTurns, withSystemFirst, withSystemInUserTurn } from './turn-order.ts'
 
 export interface JinjaChatTemplateOptions {
   /** Jinja source: `chat_template` of tokenizer_config.json, or `tokenizer.chat_template` of a GGUF. */

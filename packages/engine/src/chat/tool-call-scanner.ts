@@ -1,5 +1,4 @@
 import { CallCandidate } from './call-candidate.ts'
-import { JsonSkipper } from './json-skipper.ts'
 import { callsIn } from './tool-calls.ts'
 
 /** With this, models that have learnt to call tools begin a call also behind words. */
@@ -152,4 +151,22 @@ function frameOf(text: string): string | undefined {
   const frame = frames.find((each) => text.startsWith(each))
   if (frame !== undefined) return frame
   return [...frames, fence].some((each) => each.startsWith(text)) ? 'open' : undefined
+}
+
+/** Counts brackets outside of strings, to find the end of a JSON value that has begun. */
+class JsonSkipper {
+  #depth = 0
+  #inString = false
+  #isEscaped = false
+
+  /** Whether the value ends with this character. */
+  push(char: string): boolean {
+    if (this.#isEscaped) this.#isEscaped = false
+    else if (this.#inString && char === '\\') this.#isEscaped = true
+    else if (char === '"') this.#inString = !this.#inString
+    else if (this.#inString) return false
+    else if (char === '{' || char === '[') this.#depth++
+    else if ((char === '}' || char === ']') && --this.#depth <= 0) return true
+    return false
+  }
 }

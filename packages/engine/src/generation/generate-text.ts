@@ -4,9 +4,7 @@ import { ContextLengthError, GenerationFailedError } from '../errors.ts'
 import type { TokenId } from '../tokenizer.ts'
 import { validateTextRequest } from '../validation.ts'
 import { AnswerText } from './answer-text.ts'
-import { commonPrefixLength } from './common-prefix.ts'
-import type { GenerationEndEvent, GenerationEvent, TextRequest } from './generate-text.types.ts'
-import { Stopwatch } from './stopwatch.ts'
+import type { GenerationEndEvent, GenerationEvent, TextRequest, Timings } from './generate-text.types.ts'
 
 type Finish = Pick<GenerationEndEvent, 'finishReason' | 'stopReason'>
 
@@ -87,4 +85,30 @@ async function reuseCache(
   const reusable = Math.min(commonPrefixLength(session.tokens, tokens), tokens.length - 1)
   if (session.tokens.length > reusable) await session.truncate(reusable, { signal: options.signal })
   return reusable
+}
+
+/** How many first items two lists share. */
+export function commonPrefixLength(a: ArrayLike<unknown>, b: ArrayLike<unknown>): number {
+  const end = Math.min(a.length, b.length)
+  let length = 0
+  while (length < end && a[length] === b[length]) length++
+  return length
+}
+
+/** Takes the times of one answer. Starts when it is made. */
+class Stopwatch {
+  readonly #started = performance.now()
+  #first: number | undefined
+  #last: number | undefined
+
+  /** A token came. */
+  tick(): void {
+    this.#last = performance.now()
+    this.#first ??= this.#last
+  }
+
+  timings(): Timings {
+    const first = this.#first ?? performance.now()
+    return { timeToFirstTokenMs: first - this.#started, decodeMs: (this.#last ?? first) - first }
+  }
 }

@@ -2,7 +2,6 @@ import assert from 'node:assert/strict'
 import type { Grammar, Session } from '../../engine.ts'
 import { InvalidRequestError } from '../../errors.ts'
 import type { TokenId } from '../../tokenizer.ts'
-import { embeddingRules } from './embedding-rules.ts'
 import { expectError, expectInvalid } from './expect-error.ts'
 import { logprobRules } from './logprob-rules.ts'
 import { onSession, take, type ComplianceContext } from './subject.ts'
@@ -61,4 +60,23 @@ export function capabilityRules(context: ComplianceContext): void {
 
   logprobRules(context)
   embeddingRules(context)
+}
+
+function embeddingRules({ rule, model, prompts }: ComplianceContext): void {
+  rule('embeds texts as directions: length 1, the same text the same', async () => {
+    if (!model().capabilities.embeddings) return
+    const [text = [], other = []] = prompts()
+    const embed = (tokens: readonly number[]) => model().embed!(tokens)
+    const [first, again, different] = [await embed(text), await embed(text), await embed(other)]
+    assert.ok(Math.abs(Math.hypot(...first) - 1) < 1e-3, 'L2 norm 1')
+    assert.equal(different.length, first.length)
+    assert.ok(cosine(first, again) > 0.999)
+    assert.ok(cosine(first, different) < 0.999)
+    await expectInvalid(() => embed([]), 'input')
+    await expectInvalid(() => embed([model().tokenizer.vocabSize]), 'input')
+  })
+}
+
+function cosine(a: Float32Array, b: Float32Array): number {
+  return a.reduce((sum, value, index) => sum + value * b[index]!, 0)
 }

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest'
-import { describeWait } from './describe-wait.ts'
+import { describeWait } from './swarm-status.ts'
 
 it.each([
   [[{ start: 12, end: 24 }], 'waiting for a server of blocks 12-23'],
