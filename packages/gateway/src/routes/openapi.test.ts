@@ -1,4 +1,4 @@
-import { type OpenApiDocument, chatRequestSchema } from '@petals-chat/api'
+import type { OpenApiDocument } from '@petals-chat/api'
 import { describe, expect, test } from 'vitest'
 import { createTestApp } from './openai/fixtures/test-app.ts'
 
@@ -7,14 +7,6 @@ async function documentOf(): Promise<OpenApiDocument> {
   const response = await app.get('/openapi.json')
   expect(response.status).toBe(200)
   return (await response.json()) as OpenApiDocument
-}
-
-function* referencesIn(value: unknown): Generator<string> {
-  if (typeof value !== 'object' || value === null) return
-  for (const [key, child] of Object.entries(value)) {
-    if (key === '$ref') yield String(child)
-    else yield* referencesIn(child)
-  }
 }
 
 describe('/openapi.json', () => {
@@ -39,34 +31,6 @@ describe('/openapi.json', () => {
     )
     // The WebSocket is served at the upgrade; the app itself has no route for it.
     expect([...described].sort()).toEqual([...new Set(served), 'GET /api/v2/generate'].sort())
-  })
-
-  test('refers only to schemas that it contains, and uses each of them', async () => {
-    const document = await documentOf()
-    const names = Object.keys(document.components.schemas).map((name) => `#/components/schemas/${name}`)
-    const references = new Set(referencesIn(document))
-    expect([...references].filter((reference) => !names.includes(reference))).toEqual([])
-    expect(names.filter((name) => !references.has(name))).toEqual([])
-  })
-
-  test('has every field that the server reads, with its limits', async () => {
-    const schema = (await documentOf()).components.schemas.ChatCompletionRequest as {
-      readonly properties: Record<string, unknown>
-      readonly required: readonly string[]
-    }
-    expect(Object.keys(schema.properties)).toEqual(Object.keys(chatRequestSchema.shape))
-    expect(schema.required).toEqual(['messages'])
-    expect(schema.properties.temperature).toMatchObject({
-      anyOf: [{ type: 'number', minimum: 0, maximum: 100 }, {}],
-    })
-  })
-
-  test('has a unique id for every operation', async () => {
-    const { paths } = await documentOf()
-    const ids = Object.values(paths).flatMap((item) =>
-      Object.values(item).map((operation) => (operation as { operationId: string }).operationId),
-    )
-    expect(new Set(ids).size).toBe(ids.length)
   })
 })
 
