@@ -1,3 +1,5 @@
+import { readdirSync } from 'node:fs'
+import path from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { createTypeScriptImportResolver } from 'eslint-import-resolver-typescript'
 import { importX } from 'eslint-plugin-import-x'
@@ -50,11 +52,16 @@ const variablesAreRead = {
     'Only packages/cli reads the environment; a package takes what it needs as config (docs/architecture.md).',
 }
 
+const filesOf = (place) =>
+  readdirSync(path.join(root, place), { withFileTypes: true })
+    .filter((entry) => entry.isFile())
+    .map((entry) => entry.name)
+
 const layerZones = Object.entries(layers).flatMap(([name, { shared, folders }]) =>
   Object.entries(folders).map(([folder, allowed]) => ({
     target: `./packages/${name}/src/${folder}`,
     from: `./packages/${name}/src`,
-    except: [folder, ...allowed, ...shared].map((place) => `./${place}`),
+    except: [folder, ...allowed, ...(shared ?? filesOf(`packages/${name}/src`))].map((place) => `./${place}`),
     message: `${name}/src/${folder} may import only: ${allowed.join(', ') || 'no other folder'} (docs/architecture.md).`,
   })),
 )
@@ -137,7 +144,7 @@ export default tseslint.config(
   },
   {
     // Tests may stand across layers.
-    files: tests,
+    files: [...tests, '**/fixtures/**'],
     rules: { 'import-x/no-restricted-paths': 'off' },
   },
   {

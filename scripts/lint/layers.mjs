@@ -15,10 +15,68 @@ export const packageImports = {
 }
 
 /**
- * The folders of a package's `src`, and the sibling folders that each may import; beside them its own files and those
- * that the whole package shares.
+ * The folders of a package's `src`, and the sibling folders that each may import. Beside them it may import its own files
+ * and those files of `src` itself that are `shared` (left out: all of them).
  */
 export const layers = {
+  api: {
+    folders: {
+      openai: ['swarm'],
+      legacy: ['swarm'],
+      swarm: [],
+      openapi: ['openai', 'legacy', 'swarm'],
+    },
+  },
+  engine: {
+    folders: {
+      models: [],
+      swarm: [],
+      chat: ['models'],
+      generation: ['models', 'swarm'],
+    },
+  },
+  hub: {
+    folders: {
+      http: [],
+      cache: ['http'],
+      hub: ['http', 'cache'],
+      local: ['cache', 'hub'],
+      wheel: ['cache'],
+    },
+  },
+  contribute: {
+    folders: {
+      machine: [],
+      model: [],
+      join: [],
+      environment: ['machine'],
+      server: ['environment', 'model'],
+    },
+  },
+  gateway: {
+    folders: {
+      swarm: [],
+      sessions: ['swarm'],
+      answers: [],
+      middleware: ['answers'],
+      server: ['middleware'],
+      routes: ['server', 'middleware', 'answers', 'swarm'],
+    },
+  },
+  cli: {
+    folders: {
+      terminal: [],
+      logging: ['terminal'],
+      config: ['logging'],
+      models: ['config', 'terminal'],
+      serve: ['config', 'terminal'],
+      chat: ['terminal'],
+      swarm: ['config', 'terminal'],
+      contribute: ['config', 'terminal'],
+      doctor: ['serve', 'models', 'config', 'terminal'],
+      commands: ['doctor', 'contribute', 'swarm', 'chat', 'serve', 'models', 'config', 'terminal'],
+    },
+  },
   petals: {
     shared: ['errors.ts', 'config.ts'],
     folders: {

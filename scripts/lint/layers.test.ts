@@ -5,7 +5,7 @@ import { describe, expect, it } from 'vitest'
 
 type Table = Readonly<Record<string, readonly string[]>>
 interface Layers {
-  readonly shared: readonly string[]
+  readonly shared?: readonly string[]
   readonly folders: Table
 }
 
@@ -90,14 +90,17 @@ describe('the tables', () => {
     }
   })
 
-  it.each(Object.entries(layers))('have every folder of %s, and no other', (name, { folders, shared }) => {
-    const source = sourceOf(name)
-    for (const place of [...Object.keys(folders), ...Object.values(folders).flat(), ...shared])
-      expect(existsSync(path.join(source, place)), `${name}/src/${place}`).toBe(true)
-    // Test helpers import what they need; only tests import them.
-    const unlisted = foldersOf(source).filter((folder) => !(folder in folders))
-    expect(unlisted.filter((folder) => !['testing', 'fixtures', 'styles'].includes(folder))).toEqual([])
-  })
+  it.each(Object.entries(layers))(
+    'have every folder of %s, and no other',
+    (name, { folders, shared = [] }) => {
+      const source = sourceOf(name)
+      for (const place of [...Object.keys(folders), ...Object.values(folders).flat(), ...shared])
+        expect(existsSync(path.join(source, place)), `${name}/src/${place}`).toBe(true)
+      // Test helpers import what they need; only tests import them.
+      const unlisted = foldersOf(source).filter((folder) => !(folder in folders))
+      expect(unlisted.filter((folder) => !['testing', 'fixtures', 'styles'].includes(folder))).toEqual([])
+    },
+  )
 
   it.each(Object.entries(layers))('have no cycle in %s', (_, { folders }) => {
     const reach = (folder: string, path: readonly string[]): void => {

@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { errorSchema } from './openai/error.ts'
+import { errorSchema } from './error.ts'
 import { json, type Operation, type OperationTag } from './operation.ts'
 
 export const healthTag: OperationTag = {

@@ -68,7 +68,7 @@ export {
   type EmbeddingResponse,
   embeddingResponseSchema,
 } from './openai/embedding.ts'
-export { type ErrorBody, errorSchema } from './openai/error.ts'
+export { type ErrorBody, errorSchema } from './error.ts'
 export {
   type MessageContent,
   messageSchema,

@@ -196,3 +196,4 @@ export const gatewayConfigSchema = z.strictObject({
 })
 
 export type GatewayConfig = Readonly<z.output<typeof gatewayConfigSchema>>
+export type SessionPoolConfig = GatewayConfig['sessions']

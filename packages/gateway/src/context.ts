@@ -11,6 +11,7 @@ import type {
 import type { Hono } from 'hono'
 import type { AnswerStore } from './answers/answer-store.ts'
 import type { GatewayConfig } from './config.ts'
+import type { Shutdown } from './shutdown.ts'
 import type { SwarmHistory } from './swarm/swarm-history.ts'
 
 /** What every route is given. */
@@ -29,16 +30,6 @@ export interface GatewayContext {
   /** Version of the product, for `/health` and the OpenAPI document. */
   readonly version: string
   readonly shutdown: Shutdown
-}
-
-/** How far the gateway is with stopping. */
-export interface Shutdown {
-  /** True from the first moment of a shutdown: what runs may finish, `/ready` says no. */
-  readonly draining: boolean
-  /** Aborts at that moment: whoever only waits for more work stops waiting. */
-  readonly drainSignal: AbortSignal
-  /** Aborts with a ShuttingDownError when the time to finish is over. */
-  readonly signal: AbortSignal
 }
 
 /** Values that the middleware leaves on a request. */

@@ -20,8 +20,8 @@ export type {
   RouteModule,
   SessionLease,
   SessionPool,
-  Shutdown,
 } from './context.ts'
 export { createGateway, type Gateway, type GatewayDependencies } from './gateway.ts'
 export { createPrometheusMetrics, type PrometheusMetrics, type RenderedMetrics } from './metrics.ts'
 export { ListenError } from './server/http-server.ts'
+export type { Shutdown } from './shutdown.ts'

@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import { json, type Operation, type OperationParameter, type OperationTag } from '../operation.ts'
-import { errorSchema } from './error.ts'
+import { errorSchema } from '../error.ts'
 
 export const answerTag: OperationTag = {
   name: 'Resumable answers',

@@ -1,6 +1,6 @@
 import type { z } from 'zod'
 import { type EventContent, modelErrorStatuses, type Operation, type OperationTag } from '../operation.ts'
-import { errorSchema } from './error.ts'
+import { errorSchema } from '../error.ts'
 
 export const openaiTag: OperationTag = {
   name: 'OpenAI-compatible API',

@@ -14,7 +14,7 @@ import {
   completionResponseSchema,
 } from '../openai/completion-response.ts'
 import { embeddingRequestSchema, embeddingResponseSchema } from '../openai/embedding.ts'
-import { errorSchema } from '../openai/error.ts'
+import { errorSchema } from '../error.ts'
 import { messageSchema, toolCallSchema } from '../openai/messages.ts'
 import { modelListSchema, modelSchema } from '../openai/model.ts'
 import {

@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import type { Immutable } from '../immutable.ts'
-import { errorSchema } from '../openai/error.ts'
+import { errorSchema } from '../error.ts'
 import { json, type Operation, type OperationTag } from '../operation.ts'
 
 export const swarmTag: OperationTag = {

@@ -3,7 +3,7 @@ import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { gatewayConfigSchema } from '../config.ts'
 import { AnswerCancelledError, ShuttingDownError } from '../errors.ts'
 import { createPrometheusMetrics } from '../metrics.ts'
-import { ShutdownController } from '../server/shutdown.ts'
+import { ShutdownController } from '../shutdown.ts'
 import { AnswerStore } from './answer-store.ts'
 import type { KeptAnswer } from './kept-answer.ts'
 

@@ -1,6 +1,6 @@
 import type { Logger, Metrics } from '@petals-chat/engine'
 import type { GatewayConfig } from '../config.ts'
-import type { Shutdown } from '../context.ts'
+import type { Shutdown } from '../shutdown.ts'
 import { AnswerGoneError, ShuttingDownError } from '../errors.ts'
 import { type AnswerMetrics, createAnswerMetrics } from './answer-metrics.ts'
 import { type AnswerKind, type AnswerOutcome, KeptAnswer } from './kept-answer.ts'

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto'
-import type { Shutdown } from '../context.ts'
+import type { Shutdown } from '../shutdown.ts'
 import { AnswerGoneError, ClientGoneError, ShuttingDownError } from '../errors.ts'
-import { linkedAbortController } from '../server/linked-abort-controller.ts'
+import { linkedAbortController } from '../linked-abort-controller.ts'
 import { MessageLog } from './message-log.ts'
 
 /** `stream`: frames of server-sent events; `session`: messages of an inference session on a WebSocket. */

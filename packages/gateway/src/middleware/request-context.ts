@@ -2,9 +2,10 @@ import { randomUUID } from 'node:crypto'
 import type { HttpBindings } from '@hono/node-server'
 import type { Logger } from '@petals-chat/engine'
 import type { Context, MiddlewareHandler } from 'hono'
-import type { GatewayVariables, Shutdown } from '../context.ts'
+import type { GatewayVariables } from '../context.ts'
+import type { Shutdown } from '../shutdown.ts'
 import { ClientGoneError } from '../errors.ts'
-import { linkedAbortController } from '../server/linked-abort-controller.ts'
+import { linkedAbortController } from '../linked-abort-controller.ts'
 
 /** What the middleware sees of a request: the bindings are missing in `app.request()`. */
 export interface RequestEnv {

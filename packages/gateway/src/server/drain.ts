@@ -2,7 +2,7 @@ import { once } from 'node:events'
 import type { Server } from 'node:http'
 import type { Socket } from 'node:net'
 import { setTimeout } from 'node:timers/promises'
-import type { ShutdownController } from './shutdown.ts'
+import type { ShutdownController } from '../shutdown.ts'
 
 /** How often connections are looked for whose answer has ended meanwhile. */
 const IDLE_LOOK_MS = 100

@@ -1,6 +1,6 @@
 import type { RawData, WebSocket } from 'ws'
 import { ClientGoneError, GatewayError } from '../errors.ts'
-import { linkedAbortController } from './linked-abort-controller.ts'
+import { linkedAbortController } from '../linked-abort-controller.ts'
 
 /** Messages that a client may send ahead while an answer is being written, and the characters of all of them. */
 const MAX_WAITING_MESSAGES = 64

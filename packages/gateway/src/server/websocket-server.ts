@@ -18,7 +18,7 @@ import { isTrustedHost, untrustedHostError } from '../middleware/trusted-host.ts
 import { answerBareSocket } from './http-server.ts'
 import { JsonSocket } from './json-socket.ts'
 import { routedPath } from './request-path.ts'
-import type { ShutdownController } from './shutdown.ts'
+import type { ShutdownController } from '../shutdown.ts'
 
 /** One open WebSocket, as its route sees it. */
 export interface WebSocketConnection {

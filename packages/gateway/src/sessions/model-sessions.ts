@@ -1,11 +1,11 @@
 import type { Logger, Model, Session } from '@petals-chat/engine'
 import { CapacityError, commonPrefixLength, ContextLengthError } from '@petals-chat/engine'
+import type { SessionPoolConfig } from '../config.ts'
 import type { AcquireRequest, PrewarmRequest, SessionLease } from '../context.ts'
 import { AdmissionQueue } from './admission-queue.ts'
 import type { GenerationMetrics } from './generation-metrics.ts'
 import { IdleSessions } from './idle-sessions.ts'
 import { LeasedSession } from './leased-session.ts'
-import type { SessionPoolConfig } from './session-pool.ts'
 
 export interface ModelSessionsOptions {
   readonly config: SessionPoolConfig

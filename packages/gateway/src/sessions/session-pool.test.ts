@@ -15,7 +15,8 @@ import { gatewayConfigSchema } from '../config.ts'
 import type { AcquireRequest, SessionLease, SessionPool } from '../context.ts'
 import { eventually } from '../fixtures/test-gateway.ts'
 import { createPrometheusMetrics } from '../metrics.ts'
-import { createSessionPool, type SessionPoolConfig } from './session-pool.ts'
+import type { SessionPoolConfig } from '../config.ts'
+import { createSessionPool } from './session-pool.ts'
 
 interface TestPool {
   readonly engine: ScriptedEngine

@@ -1,10 +1,8 @@
 import type { Logger, Metrics, Model } from '@petals-chat/engine'
-import type { GatewayConfig } from '../config.ts'
+import type { SessionPoolConfig } from '../config.ts'
 import type { SessionPool } from '../context.ts'
 import { createGenerationMetrics } from './generation-metrics.ts'
 import { ModelSessions } from './model-sessions.ts'
-
-export type SessionPoolConfig = GatewayConfig['sessions']
 
 export interface SessionPoolDependencies {
   readonly logger: Logger

@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import type { Immutable } from '../immutable.ts'
+import type { Immutable } from './immutable.ts'
 
 /** Body of every refused or failed call of /v1, and the last event of a stream that failed. */
 export const errorSchema = z.object({

@@ -1,6 +1,15 @@
 import { setMaxListeners } from 'node:events'
-import type { Shutdown } from '../context.ts'
-import { ShuttingDownError } from '../errors.ts'
+import { ShuttingDownError } from './errors.ts'
+
+/** How far the gateway is with stopping. */
+export interface Shutdown {
+  /** True from the first moment of a shutdown: what runs may finish, `/ready` says no. */
+  readonly draining: boolean
+  /** Aborts at that moment: whoever only waits for more work stops waiting. */
+  readonly drainSignal: AbortSignal
+  /** Aborts with a ShuttingDownError when the time to finish is over. */
+  readonly signal: AbortSignal
+}
 
 /** The gateway's side of `Shutdown`: begins the drain, and ends it. */
 export class ShutdownController implements Shutdown {
