@@ -8,7 +8,7 @@ import { startSwarmEngine, type SwarmEngine } from './support/swarm-engine.ts'
 const generations = 200
 const atOnce = 8
 
-/** Aimed at: 2 s. The machine that tests run on may be busy. */
+/** The goal is 2 s. The test machine may be busy. */
 const maxReturnMs = 10_000
 
 let subject: SwarmEngine
@@ -22,7 +22,7 @@ afterAll(async () => {
   await subject?.[Symbol.asyncDispose]()
 })
 
-/** Begins an answer to a prompt of random length, and cancels it somewhere: while sessions open, in prefill, later. */
+/** Starts an answer to a prompt of random length, and cancels it at a random moment: while sessions open, in prefill or later. */
 async function cancelSomewhere(random: () => number): Promise<number> {
   const tokens = Array.from({ length: 1 + Math.floor(random() * 200) }, (_, i) => 100 + i)
   const abort = new AbortController()
@@ -33,7 +33,7 @@ async function cancelSomewhere(random: () => number): Promise<number> {
   let taken = 0
   try {
     for await (const _ of session.generate(tokens, { sampling: greedy, signal: abort.signal })) {
-      // In the midst of the next step.
+      // During the next step.
       if (++taken === tokensBefore) setTimeout(() => abort.abort(), random() * 10)
     }
   } catch (error) {
@@ -62,7 +62,7 @@ it(`frees the servers' KV caches after ${generations} cancelled generations, ${a
   await Promise.all([watch(), ...Array.from({ length: atOnce }, worker)])
   expect(taken).toHaveLength(generations)
   expect(taken.filter((count) => count > 0).length).toBeGreaterThan(generations / 4)
-  expect(least, 'sessions take room while they run').toBeLessThan(Math.min(...start))
+  expect(least, 'sessions must use KV cache while they run').toBeLessThan(Math.min(...start))
 
   const endedAt = performance.now()
   let free = await cache.read()

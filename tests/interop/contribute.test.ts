@@ -12,7 +12,7 @@ import { referenceAnswers } from './support/reference.ts'
 
 const model = findModel('stories15M')
 const command = path.join(rootFolder, 'packages', 'cli', 'bin', 'petals-chat.mjs')
-/** The Python environment of all tests of the swarm: none is made for this one. */
+/** The Python environment that all swarm tests share. */
 const environment = path.resolve(path.dirname(python), '..')
 const prompt = 'Once upon a time'
 const newTokens = 16
@@ -21,7 +21,7 @@ interface Contributor {
   readonly child: ChildProcess
   readonly output: () => string
   readonly exited: Promise<number | null>
-  /** Resolves to the first match of what it has printed. */
+  /** Resolves to the first match in its output. */
   until(pattern: RegExp): Promise<RegExpExecArray>
 }
 
@@ -86,7 +86,7 @@ describe('petals-chat contribute', () => {
     address = /--swarm (\S+)/.exec(line!)![1]!
     expect(address).toMatch(/^\/ip4\/127\.0\.0\.1\/tcp\/\d+\/p2p\/\w+$/)
 
-    // It is told how many, and finds by itself which of them the swarm lacks.
+    // It gets the number of blocks as an argument, and finds out which blocks the swarm lacks.
     second = contribute('--swarm', address, '--blocks', '3')
     await second.until(/Serving blocks 3-5 of 6 · your server answered 0 tokens/)
   })
@@ -119,7 +119,7 @@ describe('petals-chat contribute', () => {
     ])
   })
 
-  it('starts a server that was killed again, with its address', async () => {
+  it('restarts a server that was killed, at the same address', async () => {
     const servers = processTree(first.child.pid!).filter(({ command: words }) =>
       /petals_server\.py/.test(words),
     )
@@ -128,7 +128,7 @@ describe('petals-chat contribute', () => {
     await first.until(/is started again[^]*Loading blocks 0-2 of 6/)
   })
 
-  it('leaves the swarm when it is told to, says what it answered, and leaves no process behind', async () => {
+  it('leaves the swarm on SIGTERM, reports what it answered, and leaves no process behind', async () => {
     const processes = processTree(second.child.pid!)
     expect(processes.length).toBeGreaterThan(3)
     second.child.kill('SIGTERM')
@@ -139,7 +139,7 @@ describe('petals-chat contribute', () => {
     expect(stillRunning(processes)).toEqual([])
   })
 
-  it('takes its server along when it is killed', async () => {
+  it('ends its server when it is killed', async () => {
     const processes = processTree(first.child.pid!)
     expect(processes.some(({ command: words }) => /petals_server\.py/.test(words))).toBe(true)
     first.child.kill('SIGKILL')

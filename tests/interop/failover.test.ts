@@ -19,7 +19,7 @@ const answersOf: Readonly<Record<KillMoment, number>> = {
   'both spans at once': 2,
 }
 
-/** Aimed at: p95 of 3 s, and 5 s for a server that hangs. The machine that tests run on may be busy starting servers. */
+/** The goal is a p95 of 3 s, and 5 s for a server that hangs. The test machine may be busy starting servers. */
 const maxKillPauseMs = 10_000
 const maxHangPauseMs = 15_000
 const maxFaultPauseMs = 20_000
@@ -33,13 +33,13 @@ describe('a swarm with two or three servers for each span', () => {
   let prompts: KillPrompts
   const runs: KillRun[] = []
   beforeAll(async () => {
-    // The third starts again while answers go on with two.
+    // The third one restarts while answers continue with the other two.
     harness = await FaultHarness.start({ model: 'stories15M', replicas: 3, required: 2, seed: 20 })
     prompts = await prepareKillPrompts(harness)
   })
   afterAll(() => harness?.[Symbol.asyncDispose]())
 
-  it('pauses, and goes on with the same tokens, when a server hangs (SIGSTOP)', async () => {
+  it('pauses and continues with the same tokens when a server hangs (SIGSTOP)', async () => {
     let resume = (): void => {}
     const answer = await harness.answer(prompts.short, [
       {
@@ -89,7 +89,7 @@ describe('a swarm with two or three servers for each span', () => {
     expect(answer.ids).toEqual(prompts.short.expected)
   })
 
-  it('waits when all servers of a span are gone, says for which blocks, and goes on with the same tokens', async () => {
+  it('waits when all servers of a span are gone, reports the blocks, and continues with the same tokens', async () => {
     let gone = { start: -1, end: -1 }
     const answer = await harness.answer(prompts.short, [
       {
@@ -109,7 +109,7 @@ describe('a swarm with two or three servers for each span', () => {
     expect(answer.waits.at(-1)).toBeUndefined()
   })
 
-  it('has met real failures, and kept the pauses short', () => {
+  it('has seen real failures, with short pauses', () => {
     const pauses = runs.map(({ pauseMs }) => pauseMs)
     console.log(
       `${runs.length} kills: pause median ${seconds(quantile(pauses, 0.5))}, p95 ${seconds(quantile(pauses, 0.95))}`,
@@ -120,7 +120,7 @@ describe('a swarm with two or three servers for each span', () => {
   })
 })
 
-/** Faults of a line. */
+/** Faults of a network link. */
 const faults: readonly { readonly name: string; readonly begin: (relay: Relay, random: number) => void }[] = [
   { name: 'reset', begin: (relay) => relay.reset() },
   {
@@ -131,17 +131,17 @@ const faults: readonly { readonly name: string; readonly begin: (relay: Relay, r
     },
   },
   { name: 'blackhole', begin: (relay) => relay.set({ blackhole: ['to-server', 'to-client'] }) },
-  { name: 'half-open: answers get lost', begin: (relay) => relay.set({ blackhole: ['to-client'] }) },
-  { name: 'half-open: questions get lost', begin: (relay) => relay.set({ blackhole: ['to-server'] }) },
+  { name: 'half-open: responses get lost', begin: (relay) => relay.set({ blackhole: ['to-client'] }) },
+  { name: 'half-open: requests get lost', begin: (relay) => relay.set({ blackhole: ['to-server'] }) },
   { name: 'slow: 4 kB/s', begin: (relay) => relay.set({ bandwidth: 4000 }) },
   { name: 'slow: 3 s late', begin: (relay) => relay.set({ latencyMs: 3000 }) },
   {
-    name: 'cut in mid-frame',
+    name: 'cut within a frame',
     begin: (relay, random) => relay.set({ cutAfterBytes: 50 + Math.floor(random * 3000) }),
   },
 ]
 
-describe('a swarm behind lines that fail', () => {
+describe('a swarm behind network links that fail', () => {
   let harness: FaultHarness
   let short: Prompt
   beforeAll(async () => {

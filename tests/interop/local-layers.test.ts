@@ -24,7 +24,7 @@ const texts = [
   'a a a a a a a a a a a a',
 ]
 
-/** As in local_layers.py. Filters are compared at every so many positions. */
+/** As in local_layers.py: filters are compared at every sixth position. */
 const filteredEvery = 6
 const keptOfTopK = 40
 const nuclei = [
@@ -32,7 +32,7 @@ const nuclei = [
   { temperature: 1, topP: 0.95 },
 ]
 
-/** transformers sums in float32, in another order: logits of the same model differ by so much at most. */
+/** transformers sums in float32 and in another order, so logits of the same model differ by up to this much. */
 const tolerance = 1e-3
 
 interface Reference {
@@ -91,12 +91,12 @@ describe.each(swarmModels.map(({ name }) => name))('local layers of %s', (name) 
     const { shape, data } = layers.embed(tokens)
     expect(shape).toEqual([tokens.length, layers.architecture.hiddenSize])
     expect(data.length).toBe(reference.embeddings.length)
-    // Without a norm the bits are the same; with one, sums of another order may show in the last bits.
+    // Without a norm the bits are equal; with one, the order of the sums may change the last bits.
     const allowed = layers.architecture.embeddingNorm ? 2e-6 : 0
     expect(largestDifference(data, reference.embeddings)).toBeLessThanOrEqual(allowed)
   })
 
-  it('gives the logits of transformers, and bounds that hold', () => {
+  it('gives the logits of transformers, within the bounds that it reports', () => {
     screened.forEach((logits, position) => {
       const theirs = logitsAt(position)
       for (let token = 0; token < logits.size; token++) {
@@ -106,20 +106,20 @@ describe.each(swarmModels.map(({ name }) => name))('local layers of %s', (name) 
         }
       }
     })
-    // Every logit of one position, the exact way, and all that any choice looked at.
+    // All exact logits of one position, and all logits that any choice read.
     const [position, logits] = [...screened.entries()].at(-1)!
     const exact = Float32Array.from({ length: logits.size }, (_, token) => logits.exact(token))
     expect(largestDifference(exact, logitsAt(position))).toBeLessThan(tolerance)
   })
 
-  it('takes the same most probable token', () => {
+  it('chooses the same most probable token', () => {
     screened.forEach((logits, position) => {
       const theirs = logitsAt(position)
       expect(bestToken(logits).token).toBe(theirs.indexOf(Math.max(...theirs)))
     })
   })
 
-  it('leaves the same tokens as top-k and top-p of transformers', () => {
+  it('keeps the same tokens as top-k and top-p of transformers', () => {
     let compared = 0
     reference.topK.forEach((_, index) => {
       const position = index * filteredEvery
@@ -130,7 +130,7 @@ describe.each(swarmModels.map(({ name }) => name))('local layers of %s', (name) 
         const expectedSet = new Set(expected)
         const oursSet = new Set(ours)
         const different = [...oursSet.symmetricDifference(expectedSet)]
-        // Where transformers' own float32 sums decide: tokens whose logits differ from the border's by rounding only.
+        // Except tokens whose logits differ from the cut-off only by rounding: there transformers' own float32 sums decide.
         const real = different.filter((token) => Math.abs(theirs[token]! - border) > 1e-4)
         expect(real, `position ${position}`).toEqual([])
         compared += expected.length
@@ -159,7 +159,7 @@ describe.each(swarmModels.map(({ name }) => name))('local layers of %s', (name) 
   })
 })
 
-/** All that may be drawn. What may be drawn ends at one place of the ranking, which is found by halving. */
+/** Returns all tokens that may be drawn. They are the first ones of the ranking; bisection finds where they end. */
 function allowedTokens(logits: Logits, params: (typeof nuclei)[number]): number[] {
   const allows = createFilter(logits, params, bestToken(logits))
   const ranked = topK(logits, logits.size)

@@ -86,7 +86,7 @@ describe.each(models)('the swarm engine on $name', ({ name, trained }) => {
     }
   })
 
-  it('repeats a sampled answer by its seed, and gives another one to another seed', async () => {
+  it('repeats a sampled answer with the same seed, and gives a different one with another seed', async () => {
     const prompt = encode(texts[1]!)
     const sample = async (seed: number) => {
       await using session = await subject.model.openSession({ maxLength: 128 })
@@ -97,7 +97,7 @@ describe.each(models)('the swarm engine on $name', ({ name, trained }) => {
     expect(other).not.toEqual(first)
   })
 
-  it('tells its route, and looks ready', async () => {
+  it('reports its route, and that it is ready', async () => {
     const { model, swarm } = subject
     await using session = await model.openSession({ maxLength: 64 })
     expect(session.route!()).toEqual({ hops: [], failovers: [], pushed: false })

@@ -6,8 +6,8 @@ import { startSwarmEngine, type SwarmEngine } from './support/swarm-engine.ts'
 const model = 'stories15M'
 
 /**
- * Two answers of this length do not fit into one circuit: p2pd's relay cuts it after 128 KiB each way, and a token of this
- * model takes 1.2 KiB. One does, so that its history can be sent again.
+ * Two answers of this length do not fit into one circuit, because p2pd's relay cuts it after 128 KiB in each direction and a
+ * token of this model takes 1.2 KiB. One answer does fit, so that its history can be sent again.
  */
 const newTokens = 72
 
@@ -33,7 +33,7 @@ async function answer(count: number) {
   return { ids, route: session.route!() }
 }
 
-it('finds a server behind a NAT, answers by its relay, and says so', async () => {
+it('finds a server behind a NAT, answers through its relay, and reports the relay', async () => {
   const [relay, server] = subject.swarm.servers
   expect(server!.multiaddr).toBe(`${relay!.multiaddr}/p2p-circuit/p2p/${server!.peerId}`)
   const { ids, route } = await answer(8)
@@ -51,7 +51,7 @@ it('finds a server behind a NAT, answers by its relay, and says so', async () =>
   for (const { rttMs } of models[0]!.servers) expect(rttMs).toBeGreaterThan(0)
 })
 
-it('goes on by a new circuit where the relay has cut the old one, with the ids of transformers', async () => {
+it('continues over a new circuit when the relay has cut the old one, with the ids of transformers', async () => {
   const answers = [await answer(newTokens), await answer(newTokens)]
   for (const { ids } of answers) expect(ids).toEqual(expected)
   const reasons = answers.flatMap(({ route }) => route.failovers.map(({ reason }) => reason))
@@ -59,6 +59,6 @@ it('goes on by a new circuit where the relay has cut the old one, with the ids o
   for (const reason of reasons) expect(reason).toMatch(/relay .*allows no more/)
 })
 
-it('says what was in the way when an answer is longer than a circuit', async () => {
+it('names the cause when an answer is longer than a circuit', async () => {
   await expect(answer(200)).rejects.toThrow(/relay .*allows no more/)
 })

@@ -50,7 +50,7 @@ const askTransformers = async (): Promise<readonly Answer[]> => {
 describe("sampling beside transformers' processors and warpers", async () => {
   const answers = await askTransformers()
 
-  it('leaves the same tokens', () => {
+  it('keeps the same tokens', () => {
     expect(answers.length).toBe(144)
     cases.forEach(({ params, logits, history }, index) => {
       const exact = new ExactLogits(Float32Array.from(logits))
@@ -75,7 +75,7 @@ describe("sampling beside transformers' processors and warpers", async () => {
       }
       const { kept, probabilities } = answers[index]!
       expect([...counts.keys()].every((token) => kept.includes(token))).toBe(true)
-      // Pearson's statistic over the tokens that are drawn often enough for it, the others together.
+      // Pearson's statistic over the tokens that are drawn often enough; the others count as one group.
       let statistic = 0
       let groups = 0
       const rest = { expected: 0, count: 0 }
@@ -95,7 +95,7 @@ describe("sampling beside transformers' processors and warpers", async () => {
         groups++
       }
       const freedom = Math.max(1, groups - 1)
-      // Six standard deviations of chi-squared above its mean: never by chance in 144 cases.
+      // Six standard deviations above the mean of chi-squared: never exceeded by chance in 144 cases.
       expect(statistic, JSON.stringify(params)).toBeLessThan(freedom + 6 * Math.sqrt(2 * freedom) + 6)
     })
   })

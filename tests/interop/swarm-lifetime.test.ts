@@ -8,7 +8,7 @@ import { expect, it } from 'vitest'
 
 const owner = fileURLToPath(new URL('support/swarm-owner.ts', import.meta.url))
 
-/** Any process of the group is left. */
+/** Reports whether any process of the group is left. */
 function isAlive(group: number): boolean {
   try {
     process.kill(-group, 0)
@@ -23,7 +23,7 @@ interface Owner {
   readonly group: number
 }
 
-/** How a process that holds servers may come to its end without a chance to tidy up. */
+/** Ways in which a process that started servers can end without a chance to stop them. */
 const ends: Readonly<Record<string, (owner: Owner) => void>> = {
   'ended by a signal': ({ parent }) => parent.kill('SIGTERM'),
   'killed while its servers were stopped': ({ parent, group }) => {

@@ -18,7 +18,7 @@ let swarm: Swarm
 let server: PetalsChat
 let args: readonly string[]
 let cacheHome: string
-/** What transformers answers, as text. */
+/** The answer of transformers, as text. */
 let expected: string
 
 const environment = () => ({ XDG_CACHE_HOME: cacheHome })
@@ -67,7 +67,7 @@ describe('a model of a swarm, served by the whole process', () => {
     expect(await response.json()).toEqual({ ok: true, outputs: expected })
   })
 
-  it('answers the WebSocket API of the original token by token, and tells the route', async () => {
+  it('answers the WebSocket API of the original token by token, and reports the route', async () => {
     using client = await connectLegacy(server.url)
     client.send({ type: 'open_inference_session', model, max_length: 128 })
     expect(await client.receive()).toEqual({ ok: true })
@@ -90,7 +90,7 @@ describe('a model of a swarm, served by the whole process', () => {
     expect(text).toBe(expected)
   })
 
-  it('tells on request which servers an answer took, and logs it', async () => {
+  it('reports on request which servers an answer used, and logs it', async () => {
     const response = await fetch(`${server.url}/v1/chat/completions`, {
       method: 'POST',
       headers: { 'x-request-id': 'which-way' },
@@ -166,7 +166,7 @@ describe('a model of a swarm, served by the whole process', () => {
     }
   })
 
-  it('lists what a swarm serves, where no model is named', async () => {
+  it('lists the models that a swarm serves if no model is named', async () => {
     const { stdout, code } = await petalsChat(['swarm', 'status', '--json', '--swarm', args[1]!], {
       env: environment(),
     })
@@ -183,7 +183,7 @@ describe('a swarm that loses servers', () => {
     await swarm.servers[index]!.exited
   }
 
-  it('is shown as it is, while answers go on', async () => {
+  it('is shown without them, and answers continue', async () => {
     const [first] = swarm.servers
     await kill(0)
     await expect
@@ -197,7 +197,7 @@ describe('a swarm that loses servers', () => {
     expect(answer.choices[0]!.text).toBe(expected)
   })
 
-  it('says which blocks are missing when nobody is left, and what to run', async () => {
+  it('names the blocks that no server holds any more, and the command to run', async () => {
     await kill(2)
     await expect
       .poll(async () => (await readSwarm()).models[0], { timeout: 30_000, interval: 1000 })
@@ -209,7 +209,7 @@ describe('a swarm that loses servers', () => {
       state: 'degraded',
       state_detail: expect.stringContaining('blocks 0-2 do not answer') as string,
     })
-    // The addresses of the others are known, although the first of the initial peers is gone.
+    // The addresses of the others are known even though the first initial peer is gone.
     const [, ...others] = swarm.servers
     const peers = others.map(({ multiaddr }) => multiaddr).join(',')
     const shown = await petalsChat(['swarm', 'status', '--swarm', peers, ...args.slice(2)], {

@@ -10,15 +10,15 @@ import { python, script } from '../../swarm/paths.ts'
 import { run } from '../../swarm/run.ts'
 import { folderFiles } from '../support/folder-files.ts'
 
-/** Strings of all kinds that users paste: prose, code, numbers, many scripts, emoji, control characters, white space. */
+/** Texts of the kinds that users paste: prose, code, numbers, many scripts, emoji, control characters, white space. */
 const words = fc.constantFrom(
   ..."The quick brown fox jumps over the lazy dog don’t we’ll I’VE it's Schöne Größe naïve façade Ελληνικά русский текст العربية हिन्दी 中文字符 日本語 한국어 ไทย 🙂 👩‍👩‍👧‍👦 🇩🇪 e\u0301 ﬁ".split(
     ' ',
   ),
 )
 /**
- * Blocks that have long been in Unicode: of characters that are new in a version, the two sides may know or not know the
- * category, by the version that each was built with.
+ * Blocks that have long been in Unicode. Of newer characters, the two sides may disagree about the category if they were
+ * built with different versions of Unicode.
  */
 const blocks = [
   [0x20, 0x24f],
@@ -113,7 +113,7 @@ const texts = fc
 
 const count = 10_000
 
-/** A model's folder, or one with the model's vocabulary behind another family's way to cut text. */
+/** A model's folder, or one that combines its vocabulary with the pre-tokenizer of another family. */
 type Prepare = () => Promise<string>
 
 const modelFolder =
@@ -163,7 +163,7 @@ describe.each<[string, Prepare]>([
   ['the kind of Llama 3', withPreTokenizer('SmolLM2-135M-Instruct', llama3)],
   ['the kind of Llama 2 with Metaspace', withPreTokenizer('stories15M', metaspace)],
 ])('tokenizer of %s', (_, prepare) => {
-  it(`gives the ids of the tokenizers library for ${count} texts, and the texts back`, async () => {
+  it(`gives the ids of the tokenizers library for ${count} texts, and decodes them to the same texts`, async () => {
     const folder = await prepare()
     const files = folderFiles(folder)
     const { tokenizer } = await openTokenizer(files, await readArchitecture(files), undefined)
@@ -185,7 +185,7 @@ describe.each<[string, Prepare]>([
       (await readFile(request.tokenizer, 'utf8')).match(/"byte_fallback": ?true/) !== null
     const broken = samples.filter((text) => {
       const decoded = tokenizer.decode(tokenizer.encode(text))
-      // SentencePiece puts a space in front of the text, and of what follows a special token.
+      // SentencePiece adds a space before the text, and after each special token.
       if (isSentencePiece) return decoded.replaceAll(' ', '') !== text.replaceAll(' ', '')
       return decoded !== text
     })

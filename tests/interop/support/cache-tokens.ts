@@ -12,13 +12,13 @@ const infoMethod: RpcMethod<string, ReadonlyMap<unknown, unknown>> = {
   decodeResponse: (bytes) => decodeMsgpack(decodeExpertInfo(bytes)) as ReadonlyMap<unknown, unknown>,
 }
 
-/** Asks servers how much of their KV caches is free. */
+/** Asks servers how much of their KV cache is free. */
 export interface CacheReader extends AsyncDisposable {
   /** Free tokens of each server, in this order. */
   read(): Promise<readonly number[]>
 }
 
-/** A node of its own, so that nothing of the client under test is involved. */
+/** Uses a libp2p node of its own, so that the client under test is not involved. */
 export async function openCacheReader(servers: readonly SwarmServer[]): Promise<CacheReader> {
   const transport = await createLibp2pTransport({ connectTimeoutMs: 10_000 })
   const rpc = createRpcClient(transport)

@@ -3,7 +3,7 @@ import { readArchitecture } from '../../../packages/petals/src/layers/architectu
 import { openTokenizer } from '../../../packages/petals/src/layers/tokenizer.ts'
 import { folderFiles } from '../../support/folder-files.ts'
 
-/** The tokenizer of a model in a folder, as the swarm engine uses it. */
+/** Opens the tokenizer of a model in a folder, as the swarm engine does. */
 export async function openFolderTokenizer(folder: string): Promise<Tokenizer> {
   const files = folderFiles(folder)
   return (await openTokenizer(files, await readArchitecture(files), undefined)).tokenizer

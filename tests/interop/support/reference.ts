@@ -5,11 +5,11 @@ import { run } from '../../../swarm/run.ts'
 export interface ReferenceAnswer {
   /** The greedy continuation. */
   readonly ids: readonly number[]
-  /** Logits that the last of them was chosen by. */
+  /** The logits from which the last id was chosen. */
   readonly lastLogits: readonly number[]
 }
 
-/** What transformers itself answers with this model, on this machine, in float32; end tokens are not heeded. */
+/** Runs transformers itself with this model on this machine, in float32. End-of-sequence tokens do not stop it. */
 export async function referenceAnswers(
   model: string,
   prompts: readonly (readonly number[])[],

@@ -13,7 +13,7 @@ import {
 } from '@petals-chat/petals'
 import { startSwarm, type Swarm, type SwarmOptions } from '../../../swarm/swarm.ts'
 
-/** A private swarm, and the product's engine with its model loaded. */
+/** A private swarm, and a Petals engine with its model loaded. */
 export interface SwarmEngine extends AsyncDisposable {
   readonly swarm: Swarm
   readonly engine: PetalsEngine

@@ -1,4 +1,4 @@
-// Starts a server of a private swarm, prints its process group, and goes on until it is ended. Run by swarm-lifetime.test.ts.
+// Starts a server of a private swarm, prints its process group, and runs until it is killed. Started by swarm-lifetime.test.ts.
 import '../../support/end-with-vitest.ts'
 import { ensureModel, findModel } from '../../../swarm/models.ts'
 import { startServer } from '../../../swarm/server.ts'
