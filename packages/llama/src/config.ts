@@ -1,89 +1,89 @@
 import { modelSpecSchema } from '@petals-chat/engine/model-spec'
 import { z } from 'zod'
 
-/** The `llama:` section of petals-chat.yaml. Defaults live here and nowhere else. */
+/** The `llama:` section of petals-chat.yaml. This is the only place that has its defaults. */
 export const llamaConfigSchema = z.strictObject({
-  /** `auto` never fails: without a usable GPU it means the CPU. */
+  /** `auto` never fails: without a usable GPU it selects the CPU. */
   gpu: z
     .enum(['auto', 'off', 'cuda', 'vulkan', 'metal'])
     .default('auto')
     .describe(
-      'Where models run: auto takes the best that works here, off only the CPU; the others must be there.',
+      'Where models run: auto takes the best device that works, off takes the CPU; with the others the model fails to load if that GPU is missing.',
     ),
   gpuLayers: z
     .int()
     .min(0)
     .optional()
-    .describe("Layers of a model on the GPU; default as many as fit into the GPU's memory."),
-  /** More threads than cores make llama.cpp hundreds of times slower: its threads wait for each other by spinning. */
+    .describe("Layers of a model on the GPU; by default as many as fit into the GPU's memory."),
+  /** More threads than cores make llama.cpp hundreds of times slower: its threads spin while they wait for each other. */
   threads: z
     .int()
     .min(1)
     .max(512)
     .optional()
     .describe(
-      'Threads that compute; default the cores that this process may use, fewer while others use them too.',
+      'Threads that compute; by default as many as the cores that this process may use, fewer while other programs use them.',
     ),
-  /** Each one costs its own share of the KV cache from the start. */
+  /** Each session's share of the KV cache is allocated when the model loads. */
   sequences: z
     .int()
     .min(1)
     .max(64)
     .optional()
-    .describe('Sessions that can be open at once on each model; default 4, fewer if memory is short.'),
-  /** 8192 holds long dialogues and files, and is what the embedded model was trained for; reading more takes a CPU a minute. */
+    .describe('Sessions that can be open at once on each model; by default 4, fewer if memory is short.'),
+  /** 8192 holds long dialogues and files, and is the length that the default model was trained for; a CPU takes a minute to read more. */
   contextLength: z
     .int()
     .min(64)
     .optional()
     .describe(
-      "Tokens that one session can hold; default the model's own limit, but at most 8192 on a CPU and 16384 on a GPU, less if memory is short.",
+      "Tokens that one session can hold; by default the model's own limit, but at most 8192 on a CPU and 16384 on a GPU, fewer if memory is short.",
     ),
-  /** Where CPUs and small GPUs reach their full speed; llama.cpp's own default is 512 per step too. */
+  /** CPUs and small GPUs reach their full speed at 512, which is also llama.cpp's own default per step. */
   batchSize: z
     .int()
     .min(16)
     .max(8192)
     .default(512)
-    .describe('Tokens that one step computes at most, of all sessions together.'),
-  /** A queue that takes longer than a client waits only wastes work. */
+    .describe('The most tokens that one step computes, for all sessions together.'),
+  /** Work for clients that have stopped waiting would be wasted. */
   maxQueue: z
     .int()
     .min(0)
     .default(64)
-    .describe('Embedding requests that may wait on each model; more are refused as "busy".'),
-  /** A garbage collection or a page fault takes well under a second; ten are only reached by a process that hangs. */
+    .describe('Embedding requests that may wait for each model; further ones are refused as "busy".'),
+  /** A garbage collection or a page fault takes well under a second; only a process that hangs is silent for ten. */
   unresponsiveTimeoutMs: z
     .int()
     .min(200)
     .default(10_000)
-    .describe('A model process that says nothing for so long is ended and started again, in milliseconds.'),
-  /** Models larger than the memory are read from the disk for each step: that is slow, yet no fault. */
+    .describe('A model process that sends nothing for this long is ended and restarted, in milliseconds.'),
+  /** Models larger than memory are read from the disk for each step: that is slow, but not a fault. */
   stepTimeoutMs: z
     .int()
     .min(1000)
     .default(120_000)
-    .describe('A single step that takes so long counts as hung, in milliseconds.'),
-  /** Choosing a token takes well under a millisecond; only a grammar can make it take seconds, or for ever. */
+    .describe('A single step that takes this long counts as hung, in milliseconds.'),
+  /** Choosing a token takes well under a millisecond; only a grammar can make it take seconds, or never end. */
   choiceTimeoutMs: z
     .int()
     .min(100)
     .default(2000)
     .describe(
-      'Milliseconds that the choice of one token may take. A grammar that takes longer is refused, and the other answers of the model go on in a new process.',
+      'Milliseconds that the choice of one token may take. A grammar that takes longer is refused, and the other answers of the model continue in a new process.',
     ),
-  /** A crash that comes back after five attempts won't be cured by a sixth. */
+  /** If a crash occurs after each of five restarts, a sixth will not help. */
   maxRestarts: z
     .int()
     .min(0)
     .default(5)
     .describe(
-      'Restarts of a model process within ten minutes; after that the model is unavailable for a minute.',
+      'Restarts of a model process within ten minutes; after one more crash the model is unavailable for a minute.',
     ),
 })
 
 export type LlamaConfig = Readonly<z.output<typeof llamaConfigSchema>>
-/** The section as a person writes it. */
+/** The section as written in the file, before defaults are applied. */
 export type LlamaConfigInput = Readonly<z.input<typeof llamaConfigSchema>>
 
 /** An entry of `models:` for this engine. */
@@ -97,5 +97,5 @@ export const llamaModelSchema = modelSpecSchema.extend({
 })
 
 export type LlamaModelSpec = Readonly<z.output<typeof llamaModelSchema>>
-/** The entry as a person writes it. */
+/** The entry as written in the file, before defaults are applied. */
 export type LlamaModelInput = z.input<typeof llamaModelSchema>
