@@ -44,11 +44,11 @@ export interface Operation {
   readonly example?: Readonly<Record<string, unknown>>
   /** Successful responses by status. */
   readonly responses: Readonly<Record<number, OperationResponse>>
-  /** What a WebSocket carries after the upgrade, one JSON text per message. */
+  /** The messages of a WebSocket after the upgrade, one JSON text each. */
   readonly messages?: { readonly client: z.ZodType; readonly server: z.ZodType }
   /** The body of every error. */
   readonly error: z.ZodType
-  /** Statuses that a client has to expect, beside those that every request may get (docs/errors.md). */
+  /** The error statuses of this operation, in addition to those of every request (docs/errors.md). */
   readonly errorStatuses: readonly number[]
 }
 

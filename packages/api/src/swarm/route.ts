@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import type { Immutable } from '../immutable.ts'
 
-/** What a request of /v1 may ask a swarm engine for. */
+/** `petals` of a request: the reports that it asks a swarm engine for. */
 export const petalsRequestSchema = z.strictObject({
   route: z
     .boolean()
@@ -48,7 +48,7 @@ export const routeSchema = z
   })
   .describe('The servers of the swarm that the session uses, and those that were replaced.')
 
-/** What a stream reports while its answer waits. */
+/** The report of a stream while its answer waits. */
 export const waitingSchema = z
   .object({
     blocks: z.array(z.object(span)).describe('Blocks that no server serves at the moment.'),

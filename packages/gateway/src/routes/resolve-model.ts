@@ -9,7 +9,7 @@ export interface ModelNames {
   readonly config: Pick<GatewayConfig, 'unknownModel'>
 }
 
-/** Who asks for a model, as far as licences care. */
+/** The properties of a caller that licences depend on. */
 export interface ModelCaller {
   /** A page of this server asks. */
   readonly isSameOrigin: boolean

@@ -48,7 +48,7 @@ class CompletionChoiceReader implements ChoiceReader<CompletionTypes> {
     return finishReason
   }
 
-  /** Scoring ran the whole prompt: it is no saving that the answer then found the prompt in the KV cache. */
+  /** Scoring ran the whole prompt, so the prompt tokens that the answer then found in the KV cache do not count as cached. */
   cost(cost: ChoiceCost): ChoiceCost {
     if (this.#scoringMs === undefined) return cost
     const timeToFirstTokenMs = cost.timings.timeToFirstTokenMs + this.#scoringMs
