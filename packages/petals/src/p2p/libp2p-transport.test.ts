@@ -107,10 +107,10 @@ describe('opening streams', () => {
   })
 
   test('a lookup continues from peer to peer', async () => {
-    const chain = await Promise.all([startPeer(), startPeer(), startPeer(), startPeer()])
-    for (let i = 1; i < chain.length; i++) await chain[i]!.connect(chain[i - 1]!.address)
-    await client.connect([chain[0]!.address])
-    await expectEcho(chain[3]!.id)
+    const peers = await Promise.all([startPeer(), startPeer(), startPeer(), startPeer()])
+    for (let i = 1; i < peers.length; i++) await peers[i]!.connect(peers[i - 1]!.address)
+    await client.connect([peers[0]!.address])
+    await expectEcho(peers[3]!.id)
   })
 
   test('a peer that no other peer knows is unreachable, within the timeout', async () => {

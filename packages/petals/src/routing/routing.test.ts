@@ -64,7 +64,7 @@ describe('the latency graph', () => {
     tuples.map(([start, length, inferenceRps], i) =>
       span(i, start, Math.min(start + length, 12), { inferenceRps }),
     )
-  const isChain = (route: readonly Span[], spans: readonly Span[]): void => {
+  const expectRoute = (route: readonly Span[], spans: readonly Span[]): void => {
     let at = 0
     for (const part of route) {
       expect(part.start).toBe(at)
@@ -86,8 +86,8 @@ describe('the latency graph', () => {
       expect(fastest !== undefined).toBe(covered)
       expect(shortest !== undefined).toBe(covered)
       if (!fastest || !shortest) return
-      isChain(fastest, spans)
-      isChain(shortest, spans)
+      expectRoute(fastest, spans)
+      expectRoute(shortest, spans)
       expect(shortest.length).toBeLessThanOrEqual(fastest.length)
     })
     fc.assert(property, { numRuns: 500 })
@@ -95,18 +95,18 @@ describe('the latency graph', () => {
 
   test('no other route of the same graph is faster', () => {
     const overhead = 0.018
-    const everyChain = function* (
+    const everyRoute = function* (
       spans: readonly Span[],
       at: number,
       last?: Span,
     ): Generator<readonly Span[]> {
       if (at === 12) yield []
       for (const next of spans.filter((s) => s.start <= at && at < s.end && s !== last)) {
-        for (const rest of everyChain(spans, next.end, next)) yield [{ ...next, start: at }, ...rest]
+        for (const rest of everyRoute(spans, next.end, next)) yield [{ ...next, start: at }, ...rest]
       }
     }
-    const costOf = (chain: readonly Span[]): number =>
-      chain.reduce((sum, part) => sum + 0.15 + overhead + rangeLength(part) / part.server.inferenceRps!, 0.15)
+    const costOf = (route: readonly Span[]): number =>
+      route.reduce((sum, part) => sum + 0.15 + overhead + rangeLength(part) / part.server.inferenceRps!, 0.15)
     const property = fc.property(
       anySpans.filter(({ length }) => length <= 7),
       (tuples) => {
@@ -114,7 +114,7 @@ describe('the latency graph', () => {
         const found = findFastestRoute({ spans, blocks: { start: 0, end: 12 }, clientRtts: new Map() })
         if (!found) return
         expect(found.cost).toBeCloseTo(costOf(found.route), 8)
-        for (const chain of everyChain(spans, 0)) expect(found.cost).toBeLessThanOrEqual(costOf(chain) + 1e-9)
+        for (const route of everyRoute(spans, 0)) expect(found.cost).toBeLessThanOrEqual(costOf(route) + 1e-9)
       },
     )
     fc.assert(property, { numRuns: 200 })
