@@ -32,7 +32,7 @@ describe('swarmConfigSchema', () => {
 
   it('refuses an invalid peer id', () => {
     expect(problems({ allowedServers: [peer, 'Qmnonsense'] })).toEqual([
-      "'Qmnonsense' is no peer id such as Qm… or 12D3Koo…",
+      "'Qmnonsense' is not a peer id such as Qm… or 12D3Koo…",
     ])
     expect(problems({ blockedServers: [peer] })).toEqual([])
   })

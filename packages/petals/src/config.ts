@@ -31,7 +31,7 @@ const peerId = z.string().transform((text, context) => {
   if (peer) return peer
   context.addIssue({
     code: 'custom',
-    message: `'${text.slice(0, 60)}' is no peer id such as Qm… or 12D3Koo…`,
+    message: `'${text.slice(0, 60)}' is not a peer id such as Qm… or 12D3Koo…`,
   })
   return z.NEVER
 })
@@ -44,24 +44,24 @@ export const swarmConfigSchema = z.strictObject({
     .union([z.literal('public').transform(() => publicInitialPeers), z.array(address).min(1)])
     .prefault('public')
     .describe(
-      'Peers to join the swarm by: addresses of a private swarm, or public for the one of petals.dev. One that can be reached is enough.',
+      'Addresses of peers through which to join a private swarm, or public for the swarm of petals.dev. One reachable peer is enough.',
     ),
   identityPath: z
     .string()
     .min(1)
     .optional()
     .describe(
-      "File that keeps this node's identity, in the format of hivemind; made on first use. Left out: a fresh identity at every start.",
+      "File of this node's identity, in hivemind's format. It is created on first use. Default: a new identity at every start.",
     ),
   cacheDir: z
     .string()
     .min(1)
     .default('~/.cache/petals-chat/swarm')
-    .describe('Where 8-bit copies of LM heads are kept, a byte for each weight.'),
+    .describe('Folder for the 8-bit copies of LM heads, which take one byte for each weight.'),
   allowedServers: z
     .array(peerId)
     .optional()
-    .describe('Peer ids of the only servers that are used. Left out: all of the swarm.'),
+    .describe('Peer ids of the only servers that are used. Default: all servers of the swarm.'),
   blockedServers: z.array(peerId).default([]).describe('Peer ids of servers that are never used.'),
   /** `update_period` of the reference client. */
   updateIntervalMs: z
@@ -69,7 +69,7 @@ export const swarmConfigSchema = z.strictObject({
     .min(1000)
     .default(minutes(1))
     .describe(
-      "Milliseconds between looks at the swarm's servers; they announce themselves every two minutes.",
+      "Milliseconds between lookups of the swarm's servers, which announce themselves every two minutes.",
     ),
   /** `connect_timeout`. */
   connectTimeoutMs: z
@@ -83,7 +83,7 @@ export const swarmConfigSchema = z.strictObject({
     .min(1000)
     .default(minutes(3))
     .describe(
-      'Milliseconds that a server may take for one step, at most. Deadlines follow what the server took before, a few seconds usually.',
+      'Longest deadline of one step, in milliseconds. The deadline of a server depends on its earlier steps and is usually a few seconds.',
     ),
   /** `ping_timeout`. */
   pingTimeoutMs: z.int().min(100).default(2000).describe('Milliseconds for the answer to a ping.'),
@@ -92,29 +92,31 @@ export const swarmConfigSchema = z.strictObject({
     .int()
     .min(1)
     .default(3)
-    .describe('Servers that are pinged at a time: of those with the first block, the last one, and between.'),
+    .describe(
+      'Servers pinged at a time in each of three groups: with the first block, with the last block, and between.',
+    ),
   /** `ban_timeout`. */
   banTimeoutMs: z
     .int()
     .min(0)
     .default(15_000)
     .describe(
-      'Milliseconds that a server is left alone after a failure; doubles each time that it fails again.',
+      'Milliseconds for which a server is not used after a failure. The time doubles with each further failure.',
     ),
-  /** The reference client goes on for ever. */
+  /** The reference client waits forever. */
   waitTimeoutMs: z
     .int()
     .min(0)
     .default(minutes(2))
     .describe(
-      'Milliseconds that an answer waits for servers when none that holds some block answers; then it is given up. What is waited for is told meanwhile.',
+      'Milliseconds for which an answer waits if no server of some block answers. Then it fails. While it waits, clients are told for which blocks.',
     ),
   maxRetries: z
     .int()
     .min(0)
     .default(10)
     .describe(
-      'Errors, wrong answers and broken connections that one step of an answer survives. Servers that are slow, or can not be reached, do not count: those are waited for.',
+      'Errors, wrong responses and broken connections that one step of an answer survives. Slow and unreachable servers do not count: the answer waits for them.',
     ),
   prefillChunkTokens: z
     .int()
@@ -122,13 +124,13 @@ export const swarmConfigSchema = z.strictObject({
     .max(2048)
     .default(128)
     .describe(
-      'Prompt tokens of one request: servers work on one part while the next ones have the part before it.',
+      'Prompt tokens in one request. A server can work on one part of the prompt while the next server works on the part before it.',
     ),
   serverToServer: z
     .enum(['auto', 'always', 'never'])
     .default('auto')
     .describe(
-      'Whether servers hand outputs on to each other instead of sending them here: auto where it is measured to be faster.',
+      'Whether servers send their outputs to each other instead of through this client. auto: if measurements show that it is faster.',
     ),
   /** Servers' `session_timeout` is 30 minutes. */
   sessionLifetimeMs: z
@@ -136,7 +138,7 @@ export const swarmConfigSchema = z.strictObject({
     .min(1000)
     .default(minutes(25))
     .describe(
-      'Milliseconds after which a session moves to a new one: servers end every session after 30 minutes.',
+      'Milliseconds after which a server session is replaced by a new one. Servers end every session after 30 minutes.',
     ),
   /** Servers' `step_timeout` is 5 minutes. */
   keepAliveMs: z
@@ -144,38 +146,38 @@ export const swarmConfigSchema = z.strictObject({
     .min(1000)
     .default(minutes(4))
     .describe(
-      'Milliseconds without use after which a session is kept alive by an empty step: servers end silent ones after 5 minutes.',
+      'Milliseconds without use after which an empty step keeps a session alive. Servers end silent sessions after 5 minutes.',
     ),
   idleTimeoutMs: z
     .int()
     .min(1000)
     .default(minutes(15))
     .describe(
-      "Milliseconds without use after which the servers' memory is given back; the next use runs the tokens again.",
+      "Milliseconds without use after which the servers' memory is freed. The next use runs the tokens again.",
     ),
   aheadTimeoutMs: z
     .int()
     .min(100)
     .default(minutes(1))
     .describe(
-      "Milliseconds that servers' memory is held for a prompt that has not come yet; one that comes later opens anew.",
+      "Milliseconds for which servers' memory is reserved for a prompt that has not arrived yet. A later prompt opens a new session.",
     ),
   threads: z
     .int()
     .min(1)
     .max(512)
     .optional()
-    .describe('Threads of the LM head; default the cores that this process may use, at most 4.'),
+    .describe('Threads of the LM head. Default: the cores that this process may use, at most 4.'),
   showRoute: z
     .boolean()
     .default(true)
-    .describe('Log the servers that a session goes through, at info; false: only at debug.'),
+    .describe('Log the servers of each session at level info. false: at level debug.'),
 })
 
-/** Part of the section's type. */
+/** A part of the type of the section. */
 export type { PeerId } from './p2p/peer-id.ts'
 export type SwarmConfig = Readonly<z.output<typeof swarmConfigSchema>>
-/** The section as a person writes it: everything with a default may be left out. */
+/** The section as a user writes it: keys with a default may be left out. */
 export type SwarmConfigInput = z.input<typeof swarmConfigSchema>
 
 /** An entry of `models:` for this engine. */
@@ -196,5 +198,5 @@ export const petalsModelSchema = modelSpecSchema.extend({
 })
 
 export type PetalsModelSpec = Readonly<z.output<typeof petalsModelSchema>>
-/** The entry as a person writes it. */
+/** The entry as a user writes it. */
 export type PetalsModelInput = z.input<typeof petalsModelSchema>
