@@ -211,7 +211,7 @@ describe('a search', () => {
     }
     await searchField(page).fill('said lighthouse')
     await searchField(page).press('Enter')
-    const bar = page.getByRole('search', { name: 'Places of the words in this chat' })
+    const bar = page.getByRole('search', { name: 'Matches in this chat' })
     await bar.getByText('1 of 2').waitFor()
     expect(
       await chats(page)

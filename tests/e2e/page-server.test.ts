@@ -83,7 +83,7 @@ describe('without what it needs', () => {
     await page.route('**/api/v1/models', (route) => answer(route))
     await page.context().setOffline(true)
     await page.getByText('You are offline.').first().waitFor()
-    await page.getByText(/^Asked again in \d+ seconds?$/).waitFor()
+    await page.getByText(/^Next try in \d+ seconds?$/).waitFor()
     await page.getByRole('button', { name: 'Model: Parrot, State unknown' }).waitFor()
     await screenshot(page, 'server-gone')
     await page.context().setOffline(false)
@@ -106,9 +106,9 @@ describe('without what it needs', () => {
     await page.route('**/api/v1/models', (route) => route.abort())
     await page.reload()
     await messageField(page).fill('Hello')
-    await page.getByText('Can’t be sent yet: the server can’t be reached.').waitFor()
+    await page.getByText('You can’t send yet: the server can’t be reached.').waitFor()
     expect(await page.getByRole('button', { name: 'Send' }).getAttribute('title')).toContain(
-      'Can’t be sent yet',
+      'You can’t send yet',
     )
     await page.unroute('**/api/v1/models')
     await page.getByRole('button', { name: 'Send', disabled: false }).waitFor({ timeout: 40_000 })

@@ -176,7 +176,7 @@ describe('an answer that waits for a server of the swarm', () => {
     await using watched = await openPage(browser, waiting.url, { locale: 'en-GB' })
     const { page, complaints } = watched
     await ask(page, 'Hello')
-    const words = 'Waiting for a server of blocks 12–18, until 14:03:05'
+    const words = 'Waiting until 14:03:05 for a server with blocks 12–18'
     await expect.poll(() => lastText(page)).toContain(words)
     await expect.poll(() => page.getByRole('status').allTextContents()).toContain(words)
     await screenshot(page, 'waiting-for-a-server')

@@ -28,13 +28,13 @@ export const de: Texts = {
   attachPaste: 'Als Datei anhängen',
   dropHere: 'Text- oder Codedateien hier ablegen',
   dismiss: 'Ausblenden',
-  fileTooLarge: (name, limit) => `${name} ist zu groß: Dateien dürfen höchstens ${limit} haben.`,
+  fileTooLarge: (name, limit) => `${name} ist zu groß: Eine Datei darf höchstens ${limit} groß sein.`,
   filesTooLarge: (name, limit) =>
-    `${name} ist zu viel: Alle Dateien zusammen dürfen höchstens ${limit} haben.`,
+    `${name} passt nicht mehr: Alle Dateien zusammen dürfen höchstens ${limit} groß sein.`,
   tooManyFiles: (name, limit) =>
-    `${name} ist eine zu viel: Eine Nachricht nimmt höchstens ${formatCount(limit)} Dateien.`,
+    `${name} wurde nicht angehängt: Eine Nachricht kann höchstens ${formatCount(limit)} Dateien haben.`,
   fileNotText: (name) =>
-    `${name} ist keine Textdatei in einer Kodierung, die hier bekannt ist. Etwas anderes lesen die Modelle nicht.`,
+    `${name} ist keine Textdatei, oder ihre Kodierung ist unbekannt. Die Modelle hier können nur Text lesen.`,
   fileEmpty: (name) => `${name} ist leer.`,
   fileUnreadable: (name) => `${name} lässt sich nicht lesen. Wurde die Datei verschoben oder geändert?`,
   context: 'Kontext',
@@ -103,7 +103,7 @@ export const de: Texts = {
   messageDeleted: 'Gelöscht, mit allem, was folgte.',
   undo: 'Rückgängig',
   notices: 'Hinweise',
-  noticeKey: 'F8 führt zur Schaltfläche, die es zurücknimmt.',
+  noticeKey: 'Mit F8 gelangst du zur Schaltfläche „Rückgängig“.',
   versionOf: (index, count) => `Fassung ${index} von ${count}`,
   previousVersion: 'Vorige Fassung',
   nextVersion: 'Nächste Fassung',
@@ -127,13 +127,14 @@ export const de: Texts = {
   settings: 'Chat-Einstellungen',
   save: 'Speichern',
   systemPrompt: 'System-Prompt',
-  systemPromptHint: 'Was dem Modell vor dem Chat gesagt wird. Leer: sein eigener.',
+  systemPromptHint: 'Anweisungen an das Modell vor dem Chat. Leer: sein eigener System-Prompt.',
   temperature: 'Temperatur',
   temperatureHint: '0 bis 2. Niedriger ist vorhersehbarer; 0 nimmt immer das wahrscheinlichste Token.',
   topP: 'Top p',
-  topPHint: '0 bis 1. Nur die wahrscheinlichsten Tokens, die zusammen diesen Anteil erreichen.',
+  topPHint:
+    '0 bis 1. Berücksichtigt nur die wahrscheinlichsten Tokens, die zusammen diesen Anteil erreichen.',
   topK: 'Top k',
-  topKHint: 'Nur so viele der wahrscheinlichsten Tokens. 0: alle.',
+  topKHint: 'Berücksichtigt nur so viele der wahrscheinlichsten Tokens. 0: alle.',
   minP: 'Min p',
   minPHint: '0 bis 1. Keine Tokens unter diesem Anteil an der Wahrscheinlichkeit des besten.',
   repetitionPenalty: 'Wiederholungsstrafe',
@@ -144,7 +145,7 @@ export const de: Texts = {
   seedHint: 'Derselbe Startwert ergibt wieder dieselbe Antwort.',
   stopTexts: 'Stopptexte',
   stopTextsHint:
-    'Vor jedem von ihnen endet eine Antwort; einer je Zeile, höchstens 4. \\n steht für einen Zeilenumbruch.',
+    'Eine Antwort endet vor jedem dieser Texte. Einer je Zeile, höchstens 4. \\n steht für einen Zeilenumbruch.',
   usually: (value) => `Vorgabe: ${value}`,
   anySeed: 'Jedes Mal ein neuer',
   noLimit: 'So lang, wie es passt',
@@ -173,8 +174,8 @@ export const de: Texts = {
   blockRange: (first, last) => (first === last ? `${first}` : `${first}–${last}`),
   failover: (left, to, pause) =>
     to
-      ? `Server ${left} ist gegangen, weiter über ${to} nach ${pause}.`
-      : `Server ${left} ist gegangen, weiter nach ${pause}.`,
+      ? `Server ${left} ist ausgefallen; weiter über ${to} nach ${pause}.`
+      : `Server ${left} ist ausgefallen; weiter nach ${pause}.`,
   moreFailovers: (others) =>
     plural(others, {
       one: 'Davor ein weiterer Wechsel.',
@@ -195,7 +196,7 @@ export const de: Texts = {
     'Der Server ist nicht zu erreichen. Alte Chats lassen sich lesen; für neue Antworten braucht es ihn.',
   serverFailing: 'Der Server nennt seine Modelle nicht. Neue Antworten müssen vielleicht warten.',
   offline: 'Du bist offline. Alte Chats lassen sich lesen; für neue Antworten braucht es den Server.',
-  askingAgain: 'Er wird wieder gefragt …',
+  askingAgain: 'Neuer Versuch …',
   askedAgainIn: (seconds) =>
     plural(seconds, {
       one: 'Neuer Versuch in 1 Sekunde',
@@ -207,7 +208,7 @@ export const de: Texts = {
   cantSendNoModels: 'Kann nicht gesendet werden: Dieser Server hat keine Modelle.',
   cantSendMissing: (model) =>
     `Kann nicht gesendet werden: Dieser Server hat ${model} nicht mehr. Wähle oben ein anderes Modell.`,
-  storageMemory: 'Dieser Browser bewahrt keine Chats auf: Sie enden mit diesem Tab.',
+  storageMemory: 'Dieser Browser speichert keine Chats: Sie sind weg, wenn du diesen Tab schließt.',
   storageFailed: 'Die letzte Änderung ließ sich in diesem Browser nicht speichern.',
   answerDone: 'Die Antwort ist vollständig.',
   answerStarted: 'Die Antwort beginnt.',
@@ -257,7 +258,7 @@ export const de: Texts = {
     `${file} stammt aus einer neueren Version von Petals Chat. Aktualisiere diesen Server und importiere dann noch einmal.`,
   importEmpty: (file) => `In ${file} sind keine Chats.`,
   importNotKept:
-    'Der Browser konnte die Chats nicht aufbewahren: Sein Speicher ist voll oder gesperrt. Schaffe Platz und versuche es noch einmal.',
+    'Der Browser konnte die Chats nicht speichern: Sein Speicher ist voll oder gesperrt. Schaffe Platz und versuche es noch einmal.',
   deleteAllChats: 'Alle Chats löschen …',
   deleteAllTitle: 'Alle Chats löschen?',
   deleteAllText: (chats) =>
@@ -315,7 +316,7 @@ export const de: Texts = {
       : plural(n, { one: '1 Chat gefunden', other: `${formatCount(n)} Chats gefunden` }),
   findBar: 'Fundstellen in diesem Chat',
   findPlace: (at, count) => `${at} von ${count}`,
-  findNone: 'Hier nicht zu sehen',
+  findNone: 'Hier kein Treffer',
   findNext: 'Nächste Fundstelle',
   findPrevious: 'Vorige Fundstelle',
   findClose: 'Suche in diesem Chat schließen',
@@ -332,13 +333,13 @@ export const de: Texts = {
   compareIntro: 'Deine Nachricht geht an beide Seiten: zwei Modelle oder ein Modell mit zwei Einstellungen.',
   compareSide: (letter) => `Seite ${letter}`,
   compareEmpty: (letter) => `Hier erscheint die Antwort von Seite ${letter}.`,
-  compareAnswer: 'Mit einem anderen Modell vergleichen…',
+  compareAnswer: 'Mit einem anderen Modell vergleichen …',
   bothSides: 'beide Seiten',
   stopSide: (letter) => `Seite ${letter} anhalten`,
   keepSide: 'Diese behalten',
-  sideKept: 'Als Chat behalten. Die andere Seite ist gelöscht.',
+  sideKept: 'Als Chat behalten. Die andere Seite wurde gelöscht.',
   newComparison: 'Neuer Vergleich',
-  comparisonDeleted: 'Der Vergleich davor ist gelöscht.',
+  comparisonDeleted: 'Der vorige Vergleich wurde gelöscht.',
   swarm: 'Schwarm',
   swarmNoticeTitle: 'Fremde Computer können diesen Chat lesen.',
   swarmNoticePublic:
@@ -351,7 +352,7 @@ export const de: Texts = {
   swarmIntro:
     'Große Modelle verteilen sich auf viele Rechner: Jeder Server hält einige der Blöcke eines Modells, und jede Antwort geht durch alle.',
   swarmLoading: 'Der Schwarm wird befragt …',
-  swarmNone: 'Kein Modell dieses Servers wird von einem Schwarm beantwortet.',
+  swarmNone: 'Kein Modell dieses Servers läuft in einem Schwarm.',
   swarmComplete: 'Alle Blöcke sind da',
   swarmIncomplete: 'Es fehlen Blöcke',
   swarmUnreachable: 'Nicht erreichbar',
@@ -375,7 +376,7 @@ export const de: Texts = {
   swarmJoinHow:
     'Starte das auf einem Rechner mit Linux oder macOS, Node und einer GPU. Der Befehl richtet ein, was er braucht, prüft den Rechner und hält den Server am Laufen, bis du Strg+C drückst:',
   swarmJoinNote:
-    'Ein Pfad im Befehl ist ein Ordner mit den Dateien des Modells: gib den auf jenem Rechner an. Wer über deinen Server chattet, schickt ihm, womit er rechnet, und er kann es mitlesen.',
+    'Enthält der Befehl einen Pfad, ersetze ihn durch den Ordner mit den Dateien des Modells auf jenem Rechner. Dein Server kann die Chats mitlesen, bei deren Antworten er hilft.',
   swarmCopyCommand: 'Befehl kopieren',
   swarmCopyCommandFor: (blocks, range) =>
     `Befehl für ${blocks === 1 ? 'Block' : 'die Blöcke'} ${range} kopieren`,
