@@ -22,7 +22,7 @@ export async function fillDatabase(stored: StoredChats): Promise<void> {
 
 /** Creates one very long chat; `text` is the text of each answer. */
 export function longChat(count: number, text: string): StoredChats {
-  return chatOf(
+  return chatIdOf(
     'long',
     'A long chat',
     1,
@@ -34,7 +34,7 @@ export function longChat(count: number, text: string): StoredChats {
 export function manyChats(count: number): StoredChats {
   const day = 86_400_000
   const all = Array.from({ length: count }, (_, index) =>
-    chatOf(`many-${index}`, `Chat number ${index}`, Date.now() - index * (day / 4), [
+    chatIdOf(`many-${index}`, `Chat number ${index}`, Date.now() - index * (day / 4), [
       [`Question ${index}`, `Answer ${index}, which is about the number ${index} and nothing else.`],
       ['And then?', 'Then came the next number.'],
     ]),
@@ -42,7 +42,7 @@ export function manyChats(count: number): StoredChats {
   return { chats: all.flatMap(({ chats }) => chats), messages: all.flatMap(({ messages }) => messages) }
 }
 
-function chatOf(
+function chatIdOf(
   id: string,
   title: string,
   at: number,

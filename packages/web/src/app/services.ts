@@ -15,7 +15,7 @@ import { createModelsStore, type ModelsStore } from '../state/models-store.ts'
 import { createNotices, type NoticesStore } from '../state/notices.ts'
 import { createStore, type Store } from '../store.ts'
 import { AnswerHandover } from '../state/answer-handover.ts'
-import { createTabs, receiveFromTab } from '../state/tabs.ts'
+import { createTabs, applyTabMessage } from '../state/tabs.ts'
 import type { ChatRepository } from '../storage/chat-repository.ts'
 import { openRepository } from '../storage/open-repository.ts'
 import { createPreferences, type PreferencesStore } from '../storage/preferences.ts'
@@ -78,7 +78,7 @@ export async function createServices(): Promise<Services> {
   const conversation = new Conversation({ chats, answers, locks, planContext: { findModel, countTokens } })
   const handover = new AnswerHandover({ repository, conversation, locks })
   const drafts = new DraftsStore({ repository, publish, onStorageError })
-  tabs.listen((message) => receiveFromTab(message, { chats, answers, drafts, handover }))
+  tabs.listen((message) => applyTabMessage(message, { chats, answers, drafts, handover }))
   return {
     preferences,
     language,

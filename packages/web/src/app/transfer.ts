@@ -140,7 +140,7 @@ export async function deleteAllChats({
   const restore = await chats.removeAll()
   const run = (): void => {
     restore()
-    drafts.saveAgain(deleted)
+    drafts.saveRestored(deleted)
   }
   notices.show({ text: 'allDeleted', action: { label: 'undo', run } })
 }

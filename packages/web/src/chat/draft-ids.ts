@@ -11,11 +11,11 @@ export function settingsDraftId(chatId: string = NEW_CHAT): string {
 }
 
 /** Returns the id of the chat that a draft belongs to. */
-export function chatOf({ id, chatId = id }: Pick<Draft, 'id' | 'chatId'>): string {
+export function chatIdOf({ id, chatId = id }: Pick<Draft, 'id' | 'chatId'>): string {
   return chatId
 }
 
 /** Reports whether a draft belongs to a chat, and is therefore deleted with it. */
-export function isOfChat(draft: Pick<Draft, 'id' | 'chatId'>, ofChat: string): boolean {
-  return chatOf(draft) === ofChat
+export function belongsToChat(draft: Pick<Draft, 'id' | 'chatId'>, ofChat: string): boolean {
+  return chatIdOf(draft) === ofChat
 }

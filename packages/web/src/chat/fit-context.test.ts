@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { fitToContext, mostTokens, possibleStarts, roomOf } from './fit-context.ts'
+import { fitToContext, maxTokensOf, possibleStarts, roomOf } from './fit-context.ts'
 import type { Message } from './types.ts'
 
 const path = Array.from({ length: 20 }, (_, index): Message => ({
@@ -65,5 +65,5 @@ it('reserves room for the answer, but never more than half', () => {
 })
 
 it('never underestimates a prompt', () => {
-  expect(mostTokens({ messages: [{ role: 'user', content: '🌷'.repeat(100) }] })).toBeGreaterThanOrEqual(400)
+  expect(maxTokensOf({ messages: [{ role: 'user', content: '🌷'.repeat(100) }] })).toBeGreaterThanOrEqual(400)
 })

@@ -36,7 +36,7 @@ export function roomOf(contextLength: number, maxTokens: number | undefined): Ro
 }
 
 /** Returns an upper bound for the tokens of a request: a token has at least one byte. */
-export function mostTokens({ messages }: Pick<ChatRequest, 'messages'>): number {
+export function maxTokensOf({ messages }: Pick<ChatRequest, 'messages'>): number {
   const encoder = new TextEncoder()
   return messages.reduce(
     (sum, { content }) => sum + encoder.encode(content).length + TEMPLATE_TOKENS,

@@ -6,7 +6,7 @@ import {
   MAX_FILES,
   pasteName,
   readableEncodings,
-  readAgain,
+  rereadAttachment,
   readAttachment,
 } from './read-attachment.ts'
 
@@ -55,14 +55,14 @@ it('rereads a file in an encoding that the reader chooses', async () => {
   const choices = readableEncodings(attachment!)
   expect(choices).toEqual(expect.arrayContaining(['windows-1252', 'windows-1250', 'koi8-r']))
   expect(choices).not.toContain('utf-8')
-  expect(readAgain(attachment!, 'windows-1250')).toEqual({
+  expect(rereadAttachment(attachment!, 'windows-1250')).toEqual({
     ...attachment,
     text: 'łodzé',
     encoding: 'windows-1250',
   })
   const unknown = { id: 'gone', name: 'a', text: 'x', encoding: 'big5' }
   expect(readableEncodings(unknown)).toEqual([])
-  expect(readAgain(unknown, 'windows-1250')).toBe(unknown)
+  expect(rereadAttachment(unknown, 'windows-1250')).toBe(unknown)
 })
 
 it('keeps only the bytes of the last files', async () => {

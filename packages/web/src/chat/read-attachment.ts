@@ -60,7 +60,7 @@ export function readableEncodings({ id }: Attachment): readonly Encoding[] {
 }
 
 /** Rereads a file in another encoding. */
-export function readAgain(attachment: Attachment, encoding: string): Attachment {
+export function rereadAttachment(attachment: Attachment, encoding: string): Attachment {
   const bytes = bytesOf.get(attachment.id)
   const text = bytes && decodeAs(bytes, encoding)
   return isTextual(text) ? { ...attachment, text, encoding } : attachment

@@ -51,7 +51,7 @@ it('keeps an open, empty editor and unsaved settings, and restores them with the
   drafts.change('b', { text: 'of a chat that stays deleted' })
   await expect.poll(stored).toEqual(['b'])
   await repository.removeChat('b')
-  drafts.saveAgain(new Set(['a']))
+  drafts.saveRestored(new Set(['a']))
   await expect.poll(stored).toEqual(['edit:1', 'settings:a'])
   expect(drafts.draft('settings:a').form).toEqual({ temperature: '0.' })
 })

@@ -1,4 +1,4 @@
-import { chatOf } from '../chat/draft-ids.ts'
+import { chatIdOf } from '../chat/draft-ids.ts'
 import type { Draft } from '../chat/types.ts'
 import type { ChatRepository } from '../storage/chat-repository.ts'
 import { createStore, type Store } from '../store.ts'
@@ -61,8 +61,8 @@ export class DraftsStore implements Store<ReadonlyMap<string, Draft>> {
   }
 
   /** Saves the drafts of restored chats again, which were deleted with their chats. */
-  saveAgain(chatIds: ReadonlySet<string>): void {
-    for (const draft of this.get().values()) if (chatIds.has(chatOf(draft))) this.#put(draft)
+  saveRestored(chatIds: ReadonlySet<string>): void {
+    for (const draft of this.get().values()) if (chatIds.has(chatIdOf(draft))) this.#put(draft)
   }
 
   /** Takes a draft that another tab has saved. If both tabs write, each keeps its own until it is saved. */

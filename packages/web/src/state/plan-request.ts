@@ -2,7 +2,7 @@ import type { ChatRequest } from '../api/chat-request.ts'
 import { ApiError } from '../api/errors.ts'
 import type { ModelInfo } from '../api/models.ts'
 import type { TokenCount, TokenizeRequest } from '../api/tokenize.ts'
-import { fitEnd, fitToContext, mostTokens, possibleStarts, roomOf, type Fit } from '../chat/fit-context.ts'
+import { fitEnd, fitToContext, maxTokensOf, possibleStarts, roomOf, type Fit } from '../chat/fit-context.ts'
 import { buildRequest } from '../chat/prompt.ts'
 import type { ChatSettings, Message } from '../chat/types.ts'
 import type { PlanOptions, PlannedRequest } from './answer-run.ts'
@@ -108,7 +108,7 @@ function surelyFits(
   contextLength: number | undefined,
   maxTokens: number | undefined,
 ): boolean {
-  const most = mostTokens(request)
+  const most = maxTokensOf(request)
   if (contextLength === undefined) return most <= SURELY_SHORT && maxTokens === undefined
   const { prompt, context } = roomOf(contextLength, maxTokens)
   return most <= prompt && most + (maxTokens ?? 0) <= context

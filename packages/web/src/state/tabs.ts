@@ -36,7 +36,7 @@ export interface TabState {
 }
 
 /** Applies a change of another tab. */
-export function receiveFromTab(message: TabMessage, { chats, answers, drafts, handover }: TabState): void {
+export function applyTabMessage(message: TabMessage, { chats, answers, drafts, handover }: TabState): void {
   switch (message.type) {
     case 'live':
       void handover.follow(message.answer.messageId)

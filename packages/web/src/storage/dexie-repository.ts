@@ -1,5 +1,5 @@
 import { Dexie, type Table } from 'dexie'
-import { isOfChat } from '../chat/draft-ids.ts'
+import { belongsToChat } from '../chat/draft-ids.ts'
 import { NEW_CHAT, type Chat, type Draft, type Message } from '../chat/types.ts'
 import type { ChatRepository } from './chat-repository.ts'
 
@@ -63,7 +63,7 @@ export class DexieRepository implements ChatRepository {
     const { chats, messages, drafts } = this.#database
     await this.#database.transaction('rw', chats, messages, drafts, async () => {
       await chats.delete(chatId)
-      await drafts.filter((draft) => isOfChat(draft, chatId)).delete()
+      await drafts.filter((draft) => belongsToChat(draft, chatId)).delete()
       await messages.where('chatId').equals(chatId).delete()
     })
   }
@@ -74,7 +74,7 @@ export class DexieRepository implements ChatRepository {
       await Promise.all([
         chats.clear(),
         messages.clear(),
-        drafts.filter((draft) => !isOfChat(draft, NEW_CHAT)).delete(),
+        drafts.filter((draft) => !belongsToChat(draft, NEW_CHAT)).delete(),
       ])
     })
   }

@@ -1,4 +1,4 @@
-import { isOfChat } from '../chat/draft-ids.ts'
+import { belongsToChat } from '../chat/draft-ids.ts'
 import { NEW_CHAT, type Chat, type Draft, type Message } from '../chat/types.ts'
 import type { ChatRepository } from './chat-repository.ts'
 
@@ -37,7 +37,7 @@ export class MemoryRepository implements ChatRepository {
 
   removeChat(chatId: string): Promise<void> {
     this.#chats.delete(chatId)
-    this.#removeDrafts((draft) => isOfChat(draft, chatId))
+    this.#removeDrafts((draft) => belongsToChat(draft, chatId))
     for (const message of [...this.#messages.values()]) {
       if (message.chatId === chatId) this.#messages.delete(message.id)
     }
@@ -47,7 +47,7 @@ export class MemoryRepository implements ChatRepository {
   removeAllChats(): Promise<void> {
     this.#chats.clear()
     this.#messages.clear()
-    this.#removeDrafts((draft) => !isOfChat(draft, NEW_CHAT))
+    this.#removeDrafts((draft) => !belongsToChat(draft, NEW_CHAT))
     return Promise.resolve()
   }
 

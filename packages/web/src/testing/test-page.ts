@@ -8,7 +8,7 @@ import { ChatsStore } from '../state/chats-store.ts'
 import { Conversation } from '../state/conversation.ts'
 import { DraftsStore } from '../state/drafts-store.ts'
 import { AnswerHandover } from '../state/answer-handover.ts'
-import { receiveFromTab, type Tabs } from '../state/tabs.ts'
+import { applyTabMessage, type Tabs } from '../state/tabs.ts'
 import type { ChatRepository } from '../storage/chat-repository.ts'
 import { MemoryRepository } from '../storage/memory-repository.ts'
 import { createPreferences } from '../storage/preferences.ts'
@@ -64,7 +64,7 @@ export function createTestPage({
   const findModel = (id: string) => (id === testModel.id ? testModel : undefined)
   const conversation = new Conversation({ chats, answers, locks, planContext: { findModel, countTokens } })
   const handover = new AnswerHandover({ repository, conversation, locks, silenceMs })
-  tabs.listen((message) => receiveFromTab(message, { chats, answers, drafts, handover }))
+  tabs.listen((message) => applyTabMessage(message, { chats, answers, drafts, handover }))
   const settled = async (): Promise<void> => {
     do await new Promise((resolve) => setTimeout(resolve))
     while (answers.live.get().size > 0)

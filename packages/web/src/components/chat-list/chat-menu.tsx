@@ -51,7 +51,7 @@ function useDeleteChat(chatId: string): () => Promise<void> {
     if (wasShown) router.go({ page: 'new' }, { replace: true })
     const run = (): void => {
       restore()
-      drafts.saveAgain(new Set([chatId]))
+      drafts.saveRestored(new Set([chatId]))
       if (wasShown) router.go({ page: 'chat', chatId })
       focusSoon(chatElementId(chatId))
     }

@@ -37,7 +37,7 @@ export default function ComparePage() {
   if (!a.chat || !b.chat) return <main className="chat-page" aria-busy="true" />
   // If only one side has an answer, show the other.
   const active = shown ?? (a.path.length > b.path.length ? 'b' : 'a')
-  const { model, path } = tighter(a, b)
+  const { model, path } = sideWithLessRoom(a, b)
   return (
     <DropZone onFiles={attachments.addFiles}>
       <div className="compare-bar">
@@ -119,7 +119,7 @@ function useBeginning(): void {
 }
 
 /** Returns the side whose context has less room: what fits there fits both. No model if either model is missing. */
-function tighter(a: SideState, b: SideState): Pick<SideState, 'model' | 'path'> {
+function sideWithLessRoom(a: SideState, b: SideState): Pick<SideState, 'model' | 'path'> {
   if (!a.model || !b.model) return { model: undefined, path: a.path }
   return (b.model.contextLength ?? Infinity) < (a.model.contextLength ?? Infinity) ? b : a
 }

@@ -1,5 +1,5 @@
 import { useMemo, useState } from 'react'
-import { byteLength, readableEncodings, readAgain } from '../../chat/read-attachment.ts'
+import { byteLength, readableEncodings, rereadAttachment } from '../../chat/read-attachment.ts'
 import type { Attachment } from '../../chat/types.ts'
 import { formatBytes } from '../../i18n/format.ts'
 import { useTexts } from '../../i18n/texts.ts'
@@ -77,7 +77,10 @@ function EncodingField({ attachment, onChange }: EncodingFieldProps) {
   return (
     <label className="attachment-encoding">
       {texts.encoding}
-      <select value={encoding} onChange={(event) => onChange?.(readAgain(attachment, event.target.value))}>
+      <select
+        value={encoding}
+        onChange={(event) => onChange?.(rereadAttachment(attachment, event.target.value))}
+      >
         {choices.map((choice) => (
           <option key={choice} value={choice}>
             {encodingName(choice)}

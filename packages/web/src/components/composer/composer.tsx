@@ -15,7 +15,7 @@ import { useFittedHeight } from '../../ui/use-fitted-height.ts'
 import { PasteOffer, usePaste } from './long-paste.tsx'
 import { SendButton, useSendProblem } from './send-button.tsx'
 import type { Attachments } from './use-attachments.ts'
-import { useGoneStop } from './use-gone-stop.ts'
+import { useStopGuard } from './use-stop-guard.ts'
 import './composer.css'
 
 interface ComposerProps {
@@ -56,7 +56,7 @@ export function Composer(props: ComposerProps) {
   const field = useRef<HTMLTextAreaElement>(null)
   const picker = useRef<HTMLInputElement>(null)
   const paste = usePaste(text, files.addFiles)
-  const goneStop = useGoneStop(field)
+  const stopGuard = useStopGuard(field)
   useFittedHeight(field, text)
   const tokens = useDraftTokens(model, [text, ...attachments.map((file) => file.text)].join('\n').trim())
   const problem = useSendProblem(model, missing)
@@ -73,7 +73,7 @@ export function Composer(props: ComposerProps) {
     if (softKeyboard.matches) return
     if (pressedKey(event) !== 'Enter' || event.shiftKey) return
     event.preventDefault()
-    if (!goneStop.wasMeant('key')) send()
+    if (!stopGuard.wasMeant('key')) send()
   }
   const attachPasted = (): void => {
     setText(text.replace(paste.long, () => ''))
@@ -86,7 +86,7 @@ export function Composer(props: ComposerProps) {
       className="composer"
       onSubmit={(event) => {
         event.preventDefault()
-        if (!goneStop.wasMeant('click')) send()
+        if (!stopGuard.wasMeant('click')) send()
       }}
     >
       <AttachmentProblems problems={files.problems} onDismiss={files.dismissProblems} />
@@ -126,7 +126,7 @@ export function Composer(props: ComposerProps) {
             ready={ready}
             problem={problem}
             onStop={onStop}
-            onStopGone={goneStop.noteGone}
+            onStopGone={stopGuard.noteGone}
           />
         </div>
       </div>

@@ -6,7 +6,7 @@ import { Markdown } from '../../markdown/markdown.tsx'
 import { useStore } from '../../store.ts'
 import { messageElementId } from '../element-ids.ts'
 import { AnswerFooter } from './answer-footer.tsx'
-import { DueFooter, LiveFooter } from './live-footer.tsx'
+import { PendingFooter, LiveFooter } from './live-footer.tsx'
 import { FarMessage } from './far-message.tsx'
 import { LiveRoute } from './live-route.tsx'
 import { Thoughts } from './thoughts.tsx'
@@ -64,7 +64,7 @@ export const AnswerView = memo(function AnswerView({
       {writing ? (
         <LiveFooter live={live} model={model} />
       ) : message.status === 'streaming' ? (
-        <DueFooter begun={answer !== '' || reasoning !== ''}>{footer}</DueFooter>
+        <PendingFooter begun={answer !== '' || reasoning !== ''}>{footer}</PendingFooter>
       ) : (
         footer
       )}

@@ -69,7 +69,7 @@ function ModelLoading({ model }: { readonly model: ModelInfo }) {
 /** Longer than it takes to request an answer, or to resume its stream after a reload. */
 const PATIENCE_MS = 2000
 
-interface DueFooterProps {
+interface PendingFooterProps {
   /** Whether some of its text is there. */
   readonly begun: boolean
   /** The actions for an answer that a silent tab is writing. */
@@ -77,7 +77,7 @@ interface DueFooterProps {
 }
 
 /** The footer of a running answer about which this tab has no news yet. */
-export function DueFooter({ begun, children }: DueFooterProps) {
+export function PendingFooter({ begun, children }: PendingFooterProps) {
   const texts = useTexts()
   const [late, setLate] = useState(false)
   useEffect(() => {

@@ -1,6 +1,6 @@
 import type { Code, Construct, Effects, State, TokenizeContext } from 'micromark-util-types'
 import { characterOf, isLineEnd, isSpace } from './characters.ts'
-import { environments } from './formula-environments.ts'
+import { endsWithMark, environmentEnd, environments } from './formula-marks.ts'
 
 /**
  * Formulas on lines of their own: between lines of `$$`, between `\[` and `\]`, and `\begin{align}` to `\end{align}`.
@@ -134,24 +134,13 @@ function openBlock(line: string): OpenBlock | 'closed' | undefined {
   if (content.startsWith('$')) return undefined
   const endsAtBlank = content.trim() !== ''
   if (endsAtBlank && mark === '$$' && !/[\\^_=<>{}+]/.test(content)) return undefined
-  return {
-    endsAtBlank,
-    isClosedBy: (text) => text.endsWith(closing) && indexOfMark(text, closing) === text.length - 2,
-  }
+  return { endsAtBlank, isClosedBy: (text) => endsWithMark(text, closing) }
 }
 
 function openEnvironment(name: string, line: string): OpenBlock | 'closed' | undefined {
-  let depth = 0
-  for (const { 0: mark, index } of line.matchAll(/\\(?:begin|end)\{[A-Za-z]+\*?\}/g)) {
-    if (mark === `\\begin${name}`) depth++
-    else if (mark === `\\end${name}`) depth--
-    if (depth === 0) return line.slice(index + mark.length).trim() === '' ? 'closed' : undefined
-  }
-  const isClosedBy = (text: string): boolean => {
-    if (text.endsWith(`\\begin${name}`)) depth++
-    else if (text.endsWith(`\\end${name}`)) depth--
-    return depth === 0
-  }
+  const isClosedBy = environmentEnd(name)
+  for (let end = '\\begin'.length + name.length + 1; end <= line.length; end++)
+    if (isClosedBy(line.slice(0, end))) return line.slice(end).trim() === '' ? 'closed' : undefined
   return { endsAtBlank: false, isClosedBy }
 }
 

@@ -1,6 +1,6 @@
 import type { Code, Construct, Effects, State, TokenizeContext } from 'micromark-util-types'
 import { characterOf, codes, isBlank, isLineEnding, isWord } from './characters.ts'
-import { environments } from './formula-environments.ts'
+import { endsWithMark, environmentEnd, environments } from './formula-marks.ts'
 
 /**
  * Formulas within a line, as Pandoc reads them: `$x$` with no space inside the dollars, `$$x$$`, `\(x\)`, `\[x\]`,
@@ -100,14 +100,15 @@ function formulaEnd(opening: string, before: Code, next: Code): FormulaEnd | und
   if (!openings.includes(opening)) return undefined
   if (opening === '$') return isBlank(next) || isWord(before) ? undefined : singleDollar
   if (opening === '$$') return before === codes.dollar || next === codes.dollar ? undefined : markEnd('$$')
-  if (opening.startsWith('\\begin')) return environmentEnd(opening.slice(6))
+  if (opening.startsWith('\\begin')) {
+    const isEnd = environmentEnd(opening.slice('\\begin'.length))
+    return (text) => (isEnd(text) ? 'end' : undefined)
+  }
   return markEnd(opening === '\\(' ? '\\)' : '\\]')
 }
 
-const isEscaped = (text: string): boolean => /(?:^|[^\\])(?:\\\\)*\\$/.test(text.slice(-32))
-
 function singleDollar(text: string): 'end' | 'never' | undefined {
-  if (!text.endsWith('$') || isEscaped(text.slice(0, -1))) return undefined
+  if (!endsWithMark(text, '$')) return undefined
   // The first closing dollar decides, as in Pandoc: `$5 for $x$` has one formula.
   const content = text.slice(0, -1)
   return content !== '' && !/\s$/.test(content) && !isProse(content) ? 'end' : 'never'
@@ -126,19 +127,9 @@ function isProse(content: string): boolean {
 const markEnd =
   (closing: string): FormulaEnd =>
   (text) => {
-    if (!text.endsWith(closing) || isEscaped(text.slice(0, -closing.length))) return undefined
+    if (!endsWithMark(text, closing)) return undefined
     return text.length > closing.length && text.slice(0, -closing.length).trim() ? 'end' : 'never'
   }
-
-/** Environments may contain others of the same name. */
-function environmentEnd(name: string): FormulaEnd {
-  let depth = 1
-  return (text) => {
-    if (text.endsWith(`\\begin${name}`)) depth++
-    else if (text.endsWith(`\\end${name}`)) depth--
-    return depth === 0 ? 'end' : undefined
-  }
-}
 
 /** The only letters that may follow a closing dollar: `$n$th`, `$x$s`. */
 const ordinal: Construct = {

@@ -3,14 +3,14 @@ import { useCallback, useRef, type RefObject } from 'react'
 /** Long enough to notice that the button under the pointer has changed. */
 const UNSEEN_MS = 400
 
-interface GoneStop {
+interface StopGuard {
   readonly noteGone: (focused: boolean) => void
   /** Reports whether a click on Send, or a key in the field, was meant for Stop, which was there a moment ago. */
   readonly wasMeant: (how: 'click' | 'key') => boolean
 }
 
 /** Prevents a click or key that was meant for Stop, but came just after the answer ended, from sending the draft. */
-export function useGoneStop(field: RefObject<HTMLElement | null>): GoneStop {
+export function useStopGuard(field: RefObject<HTMLElement | null>): StopGuard {
   const gone = useRef({ at: -Infinity, focused: false })
   const noteGone = useCallback(
     (focused: boolean) => {
