@@ -3,17 +3,13 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { launchBrowser, openPage, screenshot } from './support/browser.ts'
 import { answered, ask, lastArticle, lastText, messageField } from './support/chat-page.ts'
 import { startNginx } from './support/nginx.ts'
-import { questionOf, startScriptedChat, type ScriptedChat } from './support/scripted-chat.ts'
+import { parrot, startScriptedChat, type ScriptedChat } from './support/scripted-chat.ts'
 
 let server: ScriptedChat
 let browser: Browser
-/** What the model waits for before its next byte. */
+/** The model awaits this before each of its bytes. */
 let pace: (step: number) => Promise<void> = async () => {}
-const options = {
-  reply: (prompt: string) => `You said: ${questionOf(prompt).slice(0, 100)}`,
-  beforeStep: ({ step }: { readonly step: number }) => pace(step),
-  specs: [{ id: 'parrot', displayName: 'Parrot' }],
-}
+const options = parrot((step) => pace(step))
 beforeAll(async () => {
   server = await startScriptedChat(options)
   browser = await launchBrowser()

@@ -24,6 +24,13 @@ export async function startScriptedChat({
   return { url, engine: gateway.engine, [Symbol.asyncDispose]: () => gateway[Symbol.asyncDispose]() }
 }
 
+/** A model that repeats the question. `pace` runs before each of its bytes. */
+export const parrot = (pace: (step: number) => Promise<void>): TestGatewayOptions => ({
+  reply: (prompt) => `You said: ${questionOf(prompt).slice(0, 100)}`,
+  beforeStep: ({ step }) => pace(step),
+  specs: [{ id: 'parrot', displayName: 'Parrot' }],
+})
+
 /** The last question of a prompt that a scripted model was given. */
 export function questionOf(prompt: string): string {
   const start = prompt.lastIndexOf('<|user|>') + '<|user|>'.length

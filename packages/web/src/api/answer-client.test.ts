@@ -3,7 +3,7 @@ import { answerClient } from './answer-client.ts'
 import type { AnswerChunk } from './answer-chunk.ts'
 import { ApiError, type ApiErrorDetails } from './errors.ts'
 
-/** The server, as far as `fetch` shows it. */
+/** The response of the fake server. */
 let answer: () => Response
 const seen: string[] = []
 const bodies: unknown[] = []

@@ -17,7 +17,7 @@ const binary =
 
 /**
  * Guesses the encoding of a text file from its bytes; undefined if it is no text. UTF-8 and the byte order marks of UTF-16
- * are certain. Otherwise the encoding wins that gives letters of one language: common Chinese, Japanese and Korean
+ * are certain. Otherwise the encoding wins that yields letters of one language: common Chinese, Japanese and Korean
  * characters, and letters beside letters of their own script.
  */
 export function guessEncoding(bytes: Uint8Array): Encoding | undefined {

@@ -21,7 +21,7 @@ class ThreadWindow {
   readonly #observer: IntersectionObserver
 
   constructor(root: Element) {
-    this.#observer = new IntersectionObserver((entries) => this.#tell(entries), {
+    this.#observer = new IntersectionObserver((entries) => this.#notify(entries), {
       root,
       rootMargin: `${NEAR}px 0px`,
     })
@@ -36,7 +36,7 @@ class ThreadWindow {
     }
   }
 
-  #tell(entries: readonly IntersectionObserverEntry[]): void {
+  #notify(entries: readonly IntersectionObserverEntry[]): void {
     // A transition: messages are rendered one by one, and scrolling never waits for them.
     startTransition(() => {
       for (const { target, isIntersecting } of entries) this.#listeners.get(target)?.(isIntersecting)

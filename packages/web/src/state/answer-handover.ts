@@ -46,7 +46,7 @@ export class AnswerHandover {
     )
   }
 
-  /** If the other tab was only slow, both receive the answer, and the first to finish tells the other. */
+  /** If the other tab was only slow, both receive the answer, and the first to finish notifies the other. */
   async #takeOver(messageId: string): Promise<void> {
     this.#timers.delete(messageId)
     const { repository, conversation } = this.#options

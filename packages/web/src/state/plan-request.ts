@@ -57,11 +57,11 @@ export async function planRequest(
   }
   const starts = possibleStarts(path, model)
   const first = await count(starts[0]!)
-  const told =
+  const reported =
     first.contextLength ??
     (await count(starts.at(-1)!)).contextLength ??
     (continueLast ? (await count(starts.at(-1)!, 1)).contextLength : undefined)
-  const contextLength = Math.min(info?.contextLength ?? Infinity, told ?? Infinity)
+  const contextLength = Math.min(info?.contextLength ?? Infinity, reported ?? Infinity)
   if (!Number.isFinite(contextLength)) return { request: whole }
   const { prompt } = roomOf(contextLength, maxTokens)
   const room = shorten ? prompt * REFUSED_SHARE : prompt

@@ -6,7 +6,7 @@ describe('a key', () => {
     ['Enter alone', { key: 'Enter', keyCode: 13, isComposing: false }, 'Enter'],
     ['Enter that takes a word', { key: 'Enter', keyCode: 229, isComposing: true }, undefined],
     [
-      'Enter that takes a word, told late by Safari',
+      'Enter that takes a word, reported late by Safari',
       { key: 'Enter', keyCode: 229, isComposing: false },
       undefined,
     ],
