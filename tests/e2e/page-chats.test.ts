@@ -276,7 +276,7 @@ describe('what was written', () => {
     await page.keyboard.press('Escape')
     await page.reload()
     await page.getByRole('button', { name: 'Settings' }).click()
-    await settings.getByText('Your changes from before are here again').waitFor()
+    await settings.getByText('Your earlier changes are back').waitFor()
     expect(await settings.getByLabel('System prompt').inputValue()).toBe('Be brief.')
     await settings.getByRole('button', { name: 'Cancel' }).click()
     await page.getByRole('button', { name: 'Settings' }).click()

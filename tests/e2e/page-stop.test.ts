@@ -153,7 +153,7 @@ describe('an answer that fills the context', () => {
     await page.getByRole('button', { name: 'Continue' }).click()
     await expect.poll(length).toBeGreaterThan(first + 50)
     expect(await answered(page)).toContain('Cut at the length limit')
-    expect(await page.getByRole('note').textContent()).toContain('was shown its end only')
+    expect(await page.getByRole('note').textContent()).toContain('saw only its end')
     expect(await page.getByRole('alert').filter({ hasText: /\S/ }).count()).toBe(0)
     const used = await page.getByRole('meter', { name: 'Context' }).getAttribute('aria-valuetext')
     expect(used).toMatch(/^[3-6]\d\d of 600 tokens/)
