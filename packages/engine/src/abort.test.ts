@@ -2,7 +2,7 @@ import { describe, expect, it, vi } from 'vitest'
 import { abortable } from './abort.ts'
 
 describe('abortable', () => {
-  it('gives what the promise gives', async () => {
+  it('settles as the promise does', async () => {
     expect(await abortable(Promise.resolve(1), undefined)).toBe(1)
     expect(await abortable(Promise.resolve(1), new AbortController().signal)).toBe(1)
     await expect(abortable(Promise.reject(new Error('no')), new AbortController().signal)).rejects.toThrow(
@@ -10,7 +10,7 @@ describe('abortable', () => {
     )
   })
 
-  it('ends with the reason of the signal, before or while it waits', async () => {
+  it('rejects with the reason of a signal that aborts before or during the wait', async () => {
     const never = new Promise<void>(() => {})
     const signal = AbortSignal.abort(new Error('early'))
     await expect(abortable(never, signal)).rejects.toBe(signal.reason)

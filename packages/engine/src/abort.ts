@@ -1,11 +1,11 @@
-/** Options of everything that can take long. `signal.reason` passes through unwrapped. */
+/** Options of every operation that may take long. An abort rejects with `signal.reason` itself, unwrapped. */
 export interface AbortOptions {
   readonly signal?: AbortSignal | undefined
 }
 
 /**
- * Waits for `promise`, but no longer than until `signal` aborts; then rejects with `signal.reason`. The work behind the
- * promise goes on: this is for waiting on what others share.
+ * Waits for `promise` until `signal` aborts, then rejects with `signal.reason`. The work behind the promise continues,
+ * because other callers may share it.
  */
 export async function abortable<T>(promise: PromiseLike<T>, signal: AbortSignal | undefined): Promise<T> {
   if (signal === undefined) return promise

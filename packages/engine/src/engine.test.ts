@@ -10,7 +10,7 @@ type TapeSpec = ModelSpec & { readonly engine: 'tape'; readonly reel: number }
 
 /** The compiler (`npm run check:types`) runs these tests: each holds if the file has no type error. */
 describe('the types of the engine contract', () => {
-  it('let an engine load entries of its own only', () => {
+  it('let an engine load only its own entries', () => {
     const load = (tape: Engine<TapeSpec>, any: Engine, spec: TapeSpec, other: ModelSpec) => {
       expectTypeOf(loadableModel(spec, tape)).toEqualTypeOf<LoadableModel>()
       expectTypeOf(loadableModel(spec, any)).toEqualTypeOf<LoadableModel>()
@@ -24,7 +24,7 @@ describe('the types of the engine contract', () => {
     expectTypeOf<Engine<TapeSpec>>().not.toExtend<Engine>()
   })
 
-  it('give a source as a value, which was a text when a person wrote it', () => {
+  it('have the source as a parsed value, which is text in the input', () => {
     expectTypeOf<ModelSpec['source']>().toEqualTypeOf<ModelSource>()
     expectTypeOf<ModelSpecInput['source']>().toEqualTypeOf<string>()
   })
@@ -35,7 +35,7 @@ describe('the types of the engine contract', () => {
     expectTypeOf<Session['prewarm']>().extract<undefined>().toEqualTypeOf<undefined>()
   })
 
-  it('tell a loaded model from one that may not be loaded', () => {
+  it('distinguish a loaded model from one that may not be loaded', () => {
     expectTypeOf<ModelRegistry['get']>().returns.resolves.toEqualTypeOf<Model>()
     expectTypeOf<ModelRegistry['peek']>().returns.toEqualTypeOf<Model | undefined>()
     expectTypeOf<ModelRegistry['state']>().returns.resolves.toEqualTypeOf<ModelState>()

@@ -7,14 +7,14 @@ import type { RouteReport, SwarmWait } from './swarm/swarm-status.ts'
 import type { TokenId, Tokenizer } from './tokenizer.ts'
 
 /**
- * Makes models answer.
+ * Loads and runs models.
  *
  * @typeParam Spec - the model entries that this engine takes: the common part with the engine's own keys
  */
 export interface Engine<in Spec extends ModelSpec = ModelSpec> extends AsyncDisposable {
-  /** The name that stands in `ModelSpec.engine`. */
+  /** The value of `ModelSpec.engine` that selects this engine. */
   readonly name: string
-  /** Fetches what is missing and makes the model ready. @throws ModelUnavailableError with what to do. */
+  /** Downloads missing files and makes the model ready. @throws ModelUnavailableError that says what to do */
   load(spec: Spec, options?: LoadOptions): Promise<Model>
 }
 
@@ -22,39 +22,39 @@ export interface LoadOptions extends AbortOptions {
   readonly onProgress?: ((progress: LoadProgress) => void) | undefined
 }
 
-/** One step on the way to a ready model, often enough for a progress bar (about 4 a second). */
+/** Progress of a load, reported often enough for a progress bar (about 4 times a second). */
 export interface LoadProgress {
   readonly phase: 'download' | 'verify' | 'load' | 'connect'
-  /** What is being worked on, in words: a file name, a step. */
+  /** The current item, for people: a file name, a step. */
   readonly label: string
-  /** Done so far and in all, in `unit`; `total` is left out where it can't be known. */
+  /** Amount done so far and in total, in `unit`; `total` is absent if it is unknown. */
   readonly done: number
   readonly total?: number | undefined
   readonly unit: 'bytes' | 'blocks' | 'percent'
 }
 
-/** A loaded model. Sessions on it run side by side. */
+/** A loaded model. Its sessions run concurrently. */
 export interface Model extends AsyncDisposable {
   readonly id: string
-  /** Tokens of prompt and answer together that the model can take. */
+  /** Maximum number of tokens of prompt and answer together. */
   readonly contextLength: number
   readonly tokenizer: Tokenizer
   readonly chatTemplate: ChatTemplate
   readonly capabilities: ModelCapabilities
-  /** How its own files recommend to sample; left out where they say nothing. `generationDefaults` says what holds. */
+  /** Sampling that the model's own files recommend; absent if they recommend none. `generationDefaults` applies it. */
   readonly generation?: GenerationParams | undefined
-  /** Sessions that can be open at once; left out where nothing bounds them. */
+  /** Maximum number of open sessions; absent if there is no limit. */
   readonly maxSessions?: number | undefined
-  /** Memory of this machine that the loaded model holds, without sessions; left out where the engine does not know. */
+  /** Bytes of this machine's memory that the loaded model takes, without sessions; absent if the engine does not know. */
   readonly memoryBytes?: number | undefined
-  /** @throws CapacityError when `maxSessions` are open, ContextLengthError when `maxLength` is more than the model takes. */
+  /** @throws CapacityError when `maxSessions` are open, ContextLengthError when `maxLength` exceeds `contextLength`. */
   openSession(options: SessionOptions): Promise<Session>
   /** The pooled embedding of a text (float32, length = hidden size, L2 norm 1). Present if `capabilities.embeddings`. */
   embed?(tokens: readonly TokenId[], options?: AbortOptions): Promise<Float32Array>
   status(options?: AbortOptions): Promise<ModelStatus>
 }
 
-/** What a model's engine can do beyond plain generation. Asking for more is an InvalidRequestError. */
+/** Features beyond plain generation. A request for one that the engine lacks throws InvalidRequestError. */
 export interface ModelCapabilities {
   /** `GenerateOptions.grammar`: JSON schema and JSON object answers, tool calls. */
   readonly grammar: boolean
@@ -67,12 +67,12 @@ export interface ModelCapabilities {
 
 export interface ModelStatus {
   readonly state: 'ready' | 'degraded' | 'unavailable'
-  /** A sentence for a person, where there is something to say. */
+  /** A sentence for the user, if there is something to report. */
   readonly detail?: string | undefined
 }
 
 export interface SessionOptions extends AbortOptions {
-  /** Room for this many tokens of prompt and answer together. */
+  /** Capacity in tokens of prompt and answer together. */
   readonly maxLength: number
   readonly logger?: Logger | undefined
 }
@@ -84,18 +84,18 @@ export interface Session extends AsyncDisposable {
   readonly tokens: readonly TokenId[]
   /**
    * Prefills `tokens` (at least one), then decodes: one token per iteration, until the caller stops (`break` or the
-   * signal; the engine then stops within one step). End-of-text tokens are yielded like any other: stopping at them is
-   * the caller's. The last yielded token is not yet in the KV cache: the caller that continues passes it in.
-   * The cache never holds more than `maxLength` tokens: P tokens get `maxLength` - P + 1 tokens for an answer.
+   * signal; the engine then stops within one step). End-of-text tokens are yielded like any other: the caller decides
+   * whether to stop. The last yielded token is not yet in the KV cache: a caller that continues passes it in.
+   * The cache never holds more than `maxLength` tokens: P prompt tokens leave `maxLength` - P + 1 tokens for the answer.
    * @throws ContextLengthError before any work if `tokens` don't fit, and on the step that would pass `maxLength`;
    *   InvalidRequestError for options out of range (`validateGenerateOptions`), for a second call while one runs;
-   *   the signal's reason. After any of them `tokens` says what is in the cache.
+   *   the signal's reason. After any error `tokens` still tells what is in the cache.
    */
   generate(tokens: readonly TokenId[], options: GenerateOptions): AsyncIterable<GeneratedToken>
   /**
    * Does in advance the part of the next call that needs no tokens: for instance, reserves KV memory on the servers of a
    * swarm. The caller need not await it: `generate` waits for it, or starts without it. The engine releases what no call
-   * has used after a while. Present where it saves time.
+   * has used after a while. Present if it saves time.
    * @throws like `generate`; the session stays usable.
    */
   prewarm?(options?: PrewarmOptions): Promise<void>
@@ -104,9 +104,9 @@ export interface Session extends AsyncDisposable {
    * none). Present if `capabilities.promptLogprobs`.
    */
   score?(tokens: readonly TokenId[], options?: ScoreOptions): Promise<readonly TokenScore[]>
-  /** Which servers the tokens go through now, and which were left; of engines that have such a thing. */
+  /** Reports the servers that tokens pass through now, and those that failed. Present in engines that use servers. */
   route?(): RouteReport
-  /** Forgets everything after the first `length` tokens, 0 ≤ length ≤ tokens.length. @throws InvalidRequestError */
+  /** Drops everything after the first `length` tokens, 0 ≤ length ≤ tokens.length. @throws InvalidRequestError */
   truncate(length: number, options?: AbortOptions): Promise<void>
 }
 
@@ -117,17 +117,17 @@ export interface PrewarmOptions extends AbortOptions {
 
 export interface WaitOptions {
   /**
-   * Called when the engine begins to wait for something outside of it, when that changes, and with undefined when it goes
-   * on. Nothing has failed yet; a caller that does not want to wait aborts.
+   * Called when the engine starts to wait for something external, when the wait changes, and with undefined when the
+   * engine continues. Nothing has failed yet; a caller that does not want to wait aborts.
    */
   readonly onWait?: ((wait: SwarmWait | undefined) => void) | undefined
 }
 
 export interface GenerateOptions extends AbortOptions, WaitOptions {
   readonly sampling: SamplingParams
-  /** Give log probabilities: of the chosen token and of this many most probable ones (0 … 20). Left out: none. */
+  /** Return log probabilities of the chosen token and of this many most probable ones (0 … 20). Absent: none. */
   readonly topLogprobs?: number | undefined
-  /** Only answers of this form. */
+  /** Restricts the answer to this form. */
   readonly grammar?: Grammar | undefined
 }
 
@@ -144,20 +144,20 @@ export type JsonGrammar =
   | { readonly type: 'json-object' }
   | (SchemaDocument & {
       readonly type: 'json-schema'
-      /** What the schema is called in errors, as `param`; default `grammar`. */
+      /** Name of the schema in errors (`param`); default `grammar`. */
       readonly name?: string | undefined
-      /** Further schemas that `$ref` finds by their names; the names stand in errors too. */
+      /** Further schemas, to which `$ref` refers by name; errors use these names, too. */
       readonly documents?: Readonly<Record<string, SchemaDocument>> | undefined
     })
 
-/** A JSON schema whose references count from its own root. */
+/** A JSON schema. Its references are relative to its own root. */
 export interface SchemaDocument {
   readonly schema: unknown
-  /** True (default): what a grammar can't say is refused. False: it is left out. */
+  /** True (default): what a grammar can't express is refused. False: it is ignored. */
   readonly strict?: boolean | undefined
 }
 
-/** JSON that stands between fixed texts. */
+/** JSON between fixed texts. */
 export interface FramedGrammar {
   readonly before?: string | undefined
   readonly after?: string | undefined

@@ -1,4 +1,4 @@
-/** What a caller can tell apart; one code per decision. The gateway maps each to a status (`error-response.ts`). */
+/** Kinds of errors, one for each decision that a caller takes. The gateway maps each to a status (`error-response.ts`). */
 export type EngineErrorCode =
   | 'invalid_request'
   | 'context_length_exceeded'
@@ -12,7 +12,7 @@ export interface EngineErrorOptions {
   readonly cause?: unknown
 }
 
-/** Base of all errors that engines throw. Its message says what was wrong, where, and what to do; it is safe to show to a client. */
+/** Base class of all errors that engines throw. Its message says what was wrong, where, and what to do; it is safe to show to a client. */
 export class EngineError extends Error {
   override readonly name: string = 'EngineError'
   readonly code: EngineErrorCode
@@ -29,8 +29,8 @@ export interface InvalidRequestOptions extends EngineErrorOptions {
 }
 
 /**
- * The request can't be served as it is. `param` names the parameter at fault; `reason` says what is wrong with it in the
- * words of OpenAI's error codes (`missing_required_parameter`, `unsupported_parameter`, `invalid_type` …).
+ * The request is invalid. `param` names the parameter at fault; `reason` says what is wrong with it, as one of OpenAI's
+ * error codes (`missing_required_parameter`, `unsupported_parameter`, `invalid_type` …).
  */
 export class InvalidRequestError extends EngineError {
   override readonly name = 'InvalidRequestError'
@@ -76,7 +76,7 @@ export class ModelNotFoundError extends EngineError {
   }
 }
 
-/** Everything is busy; trying again after `retryAfterMs` makes sense. */
+/** All capacity is in use; a retry after `retryAfterMs` may succeed. */
 export class CapacityError extends EngineError {
   override readonly name = 'CapacityError'
   readonly retryAfterMs: number
@@ -87,7 +87,7 @@ export class CapacityError extends EngineError {
   }
 }
 
-/** The model exists but can't answer now: not loaded, download failed, engine down. The message says how to mend it. */
+/** The model exists but can't answer now: not loaded, download failed, engine down. The message says how to fix it. */
 export class ModelUnavailableError extends EngineError {
   override readonly name: string = 'ModelUnavailableError'
 
@@ -111,7 +111,7 @@ export class MissingBlocksError extends ModelUnavailableError {
   }
 }
 
-/** An answer was begun and can't be finished. */
+/** Generation has started and can't be completed. */
 export class GenerationFailedError extends EngineError {
   override readonly name = 'GenerationFailedError'
 

@@ -1,5 +1,5 @@
 /**
- * What an inference engine is, and all that is equal for every engine: models and sessions that take and yield tokens,
+ * The contract of inference engines, and everything that all engines share: models and sessions that take and yield tokens,
  * chat templates, text generation with stop sequences, the registry of models, errors, logs and metrics.
  *
  * ```ts

@@ -1,7 +1,7 @@
-/** Writes one structured record: fields for machines (an error as `err`, as `pino` knows it), a sentence for people. */
+/** Writes one structured record: fields for machines (an error as `err`, as in `pino`), a sentence for people. */
 export type Log = (fields: object, message: string) => void
 
-/** What a package needs of a logger. Silent unless the caller hands one in; `pino` fits. */
+/** The logger that a package needs; `pino` fits. Packages are silent unless the caller passes one. */
 export interface Logger {
   readonly debug: Log
   readonly info: Log
@@ -12,7 +12,7 @@ export interface Logger {
 
 const ignore: Log = () => {}
 
-/** The logger of a caller that brought none. */
+/** The default logger, which drops everything. */
 export const silentLogger: Logger = {
   debug: ignore,
   info: ignore,

@@ -1,7 +1,7 @@
 /** Label names and values of one measurement; few distinct values each (a model id, a route; never a request id). */
 export type MetricLabels = Readonly<Record<string, string>>
 
-/** What is known of a metric before its first value. Names follow Prometheus: snake case, unit last (`_seconds`, `_total`). */
+/** The name and meaning of a metric. Names follow Prometheus: snake case, unit last (`_seconds`, `_total`). */
 export interface MetricDescription {
   readonly name: string
   readonly help: string
@@ -18,14 +18,14 @@ export interface Histogram {
   observe(value: number, labels?: MetricLabels): void
 }
 
-/** Where a package reports numbers. The gateway implements it with Prometheus; `silentMetrics` drops them. */
+/** Receives the measurements of a package. The gateway implements it with Prometheus; `silentMetrics` drops them. */
 export interface Metrics {
   counter(description: MetricDescription): Counter
   gauge(description: MetricDescription): Gauge
   histogram(description: MetricDescription & { readonly buckets: readonly number[] }): Histogram
 }
 
-/** The metrics of a caller that brought none. */
+/** The default metrics, which drop everything. */
 export const silentMetrics: Metrics = {
   counter: () => ({ add: () => {} }),
   gauge: () => ({ set: () => {} }),

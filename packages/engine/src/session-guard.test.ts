@@ -3,7 +3,7 @@ import { InvalidRequestError, ModelUnavailableError } from './errors.ts'
 import { SessionGuard } from './session-guard.ts'
 
 describe('SessionGuard', () => {
-  it('lets in one call at a time', () => {
+  it('allows one call at a time', () => {
     const guard = new SessionGuard()
     {
       using _call = guard.enter()
@@ -15,7 +15,7 @@ describe('SessionGuard', () => {
     guard.enter()[Symbol.dispose]()
   })
 
-  it('is free again when a generator that holds it is left', async () => {
+  it('is free again when the caller leaves a generator that holds it', async () => {
     const guard = new SessionGuard()
     async function* numbers() {
       using _call = guard.enter()
@@ -25,7 +25,7 @@ describe('SessionGuard', () => {
     expect(guard.busy).toBe(false)
   })
 
-  it('lets nobody in once closed, and closes once', () => {
+  it('refuses calls after closing, and closes once', () => {
     const guard = new SessionGuard()
     expect(guard.close()).toBe(true)
     expect(guard.close()).toBe(false)

@@ -1,8 +1,8 @@
 import { InvalidRequestError, ModelUnavailableError } from './errors.ts'
 
 /**
- * Keeps the rule of `Session`: one call at a time, none after disposal. An engine's session holds one and opens every
- * call with it, also inside an async generator:
+ * Enforces a rule of `Session`: one call at a time, none after disposal. An engine's session has one guard and enters it
+ * at the start of every call, also inside an async generator:
  *
  * ```ts
  * async *generate(tokens, options) {
@@ -35,7 +35,7 @@ export class SessionGuard {
     return { [Symbol.dispose]: () => void (this.#busy = false) }
   }
 
-  /** True the first time; a session that is disposed twice closes once. */
+  /** Returns true the first time only: a session that is disposed twice closes once. */
   close(): boolean {
     const first = !this.#closed
     this.#closed = true

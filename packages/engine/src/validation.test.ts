@@ -30,11 +30,11 @@ const valid: fc.Arbitrary<SamplingParams> = fc.record(
 )
 
 describe('validateSampling', () => {
-  it('accepts all that is in range', () => {
+  it('accepts every value in range', () => {
     fc.assert(fc.property(valid, (sampling) => validateSampling(sampling, 8)))
   })
 
-  it('never accepts what is no number', () => {
+  it('accepts only numbers', () => {
     const fields = [
       'temperature',
       'topK',
@@ -57,7 +57,7 @@ describe('validateSampling', () => {
     )
   })
 
-  it('says what was wrong, and what is right', () => {
+  it('says what is wrong, and what is allowed', () => {
     const message = (sampling: object) =>
       refusal(() => validateSampling({ temperature: 1, ...sampling } as SamplingParams, 100)).message
     expect(message({ topP: 1.5 })).toBe('top_p must be a number above 0 and at most 1; got 1.5.')
@@ -77,7 +77,7 @@ describe('validateSampling', () => {
 })
 
 describe('the other checks', () => {
-  it('name the parameter that the caller knows', () => {
+  it('name the parameter as the caller knows it', () => {
     expect(refusal(() => validateTokens([], 10)).param).toBe('prompt')
     expect(refusal(() => validateTokens([10], 10, 'input')).param).toBe('input')
     expect(refusal(() => validateSessionLength(0, 10)).param).toBe('max_length')

@@ -4,7 +4,7 @@ import type { TextRequest } from './generation/generate-text.types.ts'
 import type { SamplingParams } from './sampling-params.ts'
 import type { TokenId } from './tokenizer.ts'
 
-/** Most probable tokens that can be asked for. */
+/** Maximum of `topLogprobs`. */
 export const MAX_TOP_LOGPROBS = 20
 
 interface Range {
@@ -53,7 +53,7 @@ export function validateSampling(sampling: SamplingParams, vocabSize = Infinity)
   }
 }
 
-/** @throws InvalidRequestError that names the first option out of its range, or one that this model's engine can't do. */
+/** @throws InvalidRequestError that names the first option out of its range, or one that this model's engine does not support. */
 export function validateGenerateOptions(
   options: GenerateOptions,
   model: Pick<Model, 'id' | 'tokenizer' | 'capabilities'>,
@@ -76,7 +76,7 @@ export function validateTopLogprobs(value: number): void {
   })
 }
 
-/** At least one token, each of the vocabulary. @throws InvalidRequestError */
+/** Checks that there is at least one token, and that each is in the vocabulary. @throws InvalidRequestError */
 export function validateTokens(tokens: readonly TokenId[], vocabSize: number, param = 'prompt'): void {
   if (tokens.length === 0) {
     throw new InvalidRequestError(`${param} must have at least one token.`, {
@@ -87,7 +87,7 @@ export function validateTokens(tokens: readonly TokenId[], vocabSize: number, pa
   for (const token of tokens) checkToken(param, token, vocabSize)
 }
 
-/** @throws InvalidRequestError if `maxLength` is no length, ContextLengthError if it is more than the model takes. */
+/** @throws InvalidRequestError if `maxLength` is not a valid length, ContextLengthError if it exceeds `contextLength`. */
 export function validateSessionLength(maxLength: number, contextLength: number): void {
   check('max_length', maxLength, {
     accepts: (length) => isInteger(length) && length >= 1,
@@ -142,7 +142,7 @@ function checkToken(param: string, token: TokenId, vocabSize: number): void {
   })
 }
 
-/** A value of any type that came instead of a number, short enough for a message. */
+/** Formats a value that is not a number, short enough for a message. */
 function shown(value: unknown): string {
   return typeof value === 'number' ? String(value) : (JSON.stringify(value)?.slice(0, 60) ?? String(value))
 }

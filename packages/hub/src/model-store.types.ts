@@ -11,7 +11,7 @@ export interface ResolveOptions extends FileOptions {
 export interface ModelStore {
   /**
    * The path of the one file that a source means, fetched and cached first if need be. Of a repository or folder it is
-   * the GGUF of the wanted quantisation (default Q4_K_M, else the next best); of a split GGUF all parts are fetched and
+   * the GGUF of the wanted quantization (default Q4_K_M, else the next best); of a split GGUF all parts are fetched and
    * the path is the first part's. A second call needs no network.
    * @throws ModelSourceError
    */

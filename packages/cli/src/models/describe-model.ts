@@ -21,7 +21,7 @@ export async function describeGguf(
     ['Name', info.name ?? 'not named'],
     ['Architecture', `${info.architecture}, ${info.blockCount} blocks, ${info.embeddingLength} wide`],
     ['Parameters', formatCount(info.parameterCount)],
-    ['Quantisation', info.quantization],
+    ['Quantization', info.quantization],
     ['Context', `${info.contextLength} tokens`],
     ['Vocabulary', `${info.vocabSize} tokens (${info.tokenizer.model ?? 'unknown'} tokenizer)`],
     [

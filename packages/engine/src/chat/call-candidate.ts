@@ -1,4 +1,4 @@
-/** Names that a call has in front of, or besides, its own: what begins with others is no call. */
+/** Keys with which a call may begin. An object whose first key is another one is not a call. */
 const callKeys = [
   'name',
   'arguments',
@@ -11,23 +11,23 @@ const callKeys = [
   'reasoning',
 ]
 
-/** `open`: it may still become a call; `closed`: the JSON value is complete; `other`: JSON, but no call; `broken`: no JSON. */
+/** `open`: it may still become a call; `closed`: the JSON value is complete; `other`: JSON, but not a call; `broken`: not JSON. */
 export type CandidateState = 'open' | 'closed' | 'other' | 'broken'
 
 interface Container {
   readonly isObject: boolean
-  /** It may be a call, or a list of calls: it stands in nothing but lists. */
+  /** True if only lists enclose it: then it may be a call, or a list of calls. */
   readonly mayCall: boolean
   expects: 'first' | 'key' | 'colon' | 'value' | 'comma'
   key: string
 }
 
-/** Reads JSON character by character, and tells as soon as it can't be a call of one of the functions. */
+/** Reads JSON character by character, and reports as soon as the value can't be a call of one of the functions. */
 export class CallCandidate {
   readonly #names: readonly string[]
   readonly #open: Container[] = []
   #state: CandidateState = 'open'
-  /** The inside of the string that is being read, or the number or word. */
+  /** The string (without its quotes), number or word that is being read. */
   #token:
     | { readonly kind: 'string' | 'word'; readonly isKey: boolean; text: string; isEscaped: boolean }
     | undefined

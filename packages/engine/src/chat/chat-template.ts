@@ -1,10 +1,10 @@
-/** One turn. Content parts of the HTTP APIs are joined to text before they come here. */
+/** One turn of a dialogue. Callers join the content parts of the HTTP APIs into one text first. */
 export interface ChatMessage {
   readonly role: 'system' | 'user' | 'assistant' | 'tool'
   readonly content: string
   /** Calls that the assistant made in this turn. */
   readonly toolCalls?: readonly ToolCall[] | undefined
-  /** Which call a `tool` turn answers. */
+  /** The id of the call that a `tool` turn answers. */
   readonly toolCallId?: string | undefined
   readonly name?: string | undefined
 }
@@ -21,7 +21,7 @@ export interface ToolDefinition {
   readonly name: string
   readonly description?: string | undefined
   readonly parameters?: unknown
-  /** A forced call keeps to all that `parameters` say, or is refused (default false: what a grammar can't say is left out). */
+  /** True: a forced call obeys all of `parameters`, or is refused. False (default): what a grammar can't express is ignored. */
   readonly strict?: boolean | undefined
 }
 
@@ -29,7 +29,7 @@ export interface RenderOptions {
   /** End with the opening of an assistant turn (default true). False when the last message is an answer to continue. */
   readonly addGenerationPrompt?: boolean | undefined
   readonly tools?: readonly ToolDefinition[] | undefined
-  /** Further variables of the template, as `enable_thinking`; they never replace `messages`, `tools` and their like. */
+  /** Further variables of the template, such as `enable_thinking`. They never replace its own (`messages`, `tools` …). */
   readonly variables?: Readonly<Record<string, unknown>> | undefined
 }
 
@@ -37,11 +37,11 @@ export interface RenderOptions {
 export interface ChatTemplate {
   /** Texts that end an answer besides the tokenizer's end tokens. */
   readonly stopSequences: readonly string[]
-  /** Whether the template itself writes the BOS text (then the prompt is encoded without special tokens). */
+  /** True if the template itself writes the BOS text; the prompt is then encoded without special tokens. */
   readonly writesBos: boolean
   /**
-   * A text for `Tokenizer.encode` of the same model. Control tokens in it come from the template alone: those that the
-   * messages or tools spell out are marked as text (`LITERAL_MARK`).
+   * Returns a text for `Tokenizer.encode` of the same model. Only the template's own control tokens become tokens: those
+   * that messages or tools spell out are marked as text (`LITERAL_MARK`).
    * @throws InvalidRequestError when the template refuses the messages (their order, a role it does not know).
    */
   render(messages: readonly ChatMessage[], options?: RenderOptions): string

@@ -39,7 +39,7 @@ describe('createDialogueTemplate', () => {
     expect(template({ systemPrompt: '' }).render([user])).toBe('Human: Hi###Assistant:')
   })
 
-  it('leaves an answer open that is to be continued', () => {
+  it('leaves the last answer open if it is to be continued', () => {
     const messages = [
       { role: 'user', content: 'Hi' },
       { role: 'assistant', content: 'Well,' },
@@ -56,7 +56,7 @@ describe('createDialogueTemplate', () => {
     ).toEqual(['</s>', '\n\nHuman'])
   })
 
-  it("writes Falcon's dialogues as the original's page does, which lets its answers have line breaks", () => {
+  it("writes Falcon's dialogues as the original's page does: answers may contain line breaks", () => {
     const falcon = template({
       sepToken: '\n',
       stopToken: '\n',

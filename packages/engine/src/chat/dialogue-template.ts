@@ -11,9 +11,11 @@ const originalSystemPrompt =
 const originalGreeting = 'Hi! How can I help you?'
 
 /**
- * Dialogues as the original's page writes them (static/chat.js): "Human:" turns end with `sepToken`, "Assistant:" turns
- * with `stopToken`, the last one is left open. Without any system prompt the page's own first two paragraphs are used.
- * `controlTexts` (`Tokenizer.controlTexts`) are what messages can only spell out, never be; the config's own texts can.
+ * Creates a template that writes dialogues as the original's page does (static/chat.js): "Human:" turns end with
+ * `sepToken`, "Assistant:" turns with `stopToken`, and the last turn is left open. A dialogue without a system prompt
+ * begins with the first two paragraphs of that page.
+ *
+ * @param controlTexts - `Tokenizer.controlTexts`: ordinary text in messages, control tokens in the config's own texts
  */
 export function createDialogueTemplate(
   dialogue: Dialogue,
@@ -26,7 +28,7 @@ export function createDialogueTemplate(
   const paragraph = ({ role, content }: ChatMessage): string => {
     if (role === 'system') return content === '' ? '' : content + sepToken
     const prefix = role === 'assistant' ? assistantPrefix : userPrefix
-    // A model that answers "Assistant:" writes the space itself: an answer that comes back has it already.
+    // The model itself writes the space after "Assistant:", so an answer of an earlier turn already begins with it.
     const gap = content === '' || /^\s/.test(content) ? '' : ' '
     return prefix + gap + content + (role === 'assistant' ? stopToken : sepToken)
   }
@@ -48,7 +50,7 @@ export function createDialogueTemplate(
   }
 }
 
-/** `configured` is the model's own system prompt; an empty one means that the dialogue begins without any. */
+/** `configured` is the model's own system prompt; if it is empty, the dialogue begins without one. */
 function withPreamble(
   messages: readonly ChatMessage[],
   configured: string | undefined,

@@ -1,14 +1,14 @@
 export interface FoundJson {
-  /** Where the value stands: [start, end) in UTF-16 units. */
+  /** Position of the value in the text: [start, end) in UTF-16 units. */
   readonly start: number
   readonly end: number
   readonly value: unknown
 }
 
-/** Each bracket that opens nothing costs a look at the rest of the text: so many are tried. */
+/** Each bracket that opens no value costs a scan of the rest of the text, so only this many are tried. */
 const MAX_ATTEMPTS = 200
 
-/** The outermost JSON objects and arrays that stand in a text, in order. */
+/** Yields the outermost JSON objects and arrays of a text, in order. */
 export function* findJsonValues(text: string): Generator<FoundJson> {
   let position = 0
   for (let attempt = 0; attempt < MAX_ATTEMPTS; attempt++) {
@@ -28,7 +28,7 @@ function nextBracket(text: string, from: number): number {
   return -1
 }
 
-/** Behind the bracket that closes the one at `start`, or -1. Brackets within strings don't count. */
+/** Returns the index after the bracket that closes the one at `start`, or -1. Brackets within strings don't count. */
 function closingBracket(text: string, start: number): number {
   let depth = 0
   let inString = false

@@ -13,29 +13,29 @@ export interface JinjaChatTemplateOptions {
   readonly bosText: string
   /** Text of the end token. */
   readonly eosText: string
-  /** `Tokenizer.controlTexts`: what messages and tools can only spell out, never be (default none). */
+  /** `Tokenizer.controlTexts`: they stay ordinary text in messages and tools (default none). */
   readonly controlTexts?: readonly string[] | undefined
   /** Texts that end an answer besides the tokenizer's end tokens (default none). */
   readonly stopSequences?: readonly string[] | undefined
-  /** For dialogues without a system message of their own, in place of what the template says then (default none). */
+  /** System prompt of dialogues that have none; it replaces the template's own default (default none). */
   readonly systemPrompt?: string | undefined
 }
 
 type Run = (messages: readonly ChatMessage[], options: RenderOptions) => string
 
-/** A text that no message contains: marks the end of an answer to continue. From Unicode's private use area. */
+/** Marks the end of an answer to continue. No message contains this text: it is from Unicode's private use area. */
 const END_MARK = '\u{F8E1}\u{F8E2}\u{F8E3}'
 
 /**
- * The chat template that a model brings along, in Jinja as `transformers` runs it. What the template does not know is put
- * into words that it knows: tools, and (as llama.cpp does it) a system prompt.
- * @throws ModelUnavailableError if the template is no Jinja.
+ * Creates the chat template that comes with a model: Jinja, run as `transformers` runs it. What the template does not
+ * support becomes text of ordinary turns: tools, and (as in llama.cpp) a system prompt.
+ * @throws ModelUnavailableError if the template is not valid Jinja
  */
 export function createJinjaChatTemplate(options: JinjaChatTemplateOptions): ChatTemplate {
   const { template, bosText, eosText, stopSequences = [], systemPrompt, controlTexts = [] } = options
   const mark = literalMarker(controlTexts)
   const program = parse(template)
-  const knowsTools = /\btools\b/.test(template)
+  const supportsTools = /\btools\b/.test(template)
   const renderAsGiven: Run = (messages, { addGenerationPrompt = true, tools, variables }) =>
     renderTemplate(program, {
       ...variables,
@@ -46,16 +46,16 @@ export function createJinjaChatTemplate(options: JinjaChatTemplateOptions): Chat
       tools: tools?.length ? tools.map(toJinjaTool) : null,
       add_generation_prompt: addGenerationPrompt,
     })
-  const { writesBos, knowsSystem, dropsLateSystem } = traitsOf(renderAsGiven, template, bosText)
+  const { writesBos, supportsSystem, dropsLateSystem } = traitsOf(renderAsGiven, template, bosText)
 
   const run: Run = (given, { tools: definitions, variables, ...options }) => {
     const messages = withDefaultSystemPrompt(given, systemPrompt).map((message) => markMessage(message, mark))
     const tools = definitions?.map((tool) => markValue(tool, mark) as ToolDefinition)
-    const turns = knowsTools ? messages : withToolsAsText(messages, tools)
-    const withSystem = knowsSystem ? turns : withSystemInUserTurn(turns)
+    const turns = supportsTools ? messages : withToolsAsText(messages, tools)
+    const withSystem = supportsSystem ? turns : withSystemInUserTurn(turns)
     return renderInOrder(renderAsGiven, dropsLateSystem ? withSystemFirst(withSystem) : withSystem, {
       ...options,
-      tools: knowsTools ? tools : undefined,
+      tools: supportsTools ? tools : undefined,
       variables: markValue(variables, mark) as RenderOptions['variables'],
     })
   }
@@ -81,13 +81,13 @@ function parse(template: string): Program {
   } catch (cause) {
     const reason = cause instanceof Error ? cause.message : String(cause)
     throw new ModelUnavailableError(
-      `The model's chat template can't be read: ${reason}. Take a newer file of the model, or give it a dialogue format in the config.`,
+      `The model's chat template can't be read: ${reason}. Use a newer file of the model, or configure its dialogue format (the key dialogue).`,
       { cause },
     )
   }
 }
 
-/** As given; where the template refuses the order of the turns, with alternating ones. */
+/** Renders the messages as given or, if the template refuses the order of the turns, with alternating turns. */
 function renderInOrder(render: Run, messages: readonly ChatMessage[], options: RenderOptions): string {
   try {
     return render(messages, options)
@@ -96,7 +96,7 @@ function renderInOrder(render: Run, messages: readonly ChatMessage[], options: R
     try {
       return render(withAlternatingTurns(messages), options)
     } catch {
-      // What the template said about the messages as the client sent them.
+      // The template's reason for refusing the messages as the client sent them.
       throw error
     }
   }
@@ -110,7 +110,7 @@ function withDefaultSystemPrompt(
   return [{ role: 'system', content: prompt }, ...messages]
 }
 
-/** Leaves out the end of the turn, so that the model goes on with the answer. */
+/** Cuts off the end of the turn, so that the model continues the answer. */
 function cutAtMark(rendered: string): string {
   const end = rendered.lastIndexOf(END_MARK)
   if (end !== -1) return rendered.slice(0, end)
@@ -119,7 +119,7 @@ function cutAtMark(rendered: string): string {
   })
 }
 
-/** A rendering of messages that say their role, or undefined if the template refuses them. */
+/** Renders messages whose texts name their roles. Undefined if the template refuses them. */
 function attempt(render: Run, roles: readonly ChatMessage['role'][]): string | undefined {
   try {
     const messages = roles.map((role) => ({ role, content: `<${role}>` }))
@@ -131,26 +131,26 @@ function attempt(render: Run, roles: readonly ChatMessage['role'][]): string | u
 
 interface TemplateTraits {
   readonly writesBos: boolean
-  readonly knowsSystem: boolean
-  /** A system message after the first turn is left out without a word (Llama 2's template). */
+  readonly supportsSystem: boolean
+  /** True if it silently drops a system message after the first turn (as Llama 2's template does). */
   readonly dropsLateSystem: boolean
 }
 
-/** What a template does with roles, found by trying. Some refuse system messages (Gemma's), others leave them out. */
+/** Finds out by trial how a template treats roles. Some refuse system messages (Gemma's), others leave them out. */
 function traitsOf(render: Run, template: string, bosText: string): TemplateTraits {
   const question = attempt(render, ['user'])
   if (question === undefined) {
     return {
       writesBos: bosText !== '' && template.includes('bos_token'),
-      knowsSystem: true,
+      supportsSystem: true,
       dropsLateSystem: false,
     }
   }
-  const knowsSystem = attempt(render, ['system', 'user'])?.includes('<system>') === true
-  const late = knowsSystem ? attempt(render, ['user', 'assistant', 'system', 'user']) : undefined
+  const supportsSystem = attempt(render, ['system', 'user'])?.includes('<system>') === true
+  const late = supportsSystem ? attempt(render, ['user', 'assistant', 'system', 'user']) : undefined
   return {
     writesBos: bosText !== '' && question.startsWith(bosText),
-    knowsSystem,
+    supportsSystem,
     dropsLateSystem: late?.includes('<system>') === false,
   }
 }

@@ -2,7 +2,7 @@ import { Environment, Interpreter, Template } from '@huggingface/jinja'
 import { InvalidRequestError } from '../errors.ts'
 import { strftime } from './strftime.ts'
 
-/** What is used of the library here. Its own declarations don't resolve under `nodenext` (imports without extension). */
+/** The parts of the library that are used here. Its own declarations don't resolve under `nodenext` (imports without extension). */
 interface JinjaNode {
   readonly type: string
 }
@@ -24,8 +24,8 @@ const createScope = () => new (Environment as unknown as new () => JinjaScope)()
 const BaseInterpreter = Interpreter as unknown as new (scope: JinjaScope) => JinjaInterpreter
 
 /**
- * What one rendering may cost, in evaluated nodes; about a second of this process. A dialogue of 400 turns in the longest
- * templates takes less than a tenth of it. A template comes with a model's files and is not to be trusted.
+ * Limit of one rendering in evaluated nodes: about a second of CPU time. A dialogue of 400 turns takes less than a tenth
+ * of it in the longest templates. A template comes with a model's files and is not trusted.
  */
 export const MAX_RENDER_STEPS = 5_000_000
 /** Longest text, in UTF-16 units, that a template may build at any moment. */
@@ -33,15 +33,15 @@ export const MAX_RENDER_LENGTH = 16 * 1024 * 1024
 /** One turn of a `for` loop makes a scope and a dozen values before its body is evaluated. */
 const STEPS_PER_LOOP_TURN = 10
 
-/** What `raise_exception` in a template throws: the template's own words to the one who wrote the messages. */
+/** Thrown by `raise_exception` in a template. Its message is the template's, for the author of the messages. */
 class TemplateRefusal extends Error {}
 
-/** Whether `renderTemplate` threw because the template itself refuses the messages. */
+/** Returns whether `renderTemplate` threw this error because the template itself refuses the messages. */
 export function isRefusal(error: unknown): boolean {
   return error instanceof Error && error.cause instanceof TemplateRefusal
 }
 
-/** The template's syntax tree. @throws Error with the parser's words. */
+/** Parses a template. @throws Error with the parser's message */
 export function parseTemplate(template: string): Program {
   return new Template(template).parsed as Program
 }
@@ -92,7 +92,7 @@ class BoundedInterpreter extends BaseInterpreter {
     if (this.#stepsLeft < 0) throw new Error(`it takes more than ${MAX_RENDER_STEPS} steps`)
   }
 
-  /** Python's `range`; its numbers count as steps before they exist. */
+  /** Python's `range`. Its numbers are charged as steps before they are created. */
   #range(bounds: readonly number[]): number[] {
     const [start, stop, step] =
       bounds.length === 1 ? [0, bounds[0]!, 1] : [bounds[0]!, bounds[1]!, bounds[2] ?? 1]
@@ -104,7 +104,7 @@ class BoundedInterpreter extends BaseInterpreter {
   }
 }
 
-/** The expression that a `for` node loops over: the interpreter runs the loop without asking `evaluate` at each turn. */
+/** Returns the expression that a `for` node loops over. The interpreter does not call `evaluate` for each turn of the loop. */
 function loopSource(node: JinjaNode): object {
   const { iterable } = node as unknown as {
     readonly iterable: { readonly type: string; readonly lhs?: object }
@@ -112,7 +112,7 @@ function loopSource(node: JinjaNode): object {
   return iterable.type === 'SelectExpression' && iterable.lhs ? iterable.lhs : iterable
 }
 
-/** What it takes to make or walk through a value, in steps; about what copying it takes. */
+/** Returns the cost in steps of creating or iterating over a value: about the cost of copying it. */
 function costOf(value: JinjaValue, isLoopSource: boolean): number {
   const content: unknown = value.value
   if (typeof content === 'string') {

@@ -1,7 +1,7 @@
 import type { ChatMessage, ToolCall, ToolDefinition } from './chat-template.ts'
 import { markValue, type MarkLiteral } from './literal-text.ts'
 
-/** The message in the shape that `transformers` hands to templates. */
+/** Returns the message in the shape that `transformers` passes to templates. */
 export function toJinjaMessage(message: ChatMessage, mark: MarkLiteral): object {
   const { role, content, name, toolCallId, toolCalls } = message
   return {
@@ -13,12 +13,12 @@ export function toJinjaMessage(message: ChatMessage, mark: MarkLiteral): object 
   }
 }
 
-/** Marks the arguments as values, too: in JSON text, an escape can hide a control token. */
+/** Marks the parsed arguments, too: in JSON text, an escape can hide a control token. */
 function toJinjaCall({ id, name, arguments: text }: ToolCall, mark: MarkLiteral): object {
   return { id, type: 'function', function: { name, arguments: markValue(parsedArguments(text), mark) } }
 }
 
-/** Templates expect an object; what a model wrote may be anything. */
+/** Templates expect an object, but the text of a model may be anything. */
 function parsedArguments(text: string): unknown {
   try {
     return JSON.parse(text || '{}')

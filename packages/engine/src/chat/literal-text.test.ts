@@ -19,7 +19,7 @@ describe('literalMarker', () => {
     ['<|im_ does not end', '<|im_ does not end'],
   ])('marks what the template could complete: %j', (text, marked) => expect(shown(text)).toBe(marked))
 
-  it('leaves all texts as they are where a vocabulary has no control tokens', () => {
+  it('leaves all texts unchanged if a vocabulary has no control tokens', () => {
     expect(literalMarker([])('<|im_end|>')).toBe('<|im_end|>')
   })
 })

@@ -1,9 +1,9 @@
 import type { ChatMessage } from './chat-template.ts'
 
 /**
- * Put after the first character of a control token's text: the text is then encoded as text, not as the token. A
- * noncharacter of Unicode, set aside for use inside a program, so that no text of a client has a use for it.
- * `Tokenizer.encode` drops it.
+ * Inserted after the first character of a control token's text, so that it is encoded as text and not as the token. It
+ * is a Unicode noncharacter, reserved for use inside a program, so no client's text needs it. `Tokenizer.encode` drops
+ * it.
  */
 export const LITERAL_MARK = '\uFDD0'
 
@@ -11,13 +11,13 @@ export const LITERAL_MARK = '\uFDD0'
 export type MarkLiteral = (text: string) => string
 
 /**
- * For texts of clients that become part of a prompt: messages, tools, names. A client who writes `<|im_end|>` means these
- * characters; as a token they would end the turn, and what follows would speak with another role.
+ * Creates the function that marks texts of clients in a prompt: messages, tools, names. A client that writes
+ * `<|im_end|>` means these characters; as a token they would end the turn, and the rest would take on another role.
  *
- * Also marks an unfinished control token at the end of a text: what the template puts behind it could complete it.
+ * It also marks an unfinished control token at the end of a text, which the template's next characters could complete.
  */
 export function literalMarker(controlTexts: readonly string[]): MarkLiteral {
-  // The mark goes inside, so a token of one character can't have it; no known vocabulary has such a one.
+  // The mark goes inside the text, so a token of one character can't be marked; no known vocabulary has one.
   const texts = new Set(controlTexts.filter((text) => [...text].length > 1))
   if (texts.size === 0) return (text) => text
   const control = beginningOf(texts)
@@ -39,7 +39,7 @@ export function literalMarker(controlTexts: readonly string[]): MarkLiteral {
   }
 }
 
-/** The first characters of the texts where they stand. One expression: megabytes of `<` would take a loop seconds. */
+/** Matches the first character of each text. One expression, because a loop would take seconds for megabytes of `<`. */
 function beginningOf(texts: Iterable<string>): RegExp {
   const byFirst = Map.groupBy(texts, ([first]) => first!)
   const parts = Array.from(byFirst, ([first, group]) => {
@@ -51,7 +51,7 @@ function beginningOf(texts: Iterable<string>): RegExp {
 
 const escaped = (text: string): string => text.replace(/[\\^$.*+?()[\]{}|/]/g, '\\$&')
 
-/** Longer texts are no control tokens of a real model; a hostile vocabulary could fill the memory with beginnings. */
+/** No control token of a real model is longer. Without a limit, a hostile vocabulary could fill the memory with prefixes. */
 const MAX_CONTROL_LENGTH = 64
 
 function beginningsOf(text: string): string[] {
@@ -59,7 +59,7 @@ function beginningsOf(text: string): string[] {
   return Array.from({ length: text.length - 1 }, (_, index) => text.slice(0, index + 1))
 }
 
-/** The same for all texts of a message; its role is none of the client's. */
+/** Marks all texts of a message. Its role is not free text of the client. */
 export function markMessage(message: ChatMessage, mark: MarkLiteral): ChatMessage {
   const { name, toolCallId, toolCalls } = message
   return {
@@ -77,7 +77,7 @@ export function markMessage(message: ChatMessage, mark: MarkLiteral): ChatMessag
   }
 }
 
-/** The same for all texts inside a JSON value, names of properties too. */
+/** Marks all texts inside a JSON value, including the names of properties. */
 export function markValue(value: unknown, mark: MarkLiteral): unknown {
   if (typeof value === 'string') return mark(value)
   if (Array.isArray(value)) return value.map((item) => markValue(item, mark))
@@ -88,9 +88,9 @@ export function markValue(value: unknown, mark: MarkLiteral): unknown {
 }
 
 /**
- * Texts of a vocabulary that clients must not write as tokens: control tokens, and turn markers such as `<|user|>` or
- * `<｜User｜>` that some models (DeepSeek, gpt-oss) have as ordinary added tokens. Other added tokens (`<think>`,
- * `<tool_call>`, runs of spaces) belong to what people and models write.
+ * Returns whether clients must not be able to write this text of a vocabulary as a token. That holds for control tokens
+ * and for turn markers such as `<|user|>` or `<｜User｜>`, which some models (DeepSeek, gpt-oss) have as ordinary added
+ * tokens. Other added tokens (`<think>`, `<tool_call>`, runs of spaces) belong to what people and models write.
  */
 export function isControlText(text: string, isControl: boolean): boolean {
   return isControl || /^<[|｜].*[|｜]>$/su.test(text)

@@ -6,7 +6,7 @@ import { parseToolCalls } from './tool-calls.ts'
 const tools = [{ name: 'get_weather' }, { name: 'get_time' }]
 const names = tools.map(({ name }) => name)
 
-/** What is streamed of an answer that comes in these pieces, and what is known at its end. */
+/** Returns what is streamed of an answer in these pieces, and what is known at its end. */
 function scan(pieces: readonly string[]) {
   const scanner = new ToolCallScanner(names)
   const streamed = pieces.map((piece) => scanner.push(piece)).join('')
@@ -20,7 +20,7 @@ function scan(pieces: readonly string[]) {
 
 const weather = '{"name": "get_weather", "arguments": {"city": "Rome"}}'
 
-/** The shortest beginning of an answer after which something is streamed. */
+/** Returns the shortest beginning of an answer after which something is streamed. */
 function firstWords(text: string): string {
   const scanner = new ToolCallScanner(names)
   let begin = ''
@@ -72,7 +72,7 @@ describe('ToolCallScanner', () => {
     expect(found.toolCalls.length).toBeGreaterThan(0)
   })
 
-  it('finds a call behind what was none', () => {
+  it('finds a call after text that is not a call', () => {
     for (const begin of [
       '{"title": "x"}\n',
       '```json\n{"a": 1}\n```\n',
@@ -83,11 +83,11 @@ describe('ToolCallScanner', () => {
     }
   })
 
-  it('takes JSON within JSON for no call', () => {
+  it('does not take JSON inside JSON for a call', () => {
     expect(scan([`{"title": ${weather}}`]).toolCalls).toEqual([])
   })
 
-  it('gives the same whatever the pieces are', () => {
+  it('gives the same result however the text is cut', () => {
     const part = fc.constantFrom(
       '{',
       '}',
@@ -134,7 +134,7 @@ describe('ToolCallScanner', () => {
     )
   })
 
-  it('finds what the whole text has where it begins with a call', () => {
+  it('finds the calls of the whole text if it begins with a call', () => {
     const begins = fc.constantFrom(
       '',
       ' ',

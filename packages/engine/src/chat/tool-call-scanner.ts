@@ -1,28 +1,29 @@
 import { CallCandidate } from './call-candidate.ts'
 import { callsIn } from './tool-calls.ts'
 
-/** With this, models that have learnt to call tools begin a call also behind words. */
+/** Models that were trained to call tools write this before a call, even after ordinary words. */
 const callMark = '<tool_call>'
 /** Texts with which models frame a call: Hermes and Qwen, Mistral, Llama 3. */
 const frames = [callMark, '[TOOL_CALLS]', '<|python_tag|>']
 const fence = '```'
-/** What a code block says of a call within. */
+/** Language names of code blocks that may contain a call. */
 const fenceWords = ['', 'json', 'tool_call', 'tool_calls', 'tool_code', 'tool']
-/** Each bracket that opens no JSON costs a look at what follows: so many are tried, as `parseToolCalls` does. */
+/** Each bracket that opens no JSON costs a scan of the following text, so only this many are tried, as in `parseToolCalls`. */
 const MAX_CANDIDATES = 200
 
 /**
- * Tells words from calls as the text of an answer comes in: words as soon as they can't be a call any more. What may be
- * one is held, up to the end of the answer once it is: then `parseToolCalls` reads it.
+ * Separates words from calls while the text of an answer streams in. Words are released as soon as they can't be part of
+ * a call. Text that may be a call is held; from the first certain call on, all text is held until the end of the answer,
+ * for `parseToolCalls`.
  */
 export class ToolCallScanner {
   readonly #names: readonly string[]
-  /** `start`: nothing has been said yet; `json`: calls may begin with any bracket; `words`: only with `<tool_call>`. */
+  /** `start`: undecided; `json`: a call may begin with any bracket; `words`: only with `<tool_call>`; `calls`: one was found. */
   #mode: 'start' | 'json' | 'words' | 'calls' = 'start'
   #held = ''
-  /** Up to here `held` has been looked at. */
+  /** `#held` has been scanned up to here. */
   #position = 0
-  /** What may be a call: `start` with its frame, `begin` its JSON. */
+  /** The text that may be a call: with its frame it begins at `start`, its JSON at `begin`. */
   #candidate: { readonly start: number; readonly begin: number; readonly reader: CallCandidate } | undefined
   #skipper: JsonSkipper | undefined
   #candidates = 0
@@ -31,7 +32,7 @@ export class ToolCallScanner {
     this.#names = names
   }
 
-  /** What was said in `text` that is no call for certain, with what was held before. */
+  /** Returns the words that are certainly not part of a call, with those held before. */
   push(text: string): string {
     this.#held += text
     if (this.#mode === 'calls') return ''
@@ -40,7 +41,7 @@ export class ToolCallScanner {
     return this.#take(this.#candidate?.start ?? this.#position)
   }
 
-  /** The rest, which may hold calls. */
+  /** Returns the rest, which may contain calls. */
   finish(): { readonly text: string; readonly mayHoldCalls: boolean } {
     const mayHoldCalls = this.#mode === 'calls' || this.#mode === 'start' || this.#candidate !== undefined
     return { text: this.#held, mayHoldCalls }
@@ -57,7 +58,7 @@ export class ToolCallScanner {
     return words
   }
 
-  /** False while the beginning may be that of several things. */
+  /** Returns false while the beginning is ambiguous. */
   #decideStart(): boolean {
     let rest = this.#held.trimStart()
     for (let frame = frameOf(rest); frame !== undefined; frame = frameOf(rest)) {
@@ -123,7 +124,7 @@ export class ToolCallScanner {
     }
   }
 
-  /** JSON within JSON is no call: on to its end. */
+  /** JSON inside JSON is not a call: skips to the end of the value. */
   #skip(begin: number): void {
     const skipper = new JsonSkipper()
     for (let index = begin; index < this.#position; index++) if (skipper.push(this.#held[index]!)) return
@@ -139,7 +140,7 @@ function parsed(json: string): unknown {
   }
 }
 
-/** The frame with which a text begins; `open`: it may yet become one; `code`: a code block of something else. */
+/** Returns the frame with which a text begins; `open`: it may still become one; `code`: another kind of code block. */
 function frameOf(text: string): string | undefined {
   if (text.startsWith(fence)) {
     const word = /^```([^\s{[]*)/.exec(text)![1]!
@@ -159,7 +160,7 @@ class JsonSkipper {
   #inString = false
   #isEscaped = false
 
-  /** Whether the value ends with this character. */
+  /** Returns true if the value ends with this character. */
   push(char: string): boolean {
     if (this.#isEscaped) this.#isEscaped = false
     else if (this.#inString && char === '\\') this.#isEscaped = true

@@ -40,7 +40,7 @@ describe('toolCallGrammar', () => {
     expect(several).toMatchObject({ schema: { type: 'array', minItems: 1, items: { anyOf: [{}, {}] } } })
   })
 
-  it('refuses a function that is not there', () => {
+  it('refuses a function that is not in tools', () => {
     expect(() => toolCallGrammar(tools, { name: 'rm' })).toThrow(
       /'rm'; functions in tools: get_weather, get_time/,
     )
@@ -54,7 +54,7 @@ describe('toolCallGrammar', () => {
     { type: 'object' },
     { type: 'object', properties: {} },
     { type: 'object', properties: {}, required: [], additionalProperties: false },
-  ])('gives functions without parameters none: %j', (parameters) => {
+  ])('allows no arguments for functions without parameters: %j', (parameters) => {
     expect(toolCallGrammar([{ name: 'go', parameters }]).documents).toEqual({
       'tools[0].parameters': {
         schema: { type: 'object', properties: {}, additionalProperties: false },
@@ -68,7 +68,7 @@ describe('toolCallGrammar', () => {
     { type: 'object', properties: {}, additionalProperties: { type: 'string' } },
     { $ref: '#/$defs/a', $defs: { a: { type: 'object' } } },
     { anyOf: [{ type: 'object', properties: { a: {} } }] },
-  ])('leaves other parameters as they are: %j', (parameters) => {
+  ])('leaves other parameters unchanged: %j', (parameters) => {
     expect(toolCallGrammar([{ name: 'go', parameters, strict: true }]).documents).toEqual({
       'tools[0].parameters': { schema: parameters, strict: true },
     })
@@ -85,7 +85,7 @@ describe('toolCallGrammar', () => {
 })
 
 describe('parseToolCalls', () => {
-  it('reads the forms that models have learnt', () => {
+  it('reads the forms that models are trained on', () => {
     const expected = {
       content: '',
       toolCalls: [{ id: 'call_1', name: 'get_weather', arguments: '{"city":"Rome"}' }],
@@ -110,7 +110,7 @@ describe('parseToolCalls', () => {
     ])
   })
 
-  it('leaves alone what is no call', () => {
+  it('leaves text that is not a call unchanged', () => {
     for (const text of [
       'Plain words.',
       '{"name": "unknown", "arguments": {}}',
@@ -123,7 +123,7 @@ describe('parseToolCalls', () => {
     }
   })
 
-  it('makes ids of its own', () => {
+  it('creates an id for each call', () => {
     const ids = parseToolCalls('{"name":"get_time"}{"name":"get_time"}', tools).toolCalls.map(({ id }) => id)
     expect(ids).toEqual([expect.stringMatching(/^call_[0-9a-f]{24}$/), expect.stringMatching(/^call_/)])
     expect(new Set(ids).size).toBe(2)

@@ -8,20 +8,20 @@ export interface ToolGrammarOptions {
   readonly name?: string | undefined
   /** Allow several calls in one answer (default false). */
   readonly parallel?: boolean | undefined
-  /** What the parameters of a function are called in errors; default `tools[0].parameters`. */
+  /** Names the parameters of a function in errors; default `tools[0].parameters`. */
   readonly nameOfParameters?: ((index: number) => string) | undefined
 }
 
-/** What a model said: words, and calls. */
+/** An answer, divided into words and calls. */
 export interface ToolAnswer {
   readonly content: string
   readonly toolCalls: readonly ToolCall[]
 }
 
 /**
- * The form of an answer that is a call of one of these functions: `{"name": …, "arguments": {…}}`, or a list of them with
- * `parallel`. For engines with `capabilities.grammar`; read the answer with `parseToolCalls`.
- * @throws InvalidRequestError if there is no function to call, or none called `name`.
+ * Returns the form of an answer that calls one of these functions: `{"name": …, "arguments": {…}}`, or a list of such
+ * calls with `parallel`. For engines with `capabilities.grammar`; read the answer with `parseToolCalls`.
+ * @throws InvalidRequestError if there is no function to call, or none is called `name`
  */
 export function toolCallGrammar(
   tools: readonly ToolDefinition[],
@@ -42,13 +42,13 @@ export function toolCallGrammar(
 
 const callSchema = ({ name }: ToolDefinition, document: string): object => ({
   type: 'object',
-  // Whatever a schema of parameters says, arguments are an object.
+  // Arguments are always an object, whatever the schema says.
   properties: { name: { const: name }, arguments: { type: 'object', $ref: document } },
   required: ['name', 'arguments'],
   additionalProperties: false,
 })
 
-/** The schema of the arguments. Its references count from its own root. */
+/** Returns the schema of the arguments. Its references are relative to its own root. */
 function parametersOf({ parameters, strict = false }: ToolDefinition): SchemaDocument {
   if (takesNothing(parameters)) {
     return { schema: { type: 'object', properties: {}, additionalProperties: false }, strict }
@@ -56,15 +56,15 @@ function parametersOf({ parameters, strict = false }: ToolDefinition): SchemaDoc
   return { schema: parameters, strict }
 }
 
-const wordsOnly = new Set(['type', 'properties', 'required', 'title', 'description', '$schema', 'strict'])
+const neutralKeys = new Set(['type', 'properties', 'required', 'title', 'description', '$schema', 'strict'])
 
-/** A function without parameters says so in many ways; a model that may invent some does. */
+/** Clients declare functions without parameters in many ways. A model that is free to invent arguments does so. */
 function takesNothing(parameters: unknown): boolean {
   if (parameters === undefined || parameters === null) return true
   if (typeof parameters !== 'object') return false
   return Object.entries(parameters).every(
     ([key, value]) =>
-      (wordsOnly.has(key) &&
+      (neutralKeys.has(key) &&
         (key !== 'properties' || isEmptyObject(value)) &&
         (key !== 'required' || isEmptyList(value))) ||
       (key === 'additionalProperties' && value === false),
@@ -85,7 +85,7 @@ function noSuchTool(tools: readonly ToolDefinition[], name: string | undefined):
 const frames = /<\/?tool_call>|\[TOOL_CALLS\]|<\|python_tag\|>|```(?:json)?/g
 
 /**
- * Finds calls of `tools` in a model's answer: in the form of `toolCallGrammar`, and in the forms that models have learnt
+ * Finds calls of `tools` in a model's answer: in the form of `toolCallGrammar`, and in the forms that models are trained on
  * (`<tool_call>{…}</tool_call>`, `[TOOL_CALLS] […]`, `{"name": …, "parameters": {…}}`). The rest of the text is `content`.
  */
 export function parseToolCalls(
@@ -108,14 +108,14 @@ export function parseToolCalls(
   return { content: (content + text.slice(position)).replace(frames, '').trim(), toolCalls }
 }
 
-/** A new id of a call, in the form of OpenAI's. */
+/** Returns a new id of a call, in the format of OpenAI's. */
 export function newToolCallId(): string {
   return `call_${crypto.randomUUID().replaceAll('-', '').slice(0, 24)}`
 }
 
 type Call = Omit<ToolCall, 'id'>
 
-/** The calls that a JSON value is, or undefined if it is anything else. */
+/** Returns the calls that a JSON value represents, or undefined if it is anything else. */
 export function callsIn(value: unknown, names: ReadonlySet<string>): readonly Call[] | undefined {
   if (Array.isArray(value)) {
     const calls = value.map((item) => callsIn(item, names))

@@ -1,6 +1,6 @@
 import type { ChatMessage, ToolCall, ToolDefinition } from './chat-template.ts'
 
-/** A call in the words of Hermes and Qwen: the form that most models trained for tools know, and a plain one for others. */
+/** Returns calls as Hermes and Qwen write them: most models trained for tools know this form, and others can read it. */
 export function toolCallText(calls: readonly ToolCall[]): string {
   return calls
     .map(
@@ -11,8 +11,8 @@ export function toolCallText(calls: readonly ToolCall[]): string {
 }
 
 /**
- * The dialogue for a template that knows no tools: they are described to the model in the system message, calls and their
- * answers become text.
+ * Returns the dialogue for a template that does not support tools: the system message describes them, and calls and their
+ * results become text.
  */
 export function withToolsAsText(
   messages: readonly ChatMessage[],

@@ -1,12 +1,12 @@
 import type { ChatMessage } from './chat-template.ts'
 
-/** What a dialogue opens with whose first turn is an answer, for templates that want a user to begin. */
+/** Opens a dialogue whose first turn is an answer, for templates that require the user to begin. */
 const opening: ChatMessage = { role: 'user', content: 'Hello.' }
 
 /**
- * The dialogue for a template that demands alternating turns after at most one system message: neighbours of one role
- * become one turn, a later system message becomes part of a user turn, and a user turn opens a dialogue that begins with
- * an answer. No text is lost.
+ * Returns the dialogue for a template that demands alternating turns after at most one system message: adjacent turns of
+ * the same role become one, a later system message becomes part of a user turn, and a dialogue that begins with an answer
+ * gets a user turn before it. No text is lost.
  */
 export function withAlternatingTurns(messages: readonly ChatMessage[]): readonly ChatMessage[] {
   const ordered = mergeNeighbours(withSystemFirst(messages))
@@ -15,7 +15,7 @@ export function withAlternatingTurns(messages: readonly ChatMessage[]): readonly
   return [...ordered.slice(0, first), opening, ...ordered.slice(first)]
 }
 
-/** System messages after the first turn become user turns. */
+/** Turns system messages after the first turn into user turns. */
 export function withSystemFirst(messages: readonly ChatMessage[]): readonly ChatMessage[] {
   const start = messages.findIndex(({ role }) => role !== 'system')
   if (start === -1) return messages
@@ -28,7 +28,7 @@ function mergeNeighbours(messages: readonly ChatMessage[]): readonly ChatMessage
   const merged: ChatMessage[] = []
   for (const message of messages) {
     const last = merged.at(-1)
-    // Each `tool` turn answers a call of its own.
+    // Each `tool` turn answers a different call.
     if (last?.role === message.role && message.role !== 'tool')
       merged[merged.length - 1] = joined(last, message)
     else merged.push(message)
@@ -45,7 +45,7 @@ function joined(first: ChatMessage, second: ChatMessage): ChatMessage {
   }
 }
 
-/** For templates without a system role: what it says begins the first user turn. */
+/** Moves system messages to the beginning of the first user turn, for templates without a system role. */
 export function withSystemInUserTurn(messages: readonly ChatMessage[]): readonly ChatMessage[] {
   const system = messages.filter(({ role }) => role === 'system')
   if (system.length === 0) return messages

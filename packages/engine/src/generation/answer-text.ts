@@ -18,7 +18,7 @@ interface Segment {
   readonly tokens: readonly GeneratedToken[]
 }
 
-/** The text of one answer as it grows: whole characters, no stop sequence, each token beside the text it brought. */
+/** The text of one answer while it is generated: whole characters, no stop sequences, each token with the text it produced. */
 export class AnswerText {
   readonly #detokenizer: Detokenizer
   readonly #matcher: StopMatcher
@@ -43,7 +43,7 @@ export class AnswerText {
     return decoded && this.#delta(this.#match(decoded))
   }
 
-  /** What was held back, once no more tokens come; nothing if a stop sequence was met, but it may still be met here. */
+  /** Returns the text held back after the last token: none if a stop sequence was met before. One may still be met here. */
   finish(): TextDeltaEvent | undefined {
     if (this.#stop !== undefined) return undefined
     const decoded = this.#detokenizer.flush()
@@ -59,7 +59,7 @@ export class AnswerText {
     return match.text
   }
 
-  /** `text` is released: with it go the tokens of which it has at least the beginning. */
+  /** Releases `text` with the tokens whose text begins in it. */
   #delta(text: string): TextDeltaEvent | undefined {
     this.#releasedLength += text.length
     const waiting = this.#segments.findIndex(

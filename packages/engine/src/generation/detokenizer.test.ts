@@ -38,7 +38,7 @@ describe('Detokenizer', () => {
     )
   })
 
-  it('streams the same text as it decodes at once, for any bytes in any tokens', () => {
+  it('streams the same text that decoding at once gives, for any bytes in any tokens', () => {
     const bytes = fc.oneof(
       fc.uint8Array({ minLength: 1, maxLength: 5 }),
       fc
@@ -60,7 +60,7 @@ describe('Detokenizer', () => {
     )
   })
 
-  it('leaves control tokens out without tearing the characters around them', () => {
+  it('skips control tokens without breaking the characters around them', () => {
     const token = fc.oneof(
       fc.constantFrom(...new TextEncoder().encode('é你🌍a')),
       fc.nat(scriptedTokenizer.vocabSize - 1),

@@ -1,25 +1,25 @@
 import type { GeneratedToken } from '../engine.ts'
 import type { TokenId, Tokenizer } from '../tokenizer.ts'
 
-/** Text that is certain, and the tokens that it came from. */
+/** Text that later tokens can't change, and the tokens that it came from. */
 export interface DecodedText {
   readonly text: string
   readonly tokens: readonly GeneratedToken[]
 }
 
 const REPLACEMENT = '\uFFFD'
-/** A UTF-8 character has at most 4 bytes, a token at least 1: what is incomplete for longer is broken. */
+/** A UTF-8 character has at most 4 bytes and a token at least 1, so a character that is incomplete for longer is invalid. */
 const MAX_INCOMPLETE = 4
 
 /**
- * Turns tokens to text as they come. All texts together equal `tokenizer.decode` of all tokens, because of what
- * `Tokenizer.decode` promises: it decodes the tokens' bytes one after another. Only tokens whose character is incomplete
+ * Turns a stream of tokens into text. All texts together equal `tokenizer.decode` of all tokens, because
+ * `Tokenizer.decode` promises to decode the tokens' bytes one after another. Only tokens whose character is incomplete
  * are kept and decoded again.
  */
 export class Detokenizer {
   readonly #tokenizer: Tokenizer
   readonly #options: { readonly skipSpecialTokens: boolean }
-  /** Each a token with bytes, and the tokens without any that came after it. */
+  /** Each entry is a token with bytes, and the tokens without bytes that followed it. */
   #pending: [GeneratedToken, ...GeneratedToken[]][] = []
 
   constructor(tokenizer: Tokenizer, options?: { readonly skipSpecialTokens?: boolean | undefined }) {
@@ -27,7 +27,7 @@ export class Detokenizer {
     this.#options = { skipSpecialTokens: options?.skipSpecialTokens ?? false }
   }
 
-  /** The text that this token completes, or undefined while its last character is incomplete. */
+  /** Returns the text that this token completes, or undefined while its last character is incomplete. */
   push(token: GeneratedToken): DecodedText | undefined {
     const last = this.#pending.at(-1)
     if (last && this.#decode([token.token]) === '') {
@@ -40,12 +40,12 @@ export class Detokenizer {
     return this.#pending.length > MAX_INCOMPLETE ? this.#releaseBroken(text) : undefined
   }
 
-  /** What is left at the end of the answer: an incomplete character becomes U+FFFD. */
+  /** Returns the rest at the end of the answer: an incomplete character becomes U+FFFD. */
   flush(): DecodedText | undefined {
     return this.#pending.length === 0 ? undefined : this.#release(this.#pending.length, this.#decodeFrom(0))
   }
 
-  /** Gives away as much broken UTF-8 as later bytes can't change. Within a character, `text` is not the sum of two halves. */
+  /** Releases the invalid UTF-8 that later bytes can't change. Two parts of one character do not decode to `text`. */
   #releaseBroken(text: string): DecodedText | undefined {
     for (let split = this.#pending.length - 1; split > 0; split--) {
       const head = this.#decodeFrom(0, split)

@@ -58,7 +58,7 @@ async function answer(options: ScriptedEngineOptions, overrides: Partial<TextReq
 }
 
 describe('generateText: the text', () => {
-  it('ends at the end token, which is no part of the text', async () => {
+  it('ends at the end token, which is not part of the text', async () => {
     const { text, end } = await answer({
       reply: (prompt) => `You said ${prompt.includes('Hi') ? 'Hi' : '?'}.`,
     })
@@ -81,7 +81,7 @@ describe('generateText: the text', () => {
     expect(tokens.map(({ token }) => token)).toEqual([...new TextEncoder().encode('a你')].slice(0, 3))
   })
 
-  it('cuts where the session is full, prompt and answer counted together', async () => {
+  it('ends where the session is full, prompt and answer counted together', async () => {
     await using opened = await openModel()
     await using session = await opened.model.openSession({ maxLength: ask('Hi').length + 5 })
     const { end } = await collect(generateText(opened.model, session, request()))
@@ -89,13 +89,13 @@ describe('generateText: the text', () => {
     expect(session.tokens).toHaveLength(session.maxLength - 1)
   })
 
-  it('goes on after end tokens when told to, without their text', async () => {
+  it('continues after end tokens with `ignoreEos`, without their text', async () => {
     const { text, end } = await answer({ reply: () => 'ab' }, { ignoreEos: true, maxNewTokens: 6 })
     expect(text).toBe('ab')
     expect(end).toMatchObject({ finishReason: 'length', usage: { completionTokens: 6 } })
   })
 
-  it('gives the text of special tokens when told to', async () => {
+  it('includes the text of special tokens if `skipSpecialTokens` is false', async () => {
     const options = { ignoreEos: true, maxNewTokens: 4, skipSpecialTokens: false }
     expect((await answer({ reply: () => 'ab' }, options)).text).toBe('ab<|end|></s>')
   })
@@ -109,19 +109,19 @@ describe('generateText: stop sequences', () => {
     expect(end.usage.completionTokens).toBe('one\nHuman:'.length)
   })
 
-  it('gives back what only looked like one', async () => {
+  it('releases text that only looked like one', async () => {
     const { text, deltas } = await answer({ reply: () => 'a##b#' }, { stop: ['###'] })
     expect(text).toBe('a##b#')
     expect(deltas).toEqual(['a', '##b', '#'])
   })
 
-  it('wins over the length when it ends with the last token', async () => {
+  it('reports the sequence and not the length if it ends with the last token', async () => {
     const { text, end } = await answer({ reply: () => 'ab###' }, { stop: ['###'], maxNewTokens: 5 })
     expect(text).toBe('ab')
     expect(end).toMatchObject({ finishReason: 'stop', stopReason: '###' })
   })
 
-  it('is met at any split of the text into tokens', async () => {
+  it('finds a sequence however the text is split into tokens', async () => {
     await fc.assert(
       fc.asyncProperty(fc.string({ unit: fc.constantFrom('a', 'b', 'é'), maxLength: 12 }), async (reply) => {
         const { text } = await answer({ reply: () => reply }, { stop: ['ab', 'éé'] })
@@ -133,7 +133,7 @@ describe('generateText: stop sequences', () => {
 })
 
 describe('generateText: log probabilities', () => {
-  it('go with the text that they belong to', async () => {
+  it('come with the text that they belong to', async () => {
     const { tokens, text } = await answer({ reply: () => 'é!' }, { topLogprobs: 2 })
     expect(text).toBe('é!')
     expect(tokens.map(({ token }) => token)).toEqual([0xc3, 0xa9, 0x21])
@@ -147,7 +147,7 @@ describe('generateText: log probabilities', () => {
 })
 
 describe('generateText: the KV cache', () => {
-  it('runs only what the session does not hold yet', async () => {
+  it('runs only the tokens that the session does not hold yet', async () => {
     await using opened = await openModel({ reply: () => 'ok' })
     const { model, engine } = opened
     await using session = await model.openSession({ maxLength: 512 })
@@ -161,7 +161,7 @@ describe('generateText: the KV cache', () => {
     expect(engine.steps - steps).toBe(3)
   })
 
-  it('forgets what the prompt does not share, and answers as a fresh session', async () => {
+  it('drops cached tokens that the prompt does not share, and answers like a fresh session', async () => {
     await using opened = await openModel()
     const { model } = opened
     const tokens = scriptedTokenizer.encode('once upon a time')
@@ -175,7 +175,7 @@ describe('generateText: the KV cache', () => {
     expect(end.usage.cachedTokens).toBe('once '.length)
   })
 
-  it('runs the last token again when all of the prompt is there', async () => {
+  it('runs the last token again if the whole prompt is cached', async () => {
     await using opened = await openModel()
     const { model } = opened
     await using session = await model.openSession({ maxLength: 512 })
@@ -186,7 +186,7 @@ describe('generateText: the KV cache', () => {
   })
 })
 
-describe('generateText: ends that are not the model’s', () => {
+describe('generateText: interruptions', () => {
   it('leaving the loop stops the session', async () => {
     await using opened = await openModel()
     const { model, engine } = opened
@@ -224,7 +224,7 @@ describe('generateText: ends that are not the model’s', () => {
     expect(events.map((event) => event.type === 'text-delta' && event.text)).toEqual(['a', 'b', 'c'])
   })
 
-  it('so is an engine that just stops', async () => {
+  it('an engine that stops without an error is an error, too', async () => {
     await using opened = await openModel()
     await using session = await opened.model.openSession({ maxLength: 512 })
     const silent: Session = {
@@ -265,7 +265,7 @@ describe('generateText: what it refuses', () => {
     )
   })
 
-  it('a prompt without room for one token', async () => {
+  it('a prompt that leaves no room for a token', async () => {
     await using opened = await openModel()
     const model: Model = opened.model
     await using session = await model.openSession({ maxLength: ask('Hi').length })
@@ -273,7 +273,7 @@ describe('generateText: what it refuses', () => {
     expect(session.tokens).toEqual([])
   })
 
-  it('knows the end tokens of its own tests', () => {
+  it('relies on an end token of the scripted tokenizer', () => {
     expect(scriptedTokenizer.eosTokens.has(specialToken('<|end|>'))).toBe(true)
   })
 })

@@ -9,9 +9,9 @@ import type { GenerationEndEvent, GenerationEvent, TextRequest, Timings } from '
 type Finish = Pick<GenerationEndEvent, 'finishReason' | 'stopReason'>
 
 /**
- * Answers `request` on `session`: text as soon as it is certain, then one `generation-end`. What the session's KV cache
- * shares with the prompt is not run again; the rest of the cache is forgotten. Leaving the loop, or the signal, stops the
- * session within one step.
+ * Generates the answer to `request` on `session`: yields text as soon as it is final, then one `generation-end`. The
+ * prefix of the prompt that is in the session's KV cache is not run again; the rest of the cache is dropped. Leaving the
+ * loop, or aborting the signal, stops the session within one step.
  *
  * @throws InvalidRequestError, ContextLengthError if the prompt leaves no room for a token; later any EngineError, or the
  *   signal's reason. An answer never ends early without an error.
@@ -48,7 +48,7 @@ export async function* generateText(
       break
     }
   }
-  // Out of the loop because the engine's iteration ended by itself: an answer cut short must not look like a whole one.
+  // The engine's iteration ended by itself: a truncated answer must not look like a complete one.
   if (finish === undefined)
     throw new GenerationFailedError('The engine stopped in the middle of the answer. Try again.')
 
@@ -63,12 +63,12 @@ export async function* generateText(
   }
 }
 
-/** What the session needs of the request. */
+/** Returns the part of the request that the session needs. */
 function sessionOptions({ sampling, topLogprobs, grammar, onWait, signal }: TextRequest): GenerateOptions {
   return { sampling, topLogprobs, grammar, onWait, signal }
 }
 
-/** How many tokens may be answered, so that prompt and answer together fit into the session. */
+/** Returns the maximum length of the answer in tokens, so that prompt and answer together fit into the session. */
 function roomForAnswer(session: Session, request: TextRequest): number {
   const promptTokens = request.tokens.length
   const room = Math.min(request.maxNewTokens, session.maxLength - promptTokens)
@@ -76,7 +76,7 @@ function roomForAnswer(session: Session, request: TextRequest): number {
   return room
 }
 
-/** Cuts the session back to what it shares with the prompt. At least one token stays to be run: its logits are needed. */
+/** Truncates the session to the prefix that it shares with the prompt. At least one token is left to run, for its logits. */
 async function reuseCache(
   session: Session,
   tokens: readonly TokenId[],
@@ -87,7 +87,7 @@ async function reuseCache(
   return reusable
 }
 
-/** How many first items two lists share. */
+/** Returns the length of the common prefix of two lists. */
 export function commonPrefixLength(a: ArrayLike<unknown>, b: ArrayLike<unknown>): number {
   const end = Math.min(a.length, b.length)
   let length = 0
@@ -95,13 +95,13 @@ export function commonPrefixLength(a: ArrayLike<unknown>, b: ArrayLike<unknown>)
   return length
 }
 
-/** Takes the times of one answer. Starts when it is made. */
+/** Measures the times of one answer, from its own creation on. */
 class Stopwatch {
   readonly #started = performance.now()
   #first: number | undefined
   #last: number | undefined
 
-  /** A token came. */
+  /** Records the arrival of a token. */
   tick(): void {
     this.#last = performance.now()
     this.#first ??= this.#last

@@ -1,7 +1,7 @@
 import type { GenerateOptions, GeneratedToken } from '../engine.ts'
 import type { TokenId } from '../tokenizer.ts'
 
-/** What `generateText` yields: text as soon as it is certain, then exactly one end. */
+/** Events of `generateText`: text as soon as it is final, then exactly one end. */
 export type GenerationEvent = TextDeltaEvent | GenerationEndEvent
 
 export interface TextDeltaEvent {
@@ -25,7 +25,7 @@ export interface GenerationEndEvent {
 /** Counts in tokens. */
 export interface Usage {
   readonly promptTokens: number
-  /** Part of `promptTokens` that was in the KV cache already. */
+  /** Part of `promptTokens` that was already in the KV cache. */
   readonly cachedTokens: number
   readonly completionTokens: number
 }
@@ -38,13 +38,13 @@ export interface Timings {
 }
 
 export interface TextRequest extends GenerateOptions {
-  /** The whole prompt. What of it is in the session's KV cache already (a common prefix) is not run again. */
+  /** The whole prompt. A prefix that is already in the session's KV cache is not run again. */
   readonly tokens: readonly TokenId[]
   /** ≥ 1. */
   readonly maxNewTokens: number
   /** Texts that end the answer; they are not part of it. */
   readonly stop: readonly string[]
-  /** Go on after the model's end tokens (default false). */
+  /** Continue after the model's end tokens (default false). */
   readonly ignoreEos?: boolean | undefined
   /** Leave control tokens out of the text (default true). */
   readonly skipSpecialTokens?: boolean | undefined

@@ -4,7 +4,7 @@ import { generationDefaults, parseGenerationConfig, toSamplingParams } from './g
 const usual = { do_sample: true, temperature: 0.6, top_p: 0.9, max_new_tokens: 2048 }
 
 describe('the generation defaults of a model', () => {
-  it('are those of chat.petals.dev, with a limit, where nothing says how to sample', () => {
+  it('are those of chat.petals.dev, with a limit, if nothing says how to sample', () => {
     expect(generationDefaults({ generation: {} }, undefined)).toEqual(usual)
     expect(generationDefaults({ generation: {} }, { generation: undefined })).toEqual(usual)
     expect(generationDefaults({ generation: { do_sample: 1 } }, { generation: {} })).toEqual({
@@ -38,7 +38,7 @@ describe('the generation defaults of a model', () => {
     expect(generationDefaults({ generation: { top_p: undefined } }, model).top_p).toBe(0.8)
   })
 
-  it('are greedy where the entry or the file does not sample', () => {
+  it('are greedy if the entry or the file turns sampling off', () => {
     const defaults = generationDefaults({ generation: { do_sample: 0 } }, undefined)
     expect(defaults).toEqual({ do_sample: 0, max_new_tokens: 2048 })
     expect(toSamplingParams(defaults).temperature).toBe(0)
@@ -53,14 +53,14 @@ describe('the generation defaults of a model', () => {
     })
   })
 
-  it('reach engines by their own names', () => {
+  it("reach engines under the engines' names", () => {
     expect(
       toSamplingParams({ temperature: 0.7, top_k: 20, top_p: 0.8, min_p: 0.05, repetition_penalty: 1.1 }),
     ).toEqual({ temperature: 0.7, topK: 20, topP: 0.8, minP: 0.05, repetitionPenalty: 1.1 })
     expect(toSamplingParams({ top_k: 20 })).toMatchObject({ temperature: 1, topK: 20 })
   })
 
-  it('give way to the temperature of a request, and leave the most probable tokens alone where it is 0', () => {
+  it('yield to the temperature of a request, and apply no penalties if it is 0', () => {
     const defaults = { temperature: 0.2, repetition_penalty: 1.1 }
     expect(toSamplingParams(defaults, 0.7)).toMatchObject({ temperature: 0.7, repetitionPenalty: 1.1 })
     expect(toSamplingParams(defaults, null)).toMatchObject({ temperature: 0.2, repetitionPenalty: 1.1 })
@@ -73,7 +73,7 @@ describe('the generation defaults of a model', () => {
 })
 
 describe('a generation_config.json', () => {
-  it('is read as far as it speaks of sampling', () => {
+  it('is read only for its sampling parameters', () => {
     expect(
       parseGenerationConfig({
         bos_token_id: 128000,
@@ -87,7 +87,7 @@ describe('a generation_config.json', () => {
     ).toEqual({ do_sample: true, temperature: 0.6, top_p: 0.9 })
   })
 
-  it('keeps no model from answering: what can’t be meant is left out', () => {
+  it('never keeps a model from answering: invalid values are ignored', () => {
     expect(
       parseGenerationConfig({ temperature: 0, top_k: 0, top_p: null, min_p: 'x', repetition_penalty: 1.1 }),
     ).toEqual({ repetition_penalty: 1.1 })

@@ -2,7 +2,7 @@ import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { StopMatcher } from './stop-matcher.ts'
 
-/** What the matcher must find, by looking at every prefix of the whole text. */
+/** Returns what the matcher must find, by checking every prefix of the whole text. */
 function naive(
   text: string,
   stops: readonly string[],
@@ -47,7 +47,7 @@ describe('StopMatcher', () => {
     )
   })
 
-  it('finds it unit by unit too, and holds back no more than needed', () => {
+  it('finds the same unit by unit, and holds back no more than needed', () => {
     fc.assert(
       fc.property(letters, stops, (text, sequences) => {
         expect(inPieces(text.split(''), sequences)).toEqual(naive(text, sequences))
@@ -66,7 +66,7 @@ describe('StopMatcher', () => {
     )
   })
 
-  it('gives back what only looked like a stop sequence', () => {
+  it('releases text that only looked like a stop sequence', () => {
     const matcher = new StopMatcher(['###'])
     expect(matcher.push('a##')).toEqual({ text: 'a', stop: undefined })
     expect(matcher.push('b')).toEqual({ text: '##b', stop: undefined })

@@ -1,12 +1,12 @@
-/** What a piece of text brought. */
+/** The result of one piece of text. */
 export interface StopMatch {
-  /** Text that can't be a part of a stop sequence any more. */
+  /** Text that can no longer be part of a stop sequence. */
   readonly text: string
   /** The stop sequence that was met. Its text, and all after it, is dropped. */
   readonly stop: string | undefined
 }
 
-/** One stop sequence on its way: a Knuth-Morris-Pratt automaton over UTF-16 code units. */
+/** The state of one stop sequence: a Knuth-Morris-Pratt automaton over UTF-16 code units. */
 interface Progress {
   readonly stop: string
   /** failure[n]: length of the longest proper border of the first n + 1 units. */
@@ -15,7 +15,7 @@ interface Progress {
 }
 
 /**
- * Finds stop sequences in text that comes in pieces, however it is cut. The sequence that ends first wins (the longest,
+ * Finds stop sequences in a stream of text, however it is cut into pieces. The sequence that ends first wins (the longest,
  * if several end there). Text that may be the beginning of one is held back until that is decided.
  */
 export class StopMatcher {
@@ -41,7 +41,7 @@ export class StopMatcher {
     return { text: text.slice(0, certain), stop: undefined }
   }
 
-  /** What was held back, at the end of the answer. */
+  /** Returns the text that was held back, at the end of the answer. */
   flush(): string {
     const held = this.#held
     this.#held = ''
@@ -49,7 +49,7 @@ export class StopMatcher {
     return held
   }
 
-  /** Moves every automaton by one unit; the longest sequence that this unit completes, if any. */
+  /** Advances every automaton by one unit. Returns the longest sequence that this unit completes, if any. */
   #advance(unit: number): Progress | undefined {
     let met: Progress | undefined
     for (const progress of this.#progress) {

@@ -5,7 +5,7 @@ import { withWaits } from './with-waits.ts'
 
 const wait: SwarmWait = { blocks: [{ start: 2, end: 4 }], since: 1000, until: 2000 }
 
-it('tells of waits in their place, also before the first item', async () => {
+it('reports waits in order, also before the first item', async () => {
   const items = withWaits({}, async function* ({ onWait }) {
     onWait(wait)
     await delay(1)
@@ -26,7 +26,7 @@ it('tells of waits in their place, also before the first item', async () => {
   expect(await Array.fromAsync(items)).toEqual(expected)
 })
 
-it('passes an error and the reason of an abort through as they are', async () => {
+it('passes errors and the reason of an abort through unchanged', async () => {
   const fault = new Error('fault')
   const failing = withWaits({}, async function* () {
     yield 1
@@ -41,7 +41,7 @@ it('passes an error and the reason of an abort through as they are', async () =>
   await expect(Array.fromAsync(aborted)).rejects.toBe(reason)
 })
 
-it('stops the work when the loop is left while it waits', async () => {
+it('stops the work when the caller leaves the loop during a wait', async () => {
   let ended = false
   const items = withWaits({}, async function* ({ signal, onWait }) {
     try {
@@ -59,7 +59,7 @@ it('stops the work when the loop is left while it waits', async () => {
   expect(ended).toBe(true)
 })
 
-it('stops the work when the loop is left at an item', async () => {
+it('stops the work when the caller leaves the loop at an item', async () => {
   let ended = false
   const items = withWaits({}, async function* () {
     try {

@@ -2,7 +2,7 @@ import type { AbortOptions } from '../abort.ts'
 import type { WaitOptions } from '../engine.ts'
 import type { SwarmWait } from '../swarm/swarm-status.ts'
 
-/** The engine waits, or (undefined) goes on. */
+/** The engine starts to wait, or (undefined) continues. */
 export interface WaitEvent {
   readonly type: 'wait'
   readonly wait: SwarmWait | undefined
@@ -14,20 +14,20 @@ interface WaitingOptions {
 }
 
 /**
- * What `start` yields and, in between, what its engine says that it waits for. Leaving the loop stops the work, also
- * while it waits.
+ * Yields the items of `start` and, in between, the waits that its engine reports. Leaving the loop stops the work, also
+ * during a wait.
  */
 export async function* withWaits<Item>(
   { signal }: AbortOptions,
   start: (options: WaitingOptions) => AsyncIterable<Item>,
 ): AsyncGenerator<Item | WaitEvent, void, undefined> {
   const left = new AbortController()
-  const news: WaitEvent[] = []
+  const waits: WaitEvent[] = []
   let notify = (): void => {}
   const items = start({
     signal: signal ? AbortSignal.any([signal, left.signal]) : left.signal,
     onWait: (wait) => {
-      news.push({ type: 'wait', wait })
+      waits.push({ type: 'wait', wait })
       notify()
     },
   })[Symbol.asyncIterator]()
@@ -41,18 +41,18 @@ export async function* withWaits<Item>(
       const next = items.next()
       isPending = true
       next.then(settled, settled)
-      while (isPending || news.length > 0) {
+      while (isPending || waits.length > 0) {
         const change = Promise.withResolvers<void>()
         notify = change.resolve
-        if (news.length === 0) await change.promise
-        else yield news.shift()!
+        if (waits.length === 0) await change.promise
+        else yield waits.shift()!
       }
       const { value, done } = await next
       if (done) return
       yield value
     }
   } finally {
-    if (isPending) left.abort(new Error('The answer is not wanted any more.'))
+    if (isPending) left.abort(new Error('The caller stopped reading the answer.'))
     await items.return?.()
   }
 }

@@ -2,9 +2,9 @@ import type { Metrics } from '../metrics.ts'
 
 type Outcome = 'ok' | 'error'
 
-/** What is measured of loading models. */
+/** Measures how models load. */
 export interface LoadMetrics {
-  /** A load begins; call the result when it ends. It gives the seconds in between. */
+  /** Starts to measure a load. Call the returned function when the load ends: it returns the duration in seconds. */
   start(model: string): (outcome: Outcome) => number
   setLoaded(model: string, loaded: boolean): void
 }

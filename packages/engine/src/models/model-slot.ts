@@ -24,10 +24,10 @@ type Phase =
 
 /** After the second failure in a row; doubles with each further one. */
 const FIRST_PAUSE_MS = 1000
-/** Short enough for a person who has mended the cause and asks again. */
+/** Short enough for a user who has fixed the cause and tries again. */
 const MAX_PAUSE_MS = 10_000
 
-/** One model of the registry, on its way between idle, loading and ready. */
+/** One model of the registry: idle, loading, ready or failed. */
 export class ModelSlot implements AsyncDisposable {
   readonly #options: ModelSlotOptions
   readonly #closing = new AbortController()
@@ -107,7 +107,7 @@ export class ModelSlot implements AsyncDisposable {
     return tracked.model
   }
 
-  /** Takes note of a load that failed. What a client may be told: errors that no engine made on purpose stay in the log. */
+  /** Records a failed load and returns the error for clients. The details of unexpected errors stay in the log. */
   #fail(error: unknown): EngineError {
     const failure = this.#closing.signal.aborted ? shuttingDown() : asEngineError(error, this.#options.spec)
     this.#options.logger.error({ err: error }, failure.message)
@@ -115,7 +115,7 @@ export class ModelSlot implements AsyncDisposable {
     return failure
   }
 
-  /** A model that can't load costs files, processes and dials each time: requests that come meanwhile get the last error. */
+  /** Each failed load costs file accesses, processes and connections, so requests during a pause get the last error. */
   #pauseMs(): number {
     const failures = ++this.#failures
     return failures < 2 ? 0 : Math.min(FIRST_PAUSE_MS * 2 ** (failures - 2), MAX_PAUSE_MS)

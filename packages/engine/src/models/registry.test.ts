@@ -20,7 +20,7 @@ function open(engineOptions: ScriptedEngineOptions = {}, options: Partial<ModelR
   return { engine, registry, [Symbol.asyncDispose]: () => registry[Symbol.asyncDispose]() }
 }
 
-/** A load that waits until it is let go. */
+/** A load that waits until it is released. */
 function gate() {
   const { promise, resolve, reject } = Promise.withResolvers<void>()
   return { beforeLoad: () => promise, resolve, reject }
@@ -39,7 +39,7 @@ describe('createModelRegistry: names', () => {
     expect(await registry.get('alias-of-a')).toBe(await registry.get('a'))
   })
 
-  it('says which models there are when asked for another', async () => {
+  it('lists the known models when asked for an unknown one', async () => {
     await using opened = open()
     const { registry } = opened
     await expect(registry.get('c')).rejects.toThrow(ModelNotFoundError)
@@ -48,7 +48,7 @@ describe('createModelRegistry: names', () => {
     expect(registry.peek('c')).toBeUndefined()
   })
 
-  it('refuses two models of one name', () => {
+  it('refuses two models with the same name', () => {
     const create = (...specs: ReturnType<typeof spec>[]) =>
       createModelRegistry({ models: specs.map((each) => loadableModel(each, new ScriptedEngine())) })
     expect(() => create(spec(), spec({ aliases: [] }))).toThrow(/'a' is not unique: 'a' and 'a' both have it/)
@@ -61,7 +61,7 @@ describe('createModelRegistry: names', () => {
 })
 
 describe('createModelRegistry: loading', () => {
-  it('loads with the first get, once for all who wait', async () => {
+  it('loads at the first get, once for all waiting callers', async () => {
     await using opened = open()
     const { engine, registry } = opened
     expect(registry.peek('a')).toBeUndefined()
@@ -73,7 +73,7 @@ describe('createModelRegistry: loading', () => {
     expect((await registry.get('b')).id).toBe('b')
   })
 
-  it('shows how far a load is, and the model’s own state after it', async () => {
+  it('reports the progress of a load, and then the model’s own state', async () => {
     const { beforeLoad, resolve } = gate()
     const progress = { phase: 'download', label: 'model.gguf', done: 5, total: 10, unit: 'bytes' } as const
     await using opened = open({
@@ -93,7 +93,7 @@ describe('createModelRegistry: loading', () => {
     expect(await registry.state('b')).toEqual({ state: 'idle' })
   })
 
-  it('goes on loading for the others when one gives up', async () => {
+  it('continues a load for the other callers when one gives up', async () => {
     const { beforeLoad, resolve } = gate()
     await using opened = open({ beforeLoad })
     const { engine, registry } = opened
@@ -108,14 +108,14 @@ describe('createModelRegistry: loading', () => {
     expect(engine.loads).toBe(1)
   })
 
-  it('does not begin for one who has given up already', async () => {
+  it('does not start a load for a caller that has already given up', async () => {
     await using opened = open()
     const signal = AbortSignal.abort(new Error('enough'))
     await expect(opened.registry.get('a', { signal })).rejects.toBe(signal.reason)
     expect(opened.engine.loads).toBe(0)
   })
 
-  it('tells all who wait why a load failed, and tries again with the next get', async () => {
+  it('rejects all waiting callers when a load fails, and tries again at the next get', async () => {
     const failure = new ModelUnavailableError('The disk is full. Free 100 MB.')
     let fail = true
     await using opened = open({
@@ -145,7 +145,7 @@ describe('createModelRegistry: loading', () => {
     try {
       const attempt = () => registry.get('a').catch((error: unknown) => error)
       for (let request = 0; request < 10; request++) expect(await attempt()).toBe(failure)
-      // The second one at once: what failed may have been a moment's trouble.
+      // The second attempt follows at once: the cause may have been temporary.
       expect(engine.loads).toBe(2)
       clock.mockReturnValue(1001)
       for (let request = 0; request < 10; request++) expect(await attempt()).toBe(failure)
@@ -158,7 +158,7 @@ describe('createModelRegistry: loading', () => {
     }
   })
 
-  it('keeps errors that no engine made on purpose from clients, but not from the log', async () => {
+  it('hides unexpected errors from clients, but not from the log', async () => {
     const bug = new TypeError("Cannot read properties of undefined (reading '/secret/path')")
     const error = vi.fn()
     const logger = { debug: vi.fn(), info: vi.fn(), warn: vi.fn(), error, child: () => logger }
@@ -188,7 +188,7 @@ describe('createModelRegistry: loading', () => {
 })
 
 describe('createModelRegistry: unloading', () => {
-  it('unloads all models with the registry, and ends loads that run', async () => {
+  it('unloads all models with the registry, and ends running loads', async () => {
     const opened = open({
       beforeLoad: ({ id }) => (id === 'b' ? setTimeout(60_000, undefined, { ref: false }) : undefined),
     })
@@ -202,7 +202,7 @@ describe('createModelRegistry: unloading', () => {
     await expect(registry.get('a')).rejects.toThrow(/shutting down/)
   })
 
-  it('unloads a model that nobody uses, not one with an open session', async () => {
+  it('unloads an idle model, but not one with an open session', async () => {
     await using opened = open({}, { idleUnloadMs: 30 })
     const { engine, registry } = opened
     const model = await registry.get('a')
@@ -224,7 +224,7 @@ describe('createModelRegistry: unloading', () => {
     await vi.waitFor(() => expect(registry.peek('a')).toBeUndefined())
   })
 
-  it('waits for the unloading before it loads again', async () => {
+  it('waits until a model is unloaded before it loads it again', async () => {
     const order: string[] = []
     const scripted = new ScriptedEngine()
     const engine: Engine = {

@@ -25,12 +25,12 @@ export interface ModelRegistryOptions {
   readonly models: readonly LoadableModel[]
   readonly logger?: Logger | undefined
   readonly metrics?: Metrics | undefined
-  /** Unload a model that had no open session and no call for so long. Left out: models stay. */
+  /** Unload a model after this time without an open session and without a call. Absent: models stay loaded. */
   readonly idleUnloadMs?: number | undefined
 }
 
 /**
- * Creates the registry of a server's models. The first `get` of a model loads it; callers that come meanwhile share the load.
+ * Creates the registry of a server's models. The first `get` of a model loads it; concurrent callers share the load.
  * @throws InvalidRequestError if two models share a name
  */
 export function createModelRegistry(options: ModelRegistryOptions): ModelRegistry {

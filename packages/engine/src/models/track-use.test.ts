@@ -18,7 +18,7 @@ sessionWrapperTests(
   vitest,
 )
 
-it("hands a generation's options on as they are", async () => {
+it('passes the options of a generation on unchanged', async () => {
   await using engine = new ScriptedEngine()
   const model = await engine.load(entry)
   const open = model.openSession.bind(model)

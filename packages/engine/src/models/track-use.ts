@@ -8,13 +8,13 @@ export interface TrackUseOptions {
 }
 
 export interface TrackedModel {
-  /** The same model; its use through this object is noticed. */
+  /** The same model; uses through this object are tracked. */
   readonly model: Model
   /** Restarts the idle timer, for a caller that is about to use the model. */
   touch(): void
 }
 
-/** Calls `onIdle` once a model has been without use for `idleMs`. */
+/** Wraps a model, and calls `onIdle` once it has been unused for `idleMs`. */
 export function trackUse(model: Model, { idleMs, onIdle }: TrackUseOptions): TrackedModel {
   let users = 0
   let timer: NodeJS.Timeout | undefined

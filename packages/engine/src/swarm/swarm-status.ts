@@ -1,15 +1,15 @@
 import type { AbortOptions } from '../abort.ts'
 
-/** What the swarms of this server's models look like, for people and for `GET /api/v1/swarm`. */
+/** The state of the swarms of this server's models, for people and for `GET /api/v1/swarm`. */
 export interface SwarmView {
-  /** It is the swarm of petals.dev, whose servers belong to strangers; a private one otherwise. */
+  /** True for the swarm of petals.dev, whose servers belong to strangers; false for a private one. */
   readonly isPublic?: boolean | undefined
   status(options?: AbortOptions): Promise<SwarmStatus>
 }
 
 export interface SwarmStatus {
   readonly models: readonly SwarmModelStatus[]
-  /** Why the swarm could not be asked which models it has, in words; then there are none here. */
+  /** Why the models of the swarm could not be listed, as a sentence; then `models` is empty. */
   readonly problem?: string | undefined
 }
 
@@ -21,22 +21,22 @@ export interface SwarmModelStatus {
   readonly blocks: number
   /** Online servers for each block. */
   readonly replicas: readonly number[]
-  /** False: no peer of the swarm could be asked. Nothing is known to be missing then; `problem` says what to check. */
+  /** False if no peer of the swarm could be reached. Then no block is known to be missing; `problem` says what to check. */
   readonly reachable: boolean
   /** Every block has an online server. */
   readonly servable: boolean
   readonly missingBlocks: readonly number[]
-  /** The block with the least announced throughput: what bounds everybody. */
+  /** The block with the least announced throughput, which limits every answer. */
   readonly bottleneck:
     { readonly block: number; readonly replicas: number; readonly throughput: number } | undefined
   readonly servers: readonly SwarmServerStatus[]
   /** Multiaddrs by which a new server can join this swarm. */
   readonly initialPeers: readonly string[]
-  /** Age of the newest look at the swarm; undefined before the first. */
+  /** Time since the swarm was last queried; undefined before the first query. */
   readonly ageMs: number | undefined
-  /** Why there is no news of this swarm, in words. */
+  /** Why the status could not be updated, as a sentence. */
   readonly problem?: string | undefined
-  /** What another machine runs to hold blocks of this model: a command for each gap, or one without `blocks`. */
+  /** Commands with which another machine serves blocks of this model: one for each gap, or one without `blocks`. */
   readonly join?: readonly SwarmJoinCommand[] | undefined
 }
 
@@ -50,7 +50,7 @@ export interface BlockSpan {
 export interface SwarmJoinCommand {
   /** Blocks that its server holds; left out: those that the swarm needs most. */
   readonly blocks?: BlockSpan | undefined
-  /** For a shell of Unix or PowerShell, as it is. */
+  /** Ready to paste into a Unix shell or PowerShell. */
   readonly command: string
 }
 
@@ -63,37 +63,37 @@ export interface SwarmServerStatus {
   /** Blocks [start, end). */
   readonly start: number
   readonly end: number
-  /** Tokens a second, as the server measured itself. */
+  /** Tokens per second, as measured by the server itself. */
   readonly throughput: number
-  /** Tokens a second through one block. */
+  /** Tokens per second through one block. */
   readonly inferenceRps: number | undefined
   readonly dtype: string | undefined
   readonly quantization: string | undefined
   readonly adapters: readonly string[]
   readonly usesRelay: boolean | undefined
-  /** Room of its KV cache: tokens of sessions through all its blocks. */
+  /** Free space of its KV cache: tokens of sessions through all its blocks. */
   readonly cacheTokensLeft: number | undefined
   /** Smoothed round trip from here; undefined before the first ping, Infinity if it does not answer. */
   readonly rttMs: number | undefined
-  /** Left alone after failures for so long; 0 if it is not. */
+  /** Time for which it is still avoided after failures; 0 if it is not. */
   readonly bannedForMs: number
 }
 
-/** What an answer waits for in a swarm: no server answers for these blocks just now. */
+/** A wait of an answer in a swarm: no server of these blocks responds at the moment. */
 export interface SwarmWait {
   /** Blocks [start, end), in order. */
   readonly blocks: readonly { readonly start: number; readonly end: number }[]
   /** When the wait began, milliseconds since 1970. */
   readonly since: number
-  /** When the answer is given up unless a server comes to life before. */
+  /** When the answer fails unless a server appears before, milliseconds since 1970. */
   readonly until: number
 }
 
-/** The way that an answer took through the swarm. */
+/** The route of an answer through the swarm, and the failures on it. */
 export interface RouteReport {
   readonly hops: readonly RouteHop[]
   readonly failovers: readonly Failover[]
-  /** Outputs go from server to server instead of through this machine. */
+  /** True if outputs go from server to server instead of through this machine. */
   readonly pushed: boolean
 }
 
@@ -107,7 +107,7 @@ export interface RouteHop {
   readonly stepMs: number | undefined
 }
 
-/** A server that was left in mid-answer, and what came of it. */
+/** A server that failed during an answer, and how it was replaced. */
 export interface Failover {
   readonly peer: string
   readonly publicName: string | undefined
@@ -121,7 +121,7 @@ export interface Failover {
   readonly replacedBy: readonly { readonly peer: string; readonly publicName: string | undefined }[]
 }
 
-/** `waiting for a server of blocks 12-23, 30`: for people. */
+/** Describes a wait for people: `waiting for a server of blocks 12-23, 30`. */
 export function describeWait({ blocks }: SwarmWait): string {
   const ranges = blocks.map(({ start, end }) => (end - start === 1 ? `${start}` : `${start}-${end - 1}`))
   const isOne = blocks.length === 1 && blocks[0]!.end - blocks[0]!.start === 1

@@ -1,5 +1,5 @@
 /**
- * For tests of engines, and of what stands above them: a scripted engine (no model), and the suite that every engine passes.
+ * For tests of engines and of the layers above them: a scripted engine (no model), and the suite that every engine passes.
  *
  * ```ts
  * import * as vitest from 'vitest'

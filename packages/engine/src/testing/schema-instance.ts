@@ -2,7 +2,7 @@ import type { Grammar, SchemaDocument } from '../engine.ts'
 
 type Schema = Readonly<Record<string, unknown>>
 
-/** The plainest answer of a grammar: what a scripted model says where one binds it. */
+/** Returns the simplest text that a grammar allows: the answer of a scripted model under a grammar. */
 export function grammarInstance(grammar: Grammar): string {
   switch (grammar.type) {
     case 'either': {
@@ -16,7 +16,7 @@ export function grammarInstance(grammar: Grammar): string {
   }
 }
 
-/** The plainest JSON value that a schema allows. */
+/** Returns the simplest JSON value that a schema allows. */
 export const schemaInstance = (schema: unknown): unknown => withDocuments().instance(schema)
 
 const withDocuments = (documents: Readonly<Record<string, SchemaDocument>> = {}) => ({

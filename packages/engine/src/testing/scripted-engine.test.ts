@@ -35,7 +35,7 @@ async function ask(
 }
 
 describe('ScriptedEngine', () => {
-  it('replies to a dialogue in tokens of its own', async () => {
+  it('replies to a dialogue in its own tokens', async () => {
     const reply = (prompt: string) => (prompt === '<s><|user|>Hi<|end|>' ? 'You said Hi.' : 'What?')
     expect(await ask({ reply })).toBe('You said Hi.')
   })
@@ -44,7 +44,7 @@ describe('ScriptedEngine', () => {
     expect(await ask({ reply: () => ' Hello!' }, { dialogue: { systemPrompt: '' } })).toBe(' Hello!')
   })
 
-  it('answers a JSON schema with a value of it, or as told', async () => {
+  it('answers under a JSON schema with a valid value, or with `grammarReply`', async () => {
     const schema = {
       type: 'object',
       properties: {
@@ -67,13 +67,13 @@ describe('ScriptedEngine', () => {
     expect(await ask({ grammarReply: ({ type }) => `"${type}"` }, {}, { grammar })).toBe('"json-schema"')
   })
 
-  it('continues as told', async () => {
+  it('continues with `continuation`', async () => {
     expect(
       await ask({ continuation: (tokens) => 97 + (tokens.length % 3) }, {}, { maxNewTokens: 6 }),
     ).toMatch(/^(abcabc|bcabca|cabcab)$/)
   })
 
-  it('fails where told, and counts what it did', async () => {
+  it('fails where `beforeStep` throws, and counts its work', async () => {
     const engine = new ScriptedEngine({
       beforeStep: ({ session, step, tokens }) => {
         if (session === 1 && step === 2 && tokens === 1) throw new GenerationFailedError('gone')

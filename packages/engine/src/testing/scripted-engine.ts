@@ -8,9 +8,9 @@ import type { Continuation } from './scripted-script.ts'
 
 /** One pass through the model: a prefill of `tokens` tokens, or one decoded token. */
 export interface ScriptedStep {
-  /** Sessions of the engine count from 0 in the order of their opening. */
+  /** Index of the session, from 0, in the order in which the engine's sessions were opened. */
   readonly session: number
-  /** Steps of one `generate` count from 0: the prefill. */
+  /** Index of the step within one `generate`; 0 is the prefill. */
   readonly step: number
   readonly tokens: number
 }
@@ -18,17 +18,17 @@ export interface ScriptedStep {
 export interface ScriptedEngineOptions {
   /** Default `llama`: what `ModelSpec.engine` may say. */
   readonly name?: string | undefined
-  /** What the model answers to a dialogue, given the rendered prompt up to the answer; default: it babbles. */
+  /** What the model answers to a dialogue, given the rendered prompt up to the answer; default: endless letters. */
   readonly reply?: ((prompt: string) => string) | undefined
-  /** The next token where no assistant turn is open (or `reply` is left out); default: letters without end. */
+  /** The next token where no assistant turn is open (or `reply` is left out); default: endless letters. */
   readonly continuation?: Continuation | undefined
-  /** What the model answers under a grammar; default: the plainest value that a JSON schema allows. */
+  /** What the model answers under a grammar; default: the simplest value that a JSON schema allows. */
   readonly grammarReply?: ((grammar: Grammar) => string) | undefined
   /** Default: the spec's dialogue, or a template with `<|user|>` and `<|assistant|>` tokens. */
   readonly chatTemplate?: ChatTemplate | undefined
   /** Default 2048 tokens. */
   readonly contextLength?: number | undefined
-  /** Default: no bound. */
+  /** Default: no limit. */
   readonly maxSessions?: number | undefined
   /** Default: all of them. */
   readonly capabilities?: Partial<ModelCapabilities> | undefined
@@ -44,9 +44,9 @@ export interface ScriptedEngineOptions {
 }
 
 /**
- * A real engine without a network of neurons: bytes are tokens, and what comes next is a pure function of what came
- * before. It keeps every rule of the contracts (it passes `engineComplianceTests`), so that layers above can be tested
- * against it in milliseconds.
+ * A scripted engine (no model): bytes are tokens, and the next token is a pure function of the previous ones. It obeys
+ * every rule of the contract (it passes `engineComplianceTests`), so that layers above can be tested against it in
+ * milliseconds.
  *
  * ```ts
  * await using engine = new ScriptedEngine({ reply: () => 'Paris.', maxSessions: 2 })

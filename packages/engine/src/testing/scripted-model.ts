@@ -8,12 +8,7 @@ import type { GenerationParams, ModelSpec } from '../models/model-spec.ts'
 import type { TokenId } from '../tokenizer.ts'
 import { validateSessionLength, validateTokens } from '../validation.ts'
 import type { ScriptedEngine } from './scripted-engine.ts'
-import {
-  babbleContinuation,
-  replyContinuation,
-  scriptedLogits,
-  type Continuation,
-} from './scripted-script.ts'
+import { endlessLetters, replyContinuation, scriptedLogits, type Continuation } from './scripted-script.ts'
 import { ScriptedSession } from './scripted-session.ts'
 import { scriptedTokenizer } from './scripted-tokenizer.ts'
 
@@ -50,7 +45,7 @@ export class ScriptedModel implements Model {
       ...options.capabilities,
     }
     this.chatTemplate = options.chatTemplate ?? defaultTemplate(spec)
-    const otherwise = options.continuation ?? babbleContinuation
+    const otherwise = options.continuation ?? endlessLetters
     const [opening, closing] = spec.dialogue
       ? [spec.dialogue.assistantPrefix, spec.dialogue.stopToken]
       : ['<|assistant|>', '<|end|>']

@@ -2,21 +2,21 @@ import type { GeneratedToken, TokenLogprob } from '../engine.ts'
 import type { SamplingParams } from '../sampling-params.ts'
 import type { TokenId } from '../tokenizer.ts'
 
-/** Log probabilities of all tokens, from logits. */
+/** Returns the log probabilities of all tokens, from their logits. */
 export function logSoftmax(logits: Float64Array): Float64Array {
   const highest = Math.max(...logits)
   const total = logits.reduce((sum, logit) => sum + Math.exp(logit - highest), 0)
   return logits.map((logit) => logit - highest - Math.log(total))
 }
 
-/** The most probable tokens, best first. */
+/** Returns the most probable tokens, best first. */
 export function topTokens(logprobs: Float64Array, count: number): readonly TokenLogprob[] {
   return ranked(logprobs)
     .slice(0, count)
     .map((token) => ({ token, logprob: logprobs[token]! }))
 }
 
-/** What a session yields: the token, with log probabilities if they were asked for. */
+/** Returns what a session yields: the token, with log probabilities if they were requested. */
 export function describeToken(
   token: TokenId,
   logits: Float64Array,
@@ -40,13 +40,13 @@ export class ScriptedSampler {
 
   /** `history`: all tokens of the session so far. */
   sample(logits: Float64Array, history: readonly TokenId[]): TokenId {
-    const adjusted = this.#penalise(logits.slice(), history)
+    const adjusted = this.#penalize(logits.slice(), history)
     const token = this.#params.temperature === 0 ? ranked(adjusted)[0]! : this.#draw(adjusted)
     this.#generated.push(token)
     return token
   }
 
-  #penalise(logits: Float64Array, history: readonly TokenId[]): Float64Array {
+  #penalize(logits: Float64Array, history: readonly TokenId[]): Float64Array {
     const { repetitionPenalty = 1, presencePenalty = 0, frequencyPenalty = 0, logitBias = [] } = this.#params
     for (const token of new Set(history)) {
       logits[token] =

@@ -1,10 +1,10 @@
 import type { TokenId } from '../tokenizer.ts'
 import { isSpecialToken, scriptedTokenizer, specialToken } from './scripted-tokenizer.ts'
 
-/** The token that the script wants after `tokens`. */
+/** Returns the next token of the script after `tokens`. */
 export type Continuation = (tokens: readonly TokenId[]) => TokenId
 
-/** Where an answer begins: after this marker, the last of its kind. */
+/** The script of an answer, which begins after the last `opening`. */
 export interface ReplyScript {
   readonly reply: (prompt: string) => string
   /** Tokens of the text that opens an assistant turn. */
@@ -16,9 +16,9 @@ export interface ReplyScript {
 const FAVOURITE_LOGIT = 10
 const SPECIAL_LOGIT = -20
 const HASHED_TOKENS = 16
-const babble = scriptedTokenizer.encode('aeiou bcdfghlmnprstvw ')
+const letters = scriptedTokenizer.encode('aeiou bcdfghlmnprstvw ')
 
-/** Follows a reply where the tokens hold an open assistant turn, else `otherwise`. A pure function of the tokens. */
+/** Follows `reply` in an open assistant turn, and `otherwise` elsewhere. The result is a pure function of the tokens. */
 export function replyContinuation(
   { reply, opening, closing }: ReplyScript,
   otherwise: Continuation,
@@ -33,10 +33,10 @@ export function replyContinuation(
   }
 }
 
-/** Letters and spaces without end, that depend on all that was said before. */
-export const babbleContinuation: Continuation = (tokens) => babble[hash(tokens, 0) % babble.length]!
+/** Endless letters and spaces that depend on the previous tokens. */
+export const endlessLetters: Continuation = (tokens) => letters[hash(tokens, 0) % letters.length]!
 
-/** One logit for each token of the vocabulary: the script's favourite stands out, the others are noise of the history. */
+/** Returns one logit for each token of the vocabulary: that of `favourite` stands out, the others are pseudo-random. */
 export function scriptedLogits(tokens: readonly TokenId[], favourite: TokenId): Float64Array {
   return Float64Array.from({ length: scriptedTokenizer.vocabSize }, (_, token) => {
     if (token === favourite) return FAVOURITE_LOGIT

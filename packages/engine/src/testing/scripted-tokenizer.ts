@@ -27,7 +27,7 @@ export function isSpecialToken(token: TokenId): boolean {
   return token >= FIRST_SPECIAL
 }
 
-/** One token a byte, and a few special ones: every cut of a character occurs. */
+/** One token for each byte, and a few special ones, so that tokens end at every possible place in a character. */
 export const scriptedTokenizer: Tokenizer = {
   vocabSize: FIRST_SPECIAL + specialTexts.length,
   bosToken: specialToken('<s>'),

@@ -91,7 +91,7 @@ describe('what does not exist', () => {
     })
   })
 
-  test('a quantisation: with those there are', async () => {
+  test('a quantization: with those there are', async () => {
     await expect(it.store.resolveFile('hf:owner/repo:Q5_K_M')).rejects.toThrow(
       /no GGUF file of Q5_K_M\. There are: folder\/model-Q4_0\.gguf, folder\/model-Q8_0\.gguf/,
     )

@@ -236,7 +236,7 @@ describe('a server in trouble', () => {
     expect(await files.list()).toEqual(['model.gguf', 'config.json'])
   })
 
-  test('a login page in place of the Hub is recognised', async () => {
+  test('a login page in place of the Hub is recognized', async () => {
     it.hub.inject({ on: 'resolve', status: 200, body: '<html>', times: 2 })
     await expect(it.store.resolveFile(source)).rejects.toThrow(
       /does not answer like the Hugging Face Hub.*HF_ENDPOINT/,

@@ -11,7 +11,7 @@ const names = [
 ]
 const choose = (files: readonly string[], quantization?: string) => chooseGguf(files, quantization, 'o/r')
 
-test('the wanted quantisation is found, whatever its neighbours are called', () => {
+test('the wanted quantization is found, whatever its neighbours are called', () => {
   expect(choose(names, 'Q4_K_M')).toEqual(['m-Q4_K_M.gguf'])
   expect(choose(names, 'q8_0')).toEqual(['m-Q8_0.gguf'])
   expect(choose(['Q6_K/m.gguf', 'Q6_K_L/m.gguf'], 'Q6_K')).toEqual(['Q6_K/m.gguf'])

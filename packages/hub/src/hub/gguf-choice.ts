@@ -2,7 +2,7 @@ import { ModelSourceError } from '../errors.ts'
 import { formatList } from '../format.ts'
 
 /**
- * Quantisations from the best compromise of quality and size on, as llama.cpp's `-hf` and its users choose; one that is
+ * Quantizations from the best compromise of quality and size on, as llama.cpp's `-hf` and its users choose; one that is
  * not listed here is taken only if there is nothing else.
  */
 const preference = [
@@ -26,10 +26,10 @@ const preference = [
 const splitPattern = /-(\d{5})-of-(\d{5})\.gguf$/i
 
 /**
- * The GGUF file of a quantisation, or of the preferred one there is: its name, and for a split file the names of all
+ * The GGUF file of a quantization, or of the preferred one there is: its name, and for a split file the names of all
  * parts in order.
  * @param where For messages: the repository or folder.
- * @throws ModelSourceError that names the quantisations or files there are
+ * @throws ModelSourceError that names the quantizations or files there are
  */
 export function chooseGguf(
   names: readonly string[],

@@ -11,7 +11,7 @@ import { HubModelFiles } from './hub-model-files.ts'
 import { HubRepository } from './hub-repository.ts'
 import type { RepositoryFile, RepositoryListing } from './repository-listing.ts'
 
-/** A repository of the Hub, a file of it, or its GGUF of a quantisation. */
+/** A repository of the Hub, a file of it, or its GGUF of a quantization. */
 export class HubAccess implements SourceAccess {
   readonly #source: HubSource
   readonly #repository: HubRepository

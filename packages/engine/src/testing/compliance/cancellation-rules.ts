@@ -8,7 +8,7 @@ import { onSession, takeIds, type ComplianceContext } from './subject.ts'
 
 class Reason extends Error {}
 
-/** After an abort: the session answers as a fresh one would, or it is broken and says so at every call. */
+/** After an abort, a session must answer like a fresh one, or throw EngineError at every call. */
 async function usableOrCleanlyFailed(
   session: Session,
   prompt: readonly TokenId[],
@@ -20,14 +20,14 @@ async function usableOrCleanlyFailed(
   } catch (error) {
     assert.ok(
       error instanceof EngineError,
-      `a session that failed says so with an EngineError, not ${String(error)}`,
+      `a failed session must throw an EngineError, not ${String(error)}`,
     )
     await expectError(() => takeIds(session, prompt, 1), EngineError)
   }
 }
 
 export function cancellationRules({ rule, model, prompts }: ComplianceContext): void {
-  rule('a signal that is aborted already stops everything before any work', async () => {
+  rule('an already aborted signal stops every call before any work', async () => {
     const [prompt = []] = prompts()
     const signal = AbortSignal.abort(new Reason('too late'))
     const opening = await expectError(() => model().openSession({ maxLength: 32, signal }), Reason)
@@ -40,7 +40,7 @@ export function cancellationRules({ rule, model, prompts }: ComplianceContext): 
     })
   })
 
-  rule('an abort within a step ends the answer with the reason', async () => {
+  rule('an abort during a step ends the answer with the reason', async () => {
     const [prompt = []] = prompts()
     const expected = await onSession(model(), (session) => takeIds(session, prompt, 5))
     await onSession(model(), async (session) => {
@@ -58,7 +58,7 @@ export function cancellationRules({ rule, model, prompts }: ComplianceContext): 
     })
   })
 
-  rule('an abort within the prefill ends it with the reason', async () => {
+  rule('an abort during the prefill ends it with the reason', async () => {
     const [prompt = []] = prompts()
     const expected = await onSession(model(), (session) => takeIds(session, prompt, 3))
     await onSession(model(), async (session) => {
@@ -80,7 +80,7 @@ export function cancellationRules({ rule, model, prompts }: ComplianceContext): 
     })
   })
 
-  rule('takes one call at a time, and the first goes on', async () => {
+  rule('accepts one call at a time, and the first one continues', async () => {
     const [prompt = []] = prompts()
     const expected = await onSession(model(), (session) => takeIds(session, prompt, 4))
     await onSession(model(), async (session) => {

@@ -32,7 +32,7 @@ async function answerOf(
 export function capabilityRules(context: ComplianceContext): void {
   const { rule, model, prompts } = context
 
-  rule('keeps to a JSON schema, or refuses one', async () => {
+  rule('obeys a JSON schema, or refuses it', async () => {
     const [prompt = []] = prompts()
     const grammar: Grammar = { type: 'json-schema', schema }
     await onSession(model(), async (session) => {
@@ -47,7 +47,7 @@ export function capabilityRules(context: ComplianceContext): void {
     })
   })
 
-  rule('embeds and scores if it says so, else refuses', async () => {
+  rule('embeds and scores if its capabilities say so, else refuses', async () => {
     const [prompt = []] = prompts()
     const { embeddings, promptLogprobs } = model().capabilities
     if (embeddings) assert.equal(typeof model().embed, 'function')
@@ -63,7 +63,7 @@ export function capabilityRules(context: ComplianceContext): void {
 }
 
 function embeddingRules({ rule, model, prompts }: ComplianceContext): void {
-  rule('embeds texts as directions: length 1, the same text the same', async () => {
+  rule('embeds texts as unit vectors, equal for equal texts', async () => {
     if (!model().capabilities.embeddings) return
     const [text = [], other = []] = prompts()
     const embed = (tokens: readonly number[]) => model().embed!(tokens)

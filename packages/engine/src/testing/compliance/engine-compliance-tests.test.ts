@@ -9,7 +9,7 @@ import type { TestFramework } from './subject.ts'
 
 type Generate = (tokens: readonly TokenId[], options: GenerateOptions) => AsyncIterable<GeneratedToken>
 
-/** The rules that a model breaks, by name. */
+/** Returns the names of the rules that a model breaks. */
 async function brokenRules(mutate: (model: Model) => Model): Promise<readonly string[]> {
   const engine = new ScriptedEngine({ maxSessions: 4 })
   const model = mutate(await engine.load(modelSpecSchema.parse({ id: 'm', engine: 'llama', source: 'none' })))
@@ -87,8 +87,8 @@ const mutants: Readonly<Record<string, readonly [rule: RegExp, mutate: (model: M
       }
     }),
   ],
-  'forgets nothing': [
-    /truncated session answers as a fresh one/,
+  'ignores truncation': [
+    /truncated session answers like a fresh one/,
     withSession(() => ({ truncate: async () => {} })),
   ],
   'ends at end tokens by itself': [
@@ -105,12 +105,12 @@ const mutants: Readonly<Record<string, readonly [rule: RegExp, mutate: (model: M
       )(model),
     ),
   ],
-  'does not hear the signal': [
-    /an abort within a step/,
+  'ignores the signal': [
+    /an abort during a step/,
     withGenerate((generate) => (tokens, options) => generate(tokens, { ...options, signal: undefined })),
   ],
   'wraps the reason': [
-    /an abort within a step/,
+    /an abort during a step/,
     withGenerate(
       (generate) =>
         async function* (tokens, options) {
@@ -129,8 +129,8 @@ const mutants: Readonly<Record<string, readonly [rule: RegExp, mutate: (model: M
         generate(tokens, { ...options, sampling: { ...options.sampling, seed: undefined } }),
     ),
   ],
-  'ends quietly when it is full': [
-    /fills the session to the last place/,
+  'ends without an error when the session is full': [
+    /fills the session to the last token/,
     withGenerate(
       (generate) =>
         async function* (tokens, options) {
@@ -142,20 +142,23 @@ const mutants: Readonly<Record<string, readonly [rule: RegExp, mutate: (model: M
         },
     ),
   ],
-  'takes any top_p': [
+  'accepts any top_p': [
     /refuses top_p/,
     withGenerate(
       (generate) => (tokens, options) =>
         generate(tokens, { ...options, sampling: { ...options.sampling, topP: undefined } }),
     ),
   ],
-  'has more room than it says': [/opens as many sessions as it says/, withModel(() => ({ maxSessions: 2 }))],
+  'opens more sessions than it says': [
+    /opens as many sessions as `maxSessions` says/,
+    withModel(() => ({ maxSessions: 2 })),
+  ],
   'never frees a session': [
-    /closed one makes room/,
+    /closing one makes room/,
     withSession(() => ({ [Symbol.asyncDispose]: async () => {} })),
   ],
   'gives the least probable first': [
-    /log probabilities that make sense/,
+    /gives valid log probabilities/,
     withGenerate(
       (generate) =>
         async function* (tokens, options) {
@@ -174,14 +177,14 @@ const mutants: Readonly<Record<string, readonly [rule: RegExp, mutate: (model: M
       },
     })),
   ],
-  'cleans texts up': [
-    /gives back every text exactly/,
+  'trims texts': [
+    /decodes every text exactly/,
     withModel(({ tokenizer }) => ({
       tokenizer: { ...tokenizer, decode: (tokens, options) => tokenizer.decode(tokens, options).trim() },
     })),
   ],
-  'answers together as if alone in one cache': [
-    /side by side|what another one is told/,
+  'shares one cache between sessions': [
+    /concurrent sessions|tokens of another one/,
     withModel((model) => {
       let shared: Session | undefined
       return {
@@ -202,8 +205,8 @@ const mutants: Readonly<Record<string, readonly [rule: RegExp, mutate: (model: M
       }
     }),
   ],
-  'gives embeddings of any length': [
-    /embeds texts as directions/,
+  'does not normalize embeddings': [
+    /embeds texts as unit vectors/,
     withModel((model) => ({
       embed: async (tokens) => (await model.embed!(tokens)).map((value) => value * 2),
     })),
@@ -211,7 +214,7 @@ const mutants: Readonly<Record<string, readonly [rule: RegExp, mutate: (model: M
 }
 
 describe('engineComplianceTests', () => {
-  it('finds nothing wrong with an engine that keeps the rules', async () => {
+  it('finds no fault in an engine that obeys the rules', async () => {
     expect(await brokenRules(withSession(() => ({})))).toEqual([])
   })
 

@@ -22,8 +22,8 @@ const englishPrompts = [
 ]
 
 /**
- * The rules of `Model` and `Session` as tests: one suite that every engine passes, on a real model. Rules about what an
- * engine may lack (`capabilities`, `maxSessions`) test instead that it says so.
+ * The rules of `Model` and `Session` as tests: a suite that every engine passes, on a real model. If an engine lacks an
+ * optional feature (`capabilities`, `maxSessions`), the rules about it test that the engine says so.
  *
  * ```ts
  * import * as vitest from 'vitest'
@@ -38,7 +38,7 @@ export function engineComplianceTests(
 ): void {
   const { prompts = englishPrompts, logprobTolerance = 0.05, timeoutMs = 120_000 } = options
 
-  describe(`${name} keeps the rules of an engine`, () => {
+  describe(`${name} obeys the rules of an engine`, () => {
     let subject: ComplianceSubject | undefined
     const model = (): Model => subject!.model
     beforeAll(async () => {

@@ -3,7 +3,7 @@ import { ContextLengthError, InvalidRequestError } from '../../errors.ts'
 
 type ErrorClass<T extends Error> = new (...args: never[]) => T
 
-/** The error that `work` ends with; fails if it ends well, or with an error of another class. */
+/** Returns the error that `work` rejects with; fails if it resolves, or rejects with an error of another class. */
 export async function expectError<T extends Error>(
   work: () => Promise<unknown>,
   expected: ErrorClass<T>,
@@ -23,9 +23,6 @@ export async function expectInvalid(work: () => Promise<unknown>, param: string)
 
 export async function expectTooLong(work: () => Promise<unknown>): Promise<ContextLengthError> {
   const error = await expectError(work, ContextLengthError)
-  assert.ok(
-    error.requested > error.maximum,
-    'the error must say how much was asked for and how much there is',
-  )
+  assert.ok(error.requested > error.maximum, 'the error must give the requested and the maximum length')
   return error
 }

@@ -22,7 +22,7 @@ export function generationRules({ rule, model, prompts }: ComplianceContext): vo
     })
   })
 
-  rule('goes on from the last token as if it had never stopped', async () => {
+  rule('continues from the last token as if it had never stopped', async () => {
     for (const prompt of prompts()) {
       const whole = await onSession(model(), (session) => takeIds(session, prompt, COUNT))
       const inParts = await onSession(model(), async (session) => {
@@ -34,7 +34,7 @@ export function generationRules({ rule, model, prompts }: ComplianceContext): vo
     }
   })
 
-  rule('a truncated session answers as a fresh one', async () => {
+  rule('a truncated session answers like a fresh one', async () => {
     const [prompt = [], other = []] = prompts()
     const expected = await onSession(model(), (session) => takeIds(session, prompt, COUNT))
     const again = await onSession(model(), async (session) => {
@@ -48,7 +48,7 @@ export function generationRules({ rule, model, prompts }: ComplianceContext): vo
     assert.deepEqual(again, expected)
   })
 
-  rule('keeps what truncate leaves', async () => {
+  rule('keeps the tokens that truncate leaves', async () => {
     const [prompt = []] = prompts()
     const whole = await onSession(model(), (session) => takeIds(session, prompt, COUNT))
     const kept = prompt.length + 3
@@ -61,7 +61,7 @@ export function generationRules({ rule, model, prompts }: ComplianceContext): vo
     assert.deepEqual(rerun, whole.slice(4))
   })
 
-  rule('yields end tokens like any other, and goes on after them', async () => {
+  rule('yields end tokens like any other, and continues after them', async () => {
     const [prompt = []] = prompts()
     const [eos = 0] = model().tokenizer.eosTokens
     const sampling = { temperature: 0, logitBias: new Map([[eos, 100]]) }

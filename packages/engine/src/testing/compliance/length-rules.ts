@@ -11,7 +11,7 @@ async function untilFull(session: Session, tokens: readonly TokenId[]): Promise<
   await expectTooLong(async () => {
     for await (const { token } of session.generate(tokens, { sampling: greedy })) {
       answer.push(token)
-      assert.ok(answer.length <= session.maxLength, 'the session takes more tokens than it may')
+      assert.ok(answer.length <= session.maxLength, 'the session accepts more tokens than `maxLength`')
     }
   })
   return answer
@@ -32,7 +32,7 @@ export function lengthRules({ rule, model, prompts }: ComplianceContext): void {
     )
   })
 
-  rule('fills the session to the last place, then says that it is full', async () => {
+  rule('fills the session to the last token, then throws ContextLengthError', async () => {
     const [prompt = []] = prompts()
     const room = 4
     const expected = await onSession(model(), (session) => takeIds(session, prompt, room + 1))
@@ -54,7 +54,7 @@ export function lengthRules({ rule, model, prompts }: ComplianceContext): void {
     assert.equal(answer.length, 1)
   })
 
-  rule('gives sessions as long as asked for, and none longer than the model takes', async () => {
+  rule('opens sessions of the requested length, but none longer than the context', async () => {
     await onSession(model(), async (session) => assert.equal(session.maxLength, 17), 17)
     await expectTooLong(() => model().openSession({ maxLength: model().contextLength + 1 }))
     for (const maxLength of [0, -1, 1.5, NaN]) {

@@ -24,7 +24,7 @@ function assertTop(
 }
 
 export function logprobRules({ rule, model, prompts, logprobTolerance }: ComplianceContext): void {
-  rule('gives log probabilities that make sense, or refuses to', async () => {
+  rule('gives valid log probabilities, or refuses to', async () => {
     const [prompt = []] = prompts()
     await onSession(model(), async (session) => {
       if (!model().capabilities.logprobs) {
@@ -73,7 +73,7 @@ export function logprobRules({ rule, model, prompts, logprobTolerance }: Complia
         text,
       )
       assert.deepEqual([...session.tokens], text, 'scored tokens are in the cache')
-      assert.equal(scores[0]?.logprob, undefined, 'nothing stands before the first token')
+      assert.equal(scores[0]?.logprob, undefined, 'nothing precedes the first token')
       assert.deepEqual(scores[0]?.topLogprobs, [])
       for (const [index, { logprob }] of generated.entries()) {
         const score = scores[prompt.length + index]!
@@ -84,7 +84,7 @@ export function logprobRules({ rule, model, prompts, logprobTolerance }: Complia
     })
   })
 
-  rule('scores in parts as at once', async () => {
+  rule('scores a text in parts as it scores it at once', async () => {
     if (!model().capabilities.promptLogprobs) return
     const [prompt = []] = prompts()
     const whole = await onSession(model(), (session) => session.score!(prompt))

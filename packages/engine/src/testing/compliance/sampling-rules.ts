@@ -13,13 +13,13 @@ export function samplingRules({ rule, model, prompts }: ComplianceContext): void
     assert.deepEqual(await answer(sampling), await answer(sampling))
   })
 
-  rule('other seeds give other answers', async () => {
+  rule('different seeds give different answers', async () => {
     const answers = new Set<string>()
     for (let seed = 0; seed < 5; seed++) answers.add(String(await answer({ temperature: 2, seed })))
     assert.ok(answers.size > 1, 'five seeds at temperature 2 gave one answer')
   })
 
-  rule('works at both ends of the range of seeds, and without one', async () => {
+  rule('works at both ends of the range of seeds, and without a seed', async () => {
     assert.equal((await answer({ temperature: 1, seed: 0 })).length, COUNT)
     assert.equal((await answer({ temperature: 1, seed: 2 ** 32 - 1 })).length, COUNT)
     assert.equal((await answer({ temperature: 1 })).length, COUNT)
@@ -39,7 +39,7 @@ export function samplingRules({ rule, model, prompts }: ComplianceContext): void
     assert.ok(!biased.includes(first))
   })
 
-  rule('penalties keep tokens from coming again', async () => {
+  rule('penalties make repeated tokens less likely', async () => {
     const repeated = await answer({ temperature: 0, repetitionPenalty: 1e6 })
     const prompt = prompts()[0] ?? []
     assert.equal(new Set(repeated).size, COUNT, 'a huge repetition penalty leaves no token to repeat')
@@ -50,11 +50,11 @@ export function samplingRules({ rule, model, prompts }: ComplianceContext): void
 
     const first = repeated[0]!
     const forced = { temperature: 0, logitBias: new Map([[first, 30]]) }
-    const insistent = await answer(forced)
-    const bored = await answer({ ...forced, presencePenalty: 2, frequencyPenalty: 2 })
+    const unpenalized = await answer(forced)
+    const penalized = await answer({ ...forced, presencePenalty: 2, frequencyPenalty: 2 })
     const count = (tokens: readonly number[]) => tokens.filter((token) => token === first).length
     assert.ok(
-      count(bored) <= count(insistent),
+      count(penalized) <= count(unpenalized),
       'presence and frequency penalties never make a token more likely',
     )
   })

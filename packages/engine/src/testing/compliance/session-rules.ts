@@ -8,7 +8,7 @@ import { onSession, SESSION_LENGTH, takeIds, type ComplianceContext } from './su
 const COUNT = 8
 
 export function sessionRules({ rule, model, prompts }: ComplianceContext): void {
-  rule('sessions side by side answer as alone', async () => {
+  rule('concurrent sessions answer as they do alone', async () => {
     const side = Math.min(model().maxSessions ?? 3, 3)
     const chosen = Array.from({ length: side }, (_, index) => prompts()[index % prompts().length] ?? [])
     const alone: number[][] = []
@@ -21,7 +21,7 @@ export function sessionRules({ rule, model, prompts }: ComplianceContext): void 
     assert.deepEqual(together, alone)
   })
 
-  rule('a session does not see what another one is told', async () => {
+  rule('a session does not see the tokens of another one', async () => {
     if (model().maxSessions === 1) return
     const [prompt = [], other = []] = prompts()
     const expected = await onSession(model(), (session) => takeIds(session, prompt, COUNT))
@@ -36,7 +36,7 @@ export function sessionRules({ rule, model, prompts }: ComplianceContext): void 
     })
   })
 
-  rule('opens as many sessions as it says; a closed one makes room', async () => {
+  rule('opens as many sessions as `maxSessions` says; closing one makes room', async () => {
     const { maxSessions } = model()
     if (maxSessions === undefined) return
     const open: Session[] = []

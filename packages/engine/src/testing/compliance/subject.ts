@@ -2,27 +2,27 @@ import type { GeneratedToken, GenerateOptions, Model, Session } from '../../engi
 import { greedy } from '../../sampling-params.ts'
 import type { TokenId } from '../../tokenizer.ts'
 
-/** A loaded model to be tested, and what must be closed after it. */
+/** A loaded model under test. Disposing it closes everything behind it. */
 export interface ComplianceSubject extends AsyncDisposable {
   readonly model: Model
 }
 
-/** Called once; its subject is used, and its sessions opened and closed, by all tests in turn. */
+/** Called once. All tests use its subject one after another, and close the sessions that they open. */
 export type ComplianceFactory = () => Promise<ComplianceSubject>
 
 export interface ComplianceOptions {
   /** Texts for the model to continue (default: a few English ones). At least two. */
   readonly prompts?: readonly string[] | undefined
   /**
-   * How far two log probabilities of the same token may be apart that were computed in batches of other sizes
+   * Maximum difference between two log probabilities of the same token that were computed in batches of different sizes
    * (default 0.05).
    */
   readonly logprobTolerance?: number | undefined
-  /** For one test (default 120,000): only to catch hangs. */
+  /** Limit of one test (default 120,000), only to detect hangs. */
   readonly timeoutMs?: number | undefined
 }
 
-/** What the suite needs of a test framework; Vitest and Jest fit. Assertions are Node's own. */
+/** The parts of a test framework that the suite needs; Vitest and Jest fit. Assertions are Node's own. */
 export interface TestFramework {
   readonly describe: (name: string, define: () => void) => unknown
   readonly it: (name: string, run: () => Promise<void>, timeoutMs?: number) => unknown
@@ -30,7 +30,7 @@ export interface TestFramework {
   readonly afterAll: (run: () => Promise<void>, timeoutMs?: number) => unknown
 }
 
-/** What every group of rules is given. */
+/** What each group of rules needs. */
 export interface ComplianceContext {
   readonly rule: (name: string, run: () => Promise<void>) => void
   readonly model: () => Model
@@ -52,7 +52,7 @@ export async function onSession<T>(
   return await use(session)
 }
 
-/** The first `count` tokens of an answer; then the caller stops. */
+/** Returns the first `count` tokens of an answer, and then stops it. */
 export async function take(
   session: Session,
   tokens: readonly TokenId[],
@@ -67,7 +67,7 @@ export async function take(
   return taken
 }
 
-/** As `take`, only the ids. */
+/** Like `take`, but returns only the ids. */
 export async function takeIds(
   session: Session,
   tokens: readonly TokenId[],

@@ -27,7 +27,7 @@ function streamed({ model }: ComplianceContext, tokens: readonly TokenId[]): str
 export function tokenizerRules(context: ComplianceContext): void {
   const { rule, model } = context
 
-  rule('gives back every text exactly, leading spaces too', async () => {
+  rule('decodes every text exactly, including leading spaces', async () => {
     const { tokenizer } = model()
     for (const text of texts) {
       const decoded = tokenizer.decode(tokenizer.encode(text))
@@ -39,7 +39,7 @@ export function tokenizerRules(context: ComplianceContext): void {
     }
   })
 
-  rule('streams the same text as it decodes at once', async () => {
+  rule('streams the same text that decoding at once gives', async () => {
     const { tokenizer } = model()
     for (const tokens of [
       ...texts.map((text) => tokenizer.encode(text)),
@@ -58,18 +58,18 @@ export function tokenizerRules(context: ComplianceContext): void {
     assert.ok(special.every((token) => token >= 0 && token < tokenizer.vocabSize))
   })
 
-  rule('knows its end tokens, and leaves them out of the text when asked', async () => {
+  rule('has end tokens, and leaves them out of the text when asked', async () => {
     const { tokenizer } = model()
     assert.ok(tokenizer.eosTokens.size > 0, 'a model without an end token never ends an answer')
     for (const token of tokenizer.eosTokens) {
       const text = tokenizer.decode([token])
       assert.notEqual(text, '')
-      assert.deepEqual(tokenizer.encode(text), [token], 'special tokens written in a text are recognised')
+      assert.deepEqual(tokenizer.encode(text), [token], 'special tokens written in a text are recognized')
       assert.equal(tokenizer.decode([token], { skipSpecialTokens: true }), '')
     }
   })
 
-  rule('encodes a control token that a client spells out as text, whatever stands around it', async () => {
+  rule('encodes a control token that a client spells out as text, whatever surrounds it', async () => {
     const { tokenizer } = model()
     const { controlTexts } = tokenizer
     const mark = literalMarker(controlTexts)

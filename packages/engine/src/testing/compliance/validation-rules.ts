@@ -36,7 +36,7 @@ export function validationRules({ rule, model, prompts }: ComplianceContext): vo
     )
   }
 
-  rule('refuses logit_bias for no token, or out of its range', async () => {
+  rule('refuses logit_bias for an invalid token, or out of its range', async () => {
     const { vocabSize } = model().tokenizer
     const biases = [
       [vocabSize, 1],
@@ -56,7 +56,7 @@ export function validationRules({ rule, model, prompts }: ComplianceContext): vo
     await refused('top_logprobs', [{ topLogprobs: -1 }, { topLogprobs: 21 }, { topLogprobs: 0.5 }])
   })
 
-  rule('refuses no tokens, and tokens that are none', async () => {
+  rule('refuses an empty prompt, and invalid tokens', async () => {
     const { vocabSize } = model().tokenizer
     await onSession(model(), async (session) => {
       for (const tokens of [[], [-1], [vocabSize], [0.5], [NaN], [2 ** 53]]) {
@@ -66,7 +66,7 @@ export function validationRules({ rule, model, prompts }: ComplianceContext): vo
     })
   })
 
-  rule('refuses to truncate to what is no length of the cache', async () => {
+  rule('refuses to truncate to an invalid length', async () => {
     const prompt = prompts()[0] ?? []
     await onSession(model(), async (session) => {
       const answer = await takeIds(session, prompt, 3)
