@@ -73,7 +73,7 @@ describe('loading a model', () => {
 
   const [cuda] = detectLlamaBackends().gpus
   it.skipIf(cuda?.name !== 'cuda' || cuda.possible)(
-    'says what is missing for a card that was asked for',
+    'says what is missing for the configured GPU',
     async () => {
       await using engine = await engineWith({ gpu: 'cuda' })
       const failure = engine.load(spec)
@@ -82,7 +82,7 @@ describe('loading a model', () => {
     },
   )
 
-  it.skipIf(process.platform === 'darwin')('refuses Metal where there is none', async () => {
+  it.skipIf(process.platform === 'darwin')('refuses Metal on other systems', async () => {
     await using engine = await engineWith({ gpu: 'metal' })
     await expect(engine.load(spec)).rejects.toThrow(/metal is not supported on/)
   })

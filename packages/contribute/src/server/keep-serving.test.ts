@@ -6,7 +6,7 @@ import type { ServerState } from './server-state.ts'
 const timing = { firstPauseMs: 1, longestPauseMs: 4, steadyMs: 60_000, leaveMs: 10, maxAttempts: 4 }
 const crash = (...lastLines: string[]): ServerExit => ({ code: 1, signal: null, lastLines })
 
-/** Servers that end as told, one after the other; the last one runs until it is told to leave. */
+/** Servers that end as described, one after the other; the last one runs until `leave` is called. */
 function scripted(exits: readonly (ServerExit & { readonly served?: boolean })[]) {
   const starts: number[] = []
   const left: number[] = []
