@@ -124,8 +124,8 @@ describe('petals-chat contribute', () => {
       /petals_server\.py/.test(words),
     )
     process.kill(-servers[0]!.pid, 'SIGKILL')
-    await first.until(/is started again in 2 s/)
-    await first.until(/is started again[^]*Loading blocks 0-2 of 6/)
+    await first.until(/restarts in 2 s/)
+    await first.until(/restarts in[^]*Loading blocks 0-2 of 6/)
   })
 
   it('leaves the swarm on SIGTERM, reports what it answered, and leaves no process behind', async () => {

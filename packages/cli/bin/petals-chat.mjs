@@ -1,5 +1,5 @@
 #!/usr/bin/env node
-// Plain syntax in all of this file: an old Node must be able to read it, to say that it is too old.
+// This file uses only old syntax: an outdated Node must be able to run it, to report that it is too old.
 var version = process.versions.node.split('.').map(Number)
 if (version[0] < 22 || (version[0] === 22 && version[1] < 12)) {
   console.error(
@@ -15,7 +15,7 @@ if (version[0] < 22 || (version[0] === 22 && version[1] < 12)) {
 
 import('node:module')
   .then(function (module) {
-    // Compiled code is kept between runs: the command starts in about half the time.
+    // The compile cache is kept between runs, so the command starts in about half the time.
     if (module.enableCompileCache) module.enableCompileCache()
     return import('../dist/bin.js')
   })

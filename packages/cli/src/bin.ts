@@ -11,7 +11,7 @@ const terminal = new Terminal({
 })
 const args = process.argv.slice(2)
 
-/** The configuration may be what failed: the level is looked for where the user would have said it. */
+/** The configuration itself may have failed to load, so the level is read from where the user can set it. */
 const withStack =
   process.env.PETALS_CHAT_LOG_LEVEL === 'debug' || /--log-level[= ]debug\b/.test(args.join(' '))
 const fail = (error: unknown): number => reportFailure(error, terminal, { withStack })
@@ -20,11 +20,11 @@ process.on('uncaughtException', (error) => {
   process.exit(fail(error))
 })
 
-// The reader of our output has read enough (`petals-chat … | head`), the terminal was closed (EIO), or the log's disk is
-// full: no reason to stop serving.
+// The reader of the output has closed it (`petals-chat … | head`), the terminal was closed (EIO), or the disk of the log
+// is full. None of these is a reason to stop serving.
 for (const stream of [process.stdout, process.stderr]) stream.on('error', () => {})
 
-// The process that started this one is gone. Who handles SIGTERM has something to finish, and listens to this, too.
+// The process that started this one has ended. A command that handles SIGTERM has work to finish, and handles this, too.
 process.once('disconnect', () => {
   if (process.listenerCount('SIGTERM') === 0) process.exit(exitCodes.failure)
 })
@@ -35,5 +35,5 @@ const exitCode = await runProgram(args, {
   environment: process.env,
   workingDirectory: process.cwd(),
 }).catch(fail)
-// A result that is not written whole is no success.
+// An incompletely written result is not a success.
 process.exitCode = isOutputLost ? exitCode || exitCodes.failure : exitCode

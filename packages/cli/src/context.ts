@@ -1,7 +1,7 @@
 import type { Environment, Flags } from './config/overrides.ts'
 import type { Terminal } from './terminal/terminal.ts'
 
-/** What every command is given: the world outside, so that tests can bring their own. */
+/** The environment of every command, which tests replace. */
 export interface CommandContext {
   readonly terminal: Terminal
   readonly environment: Environment

@@ -8,14 +8,14 @@ import { withSwarmPaths } from './config/swarm-paths.ts'
 
 export interface EngineContext {
   readonly config: Pick<Config, 'llama' | 'swarm'> & { readonly models: readonly ModelEntry[] }
-  /** What relative paths of the configuration are relative to. */
+  /** Base of relative paths in the configuration. */
   readonly baseFolder: string
   readonly store: ModelStore
   readonly logger: Logger
   readonly metrics: Metrics
 }
 
-/** The engines that are needed; each is imported only then, since the libraries behind them are heavy. */
+/** The engines that are needed. Each is imported only then, because its libraries are heavy. */
 export interface Engines extends AsyncDisposable {
   readonly llama: Engine<LlamaModelSpec> | undefined
   readonly petals: PetalsEngine | undefined
@@ -23,7 +23,7 @@ export interface Engines extends AsyncDisposable {
   readonly models: readonly LoadableModel[]
 }
 
-/** Creates the engines of the configured models; the swarm engine also where only the swarm is to be shown. */
+/** Creates the engines of the configured models; with `withSwarm`, also the swarm engine, to show a swarm without models. */
 export async function createEngines(
   context: EngineContext,
   { withSwarm = false }: { readonly withSwarm?: boolean } = {},

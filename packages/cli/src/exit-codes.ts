@@ -1,15 +1,15 @@
-/** What the command's exit status says (docs/configuration.md). */
+/** Exit statuses of the command (docs/configuration.md). */
 export const exitCodes = {
   ok: 0,
-  /** It was tried and went wrong: a model can't be had, the port is taken, a check of `doctor` failed. */
+  /** The command failed: a model is unavailable, the port is in use, a check of `doctor` failed. */
   failure: 1,
-  /** Nothing was tried: the command line or the configuration is wrong. */
+  /** The command line or the configuration is wrong; nothing was done. */
   usage: 2,
-  /** The user pressed Ctrl+C a second time, or the process was told twice to end. */
+  /** The user pressed Ctrl+C a second time, or the process got a second signal to end. */
   interrupted: 130,
 } as const
 
-/** A failure that needs no more than its message to be understood. */
+/** A failure whose message explains it completely. */
 export class CommandError extends Error {
   override readonly name = 'CommandError'
   readonly exitCode: number

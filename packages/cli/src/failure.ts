@@ -4,11 +4,11 @@ import { CommandError, exitCodes } from './exit-codes.ts'
 import type { Terminal } from './terminal/terminal.ts'
 
 export interface FailureOptions {
-  /** Show where in the code it happened. */
+  /** Also print the stack trace. */
   readonly withStack: boolean
 }
 
-/** Tells the user why a command ended, in a sentence; gives the exit code. */
+/** Prints why a command failed. Returns the exit code. */
 export function reportFailure(error: unknown, terminal: Terminal, { withStack }: FailureOptions): number {
   terminal.status('')
   terminal.note(`${terminal.style('red', 'petals-chat:')} ${describeFailure(error)}`)
@@ -21,5 +21,5 @@ function describeFailure(error: unknown): string {
   if (error instanceof ConfigError || error instanceof CommandError || error instanceof EngineError)
     return error.message
   const message = error instanceof Error ? error.message : String(error)
-  return `something went wrong that should not: ${message}\nRun it again with --log-level debug to see where.`
+  return `unexpected error: ${message}\nRun the command again with --log-level debug to see the stack trace.`
 }

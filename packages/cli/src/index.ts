@@ -1,5 +1,5 @@
 /**
- * The `petals-chat` command, and what it is made of: the configuration with its schema, and the runtime that wires
+ * The `petals-chat` command and its parts: the configuration with its schema, and the runtime that wires
  * engines, registry and gateway together.
  *
  * ```ts

@@ -3,7 +3,7 @@ import { fileURLToPath } from 'node:url'
 
 const workspaceManifest = fileURLToPath(new URL('../../../package.json', import.meta.url))
 
-/** How this command is started from a shell: by npm in a clone of the repository, else by npx. */
+/** Returns how a shell starts this command: through npm in a clone of the repository, else through npx. */
 export function launcher(manifest: string = workspaceManifest): string {
   try {
     const { name } = JSON.parse(readFileSync(manifest, 'utf8')) as { readonly name?: unknown }

@@ -3,10 +3,10 @@ import { ProgressDisplay } from './terminal/progress.ts'
 import type { ProgressOptions } from './terminal/progress.ts'
 import type { Terminal } from './terminal/terminal.ts'
 
-/** As often as a bar looks smooth, in milliseconds. */
+/** Short enough for a smooth progress bar, in milliseconds. */
 const pollIntervalMs = 200
 
-/** Loads a model and shows how far it is. @throws EngineError */
+/** Loads a model and shows the progress. @throws EngineError */
 export async function loadModel(
   registry: ModelRegistry,
   spec: ModelSpec,

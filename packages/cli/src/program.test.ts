@@ -13,7 +13,7 @@ interface Result {
   readonly stderr: string
 }
 
-/** The command as a user runs it, in a process of its own. */
+/** Runs the command as a user does, in its own process. */
 function run(
   args: readonly string[],
   { cwd, env = {} }: { cwd?: string; env?: Record<string, string> } = {},
@@ -73,12 +73,12 @@ describe('petals-chat', () => {
       /--temperature: 'hot' is not allowed; it must be a number, 0 or more\./,
     ],
     [['completion', 'tcsh'], /There is no completion for 'tcsh'. Shells: bash, zsh, fish, powershell\./],
-    [['models', 'info', 'nonsense'], /'nonsense' is no configured model/],
+    [['models', 'info', 'nonsense'], /'nonsense' is not a configured model/],
     [
       ['--port', 'x'],
       /--port: server\.port: 'x' is not allowed; it must be a whole number from 0 to 65535\./,
     ],
-  ])('refuses %j in words, with exit code 2', async (args, words) => {
+  ])('refuses %j with an explanation and exit code 2', async (args, words) => {
     const { code, stderr, stdout } = await run(args)
     expect(stderr).toMatch(words)
     expect(stderr).not.toMatch(/\n\s+at /)
@@ -103,7 +103,7 @@ describe('petals-chat', () => {
     )
   })
 
-  it('takes a model of a swarm, and says what is wrong with an address', async () => {
+  it('accepts a model of a swarm, and explains a wrong address', async () => {
     await using folder = await temporaryFolder()
     await folder.write('petals-chat.yaml', 'models: [{ id: a, engine: petals, source: "hf:o/r" }]')
     const good = await run(['config', 'check'], { cwd: folder.path })
@@ -115,7 +115,7 @@ describe('petals-chat', () => {
     )
   })
 
-  it('prints the configuration that holds, with where it comes from and without secrets', async () => {
+  it('prints the effective configuration with its origins and without secrets', async () => {
     await using folder = await temporaryFolder()
     await folder.write('petals-chat.yaml', 'server:\n  host: localhost\n')
     const env = { HF_TOKEN: 'hf_canary', PETALS_CHAT_LOG_LEVEL: 'warn' }
@@ -132,7 +132,7 @@ describe('petals-chat', () => {
     })
   })
 
-  it('prints completions that hold every command and flag', async () => {
+  it('prints completions with every command and flag', async () => {
     for (const shell of ['bash', 'zsh', 'fish', 'powershell']) {
       const { code, stdout } = await run(['completion', shell])
       expect(code).toBe(0)

@@ -8,7 +8,7 @@ import { version } from './version.ts'
 
 export type ProgramContext = Omit<CommandContext, 'flags'>
 
-/** A command, with the words that stand behind its name. Resolves to its exit code; none means ok. */
+/** A command, with the arguments after its name. Resolves to its exit code; undefined means ok. */
 type Action = (context: CommandContext, args: readonly string[]) => Promise<number | void>
 
 type Run = (load: () => Promise<Action>) => (...params: unknown[]) => Promise<void>
@@ -28,7 +28,7 @@ export async function runProgram(args: readonly string[], context: ProgramContex
   return exitCode
 }
 
-/** The tree of commands. A command's code is imported when it runs, so that `--help` need not load it. */
+/** Creates the tree of commands. A command's code is imported when it runs, so that `--help` need not load it. */
 export function createProgram(context: ProgramContext, onExit: (code: number) => void): Command {
   const { terminal } = context
   const program = new Command('petals-chat')
@@ -56,9 +56,9 @@ export function createProgram(context: ProgramContext, onExit: (code: number) =>
       onExit((await action({ ...context, flags: command.optsWithGlobals() }, command.args)) ?? exitCodes.ok)
     }
   addCommands(program, run)
-  addModelCommands(program.command('models').description('list, fetch, delete and inspect models'), run)
+  addModelCommands(program.command('models').description('list, download, delete and inspect models'), run)
   addContributeCommand(program, run)
-  addSwarmCommands(program.command('swarm').description('look at the Petals swarm'), run)
+  addSwarmCommands(program.command('swarm').description('show the Petals swarm'), run)
   addConfigCommands(program.command('config').description('check and print the configuration'), run)
   return program
 }
@@ -66,20 +66,20 @@ export function createProgram(context: ProgramContext, onExit: (code: number) =>
 function addCommands(program: Command, run: Run): void {
   program
     .command('serve', { isDefault: true })
-    .description('serve the chat page and the APIs; what runs when no command is named')
+    .description('serve the chat page and the APIs (the default command)')
     .allowExcessArguments()
     .action(run(onlyCommandsOf(program, async () => (await import('./commands/serve.ts')).serve)))
   program
     .command('chat')
-    .argument('[prompt...]', "one question: prints its answer and ends; '-' stands for the text on stdin")
+    .argument('[prompt...]', "one question: prints the answer and exits; '-' stands for the text on stdin")
     .description('chat in the terminal')
     .option('-s, --system <text>', 'system prompt')
-    .option('-t, --temperature <number>', 'randomness; 0 always takes the most probable token')
-    .option('-n, --max-tokens <number>', 'longest answer, in tokens')
+    .option('-t, --temperature <number>', 'randomness; 0: always the most probable token')
+    .option('-n, --max-tokens <number>', 'maximum length of an answer, in tokens')
     .action(run(async () => (await import('./commands/chat.ts')).chat))
   program
     .command('doctor')
-    .description('check this machine, and say how to mend what is wrong')
+    .description('check this machine, and say how to fix problems')
     .action(run(async () => (await import('./commands/doctor.ts')).doctor))
   program
     .command('completion')
@@ -93,12 +93,12 @@ function addCommands(program: Command, run: Run): void {
     )
 }
 
-/** Its own flags and a few of the program's, some of which mean the server here. */
+/** Adds the command with its own flags and a few of the program's, some of which apply to the Petals server here. */
 function addContributeCommand(program: Command, run: Run): void {
   const command = program
     .command('contribute')
-    .argument('<model>', 'a repository of the Hub (owner/repo), a folder, or a model of the configuration')
-    .description('share this machine: serve blocks of a model to a Petals swarm')
+    .argument('<model>', 'a repository of the Hub (owner/repo), a folder, or a configured model')
+    .description('share this machine: serve blocks of a model in a Petals swarm')
   for (const [flag, summary] of contributeFlags) command.option(flag, summary)
   const shown = /^--(config|offline)$/
   command
@@ -113,27 +113,27 @@ function addContributeCommand(program: Command, run: Run): void {
 function addModelCommands(models: Command, run: Run): void {
   models
     .command('list', { isDefault: true })
-    .description('models of the configuration, and what is in the caches of this machine')
+    .description('list the configured models, and the contents of the caches')
     .allowExcessArguments()
     .action(run(onlyCommandsOf(models, async () => (await import('./commands/models-list.ts')).listModels)))
   const named = (name: string) => models.command(`${name} <model>`)
   named('pull')
-    .description('fetch the files of a model (a name of the configuration, or a source)')
+    .description('download the files of a model (a configured name, or a source)')
     .action(run(async () => (await import('./commands/models-pull.ts')).pullModel))
   named('rm')
     .description("delete a model's files from the caches")
     .action(run(async () => (await import('./commands/models-rm.ts')).removeModel))
   named('info')
-    .description('size, architecture, context length, memory needed, licence')
+    .description('show size, architecture, context length, memory and licence of a model')
     .action(run(async () => (await import('./commands/models-info.ts')).showModel))
 }
 
 function addSwarmCommands(swarm: Command, run: Run): void {
   swarm
     .command('status', { isDefault: true })
-    .description('the servers of the swarm, the blocks that they hold, and what is missing')
-    .option('-w, --watch', 'look again every two seconds')
-    .option('--json', 'as JSON, as GET /api/v1/swarm; with --watch one line a look')
+    .description('show the servers of the swarm, their blocks, and what is missing')
+    .option('-w, --watch', 'update every two seconds')
+    .option('--json', 'print JSON, as GET /api/v1/swarm does; with --watch, one line for each update')
     .allowExcessArguments()
     .action(run(onlyCommandsOf(swarm, async () => (await import('./commands/swarm-status.ts')).showSwarm)))
 }
@@ -141,16 +141,16 @@ function addSwarmCommands(swarm: Command, run: Run): void {
 function addConfigCommands(config: Command, run: Run): void {
   config
     .command('check')
-    .description('check the configuration; every mistake is listed with its line')
+    .description('check the configuration, and list every mistake with its line')
     .action(run(async () => (await import('./commands/config-check.ts')).checkConfig))
   config
     .command('print')
-    .description('print the configuration that holds, and where each value comes from')
-    .option('--json', 'as JSON, without the origins')
+    .description('print the effective configuration, and where each value comes from')
+    .option('--json', 'print JSON, without the origins')
     .action(run(async () => (await import('./commands/config-print.ts')).printConfig))
 }
 
-/** What runs when no command is named is also given every word that is none. */
+/** The default command also gets every word that is not a command: refuses such words. */
 function onlyCommandsOf(parent: Command, load: () => Promise<Action>): () => Promise<Action> {
   return async () =>
     async (context, [word]) => {
@@ -167,15 +167,15 @@ function unknownCommand(word: string, parent: Command): CommandError {
 }
 
 const helpFooter = `
-Flags win over environment variables, variables over the configuration file, the file over defaults.
-HF_TOKEN, HF_HOME, HF_HUB_CACHE, HF_ENDPOINT and HF_HUB_OFFLINE are heeded as by other programs of Hugging Face.
+Flags take precedence over environment variables, these over the configuration file, and the file over defaults.
+HF_TOKEN, HF_HOME, HF_HUB_CACHE, HF_ENDPOINT and HF_HUB_OFFLINE have the same meaning as in Hugging Face's programs.
 
 Examples:
   petals-chat                                        serve the default model on http://127.0.0.1:5000
-  petals-chat --model ./model.gguf --open            serve a file of yours and open the page
+  petals-chat --model ./model.gguf --open            serve a local file and open the page
   petals-chat --model hf:owner/repo:Q4_K_M           serve a model of the Hugging Face Hub
-  petals-chat swarm status --watch                   look at the Petals swarm
-  petals-chat contribute owner/repo                  serve blocks of a model to it
+  petals-chat swarm status --watch                   show the Petals swarm
+  petals-chat contribute owner/repo                  serve blocks of a model in the swarm
   petals-chat chat "What is the capital of France?"  ask in the terminal
 
-Exit status: 0 done, 1 failed, 2 wrong command line or configuration, 130 interrupted.`
+Exit status: 0 success, 1 failure, 2 wrong command line or configuration, 130 interrupted.`

@@ -12,9 +12,9 @@ import type { Terminal } from './terminal/terminal.ts'
 export interface RuntimeOptions {
   readonly terminal: Terminal
   readonly metrics?: Metrics
-  /** Log no more than warnings, unless the user set a level. */
+  /** Log only warnings and errors, unless the user has set a level. */
   readonly quiet?: boolean
-  /** Offer `swarm` even if no model is of a swarm. */
+  /** Provide `swarm` even if no model belongs to a swarm. */
   readonly withSwarm?: boolean
 }
 
@@ -23,18 +23,18 @@ export interface Runtime extends AsyncDisposable {
   readonly logger: Logger
   readonly store: ModelStore
   readonly registry: ModelRegistry
-  /** The swarm behind the models; undefined if none is of a swarm. */
+  /** The swarm of the models; undefined if no model belongs to one. */
   readonly swarm: SwarmView | undefined
 }
 
-/** Wires config → logger → store → engines → registry. Nothing heavy is loaded before a model is. */
+/** Connects config → logger → store → engines → registry. Nothing heavy is loaded before the first model. */
 export async function createRuntime(loaded: LoadedConfig, options: RuntimeOptions): Promise<Runtime> {
   const { config, baseFolder } = loaded
   const { terminal, metrics = silentMetrics, withSwarm = false } = options
   const logger = await createConfiguredLogger(loaded, options)
   const store = createStore(loaded, logger)
   const engines = await createEngines({ config, baseFolder, store, logger, metrics }, { withSwarm })
-  // On a terminal the progress bar and the list of models say the same, better.
+  // On a terminal, the progress bar and the list of models show the same more clearly.
   const registryLogger =
     terminal.isInteractive && config.log.level !== 'debug' ? onlyWarnings(logger) : logger
   const registry = createModelRegistry({
@@ -56,7 +56,7 @@ export async function createRuntime(loaded: LoadedConfig, options: RuntimeOption
   }
 }
 
-/** The model store alone, for commands that load no model. */
+/** Creates only the model store, for commands that load no model. */
 export function createStore({ config, baseFolder }: LoadedConfig, logger?: Logger): ModelStore {
   return createModelStore(config.hub, { logger, baseFolder })
 }

@@ -138,7 +138,7 @@ function createApp(context: GatewayContext, { metrics, webRoot }: GatewayDepende
 function assertBindAllowed({ host, allowPublic }: GatewayConfig): void {
   if (allowPublic || isLoopbackHost(host)) return
   throw new ListenError(
-    `Listening on ${host} would let everybody who reaches it use the models of this server. ` +
+    `Listening on ${host} would let every client that reaches it use the models of this server. ` +
       'If that is meant, set server.allowPublic to true; otherwise leave server.host at 127.0.0.1.',
   )
 }

@@ -34,7 +34,7 @@ function recordPrompts(answer: (prompt: string) => string) {
 }
 
 describe('Conversation', () => {
-  it('hands the whole dialogue to the model, and runs only what is new', async () => {
+  it('passes the whole dialogue to the model, but runs only the new tokens', async () => {
     const { prompts, reply } = recordPrompts((prompt) =>
       prompt.includes('second') ? 'answer 2' : 'answer 1',
     )
@@ -64,7 +64,7 @@ describe('Conversation', () => {
     expect(prompts.at(-1)).not.toContain('abcdefghij')
   })
 
-  it('forgets a message that can’t be answered, and goes on', async () => {
+  it('drops a message that can’t be answered, and continues', async () => {
     const prompts: string[] = []
     const { conversation } = await start({
       contextLength: 64,
@@ -75,7 +75,7 @@ describe('Conversation', () => {
     expect(prompts.at(-1)).not.toContain('xxx')
   })
 
-  it('begins anew on request, with its system prompt', async () => {
+  it('starts a new dialogue on request, with its system prompt', async () => {
     const { prompts, reply } = recordPrompts(() => 'ok')
     const { conversation } = await start({ reply }, { system: 'Be brief.' })
     await ask(conversation, 'first')
@@ -85,7 +85,7 @@ describe('Conversation', () => {
     expect(prompts.at(-1)).not.toContain('first')
   })
 
-  it('keeps to the longest answer and the longest session', async () => {
+  it('respects the maximum lengths of answers and sessions', async () => {
     const { conversation } = await start({}, { maxNewTokens: 5 })
     const { end } = await ask(conversation, 'go on')
     expect(end).toMatchObject({ finishReason: 'length', usage: { completionTokens: 5 } })

@@ -12,9 +12,9 @@ import type {
 export interface ConversationOptions {
   readonly system?: string | undefined
   readonly sampling: SamplingParams
-  /** Longest answer in tokens. */
+  /** Maximum length of an answer in tokens. */
   readonly maxNewTokens: number
-  /** Longest session that the model's entry allows, in tokens. */
+  /** Maximum length of a session that the model's entry allows, in tokens. */
   readonly maxSessionLength?: number | undefined
 }
 
@@ -31,15 +31,15 @@ export class Conversation implements AsyncDisposable {
     this.clear()
   }
 
-  /** Forgets all turns; the system prompt stays. */
+  /** Drops all turns; the system prompt stays. */
   clear(): void {
     const { system } = this.#options
     this.#messages = system === undefined ? [] : [{ role: 'system', content: system }]
   }
 
   /**
-   * Answers a message, text by text. An answer that is stopped by the signal stays in the dialogue as far as it got; a
-   * message that can't be answered is forgotten. @throws EngineError
+   * Yields the answer to a message in pieces of text. The text of an answer that the signal stopped stays in the dialogue;
+   * a message that can't be answered is dropped. @throws EngineError
    */
   async *answer(
     content: string,

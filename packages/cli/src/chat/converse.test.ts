@@ -10,7 +10,7 @@ import type { PromptResult } from './prompt-line.ts'
 const type = (text: string): PromptResult => ({ type: 'message', text })
 const interrupt: PromptResult = { type: 'interrupt' }
 
-/** Types these, one after another, and then ends the input. */
+/** Types the inputs one after another, and then ends the input. */
 async function run(inputs: readonly PromptResult[], options: ScriptedEngineOptions) {
   const model = await new ScriptedEngine(options).load(
     modelSpecSchema.parse({ id: 'test', engine: 'llama', source: 'none' }),
@@ -37,7 +37,7 @@ describe('converse', () => {
     expect(listeners.size).toBe(0)
   })
 
-  it('stops an answer at Ctrl+C, and leaves at the second', async () => {
+  it('stops an answer at the first Ctrl+C, and exits at the second', async () => {
     let press = () => {}
     const model = await new ScriptedEngine({
       beforeStep: ({ step }) => (step === 3 ? press() : undefined),
@@ -55,7 +55,7 @@ describe('converse', () => {
     expect(left).toHaveLength(1)
   })
 
-  it('says what an answer waits for', async () => {
+  it('shows what an answer waits for', async () => {
     const model = await new ScriptedEngine({ reply: () => 'Hi there.' }).load(
       modelSpecSchema.parse({ id: 'test', engine: 'llama', source: 'none' }),
     )
@@ -75,12 +75,10 @@ describe('converse', () => {
     const left = [type('hello')]
     const read = async (): Promise<PromptResult> => left.shift() ?? { type: 'end' }
     await converse(conversation, { terminal, read, onInterrupt: () => () => {} })
-    expect(screen()).toMatch(
-      /\(waiting for a server of blocks 12-23, until .* at the longest\)[^]*Hi there\./,
-    )
+    expect(screen()).toMatch(/\(waiting for a server of blocks 12-23, until .* at the latest\)[^]*Hi there\./)
   })
 
-  it('asks again before it leaves at a prompt', async () => {
+  it('asks for confirmation before it exits at a prompt', async () => {
     const { stdout, unread } = await run(
       [interrupt, type('hello'), interrupt, interrupt, type('never read')],
       { reply: () => 'Hi.' },
@@ -90,18 +88,18 @@ describe('converse', () => {
     expect(unread).toBe(1)
   })
 
-  it('knows its commands', async () => {
+  it('runs its commands', async () => {
     const { stdout, unread } = await run(
       [type('/help'), type('/new'), type('/nonsense'), type('/exit'), type('never read')],
       {},
     )
-    expect(stdout).toContain('/new     forget')
-    expect(stdout).toContain('A new dialogue.')
+    expect(stdout).toContain('/new     start')
+    expect(stdout).toContain('New dialogue.')
     expect(stdout).toContain('There is no command /nonsense')
     expect(unread).toBe(1)
   })
 
-  it('goes on after an answer that failed', async () => {
+  it('continues after a failed answer', async () => {
     let steps = 0
     const beforeStep = () => {
       if (steps++ === 0) throw new ModelUnavailableError('The engine was restarted. Try again.')

@@ -9,17 +9,17 @@ import { waitNotes } from './wait-notes.ts'
 export interface ConverseOptions {
   readonly terminal: Terminal
   readonly read: ReadPrompt
-  /** Calls back on Ctrl+C until the returned function is called. */
+  /** Calls `listener` on Ctrl+C until the returned function is called. */
   readonly onInterrupt: (listener: () => void) => () => void
 }
 
-const help = `/new     forget this dialogue and begin another
-/exit    leave (also Ctrl+D, or Ctrl+C twice)
-/help    this list
+const help = `/new     start a new dialogue
+/exit    exit (also Ctrl+D, or Ctrl+C twice)
+/help    show this list
 Ctrl+C   stop the answer
 """      begins and ends a message of several lines`
 
-/** The dialogue in the terminal, until the user leaves it. Resolves to the exit code. */
+/** Runs the dialogue in the terminal until the user exits. Resolves to the exit code. */
 export async function converse(conversation: Conversation, options: ConverseOptions): Promise<number> {
   const { terminal, read } = options
   let isInterrupted = false
@@ -29,7 +29,7 @@ export async function converse(conversation: Conversation, options: ConverseOpti
     if (input.type === 'interrupt') {
       if (isInterrupted) return exitCodes.ok
       isInterrupted = true
-      terminal.out(terminal.style('dim', 'Press Ctrl+C again to leave.'))
+      terminal.out(terminal.style('dim', 'Press Ctrl+C again to exit.'))
       continue
     }
     isInterrupted = false
@@ -45,7 +45,7 @@ function runSlashCommand(command: string, conversation: Conversation, terminal: 
     case '/new':
     case '/clear':
       conversation.clear()
-      terminal.out(terminal.style('dim', 'A new dialogue.'))
+      terminal.out(terminal.style('dim', 'New dialogue.'))
       return
     case '/help':
     case '/?':
@@ -56,7 +56,7 @@ function runSlashCommand(command: string, conversation: Conversation, terminal: 
   }
 }
 
-/** Streams an answer; resolves to whether the user stopped it. */
+/** Streams an answer. Resolves to true if the user stopped it. */
 async function showAnswer(
   conversation: Conversation,
   text: string,
@@ -83,6 +83,6 @@ async function showAnswer(
 
 function describeEnd({ finishReason, usage, timings }: GenerationEndEvent): string {
   const speed = (usage.completionTokens - 1) / (timings.decodeMs / 1000)
-  const cut = finishReason === 'length' ? ', cut at the longest length' : ''
+  const cut = finishReason === 'length' ? ', truncated at the maximum length' : ''
   return `(${usage.completionTokens} tokens${Number.isFinite(speed) ? `, ${speed.toFixed(1)} tokens/s` : ''}${cut})`
 }

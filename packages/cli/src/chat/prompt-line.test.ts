@@ -27,7 +27,7 @@ describe('createPromptLine', () => {
     expect(await message).toEqual({ type: 'message', text: 'one\ntwo\nthree' })
   })
 
-  it('tells Ctrl+C from Ctrl+D', async () => {
+  it('distinguishes Ctrl+C from Ctrl+D', async () => {
     const { input, read } = start()
     const interrupted = read('> ')
     input.write('\u0003')
@@ -37,7 +37,7 @@ describe('createPromptLine', () => {
     expect(await ended).toEqual({ type: 'end' })
   })
 
-  it('keeps what was typed for the arrow keys', async () => {
+  it('keeps a history for the arrow keys', async () => {
     const { input, read } = start()
     const first = read('> ')
     input.write('hello\r')

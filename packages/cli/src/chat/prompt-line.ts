@@ -1,15 +1,15 @@
 import { createInterface } from 'node:readline'
 
-/** What came of asking for a message: a text, Ctrl+C, or the end of the input (Ctrl+D). */
+/** The result of a prompt: a message, Ctrl+C, or the end of the input (Ctrl+D). */
 export type PromptResult =
   | { readonly type: 'message'; readonly text: string }
   | { readonly type: 'interrupt' }
   | { readonly type: 'end' }
 
-/** Asks for the next message. */
+/** Prompts for the next message. */
 export type ReadPrompt = (prompt: string) => Promise<PromptResult>
 
-/** Opens and closes a text of several lines, as in other chats of this kind. */
+/** Opens and closes a message of several lines, as in other terminal chats. */
 const fence = '"""'
 
 /**
@@ -35,7 +35,7 @@ export function createPromptLine(input: NodeJS.ReadableStream, output: NodeJS.Wr
       const finish = (result: PromptResult) => {
         if (isAnswered) return
         isAnswered = true
-        // The prompt's line is left as it is; what comes next begins on its own.
+        // Ends the line of the prompt, so that later output starts on a new line.
         if (result.type !== 'message') output.write('\n')
         readline.close()
         resolve(result)

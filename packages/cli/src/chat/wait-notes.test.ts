@@ -2,7 +2,7 @@ import { expect, it } from 'vitest'
 import { recordingTerminal } from '../testing/recording-terminal.ts'
 import { waitNotes } from './wait-notes.ts'
 
-it('notes each wait once, and again when it goes on for much longer or ends in between', () => {
+it('reports each wait once, and again if it is extended by much or was interrupted', () => {
   const { terminal, stderr } = recordingTerminal()
   const onWait = waitNotes(terminal)
   const wait = (start: number, until: number) => onWait({ blocks: [{ start, end: 24 }], since: 0, until })

@@ -1,22 +1,22 @@
 import { describeWait, type SwarmWait, type WaitOptions } from '@petals-chat/engine'
 import type { Terminal } from '../terminal/terminal.ts'
 
-/** The end of a wait moves with each sign of life. So much is worth a new line, in milliseconds. */
-const worthTellingMs = 30_000
+/** The end of a wait is extended whenever a server responds. A new line is printed if it moves by this many milliseconds. */
+const minimumExtensionMs = 30_000
 
-/** Notes what an answer waits for: once for each wait, not for each change of its end. */
+/** Returns a listener that reports what an answer waits for: once for each wait, not at each change of its end. */
 export function waitNotes(terminal: Terminal): NonNullable<WaitOptions['onWait']> {
-  let told: SwarmWait | undefined
+  let reported: SwarmWait | undefined
   return (wait) => {
     const isSame =
-      told !== undefined &&
+      reported !== undefined &&
       wait !== undefined &&
-      describeWait(told) === describeWait(wait) &&
-      wait.until - told.until < worthTellingMs
+      describeWait(reported) === describeWait(wait) &&
+      wait.until - reported.until < minimumExtensionMs
     if (isSame) return
-    told = wait
+    reported = wait
     if (wait === undefined) return
     const until = new Date(wait.until).toLocaleTimeString()
-    terminal.note(terminal.style('dim', `\n(${describeWait(wait)}, until ${until} at the longest)`))
+    terminal.note(terminal.style('dim', `\n(${describeWait(wait)}, until ${until} at the latest)`))
   }
 }

@@ -11,7 +11,7 @@ import { loadModel } from '../load-model.ts'
 import { createRuntime } from '../runtime.ts'
 import type { Terminal } from '../terminal/terminal.ts'
 
-/** Chats with the first model in this terminal, or answers one question; no server, no HTTP. */
+/** Chats with the first model in the terminal, or answers one question. Needs no server and no HTTP. */
 export async function chat(context: CommandContext, words: readonly string[]): Promise<number> {
   const { terminal, flags } = context
   const options = readOptions(flags)
@@ -27,12 +27,10 @@ export async function chat(context: CommandContext, words: readonly string[]): P
     maxNewTokens: options.maxTokens ?? defaults.max_new_tokens,
     maxSessionLength: spec.maxSessionLength,
   })
-  // Awaited here: on leaving this function the conversation and the model are disposed.
+  // Awaited here, because the conversation and the model are disposed at the end of this function.
   if (question !== undefined) return await answerOnce(conversation, question, terminal)
 
-  terminal.out(
-    `${terminal.style('bold', spec.displayName ?? spec.id)} is ready. /help shows what can be typed here.`,
-  )
+  terminal.out(`${terminal.style('bold', spec.displayName ?? spec.id)} is ready. /help shows the commands.`)
   const read = createPromptLine(process.stdin, process.stdout)
   return await converse(conversation, { terminal, read, onInterrupt: onSigint })
 }
@@ -44,7 +42,7 @@ async function answerOnce(conversation: Conversation, question: string, terminal
   return exitCodes.ok
 }
 
-/** The question of the command line, where `-` stands for what is piped in; undefined: the user wants to type. */
+/** Returns the question of the command line, in which `-` stands for stdin. Undefined: the user wants to type messages. */
 async function readQuestion(words: readonly string[]): Promise<string | undefined> {
   const isPiped = !process.stdin.isTTY && words.length === 0
   const parts = words.filter((word) => word !== '-')
@@ -52,7 +50,7 @@ async function readQuestion(words: readonly string[]): Promise<string | undefine
   const question = [parts.join(' '), piped.trim()].filter((part) => part !== '').join('\n\n')
   if (question !== '') return question
   if (!isPiped && words.length === 0) return undefined
-  throw new CommandError('There is no question: give one as an argument or on stdin.', exitCodes.usage)
+  throw new CommandError('No question given: pass one as an argument or on stdin.', exitCodes.usage)
 }
 
 function onSigint(listener: () => void): () => void {

@@ -2,12 +2,12 @@ import type { Command } from 'commander'
 import type { CommandContext } from '../context.ts'
 import { CommandError, exitCodes } from '../exit-codes.ts'
 
-/** What can stand behind each command: `models` → `list pull rm info --host …`. */
+/** The words that may follow each command: `models` → `list pull rm info --host …`. */
 export type Words = ReadonlyMap<string, readonly string[]>
 
 const shells: Readonly<Record<string, (words: Words) => string>> = { bash, zsh, fish, powershell }
 
-/** Prints a completion script made from the very tree of commands that runs. */
+/** Prints a completion script that is generated from the program's own commands. */
 export async function completion(
   { terminal }: CommandContext,
   [shell = '']: readonly string[],
@@ -79,7 +79,7 @@ function fish(words: Words): string {
       .map((word) => {
         const condition = command === '' ? '__fish_use_subcommand' : `__fish_seen_subcommand_from ${command}`
         const what = word.startsWith('--') ? `-l ${word.slice(2)}` : `-a ${word}`
-        // Flags of the program go with every command.
+        // The program's own flags are valid for every command.
         return `complete -c petals-chat${command === '' && word.startsWith('--') ? '' : ` -n '${condition}'`} ${what}`
       }),
   )

@@ -3,7 +3,7 @@ import { loadConfig } from '../config/load.ts'
 import { formatProblem } from '../config/problem.ts'
 import type { CommandContext } from '../context.ts'
 
-/** Loads the configuration and says that it is valid: `serve` would take it. Mistakes are thrown as they were found. */
+/** Loads the configuration and reports that it is valid, as for `serve`. @throws ConfigError with all mistakes */
 export async function checkConfig(context: CommandContext): Promise<void> {
   const { terminal } = context
   const loaded = await loadConfig(context)

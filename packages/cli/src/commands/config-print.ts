@@ -7,7 +7,7 @@ import { isSecret } from '../config/secrets.ts'
 import { isRecord } from '../config/tree.ts'
 import type { CommandContext } from '../context.ts'
 
-/** Prints the configuration that holds, each value with where it comes from; secrets are masked. */
+/** Prints the effective configuration, with the origin of each value; secrets are masked. */
 export async function printConfig(context: CommandContext): Promise<void> {
   const { config, origin } = await loadConfig(context)
   const models = config.models.map((model) => ({ ...model, source: formatModelSource(model.source) }))
@@ -31,7 +31,7 @@ function mask(value: unknown, path: KeyPath): unknown {
   )
 }
 
-/** YAML, with the origin of each value as a comment behind it. */
+/** Returns lines of YAML, with the origin of each value in a comment after it. */
 function describe(
   value: Readonly<Record<string, unknown>>,
   path: KeyPath,

@@ -21,14 +21,14 @@ import { waitForShutdown } from '../serve/shutdown.ts'
 import { formatDuration } from '../terminal/format.ts'
 import type { Terminal } from '../terminal/terminal.ts'
 
-/** Where the status can't be redrawn, it is a line this often, and only if there is something new. */
+/** Interval of status lines where a line can't be redrawn; a line is printed only if it has changed. */
 const statusEveryMs = 60_000
 
-/** Makes this machine a server of a swarm until it is told to stop. */
+/** Runs this machine as a server of a swarm until the user stops it. */
 export async function contribute(context: CommandContext, args: readonly string[]): Promise<number> {
   const { terminal } = context
   try {
-    terminal.status('Looking at the model and this machine …')
+    terminal.status('Checking the model and this machine …')
     const preparation = await prepare(context, args)
     terminal.status('')
     describe(terminal, preparation)
@@ -53,7 +53,7 @@ function describe(terminal: Terminal, preparation: Preparation): void {
     terminal.note(`${terminal.style('yellow', '!')} ${warning}`)
 }
 
-/** Makes the environment if need be, then keeps the server running until SIGINT, SIGTERM or the end of the terminal. */
+/** Creates the environment if needed, then keeps the server running until SIGINT, SIGTERM or the end of the terminal. */
 async function run(context: CommandContext, preparation: Preparation): Promise<void> {
   const { terminal } = context
   const stop = new AbortController()
@@ -61,19 +61,19 @@ async function run(context: CommandContext, preparation: Preparation): Promise<v
     onFirst: () => {
       stop.abort(new CommandError('Stopped.', exitCodes.interrupted))
       terminal.status('')
-      terminal.note('Stopping: the server tells the swarm that it leaves. Ctrl+C again ends at once.')
+      terminal.note('Stopping: the server is leaving the swarm. Press Ctrl+C again to stop at once.')
     },
   })
   void stopping
   try {
-    await makeIfNeeded(terminal, preparation, stop.signal)
+    await createIfNeeded(terminal, preparation, stop.signal)
     await serve(context, preparation, stop.signal)
   } catch (error) {
     if (!stop.signal.aborted) throw withLog(error, preparation)
   }
 }
 
-async function makeIfNeeded(
+async function createIfNeeded(
   terminal: Terminal,
   { environment }: Preparation,
   signal: AbortSignal,
@@ -115,7 +115,7 @@ async function serve(
       onState: (state) => display.update(state),
       onRestart: ({ message }, pauseMs) =>
         terminal.note(
-          `${message}\nThe server is started again in ${formatDuration(pauseMs / 1000)} (log: ${logFile}).`,
+          `${message}\nThe server restarts in ${formatDuration(pauseMs / 1000)} (log: ${logFile}).`,
         ),
       signal,
     })
@@ -124,18 +124,18 @@ async function serve(
   }
 }
 
-/** A failed server's own words are in its log. */
+/** Refers to the log, which has the failed server's own messages. */
 function withLog(error: unknown, { logFile, request }: Preparation): unknown {
   if (!(error instanceof ContributeError) || request.isVerbose) return error
   return new ContributeError(
-    `${error.message}\nThe server's own words: ${logFile} (or run it again with --verbose).`,
+    `${error.message}\nThe server's log: ${logFile} (or run the command again with --verbose).`,
     {
       cause: error,
     },
   )
 }
 
-/** What the server is doing, from its start to its end. */
+/** Shows the state of the server from its start to its end. */
 class ServerDisplay implements Disposable {
   readonly #terminal: Terminal
   readonly #preparation: Preparation
@@ -171,14 +171,14 @@ class ServerDisplay implements Disposable {
     clearInterval(this.#timer)
     this.#activity?.[Symbol.dispose]()
     this.#terminal.status('')
-    if (this.#state !== undefined && this.#isAnnounced) this.#terminal.note(this.#words())
+    if (this.#state !== undefined && this.#isAnnounced) this.#terminal.note(this.#statusLine())
   }
 
   #announce({ addresses }: ServerState): void {
     const terminal = this.#terminal
     const { settings, model, blockModel } = this.#preparation
     terminal.status('')
-    terminal.out(`\n${terminal.style('green', '✓')} ${this.#words()}`)
+    terminal.out(`\n${terminal.style('green', '✓')} ${this.#statusLine()}`)
     if (settings.swarm === 'public') return terminal.out('Ctrl+C leaves the swarm.')
     const others = settings.swarm === 'new' ? addresses : [...addresses, ...settings.swarm]
     const target = {
@@ -209,7 +209,7 @@ class ServerDisplay implements Disposable {
     return [start, ...words.map(quoteWord)].join(' ')
   }
 
-  #words(): string {
+  #statusLine(): string {
     const upSeconds = (performance.now() - (this.#servingSince ?? performance.now())) / 1000
     return servingWords(this.#state!, this.#preparation.blockModel.blocks, upSeconds)
   }
@@ -217,11 +217,11 @@ class ServerDisplay implements Disposable {
   #tick(): void {
     if (this.#state?.phase !== 'serving') return
     if (this.#terminal.isInteractive) {
-      this.#terminal.status(this.#words().slice(0, this.#terminal.columns - 1))
+      this.#terminal.status(this.#statusLine().slice(0, this.#terminal.columns - 1))
       return
     }
-    const line = this.#words().replace(/ · up .*$/, '')
-    if (line !== this.#lastLine) this.#terminal.note(this.#words())
+    const line = this.#statusLine().replace(/ · up .*$/, '')
+    if (line !== this.#lastLine) this.#terminal.note(this.#statusLine())
     this.#lastLine = line
   }
 }

@@ -29,14 +29,14 @@ const checks: readonly Check[] = [
   webCheck,
 ]
 
-/** Checks this machine and says how to mend what is wrong. Exit code 1 if something has to be mended. */
+/** Checks this machine and says how to fix problems. Exit code 1 if something must be fixed. */
 export async function doctor(context: CommandContext): Promise<number> {
   const { terminal, environment, workingDirectory } = context
   const loaded = await loadConfig(context).catch((error: unknown) => {
     if (error instanceof ConfigError) return error
     throw error
   })
-  // The machine is worth a look even where the file has mistakes.
+  // The machine is checked even if the file has mistakes.
   const usable =
     loaded instanceof ConfigError
       ? await loadConfig({ environment: {}, flags: {}, workingDirectory, ignoreFile: true })
@@ -75,9 +75,9 @@ function summarize(terminal: Terminal, results: readonly CheckResult[]): number 
   const failures = results.filter(({ status }) => status === 'failure').length
   terminal.out()
   if (failures === 0) {
-    terminal.out('Everything that Petals Chat needs is here.')
+    terminal.out('Petals Chat has everything that it needs.')
     return exitCodes.ok
   }
-  terminal.out(`${failures === 1 ? 'One thing has' : `${failures} things have`} to be mended (✗).`)
+  terminal.out(`${failures === 1 ? 'One problem' : `${failures} problems`} must be fixed (✗).`)
   return exitCodes.failure
 }

@@ -11,7 +11,7 @@ import { EngineError, type ModelFiles } from '@petals-chat/engine'
 import type { PetalsModelSpec } from '@petals-chat/petals/config'
 import type { CachedModel, ModelSourceInfo, ModelStore } from '@petals-chat/hub'
 
-/** Shows what is known of a model: its files, what the GGUF or config.json says, the memory that it needs. */
+/** Shows what is known about a model: its files, the properties in its GGUF or config.json, the memory that it needs. */
 export async function showModel(context: CommandContext, [name = '']: readonly string[]): Promise<void> {
   const { terminal } = context
   const loaded = await loadConfig(context)
@@ -48,7 +48,7 @@ async function describe(model: ModelEntry, loaded: LoadedConfig): Promise<readon
 const optional = (label: string, value: string | undefined): readonly Field[] =>
   value === undefined ? [] : [[label, value]]
 
-/** @param cached what the caches hold, for a model of which only parts are fetched */
+/** @param cached - the contents of the caches, for a model of which only parts are downloaded */
 function describeSource(info: ModelSourceInfo, cached: readonly CachedModel[] | undefined): readonly Field[] {
   const { source, files, sizeBytes, gated, page, detail } = info
   const size = sizeBytes === undefined ? 'size unknown' : formatBytes(sizeBytes)
@@ -74,7 +74,7 @@ function stateOf(
   if (isHere && (type === 'local' || cachedBytes > 0)) return 'on this machine'
   const repository = source.split('@')[0]
   const bytes = cached?.find((each) => each.source === repository)?.sizeBytes ?? cachedBytes
-  return bytes === 0 ? 'not here yet' : `${formatBytes(bytes)} here`
+  return bytes === 0 ? 'not downloaded' : `${formatBytes(bytes)} downloaded`
 }
 
 async function describeRepository(model: ModelEntry, store: ModelStore): Promise<readonly Field[]> {
@@ -84,12 +84,14 @@ async function describeRepository(model: ModelEntry, store: ModelStore): Promise
     const localPart = config === undefined ? [] : describeLocalPart(config)
     return model.engine === 'petals' ? [...(await describeInSwarm(model, files)), ...localPart] : localPart
   } catch {
-    // What can't be had (offline, gated, a source of one file) was said with the source.
-    return model.engine === 'petals' ? [] : [['More', 'once its file is here: petals-chat models pull']]
+    // Why the files are unavailable (offline, gated, a source of one file) was reported with the source.
+    return model.engine === 'petals'
+      ? []
+      : [['More', 'available after the download: petals-chat models pull']]
   }
 }
 
-/** A model that no swarm could serve is still worth the other lines. */
+/** Reports an error as a note, because the other lines are useful even for a model that no swarm can serve. */
 async function describeInSwarm(model: PetalsModelSpec, files: ModelFiles): Promise<readonly Field[]> {
   try {
     return await describeSwarmModel(model, files)

@@ -5,7 +5,7 @@ import { loadConfig } from '../config/load.ts'
 import type { CommandContext } from '../context.ts'
 import { formatBytes, formatTable } from '../terminal/format.ts'
 
-/** Lists the configured models and what the caches hold besides. Asks nobody on the network. */
+/** Lists the configured models and the contents of the caches. Uses no network. */
 export async function listModels(context: CommandContext): Promise<void> {
   const { terminal } = context
   const { config, baseFolder } = await loadConfig(context)
@@ -38,7 +38,9 @@ async function describeModel(
 async function describeFiles(source: ModelSource, store: ModelStore): Promise<string> {
   const alternatives = await store.info(source)
   const best = alternatives.toSorted((a, b) => b.cachedBytes - a.cachedBytes)[0]
-  if (best === undefined || best.cachedBytes === 0) return 'not here yet'
+  if (best === undefined || best.cachedBytes === 0) return 'not downloaded'
   const isWhole = best.files.length > 0 && best.files.every(({ path }) => path !== undefined)
-  return isWhole ? `here, ${formatBytes(best.cachedBytes)}` : `${formatBytes(best.cachedBytes)} here`
+  return isWhole
+    ? `downloaded, ${formatBytes(best.cachedBytes)}`
+    : `${formatBytes(best.cachedBytes)} downloaded`
 }

@@ -11,8 +11,8 @@ import { createStore } from '../runtime.ts'
 import { ProgressDisplay } from '../terminal/progress.ts'
 
 /**
- * Fetches a model's file and prints where it is; of a swarm model, the parts that run here. What is here already is not
- * fetched again.
+ * Downloads a model's file and prints its path; of a swarm model, downloads the parts that run on this machine. What is
+ * already here is not downloaded again.
  */
 export async function pullModel(context: CommandContext, [name = '']: readonly string[]): Promise<void> {
   const { terminal } = context
@@ -20,7 +20,7 @@ export async function pullModel(context: CommandContext, [name = '']: readonly s
   const model = findModel(loaded, name, context.workingDirectory)
   const stopping = new AbortController()
   process.once('SIGINT', () =>
-    stopping.abort(new CommandError('Interrupted. What was fetched is kept.', exitCodes.interrupted)),
+    stopping.abort(new CommandError('Interrupted. The downloaded part is kept.', exitCodes.interrupted)),
   )
   const display = new ProgressDisplay(terminal)
   const options: FileOptions = {
@@ -32,7 +32,7 @@ export async function pullModel(context: CommandContext, [name = '']: readonly s
       ? pullLocalPart(model, loaded, options)
       : pullFile(model, loaded, options))
     display.finish()
-    if (file === undefined) terminal.note(`All that runs here of ${model.id} is on this machine.`)
+    if (file === undefined) terminal.note(`All local parts of ${model.id} are on this machine.`)
     else terminal.out(file)
   } finally {
     display.finish()
@@ -42,7 +42,7 @@ export async function pullModel(context: CommandContext, [name = '']: readonly s
 const pullFile = ({ source, sha256 }: LlamaModelSpec, loaded: LoadedConfig, options: FileOptions) =>
   createStore(loaded).resolveFile(source, { ...options, sha256, refresh: true })
 
-/** Tokenizer, embeddings and LM head; its blocks stay with the servers. */
+/** Downloads tokenizer, embeddings and LM head; the blocks stay on the servers. */
 async function pullLocalPart(
   model: PetalsModelSpec,
   loaded: LoadedConfig,

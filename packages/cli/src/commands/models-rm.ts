@@ -14,29 +14,29 @@ interface Removed {
 }
 
 /**
- * Deletes a model's files from the caches, and what was made of them; a file of the user's own is never touched.
+ * Deletes a model's files, and the files derived from them, from the caches; a user's own file is never deleted.
  */
 export async function removeModel(context: CommandContext, [name = '']: readonly string[]): Promise<void> {
   const loaded = await loadConfig(context)
   const model = findModel(loaded, name, context.workingDirectory)
-  // First: it is found by where the weights are.
-  const made = await removeMade(model, loaded)
+  // First, because it is found through the weights.
+  const derived = await removeDerived(model, loaded)
   const isOwn = model.source.type === 'local'
-  const fetched: Removed =
-    isOwn && made.paths.length > 0
+  const downloaded: Removed =
+    isOwn && derived.paths.length > 0
       ? { paths: [], freedBytes: 0 }
       : await createStore(loaded)
           .remove(model.source)
           .catch((error: unknown) => {
-            if (made.paths.length > 0) return { paths: [], freedBytes: 0 }
+            if (derived.paths.length > 0) return { paths: [], freedBytes: 0 }
             throw error
           })
-  for (const path of [...fetched.paths, ...made.paths]) context.terminal.out(path)
-  context.terminal.note(`Deleted; ${formatBytes(fetched.freedBytes + made.freedBytes)} are free again.`)
+  for (const path of [...downloaded.paths, ...derived.paths]) context.terminal.out(path)
+  context.terminal.note(`Deleted; ${formatBytes(downloaded.freedBytes + derived.freedBytes)} freed.`)
 }
 
-/** The 8-bit copy of a swarm model's LM head. A GGUF that has none may be named without its engine. */
-async function removeMade(model: ModelEntry, { config, baseFolder }: LoadedConfig): Promise<Removed> {
+/** Deletes the 8-bit copy of a swarm model's LM head. The model may be named without its engine; then it may have none. */
+async function removeDerived(model: ModelEntry, { config, baseFolder }: LoadedConfig): Promise<Removed> {
   const { removeLocalPart } = await import('@petals-chat/petals')
   const store = createModelStore({ ...config.hub, offline: true }, { baseFolder })
   return await removeLocalPart(model, {

@@ -31,14 +31,14 @@ async function run(...args: readonly string[]) {
 const model = 'x'.repeat(100_000)
 
 describe('petals-chat models', () => {
-  it('fetches, lists and deletes', async () => {
+  it('downloads, lists and deletes', async () => {
     hub.addRepository('owner/repo', { files: { 'model.gguf': model } })
     await folder.write(
       'petals-chat.yaml',
       'models: [{ id: mine, engine: llama, source: "hf:owner/repo/model.gguf" }]',
     )
     expect((await run('models', 'list')).stdout).toMatch(
-      /mine +llama +not here yet +hf:owner\/repo\/model\.gguf/,
+      /mine +llama +not downloaded +hf:owner\/repo\/model\.gguf/,
     )
     expect(hub.requests).toEqual([])
 
@@ -47,12 +47,12 @@ describe('petals-chat models', () => {
     expect(await readFile(pulled.stdout.trim(), 'utf8')).toBe(model)
 
     const listed = await run('models')
-    expect(listed.stdout).toMatch(/mine +llama +here, 100 kB/)
+    expect(listed.stdout).toMatch(/mine +llama +downloaded, 100 kB/)
     expect(listed.stdout).toMatch(/IN THE CACHE.*\nhf:owner\/repo +100 kB/)
 
     const removed = await run('models', 'rm', 'mine')
-    expect(removed.stderr).toContain('Deleted; 100 kB are free again.')
-    expect((await run('models', 'list')).stdout).toContain('not here yet')
+    expect(removed.stderr).toContain('Deleted; 100 kB freed.')
+    expect((await run('models', 'list')).stdout).toContain('not downloaded')
     expect(await run('models', 'rm', 'mine')).toMatchObject({
       code: 1,
       stderr: expect.stringContaining('Nothing of hf:owner/repo') as string,
@@ -66,7 +66,7 @@ describe('petals-chat models', () => {
     expect(stdout.trim().split('\n')).toHaveLength(1)
   })
 
-  it('says what to do about a gated model', async () => {
+  it('says how to get access to a gated model', async () => {
     hub.addRepository('meta/gated', { files: { 'model.gguf': model }, gate: { tokens: ['hf_accepted'] } })
     const { code, stderr } = await run('models', 'pull', 'hf:meta/gated/model.gguf')
     expect(code).toBe(1)
@@ -84,7 +84,7 @@ describe('petals-chat models', () => {
     expect(stdout).toContain('32000 tokens x 8192')
   })
 
-  it('tells of a swarm model where it is in the swarm, and the memory of its part', async () => {
+  it('shows where a swarm model is in the swarm, and the memory of its local part', async () => {
     const config = {
       model_type: 'llama',
       vocab_size: 49152,
@@ -99,15 +99,15 @@ describe('petals-chat models', () => {
     expect(stdout).toMatch(/Architecture +llama, 30 blocks, 576 wide\n/)
     expect(stdout).toMatch(/Context +8192 tokens\n/)
     expect(stdout).toMatch(/In the swarm +Smol-hf\n/)
-    expect(stdout).toMatch(/Download +no more than tokenizer, embeddings and LM head/)
-    expect(stdout).toMatch(/Repository +\d+ B, \d+ B here\n/)
+    expect(stdout).toMatch(/Download +only tokenizer, embeddings and LM head/)
+    expect(stdout).toMatch(/Repository +\d+ B, \d+ B downloaded\n/)
     expect(stdout).toMatch(/Memory +about 30\.\d MB for the LM head in 8 bits/)
     expect(stdout).toMatch(/Embeds in 16-bit +0\.06 GB\n/)
 
     await mkdir(`${folder.path}/Smol`)
     await folder.write('Smol/config.json', JSON.stringify(config))
     expect((await run('models', 'info', 'petals:./Smol')).stdout).toMatch(
-      /In the swarm +unknown: give its dhtPrefix/,
+      /In the swarm +unknown: set its dhtPrefix/,
     )
     await folder.write('Smol/config.json', JSON.stringify({ ...config, model_type: 'gpt2' }))
     expect((await run('models', 'info', 'petals:./Smol')).stdout).toMatch(
@@ -115,7 +115,7 @@ describe('petals-chat models', () => {
     )
   })
 
-  it('never touches a file of the user', async () => {
+  it('never deletes a file of the user', async () => {
     const file = await folder.write('mine.gguf', model)
     const { code, stderr } = await run('models', 'rm', './mine.gguf')
     expect(code).toBe(1)

@@ -18,7 +18,7 @@ import { openBrowser } from '../terminal/open-browser.ts'
 import type { Terminal } from '../terminal/terminal.ts'
 import { version } from '../version.ts'
 
-/** Serves until SIGINT or SIGTERM, then lets running answers finish. */
+/** Serves until SIGINT or SIGTERM, and then lets running answers finish. */
 export async function serve(context: CommandContext): Promise<number> {
   const { terminal } = context
   const loaded = await loadConfig(context)
@@ -67,7 +67,7 @@ async function getReady(
 function announceDrain(terminal: Terminal, drainTimeoutMs: number): void {
   terminal.status('')
   const limit = formatDuration(drainTimeoutMs / 1000)
-  terminal.out(`Stopping: running answers get up to ${limit} to finish. Ctrl+C again leaves at once.`)
+  terminal.out(`Stopping: running answers get up to ${limit} to finish. Press Ctrl+C again to stop at once.`)
 }
 
 function wantsBrowser({ flags, environment }: CommandContext): boolean {
@@ -76,5 +76,5 @@ function wantsBrowser({ flags, environment }: CommandContext): boolean {
 
 async function openPage(url: string, terminal: Terminal): Promise<void> {
   if (await openBrowser(url)) return
-  terminal.note(`No browser could be opened here. Open ${url} yourself.`)
+  terminal.note(`No browser could be opened. Open ${url} yourself.`)
 }

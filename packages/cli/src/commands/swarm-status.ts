@@ -7,14 +7,14 @@ import { createRuntime } from '../runtime.ts'
 import { renderSwarm } from '../swarm/render-swarm.ts'
 import type { Terminal } from '../terminal/terminal.ts'
 
-/** Between two looks of `--watch`. */
+/** Interval of `--watch`. */
 const watchIntervalMs = 2000
 
 const clearScreen = '\u001b[H\u001b[2J\u001b[3J'
 
 /**
- * Shows the servers of the configured swarm models; without such models, of all that the swarm has registered. Exit
- * code 1 if one of them can't answer.
+ * Shows the servers of the configured swarm models; without such models, those of all models registered in the swarm.
+ * Exit code 1 if a model can't answer.
  */
 export async function showSwarm(context: CommandContext): Promise<number> {
   const { terminal, flags } = context
@@ -28,7 +28,7 @@ export async function showSwarm(context: CommandContext): Promise<number> {
   process.once('disconnect', onSignal)
 
   let status: SwarmStatus = { models: [] }
-  if (json !== true) terminal.status('Looking at the swarm …')
+  if (json !== true) terminal.status('Querying the swarm …')
   try {
     do {
       status = await runtime.swarm!.status(stop)
@@ -54,6 +54,6 @@ function show(terminal: Terminal, lines: readonly string[], watching: boolean): 
   if (watching) terminal.out()
 }
 
-/** False if it was ended. */
+/** Resolves to false if the signal ended the pause. */
 const pause = (signal: AbortSignal): Promise<boolean> =>
   setTimeout(watchIntervalMs, true, { signal }).catch(() => false)

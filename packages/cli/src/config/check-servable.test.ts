@@ -21,8 +21,8 @@ async function check(flags: object, files: Readonly<Record<string, string>> = {}
   }
 }
 
-describe('what serve refuses', () => {
-  it('is a host that others reach, unless that was said', async () => {
+describe('serve', () => {
+  it('refuses a host that others can reach, unless it is allowed', async () => {
     for (const host of ['0.0.0.0', '::', '[::]', '10.0.0.1']) {
       const { problems, doctor } = await check({ host })
       expect(problems).toEqual([
@@ -35,12 +35,12 @@ describe('what serve refuses', () => {
       expect(await check({ host })).toEqual({ problems: [], warnings: [], doctor: 'ok' })
   })
 
-  it('is told with the line of the file that says so', async () => {
+  it('reports the line of the file with the mistake', async () => {
     const { problems } = await check({}, { 'petals-chat.yaml': 'server:\n  host: 0.0.0.0\n' })
     expect(problems).toEqual([expect.stringMatching(/^petals-chat\.yaml:2:9: server\.host: /)])
   })
 
-  it('is a model of --model whose file is not there', async () => {
+  it('refuses a model of --model whose file does not exist', async () => {
     expect((await check({ model: ['./typo.gguf'] })).problems).toEqual([
       '--model: there is no file or folder ./typo.gguf.',
     ])
@@ -52,7 +52,7 @@ describe('what serve refuses', () => {
     expect((await check({ model: ['hf:owner/repo:Q4_K_M'] })).problems).toEqual([])
   })
 
-  it('is not a file that the configuration file names: it may come later, and gets a warning', async () => {
+  it('only warns about a missing file that the configuration file names: it may be added later', async () => {
     const text = 'models:\n  - id: a\n    engine: llama\n    source: ./later.gguf\n'
     expect(await check({}, { 'petals-chat.yaml': text })).toEqual({
       problems: [],

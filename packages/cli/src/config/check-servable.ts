@@ -7,8 +7,8 @@ import { ConfigError } from './problem.ts'
 import type { ConfigProblem } from './problem.ts'
 
 /**
- * What a configuration of sound form still lacks to be served as it is meant. One answer for all who ask: `serve` refuses
- * what `config check` and `doctor` call wrong, and nothing else.
+ * Returns the problems for which `serve` refuses a well-formed configuration. `config check` and `doctor` report the same
+ * problems, and no others.
  */
 export function findServingProblems(loaded: LoadedConfig): readonly ConfigProblem[] {
   return [...checkHost(loaded), ...checkAddedFiles(loaded)]
@@ -24,12 +24,12 @@ function checkHost({ config, origin }: LoadedConfig): readonly ConfigProblem[] {
   const { host, allowPublic } = config.server
   if (allowPublic || isLoopbackHost(host)) return []
   const message =
-    `listening on ${host} would let everybody who reaches it use the models of this server. ` +
-    'If that is meant, add --allow-public (server.allowPublic: true); otherwise leave the host at 127.0.0.1.'
+    `listening on ${host} would let every client that reaches it use the models of this server. ` +
+    'If this is intended, add --allow-public (server.allowPublic: true); otherwise leave the host at 127.0.0.1.'
   return [{ origin: origin(['server', 'host']), path: ['server', 'host'], message }]
 }
 
-/** A file that was named just now, by hand, and is not there, is a slip of the pen. */
+/** A file that the user has just named, and that does not exist, is a typing mistake. */
 function checkAddedFiles({ added, baseFolder }: LoadedConfig): readonly ConfigProblem[] {
   return added.flatMap(({ source, origin }) => {
     const missing = missingFile(source, baseFolder)
@@ -39,7 +39,7 @@ function checkAddedFiles({ added, baseFolder }: LoadedConfig): readonly ConfigPr
   })
 }
 
-/** A file that the configuration file names may still be mounted or copied later: no mistake, but worth a word. */
+/** A file that the configuration file names may be mounted or copied later: this is not a mistake, but deserves a warning. */
 export function warnOfMissingFiles({
   config,
   added,
@@ -56,7 +56,7 @@ export function warnOfMissingFiles({
   })
 }
 
-/** The first local file of a source, where none of its alternatives is elsewhere or is there. */
+/** Returns the first file of a source whose alternatives are all local files that do not exist. */
 function missingFile(source: ModelSource, baseFolder: string): string | undefined {
   const singles = singleSources(source)
   const files = singles.flatMap((single) =>

@@ -15,17 +15,17 @@ import type { DescribeOptions, ValidationProblem } from './validate.ts'
 import { parseYaml } from './yaml-file.ts'
 import type { YamlFile } from './yaml-file.ts'
 
-/** What flags, environment and file say together, before it is known to be valid; and who said what. */
+/** Flags, environment and file combined, before validation, with the origin of each value. */
 export class ConfigDraft implements DescribeOptions {
   readonly schema: SchemaNode = configJsonSchema()
   readonly data: Readonly<Record<string, unknown>>
-  /** What is wrong with the file before any schema is asked: YAML, variables that are not set. */
+  /** Problems that are found before validation with the schema: invalid YAML, variables that are not set. */
   readonly problems: readonly ConfigProblem[]
   readonly #yaml: YamlFile | undefined
   readonly #overrides = new Map<string, Override>()
-  /** By key path: the text with `${NAME}`, as it stands in the file. */
+  /** By key path: the text with `${NAME}`, as it is in the file. */
   readonly #templates: ReadonlyMap<string, string>
-  /** Values that need a variable which is not set: that is said, and nothing else need be. */
+  /** Values that need a variable which is not set. This is reported already; further problems with them are noise. */
   readonly #unset: ReadonlySet<string>
 
   constructor(file: ConfigFile | undefined, flags: Flags, environment: Environment) {
@@ -64,33 +64,33 @@ export class ConfigDraft implements DescribeOptions {
     return isSecret(path) ? 'this secret value' : undefined
   }
 
-  /** Where to look for a mistake: what set the value, or where the file has it, or would have it. */
+  /** Returns where to look for a mistake: what set the value, or its place in the file, existing or not. */
   origin(path: KeyPath, part: 'key' | 'value'): Origin {
     return this.#overrideOf(path)?.origin ?? this.#yaml?.locate(path, part) ?? { kind: 'default' }
   }
 
-  /** Who set the value that holds. */
+  /** Returns what set the effective value. */
   source(path: KeyPath): Origin {
     const isSet = this.#overrideOf(path) !== undefined || valueAt(this.#yaml?.data, path) != null
     return isSet ? this.origin(path, 'value') : { kind: 'default' }
   }
 
-  /** What set the value, or the list that it is an entry of. */
+  /** Returns what set the value, or the list that it is an entry of. */
   #overrideOf(path: KeyPath): Override | undefined {
     const prefixes = path.map((_, index) => path.slice(0, path.length - index))
     return prefixes.map((prefix) => this.#overrides.get(formatKeyPath(prefix))).find(Boolean)
   }
 
   /**
-   * The problems that help: not those that follow from another one. After a mistake in the YAML, what stands behind it may
-   * be misread, and complaints about that would mislead.
+   * Returns the problems worth reporting, without those that follow from another one. After a mistake in the YAML, the rest
+   * of the file may be misread, and reports about it would mislead.
    */
   trustworthy(problems: readonly ValidationProblem[]): readonly ValidationProblem[] {
     const { firstBrokenLine = Infinity } = this.#yaml ?? {}
     return problems.filter(({ origin, kind, path }) => {
       if (this.#unset.has(formatKeyPath(path))) return false
       if (firstBrokenLine === Infinity || origin.kind !== 'file') return true
-      // A list or mapping may reach into the broken part, or have lost its end there.
+      // A list or mapping may extend into the broken part, or have lost its end there.
       const isWhole =
         kind === 'unknown-key' || (kind === 'wrong-value' && typeof this.value(path) !== 'object')
       return isWhole && origin.line < firstBrokenLine
@@ -108,14 +108,14 @@ export class ConfigDraft implements DescribeOptions {
       ...findHubOverrides(data.hub, environment),
       ...findSwarmOverrides(data.swarm, environment),
       ...findOverrides(flags, environment, this.schema),
-      // A section that is no mapping stays, for the schema to refuse.
+      // A section that is not a mapping is kept, so that the schema refuses it.
     ].filter(({ path }) => isRecord(valueAt(data, path.slice(0, -1)) ?? {}))
     for (const override of overrides) this.#overrides.set(formatKeyPath(override.path), override)
     return overrides.reduce((result, { path, value }) => withValue(result, path, value), data)
   }
 }
 
-/** `cors:` with nothing, or only comments, below it says as much as no `cors:`. */
+/** Removes empty parts: `cors:` with nothing, or only comments, below it means the same as no `cors:`. */
 function withoutEmptyParts(value: unknown, schema: SchemaNode, path: KeyPath = []): unknown {
   if (Array.isArray(value))
     return value.map((entry, index) => withoutEmptyParts(entry, schema, [...path, index]))

@@ -43,12 +43,12 @@ describe('examples', () => {
     ])
   })
 
-  it('shows the default model as it is', async () => {
+  it('shows the default model unchanged', async () => {
     const { config } = await load('petals-chat.yaml')
     expect(config.models).toEqual([modelEntrySchema.parse(defaultModel)])
   })
 
-  it('has the original’s models with all that its config.py knew of them', async () => {
+  it('has the original’s models with all the data of its config.py', async () => {
     const { models } = await read('original-models.yaml')
     const facts = models!.map(
       ({ id, aliases, family, displayName, publicApi, maxSessionLength, ...rest }) => [

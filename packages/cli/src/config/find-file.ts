@@ -14,11 +14,11 @@ export interface ConfigFile {
 
 export interface FindOptions {
   readonly workingDirectory: string
-  /** A file that was asked for, and by what; without one, petals-chat.yaml of the working directory, if there is one. */
+  /** A requested file, and what requested it. Absent: petals-chat.yaml of the working directory, if it exists. */
   readonly requested?: { readonly file: string; readonly origin: Origin } | undefined
 }
 
-/** Reads the configuration file. @throws ConfigError if one was asked for and can't be read. */
+/** Reads the configuration file. @throws ConfigError if a requested file can't be read */
 export async function findConfigFile({
   workingDirectory,
   requested,

@@ -6,12 +6,12 @@ import type { SchemaNode } from './schema-tree.ts'
 import { settings } from './settings.ts'
 import type { ConfigSetting, Setting } from './settings.ts'
 
-/** Gives `program` every flag of the configuration; each names its environment variable and its default in the help. */
+/** Adds every flag of the configuration to `program`. The help of each names its environment variable and its default. */
 export function addSettings(program: Command): void {
   const schema = configJsonSchema()
   for (const setting of settings) {
     const option = new Option(setting.flag, describeSetting(setting, schema)).helpGroup(`${setting.group}:`)
-    // A flag that may come several times makes a list.
+    // A flag that may be repeated collects its values in a list.
     if (setting.repeatable) option.argParser((value: string, list: string[] = []) => [...list, value])
     program.addOption(option)
   }

@@ -3,7 +3,7 @@ import type { HubConfigInput } from '@petals-chat/hub'
 import type { Environment, Override } from './overrides.ts'
 import { isRecord } from './tree.ts'
 
-/** Which variables of `huggingface_hub` may have set a key, the strongest first (`hubConfigFromEnvironment`). */
+/** Variables of `huggingface_hub` that may have set a key, by precedence (`hubConfigFromEnvironment`). */
 const variables: Readonly<Record<string, readonly string[]>> = {
   endpoint: ['HF_ENDPOINT'],
   token: ['HF_TOKEN', 'HUGGING_FACE_HUB_TOKEN', 'HF_TOKEN_PATH'],
@@ -13,10 +13,10 @@ const variables: Readonly<Record<string, readonly string[]>> = {
   offline: ['HF_HUB_OFFLINE', 'TRANSFORMERS_OFFLINE'],
 }
 
-/** All variables of the environment that have a say over the `hub:` section. */
+/** All environment variables that affect the `hub:` section. */
 export const hubVariables: readonly string[] = [...new Set(Object.values(variables).flat())]
 
-/** What the `HF_…` variables change in the file's `hub:` section; nothing where that section is no mapping. */
+/** Returns the changes that the `HF_…` variables make to the file's `hub:` section; none if the section is not a mapping. */
 export function findHubOverrides(section: unknown, environment: Environment): readonly Override[] {
   if (section !== undefined && !isRecord(section)) return []
   const before = section ?? {}
@@ -36,5 +36,5 @@ export function findHubOverrides(section: unknown, environment: Environment): re
   })
 }
 
-/** By key of the section: the variables that win over it. */
+/** Returns the variables that take precedence over a key of the section. */
 export const hubVariablesOf = (key: string): readonly string[] => variables[key] ?? []

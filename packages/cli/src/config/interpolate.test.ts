@@ -14,7 +14,7 @@ describe('interpolate', () => {
     ])
   })
 
-  it('falls back where a variable is not set or empty, as a shell does', () => {
+  it('falls back if a variable is not set or empty, as a shell does', () => {
     expect(run('${X:-a}').data).toBe('a')
     expect(run('${X:-a}', { X: '' }).data).toBe('a')
     expect(run('${X:-}').data).toBe('')
@@ -25,7 +25,7 @@ describe('interpolate', () => {
     expect(run({ a: '${X}${Y}' }, { Y: '1' }).missing).toEqual([{ path: ['a'], name: 'X' }])
   })
 
-  it('leaves alone what only looks like one', () => {
+  it('leaves text that only looks like a variable unchanged', () => {
     for (const text of ['$X', '${}', '${1}', '${X', 'a}b', '$']) expect(run(text).data).toBe(text)
     expect(run('$${X}').data).toBe('${X}')
     expect(run({ a: 1, b: null, c: true }).data).toEqual({ a: 1, b: null, c: true })

@@ -4,22 +4,22 @@ import { isRecord } from './tree.ts'
 
 export interface Interpolated {
   readonly data: unknown
-  /** Values that came out of the environment (by `formatKeyPath`), with the text as it stands in the file. */
+  /** Values that come from the environment (by `formatKeyPath`), with the text in the file. */
   readonly replaced: ReadonlyMap<string, string>
-  /** Variables that are asked for and not set. */
+  /** Variables that are used and not set. */
   readonly missing: readonly { readonly path: KeyPath; readonly name: string }[]
 }
 
 export interface InterpolateOptions {
   readonly environment: Readonly<Record<string, string | undefined>>
-  /** What an expanded text stands for at its place: a number, a boolean, or the text. */
+  /** Converts an expanded text to the value expected at its place: a number, a boolean, or the text. */
   readonly convert: (text: string, path: KeyPath) => unknown
 }
 
 /** `$${` stands for a literal `${`. */
 const reference = /\$\$\{|\$\{([A-Za-z_][A-Za-z0-9_]*)(?::-([^}]*))?\}/g
 
-/** Replaces `${NAME}` and `${NAME:-fallback}` in the texts of a file by the environment's values: no secret need be in it. */
+/** Replaces `${NAME}` and `${NAME:-fallback}` in the texts of a file by values of the environment, so that the file need not contain secrets. */
 export function interpolate(data: unknown, { environment, convert }: InterpolateOptions): Interpolated {
   const replaced = new Map<string, string>()
   const missing: { path: KeyPath; name: string }[] = []
@@ -32,7 +32,7 @@ export function interpolate(data: unknown, { environment, convert }: Interpolate
         if (name === undefined) return '${'
         expansions++
         const value = environment[name]
-        // As in a shell, `:-` also stands in for an empty variable.
+        // As in a shell, `:-` also replaces an empty variable.
         if (fallback !== undefined) return value === undefined || value === '' ? fallback : value
         if (value === undefined) missing.push({ path, name })
         return value ?? match

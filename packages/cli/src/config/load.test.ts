@@ -30,7 +30,7 @@ async function mistakes(yaml: string, options?: Options): Promise<readonly strin
 }
 
 describe('loadConfig', () => {
-  it('runs on its defaults where nothing is said', async () => {
+  it('uses its defaults if nothing is configured', async () => {
     const { config, file, origin } = await load()
     expect(file).toBeUndefined()
     expect(config.server).toMatchObject({ host: '127.0.0.1', port: 5000 })
@@ -38,7 +38,7 @@ describe('loadConfig', () => {
     expect(origin(['server', 'port'])).toEqual({ kind: 'default' })
   })
 
-  it('takes flags over variables over the file over defaults', async () => {
+  it('prefers flags to variables, variables to the file, and the file to defaults', async () => {
     await folder.write('petals-chat.yaml', 'server: { port: 1001, host: localhost }\nlog:\n  level: warn\n')
     const environment = { PETALS_CHAT_PORT: '1002', PETALS_CHAT_LOG_LEVEL: 'error' }
     const { config, origin } = await load({ environment, flags: { port: '1003' } })
@@ -56,19 +56,19 @@ describe('loadConfig', () => {
     expect(places).toEqual(['--port', 'PETALS_CHAT_LOG_LEVEL', 'petals-chat.yaml:1:29', 'default'])
   })
 
-  it('takes names to trust one by one as flags, or together in a variable', async () => {
+  it('takes trusted names one by one as flags, or together in a variable', async () => {
     const { config } = await load({ flags: { trustedHost: ['chat.example.org', 'box'], basePath: '/chat' } })
     expect(config.server).toMatchObject({ trustedHosts: ['chat.example.org', 'box'], basePath: '/chat' })
     const environment = { PETALS_CHAT_TRUSTED_HOSTS: 'a.example, b.example' }
     expect((await load({ environment })).config.server.trustedHosts).toEqual(['a.example', 'b.example'])
   })
 
-  it('takes an empty variable for one that is not set', async () => {
+  it('treats an empty variable as not set', async () => {
     const { config } = await load({ environment: { PETALS_CHAT_PORT: '', PETALS_CHAT_CONFIG: '' } })
     expect(config.server.port).toBe(5000)
   })
 
-  it('heeds the variables of the Hugging Face Hub, and its own --offline before them', async () => {
+  it('respects the variables of the Hugging Face Hub, and its own --offline before them', async () => {
     await folder.write('petals-chat.yaml', 'hub: { endpoint: https://file.example, token: from-the-file }\n')
     const environment = { HF_ENDPOINT: 'https://mirror.example', HF_TOKEN: 'hf_x', HF_HUB_OFFLINE: '1' }
     const { config, origin } = await load({ environment: { ...environment, PETALS_CHAT_OFFLINE: 'no' } })
@@ -85,7 +85,7 @@ describe('loadConfig', () => {
     expect(baseFolder).toBe(folder.path)
   })
 
-  it('says so if that file is not there, is a folder, or is no text', async () => {
+  it('reports a missing file, a folder, and a file that is not text', async () => {
     const failure = (config: string) => load({ flags: { config } }).catch((error: unknown) => String(error))
     expect(await failure('none.yaml')).toMatch(/--config: there is no file .*none\.yaml/)
     expect(await failure('.')).toMatch(/--config: .* is a folder/)
@@ -106,7 +106,7 @@ describe('loadConfig', () => {
     ])
   })
 
-  it('reports every mistake in one go, with its place', async () => {
+  it('reports all mistakes at once, each with its place', async () => {
     const yaml = [
       'server:',
       '  prot: 5000',
@@ -149,19 +149,19 @@ describe('loadConfig', () => {
     expect(found.map((problem, index) => problem.slice(0, begins[index]?.length))).toEqual(begins)
   })
 
-  it('finds names that are taken, and keys that the engine would ignore', async () => {
+  it('finds repeated names, and keys that the engine would ignore', async () => {
     const yaml = [
       'models:',
       '  - { id: a, aliases: [b], engine: llama, source: ./a.gguf }',
       '  - { id: b, engine: llama, source: ./b.gguf, adapter: x/y }',
     ].join('\n')
     expect(await mistakes(yaml)).toEqual([
-      "petals-chat.yaml:3:11: models[1].id: the name 'b' is taken already. Each id and alias may be used once.",
+      "petals-chat.yaml:3:11: models[1].id: the name 'b' is already used. Each id and alias may be used only once.",
       'petals-chat.yaml:3:47: models[1].adapter: only entries with engine: petals can have this key.',
     ])
   })
 
-  it('takes sections that are empty, or only commented, for left out', async () => {
+  it('treats sections that are empty, or only have comments, as absent', async () => {
     expect(await mistakes('server:\n  cors:\n    # legacy: ["*"]\nmodels:\n# - id: a\n')).toEqual([])
     expect(await mistakes('')).toEqual([])
     expect(await mistakes('server: { port: }')).toEqual([
@@ -169,7 +169,7 @@ describe('loadConfig', () => {
     ])
   })
 
-  it('speaks of a variable that is not set once, and of a section that is none though a flag sets a key of it', async () => {
+  it('reports a variable that is not set once, and a section that is not a mapping although a flag sets a key in it', async () => {
     expect(await mistakes('server: { port: "${NONE}" }')).toEqual([
       expect.stringContaining('the environment variable NONE is not set'),
     ])
@@ -178,13 +178,13 @@ describe('loadConfig', () => {
     ])
   })
 
-  it('does not take a list or a text for a configuration', async () => {
+  it('refuses a list or a text as configuration', async () => {
     expect(await mistakes('- server')).toEqual([
       'petals-chat.yaml:1:1: the file must be a mapping of sections: preload, unloadAfterMs, server, models, llama, swarm, hub, log.',
     ])
   })
 
-  it('complains about nothing that a broken line may have garbled', async () => {
+  it('reports no problem that a broken line may have caused', async () => {
     const found = await mistakes('server: { prot: 1 }\nlog: [\nmodels:\n  - id: a\n')
     expect(found[0]).toContain('petals-chat.yaml:1:11: server.prot: there is no such key')
     expect(found.slice(1).every((problem) => problem.includes('not valid YAML'))).toBe(true)
@@ -199,7 +199,7 @@ describe('loadConfig', () => {
     expect(config.models[1]).toMatchObject({ id: 'b', source: { path: './a.gguf' }, family: 'F' })
   })
 
-  it('warns about variables that have no effect, except those that Kubernetes makes up', async () => {
+  it('warns about variables that have no effect, except those that Kubernetes generates', async () => {
     const environment = {
       PETALS_CHAT_PROT: '1',
       PETALS_CHAT_SERVICE_HOST: '10.0.0.1',
@@ -220,7 +220,7 @@ describe('--model', () => {
     return config.models.map(({ id, source }) => [id, formatModelSource(source)])
   }
 
-  it('replaces the default model where there is no file', async () => {
+  it('replaces the default model if there is no file', async () => {
     expect(await ids(['./some/model.Q4_0.gguf'])).toEqual([
       ['model.Q4_0', `${folder.path}/some/model.Q4_0.gguf`],
     ])
@@ -234,7 +234,7 @@ describe('--model', () => {
     ])
   })
 
-  it('goes before the models of the file, and puts a configured one first', async () => {
+  it('precedes the models of the file, and puts a configured one first', async () => {
     const entry = (id: string) =>
       `  - { id: ${id}, aliases: [${id}-too], engine: llama, source: ./${id}.gguf }\n`
     await folder.write('petals-chat.yaml', `models:\n${entry('a')}${entry('b')}`)
@@ -242,9 +242,11 @@ describe('--model', () => {
     expect((await ids(['./c.gguf'])).map(([id]) => id)).toEqual(['c', 'a', 'b'])
   })
 
-  it('refuses what is neither a name nor a source', async () => {
+  it('refuses text that is neither a name nor a source', async () => {
     expect(await mistakes('', { flags: { model: ['smolm'] } })).toEqual([
-      expect.stringMatching(/^--model: 'smolm' is no configured model \(there is: SmolLM2-135M-Instruct\)/),
+      expect.stringMatching(
+        /^--model: 'smolm' is not a configured model \(configured: SmolLM2-135M-Instruct\)/,
+      ),
     ])
     expect(await mistakes('', { flags: { model: ['hf:nothing'] } })).toEqual([
       expect.stringMatching(/^--model: The model source 'hf:nothing' can't be read/),
@@ -286,7 +288,7 @@ describe('--swarm and --dht-prefix', () => {
     ).toContain('bootstrap1.petals.dev')
   })
 
-  it('give their prefix to a model of the file, too', async () => {
+  it('apply the prefix to a model of the file, too', async () => {
     await folder.write('petals-chat.yaml', 'models: [{ id: a, engine: petals, source: ./a }]')
     const { config } = await load({ flags: { model: ['a'], dhtPrefix: 'a-hf' } })
     expect(config.models).toMatchObject([{ id: 'a', dhtPrefix: 'a-hf' }])
@@ -296,20 +298,16 @@ describe('--swarm and --dht-prefix', () => {
     [
       [...model, 'petals:hf:o/r'],
       'x',
-      '--dht-prefix: it is for the one model of a swarm of --model petals:SOURCE, and there are several.',
+      '--dht-prefix: it applies to a single --model petals:SOURCE, and there are several.',
     ],
-    [
-      ['./a.gguf'],
-      'x',
-      '--dht-prefix: it is for the one model of a swarm of --model petals:SOURCE, and there is none.',
-    ],
+    [['./a.gguf'], 'x', '--dht-prefix: it applies to a single --model petals:SOURCE, and there is none.'],
     [model, 'Llama-3.1', "--dht-prefix: 'Llama-3.1' is not allowed; it must be without dots and spaces."],
-  ])('refuse a prefix that fits no model: %j %s', async (models, dhtPrefix, words) => {
+  ])('refuse a prefix that belongs to no model: %j %s', async (models, dhtPrefix, words) => {
     const [problem, ...more] = await mistakes('', { flags: { model: models, dhtPrefix } })
     expect([problem?.slice(0, words.length), more]).toEqual([words, []])
   })
 
-  it('keep LM heads where the cache home is, unless the file says where', async () => {
+  it('keep LM heads in the cache home, unless the file names a folder', async () => {
     const environment = { XDG_CACHE_HOME: '/var/cache' }
     expect((await load({ environment })).config.swarm.cacheDir).toBe('/var/cache/petals-chat/swarm')
     await folder.write('petals-chat.yaml', 'swarm: { cacheDir: ./heads }')

@@ -28,13 +28,13 @@ export interface LoadedConfig {
   readonly config: ResolvedConfig
   /** The file that was read, absolute. */
   readonly file: string | undefined
-  /** What relative paths in the configuration are relative to: the file's folder, else the working directory. */
+  /** Base of relative paths in the configuration: the file's folder, else the working directory. */
   readonly baseFolder: string
-  /** Where the value of a key comes from. */
+  /** Returns where the value of a key comes from. */
   origin(path: KeyPath): Origin
-  /** Models of `--model` or its variable that are in no file, and which of both named them. */
+  /** Models of `--model` or its variable that are not in the file, each with what named it. */
   readonly added: readonly AddedModel[]
-  /** Things that are probably not meant, though they do no harm. */
+  /** Problems that do no harm, but are probably not intended. */
   readonly warnings: readonly ConfigProblem[]
 }
 
@@ -43,12 +43,12 @@ export interface AddedModel {
   readonly origin: Origin
 }
 
-/** The configuration with its models: those of `--model` first, then the file's; the default model where there are none. */
+/** The configuration with its models: those of `--model` first, then the file's; the default model if there are none. */
 export type ResolvedConfig = Omit<Config, 'models'> & { readonly models: readonly ModelEntry[] }
 
 /**
  * Brings flags, environment, file and defaults together, in that order of precedence.
- * @throws ConfigError with every mistake that can be found in one go
+ * @throws ConfigError with all mistakes that can be found at once
  */
 export async function loadConfig(options: LoadConfigOptions): Promise<LoadedConfig> {
   const { environment, flags, workingDirectory } = options
@@ -79,10 +79,10 @@ export async function loadConfig(options: LoadConfigOptions): Promise<LoadedConf
 
 const defaultSpec = modelEntrySchema.parse(defaultModel)
 
-/** What every engine's entries have, for entries whose engine is not known: further keys may be an engine's own. */
+/** The common part of all entries, for entries whose engine is unknown: further keys may belong to an engine. */
 const anyEngineSchema = z.object(modelSpecSchema.shape)
 
-/** The issues, and those that the schema does not look for in an entry whose `engine` is wrong. */
+/** Returns the issues, and those that the schema does not look for in an entry whose `engine` is wrong. */
 function issuesOf(issues: readonly Issue[], { models }: ConfigDraft): readonly Issue[] {
   const further = issues.flatMap(({ code, path: [section, index, key] }) => {
     if (code !== 'invalid_union' || section !== 'models' || key !== 'engine') return []
@@ -101,16 +101,16 @@ function requestedFile(flags: Flags, environment: Environment) {
   return { file, origin: { kind: 'environment', name: configFileSetting.variable } } as const
 }
 
-interface AskedModels {
+interface RequestedModels {
   readonly specs: readonly ModelEntry[]
-  /** Those that are not in the file: as they were written, for the checks; and as `LoadedConfig.added` reports them. */
+  /** Those that are not in the file: as written, for the checks; and as `LoadedConfig.added` reports them. */
   readonly entries: readonly WrittenEntry[]
   readonly added: readonly AddedModel[]
   readonly problems: readonly ConfigProblem[]
 }
 
-/** `--model`, as often as it is given; else PETALS_CHAT_MODEL, several split at commas. */
-function readModelFlags(fileModels: readonly ModelEntry[], options: LoadConfigOptions): AskedModels {
+/** Reads all `--model` flags or, without any, PETALS_CHAT_MODEL, which may name several models separated by commas. */
+function readModelFlags(fileModels: readonly ModelEntry[], options: LoadConfigOptions): RequestedModels {
   const { environment, flags, workingDirectory } = options
   const given = (flags.model as readonly string[] | undefined) ?? []
   const variable = environment[modelSetting.variable] ?? ''
@@ -125,7 +125,7 @@ function readModelFlags(fileModels: readonly ModelEntry[], options: LoadConfigOp
   const entries: WrittenEntry[] = []
   const added: AddedModel[] = []
   const problems: ConfigProblem[] = []
-  // The default model can be asked for by its name though it is in no file.
+  // The default model can be requested by name although it is not in the file.
   const known = fileModels.includes(defaultSpec) ? fileModels : [...fileModels, defaultSpec]
   for (const text of texts.filter((text) => text !== '')) {
     try {
@@ -156,9 +156,9 @@ function readDhtPrefix({ flags, environment }: LoadConfigOptions): DhtPrefix | u
   return text ? { text, origin: { kind: 'environment', name: variable } } : undefined
 }
 
-/** Gives the prefix to the model of a swarm that was asked for: were there several, it would be a guess. */
-function withDhtPrefix(asked: AskedModels, { text, origin }: DhtPrefix): AskedModels {
-  const refuse = (message: string): AskedModels => ({
+/** Applies the prefix to the requested swarm model. With several models, the choice would be a guess. */
+function withDhtPrefix(asked: RequestedModels, { text, origin }: DhtPrefix): RequestedModels {
+  const refuse = (message: string): RequestedModels => ({
     ...asked,
     problems: [...asked.problems, { origin, path: [], message }],
   })
@@ -166,7 +166,7 @@ function withDhtPrefix(asked: AskedModels, { text, origin }: DhtPrefix): AskedMo
   if (spec === undefined || others.length > 0) {
     const found = spec === undefined ? 'there is none' : 'there are several'
     return refuse(
-      `it is for the one model of a swarm of --model petals:SOURCE, and ${found}. In petals-chat.yaml each model has its dhtPrefix.`,
+      `it applies to a single --model petals:SOURCE, and ${found}. In petals-chat.yaml, set the dhtPrefix of each model.`,
     )
   }
   const { data: dhtPrefix } = petalsModelSchema.shape.dhtPrefix.safeParse(text)
@@ -175,7 +175,7 @@ function withDhtPrefix(asked: AskedModels, { text, origin }: DhtPrefix): AskedMo
 }
 
 function chooseModels(
-  asked: AskedModels,
+  asked: RequestedModels,
   fileModels: readonly ModelEntry[] | undefined,
 ): readonly ModelEntry[] {
   const askedIds = new Set(asked.specs.map(({ id }) => id))
@@ -191,7 +191,7 @@ const entriesOf = (draft: ConfigDraft): readonly WrittenEntry[] =>
     origin: (key) => draft.origin(key, 'value'),
   }))
 
-/** Mistakes of the file from top to bottom; those of flags and variables before them. */
+/** Sorts mistakes: those of flags and variables first, then those of the file from top to bottom. */
 function sortByPlace(problems: readonly ConfigProblem[]): readonly ConfigProblem[] {
   const place = ({ origin }: ConfigProblem) =>
     origin.kind === 'file' ? origin.line * 1e5 + origin.column : 0

@@ -16,11 +16,11 @@ describe('--model', () => {
     ['mine=petals:Owner-1/repo.name', 'did you mean petals:hf:Owner-1/repo.name?'],
     ['owner/repo', 'did you mean hf:owner/repo?'],
     ['llama:owner/repo:Q4_K_M', 'did you mean hf:owner/repo:Q4_K_M?'],
-  ])('%s without hf: gets the hint, where there is no such folder', (text, hint) => {
+  ])('%s without hf: gets a hint if there is no such folder', (text, hint) => {
     expect(() => parseModelFlag(text, [], folder)).toThrow(hint)
   })
 
-  it('takes a folder that is there, and whatever is plainly a path', async () => {
+  it('accepts an existing folder, and any text that is clearly a path', async () => {
     await mkdir(path.join(folder, 'owner', 'repo'), { recursive: true })
     for (const text of ['petals:owner/repo', 'petals:./nowhere/repo', 'petals:../a', 'llama:a/b/c.gguf']) {
       expect(parseModelFlag(text, [], folder), text).toMatchObject({ kind: 'added' })

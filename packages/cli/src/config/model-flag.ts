@@ -3,7 +3,7 @@ import path from 'node:path'
 import { parseModelSource, singleSources, type ModelSource } from '@petals-chat/engine'
 import { modelEntrySchema, type ModelEntry, type ModelEntryInput } from './schema.ts'
 
-/** What `--model` may say: a configured model, or one that needs no file. */
+/** The meaning of `--model`: a configured model, or an added one. */
 export type ModelFlag =
   | { readonly kind: 'configured'; readonly spec: ModelEntry }
   | { readonly kind: 'added'; readonly spec: ModelEntry; readonly written: ModelEntryInput }
@@ -11,7 +11,7 @@ export type ModelFlag =
 /**
  * Reads `--model`: the id or alias of a configured model, or `[NAME=][ENGINE:]SOURCE`, for example `./model.gguf`,
  * `llama:./model.gguf`, `hf:owner/repo/model.gguf`, `mine=hf:owner/repo:Q4_K_M`.
- * @throws Error that says how it is written right
+ * @throws Error that shows the correct form
  */
 export function parseModelFlag(
   text: string,
@@ -36,18 +36,18 @@ export function parseModelFlag(
   return { kind: 'added', spec: modelEntrySchema.parse(written), written }
 }
 
-/** `SmolLM` is no path: whoever writes it means a model's name. */
+/** `SmolLM` is not a path: it is meant as the name of a model. */
 const isBareWord = (source: ModelSource, text: string) => source.type === 'local' && !/[./\\~]/.test(text)
 
 function describeUnknown(text: string, configured: readonly ModelEntry[]): string {
   const ids = configured.map(({ id }) => id).join(', ')
   return (
-    `'${text}' is no configured model (there is: ${ids}). To add one, write its source: ` +
+    `'${text}' is not a configured model (configured: ${ids}). To add a model, write its source: ` +
     './file.gguf, hf:owner/repo/file.gguf or hf:owner/repo:Q4_K_M.'
   )
 }
 
-/** `owner/repo` without `hf:` reads as a path; where there is no such file or folder, a repository is what was meant. */
+/** Returns a hint if `owner/repo` without `hf:`, which is a path, does not exist: then a repository was probably meant. */
 function missingFolder(
   text: string,
   source: ModelSource,
@@ -56,16 +56,16 @@ function missingFolder(
   if (source.type !== 'local' || !/^[\w-][\w.-]*\/[\w.-]+(?::[\w-]+)?$/.test(text)) return undefined
   if (existsSync(path.resolve(workingDirectory, text))) return undefined
   const meant = engine === 'petals' ? `petals:hf:${text}` : `hf:${text}`
-  return `There is no file or folder '${text}' here. For the repository of the Hugging Face Hub: did you mean ${meant}?`
+  return `There is no file or folder '${text}'. For the repository on the Hugging Face Hub, did you mean ${meant}?`
 }
 
-/** A path of the command line is relative to where the command runs, wherever the configuration file is. */
+/** Makes a path of the command line absolute. It is relative to the working directory, not to the configuration file. */
 function absolute(text: string, source: ModelSource, workingDirectory: string): string {
   if (source.type !== 'local' || source.path.startsWith('~')) return text
   return path.resolve(workingDirectory, source.path)
 }
 
-/** The file's name without `.gguf`, or the repository's. */
+/** Returns the name of the file without `.gguf`, or of the repository. */
 function defaultName(source: ModelSource): string {
   const single = singleSources(source)[0]!
   switch (single.type) {

@@ -11,11 +11,11 @@ describe('nearest', () => {
     ['maxSesionLenght', 'maxSessionLength'],
     ['topP', 'top_p'],
     ['hst', 'host'],
-  ])('takes %s for %s', (name, meant) => {
+  ])('suggests %s → %s', (name, meant) => {
     expect(nearest(name, keys)).toBe(meant)
   })
 
-  it.each(['temperature', 'x', ''])('makes nothing of %j', (name) => {
+  it.each(['temperature', 'x', ''])('suggests nothing for %j', (name) => {
     expect(nearest(name, keys)).toBeUndefined()
   })
 })

@@ -1,4 +1,4 @@
-/** Letters to insert, delete, replace or swap with their neighbour to get from `a` to `b` (optimal string alignment). */
+/** Counts the insertions, deletions, replacements and swaps of neighbours that turn `a` into `b` (optimal string alignment). */
 function editDistance(a: string, b: string): number {
   let beforePrevious: number[] = []
   let previous = Array.from({ length: b.length + 1 }, (_, column) => column)
@@ -21,7 +21,7 @@ function editDistance(a: string, b: string): number {
 /** `max_session_length` and `maxSessionLength` are the same word in two styles. */
 const normalize = (name: string) => name.toLowerCase().replace(/[_\-. ]/g, '')
 
-/** The name that was probably meant, or undefined if nothing is near enough to suggest. */
+/** Returns the name that was probably meant, or undefined if no name is similar enough. */
 export function nearest(name: string, known: Iterable<string>): string | undefined {
   const wanted = normalize(name)
   const tolerance = Math.max(1, Math.floor(wanted.length / 3))

@@ -16,7 +16,7 @@ export interface Override {
   readonly origin: Origin
 }
 
-/** What flags and the environment set; at most one override for each key, the flag's if there are both. */
+/** Returns the values that flags and the environment set; at most one for each key, the flag's if both set it. */
 export function findOverrides(
   flags: Flags,
   environment: Environment,
@@ -37,16 +37,16 @@ const prefix = 'PETALS_CHAT_'
 const knownVariables = settings.map(({ variable }) => variable)
 
 /**
- * Kubernetes gives every pod such variables for a service that is named petals-chat, PETALS_CHAT_PORT among them. They
- * are not meant for us. (Documentation of Kubernetes, "Service environment variables".)
+ * Kubernetes sets such variables in every pod for a service named petals-chat, PETALS_CHAT_PORT among them. They are not
+ * settings of this program. (Documentation of Kubernetes, "Service environment variables".)
  */
 const serviceLink = /^PETALS_CHAT_(SERVICE_|PORT_\d)/
 const serviceLinkValue = /^(tcp|udp|sctp):\/\//
 
-/** An empty variable is how compose files and shells say "not set". */
+/** Compose files and shells use an empty variable for "not set". */
 const isUnset = (text: string) => text === '' || serviceLinkValue.test(text)
 
-/** Variables that look like ours and are not: a setting that is silently ignored is worse than a warning. */
+/** Finds variables with the program's prefix that are not settings: a warning is better than a silently ignored setting. */
 export function findUnknownVariables(environment: Environment): readonly ConfigProblem[] {
   return Object.keys(environment)
     .filter((name) => name.startsWith(prefix) && !knownVariables.includes(name) && !serviceLink.test(name))

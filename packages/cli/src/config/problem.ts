@@ -21,7 +21,7 @@ export function formatOrigin(origin: Origin): string {
 /** Names of keys and indexes of list entries, from the top of the file. */
 export type KeyPath = readonly (string | number)[]
 
-/** `models[1].generation.top_p`, as people write it. */
+/** `models[1].generation.top_p`, for people. */
 export function formatKeyPath(path: KeyPath): string {
   return path.reduce<string>(
     (text, key) => (typeof key === 'number' ? `${text}[${key}]` : text === '' ? key : `${text}.${key}`),
@@ -36,13 +36,13 @@ export interface ConfigProblem {
   readonly message: string
 }
 
-/** `petals-chat.yaml:3:9: server.port: …`: the form that editors and terminals turn into a link. */
+/** `petals-chat.yaml:3:9: server.port: …`: editors and terminals turn this form into a link. */
 export function formatProblem({ origin, path, message }: ConfigProblem): string {
   const key = formatKeyPath(path)
   return `${formatOrigin(origin)}: ${key === '' ? '' : `${key}: `}${message}`
 }
 
-/** Flags, environment and file together are no valid configuration; it has one problem per mistake. */
+/** The configuration from flags, environment and file is invalid; `problems` has one element for each mistake. */
 export class ConfigError extends Error {
   override readonly name = 'ConfigError'
   readonly problems: readonly ConfigProblem[]

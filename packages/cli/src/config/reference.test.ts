@@ -14,10 +14,10 @@ const documentFile = fileURLToPath(new URL('../../../../docs/configuration.md', 
 const format = async (text: string, file: string) =>
   prettier.format(text, { ...(await prettier.resolveConfig(file)), filepath: file })
 
-const hint = 'A schema has changed. Write the files anew: npm run reference -w packages/cli'
+const hint = 'A schema has changed. Generate the files again: npm run reference -w packages/cli'
 
 describe('generated reference', () => {
-  it('has the JSON schema of the sections as they are', async () => {
+  it('has the current JSON schema of the sections', async () => {
     await expect(await format(renderJsonSchema(), schemaFile)).toMatchFileSnapshot(schemaFile, hint)
   })
 
@@ -37,7 +37,7 @@ describe('configuration schema', () => {
     expect(undescribed).toEqual([])
   })
 
-  it('has asterisks only in code, since Markdown takes two of them for emphasis', () => {
+  it('has asterisks only in code, because Markdown treats two of them as emphasis', () => {
     const bare = [...walkKeys(configJsonSchema())]
       .filter(({ node }) => node.description?.replaceAll(/`[^`]*`/g, '').includes('*'))
       .map(({ path }) => formatKeyPath(path))

@@ -7,7 +7,7 @@ import type { SchemaNode } from './schema-tree.ts'
 import { configSettings, flagName, settings } from './settings.ts'
 import { swarmVariablesOf } from './swarm-overrides.ts'
 
-/** The JSON Schema of petals-chat.yaml for editors, as the text of its file. */
+/** Returns the JSON Schema of petals-chat.yaml for editors, as the text of its file. */
 export function renderJsonSchema(): string {
   const { properties, ...schema } = configJsonSchema() as SchemaNode & { readonly $schema: string }
   const file = {
@@ -21,7 +21,7 @@ export function renderJsonSchema(): string {
   return `${JSON.stringify(file, null, 2)}\n`
 }
 
-/** docs/configuration.md with its tables, which stand between `<!-- generated: NAME -->` and `<!-- end -->`, made anew. */
+/** Replaces the tables in docs/configuration.md, which are between `<!-- generated: NAME -->` and `<!-- end -->`. */
 export function fillReference(document: string): string {
   const tables = renderTables()
   return document.replace(
@@ -35,7 +35,7 @@ export function fillReference(document: string): string {
   )
 }
 
-/** All tables: the flags, the keys of the top level (`top`), and one for each section. */
+/** Returns all tables: the flags, the keys of the top level (`top`), and one for each section. */
 export function renderTables(): ReadonlyMap<string, string> {
   const schema = configJsonSchema()
   const sections = Object.entries(schema.properties ?? {})
@@ -104,13 +104,13 @@ function renderKeys(schema: SchemaNode, paths: readonly KeyPath[]): string {
   return renderTable(['Key', 'Value', 'Default', 'What it does'], rows)
 }
 
-/** By section: variables of other programs that have a say. */
+/** By section: variables of other programs that affect its keys. */
 const variablesOf: Readonly<Record<string, (key: string) => readonly string[]>> = {
   hub: hubVariablesOf,
   swarm: swarmVariablesOf,
 }
 
-/** Flags and variables that win over the key. */
+/** Returns a sentence about the flags and variables that take precedence over the key. */
 function describeSetters(path: KeyPath): readonly string[] {
   const key = formatKeyPath(path)
   const setting = configSettings.find((candidate) => formatKeyPath(candidate.path) === key)
@@ -133,5 +133,5 @@ function renderTable(head: readonly string[], rows: readonly (readonly string[])
   return [line(head), line(head.map(() => '---')), ...rows.map(line)].join('\n')
 }
 
-/** A bar inside a cell would end it; `code` has escaped its own. */
+/** A bar inside a cell would end it; `code` has already escaped its own. */
 const escapeCell = (text: string) => text.replaceAll(/(?<!\\)\|/g, '\\|').replaceAll('\n', ' ')

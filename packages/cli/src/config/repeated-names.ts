@@ -2,14 +2,14 @@ import type { KeyPath, Origin } from './problem.ts'
 import type { ConfigProblem } from './problem.ts'
 import { isRecord } from './tree.ts'
 
-/** A model entry, perhaps not valid, and where its keys stand. */
+/** A model entry, which may be invalid, and the places of its keys. */
 export interface WrittenEntry {
   readonly path: KeyPath
   readonly value: unknown
   readonly origin: (path: KeyPath) => Origin
 }
 
-/** Finds ids and aliases that several entries have: no schema of a single entry can see that. */
+/** Finds ids and aliases that several entries share, which the schema of a single entry can't detect. */
 export function findRepeatedNames(entries: readonly WrittenEntry[]): readonly ConfigProblem[] {
   const owners = new Map<string, WrittenEntry>()
   return entries.flatMap((entry) =>
@@ -17,7 +17,7 @@ export function findRepeatedNames(entries: readonly WrittenEntry[]): readonly Co
       const owner = owners.get(name)
       owners.set(name, owner ?? entry)
       if (owner === undefined) return []
-      const message = `the name '${name}' is taken already. Each id and alias may be used once.`
+      const message = `the name '${name}' is already used. Each id and alias may be used only once.`
       return [{ origin: entry.origin(path), path, message }]
     }),
   )

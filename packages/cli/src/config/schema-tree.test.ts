@@ -51,7 +51,7 @@ describe('valueFromText', () => {
   })
 })
 
-describe('a list of alternatives that one key tells apart', () => {
+describe('a union that one key discriminates', () => {
   const schema = tree(
     z.discriminatedUnion('kind', [
       z.strictObject({ kind: z.literal('a').describe('A.'), size: z.int(), only: z.int().optional() }),
@@ -73,7 +73,7 @@ describe('a list of alternatives that one key tells apart', () => {
     ])
   })
 
-  it('tells under which condition a key may stand', () => {
+  it('tells the condition for a key', () => {
     expect(conditionOf(schema, 'only')).toBe('kind: a')
     expect(conditionOf(schema, 'size')).toBeUndefined()
     expect(conditionOf(schema, 'none')).toBeUndefined()

@@ -38,7 +38,7 @@ export function schemaAt(root: SchemaNode, path: KeyPath): SchemaNode | undefine
   return merged(nodes)
 }
 
-/** One node for the schemas of a key that stands in several alternatives. */
+/** Merges the schemas of a key that is in several alternatives into one node. */
 function merged(nodes: readonly SchemaNode[]): SchemaNode | undefined {
   const distinct = [...new Map(nodes.map((node) => [JSON.stringify(node), node])).values()]
   if (distinct.length < 2) return distinct[0]
@@ -46,20 +46,20 @@ function merged(nodes: readonly SchemaNode[]): SchemaNode | undefined {
   return { anyOf: distinct, ...(descriptions.size > 0 && { description: [...descriptions].join(' ') }) }
 }
 
-/** Keys that a mapping may have, in the schema's order. */
+/** Returns the keys that a mapping may have, in the schema's order. */
 export function knownKeys(node: SchemaNode): readonly string[] {
   return [...new Set(alternatives(node).flatMap((alternative) => Object.keys(alternative.properties ?? {})))]
 }
 
-/** Whether each alternative that has the key requires it. */
+/** Returns whether each alternative that has the key requires it. */
 export function isRequired(node: SchemaNode, key: string): boolean {
   const having = alternatives(node).filter(({ properties }) => properties?.[key] !== undefined)
   return having.length > 0 && having.every(({ required }) => required?.includes(key) === true)
 }
 
 /**
- * The condition under which a mapping may have the key, where its alternatives differ: `engine: petals`. Undefined for a
- * key that all of them have, or none.
+ * Returns the condition under which a mapping may have the key, if its alternatives differ: `engine: petals`. Undefined
+ * for a key that all of them have, or none.
  */
 export function conditionOf(node: SchemaNode, key: string): string | undefined {
   const all = alternatives(node)
@@ -73,7 +73,7 @@ export function conditionOf(node: SchemaNode, key: string): string | undefined {
   return conditions.join(' or ')
 }
 
-/** Yields every key below `node` with its path; the entries of a list stand under the index 0. */
+/** Yields every key below `node` with its path; entries of a list have the index 0. */
 export function* walkKeys(
   node: SchemaNode,
   path: KeyPath = [],
@@ -89,7 +89,7 @@ export function* walkKeys(
 export const accepts = (node: SchemaNode, type: string): boolean =>
   alternatives(node).some((alternative) => [alternative.type].flat().includes(type))
 
-/** In words what a value must be: `a whole number from 0 to 65535`, `one of: llama, petals`. */
+/** Describes in words what a value must be: `a whole number from 0 to 65535`, `one of: llama, petals`. */
 export function describeAllowed(node: SchemaNode): string {
   const options = alternatives(node)
   if (options.length > 1) {
@@ -138,7 +138,7 @@ function describeMapping(node: SchemaNode): string {
     : 'a mapping'
 }
 
-/** Zod bounds every integer by the safe ones: no limit that a person set. */
+/** Zod limits every integer to the safe ones; that is not a limit of the schema's author. */
 const isLimit = (value: number | undefined): value is number =>
   value !== undefined && Math.abs(value) < Number.MAX_SAFE_INTEGER
 
@@ -163,8 +163,8 @@ function describeRange(node: SchemaNode): string {
 const quote = (value: unknown) => (typeof value === 'string' ? `'${value}'` : String(value))
 
 /**
- * The value that a text (of a flag, a variable, `${NAME}`) stands for where the schema expects `node`: a number, a
- * boolean, a list split at commas, or the text itself. What does not fit stays text, for the schema to refuse.
+ * Converts a text (of a flag, a variable, `${NAME}`) to the type that `node` expects: a number, a boolean, a list that is
+ * separated by commas, or the text itself. A text that does not fit is returned as it is, so that the schema refuses it.
  */
 export function valueFromText(text: string, node: SchemaNode): unknown {
   const trimmed = text.trim()

@@ -6,50 +6,48 @@ import { z } from 'zod'
 import { logConfigSchema } from '../logging/config.ts'
 import type { SchemaNode } from './schema-tree.ts'
 
-/** Node's timers can't wait longer, about 25 days. */
+/** The longest delay of a timer in Node, about 25 days. */
 const maxTimerMs = 2 ** 31 - 1
 
-/** An entry of `models:`. Each engine describes its own; `engine` tells which one holds. */
+/** An entry of `models:`. Each engine describes its own entries; `engine` selects the description. */
 export const modelEntrySchema = z.discriminatedUnion('engine', [llamaModelSchema, petalsModelSchema])
 
 export type ModelEntry = Readonly<z.output<typeof modelEntrySchema>>
-/** The entry as a person writes it. */
+/** The entry as it is written in the file. */
 export type ModelEntryInput = z.input<typeof modelEntrySchema>
 
 /**
- * All of petals-chat.yaml. Each section's schema, with its defaults, belongs to the package that it configures; here
- * they only come together.
+ * The whole of petals-chat.yaml. The schema of each section, with its defaults, belongs to the package that it
+ * configures; here they are only combined.
  */
 export const configSchema = z.strictObject({
   preload: z
     .enum(['first', 'all', 'none'])
     .default('first')
-    .describe(
-      'Models to load at the start, rather than at their first request: the first one, all, or none.',
-    ),
+    .describe('Models to load at the start instead of at their first request: the first one, all, or none.'),
   unloadAfterMs: z
     .int()
     .min(1000)
     .max(maxTimerMs)
     .optional()
     .describe(
-      'Milliseconds without a request and without an open session after which a model is unloaded, which frees its memory; its next request loads it again. Left out: models stay loaded.',
+      'Milliseconds without a request or an open session after which a model is unloaded, which frees its memory. Its next request loads it again. Left out: models stay loaded.',
     ),
   server: gatewayConfigSchema.prefault({}).describe('The page and the APIs.'),
   models: z
     .array(modelEntrySchema)
     .min(1)
     .optional()
-    .describe('The models; the first is the default one. Left out: SmolLM2-135M-Instruct on this machine.'),
+    .describe('The models; the first one is the default. Left out: SmolLM2-135M-Instruct on this machine.'),
   llama: llamaConfigSchema.prefault({}).describe('The engine that runs GGUF models on this machine.'),
   swarm: swarmConfigSchema.prefault({}).describe('The Petals swarm, for models of the engine petals.'),
-  hub: hubConfigSchema.prefault({}).describe('Where model files are fetched from and kept.'),
+  hub: hubConfigSchema.prefault({}).describe('Where model files are downloaded from and kept.'),
   log: logConfigSchema.prefault({}).describe('Logs; they go to stderr.'),
 })
 
 export type Config = Readonly<z.output<typeof configSchema>>
 
-/** The schema as JSON Schema, of what a person may write: for messages, editors and documentation. */
+/** Returns the schema of the file as JSON Schema, for messages, editors and documentation. */
 export function configJsonSchema(): SchemaNode {
   return z.toJSONSchema(configSchema, { io: 'input', unrepresentable: 'any' }) as SchemaNode
 }

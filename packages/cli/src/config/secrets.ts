@@ -1,6 +1,6 @@
 import type { KeyPath } from './problem.ts'
 
-/** Keys whose values no log, message or print-out may show. */
+/** Keys whose values must not appear in logs, messages or printed configurations. */
 const secretKeys: ReadonlySet<string> = new Set([
   'token',
   'apiKey',

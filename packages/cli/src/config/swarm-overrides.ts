@@ -4,7 +4,7 @@ import { isRecord } from './tree.ts'
 
 const variable = 'XDG_CACHE_HOME'
 
-/** `XDG_CACHE_HOME` moves the default of `swarm.cacheDir`, as it moves those of the `hub:` section. */
+/** `XDG_CACHE_HOME` changes the default of `swarm.cacheDir`, as it changes those of the `hub:` section. */
 export function findSwarmOverrides(section: unknown, environment: Environment): readonly Override[] {
   const cacheHome = environment[variable]?.trim() ?? ''
   const isSet = isRecord(section) && section.cacheDir !== undefined
@@ -13,5 +13,5 @@ export function findSwarmOverrides(section: unknown, environment: Environment): 
   return [{ path: ['swarm', 'cacheDir'], value, origin: { kind: 'environment', name: variable } }]
 }
 
-/** By key of the section: the variables that move its default. */
+/** Returns the variables that change the default of a key of the section. */
 export const swarmVariablesOf = (key: string): readonly string[] => (key === 'cacheDir' ? [variable] : [])

@@ -3,7 +3,7 @@ import path from 'node:path'
 import { expandHome } from '@petals-chat/hub/config'
 import type { Config } from './schema.ts'
 
-/** The section with its paths absolute: `~` is the home folder, others are relative to `baseFolder`. */
+/** Makes the paths of the section absolute: `~` is the home folder, other paths are relative to `baseFolder`. */
 export function withSwarmPaths(section: Config['swarm'], baseFolder: string): Config['swarm'] {
   const locate = (text: string): string => path.resolve(baseFolder, expandHome(text, homedir()))
   const { identityPath, cacheDir } = section

@@ -3,7 +3,7 @@ import type { KeyPath } from './problem.ts'
 export const isRecord = (value: unknown): value is Readonly<Record<string, unknown>> =>
   typeof value === 'object' && value !== null && !Array.isArray(value)
 
-/** The value at a path of mappings and lists, or undefined. */
+/** Returns the value at a path of mappings and lists, or undefined. */
 export function valueAt(data: unknown, path: KeyPath): unknown {
   return path.reduce<unknown>((value, key) => {
     if (Array.isArray(value)) return (value as readonly unknown[])[key as number]
@@ -11,7 +11,7 @@ export function valueAt(data: unknown, path: KeyPath): unknown {
   }, data)
 }
 
-/** `data` with the value at a path of mappings replaced; what is in the way and no mapping gives way. */
+/** Returns `data` with the value at a path of mappings replaced. Values on the way that are not mappings are replaced, too. */
 export function withValue(
   data: unknown,
   [key, ...rest]: KeyPath,

@@ -11,7 +11,7 @@ export interface DescribeOptions {
   readonly schema: SchemaNode
   readonly origin: (path: KeyPath, part: 'key' | 'value') => Origin
   readonly value: (path: KeyPath) => unknown
-  /** What to show of a value instead of it: `${NAME}` as the file has it, or that it is a secret. */
+  /** Text to show instead of a value: `${NAME}` as it is in the file, or that it is a secret. */
   readonly standIn: (path: KeyPath) => string | undefined
 }
 
@@ -42,7 +42,7 @@ function describeIssue(
     return issue.keys.map((key) => describeUnknownKey([...path, key], key, path, options))
   }
   if (issue.code === 'invalid_union') {
-    // The alternative that got furthest into the value is the one that was meant.
+    // The alternative that matched furthest into the value is probably the intended one.
     const deep = issue.errors.find((errors) => errors.some((error) => error.path.length > 0))
     if (deep !== undefined) return deep.flatMap((error) => describeIssue(error, path, options))
   }
@@ -68,7 +68,7 @@ function describeUnknownKey(
   return { origin, path, message, kind: 'unknown-key' }
 }
 
-/** Keys of this very name in other sections: `port` on the top level was meant as `server.port`. */
+/** Returns keys of the same name in other sections: `port` on the top level is probably meant as `server.port`. */
 function findElsewhere(schema: SchemaNode, key: string): readonly string[] {
   return [...walkKeys(schema)]
     .filter(({ path }) => path.at(-1) === key)
@@ -85,7 +85,7 @@ function describeValueProblem(issue: Issue, path: KeyPath, options: DescribeOpti
   }
   if (issue.code === 'custom') return { origin, path, message: issue.message, kind: 'wrong-value' }
   const shown = options.standIn(path) ?? describeValue(value)
-  if (isOwnWords(issue))
+  if (hasOwnMessage(issue))
     return { origin, path, message: `${shown} is not allowed: ${issue.message}.`, kind: 'wrong-value' }
   return {
     origin,
@@ -95,8 +95,9 @@ function describeValueProblem(issue: Issue, path: KeyPath, options: DescribeOpti
   }
 }
 
-/** A pattern tells a person little; where the schema's author said it in words, those are shown. */
-const isOwnWords = (issue: Issue) => issue.code === 'invalid_format' && !issue.message.startsWith('Invalid')
+/** A pattern is of little help to users; if the schema has a message in words, that is shown instead. */
+const hasOwnMessage = (issue: Issue) =>
+  issue.code === 'invalid_format' && !issue.message.startsWith('Invalid')
 
 function suggestion(value: unknown, node: SchemaNode | undefined): string {
   const alternatives = node?.anyOf ?? (node === undefined ? [] : [node])
@@ -105,7 +106,7 @@ function suggestion(value: unknown, node: SchemaNode | undefined): string {
   return near === undefined ? '' : ` Did you mean '${near}'?`
 }
 
-/** Longest part of a wrong value that a message repeats, in characters. */
+/** Maximum length in characters of a wrong value in a message. */
 const shownLength = 60
 
 function describeValue(value: unknown): string {

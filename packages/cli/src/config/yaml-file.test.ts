@@ -6,13 +6,13 @@ import { parseYaml } from './yaml-file.ts'
 const problems = (text: string) => parseYaml('f', text).problems.map(formatProblem)
 
 describe('parseYaml', () => {
-  it('names a key that is there twice, and where it was first', () => {
+  it('names a duplicate key, and its first place', () => {
     expect(problems('a:\n  port: 1\n  host: x\n  port: 2\n')).toEqual([
-      "f:4:3: the key 'port' is here twice, first in line 2. Keep one.",
+      "f:4:3: the key 'port' appears twice, first in line 2. Keep one.",
     ])
   })
 
-  it('finds tabs, and what else is wrong behind them', () => {
+  it('finds tabs, and other mistakes after them', () => {
     const file = parseYaml('f', 'server:\n\tport: 1\n\thost: x: y\nlog:\n  level: info\n')
     expect(file.problems.map(formatProblem)).toEqual([
       'f:2:1: this line is indented with a tab. YAML allows only spaces here.',
@@ -22,11 +22,11 @@ describe('parseYaml', () => {
     expect(file.locate(['server', 'port'], 'value')).toMatchObject({ line: 2, column: 8 })
   })
 
-  it('lets a tab be where YAML allows it', () => {
+  it('accepts a tab where YAML allows it', () => {
     expect(problems('a: |\n  \ttext\nb: 1\t# comment\n')).toEqual([])
   })
 
-  it('speaks of one mistake once', () => {
+  it('reports each mistake once', () => {
     expect(problems('source: x: y\n')).toEqual([
       "f:1:9: not valid YAML: a second ': ' in one line. Put the value in quotes, or start a new line.",
     ])
@@ -36,7 +36,7 @@ describe('parseYaml', () => {
     expect(problems('a: *nowhere\n')).toEqual([expect.stringContaining('f:1:')])
   })
 
-  it('does not unfold aliases without end', () => {
+  it('limits the expansion of aliases', () => {
     const bomb = ['a: &a [x,x,x,x,x,x,x,x,x,x]', ...'bcdefg'].map((line, index) => {
       const previous = 'abcdefg'[index - 1]!
       return index === 0
@@ -46,11 +46,11 @@ describe('parseYaml', () => {
     expect(problems(bomb.join('\n'))).toEqual([expect.stringMatching(/not valid YAML: .*alias/)])
   })
 
-  it('locates keys and values, in lists and behind aliases too', () => {
+  it('locates keys and values, also in lists and behind aliases', () => {
     const { locate } = parseYaml('f', 'a:\n  - b: 1\n    c: { d: 2 }\n  - b: 3\n')
     expect(locate(['a', 0, 'c', 'd'], 'value')).toMatchObject({ line: 3, column: 13 })
     expect(locate(['a', 1, 'b'], 'key')).toMatchObject({ line: 4, column: 5 })
-    // What is missing would belong to the entry.
+    // A missing key has the place of its entry.
     expect(locate(['a', 1, 'none'], 'value')).toMatchObject({ line: 4, column: 5 })
   })
 

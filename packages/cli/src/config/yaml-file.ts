@@ -4,22 +4,22 @@ import type { ConfigProblem, KeyPath, Origin } from './problem.ts'
 import { describeSyntaxError, parseText } from './yaml-syntax.ts'
 import type { ParsedDocument, ParsedText } from './yaml-syntax.ts'
 
-/** A parsed petals-chat.yaml: its data, and where each key and value stands. */
+/** A parsed petals-chat.yaml: its data, and the place of each key and value. */
 export interface YamlFile {
   readonly data: unknown
-  /** What the YAML language itself forbids; one problem a line. */
+  /** Violations of the YAML language; at most one problem for each line. */
   readonly problems: readonly ConfigProblem[]
-  /** From this line on the data may not be what was meant (Infinity if all of it is sound). */
+  /** From this line on, the data may be misread (Infinity if the whole file is valid). */
   readonly firstBrokenLine: number
-  /** Where a key or its value stands; for a key that is missing, where it would belong. */
+  /** Returns the place of a key or its value; for a missing key, the place where it would belong. */
   locate(path: KeyPath, part: 'key' | 'value'): FileOrigin
-  /** Whether a value was written without quotes, so that `${NAME}` in it may become a number. */
+  /** Returns whether a value was written without quotes, so that `${NAME}` in it may become a number. */
   isPlain(path: KeyPath): boolean
 }
 
 export type FileOrigin = Extract<Origin, { kind: 'file' }>
 
-/** Reads YAML 1.2 text; `name` is the file's in messages. Never throws: what is wrong is in `problems`. */
+/** Reads YAML 1.2 text; `name` is the name of the file in messages. Never throws: mistakes are in `problems`. */
 export function parseYaml(name: string, text: string): YamlFile {
   const parsed = parseText(text)
   const { doc } = parsed
@@ -39,7 +39,7 @@ export function parseYaml(name: string, text: string): YamlFile {
   }
 }
 
-/** One mistake makes a parser stumble more than once: the first complaint of a line is the one to read. */
+/** One mistake can cause several parser errors, so only the first error of each line is reported. */
 function findProblems(file: string, parsed: ParsedText): readonly ConfigProblem[] {
   const problems = new Map<number, ConfigProblem>()
   const report = (line: number, column: number, message: string) => {
@@ -56,7 +56,7 @@ function findProblems(file: string, parsed: ParsedText): readonly ConfigProblem[
   return [...problems.values()]
 }
 
-/** Aliases that unfold to more than so many nodes are an attack or a slip, not a configuration. */
+/** Aliases that expand to more nodes are an attack or a mistake, not a configuration. */
 const maxAliasCount = 100
 
 function toData(doc: ParsedDocument): { readonly data: unknown; readonly failure?: string } {
@@ -70,7 +70,7 @@ function toData(doc: ParsedDocument): { readonly data: unknown; readonly failure
   }
 }
 
-/** One step down the tree. Of a key that is there twice the last one counts, as in the data. */
+/** Goes one step down the tree. The last one of duplicate keys counts, as in the data. */
 function findChild(doc: ParsedDocument, parent: unknown, key: string | number) {
   const node = isAlias(parent) ? parent.resolve(doc) : parent
   if (isSeq(node) && typeof key === 'number') return { value: node.items[key] }
@@ -86,7 +86,7 @@ function findOffset(doc: ParsedDocument, path: KeyPath, part: 'key' | 'value'): 
     if (child === undefined) break
     const keyOffset = 'key' in child ? offsetOf(child.key) : undefined
     const isLast = depth === path.length - 1
-    // A mapping begins at its first key; people look for the name above it.
+    // A mapping begins at its first key, but users look for the name above it.
     const wantsKey = !isLast || part === 'key' || isMap(child.value)
     offset = (wantsKey ? keyOffset : undefined) ?? offsetOf(child.value) ?? keyOffset ?? offset
     node = child.value

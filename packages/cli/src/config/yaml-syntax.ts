@@ -3,15 +3,15 @@ import type { Document, ParsedNode, YAMLError } from 'yaml'
 
 export type ParsedDocument = Document.Parsed<ParsedNode>
 
-/** A parsed text, and where its offsets are in the text as the user has it. Lines and columns start at 1. */
+/** A parsed text, with the places of its offsets in the user's text. Lines and columns start at 1. */
 export interface ParsedText {
   readonly doc: ParsedDocument
-  /** Lines that a tab indents: forbidden in YAML. */
+  /** Lines that are indented with a tab, which YAML forbids. */
   readonly tabLines: ReadonlySet<number>
   place(offset: number): { readonly line: number; readonly column: number }
 }
 
-/** A tab derails the rest of a parse: with spaces in its place the other mistakes come out as well. */
+/** Parses a text. Tabs are replaced by spaces, because a tab would hide the other mistakes after it. */
 export function parseText(text: string): ParsedText {
   const first = parse(text)
   const tabs = first.doc.errors.filter(({ code }) => code === 'TAB_AS_INDENT')
@@ -30,14 +30,14 @@ export function parseText(text: string): ParsedText {
 
 function parse(text: string): { readonly doc: ParsedDocument; readonly lines: LineCounter } {
   const lines = new LineCounter()
-  // `merge`: entries of `models:` may share values by `<<: *name`.
+  // `merge`: entries of `models:` may share values with `<<: *name`.
   const doc = parseDocument(text, { lineCounter: lines, prettyErrors: false, merge: true, logLevel: 'error' })
   return { doc, lines }
 }
 
 /**
- * Gives lines that a tab indents the depth of the line before, or one more level after a line that opens a block.
- * `shifts`: by how many columns a line got longer.
+ * Gives lines that are indented with a tab the depth of the previous line, or one more level after a line that opens a
+ * block. `shifts`: by how many columns each line grew.
  */
 function replaceTabs(text: string, tabLines: ReadonlySet<number>, shifts: Map<number, number>): string {
   let previous = ''
@@ -54,13 +54,13 @@ function replaceTabs(text: string, tabLines: ReadonlySet<number>, shifts: Map<nu
   return repaired.join('\n')
 }
 
-/** A mistake in the YAML itself, in the words of someone who writes a configuration. */
+/** Describes a mistake in the YAML itself, for authors of configurations. */
 export function describeSyntaxError(error: YAMLError, { doc, place }: ParsedText): string {
   switch (error.code) {
     case 'DUPLICATE_KEY': {
       const pair = findRepeatedKey(doc.contents, error.pos[0])
-      if (pair === undefined) return 'this key is here twice. Keep one.'
-      return `the key '${pair.key}' is here twice, first in line ${place(pair.firstOffset).line}. Keep one.`
+      if (pair === undefined) return 'this key appears twice. Keep one.'
+      return `the key '${pair.key}' appears twice, first in line ${place(pair.firstOffset).line}. Keep one.`
     }
     case 'BLOCK_AS_IMPLICIT_KEY':
       return `not valid YAML: a second ': ' in one line. Put the value in quotes, or start a new line.`
@@ -71,7 +71,7 @@ export function describeSyntaxError(error: YAMLError, { doc, place }: ParsedText
   }
 }
 
-/** The key at `offset`, and where the same mapping has it first. */
+/** Returns the key at `offset`, and its first place in the same mapping. */
 function findRepeatedKey(node: unknown, offset: number): { key: string; firstOffset: number } | undefined {
   if (isMap(node)) {
     const keys = node.items.map(({ key }) => key).filter(isScalar)

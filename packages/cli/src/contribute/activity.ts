@@ -1,11 +1,11 @@
 import { formatDuration } from '../terminal/format.ts'
 import type { Terminal } from '../terminal/terminal.ts'
 
-/** Where nothing can be redrawn, work that goes on says so this often. */
+/** Interval of the lines about continuing work where a line can't be redrawn. */
 const lineEveryMs = 15_000
 const frames = ['⠋', '⠙', '⠹', '⠸', '⠼', '⠴', '⠦', '⠧', '⠇', '⠏']
 
-/** Long work, for a person who waits: a line that moves on a terminal; elsewhere one now and then, so that a log stays short. */
+/** Shows long work: an animated line on a terminal; elsewhere an occasional line, so that a log stays short. */
 export class Activity implements Disposable {
   readonly #terminal: Terminal
   readonly #timer: NodeJS.Timeout

@@ -52,8 +52,8 @@ const examples = `${contributeExamples}\n${page}`
   .filter((line) => /^( {2}petals-chat|npm start --) contribute /.test(line))
 
 describe('petals-chat contribute', () => {
-  it.each(examples)('takes the example %j of its help and page', async (example) => {
-    // The model of an example is a folder here, so that nothing is fetched, and the port one that is free.
+  it.each(examples)('accepts the example %j of its help and page', async (example) => {
+    // Uses a local folder as the model, so that nothing is downloaded, and a free port.
     const line = example
       .replace('--port 31337', `--port ${await choosePort(0)}`)
       .replace('petals-team/StableBeluga2', './my-model')
@@ -72,9 +72,9 @@ describe('petals-chat contribute', () => {
       expect(stdout).toContain(word)
   })
 
-  it('shows only flags that mean something here', async () => {
+  it('shows only the flags that apply to it', async () => {
     const { stdout } = await contribute(['--help'])
-    expect(stdout).toMatch(/--port <number> +TCP port to listen on; left out: 31337/)
+    expect(stdout).toMatch(/--port <number> +TCP port to listen on; default: 31337/)
     expect(stdout).not.toMatch(/--open|--gpu|PETALS_CHAT_PORT/)
     expect(stdout).toMatch(/--config <file>/)
   })
@@ -82,7 +82,7 @@ describe('petals-chat contribute', () => {
   it.each([
     [['nonsense'], 2, /no folder and no configured model 'nonsense'.*owner\/repo/],
     [['./model.gguf'], 2, /GGUF files are for the local engine/],
-    [['SmolLM2-135M-Instruct'], 2, /is no model that a server of a swarm can load/],
+    [['SmolLM2-135M-Instruct'], 2, /is not a model that a server of a swarm can load/],
     [['./my-model', '--blocks', '0:33'], 1, /this model has the blocks 0 to 31/],
     [['./my-model', '--blocks', 'all'], 2, /--blocks: 'all' is not allowed/],
     [['./my-model', '--swarm', '10.1.2.3:1'], 2, /must be a multiaddr/],
@@ -96,7 +96,7 @@ describe('petals-chat contribute', () => {
     expect([code, stdout]).toEqual([expected, ''])
   })
 
-  it('says that the port is taken', async () => {
+  it('reports that the port is in use', async () => {
     await using server = createServer()
     await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
     const { port } = server.address() as AddressInfo
@@ -107,7 +107,7 @@ describe('petals-chat contribute', () => {
   })
 })
 
-it('counts blocks that Petals has fetched before as room on the disk, since it replaces them by need', async () => {
+it('counts the blocks that Petals has already downloaded as free disk space, because it replaces them if needed', async () => {
   const blocks = path.join(folder.path, 'petals')
   const missing = 1e12
   const parametersPerBlock = (await freeDiskBytes(folder.path))! + missing
@@ -118,7 +118,7 @@ it('counts blocks that Petals has fetched before as room on the disk, since it r
   }
   await expect(requireDisk('org/llama', need)).rejects.toThrow(/1 blocks? of org\/llama take .* are free at/)
   await mkdir(path.join(blocks, 'models--org--llama', 'blobs'), { recursive: true })
-  // A file of holes: it has a size, and takes no room.
+  // A sparse file: it has a size, and takes no space.
   await using blob = await open(path.join(blocks, 'models--org--llama', 'blobs', 'sum'), 'w')
   await blob.truncate(2 * missing)
   await requireDisk('org/llama', need)
@@ -135,7 +135,7 @@ describe('findContributedModel', () => {
     return findContributedModel(text, loaded, folder.path)
   }
 
-  it('takes a repository, a folder, and the source of a configured model', async () => {
+  it('accepts a repository, a folder, and the source of a configured model', async () => {
     expect(await find('org/llama')).toMatchObject({
       model: 'org/llama',
       isLocal: false,

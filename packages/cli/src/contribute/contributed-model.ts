@@ -12,7 +12,7 @@ import { CommandError, exitCodes } from '../exit-codes.ts'
 
 /** A model whose blocks this machine will serve. */
 export interface ContributedModel {
-  /** For people. */
+  /** Name for messages. */
   readonly name: string
   /** `owner/repo`, or a folder, absolute. */
   readonly model: string
@@ -25,8 +25,8 @@ export interface ContributedModel {
 }
 
 /**
- * Finds a model by what was written: an id or alias of the configuration, a folder, `hf:owner/repo[@revision]` or
- * `owner/repo`. @throws CommandError
+ * Finds a model by an id or alias of the configuration, a folder, `hf:owner/repo[@revision]` or `owner/repo`.
+ * @throws CommandError
  */
 export async function findContributedModel(
   text: string,
@@ -77,7 +77,7 @@ async function ofSource(
       }
   }
   throw new CommandError(
-    `'${name}' is no model that a server of a swarm can load: it is ${formatModelSource(given)}. Servers take a repository or a folder with config.json and weights of transformers (safetensors or pytorch_model.bin); GGUF files are for the local engine.`,
+    `'${name}' is not a model that a server of a swarm can load: it is ${formatModelSource(given)}. Servers take a repository or a folder with config.json and weights of transformers (safetensors or pytorch_model.bin); GGUF files are for the local engine.`,
     exitCodes.usage,
   )
 }
@@ -92,7 +92,7 @@ export async function readContributedModel(
   const names = config === undefined ? [] : await files.list()
   if (config === undefined)
     throw new CommandError(
-      `${files.description} has no config.json: it is no model in the format of transformers.`,
+      `${files.description} has no config.json: it is not a model in the format of transformers.`,
     )
   if (!names.some((file) => /^(model|pytorch_model)[\w.-]*\.(safetensors|bin)(\.index\.json)?$/.test(file)))
     throw new CommandError(

@@ -4,7 +4,7 @@ import type { Preparation, PreparedEnvironment } from './prepare.ts'
 
 type Field = readonly [label: string, value: string]
 
-/** What the command will do, as fields: shown before the work, and by `--dry-run` instead of it. */
+/** Describes what the command will do, as fields: shown before the work, and by `--dry-run` instead of it. */
 export function describePreparation(preparation: Preparation): readonly Field[] {
   const { model, blockModel, server, settings, folders, environment } = preparation
   return [
@@ -19,7 +19,7 @@ export function describePreparation(preparation: Preparation): readonly Field[] 
       : [
           [
             'Weights',
-            `about ${formatBytes(diskBytes(blockModel, server.blockCount))} to ${folders.blocks}, as far as they are not there`,
+            `about ${formatBytes(diskBytes(blockModel, server.blockCount))} to ${folders.blocks}, unless already there`,
           ] as const,
         ]),
     [
@@ -30,7 +30,7 @@ export function describePreparation(preparation: Preparation): readonly Field[] 
   ]
 }
 
-/** The command that starts the server, for people who look closer. */
+/** Returns the command that starts the server, for users who want the details. */
 export const serverCommand = ({ environment, settings }: Preparation): string =>
   [environment.python, petalsServerScript, ...serverArguments(settings)].map(quoteWord).join(' ')
 
@@ -39,7 +39,7 @@ function swarmWords({ settings: { swarm, dhtPrefix } }: Preparation): string {
   if (swarm === 'new') return `a new one of your own${name}`
   if (swarm === 'public')
     return `the public one of petals.dev${name}: all its users can use your server, and see its name and address`
-  return `by ${swarm.length === 1 ? swarm[0] : `${swarm.length} addresses`}${name}`
+  return `through ${swarm.length === 1 ? swarm[0] : `${swarm.length} addresses`}${name}`
 }
 
 function machineWords({ server: { gpu, device }, machine }: Preparation): string {
@@ -61,12 +61,12 @@ function blocksWords({ server, settings, blockModel }: Preparation): string {
 }
 
 function environmentWords({ plan, folder, installer }: PreparedEnvironment): string {
-  if (plan === undefined) return `${folder} (is there)`
+  if (plan === undefined) return `${folder} (ready)`
   const smaller =
     plan.fullBytes === undefined
       ? ''
-      : ` (${formatBytes(plan.fullBytes)} where PyTorch's own index can't be reached)`
-  return `${folder}: made once by ${installer}, ${formatBytes(plan.diskBytes)} of disk${smaller}, about ${formatBytes(plan.downloadBytes)} to fetch, ${plan.minutes} minutes on a usual connection`
+      : ` (${formatBytes(plan.fullBytes)} if PyTorch's own index can't be reached)`
+  return `${folder}: created once by ${installer}, ${formatBytes(plan.diskBytes)} of disk space${smaller}, about ${formatBytes(plan.downloadBytes)} to download, ${plan.minutes} minutes on a typical connection`
 }
 
 function reachWords({ settings: { reach } }: Preparation): string {
@@ -74,7 +74,7 @@ function reachWords({ settings: { reach } }: Preparation): string {
     case 'announced':
       return `, announced as ${reach.addresses.join(', ')}`
     case 'relay':
-      return `; only the relay ${reach.address} leads to it`
+      return `; reachable only through the relay ${reach.address}`
     case 'direct':
       return ', without a relay'
     default:

@@ -1,42 +1,45 @@
-/** Flags of `petals-chat contribute`, as commander reads them. Those that the program has, too, mean the server here. */
+/** Flags of `petals-chat contribute`, as commander reads them. Those that the program also has apply to the Petals server. */
 export const contributeFlags: readonly (readonly [flag: string, summary: string])[] = [
   [
     '--swarm <addresses>',
-    'addresses of its peers, split at commas; public; or new, which starts one (default: as configured)',
+    'addresses of its peers, separated by commas; public; or new, which starts a swarm (default: as configured)',
   ],
   [
     '--blocks <which>',
-    'how many (12), or which (4:8 is blocks 4 to 7); left out: what fits, where the swarm needs it',
+    'how many (12), or which (4:8 is blocks 4 to 7); default: as many as fit, where the swarm needs them',
   ],
-  ['--quantization <type>', 'none, int8, nf4; left out: nf4 on an NVIDIA GPU'],
-  ['--dtype <type>', 'auto, float32, float16, bfloat16; left out: float32 on a CPU, else as the model'],
-  ['--device <device>', 'cpu, cuda, cuda:1, mps; left out: the first usable GPU'],
-  ['--cache-tokens <number>', 'tokens that the caches of all clients hold together, in each block'],
-  ['--adapters <repos>', 'LoRA adapters of the Hub to load, split at commas'],
-  [
-    '--dht-prefix <prefix>',
-    'name of the model in the swarm; left out: derived from its repository or folder',
-  ],
+  ['--quantization <type>', 'none, int8 or nf4; default: nf4 on an NVIDIA GPU'],
+  ['--dtype <type>', 'auto, float32, float16 or bfloat16; default: float32 on a CPU, else as in the model'],
+  ['--device <device>', 'cpu, cuda, cuda:1 or mps; default: the first usable GPU'],
+  ['--cache-tokens <number>', 'capacity of the cache of each block, in tokens of all clients together'],
+  ['--adapters <repos>', 'LoRA adapters of the Hub to load, separated by commas'],
+  ['--dht-prefix <prefix>', 'name of the model in the swarm; default: derived from its repository or folder'],
   ['--public-name <name>', 'name to show in the swarm'],
-  ['--port <number>', 'TCP port to listen on; left out: 31337 if it is free'],
-  ['--host <address>', 'address to listen on; left out: all of this machine'],
-  ['--public-ip <address>', 'address by which the internet reaches --port of this machine (port forwarding)'],
-  ['--announce <addresses>', 'addresses to announce in place of those found, as multiaddrs, split at commas'],
+  ['--port <number>', 'TCP port to listen on; default: 31337 if it is free'],
+  ['--host <address>', 'address to listen on; default: all addresses of this machine'],
+  ['--public-ip <address>', 'public address at which --port of this machine is reachable (port forwarding)'],
+  [
+    '--announce <addresses>',
+    'addresses to announce instead of the detected ones, as multiaddrs, separated by commas',
+  ],
   [
     '--relay <how>',
-    'auto (by a relay where nothing else leads here), off, or the address of the only relay to use',
+    'auto (use a relay if this machine is not reachable directly), off, or the address of the only relay to use',
   ],
   [
     '--identity <file>',
-    "file with the server's identity, which is part of its address; left out: one for each port",
+    "file with the server's identity, which is part of its address; default: one file for each port",
   ],
-  ['--environment <folder>', 'Python environment to use as it is; made there if the folder does not exist'],
-  ['--dry-run', 'check everything, say what would be done, and do nothing'],
+  [
+    '--environment <folder>',
+    'Python environment to use unchanged; created there if the folder does not exist',
+  ],
+  ['--dry-run', 'check everything and show what would be done, without doing it'],
   ['--verbose', "show the server's own output"],
 ]
 
 export const contributeExamples = `
-HF_TOKEN is needed for models whose licence has to be accepted at the Hub. Telemetry of the Python libraries is off.
+HF_TOKEN is needed for models whose licence must be accepted on the Hub. Telemetry of the Python libraries is off.
 
 Examples:
   petals-chat contribute petals-team/StableBeluga2 --public-name "my gaming PC"

@@ -13,24 +13,24 @@ import type { Environment } from '../config/overrides.ts'
 import { CommandError } from '../exit-codes.ts'
 import { formatBytes } from '../terminal/format.ts'
 
-const usualPort = 31_337
+const defaultPort = 31_337
 
-/** The port that was asked for, if it is free; else Petals' usual one, or any other. @throws CommandError */
+/** Returns the requested port or, without one, Petals' default port or any free one. @throws CommandError */
 export async function choosePort(wish: number | undefined, host = '0.0.0.0'): Promise<number> {
   if (wish !== undefined && wish > 0) {
     if (await isPortFree(wish, host)) return wish
     throw new CommandError(
-      `Port ${wish} of ${host} can't be used: another program has it, or this machine has no such address. Choose another with --port N, or leave it out.`,
+      `Port ${wish} of ${host} can't be used: another program has it, or this machine has no such address. Choose another port with --port N, or omit the flag.`,
     )
   }
-  return wish === undefined && (await isPortFree(usualPort, host)) ? usualPort : anyPort(host)
+  return wish === undefined && (await isPortFree(defaultPort, host)) ? defaultPort : anyPort(host)
 }
 
 function anyPort(host: string): Promise<number> {
   return new Promise((resolve, reject) => {
     const server = createServer()
     server.once('error', (error) =>
-      reject(new CommandError(`--host ${host} can't be listened on: ${error.message}.`)),
+      reject(new CommandError(`can't listen on --host ${host}: ${error.message}.`)),
     )
     server.listen(0, host, () => {
       const address = server.address()
@@ -40,13 +40,13 @@ function anyPort(host: string): Promise<number> {
   })
 }
 
-/** Folders of this command in the user's cache. */
+/** The folders of this command in the user's cache. */
 export interface ContributeFolders {
   /** Python environments. */
   readonly environments: string
   /** Logs and identities. */
   readonly state: string
-  /** Where Petals keeps the blocks that it fetches. */
+  /** Where Petals keeps the blocks that it downloads. */
   readonly blocks: string
 }
 
@@ -66,13 +66,13 @@ export interface DiskNeed {
   readonly folders: Pick<ContributeFolders, 'blocks'>
 }
 
-/** What Petals has fetched is either the same blocks, or makes room for them: it deletes what it used least. @throws CommandError */
+/** Checks the disk space. Blocks that Petals already has count as free: it reuses them, or deletes the least recently used. @throws CommandError */
 export async function requireDisk(name: string, { blockModel, server, folders }: DiskNeed): Promise<void> {
   const { blocks } = folders
   const free = await freeDiskBytes(blocks)
   const needed = diskBytes(blockModel, server.blockCount)
   if (free === undefined || free >= needed || free + (await folderBytes(blocks)) >= needed) return
   throw new CommandError(
-    `The files of ${server.blockCount} blocks of ${name} take ${formatBytes(needed)}, and ${formatBytes(free)} are free at ${blocks}. Make room, hold fewer blocks (--blocks N), or set PETALS_CACHE to a folder on another disk.`,
+    `The files of ${server.blockCount} blocks of ${name} take ${formatBytes(needed)}, and ${formatBytes(free)} are free at ${blocks}. Free some space, serve fewer blocks (--blocks N), or set PETALS_CACHE to a folder on another disk.`,
   )
 }

@@ -30,7 +30,7 @@ import {
 import { choosePort, contributeFolders, requireDisk, type ContributeFolders } from './place.ts'
 import { readContributeFlags, type ContributeRequest } from './request.ts'
 
-/** All that is known before anything is made or started. */
+/** Everything that is determined before anything is created or started. */
 export interface Preparation {
   readonly request: ContributeRequest
   readonly loaded: LoadedConfig
@@ -44,16 +44,16 @@ export interface Preparation {
   readonly logFile: string
 }
 
-/** The Python environment: there, or what makes it. */
+/** The Python environment, and the plan that creates it if it does not exist. */
 export interface PreparedEnvironment {
   readonly folder: string
   readonly python: string
   readonly plan: EnvironmentPlan | undefined
-  /** What makes it, for people. */
+  /** Name of the installer, for messages. */
   readonly installer: string
 }
 
-/** Checks the command line, the model and the machine; writes nothing. @throws errors in words */
+/** Checks the command line, the model and the machine; writes nothing. @throws CommandError, ContributeError, EngineError */
 export async function prepare(context: CommandContext, [text = '']: readonly string[]): Promise<Preparation> {
   const request = readContributeFlags(context.flags)
   const loaded = await loadConfig({ ...context, flags: configFlags(context.flags, request) })
@@ -62,7 +62,7 @@ export async function prepare(context: CommandContext, [text = '']: readonly str
   const machine = await lookAtMachine(context.environment)
   if (machine.platform === 'win32') {
     throw new CommandError(
-      'Petals servers do not run on Windows itself. Install WSL (wsl --install), open its Linux, and run this command there: it sees the GPU.',
+      'Petals servers do not run on Windows itself. Install WSL (wsl --install), open its Linux, and run this command there; it can use the GPU.',
     )
   }
   const server = planServer(blockModel, machine, request)
@@ -84,7 +84,7 @@ export async function prepare(context: CommandContext, [text = '']: readonly str
   }
 }
 
-/** Flags that say something else to the chat server stay away from its configuration. */
+/** Returns the flags for the configuration, without those that mean something else for the chat server. */
 function configFlags(flags: Flags, { startsSwarm }: ContributeRequest): Flags {
   const { config, logLevel, offline, swarm } = flags
   return { config, logLevel, offline, ...(startsSwarm ? {} : { swarm }) }

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest'
 import { readContributeFlags } from './request.ts'
 
 describe('readContributeFlags', () => {
-  it('asks for nothing where nothing is given', () => {
+  it('requests nothing if no flag is given', () => {
     expect(readContributeFlags({})).toMatchObject({
       startsSwarm: false,
       blocks: undefined,
@@ -54,7 +54,7 @@ describe('readContributeFlags', () => {
     [{ announce: '203.0.113.7:31337' }, /--announce/],
     [{ relay: '/ip4/1.2.3.4/tcp/1' }, /--relay/],
     [{ relay: 'off', publicIp: '1.2.3.4', port: '1' }, /--public-ip and --relay exclude each other/],
-  ])('refuses %j in words', (flags, words) => {
+  ])('refuses %j with an explanation', (flags, words) => {
     expect(() => readContributeFlags(flags)).toThrow(words)
   })
 })

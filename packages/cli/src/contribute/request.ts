@@ -3,9 +3,9 @@ import type { BlockSpan } from '@petals-chat/engine'
 import type { Flags } from '../config/overrides.ts'
 import { CommandError, exitCodes } from '../exit-codes.ts'
 
-/** What the flags of `petals-chat contribute` ask for. */
+/** The values of the flags of `petals-chat contribute`. */
 export interface ContributeRequest {
-  /** Undefined: the swarm of the configuration. */
+  /** False: joins the swarm of the configuration. */
   readonly startsSwarm: boolean
   readonly blocks: number | BlockSpan | undefined
   readonly adapters: readonly string[]
@@ -24,7 +24,7 @@ export interface ContributeRequest {
   readonly isVerbose: boolean
 }
 
-/** Reads the flags. @throws CommandError that names the flag and what it takes */
+/** Reads the flags. @throws CommandError that names the flag and its allowed values */
 export function readContributeFlags(flags: Flags): ContributeRequest {
   const swarm = list(flags.swarm)
   const port = number('--port', flags.port, 0, 65_535)
@@ -56,7 +56,7 @@ const wrong = (flag: string, value: string, takes: string): CommandError =>
 const text = (value: unknown): string | undefined =>
   value === undefined || value === '' ? undefined : String(value)
 
-/** A flag that may come several times, or once with commas. */
+/** Reads a flag that may be repeated, or given once with commas. */
 const list = (value: unknown): readonly string[] =>
   [value]
     .flat()
@@ -92,7 +92,7 @@ function readBlocks(value: unknown): ContributeRequest['blocks'] {
 
 function checkAdapter(name: string): string {
   if (/^[\w.-]+\/[\w.-]+$/.test(name) && !name.startsWith('.')) return name
-  throw wrong('--adapters', name, 'repositories of the Hub, such as owner/lora, split at commas')
+  throw wrong('--adapters', name, 'repositories of the Hub, such as owner/lora, separated by commas')
 }
 
 function readPrefix(value: unknown): string | undefined {
@@ -107,7 +107,7 @@ function readReach({ publicIp, announce, relay }: Flags, port: number | undefine
   const given = Object.entries({ '--public-ip': publicIp, '--announce': announce, '--relay': relay })
   const flags = given.filter(([, value]) => value !== undefined).map(([name]) => name)
   if (flags.length > 1)
-    throw new CommandError(`${flags.join(' and ')} exclude each other: give one.`, exitCodes.usage)
+    throw new CommandError(`${flags.join(' and ')} exclude each other: use one of them.`, exitCodes.usage)
   if (publicIp !== undefined) return announced(String(publicIp), port)
   if (announce !== undefined) {
     const addresses = list(announce)
@@ -129,8 +129,7 @@ function readReach({ publicIp, announce, relay }: Flags, port: number | undefine
 
 function announced(ip: string, port: number | undefined): Reach {
   const kind = /^\d+\.\d+\.\d+\.\d+$/.test(ip) ? 'ip4' : ip.includes(':') ? 'ip6' : undefined
-  if (kind === undefined)
-    throw wrong('--public-ip', ip, 'the IP address by which the internet reaches this machine')
+  if (kind === undefined) throw wrong('--public-ip', ip, 'the public IP address of this machine')
   if (!port) {
     throw new CommandError(
       '--public-ip needs --port: the port that the router forwards to this machine, such as 31337.',

@@ -9,14 +9,14 @@ export const blockWords = ({ start, end }: BlockSpan, all: number): string =>
 const counted = (count: number, word: string): string =>
   `${count.toLocaleString('en')} ${word}${count === 1 ? '' : 's'}`
 
-/** What a server that is not there yet is doing: a title, and a detail that moves. */
+/** Describes a server that is not ready yet: a title, and a detail that changes. */
 export function startingWords(state: ServerState, all: number): readonly [title: string, detail: string] {
   const { phase, blocks, loaded, download } = state
   switch (phase) {
     case 'measuring':
       return ['Measuring how fast this machine is', 'about a minute, once']
     case 'loading': {
-      const file = download === undefined ? '' : `fetching ${download.file} ${download.percent} %`
+      const file = download === undefined ? '' : `downloading ${download.file} ${download.percent} %`
       const count = blocks === undefined ? '' : `${loaded} of ${blocks.end - blocks.start}`
       const what = blocks === undefined ? 'blocks' : blockWords(blocks, all)
       return [`Loading ${what}`, [count, file].filter(Boolean).join(', ')]
@@ -29,7 +29,7 @@ export function startingWords(state: ServerState, all: number): readonly [title:
   }
 }
 
-/** What a running server has done. */
+/** Describes the work of a running server. */
 export function servingWords(state: ServerState, all: number, upSeconds: number): string {
   const { blocks, generated, prompt, sessions, allSessions, throughput, relayed } = state
   return [
@@ -37,7 +37,7 @@ export function servingWords(state: ServerState, all: number, upSeconds: number)
     `your server answered ${counted(generated, 'token')}${prompt > 0 ? ` and read ${counted(prompt, 'token')} of prompts` : ''}`,
     `${counted(allSessions, 'session')}${sessions > 0 ? `, ${sessions} open` : ''}`,
     throughput === undefined ? undefined : `${throughput.toFixed(throughput < 10 ? 1 : 0)} tokens/s measured`,
-    relayed ? 'by relay' : undefined,
+    relayed ? 'through a relay' : undefined,
     `up ${formatDuration(upSeconds)}`,
   ]
     .filter((words) => words !== undefined)

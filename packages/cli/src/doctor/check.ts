@@ -2,14 +2,14 @@ import type { ModelStore } from '@petals-chat/hub'
 import type { ResolvedConfig } from '../config/load.ts'
 import type { Environment } from '../config/overrides.ts'
 
-/** `warning` is worth a look and stops nothing; `failure` has to be mended. */
+/** A `warning` deserves attention but is not a failure; a `failure` must be fixed. */
 export type CheckStatus = 'ok' | 'warning' | 'failure'
 
 export interface CheckResult {
   readonly status: CheckStatus
-  /** What was found, in a sentence without its point. */
+  /** The finding, as a sentence without the full stop. */
   readonly message: string
-  /** How to mend or improve it. */
+  /** How to fix or improve it. */
   readonly advice?: string | undefined
 }
 
@@ -17,7 +17,7 @@ export interface CheckContext {
   readonly config: ResolvedConfig
   readonly store: ModelStore
   readonly environment: Environment
-  /** What relative paths of the configuration are relative to. */
+  /** Base of relative paths in the configuration. */
   readonly baseFolder: string
 }
 
@@ -38,12 +38,12 @@ export const failure = (message: string, advice?: string): CheckResult => ({
   advice,
 })
 
-/** Runs all checks at once; one that fails itself is a failure like any other. Results come in the order of the checks. */
+/** Runs all checks concurrently. A check that throws counts as a failure. Results are in the order of the checks. */
 export function runChecks(checks: readonly Check[], context: CheckContext): Promise<readonly CheckResult[]> {
   return Promise.all(
     checks.map(({ run }) =>
       run(context).catch((error: unknown) =>
-        failure(`this could not be checked: ${error instanceof Error ? error.message : String(error)}`),
+        failure(`the check failed: ${error instanceof Error ? error.message : String(error)}`),
       ),
     ),
   )

@@ -4,7 +4,7 @@ import { ConfigError, formatProblem } from '../config/problem.ts'
 import { failure, ok } from './check.ts'
 import type { CheckResult } from './check.ts'
 
-/** What loading the configuration came to: the result, or why there is none. */
+/** Checks a loaded configuration, or the error of loading it. */
 export function checkLoaded(loaded: LoadedConfig | ConfigError): CheckResult {
   const problems = loaded instanceof ConfigError ? loaded.problems : findServingProblems(loaded)
   if (problems.length > 0 || loaded instanceof ConfigError) {

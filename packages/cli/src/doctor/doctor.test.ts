@@ -21,7 +21,7 @@ import { describeSwarm, swarmCheck } from './swarm-check.ts'
 const gigabyte = 1e9
 
 describe('checks of the machine', () => {
-  it('know which Node is too old', () => {
+  it('detect an outdated Node', () => {
     const statuses = ['20.19.0', '22.11.0', '22.12.0', '24.0.0'].map(
       (version) => checkNodeVersion(version).status,
     )
@@ -29,16 +29,16 @@ describe('checks of the machine', () => {
     expect(checkNodeVersion('20.19.0').advice).toContain('22.12')
   })
 
-  it('know how much memory is too little', () => {
+  it('detect too little memory', () => {
     expect(checkMemory(0.5 * gigabyte, 2 * gigabyte).status).toBe('failure')
     expect(checkMemory(2 * gigabyte, 4 * gigabyte)).toMatchObject({
       status: 'ok',
-      message: '2.0 GB of memory free, 4.0 GB in all',
+      message: '2.0 GB of memory free, 4.0 GB in total',
     })
     expect(checkMemory(16 * gigabyte, 16 * gigabyte).advice).toBeUndefined()
   })
 
-  it('look at the folder that would be made, and leave nothing behind', async () => {
+  it('check the folder that would be created, and leave nothing behind', async () => {
     await using folder = await temporaryFolder()
     const wanted = path.join(folder.path, 'a', 'b')
     expect(await checkFolder(wanted, 'cache')).toMatchObject({
@@ -49,11 +49,11 @@ describe('checks of the machine', () => {
     expect(await checkFolder(path.join(file, 'below'), 'cache')).toMatchObject({ status: 'failure' })
   })
 
-  it('name what holds the cores back', () => {
+  it('name what limits the cores', () => {
     const cpu = { installed: true, detail: '' }
     expect(
       describeProcessor({ cores: { available: 2, installed: 8, limitedBy: 'cgroup' }, cpu }).message,
-    ).toBe("2 of 8 (held back by the container's CPU limit) cores for local models")
+    ).toBe("2 of 8 (limited by the container's CPU limit) cores for local models")
     const missing = { installed: false, detail: 'Run npm ci.' }
     expect(describeProcessor({ cores: { available: 8, installed: 8 }, cpu: missing })).toMatchObject({
       status: 'failure',
@@ -61,7 +61,7 @@ describe('checks of the machine', () => {
     })
   })
 
-  it('say when CUDA would help, and by which command', () => {
+  it('say when CUDA would help, and which command adds it', () => {
     const card = { name: 'cuda', possible: true, installed: false, detail: 'no library' } as const
     expect(describeGpus({ gpus: [card], command: 'npm run add-cuda' }, 'auto')).toMatchObject({
       status: 'warning',
@@ -72,7 +72,7 @@ describe('checks of the machine', () => {
     expect(describeGpus({ gpus: [{ ...card, possible: false }] }, 'off').status).toBe('ok')
   })
 
-  it('want pip only where the Hub does not answer', () => {
+  it('require pip only if the Hub does not answer', () => {
     expect(describePip(undefined, false).status).toBe('ok')
     expect(describePip(undefined, true).status).toBe('failure')
     expect(describePip('pip 25', true).status).toBe('ok')
@@ -80,22 +80,22 @@ describe('checks of the machine', () => {
 })
 
 describe('the check of the port', () => {
-  it('takes a free one', async () => {
+  it('accepts a free one', async () => {
     expect(await checkPort({ host: '127.0.0.1', port: 0 })).toMatchObject({ status: 'ok' })
   })
 
-  it('finds another program on it', async () => {
+  it('detects another program on it', async () => {
     await using server = createServer((socket) => socket.destroy()).listen(0, '127.0.0.1')
     await once(server, 'listening')
     const { port } = server.address() as AddressInfo
     expect(await checkPort({ host: '127.0.0.1', port })).toEqual({
       status: 'failure',
-      message: `port ${port} on 127.0.0.1 is taken by another program`,
+      message: `port ${port} on 127.0.0.1 is in use by another program`,
       advice: `Choose another one: --port ${port + 1}`,
     })
   })
 
-  it('knows a petals-chat that runs already', async () => {
+  it('recognizes a running petals-chat', async () => {
     await using server = createHttpServer((_, response) =>
       response
         .setHeader('content-type', 'application/json')
@@ -113,7 +113,7 @@ describe('the check of the port', () => {
 describe('the check of the swarm', () => {
   const seen = { id: 'a', reachable: true, servable: true } as SwarmModelStatus
 
-  it('asks nobody where no model is of a swarm', async () => {
+  it('uses no network if no model belongs to a swarm', async () => {
     const { config } = await loadConfig({
       workingDirectory: '.',
       environment: {},
@@ -125,7 +125,7 @@ describe('the check of the swarm', () => {
     )
   })
 
-  it('says that no peer can be reached, and what to do', async () => {
+  it('reports that no peer can be reached, and what to do', async () => {
     const loaded = await loadConfig({
       workingDirectory: '.',
       environment: {},
@@ -142,11 +142,11 @@ describe('the check of the swarm', () => {
     )
   })
 
-  it('tells models that can answer from those that lack blocks', () => {
+  it('distinguishes models that can answer from those that lack blocks', () => {
     expect(describeSwarm([seen])).toMatchObject({ status: 'ok', message: 'every block of a has a server' })
     expect(describeSwarm([seen, { ...seen, id: 'b', servable: false }])).toMatchObject({
       status: 'warning',
-      message: 'blocks are missing of b',
+      message: 'b lacks blocks',
     })
     const unreachable = { ...seen, reachable: false, servable: false, problem: 'It is down.' }
     expect(describeSwarm([unreachable, { ...unreachable, id: 'b' }])).toEqual({
@@ -164,7 +164,7 @@ describe('the check of the swarm', () => {
 })
 
 describe('runChecks', () => {
-  it('keeps their order, and survives one that fails itself', async () => {
+  it('keeps the order of the checks, and continues after one that throws', async () => {
     const checks = [
       {
         name: 'slow',
@@ -174,11 +174,7 @@ describe('runChecks', () => {
       { name: 'quick', run: () => Promise.resolve(ok('quick')) },
     ]
     const results = await runChecks(checks, {} as CheckContext)
-    expect(results.map(({ message }) => message)).toEqual([
-      'slow',
-      'this could not be checked: it broke',
-      'quick',
-    ])
+    expect(results.map(({ message }) => message)).toEqual(['slow', 'the check failed: it broke', 'quick'])
     expect(results[1]!.status).toBe('failure')
   })
 })

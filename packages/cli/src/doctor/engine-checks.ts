@@ -18,12 +18,12 @@ const limits = { affinity: 'CPU affinity', cgroup: "the container's CPU limit" }
 
 export function describeProcessor({ cores, cpu }: Pick<LlamaMachine, 'cores' | 'cpu'>): CheckResult {
   const { available, installed, limitedBy } = cores
-  const limit = limitedBy === undefined ? '' : ` of ${installed} (held back by ${limits[limitedBy]})`
+  const limit = limitedBy === undefined ? '' : ` of ${installed} (limited by ${limits[limitedBy]})`
   const message = `${available}${limit} ${available === 1 ? 'core' : 'cores'} for local models`
   return cpu.installed ? ok(message) : failure(message, cpu.detail)
 }
 
-/** Without a GPU models run on the CPU: only one that was asked for and is not there is a failure. */
+/** Without a GPU, models run on the CPU: only a configured GPU that is missing is a failure. */
 export function describeGpus(
   { gpus, command }: Pick<LlamaMachine, 'gpus' | 'command'>,
   wanted: string,
@@ -31,15 +31,15 @@ export function describeGpus(
   const usable = gpus.filter(({ possible, installed }) => possible && installed)
   const message =
     usable.length === 0
-      ? 'none that can be used; models run on the CPU'
+      ? 'no usable GPU; models run on the CPU'
       : usable.map(({ detail }) => detail).join(' ')
   const advice =
-    command === undefined ? undefined : `This machine has an NVIDIA card that is not used. Run: ${command}`
+    command === undefined ? undefined : `This machine has an NVIDIA GPU that is not used. Run: ${command}`
   const asked = gpus.find(({ name }) => name === wanted)
   const isMissing = wanted !== 'auto' && wanted !== 'off' && !usable.some(({ name }) => name === wanted)
   if (isMissing) {
     return failure(
-      `${wanted} was asked for (llama.gpu, --gpu) and can't be used here`,
+      `${wanted} is configured (llama.gpu, --gpu) and can't be used on this machine`,
       advice ?? asked?.detail ?? 'Choose auto.',
     )
   }

@@ -17,11 +17,11 @@ export const hubCheck: Check = {
   name: 'Hugging Face Hub',
   async run({ config, store }) {
     const { endpoint, offline } = config.hub
-    if (offline) return ok(`not asked: offline is set, only models of this machine are used`)
+    if (offline) return ok(`not checked: offline is set, so only models of this machine are used`)
     if (await store.canReachHub()) return ok(`${endpoint} answers`)
     return warning(
       `${endpoint} can't be reached`,
-      'Check the network and HTTPS_PROXY, or set HF_ENDPOINT to a mirror. Models that are on this machine work; the default one can come from PyPI.',
+      'Check the network and HTTPS_PROXY, or set HF_ENDPOINT to a mirror. Models that are on this machine work; the default model can come from PyPI.',
     )
   },
 }
@@ -50,13 +50,13 @@ export const pipCheck: Check = {
   run: async (context) => describePip(await findPip(), await needsPip(context)),
 }
 
-/** pip only matters where the Hub can't be reached: then the default model comes from PyPI. */
+/** pip is needed only if the Hub can't be reached: then the default model comes from PyPI. */
 async function needsPip({ config, store }: CheckContext): Promise<boolean> {
   return !config.hub.offline && !(await store.canReachHub())
 }
 
 export function describePip(found: string | undefined, isNeeded: boolean): CheckResult {
-  const use = isNeeded ? 'for the default model' : "only needed where the Hub can't be reached"
+  const use = isNeeded ? 'for the default model' : "only needed if the Hub can't be reached"
   if (found !== undefined) return ok(`${found}, ${use}`)
   if (!isNeeded) return ok(`not installed, and ${use}`)
   return failure(
@@ -65,7 +65,7 @@ export function describePip(found: string | undefined, isNeeded: boolean): Check
   )
 }
 
-/** What `pip --version` says of the first pip that runs; undefined if there is none. */
+/** Returns the version of the first pip that runs; undefined if there is none. */
 async function findPip(): Promise<string | undefined> {
   for (const [program, ...args] of pipCommands) {
     const output = await runProgram(program, [...args, '--version'])
@@ -75,7 +75,7 @@ async function findPip(): Promise<string | undefined> {
   return undefined
 }
 
-/** A Python that takes longer to start is none to rely on, in milliseconds. */
+/** Limit for the start of Python, in milliseconds; a slower one is not usable. */
 const pipTimeoutMs = 10_000
 
 function runProgram(program: string, args: readonly string[]): Promise<string | undefined> {

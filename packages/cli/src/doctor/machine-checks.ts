@@ -13,7 +13,7 @@ export const nodeCheck: Check = {
   run: async () => checkNodeVersion(process.versions.node),
 }
 
-/** libp2p needs `Promise.withResolvers`, the sources `await using`: both are there from 22.12 on. */
+/** libp2p needs `Promise.withResolvers` and this code needs `await using`: both are available from 22.12 on. */
 export function checkNodeVersion(version: string): CheckResult {
   const [major = 0, minor = 0] = version.split('.').map(Number)
   const found = `Node.js ${version} on ${os.platform()} ${os.arch()}`
@@ -29,27 +29,30 @@ export const memoryCheck: Check = {
 
 /** The default model takes about half a gigabyte with its caches; one of 7 billion parameters about five. */
 export function checkMemory(available: number, total: number): CheckResult {
-  const message = `${formatBytes(available)} of memory free, ${formatBytes(total)} in all`
+  const message = `${formatBytes(available)} of memory free, ${formatBytes(total)} in total`
   if (available < 0.6 * gigabyte)
     return failure(message, 'The default model needs about 600 MB. Close other programs.')
   if (available < 6 * gigabyte)
-    return ok(message, 'Enough for small models; one of 7 billion parameters takes 5 to 8 GB.')
+    return ok(message, 'Enough for small models; a model of 7 billion parameters takes 5 to 8 GB.')
   return ok(message)
 }
 
-/** Checks that files can be written to a folder, which need not exist yet, and that there is room. */
+/** Checks that files can be written to a folder, which need not exist yet, and that there is enough space. */
 export async function checkFolder(folder: string, what: string): Promise<CheckResult> {
   const existing = await nearestExisting(folder)
   const obstacle = await findObstacle(existing)
   if (obstacle !== undefined) {
-    const advice = 'Set HF_HUB_CACHE (hub.cacheDir) to a folder that you can write.'
-    return failure(`${what} ${folder} can't be written: ${existing} ${obstacle}`, advice)
+    const advice = 'Set HF_HUB_CACHE (hub.cacheDir) to a folder that you can write to.'
+    return failure(`${what} ${folder} can't be written to: ${existing} ${obstacle}`, advice)
   }
   const { bavail, bsize } = await statfs(existing)
   const free = bavail * bsize
   const message = `${what} ${folder}: ${formatBytes(free)} free`
   if (free < 0.2 * gigabyte)
-    return failure(message, 'The default model takes 98 MB. Make room: petals-chat models list, models rm.')
+    return failure(
+      message,
+      'The default model takes 98 MB. Free some space: petals-chat models list, models rm.',
+    )
   if (free < 5 * gigabyte) return warning(message, 'Models of 7 billion parameters take 4 to 8 GB each.')
   return ok(message)
 }

@@ -7,14 +7,14 @@ const llama = { id: 'llama-2', need: { bytes: 0.27 * GB, original: { bytes16: 1.
 const local = { id: 'local', need: { bytes: 5 * GB } }
 
 describe('the check of the models', () => {
-  it('compares what they take with the memory that is free', () => {
+  it('compares the memory that they need with the free memory', () => {
     expect(describeNeeds([llama, local], 8 * GB, undefined)).toMatchObject({
       status: 'ok',
-      message: 'llama-2 takes 270 MB, local takes 5.0 GB of 8.0 GB memory that is free',
+      message: 'llama-2 takes 270 MB, local takes 5.0 GB of 8.0 GB of free memory',
     })
     expect(describeNeeds([llama, local], 5.1 * GB, undefined)).toMatchObject({
       status: 'warning',
-      advice: expect.stringContaining('do not fit') as string,
+      advice: expect.stringContaining('do not all fit') as string,
     })
     expect(describeNeeds([llama, local], 4 * GB, undefined)).toMatchObject({
       status: 'failure',
@@ -23,17 +23,17 @@ describe('the check of the models', () => {
   })
 
   it.each([
-    [true, '1.1 GB, in the 16 bits that this processor computes with'],
-    [false, '2.1 GB, in 32 bits: this processor has no AVX-512'],
+    [true, '1.1 GB, in 16 bits, which this processor supports'],
+    [false, '2.1 GB, in 32 bits, because this processor has no AVX-512'],
     [undefined, '1.1 GB in 16 bits, or 2.1 GB in 32'],
-  ])('tells what the original took on a processor with 16 bits: %s', (has16Bit, words) => {
+  ])('tells what the original needs on a processor with 16 bits: %s', (has16Bit, words) => {
     expect(describeNeeds([llama], 8 * GB, has16Bit).advice).toContain(words)
   })
 
-  it('says when the needs are known', () => {
+  it('says when the needs will be known', () => {
     expect(describeNeeds([{ id: 'a', need: undefined }], GB, true)).toMatchObject({
       status: 'ok',
-      message: expect.stringContaining('once their files are here') as string,
+      message: expect.stringContaining('after the download') as string,
     })
   })
 })

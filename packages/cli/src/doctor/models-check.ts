@@ -6,13 +6,13 @@ import { formatBytes } from '../terminal/format.ts'
 import { failure, ok, warning } from './check.ts'
 import type { Check, CheckContext, CheckResult } from './check.ts'
 
-/** A model's need, or why it is not known. */
+/** The memory that a model needs, if it is known. */
 interface Finding {
   readonly id: string
   readonly need: MemoryNeed | undefined
 }
 
-/** Whether the configured models fit into the memory that is free now. */
+/** Checks whether the configured models fit into the free memory. */
 export const modelsCheck: Check = {
   name: 'Models',
   async run(context) {
@@ -32,39 +32,38 @@ export function describeNeeds(
 ): CheckResult {
   const known = findings.flatMap(({ id, need }) => (need === undefined ? [] : [{ id, need }]))
   if (known.length === 0)
-    return ok('their need of memory is known once their files are here: petals-chat models pull')
+    return ok('the memory that they need is known after the download: petals-chat models pull')
   const message = known.map(({ id, need }) => `${id} takes ${formatBytes(need.bytes)}`).join(', ')
   const tooLarge = known.filter(({ need }) => need.bytes > free).map(({ id }) => id)
   const original = known.flatMap(({ id, need }) => asOriginal(id, need, has16Bit))
-  const compared = `${message} of ${formatBytes(free)} memory that is free`
+  const compared = `${message} of ${formatBytes(free)} of free memory`
   if (tooLarge.length > 0) {
-    const advice = `There is not enough for ${tooLarge.join(', ')}: close other programs, or take a smaller model.`
+    const advice = `There is not enough for ${tooLarge.join(', ')}: close other programs, or use a smaller model.`
     return failure(compared, [advice, ...original].join('\n'))
   }
   const all = known.reduce((sum, { need }) => sum + need.bytes, 0)
-  const advice =
-    'All of them at once do not fit: each is loaded when it is asked for first (preload: first or none).'
+  const advice = 'They do not all fit at once: load each at its first request (preload: first or none).'
   return all > free
     ? warning(compared, [advice, ...original].join('\n'))
     : ok(compared, original.length > 0 ? original.join('\n') : undefined)
 }
 
-/** The table of chat.petals.dev's README: 16 bits where the processor computes with them, else 32. */
+/** Adds the figures of chat.petals.dev's README: 16 bits if the processor supports them, else 32. */
 function asOriginal(id: string, { original }: MemoryNeed, has16Bit: boolean | undefined): readonly string[] {
   if (original === undefined) return []
   const sixteen = formatBytes(original.bytes16)
   const thirtyTwo = formatBytes(2 * original.bytes16)
   const words = {
-    true: `${sixteen}, in the 16 bits that this processor computes with (AVX-512, AMX or ARM)`,
-    false: `${thirtyTwo}, in 32 bits: this processor has no AVX-512`,
+    true: `${sixteen}, in 16 bits, which this processor supports (AVX-512, AMX or ARM)`,
+    false: `${thirtyTwo}, in 32 bits, because this processor has no AVX-512`,
     undefined: `${sixteen} in 16 bits, or ${thirtyTwo} in 32`,
   }[String(has16Bit) as 'true' | 'false' | 'undefined']
-  return [`${id}: the LM head runs in 8 bits here; the Python client would take ${words}.`]
+  return [`${id}: the LM head runs in 8 bits here; the Python client would need ${words}.`]
 }
 
 /**
- * Whether the processor computes with 16-bit numbers as fast as the Python client needs them (bfloat16 by AVX-512 or AMX, or an
- * ARM core); undefined where the system does not say.
+ * Returns whether the processor computes with 16-bit numbers fast enough for the Python client (bfloat16 by AVX-512 or AMX,
+ * or an ARM core); undefined if the system does not tell.
  */
 async function has16BitArithmetic(): Promise<boolean | undefined> {
   if (process.arch === 'arm64') return true

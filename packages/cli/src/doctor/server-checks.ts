@@ -19,7 +19,7 @@ export async function checkPort({
   try {
     server.listen({ host, port })
     await once(server, 'listening')
-    return ok(port === 0 ? 'any free port will be taken' : `port ${port} on ${host} is free`)
+    return ok(port === 0 ? 'any free port will be used' : `port ${port} on ${host} is free`)
   } catch (error) {
     return describePortError(error, host, port)
   } finally {
@@ -30,9 +30,10 @@ export async function checkPort({
 async function describePortError(error: unknown, host: string, port: number): Promise<CheckResult> {
   const code = error instanceof Error && 'code' in error ? String(error.code) : String(error)
   if (code === 'EADDRINUSE') {
-    if (await isPetalsChat(host, port)) return ok(`port ${port} on ${host} is taken by a running petals-chat`)
+    if (await isPetalsChat(host, port))
+      return ok(`port ${port} on ${host} is in use by a running petals-chat`)
     return failure(
-      `port ${port} on ${host} is taken by another program`,
+      `port ${port} on ${host} is in use by another program`,
       `Choose another one: --port ${port + 1}`,
     )
   }
@@ -45,7 +46,7 @@ async function describePortError(error: unknown, host: string, port: number): Pr
   )
 }
 
-/** A server of ours says of itself that it lives, and its version. */
+/** Returns whether the server on the port is a petals-chat: it reports its status and version. */
 async function isPetalsChat(host: string, port: number): Promise<boolean> {
   try {
     const response = await fetch(`${hostUrl(host, port)}/healthz`, { signal: AbortSignal.timeout(1000) })

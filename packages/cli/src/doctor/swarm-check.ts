@@ -3,7 +3,7 @@ import { createEngines } from '../engines.ts'
 import { failure, ok, warning } from './check.ts'
 import type { Check, CheckResult } from './check.ts'
 
-/** Whether the swarm can be joined, and has servers for all blocks. Asked only where a model is of a swarm. */
+/** Checks that the swarm can be joined and has servers for all blocks. Runs only if a model belongs to a swarm. */
 export const swarmCheck: Check = {
   name: 'Swarm',
   async run(context) {
@@ -14,7 +14,7 @@ export const swarmCheck: Check = {
   },
 }
 
-const advice = 'petals-chat swarm status shows the servers, and what to run to fill the gap'
+const advice = 'petals-chat swarm status shows the servers, and the commands that fill the gaps'
 
 export function describeSwarm(models: readonly SwarmModelStatus[]): CheckResult {
   const unreachable = [
@@ -22,8 +22,9 @@ export function describeSwarm(models: readonly SwarmModelStatus[]): CheckResult 
   ]
   if (unreachable.length > 0) return failure("the swarm can't be reached", unreachable.join('\n'))
   const problems = models.flatMap(({ id, problem }) => (problem === undefined ? [] : [`${id}: ${problem}`]))
-  if (problems.length > 0) return failure('the swarm gives no news of a model', problems.join('\n'))
-  const silent = models.filter(({ servable }) => !servable).map(({ id }) => id)
-  if (silent.length > 0) return warning(`blocks are missing of ${silent.join(', ')}`, advice)
+  if (problems.length > 0) return failure('the status of a model is not available', problems.join('\n'))
+  const incomplete = models.filter(({ servable }) => !servable).map(({ id }) => id)
+  if (incomplete.length > 0)
+    return warning(`${incomplete.join(', ')} ${incomplete.length === 1 ? 'lacks' : 'lack'} blocks`, advice)
   return ok(`every block of ${models.map(({ id }) => id).join(', ')} has a server`)
 }

@@ -5,11 +5,13 @@ export const logConfigSchema = z.strictObject({
   level: z
     .enum(['debug', 'info', 'warn', 'error', 'silent'])
     .default('info')
-    .describe('The least important records that are written. Prompts and answers appear only at debug.'),
+    .describe('The lowest level that is logged. Prompts and answers are logged only at debug.'),
   format: z
     .enum(['auto', 'pretty', 'json'])
     .default('auto')
-    .describe('Lines for people, or one JSON object each; auto: for people on a terminal, else JSON.'),
+    .describe(
+      'pretty: lines for people; json: one JSON object for each record; auto: pretty on a terminal, else json.',
+    ),
 })
 
 export type LogConfig = Readonly<z.output<typeof logConfigSchema>>

@@ -12,7 +12,7 @@ async function log(config: Partial<LogConfig>, isTTY: boolean, secrets: readonly
 }
 
 describe('createLogger', () => {
-  it('writes JSON to stderr where nobody watches', async () => {
+  it('writes JSON to stderr if it is not a terminal', async () => {
     const { logger, stderr, stdout } = await log({}, false)
     logger.child({ model: 'm' }).info({ tokens: 3 }, 'done')
     expect(stdout()).toBe('')
@@ -25,7 +25,7 @@ describe('createLogger', () => {
     })
   })
 
-  it('writes for people on a terminal, errors without a stack', async () => {
+  it('writes readable lines on a terminal, and errors without a stack', async () => {
     const { logger, stderr } = await log({}, true)
     logger.error({ err: new Error('the reason', { cause: new Error('its cause') }) }, 'it failed')
     expect(stderr()).toContain('it failed')
@@ -44,23 +44,26 @@ describe('createLogger', () => {
     }
   })
 
-  it.each([true, false])('lets no client steer a terminal or forge a line (terminal: %s)', async (isTTY) => {
-    const { logger, stderr } = await log({}, isTTY)
-    const attack = '/a\u001b[2J\u009b31m\u202e\u2028\r\n12:00:00 INFO: all is well\u0007'
-    logger.info({ method: 'GET', path: attack, status: 404, ms: 1 }, 'request')
-    logger.warn({}, `model ${attack} is not here`)
-    // pino-pretty's own colours are off in this test.
-    expect(stderr()).not.toMatch(/[\u0000-\u0009\u000b-\u001f\u007f-\u009f\u2028\u202e]/)
-    expect(stderr()).toContain('\\u001b[2J')
-    expect(
-      stderr()
-        .split('\n')
-        .filter((line) => line.startsWith('12:00:00 INFO')),
-    ).toEqual([])
-    if (!isTTY) expect(JSON.parse(stderr().split('\n')[0]!)).toMatchObject({ path: attack })
-  })
+  it.each([true, false])(
+    'lets no client control a terminal or forge a line (terminal: %s)',
+    async (isTTY) => {
+      const { logger, stderr } = await log({}, isTTY)
+      const attack = '/a\u001b[2J\u009b31m\u202e\u2028\r\n12:00:00 INFO: all is well\u0007'
+      logger.info({ method: 'GET', path: attack, status: 404, ms: 1 }, 'request')
+      logger.warn({}, `model ${attack} is not here`)
+      // pino-pretty's own colours are off in this test.
+      expect(stderr()).not.toMatch(/[\u0000-\u0009\u000b-\u001f\u007f-\u009f\u2028\u202e]/)
+      expect(stderr()).toContain('\\u001b[2J')
+      expect(
+        stderr()
+          .split('\n')
+          .filter((line) => line.startsWith('12:00:00 INFO')),
+      ).toEqual([])
+      if (!isTTY) expect(JSON.parse(stderr().split('\n')[0]!)).toMatchObject({ path: attack })
+    },
+  )
 
-  it('heeds its level', async () => {
+  it('respects its level', async () => {
     const { logger, stderr } = await log({ level: 'warn' }, false)
     logger.info({}, 'no')
     logger.warn({}, 'yes')
@@ -71,7 +74,7 @@ describe('createLogger', () => {
     expect(silent.stderr()).toBe('')
   })
 
-  it('lets no secret through, wherever it is', async () => {
+  it('removes secrets, wherever they are', async () => {
     const { logger, stderr } = await log({}, false, ['my-own-secret'])
     const fields = {
       token: 'canary-1',
@@ -92,10 +95,12 @@ describe('createLogger', () => {
 })
 
 describe('a line for people', () => {
-  it('is the sentence, with what matters of the fields', () => {
+  it('is the sentence with the important fields', () => {
     const request = { msg: 'request', method: 'GET', path: '/v1/models', status: 200, ms: 3, requestId: 'x' }
     expect(formatRecord(request)).toBe('GET /v1/models: 200, 3 ms')
-    expect(formatRecord({ ...request, aborted: true })).toBe('GET /v1/models: 200, 3 ms, the client has gone')
+    expect(formatRecord({ ...request, aborted: true })).toBe(
+      'GET /v1/models: 200, 3 ms, the client disconnected',
+    )
     expect(formatRecord({ msg: 'it failed', err: 'the reason' })).toBe('it failed: the reason')
     expect(formatRecord({ msg: 'the reason', err: 'the reason' })).toBe('the reason')
     expect(formatRecord({ msg: 'ready', tokens: 3 })).toBe('ready')

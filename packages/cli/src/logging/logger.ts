@@ -5,11 +5,11 @@ import type { LogConfig } from './config.ts'
 import { createRedactor, redacted, secretFields } from './redact.ts'
 
 export interface LoggerOptions {
-  /** Values that may never be logged. */
+  /** Values that must never be logged. */
   readonly secrets?: readonly string[]
 }
 
-/** Logs to stderr: in words and colours on a terminal, one JSON object a line elsewhere, unless the config says which. */
+/** Creates a logger for stderr. With the format `auto`: readable coloured lines on a terminal, else one JSON object per line. */
 export async function createLogger(
   { level, format }: LogConfig,
   terminal: Terminal,
@@ -33,7 +33,7 @@ export async function createLogger(
   return logger
 }
 
-/** At debug everything that is known; else the sentence, and no more of the fields than a person wants to see pass by. */
+/** At debug, shows all fields; otherwise the message with only the fields that matter to a user. */
 async function loadPrettifier(
   { level }: Pick<LogConfig, 'level'>,
   terminal: Terminal,
@@ -47,26 +47,26 @@ async function loadPrettifier(
     hideObject: !isDebug,
     ...(!isDebug && { messageFormat: (record) => formatRecord(record) }),
   })
-  // Whether the text ends its line depends on what was hidden.
+  // The text may or may not end with a line break, depending on what was hidden.
   return (line) => `${prettify(escapeRecord(JSON.parse(line))).trimEnd()}\n`
 }
 
 /**
- * `GET /v1/models: 200, 3 ms` for a request; else the message, with the way through a swarm, or the error where the
- * message does not say it.
+ * Formats a record: `GET /v1/models: 200, 3 ms` for a request; else the message, with the route through a swarm, or with
+ * the error if the message does not contain it.
  */
 export function formatRecord(record: Readonly<Record<string, unknown>>): string {
   const { msg, method, path, status, ms, err, aborted, route } = record
   if (msg === 'request') {
-    const gone = aborted === true ? ', the client has gone' : ''
+    const gone = aborted === true ? ', the client disconnected' : ''
     return `${String(method)} ${String(path)}: ${String(status)}, ${String(ms)} ms${gone}`
   }
   if (typeof route === 'string') return `${String(msg)}: ${route}`
-  const isSaid = typeof err !== 'string' || String(msg).includes(err)
-  return isSaid ? String(msg) : `${String(msg)}: ${err}`
+  const isInMessage = typeof err !== 'string' || String(msg).includes(err)
+  return isInMessage ? String(msg) : `${String(msg)}: ${err}`
 }
 
-/** Someone who watches a terminal wants to know what happened; where in our code is for `--log-level debug`. */
+/** A user at a terminal wants to know what happened; stack traces are for `--log-level debug`. */
 function describeError(error: unknown): unknown {
   if (!(error instanceof Error)) return error
   const { cause } = error
@@ -74,21 +74,21 @@ function describeError(error: unknown): unknown {
 }
 
 /**
- * Characters that a terminal obeys or that reorder a line: controls but line feed and tab, line and paragraph separators,
- * marks of writing direction. Clients choose parts of what is logged (paths, names), so none of them may reach a terminal.
+ * Characters that control a terminal or reorder a line: control characters except line feed and tab, line and paragraph
+ * separators, marks of writing direction. Clients control parts of the log (paths, names), so these must be escaped.
  */
-const obeyed = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u2028\u2029\u202a-\u202e\u2066-\u2069]/g
+const controls = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u2028\u2029\u202a-\u202e\u2066-\u2069]/g
 
 const escaped = (character: string): string => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`
 
-/** The line of JSON with such characters written as escapes, which JSON reads as the same text. */
+/** Escapes such characters in a line of JSON, which JSON reads as the same text. */
 const escapeInJson = (line: string): string =>
-  line.replace(obeyed, (each) => (each === '\n' ? each : escaped(each)))
+  line.replace(controls, (each) => (each === '\n' ? each : escaped(each)))
 
-/** Text for a person: escapes are shown, and the lines after the first are indented, so that none passes for another record. */
-const escapeForTerminal = (text: string): string => text.replace(obeyed, escaped).replaceAll('\n', '\n    ')
+/** Escapes text for a terminal, and indents the lines after the first, so that none looks like another record. */
+const escapeForTerminal = (text: string): string => text.replace(controls, escaped).replaceAll('\n', '\n    ')
 
-/** The same for all texts of a log record. */
+/** Escapes all texts of a log record for a terminal. */
 function escapeRecord(value: unknown): unknown {
   if (typeof value === 'string') return escapeForTerminal(value)
   if (Array.isArray(value)) return value.map(escapeRecord)

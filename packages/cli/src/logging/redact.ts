@@ -1,6 +1,6 @@
 /**
- * What looks like a value: tokens of the Hub, keys in OpenAI's style, and what stands behind `Bearer`, which is any text in a
- * header, and in prose only what is no word. Names stay: advice that says [redacted] for HF_ENDPOINT is no advice.
+ * Patterns of secret values: tokens of the Hub, keys in OpenAI's style, and the text after `Bearer`: any text in a header,
+ * but in prose only a text that is not a word. Names are kept: advice with [redacted] for HF_ENDPOINT would be useless.
  */
 const values = [
   /\b(hf_)(?=[A-Za-z0-9]*\d)[A-Za-z0-9]{8,}|\b(hf_)[A-Za-z0-9]{20,}/g,
@@ -9,7 +9,7 @@ const values = [
   /\b(bearer\s+)(?=[\w.~+/-]*\d)[\w.~+/-]{8,}=*|\b(bearer\s+)[\w.~+/-]{20,}=*/gi,
 ]
 
-/** Fields that are secret whatever is in them, on the first two levels of a record. */
+/** Fields on the first two levels of a record that are always secret. */
 export const secretFields: readonly string[] = [
   'token',
   'apiKey',
@@ -21,9 +21,9 @@ export const secretFields: readonly string[] = [
 
 export const redacted = '[redacted]'
 
-/** Takes secrets out of a finished log line, wherever they got into it: a URL, an error's message, a header. */
+/** Removes secrets from a finished log line, wherever they are: in a URL, an error's message, a header. */
 export function createRedactor(secrets: readonly string[]): (line: string) => string {
-  // A short "secret" would black out half of the log and protect nothing.
+  // A short "secret" would redact half of the log and protect nothing.
   const known = secrets.filter((secret) => secret.length >= 8)
   return (line) =>
     values.reduce(

@@ -7,18 +7,18 @@ import { localPartBytes, readLocalPart } from './local-part.ts'
 /** A line of `models info`. */
 export type Field = readonly [label: string, value: string]
 
-/** What a GGUF file says of its model, and the memory that it needs here. */
+/** Describes the model of a GGUF file, and the memory that it needs on this machine. */
 export async function describeGguf(
   file: string,
   { contextLength, sequences }: Config['llama'],
 ): Promise<readonly Field[]> {
   const { readGgufInfo } = await import('@petals-chat/llama')
   const info = await readGgufInfo(file)
-  const tokens = Math.min(contextLength ?? usualContextLength, info.contextLength || Infinity)
-  const sessions = sequences ?? usualSequences
+  const tokens = Math.min(contextLength ?? defaultContextLength, info.contextLength || Infinity)
+  const sessions = sequences ?? defaultSequences
   const cache = info.kvBytesPerToken * tokens
   return [
-    ['Name', info.name ?? 'not named'],
+    ['Name', info.name ?? 'unnamed'],
     ['Architecture', `${info.architecture}, ${info.blockCount} blocks, ${info.embeddingLength} wide`],
     ['Parameters', formatCount(info.parameterCount)],
     ['Quantization', info.quantization],
@@ -26,7 +26,7 @@ export async function describeGguf(
     ['Vocabulary', `${info.vocabSize} tokens (${info.tokenizer.model ?? 'unknown'} tokenizer)`],
     [
       'Chat template',
-      info.chatTemplate === undefined ? 'none: dialogues are written as configured (dialogue:)' : 'yes',
+      info.chatTemplate === undefined ? 'none: dialogues have the configured format (dialogue:)' : 'yes',
     ],
     [
       'Memory',
@@ -36,12 +36,12 @@ export async function describeGguf(
   ]
 }
 
-/** What the engine takes where the configuration says nothing and memory is not short (llama.contextLength, on a CPU). */
-const usualContextLength = 8192
+/** The engine's default if memory is not short (llama.contextLength, on a CPU). */
+const defaultContextLength = 8192
 /** The same for llama.sequences. */
-const usualSequences = 4
+const defaultSequences = 4
 
-/** Where a model is in a swarm, and the memory that this process needs for its part. */
+/** Describes where a model is in a swarm, and the memory that this process needs for its part. */
 export async function describeSwarmModel(
   model: PetalsModelSpec,
   files: ModelFiles,
@@ -49,7 +49,7 @@ export async function describeSwarmModel(
   const { readSwarmModelInfo } = await import('@petals-chat/petals')
   const info = await readSwarmModelInfo(model, files)
   const prefix =
-    info.dhtPrefix ?? 'unknown: give its dhtPrefix (--dht-prefix), as its servers were given --dht_prefix'
+    info.dhtPrefix ?? 'unknown: set its dhtPrefix (--dht-prefix) to the --dht_prefix of its servers'
   return [
     ['Architecture', `${info.modelType}, ${info.blocks} blocks, ${info.hiddenSize} wide`],
     ['Context', `${info.contextLength} tokens`],
@@ -57,23 +57,23 @@ export async function describeSwarmModel(
     ['Servers', 'petals-chat swarm status'],
     [
       'Download',
-      `${info.downloadBytes === undefined ? 'no more than' : `about ${formatBytes(info.downloadBytes)}:`} ` +
-        'tokenizer, embeddings and LM head; the blocks stay with the servers',
+      `${info.downloadBytes === undefined ? 'only' : `about ${formatBytes(info.downloadBytes)}:`} ` +
+        'tokenizer, embeddings and LM head; the blocks stay on the servers',
     ],
     [
       'Memory',
-      `about ${formatBytes(info.memoryBytes)} for the LM head in 8 bits (as much on the disk, made once); ` +
+      `about ${formatBytes(info.memoryBytes)} for the LM head in 8 bits (and as much disk space for its copy, made once); ` +
         'all other weights stay in their files',
     ],
   ]
 }
 
-/** The memory that a swarm's client needs for its own part of a model, in the manner of the original's table. */
+/** Describes the memory that a swarm's client needs for its own part of a model, as in the original's table. */
 export function describeLocalPart(configJson: string): readonly Field[] {
   const part = readLocalPart(configJson)
   if (part === undefined) return []
   const { vocabSize, hiddenSize, tiedEmbeddings } = part
-  // Rounded once, so that the second line is twice the first, as the table has it.
+  // Rounded once, so that the second line is twice the first, as in the table.
   const gigabytes = Math.round(localPartBytes(part) / 1e7) / 100
   return [
     [

@@ -9,7 +9,7 @@ const sizes = (config: object) =>
 
 describe('the local part of a swarm model', () => {
   // The table of the original's README; the numbers of each model's own config.json.
-  it('takes what the original’s table says', () => {
+  it('needs what the original’s table says', () => {
     expect(
       sizes({ model_type: 'llama', vocab_size: 32000, hidden_size: 8192, tie_word_embeddings: false }),
     ).toEqual(['1.05 GB', '2.10 GB'])
@@ -27,7 +27,7 @@ describe('the local part of a swarm model', () => {
     ])
   })
 
-  it('is shown with what it is made of', () => {
+  it('is shown with its components', () => {
     expect(describeLocalPart('{"model_type":"llama","vocab_size":32000,"hidden_size":8192}')).toEqual([
       ['Embeddings', '32000 tokens x 8192, and an LM head'],
       ['Embeds in 16-bit', '1.05 GB'],

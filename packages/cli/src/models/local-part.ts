@@ -1,4 +1,4 @@
-/** What a config.json of the Hub says of the part of a model that a swarm's client holds itself. */
+/** The part of a model that a swarm's client holds itself, as its config.json describes it. */
 export interface LocalPart {
   readonly vocabSize: number
   readonly hiddenSize: number
@@ -6,12 +6,12 @@ export interface LocalPart {
   readonly tiedEmbeddings: boolean
 }
 
-/** As the architectures call it; Petals serves llama, mixtral, falcon and bloom. */
+/** Names of the hidden size in the architectures; Petals serves llama, mixtral, falcon and bloom. */
 const hiddenSizeKeys = ['hidden_size', 'n_embed', 'n_embd', 'd_model'] as const
 
 /**
- * Architectures whose LM head is a matrix of its own where config.json says nothing; the others fall under
- * `PretrainedConfig`'s default, tied (transformers: `tie_word_embeddings` of LlamaConfig, MistralConfig, MixtralConfig).
+ * Architectures whose LM head is a separate matrix if config.json says nothing; for the others the default of
+ * `PretrainedConfig` holds: tied (transformers: `tie_word_embeddings` of LlamaConfig, MistralConfig, MixtralConfig).
  */
 const untiedByDefault: ReadonlySet<unknown> = new Set(['llama', 'mistral', 'mixtral'])
 
@@ -27,7 +27,7 @@ export function readLocalPart(configJson: string): LocalPart | undefined {
   return { vocabSize, hiddenSize, tiedEmbeddings }
 }
 
-/** Bytes of embeddings and LM head together at 16 bit; at 32 bit it is twice as much. */
+/** Returns the bytes of embeddings and LM head together in 16 bits; in 32 bits they take twice as much. */
 export function localPartBytes({ vocabSize, hiddenSize, tiedEmbeddings }: LocalPart): number {
   return vocabSize * hiddenSize * (tiedEmbeddings ? 1 : 2) * 2
 }

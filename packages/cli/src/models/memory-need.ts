@@ -6,14 +6,14 @@ import { localPartBytes, readLocalPart } from './local-part.ts'
 /** Memory of this machine that a loaded model takes. */
 export interface MemoryNeed {
   readonly bytes: number
-  /** What chat.petals.dev took for the same part of a swarm model, in 16 bits. */
+  /** Memory that chat.petals.dev needs for the same part of a swarm model, in 16 bits. */
   readonly original?: { readonly bytes16: number } | undefined
 }
 
-/** Tokens of one session that a local model is of some use with; the engine gives more where memory allows. */
-const leastUsefulLength = 1024
+/** Minimum useful length of a session with a local model, in tokens; the engine allows more if there is memory. */
+const minimumLength = 1024
 
-/** By what is on this machine, and for swarm models config.json of the Hub; undefined if that is not known yet. */
+/** Computes the need from local files, and for swarm models from the Hub's config.json. Undefined if it is not known yet. */
 export function memoryNeed(spec: ModelEntry, store: ModelStore): Promise<MemoryNeed | undefined> {
   return spec.engine === 'petals' ? swarmNeed(spec, store) : localNeed(spec, store)
 }
@@ -40,5 +40,5 @@ async function localNeed(
   const { readGgufInfo } = await import('@petals-chat/llama')
   const { kvBytesPerToken, fileSize } = await readGgufInfo(first)
   const weights = parts.reduce((sum, { sizeBytes = 0 }) => sum + sizeBytes, 0)
-  return { bytes: Math.max(weights, fileSize) + kvBytesPerToken * leastUsefulLength }
+  return { bytes: Math.max(weights, fileSize) + kvBytesPerToken * minimumLength }
 }

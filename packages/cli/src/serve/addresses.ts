@@ -3,7 +3,7 @@ import { hostUrl } from '@petals-chat/gateway/config'
 
 const anyAddress: ReadonlySet<string> = new Set(['0.0.0.0', '::'])
 
-/** URLs at which the server can be opened: of every address of this machine where it listens on all of them. */
+/** Returns the URLs of the server: those of all addresses of this machine if it listens on all of them. */
 export function reachableUrls(
   host: string,
   port: number,

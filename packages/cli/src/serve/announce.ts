@@ -3,14 +3,14 @@ import { formatTable } from '../terminal/format.ts'
 import type { Terminal } from '../terminal/terminal.ts'
 import { version } from '../version.ts'
 
-/** The first line: before any model is loaded, because the page opens already. */
+/** Prints the first line, before any model is loaded, because the page already opens. */
 export function announceStart(terminal: Terminal, url: string): void {
   terminal.out(
     `${terminal.style('bold', `Petals Chat ${version}`)} is listening on ${terminal.style('cyan', url)}`,
   )
 }
 
-/** What a person needs to know once everything is there: where, what, and how to stop. */
+/** Prints what a user needs once everything is ready: the addresses, the models, and how to stop. */
 export async function announceReady(
   terminal: Terminal,
   registry: ModelRegistry,

@@ -30,7 +30,7 @@ function describeListenError(error: unknown, host: string, port: number): unknow
 
 function takenHint(port: number): string {
   const flag = ` As a flag: --port ${port + 1}.`
-  // Since macOS 12 its own service listens there.
+  // Since macOS 12, a service of the system listens there.
   const isAirPlay = process.platform === 'darwin' && (port === 5000 || port === 7000)
   return isAirPlay
     ? `${flag} On macOS it may be the AirPlay Receiver (System Settings, AirDrop & Handoff).`

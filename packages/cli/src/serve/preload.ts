@@ -12,8 +12,8 @@ export function modelsToPreload({
 }
 
 /**
- * Loads models one after another: two at once would compete for the network and the memory. One that can't be had is no
- * reason to stop: the registry has logged why, and tries again at its next request.
+ * Loads models one after another: two at once would compete for network and memory. A model that fails to load does not
+ * stop the others: the registry has logged why, and tries again at its next request.
  */
 export async function preloadModels(
   registry: ModelRegistry,

@@ -26,7 +26,7 @@ function createRegistry(
 }
 
 describe('preload', () => {
-  it('takes the models that the configuration says', () => {
+  it('selects the models that the configuration names', () => {
     const ids = (preload: 'first' | 'all' | 'none') =>
       modelsToPreload({ preload, models: specs }).map(({ id }) => id)
     expect(ids('first')).toEqual(['good'])
@@ -34,7 +34,7 @@ describe('preload', () => {
     expect(ids('none')).toEqual([])
   })
 
-  it('shows how far a model is, and goes on after one that can’t be had', async () => {
+  it('shows the progress of a model, and continues after one that fails', async () => {
     const registry = createRegistry(async ({ id }, onProgress) => {
       if (id === 'bad') throw new ModelUnavailableError('The disk is full. Make room.')
       onProgress?.({ phase: 'download', label: `${id}.gguf`, done: 5e6, total: 1e7, unit: 'bytes' })
@@ -77,7 +77,7 @@ describe('reachableUrls', () => {
     eth0: [address('10.0.0.2'), address('fe80::1', false, 'IPv6')],
   }
 
-  it('names the addresses of this machine where it listens on all of them', () => {
+  it('lists the addresses of this machine if the server listens on all of them', () => {
     expect(reachableUrls('0.0.0.0', 80, interfaces)).toEqual(['http://127.0.0.1:80', 'http://10.0.0.2:80'])
     expect(reachableUrls('127.0.0.1', 80, interfaces)).toEqual(['http://127.0.0.1:80'])
     expect(reachableUrls('::1', 80, interfaces)).toEqual(['http://[::1]:80'])
@@ -104,7 +104,7 @@ describe('waitForShutdown', () => {
     expect(exits).toEqual([130])
   })
 
-  it('takes a signal that npm repeats for one', async () => {
+  it('treats a signal that npm repeats as one', async () => {
     const { exits, target, done } = start()
     target.emit('SIGINT')
     await done
@@ -113,7 +113,7 @@ describe('waitForShutdown', () => {
     expect(exits).toEqual([])
   })
 
-  it('ends when the process that started it is gone, and is not hurried by that', async () => {
+  it('ends when its parent process is gone, but not abruptly', async () => {
     const { exits, target, done, firsts } = start()
     target.emit('disconnect')
     await done
@@ -122,7 +122,7 @@ describe('waitForShutdown', () => {
     expect([firsts(), exits]).toEqual([1, []])
   })
 
-  it('ends when its terminal is closed; without one, as under nohup, it stays', async () => {
+  it('ends when its terminal is closed, but continues without a terminal, as under nohup', async () => {
     const closed = start(true)
     closed.target.emit('SIGHUP')
     await closed.done

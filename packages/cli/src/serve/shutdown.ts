@@ -4,25 +4,25 @@ import { exitCodes } from '../exit-codes.ts'
 const signals = ['SIGINT', 'SIGTERM'] as const
 
 /**
- * npm passes Ctrl+C on to a process that the terminal has told already: signals that come together are one, in
- * milliseconds.
+ * npm passes Ctrl+C on to a process that has already got it from the terminal: signals within this many milliseconds are
+ * one.
  */
 const togetherMs = 300
 
 export interface ShutdownOptions {
-  /** The first signal came: work may end in peace. */
+  /** Called at the first signal: running work may finish. */
   readonly onFirst: () => void
-  /** For tests; default the process. */
+  /** For tests; default: the process. */
   readonly process?: Pick<NodeJS.Process, 'on' | 'off' | 'exit' | 'channel'>
-  /** Whether a terminal may be hung up on; default: if one of the standard streams is a terminal. */
+  /** Whether the process has a terminal that may be closed; default: whether one of the standard streams is a terminal. */
   readonly hasTerminal?: boolean
 }
 
 /**
- * Resolves at the first SIGINT or SIGTERM, when the terminal is closed, and when the process that started this one over
- * IPC (scripts/with-setup.mjs) is gone. A second signal, meant as such, ends the process at once.
+ * Resolves at the first SIGINT or SIGTERM, when the terminal is closed, and when the process that started this one with
+ * IPC (scripts/with-setup.mjs) has ended. A later second signal ends the process at once.
  *
- * Without a terminal SIGHUP means nothing: `nohup` asks to ignore it, but Node resets what `nohup` has set.
+ * Without a terminal, SIGHUP is ignored: `nohup` requests this, but Node resets the setting of `nohup`.
  */
 export async function waitForShutdown({
   onFirst,

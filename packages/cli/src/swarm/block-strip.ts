@@ -1,13 +1,13 @@
 import type { Terminal } from '../terminal/terminal.ts'
 
-/** Blocks of one row: with its label it fits into 80 columns, and tens stand below each other. */
+/** Blocks in one row: with its label it fits into 80 columns, and tens are aligned. */
 const blocksPerRow = 60
 
 type Style = Parameters<Terminal['style']>[0]
 
 /**
- * The blocks of a model as rows of digits, one for each block: how many servers hold it (`+`: ten and more), in red where
- * nobody does, yellow where it hangs on one server, green where another could take over.
+ * Returns the blocks of a model as rows of digits, one for each block: the number of servers that hold it (`+`: ten or
+ * more), in red if no server does, yellow if only one does, green if another server could take over.
  */
 export function blockStrip(replicas: readonly number[], style: Terminal['style']): readonly string[] {
   const rows = Math.ceil(replicas.length / blocksPerRow)

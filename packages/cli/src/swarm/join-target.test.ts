@@ -31,7 +31,7 @@ describe('joinTargetOf', () => {
     })
   })
 
-  it('names the folder of a local source, and only its last part where strangers may read it', () => {
+  it('names the folder of a local source, but only its last part if strangers may read it', () => {
     const spec = { source: parseModelSource('./my models/llama') }
     expect(joinTargetOf(privateSwarm, spec, options).model).toBe(path.resolve('/srv/chat/my models/llama'))
     expect(joinTargetOf(privateSwarm, spec, { ...options, hideFolders: true })).toEqual({
@@ -46,14 +46,14 @@ describe('joinTargetOf', () => {
     expect(joinTargetOf(privateSwarm, { source }, options).model).toBe('org/llama')
   })
 
-  it('joins the public swarm where one of its peers is among the initial peers, as the notice of the page says', () => {
+  it('joins the public swarm if one of its peers is among the initial peers, as the notice on the page says', () => {
     const swarmOf = (initialPeers: readonly string[]) =>
       joinTargetOf({ dhtPrefix: 'Llama-hf', initialPeers }, undefined, options).swarm
     expect(swarmOf([address, publicInitialPeers[0]!])).toBe('public')
     expect(swarmOf([address])).toEqual([address])
   })
 
-  it('knows no model where the configuration has none', () => {
+  it('has no model if the configuration has none', () => {
     expect(joinTargetOf(privateSwarm, undefined, options)).toEqual({
       model: undefined,
       swarm: [address],
@@ -62,7 +62,7 @@ describe('joinTargetOf', () => {
   })
 })
 
-it('is started by npm in a clone, and by npx elsewhere', async () => {
+it('is started through npm in a clone, and through npx elsewhere', async () => {
   await using folder = await temporaryFolder()
   expect(launcher()).toBe('npm start --')
   expect(launcher(await folder.write('package.json', '{"name":"mine"}'))).toBe('npx petals-chat')

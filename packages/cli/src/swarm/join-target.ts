@@ -12,13 +12,13 @@ import { expandHome } from '@petals-chat/hub/config'
 import { isPublicSwarm, type PetalsModelSpec } from '@petals-chat/petals/config'
 
 export interface JoinTargetOptions {
-  /** What relative paths are relative to. */
+  /** Base of relative paths. */
   readonly baseFolder: string
-  /** Whether strangers may read the command: then folders of this machine are named by their last part only. */
+  /** True if strangers may read the command: then only the last part of a folder of this machine is named. */
   readonly hideFolders: boolean
 }
 
-/** What a new server of a model is told; `spec` is the model's entry, undefined if the configuration has none. */
+/** Returns what a new server of a model needs to know. `spec` is the model's entry; undefined if there is none. */
 export function joinTargetOf(
   { dhtPrefix, initialPeers }: Pick<SwarmModelStatus, 'dhtPrefix' | 'initialPeers'>,
   spec: Pick<PetalsModelSpec, 'source' | 'dhtPrefix' | 'adapter'> | undefined,
@@ -35,7 +35,7 @@ export function joinTargetOf(
   }
 }
 
-/** Servers load the weights of a repository or a folder: the first of several sources that is one. */
+/** Returns the first source that a server can load: a repository or a folder. */
 function firstOf(source: ModelSource): SingleSource | undefined {
   const sources = singleSources(source)
   return sources.find(({ type }) => type === 'hub') ?? sources.find(({ type }) => type === 'local')

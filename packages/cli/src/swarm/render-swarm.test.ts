@@ -46,7 +46,7 @@ const model = (more: Partial<SwarmModelStatus> = {}): SwarmModelStatus => ({
 const render = (status: SwarmModelStatus) => renderSwarm({ models: [status] }, { style: plain }).join('\n')
 
 describe('renderSwarm', () => {
-  it('shows a model that can answer, with its servers and what bounds it', () => {
+  it('shows a model that can answer, with its servers and its bottleneck', () => {
     expect(render(model()).split('\n')).toEqual([
       'Llama   Llama-hf   4 blocks   seen 2 s ago',
       '✓ every block has a server; bottleneck: block 2, 1 server, 812 tokens/s',
@@ -62,7 +62,7 @@ describe('renderSwarm', () => {
     ])
   })
 
-  it('says which blocks are missing, and what fills each gap', () => {
+  it('shows the missing blocks, and the commands that fill the gaps', () => {
     const text = render(
       model({
         blocks: 8,
@@ -76,7 +76,7 @@ describe('renderSwarm', () => {
     expect(text).toMatch(/ {2}To fill the gap:\n {4}contribute --blocks 1:3\n.*5:6\n.*6:7$/)
   })
 
-  it('shows what is the matter with servers', () => {
+  it('shows problems of servers', () => {
     const text = render(
       model({
         servers: [
@@ -91,12 +91,12 @@ describe('renderSwarm', () => {
         ],
       }),
     )
-    expect(text).toMatch(/ - +4096 tokens +does not answer, by relay, left alone for 15 s\n/)
+    expect(text).toMatch(/ - +4096 tokens +does not answer, through a relay, avoided for 15 s\n/)
     expect(text).toMatch(/my-gpu \(…mCKzzv\) +\? .* \? +\? +joining\n/)
     expect(text).toMatch(/0\.5 tokens\/s .* online, adapters org\/lora\n/)
   })
 
-  it('says why there is no news, and no more if the model is not known', () => {
+  it('shows why the status is outdated, and nothing else if the model is unknown', () => {
     const problem = 'None of 1 initial peers can be reached.'
     expect(render(model({ problem }))).toContain(`\n! ${problem}\n`)
     expect(
@@ -111,13 +111,13 @@ describe('a swarm that can’t be reached', () => {
   const unknown = { reachable: false, servable: false, ageMs: undefined, replicas: [], servers: [], problem }
   const options = { style: plain, sourceOf: () => undefined }
 
-  it('is one piece of news, and no word of missing blocks', () => {
+  it('is reported once, without missing blocks', () => {
     const models = [model(unknown), model({ ...unknown, id: 'other', blocks: 0 })]
     expect(renderSwarm({ models }, options)).toEqual([`✗ ${problem}`])
     expect(renderSwarm({ models: [], problem }, options)).toEqual([`✗ ${problem}`])
   })
 
-  it('is said with what was known of it', () => {
+  it('is reported with the last known status', () => {
     const text = render(model({ reachable: false, problem }))
     expect(text).toContain(`\n! ${problem}\n`)
     expect(text).toContain('my-gpu')
@@ -136,7 +136,7 @@ describe('blockStrip', () => {
     expect(rows[2]).toBe('120 012345')
   })
 
-  it('is red where nobody is, yellow where it hangs on one server, green elsewhere', () => {
+  it('is red without a server, yellow with one server, green with more', () => {
     const [row] = blockStrip([0, 1, 2], colored.style.bind(colored))
     expect(row).toMatch(/\[41m.*0.*\[43m.*1.*\[42m.*2/)
   })

@@ -9,18 +9,18 @@ export interface RenderOptions {
   readonly style: Terminal['style']
 }
 
-/** Gaps for which a command is shown; more would push the rest off the screen. */
+/** Maximum number of gaps with a command; more would push the rest off the screen. */
 const maxCommands = 3
 
-/** The swarm as lines for a terminal. */
+/** Formats the swarm as lines for a terminal. */
 export function renderSwarm({ models, problem }: SwarmStatus, options: RenderOptions): readonly string[] {
   const unreachable = problem ?? commonProblem(models)
   if (unreachable !== undefined) return [options.style('red', `✗ ${unreachable}`)]
-  if (models.length === 0) return ['The servers of this swarm have registered no model.']
+  if (models.length === 0) return ['No model is registered in this swarm.']
   return models.flatMap((model, index) => [...(index === 0 ? [] : ['']), ...renderModel(model, options)])
 }
 
-/** One swarm that can't be reached is one piece of news, however many models it has. */
+/** Returns the problem if the whole swarm can't be reached: it is reported once, not for each model. */
 function commonProblem(models: readonly SwarmModelStatus[]): string | undefined {
   const [first, ...others] = models
   if (first === undefined || models.some(({ reachable, servers }) => reachable || servers.length > 0))

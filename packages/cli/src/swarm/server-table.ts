@@ -3,7 +3,7 @@ import { formatDuration, formatTable } from '../terminal/format.ts'
 
 const heads = ['BLOCKS', 'SERVER', 'VERSION', 'TYPE', 'SPEED', 'RTT', 'ROOM', 'STATE'] as const
 
-/** The servers of a model, a line each, under a line of headings. */
+/** Formats the servers of a model: a line of headings, and a line for each server. */
 export function serverTable(servers: readonly SwarmServerStatus[]): readonly string[] {
   return formatTable([heads, ...servers.map(row)])
 }
@@ -36,8 +36,8 @@ const formatRoom = ({ cacheTokensLeft }: SwarmServerStatus): string =>
 function describeState({ state, rttMs, bannedForMs, usesRelay, adapters }: SwarmServerStatus): string {
   const words = [
     state === 'online' && rttMs === Infinity ? 'does not answer' : state,
-    usesRelay === true ? 'by relay' : undefined,
-    bannedForMs > 0 ? `left alone for ${formatDuration(bannedForMs / 1000)}` : undefined,
+    usesRelay === true ? 'through a relay' : undefined,
+    bannedForMs > 0 ? `avoided for ${formatDuration(bannedForMs / 1000)}` : undefined,
     adapters.length > 0 ? `adapters ${adapters.join(', ')}` : undefined,
   ]
   return words.filter((word) => word !== undefined).join(', ')

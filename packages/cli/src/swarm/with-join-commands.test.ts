@@ -11,7 +11,7 @@ async function viewed(status: SwarmStatus): Promise<SwarmView> {
   return withJoinCommands({ isPublic: true, status: () => Promise.resolve(status) }, loaded)
 }
 
-it('adds a command to each model, and leaves all else of the view as it is', async () => {
+it('adds a command to each model, and leaves the rest of the view unchanged', async () => {
   const model = {
     id: 'StableBeluga2',
     dhtPrefix: 'StableBeluga2-hf',
@@ -32,7 +32,7 @@ it('adds a command to each model, and leaves all else of the view as it is', asy
   expect((await view.status()).models).toMatchObject([model])
 })
 
-it('says why a swarm could not be asked which models it has', async () => {
+it('keeps the reason why the models of a swarm could not be listed', async () => {
   const view = await viewed({ models: [], problem: "The swarm can't be reached." })
   expect(await view.status()).toEqual({ models: [], problem: "The swarm can't be reached." })
 })

@@ -4,7 +4,7 @@ import type { LoadedConfig } from '../config/load.ts'
 import { launcher } from '../launcher.ts'
 import { joinTargetOf } from './join-target.ts'
 
-/** The swarm as it is seen from here, with the commands that make another machine a server of its models. */
+/** Adds the commands that make another machine a server of the models to a view of the swarm. */
 export function withJoinCommands(
   view: SwarmView,
   { config, baseFolder }: Pick<LoadedConfig, 'config' | 'baseFolder'>,

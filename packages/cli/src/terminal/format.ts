@@ -1,13 +1,13 @@
 const byteUnits = ['B', 'kB', 'MB', 'GB', 'TB']
 
-/** Bytes in decimal units, as download pages and disks count: `98.4 MB`. */
+/** Formats bytes in decimal units, as download pages and disks do: `98.4 MB`. */
 export function formatBytes(bytes: number): string {
   const exponent = bytes < 1000 ? 0 : Math.min(Math.floor(Math.log10(bytes) / 3), byteUnits.length - 1)
   const value = bytes / 1000 ** exponent
   return `${exponent === 0 ? Math.round(value) : value.toFixed(value < 100 ? 1 : 0)} ${byteUnits[exponent]}`
 }
 
-/** Seconds as people say them: `4 s`, `2 min 05 s`, `1 h 10 min`. */
+/** Formats seconds for people: `4 s`, `2 min 05 s`, `1 h 10 min`. */
 export function formatDuration(seconds: number): string {
   const whole = Math.max(0, Math.round(seconds))
   if (whole < 60) return `${whole} s`
@@ -15,7 +15,7 @@ export function formatDuration(seconds: number): string {
   return `${Math.floor(whole / 3600)} h ${String(Math.floor((whole % 3600) / 60)).padStart(2, '0')} min`
 }
 
-/** Left-aligned columns, two spaces apart. The cells must be free of colour codes. */
+/** Formats left-aligned columns, two spaces apart. The cells must not contain colour codes. */
 export function formatTable(rows: readonly (readonly string[])[]): readonly string[] {
   const widths = rows.reduce<readonly number[]>(
     (known, row) => row.map((cell, column) => Math.max(known[column] ?? 0, cell.length)),

@@ -9,7 +9,7 @@ afterEach(() => {
 })
 
 describe('openBrowser', () => {
-  it('hands the URL over as one argument, whatever is in it', async () => {
+  it('passes the URL as one argument, whatever it contains', async () => {
     await using folder = await temporaryFolder()
     const program = await folder.write(
       'xdg-open',
@@ -22,7 +22,7 @@ describe('openBrowser', () => {
     await expect.poll(() => readFile(`${folder.path}/called`, 'utf8').catch(() => '')).toBe(`1\n${url}\n`)
   })
 
-  it('says so where there is no such program', async () => {
+  it('reports that there is no such program', async () => {
     vi.stubEnv('PATH', '/nowhere')
     expect(await openBrowser('http://127.0.0.1:5000', 'linux')).toBe(false)
   })

@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process'
 
-/** The program of each platform that hands a URL to the browser. None of them is a shell: the URL is one argument. */
+/** Returns the platform's program that passes a URL to the browser. None of them is a shell: the URL is one argument. */
 function browserCommand(platform: NodeJS.Platform, url: string): readonly [program: string, ...string[]] {
   switch (platform) {
     case 'darwin':
@@ -12,7 +12,7 @@ function browserCommand(platform: NodeJS.Platform, url: string): readonly [progr
   }
 }
 
-/** Opens a page in the user's browser. Resolves to false where that can't be done (no desktop, no such program). */
+/** Opens a page in the user's browser. Resolves to false if that fails (no desktop, no such program). */
 export function openBrowser(url: string, platform: NodeJS.Platform = process.platform): Promise<boolean> {
   const [program, ...args] = browserCommand(platform, url)
   return new Promise((resolve) => {

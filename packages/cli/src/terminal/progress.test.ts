@@ -13,7 +13,7 @@ const download = (done: number, total = 100): LoadProgress => ({
 })
 
 describe('ProgressDisplay', () => {
-  it('draws a bar with bytes, speed and the time that is left', () => {
+  it('draws a bar with bytes, speed and the remaining time', () => {
     const { terminal, screen } = recordingTerminal({ isTTY: true, columns: 120 })
     let now = 0
     const display = new ProgressDisplay(terminal, { now: () => now })
@@ -28,7 +28,7 @@ describe('ProgressDisplay', () => {
     expect(screen().endsWith('\r\u001b[2K')).toBe(true)
   })
 
-  it('takes the speed of the last seconds, not of all time', () => {
+  it('shows the speed of the last seconds, not of the whole download', () => {
     const { terminal, screen } = recordingTerminal({ isTTY: true, columns: 120 })
     let now = 0
     const display = new ProgressDisplay(terminal, { now: () => now })
@@ -45,7 +45,7 @@ describe('ProgressDisplay', () => {
     expect(line).toContain('40 %')
   })
 
-  it('prints a line for each tenth where nobody watches', () => {
+  it('prints a line for each tenth if the output is not a terminal', () => {
     const { terminal, stderr } = recordingTerminal()
     const display = new ProgressDisplay(terminal)
     for (let done = 0; done <= 100; done += 2) display.update(download(done))
@@ -55,7 +55,7 @@ describe('ProgressDisplay', () => {
     expect(lines.at(-1)).toContain('100 %')
   })
 
-  it('starts anew with each step, and copes with an unknown size', () => {
+  it('restarts with each step, and supports an unknown size', () => {
     const { terminal, stderr } = recordingTerminal()
     const display = new ProgressDisplay(terminal)
     display.update({ ...download(5), total: undefined })
@@ -64,7 +64,7 @@ describe('ProgressDisplay', () => {
     expect(stderr().trim().split('\n')).toEqual([
       'Downloading model.gguf: 5.0 MB',
       'Loading model.gguf: 0 %',
-      'Connecting the swarm: 10 %, 3 of 30 blocks',
+      'Connecting to the swarm: 10 %, 3 of 30 blocks',
     ])
   })
 })

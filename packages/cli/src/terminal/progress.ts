@@ -2,11 +2,16 @@ import type { LoadProgress } from '@petals-chat/engine'
 import { formatBytes, formatDuration } from './format.ts'
 import type { Terminal } from './terminal.ts'
 
-/** Speed is taken over this much of the past: steady enough to read, quick enough to follow a change. */
+/** Window of the speed measurement: steady enough to read, short enough to follow a change. */
 const speedWindowMs = 5000
 const barWidth = 20
 
-const verbs = { download: 'Downloading', verify: 'Checking', load: 'Loading', connect: 'Connecting' } as const
+const verbs = {
+  download: 'Downloading',
+  verify: 'Checking',
+  load: 'Loading',
+  connect: 'Connecting to',
+} as const
 
 interface Sample {
   readonly time: number
@@ -15,13 +20,13 @@ interface Sample {
 
 export interface ProgressOptions {
   readonly now?: () => number
-  /** Where lines go that stay: the result's stream or that for notes (default). */
+  /** Prints permanent lines: to the stream of results or that of notes (default). */
   readonly print?: (line: string) => void
 }
 
 /**
- * Shows how far a model is on its way: a bar that is redrawn on a terminal; elsewhere a line at the start of each step
- * and at every tenth of it, so that a log stays short.
+ * Shows the progress of loading a model: a bar that is redrawn on a terminal; elsewhere a line at the start and at every
+ * tenth of each step, so that a log stays short.
  */
 export class ProgressDisplay {
   readonly #terminal: Terminal
@@ -49,7 +54,7 @@ export class ProgressDisplay {
     else this.#printTenth(progress)
   }
 
-  /** Takes the bar away. */
+  /** Removes the bar. */
   finish(): void {
     this.#terminal.status('')
   }

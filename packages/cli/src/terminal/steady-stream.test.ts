@@ -11,7 +11,7 @@ beforeAll(() => (folder = mkdtempSync(path.join(tmpdir(), 'steady-stream-'))))
 afterAll(() => rmSync(folder, { recursive: true, force: true }))
 
 describe('a stream into a file', () => {
-  it('drops what a full disk does not take, goes on when it can, and says how much was lost', () => {
+  it('drops what does not fit on a full disk, continues later, and reports how much was lost', () => {
     const file = path.join(folder, 'log')
     const fd = openSync(file, 'w')
     let isFull = false
@@ -40,7 +40,7 @@ describe('a stream into a file', () => {
     ])
   })
 
-  it('is the stream itself where it is neither a file nor a device', () => {
+  it('is the stream itself if it is neither a file nor a device', () => {
     const stream = { fd: -1, write: () => true }
     expect(steadyStream(stream as never)).toBe(stream)
   })

@@ -4,14 +4,14 @@ import type { TerminalStream } from './terminal.ts'
 export interface SteadyStreamOptions {
   /** Called for each text that is lost. */
   readonly onLost?: ((error: NodeJS.ErrnoException) => void) | undefined
-  /** For tests; default the one of Node. Gives the bytes that were written. */
+  /** For tests; default: Node's. Returns the number of bytes written. */
   readonly write?: ((fd: number, bytes: Buffer) => number) | undefined
 }
 
 /**
- * stdout or stderr that outlive a full disk. Where one of them is a file, Node closes the stream for good after the first
- * write that fails: a server whose log disk was full for a moment would never log again. Here a text that can't be written
- * is dropped and counted, and the next one that can be is preceded by the count.
+ * Wraps stdout or stderr so that they survive a full disk. If one of them is a file, Node closes the stream permanently
+ * after the first failed write: a server whose log disk was full for a moment would never log again. Here a text that
+ * can't be written is dropped and counted, and the next text is preceded by the count.
  */
 export function steadyStream(
   stream: NodeJS.WriteStream & { readonly fd: number },
@@ -27,7 +27,7 @@ export function steadyStream(
     write(text) {
       try {
         if (lost > 0)
-          put(`${lost} lines before this one could not be written, as the disk was full or failing.\n`)
+          put(`${lost} lines before this one could not be written, because the disk was full or failing.\n`)
         lost = 0
         put(text)
       } catch (error) {
@@ -38,7 +38,7 @@ export function steadyStream(
   }
 }
 
-/** Pipes and sockets are left to Node: they can be full for a moment, which is no error. */
+/** Pipes and sockets are left to Node: they can be full for a moment, which is not an error. */
 function isFileOrDevice(fd: number): boolean {
   try {
     const file = fstatSync(fd)

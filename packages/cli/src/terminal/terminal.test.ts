@@ -3,7 +3,7 @@ import { recordingTerminal } from '../testing/recording-terminal.ts'
 import { Terminal } from './terminal.ts'
 
 describe('Terminal', () => {
-  it('keeps its status line below everything that is printed', () => {
+  it('keeps its status line below all other output', () => {
     const { terminal, screen } = recordingTerminal({ isTTY: true })
     terminal.status('half')
     terminal.out('a result')
@@ -16,14 +16,14 @@ describe('Terminal', () => {
     )
   })
 
-  it('has no status line where nobody watches', () => {
+  it('has no status line if the output is not a terminal', () => {
     const { terminal, screen } = recordingTerminal()
     terminal.status('half')
     terminal.out('done')
     expect(screen()).toBe('done\n')
   })
 
-  it('keeps results apart from notes', () => {
+  it('separates results from notes', () => {
     const { terminal, stdout, stderr } = recordingTerminal()
     terminal.out('result')
     terminal.note('note')

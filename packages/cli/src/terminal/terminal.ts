@@ -2,7 +2,7 @@ import { styleText } from 'node:util'
 
 type Style = Parameters<typeof styleText>[0]
 
-/** What a stream of the process must offer to print on it. */
+/** The part of a stream of the process that is needed to print on it. */
 export interface TerminalStream {
   readonly isTTY?: boolean | undefined
   readonly columns?: number | undefined
@@ -15,8 +15,8 @@ export interface TerminalStreams {
 }
 
 /**
- * Prints for people. Results go to `out` (stdout), progress and errors to `notes` (stderr). One status line may stand
- * below everything that was printed; on streams that are no terminal there is none.
+ * Prints for people. Results go to `out` (stdout), progress and errors to `note` (stderr). One status line may be shown
+ * below all other output; on streams that are not a terminal there is none.
  */
 export class Terminal {
   readonly #stdout: TerminalStream
@@ -30,13 +30,13 @@ export class Terminal {
     this.#colors = wantsColors(environment) ?? this.isInteractive
   }
 
-  /** Whether a person is watching: then progress may be redrawn in place. */
+  /** True if the output is a terminal: then progress may be redrawn in place. */
   get isInteractive(): boolean {
     return this.#stdout.isTTY === true && this.#stderr.isTTY === true
   }
 
   get columns(): number {
-    // Some terminals say 0 before their window has a size.
+    // Some terminals report 0 before their window has a size.
     return this.#stdout.columns || 80
   }
 
@@ -59,12 +59,12 @@ export class Terminal {
     this.#print(this.#stdout, text)
   }
 
-  /** For loggers: whole lines that must not tear the status line. */
+  /** For loggers: prints whole lines without breaking the status line. */
   get noteStream(): { write(text: string): void } {
     return { write: (text) => this.#print(this.#stderr, text) }
   }
 
-  /** Shows a line below all others, in place of the last one; an empty one takes it away. */
+  /** Shows a line below all others, in place of the previous one; an empty line removes it. */
   status(line: string): void {
     if (!this.isInteractive || line === this.#status) return
     this.#stderr.write(`${eraseLine}${line}`)
@@ -88,7 +88,7 @@ export class Terminal {
 
 const eraseLine = '\r\u001b[2K'
 
-/** What the user said of colours (no-color.org, force-color.org); undefined: nothing. */
+/** Returns the user's choice about colours (no-color.org, force-color.org); undefined: no choice. */
 function wantsColors({ NO_COLOR, FORCE_COLOR, TERM }: NodeJS.ProcessEnv): boolean | undefined {
   if (FORCE_COLOR !== undefined && FORCE_COLOR !== '') return FORCE_COLOR !== '0'
   return (NO_COLOR !== undefined && NO_COLOR !== '') || TERM === 'dumb' ? false : undefined

@@ -4,11 +4,11 @@ export interface RecordedTerminal {
   readonly terminal: Terminal
   readonly stdout: () => string
   readonly stderr: () => string
-  /** Both, in the order of writing: what a screen would show. */
+  /** Both streams in the order of writing, as a screen would show them. */
   readonly screen: () => string
 }
 
-/** A terminal whose streams are texts. */
+/** Creates a terminal that records its streams as texts. */
 export function recordingTerminal({ isTTY = false, columns = 80 } = {}): RecordedTerminal {
   let stdout = ''
   let stderr = ''

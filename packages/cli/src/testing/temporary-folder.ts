@@ -7,7 +7,7 @@ export interface TemporaryFolder extends AsyncDisposable {
   write(name: string, text: string | Uint8Array): Promise<string>
 }
 
-/** An empty folder that is gone at the end of the test. */
+/** Creates an empty folder that is deleted at the end of the test. */
 export async function temporaryFolder(): Promise<TemporaryFolder> {
   const folder = await mkdtemp(path.join(tmpdir(), 'petals-chat-cli-'))
   return {
