@@ -7,7 +7,7 @@ const MIB = 1024 * 1024
 
 /**
  * `*`, or an origin as browsers send it: scheme, host and port without a path (also of apps and extensions), or `null`.
- * `*` within one stands for any part of the host, or any port.
+ * A `*` inside an origin matches any part of the host, or any port.
  */
 const originSchema = z
   .string()
@@ -16,15 +16,15 @@ const originSchema = z
     'must be "*" or an origin such as https://chat.example.org, vscode-webview://* or http://localhost:*',
   )
 
-/** `/`, or a path whose parts need no escaping. What the APIs are called would be cut off their own paths. */
+/** `/`, or a path whose parts need no escaping. /v1 and /api are refused: they would be removed from the APIs' own paths. */
 const basePathSchema = z
   .string()
   .regex(
     /^\/$|^(?!\/(v1|api)(\/|$))(\/[A-Za-z0-9_~-][A-Za-z0-9._~-]*)+$/,
-    'must be "/" or a path such as /chat, without a slash at its end; /v1 and /api are taken',
+    'must be "/" or a path such as /chat, without a final slash; /v1 and /api are reserved',
   )
 
-/** Timers of Node can't wait longer, about 25 days: they would fire at once. */
+/** The longest delay of Node's timers, about 25 days. With a longer one they would fire at once. */
 const MAX_MS = 2 ** 31 - 1
 const milliseconds = (min: 0 | 1) => z.int().min(min).max(MAX_MS)
 
@@ -33,14 +33,14 @@ const corsSchema = z.strictObject({
     .array(originSchema)
     .default([])
     .describe(
-      'Origins whose pages may use /api/v1 and /api/v2. The original let every page in: `["*"]` does the same. ' +
-        'Closed by default, because any page that a person visits could otherwise use the models of this machine. ' +
-        '`*` in an origin stands for any part of the host, or any port: `https://*.example.org`, `http://localhost:*`, `vscode-webview://*`.',
+      'Origins whose pages may use /api/v1 and /api/v2. The original allowed every page, as `["*"]` does. ' +
+        'Empty by default, because any page that a person visits could otherwise use the models of this machine. ' +
+        '`*` in an origin matches any part of the host, or any port: `https://*.example.org`, `http://localhost:*`, `vscode-webview://*`.',
     ),
   all: z
     .array(originSchema)
     .default([])
-    .describe('Origins whose pages may use every API, /v1 included. Closed by default for the same reason.'),
+    .describe('Origins whose pages may use every API, including /v1. Empty by default for the same reason.'),
 })
 
 const sessionsSchema = z.strictObject({
@@ -48,33 +48,31 @@ const sessionsSchema = z.strictObject({
     .int()
     .min(1)
     .default(256)
-    .describe(
-      'Answers that one model writes at the same time, where its engine names no lower bound of its own.',
-    ),
+    .describe('Answers that one model generates at the same time, unless its engine has a lower limit.'),
   queueLength: z
     .int()
     .min(0)
     .default(64)
     .describe(
-      'Requests that may wait for one model. More are refused with 429 at once: waiting longer helps nobody.',
+      'Requests that may wait for one model. Further ones are refused with 429 at once, because they would wait too long.',
     ),
   queueTimeoutMs: milliseconds(1)
     .default(120_000)
     .describe(
-      'Milliseconds that a request waits at most. Longer than a usual answer on a slow machine takes.',
+      'The longest time in milliseconds that a request waits: longer than a usual answer takes on a slow machine.',
     ),
   idleTimeoutMs: milliseconds(0)
     .default(300_000)
     .describe(
       'Milliseconds that the KV cache of a finished answer is kept for the next turn of its dialogue. ' +
-        'Five minutes: as long as the original kept a session whose user was thinking.',
+        'Five minutes: as long as the original kept a session without messages.',
     ),
   minLength: z
     .int()
     .min(1)
     .default(512)
     .describe(
-      'Tokens that a session is opened for at least, so that the next turn still fits: the first size of the original page.',
+      'The least number of tokens that a session is opened for, so that the next turn fits: the first size of the original page.',
     ),
 })
 
@@ -84,29 +82,29 @@ const answersSchema = z.strictObject({
     .min(0)
     .default(256)
     .describe(
-      'Resumable answers and sessions that are kept, running and finished ones together. Above it the oldest finished ' +
-        'one is dropped; while all of them run, further answers are not resumable. 0: none is.',
+      'Resumable answers and sessions that are kept, running and finished ones together. Above this number the oldest ' +
+        'finished one is dropped; while all of them run, further answers are not resumable. 0: no answer is resumable.',
     ),
   maxKeptBytes: z
     .int()
     .min(1024)
     .default(64 * MIB)
     .describe(
-      'Bytes of what is kept of all resumable answers together. An answer of 1,000 tokens takes about 250 kB. Above it ' +
+      'Bytes of all resumable answers that are kept. An answer of 1,000 tokens takes about 250 kB. Above this number ' +
         'the oldest finished ones are dropped, then the beginnings of running ones.',
     ),
   unreadTimeoutMs: milliseconds(0)
     .default(60_000)
     .describe(
-      'Milliseconds that a resumable answer goes on while nobody reads it: long enough to change networks or reload ' +
+      'Milliseconds that a resumable answer continues without a reader: long enough to change networks or reload ' +
         'a page. Then the engine is stopped.',
     ),
   keepMs: milliseconds(0)
     .default(300_000)
-    .describe('Milliseconds that a finished resumable answer can still be read. 0: not at all.'),
+    .describe('Milliseconds that a finished resumable answer can still be read. 0: it is dropped at once.'),
 })
 
-/** The `server:` section of petals-chat.yaml. Defaults live here and nowhere else. */
+/** The `server:` section of petals-chat.yaml, with its defaults. */
 export const gatewayConfigSchema = z.strictObject({
   host: z
     .string()
@@ -114,14 +112,19 @@ export const gatewayConfigSchema = z.strictObject({
     .overwrite(bareHost)
     .default('127.0.0.1')
     .describe(
-      'Address to listen on. Loopback unless told otherwise: nobody else on the network can use the models.',
+      'Address to listen on. Loopback by default, so that no other machine on the network can use the models.',
     ),
-  port: z.int().min(0).max(65535).default(5000).describe("TCP port: the original's. 0 takes any free one."),
+  port: z
+    .int()
+    .min(0)
+    .max(65535)
+    .default(5000)
+    .describe("TCP port: the original's. 0 selects any free port."),
   allowPublic: z
     .boolean()
     .default(false)
     .describe(
-      'Allow a host other than loopback. Everybody who reaches it can use the models, so this has to be said.',
+      'Allow a host other than loopback. Every client that reaches it can then use the models, so this must be explicit.',
     ),
   trustedHosts: z
     .array(
@@ -131,13 +134,13 @@ export const gatewayConfigSchema = z.strictObject({
     .describe(
       'Names under which clients reach this server, for example chat.example.org behind a proxy; `"*"` accepts any. ' +
         'Loopback names, IP addresses, `host`, the name of this machine (alone or with .local) and host.docker.internal ' +
-        'always work. Others are refused: a foreign page could point its own name at this machine (DNS rebinding).',
+        'always work. Others are refused, because a foreign page could point its own name at this machine (DNS rebinding).',
     ),
   basePath: basePathSchema
     .default('/')
     .describe(
-      'Path under which a proxy shows this server, for example /chat. Requests are answered with and without it, so the ' +
-        'proxy may cut it off or leave it. X-Forwarded-Prefix is not heeded: any client can send it.',
+      'Path under which a proxy publishes this server, for example /chat. Requests are served with and without it, so the ' +
+        'proxy may remove it or keep it. X-Forwarded-Prefix is ignored, because any client can send it.',
     ),
   cors: corsSchema.prefault({}),
   maxBodyBytes: z
@@ -145,12 +148,12 @@ export const gatewayConfigSchema = z.strictObject({
     .min(1024)
     .default(4 * MIB)
     .describe(
-      'Bytes of one request body or WebSocket message. A prompt of 128k tokens is about half a megabyte.',
+      'Greatest size in bytes of a request body or WebSocket message. A prompt of 128k tokens is about half a megabyte.',
     ),
   webSocketPingIntervalMs: milliseconds(1)
     .default(25_000)
     .describe(
-      "Milliseconds between pings on WebSockets: the original's. A peer that misses one is disconnected.",
+      "Milliseconds between pings on WebSockets: the original's. A client that misses one is disconnected.",
     ),
   ssePingIntervalMs: milliseconds(1)
     .default(15_000)
@@ -160,27 +163,27 @@ export const gatewayConfigSchema = z.strictObject({
   sseStallTimeoutMs: milliseconds(1)
     .default(60_000)
     .describe(
-      'Milliseconds that the reader of an event stream may take nothing, while its answer holds a session.',
+      'Milliseconds that the reader of an event stream may read nothing, while its answer holds a session.',
     ),
   keepAliveTimeoutMs: milliseconds(1)
     .default(75_000)
     .describe(
       'Milliseconds that a connection without a request stays open. Longer than clients and load balancers keep theirs ' +
-        '(60 s), or they would send a request on a connection that is just being closed.',
+        '(60 s), because they would otherwise send requests on a connection that the server is closing.',
     ),
   unknownModel: z
     .enum(['auto', 'refuse', 'default'])
     .default('auto')
     .describe(
-      'What a request gets whose model this server does not have: `auto` takes the only model where one is served, for ' +
-        'clients that insist on a name of their own, and refuses where there are several; `refuse` always refuses; ' +
-        '`default` takes the first model. Answers name the model that wrote them.',
+      'How a request for an unknown model is answered. `auto`: if only one model is served, by that model, because some ' +
+        'clients always send a name of their own; otherwise with an error. `refuse`: always with an error. `default`: by the ' +
+        'first model. Answers name the model that generated them.',
     ),
   maxChoices: z
     .int()
     .min(1)
     .default(128)
-    .describe("Answers that one request of /v1 may ask for, over all of its prompts: OpenAI's bound of `n`."),
+    .describe("Answers that one request of /v1 may ask for, over all of its prompts: OpenAI's limit of `n`."),
   stepTimeoutMs: milliseconds(1)
     .default(300_000)
     .describe(
@@ -189,7 +192,7 @@ export const gatewayConfigSchema = z.strictObject({
   drainTimeoutMs: milliseconds(0)
     .default(30_000)
     .describe(
-      'Milliseconds that running answers get to finish after SIGTERM: what Kubernetes allows before SIGKILL.',
+      'Milliseconds that running answers have to finish after SIGTERM: what Kubernetes allows before SIGKILL.',
     ),
   sessions: sessionsSchema.prefault({}),
   answers: answersSchema.prefault({}),

@@ -7,42 +7,43 @@ import {
   InvalidRequestError,
   ModelUnavailableError,
 } from '@petals-chat/engine'
+import type { GatewayVariables } from './context.ts'
 import { GatewayError, type GatewayErrorCode } from './errors.ts'
 import { withoutFolders } from './without-folders.ts'
 
 export type ErrorCode = EngineErrorCode | GatewayErrorCode | 'internal_error'
 
-/** How one kind of error is answered. */
+/** The response to one kind of error. */
 export interface ErrorForm {
   readonly status: 400 | 403 | 404 | 405 | 409 | 413 | 415 | 429 | 499 | 500 | 502 | 503
   /** `error.type` of the OpenAI body. */
   readonly type: 'invalid_request_error' | 'permission_error' | 'rate_limit_error' | 'server_error'
-  /** Words that the original's clients look for in `traceback`. */
+  /** Words that clients of the original search for in `traceback`. */
   readonly legacyWords?: string | undefined
-  /** Milliseconds after which the same request may succeed, where the error does not say. */
+  /** Milliseconds after which the same request may succeed, unless the error has its own value. */
   readonly retryAfterMs?: number | undefined
-  /** When it happens, for docs/errors.md. */
+  /** When the error happens, for docs/errors.md. */
   readonly meaning: string
 }
 
-/** The one table from errors to answers. docs/errors.md is held against it by a test. */
+/** The only table from errors to responses. A test compares docs/errors.md with it. */
 export const errorForms = {
   invalid_request: {
     status: 400,
     type: 'invalid_request_error',
     meaning:
-      'A parameter is missing, of the wrong kind or out of range, or the model cannot do what was asked.',
+      'A parameter is missing, has the wrong type or is out of range, or the model does not support the request.',
   },
   context_length_exceeded: {
     status: 400,
     type: 'invalid_request_error',
     legacyWords: 'Maximum length exceeded',
-    meaning: 'Prompt and answer together are longer than the session or the model allows.',
+    meaning: 'The prompt and the answer together are longer than the session or the model allows.',
   },
   model_not_found: {
     status: 404,
     type: 'invalid_request_error',
-    meaning: 'No model of this server has that name.',
+    meaning: 'This server has no model of that name.',
   },
   capacity: {
     status: 429,
@@ -54,7 +55,7 @@ export const errorForms = {
     status: 503,
     type: 'server_error',
     retryAfterMs: 10_000,
-    meaning: 'The model cannot answer now: it could not be fetched or loaded, or its engine is down.',
+    meaning: 'The model cannot answer now: it could not be downloaded or loaded, or its engine is down.',
   },
   missing_blocks: {
     status: 503,
@@ -66,14 +67,14 @@ export const errorForms = {
   generation_failed: {
     status: 502,
     type: 'server_error',
-    meaning: 'The engine began an answer and could not finish it.',
+    meaning: 'The engine started an answer and could not finish it.',
   },
   bad_request: { status: 400, type: 'invalid_request_error', meaning: 'The request is not well-formed.' },
   unknown_url: { status: 404, type: 'invalid_request_error', meaning: 'Nothing is served at that path.' },
   method_not_allowed: {
     status: 405,
     type: 'invalid_request_error',
-    meaning: 'The path does not take that method.',
+    meaning: 'The path does not support that method.',
   },
   request_too_large: {
     status: 413,
@@ -84,17 +85,17 @@ export const errorForms = {
     status: 415,
     type: 'invalid_request_error',
     meaning:
-      'The body is in a coding or charset that this server does not know, or, on /api/v1, neither JSON nor a form.',
+      'The body has a content coding or charset that this server does not support, or, on /api/v1, is neither JSON nor a form.',
   },
   forbidden_host: {
     status: 403,
     type: 'permission_error',
-    meaning: 'The Host header names a server that this one is not (`server.trustedHosts`).',
+    meaning: 'The Host header has a name that this server does not accept (`server.trustedHosts`).',
   },
   forbidden_origin: {
     status: 403,
     type: 'permission_error',
-    meaning: 'A page of another origin asked, and `server.cors` does not let it in.',
+    meaning: 'A page of another origin sent the request, and `server.cors` does not allow it.',
   },
   model_restricted: {
     status: 403,
@@ -104,60 +105,59 @@ export const errorForms = {
   session_expired: {
     status: 400,
     type: 'invalid_request_error',
-    meaning: 'No message came on an open inference session for `server.stepTimeoutMs`.',
+    meaning: 'An open inference session received no message for `server.stepTimeoutMs`.',
   },
   answer_gone: {
     status: 404,
     type: 'invalid_request_error',
     legacyWords: 'Session has expired',
     meaning:
-      'A resumable answer is not kept any more, was stopped because nobody read it, or never was (`server.answers`).',
+      'A resumable answer is no longer kept, was stopped because no client read it, or never existed (`server.answers`).',
   },
   answer_cancelled: {
     status: 409,
     type: 'invalid_request_error',
-    meaning: 'The last event of a resumable answer that was stopped by `cancel`.',
+    meaning: '`cancel` stopped the resumable answer: this is its last event.',
   },
   shutting_down: {
     status: 503,
     type: 'server_error',
     retryAfterMs: 5_000,
-    meaning: 'The server stops and the time for running answers is over.',
+    meaning: 'The server is shutting down, and the time for running answers is over.',
   },
   client_gone: {
     status: 499,
     type: 'server_error',
-    meaning: 'The client closed the connection. Only ever seen in logs.',
+    meaning: 'The client closed the connection. Appears only in logs.',
   },
   internal_error: {
     status: 500,
     type: 'server_error',
-    meaning:
-      'A fault of this program. The message gives the request id; the details are in the log under it.',
+    meaning: 'A fault of this program. The message has the request id, under which the log has the details.',
   },
 } as const satisfies Record<ErrorCode, ErrorForm>
 
-/** An error in the words of a response. */
+/** An error as a response describes it. */
 export interface ErrorDescription {
   readonly status: ErrorForm['status']
   readonly type: ErrorForm['type']
   readonly code: string
   readonly param: string | null
   readonly message: string
-  /** `message`, with the words in it that the original's clients look for. */
+  /** `message`, with the words that clients of the original search for. */
   readonly legacyMessage: string
   readonly retryAfterMs: number | undefined
-  /** False for faults that only the log may see. */
+  /** False for unknown errors, whose details only the log may have. */
   readonly expected: boolean
 }
 
-/** Says how `error` is answered. Of an unknown error, nothing but the request id leaves the server. */
+/** Describes the response to `error`. The response to an unknown error has nothing but the request id. */
 export function describeError(error: unknown, requestId: string): ErrorDescription {
   const known = error instanceof EngineError || error instanceof GatewayError
   const code = known ? error.code : 'internal_error'
   const message = known
     ? clientMessage(error)
-    : `Something went wrong in this server. Its log has the details under request id ${requestId}.`
+    : `An unexpected error happened in this server. Its log has the details under request id ${requestId}.`
   const form: ErrorForm = errorForms[code]
   return {
     status: form.status,
@@ -171,11 +171,30 @@ export function describeError(error: unknown, requestId: string): ErrorDescripti
   }
 }
 
-/** What an engine says of its files has their paths; what the gateway says speaks of the request. */
+/** Messages of engines may name files with their folders; messages of the gateway describe the request. */
 const clientMessage = (error: EngineError | GatewayError): string =>
   error instanceof ModelUnavailableError || error instanceof GenerationFailedError
     ? withoutFolders(error.message)
     : error.message
+
+/** Returns the error that counts. Aborted work fails in many ways; only the reason of the abort explains it. */
+export const errorThatCounts = (thrown: unknown, signal: AbortSignal | undefined): unknown =>
+  signal?.aborted ? signal.reason : thrown
+
+/**
+ * Describes an error, and logs the details that must not leave the server.
+ * @param title the log line of an unexpected error.
+ */
+export function describeAndLogError(
+  error: unknown,
+  { requestId, logger }: Pick<GatewayVariables, 'requestId' | 'logger'>,
+  title: string,
+): ErrorDescription {
+  const description = describeError(error, requestId)
+  if (!description.expected) logger.error({ err: error }, title)
+  else if (description.status >= 500) logger.warn({ err: error }, description.message)
+  return description
+}
 
 export function openAIErrorBody({ message, type, param, code }: ErrorDescription): ErrorBody {
   return { error: { message, type, param, code } }
@@ -185,7 +204,7 @@ export function legacyErrorBody({ legacyMessage }: ErrorDescription): LegacyErro
   return { ok: false, traceback: legacyMessage }
 }
 
-/** When to come again: in whole seconds for everybody, in milliseconds for OpenAI's clients. */
+/** Returns when to retry: in whole seconds for all clients, and in milliseconds for OpenAI's. */
 export function retryHeaders({ retryAfterMs }: ErrorDescription): Record<string, string> {
   if (retryAfterMs === undefined) return {}
   return {

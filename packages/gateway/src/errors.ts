@@ -1,4 +1,4 @@
-/** What goes wrong in the gateway itself, before or beside an engine. */
+/** Failures of the gateway itself, outside an engine. */
 export type GatewayErrorCode =
   | 'bad_request'
   | 'unknown_url'
@@ -14,7 +14,7 @@ export type GatewayErrorCode =
   | 'shutting_down'
   | 'client_gone'
 
-/** Its message says what was wrong, where, and what to do; it is safe to show to a client. */
+/** The message says what was wrong, where, and how to fix it; it is safe to send to a client. */
 export class GatewayError extends Error {
   override readonly name: string = 'GatewayError'
   readonly code: GatewayErrorCode
@@ -25,7 +25,7 @@ export class GatewayError extends Error {
   }
 }
 
-/** The server stops; whoever asks again soon finds it, or another one, ready. */
+/** The server is stopping. A client that retries soon reaches it, or another one, when it is ready. */
 export class ShuttingDownError extends GatewayError {
   override readonly name = 'ShuttingDownError'
 
@@ -34,15 +34,15 @@ export class ShuttingDownError extends GatewayError {
   }
 }
 
-/** The client closed its connection: nobody is left to read an answer. */
+/** The client closed its connection: an answer would have no reader. */
 export class ClientGoneError extends GatewayError {
   override readonly name = 'ClientGoneError'
-  /** The client said that it was done; false where the connection may just have been cut. */
-  readonly isFarewell: boolean
+  /** The client ended the session itself; false where the connection may just have been cut. */
+  readonly isNormalClose: boolean
 
-  constructor({ isFarewell = false }: { readonly isFarewell?: boolean } = {}) {
+  constructor({ isNormalClose = false }: { readonly isNormalClose?: boolean } = {}) {
     super('client_gone', 'The client closed the connection.')
-    this.isFarewell = isFarewell
+    this.isNormalClose = isNormalClose
   }
 }
 
@@ -50,21 +50,21 @@ export class ClientGoneError extends GatewayError {
 export class AnswerGoneError extends GatewayError {
   override readonly name = 'AnswerGoneError'
 
-  /** `what`: what happened to it, as a sentence. */
+  /** `what`: a sentence that says what happened to it. */
   constructor(what: string) {
     super(
       'answer_gone',
-      `${what} Send the request again; to go on from what you have of the answer, put it at the end ` +
+      `${what} Send the request again; to continue from the part that you have, put it at the end ` +
         '(chat: with continue_final_message).',
     )
   }
 }
 
-/** Somebody who knows the answer's id had it stopped. */
+/** A client that knows the answer's id stopped it. */
 export class AnswerCancelledError extends GatewayError {
   override readonly name = 'AnswerCancelledError'
 
   constructor() {
-    super('answer_cancelled', 'The answer was stopped on request. What it has so far is all of it.')
+    super('answer_cancelled', 'The answer was stopped on request. No further text follows.')
   }
 }

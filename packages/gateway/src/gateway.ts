@@ -5,7 +5,8 @@ import { AnswerStore } from './answers/answer-store.ts'
 import type { GatewayConfig } from './config.ts'
 import type { GatewayApp, GatewayContext, GatewayVariables } from './context.ts'
 import type { PrometheusMetrics } from './metrics.ts'
-import { handleError, handleMethodNotAllowed, notFoundHandler } from './middleware/error-handler.ts'
+import { handleError, handleMethodNotAllowed } from './middleware/error-handler.ts'
+import { notFoundHandler } from './middleware/not-found.ts'
 import { originPolicy } from './middleware/origin-policy.ts'
 import { requestBody } from './middleware/request-body.ts'
 import { requestContext } from './middleware/request-context.ts'
@@ -16,10 +17,8 @@ import { healthRoutes } from './routes/health.ts'
 import { legacyHttpRoutes } from './routes/legacy/generate-http.ts'
 import { legacyWebSocketRoute } from './routes/legacy/generate-websocket.ts'
 import { legacyModelRoutes } from './routes/legacy/models.ts'
-import { metricsRoutes } from './routes/metrics.ts'
 import { openaiRoutes } from './routes/openai/index.ts'
 import { openapiRoutes } from './routes/openapi.ts'
-import { basePathRoutes } from './routes/base-path.ts'
 import { swarmRoutes } from './routes/swarm.ts'
 import { webRoutes } from './routes/web.ts'
 import { prepareDrain } from './server/drain.ts'
@@ -37,27 +36,27 @@ export interface GatewayDependencies {
   readonly metrics: PrometheusMetrics
   /** Version of the product. */
   readonly version: string
-  /** Folder of the web build. Left out, or not built: a page that says so. */
+  /** Folder of the web build. If it is undefined or not built, `/` explains that. */
   readonly webRoot?: string | undefined
-  /** For `GET /api/v1/swarm`; left out: no model is of a swarm. */
+  /** For `GET /api/v1/swarm`; undefined if no model is served by a swarm. */
   readonly swarm?: SwarmView | undefined
 }
 
-/** HTTP and WebSocket in front of a registry of models. The registry stays its owner's. */
+/** HTTP and WebSocket in front of a registry of models. The caller keeps ownership of the registry. */
 export interface Gateway extends AsyncDisposable {
   /** All routes, for tests without a port: `app.request('/v1/models')`. */
   readonly app: GatewayApp
-  /** @throws ListenError that says what to do. */
+  /** @throws ListenError that says how to fix the problem. */
   listen(): Promise<{ readonly url: string; readonly port: number }>
   /**
-   * Stops: takes no more connections, `/ready` says 503, running answers get `drainMs` (default: the config's) to
-   * finish and then end with the error `shutting_down`. Resolves when everything is closed. A further call can only
-   * hurry it.
+   * Shuts down: accepts no more connections, `/ready` responds with 503, and running answers have `drainMs` (default: the
+   * config's) to finish before they end with the error `shutting_down`. Resolves when everything is closed. A further
+   * call can only shorten the time.
    */
   close(options?: { readonly drainMs?: number }): Promise<void>
 }
 
-/** Builds the gateway; nothing listens before `listen()`. */
+/** Builds the gateway. It listens only after `listen()`. */
 export function createGateway(config: GatewayConfig, dependencies: GatewayDependencies): Gateway {
   const { registry, logger, metrics, version, swarm } = dependencies
   const shutdown = new ShutdownController()
@@ -123,15 +122,17 @@ function createApp(context: GatewayContext, { metrics, webRoot }: GatewayDepende
   app.use(originPolicy(config))
   app.use(methodNotAllowed({ app, onMethodNotAllowed: handleMethodNotAllowed }))
   app.use(requestBody(config.maxBodyBytes))
-  app.route('/', basePathRoutes(context))
   app.route('/', healthRoutes(context))
-  app.route('/', metricsRoutes(metrics))
+  app.get('/metrics', async (c) => {
+    const { contentType, body } = await metrics.render()
+    return c.body(body, 200, { 'content-type': contentType, 'cache-control': 'no-store' })
+  })
   app.route('/', openaiRoutes(context))
   app.route('/', openapiRoutes(context))
   app.route('/', legacyHttpRoutes(context))
   app.route('/', legacyModelRoutes(context))
   app.route('/', swarmRoutes(context))
-  app.route('/', webRoutes(webRoot))
+  app.route('/', webRoutes(webRoot, config.basePath))
   return app
 }
 

@@ -73,7 +73,7 @@ describe('AnswerStore', () => {
     other[Symbol.dispose]()
     vi.advanceTimersByTime(1_000)
     expect(answer).toMatchObject({ isRunning: false, outcome: 'expired' })
-    expect(String(answer.signal.reason)).toContain('nobody read it for 1 s')
+    expect(String(answer.signal.reason)).toContain('no client read it for 1 s')
     expect(store.find(answer.id)).toBe(answer)
     expect([await figure(running), await figure(finished), await figure(bytes)]).toEqual([0, 1, 4])
     expect(await figure(ended('expired'))).toBe(1)

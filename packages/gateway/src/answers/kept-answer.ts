@@ -1,13 +1,14 @@
 import { randomBytes } from 'node:crypto'
-import type { Shutdown } from '../shutdown.ts'
+import { errorThatCounts } from '../error-response.ts'
 import { AnswerGoneError, ClientGoneError, ShuttingDownError } from '../errors.ts'
 import { linkedAbortController } from '../linked-abort-controller.ts'
-import { MessageLog } from './message-log.ts'
+import type { Shutdown } from '../shutdown.ts'
+import { MessageLog, type NumberedMessage } from './message-log.ts'
 
 /** `stream`: frames of server-sent events; `session`: messages of an inference session on a WebSocket. */
 export type AnswerKind = 'stream' | 'session'
 
-/** How an answer ended. `expired`: nobody read it for too long. */
+/** How an answer ended. `expired`: no client read it for too long. */
 export type AnswerOutcome = 'complete' | 'failed' | 'cancelled' | 'expired' | 'shutdown'
 
 export interface KeptAnswerOptions {
@@ -18,13 +19,13 @@ export interface KeptAnswerOptions {
   readonly onEnd: (outcome: AnswerOutcome) => void
 }
 
-/** Whoever has 128 random bits right was told them. */
+/** 128 random bits: the id is the capability to read and to stop the answer. */
 const ID_BYTES = 16
 
-/** What ids look like; to keep them out of logs. */
+/** The pattern of ids, which the log must not contain. */
 export const ANSWER_ID = /ans_[\w-]{22}/
 
-/** An answer that goes on while its readers come and go, for as long as one of them comes back in time. */
+/** An answer that continues while its readers connect and disconnect, as long as one of them comes back in time. */
 export class KeptAnswer {
   readonly id = `ans_${randomBytes(ID_BYTES).toString('base64url')}`
   readonly kind: AnswerKind
@@ -46,7 +47,7 @@ export class KeptAnswer {
     this.#expectReader()
   }
 
-  /** Aborts when the answer is to stop. Hand it to everything that takes long. */
+  /** Aborts when the answer must stop. Pass it to everything that takes long. */
   get signal(): AbortSignal {
     return this.#abort.signal
   }
@@ -64,13 +65,29 @@ export class KeptAnswer {
     return this.#readers
   }
 
-  /** For the producer: the next message. */
+  /**
+   * Writes what a producer yields until it ends, whatever the readers do. Never rejects.
+   * @param messages the producer, which has to stop when `signal` aborts.
+   * @param errorMessage returns the last message of an answer that failed or was stopped.
+   */
+  async run(messages: AsyncIterable<string>, errorMessage: (error: unknown) => string): Promise<void> {
+    try {
+      for await (const text of messages) this.write(text)
+      this.end()
+    } catch (thrown) {
+      const error = errorThatCounts(thrown, this.signal)
+      this.write(errorMessage(error))
+      this.end(error)
+    }
+  }
+
+  /** Appends a message. */
   write(text: string): void {
     this.log.append(text)
     this.#options.onWrite()
   }
 
-  /** For the producer: that was the last message. `error`: what ended it, if it is not complete. */
+  /** Marks the last message as the end. `error`: the reason, if the answer is not complete. */
   end(error?: unknown): void {
     if (this.log.ended) return
     clearTimeout(this.#unread)
@@ -81,7 +98,16 @@ export class KeptAnswer {
     this.#ended.resolve()
   }
 
-  /** A reader is there, until it disposes what it gets. */
+  /**
+   * Yields the messages after number `after`, then new ones as they come, until the answer ends. The caller counts as a
+   * reader meanwhile. @throws AnswerGoneError if one of the messages was dropped; the signal's reason.
+   */
+  async *read(after: number, signal: AbortSignal): AsyncGenerator<NumberedMessage, void, undefined> {
+    using _reader = this.attach()
+    yield* this.log.read(after, signal)
+  }
+
+  /** Counts a reader until the caller disposes of the result. */
   attach(): Disposable {
     let attached = true
     this.#readers += 1
@@ -96,13 +122,13 @@ export class KeptAnswer {
     }
   }
 
-  /** Makes its producer stop; resolves when it has ended. */
+  /** Makes the producer stop; resolves when the answer has ended. */
   async stop(reason: Error): Promise<void> {
     this.#abort.abort(reason)
     await this.#ended.promise
   }
 
-  /** For a server that takes no more connections: nobody can come back. */
+  /** For a server that accepts no more connections: a disconnected reader can't come back. */
   stopIfUnread(): void {
     if (this.isRunning && this.#readers === 0) void this.stop(new ShuttingDownError())
   }
@@ -126,5 +152,5 @@ export class KeptAnswer {
 
 function unreadError(timeoutMs: number): AnswerGoneError {
   const seconds = Math.round(timeoutMs / 1000)
-  return new AnswerGoneError(`The answer was stopped, because nobody read it for ${seconds} s.`)
+  return new AnswerGoneError(`The answer was stopped because no client read it for ${seconds} s.`)
 }

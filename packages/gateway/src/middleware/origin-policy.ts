@@ -1,8 +1,9 @@
 import type { Context, MiddlewareHandler } from 'hono'
 import type { GatewayConfig } from '../config.ts'
 import { GatewayError } from '../errors.ts'
+import { isApiPath, isLegacyPath } from '../server/request-path.ts'
 
-/** What a browser says about the page that makes a request. Other clients say nothing. */
+/** The headers by which a browser describes the page that sends a request. Other clients send none of them. */
 export interface RequestOrigin {
   readonly host: string | undefined
   readonly origin: string | undefined
@@ -11,7 +12,8 @@ export interface RequestOrigin {
   readonly isProxied: boolean
 }
 
-const API_PATH = /^\/(api|v1)(\/|$)/
+type OriginConfig = Pick<GatewayConfig, 'cors'>
+
 const PROXY_HEADERS = [
   'x-forwarded-for',
   'x-forwarded-host',
@@ -24,21 +26,28 @@ const PREFLIGHT_MAX_AGE_SECONDS = 7200
 const EXPOSED_HEADERS = 'x-request-id, x-answer-id, retry-after, retry-after-ms'
 
 /**
- * Lets pages of other origins use the APIs only where `server.cors` says so. Without that, their requests have no
- * effect at all: a form post or an image needs no permission of CORS to be sent, and would keep the models busy.
+ * Lets pages of other origins use the APIs only where `server.cors` allows it. Other requests of such pages are refused
+ * before they have an effect: browsers send form posts and image requests without CORS permission, and those would keep
+ * the models busy.
  */
 export function originPolicy(config: GatewayConfig): MiddlewareHandler {
   return async (c, next) => {
     const request = originOf((name) => c.req.header(name))
-    const isApi = API_PATH.test(c.req.path)
-    if (!isApi || !isCrossOrigin(request)) return next()
-    if (!isOriginAllowed(config, c.req.path, request.origin)) throw crossOriginError(request)
+    if (!isApiPath(c.req.path) || !isCrossOrigin(request)) return next()
+    assertOriginAllowed(config, c.req.path, request)
     if (isPreflight(c)) return preflightResponse(c)
     await next()
     setCorsHeaders(c)
   }
 }
 
+/** @throws GatewayError `forbidden_origin` if a page of another origin sent the request, and may not use the API. */
+export function assertOriginAllowed(config: OriginConfig, path: string, request: RequestOrigin): void {
+  if (isCrossOrigin(request) && !isOriginAllowed(config, path, request.origin))
+    throw crossOriginError(request)
+}
+
+/** Reads what a browser says about the page from a request's headers. */
 export function originOf(header: (name: string) => string | undefined): RequestOrigin {
   return {
     host: header('host'),
@@ -49,31 +58,28 @@ export function originOf(header: (name: string) => string | undefined): RequestO
 }
 
 /**
- * Whether a page of another origin asks. Only hosts are compared: behind a proxy that ends TLS the page's scheme is
- * another one than ours. Browsers send no Origin with images, links and GET forms, but they do send Sec-Fetch-Site.
+ * Reports whether a page of another origin sent the request. Only hosts are compared: behind a proxy that terminates TLS,
+ * the page's scheme differs from ours. Browsers send no Origin with images, links and GET forms, but they do send
+ * Sec-Fetch-Site.
  */
-export function isCrossOrigin({ host, origin, secFetchSite }: RequestOrigin): boolean {
+function isCrossOrigin({ host, origin, secFetchSite }: RequestOrigin): boolean {
   if (origin !== undefined) return !isSameHost(origin, host)
   return secFetchSite === 'cross-site' || secFetchSite === 'same-site'
 }
 
-/** Whether a page of this very server asks; false for clients that are no browsers. */
+/** Reports whether a page of this server sent the request; false for clients that are not browsers. */
 export function isSameOrigin({ host, origin }: Pick<RequestOrigin, 'host' | 'origin'>): boolean {
   return origin !== undefined && isSameHost(origin, host)
 }
 
-export function isOriginAllowed(
-  { cors }: Pick<GatewayConfig, 'cors'>,
-  path: string,
-  origin: string | undefined,
-): boolean {
-  const allowed = path.startsWith('/api/') ? [...cors.all, ...cors.legacy] : cors.all
+function isOriginAllowed({ cors }: OriginConfig, path: string, origin: string | undefined): boolean {
+  const allowed = isLegacyPath(path) ? [...cors.all, ...cors.legacy] : cors.all
   return allowed.some(
     (pattern) => pattern === '*' || (origin !== undefined && matchesOrigin(pattern, origin)),
   )
 }
 
-/** `*` stands for any part of the host, or for any port, the scheme's own included; never for anything beside them. */
+/** `*` matches any part of the host, or any port (the scheme's default included), and nothing else. */
 function matchesOrigin(pattern: string, origin: string): boolean {
   if (!pattern.includes('*')) return pattern.toLowerCase() === origin.toLowerCase()
   const source = pattern
@@ -83,22 +89,22 @@ function matchesOrigin(pattern: string, origin: string): boolean {
   return new RegExp(`^${source}$`, 'i').test(origin)
 }
 
-export function crossOriginError(request: RequestOrigin): GatewayError {
+function crossOriginError(request: RequestOrigin): GatewayError {
   const { origin } = request
   const page = origin === undefined ? 'another site' : `'${origin.slice(0, 100)}'`
   return new GatewayError(
     'forbidden_origin',
     hasOtherHost(request)
       ? `The page is at ${page}, but the proxy in front of this server changed the Host header to ` +
-          `'${request.host?.slice(0, 100)}'. Have it pass Host on (nginx: proxy_set_header Host $host; Apache: ` +
+          `'${request.host?.slice(0, 100)}'. Configure it to forward Host (nginx: proxy_set_header Host $host; Apache: ` +
           'ProxyPreserveHost On) and start this server with --trusted-host and the name of the page.'
-      : `Pages of ${page} may not use this server. To let them in, add the origin to server.cors.`,
+      : `Pages of ${page} may not use this server. To allow them, add the origin to server.cors.`,
   )
 }
 
 /**
- * The browser sees one server where this one sees two names: then a proxy changed Host. Browsers say `same-origin`
- * themselves; over plain http from another machine they say nothing, and only the proxy's own headers tell of it.
+ * Reports whether a proxy changed Host: the browser then knows this server by another name. Browsers send `same-origin`
+ * themselves; over plain http from another machine they send nothing, and only the proxy's own headers show it.
  */
 function hasOtherHost({ origin, secFetchSite, isProxied }: RequestOrigin): boolean {
   if (origin === undefined || origin === 'null') return false

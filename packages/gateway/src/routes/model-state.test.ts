@@ -81,7 +81,7 @@ describe('the state of a model in the lists', () => {
     await test.app.request(generate)
     expect(await statesOf(test)).toEqual({
       state: 'unavailable',
-      detail: "The engine of 'test' does not say how the model is. Try again.",
+      detail: "The engine of 'test' did not report the model's state. Try again.",
     })
     const { data } = await readJson(await test.app.request('/v1/models'))
     expect(data[1]).toMatchObject({ id: 'other', state: 'idle' })

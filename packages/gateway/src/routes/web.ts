@@ -1,29 +1,45 @@
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
-import { type Context, Hono } from 'hono'
+import { type Context, Hono, type MiddlewareHandler } from 'hono'
+import { getPath } from 'hono/utils/url'
 import type { GatewayApp, GatewayVariables } from '../context.ts'
 import { acceptedCoding } from '../server/accepted-coding.ts'
 import { readStaticFiles, type StaticFile } from '../server/static-files.ts'
 
-/** Vite puts a hash of the content into the names of these files. */
+/** Vite adds a hash of the content to the names of these files. */
 const HASHED_PATH = /^\/assets\//
 const ONE_YEAR_SECONDS = 31_536_000
 
-/** The chat page and its files from `webRoot`, the folder of the web build, as it is when the server starts. */
-export function webRoutes(webRoot: string | undefined): GatewayApp {
+/**
+ * The chat page and its files from `webRoot`, the folder of the web build, as it is when the server starts.
+ * @param basePath the path under which a proxy publishes this server.
+ */
+export function webRoutes(webRoot: string | undefined, basePath: string): GatewayApp {
   const app = new Hono<{ Variables: GatewayVariables }>()
+  app.use('/', redirectToFolder(basePath))
   if (webRoot === undefined || !existsSync(join(webRoot, 'index.html'))) return app.get('/', missingBuildPage)
   const files = readStaticFiles(webRoot)
-  // Not `get`: other methods are not refused for every path that there could be.
+  // Not `get`: then every unknown path would be refused with 405 for other methods.
   app.use('*', async (c, next) => {
-    const reads = c.req.method === 'GET' || c.req.method === 'HEAD'
-    const file = reads ? files.get(c.req.path === '/' ? '/index.html' : c.req.path) : undefined
+    const isRead = c.req.method === 'GET' || c.req.method === 'HEAD'
+    const file = isRead ? files.get(c.req.path === '/' ? '/index.html' : c.req.path) : undefined
     return file ? sendFile(c, file) : next()
   })
   return app
 }
 
-/** Compressed as the client wants it; without a body where the client has it already. */
+/**
+ * Redirects `/chat` to `/chat/` where a proxy publishes the server at `/chat`: the page's relative addresses need that
+ * final slash.
+ */
+function redirectToFolder(basePath: string): MiddlewareHandler {
+  return async (c, next) => {
+    if (basePath === '/' || c.req.method !== 'GET' || getPath(c.req.raw) !== basePath) return next()
+    return c.redirect(`${basePath}/${new URL(c.req.url).search}`, 308)
+  }
+}
+
+/** Sends a file in the coding that the client prefers, and without a body if the client already has it. */
 function sendFile(c: Context, { type, representations }: StaticFile): Response {
   const coding = acceptedCoding(c.req.header('accept-encoding'), new Set(representations.keys()))
   const { bytes, etag } = representations.get(coding)!

@@ -10,10 +10,10 @@ const MAX_WAITING_CHARACTERS = 4 * 1024 * 1024
 const MAX_BUFFERED_BYTES = 1024 * 1024
 
 /**
- * RFC 6455, 7.4.1: a close by the client's program, with the usual code or without any. A page that is left or reloaded
- * closes with 1001, a cut connection has no close at all.
+ * RFC 6455, section 7.4.1: the client's program closed the socket, with the usual code or without one. A page that is left
+ * or reloaded closes with 1001; a connection that breaks sends no close frame.
  */
-const FAREWELL_CODES: ReadonlySet<number> = new Set([1000, 1005])
+const NORMAL_CLOSE_CODES: ReadonlySet<number> = new Set([1000, 1005])
 
 export interface ReceiveOptions {
   /** Milliseconds to wait for a message. */
@@ -41,7 +41,7 @@ export class JsonSocket {
     socket.on('message', (data) => this.#receive(data))
     socket.on('close', (code) => {
       unlink()
-      controller.abort(new ClientGoneError({ isFarewell: FAREWELL_CODES.has(code) }))
+      controller.abort(new ClientGoneError({ isNormalClose: NORMAL_CLOSE_CODES.has(code) }))
     })
   }
 

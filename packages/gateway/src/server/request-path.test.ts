@@ -75,7 +75,7 @@ describe('paths', () => {
     ['/v1/v1/', 'This is the base URL'],
     ['/v1/responses', '/v1/chat/completions'],
     ['/v1/messages', '/v1/chat/completions'],
-    ['/v1/audio/speech', 'write text'],
+    ['/v1/audio/speech', 'write only text'],
     ['/api/generate', 'under /v1'],
   ])('%s is answered by a 404 that names what was meant: %s', async (path, meant) => {
     await using test = createTestGateway()

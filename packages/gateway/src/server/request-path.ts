@@ -1,26 +1,30 @@
 import { getPath } from 'hono/utils/url'
 
-/** Where a wrong number of slashes can only be meant in one way: base URLs of clients end with one, or don't. */
-const API_PATH = /^\/+(v1|api)(?=\/|$)/
+/** Reports whether a routed path is one of the APIs. Everything else belongs to the page, or to the operator. */
+export const isApiPath = (path: string): boolean => /^\/(v1|api)(\/|$)/.test(path)
+
+/** Reports whether a routed path is one of the original application's APIs, which have their own shape of errors. */
+export const isLegacyPath = (path: string): boolean => path.startsWith('/api/')
 
 /**
- * The path that a request is routed by, policies included: without the prefix under which a proxy shows the server, and
- * with single slashes on the APIs. `%2F` stays what it is, a part of a name.
+ * Returns the path that a request is routed by, and that all policies check: without the prefix under which a proxy
+ * publishes the server. On the APIs, extra slashes are removed, since base URLs of clients end with a slash or without
+ * one. `%2F` stays, because it is a part of a name.
  */
 export function routedPath(path: string, basePath: string): string {
   const own = withoutBase(path, basePath)
-  if (!API_PATH.test(own)) return own
+  if (!isApiPath(own.replace(/^\/+/, '/'))) return own
   const single = own.replace(/\/{2,}/g, '/')
   return single.endsWith('/') ? single.slice(0, -1) : single
 }
 
-/** The same for a request of the app. */
+/** Returns `routedPath` as a function of a request, as Hono wants it. */
 export const pathReader =
   (basePath: string) =>
   (request: Request): string =>
     routedPath(getPath(request), basePath)
 
-/** With and without the prefix: some proxies cut it off, others leave it. */
+/** Requests come with and without the prefix: some proxies remove it, others leave it. */
 function withoutBase(path: string, basePath: string): string {
   if (basePath === '/' || !path.startsWith(basePath)) return path
   const rest = path.slice(basePath.length)

@@ -5,27 +5,20 @@ import { type WebSocket, WebSocketServer } from 'ws'
 import type { GatewayContext } from '../context.ts'
 import { describeError, legacyErrorBody } from '../error-response.ts'
 import { GatewayError } from '../errors.ts'
-import {
-  crossOriginError,
-  isCrossOrigin,
-  isOriginAllowed,
-  isSameOrigin,
-  originOf,
-  type RequestOrigin,
-} from '../middleware/origin-policy.ts'
+import { assertOriginAllowed, isSameOrigin, originOf } from '../middleware/origin-policy.ts'
 import { chooseRequestId } from '../middleware/request-context.ts'
-import { isTrustedHost, untrustedHostError } from '../middleware/trusted-host.ts'
+import { assertTrustedHost } from '../middleware/trusted-host.ts'
 import { answerBareSocket } from './http-server.ts'
 import { JsonSocket } from './json-socket.ts'
 import { routedPath } from './request-path.ts'
 import type { ShutdownController } from '../shutdown.ts'
 
-/** One open WebSocket, as its route sees it. */
+/** One open WebSocket, as its route uses it. */
 export interface WebSocketConnection {
   readonly socket: JsonSocket
-  /** Aborts when the server begins to stop: a client that waits for nothing can go. */
+  /** Aborts when the server starts to shut down: connections that are idle then end. */
   readonly drainSignal: AbortSignal
-  /** Whether a page of this very server opened it. */
+  /** A page of this server opened it. */
   readonly isSameOrigin: boolean
   readonly requestId: string
   readonly logger: Logger
@@ -33,11 +26,11 @@ export interface WebSocketConnection {
 
 export interface WebSocketRoute {
   readonly path: string
-  /** Talks to the client until one of them closes the socket. Never throws. */
+  /** Exchanges messages with the client until one side closes the socket. Never throws. */
   serve(connection: WebSocketConnection): Promise<void>
 }
 
-/** The WebSockets of the gateway: upgrades, pings, and their share of logs and metrics. */
+/** The WebSockets of the gateway: upgrades, pings, logs and metrics. */
 export class GatewayWebSockets {
   readonly #context: GatewayContext
   readonly #shutdown: ShutdownController
@@ -56,7 +49,7 @@ export class GatewayWebSockets {
       name: 'petals_chat_websocket_connections',
       help: 'Open WebSockets.',
     })
-    // Compression costs some 300 kB a socket and time per token, to save a few bytes of each.
+    // Compression would cost about 300 kB per socket and time per token, and save a few bytes per token.
     this.#server = new WebSocketServer({
       noServer: true,
       perMessageDeflate: false,
@@ -86,7 +79,7 @@ export class GatewayWebSockets {
     this.#pings.unref()
   }
 
-  /** Cuts what is still open. */
+  /** Terminates the sockets that are still open. */
   close(): void {
     clearInterval(this.#pings)
     for (const socket of this.#server.clients) socket.terminate()
@@ -100,7 +93,8 @@ export class GatewayWebSockets {
     try {
       const route = this.#routes.get(this.#pathOf(request))
       if (route === undefined || !this.isUpgrade(request)) throw notAWebSocketError(request)
-      this.#checkSource(origin, route.path)
+      assertTrustedHost(this.#context.config, origin.host ?? '')
+      assertOriginAllowed(this.#context.config, route.path, origin)
       this.#server.handleUpgrade(request, socket, head, (webSocket) => {
         void this.#serve(route, webSocket, requestId, isSameOrigin(origin))
       })
@@ -116,13 +110,6 @@ export class GatewayWebSockets {
     answerBareSocket(socket, `${status} ${STATUS_CODES[status]}`, requestId, legacyErrorBody(description))
   }
 
-  #checkSource(origin: RequestOrigin, path: string): void {
-    const { config } = this.#context
-    const host = origin.host ?? ''
-    if (!isTrustedHost(config, host)) throw untrustedHostError(host)
-    if (isCrossOrigin(origin) && !isOriginAllowed(config, path, origin.origin)) throw crossOriginError(origin)
-  }
-
   async #serve(
     route: WebSocketRoute,
     webSocket: WebSocket,
@@ -132,7 +119,7 @@ export class GatewayWebSockets {
     const startedAt = performance.now()
     const logger = this.#context.logger.child({ requestId })
     logger.info({ route: route.path }, 'WebSocket opened')
-    // A peer that breaks the protocol is disconnected by ws; the close event follows.
+    // ws disconnects a client that violates the protocol; the close event follows.
     webSocket.on('error', (error) => logger.info({ err: error }, 'WebSocket failed'))
     this.#connections.set(this.#server.clients.size)
     webSocket.on('close', (code) => {
@@ -149,7 +136,7 @@ export class GatewayWebSockets {
     await route.serve({ socket, drainSignal, isSameOrigin: sameOrigin, requestId, logger })
   }
 
-  /** One timer for all sockets. Who has not answered the last ping is gone, even if no one said so. */
+  /** Pings all sockets, by one timer. A client that has not answered the last ping is gone, even if no close event came. */
   #ping(): void {
     for (const socket of this.#server.clients) {
       if (!this.#answered.delete(socket)) socket.terminate()

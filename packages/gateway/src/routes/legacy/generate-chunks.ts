@@ -4,6 +4,7 @@ import {
   GenerationFailedError,
   InvalidRequestError,
   type Model,
+  type ModelSpec,
   type SamplingParams,
   type Session,
   type TokenId,
@@ -13,19 +14,19 @@ import { assertMayFit } from '../prompt-length.ts'
 import { type LengthParams, newTokenLimit } from './generate-params.ts'
 
 export interface ChunkRequest extends AbortOptions, WaitOptions {
-  /** The session so far and the new inputs; at least one token, and no more than fit. */
+  /** The session so far and the new inputs: at least one token, and at most `maxLength`. */
   readonly prompt: readonly TokenId[]
   readonly length: LengthParams
   readonly sampling: SamplingParams
-  /** Tokens of prompt and answer together that fit into the session's KV cache. */
+  /** The greatest length of the prompt and the answer together, in tokens. */
   readonly maxLength: number
 }
 
 /**
- * What repeated calls of `transformers`' `generate` with the same parameters give, call by call: each ends at an end
- * token (which is part of it) or at its limit, and the next goes on from there. One run of the engine serves them all. The
- * first one ends with the session at the latest: what was said until then is not lost.
- * @throws ContextLengthError when the session is full, before the step that would not fit.
+ * Yields the results of repeated calls of `transformers`' `generate` with the same parameters: each ends at an end token
+ * (which is part of it) or at its limit, and the next continues from there. One run of the engine serves them all. The
+ * first one ends at the latest when the session is full, so that its text is not lost.
+ * @throws ContextLengthError when the session is full, before the step that would exceed it.
  */
 export async function* generateChunks(
   model: Model,
@@ -50,7 +51,7 @@ export async function* generateChunks(
   throw new GenerationFailedError('The engine stopped before the answer was complete.')
 }
 
-/** The tokens to begin with; where there are none, the one that begins every text of the model. */
+/** Returns the tokens of the session and the new inputs; if there are none, the token that begins every text of the model. */
 export function promptTokens(
   model: Model,
   previous: readonly TokenId[],
@@ -61,13 +62,17 @@ export function promptTokens(
   if (prompt.length > 0) return prompt
   const { bosToken } = model.tokenizer
   if (bosToken !== undefined) return [bosToken]
-  throw new InvalidRequestError('inputs is missing: there is nothing yet that the model could continue.', {
+  throw new InvalidRequestError('inputs is missing: the session has no text that the model could continue.', {
     param: 'inputs',
     reason: 'missing_required_parameter',
   })
 }
 
-/** @throws ContextLengthError */
+/** Returns the greatest length of a session in tokens, by the config and the model. */
+export const allowedLength = (spec: ModelSpec, model: Model): number =>
+  Math.min(spec.maxSessionLength ?? Infinity, model.contextLength)
+
+/** @throws ContextLengthError if `length` tokens are more than `maxLength`. */
 export function assertFits(length: number, maxLength: number): void {
   if (length > maxLength) throw new ContextLengthError(length, maxLength)
 }

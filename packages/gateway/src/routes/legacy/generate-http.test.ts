@@ -119,24 +119,20 @@ describe('/api/v1/generate', () => {
 
   it.each([
     [{ inputs: 'a' }, 400, /You should set `max_length` or `max_new_tokens`/],
-    [{ inputs: 'a', max_new_tokens: 'many' }, 400, /^max_new_tokens has to be an integer, but is "many"\.$/],
-    [{ inputs: 'a', max_new_tokens: 0 }, 400, /^max_new_tokens has to be at least 1/],
-    [
-      { inputs: 'a', max_new_tokens: 1, do_sample: 1, temperature: -1 },
-      400,
-      /^temperature has to be above 0/,
-    ],
-    [{ inputs: 'a', max_new_tokens: -2 }, 400, /^max_new_tokens has to be at least 1, or -1/],
+    [{ inputs: 'a', max_new_tokens: 'many' }, 400, /^max_new_tokens must be an integer, but is "many"\.$/],
+    [{ inputs: 'a', max_new_tokens: 0 }, 400, /^max_new_tokens must be at least 1/],
+    [{ inputs: 'a', max_new_tokens: 1, do_sample: 1, temperature: -1 }, 400, /^temperature must be above 0/],
+    [{ inputs: 'a', max_new_tokens: -2 }, 400, /^max_new_tokens must be at least 1, or -1/],
     [
       { inputs: 'a'.repeat(2049), max_new_tokens: 1 },
       400,
       /^Maximum length exceeded: 2049 tokens are needed, 2048/,
     ],
-    [{ inputs: ['a'], max_new_tokens: 1 }, 400, /^inputs has to be a string/],
+    [{ inputs: ['a'], max_new_tokens: 1 }, 400, /^inputs must be a string/],
     [{ inputs: 'Hello', max_length: 4 }, 400, /^Maximum length exceeded: 5 tokens/],
     ['{"inputs": ', 400, /is not JSON/],
-    ['[1]', 400, /has to be a JSON object/],
-    ['null', 400, /has to be a JSON object/],
+    ['[1]', 400, /must be a JSON object/],
+    ['null', 400, /must be a JSON object/],
   ])('refuses %o with status %i', async (body, status, message) => {
     await using test = createTestGateway()
     const response = await test.app.request('/api/v1/generate', json(body))
@@ -241,7 +237,7 @@ describe('/api/v1/generate', () => {
     expect(unknown.status).toBe(500)
     const requestId = unknown.headers.get('x-request-id')
     expect((await readJson(unknown)).traceback).toBe(
-      `Something went wrong in this server. Its log has the details under request id ${requestId}.`,
+      `An unexpected error happened in this server. Its log has the details under request id ${requestId}.`,
     )
     const logged = records.find(({ level }) => level === 'error')
     expect(logged?.fields).toMatchObject({ err: fault, requestId })

@@ -2,14 +2,13 @@ import { InvalidRequestError, type TokenId } from '@petals-chat/engine'
 import { type Context, Hono } from 'hono'
 import type { GatewayContext, GatewayVariables, RouteModule } from '../../context.ts'
 import { GatewayError } from '../../errors.ts'
-import { assertFits, generateChunks, promptTokens } from './generate-chunks.ts'
-import { type LengthParams, parseLength, parseSampling } from './generate-params.ts'
 import { resolveModel } from '../resolve-model.ts'
-import { allowedLength } from './legacy-model.ts'
+import { allowedLength, assertFits, generateChunks, promptTokens } from './generate-chunks.ts'
+import { type LengthParams, parseLength, parseSampling } from './generate-params.ts'
 import { type RawParams, textParam } from './python-values.ts'
 import { readParams } from './request-params.ts'
 
-/** `/api/v1/generate`: one prompt, one answer. */
+/** `/api/v1/generate`: one answer to one prompt. */
 export const legacyHttpRoutes: RouteModule = (context) => {
   const app = new Hono<{ Variables: GatewayVariables }>()
   app.all('/api/v2/generate', () => {
@@ -32,14 +31,14 @@ async function generate(
 ): Promise<string> {
   const inputs = textParam(params, 'inputs')
   const sampling = parseSampling(params)
-  const asked = parseLength(params)
-  assertLengthGiven(asked)
-  // As in the original: restricted models answer the page by WebSocket alone.
+  const requested = parseLength(params)
+  assertLengthGiven(requested)
+  // As in the original: restricted models answer the page only by WebSocket.
   const spec = resolveModel(context, textParam(params, 'model'), { isSameOrigin: false })
   const model = await context.registry.get(spec.id, { signal })
 
   const prompt = promptTokens(model, [], inputs)
-  const length = withinRoom(asked, prompt.length, allowedLength(spec, model))
+  const length = limitLength(requested, prompt.length, allowedLength(spec, model))
   const maxLength = sessionLength(length, prompt.length)
   assertFits(prompt.length, maxLength)
   await using lease = await context.sessions.acquire(model, { tokens: prompt, maxLength, signal, logger })
@@ -62,13 +61,13 @@ function assertLengthGiven({ maxLength, maxNewTokens }: LengthParams): void {
   })
 }
 
-/** An answer may be shorter than was asked for, and its prompt may not be longer than there is room for. */
-function withinRoom(asked: LengthParams, promptLength: number, allowed: number): LengthParams {
-  const cut = (tokens: number | undefined, room: number) => tokens && Math.min(tokens, room)
+/** Shortens the answer to the length that is allowed. @throws ContextLengthError if the prompt alone is longer. */
+function limitLength(requested: LengthParams, promptLength: number, allowed: number): LengthParams {
+  const cut = (tokens: number | undefined, limit: number) => tokens && Math.min(tokens, limit)
   assertFits(promptLength, allowed)
   return {
-    maxLength: cut(asked.maxLength, allowed),
-    maxNewTokens: cut(asked.maxNewTokens, Math.max(allowed - promptLength, 1)),
+    maxLength: cut(requested.maxLength, allowed),
+    maxNewTokens: cut(requested.maxNewTokens, Math.max(allowed - promptLength, 1)),
   }
 }
 
@@ -76,7 +75,7 @@ function sessionLength({ maxLength = 0, maxNewTokens }: LengthParams, promptLeng
   return maxNewTokens === undefined ? maxLength : promptLength + maxNewTokens
 }
 
-/** Whoever asks only for the headers must not keep a model busy. */
+/** A request for the headers alone must not keep a model busy. */
 function assertNotHead(c: Context): void {
   if (c.req.method === 'HEAD') throw new GatewayError('method_not_allowed', 'Use GET or POST to generate.')
 }

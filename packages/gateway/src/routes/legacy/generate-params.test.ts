@@ -51,7 +51,7 @@ describe('values as Python reads them', () => {
     '9'.repeat(40),
   ])('refuses the integer %o, naming the parameter', (value) => {
     expect(() => integerParam(paramsOf({ top_k: value }), 'top_k')).toThrow(
-      /^top_k has to be an integer, but is /,
+      /^top_k must be an integer, but is /,
     )
   })
 
@@ -91,9 +91,9 @@ describe('values as Python reads them', () => {
   })
 
   it('refuses texts and lists that are none', () => {
-    expect(() => textParam(paramsOf({ inputs: 5 }), 'inputs')).toThrow('inputs has to be a string, but is 5.')
-    expect(() => textListParam(paramsOf({ extra: 'a' }), 'extra')).toThrow('has to be a list of strings')
-    expect(() => textListParam(paramsOf({ extra: ['a', 1] }), 'extra')).toThrow('has to be a list of strings')
+    expect(() => textParam(paramsOf({ inputs: 5 }), 'inputs')).toThrow('inputs must be a string, but is 5.')
+    expect(() => textListParam(paramsOf({ extra: 'a' }), 'extra')).toThrow('must be a list of strings')
+    expect(() => textListParam(paramsOf({ extra: ['a', 1] }), 'extra')).toThrow('must be a list of strings')
     expect(textListParam(paramsOf({ extra: null }), 'extra')).toBeUndefined()
   })
 
@@ -178,11 +178,11 @@ describe('parseSampling', () => {
   })
 
   it.each([
-    [{ do_sample: 1, temperature: -1 }, /^temperature has to be above 0/],
-    [{ do_sample: 1, top_k: -2 }, /^top_k has to be at least 1/],
-    [{ do_sample: 1, top_p: -0.1 }, /^top_p has to be between 0 and 1/],
-    [{ repetition_penalty: 0 }, /^repetition_penalty has to be above 0/],
-    [{ do_sample: 'maybe' }, /^do_sample has to be an integer/],
+    [{ do_sample: 1, temperature: -1 }, /^temperature must be above 0/],
+    [{ do_sample: 1, top_k: -2 }, /^top_k must be at least 1/],
+    [{ do_sample: 1, top_p: -0.1 }, /^top_p must be between 0 and 1/],
+    [{ repetition_penalty: 0 }, /^repetition_penalty must be above 0/],
+    [{ do_sample: 'maybe' }, /^do_sample must be an integer/],
   ])('refuses %o', (values, message) => {
     expect(() => sampling(values)).toThrow(message)
   })
@@ -203,7 +203,7 @@ describe('lengths', () => {
   it.each([{ max_length: 0 }, { max_length: -1 }, { max_new_tokens: 0 }, { max_new_tokens: 2 ** 31 }])(
     'refuses %o',
     (values) => {
-      expect(() => parseLength(paramsOf(values))).toThrow('has to be at least 1')
+      expect(() => parseLength(paramsOf(values))).toThrow('must be at least 1')
     },
   )
 })

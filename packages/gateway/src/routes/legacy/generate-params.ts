@@ -1,24 +1,24 @@
 import { InvalidRequestError, type SamplingParams } from '@petals-chat/engine'
 import { flagParam, floatParam, integerParam, type RawParams } from './python-values.ts'
 
-/** How long an answer may get, as `transformers` counts. */
+/** The limits of an answer's length, as `transformers` counts. */
 export interface LengthParams {
-  /** Tokens in all: of the session so far, the new inputs and the answer. */
+  /** Tokens of the session so far, the new inputs and the answer together. */
   readonly maxLength: number | undefined
-  /** Tokens of the answer. Wins over `maxLength`. */
+  /** Tokens of the answer. Takes precedence over `maxLength`. */
   readonly maxNewTokens: number | undefined
 }
 
-/** What `transformers` goes by where neither is given (`GenerationConfig.max_length`). */
+/** The default of `transformers` (`GenerationConfig.max_length`). */
 const DEFAULT_MAX_LENGTH = 20
 
-/** A count that still is one for 32-bit engines: more would only be meant to break something. */
+/** The greatest count of 32-bit engines: only a hostile client sends more. */
 const MAX_TOKENS = 2 ** 31 - 1
 
-/** `max_new_tokens` of clients that mean: until the session is full. */
+/** Clients send this `max_new_tokens` for: until the session is full. */
 const UNTIL_FULL = -1
 
-/** Below, the most probable token is taken for certain, and 32-bit engines would divide by zero. */
+/** Below these, only the most probable token remains, and 32-bit engines would divide by zero. */
 const SMALLEST_TEMPERATURE = 1e-4
 const SMALLEST_TOP_P = 1e-6
 
@@ -29,19 +29,19 @@ export function parseLength(params: RawParams): LengthParams {
   }
 }
 
-const newTokens = (asked: number | undefined): number | undefined =>
-  asked === UNTIL_FULL
+const newTokens = (requested: number | undefined): number | undefined =>
+  requested === UNTIL_FULL
     ? MAX_TOKENS
-    : inRange(asked, 'max_new_tokens', isTokenCount, 'at least 1, or -1 for all that there is room for')
+    : inRange(requested, 'max_new_tokens', isTokenCount, 'at least 1, or -1 for no limit but the session')
 
-/** Tokens that one `generate` of `transformers` gives when `length` tokens are there already: always at least one. */
+/** Returns how many tokens one `generate` of `transformers` adds to `length` tokens: always at least one. */
 export function newTokenLimit({ maxLength, maxNewTokens }: LengthParams, length: number): number {
   return maxNewTokens ?? Math.max((maxLength ?? DEFAULT_MAX_LENGTH) - length, 1)
 }
 
 /**
- * The original hands every parameter to `transformers`, absent ones as None, which switches that filter off: neither
- * the library's nor the model's defaults apply. Without `do_sample` only the penalty counts.
+ * The original passes every parameter to `transformers`, missing ones as None, which disables that filter: neither the
+ * library's nor the model's defaults apply. Without `do_sample`, only the penalty has an effect.
  */
 export function parseSampling(params: RawParams): SamplingParams {
   const repetitionPenalty = inRange(
@@ -68,12 +68,12 @@ function usableTemperature(temperature = 1): number {
   return temperature < SMALLEST_TEMPERATURE ? 0 : temperature
 }
 
-/** 0 is off, and so is -1 for clients of other servers. */
+/** 0 disables the filter, and so does -1, which clients of other servers send. */
 function topKFilter(topK: number | undefined): Pick<SamplingParams, 'topK'> {
   return topK !== undefined && topK > 0 ? { topK: Math.min(topK, MAX_TOKENS) } : {}
 }
 
-/** 1 and more is off; 0 leaves the most probable token. */
+/** 1 and above disable the filter; 0 leaves the most probable token. */
 function topPFilter(topP: number | undefined): Pick<SamplingParams, 'topP'> {
   return topP === undefined || topP >= 1 ? {} : { topP: Math.max(topP, SMALLEST_TOP_P) }
 }
@@ -91,7 +91,7 @@ function inRange(
   range: string,
 ): number | undefined {
   if (value === undefined || isValid(value)) return value
-  throw new InvalidRequestError(`${param} has to be ${range}, but is ${value}.`, {
+  throw new InvalidRequestError(`${param} must be ${range}, but is ${value}.`, {
     param,
     reason: 'invalid_value',
   })

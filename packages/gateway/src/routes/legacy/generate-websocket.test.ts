@@ -298,14 +298,14 @@ describe('/api/v2/generate', () => {
 
   it.each([
     ['{"type":', /is not JSON/],
-    ['[]', /has to be a JSON object/],
-    [{ type: 'generate', inputs: 'a' }, /first message has to be of type "open_inference_session"/],
-    [{ type: 'open_inference_session', model: 'test' }, /^max_length has to be/],
-    [{ type: 'open_inference_session', max_length: 0 }, /^max_length has to be/],
-    [{ type: 'open_inference_session', max_length: 'long' }, /^max_length has to be an integer/],
+    ['[]', /must be a JSON object/],
+    [{ type: 'generate', inputs: 'a' }, /first message must have the type "open_inference_session"/],
+    [{ type: 'open_inference_session', model: 'test' }, /^max_length must be/],
+    [{ type: 'open_inference_session', max_length: 0 }, /^max_length must be/],
+    [{ type: 'open_inference_session', max_length: 'long' }, /^max_length must be an integer/],
     [{ type: 'open_inference_session', max_length: 16, model: 'nope' }, /'nope' does not exist here/],
     [{ type: 'open_inference_session', max_length: 4096 }, /^Maximum length exceeded: 4096 .* 2048/],
-    [{ __proto__: { type: 'open_inference_session', max_length: 16 } }, /first message has to be/],
+    [{ __proto__: { type: 'open_inference_session', max_length: 16 } }, /first message must have/],
   ])('refuses %o as a first message', async (message, traceback) => {
     await using server = await startServer({ config: { unknownModel: 'refuse' } })
     const client = await server.connect()
@@ -315,13 +315,13 @@ describe('/api/v2/generate', () => {
   })
 
   it.each([
-    [{ type: 'open_inference_session', max_length: 16 }, /next message has to be of type "generate"/],
-    [{ type: 'generate', inputs: 'a', max_new_tokens: -2 }, /^max_new_tokens has to be at least 1/],
-    [{ type: 'generate', inputs: { a: 1 } }, /^inputs has to be a string/],
-    [{ type: 'generate', inputs: 'a', stop_sequence: 5 }, /^stop_sequence has to be a string/],
-    [{ type: 'generate', inputs: 'a', stop_sequence: 'a'.repeat(1_001) }, /1000 characters at most/],
+    [{ type: 'open_inference_session', max_length: 16 }, /next message must have the type "generate"/],
+    [{ type: 'generate', inputs: 'a', max_new_tokens: -2 }, /^max_new_tokens must be at least 1/],
+    [{ type: 'generate', inputs: { a: 1 } }, /^inputs must be a string/],
+    [{ type: 'generate', inputs: 'a', stop_sequence: 5 }, /^stop_sequence must be a string/],
+    [{ type: 'generate', inputs: 'a', stop_sequence: 'a'.repeat(1_001) }, /texts of 1000 characters/],
     [{ type: 'generate', stop_sequence: '#', extra_stop_sequences: Array(100).fill('a') }, /100 texts/],
-    [{ type: 'generate', inputs: 'a', do_sample: 1, temperature: -1 }, /^temperature has to be above 0/],
+    [{ type: 'generate', inputs: 'a', do_sample: 1, temperature: -1 }, /^temperature must be above 0/],
     [{ type: 'generate', inputs: 'abcdefghijklmnopqrstuvwxyz' }, /^Maximum length exceeded: 26/],
   ])('refuses %o as a next message', async (message, traceback) => {
     await using server = await startServer()

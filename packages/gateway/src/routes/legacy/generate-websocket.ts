@@ -1,21 +1,22 @@
 import { InvalidRequestError } from '@petals-chat/engine'
 import type { KeptAnswer } from '../../answers/kept-answer.ts'
 import type { GatewayContext } from '../../context.ts'
+import { describeAndLogError, errorThatCounts, legacyErrorBody } from '../../error-response.ts'
 import type { WebSocketConnection, WebSocketRoute } from '../../server/websocket-server.ts'
-import { converse, failureOf, messageOf, receiveOptions, socketChannel } from './dialogue-channel.ts'
-import { InferenceDialogue } from './inference-dialogue.ts'
 import { resolveModel } from '../resolve-model.ts'
-import { checkSessionLength } from './legacy-model.ts'
+import { dialogueMessages, messageOf, receiveMessage } from './dialogue-messages.ts'
+import { allowedLength, assertFits } from './generate-chunks.ts'
+import { InferenceDialogue } from './inference-dialogue.ts'
 import { flagParam, integerParam, type RawParams, textParam } from './python-values.ts'
 import { ResumableSession } from './resumable-session.ts'
 
-/** RFC 6455, 7.4.1. */
+/** RFC 6455, section 7.4.1. */
 const NORMAL_CLOSURE = 1000
 
 /** The sessions that may be resumed. */
 type ResumableSessions = WeakMap<KeptAnswer, ResumableSession>
 
-/** `/api/v2/generate`: one inference session a socket, and its answers as they are written. */
+/** `/api/v2/generate`: one inference session per socket, whose answers are sent while they are generated. */
 export const legacyWebSocketRoute = (context: GatewayContext): WebSocketRoute => {
   const sessions: ResumableSessions = new WeakMap()
   return {
@@ -24,8 +25,10 @@ export const legacyWebSocketRoute = (context: GatewayContext): WebSocketRoute =>
       const { socket } = connection
       try {
         await serveSession(context, sessions, connection)
-      } catch (error) {
-        await socket.send(failureOf(error, socket.signal, connection).body)
+      } catch (thrown) {
+        const error = errorThatCounts(thrown, socket.signal)
+        const description = describeAndLogError(error, connection, 'inference session failed unexpectedly')
+        await socket.send(legacyErrorBody(description))
       } finally {
         socket.close(NORMAL_CLOSURE)
       }
@@ -39,8 +42,8 @@ async function serveSession(
   connection: WebSocketConnection,
 ): Promise<void> {
   const { socket } = connection
-  const text = await socket.receive(receiveOptions(context.config.stepTimeoutMs, connection))
-  const params = messageOf(text, 'first', ['open_inference_session', 'resume'])
+  const receive = () => receiveMessage(context, connection)
+  const params = messageOf(await receive(), 'first', ['open_inference_session', 'resume'])
   if (params('type') === 'resume') return resumeSession(context, sessions, connection, params)
   const dialogue = await openDialogue(context, connection, params)
   const answer = flagParam(params, 'resumable')
@@ -48,7 +51,9 @@ async function serveSession(
     : undefined
   if (answer === undefined) {
     await socket.send({ ok: true })
-    return converse(context, dialogue, socketChannel(context, connection))
+    const messages = dialogueMessages(context, dialogue, { signal: socket.signal, receive })
+    for await (const message of messages) await socket.send(message)
+    return
   }
   const session = new ResumableSession(context, answer)
   sessions.set(answer, session)
@@ -56,7 +61,7 @@ async function serveSession(
   await session.attach(connection, 0)
 }
 
-/** Beyond the original: goes on with a session whose socket was cut. */
+/** Beyond the original: continues a session whose socket was cut. */
 async function resumeSession(
   { answers }: GatewayContext,
   sessions: ResumableSessions,
@@ -67,7 +72,7 @@ async function resumeSession(
   const received = integerParam(params, 'received') ?? 0
   const { last } = answer.log
   if (received < 0 || received > last) {
-    const message = `received has to be the seq of the last message that came, 0 to ${last}, but is ${received}.`
+    const message = `received must be the seq of the last message that arrived, 0 to ${last}, but is ${received}.`
     throw new InvalidRequestError(message, { param: 'received', reason: 'invalid_value' })
   }
   answers.countResumption(answer)
@@ -82,7 +87,7 @@ async function openDialogue(
   const maxLength = integerParam(params, 'max_length')
   if (maxLength === undefined || maxLength < 1) {
     throw new InvalidRequestError(
-      'max_length has to be the number of tokens that the session may get long, at least 1.',
+      'max_length must be the greatest length of the session in tokens, at least 1.',
       {
         param: 'max_length',
         reason: maxLength === undefined ? 'missing_required_parameter' : 'invalid_value',
@@ -92,6 +97,6 @@ async function openDialogue(
   const { socket, logger } = connection
   const spec = resolveModel(context, textParam(params, 'model'), connection)
   const model = await context.registry.get(spec.id, { signal: socket.signal })
-  checkSessionLength(maxLength, spec, model)
+  assertFits(maxLength, allowedLength(spec, model))
   return new InferenceDialogue({ sessions: context.sessions, spec, model, maxLength, logger })
 }

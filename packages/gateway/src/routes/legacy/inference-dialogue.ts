@@ -10,16 +10,15 @@ import {
   withWaits,
 } from '@petals-chat/engine'
 import type { SessionPool } from '../../context.ts'
-import { RouteReceipt } from '../../swarm/route-receipt.ts'
-import { waitNotice } from '../../swarm/wait-notice.ts'
+import { asksForRoute, SwarmReport } from '../../swarm/swarm-report.ts'
 import { assertFits, generateChunks, promptTokens } from './generate-chunks.ts'
 import { parseLength, parseSampling } from './generate-params.ts'
 import { type RawParams, textListParam, textParam } from './python-values.ts'
 
-/** Characters at the end of a text that the original looks at for an incomplete one. */
+/** Characters at the end of a text in which the original searches for an incomplete character. */
 const HELD_BACK_CHARACTERS = 10
 
-/** More than anybody has needed. */
+/** More than any known client sends. */
 const MAX_STOP_SEQUENCES = 100
 const MAX_STOP_LENGTH = 1_000
 
@@ -27,26 +26,26 @@ export interface InferenceDialogueOptions {
   readonly sessions: SessionPool
   readonly spec: ModelSpec
   readonly model: Model
-  /** Tokens of all inputs and answers together that fit into the session. */
+  /** The greatest length of all inputs and answers together, in tokens. */
   readonly maxLength: number
   readonly logger: Logger
 }
 
 interface StopRule {
-  /** Left out: the first part is the whole answer. */
+  /** Undefined: the first part is the whole answer. */
   readonly sequence: string | undefined
   readonly extraSequences: readonly string[]
-  /** Takes the place of the answer's last token where an extra sequence ends it. */
+  /** Replaces the answer's last token when an extra sequence ends it. */
   readonly token: TokenId | undefined
 }
 
 /**
- * The inference session of one connection. Between answers its KV cache waits in the pool, kept for this dialogue, and
- * makes room if others need it: then the next answer begins with running the tokens again.
+ * The inference session of one connection. Between answers, the pool keeps its KV cache for this dialogue. If other
+ * clients need the space, the pool closes it, and the next answer begins with running the tokens again.
  */
 export class InferenceDialogue {
   readonly #options: InferenceDialogueOptions
-  /** All inputs and answers so far. The last token has not been through the model yet. */
+  /** All inputs and answers so far. The model has not processed the last token yet. */
   #tokens: TokenId[] = []
 
   constructor(options: InferenceDialogueOptions) {
@@ -59,7 +58,7 @@ export class InferenceDialogue {
     await sessions.prewarm(model, { maxLength, owner: this, logger })
   }
 
-  /** Answers one `generate` message, part by part; with a stop sequence, until the answer ends with it. */
+  /** Answers one `generate` message in parts; with a stop sequence, until the answer ends with it. */
   async *generate(params: RawParams, { signal }: AbortOptions): AsyncGenerator<AnswerPart, void, undefined> {
     const { sessions, model, maxLength, logger } = this.#options
     const sampling = parseSampling(params)
@@ -76,41 +75,41 @@ export class InferenceDialogue {
       logger,
     })
     const request = { prompt, length, sampling, maxLength, signal }
-    const tellsSwarm = wantsRoute(params)
-    const receipt = new RouteReceipt(lease.session, tellsSwarm)
-    const chunks = tellsSwarm
+    const wantsRoute = asksForRoute(petalsRequestSchema.safeParse(params('petals')).data)
+    const report = new SwarmReport(lease.session, wantsRoute)
+    const chunks = wantsRoute
       ? withWaits({ signal }, (options) => generateChunks(model, lease.session, { ...request, ...options }))
       : generateChunks(model, lease.session, request)
-    yield* this.#answer(chunks, stopRule, receipt)
+    yield* this.#answer(chunks, stopRule, report)
   }
 
   async *#answer(
     chunks: AsyncIterable<readonly TokenId[] | WaitEvent>,
     stopRule: StopRule,
-    receipt: RouteReceipt,
+    report: SwarmReport,
   ): AsyncGenerator<AnswerPart, void> {
     const longestStop = Math.max(
       0,
       ...[stopRule.sequence ?? '', ...stopRule.extraSequences].map(({ length }) => length),
     )
     let tail = ''
-    let held: TokenId[] = []
+    let unsent: TokenId[] = []
     for await (const chunk of chunks) {
       if ('wait' in chunk) {
-        yield { outputs: '', stop: false, token_count: 0, petals: waitNotice(chunk.wait, true).petals! }
+        yield { outputs: '', stop: false, token_count: 0, petals: report.wait(chunk.wait).petals! }
         continue
       }
       this.#tokens.push(...chunk)
-      held.push(...chunk)
-      const outputs = this.#options.model.tokenizer.decode(held)
+      unsent.push(...chunk)
+      const outputs = this.#options.model.tokenizer.decode(unsent)
       const text = tail + outputs
       const stop = this.#endsAnswer(text, stopRule)
       if (!stop && endsIncomplete(outputs)) continue
-      const petals = stop ? receipt.final() : receipt.changed()
-      yield { outputs, stop, token_count: held.length, ...(petals && { petals }) }
+      const petals = stop ? report.final() : report.changed()
+      yield { outputs, stop, token_count: unsent.length, ...(petals && { petals }) }
       if (stop) return
       tail = longestStop === 0 ? '' : text.slice(-longestStop)
-      held = []
+      unsent = []
     }
   }
 
@@ -137,23 +136,17 @@ export class InferenceDialogue {
   }
 }
 
-/** They are looked for at every token. */
+/** Bounds the stop sequences, because the answer is compared with them at every token. */
 function checkStopSequences(sequences: readonly string[]): void {
   if (sequences.length <= MAX_STOP_SEQUENCES && sequences.every(({ length }) => length <= MAX_STOP_LENGTH))
     return
   throw new InvalidRequestError(
-    `stop_sequence and extra_stop_sequences may be ${MAX_STOP_SEQUENCES} texts of ${MAX_STOP_LENGTH} characters at most.`,
+    `stop_sequence and extra_stop_sequences can be at most ${MAX_STOP_SEQUENCES} texts of ${MAX_STOP_LENGTH} characters.`,
     { param: 'extra_stop_sequences', reason: 'invalid_value' },
   )
 }
 
-/** `"petals": {"route": true}`, as on /v1. */
-function wantsRoute(params: RawParams): boolean {
-  const petals = petalsRequestSchema.safeParse(params('petals'))
-  return petals.data?.route ?? false
-}
-
-/** A replacement character near the end stands for a character whose bytes have not all come yet. */
+/** A replacement character near the end stands for a character whose bytes are not complete yet. */
 function endsIncomplete(text: string): boolean {
   return text.includes('\ufffd') && [...text].slice(-HELD_BACK_CHARACTERS).includes('\ufffd')
 }

@@ -2,12 +2,11 @@ import type { LegacyModelBody, LegacyModelsBody } from '@petals-chat/api'
 import { generationDefaults, type ModelSpec } from '@petals-chat/engine'
 import { Hono } from 'hono'
 import type { GatewayContext, GatewayVariables, RouteModule } from '../../context.ts'
-import { modelState } from '../model-state.ts'
-import { swarmKind } from '../swarm-kind.ts'
+import { modelState, swarmKind } from '../model-state.ts'
 
 /**
- * `GET /api/v1/models`: what a page needs to offer the models, with the names of the config file. The original wrote
- * the same into its page.
+ * `GET /api/v1/models`: the models for a page's menu, with the names of the config file. The original embedded the same
+ * data in its page.
  */
 export const legacyModelRoutes: RouteModule = ({ registry, swarm }) => {
   const app = new Hono<{ Variables: GatewayVariables }>()
@@ -51,7 +50,7 @@ async function describeModel(
   }
 }
 
-/** Families in the order of their first model; models without one come under their own name. */
+/** Returns the families in the order of their first model. A model without a family is listed under its own name. */
 function familiesOf(specs: readonly ModelSpec[]) {
   const families = Map.groupBy(specs, (spec) => spec.family ?? spec.displayName ?? spec.id)
   return [...families].map(([name, members]) => ({ name, models: members.map(({ id }) => id) }))

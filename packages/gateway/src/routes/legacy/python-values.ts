@@ -1,8 +1,8 @@
 import { InvalidRequestError } from '@petals-chat/engine'
 
 /**
- * Parameters as the original's clients send them: text in forms, values in JSON. Numbers are read as Python's `int()`
- * and `float()` read them; JSON's null is as good as nothing.
+ * Parameters as clients of the original send them: text in forms, values in JSON. Numbers are parsed as Python's `int()`
+ * and `float()` do; null in JSON counts as a missing parameter.
  */
 export type RawParams = (name: string) => unknown
 
@@ -24,7 +24,7 @@ export function floatParam(params: RawParams, name: string): number | undefined 
   return numberParam(params, name, FLOAT, 'a number', Number.isFinite)
 }
 
-/** 0 and 1 as well as false and true. */
+/** Accepts 0 and 1 as well as false and true. */
 export function flagParam(params: RawParams, name: string): boolean {
   const value = params(name)
   if (typeof value === 'string' && /^(true|false)$/i.test(value.trim()))
@@ -61,7 +61,7 @@ function toNumber(value: unknown, pattern: RegExp): number {
 
 function wrongType(param: string, kind: string, value: unknown): InvalidRequestError {
   const shown = JSON.stringify(value)?.slice(0, 50)
-  return new InvalidRequestError(`${param} has to be ${kind}, but is ${shown}.`, {
+  return new InvalidRequestError(`${param} must be ${kind}, but is ${shown}.`, {
     param,
     reason: 'invalid_type',
   })

@@ -4,12 +4,12 @@ import { GatewayError } from '../../errors.ts'
 import { parseRequestJson } from '../../request-json.ts'
 import type { RawParams } from './python-values.ts'
 
-/** The original has eleven parameters. */
+/** Far more than the eleven parameters of the original. */
 const MAX_FORM_FIELDS = 1_000
 
 /**
- * Parameters of the query and of the body, as Flask's `request.values` joins them: the query wins, the first of several
- * values counts. Beyond the original, a JSON object will do as a body.
+ * Returns the parameters of the query and the body, as Flask's `request.values` joins them: the query takes precedence,
+ * and the first of several values counts. Beyond the original, the body may be a JSON object.
  */
 export async function readParams(c: Context): Promise<RawParams> {
   const query = new URL(c.req.url).searchParams
@@ -33,11 +33,11 @@ async function readBody(c: Context): Promise<RawParams> {
   )
 }
 
-/** The parameters of a JSON object. @throws GatewayError if the text is none. */
+/** Returns the parameters of a JSON object. @throws GatewayError if the text is not a JSON object. */
 export function jsonParams(text: string): RawParams {
   const value = parseJson(text)
   if (typeof value !== 'object' || value === null || Array.isArray(value)) {
-    throw new GatewayError('bad_request', 'The message has to be a JSON object, such as {"inputs": "Hello"}.')
+    throw new GatewayError('bad_request', 'The message must be a JSON object, such as {"inputs": "Hello"}.')
   }
   return (name) => (Object.hasOwn(value, name) ? (value as Record<string, unknown>)[name] : undefined)
 }
@@ -60,7 +60,7 @@ function formParams(form: URLSearchParams | FormData): RawParams {
   }
 }
 
-/** A form of millions of fields takes minutes to read (Node 24: time grows with the square). */
+/** Bounds the fields of a form: parsing millions takes minutes, because the time grows with the square (Node 24). */
 function assertFewFields(text: string, separator: string): void {
   if (text.split(separator, MAX_FORM_FIELDS + 1).length <= MAX_FORM_FIELDS) return
   throw new GatewayError('bad_request', `The form has more than ${MAX_FORM_FIELDS} fields.`)

@@ -250,10 +250,10 @@ describe('a resumable session', () => {
   it.each([
     [{ id: 'ans_AAAAAAAAAAAAAAAAAAAAAA', received: 0 }, /keeps no answer with that id/],
     [{ received: 0 }, /keeps no answer with that id/],
-    [{ id: 5 }, /^id has to be a string/],
-    [{ received: 1 }, /^received has to be the seq .* 0 to 0, but is 1\./, true],
-    [{ received: -1 }, /^received has to be the seq/, true],
-    [{ received: 'x' }, /^received has to be an integer/, true],
+    [{ id: 5 }, /^id must be a string/],
+    [{ received: 1 }, /^received must be the seq .* 0 to 0, but is 1\./, true],
+    [{ received: -1 }, /^received must be the seq/, true],
+    [{ received: 'x' }, /^received must be an integer/, true],
   ])('refuses to be resumed by %o', async (params, traceback, known = false) => {
     await using server = await startServer()
     const { client: owner, id } = await open(server)

@@ -2,18 +2,19 @@ import type { OpenedMessage } from '@petals-chat/api'
 import { abortable } from '@petals-chat/engine'
 import type { KeptAnswer } from '../../answers/kept-answer.ts'
 import type { GatewayContext } from '../../context.ts'
+import { describeAndLogError, legacyErrorBody } from '../../error-response.ts'
 import { ClientGoneError } from '../../errors.ts'
 import type { WebSocketConnection } from '../../server/websocket-server.ts'
-import { converse, type DialogueChannel, failureOf, receiveOptions } from './dialogue-channel.ts'
+import { type DialogueClient, dialogueMessages, receiveMessage } from './dialogue-messages.ts'
 import type { InferenceDialogue } from './inference-dialogue.ts'
 
-/** Tells a client that another connection goes on with its session: it should not come back. */
+/** The close code of a connection whose session another connection continues: its client should not reconnect. */
 const TAKEN_OVER = 4409
 
 type SessionContext = Pick<GatewayContext, 'answers' | 'config' | 'sessions'>
 
 /** An inference session that outlives its socket for a while. Its messages are numbered, from 1, by `seq`. */
-export class ResumableSession implements DialogueChannel {
+export class ResumableSession implements DialogueClient {
   readonly #context: SessionContext
   readonly #answer: KeptAnswer
   #connection: WebSocketConnection | undefined
@@ -29,30 +30,21 @@ export class ResumableSession implements DialogueChannel {
     return this.#answer.signal
   }
 
-  /** What its client has to know to go on with it: after a cut, whether its last `generate` arrived. */
-  get state(): OpenedMessage {
-    return { ok: true, id: this.#answer.id, generate_count: this.#received }
+  /** Runs the dialogue to its end, whatever happens to its sockets. Never rejects. */
+  async run(dialogue: InferenceDialogue, connection: WebSocketConnection): Promise<void> {
+    await this.#answer.run(this.#texts(dialogue), (error) =>
+      this.#numbered(
+        legacyErrorBody(describeAndLogError(error, connection, 'inference session failed unexpectedly')),
+      ),
+    )
   }
 
-  /** Runs the dialogue to its end, however its sockets come and go. Never rejects. */
-  async run(dialogue: InferenceDialogue, { requestId, logger }: WebSocketConnection): Promise<void> {
-    try {
-      await converse(this.#context, dialogue, this)
-    } catch (thrown) {
-      const { error, body } = failureOf(thrown, this.signal, { requestId, logger })
-      await this.send(body)
-      this.#answer.end(error)
-    }
-  }
-
-  /** The next message, of whatever socket the session has, or gets. */
+  /** Resolves with the next message from the session's socket; without a socket, waits for one. */
   async receive(): Promise<string> {
     while (true) {
       const connection = this.#connection ?? (await abortable(this.#arrival.promise, this.signal))
       try {
-        const text = await connection.socket.receive(
-          receiveOptions(this.#context.config.stepTimeoutMs, connection),
-        )
+        const text = await receiveMessage(this.#context, connection)
         this.#received += 1
         return text
       } catch (error) {
@@ -62,13 +54,9 @@ export class ResumableSession implements DialogueChannel {
     }
   }
 
-  async send(message: object): Promise<void> {
-    this.#answer.write(JSON.stringify({ ...message, seq: this.#answer.log.last + 1 }))
-  }
-
   /**
-   * Makes `connection` the session's only one: first its state, then the messages after number `received`, then new ones
-   * as they come, until the session has ended. @throws ClientGoneError when the socket closes.
+   * Makes `connection` the session's only one. Sends the session's state, then the messages after number `received`, then
+   * new ones as they come, until the session has ended. @throws ClientGoneError when the socket closes.
    */
   async attach(connection: WebSocketConnection, received: number): Promise<void> {
     const { socket } = connection
@@ -76,17 +64,29 @@ export class ResumableSession implements DialogueChannel {
     this.#connection = connection
     this.#arrival.resolve(connection)
     this.#arrival = Promise.withResolvers()
-    using _reader = this.#answer.attach()
     try {
-      await socket.send(this.state)
-      for await (const { text } of this.#answer.log.read(received, socket.signal)) await socket.sendText(text)
+      await socket.send(this.#state)
+      for await (const { text } of this.#answer.read(received, socket.signal)) await socket.sendText(text)
     } finally {
       const { reason } = socket.signal
-      if (reason instanceof ClientGoneError && reason.isFarewell) this.#endWith(reason)
+      if (reason instanceof ClientGoneError && reason.isNormalClose) this.#endWith(reason)
     }
   }
 
-  /** Its client has said goodbye: nobody will come back. */
+  /** What a client needs to continue after a cut connection, such as whether its last `generate` arrived. */
+  get #state(): OpenedMessage {
+    return { ok: true, id: this.#answer.id, generate_count: this.#received }
+  }
+
+  async *#texts(dialogue: InferenceDialogue): AsyncGenerator<string, void, undefined> {
+    for await (const message of dialogueMessages(this.#context, dialogue, this)) yield this.#numbered(message)
+  }
+
+  #numbered(message: object): string {
+    return JSON.stringify({ ...message, seq: this.#answer.log.last + 1 })
+  }
+
+  /** The client closed the session itself, so it will not come back. */
   #endWith(reason: ClientGoneError): void {
     this.#context.answers.forget(this.#answer)
     void this.#answer.stop(reason)

@@ -109,7 +109,7 @@ describe('a client that does not resume', () => {
     const events = await (await resume(app, id, reader.lastId)).rest()
     expect(events.length).toBeGreaterThan(5)
     expect(errorCodeOf(events)).toBe('answer_gone')
-    expect(events.at(-1)?.data).toContain('nobody read it')
+    expect(events.at(-1)?.data).toContain('no client read it')
   })
 
   test('stops the engine at once if it has no id yet', async () => {

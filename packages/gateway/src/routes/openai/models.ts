@@ -2,8 +2,7 @@ import type { ModelObject } from '@petals-chat/api'
 import { Hono } from 'hono'
 import type { Model, ModelSpec, ModelState } from '@petals-chat/engine'
 import type { GatewayContext, GatewayVariables, RouteModule } from '../../context.ts'
-import { modelState } from '../model-state.ts'
-import { swarmKind } from '../swarm-kind.ts'
+import { modelState, swarmKind } from '../model-state.ts'
 import { findModel } from '../resolve-model.ts'
 
 /** `GET /v1/models` and `GET /v1/models/{id}`; a `/` in an id may be written as it is or as `%2F`. */

@@ -8,7 +8,7 @@ import type {
   TextRequest,
   TokenId,
 } from '@petals-chat/engine'
-import type { WaitNotice } from '../../../swarm/wait-notice.ts'
+import type { WaitNotice } from '../../../swarm/swarm-report.ts'
 import type { AnswerForm } from '../request/answer-form.ts'
 import { toStop } from '../request/choices.ts'
 import { toSampling } from '../request/sampling.ts'

@@ -1,7 +1,7 @@
 import type { ChatRequest } from '@petals-chat/api'
 import type { ModelSpec } from '@petals-chat/engine'
 import type { GatewayContext } from '../../../context.ts'
-import { asksForRoute } from '../../../swarm/route-request.ts'
+import { asksForRoute } from '../../../swarm/swarm-report.ts'
 import { callerOf, resolveModel } from '../../resolve-model.ts'
 import { checkResumable } from '../request/choices.ts'
 import { respondWithEvents } from '../response/respond-with-events.ts'

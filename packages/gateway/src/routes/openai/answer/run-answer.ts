@@ -10,8 +10,7 @@ import {
   withWaits,
 } from '@petals-chat/engine'
 import type { GatewayContext } from '../../../context.ts'
-import { RouteReceipt } from '../../../swarm/route-receipt.ts'
-import { waitNotice } from '../../../swarm/wait-notice.ts'
+import { SwarmReport } from '../../../swarm/swarm-report.ts'
 import { samplingOfChoice } from '../request/sampling.ts'
 import type { AnswerEvent, AnswerJob, AnswerTypes } from './answer-job.ts'
 
@@ -50,7 +49,7 @@ async function* runPrompt<Types extends AnswerTypes>(
   const { signal } = job.options
   const maxLength = tokens.length + maxNewTokens
   await using lease = await sessions.acquire(job.model, { tokens, maxLength, signal, logger })
-  const receipt = new RouteReceipt(lease.session, wantsRoute)
+  const report = new SwarmReport(lease.session, wantsRoute)
   const readerOf = await job.start(prompt, lease.session)
   const text = { ...job.options, tokens, maxNewTokens }
   const items = withWaits({ signal }, (waits) =>
@@ -60,7 +59,7 @@ async function* runPrompt<Types extends AnswerTypes>(
   let reader = readerOf(0)
   for await (const item of items) {
     if ('wait' in item) {
-      yield { type: 'wait', ...waitNotice(item.wait, wantsRoute) }
+      yield { type: 'wait', ...report.wait(item.wait) }
       continue
     }
     const { choice, event } = item
@@ -72,7 +71,7 @@ async function* runPrompt<Types extends AnswerTypes>(
     }
     const isEnd = event.type === 'generation-end'
     const delta = isEnd ? reader.finish?.() : reader.push(event)
-    if (delta !== undefined) yield { type: 'delta', index, delta, petals: receipt.changed() }
+    if (delta !== undefined) yield { type: 'delta', index, delta, petals: report.changed() }
     if (!isEnd) continue
     const cost = { ...event, queuedMs: lease.queuedMs }
     yield {
@@ -81,7 +80,7 @@ async function* runPrompt<Types extends AnswerTypes>(
       isFirstOfPrompt: choice === 0,
       finishReason: reader.finishReason(event),
       cost: reader.cost?.(cost) ?? cost,
-      petals: receipt.final(),
+      petals: report.final(),
     }
   }
 }

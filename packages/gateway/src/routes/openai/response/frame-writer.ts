@@ -1,5 +1,5 @@
 import type { PetalsBody, TimingsBody, UsageBody } from '@petals-chat/api'
-import type { WaitNotice } from '../../../swarm/wait-notice.ts'
+import type { WaitNotice } from '../../../swarm/swarm-report.ts'
 import type { ResponseHead } from './head.ts'
 
 /** Writes the events of one streamed answer. The parts that all events share are serialized once. */

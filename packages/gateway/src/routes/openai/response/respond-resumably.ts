@@ -30,7 +30,7 @@ export async function respondResumably(
     context.answers.forget(answer)
     throw error
   }
-  void write(answer, first, frames, (error) => errorFrame(error, c.var))
+  void answer.run(continued(first, frames), (error) => errorFrame(error, c.var))
   return streamAnswer(c, context, answer, 0)
 }
 
@@ -53,26 +53,12 @@ export function streamAnswer(
 }
 
 async function* numberedFrames(answer: KeptAnswer, after: number, signal: AbortSignal) {
-  using _reader = answer.attach()
-  for await (const { number, text } of answer.log.read(after, signal)) {
+  for await (const { number, text } of answer.read(after, signal)) {
     yield `id: ${answer.id}:${number}\n${text}`
   }
 }
 
-/** Never rejects. */
-async function write(
-  answer: KeptAnswer,
-  first: Promise<IteratorResult<string>>,
-  frames: AsyncGenerator<string>,
-  frameOf: (error: unknown) => string,
-): Promise<void> {
-  try {
-    for (let next = await first; !next.done; next = await frames.next()) answer.write(next.value)
-    answer.end()
-  } catch (thrown) {
-    // An aborted answer fails in many ways; the reason for the abort is the one that counts.
-    const error: unknown = answer.signal.aborted ? answer.signal.reason : thrown
-    answer.write(frameOf(error))
-    answer.end(error)
-  }
+/** Yields the frames of a generator whose first result was already requested. */
+async function* continued(first: Promise<IteratorResult<string>>, frames: AsyncGenerator<string>) {
+  for (let next = await first; !next.done; next = await frames.next()) yield next.value
 }

@@ -1,4 +1,5 @@
 import type { GatewayContext } from '../../../context.ts'
+import { errorThatCounts } from '../../../error-response.ts'
 import { eventStream } from './event-stream.ts'
 import { respondResumably } from './respond-resumably.ts'
 import { errorFrame, type EventContext, type FrameProducer, streamOptions } from './stream-options.ts'
@@ -24,7 +25,7 @@ export async function respondWithEvents(
   const signal = AbortSignal.any([c.var.signal, reader.signal])
   return eventStream(produce(signal), {
     ...streamOptions(c, context.config),
-    errorFrame: (error) => errorFrame(signal.aborted ? signal.reason : error, c.var),
+    errorFrame: (error) => errorFrame(errorThatCounts(error, signal), c.var),
     abort: (reason) => reader.abort(reason),
   })
 }

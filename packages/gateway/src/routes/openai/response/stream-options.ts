@@ -1,7 +1,7 @@
 import type { Context } from 'hono'
 import type { GatewayConfig } from '../../../config.ts'
 import type { GatewayVariables } from '../../../context.ts'
-import { describeError, openAIErrorBody } from '../../../error-response.ts'
+import { describeAndLogError, openAIErrorBody } from '../../../error-response.ts'
 import type { RequestEnv } from '../../../middleware/request-context.ts'
 import type { EventStreamOptions } from './event-stream.ts'
 
@@ -23,9 +23,7 @@ export function streamOptions(
 }
 
 /** The event that ends a failed stream. Logs the error, because it reaches no error handler. */
-export function errorFrame(error: unknown, { requestId, logger }: GatewayVariables): string {
-  const description = describeError(error, requestId)
-  if (!description.expected) logger.error({ err: error }, 'stream failed unexpectedly')
-  else if (description.status >= 500) logger.warn({ err: error }, description.message)
+export function errorFrame(error: unknown, variables: GatewayVariables): string {
+  const description = describeAndLogError(error, variables, 'stream failed unexpectedly')
   return `data: ${JSON.stringify(openAIErrorBody(description))}\n\n`
 }

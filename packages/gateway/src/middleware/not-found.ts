@@ -1,0 +1,52 @@
+import type { GatewayApp } from '../context.ts'
+import { GatewayError } from '../errors.ts'
+import { isApiPath } from '../server/request-path.ts'
+import { handleError, type RequestContext } from './error-handler.ts'
+
+/** Refuses a path that is not served, and suggests the API path that the client probably meant. */
+export function notFoundHandler(app: Pick<GatewayApp, 'routes'>): (c: RequestContext) => Response {
+  return (c) => {
+    const { method, path } = c.req
+    const hint = pathHint(
+      path,
+      app.routes.map((route) => route.path),
+    )
+    const message = `Nothing is served at ${method} ${path.slice(0, 200)}.${hint === undefined ? '' : ` ${hint}`}`
+    return handleError(new GatewayError('unknown_url', message), c)
+  }
+}
+
+/** Paths of other servers and of OpenAI that are not served here, with the alternative. */
+const FOREIGN_PATHS: readonly (readonly [pattern: RegExp, advice: string])[] = [
+  [/\/(responses|assistants|threads|messages|complete)\b/, 'Use POST /v1/chat/completions.'],
+  [
+    /\/api\/(chat|tags|show|embed|embeddings|generate)$|\/(completion|infill)$/,
+    "This server has OpenAI's API under /v1.",
+  ],
+  [
+    /\/(audio|images|videos|moderations|files|fine_tuning|batches|realtime|rerank)\b/,
+    'Models of this server write only text.',
+  ],
+]
+
+/**
+ * Returns a sentence that suggests a path: for a path with `/v1` missing or doubled, in another case, or below a prefix.
+ * `routes`: the paths of all routes.
+ */
+function pathHint(path: string, routes: readonly string[]): string | undefined {
+  const requested = path
+    .toLowerCase()
+    .replace(/\/{2,}/g, '/')
+    .replace(/(.)\/$/, '$1')
+  const apis = routes.filter((route) => isApiPath(route) && !route.includes(':'))
+  const suggestion = apis.find((route) => requested.endsWith(route) || endsWithoutVersion(requested, route))
+  if (suggestion !== undefined) return `Did you mean ${suggestion}?`
+  if (/^(\/v1)+$/.test(requested))
+    return 'This is the base URL: clients append /chat/completions or /models to it.'
+  return FOREIGN_PATHS.find(([pattern]) => pattern.test(requested))?.[1]
+}
+
+/** Reports whether `/v1` is missing in the path, as in `/chat/completions` or `/openai/models`. */
+function endsWithoutVersion(requested: string, route: string): boolean {
+  return route.startsWith('/v1/') && requested.endsWith(route.slice('/v1'.length))
+}
