@@ -1,7 +1,7 @@
 import { z } from 'zod'
-import { bareHost } from './server/host-address.ts'
+import { bareHost } from './host-address.ts'
 
-export { hostUrl, isLoopbackHost } from './server/host-address.ts'
+export { hostUrl, isLoopbackHost } from './host-address.ts'
 
 const MIB = 1024 * 1024
 

@@ -11,7 +11,7 @@ import {
   retryHeaders,
 } from '../error-response.ts'
 import { GatewayError } from '../errors.ts'
-import { isLegacyPath } from '../server/request-path.ts'
+import { isLegacyPath } from '../request-path.ts'
 
 export type RequestContext = Context<{ Variables: GatewayVariables }>
 

@@ -1,6 +1,6 @@
 import type { GatewayApp } from '../context.ts'
 import { GatewayError } from '../errors.ts'
-import { isApiPath } from '../server/request-path.ts'
+import { isApiPath } from '../request-path.ts'
 import { handleError, type RequestContext } from './error-handler.ts'
 
 /** Refuses a path that is not served, and suggests the API path that the client probably meant. */

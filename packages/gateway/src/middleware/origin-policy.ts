@@ -1,7 +1,7 @@
 import type { Context, MiddlewareHandler } from 'hono'
 import type { GatewayConfig } from '../config.ts'
 import { GatewayError } from '../errors.ts'
-import { isApiPath, isLegacyPath } from '../server/request-path.ts'
+import { isApiPath, isLegacyPath } from '../request-path.ts'
 
 /** The headers by which a browser describes the page that sends a request. Other clients send none of them. */
 export interface RequestOrigin {

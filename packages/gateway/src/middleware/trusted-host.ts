@@ -3,7 +3,7 @@ import { hostname } from 'node:os'
 import type { MiddlewareHandler } from 'hono'
 import type { GatewayConfig } from '../config.ts'
 import { GatewayError } from '../errors.ts'
-import { isLoopbackHost } from '../server/host-address.ts'
+import { isLoopbackHost } from '../host-address.ts'
 
 /**
  * The names of the host machine inside containers. ICANN reserved .internal for private use in 2024, so no public web page

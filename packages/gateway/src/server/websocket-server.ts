@@ -10,7 +10,7 @@ import { chooseRequestId } from '../middleware/request-context.ts'
 import { assertTrustedHost } from '../middleware/trusted-host.ts'
 import { answerBareSocket } from './http-server.ts'
 import { JsonSocket } from './json-socket.ts'
-import { routedPath } from './request-path.ts'
+import { routedPath } from '../request-path.ts'
 import type { ShutdownController } from '../shutdown.ts'
 
 /** One open WebSocket, as its route uses it. */

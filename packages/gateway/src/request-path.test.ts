@@ -2,8 +2,8 @@ import { type IncomingMessage, request as httpRequest } from 'node:http'
 import { once } from 'node:events'
 import { json } from 'node:stream/consumers'
 import { describe, expect, it } from 'vitest'
-import { createTestGateway, readJson } from '../fixtures/test-gateway.ts'
-import { V2Client } from '../fixtures/v2-client.ts'
+import { createTestGateway, readJson } from './fixtures/test-gateway.ts'
+import { V2Client } from './fixtures/v2-client.ts'
 import { routedPath } from './request-path.ts'
 
 describe('routedPath', () => {

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { gatewayConfigSchema } from '../config.ts'
+import { gatewayConfigSchema } from './config.ts'
 import { hostUrl, isLoopbackHost } from './host-address.ts'
 
 describe('isLoopbackHost', () => {
