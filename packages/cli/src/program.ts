@@ -1,5 +1,5 @@
 import { Command, CommanderError } from 'commander'
-import { addSettings } from './config/flags.ts'
+import { addSettings } from './config/add-settings.ts'
 import { nearest } from './config/nearest.ts'
 import type { CommandContext } from './context.ts'
 import { contributeExamples, contributeFlags } from './contribute/help.ts'

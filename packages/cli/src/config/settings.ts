@@ -18,7 +18,10 @@ export interface ConfigSetting extends Setting {
   readonly implied?: string
 }
 
-/** Flags take precedence over variables, variables over the file, and the file over defaults. */
+/**
+ * The flags that set a config key. Add one here: its variable, `--help` and docs/configuration.md follow. Flags take
+ * precedence over variables, variables over the file, and the file over defaults.
+ */
 export const configSettings: readonly ConfigSetting[] = [
   {
     flag: '--host <address>',

@@ -35,6 +35,7 @@ export class Recovery {
   /** Errors, wrong answers and broken connections before the step is given up. */
   readonly #maxRetries: number
   readonly #offences = new Map<PeerId, Offence>()
+  /** Failures other than unreachable servers; they decide the policy. */
   #failures = 0
   /** Failures of servers that were reached: errors, wrong answers and broken connections. */
   #errors = 0

@@ -105,7 +105,10 @@ class SwarmInferenceSession implements InferenceSession {
     this.#route.closeSessions()
   }
 
-  /** After an error or an abort the session is as before; what servers may have half done is discarded. */
+  /**
+   * After an error or an abort the session is as before: server sessions that were sent tokens behind its position are
+   * closed, which frees their KV caches.
+   */
   async #exclusively<T>(
     signal: AbortSignal | undefined,
     work: (signal: AbortSignal) => Promise<T>,

@@ -20,7 +20,7 @@ export function missingBlocksError(
   const isFiltered = allowed || blocked?.size || adapter
   const withAdapter = adapter ? `, with the adapter ${adapter},` : ''
   const condition = isFiltered ? ` that the configuration allows${withAdapter}` : ''
-  const message = `No server${condition} is online that holds blocks ${formatBlocks(blocks)} of '${dhtPrefix}' (${numBlocks} blocks). ${howToHelp}`
+  const message = `No server${condition} is online that holds ${describeBlocks(blocks)} of '${dhtPrefix}' (${numBlocks} blocks). ${howToHelp}`
   return new MissingBlocksError(blocks, message)
 }
 
@@ -33,7 +33,9 @@ export function silentBlocksError(
 ): MissingBlocksError {
   const seconds = Math.round(waitedMs / 1000)
   const waited = seconds === 0 ? '' : ` for ${seconds} seconds`
-  const noun = blocks.length === 1 ? 'block' : 'blocks'
-  const message = `No server that holds ${noun} ${formatBlocks(blocks)} of '${dhtPrefix}' (${numBlocks} blocks) has answered${waited}. ${howToHelp}`
+  const message = `No server that holds ${describeBlocks(blocks)} of '${dhtPrefix}' (${numBlocks} blocks) has answered${waited}. ${howToHelp}`
   return new MissingBlocksError(blocks, message, { cause })
 }
+
+const describeBlocks = (blocks: readonly number[]): string =>
+  `${blocks.length === 1 ? 'block' : 'blocks'} ${formatBlocks(blocks)}`

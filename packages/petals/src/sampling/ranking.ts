@@ -38,7 +38,8 @@ export function bestToken(logits: Logits): RankedToken {
   const [best] = exactRanking(logits, tokensBetween(logits, highestLower(logits), Infinity))
   if (best && Number.isFinite(best.logit)) return best
   throw new GenerationFailedError(
-    'The servers of the swarm sent hidden states that are NaN or infinite, so there is no next token. Try again: another route may be chosen.',
+    'The logits are NaN or infinite, so there is no next token. A server may have sent wrong hidden states: try again, another ' +
+      "route may be chosen. If it happens every time, the model's files here may be damaged: `petals-chat models rm` removes them.",
   )
 }
 
