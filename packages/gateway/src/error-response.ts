@@ -5,9 +5,9 @@ import {
   type EngineErrorCode,
   GenerationFailedError,
   InvalidRequestError,
+  type Logger,
   ModelUnavailableError,
 } from '@petals-chat/engine'
-import type { GatewayVariables } from './context.ts'
 import { GatewayError, type GatewayErrorCode } from './errors.ts'
 import { withoutFolders } from './without-folders.ts'
 
@@ -187,7 +187,7 @@ export const errorThatCounts = (thrown: unknown, signal: AbortSignal | undefined
  */
 export function describeAndLogError(
   error: unknown,
-  { requestId, logger }: Pick<GatewayVariables, 'requestId' | 'logger'>,
+  { requestId, logger }: { readonly requestId: string; readonly logger: Logger },
   title: string,
 ): ErrorDescription {
   const description = describeError(error, requestId)
