@@ -174,6 +174,8 @@ export const swarmConfigSchema = z.strictObject({
     .describe('Log the servers of each session at level info. false: at level debug.'),
 })
 
+/** Exported here for callers that need the rule but must not load the engine. */
+export { deriveDhtPrefix } from './swarm/dht-prefix.ts'
 /** A part of the type of the section. */
 export type { PeerId } from './p2p/peer-id.ts'
 export type SwarmConfig = Readonly<z.output<typeof swarmConfigSchema>>

@@ -12,8 +12,8 @@
  *
  * @packageDocumentation
  */
-export { deriveDhtPrefix } from './swarm/dht-prefix.ts'
 export {
+  deriveDhtPrefix,
   petalsModelSchema,
   publicInitialPeers,
   swarmConfigSchema,
