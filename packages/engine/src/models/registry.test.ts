@@ -1,6 +1,6 @@
 import { setTimeout } from 'node:timers/promises'
 import { describe, expect, it, vi } from 'vitest'
-import type { Engine } from '../engine.ts'
+import type { Engine, LoadOptions } from '../engine.ts'
 import { InvalidRequestError, ModelNotFoundError, ModelUnavailableError } from '../errors.ts'
 import { ScriptedEngine, type ScriptedEngineOptions } from '../testing/scripted-engine.ts'
 import type { ModelRegistry } from './model-registry.ts'
@@ -37,6 +37,18 @@ describe('createModelRegistry: names', () => {
     expect(registry.find('alias-of-a')?.id).toBe('a')
     expect(registry.find('c')).toBeUndefined()
     expect(await registry.get('alias-of-a')).toBe(await registry.get('a'))
+  })
+
+  it('calls the load function of a model as its method', async () => {
+    class Loadable {
+      readonly spec = spec()
+      readonly #engine = new ScriptedEngine()
+      load(options: LoadOptions) {
+        return this.#engine.load(this.spec, options)
+      }
+    }
+    await using registry = createModelRegistry({ models: [new Loadable()] })
+    expect((await registry.get('a')).id).toBe('a')
   })
 
   it('lists the known models when asked for an unknown one', async () => {

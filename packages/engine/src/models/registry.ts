@@ -40,8 +40,10 @@ export function createModelRegistry(options: ModelRegistryOptions): ModelRegistr
   const specsByName = indexByName(specs)
   const slots = new Map<ModelSpec, ModelSlot>()
   for (const model of models) {
-    const slotLogger = logger.child({ model: model.spec.id })
-    slots.set(model.spec, new ModelSlot({ ...model, logger: slotLogger, metrics, idleUnloadMs }))
+    const { spec } = model
+    const load = (loadOptions: LoadOptions) => model.load(loadOptions)
+    const slotLogger = logger.child({ model: spec.id })
+    slots.set(spec, new ModelSlot({ spec, load, logger: slotLogger, metrics, idleUnloadMs }))
   }
 
   const slotOf = (name: string): ModelSlot => {
