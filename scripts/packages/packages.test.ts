@@ -182,19 +182,19 @@ async function importExports(name: string, target: string): Promise<void> {
 const timeout = 300_000
 
 describe('installed on its own', () => {
-  it.each([
+  it.each<[name: string, output: readonly string[], args?: readonly string[]]>([
     ['api', ['What is the capital of France?', '/v1/chat/completions']],
     ['engine', ['Paris', 'stop: ']],
-    ['hub', []],
+    ['hub', ['example.js'], ['./example.js']],
     ['contribute', ['contribute petals-team/StableBeluga2 --swarm public --blocks 0:16']],
     ['gateway', ['Paris.']],
     ['web', ['dist']],
   ])(
     '%s imports, and the example of its README runs',
-    async (name, output) => {
+    async (name, output, args = []) => {
       const target = await install(name)
       await importExports(name, target)
-      const printed = await runExample(name, target)
+      const printed = await runExample(name, target, ...args)
       for (const text of output) expect(printed).toContain(text)
     },
     timeout,

@@ -3,7 +3,8 @@
  * child process, so that a crash or a lack of memory there does not reach the gateway.
  *
  * ```ts
- * const engine = createLlamaEngine(llamaConfigSchema.parse({}), { logger, resolveFile: store.resolveFile })
+ * const resolveFile = (source, options) => store.resolveFile(source, options)
+ * const engine = createLlamaEngine(llamaConfigSchema.parse({}), { logger, resolveFile })
  * const spec = llamaModelSchema.parse({ id: 'mine', engine: 'llama', source: './model.gguf' })
  * await using model = await engine.load(spec)
  * await using session = await model.openSession({ maxLength: 256 })
