@@ -140,6 +140,6 @@ function assertBindAllowed({ host, allowPublic }: GatewayConfig): void {
   if (allowPublic || isLoopbackHost(host)) return
   throw new ListenError(
     `Listening on ${host} would let every client that reaches it use the models of this server. ` +
-      'If that is meant, set server.allowPublic to true; otherwise leave server.host at 127.0.0.1.',
+      'If this is intended, set server.allowPublic to true; otherwise leave server.host at 127.0.0.1.',
   )
 }

@@ -30,7 +30,7 @@ const head = {
   model: z.string(),
   system_fingerprint: z
     .string()
-    .describe('Changes with the version of this server and the source of the model.'),
+    .describe('Changes with the version of this server and the configuration of the model.'),
 }
 
 /** Response body of `POST /v1/chat/completions`. */

@@ -23,7 +23,7 @@ export function responseHead(
   }
 }
 
-/** Changes with this server's version and the model's source: then the same request might get another answer. */
+/** Changes with this server's version and the model's entry: then the same request might get another answer. */
 function fingerprint(spec: ModelSpec, version: string): string {
   const parts = JSON.stringify([version, spec])
   return `fp_${createHash('sha256').update(parts).digest('hex').slice(0, 10)}`
