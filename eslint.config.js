@@ -119,6 +119,7 @@ export default tseslint.config(
     },
     languageOptions: { parserOptions: { projectService: true, tsconfigRootDir: root } },
     rules: {
+      'import-x/no-duplicates': ['error', { 'prefer-inline': true }],
       'import-x/no-restricted-paths': ['error', { basePath: root, zones: layerZones }],
       '@typescript-eslint/no-floating-promises': 'error',
       '@typescript-eslint/no-misused-promises': ['error', { checksVoidReturn: { attributes: false } }],
@@ -146,6 +147,15 @@ export default tseslint.config(
     // Tests may stand across layers.
     files: [...tests, '**/fixtures/**'],
     rules: { 'import-x/no-restricted-paths': 'off' },
+  },
+  {
+    files: tests,
+    rules: {
+      'no-restricted-imports': [
+        'error',
+        { paths: [{ name: 'vitest', importNames: ['test'], message: 'Write `it`, as all tests do.' }] },
+      ],
+    },
   },
   {
     // Only `cli` reads the environment or prints.

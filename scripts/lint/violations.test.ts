@@ -85,6 +85,16 @@ const violations: Readonly<Record<string, readonly [rule: string, file: string, 
     'packages/hub/src/config.ts',
     `declare const logger: { warn(fields: object, text: string): void }\nlogger.warn({ error: new Error() }, 'planted')\n`,
   ],
+  'a second import of the same module': [
+    'import-x/no-duplicates',
+    'packages/hub/src/config.ts',
+    `import type { Stats } from 'node:fs'\nimport { statSync } from 'node:fs'\nexport const stat: (path: string) => Stats = statSync\n`,
+  ],
+  'the other name of `it`': [
+    'no-restricted-imports',
+    'packages/hub/src/config.test.ts',
+    `import { it } from 'vitest'\ntest('planted', () => {})\n`,
+  ],
   'a promise that nothing awaits': [
     '@typescript-eslint/no-floating-promises',
     'packages/hub/src/config.ts',

@@ -463,7 +463,7 @@ whole = client.chat.completions.create(model="${model}", messages=messages, temp
 stream = client.chat.completions.create(model="${model}", messages=messages, temperature=0, stream=True)
 text = "".join(chunk.choices[0].delta.content or "" for chunk in stream if chunk.choices)
 try:
-    client.models.retrieve("nobody")
+    client.models.retrieve("missing")
     error = None
 except openai.NotFoundError as e:
     error = e.code

@@ -75,7 +75,7 @@ describe('clients of the HTTP API', () => {
     const answer = (await curl(
       `${server.url}/api/v1/generate`,
       '-d',
-      'model=nobody/nothing',
+      'model=missing/nothing',
       '-d',
       'inputs=a',
       '-d',

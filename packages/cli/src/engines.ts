@@ -1,5 +1,10 @@
-import { loadableModel, type LoadableModel, type Logger, type Metrics } from '@petals-chat/engine'
-import type { Engine } from '@petals-chat/engine'
+import {
+  loadableModel,
+  type LoadableModel,
+  type Logger,
+  type Metrics,
+  type Engine,
+} from '@petals-chat/engine'
 import type { ModelStore } from '@petals-chat/hub'
 import type { LlamaModelSpec } from '@petals-chat/llama'
 import type { PetalsEngine } from '@petals-chat/petals'

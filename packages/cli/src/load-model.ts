@@ -1,6 +1,5 @@
 import type { Model, ModelRegistry, ModelSpec } from '@petals-chat/engine'
-import { ProgressDisplay } from './terminal/progress.ts'
-import type { ProgressOptions } from './terminal/progress.ts'
+import { ProgressDisplay, type ProgressOptions } from './terminal/progress.ts'
 import type { Terminal } from './terminal/terminal.ts'
 
 /** Short enough for a smooth progress bar, in milliseconds. */

@@ -1,7 +1,13 @@
-import { createModelRegistry, silentLogger, silentMetrics } from '@petals-chat/engine'
-import type { Logger, Metrics, ModelRegistry, SwarmView } from '@petals-chat/engine'
-import { createModelStore } from '@petals-chat/hub'
-import type { ModelStore } from '@petals-chat/hub'
+import {
+  createModelRegistry,
+  silentLogger,
+  silentMetrics,
+  type Logger,
+  type Metrics,
+  type ModelRegistry,
+  type SwarmView,
+} from '@petals-chat/engine'
+import { createModelStore, type ModelStore } from '@petals-chat/hub'
 import type { LoadedConfig } from './config/load.ts'
 import { formatProblem } from './config/problem.ts'
 import { createEngines } from './engines.ts'

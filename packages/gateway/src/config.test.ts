@@ -3,7 +3,7 @@ import { z } from 'zod'
 import { gatewayConfigSchema } from './config.ts'
 
 describe('gatewayConfigSchema', () => {
-  it('is safe by default: loopback, nobody let in from elsewhere', () => {
+  it('is safe by default: loopback, and no page of another origin is let in', () => {
     expect(gatewayConfigSchema.parse({})).toMatchObject({
       host: '127.0.0.1',
       port: 5000,

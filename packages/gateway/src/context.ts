@@ -72,7 +72,7 @@ export interface AcquireRequest extends AbortOptions {
   /** Tokens of prompt and answer together, at most. The lease's session may have room for more. */
   readonly maxLength: number
   readonly logger?: Logger | undefined
-  /** Keeps the session for this owner: nobody else gets it with its content, until it is closed for want of room. */
+  /** Keeps the session for this owner: no other owner gets it with its content. It is closed if its place is needed. */
   readonly owner?: object | undefined
 }
 

@@ -6,7 +6,7 @@ export interface LinkedAbortController {
 
 /**
  * A controller that also aborts when `outer` does, with its reason. `AbortSignal.any` would do the same, but keeps every
- * signal that somebody has left a listener on for as long as `outer` lives: here, until the process ends.
+ * signal that still has a listener for as long as `outer` lives: here, until the process ends.
  */
 export function linkedAbortController(outer: AbortSignal): LinkedAbortController {
   const controller = new AbortController()

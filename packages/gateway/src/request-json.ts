@@ -1,6 +1,6 @@
 import { InvalidRequestError } from '@petals-chat/engine'
 
-/** Deeper than any real request, and far from what ends the stack of whoever walks it. */
+/** Deeper than any real request, and far from the depth at which recursive code overflows the stack. */
 const MAX_DEPTH = 128
 
 /**

@@ -5,7 +5,7 @@ import { ShuttingDownError } from './errors.ts'
 export interface Shutdown {
   /** True from the first moment of a shutdown: what runs may finish, `/ready` says no. */
   readonly draining: boolean
-  /** Aborts at that moment: whoever only waits for more work stops waiting. */
+  /** Aborts at that moment: code that only waits for more work stops waiting. */
   readonly drainSignal: AbortSignal
   /** Aborts with a ShuttingDownError when the time to finish is over. */
   readonly signal: AbortSignal

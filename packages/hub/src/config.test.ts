@@ -1,6 +1,6 @@
 import { homedir } from 'node:os'
 import { normalize, resolve } from 'node:path'
-import { expect, test } from 'vitest'
+import { expect, it } from 'vitest'
 import { z } from 'zod'
 import {
   type Environment,
@@ -13,7 +13,7 @@ import {
 const pathsOf = (env: Environment, section?: HubConfigInput) =>
   hubPaths(hubConfigSchema.parse(hubConfigFromEnvironment(env, section)), '/home/me')
 
-test('without any setting the caches are where other programs have them', () => {
+it('without any setting the caches are where other programs have them', () => {
   expect(pathsOf({})).toEqual({
     cacheDir: normalize('/home/me/.cache/huggingface/hub'),
     wheelCacheDir: normalize('/home/me/.cache/petals-chat/wheels'),
@@ -24,7 +24,7 @@ test('without any setting the caches are where other programs have them', () => 
 })
 
 // huggingface_hub/constants.py
-test.each<[Environment, string]>([
+it.each<[Environment, string]>([
   [{ HF_HUB_CACHE: '/a', HUGGINGFACE_HUB_CACHE: '/b', HF_HOME: '/c', XDG_CACHE_HOME: '/d' }, '/a'],
   [{ HUGGINGFACE_HUB_CACHE: '/b', HF_HOME: '/c', XDG_CACHE_HOME: '/d' }, '/b'],
   [{ HF_HOME: '/c', XDG_CACHE_HOME: '/d' }, '/c/hub'],
@@ -35,7 +35,7 @@ test.each<[Environment, string]>([
   expect(pathsOf(env).cacheDir).toBe(normalize(cacheDir))
 })
 
-test('the environment wins over the file, and defaults over nothing', () => {
+it('the environment wins over the file, and defaults over nothing', () => {
   const section = { cacheDir: '/file', endpoint: 'https://file.example', offline: true, token: 'hf_file' }
   expect(pathsOf({ XDG_CACHE_HOME: '/d' }, section).cacheDir).toBe('/file')
   expect(pathsOf({ HF_HOME: '/c' }, section).cacheDir).toBe(normalize('/c/hub'))
@@ -50,22 +50,22 @@ test('the environment wins over the file, and defaults over nothing', () => {
   })
 })
 
-test.each(['1', 'on', 'YES', 'true'])('HF_HUB_OFFLINE=%s switches the network off', (value) => {
+it.each(['1', 'on', 'YES', 'true'])('HF_HUB_OFFLINE=%s switches the network off', (value) => {
   expect(hubConfigFromEnvironment({ HF_HUB_OFFLINE: value }).offline).toBe(true)
 })
 
-test('a token file of the environment wins over a token of the file', () => {
+it('a token file of the environment wins over a token of the file', () => {
   const config = hubConfigFromEnvironment({ HF_TOKEN_PATH: '/run/secrets/hf' }, { token: 'hf_file' })
   expect(config).toMatchObject({ token: undefined, tokenPath: '/run/secrets/hf' })
   expect(hubConfigFromEnvironment({ HF_HOME: '/c' }).tokenPath).toBe(normalize('/c/token'))
 })
 
-test('an endpoint that is no address is refused', () => {
+it('an endpoint that is no address is refused', () => {
   expect(hubConfigSchema.safeParse({ endpoint: 'huggingface.co' }).success).toBe(false)
   expect(hubConfigSchema.safeParse({ endpoint: 'file:///etc' }).success).toBe(false)
 })
 
-test('relative folders of the file are relative to it, those of the environment to the working directory', () => {
+it('relative folders of the file are relative to it, those of the environment to the working directory', () => {
   const section = { cacheDir: './cache' }
   const config = hubConfigSchema.parse(hubConfigFromEnvironment({}, section))
   expect(hubPaths(config, '/home/me', '/etc/petals').cacheDir).toBe(normalize('/etc/petals/cache'))
@@ -73,7 +73,7 @@ test('relative folders of the file are relative to it, those of the environment 
   expect(hubPaths(fromEnvironment, '/home/me', '/etc/petals').cacheDir).toBe(resolve('cache'))
 })
 
-test('the section has a JSON schema with a sentence for every key and nothing of this machine', () => {
+it('the section has a JSON schema with a sentence for every key and nothing of this machine', () => {
   const { properties = {} } = z.toJSONSchema(hubConfigSchema, { io: 'input' })
   for (const property of Object.values(properties)) expect(property).toHaveProperty('description')
   expect(JSON.stringify(properties)).not.toContain(homedir())

@@ -91,6 +91,6 @@ export interface ModelStoreOptions {
   readonly fetch?: typeof fetch | undefined
   /** What relative local paths are relative to: the folder of the config file. Default the working directory. */
   readonly baseFolder?: string | undefined
-  /** What `~` stands for; default the home folder of whoever runs this. */
+  /** What `~` stands for; default: the home folder of the current user. */
   readonly home?: string | undefined
 }

@@ -3,7 +3,7 @@ import type { ModelSourceInfo, RemovedModel, ResolveOptions } from './model-stor
 
 /** One source, opened: what the store does with it, whatever its kind. */
 export interface SourceAccess {
-  /** The path of the one file it means, if that is on this machine already. Asks nobody. */
+  /** The path of the one file it means, if it is on this machine already. Makes no network request. */
   cachedFile(options: ResolveOptions): Promise<string | undefined>
   /** The same, fetched if need be. @throws ModelSourceError */
   fetchFile(options: ResolveOptions): Promise<string>

@@ -60,7 +60,7 @@ export async function openPage(
   }
 }
 
-/** Keeps a picture for whoever looks at a run (artifacts are not committed). */
+/** Keeps a picture for a person who looks at a run (artifacts are not committed). */
 export async function screenshot(page: Page, name: string): Promise<void> {
   await mkdir(artifactsFolder, { recursive: true })
   await page.screenshot({ path: path.join(artifactsFolder, `${name}.png`) })

@@ -1,4 +1,4 @@
-import { describe, expect, test } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import { chatRequestSchema } from '../openai/chat-request.ts'
 import { operations, operationTags } from '../operations.ts'
 import { openApiDocument } from './openapi-document.ts'
@@ -14,14 +14,14 @@ function* referencesIn(value: unknown): Generator<string> {
 }
 
 describe('openApiDocument', () => {
-  test('refers only to schemas that it contains, and uses each of them', () => {
+  it('refers only to schemas that it contains, and uses each of them', () => {
     const names = Object.keys(document.components.schemas).map((name) => `#/components/schemas/${name}`)
     const references = new Set(referencesIn(document))
     expect([...references].filter((reference) => !names.includes(reference))).toEqual([])
     expect(names.filter((name) => !references.has(name))).toEqual([])
   })
 
-  test('has every field that the server reads, with its limits', () => {
+  it('has every field that the server reads, with its limits', () => {
     const schema = document.components.schemas.ChatCompletionRequest as {
       readonly properties: Record<string, unknown>
       readonly required: readonly string[]
@@ -33,7 +33,7 @@ describe('openApiDocument', () => {
     })
   })
 
-  test('has a unique id for every operation', () => {
+  it('has a unique id for every operation', () => {
     const { paths } = document
     const ids = Object.values(paths).flatMap((item) =>
       Object.values(item).map((operation) => (operation as { operationId: string }).operationId),
@@ -41,14 +41,14 @@ describe('openApiDocument', () => {
     expect(new Set(ids).size).toBe(ids.length)
   })
 
-  test('has every operation at its path and method, in a known group', () => {
+  it('has every operation at its path and method, in a known group', () => {
     for (const { id, path, method, tag } of operations) {
       expect(document.paths[path]).toMatchObject({ [method]: { operationId: id, tags: [tag] } })
       expect(operationTags.map(({ name }) => name)).toContain(tag)
     }
   })
 
-  test('describes the events of a stream and the messages of the WebSocket by their schemas', () => {
+  it('describes the events of a stream and the messages of the WebSocket by their schemas', () => {
     expect(document.paths['/v1/completions']).toMatchObject({
       post: {
         responses: {

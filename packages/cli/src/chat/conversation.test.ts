@@ -1,9 +1,7 @@
 import { ContextLengthError, greedy, modelSpecSchema } from '@petals-chat/engine'
-import { ScriptedEngine } from '@petals-chat/engine/testing'
-import type { ScriptedEngineOptions } from '@petals-chat/engine/testing'
+import { ScriptedEngine, type ScriptedEngineOptions } from '@petals-chat/engine/testing'
 import { describe, expect, it } from 'vitest'
-import { Conversation } from './conversation.ts'
-import type { ConversationOptions } from './conversation.ts'
+import { Conversation, type ConversationOptions } from './conversation.ts'
 
 const spec = modelSpecSchema.parse({ id: 'test', engine: 'llama', source: 'none' })
 

@@ -1,12 +1,12 @@
-import { generateText } from '@petals-chat/engine'
-import type {
-  AbortOptions,
-  ChatMessage,
-  GenerationEndEvent,
-  Model,
-  SamplingParams,
-  Session,
-  WaitOptions,
+import {
+  generateText,
+  type AbortOptions,
+  type ChatMessage,
+  type GenerationEndEvent,
+  type Model,
+  type SamplingParams,
+  type Session,
+  type WaitOptions,
 } from '@petals-chat/engine'
 
 export interface ConversationOptions {

@@ -1,6 +1,5 @@
 import { greedy, modelSpecSchema, ModelUnavailableError } from '@petals-chat/engine'
-import { ScriptedEngine } from '@petals-chat/engine/testing'
-import type { ScriptedEngineOptions } from '@petals-chat/engine/testing'
+import { ScriptedEngine, type ScriptedEngineOptions } from '@petals-chat/engine/testing'
 import { describe, expect, it } from 'vitest'
 import { recordingTerminal } from '../testing/recording-terminal.ts'
 import { Conversation } from './conversation.ts'

@@ -1,5 +1,4 @@
-import { EngineError } from '@petals-chat/engine'
-import type { GenerationEndEvent } from '@petals-chat/engine'
+import { EngineError, type GenerationEndEvent } from '@petals-chat/engine'
 import { exitCodes } from '../exit-codes.ts'
 import type { Terminal } from '../terminal/terminal.ts'
 import type { Conversation } from './conversation.ts'

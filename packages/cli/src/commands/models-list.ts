@@ -1,5 +1,4 @@
-import { createModelStore } from '@petals-chat/hub'
-import type { ModelStore } from '@petals-chat/hub'
+import { createModelStore, type ModelStore } from '@petals-chat/hub'
 import { formatModelSource, type ModelSource, type ModelSpec } from '@petals-chat/engine'
 import { loadConfig } from '../config/load.ts'
 import type { CommandContext } from '../context.ts'

@@ -1,6 +1,5 @@
 import { createModelStore } from '@petals-chat/hub'
-import { loadConfig } from '../config/load.ts'
-import type { LoadedConfig } from '../config/load.ts'
+import { loadConfig, type LoadedConfig } from '../config/load.ts'
 import type { ModelEntry } from '../config/schema.ts'
 import { withSwarmPaths } from '../config/swarm-paths.ts'
 import type { CommandContext } from '../context.ts'

@@ -1,12 +1,10 @@
-import { startHubServer } from '@petals-chat/hub/testing'
-import type { HubServer } from '@petals-chat/hub/testing'
+import { startHubServer, type HubServer } from '@petals-chat/hub/testing'
 import { mkdir, readFile } from 'node:fs/promises'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { reportFailure } from '../failure.ts'
 import { runProgram } from '../program.ts'
 import { recordingTerminal } from '../testing/recording-terminal.ts'
-import { temporaryFolder } from '../testing/temporary-folder.ts'
-import type { TemporaryFolder } from '../testing/temporary-folder.ts'
+import { temporaryFolder, type TemporaryFolder } from '../testing/temporary-folder.ts'
 
 let folder: TemporaryFolder
 let hub: HubServer

@@ -1,10 +1,7 @@
-import { Option } from 'commander'
-import type { Command } from 'commander'
+import { Option, type Command } from 'commander'
 import { configJsonSchema } from './schema.ts'
-import { schemaAt } from './schema-tree.ts'
-import type { SchemaNode } from './schema-tree.ts'
-import { settings } from './settings.ts'
-import type { ConfigSetting, Setting } from './settings.ts'
+import { schemaAt, type SchemaNode } from './schema-tree.ts'
+import { settings, type ConfigSetting, type Setting } from './settings.ts'
 
 /** Adds every flag of the configuration to `program`. The help of each names its environment variable and its default. */
 export function addSettings(program: Command): void {

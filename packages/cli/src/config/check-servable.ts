@@ -3,8 +3,7 @@ import path from 'node:path'
 import { isLoopbackHost } from '@petals-chat/gateway/config'
 import { formatModelSource, singleSources, type ModelSource } from '@petals-chat/engine'
 import type { LoadedConfig } from './load.ts'
-import { ConfigError } from './problem.ts'
-import type { ConfigProblem } from './problem.ts'
+import { ConfigError, type ConfigProblem } from './problem.ts'
 
 /**
  * Returns the problems for which `serve` refuses a well-formed configuration. `config check` and `doctor` report the same

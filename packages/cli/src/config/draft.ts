@@ -1,19 +1,15 @@
 import type { ConfigFile } from './find-file.ts'
 import { findHubOverrides } from './hub-overrides.ts'
 import { interpolate } from './interpolate.ts'
-import { findOverrides } from './overrides.ts'
-import type { Environment, Flags, Override } from './overrides.ts'
-import { formatKeyPath } from './problem.ts'
-import type { ConfigProblem, KeyPath, Origin } from './problem.ts'
+import { findOverrides, type Environment, type Flags, type Override } from './overrides.ts'
+import { formatKeyPath, type ConfigProblem, type KeyPath, type Origin } from './problem.ts'
 import { configJsonSchema } from './schema.ts'
-import { accepts, schemaAt, valueFromText } from './schema-tree.ts'
-import type { SchemaNode } from './schema-tree.ts'
+import { accepts, schemaAt, valueFromText, type SchemaNode } from './schema-tree.ts'
 import { isSecret } from './secrets.ts'
 import { findSwarmOverrides } from './swarm-overrides.ts'
 import { isRecord, valueAt, withValue } from './tree.ts'
 import type { DescribeOptions, ValidationProblem } from './validate.ts'
-import { parseYaml } from './yaml-file.ts'
-import type { YamlFile } from './yaml-file.ts'
+import { parseYaml, type YamlFile } from './yaml-file.ts'
 
 /** Flags, environment and file combined, before validation, with the origin of each value. */
 export class ConfigDraft implements DescribeOptions {

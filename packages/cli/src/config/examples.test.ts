@@ -1,4 +1,4 @@
-import { readdir } from 'node:fs/promises'
+import { readdir, readFile } from 'node:fs/promises'
 import { fileURLToPath } from 'node:url'
 import { defaultModel } from '@petals-chat/hub'
 import { parseModelSource, type ModelFiles } from '@petals-chat/engine'
@@ -9,7 +9,6 @@ import { configSchema, modelEntrySchema } from './schema.ts'
 import { loadConfig } from './load.ts'
 import { ConfigError } from './problem.ts'
 import { parseYaml } from './yaml-file.ts'
-import { readFile } from 'node:fs/promises'
 
 const folder = fileURLToPath(new URL('../../../../examples/', import.meta.url))
 const load = (name: string) =>

@@ -1,7 +1,6 @@
 import { readFile } from 'node:fs/promises'
 import path from 'node:path'
-import { ConfigError } from './problem.ts'
-import type { Origin } from './problem.ts'
+import { ConfigError, type Origin } from './problem.ts'
 
 export const configFileName = 'petals-chat.yaml'
 

@@ -1,5 +1,4 @@
-import { hubConfigFromEnvironment } from '@petals-chat/hub'
-import type { HubConfigInput } from '@petals-chat/hub'
+import { hubConfigFromEnvironment, type HubConfigInput } from '@petals-chat/hub'
 import type { Environment, Override } from './overrides.ts'
 import { isRecord } from './tree.ts'
 

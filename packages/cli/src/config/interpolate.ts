@@ -1,5 +1,4 @@
-import { formatKeyPath } from './problem.ts'
-import type { KeyPath } from './problem.ts'
+import { formatKeyPath, type KeyPath } from './problem.ts'
 import { isRecord } from './tree.ts'
 
 export interface Interpolated {

@@ -1,10 +1,8 @@
 import { formatModelSource } from '@petals-chat/engine'
 import { defaultModel } from '@petals-chat/hub'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { temporaryFolder } from '../testing/temporary-folder.ts'
-import type { TemporaryFolder } from '../testing/temporary-folder.ts'
-import { loadConfig } from './load.ts'
-import type { LoadConfigOptions } from './load.ts'
+import { temporaryFolder, type TemporaryFolder } from '../testing/temporary-folder.ts'
+import { loadConfig, type LoadConfigOptions } from './load.ts'
 import { ConfigError, formatOrigin, formatProblem } from './problem.ts'
 
 let folder: TemporaryFolder

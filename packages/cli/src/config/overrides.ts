@@ -1,7 +1,6 @@
 import { nearest } from './nearest.ts'
 import type { ConfigProblem, KeyPath, Origin } from './problem.ts'
-import { schemaAt, valueFromText } from './schema-tree.ts'
-import type { SchemaNode } from './schema-tree.ts'
+import { schemaAt, valueFromText, type SchemaNode } from './schema-tree.ts'
 import { configSettings, flagKey, flagName, settings } from './settings.ts'
 
 export type Environment = Readonly<Record<string, string | undefined>>

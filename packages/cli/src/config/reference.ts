@@ -1,9 +1,15 @@
 import { hubVariablesOf } from './hub-overrides.ts'
-import { formatKeyPath } from './problem.ts'
-import type { KeyPath } from './problem.ts'
+import { formatKeyPath, type KeyPath } from './problem.ts'
 import { configJsonSchema } from './schema.ts'
-import { accepts, conditionOf, describeAllowed, isRequired, schemaAt, walkKeys } from './schema-tree.ts'
-import type { SchemaNode } from './schema-tree.ts'
+import {
+  accepts,
+  conditionOf,
+  describeAllowed,
+  isRequired,
+  schemaAt,
+  walkKeys,
+  type SchemaNode,
+} from './schema-tree.ts'
 import { configSettings, flagName, settings } from './settings.ts'
 import { swarmVariablesOf } from './swarm-overrides.ts'
 

@@ -1,5 +1,4 @@
-import type { KeyPath, Origin } from './problem.ts'
-import type { ConfigProblem } from './problem.ts'
+import { type KeyPath, type Origin, type ConfigProblem } from './problem.ts'
 import { isRecord } from './tree.ts'
 
 /** A model entry, which may be invalid, and the places of its keys. */

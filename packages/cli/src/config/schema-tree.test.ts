@@ -8,8 +8,8 @@ import {
   schemaAt,
   valueFromText,
   walkKeys,
+  type SchemaNode,
 } from './schema-tree.ts'
-import type { SchemaNode } from './schema-tree.ts'
 
 const tree = (schema: z.ZodType) => z.toJSONSchema(schema, { io: 'input' }) as SchemaNode
 

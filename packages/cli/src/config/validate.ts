@@ -1,9 +1,14 @@
 import type { z } from 'zod'
 import { nearest } from './nearest.ts'
-import { formatKeyPath } from './problem.ts'
-import type { ConfigProblem, KeyPath, Origin } from './problem.ts'
-import { conditionOf, describeAllowed, knownKeys, schemaAt, walkKeys } from './schema-tree.ts'
-import type { SchemaNode } from './schema-tree.ts'
+import { formatKeyPath, type ConfigProblem, type KeyPath, type Origin } from './problem.ts'
+import {
+  conditionOf,
+  describeAllowed,
+  knownKeys,
+  schemaAt,
+  walkKeys,
+  type SchemaNode,
+} from './schema-tree.ts'
 
 export type Issue = z.core.$ZodIssue
 

@@ -1,8 +1,6 @@
-import { isAlias, isMap, isScalar, isSeq } from 'yaml'
-import type { Node } from 'yaml'
+import { isAlias, isMap, isScalar, isSeq, type Node } from 'yaml'
 import type { ConfigProblem, KeyPath, Origin } from './problem.ts'
-import { describeSyntaxError, parseText } from './yaml-syntax.ts'
-import type { ParsedDocument, ParsedText } from './yaml-syntax.ts'
+import { describeSyntaxError, parseText, type ParsedDocument, type ParsedText } from './yaml-syntax.ts'
 
 /** A parsed petals-chat.yaml: its data, and the place of each key and value. */
 export interface YamlFile {

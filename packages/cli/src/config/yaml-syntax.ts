@@ -1,5 +1,13 @@
-import { LineCounter, isMap, isScalar, isSeq, parseDocument } from 'yaml'
-import type { Document, ParsedNode, YAMLError } from 'yaml'
+import {
+  LineCounter,
+  isMap,
+  isScalar,
+  isSeq,
+  parseDocument,
+  type Document,
+  type ParsedNode,
+  type YAMLError,
+} from 'yaml'
 
 export type ParsedDocument = Document.Parsed<ParsedNode>
 

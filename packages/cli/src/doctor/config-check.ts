@@ -1,8 +1,7 @@
 import { findServingProblems } from '../config/check-servable.ts'
 import type { LoadedConfig } from '../config/load.ts'
 import { ConfigError, formatProblem } from '../config/problem.ts'
-import { failure, ok } from './check.ts'
-import type { CheckResult } from './check.ts'
+import { failure, ok, type CheckResult } from './check.ts'
 
 /** Checks a loaded configuration, or the error of loading it. */
 export function checkLoaded(loaded: LoadedConfig | ConfigError): CheckResult {

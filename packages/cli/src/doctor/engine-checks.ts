@@ -1,7 +1,5 @@
-import { detectLlamaBackends } from '@petals-chat/llama'
-import type { LlamaMachine } from '@petals-chat/llama'
-import { failure, ok, warning } from './check.ts'
-import type { Check, CheckResult } from './check.ts'
+import { detectLlamaBackends, type LlamaMachine } from '@petals-chat/llama'
+import { failure, ok, warning, type Check, type CheckResult } from './check.ts'
 
 export const processorCheck: Check = {
   name: 'Processor',

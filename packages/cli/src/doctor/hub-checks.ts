@@ -3,8 +3,7 @@ import { access } from 'node:fs/promises'
 import { homedir } from 'node:os'
 import { pipCommands } from '@petals-chat/hub'
 import { hubPaths } from '@petals-chat/hub/config'
-import { failure, ok, warning } from './check.ts'
-import type { Check, CheckContext, CheckResult } from './check.ts'
+import { failure, ok, warning, type Check, type CheckContext, type CheckResult } from './check.ts'
 import { checkFolder } from './machine-checks.ts'
 
 export const cacheCheck: Check = {

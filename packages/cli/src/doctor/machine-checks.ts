@@ -3,8 +3,7 @@ import { access, stat, statfs } from 'node:fs/promises'
 import os from 'node:os'
 import path from 'node:path'
 import { formatBytes } from '../terminal/format.ts'
-import { failure, ok, warning } from './check.ts'
-import type { Check, CheckResult } from './check.ts'
+import { failure, ok, warning, type Check, type CheckResult } from './check.ts'
 
 const gigabyte = 1e9
 

@@ -1,10 +1,8 @@
 import { readFile } from 'node:fs/promises'
 import type { ModelEntry } from '../config/schema.ts'
-import { memoryNeed } from '../models/memory-need.ts'
-import type { MemoryNeed } from '../models/memory-need.ts'
+import { memoryNeed, type MemoryNeed } from '../models/memory-need.ts'
 import { formatBytes } from '../terminal/format.ts'
-import { failure, ok, warning } from './check.ts'
-import type { Check, CheckContext, CheckResult } from './check.ts'
+import { failure, ok, warning, type Check, type CheckContext, type CheckResult } from './check.ts'
 
 /** The memory that a model needs, if it is known. */
 interface Finding {

@@ -3,8 +3,7 @@ import { createServer } from 'node:net'
 import { hostUrl } from '@petals-chat/gateway/config'
 import type { Config } from '../config/schema.ts'
 import { findWebRoot } from '../serve/web-root.ts'
-import { failure, ok, warning } from './check.ts'
-import type { Check, CheckResult } from './check.ts'
+import { failure, ok, warning, type Check, type CheckResult } from './check.ts'
 
 export const portCheck: Check = {
   name: 'Port',

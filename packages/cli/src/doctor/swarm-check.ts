@@ -1,7 +1,6 @@
 import { silentLogger, silentMetrics, type SwarmModelStatus } from '@petals-chat/engine'
 import { createEngines } from '../engines.ts'
-import { failure, ok, warning } from './check.ts'
-import type { Check, CheckResult } from './check.ts'
+import { failure, ok, warning, type Check, type CheckResult } from './check.ts'
 
 /** Checks that the swarm can be joined and has servers for all blocks. Runs only if a model belongs to a swarm. */
 export const swarmCheck: Check = {

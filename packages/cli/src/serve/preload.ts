@@ -1,5 +1,4 @@
-import type { ModelRegistry, ModelSpec } from '@petals-chat/engine'
-import { EngineError } from '@petals-chat/engine'
+import { type ModelRegistry, type ModelSpec, EngineError } from '@petals-chat/engine'
 import type { Config } from '../config/schema.ts'
 import { loadModel } from '../load-model.ts'
 import type { Terminal } from '../terminal/terminal.ts'

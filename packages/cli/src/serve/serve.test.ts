@@ -5,8 +5,9 @@ import {
   loadableModel,
   modelSpecSchema,
   ModelUnavailableError,
+  type LoadProgress,
+  type ModelSpec,
 } from '@petals-chat/engine'
-import type { LoadProgress, ModelSpec } from '@petals-chat/engine'
 import { ScriptedEngine } from '@petals-chat/engine/testing'
 import { describe, expect, it } from 'vitest'
 import { recordingTerminal } from '../testing/recording-terminal.ts'

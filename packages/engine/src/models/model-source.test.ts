@@ -1,10 +1,10 @@
 import fc from 'fast-check'
-import { describe, expect, test } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import { InvalidRequestError } from '../errors.ts'
 import { formatModelSource, isSafePath, parseModelSource } from './model-source.ts'
 
 describe('parseModelSource', () => {
-  test.each([
+  it.each([
     ['./models/a.gguf', { type: 'local', path: './models/a.gguf' }],
     ['~/a.gguf', { type: 'local', path: '~/a.gguf' }],
     ['owner/repo', { type: 'local', path: 'owner/repo' }],
@@ -21,7 +21,7 @@ describe('parseModelSource', () => {
     expect(parseModelSource(text)).toEqual(source)
   })
 
-  test('reads alternatives in order', () => {
+  it('reads alternatives in order', () => {
     expect(parseModelSource('hf:o/r || ./a.gguf')).toEqual({
       type: 'alternatives',
       sources: [
@@ -31,7 +31,7 @@ describe('parseModelSource', () => {
     })
   })
 
-  test.each([
+  it.each([
     ['', /it is empty/],
     ['hf:o/r || ', /it is empty/],
     ['hf:repo', /'hf:' must be followed by owner\/repo/],
@@ -56,7 +56,7 @@ describe('parseModelSource', () => {
     expect(() => parseModelSource(text)).toThrow(message)
   })
 
-  test('formats what it reads back as the same source', () => {
+  it('formats what it reads back as the same source', () => {
     const part = fc.stringMatching(/^[A-Za-z0-9_]{1,8}$/)
     const path = fc.array(fc.stringMatching(/^[A-Za-z0-9_@-]{1,8}$/), { minLength: 1, maxLength: 3 })
     const hub = fc
@@ -75,7 +75,7 @@ describe('parseModelSource', () => {
   })
 })
 
-test.each([
+it.each([
   '../a',
   'a/../b',
   '/a',
@@ -92,6 +92,6 @@ test.each([
   expect(isSafePath(name)).toBe(false)
 })
 
-test.each(['a', 'a/b.gguf', '.gitattributes', '..a/b', 'a b/ü'])('the name %j is safe', (name) => {
+it.each(['a', 'a/b.gguf', '.gitattributes', '..a/b', 'a b/ü'])('the name %j is safe', (name) => {
   expect(isSafePath(name)).toBe(true)
 })

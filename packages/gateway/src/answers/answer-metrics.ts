@@ -25,7 +25,7 @@ export function createAnswerMetrics(metrics: Metrics): AnswerMetrics {
   })
   const ends = metrics.counter({
     name: 'petals_chat_resumable_answers_ended_total',
-    help: 'Resumable answers and sessions that ended, by outcome; expired: nobody read them for too long.',
+    help: 'Resumable answers and sessions that ended, by outcome; expired: they had no reader for too long.',
     labels: ['kind', 'outcome'],
   })
   return {

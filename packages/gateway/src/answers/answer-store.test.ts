@@ -57,7 +57,7 @@ describe('AnswerStore', () => {
     expect(() => store.find([...ids][0]!, 'session')).toThrow('keeps no answer')
   })
 
-  it('stops an answer that nobody reads for too long, and keeps what it has', async () => {
+  it('stops an answer without a reader after its timeout, and keeps what it has', async () => {
     const { store, open, figure } = createStore({ unreadTimeoutMs: 1_000, keepMs: 5_000 })
     const answer = open()
     answer.write('data')

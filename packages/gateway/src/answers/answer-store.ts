@@ -74,7 +74,7 @@ export class AnswerStore implements AsyncDisposable {
     this.#metrics.resumed(kind)
   }
 
-  /** Nobody can come back to the answer from now on; who reads it reads on. */
+  /** No client can come back to the answer from now on; current readers continue. */
   forget(answer: KeptAnswer): void {
     const entry = this.#entries.get(answer.id)
     if (entry !== undefined) this.#remove(entry, 'This answer was deleted on request.')
@@ -124,13 +124,13 @@ export class AnswerStore implements AsyncDisposable {
     return true
   }
 
-  /** The one that ended first, of those that nobody reads just now if there are any. */
+  /** The one that ended first; those without a current reader come first. */
   #dropFinished(): boolean {
     const finished = [...this.#entries.values()].filter(({ answer }) => !answer.isRunning)
     const entry = finished.find(({ answer }) => answer.readers === 0) ?? finished[0]
     if (entry === undefined) return false
     this.#remove(entry, 'This answer ended, and was dropped to make room for newer ones (server.answers).')
-    // A slow reader must not keep what nobody counts any more.
+    // A slow reader must not keep what is no longer counted.
     entry.answer.log.clear()
     return true
   }

@@ -1,5 +1,5 @@
 import { brotliCompressSync, deflateRawSync, deflateSync, gzipSync, zstdCompressSync } from 'node:zlib'
-import { describe, expect, test } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import { createTestApp, type TestApp } from '../routes/openai/fixtures/test-app.ts'
 
 const body = JSON.stringify({ messages: [{ role: 'user', content: 'Grüße, 世界' }], max_tokens: 4 })
@@ -38,7 +38,7 @@ async function post(
 }
 
 describe('bodies', () => {
-  test.each(codings)('of Content-Encoding %s are decoded, on every API', async (coding, compress) => {
+  it.each(codings)('of Content-Encoding %s are decoded, on every API', async (coding, compress) => {
     await using app = createTestApp()
     const headers = { 'content-type': 'application/json', 'content-encoding': coding }
     const plain = await post(app, body, { 'content-type': 'application/json' })
@@ -52,7 +52,7 @@ describe('bodies', () => {
     )
   })
 
-  test('are measured when they are decoded, and a bomb is not decoded to its end', async () => {
+  it('are measured when they are decoded, and a bomb is not decoded to its end', async () => {
     await using app = createTestApp({ config: { maxBodyBytes: 64 * 1024 } })
     const bomb = gzipSync(Buffer.alloc(64 * 1024 * 1024, ' '))
     expect(bomb.length).toBeGreaterThan(60_000)
@@ -72,7 +72,7 @@ describe('bodies', () => {
     }
   })
 
-  test.each(['compress', 'snappy', 'gzip, nonsense', 'gzip, gzip, gzip', '__proto__'])(
+  it.each(['compress', 'snappy', 'gzip, nonsense', 'gzip, gzip, gzip', '__proto__'])(
     'of Content-Encoding %s are refused by its name',
     async (coding) => {
       await using app = createTestApp()
@@ -83,7 +83,7 @@ describe('bodies', () => {
     },
   )
 
-  test('that are not what their Content-Encoding says are refused in words', async () => {
+  it('that are not what their Content-Encoding says are refused in words', async () => {
     await using app = createTestApp()
     for (const coding of ['gzip', 'deflate', 'br', 'zstd']) {
       const answer = await post(app, body, { 'content-encoding': coding })
@@ -101,7 +101,7 @@ describe('charsets', () => {
     'content-type': charset ? `application/json; charset=${charset}` : 'application/json',
   })
 
-  test.each([
+  it.each([
     ['UTF-8', Buffer.from(body), json()],
     ['UTF-8 with a mark', Buffer.from(`\ufeff${body}`), json()],
     ['UTF-8 by name', Buffer.from(body), json('"UTF-8"')],
@@ -126,7 +126,7 @@ describe('charsets', () => {
     expect(await post(app, bytes, headers)).toEqual({ ...plain, message: expect.any(String) as string })
   })
 
-  test('ISO 8859-1 and Shift_JIS are read where they are named', async () => {
+  it('ISO 8859-1 and Shift_JIS are read where they are named', async () => {
     await using app = createTestApp()
     const ask = (content: string) => JSON.stringify({ prompt: content, max_tokens: 1 })
     const path = '/v1/completions'
@@ -143,7 +143,7 @@ describe('charsets', () => {
     expect((await post(app, japanese, json('shift_jis'), path)).tokens).toBe(same.tokens)
   })
 
-  test('what is not in its charset is refused with advice, not read wrongly', async () => {
+  it('what is not in its charset is refused with advice, not read wrongly', async () => {
     await using app = createTestApp()
     const latin = Buffer.from(body.replace('世界', ''), 'latin1')
     const answer = await post(app, latin, json())
@@ -152,7 +152,7 @@ describe('charsets', () => {
     expect((await post(app, latin, json('utf-8'))).status).toBe(400)
   })
 
-  test.each(['utf-32', 'klingon'])('%s is refused by name', async (charset) => {
+  it.each(['utf-32', 'klingon'])('%s is refused by name', async (charset) => {
     await using app = createTestApp()
     const answer = await post(app, body, json(charset))
     expect(answer).toMatchObject({ status: 415, code: 'unsupported_media_type' })

@@ -13,7 +13,7 @@ export interface RequestEnv {
   readonly Bindings: Partial<HttpBindings>
 }
 
-/** Ids that are safe in a header, a log line and a file name, whoever chose them. */
+/** Ids that are safe in a header, a log line and a file name, even if a client chose them. */
 const SANE_REQUEST_ID = /^[\w.:-]{1,128}$/
 
 /** The client's own request id where it is sane, else a new one. */
@@ -35,7 +35,7 @@ export function requestContext(logger: Logger, shutdown: Shutdown): MiddlewareHa
   }
 }
 
-/** The server adapter aborts with a string as its reason; whoever throws a reason needs an error. */
+/** The server adapter aborts with a string as its reason; code that throws the reason needs an error. */
 function requestSignal(c: Context<RequestEnv>, shutdown: AbortSignal): AbortSignal {
   const connection = c.req.raw.signal
   const { controller, unlink } = linkedAbortController(shutdown)

@@ -59,7 +59,7 @@ function levelOf(route: string, status: number): 'debug' | 'info' | 'warn' {
   return readinessPaths.includes(route) ? 'debug' : 'warn'
 }
 
-/** Whoever reads the log must not be able to read an answer by its id. */
+/** A reader of the log must not be able to read an answer by its id. */
 function loggedPath(path: string): string {
   return path.replace(ANSWER_ID, 'ans_…').slice(0, MAX_LOGGED_PATH)
 }

@@ -1,5 +1,5 @@
 import type { OpenApiDocument } from '@petals-chat/api'
-import { describe, expect, test } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import { createTestApp } from './openai/fixtures/test-app.ts'
 
 async function documentOf(): Promise<OpenApiDocument> {
@@ -10,14 +10,14 @@ async function documentOf(): Promise<OpenApiDocument> {
 }
 
 describe('/openapi.json', () => {
-  test('is OpenAPI 3.1 of this version', async () => {
+  it('is OpenAPI 3.1 of this version', async () => {
     expect(await documentOf()).toMatchObject({
       openapi: '3.1.0',
       info: { title: 'Petals Chat', version: '1.2.3' },
     })
   })
 
-  test('has an operation for every route of the gateway, and no other', async () => {
+  it('has an operation for every route of the gateway, and no other', async () => {
     await using app = createTestApp()
     const served = app.gateway.app.routes
       .filter(({ method, path }) => method !== 'ALL' && path !== '/' && path !== '/docs/style.css')
@@ -35,7 +35,7 @@ describe('/openapi.json', () => {
 })
 
 describe('behind a prefix', () => {
-  test('the document and the examples contain the prefix, whether the proxy strips it or not', async () => {
+  it('the document and the examples contain the prefix, whether the proxy strips it or not', async () => {
     await using app = createTestApp({ config: { basePath: '/chat' } })
     for (const path of ['/chat', ''] as const) {
       const response = await app.get(`http://localhost:5000${path}/openapi.json`)
@@ -53,7 +53,7 @@ describe('/docs', () => {
     return { response, html: await response.text() }
   }
 
-  test('shows every route, with a curl example', async () => {
+  it('shows every route, with a curl example', async () => {
     const { html, response } = await pageOf()
     expect(response.headers.get('content-type')).toBe('text/html; charset=UTF-8')
     for (const path of Object.keys((await documentOf()).paths)) expect(html).toContain(path)
@@ -61,7 +61,7 @@ describe('/docs', () => {
     expect(html).toContain('max_completion_tokens')
   })
 
-  test('obeys the server’s policy: no scripts, no inline styles, nothing from other origins', async () => {
+  it('obeys the server’s policy: no scripts, no inline styles, nothing from other origins', async () => {
     const { html, response } = await pageOf()
     expect(response.headers.get('content-security-policy')).toContain("default-src 'none'")
     expect(html).not.toMatch(/<script|<style|\sstyle=|\son\w+=/i)
@@ -74,7 +74,7 @@ describe('/docs', () => {
     for (const link of others) expect((await app.get(`/${link}`)).status).toBe(200)
   })
 
-  test('escapes model names', async () => {
+  it('escapes model names', async () => {
     const { html } = await pageOf(`<img src=x onerror="alert('1')">`)
     expect(html).not.toContain('<img')
   })

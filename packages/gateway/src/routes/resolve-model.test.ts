@@ -1,4 +1,4 @@
-import { describe, expect, test } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import type { GatewayConfig } from '../config.ts'
 import { createTestApp, type TestApp } from './openai/fixtures/test-app.ts'
 
@@ -31,25 +31,22 @@ const serving = (unknownModel: GatewayConfig['unknownModel'], ...ids: readonly s
 describe.each(Object.keys(bodies))('POST %s', (path) => {
   const named = (id: string) => (/completions|embeddings/.test(path) ? id : undefined)
 
-  test('uses the first model without a name, and returns its name', async () => {
+  it('uses the first model without a name, and returns its name', async () => {
     await using app = serving('refuse', 'first', 'second')
     for (const fields of [{}, { model: null }, { model: '' }])
       expect(await answer(app, path, fields)).toEqual({ status: 200, model: named('first'), code: undefined })
   })
 
-  test.each(placeholders)(
-    'uses the only model for the placeholder %s, and returns its name',
-    async (model) => {
-      await using app = serving('auto', 'only')
-      expect(await answer(app, path, { model })).toEqual({
-        status: 200,
-        model: named('only'),
-        code: undefined,
-      })
-    },
-  )
+  it.each(placeholders)('uses the only model for the placeholder %s, and returns its name', async (model) => {
+    await using app = serving('auto', 'only')
+    expect(await answer(app, path, { model })).toEqual({
+      status: 200,
+      model: named('only'),
+      code: undefined,
+    })
+  })
 
-  test('refuses a placeholder where there are several models, or where the config says so', async () => {
+  it('refuses a placeholder where there are several models, or where the config says so', async () => {
     for (const [unknownModel, ...ids] of [
       ['auto', 'a', 'b'],
       ['refuse', 'a'],
@@ -62,7 +59,7 @@ describe.each(Object.keys(bodies))('POST %s', (path) => {
     }
   })
 
-  test('uses the first of several models for a placeholder where the config says so', async () => {
+  it('uses the first of several models for a placeholder where the config says so', async () => {
     await using app = serving('default', 'first', 'second')
     expect(await answer(app, path, { model: 'dummy' })).toMatchObject({ status: 200, model: named('first') })
     expect(await answer(app, path, { model: 'second' })).toMatchObject({
@@ -72,12 +69,12 @@ describe.each(Object.keys(bodies))('POST %s', (path) => {
   })
 })
 
-test('GET /v1/models/{id} does not accept a placeholder', async () => {
+it('GET /v1/models/{id} does not accept a placeholder', async () => {
   await using app = serving('default', 'only')
   expect((await app.get('/v1/models/gpt-3.5-turbo')).status).toBe(404)
 })
 
-test('a model that only the page may use is not the default model of other clients', async () => {
+it('a model that only the page may use is not the default model of other clients', async () => {
   await using app = createTestApp({ specs: [{ publicApi: false }] })
   for (const path of Object.keys(bodies)) expect((await answer(app, path, {})).code).toBe('model_restricted')
 })

@@ -125,7 +125,7 @@ describe('the chat page', () => {
         "connect-src 'self'",
         "base-uri 'none'",
         "frame-ancestors 'none'",
-        // No string becomes markup or script, and nobody may make a policy that lets it: the page's own is all there is.
+        // No string becomes markup or script, and no code may create a policy that allows it: the page has only its own.
         "require-trusted-types-for 'script'",
         'trusted-types petals-chat',
       ]),

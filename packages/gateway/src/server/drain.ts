@@ -11,7 +11,7 @@ const LAST_WORDS_MS = 1_000
 
 /**
  * Closes the server: no new connections; what runs may finish until `shutdown.signal` aborts, then gets a moment to say
- * so, then is cut. Upgraded connections are waited for, but cutting them is for whoever upgraded them.
+ * so, then is cut. Upgraded connections are waited for, but their owner cuts them.
  */
 export type Drain = (shutdown: ShutdownController) => Promise<void>
 

@@ -47,7 +47,7 @@ describe('JsonSocket', () => {
     await expect(last).rejects.toThrow('The client closed the connection.')
     await expect(pair.socket.receive(patient)).rejects.toThrow('The client closed the connection.')
     expect(pair.socket.signal.aborted).toBe(true)
-    await pair.socket.send({ nobody: 'reads this' })
+    await pair.socket.send({ text: 'that is never read' })
   })
 
   it('holds the sender up while the client does not read, and lets it go when the client leaves', async () => {

@@ -24,7 +24,7 @@ describe('AdmissionQueue', () => {
     expect(order).toEqual(['a', 'b', 'c'])
   })
 
-  it('lets nobody overtake who waits, even if a permit is free', async () => {
+  it('lets no request overtake a waiting one, even if a permit is free', async () => {
     const queue = createQueue({ maxPermits: 2 })
     const order: string[] = []
     await enter(queue, order, 'a')

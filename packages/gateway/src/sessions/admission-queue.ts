@@ -1,5 +1,4 @@
-import type { AbortOptions } from '@petals-chat/engine'
-import { CapacityError } from '@petals-chat/engine'
+import { type AbortOptions, CapacityError } from '@petals-chat/engine'
 
 export interface AdmissionConfig {
   /** Permits that can be out at the same time. */
@@ -66,7 +65,7 @@ export class AdmissionQueue {
   }
 
   /**
-   * The engine has no room for the permit that the caller holds: waits, before everybody else, for another one to be
+   * The engine has no room for the permit that the caller holds: waits, before all others, for another one to be
    * given back. Not to be called by the only holder.
    */
   async shrink({ signal }: AbortOptions = {}): Promise<void> {

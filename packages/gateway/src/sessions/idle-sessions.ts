@@ -3,7 +3,7 @@ import { commonPrefixLength, type Session, type TokenId } from '@petals-chat/eng
 export interface IdleSessionsOptions {
   /** Milliseconds that a session is kept. */
   readonly timeoutMs: number
-  /** Closes a session that nobody came back to. */
+  /** Closes a session whose client did not come back. */
   readonly onExpire: (session: Session) => Promise<void>
 }
 
@@ -13,7 +13,7 @@ interface IdleSession {
   readonly timer: NodeJS.Timeout
 }
 
-/** Sessions that nobody uses, the longest idle first. What is taken out is the taker's alone. */
+/** Unused sessions, the longest idle first. A session that is taken out belongs to its taker. */
 export class IdleSessions {
   readonly #options: IdleSessionsOptions
   readonly #entries: IdleSession[] = []

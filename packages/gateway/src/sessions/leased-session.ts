@@ -1,5 +1,13 @@
-import type { GenerateOptions, GeneratedToken, Logger, Session, TokenId } from '@petals-chat/engine'
-import { ContextLengthError, forwardSession, InvalidRequestError } from '@petals-chat/engine'
+import {
+  type GenerateOptions,
+  type GeneratedToken,
+  type Logger,
+  type Session,
+  type TokenId,
+  ContextLengthError,
+  forwardSession,
+  InvalidRequestError,
+} from '@petals-chat/engine'
 import { logRoute } from '../swarm/route-log.ts'
 import type { GenerationMetrics } from './generation-metrics.ts'
 

@@ -1,5 +1,11 @@
-import type { Logger, Model, Session } from '@petals-chat/engine'
-import { CapacityError, commonPrefixLength, ContextLengthError } from '@petals-chat/engine'
+import {
+  type Logger,
+  type Model,
+  type Session,
+  CapacityError,
+  commonPrefixLength,
+  ContextLengthError,
+} from '@petals-chat/engine'
 import type { SessionPoolConfig } from '../config.ts'
 import type { AcquireRequest, PrewarmRequest, SessionLease } from '../context.ts'
 import { AdmissionQueue } from './admission-queue.ts'
@@ -109,7 +115,7 @@ export class ModelSessions {
         try {
           return await this.#prepare(request)
         } catch (error) {
-          // Without another holder nobody is there to wait for: the engine is full of others' sessions.
+          // Without another holder there is no permit to wait for: the engine is full of other sessions.
           if (!(error instanceof CapacityError) || this.#queue.active === 1) throw error
           holdsPermit = false
           await this.#queue.shrink(request)

@@ -165,7 +165,7 @@ class World {
   }
 }
 
-it('never lends a session twice, loses one, or keeps a place for nobody, in whatever order things happen', async () => {
+it('never lends a session twice, loses one, or strands a permit, in any order of events', async () => {
   await fc.assert(
     fc.asyncProperty(
       fc.scheduler(),

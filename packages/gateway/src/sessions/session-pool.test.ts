@@ -11,11 +11,10 @@ import {
 } from '@petals-chat/engine'
 import { ScriptedEngine, type ScriptedEngineOptions } from '@petals-chat/engine/testing'
 import { describe, expect, it } from 'vitest'
-import { gatewayConfigSchema } from '../config.ts'
+import { gatewayConfigSchema, type SessionPoolConfig } from '../config.ts'
 import type { AcquireRequest, SessionLease, SessionPool } from '../context.ts'
 import { eventually } from '../fixtures/test-gateway.ts'
 import { createPrometheusMetrics } from '../metrics.ts'
-import type { SessionPoolConfig } from '../config.ts'
 import { createSessionPool } from './session-pool.ts'
 
 interface TestPool {
@@ -231,7 +230,7 @@ describe('createSessionPool', () => {
     expect(engine.openSessions).toBe(1)
   })
 
-  it('closes sessions that nobody comes back to', async () => {
+  it('closes sessions whose client does not come back', async () => {
     const { answer, engine } = await createTestPool({}, { idleTimeoutMs: 20 })
     await answer('Hello')
     expect(engine.openSessions).toBe(1)

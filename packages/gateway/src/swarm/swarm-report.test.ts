@@ -76,7 +76,7 @@ describe('the route of an answer', () => {
   })
 
   it.each([
-    ['nobody asks', post(chat), () => steady],
+    ['no client asks', post(chat), () => steady],
     [
       'the body says no to the header',
       post({ ...chat, petals: { route: false } }, { 'x-petals-route': '1' }),

@@ -63,7 +63,7 @@ async function downloadUnderLock(job: Download, lock: FileLock): Promise<void> {
 
 /** Writes what is missing after the first `kept` bytes, and checks the whole. */
 async function fill(job: Download, kept: number): Promise<void> {
-  // Not appending: whoever else might write here writes the same bytes at the same places.
+  // Not appending: another process that writes here writes the same bytes at the same places.
   const file = await open(partialPath(job), constants.O_RDWR | constants.O_CREAT)
   try {
     if (kept > 0) await verifyKept(job, kept)

@@ -5,7 +5,7 @@ import { hostname, tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { afterEach, beforeEach, expect, test } from 'vitest'
+import { afterEach, beforeEach, expect, it } from 'vitest'
 import { withFileLock } from './file-lock.ts'
 
 let folder: string
@@ -41,7 +41,7 @@ async function holder(): Promise<ChildProcess> {
   return child
 }
 
-test('tasks of one process follow one another', async () => {
+it('tasks of one process follow one another', async () => {
   const order: string[] = []
   const task = (name: string) =>
     withFileLock(path, {}, async () => {
@@ -54,12 +54,12 @@ test('tasks of one process follow one another', async () => {
   await expect(readFile(path)).rejects.toThrow('ENOENT')
 })
 
-test('a failed task frees the lock', async () => {
+it('a failed task frees the lock', async () => {
   await expect(withFileLock(path, {}, () => Promise.reject(new Error('no')))).rejects.toThrow('no')
   expect(await withFileLock(path, {}, async (lock) => lock.isHeld())).toBe(true)
 })
 
-test('another process is waited for, visibly', async () => {
+it('another process is waited for, visibly', async () => {
   const child = await holder()
   let waits = 0
   const mine = withFileLock(path, { onWait: () => void (waits += 1) }, async () => 'mine')
@@ -69,7 +69,7 @@ test('another process is waited for, visibly', async () => {
   expect(await mine).toBe('mine')
 })
 
-test('whoever waits can stop waiting', async () => {
+it('lets a waiting caller stop waiting', async () => {
   await holder()
   const reason = new Error('enough')
   const abort = new AbortController()
@@ -77,7 +77,7 @@ test('whoever waits can stop waiting', async () => {
   await expect(withFileLock(path, { signal: abort.signal }, async () => 'mine')).rejects.toBe(reason)
 })
 
-test('the lock of a process that was killed is taken over at once', async () => {
+it('the lock of a process that was killed is taken over at once', async () => {
   const child = await holder()
   child.kill('SIGKILL')
   await once(child, 'exit')
@@ -86,7 +86,7 @@ test('the lock of a process that was killed is taken over at once', async () => 
   expect(performance.now() - start).toBeLessThan(5000)
 })
 
-test('many that find an abandoned lock still follow one another', async () => {
+it('many that find an abandoned lock still follow one another', async () => {
   await withFileLock(path, {}, async () => {})
   let inside = 0
   const task = () =>
@@ -103,7 +103,7 @@ test('many that find an abandoned lock still follow one another', async () => {
   expect(await readdir(dirname(path))).toEqual([])
 })
 
-test('a holder that lost the lock knows, and leaves the new one alone', async () => {
+it('a holder that lost the lock knows, and leaves the new one alone', async () => {
   await withFileLock(path, {}, async (lock) => {
     expect(await lock.isHeld()).toBe(true)
     await writeFile(path, JSON.stringify({ token: 'other', pid: process.pid, host: hostname() }))

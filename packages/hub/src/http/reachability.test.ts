@@ -1,6 +1,6 @@
 import { type Server, createServer } from 'node:http'
 import { type Server as TcpServer, type AddressInfo, createServer as createTcpServer } from 'node:net'
-import { afterEach, expect, test } from 'vitest'
+import { afterEach, expect, it } from 'vitest'
 import { canReachHub } from './reachability.ts'
 
 const servers: (Server | TcpServer)[] = []
@@ -20,7 +20,7 @@ const answering = (status: number): Promise<string> =>
 const reach = (endpoint: string, signal?: AbortSignal) =>
   canReachHub({ endpoint, offline: false }, { signal })
 
-test.each([
+it.each([
   [200, true],
   [401, true],
   [404, true],
@@ -32,14 +32,14 @@ test.each([
   expect(await reach(await answering(status))).toBe(expected)
 })
 
-test('a refused connection and an unknown name mean no', async () => {
+it('a refused connection and an unknown name mean no', async () => {
   const start = performance.now()
   expect(await reach('http://127.0.0.1:9')).toBe(false)
   expect(await reach('http://no-such-host.invalid')).toBe(false)
   expect(performance.now() - start).toBeLessThan(5500)
 })
 
-test(
+it(
   'a connection that hangs and a DNS that is silent are decided within 5 s',
   { timeout: 12_000 },
   async () => {
@@ -55,7 +55,7 @@ test(
   },
 )
 
-test('the answer is remembered for the process', async () => {
+it('the answer is remembered for the process', async () => {
   let asked = 0
   const endpoint = await listen(createServer((_, response) => void (asked++, response.end('[]'))))
   expect(await Promise.all([reach(endpoint), reach(endpoint)])).toEqual([true, true])
@@ -63,12 +63,12 @@ test('the answer is remembered for the process', async () => {
   expect(asked).toBe(1)
 })
 
-test('switched off means no, without asking', async () => {
+it('switched off means no, without asking', async () => {
   const fetch = (): Promise<Response> => Promise.reject(new Error('must not be asked'))
   expect(await canReachHub({ endpoint: 'http://off.example', offline: true }, { fetch })).toBe(false)
 })
 
-test('whoever asks can stop waiting; others still get the answer', async () => {
+it('lets a caller stop waiting; other callers still get the answer', async () => {
   const { promise, resolve } = Promise.withResolvers<Response>()
   const endpoint = 'http://slow.example'
   const abort = new AbortController()

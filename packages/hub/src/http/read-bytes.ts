@@ -140,7 +140,7 @@ async function* readChunks(
   response: Response,
   { skip, take, stall }: Window,
 ): AsyncGenerator<Uint8Array, void, void> {
-  // Only the server may be too slow, not whoever takes the bytes.
+  // Only a slow server is an error, not a slow reader of the bytes.
   let waiting = true
   const timer = setTimeout(() => waiting && stall.abort(), policy.stallTimeoutMs)
   try {

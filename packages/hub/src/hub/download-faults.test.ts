@@ -1,7 +1,7 @@
 import { readFile, stat, symlink, writeFile } from 'node:fs/promises'
 import { createHash } from 'node:crypto'
 import { join } from 'node:path'
-import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { partialSuffix } from '../cache/download.ts'
 import { makeFolder } from '../storage.ts'
 import { blobNames, partialFiles } from '../testing/cached-files.ts'
@@ -12,67 +12,67 @@ const model = someBytes(size)
 const sha256 = createHash('sha256').update(model).digest('hex')
 const source = 'hf:owner/repo/model.gguf'
 
-let it: TestStore
+let testStore: TestStore
 beforeEach(async () => {
-  it = await openTestStore()
-  it.hub.addRepository('owner/repo', { files: { 'model.gguf': model, 'config.json': '{"a": 1}' } })
+  testStore = await openTestStore()
+  testStore.hub.addRepository('owner/repo', { files: { 'model.gguf': model, 'config.json': '{"a": 1}' } })
 })
-afterEach(() => it[Symbol.asyncDispose]())
+afterEach(() => testStore[Symbol.asyncDispose]())
 
 const cdnRanges = (): readonly (string | undefined)[] =>
-  it.hub.requests.filter(({ host }) => host === 'cdn').map(({ headers }) => headers.range)
+  testStore.hub.requests.filter(({ host }) => host === 'cdn').map(({ headers }) => headers.range)
 
 async function expectModel(path: string): Promise<void> {
   expect(Buffer.compare(await readFile(path), model)).toBe(0)
-  expect(await partialFiles(it.cacheDir)).toEqual([])
-  expect(await blobNames(it.cacheDir, 'owner/repo')).toEqual([sha256])
+  expect(await partialFiles(testStore.cacheDir)).toEqual([])
+  expect(await blobNames(testStore.cacheDir, 'owner/repo')).toEqual([sha256])
 }
 
 /** As a killed process leaves it. */
 async function leavePartial(bytes: Uint8Array, etag = sha256): Promise<string> {
-  const blobs = join(it.cacheDir, 'models--owner--repo', 'blobs')
+  const blobs = join(testStore.cacheDir, 'models--owner--repo', 'blobs')
   await makeFolder(blobs)
   await writeFile(join(blobs, etag + partialSuffix), bytes)
   return join(blobs, etag + partialSuffix)
 }
 
-test('a file comes whole, checked, with progress; a second time nothing is asked', async () => {
+it('a file comes whole, checked, with progress; a second time nothing is asked', async () => {
   const { seen, onProgress } = progressLog()
-  await expectModel(await it.store.resolveFile(source, { sha256, onProgress }))
+  await expectModel(await testStore.store.resolveFile(source, { sha256, onProgress }))
   expect(seen[0]).toEqual({ phase: 'download', label: 'model.gguf', done: 0, total: size, unit: 'bytes' })
   expect(seen.at(-1)).toMatchObject({ phase: 'download', done: size, total: size })
-  it.hub.reset()
-  await expectModel(await it.reopen().resolveFile(source, { sha256 }))
-  expect(it.hub.requests).toEqual([])
+  testStore.hub.reset()
+  await expectModel(await testStore.reopen().resolveFile(source, { sha256 }))
+  expect(testStore.hub.requests).toEqual([])
 })
 
-test('progress comes about four times a second', async () => {
-  it.hub.inject({ on: 'cdn', bytesPerSecond: size })
+it('progress comes about four times a second', async () => {
+  testStore.hub.inject({ on: 'cdn', bytesPerSecond: size })
   const { seen, onProgress } = progressLog()
-  await it.store.resolveFile(source, { onProgress })
+  await testStore.store.resolveFile(source, { onProgress })
   expect(seen.length).toBeGreaterThanOrEqual(4)
   expect(seen.length).toBeLessThanOrEqual(9)
 })
 
 describe('a connection that breaks', () => {
-  test('is taken up again where it broke, with Range and If-Range', async () => {
-    it.hub.inject({ on: 'cdn', cutAfterBytes: 100_000 })
-    it.hub.inject({ on: 'cdn', cutAfterBytes: 50_000 })
-    await expectModel(await it.store.resolveFile(source, { sha256 }))
-    const [first, second, third] = it.hub.requests.filter(({ host }) => host === 'cdn')
+  it('is taken up again where it broke, with Range and If-Range', async () => {
+    testStore.hub.inject({ on: 'cdn', cutAfterBytes: 100_000 })
+    testStore.hub.inject({ on: 'cdn', cutAfterBytes: 50_000 })
+    await expectModel(await testStore.store.resolveFile(source, { sha256 }))
+    const [first, second, third] = testStore.hub.requests.filter(({ host }) => host === 'cdn')
     expect(first?.headers.range).toBeUndefined()
     expect(second?.headers).toMatchObject({
       range: `bytes=100000-${size - 1}`,
       'if-range': expect.stringMatching(/^"cdn-/),
     })
     expect(third?.headers.range).toBe(`bytes=150000-${size - 1}`)
-    expect(it.warnings.filter((text) => /connection was cut/.test(text))).toHaveLength(2)
+    expect(testStore.warnings.filter((text) => /connection was cut/.test(text))).toHaveLength(2)
   })
 
-  test('and stays broken: what came is kept, said, and used at the next start', async () => {
-    it.hub.inject({ on: 'cdn', cutAfterBytes: 120_000 })
-    it.hub.inject({ on: 'cdn', cutAfterBytes: 0, times: 4 })
-    const attempt = it.reopen({ retries: 3 }).resolveFile(source, { sha256 })
+  it('and stays broken: what came is kept, said, and used at the next start', async () => {
+    testStore.hub.inject({ on: 'cdn', cutAfterBytes: 120_000 })
+    testStore.hub.inject({ on: 'cdn', cutAfterBytes: 0, times: 4 })
+    const attempt = testStore.reopen({ retries: 3 }).resolveFile(source, { sha256 })
     await expect(attempt).rejects.toMatchObject({
       name: 'ModelSourceError',
       code: 'model_unavailable',
@@ -81,217 +81,224 @@ describe('a connection that breaks', () => {
         /stopped at 120 kB of 300 kB: .*the connection was cut .* These 120 kB are kept: start again/,
       ),
     })
-    expect(await blobNames(it.cacheDir, 'owner/repo')).toEqual([sha256 + partialSuffix])
-    expect((await stat((await partialFiles(it.cacheDir))[0] ?? '')).size).toBe(120_000)
+    expect(await blobNames(testStore.cacheDir, 'owner/repo')).toEqual([sha256 + partialSuffix])
+    expect((await stat((await partialFiles(testStore.cacheDir))[0] ?? '')).size).toBe(120_000)
 
-    it.hub.reset()
+    testStore.hub.reset()
     const { seen, onProgress } = progressLog()
-    await expectModel(await it.reopen().resolveFile(source, { sha256, onProgress }))
+    await expectModel(await testStore.reopen().resolveFile(source, { sha256, onProgress }))
     expect(cdnRanges()).toEqual([`bytes=120000-${size - 1}`])
     expect(seen.find(({ phase }) => phase === 'download')?.done).toBe(120_000)
   })
 
-  test('progress between the breaks counts: many short pieces make a whole', async () => {
-    it.hub.inject({ on: 'cdn', cutAfterBytes: 40_000, times: 7 })
-    await expectModel(await it.reopen({ retries: 1 }).resolveFile(source, { sha256 }))
+  it('progress between the breaks counts: many short pieces make a whole', async () => {
+    testStore.hub.inject({ on: 'cdn', cutAfterBytes: 40_000, times: 7 })
+    await expectModel(await testStore.reopen({ retries: 1 }).resolveFile(source, { sha256 }))
     expect(cdnRanges()).toHaveLength(8)
   })
 
-  test('standing still is a break too', async () => {
-    it.hub.inject({ on: 'cdn', hangAfterBytes: 100_000 })
-    await expectModel(await it.reopen({ stallTimeoutMs: 200 }).resolveFile(source, { sha256 }))
+  it('standing still is a break too', async () => {
+    testStore.hub.inject({ on: 'cdn', hangAfterBytes: 100_000 })
+    await expectModel(await testStore.reopen({ stallTimeoutMs: 200 }).resolveFile(source, { sha256 }))
     expect(cdnRanges()).toEqual([undefined, `bytes=100000-${size - 1}`])
-    expect(it.warnings.join()).toMatch(/nothing came for 0.2 s/)
+    expect(testStore.warnings.join()).toMatch(/nothing came for 0.2 s/)
   })
 
-  test('a server that never answers is given up after the time limit', async () => {
-    it.hub.inject({ on: 'cdn', hangAfterBytes: 0, times: 2 })
-    const attempt = it.reopen({ requestTimeoutMs: 150, retries: 1 }).resolveFile(source)
+  it('a server that never answers is given up after the time limit', async () => {
+    testStore.hub.inject({ on: 'cdn', hangAfterBytes: 0, times: 2 })
+    const attempt = testStore.reopen({ requestTimeoutMs: 150, retries: 1 }).resolveFile(source)
     await expect(attempt).rejects.toThrow(/did not answer within 0.15 s/)
   })
 })
 
 describe('a part from an earlier start', () => {
-  test('is completed', async () => {
+  it('is completed', async () => {
     await leavePartial(model.subarray(0, 200_000))
-    await expectModel(await it.store.resolveFile(source))
+    await expectModel(await testStore.store.resolveFile(source))
     expect(cdnRanges()).toEqual([`bytes=200000-${size - 1}`])
   })
 
-  test('that is complete is only checked', async () => {
+  it('that is complete is only checked', async () => {
     await leavePartial(model)
-    await expectModel(await it.store.resolveFile(source))
+    await expectModel(await testStore.store.resolveFile(source))
     expect(cdnRanges()).toEqual([])
   })
 
-  test('that is longer than the file is dropped', async () => {
+  it('that is longer than the file is dropped', async () => {
     await leavePartial(someBytes(size + 1))
-    await expectModel(await it.store.resolveFile(source))
+    await expectModel(await testStore.store.resolveFile(source))
     expect(cdnRanges()).toEqual([undefined])
   })
 
-  test('that is spoiled is noticed, deleted, and the next start is right', async () => {
+  it('that is spoiled is noticed, deleted, and the next start is right', async () => {
     const partial = await leavePartial(someBytes(1000, 99))
-    await expect(it.store.resolveFile(source)).rejects.toMatchObject({
+    await expect(testStore.store.resolveFile(source)).rejects.toMatchObject({
       failure: 'corrupt',
       message: expect.stringMatching(
         /wrong content: its sha256 is [0-9a-f]{64}, expected was .* It was deleted; start again/,
       ),
     })
     await expect(stat(partial)).rejects.toThrow('ENOENT')
-    await expectModel(await it.store.resolveFile(source))
+    await expectModel(await testStore.store.resolveFile(source))
   })
 
-  test('is of use also where the server knows no ranges', async () => {
+  it('is of use also where the server knows no ranges', async () => {
     await leavePartial(model.subarray(0, 200_000))
-    it.hub.inject({ on: 'cdn', ignoreRange: true })
-    await expectModel(await it.store.resolveFile(source))
+    testStore.hub.inject({ on: 'cdn', ignoreRange: true })
+    await expectModel(await testStore.store.resolveFile(source))
   })
 })
 
 describe('wrong content', () => {
-  test('is never used: a byte is wrong', async () => {
-    it.hub.inject({ on: 'cdn', corrupt: true })
-    await expect(it.store.resolveFile(source)).rejects.toMatchObject({ failure: 'corrupt' })
-    expect(await blobNames(it.cacheDir, 'owner/repo')).toEqual([])
-    await expectModel(await it.store.resolveFile(source))
+  it('is never used: a byte is wrong', async () => {
+    testStore.hub.inject({ on: 'cdn', corrupt: true })
+    await expect(testStore.store.resolveFile(source)).rejects.toMatchObject({ failure: 'corrupt' })
+    expect(await blobNames(testStore.cacheDir, 'owner/repo')).toEqual([])
+    await expectModel(await testStore.store.resolveFile(source))
   })
 
-  test('a byte of a small file is wrong: git hash', async () => {
-    it.hub.inject({ on: 'resolve', method: 'GET', path: /resolve-cache/, corrupt: true })
-    await expect(it.store.resolveFile('hf:owner/repo/config.json')).rejects.toThrow(/its git blob sha1 is/)
-    expect(await readFile(await it.store.resolveFile('hf:owner/repo/config.json'), 'utf8')).toBe('{"a": 1}')
+  it('a byte of a small file is wrong: git hash', async () => {
+    testStore.hub.inject({ on: 'resolve', method: 'GET', path: /resolve-cache/, corrupt: true })
+    await expect(testStore.store.resolveFile('hf:owner/repo/config.json')).rejects.toThrow(
+      /its git blob sha1 is/,
+    )
+    expect(await readFile(await testStore.store.resolveFile('hf:owner/repo/config.json'), 'utf8')).toBe(
+      '{"a": 1}',
+    )
   })
 
-  test('the server sends a shorter file', async () => {
-    it.hub.inject({ on: 'cdn', body: 'a login page' })
-    await expect(it.store.resolveFile(source)).rejects.toThrow(
+  it('the server sends a shorter file', async () => {
+    testStore.hub.inject({ on: 'cdn', body: 'a login page' })
+    await expect(testStore.store.resolveFile(source)).rejects.toThrow(
       /has 12 bytes on the server, 300000 were announced/,
     )
   })
 
-  test('the file became shorter than the part that is here: 416', async () => {
+  it('the file became shorter than the part that is here: 416', async () => {
     await leavePartial(model.subarray(0, 200_000))
-    it.hub.inject({ on: 'cdn', status: 416, headers: { 'content-range': 'bytes */150000' } })
+    testStore.hub.inject({ on: 'cdn', status: 416, headers: { 'content-range': 'bytes */150000' } })
     // A refusal of the storage that is for good, unlike that of a link that ran out.
-    await expect(it.store.resolveFile(source)).rejects.toThrow(/\(416\): the server's file has 150000 bytes/)
-    expect(await partialFiles(it.cacheDir)).toEqual([])
+    await expect(testStore.store.resolveFile(source)).rejects.toThrow(
+      /\(416\): the server's file has 150000 bytes/,
+    )
+    expect(await partialFiles(testStore.cacheDir)).toEqual([])
   })
 
-  test('another hash than the config expects: noticed before the download', async () => {
+  it('another hash than the config expects: noticed before the download', async () => {
     const other = '0'.repeat(64)
-    await expect(it.store.resolveFile(source, { sha256: other })).rejects.toMatchObject({
+    await expect(testStore.store.resolveFile(source, { sha256: other })).rejects.toMatchObject({
       failure: 'corrupt',
       message: expect.stringContaining(`its sha256 is ${sha256}, not ${other}`),
     })
     expect(cdnRanges()).toEqual([])
   })
 
-  test('another hash than expected where the Hub does not tell it: noticed after, deleted', async () => {
-    const attempt = it.store.resolveFile('hf:owner/repo/config.json', { sha256: '0'.repeat(64) })
+  it('another hash than expected where the Hub does not tell it: noticed after, deleted', async () => {
+    const attempt = testStore.store.resolveFile('hf:owner/repo/config.json', { sha256: '0'.repeat(64) })
     await expect(attempt).rejects.toThrow(/expected was 0{64}\. It was deleted/)
-    expect(await blobNames(it.cacheDir, 'owner/repo')).toEqual([])
+    expect(await blobNames(testStore.cacheDir, 'owner/repo')).toEqual([])
   })
 })
 
 describe('a server in trouble', () => {
-  test.each([500, 503, 429, 408])('%i passes', async (status) => {
-    it.hub.inject({ on: 'resolve', status, times: 2 })
-    it.hub.inject({ on: 'cdn', status })
-    await expectModel(await it.store.resolveFile(source))
-    expect(it.warnings).toHaveLength(3)
+  it.each([500, 503, 429, 408])('%i passes', async (status) => {
+    testStore.hub.inject({ on: 'resolve', status, times: 2 })
+    testStore.hub.inject({ on: 'cdn', status })
+    await expectModel(await testStore.store.resolveFile(source))
+    expect(testStore.warnings).toHaveLength(3)
   })
 
-  test('503 that does not pass is said', async () => {
-    it.hub.inject({ on: 'resolve', status: 503, times: 9 })
-    await expect(it.reopen({ retries: 2 }).resolveFile(source)).rejects.toMatchObject({
+  it('503 that does not pass is said', async () => {
+    testStore.hub.inject({ on: 'resolve', status: 503, times: 9 })
+    await expect(testStore.reopen({ retries: 2 }).resolveFile(source)).rejects.toMatchObject({
       failure: 'interrupted',
       message: expect.stringMatching(
         /owner\/repo\/model\.gguf could not be fetched: .* answers 503 \(overloaded or in maintenance\)/,
       ),
     })
-    expect(it.hub.requests.filter(({ method }) => method === 'HEAD')).toHaveLength(3)
+    expect(testStore.hub.requests.filter(({ method }) => method === 'HEAD')).toHaveLength(3)
   })
 
-  test('Retry-After is kept to, unless it is too long for a person', async () => {
-    it.hub.inject({ on: 'resolve', status: 429, headers: { 'retry-after': '1' } })
+  it('Retry-After is kept to, unless it is too long for a person', async () => {
+    testStore.hub.inject({ on: 'resolve', status: 429, headers: { 'retry-after': '1' } })
     const start = performance.now()
-    await it.store.resolveFile(source)
+    await testStore.store.resolveFile(source)
     expect(performance.now() - start).toBeGreaterThan(950)
-    it.hub.inject({ on: 'resolve', status: 429, headers: { 'retry-after': '600' } })
-    await expect(it.store.resolveFile('hf:owner/repo/config.json')).rejects.toThrow(
+    testStore.hub.inject({ on: 'resolve', status: 429, headers: { 'retry-after': '600' } })
+    await expect(testStore.store.resolveFile('hf:owner/repo/config.json')).rejects.toThrow(
       /429 \(too many requests\) and asks to wait 600 s/,
     )
   })
 
-  test('a link to the storage that ran out is asked for anew', async () => {
-    it.hub.inject({ on: 'cdn', status: 403 })
-    await expectModel(await it.store.resolveFile(source))
+  it('a link to the storage that ran out is asked for anew', async () => {
+    testStore.hub.inject({ on: 'cdn', status: 403 })
+    await expectModel(await testStore.store.resolveFile(source))
   })
 
-  test('a description that stops in the middle is asked for again', async () => {
-    it.hub.inject({ on: 'api', path: /revision/, hangAfterBytes: 10 })
-    it.hub.inject({ on: 'api', path: /revision/, cutAfterBytes: 10 })
-    const files = await it.reopen({ requestTimeoutMs: 100 }).openFiles('hf:owner/repo')
+  it('a description that stops in the middle is asked for again', async () => {
+    testStore.hub.inject({ on: 'api', path: /revision/, hangAfterBytes: 10 })
+    testStore.hub.inject({ on: 'api', path: /revision/, cutAfterBytes: 10 })
+    const files = await testStore.reopen({ requestTimeoutMs: 100 }).openFiles('hf:owner/repo')
     expect(await files.list()).toEqual(['model.gguf', 'config.json'])
   })
 
-  test('a login page in place of the Hub is recognized', async () => {
-    it.hub.inject({ on: 'resolve', status: 200, body: '<html>', times: 2 })
-    await expect(it.store.resolveFile(source)).rejects.toThrow(
+  it('a login page in place of the Hub is recognized', async () => {
+    testStore.hub.inject({ on: 'resolve', status: 200, body: '<html>', times: 2 })
+    await expect(testStore.store.resolveFile(source)).rejects.toThrow(
       /does not answer like the Hugging Face Hub.*HF_ENDPOINT/,
     )
   })
 })
 
 describe('this machine', () => {
-  test.runIf(process.platform === 'linux')(
-    'a disk that becomes full: said, and the part is kept',
-    async () => {
-      const blobs = join(it.cacheDir, 'models--owner--repo', 'blobs')
-      await makeFolder(blobs)
-      // The device that is always full.
-      await symlink('/dev/full', join(blobs, sha256 + partialSuffix))
-      await expect(it.store.resolveFile(source)).rejects.toMatchObject({
-        failure: 'storage',
-        message: expect.stringMatching(
-          /The disk is full while writing to .*\(ENOSPC\)\. What was fetched is kept: free some room/,
-        ),
-      })
-    },
-  )
+  it.runIf(process.platform === 'linux')('a disk that becomes full: said, and the part is kept', async () => {
+    const blobs = join(testStore.cacheDir, 'models--owner--repo', 'blobs')
+    await makeFolder(blobs)
+    // The device that is always full.
+    await symlink('/dev/full', join(blobs, sha256 + partialSuffix))
+    await expect(testStore.store.resolveFile(source)).rejects.toMatchObject({
+      failure: 'storage',
+      message: expect.stringMatching(
+        /The disk is full while writing to .*\(ENOSPC\)\. What was fetched is kept: free some room/,
+      ),
+    })
+  })
 
-  test('a file that can never fit is not begun', async () => {
+  it('a file that can never fit is not begun', async () => {
     const huge = {
       'x-linked-size': String(2 ** 52),
       'x-linked-etag': `"${sha256}"`,
       'x-repo-commit': '0'.repeat(40),
     }
-    it.hub.inject({ on: 'resolve', status: 302, headers: { ...huge, location: `${it.hub.cdnUrl}/x` } })
-    await expect(it.store.resolveFile(source)).rejects.toThrow(
+    testStore.hub.inject({
+      on: 'resolve',
+      status: 302,
+      headers: { ...huge, location: `${testStore.hub.cdnUrl}/x` },
+    })
+    await expect(testStore.store.resolveFile(source)).rejects.toThrow(
       /The disk is too full: 4504 TB are still to be fetched .* are free/,
     )
     expect(cdnRanges()).toEqual([])
   })
 
-  test('a cache that is no folder: said, with what to set', async () => {
-    await writeFile(join(it.folder, 'file'), '')
-    const store = it.reopen({ cacheDir: join(it.folder, 'file', 'cache') })
+  it('a cache that is no folder: said, with what to set', async () => {
+    await writeFile(join(testStore.folder, 'file'), '')
+    const store = testStore.reopen({ cacheDir: join(testStore.folder, 'file', 'cache') })
     await expect(store.resolveFile(source)).rejects.toMatchObject({
       failure: 'storage',
       message: expect.stringMatching(/can't be written to \(ENOTDIR\).*HF_HUB_CACHE/),
     })
   })
 
-  test('a cancelled download stops at once, with the reason, and keeps its part', async () => {
-    it.hub.inject({ on: 'cdn', bytesPerSecond: 100_000 })
+  it('a cancelled download stops at once, with the reason, and keeps its part', async () => {
+    testStore.hub.inject({ on: 'cdn', bytesPerSecond: 100_000 })
     const abort = new AbortController()
     const reason = new Error('enough')
     setTimeout(() => abort.abort(reason), 300)
     const start = performance.now()
-    await expect(it.store.resolveFile(source, { signal: abort.signal })).rejects.toBe(reason)
+    await expect(testStore.store.resolveFile(source, { signal: abort.signal })).rejects.toBe(reason)
     expect(performance.now() - start).toBeLessThan(3000)
-    expect((await stat((await partialFiles(it.cacheDir))[0] ?? '')).size).toBeGreaterThan(5_000)
-    await expectModel(await it.store.resolveFile(source))
+    expect((await stat((await partialFiles(testStore.cacheDir))[0] ?? '')).size).toBeGreaterThan(5_000)
+    await expectModel(await testStore.store.resolveFile(source))
   })
 })

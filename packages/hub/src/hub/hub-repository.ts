@@ -133,7 +133,7 @@ export class HubRepository {
 
   /**
    * The path of a file that is made of bytes [start, end) of a file of the repository. It is kept in the cache, since
-   * whoever asks for it asks again at the next start. Parts have no hash to check: the commit and the size stand for the
+   * a caller that needs it asks again at the next start. Parts have no hash to check: the commit and the size stand for the
    * content.
    */
   async rangeFile(

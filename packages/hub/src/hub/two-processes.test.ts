@@ -1,42 +1,42 @@
 import type { ChildProcess } from 'node:child_process'
 import { readFile } from 'node:fs/promises'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { afterEach, beforeEach, expect, test } from 'vitest'
+import { afterEach, beforeEach, expect, it } from 'vitest'
 import { blobNames, partialFiles } from '../testing/cached-files.ts'
 import { outputOf, startChild } from '../testing/child-store.ts'
 import { type TestStore, openTestStore, someBytes } from '../testing/test-store.ts'
 
 const model = someBytes(2_000_000)
 
-let it: TestStore
+let testStore: TestStore
 const children: ChildProcess[] = []
 beforeEach(async () => {
-  it = await openTestStore()
-  it.hub.addRepository('owner/repo', { files: { 'model.gguf': model } })
+  testStore = await openTestStore()
+  testStore.hub.addRepository('owner/repo', { files: { 'model.gguf': model } })
 })
 afterEach(async () => {
   for (const child of children.splice(0)) child.kill('SIGKILL')
-  await it[Symbol.asyncDispose]()
+  await testStore[Symbol.asyncDispose]()
 })
 
 function start(): ChildProcess {
-  const child = startChild(it, 'hf:owner/repo/model.gguf')
+  const child = startChild(testStore, 'hf:owner/repo/model.gguf')
   children.push(child)
   return child
 }
 
 async function untilPartial(bytes: number): Promise<void> {
   while (true) {
-    const [path] = await partialFiles(it.cacheDir)
+    const [path] = await partialFiles(testStore.cacheDir)
     if (path !== undefined && (await readFile(path)).length >= bytes) return
     await sleep(20)
   }
 }
 
-const cdnRequests = () => it.hub.requests.filter(({ host }) => host === 'cdn')
+const cdnRequests = () => testStore.hub.requests.filter(({ host }) => host === 'cdn')
 
-test('two processes that want the same file fetch it once, and both see it grow', async () => {
-  it.hub.inject({ on: 'cdn', bytesPerSecond: 1_500_000, times: 2 })
+it('two processes that want the same file fetch it once, and both see it grow', async () => {
+  testStore.hub.inject({ on: 'cdn', bytesPerSecond: 1_500_000, times: 2 })
   const outputs = await Promise.all([outputOf(start()), outputOf(start())])
   expect(cdnRequests()).toHaveLength(1)
   for (const output of outputs) {
@@ -48,8 +48,8 @@ test('two processes that want the same file fetch it once, and both see it grow'
   }
 })
 
-test('when the one that fetches is killed, the other goes on where it was', async () => {
-  it.hub.inject({ on: 'cdn', bytesPerSecond: 1_000_000 })
+it('when the one that fetches is killed, the other goes on where it was', async () => {
+  testStore.hub.inject({ on: 'cdn', bytesPerSecond: 1_000_000 })
   const first = start()
   await untilPartial(400_000)
   const second = outputOf(start())
@@ -58,6 +58,6 @@ test('when the one that fetches is killed, the other goes on where it was', asyn
   const path = /path (.*)/.exec(await second)?.[1] ?? ''
   expect(Buffer.compare(await readFile(path), model)).toBe(0)
   expect(cdnRequests()[1]?.headers.range).toMatch(/^bytes=[1-9]\d{5,}-1999999$/)
-  expect(await partialFiles(it.cacheDir)).toEqual([])
-  expect(await blobNames(it.cacheDir, 'owner/repo')).toHaveLength(1)
+  expect(await partialFiles(testStore.cacheDir)).toEqual([])
+  expect(await blobNames(testStore.cacheDir, 'owner/repo')).toHaveLength(1)
 })

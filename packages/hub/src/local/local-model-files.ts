@@ -1,10 +1,9 @@
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import type { FileRange, ModelFiles } from '@petals-chat/engine'
+import { type FileRange, type ModelFiles, isSafePath } from '@petals-chat/engine'
 import { readKnownRange, requireBytes, requireRange } from '../cache/read-range.ts'
 import { ModelSourceError } from '../errors.ts'
 import { missingFile } from '../format.ts'
-import { isSafePath } from '@petals-chat/engine'
 import { isFile, listFolder, sizeOf } from '../storage.ts'
 
 /** The files of a folder of this machine. */

@@ -69,7 +69,7 @@ async function sendBody(
   fault: Fault | undefined,
 ): Promise<void> {
   const isHanging = fault?.hangAfterBytes !== undefined
-  // Whoever goes away in the middle, or is to be cut off, ends this too.
+  // A client that disconnects in the middle, or is to be cut off, ends this too.
   await pipeline(Readable.from(paced(bytes, fault)), response, { end: !isHanging }).catch(() => {})
 }
 

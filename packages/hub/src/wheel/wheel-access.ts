@@ -1,12 +1,17 @@
 import { randomUUID } from 'node:crypto'
 import { link, mkdir, readdir, stat } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
-import type { FileOptions, Logger, ModelFiles } from '@petals-chat/engine'
+import {
+  type FileOptions,
+  type Logger,
+  type ModelFiles,
+  type WheelSource,
+  formatModelSource,
+} from '@petals-chat/engine'
 import { withFileLock } from '../cache/file-lock.ts'
 import { RepositoryCache } from '../cache/repository-cache.ts'
 import { removeFiles } from '../cache/cache-scan.ts'
 import { ModelSourceError } from '../errors.ts'
-import { type WheelSource, formatModelSource } from '@petals-chat/engine'
 import type { ModelSourceInfo, RemovedModel, ResolveOptions } from '../model-store.types.ts'
 import type { SourceAccess } from '../source-access.ts'
 import { discard, inStorage, makeFolder, moveInPlace } from '../storage.ts'

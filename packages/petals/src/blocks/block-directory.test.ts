@@ -1,4 +1,4 @@
-import { afterEach, describe, expect, test, vi } from 'vitest'
+import { afterEach, describe, expect, it, vi } from 'vitest'
 import { PeerUnreachableError } from '../errors.ts'
 import type { DhtClient, DhtRecord, GetManyOptions } from '../dht/dht-client.ts'
 import { parsePeerId } from '../p2p/peer-id.ts'
@@ -49,7 +49,7 @@ const directoryOf = (dht: DhtClient) =>
   createBlockDirectory({ dht, dhtPrefix: 'm-hf', numBlocks: 2, updateIntervalMs: 60_000 })
 
 describe('the directory', () => {
-  test('asks for all blocks once, for all concurrent callers', async () => {
+  it('asks for all blocks once, for all concurrent callers', async () => {
     const dht = new ScriptedDht()
     dht.answer = async () => all
     await using directory = directoryOf(dht)
@@ -58,7 +58,7 @@ describe('the directory', () => {
     expect(dht.calls.map(({ keys }) => keys)).toEqual([['m-hf.0', 'm-hf.1']])
   })
 
-  test('returns as soon as every block has a server, while nodes are still being asked', async () => {
+  it('returns as soon as every block has a server, while nodes are still being asked', async () => {
     const dht = new ScriptedDht()
     const slow = Promise.withResolvers<ReadonlyMap<string, DhtRecord>>()
     dht.answer = () => slow.promise
@@ -71,7 +71,7 @@ describe('the directory', () => {
     await directory[Symbol.asyncDispose]()
   })
 
-  test('shows joining servers only in the snapshot', async () => {
+  it('shows joining servers only in the snapshot', async () => {
     const dht = new ScriptedDht()
     dht.answer = async () => new Map([['m-hf.0', record(server(1))]])
     await using directory = directoryOf(dht)
@@ -79,7 +79,7 @@ describe('the directory', () => {
     expect(directory.snapshot().spans).toMatchObject([{ peer, server: { state: 'joining' } }])
   })
 
-  test('forgets expired announcements', async () => {
+  it('forgets expired announcements', async () => {
     const dht = new ScriptedDht()
     dht.answer = async () => all
     await using directory = directoryOf(dht)
@@ -88,7 +88,7 @@ describe('the directory', () => {
     await expect(directory.findSpans()).resolves.toEqual([])
   })
 
-  test('refreshes regularly, even after a failure', async () => {
+  it('refreshes regularly, even after a failure', async () => {
     vi.useFakeTimers()
     const dht = new ScriptedDht()
     dht.answer = async () => all
@@ -103,7 +103,7 @@ describe('the directory', () => {
     await expect(directory.findSpans()).resolves.toEqual([])
   })
 
-  test('rejects if the first lookup fails, and tries again at the next call', async () => {
+  it('rejects if the first lookup fails, and tries again at the next call', async () => {
     const dht = new ScriptedDht()
     dht.answer = () => Promise.reject(new PeerUnreachableError('No node answers.'))
     await using directory = directoryOf(dht)
@@ -112,7 +112,7 @@ describe('the directory', () => {
     await expect(directory.findSpans()).resolves.toHaveLength(1)
   })
 
-  test('stops waiting when the signal aborts', async () => {
+  it('stops waiting when the signal aborts', async () => {
     const dht = new ScriptedDht()
     const slow = Promise.withResolvers<ReadonlyMap<string, DhtRecord>>()
     dht.answer = () => slow.promise
@@ -124,7 +124,7 @@ describe('the directory', () => {
   })
 })
 
-test('listSwarmModels leaves out invalid entries', async () => {
+it('listSwarmModels leaves out invalid entries', async () => {
   const dht = new ScriptedDht()
   const model = (fields: Readonly<Record<string, MsgpackValue>>): MsgpackValue =>
     new Map(Object.entries(fields))

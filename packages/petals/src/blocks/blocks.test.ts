@@ -1,5 +1,5 @@
 import fc from 'fast-check'
-import { describe, expect, test } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import { hex, vector } from '../../fixtures/vectors.ts'
 import type { DhtRecord } from '../dht/dht-client.ts'
 import { parsePeerId } from '../p2p/peer-id.ts'
@@ -14,18 +14,18 @@ const a = parsePeerId('QmVkqaunyKCw4NKmWXbsGhkr5CotM8vCBKWyxsh8FGZyfr')
 const b = parsePeerId('QmTTA2daxGqo5denp6SwLzzkLJm3fuisYEi9CoWsuHpzfb')
 
 describe('names of blocks', () => {
-  test('rangeUid joins the blocks by spaces', () => {
+  it('rangeUid joins the blocks by spaces', () => {
     expect(rangeUid('m-hf', { start: 3, end: 6 })).toBe('m-hf.3 m-hf.4 m-hf.5')
   })
 
-  test('formatBlocks groups consecutive blocks', () => {
+  it('formatBlocks groups consecutive blocks', () => {
     expect(formatBlocks([0, 1, 2, 5, 7, 8])).toBe('0-2, 5, 7-8')
     expect(formatBlocks([])).toBe('')
   })
 })
 
 describe('ServerInfo', () => {
-  test('parses a full recorded record', () => {
+  it('parses a full recorded record', () => {
     const { decoded, hex: bytes } = vector('serverinfo/full')
     expect(parseServerInfo(decodeMsgpack(hex(bytes)))).toEqual({
       state: 'online',
@@ -45,7 +45,7 @@ describe('ServerInfo', () => {
     })
   })
 
-  test('parses minimal and offline recorded records', () => {
+  it('parses minimal and offline recorded records', () => {
     expect(parseServerInfo(decodeMsgpack(hex(vector('serverinfo/minimal').hex)))).toMatchObject({
       state: 'joining',
       adapters: [],
@@ -55,7 +55,7 @@ describe('ServerInfo', () => {
     })
   })
 
-  test('accepts records without extra fields, and integers instead of floats', () => {
+  it('accepts records without extra fields, and integers instead of floats', () => {
     expect(parseServerInfo([2, 1])).toMatchObject({
       state: 'online',
       throughput: 1,
@@ -70,7 +70,7 @@ describe('ServerInfo', () => {
     new Map(Object.entries(extra)),
   ]
 
-  test.each<[string, MsgpackValue]>([
+  it.each<[string, MsgpackValue]>([
     ['not a tuple', new Map()],
     ['an unknown state', [3, 1]],
     ['a state of no integer', [1.5, 1]],
@@ -85,7 +85,7 @@ describe('ServerInfo', () => {
     expect(parseServerInfo(value)).toBeUndefined()
   })
 
-  test('fields of a wrong type, or with impossible values, count as missing', () => {
+  it('fields of a wrong type, or with impossible values, count as missing', () => {
     const info = parseServerInfo(
       withExtra({
         inference_rps: 1e300,
@@ -105,7 +105,7 @@ describe('ServerInfo', () => {
     expect(info).toMatchObject({ cacheTokensLeft: undefined, nextPings: undefined })
   })
 
-  test('pings of invalid peers, or of negative time, are left out; infinite ones stay', () => {
+  it('pings of invalid peers, or of negative time, are left out; infinite ones stay', () => {
     const nextPings = new Map<MsgpackValue, MsgpackValue>([
       [a, 0.5],
       [b, Infinity],
@@ -121,7 +121,7 @@ describe('ServerInfo', () => {
     )
   })
 
-  test('names are truncated and have only printable characters', () => {
+  it('names are truncated and have only printable characters', () => {
     const name = parseServerInfo(
       withExtra({ public_name: `evil\u0000\u001b[31m\u202e${'x'.repeat(1000)}` }),
     )?.publicName
@@ -129,7 +129,7 @@ describe('ServerInfo', () => {
     expect(name!.length).toBeLessThanOrEqual(120)
   })
 
-  test('any msgpack value is parsed without an error', () => {
+  it('any msgpack value is parsed without an error', () => {
     const value = fc.letrec<{ value: MsgpackValue }>((tie) => ({
       value: fc.oneof(
         { maxDepth: 3 },
@@ -164,7 +164,7 @@ describe('spans', () => {
   const ranges = (records: readonly (DhtRecord | undefined)[]) =>
     computeSpans(records).map(({ peer, start, end, server }) => ({ peer, start, end, state: server.state }))
 
-  test('there is one for each server', () => {
+  it('there is one for each server', () => {
     const records = [
       record({ [a]: online(0, 2) }),
       record({ [a]: online(0, 2), [b]: online(1, 3) }),
@@ -176,7 +176,7 @@ describe('spans', () => {
     ])
   })
 
-  test('the latest announcement of a server that moved counts', () => {
+  it('the latest announcement of a server that moved counts', () => {
     const records = [
       record({ [a]: online(0, 2, later - 60) }),
       record({ [a]: online(1, 3) }),
@@ -185,7 +185,7 @@ describe('spans', () => {
     expect(ranges(records)).toEqual([{ peer: a, start: 1, end: 3, state: 'online' }])
   })
 
-  test('a server that announces that it is offline is offline, whatever it announced before', () => {
+  it('a server that announces that it is offline is offline, whatever it announced before', () => {
     const goodbye = {
       value: [
         0,
@@ -202,7 +202,7 @@ describe('spans', () => {
     ])
   })
 
-  test('servers that announce no span hold the blocks that they announced together', () => {
+  it('servers that announce no span hold the blocks that they announced together', () => {
     const old = (expirationTime = later) => ({ value: [2, 1] as MsgpackValue, expirationTime })
     const records = [
       record({ [a]: old(later - 100) }),
@@ -213,18 +213,18 @@ describe('spans', () => {
     expect(ranges(records)).toEqual([{ peer: a, start: 1, end: 3, state: 'online' }])
   })
 
-  test('spans beyond the model, or without the block of their record, are ignored', () => {
+  it('spans beyond the model, or without the block of their record, are ignored', () => {
     expect(ranges([record({ [a]: online(0, 5) }), record({ [b]: online(0, 1) })])).toEqual([])
   })
 
-  test('invalid peer ids and invalid records are ignored', () => {
+  it('invalid peer ids and invalid records are ignored', () => {
     const bad = { value: 'nonsense', expirationTime: later }
     expect(ranges([record({ invalid: online(0, 1), [b]: bad, [a]: online(0, 1) })])).toMatchObject([
       { peer: a },
     ])
   })
 
-  test('missingBlocks returns the blocks that no span holds', () => {
+  it('missingBlocks returns the blocks that no span holds', () => {
     const spans = computeSpans([
       record({ [a]: online(0, 1) }),
       undefined,

@@ -1,4 +1,4 @@
-import { describe, expect, test } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import { hex, toHex, vector, vectorsOf } from '../../fixtures/vectors.ts'
 import { findResultTypes, type FindResult } from '../wire/dht.ts'
 import { decodeMsgpack } from '../wire/msgpack-decode.ts'
@@ -10,14 +10,14 @@ import { verifiedValue } from './signed-record.ts'
 import { SwarmClock } from './swarm-clock.ts'
 
 describe('ids', () => {
-  test.each(vectorsOf('dhtid/').filter(({ key, key_hex }) => key ?? key_hex))(
+  it.each(vectorsOf('dhtid/').filter(({ key, key_hex }) => key ?? key_hex))(
     '$id',
     ({ key, key_hex, hex: expected }) => {
       expect(toHex(dhtIdOf(key ?? hex(key_hex)))).toBe(expected)
     },
   )
 
-  test('distance is the upper part of XOR', () => {
+  it('distance is the upper part of XOR', () => {
     const { x, y, hex: expected } = vector('dhtid/xor')
     expect(xorDistance(hex(x), hex(y))).toBe(Number(BigInt(`0x${expected.slice(0, 16)}`)))
   })
@@ -26,14 +26,14 @@ describe('ids', () => {
 describe('the swarm clock', () => {
   const clock = (): SwarmClock => new SwarmClock(() => 1000)
 
-  test('follows the nodes', () => {
+  it('follows the nodes', () => {
     const swarm = clock()
     expect(swarm.now()).toBe(1000)
     swarm.addSample('a', 4600.5, 1000, 1001)
     expect(swarm.now()).toBe(4600)
   })
 
-  test('a lying node does not move it', () => {
+  it('a lying node does not move it', () => {
     const swarm = clock()
     for (const [node, time] of [
       ['a', 1001],
@@ -46,7 +46,7 @@ describe('the swarm clock', () => {
     expect(swarm.now()).toBeLessThan(1003)
   })
 
-  test("of two that disagree, the one nearer to this machine's clock counts; invalid times do not", () => {
+  it("of two that disagree, the one nearer to this machine's clock counts; invalid times do not", () => {
     const swarm = clock()
     swarm.addSample('liar', -2600 + 1000, 1000, 1000)
     swarm.addSample('also', NaN, 1000, 1000)
@@ -65,12 +65,12 @@ describe('signed records', () => {
     expirationTime: expiration_time,
   }
 
-  test('a valid signature is removed', () => {
+  it('a valid signature is removed', () => {
     expect(toHex(verifiedValue(record)!)).toBe(stripped_value_hex)
     expect(decodeMsgpack(verifiedValue(record)!)).toEqual([1, 2])
   })
 
-  test('anything else under a protected subkey is dropped', () => {
+  it('anything else under a protected subkey is dropped', () => {
     expect(verifiedValue({ ...record, value: hex(stripped_value_hex) })).toBeUndefined()
     expect(verifiedValue({ ...record, expirationTime: expiration_time + 1 })).toBeUndefined()
     expect(verifiedValue({ ...record, keyId: dhtIdOf('another') })).toBeUndefined()
@@ -82,7 +82,7 @@ describe('signed records', () => {
     expect(verifiedValue({ ...record, subkey })).toBeUndefined()
   })
 
-  test('an unprotected record is unchanged', () => {
+  it('an unprotected record is unchanged', () => {
     const value = Uint8Array.of(1, 2, 3)
     expect(verifiedValue({ ...record, subkey: encodeMsgpack('QmPeer'), value })).toBe(value)
   })
@@ -109,7 +109,7 @@ describe('merging', () => {
     return record && Object.fromEntries([...record.subkeys].map(([subkey, { value }]) => [subkey, value]))
   }
 
-  test('the later expiration wins for each entry, in any order of answers', () => {
+  it('the later expiration wins for each entry, in any order of answers', () => {
     const [early, late] = [
       result(entry('a', 1, now + 10), entry('b', 1, now + 20)),
       result(entry('a', 2, now + 30)),
@@ -118,12 +118,12 @@ describe('merging', () => {
     expect(merged(late, early)).toEqual({ a: 2, b: 1 })
   })
 
-  test('expired entries are dropped, with a tolerance for clock skew', () => {
+  it('expired entries are dropped, with a tolerance for clock skew', () => {
     expect(merged(result(entry('a', 1, now - 2), entry('b', 1, now - 4)))).toEqual({ a: 1 })
     expect(merged(result(entry('b', 1, now - 4)))).toBeUndefined()
   })
 
-  test('an expiration that is NaN, or next year, does not displace an honest one', () => {
+  it('an expiration that is NaN, or next year, does not displace an honest one', () => {
     const honest = result(entry('a', 1, now + 240))
     for (const poison of [NaN, Infinity, 1e308, now + 3e7]) {
       expect(merged(result(entry('a', 666, poison)), honest)).toEqual({ a: 1 })
@@ -131,7 +131,7 @@ describe('merging', () => {
     }
   })
 
-  test('values that are not msgpack, not a dictionary, or of an unknown kind are ignored', () => {
+  it('values that are not msgpack, not a dictionary, or of an unknown kind are ignored', () => {
     const bad = { ...entry('bad', 1, now + 10), value: Uint8Array.of(0xc1) }
     const notDictionary = { ...result(), value: encodeMsgpack([1, 2, 3]) }
     const regular = { ...result(entry('regular', 1, now + 10)), type: findResultTypes.regular }
@@ -145,7 +145,7 @@ describe('merging', () => {
     })
   })
 
-  test("hivemind's recorded dictionary is merged", () => {
+  it("hivemind's recorded dictionary is merged", () => {
     const { hex: bytes, entries } = vector('dht/dictionary')
     const merger = new RecordMerger(dhtIdOf('key'))
     const at = 1_900_000_000

@@ -1,4 +1,4 @@
-import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { PeerUnreachableError } from '../errors.ts'
 import { createLibp2pTransport } from '../p2p/libp2p-transport.ts'
 import { parsePeerId } from '../p2p/peer-id.ts'
@@ -37,7 +37,7 @@ async function startNode(
 const valuesOf = (record: DhtRecord | undefined): unknown =>
   record && Object.fromEntries([...record.subkeys].map(([subkey, { value }]) => [subkey, value]))
 
-test('returns records of several keys from one node, without unknown keys', async () => {
+it('returns records of several keys from one node, without unknown keys', async () => {
   const { peer, node } = await startNode()
   node.store('model.0', 'QmA', 1)
   node.store('model.1', 'QmA', 2)
@@ -51,7 +51,7 @@ test('returns records of several keys from one node, without unknown keys', asyn
   expect(node.finds).toBe(1)
 })
 
-test('asks nodes that others name, and merges their answers', async () => {
+it('asks nodes that others name, and merges their answers', async () => {
   const first = await startNode()
   const others = await Promise.all([startNode(first.peer), startNode(first.peer), startNode(first.peer)])
   first.node.introduce(...others.map(({ node }) => node))
@@ -67,7 +67,7 @@ test('asks nodes that others name, and merges their answers', async () => {
   expect(others.every(({ peer }) => dht.hasAnswered(peer.id))).toBe(true)
 })
 
-test('asks each node of a larger swarm at most once, and finds the record at the nearest node', async () => {
+it('asks each node of a larger swarm at most once, and finds the record at the nearest node', async () => {
   const nodes = await Promise.all(Array.from({ length: 30 }, () => startNode()))
   const [first] = nodes
   const nearest = await startNode(
@@ -88,7 +88,7 @@ test('asks each node of a larger swarm at most once, and finds the record at the
 })
 
 describe('faulty nodes', () => {
-  test('dead and silent nodes are skipped', async () => {
+  it('dead and silent nodes are skipped', async () => {
     const good = await startNode()
     good.node.store('model.0', 'QmA', 1)
     const silent = resources.use(await TestPeer.start())
@@ -109,7 +109,7 @@ describe('faulty nodes', () => {
     expect(performance.now() - startedAt).toBeLessThan(5000)
   })
 
-  test('an answer without one result for each key is ignored', async () => {
+  it('an answer without one result for each key is ignored', async () => {
     const liar = resources.use(await TestPeer.start())
     await serveUnary(liar, findMethod.name, async () =>
       encodeFindResponse({ results: [], nodeId: undefined }),
@@ -118,7 +118,7 @@ describe('faulty nodes', () => {
     await expect(dht.getMany(['model.0'])).rejects.toThrow(PeerUnreachableError)
   })
 
-  test('a clock that is an hour off, here or there, does not make records expire', async () => {
+  it('a clock that is an hour off, here or there, does not make records expire', async () => {
     const { peer, node } = await startNode()
     node.clockSkew = 3600
     node.store('model.0', 'QmA', 1, unixSeconds() + 3600 + 240)
@@ -128,7 +128,7 @@ describe('faulty nodes', () => {
     expect(dht.now()).toBeCloseTo(unixSeconds() + 3600, 0)
   })
 
-  test('ten thousand forged peers in a record cost little', async () => {
+  it('ten thousand forged peers in a record cost little', async () => {
     const { peer, node } = await startNode()
     node.store('model.0', 'QmReal', 1)
     for (let i = 0; i < 10_000; i++) node.store('model.0', `QmFake${i}`, i)
@@ -141,7 +141,7 @@ describe('faulty nodes', () => {
   })
 })
 
-test('a ping measures the round trip', async () => {
+it('a ping measures the round trip', async () => {
   const { peer } = await startNode()
   await transport.connect([peer.address])
   const rttMs = await dht.ping(peer.id)
@@ -149,7 +149,7 @@ test('a ping measures the round trip', async () => {
   expect(rttMs).toBeLessThan(5000)
 })
 
-test('the abort reason passes through unchanged', async () => {
+it('the abort reason passes through unchanged', async () => {
   const silent = resources.use(await TestPeer.start())
   await serveUnary(silent, findMethod.name, silence)
   await transport.connect([silent.address])

@@ -1,5 +1,5 @@
 import { CapacityError, GenerationFailedError, MissingBlocksError } from '@petals-chat/engine'
-import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { decodeSteps, expectIdentical } from '../testing/dialogue.ts'
 import type { FakeServer, FakeStep } from '../testing/fake-server.ts'
 import { FakeSwarm, type SwarmClient } from '../testing/fake-swarm.ts'
@@ -64,7 +64,7 @@ const failAt = (server: FakeServer, index: number, fault: Fault): void => {
 }
 
 describe.each(Object.entries(faults))('a server fails: %s', (_name, fault) => {
-  test.each([
+  it.each([
     ['at the prompt', 0],
     ['at the first token', 1],
     ['in the middle', 6],
@@ -80,7 +80,7 @@ describe.each(Object.entries(faults))('a server fails: %s', (_name, fault) => {
     expect(last.sessionsEver).toBe(1)
   })
 
-  test('as the last of the route', async () => {
+  it('as the last of the route', async () => {
     await swarm.addServer(0, 3)
     const bad = await swarm.addServer(3, 6, fast)
     await swarm.addServer(3, 6, slow)
@@ -90,7 +90,7 @@ describe.each(Object.entries(faults))('a server fails: %s', (_name, fault) => {
 })
 
 describe('more than one failure', () => {
-  test('the replacement fails as well', async () => {
+  it('the replacement fails as well', async () => {
     const servers = [
       await swarm.addServer(0, 6, { inferenceRps: 1000 }),
       await swarm.addServer(0, 6, { inferenceRps: 500 }),
@@ -101,7 +101,7 @@ describe('more than one failure', () => {
     await expectIdentical(swarm, (await swarm.connect()).openSession())
   })
 
-  test('all servers of a route fail at once', async () => {
+  it('all servers of a route fail at once', async () => {
     const dying = [
       await swarm.addServer(0, 2, fast),
       await swarm.addServer(2, 4, fast),
@@ -120,7 +120,7 @@ describe('more than one failure', () => {
     await expectIdentical(swarm, (await swarm.connect()).openSession())
   })
 
-  test('the replacements have other spans', async () => {
+  it('the replacements have other spans', async () => {
     const bad = await swarm.addServer(0, 4, fast)
     await swarm.addServer(0, 1, slow)
     await swarm.addServer(1, 3, slow)
@@ -136,7 +136,7 @@ describe('more than one failure', () => {
     ])
   })
 
-  test('a server fails in a long prompt with several chunks pending', async () => {
+  it('a server fails in a long prompt with several chunks pending', async () => {
     const bad = await swarm.addServer(0, 3, { ...fast, stepMs: () => 20 })
     await swarm.addServer(0, 3, slow)
     await swarm.addServer(3, 6)
@@ -147,7 +147,7 @@ describe('more than one failure', () => {
     ])
   })
 
-  test('the only server is tried again after a failure', async () => {
+  it('the only server is tried again after a failure', async () => {
     const server = await swarm.addServer(0, 6)
     let failures = 0
     server.intercept = async (step) => {
@@ -160,7 +160,7 @@ describe('more than one failure', () => {
     expect(failures).toBe(2)
   })
 
-  test('a server that always fails is given up with a clear error', async () => {
+  it('a server that always fails is given up with a clear error', async () => {
     const server = await swarm.addServer(0, 6)
     server.intercept = async ({ call }) => {
       await call.fail('CUDA out of memory')
@@ -179,7 +179,7 @@ describe('more than one failure', () => {
 })
 
 describe('a server that hangs', () => {
-  test('in the middle of an answer is replaced within seconds', async () => {
+  it('in the middle of an answer is replaced within seconds', async () => {
     const bad = await swarm.addServer(0, 6, fast)
     await swarm.addServer(0, 6, slow)
     const session = (await swarm.connect()).openSession()
@@ -192,7 +192,7 @@ describe('a server that hangs', () => {
     expect(performance.now() - startedAt).toBeLessThan(10_000)
   })
 
-  test('an answer of one byte at a time does not extend the deadline', async () => {
+  it('an answer of one byte at a time does not extend the deadline', async () => {
     const bad = await swarm.addServer(0, 6, fast)
     await swarm.addServer(0, 6, slow)
     failAt(bad, 8, async (_, { call, response }) => {
@@ -208,7 +208,7 @@ describe('a server that hangs', () => {
     expect(performance.now() - startedAt).toBeLessThan(12_000)
   })
 
-  test('while a session opens is replaced', async () => {
+  it('while a session opens is replaced', async () => {
     const bad = await swarm.addServer(0, 6, fast)
     await swarm.addServer(0, 6, slow)
     bad.hung = true
@@ -217,13 +217,13 @@ describe('a server that hangs', () => {
 })
 
 describe('servers without room', () => {
-  test('are replaced by others', async () => {
+  it('are replaced by others', async () => {
     await swarm.addServer(0, 6, { ...fast, cacheTokens: 100 })
     await swarm.addServer(0, 6, slow)
     await expectIdentical(swarm, (await swarm.connect()).openSession())
   })
 
-  test('are asked for less if they have room for what is needed, but not for the whole session', async () => {
+  it('are asked for less if they have room for what is needed, but not for the whole session', async () => {
     const server = await swarm.addServer(0, 6, { cacheTokens: 2500 })
     // Its outdated record says that there is plenty.
     server.announce([swarm.dht], { cacheTokensLeft: 1e9 })
@@ -231,14 +231,14 @@ describe('servers without room', () => {
     expect(server.requestedLengths).toEqual([2048, 320])
   })
 
-  test('make the step fail with a CapacityError if there are no others', async () => {
+  it('make the step fail with a CapacityError if there are no others', async () => {
     await swarm.addServer(0, 6, { cacheTokens: 100 })
     const session = (await swarm.connect({ maxRetries: 2 })).openSession()
     await expect(session.step(swarm.inputs(10))).rejects.toThrow(CapacityError)
   })
 })
 
-test('the error names the blocks that no server holds', async () => {
+it('the error names the blocks that no server holds', async () => {
   await swarm.addServer(0, 2)
   await swarm.addServer(4, 6)
   const session = (await swarm.connect()).openSession()
@@ -247,7 +247,7 @@ test('the error names the blocks that no server holds', async () => {
 })
 
 describe('limits of servers on time', () => {
-  test('idle sessions are kept alive, and closed when they have not been used for too long', async () => {
+  it('idle sessions are kept alive, and closed when they have not been used for too long', async () => {
     const server = await swarm.addServer(0, 6, { stepTimeoutMs: 400 })
     const session = (await swarm.connect({ keepAliveMs: 200, idleTimeoutMs: 1500 })).openSession()
     const [first, second] = [swarm.inputs(10), swarm.inputs(3, 2)]
@@ -262,7 +262,7 @@ describe('limits of servers on time', () => {
     expect(server.sessionsEver).toBe(2)
   })
 
-  test('a session that the server ended while idle is opened again, and the server is not banned', async () => {
+  it('a session that the server ended while idle is opened again, and the server is not banned', async () => {
     const server = await swarm.addServer(0, 6, { stepTimeoutMs: 300 })
     const client = await swarm.connect()
     const session = client.openSession()
@@ -275,7 +275,7 @@ describe('limits of servers on time', () => {
     expect(client.router.status()[0]!.bannedForMs).toBe(0)
   })
 
-  test('sessions are renewed before their lifetime ends', async () => {
+  it('sessions are renewed before their lifetime ends', async () => {
     const server = await swarm.addServer(0, 6, { sessionTimeoutMs: 1200 })
     const client = await swarm.connect({ sessionLifetimeMs: 600 })
     const session = client.openSession()
@@ -292,7 +292,7 @@ describe('limits of servers on time', () => {
 })
 
 describe('servers that send malformed responses', () => {
-  test(`${malformedResponses.size} malformed responses, at the prompt and later, are noticed; the server is replaced and the answer is the same`, async () => {
+  it(`${malformedResponses.size} malformed responses, at the prompt and later, are noticed; the server is replaced and the answer is the same`, async () => {
     expect(malformedResponses.size).toBeGreaterThanOrEqual(60)
     const liar = await swarm.addServer(0, 6, fast)
     await swarm.addServer(0, 6, slow)
@@ -329,7 +329,7 @@ describe('servers that send malformed responses', () => {
     expect(status!.bannedForMs, `${name} at step ${at}`).toBeGreaterThan(0)
   }
 
-  test('an endless stream of answers is refused', async () => {
+  it('an endless stream of answers is refused', async () => {
     const liar = await swarm.addServer(0, 6, fast)
     await swarm.addServer(0, 6, slow)
     failAt(liar, 2, async (_, { call, response }) => {
@@ -339,7 +339,7 @@ describe('servers that send malformed responses', () => {
     await expectIdentical(swarm, (await swarm.connect()).openSession())
   })
 
-  test('a repeated answer to an earlier step is refused', async () => {
+  it('a repeated answer to an earlier step is refused', async () => {
     const liar = await swarm.addServer(0, 6, fast)
     await swarm.addServer(0, 6, slow)
     let earlier: Uint8Array | undefined

@@ -1,5 +1,5 @@
 import { ContextLengthError } from '@petals-chat/engine'
-import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import type { FloatDtype } from '../tensor/dtype.ts'
 import type { HiddenStates } from '../tensor/hidden-states.ts'
 import { runInputs } from '../testing/dialogue.ts'
@@ -19,7 +19,7 @@ const dialogue = (): readonly HiddenStates[] => [
 ]
 
 describe('without faults', () => {
-  test('one server', async () => {
+  it('one server', async () => {
     await swarm.addServer(0, 6)
     const session = (await swarm.connect()).openSession()
     const inputs = dialogue()
@@ -27,7 +27,7 @@ describe('without faults', () => {
     expect(session.position).toBe(325)
   })
 
-  test('three servers, whose spans overlap', async () => {
+  it('three servers, whose spans overlap', async () => {
     await swarm.addServer(0, 3)
     await swarm.addServer(2, 5)
     await swarm.addServer(4, 6)
@@ -41,7 +41,7 @@ describe('without faults', () => {
     ])
   })
 
-  test.each<[FloatDtype, number]>([
+  it.each<[FloatDtype, number]>([
     ['bfloat16', 0.02],
     ['float16', 0.002],
   ])('servers of type %s', async (dtype, tolerance) => {
@@ -54,7 +54,7 @@ describe('without faults', () => {
     outputs.forEach((value, i) => expect(Math.abs(value - expected[i]!)).toBeLessThan(tolerance))
   })
 
-  test.each([1, 2, 3, 4, 5] as const)('answers with compression %i', async (compression) => {
+  it.each([1, 2, 3, 4, 5] as const)('answers with compression %i', async (compression) => {
     await swarm.addServer(0, 6, { compression })
     const session = (await swarm.connect()).openSession()
     const inputs = [swarm.inputs(200)]
@@ -63,7 +63,7 @@ describe('without faults', () => {
     outputs.forEach((value, i) => expect(Math.abs(value - expected[i]!)).toBeLessThan(0.1))
   })
 
-  test('prewarmed sessions, several at once', async () => {
+  it('prewarmed sessions, several at once', async () => {
     await swarm.addServer(0, 3)
     await swarm.addServer(3, 6)
     const client = await swarm.connect()
@@ -75,7 +75,7 @@ describe('without faults', () => {
     for (const each of outputs) expect(each).toEqual(swarm.expected(...inputs))
   })
 
-  test('sessions prewarmed for enough tokens are not reopened', async () => {
+  it('sessions prewarmed for enough tokens are not reopened', async () => {
     const server = await swarm.addServer(0, 6)
     const session = (await swarm.connect()).openSession()
     await session.open({ length: 700 })
@@ -83,7 +83,7 @@ describe('without faults', () => {
     expect(server.sessionsEver).toBe(1)
   })
 
-  test('prewarmed sessions that are not used are closed', async () => {
+  it('prewarmed sessions that are not used are closed', async () => {
     const server = await swarm.addServer(0, 6)
     const session = (await swarm.connect({ aheadTimeoutMs: 200 })).openSession()
     await session.open()
@@ -96,7 +96,7 @@ describe('without faults', () => {
     expect(server.sessionsEver).toBe(2)
   })
 
-  test('a long prompt is processed by all servers at the same time', async () => {
+  it('a long prompt is processed by all servers at the same time', async () => {
     const stepMs = (): number => 100
     await swarm.addServer(0, 3, { stepMs })
     await swarm.addServer(3, 6, { stepMs })
@@ -109,7 +109,7 @@ describe('without faults', () => {
     expect(ms).toBeLessThan(1350) // without overlap: 1600
   })
 
-  test('closing frees the servers', async () => {
+  it('closing frees the servers', async () => {
     await swarm.addServer(0, 6)
     const client = await swarm.connect()
     {
@@ -122,7 +122,7 @@ describe('without faults', () => {
 })
 
 describe('the length of server sessions', () => {
-  test('is little more than needed, and grows by a replay', async () => {
+  it('is little more than needed, and grows by a replay', async () => {
     const server = await swarm.addServer(0, 6)
     const session = (await swarm.connect()).openSession(1000)
     const inputs = [swarm.inputs(36), ...Array.from({ length: 400 }, (_, i) => swarm.inputs(1, i + 2))]
@@ -131,7 +131,7 @@ describe('the length of server sessions', () => {
     expect(server.requestedLengths.length).toBe(2)
   })
 
-  test('never exceeds the maximum length of the session', async () => {
+  it('never exceeds the maximum length of the session', async () => {
     const server = await swarm.addServer(0, 6)
     const session = (await swarm.connect()).openSession(50)
     await session.step(swarm.inputs(40))
@@ -140,7 +140,7 @@ describe('the length of server sessions', () => {
     expect(Math.max(...server.requestedLengths)).toBe(50)
   })
 
-  test("a server's own limit is learnt from its refusal", async () => {
+  it("a server's own limit is learnt from its refusal", async () => {
     const server = await swarm.addServer(0, 6, { maxSessionLength: 100 })
     const client = await swarm.connect()
     const inputs = [swarm.inputs(36), swarm.inputs(60, 2)]
@@ -150,7 +150,7 @@ describe('the length of server sessions', () => {
     expect(client.router.status().every(({ bannedForMs }) => bannedForMs === 0)).toBe(true)
   })
 
-  test('a server that allows less than is needed is replaced by one that allows it', async () => {
+  it('a server that allows less than is needed is replaced by one that allows it', async () => {
     await swarm.addServer(0, 6, { maxSessionLength: 100, inferenceRps: 1000 })
     await swarm.addServer(0, 6)
     const client = await swarm.connect()
@@ -159,7 +159,7 @@ describe('the length of server sessions', () => {
     expect(client.router.status().every(({ bannedForMs }) => bannedForMs === 0)).toBe(true)
   })
 
-  test("a server's limit on the tokens of a request is learnt as well", async () => {
+  it("a server's limit on the tokens of a request is learnt as well", async () => {
     await swarm.addServer(0, 6, { maxRequestTokens: 50 })
     const client = await swarm.connect()
     const inputs = [swarm.inputs(300)]
@@ -169,7 +169,7 @@ describe('the length of server sessions', () => {
 })
 
 describe('rewinding', () => {
-  test.each([false, true])('on servers that can rewind: %s', async (modern) => {
+  it.each([false, true])('on servers that can rewind: %s', async (modern) => {
     const first = await swarm.addServer(0, 3, { modern })
     await swarm.addServer(3, 6, { modern })
     const session = (await swarm.connect()).openSession()
@@ -193,7 +193,7 @@ describe('rewinding', () => {
     expect(first.sessionsEver).toBe(2)
   })
 
-  test('works to the beginning, and refuses a position that was not reached', async () => {
+  it('works to the beginning, and refuses a position that was not reached', async () => {
     await swarm.addServer(0, 6)
     const session = (await swarm.connect()).openSession()
     await session.step(swarm.inputs(10))
@@ -205,7 +205,7 @@ describe('rewinding', () => {
 })
 
 describe('ending early', () => {
-  test('an aborted step frees the servers at once, and the session can be used again', async () => {
+  it('an aborted step frees the servers at once, and the session can be used again', async () => {
     const stepMs = (tokens: number): number => (tokens > 1 ? 0 : 500)
     const server = await swarm.addServer(0, 6, { stepMs })
     const session = (await swarm.connect()).openSession()
@@ -222,7 +222,7 @@ describe('ending early', () => {
     expect(outputs).toEqual(swarm.expected(prompt, next).subarray(10 * swarm.hiddenSize))
   })
 
-  test('closing a session ends its running step', async () => {
+  it('closing a session ends its running step', async () => {
     const server = await swarm.addServer(0, 6, { stepMs: () => 5000 })
     const session = (await swarm.connect()).openSession()
     await session.open()
@@ -234,7 +234,7 @@ describe('ending early', () => {
     await expect.poll(() => server.openSessions, { timeout: 300 }).toBe(0)
   })
 
-  test('a second step at the same time is refused', async () => {
+  it('a second step at the same time is refused', async () => {
     await swarm.addServer(0, 6)
     const session = (await swarm.connect()).openSession()
     const stepping = session.step(swarm.inputs(1))

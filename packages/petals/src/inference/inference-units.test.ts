@@ -1,5 +1,5 @@
 import fc from 'fast-check'
-import { describe, expect, test } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import { hex, toHex, vector } from '../../fixtures/vectors.ts'
 import type { Span } from '../blocks/spans.ts'
 import { ProtocolError } from '../errors.ts'
@@ -21,7 +21,7 @@ const hidden = (values: Float32Array, hiddenSize: number, dtype: FloatDtype = 'f
   floatTensor(values, [1, values.length / hiddenSize, hiddenSize], dtype) as HiddenTensor
 
 describe('requests', () => {
-  test('a step carries the same tensors as the reference client', () => {
+  it('a step carries the same tensors as the reference client', () => {
     const { hex: recorded } = vector('inference/second_HEAD')
     const inputs = hidden(new Float32Array(4), 4)
     const ours = stepRequest({ inputs, stepId: 'x' }).tensors
@@ -32,7 +32,7 @@ describe('requests', () => {
     expect(recorded).toContain('120c1201002207666c6f61743332120a1201002205696e743634')
   })
 
-  test('metadata has only what is needed: lengths and positions as integers, next servers as tuples', () => {
+  it('metadata has only what is needed: lengths and positions as integers, next servers as tuples', () => {
     const inputs = hidden(new Float32Array(0), 4)
     const opening = openingRequest({ uid: 'm.0', sessionId: 's', maxLength: 64, adapter: 'lora', inputs })
     expect(decodeMsgpack(opening.metadata)).toEqual(
@@ -54,14 +54,14 @@ describe('requests', () => {
 })
 
 describe('outputs', () => {
-  test('of a recorded response in bfloat16 are decoded', () => {
+  it('of a recorded response in bfloat16 are decoded', () => {
     const { hex: bytes, decoded } = vector('inference/response')
     const outputs = readOutputs(decodeExpertResponse(hex(bytes)), 2, 4)
     expect(outputs).toMatchObject({ dtype: 'bfloat16', shape: [1, 2, 4] })
     expect(Array.from(copyValues(outputs))).toEqual(decoded)
   })
 
-  test.each<[FloatDtype, number]>([
+  it.each<[FloatDtype, number]>([
     ['float32', NaN],
     ['float32', -Infinity],
     ['float32', 1e30],
@@ -74,7 +74,7 @@ describe('outputs', () => {
     expect(() => readOutputs({ tensors: [tensor], metadata: new Uint8Array(0) }, 1, 4)).toThrow(ProtocolError)
   })
 
-  test.each<FloatDtype>(['float32', 'float16', 'bfloat16'])(
+  it.each<FloatDtype>(['float32', 'float16', 'bfloat16'])(
     'a token of zeros in %s is refused, one with a value is not',
     (dtype) => {
       const response = (...values: readonly number[]) => ({
@@ -94,7 +94,7 @@ describe('the history of inputs', () => {
     seed: fc.nat(1000),
   })
 
-  test('returns any range of the inputs that were appended, of any types and after any truncations', () => {
+  it('returns any range of the inputs that were appended, of any types and after any truncations', () => {
     const property = fc.property(
       fc.array(fc.tuple(chunk, fc.option(fc.nat(20), { nil: undefined })), { maxLength: 10 }),
       fc.nat(30),
@@ -124,7 +124,7 @@ describe('the history of inputs', () => {
     fc.assert(property, { numRuns: 300 })
   })
 
-  test("is sent in its own type or the server's, whichever is narrower", () => {
+  it("is sent in its own type or the server's, whichever is narrower", () => {
     const history = new InputHistory(2)
     history.append(hidden(Float32Array.of(1, 2), 2, 'bfloat16'))
     expect(history.slice(0, 1, 'float32').dtype).toBe('bfloat16')
@@ -134,7 +134,7 @@ describe('the history of inputs', () => {
     expect(wide.slice(0, 1, 'float32').dtype).toBe('float32')
   })
 
-  test('stores embeddings of 16-bit checkpoints in 16 bits, and others unchanged', () => {
+  it('stores embeddings of 16-bit checkpoints in 16 bits, and others unchanged', () => {
     const exact = (values: Float32Array, dtype: FloatDtype): void => {
       const tensor = compactTensor(values, [1, 1, values.length])
       expect(tensor.dtype).toBe(dtype)
@@ -147,7 +147,7 @@ describe('the history of inputs', () => {
 })
 
 describe('deadlines', () => {
-  test('follow the time that a server usually takes', () => {
+  it('follow the time that a server usually takes', () => {
     const times = new StepTimes()
     expect(times.deadlineMs(peer, 1)).toBe(8000)
     times.record(peer, 1, 50)
@@ -159,27 +159,27 @@ describe('deadlines', () => {
     expect(times.expectedMs(peer, 1)).toBe(1000)
   })
 
-  test('grow in proportion for more tokens than ever before, and do not shrink for fewer', () => {
+  it('grow in proportion for more tokens than ever before, and do not shrink for fewer', () => {
     const times = new StepTimes()
     for (let i = 0; i < 10; i++) times.record(peer, 100, 1000)
     expect(times.deadlineMs(peer, 1000)).toBe(48_000)
     expect(times.deadlineMs(peer, 2)).toBe(6000)
   })
 
-  test('grow after each one that has passed, up to three minutes', () => {
+  it('grow after each one that has passed, up to three minutes', () => {
     const times = new StepTimes()
     expect(times.deadlineMs(peer, 1, { scale: 4 })).toBe(32_000)
     expect(times.deadlineMs(peer, 1, { scale: 1000 })).toBe(180_000)
   })
 
-  test('follow the speed that a server announces until more is known', () => {
+  it('follow the speed that a server announces until more is known', () => {
     const times = new StepTimes()
     expect(times.deadlineMs(peer, 128, { claimedMs: 5000 })).toBe(30_000)
     for (let i = 0; i < 10; i++) times.record(peer, 128, 500)
     expect(times.deadlineMs(peer, 128, { claimedMs: 5000 })).toBe(3000)
   })
 
-  test('for opening a session depend on how quick the server was before', () => {
+  it('for opening a session depend on how quick the server was before', () => {
     const times = new StepTimes()
     expect(times.openingDeadlineMs(peer, 5000)).toBe(5000)
     times.recordOpening(peer, 20)
@@ -198,18 +198,18 @@ describe('the length to request', () => {
     server: { state: 'online', throughput: 1, adapters: [], cacheTokensLeft },
   })
 
-  test('is one and a half times what is needed, rounded up', () => {
+  it('is one and a half times what is needed, rounded up', () => {
     expect(sessionLength({ needed: 36, maximum: 8192, span: span() })).toBe(320)
     expect(sessionLength({ needed: 2000, maximum: 8192, span: span() })).toBe(3008)
   })
 
-  test('never exceeds the limit of the session or the server, and is never less than what is needed', () => {
+  it('never exceeds the limit of the session or the server, and is never less than what is needed', () => {
     expect(sessionLength({ needed: 36, maximum: 100, span: span() })).toBe(100)
     expect(sessionLength({ needed: 36, maximum: 8192, limit: 256, span: span() })).toBe(256)
     expect(sessionLength({ needed: 300, maximum: 8192, limit: 256, span: span() })).toBe(300)
   })
 
-  test('is the whole session where the server has plenty', () => {
+  it('is the whole session where the server has plenty', () => {
     expect(sessionLength({ needed: 36, maximum: 2048, span: span(2048 * 2 * 10 * 8) })).toBe(2048)
     expect(sessionLength({ needed: 36, maximum: 2048, span: span(2048 * 2 * 10 * 8 - 1) })).toBe(320)
   })

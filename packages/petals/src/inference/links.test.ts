@@ -1,4 +1,4 @@
-import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import type { HiddenStates } from '../tensor/hidden-states.ts'
 import { dialogueOf, expectIdentical } from '../testing/dialogue.ts'
 import { FakeSwarm } from '../testing/fake-swarm.ts'
@@ -24,7 +24,7 @@ const faults: Readonly<Record<string, (link: FaultyLink) => void>> = {
 }
 
 describe.each(Object.entries(faults))('a link fails: %s', (_name, fault) => {
-  test.each([
+  it.each([
     ['in the prompt', 0],
     ['at the first token', 1],
     ['later', 7],
@@ -44,7 +44,7 @@ describe.each(Object.entries(faults))('a link fails: %s', (_name, fault) => {
   })
 })
 
-test('a link that fails in the very first prompt takes longest to notice', async () => {
+it('a link that fails in the very first prompt takes longest to notice', async () => {
   const { link } = await swarm.addServerBehindLink(0, 6, { inferenceRps: 1000 })
   await swarm.addServer(0, 6)
   const session = (await swarm.connect()).openSession()
@@ -56,7 +56,7 @@ test('a link that fails in the very first prompt takes longest to notice', async
   expect(performance.now() - startedAt).toBeLessThan(22_000)
 })
 
-test('a link that recovers is used again, over a new connection', async () => {
+it('a link that recovers is used again, over a new connection', async () => {
   const { server, link } = await swarm.addServerBehindLink(0, 6)
   const client = await swarm.connect({ banTimeoutMs: 100 })
   const session = client.openSession()
@@ -72,7 +72,7 @@ test('a link that recovers is used again, over a new connection', async () => {
   expect(server.sessionsEver).toBeGreaterThan(before)
 })
 
-test('varying latency is no fault', async () => {
+it('varying latency is no fault', async () => {
   const { link } = await swarm.addServerBehindLink(0, 6)
   const client = await swarm.connect()
   await expectIdentical(swarm, client.openSession(), dialogue(), (index) => {
@@ -81,7 +81,7 @@ test('varying latency is no fault', async () => {
   expect(client.router.status()[0]!.bannedForMs).toBe(0)
 })
 
-test('over long links servers push their outputs, and that is faster', async () => {
+it('over long links servers push their outputs, and that is faster', async () => {
   const latencyMs = 30
   for (const [start, end] of [
     [0, 2],

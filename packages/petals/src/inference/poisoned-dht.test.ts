@@ -1,4 +1,4 @@
-import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { peerIdFromBytes } from '../p2p/peer-id.ts'
 import { unixSeconds } from '../testing/dht-node.ts'
 import { dhtPrefix, FakeSwarm } from '../testing/fake-swarm.ts'
@@ -53,14 +53,14 @@ const poison: Readonly<Record<string, MsgpackInput>> = {
 }
 
 describe('nonsensical records', () => {
-  test('are ignored, all kinds at once', async () => {
+  it('are ignored, all kinds at once', async () => {
     Object.values(poison).forEach((value, i) => {
       for (let block = 0; block < 2; block++) swarm.dht.store(`${dhtPrefix}.${block}`, forgedPeer(i), value)
     })
     await expectRouteAndAnswer()
   })
 
-  test('are ignored if they are not msgpack, nested too deep, expired, or never expire', async () => {
+  it('are ignored if they are not msgpack, nested too deep, expired, or never expire', async () => {
     const key = `${dhtPrefix}.0`
     const soon = unixSeconds() + 240
     swarm.dht.storeBytes(key, forgedPeer(1), Uint8Array.of(0xc1), soon)
@@ -73,7 +73,7 @@ describe('nonsensical records', () => {
   })
 })
 
-test('forged servers do not delay a route', async () => {
+it('forged servers do not delay a route', async () => {
   for (let i = 0; i < 2000; i++) {
     for (let block = 0; block < 6; block++)
       swarm.dht.store(`${dhtPrefix}.${block}`, forgedPeer(i), record(1, { inference_rps: new Float(1e5) }))
@@ -83,7 +83,7 @@ test('forged servers do not delay a route', async () => {
   expect(process.memoryUsage.rss() - before).toBeLessThan(256 * 1024 * 1024)
 })
 
-test.each([3600, -3600])('works with clocks that are %i seconds ahead of this one', async (skew) => {
+it.each([3600, -3600])('works with clocks that are %i seconds ahead of this one', async (skew) => {
   for (const node of [swarm.dht, ...swarm.servers.map(({ dht }) => dht)]) node.clockSkew = skew
   for (let block = 0; block < 6; block++) {
     const server = swarm.servers[block < 3 ? 0 : 1]!

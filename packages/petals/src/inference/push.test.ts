@@ -1,4 +1,4 @@
-import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import type { Span } from '../blocks/spans.ts'
 import { peerIdFromBytes, type PeerId } from '../p2p/peer-id.ts'
 import type { HiddenStates } from '../tensor/hidden-states.ts'
@@ -29,7 +29,7 @@ describe.each([
     await swarm.addServer(4, 6, { modern })
   }
 
-  test('outputs are the same, and were pushed', async () => {
+  it('outputs are the same, and were pushed', async () => {
     await addServers()
     const session = (await swarm.connect({ serverToServer: 'always' })).openSession()
     await expectIdentical(swarm, session, dialogue())
@@ -42,7 +42,7 @@ describe.each([
     if (!modern) expect(pushes[1]).toBe(12)
   })
 
-  test.each([0, 1, 2])('server %i of the route is killed', async (index) => {
+  it.each([0, 1, 2])('server %i of the route is killed', async (index) => {
     await addServers()
     const bad = swarm.servers[index]!
     const session = (await swarm.connect({ serverToServer: 'always' })).openSession()
@@ -57,7 +57,7 @@ describe.each([
     await expectIdentical(swarm, session, dialogue())
   })
 
-  test('a server hangs', async () => {
+  it('a server hangs', async () => {
     await addServers()
     await swarm.addServer(2, 4, { modern, inferenceRps: 1 })
     const session = (await swarm.connect({ serverToServer: 'always' })).openSession()
@@ -69,7 +69,7 @@ describe.each([
     await expectIdentical(swarm, session, dialogue())
   })
 
-  test('after a lost push outputs are relayed, and no server is banned', async () => {
+  it('after a lost push outputs are relayed, and no server is banned', async () => {
     await addServers()
     const client = await swarm.connect({ serverToServer: 'always' })
     const session = client.openSession()
@@ -84,7 +84,7 @@ describe.each([
     expect(client.router.status().every(({ bannedForMs }) => bannedForMs === 0)).toBe(true)
   })
 
-  test('after a rewind', async () => {
+  it('after a rewind', async () => {
     await addServers()
     const session = (await swarm.connect({ serverToServer: 'always' })).openSession()
     const [prompt, wrong, right, more] = [
@@ -101,7 +101,7 @@ describe.each([
     expect(Float32Array.from(outputs)).toEqual(expected)
   })
 
-  test('several sessions at once', async () => {
+  it('several sessions at once', async () => {
     await addServers()
     const client = await swarm.connect({ serverToServer: 'always' })
     await Promise.all(
@@ -110,7 +110,7 @@ describe.each([
   })
 })
 
-test('a route with servers of both kinds is relayed', async () => {
+it('a route with servers of both kinds is relayed', async () => {
   await swarm.addServer(0, 2, { modern: true })
   await swarm.addServer(2, 4)
   await swarm.addServer(4, 6)
@@ -118,7 +118,7 @@ test('a route with servers of both kinds is relayed', async () => {
   expect(swarm.servers.map(({ pushCount }) => pushCount)).toEqual([0, 0, 0])
 })
 
-test('auto does not push on loopback, where relaying is as fast', async () => {
+it('auto does not push on loopback, where relaying is as fast', async () => {
   await swarm.addServer(0, 3)
   await swarm.addServer(3, 6)
   await expectIdentical(swarm, (await swarm.connect()).openSession(), dialogue())
@@ -143,7 +143,7 @@ describe('the decision to push', () => {
   const gain = (between: readonly (number | undefined)[], fromHere: number | undefined) =>
     pushGain(route(between), () => fromHere)
 
-  test('equal links: n round trips become (n + 1) / 2', () => {
+  it('equal links: n round trips become (n + 1) / 2', () => {
     expect(gain([0.1, 0.1], 0.1)).toEqual({ relayedMs: expect.closeTo(300), pushedMs: expect.closeTo(200) })
     expect(gain([0.1, 0.1, 0.1], 0.1)).toEqual({
       relayedMs: expect.closeTo(400),
@@ -151,7 +151,7 @@ describe('the decision to push', () => {
     })
   })
 
-  test('is made only if all times are measured, all servers are reachable, and it is worth it', () => {
+  it('is made only if all times are measured, all servers are reachable, and it is worth it', () => {
     expect(gain([undefined], 0.1)).toBeUndefined()
     expect(gain([0.1], undefined)).toBeUndefined()
     expect(gain([Infinity], 0.1)).toBeUndefined()
@@ -160,13 +160,13 @@ describe('the decision to push', () => {
     expect(gain([], 0.1)).toBeUndefined()
   })
 
-  test('is against a route whose servers read the next servers at different times', () => {
+  it('is against a route whose servers read the next servers at different times', () => {
     expect(pushKind([true, true])).toBe('per-step')
     expect(pushKind([false, false])).toBe('at-opening')
     expect(pushKind([true, false])).toBeUndefined()
   })
 
-  test('limits a pushed step to one unary call', () => {
+  it('limits a pushed step to one unary call', () => {
     expect(maxPushedTokens(8192)).toBe(126)
     expect(maxPushedTokens(10_000_000)).toBe(1)
   })

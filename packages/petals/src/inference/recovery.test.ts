@@ -1,5 +1,5 @@
 import { CapacityError } from '@petals-chat/engine'
-import { expect, test } from 'vitest'
+import { expect, it } from 'vitest'
 import { DeadlineExceededError, PeerUnreachableError, RpcError } from '../errors.ts'
 import { parsePeerId } from '../p2p/peer-id.ts'
 import { Recovery } from './recovery.ts'
@@ -7,7 +7,7 @@ import { Recovery } from './recovery.ts'
 const peer = parsePeerId('QmVkqaunyKCw4NKmWXbsGhkr5CotM8vCBKWyxsh8FGZyfr')
 const full = new RpcError('rpc_inference', 'Could not allocate 100 bytes')
 
-test('a server without room is asked again five times, no matter how long the step waited for others before', () => {
+it('a server without room is asked again five times, no matter how long the step waited for others before', () => {
   const recovery = new Recovery(100)
   recovery.note(peer, new PeerUnreachableError('gone'))
   for (let i = 0; i < 20; i++) expect(recovery.pauseMs([peer])).toBeGreaterThan(0)
@@ -20,7 +20,7 @@ test('a server without room is asked again five times, no matter how long the st
   expect(() => recovery.pauseMs([peer])).toThrow(CapacityError)
 })
 
-test('a server that was late is asked again at once, with more time each time', () => {
+it('a server that was late is asked again at once, with more time each time', () => {
   const recovery = new Recovery(1)
   for (const scale of [2, 4, 8]) {
     recovery.note(peer, new DeadlineExceededError('A step', 2000, { peer }))

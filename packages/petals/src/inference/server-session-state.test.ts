@@ -1,4 +1,4 @@
-import { describe, expect, test } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import { ConnectionLostError, ProtocolError } from '../errors.ts'
 import { parsePeerId } from '../p2p/peer-id.ts'
 import {
@@ -76,7 +76,7 @@ const table: Readonly<Record<string, readonly (SessionPhase | 'throws' | 'same')
 }
 
 describe.each(Object.keys(events))('a session that is %s', (name) => {
-  test.each(sessionPhases.map((phase, i) => [phase, table[name]![i]!] as const))(
+  it.each(sessionPhases.map((phase, i) => [phase, table[name]![i]!] as const))(
     'while %s: %s',
     (phase, expected) => {
       const state = stateIn[phase]
@@ -89,7 +89,7 @@ describe.each(Object.keys(events))('a session that is %s', (name) => {
   )
 })
 
-test('a session is over when it has expired, failed or was closed, and says why', () => {
+it('a session is over when it has expired, failed or was closed, and says why', () => {
   for (const phase of sessionPhases) {
     expect(isOver(stateIn[phase])).toBe(['expired', 'failed', 'closed'].includes(phase))
     expect(stateIn[phase].failure !== undefined).toBe(isOver(stateIn[phase]))
@@ -97,20 +97,20 @@ test('a session is over when it has expired, failed or was closed, and says why'
   expect(transition(stateIn.failed, closed).failure).toBe(failure)
 })
 
-test('the server has all positions that were sent; the route has those that it took', () => {
+it('the server has all positions that were sent; the route has those that it took', () => {
   const half = after([opened, stepped, stepped, answered])
   expect([half.phase, half.sent, takenOf(half)]).toEqual(['working', 6, 0])
   const taken = transition(half, { type: 'taken' })
   expect([taken.phase, taken.sent, takenOf(taken)]).toEqual(['working', 6, 3])
 })
 
-test('a session whose predecessors push empty steps is open after the last of them', () => {
+it('a session whose predecessors push empty steps is open after the last of them', () => {
   const joining = after([opened, { ...answered, outputs: outputsOf(0) }], 2)
   expect(joining).toMatchObject({ phase: 'joining', dtype: 'bfloat16', outputs: [] })
   expect(transition(joining, answered)).toMatchObject({ phase: 'ready', outputs: [], sent: 0 })
 })
 
-test('the next request says what the server has to know', () => {
+it('the next request says what the server has to know', () => {
   const opens = after([{ ...opened, firstStepOpens: true }])
   expect(opens.nextRequest).toBe('opens')
   expect(transition(opens, pushed).nextRequest).toBe('opens')
@@ -122,7 +122,7 @@ test('the next request says what the server has to know', () => {
 })
 
 describe('answers', () => {
-  test('have the length of the oldest step', () => {
+  it('have the length of the oldest step', () => {
     expect(tokensDue(stateIn.joining)).toBe(0)
     expect(tokensDue(after([opened, stepped, { ...stepped, tokens: 1 }]))).toBe(3)
     for (const phase of ['opening', 'ready', 'expired', 'closed'] as const)
@@ -132,7 +132,7 @@ describe('answers', () => {
   const second = (step: Partial<typeof stepped>, outputs: HiddenTensor): SessionState =>
     after([opened, stepped, answered, { ...stepped, ...step }, { ...answered, outputs }])
 
-  test('that repeat the last one are refused, unless the inputs were the same', () => {
+  it('that repeat the last one are refused, unless the inputs were the same', () => {
     const other = { inputs: Uint8Array.of(2) }
     expect(() => second(other, answered.outputs)).toThrow(ProtocolError)
     expect(second({}, answered.outputs).outputs.length).toBe(2)
@@ -141,7 +141,7 @@ describe('answers', () => {
     expect(() => after(repeated)).toThrow(ProtocolError)
   })
 
-  test('of no tokens, and after a rewind, may repeat', () => {
+  it('of no tokens, and after a rewind, may repeat', () => {
     const empty = { ...stepped, tokens: 0 }
     const nothing = { ...answered, outputs: outputsOf(0) }
     expect(after([opened, empty, nothing, { ...empty, inputs: Uint8Array.of(2) }, nothing]).phase).toBe(
@@ -153,7 +153,7 @@ describe('answers', () => {
 })
 
 describe('a deadline', () => {
-  test('runs for the opening, for all pushed openings together, and for the oldest step', () => {
+  it('runs for the opening, for all pushed openings together, and for the oldest step', () => {
     expect(awaited(stateIn.opening)).toBe('opening')
     expect(awaited(stateIn.ready)).toBeUndefined()
     const joining = after([opened], 2)
@@ -165,14 +165,14 @@ describe('a deadline', () => {
       expect(awaited(stateIn[phase])).toBeUndefined()
   })
 
-  test('of a pushed step begins when its inputs have arrived, once', () => {
+  it('of a pushed step begins when its inputs have arrived, once', () => {
     const arrived = transition(stateIn.working, { type: 'arrived', at: 4 })
     expect(awaited(stateIn.working)).toMatchObject({ since: Infinity })
     expect(awaited(arrived)).toMatchObject({ since: 4 })
     expect(transition(arrived, { type: 'arrived', at: 9 })).toBe(arrived)
   })
 
-  test('depends on what is awaited', () => {
+  it('depends on what is awaited', () => {
     const server = { state: 'online', throughput: 1, adapters: [], inferenceRps: 2 } as const
     const span = { peer, start: 0, end: 6, server }
     const options = { times: new StepTimes(), span, openTimeoutMs: 500, deadlineScale: 2 }

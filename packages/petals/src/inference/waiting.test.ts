@@ -1,5 +1,5 @@
 import { MissingBlocksError, type SwarmWait } from '@petals-chat/engine'
-import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { dialogueOf, expectIdentical, promptLength } from '../testing/dialogue.ts'
 import type { FakeServer } from '../testing/fake-server.ts'
 import { dhtPrefix, FakeSwarm } from '../testing/fake-swarm.ts'
@@ -24,7 +24,7 @@ describe('a session waits for servers', () => {
     }
   }
 
-  test('asks a replica again whose first step takes longer than ever, not the server that refuses connections', async () => {
+  it('asks a replica again whose first step takes longer than ever, not the server that refuses connections', async () => {
     let stepMs = 5
     const used = await swarm.addServer(0, 6, { ...fast, stepMs: () => 5 })
     const replica = await swarm.addServer(0, 6, { ...slow, stepMs: () => stepMs })
@@ -42,7 +42,7 @@ describe('a session waits for servers', () => {
     expect(replica.sessionsEver).toBeGreaterThanOrEqual(2)
   })
 
-  test('gives a server more time that opens sessions too slowly', async () => {
+  it('gives a server more time that opens sessions too slowly', async () => {
     const server = await swarm.addServer(0, 6)
     server.hung = true
     const waits = await waitsOf(async (onWait) => {
@@ -54,7 +54,7 @@ describe('a session waits for servers', () => {
     expect(waits).toEqual([[{ start: 0, end: 6 }], undefined])
   })
 
-  test('waits when all servers of a span are gone, reports it, and continues when others appear', async () => {
+  it('waits when all servers of a span are gone, reports it, and continues when others appear', async () => {
     await swarm.addServer(0, 3)
     const gone = [await swarm.addServer(3, 6, fast), await swarm.addServer(3, 6, slow)]
     const session = (await swarm.connect()).openSession()
@@ -79,7 +79,7 @@ describe('a session waits for servers', () => {
     expect(gone.map(({ id }) => id)).not.toContain(session.route[1]!.peer)
   })
 
-  test('waits also for blocks whose servers are no longer in the DHT', async () => {
+  it('waits also for blocks whose servers are no longer in the DHT', async () => {
     const [inputs, more] = [swarm.inputs(5), swarm.inputs(1, 2)]
     const server = await swarm.addServer(0, 6)
     const session = (await swarm.connect()).openSession()
@@ -96,7 +96,7 @@ describe('a session waits for servers', () => {
     expect(waits.at(-1)).toBeUndefined()
   })
 
-  test('gives up when no server appears, and the error names the blocks', async () => {
+  it('gives up when no server appears, and the error names the blocks', async () => {
     await swarm.addServer(0, 3)
     const server = await swarm.addServer(3, 6)
     const session = (await swarm.connect({ waitTimeoutMs: 1500 })).openSession()
@@ -114,7 +114,7 @@ describe('a session waits for servers', () => {
     expect((await session.step(swarm.inputs(1, 2))).data).toEqual(expected)
   })
 
-  test.each(['an abort', 'the end of the session'])('until %s ends the wait at once', async (how) => {
+  it.each(['an abort', 'the end of the session'])('until %s ends the wait at once', async (how) => {
     const server = await swarm.addServer(0, 6)
     const session = (await swarm.connect()).openSession()
     await session.step(swarm.inputs(5))
@@ -130,7 +130,7 @@ describe('a session waits for servers', () => {
     else await expect(failure).rejects.toThrow('The session was closed.')
   })
 
-  test('but not when it only prewarms', async () => {
+  it('but not when it only prewarms', async () => {
     const server = await swarm.addServer(0, 6)
     const client = await swarm.connect()
     await client.openSession().step(swarm.inputs(5))

@@ -1,4 +1,4 @@
-import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { ConnectionLostError } from '../errors.ts'
 import { createLibp2pTransport } from './libp2p-transport.ts'
 import type { ByteStream, SwarmTransport } from './swarm-transport.ts'
@@ -25,7 +25,7 @@ async function open(handler: (stream: ByteStream) => Promise<void>): Promise<Byt
   return await client.openStream(peer.id, protocol)
 }
 
-test('twenty megabytes arrive unchanged, in reads of any size', async () => {
+it('twenty megabytes arrive unchanged, in reads of any size', async () => {
   const sent = pattern(20_000_000)
   await using stream = await open(async (remote) => {
     const received = await remote.read(sent.byteLength)
@@ -40,12 +40,12 @@ test('twenty megabytes arrive unchanged, in reads of any size', async () => {
   expect(at).toBe(sent.byteLength)
 })
 
-test('a read of no bytes resolves at once', async () => {
+it('a read of no bytes resolves at once', async () => {
   await using stream = await open(async (remote) => void (await remote.read(1)))
   expect(await stream.read(0)).toHaveLength(0)
 })
 
-test('back-pressure stops a peer that sends without end, until bytes are read', async () => {
+it('back-pressure stops a peer that sends without end, until bytes are read', async () => {
   let sentBytes = 0
   const chunk = pattern(65_536)
   await using stream = await open(async (remote) => {
@@ -60,7 +60,7 @@ test('back-pressure stops a peer that sends without end, until bytes are read', 
 })
 
 describe('the end of a stream', () => {
-  test('a normal end is clean, after everything was read', async () => {
+  it('a normal end is clean, after everything was read', async () => {
     await using stream = await open(async (remote) => {
       await remote.write(pattern(10))
     })
@@ -68,14 +68,14 @@ describe('the end of a stream', () => {
     await expect(stream.read(1)).rejects.toMatchObject({ name: 'ConnectionLostError', clean: true })
   })
 
-  test('an end during a read is not clean', async () => {
+  it('an end during a read is not clean', async () => {
     await using stream = await open(async (remote) => {
       await remote.write(pattern(10))
     })
     await expect(stream.read(11)).rejects.toMatchObject({ name: 'ConnectionLostError', clean: false })
   })
 
-  test('a reset by the peer is not clean, for reads and writes', async () => {
+  it('a reset by the peer is not clean, for reads and writes', async () => {
     await using stream = await open(() => Promise.reject(new Error('handler failed')))
     await expect(stream.read(1)).rejects.toMatchObject({
       name: 'ConnectionLostError',
@@ -85,14 +85,14 @@ describe('the end of a stream', () => {
     await expect(stream.write(pattern(1))).rejects.toThrow(ConnectionLostError)
   })
 
-  test('a lost connection is not clean', async () => {
+  it('a lost connection is not clean', async () => {
     const stream = await open(async (remote) => void (await remote.read(1)))
     const reading = stream.read(1)
     peer.cutConnections()
     await expect(reading).rejects.toMatchObject({ name: 'ConnectionLostError', clean: false })
   })
 
-  test('the end of a process, which closes its sockets normally, is not clean', async () => {
+  it('the end of a process, which closes its sockets normally, is not clean', async () => {
     const stream = await open(async (remote) => void (await remote.read(1)))
     const reading = stream.read(1)
     reading.catch(() => {})
@@ -100,7 +100,7 @@ describe('the end of a stream', () => {
     await expect(reading).rejects.toMatchObject({ name: 'ConnectionLostError' })
   })
 
-  test('bytes that came before the end can still be read, even after back-pressure', async () => {
+  it('bytes that came before the end can still be read, even after back-pressure', async () => {
     const sent = pattern(3_000_000)
     await using stream = await open((remote) => remote.write(sent))
     await new Promise((resolve) => setTimeout(resolve, 300))
@@ -110,7 +110,7 @@ describe('the end of a stream', () => {
 })
 
 describe('cancelling', () => {
-  test('abort rejects pending reads with its reason and resets the stream', async () => {
+  it('abort rejects pending reads with its reason and resets the stream', async () => {
     const ended = Promise.withResolvers<unknown>()
     const stream = await open((remote) => remote.read(1).then(() => ended.resolve('read'), ended.resolve))
     const reason = new Error('enough')
@@ -122,7 +122,7 @@ describe('cancelling', () => {
     await expect(ended.promise).resolves.toMatchObject({ name: 'ConnectionLostError', clean: false })
   })
 
-  test('a signal ends a read with its reason', async () => {
+  it('a signal ends a read with its reason', async () => {
     await using stream = await open(async (remote) => void (await remote.read(1)))
     const controller = new AbortController()
     const reading = stream.read(1, { signal: controller.signal })
@@ -131,7 +131,7 @@ describe('cancelling', () => {
     await expect(reading).rejects.toBe(reason)
   })
 
-  test('a signal ends a write that the peer does not read', async () => {
+  it('a signal ends a write that the peer does not read', async () => {
     const release = Promise.withResolvers<void>()
     const stream = await open(() => release.promise)
     const reason = new Error('too slow')

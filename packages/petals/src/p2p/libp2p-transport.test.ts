@@ -5,7 +5,7 @@ import { kadDHT, passthroughMapper } from '@libp2p/kad-dht'
 import { ping } from '@libp2p/ping'
 import { tcp } from '@libp2p/tcp'
 import { createLibp2p } from 'libp2p'
-import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { PeerUnreachableError } from '../errors.ts'
 import { createLibp2pTransport } from './libp2p-transport.ts'
 import { parsePeerId, type PeerId } from './peer-id.ts'
@@ -39,7 +39,7 @@ async function expectEcho(peer: PeerId): Promise<void> {
 }
 
 describe('connecting to initial peers', () => {
-  test('one reachable peer is enough', async () => {
+  it('one reachable peer is enough', async () => {
     const alive = await startPeer()
     await client.connect([deadAddress, alive.address])
     expect(client.initialPeers).toEqual([alive.id])
@@ -47,19 +47,19 @@ describe('connecting to initial peers', () => {
     await expectEcho(alive.id)
   })
 
-  test('a peer is reached by any address that works', async () => {
+  it('a peer is reached by any address that works', async () => {
     const peer = await startPeer()
     await client.connect([`/ip4/127.0.0.1/tcp/1/p2p/${peer.id}`, peer.address])
     await expectEcho(peer.id)
   })
 
-  test('the other peers are connected in the background', async () => {
+  it('the other peers are connected in the background', async () => {
     const peers = await Promise.all([startPeer(), startPeer(), startPeer()])
     await client.connect(peers.map(({ address }) => address))
     await expect.poll(() => client.initialPeers.length).toBe(3)
   })
 
-  test('the error of no reachable peer says which, why and what to do', async () => {
+  it('the error of no reachable peer says which, why and what to do', async () => {
     const failure = client.connect([deadAddress])
     await expect(failure).rejects.toThrow(PeerUnreachableError)
     await expect(failure).rejects.toThrow(
@@ -67,13 +67,13 @@ describe('connecting to initial peers', () => {
     )
   })
 
-  test('an invalid address is quoted in the error', async () => {
+  it('an invalid address is quoted in the error', async () => {
     await expect(client.connect(['localhost:31337'])).rejects.toThrow(
       /'localhost:31337' is not a peer's address/,
     )
   })
 
-  test.each([
+  it.each([
     ['IPv6', '/ip6/::1/tcp/0', (address: string) => address],
     ['WebSocket', '/ip4/127.0.0.1/tcp/0/ws', (address: string) => address],
     [
@@ -89,7 +89,7 @@ describe('connecting to initial peers', () => {
 })
 
 describe('opening streams', () => {
-  test('an unsupported protocol has an error of its own', async () => {
+  it('an unsupported protocol has an error of its own', async () => {
     const peer = await startPeer()
     await client.connect([peer.address])
     const failure = client.openStream(peer.id, 'DHTProtocol.rpc_ping')
@@ -99,21 +99,21 @@ describe('opening streams', () => {
     })
   })
 
-  test('a peer known only by its id is looked up at the initial peers', async () => {
+  it('a peer known only by its id is looked up at the initial peers', async () => {
     const [bootstrap, server] = [await startPeer(), await startPeer()]
     await server.connect(bootstrap.address)
     await client.connect([bootstrap.address])
     await expectEcho(server.id)
   })
 
-  test('a lookup continues from peer to peer', async () => {
+  it('a lookup continues from peer to peer', async () => {
     const peers = await Promise.all([startPeer(), startPeer(), startPeer(), startPeer()])
     for (let i = 1; i < peers.length; i++) await peers[i]!.connect(peers[i - 1]!.address)
     await client.connect([peers[0]!.address])
     await expectEcho(peers[3]!.id)
   })
 
-  test('a peer that no other peer knows is unreachable, within the timeout', async () => {
+  it('a peer that no other peer knows is unreachable, within the timeout', async () => {
     const bootstrap = await startPeer()
     await client.connect([bootstrap.address])
     const unknown = parsePeerId('QmQGTqmM7NKjV6ggU1ZCap8zWiyKR89RViDXiqehSiCpY5')
@@ -121,7 +121,7 @@ describe('opening streams', () => {
     await expect(failure).rejects.toThrow(PeerUnreachableError)
   })
 
-  test('a peer is dialled again after its connection was closed or lost', async () => {
+  it('a peer is dialled again after its connection was closed or lost', async () => {
     const peer = await startPeer()
     await client.connect([peer.address])
     await peer.closeConnections()
@@ -130,14 +130,14 @@ describe('opening streams', () => {
     await expectEcho(peer.id)
   })
 
-  test('many streams at once share one connection', async () => {
+  it('many streams at once share one connection', async () => {
     const peer = await startPeer()
     await client.connect([peer.address])
     await Promise.all(Array.from({ length: 200 }, () => expectEcho(peer.id)))
     expect(peer.connectionCount()).toBe(1)
   })
 
-  test('the abort reason passes through unchanged', async () => {
+  it('the abort reason passes through unchanged', async () => {
     const peer = await startPeer()
     const reason = new Error('the user left')
     await client.connect([peer.address])
@@ -145,7 +145,7 @@ describe('opening streams', () => {
     await expect(client.openStream(unknown, echo, { signal: AbortSignal.abort(reason) })).rejects.toBe(reason)
   })
 
-  test('a peer behind NAT is reached through its relay', async () => {
+  it('a peer behind NAT is reached through its relay', async () => {
     const relay = await startPeer({ relay: true })
     const hidden = await startPeer({ listen: [`${relay.address}/p2p-circuit`] })
     await client.connect([relay.address])
@@ -155,7 +155,7 @@ describe('opening streams', () => {
   })
 })
 
-test("addresses are found in libp2p's own Kademlia DHT", async () => {
+it("addresses are found in libp2p's own Kademlia DHT", async () => {
   const servers = await Promise.all(
     Array.from({ length: 3 }, () =>
       createLibp2p({

@@ -1,16 +1,16 @@
 import { peerIdFromString } from '@libp2p/peer-id'
 import fc from 'fast-check'
-import { expect, test } from 'vitest'
+import { expect, it } from 'vitest'
 import { hex, toHex, vector } from '../../fixtures/vectors.ts'
 import { parsePeerId, peerIdBytes, peerIdFromBytes, peerIdFromText } from './peer-id.ts'
 
-test("the id of an RSA key equals hivemind's", () => {
+it("the id of an RSA key equals hivemind's", () => {
   const { peer_id, peer_id_hex } = vector('rsa/peer_id')
   expect(toHex(peerIdBytes(parsePeerId(peer_id)))).toBe(peer_id_hex)
   expect(peerIdFromBytes(hex(peer_id_hex))).toBe(peer_id)
 })
 
-test('agrees with libp2p on ids of RSA and Ed25519 keys', () => {
+it('agrees with libp2p on ids of RSA and Ed25519 keys', () => {
   const id = fc.oneof(
     fc.uint8Array({ minLength: 32, maxLength: 32 }).map((hash) => [0x12, 32, ...hash]),
     fc.uint8Array({ minLength: 32, maxLength: 32 }).map((key) => [0x00, 36, 8, 1, 18, 32, ...key]),
@@ -24,7 +24,7 @@ test('agrees with libp2p on ids of RSA and Ed25519 keys', () => {
   fc.assert(property)
 })
 
-test.each([
+it.each([
   '',
   'Qm',
   'not a peer id at all, but of about the right length',
@@ -36,7 +36,7 @@ test.each([
   expect(() => parsePeerId(text)).toThrow(/is not a peer id/)
 })
 
-test('bytes that are not a multihash of a key are refused', () => {
+it('bytes that are not a multihash of a key are refused', () => {
   for (const bytes of [
     [],
     [0x12],

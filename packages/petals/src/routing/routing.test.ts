@@ -1,5 +1,5 @@
 import fc from 'fast-check'
-import { describe, expect, test } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import { vectorsOf } from '../../fixtures/vectors.ts'
 import { rangeLength } from '../blocks/block-range.ts'
 import { missingBlocks, type Span } from '../blocks/spans.ts'
@@ -27,7 +27,7 @@ const span = (index: number, start: number, end: number, server: Partial<Span['s
 const shape = (route: readonly Span[] | undefined) => route?.map(({ peer, start, end }) => [peer, start, end])
 
 describe('the latency graph', () => {
-  test.each(vectorsOf('routing/'))('$id, as Petals computes it', (vector) => {
+  it.each(vectorsOf('routing/'))('$id, as Petals computes it', (vector) => {
     const peers: PeerId[] = vector.servers.map(({ peer }: { peer: string }) => parsePeerId(peer))
     const spans: Span[] = vector.servers.map((server: Record<string, never>, i: number) => ({
       peer: peers[i]!,
@@ -76,7 +76,7 @@ describe('the latency graph', () => {
     expect(at).toBe(12)
   }
 
-  test('both policies find a route exactly if no block is missing; the shortest has no more hops', () => {
+  it('both policies find a route exactly if no block is missing; the shortest has no more hops', () => {
     const property = fc.property(anySpans, (tuples) => {
       const spans = built(tuples)
       const blocks = { start: 0, end: 12 }
@@ -93,7 +93,7 @@ describe('the latency graph', () => {
     fc.assert(property, { numRuns: 500 })
   })
 
-  test('no other route of the same graph is faster', () => {
+  it('no other route of the same graph is faster', () => {
     const overhead = 0.018
     const everyRoute = function* (
       spans: readonly Span[],
@@ -120,7 +120,7 @@ describe('the latency graph', () => {
     fc.assert(property, { numRuns: 200 })
   })
 
-  test('a server that announces infinite speed gains no more than others can', () => {
+  it('a server that announces infinite speed gains no more than others can', () => {
     const spans = [span(0, 0, 12, { inferenceRps: 1e6 }), span(1, 0, 12, { inferenceRps: 100 })]
     const clientRtts = new Map([
       [peerOf(0), Infinity],
@@ -133,7 +133,7 @@ describe('the latency graph', () => {
 })
 
 describe('bans', () => {
-  test('double with each failure after a ban has expired; one success clears the record', () => {
+  it('double with each failure after a ban has expired; one success clears the record', () => {
     let now = 0
     const bans = new BanList(15_000, () => now)
     expect(bans.reportFailure(peerOf(0))).toBe(true)
@@ -150,7 +150,7 @@ describe('bans', () => {
     expect(bans.remainingMs(peerOf(0))).toBe(15_000)
   })
 
-  test('a pause does not count as a failure', () => {
+  it('a pause does not count as a failure', () => {
     let now = 0
     const bans = new BanList(15_000, () => now)
     bans.pause(peerOf(0))
@@ -160,7 +160,7 @@ describe('bans', () => {
   })
 })
 
-test.each<[unknown, string]>([
+it.each<[unknown, string]>([
   [new ConnectionLostError('gone'), 'server'],
   [new RpcError('m', ''), 'server'],
   [new RpcError('m', 'CUDA error'), 'server'],
@@ -180,7 +180,7 @@ test.each<[unknown, string]>([
 })
 
 describe('candidates', () => {
-  test('are filtered by allowed and blocked servers, and by the adapter', () => {
+  it('are filtered by allowed and blocked servers, and by the adapter', () => {
     const spans = [
       span(0, 0, 1),
       span(1, 0, 1, { adapters: ['lora'] }),
@@ -193,7 +193,7 @@ describe('candidates', () => {
     expect(peers({ blocked: new Set([peerOf(1)]), adapter: 'lora' })).toEqual([peerOf(2)])
   })
 
-  test('a banned server keeps the blocks that no other server holds', () => {
+  it('a banned server keeps the blocks that no other server holds', () => {
     const spans = [span(0, 0, 6), span(1, 2, 4), span(2, 5, 8)]
     const left = withoutUnwanted(spans, 8, (peer) => peer === peerOf(0))
     expect(shape(left)).toEqual([
@@ -205,7 +205,7 @@ describe('candidates', () => {
     expect(withoutUnwanted(spans, 8, () => false)).toBe(spans)
   })
 
-  test('of a flooded record, the servers with evidence are kept', () => {
+  it('of a flooded record, the servers with evidence are kept', () => {
     const spans = Array.from({ length: 10_000 }, (_, i) => span(i, 0, 1))
     const kept = limitSpans(spans, (peer) => (peer === peerOf(9876) ? 1 : 0))
     expect(kept).toHaveLength(maxCandidates)
@@ -221,7 +221,7 @@ describe('round trips', () => {
     now: () => 0,
   })
 
-  test('are smoothed, and expire after five minutes', async () => {
+  it('are smoothed, and expire after five minutes', async () => {
     let now = 0
     const answers = [100, 200]
     const trips = new RoundTrips({
@@ -238,7 +238,7 @@ describe('round trips', () => {
     expect(trips.seconds().size).toBe(0)
   })
 
-  test('are infinite for a server that does not answer, until it answers', async () => {
+  it('are infinite for a server that does not answer, until it answers', async () => {
     let dead = true
     const trips = new RoundTrips({
       dht: dhtWith(() => (dead ? Promise.reject(new ConnectionLostError('gone')) : Promise.resolve(50))),
@@ -251,7 +251,7 @@ describe('round trips', () => {
     expect(trips.seconds().get(peerOf(0))).toBeCloseTo(0.05)
   })
 
-  test('ask the server itself if its DHT node refuses the call', async () => {
+  it('ask the server itself if its DHT node refuses the call', async () => {
     const refusal = new PeerUnreachableError('refused', { unsupportedProtocol: 'DHTProtocol.rpc_ping' })
     const dht = dhtWith(() => Promise.reject(refusal))
     const behindRelay = new RoundTrips({ dht, probe: async () => {}, pingTimeoutMs: 100 })
@@ -263,7 +263,7 @@ describe('round trips', () => {
     expect(daemonOnly.seconds().get(peerOf(0))).toBe(Infinity)
   })
 
-  test('a relayed server that refuses the call has answered the ping', async () => {
+  it('a relayed server that refuses the call has answered the ping', async () => {
     const refusal = new PeerUnreachableError('refused', { unsupportedProtocol: 'DHTProtocol.rpc_ping' })
     const trips = new RoundTrips({ dht: dhtWith(() => Promise.reject(refusal)), pingTimeoutMs: 100 })
     await trips.measure([peerOf(0)])

@@ -1,5 +1,5 @@
 import { MissingBlocksError, silentLogger } from '@petals-chat/engine'
-import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import type { BlockDirectory } from '../blocks/block-directory.ts'
 import type { AnnouncedSpan, Span } from '../blocks/spans.ts'
 import type { DhtClient } from '../dht/dht-client.ts'
@@ -74,14 +74,14 @@ const peersOf = async (options?: Parameters<Router['route']>[1]): Promise<readon
   (await router.route(whole, options)).map(({ peer }) => peer)
 
 describe('routes', () => {
-  test('the first route uses round trips if there is a choice', async () => {
+  it('the first route uses round trips if there is a choice', async () => {
     directory.hold(a, 0, 4)
     directory.hold(b, 0, 4)
     pings.set(a, 400).set(b, 10)
     await expect(peersOf()).resolves.toEqual([b])
   })
 
-  test('the first route does not wait for slow round trips', async () => {
+  it('the first route does not wait for slow round trips', async () => {
     directory.hold(a, 0, 4)
     directory.hold(b, 0, 4)
     const startedAt = performance.now()
@@ -91,7 +91,7 @@ describe('routes', () => {
     expect(performance.now() - startedAt).toBeLessThan(4000)
   })
 
-  test('servers with too little free KV cache are avoided', async () => {
+  it('servers with too little free KV cache are avoided', async () => {
     directory.hold(a, 0, 4, { cacheTokensLeft: 100, inferenceRps: 1000 })
     directory.hold(b, 0, 4, { cacheTokensLeft: 100_000, inferenceRps: 100 })
     pings.set(a, 10).set(b, 10)
@@ -99,7 +99,7 @@ describe('routes', () => {
     await expect(peersOf({ cacheTokens: 13 })).resolves.toEqual([b])
   })
 
-  test('only allowed servers with the adapter are used', async () => {
+  it('only allowed servers with the adapter are used', async () => {
     directory.hold(a, 0, 4)
     directory.hold(b, 0, 4, { adapters: ['lora'] })
     await using allowing = make({ allowed: new Set([b]) })
@@ -112,7 +112,7 @@ describe('routes', () => {
     )
   })
 
-  test('the shortest policy takes the fewest hops', async () => {
+  it('the shortest policy takes the fewest hops', async () => {
     directory.hold(a, 0, 2, { inferenceRps: 1e5 })
     directory.hold(b, 2, 4, { inferenceRps: 1e5 })
     directory.hold(c, 0, 4, { inferenceRps: 1 })
@@ -121,7 +121,7 @@ describe('routes', () => {
     await expect(peersOf({ policy: 'shortest' })).resolves.toEqual([c])
   })
 
-  test('ten thousand forged servers do not hide the real ones', async () => {
+  it('ten thousand forged servers do not hide the real ones', async () => {
     for (let i = 10; i < 10_010; i++) directory.hold(peerOf(i), 0, 4, { inferenceRps: 1e6 })
     directory.hold(a, 0, 2, { inferenceRps: 100 })
     directory.hold(b, 2, 4, { inferenceRps: 100 })
@@ -133,7 +133,7 @@ describe('routes', () => {
 })
 
 describe('missing blocks', () => {
-  test('are named in an error that says what the user can do', async () => {
+  it('are named in an error that says what the user can do', async () => {
     directory.hold(a, 0, 1)
     directory.hold(b, 3, 4)
     const failure = await router.route(whole).catch((error: unknown) => error)
@@ -144,7 +144,7 @@ describe('missing blocks', () => {
     )
   })
 
-  test('are looked up again before the error, unless the directory is fresh', async () => {
+  it('are looked up again before the error, unless the directory is fresh', async () => {
     directory.ageMs = 10_000
     directory.onRefresh = () => directory.hold(a, 0, 4)
     await expect(peersOf()).resolves.toEqual([a])
@@ -154,7 +154,7 @@ describe('missing blocks', () => {
     expect(directory.refreshes).toBe(1)
   })
 
-  test('a route over a part of the model needs only its blocks', async () => {
+  it('a route over a part of the model needs only its blocks', async () => {
     directory.hold(a, 1, 3)
     await expect(router.route({ start: 1, end: 3 })).resolves.toMatchObject([{ peer: a, start: 1, end: 3 }])
   })
@@ -167,7 +167,7 @@ describe('failures', () => {
     pings.set(a, 10).set(b, 10)
   })
 
-  test('the next route avoids the server', async () => {
+  it('the next route avoids the server', async () => {
     await expect(peersOf()).resolves.toEqual([a])
     router.reportFailure(a, gone)
     await expect(peersOf()).resolves.toEqual([b])
@@ -179,7 +179,7 @@ describe('failures', () => {
     await expect(peersOf()).resolves.toEqual([a])
   })
 
-  test('of this client ban no server', async () => {
+  it('of this client ban no server', async () => {
     router.reportFailure(
       a,
       new RpcError('m', 'Maximum length exceeded: prefix 1 + current 2 exceeds pre-allocated maximum 2'),
@@ -187,18 +187,18 @@ describe('failures', () => {
     await expect(peersOf()).resolves.toEqual([a])
   })
 
-  test('a full server is avoided for a while', async () => {
+  it('a full server is avoided for a while', async () => {
     router.reportFailure(a, new RpcError('m', 'Could not allocate 1 bytes immediately: out of memory'))
     await expect(peersOf()).resolves.toEqual([b])
   })
 
-  test('if all servers have failed, they are tried again', async () => {
+  it('if all servers have failed, they are tried again', async () => {
     router.reportFailure(a, gone)
     router.reportFailure(b, gone)
     await expect(peersOf()).resolves.toEqual([a])
   })
 
-  test('the DHT is asked when the last server of a block fails, or when a server has moved', async () => {
+  it('the DHT is asked when the last server of a block fails, or when a server has moved', async () => {
     directory.ageMs = 10_000
     router.reportFailure(a, gone)
     expect(directory.refreshes).toBe(0)
@@ -208,7 +208,7 @@ describe('failures', () => {
     expect(directory.refreshes).toBe(2)
   })
 
-  test('new servers are looked up before failed ones are tried again', async () => {
+  it('new servers are looked up before failed ones are tried again', async () => {
     directory.ageMs = 10_000
     directory.onRefresh = () => directory.hold(c, 0, 4)
     pings.set(c, 10)
@@ -222,14 +222,14 @@ describe('failures', () => {
     ).resolves.toEqual([c])
   })
 
-  test('of two failed servers, the one that failed earlier is tried first', async () => {
+  it('of two failed servers, the one that failed earlier is tried first', async () => {
     router.reportFailure(a, gone)
     router.reportFailure(b, gone)
     await expect(peersOf({ avoid: new Map([[a, 1]]) })).resolves.toEqual([b])
     await expect(peersOf({ avoid: new Map([[b, 1]]) })).resolves.toEqual([a])
   })
 
-  test('late servers are preferred to failed ones, and failed ones to unreachable ones', async () => {
+  it('late servers are preferred to failed ones, and failed ones to unreachable ones', async () => {
     const late = new DeadlineExceededError('A step', 2000)
     const wrong = new RpcError('m', 'CUDA error')
     router.reportFailure(a, gone)
@@ -254,12 +254,12 @@ describe('failures', () => {
     expect((await third.route(whole)).map(({ peer }) => peer)).toEqual([a])
   })
 
-  test('lateness does not double the ban', async () => {
+  it('lateness does not double the ban', async () => {
     for (let i = 0; i < 5; i++) router.reportFailure(a, new DeadlineExceededError('A step', 2000))
     expect(router.status()[0]!.bannedForMs).toBeLessThanOrEqual(15_000)
   })
 
-  test('the status includes failures and answers since the last ping', async () => {
+  it('the status includes failures and answers since the last ping', async () => {
     await router.check()
     const life = () => router.status().map(({ alive, rttSeconds }) => [alive, rttSeconds])
     expect(life()).toEqual([
@@ -276,7 +276,7 @@ describe('failures', () => {
     expect(life()[0]).toEqual([true, 0.01])
   })
 
-  test('aliveAt is undefined unless every block has had a server that answered', async () => {
+  it('aliveAt is undefined unless every block has had a server that answered', async () => {
     directory.spans = []
     directory.hold(a, 0, 2)
     expect(router.aliveAt([0, 1])).toBeUndefined()
@@ -286,14 +286,14 @@ describe('failures', () => {
     expect(router.aliveAt([1, 2])).toBeUndefined()
   })
 
-  test('a check pings every server except those that answered recently', async () => {
+  it('a check pings every server except those that answered recently', async () => {
     await router.check()
     expect(pinged.toSorted()).toEqual([a, b].toSorted())
     await router.check()
     expect(pinged).toHaveLength(2)
   })
 
-  test('failures are logged with the error', async () => {
+  it('failures are logged with the error', async () => {
     const logged: object[] = []
     const warn = (fields: object): void => void logged.push(fields)
     await using logging = make({ logger: { ...silentLogger, warn } })
@@ -301,7 +301,7 @@ describe('failures', () => {
     expect(logged).toEqual([{ peer: a, err: gone, bannedForMs: 15_000 }])
   })
 
-  test('servers that the caller avoids are avoided if possible', async () => {
+  it('servers that the caller avoids are avoided if possible', async () => {
     await expect(peersOf({ avoid: new Map([[a, 1]]) })).resolves.toEqual([b])
     await expect(
       peersOf({
@@ -323,7 +323,7 @@ describe('provenOnly', () => {
     directory.hold(b, 2, 4)
   })
 
-  test('finds and takes the servers that answer among all announced ones', async () => {
+  it('finds and takes the servers that answer among all announced ones', async () => {
     const quiet = { ...dht, hasAnswered: () => false }
     await using searching = make({ dht: quiet })
     pings.set(a, 900).set(b, 900)
@@ -332,18 +332,18 @@ describe('provenOnly', () => {
     expect(pinged.length).toBeLessThan(crowd + 20)
   })
 
-  test('does not search if servers are known to be alive', async () => {
+  it('does not search if servers are known to be alive', async () => {
     pings.set(a, 900).set(b, 900)
     await expect(peersOf({ provenOnly: true, policy: 'shortest' })).resolves.toEqual([a, b])
     expect(pinged.length).toBeLessThan(20)
   })
 
-  test('prefers a server that failed to one that does not exist', async () => {
+  it('prefers a server that failed to one that does not exist', async () => {
     pings.set(a, 900).set(b, 900)
     await expect(peersOf({ provenOnly: true, avoid: new Map([[a, 1]]) })).resolves.toEqual([a, b])
   })
 
-  test('leaves blocks without a living server to the servers that announce them', async () => {
+  it('leaves blocks without a living server to the servers that announce them', async () => {
     pings.set(a, 900)
     const [first, second] = await peersOf({ provenOnly: true })
     expect(first).toBe(a)
@@ -351,7 +351,7 @@ describe('provenOnly', () => {
   })
 })
 
-test('servers of each part of the model are pinged, unpinged ones first', async () => {
+it('servers of each part of the model are pinged, unpinged ones first', async () => {
   for (let i = 0; i < 20; i++) directory.hold(peerOf(i), i % 4, (i % 4) + 1)
   for (let i = 0; i < 20; i++) pings.set(peerOf(i), 5)
   await router.route(whole)

@@ -1,12 +1,12 @@
 import fc from 'fast-check'
-import { expect, test } from 'vitest'
+import { expect, it } from 'vitest'
 import { hex, toHex, vector } from '../../fixtures/vectors.ts'
 import { ProtocolError } from '../errors.ts'
 import { decodeFrameHeader, encodeFrameHeader, endOfInput, frameHeaderBytes, markers } from './framing.ts'
 
 const headerOf = (id: string): Uint8Array => hex(vector(id).hex).subarray(0, frameHeaderBytes)
 
-test('frames recorded from hivemind', () => {
+it('frames recorded from hivemind', () => {
   expect(toHex(endOfInput)).toBe(vector('stream/end').hex)
   expect(decodeFrameHeader(headerOf('stream/error'), 0)).toEqual({ marker: markers.endOrError, length: 6 })
   expect(decodeFrameHeader(headerOf('stream/error_empty'), 0)).toEqual({
@@ -23,14 +23,14 @@ test('frames recorded from hivemind', () => {
   })
 })
 
-test('decoding is the inverse of encoding', () => {
+it('decoding is the inverse of encoding', () => {
   const property = fc.property(fc.constantFrom(0, 1), fc.nat(60_000), (marker, length) => {
     expect(decodeFrameHeader(encodeFrameHeader({ marker, length }), 60_000)).toEqual({ marker, length })
   })
   fc.assert(property)
 })
 
-test('a length of 2^63 - 1 or above the limit, and an unknown marker, are refused', () => {
+it('a length of 2^63 - 1 or above the limit, and an unknown marker, are refused', () => {
   expect(() => decodeFrameHeader(hex('007fffffffffffffff'), 2 ** 40)).toThrow(/9223372036854775807 bytes/)
   expect(() => decodeFrameHeader(hex('000000000000000101'), 256)).toThrow(ProtocolError)
   expect(() => decodeFrameHeader(hex('0100000000000f0000'), 2 ** 30)).toThrow(/at most 65536/)

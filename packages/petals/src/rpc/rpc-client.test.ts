@@ -1,4 +1,4 @@
-import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { ProtocolError } from '../errors.ts'
 import { createLibp2pTransport } from '../p2p/libp2p-transport.ts'
 import type { SwarmTransport } from '../p2p/swarm-transport.ts'
@@ -37,17 +37,17 @@ describe('unary', () => {
   const call = (text: string, timeoutMs = 5000): Promise<string> =>
     rpc.unary(server.id, method, text, { timeoutMs })
 
-  test('returns the answer to a request', async () => {
+  it('returns the answer to a request', async () => {
     await serveUnary(server, method.name, async (data) => Buffer.from(`${Buffer.from(data)}!`))
     await expect(call('hello')).resolves.toBe('hello!')
   })
 
-  test('supports an empty request and an empty answer', async () => {
+  it('supports an empty request and an empty answer', async () => {
     await serveUnary(server, method.name, async (data) => data)
     await expect(call('')).resolves.toBe('')
   })
 
-  test("the handler's exception is an RpcError", async () => {
+  it("the handler's exception is an RpcError", async () => {
     await serveUnary(server, method.name, () => Promise.reject(new Error("KeyError('nope')")))
     await expect(call('x')).rejects.toMatchObject({
       name: 'RpcError',
@@ -57,12 +57,12 @@ describe('unary', () => {
     })
   })
 
-  test('a megabyte of error text is truncated', async () => {
+  it('a megabyte of error text is truncated', async () => {
     await serveUnary(server, method.name, () => Promise.reject(new Error('x'.repeat(1_000_000))))
     await expect(call('x')).rejects.toMatchObject({ name: 'RpcError', remoteMessage: 'x'.repeat(1000) })
   })
 
-  test('a silent server is reset at the deadline', async () => {
+  it('a silent server is reset at the deadline', async () => {
     const cancelled = Promise.withResolvers<void>()
     await server.handle(method.name, async (stream) => {
       await readLengthPrefixed((length) => stream.read(length), 1e6)
@@ -76,7 +76,7 @@ describe('unary', () => {
     await cancelled.promise
   })
 
-  test('a server that sends one byte at a time does not extend the deadline', async () => {
+  it('a server that sends one byte at a time does not extend the deadline', async () => {
     await server.handle(method.name, async (stream) => {
       await stream.write(Uint8Array.of(0xff, 0xff, 0x7f))
       for (let i = 0; i < 100; i++) {
@@ -87,7 +87,7 @@ describe('unary', () => {
     await expect(call('x', 500)).rejects.toMatchObject({ name: 'DeadlineExceededError' })
   })
 
-  test('a stream that is closed without an answer rejects with possible causes', async () => {
+  it('a stream that is closed without an answer rejects with possible causes', async () => {
     await server.handle(method.name, async (stream) => {
       await readLengthPrefixed((length) => stream.read(length), 1e6)
     })
@@ -96,7 +96,7 @@ describe('unary', () => {
     )
   })
 
-  test.each([
+  it.each([
     [
       'another call id',
       (callId: Uint8Array) => encodeUnaryEnvelope({ callId: callId.map((b) => b ^ 1), response: callId }),
@@ -115,7 +115,7 @@ describe('unary', () => {
     await expect(call('x')).rejects.toMatchObject({ name: 'ProtocolError', peer: server.id })
   })
 
-  test('an answer that announces more than 4 MiB is refused', async () => {
+  it('an answer that announces more than 4 MiB is refused', async () => {
     await server.handle(method.name, async (stream) => {
       await stream.write(Uint8Array.of(0x81, 0x80, 0x80, 0x02))
       await silence()
@@ -123,11 +123,11 @@ describe('unary', () => {
     await expect(call('x')).rejects.toThrow(/more than 4194304 bytes/)
   })
 
-  test('a request of more than 4 MiB is refused before it is sent: the server would be silent', async () => {
+  it('a request of more than 4 MiB is refused before it is sent: the server would be silent', async () => {
     await expect(call('x'.repeat(4 * 1024 * 1024))).rejects.toThrow(/too long for a unary call/)
   })
 
-  test('the abort reason passes through unchanged', async () => {
+  it('the abort reason passes through unchanged', async () => {
     await serveUnary(server, method.name, silence)
     const reason = new Error('the user left')
     const controller = new AbortController()
@@ -138,7 +138,7 @@ describe('unary', () => {
 })
 
 describe('streaming', () => {
-  test('requests and responses arrive in order, each side at its own pace', async () => {
+  it('requests and responses arrive in order, each side at its own pace', async () => {
     await serveStream(server, method.name, async (call) => {
       for (let request = await call.next(); request; request = await call.next()) await call.respond(request)
     })
@@ -150,7 +150,7 @@ describe('streaming', () => {
     await expect(stream.receive()).rejects.toMatchObject({ name: 'ConnectionLostError', clean: true })
   })
 
-  test.each(['boom', "'boom'", ''])("an error frame with text '%s' is an RpcError", async (text) => {
+  it.each(['boom', "'boom'", ''])("an error frame with text '%s' is an RpcError", async (text) => {
     await serveStream(server, method.name, async (call) => {
       await call.next()
       throw new Error(text)
@@ -164,7 +164,7 @@ describe('streaming', () => {
     })
   })
 
-  test.each([
+  it.each([
     ['an announcement of 2^63 - 1 bytes', Buffer.from('007fffffffffffffff', 'hex')],
     ['an unknown marker', Buffer.from('070000000000000001', 'hex')],
     [
@@ -182,13 +182,13 @@ describe('streaming', () => {
     await reset.promise
   })
 
-  test("a message longer than the caller's limit is refused", async () => {
+  it("a message longer than the caller's limit is refused", async () => {
     await serveStream(server, method.name, (call) => call.respond(Buffer.alloc(1001)))
     await using stream = await rpc.openStream(server.id, method)
     await expect(stream.receive({ maxBytes: 1000 })).rejects.toThrow(/1001 bytes/)
   })
 
-  test('disposing before the end cancels the call on the server', async () => {
+  it('disposing before the end cancels the call on the server', async () => {
     const cancelled = Promise.withResolvers<void>()
     await serveStream(server, method.name, async (call) => {
       await call.next()
@@ -201,7 +201,7 @@ describe('streaming', () => {
     await cancelled.promise
   })
 
-  test('abort throws its reason to the receiver', async () => {
+  it('abort throws its reason to the receiver', async () => {
     await serveStream(server, method.name, async (call) => {
       await call.next()
     })

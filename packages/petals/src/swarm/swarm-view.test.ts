@@ -7,7 +7,7 @@ import {
   type ModelSource,
   type SwarmView,
 } from '@petals-chat/engine'
-import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { petalsModelSchema, swarmConfigSchema, type SwarmConfigInput } from '../config.ts'
 import { ModelLocator } from './model-locator.ts'
 import { ModelSwarms } from './model-swarms.ts'
@@ -50,7 +50,7 @@ function openView(
 }
 
 describe('the view of a swarm', () => {
-  test('shows blocks, servers and round trips of a model that is not loaded', async () => {
+  it('shows blocks, servers and round trips of a model that is not loaded', async () => {
     const first = await swarm.addServer(0, 4, { version: '2.3.0.dev2', adapters: ['o/lora'] })
     await swarm.addServer(3, 6)
     const { models } = await openView().view.status()
@@ -80,18 +80,18 @@ describe('the view of a swarm', () => {
     })
   })
 
-  test('reports the free cache of a server in tokens of a session', async () => {
+  it('reports the free cache of a server in tokens of a session', async () => {
     const server = await swarm.addServer(0, 6)
     server.announce([swarm.dht], { cacheTokensLeft: 49_163 })
     expect((await openView().view.status()).models[0]!.servers[0]!.cacheTokensLeft).toBe(4096)
   })
 
-  test('is public if an initial peer belongs to petals.dev', async () => {
+  it('is public if an initial peer belongs to petals.dev', async () => {
     expect(openView().view.isPublic).toBe(false)
     expect(openView([spec], { initialPeers: 'public' }).view.isPublic).toBe(true)
   })
 
-  test('reports missing blocks', async () => {
+  it('reports missing blocks', async () => {
     await swarm.addServer(1, 3)
     const [model] = (await openView().view.status()).models
     expect(model).toMatchObject({
@@ -102,7 +102,7 @@ describe('the view of a swarm', () => {
     expect(model!.bottleneck).toEqual({ block: 0, replicas: 0, throughput: 0 })
   })
 
-  test('does not count a dead server whose announcement has not expired', async () => {
+  it('does not count a dead server whose announcement has not expired', async () => {
     await swarm.addServer(0, 6)
     const gone = await swarm.addServer(0, 3)
     await gone[Symbol.asyncDispose]()
@@ -115,7 +115,7 @@ describe('the view of a swarm', () => {
     ])
   })
 
-  test('reports at the next request that the last server of some blocks has died', async () => {
+  it('reports at the next request that the last server of some blocks has died', async () => {
     await swarm.addServer(0, 3)
     const last = await swarm.addServer(3, 6)
     const { view } = openView()
@@ -129,20 +129,20 @@ describe('the view of a swarm', () => {
     })
   })
 
-  test('does not count the daemon that outlives a killed server', async () => {
+  it('does not count the daemon that outlives a killed server', async () => {
     const server = await swarm.addServer(0, 6)
     await server.endBehindItsDaemon()
     const [model] = (await openView().view.status()).models
     expect(model).toMatchObject({ servable: false, missingBlocks: [0, 1, 2, 3, 4, 5] })
   })
 
-  test('counts only servers that the configuration allows', async () => {
+  it('counts only servers that the configuration allows', async () => {
     const blocked = await swarm.addServer(0, 6)
     const [model] = (await openView([spec], { blockedServers: [blocked.peer.id] }).view.status()).models
     expect(model).toMatchObject({ servable: false, servers: [{ peer: blocked.peer.id }] })
   })
 
-  test("uses what servers have registered if the files can't be read", async () => {
+  it("uses what servers have registered if the files can't be read", async () => {
     await swarm.addServer(0, 6)
     const unreachable = async (): Promise<never> => {
       throw new ModelUnavailableError('The Hub can not be reached.')
@@ -168,7 +168,7 @@ describe('the view of a swarm', () => {
     expect(models[2]).toMatchObject({ servable: false, problem: 'The Hub can not be reached.' })
   })
 
-  test('shows all registered models if none is configured', async () => {
+  it('shows all registered models if none is configured', async () => {
     await swarm.addServer(0, 6)
     const { view } = openView([])
     expect(await view.status()).toEqual({ models: [] })
@@ -183,7 +183,7 @@ describe('the view of a swarm', () => {
     expect((await view.status()).models).toMatchObject([{ id: dhtPrefix, blocks: 6, servable: true }])
   })
 
-  test('reports why no peer can be reached', async () => {
+  it('reports why no peer can be reached', async () => {
     const address = '/ip4/127.0.0.1/tcp/1/p2p/QmedTaZXmULqwspJXz44SsPZyTNKxhnnFvYRajfH7MGhCY'
     const [model] = (await openView([spec], { initialPeers: [address] }).view.status()).models
     expect(model).toMatchObject({
@@ -200,7 +200,7 @@ describe('the view of a swarm', () => {
     expect(problem).toMatch(words)
   })
 
-  test('reports no missing blocks when no peer can be asked', async () => {
+  it('reports no missing blocks when no peer can be asked', async () => {
     const server = await swarm.addServer(0, 6)
     const { view, swarms, connector } = openView()
     expect((await view.status()).models[0]).toMatchObject({ reachable: true, servable: true })
@@ -227,7 +227,7 @@ describe('the view of a swarm', () => {
 })
 
 describe('the status of a model', () => {
-  test('is unavailable, degraded or ready, depending on its servers', async () => {
+  it('is unavailable, degraded or ready, depending on its servers', async () => {
     const { swarms, connector, view } = openView()
     const model = swarms.of({ dhtPrefix, numBlocks: 6 }, await connector.get())
     const first = await swarm.addServer(0, 6)

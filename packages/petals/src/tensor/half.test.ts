@@ -1,10 +1,10 @@
 import fc from 'fast-check'
-import { describe, expect, test } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import { hex, toHex, vector } from '../../fixtures/vectors.ts'
 import { fromBfloat16, fromFloat16, roundToFloat16, toBfloat16, toFloat16 } from './half.ts'
 import { bytesOf, float32View } from './tensor.ts'
 
-test.each([
+it.each([
   ['rounding/bfloat16', toBfloat16],
   ['rounding/float16', toFloat16],
 ] as const)('%s rounds as PyTorch does', (id, convert) => {
@@ -16,7 +16,7 @@ describe.each([
   ['float16', fromFloat16, toFloat16],
   ['bfloat16', fromBfloat16, toBfloat16],
 ] as const)('%s', (_name, widen, narrow) => {
-  test('every bit pattern but NaN survives widening and rounding back', () => {
+  it('every bit pattern but NaN survives widening and rounding back', () => {
     const all = Uint16Array.from({ length: 65536 }, (_, i) => i)
     const wide = widen(all)
     const back = narrow(wide)
@@ -24,11 +24,11 @@ describe.each([
     expect(Array.from(changed)).toEqual([])
   })
 
-  test('NaN stays NaN', () => {
+  it('NaN stays NaN', () => {
     expect(widen(narrow(Float32Array.of(NaN)))[0]).toBeNaN()
   })
 
-  test('rounds to the nearest value, ties to even', () => {
+  it('rounds to the nearest value, ties to even', () => {
     const property = fc.property(fc.float({ noNaN: true }), (value) => {
       const [pattern] = narrow(Float32Array.of(value))
       const [chosen] = widen(Uint16Array.of(pattern!))
@@ -47,7 +47,7 @@ describe.each([
   })
 })
 
-test('roundToFloat16 agrees with the bulk conversion', () => {
+it('roundToFloat16 agrees with the bulk conversion', () => {
   fc.assert(
     fc.property(fc.float({ noNaN: true }), (value) => {
       expect(roundToFloat16(value)).toBe(fromFloat16(toFloat16(Float32Array.of(value)))[0])

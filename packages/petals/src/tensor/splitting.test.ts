@@ -1,5 +1,5 @@
 import fc from 'fast-check'
-import { expect, test } from 'vitest'
+import { expect, it } from 'vitest'
 import { toHex, vector } from '../../fixtures/vectors.ts'
 import { ProtocolError } from '../errors.ts'
 import { encodeTensor } from './codecs/index.ts'
@@ -8,7 +8,7 @@ import { emptyTensor, floatTensor } from './tensor.ts'
 
 const values = Float32Array.from({ length: 10 }, (_, i) => i)
 
-test('splits like split_for_streaming', () => {
+it('splits like split_for_streaming', () => {
   const parts = [...splitTensor(encodeTensor(floatTensor(values, [1, 2, 5])), 16)]
   expect(parts.map(({ buffer }) => buffer.byteLength)).toEqual([16, 16, 8])
   expect(parts.map(({ chunks, dtype }) => ({ chunks, dtype }))).toEqual([
@@ -19,13 +19,13 @@ test('splits like split_for_streaming', () => {
   expect(vector('tensor/split').value).toHaveLength(3)
 })
 
-test('an empty tensor is one part with 0 chunks', () => {
+it('an empty tensor is one part with 0 chunks', () => {
   const parts = [...splitTensor(encodeTensor(emptyTensor('float32')))]
   expect(parts).toHaveLength(1)
   expect(parts[0]).toMatchObject({ chunks: 0, size: [0] })
 })
 
-test('joining is the inverse of splitting, for any tensors and any part size', () => {
+it('joining is the inverse of splitting, for any tensors and any part size', () => {
   const tensors = fc.array(fc.uint8Array({ maxLength: 100 }), { maxLength: 5 })
   const property = fc.property(tensors, fc.integer({ min: 1, max: 120 }), (buffers, partBytes) => {
     const encoded = buffers.map((buffer, i) => ({
@@ -42,7 +42,7 @@ test('joining is the inverse of splitting, for any tensors and any part size', (
   fc.assert(property)
 })
 
-test('parts without a beginning, or without an end, are refused', () => {
+it('parts without a beginning, or without an end, are refused', () => {
   const part = { buffer: new Uint8Array(8), size: [], dtype: '', compression: 0, chunks: 0 }
   const first = { ...part, dtype: 'float32', size: [4] }
   expect(() => [...joinTensors([part])]).toThrow(ProtocolError)

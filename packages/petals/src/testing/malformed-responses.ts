@@ -1,7 +1,6 @@
 import { encodeFrameHeader, markers } from '../rpc/framing.ts'
-import { encodeTensor } from '../tensor/codecs/index.ts'
+import { encodeTensor, decodeTensor } from '../tensor/codecs/index.ts'
 import { floatTensor, tensorValues } from '../tensor/tensor.ts'
-import { decodeTensor } from '../tensor/codecs/index.ts'
 import { encodeRpcError } from '../wire/p2pd.ts'
 import { decodeExpertResponse, encodeExpertResponse, type TensorMessage } from '../wire/runtime.ts'
 

@@ -1,6 +1,6 @@
 import { decode as referenceDecode, encode as referenceEncode, ExtensionCodec } from '@msgpack/msgpack'
 import fc from 'fast-check'
-import { describe, expect, test } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import { hex, toHex, vector, vectorsOf } from '../../fixtures/vectors.ts'
 import { ProtocolError } from '../errors.ts'
 import { decodeMsgpack } from './msgpack-decode.ts'
@@ -10,13 +10,13 @@ import { DhtDictionary, Float, Tuple, type MsgpackInput } from './msgpack-values
 const peer = 'QmedTaZXmULqwspJXz44SsPZyTNKxhnnFvYRajfH7MGhCY'
 
 describe('bytes recorded from hivemind', () => {
-  test('nil and text', () => {
+  it('nil and text', () => {
     expect(toHex(encodeMsgpack(null))).toBe(vector('msgpack/none').hex)
     expect(toHex(encodeMsgpack(peer))).toBe(vector('msgpack/subkey').hex)
     expect(decodeMsgpack(hex(vector('msgpack/subkey').hex))).toBe(peer)
   })
 
-  test('a tuple of everything', () => {
+  it('a tuple of everything', () => {
     const value = new Tuple([1, 'a', new Tuple([2.5, null]), [true, Uint8Array.of(0, 255)]])
     expect(toHex(encodeMsgpack(value))).toBe(vector('msgpack/tuple').hex)
     expect(decodeMsgpack(hex(vector('msgpack/tuple').hex))).toEqual([
@@ -27,13 +27,13 @@ describe('bytes recorded from hivemind', () => {
     ])
   })
 
-  test('keys of the DHT, with their length headers', () => {
+  it('keys of the DHT, with their length headers', () => {
     for (const { key, preimage_hex } of vectorsOf('dhtid/').filter(({ key }) => key !== undefined)) {
       expect(toHex(encodeMsgpack(key))).toBe(preimage_hex)
     }
   })
 
-  test.each(['serverinfo/minimal', 'serverinfo/full', 'serverinfo/offline'])('%s', (id) => {
+  it.each(['serverinfo/minimal', 'serverinfo/full', 'serverinfo/offline'])('%s', (id) => {
     const [state, throughput, extra] = decodeMsgpack(hex(vector(id).hex)) as [
       number,
       number,
@@ -45,7 +45,7 @@ describe('bytes recorded from hivemind', () => {
     expect([state, throughput, plain]).toEqual(vector(id).decoded)
   })
 
-  test('a dictionary value, both ways', () => {
+  it('a dictionary value, both ways', () => {
     const { hex: bytes, entries } = vector('dht/dictionary')
     const dictionary = decodeMsgpack(hex(bytes)) as DhtDictionary
     expect(dictionary).toBeInstanceOf(DhtDictionary)
@@ -59,13 +59,13 @@ describe('bytes recorded from hivemind', () => {
     expect(toHex(encodeMsgpack(dictionary))).toBe(bytes)
   })
 
-  test('a tensor descriptor is a map', () => {
+  it('a tensor descriptor is a map', () => {
     const descriptor = decodeMsgpack(hex(vector('rpc_info/descriptor').hex)) as ReadonlyMap<string, unknown>
     expect(descriptor.get('size')).toEqual([null, 1, 2048, 576])
     expect(descriptor.get('dtype')).toBe('torch.float32')
   })
 
-  test('metadata of a request', () => {
+  it('metadata of a request', () => {
     const structure = new Tuple([
       new Tuple(['__T0', '__T1', '__T2'].map((name) => Buffer.from(name))),
       new Map(),
@@ -96,21 +96,21 @@ describe('against @msgpack/msgpack', () => {
     ),
   })).value
 
-  test('encodes a value to the same bytes', () => {
+  it('encodes a value to the same bytes', () => {
     const property = fc.property(value, (input) => {
       expect(toHex(encodeMsgpack(input))).toBe(toHex(referenceEncode(input)))
     })
     fc.assert(property)
   })
 
-  test('decodes what it encoded', () => {
+  it('decodes what it encoded', () => {
     const property = fc.property(value, (input) => {
       expect(decodeMsgpack(Uint8Array.from(encodeMsgpack(input)))).toEqual(input)
     })
     fc.assert(property)
   })
 
-  test('tuples are extension 0x40 with an array inside', () => {
+  it('tuples are extension 0x40 with an array inside', () => {
     const extensionCodec = new ExtensionCodec()
     extensionCodec.register({
       type: 0x40,
@@ -124,13 +124,13 @@ describe('against @msgpack/msgpack', () => {
     }
   })
 
-  test('a whole Float is encoded as a float', () => {
+  it('a whole Float is encoded as a float', () => {
     expect(toHex(encodeMsgpack(new Float(1)))).toBe('cb3ff0000000000000')
   })
 })
 
 describe('untrusted input', () => {
-  test('any bytes give a value or a ProtocolError', () => {
+  it('any bytes give a value or a ProtocolError', () => {
     const property = fc.property(fc.uint8Array({ maxLength: 100 }), (bytes) => {
       try {
         decodeMsgpack(bytes)
@@ -141,26 +141,26 @@ describe('untrusted input', () => {
     fc.assert(property, { numRuns: 5000 })
   })
 
-  test('ten thousand nested arrays, or extensions, are refused', () => {
+  it('ten thousand nested arrays, or extensions, are refused', () => {
     expect(() => decodeMsgpack(new Uint8Array(10_000).fill(0x91))).toThrow(/nested deeper/)
     let nested: MsgpackInput = 1
     for (let i = 0; i < 100; i++) nested = new Tuple([nested])
     expect(() => decodeMsgpack(encodeMsgpack(nested))).toThrow(/nested deeper/)
   })
 
-  test('a length beyond the remaining bytes is refused at once', () => {
+  it('a length beyond the remaining bytes is refused at once', () => {
     for (const type of [0xdd, 0xdf, 0xdb, 0xc6, 0xc9]) {
       expect(() => decodeMsgpack(Uint8Array.of(type, 0xff, 0xff, 0xff, 0xff, 0))).toThrow(ProtocolError)
     }
   })
 
-  test('a million empty maps are refused', () => {
+  it('a million empty maps are refused', () => {
     const bytes = new Uint8Array(1_000_005).fill(0x80)
     bytes.set([0xdd, 0, 0x0f, 0x42, 0x40])
     expect(() => decodeMsgpack(bytes)).toThrow(/more than 65536/)
   })
 
-  test('__proto__ is an ordinary key', () => {
+  it('__proto__ is an ordinary key', () => {
     const map = decodeMsgpack(encodeMsgpack(new Map([['__proto__', new Map([['polluted', true]])]])))
     expect(map).toBeInstanceOf(Map)
     expect(({} as { polluted?: boolean }).polluted).toBeUndefined()

@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import protobufjs from 'protobufjs'
 import { readFileSync } from 'node:fs'
-import { describe, expect, test } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import { hex, toHex, vector, vectorsOf } from '../../fixtures/vectors.ts'
 import { ProtocolError } from '../errors.ts'
 import {
@@ -35,7 +35,7 @@ const declared = (file: string, name: string): protobufjs.Type => {
 }
 
 describe('bytes recorded from hivemind', () => {
-  test.each(vectorsOf('tensor/').filter(({ hex, base64 }) => hex ?? base64))('$id', (recorded) => {
+  it.each(vectorsOf('tensor/').filter(({ hex, base64 }) => hex ?? base64))('$id', (recorded) => {
     const bytes = recorded.hex ? hex(recorded.hex) : Buffer.from(recorded.base64, 'base64')
     const message = decodeTensorMessage(bytes)
     expect(message).toMatchObject({
@@ -47,13 +47,13 @@ describe('bytes recorded from hivemind', () => {
     expect(toHex(encodeTensorMessage(message))).toBe(toHex(bytes))
   })
 
-  test('a split tensor', () => {
+  it('a split tensor', () => {
     for (const part of vector('tensor/split').value) {
       expect(toHex(encodeTensorMessage(decodeTensorMessage(hex(part))))).toBe(part)
     }
   })
 
-  test.each([
+  it.each([
     'inference/first_2.2.0.post1',
     'inference/first_HEAD',
     'inference/second_HEAD',
@@ -66,14 +66,14 @@ describe('bytes recorded from hivemind', () => {
     expect(toHex(encodeExpertRequest(request))).toBe(toHex(bytes))
   })
 
-  test('inference/response', () => {
+  it('inference/response', () => {
     const bytes = hex(vector('inference/response').hex)
     const response = decodeExpertResponse(bytes)
     expect(response.tensors).toHaveLength(1)
     expect(toHex(encodeExpertResponse(response))).toBe(toHex(bytes))
   })
 
-  test('rpc_info', () => {
+  it('rpc_info', () => {
     const uid = decodeExpertUid(hex(vector('rpc_info/request').hex))
     expect(toHex(encodeExpertUid(uid))).toBe(vector('rpc_info/request').hex)
     const info = decodeExpertInfo(hex(vector('rpc_info/response').hex))
@@ -81,7 +81,7 @@ describe('bytes recorded from hivemind', () => {
     expect(toHex(encodeExpertInfo(info))).toBe(vector('rpc_info/response').hex)
   })
 
-  test('DHT messages', () => {
+  it('DHT messages', () => {
     expect(toHex(encodePingRequest())).toBe(vector('dht/ping_request_client').hex)
     const ping = decodePingResponse(hex(vector('dht/ping_response').hex))
     expect(ping.dhtTime).toBe(1_900_000_000)
@@ -96,7 +96,7 @@ describe('bytes recorded from hivemind', () => {
     expect(toHex(encodeFindResponse(found))).toBe(vector('dht/find_response').hex)
   })
 
-  test('unary envelopes (after their length prefix of one byte)', () => {
+  it('unary envelopes (after their length prefix of one byte)', () => {
     const request = decodeUnaryEnvelope(hex(vector('unary/request').hex).subarray(1))
     expect(request.call?.method).toBe('DHTProtocol.rpc_find')
     expect(toHex(request.callId)).toBe('000102030405060708090a0b0c0d0e0f')
@@ -113,7 +113,7 @@ describe('bytes recorded from hivemind', () => {
     }
   })
 
-  test('error frames (after their header of nine bytes)', () => {
+  it('error frames (after their header of nine bytes)', () => {
     expect(decodeRpcError(hex(vector('stream/error').hex).subarray(9))).toBe('boom')
     expect(decodeRpcError(hex(vector('stream/error_empty').hex).subarray(9))).toBe('')
     expect(toHex(encodeRpcError('boom'))).toBe(vector('stream/error').hex.slice(18))
@@ -122,7 +122,7 @@ describe('bytes recorded from hivemind', () => {
 })
 
 describe('against the .proto files read by protobufjs', () => {
-  test('required bytes are written even if empty', () => {
+  it('required bytes are written even if empty', () => {
     const call = { peer: new Uint8Array(0), method: 'DHTProtocol.rpc_ping', data: new Uint8Array(0) }
     const bytes = encodeUnaryEnvelope({ callId: new Uint8Array(16), call })
     const message = declared('p2pd', 'PersistentConnectionRequest').decode(bytes)
@@ -132,7 +132,7 @@ describe('against the .proto files read by protobufjs', () => {
     })
   })
 
-  test('tensors with any fields', () => {
+  it('tensors with any fields', () => {
     const type = declared('runtime', 'TensorMessage')
     const tensor = fc.record({
       buffer: fc.uint8Array(),
@@ -152,7 +152,7 @@ describe('against the .proto files read by protobufjs', () => {
     fc.assert(property)
   })
 
-  test('FIND_NODE', () => {
+  it('FIND_NODE', () => {
     const type = declared('kad', 'KadMessage')
     const key = Uint8Array.of(1, 2, 3)
     expect(type.decode(encodeFindNode(key)).toJSON()).toEqual({ type: 4, key: 'AQID' })
@@ -182,7 +182,7 @@ describe('untrusted input', () => {
   }
   const wellFormed = ['dht/find_response', 'inference/first_HEAD', 'rpc_info/response', 'dht/ping_response']
 
-  test.each(Object.entries(decoders))('%s decodes any bytes, or throws a ProtocolError', (_name, decode) => {
+  it.each(Object.entries(decoders))('%s decodes any bytes, or throws a ProtocolError', (_name, decode) => {
     const damaged = fc
       .tuple(
         fc.constantFrom(...wellFormed),
@@ -204,7 +204,7 @@ describe('untrusted input', () => {
     fc.assert(property, { numRuns: 1000 })
   })
 
-  test('millions of empty elements are refused', () => {
+  it('millions of empty elements are refused', () => {
     const bytes = new Uint8Array(2_000_000)
     for (let i = 0; i < bytes.length; i += 2) bytes[i] = 0x12 // field 2, length 0
     expect(() => decodeExpertRequest(bytes)).toThrow(/more than 64 times/)

@@ -1,4 +1,4 @@
-import { describe, expect, test } from 'vitest'
+import { describe, expect, it } from 'vitest'
 
 /** A proxy may serve the page below any path: an address that begins with a slash would miss it. */
 describe('addresses of the server are relative', () => {
@@ -7,7 +7,7 @@ describe('addresses of the server are relative', () => {
     { query: '?raw', import: 'default', eager: true },
   )
 
-  test.each(Object.entries(sources))('in %s', (path, source) => {
+  it.each(Object.entries(sources))('in %s', (path, source) => {
     // Vite makes these relative when it builds.
     const own = path.endsWith('index.html')
       ? source.replaceAll(/(?:href|src)="\/[\w.-]+(?:\/[\w.-]+)*"/g, '')

@@ -1,7 +1,7 @@
-import { expect, test } from 'vitest'
+import { expect, it } from 'vitest'
 import { parseSwarm } from './swarm.ts'
 
-test('takes join commands as the server sent them, and drops incomplete ones', () => {
+it('takes join commands as the server sent them, and drops incomplete ones', () => {
   const join = [
     { blocks: { start: 3, end: 6 }, command: "npx petals-chat contribute '/my models/llama' --blocks 3:6" },
     { command: 'npx petals-chat contribute org/llama' },

@@ -1,7 +1,7 @@
-import { expect, test } from 'vitest'
+import { expect, it } from 'vitest'
 import { formatRoute, parseRoute, type Route } from './router.ts'
 
-test.each<Route>([
+it.each<Route>([
   { page: 'new' },
   { page: 'swarm' },
   { page: 'compare' },
@@ -12,7 +12,7 @@ test.each<Route>([
   expect(parseRoute(formatRoute(route))).toEqual(route),
 )
 
-test('an address without a place is a new chat', () => {
+it('an address without a place is a new chat', () => {
   for (const hash of ['', '#', '#/', '#/nothing', '#/c/']) expect(parseRoute(hash)).toEqual({ page: 'new' })
   expect(parseRoute('#/c/100%')).toEqual({ page: 'chat', chatId: '100%', found: undefined })
   expect(parseRoute('#/c/a?find=x')).toEqual({ page: 'chat', chatId: 'a', found: undefined })

@@ -1,4 +1,4 @@
-import { describe, expect, test } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import { createArchive } from '../chat/chat-archive.ts'
 import { siblingsOf } from '../chat/message-tree.ts'
 import { createNotices } from '../state/notices.ts'
@@ -28,7 +28,7 @@ async function exported({ chats, repository }: TestPage, name = 'chats.json'): P
 }
 
 describe('an import', () => {
-  test('adds a chat with its versions, once', async () => {
+  it('adds a chat with its versions, once', async () => {
     const { page, chatId } = await pageWithChat()
     const file = await exported(page)
     const other = createTestPage()
@@ -43,7 +43,7 @@ describe('an import', () => {
     })
   })
 
-  test('takes what is newer, and keeps what is newer here', async () => {
+  it('takes what is newer, and keeps what is newer here', async () => {
     const { page, chatId } = await pageWithChat()
     const other = createTestPage()
     const old = await exported(page)
@@ -61,7 +61,7 @@ describe('an import', () => {
     expect(other.texts(chatId)).toHaveLength(4)
   })
 
-  test('takes presets and preferences, and keeps those that were chosen here', async () => {
+  it('takes presets and preferences, and keeps those that were chosen here', async () => {
     const archive = createArchive([], new Map(), new Date(0), {
       presets: [
         { name: 'Pirate', settings: { systemPrompt: 'Arr' } },
@@ -80,7 +80,7 @@ describe('an import', () => {
     expect(page.presets.get()).toHaveLength(3)
   })
 
-  test.each([
+  it.each([
     ['has not begun', [], ['a', 'b'], 2],
     ['has begun', ['Here'], ['a', 'b', undefined, undefined], 4],
   ])('a comparison joins one that %s', async (_, said, sidesAfter, chatCount) => {
@@ -102,7 +102,7 @@ describe('an import', () => {
     if (said.length === 0) expect(all.every(({ title }) => title === 'There')).toBe(true)
   })
 
-  test('reports what is wrong with a file', async () => {
+  it('reports what is wrong with a file', async () => {
     const page = createTestPage()
     const problem = async (text: string) => (await importChats(page, new File([text], 'a.json'))).problem
     expect(await problem('{"format":"petals-chat","chats":[{"id":')).toBe('not-json')
@@ -118,7 +118,7 @@ describe('an import', () => {
   })
 })
 
-test('deletes all chats from memory and storage, and restores them', async () => {
+it('deletes all chats from memory and storage, and restores them', async () => {
   const { page, chatId } = await pageWithChat()
   const notices = createNotices()
   const route = createStore<Route>({ page: 'chat', chatId })

@@ -1,5 +1,5 @@
 import fc from 'fast-check'
-import { expect, test } from 'vitest'
+import { expect, it } from 'vitest'
 import { createArchive, parseArchive, type ArchivedPreset } from './chat-archive.ts'
 import { numberFields } from './settings-form.ts'
 import { sides, type Chat, type ChatSettings, type Message, type MessageStatus } from './types.ts'
@@ -127,7 +127,7 @@ const preferences = record({
 
 const unplaced = ({ position: _position, savedAt: _savedAt, ...rest }: Message): Message => rest
 
-test('an import restores everything that was exported: versions, statistics, settings, routes, sides, presets', () => {
+it('an import restores everything that was exported: versions, statistics, settings, routes, sides, presets', () => {
   const chats = fc
     .nat({ max: 4 })
     .chain((size) =>
@@ -155,7 +155,7 @@ test('an import restores everything that was exported: versions, statistics, set
   )
 })
 
-test('a file of version 1 is still read', () => {
+it('a file of version 1 is still read', () => {
   const file = {
     format: 'petals-chat',
     version: 1,
@@ -174,7 +174,7 @@ test('a file of version 1 is still read', () => {
   expect([none1, none2]).toEqual([[], {}])
 })
 
-test('leaves out settings that every server refuses', () => {
+it('leaves out settings that every server refuses', () => {
   const settingsOf = (raw: object) =>
     parseArchive(JSON.stringify({ format: 'petals-chat', version: 2, chats: [{ id: 'c', settings: raw }] }))
       .chats[0]!.settings

@@ -1,4 +1,4 @@
-import { expect, test } from 'vitest'
+import { expect, it } from 'vitest'
 import { createArchive, parseArchive } from './chat-archive.ts'
 import type { Chat, Message } from './types.ts'
 
@@ -38,13 +38,13 @@ const answer: Message = {
 const archived = (messages: readonly Message[]) =>
   JSON.stringify(createArchive([chat], new Map([['c1', messages]]), new Date(0)))
 
-test('an import restores what was exported', () => {
+it('an import restores what was exported', () => {
   const content = parseArchive(archived([question, answer]))
   expect(content.chats).toEqual([chat])
   expect(content.messages).toEqual([question, answer])
 })
 
-test('exports an unfinished answer as interrupted', () => {
+it('exports an unfinished answer as interrupted', () => {
   const position = 'ans_1:4' as unknown as Message['position']
   const [message] = parseArchive(
     archived([{ ...answer, status: 'streaming', position, savedAt: 5 }]),
@@ -52,7 +52,7 @@ test('exports an unfinished answer as interrupted', () => {
   expect(message).toEqual({ ...answer, status: 'interrupted' })
 })
 
-test.each([
+it.each([
   ['{}', 'not-archive'],
   ['[]', 'not-archive'],
   ['{"format":"other","chats":[]}', 'not-archive'],
@@ -64,7 +64,7 @@ test.each([
   expect(() => parseArchive(json)).toThrow(expect.objectContaining({ name: 'ArchiveError', problem })),
 )
 
-test('drops unknown fields and values of the wrong type', () => {
+it('drops unknown fields and values of the wrong type', () => {
   const json = JSON.stringify({
     format: 'petals-chat',
     version: 1,
@@ -91,7 +91,7 @@ test('drops unknown fields and values of the wrong type', () => {
   expect(messages[0]).not.toHaveProperty('html')
 })
 
-test('treats names like __proto__ as ordinary names', () => {
+it('treats names like __proto__ as ordinary names', () => {
   const json = `{"format":"petals-chat","version":1,"chats":[{"id":"__proto__","__proto__":{"pinned":true}}]}`
   expect(parseArchive(json).chats).toMatchObject([{ id: '__proto__', pinned: false }])
 })

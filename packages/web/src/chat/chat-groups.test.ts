@@ -1,11 +1,11 @@
-import { expect, test } from 'vitest'
+import { expect, it } from 'vitest'
 import { groupChats } from './chat-groups.ts'
 import type { Chat } from './types.ts'
 
 const now = new Date(2026, 10, 24, 13, 0)
 const chat = (id: string, at: Date, pinned = false) => ({ id, updatedAt: at.getTime(), pinned }) as Chat
 
-test('groups by the days of the calendar, pinned ones first', () => {
+it('groups by the days of the calendar, pinned ones first', () => {
   const groups = groupChats(
     [
       chat('old', new Date(2026, 1, 1)),
@@ -28,6 +28,6 @@ test('groups by the days of the calendar, pinned ones first', () => {
   ])
 })
 
-test('counts a chat from the future as today’s', () => {
+it('counts a chat from the future as today’s', () => {
   expect(groupChats([chat('a', new Date(2027, 0, 1))], now)[0]!.name).toBe('today')
 })

@@ -1,10 +1,10 @@
-import { expect, test } from 'vitest'
+import { expect, it } from 'vitest'
 import { chatToMarkdown, fileNameOf } from './chat-markdown.ts'
 import type { Chat, Message } from './types.ts'
 
 const words = { you: 'You', untitledChat: 'Untitled', thoughts: 'Thoughts', systemPrompt: 'System prompt' }
 
-test('writes each message with its speaker, in order', () => {
+it('writes each message with its speaker, in order', () => {
   const chat = { title: 'Ships', settings: { systemPrompt: 'Be brief.\nAlways.' } } as Chat
   const path = [
     { role: 'user', content: 'Hello', attachments: [{ id: 'a', name: 'a.txt', text: 'x' }] },
@@ -35,7 +35,7 @@ Hi **there**
 `)
 })
 
-test.each([
+it.each([
   ['What/is: "this"?', 'What is this'],
   ['..', 'chat'],
   ['', 'chat'],

@@ -1,4 +1,4 @@
-import { describe, expect, it, test } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import {
   answerStats,
   applyChunk,
@@ -41,7 +41,7 @@ describe('the speed of an answer', () => {
   })
 })
 
-test('a wait for servers lasts until the server ends it, or until text arrives', () => {
+it('a wait for servers lasts until the server ends it, or until text arrives', () => {
   const waiting = { blocks: [{ start: 12, end: 19 }], since: 0, until: 120_000 }
   const nothing = { text: '', reasoning: '' }
   const waits = applyChunk(startAnswer(message, 0), { ...nothing, waiting }, 0)

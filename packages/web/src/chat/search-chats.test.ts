@@ -1,4 +1,4 @@
-import { expect, test } from 'vitest'
+import { expect, it } from 'vitest'
 import { matcher, searchChats, snippetOf, type ChatHit } from './search-chats.ts'
 import type { Chat, Message } from './types.ts'
 
@@ -16,14 +16,14 @@ async function search(query: string, chats: Chat[], batches: Message[][]): Promi
   return hits
 }
 
-test('finds words in any order, ignoring case and accents', () => {
+it('finds words in any order, ignoring case and accents', () => {
   const matches = matcher('CAFE über')
   expect(matches('Über das Café')).toBe(true)
   expect(matches('Das Café')).toBe(false)
   expect(matcher('  ')('anything')).toBe(false)
 })
 
-test('lists titles first, then messages, the newest chat first, each chat once', async () => {
+it('lists titles first, then messages, the newest chat first, each chat once', async () => {
   const chats = [
     chat('old', 'About ships', 1),
     chat('b', 'Other', 2),
@@ -43,11 +43,11 @@ test('lists titles first, then messages, the newest chat first, each chat once',
   ])
 })
 
-test('does not search thoughts', async () => {
+it('does not search thoughts', async () => {
   expect(await search('secret', [chat('a', '')], [[message('a', '<think>secret</think>Open')]])).toEqual([])
 })
 
-test('a snippet shows the match', () => {
+it('a snippet shows the match', () => {
   const text = `${'before '.repeat(30)}needle\n${'after '.repeat(30)}`
   expect(snippetOf(text, 'needle')).toMatch(/^…before before needle after.*…$/)
   expect(snippetOf(`${'x'.repeat(90)}needle`, 'needle')).toBe(`…${'x'.repeat(16)}needle`)

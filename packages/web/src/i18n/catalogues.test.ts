@@ -1,5 +1,5 @@
 import { parseAst } from 'vite'
-import { describe, expect, test } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import type { Texts } from './en.ts'
 import { languages, type Language } from './languages.ts'
 
@@ -24,17 +24,17 @@ describe.each(others)('the catalogue %s', async (language) => {
   const [en, other] = await Promise.all([load('en'), load(language)])
   const keys = Object.keys(en) as (keyof Texts)[]
 
-  test('has exactly the keys of the English one', () => {
+  it('has exactly the keys of the English one', () => {
     expect(Object.keys(other).toSorted()).toEqual(keys.toSorted())
   })
 
-  test.each(keys)('%s uses the same arguments', (key) => {
+  it.each(keys)('%s uses the same arguments', (key) => {
     expect(typeof other[key]).toBe(typeof en[key])
     expect(filled(other, key).trim()).not.toBe('')
     expect(marksIn(filled(other, key))).toEqual(marksIn(filled(en, key)))
   })
 
-  test.each([0, 1, 2])('no text is missing for the count %d', (count) => {
+  it.each([0, 1, 2])('no text is missing for the count %d', (count) => {
     for (const key of keys) {
       const text: unknown = other[key]
       if (typeof text !== 'function' || key === 'imported') continue
@@ -45,7 +45,7 @@ describe.each(others)('the catalogue %s', async (language) => {
   })
 })
 
-test('an import mentions only what happened', async () => {
+it('an import mentions only what happened', async () => {
   const [en, de] = await Promise.all([load('en'), load('de')])
   expect(en.imported({ added: 1, updated: 0, unchanged: 0 })).toBe('1 chat imported.')
   expect(de.imported({ added: 0, updated: 2, unchanged: 1 })).toBe(
@@ -109,7 +109,7 @@ const wordsIn = (source: string) => hardCodedWords(parseAst(source, { lang: 'tsx
 describe('words that a reader sees', () => {
   const sources = import.meta.glob<string>('../**/*.tsx', { query: '?raw', import: 'default', eager: true })
 
-  test('are found in a component', () => {
+  it('are found in a component', () => {
     expect(wordsIn('const a = <p>Hello <b>there</b></p>')).toEqual(['Hello', 'there'])
     expect(wordsIn('const a = <p title="Hi" className="no">{ok ? "Yes" : <i>No</i>}</p>')).toEqual([
       'Hi',
@@ -123,9 +123,9 @@ describe('words that a reader sees', () => {
     expect(wordsIn('const a = <p id="the-id">{texts.hello} → 5 %</p>')).toEqual([])
   })
 
-  test.each(Object.keys(sources))('%s has no hard-coded words', (path) => {
+  it.each(Object.keys(sources))('%s has no hard-coded words', (path) => {
     expect(wordsIn(sources[path]!)).toEqual([])
   })
 
-  test('there are components to look at', () => expect(Object.keys(sources).length).toBeGreaterThan(50))
+  it('there are components to look at', () => expect(Object.keys(sources).length).toBeGreaterThan(50))
 })

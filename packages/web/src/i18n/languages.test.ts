@@ -1,9 +1,9 @@
-import { expect, test } from 'vitest'
+import { expect, it } from 'vitest'
 import { formatBytes, formatCount, formatIn, formatPercent, formatSeconds } from './format.ts'
 import { createLanguageStore } from './language-store.ts'
 import { chooseLocale } from './languages.ts'
 
-test.each([
+it.each([
   ['system', ['de-AT', 'en'], { language: 'de', tag: 'de-AT' }],
   ['system', ['fr-FR', 'en-GB', 'de'], { language: 'en', tag: 'en-GB' }],
   ['system', ['fr-FR'], { language: 'en', tag: 'en' }],
@@ -16,7 +16,7 @@ test.each([
   expect(chooseLocale(choice, tags)).toEqual(locale)
 })
 
-test('numbers match the language of the texts around them', async () => {
+it('numbers match the language of the texts around them', async () => {
   const store = createLanguageStore(['en-US', 'de-DE'])
   await store.choose('de')
   expect(store.get()).toMatchObject({ language: 'de', texts: { save: 'Speichern' } })
@@ -31,7 +31,7 @@ test('numbers match the language of the texts around them', async () => {
   expect([formatCount(12_345), formatPercent(0.5)]).toEqual(['12,345', '50%'])
 })
 
-test('the last choice wins, even if its texts arrive first', async () => {
+it('the last choice wins, even if its texts arrive first', async () => {
   const store = createLanguageStore(['en'])
   await Promise.all([store.choose('de'), store.choose('en')])
   expect(store.get().language).toBe('en')

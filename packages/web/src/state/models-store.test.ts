@@ -1,4 +1,4 @@
-import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { ApiError } from '../api/errors.ts'
 import { testModel } from '../testing/test-page.ts'
 import { createModelsStore } from './models-store.ts'
@@ -20,7 +20,7 @@ function pageOf() {
 }
 
 describe('a server that can no longer be reached', () => {
-  test('leaves its models with unknown state, and is asked again at a published time', async () => {
+  it('leaves its models with unknown state, and is asked again at a published time', async () => {
     const { server, models } = pageOf()
     models.start()
     await vi.advanceTimersByTimeAsync(0)
@@ -38,7 +38,7 @@ describe('a server that can no longer be reached', () => {
     expect(models.get().retryAt! - Date.now()).toBeLessThanOrEqual(30_000)
   })
 
-  test('and returns is found automatically, or at once on request', async () => {
+  it('and returns is found automatically, or at once on request', async () => {
     const { server, models } = pageOf()
     server.isThere = false
     models.start()

@@ -1,4 +1,4 @@
-import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { en } from '../i18n/en.ts'
 import { createNotices, noticeWords } from './notices.ts'
 
@@ -8,7 +8,7 @@ afterEach(() => void vi.useRealTimers())
 const undo = (run: () => void) => ({ label: 'undo', run }) as const
 
 describe('notices', () => {
-  test('each deletion has its own undo, even with the same text', () => {
+  it('each deletion has its own undo, even with the same text', () => {
     const notices = createNotices()
     const undone: number[] = []
     for (const which of [1, 2])
@@ -18,13 +18,13 @@ describe('notices', () => {
     expect(undone).toEqual([1, 2])
   })
 
-  test('a notice without an undo appears once', () => {
+  it('a notice without an undo appears once', () => {
     const notices = createNotices()
     for (let count = 0; count < 3; count++) notices.show({ text: 'copied' })
     expect(notices.get()).toHaveLength(1)
   })
 
-  test('disappear after ten seconds, each by its own clock', () => {
+  it('disappear after ten seconds, each by its own clock', () => {
     const notices = createNotices()
     notices.show({ text: 'copied' })
     vi.advanceTimersByTime(6000)
@@ -35,7 +35,7 @@ describe('notices', () => {
     expect(notices.get()).toEqual([])
   })
 
-  test('stay while they are held, and a while after', () => {
+  it('stay while they are held, and a while after', () => {
     const notices = createNotices()
     notices.show({ text: 'copied' })
     vi.advanceTimersByTime(9000)
@@ -52,7 +52,7 @@ describe('notices', () => {
     expect(notices.get()).toEqual([])
   })
 
-  test('name their subject', () => {
+  it('name their subject', () => {
     expect(noticeWords(en, { text: 'copied' })).toBe('Copied')
     expect(noticeWords(en, { text: (texts) => texts.chatDeleted('Plums') })).toContain('Plums')
   })

@@ -1,7 +1,7 @@
-import { expect, test } from 'vitest'
+import { expect, it } from 'vitest'
 import { packRows, toRanges } from './block-ranges.ts'
 
-test('neighbouring blocks make one range', () => {
+it('neighbouring blocks make one range', () => {
   expect(toRanges([])).toEqual([])
   expect(toRanges([0, 1, 2, 7, 9, 10])).toEqual([
     { start: 0, end: 3 },
@@ -10,7 +10,7 @@ test('neighbouring blocks make one range', () => {
   ])
 })
 
-test('overlapping spans get separate rows, the others share one', () => {
+it('overlapping spans get separate rows, the others share one', () => {
   const spans = [
     { start: 8, end: 16 },
     { start: 0, end: 8 },

@@ -1,4 +1,4 @@
-import { describe, expect, test } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import { parseSwarm } from '../api/swarm.ts'
 import { HISTORY_MS, parseHistory, recordSamples, type SwarmHistory } from './swarm-history.ts'
 
@@ -12,7 +12,7 @@ const models = parseSwarm({
   ],
 })
 
-test('takes samples at intervals, and drops them after an hour', () => {
+it('takes samples at intervals, and drops them after an hour', () => {
   let history: SwarmHistory = {}
   for (let now = 0; now <= 2 * HISTORY_MS; now += 5000) history = recordSamples(history, models, now)
   expect(history['a']!.at(-1)).toEqual({ at: 2 * HISTORY_MS, servers: 2, leastReplicas: 1 })
@@ -20,7 +20,7 @@ test('takes samples at intervals, and drops them after an hour', () => {
   expect(history['a']![0]!.at).toBeGreaterThan(HISTORY_MS)
 })
 
-test('drops samples that a wrong clock put into the future', () => {
+it('drops samples that a wrong clock put into the future', () => {
   const history = { a: [{ at: 1e12, servers: 9, leastReplicas: 9 }] }
   expect(recordSamples(history, models, 5000)['a']).toEqual([{ at: 5000, servers: 2, leastReplicas: 1 }])
 })
@@ -33,7 +33,7 @@ describe('the samples of the server', () => {
     history['a']!.map(({ at, servers }) => [(at - now) / 60_000, servers])
   const now = 1e12
 
-  test('are shown from the first visit of a page on', () => {
+  it('are shown from the first visit of a page on', () => {
     const history = recordSamples({}, seenBy([look(59, 4), look(2, 3), look(1, 2)]), now)
     expect(shown(history, now)).toEqual([
       [-59, 4],
@@ -43,7 +43,7 @@ describe('the samples of the server', () => {
     ])
   })
 
-  test('stand between the page’s samples from before and after a restart of the server', () => {
+  it('stand between the page’s samples from before and after a restart of the server', () => {
     let history: SwarmHistory = { a: [{ at: now - 30 * 60_000, servers: 9, leastReplicas: 9 }] }
     history = recordSamples(history, seenBy([look(10, 2)]), now)
     expect(shown(history, now)).toEqual([
@@ -53,7 +53,7 @@ describe('the samples of the server', () => {
     ])
   })
 
-  test('are not doubled, although responses take time', () => {
+  it('are not doubled, although responses take time', () => {
     let history: SwarmHistory = {}
     for (let second = 0; second < 600; second += 5) {
       const delay = (second % 7) * 20
@@ -68,14 +68,14 @@ describe('the samples of the server', () => {
     expect(history['a']!.length).toBeLessThanOrEqual(3 + 40)
   })
 
-  test('are dropped if they make no sense', () => {
+  it('are dropped if they make no sense', () => {
     const [model] = seenBy([{ ageMs: 'x', servers: 1, leastReplicas: 1 }, { ageMs: 5 }, look(1, 2)])
     expect(model!.history).toEqual([look(1, 2)])
     expect(parseSwarm({ models: [{ id: 'a', history: 'none' }] })[0]!.history).toEqual([])
   })
 })
 
-test('reads only valid histories', () => {
+it('reads only valid histories', () => {
   const history = recordSamples({}, models, 5000)
   expect(parseHistory(JSON.stringify(history))).toEqual(history)
   for (const json of [null, '', '[]', '{"a":4}', '{"a":[{"at":"x"}]}', 'nonsense']) {

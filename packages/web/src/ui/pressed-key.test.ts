@@ -1,8 +1,8 @@
-import { describe, expect, test } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import { pressedKey } from './pressed-key.ts'
 
 describe('a key', () => {
-  test.each([
+  it.each([
     ['Enter alone', { key: 'Enter', keyCode: 13, isComposing: false }, 'Enter'],
     ['Enter that takes a word', { key: 'Enter', keyCode: 229, isComposing: true }, undefined],
     [
@@ -28,13 +28,13 @@ describe('handlers of keys', () => {
     /onKey(?:Down|Up)=|'key(?:down|up)'/.test(sources[path]!),
   )
 
-  test('there are some', () => expect(listening.length).toBeGreaterThan(8))
+  it('there are some', () => expect(listening.length).toBeGreaterThan(8))
 
-  test.each(listening)('%s checks whether the key is meant for the page', (path) => {
+  it.each(listening)('%s checks whether the key is meant for the page', (path) => {
     expect(sources[path]).toMatch(/pressedKey\(|moveInList\(/)
   })
 
-  test.each(Object.keys(sources).filter((path) => !path.endsWith('/pressed-key.ts')))(
+  it.each(Object.keys(sources).filter((path) => !path.endsWith('/pressed-key.ts')))(
     '%s decides nothing itself',
     (path) => {
       // Storage events have a key too, of another kind.

@@ -1,10 +1,10 @@
-import { expect, test } from 'vitest'
+import { expect, it } from 'vitest'
 import { findByName } from './use-typeahead.ts'
 
 const models = ['Llama 3 8B', 'Llama 3 70B', 'Mixtral', 'SmolLM2', 'StableBeluga'].map((name) => ({ name }))
 const found = (typed: string, index: number) => findByName(models, typed, index)?.name
 
-test('letters select a name, and the same letter again selects the next', () => {
+it('letters select a name, and the same letter again selects the next', () => {
   expect(found('m', 0)).toBe('Mixtral')
   expect(found('st', 3)).toBe('StableBeluga')
   expect(found('s', 3)).toBe('StableBeluga')

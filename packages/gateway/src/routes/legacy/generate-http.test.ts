@@ -209,7 +209,7 @@ describe('/api/v1/generate', () => {
     expect((await readJson(response)).traceback).toContain('WebSocket')
   })
 
-  it('does not generate for whoever asks only for headers', async () => {
+  it('does not generate if the client asks only for headers', async () => {
     await using test = createTestGateway()
     const response = await test.app.request('/api/v1/generate?inputs=a&max_new_tokens=1', { method: 'HEAD' })
     expect(response.status).toBe(405)

@@ -189,7 +189,7 @@ describe('a resumable session', () => {
     expect(await second.next()).toMatchObject({ seq: 3 })
   })
 
-  it('ends when nobody comes back in time, and frees its sessions and its memory', async () => {
+  it('ends when its client does not come back in time, and frees its sessions and its memory', async () => {
     await using server = await startServer({
       stepDelayMs: 5,
       config: { answers: { unreadTimeoutMs: 40, keepMs: 100 } },
@@ -235,7 +235,7 @@ describe('a resumable session', () => {
     })
   })
 
-  it('is stopped over HTTP by whoever knows its id, but not read there', async () => {
+  it('can be stopped over HTTP by its id, but not read there', async () => {
     await using server = await startServer({ stepDelayMs: 5 })
     const { client, id } = await open(server)
     client.send(endless)
@@ -271,7 +271,7 @@ describe('a resumable session', () => {
     expect(await client.startSession(16, { resumable: true })).toEqual({ ok: true })
   })
 
-  it('ends with the server: at once if it is idle or nobody reads it, else after its answer', async () => {
+  it('ends with the server: at once if it is idle or has no reader, else after its answer', async () => {
     await using server = await startServer({ stepDelayMs: 5 })
     const [idle, unread, busy] = [await open(server), await open(server, 1_000), await open(server)]
     unread.client.send(endless)

@@ -4,9 +4,8 @@ import {
   chatResponseSchema,
   completionResponseSchema,
 } from '@petals-chat/api'
-import type { Grammar, JsonGrammar } from '@petals-chat/engine'
-import { InvalidRequestError } from '@petals-chat/engine'
-import { describe, expect, test } from 'vitest'
+import { type Grammar, type JsonGrammar, InvalidRequestError } from '@petals-chat/engine'
+import { describe, expect, it } from 'vitest'
 import { createTestApp, type TestAppOptions } from './fixtures/test-app.ts'
 
 const path = '/v1/chat/completions'
@@ -36,7 +35,7 @@ async function answer(body: object, options: TestAppOptions = {}, route = path) 
 describe('the format of an answer', () => {
   const named = (param: string, strict = false) => ({ type: 'json-schema', schema, strict, name: param })
 
-  test.each<[body: object, grammar: object]>([
+  it.each<[body: object, grammar: object]>([
     [{ response_format: { type: 'json_object' } }, { type: 'json-object' }],
     [{ response_format: { type: 'json_object', schema } }, named('response_format.schema')],
     [{ response_format: { type: 'json_object', value: schema } }, named('response_format.value')],
@@ -81,11 +80,11 @@ describe('the format of an answer', () => {
     }
   })
 
-  test('is not set by an empty grammar, which llama-server’s page sends', async () => {
+  it('is not set by an empty grammar, which llama-server’s page sends', async () => {
     expect(await answer({ grammar: '' })).toMatchObject({ status: 200, grammar: undefined })
   })
 
-  test.each<[param: string, body: object]>([
+  it.each<[param: string, body: object]>([
     ['guided_json', { response_format: { type: 'json_object' }, guided_json: {} }],
     ['structured_outputs.regex', { structured_outputs: { json: {}, regex: 'a' } }],
     ['guided_json', { guided_json: '{' }],
@@ -98,13 +97,13 @@ describe('the format of an answer', () => {
     expect(await answer(body)).toMatchObject({ status: 400, error: { param } })
   })
 
-  test('written as a text obeys the limits of a body', async () => {
+  it('written as a text obeys the limits of a body', async () => {
     const long = JSON.stringify({ enum: Array.from({ length: 60_000 }, (_, value) => value) })
     const { status, error } = await answer({ guided_json: long })
     expect([status, error?.message]).toEqual([400, expect.stringContaining('more than 50000 values')])
   })
 
-  test('is refused at its own field if the engine rejects the grammar', async () => {
+  it('is refused at its own field if the engine rejects the grammar', async () => {
     const grammarReply = () => {
       throw new InvalidRequestError("The grammar can't be read.", { param: 'grammar' })
     }
@@ -121,7 +120,7 @@ describe('the format of an answer', () => {
     }
   })
 
-  test('requires an engine with grammars', async () => {
+  it('requires an engine with grammars', async () => {
     const options = { capabilities: { grammar: false } }
     expect(await answer({ guided_json: {} }, options)).toMatchObject({
       status: 400,
@@ -136,7 +135,7 @@ describe('tools with a format', () => {
     response_format: { type: 'json_schema', json_schema: { name: 'x', schema } },
   }
 
-  test('allow a call, in both notations that models have learnt, or an answer in the format', async () => {
+  it('allow a call, in both notations that models have learnt, or an answer in the format', async () => {
     const { grammar } = await answer(body)
     const call = {
       type: 'json-schema',
@@ -152,7 +151,7 @@ describe('tools with a format', () => {
     })
   })
 
-  test('return the call or the answer that the model chose', async () => {
+  it('return the call or the answer that the model chose', async () => {
     const called = await answer(body, {
       grammarReply: () => '<tool_call>\n{"name":"clock","arguments":{}}\n</tool_call>',
     })
@@ -165,12 +164,12 @@ describe('tools with a format', () => {
     expect(said.choice!.message.tool_calls).toBeUndefined()
   })
 
-  test('are called where a call is required; the format applies to the final answer', async () => {
+  it('are called where a call is required; the format applies to the final answer', async () => {
     const { grammar } = await answer({ ...body, tool_choice: 'required' })
     expect(grammar).toMatchObject({ type: 'json-schema', schema: { anyOf: [{}, {}] } })
   })
 
-  test('do not change the format with tool_choice none', async () => {
+  it('do not change the format with tool_choice none', async () => {
     expect((await answer({ ...body, tool_choice: 'none' })).grammar).toMatchObject({ schema })
   })
 })
@@ -181,7 +180,7 @@ describe('tool_choice', () => {
   const both = ['tools[0].function.parameters', 'tools[1].function.parameters']
   const second = both.slice(1)
 
-  test.each<[choice: unknown, functions: readonly string[]]>([
+  it.each<[choice: unknown, functions: readonly string[]]>([
     ['required', both],
     ['any', both],
     [{ type: 'any' }, both],
@@ -195,7 +194,7 @@ describe('tool_choice', () => {
     expect(functionsOf(grammar)).toEqual(functions)
   })
 
-  test.each(['auto', { type: 'auto' }, { type: 'none' }, 'none', null])(
+  it.each(['auto', { type: 'auto' }, { type: 'none' }, 'none', null])(
     '%j forces no call',
     async (tool_choice) => {
       expect(await answer({ tools: [weather], tool_choice })).toMatchObject({
@@ -205,20 +204,20 @@ describe('tool_choice', () => {
     },
   )
 
-  test('allows calls only of the allowed functions', async () => {
+  it('allows calls only of the allowed functions', async () => {
     const tool_choice = { type: 'allowed_tools', allowed_tools: { mode: 'auto', tools: [clock] } }
     const reply = () => '{"name":"weather","arguments":{"city":"Rome"}}'
     const { choice } = await answer({ tools: [weather, clock], tool_choice }, { reply })
     expect(choice).toMatchObject({ finish_reason: 'stop', message: { content: reply() } })
   })
 
-  test('is refused if it names a function that is not in tools', async () => {
+  it('is refused if it names a function that is not in tools', async () => {
     const tool_choice = { type: 'function', function: { name: 'rm' } }
     const { error } = await answer({ tools: [weather], tool_choice })
     expect(error).toMatchObject({ param: 'tool_choice', message: expect.stringContaining("'rm'") as string })
   })
 
-  test('allows several calls only where the request asks for them', async () => {
+  it('allows several calls only where the request asks for them', async () => {
     const body = { tools: [weather, clock], tool_choice: 'required' }
     const list = { schema: { type: 'array' } }
     expect((await answer({ ...body, parallel_tool_calls: true })).grammar).toMatchObject(list)
@@ -234,7 +233,7 @@ describe('tool_choice', () => {
 })
 
 describe('the shape of an answer', () => {
-  test.each<[name: string, body: object, options: TestAppOptions]>([
+  it.each<[name: string, body: object, options: TestAppOptions]>([
     ['words', {}, { reply: () => 'Hello.' }],
     [
       'a forced call',
@@ -257,7 +256,7 @@ describe('the shape of an answer', () => {
   const forced = { tools: [weather], tool_choice: 'required' }
   const grammarReply = () => '{"name": "weather", "arguments": {"city": "Rome"}}'
 
-  test('has no content in any event of a forced call', async () => {
+  it('has no content in any event of a forced call', async () => {
     await using app = createTestApp({ grammarReply })
     for (const body of [forced, { ...forced, logprobs: true }]) {
       const { events } = await app.stream(path, { ...request, ...body })
@@ -274,7 +273,7 @@ describe('the shape of an answer', () => {
     }
   })
 
-  test.each([3, 10, 40])('has no words if a forced call is cut after %i tokens', async (max_tokens) => {
+  it.each([3, 10, 40])('has no words if a forced call is cut after %i tokens', async (max_tokens) => {
     const { choice } = await answer({ ...forced, max_tokens }, { grammarReply })
     expect(choice).toMatchObject({ finish_reason: 'length', message: { content: null } })
     await using app = createTestApp({ grammarReply })
@@ -289,7 +288,7 @@ describe('the shape of an answer', () => {
     expect(events.at(-1).choices[0].finish_reason).toBe('length')
   })
 
-  test('of a completion matches the documented schemas', async () => {
+  it('of a completion matches the documented schemas', async () => {
     const { json } = await answer(
       { messages: undefined, prompt: 'a', max_tokens: 3, logprobs: 1 },
       {},
@@ -298,7 +297,7 @@ describe('the shape of an answer', () => {
     completionResponseSchema.parse(json)
   })
 
-  test('with tools is streamed as soon as the text can’t be a call', async () => {
+  it('with tools is streamed as soon as the text can’t be a call', async () => {
     const reply = () => '```python\nprint("a")\n```'
     await using app = createTestApp({ reply })
     const { events } = await app.stream(path, { ...request, tools: [weather] })

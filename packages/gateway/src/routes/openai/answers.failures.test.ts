@@ -1,5 +1,5 @@
 import { CapacityError, GenerationFailedError } from '@petals-chat/engine'
-import { describe, expect, test, vi } from 'vitest'
+import { describe, expect, it, vi } from 'vitest'
 import { type LogRecord, recordingLogger } from '../../fixtures/test-gateway.ts'
 import { ask, chat, endless, errorOf, figures, reply, resumable, resume } from './fixtures/answers.ts'
 import { errorCodeOf } from './fixtures/event-reader.ts'
@@ -12,7 +12,7 @@ describe('failures', () => {
     },
   })
 
-  test('before the first event have their own status, and leave nothing behind', async () => {
+  it('before the first event have their own status, and leave nothing behind', async () => {
     const config = { unknownModel: 'refuse' } as const
     const full = failAt(0, new CapacityError('Full.', { retryAfterMs: 2_500 }))
     await using app = createTestApp({ ...full, config })
@@ -27,7 +27,7 @@ describe('failures', () => {
     })
   })
 
-  test('in the middle are the last event for every reader, now or later', async () => {
+  it('in the middle are the last event for every reader, now or later', async () => {
     await using app = createTestApp(failAt(5, new GenerationFailedError('Broken.')))
     const { id, reader } = await ask(app, endless)
     const events = await reader.rest()
@@ -39,7 +39,7 @@ describe('failures', () => {
     })
   })
 
-  test('are logged once, with the id of the request, without prompts or answer ids', async () => {
+  it('are logged once, with the id of the request, without prompts or answer ids', async () => {
     const records: LogRecord[] = []
     await using app = createTestApp({
       ...failAt(5, new GenerationFailedError('Broken.')),
@@ -63,7 +63,7 @@ describe('failures', () => {
     expect(JSON.stringify(records)).not.toMatch(/canary|ans_[\w-]/)
   })
 
-  test.each([
+  it.each([
     ['?after=-1', 'after', /id of the last event/],
     ['?after=1.5', 'after', /id of the last event/],
     ['?after=abc', 'after', /id of the last event/],
@@ -78,7 +78,7 @@ describe('failures', () => {
     expect(error).toMatchObject({ status: 400, param, message: expect.stringMatching(message) })
   })
 
-  test.each(['nope', 'ans_AAAAAAAAAAAAAAAAAAAAAA', '__proto__', '..%2F..%2Fmodels', 'a'.repeat(500)])(
+  it.each(['nope', 'ans_AAAAAAAAAAAAAAAAAAAAAA', '__proto__', '..%2F..%2Fmodels', 'a'.repeat(500)])(
     'of the id %s are the same for every operation',
     async (id) => {
       await using app = createTestApp()
@@ -93,7 +93,7 @@ describe('failures', () => {
     },
   )
 
-  test('of a request for the headers alone do not keep the answer running', async () => {
+  it('of a request for the headers alone do not keep the answer running', async () => {
     await using app = createTestApp({ stepDelayMs: 2, config: { answers: { unreadTimeoutMs: 30 } } })
     const { id, reader } = await ask(app, endless)
     expect((await app.get(`/v1/answers/${id}/stream`, { method: 'HEAD' })).status).toBe(405)

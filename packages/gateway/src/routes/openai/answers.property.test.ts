@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import fc from 'fast-check'
-import { expect, test } from 'vitest'
+import { expect, it } from 'vitest'
 import { EventReader, type SentEvent } from './fixtures/event-reader.ts'
 import { createTestApp, type TestApp } from './fixtures/test-app.ts'
 
@@ -74,7 +74,7 @@ class Tab {
   }
 }
 
-test('every tab gets every event of an answer once and in order, however tabs read, disconnect, resume and stop it', async () => {
+it('every tab gets every event of an answer once and in order, however tabs read, disconnect, resume and stop it', async () => {
   await fc.assert(
     fc.asyncProperty(fc.array(action, { maxLength: 25 }), async (actions) => {
       const turnstile = new Turnstile()

@@ -2,7 +2,7 @@ import { once } from 'node:events'
 import { get, type IncomingMessage, request as httpRequest } from 'node:http'
 import { connect, type Socket } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { describe, expect, test, vi } from 'vitest'
+import { describe, expect, it, vi } from 'vitest'
 import {
   createTestGateway,
   eventually,
@@ -97,7 +97,7 @@ function* pseudoRandom(seed: number): Generator<number, never> {
 }
 
 describe('over real connections', () => {
-  test('200 answers cut at random bytes, some of them repeatedly, are complete after they are resumed', async () => {
+  it('200 answers cut at random bytes, some of them repeatedly, are complete after they are resumed', async () => {
     await using server = await startServer({ reply })
     const whole = await readAll(await ask(server))
     const bytes = whole.reduce((sum, { id, data }) => sum + `id: ${id}\ndata: ${data}\n\n`.length, 0)
@@ -119,7 +119,7 @@ describe('over real connections', () => {
     expect(await server.figure('petals_chat_resumable_answers{state="running"}')).toBe(0)
   })
 
-  test('send the id within about a second, also while the request is in the queue', async () => {
+  it('send the id within about a second, also while the request is in the queue', async () => {
     await using server = await startServer({ maxSessions: 1, stepDelayMs: 20 })
     const first = await ask(server, { max_tokens: 1_000 })
     const startedAt = performance.now()
@@ -133,7 +133,7 @@ describe('over real connections', () => {
     expect(server.engine.sessionsOpened).toBe(1)
   })
 
-  test('resume within 300 ms on another connection while the first one still hangs', async () => {
+  it('resume within 300 ms on another connection while the first one still hangs', async () => {
     await using server = await startServer({ stepDelayMs: 5 })
     const first = await ask(server, { max_tokens: 500 })
     const id = idOf(first)
@@ -144,7 +144,7 @@ describe('over real connections', () => {
     first.destroy()
   })
 
-  test('a client without a resumable answer stops the engine when it disconnects', async () => {
+  it('a client without a resumable answer stops the engine when it disconnects', async () => {
     await using server = await startServer({ stepDelayMs: 5 })
     const response = await ask(server, { resumable: false, max_tokens: 1_000 })
     await once(response, 'data')
@@ -156,7 +156,7 @@ describe('over real connections', () => {
     expect(server.engine.steps).toBe(before)
   })
 
-  test('a reset connection frees the session if no client resumes in time', async () => {
+  it('a reset connection frees the session if no client resumes in time', async () => {
     await using server = await startServer({
       stepDelayMs: 5,
       config: { answers: { unreadTimeoutMs: 50, keepMs: 50 } },
@@ -189,7 +189,7 @@ describe('a reader that reads nothing', () => {
     return { socket, head: head.toString() }
   }
 
-  test.each([true, false])(
+  it.each([true, false])(
     'is disconnected after a while, and may resume if the answer is resumable: %s',
     async (resumable) => {
       const records: LogRecord[] = []
@@ -213,7 +213,7 @@ describe('a reader that reads nothing', () => {
 })
 
 describe('a server that stops', () => {
-  test('lets an answer with a reader finish, and stops one without a reader', async () => {
+  it('lets an answer with a reader finish, and stops one without a reader', async () => {
     await using server = await startServer({ stepDelayMs: 5 })
     const read = await ask(server, { max_tokens: 60 })
     const unread = await ask(server, { max_tokens: 1_000 })
@@ -230,7 +230,7 @@ describe('a server that stops', () => {
     ).toBe(1)
   })
 
-  test('tells the reader of an answer that takes too long to finish', async () => {
+  it('tells the reader of an answer that takes too long to finish', async () => {
     await using server = await startServer({ stepDelayMs: 5 })
     const response = await ask(server, { max_tokens: 1_000 })
     const closed = server.gateway.close({ drainMs: 50 })

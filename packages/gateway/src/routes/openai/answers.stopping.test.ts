@@ -1,11 +1,11 @@
-import { describe, expect, test, vi } from 'vitest'
+import { describe, expect, it, vi } from 'vitest'
 import { readJson } from '../../fixtures/test-gateway.ts'
 import { ask, chat, endless, errorOf, figures, reply, resume, stepsUntilStill } from './fixtures/answers.ts'
 import { errorCodeOf } from './fixtures/event-reader.ts'
 import { createTestApp } from './fixtures/test-app.ts'
 
 describe('stopping', () => {
-  test.each([
+  it.each([
     ['POST', 'cancel'],
     ['DELETE', ''],
   ])('by %s stops the engine within a step, also after a resume', async (method, verb) => {
@@ -28,7 +28,7 @@ describe('stopping', () => {
     })
   })
 
-  test('keeps the events for a tab that resumes later; deleting does not', async () => {
+  it('keeps the events for a tab that resumes later; deleting does not', async () => {
     await using app = createTestApp({ stepDelayMs: 2 })
     const { id, reader } = await ask(app, endless)
     await reader.readTo(6)
@@ -51,7 +51,7 @@ describe('stopping', () => {
     })
   })
 
-  test('a complete answer changes nothing', async () => {
+  it('a complete answer changes nothing', async () => {
     await using app = createTestApp({ reply })
     const { id, reader } = await ask(app)
     await reader.rest()
@@ -60,7 +60,7 @@ describe('stopping', () => {
     expect((await (await resume(app, id)).rest()).at(-1)?.data).toBe('[DONE]')
   })
 
-  test('removes the request from the queue', async () => {
+  it('removes the request from the queue', async () => {
     await using app = createTestApp({ stepDelayMs: 5, maxSessions: 1 })
     const first = await ask(app, endless)
     const second = ask(app, endless)
@@ -75,7 +75,7 @@ describe('stopping', () => {
 describe('a client that does not resume', () => {
   const config = { answers: { unreadTimeoutMs: 40, keepMs: 80 } }
 
-  test('holds neither a session nor memory after a while', async () => {
+  it('holds neither a session nor memory after a while', async () => {
     await using app = createTestApp({ stepDelayMs: 2, config })
     const { id, reader } = await ask(app, endless)
     await reader.readTo(3)
@@ -98,7 +98,7 @@ describe('a client that does not resume', () => {
     expect(error).toMatchObject({ status: 404, code: 'answer_gone', param: null })
   })
 
-  test('gets the events and the reason for the end if it resumes a little later', async () => {
+  it('gets the events and the reason for the end if it resumes a little later', async () => {
     await using app = createTestApp({ stepDelayMs: 2, config: { answers: { unreadTimeoutMs: 40 } } })
     const { id, reader } = await ask(app, endless)
     await reader.readTo(3)
@@ -112,7 +112,7 @@ describe('a client that does not resume', () => {
     expect(events.at(-1)?.data).toContain('no client read it')
   })
 
-  test('stops the engine at once if it has no id yet', async () => {
+  it('stops the engine at once if it has no id yet', async () => {
     await using app = createTestApp({ beforeStep: () => new Promise(() => {}) })
     const connection = new AbortController()
     const pending = app.post(chat, endless, { signal: connection.signal })
@@ -128,7 +128,7 @@ describe('a client that does not resume', () => {
 })
 
 describe('a server that stops', () => {
-  test('tells the readers of answers that take too long, after all of their events', async () => {
+  it('tells the readers of answers that take too long, after all of their events', async () => {
     const app = createTestApp({ stepDelayMs: 2 })
     const { reader } = await ask(app, endless)
     await reader.readTo(4)

@@ -1,4 +1,4 @@
-import { describe, expect, test, vi } from 'vitest'
+import { describe, expect, it, vi } from 'vitest'
 import {
   ask,
   chat,
@@ -15,7 +15,7 @@ import { EventReader, eventsIn, textOf } from './fixtures/event-reader.ts'
 import { createTestApp } from './fixtures/test-app.ts'
 
 describe('a resumable answer', () => {
-  test('has its id in a header, and in the ids of its events, which count from 1', async () => {
+  it('has its id in a header, and in the ids of its events, which count from 1', async () => {
     await using app = createTestApp({ reply })
     const { id, reader } = await ask(app)
     const events = await reader.rest()
@@ -25,7 +25,7 @@ describe('a resumable answer', () => {
     expect(textOf(events)).toBe(await wholeText(app))
   })
 
-  test('exists only where the client asks for it', async () => {
+  it('exists only where the client asks for it', async () => {
     await using app = createTestApp({ reply })
     for (const body of [{}, { resumable: false }, { resumable: null }]) {
       const response = await app.post(chat, { ...request, stream: true, ...body })
@@ -38,7 +38,7 @@ describe('a resumable answer', () => {
     })
   })
 
-  test('requires a stream', async () => {
+  it('requires a stream', async () => {
     await using app = createTestApp()
     const error = await errorOf(await app.post(chat, { ...resumable, stream: false }))
     expect(error).toMatchObject({ status: 400, param: 'resumable', code: 'invalid_value' })
@@ -49,7 +49,7 @@ describe('a resumable answer', () => {
     expect(app.engine.steps).toBe(0)
   })
 
-  test('can be read again from any event on, given its number, its id, or the header of an EventSource', async () => {
+  it('can be read again from any event on, given its number, its id, or the header of an EventSource', async () => {
     await using app = createTestApp({ reply })
     const { id, reader } = await ask(app)
     const events = await reader.rest()
@@ -68,7 +68,7 @@ describe('a resumable answer', () => {
     expect(app.engine.sessionsOpened).toBe(1)
   })
 
-  test('continues without a reader, and can be read to its end later', async () => {
+  it('continues without a reader, and can be read to its end later', async () => {
     await using app = createTestApp({ reply, stepDelayMs: 1 })
     const { id, reader } = await ask(app)
     await reader.readTo(5)
@@ -81,7 +81,7 @@ describe('a resumable answer', () => {
     expect(await figures(app)).toMatchObject({ 'answer_resumptions_total{kind="stream"}': 1 })
   })
 
-  test.each([
+  it.each([
     ['chat completions', chat, {}],
     ['chat completions of several choices with log probabilities', chat, { n: 2, logprobs: true }],
     ['completions', '/v1/completions', { prompt: 'Once', max_tokens: 60, messages: undefined }],
@@ -98,7 +98,7 @@ describe('a resumable answer', () => {
     }
   })
 
-  test('ends with its usage and its timings for a reader that resumes', async () => {
+  it('ends with its usage and its timings for a reader that resumes', async () => {
     await using app = createTestApp({ reply })
     const { id, reader } = await ask(app, { ...resumable, stream_options: { include_usage: true } })
     await reader.readTo(3)
@@ -113,7 +113,7 @@ describe('a resumable answer', () => {
     expect(done).toBe('[DONE]')
   })
 
-  test('serves several readers at once, each at its own pace', async () => {
+  it('serves several readers at once, each at its own pace', async () => {
     await using app = createTestApp({ reply, stepDelayMs: 1 })
     const { id, reader } = await ask(app)
     await reader.readTo(4)
@@ -126,7 +126,7 @@ describe('a resumable answer', () => {
     expect([...reader.events, ...rest!].slice(-rest!.length)).toEqual(all!.slice(-rest!.length))
   })
 
-  test('is not delayed by a reader that reads nothing', async () => {
+  it('is not delayed by a reader that reads nothing', async () => {
     await using app = createTestApp({ stepDelayMs: 0 })
     const { id, reader } = await ask(app, { ...resumable, max_tokens: 300, logprobs: true, top_logprobs: 20 })
     const tab = await resume(app, id)
@@ -138,7 +138,7 @@ describe('a resumable answer', () => {
 })
 
 describe('limits', () => {
-  test('an answer is an ordinary stream while no more answers can be kept', async () => {
+  it('an answer is an ordinary stream while no more answers can be kept', async () => {
     await using app = createTestApp({ stepDelayMs: 2, config: { answers: { maxKept: 1 } } })
     const { id } = await ask(app, endless)
     const response = await app.post(chat, { ...resumable, max_tokens: 3 })
@@ -149,7 +149,7 @@ describe('limits', () => {
     expect((await app.get(`/v1/answers/${id}/stream`)).status).toBe(404)
   })
 
-  test('a long answer without a reader stays within its bytes; a late reader learns which events are gone', async () => {
+  it('a long answer without a reader stays within its bytes; a late reader learns which events are gone', async () => {
     await using app = createTestApp({ config: { answers: { maxKeptBytes: 20_000 } } })
     const { id, reader } = await ask(app, endless)
     await reader.readTo(2)

@@ -1,10 +1,10 @@
 import { chatChunkSchema } from '@petals-chat/api'
-import { describe, expect, test } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import { complete, paris, path, request } from './fixtures/chat.ts'
 import { createTestApp } from './fixtures/test-app.ts'
 
 describe('a streamed answer', () => {
-  test('has the same text, at least one event per character, and [DONE]', async () => {
+  it('has the same text, at least one event per character, and [DONE]', async () => {
     await using app = createTestApp(paris)
     const { events, done, response } = await app.stream(path, request)
     for (const event of events) chatChunkSchema.parse(event)
@@ -24,7 +24,7 @@ describe('a streamed answer', () => {
     expect(events.every((event) => !('usage' in event))).toBe(true)
   })
 
-  test('has usage in an additional last event on request', async () => {
+  it('has usage in an additional last event on request', async () => {
     await using app = createTestApp(paris)
     const { events, done } = await app.stream(path, { ...request, stream_options: { include_usage: true } })
     expect(done).toBe(true)
@@ -32,7 +32,7 @@ describe('a streamed answer', () => {
     expect(events.slice(0, -1).every(({ usage }) => usage === null)).toBe(true)
   })
 
-  test('has n choices one after another', async () => {
+  it('has n choices one after another', async () => {
     await using app = createTestApp(paris)
     const { events } = await app.stream(path, { ...request, n: 2, stream_options: { include_usage: true } })
     const textOf = (index: number) =>
@@ -46,7 +46,7 @@ describe('a streamed answer', () => {
     expect(events.at(-1).usage).toMatchObject({ prompt_tokens: 34, completion_tokens: 62 })
   })
 
-  test('ends with an error event if it fails in the middle, without [DONE] and finish_reason', async () => {
+  it('ends with an error event if it fails in the middle, without [DONE] and finish_reason', async () => {
     await using app = createTestApp({
       ...paris,
       beforeStep: ({ step }) => {
@@ -68,14 +68,14 @@ describe('a streamed answer', () => {
     expect(events.some((event) => event.choices?.[0]?.finish_reason)).toBe(false)
   })
 
-  test('has the status of the error if it fails before its first token', async () => {
+  it('has the status of the error if it fails before its first token', async () => {
     await using app = createTestApp({ specs: [{}, { id: 'other' }] })
     const response = await app.post(path, { ...request, model: 'unknown', stream: true })
     expect(response.status).toBe(404)
     expect(response.headers.get('content-type')).toMatch(/^application\/json/)
   })
 
-  test('pings while the model is slow', async () => {
+  it('pings while the model is slow', async () => {
     await using app = createTestApp({
       reply: () => 'ok',
       beforeStep: () => new Promise((resolve) => void setTimeout(resolve, 50)),
@@ -91,12 +91,12 @@ describe('a streamed answer', () => {
 describe('thoughts', () => {
   const thinking = { reply: () => '<think>\nFrance… Paris.\n</think>\n\nParis.' }
 
-  test('are separate from the answer', async () => {
+  it('are separate from the answer', async () => {
     const { choices } = await complete({}, thinking)
     expect(choices[0]!.message).toMatchObject({ content: 'Paris.', reasoning_content: 'France… Paris.\n' })
   })
 
-  test('stream as reasoning_content', async () => {
+  it('stream as reasoning_content', async () => {
     await using app = createTestApp(thinking)
     const { events } = await app.stream(path, request)
     const join = (field: string) => events.map(({ choices }) => choices[0].delta[field] ?? '').join('')
@@ -104,12 +104,12 @@ describe('thoughts', () => {
     expect(join('content')).toBe('Paris.')
   })
 
-  test('stay in the answer with reasoning_format none', async () => {
+  it('stay in the answer with reasoning_format none', async () => {
     const { choices } = await complete({ reasoning_format: 'none' }, thinking)
     expect(choices[0]!.message).toMatchObject({ role: 'assistant', content: thinking.reply(), refusal: null })
   })
 
-  test('are found where the template opened them', async () => {
+  it('are found where the template opened them', async () => {
     const template = { stopSequences: [], writesBos: false, render: () => '<|assistant|><think>\n' }
     const { choices } = await complete(
       {},

@@ -1,10 +1,10 @@
 import type { ChatResponse } from '@petals-chat/api'
-import { describe, expect, test } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import { complete, messages, paris, path, promptOf, refusal, request } from './fixtures/chat.ts'
 import { createTestApp, type TestAppOptions } from './fixtures/test-app.ts'
 
 describe('an answer as JSON', () => {
-  test('has the text, the reason for its end, usage, timings and a fingerprint', async () => {
+  it('has the text, the reason for its end, usage, timings and a fingerprint', async () => {
     const response = await complete({}, paris)
     expect(response.id).toMatch(/^chatcmpl-[0-9a-f]{32}$/)
     expect(response).toMatchObject({ object: 'chat.completion', model: 'test' })
@@ -33,13 +33,13 @@ describe('an answer as JSON', () => {
     expect(response.timings).toMatchObject({ prompt_n: 34, cache_n: 0, predicted_n: 31 })
   })
 
-  test('has the request id in its header', async () => {
+  it('has the request id in its header', async () => {
     await using app = createTestApp(paris)
     const response = await app.post(path, request)
     expect(response.headers.get('x-request-id')).toMatch(/^[0-9a-f-]{36}$/)
   })
 
-  test('counts the tokens that a second turn finds in the KV cache', async () => {
+  it('counts the tokens that a second turn finds in the KV cache', async () => {
     await using app = createTestApp(paris)
     const first = (await (await app.post(path, request)).json()) as ChatResponse
     const turns = [
@@ -53,7 +53,7 @@ describe('an answer as JSON', () => {
     expect(app.engine.sessionsOpened).toBe(1)
   })
 
-  test('ends at max_completion_tokens, max_tokens, and the model’s own default', async () => {
+  it('ends at max_completion_tokens, max_tokens, and the model’s own default', async () => {
     const cut = { choices: [{ message: { content: 'Par' }, finish_reason: 'length' }] }
     expect(await complete({ max_completion_tokens: 3, max_tokens: 9 }, paris)).toMatchObject(cut)
     expect(await complete({ max_tokens: 3 }, paris)).toMatchObject(cut)
@@ -63,13 +63,13 @@ describe('an answer as JSON', () => {
     expect(await complete({}, { ...paris, generation: { max_new_tokens: 3 } })).toMatchObject(cut)
   })
 
-  test('ends after 2048 tokens where neither request nor model sets a limit', async () => {
+  it('ends after 2048 tokens where neither request nor model sets a limit', async () => {
     const { choices, usage } = await complete({}, { contextLength: 8192 })
     expect(choices[0]!.finish_reason).toBe('length')
     expect(usage.completion_tokens).toBe(2048)
   })
 
-  test('ends before a stop text, also across token boundaries', async () => {
+  it('ends before a stop text, also across token boundaries', async () => {
     for (const stop of ['the city', ['zzz', 'the city']]) {
       const { choices, usage } = await complete({ stop }, paris)
       expect(choices[0]).toMatchObject({ message: { content: 'Paris, ' }, finish_reason: 'stop' })
@@ -77,12 +77,12 @@ describe('an answer as JSON', () => {
     }
   })
 
-  test('continues after end tokens with ignore_eos', async () => {
+  it('continues after end tokens with ignore_eos', async () => {
     const { choices } = await complete({ ignore_eos: true, max_tokens: 40 }, paris)
     expect(choices[0]!.finish_reason).toBe('length')
   })
 
-  test('has n choices that share the prompt, each with its own seed', async () => {
+  it('has n choices that share the prompt, each with its own seed', async () => {
     await using app = createTestApp()
     const body = { ...request, n: 3, max_tokens: 12, temperature: 2, seed: 7 }
     const first = (await (await app.post(path, body)).json()) as ChatResponse
@@ -97,14 +97,14 @@ describe('an answer as JSON', () => {
     expect(alone.choices[0]!.message.content).toBe(texts[2])
   })
 
-  test('accepts any integer as a seed', async () => {
+  it('accepts any integer as a seed', async () => {
     const text = async (seed: number) =>
       (await complete({ seed, temperature: 2, max_tokens: 12 })).choices[0]!.message.content
     expect(await text(2 ** 32 + 5)).toBe(await text(5))
     expect(await text(-5)).toBe(await text(2 ** 32 - 5))
   })
 
-  test('samples by the model’s defaults, which a request can override', async () => {
+  it('samples by the model’s defaults, which a request can override', async () => {
     const sampled = { specs: [{ generation: { do_sample: false, temperature: 0.7 } }] }
     const text = async (body: object, options: TestAppOptions) =>
       (await complete({ temperature: undefined, max_tokens: 12, seed: 1, ...body }, options)).choices[0]!
@@ -118,14 +118,14 @@ describe('an answer as JSON', () => {
     expect(await text({ temperature: 2 }, { specs: [{ generation: { top_k: 1 } }] })).toBe(greedy)
   })
 
-  test('adds logit_bias to the tokens that it names', async () => {
+  it('adds logit_bias to the tokens that it names', async () => {
     const bang = String('!'.charCodeAt(0))
     const { choices } = await complete({ logit_bias: { [bang]: 100 }, max_tokens: 4 })
     expect(choices[0]!.message.content).toBe('!!!!')
     expect(await refusal({ logit_bias: { 5000: 1 } })).toMatchObject({ status: 400, param: 'logit_bias' })
   })
 
-  test('penalizes tokens that have already occurred', async () => {
+  it('penalizes tokens that have already occurred', async () => {
     const aaa = { continuation: () => 97 }
     expect((await complete({ max_tokens: 5 }, aaa)).choices[0]!.message.content).toBe('aaaaa')
     expect(
@@ -137,7 +137,7 @@ describe('an answer as JSON', () => {
 })
 
 describe('log probabilities', () => {
-  test('include every token, its bytes and the most probable tokens', async () => {
+  it('include every token, its bytes and the most probable tokens', async () => {
     const { choices } = await complete({ logprobs: true, top_logprobs: 3 }, { reply: () => 'Aé' })
     const content = choices[0]!.logprobs!.content!
     expect(content.map(({ token, bytes }) => [token, bytes])).toEqual([
@@ -155,12 +155,12 @@ describe('log probabilities', () => {
     }
   })
 
-  test('can omit the most probable tokens', async () => {
+  it('can omit the most probable tokens', async () => {
     const { choices } = await complete({ logprobs: true }, paris)
     expect(choices[0]!.logprobs!.content![0]).toMatchObject({ token: 'P', top_logprobs: [] })
   })
 
-  test('are all streamed with the text', async () => {
+  it('are all streamed with the text', async () => {
     await using app = createTestApp({ reply: () => 'naïve' })
     const body = { ...request, logprobs: true, top_logprobs: 1 }
     const { events } = await app.stream(path, body)
@@ -170,7 +170,7 @@ describe('log probabilities', () => {
     expect(streamed).toHaveLength(6)
   })
 
-  test('are refused in contradictory requests, and where the engine has none', async () => {
+  it('are refused in contradictory requests, and where the engine has none', async () => {
     expect(await refusal({ top_logprobs: 2 })).toMatchObject({ status: 400, param: 'top_logprobs' })
     expect(await refusal({ logprobs: true }, { capabilities: { logprobs: false } })).toMatchObject({
       status: 400,
@@ -181,7 +181,7 @@ describe('log probabilities', () => {
 })
 
 describe('the prompt', () => {
-  test('is the dialogue rendered by the model’s template, with one BOS', async () => {
+  it('is the dialogue rendered by the model’s template, with one BOS', async () => {
     const dialogue = [
       { role: 'system', content: 'Be brief.' },
       {
@@ -205,13 +205,13 @@ describe('the prompt', () => {
     expect(await promptOf({}, { chatTemplate: writesBos })).toBe('<s>just this')
   })
 
-  test('treats developer messages as system messages', async () => {
+  it('treats developer messages as system messages', async () => {
     expect(
       await promptOf({ messages: [{ role: 'developer', content: 'Be brief.' }, ...messages] }),
     ).toContain('<|system|>Be brief.')
   })
 
-  test.each([{ continue_final_message: true }, { prefix: true }])(
+  it.each([{ continue_final_message: true }, { prefix: true }])(
     'continues an unfinished answer (%j)',
     async (how) => {
       const { prefix, ...fields } = { prefix: undefined, ...how }
@@ -221,20 +221,20 @@ describe('the prompt', () => {
     },
   )
 
-  test('can’t continue a question', async () => {
+  it('can’t continue a question', async () => {
     expect(await refusal({ continue_final_message: true })).toMatchObject({
       status: 400,
       param: 'continue_final_message',
     })
   })
 
-  test('ends at the stop texts of the template', async () => {
+  it('ends at the stop texts of the template', async () => {
     const template = { stopSequences: ['###'], writesBos: false, render: () => '<|assistant|>' }
     const { choices } = await complete({}, { chatTemplate: template, reply: () => 'Hi.### Human: what?' })
     expect(choices[0]!.message.content).toBe('Hi.')
   })
 
-  test('passes additional variables to the template', async () => {
+  it('passes additional variables to the template', async () => {
     let seen: unknown
     const template = {
       stopSequences: [],
@@ -251,7 +251,7 @@ describe('the prompt', () => {
     expect(seen).toEqual({ enable_thinking: false, reasoning_effort: 'low' })
   })
 
-  test('is refused if a message has no content', async () => {
+  it('is refused if a message has no content', async () => {
     expect(await refusal({ messages: [{ role: 'assistant' }] })).toMatchObject({
       status: 400,
       param: 'messages[0].content',

@@ -1,6 +1,6 @@
 import type { ChatResponse } from '@petals-chat/api'
 import { type Grammar, InvalidRequestError } from '@petals-chat/engine'
-import { describe, expect, test } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import { complete, messages, paris, path, promptOf, refusal, request } from './fixtures/chat.ts'
 import { createTestApp } from './fixtures/test-app.ts'
 
@@ -19,7 +19,7 @@ describe('tools', () => {
     reply: () => '<tool_call>\n{"name": "weather", "arguments": {"city": "Paris"}}\n</tool_call>',
   }
 
-  test('are described to the model, and its call is found', async () => {
+  it('are described to the model, and its call is found', async () => {
     const { choices } = await complete({ tools: [weather] }, calling)
     expect(choices[0]).toMatchObject({
       finish_reason: 'tool_calls',
@@ -34,7 +34,7 @@ describe('tools', () => {
     expect(await promptOf({ tools: [weather], tool_choice: 'none' })).not.toContain('Weather of a city')
   })
 
-  test('stream as deltas', async () => {
+  it('stream as deltas', async () => {
     await using app = createTestApp(calling)
     const { events, done } = await app.stream(path, { ...request, tools: [weather] })
     const calls = events.flatMap(({ choices }) => choices[0].delta.tool_calls ?? [])
@@ -46,14 +46,14 @@ describe('tools', () => {
     expect(events.map(({ choices }) => choices[0].delta.content ?? '').join('')).toBe('')
   })
 
-  test('need not be called by the model', async () => {
+  it('need not be called by the model', async () => {
     await using app = createTestApp(paris)
     const { events } = await app.stream(path, { ...request, tools: [weather] })
     expect(events.length).toBeGreaterThan(25)
     expect(events.at(-1).choices[0].finish_reason).toBe('stop')
   })
 
-  test.each([
+  it.each([
     ['required', 'required', ['weather', 'clock']],
     ['a name', { type: 'function', function: { name: 'clock' } }, ['clock']],
   ])('are forced by grammar with tool_choice %s', async (_name, toolChoice, allowed) => {
@@ -80,7 +80,7 @@ describe('tools', () => {
     })
   })
 
-  test('stream forced arguments as they arrive; cut arguments are still a call', async () => {
+  it('stream forced arguments as they arrive; cut arguments are still a call', async () => {
     await using app = createTestApp({
       grammarReply: () => '{"name": "weather", "arguments": {"city": "Paris"}}',
     })
@@ -99,7 +99,7 @@ describe('tools', () => {
     })
   })
 
-  test('pass their results to the model', async () => {
+  it('pass their results to the model', async () => {
     const dialogue = [
       ...messages,
       {
@@ -116,7 +116,7 @@ describe('tools', () => {
     expect(prompt).toContain('sunny')
   })
 
-  test.each([
+  it.each([
     ['tool_choice', { tool_choice: 'required' }, {}],
     ['tool_choice', { tools: [clock], tool_choice: { type: 'function', function: { name: 'weather' } } }, {}],
     ['tool_choice', { tools: [clock], tool_choice: 'required' }, { capabilities: { grammar: false } }],
@@ -131,7 +131,7 @@ describe('tools', () => {
     expect(await refusal(body, options)).toMatchObject({ status: 400, type: 'invalid_request_error', param })
   })
 
-  test('are refused if a schema is too deep', async () => {
+  it('are refused if a schema is too deep', async () => {
     const deep = JSON.parse(`${'{"a":'.repeat(100)}{}${'}'.repeat(100)}`) as object
     const tool = { type: 'function', function: { name: 'deep', parameters: deep } }
     expect(await refusal({ tools: [tool] })).toMatchObject({
@@ -140,7 +140,7 @@ describe('tools', () => {
     })
   })
 
-  test('can be called by the model’s own choice on engines without grammars', async () => {
+  it('can be called by the model’s own choice on engines without grammars', async () => {
     const { choices } = await complete({ tools: [weather] }, { ...calling, capabilities: { grammar: false } })
     expect(choices[0]!.finish_reason).toBe('tool_calls')
   })
@@ -149,7 +149,7 @@ describe('tools', () => {
 describe('response_format', () => {
   const schema = { type: 'object', properties: { city: { type: 'string' } }, required: ['city'] }
 
-  test('json_schema and json_object are enforced by a grammar', async () => {
+  it('json_schema and json_object are enforced by a grammar', async () => {
     const bySchema = await complete({
       response_format: { type: 'json_schema', json_schema: { name: 'city', schema, strict: true } },
     })
@@ -158,13 +158,13 @@ describe('response_format', () => {
     expect(JSON.parse(anyObject.choices[0]!.message.content!)).toEqual({})
   })
 
-  test('text changes nothing', async () => {
+  it('text changes nothing', async () => {
     expect((await complete({ response_format: { type: 'text' } }, paris)).choices[0]!.message.content).toBe(
       paris.reply(),
     )
   })
 
-  test.each([
+  it.each([
     [
       'response_format.json_schema.schema',
       { response_format: { type: 'json_schema', json_schema: { name: 'city', schema } } },
@@ -182,7 +182,7 @@ describe('response_format', () => {
     })
   })
 
-  test('is refused on engines without grammars', async () => {
+  it('is refused on engines without grammars', async () => {
     const error = await refusal(
       { response_format: { type: 'json_object' } },
       { capabilities: { grammar: false } },

@@ -8,7 +8,7 @@ import {
   tokenizeRequestSchema,
 } from '@petals-chat/api'
 import { readFile } from 'node:fs/promises'
-import { describe, expect, test } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import { ignoredParameters } from './request/ignored.ts'
 import {
   unsupportedChatParameters,
@@ -45,7 +45,7 @@ const ownOfEach = ['logprobs']
 const common = chat.filter((name) => completion.includes(name) && !ownOfEach.includes(name))
 
 describe('docs/compatibility.md', () => {
-  test.each([
+  it.each([
     ['## Chat completions and completions', common],
     ['### Only chat completions', chat.filter((name) => !common.includes(name))],
     ['### Only completions', completion.filter((name) => !common.includes(name))],
@@ -63,7 +63,7 @@ describe('docs/compatibility.md', () => {
     expect(sorted(namesBelow(heading))).toEqual(sorted(fields))
   })
 
-  test('gives the same reasons for ignored fields as the server', () => {
+  it('gives the same reasons for ignored fields as the server', () => {
     expect(rowsBelow('## Ignored fields')).toEqual(
       Object.entries(ignoredParameters).map(([name, why]) => [`\`${name}\``, why]),
     )
@@ -76,7 +76,7 @@ describe('docs/compatibility.md', () => {
       ),
     )
 
-  test.each([
+  it.each([
     [
       '### Of chat completions and completions',
       shared(unsupportedChatParameters, unsupportedCompletionParameters, true),
@@ -95,7 +95,7 @@ describe('docs/compatibility.md', () => {
     )
   })
 
-  test('no field is in two tables', () => {
+  it('no field is in two tables', () => {
     for (const [schema, table] of [
       [chatRequestSchema, unsupportedChatParameters],
       [completionRequestSchema, unsupportedCompletionParameters],

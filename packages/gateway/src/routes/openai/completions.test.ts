@@ -1,5 +1,5 @@
 import { type CompletionResponse, completionChunkSchema, completionResponseSchema } from '@petals-chat/api'
-import { describe, expect, test } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import { createTestApp, type TestAppOptions } from './fixtures/test-app.ts'
 
 const path = '/v1/completions'
@@ -26,7 +26,7 @@ async function refusal(body: object, options: TestAppOptions = alphabet) {
 const bytes = (text: string) => [...new TextEncoder().encode(text)]
 
 describe('a completion', () => {
-  test('continues a text', async () => {
+  it('continues a text', async () => {
     const response = await complete({})
     expect(response.id).toMatch(/^cmpl-/)
     expect(response.choices).toEqual([
@@ -36,18 +36,18 @@ describe('a completion', () => {
     expect(response.usage).toMatchObject({ prompt_tokens: 5, completion_tokens: 8 })
   })
 
-  test('has 16 tokens by default, or as many as the model’s config says', async () => {
+  it('has 16 tokens by default, or as many as the model’s config says', async () => {
     expect((await complete({ prompt: 'a', max_tokens: undefined })).usage.completion_tokens).toBe(16)
     const configured = { ...alphabet, specs: [{ generation: { max_new_tokens: 4 } }] }
     expect((await complete({ max_tokens: undefined }, configured)).usage.completion_tokens).toBe(4)
   })
 
-  test('ends at the model’s end token, and at stop texts', async () => {
+  it('ends at the model’s end token, and at stop texts', async () => {
     expect((await complete({ prompt: 'x' })).choices[0]).toMatchObject({ text: 'yz', finish_reason: 'stop' })
     expect((await complete({ stop: 'jk' })).choices[0]).toMatchObject({ text: 'fghi', finish_reason: 'stop' })
   })
 
-  test.each([
+  it.each([
     ['texts', ['a', 'k'], ['bcd', 'lmn'], 4],
     ['token ids, which get no BOS', bytes('a'), ['bcd'], 1],
     ['lists of token ids', [bytes('ba'), bytes('k')], ['bcd', 'lmn'], 3],
@@ -58,7 +58,7 @@ describe('a completion', () => {
     expect(usage.prompt_tokens).toBe(promptTokens)
   })
 
-  test('has n choices for each prompt, in the order of the prompts', async () => {
+  it('has n choices for each prompt, in the order of the prompts', async () => {
     const { choices, usage } = await complete({ prompt: ['a', 'k'], n: 2, max_tokens: 2 })
     expect(choices.map(({ index, text }) => [index, text])).toEqual([
       [0, 'bc'],
@@ -69,13 +69,13 @@ describe('a completion', () => {
     expect(usage).toMatchObject({ prompt_tokens: 4, completion_tokens: 8 })
   })
 
-  test('of an empty prompt starts from BOS', async () => {
+  it('of an empty prompt starts from BOS', async () => {
     expect((await complete({ prompt: '' }, {})).usage.prompt_tokens).toBe(1)
   })
 })
 
 describe('logprobs', () => {
-  test('have the legacy shape, which always includes the token itself', async () => {
+  it('have the legacy shape, which always includes the token itself', async () => {
     const { choices } = await complete({ prompt: 'a', max_tokens: 3, logprobs: 2 })
     const { tokens, token_logprobs, top_logprobs, text_offset } = choices[0]!.logprobs!
     expect(tokens).toEqual(['b', 'c', 'd'])
@@ -87,19 +87,19 @@ describe('logprobs', () => {
     }
   })
 
-  test('0 returns only those of the tokens themselves', async () => {
+  it('0 returns only those of the tokens themselves', async () => {
     const { choices } = await complete({ prompt: 'a', max_tokens: 2, logprobs: 0 })
     const { token_logprobs, top_logprobs } = choices[0]!.logprobs!
     expect(top_logprobs).toEqual([{ b: token_logprobs[0] }, { c: token_logprobs[1] }])
   })
 
-  test('offsets count characters; the tokens of one character share an offset', async () => {
+  it('offsets count characters; the tokens of one character share an offset', async () => {
     const { choices } = await complete({ prompt: 'a🗼b', max_tokens: 1, echo: true, logprobs: 0 })
     expect(choices[0]!.text).toBe('a🗼bc')
     expect(choices[0]!.logprobs!.text_offset).toEqual([0, 0, 1, 1, 1, 1, 2, 3])
   })
 
-  test('are refused where the engine has none', async () => {
+  it('are refused where the engine has none', async () => {
     const none = { capabilities: { logprobs: false, promptLogprobs: false } }
     expect(await refusal({ logprobs: 1 }, none)).toMatchObject({ status: 400, param: 'logprobs' })
     const noScores = { capabilities: { promptLogprobs: false } }
@@ -108,12 +108,12 @@ describe('logprobs', () => {
 })
 
 describe('echo', () => {
-  test('puts the prompt before the answer', async () => {
+  it('puts the prompt before the answer', async () => {
     expect((await complete({ echo: true })).choices[0]!.text).toBe('Oncefghijklm')
     expect((await complete({ echo: true, prompt: bytes('Once') })).choices[0]!.text).toBe('Oncefghijklm')
   })
 
-  test('with logprobs scores the prompt, as evaluation harnesses need it', async () => {
+  it('with logprobs scores the prompt, as evaluation harnesses need it', async () => {
     const prompts = [bytes('abc'), bytes('abx')]
     const { choices, usage } = await complete({ prompt: prompts, max_tokens: 0, echo: true, logprobs: 1 })
     expect(choices.map(({ text, finish_reason }) => [text, finish_reason])).toEqual([
@@ -132,7 +132,7 @@ describe('echo', () => {
     expect([isGreedy(expected!), isGreedy(surprising!)]).toEqual([true, false])
   })
 
-  test('with logprobs and an answer returns both, with the same numbers every time', async () => {
+  it('with logprobs and an answer returns both, with the same numbers every time', async () => {
     await using app = createTestApp(alphabet)
     const body = { ...request, prompt: 'ab', max_tokens: 1, echo: true, logprobs: 1 }
     const first = (await (await app.post(path, body)).json()) as CompletionResponse
@@ -143,7 +143,7 @@ describe('echo', () => {
     expect(second.choices).toEqual(first.choices)
   })
 
-  test('without an answer does not run the model', async () => {
+  it('without an answer does not run the model', async () => {
     await using app = createTestApp(alphabet)
     const response = await app.post(path, { ...request, echo: true, max_tokens: 0 })
     expect(((await response.json()) as CompletionResponse).choices[0]).toMatchObject({
@@ -155,7 +155,7 @@ describe('echo', () => {
 })
 
 describe('a streamed completion', () => {
-  test('has the same text and logprobs as one answer', async () => {
+  it('has the same text and logprobs as one answer', async () => {
     await using app = createTestApp(alphabet)
     const body = { ...request, prompt: ['ab', 'k'], max_tokens: 3, n: 2, echo: true, logprobs: 1 }
     const { events, done } = await app.stream(path, { ...body, stream_options: { include_usage: true } })
@@ -175,7 +175,7 @@ describe('a streamed completion', () => {
 })
 
 describe('what is refused', () => {
-  test.each([
+  it.each([
     ['suffix', { suffix: 'end' }],
     ['best_of', { best_of: 3 }],
     ['best_of', { n: 2, best_of: 1 }],
@@ -188,12 +188,12 @@ describe('what is refused', () => {
     expect(await refusal(body, options as TestAppOptions)).toMatchObject({ status: 400, param })
   })
 
-  test('a prompt that does not fit', async () => {
+  it('a prompt that does not fit', async () => {
     const error = await refusal({ prompt: 'x'.repeat(100) }, { contextLength: 50 })
     expect(error).toMatchObject({ status: 400, code: 'context_length_exceeded' })
   })
 
-  test('not an empty suffix, nor best_of equal to n', async () => {
+  it('not an empty suffix, nor best_of equal to n', async () => {
     expect((await complete({ suffix: '', best_of: 1 })).choices).toHaveLength(1)
   })
 })

@@ -6,7 +6,7 @@ import {
 } from '@petals-chat/api'
 import { createModelRegistry, loadableModel, modelSpecSchema } from '@petals-chat/engine'
 import { ScriptedEngine } from '@petals-chat/engine/testing'
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { gatewayConfigSchema } from '../../config.ts'
 import type { GatewayContext } from '../../context.ts'
 import { prepareChat } from './chat/prepare-chat.ts'
@@ -108,18 +108,18 @@ describe('documented defaults', () => {
     return lasting(await response.text())
   }
 
-  test('exist for every call with optional fields', () => {
+  it('exist for every call with optional fields', () => {
     for (const kind of Object.keys(silent)) expect(cases.some((one) => one.kind === kind)).toBe(true)
   })
 
-  test.each(cases)('$kind: omitting $field is the same as $value', async ({ kind, field, value }) => {
+  it.each(cases)('$kind: omitting $field is the same as $value', async ({ kind, field, value }) => {
     const more = beside[field] ?? {}
     expect(await jobOf(kind, { ...more, [field]: value })).toBe(await jobOf(kind, more))
     expect(await jobOf(kind, { ...more, [field]: null })).toBe(await jobOf(kind, more))
     expect(await answerOf(kind, { ...more, [field]: value })).toBe(await answerOf(kind, more))
   })
 
-  test('differ from other values', async () => {
+  it('differ from other values', async () => {
     const silentJob = await jobOf('CompletionRequest', {})
     for (const other of [{ max_tokens: 17 }, { temperature: 0.7 }, { top_p: 1 }, { n: 2 }, { echo: true }])
       expect(await jobOf('CompletionRequest', other)).not.toBe(silentJob)
@@ -128,7 +128,7 @@ describe('documented defaults', () => {
     )
   })
 
-  test('are in the description of a field and in its schema, or in neither', () => {
+  it('are in the description of a field and in its schema, or in neither', () => {
     const told = (description = '') => /Default(?! a new|, and with)/.test(description)
     for (const kind of Object.keys(silent))
       for (const [field, { description, default: value }] of fieldsOf(kind)) {
@@ -137,7 +137,7 @@ describe('documented defaults', () => {
       }
   })
 
-  test('completions without max_tokens have 16 tokens even if the model’s entry allows more', async () => {
+  it('completions without max_tokens have 16 tokens even if the model’s entry allows more', async () => {
     const usual = async (generation: object) => {
       await using other = createTestApp({ specs: [{ generation }], contextLength: 512 })
       const body = { prompt: 'Once upon a time', temperature: 0 }

@@ -1,6 +1,6 @@
 import { chatRequestSchema, timingsSchema } from '@petals-chat/api'
 import { readFile } from 'node:fs/promises'
-import { describe, expect, test } from 'vitest'
+import { describe, expect, it } from 'vitest'
 
 const path = new URL('../../../../../docs/http-api.md', import.meta.url)
 
@@ -14,7 +14,7 @@ const unnamed = (names: readonly string[], text: string) =>
   names.filter((name) => !text.includes(`\`${name}`))
 
 describe('docs/http-api.md', () => {
-  test('names every extension and every figure of timings', async () => {
+  it('names every extension and every figure of timings', async () => {
     const text = await section('## OpenAI-compatible API')
     const extensions = Object.entries(chatRequestSchema.shape).filter(([, schema]) =>
       schema.description?.includes('Extension'),

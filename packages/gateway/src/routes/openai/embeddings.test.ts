@@ -1,5 +1,5 @@
 import { embeddingResponseSchema } from '@petals-chat/api'
-import { describe, expect, test } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import { createTestApp } from './fixtures/test-app.ts'
 
 const path = '/v1/embeddings'
@@ -13,7 +13,7 @@ async function embed(body: object) {
 }
 
 describe('/v1/embeddings', () => {
-  test('returns a vector of length 1 for each input', async () => {
+  it('returns a vector of length 1 for each input', async () => {
     const { data, usage, model } = await embed({ input: ['one', 'two'] })
     expect(model).toBe('test')
     expect(data.map(({ index }) => index)).toEqual([0, 1])
@@ -22,14 +22,14 @@ describe('/v1/embeddings', () => {
     expect(usage).toEqual({ prompt_tokens: 8, completion_tokens: 0, total_tokens: 8 })
   })
 
-  test('accepts token ids', async () => {
+  it('accepts token ids', async () => {
     const text = await embed({ input: 'ab' })
     const bos = 256
     expect((await embed({ input: [bos, 97, 98] })).data).toEqual(text.data)
     expect((await embed({ input: [[bos, 97, 98]] })).data).toEqual(text.data)
   })
 
-  test('returns the same numbers as base64', async () => {
+  it('returns the same numbers as base64', async () => {
     const floats = await embed({ input: 'one' })
     const { data } = await embed({ input: 'one', encoding_format: 'base64' })
     const raw = Buffer.from(data[0]!.embedding as string, 'base64')
@@ -37,7 +37,7 @@ describe('/v1/embeddings', () => {
     expect([...decoded]).toEqual(floats.data[0]!.embedding)
   })
 
-  test('has the model’s own number of dimensions', async () => {
+  it('has the model’s own number of dimensions', async () => {
     expect((await embed({ input: 'x', dimensions: 32 })).data[0]!.embedding).toHaveLength(32)
     await using app = createTestApp()
     const response = await app.post(path, { model: 'test', input: 'x', dimensions: 8 })
@@ -45,7 +45,7 @@ describe('/v1/embeddings', () => {
     expect(await response.json()).toMatchObject({ error: { param: 'dimensions' } })
   })
 
-  test.each([
+  it.each([
     [{ input: [5000] }, 'input[0]', {}],
     [{ input: [] }, 'input', {}],
     [{ input: 'x'.repeat(3000) }, null, {}],

@@ -8,7 +8,7 @@ import {
   MissingBlocksError,
   ModelUnavailableError,
 } from '@petals-chat/engine'
-import { describe, expect, test, vi } from 'vitest'
+import { describe, expect, it, vi } from 'vitest'
 import { createTestApp, readEvents, type TestApp, type TestAppOptions } from './fixtures/test-app.ts'
 
 const path = '/v1/chat/completions'
@@ -27,7 +27,7 @@ describe('errors', () => {
     },
   })
 
-  test.each([
+  it.each([
     [
       new InvalidRequestError('No.', { param: 'stop' }),
       400,
@@ -47,13 +47,13 @@ describe('errors', () => {
     expect(streamed.status).toBe(status)
   })
 
-  test('of a full server say when to try again', async () => {
+  it('of a full server say when to try again', async () => {
     await using app = createTestApp(failing(new CapacityError('Full.', { retryAfterMs: 2500 })))
     const { headers } = await answerOf(app)
     expect([headers.get('retry-after'), headers.get('retry-after-ms')]).toEqual(['3', '2500'])
   })
 
-  test('that are unexpected show only the request id', async () => {
+  it('that are unexpected show only the request id', async () => {
     const logged = vi.fn()
     const logger = { debug() {}, info() {}, warn() {}, error: logged, child: () => logger }
     await using app = createTestApp({ ...failing(new TypeError('/secret/path')), logger })
@@ -64,7 +64,7 @@ describe('errors', () => {
     expect(logged).toHaveBeenCalled()
   })
 
-  test('of a model that can’t be loaded', async () => {
+  it('of a model that can’t be loaded', async () => {
     await using app = createTestApp({
       beforeLoad: () => {
         throw new ModelUnavailableError('Accept the licence first.')
@@ -73,7 +73,7 @@ describe('errors', () => {
     expect(await answerOf(app)).toMatchObject({ status: 503, message: 'Accept the licence first.' })
   })
 
-  test('of an unknown model name the known models', async () => {
+  it('of an unknown model name the known models', async () => {
     await using app = createTestApp({ config: { unknownModel: 'refuse' } })
     expect(await answerOf(app, { ...request, model: 'gpt-4' })).toMatchObject({
       status: 404,
@@ -84,7 +84,7 @@ describe('errors', () => {
     })
   })
 
-  test('of a prompt that is too long', async () => {
+  it('of a prompt that is too long', async () => {
     await using app = createTestApp({ contextLength: 64 })
     const long = [{ role: 'user', content: 'x'.repeat(100) }]
     const error = await answerOf(app, { ...request, messages: long, max_tokens: 1 })
@@ -97,7 +97,7 @@ describe('errors', () => {
     expect(app.engine.steps).toBe(0)
   })
 
-  test('of a session that is longer than the config allows', async () => {
+  it('of a session that is longer than the config allows', async () => {
     await using app = createTestApp({ specs: [{ maxSessionLength: 16 }] })
     const messages = [{ role: 'user', content: 'A question of 27 characters' }]
     expect(await answerOf(app, { ...request, messages, max_tokens: 1 })).toMatchObject({
@@ -105,12 +105,12 @@ describe('errors', () => {
     })
   })
 
-  test('of too many choices', async () => {
+  it('of too many choices', async () => {
     await using app = createTestApp({ config: { maxChoices: 2 } })
     expect(await answerOf(app, { ...request, n: 3 })).toMatchObject({ status: 400, param: 'n' })
   })
 
-  test('of models that only the pages of this server may use', async () => {
+  it('of models that only the pages of this server may use', async () => {
     await using app = createTestApp({ reply: () => 'Hi.', specs: [{ publicApi: false }] })
     expect(await answerOf(app)).toMatchObject({
       status: 403,
@@ -122,7 +122,7 @@ describe('errors', () => {
     expect(fromPage.status).toBe(200)
   })
 
-  test('of paths and methods', async () => {
+  it('of paths and methods', async () => {
     await using app = createTestApp()
     expect((await app.get('/v1/nothing')).status).toBe(404)
     expect((await app.get(path)).status).toBe(405)
@@ -130,7 +130,7 @@ describe('errors', () => {
 })
 
 describe('parameters that can’t be honoured', () => {
-  test.each([
+  it.each([
     ['functions', [{ name: 'f' }]],
     ['function_call', 'auto'],
     ['modalities', ['text', 'audio']],
@@ -156,7 +156,7 @@ describe('parameters that can’t be honoured', () => {
     expect(app.engine.steps).toBe(0)
   })
 
-  test('are accepted with values that switch them off, like those that only concern other servers', async () => {
+  it('are accepted with values that switch them off, like those that only concern other servers', async () => {
     await using app = createTestApp({ reply: () => 'Hi.' })
     const harmless = {
       functions: null,
@@ -189,7 +189,7 @@ describe('a client that disconnects', () => {
     expect(app.engine.steps - before).toBeLessThanOrEqual(1)
   }
 
-  test('stops the engine within a step while it decodes', async () => {
+  it('stops the engine within a step while it decodes', async () => {
     await using app = createTestApp(slow)
     const response = await app.post(path, { ...endless, stream: true })
     const reader = response.body!.getReader()
@@ -201,7 +201,7 @@ describe('a client that disconnects', () => {
     expect((await app.post(path, { ...request, max_tokens: 1 })).status).toBe(200)
   })
 
-  test.each([true, false])('stops the engine by its connection’s signal (stream: %s)', async (stream) => {
+  it.each([true, false])('stops the engine by its connection’s signal (stream: %s)', async (stream) => {
     await using app = createTestApp(slow)
     const connection = new AbortController()
     const pending = app.post(path, { ...endless, stream }, { signal: connection.signal })
@@ -213,7 +213,7 @@ describe('a client that disconnects', () => {
     else expect(response.status).toBe(499)
   })
 
-  test('stops the engine in the prefill', async () => {
+  it('stops the engine in the prefill', async () => {
     let begun = false
     await using app = createTestApp({
       beforeStep: () => {
@@ -229,7 +229,7 @@ describe('a client that disconnects', () => {
     await settled(app)
   })
 
-  test('leaves the queue', async () => {
+  it('leaves the queue', async () => {
     await using app = createTestApp({ ...slow, maxSessions: 1 })
     const running = await app.post(path, { ...endless, stream: true })
     const connection = new AbortController()
@@ -242,7 +242,7 @@ describe('a client that disconnects', () => {
     expect(app.engine.sessionsOpened).toBe(1)
   })
 
-  test('does not end the loading of the model for other clients', async () => {
+  it('does not end the loading of the model for other clients', async () => {
     const { promise: loaded, resolve } = Promise.withResolvers<void>()
     await using app = createTestApp({ reply: () => 'Hi.', beforeLoad: () => loaded })
     const connection = new AbortController()
@@ -256,7 +256,7 @@ describe('a client that disconnects', () => {
     expect(app.engine.loads).toBe(1)
   })
 
-  test('leaves no session behind after 200 times', async () => {
+  it('leaves no session behind after 200 times', async () => {
     await using app = createTestApp({ maxSessions: 2 })
     for (let round = 0; round < 200; round++) {
       const response = await app.post(path, { ...endless, stream: true })
@@ -270,7 +270,7 @@ describe('a client that disconnects', () => {
 })
 
 describe('a server that stops', () => {
-  test('ends running streams with an error event', async () => {
+  it('ends running streams with an error event', async () => {
     const app = createTestApp({ stepDelayMs: 5 })
     const response = await app.post(path, { ...request, max_tokens: 1000, stream: true })
     const reading = readEvents(response)

@@ -7,7 +7,7 @@ import {
   tokenizeRequestSchema,
 } from '@petals-chat/api'
 import fc from 'fast-check'
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { createTestApp, type TestApp } from './fixtures/test-app.ts'
 
 const routes = {
@@ -67,7 +67,7 @@ describe('any value from a client', () => {
     else expect(text).not.toContain('internal_error')
   }
 
-  test.each(Object.entries(routes))(
+  it.each(Object.entries(routes))(
     'as one field of %s is answered or refused',
     async (path, { fields, sane }) => {
       const run = fc.asyncProperty(fc.constantFrom(...fields), value, (field, given) =>
@@ -77,7 +77,7 @@ describe('any value from a client', () => {
     },
   )
 
-  test.each(Object.keys(routes))('as the body of %s is answered or refused', async (path) => {
+  it.each(Object.keys(routes))('as the body of %s is answered or refused', async (path) => {
     const run = fc.asyncProperty(fc.oneof(fc.json(), fc.string()), (body) =>
       expectAnswerOrRefusal(path, body),
     )

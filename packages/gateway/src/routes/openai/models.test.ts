@@ -1,5 +1,5 @@
 import { modelListSchema, modelSchema } from '@petals-chat/api'
-import { describe, expect, test } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import { createTestApp } from './fixtures/test-app.ts'
 
 const specs = [
@@ -8,7 +8,7 @@ const specs = [
 ]
 
 describe('/v1/models', () => {
-  test('lists the models with their known properties', async () => {
+  it('lists the models with their known properties', async () => {
     await using app = createTestApp({ specs })
     const { data } = modelListSchema.parse(await (await app.get('/v1/models')).json())
     expect(data.map(({ id }) => id)).toEqual(['test', 'org/model'])
@@ -26,7 +26,7 @@ describe('/v1/models', () => {
     expect(app.engine.loads).toBe(0)
   })
 
-  test('has more properties for a loaded model', async () => {
+  it('has more properties for a loaded model', async () => {
     await using app = createTestApp({ specs: [{ maxSessionLength: 512 }], capabilities: { grammar: false } })
     await app.post('/v1/tokenize', { model: 'test', prompt: 'x' })
     expect(modelSchema.parse(await (await app.get('/v1/models/test')).json())).toMatchObject({
@@ -36,7 +36,7 @@ describe('/v1/models', () => {
     })
   })
 
-  test('says why a model is not available', async () => {
+  it('says why a model is not available', async () => {
     await using app = createTestApp({
       beforeLoad: () => {
         throw new Error('disk on fire')
@@ -48,21 +48,21 @@ describe('/v1/models', () => {
     expect(model.state_detail).toBeTruthy()
   })
 
-  test.each(['test', 'default', 'org/model', 'org%2Fmodel'])('finds /v1/models/%s', async (id) => {
+  it.each(['test', 'default', 'org/model', 'org%2Fmodel'])('finds /v1/models/%s', async (id) => {
     await using app = createTestApp({ specs })
     const response = await app.get(`/v1/models/${id}`)
     expect(response.status).toBe(200)
     expect(modelSchema.parse(await response.json()).id).toBe(id.startsWith('org') ? 'org/model' : 'test')
   })
 
-  test.each(['unknown', 'org', '%ff', '__proto__'])('does not find /v1/models/%s', async (id) => {
+  it.each(['unknown', 'org', '%ff', '__proto__'])('does not find /v1/models/%s', async (id) => {
     await using app = createTestApp({ specs })
     const response = await app.get(`/v1/models/${id}`)
     expect(response.status).toBe(404)
     expect(await response.json()).toMatchObject({ error: { code: 'model_not_found' } })
   })
 
-  test('describes an alias under the model’s own name', async () => {
+  it('describes an alias under the model’s own name', async () => {
     await using app = createTestApp({ specs, reply: () => 'Hi.' })
     const body = { model: 'default', messages: [{ role: 'user', content: 'Hi' }] }
     expect(await (await app.post('/v1/chat/completions', body)).json()).toMatchObject({ model: 'test' })

@@ -10,7 +10,7 @@ import {
   modelListSchema,
 } from '@petals-chat/api'
 import type OpenAI from 'openai'
-import { expect, test } from 'vitest'
+import { expect, it } from 'vitest'
 import type { z } from 'zod'
 import { createTestApp } from './fixtures/test-app.ts'
 
@@ -41,7 +41,7 @@ export type Checked = [
   Extends<OpenAI.CreateEmbeddingResponse, Embeddings>,
 ]
 
-test('responses match the schemas, and so the official types', async () => {
+it('responses match the schemas, and so the official types', async () => {
   await using app = createTestApp({ reply: () => 'Hi.' })
   const read = async (response: Response): Promise<unknown> => await response.json()
   const messages = [{ role: 'user', content: 'Hi' }]

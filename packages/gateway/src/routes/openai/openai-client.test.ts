@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import OpenAI from 'openai'
-import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
 import { createTestApp, type TestApp } from './fixtures/test-app.ts'
 
 const messages = [{ role: 'user' as const, content: 'What is the capital of France?' }]
@@ -32,21 +32,21 @@ describe('the official openai client, over a socket', () => {
   })
   afterAll(() => app[Symbol.asyncDispose]())
 
-  test('lists and retrieves models', async () => {
+  it('lists and retrieves models', async () => {
     const ids: string[] = []
     for await (const model of client.models.list()) ids.push(model.id)
     expect(ids).toEqual(['org/test', 'other'])
     expect((await client.models.retrieve('org/test')).id).toBe('org/test')
   })
 
-  test('chats', async () => {
+  it('chats', async () => {
     const answer = await client.chat.completions.create({ model: 'gpt-4o-mini', messages, temperature: 0 })
     expect(answer.choices[0]!.message.content).toBe('Paris, the city of light. 🗼')
     expect(answer.usage!.total_tokens).toBe(65)
     expect(answer._request_id).toMatch(/^[0-9a-f-]{36}$/)
   })
 
-  test('streams a chat', async () => {
+  it('streams a chat', async () => {
     const stream = await client.chat.completions.create({
       model: 'org/test',
       messages,
@@ -64,7 +64,7 @@ describe('the official openai client, over a socket', () => {
     expect(usage).toMatchObject({ completion_tokens: 31 })
   })
 
-  test('assembles streamed pieces with its own helper', async () => {
+  it('assembles streamed pieces with its own helper', async () => {
     const final = await client.chat.completions
       .stream({ model: 'org/test', messages, temperature: 0, logprobs: true, top_logprobs: 2 })
       .finalChatCompletion()
@@ -73,7 +73,7 @@ describe('the official openai client, over a socket', () => {
     expect(final.choices[0]!.logprobs!.content).toHaveLength(30)
   })
 
-  test('runs tools until the final answer', async () => {
+  it('runs tools until the final answer', async () => {
     const called: unknown[] = []
     const runner = client.chat.completions.runTools({
       model: 'org/test',
@@ -99,7 +99,7 @@ describe('the official openai client, over a socket', () => {
     expect(called).toEqual([{ city: 'Paris' }])
   })
 
-  test('streams tool calls', async () => {
+  it('streams tool calls', async () => {
     const final = await client.chat.completions
       .stream({ model: 'org/test', messages, temperature: 0, tools: [weather] })
       .finalChatCompletion()
@@ -109,7 +109,7 @@ describe('the official openai client, over a socket', () => {
     ])
   })
 
-  test('forces a tool, and JSON by a schema', async () => {
+  it('forces a tool, and JSON by a schema', async () => {
     const forced = await client.chat.completions.create({
       model: 'org/test',
       messages,
@@ -128,7 +128,7 @@ describe('the official openai client, over a socket', () => {
     expect(JSON.parse(parsed.choices[0]!.message.content!)).toEqual({ city: 'text' })
   })
 
-  test('receives thoughts separately', async () => {
+  it('receives thoughts separately', async () => {
     const answer = await client.chat.completions.create({
       model: 'org/test',
       messages: [{ role: 'user', content: 'think' }],
@@ -137,7 +137,7 @@ describe('the official openai client, over a socket', () => {
     expect(answer.choices[0]!.message).toMatchObject({ content: 'Paris.', reasoning_content: 'Hm.' })
   })
 
-  test('completes texts, streamed or not', async () => {
+  it('completes texts, streamed or not', async () => {
     const body = { model: 'org/test', prompt: 'Once', temperature: 0, max_tokens: 5 }
     const whole = await client.completions.create(body)
     expect(whole.choices[0]!.text).toHaveLength(5)
@@ -148,13 +148,13 @@ describe('the official openai client, over a socket', () => {
     expect(text).toBe(whole.choices[0]!.text)
   })
 
-  test('embeds, which it requests as base64', async () => {
+  it('embeds, which it requests as base64', async () => {
     const { data } = await client.embeddings.create({ model: 'org/test', input: ['one', 'two'] })
     expect(data.map(({ embedding }) => embedding.length)).toEqual([32, 32])
     expect(Math.hypot(...data[0]!.embedding)).toBeCloseTo(1, 5)
   })
 
-  test('throws its own error class for each status', async () => {
+  it('throws its own error class for each status', async () => {
     const unknownModel = client.chat.completions.create({ model: 'unknown', messages })
     await expect(unknownModel).rejects.toBeInstanceOf(OpenAI.NotFoundError)
     const wrong = client.chat.completions.create({ model: 'org/test', messages, temperature: 999 })
@@ -183,7 +183,7 @@ describe('the official openai client, with a slow engine', () => {
     expect(before).toBeLessThan(60)
   }
 
-  test('stops the engine when it leaves a stream', async () => {
+  it('stops the engine when it leaves a stream', async () => {
     const { app, client } = await slowApp()
     await using _app = app
     const stream = await client.chat.completions.create({
@@ -197,7 +197,7 @@ describe('the official openai client, with a slow engine', () => {
     await expectStopped(app)
   })
 
-  test.each([true, false])('stops the engine when it aborts (stream: %s)', async (stream) => {
+  it.each([true, false])('stops the engine when it aborts (stream: %s)', async (stream) => {
     const { app, client } = await slowApp()
     await using _app = app
     const abort = new AbortController()
@@ -214,7 +214,7 @@ describe('the official openai client, with a slow engine', () => {
 })
 
 describe('the official openai client, with an engine that fails', () => {
-  test('reports a failure in the middle of a stream as an error, not as a short answer', async () => {
+  it('reports a failure in the middle of a stream as an error, not as a short answer', async () => {
     await using app = createTestApp({
       reply,
       beforeStep: ({ step }) => {

@@ -1,5 +1,5 @@
 import { componentSchemas } from '@petals-chat/api'
-import { describe, expect, test } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import { createTestApp, type TestApp } from './fixtures/test-app.ts'
 
 const chat = { messages: [{ role: 'user', content: 'Hi' }], temperature: 0 }
@@ -26,7 +26,7 @@ async function ask(app: TestApp, path: string, body: object): Promise<Answer> {
 describe('a requested length beyond the context', () => {
   const contextLength = 64
 
-  test.each([
+  it.each([
     ['max_tokens', 64],
     ['max_tokens', 4096],
     ['max_tokens', -1],
@@ -48,14 +48,14 @@ describe('a requested length beyond the context', () => {
     }
   })
 
-  test('is cut to the limit of the config, too', async () => {
+  it('is cut to the limit of the config, too', async () => {
     await using app = createTestApp({ specs: [{ maxSessionLength: 32 }] })
     expect((await ask(app, '/v1/completions', { ...completion, max_tokens: 100 })).usage.total_tokens).toBe(
       32,
     )
   })
 
-  test('is refused only where the prompt leaves no space', async () => {
+  it('is refused only where the prompt leaves no space', async () => {
     await using app = createTestApp({ contextLength })
     const promptOf = async (length: number, max_tokens: number) =>
       app.post('/v1/completions', { ...completion, prompt: 'x'.repeat(length), max_tokens })
@@ -69,7 +69,7 @@ describe('a requested length beyond the context', () => {
     expect((await promptOf(fits + 1, 0)).status).toBe(400)
   })
 
-  test('is read from the field that takes precedence', async () => {
+  it('is read from the field that takes precedence', async () => {
     await using app = createTestApp()
     const lengthOf = async (fields: object) =>
       (await ask(app, '/v1/chat/completions', { ...chat, ...fields })).usage.completion_tokens
@@ -108,14 +108,14 @@ const harmless: readonly object[] = [
 ]
 
 describe('values without effect', () => {
-  test.each(harmless)('%j is accepted', async (fields) => {
+  it.each(harmless)('%j is accepted', async (fields) => {
     await using app = createTestApp({ reply: () => 'Hi.' })
     await ask(app, '/v1/chat/completions', { ...chat, ...fields })
     const { top_logprobs: _top, ...both } = fields as { readonly top_logprobs?: unknown }
     await ask(app, '/v1/completions', { ...completion, ...both })
   })
 
-  test('a seed of -1 is a new seed for every request', async () => {
+  it('a seed of -1 is a new seed for every request', async () => {
     await using app = createTestApp()
     const text = async (seed: number) => {
       const response = await app.post('/v1/completions', {
@@ -132,7 +132,7 @@ describe('values without effect', () => {
     expect(await text(4294967295)).not.toBe(await text(4294967295))
   })
 
-  test('an empty stop text ends no answer; other stop texts do', async () => {
+  it('an empty stop text ends no answer; other stop texts do', async () => {
     await using app = createTestApp({ reply: () => 'One. Two. Three.' })
     const finishOf = async (stop: unknown) =>
       (await ask(app, '/v1/chat/completions', { ...chat, stop })).usage.completion_tokens
@@ -141,7 +141,7 @@ describe('values without effect', () => {
     expect(await finishOf(['', ' Two'])).toBeLessThan(whole)
   })
 
-  test('logprobs of completions: false is off, true and 0 return only those of the tokens themselves', async () => {
+  it('logprobs of completions: false is off, true and 0 return only those of the tokens themselves', async () => {
     await using app = createTestApp()
     const of = async (logprobs: unknown) =>
       (await ask(app, '/v1/completions', { ...completion, max_tokens: 2, logprobs })).choices[0].logprobs
@@ -156,7 +156,7 @@ describe('schemas of requests', () => {
   /** Objects whose keys are the client's own. */
   const free = /\.(parameters|schema|chat_template_kwargs|logit_bias)$/
 
-  test('accept no unknown field, at any depth', () => {
+  it('accept no unknown field, at any depth', () => {
     const open: string[] = []
     const visit = (node: unknown, path: string): void => {
       if (typeof node !== 'object' || node === null) return

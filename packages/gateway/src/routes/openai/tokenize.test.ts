@@ -1,5 +1,5 @@
 import { detokenizeResponseSchema, tokenizeResponseSchema } from '@petals-chat/api'
-import { describe, expect, test } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import { createTestApp } from './fixtures/test-app.ts'
 
 async function call(path: string, body: object) {
@@ -11,7 +11,7 @@ async function call(path: string, body: object) {
 const bos = 256
 
 describe('/v1/tokenize', () => {
-  test('encodes a text, with or without special tokens', async () => {
+  it('encodes a text, with or without special tokens', async () => {
     const { json } = await call('/v1/tokenize', { prompt: 'Hé', return_token_strs: true })
     expect(tokenizeResponseSchema.parse(json)).toEqual({
       count: 4,
@@ -24,7 +24,7 @@ describe('/v1/tokenize', () => {
     })
   })
 
-  test('encodes a dialogue exactly as chat completions do', async () => {
+  it('encodes a dialogue exactly as chat completions do', async () => {
     const messages = [{ role: 'user', content: 'Hi' }]
     const { json } = await call('/v1/tokenize', { messages })
     await using app = createTestApp({ reply: () => 'Hi.' })
@@ -36,7 +36,7 @@ describe('/v1/tokenize', () => {
     })
   })
 
-  test.each([
+  it.each([
     [{}],
     [{ prompt: 'a', content: 'a' }],
     [{ prompt: 'a', messages: [{ role: 'user', content: 'a' }] }],
@@ -47,7 +47,7 @@ describe('/v1/tokenize', () => {
 })
 
 describe('/v1/detokenize', () => {
-  test('returns the text', async () => {
+  it('returns the text', async () => {
     const { json } = await call('/v1/detokenize', { tokens: [bos, 72, 195, 169] })
     expect(detokenizeResponseSchema.parse(json)).toEqual({ prompt: '<s>Hé', content: '<s>Hé' })
     const skipped = await call('/v1/detokenize', { tokens: [bos, 72], skip_special_tokens: true })
@@ -55,7 +55,7 @@ describe('/v1/detokenize', () => {
     expect((await call('/v1/detokenize', { tokens: [] })).json).toMatchObject({ content: '' })
   })
 
-  test.each([
+  it.each([
     [[-1], 'tokens[0]'],
     [[1, 5000], 'tokens[1]'],
     ['1', 'tokens'],

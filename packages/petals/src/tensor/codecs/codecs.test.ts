@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs'
 import fc from 'fast-check'
-import { describe, expect, test } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import { hex, toHex, vector } from '../../../fixtures/vectors.ts'
 import { ProtocolError } from '../../errors.ts'
 import { parseDtype, type FloatDtype } from '../dtype.ts'
@@ -24,7 +24,7 @@ const floats = (minLength: number) =>
 const floatDtypes: readonly FloatDtype[] = ['float32', 'float16', 'bfloat16']
 
 describe('bytes recorded from hivemind', () => {
-  test.each(['tensor/float32', 'tensor/float16', 'tensor/bfloat16_native', 'tensor/zero_tokens'])(
+  it.each(['tensor/float32', 'tensor/float16', 'tensor/bfloat16_native', 'tensor/zero_tokens'])(
     '%s decodes and encodes to the same bytes',
     (id) => {
       const { dtype, size, decoded, buffer_hex } = vector(id)
@@ -34,7 +34,7 @@ describe('bytes recorded from hivemind', () => {
     },
   )
 
-  test('legacy bfloat16 with 4 bytes for each value is recognized by its length', () => {
+  it('legacy bfloat16 with 4 bytes for each value is recognized by its length', () => {
     const { decoded } = vector('tensor/bfloat16_legacy')
     const tensor = decodeTensor(encodedOf('tensor/bfloat16_legacy'))
     expect(tensor.dtype).toBe('bfloat16')
@@ -42,21 +42,19 @@ describe('bytes recorded from hivemind', () => {
     expect(Array.from(tensorValues(tensor))).toEqual(decoded)
   })
 
-  test.each(['tensor/dummy_prompts', 'tensor/dummy_hypo_ids', 'tensor/hypo_ids'])('%s', (id) => {
+  it.each(['tensor/dummy_prompts', 'tensor/dummy_hypo_ids', 'tensor/hypo_ids'])('%s', (id) => {
     const { dtype, size, buffer_hex } = vector(id)
     const tensor = decodeTensor(encodedOf(id))
     expect(tensor).toMatchObject({ dtype, shape: size })
     expect(toHex(encodeTensor(tensor).buffer)).toBe(buffer_hex)
   })
 
-  test.each([
-    'tensor/comp_float16',
-    'tensor/comp_meanstd16',
-    'tensor/comp_uniform8',
-    'tensor/comp_quantile8',
-  ])('%s decodes to the same float32 values', (id) => {
-    expect(Array.from(tensorValues(decodeTensor(encodedOf(id))))).toEqual(vector(id).decoded)
-  })
+  it.each(['tensor/comp_float16', 'tensor/comp_meanstd16', 'tensor/comp_uniform8', 'tensor/comp_quantile8'])(
+    '%s decodes to the same float32 values',
+    (id) => {
+      expect(Array.from(tensorValues(decodeTensor(encodedOf(id))))).toEqual(vector(id).decoded)
+    },
+  )
 })
 
 describe.each(Object.entries(compressions) as [string, Compression][])(
@@ -65,7 +63,7 @@ describe.each(Object.entries(compressions) as [string, Compression][])(
     const dtypes =
       name === 'float16' || name === 'meanStd16Bit' ? (['float32', 'float16'] as const) : floatDtypes
 
-    test('restores shape, type and approximate values', () => {
+    it('restores shape, type and approximate values', () => {
       const property = fc.property(floats(4), fc.constantFrom(...dtypes), (values, dtype) => {
         const tensor = floatTensor(values, [1, values.length], dtype)
         const restored = decodeTensor(encodeTensor(tensor, compression))
@@ -80,7 +78,7 @@ describe.each(Object.entries(compressions) as [string, Compression][])(
       fc.assert(property)
     })
 
-    test('any bytes with any header give a tensor of that shape or a ProtocolError', () => {
+    it('any bytes with any header give a tensor of that shape or a ProtocolError', () => {
       const header = {
         buffer: fc.uint8Array({ maxLength: 4096 }),
         size: fc.array(fc.oneof(fc.nat(8), fc.nat(2 ** 32 - 1)), { maxLength: 10 }),
@@ -97,7 +95,7 @@ describe.each(Object.entries(compressions) as [string, Compression][])(
       fc.assert(property, { numRuns: 500 })
     })
 
-    test('one byte too few or too many is refused', () => {
+    it('one byte too few or too many is refused', () => {
       const encoded = encodeTensor(floatTensor(Float32Array.of(1, 2, 3, 5), [2, 2]), compression)
       const { buffer } = encoded
       expect(() => decodeTensor({ ...encoded, buffer: buffer.subarray(0, -1) })).toThrow(ProtocolError)
@@ -108,7 +106,7 @@ describe.each(Object.entries(compressions) as [string, Compression][])(
   },
 )
 
-test('a codebook of 2^62 entries is refused before anything is allocated', () => {
+it('a codebook of 2^62 entries is refused before anything is allocated', () => {
   const buffer = new Uint8Array(24)
   new DataView(buffer.buffer).setBigInt64(0, 2n ** 62n, true)
   for (const compression of [3, 4, 5]) {
@@ -118,7 +116,7 @@ test('a codebook of 2^62 entries is refused before anything is allocated', () =>
   }
 })
 
-test('an index beyond a short codebook is refused', () => {
+it('an index beyond a short codebook is refused', () => {
   const buffer = Buffer.concat([
     new Uint8Array(new BigInt64Array([1n]).buffer),
     new Uint8Array(4),
@@ -129,11 +127,11 @@ test('an index beyond a short codebook is refused', () => {
   )
 })
 
-test('an unknown compression is a ProtocolError', () => {
+it('an unknown compression is a ProtocolError', () => {
   expect(() => decodeTensor({ ...encodedOf('tensor/float32'), compression: 77 })).toThrow(/compression 77/)
 })
 
-test('sizes whose product overflows are refused', () => {
+it('sizes whose product overflows are refused', () => {
   const size = [2 ** 31, 2 ** 31, 2 ** 31]
   expect(() =>
     decodeTensor({ buffer: new Uint8Array(0), size, dtype: 'float32', compression: 0, chunks: 0 }),
@@ -156,7 +154,7 @@ describe('hivemind and this client, in both directions', () => {
   const bytes = (text: string): Uint8Array => Buffer.from(text, 'base64')
 
   const title = '$dtype of shape $shape with compression $compression'
-  test.each(recordings)(
+  it.each(recordings)(
     `decodes to the same bits: ${title}`,
     ({ shape, dtype, compression, encoded, decoded }) => {
       const tensor = decodeTensor({ buffer: bytes(encoded), size: shape, dtype, compression, chunks: 0 })
@@ -165,7 +163,7 @@ describe('hivemind and this client, in both directions', () => {
   )
 
   const exact = recordings.filter(({ compression }) => ![1, 4].includes(compression))
-  test.each(exact)(`encodes to the same bits: ${title}`, ({ shape, dtype, compression, values, encoded }) => {
+  it.each(exact)(`encodes to the same bits: ${title}`, ({ shape, dtype, compression, values, encoded }) => {
     expect(toHex(encodeTensor({ dtype, shape, data: bytes(values) }, compression).buffer)).toBe(
       toHex(bytes(encoded)),
     )
@@ -173,7 +171,7 @@ describe('hivemind and this client, in both directions', () => {
 
   // The order in which a processor adds decides the last bit of a mean, and so, rarely, a bin.
   const aboutExact = recordings.filter(({ compression }) => [1, 4].includes(compression))
-  test.each(aboutExact)(`encodes to the same values but for the last bit: ${title}`, (recording) => {
+  it.each(aboutExact)(`encodes to the same values but for the last bit: ${title}`, (recording) => {
     const { shape, dtype, compression, values, decoded } = recording
     const ours = tensorValues(decodeTensor(encodeTensor({ dtype, shape, data: bytes(values) }, compression)))
     const theirs = tensorValues({ dtype, shape, data: bytes(decoded) })

@@ -1,4 +1,4 @@
-import { expect, test } from 'vitest'
+import { expect, it } from 'vitest'
 import { en } from '../../i18n/en.ts'
 import { keyWords } from './key-words.ts'
 import { findShortcut, shortcuts } from './shortcuts.ts'
@@ -25,7 +25,7 @@ const press = ({ key, code = '', ctrl, meta, alt, shift, altGraph }: Press) => (
 
 const found = (keys: Press, isApple = false) => findShortcut(press(keys), isApple)?.action
 
-test.each<[string, Press, string | undefined]>([
+it.each<[string, Press, string | undefined]>([
   ['Ctrl+Shift+O', { key: 'O', code: 'KeyO', ctrl: true, shift: true }, 'new-chat'],
   ['Ctrl+K with caps lock', { key: 'K', code: 'KeyK', ctrl: true }, 'search'],
   ['the place of O on Dvorak', { key: 'R', code: 'KeyO', ctrl: true, shift: true }, undefined],
@@ -44,12 +44,12 @@ test.each<[string, Press, string | undefined]>([
   ['a sign with AltGr', { key: '.', ctrl: true, altGraph: true }, undefined],
 ])('%s', (_, keys, action) => expect(found(keys)).toBe(action))
 
-test('on Apple computers, ⌘ is the key and Ctrl is not', () => {
+it('on Apple computers, ⌘ is the key and Ctrl is not', () => {
   expect(found({ key: 'k', code: 'KeyK', meta: true }, true)).toBe('search')
   expect(found({ key: 'k', code: 'KeyK', ctrl: true }, true)).toBeUndefined()
 })
 
-test('all shortcuts are distinct, and each has a text', () => {
+it('all shortcuts are distinct, and each has a text', () => {
   for (const isApple of [true, false]) {
     const keys = shortcuts.map((shortcut) => keyWords(shortcut, en, isApple).join('+'))
     expect(new Set(keys).size).toBe(keys.length)

@@ -1,7 +1,7 @@
 import { chatRequestSchema, completionRequestSchema, embeddingRequestSchema } from '@petals-chat/api'
 import { InvalidRequestError } from '@petals-chat/engine'
 import { HonoRequest } from 'hono/request'
-import { describe, expect, test } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import { parseRequest } from './parse-request.ts'
 
 const schemas = {
@@ -172,14 +172,14 @@ const bodies: readonly Case[] = [
 ]
 
 describe('parseRequest', () => {
-  test.each([...numbers, ...shapes, ...bodies])(
+  it.each([...numbers, ...shapes, ...bodies])(
     '%s %j is refused at %s as %s',
     async (kind, body, param, reason) => {
       expect(await faultOf(kind, body)).toMatchObject({ param, reason })
     },
   )
 
-  test('says in words which value was expected', async () => {
+  it('says in words which value was expected', async () => {
     const messageOf = async (fields: object) => (await faultOf('chat', { ...chat, ...fields })).message
     expect(await messageOf({ temperature: '1' })).toBe(
       "Invalid type for 'temperature': expected a number, but got a string instead.",
@@ -205,7 +205,7 @@ describe('parseRequest', () => {
     )
   })
 
-  test.each(['image_url', 'input_audio', 'file'])(
+  it.each(['image_url', 'input_audio', 'file'])(
     'refuses content parts of type %s with its own message',
     async (type) => {
       const fault = await faultOf(
@@ -217,30 +217,30 @@ describe('parseRequest', () => {
     },
   )
 
-  test('does not quote a body that is not JSON', async () => {
+  it('does not quote a body that is not JSON', async () => {
     const { message } = await faultOf('chat', '{"messages": [{"content": "my secret" "role"}]}')
     expect(message).toMatch(/could not be parsed as JSON: at position \d+/)
     expect(message).not.toContain('secret')
   })
 
-  test('keeps long values out of messages', async () => {
+  it('keeps long values out of messages', async () => {
     const { message } = await faultOf('chat', { ...chat, reasoning_format: 'x'.repeat(10_000) })
     expect(message.length).toBeLessThan(300)
   })
 
-  test('accepts null for every optional field, as OpenAI does', async () => {
+  it('accepts null for every optional field, as OpenAI does', async () => {
     const nulls = Object.keys(chatRequestSchema.shape).filter((field) => !(field in chat))
     const body = { ...chat, ...Object.fromEntries(nulls.map((field) => [field, null])) }
     await expect(parse('chat', JSON.stringify(body))).resolves.toMatchObject(chat)
   })
 
-  test('replaces lone surrogates', async () => {
+  it('replaces lone surrogates', async () => {
     const body = '{"model":"m","messages":[{"role":"user","content":"a\\ud800b"}]}'
     const parsed = await parse('chat', body)
     expect(parsed).toEqual({ model: 'm', messages: [{ role: 'user', content: 'a\ufffdb' }] })
   })
 
-  test('refuses fields with the names of object properties', async () => {
+  it('refuses fields with the names of object properties', async () => {
     for (const name of ['__proto__', 'constructor', 'toString']) {
       const body = JSON.stringify(chat).replace('{', `{"${name}":{"n":5},`)
       expect(await faultOf('chat', body)).toMatchObject({ param: name, reason: 'unknown_parameter' })
@@ -249,7 +249,7 @@ describe('parseRequest', () => {
     expect((await faultOf('chat', { ...chat, ['x'.repeat(100_000)]: 1 })).message.length).toBeLessThan(300)
   })
 
-  test('accepts messages as clients send them back, with all of their empty fields', async () => {
+  it('accepts messages as clients send them back, with all of their empty fields', async () => {
     const answer = {
       role: 'assistant',
       content: 'Hi.',
@@ -292,7 +292,7 @@ describe('parseRequest', () => {
     ])
   })
 
-  test('accepts refusals only in answers', async () => {
+  it('accepts refusals only in answers', async () => {
     const fault = await faultOf(
       'chat',
       withMessage({ role: 'user', content: [{ type: 'refusal', refusal: 'No.' }] }),
@@ -300,7 +300,7 @@ describe('parseRequest', () => {
     expect(fault.param).toBe('messages[1].content[0].type')
   })
 
-  test('refuses keys of logit_bias that would reach a prototype', async () => {
+  it('refuses keys of logit_bias that would reach a prototype', async () => {
     const parsed = await parse(
       'chat',
       JSON.stringify(chat).replace('{', '{"logit_bias":{"__proto__":{"x":1}},'),
@@ -311,7 +311,7 @@ describe('parseRequest', () => {
     })
   })
 
-  test('answers a hostile body at once', async () => {
+  it('answers a hostile body at once', async () => {
     const hostile = [
       JSON.stringify({ ...chat, stop: Array.from({ length: 10_000 }, () => 'x') }),
       JSON.stringify({ ...chat, tools: Array.from({ length: 10_000 }, () => ({})) }),

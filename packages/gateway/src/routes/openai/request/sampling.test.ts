@@ -5,7 +5,7 @@ import {
   validateSampling,
 } from '@petals-chat/engine'
 import { scriptedTokenizer } from '@petals-chat/engine/testing'
-import { describe, expect, test } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import { samplingOfChoice, toSampling } from './sampling.ts'
 
 const specWith = (generation: ModelSpecInput['generation']) =>
@@ -18,7 +18,7 @@ const modelWith = (generation: GenerationParams) => ({
 const model = modelWith({})
 
 describe('toSampling', () => {
-  test('is that of chat.petals.dev by default', () => {
+  it('is that of chat.petals.dev by default', () => {
     expect(JSON.parse(JSON.stringify(toSampling({}, plain, model)))).toEqual({ temperature: 0.6, topP: 0.9 })
     expect(JSON.parse(JSON.stringify(toSampling({ temperature: 1, top_p: 1 }, plain, model)))).toEqual({
       temperature: 1,
@@ -26,7 +26,7 @@ describe('toSampling', () => {
     })
   })
 
-  test('uses the recommendations of the model’s files, and before them the entry of the config', () => {
+  it('uses the recommendations of the model’s files, and before them the entry of the config', () => {
     const own = modelWith({ temperature: 0.7, top_k: 20, repetition_penalty: 1.05 })
     expect(toSampling({}, plain, own)).toMatchObject({ temperature: 0.7, topK: 20, repetitionPenalty: 1.05 })
     expect(toSampling({}, specWith({ temperature: 0.3 }), own)).toMatchObject({ temperature: 0.3, topK: 20 })
@@ -37,7 +37,7 @@ describe('toSampling', () => {
     })
   })
 
-  test('uses the model’s defaults, and before them the request’s parameters', () => {
+  it('uses the model’s defaults, and before them the request’s parameters', () => {
     const spec = specWith({ temperature: 0.6, top_k: 40, top_p: 0.9, min_p: 0.1, repetition_penalty: 1.2 })
     expect(toSampling({ top_p: null }, spec, model)).toMatchObject({
       temperature: 0.6,
@@ -56,14 +56,14 @@ describe('toSampling', () => {
     })
   })
 
-  test('has no penalty from the defaults at temperature 0', () => {
+  it('has no penalty from the defaults at temperature 0', () => {
     const spec = specWith({ temperature: 0.2, repetition_penalty: 1.1 })
     expect(toSampling({}, spec, model).repetitionPenalty).toBe(1.1)
     expect(toSampling({ temperature: 0 }, spec, model).repetitionPenalty).toBeUndefined()
     expect(toSampling({ temperature: 0, repetition_penalty: 1.3 }, spec, model).repetitionPenalty).toBe(1.3)
   })
 
-  test('is greedy for models that don’t sample, unless the request sets a temperature', () => {
+  it('is greedy for models that don’t sample, unless the request sets a temperature', () => {
     for (const do_sample of [false, 0] as const) {
       const spec = specWith({ do_sample, temperature: 0.6 })
       expect(toSampling({}, spec, model).temperature).toBe(0)
@@ -72,7 +72,7 @@ describe('toSampling', () => {
     expect(toSampling({}, specWith({ do_sample: true, temperature: 0.6 }), model).temperature).toBe(0.6)
   })
 
-  test('of every request that the schema accepts is within the engines’ limits', () => {
+  it('of every request that the schema accepts is within the engines’ limits', () => {
     for (const request of [
       { temperature: 5e-324, top_p: 0, top_k: -1, min_p: 0, repetition_penalty: 0.01 },
       { temperature: 2, top_p: 5e-324, top_k: 1_000_000, min_p: 1, repetition_penalty: 10 },
@@ -87,7 +87,7 @@ describe('toSampling', () => {
     expect(toSampling({ top_k: 1_000_000 }, plain, model).topK).toBe(100)
   })
 
-  test('uses a new seed for -1, signed or unsigned', () => {
+  it('uses a new seed for -1, signed or unsigned', () => {
     for (const seed of [-1, 2 ** 32 - 1, null, undefined])
       expect(toSampling({ seed }, plain, model).seed).toBeUndefined()
     expect(toSampling({ random_seed: -1 }, plain, model).seed).toBeUndefined()
@@ -95,7 +95,7 @@ describe('toSampling', () => {
     expect(toSampling({ seed: 0, random_seed: 7 }, plain, model).seed).toBe(0)
   })
 
-  test('reads the names of other servers', () => {
+  it('reads the names of other servers', () => {
     const of = (request: Parameters<typeof toSampling>[0]) => toSampling(request, plain, model)
     expect(of({ repeat_penalty: 1.1 }).repetitionPenalty).toBe(1.1)
     expect(of({ repeat_penalty: 1.1, repetition_penalty: 1.3 }).repetitionPenalty).toBe(1.3)
@@ -117,7 +117,7 @@ describe('toSampling', () => {
     expect(of({ logit_bias: [] }).logitBias).toBeUndefined()
   })
 
-  test('gives every choice its own seed, within 32 bits', () => {
+  it('gives every choice its own seed, within 32 bits', () => {
     const sampling = toSampling({ seed: 2 ** 32 - 2 }, plain, model)
     expect([0, 1, 2].map((choice) => samplingOfChoice(sampling, choice).seed)).toEqual([
       2 ** 32 - 2,

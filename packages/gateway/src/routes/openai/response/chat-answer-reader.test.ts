@@ -1,4 +1,4 @@
-import { describe, expect, test } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import { ChatAnswerReader } from './chat-answer-reader.ts'
 import type { ChatPart } from './chat-part.ts'
 
@@ -29,7 +29,7 @@ const weather = '{"name": "weather", "arguments": {"city": "Paris"}}'
 const call = ['weather', '{"city":"Paris"}']
 
 describe('calls in an answer', () => {
-  test('streams an answer in words', () => {
+  it('streams an answer in words', () => {
     expect(find('It is sunny in Paris.')).toMatchObject({
       streamed: 'It is sunny in Paris.',
       content: 'It is sunny in Paris.',
@@ -37,7 +37,7 @@ describe('calls in an answer', () => {
     })
   })
 
-  test.each([1, 2, 3, 7, 1000])('finds a call at the start, in pieces of %i characters', (size) => {
+  it.each([1, 2, 3, 7, 1000])('finds a call at the start, in pieces of %i characters', (size) => {
     expect(find(`<tool_call>\n${weather}\n</tool_call>`, { size })).toMatchObject({
       streamed: '',
       content: '',
@@ -45,20 +45,20 @@ describe('calls in an answer', () => {
     })
   })
 
-  test.each([1, 2, 3, 7, 1000])('finds a call after words, in pieces of %i characters', (size) => {
+  it.each([1, 2, 3, 7, 1000])('finds a call after words, in pieces of %i characters', (size) => {
     const found = find(`Let me see. <tool_call>${weather}</tool_call>`, { size })
     expect(found.streamed).toBe('Let me see. ')
     expect(found.calls).toEqual([call])
     expect(found.content.trim()).toBe('Let me see.')
   })
 
-  test('finds several calls, or only the first where one is allowed', () => {
+  it('finds several calls, or only the first where one is allowed', () => {
     const two = `<tool_call>${weather}</tool_call><tool_call>{"name": "time", "arguments": {}}</tool_call>`
     expect(find(two).calls).toEqual([call, ['time', '{}']])
     expect(find(two, { parallel: false }).calls).toEqual([call])
   })
 
-  test('streams JSON and code as soon as they can’t be a call', () => {
+  it('streams JSON and code as soon as they can’t be a call', () => {
     for (const text of [
       '{"name": "unknown", "arguments": {}}',
       '{"title": "x"}',
@@ -73,7 +73,7 @@ describe('calls in an answer', () => {
     })
   })
 
-  test('releases the beginning of a tag that is not a tag', () => {
+  it('releases the beginning of a tag that is not a tag', () => {
     expect(find('a <tool_b').content).toBe('a <tool_b')
   })
 })
@@ -82,24 +82,21 @@ describe('a forced call', () => {
   const forced = { forced: true, parallel: false }
   const nested = '{"city": "a } \\" ] b", "days": [{"n": 1}, {}]}'
 
-  test.each([1, 2, 3, 7, 1000])(
-    'streams its arguments as they arrive, in pieces of %i characters',
-    (size) => {
-      const found = find(` {"name": "weather",\n "arguments": ${nested} }\n`, { ...forced, size })
-      expect(found).toMatchObject({ content: '', calls: [['weather', nested]] })
-      const pieces = found.parts.filter(({ type }) => type === 'tool-arguments')
-      expect(pieces.length).toBeGreaterThanOrEqual(Math.floor(nested.length / size))
-    },
-  )
+  it.each([1, 2, 3, 7, 1000])('streams its arguments as they arrive, in pieces of %i characters', (size) => {
+    const found = find(` {"name": "weather",\n "arguments": ${nested} }\n`, { ...forced, size })
+    expect(found).toMatchObject({ content: '', calls: [['weather', nested]] })
+    const pieces = found.parts.filter(({ type }) => type === 'tool-arguments')
+    expect(pieces.length).toBeGreaterThanOrEqual(Math.floor(nested.length / size))
+  })
 
-  test('has the arguments so far if it was cut', () => {
+  it('has the arguments so far if it was cut', () => {
     expect(find('{"name": "weather", "arguments": {"city": "Par', forced)).toMatchObject({
       content: '',
       calls: [['weather', '{"city": "Par']],
     })
   })
 
-  test('has no parts if it was cut before its name: half a call is not words', () => {
+  it('has no parts if it was cut before its name: half a call is not words', () => {
     expect(find('{"name": "wea', forced)).toMatchObject({ content: '', calls: [] })
     expect(find(`[${weather}, {"na`, { forced: true, parallel: true })).toMatchObject({
       content: '',
@@ -107,7 +104,7 @@ describe('a forced call', () => {
     })
   })
 
-  test('may be one of several', () => {
+  it('may be one of several', () => {
     const list = `[${weather}, {"name": "time", "arguments": {}}]`
     expect(find(list, { forced: true, parallel: true }).calls).toEqual([call, ['time', '{}']])
   })

@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { describe, expect, test, vi } from 'vitest'
+import { describe, expect, it, vi } from 'vitest'
 import { eventStream, type EventStreamOptions } from './event-stream.ts'
 
 function open(
@@ -25,7 +25,7 @@ async function* frames(...items: readonly (string | Error | number)[]): AsyncGen
 }
 
 describe('eventStream', () => {
-  test('sends the frames with the headers of an event stream', async () => {
+  it('sends the frames with the headers of an event stream', async () => {
     const response = await open(frames('data: 1\n\n', 'data: 2\n\n'))
     expect(response.headers.get('content-type')).toBe('text/event-stream; charset=utf-8')
     expect(response.headers.get('cache-control')).toBe('no-store, no-transform')
@@ -33,16 +33,16 @@ describe('eventStream', () => {
     expect(await response.text()).toBe('data: 1\n\ndata: 2\n\n')
   })
 
-  test('throws a failure before the first frame', async () => {
+  it('throws a failure before the first frame', async () => {
     await expect(open(frames(new Error('no such model')))).rejects.toThrow('no such model')
   })
 
-  test('ends with an error event if a later frame fails', async () => {
+  it('ends with an error event if a later frame fails', async () => {
     const response = await open(frames('data: 1\n\n', new Error('broken')))
     expect(await response.text()).toBe('data: 1\n\ndata: Error: broken\n\n')
   })
 
-  test('pings while there is no frame, and begins the response if the first frame is late', async () => {
+  it('pings while there is no frame, and begins the response if the first frame is late', async () => {
     const response = await open(frames(100, 'data: 1\n\n', 100, 'data: 2\n\n'), { pingIntervalMs: 30 })
     const text = await response.text()
     expect(text.replaceAll(': ping\n\n', '')).toBe('data: 1\n\ndata: 2\n\n')
@@ -50,13 +50,13 @@ describe('eventStream', () => {
     expect(text.lastIndexOf(': ping')).toBeGreaterThan(text.indexOf('data: 1'))
   })
 
-  test('sends a failure after the first ping as an error event', async () => {
+  it('sends a failure after the first ping as an error event', async () => {
     const response = await open(frames(60, new Error('late')), { pingIntervalMs: 20 })
     expect(response.status).toBe(200)
     expect(await response.text()).toMatch(/^(: ping\n\n)*data: Error: late\n\n$/)
   })
 
-  test('aborts and ends the frames when the reader cancels', async () => {
+  it('aborts and ends the frames when the reader cancels', async () => {
     const abort = vi.fn<(reason: unknown) => void>()
     const ended = vi.fn()
     async function* endless() {
@@ -76,7 +76,7 @@ describe('eventStream', () => {
     expect(ended).toHaveBeenCalledOnce()
   })
 
-  test('makes the frames wait for a slow reader, and abandons one that reads nothing', async () => {
+  it('makes the frames wait for a slow reader, and abandons one that reads nothing', async () => {
     let made = 0
     async function* large() {
       for (; made < 1000; made++) yield `data: ${'x'.repeat(16 * 1024)}\n\n`

@@ -1,4 +1,4 @@
-import { describe, expect, test } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import { ReasoningSplitter } from './reasoning-splitter.ts'
 
 /** Pushes the text in pieces that end at `cuts`. */
@@ -37,7 +37,7 @@ const cases: readonly (readonly [
 ]
 
 describe('ReasoningSplitter', () => {
-  test.each(cases)('%s, however it is cut', (_name, text, open, reasoning, content) => {
+  it.each(cases)('%s, however it is cut', (_name, text, open, reasoning, content) => {
     expect(split(text, [], open)).toEqual({ reasoning, content })
     for (let cut = 1; cut < text.length; cut++)
       expect(split(text, [cut], open)).toEqual({ reasoning, content })
@@ -45,7 +45,7 @@ describe('ReasoningSplitter', () => {
     expect(split(text, everywhere, open)).toEqual({ reasoning, content })
   })
 
-  test('holds nothing back once the model does not begin with thoughts', () => {
+  it('holds nothing back once the model does not begin with thoughts', () => {
     const splitter = new ReasoningSplitter({ open: false })
     expect(splitter.push('<')).toEqual({ reasoning: '', content: '' })
     expect(splitter.push('b>')).toEqual({ reasoning: '', content: '<b>' })
