@@ -34,7 +34,7 @@ export function serverEnvironment(
     ...(needsHub && hub.offline !== true ? {} : { HF_HUB_OFFLINE: '1' }),
     ...(hub.endpoint === undefined ? {} : { HF_ENDPOINT: hub.endpoint }),
     ...(settings.swarm === 'public' ? {} : { PETALS_CHAT_SPEED_TEST: '0' }),
-    // The pinned huggingface_hub also reads the older name of the variable.
+    // The pinned huggingface_hub (0.17) reads only the second name, which newer versions have replaced by the first.
     HF_TOKEN: needsHub ? hub.token : undefined,
     HUGGING_FACE_HUB_TOKEN: needsHub ? hub.token : undefined,
     ...(cacheHome && environment.PETALS_CACHE === undefined

@@ -25,6 +25,8 @@ export interface ForwardingOptions {
   readonly hiddenSize: number
   /** Tokens of one request while a prompt is run. */
   readonly chunkTokens: () => number
+  /** Most tokens that the servers accept in one request, as far as that is known. */
+  readonly maxRequestTokens: () => number
 }
 
 /** @param kind undefined: through this client */
@@ -105,12 +107,15 @@ class PushedStep {
 }
 
 /** Returns the tokens of the next push; undefined while a session is not open or busy, 0 if servers are not in step. */
-function pushableTokens(hops: readonly OpenHop[], hiddenSize: number): number | undefined {
+function pushableTokens(
+  hops: readonly OpenHop[],
+  { hiddenSize, maxRequestTokens }: ForwardingOptions,
+): number | undefined {
   const sessions = hops.map(({ session }) => session)
   if (sessions.some((session) => !session?.isOpen || session.pending > 0)) return undefined
   const position = sessions[0]!.sent
   if (sessions.some((session) => session!.sent !== position)) return 0
-  return Math.min(hops[0]!.history.length - position, maxPushedTokens(hiddenSize))
+  return Math.min(hops[0]!.history.length - position, maxPushedTokens(hiddenSize), maxRequestTokens())
 }
 
 /** Each step names the servers that its outputs are pushed to. Replays, and steps that don't fit into a push, are relayed. */
@@ -120,7 +125,7 @@ class PerStepPush extends RelayForwarding {
 
   override send(hops: readonly OpenHop[]): void {
     if (this.#step.isRunning(hops)) return
-    const tokens = pushableTokens(hops, this.options.hiddenSize) ?? 0
+    const tokens = pushableTokens(hops, this.options) ?? 0
     const [first, ...others] = hops
     const isWhole = tokens > 0 && first!.session!.sent + tokens === first!.history.length
     if (!isWhole) return super.send(hops)
@@ -158,7 +163,7 @@ class AtOpeningPush extends RelayForwarding {
 
   override send(hops: readonly OpenHop[]): void {
     if (this.#step.isRunning(hops)) return
-    const tokens = pushableTokens(hops, this.options.hiddenSize) ?? 0
+    const tokens = pushableTokens(hops, this.options) ?? 0
     if (tokens > 0) this.#step.send(hops, tokens)
   }
 

@@ -1,4 +1,4 @@
-import { ContextLengthError } from '@petals-chat/engine'
+import { ContextLengthError, InvalidRequestError } from '@petals-chat/engine'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import type { FloatDtype } from '../tensor/dtype.ts'
 import type { HiddenStates } from '../tensor/hidden-states.ts'
@@ -201,6 +201,25 @@ describe('rewinding', () => {
     const inputs = [swarm.inputs(5, 2)]
     expect(await runInputs(session, inputs)).toEqual(swarm.expected(...inputs))
     expect(() => session.rewind(6)).toThrow(RangeError)
+  })
+
+  it('is refused during a step, which continues', async () => {
+    const server = await swarm.addServer(0, 6)
+    const session = (await swarm.connect()).openSession()
+    const inputs = [swarm.inputs(10), swarm.inputs(1, 2)]
+    const reached = Promise.withResolvers<void>()
+    const mayAnswer = Promise.withResolvers<boolean>()
+    server.intercept = ({ index }) => {
+      if (index === 0) return false
+      reached.resolve()
+      return mayAnswer.promise
+    }
+    const outputs = runInputs(session, inputs)
+    await reached.promise
+    expect(() => session.rewind(5)).toThrow(InvalidRequestError)
+    mayAnswer.resolve(false)
+    expect(await outputs).toEqual(swarm.expected(...inputs))
+    expect(session.position).toBe(11)
   })
 })
 

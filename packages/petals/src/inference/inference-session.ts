@@ -28,7 +28,10 @@ export interface InferenceSession extends AsyncDisposable {
    * used again. @throws ContextLengthError, MissingBlocksError, CapacityError, GenerationFailedError, PeerUnreachableError
    */
   step(inputs: HiddenStates, options?: StepOptions): Promise<HiddenStates>
-  /** Forgets everything from `position` on, 0 ≤ position ≤ this.position. The work is done by the next step. @throws RangeError */
+  /**
+   * Forgets everything from `position` on, 0 ≤ position ≤ this.position. The work is done by the next step. Not while a call
+   * runs. @throws RangeError
+   */
   rewind(position: number): void
 }
 

@@ -110,6 +110,23 @@ describe.each([
   })
 })
 
+it.each([0, 1, 2])(
+  'a pushed step that is too large for server %i is sent in smaller requests',
+  async (index) => {
+    for (const start of [0, 2, 4])
+      await swarm.addServer(start, start + 2, {
+        modern: true,
+        ...(start === index * 2 && { maxRequestTokens: 64 }),
+      })
+    const client = await swarm.connect({ serverToServer: 'always' })
+    const session = client.openSession()
+    await session.open()
+    await expectIdentical(swarm, session, dialogue())
+    expect(session.pushed).toBe(true)
+    expect(client.router.status().every(({ bannedForMs }) => bannedForMs === 0)).toBe(true)
+  },
+)
+
 it('a route with servers of both kinds is relayed', async () => {
   await swarm.addServer(0, 2, { modern: true })
   await swarm.addServer(2, 4)

@@ -43,7 +43,7 @@ export class RouteKeeper {
     this.#recovery = new Recovery(config.maxRetries)
     this.#finder = new RouteFinder(context, this.#opener, this.#recovery, { waitTimeoutMs: 0 })
     const chunkTokens = (): number => Math.min(config.prefillChunkTokens, limits.maxRequestTokens)
-    this.#forwarding = { hiddenSize, chunkTokens }
+    this.#forwarding = { hiddenSize, chunkTokens, maxRequestTokens: () => limits.maxRequestTokens }
     this.route = new OpenRoute({
       hiddenSize,
       openSession: ({ span }, push) => this.#opener.open(span, push, this.#recovery.deadlineScale),
@@ -132,6 +132,8 @@ export class RouteKeeper {
     if (!learnFrom(cause, peer, this.#context.limits, hasAnswered)) return false
     if (this.#opener.isTooLongFor(peer)) return false
     closeSession(hop)
+    // The servers after a refused step would wait for its outputs forever.
+    this.route.forwarding.dropPushed(this.route.hops)
     return true
   }
 

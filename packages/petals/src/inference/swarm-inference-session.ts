@@ -94,6 +94,7 @@ class SwarmInferenceSession implements InferenceSession {
   }
 
   rewind(position: number): void {
+    using _call = this.#guard.enter()
     this.#route.rewind(position)
   }
 
