@@ -93,7 +93,7 @@ const violations: Readonly<Record<string, readonly [rule: string, file: string, 
   'the other name of `it`': [
     'no-restricted-imports',
     'packages/hub/src/config.test.ts',
-    `import { it } from 'vitest'\ntest('planted', () => {})\n`,
+    `import { test } from 'vitest'\ntest('planted', () => {})\n`,
   ],
   'a promise that nothing awaits': [
     '@typescript-eslint/no-floating-promises',

@@ -88,7 +88,7 @@ export class Terminal {
 
 const eraseLine = '\r\u001b[2K'
 
-/** Returns the user's choice about colours (no-color.org, force-color.org); undefined: no choice. */
+/** Returns the user's choice about colours (`no-color.org`, `force-color.org`); undefined: no choice. */
 function wantsColors({ NO_COLOR, FORCE_COLOR, TERM }: NodeJS.ProcessEnv): boolean | undefined {
   if (FORCE_COLOR !== undefined && FORCE_COLOR !== '') return FORCE_COLOR !== '0'
   return (NO_COLOR !== undefined && NO_COLOR !== '') || TERM === 'dumb' ? false : undefined
