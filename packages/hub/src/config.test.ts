@@ -13,7 +13,7 @@ import {
 const pathsOf = (env: Environment, section?: HubConfigInput) =>
   hubPaths(hubConfigSchema.parse(hubConfigFromEnvironment(env, section)), '/home/me')
 
-it('without any setting the caches are where other programs have them', () => {
+it('without settings the caches are where other programs have them', () => {
   expect(pathsOf({})).toEqual({
     cacheDir: normalize('/home/me/.cache/huggingface/hub'),
     wheelCacheDir: normalize('/home/me/.cache/petals-chat/wheels'),
@@ -35,7 +35,7 @@ it.each<[Environment, string]>([
   expect(pathsOf(env).cacheDir).toBe(normalize(cacheDir))
 })
 
-it('the environment wins over the file, and defaults over nothing', () => {
+it('the environment takes precedence over the file, and the file over defaults', () => {
   const section = { cacheDir: '/file', endpoint: 'https://file.example', offline: true, token: 'hf_file' }
   expect(pathsOf({ XDG_CACHE_HOME: '/d' }, section).cacheDir).toBe('/file')
   expect(pathsOf({ HF_HOME: '/c' }, section).cacheDir).toBe(normalize('/c/hub'))
@@ -54,13 +54,13 @@ it.each(['1', 'on', 'YES', 'true'])('HF_HUB_OFFLINE=%s switches the network off'
   expect(hubConfigFromEnvironment({ HF_HUB_OFFLINE: value }).offline).toBe(true)
 })
 
-it('a token file of the environment wins over a token of the file', () => {
+it('a token file of the environment takes precedence over a token of the file', () => {
   const config = hubConfigFromEnvironment({ HF_TOKEN_PATH: '/run/secrets/hf' }, { token: 'hf_file' })
   expect(config).toMatchObject({ token: undefined, tokenPath: '/run/secrets/hf' })
   expect(hubConfigFromEnvironment({ HF_HOME: '/c' }).tokenPath).toBe(normalize('/c/token'))
 })
 
-it('an endpoint that is no address is refused', () => {
+it('an endpoint that is not a URL is refused', () => {
   expect(hubConfigSchema.safeParse({ endpoint: 'huggingface.co' }).success).toBe(false)
   expect(hubConfigSchema.safeParse({ endpoint: 'file:///etc' }).success).toBe(false)
 })
@@ -73,7 +73,7 @@ it('relative folders of the file are relative to it, those of the environment to
   expect(hubPaths(fromEnvironment, '/home/me', '/etc/petals').cacheDir).toBe(resolve('cache'))
 })
 
-it('the section has a JSON schema with a sentence for every key and nothing of this machine', () => {
+it('the JSON schema of the section describes every key and contains nothing of this machine', () => {
   const { properties = {} } = z.toJSONSchema(hubConfigSchema, { io: 'input' })
   for (const property of Object.values(properties)) expect(property).toHaveProperty('description')
   expect(JSON.stringify(properties)).not.toContain(homedir())

@@ -2,19 +2,19 @@ import { homedir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { z } from 'zod'
 
-/** The `hub:` section of petals-chat.yaml. Defaults live here and nowhere else. */
+/** The `hub:` section of petals-chat.yaml. The only place of its defaults. */
 export const hubConfigSchema = z.strictObject({
-  /** Another address serves mirrors and the tests' stand-in; a path in front of the API is kept. */
+  /** Other addresses are those of mirrors and of the tests' server; a path before that of the API is kept. */
   endpoint: z
     .url({ protocol: /^https?$/ })
     .overwrite((url) => url.replace(/\/+$/, ''))
     .default('https://huggingface.co')
-    .describe('Address of the Hugging Face Hub or a mirror of it (HF_ENDPOINT).'),
+    .describe('Address of the Hugging Face Hub or of a mirror (HF_ENDPOINT).'),
   token: z
     .string()
     .min(1)
     .optional()
-    .describe('Access token for gated and private models. Better kept in HF_TOKEN than in a file.'),
+    .describe('Access token for gated and private models. HF_TOKEN is a safer place than a file.'),
   tokenPath: z
     .string()
     .min(1)
@@ -33,44 +33,47 @@ export const hubConfigSchema = z.strictObject({
     .string()
     .min(1)
     .optional()
-    .describe('Where files out of PyPI wheels are kept; default ~/.cache/petals-chat/wheels.'),
-  offline: z.boolean().default(false).describe('Use only what is on this machine already (HF_HUB_OFFLINE).'),
+    .describe('Folder for files from PyPI wheels; default ~/.cache/petals-chat/wheels.'),
+  offline: z
+    .boolean()
+    .default(false)
+    .describe('Use only files that are already on this machine (HF_HUB_OFFLINE).'),
   /** The Hub answers within a second; a proxy that inspects content may take several. */
   requestTimeoutMs: z
     .int()
     .min(100)
     .default(15_000)
-    .describe('How long the Hub may take to begin an answer, in milliseconds.'),
-  /** As long as a slow link needs to recover, and no longer than a person waits in front of a bar that stands still. */
+    .describe('Milliseconds that the Hub may take to begin a response.'),
+  /** Long enough for a slow connection to recover, but not longer than a user waits for a stalled progress bar. */
   stallTimeoutMs: z
     .int()
     .min(100)
     .default(30_000)
-    .describe('A download that gets no byte for so long is taken up anew, in milliseconds.'),
-  /** With the doubling pauses between them, about 15 s of outage are bridged. */
+    .describe('Milliseconds without a byte after which a download is restarted where it stopped.'),
+  /** With the doubling pauses between them, retries bridge an outage of about 15 s. */
   retries: z
     .int()
     .min(0)
     .default(5)
-    .describe('How often a request is repeated before giving up; progress sets the count back.'),
+    .describe('Number of retries of a request before it fails; progress resets the count.'),
   retryDelayMs: z
     .int()
     .min(0)
     .default(500)
-    .describe('Pause before the first repetition, in milliseconds; it doubles each time, up to 8 s.'),
+    .describe('Milliseconds before the first retry; the pause doubles each time, up to 8 s.'),
 })
 
 export type HubConfig = Readonly<z.output<typeof hubConfigSchema>>
-/** The section as a person writes it. */
+/** The section as it is written in the file. */
 export type HubConfigInput = Readonly<z.input<typeof hubConfigSchema>>
 
 /** The environment's variables, as `process.env` gives them. Empty ones count as unset. */
 export type Environment = Readonly<Record<string, string | undefined>>
 
 /**
- * The `hub:` section with the say that the environment has over it, by the variables of `huggingface_hub`: `HF_TOKEN`,
- * `HF_TOKEN_PATH`, `HF_HOME`, `HF_HUB_CACHE`, `HUGGINGFACE_HUB_CACHE`, `HF_ENDPOINT` and `HF_HUB_OFFLINE` win over the
- * section; `XDG_CACHE_HOME` only moves the defaults. Give the result to `hubConfigSchema`.
+ * Applies the environment variables of `huggingface_hub` to the `hub:` section: `HF_TOKEN`, `HF_TOKEN_PATH`, `HF_HOME`,
+ * `HF_HUB_CACHE`, `HUGGINGFACE_HUB_CACHE`, `HF_ENDPOINT` and `HF_HUB_OFFLINE` take precedence over the section;
+ * `XDG_CACHE_HOME` only changes the defaults. Parse the result with `hubConfigSchema`.
  */
 export function hubConfigFromEnvironment(env: Environment, section: HubConfigInput = {}): HubConfigInput {
   const get = (...names: readonly string[]): string | undefined =>
@@ -86,7 +89,7 @@ export function hubConfigFromEnvironment(env: Environment, section: HubConfigInp
   return {
     ...section,
     endpoint: get('HF_ENDPOINT') ?? section.endpoint,
-    // A token file named in the environment wins over a token written in the file.
+    // A token file named in the environment takes precedence over a token in the file.
     token: token ?? (tokenPath === undefined ? section.token : undefined),
     tokenPath:
       tokenPath ?? (hfHome ? join(hfHome, 'token') : (section.tokenPath ?? join(defaultHfHome, 'token'))),
@@ -96,7 +99,7 @@ export function hubConfigFromEnvironment(env: Environment, section: HubConfigInp
   }
 }
 
-/** Folders and files with `~` and the defaults filled in. */
+/** Absolute folders and files. */
 export interface HubPaths {
   readonly cacheDir: string
   readonly wheelCacheDir: string
@@ -105,7 +108,7 @@ export interface HubPaths {
 
 const defaultCacheHome = join('~', '.cache')
 
-/** Where things are: defaults filled in, `~` is `home`, and relative paths of the file are relative to `baseFolder`. */
+/** Resolves the paths: applies defaults, replaces `~` by `home`, and resolves relative paths against `baseFolder`. */
 export function hubPaths(config: HubConfig, home: string = homedir(), baseFolder = '.'): HubPaths {
   const defaultHfHome = join(defaultCacheHome, 'huggingface')
   const locate = (path: string): string => resolve(baseFolder, expandHome(path, home))
@@ -120,7 +123,7 @@ export function hubPaths(config: HubConfig, home: string = homedir(), baseFolder
 const absolute = (path: string | undefined): string | undefined =>
   path === undefined || path.startsWith('~') ? path : resolve(path)
 
-/** `~` and `~/…` (`~\…` on Windows) in the home folder. */
+/** Replaces `~` and `~/…` (`~\…` on Windows) by the home folder. */
 export const expandHome = (path: string, home: string): string =>
   path === '~' || /^~[/\\]/.test(path) ? join(home, path.slice(1)) : path
 

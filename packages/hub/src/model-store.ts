@@ -25,7 +25,7 @@ import type {
 import type { SourceAccess } from './source-access.ts'
 import { WheelAccess } from './wheel/wheel-access.ts'
 
-/** Opens the store of models: sources, downloads and caches, as the `hub:` section says. Nothing is touched yet. */
+/** Creates the store of models: sources, downloads and caches, as the `hub:` section says. It accesses nothing yet. */
 export function createModelStore(config: HubConfig, options: ModelStoreOptions = {}): ModelStore {
   const logger = options.logger ?? silentLogger
   const home = options.home ?? homedir()
@@ -41,7 +41,7 @@ export function createModelStore(config: HubConfig, options: ModelStoreOptions =
   })
 }
 
-/** Where another source is left, the Hub is given less time: the user watches a progress bar that does not move. */
+/** With another source left, the Hub gets less time, because the user is waiting for a progress bar that does not move. */
 const shortTimeouts = (config: HubConfig): HubConfig => ({
   ...config,
   retries: Math.min(config.retries, 1),
@@ -55,7 +55,7 @@ interface StoreContext {
   readonly home: string
 }
 
-/** A source and what was made of it. */
+/** A source and the access to it. */
 interface Alternative {
   readonly text: string
   readonly access: SourceAccess
@@ -72,7 +72,7 @@ class CachingModelStore implements ModelStore {
 
   async resolveFile(source: ModelSource, options: ResolveOptions = {}): Promise<string> {
     const alternatives = this.#open(source)
-    // What any of the alternatives has already is better than what the first would have to fetch.
+    // A cached file of any alternative is better than a download from the first one.
     const cached = options.refresh ? undefined : await firstCached(alternatives, options)
     if (cached !== undefined) return cached
     try {
@@ -81,7 +81,7 @@ class CachingModelStore implements ModelStore {
       options.signal?.throwIfAborted()
       const old = options.refresh ? await firstCached(alternatives, options) : undefined
       if (old === undefined) throw error
-      this.#hub.logger.warn({ path: old, err: error }, `Using what is cached: ${(error as Error).message}`)
+      this.#hub.logger.warn({ path: old, err: error }, `Using the cached files: ${(error as Error).message}`)
       return old
     }
   }
@@ -126,7 +126,7 @@ class CachingModelStore implements ModelStore {
     })
   }
 
-  /** The first alternative's result; where that can't be had, the next one's, with a warning. */
+  /** Returns the result of the first alternative or, with a warning, of the next one that works. */
   async #firstThatWorks<T>(
     alternatives: readonly Alternative[],
     { signal }: AbortOptions,
@@ -138,7 +138,7 @@ class CachingModelStore implements ModelStore {
         return await work(access)
       } catch (error) {
         signal?.throwIfAborted()
-        // A full disk is as full for the next source.
+        // A full disk is also full for the next source.
         if (!(error instanceof ModelSourceError) || error.failure === 'storage') throw error
         failures.push(error)
         const next = alternatives[failures.length]
@@ -163,7 +163,7 @@ function openSource(source: SingleSource, { hub, baseFolder, home }: StoreContex
   }
 }
 
-/** Looks at this machine only; whatever is wrong there is said when the source is fetched. */
+/** Checks only this machine; errors are ignored here, because the download of the source will report them. */
 async function firstCached(
   alternatives: readonly Alternative[],
   options: ResolveOptions,
@@ -177,7 +177,7 @@ async function firstCached(
   return undefined
 }
 
-/** The only failure itself, or all of them under one another. */
+/** Returns the only failure itself, or an error that lists all of them. */
 function allFailed(
   alternatives: readonly Alternative[],
   failures: readonly ModelSourceError[],

@@ -1,12 +1,12 @@
 import type { LoadProgress } from '@petals-chat/engine'
 
-/** Often enough for a bar that moves, seldom enough to cost nothing. */
+/** Often enough for a smooth bar, rarely enough to cost nothing. */
 const intervalMs = 250
 
 export interface ProgressMeter {
   /** Bytes done so far. */
   update(done: number): void
-  /** The last report, whatever the time. */
+  /** Makes the last report, regardless of the interval. */
   finish(done: number): void
 }
 

@@ -5,7 +5,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { ModelSourceError } from './errors.ts'
 import { formatBytes } from './format.ts'
 
-/** Runs work on files below `folder`; a full or unwritable disk becomes an error that says so and what to do. */
+/** Runs work on files below `folder`. If the disk is full or not writable, throws an error that says what to do. */
 export async function inStorage<T>(folder: string, work: () => Promise<T>): Promise<T> {
   try {
     return await work()
@@ -24,7 +24,7 @@ function storageError(error: unknown, folder: string): ModelSourceError | undefi
     case 'EDQUOT':
       return new ModelSourceError(
         'storage',
-        `The disk is full while writing to ${folder} (${code}). What was fetched is kept: free some room and start again, ${elsewhere}.`,
+        `The disk is full while writing to ${folder} (${code}). The downloaded part is kept: free some space and run again, ${elsewhere}.`,
         { cause: error },
       )
     case 'EROFS':
@@ -34,7 +34,7 @@ function storageError(error: unknown, folder: string): ModelSourceError | undefi
     case 'EEXIST':
       return new ModelSourceError(
         'storage',
-        `The cache folder ${folder} can't be written to (${code}). Make it a folder that you may write to, ${elsewhere}.`,
+        `The cache folder ${folder} can't be written to (${code}). Make it writable, ${elsewhere}.`,
         { cause: error },
       )
     default:
@@ -42,46 +42,46 @@ function storageError(error: unknown, folder: string): ModelSourceError | undefi
   }
 }
 
-/** Fails early, before a long download, where `bytes` more will not fit. */
+/** Fails before a long download if `bytes` more do not fit. */
 export async function requireSpace(folder: string, bytes: number): Promise<void> {
-  // Not every file system tells; then the write itself will.
+  // Not every file system reports its size; then the write itself fails.
   const disk = await statfs(folder).catch(() => undefined)
   if (disk === undefined || disk.blocks === 0) return
   const free = disk.bavail * disk.bsize
   if (free >= bytes) return
   throw new ModelSourceError(
     'storage',
-    `The disk is too full: ${formatBytes(bytes)} are still to be fetched into ${folder}, ${formatBytes(free)} are free. ` +
-      'Free some room, or choose another folder: HF_HUB_CACHE, or hub.cacheDir and hub.wheelCacheDir in petals-chat.yaml.',
+    `The disk is too full: ${formatBytes(bytes)} remain to be downloaded into ${folder}, ${formatBytes(free)} are free. ` +
+      'Free some space, or choose another folder: HF_HUB_CACHE, or hub.cacheDir and hub.wheelCacheDir in petals-chat.yaml.',
   )
 }
 
-/** Makes a folder and those above it. */
+/** Creates a folder and its parents. */
 export const makeFolder = (folder: string): Promise<void> =>
   inStorage(folder, async () => {
     await mkdir(folder, { recursive: true })
   })
 
-/** Deletes a file or folder if it is there. */
+/** Deletes a file or folder if it exists. */
 export const discard = (path: string): Promise<void> =>
-  // Windows may hold files of a process that has just ended.
+  // Windows may still lock files of a process that has just ended.
   rm(path, { recursive: true, force: true, maxRetries: 5 })
 
-/** Whether there is a file, also behind a symlink. */
+/** Returns whether a file exists, also behind a symlink. */
 export const isFile = (path: string): Promise<boolean> =>
   stat(path).then(
     (found) => found.isFile(),
     () => false,
   )
 
-/** Bytes of a file; -1 if there is none. */
+/** Returns the size of a file in bytes; -1 if it does not exist. */
 export const sizeOf = (path: string): Promise<number> =>
   stat(path).then(
     ({ size }) => size,
     () => -1,
   )
 
-/** Names of the files below a folder, relative, with `/`, sorted. */
+/** Returns the relative names of the files below a folder, with `/`, sorted. */
 export async function listFolder(folder: string): Promise<readonly string[]> {
   const entries = await readdir(folder, { recursive: true, withFileTypes: true })
   const files = entries.filter((entry) => !entry.isDirectory())
@@ -91,8 +91,8 @@ export async function listFolder(folder: string): Promise<readonly string[]> {
 }
 
 /**
- * Moves a finished file to its name in one step. On Windows a virus scanner may hold a new file for a moment; then it
- * is tried again for a while.
+ * Moves a finished file to its name atomically. On Windows a virus scanner may lock a new file for a moment, so the move
+ * is retried for a while.
  */
 export async function moveInPlace(from: string, to: string): Promise<void> {
   for (let attempt = 1; ; attempt++) {
@@ -106,7 +106,7 @@ export async function moveInPlace(from: string, to: string): Promise<void> {
   }
 }
 
-/** Writes a small file so that readers see the old content or the new, never a part, also after a power cut. */
+/** Writes a small file so that readers see either the old or the new content, never a part, even after a power failure. */
 export async function writeAtomically(path: string, content: Uint8Array | string): Promise<void> {
   const temporary = `${path}.${randomUUID()}.tmp`
   await makeFolder(dirname(path))

@@ -38,7 +38,7 @@ const peerId = z.string().transform((text, context) => {
 
 const minutes = (count: number): number => count * 60_000
 
-/** The `swarm:` section of petals-chat.yaml. Defaults live here and nowhere else; times are in milliseconds. */
+/** The `swarm:` section of petals-chat.yaml. The only place of its defaults; times are in milliseconds. */
 export const swarmConfigSchema = z.strictObject({
   initialPeers: z
     .union([z.literal('public').transform(() => publicInitialPeers), z.array(address).min(1)])
@@ -76,7 +76,7 @@ export const swarmConfigSchema = z.strictObject({
     .int()
     .min(100)
     .default(5000)
-    .describe('Milliseconds for reaching a server and opening a session on it.'),
+    .describe('Milliseconds for connecting to a server and opening a session on it.'),
   /** `request_timeout`. */
   stepTimeoutMs: z
     .int()

@@ -5,16 +5,16 @@ import { discard, inStorage, listFolder } from '../storage.ts'
 import { partialSuffix } from './download.ts'
 import type { RepositoryCache } from './repository-cache.ts'
 
-/** What the cache holds of one repository or wheel. */
+/** The contents of the cache for one repository or wheel. */
 export interface RepositoryScan {
   readonly files: readonly CachedFile[]
-  /** On the disk, byte ranges of uncached files included; content that several files share counts once. */
+  /** Bytes on disk, including byte ranges of uncached files; content that several files share counts once. */
   readonly sizeBytes: number
   readonly partialBytes: number
   readonly modifiedAt: Date
 }
 
-/** Folders of the cache whose names begin with `prefix--`. */
+/** Returns the folders of the cache whose names begin with `prefix--`. */
 export async function cachedNames(cacheDir: string, prefix: string): Promise<readonly string[]> {
   const entries = await readdir(cacheDir, { withFileTypes: true }).catch(() => [])
   const folders = entries.filter((entry) => entry.isDirectory() && entry.name.startsWith(`${prefix}--`))
@@ -37,31 +37,34 @@ export async function scanRepository(cache: RepositoryCache): Promise<Repository
 }
 
 /**
- * Deletes the cached files that `isMeant` and then all content that no other file shows; of a repository without any file
- * left, everything. Undefined if there was no such file.
+ * Deletes the cached files that `isSelected` selects, and then the content that no other file refers to; if no file is left,
+ * deletes the whole repository. Undefined if there was no such file.
  */
 export async function removeFiles(
   cache: RepositoryCache,
-  isMeant: (file: CachedFile) => boolean,
+  isSelected: (file: CachedFile) => boolean,
 ): Promise<RemovedModel | undefined> {
   const files = await snapshotFiles(cache)
-  const meant = files.filter(isMeant)
-  if (meant.length === 0) return undefined
-  if (meant.length === files.length) return removeRepository(cache)
+  const selected = files.filter(isSelected)
+  if (selected.length === 0) return undefined
+  if (selected.length === files.length) return removeRepository(cache)
   const before = sum(await diskFiles(cache.folder))
-  const kept = new Set(files.filter((file) => !isMeant(file)).map(({ identity }) => identity))
-  const blobs = meant.filter(({ identity }) => !kept.has(identity)).map(({ identity }) => identity)
+  const kept = new Set(files.filter((file) => !isSelected(file)).map(({ identity }) => identity))
+  const blobs = selected.filter(({ identity }) => !kept.has(identity)).map(({ identity }) => identity)
   return inStorage(cache.folder, async () => {
-    for (const { path } of meant) await discard(path)
+    for (const { path } of selected) await discard(path)
     const orphans = (await diskFiles(join(cache.folder, 'blobs'))).filter(({ identity }) =>
       blobs.includes(identity),
     )
     for (const { path } of orphans) await discard(path)
-    return { paths: meant.map(({ path }) => path), freedBytes: before - sum(await diskFiles(cache.folder)) }
+    return {
+      paths: selected.map(({ path }) => path),
+      freedBytes: before - sum(await diskFiles(cache.folder)),
+    }
   })
 }
 
-/** Deletes everything of a repository. Undefined if there is nothing. */
+/** Deletes a whole repository. Undefined if there is nothing. */
 export async function removeRepository(cache: RepositoryCache): Promise<RemovedModel | undefined> {
   const files = await diskFiles(cache.folder)
   if (files.length === 0) return undefined
@@ -69,7 +72,7 @@ export async function removeRepository(cache: RepositoryCache): Promise<RemovedM
   return { paths: [cache.folder], freedBytes: sum(files) }
 }
 
-/** A file in a snapshot; `identity` is equal for all names of one content. */
+/** A file in a snapshot; `identity` is the same for all names of one content. */
 type SnapshotFile = CachedFile & { readonly identity: string }
 
 async function snapshotFiles(cache: RepositoryCache): Promise<readonly SnapshotFile[]> {
@@ -93,7 +96,7 @@ interface DiskFile {
   readonly identity: string
 }
 
-/** Files that take room: no symlinks, and of several names of one content the first. */
+/** Returns the files that take space: no symlinks, and only one of several names of the same content. */
 async function diskFiles(...folders: readonly string[]): Promise<readonly DiskFile[]> {
   const files = new Map<string, DiskFile>()
   for (const path of await pathsBelow(folders)) {

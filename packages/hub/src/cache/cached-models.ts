@@ -2,7 +2,7 @@ import type { CachedModel } from '../model-store.types.ts'
 import { cachedNames, scanRepository } from './cache-scan.ts'
 import { RepositoryCache } from './repository-cache.ts'
 
-/** The repositories of the Hub of which there is something. */
+/** Lists the repositories of the Hub that have content in the cache. */
 export async function listRepositories(cacheDir: string): Promise<readonly CachedModel[]> {
   const names = await cachedNames(cacheDir, 'models')
   const models = names.map(async (name): Promise<CachedModel> => {
@@ -13,7 +13,7 @@ export async function listRepositories(cacheDir: string): Promise<readonly Cache
   return (await Promise.all(models)).filter((model) => model.sizeBytes > 0 || model.partialBytes > 0)
 }
 
-/** The files out of wheels, one entry each: that is what a source names. */
+/** Lists the files from wheels, one entry for each, because a source names one file. */
 export async function listWheels(wheelCacheDir: string): Promise<readonly CachedModel[]> {
   const names = await cachedNames(wheelCacheDir, 'wheels')
   const wheels = names.map(async (name): Promise<readonly CachedModel[]> => {

@@ -1,12 +1,12 @@
 import { type Hash, createHash } from 'node:crypto'
 import { createReadStream } from 'node:fs'
-import { setImmediate as breathe } from 'node:timers/promises'
+import { setImmediate as yieldToOthers } from 'node:timers/promises'
 import type { AbortOptions } from '@petals-chat/engine'
 
-/** The hash that a file's content must have. */
+/** A check of a file's content against its expected hash. */
 export interface ContentCheck {
   update(bytes: Uint8Array): void
-  /** Undefined if the content is right, else both hashes in words. Once, at the end. */
+  /** Returns undefined if the content matches, else a sentence with both hashes. Call it once, at the end. */
   mismatch(): string | undefined
 }
 
@@ -15,13 +15,13 @@ const sha1Pattern = /^[0-9a-f]{40}$/
 
 export const isSha256 = (text: string): boolean => sha256Pattern.test(text)
 
-/** Anything is right; the size is checked elsewhere. */
+/** Accepts any content; the size is checked elsewhere. */
 export const noCheck: ContentCheck = { update: () => {}, mismatch: () => undefined }
 
 /**
- * The check that an ETag of the Hub allows: large files carry their SHA-256, small ones the SHA-1 of git's blob
- * (huggingface_hub/utils/sha.py). Some mirrors give the plain SHA-1 instead. Of any other ETag nothing follows.
- * @param sha256 Expected besides.
+ * Creates the check that an ETag of the Hub allows: large files carry their SHA-256, small ones the SHA-1 of git's blob
+ * (huggingface_hub/utils/sha.py). Some mirrors give the plain SHA-1 instead. Any other ETag allows no check.
+ * @param sha256 - a hash that is expected in addition
  */
 export function contentCheck(etag: string, sizeBytes: number, sha256?: string): ContentCheck {
   const checks: ContentCheck[] = []
@@ -37,13 +37,13 @@ export function contentCheck(etag: string, sizeBytes: number, sha256?: string): 
   }
 }
 
-/** One of the hashes must be the expected one. */
+/** Accepts the content if one of the hashes is the expected one. */
 const hashCheck = (expected: string, hashes: Readonly<Record<string, Hash>>): ContentCheck => ({
   update: (bytes) => Object.values(hashes).forEach((hash) => hash.update(bytes)),
   mismatch: () => {
     const found = Object.entries(hashes).map(([name, hash]) => ({ name, digest: hash.digest('hex') }))
     if (found.some(({ digest }) => digest === expected)) return undefined
-    return `its ${found[0]?.name} is ${found[0]?.digest}, expected was ${expected}`
+    return `its ${found[0]?.name} is ${found[0]?.digest}, expected ${expected}`
   },
 })
 
@@ -51,7 +51,7 @@ export interface HashFileOptions extends AbortOptions {
   readonly onBytes?: ((done: number) => void) | undefined
 }
 
-/** Hands the bytes [0, end) of a file to `update`; other work goes on meanwhile. */
+/** Passes the bytes [0, end) of a file to `update`, and lets other work run in between. */
 export async function feedFile(
   path: string,
   end: number,
@@ -66,7 +66,7 @@ export async function feedFile(
       update(chunk)
       done += chunk.length
       onBytes?.(done)
-      await breathe()
+      await yieldToOthers()
     }
   } catch (error) {
     signal?.throwIfAborted()
@@ -74,7 +74,7 @@ export async function feedFile(
   }
 }
 
-/** SHA-256 of a file, hex. */
+/** Returns the SHA-256 of a file in hex. */
 export async function sha256File(path: string, options: HashFileOptions = {}): Promise<string> {
   const hash = createHash('sha256')
   await feedFile(path, Infinity, (bytes) => hash.update(bytes), options)

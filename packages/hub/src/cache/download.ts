@@ -17,19 +17,19 @@ export interface Download extends FileOptions {
   /** For messages and progress. */
   readonly label: string
   readonly check: ContentCheck
-  /** The content from a position on. @throws TransientError when given up */
+  /** Yields the content from a position on. @throws TransientError after too many failures */
   readonly read: (position: number) => AsyncIterable<Uint8Array>
 }
 
 /**
- * The name of a file that is not whole yet. `huggingface_hub` before 1.0 appends to `<name>.incomplete`, under a lock
- * that Node can't take: hence a name of our own.
+ * Suffix of incomplete files. `huggingface_hub` before 1.0 appends to `<name>.incomplete` under a lock that Node can't
+ * take, hence a different name.
  */
 export const partialSuffix = '.petals-chat.incomplete'
 
 /**
- * Brings content to `path`: goes on where an earlier attempt ended, checks size and hash, and only then gives the file
- * its name. Of several processes that want the same file one fetches it and the others wait.
+ * Downloads content to `path`: resumes where an earlier attempt ended, checks size and hash, and only then gives the file
+ * its name. If several processes want the same file, one downloads it and the others wait.
  * @throws ModelSourceError (`interrupted`, `corrupt`, `storage`)
  */
 export async function download(job: Download): Promise<void> {
@@ -51,7 +51,7 @@ async function downloadUnderLock(job: Download, lock: FileLock): Promise<void> {
   try {
     await inStorage(dirname(partial), async () => {
       await fill(job, kept)
-      // A process that was suspended for long may come back to find that another one went on in its place.
+      // If this process was suspended for long, another one may have taken over the download.
       if (!(await lock.isHeld())) throw takenOver(job.label)
       await moveInPlace(partial, job.path)
     })
@@ -61,14 +61,14 @@ async function downloadUnderLock(job: Download, lock: FileLock): Promise<void> {
   }
 }
 
-/** Writes what is missing after the first `kept` bytes, and checks the whole. */
+/** Writes the bytes after the first `kept` ones, and checks the whole file. */
 async function fill(job: Download, kept: number): Promise<void> {
   // Not appending: another process that writes here writes the same bytes at the same places.
   const file = await open(partialPath(job), constants.O_RDWR | constants.O_CREAT)
   try {
     if (kept > 0) await verifyKept(job, kept)
     await writeRest(job, file, kept)
-    // Without this a power cut could leave a file of the right name and size and with nothing in it.
+    // Without this, a power failure could leave a file with the right name and size but without its content.
     await file.sync()
   } finally {
     await file.close()
@@ -123,18 +123,18 @@ const interrupted = (
   new ModelSourceError(
     'interrupted',
     `The download of ${label} stopped at ${formatBytes(position)} of ${formatBytes(sizeBytes)}: ${cause.message}. ` +
-      `These ${formatBytes(position)} are kept: start again to go on from there.`,
+      `These ${formatBytes(position)} are kept: run again to resume the download.`,
     { cause },
   )
 
 const corrupt = (label: string, reason: string): ModelSourceError =>
   new ModelSourceError(
     'corrupt',
-    `${label} came with the wrong content: ${reason}. It was deleted; start again to fetch it anew.`,
+    `${label} failed verification: ${reason}. It was deleted; run again to download it.`,
   )
 
 const takenOver = (label: string): ModelSourceError =>
   new ModelSourceError(
     'interrupted',
-    `Another process took over the download of ${label}. Start again to use what it fetched.`,
+    `Another process took over the download of ${label}. Run again to use the downloaded file.`,
   )

@@ -20,7 +20,7 @@ afterEach(async () => {
   await rm(folder, { recursive: true, force: true })
 })
 
-/** Another process that takes the lock, says so, and holds it. */
+/** Starts another process that takes the lock, reports it, and holds it. */
 async function holder(): Promise<ChildProcess> {
   const lock = fileURLToPath(new URL('file-lock.ts', import.meta.url))
   const code = `
@@ -41,7 +41,7 @@ async function holder(): Promise<ChildProcess> {
   return child
 }
 
-it('tasks of one process follow one another', async () => {
+it('tasks of one process run one after another', async () => {
   const order: string[] = []
   const task = (name: string) =>
     withFileLock(path, {}, async () => {
@@ -54,12 +54,12 @@ it('tasks of one process follow one another', async () => {
   await expect(readFile(path)).rejects.toThrow('ENOENT')
 })
 
-it('a failed task frees the lock', async () => {
+it('a failed task releases the lock', async () => {
   await expect(withFileLock(path, {}, () => Promise.reject(new Error('no')))).rejects.toThrow('no')
   expect(await withFileLock(path, {}, async (lock) => lock.isHeld())).toBe(true)
 })
 
-it('another process is waited for, visibly', async () => {
+it('a task waits for another process, and reports the wait', async () => {
   const child = await holder()
   let waits = 0
   const mine = withFileLock(path, { onWait: () => void (waits += 1) }, async () => 'mine')
@@ -86,7 +86,7 @@ it('the lock of a process that was killed is taken over at once', async () => {
   expect(performance.now() - start).toBeLessThan(5000)
 })
 
-it('many that find an abandoned lock still follow one another', async () => {
+it('tasks that find an abandoned lock still run one after another', async () => {
   await withFileLock(path, {}, async () => {})
   let inside = 0
   const task = () =>
@@ -103,7 +103,7 @@ it('many that find an abandoned lock still follow one another', async () => {
   expect(await readdir(dirname(path))).toEqual([])
 })
 
-it('a holder that lost the lock knows, and leaves the new one alone', async () => {
+it('a holder that lost the lock detects this, and does not touch the new one', async () => {
   await withFileLock(path, {}, async (lock) => {
     expect(await lock.isHeld()).toBe(true)
     await writeFile(path, JSON.stringify({ token: 'other', pid: process.pid, host: hostname() }))

@@ -6,14 +6,14 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import type { AbortOptions } from '@petals-chat/engine'
 import { inStorage, makeFolder } from '../storage.ts'
 
-/** How often the holder shows that it lives. */
+/** Interval in which the holder shows that it is alive. */
 const heartbeatMs = 2_000
-/** A holder on another machine that has not done so for this long is gone (a dead one on this machine is seen at once). */
+/** A holder on another machine that has not done so for this time is dead (one on this machine is detected at once). */
 const staleMs = 20_000
 const pollMs = 100
 
 export interface FileLock {
-  /** False if another process took the lock for abandoned, as after this one was suspended for long. */
+  /** Returns false if another process has taken over the lock because this one was suspended for long. */
   isHeld(): Promise<boolean>
 }
 
@@ -30,8 +30,8 @@ interface Owner {
 
 /**
  * Runs `task` while no other process, on this machine or another that shares the folder, is in a task with the same
- * lock file. Node has no `flock`: the lock is a file that only one can create, kept young by its holder. A crashed
- * holder's lock is taken over.
+ * lock file. Node has no `flock`: the lock is a file that only one process can create, and that its holder keeps
+ * updating. The lock of a crashed holder is taken over.
  */
 export async function withFileLock<T>(
   path: string,
@@ -56,7 +56,7 @@ async function acquire(path: string, owner: Owner, { signal, onWait }: FileLockO
   while (!(await create(path, owner))) {
     signal?.throwIfAborted()
     const held = await inspect(path)
-    // Compared with what was seen before, not with this machine's clock: a file server's clock may differ.
+    // Compared with the previous time stamp, not with this machine's clock: a file server's clock may differ.
     if (held.mtimeMs !== seen.mtimeMs) seen = { mtimeMs: held.mtimeMs, at: performance.now() }
     if (isDead(held.owner) || performance.now() - seen.at > staleMs) await breakLock(path, held, owner)
     else onWait?.()
@@ -64,7 +64,7 @@ async function acquire(path: string, owner: Owner, { signal, onWait }: FileLockO
   }
 }
 
-/** A lock file as it is now. */
+/** The current state of a lock file. */
 interface Held {
   /** NaN if there is none. */
   readonly mtimeMs: number
@@ -87,7 +87,7 @@ async function create(path: string, owner: Owner): Promise<boolean> {
   }
 }
 
-/** Undefined if there is none, or it is being written just now. */
+/** Returns undefined if there is none, or if it is just being written. */
 async function readOwner(path: string): Promise<Owner | undefined> {
   try {
     return JSON.parse(await readFile(path, 'utf8')) as Owner
@@ -107,8 +107,8 @@ function isDead(owner: Owner | undefined): boolean {
 }
 
 /**
- * Deletes an abandoned lock. Of several that wait for it only one may do so, and only if it is still that lock: else the
- * slower would delete what the faster has just taken.
+ * Deletes an abandoned lock. Only one of the waiting processes may do so, and only if it is still the same lock: else a
+ * slower process would delete the lock that a faster one has just taken.
  */
 async function breakLock(path: string, abandoned: Held, owner: Owner): Promise<void> {
   const guard = `${path}.breaking`
@@ -122,7 +122,7 @@ async function breakLock(path: string, abandoned: Held, owner: Owner): Promise<v
   }
 }
 
-/** It is there for milliseconds, unless its process died in them. */
+/** Deletes an old guard. A guard exists for milliseconds, unless its process died in between. */
 async function discardOldGuard(guard: string): Promise<void> {
   const { mtimeMs } = await stat(guard).catch(() => ({ mtimeMs: Date.now() }))
   if (Date.now() - mtimeMs > staleMs) await rm(guard, { force: true })

@@ -2,10 +2,10 @@ import { open } from 'node:fs/promises'
 import { ModelSourceError } from '../errors.ts'
 import { sizeOf } from '../storage.ts'
 
-/** Node reads at most 2 GiB at once. */
+/** Node reads at most 2 GiB in one call. */
 const longestRead = 1 << 30
 
-/** Bytes [start, end) of a file of this machine; undefined if it is not there or ends before `end`. */
+/** Reads bytes [start, end) of a local file; undefined if it does not exist or ends before `end`. */
 export async function readRange(path: string, start: number, end: number): Promise<Uint8Array | undefined> {
   const file = await open(path).catch(() => undefined)
   if (file === undefined) return undefined
@@ -25,13 +25,15 @@ export async function readRange(path: string, start: number, end: number): Promi
   }
 }
 
-/** @throws RangeError on a mistake of the caller */
+/** @throws RangeError if the caller's range is invalid */
 export function requireRange(name: string, start: number, end: number): void {
   if (Number.isSafeInteger(start) && Number.isSafeInteger(end) && 0 <= start && start < end) return
-  throw new RangeError(`Bytes ${start} to ${end} of ${name} are no range: 0 ≤ start < end is needed.`)
+  throw new RangeError(
+    `Bytes ${start} to ${end} of ${name} are not a valid range: 0 ≤ start < end is required.`,
+  )
 }
 
-/** The same of a file that must have them. @throws ModelSourceError (`corrupt`) */
+/** Reads bytes [start, end) of a file that must contain them. @throws ModelSourceError (`corrupt`) */
 export async function readKnownRange(path: string, start: number, end: number): Promise<Uint8Array> {
   const bytes = await readRange(path, start, end)
   if (bytes !== undefined) return bytes
@@ -46,5 +48,5 @@ export async function requireBytes(path: string, start: number, end: number): Pr
 const tooShort = (path: string, start: number, end: number): ModelSourceError =>
   new ModelSourceError(
     'corrupt',
-    `${path} ends before byte ${end} (bytes from ${start} were asked for). It is damaged, or of another model.`,
+    `${path} ends before byte ${end} (bytes from ${start} were requested). It is damaged, or belongs to another model.`,
   )

@@ -16,7 +16,7 @@ import { type HashFileOptions, sha256File } from './content-hash.ts'
 
 const commitPattern = /^[0-9a-f]{40}$/
 
-/** Whether a revision is a commit already, which never changes. */
+/** Returns whether a revision is a commit, which never changes. */
 export const isCommit = (revision: string): boolean => commitPattern.test(revision)
 
 /**
@@ -29,7 +29,7 @@ export const isCommit = (revision: string): boolean => commitPattern.test(revisi
  * .locks/models--owner--repo/<etag>.petals-chat.lock   see file-lock.ts
  * ```
  *
- * and beside it `.petals-chat/`, which other programs leave alone: the list of the files of a commit, and byte ranges.
+ * and `.petals-chat/`, which other programs ignore: the list of the files of a commit, and byte ranges.
  */
 export class RepositoryCache {
   readonly folder: string
@@ -49,33 +49,33 @@ export class RepositoryCache {
     return join(this.#locks, `${blobName(name)}.petals-chat.lock`)
   }
 
-  /** Where the file of a commit is, or would be. */
+  /** Returns where the file of a commit is, or would be. */
   pointerPath(commit: string, name: string): string {
     return this.#inside('snapshots', commit, name)
   }
 
-  /** A place of our own for what belongs to a commit. */
+  /** Returns a path in `.petals-chat/`. */
   ownPath(...parts: readonly string[]): string {
     return this.#inside('.petals-chat', ...parts)
   }
 
-  /** The path of a cached file, if its content is there. */
+  /** Returns the path of a cached file, if its content exists. */
   async find(commit: string, name: string): Promise<string | undefined> {
     const path = this.pointerPath(commit, name)
     return (await isFile(path)) ? path : undefined
   }
 
-  /** Names of the cached files of a commit. */
+  /** Returns the names of the cached files of a commit. */
   async names(commit: string): Promise<readonly string[]> {
     return listFolder(join(this.folder, 'snapshots', commit)).catch(() => [])
   }
 
-  /** Whether the Hub once said that a commit has no such file (`huggingface_hub` leaves a mark then). */
+  /** Returns whether the Hub has reported that a commit has no such file (`huggingface_hub` records this). */
   isKnownMissing(commit: string, name: string): Promise<boolean> {
     return isFile(this.#inside('.no_exist', commit, name))
   }
 
-  /** The commit that a revision stood for when it was last asked. */
+  /** Returns the commit of a revision when the Hub was last asked. */
   async readRef(revision: string): Promise<string | undefined> {
     if (isCommit(revision)) return revision
     const text = await readFile(this.#inside('refs', revision), 'utf8').catch(() => '')
@@ -90,8 +90,8 @@ export class RepositoryCache {
   }
 
   /**
-   * Makes `snapshots/<commit>/<name>` show the blob: by a relative symlink, so that the cache can be moved; where the
-   * system has none (Windows without the right), by a hard link; on a disk without those, by a copy.
+   * Links `snapshots/<commit>/<name>` to the blob: with a relative symlink, so that the cache can be moved; without symlinks
+   * (Windows without the privilege), with a hard link; on a disk without hard links, with a copy.
    */
   async link(etag: string, commit: string, name: string): Promise<string> {
     const blob = this.blobPath(etag)
@@ -100,7 +100,7 @@ export class RepositoryCache {
     const temporary = join(this.folder, 'blobs', `${randomUUID()}.tmp`)
     await inStorage(this.folder, async () => {
       try {
-        await linkSomehow(blob, relative(dirname(pointer), blob), temporary)
+        await linkOrCopy(blob, relative(dirname(pointer), blob), temporary)
         await moveInPlace(temporary, pointer)
       } finally {
         await rm(temporary, { force: true })
@@ -109,7 +109,7 @@ export class RepositoryCache {
     return pointer
   }
 
-  /** Whether a cached file has this SHA-256. Blobs are named by it, and were checked when they came: no need to read. */
+  /** Returns whether a cached file has this SHA-256. Blobs are named after it and were checked at download: no need to read. */
   async hasSha256(path: string, sha256: string, options?: HashFileOptions): Promise<boolean> {
     const [file, blob] = await Promise.all([identity(path), identity(this.blobPath(sha256))])
     return (file !== undefined && file === blob) || (await sha256File(path, options)) === sha256
@@ -122,13 +122,13 @@ export class RepositoryCache {
     })
   }
 
-  /** Names come from the network: whatever they are, the path stays in this repository's folder. */
+  /** Joins parts to a path in this repository's folder. Names come from the network and must not lead out of the folder. */
   #inside(...parts: readonly string[]): string {
     const bad = parts.find((part) => !isSafePath(part))
     if (bad === undefined) return join(this.folder, ...parts)
     throw new ModelSourceError(
       'invalid',
-      `The name '${bad.replaceAll('\0', '\\0')}' is not usable as a file of this cache: it would lead out of its folder.`,
+      `The name '${bad.replaceAll('\0', '\\0')}' can't be used in the cache: it would lead out of its folder.`,
     )
   }
 }
@@ -136,13 +136,13 @@ export class RepositoryCache {
 /** `models--owner--repo` */
 export const hubCacheName = (repo: string): string => ['models', ...repo.split('/')].join('--')
 
-/** ETags of the Hub are hashes; one of a mirror that doesn't do as a file name is hashed into one. */
+/** ETags of the Hub are hashes; an ETag of a mirror that is not usable as a file name is hashed. */
 const blobName = (etag: string): string =>
   /^[A-Za-z0-9_-][A-Za-z0-9._-]{0,127}$/.test(etag)
     ? etag
     : `etag-${createHash('sha256').update(etag).digest('hex')}`
 
-async function linkSomehow(blob: string, target: string, path: string): Promise<void> {
+async function linkOrCopy(blob: string, target: string, path: string): Promise<void> {
   try {
     await symlink(target, path, 'file')
   } catch {
@@ -150,7 +150,7 @@ async function linkSomehow(blob: string, target: string, path: string): Promise<
   }
 }
 
-/** The same for two paths of one file, whether by symlink or hard link. */
+/** Identifies a file: equal for two paths of the same file, through a symlink or a hard link. */
 const identity = (path: string): Promise<string | undefined> =>
   stat(path, { bigint: true }).then(
     ({ dev, ino }) => `${dev}:${ino}`,

@@ -5,24 +5,24 @@ import { TransientError, describeNetworkError } from './network-error.ts'
 export interface HubRequest extends AbortOptions {
   readonly method?: 'GET' | 'HEAD'
   readonly headers?: Readonly<Record<string, string>>
-  /** Give the answer of the Hub itself, not of the storage that it refers to. */
+  /** Return the response of the Hub itself, not that of the storage to which it redirects. */
   readonly stopAtOtherHost?: boolean
 }
 
 export interface HubResponse {
-  /** Successful, or a redirect to another host if that was asked for. */
+  /** Successful, or a redirect to another host if `stopAtOtherHost` is set. */
   readonly response: Response
-  /** Headers of the Hub's own answers on the way, a later one over an earlier one. */
+  /** Headers of the Hub's own responses; later ones replace earlier ones. */
   readonly hubHeaders: Headers
 }
 
-/** An answer that says no for good. */
+/** A response with a permanent failure. */
 export class HttpStatusError extends Error {
   override readonly name = 'HttpStatusError'
   readonly status: number
   /** The Hub's `X-Error-Code`, for example `GatedRepo`. */
   readonly errorCode: string | undefined
-  /** The Hub's own words. */
+  /** The Hub's own message. */
   readonly serverMessage: string | undefined
   readonly headers: Headers
 
@@ -43,7 +43,7 @@ export interface HubHttpOptions {
   readonly token: () => Promise<string | undefined>
 }
 
-/** HTTP to the Hub: the token goes to the Hub and to no other host; every failure says whether it may pass. */
+/** HTTP requests to the Hub. The token is sent only to the Hub; the class of an error tells whether it may be temporary. */
 export class HubHttp {
   readonly #options: HubHttpOptions
 
@@ -52,7 +52,7 @@ export class HubHttp {
   }
 
   /**
-   * One attempt. The signal ends the body too; the time limit is for the headers.
+   * Makes one attempt. The signal also aborts the body; the time limit applies to the headers.
    * @throws TransientError, HttpStatusError
    */
   async send(url: string, request: HubRequest = {}): Promise<HubResponse> {
@@ -74,7 +74,7 @@ export class HubHttp {
   }
 
   /**
-   * One attempt at an answer in JSON; undefined if it is none.
+   * Makes one attempt to get a JSON response; undefined if it is not JSON.
    * @throws TransientError, HttpStatusError
    */
   async json(url: string, request: HubRequest = {}): Promise<unknown> {
@@ -100,7 +100,7 @@ export class HubHttp {
     try {
       return await this.#options.fetch(url, {
         method,
-        // Not only for speed: with a compressed body sizes and ranges would be of something else.
+        // Not only for speed: with compression, sizes and ranges would be those of the compressed body.
         headers: {
           ...headers,
           'accept-encoding': 'identity',
@@ -129,7 +129,7 @@ function redirectTarget(response: Response, from: URL): URL | undefined {
   const location = response.headers.get('location')
   if (![301, 302, 303, 307, 308].includes(response.status) || location === null) return undefined
   const target = URL.parse(location, from.href)
-  if (target === null) throw new TransientError(`the server redirected to '${location}', which is no address`)
+  if (target === null) throw new TransientError(`the server redirected to '${location}', which is not a URL`)
   if (from.protocol === 'https:' && target.protocol !== 'https:') {
     throw new ModelSourceError(
       'unreachable',
@@ -139,8 +139,8 @@ function redirectTarget(response: Response, from: URL): URL | undefined {
   return target
 }
 
-/** Links to the storage run out; a new one comes with the next attempt, so there a refusal may pass. */
-const passingStatus = (status: number, isHub: boolean): boolean =>
+/** Returns whether a status may be temporary. Links to the storage expire, and the next attempt gets a new one. */
+const isTemporary = (status: number, isHub: boolean): boolean =>
   status === 408 ||
   status === 425 ||
   status === 429 ||
@@ -150,7 +150,7 @@ const passingStatus = (status: number, isHub: boolean): boolean =>
 async function requireSuccess(response: Response, host: string, isHub: boolean): Promise<Response> {
   if (response.ok) return response
   await response.body?.cancel()
-  if (!passingStatus(response.status, isHub)) throw new HttpStatusError(response)
+  if (!isTemporary(response.status, isHub)) throw new HttpStatusError(response)
   const retryAfterMs = parseRetryAfter(response.headers.get('retry-after'))
   const wait = retryAfterMs === undefined ? '' : ` and asks to wait ${Math.ceil(retryAfterMs / 1000)} s`
   const text = { 429: ' (too many requests)', 503: ' (overloaded or in maintenance)' }[response.status] ?? ''

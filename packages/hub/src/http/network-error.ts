@@ -1,7 +1,7 @@
-/** A fault that may pass: worth another attempt after a pause. */
+/** A fault that may be temporary: another attempt after a pause may succeed. */
 export class TransientError extends Error {
   override readonly name = 'TransientError'
-  /** How long the server asks to wait. */
+  /** The delay that the server asks for. */
   readonly retryAfterMs: number | undefined
 
   constructor(
@@ -14,7 +14,7 @@ export class TransientError extends Error {
 }
 
 const words: Readonly<Record<string, string>> = {
-  ENOTFOUND: 'its name is not known to the DNS',
+  ENOTFOUND: 'the DNS does not know its name',
   EAI_AGAIN: 'the DNS does not answer',
   ECONNREFUSED: 'the connection was refused',
   ECONNRESET: 'the connection was cut',
@@ -30,7 +30,7 @@ const words: Readonly<Record<string, string>> = {
 
 const certificateCode = /CERT|SIGNATURE|ERR_TLS|ISSUER/
 
-/** Why a `fetch` failed, in words, with the code for those who search for it. */
+/** Describes why a `fetch` failed, with the error code for searches. */
 export function describeNetworkError(error: unknown): string {
   const { code, message } = rootCause(error)
   if (code !== undefined && certificateCode.test(code)) {
@@ -45,7 +45,7 @@ interface Coded {
   readonly message: string
 }
 
-/** `fetch` wraps what happened in a TypeError, and that several times where more than one address was tried. */
+/** Returns the original error: `fetch` wraps it in a TypeError, and several times if more than one address was tried. */
 function rootCause(error: unknown): Coded {
   const { cause, errors, code, message } = error as {
     cause?: unknown

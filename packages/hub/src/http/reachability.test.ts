@@ -55,7 +55,7 @@ it(
   },
 )
 
-it('the answer is remembered for the process', async () => {
+it('the result is cached for the process', async () => {
   let asked = 0
   const endpoint = await listen(createServer((_, response) => void (asked++, response.end('[]'))))
   expect(await Promise.all([reach(endpoint), reach(endpoint)])).toEqual([true, true])
@@ -63,7 +63,7 @@ it('the answer is remembered for the process', async () => {
   expect(asked).toBe(1)
 })
 
-it('switched off means no, without asking', async () => {
+it('offline means no, without a request', async () => {
   const fetch = (): Promise<Response> => Promise.reject(new Error('must not be asked'))
   expect(await canReachHub({ endpoint: 'http://off.example', offline: true }, { fetch })).toBe(false)
 })

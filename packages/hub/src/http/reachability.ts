@@ -1,9 +1,9 @@
 import { type AbortOptions, abortable } from '@petals-chat/engine'
 import type { HubConfig } from '../config.ts'
 
-/** A newcomer whose network has no way to the Hub waits no longer than this for the other source of the model. */
+/** A new user whose network can't reach the Hub waits no longer than this for the other source of the model. */
 const reachTimeoutMs = 5_000
-/** A network that comes back is noticed after this. That it is there is believed for good: requests have retries. */
+/** A negative result is checked again after this time. A positive one is kept permanently, because requests have retries. */
 const unreachableForMs = 30_000
 
 export interface ReachOptions extends AbortOptions {
@@ -19,8 +19,8 @@ interface Verdict {
 const verdicts = new Map<string, Verdict>()
 
 /**
- * Whether the Hub answers at all. Decided within 5 s whatever happens: no network, a DNS that is silent, connections
- * that hang, a proxy that refuses. Remembered for this process, a "no" for half a minute.
+ * Returns whether the Hub responds at all. Takes at most 5 s in any case: no network, a silent DNS, hanging connections,
+ * a proxy that refuses. The result is cached for this process, a negative one for half a minute.
  */
 export async function canReachHub(
   { endpoint, offline }: Pick<HubConfig, 'endpoint' | 'offline'>,
@@ -47,9 +47,9 @@ function ask(endpoint: string, send: typeof fetch): Verdict {
   return verdict
 }
 
-/** Any answer that is not a proxy's or gateway's refusal counts: mirrors need not know this very address. */
+/** Accepts any response that is not a refusal of a proxy or gateway, because mirrors need not support this address. */
 async function probe(endpoint: string, send: typeof fetch): Promise<boolean> {
-  // A pending DNS query can't be cancelled: the limit must not depend on `fetch` letting go of it.
+  // A pending DNS query can't be cancelled, so the limit must not depend on `fetch` to end it.
   const timeout = AbortSignal.timeout(reachTimeoutMs)
   try {
     const request = send(`${endpoint}/api/models?limit=1`, { signal: timeout })

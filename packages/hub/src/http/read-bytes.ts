@@ -21,10 +21,10 @@ export interface ByteRequest extends AbortOptions {
 }
 
 /**
- * Bytes [start, end) of a file, in order. A connection that is cut or stands still is taken up again where it broke,
- * with `Range` and `If-Range`; it is given up after several failures without a byte between them. A server that knows no
- * ranges sends the whole file, and the part not wanted is dropped.
- * @throws TransientError when given up, HttpStatusError, ModelSourceError (`corrupt`) if the file is another one
+ * Yields bytes [start, end) of a file, in order. A broken or stalled connection is resumed where it stopped, with `Range`
+ * and `If-Range`; after several failures without a byte in between, it fails. A server without support for ranges sends
+ * the whole file, and the other part is dropped.
+ * @throws TransientError after too many failures, HttpStatusError, ModelSourceError (`corrupt`) if the file differs
  */
 export async function* readBytes(request: ByteRequest): AsyncGenerator<Uint8Array, void, void> {
   const retries = new Retries(request.policy, request.logger)
@@ -71,24 +71,24 @@ async function openBody(
     const chunks = readChunks(request, answer.response, { skip, take: request.end - position, stall })
     return { chunks, validator: strongEtag(answer.response) }
   } catch (error) {
-    // An answer of no use: its connection is not kept for it.
+    // The response is useless, so its connection is closed.
     stall.abort()
     throw error
   }
 }
 
-/** 416: the server's file is shorter than what is known of it. */
+/** Explains 416: the server's file is shorter than its description says. */
 function unsatisfiable(request: ByteRequest, error: unknown): ModelSourceError | undefined {
   if (!(error instanceof HttpStatusError) || error.status !== 416) return undefined
   const size = /^bytes \*\/(\d+)$/.exec(error.headers.get('content-range') ?? '')?.[1]
   const found = size === undefined ? '' : `: the server's file has ${size} bytes`
   return new ModelSourceError(
     'corrupt',
-    `${request.label} can't be read from byte ${request.start} to ${request.end} (416)${found}. The file is another one than its description says.`,
+    `${request.label} can't be read from byte ${request.start} to ${request.end} (416)${found}. The file differs from its description.`,
   )
 }
 
-/** The position in the file of the first byte of an answer. @throws ModelSourceError if it is of another file */
+/** Returns the position of a response's first byte in the file. @throws ModelSourceError if it is another file */
 function firstByte(
   request: ByteRequest,
   { response }: HubResponse,
@@ -105,13 +105,13 @@ function firstByte(
   return position
 }
 
-/** The server sent the whole file: it knows no ranges, or `If-Range` told it that this is another version. */
+/** Handles a response with the whole file: the server does not support ranges, or `If-Range` found another version. */
 function requireSameFile(request: ByteRequest, response: Response, validator: string | undefined): 0 {
   const etag = strongEtag(response)
   if (validator !== undefined && etag !== undefined && etag !== validator) {
     throw new ModelSourceError(
       'corrupt',
-      `${request.label} has changed on the server during the download. Start again.`,
+      `${request.label} has changed on the server during the download. Run again.`,
     )
   }
   const length = response.headers.get('content-length')
@@ -123,15 +123,15 @@ function requireSize({ label, sizeBytes }: ByteRequest, found: number | undefine
   if (sizeBytes === undefined || found === undefined || found === sizeBytes) return
   throw new ModelSourceError(
     'corrupt',
-    `${label} has ${found} bytes on the server, ${sizeBytes} were announced; it is not used. Start again, and look at the file's page if it stays so.`,
+    `${label} has ${found} bytes on the server, ${sizeBytes} were announced; it is not used. Run again, and check the file's page if this persists.`,
   )
 }
 
 interface Window {
-  /** Bytes before the wanted ones. */
+  /** Bytes before the requested ones. */
   readonly skip: number
   readonly take: number
-  /** Ends the attempt when no byte comes. */
+  /** Ends the attempt when no byte arrives. */
   readonly stall: AbortController
 }
 
@@ -158,7 +158,7 @@ async function* readChunks(
   } catch (error) {
     signal?.throwIfAborted()
     if (!stall.signal.aborted) throw new TransientError(describeNetworkError(error), { cause: error })
-    throw new TransientError(`nothing came for ${policy.stallTimeoutMs / 1000} s`, { cause: error })
+    throw new TransientError(`no data for ${policy.stallTimeoutMs / 1000} s`, { cause: error })
   } finally {
     clearTimeout(timer)
     stall.abort()

@@ -10,10 +10,10 @@ export interface RetryPolicy {
 }
 
 const longestDelayMs = 8_000
-/** A server that asks to wait longer than this is not waited for: a person would rather know. */
+/** A longer requested delay is an error, because a user would rather know than wait. */
 const longestRetryAfterMs = 60_000
 
-/** Counts the failures in a row of one piece of work, and pauses between the attempts. */
+/** Counts consecutive failures of one task, and pauses between the attempts. */
 export class Retries {
   readonly #policy: RetryPolicy
   readonly #logger: Logger
@@ -24,12 +24,12 @@ export class Retries {
     this.#logger = logger
   }
 
-  /** The work went on: the next failure is the first again. */
+  /** Records progress: the next failure counts as the first one. */
   reset(): void {
     this.#failures = 0
   }
 
-  /** Pauses if another attempt makes sense. @throws the error itself if not */
+  /** Pauses if another attempt may succeed. @throws the error itself otherwise */
   async pause(error: unknown, label: string, { signal }: AbortOptions): Promise<void> {
     signal?.throwIfAborted()
     if (!(error instanceof TransientError) || this.#failures >= this.#policy.retries) throw error
@@ -43,14 +43,14 @@ export class Retries {
     await sleep(delayMs, undefined, { signal }).catch(() => signal?.throwIfAborted())
   }
 
-  /** Doubling, with up to a quarter less, so that many clients don't come back at the same moment. */
+  /** Doubles the pause, and shortens it randomly by up to a quarter, so that clients don't retry at the same moment. */
   #backoffMs(): number {
     const full = Math.min(this.#policy.retryDelayMs * 2 ** this.#failures, longestDelayMs)
     return Math.round(full * (1 - Math.random() / 4))
   }
 }
 
-/** Does the work, again after a pause where it failed for a reason that may pass. */
+/** Runs `attempt`, again after a pause if it failed for a reason that may be temporary. */
 export async function withRetries<T>(
   retries: Retries,
   label: string,

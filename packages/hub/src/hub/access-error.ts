@@ -1,20 +1,20 @@
 import { ModelSourceError } from '../errors.ts'
 import type { HttpStatusError } from '../http/hub-http.ts'
 
-/** What a refused request was about. */
+/** The subject of a refused request. */
 export interface RefusedRequest {
   readonly endpoint: string
   readonly repo: string
   readonly revision: string
   readonly hasToken: boolean
-  /** The name of the licence, where the Hub tells. */
+  /** The name of the licence, if the Hub names it. */
   readonly license?: string | undefined
-  /** For a missing file: how to say that there is none, with names like it. */
+  /** For a missing file: a message with similar names. */
   readonly missingFile?: string | undefined
 }
 
 /**
- * What a person does about a refusal of the Hub. The codes are those of `huggingface_hub/utils/_http.py`
+ * Explains a refusal of the Hub and what to do about it. The codes are those of `huggingface_hub/utils/_http.py`
  * (hf_raise_for_status): `RepoNotFound` (also for private repositories), `RevisionNotFound`, `EntryNotFound`, `GatedRepo`.
  */
 export function accessError(error: HttpStatusError, request: RefusedRequest): ModelSourceError {
@@ -51,19 +51,19 @@ function gatedMessage(request: RefusedRequest, serverMessage: string | undefined
   if (!hasToken) {
     return (
       `${repo} is open only to those who have accepted ${license}. Open ${page}, log in and accept it; ` +
-      `make a token that may read at ${endpoint}/settings/tokens; set the variable HF_TOKEN to it and start again.`
+      `create a token with read access at ${endpoint}/settings/tokens; set the variable HF_TOKEN to it and run again.`
     )
   }
   return (
-    `${repo} is open only to those who have accepted ${license}, and the account of your HF_TOKEN has not, or waits for its ` +
-    `owners' approval. Open ${page} with that account and accept it; a fine-grained token also needs the right to read gated ` +
+    `${repo} is open only to those who have accepted ${license}, and the account of your HF_TOKEN has not, or is waiting for the ` +
+    `owners' approval. Open ${page} with that account and accept it; a fine-grained token also needs permission to read gated ` +
     `repositories.${serverMessage === undefined ? '' : ` The Hub says: ${serverMessage}`}`
   )
 }
 
 const refusedTokenMessage = ({ repo, endpoint }: RefusedRequest, error: HttpStatusError): string =>
-  `The Hub refuses the token in HF_TOKEN (or the token file) for ${repo} (${error.status}${words(error)}). It may have run out or lack the ` +
-  `right to read this repository: make a new one at ${endpoint}/settings/tokens, set HF_TOKEN to it and start again.`
+  `The Hub refuses the token in HF_TOKEN (or the token file) for ${repo} (${error.status}${words(error)}). It may have expired or lack the ` +
+  `permission to read this repository: create a new one at ${endpoint}/settings/tokens, set HF_TOKEN to it and run again.`
 
 const missingRepoMessage = ({ repo, endpoint, hasToken }: RefusedRequest): string =>
   `There is no repository ${repo} on ${new URL(endpoint).host}, or it is private and ` +

@@ -21,17 +21,17 @@ describe('a gated repository', () => {
     })
   })
 
-  it('without a token: which page, which licence, which variable', async () => {
+  it('without a token: names the page, the licence and the variable', async () => {
     await expect(testStore.store.resolveFile(source)).rejects.toMatchObject({
       failure: 'gated',
       message:
         'meta/llama is open only to those who have accepted its licence (llama2). ' +
-        `Open ${testStore.hub.url}/meta/llama, log in and accept it; make a token that may read at ${testStore.hub.url}/settings/tokens; ` +
-        'set the variable HF_TOKEN to it and start again.',
+        `Open ${testStore.hub.url}/meta/llama, log in and accept it; create a token with read access at ${testStore.hub.url}/settings/tokens; ` +
+        'set the variable HF_TOKEN to it and run again.',
     })
   })
 
-  it('with a token whose account has not accepted: to accept, with the words of the Hub', async () => {
+  it('with a token whose account has not accepted the licence: asks to accept it, with the message of the Hub', async () => {
     const attempt = testStore.reopen({ token: 'hf_other' }).resolveFile(source)
     await expect(attempt).rejects.toMatchObject({
       failure: 'gated',
@@ -41,12 +41,12 @@ describe('a gated repository', () => {
     })
   })
 
-  it('with a token that is no good: a new one', async () => {
+  it('with an invalid token: asks for a new one', async () => {
     const attempt = testStore.reopen({ token: 'invalid' }).resolveFile(source)
     await expect(attempt).rejects.toMatchObject({
       failure: 'gated',
       message: expect.stringMatching(
-        /refuses the token in HF_TOKEN .*Invalid credentials.*make a new one at/,
+        /refuses the token in HF_TOKEN .*Invalid credentials.*create a new one at/,
       ),
     })
   })
@@ -66,7 +66,7 @@ describe('a gated repository', () => {
     await testStore.store.resolveFile(source)
   })
 
-  it('shows its licence to everyone', async () => {
+  it('shows its licence without a token', async () => {
     const [info] = await testStore.store.info('hf:meta/llama')
     expect(info).toMatchObject({
       license: 'llama2',
@@ -84,7 +84,7 @@ describe('what does not exist', () => {
     testStore.hub.addRepository('owner/private', { files, privateTo: ['hf_mine'] })
   })
 
-  it('a file: with names like it', async () => {
+  it('a file: names similar ones', async () => {
     await expect(testStore.store.resolveFile('hf:owner/repo/model-q4_0.gguf')).rejects.toMatchObject({
       failure: 'not-found',
       message: expect.stringMatching(
@@ -93,7 +93,7 @@ describe('what does not exist', () => {
     })
   })
 
-  it('a quantization: with those there are', async () => {
+  it('a quantization: names the existing ones', async () => {
     await expect(testStore.store.resolveFile('hf:owner/repo:Q5_K_M')).rejects.toThrow(
       /no GGUF file of Q5_K_M\. There are: folder\/model-Q4_0\.gguf, folder\/model-Q8_0\.gguf/,
     )
@@ -121,7 +121,7 @@ describe('what does not exist', () => {
     await testStore.reopen({ token: 'hf_mine' }).resolveFile('hf:owner/private:Q4_0')
   })
 
-  it('a local file; and what was probably meant', async () => {
+  it('a local file: suggests what was probably meant', async () => {
     await expect(testStore.store.resolveFile('owner/repo')).rejects.toThrow(
       /no file or folder .*owner\/repo\. If .* write hf:owner\/repo\./,
     )

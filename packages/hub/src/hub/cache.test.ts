@@ -24,7 +24,7 @@ afterEach(() => testStore[Symbol.asyncDispose]())
 const repo = (...parts: readonly string[]): string =>
   join(testStore.cacheDir, 'models--owner--repo', ...parts)
 
-/** try_to_load_from_cache of huggingface_hub/file_download.py, read plainly. */
+/** try_to_load_from_cache of huggingface_hub/file_download.py, simplified. */
 async function asPythonFinds(revision: string, name: string): Promise<string> {
   const ref = await readFile(repo('refs', revision), 'utf8').catch(() => revision)
   return repo('snapshots', ref, name)
@@ -84,7 +84,7 @@ describe('the layout of huggingface_hub', () => {
     )
   })
 
-  it('where symlinks are not permitted (Windows without the right), hard links are as good', async () => {
+  it('without permission for symlinks (as on Windows), hard links work as well', async () => {
     // Node's permission model refuses relative symlinks, as Windows does.
     const flags = ['--permission', '--allow-fs-read=*', `--allow-fs-write=${testStore.folder}`]
     const source = 'hf:owner/repo/sub/model-Q4_0.gguf'
@@ -112,25 +112,25 @@ describe('a revision', () => {
     expect(await testStore.store.resolveFile(`hf:owner/repo/config.json@${commit}`)).toBe(first)
   })
 
-  it('that moved to the file which the config expects is found without being told to refresh', async () => {
+  it('that moved to the file which the config expects is found without `refresh`', async () => {
     await testStore.store.resolveFile('hf:owner/repo/config.json')
     testStore.hub.addRepository('owner/repo', { files: { 'config.json': '{"b": 2}' } })
     const wanted = createHash('sha256').update('{"b": 2}').digest('hex')
     const path = await testStore.store.resolveFile('hf:owner/repo/config.json', { sha256: wanted })
     expect(await readFile(path, 'utf8')).toBe('{"b": 2}')
-    expect(testStore.warnings.join()).toMatch(/is another file than expected/)
+    expect(testStore.warnings.join()).toMatch(/is not the expected file/)
   })
 
-  it('that can not be refreshed is used as it is, with a warning', async () => {
+  it('that cannot be refreshed is used from the cache, with a warning', async () => {
     const path = await testStore.store.resolveFile('hf:owner/repo/config.json')
     const store = testStore.reopen({ offline: true })
     expect(await store.resolveFile('hf:owner/repo/config.json', { refresh: true })).toBe(path)
-    expect(testStore.warnings.join()).toMatch(/Using what is cached/)
+    expect(testStore.warnings.join()).toMatch(/Using the cached files/)
   })
 })
 
 describe('without the network', () => {
-  it('what is missing is said, with how to get it', async () => {
+  it('missing files are reported, with how to get them', async () => {
     await expect(
       testStore.reopen({ offline: true }).resolveFile('hf:owner/repo/config.json'),
     ).rejects.toMatchObject({
@@ -142,7 +142,7 @@ describe('without the network', () => {
     expect(testStore.hub.requests).toEqual([])
   })
 
-  it('a Hub that is not there is said', async () => {
+  it('an unreachable Hub is reported', async () => {
     const store = testStore.reopen({ endpoint: 'http://127.0.0.1:9' })
     await expect(store.resolveFile('hf:owner/repo/config.json')).rejects.toMatchObject({
       failure: 'unreachable',
@@ -165,21 +165,21 @@ describe('alternatives', () => {
     expect(testStore.warnings.join()).toContain(`Trying ${good}.`)
   })
 
-  it('what is here already is used before the first one is asked', async () => {
+  it('a cached alternative is used before the first one is requested', async () => {
     const path = await testStore.store.resolveFile(good)
     testStore.hub.reset()
     expect(await testStore.reopen().resolveFile(`hf:owner/other/x.gguf || ${good}`)).toBe(path)
     expect(testStore.hub.requests).toEqual([])
   })
 
-  it('a Hub in trouble is not waited for long where there is another source', async () => {
+  it('a failing Hub causes no long wait if there is another source', async () => {
     await writeFile(join(testStore.folder, 'local.gguf'), model)
     testStore.hub.inject({ on: 'resolve', status: 500, times: 20 })
     await testStore.store.resolveFile(`${good} || ./local.gguf || ./missing.gguf`, { refresh: true })
     expect(testStore.hub.requests.filter(({ method }) => method === 'HEAD')).toHaveLength(2)
   })
 
-  it('if none works, each one says why', async () => {
+  it('if none works, the reason for each is reported', async () => {
     await expect(testStore.store.resolveFile('./missing.gguf || hf:owner/repo/x.gguf')).rejects.toThrow(
       /No source of the model works\.\n1\. \.\/missing\.gguf: There is no file.*\n2\. hf:owner\/repo\/x\.gguf: owner\/repo@main has no file/,
     )
@@ -187,7 +187,7 @@ describe('alternatives', () => {
 })
 
 describe('list, info and remove', () => {
-  it('show and delete what is there', async () => {
+  it('show and delete cached files', async () => {
     const path = await testStore.store.resolveFile('hf:owner/repo:Q4_0')
     await testStore.store.resolveFile('hf:owner/repo/config.json')
     await writeFile(repo('blobs', `${'a'.repeat(64)}${partialSuffix}`), 'half')
@@ -214,7 +214,7 @@ describe('list, info and remove', () => {
     )
   })
 
-  it('content that another commit shows too is kept', async () => {
+  it('content that another commit also uses is kept', async () => {
     await testStore.store.resolveFile('hf:owner/repo/sub/model-Q4_0.gguf')
     testStore.hub.addRepository('owner/repo', { files: { 'renamed.gguf': model } })
     const renamed = await testStore.store.resolveFile('hf:owner/repo/renamed.gguf')
@@ -222,7 +222,7 @@ describe('list, info and remove', () => {
     expect(Buffer.compare(await readFile(renamed), model)).toBe(0)
   })
 
-  it('info tells why there is no more to tell', async () => {
+  it('info tells why details are missing', async () => {
     const [info] = await testStore.reopen({ offline: true }).info('hf:owner/repo:Q4_0')
     expect(info).toMatchObject({ files: [], cachedBytes: 0, detail: expect.stringContaining('switched off') })
   })
@@ -252,7 +252,7 @@ describe('local files', () => {
   })
 })
 
-it('a split GGUF comes with all its parts, beside one another', async () => {
+it('a split GGUF is downloaded with all its parts, into one folder', async () => {
   const names = [1, 2, 3].map((part) => `big-Q4_K_M-0000${part}-of-00003.gguf`)
   testStore.hub.addRepository('owner/split', {
     files: Object.fromEntries(names.map((name, i) => [name, someBytes(2000, i + 1)])),

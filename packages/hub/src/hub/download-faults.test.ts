@@ -28,7 +28,7 @@ async function expectModel(path: string): Promise<void> {
   expect(await blobNames(testStore.cacheDir, 'owner/repo')).toEqual([sha256])
 }
 
-/** As a killed process leaves it. */
+/** Leaves a partial file, as a killed process does. */
 async function leavePartial(bytes: Uint8Array, etag = sha256): Promise<string> {
   const blobs = join(testStore.cacheDir, 'models--owner--repo', 'blobs')
   await makeFolder(blobs)
@@ -36,7 +36,7 @@ async function leavePartial(bytes: Uint8Array, etag = sha256): Promise<string> {
   return join(blobs, etag + partialSuffix)
 }
 
-it('a file comes whole, checked, with progress; a second time nothing is asked', async () => {
+it('a file is downloaded and checked, with progress; a second time no request is made', async () => {
   const { seen, onProgress } = progressLog()
   await expectModel(await testStore.store.resolveFile(source, { sha256, onProgress }))
   expect(seen[0]).toEqual({ phase: 'download', label: 'model.gguf', done: 0, total: size, unit: 'bytes' })
@@ -46,7 +46,7 @@ it('a file comes whole, checked, with progress; a second time nothing is asked',
   expect(testStore.hub.requests).toEqual([])
 })
 
-it('progress comes about four times a second', async () => {
+it('progress is reported about four times a second', async () => {
   testStore.hub.inject({ on: 'cdn', bytesPerSecond: size })
   const { seen, onProgress } = progressLog()
   await testStore.store.resolveFile(source, { onProgress })
@@ -55,7 +55,7 @@ it('progress comes about four times a second', async () => {
 })
 
 describe('a connection that breaks', () => {
-  it('is taken up again where it broke, with Range and If-Range', async () => {
+  it('is resumed where it broke, with Range and If-Range', async () => {
     testStore.hub.inject({ on: 'cdn', cutAfterBytes: 100_000 })
     testStore.hub.inject({ on: 'cdn', cutAfterBytes: 50_000 })
     await expectModel(await testStore.store.resolveFile(source, { sha256 }))
@@ -69,7 +69,7 @@ describe('a connection that breaks', () => {
     expect(testStore.warnings.filter((text) => /connection was cut/.test(text))).toHaveLength(2)
   })
 
-  it('and stays broken: what came is kept, said, and used at the next start', async () => {
+  it('and stays broken: the part is kept, reported, and used at the next start', async () => {
     testStore.hub.inject({ on: 'cdn', cutAfterBytes: 120_000 })
     testStore.hub.inject({ on: 'cdn', cutAfterBytes: 0, times: 4 })
     const attempt = testStore.reopen({ retries: 3 }).resolveFile(source, { sha256 })
@@ -78,7 +78,7 @@ describe('a connection that breaks', () => {
       code: 'model_unavailable',
       failure: 'interrupted',
       message: expect.stringMatching(
-        /stopped at 120 kB of 300 kB: .*the connection was cut .* These 120 kB are kept: start again/,
+        /stopped at 120 kB of 300 kB: .*the connection was cut .* These 120 kB are kept: run again/,
       ),
     })
     expect(await blobNames(testStore.cacheDir, 'owner/repo')).toEqual([sha256 + partialSuffix])
@@ -91,20 +91,20 @@ describe('a connection that breaks', () => {
     expect(seen.find(({ phase }) => phase === 'download')?.done).toBe(120_000)
   })
 
-  it('progress between the breaks counts: many short pieces make a whole', async () => {
+  it('progress between failures resets the count: many short pieces make a whole file', async () => {
     testStore.hub.inject({ on: 'cdn', cutAfterBytes: 40_000, times: 7 })
     await expectModel(await testStore.reopen({ retries: 1 }).resolveFile(source, { sha256 }))
     expect(cdnRanges()).toHaveLength(8)
   })
 
-  it('standing still is a break too', async () => {
+  it('a stalled connection counts as broken', async () => {
     testStore.hub.inject({ on: 'cdn', hangAfterBytes: 100_000 })
     await expectModel(await testStore.reopen({ stallTimeoutMs: 200 }).resolveFile(source, { sha256 }))
     expect(cdnRanges()).toEqual([undefined, `bytes=100000-${size - 1}`])
-    expect(testStore.warnings.join()).toMatch(/nothing came for 0.2 s/)
+    expect(testStore.warnings.join()).toMatch(/no data for 0.2 s/)
   })
 
-  it('a server that never answers is given up after the time limit', async () => {
+  it('a server that never answers fails after the time limit', async () => {
     testStore.hub.inject({ on: 'cdn', hangAfterBytes: 0, times: 2 })
     const attempt = testStore.reopen({ requestTimeoutMs: 150, retries: 1 }).resolveFile(source)
     await expect(attempt).rejects.toThrow(/did not answer within 0.15 s/)
@@ -130,19 +130,19 @@ describe('a part from an earlier start', () => {
     expect(cdnRanges()).toEqual([undefined])
   })
 
-  it('that is spoiled is noticed, deleted, and the next start is right', async () => {
+  it('that is corrupt is detected and deleted, and the next start succeeds', async () => {
     const partial = await leavePartial(someBytes(1000, 99))
     await expect(testStore.store.resolveFile(source)).rejects.toMatchObject({
       failure: 'corrupt',
       message: expect.stringMatching(
-        /wrong content: its sha256 is [0-9a-f]{64}, expected was .* It was deleted; start again/,
+        /failed verification: its sha256 is [0-9a-f]{64}, expected .* It was deleted; run again/,
       ),
     })
     await expect(stat(partial)).rejects.toThrow('ENOENT')
     await expectModel(await testStore.store.resolveFile(source))
   })
 
-  it('is of use also where the server knows no ranges', async () => {
+  it('is also used if the server does not support ranges', async () => {
     await leavePartial(model.subarray(0, 200_000))
     testStore.hub.inject({ on: 'cdn', ignoreRange: true })
     await expectModel(await testStore.store.resolveFile(source))
@@ -177,14 +177,14 @@ describe('wrong content', () => {
   it('the file became shorter than the part that is here: 416', async () => {
     await leavePartial(model.subarray(0, 200_000))
     testStore.hub.inject({ on: 'cdn', status: 416, headers: { 'content-range': 'bytes */150000' } })
-    // A refusal of the storage that is for good, unlike that of a link that ran out.
+    // A permanent refusal of the storage, unlike that of an expired link.
     await expect(testStore.store.resolveFile(source)).rejects.toThrow(
       /\(416\): the server's file has 150000 bytes/,
     )
     expect(await partialFiles(testStore.cacheDir)).toEqual([])
   })
 
-  it('another hash than the config expects: noticed before the download', async () => {
+  it('a hash other than configured: detected before the download', async () => {
     const other = '0'.repeat(64)
     await expect(testStore.store.resolveFile(source, { sha256: other })).rejects.toMatchObject({
       failure: 'corrupt',
@@ -193,9 +193,9 @@ describe('wrong content', () => {
     expect(cdnRanges()).toEqual([])
   })
 
-  it('another hash than expected where the Hub does not tell it: noticed after, deleted', async () => {
+  it('a hash other than expected, if the Hub does not send it: detected after the download, deleted', async () => {
     const attempt = testStore.store.resolveFile('hf:owner/repo/config.json', { sha256: '0'.repeat(64) })
-    await expect(attempt).rejects.toThrow(/expected was 0{64}\. It was deleted/)
+    await expect(attempt).rejects.toThrow(/expected 0{64}\. It was deleted/)
     expect(await blobNames(testStore.cacheDir, 'owner/repo')).toEqual([])
   })
 })
@@ -208,18 +208,18 @@ describe('a server in trouble', () => {
     expect(testStore.warnings).toHaveLength(3)
   })
 
-  it('503 that does not pass is said', async () => {
+  it('a permanent 503 is reported', async () => {
     testStore.hub.inject({ on: 'resolve', status: 503, times: 9 })
     await expect(testStore.reopen({ retries: 2 }).resolveFile(source)).rejects.toMatchObject({
       failure: 'interrupted',
       message: expect.stringMatching(
-        /owner\/repo\/model\.gguf could not be fetched: .* answers 503 \(overloaded or in maintenance\)/,
+        /owner\/repo\/model\.gguf could not be downloaded: .* answers 503 \(overloaded or in maintenance\)/,
       ),
     })
     expect(testStore.hub.requests.filter(({ method }) => method === 'HEAD')).toHaveLength(3)
   })
 
-  it('Retry-After is kept to, unless it is too long for a person', async () => {
+  it('Retry-After is obeyed, unless it is too long for a user to wait', async () => {
     testStore.hub.inject({ on: 'resolve', status: 429, headers: { 'retry-after': '1' } })
     const start = performance.now()
     await testStore.store.resolveFile(source)
@@ -230,19 +230,19 @@ describe('a server in trouble', () => {
     )
   })
 
-  it('a link to the storage that ran out is asked for anew', async () => {
+  it('an expired link to the storage is requested again', async () => {
     testStore.hub.inject({ on: 'cdn', status: 403 })
     await expectModel(await testStore.store.resolveFile(source))
   })
 
-  it('a description that stops in the middle is asked for again', async () => {
+  it('an interrupted description is requested again', async () => {
     testStore.hub.inject({ on: 'api', path: /revision/, hangAfterBytes: 10 })
     testStore.hub.inject({ on: 'api', path: /revision/, cutAfterBytes: 10 })
     const files = await testStore.reopen({ requestTimeoutMs: 100 }).openFiles('hf:owner/repo')
     expect(await files.list()).toEqual(['model.gguf', 'config.json'])
   })
 
-  it('a login page in place of the Hub is recognized', async () => {
+  it('a login page instead of the Hub is recognized', async () => {
     testStore.hub.inject({ on: 'resolve', status: 200, body: '<html>', times: 2 })
     await expect(testStore.store.resolveFile(source)).rejects.toThrow(
       /does not answer like the Hugging Face Hub.*HF_ENDPOINT/,
@@ -251,20 +251,23 @@ describe('a server in trouble', () => {
 })
 
 describe('this machine', () => {
-  it.runIf(process.platform === 'linux')('a disk that becomes full: said, and the part is kept', async () => {
-    const blobs = join(testStore.cacheDir, 'models--owner--repo', 'blobs')
-    await makeFolder(blobs)
-    // The device that is always full.
-    await symlink('/dev/full', join(blobs, sha256 + partialSuffix))
-    await expect(testStore.store.resolveFile(source)).rejects.toMatchObject({
-      failure: 'storage',
-      message: expect.stringMatching(
-        /The disk is full while writing to .*\(ENOSPC\)\. What was fetched is kept: free some room/,
-      ),
-    })
-  })
+  it.runIf(process.platform === 'linux')(
+    'a disk that becomes full: reported, and the part is kept',
+    async () => {
+      const blobs = join(testStore.cacheDir, 'models--owner--repo', 'blobs')
+      await makeFolder(blobs)
+      // The device that is always full.
+      await symlink('/dev/full', join(blobs, sha256 + partialSuffix))
+      await expect(testStore.store.resolveFile(source)).rejects.toMatchObject({
+        failure: 'storage',
+        message: expect.stringMatching(
+          /The disk is full while writing to .*\(ENOSPC\)\. The downloaded part is kept: free some space/,
+        ),
+      })
+    },
+  )
 
-  it('a file that can never fit is not begun', async () => {
+  it('a file that can never fit is not started', async () => {
     const huge = {
       'x-linked-size': String(2 ** 52),
       'x-linked-etag': `"${sha256}"`,
@@ -276,12 +279,12 @@ describe('this machine', () => {
       headers: { ...huge, location: `${testStore.hub.cdnUrl}/x` },
     })
     await expect(testStore.store.resolveFile(source)).rejects.toThrow(
-      /The disk is too full: 4504 TB are still to be fetched .* are free/,
+      /The disk is too full: 4504 TB remain to be downloaded .* are free/,
     )
     expect(cdnRanges()).toEqual([])
   })
 
-  it('a cache that is no folder: said, with what to set', async () => {
+  it('a cache that is not a folder: reported, with the setting to change', async () => {
     await writeFile(join(testStore.folder, 'file'), '')
     const store = testStore.reopen({ cacheDir: join(testStore.folder, 'file', 'cache') })
     await expect(store.resolveFile(source)).rejects.toMatchObject({

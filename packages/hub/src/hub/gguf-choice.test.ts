@@ -11,25 +11,25 @@ const names = [
 ]
 const choose = (files: readonly string[], quantization?: string) => chooseGguf(files, quantization, 'o/r')
 
-it('the wanted quantization is found, whatever its neighbours are called', () => {
+it('the wanted quantization is found, whatever the names of the others', () => {
   expect(choose(names, 'Q4_K_M')).toEqual(['m-Q4_K_M.gguf'])
   expect(choose(names, 'q8_0')).toEqual(['m-Q8_0.gguf'])
   expect(choose(['Q6_K/m.gguf', 'Q6_K_L/m.gguf'], 'Q6_K')).toEqual(['Q6_K/m.gguf'])
 })
 
-it('without a wish it is Q4_K_M, else the next best, else the only one', () => {
+it('the default is Q4_K_M, else the next best, else the only one', () => {
   expect(choose(names)).toEqual(['m-Q4_K_M.gguf'])
   expect(choose(['m.Q8_0.gguf', 'm.Q5_K_M.gguf'])).toEqual(['m.Q5_K_M.gguf'])
   expect(choose(['ggml-model.gguf', 'a.txt'])).toEqual(['ggml-model.gguf'])
 })
 
-it('a split file comes with all its parts', () => {
+it('a split file has all its parts', () => {
   const parts = [1, 2, 3].map((part) => `Q4_K_M/m-0000${part}-of-00003.gguf`)
   expect(choose([...parts].reverse())).toEqual(parts)
   expect(splitParts('a.gguf')).toEqual(['a.gguf'])
 })
 
-it('what there is instead is named', () => {
+it('the existing files are named', () => {
   expect(() => choose(names, 'Q3_K_L')).toThrow(
     /o\/r has no GGUF file of Q3_K_L\. There are: m-IQ4_K_M\.gguf, m-Q4_K_M/,
   )

@@ -2,8 +2,8 @@ import { ModelSourceError } from '../errors.ts'
 import { formatList } from '../format.ts'
 
 /**
- * Quantizations from the best compromise of quality and size on, as llama.cpp's `-hf` and its users choose; one that is
- * not listed here is taken only if there is nothing else.
+ * Quantizations, the best compromise of quality and size first, as llama.cpp's `-hf` and its users choose; one that is
+ * not listed here is used only if there is no other.
  */
 const preference = [
   ...[
@@ -26,10 +26,10 @@ const preference = [
 const splitPattern = /-(\d{5})-of-(\d{5})\.gguf$/i
 
 /**
- * The GGUF file of a quantization, or of the preferred one there is: its name, and for a split file the names of all
- * parts in order.
- * @param where For messages: the repository or folder.
- * @throws ModelSourceError that names the quantizations or files there are
+ * Returns the name of the GGUF file of a quantization, or of the preferred existing one; for a split file, the names of
+ * all parts in order.
+ * @param where - the repository or folder, for messages
+ * @throws ModelSourceError that names the existing quantizations or files
  */
 export function chooseGguf(
   names: readonly string[],
@@ -61,7 +61,7 @@ export function chooseGguf(
   )
 }
 
-/** The names of all parts of a split GGUF file (llama.cpp's `gguf-split`), given one; of any other file itself. */
+/** Returns the names of all parts of a split GGUF file (llama.cpp's `gguf-split`), given one; of another file, its name. */
 export function splitParts(name: string): readonly string[] {
   const [, , count] = splitPattern.exec(name) ?? []
   if (count === undefined) return [name]
@@ -70,7 +70,7 @@ export function splitParts(name: string): readonly string[] {
   )
 }
 
-/** A model, and of a split one its first part; not a projector of images or an importance matrix. */
+/** Returns whether a file is a model or the first part of one; not an image projector or an importance matrix. */
 function isModelFile(name: string): boolean {
   if (!/\.gguf$/i.test(name) || /mmproj|imatrix/i.test(name)) return false
   const part = splitPattern.exec(name)?.[1]

@@ -56,7 +56,7 @@ export class HubAccess implements SourceAccess {
     if (file !== undefined || quantization !== undefined) {
       throw new ModelSourceError(
         'invalid',
-        `${formatModelSource(this.#source)} is one file; here the whole repository is needed: write hf:${repo}${revision === 'main' ? '' : `@${revision}`}.`,
+        `${formatModelSource(this.#source)} is one file, but the whole repository is needed: write hf:${repo}${revision === 'main' ? '' : `@${revision}`}.`,
       )
     }
     return new HubModelFiles(this.#repository, revision, await this.#repository.listing(revision, options))
@@ -128,7 +128,7 @@ export class HubAccess implements SourceAccess {
   }
 }
 
-/** One hash can't hold for several parts. */
+/** A single hash can't be that of several parts. */
 const hashOf = (names: readonly string[], options: ResolveOptions): ResolveOptions =>
   names.length === 1 ? options : { ...options, sha256: undefined }
 

@@ -10,13 +10,13 @@ import { accessError } from './access-error.ts'
 import type { HubContext } from './hub-context.ts'
 import { type RepositoryListing, parseModelInfo } from './repository-listing.ts'
 
-/** What the Hub says of one file before it sends it. */
+/** The Hub's description of a file, before the download. */
 export interface FileMetadata {
   readonly commit: string
-  /** Hash of the content, on the Hub: SHA-256 of large files, git's SHA-1 of small ones. */
+  /** On the Hub, a hash of the content: SHA-256 of large files, git's SHA-1 of small ones. */
   readonly etag: string
   readonly sizeBytes: number
-  /** The ETag of the download itself, where it is the same host that sends it. */
+  /** The ETag of the download itself, if the same host sends it. */
   readonly validator?: string | undefined
 }
 
@@ -24,12 +24,12 @@ export interface ReadOptions extends AbortOptions {
   /** Bytes [start, end). */
   readonly start: number
   readonly end: number
-  /** Of the whole file, where known. */
+  /** Size of the whole file, if known. */
   readonly sizeBytes?: number | undefined
   readonly validator?: string | undefined
 }
 
-/** The Hub's questions and answers about one repository, with retries, and refusals in words. Knows no cache. */
+/** Requests to the Hub about one repository, with retries and explained refusals. Uses no cache. */
 export class HubApi {
   readonly #hub: HubContext
   readonly #repo: string
@@ -39,7 +39,7 @@ export class HubApi {
     this.#repo = repo
   }
 
-  /** Which commit a revision is, and which files it has. @throws ModelSourceError */
+  /** Returns the commit of a revision, and its files. @throws ModelSourceError */
   async listing(revision: string, options: AbortOptions): Promise<RepositoryListing> {
     await this.#hub.requireReach(`The list of files of ${this.#repo}@${revision}`, options)
     const url = this.#infoUrl(revision)
@@ -50,7 +50,7 @@ export class HubApi {
     return listing
   }
 
-  /** Commit, hash and size of one file. @throws ModelSourceError */
+  /** Returns commit, hash and size of one file. @throws ModelSourceError */
   async metadata(revision: string, name: string, options: AbortOptions): Promise<FileMetadata> {
     await this.#hub.requireReach(`${this.#repo}/${name}`, options)
     const request = { ...options, method: 'HEAD', stopAtOtherHost: true } as const
@@ -61,7 +61,7 @@ export class HubApi {
     return metadata
   }
 
-  /** Bytes of a file. A connection that breaks is taken up again. @throws TransientError, ModelSourceError */
+  /** Yields bytes of a file. A broken connection is resumed. @throws TransientError, ModelSourceError */
   async *read(commit: string, name: string, options: ReadOptions): AsyncGenerator<Uint8Array, void, void> {
     const { config, http, logger } = this.#hub
     const url = this.#fileUrl(commit, name)
@@ -88,7 +88,7 @@ export class HubApi {
 
   async #refusal(error: HttpStatusError, { revision, name }: Subject): Promise<ModelSourceError> {
     const isMissingFile = name !== undefined && error.status === 404 && error.errorCode !== 'RevisionNotFound'
-    // The description is open to all, also where the files are not: it names the licence, and the files there are.
+    // The description is public even if the files are not: it names the licence and the existing files.
     const more = isMissingFile || error.errorCode === 'GatedRepo' ? await this.#describe(revision) : undefined
     const names = more?.files.map((file) => file.name) ?? []
     return accessError(error, {
@@ -101,7 +101,7 @@ export class HubApi {
     })
   }
 
-  /** For a better error message: one attempt, and without it is fine too. */
+  /** Makes one attempt to improve an error message; a failure is ignored. */
   async #describe(revision: string): Promise<RepositoryListing | undefined> {
     try {
       return parseModelInfo(await this.#hub.http.json(this.#infoUrl(revision)))
@@ -128,17 +128,17 @@ export class HubApi {
   }
 }
 
-/** What a request is about. */
+/** The subject of a request. */
 interface Subject {
   readonly revision: string
   readonly name?: string
 }
 
-/** A request that was tried often enough. */
+/** The error after the last attempt of a request. */
 const gaveUp = (repo: string, name: string | undefined, error: TransientError): ModelSourceError =>
   new ModelSourceError(
     'interrupted',
-    `${name === undefined ? repo : `${repo}/${name}`} could not be fetched: ${error.message}. Try again later.`,
+    `${name === undefined ? repo : `${repo}/${name}`} could not be downloaded: ${error.message}. Try again later.`,
     { cause: error },
   )
 

@@ -5,7 +5,7 @@ import { ModelSourceError } from '../errors.ts'
 import { HubHttp } from '../http/hub-http.ts'
 import { canReachHub } from '../http/reachability.ts'
 
-/** What everything that speaks to the Hub shares. */
+/** What all code that uses the Hub shares. */
 export interface HubContext {
   readonly config: HubConfig
   readonly paths: HubPaths
@@ -13,7 +13,7 @@ export interface HubContext {
   readonly http: HubHttp
   readonly token: () => Promise<string | undefined>
   canReach(options?: AbortOptions): Promise<boolean>
-  /** Returns if requests make sense. @throws ModelSourceError (`offline`, `unreachable`) that names `what` is missing */
+  /** Resolves if the Hub can be used. @throws ModelSourceError (`offline`, `unreachable`) that says that `what` is missing */
   requireReach(what: string, options?: AbortOptions): Promise<void>
 }
 
@@ -49,7 +49,7 @@ const offline = (what: string): ModelSourceError =>
   new ModelSourceError(
     'offline',
     `${what} is not on this machine, and the network is switched off (HF_HUB_OFFLINE, --offline or hub.offline). ` +
-      'Start once with the network to fetch it.',
+      'Run once with the network to download it.',
   )
 
 const unreachable = (what: string, endpoint: string): ModelSourceError =>

@@ -11,7 +11,7 @@ import type { HubContext } from './hub-context.ts'
 import { type RepositoryListing, parseStoredListing } from './repository-listing.ts'
 
 export interface HubFileOptions extends FileOptions {
-  /** Expected hash; another one is noticed before the download where the Hub tells the hash. */
+  /** Expected hash; a different one is detected before the download if the Hub sends the hash. */
   readonly sha256?: string | undefined
 }
 
@@ -32,8 +32,8 @@ export class HubRepository {
   }
 
   /**
-   * The files of a revision, from the cache where they are known. `refresh` asks the Hub where the revision stands now;
-   * if the Hub can't be reached then, what is cached counts.
+   * Returns the files of a revision, from the cache if they are known. With `refresh`, asks the Hub for the current commit
+   * of the revision; if the Hub can't be reached, uses the cache.
    */
   async listing(
     revision: string,
@@ -48,13 +48,13 @@ export class HubRepository {
       if (cached === undefined) return await this.#namesInCache(revision, error)
       this.#hub.logger.warn(
         { repo: this.name, err: error },
-        `Using what is cached of ${this.name}: ${(error as Error).message}`,
+        `Using the cached files of ${this.name}: ${(error as Error).message}`,
       )
       return cached
     }
   }
 
-  /** The listing as it was stored when the Hub was last asked. */
+  /** Returns the listing that was stored when the Hub was last asked. */
   async cachedListing(revision: string): Promise<RepositoryListing | undefined> {
     const commit = await this.cache.readRef(revision)
     if (commit === undefined) return undefined
@@ -68,13 +68,13 @@ export class HubRepository {
       const path = this.#listingPath(listing.commit)
       await inStorage(this.cache.folder, () => writeAtomically(path, JSON.stringify(listing)))
     } catch (error) {
-      // All files may be in a cache that is only for reading; the list is then asked for at every start.
+      // The cache may be read-only with all files in it; then the list is requested at every start.
       this.#hub.logger.warn({ repo: this.name, err: error }, `The list of files of ${this.name} is not kept`)
     }
     return listing
   }
 
-  /** Another program filled the cache and the Hub can't be asked: what is there is all there is to know. */
+  /** Lists the cached files, for a cache that another program filled while the Hub can't be reached. */
   async #namesInCache(revision: string, error: unknown): Promise<RepositoryListing> {
     const isDown =
       error instanceof ModelSourceError && ['offline', 'unreachable', 'interrupted'].includes(error.failure)
@@ -84,7 +84,7 @@ export class HubRepository {
     return { commit, files: names.map((name) => ({ name })), gated: false, isComplete: false }
   }
 
-  /** The path of a file if it is cached, and has the expected hash. */
+  /** Returns the path of a file if it is cached and has the expected hash. */
   async cachedFile(revision: string, name: string, options: HubFileOptions): Promise<string | undefined> {
     const commit = await this.cache.readRef(revision)
     const path = commit === undefined ? undefined : await this.cache.find(commit, name)
@@ -92,24 +92,24 @@ export class HubRepository {
     if (await this.cache.hasSha256(path, options.sha256, options)) return path
     this.#hub.logger.warn(
       { path, sha256: options.sha256 },
-      `The cached ${name} is another file than expected; asking the Hub again`,
+      `The cached ${name} is not the expected file; asking the Hub again`,
     )
     return undefined
   }
 
   /**
-   * Fetches one file into the cache and gives its path. Content that the cache has already, under another name or commit,
-   * is not fetched again.
+   * Downloads one file into the cache and returns its path. Content that is already in the cache, under another name or
+   * commit, is not downloaded again.
    */
   async fetchFile(revision: string, name: string, { sha256, ...options }: HubFileOptions): Promise<string> {
-    // A name that is not usable as a path fails here, before anything is asked or written.
+    // A name that is not usable as a path fails here, before any request or write.
     this.cache.pointerPath('0', name)
     const { commit, etag, sizeBytes, validator } = await this.#api.metadata(revision, name, options)
     if (sha256 !== undefined && isSha256(etag) && etag !== sha256) throw this.#otherHash(name, sha256, etag)
     await this.cache.writeRef(revision, commit)
     this.#hub.logger.info(
       { repo: this.name, file: name, commit, sizeBytes },
-      `Fetching ${name}, ${formatBytes(sizeBytes)}`,
+      `Downloading ${name}, ${formatBytes(sizeBytes)}`,
     )
     await download({
       ...options,
@@ -126,15 +126,14 @@ export class HubRepository {
     throw this.#otherHash(name, sha256)
   }
 
-  /** The length of a file, as the Hub tells it. */
+  /** Returns the length of a file from the Hub. */
   async size(revision: string, name: string, options: AbortOptions): Promise<number> {
     return (await this.#api.metadata(revision, name, options)).sizeBytes
   }
 
   /**
-   * The path of a file that is made of bytes [start, end) of a file of the repository. It is kept in the cache, since
-   * a caller that needs it asks again at the next start. Parts have no hash to check: the commit and the size stand for the
-   * content.
+   * Returns the path of a file that contains bytes [start, end) of a file of the repository. It is kept in the cache,
+   * because the next start will need it again. Parts have no hash, so only the commit and the size identify the content.
    */
   async rangeFile(
     commit: string,
@@ -161,7 +160,7 @@ export class HubRepository {
   #otherHash(name: string, expected: string, found?: string): ModelSourceError {
     return new ModelSourceError(
       'corrupt',
-      `${this.name}/${name} is another file than expected: its sha256 is ${found ?? 'different'}, not ${expected}. It is not used; correct the source or its sha256.`,
+      `${this.name}/${name} is not the expected file: its sha256 is ${found ?? 'different'}, not ${expected}. It is not used; correct the source or its sha256.`,
     )
   }
 

@@ -20,7 +20,7 @@ const weights = 'model-00001-of-00002.safetensors'
 const cdnRequests = () => testStore.hub.requests.filter(({ host }) => host === 'cdn')
 
 describe('a repository', () => {
-  it('lists its files, gives texts, and says when there is none', async () => {
+  it('lists its files, returns texts, and reports missing files', async () => {
     const files = await testStore.store.openFiles('hf:owner/repo')
     expect(files.description).toBe('owner/repo@main')
     expect(await files.list()).toEqual(['config.json', weights])
@@ -31,14 +31,14 @@ describe('a repository', () => {
     await expect(files.path('nothing.bin')).rejects.toMatchObject({ failure: 'not-found' })
   })
 
-  it('knows how long files are without fetching them', async () => {
+  it('knows the length of files without downloading them', async () => {
     const files = await testStore.store.openFiles('hf:owner/repo')
     expect(await files.size(weights)).toBe(shard.length)
     expect(cdnRequests()).toEqual([])
     await expect(files.size('nothing.bin')).rejects.toMatchObject({ failure: 'not-found' })
   })
 
-  it('gives bytes of a file without the rest of it', async () => {
+  it('returns bytes of a file without the rest of it', async () => {
     const files = await testStore.store.openFiles('hf:owner/repo')
     const { seen, onProgress } = progressLog()
     const bytes = await files.range(weights, 100_000, 300_000, { onProgress })
@@ -57,7 +57,7 @@ describe('a repository', () => {
     await expect(files.range(weights, 7, 10)).rejects.toMatchObject({ failure: 'offline' })
   })
 
-  it('names a file with just the bytes that are wanted, and fetches them once', async () => {
+  it('returns a file with only the requested bytes, and downloads them once', async () => {
     const files = await testStore.store.openFiles('hf:owner/repo')
     const { seen, onProgress } = progressLog()
     const { path, offset } = await files.rangeFile(weights, 100_000, 300_000, { onProgress })
@@ -71,7 +71,7 @@ describe('a repository', () => {
     expect(testStore.hub.requests).toEqual([])
   })
 
-  it('takes up a file of bytes where it broke off', async () => {
+  it('resumes the download of a byte range', async () => {
     testStore.hub.inject({ on: 'cdn', cutAfterBytes: 65_536 })
     const withoutRetries = await testStore.reopen({ retries: 0 }).openFiles('hf:owner/repo')
     await expect(withoutRetries.rangeFile(weights, 0, 300_000)).rejects.toMatchObject({
@@ -82,18 +82,18 @@ describe('a repository', () => {
     expect(Buffer.compare(await readFile(path), shard.subarray(0, 300_000))).toBe(0)
     const [range, ...others] = cdnRequests().map(({ headers }) => headers.range)
     expect(others).toEqual([])
-    // How much of what was sent before the cut arrived is the network's to say.
+    // The amount that arrived before the cut depends on the network.
     expect(Number(/^bytes=(\d+)-299999$/.exec(range ?? '')?.[1])).toBeGreaterThan(0)
   })
 
-  it('names the cached file itself where there is one', async () => {
+  it('returns the cached file itself if there is one', async () => {
     const files = await testStore.store.openFiles('hf:owner/repo')
     const path = await files.path(weights)
     expect(await files.rangeFile(weights, 5, 25)).toEqual({ path, offset: 5 })
     await expect(files.rangeFile(weights, 0, 400_001)).rejects.toThrow(/ends before byte 400001/)
   })
 
-  it('a range that breaks is taken up again, also by the next start', async () => {
+  it('an interrupted range is resumed, also by the next start', async () => {
     testStore.hub.inject({ on: 'cdn', cutAfterBytes: 65_536 })
     const files = await testStore.store.openFiles('hf:owner/repo')
     expect(Buffer.compare(await files.range(weights, 10, 390_000), shard.subarray(10, 390_000))).toBe(0)
@@ -105,11 +105,11 @@ describe('a repository', () => {
     expect(Buffer.compare(await files.range(weights, 0, 300_000), shard.subarray(0, 300_000))).toBe(0)
     const [range, ...others] = cdnRequests().map(({ headers }) => headers.range)
     expect(others).toEqual([])
-    // How much of what was sent before the cut arrived is the network's to say.
+    // The amount that arrived before the cut depends on the network.
     expect(Number(/^bytes=(\d+)-299999$/.exec(range ?? '')?.[1])).toBeGreaterThan(0)
   })
 
-  it('a server that knows no ranges sends all, and the rest is dropped', async () => {
+  it('a server without ranges sends the whole file, and the rest is dropped', async () => {
     testStore.hub.inject({ on: 'cdn', ignoreRange: true })
     const files = await testStore.store.openFiles('hf:owner/repo')
     expect(
@@ -125,7 +125,7 @@ describe('a repository', () => {
     await expect(files.range(weights, 5, 5)).rejects.toThrow(RangeError)
   })
 
-  it('of a cached file bytes come from the disk', async () => {
+  it('bytes of a cached file come from the disk', async () => {
     const files = await testStore.store.openFiles('hf:owner/repo')
     const path = await files.path(weights)
     expect(Buffer.compare(await readFile(path), shard)).toBe(0)
@@ -151,14 +151,14 @@ describe('a repository', () => {
 
   it('is not one file', async () => {
     await expect(testStore.store.openFiles(`hf:owner/repo/${weights}`)).rejects.toThrow(
-      /is one file; .* write hf:owner\/repo/,
+      /is one file, .* write hf:owner\/repo/,
     )
     await expect(testStore.store.openFiles('wheel:a==1/b.gguf')).rejects.toMatchObject({ failure: 'invalid' })
   })
 })
 
 describe('a local folder', () => {
-  it('gives the same', async () => {
+  it('has the same interface', async () => {
     await mkdir(join(testStore.folder, 'model', 'sub'), { recursive: true })
     await writeFile(join(testStore.folder, 'model', 'config.json'), config)
     await writeFile(join(testStore.folder, 'model', 'sub', 'w.safetensors'), shard)

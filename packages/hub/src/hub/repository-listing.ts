@@ -7,7 +7,7 @@ export interface RepositoryListing {
   readonly files: readonly RepositoryFile[]
   readonly license?: string | undefined
   readonly gated: boolean
-  /** False: only what is cached is known, there may be more. */
+  /** False if only the cached files are known; there may be more. */
   readonly isComplete: boolean
 }
 
@@ -28,7 +28,7 @@ const modelInfoSchema = z.object({
     .catch(undefined),
 })
 
-/** Reads what the Hub tells of a commit. Names that would lead out of a folder are left out. Undefined if it is no such answer. */
+/** Reads the Hub's description of a commit, without names that would lead out of a folder. Undefined if it is invalid. */
 export function parseModelInfo(json: unknown): RepositoryListing | undefined {
   const { data } = modelInfoSchema.safeParse(json)
   if (data === undefined) return undefined
@@ -56,7 +56,7 @@ const listingSchema = z.object({
   isComplete: z.boolean(),
 })
 
-/** Reads a listing that was stored. Undefined if it is damaged. */
+/** Reads a stored listing. Undefined if it is damaged. */
 export function parseStoredListing(text: string): RepositoryListing | undefined {
   try {
     return listingSchema.parse(JSON.parse(text))

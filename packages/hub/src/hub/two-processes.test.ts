@@ -35,7 +35,7 @@ async function untilPartial(bytes: number): Promise<void> {
 
 const cdnRequests = () => testStore.hub.requests.filter(({ host }) => host === 'cdn')
 
-it('two processes that want the same file fetch it once, and both see it grow', async () => {
+it('two processes that want the same file download it once, and both report progress', async () => {
   testStore.hub.inject({ on: 'cdn', bytesPerSecond: 1_500_000, times: 2 })
   const outputs = await Promise.all([outputOf(start()), outputOf(start())])
   expect(cdnRequests()).toHaveLength(1)
@@ -48,7 +48,7 @@ it('two processes that want the same file fetch it once, and both see it grow', 
   }
 })
 
-it('when the one that fetches is killed, the other goes on where it was', async () => {
+it('when the downloading process is killed, the other one resumes', async () => {
   testStore.hub.inject({ on: 'cdn', bytesPerSecond: 1_000_000 })
   const first = start()
   await untilPartial(400_000)

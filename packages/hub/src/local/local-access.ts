@@ -11,7 +11,7 @@ import type { SourceAccess } from '../source-access.ts'
 import { listFolder } from '../storage.ts'
 import { LocalModelFiles } from './local-model-files.ts'
 
-/** A file or folder of this machine. Nothing of it is copied, nothing deleted. */
+/** A file or folder of this machine, which is never copied or deleted. */
 export class LocalAccess implements SourceAccess {
   readonly #path: string
   readonly #text: string
@@ -34,7 +34,7 @@ export class LocalAccess implements SourceAccess {
     if (found === sha256) return file
     throw new ModelSourceError(
       'corrupt',
-      `${file} is another file than expected: its sha256 is ${found}, not ${sha256}. It is not used.`,
+      `${file} is not the expected file: its sha256 is ${found}, not ${sha256}. It is not used.`,
     )
   }
 
@@ -42,7 +42,7 @@ export class LocalAccess implements SourceAccess {
     if ((await this.#find()).isDirectory()) return new LocalModelFiles(this.#path)
     throw new ModelSourceError(
       'invalid',
-      `${this.#path} is one file; here a folder with config.json, tokenizer and weights is needed.`,
+      `${this.#path} is one file, but a folder with config.json, tokenizer and weights is needed.`,
     )
   }
 
@@ -55,7 +55,7 @@ export class LocalAccess implements SourceAccess {
   async remove(): Promise<never> {
     throw new ModelSourceError(
       'invalid',
-      `${this.#path} is not in the cache but a path of yours: delete it yourself.`,
+      `${this.#path} is your own path, not in the cache: delete it yourself.`,
     )
   }
 
@@ -91,7 +91,7 @@ export class LocalAccess implements SourceAccess {
     }
     const isLikeRepo = /^[\w.-]+\/[\w.-]+$/.test(this.#text) && !this.#text.startsWith('.')
     const hint = isLikeRepo
-      ? ` If the repository of the Hugging Face Hub is meant, write hf:${this.#text}.`
+      ? ` If you mean the repository on the Hugging Face Hub, write hf:${this.#text}.`
       : ''
     return new ModelSourceError('not-found', `There is no file or folder ${this.#path}.${hint}`, { cause })
   }

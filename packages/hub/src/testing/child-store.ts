@@ -3,7 +3,7 @@ import { once } from 'node:events'
 import { fileURLToPath } from 'node:url'
 import type { TestStore } from './test-store.ts'
 
-/** Another start of the program, with the same caches: resolves one file, prints `progress <bytes>` and `path <path>`. */
+/** Starts another process with the same caches that resolves one file and prints `progress <bytes>` and `path <path>`. */
 export function startChild(
   { hub, cacheDir }: TestStore,
   source: string,
@@ -22,7 +22,7 @@ export function startChild(
   return spawn(process.execPath, [...flags, '-e', code], { stdio: ['ignore', 'pipe', 'inherit'] })
 }
 
-/** All that a child prints until it ends. */
+/** Returns all output of a child. */
 export async function outputOf(child: ChildProcess): Promise<string> {
   let output = ''
   child.stdout?.setEncoding('utf8').on('data', (text: string) => (output += text))

@@ -11,14 +11,14 @@ export interface Content {
   readonly fault: Fault | undefined
 }
 
-/** A file with `Range`, `If-Range` and 416 as RFC 9110 has them, or with what is to go wrong. */
+/** Sends a file with `Range`, `If-Range` and 416 as in RFC 9110, or with the fault. */
 export async function sendContent(
   request: IncomingMessage,
   response: ServerResponse,
   content: Content,
 ): Promise<void> {
   const { etag, fault } = content
-  const bytes = spoil(content.bytes, fault)
+  const bytes = corrupt(content.bytes, fault)
   const range = fault?.ignoreRange ? undefined : requestedRange(request, etag, bytes.length)
   const headers = {
     'content-type': 'application/octet-stream',
@@ -40,16 +40,16 @@ export async function sendContent(
   else await sendBody(response, bytes.subarray(start, end), fault)
 }
 
-function spoil(bytes: Uint8Array, fault: Fault | undefined): Uint8Array {
+function corrupt(bytes: Uint8Array, fault: Fault | undefined): Uint8Array {
   if (fault?.body !== undefined) return Buffer.from(fault.body)
   if (!fault?.corrupt) return bytes
-  const spoiled = Uint8Array.from(bytes)
+  const corrupted = Uint8Array.from(bytes)
   const middle = bytes.length >> 1
-  spoiled[middle] = (spoiled[middle] ?? 0) ^ 0xff
-  return spoiled
+  corrupted[middle] = (corrupted[middle] ?? 0) ^ 0xff
+  return corrupted
 }
 
-/** `[start, end)`; undefined: the whole. */
+/** Returns `[start, end)`; undefined: the whole file. */
 function requestedRange(
   { headers }: IncomingMessage,
   etag: string,
@@ -82,7 +82,7 @@ async function* paced(bytes: Uint8Array, fault: Fault | undefined): AsyncGenerat
     if (fault?.bytesPerSecond !== undefined) await sleep(50)
   }
   if (fault?.cutAfterBytes === undefined || stopAt >= bytes.length) return
-  // Let what was written leave first: the client shall see those bytes and then the cut.
+  // Waits until the written bytes have been sent: the client must see them before the cut.
   await sleep(200)
   throw new Error('cut')
 }

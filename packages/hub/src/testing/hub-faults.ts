@@ -1,30 +1,30 @@
-/** What goes wrong with one answer. */
+/** The fault of one response. */
 export interface Fault {
-  /** This status instead of the answer. */
+  /** Sends this status instead of the response. */
   readonly status?: number | undefined
   readonly headers?: Readonly<Record<string, string>> | undefined
-  /** This body instead of the content, of the same length where shorter than it. */
+  /** Sends this body instead of the content. */
   readonly body?: string | undefined
-  /** The connection breaks after so many bytes of the body. */
+  /** Cuts the connection after this many bytes of the body. */
   readonly cutAfterBytes?: number | undefined
-  /** No more comes after so many bytes of the body; 0: not even the headers. */
+  /** Sends nothing more after this many bytes of the body; 0: not even the headers. */
   readonly hangAfterBytes?: number | undefined
-  /** About so many bytes a second. */
+  /** Limits the speed to about this many bytes per second. */
   readonly bytesPerSecond?: number | undefined
-  /** One byte of the content is wrong. */
+  /** Changes one byte of the content. */
   readonly corrupt?: boolean | undefined
-  /** `Range` is not understood: the whole file comes. */
+  /** Ignores `Range`: sends the whole file. */
   readonly ignoreRange?: boolean | undefined
 }
 
 export interface Injection extends Fault {
-  /** Which requests: of the API, of file addresses on the Hub, of the storage. */
+  /** Affected requests: to the API, to file addresses on the Hub, or to the storage. */
   readonly on: 'api' | 'resolve' | 'cdn'
-  /** How many requests. Default 1. */
+  /** Number of affected requests. Default 1. */
   readonly times?: number | undefined
-  /** Only of this method. */
+  /** Only requests with this method. */
   readonly method?: 'GET' | 'HEAD' | undefined
-  /** Only of paths that fit. */
+  /** Only requests with a matching path. */
   readonly path?: RegExp | undefined
 }
 
@@ -34,7 +34,7 @@ interface Arrived {
   readonly path: string
 }
 
-/** Takes the next fault that is meant for a request. */
+/** Returns and uses up the next fault for a request. */
 export function faultFor(
   injections: { -readonly [Key in keyof Injection]: Injection[Key] }[],
   { host, method, path }: Arrived,

@@ -3,7 +3,7 @@ import type { Fault } from './hub-faults.ts'
 import { sendContent } from './hub-content.ts'
 import { type Commit, type HubState, type Repository, type StoredFile, findCommit } from './hub-state.ts'
 
-/** Answers of the Hub itself: `/api/models/…` and `/<owner>/<name>/resolve/<revision>/<file>`. */
+/** Answers requests to the Hub itself: `/api/models/…` and `/<owner>/<name>/resolve/<revision>/<file>`. */
 export async function answerHub(
   state: HubState,
   request: IncomingMessage,
@@ -26,7 +26,7 @@ export async function answerHub(
   })
 }
 
-/** Answers of the storage: `/<sha256>`, by links that carry their own permission. */
+/** Answers requests to the storage: `/<sha256>`, with signed links. */
 export async function answerCdn(
   state: HubState,
   request: IncomingMessage,
@@ -35,7 +35,7 @@ export async function answerCdn(
 ): Promise<void> {
   if (fault?.hangAfterBytes === 0) return
   if (fault?.status !== undefined) return send(response, fault.status, fault.body ?? '', fault.headers)
-  // As S3 does: two permissions at once are refused. A client that passes its token on is found out here.
+  // Like S3, refuses two kinds of authorization at once: this detects a client that passes its token on.
   if (request.headers.authorization !== undefined)
     return send(response, 400, 'Only one auth mechanism allowed')
   const { pathname } = new URL(request.url ?? '/', state.cdnUrl)
@@ -132,7 +132,7 @@ const redirectToStorage = (
 
 type Refusal = readonly [status: number, body: string, headers: Readonly<Record<string, string>>]
 
-/** Statuses, codes and words as huggingface.co gives them. */
+/** Refuses with the statuses, codes and messages of huggingface.co. */
 function refuse(
   state: HubState,
   repository: Repository | undefined,

@@ -1,13 +1,13 @@
 /**
- * A local stand-in of the Hugging Face Hub: two real HTTP servers, the Hub and the storage ("CDN") that it refers large
- * files to. It speaks as much as programs need to list and download models, `huggingface_hub` included, and can be told
- * to fail.
+ * A local substitute for the Hugging Face Hub: two real HTTP servers, the Hub and the storage ("CDN") to which it redirects
+ * for large files. It implements what programs need to list and download models, including `huggingface_hub`, and injects
+ * faults on request.
  *
  * ```ts
  * await using hub = await startHubServer()
  * hub.addRepository('owner/name', { files: { 'config.json': '{}', 'model.gguf': bytes } })
  * hub.inject({ on: 'cdn', times: 1, cutAfterBytes: 1000 })
- * // use hub.url as HF_ENDPOINT; hub.requests tells what was asked
+ * // use hub.url as HF_ENDPOINT; hub.requests lists the requests
  * ```
  *
  * @packageDocumentation
@@ -29,7 +29,7 @@ export interface HubServer extends AsyncDisposable {
   readonly requests: HubState['requests']
   /** Adds a repository, or gives an existing one a new commit. Returns the commit. */
   addRepository(name: string, options: RepositoryOptions): string
-  /** Makes the next requests fail that fit. Injections are used up in the order they were made. */
+  /** Makes the next matching requests fail. Injections are used up in the order in which they were added. */
   inject(injection: Injection): void
   /** Forgets requests and injections. */
   reset(): void

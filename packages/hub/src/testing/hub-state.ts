@@ -4,7 +4,7 @@ import type { IncomingHttpHeaders } from 'node:http'
 
 export type FileContent = string | Uint8Array | { readonly path: string }
 
-/** Who may read the files of a repository. Its description is open to all, as on the Hub. */
+/** Who may read the files of a repository. Its description is public, as on the Hub. */
 export interface Gate {
   /** Tokens whose accounts have accepted the licence. */
   readonly tokens: readonly string[]
@@ -18,7 +18,7 @@ export interface RepositoryOptions {
   readonly license?: string | undefined
   /** A licence must be accepted. */
   readonly gate?: Gate | undefined
-  /** Only these tokens see it at all. */
+  /** Only these tokens can see the repository. */
   readonly privateTo?: readonly string[] | undefined
   /** Files of this size or larger come from the storage, with their SHA-256. Default 1000. */
   readonly largeFrom?: number | undefined
@@ -60,7 +60,7 @@ export interface HubState {
   readonly cdnUrl: string
 }
 
-/** Adds a commit with these files to a repository, new or not. */
+/** Adds a commit with these files to a new or existing repository. */
 export function createRepository(state: HubState, name: string, options: RepositoryOptions): string {
   const largeFrom = options.largeFrom ?? 1000
   const files = new Map(

@@ -1,6 +1,6 @@
 import { crc32 } from 'node:zlib'
 
-/** The smallest zip with one stored file (APPNOTE.TXT 4.3: local header, data, central directory, end). */
+/** Creates a minimal zip with one stored file (APPNOTE.TXT 4.3: local header, data, central directory, end). */
 export function storedZip(name: string, data: Buffer): Buffer {
   const common = Buffer.alloc(26)
   common.writeUInt16LE(20, 0)

@@ -7,7 +7,7 @@ import { createModelStore } from '../model-store.ts'
 import type { ModelStore } from '../model-store.types.ts'
 import { type HubServer, startHubServer } from './hub-server.ts'
 
-/** A `ModelStore` that takes the texts of sources, as a person writes them. */
+/** A `ModelStore` that accepts sources as text. */
 export type TextStore = {
   readonly [Method in keyof ModelStore]: ModelStore[Method] extends (
     source: ModelSource,
@@ -17,16 +17,16 @@ export type TextStore = {
     : ModelStore[Method]
 }
 
-/** A store with empty caches in a temporary folder, and a stand-in of the Hub for it. */
+/** A store with empty caches in a temporary folder, and a local Hub for it. */
 export interface TestStore extends AsyncDisposable {
   readonly hub: HubServer
   readonly store: TextStore
   readonly folder: string
   readonly cacheDir: string
   readonly wheelCacheDir: string
-  /** What was logged at warn. */
+  /** Messages that were logged at warn. */
   readonly warnings: string[]
-  /** The same caches as another start of the program sees them, with other settings. */
+  /** Opens the same caches like another start of the program, with other settings. */
   reopen(config?: HubConfigInput): TextStore
 }
 
@@ -75,7 +75,7 @@ function collectingLogger(warnings: string[]): Logger {
   return logger
 }
 
-/** Bytes that look random, the same for the same seed. */
+/** Returns pseudo-random bytes, the same for the same seed. */
 export function someBytes(length: number, seed = 1): Uint8Array {
   const bytes = new Uint8Array(length)
   for (let i = 0, state = seed; i < length; i++) {
@@ -85,7 +85,7 @@ export function someBytes(length: number, seed = 1): Uint8Array {
   return bytes
 }
 
-/** Collects progress, as a progress bar would get it. */
+/** Collects progress reports. */
 export function progressLog(): {
   readonly seen: LoadProgress[]
   readonly onProgress: (progress: LoadProgress) => void

@@ -4,15 +4,15 @@ import type { FileOptions } from '@petals-chat/engine'
 import { progressMeter } from '../progress.ts'
 
 export interface PipProgress extends Disposable {
-  /** pip has told the size of what it fetches, rounded. */
+  /** Sets the rounded size of the download that pip has announced. */
   onSize(bytes: number): void
-  /** All is there, with this size. */
+  /** Reports the end of the download, with its exact size. */
   finish(bytes: number): void
 }
 
 const intervalMs = 250
 
-/** Progress of a download by pip, from the file that grows in `folder`: pip's own bar is for terminals only. */
+/** Reports the progress of a download by pip from the growing file in `folder`, because pip's own bar needs a terminal. */
 export function watchPip(folder: string, label: string, onProgress: FileOptions['onProgress']): PipProgress {
   let total: number | undefined
   const report = (done: number): void =>
@@ -39,7 +39,7 @@ export function watchPip(folder: string, label: string, onProgress: FileOptions[
   }
 }
 
-/** In bytes. pip copies the finished file to its place: for a moment there are two. */
+/** Returns the size in bytes. pip copies the finished file to its place, so for a moment there are two. */
 async function largestFile(folder: string): Promise<number> {
   const entries = await readdir(folder, { recursive: true, withFileTypes: true }).catch(() => [])
   const paths = entries.filter((entry) => entry.isFile()).map((entry) => join(entry.parentPath, entry.name))

