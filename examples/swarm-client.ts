@@ -1,7 +1,7 @@
 // node examples/swarm-client.ts DHT_PREFIX HIDDEN_SIZE INITIAL_PEER...
 //
-// Runs hidden states through the blocks of a model that a Petals swarm serves. They are random here: a program that wants
-// text embeds its tokens before the blocks, and applies the model's norm and LM head to what comes out of them.
+// Runs hidden states through the blocks of a model that a Petals swarm serves. They are random here: a program that
+// generates text embeds its tokens before the blocks, and applies the model's norm and LM head to their outputs.
 import { connectSwarm } from '@petals-chat/petals/client'
 
 const [dhtPrefix, hiddenSize, ...initialPeers] = process.argv.slice(2)
