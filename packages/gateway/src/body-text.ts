@@ -9,9 +9,9 @@ const BYTE_ORDER_MARKS = [
 ] as const
 
 /**
- * The text of a body, by its byte order mark, else the charset of its content type, else as UTF-8. Without either, JSON in
- * UTF-16 is known by its zero bytes (RFC 4627).
- * @throws GatewayError if the charset is unknown, or is not what the body is in.
+ * Decodes a body by its byte order mark, otherwise by the charset of its content type, otherwise as UTF-8. Without a mark
+ * and a charset, JSON in UTF-16 is recognized by its zero bytes (RFC 4627).
+ * @throws GatewayError if the charset is unknown, or the body does not match it.
  */
 export async function bodyText(request: Pick<HonoRequest, 'arrayBuffer' | 'header'>): Promise<string> {
   const bytes = new Uint8Array(await request.arrayBuffer())
@@ -25,7 +25,7 @@ export async function bodyText(request: Pick<HonoRequest, 'arrayBuffer' | 'heade
   }
 }
 
-/** `charset` of a content type, lower case. Two headers that a proxy has joined are parted by a comma. */
+/** Returns `charset` of a content type in lower case. A comma separates two headers that a proxy has joined. */
 function charsetOf(contentType: string | undefined): string | undefined {
   const [, quoted, single, token] =
     /;\s*charset\s*=\s*(?:"([^"]*)"|'([^']*)'|([^\s;,]+))/i.exec(contentType ?? '') ?? []
@@ -36,7 +36,7 @@ function charsetOf(contentType: string | undefined): string | undefined {
 const charsetByMark = (bytes: Uint8Array): string | undefined =>
   BYTE_ORDER_MARKS.find(([, mark]) => mark.every((byte, index) => bytes[index] === byte))?.[0]
 
-/** JSON begins with a character of ASCII. */
+/** JSON begins with an ASCII character. */
 function charsetByZeros([first, second]: Uint8Array): string {
   if (first === 0 && second !== 0) return 'utf-16be'
   return first !== undefined && first !== 0 && second === 0 ? 'utf-16le' : 'utf-8'
@@ -52,7 +52,7 @@ function unknownCharset(charset: string): GatewayError {
 function wrongCharset(charset: string, declared: string | undefined): GatewayError {
   const advice =
     declared === undefined
-      ? 'Send UTF-8, or name the charset: Content-Type: application/json; charset=iso-8859-1.'
-      : 'Send UTF-8, or name the charset that it is in.'
+      ? 'Send UTF-8, or declare the charset: Content-Type: application/json; charset=iso-8859-1.'
+      : 'Send UTF-8, or declare the charset of the body.'
   return new GatewayError('bad_request', `The body is not ${charset.slice(0, 50)}. ${advice}`)
 }

@@ -14,12 +14,12 @@ import type { GatewayConfig } from './config.ts'
 import type { Shutdown } from './shutdown.ts'
 import type { SwarmHistory } from './swarm/swarm-history.ts'
 
-/** What every route is given. */
+/** The dependencies that every route receives. */
 export interface GatewayContext {
   readonly config: GatewayConfig
   readonly registry: ModelRegistry
   readonly sessions: SessionPool
-  /** Answers that go on without their reader for a while. */
+  /** Answers that continue for a while without a reader. */
   readonly answers: AnswerStore
   readonly logger: Logger
   readonly metrics: Metrics
@@ -32,21 +32,21 @@ export interface GatewayContext {
   readonly shutdown: Shutdown
 }
 
-/** Values that the middleware leaves on a request. */
+/** Values that the middleware sets on a request. */
 export interface GatewayVariables {
   readonly requestId: string
   /** Bound to `requestId`. */
   readonly logger: Logger
   /**
    * Aborts when the client has gone (ClientGoneError) or the time to drain is over (ShuttingDownError), also while the
-   * body of the response is being streamed. Hand it to everything that takes long.
+   * body of the response is being streamed. Pass it to everything that takes long.
    */
   readonly signal: AbortSignal
 }
 
 export type GatewayApp = Hono<{ Variables: GatewayVariables }>
 
-/** One file of routes. */
+/** Creates the routes of one file. */
 export type RouteModule = (context: GatewayContext) => GatewayApp
 
 /** Lends sessions whose KV cache already holds as much of a prompt as possible. */
@@ -60,7 +60,7 @@ export interface SessionPool extends AsyncDisposable {
   acquire(model: Model, request: AcquireRequest): Promise<SessionLease>
   /**
    * For a dialogue whose first prompt is not known yet: opens and prewarms a session (`Session.prewarm`) that `acquire`
-   * then finds. Does nothing where another client could lose its session for it. Never throws: `acquire` tries again.
+   * then finds. Does nothing if another client could lose its session. Never throws, because `acquire` tries again.
    */
   prewarm(model: Model, request: PrewarmRequest): Promise<void>
   /** Closes the idle sessions that were leased or prewarmed for `owner`. */
@@ -69,10 +69,10 @@ export interface SessionPool extends AsyncDisposable {
 
 export interface AcquireRequest extends AbortOptions {
   readonly tokens: readonly TokenId[]
-  /** Tokens of prompt and answer together, at most. The lease's session may have room for more. */
+  /** The greatest length of the prompt and the answer together, in tokens. The lease's session may be longer. */
   readonly maxLength: number
   readonly logger?: Logger | undefined
-  /** Keeps the session for this owner: no other owner gets it with its content. It is closed if its place is needed. */
+  /** Keeps the session with its content for this owner alone, until the pool closes it to free space. */
   readonly owner?: object | undefined
 }
 

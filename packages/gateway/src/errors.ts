@@ -46,7 +46,7 @@ export class ClientGoneError extends GatewayError {
   }
 }
 
-/** A resumable answer, or a part of it, is not kept any more. */
+/** A resumable answer, or a part of it, is no longer kept. */
 export class AnswerGoneError extends GatewayError {
   override readonly name = 'AnswerGoneError'
 

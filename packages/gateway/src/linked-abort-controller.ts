@@ -1,12 +1,12 @@
 export interface LinkedAbortController {
   readonly controller: AbortController
-  /** To be called when the controller's work is over. */
+  /** Call this when the controller's work is done. */
   readonly unlink: () => void
 }
 
 /**
- * A controller that also aborts when `outer` does, with its reason. `AbortSignal.any` would do the same, but keeps every
- * signal that still has a listener for as long as `outer` lives: here, until the process ends.
+ * Returns a controller that also aborts when `outer` does, with its reason. `AbortSignal.any` would do the same, but keeps
+ * every signal with a remaining listener for the lifetime of `outer`: here, until the process ends.
  */
 export function linkedAbortController(outer: AbortSignal): LinkedAbortController {
   const controller = new AbortController()

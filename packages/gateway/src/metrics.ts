@@ -1,7 +1,7 @@
 import type { Counter, Gauge, Histogram, MetricDescription, MetricLabels, Metrics } from '@petals-chat/engine'
 import * as prometheus from 'prom-client'
 
-/** Metrics that can be read as Prometheus text. */
+/** Metrics that can be rendered as Prometheus text. */
 export interface PrometheusMetrics extends Metrics {
   render(): Promise<RenderedMetrics>
 }
@@ -12,8 +12,8 @@ export interface RenderedMetrics {
 }
 
 /**
- * Metrics in a registry of their own, together with those of the process (CPU, memory, event loop, garbage collection).
- * Asking for the same name again gives the same metric, so that parts need not know of each other.
+ * Creates metrics with their own registry, together with those of the process (CPU, memory, event loop, garbage collection).
+ * The same name always returns the same metric, so that modules can share one without knowing each other.
  */
 export function createPrometheusMetrics(): PrometheusMetrics {
   const registry = new prometheus.Registry()

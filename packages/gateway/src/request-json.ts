@@ -1,15 +1,15 @@
 import { InvalidRequestError } from '@petals-chat/engine'
 
-/** Deeper than any real request, and far from the depth at which recursive code overflows the stack. */
+/** Deeper than any real request, and far below the depth at which a recursive function exhausts the stack. */
 const MAX_DEPTH = 128
 
 /**
- * Values that are no token ids. A dialogue of 10,000 messages has 30,000; checking this many takes a fraction of a second
- * even if every one of them is wrong.
+ * The greatest number of values that are not token ids. A dialogue of 10,000 messages has 30,000 values. Checking this many
+ * takes a fraction of a second even if every one of them is invalid.
  */
 const MAX_VALUES = 50_000
 
-/** The value that `text` writes. @throws SyntaxError; InvalidRequestError if it is made to keep this process busy. */
+/** Parses JSON. @throws SyntaxError; InvalidRequestError if checking the value would keep this process busy. */
 export function parseRequestJson(text: string): unknown {
   const value: unknown = JSON.parse(text)
   let values = 0
@@ -27,10 +27,10 @@ export function parseRequestJson(text: string): unknown {
   return value
 }
 
-/** Fields that may be as long as the body: their lists are quickly checked. */
+/** Fields that may be as long as the body, because their lists are checked quickly. */
 const TOKEN_FIELDS: ReadonlySet<string> = new Set(['prompt', 'input', 'tokens'])
 
 const isTokenId = (value: unknown): boolean => Number.isInteger(value) && (value as number) >= 0
 
 const refused = (problem: string): InvalidRequestError =>
-  new InvalidRequestError(`The request body can't be taken: ${problem}.`, { reason: 'invalid_json' })
+  new InvalidRequestError(`The request body can't be accepted: ${problem}.`, { reason: 'invalid_json' })

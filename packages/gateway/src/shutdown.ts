@@ -1,17 +1,17 @@
 import { setMaxListeners } from 'node:events'
 import { ShuttingDownError } from './errors.ts'
 
-/** How far the gateway is with stopping. */
+/** The state of the gateway's shutdown. */
 export interface Shutdown {
-  /** True from the first moment of a shutdown: what runs may finish, `/ready` says no. */
+  /** True from the start of a shutdown: running answers may finish, and `/ready` responds with 503. */
   readonly draining: boolean
-  /** Aborts at that moment: code that only waits for more work stops waiting. */
+  /** Aborts at the start of a shutdown: code that only waits for more work stops waiting. */
   readonly drainSignal: AbortSignal
   /** Aborts with a ShuttingDownError when the time to finish is over. */
   readonly signal: AbortSignal
 }
 
-/** The gateway's side of `Shutdown`: begins the drain, and ends it. */
+/** Controls the `Shutdown` of the gateway: starts and ends the drain. */
 export class ShutdownController implements Shutdown {
   readonly #drain = new AbortController()
   readonly #end = new AbortController()
@@ -37,7 +37,7 @@ export class ShutdownController implements Shutdown {
     this.#drain.abort(new ShuttingDownError())
   }
 
-  /** Ends what still runs. */
+  /** Ends the answers that still run. */
   finish(): void {
     this.startDraining()
     this.#end.abort(new ShuttingDownError())

@@ -11,21 +11,21 @@ export interface AnswerMetrics {
 export function createAnswerMetrics(metrics: Metrics): AnswerMetrics {
   const answers = metrics.gauge({
     name: 'petals_chat_resumable_answers',
-    help: 'Resumable answers and sessions that are kept: still running, or finished.',
+    help: 'Resumable answers and sessions that are kept, by state: running or finished.',
     labels: ['state'],
   })
   const bytes = metrics.gauge({
     name: 'petals_chat_resumable_answer_bytes',
-    help: 'Bytes that are kept of them.',
+    help: 'Bytes of resumable answers and sessions that are kept.',
   })
   const resumptions = metrics.counter({
     name: 'petals_chat_answer_resumptions_total',
-    help: 'How often a reader came back to a resumable answer or session.',
+    help: 'Number of times that a reader resumed an answer or a session.',
     labels: ['kind'],
   })
   const ends = metrics.counter({
     name: 'petals_chat_resumable_answers_ended_total',
-    help: 'Resumable answers and sessions that ended, by outcome; expired: they had no reader for too long.',
+    help: 'Resumable answers and sessions that ended, by outcome; expired: no client read them for too long.',
     labels: ['kind', 'outcome'],
   })
   return {

@@ -112,7 +112,7 @@ describe('AnswerStore', () => {
     }
     expect(() => store.find(old.id)).toThrow('dropped to make room')
     const never = new AbortController().signal
-    await expect(large.log.read(0, never).next()).rejects.toThrow('are not kept any more')
+    await expect(large.log.read(0, never).next()).rejects.toThrow('are no longer kept')
     expect(await small.log.read(0, never).next()).toMatchObject({ value: { number: 1 } })
     expect(await large.log.read(99, never).next()).toMatchObject({ value: { number: 100 } })
   })

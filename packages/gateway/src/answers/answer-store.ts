@@ -11,15 +11,15 @@ export interface AnswerStoreOptions {
   readonly shutdown: Shutdown
 }
 
-/** Ids of which is still known what became of them. */
+/** Removed answers whose end is remembered for error messages. */
 const MAX_REMEMBERED = 1_000
 
-/** More than is needed is freed at a time, so that not every token of a long answer has to free its own place. */
+/** The share of the limit that is freed at a time, so that not every token of a long answer has to free space. */
 const FREED_SHARE = 1 / 16
 
 interface Entry {
   readonly answer: KeptAnswer
-  /** Of its log, as counted in the total. */
+  /** The bytes of its log that the total includes. */
   bytes: number
   expiry?: NodeJS.Timeout
 }
@@ -30,8 +30,8 @@ export class AnswerStore implements AsyncDisposable {
   readonly #metrics: AnswerMetrics
   /** Running ones in the order of their start, finished ones in the order of their end. */
   readonly #entries = new Map<string, Entry>()
-  /** What became of answers that are not kept any more, as sentences. */
-  readonly #fates = new Map<string, string>()
+  /** For each removed answer, a sentence that says why it is no longer kept. */
+  readonly #removals = new Map<string, string>()
   #bytes = 0
 
   constructor(options: AnswerStoreOptions) {
@@ -44,7 +44,7 @@ export class AnswerStore implements AsyncDisposable {
     this.#metrics.bytes(0)
   }
 
-  /** Keeps a new answer; undefined where there is no room, or no time, for more. */
+  /** Keeps a new answer; undefined if the store is full or the server is shutting down. */
   open(kind: AnswerKind, logger: Logger): KeptAnswer | undefined {
     const { config, shutdown } = this.#options
     if (shutdown.draining || !this.#makeRoom()) return undefined
@@ -61,20 +61,20 @@ export class AnswerStore implements AsyncDisposable {
     return answer
   }
 
-  /** The answer with that id; of `kind`, if that is given. @throws AnswerGoneError that says what became of it. */
+  /** Returns the answer with that id, if it is of `kind`. @throws AnswerGoneError that says why there is none. */
   find(id: string, kind?: AnswerKind): KeptAnswer {
     const answer = this.#entries.get(id)?.answer
     if (answer !== undefined && (kind ?? answer.kind) === answer.kind) return answer
     const unknown = 'This server keeps no answer with that id; answers do not outlive a restart.'
-    throw new AnswerGoneError(this.#fates.get(id) ?? unknown)
+    throw new AnswerGoneError(this.#removals.get(id) ?? unknown)
   }
 
-  /** Counts an answer that is taken up again. */
+  /** Counts a resumed answer in the metrics. */
   countResumption({ kind }: KeptAnswer): void {
     this.#metrics.resumed(kind)
   }
 
-  /** No client can come back to the answer from now on; current readers continue. */
+  /** Makes the answer unreachable by its id. Readers that are connected continue. */
   forget(answer: KeptAnswer): void {
     const entry = this.#entries.get(answer.id)
     if (entry !== undefined) this.#remove(entry, 'This answer was deleted on request.')
@@ -94,8 +94,8 @@ export class AnswerStore implements AsyncDisposable {
     this.#metrics.ended(answer.kind, outcome)
     if (!this.#entries.delete(answer.id)) return
     this.#entries.set(answer.id, entry)
-    const fate = `This answer ended, and was kept for ${Math.round(keepMs / 1000)} s after that.`
-    entry.expiry = setTimeout(() => this.#remove(entry, fate), keepMs)
+    const removal = `This answer ended, and was kept for ${Math.round(keepMs / 1000)} s after that.`
+    entry.expiry = setTimeout(() => this.#remove(entry, removal), keepMs)
     entry.expiry.unref()
     this.#reportCounts()
   }
@@ -107,7 +107,7 @@ export class AnswerStore implements AsyncDisposable {
     this.#metrics.bytes(this.#bytes)
   }
 
-  /** Of the running answer that takes the most. False if nothing is to be had. */
+  /** Drops the beginning of the largest answer. Returns false if none can be shortened. */
   #dropBeginning(maxKeptBytes: number): boolean {
     const before = this.#bytes
     const largestFirst = [...this.#entries.values()].sort((left, right) => right.bytes - left.bytes)
@@ -124,30 +124,30 @@ export class AnswerStore implements AsyncDisposable {
     return true
   }
 
-  /** The one that ended first; those without a current reader come first. */
+  /** Drops the answer that ended first, preferably one without readers. Returns false if all of them run. */
   #dropFinished(): boolean {
     const finished = [...this.#entries.values()].filter(({ answer }) => !answer.isRunning)
     const entry = finished.find(({ answer }) => answer.readers === 0) ?? finished[0]
     if (entry === undefined) return false
     this.#remove(entry, 'This answer ended, and was dropped to make room for newer ones (server.answers).')
-    // A slow reader must not keep what is no longer counted.
+    // A slow reader must not keep memory that the total no longer includes.
     entry.answer.log.clear()
     return true
   }
 
-  #remove(entry: Entry, fate: string): void {
+  #remove(entry: Entry, removal: string): void {
     const { id } = entry.answer
     clearTimeout(entry.expiry)
     if (!this.#entries.delete(id)) return
     this.#bytes -= entry.bytes
-    this.#fates.set(id, fate)
-    const [oldest] = this.#fates.keys()
-    if (this.#fates.size > MAX_REMEMBERED) this.#fates.delete(oldest!)
+    this.#removals.set(id, removal)
+    const [oldest] = this.#removals.keys()
+    if (this.#removals.size > MAX_REMEMBERED) this.#removals.delete(oldest!)
     this.#reportCounts()
     this.#metrics.bytes(this.#bytes)
   }
 
-  /** Takes note of what the log of `entry` takes now. */
+  /** Updates the total with the present size of the log of `entry`. */
   #count(entry: Entry): void {
     if (!this.#entries.has(entry.answer.id)) return
     const { bytes } = entry.answer.log

@@ -47,7 +47,7 @@ describe('MessageLog', () => {
     log.end()
     expect(await readAll(log, 2)).toEqual([{ number: 3, text: 'c' }])
     await expect(readAll(log, 1)).rejects.toThrow(AnswerGoneError)
-    await expect(readAll(log, 1)).rejects.toThrow('Parts 1 to 2 of this answer are not kept any more.')
+    await expect(readAll(log, 1)).rejects.toThrow('Parts 1 to 2 of this answer are no longer kept.')
   })
 
   it('fails the reader that stands where messages were dropped, not the one at the end', async () => {

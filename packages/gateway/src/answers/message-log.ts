@@ -7,7 +7,7 @@ export interface NumberedMessage {
   readonly text: string
 }
 
-/** The messages of one answer, in order, for any number of readers: each at its own pace, none with a copy of its own. */
+/** The messages of one answer, in order. Any number of readers read them at their own pace, without copies. */
 export class MessageLog {
   readonly #messages: string[] = []
   /** Messages that were dropped from the front. */
@@ -16,7 +16,7 @@ export class MessageLog {
   #ended = false
   #change: PromiseWithResolvers<void> | undefined
 
-  /** UTF-8 bytes of the messages that are there. */
+  /** UTF-8 bytes of the messages that are kept. */
   get bytes(): number {
     return this.#bytes
   }
@@ -26,7 +26,7 @@ export class MessageLog {
     return this.#dropped + this.#messages.length
   }
 
-  /** Nothing will be added. */
+  /** No message will be added. */
   get ended(): boolean {
     return this.#ended
   }
@@ -42,7 +42,7 @@ export class MessageLog {
     this.#notify()
   }
 
-  /** Drops the oldest messages until `bytes` are free, but never the newest one: its readers still wait for it. */
+  /** Drops the oldest messages until `bytes` are free, but never the newest one, because readers still wait for it. */
   dropOldest(bytes: number): void {
     let count = 0
     for (let freed = 0; freed < bytes && count < this.#messages.length - 1; count++) {
@@ -58,7 +58,7 @@ export class MessageLog {
   }
 
   /**
-   * The messages after number `after`: those that are there, then new ones as they come, until the log ends.
+   * Yields the messages after number `after`: those that are kept, then new ones as they come, until the log ends.
    * @throws AnswerGoneError if one of them was dropped; the signal's reason.
    */
   async *read(after: number, signal: AbortSignal): AsyncGenerator<NumberedMessage, void, undefined> {
@@ -72,7 +72,7 @@ export class MessageLog {
   }
 
   #droppedError(): AnswerGoneError {
-    return new AnswerGoneError(`Parts 1 to ${this.#dropped} of this answer are not kept any more.`)
+    return new AnswerGoneError(`Parts 1 to ${this.#dropped} of this answer are no longer kept.`)
   }
 
   #drop(count: number): void {

@@ -4,8 +4,8 @@ import type { Context, MiddlewareHandler } from 'hono'
 import { GatewayError } from '../errors.ts'
 
 /**
- * Reads bodies of more than `maxBytes` no further than that: by their declared length, or while they come where none is
- * declared. Compressed ones are decompressed, and what they become counts.
+ * Refuses bodies of more than `maxBytes`: by their declared length, or while they arrive if none is declared. Compressed
+ * bodies are decompressed, and their decompressed size counts.
  */
 export function requestBody(maxBytes: number): MiddlewareHandler {
   return async (c, next) => {
@@ -37,10 +37,10 @@ function replaceBody(c: Context, body: Buffer): void {
   c.req.raw = new Request(c.req.url, { method, headers: kept, signal, body: Uint8Array.from(body) })
 }
 
-/** Every decoder stops at the limit, however little a bomb weighs. */
+/** Every decoder stops at the limit, however small a decompression bomb is. */
 type Decoder = (bytes: InputType, options: { readonly maxOutputLength: number }) => Promise<Buffer>
 
-/** `deflate` is zlib's format; some clients send the bare stream of it, which begins with another byte. */
+/** `deflate` is zlib's format; some clients send only its raw stream, which begins with another byte. */
 const decodeDeflate: Decoder = (bytes, options) =>
   isZlib(bytes as Buffer) ? promisify(inflate)(bytes, options) : promisify(inflateRaw)(bytes, options)
 
@@ -55,10 +55,10 @@ const decoders: Readonly<Record<string, Decoder>> = {
   zstd: promisify(zstdDecompress),
 }
 
-/** What the header may name. */
+/** The supported codings, for error messages. */
 const supportedCodings = 'gzip, deflate, br, zstd'
 
-/** Codings in the order in which they were applied. One body needs one; more would only be meant to break something. */
+/** Returns the codings in the order in which they were applied. A body needs one; only hostile clients send more than two. */
 function contentCodings(header: string | null): readonly string[] {
   const codings = (header ?? '')
     .split(',')
@@ -69,7 +69,7 @@ function contentCodings(header: string | null): readonly string[] {
   throw new GatewayError(
     'unsupported_media_type',
     `The body can't be decoded: Content-Encoding '${(header ?? '').slice(0, 100)}' is not supported. ` +
-      `Send it as it is, or by one of ${supportedCodings}.`,
+      `Send it without a coding, or with one of ${supportedCodings}.`,
   )
 }
 
@@ -81,7 +81,7 @@ async function decode(body: Buffer, codings: readonly string[], maxBytes: number
     } catch (cause) {
       const code = (cause as NodeJS.ErrnoException | undefined)?.code
       if (code === 'ERR_BUFFER_TOO_LARGE') throw tooLarge(maxBytes)
-      throw new GatewayError('bad_request', `The body is not what its Content-Encoding says (${coding}).`, {
+      throw new GatewayError('bad_request', `The body does not match its Content-Encoding (${coding}).`, {
         cause,
       })
     }
@@ -92,6 +92,6 @@ async function decode(body: Buffer, codings: readonly string[], maxBytes: number
 function tooLarge(maxBytes: number): GatewayError {
   return new GatewayError(
     'request_too_large',
-    `The request body is longer than the ${maxBytes} bytes that this server takes (server.maxBodyBytes).`,
+    `The request body is longer than the ${maxBytes} bytes that this server accepts (server.maxBodyBytes).`,
   )
 }

@@ -7,18 +7,18 @@ import type { Shutdown } from '../shutdown.ts'
 import { ClientGoneError } from '../errors.ts'
 import { linkedAbortController } from '../linked-abort-controller.ts'
 
-/** What the middleware sees of a request: the bindings are missing in `app.request()`. */
+/** The types of a request for the middleware. `app.request()` has no bindings. */
 export interface RequestEnv {
   readonly Variables: GatewayVariables
   readonly Bindings: Partial<HttpBindings>
 }
 
-/** Ids that are safe in a header, a log line and a file name, even if a client chose them. */
-const SANE_REQUEST_ID = /^[\w.:-]{1,128}$/
+/** Client-controlled: only ids that are safe in a header, a log line and a file name. */
+const SAFE_REQUEST_ID = /^[\w.:-]{1,128}$/
 
-/** The client's own request id where it is sane, else a new one. */
+/** Returns the client's own request id if it is safe, or a new one. */
 export function chooseRequestId(fromClient: string | undefined): string {
-  return fromClient !== undefined && SANE_REQUEST_ID.test(fromClient) ? fromClient : randomUUID()
+  return fromClient !== undefined && SAFE_REQUEST_ID.test(fromClient) ? fromClient : randomUUID()
 }
 
 /** Gives every request its id, its logger and its signal, and every response `x-request-id`. */
@@ -30,12 +30,12 @@ export function requestContext(logger: Logger, shutdown: Shutdown): MiddlewareHa
     c.set('signal', requestSignal(c, shutdown.signal))
     await next()
     c.res.headers.set('x-request-id', requestId)
-    // Kept-alive connections would hold up the shutdown.
+    // Kept-alive connections would delay the shutdown.
     if (shutdown.draining) c.res.headers.set('connection', 'close')
   }
 }
 
-/** The server adapter aborts with a string as its reason; code that throws the reason needs an error. */
+/** The server adapter aborts with a string as its reason; code that throws a reason needs an error. */
 function requestSignal(c: Context<RequestEnv>, shutdown: AbortSignal): AbortSignal {
   const connection = c.req.raw.signal
   const { controller, unlink } = linkedAbortController(shutdown)

@@ -4,13 +4,13 @@ import { routePath } from 'hono/route'
 import { ANSWER_ID } from '../answers/kept-answer.ts'
 import type { RequestEnv } from './request-context.ts'
 
-/** Where clients ask whether it is worth sending requests. */
+/** Paths by which clients check whether the server is ready for requests. */
 export const readinessPaths: readonly string[] = ['/health', '/ready', '/readyz']
 
 /** From a health check to a long answer. */
 const DURATION_BUCKETS_SECONDS = [0.005, 0.02, 0.1, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 600]
 
-/** A stranger chooses the path: the log keeps its lines readable. */
+/** Client-controlled: truncate the path before logging it. */
 const MAX_LOGGED_PATH = 200
 
 /**
@@ -25,7 +25,7 @@ export function requestLog(metrics: Metrics): MiddlewareHandler<RequestEnv> {
   })
   const durations = metrics.histogram({
     name: 'petals_chat_http_request_duration_seconds',
-    help: 'From the request to the end of its response.',
+    help: 'From the start of a request to the end of its response.',
     labels: ['route'],
     buckets: DURATION_BUCKETS_SECONDS,
   })
@@ -53,23 +53,23 @@ export function requestLog(metrics: Metrics): MiddlewareHandler<RequestEnv> {
   }
 }
 
-/** Who waits for the server to be ready asks again and again: that it is not yet is an answer, not a fault. */
+/** Readiness checks repeat until the server is ready, so their 503 is an answer and not a fault. */
 function levelOf(route: string, status: number): 'debug' | 'info' | 'warn' {
   if (status < 500) return 'info'
   return readinessPaths.includes(route) ? 'debug' : 'warn'
 }
 
-/** A reader of the log must not be able to read an answer by its id. */
+/** Removes the ids of answers: a reader of the log must not be able to read an answer by its id. */
 function loggedPath(path: string): string {
   return path.replace(ANSWER_ID, 'ans_…').slice(0, MAX_LOGGED_PATH)
 }
 
-/** Any token is a valid method; a label must have few values. */
+/** Any token is a valid method, but a label must have few values. */
 function methodLabel(method: string): string {
   return ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'].includes(method) ? method : 'other'
 }
 
-/** Without a socket (`app.request()`), a response is over when its handler is. */
+/** Without a socket (`app.request()`), a response ends with its handler. */
 function onResponseEnd(c: Context<RequestEnv>, report: (aborted: boolean) => void): void {
   const outgoing = c.env?.outgoing
   if (outgoing === undefined) report(false)

@@ -9,17 +9,17 @@ import { readinessPaths } from '../middleware/request-log.ts'
 import { modelState } from './model-state.ts'
 
 /**
- * `/healthz` says whether the process lives; `/ready`, `/readyz` and `/health` whether it is worth sending requests: not
- * while it shuts down, and not while the default model is being loaded or can't be.
+ * `/healthz` reports whether the process is alive; `/ready`, `/readyz` and `/health` whether it is ready for requests. It is
+ * not ready while it shuts down, and while the default model is loading or can't be loaded.
  */
 export const healthRoutes: RouteModule = ({ registry, shutdown, version }) => {
   const app = new Hono<{ Variables: GatewayVariables }>()
   app.get('/healthz', (c) => c.json({ status: 'ok', version } satisfies HealthBody))
   for (const path of readinessPaths) {
     app.get(path, async (c) => {
-      const problem = await whyNotReady(registry, shutdown, c.var.signal)
+      const problem = await readinessProblem(registry, shutdown, c.var.signal)
       if (problem === undefined) return c.json({ status: 'ok', version } satisfies HealthBody)
-      // Asked again and again while a model loads: nothing to warn of.
+      // Checks repeat while a model loads, so this is no warning.
       c.var.logger.debug({ path, reason: problem.message }, 'not ready')
       return errorResponse(problem, c)
     })
@@ -27,7 +27,7 @@ export const healthRoutes: RouteModule = ({ registry, shutdown, version }) => {
   return app
 }
 
-async function whyNotReady(
+async function readinessProblem(
   registry: ModelRegistry,
   shutdown: Shutdown,
   signal: AbortSignal,

@@ -1,13 +1,13 @@
 import { ContextLengthError, type Model, type Tokenizer } from '@petals-chat/engine'
 
-/** Characters per token. A text within this share of the context may fit: no search of the vocabulary is needed. */
+/** Characters per token. A text below this multiple of the context may fit, so the vocabulary need not be searched. */
 const USUAL_TOKEN_LENGTH = 8
 
 const longestTokens = new WeakMap<Tokenizer, number>()
 
 /**
  * Refuses a text that is too long whatever its tokens are. Tokenizing takes microseconds per character and blocks this
- * process: megabytes would block it for many seconds, only to be refused afterwards.
+ * process: megabytes would block it for many seconds before they are refused.
  * @throws ContextLengthError
  */
 export function assertMayFit(
@@ -19,7 +19,7 @@ export function assertMayFit(
   if (tokens > contextLength) throw tooLong(text.length, tokens, contextLength)
 }
 
-/** The length of the longest token in UTF-16 units. */
+/** Returns the length of the longest token in UTF-16 code units. */
 function longestToken(tokenizer: Tokenizer): number {
   const known = longestTokens.get(tokenizer)
   if (known !== undefined) return known

@@ -1,12 +1,12 @@
-/** How a body can be sent: compressed ahead, or as it is. */
+/** The form of a body: compressed in advance, or unchanged. */
 export type ContentCoding = 'br' | 'gzip' | 'identity'
 
-/** From the shortest to the longest, as a rule. */
+/** Usually from the shortest body to the longest. */
 const codings: readonly ContentCoding[] = ['br', 'gzip', 'identity']
 
 /**
- * The coding among `available` that the client wants most (`Accept-Encoding`, RFC 9110, section 12.5.3), and of those
- * that it wants equally the shortest. The body as it is goes out where nothing else is left, even if it is refused.
+ * Returns the coding among `available` that the client prefers (`Accept-Encoding`, RFC 9110, section 12.5.3); of equal ones
+ * the shortest. If none is acceptable, returns `identity`, even if the client refuses it.
  */
 export function acceptedCoding(
   header: string | undefined,
@@ -21,7 +21,7 @@ export function acceptedCoding(
   return best
 }
 
-/** What is not named is acceptable, and less wanted than anything that is. */
+/** An unchanged body is acceptable even if the header does not name it, but any named coding is preferred. */
 const IDENTITY_WEIGHT = 0.0001
 
 function readWeights(header: string): ReadonlyMap<string, number> {
@@ -29,7 +29,7 @@ function readWeights(header: string): ReadonlyMap<string, number> {
   for (const part of header.toLowerCase().split(',')) {
     const [name = '', ...parameters] = part.split(';').map((text) => text.trim())
     const weight = /^q=(0(?:\.\d{0,3})?|1(?:\.0{0,3})?)$/.exec(parameters[0] ?? '')?.[1]
-    // `q` that makes no sense: as if it were not there.
+    // An invalid `q` is ignored.
     if (name) weights.set(name === 'x-gzip' ? 'gzip' : name, weight === undefined ? 1 : Number(weight))
   }
   return weights

@@ -4,18 +4,19 @@ import type { Socket } from 'node:net'
 import { setTimeout } from 'node:timers/promises'
 import type { ShutdownController } from '../shutdown.ts'
 
-/** How often connections are looked for whose answer has ended meanwhile. */
-const IDLE_LOOK_MS = 100
-/** Time for cut answers to write their error before their connections are closed. */
-const LAST_WORDS_MS = 1_000
+/** The interval in which connections are closed whose answers have ended. */
+const IDLE_CHECK_MS = 100
+/** Time for stopped answers to write their error before their connections are closed. */
+const ERROR_WRITE_MS = 1_000
 
 /**
- * Closes the server: no new connections; what runs may finish until `shutdown.signal` aborts, then gets a moment to say
- * so, then is cut. Upgraded connections are waited for, but their owner cuts them.
+ * Closes the server. It accepts no new connections; running answers may finish until `shutdown.signal` aborts, then have a
+ * moment to write their error, then lose their connections. Upgraded connections are awaited, but the code that upgraded
+ * them must terminate them.
  */
 export type Drain = (shutdown: ShutdownController) => Promise<void>
 
-/** To be called before the server listens: it has to see every connection. */
+/** Call this before the server listens, because it has to see every connection. */
 export function prepareDrain(server: Server): Drain {
   const unused = trackUnusedSockets(server)
   return async (shutdown) => {
@@ -24,11 +25,11 @@ export function prepareDrain(server: Server): Drain {
     const closed = once(server, 'close')
     server.close()
     for (const socket of unused) socket.destroy()
-    // A client keeps its connection after an answer; the server would wait for it as long as the keep-alive says.
-    const idle = setInterval(() => server.closeIdleConnections(), IDLE_LOOK_MS)
+    // A client keeps its connection after an answer; the server would wait for it until the keep-alive timeout.
+    const idle = setInterval(() => server.closeIdleConnections(), IDLE_CHECK_MS)
     void closed.finally(() => clearInterval(idle))
     await Promise.race([closed, aborted(shutdown.signal)])
-    await Promise.race([closed, setTimeout(LAST_WORDS_MS, undefined, { ref: false })])
+    await Promise.race([closed, setTimeout(ERROR_WRITE_MS, undefined, { ref: false })])
     server.closeAllConnections()
   }
 }
@@ -37,7 +38,7 @@ async function aborted(signal: AbortSignal): Promise<void> {
   if (!signal.aborted) await once(signal, 'abort')
 }
 
-/** Connections that have not sent a request, as browsers open them ahead: Node does not count them as idle. */
+/** Tracks connections that have not sent a request. Browsers open some in advance, and Node does not count them as idle. */
 function trackUnusedSockets(server: Server): ReadonlySet<Socket> {
   const unused = new Set<Socket>()
   server.on('connection', (socket: Socket) => {

@@ -4,45 +4,14 @@ import { connect, type AddressInfo, type Socket } from 'node:net'
 import { text } from 'node:stream/consumers'
 import { Hono } from 'hono'
 import { describe, expect, it } from 'vitest'
-import { WebSocket } from 'ws'
 import type { GatewayVariables } from '../context.ts'
-import { createTestGateway, eventually, type TestGatewayOptions } from '../fixtures/test-gateway.ts'
-import { V2Client } from '../fixtures/v2-client.ts'
+import { createTestGateway, eventually } from '../fixtures/test-gateway.ts'
+import { startTestServer } from '../fixtures/test-server.ts'
 import { createHttpServer, ListenError } from './http-server.ts'
-
-async function startServer(options: TestGatewayOptions = {}) {
-  const test = createTestGateway(options)
-  const { url, port } = await test.listen()
-  const send = async (request: string): Promise<string> => {
-    const socket = connect(port, '127.0.0.1')
-    socket.write(request)
-    return text(socket)
-  }
-  return {
-    ...test,
-    url,
-    port,
-    /** Sends bytes as they are; reads to the end of the connection. */
-    send,
-    [Symbol.asyncDispose]: () => test[Symbol.asyncDispose](),
-  }
-}
-
-const upgrade = (port: number, headers: Record<string, string> = {}) =>
-  `GET /api/v2/generate HTTP/1.1\r\n${Object.entries({
-    host: `127.0.0.1:${port}`,
-    connection: 'upgrade',
-    upgrade: 'websocket',
-    'sec-websocket-version': '13',
-    'sec-websocket-key': 'dGhlIHNhbXBsZSBub25jZQ==',
-    ...headers,
-  })
-    .map(([name, value]) => `${name}: ${value}\r\n`)
-    .join('')}\r\n`
 
 describe('listening', () => {
   it('says where it listens', async () => {
-    await using server = await startServer()
+    await using server = await startTestServer()
     expect(server.url).toBe(`http://127.0.0.1:${server.port}`)
     expect((await fetch(`${server.url}/healthz`)).status).toBe(200)
   })
@@ -100,7 +69,7 @@ describe('a connection without a request', () => {
   }
 
   it('stays open for longer than pools of clients and load balancers keep theirs', async () => {
-    await using server = await startServer()
+    await using server = await startTestServer()
     const agent = pool()
     expect((await ask(server.port, agent)).hint).toBe('timeout=75')
     agent.destroy()
@@ -115,7 +84,7 @@ describe('a connection without a request', () => {
 
   it('is used again by a pool', async () => {
     // Node's own pool lets go a second before the time that it is told.
-    await using server = await startServer({ config: { keepAliveTimeoutMs: 5_000 } })
+    await using server = await startTestServer({ config: { keepAliveTimeoutMs: 5_000 } })
     const agent = pool()
     const first = await ask(server.port, agent)
     await new Promise((resolve) => setTimeout(resolve, 300))
@@ -126,7 +95,7 @@ describe('a connection without a request', () => {
   })
 
   it('is closed after the time of the config', async () => {
-    await using server = await startServer({ config: { keepAliveTimeoutMs: 1 } })
+    await using server = await startTestServer({ config: { keepAliveTimeoutMs: 1 } })
     expect(await server.send('GET /healthz HTTP/1.1\r\nhost: localhost\r\n\r\n')).toContain('200 OK')
   })
 })
@@ -200,7 +169,7 @@ describe('hostile requests', () => {
       400,
     ],
   ])('%s', async (_name, request, status) => {
-    await using server = await startServer()
+    await using server = await startTestServer()
     const response = await server.send(request)
     expect(response).toMatch(new RegExp(`^HTTP/1\\.1 ${status} `))
     expect(response).toMatch(/x-request-id: [0-9a-f-]{36}/i)
@@ -209,14 +178,14 @@ describe('hostile requests', () => {
   })
 
   it('writes nothing into the middle of an answer', async () => {
-    await using server = await startServer({ stepDelayMs: 20 })
+    await using server = await startTestServer({ stepDelayMs: 20 })
     const request = 'GET /api/v1/generate?inputs=a&max_new_tokens=3 HTTP/1.1\r\nhost: localhost\r\n\r\n'
     expect(await server.send(`${request}nonsense\r\n\r\n`)).toBe('')
     await eventually(() => server.engine.openSessions <= 1)
   })
 
   it('counts a body that declares no length', async () => {
-    await using server = await startServer({ config: { maxBodyBytes: 1024 } })
+    await using server = await startTestServer({ config: { maxBodyBytes: 1024 } })
     const post = (body: string) =>
       fetch(`${server.url}/api/v1/generate`, {
         method: 'POST',
@@ -229,193 +198,10 @@ describe('hostile requests', () => {
   })
 
   it('serves a client that offers to upgrade to HTTP/2', async () => {
-    await using server = await startServer()
+    await using server = await startTestServer()
     const response = await server.send(
       'GET /healthz HTTP/1.1\r\nhost: localhost\r\nconnection: upgrade, close\r\nupgrade: h2c\r\n\r\n',
     )
     expect(response).toContain('"status":"ok"')
-  })
-})
-
-describe('WebSocket upgrades', () => {
-  it('carry a request id', async () => {
-    await using server = await startServer()
-    const socket = connect(server.port, '127.0.0.1')
-    socket.write(upgrade(server.port, { 'x-request-id': 'mine-1' }))
-    const [head] = (await once(socket, 'data')) as [Buffer]
-    expect(head.toString()).toMatch(/^HTTP\/1\.1 101 /)
-    expect(head.toString()).toContain('x-request-id: mine-1')
-    socket.destroy()
-  })
-
-  it.each([
-    ['a page of another origin', { origin: 'https://evil.example' }, 403],
-    ['a name pointed at this machine', { host: 'evil.example', origin: 'http://evil.example' }, 403],
-    ['a handshake that is none', { 'sec-websocket-key': 'short' }, 400],
-  ])('are refused to %s', async (_name, headers, status) => {
-    await using server = await startServer()
-    const response = await server.send(upgrade(server.port, headers))
-    expect(response).toMatch(new RegExp(`^HTTP/1\\.1 ${status} `))
-    expect(response).toMatch(/x-request-id: [0-9a-f-]{36}\r\n[^]*\{"ok":false,"traceback":"/)
-  })
-
-  it('are for pages of this server, and of origins that the config lets in', async () => {
-    await using server = await startServer({ config: { cors: { legacy: ['https://friend.example'] } } })
-    for (const origin of [server.url, 'https://friend.example']) {
-      using client = new V2Client(server.url, { origin })
-      await client.open()
-      expect(await client.startSession(16)).toEqual({ ok: true })
-    }
-  })
-
-  it('are answered as requests where no WebSocket is', async () => {
-    await using server = await startServer()
-    const socket = new WebSocket(`${server.url.replace('http', 'ws')}/nowhere`)
-    const [, response] = (await once(socket, 'unexpected-response')) as [unknown, { statusCode: number }]
-    expect(response.statusCode).toBe(404)
-    socket.on('error', () => {})
-    socket.terminate()
-  })
-
-  it('refuse messages that are too long', async () => {
-    await using server = await startServer({ config: { maxBodyBytes: 1024 } })
-    using client = await new V2Client(server.url).open()
-    client.send({ inputs: 'a'.repeat(2000) })
-    const [code] = (await once(client.socket, 'close')) as [number]
-    expect(code).toBe(1009)
-  })
-
-  it('refuse a flood of messages', async () => {
-    await using server = await startServer({ stepDelayMs: 60_000 })
-    using client = await new V2Client(server.url).open()
-    await client.startSession(100)
-    for (let i = 0; i < 100; i++) client.send({ type: 'generate', inputs: 'a', max_new_tokens: 1 })
-    expect(await client.next()).toEqual({ ok: false, traceback: expect.stringContaining('Wait for answers') })
-    await eventually(() => server.engine.openSessions === 0)
-  })
-
-  it('cut peers that are gone without a word, and keep those that answer', async () => {
-    await using server = await startServer({ config: { webSocketPingIntervalMs: 150 } })
-    using alive = await new V2Client(server.url).open()
-    const dead: Socket = connect(server.port, '127.0.0.1')
-    dead.on('error', () => {})
-    dead.write(upgrade(server.port))
-    await once(dead, 'data')
-    await once(dead.resume(), 'close')
-    expect(await alive.startSession(16)).toEqual({ ok: true })
-  })
-})
-
-describe('closing', () => {
-  const generate = '/api/v1/generate?inputs=a&max_new_tokens=5'
-
-  it('lets running answers finish, is not ready at once, and takes no more connections', async () => {
-    const hold = Promise.withResolvers<void>()
-    await using server = await startServer({ beforeStep: () => hold.promise })
-    const answer = fetch(`${server.url}${generate}`)
-    await eventually(() => server.engine.openSessions === 1)
-    const closed = server.gateway.close({ drainMs: 5_000 })
-    expect((await server.app.request('/ready')).status).toBe(503)
-    expect((await server.app.request('/healthz')).status).toBe(200)
-    await expect(fetch(`${server.url}/healthz`)).rejects.toThrow()
-    hold.resolve()
-    const response = await answer
-    expect(response.status).toBe(200)
-    expect(response.headers.get('connection')).toBe('close')
-    await closed
-    expect(server.engine.openSessions).toBe(0)
-  })
-
-  it('does not wait for a connection that its client keeps after a streamed answer', async () => {
-    const hold = Promise.withResolvers<void>()
-    await using server = await startServer({
-      beforeStep: () => hold.promise,
-      config: { ssePingIntervalMs: 20 },
-    })
-    const agent = new Agent({ keepAlive: true })
-    const sent = httpRequest(`${server.url}/v1/completions`, { agent, method: 'POST' })
-    sent.end(JSON.stringify({ prompt: 'a', max_tokens: 5, stream: true }))
-    const [response] = (await once(sent, 'response')) as [IncomingMessage]
-    // The head is out: it has promised to keep the connection.
-    expect(response.headers.connection).toBe('keep-alive')
-    const closed = server.gateway.close({ drainMs: 600_000 })
-    hold.resolve()
-    expect(await text(response)).toContain('[DONE]')
-    await closed
-    agent.destroy()
-  })
-
-  it('ends answers that take too long with an error that says why', async () => {
-    await using server = await startServer({ stepDelayMs: 60_000 })
-    const answer = fetch(`${server.url}${generate}`)
-    using client = await new V2Client(server.url).open()
-    await client.startSession(16)
-    client.send({ type: 'generate', inputs: 'a', max_new_tokens: 5 })
-    await eventually(() => server.engine.openSessions === 2)
-    await server.gateway.close({ drainMs: 30 })
-    const response = await answer
-    expect(response.status).toBe(503)
-    expect(response.headers.get('retry-after')).toBe('5')
-    expect(await response.json()).toEqual({ ok: false, traceback: expect.stringContaining('shutting down') })
-    expect(await client.next()).toEqual({ ok: false, traceback: expect.stringContaining('shutting down') })
-    expect(server.engine.openSessions).toBe(0)
-  })
-
-  it('ends event streams that take too long with an error event', async () => {
-    await using server = await startServer({ stepDelayMs: 5 })
-    const response = await fetch(`${server.url}/v1/completions`, {
-      method: 'POST',
-      headers: { 'content-type': 'application/json' },
-      body: JSON.stringify({ model: 'test', prompt: 'a', max_tokens: 2000, stream: true }),
-    })
-    const closed = server.gateway.close({ drainMs: 50 })
-    const events = (await response.text()).split('\n\n').filter((event) => event.startsWith('data: '))
-    await closed
-    expect(events.length).toBeGreaterThan(1)
-    expect(events.some((event) => event.includes('"code":"shutting_down"'))).toBe(true)
-    expect(events.some((event) => event.includes('"finish_reason":"length"'))).toBe(false)
-  })
-
-  it('hurries when asked again', async () => {
-    await using server = await startServer({ stepDelayMs: 60_000 })
-    const answer = fetch(`${server.url}${generate}`)
-    await eventually(() => server.engine.openSessions === 1)
-    const closed = server.gateway.close({ drainMs: 60_000 })
-    await server.gateway.close({ drainMs: 0 })
-    await closed
-    expect((await answer).status).toBe(503)
-  })
-
-  it('sends idle WebSockets away at once, and busy ones after their answer', async () => {
-    const hold = Promise.withResolvers<void>()
-    await using server = await startServer({ beforeStep: () => hold.promise })
-    using idle = await new V2Client(server.url).open()
-    await idle.startSession(16)
-    using busy = await new V2Client(server.url).open()
-    await busy.startSession(16)
-    busy.send({ type: 'generate', inputs: 'a', max_new_tokens: 5 })
-    await eventually(() => server.engine.openSessions === 1)
-    const closed = server.gateway.close({ drainMs: 5_000 })
-    expect(await idle.next()).toMatchObject({ ok: false })
-    hold.resolve()
-    expect(await busy.next()).toMatchObject({ ok: true, stop: true, token_count: 5 })
-    expect(await busy.next()).toMatchObject({ ok: false })
-    await closed
-  })
-
-  it('does not wait for connections that do nothing', async () => {
-    await using server = await startServer()
-    const socket = connect(server.port, '127.0.0.1')
-    await once(socket, 'connect')
-    const closed = once(socket, 'close')
-    await server.gateway.close({ drainMs: 5_000 })
-    await closed
-  })
-
-  it('closes once, however often it is asked, also when it never listened', async () => {
-    await using test = createTestGateway()
-    await Promise.all([test.gateway.close(), test.gateway.close({ drainMs: 0 })])
-    await using server = await startServer()
-    await Promise.all([server.gateway.close(), server.gateway[Symbol.asyncDispose]()])
   })
 })

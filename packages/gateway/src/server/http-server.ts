@@ -9,8 +9,8 @@ import { GatewayError } from '../errors.ts'
 import { chooseRequestId } from '../middleware/request-context.ts'
 
 /**
- * Slow clients must not hold connections: Node's own defaults are 60 s, 300 s and checks every 30 s. Both count from the
- * first byte of a request, so they may be shorter than the time that a connection without one stays open.
+ * Slow clients must not occupy connections: Node's own defaults are 60 s, 300 s and a check every 30 s. Both timeouts start
+ * with the first byte of a request, so they can be shorter than the keep-alive timeout.
  */
 const TIMEOUTS = {
   headersTimeout: 10_000,
@@ -19,32 +19,32 @@ const TIMEOUTS = {
 } satisfies ServerOptions
 
 /**
- * How much longer a connection really stays open than `Keep-Alive: timeout=` tells its client: a request that was on its
- * way at that moment is still answered.
+ * How much longer a connection stays open than `Keep-Alive: timeout=` tells its client, so that a request that is already
+ * in flight is still answered.
  */
 const KEEP_ALIVE_BUFFER_MS = 2_000
 
-/** How long a client may take nothing of a response that waits for it, whatever the response is. */
+/** How long a client may read nothing of a response that has data for it. */
 const WRITE_STALL_TIMEOUT_MS = 60_000
 
 export interface HttpServerOptions {
-  /** Upgrades that go to the server's `upgrade` event; others are served as plain requests. */
+  /** Returns true for upgrades that go to the server's `upgrade` event; others are served as plain requests. */
   readonly isUpgrade: (request: IncomingMessage) => boolean
   readonly keepAliveTimeoutMs: number
   readonly writeStallTimeoutMs?: number
 }
 
-/** Node 24.9 and newer ask this; upgrades to anything else (`curl --http2`) are then served as plain requests. */
+/** Node 24.9 and newer call this; other upgrades (`curl --http2`) are then served as plain requests. */
 type UpgradeOptions = ServerOptions & {
   readonly shouldUpgradeCallback: (request: IncomingMessage) => boolean
 }
 
-/** A server that answers by `app`. */
+/** Creates a server whose requests `app` handles. */
 export function createHttpServer(
   app: GatewayApp,
   { isUpgrade, keepAliveTimeoutMs, writeStallTimeoutMs = WRITE_STALL_TIMEOUT_MS }: HttpServerOptions,
 ): Server {
-  // A request without Host is refused by the listener below, in words.
+  // The listener below refuses a request without Host, with an explanation.
   const options: UpgradeOptions = {
     ...TIMEOUTS,
     keepAliveTimeout: keepAliveTimeoutMs,
@@ -53,7 +53,7 @@ export function createHttpServer(
     shouldUpgradeCallback: isUpgrade,
   }
   const listener = getRequestListener(app.fetch, {
-    // A library has no business replacing the process's Request and Response.
+    // A library should not replace the process's Request and Response.
     overrideGlobalObjects: false,
     errorHandler: malformedRequestResponse,
   })
@@ -65,11 +65,11 @@ export function createHttpServer(
   })
   server.timeout = writeStallTimeoutMs
   server.on('timeout', (socket) => {
-    // An answer that is still being made is no fault of its reader.
+    // The reader is not at fault while the answer is still being generated.
     if (!answering.has(socket) || socket.writableLength > 0) socket.destroy()
   })
   server.on('clientError', (error, socket) => {
-    // Nothing may be written into the middle of another answer.
+    // An error response must not be written into the middle of another answer.
     if (answering.has(socket as Socket)) socket.destroy()
     else refuseUnparsable(error, socket)
   })
@@ -77,7 +77,7 @@ export function createHttpServer(
 }
 
 /** Writes a response on a connection that no route will see, and closes it. */
-export function answerBareSocket(socket: Duplex, status: string, requestId: string, body: object): void {
+export function respondOnSocket(socket: Duplex, status: string, requestId: string, body: object): void {
   const text = JSON.stringify(body)
   socket.on('error', () => socket.destroy())
   socket.end(
@@ -87,7 +87,7 @@ export function answerBareSocket(socket: Duplex, status: string, requestId: stri
   )
 }
 
-/** @throws ListenError that says what to do. */
+/** @throws ListenError that says how to fix the problem. */
 export async function listenOn(server: Server, host: string, port: number): Promise<AddressInfo> {
   try {
     server.listen({ host, port })
@@ -109,19 +109,19 @@ function listenError(error: unknown, host: string, port: number): unknown {
   switch (code) {
     case 'EADDRINUSE':
       return new ListenError(
-        `Can't listen on ${where}: another program uses it. Stop that program, or choose another server.port (0 takes any free one).`,
+        `Can't listen on ${where}: another program uses it. Stop that program, or choose another server.port (0 selects any free port).`,
         { cause: error },
       )
     case 'EACCES':
       return new ListenError(
-        `Can't listen on ${where}: this user may not. Ports below 1024 often need special rights; choose a higher server.port.`,
+        `Can't listen on ${where}: permission denied. Ports below 1024 often need special rights; choose a higher server.port.`,
         { cause: error },
       )
     case 'EADDRNOTAVAIL':
     case 'ENOTFOUND':
     case 'EAI_AGAIN':
       return new ListenError(
-        `Can't listen on ${where}: this machine has no such address. Set server.host to one of its own, for example 127.0.0.1.`,
+        `Can't listen on ${where}: this machine has no such address. Set server.host to an address of this machine, for example 127.0.0.1.`,
         { cause: error },
       )
     default:
@@ -129,7 +129,7 @@ function listenError(error: unknown, host: string, port: number): unknown {
   }
 }
 
-/** The adapter can't make a Request of it: a Host header or a URL that is none. */
+/** Responds to a request whose Host header or URL is invalid, so that the adapter can't create a Request. */
 function malformedRequestResponse(error: unknown): Response {
   const reason = error instanceof Error ? error.message : 'unknown'
   const message = `The request line or the Host header is not well-formed: ${reason}.`
@@ -146,11 +146,11 @@ const PARSER_STATUS: Readonly<Record<string, string>> = {
   ERR_HTTP_REQUEST_TIMEOUT: '408 Request Timeout',
 }
 
-/** What Node's parser refuses never reaches a route. */
+/** Responds to a request that Node's parser refused, and that therefore reaches no route. */
 function refuseUnparsable(error: NodeJS.ErrnoException, socket: Duplex): void {
   if (!socket.writable || error.code === 'ECONNRESET') return void socket.destroy()
   const status = PARSER_STATUS[error.code ?? ''] ?? '400 Bad Request'
   const requestId = chooseRequestId(undefined)
   const description = describeError(new GatewayError('bad_request', `${status.slice(4)}.`), requestId)
-  answerBareSocket(socket, status, requestId, openAIErrorBody(description))
+  respondOnSocket(socket, status, requestId, openAIErrorBody(description))
 }

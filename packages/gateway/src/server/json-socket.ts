@@ -2,11 +2,11 @@ import type { RawData, WebSocket } from 'ws'
 import { ClientGoneError, GatewayError } from '../errors.ts'
 import { linkedAbortController } from '../linked-abort-controller.ts'
 
-/** Messages that a client may send ahead while an answer is being written, and the characters of all of them. */
+/** How many messages a client may send while an answer is being written, and how many characters together. */
 const MAX_WAITING_MESSAGES = 64
 const MAX_WAITING_CHARACTERS = 4 * 1024 * 1024
 
-/** A slow reader's answer waits in its engine, not in this process's memory. */
+/** Above this, the engine waits for a slow reader, so that the answer does not fill this process's memory. */
 const MAX_BUFFERED_BYTES = 1024 * 1024
 
 /**
@@ -16,17 +16,17 @@ const MAX_BUFFERED_BYTES = 1024 * 1024
 const NORMAL_CLOSE_CODES: ReadonlySet<number> = new Set([1000, 1005])
 
 export interface ReceiveOptions {
-  /** Milliseconds to wait for a message. */
+  /** The longest wait for a message, in milliseconds. */
   readonly timeoutMs: number
-  /** Thrown when they are over. */
+  /** Returns the error of a message that did not arrive in time. */
   readonly onTimeout: () => Error
-  /** Ends the wait, with its reason. */
+  /** Ends the wait with its reason. */
   readonly signal: AbortSignal
 }
 
-/** One WebSocket whose messages are taken one after another, when its server is ready for them. */
+/** One WebSocket whose messages are received one after another, when the server is ready for them. */
 export class JsonSocket {
-  /** Aborts when the client has gone, or with `outer`. Hand it to everything that takes long. */
+  /** Aborts when the client has gone, or with `outer`. Pass it to everything that takes long. */
   readonly signal: AbortSignal
   readonly #socket: WebSocket
   readonly #abort: AbortController
@@ -45,7 +45,7 @@ export class JsonSocket {
     })
   }
 
-  /** The text of the next message. */
+  /** Resolves with the text of the next message. */
   async receive(options: ReceiveOptions): Promise<string> {
     this.signal.throwIfAborted()
     options.signal.throwIfAborted()
@@ -67,7 +67,7 @@ export class JsonSocket {
     this.#socket.close(code)
   }
 
-  /** Closes the socket, and has `signal` abort at once: a peer that is gone would not answer the close. */
+  /** Closes the socket and aborts `signal` at once, because a client that is gone does not answer the close frame. */
   abandon(code: number, reason: Error): void {
     this.#abort.abort(reason)
     this.#socket.close(code)
@@ -82,7 +82,7 @@ export class JsonSocket {
       (characters <= MAX_WAITING_CHARACTERS || this.#inbox.length === 0)
     )
       return void this.#inbox.push(text)
-    const message = `More than ${MAX_WAITING_MESSAGES} messages, or ${MAX_WAITING_CHARACTERS} characters, wait. Wait for answers before sending more.`
+    const message = `More than ${MAX_WAITING_MESSAGES} messages, or ${MAX_WAITING_CHARACTERS} characters, are waiting. Wait for answers before sending more.`
     this.#abort.abort(new GatewayError('bad_request', message))
   }
 

@@ -4,13 +4,13 @@ import { join, relative, sep } from 'node:path'
 import { getMimeType } from 'hono/utils/mime'
 import type { ContentCoding } from './accepted-coding.ts'
 
-/** Files that a build has compressed ahead lie beside the originals. */
+/** Endings of the compressed files that a build writes beside the originals. */
 const endings: Readonly<Partial<Record<ContentCoding, string>>> = { br: '.br', gzip: '.gz' }
 
 /** A file in one coding. */
 export interface Representation {
   readonly bytes: Uint8Array<ArrayBuffer>
-  /** Strong: of the content, since packages from a registry all have the same time of change. */
+  /** A hash of the content, because files of registry packages all have the same modification time. */
   readonly etag: string
 }
 
@@ -20,14 +20,14 @@ export interface StaticFile {
 }
 
 /**
- * A folder of files as it was when it was read, by path of the URL (`/assets/a.js`). A build that changes under a running
- * server does not mix with the one that is being sent, and no path of a request ever reaches the disk.
+ * Reads a folder of files into memory, by path of the URL (`/assets/a.js`). A new build therefore can't mix with the one
+ * that a running server sends, and no path of a request reaches the disk.
  */
 export function readStaticFiles(root: string): ReadonlyMap<string, StaticFile> {
   const paths = readdirSync(root, { withFileTypes: true, recursive: true })
     .filter((entry) => entry.isFile())
     .map((entry) => relative(root, join(entry.parentPath, entry.name)))
-    // Hidden files and folders are for tools.
+    // Hidden files and folders belong to tools.
     .filter((path) => !path.split(sep).some((part) => part.startsWith('.')))
   const known = new Set(paths)
   const originals = paths.filter((path) => !isCompressed(path, known))

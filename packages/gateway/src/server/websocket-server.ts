@@ -8,7 +8,7 @@ import { GatewayError } from '../errors.ts'
 import { assertOriginAllowed, isSameOrigin, originOf } from '../middleware/origin-policy.ts'
 import { chooseRequestId } from '../middleware/request-context.ts'
 import { assertTrustedHost } from '../middleware/trusted-host.ts'
-import { answerBareSocket } from './http-server.ts'
+import { respondOnSocket } from './http-server.ts'
 import { JsonSocket } from './json-socket.ts'
 import { routedPath } from '../request-path.ts'
 import type { ShutdownController } from '../shutdown.ts'
@@ -107,7 +107,7 @@ export class GatewayWebSockets {
     const description = describeError(error, requestId)
     const { status, code } = description
     this.#context.logger.info({ requestId, status, code }, 'WebSocket refused')
-    answerBareSocket(socket, `${status} ${STATUS_CODES[status]}`, requestId, legacyErrorBody(description))
+    respondOnSocket(socket, `${status} ${STATUS_CODES[status]}`, requestId, legacyErrorBody(description))
   }
 
   async #serve(

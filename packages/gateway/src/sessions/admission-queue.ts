@@ -12,7 +12,7 @@ interface Waiter {
   readonly refuse: (reason: unknown) => void
 }
 
-/** What a refused client is told to wait: at least long enough to be worth it, at most what a person would. */
+/** Bounds of `retryAfterMs` for refused clients: long enough to be useful, and not longer than a person waits. */
 const MIN_RETRY_MS = 1_000
 const MAX_RETRY_MS = 60_000
 
@@ -20,8 +20,8 @@ const MAX_RETRY_MS = 60_000
 const HOLD_TIME_WEIGHT = 0.2
 
 /**
- * First come, first served: at most `maxPermits` at work, a bounded number waiting. Where an engine turns out to have
- * room for fewer than that, `shrink` says so, and every permit given back tries for one more again.
+ * First come, first served: at most `maxPermits` permits are out, and a bounded number of requests wait. If the engine has
+ * space for fewer sessions, the caller reports that by `shrink`; every returned permit then raises the limit by one again.
  */
 export class AdmissionQueue {
   readonly #config: AdmissionConfig
@@ -56,7 +56,7 @@ export class AdmissionQueue {
     await this.#wait('last', signal)
   }
 
-  /** Gives a permit back that was held for `heldMs`. */
+  /** Returns a permit that was held for `heldMs`. */
   leave(heldMs: number): void {
     this.#meanHoldMs += HOLD_TIME_WEIGHT * (heldMs - this.#meanHoldMs)
     this.#limit = Math.min(this.#limit + 1, this.#config.maxPermits)
@@ -65,8 +65,8 @@ export class AdmissionQueue {
   }
 
   /**
-   * The engine has no room for the permit that the caller holds: waits, before all others, for another one to be
-   * given back. Not to be called by the only holder.
+   * Lowers the limit because the engine has no space for the session of the caller's permit, and waits, ahead of all other
+   * requests, until another permit is returned. The only holder of a permit must not call it.
    */
   async shrink({ signal }: AbortOptions = {}): Promise<void> {
     this.#permits -= 1

@@ -1,9 +1,9 @@
 import type { Metrics } from '@petals-chat/engine'
 
-/** From a cached prompt on a local model to a long one on a slow swarm. */
+/** From a cached prompt on a local model to a long prompt on a slow swarm. */
 const FIRST_TOKEN_BUCKETS_SECONDS = [0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60]
 
-/** From 1000 to less than one token a second. */
+/** From 1000 tokens a second to less than one. */
 const TOKEN_BUCKETS_SECONDS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5]
 
 /** Measures the calls of `generate` on the sessions of one model. */
@@ -16,11 +16,11 @@ export interface GenerationMeasurement {
   end(): void
 }
 
-/** Registers the metrics once; the result makes those of one model. */
+/** Registers the metrics once; returns a function that creates the measurements of one model. */
 export function createGenerationMetrics(metrics: Metrics): (model: string) => GenerationMetrics {
   const tokens = metrics.counter({
     name: 'petals_chat_tokens_total',
-    help: 'Tokens by kind: of prompts, the part of them found in a KV cache, generated.',
+    help: 'Tokens by kind: prompt, the part of it that was in a KV cache, and generated.',
     labels: ['model', 'kind'],
   })
   const firstToken = metrics.histogram({
@@ -31,7 +31,7 @@ export function createGenerationMetrics(metrics: Metrics): (model: string) => Ge
   })
   const perToken = metrics.histogram({
     name: 'petals_chat_time_per_output_token_seconds',
-    help: 'Mean time between the tokens of an answer after the first.',
+    help: 'Mean time between the tokens of an answer after the first one.',
     labels: ['model'],
     buckets: TOKEN_BUCKETS_SECONDS,
   })

@@ -3,7 +3,7 @@ import { commonPrefixLength, type Session, type TokenId } from '@petals-chat/eng
 export interface IdleSessionsOptions {
   /** Milliseconds that a session is kept. */
   readonly timeoutMs: number
-  /** Closes a session whose client did not come back. */
+  /** Closes a session that was not used in time. */
   readonly onExpire: (session: Session) => Promise<void>
 }
 
@@ -13,7 +13,7 @@ interface IdleSession {
   readonly timer: NodeJS.Timeout
 }
 
-/** Unused sessions, the longest idle first. A session that is taken out belongs to its taker. */
+/** Sessions without a lease, the longest idle first. A session that is taken out belongs to the caller alone. */
 export class IdleSessions {
   readonly #options: IdleSessionsOptions
   readonly #entries: IdleSession[] = []
@@ -33,8 +33,8 @@ export class IdleSessions {
   }
 
   /**
-   * The session that holds the most of `prompt`, if that is at least half of what it holds: cutting away more would
-   * cost the dialogue it came from more than the new one gains. Else an owner's session that was prewarmed.
+   * Takes the session that holds the most of `prompt`, if that is at least half of its tokens: truncating it further would
+   * cost its own dialogue more than the new one gains. Otherwise takes a session that was prewarmed for the owner.
    */
   takeBest(prompt: readonly TokenId[], owner: object | undefined): Session | undefined {
     let best: IdleSession | undefined

@@ -21,7 +21,7 @@ export interface ModelSessionsOptions {
   readonly onChange: () => void
 }
 
-/** The sessions of one model: lent, idle, waited for. */
+/** The sessions of one model: leased, idle, or requested. */
 export class ModelSessions {
   readonly #model: Model
   readonly #options: ModelSessionsOptions
@@ -56,7 +56,7 @@ export class ModelSessions {
     return this.#queue.waiting
   }
 
-  /** Nothing is open, wanted or about to be closed. */
+  /** No session is open, requested or being closed. */
   get isEmpty(): boolean {
     return this.leased + this.idle + this.waiting + this.#closing.size === 0
   }
@@ -96,7 +96,7 @@ export class ModelSessions {
     await Promise.all(this.#idle.takeOwned(owner).map((session) => this.#discard(session)))
   }
 
-  /** Keeps no session from now on. */
+  /** Closes all idle sessions, and keeps none from now on. */
   async close(): Promise<void> {
     this.#closed = true
     await this.#closeIdle()
@@ -106,7 +106,7 @@ export class ModelSessions {
     await Promise.all(this.#idle.takeAll().map((session) => this.#discard(session)))
   }
 
-  /** Gives the permit back when there is nothing to hold it for. */
+  /** Opens a session for an admitted request. Returns the permit if that fails. */
   async #prepareAdmitted(request: AcquireRequest): Promise<Session> {
     const admittedAt = performance.now()
     let holdsPermit = true
@@ -115,7 +115,7 @@ export class ModelSessions {
         try {
           return await this.#prepare(request)
         } catch (error) {
-          // Without another holder there is no permit to wait for: the engine is full of other sessions.
+          // Without another holder, no permit will be returned: sessions outside this pool fill the engine.
           if (!(error instanceof CapacityError) || this.#queue.active === 1) throw error
           holdsPermit = false
           await this.#queue.shrink(request)
@@ -128,7 +128,7 @@ export class ModelSessions {
     }
   }
 
-  /** An idle session that holds much of the prompt, else a new one; idle ones make room for it if need be. */
+  /** Returns an idle session that holds much of the prompt, or a new one; if the engine is full, closes idle ones for it. */
   async #prepare(request: AcquireRequest): Promise<Session> {
     const best = this.#idle.takeBest(request.tokens, request.owner)
     if (best !== undefined) {
@@ -144,7 +144,7 @@ export class ModelSessions {
     }
   }
 
-  /** Waits for sessions that are being closed, else closes the longest idle one. False if there is none. */
+  /** Waits for sessions that are being closed; without any, closes the longest idle one. Returns false if there is none. */
   async #makeRoom(): Promise<boolean> {
     if (this.#closing.size > 0) {
       await Promise.all(this.#closing)
@@ -156,7 +156,7 @@ export class ModelSessions {
     return true
   }
 
-  /** Cuts `session` back to what it shares with the prompt; closes it if it is too short or can't be cut. */
+  /** Truncates `session` to the prefix that it shares with the prompt; closes it if it is too short or truncating fails. */
   async #reuse(
     session: Session,
     { tokens, maxLength, signal }: AcquireRequest,
@@ -168,7 +168,7 @@ export class ModelSessions {
         if (shared < session.tokens.length) await session.truncate(shared, { signal })
         return session
       } catch (error) {
-        this.#options.logger.debug({ err: error }, 'an idle session could not be cut back')
+        this.#options.logger.debug({ err: error }, 'an idle session could not be truncated')
       }
     }
     await this.#discard(session)
@@ -182,7 +182,7 @@ export class ModelSessions {
     logger,
   }: Pick<AcquireRequest, 'maxLength' | 'signal' | 'logger'>): Promise<Session> {
     return this.#model.openSession({
-      maxLength: roomFor(maxLength, this.#options.config.minLength, this.#model.contextLength),
+      maxLength: sessionLength(maxLength, this.#options.config.minLength, this.#model.contextLength),
       signal,
       ...(logger !== undefined && { logger }),
     })
@@ -208,7 +208,7 @@ export class ModelSessions {
   ): Promise<void> {
     const health = leased.end()
     try {
-      // After a fault, what the idle sessions of this model hold may be lost as well, as after a crash of the engine.
+      // After a fault such as a crash of the engine, the model's idle sessions may have lost their content as well.
       if (health === 'failed') await this.#closeIdle()
       if (health === 'reusable' && session.tokens.length > 0 && !this.#closed) this.#idle.add(session, owner)
       else await this.#discard(session)
@@ -235,8 +235,8 @@ export class ModelSessions {
   }
 }
 
-/** Grows by doubling, so that a dialogue that gets longer turn by turn seldom has to be run again from its start. */
-function roomFor(maxLength: number, minLength: number, contextLength: number): number {
+/** Grows by doubling, so that a growing dialogue rarely has to be run again from its start. */
+function sessionLength(maxLength: number, minLength: number, contextLength: number): number {
   const doubled = 2 ** Math.ceil(Math.log2(Math.max(maxLength, minLength)))
   return Math.min(doubled, contextLength)
 }

@@ -11,7 +11,7 @@ export interface SessionPoolDependencies {
 
 const QUEUE_BUCKETS_SECONDS = [0.001, 0.01, 0.1, 0.5, 1, 5, 15, 30, 60, 120]
 
-/** Lends sessions, and keeps them with their KV caches for the next turn of a dialogue. */
+/** Leases sessions, and keeps them with their KV caches for the next turn of a dialogue. */
 export function createSessionPool(
   config: SessionPoolConfig,
   { logger, metrics }: SessionPoolDependencies,
@@ -66,12 +66,12 @@ function createPoolMetrics(metrics: Metrics) {
   })
   const sessionCount = metrics.gauge({
     name: 'petals_chat_sessions',
-    help: 'Open sessions: leased to a request, or idle with their KV cache.',
+    help: 'Open sessions: leased to a request, or idle with a KV cache.',
     labels: ['model', 'state'],
   })
   const queueWait = metrics.histogram({
     name: 'petals_chat_queue_wait_seconds',
-    help: 'From the request for a session to having it.',
+    help: 'From the request for a session to its lease.',
     labels: ['model'],
     buckets: QUEUE_BUCKETS_SECONDS,
   })

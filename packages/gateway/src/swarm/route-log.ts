@@ -1,6 +1,6 @@
 import type { Logger, RouteHop, RouteReport } from '@petals-chat/engine'
 
-/** Logs the way that an answer took. */
+/** Logs the route of an answer. */
 export function logRoute(logger: Logger, { hops, failovers, pushed }: RouteReport): void {
   if (hops.length === 0) return
   const fields = {

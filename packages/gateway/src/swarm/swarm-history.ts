@@ -1,6 +1,6 @@
 import type { Logger, SwarmModelStatus, SwarmView } from '@petals-chat/engine'
 
-/** One look at a model of the swarm. */
+/** One observation of a model of the swarm. */
 export interface SwarmSample {
   /** Milliseconds since 1970. */
   readonly at: number
@@ -12,7 +12,7 @@ export interface SwarmSample {
 
 export const HISTORY_MS = 60 * 60_000
 export const SAMPLE_INTERVAL_MS = 60_000
-/** A public swarm lists whatever its servers have registered: what is kept of it has a bound. */
+/** A public swarm lists every model that its servers have registered, so the history is bounded. */
 const MAX_MODELS = 100
 
 export interface SwarmHistoryOptions {
@@ -22,7 +22,7 @@ export interface SwarmHistoryOptions {
   readonly now?: () => number
 }
 
-/** What the swarm looked like in the last hour: a look a minute, at no more than the models that it shows. */
+/** The state of the swarm in the last hour: one sample a minute for each model that the swarm lists. */
 export class SwarmHistory {
   readonly #swarm: SwarmView
   readonly #logger: Logger
@@ -35,12 +35,12 @@ export class SwarmHistory {
     this.#now = now
   }
 
-  /** Looks now and every minute, until the signal aborts. */
+  /** Samples now and every minute, until the signal aborts. */
   start(signal: AbortSignal): void {
     if (signal.aborted) return
-    const timer = setInterval(() => void this.#look(signal), SAMPLE_INTERVAL_MS).unref()
+    const timer = setInterval(() => void this.#sample(signal), SAMPLE_INTERVAL_MS).unref()
     signal.addEventListener('abort', () => clearInterval(timer), { once: true })
-    void this.#look(signal)
+    void this.#sample(signal)
   }
 
   /** Oldest first. */
@@ -49,19 +49,19 @@ export class SwarmHistory {
     return (this.#samples.get(modelId) ?? []).filter(({ at }) => at > since)
   }
 
-  async #look(signal: AbortSignal): Promise<void> {
+  async #sample(signal: AbortSignal): Promise<void> {
     try {
       const { models, problem } = await this.#swarm.status({ signal })
-      if (problem !== undefined) return // could not be asked: that does not mean that its models have gone
+      if (problem !== undefined) return // the swarm was unreachable, which does not mean that its models are gone
       this.#samples = new Map(models.slice(0, MAX_MODELS).map((model) => [model.id, this.#extended(model)]))
     } catch (error) {
-      if (!signal.aborted) this.#logger.debug({ err: error }, 'no look at the swarm for its history')
+      if (!signal.aborted) this.#logger.debug({ err: error }, 'the state of the swarm could not be sampled')
     }
   }
 
   #extended(model: SwarmModelStatus): readonly SwarmSample[] {
     const { ageMs, servers, replicas } = model
-    // Old news say nothing of this minute: a gap is honest.
+    // A status that is older than a minute says nothing about this minute: leave a gap.
     if (ageMs === undefined || ageMs >= SAMPLE_INTERVAL_MS) return this.of(model.id)
     const sample = {
       at: this.#now(),

@@ -1,244 +1,37 @@
 import { once } from 'node:events'
 import { GenerationFailedError } from '@petals-chat/engine'
-import { scriptedTokenizer, specialToken } from '@petals-chat/engine/testing'
 import { describe, expect, it } from 'vitest'
-import {
-  createTestGateway,
-  eventually,
-  type TestGateway,
-  type TestGatewayOptions,
-} from '../../fixtures/test-gateway.ts'
-import { textOf, V2Client } from '../../fixtures/v2-client.ts'
-
-const END = specialToken('</s>')
-
-interface Conversation extends AsyncDisposable {
-  readonly test: TestGateway
-  readonly url: string
-  connect(headers?: Record<string, string>): Promise<V2Client>
-}
-
-async function startServer(options: TestGatewayOptions = {}): Promise<Conversation> {
-  const test = createTestGateway(options)
-  const { url } = await test.listen()
-  const clients: V2Client[] = []
-  return {
-    test,
-    url,
-    async connect(headers) {
-      const client = new V2Client(url, headers)
-      clients.push(client)
-      return client.open()
-    },
-    async [Symbol.asyncDispose]() {
-      for (const client of clients) client[Symbol.dispose]()
-      await test[Symbol.asyncDispose]()
-    },
-  }
-}
-
-/** Writes `answer` (texts, tokens) after the first `promptLength` tokens, then x for ever. */
-function writes(promptLength: number, ...answer: (string | number)[]) {
-  const tokens = answer.flatMap((part) =>
-    typeof part === 'number' ? [part] : scriptedTokenizer.encode(part),
-  )
-  return (history: readonly number[]) => tokens[history.length - promptLength] ?? 'x'.charCodeAt(0)
-}
+import { eventually } from '../../fixtures/test-gateway.ts'
+import { startTestServer } from '../../fixtures/test-server.ts'
+import { textOf } from '../../fixtures/v2-client.ts'
 
 describe('/api/v2/generate', () => {
-  it("serves the README's example, which sends both messages at once", async () => {
-    await using server = await startServer()
-    const client = await server.connect()
-    client.send({ type: 'open_inference_session', model: 'test', max_length: 30 })
-    const answers = client.generate({
-      inputs: 'A cat sat on',
-      max_length: 30,
-      do_sample: 1,
-      temperature: 0.6,
-      top_p: 0.9,
-    })
-    const [opened, answer] = await answers.then(async (all) =>
-      all.length === 1 ? [all[0], await client.next()] : all,
-    )
-    expect(opened).toEqual({ ok: true })
-    expect(answer).toEqual({ ok: true, outputs: expect.any(String), stop: true, token_count: 18 })
-  })
-
-  it("serves the original's page: token by token to an extra stop sequence, whose token is replaced", async () => {
-    const histories: number[][] = []
-    const continuation = writes(10, 'Hi', END)
-    await using server = await startServer({
-      continuation: (tokens) => {
-        histories.push([...tokens])
-        return continuation(tokens)
-      },
-    })
-    const client = await server.connect()
-    await client.startSession(512)
-    const page = {
-      max_new_tokens: 1,
-      stop_sequence: '#',
-      extra_stop_sequences: ['</s>'],
-      do_sample: 1,
-      temperature: 0.001,
-    }
-    const answers = await client.generate({ inputs: 'Human: Hey', ...page })
-    expect(answers).toEqual([
-      { ok: true, outputs: 'H', stop: false, token_count: 1 },
-      { ok: true, outputs: 'i', stop: false, token_count: 1 },
-      { ok: true, outputs: '</s>', stop: true, token_count: 1 },
-    ])
-    await client.generate({ inputs: '!', max_new_tokens: 1 })
-    expect(scriptedTokenizer.decode(histories.at(-1) ?? [])).toBe('Human: HeyHi#!')
-  })
-
-  it('stops at a stop sequence of several tokens', async () => {
-    await using server = await startServer({ continuation: writes(2, 'ok### more') })
-    const client = await server.connect()
-    await client.startSession(100)
-    const answers = await client.generate({ inputs: 'Q?', max_new_tokens: 2, stop_sequence: '###' })
-    expect(answers.map(({ outputs }) => outputs)).toEqual([
-      'ok',
-      '##',
-      '# ',
-      'mo',
-      're',
-      ...Array(44).fill('xx'),
-      undefined,
-    ])
-    expect(answers.at(-1)?.traceback).toMatch(/^Maximum length exceeded/)
-
-    const other = await server.connect()
-    await other.startSession(100)
-    const exact = await other.generate({ inputs: 'Q?', max_new_tokens: 1, stop_sequence: '###' })
-    expect(textOf(exact)).toBe('ok###')
-  })
-
-  it('refuses extra stop sequences where the stop sequence is not one token', async () => {
-    await using server = await startServer()
-    for (const stop of [{ stop_sequence: '###' }, {}]) {
-      const client = await server.connect()
-      await client.startSession(100)
-      expect(
-        await client.generate({ inputs: 'a', max_new_tokens: 1, extra_stop_sequences: ['b'], ...stop }),
-      ).toEqual([
-        { ok: false, traceback: 'extra_stop_sequences require stop_sequence length to be exactly 1 token' },
-      ])
-      expect(await client.next()).toBeUndefined()
-    }
-  })
-
-  it("leaves answers alone where the model's stop token may occur in them", async () => {
-    await using server = await startServer({
-      continuation: writes(1, 'one\ntwo', END),
-      specs: [{ dialogue: { stopToken: '\n', stopAtStopToken: false } }],
-    })
-    const client = await server.connect()
-    await client.startSession(100)
-    const stop = { stop_sequence: '\n', extra_stop_sequences: ['</s>'] }
-    expect(textOf(await client.generate({ inputs: 'a', max_new_tokens: 1, ...stop }))).toBe('one\ntwo</s>')
-  })
-
-  it('ends a call at an end token, and goes on after it with a stop sequence', async () => {
-    await using server = await startServer({ continuation: writes(1, 'a', END, 'b!') })
-    const client = await server.connect()
-    await client.startSession(100)
-    expect(await client.generate({ inputs: 'Q', max_new_tokens: 10 })).toEqual([
-      { ok: true, outputs: 'a</s>', stop: true, token_count: 2 },
-    ])
-    const other = await server.connect()
-    await other.startSession(100)
-    const answers = await other.generate({ inputs: 'Q', max_new_tokens: 2, stop_sequence: '!' })
-    expect(answers.map(({ outputs }) => outputs)).toEqual(['a</s>', 'b!'])
-  })
-
-  it('holds text back while a character is incomplete', async () => {
-    await using server = await startServer({ continuation: writes(1, 'é😀z.') })
-    const client = await server.connect()
-    await client.startSession(100)
-    expect(await client.generate({ inputs: 'Q', max_new_tokens: 1, stop_sequence: '.' })).toEqual([
-      { ok: true, outputs: 'é', stop: false, token_count: 2 },
-      { ok: true, outputs: '😀', stop: false, token_count: 4 },
-      { ok: true, outputs: 'z', stop: false, token_count: 1 },
-      { ok: true, outputs: '.', stop: true, token_count: 1 },
-    ])
-  })
-
-  it('holds nothing back for a broken character farther than ten characters from the end, nor at the end', async () => {
-    await using server = await startServer({ continuation: writes(1, 0x80, '0123456789A', 0x80) })
-    const client = await server.connect()
-    await client.startSession(100)
-    client.send({ type: 'generate', inputs: 'Q', max_new_tokens: 1, stop_sequence: '.' })
-    expect(await client.next()).toEqual({
-      ok: true,
-      outputs: '\ufffd0123456789',
-      stop: false,
-      token_count: 11,
-    })
-
-    const other = await server.connect()
-    await other.startSession(100)
-    expect(await other.generate({ inputs: 'Q', max_new_tokens: 1 })).toEqual([
-      { ok: true, outputs: '\ufffd', stop: true, token_count: 1 },
-    ])
-  })
-
-  it('goes on from the last token where a call brings no inputs, on the same KV cache', async () => {
-    const prefills: number[] = []
-    await using server = await startServer({
-      beforeStep: ({ step, tokens }) => void (step === 0 && prefills.push(tokens)),
-    })
-    const client = await server.connect()
-    await client.startSession(100)
-    const parts = [
-      await client.generate({ inputs: 'Once upon', max_new_tokens: 5 }),
-      await client.generate({ max_new_tokens: 5 }),
-      await client.generate({ inputs: '', max_new_tokens: 5 }),
-      await client.generate({ inputs: null, max_new_tokens: 5 }),
-    ]
-    const whole = await server.connect()
-    await whole.startSession(100)
-    expect(textOf(parts.flat())).toBe(
-      textOf(await whole.generate({ inputs: 'Once upon', max_new_tokens: 20 })),
-    )
-    expect(prefills).toEqual([9, 1, 1, 1, 9])
-  })
-
-  it('counts max_length with all that came before, and takes 20 where no length is given', async () => {
-    await using server = await startServer()
-    const client = await server.connect()
-    await client.startSession(100)
-    expect((await client.generate({ inputs: 'abcdef' }))[0]).toMatchObject({ token_count: 14 })
-    expect((await client.generate({ inputs: 'gh', max_length: 25 }))[0]).toMatchObject({ token_count: 3 })
-    expect((await client.generate({ max_length: 25 }))[0]).toMatchObject({ token_count: 1 })
-  })
-
   describe('a session whose engine can prewarm it', () => {
     it('is prewarmed before the first message, which then uses it', async () => {
       const opened: number[] = []
-      await using server = await startServer({ prewarm: async () => void opened.push(1) })
+      await using server = await startTestServer({ prewarm: async () => void opened.push(1) })
       const client = await server.connect()
       await client.startSession(100)
       await eventually(() => opened.length === 1)
-      expect(server.test.engine.openSessions).toBe(1)
+      expect(server.engine.openSessions).toBe(1)
       expect(textOf(await client.generate({ inputs: 'Hi', max_new_tokens: 5 }))).toHaveLength(5)
-      expect(server.test.engine.sessionsOpened).toBe(1)
+      expect(server.engine.sessionsOpened).toBe(1)
       client.socket.close()
-      await eventually(() => server.test.engine.openSessions === 0)
+      await eventually(() => server.engine.openSessions === 0)
     })
 
     it('is closed if no message comes', async () => {
-      await using server = await startServer({ prewarm: () => new Promise(() => {}) })
+      await using server = await startTestServer({ prewarm: () => new Promise(() => {}) })
       const client = await server.connect()
       await client.startSession(100)
-      await eventually(() => server.test.engine.openSessions === 1)
+      await eventually(() => server.engine.openSessions === 1)
       client.socket.close()
-      await eventually(() => server.test.engine.openSessions === 0)
+      await eventually(() => server.engine.openSessions === 0)
     })
 
     it('answers even if prewarming failed', async () => {
       const prewarm = () => Promise.reject(new GenerationFailedError('no server answers'))
-      await using server = await startServer({ prewarm })
+      await using server = await startTestServer({ prewarm })
       const client = await server.connect()
       await client.startSession(100)
       expect(textOf(await client.generate({ inputs: 'Hi', max_new_tokens: 5 }))).toHaveLength(5)
@@ -246,7 +39,7 @@ describe('/api/v2/generate', () => {
 
     it('is not opened in advance where another client could lose its session', async () => {
       const opened: number[] = []
-      await using server = await startServer({ maxSessions: 1, prewarm: async () => void opened.push(1) })
+      await using server = await startTestServer({ maxSessions: 1, prewarm: async () => void opened.push(1) })
       const client = await server.connect()
       await client.startSession(100)
       await client.generate({ inputs: 'Hi', max_new_tokens: 5 })
@@ -257,7 +50,7 @@ describe('/api/v2/generate', () => {
   it.each([-1, 5000])(
     'gives an answer of max_new_tokens %i as far as the session has room',
     async (max_new_tokens) => {
-      await using server = await startServer()
+      await using server = await startTestServer()
       const client = await server.connect()
       await client.startSession(16)
       const answers = await client.generate({ inputs: '0123456789', max_new_tokens })
@@ -266,7 +59,7 @@ describe('/api/v2/generate', () => {
   )
 
   it('says when the session is full, and closes it', async () => {
-    await using server = await startServer()
+    await using server = await startTestServer()
     const client = await server.connect()
     await client.startSession(16)
     const answers = await client.generate({ inputs: '0123456789', max_new_tokens: 1, stop_sequence: '!' })
@@ -277,11 +70,11 @@ describe('/api/v2/generate', () => {
     })
     const [code] = (await once(client.socket, 'close')) as [number]
     expect(code).toBe(1000)
-    await eventually(() => server.test.engine.openSessions === 0)
+    await eventually(() => server.engine.openSessions === 0)
   })
 
   it('works on when others needed the room of its KV cache meanwhile', async () => {
-    await using server = await startServer({ maxSessions: 1 })
+    await using server = await startTestServer({ maxSessions: 1 })
     const one = await server.connect()
     const two = await server.connect()
     await one.startSession(100)
@@ -307,7 +100,7 @@ describe('/api/v2/generate', () => {
     [{ type: 'open_inference_session', max_length: 4096 }, /^Maximum length exceeded: 4096 .* 2048/],
     [{ __proto__: { type: 'open_inference_session', max_length: 16 } }, /first message must have/],
   ])('refuses %o as a first message', async (message, traceback) => {
-    await using server = await startServer({ config: { unknownModel: 'refuse' } })
+    await using server = await startTestServer({ config: { unknownModel: 'refuse' } })
     const client = await server.connect()
     client.send(message)
     expect(await client.next()).toEqual({ ok: false, traceback: expect.stringMatching(traceback) })
@@ -324,7 +117,7 @@ describe('/api/v2/generate', () => {
     [{ type: 'generate', inputs: 'a', do_sample: 1, temperature: -1 }, /^temperature must be above 0/],
     [{ type: 'generate', inputs: 'abcdefghijklmnopqrstuvwxyz' }, /^Maximum length exceeded: 26/],
   ])('refuses %o as a next message', async (message, traceback) => {
-    await using server = await startServer()
+    await using server = await startTestServer()
     const client = await server.connect()
     await client.startSession(16)
     client.send(message)
@@ -333,7 +126,7 @@ describe('/api/v2/generate', () => {
   })
 
   it('takes the first model where none is named, numbers as text, and binary messages', async () => {
-    await using server = await startServer()
+    await using server = await startTestServer()
     const client = await server.connect()
     client.socket.send(Buffer.from('{"type":"open_inference_session","max_length":"64"}'))
     expect(await client.next()).toEqual({ ok: true })
@@ -343,7 +136,7 @@ describe('/api/v2/generate', () => {
   })
 
   it('lets only pages of this server use restricted models', async () => {
-    await using server = await startServer({ specs: [{ publicApi: false }] })
+    await using server = await startTestServer({ specs: [{ publicApi: false }] })
     const stranger = await server.connect()
     expect(await stranger.startSession(16)).toEqual({
       ok: false,
@@ -354,7 +147,7 @@ describe('/api/v2/generate', () => {
   })
 
   it('expires when nothing comes, in the words that pages look for', async () => {
-    await using server = await startServer({ config: { stepTimeoutMs: 30 } })
+    await using server = await startTestServer({ config: { stepTimeoutMs: 30 } })
     const client = await server.connect()
     await client.startSession(16)
     const { ok, traceback } = await client.next()
@@ -368,7 +161,7 @@ describe('/api/v2/generate', () => {
     ['decode', 3],
   ])('frees the session when the client leaves in the middle of the %s', async (_phase, step) => {
     const reached = Promise.withResolvers<void>()
-    await using server = await startServer({
+    await using server = await startTestServer({
       beforeStep: async (at) => {
         if (at.step < step) return
         reached.resolve()
@@ -379,29 +172,29 @@ describe('/api/v2/generate', () => {
     await client.startSession(100)
     client.send({ type: 'generate', inputs: 'Hello', max_new_tokens: 50 })
     await reached.promise
-    expect(server.test.engine.openSessions).toBe(1)
+    expect(server.engine.openSessions).toBe(1)
     client.socket.terminate()
-    await eventually(() => server.test.engine.openSessions === 0)
+    await eventually(() => server.engine.openSessions === 0)
   })
 
   it('frees the session of a client that leaves while it waits for its turn', async () => {
-    await using server = await startServer({ maxSessions: 1, stepDelayMs: 60_000 })
+    await using server = await startTestServer({ maxSessions: 1, stepDelayMs: 60_000 })
     const holder = await server.connect()
     await holder.startSession(100)
     holder.send({ type: 'generate', inputs: 'Hello', max_new_tokens: 5 })
-    await eventually(() => server.test.engine.openSessions === 1)
+    await eventually(() => server.engine.openSessions === 1)
     const waiting = await server.connect()
     await waiting.startSession(100)
     waiting.send({ type: 'generate', inputs: 'Hello', max_new_tokens: 5 })
     const queueLength = async () =>
-      /petals_chat_queue_length\{model="test"\} (\d)/.exec((await server.test.metrics.render()).body)?.[1]
+      /petals_chat_queue_length\{model="test"\} (\d)/.exec((await server.metrics.render()).body)?.[1]
     while ((await queueLength()) !== '1') await new Promise((resolve) => setTimeout(resolve, 5))
     waiting.socket.terminate()
     while ((await queueLength()) !== '0') await new Promise((resolve) => setTimeout(resolve, 5))
   })
 
   it('says what a fault of the engine was, and closes', async () => {
-    await using server = await startServer({
+    await using server = await startTestServer({
       beforeStep: ({ step }) => {
         if (step === 2) throw new GenerationFailedError('The engine crashed and is being restarted.')
       },
@@ -415,7 +208,7 @@ describe('/api/v2/generate', () => {
   })
 
   it('says that everything is busy in the words that pages look for', async () => {
-    await using server = await startServer({
+    await using server = await startTestServer({
       maxSessions: 1,
       stepDelayMs: 60_000,
       config: { sessions: { queueLength: 0 } },
@@ -423,7 +216,7 @@ describe('/api/v2/generate', () => {
     const holder = await server.connect()
     await holder.startSession(100)
     holder.send({ type: 'generate', inputs: 'Hello', max_new_tokens: 5 })
-    await eventually(() => server.test.engine.openSessions === 1)
+    await eventually(() => server.engine.openSessions === 1)
     const late = await server.connect()
     await late.startSession(100)
     expect(await late.generate({ inputs: 'Hello', max_new_tokens: 5 })).toEqual([

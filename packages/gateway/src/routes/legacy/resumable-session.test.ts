@@ -3,49 +3,14 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { GenerationFailedError } from '@petals-chat/engine'
 import fc from 'fast-check'
 import { describe, expect, it, vi } from 'vitest'
-import {
-  createTestGateway,
-  eventually,
-  readJson,
-  type TestGateway,
-  type TestGatewayOptions,
-} from '../../fixtures/test-gateway.ts'
-import { type Message, textOf, V2Client } from '../../fixtures/v2-client.ts'
-
-interface Server extends AsyncDisposable {
-  readonly test: TestGateway
-  readonly url: string
-  connect(): Promise<V2Client>
-  figure(name: string): Promise<number>
-}
-
-async function startServer(options: TestGatewayOptions = {}): Promise<Server> {
-  const test = createTestGateway(options)
-  const { url } = await test.listen()
-  const clients: V2Client[] = []
-  return {
-    test,
-    url,
-    async connect() {
-      const client = new V2Client(url)
-      clients.push(client)
-      return client.open()
-    },
-    async figure(name) {
-      const line = (await test.metrics.render()).body.split('\n').find((text) => text.startsWith(name))
-      return Number(line?.split(' ').at(-1))
-    },
-    async [Symbol.asyncDispose]() {
-      for (const client of clients) client[Symbol.dispose]()
-      await test[Symbol.asyncDispose]()
-    },
-  }
-}
+import { eventually, readJson } from '../../fixtures/test-gateway.ts'
+import { startTestServer, type TestServer } from '../../fixtures/test-server.ts'
+import { type V2Client, type Message, textOf } from '../../fixtures/v2-client.ts'
 
 /** Token by token to an exclamation mark, which the model never writes: until it is stopped or the session is full. */
 const endless = { type: 'generate', inputs: 'Once upon', max_new_tokens: 1, stop_sequence: '!' }
 
-async function open(server: Server, maxLength = 100): Promise<{ client: V2Client; id: string }> {
+async function open(server: TestServer, maxLength = 100): Promise<{ client: V2Client; id: string }> {
   const client = await server.connect()
   const { id, ...rest } = await client.startSession(maxLength, { resumable: true })
   expect(rest).toEqual({ ok: true, generate_count: 0 })
@@ -54,7 +19,7 @@ async function open(server: Server, maxLength = 100): Promise<{ client: V2Client
 }
 
 async function resume(
-  server: Server,
+  server: TestServer,
   id: string,
   received: number,
 ): Promise<{ client: V2Client; state: Message }> {
@@ -74,7 +39,7 @@ async function take(client: V2Client, count: number): Promise<Message[]> {
 }
 
 /** What an unbroken session answers to the same. */
-async function wholeText(server: Server, ...generates: object[]): Promise<string> {
+async function wholeText(server: TestServer, ...generates: object[]): Promise<string> {
   using client = await server.connect()
   await client.startSession(100)
   const answers: Message[] = []
@@ -87,7 +52,7 @@ const finished = 'petals_chat_resumable_answers{state="finished"}'
 
 describe('a resumable session', () => {
   it('numbers its messages; one that did not ask has no trace of it', async () => {
-    await using server = await startServer()
+    await using server = await startTestServer()
     const { client } = await open(server)
     client.send(endless)
     const messages = await take(client, 3)
@@ -111,12 +76,12 @@ describe('a resumable session', () => {
   })
 
   it('goes on when its socket is cut, and sends what came after the last message that was received', async () => {
-    await using server = await startServer({ stepDelayMs: 2 })
+    await using server = await startTestServer({ stepDelayMs: 2 })
     const { client, id } = await open(server)
     client.send(endless)
     const first = await take(client, 4)
     client.socket.terminate()
-    await eventually(() => server.test.engine.steps > 20)
+    await eventually(() => server.engine.steps > 20)
     const { client: second, state } = await resume(server, id, 4)
     expect(state).toEqual({ ok: true, id, generate_count: 1 })
     const rest = await take(second, Infinity)
@@ -129,7 +94,7 @@ describe('a resumable session', () => {
 
   it('keeps its dialogue and its KV cache over a cut, and tells whether a generate arrived', async () => {
     const prefills: number[] = []
-    await using server = await startServer({
+    await using server = await startTestServer({
       beforeStep: ({ step, tokens }) => void (step === 0 && prefills.push(tokens)),
     })
     const { client, id } = await open(server)
@@ -144,7 +109,7 @@ describe('a resumable session', () => {
   })
 
   it('has one connection: a new one takes over from one that hangs', async () => {
-    await using server = await startServer({ stepDelayMs: 2 })
+    await using server = await startTestServer({ stepDelayMs: 2 })
     const { client, id } = await open(server)
     client.send(endless)
     const first = await take(client, 2)
@@ -158,7 +123,7 @@ describe('a resumable session', () => {
   })
 
   it('ends when its client closes it, and stops the engine within a step', async () => {
-    await using server = await startServer({ stepDelayMs: 5 })
+    await using server = await startTestServer({ stepDelayMs: 5 })
     for (const code of [1000, undefined]) {
       const { client, id } = await open(server, 1_000)
       client.send(endless)
@@ -167,10 +132,10 @@ describe('a resumable session', () => {
       const { client: second } = await resume(server, id, 2)
       await take(second, 2)
       second.socket.close(code)
-      await eventually(() => server.test.engine.openSessions === 0)
-      const steps = server.test.engine.steps
+      await eventually(() => server.engine.openSessions === 0)
+      const steps = server.engine.steps
       await sleep(30)
-      expect(server.test.engine.steps).toBe(steps)
+      expect(server.engine.steps).toBe(steps)
       const { state } = await resume(server, id, 0)
       expect(state).toEqual({ ok: false, traceback: expect.stringMatching(/Session .+ expired: .*deleted/) })
     }
@@ -178,7 +143,7 @@ describe('a resumable session', () => {
   })
 
   it('lives on when its page is left or reloaded', async () => {
-    await using server = await startServer({ stepDelayMs: 5 })
+    await using server = await startTestServer({ stepDelayMs: 5 })
     const { client, id } = await open(server)
     client.send(endless)
     await take(client, 2)
@@ -190,7 +155,7 @@ describe('a resumable session', () => {
   })
 
   it('ends when its client does not come back in time, and frees its sessions and its memory', async () => {
-    await using server = await startServer({
+    await using server = await startTestServer({
       stepDelayMs: 5,
       config: { answers: { unreadTimeoutMs: 40, keepMs: 100 } },
     })
@@ -201,7 +166,7 @@ describe('a resumable session', () => {
     await idle.client.generate({ inputs: 'a', max_new_tokens: 1 })
     busy.client.socket.terminate()
     idle.client.socket.terminate()
-    await eventually(() => server.test.engine.openSessions === 0)
+    await eventually(() => server.engine.openSessions === 0)
     const { client, state } = await resume(server, busy.id, 2)
     expect(state).toMatchObject({ ok: true })
     const last = (await take(client, Infinity)).at(-1)
@@ -216,7 +181,7 @@ describe('a resumable session', () => {
   })
 
   it('tells a client that was cut of a fault of the engine', async () => {
-    await using server = await startServer({
+    await using server = await startTestServer({
       stepDelayMs: 2,
       beforeStep: ({ step }) => {
         if (step === 8) throw new GenerationFailedError('The engine crashed.')
@@ -236,7 +201,7 @@ describe('a resumable session', () => {
   })
 
   it('can be stopped over HTTP by its id, but not read there', async () => {
-    await using server = await startServer({ stepDelayMs: 5 })
+    await using server = await startTestServer({ stepDelayMs: 5 })
     const { client, id } = await open(server)
     client.send(endless)
     await take(client, 2)
@@ -255,7 +220,7 @@ describe('a resumable session', () => {
     [{ received: -1 }, /^received must be the seq/, true],
     [{ received: 'x' }, /^received must be an integer/, true],
   ])('refuses to be resumed by %o', async (params, traceback, known = false) => {
-    await using server = await startServer()
+    await using server = await startTestServer()
     const { client: owner, id } = await open(server)
     const client = await server.connect()
     client.send({ type: 'resume', ...(known && { id }), ...params })
@@ -265,33 +230,33 @@ describe('a resumable session', () => {
   })
 
   it('is a plain session where no more are kept', async () => {
-    await using server = await startServer({ config: { answers: { maxKept: 1 } } })
+    await using server = await startTestServer({ config: { answers: { maxKept: 1 } } })
     await open(server)
     const client = await server.connect()
     expect(await client.startSession(16, { resumable: true })).toEqual({ ok: true })
   })
 
   it('ends with the server: at once if it is idle or has no reader, else after its answer', async () => {
-    await using server = await startServer({ stepDelayMs: 5 })
+    await using server = await startTestServer({ stepDelayMs: 5 })
     const [idle, unread, busy] = [await open(server), await open(server, 1_000), await open(server)]
     unread.client.send(endless)
     busy.client.send({ type: 'generate', inputs: 'Once upon', max_new_tokens: 20 })
     await take(unread.client, 2)
     unread.client.socket.terminate()
     await sleep(20)
-    const closed = server.test.gateway.close({ drainMs: 10_000 })
+    const closed = server.gateway.close({ drainMs: 10_000 })
     expect(await idle.client.next()).toMatchObject({ ok: false, seq: 1 })
     expect(await take(busy.client, Infinity)).toMatchObject([
       { ok: true, stop: true, token_count: 20, seq: 1 },
       { ok: false, traceback: expect.stringContaining('shutting down'), seq: 2 },
     ])
     await closed
-    expect(server.test.engine.openSessions).toBe(0)
+    expect(server.engine.openSessions).toBe(0)
   })
 
   it('loses and doubles nothing, however often it is cut and whenever', async () => {
     const letters = Buffer.from('Größe, 😀 und so weiter!')
-    await using server = await startServer({
+    await using server = await startTestServer({
       continuation: ({ length }) => letters[length % letters.length]!,
     })
     const sent = ['Q?', 'And?'].map((inputs) => ({ ...endless, inputs }))
@@ -332,7 +297,7 @@ describe('a resumable session', () => {
       }),
       { numRuns: 60 },
     )
-    await eventually(() => server.test.engine.openSessions === 0)
+    await eventually(() => server.engine.openSessions === 0)
     expect(await server.figure(running)).toBe(0)
   })
 })

@@ -94,7 +94,7 @@ describe('failures', () => {
   )
 
   it('of a request for the headers alone do not keep the answer running', async () => {
-    await using app = createTestApp({ stepDelayMs: 2, config: { answers: { unreadTimeoutMs: 30 } } })
+    await using app = createTestApp({ stepDelayMs: 2, config: { answers: { unreadTimeoutMs: 300 } } })
     const { id, reader } = await ask(app, endless)
     expect((await app.get(`/v1/answers/${id}/stream`, { method: 'HEAD' })).status).toBe(405)
     await reader.cut()

@@ -161,7 +161,7 @@ describe('limits', () => {
     expect(await errorOf(await app.get(`/v1/answers/${id}/stream?after=2`))).toMatchObject({
       status: 404,
       code: 'answer_gone',
-      message: expect.stringMatching(/^Parts 1 to \d+ of this answer are not kept any more\./),
+      message: expect.stringMatching(/^Parts 1 to \d+ of this answer are no longer kept\./),
     })
   })
 })
