@@ -6,9 +6,6 @@ export interface BlockRange {
 
 export const rangeLength = ({ start, end }: BlockRange): number => end - start
 
-export const rangeContains = ({ start, end }: BlockRange, block: number): boolean =>
-  start <= block && block < end
-
 export const blocksOf = ({ start, end }: BlockRange): number[] =>
   Array.from({ length: Math.max(0, end - start) }, (_, i) => start + i)
 

@@ -1,5 +1,5 @@
 import { ProtocolError } from '../errors.ts'
-import { dtypeSize, type Dtype, type FloatDtype } from './dtype.ts'
+import { type Dtype, type FloatDtype } from './dtype.ts'
 import { fromBfloat16, fromFloat16, toBfloat16, toFloat16 } from './half.ts'
 
 /** Values in C order (last axis fastest), little-endian. bfloat16 takes 2 bytes. `data.length` = elements × dtypeSize. */
@@ -81,7 +81,3 @@ export function floatTensor(
 
 /** Returns the tensor that Petals sends for None (`DUMMY` in `petals/utils/misc.py`): no elements, shape [0]. */
 export const emptyTensor = (dtype: Dtype): Tensor => ({ dtype, shape: [0], data: new Uint8Array(0) })
-
-/** Returns the size of a tensor's values in bytes. */
-export const tensorByteLength = (tensor: Pick<Tensor, 'dtype' | 'shape'>): number =>
-  elementCount(tensor.shape) * dtypeSize(tensor.dtype)
