@@ -1,5 +1,5 @@
 import { ProtocolError } from '../errors.ts'
-import { type Dtype, type FloatDtype } from './dtype.ts'
+import type { Dtype, FloatDtype } from './dtype.ts'
 import { fromBfloat16, fromFloat16, toBfloat16, toFloat16 } from './half.ts'
 
 /** Values in C order (last axis fastest), little-endian. bfloat16 takes 2 bytes. `data.length` = elements × dtypeSize. */
