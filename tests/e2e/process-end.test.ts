@@ -127,7 +127,7 @@ describe('npm start leaves nothing behind, and lets a running answer finish', ()
     const answer = await beginAnswer(url, 1500) // too long to end between the two
     const cut = answer.rest.catch(() => 'cut')
     process.kill(-npm, 'SIGINT')
-    await expect.poll(output, { timeout: 10_000 }).toContain('Ctrl+C again leaves at once')
+    await expect.poll(output, { timeout: 10_000 }).toContain('Ctrl+C again to stop at once')
     // As far apart as two presses, or they would count as one.
     await new Promise((resolve) => setTimeout(resolve, 500))
     process.kill(-npm, 'SIGINT')
