@@ -195,6 +195,7 @@ describe('the official npm client', () => {
       messages: [{ role: 'user', content: 'What time is it?' }],
       tools,
       tool_choice: 'required',
+      temperature: 0,
     })
     const [call] = forced.choices[0]!.message.tool_calls!
     expect(call).toMatchObject({ function: { name: 'get_time', arguments: '{}' } })
@@ -202,6 +203,7 @@ describe('the official npm client', () => {
       model,
       messages: [{ role: 'user', content: 'Name a city as JSON.' }],
       max_tokens: 100,
+      temperature: 0,
       tools,
       response_format: {
         type: 'json_schema',
@@ -238,7 +240,12 @@ describe('the official npm client', () => {
     await expect(
       client.chat.completions.create({ model, messages: [...messages], grammar } as never),
     ).rejects.toMatchObject({ status: 400, param: 'grammar' })
-    const answer = await client.chat.completions.create({ model, messages: [...messages], max_tokens: 5 })
+    const answer = await client.chat.completions.create({
+      model,
+      messages: [...messages],
+      max_tokens: 5,
+      temperature: 0,
+    })
     expect(answer.choices[0]!.message.content).not.toBe('')
   })
 
