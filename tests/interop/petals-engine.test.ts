@@ -1,7 +1,7 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { mkdtemp, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
-import * as vitest from 'vitest'
 import { greedy, type GeneratedToken, type GenerateOptions, type Session } from '@petals-chat/engine'
 import { engineComplianceTests } from '@petals-chat/engine/testing'
 import { connectSwarm } from '@petals-chat/petals/client'
@@ -12,8 +12,6 @@ import { run } from '../../swarm/run.ts'
 import { folderFiles } from '../support/folder-files.ts'
 import { startSwarmEngine, type SwarmEngine } from './support/swarm-engine.ts'
 import { referenceAnswers } from './support/reference.ts'
-
-const { afterAll, beforeAll, describe, expect, it } = vitest
 
 const texts = [
   'The capital of France is',
@@ -151,7 +149,7 @@ describe.each(models)('the swarm engine on $name', ({ name, trained }) => {
     engineComplianceTests(
       `petals (${name})`,
       async () => ({ model: subject.model, [Symbol.asyncDispose]: async () => {} }),
-      vitest,
+      { describe, it, beforeAll, afterAll },
     )
   }
 })

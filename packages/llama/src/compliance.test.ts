@@ -1,5 +1,5 @@
+import { afterAll, beforeAll, describe, it } from 'vitest'
 import { engineComplianceTests } from '@petals-chat/engine/testing'
-import * as vitest from 'vitest'
 import { openTestModel } from './testing/test-model.ts'
 
-engineComplianceTests('llama', () => openTestModel(), vitest)
+engineComplianceTests('llama', () => openTestModel(), { describe, it, beforeAll, afterAll })

@@ -1,5 +1,4 @@
-import * as vitest from 'vitest'
-import { expect, it } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import { ScriptedEngine } from '../testing/scripted-engine.ts'
 import { sessionWrapperTests } from '../testing/session-wrapper-tests.ts'
 import { modelSpecSchema } from './model-spec.ts'
@@ -15,7 +14,7 @@ sessionWrapperTests(
     const tracked = trackUse(model, { idleMs: 1000, onIdle: () => {} })
     return await tracked.model.openSession({ maxLength: 16 })
   },
-  vitest,
+  { describe, it },
 )
 
 it('passes the options of a generation on unchanged', async () => {

@@ -1,4 +1,4 @@
-import * as vitest from 'vitest'
+import { afterAll, beforeAll, describe, it } from 'vitest'
 import { modelSpecSchema } from '../models/model-spec.ts'
 import { engineComplianceTests } from './compliance/engine-compliance-tests.ts'
 import { ScriptedEngine, type ScriptedEngineOptions } from './scripted-engine.ts'
@@ -9,12 +9,12 @@ const open = (options: ScriptedEngineOptions) => async () => {
   return { model, [Symbol.asyncDispose]: () => engine[Symbol.asyncDispose]() }
 }
 
-engineComplianceTests('a scripted engine', open({ maxSessions: 4 }), vitest)
+engineComplianceTests('a scripted engine', open({ maxSessions: 4 }), { describe, it, beforeAll, afterAll })
 engineComplianceTests(
   'a slow scripted engine without extras',
   open({
     stepDelayMs: 1,
     capabilities: { grammar: false, logprobs: false, promptLogprobs: false, embeddings: false },
   }),
-  vitest,
+  { describe, it, beforeAll, afterAll },
 )

@@ -1,6 +1,6 @@
+import { describe, it } from 'vitest'
 import { silentLogger, silentMetrics } from '@petals-chat/engine'
 import { sessionWrapperTests } from '@petals-chat/engine/testing'
-import * as vitest from 'vitest'
 import { createGenerationMetrics } from './generation-metrics.ts'
 import { LeasedSession } from './leased-session.ts'
 
@@ -8,5 +8,5 @@ sessionWrapperTests(
   'LeasedSession',
   (session) =>
     new LeasedSession(session, createGenerationMetrics(silentMetrics)('test'), silentLogger).session,
-  vitest,
+  { describe, it },
 )

@@ -1,3 +1,4 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
@@ -16,7 +17,6 @@ import {
   type Session,
 } from '@petals-chat/engine'
 import { engineComplianceTests, scriptedTokenizer } from '@petals-chat/engine/testing'
-import * as vitest from 'vitest'
 import { folderFiles } from '../../../../tests/support/folder-files.ts'
 import { ConnectionLostError } from '../errors.ts'
 import type { InferenceSession, OpenOptions } from '../inference/inference-session.ts'
@@ -27,7 +27,6 @@ import { seededBits } from '../sampling/random.ts'
 import type { HiddenStates } from '../tensor/hidden-states.ts'
 import { runToyBlocks, toyBlocks } from '../testing/toy-block.ts'
 
-const { afterAll, beforeAll, describe, expect, it } = vitest
 const hidden = 64
 const vocabulary = scriptedTokenizer.vocabSize
 const blocks = 3
@@ -158,7 +157,7 @@ afterAll(async () => {
 engineComplianceTests(
   'a session over toy blocks',
   async () => ({ model: new ToyModel(), async [Symbol.asyncDispose]() {} }),
-  vitest,
+  { describe, it, beforeAll, afterAll },
   { logprobTolerance: 0.002 },
 )
 
