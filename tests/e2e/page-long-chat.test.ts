@@ -11,6 +11,8 @@ const MESSAGES = 400
 const MAX_DRAWN = 40
 /** One token is one byte: about 60 usual tokens a second. */
 const BYTES_PER_SECOND = 240
+/** The answer waits here until it is stopped: on a busy machine it could end before the test is done with it. */
+const HELD_AT_BYTE = 3500
 
 let server: ScriptedChat
 let browser: Browser
@@ -22,6 +24,7 @@ beforeAll(async () => {
     reply: () => longTour(1),
     async beforeStep({ step }) {
       if (step === 0) due = performance.now()
+      if (step === HELD_AT_BYTE) await new Promise(() => {})
       due += 1000 / BYTES_PER_SECOND
       const early = due - performance.now()
       if (early > 1) await new Promise((resolve) => setTimeout(resolve, early))
