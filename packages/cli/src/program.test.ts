@@ -46,6 +46,7 @@ describe('petals-chat', () => {
       expect(help).toContain(`[env: ${variable}]`)
     }
     expect(help).toContain('[env: PETALS_CHAT_PORT] [default: 5000]')
+    expect(help).not.toContain('[default: ]')
     for (const command of ['serve', 'chat', 'models', 'config', 'doctor', 'completion'])
       expect(help).toContain(` ${command} `)
   })

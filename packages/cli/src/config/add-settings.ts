@@ -16,6 +16,6 @@ export function addSettings(program: Command): void {
 
 function describeSetting(setting: Setting | ConfigSetting, schema: SchemaNode): string {
   const value = 'path' in setting ? schemaAt(schema, setting.path)?.default : undefined
-  const isShown = value !== undefined && value !== false
+  const isShown = value !== undefined && value !== false && String(value) !== ''
   return `${setting.summary} [env: ${setting.variable}]${isShown ? ` [default: ${String(value)}]` : ''}`
 }

@@ -100,7 +100,10 @@ export class LeasedSession {
     }
   }
 
-  /** Refused before any work, or stopped on request: the KV cache is as good as before. */
+  /**
+   * A call that was refused before any work or stopped on request is harmless: the session may be lent again, though a swarm
+   * may have to run its tokens again.
+   */
   #note(error: unknown, signal: AbortSignal | undefined): void {
     const harmless =
       signal?.aborted === true || error instanceof ContextLengthError || error instanceof InvalidRequestError
