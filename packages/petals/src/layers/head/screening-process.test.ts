@@ -74,6 +74,7 @@ it('rejects calls after its end, and does not hang', async () => {
 
 it('reports how its process ended during a pass', async () => {
   await using screening = await ScreeningProcess.start(setup)
+  process.kill(screening.pid!, 'SIGSTOP') // otherwise it might answer before it is killed
   const answer = screening.run(request())
   process.kill(screening.pid!, 'SIGKILL')
   await expect(answer).rejects.toThrow(ScreeningProcessEndedError)
