@@ -1,0 +1,129 @@
+import { spawn } from 'node:child_process'
+import path from 'node:path'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { withDefaultModel, startPetalsChat, type PetalsChat } from './support/petals-chat.ts'
+
+const model = 'SmolLM2-135M-Instruct'
+const python = path.resolve('.cache', 'python', 'clients', 'bin', 'python')
+
+let server: PetalsChat
+
+beforeAll(async () => {
+  server = await startPetalsChat({ env: await withDefaultModel() })
+})
+afterAll(() => server[Symbol.asyncDispose]())
+
+describe('the official PyPI client', () => {
+  it('finds every body as its types say, strictly', async () => {
+    const script = `
+import json, sys, urllib.request
+from openai.types import Completion, CreateEmbeddingResponse, Model
+from openai.types.chat import ChatCompletion, ChatCompletionChunk
+def ask(path, body=None):
+    data = None if body is None else json.dumps(body).encode()
+    return urllib.request.urlopen(urllib.request.Request(sys.argv[1] + path, data)).read()
+def check(kind, body):
+    kind.model_validate_json(body, strict=True)
+messages = [{"role": "user", "content": "Hi"}]
+models = json.loads(ask("/v1/models"))
+assert models["object"] == "list"
+for model in models["data"]: check(Model, json.dumps(model))
+check(Model, ask("/v1/models/" + models["data"][0]["id"]))
+check(CreateEmbeddingResponse, ask("/v1/embeddings", dict(input=["a", "b"])))
+chat = dict(messages=messages, max_tokens=4, logprobs=True, top_logprobs=2)
+check(ChatCompletion, ask("/v1/chat/completions", chat))
+check(Completion, ask("/v1/completions", dict(prompt="Once", max_tokens=4, logprobs=2)))
+count = 0
+for path, kind, body in [("/v1/chat/completions", ChatCompletionChunk, chat), ("/v1/completions", Completion, dict(prompt="Once", max_tokens=4))]:
+    events = ask(path, dict(body, stream=True, stream_options=dict(include_usage=True))).decode().split("\\n\\n")
+    for event in events:
+        if event.startswith("data: {"):
+            body = json.loads(event[6:])
+            # Chunks of completions have no finish_reason before the last; at OpenAI neither.
+            if kind is Completion:
+                for choice in body["choices"]: choice["finish_reason"] = choice["finish_reason"] or "stop"
+            check(kind, json.dumps(body))
+            count += 1
+print(json.dumps(count))
+`
+    expect(JSON.parse(await runPython(script))).toBeGreaterThan(8)
+  })
+
+  it('chats, streams and gets typed errors', async () => {
+    const script = `
+import json, sys, openai
+client = openai.OpenAI(base_url=sys.argv[1] + "/v1", api_key="unused", max_retries=0)
+messages = [{"role": "user", "content": "What is the capital of France?"}]
+whole = client.chat.completions.create(model="${model}", messages=messages, temperature=0)
+stream = client.chat.completions.create(model="${model}", messages=messages, temperature=0, stream=True)
+text = "".join(chunk.choices[0].delta.content or "" for chunk in stream if chunk.choices)
+try:
+    client.models.retrieve("missing")
+    error = None
+except openai.NotFoundError as e:
+    error = e.code
+print(json.dumps(dict(whole=whole.choices[0].message.content, text=text, error=error, models=[m.id for m in client.models.list()])))
+`
+    const answer = JSON.parse(await runPython(script)) as {
+      whole: string
+      text: string
+      error: string
+      models: string[]
+    }
+    expect(answer.whole).toContain('Paris')
+    expect(answer.text).toBe(answer.whole)
+    expect(answer.error).toBe('model_not_found')
+    expect(answer.models).toEqual([model])
+  })
+
+  it('finds nothing wrong with the types of any answer or event', async () => {
+    const script = `
+import json, sys, urllib.request
+from openai.types import Completion
+from openai.types.chat import ChatCompletion, ChatCompletionChunk
+base = sys.argv[1] + "/v1"
+messages = [{"role": "user", "content": "What is the capital of France?"}]
+tool = {"type": "function", "function": {"name": "look", "parameters": {"type": "object", "properties": {"city": {"type": "string", "maxLength": 20}}, "required": ["city"]}}}
+chats = [
+    {},
+    {"logprobs": True, "top_logprobs": 2, "n": 2},
+    {"tools": [tool], "tool_choice": "required"},
+    {"tools": [tool], "tool_choice": "required", "max_tokens": 6},
+    {"response_format": {"type": "json_object"}},
+]
+count = 0
+def post(path, body):
+    data = json.dumps({"model": "${model}", "max_tokens": 20, **body}).encode()
+    headers = {"content-type": "application/json"}
+    with urllib.request.urlopen(urllib.request.Request(base + path, data, headers), timeout=60) as answer:
+        return answer.read().decode()
+def check(path, body, whole, event):
+    global count
+    whole.model_validate_json(post(path, body), strict=True)
+    for line in post(path, {**body, "stream": True, "stream_options": {"include_usage": True}}).splitlines():
+        if line.startswith("data: {"):
+            # OpenAI's own events of completions have null here, which its type does not say.
+            text = line[6:].replace('"finish_reason":null', '"finish_reason":"stop"') if event is Completion else line[6:]
+            event.model_validate_json(text, strict=True)
+            count += 1
+for chat in chats:
+    check("/chat/completions", {"messages": messages, **chat}, ChatCompletion, ChatCompletionChunk)
+check("/completions", {"prompt": "The capital of France is", "logprobs": 2}, Completion, Completion)
+check("/completions", {"prompt": ["a", "b"], "echo": True}, Completion, Completion)
+print(json.dumps(count))
+`
+    expect(JSON.parse(await runPython(script))).toBeGreaterThan(30)
+  })
+})
+
+function runPython(script: string): Promise<string> {
+  return new Promise((resolve, reject) => {
+    const child = spawn(python, ['-c', script, server.url], { stdio: ['ignore', 'pipe', 'inherit'] })
+    let output = ''
+    child.stdout.on('data', (chunk) => (output += chunk))
+    child.on('error', reject)
+    child.on('close', (code) =>
+      code === 0 ? resolve(output) : reject(new Error(`python ended with ${code}`)),
+    )
+  })
+}
