@@ -148,7 +148,7 @@ async function joinSwarm(options: PartsOptions): Promise<JoinedSwarm> {
   const { connector, swarms, location, spec, onProgress, signal } = options
   const { numBlocks } = location
   const report = (done: number): void =>
-    onProgress?.({ phase: 'connect', label: 'to the swarm', done, total: numBlocks, unit: 'blocks' })
+    onProgress?.({ phase: 'connect', label: 'the swarm', done, total: numBlocks, unit: 'blocks' })
   report(0)
   try {
     const connection = await connector.get({ signal })
