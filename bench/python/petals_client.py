@@ -25,8 +25,8 @@ def main():
     model = AutoDistributedModelForCausalLM.from_pretrained(
         folder, initial_peers=peers, dht_prefix=prefix, torch_dtype=torch.float32
     )
-    # No token ends an answer, so that every answer has its full length.
-    model.generation_config.update(eos_token_id=None, pad_token_id=0)
+    # No token ends an answer, so that every answer has its full length; and no penalty of the model changes the choice.
+    model.generation_config.update(eos_token_id=None, pad_token_id=0, repetition_penalty=1.0)
     print(json.dumps(dict(ready=time.time() - started)), file=answers)
     for line in sys.stdin:
         request = json.loads(line)
