@@ -28,7 +28,7 @@ export {
 } from './chat/tool-calls.ts'
 export * from './engine.ts'
 export * from './errors.ts'
-export { forwardModel, forwardSession, optionalSessionMethods } from './forward.ts'
+export { forwardModel, forwardSession } from './forward.ts'
 export { Detokenizer, type DecodedText } from './generation/detokenizer.ts'
 export {
   generationDefaults,
@@ -40,7 +40,6 @@ export {
 export { commonPrefixLength, generateText } from './generation/generate-text.ts'
 export * from './generation/generate-text.types.ts'
 export { withWaits, type WaitEvent } from './generation/with-waits.ts'
-export { StopMatcher, type StopMatch } from './generation/stop-matcher.ts'
 export * from './logger.ts'
 export * from './metrics.ts'
 export * from './models/model-files.ts'
