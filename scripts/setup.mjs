@@ -9,6 +9,7 @@ import { installPackages, nodeExecutable } from './setup/npm-packages.mjs'
 import { SetupError, elapsedSince, step } from './setup/progress.mjs'
 import { planPythonEnvironment } from './setup/python.mjs'
 import { installStrace } from './setup/strace.mjs'
+import { installValkey } from './setup/valkey.mjs'
 
 /** What each mode sets up besides the npm packages and their build. */
 const modes = {
@@ -17,7 +18,10 @@ const modes = {
   /** Real Petals servers on this machine: `npm run demo`, `npm run swarm`, tests and benchmarks of the swarm engine. */
   swarm: { python: ['swarm'], programs: [] },
   /** Everything that a test needs. */
-  test: { python: ['clients', 'swarm'], programs: [installChromium, installNginx, installStrace] },
+  test: {
+    python: ['clients', 'swarm'],
+    programs: [installChromium, installNginx, installStrace, installValkey],
+  },
 }
 
 /** Sets everything up. Returns the path of the Node that runs everything else. */

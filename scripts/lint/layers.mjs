@@ -134,5 +134,6 @@ export const heavyDependencies = [
   { names: ['onnxruntime-node', '@huggingface/tokenizers'], home: 'packages/petals/src/layers' },
   { names: ['node-llama-cpp'], home: 'packages/llama' },
   { names: ['hono', 'hono/*', '@hono/*', 'ws', 'prom-client'], home: 'packages/gateway' },
+  { names: ['rate-limiter-flexible', 'iovalkey'], home: 'packages/gateway/src/limits' },
   { names: ['pino', 'pino-pretty', 'yaml', 'commander'], home: 'packages/cli' },
 ]
