@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { isProxyNetwork } from './client-address.ts'
 import { bareHost } from './host-address.ts'
 
 export { hostUrl, isLoopbackHost } from './host-address.ts'
@@ -135,6 +136,19 @@ export const gatewayConfigSchema = z.strictObject({
       'Names under which clients reach this server, for example chat.example.org behind a proxy; `"*"` accepts any. ' +
         'Loopback names, IP addresses, `host`, the name of this machine (alone or with .local) and host.docker.internal ' +
         'always work. Others are refused, because a foreign page could point its own name at this machine (DNS rebinding).',
+    ),
+  trustedProxies: z
+    .array(
+      z
+        .string()
+        .refine(isProxyNetwork, 'must be an IP address, a network such as 10.0.0.0/8, loopback, or private'),
+    )
+    .default([])
+    .describe(
+      'Addresses of the proxies whose X-Forwarded-For and X-Forwarded-Proto are believed: IP addresses, networks in CIDR ' +
+        'notation, `loopback`, or `private` (loopback and the private networks of IPv4 and IPv6). Limits and fair queues ' +
+        'without keys go by the address of the client, which is otherwise that of the proxy. Empty by default, because any ' +
+        'client can send these headers.',
     ),
   basePath: basePathSchema
     .default('/')

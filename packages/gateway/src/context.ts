@@ -10,6 +10,7 @@ import type {
 } from '@petals-chat/engine'
 import type { Hono } from 'hono'
 import type { AnswerStore } from './answers/answer-store.ts'
+import type { ClientAddress, ClientAddressReader } from './client-address.ts'
 import type { GatewayConfig } from './config.ts'
 import type { Shutdown } from './shutdown.ts'
 import type { SwarmHistory } from './swarm/swarm-history.ts'
@@ -30,6 +31,8 @@ export interface GatewayContext {
   /** Version of the product, for `/health` and the OpenAPI document. */
   readonly version: string
   readonly shutdown: Shutdown
+  /** Finds the client behind a connection, past the proxies in `server.trustedProxies`. */
+  readonly readClient: ClientAddressReader
 }
 
 /** Values that the middleware sets on a request. */
@@ -37,6 +40,8 @@ export interface GatewayVariables {
   readonly requestId: string
   /** Bound to `requestId`. */
   readonly logger: Logger
+  /** Where the request came from. */
+  readonly client: ClientAddress
   /**
    * Aborts when the client has gone (ClientGoneError) or the time to drain is over (ShuttingDownError), also while the
    * body of the response is being streamed. Pass it to everything that takes long.

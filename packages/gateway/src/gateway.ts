@@ -2,6 +2,7 @@ import type { Logger, ModelRegistry, SwarmView } from '@petals-chat/engine'
 import { Hono } from 'hono'
 import { methodNotAllowed } from 'hono/method-not-allowed'
 import { AnswerStore } from './answers/answer-store.ts'
+import { clientAddressReader } from './client-address.ts'
 import type { GatewayConfig } from './config.ts'
 import type { GatewayApp, GatewayContext, GatewayVariables } from './context.ts'
 import type { PrometheusMetrics } from './metrics.ts'
@@ -74,6 +75,7 @@ export function createGateway(config: GatewayConfig, dependencies: GatewayDepend
     shutdown,
     swarm,
     swarmHistory,
+    readClient: clientAddressReader(config.trustedProxies),
   }
   const app = createApp(context, dependencies)
   const webSockets = new GatewayWebSockets(context, shutdown, [legacyWebSocketRoute(context)])
@@ -115,7 +117,7 @@ function createApp(context: GatewayContext, { metrics, webRoot }: GatewayDepende
   const app = new Hono<{ Variables: GatewayVariables }>({ getPath: pathReader(config.basePath) })
   app.onError(handleError)
   app.notFound(notFoundHandler(app))
-  app.use(requestContext(context.logger, context.shutdown))
+  app.use(requestContext(context))
   app.use(requestLog(context.metrics))
   app.use(securityHeaders())
   app.use(trustedHost(config))

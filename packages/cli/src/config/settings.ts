@@ -54,6 +54,15 @@ export const configSettings: readonly ConfigSetting[] = [
     repeatable: true,
   },
   {
+    flag: '--trusted-proxy <address>',
+    variable: 'PETALS_CHAT_TRUSTED_PROXIES',
+    summary:
+      'address or network of a proxy that names its clients (X-Forwarded-For); may be given several times',
+    group: 'Server',
+    path: ['server', 'trustedProxies'],
+    repeatable: true,
+  },
+  {
     flag: '--base-path <path>',
     variable: 'PETALS_CHAT_BASE_PATH',
     summary: 'path under which a proxy serves this server, such as /chat',

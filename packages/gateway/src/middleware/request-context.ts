@@ -1,9 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import type { HttpBindings } from '@hono/node-server'
-import type { Logger } from '@petals-chat/engine'
 import type { Context, MiddlewareHandler } from 'hono'
-import type { GatewayVariables } from '../context.ts'
-import type { Shutdown } from '../shutdown.ts'
+import type { GatewayContext, GatewayVariables } from '../context.ts'
 import { ClientGoneError } from '../errors.ts'
 import { linkedAbortController } from '../linked-abort-controller.ts'
 
@@ -21,12 +19,24 @@ export function chooseRequestId(fromClient: string | undefined): string {
   return fromClient !== undefined && SAFE_REQUEST_ID.test(fromClient) ? fromClient : randomUUID()
 }
 
-/** Gives every request its id, its logger and its signal, and every response `x-request-id`. */
-export function requestContext(logger: Logger, shutdown: Shutdown): MiddlewareHandler<RequestEnv> {
+/** Gives every request its id, its logger, its client's address and its signal, and every response `x-request-id`. */
+export function requestContext({
+  logger,
+  shutdown,
+  readClient,
+}: Pick<GatewayContext, 'logger' | 'shutdown' | 'readClient'>): MiddlewareHandler<RequestEnv> {
   return async (c, next) => {
     const requestId = chooseRequestId(c.req.header('x-request-id'))
     c.set('requestId', requestId)
     c.set('logger', logger.child({ requestId }))
+    c.set(
+      'client',
+      readClient({
+        remoteAddress: c.env?.incoming?.socket.remoteAddress,
+        forwardedFor: c.req.header('x-forwarded-for'),
+        forwardedProto: c.req.header('x-forwarded-proto'),
+      }),
+    )
     c.set('signal', requestSignal(c, shutdown.signal))
     await next()
     c.res.headers.set('x-request-id', requestId)

@@ -2,6 +2,7 @@ import type { Metrics } from '@petals-chat/engine'
 import type { Context, MiddlewareHandler } from 'hono'
 import { routePath } from 'hono/route'
 import { ANSWER_ID } from '../answers/kept-answer.ts'
+import { loggedClient } from '../client-address.ts'
 import type { RequestEnv } from './request-context.ts'
 
 /** Paths by which clients check whether the server is ready for requests. */
@@ -45,6 +46,7 @@ export function requestLog(metrics: Metrics): MiddlewareHandler<RequestEnv> {
           path: loggedPath(c.req.path),
           status,
           ms: Math.round(ms),
+          ...loggedClient(c.var.client),
           ...(aborted && { aborted }),
         },
         'request',

@@ -2,6 +2,7 @@ import { type IncomingMessage, type Server, STATUS_CODES } from 'node:http'
 import type { Duplex } from 'node:stream'
 import type { Gauge, Logger } from '@petals-chat/engine'
 import { type WebSocket, WebSocketServer } from 'ws'
+import { type ClientAddress, loggedClient } from '../client-address.ts'
 import type { GatewayContext } from '../context.ts'
 import { describeError, legacyErrorBody } from '../error-response.ts'
 import { GatewayError } from '../errors.ts'
@@ -22,6 +23,7 @@ export interface WebSocketConnection {
   readonly isSameOrigin: boolean
   readonly requestId: string
   readonly logger: Logger
+  readonly client: ClientAddress
 }
 
 export interface WebSocketRoute {
@@ -29,6 +31,9 @@ export interface WebSocketRoute {
   /** Exchanges messages with the client until one side closes the socket. Never throws. */
   serve(connection: WebSocketConnection): Promise<void>
 }
+
+/** What the upgrade request tells of a connection. */
+type Opening = Pick<WebSocketConnection, 'requestId' | 'client' | 'isSameOrigin'>
 
 /** The WebSockets of the gateway: upgrades, pings, logs and metrics. */
 export class GatewayWebSockets {
@@ -90,17 +95,26 @@ export class GatewayWebSockets {
     const requestId = chooseRequestId(headerOf(request, 'x-request-id'))
     this.#requestIds.set(request, requestId)
     const origin = originOf((name) => headerOf(request, name))
+    const client = this.#clientOf(request)
     try {
       const route = this.#routes.get(this.#pathOf(request))
       if (route === undefined || !this.isUpgrade(request)) throw notAWebSocketError(request)
       assertTrustedHost(this.#context.config, origin.host ?? '')
       assertOriginAllowed(this.#context.config, route.path, origin)
       this.#server.handleUpgrade(request, socket, head, (webSocket) => {
-        void this.#serve(route, webSocket, requestId, isSameOrigin(origin))
+        void this.#serve(route, webSocket, { requestId, client, isSameOrigin: isSameOrigin(origin) })
       })
     } catch (error) {
       this.#refuse(socket, error, requestId)
     }
+  }
+
+  #clientOf(request: IncomingMessage): ClientAddress {
+    return this.#context.readClient({
+      remoteAddress: request.socket.remoteAddress,
+      forwardedFor: headerOf(request, 'x-forwarded-for'),
+      forwardedProto: headerOf(request, 'x-forwarded-proto'),
+    })
   }
 
   #refuse(socket: Duplex, error: unknown, requestId: string): void {
@@ -110,15 +124,10 @@ export class GatewayWebSockets {
     respondOnSocket(socket, `${status} ${STATUS_CODES[status]}`, requestId, legacyErrorBody(description))
   }
 
-  async #serve(
-    route: WebSocketRoute,
-    webSocket: WebSocket,
-    requestId: string,
-    sameOrigin: boolean,
-  ): Promise<void> {
+  async #serve(route: WebSocketRoute, webSocket: WebSocket, opening: Opening): Promise<void> {
     const startedAt = performance.now()
-    const logger = this.#context.logger.child({ requestId })
-    logger.info({ route: route.path }, 'WebSocket opened')
+    const logger = this.#context.logger.child({ requestId: opening.requestId })
+    logger.info({ route: route.path, ...loggedClient(opening.client) }, 'WebSocket opened')
     // ws disconnects a client that violates the protocol; the close event follows.
     webSocket.on('error', (error) => logger.info({ err: error }, 'WebSocket failed'))
     this.#connections.set(this.#server.clients.size)
@@ -133,7 +142,7 @@ export class GatewayWebSockets {
     webSocket.on('pong', () => this.#answered.add(webSocket))
     const { signal, drainSignal } = this.#shutdown
     const socket = new JsonSocket(webSocket, signal)
-    await route.serve({ socket, drainSignal, isSameOrigin: sameOrigin, requestId, logger })
+    await route.serve({ ...opening, socket, drainSignal, logger })
   }
 
   /** Pings all sockets, by one timer. A client that has not answered the last ping is gone, even if no close event came. */
