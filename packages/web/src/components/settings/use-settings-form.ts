@@ -25,11 +25,13 @@ export function useSettingsForm(): SettingsDraft {
   const draft = useStore(drafts, (all) => all.get(id)?.form)
   // Fields that are unknown to another version of the page keep their values.
   const form = draft ? { ...stored, ...draft } : stored
-  const [wasThere] = useState(draft !== undefined)
+  // The page may read its stored drafts while the form is open. Only the changes of this form need no notice.
+  const [isOwn, setIsOwn] = useState(false)
   return {
     form,
-    isRestored: wasThere && draft !== undefined && !isSameForm(form, stored),
+    isRestored: !isOwn && draft !== undefined && !isSameForm(form, stored),
     set(next) {
+      if (!draft) setIsOwn(true)
       if (isSameForm(next, stored)) drafts.clear(id)
       else drafts.change(id, { chatId, form: next })
     },
