@@ -113,6 +113,45 @@ describe('a conversation', () => {
     expect(page.server.requests).toHaveLength(2)
   })
 
+  it('stops an answer whose request still waits for its lock, and sends no request', async () => {
+    const granted = Promise.withResolvers<void>()
+    const page = createTestPage({
+      scripts: [says('A')],
+      locks: { exclusive: true, hold: (_messageId, task) => granted.promise.then(task) },
+    })
+    const chat = page.newChat()
+    page.conversation.send(chat, { text: 'Q', attachments: [] })
+    page.conversation.stop(last(page.path(chat)))
+    expect(last(page.path(chat)).status).toBe('stopped')
+    granted.resolve()
+    await page.settled()
+    expect(page.server.requests).toEqual([])
+    expect((await page.repository.loadMessages(chat)).map(({ status }) => status)).toEqual([
+      'done',
+      'stopped',
+    ])
+    page.conversation.retry(chat, last(page.path(chat)).id)
+    await page.settled()
+    expect(page.texts(chat)).toEqual(['Q', 'A'])
+  })
+
+  it.each(['branch', 'chat'] as const)(
+    'sends no request for an answer that waits when its %s is deleted',
+    async (deleted) => {
+      const granted = Promise.withResolvers<void>()
+      const page = createTestPage({
+        locks: { exclusive: true, hold: (_messageId, task) => granted.promise.then(task) },
+      })
+      const chat = page.newChat()
+      page.conversation.send(chat, { text: 'Q', attachments: [] })
+      if (deleted === 'chat') await page.conversation.deleteChat(chat)
+      else page.conversation.deleteBranch(chat, page.path(chat)[0]!.id)
+      granted.resolve()
+      await page.settled()
+      expect(page.server.requests).toEqual([])
+    },
+  )
+
   it('deletes a branch with its running answer, and undoes that', async () => {
     const never = new Promise<void>(() => {})
     const page = createTestPage({ scripts: [says('A'), says('B'), { words: ['C'], pace: () => never }] })

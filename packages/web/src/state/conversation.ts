@@ -35,6 +35,8 @@ export class Conversation {
   readonly #planContext: PlanContext
   /** Message ids of the answers that were requested and have not ended. */
   readonly #asked = new Set<string>()
+  /** Message ids of the answers that are shown but not begun: their lock or their chat is still awaited. */
+  readonly #waiting = new Set<string>()
 
   constructor({ chats, answers, locks, planContext }: ConversationOptions) {
     this.#chats = chats
@@ -102,8 +104,9 @@ export class Conversation {
     if (message?.role === 'assistant') this.#start(reopenThoughts(message))
   }
 
+  /** Stops an answer, also one whose request has not been sent. The text so far stays. */
   stop(message: Message): void {
-    this.#answers.stop(message)
+    if (this.#withdraw(message)) void this.#chats.putMessages([{ ...message, status: 'stopped' }])
   }
 
   /** Shows the version `offset` steps away from a message. */
@@ -118,7 +121,7 @@ export class Conversation {
     const before = pathTo(tree, messageId)
     const leafBefore = this.#chats.chat(chatId)?.leafId ?? null
     const ids = subtree(tree, messageId)
-    for (const id of ids) this.#answers.stop({ id, position: tree.messages.get(id)?.position })
+    for (const id of ids) this.#withdraw({ id, position: tree.messages.get(id)?.position })
     const restore = this.#chats.removeMessages(chatId, ids)
     this.#chats.updateChat(chatId, { leafId: leafWithout(tree, messageId) })
     return () => {
@@ -137,7 +140,7 @@ export class Conversation {
   async deleteChat(chatId: string): Promise<() => void> {
     await this.#chats.open(chatId)
     for (const message of this.#chats.tree(chatId).messages.values())
-      if (message.status === 'streaming') this.#answers.stop(message)
+      if (message.status === 'streaming') this.#withdraw(message)
     return this.#chats.remove(chatId)
   }
 
@@ -149,8 +152,9 @@ export class Conversation {
     const canGoOn = message.position !== undefined || !message.content
     if (!isFresh || !canGoOn || !this.#chats.chat(message.chatId))
       return this.#chats.putMessages([{ ...message, status: 'interrupted', position: undefined }])
+    this.#waiting.add(message.id)
     await this.#chats.open(message.chatId)
-    await this.#answers.start(message, this.#planFor(message))
+    await this.#begin(message)
   }
 
   #message(chatId: string, messageId: string): Message | undefined {
@@ -206,10 +210,22 @@ export class Conversation {
     this.#chats.show([started])
     this.#chats.updateChat(chat.id, { leafId: message.id, updatedAt: Date.now() })
     this.#asked.add(message.id)
+    this.#waiting.add(message.id)
     void this.#locks
-      .hold(message.id, () => this.#answers.start(started, this.#planFor(started)))
+      .hold(message.id, () => this.#begin(started))
       .finally(() => this.#asked.delete(message.id))
       .then(() => this.#countQuestion(started))
+  }
+
+  /** Writes an answer that was waiting, unless it was stopped meanwhile. */
+  async #begin(message: Message): Promise<void> {
+    if (this.#waiting.delete(message.id)) await this.#answers.start(message, this.#planFor(message))
+  }
+
+  /** Stops an answer. Returns true if it had not begun: then its message is still marked as streaming. */
+  #withdraw(message: Pick<Message, 'id' | 'position'>): boolean {
+    this.#answers.stop(message)
+    return this.#waiting.delete(message.id)
   }
 
   /** Counts the tokens of the question if the draft was sent before they were counted. The model is loaded by now. */
