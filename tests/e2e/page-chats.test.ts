@@ -283,6 +283,23 @@ describe('what was written', () => {
     expect(await settings.getByLabel('System prompt').inputValue()).toBe('')
     expect(complaints).toEqual([])
   })
+
+  it('is there again although the page was reloaded at the last keystroke, or as the question was sent', async () => {
+    await using watched = await openPage(browser, server.url)
+    const { page, complaints } = watched
+    const reloadAfter = (run: string) =>
+      Promise.all([page.waitForEvent('load'), page.evaluate(`${run}; location.reload()`)])
+    await messageField(page).fill('Half a ques')
+    await reloadAfter(`document.execCommand('insertText', false, 'tion')`)
+    await expect.poll(() => messageField(page).inputValue()).toBe('Half a question')
+    await reloadAfter(`document.querySelector('.composer').requestSubmit()`)
+    await chatLink(page, 'Half a question').click()
+    // The request for the answer had not begun.
+    await page.getByRole('button', { name: 'Answer this' }).click()
+    expect(await answered(page)).toContain('You said: Half a question')
+    expect(await messageField(page).inputValue()).toBe('')
+    expect(complaints).toEqual([])
+  })
 })
 
 describe('what is asked', () => {

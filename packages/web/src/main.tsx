@@ -14,7 +14,7 @@ const MAY_HAVE_SLEPT_MS = 30_000
 const services = await createServices()
 void services.start()
 if (import.meta.env.PROD) registerServiceWorker()
-window.addEventListener('pagehide', () => services.answers.saveAll())
+window.addEventListener('pagehide', () => services.saveAll())
 refuseStrayFiles()
 keepFocus(document)
 onWake(() => {

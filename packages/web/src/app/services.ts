@@ -50,13 +50,15 @@ export interface Services {
   readonly notices: NoticesStore
   /** Reads stored chats and drafts, requests the models of the server, and resumes unfinished answers. */
   start(): Promise<void>
+  /** Saves what is written and not yet saved, for a page that is being closed. */
+  saveAll(): void
 }
 
 export async function createServices(): Promise<Services> {
   const storage = localStorageOrNone()
   const preferences = createPreferences(storage, window)
   const language = createLanguageStore(navigator.languages)
-  const [repository] = await Promise.all([openRepository(), followPreferences(preferences, language)])
+  const [repository] = await Promise.all([openRepository(window), followPreferences(preferences, language)])
   const notices = createNotices()
   const onStorageError = (): void => notices.show({ text: 'storageFailed' })
   if (!repository.persistent) notices.show({ text: 'storageMemory' })
@@ -99,6 +101,11 @@ export async function createServices(): Promise<Services> {
       models.start()
       await Promise.all([chats.load(), drafts.load()])
       await handover.resumeAll().catch(onStorageError)
+    },
+    saveAll() {
+      answers.saveAll()
+      drafts.saveAll()
+      repository.leaveUnfinished()
     },
   }
 }

@@ -85,16 +85,23 @@ export class DraftsStore implements Store<ReadonlyMap<string, Draft>> {
     })
   }
 
+  /** Begins to save all drafts that have changed, for a page that is being closed. */
+  saveAll(): void {
+    for (const id of this.#unsaved) void this.#write(id)
+  }
+
   async #save(): Promise<void> {
     // After the current keystroke.
     await Promise.resolve()
-    for (let id = first(this.#unsaved); id !== undefined; id = first(this.#unsaved)) {
-      this.#unsaved.delete(id)
-      const draft = this.get().get(id)
-      const writing = draft ? this.#repository.putDraft(draft) : this.#repository.removeDraft(id)
-      await writing.catch(this.#onStorageError)
-      this.#publish({ type: 'draft', draft: draft ?? this.draft(id) })
-    }
+    for (let id = first(this.#unsaved); id !== undefined; id = first(this.#unsaved)) await this.#write(id)
+  }
+
+  async #write(id: string): Promise<void> {
+    this.#unsaved.delete(id)
+    const draft = this.get().get(id)
+    const writing = draft ? this.#repository.putDraft(draft) : this.#repository.removeDraft(id)
+    await writing.catch(this.#onStorageError)
+    this.#publish({ type: 'draft', draft: draft ?? this.draft(id) })
   }
 }
 

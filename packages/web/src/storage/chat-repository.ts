@@ -21,4 +21,6 @@ export interface ChatRepository {
   removeDraft(id: string): Promise<void>
   /** Yields all messages in batches, so that a search over thousands of chats stays responsive. */
   scanMessages(): AsyncIterable<readonly Message[]>
+  /** For a page that is being closed: leaves the writes that have not ended for another tab or the next visit. */
+  leaveUnfinished(): void
 }

@@ -2,6 +2,7 @@ import { Dexie, type Table } from 'dexie'
 import { belongsToChat } from '../chat/draft-ids.ts'
 import { NEW_CHAT, type Chat, type Draft, type Message } from '../chat/types.ts'
 import type { ChatRepository } from './chat-repository.ts'
+import { type Write, WriteJournal } from './write-journal.ts'
 
 /** Messages per batch of a scan: a batch takes a few milliseconds, so typing in the search field stays smooth. */
 const SCAN_BATCH = 500
@@ -22,16 +23,25 @@ class ChatDatabase extends Dexie {
 export class DexieRepository implements ChatRepository {
   readonly persistent = true
   readonly #database: ChatDatabase
+  readonly #journal: WriteJournal
 
-  private constructor(database: ChatDatabase) {
+  private constructor(database: ChatDatabase, journal: WriteJournal) {
     this.#database = database
+    this.#journal = journal
   }
 
-  /** @throws if the browser refuses storage. */
-  static async open(name = 'petals-chat'): Promise<DexieRepository> {
+  /** Opens the database and repeats the writes that closed pages have left. @throws if the browser refuses storage. */
+  static async open(name = 'petals-chat', journal = new WriteJournal(undefined)): Promise<DexieRepository> {
     const database = new ChatDatabase(name)
     await database.open()
-    return new DexieRepository(database)
+    const repository = new DexieRepository(database, journal)
+    await repository.repeatLeftWrites()
+    return repository
+  }
+
+  /** Repeats the writes that closed pages have left. Never rejects: without them the chats still open. */
+  async repeatLeftWrites(): Promise<void> {
+    for (const write of this.#journal.take()) await this.#repeat(write).catch(() => {})
   }
 
   loadChats(): Promise<readonly Chat[]> {
@@ -52,11 +62,11 @@ export class DexieRepository implements ChatRepository {
   }
 
   async putChats(chats: readonly Chat[]): Promise<void> {
-    await this.#database.chats.bulkPut(chats)
+    await this.#journal.during({ chats }, () => this.#database.chats.bulkPut(chats))
   }
 
   async putMessages(messages: readonly Message[]): Promise<void> {
-    await this.#database.messages.bulkPut(messages)
+    await this.#journal.during({ messages }, () => this.#database.messages.bulkPut(messages))
   }
 
   async removeChat(chatId: string): Promise<void> {
@@ -88,11 +98,11 @@ export class DexieRepository implements ChatRepository {
   }
 
   async putDraft(draft: Draft): Promise<void> {
-    await this.#database.drafts.put(draft)
+    await this.#journal.during({ draft }, () => this.#database.drafts.put(draft))
   }
 
   async removeDraft(id: string): Promise<void> {
-    await this.#database.drafts.delete(id)
+    await this.#journal.during({ sentDraft: id }, () => this.#database.drafts.delete(id))
   }
 
   async *scanMessages(): AsyncGenerator<readonly Message[]> {
@@ -106,7 +116,28 @@ export class DexieRepository implements ChatRepository {
     }
   }
 
+  leaveUnfinished(): void {
+    this.#journal.leave()
+  }
+
   close(): void {
     this.#database.close()
   }
+
+  /** Another tab may have written since: its newer chats and answers stay. */
+  async #repeat(write: Write): Promise<void> {
+    const { chats, messages } = this.#database
+    if ('draft' in write) return this.putDraft(write.draft)
+    if ('sentDraft' in write) return this.removeDraft(write.sentDraft)
+    if ('chats' in write) {
+      const stored = await chats.bulkGet(write.chats.map(({ id }) => id))
+      return this.putChats(write.chats.filter(({ updatedAt }, i) => updatedAt >= (stored[i]?.updatedAt ?? 0)))
+    }
+    const stored = await messages.bulkGet(write.messages.map(({ id }) => id))
+    return this.putMessages(write.messages.filter((message, i) => isNewer(message, stored[i])))
+  }
+}
+
+function isNewer({ savedAt = 0 }: Message, stored: Message | undefined): boolean {
+  return stored === undefined || savedAt > (stored.savedAt ?? 0)
 }

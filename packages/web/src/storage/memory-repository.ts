@@ -77,4 +77,6 @@ export class MemoryRepository implements ChatRepository {
   async *scanMessages(): AsyncGenerator<readonly Message[]> {
     yield await Promise.resolve([...this.#messages.values()])
   }
+
+  leaveUnfinished(): void {}
 }
