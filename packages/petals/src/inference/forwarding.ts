@@ -1,6 +1,7 @@
+import type { PeerId } from '../p2p/peer-id.ts'
+import type { NextServer } from './inference-methods.ts'
 import { closeSession, type OpenHop, type OpenServerSession } from './open-hop.ts'
 import { maxPushedTokens, type PushKind } from './push-plan.ts'
-import type { NextServer } from './inference-methods.ts'
 import type { ServerSession } from './server-session.ts'
 
 /** How the outputs of one hop reach the server of the next one. There is one strategy for each way. */
@@ -23,10 +24,10 @@ export interface Forwarding {
 
 export interface ForwardingOptions {
   readonly hiddenSize: number
-  /** Tokens of one request while a prompt is run. */
-  readonly chunkTokens: () => number
-  /** Most tokens that the servers accept in one request, as far as that is known. */
-  readonly maxRequestTokens: () => number
+  /** Tokens of one request while a prompt is run, at most. */
+  readonly chunkTokens: number
+  /** Most tokens that a server accepts in one request, as far as that is known. */
+  readonly requestTokens: (peer: PeerId) => number
 }
 
 /** @param kind undefined: through this client */
@@ -53,10 +54,11 @@ class RelayForwarding implements Forwarding {
   }
 
   send(hops: readonly OpenHop[]): void {
-    for (const { session, history } of hops) {
+    for (const { session, history, span } of hops) {
       if (!session?.isOpen) continue
+      const chunkTokens = Math.min(this.options.chunkTokens, this.options.requestTokens(span.peer))
       while (session.sent < history.length && session.pending < maxPending) {
-        const end = Math.min(history.length, session.sent + this.options.chunkTokens())
+        const end = Math.min(history.length, session.sent + chunkTokens)
         session.send({ inputs: history.slice(session.sent, end, session.dtype!) })
       }
     }
@@ -109,13 +111,14 @@ class PushedStep {
 /** Returns the tokens of the next push; undefined while a session is not open or busy, 0 if servers are not in step. */
 function pushableTokens(
   hops: readonly OpenHop[],
-  { hiddenSize, maxRequestTokens }: ForwardingOptions,
+  { hiddenSize, requestTokens }: ForwardingOptions,
 ): number | undefined {
   const sessions = hops.map(({ session }) => session)
   if (sessions.some((session) => !session?.isOpen || session.pending > 0)) return undefined
   const position = sessions[0]!.sent
   if (sessions.some((session) => session!.sent !== position)) return 0
-  return Math.min(hops[0]!.history.length - position, maxPushedTokens(hiddenSize), maxRequestTokens())
+  const limits = hops.map(({ span }) => requestTokens(span.peer))
+  return Math.min(hops[0]!.history.length - position, maxPushedTokens(hiddenSize), ...limits)
 }
 
 /** Each step names the servers that its outputs are pushed to. Replays, and steps that don't fit into a push, are relayed. */

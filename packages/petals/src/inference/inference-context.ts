@@ -4,7 +4,7 @@ import type { SwarmConfig } from '../config.ts'
 import type { Router } from '../routing/router.ts'
 import type { RpcClient } from '../rpc/rpc-client.ts'
 import { ServerCapabilities } from './server-capabilities.ts'
-import { noLimitsKnown, type ServerLimits } from './server-limits.ts'
+import { ServerLimits } from './server-limits.ts'
 import { StepTimes } from './step-times.ts'
 
 export type InferenceConfig = Pick<
@@ -47,6 +47,6 @@ export function createInferenceContext(options: InferenceContextOptions): Infere
     ...options,
     times: new StepTimes(options.config.stepTimeoutMs),
     capabilities: new ServerCapabilities(options),
-    limits: noLimitsKnown(),
+    limits: new ServerLimits(),
   }
 }

@@ -4,6 +4,7 @@ import { DeadlineExceededError } from '../errors.ts'
 import type { Forwarding } from './forwarding.ts'
 import { InputHistory } from './input-history.ts'
 import { closeSession, type OpenHop, type OpenServerSession } from './open-hop.ts'
+import { UnfoundedRefusalError } from './refusal.ts'
 import type { HiddenTensor } from './step-outputs.ts'
 
 /** A hop's server failed. */
@@ -44,6 +45,8 @@ export class OpenRoute {
   /** Inputs of the first block; they are ahead of `position` while `run` works. */
   readonly #inputs: InputHistory
   #position = 0
+  /** Tokens that servers have answered for the first time, over all hops. It only grows. */
+  #progress = 0
   /** Outputs of the last block since `position`. */
   #outputs: HiddenTensor[] = []
 
@@ -56,6 +59,11 @@ export class OpenRoute {
   /** Tokens that were run through the whole route. */
   get position(): number {
     return this.#position
+  }
+
+  /** Grows whenever a server answers what no server had answered before. */
+  get progress(): number {
+    return this.#progress
   }
 
   get spans(): readonly Span[] {
@@ -165,6 +173,7 @@ export class OpenRoute {
   #passOn(index: number, outputs: HiddenTensor, from: number): void {
     const next = this.hops[index]
     const fresh = skipTokens(outputs, (next ? next.history.length : this.#collected) - from)
+    this.#progress += fresh?.shape[1] ?? 0
     if (next) {
       if (fresh) next.history.append(fresh)
       next.session?.inputsArrived()
@@ -174,8 +183,10 @@ export class OpenRoute {
   #throwFailures(): void {
     this.hops.forEach(({ session }, i) => {
       if (!session?.failure) return
-      const isLate = session.failure instanceof DeadlineExceededError
-      throw isLate && this.forwarding.mayAwaitPush(session, i)
+      // What was pushed to a server is not known here: it may have been late, or nothing that the server could accept.
+      const isDoubtful =
+        session.failure instanceof DeadlineExceededError || session.failure instanceof UnfoundedRefusalError
+      throw isDoubtful && this.forwarding.mayAwaitPush(session, i)
         ? new PushLostError(session.failure)
         : new HopFailure(i, session.failure)
     })

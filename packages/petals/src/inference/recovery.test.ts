@@ -8,7 +8,7 @@ const peer = parsePeerId('QmVkqaunyKCw4NKmWXbsGhkr5CotM8vCBKWyxsh8FGZyfr')
 const full = new RpcError('rpc_inference', 'Could not allocate 100 bytes')
 
 it('a server without room is asked again five times, no matter how long the step waited for others before', () => {
-  const recovery = new Recovery(100)
+  const recovery = new Recovery({ maxRetries: 100, waitTimeoutMs: 0 })
   recovery.note(peer, new PeerUnreachableError('gone'))
   for (let i = 0; i < 20; i++) expect(recovery.pauseMs([peer])).toBeGreaterThan(0)
   for (let i = 0; i < 5; i++) {
@@ -21,7 +21,7 @@ it('a server without room is asked again five times, no matter how long the step
 })
 
 it('a server that was late is asked again at once, with more time each time', () => {
-  const recovery = new Recovery(1)
+  const recovery = new Recovery({ maxRetries: 1, waitTimeoutMs: 0 })
   for (const scale of [2, 4, 8]) {
     recovery.note(peer, new DeadlineExceededError('A step', 2000, { peer }))
     expect(recovery.deadlineScale).toBe(scale)

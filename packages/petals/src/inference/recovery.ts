@@ -24,6 +24,14 @@ const unreachableBeforeProven = 2
 /** Factor by which deadlines grow each time that one has passed in the same step. */
 const deadlineGrowth = 2
 
+/** Failures without any progress between them are endured at least this long. */
+const leastStallMs = 60_000
+
+export interface RecoveryOptions {
+  readonly maxRetries: number
+  readonly waitTimeoutMs: number
+}
+
 /** A server that was slow is asked again before one that failed or can't be reached. */
 const demerits: Readonly<Record<Offence, number>> = { late: 1, failed: 2, gone: 2 }
 
@@ -34,6 +42,8 @@ export class Recovery {
   deadlineScale = 1
   /** Errors, wrong answers and broken connections before the step is given up. */
   readonly #maxRetries: number
+  readonly #maxStallMs: number
+  readonly #now: () => number
   readonly #offences = new Map<PeerId, Offence>()
   /** Failures other than unreachable servers; they decide the policy. */
   #failures = 0
@@ -44,9 +54,14 @@ export class Recovery {
   #returnsToFull = 0
   #startedAt: number | undefined
   #cause: Error | undefined
+  /** How far the route was at the last failure that followed progress, and when that was. */
+  #stall: { readonly progress: number; readonly since: number } | undefined
 
-  constructor(maxRetries: number) {
+  /** @param now milliseconds of a clock that never goes back */
+  constructor({ maxRetries, waitTimeoutMs }: RecoveryOptions, now: () => number = () => performance.now()) {
+    this.#now = now
     this.#maxRetries = maxRetries
+    this.#maxStallMs = Math.max(2 * waitTimeoutMs, leastStallMs)
   }
 
   get policy(): 'fastest' | 'shortest' {
@@ -66,6 +81,21 @@ export class Recovery {
   /** The latest failure. */
   get cause(): Error | undefined {
     return this.#cause
+  }
+
+  /**
+   * Called at each failure, whatever its kind: servers that always have another excuse must not hold an answer for ever.
+   * @param progress a number that grows with each new answer of a server
+   * @throws GenerationFailedError if it has not grown for too long
+   */
+  expectProgress(progress: number, cause: Error): void {
+    const now = this.#now()
+    if (!this.#stall || progress > this.#stall.progress) this.#stall = { progress, since: now }
+    const stalledMs = now - this.#stall.since
+    if (stalledMs <= this.#maxStallMs) return
+    const seconds = Math.round(stalledMs / 1000)
+    const what = `The swarm's servers have not advanced this answer for ${seconds} seconds`
+    throw new GenerationFailedError(`${what}, last: ${cause.message}`, { cause })
   }
 
   /**

@@ -1,6 +1,7 @@
 import { ContextLengthError, MissingBlocksError } from '@petals-chat/engine'
 import { blocksOf, type BlockRange } from '../blocks/block-range.ts'
 import type { Span } from '../blocks/spans.ts'
+import type { PeerId } from '../p2p/peer-id.ts'
 import { SwarmError } from '../errors.ts'
 import { silentBlocksError } from '../routing/missing-blocks.ts'
 import type { InferenceContext } from './inference-context.ts'
@@ -38,8 +39,8 @@ export class RouteFinder {
     while (true) {
       const spans = await this.#route(blocks, signal)
       const again = spans?.filter(({ peer }) => this.#recovery.failed.has(peer)) ?? []
-      const tooShort = again.find(({ peer }) => this.#opener.isTooLongFor(peer))
-      if (tooShort) throw new ContextLengthError(this.#opener.needed, limits.maxLengths.get(tooShort.peer)!)
+      const tooShort = spans?.find(({ peer }) => this.#opener.isTooLongFor(peer))
+      if (tooShort) throw new ContextLengthError(this.#opener.needed, limits.sessionTokens(tooShort.peer))
       if (again.length > 0) await this.#pause(again, signal)
       // What follows, for example a long prompt, is work and not waiting.
       else if (spans) this.endWait()
@@ -47,10 +48,17 @@ export class RouteFinder {
     }
   }
 
+  /** Servers that have failed in this step, and those that are known to refuse a session of this length: the last to ask. */
+  #demerits(needed: number): ReadonlyMap<PeerId, number> {
+    const tooShort = this.#context.limits.shorterThan(needed)
+    return new Map([...this.#recovery.failed, ...tooShort.map((peer) => [peer, Infinity] as const)])
+  }
+
   /** Returns undefined, after a pause, if there is no route. */
   async #route(blocks: BlockRange, signal: AbortSignal): Promise<readonly Span[] | undefined> {
-    const { failed: avoid, policy, provenOnly } = this.#recovery
-    const options = { signal, cacheTokens: this.#opener.needed, policy, avoid, provenOnly }
+    const { policy, provenOnly } = this.#recovery
+    const { needed } = this.#opener
+    const options = { signal, cacheTokens: needed, policy, avoid: this.#demerits(needed), provenOnly }
     try {
       return await this.#context.router.route(blocks, options)
     } catch (error) {

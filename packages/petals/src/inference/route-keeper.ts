@@ -1,5 +1,6 @@
 import { blocksOf, formatBlocks, type BlockRange } from '../blocks/block-range.ts'
 import type { Span } from '../blocks/spans.ts'
+import type { RpcError } from '../errors.ts'
 import { shortPeerId, type PeerId } from '../p2p/peer-id.ts'
 import { failureKind } from '../routing/failure-kind.ts'
 import { FailoverLog } from './failover-log.ts'
@@ -11,8 +12,8 @@ import { HopFailure, OpenRoute, PushLostError } from './open-route.ts'
 import type { PatienceOptions } from './patience.ts'
 import { maxPushedPrompt, pushGain, pushKind, type PushKind } from './push-plan.ts'
 import { Recovery } from './recovery.ts'
+import { UnfoundedRefusalError } from './refusal.ts'
 import { RouteFinder } from './route-finder.ts'
-import { learnFrom } from './server-limits.ts'
 import { SessionOpener } from './session-opener.ts'
 
 /** For fewer tokens, sending them again is cheaper than finding out whether a server can rewind. */
@@ -40,10 +41,10 @@ export class RouteKeeper {
     this.#context = context
     this.#metrics = metrics
     this.#opener = new SessionOpener(context, metrics, maxLength)
-    this.#recovery = new Recovery(config.maxRetries)
+    this.#recovery = new Recovery(config)
     this.#finder = new RouteFinder(context, this.#opener, this.#recovery, { waitTimeoutMs: 0 })
-    const chunkTokens = (): number => Math.min(config.prefillChunkTokens, limits.maxRequestTokens)
-    this.#forwarding = { hiddenSize, chunkTokens, maxRequestTokens: () => limits.maxRequestTokens }
+    const requestTokens = (peer: PeerId): number => limits.requestTokens(peer)
+    this.#forwarding = { hiddenSize, chunkTokens: config.prefillChunkTokens, requestTokens }
     this.route = new OpenRoute({
       hiddenSize,
       openSession: ({ span }, push) => this.#opener.open(span, push, this.#recovery.deadlineScale),
@@ -53,7 +54,7 @@ export class RouteKeeper {
 
   /** Called before each step. `needed` is the position that the session will reach. */
   async prepare(needed: number, patience: PatienceOptions, signal: AbortSignal): Promise<void> {
-    this.#recovery = new Recovery(this.#context.config.maxRetries)
+    this.#recovery = new Recovery(this.#context.config)
     this.#finder = new RouteFinder(this.#context, this.#opener, this.#recovery, patience)
     this.#opener.needed = needed
     await this.#findRewindable(signal)
@@ -110,11 +111,14 @@ export class RouteKeeper {
     signal.throwIfAborted()
   }
 
-  async #replaceFailed({ index, cause }: HopFailure, signal: AbortSignal): Promise<void> {
+  async #replaceFailed({ index, cause: refused }: HopFailure, signal: AbortSignal): Promise<void> {
     const { route } = this
     const hop = route.hops[index]!
-    if (failureKind(cause) === 'client' && this.#learn(hop, cause)) return
     const failedAt = performance.now()
+    const lesson = this.#context.limits.learn(refused, hop.span.peer)
+    const cause = lesson === 'contradiction' ? new UnfoundedRefusalError(refused as RpcError) : refused
+    this.#recovery.expectProgress(route.progress, cause)
+    if (lesson === 'new' && this.#canAskAgain(hop)) return
     this.#report(hop.span, cause)
     this.#recovery.note(hop.span.peer, cause, blocksOf(hop.span))
     if (failureKind(cause) === 'full') this.#opener.isTight = true
@@ -125,12 +129,9 @@ export class RouteKeeper {
     this.failovers.add({ failed: hop.span, reason: cause.message, position, replacedBy, failedAt })
   }
 
-  /** Learns from a refusal that names the server's limit. Returns true if the same server can be asked again within it. */
-  #learn(hop: OpenHop, cause: Error): boolean {
-    const { peer } = hop.span
-    const hasAnswered = (hop.session?.taken ?? 0) > 0
-    if (!learnFrom(cause, peer, this.#context.limits, hasAnswered)) return false
-    if (this.#opener.isTooLongFor(peer)) return false
+  /** Prepares to ask a server again whose limit has just been learnt. Returns false if what is needed does not fit into it. */
+  #canAskAgain(hop: OpenHop): boolean {
+    if (this.#opener.isTooLongFor(hop.span.peer)) return false
     closeSession(hop)
     // The servers after a refused step would wait for its outputs forever.
     this.route.forwarding.dropPushed(this.route.hops)

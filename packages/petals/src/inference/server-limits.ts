@@ -1,41 +1,82 @@
-import { RpcError } from '../errors.ts'
 import type { PeerId } from '../p2p/peer-id.ts'
+import { readRefusal } from './refusal.ts'
 
-/** Limits of servers, learnt from their refusals. All sessions of a model share them. */
-export interface ServerLimits {
-  /** Longest session, tokens. */
-  readonly maxLengths: Map<PeerId, number>
-  /** Most tokens in one request: the lowest limit of all servers so far. */
-  maxRequestTokens: number
-  /** Servers that fail at empty steps, as those do that compress their answers to 8 bits by QUANTILE or UNIFORM. */
-  readonly withoutEmptySteps: Set<PeerId>
+/** A limit is believed for this long: a server may be started again with others. */
+const lifetimeMs = 15 * 60_000
+/** Servers that are remembered, at most. */
+const maxServers = 4096
+
+interface Limit {
+  readonly tokens: number
+  /** `performance.now()` milliseconds. */
+  readonly learntAt: number
 }
 
-export const noLimitsKnown = (): ServerLimits => ({
-  maxLengths: new Map(),
-  maxRequestTokens: Infinity,
-  withoutEmptySteps: new Set(),
-})
+/** What a refusal adds to what is known of the server. */
+export type Lesson = 'new' | 'known' | 'contradiction'
 
 /**
- * Notes the limit that a refusal names (`petals/server/handler.py`, `task_pool.py`). Returns true if it was new.
- * @param hasAnswered the session had answered a step after its opening
+ * Limits of servers, learnt from their refusals. All sessions of a model share them. What a server says counts for that
+ * server alone: a swarm is open to everyone.
  */
-export function learnFrom(cause: Error, peer: PeerId, limits: ServerLimits, hasAnswered: boolean): boolean {
-  const text = cause instanceof RpcError ? cause.remoteMessage : ''
-  const length = /^Cannot allocate KV cache for \d+ tokens, max = (\d+)/.exec(text)?.[1]
-  const request = /^Task size greater than max_batch_size \((\d+)\)/.exec(text)?.[1]
-  if (length !== undefined) {
-    const isNew = limits.maxLengths.get(peer) !== Number(length)
-    limits.maxLengths.set(peer, Number(length))
-    return isNew
+export class ServerLimits {
+  readonly #now: () => number
+  readonly #sessions = new Map<PeerId, Limit>()
+  readonly #requests = new Map<PeerId, Limit>()
+  readonly #emptySteps = new Map<PeerId, Limit>()
+
+  /** @param now milliseconds of a clock that never goes back */
+  constructor(now: () => number = () => performance.now()) {
+    this.#now = now
   }
-  if (request !== undefined) {
-    const isNew = Number(request) < limits.maxRequestTokens
-    limits.maxRequestTokens = Math.min(limits.maxRequestTokens, Number(request))
-    return isNew
+
+  /** Longest session of this server, tokens; Infinity if it has named no limit. */
+  sessionTokens(peer: PeerId): number {
+    return this.#current(this.#sessions, peer) ?? Infinity
   }
-  if (hasAnswered || limits.withoutEmptySteps.has(peer)) return false
-  limits.withoutEmptySteps.add(peer)
-  return true
+
+  /** Most tokens of one request to this server; Infinity if it has named no limit. */
+  requestTokens(peer: PeerId): number {
+    return this.#current(this.#requests, peer) ?? Infinity
+  }
+
+  /** Reports whether this server fails at steps of no tokens. */
+  failsAtEmptySteps(peer: PeerId): boolean {
+    return this.#current(this.#emptySteps, peer) !== undefined
+  }
+
+  /** Returns the servers whose sessions are known to be shorter than `tokens`. */
+  shorterThan(tokens: number): readonly PeerId[] {
+    return [...this.#sessions.keys()].filter((peer) => this.sessionTokens(peer) < tokens)
+  }
+
+  /** Notes the limit that a refusal names; undefined if it names none. A server has one limit of each kind at a time. */
+  learn(cause: unknown, peer: PeerId): Lesson | undefined {
+    const refusal = readRefusal(cause)
+    switch (refusal?.limit) {
+      case 'session-tokens':
+        return this.#note(this.#sessions, peer, refusal.tokens)
+      case 'request-tokens':
+        return this.#note(this.#requests, peer, refusal.tokens)
+      case 'no-empty-steps':
+        return this.#note(this.#emptySteps, peer, 0)
+      case undefined:
+        return undefined
+    }
+  }
+
+  #current(limits: ReadonlyMap<PeerId, Limit>, peer: PeerId): number | undefined {
+    const limit = limits.get(peer)
+    return limit && this.#now() - limit.learntAt < lifetimeMs ? limit.tokens : undefined
+  }
+
+  #note(limits: Map<PeerId, Limit>, peer: PeerId, tokens: number): Lesson {
+    const known = this.#current(limits, peer)
+    if (known !== undefined) return known === tokens ? 'known' : 'contradiction'
+    limits.delete(peer)
+    limits.set(peer, { tokens, learntAt: this.#now() })
+    const [oldest] = limits.keys()
+    if (limits.size > maxServers && oldest !== undefined) limits.delete(oldest)
+    return 'new'
+  }
 }

@@ -14,6 +14,7 @@ import {
   type NextServer,
   type StepRequest,
 } from './inference-methods.ts'
+import { checkRefusal, type Asked } from './refusal.ts'
 import {
   awaited,
   initialState,
@@ -70,6 +71,7 @@ export class ServerSession {
   #stream: RpcStream<ExpertRequest, ExpertResponse> | undefined
   #deadline: NodeJS.Timeout | undefined
   #change = Promise.withResolvers<void>()
+  #hasAnswered = false
 
   constructor(options: ServerSessionOptions) {
     this.#options = options
@@ -190,6 +192,7 @@ export class ServerSession {
     if (!withoutEmptySteps) {
       await stream.send(this.#openingRequest(noInputs(hiddenSize)))
       const response = await stream.receive({ maxBytes: maxResponseBytes(0, hiddenSize) })
+      this.#hasAnswered = true
       dtype = withPeer(this.span.peer, () => readOutputs(response, 0, hiddenSize)).dtype
     }
     times.recordOpening(this.span.peer, performance.now() - this.startedAt)
@@ -209,6 +212,7 @@ export class ServerSession {
   }
 
   #answered(response: ExpertResponse): void {
+    this.#hasAnswered = true
     const before = this.#state
     if (isOver(before)) return
     const at = performance.now()
@@ -228,8 +232,16 @@ export class ServerSession {
     this.#options.onStep?.(costOf(step, response, ms))
   }
 
+  get #asked(): Asked {
+    const { phase, pending } = this.#state
+    const isOpening = phase === 'joining' || (phase === 'opening' && !this.#options.withoutEmptySteps)
+    const tokens = isOpening ? 0 : pending[0]?.tokens
+    return { isOpen: this.#hasAnswered, maxLength: this.maxLength, tokens }
+  }
+
   #break(error: unknown): void {
-    this.#report({ type: 'broken', error: error instanceof Error ? error : new Error(String(error)) })
+    const cause = error instanceof Error ? error : new Error(String(error))
+    this.#report({ type: 'broken', error: checkRefusal(cause, this.#asked) })
   }
 
   #report(event: SessionEvent): void {

@@ -33,7 +33,7 @@ export class SessionOpener {
 
   /** Reports whether the server is known to refuse sessions of the length that is needed. */
   isTooLongFor(peer: PeerId): boolean {
-    return (this.#context.limits.maxLengths.get(peer) ?? Infinity) < this.needed
+    return this.#context.limits.sessionTokens(peer) < this.needed
   }
 
   open(
@@ -43,7 +43,7 @@ export class SessionOpener {
   ): ServerSession {
     const { config, limits } = this.#context
     const { needed, isTight: tight } = this
-    const limit = limits.maxLengths.get(span.peer)
+    const limit = limits.sessionTokens(span.peer)
     return new ServerSession({
       ...this.#context,
       ...push,
@@ -52,7 +52,7 @@ export class SessionOpener {
       openTimeoutMs: Math.min(config.connectTimeoutMs * deadlineScale, config.stepTimeoutMs),
       deadlineScale,
       allocTimeoutSeconds: this.#busy.delete(span.peer) ? reallocTimeoutSeconds : undefined,
-      withoutEmptySteps: limits.withoutEmptySteps.has(span.peer),
+      withoutEmptySteps: limits.failsAtEmptySteps(span.peer),
       onStep: (step) => this.#report(span, step),
     })
   }

@@ -11,6 +11,8 @@ const minDeadlineMs = 2000
 const minDeadlineOfFewMs = 4000
 const fewSamples = 5
 const unknownDeadlineMs = 8000
+/** For one token, however slow the server was before: a server that gets slower with each step must not hold an answer. */
+const maxDecodeDeadlineMs = 30_000
 /** `request_timeout` of the reference client. */
 const defaultMaxDeadlineMs = 180_000
 
@@ -74,11 +76,11 @@ export class StepTimes {
    */
   deadlineMs(peer: PeerId, tokens: number, { claimedMs = 0, scale = 1 }: DeadlineOptions = {}): number {
     const estimate = this.#estimate(peer, tokens, 0.99)
-    if (!estimate) {
-      return Math.min(Math.max(unknownDeadlineMs, patience * claimedMs) * scale, this.#maxDeadlineMs)
-    }
-    const least = estimate.samples < fewSamples ? minDeadlineOfFewMs : minDeadlineMs
-    return Math.min(Math.max(least, patience * estimate.ms) * scale, this.#maxDeadlineMs)
+    const deadlineMs = estimate
+      ? Math.max(estimate.samples < fewSamples ? minDeadlineOfFewMs : minDeadlineMs, patience * estimate.ms)
+      : Math.max(unknownDeadlineMs, patience * claimedMs)
+    const mostMs = tokens === 1 ? maxDecodeDeadlineMs : Infinity
+    return Math.min(Math.min(deadlineMs, mostMs) * scale, this.#maxDeadlineMs)
   }
 
   /** From steps of that size; or else from smaller ones, as if time grew with the tokens; or else from larger ones. */

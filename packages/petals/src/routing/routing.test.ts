@@ -168,13 +168,13 @@ it.each<[unknown, string]>([
   [new RpcError('m', 'Could not allocate 123 bytes immediately: out of memory'), 'full'],
   [new RpcError('m', 'Could not allocate 123 bytes, max cache size = 5 bytes'), 'full'],
   [new RpcError('m', "Server's attention cache is full, failed to allocate 1 bytes in 2 seconds"), 'full'],
-  [new RpcError('m', 'Cannot allocate KV cache for 9000 tokens, max = 8192'), 'client'],
+  [new RpcError('m', 'Cannot allocate KV cache for 9000 tokens, max = 8192'), 'limit'],
   [
     new RpcError('m', 'Maximum length exceeded: prefix 3 + current 2 exceeds pre-allocated maximum 4'),
-    'client',
+    'server',
   ],
-  [new RpcError('m', "Task size greater than max_batch_size (8192), it can't be processed"), 'client'],
-  [new RpcError('m', 'session id x is not unique'), 'client'],
+  [new RpcError('m', "Task size greater than max_batch_size (8192), it can't be processed"), 'limit'],
+  [new RpcError('m', 'session id x is not unique'), 'server'],
 ])('the kind of %s is %s', (error, kind) => {
   expect(failureKind(error)).toBe(kind)
 })

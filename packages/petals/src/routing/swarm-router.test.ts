@@ -179,11 +179,8 @@ describe('failures', () => {
     await expect(peersOf()).resolves.toEqual([a])
   })
 
-  it('of this client ban no server', async () => {
-    router.reportFailure(
-      a,
-      new RpcError('m', 'Maximum length exceeded: prefix 1 + current 2 exceeds pre-allocated maximum 2'),
-    )
+  it('at a limit of the server are no reason for a ban', async () => {
+    router.reportFailure(a, new RpcError('m', 'Cannot allocate KV cache for 9000 tokens, max = 8192'))
     await expect(peersOf()).resolves.toEqual([a])
   })
 

@@ -117,7 +117,7 @@ class SwarmRouter implements Router {
 
   reportFailure(peer: PeerId, cause: unknown): void {
     const kind = failureKind(cause)
-    if (kind === 'client') return
+    if (kind === 'limit') return
     const offence = offenceOf(cause)
     if (offence === 'gone') this.#liveness.markUnreachable(peer)
     if (offence === 'late') this.#bans.pause(peer)

@@ -76,6 +76,8 @@ export class FakeServer implements AsyncDisposable {
   readonly dht: DhtNode
   /** Called for every step with tokens before its response. Returns true if the server must not respond. */
   intercept: (step: FakeStep) => Promise<boolean> | boolean = () => false
+  /** Returns the error with which it refuses a session of this length; undefined: it does not refuse. */
+  refusal: (maxLength: number) => string | undefined = () => undefined
   /** Do not answer any further request, like a stopped process. */
   hung = false
   stepCount = 0
@@ -177,6 +179,8 @@ export class FakeServer implements AsyncDisposable {
     const metadata = metadataOf(request)
     const blocks = this.#checkUids(request.uid)
     const maxLength = this.#checkLength(metadata.get('max_length'))
+    const refusal = this.refusal(maxLength)
+    if (refusal !== undefined) throw new Error(refusal)
     this.#checkAdapter(metadata.get('active_adapter'))
     const size = maxLength * blocks.length
     this.#allocate(size, maxLength)

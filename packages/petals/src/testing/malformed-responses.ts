@@ -116,6 +116,26 @@ const raw: Readonly<Record<string, Malform>> = {
   'an answer and noise': (honest) => Buffer.concat([frame(honest), Buffer.from('GET / HTTP/1.1\r\n\r\n')]),
 }
 
+/** Error texts of real servers, at a time when no real server sends them. */
+const lies = [
+  "Task size greater than max_batch_size (0), it can't be processed",
+  "Task size greater than max_batch_size (31), it can't be processed",
+  "Task size greater than max_batch_size (8192), it can't be processed",
+  'Cannot allocate KV cache for 320 tokens, max = 0',
+  'Cannot allocate KV cache for 320 tokens, max = 256',
+  'Could not allocate 1000 bytes immediately: out of memory',
+  "Server's attention cache is full, failed to allocate 1000 bytes in 0 seconds",
+  'Maximum length exceeded: prefix 7 + current 1 exceeds pre-allocated maximum 4',
+  'session id 2b1e is not unique',
+  'hypo ids must be int64, got float32',
+  'not enough values to unpack (expected at least 3, got 2)',
+  'Received 1 prompts for 6 backends',
+  'rpc_inference metadata must contain int max_length, got None',
+  'index -1 is out of bounds for axis 0 with size 0',
+  'math domain error',
+  'Remote peer does not serve Toy-hf.0',
+]
+
 const codings: Readonly<Record<string, Malform>> = {
   'an unknown compression': withTensor(() => ({ compression: 6 })),
   'compression 2^31': withTensor(() => ({ compression: 2 ** 31 })),
@@ -145,5 +165,8 @@ export const malformedResponses: ReadonlyMap<string, Malform> = new Map<string, 
   ...Object.entries(values).map(([name, change]) => [`values: ${name}`, withValues(change)] as const),
   ...Object.entries(codings).map(([name, malform]) => [`coding: ${name}`, malform] as const),
   ...Object.entries(raw).map(([name, malform]) => [`bytes: ${name}`, malform] as const),
+  ...lies.map(
+    (text) => [`lie: ${text}`, () => frame(encodeRpcError(text), undefined, markers.endOrError)] as const,
+  ),
   ...[0, 2, 9, 1000].map((count) => [`${count} tensors`, tensors(count)] as const),
 ])

@@ -1,0 +1,125 @@
+import { ContextLengthError, GenerationFailedError } from '@petals-chat/engine'
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { RpcError } from '../errors.ts'
+import { parsePeerId } from '../p2p/peer-id.ts'
+import { expectIdentical, runInputs } from '../testing/dialogue.ts'
+import { FakeSwarm, type SwarmClient } from '../testing/fake-swarm.ts'
+import { Recovery } from './recovery.ts'
+import { ServerLimits } from './server-limits.ts'
+
+/** Tokens of the sessions below: what the first step needs, and as much again as the opener adds. */
+const asked = 320
+
+const bannedForMs = (client: SwarmClient, peer: string): number =>
+  client.router.status().find((server) => server.peer === peer)!.bannedForMs
+
+/** What a server can say when a session opens, although it can't be true. */
+const lies: readonly ((maxLength: number) => string)[] = [
+  (length) => `Cannot allocate KV cache for ${length} tokens, max = 0`,
+  (length) => `Cannot allocate KV cache for ${length} tokens, max = 31`,
+  (length) => `Cannot allocate KV cache for ${length} tokens, max = ${length}`,
+  () => 'Cannot allocate KV cache for 9000 tokens, max = 256',
+  () => "Task size greater than max_batch_size (0), it can't be processed",
+  () => "Task size greater than max_batch_size (64), it can't be processed",
+  (length) => `Maximum length exceeded: prefix 0 + current 1 exceeds pre-allocated maximum ${length}`,
+  () => 'session id 0d6f is not unique',
+  () => 'hypo ids must be int64, got float32',
+  () => 'not enough values to unpack (expected at least 3, got 1)',
+  () => 'rpc_inference metadata must contain int max_length, got None',
+]
+
+describe('what a server says counts for that server alone', () => {
+  let swarm: FakeSwarm
+  beforeEach(async () => {
+    swarm = await FakeSwarm.start()
+  })
+  afterEach(() => swarm[Symbol.asyncDispose]())
+
+  it(`${lies.length} reasons to refuse a session that can't be true are a ban, and nothing is learnt from them`, async () => {
+    const liar = await swarm.addServer(0, 6, { inferenceRps: 1000 })
+    const honest = await swarm.addServer(0, 6)
+    const client = await swarm.connect()
+    for (const lie of lies) {
+      client.router.reportSuccess(liar.id)
+      liar.refusal = lie
+      await using session = client.openSession()
+      await expectIdentical(swarm, session, [swarm.inputs(40), swarm.inputs(1, 2)])
+      expect(bannedForMs(client, liar.id), lie(asked)).toBeGreaterThan(0)
+      expect(client.context.limits.sessionTokens(liar.id), lie(asked)).toBe(Infinity)
+      expect(client.context.limits.requestTokens(honest.id)).toBe(Infinity)
+    }
+    expect(liar.requestedLengths.every((length) => length === asked)).toBe(true)
+  })
+
+  it('a limit of one server does not make requests to others smaller', async () => {
+    const small = await swarm.addServer(0, 3, { maxRequestTokens: 32 })
+    const large = await swarm.addServer(3, 6)
+    const client = await swarm.connect()
+    await runInputs(client.openSession(), [swarm.inputs(128)])
+    const steps = [small.stepCount, large.stepCount]
+    const inputs = [swarm.inputs(256, 3)]
+    expect(await runInputs(client.openSession(), inputs)).toEqual(swarm.expected(...inputs))
+    expect(small.stepCount - steps[0]!).toBe(8)
+    expect(client.context.limits.requestTokens(large.id)).toBe(Infinity)
+  })
+
+  it('a server that contradicts the limit it named before is banned', async () => {
+    const liar = await swarm.addServer(0, 6, { inferenceRps: 1000 })
+    await swarm.addServer(0, 6)
+    liar.intercept = async ({ tokens, call }) => {
+      if (tokens <= 32) return false
+      const limit = 100 - liar.sessionsEver
+      await call.fail(`Task size greater than max_batch_size (${limit}), it can't be processed`)
+      return true
+    }
+    const client = await swarm.connect()
+    await expectIdentical(swarm, client.openSession(), [swarm.inputs(300)])
+    expect(liar.sessionsEver).toBe(2)
+    expect(bannedForMs(client, liar.id)).toBeGreaterThan(0)
+  })
+
+  it('a server that is known to allow shorter sessions only is not asked for longer ones again', async () => {
+    const short = await swarm.addServer(0, 6, { inferenceRps: 1000, maxSessionLength: 100 })
+    await swarm.addServer(0, 6)
+    const client = await swarm.connect()
+    for (let i = 1; i <= 3; i++) await expectIdentical(swarm, client.openSession(), [swarm.inputs(200, i)])
+    expect(short.requestedLengths).toHaveLength(1)
+    await expectIdentical(swarm, client.openSession(), [swarm.inputs(20)])
+    expect(short.requestedLengths).toEqual([expect.any(Number), 100])
+  })
+
+  it('an error names the limit only if no other server holds the blocks', async () => {
+    await swarm.addServer(0, 3, { maxSessionLength: 100 })
+    await swarm.addServer(3, 6)
+    const session = (await swarm.connect()).openSession()
+    await expect(session.step(swarm.inputs(200))).rejects.toThrow(ContextLengthError)
+  })
+})
+
+const peer = parsePeerId('QmVkqaunyKCw4NKmWXbsGhkr5CotM8vCBKWyxsh8FGZyfr')
+const refusalOf = (tokens: number): RpcError =>
+  new RpcError('rpc_inference', `Cannot allocate KV cache for 9000 tokens, max = ${tokens}`)
+
+it('a limit is believed for a quarter of an hour', () => {
+  let now = 0
+  const limits = new ServerLimits(() => now)
+  expect(limits.learn(refusalOf(2048), peer)).toBe('new')
+  expect(limits.learn(refusalOf(2048), peer)).toBe('known')
+  expect(limits.learn(refusalOf(1024), peer)).toBe('contradiction')
+  expect(limits.shorterThan(4096)).toEqual([peer])
+  now = 15 * 60_000
+  expect(limits.sessionTokens(peer)).toBe(Infinity)
+  expect(limits.shorterThan(4096)).toEqual([])
+  expect(limits.learn(refusalOf(1024), peer)).toBe('new')
+})
+
+it('servers that always have another excuse can hold an answer for a limited time only', () => {
+  let now = 0
+  const recovery = new Recovery({ maxRetries: 10, waitTimeoutMs: 120_000 }, () => now)
+  const excuse = refusalOf(64)
+  for (; now <= 240_000; now += 10_000) recovery.expectProgress(5, excuse)
+  expect(() => recovery.expectProgress(5, excuse)).toThrow(GenerationFailedError)
+  recovery.expectProgress(6, excuse)
+  now += 240_000
+  recovery.expectProgress(6, excuse)
+})
