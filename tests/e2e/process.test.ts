@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdtemp, open, rm, writeFile } from 'node:fs/promises'
+import { mkdtemp, open, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
@@ -14,6 +14,7 @@ import {
   startPetalsChat,
   withDefaultModel,
 } from './support/petals-chat.ts'
+import { processTree, stillRunning } from './support/process-tree.ts'
 import { writeToySwarmModel } from './support/toy-swarm-model.ts'
 
 const model = 'SmolLM2-135M-Instruct'
@@ -198,6 +199,29 @@ describe('the server process', () => {
     }
   })
 
+  it('says degraded while its engine hangs, and ends at the limit of the drain all the same, without orphans', async () => {
+    const file = path.join(folder, 'hanging.yaml')
+    // Without the limits of the shutdown, the server would wait for the engine for ten minutes.
+    await writeFile(file, 'server:\n  drainTimeoutMs: 500\nllama:\n  unresponsiveTimeoutMs: 600000\n')
+    const secret = 'hf_canary_of_the_environment'
+    await using server = await startPetalsChat({
+      env: { ...env, HF_TOKEN: secret },
+      args: ['--config', file],
+    })
+    const engine = await engineProcess(server.process.pid!)
+    expect(await readFile(`/proc/${engine}/environ`, 'utf8')).not.toContain(secret)
+    const processes = processTree(server.process.pid!)
+    const response = await chat(server.url, { stream: true, max_tokens: 1000 })
+    process.kill(engine, 'SIGSTOP')
+    const rest = response.text()
+    const status = async () => (await (await fetch(`${server.url}/ready`)).json()) as { status: string }
+    await expect.poll(status, { timeout: 30_000 }).toMatchObject({ status: 'degraded' })
+    server.process.kill('SIGTERM')
+    expect(await rest).toContain('shutting_down')
+    expect(await server.exited).toBe(0)
+    expect(stillRunning(processes)).toEqual([])
+  })
+
   it('outlives a kill of its engine: the answer ends in words, and the next one comes within seconds', async () => {
     await using server = await startPetalsChat({ env })
     const response = await chat(server.url, { stream: true, max_tokens: 1000, temperature: 0 })
@@ -227,7 +251,6 @@ describe('the server process', () => {
 
 /** The one child of the server that has the model. Linux only, as CI is. */
 async function engineProcess(parent: number): Promise<number> {
-  const { readFile } = await import('node:fs/promises')
   const children = await readFile(`/proc/${parent}/task/${parent}/children`, 'utf8')
   const [first] = children.trim().split(' ')
   return Number(first)

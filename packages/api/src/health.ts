@@ -8,7 +8,15 @@ export const healthTag: OperationTag = {
 }
 
 /** Body of the health checks while they succeed. */
-export const healthSchema = z.object({ status: z.literal('ok'), version: z.string() })
+export const healthSchema = z.object({
+  status: z
+    .enum(['ok', 'degraded'])
+    .describe(
+      'degraded: the server answers, but a step of the default model is overdue or its process is being replaced.',
+    ),
+  detail: z.string().optional().describe('Why the status is degraded.'),
+  version: z.string(),
+})
 
 export type HealthBody = z.output<typeof healthSchema>
 

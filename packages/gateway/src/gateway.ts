@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises'
 import type { Logger, ModelRegistry, SwarmView } from '@petals-chat/engine'
 import { Hono } from 'hono'
 import { methodNotAllowed } from 'hono/method-not-allowed'
@@ -57,6 +58,9 @@ export interface Gateway extends AsyncDisposable {
   close(options?: { readonly drainMs?: number }): Promise<void>
 }
 
+/** Time for sessions to close after the last answer has ended: an engine that hangs must not keep the server from ending. */
+const CLOSE_SESSIONS_MS = 2_000
+
 /** Builds the gateway. It listens only after `listen()`. */
 export function createGateway(config: GatewayConfig, dependencies: GatewayDependencies): Gateway {
   const { registry, logger, metrics, version, swarm } = dependencies
@@ -91,6 +95,9 @@ export function createGateway(config: GatewayConfig, dependencies: GatewayDepend
     await drain(shutdown)
     shutdown.finish()
     webSockets.close()
+    await Promise.race([closeSessions(), sleep(CLOSE_SESSIONS_MS, undefined, { ref: false })])
+  }
+  const closeSessions = async (): Promise<void> => {
     await answers[Symbol.asyncDispose]()
     await sessions[Symbol.asyncDispose]()
   }

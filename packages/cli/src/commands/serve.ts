@@ -9,7 +9,7 @@ import { reachableUrls } from '../serve/addresses.ts'
 import { announceReady, announceStart } from '../serve/announce.ts'
 import { listen } from '../serve/listen.ts'
 import { modelsToPreload, preloadModels } from '../serve/preload.ts'
-import { waitForShutdown } from '../serve/shutdown.ts'
+import { endWithin, waitForShutdown } from '../serve/shutdown.ts'
 import { findWebRoot } from '../serve/web-root.ts'
 import { formatDuration } from '../terminal/format.ts'
 import { openBrowser } from '../terminal/open-browser.ts'
@@ -45,6 +45,8 @@ export async function serve(context: CommandContext): Promise<number> {
   const working = getReady(loaded, runtime, urls, terminal, stopping.signal)
   const onFirst = () => announceDrain(terminal, loaded.config.server.drainTimeoutMs)
   await waitForShutdown({ onFirst })
+  const onLate = () => logger.error({}, 'The server did not close in time, so its process ends now.')
+  endWithin(loaded.config.server.drainTimeoutMs, { onLate })
   stopping.abort()
   await gateway.close()
   await working

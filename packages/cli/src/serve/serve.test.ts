@@ -9,12 +9,12 @@ import {
   type ModelSpec,
 } from '@petals-chat/engine'
 import { ScriptedEngine } from '@petals-chat/engine/testing'
-import { describe, expect, it } from 'vitest'
+import { describe, expect, it, vi } from 'vitest'
 import { recordingTerminal } from '../testing/recording-terminal.ts'
 import { reachableUrls } from './addresses.ts'
 import { announceReady, announceStart } from './announce.ts'
 import { modelsToPreload, preloadModels } from './preload.ts'
-import { waitForShutdown } from './shutdown.ts'
+import { endWithin, waitForShutdown } from './shutdown.ts'
 
 const spec = (id: string) => modelSpecSchema.parse({ id, engine: 'llama', source: 'none' })
 const specs = ['good', 'bad', 'other'].map(spec)
@@ -82,6 +82,25 @@ describe('reachableUrls', () => {
     expect(reachableUrls('0.0.0.0', 80, interfaces)).toEqual(['http://127.0.0.1:80', 'http://10.0.0.2:80'])
     expect(reachableUrls('127.0.0.1', 80, interfaces)).toEqual(['http://127.0.0.1:80'])
     expect(reachableUrls('::1', 80, interfaces)).toEqual(['http://[::1]:80'])
+  })
+})
+
+describe('endWithin', () => {
+  it('ends the process after the drain and the closing, whatever hangs', async () => {
+    vi.useFakeTimers({ toFake: ['setTimeout'] })
+    try {
+      const calls: string[] = []
+      const target = Object.assign(new EventEmitter(), {
+        exit: (code: unknown) => calls.push(`exit ${code}`),
+      })
+      endWithin(30_000, { onLate: () => calls.push('late'), process: target as never })
+      await vi.advanceTimersByTimeAsync(34_000)
+      expect(calls).toEqual([])
+      await vi.advanceTimersByTimeAsync(2_000)
+      expect(calls).toEqual(['late', 'exit 1'])
+    } finally {
+      vi.useRealTimers()
+    }
   })
 })
 

@@ -9,6 +9,24 @@ const signals = ['SIGINT', 'SIGTERM'] as const
  */
 const togetherMs = 300
 
+/** Time to close connections, sessions and models after the drain. It takes well under a second unless a part of it hangs. */
+const closingMs = 5_000
+
+/**
+ * Ends the process if a shutdown takes longer than its drain and the closing after it, whatever hangs: a service manager
+ * would kill it without a word in the log. `onLate` reports that.
+ */
+export function endWithin(
+  drainTimeoutMs: number,
+  { onLate, process: target = process }: { readonly onLate: () => void } & Pick<ShutdownOptions, 'process'>,
+): void {
+  const late = (): void => {
+    onLate()
+    target.exit(exitCodes.failure)
+  }
+  globalThis.setTimeout(late, drainTimeoutMs + closingMs).unref()
+}
+
 export interface ShutdownOptions {
   /** Called at the first signal: running work may finish. */
   readonly onFirst: () => void

@@ -1,4 +1,5 @@
 import { spawn } from 'node:child_process'
+import { childEnvironment, endWithThisProcess } from '@petals-chat/engine'
 
 export interface RunProgramOptions {
   readonly env?: Readonly<Record<string, string | undefined>> | undefined
@@ -26,8 +27,9 @@ export function runProgram(
     signal?.throwIfAborted()
     const child = spawn(command, args, {
       stdio: ['ignore', 'pipe', 'pipe'],
-      env: { ...process.env, ...env },
+      env: { ...childEnvironment(process.env, { usesNetwork: true }), ...env },
     })
+    endWithThisProcess(child)
     // Not spawn's own timeout, which keeps this process alive if the program could not be started.
     const timer = timeoutMs === undefined ? undefined : setTimeout(() => child.kill('SIGKILL'), timeoutMs)
     let output = ''

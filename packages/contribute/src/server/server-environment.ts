@@ -1,4 +1,5 @@
 import path from 'node:path'
+import { childEnvironment } from '@petals-chat/engine'
 import { noReports } from '../environment/no-reports.ts'
 import type { ServerSettings } from './server-settings.ts'
 
@@ -27,7 +28,7 @@ export function serverEnvironment(
   const needsHub = !isLocal || (settings.adapters ?? []).length > 0
   const { XDG_CACHE_HOME: cacheHome } = environment
   return {
-    ...environment,
+    ...childEnvironment(environment, { usesNetwork: true }),
     ...noReports,
     // The GPU was chosen by the order of nvidia-smi; CUDA's default order begins with the fastest GPU.
     CUDA_DEVICE_ORDER: 'PCI_BUS_ID',

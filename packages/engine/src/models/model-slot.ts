@@ -109,8 +109,11 @@ export class ModelSlot implements AsyncDisposable {
 
   /** Records a failed load and returns the error for clients. The details of unexpected errors stay in the log. */
   #fail(error: unknown): EngineError {
-    const failure = this.#closing.signal.aborted ? shuttingDown() : asEngineError(error, this.#options.spec)
-    this.#options.logger.error({ err: error }, failure.message)
+    const { spec, logger } = this.#options
+    const isStopped = this.#closing.signal.aborted
+    const failure = isStopped ? shuttingDown() : asEngineError(error, spec)
+    if (isStopped) logger.info({}, 'the load was stopped, because the server stops')
+    else logger.error({ err: error }, failure.message)
     this.#phase = { name: 'failed', error: failure, retryAt: performance.now() + this.#pauseMs() }
     return failure
   }

@@ -37,6 +37,21 @@ it('is alive but not ready while the default model is being loaded', async () =>
   expect((await test.app.request('/ready')).status).toBe(200)
 })
 
+it('is ready but degraded while a step of the default model is overdue', async () => {
+  let overdue = false
+  const detail = 'The process of /srv/models/a.gguf has not answered for 3 s.'
+  const status = () => (overdue ? ({ state: 'degraded', detail } as const) : ({ state: 'ready' } as const))
+  await using test = createTestGateway({ status })
+  await test.app.request('/api/v1/generate?inputs=a&max_new_tokens=1')
+  expect(await readJson(await test.app.request('/ready'))).toEqual({ status: 'ok', version: '1.2.3' })
+  overdue = true
+  expect(await readJson(await test.app.request('/ready'))).toEqual({
+    status: 'degraded',
+    detail: 'The process of a.gguf has not answered for 3 s.',
+    version: '1.2.3',
+  })
+})
+
 it('is not ready when the default model could not be loaded, and says why', async () => {
   await using test = createTestGateway({
     beforeLoad: () => {

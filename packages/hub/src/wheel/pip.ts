@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process'
 import { readdir } from 'node:fs/promises'
 import { join } from 'node:path'
-import type { AbortOptions } from '@petals-chat/engine'
+import { childEnvironment, endWithThisProcess, type AbortOptions } from '@petals-chat/engine'
 import { ModelSourceError } from '../errors.ts'
 
 /** A command that starts pip: a program and its first arguments, never through a shell. */
@@ -80,9 +80,10 @@ function runPip([program, ...args]: PipCommand, download: PipDownload): Promise<
   const child = spawn(program, [...args, 'download', ...options, requirement], {
     stdio: ['ignore', 'pipe', 'pipe'],
     windowsHide: true,
-    env: { ...process.env, ...pipEnvironment(folder) },
+    env: { ...childEnvironment(process.env, { usesNetwork: true }), ...pipEnvironment(folder) },
     signal,
   })
+  endWithThisProcess(child)
   let output = ''
   const collect = (text: string): void => {
     output = (output + text).slice(-outputLimit)

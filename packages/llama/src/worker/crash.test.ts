@@ -173,6 +173,32 @@ describe('when the process of a model is killed', () => {
 })
 
 describe.runIf(posix)('when the process of a model hangs', () => {
+  it('the status says so long before the process is ended, waits can be aborted, and closing does not wait', async () => {
+    await using subject = await openTestModel({ config: { unresponsiveTimeoutMs: 600_000 } })
+    const { model } = subject
+    const session = await model.openSession({ maxLength: 256 })
+    const options = { sampling: greedy }
+    const answer = session.generate(model.tokenizer.encode('Once'), options)[Symbol.asyncIterator]()
+    await answer.next()
+    process.kill(model.pid!, 'SIGSTOP')
+    const state = async () => (await model.status()).state
+    await expect.poll(state, { timeout: 20_000 }).toBe('degraded')
+    expect((await model.status()).detail).toMatch(/process has not answered for \d+ s/)
+    const other = await model.openSession({ maxLength: 64 })
+    const stop = new AbortController()
+    const asked = other.generate([1], { ...options, signal: stop.signal })
+    const aborted = asked[Symbol.asyncIterator]().next()
+    stop.abort(new Error('the client has gone'))
+    await expect(aborted).rejects.toThrow('the client has gone')
+
+    process.kill(model.pid!, 'SIGCONT')
+    await expect.poll(state, { timeout: 20_000 }).toBe('ready')
+    expect((await answer.next()).done).toBe(false)
+    process.kill(model.pid!, 'SIGSTOP')
+    await model[Symbol.asyncDispose]()
+    await expect(answer.next()).rejects.toThrow(/unloaded|closed/)
+  })
+
   it('it is ended and restarted', async () => {
     await using subject = await openTestModel({ config: { unresponsiveTimeoutMs: 1000 } })
     const { model } = subject

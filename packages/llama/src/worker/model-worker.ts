@@ -41,6 +41,8 @@ const LOAD_PATIENCE = 6
 
 /** A step or choice that takes this long delays all answers: the status reports it, although the process is not ended yet. */
 const OVERDUE_MS = 10_000
+/** A process that computes answers pings at once: this long without an answer, it hangs or is stopped. */
+const SILENT_MS = 2000
 
 /** Owns the child process of one model: starts it, loads the model, watches the process, and restarts it when it dies. */
 export class ModelWorker implements AsyncDisposable {
@@ -108,10 +110,18 @@ export class ModelWorker implements AsyncDisposable {
   }
 
   #readyStatus(): ModelStatus {
-    const stepMs = this.#watchdog?.stepMs ?? 0
+    const { stepMs = 0, silentMs = 0 } = this.#watchdog ?? {}
+    const seconds = (ms: number) => Math.round(ms / 1000)
+    if (silentMs >= SILENT_MS)
+      return {
+        state: 'degraded',
+        detail: `The model's process has not answered for ${seconds(silentMs)} s.`,
+      }
     if (stepMs < OVERDUE_MS) return { state: 'ready' }
-    const seconds = Math.round(stepMs / 1000)
-    return { state: 'degraded', detail: `The model has been computing a single step for ${seconds} s.` }
+    return {
+      state: 'degraded',
+      detail: `The model has been computing a single step for ${seconds(stepMs)} s.`,
+    }
   }
 
   /** Sends a request and returns its number. The listener receives everything about it. */

@@ -19,6 +19,7 @@ export class Watchdog implements Disposable {
   readonly #options: WatchdogOptions
   readonly #timer: NodeJS.Timeout
   readonly #patience: number
+  readonly #intervalMs: number
   #silentChecks = 0
   #stepMs = 0
 
@@ -26,6 +27,7 @@ export class Watchdog implements Disposable {
     this.#options = options
     const { unresponsiveTimeoutMs, choiceTimeoutMs } = options
     const intervalMs = Math.min(unresponsiveTimeoutMs / MIN_CHECKS, choiceTimeoutMs / CHECKS_PER_CHOICE)
+    this.#intervalMs = intervalMs
     this.#patience = Math.round(unresponsiveTimeoutMs / intervalMs)
     this.#timer = setInterval(() => this.#check(), intervalMs)
     this.#timer.unref()
@@ -34,6 +36,11 @@ export class Watchdog implements Disposable {
   /** How long the current step or choice had taken at the last message of the process, in milliseconds. */
   get stepMs(): number {
     return this.#stepMs
+  }
+
+  /** How long the process has not answered pings, in milliseconds, to the length of an interval between two. */
+  get silentMs(): number {
+    return Math.max(0, this.#silentChecks - 1) * this.#intervalMs
   }
 
   /** The process sent a message. */

@@ -2,6 +2,7 @@ import { fork, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
+import { childEnvironment, endWithThisProcess } from '@petals-chat/engine'
 import type { Command, Message } from '../protocol.ts'
 
 export interface WorkerProcessOptions {
@@ -31,9 +32,11 @@ export class WorkerProcess {
   constructor({ onMessage, onExit, onOutput }: WorkerProcessOptions) {
     this.#child = fork(entry, [], {
       execArgv,
+      env: childEnvironment(),
       serialization: 'advanced',
       stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
     })
+    endWithThisProcess(this.#child)
     this.#child.on('message', (message) => onMessage(message as Message))
     const keep = (chunk: string) => {
       this.#output = (this.#output + chunk).slice(-KEPT_OUTPUT_LENGTH)

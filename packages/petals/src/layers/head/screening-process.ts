@@ -1,6 +1,6 @@
 import { fork, type ChildProcess } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
-import { abortable, type AbortOptions } from '@petals-chat/engine'
+import { abortable, childEnvironment, endWithThisProcess, type AbortOptions } from '@petals-chat/engine'
 import type { ScreeningAnswer, ScreeningMessage, ScreeningRequest, ScreeningSetup } from './screening.ts'
 
 /** Unbuilt sources run under this export condition, which the child process needs, too. */
@@ -8,11 +8,8 @@ const runsFromSource = import.meta.url.endsWith('.ts')
 const entry = fileURLToPath(new URL(`screening-child.${runsFromSource ? 'ts' : 'js'}`, import.meta.url))
 const execArgv = runsFromSource ? ['--conditions=petals-chat-source'] : []
 
-/** The process needs no secrets. Without the variable, onnxruntime sends telemetry to its maker when it is loaded. */
-function environment(): NodeJS.ProcessEnv {
-  const { HF_TOKEN: _, HUGGING_FACE_HUB_TOKEN: __, ...others } = process.env
-  return { ...others, ORT_DISABLE_TELEMETRY: '1' }
-}
+/** Without the variable, onnxruntime sends telemetry to its maker when it is loaded. */
+const environment = (): NodeJS.ProcessEnv => ({ ...childEnvironment(), ORT_DISABLE_TELEMETRY: '1' })
 
 function startChild(): ChildProcess {
   const child = fork(entry, [], {
@@ -21,6 +18,7 @@ function startChild(): ChildProcess {
     serialization: 'advanced',
     stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
   })
+  endWithThisProcess(child)
   rest(child)
   return child
 }
