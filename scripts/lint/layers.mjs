@@ -55,12 +55,13 @@ export const layers = {
   },
   gateway: {
     folders: {
+      access: [],
       swarm: [],
       sessions: ['swarm'],
-      answers: [],
-      middleware: ['answers'],
-      server: ['middleware'],
-      routes: ['server', 'middleware', 'answers', 'swarm'],
+      answers: ['access'],
+      middleware: ['answers', 'access'],
+      server: ['middleware', 'access'],
+      routes: ['server', 'middleware', 'answers', 'access', 'swarm'],
     },
   },
   cli: {

@@ -99,6 +99,8 @@ export {
   type OperationParameter,
   type OperationResponse,
   type OperationTag,
+  type Scope,
+  scopes,
   statusMeanings,
   type TextContent,
 } from './operation.ts'

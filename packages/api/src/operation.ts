@@ -26,6 +26,14 @@ export interface OperationResponse {
   readonly content: Readonly<Record<string, Content>>
 }
 
+/**
+ * What a caller may do, by groups of routes. `models`: see the models; `openai`: /v1; `legacy`: /api/v1 and /api/v2;
+ * `metrics`: /metrics; `swarm`: see the swarm; `admin`: make and revoke keys.
+ */
+export const scopes = ['models', 'openai', 'legacy', 'swarm', 'metrics', 'admin'] as const
+
+export type Scope = (typeof scopes)[number]
+
 /** One route: what it takes, what it answers, and how it fails. */
 export interface Operation {
   /** Unique; the `operationId` of the OpenAPI document. */
@@ -35,6 +43,8 @@ export interface Operation {
   readonly path: string
   /** Name of its `OperationTag`. */
   readonly tag: string
+  /** What its caller must be allowed to do; `open`: any client may call it, also where the server asks for keys. */
+  readonly scope: Scope | 'open'
   readonly summary: string
   readonly description?: string
   readonly parameters?: readonly OperationParameter[]

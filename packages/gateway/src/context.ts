@@ -9,6 +9,7 @@ import type {
   TokenId,
 } from '@petals-chat/engine'
 import type { Hono } from 'hono'
+import type { Caller } from './access/caller.ts'
 import type { AnswerStore } from './answers/answer-store.ts'
 import type { ClientAddress, ClientAddressReader } from './client-address.ts'
 import type { GatewayConfig } from './config.ts'
@@ -43,10 +44,14 @@ export interface GatewayVariables {
   /** Where the request came from. */
   readonly client: ClientAddress
   /**
-   * Aborts when the client has gone (ClientGoneError) or the time to drain is over (ShuttingDownError), also while the
-   * body of the response is being streamed. Pass it to everything that takes long.
+   * Aborts when the client has gone (ClientGoneError), the time to drain is over (ShuttingDownError) or the caller's
+   * access has ended (AccessRevokedError), also while the body of the response is being streamed. Pass it to everything that takes long.
    */
   readonly signal: AbortSignal
+  /** Who sent the request. What the caller makes belongs to `caller.id`. */
+  readonly caller: Caller
+  /** The name under which the request waits, is limited and finds KV caches again (`accountOf`). */
+  readonly account: string
 }
 
 export type GatewayApp = Hono<{ Variables: GatewayVariables }>
@@ -77,11 +82,15 @@ export interface AcquireRequest extends AbortOptions {
   /** The greatest length of the prompt and the answer together, in tokens. The lease's session may be longer. */
   readonly maxLength: number
   readonly logger?: Logger | undefined
+  /** Who asks (`GatewayVariables.account`). A session with tokens of another account is never lent. Default: one account. */
+  readonly account?: string | undefined
   /** Keeps the session with its content for this owner alone, until the pool closes it to free space. */
   readonly owner?: object | undefined
 }
 
-export type PrewarmRequest = Pick<AcquireRequest, 'maxLength' | 'logger'> & { readonly owner: object }
+export type PrewarmRequest = Pick<AcquireRequest, 'account' | 'maxLength' | 'logger'> & {
+  readonly owner: object
+}
 
 export interface SessionLease extends AsyncDisposable {
   readonly session: Session

@@ -15,7 +15,7 @@ export type ErrorCode = EngineErrorCode | GatewayErrorCode | 'internal_error'
 
 /** The response to one kind of error. */
 export interface ErrorForm {
-  readonly status: 400 | 403 | 404 | 405 | 409 | 413 | 415 | 429 | 499 | 500 | 502 | 503
+  readonly status: 400 | 401 | 403 | 404 | 405 | 409 | 413 | 415 | 429 | 499 | 500 | 502 | 503
   /** `error.type` of the OpenAI body. */
   readonly type: 'invalid_request_error' | 'permission_error' | 'rate_limit_error' | 'server_error'
   /** Words that clients of the original search for in `traceback`. */
@@ -101,6 +101,26 @@ export const errorForms = {
     status: 403,
     type: 'permission_error',
     meaning: "The model's licence allows it only on pages of this server (`publicApi: false`).",
+  },
+  authentication_required: {
+    status: 401,
+    type: 'invalid_request_error',
+    meaning: 'The server asks for an API key or a sign-in, and the request has neither.',
+  },
+  invalid_api_key: {
+    status: 401,
+    type: 'invalid_request_error',
+    meaning: 'The API key is unknown, has expired or was revoked; or the request has two different ones.',
+  },
+  scope_required: {
+    status: 403,
+    type: 'permission_error',
+    meaning: 'The key or the user has no scope for this route (`petals-chat keys create --scopes`).',
+  },
+  access_revoked: {
+    status: 401,
+    type: 'invalid_request_error',
+    meaning: 'The key was revoked or expired, or the user signed out, while the answer was being written.',
   },
   session_expired: {
     status: 400,
@@ -203,6 +223,12 @@ export function openAIErrorBody({ message, type, param, code }: ErrorDescription
 export function legacyErrorBody({ legacyMessage }: ErrorDescription): LegacyErrorBody {
   return { ok: false, traceback: legacyMessage }
 }
+
+/** Returns the headers that go with an error: when to retry, and how to authenticate. */
+export const errorHeaders = (description: ErrorDescription): Record<string, string> => ({
+  ...retryHeaders(description),
+  ...(description.status === 401 && { 'www-authenticate': 'Bearer realm="petals-chat"' }),
+})
 
 /** Returns when to retry: in whole seconds for all clients, and in milliseconds for OpenAI's. */
 export function retryHeaders({ retryAfterMs }: ErrorDescription): Record<string, string> {

@@ -8,6 +8,10 @@ export type GatewayErrorCode =
   | 'forbidden_host'
   | 'forbidden_origin'
   | 'model_restricted'
+  | 'authentication_required'
+  | 'invalid_api_key'
+  | 'scope_required'
+  | 'access_revoked'
   | 'session_expired'
   | 'answer_gone'
   | 'answer_cancelled'
@@ -22,6 +26,25 @@ export class GatewayError extends Error {
   constructor(code: GatewayErrorCode, message: string, options?: ErrorOptions) {
     super(message, options)
     this.code = code
+  }
+}
+
+/** The request has no credential, or one that does not count. */
+export class AuthenticationError extends GatewayError {
+  override readonly name: string = 'AuthenticationError'
+
+  constructor(code: 'authentication_required' | 'invalid_api_key' | 'access_revoked', message: string) {
+    super(code, message)
+  }
+}
+
+/** The caller's key was revoked or expired, or the caller signed out, while a request ran. */
+export class AccessRevokedError extends AuthenticationError {
+  override readonly name = 'AccessRevokedError'
+
+  /** `what`: a sentence that says what happened to the access. */
+  constructor(what = 'The API key was revoked.') {
+    super('access_revoked', `${what} Ask the operator of this server for a new one.`)
   }
 }
 

@@ -2,11 +2,13 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import type { Logger, ModelRegistry, SwarmView } from '@petals-chat/engine'
 import { Hono } from 'hono'
 import { methodNotAllowed } from 'hono/method-not-allowed'
+import { Access, type CallerSource } from './access/access.ts'
 import { AnswerStore } from './answers/answer-store.ts'
 import { clientAddressReader } from './client-address.ts'
 import type { GatewayConfig } from './config.ts'
 import type { GatewayApp, GatewayContext, GatewayVariables } from './context.ts'
 import type { PrometheusMetrics } from './metrics.ts'
+import { callerAccess } from './middleware/caller-access.ts'
 import { handleError, handleMethodNotAllowed } from './middleware/error-handler.ts'
 import { notFoundHandler } from './middleware/not-found.ts'
 import { originPolicy } from './middleware/origin-policy.ts'
@@ -40,6 +42,8 @@ export interface GatewayDependencies {
   readonly version: string
   /** Folder of the web build. If it is undefined or not built, `/` explains that. */
   readonly webRoot?: string | undefined
+  /** What identifies callers, in the order of precedence. Without any, every client may do everything. */
+  readonly callers?: readonly CallerSource[] | undefined
   /** For `GET /api/v1/swarm`; undefined if no model is served by a swarm. */
   readonly swarm?: SwarmView | undefined
 }
@@ -81,8 +85,9 @@ export function createGateway(config: GatewayConfig, dependencies: GatewayDepend
     swarmHistory,
     readClient: clientAddressReader(config.trustedProxies),
   }
-  const app = createApp(context, dependencies)
-  const webSockets = new GatewayWebSockets(context, shutdown, [legacyWebSocketRoute(context)])
+  const access = new Access(dependencies.callers ?? [])
+  const app = createApp(context, access, dependencies)
+  const webSockets = new GatewayWebSockets(context, access, shutdown, [legacyWebSocketRoute(context)])
   const server = createHttpServer(app, {
     isUpgrade: (request) => webSockets.isUpgrade(request),
     keepAliveTimeoutMs: config.keepAliveTimeoutMs,
@@ -119,7 +124,11 @@ export function createGateway(config: GatewayConfig, dependencies: GatewayDepend
   }
 }
 
-function createApp(context: GatewayContext, { metrics, webRoot }: GatewayDependencies): GatewayApp {
+function createApp(
+  context: GatewayContext,
+  access: Access,
+  { metrics, webRoot }: GatewayDependencies,
+): GatewayApp {
   const { config } = context
   const app = new Hono<{ Variables: GatewayVariables }>({ getPath: pathReader(config.basePath) })
   app.onError(handleError)
@@ -130,6 +139,7 @@ function createApp(context: GatewayContext, { metrics, webRoot }: GatewayDepende
   app.use(trustedHost(config))
   app.use(originPolicy(config))
   app.use(methodNotAllowed({ app, onMethodNotAllowed: handleMethodNotAllowed }))
+  app.use(callerAccess(access))
   app.use(requestBody(config.maxBodyBytes))
   app.route('/', healthRoutes(context))
   app.get('/metrics', async (c) => {

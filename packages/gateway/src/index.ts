@@ -11,6 +11,8 @@
  *
  * @packageDocumentation
  */
+export type { CallerRequest, CallerSource } from './access/access.ts'
+export type { Caller, CallerLimits } from './access/caller.ts'
 export { type GatewayConfig, gatewayConfigSchema } from './config.ts'
 export type {
   AcquireRequest,
@@ -21,6 +23,7 @@ export type {
   SessionLease,
   SessionPool,
 } from './context.ts'
+export { AccessRevokedError, AuthenticationError } from './errors.ts'
 export { createGateway, type Gateway, type GatewayDependencies } from './gateway.ts'
 export { createPrometheusMetrics, type PrometheusMetrics, type RenderedMetrics } from './metrics.ts'
 export { ListenError } from './server/http-server.ts'

@@ -5,13 +5,16 @@ export interface LinkedAbortController {
 }
 
 /**
- * Returns a controller that also aborts when `outer` does, with its reason. `AbortSignal.any` would do the same, but keeps
- * every signal with a remaining listener for the lifetime of `outer`: here, until the process ends.
+ * Returns a controller that also aborts when one of `outer` does, with its reason. `AbortSignal.any` would do the same, but keeps
+ * every signal with a remaining listener for the lifetime of an outer one: here, until the process ends.
  */
-export function linkedAbortController(outer: AbortSignal): LinkedAbortController {
+export function linkedAbortController(...outer: readonly AbortSignal[]): LinkedAbortController {
   const controller = new AbortController()
-  const abort = () => controller.abort(outer.reason)
-  if (outer.aborted) abort()
-  else outer.addEventListener('abort', abort, { once: true })
-  return { controller, unlink: () => outer.removeEventListener('abort', abort) }
+  const abort = ({ target }: Pick<Event, 'target'>) => controller.abort((target as AbortSignal).reason)
+  for (const signal of outer) {
+    if (signal.aborted) abort({ target: signal })
+    else signal.addEventListener('abort', abort, { once: true })
+  }
+  const unlink = () => outer.forEach((signal) => signal.removeEventListener('abort', abort))
+  return { controller, unlink }
 }

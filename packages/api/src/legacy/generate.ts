@@ -62,11 +62,12 @@ export type LegacyErrorBody = z.output<typeof legacyErrorSchema>
 
 const common = {
   tag: legacyTag.name,
+  scope: 'legacy',
   path: '/api/v1/generate',
   responses: { 200: { description: 'The new text.', content: json(legacyResponseSchema) } },
   error: legacyErrorSchema,
   errorStatuses: modelErrorStatuses,
-}
+} as const
 
 const queryParameters = Object.entries(fields).map(([name, schema]): OperationParameter => ({
   name,

@@ -56,6 +56,7 @@ export type LegacyModelBody = LegacyModelsBody['models'][number]
 export const legacyModelsOperation: Operation = {
   tag: legacyTag.name,
   id: 'legacyModels',
+  scope: 'models',
   method: 'get',
   path: '/api/v1/models',
   summary: 'Models and their families, with the names of the config file',

@@ -88,6 +88,7 @@ export type LegacyMessageType = z.output<typeof legacyClientMessageSchema>['type
 export const legacyWebSocketOperation: Operation = {
   tag: legacyTag.name,
   id: 'legacyWebSocket',
+  scope: 'legacy',
   method: 'get',
   path: '/api/v2/generate',
   summary: 'WebSocket: an inference session for several calls',

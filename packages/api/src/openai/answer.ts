@@ -36,7 +36,7 @@ const answer: OperationParameter = {
   description: 'The id of the header `x-answer-id`.',
 }
 
-const common = { tag: answerTag.name, error: errorSchema }
+const common = { tag: answerTag.name, scope: 'openai', error: errorSchema } as const
 
 export const answerOperations: readonly Operation[] = [
   {

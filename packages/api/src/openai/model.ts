@@ -63,6 +63,7 @@ export type ModelObject = Immutable<z.output<typeof modelSchema>>
 export const modelOperations: readonly Operation[] = [
   openaiOperation({
     id: 'listModels',
+    scope: 'models',
     method: 'get',
     path: '/v1/models',
     summary: 'List the models',
@@ -71,6 +72,7 @@ export const modelOperations: readonly Operation[] = [
   }),
   openaiOperation({
     id: 'getModel',
+    scope: 'models',
     method: 'get',
     path: '/v1/models/{model}',
     summary: 'Describe a model',

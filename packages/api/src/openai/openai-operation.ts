@@ -10,11 +10,13 @@ export const openaiTag: OperationTag = {
     'ignored; fields that would change it and can’t be honoured, and unknown fields, are refused by name.',
 }
 
-type Given = Omit<Operation, 'tag' | 'error' | 'errorStatuses'> & Partial<Pick<Operation, 'errorStatuses'>>
+type Given = Omit<Operation, 'tag' | 'error' | 'errorStatuses' | 'scope'> &
+  Partial<Pick<Operation, 'errorStatuses' | 'scope'>>
 
 /** An operation of /v1, with OpenAI's error body. */
 export const openaiOperation = (operation: Given): Operation => ({
   tag: openaiTag.name,
+  scope: 'openai',
   error: errorSchema,
   errorStatuses: modelErrorStatuses,
   ...operation,

@@ -96,6 +96,7 @@ export type SwarmSampleBody = SwarmModelBody['history'][number]
 export const swarmOperations: readonly Operation[] = [
   {
     id: 'swarm',
+    scope: 'swarm',
     method: 'get',
     path: '/api/v1/swarm',
     tag: swarmTag.name,

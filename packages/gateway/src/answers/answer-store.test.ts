@@ -1,11 +1,14 @@
 import { silentLogger } from '@petals-chat/engine'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
+import { anonymousCaller } from '../access/caller.ts'
 import { gatewayConfigSchema } from '../config.ts'
 import { AnswerCancelledError, ShuttingDownError } from '../errors.ts'
 import { createPrometheusMetrics } from '../metrics.ts'
 import { ShutdownController } from '../shutdown.ts'
 import { AnswerStore } from './answer-store.ts'
 import type { KeptAnswer } from './kept-answer.ts'
+
+const owner = anonymousCaller
 
 type Config = NonNullable<Parameters<typeof gatewayConfigSchema.parse>[0]>
 
@@ -14,7 +17,7 @@ function createStore(answers: object = {}) {
   const metrics = createPrometheusMetrics()
   const config = gatewayConfigSchema.parse({ answers } as Config).answers
   const store = new AnswerStore({ config, metrics, shutdown })
-  const open = () => obey(store.open('stream', silentLogger)!)
+  const open = () => obey(store.open('stream', owner, silentLogger)!)
   const figure = async (name: string) => {
     const { body } = await metrics.render()
     const line = body.split('\n').find((candidate) => candidate.startsWith(`${name} `))
@@ -52,9 +55,9 @@ describe('AnswerStore', () => {
       [...ids][0]!.toLowerCase(),
       `${[...ids][0]} `,
     ]) {
-      expect(() => store.find(id)).toThrow('This server keeps no answer with that id')
+      expect(() => store.find(id, owner)).toThrow('This server keeps no answer with that id')
     }
-    expect(() => store.find([...ids][0]!, 'session')).toThrow('keeps no answer')
+    expect(() => store.find([...ids][0]!, owner, 'session')).toThrow('keeps no answer')
   })
 
   it('stops an answer without a reader after its timeout, and keeps what it has', async () => {
@@ -74,12 +77,12 @@ describe('AnswerStore', () => {
     vi.advanceTimersByTime(1_000)
     expect(answer).toMatchObject({ isRunning: false, outcome: 'expired' })
     expect(String(answer.signal.reason)).toContain('no client read it for 1 s')
-    expect(store.find(answer.id)).toBe(answer)
+    expect(store.find(answer.id, owner)).toBe(answer)
     expect([await figure(running), await figure(finished), await figure(bytes)]).toEqual([0, 1, 4])
     expect(await figure(ended('expired'))).toBe(1)
     vi.advanceTimersByTime(5_000)
     expect([await figure(running), await figure(finished), await figure(bytes)]).toEqual([0, 0, 0])
-    expect(() => store.find(answer.id)).toThrow('This answer ended, and was kept for 5 s after that.')
+    expect(() => store.find(answer.id, owner)).toThrow('This answer ended, and was kept for 5 s after that.')
   })
 
   it('drops the answer that ended first for want of room, but one that is being read last', () => {
@@ -89,14 +92,14 @@ describe('AnswerStore', () => {
     three.end()
     using _reader = two.attach()
     open()
-    expect(() => store.find(three.id)).toThrow('dropped to make room for newer ones')
-    expect(store.find(two.id)).toBe(two)
+    expect(() => store.find(three.id, owner)).toThrow('dropped to make room for newer ones')
+    expect(store.find(two.id, owner)).toBe(two)
     open()
-    expect(() => store.find(two.id)).toThrow('dropped to make room')
-    expect(store.find(one.id)).toBe(one)
-    expect(store.open('stream', silentLogger)).toBeUndefined()
+    expect(() => store.find(two.id, owner)).toThrow('dropped to make room')
+    expect(store.find(one.id, owner)).toBe(one)
+    expect(store.open('stream', owner, silentLogger)).toBeUndefined()
     one.end()
-    expect(store.open('stream', silentLogger)).toBeDefined()
+    expect(store.open('stream', owner, silentLogger)).toBeDefined()
   })
 
   it('never keeps more bytes than it may, finished answers going first, then the beginnings of running ones', async () => {
@@ -110,7 +113,7 @@ describe('AnswerStore', () => {
       large.write('x'.repeat(50))
       expect(await figure(bytes)).toBeLessThanOrEqual(1_024)
     }
-    expect(() => store.find(old.id)).toThrow('dropped to make room')
+    expect(() => store.find(old.id, owner)).toThrow('dropped to make room')
     const never = new AbortController().signal
     await expect(large.log.read(0, never).next()).rejects.toThrow('are no longer kept')
     expect(await small.log.read(0, never).next()).toMatchObject({ value: { number: 1 } })
@@ -127,7 +130,7 @@ describe('AnswerStore', () => {
 
   it('stops on request, and resolves when the producer has ended', async () => {
     const { store, figure } = createStore()
-    const answer = store.open('stream', silentLogger)!
+    const answer = store.open('stream', owner, silentLogger)!
     let stopped = false
     const stopping = answer.stop(new AnswerCancelledError()).then(() => (stopped = true))
     await vi.advanceTimersByTimeAsync(1_000)
@@ -148,8 +151,8 @@ describe('AnswerStore', () => {
       store.forget(answer)
       return answer
     })
-    expect(() => store.find(answers[0]!.id)).toThrow('keeps no answer with that id')
-    expect(() => store.find(answers[1]!.id)).toThrow('deleted on request')
+    expect(() => store.find(answers[0]!.id, owner)).toThrow('keeps no answer with that id')
+    expect(() => store.find(answers[1]!.id, owner)).toThrow('deleted on request')
   })
 
   it('stops answers without readers when the server stops, and those that lose theirs', async () => {
@@ -161,8 +164,8 @@ describe('AnswerStore', () => {
     shutdown.startDraining()
     expect(unread).toMatchObject({ isRunning: false, outcome: 'shutdown' })
     expect(read.isRunning).toBe(true)
-    expect(store.find(done.id)).toBe(done)
-    expect(store.open('stream', silentLogger)).toBeUndefined()
+    expect(store.find(done.id, owner)).toBe(done)
+    expect(store.open('stream', owner, silentLogger)).toBeUndefined()
     reader[Symbol.dispose]()
     expect(read.signal.reason).toBeInstanceOf(ShuttingDownError)
     await store[Symbol.asyncDispose]()

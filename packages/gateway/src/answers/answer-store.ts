@@ -3,7 +3,7 @@ import type { GatewayConfig } from '../config.ts'
 import type { Shutdown } from '../shutdown.ts'
 import { AnswerGoneError, ShuttingDownError } from '../errors.ts'
 import { type AnswerMetrics, createAnswerMetrics } from './answer-metrics.ts'
-import { type AnswerKind, type AnswerOutcome, KeptAnswer } from './kept-answer.ts'
+import { type AnswerKind, type AnswerOutcome, type AnswerOwner, KeptAnswer } from './kept-answer.ts'
 
 export interface AnswerStoreOptions {
   readonly config: GatewayConfig['answers']
@@ -45,11 +45,12 @@ export class AnswerStore implements AsyncDisposable {
   }
 
   /** Keeps a new answer; undefined if the store is full or the server is shutting down. */
-  open(kind: AnswerKind, logger: Logger): KeptAnswer | undefined {
+  open(kind: AnswerKind, owner: AnswerOwner, logger: Logger): KeptAnswer | undefined {
     const { config, shutdown } = this.#options
     if (shutdown.draining || !this.#makeRoom()) return undefined
     const answer = new KeptAnswer({
       kind,
+      owner,
       unreadTimeoutMs: config.unreadTimeoutMs,
       shutdown,
       onWrite: () => this.#limitBytes(entry),
@@ -61,10 +62,13 @@ export class AnswerStore implements AsyncDisposable {
     return answer
   }
 
-  /** Returns the answer with that id, if it is of `kind`. @throws AnswerGoneError that says why there is none. */
-  find(id: string, kind?: AnswerKind): KeptAnswer {
+  /**
+   * Returns the answer with that id, if it is of `kind` and belongs to `owner`.
+   * @throws AnswerGoneError that says why there is none. An answer of another owner is as unknown as none.
+   */
+  find(id: string, owner: Pick<AnswerOwner, 'id'>, kind?: AnswerKind): KeptAnswer {
     const answer = this.#entries.get(id)?.answer
-    if (answer !== undefined && (kind ?? answer.kind) === answer.kind) return answer
+    if (answer?.owner.id === owner.id && (kind ?? answer.kind) === answer.kind) return answer
     const unknown = 'This server keeps no answer with that id; answers do not outlive a restart.'
     throw new AnswerGoneError(this.#removals.get(id) ?? unknown)
   }
@@ -92,6 +96,8 @@ export class AnswerStore implements AsyncDisposable {
     const { keepMs } = this.#options.config
     logger.info({ kind: answer.kind, outcome, messages: answer.log.last }, 'resumable answer ended')
     this.#metrics.ended(answer.kind, outcome)
+    if (answer.owner.signal.aborted)
+      return this.#remove(entry, 'This answer ended with the access of its caller.')
     if (!this.#entries.delete(answer.id)) return
     this.#entries.set(answer.id, entry)
     const removal = `This answer ended, and was kept for ${Math.round(keepMs / 1000)} s after that.`

@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto'
+import type { Caller } from '../access/caller.ts'
 import { errorThatCounts } from '../error-response.ts'
 import { AnswerGoneError, ClientGoneError, ShuttingDownError } from '../errors.ts'
 import { linkedAbortController } from '../linked-abort-controller.ts'
@@ -8,10 +9,14 @@ import { MessageLog, type NumberedMessage } from './message-log.ts'
 /** `stream`: frames of server-sent events; `session`: messages of an inference session on a WebSocket. */
 export type AnswerKind = 'stream' | 'session'
 
+/** Who made an answer, and alone may read and stop it. It stops when the owner's access ends. */
+export type AnswerOwner = Pick<Caller, 'id' | 'signal'>
+
 /** How an answer ended. `expired`: no client read it for too long. */
 export type AnswerOutcome = 'complete' | 'failed' | 'cancelled' | 'expired' | 'shutdown'
 
 export interface KeptAnswerOptions {
+  readonly owner: AnswerOwner
   readonly kind: AnswerKind
   readonly unreadTimeoutMs: number
   readonly shutdown: Shutdown
@@ -19,7 +24,7 @@ export interface KeptAnswerOptions {
   readonly onEnd: (outcome: AnswerOutcome) => void
 }
 
-/** 128 random bits: the id is the capability to read and to stop the answer. */
+/** 128 random bits: where the server asks for no keys, the id is the capability to read and to stop the answer. */
 const ID_BYTES = 16
 
 /** The pattern of ids, which the log must not contain. */
@@ -39,7 +44,7 @@ export class KeptAnswer {
   #unread: NodeJS.Timeout | undefined
 
   constructor(options: KeptAnswerOptions) {
-    const { controller, unlink } = linkedAbortController(options.shutdown.signal)
+    const { controller, unlink } = linkedAbortController(options.shutdown.signal, options.owner.signal)
     this.kind = options.kind
     this.#options = options
     this.#abort = controller
@@ -50,6 +55,10 @@ export class KeptAnswer {
   /** Aborts when the answer must stop. Pass it to everything that takes long. */
   get signal(): AbortSignal {
     return this.#abort.signal
+  }
+
+  get owner(): AnswerOwner {
+    return this.#options.owner
   }
 
   get isRunning(): boolean {

@@ -7,8 +7,8 @@ import {
   describeError,
   errorThatCounts,
   legacyErrorBody,
+  errorHeaders,
   openAIErrorBody,
-  retryHeaders,
 } from '../error-response.ts'
 import { GatewayError } from '../errors.ts'
 import { isLegacyPath } from '../request-path.ts'
@@ -27,7 +27,7 @@ export function handleError(thrown: unknown, c: RequestContext): Response {
 export function errorResponse(error: unknown, c: RequestContext): Response {
   const description = describeError(error, c.var.requestId)
   const body = isLegacyPath(c.req.path) ? legacyErrorBody(description) : openAIErrorBody(description)
-  return c.json(body, description.status as ContentfulStatusCode, retryHeaders(description))
+  return c.json(body, description.status as ContentfulStatusCode, errorHeaders(description))
 }
 
 /** Refuses a method that the path does not support. */

@@ -1,6 +1,8 @@
 import { ModelNotFoundError, type ModelRegistry, type ModelSpec } from '@petals-chat/engine'
-import type { HonoRequest } from 'hono'
+import type { Context } from 'hono'
+import { type Caller, mayUseModel } from '../access/caller.ts'
 import type { GatewayConfig } from '../config.ts'
+import type { GatewayVariables } from '../context.ts'
 import { GatewayError } from '../errors.ts'
 import { isSameOrigin, originOf } from '../middleware/origin-policy.ts'
 
@@ -9,11 +11,24 @@ export interface ModelNames {
   readonly config: Pick<GatewayConfig, 'unknownModel'>
 }
 
-/** The properties of a caller that licences depend on. */
+/** The properties of a request that decide which models it may use. */
 export interface ModelCaller {
+  readonly caller: Pick<Caller, 'models'>
   /** A page of this server asks. */
   readonly isSameOrigin: boolean
 }
+
+/** The models that a caller may see: for others, they do not exist. */
+export const modelsFor = (
+  registry: Pick<ModelRegistry, 'list' | 'find'>,
+  caller: Pick<Caller, 'models'>,
+): Pick<ModelRegistry, 'list' | 'find'> => ({
+  list: () => registry.list().filter(({ id }) => mayUseModel(caller, id)),
+  find: (name) => {
+    const spec = registry.find(name)
+    return spec !== undefined && mayUseModel(caller, spec.id) ? spec : undefined
+  },
+})
 
 /** Client-controlled: truncate the name before echoing it. */
 const MAX_SHOWN_NAME = 200
@@ -24,11 +39,11 @@ const MAX_SHOWN_NAME = 200
  * client asks.
  */
 export function resolveModel(
-  names: ModelNames,
+  { registry, config }: ModelNames,
   name: string | null | undefined,
-  { isSameOrigin }: ModelCaller,
+  { isSameOrigin, caller }: ModelCaller,
 ): ModelSpec {
-  const spec = namedModel(names, name)
+  const spec = namedModel({ config, registry: modelsFor(registry, caller) }, name)
   if (spec.publicApi || isSameOrigin) return spec
   throw new GatewayError(
     'model_restricted',
@@ -37,8 +52,9 @@ export function resolveModel(
 }
 
 /** The caller that sent an HTTP request. */
-export const callerOf = (request: Pick<HonoRequest, 'header'>): ModelCaller => ({
-  isSameOrigin: isSameOrigin(originOf((header) => request.header(header))),
+export const callerOf = (c: Context<{ Variables: GatewayVariables }>): ModelCaller => ({
+  isSameOrigin: isSameOrigin(originOf((header) => c.req.header(header))),
+  caller: c.var.caller,
 })
 
 /**

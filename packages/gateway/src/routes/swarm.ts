@@ -1,6 +1,7 @@
 import type { SwarmModelBody, SwarmServerBody, SwarmStatusBody } from '@petals-chat/api'
 import type { SwarmModelStatus, SwarmServerStatus } from '@petals-chat/engine'
 import { Hono } from 'hono'
+import { mayUseModel } from '../access/caller.ts'
 import type { GatewayVariables, RouteModule } from '../context.ts'
 import type { SwarmSample } from '../swarm/swarm-history.ts'
 import { withoutFolders } from '../without-folders.ts'
@@ -13,7 +14,9 @@ export const swarmRoutes: RouteModule = ({ swarm, swarmHistory }) => {
     const status = await swarm?.status({ signal: c.var.signal })
     c.header('cache-control', 'no-store')
     return c.json({
-      models: (status?.models ?? []).map((model) => modelBody(model, swarmHistory?.of(model.id) ?? [])),
+      models: (status?.models ?? [])
+        .filter(({ id }) => mayUseModel(c.var.caller, id))
+        .map((model) => modelBody(model, swarmHistory?.of(model.id) ?? [])),
       problem: status?.problem,
     } satisfies SwarmStatusBody)
   })

@@ -26,15 +26,15 @@ export interface ReceiveOptions {
 
 /** One WebSocket whose messages are received one after another, when the server is ready for them. */
 export class JsonSocket {
-  /** Aborts when the client has gone, or with `outer`. Pass it to everything that takes long. */
+  /** Aborts when the client has gone, or with one of `outer`. Pass it to everything that takes long. */
   readonly signal: AbortSignal
   readonly #socket: WebSocket
   readonly #abort: AbortController
   readonly #inbox: string[] = []
   #onMessage: ((text: string) => void) | undefined
 
-  constructor(socket: WebSocket, outer: AbortSignal) {
-    const { controller, unlink } = linkedAbortController(outer)
+  constructor(socket: WebSocket, ...outer: readonly AbortSignal[]) {
+    const { controller, unlink } = linkedAbortController(...outer)
     this.#socket = socket
     this.#abort = controller
     this.signal = controller.signal

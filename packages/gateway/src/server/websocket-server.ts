@@ -2,6 +2,9 @@ import { type IncomingMessage, type Server, STATUS_CODES } from 'node:http'
 import type { Duplex } from 'node:stream'
 import type { Gauge, Logger } from '@petals-chat/engine'
 import { type WebSocket, WebSocketServer } from 'ws'
+import type { Access } from '../access/access.ts'
+import { accountOf, type Caller } from '../access/caller.ts'
+import { routeScope } from '../access/route-scope.ts'
 import { type ClientAddress, loggedClient } from '../client-address.ts'
 import type { GatewayContext } from '../context.ts'
 import { describeError, legacyErrorBody } from '../error-response.ts'
@@ -14,6 +17,9 @@ import { JsonSocket } from './json-socket.ts'
 import { routedPath } from '../request-path.ts'
 import type { ShutdownController } from '../shutdown.ts'
 
+/** Milliseconds that a client has to read why its access ended. */
+const REVOKED_CLOSE_MS = 500
+
 /** One open WebSocket, as its route uses it. */
 export interface WebSocketConnection {
   readonly socket: JsonSocket
@@ -21,6 +27,9 @@ export interface WebSocketConnection {
   readonly drainSignal: AbortSignal
   /** A page of this server opened it. */
   readonly isSameOrigin: boolean
+  /** Who opened it. The socket's signal aborts when the caller's access ends. */
+  readonly caller: Caller
+  readonly account: string
   readonly requestId: string
   readonly logger: Logger
   readonly client: ClientAddress
@@ -33,11 +42,12 @@ export interface WebSocketRoute {
 }
 
 /** What the upgrade request tells of a connection. */
-type Opening = Pick<WebSocketConnection, 'requestId' | 'client' | 'isSameOrigin'>
+type Opening = Pick<WebSocketConnection, 'requestId' | 'client' | 'isSameOrigin' | 'caller' | 'account'>
 
 /** The WebSockets of the gateway: upgrades, pings, logs and metrics. */
 export class GatewayWebSockets {
   readonly #context: GatewayContext
+  readonly #access: Access
   readonly #shutdown: ShutdownController
   readonly #routes: ReadonlyMap<string, WebSocketRoute>
   readonly #server: WebSocketServer
@@ -46,8 +56,14 @@ export class GatewayWebSockets {
   readonly #connections: Gauge
   #pings: NodeJS.Timeout | undefined
 
-  constructor(context: GatewayContext, shutdown: ShutdownController, routes: readonly WebSocketRoute[]) {
+  constructor(
+    context: GatewayContext,
+    access: Access,
+    shutdown: ShutdownController,
+    routes: readonly WebSocketRoute[],
+  ) {
     this.#context = context
+    this.#access = access
     this.#shutdown = shutdown
     this.#routes = new Map(routes.map((route) => [route.path, route]))
     this.#connections = context.metrics.gauge({
@@ -101,8 +117,11 @@ export class GatewayWebSockets {
       if (route === undefined || !this.isUpgrade(request)) throw notAWebSocketError(request)
       assertTrustedHost(this.#context.config, origin.host ?? '')
       assertOriginAllowed(this.#context.config, route.path, origin)
+      const caller = this.#authorize(request, client, route.path)
+      const account = accountOf(caller, client)
+      const opening = { requestId, client, isSameOrigin: isSameOrigin(origin), caller, account }
       this.#server.handleUpgrade(request, socket, head, (webSocket) => {
-        void this.#serve(route, webSocket, { requestId, client, isSameOrigin: isSameOrigin(origin) })
+        void this.#serve(route, webSocket, opening)
       })
     } catch (error) {
       this.#refuse(socket, error, requestId)
@@ -115,6 +134,12 @@ export class GatewayWebSockets {
       forwardedFor: headerOf(request, 'x-forwarded-for'),
       forwardedProto: headerOf(request, 'x-forwarded-proto'),
     })
+  }
+
+  #authorize(request: IncomingMessage, client: ClientAddress, path: string): Caller {
+    const { remoteAddress } = request.socket
+    const header = (name: string) => headerOf(request, name)
+    return this.#access.authorize({ header, client, remoteAddress }, routeScope([path]))
   }
 
   #refuse(socket: Duplex, error: unknown, requestId: string): void {
@@ -141,7 +166,8 @@ export class GatewayWebSockets {
     this.#answered.add(webSocket)
     webSocket.on('pong', () => this.#answered.add(webSocket))
     const { signal, drainSignal } = this.#shutdown
-    const socket = new JsonSocket(webSocket, signal)
+    const socket = new JsonSocket(webSocket, signal, opening.caller.signal)
+    closeAfter(webSocket, opening.caller.signal)
     await route.serve({ ...opening, socket, drainSignal, logger })
   }
 
@@ -152,6 +178,13 @@ export class GatewayWebSockets {
       else socket.ping()
     }
   }
+}
+
+/** Ends a socket whose caller's access has ended, also if the client does not answer the close frame. */
+function closeAfter(webSocket: WebSocket, signal: AbortSignal): void {
+  const close = () => setTimeout(() => webSocket.terminate(), REVOKED_CLOSE_MS).unref()
+  signal.addEventListener('abort', close, { once: true })
+  webSocket.on('close', () => signal.removeEventListener('abort', close))
 }
 
 function pathOf(request: IncomingMessage): string {

@@ -1,4 +1,5 @@
 import { commonPrefixLength, type Session, type TokenId } from '@petals-chat/engine'
+import type { AcquireRequest } from '../context.ts'
 
 export interface IdleSessionsOptions {
   /** Milliseconds that a session is kept. */
@@ -7,9 +8,11 @@ export interface IdleSessionsOptions {
   readonly onExpire: (session: Session) => Promise<void>
 }
 
-interface IdleSession {
+/** Whom a session is kept for. Its tokens must not show, by time or count, what another account has sent. */
+export type SessionHolder = Pick<AcquireRequest, 'owner' | 'account'>
+
+interface IdleSession extends SessionHolder {
   readonly session: Session
-  readonly owner: object | undefined
   readonly timer: NodeJS.Timeout
 }
 
@@ -26,21 +29,22 @@ export class IdleSessions {
     return this.#entries.length
   }
 
-  add(session: Session, owner: object | undefined): void {
+  add(session: Session, { owner, account }: SessionHolder): void {
     const timer = setTimeout(() => this.#expire(session), this.#options.timeoutMs)
     timer.unref()
-    this.#entries.push({ session, owner, timer })
+    this.#entries.push({ session, owner, account, timer })
   }
 
   /**
    * Takes the session that holds the most of `prompt`, if that is at least half of its tokens: truncating it further would
-   * cost its own dialogue more than the new one gains. Otherwise takes a session that was prewarmed for the owner.
+   * cost its own dialogue more than the new one gains. Otherwise takes a session that was prewarmed for the owner. Sessions of other
+   * owners and accounts are never taken.
    */
-  takeBest(prompt: readonly TokenId[], owner: object | undefined): Session | undefined {
+  takeBest(prompt: readonly TokenId[], { owner, account }: SessionHolder): Session | undefined {
     let best: IdleSession | undefined
     let bestLength = 0
     for (const entry of this.#entries) {
-      if (entry.owner !== owner) continue
+      if (entry.owner !== owner || entry.account !== account) continue
       const length = commonPrefixLength(entry.session.tokens, prompt)
       const isFresh = entry.session.tokens.length === 0
       if (length >= bestLength && (length > 0 || isFresh) && length * 2 >= entry.session.tokens.length) {

@@ -10,7 +10,7 @@ import type { SessionPoolConfig } from '../config.ts'
 import type { AcquireRequest, PrewarmRequest, SessionLease } from '../context.ts'
 import { AdmissionQueue } from './admission-queue.ts'
 import type { GenerationMetrics } from './generation-metrics.ts'
-import { IdleSessions } from './idle-sessions.ts'
+import { IdleSessions, type SessionHolder } from './idle-sessions.ts'
 import { LeasedSession } from './leased-session.ts'
 
 export interface ModelSessionsOptions {
@@ -84,7 +84,7 @@ export class ModelSessions {
     try {
       const session = await this.#open(request)
       if (session.prewarm === undefined || this.#closed) return await this.#discard(session)
-      this.#idle.add(session, request.owner)
+      this.#idle.add(session, request)
       this.#options.onChange()
       await session.prewarm()
     } catch (error) {
@@ -130,7 +130,7 @@ export class ModelSessions {
 
   /** Returns an idle session that holds much of the prompt, or a new one; if the engine is full, closes idle ones for it. */
   async #prepare(request: AcquireRequest): Promise<Session> {
-    const best = this.#idle.takeBest(request.tokens, request.owner)
+    const best = this.#idle.takeBest(request.tokens, request)
     if (best !== undefined) {
       const reused = await this.#reuse(best, request)
       if (reused !== undefined) return reused
@@ -188,29 +188,29 @@ export class ModelSessions {
     })
   }
 
-  #lease(session: Session, { owner, logger }: AcquireRequest, queuedMs: number): SessionLease {
+  #lease(session: Session, request: AcquireRequest, queuedMs: number): SessionLease {
     const leasedAt = performance.now()
-    const leasedLogger = logger?.child({ model: this.#model.id }) ?? this.#options.logger
+    const leasedLogger = request.logger?.child({ model: this.#model.id }) ?? this.#options.logger
     const leased = new LeasedSession(session, this.#options.generationMetrics, leasedLogger)
     let returned: Promise<void> | undefined
     return {
       session: leased.session,
       queuedMs,
-      [Symbol.asyncDispose]: () => (returned ??= this.#takeBack(session, leased, owner, leasedAt)),
+      [Symbol.asyncDispose]: () => (returned ??= this.#takeBack(session, leased, request, leasedAt)),
     }
   }
 
   async #takeBack(
     session: Session,
     leased: LeasedSession,
-    owner: object | undefined,
+    holder: SessionHolder,
     leasedAt: number,
   ): Promise<void> {
     const health = leased.end()
     try {
       // After a fault such as a crash of the engine, the model's idle sessions may have lost their content as well.
       if (health === 'failed') await this.#closeIdle()
-      if (health === 'reusable' && session.tokens.length > 0 && !this.#closed) this.#idle.add(session, owner)
+      if (health === 'reusable' && session.tokens.length > 0 && !this.#closed) this.#idle.add(session, holder)
       else await this.#discard(session)
     } finally {
       this.#queue.leave(performance.now() - leasedAt)

@@ -27,21 +27,27 @@ export const legacyHttpRoutes: RouteModule = (context) => {
 async function generate(
   context: GatewayContext,
   params: RawParams,
-  { signal, logger }: Pick<GatewayVariables, 'signal' | 'logger'>,
+  { signal, logger, caller, account }: GatewayVariables,
 ): Promise<string> {
   const inputs = textParam(params, 'inputs')
   const sampling = parseSampling(params)
   const requested = parseLength(params)
   assertLengthGiven(requested)
   // As in the original: restricted models answer the page only by WebSocket.
-  const spec = resolveModel(context, textParam(params, 'model'), { isSameOrigin: false })
+  const spec = resolveModel(context, textParam(params, 'model'), { isSameOrigin: false, caller })
   const model = await context.registry.get(spec.id, { signal })
 
   const prompt = promptTokens(model, [], inputs)
   const length = limitLength(requested, prompt.length, allowedLength(spec, model))
   const maxLength = sessionLength(length, prompt.length)
   assertFits(prompt.length, maxLength)
-  await using lease = await context.sessions.acquire(model, { tokens: prompt, maxLength, signal, logger })
+  await using lease = await context.sessions.acquire(model, {
+    tokens: prompt,
+    maxLength,
+    account,
+    signal,
+    logger,
+  })
   return model.tokenizer.decode(
     await first(generateChunks(model, lease.session, { prompt, length, sampling, maxLength, signal })),
   )

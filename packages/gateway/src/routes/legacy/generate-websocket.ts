@@ -47,7 +47,7 @@ async function serveSession(
   if (params('type') === 'resume') return resumeSession(context, sessions, connection, params)
   const dialogue = await openDialogue(context, connection, params)
   const answer = flagParam(params, 'resumable')
-    ? context.answers.open('session', connection.logger)
+    ? context.answers.open('session', connection.caller, connection.logger)
     : undefined
   if (answer === undefined) {
     await socket.send({ ok: true })
@@ -68,7 +68,7 @@ async function resumeSession(
   connection: WebSocketConnection,
   params: RawParams,
 ): Promise<void> {
-  const answer = answers.find(textParam(params, 'id') ?? '', 'session')
+  const answer = answers.find(textParam(params, 'id') ?? '', connection.caller, 'session')
   const received = integerParam(params, 'received') ?? 0
   const { last } = answer.log
   if (received < 0 || received > last) {
@@ -94,9 +94,9 @@ async function openDialogue(
       },
     )
   }
-  const { socket, logger } = connection
+  const { socket, logger, account } = connection
   const spec = resolveModel(context, textParam(params, 'model'), connection)
   const model = await context.registry.get(spec.id, { signal: socket.signal })
   assertFits(maxLength, allowedLength(spec, model))
-  return new InferenceDialogue({ sessions: context.sessions, spec, model, maxLength, logger })
+  return new InferenceDialogue({ sessions: context.sessions, spec, model, maxLength, account, logger })
 }

@@ -28,6 +28,7 @@ export interface InferenceDialogueOptions {
   readonly model: Model
   /** The greatest length of all inputs and answers together, in tokens. */
   readonly maxLength: number
+  readonly account: string
   readonly logger: Logger
 }
 
@@ -54,13 +55,13 @@ export class InferenceDialogue {
 
   /** Prewarms a session for the first message. */
   async prewarm(): Promise<void> {
-    const { sessions, model, maxLength, logger } = this.#options
-    await sessions.prewarm(model, { maxLength, owner: this, logger })
+    const { sessions, model, maxLength, account, logger } = this.#options
+    await sessions.prewarm(model, { maxLength, owner: this, account, logger })
   }
 
   /** Answers one `generate` message in parts; with a stop sequence, until the answer ends with it. */
   async *generate(params: RawParams, { signal }: AbortOptions): AsyncGenerator<AnswerPart, void, undefined> {
-    const { sessions, model, maxLength, logger } = this.#options
+    const { sessions, model, maxLength, account, logger } = this.#options
     const sampling = parseSampling(params)
     const length = parseLength(params)
     const stopRule = this.#parseStopRule(params)
@@ -71,6 +72,7 @@ export class InferenceDialogue {
       tokens: prompt,
       maxLength,
       owner: this,
+      account,
       signal,
       logger,
     })

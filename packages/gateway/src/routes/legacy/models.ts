@@ -2,6 +2,7 @@ import type { LegacyModelBody, LegacyModelsBody } from '@petals-chat/api'
 import { generationDefaults, type ModelSpec } from '@petals-chat/engine'
 import { Hono } from 'hono'
 import type { GatewayContext, GatewayVariables, RouteModule } from '../../context.ts'
+import { modelsFor } from '../resolve-model.ts'
 import { modelState, swarmKind } from '../model-state.ts'
 
 /**
@@ -11,7 +12,7 @@ import { modelState, swarmKind } from '../model-state.ts'
 export const legacyModelRoutes: RouteModule = ({ registry, swarm }) => {
   const app = new Hono<{ Variables: GatewayVariables }>()
   return app.get('/api/v1/models', async (c) => {
-    const specs = registry.list()
+    const specs = modelsFor(registry, c.var.caller).list()
     const models = await Promise.all(
       specs.map((spec) => describeModel({ registry, swarm }, spec, c.var.signal)),
     )

@@ -6,13 +6,13 @@ import type { GatewayVariables, RouteModule } from '../../context.ts'
 import { AnswerCancelledError, GatewayError } from '../../errors.ts'
 import { streamAnswer } from './response/respond-resumably.ts'
 
-/** `/v1/answers/{id}`: answers that were requested with `resumable`. The id is the capability for every operation. */
+/** `/v1/answers/{id}`: answers that were requested with `resumable`. Only the caller that made one finds it. */
 export const answerRoutes: RouteModule = (context) =>
   new Hono<{ Variables: GatewayVariables }>()
     .get('/v1/answers/:answer/stream', (c) => {
       // A request for the headers alone would count as a reader that never ends.
       if (c.req.method === 'HEAD') throw new GatewayError('method_not_allowed', 'Use GET to read an answer.')
-      const answer = context.answers.find(c.req.param('answer'), 'stream')
+      const answer = context.answers.find(c.req.param('answer'), c.var.caller, 'stream')
       const after = positionOf(c, answer)
       // This status makes an EventSource stop reconnecting.
       if (!answer.isRunning && after === answer.log.last) return c.body(null, 204)
@@ -20,12 +20,12 @@ export const answerRoutes: RouteModule = (context) =>
       return streamAnswer(c, context, answer, after)
     })
     .post('/v1/answers/:answer/cancel', async (c) => {
-      const answer = context.answers.find(c.req.param('answer'))
+      const answer = context.answers.find(c.req.param('answer'), c.var.caller)
       await answer.stop(new AnswerCancelledError())
       return c.json({ id: answer.id, object: 'answer', outcome: answer.outcome! } satisfies AnswerObject)
     })
     .delete('/v1/answers/:answer', async (c) => {
-      const answer = context.answers.find(c.req.param('answer'))
+      const answer = context.answers.find(c.req.param('answer'), c.var.caller)
       context.answers.forget(answer)
       await answer.stop(new AnswerCancelledError())
       return c.json({ id: answer.id, object: 'answer.deleted', deleted: true } satisfies DeletedAnswer)

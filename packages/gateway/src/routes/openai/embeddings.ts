@@ -13,7 +13,7 @@ import { responseHead } from './response/head.ts'
 export const embeddingRoutes: RouteModule = (context) =>
   new Hono<{ Variables: GatewayVariables }>().post('/v1/embeddings', async (c) => {
     const request = await parseRequest(c.req, embeddingRequestSchema, unsupportedEmbeddingParameters)
-    const spec = resolveModel(context, request.model, callerOf(c.req))
+    const spec = resolveModel(context, request.model, callerOf(c))
     const model = await context.registry.get(spec.id, { signal: c.var.signal })
     const inputs = await encodeInputs(request, model, spec)
     const vectors = await embedAll(model, inputs, c.var.signal)

@@ -3,7 +3,7 @@ import { Hono } from 'hono'
 import type { Model, ModelSpec, ModelState } from '@petals-chat/engine'
 import type { GatewayContext, GatewayVariables, RouteModule } from '../../context.ts'
 import { modelState, swarmKind } from '../model-state.ts'
-import { findModel } from '../resolve-model.ts'
+import { findModel, modelsFor } from '../resolve-model.ts'
 
 /** `GET /v1/models` and `GET /v1/models/{id}`; a `/` in an id may be written as it is or as `%2F`. */
 export const modelRoutes: RouteModule = (context) => {
@@ -12,11 +12,20 @@ export const modelRoutes: RouteModule = (context) => {
 
   return new Hono<{ Variables: GatewayVariables }>()
     .get('/v1/models', async (c) => {
-      const data = await Promise.all(context.registry.list().map((spec) => describe(spec, c.var.signal)))
+      const data = await Promise.all(
+        modelsFor(context.registry, c.var.caller)
+          .list()
+          .map((spec) => describe(spec, c.var.signal)),
+      )
       return c.json({ object: 'list', data } as const)
     })
     .get('/v1/models/:id{.+}', async (c) =>
-      c.json(await describe(findModel(context, c.req.param('id')), c.var.signal)),
+      c.json(
+        await describe(
+          findModel({ registry: modelsFor(context.registry, c.var.caller) }, c.req.param('id')),
+          c.var.signal,
+        ),
+      ),
     )
 }
 

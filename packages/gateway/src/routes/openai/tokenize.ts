@@ -21,7 +21,7 @@ export const tokenizeRoutes: RouteModule = (context) =>
   new Hono<{ Variables: GatewayVariables }>()
     .post('/v1/tokenize', async (c) => {
       const request = await parseRequest(c.req, tokenizeRequestSchema, unsupportedTokenizeParameters)
-      const spec = resolveModel(context, request.model, callerOf(c.req))
+      const spec = resolveModel(context, request.model, callerOf(c))
       const model = await context.registry.get(spec.id, { signal: c.var.signal })
       const tokens = tokenize(model, request)
       return c.json({
@@ -33,7 +33,7 @@ export const tokenizeRoutes: RouteModule = (context) =>
     })
     .post('/v1/detokenize', async (c) => {
       const request = await parseRequest(c.req, detokenizeRequestSchema)
-      const spec = resolveModel(context, request.model, callerOf(c.req))
+      const spec = resolveModel(context, request.model, callerOf(c))
       const { tokenizer } = await context.registry.get(spec.id, { signal: c.var.signal })
       checkTokens(request.tokens, tokenizer.vocabSize, 'tokens')
       const text = tokenizer.decode(request.tokens, {

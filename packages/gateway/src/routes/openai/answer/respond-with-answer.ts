@@ -30,9 +30,9 @@ export async function respondWithAnswer<Request extends AnswerRequest, Types ext
   prepare: Prepare<Request, Types>,
 ): Promise<Response> {
   checkResumable(request)
-  const spec = resolveModel(context, request.model, callerOf(c.req))
-  const { signal, logger } = c.var
-  const options = { logger, wantsRoute: asksForRoute(request.petals, (name) => c.req.header(name)) }
+  const spec = resolveModel(context, request.model, callerOf(c))
+  const { signal, logger, account } = c.var
+  const options = { logger, account, wantsRoute: asksForRoute(request.petals, (name) => c.req.header(name)) }
   if (!request.stream) {
     const job = await prepare(context, spec, request, signal)
     return c.json(await collectAnswer(job, runAnswer(context, job, options)))

@@ -16,6 +16,7 @@ import type { AnswerEvent, AnswerJob, AnswerTypes } from './answer-job.ts'
 
 export interface RunOptions {
   readonly logger: Logger
+  readonly account: string
   /** Report the route through the swarm, and waits, in `petals`. */
   readonly wantsRoute: boolean
 }
@@ -43,12 +44,12 @@ async function* runPrompt<Types extends AnswerTypes>(
   job: AnswerJob<Types>,
   prompt: Types['prompt'],
   firstIndex: number,
-  { logger, wantsRoute }: RunOptions,
+  { logger, account, wantsRoute }: RunOptions,
 ): AsyncGenerator<AnswerEvent<Types>, void, undefined> {
   const { tokens, maxNewTokens } = prompt
   const { signal } = job.options
   const maxLength = tokens.length + maxNewTokens
-  await using lease = await sessions.acquire(job.model, { tokens, maxLength, signal, logger })
+  await using lease = await sessions.acquire(job.model, { tokens, maxLength, account, signal, logger })
   const report = new SwarmReport(lease.session, wantsRoute)
   const readerOf = await job.start(prompt, lease.session)
   const text = { ...job.options, tokens, maxNewTokens }

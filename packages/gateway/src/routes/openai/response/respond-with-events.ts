@@ -19,7 +19,7 @@ export async function respondWithEvents(
   { resumable }: RespondOptions,
   produce: FrameProducer,
 ): Promise<Response> {
-  const answer = resumable ? context.answers.open('stream', c.var.logger) : undefined
+  const answer = resumable ? context.answers.open('stream', c.var.caller, c.var.logger) : undefined
   if (answer !== undefined) return respondResumably(c, context, answer, produce)
   const reader = new AbortController()
   const signal = AbortSignal.any([c.var.signal, reader.signal])

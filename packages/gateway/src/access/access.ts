@@ -1,0 +1,85 @@
+import type { Scope } from '@petals-chat/api'
+import type { ClientAddress } from '../client-address.ts'
+import { AuthenticationError, GatewayError } from '../errors.ts'
+import { anonymousCaller, type Caller, guestCaller } from './caller.ts'
+
+/** The part of a request, or of a WebSocket's upgrade, that says who sent it. */
+export interface CallerRequest {
+  /** The value of a header, by its name in lower case. */
+  header(name: string): string | undefined
+  readonly client: ClientAddress
+  /** The other end of the connection: perhaps a proxy. */
+  readonly remoteAddress: string | undefined
+}
+
+/** One kind of credential: API keys, cookies of signed-in people, names from a trusted proxy. */
+export interface CallerSource {
+  /**
+   * Returns the caller whose credential the request has; undefined if it has none of this kind.
+   * @throws AuthenticationError if it has one that is wrong, expired or revoked.
+   */
+  identify(request: CallerRequest): Caller | undefined
+}
+
+/**
+ * The one place where callers are identified, for every route and every kind of credential. Without a source, all clients are
+ * the same caller, who may do everything.
+ */
+export class Access {
+  readonly #sources: readonly CallerSource[]
+
+  /** `sources`: in the order of their precedence. */
+  constructor(sources: readonly CallerSource[]) {
+    this.#sources = sources
+  }
+
+  /** This server asks for credentials. */
+  get isRequired(): boolean {
+    return this.#sources.length > 0
+  }
+
+  /**
+   * Returns the caller of a request to a route of `scope`. To an `open` route, a wrong credential is as good as none.
+   * @throws AuthenticationError (401) without a valid credential; GatewayError `scope_required` (403) if the caller
+   * may not call the route.
+   */
+  authorize(request: CallerRequest, scope: Scope | 'open'): Caller {
+    if (!this.isRequired) return anonymousCaller
+    if (scope === 'open') return this.#openCaller(request)
+    const caller = this.#identify(request)
+    if (caller === undefined) throw missingCredential()
+    caller.signal.throwIfAborted()
+    if (!caller.scopes.has(scope)) throw missingScope(caller, scope)
+    return caller
+  }
+
+  #openCaller(request: CallerRequest): Caller {
+    try {
+      return this.#identify(request) ?? guestCaller
+    } catch (error) {
+      if (error instanceof AuthenticationError) return guestCaller
+      throw error
+    }
+  }
+
+  #identify(request: CallerRequest): Caller | undefined {
+    for (const source of this.#sources) {
+      const caller = source.identify(request)
+      if (caller !== undefined) return caller
+    }
+    return undefined
+  }
+}
+
+const missingCredential = (): AuthenticationError =>
+  new AuthenticationError(
+    'authentication_required',
+    'This server asks for an API key. Send it as "Authorization: Bearer KEY", or in the header x-api-key or api-key. ' +
+      'On the page, sign in. The operator of this server makes keys with: petals-chat keys create',
+  )
+
+const missingScope = ({ name }: Caller, scope: Scope): GatewayError =>
+  new GatewayError(
+    'scope_required',
+    `'${name}' may not do this: the scope '${scope}' is missing. Ask the operator of this server for a key that has it.`,
+  )

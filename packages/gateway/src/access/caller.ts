@@ -1,0 +1,60 @@
+import { setMaxListeners } from 'node:events'
+import { scopes, type Scope } from '@petals-chat/api'
+import type { ClientAddress } from '../client-address.ts'
+
+/** Bounds of one caller. A bound that is left out does not apply. */
+export interface CallerLimits {
+  readonly requestsPerMinute?: number | undefined
+  /** Tokens of prompts and answers together. */
+  readonly tokensPerMinute?: number | undefined
+  readonly tokensPerDay?: number | undefined
+  /** Answers that run at the same time. */
+  readonly parallelAnswers?: number | undefined
+  /** The longest prompt and answer together, in tokens. */
+  readonly maxContext?: number | undefined
+  /** Seconds that servers of a swarm work for the caller in one day. */
+  readonly swarmSecondsPerDay?: number | undefined
+}
+
+/** Who sent a request, and what the sender may do. */
+export interface Caller {
+  /**
+   * Stable and not secret: `anonymous`, `key:<id>`, `user:<hash of the issuer>:<sub>`, `proxy:<name>`. Kept answers and
+   * sessions belong to it.
+   */
+  readonly id: string
+  /** For people: the name of the key or of the user. */
+  readonly name: string
+  readonly scopes: ReadonlySet<Scope>
+  /** Ids of the models that the caller may see and use; undefined: all. */
+  readonly models: readonly string[] | undefined
+  readonly limits: CallerLimits
+  /**
+   * Aborts with an AccessRevokedError within a second after the key was revoked, expired or signed out. It is a part of
+   * the signal of every request.
+   */
+  readonly signal: AbortSignal
+}
+
+/** A signal that never aborts. */
+const unrevoked = new AbortController().signal
+setMaxListeners(0, unrevoked)
+
+const nobody = { id: 'anonymous', name: 'anonymous', models: undefined, limits: {}, signal: unrevoked }
+
+/** Every client of a server that asks for no credentials. */
+export const anonymousCaller: Caller = { ...nobody, scopes: new Set(scopes) }
+
+/** A client without credentials on a server that asks for them: it may call only what is open. */
+export const guestCaller: Caller = { ...nobody, scopes: new Set() }
+
+/**
+ * Returns the account of a request: the name under which it waits, is limited, and finds KV caches again. Callers without a
+ * credential have one id, so their network distinguishes them.
+ */
+export const accountOf = ({ id }: Pick<Caller, 'id'>, { network }: Pick<ClientAddress, 'network'>): string =>
+  id === 'anonymous' ? `address:${network}` : id
+
+/** Reports whether the caller may see and use a model. */
+export const mayUseModel = ({ models }: Pick<Caller, 'models'>, id: string): boolean =>
+  models === undefined || models.includes(id)

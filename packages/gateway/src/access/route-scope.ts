@@ -1,0 +1,28 @@
+import { operations, type Scope } from '@petals-chat/api'
+
+/** Patterns that match whatever has no route of its own: the page and its files, and middleware. */
+const FALLBACKS: ReadonlySet<string> = new Set(['/', '/*'])
+
+/** Routes that are no operations of the API. */
+const OTHERS: readonly (readonly [string, Scope | 'open'])[] = [['/docs/style.css', 'open']]
+
+const scopesByPattern: ReadonlyMap<string, Scope | 'open'> = new Map([
+  ...operations.map(({ path, scope }) => [withoutNames(path), scope] as const),
+  ...OTHERS,
+])
+
+/**
+ * Returns what a caller of a route must be allowed to do. The pattern of the route decides, not the path of the request,
+ * so that no spelling of a path leads to a handler past its scope. A route that is in no table is for administrators.
+ * @param patterns the patterns of all handlers that the router found for the request.
+ */
+export function routeScope(patterns: readonly string[]): Scope | 'open' {
+  const own = patterns.filter((pattern) => !FALLBACKS.has(pattern))
+  const found = own.map((pattern) => scopesByPattern.get(withoutNames(pattern)) ?? 'admin')
+  return found.find((scope) => scope !== 'open') ?? 'open'
+}
+
+/** Hono writes `:answer` and `:id{.+}`, the operations write `{answer}`. */
+function withoutNames(pattern: string): string {
+  return pattern.replace(/:\w+(\{[^}]*\})?|\{\w+\}/g, '{}')
+}
