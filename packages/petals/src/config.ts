@@ -46,6 +46,12 @@ export const swarmConfigSchema = z.strictObject({
     .describe(
       'Addresses of peers through which to join a private swarm, or public for the swarm of petals.dev. One reachable peer is enough.',
     ),
+  privateAddresses: z
+    .enum(['auto', 'allow', 'deny'])
+    .default('auto')
+    .describe(
+      'Whether addresses of private networks and of this machine that peers announce are connected to. auto: only if all initial peers have such addresses.',
+    ),
   identityPath: z
     .string()
     .min(1)

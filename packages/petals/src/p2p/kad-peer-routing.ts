@@ -10,8 +10,10 @@ import {
 import { peerIdFromString } from '@libp2p/peer-id'
 import { multiaddr, type Multiaddr } from '@multiformats/multiaddr'
 import { createHash } from 'node:crypto'
+import { PeerUnreachableError } from '../errors.ts'
 import { decodeCloserPeers, encodeFindNode, kadProtocol } from '../wire/kad.ts'
 import { lengthPrefixed, readLengthPrefixed } from '../wire/varint.ts'
+import { maxAddressesPerPeer } from './address-policy.ts'
 import { Libp2pByteStream } from './libp2p-byte-stream.ts'
 import { peerIdBytes, peerIdFromBytes, type PeerId } from './peer-id.ts'
 
@@ -25,6 +27,8 @@ const maxResponseBytes = 256 * 1024
 
 /** What the lookup needs from the node that it runs on. */
 export interface KadNode {
+  /** Reports whether an address that a peer names may be dialled. */
+  allows(address: Multiaddr): boolean
   /** The peers at which a lookup starts. */
   seeds(): readonly PeerId[]
   /** Returns an open connection to the peer; dials the addresses if there is none. */
@@ -55,6 +59,13 @@ export class KadPeerRouting implements PeerRouting {
     const lookup = new Lookup(this.#node, target.toString() as PeerId)
     const multiaddrs = await lookup.run(signal)
     if (multiaddrs.length > 0) return { id: target, multiaddrs: [...multiaddrs] }
+    if (lookup.refused) {
+      const peer = target.toString()
+      const why = 'it only has addresses of private networks, or of a form that no server has'
+      throw new PeerUnreachableError(`Peer ${peer} is not connected to: ${why} (swarm.privateAddresses).`, {
+        peer,
+      })
+    }
     throw new NotFoundError(`None of ${lookup.asked} peers knows an address of ${target.toString()}.`)
   }
 
@@ -65,6 +76,8 @@ export class KadPeerRouting implements PeerRouting {
 
 class Lookup {
   asked = 0
+  /** The peer is known, but none of its addresses may be dialled. */
+  refused = false
   readonly #node: KadNode
   readonly #target: PeerId
   readonly #targetKey: Uint8Array
@@ -125,10 +138,19 @@ class Lookup {
   }
 
   #learn(peer: PeerId | undefined, addresses: readonly Uint8Array[]): void {
-    const multiaddrs = addresses.map(parseMultiaddr).filter((address) => address !== undefined)
+    const multiaddrs = addresses
+      .flatMap((address) => parseMultiaddr(address) ?? [])
+      .filter((address) => this.#node.allows(address))
+      .slice(0, maxAddressesPerPeer)
+    if (peer === this.#target && addresses.length > 0) this.refused = multiaddrs.length === 0
     if (!peer || multiaddrs.length === 0) return
-    if (peer === this.#target) for (const address of multiaddrs) this.#found.set(address.toString(), address)
+    if (peer === this.#target) this.#find(multiaddrs)
     else this.#add(peer, multiaddrs)
+  }
+
+  #find(multiaddrs: readonly Multiaddr[]): void {
+    for (const address of multiaddrs.slice(0, maxAddressesPerPeer - this.#found.size))
+      this.#found.set(address.toString(), address)
   }
 
   #add(peer: PeerId, multiaddrs: readonly Multiaddr[]): void {

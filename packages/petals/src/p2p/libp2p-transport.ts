@@ -7,9 +7,10 @@ import { peerIdFromString } from '@libp2p/peer-id'
 import { ping } from '@libp2p/ping'
 import { tcp } from '@libp2p/tcp'
 import type { Multiaddr } from '@multiformats/multiaddr'
-import type { AbortOptions } from '@petals-chat/engine'
+import { abortable, type AbortOptions } from '@petals-chat/engine'
 import { createLibp2p } from 'libp2p'
 import { ConnectionLostError, PeerUnreachableError, SwarmUnreachableError } from '../errors.ts'
+import { AddressPolicy, maxAddressesPerPeer, type PrivateAddresses } from './address-policy.ts'
 import { freshIdentity } from './identity.ts'
 import { KadPeerRouting } from './kad-peer-routing.ts'
 import { lazyWebSockets } from './lazy-websockets.ts'
@@ -23,6 +24,8 @@ export interface TransportOptions {
   readonly privateKey?: PrivateKey | undefined
   /** For opening a stream: lookup, dialling and negotiation together. */
   readonly connectTimeoutMs: number
+  /** Whether addresses of private networks that peers announce are dialled. Default `auto`: only in a private swarm. */
+  readonly privateAddresses?: PrivateAddresses | undefined
 }
 
 /** Bytes that libp2p buffers for one stream, at most: enough for 40 MB/s at a round trip of 100 ms. */
@@ -31,6 +34,8 @@ const maxStreamWindowBytes = 4 * 1024 * 1024
 /** Enough for a model on hundreds of servers, with several sessions on each. */
 const maxConnections = 512
 const maxStreamsPerProtocol = 1024
+/** No peer needs more than a few streams to a client: those of libp2p's own protocols. */
+const maxInboundStreams = 16
 
 /**
  * The addresses of one peer are dialled one after another: a dead one must not use up the whole timeout. A negotiation on
@@ -41,23 +46,32 @@ const shareOfTimeout = 0.4
 /** Creates a client node: it dials other peers, and no peer can dial it. */
 export async function createLibp2pTransport(options: TransportOptions): Promise<SwarmTransport> {
   const privateKey = options.privateKey ?? (await freshIdentity())
-  const transport = new Libp2pTransport(options.connectTimeoutMs)
+  const policy = new AddressPolicy(options.privateAddresses)
+  const transport = new Libp2pTransport(options.connectTimeoutMs, policy)
+  // The options of node:net, of which libp2p's type knows a few only.
+  const dialOpts = { noDelay: true, lookup: policy.lookup }
   transport.node = await createLibp2p({
     privateKey,
-    transports: [tcp(), lazyWebSockets(), circuitRelayTransport()],
+    transports: [tcp({ dialOpts }), lazyWebSockets(), circuitRelayTransport()],
     connectionEncrypters: [noise()],
     streamMuxers: [
       yamux({
         maxOutboundStreams: maxStreamsPerProtocol,
+        maxInboundStreams,
         streamOptions: {
           maxStreamWindowSize: maxStreamWindowBytes,
           maxReadBufferLength: maxStreamWindowBytes,
         },
       }),
     ],
+    connectionGater: {
+      denyDialMultiaddr: (address) => !policy.isKnownForm(address),
+      filterMultiaddrForPeer: (_peer, address) => policy.allows(address),
+    },
     peerRouters: [() => transport.routing],
     connectionManager: {
       maxConnections,
+      maxPeerAddrsToDial: maxAddressesPerPeer,
       dialTimeout: options.connectTimeoutMs,
       addressDialTimeout: options.connectTimeoutMs * shareOfTimeout,
     },
@@ -71,11 +85,14 @@ class Libp2pTransport implements SwarmTransport {
   node!: Libp2p
   readonly routing: KadPeerRouting
   readonly #connectTimeoutMs: number
+  readonly #policy: AddressPolicy
   readonly #initialPeers: PeerId[] = []
 
-  constructor(connectTimeoutMs: number) {
+  constructor(connectTimeoutMs: number, policy: AddressPolicy) {
     this.#connectTimeoutMs = connectTimeoutMs
+    this.#policy = policy
     this.routing = new KadPeerRouting({
+      allows: policy.allows,
       seeds: () => this.node.getPeers().map((peer) => peer.toString() as PeerId),
       connect: async (peer, multiaddrs, signal) =>
         this.#openConnection(peer) ?? this.node.dial([...multiaddrs], { signal }),
@@ -92,6 +109,7 @@ class Libp2pTransport implements SwarmTransport {
 
   async connect(multiaddrs: readonly string[], { signal }: AbortOptions = {}): Promise<void> {
     const peers = groupByPeer(multiaddrs)
+    await abortable(this.#policy.trust(multiaddrs), signal)
     try {
       await Promise.any(peers.map((peer) => this.#connectInitial(peer, signal)))
     } catch (cause) {
@@ -133,6 +151,9 @@ class Libp2pTransport implements SwarmTransport {
 
   async #connectInitial({ multiaddrs }: InitialPeer, signal: AbortSignal | undefined): Promise<void> {
     const connection = await this.node.dial([...multiaddrs], signal ? { signal } : {})
+    // Where a name stood for several addresses, the one that was dialled is known only now.
+    this.#policy.trustAddress(connection.remoteAddr)
+    await this.node.peerStore.merge(connection.remotePeer, { multiaddrs: [connection.remoteAddr] })
     const peer = connection.remotePeer.toString() as PeerId
     if (!this.#initialPeers.includes(peer)) this.#initialPeers.push(peer)
   }
@@ -165,9 +186,10 @@ class Libp2pTransport implements SwarmTransport {
     } catch (error) {
       signal.throwIfAborted()
       const tried = await this.#knownAddresses(peer)
-      const { multiaddrs } = await this.routing
-        .findPeer(peer, { signal })
-        .catch(() => ({ multiaddrs: [] as Multiaddr[] }))
+      const { multiaddrs } = await this.routing.findPeer(peer, { signal }).catch((cause: unknown) => {
+        if (cause instanceof PeerUnreachableError) throw cause
+        return { multiaddrs: [] as Multiaddr[] }
+      })
       const untried = multiaddrs.filter((address) => !tried.has(address.toString()))
       if (untried.length === 0) throw error
       return await this.node.dial(

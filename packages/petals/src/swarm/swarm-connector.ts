@@ -12,7 +12,10 @@ export interface SwarmConnection {
 }
 
 export interface SwarmConnectorOptions {
-  readonly config: Pick<SwarmConfig, 'initialPeers' | 'identityPath' | 'connectTimeoutMs'>
+  readonly config: Pick<
+    SwarmConfig,
+    'initialPeers' | 'identityPath' | 'connectTimeoutMs' | 'privateAddresses'
+  >
   readonly logger?: Logger | undefined
 }
 
