@@ -1,4 +1,5 @@
 import type { Context, MiddlewareHandler } from 'hono'
+import { isApiPath } from '../request-path.ts'
 
 /**
  * Pages run only this server's scripts and styles, connect only to it, and can't be framed. In browsers with Trusted Types,
@@ -29,6 +30,8 @@ export function securityHeaders(): MiddlewareHandler {
     headers.set('referrer-policy', 'no-referrer')
     // Other sites must not load a response into their process as an image or a script (Spectre).
     headers.set('cross-origin-resource-policy', 'same-origin')
+    // What an API answers depends on its caller: a cache between must not give it to another one.
+    if (isApiPath(c.req.path) && !headers.has('cache-control')) headers.set('cache-control', 'no-store')
     if (headers.get('content-type')?.startsWith('text/html')) {
       headers.set('content-security-policy', CONTENT_SECURITY_POLICY)
       // A page that this one opens gets no reference to it.

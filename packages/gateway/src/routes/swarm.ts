@@ -12,7 +12,6 @@ export const swarmRoutes: RouteModule = ({ swarm, swarmHistory }) => {
   return app.get('/api/v1/swarm', async (c) => {
     // Without an engine that uses a swarm, there is no status.
     const status = await swarm?.status({ signal: c.var.signal })
-    c.header('cache-control', 'no-store')
     return c.json({
       models: (status?.models ?? [])
         .filter(({ id }) => mayUseModel(c.var.caller, id))

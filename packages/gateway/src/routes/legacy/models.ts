@@ -16,7 +16,6 @@ export const legacyModelRoutes: RouteModule = ({ registry, swarm }) => {
     const models = await Promise.all(
       specs.map((spec) => describeModel({ registry, swarm }, spec, c.var.signal)),
     )
-    c.header('cache-control', 'no-store')
     return c.json({
       default: specs[0]?.id ?? null,
       families: familiesOf(specs),
