@@ -33,6 +33,14 @@ describe('eventStream', () => {
     expect(await response.text()).toBe('data: 1\n\ndata: 2\n\n')
   })
 
+  it('ends lines only where every reader ends them', async () => {
+    const text = 'a\u2028data: [DONE]\u2029\u0085b'
+    const response = await open(frames(`data: ${JSON.stringify({ text })}\n\n`))
+    const sent = await response.text()
+    expect(sent.split(/[\n\u0085\u2028\u2029]/)).toEqual([expect.stringMatching(/^data: \{.*\}$/), '', ''])
+    expect(JSON.parse(sent.slice('data: '.length))).toEqual({ text })
+  })
+
   it('throws a failure before the first frame', async () => {
     await expect(open(frames(new Error('no such model')))).rejects.toThrow('no such model')
   })

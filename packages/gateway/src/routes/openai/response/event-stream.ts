@@ -99,7 +99,7 @@ class FrameSource implements UnderlyingSource<Uint8Array> {
   }
 
   #send(controller: Controller, frame: string): void {
-    controller.enqueue(this.#encoder.encode(frame))
+    controller.enqueue(this.#encoder.encode(escapeLineEnds(frame)))
   }
 
   #expectReader(controller: Controller): void {
@@ -134,6 +134,13 @@ class FrameSource implements UnderlyingSource<Uint8Array> {
     await this.#frames.return(undefined).catch(() => {})
   }
 }
+
+/**
+ * Escapes the line ends that Unicode knows and event streams don't (only CR and LF end a line there), because readers that
+ * split at them would find fields and events in the text of an answer. In JSON the escaped text is the same.
+ */
+const escapeLineEnds = (frame: string): string =>
+  frame.replace(/[\u0085\u2028\u2029]/g, (each) => `\\u${each.charCodeAt(0).toString(16).padStart(4, '0')}`)
 
 /** Resolves when the promise has settled or the time is over; rejects if the promise rejects in time. */
 export async function settledWithin(promise: Promise<unknown>, ms: number): Promise<void> {
