@@ -175,6 +175,7 @@ class PatternReader {
     if (kind === 'c') return String.fromCodePoint(text.toUpperCase().charCodeAt(0) - 64)
     const code = parseInt(text, 16)
     if (code >= 0xd800 && code <= 0xdfff) throw new UnsupportedPattern('half a surrogate pair')
+    if (code > 0x10ffff) throw new UnsupportedPattern('a character beyond U+10FFFF')
     return String.fromCodePoint(code)
   }
 
