@@ -23,6 +23,9 @@ const project = (name: string, include: string[], testTimeout: number, fileParal
   },
 })
 
+/** Attacks on one started server, which all files share. */
+const security = project('security', ['tests/security/**/*.test.ts'], 120_000, false)
+
 export default defineConfig({
   test: {
     projects: [
@@ -34,6 +37,10 @@ export default defineConfig({
       ),
       project('interop', ['tests/interop/**/*.test.ts'], 600_000, false),
       project('e2e', ['tests/e2e/**/*.test.ts'], 240_000, false),
+      {
+        ...security,
+        test: { ...security.test, globalSetup: ['tests/security/support/server.setup.ts'] },
+      },
     ],
     maxWorkers: 2,
   },
