@@ -68,6 +68,12 @@ const sessionsSchema = z.strictObject({
       'Milliseconds that the KV cache of a finished answer is kept for the next turn of its dialogue. ' +
         'Five minutes: as long as the original kept a session without messages.',
     ),
+  unreadGraceMs: milliseconds(0)
+    .default(5_000)
+    .describe(
+      'Milliseconds that a resumable answer without a reader keeps its session while other requests wait for one: ' +
+        'long enough to reload a page. Without requests that wait, `server.answers.unreadTimeoutMs` counts.',
+    ),
   minLength: z
     .int()
     .min(1)
@@ -198,6 +204,14 @@ export const gatewayConfigSchema = z.strictObject({
     .min(1)
     .default(128)
     .describe("Answers that one request of /v1 may ask for, over all of its prompts: OpenAI's limit of `n`."),
+  maxRequestTokens: z
+    .int()
+    .min(1)
+    .default(300_000)
+    .describe(
+      'Tokens that one request of /v1 may take, its prompts and the greatest lengths of all its answers together: ' +
+        "OpenAI's limit for embeddings. One answer that fills the model's context is always allowed.",
+    ),
   stepTimeoutMs: milliseconds(1)
     .default(300_000)
     .describe(

@@ -73,17 +73,41 @@ export interface SessionPool extends AsyncDisposable {
    * then finds. Does nothing if another client could lose its session. Never throws, because `acquire` tries again.
    */
   prewarm(model: Model, request: PrewarmRequest): Promise<void>
+  /** Embeds one text when it is the claim's turn, because an engine uses all of its threads for one. @throws CapacityError */
+  embed(model: EmbeddingModel, tokens: readonly TokenId[], claim: Claim): Promise<Float32Array>
   /** Closes the idle sessions that were leased or prewarmed for `owner`. */
   closeOwned(owner: object): Promise<void>
 }
 
-export interface AcquireRequest extends AbortOptions {
+/** The one who reads an answer while it is generated. */
+export interface AnswerReader {
+  /** Milliseconds that an answer which may be resumed has been without a reader; undefined while it has one. */
+  readonly unreadMs: number | undefined
+  /** Ends the answer in favour of those that are read. */
+  giveWay(): void
+}
+
+/** A claim to a model's time. */
+export interface Claim extends AbortOptions {
+  /**
+   * Whose share of the model's time is used (`GatewayVariables.account`). A session with tokens of another account is never
+   * lent. Default: one account.
+   */
+  readonly account?: string | undefined
+  /** Undefined: the answer ends with its connection. */
+  readonly reader?: AnswerReader | undefined
+  /** A part of the request was answered before: it is not refused any more, and waits as long as others have a better claim. */
+  readonly isContinued?: boolean | undefined
+}
+
+/** A model that returns embeddings. */
+export type EmbeddingModel = Model & Required<Pick<Model, 'embed'>>
+
+export interface AcquireRequest extends Claim {
   readonly tokens: readonly TokenId[]
   /** The greatest length of the prompt and the answer together, in tokens. The lease's session may be longer. */
   readonly maxLength: number
   readonly logger?: Logger | undefined
-  /** Who asks (`GatewayVariables.account`). A session with tokens of another account is never lent. Default: one account. */
-  readonly account?: string | undefined
   /** Keeps the session with its content for this owner alone, until the pool closes it to free space. */
   readonly owner?: object | undefined
 }
@@ -94,5 +118,7 @@ export type PrewarmRequest = Pick<AcquireRequest, 'account' | 'maxLength' | 'log
 
 export interface SessionLease extends AsyncDisposable {
   readonly session: Session
+  /** Others wait for a session: work that can go on later should give the lease back between two parts. */
+  readonly isWanted: boolean
   readonly queuedMs: number
 }

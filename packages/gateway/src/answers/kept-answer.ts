@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import type { Caller } from '../access/caller.ts'
 import { errorThatCounts } from '../error-response.ts'
+import type { AnswerReader } from '../context.ts'
 import { AnswerGoneError, ClientGoneError, ShuttingDownError } from '../errors.ts'
 import { linkedAbortController } from '../linked-abort-controller.ts'
 import type { Shutdown } from '../shutdown.ts'
@@ -31,7 +32,7 @@ const ID_BYTES = 16
 export const ANSWER_ID = /ans_[\w-]{22}/
 
 /** An answer that continues while its readers connect and disconnect, as long as one of them comes back in time. */
-export class KeptAnswer {
+export class KeptAnswer implements AnswerReader {
   readonly id = `ans_${randomBytes(ID_BYTES).toString('base64url')}`
   readonly kind: AnswerKind
   readonly log = new MessageLog()
@@ -41,6 +42,7 @@ export class KeptAnswer {
   readonly #ended = Promise.withResolvers<void>()
   #outcome: AnswerOutcome | undefined
   #readers = 0
+  #unreadSince = performance.now()
   #unread: NodeJS.Timeout | undefined
 
   constructor(options: KeptAnswerOptions) {
@@ -72,6 +74,18 @@ export class KeptAnswer {
 
   get readers(): number {
     return this.#readers
+  }
+
+  get unreadMs(): number | undefined {
+    return this.#readers === 0 ? performance.now() - this.#unreadSince : undefined
+  }
+
+  giveWay(): void {
+    void this.stop(
+      new AnswerGoneError(
+        'The answer was stopped because no client read it while other requests waited for a session.',
+      ),
+    )
   }
 
   /**
@@ -143,6 +157,7 @@ export class KeptAnswer {
   }
 
   #expectReader(): void {
+    this.#unreadSince = performance.now()
     if (!this.isRunning) return
     if (this.#options.shutdown.draining) return this.stopIfUnread()
     const { unreadTimeoutMs } = this.#options

@@ -3,7 +3,13 @@ import { describe, expect, it, vi } from 'vitest'
 import { AdmissionQueue } from './admission-queue.ts'
 
 const createQueue = (config: Partial<ConstructorParameters<typeof AdmissionQueue>[0]> = {}) =>
-  new AdmissionQueue({ maxPermits: 1, queueLength: 10, queueTimeoutMs: 60_000, ...config })
+  new AdmissionQueue({
+    maxPermits: 1,
+    queueLength: 10,
+    queueTimeoutMs: 60_000,
+    unreadGraceMs: 5_000,
+    ...config,
+  })
 
 /** Notes in `order` when `name` gets its permit. */
 function enter(queue: AdmissionQueue, order: string[], name: string, signal?: AbortSignal): Promise<void> {
@@ -103,5 +109,71 @@ describe('AdmissionQueue', () => {
     expect(queue.active).toBe(2)
     await queue.enter()
     expect(queue.active).toBe(3)
+  })
+
+  it('admits the client of one request before the further ones of a client that sent many', async () => {
+    const queue = createQueue()
+    const order: string[] = []
+    const admitted = (client: string, name: string) =>
+      queue.enter({ account: client }).then(() => order.push(name))
+    await admitted('greedy', 'greedy 1')
+    const waiting = [
+      admitted('greedy', 'greedy 2'),
+      admitted('greedy', 'greedy 3'),
+      admitted('modest', 'modest'),
+    ]
+    queue.leave(100, { account: 'greedy' })
+    await waiting[2]
+    queue.leave(100, { account: 'modest' })
+    await waiting[0]
+    queue.leave(100, { account: 'greedy' })
+    await Promise.all(waiting)
+    expect(order).toEqual(['greedy 1', 'modest', 'greedy 2', 'greedy 3'])
+  })
+
+  it('refuses the newest request of the greediest client when another one finds the queue full', async () => {
+    const queue = createQueue({ queueLength: 3 })
+    await queue.enter({ account: 'greedy' })
+    const greedy = [1, 2, 3].map(() => queue.enter({ account: 'greedy' }).catch((error: unknown) => error))
+    const modest = queue.enter({ account: 'modest' })
+    expect(await greedy[2]).toBeInstanceOf(CapacityError)
+    await expect(queue.enter({ account: 'greedy' })).rejects.toBeInstanceOf(CapacityError)
+    expect(queue.waiting).toBe(3)
+    queue.leave(1, { account: 'greedy' })
+    await modest
+  })
+
+  it('lets a request that was begun wait in a full queue without a limit of time', async () => {
+    vi.useFakeTimers()
+    try {
+      const queue = createQueue({ queueLength: 0, queueTimeoutMs: 1_000 })
+      await queue.enter({ account: 'a' })
+      const continued = queue.enter({ account: 'b', isContinued: true })
+      await vi.advanceTimersByTimeAsync(10_000)
+      expect(queue.waiting).toBe(1)
+      queue.leave(10_000, { account: 'a' })
+      await continued
+    } finally {
+      vi.useRealTimers()
+    }
+  })
+
+  it('admits an answer that is not being read after those that are, and refuses it first', async () => {
+    const queue = createQueue({ queueLength: 2 })
+    const unread = { reader: { unreadMs: 5_000, giveWay: () => {} } }
+    const order: string[] = []
+    await queue.enter()
+    const waiting = queue.enter(unread).then(() => order.push('unread'))
+    const read = queue.enter().then(() => order.push('read'))
+    queue.leave(1)
+    await read
+    expect(order).toEqual(['read'])
+    const refused = expect(waiting).rejects.toBeInstanceOf(CapacityError)
+    const others = [queue.enter(), queue.enter()]
+    await refused
+    for (const other of others) {
+      queue.leave(1)
+      await other
+    }
   })
 })

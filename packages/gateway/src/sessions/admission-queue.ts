@@ -1,13 +1,20 @@
-import { type AbortOptions, CapacityError } from '@petals-chat/engine'
+import { CapacityError } from '@petals-chat/engine'
+import type { Claim } from '../context.ts'
+import { FairShares } from './fair-shares.ts'
 
 export interface AdmissionConfig {
   /** Permits that can be out at the same time. */
   readonly maxPermits: number
   readonly queueLength: number
   readonly queueTimeoutMs: number
+  /** Milliseconds without a reader after which an answer waits behind those that are read. */
+  readonly unreadGraceMs: number
 }
 
 interface Waiter {
+  readonly claim: Claim
+  /** Had a permit already, and goes before all others. */
+  readonly isFirst: boolean
   readonly admit: () => void
   readonly refuse: (reason: unknown) => void
 }
@@ -19,12 +26,21 @@ const MAX_RETRY_MS = 60_000
 /** Weight of the newest measurement in the running mean of how long permits are held. */
 const HOLD_TIME_WEIGHT = 0.2
 
+/** The account of claims that name none. */
+const UNNAMED = ''
+
+const accountOf = ({ account = UNNAMED }: Claim): string => account
+
 /**
- * First come, first served: at most `maxPermits` permits are out, and a bounded number of requests wait. If the engine has
- * space for fewer sessions, the caller reports that by `shrink`; every returned permit then raises the limit by one again.
+ * At most `maxPermits` permits are out, and a bounded number of requests wait. Clients share the permits equally, however
+ * many requests each of them sends; the requests of one client are admitted in the order of their arrival. In a full
+ * queue a newcomer takes the place of the client with the most requests. If the engine has space for fewer sessions, the
+ * caller reports that by `shrink`; every returned permit then raises the limit by one again.
  */
 export class AdmissionQueue {
   readonly #config: AdmissionConfig
+  readonly #shares = new FairShares()
+  /** In the order of arrival. */
   readonly #waiters: Waiter[] = []
   #permits = 0
   #limit: number
@@ -45,46 +61,53 @@ export class AdmissionQueue {
   }
 
   /** Resolves with a permit. @throws CapacityError when the queue is full or the wait too long; the signal's reason. */
-  async enter({ signal }: AbortOptions = {}): Promise<void> {
-    signal?.throwIfAborted()
-    if (this.#waiters.length === 0 && this.#permits < this.#limit) {
-      this.#permits += 1
-      return
-    }
-    if (this.#waiters.length >= this.#config.queueLength)
+  async enter(claim: Claim = {}): Promise<void> {
+    claim.signal?.throwIfAborted()
+    if (this.#waiters.length === 0 && this.#permits < this.#limit) return this.#take(claim)
+    const isFull = this.#waiters.length >= this.#config.queueLength
+    if (isFull && !claim.isContinued && !this.#makeRoom(claim))
       throw this.#full('All sessions are in use and the queue is full.')
-    await this.#wait('last', signal)
+    await this.#wait(claim, { isFirst: false })
   }
 
-  /** Returns a permit that was held for `heldMs`. */
-  leave(heldMs: number): void {
+  /** Returns the permit of `claim`, which was held for `heldMs`. */
+  leave(heldMs: number, claim: Claim = {}): void {
     this.#meanHoldMs += HOLD_TIME_WEIGHT * (heldMs - this.#meanHoldMs)
     this.#limit = Math.min(this.#limit + 1, this.#config.maxPermits)
-    this.#permits -= 1
+    this.#giveBack(claim, heldMs)
     this.#admitNext()
   }
 
   /**
-   * Lowers the limit because the engine has no space for the session of the caller's permit, and waits, ahead of all other
+   * Lowers the limit because the engine has no space for the session of the claim's permit, and waits, ahead of all other
    * requests, until another permit is returned. The only holder of a permit must not call it.
    */
-  async shrink({ signal }: AbortOptions = {}): Promise<void> {
-    this.#permits -= 1
+  async shrink(claim: Claim = {}): Promise<void> {
+    this.#giveBack(claim, 0)
     this.#limit = this.#permits
-    await this.#wait('first', signal)
+    await this.#wait(claim, { isFirst: true })
   }
 
-  async #wait(place: 'first' | 'last', signal: AbortSignal | undefined): Promise<void> {
+  #take(claim: Claim): void {
+    this.#permits += 1
+    this.#shares.take(accountOf(claim))
+  }
+
+  #giveBack(claim: Claim, heldMs: number): void {
+    this.#permits -= 1
+    this.#shares.giveBack(accountOf(claim), heldMs)
+  }
+
+  async #wait(claim: Claim, { isFirst }: Pick<Waiter, 'isFirst'>): Promise<void> {
+    const { signal, isContinued = false } = claim
     signal?.throwIfAborted()
     const { promise, resolve, reject } = Promise.withResolvers<void>()
-    const waiter: Waiter = { admit: resolve, refuse: reject }
-    if (place === 'first') this.#waiters.unshift(waiter)
-    else this.#waiters.push(waiter)
+    const waiter: Waiter = { claim, isFirst, admit: resolve, refuse: reject }
+    this.#waiters.push(waiter)
     const abort = () => this.#drop(waiter, signal?.reason)
-    const timer = setTimeout(() => {
-      const seconds = Math.round(this.#config.queueTimeoutMs / 1000)
-      this.#drop(waiter, this.#full(`No session became free within ${seconds} s.`))
-    }, this.#config.queueTimeoutMs)
+    const timer = isContinued
+      ? undefined
+      : setTimeout(() => this.#expire(waiter), this.#config.queueTimeoutMs)
     signal?.addEventListener('abort', abort, { once: true })
     try {
       await promise
@@ -96,11 +119,57 @@ export class AdmissionQueue {
 
   #admitNext(): void {
     while (this.#permits < this.#limit) {
-      const waiter = this.#waiters.shift()
+      const waiter = this.#next()
       if (waiter === undefined) return
-      this.#permits += 1
+      this.#waiters.splice(this.#waiters.indexOf(waiter), 1)
+      this.#take(waiter.claim)
       waiter.admit()
     }
+  }
+
+  /** The waiter with the best claim; among equal ones the one that has waited longest. */
+  #next(): Waiter | undefined {
+    return (
+      this.#waiters.find(({ isFirst }) => isFirst) ??
+      this.#waiters.toSorted((left, right) => this.#compare(left, right))[0]
+    )
+  }
+
+  /** An answer that is not being read comes after all that are. */
+  #compare({ claim: left }: Waiter, { claim: right }: Waiter): number {
+    return (
+      Number(this.#isUnread(left)) - Number(this.#isUnread(right)) ||
+      this.#shares.compare(accountOf(left), accountOf(right))
+    )
+  }
+
+  /**
+   * Refuses a waiting request so that another client can wait: an answer that is not being read, otherwise the newest request
+   * of the client that has the most, if it has at least two more than the newcomer. Returns false if there is none.
+   */
+  #makeRoom(newcomer: Claim): boolean {
+    const refusable = this.#waiters.filter(({ claim, isFirst }) => !isFirst && !claim.isContinued)
+    const waiter =
+      refusable.find(({ claim }) => this.#isUnread(claim)) ?? this.#newestOfGreediest(refusable, newcomer)
+    if (waiter === undefined) return false
+    this.#drop(waiter, this.#full('The queue is full, and other clients have fewer requests in it.'))
+    return true
+  }
+
+  #newestOfGreediest(refusable: readonly Waiter[], newcomer: Claim): Waiter | undefined {
+    const byClient = Map.groupBy(refusable, ({ claim }) => accountOf(claim))
+    const [greediest = []] = [...byClient.values()].sort((left, right) => right.length - left.length)
+    const own = this.#waiters.filter(({ claim }) => accountOf(claim) === accountOf(newcomer)).length
+    return greediest.length >= own + 2 ? greediest.at(-1) : undefined
+  }
+
+  #isUnread({ reader }: Claim): boolean {
+    return (reader?.unreadMs ?? -1) >= this.#config.unreadGraceMs
+  }
+
+  #expire(waiter: Waiter): void {
+    const seconds = Math.round(this.#config.queueTimeoutMs / 1000)
+    this.#drop(waiter, this.#full(`No session became free within ${seconds} s.`))
   }
 
   #drop(waiter: Waiter, reason: unknown): void {

@@ -2,16 +2,18 @@ import {
   type Logger,
   type Model,
   type Session,
+  type TokenId,
   CapacityError,
   commonPrefixLength,
   ContextLengthError,
 } from '@petals-chat/engine'
 import type { SessionPoolConfig } from '../config.ts'
-import type { AcquireRequest, PrewarmRequest, SessionLease } from '../context.ts'
+import type { AcquireRequest, Claim, EmbeddingModel, PrewarmRequest, SessionLease } from '../context.ts'
 import { AdmissionQueue } from './admission-queue.ts'
 import type { GenerationMetrics } from './generation-metrics.ts'
-import { IdleSessions, type SessionHolder } from './idle-sessions.ts'
+import { IdleSessions } from './idle-sessions.ts'
 import { LeasedSession } from './leased-session.ts'
+import { UnreadLeases } from './unread-leases.ts'
 
 export interface ModelSessionsOptions {
   readonly config: SessionPoolConfig
@@ -26,6 +28,9 @@ export class ModelSessions {
   readonly #model: Model
   readonly #options: ModelSessionsOptions
   readonly #queue: AdmissionQueue
+  /** Turns for work without a session. */
+  readonly #turns: AdmissionQueue
+  readonly #unread: UnreadLeases
   readonly #idle: IdleSessions
   readonly #closing = new Set<Promise<void>>()
   #closed = false
@@ -38,6 +43,8 @@ export class ModelSessions {
       ...config,
       maxPermits: Math.min(model.maxSessions ?? Infinity, config.maxPerModel),
     })
+    this.#turns = new AdmissionQueue({ ...config, maxPermits: 1 })
+    this.#unread = new UnreadLeases({ graceMs: config.unreadGraceMs, waiting: () => this.waiting })
     this.#idle = new IdleSessions({
       timeoutMs: config.idleTimeoutMs,
       onExpire: (session) => this.#discard(session),
@@ -58,7 +65,8 @@ export class ModelSessions {
 
   /** No session is open, requested or being closed. */
   get isEmpty(): boolean {
-    return this.leased + this.idle + this.waiting + this.#closing.size === 0
+    const { active, waiting } = this.#turns
+    return this.leased + this.idle + this.waiting + this.#closing.size + active + waiting === 0
   }
 
   async acquire(request: AcquireRequest): Promise<SessionLease> {
@@ -69,10 +77,22 @@ export class ModelSessions {
       }
       const admission = this.#queue.enter(request)
       this.#options.onChange()
+      this.#unread.makeWay()
       await admission
       const session = await this.#prepareAdmitted(request)
       return this.#lease(session, request, performance.now() - startedAt)
     } finally {
+      this.#options.onChange()
+    }
+  }
+
+  async embed(model: EmbeddingModel, tokens: readonly TokenId[], claim: Claim): Promise<Float32Array> {
+    await this.#turns.enter(claim)
+    const startedAt = performance.now()
+    try {
+      return await model.embed(tokens, { signal: claim.signal })
+    } finally {
+      this.#turns.leave(performance.now() - startedAt, claim)
       this.#options.onChange()
     }
   }
@@ -123,7 +143,7 @@ export class ModelSessions {
         }
       }
     } catch (error) {
-      if (holdsPermit) this.#queue.leave(performance.now() - admittedAt)
+      if (holdsPermit) this.#queue.leave(performance.now() - admittedAt, request)
       throw error
     }
   }
@@ -192,28 +212,37 @@ export class ModelSessions {
     const leasedAt = performance.now()
     const leasedLogger = request.logger?.child({ model: this.#model.id }) ?? this.#options.logger
     const leased = new LeasedSession(session, this.#options.generationMetrics, leasedLogger)
+    const queue = this.#queue
+    const unread = request.reader && this.#unread.add(request.reader)
     let returned: Promise<void> | undefined
     return {
       session: leased.session,
       queuedMs,
-      [Symbol.asyncDispose]: () => (returned ??= this.#takeBack(session, leased, request, leasedAt)),
+      get isWanted() {
+        return queue.waiting > 0
+      },
+      [Symbol.asyncDispose]: () => {
+        unread?.[Symbol.dispose]()
+        return (returned ??= this.#takeBack(session, leased, request, leasedAt))
+      },
     }
   }
 
   async #takeBack(
     session: Session,
     leased: LeasedSession,
-    holder: SessionHolder,
+    request: AcquireRequest,
     leasedAt: number,
   ): Promise<void> {
     const health = leased.end()
     try {
       // After a fault such as a crash of the engine, the model's idle sessions may have lost their content as well.
       if (health === 'failed') await this.#closeIdle()
-      if (health === 'reusable' && session.tokens.length > 0 && !this.#closed) this.#idle.add(session, holder)
+      if (health === 'reusable' && session.tokens.length > 0 && !this.#closed)
+        this.#idle.add(session, request)
       else await this.#discard(session)
     } finally {
-      this.#queue.leave(performance.now() - leasedAt)
+      this.#queue.leave(performance.now() - leasedAt, request)
       this.#options.onChange()
     }
   }

@@ -12,7 +12,7 @@ import {
 import { ScriptedEngine, type ScriptedEngineOptions } from '@petals-chat/engine/testing'
 import { describe, expect, it } from 'vitest'
 import { gatewayConfigSchema, type SessionPoolConfig } from '../config.ts'
-import type { AcquireRequest, SessionLease, SessionPool } from '../context.ts'
+import type { AcquireRequest, EmbeddingModel, SessionLease, SessionPool } from '../context.ts'
 import { eventually } from '../fixtures/test-gateway.ts'
 import { createPrometheusMetrics } from '../metrics.ts'
 import { createSessionPool } from './session-pool.ts'
@@ -301,5 +301,29 @@ describe('createSessionPool', () => {
     expect(body).toContain('petals_chat_sessions{model="test",state="leased"} 0')
     expect(body).toContain('petals_chat_sessions{model="test",state="idle"} 1')
     expect(body).toContain('petals_chat_queue_length{model="test"} 0')
+  })
+
+  it('lets clients embed in turns, however many texts each of them has', async () => {
+    const { pool, model } = await createTestPool()
+    const order: string[] = []
+    const embedding = forwardModel(model, {
+      async embed() {
+        await new Promise(setImmediate)
+        return new Float32Array(1)
+      },
+    }) as EmbeddingModel
+    const embedAll = async (client: string, count: number) => {
+      for (let text = 0; text < count; text++) {
+        await pool.embed(embedding, [1], { account: client, isContinued: text > 0 })
+        order.push(client)
+      }
+    }
+    const greedy = [1, 2, 3].map(() => embedAll('greedy', 50))
+    await eventually(() => order.length > 5)
+    const before = order.length
+    await embedAll('modest', 5)
+    expect(order.slice(before).filter((client) => client === 'greedy').length).toBeLessThan(20)
+    await Promise.all(greedy)
+    expect(order).toHaveLength(155)
   })
 })

@@ -48,6 +48,10 @@ export function createSessionPool(
     async prewarm(model, request) {
       if (!closed) await sessionsOf(model).prewarm(request)
     },
+    async embed(model, tokens, claim) {
+      if (closed) throw new Error('The session pool is closed.')
+      return sessionsOf(model).embed(model, tokens, claim)
+    },
     async closeOwned(owner) {
       await Promise.all([...models.values()].map((sessions) => sessions.closeOwned(owner)))
     },

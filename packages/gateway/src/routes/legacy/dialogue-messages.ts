@@ -1,6 +1,6 @@
 import type { AnswerPart, LegacyMessageType } from '@petals-chat/api'
 import { InvalidRequestError } from '@petals-chat/engine'
-import type { GatewayContext } from '../../context.ts'
+import type { AnswerReader, GatewayContext } from '../../context.ts'
 import { GatewayError } from '../../errors.ts'
 import type { WebSocketConnection } from '../../server/websocket-server.ts'
 import type { InferenceDialogue } from './inference-dialogue.ts'
@@ -11,6 +11,8 @@ import { jsonParams } from './request-params.ts'
 export interface DialogueClient {
   /** Aborts when the client no longer waits for answers. */
   readonly signal: AbortSignal
+  /** Undefined: the session ends with its connection. */
+  readonly reader?: AnswerReader
   /** Resolves with the text of the next message. */
   receive(): Promise<string>
 }
@@ -25,8 +27,7 @@ export async function* dialogueMessages(
     void dialogue.prewarm()
     while (true) {
       const params = messageOf(await client.receive(), 'next', ['generate'])
-      for await (const part of dialogue.generate(params, { signal: client.signal }))
-        yield { ok: true, ...part }
+      for await (const part of dialogue.generate(params, client)) yield { ok: true, ...part }
     }
   } finally {
     await sessions.closeOwned(dialogue)

@@ -1,6 +1,5 @@
 import { type AnswerPart, petalsRequestSchema } from '@petals-chat/api'
 import {
-  type AbortOptions,
   InvalidRequestError,
   type Logger,
   type Model,
@@ -9,7 +8,7 @@ import {
   type WaitEvent,
   withWaits,
 } from '@petals-chat/engine'
-import type { SessionPool } from '../../context.ts'
+import type { Claim, SessionPool } from '../../context.ts'
 import { asksForRoute, SwarmReport } from '../../swarm/swarm-report.ts'
 import { assertFits, generateChunks, promptTokens } from './generate-chunks.ts'
 import { parseLength, parseSampling } from './generate-params.ts'
@@ -60,7 +59,10 @@ export class InferenceDialogue {
   }
 
   /** Answers one `generate` message in parts; with a stop sequence, until the answer ends with it. */
-  async *generate(params: RawParams, { signal }: AbortOptions): AsyncGenerator<AnswerPart, void, undefined> {
+  async *generate(
+    params: RawParams,
+    { signal, reader }: Pick<Claim, 'signal' | 'reader'>,
+  ): AsyncGenerator<AnswerPart, void, undefined> {
     const { sessions, model, maxLength, account, logger } = this.#options
     const sampling = parseSampling(params)
     const length = parseLength(params)
@@ -75,6 +77,7 @@ export class InferenceDialogue {
       account,
       signal,
       logger,
+      reader,
     })
     const request = { prompt, length, sampling, maxLength, signal }
     const wantsRoute = asksForRoute(petalsRequestSchema.safeParse(params('petals')).data)

@@ -1,7 +1,7 @@
 import type { OpenedMessage } from '@petals-chat/api'
 import { abortable } from '@petals-chat/engine'
 import type { KeptAnswer } from '../../answers/kept-answer.ts'
-import type { GatewayContext } from '../../context.ts'
+import type { AnswerReader, GatewayContext } from '../../context.ts'
 import { describeAndLogError, legacyErrorBody } from '../../error-response.ts'
 import { ClientGoneError } from '../../errors.ts'
 import type { WebSocketConnection } from '../../server/websocket-server.ts'
@@ -28,6 +28,10 @@ export class ResumableSession implements DialogueClient {
 
   get signal(): AbortSignal {
     return this.#answer.signal
+  }
+
+  get reader(): AnswerReader {
+    return this.#answer
   }
 
   /** Runs the dialogue to its end, whatever happens to its sockets. Never rejects. */

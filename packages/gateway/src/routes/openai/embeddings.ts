@@ -1,10 +1,11 @@
 import { type EmbeddingRequest, type EmbeddingResponse, embeddingRequestSchema } from '@petals-chat/api'
 import { InvalidRequestError, type Model, type ModelSpec, type TokenId } from '@petals-chat/engine'
 import { Hono } from 'hono'
-import type { GatewayVariables, RouteModule } from '../../context.ts'
+import type { GatewayConfig } from '../../config.ts'
+import type { Claim, EmbeddingModel, GatewayContext, GatewayVariables, RouteModule } from '../../context.ts'
 import { encodePrompts } from './request/encode-prompts.ts'
 import { callerOf, resolveModel } from '../resolve-model.ts'
-import { answerLength } from './request/limits.ts'
+import { answerLength, checkRequestTokens } from './request/limits.ts'
 import { parseRequest } from './request/parse-request.ts'
 import { unsupportedEmbeddingParameters } from './request/unsupported.ts'
 import { responseHead } from './response/head.ts'
@@ -15,8 +16,9 @@ export const embeddingRoutes: RouteModule = (context) =>
     const request = await parseRequest(c.req, embeddingRequestSchema, unsupportedEmbeddingParameters)
     const spec = resolveModel(context, request.model, callerOf(c))
     const model = await context.registry.get(spec.id, { signal: c.var.signal })
-    const inputs = await encodeInputs(request, model, spec)
-    const vectors = await embedAll(model, inputs, c.var.signal)
+    const inputs = await encodeInputs(request, model, spec, context.config)
+    const claim = { signal: c.var.signal, account: c.var.account }
+    const vectors = await embedAll(context, model, inputs, claim)
     checkDimensions(request.dimensions, vectors[0]!.length)
     const tokens = inputs.reduce((sum, { length }) => sum + length, 0)
     const { id, created } = responseHead('embd', spec, context.version)
@@ -38,21 +40,25 @@ async function encodeInputs(
   { input }: EmbeddingRequest,
   model: Model,
   spec: ModelSpec,
+  config: GatewayConfig,
 ): Promise<readonly (readonly TokenId[])[]> {
   const encoded = await encodePrompts(input, model, 'input')
+  const prompts = encoded.map(({ tokens }) => ({ tokens, maxNewTokens: 0 }))
+  checkRequestTokens({ param: 'input', prompts, choices: 1 }, model, config)
   return encoded.map(({ tokens }) => {
     answerLength(model, spec, { promptTokens: tokens.length, requested: 0 })
     return tokens
   })
 }
 
-/** Embeds one input after another, because an engine uses all of its threads for one. */
+/** Embeds one input after another. Other clients have their turns in between. */
 async function embedAll(
+  { sessions }: Pick<GatewayContext, 'sessions'>,
   model: Model,
   inputs: readonly (readonly TokenId[])[],
-  signal: AbortSignal,
+  claim: Claim,
 ): Promise<readonly Float32Array[]> {
-  if (model.embed === undefined || !model.capabilities.embeddings) {
+  if (!hasEmbeddings(model)) {
     throw new InvalidRequestError(
       `The engine of the model '${model.id}' does not return embeddings. Use a model whose capabilities have "embeddings" (GET /v1/models).`,
       { param: 'model', reason: 'unsupported_value' },
@@ -60,11 +66,13 @@ async function embedAll(
   }
   const vectors: Float32Array[] = []
   for (const tokens of inputs) {
-    signal.throwIfAborted()
-    vectors.push(await model.embed(tokens, { signal }))
+    vectors.push(await sessions.embed(model, tokens, { ...claim, isContinued: vectors.length > 0 }))
   }
   return vectors
 }
+
+const hasEmbeddings = (model: Model): model is EmbeddingModel =>
+  model.embed !== undefined && model.capabilities.embeddings
 
 function checkDimensions(wanted: number | null | undefined, given: number): void {
   if (wanted == null || wanted === given) return

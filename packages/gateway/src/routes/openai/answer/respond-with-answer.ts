@@ -39,8 +39,8 @@ export async function respondWithAnswer<Request extends AnswerRequest, Types ext
   }
   const resumable = request.resumable ?? false
   const includeUsage = request.stream_options?.include_usage ?? false
-  return respondWithEvents(c, context, { resumable }, async function* (signal) {
+  return respondWithEvents(c, context, { resumable }, async function* (signal, reader) {
     const job = await prepare(context, spec, request, signal)
-    yield* answerFrames(job, runAnswer(context, job, options), includeUsage)
+    yield* answerFrames(job, runAnswer(context, job, { ...options, reader }), includeUsage)
   })
 }

@@ -7,14 +7,15 @@ import {
   type Model,
   type Session,
   type TextRequest,
+  type WaitEvent,
   withWaits,
 } from '@petals-chat/engine'
-import type { GatewayContext } from '../../../context.ts'
+import type { Claim, GatewayContext } from '../../../context.ts'
 import { SwarmReport } from '../../../swarm/swarm-report.ts'
 import { samplingOfChoice } from '../request/sampling.ts'
-import type { AnswerEvent, AnswerJob, AnswerTypes } from './answer-job.ts'
+import type { AnswerEvent, AnswerJob, AnswerTypes, ChoiceReader } from './answer-job.ts'
 
-export interface RunOptions {
+export interface RunOptions extends Pick<Claim, 'reader'> {
   readonly logger: Logger
   readonly account: string
   /** Report the route through the swarm, and waits, in `petals`. */
@@ -23,6 +24,7 @@ export interface RunOptions {
 
 /**
  * Runs a job: one prompt after another, each on a session of the pool, and the choices of each prompt one after another.
+ * Between two choices it gives the session to a request that waits, and goes on when it is its turn again.
  * @throws InvalidRequestError that names a field of the request; errors of the engine and the pool.
  */
 export async function* runAnswer<Types extends AnswerTypes>(
@@ -32,81 +34,95 @@ export async function* runAnswer<Types extends AnswerTypes>(
 ): AsyncGenerator<AnswerEvent<Types>, void, undefined> {
   try {
     for (const [place, prompt] of job.prompts.entries()) {
-      yield* runPrompt(context, job, prompt, place * job.choices, options)
+      const run: PromptRun<Types> = { prompt, firstIndex: place * job.choices, done: 0, readerOf: undefined }
+      while (run.done < job.choices) yield* runTurn(context, job, run, options)
     }
   } catch (error) {
     throw withFieldOfRequest(error, job.grammarParam)
   }
 }
 
-async function* runPrompt<Types extends AnswerTypes>(
+/** The progress of the answers to one prompt. */
+interface PromptRun<Types extends AnswerTypes> {
+  readonly prompt: Types['prompt']
+  /** The number of the first choice within the whole answer. */
+  readonly firstIndex: number
+  /** Choices that are complete. */
+  done: number
+  /** Undefined before the first turn. */
+  readerOf: ((choice: number) => ChoiceReader<Types>) | undefined
+}
+
+/** Runs the next choices on a session: all of them, or fewer if other requests wait. */
+async function* runTurn<Types extends AnswerTypes>(
   { sessions }: Pick<GatewayContext, 'sessions'>,
   job: AnswerJob<Types>,
-  prompt: Types['prompt'],
-  firstIndex: number,
-  { logger, account, wantsRoute }: RunOptions,
+  run: PromptRun<Types>,
+  { wantsRoute, ...claim }: RunOptions,
 ): AsyncGenerator<AnswerEvent<Types>, void, undefined> {
-  const { tokens, maxNewTokens } = prompt
+  const { tokens, maxNewTokens } = run.prompt
   const { signal } = job.options
   const maxLength = tokens.length + maxNewTokens
-  await using lease = await sessions.acquire(job.model, { tokens, maxLength, account, signal, logger })
+  const isContinued = run.firstIndex + run.done > 0
+  await using lease = await sessions.acquire(job.model, { ...claim, tokens, maxLength, signal, isContinued })
   const report = new SwarmReport(lease.session, wantsRoute)
-  const readerOf = await job.start(prompt, lease.session)
+  run.readerOf ??= await job.start(run.prompt, lease.session)
   const text = { ...job.options, tokens, maxNewTokens }
-  const items = withWaits({ signal }, (waits) =>
-    generateChoices(job.model, lease.session, { ...text, ...waits }, job.choices),
-  )
-  let begun = -1
-  let reader = readerOf(0)
+  do {
+    const events = withWaits({ signal }, (waits) =>
+      generateChoice(job.model, lease.session, { ...text, ...waits }, run.done),
+    )
+    yield* readChoice(run, events, { report, queuedMs: lease.queuedMs })
+    run.done += 1
+  } while (run.done < job.choices && !lease.isWanted)
+}
+
+interface ReadOptions {
+  readonly report: SwarmReport
+  readonly queuedMs: number
+}
+
+async function* readChoice<Types extends AnswerTypes>(
+  { firstIndex, done: choice, readerOf }: PromptRun<Types>,
+  items: AsyncIterable<GenerationEvent | WaitEvent>,
+  { report, queuedMs }: ReadOptions,
+): AsyncGenerator<AnswerEvent<Types>, void, undefined> {
+  const index = firstIndex + choice
+  const reader = readerOf!(choice)
+  let begun = false
   for await (const item of items) {
     if ('wait' in item) {
       yield { type: 'wait', ...report.wait(item.wait) }
       continue
     }
-    const { choice, event } = item
-    const index = firstIndex + choice
-    if (begun < choice) {
-      if (choice > 0) reader = readerOf(choice)
-      for (const delta of reader.begin?.() ?? []) yield { type: 'delta', index, delta }
-      begun = choice
-    }
-    const isEnd = event.type === 'generation-end'
-    const delta = isEnd ? reader.finish?.() : reader.push(event)
+    if (!begun) for (const delta of reader.begin?.() ?? []) yield { type: 'delta', index, delta }
+    begun = true
+    const isEnd = item.type === 'generation-end'
+    const delta = isEnd ? reader.finish?.() : reader.push(item)
     if (delta !== undefined) yield { type: 'delta', index, delta, petals: report.changed() }
     if (!isEnd) continue
-    const cost = { ...event, queuedMs: lease.queuedMs }
+    const cost = { ...item, queuedMs }
     yield {
       type: 'end',
       index,
       isFirstOfPrompt: choice === 0,
-      finishReason: reader.finishReason(event),
+      finishReason: reader.finishReason(item),
       cost: reader.cost?.(cost) ?? cost,
       petals: report.final(),
     }
   }
 }
 
-interface ChoiceEvent {
-  /** The number of the choice within its prompt. */
-  readonly choice: number
-  readonly event: GenerationEvent
-}
-
-/** Answers one prompt `count` times on the same session, one choice after another: the prompt runs once. */
-async function* generateChoices(
+/** Answers a prompt once more on its session, where the prompt has run already. */
+async function* generateChoice(
   model: Model,
   session: Session,
   request: TextRequest,
-  count: number,
-): AsyncGenerator<ChoiceEvent, void, undefined> {
-  for (let choice = 0; choice < count; choice++) {
-    if (request.maxNewTokens === 0) {
-      yield { choice, event: emptyAnswer(request.tokens.length) }
-      continue
-    }
-    const sampling = samplingOfChoice(request.sampling, choice)
-    for await (const event of generateText(model, session, { ...request, sampling })) yield { choice, event }
-  }
+  choice: number,
+): AsyncGenerator<GenerationEvent, void, undefined> {
+  if (request.maxNewTokens === 0) return void (yield emptyAnswer(request.tokens.length))
+  const sampling = samplingOfChoice(request.sampling, choice)
+  yield* generateText(model, session, { ...request, sampling })
 }
 
 const emptyAnswer = (promptTokens: number): GenerationEndEvent => ({

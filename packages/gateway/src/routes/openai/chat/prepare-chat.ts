@@ -5,7 +5,7 @@ import { commonJob } from '../answer/answer-job.ts'
 import { answerForm } from '../request/answer-form.ts'
 import { chatPrompt } from '../request/chat-prompt.ts'
 import { requireLogprobs } from '../request/choices.ts'
-import { answerLength, askedLength } from '../request/limits.ts'
+import { answerLength, askedLength, checkRequestTokens } from '../request/limits.ts'
 import type { ChatAnswerReaderOptions } from '../response/chat-answer-reader.ts'
 import { responseHead } from '../response/head.ts'
 import { ChatChoiceReader, type ChatJob } from './chat-choice-reader.ts'
@@ -14,7 +14,7 @@ import { ChatWriter } from './chat-writer.ts'
 
 /** Loads the model if necessary. @throws InvalidRequestError, ContextLengthError, ModelUnavailableError */
 export async function prepareChat(
-  { registry, version }: Pick<GatewayContext, 'registry' | 'version'>,
+  { registry, version, config }: Pick<GatewayContext, 'registry' | 'version' | 'config'>,
   spec: ModelSpec,
   request: ChatRequest,
   signal: AbortSignal,
@@ -25,6 +25,8 @@ export async function prepareChat(
   const { tokens, opensReasoning } = chatPrompt(model, request, form.tools?.tools)
   const requested = askedLength(request)
   const maxNewTokens = answerLength(model, spec, { promptTokens: tokens.length, requested })
+  const prompts = [{ tokens, maxNewTokens }]
+  checkRequestTokens({ param: 'messages', prompts, choices: request.n ?? 1 }, model, config)
   const reader = {
     tools: form.tools,
     reasoning: reasoning(request, opensReasoning, form.grammar !== undefined),
@@ -37,7 +39,7 @@ export async function prepareChat(
       signal,
     }),
     head: responseHead('chatcmpl', spec, version),
-    prompts: [{ tokens, maxNewTokens }],
+    prompts,
     reader,
     logprobs: topLogprobs !== undefined,
     object: { body: 'chat.completion', event: 'chat.completion.chunk' },

@@ -6,7 +6,7 @@ import { requireGrammar } from '../request/answer-form.ts'
 import { requireLogprobs } from '../request/choices.ts'
 import { encodePrompts } from '../request/encode-prompts.ts'
 import { wantedForm } from '../request/forms.ts'
-import { answerLength, askedLength } from '../request/limits.ts'
+import { answerLength, askedLength, checkRequestTokens } from '../request/limits.ts'
 import { responseHead } from '../response/head.ts'
 import { type CompletionJob, type PreparedPrompt, startCompletion } from './completion-choice-reader.ts'
 import { CompletionDraft } from './completion-draft.ts'
@@ -17,7 +17,7 @@ const defaultMaxTokens = 16
 
 /** Loads the model if necessary. @throws InvalidRequestError, ContextLengthError, ModelUnavailableError */
 export async function prepareCompletion(
-  { registry, version }: Pick<GatewayContext, 'registry' | 'version'>,
+  { registry, version, config }: Pick<GatewayContext, 'registry' | 'version' | 'config'>,
   spec: ModelSpec,
   request: CompletionRequest,
   signal: AbortSignal,
@@ -34,6 +34,7 @@ export async function prepareCompletion(
     const budget = { promptTokens: prompt.tokens.length, requested, unasked: defaultMaxTokens }
     return { ...prompt, maxNewTokens: answerLength(model, spec, budget) }
   })
+  checkRequestTokens({ param: 'prompt', prompts, choices: request.n ?? 1 }, model, config)
   const job: CompletionJob = {
     ...commonJob(request, spec, model, { form, topLogprobs, signal }),
     head: responseHead('cmpl', spec, version),

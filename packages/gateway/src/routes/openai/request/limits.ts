@@ -6,6 +6,7 @@ import {
   type ModelSpec,
   type TokenId,
 } from '@petals-chat/engine'
+import type { GatewayConfig } from '../../../config.ts'
 
 export interface Budget {
   readonly promptTokens: number
@@ -47,6 +48,34 @@ const tooLong = (prompt: number, maximum: number): ContextLengthError =>
     `This model's maximum context length is ${maximum} tokens. However, your prompt has ${prompt} tokens, which leaves ` +
       'no space for an answer. Please shorten the prompt.',
   )
+
+/** What a request asks of a model. */
+export interface RequestSize {
+  /** The field with the prompts. */
+  readonly param: string
+  readonly prompts: readonly { readonly tokens: readonly TokenId[]; readonly maxNewTokens: number }[]
+  /** Answers to each prompt. */
+  readonly choices: number
+}
+
+/** @throws InvalidRequestError if a request may take more tokens than `server.maxRequestTokens`, and more than a context. */
+export function checkRequestTokens(
+  { param, prompts, choices }: RequestSize,
+  { contextLength }: Pick<Model, 'contextLength'>,
+  { maxRequestTokens }: Pick<GatewayConfig, 'maxRequestTokens'>,
+): void {
+  const prompt = prompts.reduce((sum, { tokens }) => sum + tokens.length, 0)
+  const answers = prompts.reduce((sum, { maxNewTokens }) => sum + choices * maxNewTokens, 0)
+  const limit = Math.max(maxRequestTokens, contextLength)
+  if (prompt + answers <= limit) return
+  const field = prompt > answers ? param : choices > 1 ? 'n' : 'max_tokens'
+  throw new InvalidRequestError(
+    `Invalid '${field}': this server spends at most ${limit} tokens on one request ` +
+      `(server.maxRequestTokens), but the prompts have ${prompt} and the answers may have ${answers}. ` +
+      `${field === param ? 'Divide' : "Lower 'max_tokens', or divide"} it into several requests.`,
+    { param: field, reason: 'invalid_value' },
+  )
+}
 
 /** @throws InvalidRequestError that names the first id that is not in the model's vocabulary. */
 export function checkTokens(tokens: readonly TokenId[], vocabSize: number, param: string): void {

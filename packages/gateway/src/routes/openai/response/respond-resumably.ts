@@ -19,7 +19,7 @@ export async function respondResumably(
   answer: KeptAnswer,
   produce: FrameProducer,
 ): Promise<Response> {
-  const frames = produce(answer.signal)
+  const frames = produce(answer.signal, answer)
   const first = frames.next()
   try {
     await abortable(settledWithin(first, HEAD_START_MS), c.var.signal)

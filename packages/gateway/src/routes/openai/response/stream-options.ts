@@ -1,14 +1,14 @@
 import type { Context } from 'hono'
 import type { GatewayConfig } from '../../../config.ts'
-import type { GatewayVariables } from '../../../context.ts'
+import type { AnswerReader, GatewayVariables } from '../../../context.ts'
 import { describeAndLogError, openAIErrorBody } from '../../../error-response.ts'
 import type { RequestEnv } from '../../../middleware/request-context.ts'
 import type { EventStreamOptions } from './event-stream.ts'
 
 export type EventContext = Context<{ Variables: GatewayVariables }>
 
-/** Produces the frames of an answer until it is complete or the signal aborts. */
-export type FrameProducer = (signal: AbortSignal) => AsyncGenerator<string>
+/** Produces the frames of an answer until it is complete or the signal aborts. `reader`: of an answer that may be resumed. */
+export type FrameProducer = (signal: AbortSignal, reader?: AnswerReader) => AsyncGenerator<string>
 
 /** The options that the event streams of all routes share. */
 export function streamOptions(
