@@ -67,6 +67,7 @@ export {
 export * from './sampling-params.ts'
 export { SessionGuard } from './session-guard.ts'
 export * from './swarm/swarm-status.ts'
+export { TimeLimit, TimeLimitExceeded } from './time-limit.ts'
 export * from './tokenizer.ts'
 export {
   MAX_TOP_LOGPROBS,

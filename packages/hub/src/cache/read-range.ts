@@ -1,5 +1,7 @@
-import { open } from 'node:fs/promises'
+import { open, readFile } from 'node:fs/promises'
+import { basename } from 'node:path'
 import { ModelSourceError } from '../errors.ts'
+import { formatBytes } from '../format.ts'
 import { sizeOf } from '../storage.ts'
 
 /** Node reads at most 2 GiB in one call. */
@@ -50,3 +52,21 @@ const tooShort = (path: string, start: number, end: number): ModelSourceError =>
     'corrupt',
     `${path} ends before byte ${end} (bytes from ${start} were requested). It is damaged, or belongs to another model.`,
   )
+
+/** The longest known text files of models are tokenizers, of 35 MB. A longer one is not read into memory. */
+const longestText = 64 * 2 ** 20
+
+/** Fails before the download of a file that is too long for `readText`; `bytes` is undefined if its length is not known. */
+export function requireTextLength(name: string, bytes: number | undefined): void {
+  if (bytes === undefined || bytes <= longestText) return
+  throw new ModelSourceError(
+    'corrupt',
+    `${name} has ${formatBytes(bytes)}, but no model's file of that name has more than ${formatBytes(longestText)}. It is damaged, or no such file.`,
+  )
+}
+
+/** Reads a small text file of a model. @throws ModelSourceError (`corrupt`) if it is too long for memory */
+export async function readText(path: string): Promise<string> {
+  requireTextLength(basename(path), await sizeOf(path))
+  return readFile(path, 'utf8')
+}

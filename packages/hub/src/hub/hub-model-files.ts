@@ -1,6 +1,11 @@
-import { readFile } from 'node:fs/promises'
 import type { AbortOptions, FileOptions, FileRange, ModelFiles } from '@petals-chat/engine'
-import { readKnownRange, requireBytes, requireRange } from '../cache/read-range.ts'
+import {
+  readKnownRange,
+  readText,
+  requireBytes,
+  requireRange,
+  requireTextLength,
+} from '../cache/read-range.ts'
 import { isNotFound } from '../errors.ts'
 import { sizeOf } from '../storage.ts'
 import type { HubRepository } from './hub-repository.ts'
@@ -36,7 +41,8 @@ export class HubModelFiles implements ModelFiles {
     if (!isListed && (isComplete || (await this.#repository.cache.isKnownMissing(commit, name))))
       return undefined
     try {
-      return await readFile(await this.path(name, options), 'utf8')
+      requireTextLength(name, files.find((file) => file.name === name)?.sizeBytes)
+      return await readText(await this.path(name, options))
     } catch (error) {
       if (isNotFound(error)) return undefined
       throw error

@@ -1,7 +1,6 @@
-import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { type FileRange, type ModelFiles, isSafePath } from '@petals-chat/engine'
-import { readKnownRange, requireBytes, requireRange } from '../cache/read-range.ts'
+import { readKnownRange, readText, requireBytes, requireRange } from '../cache/read-range.ts'
 import { ModelSourceError } from '../errors.ts'
 import { missingFile } from '../format.ts'
 import { isFile, listFolder, sizeOf } from '../storage.ts'
@@ -26,7 +25,7 @@ export class LocalModelFiles implements ModelFiles {
 
   async text(name: string): Promise<string | undefined> {
     const path = join(this.description, name)
-    return isSafePath(name) && (await isFile(path)) ? readFile(path, 'utf8') : undefined
+    return isSafePath(name) && (await isFile(path)) ? readText(path) : undefined
   }
 
   async size(name: string): Promise<number> {

@@ -173,3 +173,23 @@ describe('parseArchitecture', () => {
       expect(() => parseArchitecture(json, 'x')).toThrow(/can't be used/)
   })
 })
+
+it.each([
+  ['num_hidden_layers', 5_000_000],
+  ['num_hidden_layers', Number.MAX_SAFE_INTEGER],
+  ['num_hidden_layers', 1e308],
+  ['hidden_size', 2 ** 40],
+  ['vocab_size', 2 ** 31],
+  ['max_position_embeddings', Number.MAX_SAFE_INTEGER],
+  ['rms_norm_eps', 1e30],
+  ['eos_token_id', Array.from({ length: 5000 }, () => 1)],
+])('refuses %s: %s, which no model has', (key, value) => {
+  const config = {
+    model_type: 'llama',
+    vocab_size: 32_000,
+    hidden_size: 64,
+    num_hidden_layers: 2,
+    [key]: value,
+  }
+  expect(() => parseArchitecture(config, 'a folder')).toThrow(`config.json of a folder can't be used: ${key}`)
+})

@@ -33,23 +33,42 @@ export interface Architecture {
 
 /** Token ids in a configuration: none, one, or a list. */
 export const tokenIdsSchema = z
-  .union([z.int(), z.array(z.int())])
+  .union([z.int(), z.array(z.int()).max(1000)])
   .nullish()
   .transform((ids): readonly number[] => (ids === null || ids === undefined ? [] : [ids].flat()))
+
+/**
+ * The largest sizes, several times those of any known model: memory and requests to the DHT grow with them, and a
+ * config.json is not trusted. Known are 126 blocks, a hidden size of 16,384, 260,000 tokens and 10,000,000 positions.
+ */
+const vocabularySize = z
+  .int()
+  .min(1)
+  .max(2 ** 22)
+const hiddenSize = z
+  .int()
+  .min(1)
+  .max(2 ** 17)
+const blockCount = z.int().min(1).max(1024)
+const positionCount = z
+  .int()
+  .min(1)
+  .max(2 ** 27)
+const epsilon = z.number().positive().max(1)
 
 /** The keys that are read, under all the names that the families use. Other keys are ignored. */
 const configSchema = z.object({
   model_type: z.string(),
-  vocab_size: z.int().positive(),
-  hidden_size: z.int().positive().optional(),
-  n_embed: z.int().positive().optional(),
-  num_hidden_layers: z.int().positive().optional(),
-  n_layer: z.int().positive().optional(),
-  max_position_embeddings: z.int().positive().optional(),
-  seq_length: z.int().positive().optional(),
+  vocab_size: vocabularySize,
+  hidden_size: hiddenSize.optional(),
+  n_embed: hiddenSize.optional(),
+  num_hidden_layers: blockCount.optional(),
+  n_layer: blockCount.optional(),
+  max_position_embeddings: positionCount.optional(),
+  seq_length: positionCount.optional(),
   alibi: z.boolean().optional(),
-  rms_norm_eps: z.number().positive().optional(),
-  layer_norm_epsilon: z.number().positive().optional(),
+  rms_norm_eps: epsilon.optional(),
+  layer_norm_epsilon: epsilon.optional(),
   tie_word_embeddings: z.boolean().optional(),
   bos_token_id: z.int().nullish(),
   eos_token_id: tokenIdsSchema,

@@ -10,8 +10,8 @@ const dtypes: ReadonlyMap<string, FloatDtype> = new Map([
   ['BF16', 'bfloat16'],
 ])
 
-/** The limit of the format for its header. */
-const maxHeaderBytes = 100_000_000
+/** The format allows 100 MB, which would take a gigabyte of memory as objects. A header has about 120 bytes for each tensor. */
+const maxHeaderBytes = 32 * 2 ** 20
 
 interface HeaderEntry {
   readonly dtype: string

@@ -1,7 +1,13 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
-import { dialogueSchema, LITERAL_MARK, literalMarker, type Dialogue } from '@petals-chat/engine'
+import {
+  dialogueSchema,
+  InvalidRequestError,
+  LITERAL_MARK,
+  literalMarker,
+  type Dialogue,
+} from '@petals-chat/engine'
 import fc from 'fast-check'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { folderFiles } from '../../../../tests/support/folder-files.ts'
@@ -335,5 +341,36 @@ describe('unusable files', () => {
     ['no decoder', { 'tokenizer.json': { ...byteLevel, decoder: null } }, /decodes by ''/],
   ])('are refused: %s', async (_, files, message) => {
     await expect(open(files)).rejects.toThrow(message)
+  })
+})
+
+describe('a hostile tokenizer.json', () => {
+  /** A backtracking engine would need hours for a text of 60 letters. */
+  const evil = '(?:a+)+$'
+  const text = `${'a'.repeat(60)}b`
+
+  it.each<[string, object]>([
+    ['pre_tokenizer', { type: 'Split', pattern: { Regex: evil }, behavior: 'Isolated', invert: false }],
+    ['normalizer', { type: 'Replace', pattern: { Regex: evil }, content: 'x' }],
+  ])(
+    'whose %s is a catastrophic regular expression refuses a text instead of hanging',
+    async (part, step) => {
+      const { tokenizer } = await open({ 'tokenizer.json': { ...byteLevel, [part]: step } })
+      expect(() => tokenizer.encode(text)).toThrow(InvalidRequestError)
+      expect(() => tokenizer.encode(text)).toThrow(
+        /can't encode this text of 61 characters: it took longer than/,
+      )
+      expect(tokenizer.encode('the')).not.toEqual([])
+    },
+  )
+
+  it('that nests lists without end, or has millions of them, is refused before they take memory', async () => {
+    for (const list of ['['.repeat(300_000), `[${'[],'.repeat(2_100_000)}[]]`])
+      await expect(open({ 'tokenizer.json': list })).rejects.toThrow(/tokenizer.json of .* more than/)
+  })
+
+  it('with a tokenizer_config.json of other things is refused', async () => {
+    const files = { 'tokenizer.json': byteLevel, 'tokenizer_config.json': { bos_token: 7 } }
+    await expect(open(files)).rejects.toThrow(/tokenizer_config.json of .*: bos_token/)
   })
 })

@@ -3,10 +3,13 @@ import {
   createDialogueTemplate,
   createJinjaChatTemplate,
   dialogueSchema,
+  InvalidRequestError,
   isControlText,
   LITERAL_MARK,
   ModelUnavailableError,
   parseGenerationConfig,
+  TimeLimit,
+  TimeLimitExceeded,
   type AbortOptions,
   type ChatTemplate,
   type Dialogue,
@@ -20,30 +23,28 @@ import { tokenIdsSchema, type Architecture } from './architecture.ts'
 import { readJsonFile } from './json-file.ts'
 import { portablePreTokenizer, type PreTokenizer } from './pre-tokenizer.ts'
 import { pieceBytes, type VocabularyStyle } from './token-bytes.ts'
+import { parseTokenizerJson, type TokenizerJson } from './tokenizer-json.ts'
 
-interface AddedToken {
-  readonly id: number
-  readonly content: string
-  readonly special: boolean
-}
+type AddedToken = NonNullable<TokenizerJson['added_tokens']>[number]
 
-/** The parts of tokenizer.json that are read here, besides those that `@huggingface/tokenizers` reads. */
-interface TokenizerJson {
-  readonly added_tokens?: readonly AddedToken[]
-  readonly pre_tokenizer?: PreTokenizer | null
-  readonly decoder?: {
-    readonly type: string
-    readonly decoders?: readonly { readonly type: string }[]
-  } | null
-}
+const tokenTextSchema = z.union([z.string(), z.object({ content: z.string() })]).nullish()
+type TokenText = z.output<typeof tokenTextSchema>
 
-type TokenText = string | { readonly content: string } | null | undefined
+/** The keys of tokenizer_config.json that are read here. */
+const tokenizerConfigSchema = z.looseObject({
+  bos_token: tokenTextSchema,
+  eos_token: tokenTextSchema,
+  chat_template: z
+    .union([z.string(), z.array(z.object({ name: z.string(), template: z.string() }))])
+    .nullish(),
+})
+type TokenizerConfig = z.output<typeof tokenizerConfigSchema>
 
-interface TokenizerConfig {
-  readonly bos_token?: TokenText
-  readonly eos_token?: TokenText
-  readonly chat_template?: string | readonly { readonly name: string; readonly template: string }[]
-}
+/** Time to encode a text of any length, in milliseconds, and time for each character: three times what the slowest text takes. */
+const encodeMs = 2000
+const encodeMsPerCharacter = 1 / 20
+/** Time to construct a tokenizer. A vocabulary of 128,000 tokens takes half a second. */
+const constructMs = 10_000
 
 export interface ModelTokenizer {
   readonly tokenizer: Tokenizer
@@ -74,6 +75,7 @@ class FastTokenizer implements Tokenizer {
   readonly #style: VocabularyStyle
   readonly #added: ReadonlyMap<TokenId, AddedToken>
   readonly #bytes = new Map<TokenId, Uint8Array>()
+  readonly #limit = new TimeLimit(encodeMs)
 
   constructor(
     encoder: HubTokenizer,
@@ -94,9 +96,19 @@ class FastTokenizer implements Tokenizer {
 
   encode(text: string, options?: { readonly addSpecialTokens?: boolean }): TokenId[] {
     if (text === '' && !options?.addSpecialTokens) return []
-    return this.#encoder.encode(text.toWellFormed(), {
-      add_special_tokens: options?.addSpecialTokens ?? false,
-    }).ids
+    const add_special_tokens = options?.addSpecialTokens ?? false
+    try {
+      return this.#limit.run(
+        () => this.#encoder.encode(text.toWellFormed(), { add_special_tokens }).ids,
+        text.length * encodeMsPerCharacter,
+      )
+    } catch (cause) {
+      if (!(cause instanceof TimeLimitExceeded)) throw cause
+      throw new InvalidRequestError(
+        `The model's tokenizer can't encode this text of ${text.length} characters: ${cause.message}. Send a shorter text.`,
+        { cause },
+      )
+    }
   }
 
   decode(tokens: readonly TokenId[], options?: { readonly skipSpecialTokens?: boolean }): string {
@@ -140,7 +152,7 @@ async function readChatTemplate(
   { dialogue, controlTexts }: { readonly dialogue: Dialogue | undefined } & Pick<Tokenizer, 'controlTexts'>,
   options: AbortOptions,
 ): Promise<ChatTemplate> {
-  const named = typeof config.chat_template === 'object' ? config.chat_template : []
+  const named = Array.isArray(config.chat_template) ? config.chat_template : []
   const template =
     (await files.text('chat_template.jinja', options)) ??
     (typeof config.chat_template === 'string'
@@ -165,14 +177,34 @@ function withoutMarks(entry: PreTokenizer | null | undefined): unknown {
 }
 
 function createEncoder(json: TokenizerJson, config: TokenizerConfig, description: string): HubTokenizer {
+  // `FastTokenizer` decodes itself.
+  const parts = { ...json, pre_tokenizer: withoutMarks(json.pre_tokenizer as PreTokenizer), decoder: null }
   try {
-    return new HubTokenizer({ ...json, pre_tokenizer: withoutMarks(json.pre_tokenizer) }, config)
+    return new TimeLimit(constructMs).run(() => new HubTokenizer(withNulls(parts), config))
   } catch (cause) {
+    const why =
+      cause instanceof TimeLimitExceeded ? cause.message : 'it is damaged, or of an unsupported kind'
     throw new ModelUnavailableError(
-      `tokenizer.json of ${description} can't be used: it is damaged, or of an unsupported kind. Download the file again.`,
+      `tokenizer.json of ${description} can't be used: ${why}. Download the file again.`,
       { cause },
     )
   }
+}
+
+/** The library wants all parts, absent ones as null. */
+const withNulls = (parts: object): object => ({
+  normalizer: null,
+  post_processor: null,
+  ...Object.fromEntries(Object.entries(parts).map(([name, part]) => [name, (part as unknown) ?? null])),
+})
+
+function parseTokenizerConfig(json: unknown, description: string): TokenizerConfig {
+  const parsed = tokenizerConfigSchema.safeParse(json)
+  if (parsed.success) return parsed.data
+  const [issue] = parsed.error.issues
+  throw new ModelUnavailableError(
+    `tokenizer_config.json of ${description} can't be used: ${issue?.path.join('.')}: ${issue?.message}.`,
+  )
 }
 
 /** Reads a model's tokenizer and chat template. @throws ModelUnavailableError */
@@ -182,13 +214,17 @@ export async function openTokenizer(
   dialogue: Dialogue | undefined,
   options: AbortOptions = {},
 ): Promise<ModelTokenizer> {
-  const json = (await readJsonFile(files, 'tokenizer.json', options)) as TokenizerJson | undefined
-  if (!json) {
+  const content = await readJsonFile(files, 'tokenizer.json', options)
+  if (content === undefined) {
     throw new ModelUnavailableError(
       `${files.description} has no tokenizer.json. Use a repository with a fast tokenizer, or save one with transformers.`,
     )
   }
-  const config = ((await readJsonFile(files, 'tokenizer_config.json', options)) ?? {}) as TokenizerConfig
+  const json = parseTokenizerJson(content, files.description)
+  const config = parseTokenizerConfig(
+    (await readJsonFile(files, 'tokenizer_config.json', options)) ?? {},
+    files.description,
+  )
   const generationConfig = await readJsonFile(files, 'generation_config.json', options)
   const encoder = createEncoder(json, config, files.description)
   const tokenOf = (token: TokenText): TokenId | undefined => encoder.token_to_id(textOf(token))
