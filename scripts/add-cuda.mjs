@@ -1,10 +1,10 @@
 // Adds the CUDA libraries of the local engine (`npm run add-cuda`). The default installation omits them: they take 540 MB and
 // help only machines with an NVIDIA GPU. They are stored in .cache/cuda and linked into node_modules, so that running this
 // again after `npm ci`, which removes the links, takes a second.
-import { mkdir, readFile, rm, symlink, writeFile } from 'node:fs/promises'
+import { mkdir, readFile, rm, symlink } from 'node:fs/promises'
 import path from 'node:path'
-import { npmCommand } from './setup/npm-packages.mjs'
-import { SetupError, root, run, startProgress, step } from './setup/progress.mjs'
+import { SetupError, root, startProgress, step } from './setup/progress.mjs'
+import { installPinned } from './supply-chain/pinned-install.mjs'
 
 const cache = path.join(root, '.cache', 'cuda')
 const scope = '@node-llama-cpp'
@@ -21,26 +21,36 @@ function packageNames() {
   return [`${system}-x64-cuda`, `${system}-x64-cuda-ext`]
 }
 
-/** Returns the version of node-llama-cpp: libraries of other versions would not load. */
-async function libraryVersion() {
-  const manifest = JSON.parse(await readFile(path.join(root, 'packages/llama/package.json'), 'utf8'))
-  return manifest.dependencies['node-llama-cpp']
-}
+/** The version of node-llama-cpp (libraries of other versions would not load) and the hashes of its CUDA libraries. */
+const { version, integrity } = JSON.parse(
+  await readFile(path.join(root, 'scripts/supply-chain/cuda-packages.json'), 'utf8'),
+)
 
-async function isCached(name, version) {
+async function isCached(name) {
   const manifest = path.join(cache, 'node_modules', scope, name, 'package.json')
   const text = await readFile(manifest, 'utf8').catch(() => undefined)
   return text !== undefined && JSON.parse(text).version === version
 }
 
-async function download(names, version) {
-  await mkdir(cache, { recursive: true })
-  await writeFile(path.join(cache, 'package.json'), '{ "private": true }\n')
+/** Without a hash that we know, only the registry's word would say what is installed: an administrator must want that. */
+function pinned(names) {
+  const packages = names
+    .map((name) => `${scope}/${name}`)
+    .map((name) => ({ name, version, integrity: integrity[name] }))
+  const unknown = packages.filter((each) => each.integrity === undefined).map(({ name }) => name)
+  if (unknown.length > 0 && !process.argv.includes('--unverified')) {
+    throw new SetupError(
+      `The hashes of ${unknown.join(' and ')} ${version} are not known, so a changed file would not be noticed. ` +
+        'To trust the registry of npm instead, run `npm run add-cuda -- --unverified`.',
+    )
+  }
+  return packages
+}
+
+async function download(names) {
+  const packages = pinned(names)
   const finish = startProgress('Downloading the CUDA libraries (540 MB on the disk)')
-  const npm = npmCommand()
-  const packages = names.map((name) => `${scope}/${name}@${version}`)
-  const options = ['--no-save', '--ignore-scripts', '--no-audit', '--no-fund', '--loglevel=error']
-  await run(npm.command, [...npm.args, 'install', '--prefix', cache, ...options, ...packages], { cwd: cache })
+  await installPinned(cache, packages)
   finish('finished')
 }
 
@@ -55,9 +65,8 @@ async function link(name) {
 
 try {
   const names = packageNames()
-  const version = await libraryVersion()
-  const missing = await Promise.all(names.map(async (name) => !(await isCached(name, version))))
-  if (missing.includes(true)) await download(names, version)
+  const missing = await Promise.all(names.map(async (name) => !(await isCached(name))))
+  if (missing.includes(true)) await download(names)
   for (const name of names) await link(name)
   step(
     `The CUDA libraries ${version} are added. The next start uses them automatically (gpu: auto); --gpu cuda requires them.`,

@@ -3,9 +3,6 @@ import path from 'node:path'
 import { SetupError, root, run, startProgress } from './progress.mjs'
 import { digestOfContents, forget, isFresh, markFresh } from './stamp.mjs'
 
-/** The oldest Node that the product runs on (libp2p 3 and commander need it). */
-const oldestNode = [22, 12]
-
 const exists = (file) =>
   access(file).then(
     () => true,
@@ -64,26 +61,4 @@ export async function installPackages() {
   finish('finished')
   await markFresh('npm', digest)
   return true
-}
-
-/** Returns the Node that runs everything after the set-up: the one from npm, or this machine's if it is new enough. */
-export async function nodeExecutable() {
-  const packages = await readdir(path.join(root, 'node_modules')).catch(() => [])
-  for (const name of packages.filter((each) => /^node-(bin-)?(linux|darwin|win)-/.test(each))) {
-    const file = path.join(
-      root,
-      'node_modules',
-      name,
-      'bin',
-      process.platform === 'win32' ? 'node.exe' : 'node',
-    )
-    if ((await exists(file)) && (await run(file, ['--version'], { allowFailure: true })).code === 0)
-      return file
-  }
-  const [major, minor] = process.versions.node.split('.').map(Number)
-  if (major > oldestNode[0] || (major === oldestNode[0] && minor >= oldestNode[1])) return process.execPath
-  throw new SetupError(
-    `Node ${process.versions.node} is too old, and npm has no package of a newer one for ${process.platform} ${process.arch}. ` +
-      `Install Node ${oldestNode.join('.')} or newer, then try again.`,
-  )
 }

@@ -18,13 +18,14 @@ const { watchPip } = (await load('./pip.mjs')) as {
 }
 const root = fileURLToPath(new URL('../..', import.meta.url))
 const facts = 'packages/contribute/python/environment.json'
+const nodeReleases = 'packages/cli/node-releases.json'
 
 /** A checkout with the real scripts, in which npm, Python and the compilers only record their calls. */
 let folder: string
 beforeEach(async () => {
   folder = await mkdtemp(path.join(tmpdir(), 'petals-chat-setup-'))
   await cp(scripts, path.join(folder, 'scripts'), { recursive: true })
-  await cp(path.join(root, facts), path.join(folder, facts))
+  for (const file of [facts, nodeReleases]) await cp(path.join(root, file), path.join(folder, file))
   for (const [name, text] of Object.entries({
     'package.json': '{ "type": "module" }',
     'package-lock.json': '{ "packages": {} }',

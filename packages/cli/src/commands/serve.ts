@@ -1,9 +1,11 @@
+import type { Logger } from '@petals-chat/engine'
 import { assertServable, warnOfMissingFiles } from '../config/check-servable.ts'
 import { loadConfig, type LoadedConfig } from '../config/load.ts'
 import { formatProblem } from '../config/problem.ts'
 import { openSetting } from '../config/settings.ts'
 import type { CommandContext } from '../context.ts'
 import { exitCodes } from '../exit-codes.ts'
+import { judgeNode } from '../node-release.ts'
 import { createRuntime, type Runtime } from '../runtime.ts'
 import { reachableUrls } from '../serve/addresses.ts'
 import { announceReady, announceStart } from '../serve/announce.ts'
@@ -26,6 +28,7 @@ export async function serve(context: CommandContext): Promise<number> {
   await using runtime = await createRuntime(loaded, { terminal, metrics })
   const { logger, registry, swarm } = runtime
   for (const warning of warnOfMissingFiles(loaded)) logger.warn({}, formatProblem(warning))
+  warnOfUnsafeNode(logger)
   process.prependListener('uncaughtException', (err) => logger.error({ err }, 'uncaught error'))
 
   const gateway = createGateway(loaded.config.server, {
@@ -51,6 +54,12 @@ export async function serve(context: CommandContext): Promise<number> {
   await gateway.close()
   await working
   return exitCodes.ok
+}
+
+/** Old versions that can't run this program were refused by the launcher. */
+function warnOfUnsafeNode(logger: Logger): void {
+  const judged = judgeNode(process.versions.node)
+  if (judged.state !== 'ok') logger.warn({}, `${judged.problem}. ${judged.advice}`)
 }
 
 async function getReady(

@@ -20,10 +20,6 @@ const gigabyte = 1e9
 
 describe('checks of the machine', () => {
   it('detect an outdated Node', () => {
-    const statuses = ['20.19.0', '22.11.0', '22.12.0', '24.0.0'].map(
-      (version) => checkNodeVersion(version).status,
-    )
-    expect(statuses).toEqual(['failure', 'failure', 'ok', 'ok'])
     expect(checkNodeVersion('20.19.0').advice).toContain('22.12')
   })
 

@@ -2,6 +2,7 @@ import { constants } from 'node:fs'
 import { access, stat, statfs } from 'node:fs/promises'
 import os from 'node:os'
 import path from 'node:path'
+import { judgeNode } from '../node-release.ts'
 import { formatBytes } from '../terminal/format.ts'
 import { failure, ok, warning, type Check, type CheckResult } from './check.ts'
 
@@ -14,10 +15,16 @@ export const nodeCheck: Check = {
 
 /** libp2p needs `Promise.withResolvers` and this code needs `await using`: both are available from 22.12 on. */
 export function checkNodeVersion(version: string): CheckResult {
-  const [major = 0, minor = 0] = version.split('.').map(Number)
   const found = `Node.js ${version} on ${os.platform()} ${os.arch()}`
-  if (major > 22 || (major === 22 && minor >= 12)) return ok(found)
-  return failure(found, 'Version 22.12 or newer is needed: https://nodejs.org')
+  const judged = judgeNode(version)
+  switch (judged.state) {
+    case 'ok':
+      return ok(found)
+    case 'unsafe':
+      return warning(`${judged.problem} (${os.platform()} ${os.arch()})`, judged.advice)
+    case 'refused':
+      return failure(found, judged.advice)
+  }
 }
 
 export const memoryCheck: Check = {
