@@ -135,6 +135,7 @@ export const heavyDependencies = [
   { names: ['onnxruntime-node', '@huggingface/tokenizers'], home: 'packages/petals/src/layers' },
   { names: ['node-llama-cpp'], home: 'packages/llama' },
   { names: ['hono', 'hono/*', '@hono/*', 'ws', 'prom-client'], home: 'packages/gateway' },
+  { names: ['openid-client'], home: 'packages/gateway/src/access/sign-in' },
   { names: ['rate-limiter-flexible', 'iovalkey'], home: 'packages/gateway/src/limits' },
   { names: ['pino', 'pino-pretty', 'yaml', 'commander'], home: 'packages/cli' },
 ]

@@ -89,6 +89,7 @@ export {
   tokenizeResponseSchema,
 } from './openai/tokenize.ts'
 export { type TimingsBody, timingsSchema, type UsageBody, usageSchema } from './openai/usage.ts'
+export { type SessionBody, sessionSchema, signInSchema } from './session.ts'
 export { componentSchemas, type JsonSchema, schemaOf } from './openapi/component-schemas.ts'
 export { type OpenApiDocument, openApiDocument } from './openapi/openapi-document.ts'
 export {

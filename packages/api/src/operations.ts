@@ -10,6 +10,7 @@ import { modelOperations } from './openai/model.ts'
 import { openaiTag } from './openai/openai-operation.ts'
 import { tokenizeOperations } from './openai/tokenize.ts'
 import type { Operation, OperationTag } from './operation.ts'
+import { sessionOperations, sessionTag } from './session.ts'
 import { swarmOperations, swarmTag } from './swarm/status.ts'
 
 /** Every route of the gateway, except the files of the chat page. A test holds the gateway's routes against this list. */
@@ -23,9 +24,17 @@ export const operations: readonly Operation[] = [
   ...legacyGenerateOperations,
   legacyModelsOperation,
   legacyWebSocketOperation,
+  ...sessionOperations,
   ...swarmOperations,
   ...healthOperations,
 ]
 
 /** The groups of operations, in the order of the documentation. */
-export const operationTags: readonly OperationTag[] = [openaiTag, answerTag, legacyTag, swarmTag, healthTag]
+export const operationTags: readonly OperationTag[] = [
+  openaiTag,
+  answerTag,
+  legacyTag,
+  sessionTag,
+  swarmTag,
+  healthTag,
+]

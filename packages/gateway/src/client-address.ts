@@ -57,14 +57,27 @@ export const isProxyNetwork = (text: string): boolean =>
  * proxies that set another header hand those on as the client wrote them.
  */
 export function clientAddressReader(trustedProxies: readonly string[]): ClientAddressReader {
-  const trusted = networksOf(trustedProxies)
-  const isTrusted = (address: string): boolean => trusted.check(address, familyOf(address))
+  const isTrusted = addressTest(trustedProxies)
   return ({ remoteAddress, forwardedFor, forwardedProto }) => {
     const direct = parseAddress(remoteAddress)
     if (direct === undefined) return UNKNOWN
     if (!isTrusted(direct)) return clientAddress(direct, false)
     return clientAddress(nearestClient(direct, forwardedFor, isTrusted), isHttps(forwardedProto))
   }
+}
+
+/** Returns a function that reports whether the other end of a connection is one of these proxies. */
+export function proxyTest(trustedProxies: readonly string[]): (remoteAddress: string | undefined) => boolean {
+  const isTrusted = addressTest(trustedProxies)
+  return (remoteAddress) => {
+    const address = parseAddress(remoteAddress)
+    return address !== undefined && isTrusted(address)
+  }
+}
+
+function addressTest(networks: readonly string[]): (address: string) => boolean {
+  const list = networksOf(networks)
+  return (address) => list.check(address, familyOf(address))
 }
 
 /** Returns the field of a log line that names a client. This machine needs no mention. */

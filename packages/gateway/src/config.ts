@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { isProxyNetwork } from './client-address.ts'
+import { signInSchema } from './access/sign-in/config.ts'
 import { bareHost } from './host-address.ts'
 
 export { hostUrl, isLoopbackHost } from './host-address.ts'
@@ -162,6 +163,7 @@ export const gatewayConfigSchema = z.strictObject({
       'Path under which a proxy publishes this server, for example /chat. Requests are served with and without it, so the ' +
         'proxy may remove it or keep it. X-Forwarded-Prefix is ignored, because any client can send it.',
     ),
+  signIn: signInSchema.prefault({}).describe('How people sign in on the page.'),
   cors: corsSchema.prefault({}),
   maxBodyBytes: z
     .int()

@@ -10,6 +10,7 @@ import type {
 } from '@petals-chat/engine'
 import type { Hono } from 'hono'
 import type { Caller } from './access/caller.ts'
+import type { SignIn } from './access/sign-in/sign-in.ts'
 import type { AnswerStore } from './answers/answer-store.ts'
 import type { ClientAddress, ClientAddressReader } from './client-address.ts'
 import type { GatewayConfig } from './config.ts'
@@ -32,6 +33,8 @@ export interface GatewayContext {
   /** Version of the product, for `/health` and the OpenAPI document. */
   readonly version: string
   readonly shutdown: Shutdown
+  /** How people sign in; undefined on a server that asks for no credentials. */
+  readonly signIn?: SignIn | undefined
   /** Finds the client behind a connection, past the proxies in `server.trustedProxies`. */
   readonly readClient: ClientAddressReader
 }

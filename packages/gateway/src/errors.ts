@@ -42,9 +42,9 @@ export class AuthenticationError extends GatewayError {
 export class AccessRevokedError extends AuthenticationError {
   override readonly name = 'AccessRevokedError'
 
-  /** `what`: a sentence that says what happened to the access. */
-  constructor(what = 'The API key was revoked.') {
-    super('access_revoked', `${what} Ask the operator of this server for a new one.`)
+  /** `what`: a sentence that says what happened to the access. `advice`: one that says what to do. */
+  constructor(what = 'The API key was revoked.', advice = 'Ask the operator of this server for a new one.') {
+    super('access_revoked', `${what} ${advice}`)
   }
 }
 

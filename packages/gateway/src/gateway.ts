@@ -3,6 +3,7 @@ import type { Logger, ModelRegistry, SwarmView } from '@petals-chat/engine'
 import { Hono } from 'hono'
 import { methodNotAllowed } from 'hono/method-not-allowed'
 import { Access, type CallerSource } from './access/access.ts'
+import { createSignIn } from './access/sign-in/sign-in.ts'
 import { AnswerStore } from './answers/answer-store.ts'
 import { clientAddressReader } from './client-address.ts'
 import type { GatewayConfig } from './config.ts'
@@ -23,6 +24,8 @@ import { legacyWebSocketRoute } from './routes/legacy/generate-websocket.ts'
 import { legacyModelRoutes } from './routes/legacy/models.ts'
 import { openaiRoutes } from './routes/openai/index.ts'
 import { openapiRoutes } from './routes/openapi.ts'
+import { sessionRoutes } from './routes/session.ts'
+import { signInRoutes } from './routes/sign-in.ts'
 import { swarmRoutes } from './routes/swarm.ts'
 import { webRoutes } from './routes/web.ts'
 import { prepareDrain } from './server/drain.ts'
@@ -72,6 +75,8 @@ export function createGateway(config: GatewayConfig, dependencies: GatewayDepend
   const sessions = createSessionPool(config.sessions, { logger, metrics })
   const answers = new AnswerStore({ config: config.answers, metrics, shutdown })
   const swarmHistory = swarm && new SwarmHistory({ swarm, logger })
+  const callers = dependencies.callers ?? []
+  const signIn = createSignIn(config, callers)
   const context: GatewayContext = {
     config,
     registry,
@@ -83,9 +88,10 @@ export function createGateway(config: GatewayConfig, dependencies: GatewayDepend
     shutdown,
     swarm,
     swarmHistory,
+    signIn,
     readClient: clientAddressReader(config.trustedProxies),
   }
-  const access = new Access(dependencies.callers ?? [])
+  const access = new Access([...callers, ...(signIn?.sources ?? [])])
   const app = createApp(context, access, dependencies)
   const webSockets = new GatewayWebSockets(context, access, shutdown, [legacyWebSocketRoute(context)])
   const server = createHttpServer(app, {
@@ -100,6 +106,7 @@ export function createGateway(config: GatewayConfig, dependencies: GatewayDepend
     await drain(shutdown)
     shutdown.finish()
     webSockets.close()
+    signIn?.[Symbol.dispose]()
     await Promise.race([closeSessions(), sleep(CLOSE_SESSIONS_MS, undefined, { ref: false })])
   }
   const closeSessions = async (): Promise<void> => {
@@ -151,6 +158,8 @@ function createApp(
   app.route('/', legacyHttpRoutes(context))
   app.route('/', legacyModelRoutes(context))
   app.route('/', swarmRoutes(context))
+  app.route('/', sessionRoutes(context))
+  app.route('/', signInRoutes(context))
   app.route('/', webRoutes(webRoot, config.basePath))
   return app
 }

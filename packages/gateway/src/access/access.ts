@@ -19,6 +19,11 @@ export interface CallerSource {
    * @throws AuthenticationError if it has one that is wrong, expired or revoked.
    */
   identify(request: CallerRequest): Caller | undefined
+  /**
+   * Returns the caller with this id, as it is now, for people who signed in with a credential of this kind; undefined if the
+   * id is of another kind, or the credential is not valid any more.
+   */
+  callerOf?(callerId: string): Caller | undefined
 }
 
 /**

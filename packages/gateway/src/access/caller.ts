@@ -37,16 +37,16 @@ export interface Caller {
 }
 
 /** A signal that never aborts. */
-const unrevoked = new AbortController().signal
+export const unrevoked = new AbortController().signal
 setMaxListeners(0, unrevoked)
 
-const nobody = { id: 'anonymous', name: 'anonymous', models: undefined, limits: {}, signal: unrevoked }
+const unnamed = { id: 'anonymous', name: 'anonymous', models: undefined, limits: {}, signal: unrevoked }
 
 /** Every client of a server that asks for no credentials. */
-export const anonymousCaller: Caller = { ...nobody, scopes: new Set(scopes) }
+export const anonymousCaller: Caller = { ...unnamed, scopes: new Set(scopes) }
 
 /** A client without credentials on a server that asks for them: it may call only what is open. */
-export const guestCaller: Caller = { ...nobody, scopes: new Set() }
+export const guestCaller: Caller = { ...unnamed, scopes: new Set() }
 
 /**
  * Returns the account of a request: the name under which it waits, is limited, and finds KV caches again. Callers without a

@@ -1,0 +1,129 @@
+import { createHash } from 'node:crypto'
+import type { SessionBody } from '@petals-chat/api'
+import { proxyTest } from '../../client-address.ts'
+import type { CallerRequest, CallerSource } from '../access.ts'
+import { type Caller, unrevoked } from '../caller.ts'
+import type { SignInConfig } from './config.ts'
+import { readCookie, sessionCookie } from './cookies.ts'
+import { OpenIdProvider } from './openid-provider.ts'
+import type { OpenIdUser } from './openid-users.ts'
+import { isForeignPage } from './own-page.ts'
+import { MemoryPageSessions } from './memory-page-sessions.ts'
+import type { PageSession, PageSessionStore } from './page-session-store.ts'
+import { PageSessions, type StartedSession } from './page-sessions.ts'
+import { proxyUsers } from './proxy-users.ts'
+
+export interface SignInOptions {
+  readonly config: SignInConfig
+  readonly store: PageSessionStore
+  /** API keys. */
+  readonly keys: CallerSource | undefined
+  readonly isTrustedProxy: (remoteAddress: string | undefined) => boolean
+}
+
+/**
+ * Returns how people sign in; undefined on a server that asks for no credentials.
+ * @param keys what identifies programs: with these keys, people can sign in too.
+ */
+export function createSignIn(
+  { signIn, trustedProxies }: { readonly signIn: SignInConfig; readonly trustedProxies: readonly string[] },
+  [keys]: readonly CallerSource[],
+): SignIn | undefined {
+  if (keys === undefined && signIn.openid === undefined && signIn.proxy === undefined) return undefined
+  const store = new MemoryPageSessions()
+  return new SignIn({ config: signIn, store, keys, isTrustedProxy: proxyTest(trustedProxies) })
+}
+
+type User = Pick<Caller, 'id' | 'name'>
+
+/** How people sign in on the page, and who is signed in. */
+export class SignIn implements Disposable {
+  readonly sessions: PageSessions
+  readonly openid: OpenIdProvider | undefined
+  /** As the page is told. */
+  readonly ways: SessionBody['ways']
+  /** What identifies signed-in people, in the order of precedence. */
+  readonly sources: readonly CallerSource[]
+  readonly #config: SignInConfig
+  readonly #keys: CallerSource | undefined
+
+  constructor({ config, store, keys, isTrustedProxy }: SignInOptions) {
+    const { openid, proxy, hours } = config
+    this.#config = config
+    this.#keys = keys
+    this.openid = openid && new OpenIdProvider(openid)
+    this.sessions = new PageSessions({
+      store,
+      lifetimeMs: hours * 3_600_000,
+      callerOf: (session) => this.#callerOf(session),
+    })
+    this.ways = {
+      key: keys !== undefined,
+      openid: openid ? { name: openid.name ?? new URL(openid.issuer).host } : null,
+      sign_out: proxy?.signOutUrl ?? null,
+    }
+    const byCookie: CallerSource = { identify: (request) => this.find(request)?.caller }
+    const callerOf = (user: User) => this.#userCaller(user)
+    this.sources = proxy
+      ? [byCookie, proxyUsers({ config: proxy, isTrusted: isTrustedProxy, callerOf })]
+      : [byCookie]
+  }
+
+  /** Ends the session of a header `cookie`, and all that still runs for it. */
+  end(cookieHeader: string | undefined): void {
+    this.sessions.end(readCookie(cookieHeader, sessionCookie))
+  }
+
+  /** Returns the session of the cookie that a page of this server sent. */
+  find(request: Pick<CallerRequest, 'header'>): ReturnType<PageSessions['find']> {
+    const token = readCookie(request.header('cookie'), sessionCookie)
+    return token === undefined || isForeignPage(request) ? undefined : this.sessions.find(token)
+  }
+
+  /**
+   * Returns the caller of an API key; undefined if this server has no keys.
+   * @throws AuthenticationError if the key is not valid.
+   */
+  keyCaller(key: string, client: CallerRequest['client']): Caller | undefined {
+    const header = (name: string) => (name === 'authorization' ? `Bearer ${key}` : undefined)
+    return this.#keys?.identify({ header, client, remoteAddress: undefined })
+  }
+
+  /** Signs in the caller of a key. */
+  withKey({ id, name }: Pick<Caller, 'id' | 'name'>): StartedSession {
+    return this.sessions.start({ callerId: id, name, policy: KEY_POLICY })
+  }
+
+  /** Signs in a user whom the provider knows, and the config lets in. */
+  withUser({ issuer, subject, name }: OpenIdUser): StartedSession {
+    const callerId = `user:${shortHash(issuer)}:${subject}`
+    return this.sessions.start({ callerId, name, policy: this.#openIdPolicy() })
+  }
+
+  [Symbol.dispose](): void {
+    this.sessions[Symbol.dispose]()
+  }
+
+  #callerOf({ callerId, name, policy }: PageSession): Caller | undefined {
+    if (policy === KEY_POLICY) return this.#keys?.callerOf?.(callerId)
+    return policy === this.#openIdPolicy() ? this.#userCaller({ id: callerId, name }) : undefined
+  }
+
+  #userCaller({ id, name }: User): Caller {
+    const { scopes, models } = this.#config.users
+    return { id, name, scopes: new Set(scopes), models, limits: {}, signal: unrevoked }
+  }
+
+  /** A user who is taken off the list must not stay signed in: after a change of the list, all must sign in again. */
+  #openIdPolicy(): string {
+    const { openid } = this.#config
+    return openid === undefined
+      ? 'none'
+      : `openid:${shortHash(JSON.stringify([openid.issuer, openid.clientId, openid.users, openid.groups]))}`
+  }
+}
+
+/** The key itself says what its caller may do, at every request. */
+const KEY_POLICY = 'key'
+
+const shortHash = (text: string): string => createHash('sha256').update(text).digest('hex').slice(0, 16)

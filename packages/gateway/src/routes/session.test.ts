@@ -1,0 +1,247 @@
+import { afterEach, describe, expect, it } from 'vitest'
+import { PageClient } from '../fixtures/page-client.ts'
+import { TestCallers } from '../fixtures/test-callers.ts'
+import { readJson } from '../fixtures/test-gateway.ts'
+import { startTestServer } from '../fixtures/test-server.ts'
+
+const open: AsyncDisposable[] = []
+afterEach(async () => {
+  for (const server of open.splice(0)) await server[Symbol.asyncDispose]()
+})
+
+async function start(options: Parameters<typeof startTestServer>[0] = {}) {
+  const callers = new TestCallers().add('one').add('two')
+  const server = await startTestServer({ callers: [callers], ...options })
+  open.push(server)
+  return { server, callers, page: new PageClient(server.url) }
+}
+
+const endless = { max_tokens: 2_000, stream: true }
+const codeOf = async (response: Response) => (await readJson(response)).error.code as string
+const lastCode = async (response: Response) => /"code":"(\w+)"[^"]*$/.exec(await response.text())?.[1]
+
+describe('a page without a sign-in', () => {
+  it('learns that this server asks for none', async () => {
+    const server = await startTestServer()
+    open.push(server)
+    expect(await new PageClient(server.url).session()).toEqual({
+      object: 'session',
+      required: false,
+      user: null,
+      ways: { key: false, openid: null, sign_out: null },
+    })
+    expect((await new PageClient(server.url).signIn('one')).status).toBe(404)
+  })
+
+  it('learns that this server asks for a key', async () => {
+    const { page } = await start()
+    expect(await page.session()).toMatchObject({ required: true, user: null, ways: { key: true } })
+    expect(await codeOf(await page.chat())).toBe('authentication_required')
+  })
+})
+
+describe('a sign-in with a key', () => {
+  it('lets the page use what the key may use, by a cookie that no script can read', async () => {
+    const { page } = await start()
+    const response = await page.signIn('one')
+    expect(response.status).toBe(200)
+    expect(response.headers.get('cache-control')).toBe('no-store')
+    const [cookie] = response.headers.getSetCookie()
+    expect(cookie).toMatch(
+      /^petals_chat_session=[\w-]{43}; Max-Age=604800; Path=\/; HttpOnly; SameSite=Strict$/,
+    )
+    const body = await readJson(response)
+    expect(body.user).toMatchObject({ id: 'key:one', name: 'one', via: 'key' })
+    expect(body.user.expires_at).toBeGreaterThan(Date.now() / 1000)
+    expect(await page.session()).toEqual(body)
+    expect((await page.chat()).status).toBe(200)
+  })
+
+  it('refuses a wrong key, and repeats no part of it', async () => {
+    const { page } = await start()
+    for (const key of ['a-wrong-key', 'x'.repeat(300), '', 'one\r\nx: y']) {
+      const response = await page.signIn(key)
+      expect(response.status).toBeGreaterThanOrEqual(400)
+      expect(response.status).toBeLessThan(500)
+      expect(response.headers.getSetCookie()).toEqual([])
+      const text = await response.text()
+      if (key !== '') expect(text).not.toContain(key.slice(0, 11))
+    }
+  })
+
+  it('gives each sign-in a token of its own, and ends the one before in the same browser', async () => {
+    const { server, page } = await start()
+    await page.signIn('one')
+    const before = page.cookie
+    await page.signIn('two')
+    expect((await page.session()).user?.name).toBe('two')
+    const old = await fetch(`${server.url}/v1/models`, { headers: { cookie: before } })
+    expect(old.status).toBe(401)
+  })
+
+  it('is not possible from pages of other sites, and their requests do not count with the cookie', async () => {
+    const { server, page } = await start({ config: { cors: { all: ['*'] } } })
+    await page.signIn('one')
+    const send = (headers: Record<string, string>, method = 'GET', path = '/v1/models') =>
+      fetch(server.url + path, {
+        method,
+        headers: { cookie: page.cookie, ...headers },
+        ...(method === 'POST' && { body: JSON.stringify({ key: 'two' }) }),
+      })
+    for (const headers of [
+      { origin: 'https://evil.example' },
+      { origin: 'null' },
+      { origin: server.url.replace(/\d+$/, '1') },
+      { 'sec-fetch-site': 'same-site' },
+      { 'sec-fetch-site': 'cross-site' },
+    ]) {
+      expect([headers, (await send(headers)).status]).toEqual([headers, 401])
+      for (const method of ['POST', 'DELETE'])
+        expect([headers, method, (await send(headers, method, '/v1/session')).status]).toEqual([
+          headers,
+          method,
+          403,
+        ])
+    }
+    expect((await send({}, 'DELETE', '/v1/session')).status).toBe(403)
+    expect((await page.session()).user?.name).toBe('one')
+  })
+
+  it('takes no cookie but its own token', async () => {
+    const { server, page } = await start()
+    await page.signIn('one')
+    const token = page.cookie.split('=')[1]!
+    for (const value of [
+      'key:one',
+      `${token}x`,
+      token.slice(1),
+      token.toUpperCase(),
+      '%00',
+      'a'.repeat(8000),
+      '__proto__',
+    ]) {
+      const cookie = `petals_chat_session=${value}`
+      expect((await fetch(`${server.url}/v1/models`, { headers: { cookie } })).status).toBe(401)
+    }
+    const cookie = `a=b; petals_chat_session=${token}; c=d`
+    expect((await fetch(`${server.url}/v1/models`, { headers: { cookie } })).status).toBe(200)
+  })
+
+  it('has at most 20 sessions of one key: the oldest end', async () => {
+    const { server } = await start()
+    const pages = Array.from({ length: 21 }, () => new PageClient(server.url))
+    for (const page of pages) await page.signIn('one')
+    expect((await pages[0]!.session()).user).toBeNull()
+    expect((await pages[1]!.session()).user?.name).toBe('one')
+    expect((await pages[20]!.session()).user?.name).toBe('one')
+  })
+})
+
+describe('the cookie behind a proxy', () => {
+  const cookieOf = async (config: object, origin: string) => {
+    const { server } = await start({ config })
+    const response = await server.app.request(`${origin}/v1/session`, {
+      method: 'POST',
+      headers: { host: new URL(origin).host, origin },
+      body: JSON.stringify({ key: 'one' }),
+    })
+    return response.headers.getSetCookie()[0]!
+  }
+  const https = 'https://chat.example.org'
+
+  it('is held to this host and to TLS', async () => {
+    const cookie = await cookieOf({ trustedHosts: ['*'] }, https)
+    expect(cookie).toMatch(
+      /^__Host-petals_chat_session=[\w-]{43}; .*Path=\/; HttpOnly; Secure; SameSite=Strict$/,
+    )
+  })
+
+  it('is held to the path of the page', async () => {
+    expect(await cookieOf({ trustedHosts: ['*'], basePath: '/chat' }, https)).toMatch(
+      /^__Secure-petals_chat_session=.*Path=\/chat; HttpOnly; Secure; SameSite=Strict$/,
+    )
+    expect(await cookieOf({ basePath: '/chat' }, 'http://localhost')).toMatch(
+      /^petals_chat_session=.*Path=\/chat; HttpOnly; /,
+    )
+  })
+})
+
+describe('the end of a sign-in', () => {
+  async function signedIn(options: Parameters<typeof start>[0] = {}) {
+    const { server, callers, page } = await start({ stepDelayMs: 5, ...options })
+    await page.signIn('one')
+    return { server, callers, page }
+  }
+
+  it('by the reader ends what still streams to that browser, and nothing else', async () => {
+    const { server, page } = await signedIn()
+    const other = new PageClient(server.url)
+    await other.signIn('one')
+    const [mine, theirs] = await Promise.all([page.chat(endless), other.chat({ ...endless, max_tokens: 40 })])
+    const response = await page.fetch('/v1/session', { method: 'DELETE' })
+    expect(response.status).toBe(204)
+    expect(await lastCode(mine!)).toBe('access_revoked')
+    expect(await theirs!.text()).toContain('[DONE]')
+    expect(page.cookie).toBe('')
+    expect((await page.session()).user).toBeNull()
+    expect((await other.session()).user?.name).toBe('one')
+  })
+
+  it('comes with the end of the key, within the answer', async () => {
+    const { callers, page } = await signedIn()
+    const answer = await page.chat(endless)
+    callers.revoke('one')
+    expect(await lastCode(answer)).toBe('access_revoked')
+    expect((await page.session()).user).toBeNull()
+    expect((await page.chat()).status).toBe(401)
+  })
+
+  it('comes after its hours, also for an answer that runs', async () => {
+    const { page } = await signedIn({ config: { signIn: { hours: 0.5 / 3600 } } })
+    const answer = await page.chat(endless)
+    expect(await lastCode(answer)).toBe('access_revoked')
+    expect((await page.session()).user).toBeNull()
+  })
+
+  it('closes the WebSockets of the browser', async () => {
+    const { server, page } = await signedIn()
+    const socket = await server.connect({ cookie: page.cookie, origin: server.url })
+    expect((await socket.startSession(64)).ok).toBe(true)
+    await page.fetch('/v1/session', { method: 'DELETE' })
+    expect(await socket.next()).toMatchObject({ ok: false })
+    expect(await socket.next()).toBeUndefined()
+  })
+})
+
+describe('users of a trusted proxy', () => {
+  const signIn = {
+    proxy: { userHeader: 'X-Forwarded-User', nameHeader: 'X-Name', signOutUrl: '/oauth2/sign_out' },
+  }
+  const user = { 'x-forwarded-user': 'ada@example.org', 'x-name': 'Ada' }
+  const page = async (config: object, headers: Record<string, string> = user) => {
+    const { server } = await start({ callers: [], config: { signIn, ...config } })
+    return new PageClient(server.url, headers)
+  }
+
+  it('are signed in, and sign out at the proxy', async () => {
+    const ada = await page({ trustedProxies: ['loopback'] })
+    expect(await ada.session()).toMatchObject({
+      required: true,
+      user: { id: 'proxy:ada@example.org', name: 'Ada', via: 'proxy', expires_at: null },
+      ways: { key: false, openid: null, sign_out: '/oauth2/sign_out' },
+    })
+    expect((await ada.chat()).status).toBe(200)
+    expect((await ada.fetch('/metrics')).status).toBe(403)
+  })
+
+  it('are nobody where the proxy is not trusted, or names no user', async () => {
+    expect((await (await page({ trustedProxies: ['10.0.0.0/8'] })).chat()).status).toBe(401)
+    expect((await (await page({})).chat()).status).toBe(401)
+    expect((await (await page({ trustedProxies: ['loopback'] }, {})).chat()).status).toBe(401)
+  })
+
+  it('are refused where the header names two', async () => {
+    const both = await page({ trustedProxies: ['loopback'] }, { 'x-forwarded-user': 'eve, ada@example.org' })
+    expect(await codeOf(await both.chat())).toBe('invalid_api_key')
+  })
+})
