@@ -2,15 +2,23 @@ import { readFileSync } from 'node:fs'
 import type { Incident } from '../support/incident.ts'
 import { hostIncidents } from './hosts.incidents.ts'
 import { httpIncidents } from './http.incidents.ts'
+import { modelIncidents } from './models.incidents.ts'
+import { pageIncidents } from './page.incidents.ts'
 import { pathIncidents } from './paths.incidents.ts'
 import { requestIncidents } from './requests.incidents.ts'
+import { supplyIncidents } from './supply.incidents.ts'
+import { swarmIncidents } from './swarm.incidents.ts'
 
 /** The incidents of each test file. */
 export const catalogue: Readonly<Record<string, Readonly<Record<string, Incident>>>> = {
   hosts: hostIncidents,
   http: httpIncidents,
+  models: modelIncidents,
+  page: pageIncidents,
   paths: pathIncidents,
   requests: requestIncidents,
+  supply: supplyIncidents,
+  swarm: swarmIncidents,
 }
 
 const page = new URL('./README.md', import.meta.url)
