@@ -94,7 +94,10 @@ function yamuxFrame({ version = 0, type, flags = 0, stream, length, data }: Fram
 }
 
 /** A peer that sends frames of its own below its multiplexer. */
-async function startRawPeer(): Promise<{ readonly node: Libp2p; send(...frames: readonly Buffer[]): void }> {
+async function startRawPeer(): Promise<{
+  readonly node: Libp2p
+  send(...frames: readonly Buffer[]): Promise<void>
+}> {
   let connection: MessageStream | undefined
   const rawYamux = (): StreamMuxerFactory => {
     const factory = yamux()()
@@ -116,21 +119,22 @@ async function startRawPeer(): Promise<{ readonly node: Libp2p; send(...frames: 
   })
   return {
     node,
-    send: (...frames) => {
-      for (const frame of frames) if (connection?.status === 'open') connection.send(frame)
+    async send(...frames) {
+      await expect.poll(() => connection?.status).toBe('open')
+      for (const frame of frames) if (connection!.status === 'open') connection!.send(frame)
     },
   }
 }
 
 describe('frames', () => {
-  async function survives(frames: readonly Buffer[]): Promise<PeerId> {
+  async function survives(frames: readonly Buffer[]): Promise<void> {
     const { node, send } = await startRawPeer()
     resources.defer(() => node.stop())
     const peer = node.peerId.toString() as PeerId
     await client.connect([honest.address, String(node.getMultiaddrs()[0])])
     await expect.poll(() => client.connection(peer)).toBeDefined()
     const before = process.memoryUsage.rss()
-    send(...frames)
+    await send(...frames)
     // Both ways of going on are right: without the frames, or without this peer.
     await client.openStream(peer, '/ipfs/ping/1.0.0').then(
       async (stream) => stream[Symbol.asyncDispose](),
@@ -138,7 +142,6 @@ describe('frames', () => {
     )
     await expectEcho()
     expect(process.memoryUsage.rss() - before).toBeLessThan(64 * MIB)
-    return peer
   }
 
   incident('CVE-2026-31814', async () => {
@@ -150,11 +153,10 @@ describe('frames', () => {
   })
 
   incident('CVE-2026-32314', async () => {
-    const peer = await survives([
+    await survives([
       yamuxFrame({ type: 0, flags: 1, stream: 2, length: 262_145, data: Buffer.alloc(262_145) }),
       yamuxFrame({ type: 2, flags: 1, stream: 0, length: 0xffffffff }),
       yamuxFrame({ type: 9, version: 7, stream: 5, length: 0xffffffff, data: Buffer.alloc(1000, 0xff) }),
     ])
-    await expect.poll(() => client.connection(peer)).toBeUndefined()
   })
 })
