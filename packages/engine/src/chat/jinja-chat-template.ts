@@ -79,7 +79,7 @@ function parse(template: string): Program {
   try {
     return parseTemplate(template)
   } catch (cause) {
-    const reason = cause instanceof Error ? cause.message : String(cause)
+    const reason = (cause instanceof Error ? cause.message : String(cause)).slice(0, 500)
     throw new ModelUnavailableError(
       `The model's chat template can't be read: ${reason}. Use a newer file of the model, or configure its dialogue format (the key dialogue).`,
       { cause },
