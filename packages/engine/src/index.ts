@@ -27,6 +27,7 @@ export {
   type ToolAnswer,
   type ToolGrammarOptions,
 } from './chat/tool-calls.ts'
+export { EncodeLimit } from './encode-limit.ts'
 export * from './engine.ts'
 export * from './errors.ts'
 export { forwardModel, forwardSession } from './forward.ts'

@@ -9,6 +9,15 @@ const sizes: ReadonlyArray<readonly [key: string, minimum: number, maximum: numb
   ['block_count', 1, 2 ** 12],
 ]
 
+/** The largest known vocabulary has 260,000 tokens. */
+const MAX_TOKENS = 2 ** 20
+/** The longest known tokens are runs of 128 signs. */
+const MAX_TOKEN_LENGTH = 4096
+/** Each one is searched in each text. Gemma has 6,400. */
+const MAX_SPECIAL_TOKENS = 16_384
+/** llama.h: enum llama_token_type. Ordinary tokens are 1, unused ones 5, bytes 6. */
+const specialTypes: ReadonlySet<number> = new Set([2, 3, 4])
+
 /**
  * Checks a well-formed header for values that would crash llama.cpp (its assertions end the process).
  * @throws GgufFormatError that names the field at fault.
@@ -65,13 +74,31 @@ function checkVocabulary(metadata: ReadonlyMap<string, GgufValue>): void {
       throw new GgufFormatError(key, `does not have one entry for each of the ${tokens.length} tokens`)
     }
   }
-  checkDistinct(tokens.strings())
+  if (tokens.length > MAX_TOKENS)
+    throw new GgufFormatError(
+      'tokenizer.ggml.tokens',
+      `has ${tokens.length} tokens; at most ${MAX_TOKENS} are allowed`,
+    )
+  checkTexts(tokens.strings())
+  checkSpecial(metadata.get('tokenizer.ggml.token_type'))
+}
+
+function checkSpecial(types: GgufValue | undefined): void {
+  if (types === undefined || !isArray(types)) return
+  const count = types.numbers().filter((type) => specialTypes.has(type)).length
+  if (count > MAX_SPECIAL_TOKENS)
+    throw new GgufFormatError(
+      'tokenizer.ggml.token_type',
+      `has ${count} special tokens; at most ${MAX_SPECIAL_TOKENS} are allowed`,
+    )
 }
 
 /** llama.cpp asserts that all tokens are distinct. It names empty ones after their position. */
-function checkDistinct(tokens: readonly string[]): void {
+function checkTexts(tokens: readonly string[]): void {
   const seen = new Set<string>()
   for (const [id, text] of tokens.entries()) {
+    if (text.length > MAX_TOKEN_LENGTH)
+      throw new GgufFormatError('tokenizer.ggml.tokens', `has a token of ${text.length} characters`)
     const name = text || `[EMPTY_${id}]`
     if (seen.has(name))
       throw new GgufFormatError('tokenizer.ggml.tokens', `has the token ${JSON.stringify(text)} twice`)

@@ -117,6 +117,17 @@ const unusable: ReadonlyArray<readonly [message: RegExp, model: TinyGguf]> = [
     withMetadata({ 'tokenizer.ggml.token_type': [1, 1] }),
   ],
   [/tokenizer.ggml.tokens is not a list/, withMetadata({ 'tokenizer.ggml.tokens': 'abc' })],
+  [
+    /tokenizer.ggml.tokens has a token of 5000 characters/,
+    withMetadata({ 'tokenizer.ggml.tokens': ['a', 'b', 'c', 'd'.repeat(5000)] }),
+  ],
+  [
+    /tokenizer.ggml.token_type has 17000 special tokens; at most 16384/,
+    withMetadata({
+      'tokenizer.ggml.tokens': Array.from({ length: 17_000 }, (_, id) => `<${id}>`),
+      'tokenizer.ggml.token_type': Array.from({ length: 17_000 }, () => 3),
+    }),
+  ],
 ]
 
 function patch(offset: number, value: number): Buffer {
@@ -140,6 +151,15 @@ describe('an invalid file', () => {
       expect(check).toThrow(message)
     })
   }
+
+  it('is refused if a list claims more elements than any model has, before memory is taken for them', () => {
+    const bytes = writeGguf(tinyModel)
+    bytes.writeBigUInt64LE(
+      2n ** 23n,
+      bytes.indexOf('tokenizer.ggml.merges') + 'tokenizer.ggml.merges'.length + 8,
+    )
+    expect(() => parseGgufHeader(bytes, 2 ** 40)).toThrow(/merges has 8388608 elements; at most 4194304/)
+  })
 
   it('is refused if it is cut off anywhere', () => {
     const bytes = writeGguf(tinyModel)

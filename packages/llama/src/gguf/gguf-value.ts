@@ -51,6 +51,8 @@ const sizes: Readonly<Record<NumericType, number>> = {
 
 /** The longest strings of real files are chat templates, of about 20 KB. */
 const MAX_STRING_LENGTH = 16 * 1024 * 1024
+/** The longest arrays of real files are merges, up to 600,000. Decoded, an array of bytes takes eight times its length. */
+const MAX_ARRAY_LENGTH = 2 ** 22
 
 /** An array of the metadata. Its elements are decoded on demand, because vocabularies are long and seldom needed. */
 export interface GgufArray {
@@ -84,6 +86,8 @@ function readElement(reader: ByteReader, type: ElementType, key: string): number
 function readArray(reader: ByteReader, key: string): GgufArray {
   const type = elementType(reader.uint32(`the element type of ${key}`), key)
   const length = reader.uint64(`the length of ${key}`)
+  if (length > MAX_ARRAY_LENGTH)
+    throw new GgufFormatError(key, `has ${length} elements; at most ${MAX_ARRAY_LENGTH} are allowed`)
   const { bytes } = reader
   if (type === 'string') {
     const spans = skipStrings(reader, length, key)

@@ -10,7 +10,7 @@ import { checkParts } from './split-files.ts'
 /** Contains the header of most models: a vocabulary of 50,000 tokens takes 2 MB, one of 250,000 about 16 MB. */
 const FIRST_READ_BYTES = 4 * 1024 * 1024
 /** Real headers are shorter; a file that claims a longer one is not read into memory. */
-const MAX_HEADER_BYTES = 256 * 1024 * 1024
+const MAX_HEADER_BYTES = 128 * 1024 * 1024
 
 export interface GgufFile {
   readonly header: GgufHeader

@@ -1,10 +1,13 @@
-import { ModelUnavailableError, type TokenId, type Tokenizer } from '@petals-chat/engine'
+import { EncodeLimit, ModelUnavailableError, type TokenId, type Tokenizer } from '@petals-chat/engine'
 import type { GgufHeader } from '../gguf/gguf-header.ts'
 import { BytePairEncoder } from './byte-pair-encoder.ts'
 import { SentencePieceEncoder } from './sentence-piece-encoder.ts'
 import { SpecialTokens } from './special-tokens.ts'
 import type { FragmentEncoder } from './text-encoder.ts'
 import { readVocabulary, TokenType, type Vocabulary } from './vocabulary.ts'
+
+/** A shorter text is encoded without a limit of time, whose cost would be felt: no vocabulary makes it take long. */
+const LONG_TEXT = 2048
 
 /**
  * The tokenizer that a GGUF file describes, in TypeScript: its tokens are identical to llama.cpp's, but a hostile vocabulary
@@ -21,6 +24,7 @@ export class GgufTokenizer implements Tokenizer {
   readonly #addEos: boolean
   /** Bytes by token, filled as tokens are decoded. */
   readonly #pieces: Uint8Array[] = []
+  readonly #limit = new EncodeLimit()
 
   constructor(header: GgufHeader) {
     const { metadata } = header
@@ -61,6 +65,11 @@ export class GgufTokenizer implements Tokenizer {
     text: string,
     { addSpecialTokens = false }: { readonly addSpecialTokens?: boolean } = {},
   ): TokenId[] {
+    const encode = () => this.#encode(text, addSpecialTokens)
+    return text.length < LONG_TEXT ? encode() : this.#limit.run(text, encode)
+  }
+
+  #encode(text: string, addSpecialTokens: boolean): TokenId[] {
     const tokens: TokenId[] = []
     if (addSpecialTokens && this.#addBos) tokens.push(this.#vocabulary.bos!)
     let afterSpecial = true

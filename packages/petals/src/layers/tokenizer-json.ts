@@ -13,7 +13,7 @@ const MAX_MERGES = 2 ** 21
 /** The longest pieces are runs of spaces and of signs. */
 const MAX_PIECE_LENGTH = 1024
 /** The library keeps each one as a path in a trie, and searches all of them in each text. Gemma has 6,400. */
-const MAX_ADDED_TOKENS = 32_768
+const MAX_ADDED_TOKENS = 16_384
 /** DeepSeek's, the longest known, has 700 characters. */
 const MAX_PATTERN_LENGTH = 4096
 /** Counts are small in tokenizers (`\p{N}{1,3}`); compiled, each one is written out. */

@@ -3,7 +3,7 @@ import {
   createDialogueTemplate,
   createJinjaChatTemplate,
   dialogueSchema,
-  InvalidRequestError,
+  EncodeLimit,
   isControlText,
   LITERAL_MARK,
   ModelUnavailableError,
@@ -40,9 +40,6 @@ const tokenizerConfigSchema = z.looseObject({
 })
 type TokenizerConfig = z.output<typeof tokenizerConfigSchema>
 
-/** Time to encode a text of any length, in milliseconds, and time for each character: three times what the slowest text takes. */
-const encodeMs = 2000
-const encodeMsPerCharacter = 1 / 20
 /** Time to construct a tokenizer. A vocabulary of 128,000 tokens takes half a second. */
 const constructMs = 10_000
 
@@ -75,7 +72,7 @@ class FastTokenizer implements Tokenizer {
   readonly #style: VocabularyStyle
   readonly #added: ReadonlyMap<TokenId, AddedToken>
   readonly #bytes = new Map<TokenId, Uint8Array>()
-  readonly #limit = new TimeLimit(encodeMs)
+  readonly #limit = new EncodeLimit()
 
   constructor(
     encoder: HubTokenizer,
@@ -97,18 +94,7 @@ class FastTokenizer implements Tokenizer {
   encode(text: string, options?: { readonly addSpecialTokens?: boolean }): TokenId[] {
     if (text === '' && !options?.addSpecialTokens) return []
     const add_special_tokens = options?.addSpecialTokens ?? false
-    try {
-      return this.#limit.run(
-        () => this.#encoder.encode(text.toWellFormed(), { add_special_tokens }).ids,
-        text.length * encodeMsPerCharacter,
-      )
-    } catch (cause) {
-      if (!(cause instanceof TimeLimitExceeded)) throw cause
-      throw new InvalidRequestError(
-        `The model's tokenizer can't encode this text of ${text.length} characters: ${cause.message}. Send a shorter text.`,
-        { cause },
-      )
-    }
+    return this.#limit.run(text, () => this.#encoder.encode(text.toWellFormed(), { add_special_tokens }).ids)
   }
 
   decode(tokens: readonly TokenId[], options?: { readonly skipSpecialTokens?: boolean }): string {
