@@ -172,6 +172,14 @@ export const gatewayConfigSchema = z.strictObject({
     .describe(
       'Greatest size in bytes of a request body or WebSocket message. A prompt of 128k tokens is about half a megabyte.',
     ),
+  maxBufferedBytes: z
+    .int()
+    .min(1024)
+    .default(64 * MIB)
+    .describe(
+      'Bytes of request bodies and WebSocket messages that this server holds at the same time, of all clients together: ' +
+        'sixteen of the greatest ones. Further ones are refused with 429.',
+    ),
   webSocketPingIntervalMs: milliseconds(1)
     .default(25_000)
     .describe(
@@ -218,6 +226,13 @@ export const gatewayConfigSchema = z.strictObject({
     .default(300_000)
     .describe(
       "Milliseconds that an open inference session of /api/v2 waits for its client's next message: the original's.",
+    ),
+  lameDuckMs: milliseconds(0)
+    .default(0)
+    .describe(
+      'Milliseconds after SIGTERM in which `/ready` responds with 503 while everything else goes on, so that a load balancer ' +
+        'notices it before connections are refused: longer than the interval of its checks. They are a part of ' +
+        '`drainTimeoutMs`. 0: no load balancer asks.',
     ),
   drainTimeoutMs: milliseconds(0)
     .default(30_000)

@@ -14,6 +14,7 @@ import type { SignIn } from './access/sign-in/sign-in.ts'
 import type { AnswerStore } from './answers/answer-store.ts'
 import type { ClientAddress, ClientAddressReader } from './client-address.ts'
 import type { GatewayConfig } from './config.ts'
+import type { MemoryBudget } from './memory-budget.ts'
 import type { Shutdown } from './shutdown.ts'
 import type { SwarmHistory } from './swarm/swarm-history.ts'
 
@@ -35,6 +36,8 @@ export interface GatewayContext {
   readonly shutdown: Shutdown
   /** How people sign in; undefined on a server that asks for no credentials. */
   readonly signIn?: SignIn | undefined
+  /** What bodies and messages that wait to be processed may take. */
+  readonly budget: MemoryBudget
   /** Finds the client behind a connection, past the proxies in `server.trustedProxies`. */
   readonly readClient: ClientAddressReader
 }

@@ -49,7 +49,8 @@ export const errorForms = {
     status: 429,
     type: 'rate_limit_error',
     legacyWords: "Server's attention cache is full",
-    meaning: 'All sessions are in use and the queue is full, or the wait took too long.',
+    meaning:
+      'All sessions are in use and the queue is full, the wait took too long, or too many bodies are in flight (`server.maxBufferedBytes`).',
   },
   model_unavailable: {
     status: 503,

@@ -32,6 +32,7 @@ import { prepareDrain } from './server/drain.ts'
 import { hostUrl, isLoopbackHost } from './host-address.ts'
 import { createHttpServer, ListenError, listenOn } from './server/http-server.ts'
 import { pathReader } from './request-path.ts'
+import { MemoryBudget } from './memory-budget.ts'
 import { ShutdownController } from './shutdown.ts'
 import { GatewayWebSockets } from './server/websocket-server.ts'
 import { createSessionPool } from './sessions/session-pool.ts'
@@ -86,6 +87,7 @@ export function createGateway(config: GatewayConfig, dependencies: GatewayDepend
     metrics,
     version,
     shutdown,
+    budget: meteredBudget(config, metrics),
     swarm,
     swarmHistory,
     signIn,
@@ -103,11 +105,17 @@ export function createGateway(config: GatewayConfig, dependencies: GatewayDepend
   let closing: Promise<void> | undefined
 
   const closeEverything = async (): Promise<void> => {
+    await leaveGently()
     await drain(shutdown)
     shutdown.finish()
     webSockets.close()
     signIn?.[Symbol.dispose]()
     await Promise.race([closeSessions(), sleep(CLOSE_SESSIONS_MS, undefined, { ref: false })])
+  }
+  const leaveGently = async (): Promise<void> => {
+    shutdown.announce()
+    if (!server.listening || config.lameDuckMs === 0) return
+    await sleep(config.lameDuckMs, undefined, { signal: shutdown.signal, ref: false }).catch(() => {})
   }
   const closeSessions = async (): Promise<void> => {
     await answers[Symbol.asyncDispose]()
@@ -131,6 +139,15 @@ export function createGateway(config: GatewayConfig, dependencies: GatewayDepend
   }
 }
 
+function meteredBudget({ maxBufferedBytes }: GatewayConfig, metrics: PrometheusMetrics): MemoryBudget {
+  const used = metrics.gauge({
+    name: 'petals_chat_buffered_bytes',
+    help: 'Bytes of request bodies and WebSocket messages that are held, of server.maxBufferedBytes.',
+  })
+  used.set(0)
+  return new MemoryBudget(maxBufferedBytes, (bytes) => used.set(bytes))
+}
+
 function createApp(
   context: GatewayContext,
   access: Access,
@@ -147,7 +164,7 @@ function createApp(
   app.use(originPolicy(config))
   app.use(methodNotAllowed({ app, onMethodNotAllowed: handleMethodNotAllowed }))
   app.use(callerAccess(access))
-  app.use(requestBody(config.maxBodyBytes))
+  app.use(requestBody({ maxBytes: config.maxBodyBytes, budget: context.budget }))
   app.route('/', healthRoutes(context))
   app.get('/metrics', async (c) => {
     const { contentType, body } = await metrics.render()

@@ -3,6 +3,8 @@ import { ShuttingDownError } from './errors.ts'
 
 /** The state of the gateway's shutdown. */
 export interface Shutdown {
+  /** True from the moment when `/ready` responds with 503, perhaps a while before the server drains. */
+  readonly announced: boolean
   /** True from the start of a shutdown: running answers may finish, and `/ready` responds with 503. */
   readonly draining: boolean
   /** Aborts at the start of a shutdown: code that only waits for more work stops waiting. */
@@ -15,10 +17,15 @@ export interface Shutdown {
 export class ShutdownController implements Shutdown {
   readonly #drain = new AbortController()
   readonly #end = new AbortController()
+  #announced = false
 
   constructor() {
     // Every request and every WebSocket listens to these.
     setMaxListeners(0, this.#drain.signal, this.#end.signal)
+  }
+
+  get announced(): boolean {
+    return this.#announced || this.draining
   }
 
   get draining(): boolean {
@@ -31,6 +38,11 @@ export class ShutdownController implements Shutdown {
 
   get signal(): AbortSignal {
     return this.#end.signal
+  }
+
+  /** Makes `/ready` respond with 503. Everything else goes on. */
+  announce(): void {
+    this.#announced = true
   }
 
   startDraining(): void {

@@ -2,30 +2,56 @@ import { promisify } from 'node:util'
 import { brotliDecompress, gunzip, inflate, inflateRaw, type InputType, zstdDecompress } from 'node:zlib'
 import type { Context, MiddlewareHandler } from 'hono'
 import { GatewayError } from '../errors.ts'
+import type { MemoryBudget, Reservation } from '../memory-budget.ts'
+
+export interface BodyLimits {
+  /** Greatest size of a body. */
+  readonly maxBytes: number
+  /** What all bodies may take together while their requests are being answered. */
+  readonly budget: MemoryBudget
+}
+
+/** Smaller bodies fit the buffers that their connections have anyway. */
+const COUNTED_BYTES = 64 * 1024
 
 /**
  * Refuses bodies of more than `maxBytes`: by their declared length, or while they arrive if none is declared. Compressed
- * bodies are decompressed, and their decompressed size counts.
+ * bodies are decompressed, and their decompressed size counts. A body takes its share of the budget as it arrives: one that
+ * is only announced takes none.
  */
-export function requestBody(maxBytes: number): MiddlewareHandler {
+export function requestBody({ maxBytes, budget }: BodyLimits): MiddlewareHandler {
   return async (c, next) => {
+    using reservation = budget.open()
     const { headers, body } = c.req.raw
-    if (Number(headers.get('content-length') ?? 0) > maxBytes) throw tooLarge(maxBytes)
+    const declared = Number(headers.get('content-length') ?? 0)
+    if (declared > maxBytes) throw tooLarge(maxBytes)
     const codings = contentCodings(headers.get('content-encoding'))
-    if (body !== null && (codings.length > 0 || headers.has('transfer-encoding'))) {
-      const bytes = await readAll(body, maxBytes)
-      replaceBody(c, await decode(bytes, codings, maxBytes))
+    const isCounted = codings.length > 0 || headers.has('transfer-encoding') || declared > COUNTED_BYTES
+    if (body !== null && isCounted) {
+      const bytes = await readAll(body, { maxBytes, reservation })
+      const decoded = await decode(bytes, codings, maxBytes)
+      if (decoded !== bytes) reservation.grow(decoded.length)
+      replaceBody(c, decoded)
     }
     await next()
   }
 }
 
-async function readAll(body: ReadableStream<Uint8Array>, maxBytes: number): Promise<Buffer> {
+interface ReadLimits {
+  readonly maxBytes: number
+  readonly reservation: Reservation
+}
+
+async function readAll(
+  body: ReadableStream<Uint8Array>,
+  { maxBytes, reservation }: ReadLimits,
+): Promise<Buffer> {
   const chunks: Uint8Array[] = []
   let length = 0
   for await (const chunk of body) {
     length += chunk.length
     if (length > maxBytes) throw tooLarge(maxBytes)
+    reservation.grow(chunk.length)
     chunks.push(chunk)
   }
   return Buffer.concat(chunks)

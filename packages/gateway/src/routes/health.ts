@@ -34,7 +34,7 @@ async function readReadiness(
   shutdown: Shutdown,
   signal: AbortSignal,
 ): Promise<Omit<HealthBody, 'version'> | Error> {
-  if (shutdown.draining) return new ShuttingDownError()
+  if (shutdown.announced) return new ShuttingDownError()
   const [spec] = registry.list()
   if (spec === undefined) return { status: 'ok' }
   const { state, progress, detail } = await modelState(registry, spec.id, signal)

@@ -77,6 +77,21 @@ describe('closing', () => {
     expect(events.some((event) => event.includes('"finish_reason":"length"'))).toBe(false)
   })
 
+  it('says for a while that it is not ready, and goes on with everything else', async () => {
+    await using server = await startTestServer({ config: { lameDuckMs: 60_000 } })
+    const closed = server.gateway.close({ drainMs: 60_000 })
+    expect((await fetch(`${server.url}/ready`)).status).toBe(503)
+    expect((await fetch(`${server.url}/healthz`)).status).toBe(200)
+    expect((await fetch(`${server.url}${generate}`)).status).toBe(200)
+    using client = await new V2Client(server.url).open()
+    await client.startSession(16)
+    client.send({ type: 'generate', inputs: 'a', max_new_tokens: 5 })
+    expect(await client.next()).toMatchObject({ ok: true, token_count: 5 })
+    await server.gateway.close({ drainMs: 0 })
+    await closed
+    await expect(fetch(`${server.url}/healthz`)).rejects.toThrow()
+  })
+
   it('hurries when asked again', async () => {
     await using server = await startTestServer({ stepDelayMs: 60_000 })
     const answer = fetch(`${server.url}${generate}`)

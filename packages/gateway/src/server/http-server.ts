@@ -6,6 +6,7 @@ import { getRequestListener } from '@hono/node-server'
 import type { GatewayApp } from '../context.ts'
 import { describeError, openAIErrorBody } from '../error-response.ts'
 import { GatewayError } from '../errors.ts'
+import { refuseSlowBodies } from './slow-bodies.ts'
 import { chooseRequestId } from '../middleware/request-context.ts'
 
 /**
@@ -67,6 +68,12 @@ export function createHttpServer(
   server.on('timeout', (socket) => {
     // The reader is not at fault while the answer is still being generated.
     if (!answering.has(socket) || socket.writableLength > 0) socket.destroy()
+  })
+  refuseSlowBodies(server, (socket) => {
+    const timeout = Object.assign(new Error('The body came too slowly.'), {
+      code: 'ERR_HTTP_REQUEST_TIMEOUT',
+    })
+    refuseUnparsable(timeout, socket)
   })
   server.on('clientError', (error, socket) => {
     // An error response must not be written into the middle of another answer.

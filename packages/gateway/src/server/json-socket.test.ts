@@ -2,6 +2,7 @@ import { once } from 'node:events'
 import { connect } from 'node:net'
 import { describe, expect, it } from 'vitest'
 import { WebSocket, WebSocketServer } from 'ws'
+import { MemoryBudget } from '../memory-budget.ts'
 import { JsonSocket } from './json-socket.ts'
 
 const never = new AbortController().signal
@@ -19,7 +20,7 @@ async function connectPair() {
   return {
     client,
     outer,
-    socket: new JsonSocket(socket, outer.signal),
+    socket: new JsonSocket(socket, new MemoryBudget(1e9), outer.signal),
     async [Symbol.asyncDispose]() {
       client.terminate()
       socket.terminate()
@@ -104,7 +105,7 @@ it('is not confused by a peer that breaks the protocol', async () => {
   )
   const [socket] = (await once(server, 'connection')) as [WebSocket]
   socket.on('error', () => {})
-  const json = new JsonSocket(socket, never)
+  const json = new JsonSocket(socket, new MemoryBudget(1e9), never)
   raw.write(Buffer.from([0xff, 0xff, 0xff, 0xff]))
   raw.resume()
   await expect(json.receive(patient)).rejects.toThrow('The client closed the connection.')

@@ -1,5 +1,6 @@
 import type { RawData, WebSocket } from 'ws'
 import { ClientGoneError, GatewayError } from '../errors.ts'
+import { budgetError, type MemoryBudget, type Reservation } from '../memory-budget.ts'
 import { linkedAbortController } from '../linked-abort-controller.ts'
 
 /** How many messages a client may send while an answer is being written, and how many characters together. */
@@ -31,16 +32,20 @@ export class JsonSocket {
   readonly #socket: WebSocket
   readonly #abort: AbortController
   readonly #inbox: string[] = []
+  readonly #reservation: Reservation
   #onMessage: ((text: string) => void) | undefined
 
-  constructor(socket: WebSocket, ...outer: readonly AbortSignal[]) {
+  /** @param budget what the inboxes of all sockets share. */
+  constructor(socket: WebSocket, budget: MemoryBudget, ...outer: readonly AbortSignal[]) {
     const { controller, unlink } = linkedAbortController(...outer)
     this.#socket = socket
     this.#abort = controller
+    this.#reservation = budget.open()
     this.signal = controller.signal
     socket.on('message', (data) => this.#receive(data))
     socket.on('close', (code) => {
       unlink()
+      this.#reservation[Symbol.dispose]()
       controller.abort(new ClientGoneError({ isNormalClose: NORMAL_CLOSE_CODES.has(code) }))
     })
   }
@@ -49,7 +54,10 @@ export class JsonSocket {
   async receive(options: ReceiveOptions): Promise<string> {
     this.signal.throwIfAborted()
     options.signal.throwIfAborted()
-    return this.#inbox.shift() ?? this.#nextMessage(options)
+    const text = this.#inbox.shift()
+    if (text === undefined) return this.#nextMessage(options)
+    this.#reservation.shrink(sizeOf(text))
+    return text
   }
 
   send(value: unknown): Promise<void> {
@@ -81,9 +89,14 @@ export class JsonSocket {
       this.#inbox.length < MAX_WAITING_MESSAGES &&
       (characters <= MAX_WAITING_CHARACTERS || this.#inbox.length === 0)
     )
-      return void this.#inbox.push(text)
+      return this.#keep(text)
     const message = `More than ${MAX_WAITING_MESSAGES} messages, or ${MAX_WAITING_CHARACTERS} characters, are waiting. Wait for answers before sending more.`
     this.#abort.abort(new GatewayError('bad_request', message))
+  }
+
+  #keep(text: string): void {
+    if (this.#reservation.tryGrow(sizeOf(text))) this.#inbox.push(text)
+    else this.#abort.abort(budgetError())
   }
 
   async #nextMessage({ timeoutMs, onTimeout, signal }: ReceiveOptions): Promise<string> {
@@ -104,3 +117,6 @@ export class JsonSocket {
     }
   }
 }
+
+/** Bytes of a text in memory, at most. */
+const sizeOf = ({ length }: string): number => 2 * length

@@ -1,4 +1,5 @@
 import { type IncomingMessage, type Server, STATUS_CODES } from 'node:http'
+import type { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import type { Gauge, Logger } from '@petals-chat/engine'
 import { type WebSocket, WebSocketServer } from 'ws'
@@ -17,8 +18,11 @@ import { JsonSocket } from './json-socket.ts'
 import { routedPath } from '../request-path.ts'
 import type { ShutdownController } from '../shutdown.ts'
 
-/** Milliseconds that a client has to read why its access ended. */
-const REVOKED_CLOSE_MS = 500
+/** The close code of a server that has no room now (RFC 6455's registry). */
+const TRY_AGAIN_LATER = 1013
+
+/** Milliseconds that a client has to read why its socket is closed. */
+const CLOSE_MS = 500
 
 /** One open WebSocket, as its route uses it. */
 export interface WebSocketConnection {
@@ -43,6 +47,36 @@ export interface WebSocketRoute {
 
 /** What the upgrade request tells of a connection. */
 type Opening = Pick<WebSocketConnection, 'requestId' | 'client' | 'isSameOrigin' | 'caller' | 'account'>
+
+/** The bounds of one message. */
+export interface MessageLimits {
+  readonly maxMessageBytes: number
+  /** A fragment of one byte takes this process a hundred. Real clients send a message in one piece, or in pieces of some kB. */
+  readonly maxFragments?: number
+}
+
+const MAX_FRAGMENTS = 4_096
+
+/** Network packets that an incomplete frame may come in: those of 1 kB of the greatest message, or slow ones. */
+const MAX_BUFFERED_CHUNKS = 16_384
+
+/** What a packet that is kept takes beside its bytes. */
+const CHUNK_OVERHEAD_BYTES = 128
+
+/** Creates the protocol side of all WebSockets. `npm run bench:autobahn` tests it. */
+export const createWebSocketServer = ({
+  maxMessageBytes,
+  maxFragments = MAX_FRAGMENTS,
+}: MessageLimits): WebSocketServer =>
+  new WebSocketServer({
+    noServer: true,
+    // Compression would cost about 300 kB per socket and time per token, and save a few bytes per token.
+    perMessageDeflate: false,
+    clientTracking: true,
+    maxPayload: maxMessageBytes,
+    maxFragments,
+    maxBufferedChunks: MAX_BUFFERED_CHUNKS,
+  })
 
 /** The WebSockets of the gateway: upgrades, pings, logs and metrics. */
 export class GatewayWebSockets {
@@ -70,13 +104,7 @@ export class GatewayWebSockets {
       name: 'petals_chat_websocket_connections',
       help: 'Open WebSockets.',
     })
-    // Compression would cost about 300 kB per socket and time per token, and save a few bytes per token.
-    this.#server = new WebSocketServer({
-      noServer: true,
-      perMessageDeflate: false,
-      clientTracking: true,
-      maxPayload: context.config.maxBodyBytes,
-    })
+    this.#server = createWebSocketServer({ maxMessageBytes: context.config.maxBodyBytes })
     this.#server.on('headers', (headers, request) => {
       headers.push(`x-request-id: ${this.#requestIds.get(request) ?? ''}`)
     })
@@ -121,6 +149,7 @@ export class GatewayWebSockets {
       const account = accountOf(caller, client)
       const opening = { requestId, client, isSameOrigin: isSameOrigin(origin), caller, account }
       this.#server.handleUpgrade(request, socket, head, (webSocket) => {
+        this.#countIncomplete(webSocket, request.socket)
         void this.#serve(route, webSocket, opening)
       })
     } catch (error) {
@@ -166,9 +195,23 @@ export class GatewayWebSockets {
     this.#answered.add(webSocket)
     webSocket.on('pong', () => this.#answered.add(webSocket))
     const { signal, drainSignal } = this.#shutdown
-    const socket = new JsonSocket(webSocket, signal, opening.caller.signal)
+    const socket = new JsonSocket(webSocket, this.#context.budget, signal, opening.caller.signal)
     closeAfter(webSocket, opening.caller.signal)
     await route.serve({ ...opening, socket, drainSignal, logger })
+  }
+
+  /** A message takes its share of the budget while it arrives, too. */
+  #countIncomplete(webSocket: WebSocket, socket: Socket): void {
+    const reservation = this.#context.budget.open()
+    // Before ws, whose `message` event ends the count.
+    socket.prependListener('data', ({ length }: Buffer) => {
+      if (reservation.tryGrow(length + CHUNK_OVERHEAD_BYTES)) return
+      webSocket.close(TRY_AGAIN_LATER)
+      terminateSoon(webSocket)
+    })
+    const restart = () => reservation[Symbol.dispose]()
+    webSocket.on('message', restart)
+    socket.once('close', restart)
   }
 
   /** Pings all sockets, by one timer. A client that has not answered the last ping is gone, even if no close event came. */
@@ -180,9 +223,13 @@ export class GatewayWebSockets {
   }
 }
 
+function terminateSoon(webSocket: WebSocket): void {
+  setTimeout(() => webSocket.terminate(), CLOSE_MS).unref()
+}
+
 /** Ends a socket whose caller's access has ended, also if the client does not answer the close frame. */
 function closeAfter(webSocket: WebSocket, signal: AbortSignal): void {
-  const close = () => setTimeout(() => webSocket.terminate(), REVOKED_CLOSE_MS).unref()
+  const close = () => terminateSoon(webSocket)
   signal.addEventListener('abort', close, { once: true })
   webSocket.on('close', () => signal.removeEventListener('abort', close))
 }
