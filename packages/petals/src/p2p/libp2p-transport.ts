@@ -1,5 +1,4 @@
 import { noise } from '@chainsafe/libp2p-noise'
-import { yamux } from '@chainsafe/libp2p-yamux'
 import { circuitRelayTransport } from '@libp2p/circuit-relay-v2'
 import { identify } from '@libp2p/identify'
 import type { Connection, Libp2p, PeerId as Libp2pPeerId, PrivateKey } from '@libp2p/interface'
@@ -11,6 +10,7 @@ import { abortable, type AbortOptions } from '@petals-chat/engine'
 import { createLibp2p } from 'libp2p'
 import { ConnectionLostError, PeerUnreachableError, SwarmUnreachableError } from '../errors.ts'
 import { AddressPolicy, maxAddressesPerPeer, type PrivateAddresses } from './address-policy.ts'
+import { boundedYamux } from './bounded-yamux.ts'
 import { freshIdentity } from './identity.ts'
 import { KadPeerRouting } from './kad-peer-routing.ts'
 import { lazyWebSockets } from './lazy-websockets.ts'
@@ -55,14 +55,17 @@ export async function createLibp2pTransport(options: TransportOptions): Promise<
     transports: [tcp({ dialOpts }), lazyWebSockets(), circuitRelayTransport()],
     connectionEncrypters: [noise()],
     streamMuxers: [
-      yamux({
-        maxOutboundStreams: maxStreamsPerProtocol,
-        maxInboundStreams,
-        streamOptions: {
-          maxStreamWindowSize: maxStreamWindowBytes,
-          maxReadBufferLength: maxStreamWindowBytes,
+      boundedYamux(
+        {
+          maxOutboundStreams: maxStreamsPerProtocol,
+          maxInboundStreams,
+          streamOptions: {
+            maxStreamWindowSize: maxStreamWindowBytes,
+            maxReadBufferLength: maxStreamWindowBytes,
+          },
         },
-      }),
+        maxStreamWindowBytes,
+      ),
     ],
     connectionGater: {
       denyDialMultiaddr: (address) => !policy.isKnownForm(address),
