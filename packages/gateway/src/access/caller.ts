@@ -37,7 +37,7 @@ export interface Caller {
 }
 
 /** A signal that never aborts. */
-export const unrevoked = new AbortController().signal
+export const unrevoked: AbortSignal = new AbortController().signal
 setMaxListeners(0, unrevoked)
 
 const unnamed = { id: 'anonymous', name: 'anonymous', models: undefined, limits: {}, signal: unrevoked }
