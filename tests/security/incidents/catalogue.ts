@@ -6,6 +6,7 @@ import { modelIncidents } from './models.incidents.ts'
 import { pageIncidents } from './page.incidents.ts'
 import { pathIncidents } from './paths.incidents.ts'
 import { requestIncidents } from './requests.incidents.ts'
+import { secretIncidents } from './secrets.incidents.ts'
 import { supplyIncidents } from './supply.incidents.ts'
 import { swarmIncidents } from './swarm.incidents.ts'
 
@@ -17,6 +18,7 @@ export const catalogue: Readonly<Record<string, Readonly<Record<string, Incident
   page: pageIncidents,
   paths: pathIncidents,
   requests: requestIncidents,
+  secrets: secretIncidents,
   supply: supplyIncidents,
   swarm: swarmIncidents,
 }
