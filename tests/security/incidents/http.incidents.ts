@@ -56,7 +56,7 @@ export const httpIncidents = {
     product: 'ws < 8.17.1',
     published: '2024-06',
     happened: 'An upgrade with more headers than Node keeps ended the process.',
-    holds: 'refuses an upgrade with 3,000 headers, and stays up',
+    holds: 'refuses an upgrade with 2,500 headers, and stays up',
   },
   'CVE-2026-48779': {
     product: 'ws < 8.21.0',

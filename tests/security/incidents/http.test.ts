@@ -113,7 +113,8 @@ describe('sizes', () => {
 
 describe('WebSockets', () => {
   incident('CVE-2024-37890', async () => {
-    const headers = Array.from({ length: 3_000 }, (_, index) => `a${index}:b`)
+    // More than the 2,000 that Node keeps, and less than the 16 KiB that it reads.
+    const headers = Array.from({ length: 2_500 }, () => 'a:b')
     const { socket, head } = await upgrade(url, { headers })
     socket.destroy()
     expect(statusesOf(head)[0] ?? 400).toBeGreaterThanOrEqual(400)

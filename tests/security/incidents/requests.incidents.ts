@@ -131,7 +131,8 @@ export const requestIncidents = {
   'GHSA-v8w9-8mx6-g223': {
     product: 'Hono < 4.12.7',
     published: '2026-03',
-    happened: 'parseBody({ dot: true }) wrote a form field named __proto__.x to the prototype.',
+    happened:
+      'parseBody({ dot: true }) made a key __proto__ of a form field, which changes all objects where it is merged.',
     holds: 'reads form fields by their whole names',
   },
   'GHSA-g6gw-c38x-mqfc': {
