@@ -95,6 +95,7 @@ export { type OpenApiDocument, openApiDocument } from './openapi/openapi-documen
 export {
   type Content,
   type EventContent,
+  errorStatusesOf,
   isSchema,
   type Operation,
   type OperationParameter,

@@ -58,7 +58,7 @@ export interface Operation {
   readonly messages?: { readonly client: z.ZodType; readonly server: z.ZodType }
   /** The body of every error. */
   readonly error: z.ZodType
-  /** The error statuses of this operation, in addition to those of every request (docs/errors.md). */
+  /** The error statuses of its own; `errorStatusesOf` adds those of every body, docs/errors.md has those of every request. */
   readonly errorStatuses: readonly number[]
 }
 
@@ -76,10 +76,21 @@ export const statusMeanings: Readonly<Record<number, string>> = {
   400: 'The request is wrong; the message says where.',
   403: 'The model’s licence, or the origin of the page, does not allow this.',
   404: 'There is no such model, or the answer is no longer kept.',
+  413: 'The body is too long.',
+  415: 'The body’s coding or charset is not supported.',
   429: 'The server is busy; `retry-after` says when to try again.',
   502: 'The engine could not finish the answer.',
   503: 'The model can’t answer now; the message says why.',
 }
+
+/** Every request with a body may fail with these: it is too long, can't be read, or finds no room. */
+const bodyErrorStatuses = [413, 415, 429]
+
+/** The error statuses of an operation in ascending order, in addition to those of every request. */
+export const errorStatusesOf = ({ request, errorStatuses }: Operation): readonly number[] =>
+  [...new Set([...errorStatuses, ...(request ? bodyErrorStatuses : [])])].toSorted(
+    (left, right) => left - right,
+  )
 
 /** The content of a JSON body. */
 export const json = (schema: z.ZodType) => ({ 'application/json': schema })

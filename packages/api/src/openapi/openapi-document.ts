@@ -1,5 +1,6 @@
 import {
   type Content,
+  errorStatusesOf,
   isSchema,
   json,
   type Operation,
@@ -75,11 +76,11 @@ const response = ({ description, content }: Operation['responses'][number]): Jso
   ...(Object.keys(content).length > 0 && { content: mapValues(content, mediaType) }),
 })
 
-const errorResponses = ({ error, errorStatuses }: Operation): JsonSchema =>
+const errorResponses = (operation: Operation): JsonSchema =>
   Object.fromEntries(
-    errorStatuses.map((status) => [
+    errorStatusesOf(operation).map((status) => [
       status,
-      { description: statusMeanings[status], content: mapValues(json(error), mediaType) },
+      { description: statusMeanings[status], content: mapValues(json(operation.error), mediaType) },
     ]),
   )
 

@@ -3,6 +3,7 @@ import {
   type OpenApiDocument,
   type Operation,
   type OperationTag,
+  errorStatusesOf,
   isSchema,
   operations,
   schemaOf,
@@ -64,7 +65,8 @@ const tagSection = (tag: OperationTag, options: PageOptions) =>
   </section>`
 
 function operationSection(operation: Operation, options: PageOptions) {
-  const { id, method, path, summary, description, request, errorStatuses } = operation
+  const { id, method, path, summary, description, request } = operation
+  const errorStatuses = errorStatusesOf(operation)
   const { schemas } = options.document.components
   const body = request && fieldsOf(schemaOf(Object.values(request)[0]!), schemas)
   const answer = Object.values(operation.responses[200]?.content ?? {}).find(isSchema)
