@@ -19,3 +19,4 @@ export { ScriptedEngine, type ScriptedEngineOptions, type ScriptedStep } from '.
 export type { Continuation } from './scripted-script.ts'
 export { sessionWrapperTests, type WrapSession } from './session-wrapper-tests.ts'
 export { isSpecialToken, scriptedTokenizer, specialToken } from './scripted-tokenizer.ts'
+export { checkUtf8 } from './check-utf8.ts'

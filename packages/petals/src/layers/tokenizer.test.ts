@@ -8,6 +8,7 @@ import {
   literalMarker,
   type Dialogue,
 } from '@petals-chat/engine'
+import { checkUtf8 } from '@petals-chat/engine/testing'
 import fc from 'fast-check'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { folderFiles } from '../../../../tests/support/folder-files.ts'
@@ -148,6 +149,18 @@ describe('a byte-level tokenizer', () => {
     // Half of a character becomes one replacement character, as with TextDecoder.
     const [first] = tokenizer.encode('é')
     expect(tokenizer.decode([first!])).toBe('\ufffd')
+  })
+
+  it.each([
+    ['this kind', () => open({ 'tokenizer.json': byteLevel })],
+    ["SentencePiece's kind", () => open({ 'tokenizer.json': sentencePiece })],
+  ])('of %s streams every text in whole characters', async (_, openIt) => {
+    const { tokenizer } = await openIt()
+    const valid = fc.string({ unit: 'binary', maxLength: 20 }).filter((text) => text.isWellFormed())
+    fc.assert(
+      fc.property(valid, (text) => checkUtf8(tokenizer, text)),
+      { numRuns: 3000 },
+    )
   })
 
   it('replaces lone surrogates, which UTF-8 does not have', async () => {
