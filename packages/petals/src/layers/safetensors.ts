@@ -61,8 +61,22 @@ export async function readSafetensors(
     throw new ModelUnavailableError(`${file} of ${files.description} is not a safetensors file.`)
   }
   const bytes = await files.range(file, 8, 8 + length, options)
-  const header = parseJson(new TextDecoder().decode(bytes), `The header of ${file} of ${files.description}`)
-  const entries = new Map(Object.entries(header ?? {}))
-  entries.delete('__metadata__')
-  return async (name) => (entries.has(name) ? entryOf(file, name, entries.get(name), 8 + length) : undefined)
+  const tensors = parseHeader(new TextDecoder().decode(bytes), file, files.description, 8 + length)
+  return async (name) => tensors.get(name)?.()
+}
+
+/**
+ * Parses the JSON of a header. A tensor is checked when its function is called.
+ * @param dataStart where the tensors begin, in bytes from the start of the file
+ * @throws ModelUnavailableError
+ */
+export function parseHeader(
+  text: string,
+  file: string,
+  description: string,
+  dataStart: number,
+): ReadonlyMap<string, () => TensorEntry> {
+  const header = parseJson(text, `The header of ${file} of ${description}`)
+  const entries = Object.entries(header ?? {}).filter(([name]) => name !== '__metadata__')
+  return new Map(entries.map(([name, entry]) => [name, () => entryOf(file, name, entry, dataStart)] as const))
 }

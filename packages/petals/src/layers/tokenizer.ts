@@ -193,6 +193,31 @@ function parseTokenizerConfig(json: unknown, description: string): TokenizerConf
   )
 }
 
+/** The content of a model's files. */
+interface TokenizerContents {
+  /** Of tokenizer.json. */
+  readonly tokenizer: unknown
+  readonly config: TokenizerConfig
+  /** Of generation_config.json; undefined if there is none. */
+  readonly generationConfig: unknown
+}
+
+/** Creates the tokenizer that the files describe. @throws ModelUnavailableError that names the key at fault */
+export function createTokenizer(
+  { tokenizer: content, config, generationConfig }: TokenizerContents,
+  architecture: Architecture,
+  description: string,
+): Tokenizer {
+  const json = parseTokenizerJson(content, description)
+  const encoder = createEncoder(json, config, description)
+  const tokenOf = (token: TokenText): TokenId | undefined => encoder.token_to_id(textOf(token))
+  return new FastTokenizer(encoder, json, styleOf(json, description), {
+    vocabSize: architecture.vocabularySize,
+    bosToken: tokenOf(config.bos_token) ?? architecture.bosToken,
+    eosTokens: eosTokensOf(generationConfig, architecture, tokenOf(config.eos_token)),
+  })
+}
+
 /** Reads a model's tokenizer and chat template. @throws ModelUnavailableError */
 export async function openTokenizer(
   files: ModelFiles,
@@ -206,19 +231,13 @@ export async function openTokenizer(
       `${files.description} has no tokenizer.json. Use a repository with a fast tokenizer, or save one with transformers.`,
     )
   }
-  const json = parseTokenizerJson(content, files.description)
   const config = parseTokenizerConfig(
     (await readJsonFile(files, 'tokenizer_config.json', options)) ?? {},
     files.description,
   )
   const generationConfig = await readJsonFile(files, 'generation_config.json', options)
-  const encoder = createEncoder(json, config, files.description)
-  const tokenOf = (token: TokenText): TokenId | undefined => encoder.token_to_id(textOf(token))
-  const tokenizer = new FastTokenizer(encoder, json, styleOf(json, files.description), {
-    vocabSize: architecture.vocabularySize,
-    bosToken: tokenOf(config.bos_token) ?? architecture.bosToken,
-    eosTokens: eosTokensOf(generationConfig, architecture, tokenOf(config.eos_token)),
-  })
+  const contents = { tokenizer: content, config, generationConfig }
+  const tokenizer = createTokenizer(contents, architecture, files.description)
   const { controlTexts } = tokenizer
   return {
     tokenizer,
