@@ -24,7 +24,7 @@ const project = (name: string, include: string[], testTimeout: number, fileParal
 })
 
 /** Attacks on one started server, which all files share. */
-const security = project('security', ['tests/security/**/*.test.ts'], 120_000, false)
+const security = project('security', ['tests/security/**/*.test.ts'], 120_000, true)
 
 export default defineConfig({
   test: {
