@@ -4,14 +4,15 @@
 /** Which packages may import which. */
 export const packageImports = {
   api: [],
+  access: ['api'],
   engine: [],
   hub: ['engine'],
   llama: ['engine'],
   petals: ['engine'],
   contribute: ['engine'],
-  gateway: ['api', 'engine'],
+  gateway: ['access', 'api', 'engine'],
   web: ['api'],
-  cli: ['contribute', 'engine', 'gateway', 'hub', 'llama', 'petals', 'web'],
+  cli: ['access', 'contribute', 'engine', 'gateway', 'hub', 'llama', 'petals', 'web'],
 }
 
 /**
@@ -23,6 +24,7 @@ export const layers = {
     folders: {
       openai: ['swarm'],
       legacy: ['swarm'],
+      access: [],
       swarm: [],
       openapi: ['openai', 'legacy', 'swarm'],
     },
@@ -70,12 +72,13 @@ export const layers = {
       logging: ['terminal'],
       config: ['logging'],
       models: ['config', 'terminal'],
+      access: ['config', 'terminal'],
       serve: ['config', 'terminal'],
       chat: ['terminal'],
       swarm: ['config', 'terminal'],
       contribute: ['config', 'terminal'],
       doctor: ['serve', 'models', 'config', 'terminal'],
-      commands: ['doctor', 'contribute', 'swarm', 'chat', 'serve', 'models', 'config', 'terminal'],
+      commands: ['access', 'doctor', 'contribute', 'swarm', 'chat', 'serve', 'models', 'config', 'terminal'],
     },
   },
   petals: {

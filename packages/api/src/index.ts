@@ -10,6 +10,18 @@
  *
  * @packageDocumentation
  */
+export { type AccessLimits, accessLimitsSchema } from './access/access-limits.ts'
+export {
+  type CreatedKeyBody,
+  createdKeySchema,
+  type KeyBody,
+  type KeyListBody,
+  keyListSchema,
+  keySchema,
+  type NewKeyBody,
+  newKeySchema,
+  rotateKeySchema,
+} from './access/key.ts'
 export { type HealthBody, healthSchema } from './health.ts'
 export type { Immutable } from './immutable.ts'
 export {

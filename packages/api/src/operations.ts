@@ -1,3 +1,4 @@
+import { keyOperations, keyTag } from './access/key.ts'
 import { healthOperations, healthTag } from './health.ts'
 import { legacyGenerateOperations, legacyTag } from './legacy/generate.ts'
 import { legacyModelsOperation } from './legacy/models.ts'
@@ -26,6 +27,7 @@ export const operations: readonly Operation[] = [
   legacyWebSocketOperation,
   ...sessionOperations,
   ...swarmOperations,
+  ...keyOperations,
   ...healthOperations,
 ]
 
@@ -36,5 +38,6 @@ export const operationTags: readonly OperationTag[] = [
   legacyTag,
   sessionTag,
   swarmTag,
+  keyTag,
   healthTag,
 ]

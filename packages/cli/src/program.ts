@@ -4,6 +4,7 @@ import { nearest } from './config/nearest.ts'
 import type { CommandContext } from './context.ts'
 import { contributeExamples, contributeFlags } from './contribute/help.ts'
 import { CommandError, exitCodes } from './exit-codes.ts'
+import { addKeyCommands } from './key-commands.ts'
 import { version } from './version.ts'
 
 export type ProgramContext = Omit<CommandContext, 'flags'>
@@ -11,7 +12,8 @@ export type ProgramContext = Omit<CommandContext, 'flags'>
 /** A command, with the arguments after its name. Resolves to its exit code; undefined means ok. */
 type Action = (context: CommandContext, args: readonly string[]) => Promise<number | void>
 
-type Run = (load: () => Promise<Action>) => (...params: unknown[]) => Promise<void>
+/** Wraps an action, whose code is loaded when it runs. */
+export type Run = (load: () => Promise<Action>) => (...params: unknown[]) => Promise<void>
 
 /** Reads the command line and runs the command that it names. Resolves to the exit code. */
 export async function runProgram(args: readonly string[], context: ProgramContext): Promise<number> {
@@ -58,6 +60,7 @@ export function createProgram(context: ProgramContext, onExit: (code: number) =>
   addCommands(program, run)
   addModelCommands(program.command('models').description('list, download, delete and inspect models'), run)
   addContributeCommand(program, run)
+  addKeyCommands(program.command('keys').description('make, list, rotate and revoke API keys'), run)
   addSwarmCommands(program.command('swarm').description('show the Petals swarm'), run)
   addConfigCommands(program.command('config').description('check and print the configuration'), run)
   return program
@@ -175,6 +178,8 @@ Examples:
   petals-chat --model ./model.gguf --open            serve a local file and open the page
   petals-chat --model hf:owner/repo:Q4_K_M           serve a model of the Hugging Face Hub
   petals-chat swarm status --watch                   show the Petals swarm
+  petals-chat --host 0.0.0.0                         serve others as well; they need API keys
+  petals-chat keys create lab --expires 90d          make an API key
   petals-chat contribute owner/repo                  serve blocks of a model in the swarm
   petals-chat chat "What is the capital of France?"  ask in the terminal
 

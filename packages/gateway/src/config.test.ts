@@ -7,7 +7,7 @@ describe('gatewayConfigSchema', () => {
     expect(gatewayConfigSchema.parse({})).toMatchObject({
       host: '127.0.0.1',
       port: 5000,
-      allowPublic: false,
+      insecurePublic: false,
       trustedHosts: [],
       basePath: '/',
       keepAliveTimeoutMs: 75_000,

@@ -112,6 +112,25 @@ const answersSchema = z.strictObject({
     .describe('Milliseconds that a finished resumable answer can still be read. 0: it is dropped at once.'),
 })
 
+const accessSchema = z.strictObject({
+  keys: z
+    .enum(['auto', 'required', 'off'])
+    .default('auto')
+    .describe(
+      'Whether clients need an API key. `auto`: on a host other than loopback, and as soon as `petals-chat keys create` has ' +
+        'made one before the start. `required`: always, for example behind a proxy. `off`: never; then a host other than ' +
+        'loopback needs another kind of sign-in, or insecurePublic.',
+    ),
+  file: z
+    .string()
+    .min(1)
+    .default('~/.local/share/petals-chat/access.sqlite')
+    .describe(
+      'SQLite file of the API keys, as hashes, and of their usage. A relative path starts at the folder of this ' +
+        'configuration file. Several servers of one machine may share it.',
+    ),
+})
+
 /** The `server:` section of petals-chat.yaml, with its defaults. */
 export const gatewayConfigSchema = z.strictObject({
   host: z
@@ -128,12 +147,14 @@ export const gatewayConfigSchema = z.strictObject({
     .max(65535)
     .default(5000)
     .describe("TCP port: the original's. 0 selects any free port."),
-  allowPublic: z
+  insecurePublic: z
     .boolean()
     .default(false)
     .describe(
-      'Allow a host other than loopback. Every client that reaches it can then use the models, so this must be explicit.',
+      'Let every client that reaches a host other than loopback use the models, without a key. Without it, such a server ' +
+        'asks for keys.',
     ),
+  access: accessSchema.prefault({}),
   trustedHosts: z
     .array(
       z.string().regex(/^[^\s/?#@]+$/, 'must be a name such as chat.example.org, without https:// and path'),

@@ -10,6 +10,7 @@ import type {
 } from '@petals-chat/engine'
 import type { Hono } from 'hono'
 import type { Caller } from './access/caller.ts'
+import type { KeyCallers } from './access/key-callers.ts'
 import type { SignIn } from './access/sign-in/sign-in.ts'
 import type { AnswerStore } from './answers/answer-store.ts'
 import type { ClientAddress, ClientAddressReader } from './client-address.ts'
@@ -40,6 +41,8 @@ export interface GatewayContext {
   readonly budget: MemoryBudget
   /** Finds the client behind a connection, past the proxies in `server.trustedProxies`. */
   readonly readClient: ClientAddressReader
+  /** The API keys, if this server asks for them. */
+  readonly keyCallers?: KeyCallers | undefined
 }
 
 /** Values that the middleware sets on a request. */

@@ -123,6 +123,11 @@ export const errorForms = {
     type: 'invalid_request_error',
     meaning: 'The key was revoked or expired, or the user signed out, while the answer was being written.',
   },
+  unknown_key: {
+    status: 404,
+    type: 'invalid_request_error',
+    meaning: 'There is no such API key, or another key has made it.',
+  },
   session_expired: {
     status: 400,
     type: 'invalid_request_error',

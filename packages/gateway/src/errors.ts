@@ -12,6 +12,7 @@ export type GatewayErrorCode =
   | 'invalid_api_key'
   | 'scope_required'
   | 'access_revoked'
+  | 'unknown_key'
   | 'session_expired'
   | 'answer_gone'
   | 'answer_cancelled'

@@ -1,9 +1,10 @@
 import { setTimeout as sleep } from 'node:timers/promises'
+import type { KeyStore } from '@petals-chat/access'
 import type { Logger, ModelRegistry, SwarmView } from '@petals-chat/engine'
 import { Hono } from 'hono'
 import { methodNotAllowed } from 'hono/method-not-allowed'
-import { Access, type CallerSource } from './access/access.ts'
-import { createSignIn } from './access/sign-in/sign-in.ts'
+import type { Access, CallerSource } from './access/access.ts'
+import { assertBindAllowed, createAccess } from './access/create-access.ts'
 import { AnswerStore } from './answers/answer-store.ts'
 import { clientAddressReader } from './client-address.ts'
 import type { GatewayConfig } from './config.ts'
@@ -29,8 +30,8 @@ import { signInRoutes } from './routes/sign-in.ts'
 import { swarmRoutes } from './routes/swarm.ts'
 import { webRoutes } from './routes/web.ts'
 import { prepareDrain } from './server/drain.ts'
-import { hostUrl, isLoopbackHost } from './host-address.ts'
-import { createHttpServer, ListenError, listenOn } from './server/http-server.ts'
+import { hostUrl } from './host-address.ts'
+import { createHttpServer, listenOn } from './server/http-server.ts'
 import { pathReader } from './request-path.ts'
 import { MemoryBudget } from './memory-budget.ts'
 import { ShutdownController } from './shutdown.ts'
@@ -46,7 +47,12 @@ export interface GatewayDependencies {
   readonly version: string
   /** Folder of the web build. If it is undefined or not built, `/` explains that. */
   readonly webRoot?: string | undefined
-  /** What identifies callers, in the order of precedence. Without any, every client may do everything. */
+  /**
+   * The API keys, if the server has some. `server.access.keys` says whether it asks for them; if it does not, and there are
+   * no `callers`, every client may do everything.
+   */
+  readonly keys?: KeyStore | undefined
+  /** What identifies callers beside keys, in the order of precedence. */
   readonly callers?: readonly CallerSource[] | undefined
   /** For `GET /api/v1/swarm`; undefined if no model is served by a swarm. */
   readonly swarm?: SwarmView | undefined
@@ -76,8 +82,8 @@ export function createGateway(config: GatewayConfig, dependencies: GatewayDepend
   const sessions = createSessionPool(config.sessions, { logger, metrics })
   const answers = new AnswerStore({ config: config.answers, metrics, shutdown })
   const swarmHistory = swarm && new SwarmHistory({ swarm, logger })
-  const callers = dependencies.callers ?? []
-  const signIn = createSignIn(config, callers)
+  const { keys, callers } = dependencies
+  const { access, keyCallers, signIn } = createAccess({ config, keys, callers, logger })
   const context: GatewayContext = {
     config,
     registry,
@@ -92,8 +98,8 @@ export function createGateway(config: GatewayConfig, dependencies: GatewayDepend
     swarmHistory,
     signIn,
     readClient: clientAddressReader(config.trustedProxies),
+    keyCallers,
   }
-  const access = new Access([...callers, ...(signIn?.sources ?? [])])
   const app = createApp(context, access, dependencies)
   const webSockets = new GatewayWebSockets(context, access, shutdown, [legacyWebSocketRoute(context)])
   const server = createHttpServer(app, {
@@ -110,6 +116,7 @@ export function createGateway(config: GatewayConfig, dependencies: GatewayDepend
     shutdown.finish()
     webSockets.close()
     signIn?.[Symbol.dispose]()
+    keyCallers?.[Symbol.dispose]()
     await Promise.race([closeSessions(), sleep(CLOSE_SESSIONS_MS, undefined, { ref: false })])
   }
   const leaveGently = async (): Promise<void> => {
@@ -129,7 +136,7 @@ export function createGateway(config: GatewayConfig, dependencies: GatewayDepend
   return {
     app,
     async listen() {
-      assertBindAllowed(config)
+      assertBindAllowed(config, access)
       const { port } = await listenOn(server, config.host, config.port)
       swarmHistory?.start(shutdown.drainSignal)
       return { url: hostUrl(config.host, port), port }
@@ -179,12 +186,4 @@ function createApp(
   app.route('/', signInRoutes(context))
   app.route('/', webRoutes(webRoot, config.basePath))
   return app
-}
-
-function assertBindAllowed({ host, allowPublic }: GatewayConfig): void {
-  if (allowPublic || isLoopbackHost(host)) return
-  throw new ListenError(
-    `Listening on ${host} would let every client that reaches it use the models of this server. ` +
-      'If this is intended, set server.allowPublic to true; otherwise leave server.host at 127.0.0.1.',
-  )
 }

@@ -12,7 +12,7 @@
  * @packageDocumentation
  */
 export type { CallerRequest, CallerSource } from './access/access.ts'
-export type { Caller, CallerLimits } from './access/caller.ts'
+export type { Caller } from './access/caller.ts'
 export { type GatewayConfig, gatewayConfigSchema } from './config.ts'
 export type {
   AcquireRequest,
@@ -26,5 +26,5 @@ export type {
 export { AccessRevokedError, AuthenticationError } from './errors.ts'
 export { createGateway, type Gateway, type GatewayDependencies } from './gateway.ts'
 export { createPrometheusMetrics, type PrometheusMetrics, type RenderedMetrics } from './metrics.ts'
-export { ListenError } from './server/http-server.ts'
+export { ListenError } from './listen-error.ts'
 export type { Shutdown } from './shutdown.ts'

@@ -1,4 +1,6 @@
 import type { Logger } from '@petals-chat/engine'
+import { provideFirstKey } from '../access/first-key.ts'
+import { openServerKeys } from '../access/open-keys.ts'
 import { assertServable, warnOfMissingFiles } from '../config/check-servable.ts'
 import { loadConfig, type LoadedConfig } from '../config/load.ts'
 import { formatProblem } from '../config/problem.ts'
@@ -31,6 +33,7 @@ export async function serve(context: CommandContext): Promise<number> {
   warnOfUnsafeNode(logger)
   process.prependListener('uncaughtException', (err) => logger.error({ err }, 'uncaught error'))
 
+  using opened = await openServerKeys(loaded)
   const gateway = createGateway(loaded.config.server, {
     registry,
     logger,
@@ -38,10 +41,12 @@ export async function serve(context: CommandContext): Promise<number> {
     version,
     webRoot: findWebRoot(),
     swarm,
+    keys: opened?.keys,
   })
   const port = await listen(gateway, loaded.config.server)
   const urls = reachableUrls(loaded.config.server.host, port)
   announceStart(terminal, urls[0])
+  if (opened !== undefined) provideFirstKey(terminal, opened.keys, loaded.config.server)
   if (wantsBrowser(context)) await openPage(urls[0], terminal)
 
   const stopping = new AbortController()

@@ -22,21 +22,25 @@ async function check(flags: object, files: Readonly<Record<string, string>> = {}
 }
 
 describe('serve', () => {
-  it('refuses a host that others can reach, unless it is allowed', async () => {
+  it('refuses a host that others can reach without keys, unless it is allowed', async () => {
     for (const host of ['0.0.0.0', '::', '[::]', '10.0.0.1']) {
-      const { problems, doctor } = await check({ host })
+      const { problems, doctor } = await check({ host, keys: 'off' })
       expect(problems).toEqual([
-        expect.stringMatching(/^--host: server\.host: listening on .*--allow-public/),
+        expect.stringMatching(/^--host: server\.host: listening on .*--insecure-public/),
       ])
       expect(doctor).toBe('failure')
-      expect((await check({ host, allowPublic: true })).problems).toEqual([])
+      expect((await check({ host, keys: 'off', insecurePublic: true })).problems).toEqual([])
+      expect((await check({ host })).problems).toEqual([])
     }
     for (const host of ['[::1]', '::1', 'localhost', '127.0.0.2', '::ffff:127.0.0.1'])
       expect(await check({ host })).toEqual({ problems: [], warnings: [], doctor: 'ok' })
   })
 
   it('reports the line of the file with the mistake', async () => {
-    const { problems } = await check({}, { 'petals-chat.yaml': 'server:\n  host: 0.0.0.0\n' })
+    const { problems } = await check(
+      {},
+      { 'petals-chat.yaml': 'server:\n  host: 0.0.0.0\n  access: { keys: off }\n' },
+    )
     expect(problems).toEqual([expect.stringMatching(/^petals-chat\.yaml:2:9: server\.host: /)])
   })
 

@@ -20,11 +20,12 @@ export function assertServable(loaded: LoadedConfig): void {
 }
 
 function checkHost({ config, origin }: LoadedConfig): readonly ConfigProblem[] {
-  const { host, allowPublic } = config.server
-  if (allowPublic || isLoopbackHost(host)) return []
+  const { host, insecurePublic, access } = config.server
+  if (insecurePublic || access.keys !== 'off' || isLoopbackHost(host)) return []
   const message =
     `listening on ${host} would let every client that reaches it use the models of this server. ` +
-    'If this is intended, add --allow-public (server.allowPublic: true); otherwise leave the host at 127.0.0.1.'
+    'Set server.access.keys to auto, so that it asks for API keys, or leave the host at 127.0.0.1. If every client may use ' +
+    'it, add --insecure-public (server.insecurePublic: true).'
   return [{ origin: origin(['server', 'host']), path: ['server', 'host'], message }]
 }
 

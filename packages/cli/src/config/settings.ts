@@ -26,7 +26,7 @@ export const configSettings: readonly ConfigSetting[] = [
   {
     flag: '--host <address>',
     variable: 'PETALS_CHAT_HOST',
-    summary: 'address to listen on; an address that other machines can reach needs --allow-public',
+    summary: 'address to listen on; on one that other machines can reach, clients need API keys',
     group: 'Server',
     path: ['server', 'host'],
   },
@@ -38,12 +38,27 @@ export const configSettings: readonly ConfigSetting[] = [
     path: ['server', 'port'],
   },
   {
-    flag: '--allow-public',
-    variable: 'PETALS_CHAT_ALLOW_PUBLIC',
-    summary: 'let every client that can reach --host use the models',
+    flag: '--insecure-public',
+    variable: 'PETALS_CHAT_INSECURE_PUBLIC',
+    summary: 'let every client that can reach --host use the models, without API keys',
     group: 'Server',
-    path: ['server', 'allowPublic'],
+    path: ['server', 'insecurePublic'],
     implied: 'true',
+  },
+  {
+    flag: '--keys <when>',
+    variable: 'PETALS_CHAT_KEYS',
+    summary:
+      'whether clients need an API key: auto (on a public host, or once there is a key), required, off',
+    group: 'Server',
+    path: ['server', 'access', 'keys'],
+  },
+  {
+    flag: '--keys-file <file>',
+    variable: 'PETALS_CHAT_KEYS_FILE',
+    summary: 'SQLite file of the API keys',
+    group: 'Server',
+    path: ['server', 'access', 'file'],
   },
   {
     flag: '--trusted-host <name>',

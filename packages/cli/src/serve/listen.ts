@@ -19,7 +19,7 @@ function describeListenError(error: unknown, host: string, port: number): unknow
     code === 'EADDRINUSE'
       ? takenHint(port)
       : code === undefined
-        ? ' As a flag: --allow-public.'
+        ? ' As a flag: --insecure-public.'
         : ' The flags: --host and --port.'
   return new CommandError(
     `${error.message}${hint}`,

@@ -1,5 +1,6 @@
 import { joinCommands } from '@petals-chat/contribute'
 import type { SwarmView } from '@petals-chat/engine'
+import { isLoopbackHost } from '@petals-chat/gateway/config'
 import type { LoadedConfig } from '../config/load.ts'
 import { launcher } from '../launcher.ts'
 import { joinTargetOf } from './join-target.ts'
@@ -9,7 +10,7 @@ export function withJoinCommands(
   view: SwarmView,
   { config, baseFolder }: Pick<LoadedConfig, 'config' | 'baseFolder'>,
 ): SwarmView {
-  const options = { baseFolder, hideFolders: config.server.allowPublic }
+  const options = { baseFolder, hideFolders: !isLoopbackHost(config.server.host) }
   const specs = new Map(
     config.models.flatMap((spec) => (spec.engine === 'petals' ? [[spec.id, spec] as const] : [])),
   )

@@ -19,11 +19,10 @@ export interface CallerSource {
    * @throws AuthenticationError if it has one that is wrong, expired or revoked.
    */
   identify(request: CallerRequest): Caller | undefined
-  /**
-   * Returns the caller with this id, as it is now, for people who signed in with a credential of this kind; undefined if the
-   * id is of another kind, or the credential is not valid any more.
-   */
-  callerOf?(callerId: string): Caller | undefined
+  /** Names the credential that a caller of this source has shown, so that a sign-in with it lasts no longer than it does. */
+  credentialOf?(caller: Caller): string | undefined
+  /** Returns the caller of a credential, as it is now; undefined if the credential does not count any more. */
+  callerOf?(credential: string): Caller | undefined
 }
 
 /**

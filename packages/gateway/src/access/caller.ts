@@ -1,20 +1,7 @@
 import { setMaxListeners } from 'node:events'
+import type { AccessLimits } from '@petals-chat/access'
 import { scopes, type Scope } from '@petals-chat/api'
 import type { ClientAddress } from '../client-address.ts'
-
-/** Bounds of one caller. A bound that is left out does not apply. */
-export interface CallerLimits {
-  readonly requestsPerMinute?: number | undefined
-  /** Tokens of prompts and answers together. */
-  readonly tokensPerMinute?: number | undefined
-  readonly tokensPerDay?: number | undefined
-  /** Answers that run at the same time. */
-  readonly parallelAnswers?: number | undefined
-  /** The longest prompt and answer together, in tokens. */
-  readonly maxContext?: number | undefined
-  /** Seconds that servers of a swarm work for the caller in one day. */
-  readonly swarmSecondsPerDay?: number | undefined
-}
 
 /** Who sent a request, and what the sender may do. */
 export interface Caller {
@@ -28,7 +15,7 @@ export interface Caller {
   readonly scopes: ReadonlySet<Scope>
   /** Ids of the models that the caller may see and use; undefined: all. */
   readonly models: readonly string[] | undefined
-  readonly limits: CallerLimits
+  readonly limits: AccessLimits
   /**
    * Aborts with an AccessRevokedError within a second after the key was revoked, expired or signed out. It is a part of
    * the signal of every request.

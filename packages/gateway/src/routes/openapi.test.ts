@@ -21,10 +21,7 @@ describe('/openapi.json', () => {
     await using app = createTestApp()
     const served = app.gateway.app.routes
       .filter(({ method, path }) => method !== 'ALL' && path !== '/' && path !== '/docs/style.css')
-      .map(
-        ({ method, path }) =>
-          `${method} ${path.replace(':id{.+}', '{model}').replace(':answer', '{answer}')}`,
-      )
+      .map(({ method, path }) => `${method} ${path.replace(':id{.+}', '{model}').replace(/:(\w+)/, '{$1}')}`)
     const { paths } = await documentOf()
     const described = Object.entries(paths).flatMap(([path, item]) =>
       Object.keys(item).map((method) => `${method.toUpperCase()} ${path}`),

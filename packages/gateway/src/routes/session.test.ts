@@ -234,7 +234,7 @@ describe('users of a trusted proxy', () => {
     expect((await ada.fetch('/metrics')).status).toBe(403)
   })
 
-  it('are nobody where the proxy is not trusted, or names no user', async () => {
+  it('are not signed in where the proxy is not trusted, or names no user', async () => {
     expect((await (await page({ trustedProxies: ['10.0.0.0/8'] })).chat()).status).toBe(401)
     expect((await (await page({})).chat()).status).toBe(401)
     expect((await (await page({ trustedProxies: ['loopback'] }, {})).chat()).status).toBe(401)

@@ -51,7 +51,7 @@ describe('a sign-in through a provider', () => {
     expect(page.cookie).not.toContain('petals_chat_sign_in')
   })
 
-  it('says why it failed in the address of the page, and signs in nobody', async () => {
+  it('says why it failed in the address of the page, and makes no session', async () => {
     const { page } = await start()
     expect((await signIn(page, 'eve')).search).toBe('?sign-in=not_allowed')
     expect((await page.session()).user).toBeNull()
@@ -71,7 +71,7 @@ describe('a sign-in through a provider', () => {
         href.startsWith(callback),
       ))!
     const address = await begun()
-    // A stranger sends the address to somebody else, who would then write into the stranger's account.
+    // A stranger sends the address to another person, who would then write into the stranger's account.
     const victim = new PageClient(server.url)
     await victim.fetch('/sign-in')
     for (const other of [new PageClient(server.url), victim]) {

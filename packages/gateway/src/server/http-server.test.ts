@@ -7,7 +7,8 @@ import { describe, expect, it } from 'vitest'
 import type { GatewayVariables } from '../context.ts'
 import { createTestGateway, eventually } from '../fixtures/test-gateway.ts'
 import { startTestServer } from '../fixtures/test-server.ts'
-import { createHttpServer, ListenError } from './http-server.ts'
+import { ListenError } from '../listen-error.ts'
+import { createHttpServer } from './http-server.ts'
 
 describe('listening', () => {
   it('says where it listens', async () => {
@@ -27,20 +28,20 @@ describe('listening', () => {
   })
 
   it('says what to do when the address is not of this machine', async () => {
-    await using test = createTestGateway({ config: { host: '192.0.2.1', allowPublic: true } })
+    await using test = createTestGateway({ config: { host: '192.0.2.1', insecurePublic: true } })
     await expect(test.listen()).rejects.toThrow('this machine has no such address')
   })
 
   it.each(['0.0.0.0', '::', '192.168.1.5', 'example.org'])(
-    'refuses the public address %s unless told',
+    'refuses the public address %s without keys, unless told',
     async (host) => {
-      await using test = createTestGateway({ config: { host } })
-      await expect(test.listen()).rejects.toThrow('server.allowPublic')
+      await using test = createTestGateway({ config: { host, access: { keys: 'off' } } })
+      await expect(test.listen()).rejects.toThrow('server.access.keys')
     },
   )
 
   it('listens on a public address when told', async () => {
-    await using test = createTestGateway({ config: { host: '0.0.0.0', allowPublic: true } })
+    await using test = createTestGateway({ config: { host: '0.0.0.0', insecurePublic: true } })
     const { port } = await test.listen()
     expect((await fetch(`http://127.0.0.1:${port}/healthz`)).status).toBe(200)
   })

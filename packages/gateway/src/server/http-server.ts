@@ -6,6 +6,7 @@ import { getRequestListener } from '@hono/node-server'
 import type { GatewayApp } from '../context.ts'
 import { describeError, openAIErrorBody } from '../error-response.ts'
 import { GatewayError } from '../errors.ts'
+import { ListenError } from '../listen-error.ts'
 import { refuseSlowBodies } from './slow-bodies.ts'
 import { chooseRequestId } from '../middleware/request-context.ts'
 
@@ -103,11 +104,6 @@ export async function listenOn(server: Server, host: string, port: number): Prom
     throw listenError(error, host, port)
   }
   return server.address() as AddressInfo
-}
-
-/** The server can't listen on the configured address. */
-export class ListenError extends Error {
-  override readonly name = 'ListenError'
 }
 
 function listenError(error: unknown, host: string, port: number): unknown {

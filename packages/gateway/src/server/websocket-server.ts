@@ -5,6 +5,7 @@ import type { Gauge, Logger } from '@petals-chat/engine'
 import { type WebSocket, WebSocketServer } from 'ws'
 import type { Access } from '../access/access.ts'
 import { accountOf, type Caller } from '../access/caller.ts'
+import { KEY_PROTOCOL } from '../access/presented-key.ts'
 import { routeScope } from '../access/route-scope.ts'
 import { type ClientAddress, loggedClient } from '../client-address.ts'
 import type { GatewayContext } from '../context.ts'
@@ -76,6 +77,7 @@ export const createWebSocketServer = ({
     maxPayload: maxMessageBytes,
     maxFragments,
     maxBufferedChunks: MAX_BUFFERED_CHUNKS,
+    handleProtocols: (offered) => [...offered].find((name) => !name.startsWith(KEY_PROTOCOL)) ?? false,
   })
 
 /** The WebSockets of the gateway: upgrades, pings, logs and metrics. */

@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { describe, expect, it } from 'vitest'
+import { guestCaller } from '../caller.ts'
 import { AccessRevokedError } from '../../errors.ts'
 import { TestCallers } from '../../fixtures/test-callers.ts'
 import { eventually } from '../../fixtures/test-gateway.ts'
@@ -46,7 +47,7 @@ describe('a sign-in', () => {
 
   it('ends within a second at a gateway that did not sign it out', async () => {
     const [first, second] = gateways({}, {})
-    const { token } = first!.withKey({ id: 'key:one', name: 'one' })
+    const { token } = first!.withKey({ ...guestCaller, id: 'key:one', name: 'one' })
     const { signal } = second!.find(withCookie(token))!.caller
     first!.end(`petals_chat_session=${token}`)
     expect(first!.find(withCookie(token))).toBeUndefined()

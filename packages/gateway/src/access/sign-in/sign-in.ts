@@ -90,8 +90,9 @@ export class SignIn implements Disposable {
   }
 
   /** Signs in the caller of a key. */
-  withKey({ id, name }: Pick<Caller, 'id' | 'name'>): StartedSession {
-    return this.sessions.start({ callerId: id, name, policy: KEY_POLICY })
+  withKey(caller: Caller): StartedSession {
+    const credential = this.#keys?.credentialOf?.(caller) ?? ''
+    return this.sessions.start({ callerId: caller.id, name: caller.name, policy: KEY_POLICY + credential })
   }
 
   /** Signs in a user whom the provider knows, and the config lets in. */
@@ -105,7 +106,7 @@ export class SignIn implements Disposable {
   }
 
   #callerOf({ callerId, name, policy }: PageSession): Caller | undefined {
-    if (policy === KEY_POLICY) return this.#keys?.callerOf?.(callerId)
+    if (policy.startsWith(KEY_POLICY)) return this.#keys?.callerOf?.(policy.slice(KEY_POLICY.length))
     return policy === this.#openIdPolicy() ? this.#userCaller({ id: callerId, name }) : undefined
   }
 
@@ -123,7 +124,7 @@ export class SignIn implements Disposable {
   }
 }
 
-/** The key itself says what its caller may do, at every request. */
-const KEY_POLICY = 'key'
+/** Before the name of the credential. The key itself says what its caller may do, at every request. */
+const KEY_POLICY = 'key:'
 
 const shortHash = (text: string): string => createHash('sha256').update(text).digest('hex').slice(0, 16)

@@ -15,12 +15,18 @@ import { answerRoutes } from './answers.ts'
 import { chatCompletionRoutes } from './chat-completions.ts'
 import { completionRoutes } from './completions.ts'
 import { embeddingRoutes } from './embeddings.ts'
+import { keyRoutes } from './keys.ts'
 import { modelRoutes } from './models.ts'
 import { tokenizeRoutes } from './tokenize.ts'
 
 /** All routes below `/v1`. */
 export const openaiRoutes: RouteModule = (context) =>
-  [modelRoutes, chatCompletionRoutes, completionRoutes, answerRoutes, embeddingRoutes, tokenizeRoutes].reduce(
-    (app, routes) => app.route('/', routes(context)),
-    new Hono<{ Variables: GatewayVariables }>(),
-  )
+  [
+    modelRoutes,
+    chatCompletionRoutes,
+    completionRoutes,
+    answerRoutes,
+    embeddingRoutes,
+    tokenizeRoutes,
+    keyRoutes,
+  ].reduce((app, routes) => app.route('/', routes(context)), new Hono<{ Variables: GatewayVariables }>())

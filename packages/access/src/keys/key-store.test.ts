@@ -1,0 +1,187 @@
+import { mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, describe, expect, it } from 'vitest'
+import { openAccessDatabase } from '../database.ts'
+import type { KeyRecord, NewKey } from './key-record.ts'
+import { KeyStore } from './key-store.ts'
+
+const folder = mkdtempSync(join(tmpdir(), 'access-'))
+afterAll(() => rmSync(folder, { recursive: true }))
+
+function createStore(path = ':memory:') {
+  const clock = { now: 1_000_000 }
+  const store = new KeyStore(openAccessDatabase(path), { now: () => clock.now })
+  return { store, clock }
+}
+
+const secretOf = (token: string): string => token.split('-').slice(3).join('-')
+
+describe('KeyStore', () => {
+  it('knows a key by its whole token, and by nothing else', () => {
+    const { store } = createStore()
+    const { key, token } = store.create({ name: 'lab' })
+    expect(token).toMatch(/^sk-petals-[a-z2-9]{12}-[\w-]{43}$/)
+    expect(store.verify(token)).toEqual({ state: 'valid', key, secretId: 1, validUntil: undefined })
+    const other = store.create({ name: 'other' }).token
+    for (const wrong of ['', 'x', key.id, token.slice(0, -1), `${token}x`, ` ${token}`, token.toUpperCase()])
+      expect(store.verify(wrong)).toEqual({ state: 'unknown' })
+    const mixed = `sk-petals-${key.id}-${secretOf(other)}`
+    expect(store.verify(mixed)).toEqual({ state: 'unknown' })
+    for (const hostile of [
+      "sk-petals-' OR 1=1 --",
+      'sk-petals-__proto__-',
+      `sk-petals-${'a'.repeat(12)}-${'A'.repeat(43)}`,
+    ])
+      expect(store.verify(hostile)).toEqual({ state: 'unknown' })
+  })
+
+  it('writes no secret into the file, which only its user may read', () => {
+    const path = join(folder, 'new', 'access.sqlite')
+    const { store } = createStore(path)
+    const { key, token } = store.create({ name: 'lab' })
+    store.rotate(key.id)
+    const bytes = [path, `${path}-wal`].map((file) => readFileSync(file).toString('latin1')).join('')
+    expect(bytes).toContain(key.id)
+    expect(bytes).not.toContain(secretOf(token))
+    expect(bytes).not.toContain(Buffer.from(secretOf(token), 'base64url').toString('latin1'))
+    expect(statSync(path).mode & 0o777).toBe(0o600)
+    expect(statSync(join(folder, 'new')).mode & 0o777).toBe(0o700)
+  })
+
+  it('keeps keys over a restart, and shows the changes of another process', () => {
+    const path = join(folder, 'shared.sqlite')
+    const [server, cli] = [createStore(path).store, createStore(path).store]
+    const before = server.version
+    const { key, token } = cli.create({
+      name: 'lab',
+      scopes: ['openai', 'metrics', 'openai'],
+      models: ['a', 'b'],
+      limits: { tokensPerDay: 5 },
+      expiresAt: 2_000_000,
+    })
+    expect(server.version).not.toBe(before)
+    expect(server.verify(token)).toMatchObject({
+      state: 'valid',
+      key: { ...key, scopes: ['openai', 'metrics'] },
+    })
+    cli.revoke(key.id)
+    expect(server.verify(token)).toEqual({ state: 'revoked' })
+    expect(createStore(path).store.list()).toMatchObject([{ id: key.id, revokedAt: 1_000_000 }])
+  })
+
+  it('ends a key at its time', () => {
+    const { store, clock } = createStore()
+    const { key, token } = store.create({ name: 'short', expiresAt: clock.now + 10 })
+    clock.now += 9
+    expect(store.verify(token).state).toBe('valid')
+    clock.now += 1
+    expect(store.verify(token)).toEqual({ state: 'expired' })
+    expect(() => store.rotate(key.id)).toThrow('is expired')
+    expect(() => store.create({ name: 'past', expiresAt: clock.now })).toThrow('in the past')
+  })
+
+  it('gives a key a new secret; the old one counts for a grace time, if that is wanted', () => {
+    const { store, clock } = createStore()
+    const { key, token } = store.create({ name: 'lab' })
+    const second = store.rotate(key.id)
+    expect(second.key.id).toBe(key.id)
+    expect(store.verify(token)).toEqual({ state: 'revoked' })
+    const third = store.rotate(key.id, { graceMs: 100 })
+    expect(store.verify(second.token)).toMatchObject({ state: 'valid', secretId: 2 })
+    expect(store.verify(third.token)).toMatchObject({ state: 'valid', secretId: 3 })
+    clock.now += 100
+    expect(store.verify(second.token)).toEqual({ state: 'revoked' })
+    expect(store.verify(third.token).state).toBe('valid')
+  })
+
+  it('gives each valid key a name of its own', () => {
+    const { store } = createStore()
+    const { key } = store.create({ name: ' lab ' })
+    expect(key.name).toBe('lab')
+    expect(() => store.create({ name: 'lab' })).toThrow("already a key 'lab'")
+    for (const name of ['', ' ', 'a\nb', '\u001b[31m', 'x'.repeat(101)])
+      expect(() => store.create({ name })).toThrow('1 to 100 characters')
+    store.revoke(key.id)
+    const again = store.create({ name: 'lab' })
+    expect(store.find('lab').id).toBe(again.key.id)
+    expect(() => store.find('none')).toThrow("no key 'none'")
+  })
+
+  it('notes its use, at most once in a minute', () => {
+    const { store, clock } = createStore()
+    const { key } = store.create({ name: 'lab' })
+    const use = () => (store.noteUse(store.find(key.id)), store.find(key.id).lastUsedAt)
+    expect(use()).toBe(1_000_000)
+    clock.now += 59_000
+    expect(use()).toBe(1_000_000)
+    clock.now += 1_000
+    expect(use()).toBe(1_060_000)
+  })
+})
+
+describe('a key that makes keys', () => {
+  const maker = {
+    name: 'maker',
+    scopes: ['openai', 'admin'],
+    models: ['a', 'b'],
+    expiresAt: 2_000_000,
+  } as const
+
+  it.each<readonly [string, Omit<NewKey, 'name'>]>([
+    ['a scope', { scopes: ['openai', 'metrics'] }],
+    ['the usual scopes', {}],
+    ['a model', { scopes: ['openai'], models: ['a', 'c'] }],
+    ['time', { scopes: ['openai'], expiresAt: 2_000_001 }],
+    ['context', { scopes: ['openai'], limits: { maxContext: 101 } }],
+  ])('can not grant %s that it lacks', (_what, wanted) => {
+    const { store } = createStore()
+    const { key } = store.create({ ...maker, limits: { maxContext: 100 } })
+    expect(() => store.create({ name: 'child', ...wanted }, key)).toThrow('never grants more')
+    expect(store.list()).toHaveLength(1)
+  })
+
+  it('hands on its models, its context and its end', () => {
+    const { store } = createStore()
+    const parent = store.create({ ...maker, limits: { maxContext: 100 } }).key
+    const { key } = store.create({ name: 'child', scopes: ['openai'], limits: { tokensPerDay: 5 } }, parent)
+    expect(key).toMatchObject({
+      models: ['a', 'b'],
+      expiresAt: 2_000_000,
+      limits: { maxContext: 100, tokensPerDay: 5 },
+      madeBy: parent.id,
+    })
+  })
+
+  it('makes none if it has a budget, because each of them would have it again', () => {
+    const { store } = createStore()
+    const { key } = store.create({ ...maker, limits: { tokensPerDay: 10 } })
+    expect(() =>
+      store.create({ name: 'child', scopes: ['openai'], limits: { tokensPerDay: 10 } }, key),
+    ).toThrow('tokensPerDay')
+  })
+
+  it('sees only keys that it made, and takes them with it when it is revoked', () => {
+    const { store } = createStore()
+    const scopes = ['openai', 'admin'] as const
+    const make = (name: string, by?: KeyRecord) => store.create({ name, scopes }, by)
+    const [parent, stranger] = [make('parent').key, make('stranger')]
+    const child = make('child', parent)
+    const grandchild = make('grandchild', child.key)
+    expect(store.list(parent).map(({ name }) => name)).toEqual(['child', 'grandchild'])
+    expect(() => store.find(stranger.key.id, parent)).toThrow('no key')
+    expect(() => store.find(parent.id, child.key)).toThrow('no key')
+    expect(store.revoke(parent.id)).toEqual([parent.id, child.key.id, grandchild.key.id])
+    expect(store.verify(grandchild.token)).toEqual({ state: 'revoked' })
+    expect(store.verify(stranger.token).state).toBe('valid')
+  })
+})
+
+describe('openAccessDatabase', () => {
+  it('names the file that it can not open', () => {
+    const path = join(folder, 'a-folder')
+    openAccessDatabase(join(path, 'file'))
+    expect(() => openAccessDatabase(path)).toThrow(`The file of API keys, ${path}, can't be opened`)
+    expect(() => openAccessDatabase(path)).toThrow('server.access.file')
+  })
+})

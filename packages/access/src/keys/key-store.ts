@@ -1,0 +1,171 @@
+import type { DatabaseSync } from 'node:sqlite'
+import type { Scope } from '@petals-chat/api'
+import { AccessError } from '../access-error.ts'
+import { assertGrants, inherit } from './grant.ts'
+import type { CreatedKey, KeyRecord, KeyVerdict, NewKey } from './key-record.ts'
+import { equalHashes, formatToken, hashSecret, newKeyId, newSecret, parseToken } from './key-token.ts'
+import { keyTables, KeyTables } from './key-tables.ts'
+
+/** What a chat needs; metrics and administration are asked for. */
+export const defaultScopes: readonly Scope[] = ['models', 'openai', 'legacy', 'swarm']
+
+/** `lastUsedAt` is written at most so often. */
+const USE_RESOLUTION_MS = 60_000
+
+/** Compared with the secret of a token whose id is unknown, so that both take as long. */
+const NO_HASH = new Uint8Array(32)
+
+const MAX_NAME_LENGTH = 100
+
+/** The keys of a server. All calls are synchronous and take well below a millisecond. */
+export class KeyStore {
+  readonly #tables: KeyTables
+  readonly #now: () => number
+
+  /** `now`: milliseconds since 1970, for tests. */
+  constructor(database: DatabaseSync, { now = Date.now }: { readonly now?: () => number } = {}) {
+    keyTables.create(database)
+    this.#tables = new KeyTables(database)
+    this.#now = now
+  }
+
+  /** Changes when another process or this one has changed keys. */
+  get version(): string {
+    return this.#tables.version
+  }
+
+  /** There is, or once was, a key. */
+  get hasKeys(): boolean {
+    return this.#tables.list().length > 0
+  }
+
+  /**
+   * Makes a key. @param maker the key that asks for it; left out: the operator.
+   * @throws AccessError if the name is taken or the maker has less than the new key.
+   */
+  create(wanted: NewKey, maker?: KeyRecord): CreatedKey {
+    const scopes = [...new Set(wanted.scopes ?? defaultScopes)]
+    const asked = maker === undefined ? { ...wanted, scopes } : inherit(maker, { ...wanted, scopes })
+    if (maker !== undefined) assertGrants(maker, asked)
+    const key: KeyRecord = {
+      id: newKeyId(),
+      name: this.#freeName(wanted.name),
+      scopes,
+      models: asked.models,
+      limits: asked.limits ?? {},
+      createdAt: this.#now(),
+      expiresAt: this.#future(asked.expiresAt),
+      revokedAt: undefined,
+      lastUsedAt: undefined,
+      madeBy: maker?.id,
+    }
+    const secret = newSecret()
+    this.#tables.insert(key, hashSecret(secret))
+    return { key, token: formatToken({ id: key.id, secret }) }
+  }
+
+  /** All keys, revoked ones too, the oldest first; with `maker`, those that it made, directly or through other keys. */
+  list(maker?: Pick<KeyRecord, 'id'>): KeyRecord[] {
+    const keys = this.#tables.list()
+    return maker === undefined ? keys : keys.filter((key) => isMadeBy(keys, key, maker.id))
+  }
+
+  /**
+   * Returns the key with that id, or the one of that name that is not revoked.
+   * @param maker finds only keys that it made. @throws AccessError `not_found`
+   */
+  find(idOrName: string, maker?: Pick<KeyRecord, 'id'>): KeyRecord {
+    const keys = this.list(maker)
+    const found =
+      keys.find(({ id }) => id === idOrName) ??
+      keys.find(({ name, revokedAt }) => name === idOrName && revokedAt === undefined)
+    if (found !== undefined) return found
+    throw new AccessError('not_found', `There is no key '${idOrName.slice(0, MAX_NAME_LENGTH)}'.`)
+  }
+
+  /** Revokes a key for good, and all keys that it made. Returns the ids of those that were valid. */
+  revoke(id: string): readonly string[] {
+    const keys = this.#tables.list()
+    const ids = keys
+      .filter((key) => (key.id === id || isMadeBy(keys, key, id)) && key.revokedAt === undefined)
+      .map((key) => key.id)
+    this.#tables.revoke(ids, this.#now())
+    return ids
+  }
+
+  /**
+   * Gives a key a new secret. Its id, name, scopes, limits and usage stay.
+   * @param graceMs for which the old secret still counts. Default 0. @throws AccessError if the key is revoked or expired.
+   */
+  rotate(id: string, { graceMs = 0 }: { readonly graceMs?: number } = {}): CreatedKey {
+    const key = this.find(id)
+    const state = stateOf(key, this.#now())
+    if (state !== 'valid')
+      throw new AccessError(
+        'invalid',
+        `The key '${key.name}' is ${state}. Make a new one: petals-chat keys create`,
+      )
+    const secret = newSecret()
+    this.#tables.rotate(key.id, hashSecret(secret), this.#now() + graceMs)
+    return { key, token: formatToken({ id: key.id, secret }) }
+  }
+
+  /** Says what a token is worth. Only the holder of the right secret is told that a key has expired or was revoked. */
+  verify(token: string): KeyVerdict {
+    const parsed = parseToken(token)
+    if (parsed === undefined) return { state: 'unknown' }
+    const hash = hashSecret(parsed.secret)
+    const secrets = this.#tables.secretsOf(parsed.id)
+    if (secrets.length === 0) equalHashes(hash, NO_HASH)
+    const secret = secrets.filter((candidate) => equalHashes(candidate.hash, hash))[0]
+    if (secret === undefined) return { state: 'unknown' }
+    return this.verdict(parsed.id, secret.secretId)
+  }
+
+  /** Says what a key is worth now, by what `verify` returned for it. */
+  verdict(id: string, secretId: number): KeyVerdict {
+    const key = this.#tables.get(id)
+    const secret = this.#tables.secretsOf(id).find((candidate) => candidate.secretId === secretId)
+    if (key === undefined || secret === undefined) return { state: 'unknown' }
+    const state = stateOf(key, this.#now())
+    if (state !== 'valid') return { state }
+    if (secret.expiresAt !== undefined && secret.expiresAt <= this.#now()) return { state: 'revoked' }
+    const ends = [key.expiresAt, secret.expiresAt].filter((end) => end !== undefined)
+    return { state, key, secretId, validUntil: ends.length === 0 ? undefined : Math.min(...ends) }
+  }
+
+  /** Notes that a key was used. Does nothing if that was noted within the last minute. */
+  noteUse({ id, lastUsedAt }: Pick<KeyRecord, 'id' | 'lastUsedAt'>): void {
+    const now = this.#now()
+    if (lastUsedAt === undefined || now - lastUsedAt >= USE_RESOLUTION_MS) this.#tables.noteUse(id, now)
+  }
+
+  #freeName(name: string): string {
+    const trimmed = name.trim()
+    if (trimmed === '' || trimmed.length > MAX_NAME_LENGTH || /\p{Cc}/u.test(trimmed))
+      throw new AccessError(
+        'invalid',
+        `The name of a key has 1 to ${MAX_NAME_LENGTH} characters in one line.`,
+      )
+    const isTaken = this.#tables.list().some((key) => key.name === trimmed && key.revokedAt === undefined)
+    if (isTaken) throw new AccessError('invalid', `There is already a key '${trimmed}'. Choose another name.`)
+    return trimmed
+  }
+
+  #future(expiresAt: number | undefined): number | undefined {
+    if (expiresAt === undefined || expiresAt > this.#now()) return expiresAt
+    throw new AccessError('invalid', 'The key would expire in the past. Choose a later time.')
+  }
+}
+
+function stateOf({ revokedAt, expiresAt }: KeyRecord, now: number): 'valid' | 'revoked' | 'expired' {
+  if (revokedAt !== undefined) return 'revoked'
+  return expiresAt !== undefined && expiresAt <= now ? 'expired' : 'valid'
+}
+
+/** Reports whether `maker` made the key, directly or through other keys. */
+function isMadeBy(keys: readonly KeyRecord[], { madeBy }: KeyRecord, maker: string): boolean {
+  if (madeBy === undefined || madeBy === maker) return madeBy === maker
+  const parent = keys.find(({ id }) => id === madeBy)
+  return parent !== undefined && isMadeBy(keys, parent, maker)
+}

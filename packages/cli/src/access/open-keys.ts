@@ -1,0 +1,43 @@
+import { existsSync } from 'node:fs'
+import { homedir } from 'node:os'
+import path from 'node:path'
+import type { KeyStore } from '@petals-chat/access'
+import { isLoopbackHost } from '@petals-chat/gateway/config'
+import { expandHome } from '@petals-chat/hub/config'
+import type { LoadedConfig } from '../config/load.ts'
+import { CommandError } from '../exit-codes.ts'
+
+type Located = Pick<LoadedConfig, 'config' | 'baseFolder'>
+
+/** The open file of keys. */
+export interface OpenKeys extends Disposable {
+  readonly keys: KeyStore
+}
+
+/** The file of keys; a relative path starts at the folder of the configuration file. */
+export const keyFileOf = ({ config, baseFolder }: Located): string =>
+  path.resolve(baseFolder, expandHome(config.server.access.file, homedir()))
+
+/**
+ * Opens the keys of a server: undefined where the configuration wants none, and where it leaves the choice and there is no
+ * file, on loopback. SQLite is loaded only for a server that has keys.
+ */
+export async function openServerKeys(loaded: Located): Promise<OpenKeys | undefined> {
+  const { access, host, insecurePublic } = loaded.config.server
+  if (access.keys === 'off' || (access.keys === 'auto' && insecurePublic)) return undefined
+  const mayLackKeys = access.keys === 'auto' && isLoopbackHost(host)
+  return mayLackKeys && !existsSync(keyFileOf(loaded)) ? undefined : openKeys(loaded)
+}
+
+/** Opens the file of keys, and makes it if it does not exist. @throws CommandError that names the file */
+export async function openKeys(loaded: Located): Promise<OpenKeys> {
+  const { AccessError, KeyStore } = await import('@petals-chat/access')
+  const { openAccessDatabase } = await import('@petals-chat/access/database')
+  try {
+    const database = openAccessDatabase(keyFileOf(loaded))
+    return { keys: new KeyStore(database), [Symbol.dispose]: () => database.close() }
+  } catch (error) {
+    if (error instanceof AccessError) throw new CommandError(error.message)
+    throw error
+  }
+}

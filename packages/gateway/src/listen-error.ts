@@ -1,0 +1,4 @@
+/** The server can't listen on the configured address. */
+export class ListenError extends Error {
+  override readonly name = 'ListenError'
+}

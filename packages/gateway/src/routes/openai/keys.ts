@@ -1,0 +1,94 @@
+import {
+  type CreatedKeyBody,
+  type KeyBody,
+  type KeyListBody,
+  newKeySchema,
+  rotateKeySchema,
+} from '@petals-chat/api'
+import { AccessError, type CreatedKey, type KeyRecord, type KeyStore } from '@petals-chat/access'
+import { InvalidRequestError } from '@petals-chat/engine'
+import { type Context, Hono } from 'hono'
+import type { GatewayVariables, RouteModule } from '../../context.ts'
+import { GatewayError } from '../../errors.ts'
+import { parseRequest } from './request/parse-request.ts'
+
+type KeyContext = Context<{ Variables: GatewayVariables }>
+
+/** `/v1/keys`: keys that a key with the scope `admin` makes. It sees and changes only those that it made. */
+export const keyRoutes: RouteModule = ({ keyCallers }) => {
+  const app = new Hono<{ Variables: GatewayVariables }>()
+  /** Runs `work` for the key of the caller, and looks at once which callers its changes concern. */
+  const asMaker = <Result>(c: KeyContext, work: (keys: KeyStore, maker: KeyRecord) => Result): Result => {
+    const maker = keyCallers?.keyOf(c.var.caller)
+    if (keyCallers === undefined || maker === undefined) throw noMaker()
+    try {
+      return work(keyCallers.keys, maker)
+    } catch (error) {
+      throw error instanceof AccessError ? accessFailure(error) : error
+    } finally {
+      keyCallers.check()
+    }
+  }
+  return app
+    .get('/v1/keys', (c) => c.json(asMaker(c, (keys, maker) => listBody(keys.list(maker)))))
+    .post('/v1/keys', async (c) => {
+      const { expires_at: expires, ...body } = await parseRequest(c.req, newKeySchema)
+      const wanted = {
+        ...body,
+        models: body.models ?? undefined,
+        limits: body.limits ?? undefined,
+        expiresAt: expires == null ? undefined : expires * 1000,
+      }
+      return c.json(asMaker(c, (keys, maker) => createdBody(keys.create(wanted, maker))))
+    })
+    .post('/v1/keys/:key/rotate', async (c) => {
+      const { grace_seconds: seconds } = await parseRequest(c.req, rotateKeySchema)
+      const id = c.req.param('key')
+      const graceMs = (seconds ?? 0) * 1000
+      return c.json(
+        asMaker(c, (keys, maker) => createdBody(keys.rotate(keys.find(id, maker).id, { graceMs }))),
+      )
+    })
+    .delete('/v1/keys/:key', (c) =>
+      c.json(
+        asMaker(c, (keys, maker) => {
+          const { id } = keys.find(c.req.param('key'), maker)
+          keys.revoke(id)
+          return keyBody(keys.find(id, maker))
+        }),
+      ),
+    )
+}
+
+const seconds = (ms: number | undefined): number | null => (ms === undefined ? null : Math.floor(ms / 1000))
+
+const keyBody = (key: KeyRecord): KeyBody => ({
+  id: key.id,
+  object: 'key',
+  name: key.name,
+  scopes: [...key.scopes],
+  models: key.models === undefined ? null : [...key.models],
+  limits: key.limits,
+  created_at: seconds(key.createdAt)!,
+  expires_at: seconds(key.expiresAt),
+  revoked_at: seconds(key.revokedAt),
+  last_used_at: seconds(key.lastUsedAt),
+  made_by: key.madeBy ?? null,
+})
+
+const createdBody = ({ key, token }: CreatedKey): CreatedKeyBody => ({ ...keyBody(key), key: token })
+
+const listBody = (keys: readonly KeyRecord[]): KeyListBody => ({ object: 'list', data: keys.map(keyBody) })
+
+const noMaker = (): GatewayError =>
+  new GatewayError(
+    'scope_required',
+    'Only an API key with the scope admin makes keys here. The operator of this server uses: petals-chat keys',
+  )
+
+function accessFailure({ code, message }: AccessError): Error {
+  if (code === 'not_granted') return new GatewayError('scope_required', message)
+  return code === 'not_found'
+    ? new GatewayError('unknown_key', message)
+    : new InvalidRequestError(message, { reason: 'invalid_value' })
+}
