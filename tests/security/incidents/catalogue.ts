@@ -9,6 +9,7 @@ import { requestIncidents } from './requests.incidents.ts'
 import { secretIncidents } from './secrets.incidents.ts'
 import { supplyIncidents } from './supply.incidents.ts'
 import { swarmIncidents } from './swarm.incidents.ts'
+import { userIncidents } from './users.incidents.ts'
 
 /** The incidents of each test file. */
 export const catalogue: Readonly<Record<string, Readonly<Record<string, Incident>>>> = {
@@ -21,6 +22,7 @@ export const catalogue: Readonly<Record<string, Readonly<Record<string, Incident
   secrets: secretIncidents,
   supply: supplyIncidents,
   swarm: swarmIncidents,
+  users: userIncidents,
 }
 
 const page = new URL('./README.md', import.meta.url)

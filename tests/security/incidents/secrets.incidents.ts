@@ -1,6 +1,6 @@
 import type { Incidents } from '../support/incident.ts'
 
-/** Secrets of operators, and texts of users, in places where they do not belong. */
+/** Secrets of operators, texts of users and bytes of clients, in places where they do not belong. */
 export const secretIncidents = {
   'CVE-2024-9606': {
     product: 'LiteLLM < 1.44.12',
@@ -19,5 +19,17 @@ export const secretIncidents = {
     published: '2025-10',
     happened: 'The health endpoint answered with the API keys of the backends.',
     holds: 'tells of no secret in health, readiness, metrics, lists and documents',
+  },
+  'CVE-2025-25184': {
+    product: 'Rack < 2.2.11',
+    published: '2025-02',
+    happened: 'Line ends in the name of a user wrote lines of their own into the log.',
+    holds: 'writes one record for each event into the log, whatever clients send',
+  },
+  'CVE-2025-27111': {
+    product: 'Rack < 2.2.12',
+    published: '2025-03',
+    happened: 'Escape sequences in a header reached the terminal of the person who reads the log.',
+    holds: 'writes no control character of a client to a terminal',
   },
 } as const satisfies Incidents

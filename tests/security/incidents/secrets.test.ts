@@ -7,6 +7,7 @@ import { afterAll, beforeAll, expect } from 'vitest'
 import { startPetalsChat, withDefaultModel, type PetalsChat } from '../../e2e/support/petals-chat.ts'
 import { connectLegacy } from '../../e2e/support/websocket.ts'
 import { testsOf } from '../support/incident.ts'
+import { exchange, rawRequest } from '../support/raw-http.ts'
 import { secretIncidents } from './secrets.incidents.ts'
 
 const incident = testsOf(secretIncidents)
@@ -144,4 +145,64 @@ incident('CVE-2025-11203', async () => {
     '/',
   ])
     expect(foundIn(await request(target)), target).toEqual([])
+})
+
+const FORGED = '{"level":"error","msg":"forged"}'
+
+/** Sends line ends, escape sequences and marks of direction wherever a client has a say in the log. */
+async function sendControls(url: string): Promise<void> {
+  const { host } = new URL(url)
+  const controls = ['\n', '\r\n', '\u001b[2J\u001b[1;31m', '\u009b2J', '\u2028', '\u202e', '\u0007', '\0']
+  for (const control of controls) {
+    const text = `${control}${FORGED}${control}`
+    await fetch(`${url}/v1/models/${encodeURIComponent(text)}`)
+    await fetch(`${url}/${encodeURIComponent(text)}`, { method: 'DELETE' })
+    const body = JSON.stringify({
+      model: text,
+      messages: [{ role: text, content: text, name: text }],
+      [text]: 1,
+    })
+    await fetch(`${url}/v1/chat/completions`, {
+      method: 'POST',
+      body,
+      headers: { 'content-type': 'application/json' },
+    })
+    for (const header of ['X-Request-Id', 'Host', 'Origin', 'User-Agent', 'Content-Encoding'])
+      await exchange(
+        url,
+        rawRequest({
+          target: '/v1/models',
+          host,
+          headers: [`${header}: a${text.replaceAll(/[\r\n\0]/g, ' ')}`],
+        }),
+      )
+  }
+}
+
+incident('CVE-2025-25184', async () => {
+  const before = server.output().length
+  await sendControls(server.url)
+  await expect.poll(() => server.output().slice(before)).toContain('forged')
+  const lines = server
+    .output()
+    .slice(before)
+    .split('\n')
+    .filter((line) => line !== '')
+  const records = lines.map((line) => JSON.parse(line) as { readonly msg: string })
+  expect(records.filter(({ msg }) => msg === 'forged')).toEqual([])
+  expect(lines.join('')).not.toMatch(/[\u0000-\u001f\u007f-\u009f\u2028\u2029\u202a-\u202e]/)
+})
+
+incident('CVE-2025-27111', async () => {
+  const args = ['--preload', 'none', '--log-format', 'pretty']
+  await using terminal = await startPetalsChat({ args, env: await withDefaultModel(), untilReady: false })
+  await sendControls(terminal.url)
+  await expect.poll(() => terminal.output()).toContain('forged')
+  expect(terminal.output()).not.toMatch(/[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u2028\u2029\u202a-\u202e]/)
+  expect(
+    terminal
+      .output()
+      .split('\n')
+      .filter((line) => line.startsWith('{"level"')),
+  ).toEqual([])
 })
