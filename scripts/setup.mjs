@@ -3,6 +3,7 @@
 // everything else runs on the Node 24 that this script installs. It uses no shell and works on Linux, macOS and Windows.
 import { fileURLToPath } from 'node:url'
 import { build } from './setup/build.mjs'
+import { installCaddy } from './setup/caddy.mjs'
 import { installChromium } from './setup/chromium.mjs'
 import { installNginx } from './setup/nginx.mjs'
 import { nodeExecutable } from './setup/node-versions.mjs'
@@ -10,6 +11,7 @@ import { installPackages } from './setup/npm-packages.mjs'
 import { SetupError, elapsedSince, step } from './setup/progress.mjs'
 import { planPythonEnvironment } from './setup/python.mjs'
 import { installStrace } from './setup/strace.mjs'
+import { installSystemdAnalyze } from './setup/systemd.mjs'
 import { installValkey } from './setup/valkey.mjs'
 
 /** What each mode sets up besides the npm packages and their build. */
@@ -21,7 +23,14 @@ const modes = {
   /** Everything that a test needs. */
   test: {
     python: ['clients', 'swarm'],
-    programs: [installChromium, installNginx, installStrace, installValkey],
+    programs: [
+      installChromium,
+      installNginx,
+      installStrace,
+      installValkey,
+      installCaddy,
+      installSystemdAnalyze,
+    ],
   },
 }
 
