@@ -1,6 +1,7 @@
 import { execFileSync, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import type { IncomingMessage } from 'node:http'
 import { request, type RequestOptions } from 'node:https'
 import { connect } from 'node:net'
 import { tmpdir } from 'node:os'
@@ -8,7 +9,7 @@ import path from 'node:path'
 import { text } from 'node:stream/consumers'
 import { setTimeout as delay } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
-import { WebSocket } from 'ws'
+import { type ClientOptions, WebSocket } from 'ws'
 import { freePort } from '../../../packages/petals/src/testing/faulty-link.ts'
 
 /** The name in the examples of docs/deployment.md. */
@@ -98,7 +99,7 @@ async function startProxy(name: string, write: (folder: string, port: number) =>
       headers: { host, 'content-type': 'application/json', ...(headers as object) },
     })
     sent.end(body)
-    const [response] = (await once(sent, 'response')) as [import('node:http').IncomingMessage]
+    const [response] = (await once(sent, 'response')) as [IncomingMessage]
     return response
   }
   return {
@@ -111,12 +112,15 @@ async function startProxy(name: string, write: (folder: string, port: number) =>
     async stream(at, body) {
       return (await open(at, { body })) as AsyncIterable<Buffer>
     },
-    webSocket: (at) =>
-      new WebSocket(`wss://127.0.0.1:${port}${at}`, {
+    webSocket(at) {
+      // The types of ws leave out what it hands on to TLS.
+      const options: ClientOptions & { servername: string } = {
         ca,
         servername: SITE,
         headers: { host, origin: `https://${host}` },
-      }),
+      }
+      return new WebSocket(`wss://127.0.0.1:${port}${at}`, options)
+    },
     async [Symbol.asyncDispose]() {
       child.kill('SIGTERM')
       await ended

@@ -1,0 +1,27 @@
+// node scripts/packages/slim.mjs FOLDER removes from an installation what this platform can't use: the image of the
+// Dockerfile would be twice as large with it.
+import { globSync, rmSync } from 'node:fs'
+import path from 'node:path'
+import { fileURLToPath } from 'node:url'
+
+/** What goes, below the folder: libraries of other systems and GPUs, llama.cpp's sources, compilers, Node itself, what debuggers read. */
+export function unusedPaths(folder, { platform = process.platform, arch = process.arch } = {}) {
+  const native = globSync('node_modules/onnxruntime-node/bin/napi-v*/*/*', { cwd: folder })
+  const others = native.filter((place) => !place.endsWith(path.join(platform, arch)))
+  const patterns = [
+    'node_modules/@node-llama-cpp/*-{vulkan,cuda,cuda-ext}',
+    'node_modules/node-llama-cpp/llama/*.bundle',
+    'node_modules/node-{linux,darwin,win,bin}-*',
+    'node_modules/typescript',
+    'node_modules/.cache',
+    'node_modules/**/*.{map,d.ts,d.mts,d.cts}',
+    'packages/*/src',
+    'packages/*/node_modules/.cache',
+  ]
+  return [...others, ...patterns.flatMap((pattern) => globSync(pattern, { cwd: folder }))]
+}
+
+if (process.argv[1] === fileURLToPath(import.meta.url)) {
+  const folder = process.argv[2] ?? '.'
+  for (const place of unusedPaths(folder)) rmSync(path.join(folder, place), { recursive: true, force: true })
+}
