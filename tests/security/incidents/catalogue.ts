@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs'
 import type { Incident } from '../support/incident.ts'
 import { hostIncidents } from './hosts.incidents.ts'
 import { httpIncidents } from './http.incidents.ts'
+import { keyIncidents } from './keys.incidents.ts'
 import { modelIncidents } from './models.incidents.ts'
 import { pageIncidents } from './page.incidents.ts'
 import { pathIncidents } from './paths.incidents.ts'
@@ -15,6 +16,7 @@ import { userIncidents } from './users.incidents.ts'
 export const catalogue: Readonly<Record<string, Readonly<Record<string, Incident>>>> = {
   hosts: hostIncidents,
   http: httpIncidents,
+  keys: keyIncidents,
   models: modelIncidents,
   page: pageIncidents,
   paths: pathIncidents,
