@@ -58,12 +58,15 @@ export const layers = {
   gateway: {
     folders: {
       access: [],
+      tracing: [],
+      usage: [],
+      limits: ['access', 'tracing', 'usage'],
       swarm: [],
       sessions: ['swarm'],
       answers: ['access'],
-      middleware: ['answers', 'access'],
-      server: ['middleware', 'access'],
-      routes: ['server', 'middleware', 'answers', 'access', 'swarm'],
+      middleware: ['answers', 'access', 'limits'],
+      server: ['middleware', 'access', 'limits'],
+      routes: ['server', 'middleware', 'answers', 'access', 'limits', 'usage', 'swarm'],
     },
   },
   cli: {
@@ -140,5 +143,6 @@ export const heavyDependencies = [
   { names: ['hono', 'hono/*', '@hono/*', 'ws', 'prom-client'], home: 'packages/gateway' },
   { names: ['openid-client'], home: 'packages/gateway/src/access/sign-in' },
   { names: ['rate-limiter-flexible', 'iovalkey'], home: 'packages/gateway/src/limits' },
+  { names: ['@opentelemetry/*'], home: 'packages/gateway/src/tracing' },
   { names: ['pino', 'pino-pretty', 'yaml', 'commander'], home: 'packages/cli' },
 ]

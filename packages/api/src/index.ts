@@ -100,6 +100,7 @@ export {
   type TokenizeResponse,
   tokenizeResponseSchema,
 } from './openai/tokenize.ts'
+export { type UsageReport, usageQuerySchema, usageReportSchema } from './openai/usage-report.ts'
 export { type TimingsBody, timingsSchema, type UsageBody, usageSchema } from './openai/usage.ts'
 export { type SessionBody, sessionSchema, signInSchema } from './session.ts'
 export { componentSchemas, type JsonSchema, schemaOf } from './openapi/component-schemas.ts'

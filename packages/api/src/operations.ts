@@ -10,6 +10,7 @@ import { createEmbedding } from './openai/embedding.ts'
 import { modelOperations } from './openai/model.ts'
 import { openaiTag } from './openai/openai-operation.ts'
 import { tokenizeOperations } from './openai/tokenize.ts'
+import { usageOperation } from './openai/usage-report.ts'
 import type { Operation, OperationTag } from './operation.ts'
 import { sessionOperations, sessionTag } from './session.ts'
 import { swarmOperations, swarmTag } from './swarm/status.ts'
@@ -22,6 +23,7 @@ export const operations: readonly Operation[] = [
   createEmbedding,
   ...tokenizeOperations,
   ...answerOperations,
+  usageOperation,
   ...legacyGenerateOperations,
   legacyModelsOperation,
   legacyWebSocketOperation,

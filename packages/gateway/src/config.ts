@@ -2,6 +2,8 @@ import { z } from 'zod'
 import { isProxyNetwork } from './client-address.ts'
 import { signInSchema } from './access/sign-in/config.ts'
 import { bareHost } from './host-address.ts'
+import { limitsSchema } from './limits/limits-config.ts'
+import { tracingSchema } from './tracing/tracing-config.ts'
 
 export { hostUrl, isLoopbackHost } from './host-address.ts'
 
@@ -260,6 +262,10 @@ export const gatewayConfigSchema = z.strictObject({
     .describe(
       'Milliseconds that running answers have to finish after SIGTERM: what Kubernetes allows before SIGKILL.',
     ),
+  limits: limitsSchema.prefault({}),
+  tracing: tracingSchema
+    .optional()
+    .describe('Traces for OpenTelemetry, without any text of prompts and answers. Off by default.'),
   sessions: sessionsSchema.prefault({}),
   answers: answersSchema.prefault({}),
 })

@@ -15,9 +15,14 @@ import type { SignIn } from './access/sign-in/sign-in.ts'
 import type { AnswerStore } from './answers/answer-store.ts'
 import type { ClientAddress, ClientAddressReader } from './client-address.ts'
 import type { GatewayConfig } from './config.ts'
+import type { Allowance } from './limits/allowance.ts'
+import type { Limiter } from './limits/limiter.ts'
+import type { Quota } from './limits/quota.ts'
 import type { MemoryBudget } from './memory-budget.ts'
 import type { Shutdown } from './shutdown.ts'
 import type { SwarmHistory } from './swarm/swarm-history.ts'
+import type { RequestTrace, Tracing } from './tracing/tracing.ts'
+import type { UsageRecorder } from './usage/usage-recorder.ts'
 
 /** The dependencies that every route receives. */
 export interface GatewayContext {
@@ -39,6 +44,11 @@ export interface GatewayContext {
   readonly signIn?: SignIn | undefined
   /** What bodies and messages that wait to be processed may take. */
   readonly budget: MemoryBudget
+  readonly limiter: Limiter
+  /** What callers have used. */
+  readonly usage: UsageRecorder
+  /** Undefined: nothing is traced. */
+  readonly tracing: Tracing | undefined
   /** Finds the client behind a connection, past the proxies in `server.trustedProxies`. */
   readonly readClient: ClientAddressReader
   /** The API keys, if this server asks for them. */
@@ -61,6 +71,12 @@ export interface GatewayVariables {
   readonly caller: Caller
   /** The name under which the request waits, is limited and finds KV caches again (`accountOf`). */
   readonly account: string
+  /** Whose requests count together, and what they may use. */
+  readonly quota: Quota
+  /** What this request may use; undefined on routes that run no model. */
+  readonly allowance: Allowance | undefined
+  /** Undefined if the request is not traced. */
+  readonly trace: RequestTrace | undefined
 }
 
 export type GatewayApp = Hono<{ Variables: GatewayVariables }>
@@ -103,6 +119,8 @@ export interface Claim extends AbortOptions {
    * lent. Default: one account.
    */
   readonly account?: string | undefined
+  /** What the request may use. Undefined: the gateway itself asks, without limits. */
+  readonly allowance?: Allowance | undefined
   /** Undefined: the answer ends with its connection. */
   readonly reader?: AnswerReader | undefined
   /** A part of the request was answered before: it is not refused any more, and waits as long as others have a better claim. */

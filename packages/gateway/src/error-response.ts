@@ -8,7 +8,7 @@ import {
   type Logger,
   ModelUnavailableError,
 } from '@petals-chat/engine'
-import { GatewayError, type GatewayErrorCode } from './errors.ts'
+import { GatewayError, type GatewayErrorCode, RateLimitError } from './errors.ts'
 import { withoutFolders } from './without-folders.ts'
 
 export type ErrorCode = EngineErrorCode | GatewayErrorCode | 'internal_error'
@@ -128,6 +128,11 @@ export const errorForms = {
     type: 'invalid_request_error',
     meaning: 'There is no such API key, or another key has made it.',
   },
+  rate_limit_exceeded: {
+    status: 429,
+    type: 'rate_limit_error',
+    meaning: 'The key or the address has used what `server.limits`, or its own limits, allow for now.',
+  },
   session_expired: {
     status: 400,
     type: 'invalid_request_error',
@@ -192,7 +197,7 @@ export function describeError(error: unknown, requestId: string): ErrorDescripti
     param: paramOf(error, code),
     message,
     legacyMessage: withLegacyWords(message, form.legacyWords),
-    retryAfterMs: error instanceof CapacityError ? error.retryAfterMs : form.retryAfterMs,
+    retryAfterMs: retryTime(error) ?? form.retryAfterMs,
     expected: known,
   }
 }
@@ -236,14 +241,24 @@ export const errorHeaders = (description: ErrorDescription): Record<string, stri
   ...(description.status === 401 && { 'www-authenticate': 'Bearer realm="petals-chat"' }),
 })
 
-/** Returns when to retry: in whole seconds for all clients, and in milliseconds for OpenAI's. */
+/** OpenAI's clients wait no longer than this, and would retry sooner in vain. */
+const LONGEST_WAIT_OF_CLIENTS_MS = 60_000
+
+/**
+ * Returns when to retry: in whole seconds for all clients, and in milliseconds for OpenAI's, which also learn that they
+ * should not retry by themselves if that is too far away.
+ */
 export function retryHeaders({ retryAfterMs }: ErrorDescription): Record<string, string> {
   if (retryAfterMs === undefined) return {}
   return {
     'retry-after': String(Math.ceil(retryAfterMs / 1000)),
     'retry-after-ms': String(Math.ceil(retryAfterMs)),
+    ...(retryAfterMs > LONGEST_WAIT_OF_CLIENTS_MS && { 'x-should-retry': 'false' }),
   }
 }
+
+const retryTime = (error: unknown): number | undefined =>
+  error instanceof CapacityError || error instanceof RateLimitError ? error.retryAfterMs : undefined
 
 function paramOf(error: unknown, code: ErrorCode): string | null {
   if (error instanceof InvalidRequestError) return error.param ?? null

@@ -13,6 +13,7 @@ export type GatewayErrorCode =
   | 'scope_required'
   | 'access_revoked'
   | 'unknown_key'
+  | 'rate_limit_exceeded'
   | 'session_expired'
   | 'answer_gone'
   | 'answer_cancelled'
@@ -46,6 +47,18 @@ export class AccessRevokedError extends AuthenticationError {
   /** `what`: a sentence that says what happened to the access. `advice`: one that says what to do. */
   constructor(what = 'The API key was revoked.', advice = 'Ask the operator of this server for a new one.') {
     super('access_revoked', `${what} ${advice}`)
+  }
+}
+
+/** The caller has used what it may use for now. */
+export class RateLimitError extends GatewayError {
+  override readonly name = 'RateLimitError'
+  /** Milliseconds until the caller may go on. */
+  readonly retryAfterMs: number
+
+  constructor(message: string, retryAfterMs: number) {
+    super('rate_limit_exceeded', message)
+    this.retryAfterMs = retryAfterMs
   }
 }
 

@@ -10,12 +10,18 @@ import { clientAddressReader } from './client-address.ts'
 import type { GatewayConfig } from './config.ts'
 import type { GatewayApp, GatewayContext, GatewayVariables } from './context.ts'
 import type { PrometheusMetrics } from './metrics.ts'
+import { Limiter } from './limits/limiter.ts'
+import { meteredSessions } from './limits/metered-sessions.ts'
+import { sharedCounters } from './limits/shared-counters.ts'
+import { memoryCounters } from './limits/window-counters.ts'
 import { callerAccess } from './middleware/caller-access.ts'
 import { handleError, handleMethodNotAllowed } from './middleware/error-handler.ts'
 import { notFoundHandler } from './middleware/not-found.ts'
 import { originPolicy } from './middleware/origin-policy.ts'
+import { rateLimits } from './middleware/rate-limits.ts'
 import { requestBody } from './middleware/request-body.ts'
 import { requestContext } from './middleware/request-context.ts'
+import { requestTrace } from './middleware/request-trace.ts'
 import { requestLog } from './middleware/request-log.ts'
 import { securityHeaders } from './middleware/security-headers.ts'
 import { trustedHost } from './middleware/trusted-host.ts'
@@ -38,6 +44,9 @@ import { ShutdownController } from './shutdown.ts'
 import { GatewayWebSockets } from './server/websocket-server.ts'
 import { createSessionPool } from './sessions/session-pool.ts'
 import { SwarmHistory } from './swarm/swarm-history.ts'
+import type { Tracing } from './tracing/tracing.ts'
+import { UsageRecorder } from './usage/usage-recorder.ts'
+import type { UsageStore } from './usage/usage-store.ts'
 
 export interface GatewayDependencies {
   readonly registry: ModelRegistry
@@ -54,6 +63,10 @@ export interface GatewayDependencies {
   readonly keys?: KeyStore | undefined
   /** What identifies callers beside keys, in the order of precedence. */
   readonly callers?: readonly CallerSource[] | undefined
+  /** Keeps what callers use; without one it is known until the gateway is closed. */
+  readonly usage?: UsageStore | undefined
+  /** Traces requests (`loadTracing`). The gateway closes it. */
+  readonly tracing?: Tracing | undefined
   /** For `GET /api/v1/swarm`; undefined if no model is served by a swarm. */
   readonly swarm?: SwarmView | undefined
 }
@@ -79,7 +92,12 @@ const CLOSE_SESSIONS_MS = 2_000
 export function createGateway(config: GatewayConfig, dependencies: GatewayDependencies): Gateway {
   const { registry, logger, metrics, version, swarm } = dependencies
   const shutdown = new ShutdownController()
-  const sessions = createSessionPool(config.sessions, { logger, metrics })
+  const usage = new UsageRecorder({ store: dependencies.usage, metrics, logger })
+  const { store } = config.limits
+  const counters = store === undefined ? memoryCounters() : sharedCounters(store, logger)
+  const limiter = new Limiter({ counters, metrics, usage })
+  const pool = createSessionPool(config.sessions, { logger, metrics })
+  const sessions = meteredSessions(pool, ({ id }) => registry.find(id)?.engine ?? 'unknown')
   const answers = new AnswerStore({ config: config.answers, metrics, shutdown })
   const swarmHistory = swarm && new SwarmHistory({ swarm, logger })
   const { keys, callers } = dependencies
@@ -94,6 +112,9 @@ export function createGateway(config: GatewayConfig, dependencies: GatewayDepend
     version,
     shutdown,
     budget: meteredBudget(config, metrics),
+    limiter,
+    usage,
+    tracing: dependencies.tracing,
     swarm,
     swarmHistory,
     signIn,
@@ -118,6 +139,8 @@ export function createGateway(config: GatewayConfig, dependencies: GatewayDepend
     signIn?.[Symbol.dispose]()
     keyCallers?.[Symbol.dispose]()
     await Promise.race([closeSessions(), sleep(CLOSE_SESSIONS_MS, undefined, { ref: false })])
+    await usage[Symbol.asyncDispose]()
+    await dependencies.tracing?.[Symbol.asyncDispose]()
   }
   const leaveGently = async (): Promise<void> => {
     shutdown.announce()
@@ -127,6 +150,7 @@ export function createGateway(config: GatewayConfig, dependencies: GatewayDepend
   const closeSessions = async (): Promise<void> => {
     await answers[Symbol.asyncDispose]()
     await sessions[Symbol.asyncDispose]()
+    await limiter[Symbol.asyncDispose]()
   }
   const close = (drainMs: number): Promise<void> => {
     setTimeout(() => shutdown.finish(), drainMs).unref()
@@ -171,6 +195,8 @@ function createApp(
   app.use(originPolicy(config))
   app.use(methodNotAllowed({ app, onMethodNotAllowed: handleMethodNotAllowed }))
   app.use(callerAccess(access))
+  app.use(requestTrace(context))
+  app.use(rateLimits(context))
   app.use(requestBody({ maxBytes: config.maxBodyBytes, budget: context.budget }))
   app.route('/', healthRoutes(context))
   app.get('/metrics', async (c) => {

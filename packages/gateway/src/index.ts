@@ -28,3 +28,13 @@ export { createGateway, type Gateway, type GatewayDependencies } from './gateway
 export { createPrometheusMetrics, type PrometheusMetrics, type RenderedMetrics } from './metrics.ts'
 export { ListenError } from './listen-error.ts'
 export type { Shutdown } from './shutdown.ts'
+export { loadTracing } from './tracing/load-tracing.ts'
+export type { TracingConfig } from './tracing/tracing-config.ts'
+export type {
+  RequestTrace,
+  TracedRequest,
+  TracedWork,
+  Tracing,
+  WorkResult,
+  WorkTrace,
+} from './tracing/tracing.ts'

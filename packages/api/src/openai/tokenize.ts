@@ -78,7 +78,7 @@ export type TokenizeResponse = z.output<typeof tokenizeResponseSchema>
 export type DetokenizeRequest = z.output<typeof detokenizeRequestSchema>
 export type DetokenizeResponse = z.output<typeof detokenizeResponseSchema>
 
-const errorStatuses = [400, 403, 404, 503]
+const errorStatuses = [400, 403, 404, 429, 503]
 
 export const tokenizeOperations: readonly Operation[] = [
   openaiOperation({

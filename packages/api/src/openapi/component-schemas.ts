@@ -23,6 +23,7 @@ import {
   tokenizeRequestSchema,
   tokenizeResponseSchema,
 } from '../openai/tokenize.ts'
+import { usageReportSchema } from '../openai/usage-report.ts'
 import { timingsSchema, usageSchema } from '../openai/usage.ts'
 import { routeSchema } from '../swarm/route.ts'
 import { swarmStatusSchema } from '../swarm/status.ts'
@@ -53,6 +54,7 @@ const named = {
   Model: modelSchema,
   ModelList: modelListSchema,
   Usage: usageSchema,
+  UsageReport: usageReportSchema,
   Timings: timingsSchema,
   Error: errorSchema,
   SwarmRoute: routeSchema,

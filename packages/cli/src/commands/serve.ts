@@ -25,7 +25,7 @@ export async function serve(context: CommandContext): Promise<number> {
   const { terminal } = context
   const loaded = await loadConfig(context)
   assertServable(loaded)
-  const { createGateway, createPrometheusMetrics } = await import('@petals-chat/gateway')
+  const { createGateway, createPrometheusMetrics, loadTracing } = await import('@petals-chat/gateway')
   const metrics = createPrometheusMetrics()
   await using runtime = await createRuntime(loaded, { terminal, metrics })
   const { logger, registry, swarm } = runtime
@@ -34,6 +34,7 @@ export async function serve(context: CommandContext): Promise<number> {
   process.prependListener('uncaughtException', (err) => logger.error({ err }, 'uncaught error'))
 
   using opened = await openServerKeys(loaded)
+  const { tracing } = loaded.config.server
   const gateway = createGateway(loaded.config.server, {
     registry,
     logger,
@@ -42,6 +43,7 @@ export async function serve(context: CommandContext): Promise<number> {
     webRoot: findWebRoot(),
     swarm,
     keys: opened?.keys,
+    tracing: tracing && (await loadTracing(tracing, version)),
   })
   const port = await listen(gateway, loaded.config.server)
   const urls = reachableUrls(loaded.config.server.host, port)

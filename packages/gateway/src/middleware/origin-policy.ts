@@ -1,6 +1,7 @@
 import type { Context, MiddlewareHandler } from 'hono'
 import type { GatewayConfig } from '../config.ts'
 import { GatewayError } from '../errors.ts'
+import { rateLimitHeaderNames } from '../limits/rate-limit-headers.ts'
 import { isApiPath, isLegacyPath } from '../request-path.ts'
 
 /** The headers by which a browser describes the page that sends a request. Other clients send none of them. */
@@ -23,7 +24,13 @@ const PROXY_HEADERS = [
   'via',
 ]
 const PREFLIGHT_MAX_AGE_SECONDS = 7200
-const EXPOSED_HEADERS = 'x-request-id, x-answer-id, retry-after, retry-after-ms'
+const EXPOSED_HEADERS = [
+  'x-request-id',
+  'x-answer-id',
+  'retry-after',
+  'retry-after-ms',
+  ...rateLimitHeaderNames,
+].join(', ')
 
 /**
  * Lets pages of other origins use the APIs only where `server.cors` allows it. Other requests of such pages are refused

@@ -71,8 +71,8 @@ function methodLabel(method: string): string {
   return ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'].includes(method) ? method : 'other'
 }
 
-/** Without a socket (`app.request()`), a response ends with its handler. */
-function onResponseEnd(c: Context<RequestEnv>, report: (aborted: boolean) => void): void {
+/** Calls `report` when the response has been sent. Without a socket (`app.request()`), it ends with its handler. */
+export function onResponseEnd(c: Context<RequestEnv>, report: (aborted: boolean) => void): void {
   const outgoing = c.env?.outgoing
   if (outgoing === undefined) report(false)
   else outgoing.once('close', () => report(!outgoing.writableFinished))

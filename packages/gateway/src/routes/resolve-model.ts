@@ -4,6 +4,7 @@ import { type Caller, mayUseModel } from '../access/caller.ts'
 import type { GatewayConfig } from '../config.ts'
 import type { GatewayVariables } from '../context.ts'
 import { GatewayError } from '../errors.ts'
+import type { Quota } from '../limits/quota.ts'
 import { isSameOrigin, originOf } from '../middleware/origin-policy.ts'
 
 export interface ModelNames {
@@ -14,6 +15,7 @@ export interface ModelNames {
 /** The properties of a request that decide which models it may use. */
 export interface ModelCaller {
   readonly caller: Pick<Caller, 'models'>
+  readonly quota: Pick<Quota, 'limits'>
   /** A page of this server asks. */
   readonly isSameOrigin: boolean
 }
@@ -34,17 +36,17 @@ export const modelsFor = (
 const MAX_SHOWN_NAME = 200
 
 /**
- * The model that a request names, if its caller may use it. Every route that runs a model asks here.
+ * The model that a request names, if its caller may use it, with the context that its caller may use. Every route that runs a model asks here.
  * @throws ModelNotFoundError; GatewayError `model_restricted` if the model is only for pages of this server and another
  * client asks.
  */
 export function resolveModel(
   { registry, config }: ModelNames,
   name: string | null | undefined,
-  { isSameOrigin, caller }: ModelCaller,
+  { isSameOrigin, caller, quota }: ModelCaller,
 ): ModelSpec {
   const spec = namedModel({ config, registry: modelsFor(registry, caller) }, name)
-  if (spec.publicApi || isSameOrigin) return spec
+  if (spec.publicApi || isSameOrigin) return withinQuota(spec, quota)
   throw new GatewayError(
     'model_restricted',
     `The licence of '${spec.id}' does not allow a public API (publicApi: false). Use the chat page of this server instead.`,
@@ -55,7 +57,14 @@ export function resolveModel(
 export const callerOf = (c: Context<{ Variables: GatewayVariables }>): ModelCaller => ({
   isSameOrigin: isSameOrigin(originOf((header) => c.req.header(header))),
   caller: c.var.caller,
+  quota: c.var.quota,
 })
+
+/** A caller's longest context bounds that of the model's entry. */
+const withinQuota = (spec: ModelSpec, { limits: { maxContext } }: Pick<Quota, 'limits'>): ModelSpec =>
+  maxContext === undefined
+    ? spec
+    : { ...spec, maxSessionLength: Math.min(maxContext, spec.maxSessionLength ?? Infinity) }
 
 /**
  * Without a name the first model. Clients that insist on a name send a placeholder (`gpt-3.5-turbo`, `dummy`, the

@@ -11,6 +11,7 @@ import { type ClientAddress, loggedClient } from '../client-address.ts'
 import type { GatewayContext } from '../context.ts'
 import { describeError, legacyErrorBody } from '../error-response.ts'
 import { GatewayError } from '../errors.ts'
+import { type Quota, quotaOf } from '../limits/quota.ts'
 import { assertOriginAllowed, isSameOrigin, originOf } from '../middleware/origin-policy.ts'
 import { chooseRequestId } from '../middleware/request-context.ts'
 import { assertTrustedHost } from '../middleware/trusted-host.ts'
@@ -35,6 +36,7 @@ export interface WebSocketConnection {
   /** Who opened it. The socket's signal aborts when the caller's access ends. */
   readonly caller: Caller
   readonly account: string
+  readonly quota: Quota
   readonly requestId: string
   readonly logger: Logger
   readonly client: ClientAddress
@@ -47,7 +49,10 @@ export interface WebSocketRoute {
 }
 
 /** What the upgrade request tells of a connection. */
-type Opening = Pick<WebSocketConnection, 'requestId' | 'client' | 'isSameOrigin' | 'caller' | 'account'>
+type Opening = Pick<
+  WebSocketConnection,
+  'requestId' | 'client' | 'isSameOrigin' | 'caller' | 'account' | 'quota'
+>
 
 /** The bounds of one message. */
 export interface MessageLimits {
@@ -149,7 +154,8 @@ export class GatewayWebSockets {
       assertOriginAllowed(this.#context.config, route.path, origin)
       const caller = this.#authorize(request, client, route.path)
       const account = accountOf(caller, client)
-      const opening = { requestId, client, isSameOrigin: isSameOrigin(origin), caller, account }
+      const quota = quotaOf(caller, account, this.#context.config.limits)
+      const opening = { requestId, client, isSameOrigin: isSameOrigin(origin), caller, account, quota }
       this.#server.handleUpgrade(request, socket, head, (webSocket) => {
         this.#countIncomplete(webSocket, request.socket)
         void this.#serve(route, webSocket, opening)

@@ -27,14 +27,14 @@ export const legacyHttpRoutes: RouteModule = (context) => {
 async function generate(
   context: GatewayContext,
   params: RawParams,
-  { signal, logger, caller, account }: GatewayVariables,
+  { signal, logger, caller, quota, account, allowance }: GatewayVariables,
 ): Promise<string> {
   const inputs = textParam(params, 'inputs')
   const sampling = parseSampling(params)
   const requested = parseLength(params)
   assertLengthGiven(requested)
   // As in the original: restricted models answer the page only by WebSocket.
-  const spec = resolveModel(context, textParam(params, 'model'), { isSameOrigin: false, caller })
+  const spec = resolveModel(context, textParam(params, 'model'), { isSameOrigin: false, caller, quota })
   const model = await context.registry.get(spec.id, { signal })
 
   const prompt = promptTokens(model, [], inputs)
@@ -45,6 +45,7 @@ async function generate(
     tokens: prompt,
     maxLength,
     account,
+    allowance,
     signal,
     logger,
   })

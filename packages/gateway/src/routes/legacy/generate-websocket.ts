@@ -5,6 +5,7 @@ import { describeAndLogError, errorThatCounts, legacyErrorBody } from '../../err
 import type { WebSocketConnection, WebSocketRoute } from '../../server/websocket-server.ts'
 import { resolveModel } from '../resolve-model.ts'
 import { dialogueMessages, messageOf, receiveMessage } from './dialogue-messages.ts'
+import { beginRequest } from './begin-request.ts'
 import { allowedLength, assertFits } from './generate-chunks.ts'
 import { InferenceDialogue } from './inference-dialogue.ts'
 import { flagParam, integerParam, type RawParams, textParam } from './python-values.ts'
@@ -98,5 +99,6 @@ async function openDialogue(
   const spec = resolveModel(context, textParam(params, 'model'), connection)
   const model = await context.registry.get(spec.id, { signal: socket.signal })
   assertFits(maxLength, allowedLength(spec, model))
-  return new InferenceDialogue({ sessions: context.sessions, spec, model, maxLength, account, logger })
+  const begin = () => beginRequest(context, connection)
+  return new InferenceDialogue({ sessions: context.sessions, spec, model, maxLength, account, logger, begin })
 }

@@ -10,6 +10,7 @@ import {
 } from '@petals-chat/engine'
 import type { Claim, SessionPool } from '../../context.ts'
 import { asksForRoute, SwarmReport } from '../../swarm/swarm-report.ts'
+import type { CountedRequest } from './begin-request.ts'
 import { assertFits, generateChunks, promptTokens } from './generate-chunks.ts'
 import { parseLength, parseSampling } from './generate-params.ts'
 import { type RawParams, textListParam, textParam } from './python-values.ts'
@@ -29,6 +30,8 @@ export interface InferenceDialogueOptions {
   readonly maxLength: number
   readonly account: string
   readonly logger: Logger
+  /** Begins to count one `generate` message. @throws RateLimitError */
+  readonly begin: () => Promise<CountedRequest>
 }
 
 interface StopRule {
@@ -63,7 +66,8 @@ export class InferenceDialogue {
     params: RawParams,
     { signal, reader }: Pick<Claim, 'signal' | 'reader'>,
   ): AsyncGenerator<AnswerPart, void, undefined> {
-    const { sessions, model, maxLength, account, logger } = this.#options
+    const { sessions, model, maxLength, account, logger, begin } = this.#options
+    using counted = await begin()
     const sampling = parseSampling(params)
     const length = parseLength(params)
     const stopRule = this.#parseStopRule(params)
@@ -75,6 +79,7 @@ export class InferenceDialogue {
       maxLength,
       owner: this,
       account,
+      allowance: counted.allowance,
       signal,
       logger,
       reader,

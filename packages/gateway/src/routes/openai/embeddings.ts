@@ -17,10 +17,12 @@ export const embeddingRoutes: RouteModule = (context) =>
     const spec = resolveModel(context, request.model, callerOf(c))
     const model = await context.registry.get(spec.id, { signal: c.var.signal })
     const inputs = await encodeInputs(request, model, spec, context.config)
-    const claim = { signal: c.var.signal, account: c.var.account }
+    const { signal, account, allowance } = c.var
+    const tokens = inputs.reduce((sum, { length }) => sum + length, 0)
+    await allowance?.checkPrompts(tokens)
+    const claim = { signal, account, allowance }
     const vectors = await embedAll(context, model, inputs, claim)
     checkDimensions(request.dimensions, vectors[0]!.length)
-    const tokens = inputs.reduce((sum, { length }) => sum + length, 0)
     const { id, created } = responseHead('embd', spec, context.version)
     return c.json({
       id,

@@ -28,8 +28,8 @@ describe('fairness between clients', () => {
     const before = server.engine.steps
     expect((await post(server, '192.0.2.2', { ...request, max_tokens: 3 })).status).toBe(200)
     expect(ended).toEqual([])
-    // A session finishes the choice that it has begun, of 2,048 steps in all; the other one goes on until the response is here.
-    expect(server.engine.steps - before).toBeLessThanOrEqual(400)
+    // Each session finishes the choice that it has begun; the other one goes on meanwhile.
+    expect(server.engine.steps - before).toBeLessThanOrEqual(24)
     expect(await Promise.all(answers)).toEqual([128, 128, 128, 128])
   })
 

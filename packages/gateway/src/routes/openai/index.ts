@@ -18,6 +18,7 @@ import { embeddingRoutes } from './embeddings.ts'
 import { keyRoutes } from './keys.ts'
 import { modelRoutes } from './models.ts'
 import { tokenizeRoutes } from './tokenize.ts'
+import { usageRoutes } from './usage.ts'
 
 /** All routes below `/v1`. */
 export const openaiRoutes: RouteModule = (context) =>
@@ -29,4 +30,5 @@ export const openaiRoutes: RouteModule = (context) =>
     embeddingRoutes,
     tokenizeRoutes,
     keyRoutes,
+    usageRoutes,
   ].reduce((app, routes) => app.route('/', routes(context)), new Hono<{ Variables: GatewayVariables }>())

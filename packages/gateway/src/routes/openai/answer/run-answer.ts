@@ -15,7 +15,7 @@ import { SwarmReport } from '../../../swarm/swarm-report.ts'
 import { samplingOfChoice } from '../request/sampling.ts'
 import type { AnswerEvent, AnswerJob, AnswerTypes, ChoiceReader } from './answer-job.ts'
 
-export interface RunOptions extends Pick<Claim, 'reader'> {
+export interface RunOptions extends Pick<Claim, 'allowance' | 'reader'> {
   readonly logger: Logger
   readonly account: string
   /** Report the route through the swarm, and waits, in `petals`. */

@@ -1,0 +1,69 @@
+import { afterAll, beforeAll, expect, it } from 'vitest'
+import { silentLogger } from '@petals-chat/engine'
+import { type LogRecord, recordingLogger } from '../fixtures/test-gateway.ts'
+import { freePort, startValkey, type TestValkey } from './fixtures/valkey.ts'
+import { sharedCounters } from './shared-counters.ts'
+import type { WindowCounters } from './window-counters.ts'
+
+let valkey: TestValkey
+
+beforeAll(async () => {
+  valkey = await startValkey()
+})
+
+afterAll(() => valkey[Symbol.asyncDispose]())
+
+/** Resolves once counts reach the server: they are then seen by another gateway. */
+async function connected(counters: WindowCounters, other: WindowCounters, key: string): Promise<void> {
+  await expect
+    .poll(async () => {
+      await counters.add(key, 1, 60)
+      return (await other.peek(key))?.used ?? 0
+    })
+    .toBeGreaterThan(0)
+}
+
+it('shares its counts with other gateways, in windows that the server ends', async () => {
+  await using one = sharedCounters(valkey, silentLogger)
+  await using two = sharedCounters(valkey, silentLogger)
+  await connected(one, two, 'hello')
+  await connected(two, one, 'hello again')
+  await one.add('shared', 5, 2)
+  expect(await two.add('shared', 2, 2)).toMatchObject({ used: 7 })
+  expect(await two.add('shared', -4, 2)).toMatchObject({ used: 3 })
+  expect((await one.peek('shared'))!.resetMs).toBeLessThanOrEqual(2_000)
+  await expect.poll(() => one.peek('shared')).toBeUndefined()
+})
+
+it('counts by itself while the server hangs, says so once, and shares again when it answers', async () => {
+  const log: LogRecord[] = []
+  await using one = sharedCounters(valkey, recordingLogger(log))
+  await using two = sharedCounters(valkey, silentLogger)
+  await connected(one, two, 'before')
+  valkey.process.kill('SIGSTOP')
+  try {
+    expect(await one.add('hanging', 3, 60)).toMatchObject({ used: 3 })
+    expect(await one.add('hanging', 3, 60)).toMatchObject({ used: 6 })
+    expect(log.map(({ level }) => level)).toEqual(['warn'])
+  } finally {
+    valkey.process.kill('SIGCONT')
+  }
+  await connected(one, two, 'after')
+  expect(log.map(({ level }) => level)).toEqual(['warn', 'info'])
+})
+
+it('starts without the server, and uses it once it is there', async () => {
+  const log: LogRecord[] = []
+  const port = await freePort()
+  const url = `redis://127.0.0.1:${port}`
+  await using one = sharedCounters({ url }, recordingLogger(log))
+  await using two = sharedCounters({ url }, silentLogger)
+  expect(await one.add('early', 2, 60)).toMatchObject({ used: 2 })
+  expect(await one.add('early', 2, 60)).toMatchObject({ used: 4 })
+  await expect.poll(() => log.length).toBe(1)
+  await using late = await startValkey(port)
+  expect(late.url).toBe(url)
+  await connected(one, two, 'late')
+  late.process.kill('SIGKILL')
+  await expect.poll(() => one.add('killed', 1, 60)).toMatchObject({ used: 3 })
+})
