@@ -57,11 +57,11 @@ type Opening = Pick<
 /** The bounds of one message. */
 export interface MessageLimits {
   readonly maxMessageBytes: number
-  /** A fragment of one byte takes this process a hundred. Real clients send a message in one piece, or in pieces of some kB. */
+  /** A fragment of one byte takes this process some hundred. Real clients send a message in one piece, or in pieces of some kB. */
   readonly maxFragments?: number
 }
 
-const MAX_FRAGMENTS = 4_096
+const MAX_FRAGMENTS = 1_024
 
 /** Network packets that an incomplete frame may come in: those of 1 kB of the greatest message, or slow ones. */
 const MAX_BUFFERED_CHUNKS = 16_384
@@ -191,7 +191,10 @@ export class GatewayWebSockets {
     const logger = this.#context.logger.child({ requestId: opening.requestId })
     logger.info({ route: route.path, ...loggedClient(opening.client) }, 'WebSocket opened')
     // ws disconnects a client that violates the protocol; the close event follows.
-    webSocket.on('error', (error) => logger.info({ err: error }, 'WebSocket failed'))
+    webSocket.on('error', (error) => {
+      logger.info({ err: error }, 'WebSocket failed')
+      terminateSoon(webSocket)
+    })
     this.#connections.set(this.#server.clients.size)
     webSocket.on('close', (code) => {
       this.#connections.set(this.#server.clients.size)
@@ -215,6 +218,8 @@ export class GatewayWebSockets {
     socket.prependListener('data', ({ length }: Buffer) => {
       if (reservation.tryGrow(length + CHUNK_OVERHEAD_BYTES)) return
       webSocket.close(TRY_AGAIN_LATER)
+      // What is on its way would not be counted.
+      webSocket.pause()
       terminateSoon(webSocket)
     })
     const restart = () => reservation[Symbol.dispose]()
