@@ -151,6 +151,11 @@ function addConfigCommands(config: Command, run: Run): void {
     .description('print the effective configuration, and where each value comes from')
     .option('--json', 'print JSON, without the origins')
     .action(run(async () => (await import('./commands/config-print.ts')).printConfig))
+  config
+    .command('import')
+    .argument('[file]', 'the config.py of chat.petals.dev; it is read, never run', 'config.py')
+    .description('print the configuration that a config.py of chat.petals.dev means')
+    .action(run(async () => (await import('./commands/config-import.ts')).importConfig))
 }
 
 /** The default command also gets every word that is not a command: refuses such words. */
