@@ -1,6 +1,7 @@
 import { execFile } from 'node:child_process'
 import { access } from 'node:fs/promises'
 import { homedir } from 'node:os'
+import { childEnvironment } from '@petals-chat/engine'
 import { pipCommands } from '@petals-chat/hub'
 import { hubPaths } from '@petals-chat/hub/config'
 import { failure, ok, warning, type Check, type CheckContext, type CheckResult } from './check.ts'
@@ -79,8 +80,7 @@ const pipTimeoutMs = 10_000
 
 function runProgram(program: string, args: readonly string[]): Promise<string | undefined> {
   return new Promise((resolve) => {
-    execFile(program, args, { timeout: pipTimeoutMs, windowsHide: true }, (error, stdout) =>
-      resolve(error === null ? stdout : undefined),
-    )
+    const options = { timeout: pipTimeoutMs, windowsHide: true, env: childEnvironment() }
+    execFile(program, args, options, (error, stdout) => resolve(error === null ? stdout : undefined))
   })
 }

@@ -1,4 +1,5 @@
 import { execFile } from 'node:child_process'
+import { childEnvironment } from '@petals-chat/engine'
 
 /** An NVIDIA GPU, as `nvidia-smi` describes it. */
 export interface Gpu {
@@ -21,7 +22,9 @@ const mebibyte = 1024 ** 2
 export function findGpus(command = 'nvidia-smi'): Promise<readonly Gpu[]> {
   const args = [`--query-gpu=${fields.join(',')}`, '--format=csv,noheader,nounits']
   return new Promise((resolve) =>
-    execFile(command, args, { timeout: 20_000 }, (error, stdout) => resolve(error ? [] : parseGpus(stdout))),
+    execFile(command, args, { timeout: 20_000, env: childEnvironment() }, (error, stdout) =>
+      resolve(error ? [] : parseGpus(stdout)),
+    ),
   )
 }
 

@@ -2,6 +2,7 @@ import { setTimeout } from 'node:timers/promises'
 import { describe, expect, it, vi } from 'vitest'
 import type { Engine, LoadOptions } from '../engine.ts'
 import { InvalidRequestError, ModelNotFoundError, ModelUnavailableError } from '../errors.ts'
+import { silentLogger, type Logger } from '../logger.ts'
 import { ScriptedEngine, type ScriptedEngineOptions } from '../testing/scripted-engine.ts'
 import type { ModelRegistry } from './model-registry.ts'
 import { modelSpecSchema, type ModelSpecInput } from './model-spec.ts'
@@ -261,4 +262,22 @@ describe('createModelRegistry: unloading', () => {
     await registry.get('a')
     expect(order).toEqual(['load', 'unloaded', 'load'])
   })
+})
+
+it('stops a load at its end without an error in the log', async () => {
+  const lines: string[] = []
+  const log = (level: string) => (_: object, message: string) => void lines.push(`${level}: ${message}`)
+  const logger: Logger = { ...silentLogger, info: log('info'), error: log('error'), child: () => logger }
+  const begun = Promise.withResolvers<void>()
+  const beforeLoad = (_: unknown, { signal }: LoadOptions) => {
+    begun.resolve()
+    return new Promise<void>((_, reject) => signal!.addEventListener('abort', () => reject(signal!.reason)))
+  }
+  const { registry } = open({ beforeLoad }, { logger })
+  const loading = registry.get('a')
+  loading.catch(() => {})
+  await begun.promise
+  await registry[Symbol.asyncDispose]()
+  await expect(loading).rejects.toThrow(/shutting down/)
+  expect(lines).toEqual(['info: loading the model', 'info: the load was stopped, because the server stops'])
 })
