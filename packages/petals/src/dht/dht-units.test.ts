@@ -82,6 +82,12 @@ describe('signed records', () => {
     expect(verifiedValue({ ...record, subkey })).toBeUndefined()
   })
 
+  it('a hostile owner of megabytes is read once, not in every possible way', () => {
+    const value = Uint8Array.of(1, 2, 3)
+    for (const owner of ['[owner:ssh-rsa ' + 'A'.repeat(2 ** 22), '[owner:ssh-rsa A '.repeat(2 ** 17)])
+      expect(verifiedValue({ ...record, subkey: Buffer.from(owner), value })).toBe(value)
+  })
+
   it('an unprotected record is unchanged', () => {
     const value = Uint8Array.of(1, 2, 3)
     expect(verifiedValue({ ...record, subkey: encodeMsgpack('QmPeer'), value })).toBe(value)
@@ -143,6 +149,11 @@ describe('merging', () => {
     expect(merged(result(bad, entry('a', 1, now + 10)), notDictionary, regular, cut, unknown)).toEqual({
       a: 1,
     })
+  })
+
+  it('subkeys that are longer than an owner with a key are ignored', () => {
+    const long = entry('x'.repeat(100_000), 1, now + 10)
+    expect(merged(result(long, entry('a', 1, now + 10)))).toEqual({ a: 1 })
   })
 
   it("hivemind's recorded dictionary is merged", () => {

@@ -4,7 +4,7 @@ import { decodeMsgpack } from '../wire/msgpack-decode.ts'
 import { encodeMsgpack } from '../wire/msgpack-encode.ts'
 import { DhtDictionary, type MsgpackValue } from '../wire/msgpack-values.ts'
 import type { DhtEntry, DhtRecord } from './dht-client.ts'
-import { verifiedValue } from './signed-record.ts'
+import { isProtected, verifiedValue } from './signed-record.ts'
 
 /** Servers announce themselves for minutes. An entry that claims to be valid for days is meant to displace honest ones. */
 const maxLifetimeSeconds = 3600
@@ -14,6 +14,12 @@ const toleratedSkewSeconds = 3
 
 /** More servers than hold any block. Further entries of a flooded record are dropped. */
 const maxEntries = 16_384
+
+/** A subkey with the key of an owner has some hundred characters, and a peer id 46. */
+const maxSubkeyLength = 4096
+
+/** Signatures that are checked in one record; the check takes up to a millisecond. Petals signs none. */
+const maxSignatures = 256
 
 interface Candidate {
   readonly value: Uint8Array
@@ -35,7 +41,8 @@ export class RecordMerger {
     const dictionary = tryDecode(result.value)
     if (!(dictionary instanceof DhtDictionary)) return
     for (const { subkey, value, expirationTime } of dictionary.entries) {
-      if (typeof subkey === 'string') this.#addEntry(subkey, { value, expirationTime }, now)
+      if (typeof subkey === 'string' && subkey.length <= maxSubkeyLength)
+        this.#addEntry(subkey, { value, expirationTime }, now)
     }
   }
 
@@ -43,8 +50,10 @@ export class RecordMerger {
   build(now: number): DhtRecord | undefined {
     const subkeys = new Map<string, DhtEntry>()
     let latest = -Infinity
+    let signatures = 0
     for (const [subkey, { value, expirationTime }] of this.#entries) {
       if (expirationTime < now - toleratedSkewSeconds) continue
+      if (isProtected(subkey) && signatures++ >= maxSignatures) continue
       const entry = this.#open(subkey, value, expirationTime)
       if (!entry) continue
       subkeys.set(subkey, entry)

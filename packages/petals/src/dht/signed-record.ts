@@ -15,11 +15,15 @@ export interface ProtectedRecord {
   readonly expirationTime: number
 }
 
-const ownerPattern = /\[owner:(ssh-rsa [A-Za-z0-9+/=]+)[^\]]*\]/g
+/** No two of its parts can match the same characters, so that it never tries two ways to read a hostile text. */
+const ownerPattern = /\[owner:(ssh-rsa [A-Za-z0-9+/=]+)(?:[^A-Za-z0-9+/=\][][^\][]*)?\]/g
 const signaturePattern = /\[signature:([A-Za-z0-9+/=]+)\]/g
 
 /** latin1 keeps every byte, so that patterns can match within binary values. */
 const asText = (bytes: Uint8Array): string => Buffer.from(bytes).toString('latin1')
+
+/** Reports whether a record names an owner. */
+export const isProtected = (subkey: string): boolean => subkey.includes('[owner:')
 
 /** Returns the value without its signature; unchanged if the record is not protected; undefined if the signature is missing or wrong. */
 export function verifiedValue(record: ProtectedRecord): Uint8Array | undefined {
