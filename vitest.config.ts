@@ -31,7 +31,12 @@ export default defineConfig({
     projects: [
       project(
         'unit',
-        ['packages/*/src/**/*.test.{ts,tsx}', 'scripts/**/*.test.ts', 'swarm/*.test.ts'],
+        [
+          'packages/*/src/**/*.test.{ts,tsx}',
+          'scripts/**/*.test.ts',
+          'swarm/*.test.ts',
+          'tests/fuzz/*.test.ts',
+        ],
         60_000,
         true,
       ),

@@ -19,6 +19,8 @@ export interface ServerOptions {
   /** Folder for the log and the identity. */
   readonly folder: string
   readonly name: string
+  /** The name of an earlier server in this folder whose peer id it takes over, as a server that is started again does. */
+  readonly identityOf?: string
   /** The TCP port on loopback; 0 (the default) selects a free port. */
   readonly port?: number
   /** The address to announce instead of the real one, if a relay is in front of the server. */
@@ -64,7 +66,7 @@ const settingsOf = (options: ServerOptions): ServerSettings => ({
   reach: reachOf(options),
   publicName: options.name,
   cacheTokens: options.cacheTokens ?? 16_384,
-  identityPath: path.join(options.folder, `${options.name}.id`),
+  identityPath: path.join(options.folder, `${options.identityOf ?? options.name}.id`),
   throughput: 100,
   handlers: 2,
   extra: ['--skip_reachability_check', ...(options.extra ?? [])],

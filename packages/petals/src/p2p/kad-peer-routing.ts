@@ -8,13 +8,14 @@ import {
   type RoutingOptions,
 } from '@libp2p/interface'
 import { peerIdFromString } from '@libp2p/peer-id'
-import { multiaddr, type Multiaddr } from '@multiformats/multiaddr'
+import type { Multiaddr } from '@multiformats/multiaddr'
 import { createHash } from 'node:crypto'
 import { PeerUnreachableError } from '../errors.ts'
 import { decodeCloserPeers, encodeFindNode, kadProtocol } from '../wire/kad.ts'
 import { lengthPrefixed, readLengthPrefixed } from '../wire/varint.ts'
 import { maxAddressesPerPeer } from './address-policy.ts'
 import { Libp2pByteStream } from './libp2p-byte-stream.ts'
+import { readAddress } from './multiaddrs.ts'
 import { peerIdBytes, peerIdFromBytes, type PeerId } from './peer-id.ts'
 
 /** Peers asked at a time: Kademlia's α. */
@@ -139,7 +140,7 @@ class Lookup {
 
   #learn(peer: PeerId | undefined, addresses: readonly Uint8Array[]): void {
     const multiaddrs = addresses
-      .flatMap((address) => parseMultiaddr(address) ?? [])
+      .flatMap((address) => readAddress(address) ?? [])
       .filter((address) => this.#node.allows(address))
       .slice(0, maxAddressesPerPeer)
     if (peer === this.#target && addresses.length > 0) this.refused = multiaddrs.length === 0
@@ -164,12 +165,3 @@ class Lookup {
 const kadKey = (peer: PeerId): Uint8Array => createHash('sha256').update(peerIdBytes(peer)).digest()
 
 const xor = (a: Uint8Array, b: Uint8Array): Buffer => Buffer.from(a.map((byte, i) => byte ^ b[i]!))
-
-/** Returns undefined for an address of a protocol that this version of libp2p does not know. */
-function parseMultiaddr(bytes: Uint8Array): Multiaddr | undefined {
-  try {
-    return multiaddr(bytes)
-  } catch {
-    return undefined
-  }
-}

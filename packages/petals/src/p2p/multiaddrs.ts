@@ -19,6 +19,19 @@ export function parseAddress(text: string): Multiaddr {
   }
 }
 
+/** Longest address that is read: relays and all, a real one has some hundred bytes. Reading takes time with the length. */
+const maxAddressBytes = 512
+
+/** Reads an address that a peer sent; undefined if it is too long or of a protocol that this version of libp2p does not know. */
+export function readAddress(bytes: Uint8Array): Multiaddr | undefined {
+  if (bytes.byteLength > maxAddressBytes) return undefined
+  try {
+    return multiaddr(bytes)
+  } catch {
+    return undefined
+  }
+}
+
 /** Groups addresses by peer: the addresses of one peer are dialled one after another, different peers at the same time. */
 export function groupByPeer(addresses: readonly string[]): readonly InitialPeer[] {
   const groups = new Map<string, { readonly peer: PeerId | undefined; readonly multiaddrs: Multiaddr[] }>()

@@ -1,0 +1,5 @@
+import type { FuzzTarget } from '../fuzz.ts'
+import { petalsTargets } from './petals.ts'
+
+/** All decoders of bytes that others can choose. */
+export const targets: readonly FuzzTarget[] = [...petalsTargets]

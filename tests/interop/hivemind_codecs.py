@@ -1,0 +1,135 @@
+"""What hivemind makes of tensors, values and records, to compare with this client's codecs.
+
+Reads {seed, tensors: number of tensors to encode, values: number of values to encode, encoded: [base64 of Tensor messages],
+packed: [base64 of msgpack], keys: [text]}. Writes
+{tensors: [{message, restored}], values: [base64], records: [{value, entries: [[subkey, base64, expiration]]}],
+restored: [{dtype, shape, data}], repacked: [base64], ids: [hex]}.
+"""
+
+import base64
+import json
+import random
+import sys
+
+output, sys.stdout = sys.stdout, sys.stderr  # bitsandbytes prints that it finds no GPU
+
+import bitsandbytes.functional
+import hivemind.compression.base
+import numpy as np
+import torch
+from hivemind.compression import deserialize_torch_tensor, serialize_torch_tensor
+from hivemind.dht.node import DHTID
+from hivemind.dht.storage import DictionaryDHTValue
+from hivemind.proto.runtime_pb2 import Tensor
+from hivemind.utils import MSGPackSerializer
+
+hivemind.compression.base.USE_LEGACY_BFLOAT16 = False  # as Petals sets it
+
+# hivemind 1.1.12 wants the quantization state of a newer bitsandbytes as an object; 0.41.1 gives the same as a list.
+quantize, dequantize = bitsandbytes.functional.quantize_blockwise, bitsandbytes.functional.dequantize_blockwise
+
+
+class QuantState:
+    def __init__(self, fields):
+        self.absmax, self.code, self.blocksize, self.nested, self.dtype, self.offset, self.state2 = fields
+
+
+def quantize_blockwise(*args, **kwargs):
+    quantized, state = quantize(*args, **kwargs)
+    return quantized, QuantState(state)
+
+
+def dequantize_blockwise(quantized, absmax, code, blocksize, nested):
+    return dequantize(quantized, absmax=absmax, code=code, blocksize=blocksize)
+
+
+bitsandbytes.functional.quantize_blockwise = quantize_blockwise
+bitsandbytes.functional.dequantize_blockwise = dequantize_blockwise
+
+
+def text(data):
+    return base64.b64encode(data).decode()
+
+
+def raw(tensor):
+    return (tensor.view(torch.int16) if tensor.dtype == torch.bfloat16 else tensor).contiguous().numpy().tobytes()
+
+
+request = json.load(sys.stdin)
+random.seed(request["seed"])
+torch.manual_seed(request["seed"])
+torch.set_num_threads(1)
+
+# Each compression takes floats only; MEANSTD_16BIT and FLOAT16 refuse bfloat16, all but NONE refuse integers.
+kinds = [(dtype, c) for dtype in (torch.float32, torch.float16) for c in range(6)]
+kinds += [(torch.bfloat16, c) for c in (0, 3, 4, 5)] + [(torch.int64, 0)]
+
+
+def shape():
+    if random.random() < 0.02:
+        return [1, 1, random.choice([4095, 4096, 4097, 9000])]
+    dimensions = random.choice([1, 2, 3, 3, 3, 4])
+    return [random.choice([1, 1, 2, 3, 7]) for _ in range(dimensions - 1)] + [random.choice([2, 3, 16, 64])]
+
+
+def tensor(dtype):
+    size = shape()
+    if dtype == torch.int64:
+        return torch.randint(-(2**62), 2**62, size)
+    values = torch.randn(*size) * 10 ** random.uniform(-4, 4) + random.choice([0, 0, 5, -300])
+    if random.random() < 0.2:
+        values.view(-1)[random.randrange(values.numel())] = random.choice([0.0, -0.0, 65504.0, 1e-8, -7e4, 3e38])
+    return values.clamp(-65504, 65504).to(dtype) if dtype == torch.float16 else values.to(dtype)
+
+
+tensors = []
+while len(tensors) < request["tensors"]:
+    dtype, compression = random.choice(kinds)
+    message = serialize_torch_tensor(tensor(dtype), compression)
+    tensors.append(dict(message=text(message.SerializeToString()), restored=text(raw(deserialize_torch_tensor(message)))))
+
+
+def value(depth=0):
+    leaves = [
+        lambda: None,
+        lambda: random.random() < 0.5,
+        lambda: random.choice([0, 1, -1, 127, 128, -32, -33, 255, 256, 2**16, 2**31, -(2**31), 2**32, 2**53 - 1, -(2**53) + 1]),
+        lambda: random.uniform(-1e9, 1e9) + 0.5,
+        lambda: random.choice([0.0, 1.0, float("inf"), -float("inf"), 1e308]),
+        lambda: "".join(random.choice("aZ0 .é漢😀\0") for _ in range(random.choice([0, 3, 31, 32, 255, 256]))),
+        lambda: random.randbytes(random.choice([0, 1, 255, 256, 70000 if random.random() < 0.01 else 4])),
+    ]
+    branches = [
+        lambda: [value(depth + 1) for _ in range(random.choice([0, 1, 4, 16]))],
+        lambda: tuple(value(depth + 1) for _ in range(random.choice([0, 1, 3]))),
+        lambda: {f"k{i}": value(depth + 1) for i in range(random.choice([0, 1, 16]))},
+    ]
+    return random.choice(leaves + (branches if depth < 3 else []))()
+
+
+def record():
+    dictionary = DictionaryDHTValue()
+    for i in range(random.choice([1, 2, 20])):
+        dictionary.store(f"peer{i}", MSGPackSerializer.dumps(value()), 2e9 + random.random() * 1000)
+    entries = [[key, text(item.value), item.expiration_time] for key, item in dictionary.data.items()]
+    return dict(value=text(MSGPackSerializer.dumps(dictionary)), entries=entries)
+
+
+def restore(encoded):
+    message = Tensor()
+    message.ParseFromString(base64.b64decode(encoded))
+    tensor = deserialize_torch_tensor(message)
+    return dict(dtype=str(tensor.dtype).replace("torch.", ""), shape=list(tensor.shape), data=text(raw(tensor)))
+
+
+json.dump(
+    dict(
+        tensors=tensors,
+        values=[text(MSGPackSerializer.dumps(value())) for _ in range(request["values"])],
+        records=[record() for _ in range(request["values"] // 10)],
+        restored=[restore(each) for each in request["encoded"]],
+        repacked=[text(MSGPackSerializer.dumps(MSGPackSerializer.loads(base64.b64decode(each)))) for each in request["packed"]],
+        ids=[DHTID.generate(source=key).to_bytes().hex() for key in request["keys"]],
+    ),
+    output,
+)
