@@ -13,6 +13,7 @@ import { openFolderTokenizer } from './support/folder-tokenizer.ts'
 const model = 'stories15M'
 const prompt = 'Once upon a time'
 const newTokens = 48
+const waitingChats = 8
 
 let swarm: Swarm
 let server: PetalsChat
@@ -44,6 +45,20 @@ afterAll(async () => {
 
 const readSwarm = async (): Promise<SwarmStatus> =>
   (await (await fetch(`${server.url}/api/v1/swarm`)).json()) as SwarmStatus
+
+const readModel = async (): Promise<{ readonly state: string; readonly state_detail?: string }> => {
+  const body = (await (await fetch(`${server.url}/v1/models`)).json()) as {
+    readonly data: readonly { readonly state: string; readonly state_detail?: string }[]
+  }
+  return body.data[0]!
+}
+
+/** Polls as often as the page does; returns after how many seconds it was so. */
+async function secondsUntil(isSo: () => Promise<boolean>): Promise<string> {
+  const startedAt = performance.now()
+  await expect.poll(isSo, { timeout: 60_000, interval: 250 }).toBe(true)
+  return ((performance.now() - startedAt) / 1000).toFixed(1)
+}
 
 describe('a model of a swarm, served by the whole process', () => {
   it('answers /v1/completions as transformers does, streamed or not', async () => {
@@ -202,10 +217,7 @@ describe('a swarm that loses servers', () => {
     await expect
       .poll(async () => (await readSwarm()).models[0], { timeout: 30_000, interval: 1000 })
       .toMatchObject({ servable: false, missingBlocks: [0, 1, 2] })
-    const models = (await (await fetch(`${server.url}/v1/models`)).json()) as {
-      data: { state: string; state_detail?: string }[]
-    }
-    expect(models.data[0]).toMatchObject({
+    expect(await readModel()).toMatchObject({
       state: 'degraded',
       state_detail: expect.stringContaining('blocks 0-2 do not answer') as string,
     })
@@ -218,5 +230,31 @@ describe('a swarm that loses servers', () => {
     expect(shown.code).toBe(1)
     expect(shown.stdout).toContain("✗ no server for blocks 0-2: the model can't answer")
     expect(shown.stdout).toMatch(/contribute .*--blocks 0:3/)
+  })
+
+  it(`shows that all servers are gone and that they are back, and then serves ${waitingChats} chats that have waited`, async () => {
+    const client = new OpenAI({ baseURL: `${server.url}/v1`, apiKey: 'unused', maxRetries: 0 })
+    const ask = async (): Promise<string> => {
+      const request = { model, prompt, temperature: 0, max_tokens: newTokens } as const
+      return (await client.completions.create(request)).choices[0]!.text
+    }
+    const answers = Promise.all(Array.from({ length: waitingChats }, ask))
+    answers.catch(() => {})
+    await Promise.all([kill(1), kill(3)])
+    const gone = await secondsUntil(async () => (await readSwarm()).models[0]!.reachable === false)
+
+    // The first server is the only initial peer: it comes back with its address and its peer id, as after a reboot.
+    const [first, second] = swarm.servers
+    for (const { start, end, port, name } of [first!, second!])
+      await swarm.add({ start, end, port, identityOf: name })
+    const back = await secondsUntil(
+      async () => (await readSwarm()).models[0]!.servable && (await readModel()).state === 'ready',
+    )
+    const served = performance.now()
+    expect(await answers).toEqual(new Array(waitingChats).fill(expected))
+    const seconds = ((performance.now() - served) / 1000).toFixed(1)
+    console.log(
+      `All servers: seen as gone after ${gone} s, as back after ${back} s, answers complete ${seconds} s later`,
+    )
   })
 })
