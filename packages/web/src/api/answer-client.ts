@@ -1,6 +1,6 @@
 import { type AnswerChunk, type AnswerPosition, parseAnswerChunk } from './answer-chunk.ts'
 import { type ChatRequest, chatRequestBody } from './chat-request.ts'
-import { ApiError, apiErrorFromResponse, toApiError } from './errors.ts'
+import { ApiError, type ApiErrorDetails, apiErrorFromResponse, toApiError } from './errors.ts'
 import { readEvents } from './sse.ts'
 
 export interface AnswerStreamOptions {
@@ -95,14 +95,17 @@ function lostAnswer(cause: unknown): unknown {
   return refused ? new ApiError({ ...cause.details, code: 'answer_gone' }, { cause }) : cause
 }
 
-/** Wraps a client; calls back when a connection can't be made or breaks, since the server may be gone. */
-export function reportingDisconnects(client: AnswerClient, onDisconnect: () => void): AnswerClient {
+/** Wraps a client; calls back with each failure, since the server may be gone, or the reader signed out. */
+export function reportingErrors(
+  client: AnswerClient,
+  onError: (error: ApiErrorDetails) => void,
+): AnswerClient {
   async function* watched<T>(chunks: AsyncIterable<T>, signal: AbortSignal): AsyncGenerator<T> {
     try {
       yield* chunks
     } catch (cause) {
       // A request that the page itself aborted says nothing about the server.
-      if (!signal.aborted && toApiError(cause).details.kind === 'network') onDisconnect()
+      if (!signal.aborted) onError(toApiError(cause).details)
       throw cause
     }
   }

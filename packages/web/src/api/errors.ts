@@ -9,6 +9,12 @@ export type ApiErrorKind =
   | 'context-length'
   /** All slots of the server are taken: a later attempt may succeed. */
   | 'capacity'
+  /** The reader has used up a limit; `retryAfterMs` says when they can go on. */
+  | 'rate-limit'
+  /** The reader is not signed in, or not any more. */
+  | 'signed-out'
+  /** The reader is signed in, and may not do this. */
+  | 'forbidden'
   /** The model is not loaded or does not exist. */
   | 'unavailable'
   /** The request was refused; a retry won't help. */
@@ -40,7 +46,12 @@ export class ApiError extends Error {
 const kindOfCode: Readonly<Record<string, ApiErrorKind>> = {
   context_length_exceeded: 'context-length',
   capacity: 'capacity',
-  rate_limit_exceeded: 'capacity',
+  rate_limit_exceeded: 'rate-limit',
+  insufficient_quota: 'rate-limit',
+  authentication_required: 'signed-out',
+  invalid_api_key: 'signed-out',
+  access_revoked: 'signed-out',
+  scope_required: 'forbidden',
   model_not_found: 'unavailable',
   model_unavailable: 'unavailable',
   missing_blocks: 'unavailable',
@@ -52,6 +63,7 @@ function kindOf(status: number | undefined, code: string | undefined): ApiErrorK
   const known = code === undefined ? undefined : kindOfCode[code]
   if (known) return known
   if (status === 429) return 'capacity'
+  if (status === 401) return 'signed-out'
   if (status === 503 || status === 404) return 'unavailable'
   if (status !== undefined && status >= 400 && status < 500) return 'refused'
   return 'server'

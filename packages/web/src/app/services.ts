@@ -1,8 +1,9 @@
 import { createContext, useContext } from 'react'
 import { flushSync } from 'react-dom'
-import { answerClient, reportingDisconnects } from '../api/answer-client.ts'
+import { answerClient, reportingErrors } from '../api/answer-client.ts'
 import { limitStreams } from '../api/limit-streams.ts'
 import { fetchModels } from '../api/models.ts'
+import { sessionClient } from '../api/session.ts'
 import { countTokens } from '../api/tokenize.ts'
 import { createLanguageStore, type LanguageStore } from '../i18n/language-store.ts'
 import { createAnswerLocks } from '../state/answer-locks.ts'
@@ -13,6 +14,7 @@ import { Conversation } from '../state/conversation.ts'
 import { DraftsStore } from '../state/drafts-store.ts'
 import { createModelsStore, type ModelsStore } from '../state/models-store.ts'
 import { createNotices, type NoticesStore } from '../state/notices.ts'
+import { createSessionStore, type SessionStore } from '../state/session-store.ts'
 import { createStore, type Store } from '../store.ts'
 import { AnswerHandover } from '../state/answer-handover.ts'
 import { createTabs, applyTabMessage } from '../state/tabs.ts'
@@ -25,6 +27,7 @@ import { createSwarmNotices } from '../storage/swarm-notices.ts'
 import { followPreferences } from './appearance.ts'
 import { createDialogs, type Dialogs } from './dialogs.ts'
 import { createRouter, type Router } from './router.ts'
+import { returnFromProvider } from './sign-in-return.ts'
 
 /** How many answers stream at once in a tab: two of a browser's six connections stay free. */
 const MAX_STREAMS = 4
@@ -34,6 +37,7 @@ export interface Services {
   readonly preferences: PreferencesStore
   readonly language: LanguageStore
   readonly models: ModelsStore
+  readonly session: SessionStore
   readonly chats: ChatsStore
   /** For work on all chats: search and export. */
   readonly repository: ChatRepository
@@ -66,9 +70,22 @@ export async function createServices(): Promise<Services> {
   const { publish } = tabs
   const chats = new ChatsStore({ repository, publish, onStorageError })
   const models = createModelsStore({ fetchModels, isVisible: () => !document.hidden })
+  const session = createSessionStore({
+    client: sessionClient,
+    failure: returnFromProvider(window),
+    publish: () => publish({ type: 'session' }),
+    // Another reader may see other models.
+    onChange: () => void models.refresh(),
+  })
+  models.subscribe(() => {
+    if (models.get().error?.kind === 'signed-out') void session.refresh()
+  })
   const answers = new Answers({
     client: limitStreams(
-      reportingDisconnects(answerClient, () => void models.refresh()),
+      reportingErrors(answerClient, ({ kind }) => {
+        if (kind === 'network') void models.refresh()
+        if (kind === 'signed-out') void session.refresh()
+      }),
       MAX_STREAMS,
     ),
     publish,
@@ -80,13 +97,14 @@ export async function createServices(): Promise<Services> {
   const conversation = new Conversation({ chats, answers, locks, planContext: { findModel, countTokens } })
   const handover = new AnswerHandover({ repository, conversation, locks })
   const drafts = new DraftsStore({ repository, publish, onStorageError })
-  tabs.listen((message) => applyTabMessage(message, { chats, answers, drafts, handover }))
+  tabs.listen((message) => applyTabMessage(message, { chats, answers, drafts, handover, session }))
   return {
     preferences,
     language,
     presets: createPresets(storage, window),
     swarmNotices: createSwarmNotices(storage, window),
     models,
+    session,
     chats,
     repository,
     answers,
@@ -99,6 +117,7 @@ export async function createServices(): Promise<Services> {
     notices,
     async start() {
       models.start()
+      void session.refresh()
       await Promise.all([chats.load(), drafts.load()])
       await handover.resumeAll().catch(onStorageError)
     },

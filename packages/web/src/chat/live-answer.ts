@@ -44,7 +44,7 @@ export interface LiveAnswer {
 const CATCH_UP_MS = 300
 
 export interface PendingRetry {
-  readonly reason: 'network' | 'capacity'
+  readonly reason: 'network' | 'capacity' | 'rate-limit'
   /** Milliseconds of the page's clock. */
   readonly at: number
 }

@@ -52,9 +52,20 @@ const readAttachment = readFields<Attachment>(
 
 const readError = readFields<MessageError>(
   {
-    kind: readOneOf('network', 'context-length', 'capacity', 'unavailable', 'refused', 'server'),
+    kind: readOneOf(
+      'network',
+      'context-length',
+      'capacity',
+      'rate-limit',
+      'signed-out',
+      'forbidden',
+      'unavailable',
+      'refused',
+      'server',
+    ),
     message: readString,
     requestId: readString,
+    retryAt: readNumber,
   },
   ['kind', 'message'],
 )

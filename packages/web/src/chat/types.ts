@@ -24,6 +24,8 @@ export interface MessageError {
   /** The server's message; empty if the page's own text says it all. */
   readonly message: string
   readonly requestId?: string | undefined
+  /** From when on another attempt makes sense, in milliseconds since 1970, if the server said so. */
+  readonly retryAt?: number | undefined
 }
 
 export interface AnswerStats {

@@ -15,6 +15,7 @@ import { ShortcutsDialog } from './shortcuts/shortcut-list.tsx'
 
 const ComparePage = lazy(() => import('./compare/compare-page.tsx'))
 const SwarmPage = lazy(() => import('./swarm/swarm-page.tsx'))
+const SignInPage = lazy(() => import('./sign-in/sign-in-page.tsx'))
 
 /** The whole page: the current route in the chosen language, with dialogs over it. */
 export function App() {
@@ -38,6 +39,10 @@ export function App() {
 }
 
 function Place({ route }: { readonly route: Route }) {
+  const { session } = useServices()
+  const signedOut = useStore(session, ({ status }) => status === 'signed-out')
+  // Chats are in this browser, and can be read.
+  if (signedOut && route.page !== 'chat') return <SignInPage />
   switch (route.page) {
     case 'swarm':
       return <SwarmPage />

@@ -1,4 +1,4 @@
-import { useEffect } from 'react'
+import { lazy, Suspense, useEffect } from 'react'
 import { useCurrentModel } from '../app/current-chat.ts'
 import type { FoundPlace } from '../app/router.ts'
 import { useServices } from '../app/services.ts'
@@ -16,6 +16,9 @@ import { Thread } from './thread.tsx'
 import { Welcome } from './welcome.tsx'
 import './chat-page.css'
 
+/** Most readers never see it. */
+const SignInBar = lazy(() => import('./sign-in/sign-in-bar.tsx'))
+
 interface ChatPageProps {
   readonly chatId: string | undefined
   /** The match of a search in this chat. */
@@ -24,7 +27,8 @@ interface ChatPageProps {
 
 /** One chat, or a new one. */
 export function ChatPage({ chatId, found }: ChatPageProps) {
-  const { chats, conversation, drafts, router } = useServices()
+  const { chats, conversation, drafts, router, session } = useServices()
+  const signedOut = useStore(session, ({ status }) => status === 'signed-out')
   const { model, missing } = useCurrentModel()
   const chat = useStore(chats, (state) => (chatId ? state.chats.get(chatId) : undefined))
   const tree = useStore(chats, (state) => (chatId ? state.trees.get(chatId) : undefined)) ?? emptyTree
@@ -58,23 +62,29 @@ export function ChatPage({ chatId, found }: ChatPageProps) {
       <AnswerAnnouncer messageId={last?.id} status={last?.role === 'assistant' ? last.status : undefined} />
       <Notices />
       <SwarmNotice model={model} />
-      <Composer
-        draftId={draftId}
-        model={model}
-        missing={missing}
-        running={last?.status === 'streaming'}
-        path={path}
-        attachments={attachments}
-        takesFocus={!found}
-        onStop={() => last && conversation.stop(last)}
-        onSend={(input) => {
-          if (!model) return
-          const id = chatId ?? conversation.createChat(model.id, drafts.draft(draftId).settings).id
-          drafts.clear(draftId)
-          conversation.send(id, input)
-          if (!chatId) router.go({ page: 'chat', chatId: id })
-        }}
-      />
+      {signedOut ? (
+        <Suspense>
+          <SignInBar />
+        </Suspense>
+      ) : (
+        <Composer
+          draftId={draftId}
+          model={model}
+          missing={missing}
+          running={last?.status === 'streaming'}
+          path={path}
+          attachments={attachments}
+          takesFocus={!found}
+          onStop={() => last && conversation.stop(last)}
+          onSend={(input) => {
+            if (!model) return
+            const id = chatId ?? conversation.createChat(model.id, drafts.draft(draftId).settings).id
+            drafts.clear(draftId)
+            conversation.send(id, input)
+            if (!chatId) router.go({ page: 'chat', chatId: id })
+          }}
+        />
+      )}
     </DropZone>
   )
 }

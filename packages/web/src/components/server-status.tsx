@@ -1,9 +1,10 @@
-import { useEffect, useState, useSyncExternalStore } from 'react'
+import { useSyncExternalStore } from 'react'
 import { useServices } from '../app/services.ts'
 import { useTexts } from '../i18n/texts.ts'
 import { useStore } from '../store.ts'
 import { Button } from '../ui/button.tsx'
 import { Icon } from '../ui/icon.tsx'
+import { useSecondsUntil } from '../ui/use-seconds-until.ts'
 import './server-status.css'
 
 /**
@@ -16,7 +17,8 @@ export function ServerStatus() {
   const { status, retryAt, error } = useStore(models)
   const online = useOnline()
   const seconds = useSecondsUntil(retryAt)
-  const isGone = status === 'failed'
+  // Without a sign-in, the server lists no models; the page says so elsewhere.
+  const isGone = status === 'failed' && error?.kind !== 'signed-out'
   const words = !online ? texts.offline : error?.kind === 'network' ? texts.serverGone : texts.serverFailing
   return (
     <>
@@ -29,25 +31,13 @@ export function ServerStatus() {
           <Icon name="warning" size={18} />
           <span className="server-status-words">{words}</span>
           <span className="server-status-time">
-            {seconds === undefined ? texts.askingAgain : texts.askedAgainIn(seconds)}
+            {seconds === undefined ? texts.askingAgain : texts.askedAgainIn(Math.max(1, seconds))}
           </span>
           <Button onClick={() => void models.refresh()}>{texts.tryNow}</Button>
         </div>
       )}
     </>
   )
-}
-
-/** Counts down the seconds until `time`; undefined if there is no time. */
-function useSecondsUntil(time: number | undefined): number | undefined {
-  const [now, setNow] = useState(() => Date.now())
-  useEffect(() => {
-    if (time === undefined) return undefined
-    setNow(Date.now())
-    const timer = setInterval(() => setNow(Date.now()), 1000)
-    return () => clearInterval(timer)
-  }, [time])
-  return time === undefined ? undefined : Math.max(1, Math.ceil((time - now) / 1000))
 }
 
 function useOnline(): boolean {

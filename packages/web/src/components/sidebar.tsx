@@ -6,6 +6,7 @@ import { IconButton } from '../ui/button.tsx'
 import { ChatList } from './chat-list/chat-list.tsx'
 import { Icon, PetalMark } from '../ui/icon.tsx'
 import { shortcutHint } from './shortcuts/key-words.ts'
+import { SignedInUser } from './sign-in/signed-in-user.tsx'
 import './sidebar.css'
 
 interface SidebarProps {
@@ -69,6 +70,7 @@ export function Sidebar({ onClose, onNavigate, isDrawer }: SidebarProps) {
         <Icon name="gear" size={18} />
         {texts.preferences}
       </button>
+      <SignedInUser />
     </nav>
   )
 }

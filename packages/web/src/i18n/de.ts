@@ -1,10 +1,12 @@
 import type { Texts } from './en.ts'
 import { formatCount, pluralsOf } from './format.ts'
+import { signInDe } from './sign-in-de.ts'
 
 const plural = pluralsOf('de')
 
 /** German. The page says „du“; terms of the API that people look up („Top p“) stay as they are. */
 export const de: Texts = {
+  ...signInDe,
   appName: 'Petals Chat',
   newChat: 'Neuer Chat',
   chats: 'Chats',

@@ -1,10 +1,12 @@
 import type { ImportCounts } from '../chat/chat-archive.ts'
 import { formatCount, pluralsOf } from './format.ts'
+import { signInEn } from './sign-in-en.ts'
 
 const plural = pluralsOf('en')
 
 /** The page's texts. Values with a number or a name in them are functions, so that each language can order and decline. */
 export const en = {
+  ...signInEn,
   appName: 'Petals Chat',
   newChat: 'New chat',
   chats: 'Chats',

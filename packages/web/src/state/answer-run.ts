@@ -167,9 +167,10 @@ function endOf({ finishReason }: LiveAnswer): AnswerOutcome {
 
 function outcomeOf(error: ApiErrorDetails, answer: LiveAnswer): AnswerOutcome {
   if (error.code === 'answer_cancelled') return { status: 'stopped' }
-  const { kind, message, requestId } = error
+  const { kind, message, requestId, retryAfterMs } = error
   const status = kind === 'network' && hasBegun(answer) ? 'interrupted' : 'error'
-  return { status, error: { kind, message, requestId } }
+  const retryAt = retryAfterMs === undefined ? undefined : Date.now() + retryAfterMs
+  return { status, error: { kind, message, requestId, retryAt } }
 }
 
 function tokensOf({ earlierTokens, pieces }: LiveAnswer): number {

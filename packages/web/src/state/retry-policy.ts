@@ -35,6 +35,7 @@ export class RetryPolicy {
     if (error.code === 'answer_gone') return this.#ask('network', 0)
     if (error.kind === 'network') return answer.position ? this.#resume() : this.#askAgain()
     if (error.kind === 'capacity') return this.#ask('capacity', capacityDelay(error))
+    if (error.kind === 'rate-limit') return this.#askAtLimit(error)
     if (error.code === 'shutting_down') return this.#askAgain()
     if (error.kind === 'context-length') return this.#shorten()
     return undefined
@@ -56,6 +57,11 @@ export class RetryPolicy {
     this.#asks += 1
     this.#piecesBefore = 0
     return { how: 'ask', reason, delayMs }
+  }
+
+  /** A limit of a minute or a day is told to the reader, with its end; only a moment is waited for. */
+  #askAtLimit({ retryAfterMs = Infinity }: ApiErrorDetails): RetryStep | undefined {
+    return retryAfterMs <= MAX_CAPACITY_RETRY_MS ? this.#ask('rate-limit', retryAfterMs) : undefined
   }
 
   /** The page's own token count was too low or missing: tries once more with the server's figure. */

@@ -30,7 +30,12 @@ import {
 } from './shapes.ts'
 
 /** A message between tabs. */
-export type TabMessage = ChatsChange | AnswersChange | DraftChange
+export type TabMessage = ChatsChange | AnswersChange | DraftChange | SessionChange
+
+/** The reader signed in or out in another tab. */
+export interface SessionChange {
+  readonly type: 'session'
+}
 
 const number = optional(isNumber)
 const string = optional(isString)
@@ -97,7 +102,9 @@ const isMessage = shapeOf<Message>({
   createdAt: isNumber,
   status: oneOf('streaming', 'done', 'stopped', 'length', 'interrupted', 'error'),
   model: string,
-  error: optional(shapeOf<MessageError>({ kind: isString, message: isString, requestId: string })),
+  error: optional(
+    shapeOf<MessageError>({ kind: isString, message: isString, requestId: string, retryAt: number }),
+  ),
   stats: optional(
     shapeOf<AnswerStats>({
       promptTokens: number,
@@ -143,7 +150,9 @@ const isLiveAnswer = shapeOf<LiveAnswer>({
       until: isNumber,
     }),
   ),
-  retry: optional(shapeOf<PendingRetry>({ reason: oneOf('network', 'capacity'), at: isNumber })),
+  retry: optional(
+    shapeOf<PendingRetry>({ reason: oneOf('network', 'capacity', 'rate-limit'), at: isNumber }),
+  ),
 })
 
 const isDraft = shapeOf<Draft>({
@@ -166,6 +175,7 @@ const checks: { readonly [Type in TabMessage['type']]: Check } = {
   live: shapeOf<Fields<'live'>>({ answer: isLiveAnswer }),
   stop: shapeOf<Fields<'stop'>>({ messageId: isString }),
   draft: shapeOf<Fields<'draft'>>({ draft: isDraft }),
+  session: () => true,
 }
 
 /**

@@ -2,6 +2,7 @@ import type { Answers } from './answers.ts'
 import type { ChatsStore } from './chats-store.ts'
 import type { DraftsStore } from './drafts-store.ts'
 import type { AnswerHandover } from './answer-handover.ts'
+import type { SessionStore } from './session-store.ts'
 import { parseTabMessage, type TabMessage } from './tab-message.ts'
 
 /** The other tabs of this page in the same browser. */
@@ -33,10 +34,14 @@ export interface TabState {
   readonly answers: Pick<Answers, 'receive' | 'drop'>
   readonly drafts: Pick<DraftsStore, 'receive'>
   readonly handover: Pick<AnswerHandover, 'follow'>
+  readonly session: Pick<SessionStore, 'refresh'>
 }
 
 /** Applies a change of another tab. */
-export function applyTabMessage(message: TabMessage, { chats, answers, drafts, handover }: TabState): void {
+export function applyTabMessage(
+  message: TabMessage,
+  { chats, answers, drafts, handover, session }: TabState,
+): void {
   switch (message.type) {
     case 'live':
       void handover.follow(message.answer.messageId)
@@ -45,6 +50,8 @@ export function applyTabMessage(message: TabMessage, { chats, answers, drafts, h
       return answers.receive(message)
     case 'draft':
       return drafts.receive(message)
+    case 'session':
+      return void session.refresh()
     case 'messages':
       chats.receive(message)
       for (const { id, status } of message.messages) {

@@ -54,6 +54,7 @@ export function createTestPage({
     scheduleFrame: (task) => task(),
     wait: () => Promise.resolve(),
   })
+  const asked = { sessions: 0 }
   const counted: TokenizeRequest[] = []
   const countTokens = (request: TokenizeRequest) => {
     counted.push(request)
@@ -64,7 +65,8 @@ export function createTestPage({
   const findModel = (id: string) => (id === testModel.id ? testModel : undefined)
   const conversation = new Conversation({ chats, answers, locks, planContext: { findModel, countTokens } })
   const handover = new AnswerHandover({ repository, conversation, locks, silenceMs })
-  tabs.listen((message) => applyTabMessage(message, { chats, answers, drafts, handover }))
+  tabs.listen((message) => applyTabMessage(message, { chats, answers, drafts, handover, session }))
+  const session = { refresh: () => Promise.resolve(void (asked.sessions += 1)) }
   const settled = async (): Promise<void> => {
     do await new Promise((resolve) => setTimeout(resolve))
     while (answers.live.get().size > 0)
@@ -82,6 +84,8 @@ export function createTestPage({
     presets: createPresets(undefined),
     preferences: createPreferences(undefined),
     counted,
+    /** How often the page asked who is signed in. */
+    asked,
     settled,
     path,
     texts: (chatId: string) => path(chatId).map(({ content }) => content),

@@ -1,6 +1,6 @@
 import { type ReactNode, useEffect, useState } from 'react'
 import type { ModelInfo } from '../../api/models.ts'
-import { hasBegun, type LiveAnswer, tokensPerSecond } from '../../chat/live-answer.ts'
+import { hasBegun, type LiveAnswer, type PendingRetry, tokensPerSecond } from '../../chat/live-answer.ts'
 import { formatRate } from '../../i18n/format.ts'
 import { useTexts } from '../../i18n/texts.ts'
 import { waitWords } from './swarm-words.ts'
@@ -12,6 +12,12 @@ interface LiveFooterProps {
   readonly live: LiveAnswer
   readonly model: ModelInfo | undefined
 }
+
+const retryTexts = {
+  network: 'retryingNetwork',
+  capacity: 'retryingCapacity',
+  'rate-limit': 'retryingRateLimit',
+} as const satisfies Record<PendingRetry['reason'], string>
 
 /** The progress of a running answer. */
 export function LiveFooter({ live, model }: LiveFooterProps) {
@@ -25,7 +31,7 @@ export function LiveFooter({ live, model }: LiveFooterProps) {
       {waiting && model && <ModelLoading model={model} />}
       <div className="answer-live">
         <span className="answer-pulse" aria-hidden="true" />
-        {retry && <span>{retry.reason === 'network' ? texts.retryingNetwork : texts.retryingCapacity}</span>}
+        {retry && <span>{texts[retryTexts[retry.reason]]}</span>}
         {wait && <span>{waitWords(texts, wait)}</span>}
         {!retry && !wait && waiting && <span>{texts.waiting}</span>}
         {!wait && rate !== undefined && (
