@@ -7,6 +7,7 @@ import path from 'node:path'
 import { parseArgs } from 'node:util'
 import { startPetalsChat, withDefaultModel } from '../tests/e2e/support/petals-chat.ts'
 import { attacks, type Finding } from './gateway/attacks.ts'
+import { fullDisk } from './gateway/full-disk.ts'
 import { vanishingClients } from './gateway/vanishing-clients.ts'
 import { describeMachine } from './support/machine.ts'
 
@@ -36,6 +37,8 @@ const findings: Finding[] = []
     console.error(JSON.stringify(findings.at(-1)))
   }
 }
+const disk = await fullDisk(isAnswered)
+if (disk !== undefined) findings.push(disk)
 console.log({ ...machine, loadAfter: describeMachine().load })
 console.table(findings.map(({ attack, holds, figures }) => ({ attack, holds, ...figures })))
 await mkdir(path.dirname(report), { recursive: true })
