@@ -82,10 +82,12 @@ export const layers = {
       contribute: ['config', 'terminal'],
       doctor: ['serve', 'models', 'config', 'terminal'],
       migration: [],
+      service: [],
       commands: [
         'access',
         'doctor',
         'migration',
+        'service',
         'contribute',
         'swarm',
         'chat',

@@ -62,6 +62,7 @@ export function createProgram(context: ProgramContext, onExit: (code: number) =>
   addContributeCommand(program, run)
   addKeyCommands(program.command('keys').description('make, list, rotate and revoke API keys'), run)
   addSwarmCommands(program.command('swarm').description('show the Petals swarm'), run)
+  addServiceCommands(program.command('service').description('start the server by itself, for this user'), run)
   addConfigCommands(program.command('config').description('check and print the configuration'), run)
   return program
 }
@@ -139,6 +140,23 @@ function addSwarmCommands(swarm: Command, run: Run): void {
     .option('--json', 'print JSON, as GET /api/v1/swarm does; with --watch, one line for each update')
     .allowExcessArguments()
     .action(run(onlyCommandsOf(swarm, async () => (await import('./commands/swarm-status.ts')).showSwarm)))
+}
+
+function addServiceCommands(service: Command, run: Run): void {
+  const load = () => import('./commands/service.ts')
+  service
+    .command('install')
+    .description('start the server now and after each login, with the configuration of this folder')
+    .option('--dry-run', 'print the file and the commands instead')
+    .action(run(async () => (await load()).installService))
+  service
+    .command('uninstall')
+    .description('stop the service, and remove it')
+    .action(run(async () => (await load()).uninstallService))
+  service
+    .command('status')
+    .description('show whether the service runs')
+    .action(run(async () => (await load()).showService))
 }
 
 function addConfigCommands(config: Command, run: Run): void {
