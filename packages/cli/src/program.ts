@@ -86,6 +86,13 @@ function addCommands(program: Command, run: Run): void {
     .description('check this machine, and say how to fix problems')
     .action(run(async () => (await import('./commands/doctor.ts')).doctor))
   program
+    .command('usage')
+    .description('show what API keys and people have used, by caller and model')
+    .option('--days <number>', 'how many days back, in UTC; default: 30')
+    .option('--key <name>', 'only this key, by its id or name')
+    .option('--json', 'print JSON, one entry for each day, caller and model')
+    .action(run(async () => (await import('./commands/usage.ts')).showUsage))
+  program
     .command('completion')
     .argument('<shell>', 'bash, zsh, fish or powershell')
     .description('print a script that completes commands and flags in a shell')

@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import type { KeyStore } from '@petals-chat/access'
+import type { KeyStore, UsageStore } from '@petals-chat/access'
 import type { Logger, ModelRegistry, SwarmView } from '@petals-chat/engine'
 import { Hono } from 'hono'
 import { methodNotAllowed } from 'hono/method-not-allowed'
@@ -46,7 +46,6 @@ import { createSessionPool } from './sessions/session-pool.ts'
 import { SwarmHistory } from './swarm/swarm-history.ts'
 import type { Tracing } from './tracing/tracing.ts'
 import { UsageRecorder } from './usage/usage-recorder.ts'
-import type { UsageStore } from './usage/usage-store.ts'
 
 export interface GatewayDependencies {
   readonly registry: ModelRegistry
@@ -64,7 +63,7 @@ export interface GatewayDependencies {
   /** What identifies callers beside keys, in the order of precedence. */
   readonly callers?: readonly CallerSource[] | undefined
   /** Keeps what callers use; without one it is known until the gateway is closed. */
-  readonly usage?: UsageStore | undefined
+  readonly usage?: Pick<UsageStore, 'add' | 'read'> | undefined
   /** Traces requests (`loadTracing`). The gateway closes it. */
   readonly tracing?: Tracing | undefined
   /** For `GET /api/v1/swarm`; undefined if no model is served by a swarm. */

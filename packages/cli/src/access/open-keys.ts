@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs'
 import { homedir } from 'node:os'
 import path from 'node:path'
-import type { KeyStore } from '@petals-chat/access'
+import type { KeyStore, UsageStore } from '@petals-chat/access'
 import { isLoopbackHost } from '@petals-chat/gateway/config'
 import { expandHome } from '@petals-chat/hub/config'
 import type { LoadedConfig } from '../config/load.ts'
@@ -9,9 +9,11 @@ import { CommandError } from '../exit-codes.ts'
 
 type Located = Pick<LoadedConfig, 'config' | 'baseFolder'>
 
-/** The open file of keys. */
+/** The open file of keys and of what they have used. */
 export interface OpenKeys extends Disposable {
   readonly keys: KeyStore
+  /** What the keys have used. */
+  readonly usage: UsageStore
 }
 
 /** The file of keys; a relative path starts at the folder of the configuration file. */
@@ -31,11 +33,12 @@ export async function openServerKeys(loaded: Located): Promise<OpenKeys | undefi
 
 /** Opens the file of keys, and makes it if it does not exist. @throws CommandError that names the file */
 export async function openKeys(loaded: Located): Promise<OpenKeys> {
-  const { AccessError, KeyStore } = await import('@petals-chat/access')
+  const { AccessError, KeyStore, UsageStore } = await import('@petals-chat/access')
   const { openAccessDatabase } = await import('@petals-chat/access/database')
   try {
     const database = openAccessDatabase(keyFileOf(loaded))
-    return { keys: new KeyStore(database), [Symbol.dispose]: () => database.close() }
+    const stores = { keys: new KeyStore(database), usage: new UsageStore(database) }
+    return { ...stores, [Symbol.dispose]: () => database.close() }
   } catch (error) {
     if (error instanceof AccessError) throw new CommandError(error.message)
     throw error

@@ -43,6 +43,7 @@ export async function serve(context: CommandContext): Promise<number> {
     webRoot: findWebRoot(),
     swarm,
     keys: opened?.keys,
+    usage: opened?.usage,
     tracing: tracing && (await loadTracing(tracing, version)),
   })
   const port = await listen(gateway, loaded.config.server)

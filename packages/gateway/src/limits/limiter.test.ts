@@ -5,7 +5,7 @@ import { RateLimitError } from '../errors.ts'
 import type { Quota } from './quota.ts'
 import type { PlannedWork, WorkCost } from './allowance.ts'
 import { Limiter, type LimiterOptions } from './limiter.ts'
-import type { UsageEntry } from '../usage/usage-store.ts'
+import type { UsageEntry } from '@petals-chat/access'
 import { memoryCounters } from './window-counters.ts'
 
 const limiterWith = (options: Partial<LimiterOptions> = {}): Limiter =>

@@ -1,16 +1,5 @@
+import { accessLimitsSchema } from '@petals-chat/api'
 import { z } from 'zod'
-
-const count = () => z.int().min(1).optional()
-
-/** Limits of one caller or one address. What is left out is not limited. */
-const boundsSchema = z.strictObject({
-  requestsPerMinute: count().describe('Requests to a model within a minute.'),
-  tokensPerMinute: count().describe('Tokens of prompts and answers together within a minute.'),
-  tokensPerDay: count().describe('Tokens of prompts and answers together within a day (UTC).'),
-  parallelAnswers: count().describe('Answers that run or wait at the same time, in each gateway.'),
-  maxContext: count().describe('The longest prompt and answer together, in tokens.'),
-  swarmSecondsPerDay: count().describe('Seconds that servers of a swarm work on answers within a day (UTC).'),
-})
 
 const storeSchema = z.strictObject({
   url: z
@@ -28,12 +17,12 @@ const storeSchema = z.strictObject({
 
 /** `server.limits`: how much callers may use. Without it, nothing is limited. */
 export const limitsSchema = z.strictObject({
-  perAddress: boundsSchema
+  perAddress: accessLimitsSchema
     .prefault({})
     .describe(
       'Limits for clients without a key, by their address; of IPv6 by the /64 network. Empty by default: nothing is limited.',
     ),
-  perCaller: boundsSchema
+  perCaller: accessLimitsSchema
     .prefault({})
     .describe('Limits of each key and each signed-in person that has none of its own.'),
   store: storeSchema

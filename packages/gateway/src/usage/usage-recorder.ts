@@ -1,5 +1,5 @@
 import type { Counter, Logger, Metrics } from '@petals-chat/engine'
-import type { UsageEntry, UsageQuery, UsageStore } from './usage-store.ts'
+import type { UsageEntry, UsageQuery, UsageStore } from '@petals-chat/access'
 
 /** What a piece of work on a model has used. */
 export interface Use {
@@ -15,7 +15,7 @@ export interface Use {
 
 export interface UsageRecorderOptions {
   /** Undefined: what was used is known until this process ends. */
-  readonly store: UsageStore | undefined
+  readonly store: Pick<UsageStore, 'add' | 'read'> | undefined
   readonly metrics: Metrics
   readonly logger: Logger
 }
