@@ -48,6 +48,7 @@ export function meteredSessions(pool: SessionPool, engineOf: (model: Model) => s
           },
         }
       } catch (error) {
+        meter.failed(error)
         await meter.end()
         throw error
       }
@@ -92,6 +93,7 @@ class SessionMeter {
   #completionTokens = 0
   #swarmMs = 0
   #swarmCounted = 0
+  #error: unknown
   #ended: Promise<void> | undefined
 
   constructor(work: BegunWork, { isCounted, onPrompt }: MeterOptions) {
@@ -113,8 +115,13 @@ class SessionMeter {
     })
   }
 
+  /** Remembers why the work failed. */
+  failed(error: unknown): void {
+    this.#error = error
+  }
+
   end(): Promise<void> {
-    return (this.#ended ??= this.#work.end(this.#cost))
+    return (this.#ended ??= this.#work.end(this.#cost, this.#error))
   }
 
   get #cost(): WorkCost {
@@ -142,16 +149,21 @@ class SessionMeter {
   ): AsyncGenerator<GeneratedToken> {
     this.#countPrompt(session, tokens)
     const clock = new SwarmClock(session.route !== undefined, (ms) => this.#countSwarm(ms))
+    this.#work.trace?.sampled(options.sampling)
     try {
       for await (const token of session.generate(tokens, {
         ...options,
         onWait: clock.watch(options.onWait),
       })) {
         clock.stop()
+        if (this.#completionTokens === 0) this.#work.trace?.firstToken()
         this.#completionTokens += 1
         yield token
         clock.start()
       }
+    } catch (error) {
+      this.failed(error)
+      throw error
     } finally {
       clock.stop()
     }
