@@ -1,3 +1,5 @@
+import { KeyStore } from '@petals-chat/access'
+import { openAccessDatabase } from '@petals-chat/access/database'
 import { afterEach, describe, expect, it } from 'vitest'
 import { PageClient } from '../fixtures/page-client.ts'
 import { TestCallers } from '../fixtures/test-callers.ts'
@@ -134,6 +136,24 @@ describe('a sign-in with a key', () => {
     expect((await pages[0]!.session()).user).toBeNull()
     expect((await pages[1]!.session()).user?.name).toBe('one')
     expect((await pages[20]!.session()).user?.name).toBe('one')
+  })
+})
+
+describe('a key of the store', () => {
+  it('signs in, and ends the sign-in when it is revoked', async () => {
+    const keys = new KeyStore(openAccessDatabase(':memory:'))
+    const { key, token } = keys.create({ name: 'lab' })
+    const server = await startTestServer({ keys, config: { access: { keys: 'required' } }, stepDelayMs: 5 })
+    open.push(server)
+    const page = new PageClient(server.url)
+    expect((await page.signIn(`${token.slice(0, -1)}x`)).status).toBe(401)
+    expect((await page.signIn(token)).status).toBe(200)
+    expect((await page.session()).user).toMatchObject({ id: `key:${key.id}`, name: 'lab', via: 'key' })
+    expect(page.cookie).not.toContain(token)
+    const answer = await page.chat(endless)
+    keys.revoke(key.id)
+    expect(await lastCode(answer)).toBe('access_revoked')
+    expect((await page.session()).user).toBeNull()
   })
 })
 
