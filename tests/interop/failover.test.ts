@@ -1,6 +1,12 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { Relay } from '../../swarm/relay.ts'
-import { FaultHarness, type DisturbedAnswer, type Prompt } from '../support/fault-harness.ts'
+import type { SwarmServer } from '../../swarm/server.ts'
+import {
+  FaultHarness,
+  type DisturbedAnswer,
+  type Disturbance,
+  type Prompt,
+} from '../support/fault-harness.ts'
 import {
   killMoments,
   killRun,
@@ -18,6 +24,9 @@ const answersOf: Readonly<Record<KillMoment, number>> = {
   'twice in a row': 2,
   'both spans at once': 2,
 }
+
+/** Chats that go on at the same time. */
+const chats = 8
 
 /** The goal is a p95 of 3 s, and 5 s for a server that hangs. The test machine may be busy starting servers. */
 const maxKillPauseMs = 10_000
@@ -58,6 +67,32 @@ describe('a swarm with two or three servers for each span', () => {
     expect(answer.failovers).toBeGreaterThan(0)
     expect(answer.pauseMs).toBeLessThan(maxHangPauseMs)
   })
+
+  it.each(['SIGKILL', 'SIGSTOP'] as const)(
+    `continues ${chats} answers at once with the same tokens: %s`,
+    async (signal) => {
+      let struck: SwarmServer | undefined
+      const strike: Disturbance = {
+        afterTokens: 24,
+        delayMs: 0,
+        act(session) {
+          if (struck) return
+          struck = harness.serverOf(session, 0)
+          if (signal === 'SIGKILL') harness.kill(struck)
+          else struck.signal(signal)
+        },
+      }
+      const answers = await Promise.all(
+        Array.from({ length: chats }, () => harness.answer(prompts.short, [strike])),
+      )
+      if (signal === 'SIGSTOP') struck!.signal('SIGCONT')
+      await harness.repaired()
+      const pauses = answers.map(({ pauseMs }) => pauseMs)
+      console.log(`${signal} with ${chats} answers: longest pause ${seconds(Math.max(...pauses))}`)
+      for (const { ids } of answers) expect(ids).toEqual(prompts.short.expected)
+      expect(answers.some(({ failovers }) => failovers > 0)).toBe(true)
+    },
+  )
 
   it.each(killMoments)('completes every answer with the same tokens: kill -9 %s', async (moment) => {
     for (let i = 0; i < answersOf[moment]; i++) {
