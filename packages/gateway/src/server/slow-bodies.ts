@@ -13,7 +13,8 @@ export interface BodyPace {
 const BODY_PACE: BodyPace = { graceMs: 10_000, minBytesPerSecond: 1_000, checkIntervalMs: 2_500 }
 
 interface ArrivingBody {
-  readonly startedAt: number
+  /** Milliseconds in which this program could read. */
+  waitedMs: number
   /** What the connection had received before. */
   readonly startBytes: number
   readonly outgoing: ServerResponse
@@ -21,7 +22,8 @@ interface ArrivingBody {
 
 /**
  * Refuses bodies that arrive more slowly than any real client sends them (slow-loris): each would occupy a connection for
- * a minute. A body that waits to be read by this program is not at fault.
+ * a minute. A body that waits to be read by this program is not at fault: of a time in which the program was busy, only one
+ * interval counts.
  * @param refuse answers a request whose response has not begun, and closes its connection.
  */
 export function refuseSlowBodies(
@@ -30,8 +32,10 @@ export function refuseSlowBodies(
   { graceMs, minBytesPerSecond, checkIntervalMs }: BodyPace = BODY_PACE,
 ): void {
   const arriving = new Map<IncomingMessage, ArrivingBody>()
-  const isTooSlow = (incoming: IncomingMessage, { startedAt, startBytes }: ArrivingBody): boolean => {
-    const elapsedMs = performance.now() - startedAt
+  const isTooSlow = (
+    incoming: IncomingMessage,
+    { waitedMs: elapsedMs, startBytes }: ArrivingBody,
+  ): boolean => {
     const received = incoming.socket.bytesRead - startBytes
     return (
       elapsedMs > graceMs && incoming.readableLength === 0 && received * 1000 < minBytesPerSecond * elapsedMs
@@ -39,6 +43,7 @@ export function refuseSlowBodies(
   }
   const check = (): void => {
     for (const [incoming, body] of arriving) {
+      body.waitedMs += checkIntervalMs
       if (incoming.complete) arriving.delete(incoming)
       else if (isTooSlow(incoming, body)) {
         arriving.delete(incoming)
@@ -50,10 +55,11 @@ export function refuseSlowBodies(
   server.on('request', (incoming: IncomingMessage, outgoing: ServerResponse) => {
     const { headers, socket } = incoming
     if (headers['transfer-encoding'] === undefined && Number(headers['content-length'] ?? 0) === 0) return
-    arriving.set(incoming, { startedAt: performance.now(), startBytes: socket.bytesRead, outgoing })
+    arriving.set(incoming, { waitedMs: 0, startBytes: socket.bytesRead, outgoing })
     outgoing.once('close', () => arriving.delete(incoming))
   })
-  const timer = setInterval(check, checkIntervalMs)
+  // What has arrived meanwhile is read before the check.
+  const timer = setInterval(() => setImmediate(check), checkIntervalMs)
   timer.unref()
   server.on('close', () => clearInterval(timer))
 }
