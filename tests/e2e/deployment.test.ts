@@ -17,7 +17,7 @@ async function startGateway(changes: object = {}): Promise<Gateway> {
   const { server } = parse(deployFile('petals-chat.yaml')) as { readonly server: object }
   const test = createTestGateway({
     ...parrot((step) => pace(step)),
-    config: { ...server, port: 0, ...changes },
+    config: { ...server, port: 0, access: { keys: 'off' }, ...changes },
   })
   test.app.get('/client', (c) => c.json({ ...c.var.client, port: address.port }))
   const address = await test.listen()
