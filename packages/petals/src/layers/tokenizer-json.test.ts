@@ -49,6 +49,27 @@ it('keeps all keys of a known form', () => {
 const twice = { type: 'Replace', pattern: { String: 'a' }, content: 'aa' }
 const splitBy = (Regex: string) => ({ type: 'Split', pattern: { Regex }, behavior: 'Isolated' })
 
+it('accepts the templates of post-processors that tokenizers have', () => {
+  const template = {
+    type: 'TemplateProcessing',
+    single: [{ SpecialToken: { id: '<s>', type_id: 0 } }, { Sequence: { id: 'A', type_id: 0 } }],
+    pair: [{ Sequence: { id: 'A', type_id: 0 } }, { Sequence: { id: 'B', type_id: 1 } }],
+    special_tokens: { '<s>': { id: '<s>', ids: [0], tokens: ['<s>'] } },
+  }
+  const byteLevel = { type: 'ByteLevel', trim_offsets: true }
+  const roberta = { type: 'RobertaProcessing', sep: ['</s>', 2], cls: ['<s>', 0], trim_offsets: true }
+  for (const processor of [
+    template,
+    byteLevel,
+    roberta,
+    { type: 'Sequence', processors: [byteLevel, template] },
+  ])
+    expect(parseTokenizerJson({ ...good, post_processor: processor }, 'a folder')).toHaveProperty(
+      'post_processor',
+      processor,
+    )
+})
+
 describe('a tokenizer.json is refused, with the key at fault', () => {
   it.each<[string, object, RegExp]>([
     [
@@ -103,6 +124,11 @@ describe('a tokenizer.json is refused, with the key at fault', () => {
     ],
     ['without a vocabulary', { model: { type: 'BPE', merges: [] } }, /model\.vocab is missing/],
     ['with merges of three', { model: { ...good.model, merges: [['a', 'b', 'c']] } }, /model\.merges/],
+    [
+      'with a template of other things',
+      { post_processor: { type: 'TemplateProcessing', single: [{ Sequence: null }] } },
+      /post_processor\.single\.0/,
+    ],
     [
       'with a template of many copies',
       {

@@ -76,9 +76,19 @@ const preTokenizersSchema = z.union([
   step('Sequence', { pretokenizers: z.array(preTokenizerSchema).max(32) }),
 ])
 
-const templateSchema = z.array(z.looseObject({})).max(8)
+const templateSchema = z
+  .array(
+    z.union([
+      z.looseObject({ SpecialToken: z.looseObject({ id: text(MAX_PIECE_LENGTH) }) }),
+      z.looseObject({ Sequence: z.looseObject({ id: text(1) }) }),
+    ]),
+  )
+  .max(8)
+const endTokenSchema = z.tuple([text(MAX_PIECE_LENGTH), z.int()])
 const postProcessorSchema = z.union([
-  plain(['ByteLevel', 'BertProcessing', 'RobertaProcessing']),
+  plain(['ByteLevel']),
+  step('BertProcessing', { sep: endTokenSchema, cls: endTokenSchema }),
+  step('RobertaProcessing', { sep: endTokenSchema, cls: endTokenSchema }),
   step('TemplateProcessing', { single: templateSchema, pair: z.array(z.unknown()).max(16).optional() }),
 ])
 const postProcessorsSchema = z.union([

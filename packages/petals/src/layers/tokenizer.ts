@@ -40,6 +40,9 @@ const tokenizerConfigSchema = z.looseObject({
 })
 type TokenizerConfig = z.output<typeof tokenizerConfigSchema>
 
+/** A text with what tokenizers treat in different ways. */
+const probe = "Hello, it's 12 wörlds. \n\n 日本語 👍 <s>"
+
 /** Time to construct a tokenizer. A vocabulary of 128,000 tokens takes half a second. */
 const constructMs = 10_000
 
@@ -166,7 +169,12 @@ function createEncoder(json: TokenizerJson, config: TokenizerConfig, description
   // `FastTokenizer` decodes itself.
   const parts = { ...json, pre_tokenizer: withoutMarks(json.pre_tokenizer as PreTokenizer), decoder: null }
   try {
-    return new TimeLimit(constructMs).run(() => new HubTokenizer(withNulls(parts), config))
+    return new TimeLimit(constructMs).run(() => {
+      const encoder = new HubTokenizer(withNulls(parts), config)
+      // A part that can't work fails now, not in the first request.
+      for (const add_special_tokens of [true, false]) encoder.encode(probe, { add_special_tokens })
+      return encoder
+    })
   } catch (cause) {
     const why =
       cause instanceof TimeLimitExceeded ? cause.message : 'it is damaged, or of an unsupported kind'
