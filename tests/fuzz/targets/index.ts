@@ -1,5 +1,6 @@
 import type { FuzzTarget } from '../fuzz.ts'
+import { modelTargets } from './models.ts'
 import { petalsTargets } from './petals.ts'
 
 /** All decoders of bytes that others can choose. */
-export const targets: readonly FuzzTarget[] = [...petalsTargets]
+export const targets: readonly FuzzTarget[] = [...petalsTargets, ...modelTargets]
