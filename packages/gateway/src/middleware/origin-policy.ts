@@ -9,6 +9,7 @@ export interface RequestOrigin {
   readonly host: string | undefined
   readonly origin: string | undefined
   readonly secFetchSite: string | undefined
+  readonly referer?: string | undefined
   /** A proxy is in front of this server. */
   readonly isProxied: boolean
 }
@@ -50,7 +51,7 @@ export function originPolicy(config: GatewayConfig): MiddlewareHandler {
 
 /** @throws GatewayError `forbidden_origin` if a page of another origin sent the request, and may not use the API. */
 export function assertOriginAllowed(config: OriginConfig, path: string, request: RequestOrigin): void {
-  if (isCrossOrigin(request) && !isOriginAllowed(config, path, request.origin))
+  if (isCrossOrigin(request) && !isOriginAllowed(config, path, pageOf(request)))
     throw crossOriginError(request)
 }
 
@@ -60,6 +61,7 @@ export function originOf(header: (name: string) => string | undefined): RequestO
     host: header('host'),
     origin: header('origin'),
     secFetchSite: header('sec-fetch-site'),
+    referer: header('referer'),
     isProxied: PROXY_HEADERS.some((name) => header(name) !== undefined),
   }
 }
@@ -67,17 +69,24 @@ export function originOf(header: (name: string) => string | undefined): RequestO
 /**
  * Reports whether a page of another origin sent the request. Only hosts are compared: behind a proxy that terminates TLS,
  * the page's scheme differs from ours. Browsers send no Origin with images, links and GET forms, but they do send
- * Sec-Fetch-Site.
+ * Sec-Fetch-Site; on plain http from another machine neither, so that only the Referer shows the page.
  */
-function isCrossOrigin({ host, origin, secFetchSite }: RequestOrigin): boolean {
+function isCrossOrigin({ host, origin, secFetchSite, referer }: RequestOrigin): boolean {
   if (origin !== undefined) return !isSameHost(origin, host)
+  if (secFetchSite === undefined) return isWebPage(referer) && !isSameHost(referer, host)
   return secFetchSite === 'cross-site' || secFetchSite === 'same-site'
 }
+
+const isWebPage = (referer: string | undefined): referer is string => /^https?:\/\//i.test(referer ?? '')
 
 /** Reports whether a page of this server sent the request; false for clients that are not browsers. */
 export function isSameOrigin({ host, origin }: Pick<RequestOrigin, 'host' | 'origin'>): boolean {
   return origin !== undefined && isSameHost(origin, host)
 }
+
+/** The origin of the page, as far as the browser tells it. */
+const pageOf = ({ origin, referer }: RequestOrigin): string | undefined =>
+  origin ?? (referer !== undefined && URL.canParse(referer) ? new URL(referer).origin : undefined)
 
 function isOriginAllowed({ cors }: OriginConfig, path: string, origin: string | undefined): boolean {
   const allowed = isLegacyPath(path) ? [...cors.all, ...cors.legacy] : cors.all
@@ -97,7 +106,7 @@ function matchesOrigin(pattern: string, origin: string): boolean {
 }
 
 function crossOriginError(request: RequestOrigin): GatewayError {
-  const { origin } = request
+  const origin = pageOf(request)
   const page = origin === undefined ? 'another site' : `'${origin.slice(0, 100)}'`
   return new GatewayError(
     'forbidden_origin',

@@ -5,7 +5,7 @@ import type { GatewayConfig } from '../config.ts'
 import type { GatewayVariables } from '../context.ts'
 import { GatewayError } from '../errors.ts'
 import type { Quota } from '../limits/quota.ts'
-import { isSameOrigin, originOf } from '../middleware/origin-policy.ts'
+import { isPageRequest } from '../middleware/page-request.ts'
 
 export interface ModelNames {
   readonly registry: Pick<ModelRegistry, 'list' | 'find'>
@@ -55,7 +55,7 @@ export function resolveModel(
 
 /** The caller that sent an HTTP request. */
 export const callerOf = (c: Context<{ Variables: GatewayVariables }>): ModelCaller => ({
-  isSameOrigin: isSameOrigin(originOf((header) => c.req.header(header))),
+  isSameOrigin: isPageRequest((name) => c.req.header(name), c.var.caller),
   caller: c.var.caller,
   quota: c.var.quota,
 })

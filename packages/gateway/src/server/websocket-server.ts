@@ -12,7 +12,8 @@ import type { GatewayContext } from '../context.ts'
 import { describeError, legacyErrorBody } from '../error-response.ts'
 import { GatewayError } from '../errors.ts'
 import { type Quota, quotaOf } from '../limits/quota.ts'
-import { assertOriginAllowed, isSameOrigin, originOf } from '../middleware/origin-policy.ts'
+import { assertOriginAllowed, originOf } from '../middleware/origin-policy.ts'
+import { isPageRequest } from '../middleware/page-request.ts'
 import { chooseRequestId } from '../middleware/request-context.ts'
 import { assertTrustedHost } from '../middleware/trusted-host.ts'
 import { respondOnSocket } from './http-server.ts'
@@ -155,7 +156,8 @@ export class GatewayWebSockets {
       const caller = this.#authorize(request, client, route.path)
       const account = accountOf(caller, client)
       const quota = quotaOf(caller, account, this.#context.config.limits)
-      const opening = { requestId, client, isSameOrigin: isSameOrigin(origin), caller, account, quota }
+      const isSameOrigin = isPageRequest((name) => headerOf(request, name), caller)
+      const opening = { requestId, client, isSameOrigin, caller, account, quota }
       this.#server.handleUpgrade(request, socket, head, (webSocket) => {
         this.#countIncomplete(webSocket, request.socket)
         void this.#serve(route, webSocket, opening)
