@@ -61,6 +61,13 @@ export const configSettings: readonly ConfigSetting[] = [
     path: ['server', 'access', 'file'],
   },
   {
+    flag: '--limits-store <url>',
+    variable: 'PETALS_CHAT_LIMITS_STORE',
+    summary: 'Valkey or Redis server in which several gateways count limits together (valkey://host:6379)',
+    group: 'Server',
+    path: ['server', 'limits', 'store', 'url'],
+  },
+  {
     flag: '--trusted-host <name>',
     variable: 'PETALS_CHAT_TRUSTED_HOSTS',
     summary: 'another name under which clients reach this server; may be given several times',
