@@ -1,6 +1,6 @@
 import type { Command } from 'commander'
 import { limitFlags } from './access/limit-flags.ts'
-import type { Run } from './program.ts'
+import type { Run } from './run.ts'
 
 /** Adds `keys create`, `list`, `rotate` and `revoke`. */
 export function addKeyCommands(keys: Command, run: Run): void {

@@ -5,15 +5,10 @@ import type { CommandContext } from './context.ts'
 import { contributeExamples, contributeFlags } from './contribute/help.ts'
 import { CommandError, exitCodes } from './exit-codes.ts'
 import { addKeyCommands } from './key-commands.ts'
+import type { Action, Run } from './run.ts'
 import { version } from './version.ts'
 
 export type ProgramContext = Omit<CommandContext, 'flags'>
-
-/** A command, with the arguments after its name. Resolves to its exit code; undefined means ok. */
-type Action = (context: CommandContext, args: readonly string[]) => Promise<number | void>
-
-/** Wraps an action, whose code is loaded when it runs. */
-export type Run = (load: () => Promise<Action>) => (...params: unknown[]) => Promise<void>
 
 /** Reads the command line and runs the command that it names. Resolves to the exit code. */
 export async function runProgram(args: readonly string[], context: ProgramContext): Promise<number> {

@@ -12,6 +12,7 @@ import type { Hono } from 'hono'
 import type { Caller } from './access/caller.ts'
 import type { KeyCallers } from './access/key-callers.ts'
 import type { SignIn } from './access/sign-in/sign-in.ts'
+import type { AnswerReader } from './answer-reader.ts'
 import type { AnswerStore } from './answers/answer-store.ts'
 import type { ClientAddress, ClientAddressReader } from './client-address.ts'
 import type { GatewayConfig } from './config.ts'
@@ -102,14 +103,6 @@ export interface SessionPool extends AsyncDisposable {
   embed(model: EmbeddingModel, tokens: readonly TokenId[], claim: Claim): Promise<Float32Array>
   /** Closes the idle sessions that were leased or prewarmed for `owner`. */
   closeOwned(owner: object): Promise<void>
-}
-
-/** The one who reads an answer while it is generated. */
-export interface AnswerReader {
-  /** Milliseconds that an answer which may be resumed has been without a reader; undefined while it has one. */
-  readonly unreadMs: number | undefined
-  /** Ends the answer in favour of those that are read. */
-  giveWay(): void
 }
 
 /** A claim to a model's time. */

@@ -9,12 +9,15 @@ export const command = path.join(root, 'packages', 'cli', 'bin', 'petals-chat.mj
 
 export const artifactsFolder = path.join(root, 'artifacts')
 
+/** A folder without keys: on a machine with keys, every server would ask for them. */
+const noData = path.join(root, '.cache', 'no-data')
+
 /** The environment of a user who has set nothing: no proxy to the Hub, no settings from this machine. */
 export function cleanEnvironment(extra: Readonly<Record<string, string>> = {}): NodeJS.ProcessEnv {
   const kept = Object.entries(process.env).filter(
     ([name]) => !/^(HF_|HUGGINGFACE|PETALS_CHAT_|XDG_)/.test(name),
   )
-  return { ...Object.fromEntries(kept), NO_COLOR: '1', ...extra }
+  return { ...Object.fromEntries(kept), NO_COLOR: '1', XDG_DATA_HOME: noData, ...extra }
 }
 
 export interface CommandResult {

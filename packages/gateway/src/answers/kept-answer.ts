@@ -1,10 +1,10 @@
 import { randomBytes } from 'node:crypto'
 import type { Caller } from '../access/caller.ts'
 import { errorThatCounts } from '../error-response.ts'
-import type { AnswerReader } from '../context.ts'
 import { AnswerGoneError, ClientGoneError, ShuttingDownError } from '../errors.ts'
 import { linkedAbortController } from '../linked-abort-controller.ts'
 import type { Shutdown } from '../shutdown.ts'
+import type { AnswerReader } from '../answer-reader.ts'
 import { MessageLog, type NumberedMessage } from './message-log.ts'
 
 /** `stream`: frames of server-sent events; `session`: messages of an inference session on a WebSocket. */

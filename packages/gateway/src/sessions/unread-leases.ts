@@ -1,4 +1,4 @@
-import type { AnswerReader } from '../context.ts'
+import type { AnswerReader } from '../answer-reader.ts'
 
 export interface UnreadLeasesOptions {
   /** Milliseconds that an answer without a reader keeps its session while others wait: time to reload a page. */

@@ -1,6 +1,7 @@
 import type { AnswerPart, LegacyMessageType } from '@petals-chat/api'
 import { InvalidRequestError } from '@petals-chat/engine'
-import type { AnswerReader, GatewayContext } from '../../context.ts'
+import type { AnswerReader } from '../../answer-reader.ts'
+import type { GatewayContext } from '../../context.ts'
 import { GatewayError } from '../../errors.ts'
 import type { WebSocketConnection } from '../../server/websocket-server.ts'
 import type { InferenceDialogue } from './inference-dialogue.ts'

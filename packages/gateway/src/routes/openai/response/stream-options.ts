@@ -1,6 +1,7 @@
 import type { Context } from 'hono'
 import type { GatewayConfig } from '../../../config.ts'
-import type { AnswerReader, GatewayVariables } from '../../../context.ts'
+import type { AnswerReader } from '../../../answer-reader.ts'
+import type { GatewayVariables } from '../../../context.ts'
 import { describeAndLogError, openAIErrorBody } from '../../../error-response.ts'
 import type { RequestEnv } from '../../../middleware/request-context.ts'
 import type { EventStreamOptions } from './event-stream.ts'
