@@ -131,6 +131,13 @@ const accessSchema = z.strictObject({
       'SQLite file of the API keys, as hashes, and of their usage. A relative path starts at the folder of this ' +
         'configuration file. Several servers of one machine may share it.',
     ),
+  wrongKeysPerMinute: z
+    .int()
+    .min(1)
+    .default(60)
+    .describe(
+      'Wrong keys that one client address may send in a minute before it gets 429. A right key is always accepted.',
+    ),
 })
 
 /** The `server:` section of petals-chat.yaml, with its defaults. */

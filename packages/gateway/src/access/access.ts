@@ -1,6 +1,6 @@
 import type { Scope } from '@petals-chat/api'
 import type { ClientAddress } from '../client-address.ts'
-import { AuthenticationError, GatewayError } from '../errors.ts'
+import { AuthenticationError, GatewayError, RateLimitError } from '../errors.ts'
 import { anonymousCaller, type Caller, guestCaller } from './caller.ts'
 
 /** The part of a request, or of a WebSocket's upgrade, that says who sent it. */
@@ -16,7 +16,7 @@ export interface CallerRequest {
 export interface CallerSource {
   /**
    * Returns the caller whose credential the request has; undefined if it has none of this kind.
-   * @throws AuthenticationError if it has one that is wrong, expired or revoked.
+   * @throws AuthenticationError if it has one that is wrong, expired or revoked; RateLimitError (429) after too many of them.
    */
   identify(request: CallerRequest): Caller | undefined
   /** Names the credential that a caller of this source has shown, so that a sign-in with it lasts no longer than it does. */
@@ -61,7 +61,7 @@ export class Access {
     try {
       return this.#identify(request) ?? guestCaller
     } catch (error) {
-      if (error instanceof AuthenticationError) return guestCaller
+      if (error instanceof AuthenticationError || error instanceof RateLimitError) return guestCaller
       throw error
     }
   }

@@ -27,7 +27,9 @@ export interface CreatedAccess {
 
 /** Decides once, at the start, whether the server asks for credentials: it never opens up while it runs. */
 export function createAccess({ config, keys, callers = [], logger }: AccessOptions): CreatedAccess {
-  const keyCallers = keys && asksForKeys(config, keys) ? new KeyCallers({ keys, logger }) : undefined
+  const { wrongKeysPerMinute } = config.access
+  const keyCallers =
+    keys && asksForKeys(config, keys) ? new KeyCallers({ keys, wrongKeysPerMinute, logger }) : undefined
   const programs = keyCallers === undefined ? callers : [keyCallers, ...callers]
   const signIn = createSignIn(config, programs)
   return { access: new Access([...programs, ...(signIn?.sources ?? [])]), keyCallers, signIn }

@@ -18,7 +18,8 @@ async function startWithKeys(options: TestGatewayOptions = {}) {
   const path = join(folder, `${files++}.sqlite`)
   const operator = new KeyStore(openAccessDatabase(path))
   const keys = new KeyStore(openAccessDatabase(path))
-  const config = { access: { keys: 'required' as const }, ...options.config }
+  const access = { keys: 'required' as const, wrongKeysPerMinute: 20 }
+  const config = { access, ...options.config }
   const server = await startTestServer({ ...options, keys, config })
   const make = (wanted: Partial<NewKey> = {}) => operator.create({ name: `key ${files++}`, ...wanted })
   return { server, operator, make, [Symbol.asyncDispose]: () => server[Symbol.asyncDispose]() }
@@ -29,6 +30,27 @@ const endless = {
   max_tokens: 2_000,
   stream: true,
 }
+
+describe('wrong keys', () => {
+  it('get 429 when there are too many, by request and by sign-in, while right ones count', async () => {
+    await using test = await startWithKeys()
+    const { token } = test.make()
+    const get = (key: string, path = '/v1/models') =>
+      fetch(test.server.url + path, { headers: { 'x-api-key': key } })
+    for (let i = 0; i < 20; i++) expect((await get('sk-wrong')).status).toBe(401)
+    const refused = await get('sk-wrong')
+    expect(refused.status).toBe(429)
+    expect(Number(refused.headers.get('retry-after'))).toBeGreaterThan(0)
+    const signIn = await fetch(`${test.server.url}/v1/session`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json', origin: test.server.url },
+      body: JSON.stringify({ key: 'sk-wrong' }),
+    })
+    expect(signIn.status).toBe(429)
+    expect((await get(token)).status).toBe(200)
+    expect((await get('sk-wrong', '/health')).status).toBe(200)
+  })
+})
 
 describe('a key', () => {
   it('counts in every header that clients use for it, and means the same in each', async () => {

@@ -5,6 +5,7 @@ import { AccessRevokedError, AuthenticationError } from '../errors.ts'
 import type { CallerRequest, CallerSource } from './access.ts'
 import type { Caller } from './caller.ts'
 import { presentedKey } from './presented-key.ts'
+import { WrongKeys } from './wrong-keys.ts'
 
 /** Milliseconds between looks at the file of keys: a revoked key has to be out within a second. */
 const CHECK_INTERVAL_MS = 250
@@ -19,6 +20,8 @@ interface Entry {
 
 export interface KeyCallersOptions {
   readonly keys: KeyStore
+  /** `server.access.wrongKeysPerMinute` */
+  readonly wrongKeysPerMinute: number
   readonly logger: Logger
 }
 
@@ -27,11 +30,13 @@ export class KeyCallers implements CallerSource, Disposable {
   readonly #options: KeyCallersOptions
   /** By key and secret, so that a rotated secret ends alone. */
   readonly #entries = new Map<string, Entry>()
+  readonly #wrongKeys: WrongKeys
   readonly #timer: NodeJS.Timeout
   #version: string
 
   constructor(options: KeyCallersOptions) {
     this.#options = options
+    this.#wrongKeys = new WrongKeys(options.wrongKeysPerMinute)
     this.#version = options.keys.version
     this.#timer = setInterval(() => this.#checkQuietly(), CHECK_INTERVAL_MS)
     this.#timer.unref()
@@ -39,7 +44,12 @@ export class KeyCallers implements CallerSource, Disposable {
 
   identify(request: CallerRequest): Caller | undefined {
     const token = presentedKey(request)
-    return token === undefined ? undefined : this.callerOfToken(token)
+    if (token === undefined) return undefined
+    try {
+      return this.callerOfToken(token)
+    } catch (error) {
+      throw this.#wrongKeys.count(request.client.network) ?? error
+    }
   }
 
   get keys(): KeyStore {

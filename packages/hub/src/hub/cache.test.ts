@@ -85,8 +85,7 @@ describe('the layout of huggingface_hub', () => {
   })
 
   it('without permission for symlinks (as on Windows), hard links work as well', async () => {
-    // Node's permission model refuses relative symlinks, as Windows does.
-    const flags = ['--permission', '--allow-fs-read=*', `--allow-fs-write=${testStore.folder}`]
+    const flags = ['--import', `data:text/javascript,${encodeURIComponent(refuseSymlinks)}`]
     const source = 'hf:owner/repo/sub/model-Q4_0.gguf'
     const output = await outputOf(startChild(testStore, source, flags))
     const path = repo('snapshots', commit, 'sub', 'model-Q4_0.gguf')
@@ -99,6 +98,15 @@ describe('the layout of huggingface_hub', () => {
     expect(await store.list()).toEqual([])
   })
 })
+
+/** Loaded before a child's program: symlinks fail as on Windows without the permission for them. */
+const refuseSymlinks = `
+  import fs from 'node:fs'
+  import { syncBuiltinESMExports } from 'node:module'
+  fs.promises.symlink = async () => {
+    throw Object.assign(new Error('EPERM: operation not permitted, symlink'), { code: 'EPERM' })
+  }
+  syncBuiltinESMExports()`
 
 describe('a revision', () => {
   it('stays at its commit until it is refreshed', async () => {
