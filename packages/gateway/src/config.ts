@@ -77,6 +77,13 @@ const sessionsSchema = z.strictObject({
       'Milliseconds that a resumable answer without a reader keeps its session while other requests wait for one: ' +
         'long enough to reload a page. Without requests that wait, `server.answers.unreadTimeoutMs` counts.',
     ),
+  shareCaches: z
+    .boolean()
+    .default(false)
+    .describe(
+      'Whether clients without a key share the KV caches of finished answers. Prompts with the same beginning then start ' +
+        'faster, but a client can find out by the time what another one has sent. Keys and signed-in people never share.',
+    ),
   minLength: z
     .int()
     .min(1)

@@ -1,6 +1,7 @@
 import { setMaxListeners } from 'node:events'
 import type { AccessLimits } from '@petals-chat/access'
 import { scopes, type Scope } from '@petals-chat/api'
+import { addressAccount } from '../address-account.ts'
 import type { ClientAddress } from '../client-address.ts'
 
 /** Who sent a request, and what the sender may do. */
@@ -39,8 +40,8 @@ export const guestCaller: Caller = { ...unnamed, scopes: new Set() }
  * Returns the account of a request: the name under which it waits, is limited, and finds KV caches again. Callers without a
  * credential have one id, so their network distinguishes them.
  */
-export const accountOf = ({ id }: Pick<Caller, 'id'>, { network }: Pick<ClientAddress, 'network'>): string =>
-  id === 'anonymous' ? `address:${network}` : id
+export const accountOf = ({ id }: Pick<Caller, 'id'>, client: Pick<ClientAddress, 'network'>): string =>
+  id === 'anonymous' ? addressAccount(client) : id
 
 /** Reports whether the caller may see and use a model. */
 export const mayUseModel = ({ models }: Pick<Caller, 'models'>, id: string): boolean =>

@@ -1,9 +1,12 @@
 import { commonPrefixLength, type Session, type TokenId } from '@petals-chat/engine'
+import { isAddressAccount } from '../address-account.ts'
 import type { AcquireRequest } from '../context.ts'
 
 export interface IdleSessionsOptions {
   /** Milliseconds that a session is kept. */
   readonly timeoutMs: number
+  /** Clients without a credential share their sessions (`server.sessions.shareCaches`). */
+  readonly shareCaches: boolean
   /** Closes a session that was not used in time. */
   readonly onExpire: (session: Session) => Promise<void>
 }
@@ -29,10 +32,10 @@ export class IdleSessions {
     return this.#entries.length
   }
 
-  add(session: Session, { owner, account }: SessionHolder): void {
+  add(session: Session, holder: SessionHolder): void {
     const timer = setTimeout(() => this.#expire(session), this.#options.timeoutMs)
     timer.unref()
-    this.#entries.push({ session, owner, account, timer })
+    this.#entries.push({ session, owner: holder.owner, account: this.#holderOf(holder), timer })
   }
 
   /**
@@ -40,7 +43,9 @@ export class IdleSessions {
    * cost its own dialogue more than the new one gains. Otherwise takes a session that was prewarmed for the owner. Sessions of other
    * owners and accounts are never taken.
    */
-  takeBest(prompt: readonly TokenId[], { owner, account }: SessionHolder): Session | undefined {
+  takeBest(prompt: readonly TokenId[], holder: SessionHolder): Session | undefined {
+    const { owner } = holder
+    const account = this.#holderOf(holder)
     let best: IdleSession | undefined
     let bestLength = 0
     for (const entry of this.#entries) {
@@ -66,6 +71,11 @@ export class IdleSessions {
 
   takeAll(): Session[] {
     return [...this.#entries].map((entry) => this.#take(entry))
+  }
+
+  #holderOf({ account }: SessionHolder): string | undefined {
+    const shares = this.#options.shareCaches && account !== undefined && isAddressAccount(account)
+    return shares ? 'addresses' : account
   }
 
   #take(entry: IdleSession): Session {

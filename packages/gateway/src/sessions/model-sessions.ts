@@ -47,6 +47,7 @@ export class ModelSessions {
     this.#unread = new UnreadLeases({ graceMs: config.unreadGraceMs, waiting: () => this.waiting })
     this.#idle = new IdleSessions({
       timeoutMs: config.idleTimeoutMs,
+      shareCaches: config.shareCaches,
       onExpire: (session) => this.#discard(session),
     })
   }

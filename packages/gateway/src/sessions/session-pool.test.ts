@@ -211,6 +211,21 @@ describe('createSessionPool', () => {
     expect(await answer('Hello again')).toBe(5)
   })
 
+  it.each([
+    ['a key', 'key:one', 'key:two', false, 0],
+    ['an address', 'address:192.0.2.1', 'address:192.0.2.2', false, 0],
+    ['an address that shares', 'address:192.0.2.1', 'address:192.0.2.2', true, 8],
+    ['a key where addresses share', 'address:192.0.2.1', 'key:two', true, 0],
+  ])(
+    'lends the KV cache of %s as its owner and the config allow',
+    async (_name, first, second, shareCaches, cached) => {
+      const { answer } = await createTestPool({}, { shareCaches })
+      await answer('12345678', 1, { account: first })
+      expect(await answer('12345678 and more', 1, { account: second })).toBe(cached)
+      expect(await answer('12345678 and more', 1, { account: first })).toBeGreaterThan(0)
+    },
+  )
+
   it('keeps sessions of an owner for that owner', async () => {
     const { answer, pool, engine } = await createTestPool()
     const owner = {}
