@@ -9,8 +9,11 @@ export const command = path.join(root, 'packages', 'cli', 'bin', 'petals-chat.mj
 
 export const artifactsFolder = path.join(root, 'artifacts')
 
-/** A folder without keys: on a machine with keys, every server would ask for them. */
-const noData = path.join(root, '.cache', 'no-data')
+/**
+ * Nothing can be below a file, so there are no API keys: with keys, every server would ask for them. A test that makes some
+ * sets XDG_DATA_HOME, or the file in its configuration.
+ */
+const noData = path.join(root, 'package.json')
 
 /** The environment of a user who has set nothing: no proxy to the Hub, no settings from this machine. */
 export function cleanEnvironment(extra: Readonly<Record<string, string>> = {}): NodeJS.ProcessEnv {

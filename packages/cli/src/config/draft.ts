@@ -1,3 +1,4 @@
+import { findAccessOverrides } from './access-overrides.ts'
 import type { ConfigFile } from './find-file.ts'
 import { findHubOverrides } from './hub-overrides.ts'
 import { interpolate } from './interpolate.ts'
@@ -103,6 +104,7 @@ export class ConfigDraft implements DescribeOptions {
     const overrides = [
       ...findHubOverrides(data.hub, environment),
       ...findSwarmOverrides(data.swarm, environment),
+      ...findAccessOverrides(data.server, environment),
       ...findOverrides(flags, environment, this.schema),
       // A section that is not a mapping is kept, so that the schema refuses it.
     ].filter(({ path }) => isRecord(valueAt(data, path.slice(0, -1)) ?? {}))

@@ -305,6 +305,16 @@ describe('--swarm and --dht-prefix', () => {
     expect([problem?.slice(0, words.length), more]).toEqual([words, []])
   })
 
+  it('keep API keys in the data home, unless the file or a variable names another place', async () => {
+    const environment = { XDG_DATA_HOME: '/var/data' }
+    const fileOf = async (more = {}) =>
+      (await load({ environment: { ...environment, ...more } })).config.server.access.file
+    expect(await fileOf()).toBe('/var/data/petals-chat/access.sqlite')
+    expect(await fileOf({ PETALS_CHAT_KEYS_FILE: '/keys' })).toBe('/keys')
+    await folder.write('petals-chat.yaml', 'server: { access: { file: ./keys.sqlite } }')
+    expect(await fileOf()).toBe('./keys.sqlite')
+  })
+
   it('keep LM heads in the cache home, unless the file names a folder', async () => {
     const environment = { XDG_CACHE_HOME: '/var/cache' }
     expect((await load({ environment })).config.swarm.cacheDir).toBe('/var/cache/petals-chat/swarm')

@@ -1,3 +1,4 @@
+import { serverVariablesOf } from './access-overrides.ts'
 import { hubVariablesOf } from './hub-overrides.ts'
 import { formatKeyPath, type KeyPath } from './problem.ts'
 import { configJsonSchema } from './schema.ts'
@@ -114,13 +115,14 @@ function renderKeys(schema: SchemaNode, paths: readonly KeyPath[]): string {
 const variablesOf: Readonly<Record<string, (key: string) => readonly string[]>> = {
   hub: hubVariablesOf,
   swarm: swarmVariablesOf,
+  server: serverVariablesOf,
 }
 
 /** Returns a sentence about the flags and variables that take precedence over the key. */
 function describeSetters(path: KeyPath): readonly string[] {
   const key = formatKeyPath(path)
   const setting = configSettings.find((candidate) => formatKeyPath(candidate.path) === key)
-  const variables = variablesOf[String(path[0])]?.(String(path[1])) ?? []
+  const variables = variablesOf[String(path[0])]?.(formatKeyPath(path.slice(1))) ?? []
   const own = setting === undefined ? [] : [flagName(setting), setting.variable]
   const setters = [...own, ...variables]
   return setters.length === 0 ? [] : [`Set by ${setters.map(code).join(', ')}.`]
