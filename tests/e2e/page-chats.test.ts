@@ -292,6 +292,8 @@ describe('what was written', () => {
     await messageField(page).fill('Half a ques')
     await reloadAfter(`document.execCommand('insertText', false, 'tion')`)
     await expect.poll(() => messageField(page).inputValue()).toBe('Half a question')
+    // Until the models are known, nothing can be sent.
+    await page.getByRole('button', { name: 'Send', disabled: false }).waitFor()
     await reloadAfter(`document.querySelector('.composer').requestSubmit()`)
     await chatLink(page, 'Half a question').click()
     // The request for the answer had not begun.

@@ -63,7 +63,8 @@ const placeOf = ({ redirectUri }: SignInAttempt, basePath: string): PagePlace =>
 
 /** Gives the browser the cookie of its new session. */
 export function setSessionCookie(c: Context, { token, session }: StartedSession, place: PagePlace): void {
-  const maxAgeSeconds = Math.round((session.expiresAt - Date.now()) / 1000)
+  // Rounded up: with 0, the browser would drop the cookie at once. The server knows when the session ends.
+  const maxAgeSeconds = Math.ceil((session.expiresAt - Date.now()) / 1000)
   writeCookie(c, sessionCookie, token, { ...place, maxAgeSeconds })
 }
 
