@@ -105,7 +105,7 @@ describe.each(looks)('what axe-core finds on %s', (look, options) => {
       Promise.reject(new GenerationFailedError('The engine began this answer and could not finish it.'))
     try {
       await ask(page, 'Now fail')
-      await page.getByRole('alert').getByRole('button', { name: 'Retry' }).waitFor()
+      await lastArticle(page).getByRole('button', { name: 'Retry' }).waitFor()
     } finally {
       pace = async () => {}
     }

@@ -21,6 +21,8 @@ const MAX_NAME_LENGTH = 100
 export class KeyStore {
   readonly #tables: KeyTables
   readonly #now: () => number
+  /** When the use of a key was last noted by this process, or was tried to be. */
+  readonly #notedAt = new Map<string, number>()
 
   /** `now`: milliseconds since 1970, for tests. */
   constructor(database: DatabaseSync, { now = Date.now }: { readonly now?: () => number } = {}) {
@@ -44,6 +46,11 @@ export class KeyStore {
    * @throws AccessError if the name is taken or the maker has less than the new key.
    */
   create(wanted: NewKey, maker?: KeyRecord): CreatedKey {
+    return this.#tables.atomically(() => this.#create(wanted, maker))
+  }
+
+  #create(wanted: NewKey, maker: KeyRecord | undefined): CreatedKey {
+    if (maker !== undefined) this.#assertValid(maker)
     const scopes = [...new Set(wanted.scopes ?? defaultScopes)]
     const asked = maker === undefined ? { ...wanted, scopes } : inherit(maker, { ...wanted, scopes })
     if (maker !== undefined) assertGrants(maker, asked)
@@ -85,12 +92,15 @@ export class KeyStore {
 
   /** Revokes a key for good, and all keys that it made. Returns the ids of those that were valid. */
   revoke(id: string): readonly string[] {
-    const keys = this.#tables.list()
-    const ids = keys
-      .filter((key) => (key.id === id || isMadeBy(keys, key, id)) && key.revokedAt === undefined)
-      .map((key) => key.id)
-    this.#tables.revoke(ids, this.#now())
-    return ids
+    // A key that is being made meanwhile, by another process too, is seen here, or its maker is refused.
+    return this.#tables.atomically(() => {
+      const keys = this.#tables.list()
+      const ids = keys
+        .filter((key) => (key.id === id || isMadeBy(keys, key, id)) && key.revokedAt === undefined)
+        .map((key) => key.id)
+      this.#tables.revoke(ids, this.#now())
+      return ids
+    })
   }
 
   /**
@@ -137,7 +147,18 @@ export class KeyStore {
   /** Notes that a key was used. Does nothing if that was noted within the last minute. */
   noteUse({ id, lastUsedAt }: Pick<KeyRecord, 'id' | 'lastUsedAt'>): void {
     const now = this.#now()
-    if (lastUsedAt === undefined || now - lastUsedAt >= USE_RESOLUTION_MS) this.#tables.noteUse(id, now)
+    const notedAt = Math.max(lastUsedAt ?? -Infinity, this.#notedAt.get(id) ?? -Infinity)
+    if (now - notedAt < USE_RESOLUTION_MS) return
+    // Noted first: a file that can't be written now must not be waited for at each request.
+    this.#notedAt.set(id, now)
+    this.#tables.noteUse(id, now)
+  }
+
+  /** The key of a maker may have been revoked since its request came. */
+  #assertValid({ id, name }: Pick<KeyRecord, 'id' | 'name'>): void {
+    const key = this.#tables.get(id)
+    if (key !== undefined && stateOf(key, this.#now()) === 'valid') return
+    throw new AccessError('not_granted', `The key '${name}' does not count any more, so it makes no keys.`)
   }
 
   #freeName(name: string): string {

@@ -68,6 +68,7 @@ export class KeyTables {
   readonly #database: DatabaseSync
   readonly #prepared = new Map<keyof typeof statements, StatementSync>()
   #changes = 0
+  #isChanging = false
 
   constructor(database: DatabaseSync) {
     this.#database = database
@@ -131,15 +132,33 @@ export class KeyTables {
     return statement
   }
 
-  #change(work: () => void): void {
+  /** Runs reads and changes as one, which no other process can come between. Durable: also after a loss of power. */
+  atomically<Result>(work: () => Result): Result {
+    if (this.#isChanging) return work()
+    this.#isChanging = true
+    this.#database.exec('PRAGMA synchronous = FULL')
+    try {
+      return this.#inTransaction(work)
+    } finally {
+      this.#isChanging = false
+      this.#database.exec('PRAGMA synchronous = NORMAL')
+    }
+  }
+
+  #inTransaction<Result>(work: () => Result): Result {
     this.#database.exec('BEGIN IMMEDIATE')
     try {
-      work()
+      const result = work()
       this.#database.exec('COMMIT')
+      return result
     } catch (error) {
       this.#database.exec('ROLLBACK')
       throw error
     }
+  }
+
+  #change(work: () => void): void {
+    this.atomically(work)
     this.#changes += 1
   }
 }

@@ -1,4 +1,4 @@
-import { existsSync } from 'node:fs'
+import { statSync } from 'node:fs'
 import { homedir } from 'node:os'
 import path from 'node:path'
 import type { KeyStore, UsageStore } from '@petals-chat/access'
@@ -28,7 +28,16 @@ export async function openServerKeys(loaded: Located): Promise<OpenKeys | undefi
   const { access, host, insecurePublic } = loaded.config.server
   if (access.keys === 'off' || (access.keys === 'auto' && insecurePublic)) return undefined
   const mayLackKeys = access.keys === 'auto' && isLoopbackHost(host)
-  return mayLackKeys && !existsSync(keyFileOf(loaded)) ? undefined : openKeys(loaded)
+  return mayLackKeys && isMissing(keyFileOf(loaded)) ? undefined : openKeys(loaded)
+}
+
+/** Reports whether there is no file. One that may not be looked at is there: without its keys, the server must not start. */
+function isMissing(file: string): boolean {
+  try {
+    return statSync(file, { throwIfNoEntry: false }) === undefined
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === 'ENOTDIR'
+  }
 }
 
 /** Opens the file of keys, and makes it if it does not exist. @throws CommandError that names the file */

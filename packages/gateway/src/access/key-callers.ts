@@ -48,7 +48,8 @@ export class KeyCallers implements CallerSource, Disposable {
     try {
       return this.callerOfToken(token)
     } catch (error) {
-      throw this.#wrongKeys.count(request.client.network) ?? error
+      const isWrong = error instanceof AuthenticationError
+      throw (isWrong ? this.#wrongKeys.count(request.client.network) : undefined) ?? error
     }
   }
 
@@ -83,23 +84,32 @@ export class KeyCallers implements CallerSource, Disposable {
 
   /** Ends callers whose keys no longer count. Called by a timer; a change made by this process need not wait for it. */
   check(): void {
-    const { keys } = this.#options
-    const { version } = keys
+    const { version } = this.#options.keys
     const changed = version !== this.#version
-    this.#version = version
+    const failures: unknown[] = []
     for (const [name, entry] of this.#entries) {
       if (!changed && (entry.validUntil ?? Infinity) > Date.now()) continue
-      const verdict = keys.verdict(entry.key.id, entry.secretId)
-      const { state } = verdict
-      if (verdict.state === 'valid') {
-        entry.validUntil = verdict.validUntil
-        continue
+      try {
+        this.#checkEntry(name, entry)
+      } catch (error) {
+        failures.push(error)
       }
-      this.#entries.delete(name)
-      entry.abort.abort(
-        new AccessRevokedError(`The API key ${state === 'expired' ? 'has expired' : 'was revoked'}.`),
-      )
     }
+    // An entry that could not be looked up is looked up again.
+    if (failures.length === 0) this.#version = version
+    else throw failures[0]
+  }
+
+  #checkEntry(name: string, entry: Entry): void {
+    const verdict = this.#options.keys.verdict(entry.key.id, entry.secretId)
+    if (verdict.state === 'valid') {
+      entry.validUntil = verdict.validUntil
+      return
+    }
+    this.#entries.delete(name)
+    entry.abort.abort(
+      new AccessRevokedError(`The API key ${verdict.state === 'expired' ? 'has expired' : 'was revoked'}.`),
+    )
   }
 
   [Symbol.dispose](): void {

@@ -78,7 +78,12 @@ export class Limiter implements AsyncDisposable {
     const { keys } = this.#continued
     const known = keys.get(id) ?? this.#addUsed(id, day)
     keys.set(id, known)
-    await known
+    try {
+      await known
+    } catch (error) {
+      keys.delete(id) // the next request tries again
+      throw error
+    }
   }
 
   async #addUsed(id: string, day: string): Promise<void> {

@@ -43,8 +43,11 @@ export function meteredSessions(pool: SessionPool, engineOf: (model: Model) => s
             return lease.isWanted
           },
           async [Symbol.asyncDispose]() {
-            await lease[Symbol.asyncDispose]()
-            await meter.end()
+            try {
+              await lease[Symbol.asyncDispose]()
+            } finally {
+              await meter.end()
+            }
           },
         }
       } catch (error) {

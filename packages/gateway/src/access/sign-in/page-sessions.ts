@@ -1,4 +1,5 @@
 import { createHash, randomBytes } from 'node:crypto'
+import { setMaxListeners } from 'node:events'
 import { AccessRevokedError } from '../../errors.ts'
 import type { Caller } from '../caller.ts'
 import type { PageSession, PageSessionStore } from './page-session-store.ts'
@@ -16,6 +17,13 @@ export interface StartedSession {
   readonly session: PageSession
 }
 
+interface SeenSession {
+  readonly end: AbortController
+  readonly expiresAt: number
+  /** By the signal of the caller: one that aborts with it or with the session. One each, since these signals live for days. */
+  readonly signals: WeakMap<AbortSignal, AbortSignal>
+}
+
 /** How often sessions in use are looked for: a sign-out at another gateway, or the end of their time, ends their requests. */
 const CHECK_INTERVAL_MS = 500
 
@@ -26,7 +34,7 @@ const TOKEN = /^[\w-]{43}$/
 export class PageSessions implements Disposable {
   readonly #options: PageSessionsOptions
   /** Sessions that this process has seen, by the hash of their token. */
-  readonly #seen = new Map<string, { readonly end: AbortController; readonly expiresAt: number }>()
+  readonly #seen = new Map<string, SeenSession>()
   #timer: NodeJS.Timeout | undefined
 
   constructor(options: PageSessionsOptions) {
@@ -51,7 +59,7 @@ export class PageSessions implements Disposable {
     if (caller === undefined || caller.signal.aborted) return undefined
     return {
       session,
-      caller: { ...caller, signal: AbortSignal.any([caller.signal, this.#signalOf(session)]) },
+      caller: { ...caller, signal: this.#signalOf(session, caller.signal) },
     }
   }
 
@@ -69,11 +77,21 @@ export class PageSessions implements Disposable {
     this.#seen.clear()
   }
 
-  #signalOf({ tokenHash, expiresAt }: PageSession): AbortSignal {
-    const seen = this.#seen.get(tokenHash) ?? { end: new AbortController(), expiresAt }
+  #signalOf({ tokenHash, expiresAt }: PageSession, ofCaller: AbortSignal): AbortSignal {
+    const seen = this.#seen.get(tokenHash) ?? {
+      end: new AbortController(),
+      expiresAt,
+      signals: new WeakMap(),
+    }
     this.#seen.set(tokenHash, seen)
     this.#timer ??= setInterval(() => this.#check(), CHECK_INTERVAL_MS).unref()
-    return seen.end.signal
+    const known = seen.signals.get(ofCaller)
+    if (known !== undefined) return known
+    const signal = AbortSignal.any([ofCaller, seen.end.signal])
+    // Every request of the session listens.
+    setMaxListeners(0, signal)
+    seen.signals.set(ofCaller, signal)
+    return signal
   }
 
   #check(): void {

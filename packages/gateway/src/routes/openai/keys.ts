@@ -10,17 +10,21 @@ import { InvalidRequestError } from '@petals-chat/engine'
 import { type Context, Hono } from 'hono'
 import type { GatewayVariables, RouteModule } from '../../context.ts'
 import { GatewayError } from '../../errors.ts'
+import { quotaOf } from '../../limits/quota.ts'
 import { parseRequest } from './request/parse-request.ts'
 
 type KeyContext = Context<{ Variables: GatewayVariables }>
 
 /** `/v1/keys`: keys that a key with the scope `admin` makes. It sees and changes only those that it made. */
-export const keyRoutes: RouteModule = ({ keyCallers }) => {
+export const keyRoutes: RouteModule = ({ keyCallers, config }) => {
   const app = new Hono<{ Variables: GatewayVariables }>()
   /** Runs `work` for the key of the caller, and looks at once which callers its changes concern. */
   const asMaker = <Result>(c: KeyContext, work: (keys: KeyStore, maker: KeyRecord) => Result): Result => {
-    const maker = keyCallers?.keyOf(c.var.caller)
-    if (keyCallers === undefined || maker === undefined) throw noMaker()
+    const { caller, account } = c.var
+    const key = keyCallers?.keyOf(caller)
+    if (keyCallers === undefined || key === undefined) throw noMaker()
+    // The limits of the config count too: several keys that each have them would have them several times.
+    const maker = { ...key, limits: quotaOf(caller, account, config.limits).limits }
     try {
       return work(keyCallers.keys, maker)
     } catch (error) {
