@@ -179,6 +179,9 @@ describe('petals-chat --help', () => {
     expect(await ask(await listening(server), model)).toContain('Paris')
   }
 
+  /** A place for keys, which no other server of these tests reads. */
+  const withKeys = () => ({ XDG_DATA_HOME: path.join(folder, 'data') })
+
   const shows: Readonly<Record<string, (line: string) => Promise<void>>> = {
     'petals-chat': (line) => serves(line, {}, 'SmolLM2-135M-Instruct'),
     'petals-chat --model ./model.gguf --open': async (line) => {
@@ -199,6 +202,17 @@ describe('petals-chat --help', () => {
     },
     // Shown with the swarm above.
     'petals-chat swarm status --watch': async () => {},
+    'petals-chat --host 0.0.0.0': async (line) => {
+      await using server = startLine(`${line} --port 0`, { env: { ...env, ...withKeys() }, cwd: folder })
+      const [, url] = await server.until(/is listening on (http:\/\/\S+)/)
+      expect((await fetch(`${url}/v1/models`)).status).toBe(401)
+      await server.until(/petals-chat keys create/)
+    },
+    'petals-chat keys create lab --expires 90d': async (line) => {
+      await using making = startLine(line, { env: { ...env, ...withKeys() }, cwd: folder })
+      expect(await making.exited).toBe(0)
+      expect(making.output()).toMatch(/^sk-petals-/m)
+    },
     'petals-chat contribute owner/repo': showsPlan,
     'petals-chat chat "What is the capital of France?"': async (line) => {
       await using asking = startLine(line, { env, cwd: folder })

@@ -82,9 +82,9 @@ describe('the command line', () => {
 
   it('config check calls wrong what serve refuses, in the same words', async () => {
     const public_ = path.join(folder, 'public.yaml')
-    await writeFile(public_, 'server:\n  host: 0.0.0.0\n')
+    await writeFile(public_, 'server:\n  host: 0.0.0.0\n  access: { keys: off }\n')
     for (const flags of [
-      ['--host', '0.0.0.0'],
+      ['--host', '0.0.0.0', '--keys', 'off'],
       ['--config', public_],
       ['--model', './typo.gguf'],
       ['--model', 'a=./a.gguf', '--model', 'a=./b.gguf'],
