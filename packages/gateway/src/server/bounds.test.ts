@@ -2,7 +2,7 @@ import { once } from 'node:events'
 import { createServer } from 'node:http'
 import { type AddressInfo, connect, type Socket } from 'node:net'
 import { text } from 'node:stream/consumers'
-import { describe, expect, it } from 'vitest'
+import { describe, expect, it, vi } from 'vitest'
 import { startTestServer, type TestServer } from '../fixtures/test-server.ts'
 import { refuseSlowBodies } from './slow-bodies.ts'
 
@@ -135,6 +135,22 @@ describe('messages that are not complete', () => {
     for (const { socket } of clients) socket.write(flood)
     const codes = await Promise.all(clients.map(({ closed }) => closed))
     expect(new Set(codes)).toEqual(new Set([1008]))
+  })
+})
+
+describe('pings and pongs', () => {
+  it('take nothing of the budget of messages, however many an idle socket sends', async () => {
+    await using server = await startTestServer()
+    const client = await server.connect()
+    await client.startSession(64)
+    let pongs = 0
+    client.socket.on('pong', () => (pongs += 1))
+    for (let i = 0; i < 100; i++) {
+      client.socket.ping('x'.repeat(i))
+      client.socket.pong()
+      await vi.waitFor(() => expect(pongs).toBe(i + 1), { interval: 1 })
+    }
+    await vi.waitFor(async () => expect(await server.figure('petals_chat_buffered_bytes')).toBe(0))
   })
 })
 

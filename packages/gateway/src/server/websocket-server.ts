@@ -70,6 +70,9 @@ const MAX_BUFFERED_CHUNKS = 16_384
 /** What a packet that is kept takes beside its bytes. */
 const CHUNK_OVERHEAD_BYTES = 128
 
+/** Two bytes and the mask, in front of a ping or pong of a client. */
+const CONTROL_HEADER_BYTES = 6
+
 /** Creates the protocol side of all WebSockets. `npm run bench:autobahn` tests it. */
 export const createWebSocketServer = ({
   maxMessageBytes,
@@ -216,8 +219,10 @@ export class GatewayWebSockets {
   /** A message takes its share of the budget while it arrives, too. */
   #countIncomplete(webSocket: WebSocket, socket: Socket): void {
     const reservation = this.#context.budget.open()
+    let chunk = { length: 0, control: 0 }
     // Before ws, whose `message` event ends the count.
     socket.prependListener('data', ({ length }: Buffer) => {
+      chunk = { length, control: 0 }
       if (reservation.tryGrow(length + CHUNK_OVERHEAD_BYTES)) return
       webSocket.close(TRY_AGAIN_LATER)
       // What is on its way would not be counted.
@@ -225,6 +230,13 @@ export class GatewayWebSockets {
       terminateSoon(webSocket)
     })
     const restart = () => reservation[Symbol.dispose]()
+    // A chunk of nothing but pings and pongs is no part of a message: an idle socket would count them for ever.
+    const uncount = ({ length }: Buffer) => {
+      chunk.control += length + CONTROL_HEADER_BYTES
+      if (chunk.control === chunk.length) reservation.shrink(chunk.length + CHUNK_OVERHEAD_BYTES)
+    }
+    webSocket.on('ping', uncount)
+    webSocket.on('pong', uncount)
     webSocket.on('message', restart)
     socket.once('close', restart)
   }
