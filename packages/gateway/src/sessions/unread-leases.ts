@@ -20,6 +20,8 @@ export class UnreadLeases {
   /** Adds a lease until the result is disposed. */
   add(reader: AnswerReader): Disposable {
     this.#readers.add(reader)
+    // Requests that wait already would otherwise not be looked at before the next one comes.
+    this.makeWay()
     return { [Symbol.dispose]: () => void this.#readers.delete(reader) }
   }
 
