@@ -4,7 +4,7 @@ import { AccessError } from '../access-error.ts'
 import { assertGrants, inherit } from './grant.ts'
 import type { CreatedKey, KeyRecord, KeyVerdict, NewKey } from './key-record.ts'
 import { equalHashes, formatToken, hashSecret, newKeyId, newSecret, parseToken } from './key-token.ts'
-import { keyTables, KeyTables } from './key-tables.ts'
+import { KeyTables, type StoredSecret } from './key-tables.ts'
 
 /** What a chat needs; metrics and administration are asked for. */
 export const defaultScopes: readonly Scope[] = ['models', 'openai', 'legacy', 'swarm']
@@ -26,7 +26,6 @@ export class KeyStore {
 
   /** `now`: milliseconds since 1970, for tests. */
   constructor(database: DatabaseSync, { now = Date.now }: { readonly now?: () => number } = {}) {
-    keyTables.create(database)
     this.#tables = new KeyTables(database)
     this.#now = now
   }
@@ -74,7 +73,7 @@ export class KeyStore {
   /** All keys, revoked ones too, the oldest first; with `maker`, those that it made, directly or through other keys. */
   list(maker?: Pick<KeyRecord, 'id'>): KeyRecord[] {
     const keys = this.#tables.list()
-    return maker === undefined ? keys : keys.filter((key) => isMadeBy(keys, key, maker.id))
+    return maker === undefined ? keys : madeBy(keys, maker.id)
   }
 
   /**
@@ -95,8 +94,8 @@ export class KeyStore {
     // A key that is being made meanwhile, by another process too, is seen here, or its maker is refused.
     return this.#tables.atomically(() => {
       const keys = this.#tables.list()
-      const ids = keys
-        .filter((key) => (key.id === id || isMadeBy(keys, key, id)) && key.revokedAt === undefined)
+      const ids = [...keys.filter((key) => key.id === id), ...madeBy(keys, id)]
+        .filter(({ revokedAt }) => revokedAt === undefined)
         .map((key) => key.id)
       this.#tables.revoke(ids, this.#now())
       return ids
@@ -129,18 +128,22 @@ export class KeyStore {
     if (secrets.length === 0) equalHashes(hash, NO_HASH)
     const secret = secrets.filter((candidate) => equalHashes(candidate.hash, hash))[0]
     if (secret === undefined) return { state: 'unknown' }
-    return this.verdict(parsed.id, secret.secretId)
+    return this.#judge(parsed.id, secret)
   }
 
   /** Says what a key is worth now, by what `verify` returned for it. */
   verdict(id: string, secretId: number): KeyVerdict {
-    const key = this.#tables.get(id)
     const secret = this.#tables.secretsOf(id).find((candidate) => candidate.secretId === secretId)
-    if (key === undefined || secret === undefined) return { state: 'unknown' }
+    return secret === undefined ? { state: 'unknown' } : this.#judge(id, secret)
+  }
+
+  #judge(id: string, { secretId, expiresAt }: StoredSecret): KeyVerdict {
+    const key = this.#tables.get(id)
+    if (key === undefined) return { state: 'unknown' }
     const state = stateOf(key, this.#now())
     if (state !== 'valid') return { state }
-    if (secret.expiresAt !== undefined && secret.expiresAt <= this.#now()) return { state: 'revoked' }
-    const ends = [key.expiresAt, secret.expiresAt].filter((end) => end !== undefined)
+    if (expiresAt !== undefined && expiresAt <= this.#now()) return { state: 'revoked' }
+    const ends = [key.expiresAt, expiresAt].filter((end) => end !== undefined)
     return { state, key, secretId, validUntil: ends.length === 0 ? undefined : Math.min(...ends) }
   }
 
@@ -184,9 +187,16 @@ function stateOf({ revokedAt, expiresAt }: KeyRecord, now: number): 'valid' | 'r
   return expiresAt !== undefined && expiresAt <= now ? 'expired' : 'valid'
 }
 
-/** Reports whether `maker` made the key, directly or through other keys. */
-function isMadeBy(keys: readonly KeyRecord[], { madeBy }: KeyRecord, maker: string): boolean {
-  if (madeBy === undefined || madeBy === maker) return madeBy === maker
-  const parent = keys.find(({ id }) => id === madeBy)
-  return parent !== undefined && isMadeBy(keys, parent, maker)
+/** Returns the keys that `maker` made, directly or through other keys, in their order. */
+function madeBy(keys: readonly KeyRecord[], maker: string): KeyRecord[] {
+  const children = Map.groupBy(keys, (key) => key.madeBy)
+  const found = new Set<KeyRecord>()
+  const makers = [maker]
+  for (const id of makers)
+    for (const child of children.get(id) ?? []) {
+      if (found.has(child)) continue
+      found.add(child)
+      makers.push(child.id)
+    }
+  return keys.filter((key) => found.has(key))
 }

@@ -1,6 +1,7 @@
 import type { DatabaseSync, StatementSync } from 'node:sqlite'
 import { accessLimitsSchema, type Scope, scopes } from '@petals-chat/api'
 import { z } from 'zod'
+import { inTransaction } from '../in-transaction.ts'
 import type { KeyRecord } from './key-record.ts'
 
 /** A secret of a key, as the file has it. */
@@ -23,23 +24,17 @@ const statements = {
   version: 'PRAGMA data_version',
 } as const
 
-/** Creates the tables in a new file. */
-export const keyTables = {
-  create(database: DatabaseSync): void {
-    database.exec(`
-      CREATE TABLE IF NOT EXISTS keys (
-        id TEXT PRIMARY KEY, name TEXT NOT NULL, scopes TEXT NOT NULL, models TEXT, limits TEXT NOT NULL,
-        created_at INTEGER NOT NULL, expires_at INTEGER, revoked_at INTEGER, last_used_at INTEGER,
-        made_by TEXT REFERENCES keys (id)
-      ) STRICT;
-      CREATE TABLE IF NOT EXISTS key_secrets (
-        id INTEGER PRIMARY KEY AUTOINCREMENT, key_id TEXT NOT NULL REFERENCES keys (id), hash BLOB NOT NULL,
-        expires_at INTEGER
-      ) STRICT;
-      CREATE INDEX IF NOT EXISTS key_secrets_by_key ON key_secrets (key_id);
-    `)
-  },
-}
+const CREATE_TABLES = `
+  CREATE TABLE IF NOT EXISTS keys (
+    id TEXT PRIMARY KEY, name TEXT NOT NULL, scopes TEXT NOT NULL, models TEXT, limits TEXT NOT NULL,
+    created_at INTEGER NOT NULL, expires_at INTEGER, revoked_at INTEGER, last_used_at INTEGER,
+    made_by TEXT REFERENCES keys (id)
+  ) STRICT;
+  CREATE TABLE IF NOT EXISTS key_secrets (
+    id INTEGER PRIMARY KEY AUTOINCREMENT, key_id TEXT NOT NULL REFERENCES keys (id), hash BLOB NOT NULL,
+    expires_at INTEGER
+  ) STRICT;
+  CREATE INDEX IF NOT EXISTS key_secrets_by_key ON key_secrets (key_id)`
 
 const nullable = <Schema extends z.ZodType>(schema: Schema) =>
   schema.nullable().transform((value) => value ?? undefined)
@@ -68,10 +63,11 @@ export class KeyTables {
   readonly #database: DatabaseSync
   readonly #prepared = new Map<keyof typeof statements, StatementSync>()
   #changes = 0
-  #isChanging = false
 
+  /** Creates the tables if the file is new. */
   constructor(database: DatabaseSync) {
     this.#database = database
+    database.exec(CREATE_TABLES)
   }
 
   /** `data_version` counts what other connections have committed. */
@@ -132,28 +128,14 @@ export class KeyTables {
     return statement
   }
 
-  /** Runs reads and changes as one, which no other process can come between. Durable: also after a loss of power. */
+  /** Runs reads and changes as one. What was committed survives a loss of power, so that a revoked key stays revoked. */
   atomically<Result>(work: () => Result): Result {
-    if (this.#isChanging) return work()
-    this.#isChanging = true
+    if (this.#database.isTransaction) return work()
     this.#database.exec('PRAGMA synchronous = FULL')
     try {
-      return this.#inTransaction(work)
+      return inTransaction(this.#database, work)
     } finally {
-      this.#isChanging = false
       this.#database.exec('PRAGMA synchronous = NORMAL')
-    }
-  }
-
-  #inTransaction<Result>(work: () => Result): Result {
-    this.#database.exec('BEGIN IMMEDIATE')
-    try {
-      const result = work()
-      this.#database.exec('COMMIT')
-      return result
-    } catch (error) {
-      this.#database.exec('ROLLBACK')
-      throw error
     }
   }
 

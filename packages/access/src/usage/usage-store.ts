@@ -1,4 +1,5 @@
 import type { DatabaseSync } from 'node:sqlite'
+import { inTransaction } from '../in-transaction.ts'
 
 /** What one caller used of one model in one day. Counts are whole numbers. */
 export interface UsageEntry {
@@ -68,15 +69,10 @@ export class UsageStore {
 
   /** Adds to what is kept: all entries, or none if writing fails. @throws Error of SQLite */
   add(entries: readonly UsageEntry[]): void {
-    this.#database.exec('BEGIN IMMEDIATE')
-    try {
+    inTransaction(this.#database, () => {
       const add = this.#database.prepare(ADD)
       for (const entry of entries) add.run({ ...entry })
-      this.#database.exec('COMMIT')
-    } catch (error) {
-      if (this.#database.isTransaction) this.#database.exec('ROLLBACK')
-      throw error
-    }
+    })
   }
 
   /** Returns the entries of some days, the oldest day first. */
