@@ -12,8 +12,7 @@ import type { GatewayApp, GatewayContext, GatewayVariables } from './context.ts'
 import type { PrometheusMetrics } from './metrics.ts'
 import { Limiter } from './limits/limiter.ts'
 import { meteredSessions } from './limits/metered-sessions.ts'
-import { sharedCounters } from './limits/shared-counters.ts'
-import { memoryCounters } from './limits/window-counters.ts'
+import { loadCounters } from './limits/load-counters.ts'
 import { callerAccess } from './middleware/caller-access.ts'
 import { handleError, handleMethodNotAllowed } from './middleware/error-handler.ts'
 import { notFoundHandler } from './middleware/not-found.ts'
@@ -92,8 +91,7 @@ export function createGateway(config: GatewayConfig, dependencies: GatewayDepend
   const { registry, logger, metrics, version, swarm } = dependencies
   const shutdown = new ShutdownController()
   const usage = new UsageRecorder({ store: dependencies.usage, metrics, logger })
-  const { store } = config.limits
-  const counters = store === undefined ? memoryCounters() : sharedCounters(store, logger)
+  const counters = loadCounters(config.limits.store, logger)
   const limiter = new Limiter({ counters, metrics, usage })
   const pool = createSessionPool(config.sessions, { logger, metrics })
   const sessions = meteredSessions(pool, ({ id }) => registry.find(id)?.engine ?? 'unknown')

@@ -25,7 +25,7 @@ export const signInRoutes: RouteModule = (context) => {
   const { basePath } = context.config
   return new Hono<{ Variables: GatewayVariables }>()
     .get('/sign-in', async (c) => {
-      const { openid } = openIdOf(context)
+      const { openid } = await openIdOf(context)
       try {
         const { url, attempt } = await openid.begin(openid.redirectUri ?? redirectUriOf(c, basePath))
         const place = placeOf(attempt, basePath)
@@ -36,7 +36,7 @@ export const signInRoutes: RouteModule = (context) => {
       }
     })
     .get('/sign-in/callback', async (c) => {
-      const { signIn, openid } = openIdOf(context)
+      const { signIn, openid } = await openIdOf(context)
       try {
         const attempt = readAttempt(readCookie(c.req.header('cookie'), attemptCookie))
         if (attempt === undefined) throw new SignInError('expired', 'No sign-in began in this browser.')
@@ -68,12 +68,10 @@ export function setSessionCookie(c: Context, { token, session }: StartedSession,
   writeCookie(c, sessionCookie, token, { ...place, maxAgeSeconds })
 }
 
-function openIdOf({ signIn }: GatewayContext) {
-  if (signIn?.openid !== undefined) return { signIn, openid: signIn.openid }
-  throw new GatewayError(
-    'unknown_url',
-    'This server has no OpenID Connect provider (server.access.signIn.openid).',
-  )
+async function openIdOf({ signIn }: GatewayContext) {
+  const openid = await signIn?.openid
+  if (signIn !== undefined && openid !== undefined) return { signIn, openid }
+  throw new GatewayError('unknown_url', 'This server has no OpenID Connect provider (server.signIn.openid).')
 }
 
 /** The page reads it, tells why, and takes it out of its address. */

@@ -5,7 +5,7 @@ import type { CallerRequest, CallerSource } from '../access.ts'
 import { type Caller, unrevoked } from '../caller.ts'
 import type { SignInConfig } from './config.ts'
 import { readCookie, sessionCookie } from './cookies.ts'
-import { OpenIdProvider } from './openid-provider.ts'
+import type { OpenIdProvider } from './openid-provider.ts'
 import type { OpenIdUser } from './openid-users.ts'
 import { isForeignPage } from './own-page.ts'
 import { MemoryPageSessions } from './memory-page-sessions.ts'
@@ -39,19 +39,18 @@ type User = Pick<Caller, 'id' | 'name'>
 /** How people sign in on the page, and who is signed in. */
 export class SignIn implements Disposable {
   readonly sessions: PageSessions
-  readonly openid: OpenIdProvider | undefined
   /** As the page is told. */
   readonly ways: SessionBody['ways']
   /** What identifies signed-in people, in the order of precedence. */
   readonly sources: readonly CallerSource[]
   readonly #config: SignInConfig
   readonly #keys: CallerSource | undefined
+  #openid: Promise<OpenIdProvider> | undefined
 
   constructor({ config, store, keys, isTrustedProxy }: SignInOptions) {
     const { openid, proxy, hours } = config
     this.#config = config
     this.#keys = keys
-    this.openid = openid && new OpenIdProvider(openid)
     this.sessions = new PageSessions({
       store,
       lifetimeMs: hours * 3_600_000,
@@ -67,6 +66,15 @@ export class SignIn implements Disposable {
     this.sources = proxy
       ? [byCookie, proxyUsers({ config: proxy, isTrusted: isTrustedProxy, callerOf })]
       : [byCookie]
+  }
+
+  /** The provider of OpenID Connect; undefined if the config names none. Its library is loaded by the first sign-in. */
+  get openid(): Promise<OpenIdProvider> | undefined {
+    const { openid } = this.#config
+    if (openid === undefined) return undefined
+    return (this.#openid ??= import('./openid-provider.ts').then(
+      (module) => new module.OpenIdProvider(openid),
+    ))
   }
 
   /** Ends the session of a header `cookie`, and all that still runs for it. */
