@@ -2,7 +2,7 @@ import type { Socket } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { PetalsChat } from '../../tests/e2e/support/petals-chat.ts'
 import { quantile, rounded } from '../support/statistics.ts'
-import { readProcess, readUntil } from './process-state.ts'
+import { readProcess, readUntil } from '../support/process-state.ts'
 import { allClosed, frame, openMany, openSilentWebSocket } from './raw-client.ts'
 
 /** The figures of one attack; `holds`: within the bounds of the reliability promises. */

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { PetalsChat } from '../../tests/e2e/support/petals-chat.ts'
 import type { Finding } from './attacks.ts'
-import { readProcess, readUntil } from './process-state.ts'
+import { readProcess, readUntil } from '../support/process-state.ts'
 import { frame, open, openSilentWebSocket } from './raw-client.ts'
 
 const body = JSON.stringify({

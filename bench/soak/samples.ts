@@ -1,5 +1,7 @@
-import { readdir, readFile } from 'node:fs/promises'
+import { readFile } from 'node:fs/promises'
 import { setTimeout as delay } from 'node:timers/promises'
+import { sessionsInUse } from '../../tests/e2e/support/metrics.ts'
+import { readProcess } from '../support/process-state.ts'
 import type { SoakTarget } from './chats.ts'
 
 /** One look at the gateway. */
@@ -33,25 +35,16 @@ export async function collectSamples(
 export async function sampleOf(pid: number, target: SoakTarget, seconds: number): Promise<Sample> {
   const text = await readFile(`/proc/${pid}/task/${pid}/children`, 'utf8').catch(() => '')
   const children = text.split(' ').filter(Boolean).map(Number)
-  const residents = await Promise.all(children.map(residentMiB))
+  // A child may have ended meanwhile.
+  const ofChildren = await Promise.all(children.map((child) => readProcess(child).catch(() => undefined)))
+  const { residentMiB, files } = await readProcess(pid)
   return {
     seconds: Math.round(seconds),
-    gatewayMiB: await residentMiB(pid),
-    childrenMiB: residents.reduce((sum, each) => sum + each, 0),
-    descriptors: (await readdir(`/proc/${pid}/fd`)).length,
-    leasedSessions: await leasedSessions(target),
+    gatewayMiB: residentMiB,
+    childrenMiB: ofChildren.reduce((sum, child) => sum + (child?.residentMiB ?? 0), 0),
+    descriptors: files,
+    leasedSessions: await sessionsInUse(target.url, { authorization: `Bearer ${target.key}` }),
   }
-}
-
-async function residentMiB(pid: number): Promise<number> {
-  const status = await readFile(`/proc/${pid}/status`, 'utf8').catch(() => '')
-  return Math.round(Number(/^VmRSS:\s+(\d+) kB/m.exec(status)?.[1] ?? 0) / 102.4) / 10
-}
-
-async function leasedSessions({ url, key }: SoakTarget): Promise<number> {
-  const response = await fetch(`${url}/metrics`, { headers: { authorization: `Bearer ${key}` } })
-  const leased = (await response.text()).matchAll(/^petals_chat_sessions\{[^}]*state="leased"[^}]*\} (\d+)/gm)
-  return [...leased].reduce((sum, [, value]) => sum + Number(value), 0)
 }
 
 /**
