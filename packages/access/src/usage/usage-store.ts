@@ -20,6 +20,9 @@ export interface UsageEntry {
   readonly swarmMs: number
 }
 
+/** Returns the day of a time (milliseconds since 1970) as entries name it: in UTC, `2026-11-28`. */
+export const dayOf = (ms: number): string => new Date(ms).toISOString().slice(0, 10)
+
 export interface UsageQuery {
   /** The first and the last day, `2026-11-28`. */
   readonly from: string

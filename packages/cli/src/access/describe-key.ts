@@ -1,4 +1,4 @@
-import type { CreatedKey, KeyRecord } from '@petals-chat/access'
+import { type CreatedKey, dayOf, type KeyRecord } from '@petals-chat/access'
 import type { Terminal } from '../terminal/terminal.ts'
 
 /** Returns the state of a key in words. `now`: milliseconds since 1970. */
@@ -9,8 +9,7 @@ export function describeKeyState({ revokedAt, expiresAt }: KeyRecord, now: numbe
 }
 
 /** `2026-11-28`, in UTC; `never` for a time that has not come. */
-export const day = (time: number | undefined): string =>
-  time === undefined ? 'never' : new Date(time).toISOString().slice(0, 10)
+export const day = (time: number | undefined): string => (time === undefined ? 'never' : dayOf(time))
 
 /** Prints a new secret: the only time that it is shown. The secret alone is on stdout, so that a script can keep it. */
 export function printSecret(terminal: Terminal, { key, token }: CreatedKey): void {

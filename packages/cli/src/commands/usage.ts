@@ -1,4 +1,4 @@
-import { AccessError, type KeyStore, type UsageEntry } from '@petals-chat/access'
+import { AccessError, dayOf, type KeyStore, type UsageEntry } from '@petals-chat/access'
 import { textFlag } from '../access/key-flags.ts'
 import { keyFileOf, openKeys } from '../access/open-keys.ts'
 import { loadConfig } from '../config/load.ts'
@@ -62,5 +62,3 @@ function daysOf(text: string | undefined): number {
     exitCodes.usage,
   )
 }
-
-const dayOf = (ms: number): string => new Date(ms).toISOString().slice(0, 10)

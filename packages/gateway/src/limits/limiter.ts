@@ -3,8 +3,8 @@ import type { Quota } from './quota.ts'
 import { AccountWindow } from './account-window.ts'
 import { Allowance, RunningAnswers } from './allowance.ts'
 import type { RequestTrace } from '../tracing/tracing.ts'
-import { dayOf, type UsageRecorder } from '../usage/usage-recorder.ts'
-import type { UsageEntry } from '@petals-chat/access'
+import type { UsageRecorder } from '../usage/usage-recorder.ts'
+import { dayOf, type UsageEntry } from '@petals-chat/access'
 import type { WindowCounters } from './window-counters.ts'
 
 export interface LimiterOptions {

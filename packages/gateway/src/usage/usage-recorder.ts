@@ -1,5 +1,5 @@
 import type { Counter, Logger, Metrics } from '@petals-chat/engine'
-import type { UsageEntry, UsageQuery, UsageStore } from '@petals-chat/access'
+import { dayOf, type UsageEntry, type UsageQuery, type UsageStore } from '@petals-chat/access'
 
 /** What a piece of work on a model has used. */
 export interface Use {
@@ -100,9 +100,6 @@ export class UsageRecorder implements AsyncDisposable {
     }
   }
 }
-
-/** A day in UTC, `2026-11-28`. */
-export const dayOf = (ms: number): string => new Date(ms).toISOString().slice(0, 10)
 
 const nothing = { requests: 0, promptTokens: 0, cachedTokens: 0, completionTokens: 0, swarmMs: 0 }
 

@@ -4,8 +4,8 @@ import { Hono } from 'hono'
 import type { Caller } from '../../access/caller.ts'
 import type { GatewayVariables, RouteModule } from '../../context.ts'
 import { GatewayError } from '../../errors.ts'
-import { dayOf, totalOf } from '../../usage/usage-recorder.ts'
-import type { UsageEntry } from '@petals-chat/access'
+import { totalOf } from '../../usage/usage-recorder.ts'
+import { dayOf, type UsageEntry } from '@petals-chat/access'
 
 const DEFAULT_DAYS = 30
 const DAY_MS = 24 * 60 * 60 * 1000
