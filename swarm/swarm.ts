@@ -1,7 +1,7 @@
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
-import { freePort } from '../packages/petals/src/testing/faulty-link.ts'
+import { freePort } from '../packages/engine/src/testing/free-port.ts'
 import { ensureModel, findModel } from './models.ts'
 import { startRelay, type Relay, type RelayConditions } from './relay.ts'
 import { startServer, type ServerOptions, type SwarmServer } from './server.ts'

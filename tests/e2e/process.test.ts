@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { freePort } from '../../packages/petals/src/testing/faulty-link.ts'
+import { freePort } from '../../packages/engine/src/testing/free-port.ts'
 import { defaultModelPath } from '../support/model.ts'
 import {
   cleanEnvironment,

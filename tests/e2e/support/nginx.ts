@@ -4,7 +4,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
-import { freePort } from '../../../packages/petals/src/testing/faulty-link.ts'
+import { freePort } from '../../../packages/engine/src/testing/free-port.ts'
 
 export interface Nginx extends AsyncDisposable {
   readonly url: string

@@ -10,7 +10,7 @@ import { text } from 'node:stream/consumers'
 import { setTimeout as delay } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { type ClientOptions, WebSocket } from 'ws'
-import { freePort } from '../../../packages/petals/src/testing/faulty-link.ts'
+import { freePort } from '../../../packages/engine/src/testing/free-port.ts'
 
 /** The name in the examples of docs/deployment.md. */
 export const SITE = 'chat.example.org'

@@ -1,7 +1,8 @@
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { silentLogger } from '@petals-chat/engine'
 import { type LogRecord, recordingLogger } from '../fixtures/test-gateway.ts'
-import { freePort, startValkey, type TestValkey } from './fixtures/valkey.ts'
+import { freePort } from '@petals-chat/engine/testing'
+import { startValkey, type TestValkey } from './fixtures/valkey.ts'
 import { sharedCounters } from './shared-counters.ts'
 import type { WindowCounters } from './window-counters.ts'
 

@@ -1,7 +1,7 @@
 import { createServer, type Server } from 'node:net'
 import { multiaddr } from '@multiformats/multiaddr'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { freePort } from '../testing/faulty-link.ts'
+import { freePort } from '@petals-chat/engine/testing'
 import { PeerUnreachableError } from '../errors.ts'
 import { encodeCloserPeers, kadProtocol } from '../wire/kad.ts'
 import { lengthPrefixed, readLengthPrefixed } from '../wire/varint.ts'

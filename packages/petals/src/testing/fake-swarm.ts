@@ -1,3 +1,4 @@
+import { freePort } from '@petals-chat/engine/testing'
 import { silentLogger, silentMetrics } from '@petals-chat/engine'
 import { createBlockDirectory, type BlockDirectory } from '../blocks/block-directory.ts'
 import { swarmConfigSchema, type SwarmConfig } from '../config.ts'
@@ -14,7 +15,7 @@ import { createRpcClient } from '../rpc/transport-rpc-client.ts'
 import type { HiddenStates } from '../tensor/hidden-states.ts'
 import { DhtNode } from './dht-node.ts'
 import { FakeServer, type FakeServerOptions } from './fake-server.ts'
-import { FaultyLink, freePort } from './faulty-link.ts'
+import { FaultyLink } from './faulty-link.ts'
 import { runToyBlocks, toyBlocks } from './toy-block.ts'
 
 export const dhtPrefix = 'Toy-hf'
