@@ -8,14 +8,16 @@ restored: [{dtype, shape, data}], repacked: [base64], ids: [hex]}.
 
 import base64
 import json
+import pathlib
 import random
 import sys
 
+sys.path.insert(0, str(pathlib.Path(__file__).parents[2] / "swarm" / "python"))
 output, sys.stdout = sys.stdout, sys.stderr  # bitsandbytes prints that it finds no GPU
 
-import bitsandbytes.functional
 import hivemind.compression.base
 import numpy as np
+import old_bitsandbytes  # noqa: F401
 import torch
 from hivemind.compression import deserialize_torch_tensor, serialize_torch_tensor
 from hivemind.dht.node import DHTID
@@ -24,27 +26,6 @@ from hivemind.proto.runtime_pb2 import Tensor
 from hivemind.utils import MSGPackSerializer
 
 hivemind.compression.base.USE_LEGACY_BFLOAT16 = False  # as Petals sets it
-
-# hivemind 1.1.12 wants the quantization state of a newer bitsandbytes as an object; 0.41.1 gives the same as a list.
-quantize, dequantize = bitsandbytes.functional.quantize_blockwise, bitsandbytes.functional.dequantize_blockwise
-
-
-class QuantState:
-    def __init__(self, fields):
-        self.absmax, self.code, self.blocksize, self.nested, self.dtype, self.offset, self.state2 = fields
-
-
-def quantize_blockwise(*args, **kwargs):
-    quantized, state = quantize(*args, **kwargs)
-    return quantized, QuantState(state)
-
-
-def dequantize_blockwise(quantized, absmax, code, blocksize, nested):
-    return dequantize(quantized, absmax=absmax, code=code, blocksize=blocksize)
-
-
-bitsandbytes.functional.quantize_blockwise = quantize_blockwise
-bitsandbytes.functional.dequantize_blockwise = dequantize_blockwise
 
 
 def text(data):
