@@ -6,6 +6,7 @@ import { keyIncidents } from './keys.incidents.ts'
 import { modelIncidents } from './models.incidents.ts'
 import { pageIncidents } from './page.incidents.ts'
 import { pathIncidents } from './paths.incidents.ts'
+import { referenceIncidents } from './references.incidents.ts'
 import { requestIncidents } from './requests.incidents.ts'
 import { secretIncidents } from './secrets.incidents.ts'
 import { supplyIncidents } from './supply.incidents.ts'
@@ -20,6 +21,7 @@ export const catalogue: Readonly<Record<string, Readonly<Record<string, Incident
   models: modelIncidents,
   page: pageIncidents,
   paths: pathIncidents,
+  references: referenceIncidents,
   requests: requestIncidents,
   secrets: secretIncidents,
   supply: supplyIncidents,

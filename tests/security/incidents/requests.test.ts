@@ -1,55 +1,20 @@
-import { existsSync } from 'node:fs'
-import { mkdtemp, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
-import path from 'node:path'
-import { afterAll, beforeAll, describe, expect, inject } from 'vitest'
+import { describe, expect, inject } from 'vitest'
 import { sessionsInUse } from '../../e2e/support/metrics.ts'
-import { localUrls, startCanary, type Canary } from '../support/canary.ts'
 import { testsOf } from '../support/incident.ts'
+import {
+  type Answer,
+  chat,
+  complete,
+  expectAnswers,
+  expectRefused,
+  post,
+  schema,
+  tool,
+} from '../support/requests.ts'
 import { requestIncidents } from './requests.incidents.ts'
 
 const url = inject('serverUrl')
 const incident = testsOf(requestIncidents)
-
-interface Answer {
-  readonly status: number
-  readonly text: string
-}
-
-async function post(target: string, body: unknown, type = 'application/json'): Promise<Answer> {
-  const text = typeof body === 'string' ? body : JSON.stringify(body)
-  const response = await fetch(url + target, {
-    method: 'POST',
-    headers: { 'content-type': type },
-    body: text,
-  })
-  return { status: response.status, text: await response.text() }
-}
-
-const messages = [{ role: 'user', content: 'Hi' }]
-const chat = (fields: object = {}): Promise<Answer> =>
-  post('/v1/chat/completions', { messages, max_tokens: 1, temperature: 0, ...fields })
-const complete = (fields: object): Promise<Answer> =>
-  post('/v1/completions', { prompt: 'Once', max_tokens: 1, temperature: 0, ...fields })
-const schema = (value: unknown): Promise<Answer> =>
-  chat({ response_format: { type: 'json_schema', json_schema: { name: 'x', schema: value } } })
-const tool = (parameters: unknown): Promise<Answer> =>
-  chat({
-    tools: [{ type: 'function', function: { name: 'f', parameters } }],
-    tool_choice: { type: 'function', function: { name: 'f' } },
-  })
-
-/** Refused as the client's fault, with the field's name if it has one; the model still answers. */
-async function expectRefused(answer: Promise<Answer>, field?: string): Promise<void> {
-  const { status, text } = await answer
-  expect(status, text.slice(0, 300)).toBe(400)
-  if (field !== undefined) expect(text).toContain(field)
-}
-
-async function expectAnswers(): Promise<void> {
-  const { status, text } = await chat()
-  expect(status, text).toBe(200)
-}
 
 describe('numbers', () => {
   incident('CVE-2026-34756', async () => {
@@ -203,118 +168,6 @@ describe('templates', () => {
     const template = '{% for a in range(1000000000) %}{{ a }}{% endfor %}'
     await expectRefused(chat({ chat_template: template }), 'chat_template')
     await expectRefused(post('/v1/tokenize', { prompt: 'a', chat_template: template }), 'chat_template')
-  })
-})
-
-describe('what a request names', () => {
-  let canary: Canary
-  let folder: string
-  beforeAll(async () => {
-    canary = await startCanary()
-    folder = await mkdtemp(path.join(tmpdir(), 'petals-chat-started-'))
-  })
-  afterAll(async () => {
-    await canary[Symbol.asyncDispose]()
-    await rm(folder, { recursive: true, force: true })
-  })
-
-  const partsOf = (address: string): readonly object[] => [
-    { type: 'image_url', image_url: { url: address } },
-    { type: 'image_url', image_url: address },
-    { type: 'input_audio', input_audio: { data: address, format: 'wav' } },
-    { type: 'video_url', video_url: { url: address } },
-    { type: 'file', file: { file_data: address, filename: address } },
-  ]
-
-  async function expectNothingFetched(addresses: readonly string[]): Promise<void> {
-    for (const address of addresses) {
-      for (const part of partsOf(address))
-        await expectRefused(chat({ messages: [{ role: 'user', content: [part] }] }))
-      const markdown = [{ role: 'user', content: `![](${address}) <img src="${address}">` }]
-      expect((await post('/v1/tokenize', { messages: markdown })).status).toBe(200)
-    }
-    expect(canary.requests).toEqual([])
-  }
-
-  incident('CVE-2025-6242', () => expectNothingFetched(localUrls(canary.port).slice(0, 3)))
-
-  incident('CVE-2026-24779', () =>
-    expectNothingFetched([
-      ...localUrls(canary.port).slice(-2),
-      `http:\\\\127.0.0.1:${canary.port}\\secret.png`,
-      `file:///etc/passwd`,
-      `data:image/png;base64,${'A'.repeat(64)}`,
-    ]),
-  )
-
-  incident('CVE-2026-31943', async () => {
-    for (const address of localUrls(canary.port)) {
-      const named = await post('/v1/chat/completions', { model: address, messages, max_tokens: 1 })
-      expect(named.status).toBeOneOf([200, 404])
-      expect((await fetch(`${url}/v1/models/${encodeURIComponent(address)}`)).status).toBe(404)
-      const mcp = { type: 'mcp', server_url: address, server_label: 'x' }
-      await expectRefused(chat({ tools: [mcp] }))
-    }
-    expect(canary.requests).toEqual([])
-  })
-
-  incident('CVE-2026-5530', async () => {
-    for (const address of localUrls(canary.port))
-      for (const target of ['/api/pull', '/api/v1/pull', '/v1/models', '/api/create', '/models/load'])
-        expect((await post(target, { model: address, name: address, source: address })).status).toBeOneOf([
-          404, 405,
-        ])
-    expect(canary.requests).toEqual([])
-  })
-
-  incident('CVE-2026-7482', async () => {
-    for (const target of [
-      `/api/blobs/sha256:${'0'.repeat(64)}`,
-      '/api/create',
-      '/api/push',
-      '/v1/files',
-      '/v1/uploads',
-    ])
-      for (const method of ['POST', 'PUT', 'HEAD'])
-        expect((await fetch(url + target, { method })).status, target).toBeOneOf([404, 405])
-  })
-
-  /** A command for each way in which programs were made to start one. */
-  const commands = (name: string) => ({
-    command: 'touch',
-    args: [path.join(folder, name)],
-    code: `__import__('os').system('touch ${path.join(folder, name)}')`,
-  })
-
-  incident('CVE-2026-22252', async () => {
-    const { command, args } = commands('mcp')
-    const stdio = { type: 'mcp', server_label: 'x', command, args, transport: 'stdio' }
-    await expectRefused(chat({ tools: [stdio] }))
-    for (const target of ['/api/mcp/servers', '/v1/responses', '/mcp', '/api/v1/mcp'])
-      expect((await post(target, { ...stdio, mcpServers: { x: stdio } })).status).toBe(404)
-    expect(existsSync(path.join(folder, 'mcp'))).toBe(false)
-  })
-
-  incident('CVE-2026-42271', async () => {
-    const { command, args } = commands('test')
-    for (const target of ['/mcp-rest/test/connection', '/mcp-rest/test/tools/list', '/v1/mcp/test'])
-      expect((await post(target, { command, args, transport: 'stdio' })).status).toBe(404)
-    expect(existsSync(path.join(folder, 'test'))).toBe(false)
-  })
-
-  incident('CVE-2025-3248', async () => {
-    const { code } = commands('code')
-    for (const target of ['/api/v1/validate/code', '/api/v1/run', '/v1/code', '/eval'])
-      expect((await post(target, { code })).status).toBe(404)
-    const evaluated = [
-      code,
-      '${process.exit(1)}',
-      '{{ cycler.__init__.__globals__ }}',
-      '<%= process.exit(1) %>',
-    ]
-    for (const content of evaluated)
-      expect((await post('/v1/tokenize', { messages: [{ role: 'user', content }] })).status).toBe(200)
-    expect(existsSync(path.join(folder, 'code'))).toBe(false)
   })
 })
 
