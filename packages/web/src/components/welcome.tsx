@@ -16,7 +16,7 @@ export function Welcome({ model }: { readonly model: ModelInfo | undefined }) {
   return (
     <div className="welcome">
       <PetalMark size={56} />
-      <h1>{texts.welcomeTitle}</h1>
+      <h1 className="display-title">{texts.welcomeTitle}</h1>
       {model ? (
         <ModelCard model={model} />
       ) : (

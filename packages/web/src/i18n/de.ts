@@ -1,8 +1,6 @@
 import type { Texts } from './en.ts'
-import { formatCount, pluralsOf } from './format.ts'
-import { signInDe } from './sign-in-de.ts'
-
-const plural = pluralsOf('de')
+import { formatCount } from './format.ts'
+import { plural, signInDe } from './sign-in-de.ts'
 
 /** German. The page says „du“; terms of the API that people look up („Top p“) stay as they are. */
 export const de: Texts = {

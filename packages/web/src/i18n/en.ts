@@ -1,8 +1,6 @@
 import type { ImportCounts } from '../chat/chat-archive.ts'
-import { formatCount, pluralsOf } from './format.ts'
-import { signInEn } from './sign-in-en.ts'
-
-const plural = pluralsOf('en')
+import { formatCount } from './format.ts'
+import { plural, signInEn } from './sign-in-en.ts'
 
 /** The page's texts. Values with a number or a name in them are functions, so that each language can order and decline. */
 export const en = {

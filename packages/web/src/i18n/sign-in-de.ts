@@ -1,7 +1,7 @@
 import { formatCount, pluralsOf } from './format.ts'
 import type { signInEn } from './sign-in-en.ts'
 
-const plural = pluralsOf('de')
+export const plural = pluralsOf('de')
 
 /** The German texts of sign-in, and of what the server refuses its reader. */
 export const signInDe: typeof signInEn = {

@@ -1,6 +1,6 @@
 import { formatCount, pluralsOf } from './format.ts'
 
-const plural = pluralsOf('en')
+export const plural = pluralsOf('en')
 
 /** The English texts of sign-in, and of what the server refuses its reader. */
 export const signInEn = {

@@ -9,7 +9,7 @@ export default function SignInPage() {
     <main className="sign-in-page" tabIndex={-1}>
       <div className="sign-in-card">
         <PetalMark size={48} />
-        <h1>{texts.signInTitle}</h1>
+        <h1 className="display-title">{texts.signInTitle}</h1>
         <SignInForm />
         <p className="sign-in-note">{texts.signInChatsStay}</p>
       </div>
