@@ -111,6 +111,48 @@ describe('without what it needs', () => {
     expect(await messageField(page).inputValue()).toBe('Hello')
   })
 
+  it('sends what was sent before it knew the models, once it knows them, unless the text was changed', async () => {
+    await using watched = await openPage(browser, server.url)
+    const { page } = watched
+    const listed = Promise.withResolvers<void>()
+    await page.route('**/api/v1/models', async (route) => {
+      await listed.promise
+      await route.continue()
+    })
+    await page.reload()
+    await messageField(page).fill('Too early')
+    await page.keyboard.press('Enter')
+    await page.getByText('It will be sent as soon as the page is ready.').waitFor()
+    await messageField(page).fill('Better words')
+    await page.getByText('You can’t send yet: the page is asking the server for its models.').waitFor()
+    await page.getByRole('button', { name: 'Send' }).click()
+    await page.getByText('It will be sent as soon as the page is ready.').waitFor()
+    listed.resolve()
+    await answered(page)
+    expect(await page.getByRole('article').count()).toBe(2)
+    expect(await lastText(page)).toContain('You said: Better words')
+    expect(await messageField(page).inputValue()).toBe('')
+  })
+
+  it('sends a message that was sent while its chat was still read at the end of that chat', async () => {
+    await using watched = await openPage(browser, server.url)
+    const { page } = watched
+    await ask(page, 'First')
+    await answered(page)
+    const other = await page.context().newPage()
+    await other.goto(server.url)
+    await other.evaluate(holdDatabase)
+    await page.reload()
+    // The models are known, the chats are not.
+    await page.getByRole('button', { name: /^Model: Parrot, Ready/ }).waitFor()
+    await ask(page, 'Second')
+    await page.getByText('It will be sent as soon as the page is ready.').waitFor()
+    expect(await page.getByRole('article').count()).toBe(0)
+    await other.close()
+    await expect.poll(() => page.getByRole('article').count()).toBe(4)
+    await expect.poll(() => lastText(page)).toContain('You said: Second')
+  })
+
   it('opens without its server to read old chats', async () => {
     const gone = await startScriptedChat(options)
     await using watched = await openPage(browser, gone.url)
@@ -138,3 +180,16 @@ describe('without what it needs', () => {
     expect(complaints).toEqual([])
   })
 })
+
+/** Keeps the page's database busy until its tab is closed: other tabs wait for their turn. */
+async function holdDatabase(): Promise<void> {
+  const database = await new Promise<IDBDatabase>((resolve) => {
+    const opening = indexedDB.open('petals-chat')
+    opening.addEventListener('success', () => resolve(opening.result))
+  })
+  const transaction = database.transaction([...database.objectStoreNames], 'readwrite')
+  const goOn = (): void => {
+    transaction.objectStore('chats').count().addEventListener('success', goOn)
+  }
+  goOn()
+}

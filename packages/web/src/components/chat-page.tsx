@@ -31,7 +31,8 @@ export function ChatPage({ chatId, found }: ChatPageProps) {
   const signedOut = useStore(session, ({ status }) => status === 'signed-out')
   const { model, missing } = useCurrentModel()
   const chat = useStore(chats, (state) => (chatId ? state.chats.get(chatId) : undefined))
-  const tree = useStore(chats, (state) => (chatId ? state.trees.get(chatId) : undefined)) ?? emptyTree
+  const read = useStore(chats, (state) => (chatId ? state.trees.get(chatId) : undefined))
+  const tree = read ?? emptyTree
   const loaded = useStore(chats, (state) => state.status === 'ready')
   const draftId = chatId ?? NEW_CHAT
   const attachments = useAttachments(draftId)
@@ -72,6 +73,7 @@ export function ChatPage({ chatId, found }: ChatPageProps) {
           model={model}
           missing={missing}
           running={last?.status === 'streaming'}
+          loading={chatId !== undefined && (!chat || !read)}
           path={path}
           attachments={attachments}
           takesFocus={!found}

@@ -203,6 +203,7 @@ export const de: Texts = {
       other: `Neuer Versuch in ${formatCount(seconds)} Sekunden`,
     }),
   tryNow: 'Jetzt versuchen',
+  sendsSoon: 'Wird gesendet, sobald die Seite bereit ist.',
   cantSendGone: 'Kann noch nicht gesendet werden: Der Server ist nicht zu erreichen.',
   cantSendLoading: 'Kann noch nicht gesendet werden: Der Server wird nach seinen Modellen gefragt.',
   cantSendNoModels: 'Kann nicht gesendet werden: Dieser Server hat keine Modelle.',

@@ -198,6 +198,7 @@ export const en = {
       other: `Next try in ${formatCount(seconds)} seconds`,
     }),
   tryNow: 'Try now',
+  sendsSoon: 'It will be sent as soon as the page is ready.',
   cantSendGone: 'You can’t send yet: the server can’t be reached.',
   cantSendLoading: 'You can’t send yet: the page is asking the server for its models.',
   cantSendNoModels: 'You can’t send: this server has no models.',

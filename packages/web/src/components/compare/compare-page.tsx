@@ -73,6 +73,7 @@ export default function ComparePage() {
         missing={missing}
         recipient={texts.bothSides}
         running={isWriting(a.path) || isWriting(b.path)}
+        loading={a.loading || b.loading}
         path={path}
         attachments={attachments}
         onStop={() => comparison.stop()}
@@ -90,19 +91,22 @@ interface SideState {
   readonly chat: Chat | undefined
   readonly model: ModelInfo | undefined
   readonly tree: typeof emptyTree
+  /** Whether the page still reads its messages. */
+  readonly loading: boolean
   readonly path: readonly Message[]
 }
 
 function useSide(side: Side): SideState {
   const { chats, models } = useServices()
   const chat = useStore(chats, (state) => sideOf(state.chats.values(), side))
-  const tree = useStore(chats, (state) => (chat ? state.trees.get(chat.id) : undefined)) ?? emptyTree
+  const read = useStore(chats, (state) => (chat ? state.trees.get(chat.id) : undefined))
+  const tree = read ?? emptyTree
   const model = useStore(models, (state) => state.models.find(({ id }) => id === chat?.model))
   const chatId = chat?.id
   useEffect(() => {
     if (chatId) void chats.open(chatId)
   }, [chats, chatId])
-  return { side, chat, model, tree, path: pathTo(tree, chat?.leafId ?? null) }
+  return { side, chat, model, tree, loading: !read, path: pathTo(tree, chat?.leafId ?? null) }
 }
 
 /** Begins a comparison of the model of the next chat and another one, if there is another. */

@@ -15,6 +15,7 @@ import { useFittedHeight } from '../../ui/use-fitted-height.ts'
 import { PasteOffer, usePaste } from './long-paste.tsx'
 import { SendButton, useSendProblem } from './send-button.tsx'
 import type { Attachments } from './use-attachments.ts'
+import { useEarlySend } from './use-early-send.ts'
 import { useStopGuard } from './use-stop-guard.ts'
 import './composer.css'
 
@@ -28,6 +29,8 @@ interface ComposerProps {
   /** Whether the composer takes the focus: false if the reader came for a match in the chat. */
   readonly takesFocus?: boolean
   readonly running: boolean
+  /** Whether the page still reads the messages of the chat. */
+  readonly loading: boolean
   /** The messages of the chat so far. */
   readonly path: readonly Message[]
   readonly attachments: Attachments
@@ -44,12 +47,13 @@ export function Composer(props: ComposerProps) {
     recipient,
     takesFocus = true,
     running,
+    loading,
     path,
     attachments: files,
     onSend,
     onStop,
   } = props
-  const { drafts } = useServices()
+  const { drafts, models } = useServices()
   const texts = useTexts()
   const stored = useStore(drafts, (all) => all.get(draftId))
   const { text, attachments } = stored ?? drafts.draft(draftId)
@@ -59,21 +63,28 @@ export function Composer(props: ComposerProps) {
   const stopGuard = useStopGuard(field)
   useFittedHeight(field, text)
   const tokens = useDraftTokens(model, [text, ...attachments.map((file) => file.text)].join('\n').trim())
+  const listing = useStore(models, ({ status }) => status === 'loading')
   const problem = useSendProblem(model, missing)
   const setText = (value: string): void => drafts.change(draftId, { text: value })
-  const ready = model !== undefined && (text.trim() !== '' || attachments.length > 0) && !running
-  const send = (): void => {
-    if (!ready) return
-    paste.dismiss()
-    files.dismissProblems()
-    onSend({ text: text.trim(), attachments, tokens })
-    field.current?.focus()
-  }
+  const isMessage = (text.trim() !== '' || attachments.length > 0) && !running
+  const waiting = isMessage && (loading || (!model && listing))
+  const { due, request } = useEarlySend({
+    draft: [draftId, text, ...attachments.map(({ id }) => id)].join('\n'),
+    waiting,
+    canSend: isMessage && model !== undefined && !loading,
+    send() {
+      paste.dismiss()
+      files.dismissProblems()
+      onSend({ text: text.trim(), attachments, tokens })
+      field.current?.focus()
+    },
+  })
+  const hint = due ? texts.sendsSoon : problem
   const onKeyDown = (event: KeyboardEvent): void => {
     if (softKeyboard.matches) return
     if (pressedKey(event) !== 'Enter' || event.shiftKey) return
     event.preventDefault()
-    if (!stopGuard.wasMeant('key')) send()
+    if (!stopGuard.wasMeant('key')) request()
   }
   const attachPasted = (): void => {
     setText(text.replace(paste.long, () => ''))
@@ -86,7 +97,7 @@ export function Composer(props: ComposerProps) {
       className="composer"
       onSubmit={(event) => {
         event.preventDefault()
-        if (!stopGuard.wasMeant('click')) send()
+        if (!stopGuard.wasMeant('click')) request()
       }}
     >
       <AttachmentProblems problems={files.problems} onDismiss={files.dismissProblems} />
@@ -123,16 +134,16 @@ export function Composer(props: ComposerProps) {
           />
           <SendButton
             running={running}
-            ready={ready}
-            problem={problem}
+            ready={isMessage && (model !== undefined || waiting)}
+            problem={hint}
             onStop={onStop}
             onStopGone={stopGuard.noteGone}
           />
         </div>
       </div>
       <div className="composer-foot">
-        <span id="composer-hint" data-problem={problem !== undefined || undefined}>
-          {problem ?? texts.newLineHint}
+        <span id="composer-hint" data-problem={hint !== undefined || undefined}>
+          {hint ?? texts.newLineHint}
         </span>
         {model?.contextLength !== undefined && (
           <ContextGauge path={path} draft={tokens} limit={model.contextLength} />
