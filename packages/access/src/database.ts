@@ -1,7 +1,18 @@
-import { chmodSync, closeSync, mkdirSync, openSync } from 'node:fs'
+import {
+  chmodSync,
+  chownSync,
+  closeSync,
+  existsSync,
+  fsyncSync,
+  mkdirSync,
+  openSync,
+  rmSync,
+  statSync,
+} from 'node:fs'
 import { dirname } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { AccessError } from './access-error.ts'
+import { checkSchemaVersion } from './schema-version.ts'
 
 /** Milliseconds that a statement waits for another process that writes. The gateway's event loop waits as long. */
 const BUSY_TIMEOUT_MS = 1_000
@@ -10,26 +21,76 @@ const BUSY_TIMEOUT_MS = 1_000
  * Opens the file of keys and usage, and makes it if it does not exist: readable by its user alone. Several processes may
  * have it open; each table belongs to the module that uses it.
  * @param path of the file, or `:memory:`.
- * @throws AccessError that names the file.
+ * @throws AccessError that names the file, also if a newer program has written it.
  */
 export function openAccessDatabase(path: string): DatabaseSync {
+  let database: DatabaseSync | undefined
   try {
     if (path !== ':memory:') makePrivateFile(path)
-    const database = new DatabaseSync(path, { timeout: BUSY_TIMEOUT_MS })
+    database = new DatabaseSync(path, { timeout: BUSY_TIMEOUT_MS })
+    checkSchemaVersion(database, path)
     // Readers never wait for a writer; what was committed survives a crash of the process.
     database.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA foreign_keys = ON')
     return database
   } catch (error) {
-    const reason = error instanceof Error ? error.message : String(error)
+    database?.close()
+    if (error instanceof AccessError) throw error
     throw new AccessError(
       'invalid',
-      `The file of API keys, ${path}, can't be opened: ${reason}. Make its folder writable, or set server.access.file.`,
+      `The file of API keys, ${path}, can't be opened: ${reasonOf(error)}. Make its folder writable, or set server.access.file.`,
     )
   }
 }
 
+/**
+ * Copies the file of keys and usage while servers use it: what was committed at one moment, in one file without a log beside
+ * it, which only its user may read. It is on the disk when the call returns.
+ * @param path of the copy. @throws AccessError if there is such a file already, or it can't be written.
+ */
+export function backUpAccessDatabase(database: DatabaseSync, path: string): void {
+  makeCopy(path)
+  try {
+    database.prepare('VACUUM INTO ?').run(path)
+    flushFile(path)
+  } catch (error) {
+    rmSync(path)
+    throw unwritableCopy(path, error)
+  }
+}
+
+/** Makes the empty file of a copy. */
+function makeCopy(path: string): void {
+  try {
+    mkdirSync(dirname(path), { recursive: true, mode: 0o700 })
+    closeSync(openSync(path, 'wx', 0o600))
+  } catch (error) {
+    if (!existsSync(path)) throw unwritableCopy(path, error)
+    throw new AccessError('invalid', `There is already a file ${path}. Choose another name for the copy.`)
+  }
+}
+
+const unwritableCopy = (path: string, error: unknown): AccessError =>
+  new AccessError('invalid', `The copy ${path} can't be written: ${reasonOf(error)}.`)
+
+/** A file that root makes belongs to the owner of its folder, so that the user of a service can read it. */
 function makePrivateFile(path: string): void {
-  mkdirSync(dirname(path), { recursive: true, mode: 0o700 })
+  const folder = dirname(path)
+  mkdirSync(folder, { recursive: true, mode: 0o700 })
+  const isNew = !existsSync(path)
   closeSync(openSync(path, 'a', 0o600))
   chmodSync(path, 0o600)
+  if (!isNew || process.getuid?.() !== 0) return
+  const { uid, gid } = statSync(folder)
+  chownSync(path, uid, gid)
 }
+
+function flushFile(path: string): void {
+  const file = openSync(path, 'r+')
+  try {
+    fsyncSync(file)
+  } finally {
+    closeSync(file)
+  }
+}
+
+const reasonOf = (error: unknown): string => (error instanceof Error ? error.message : String(error))

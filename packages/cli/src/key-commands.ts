@@ -2,7 +2,7 @@ import type { Command } from 'commander'
 import { limitFlags } from './access/limit-flags.ts'
 import type { Run } from './run.ts'
 
-/** Adds `keys create`, `list`, `rotate` and `revoke`. */
+/** Adds `keys create`, `list`, `rotate`, `revoke` and `backup`. */
 export function addKeyCommands(keys: Command, run: Run): void {
   const commands = () => import('./commands/keys.ts')
   const create = keys
@@ -27,4 +27,8 @@ export function addKeyCommands(keys: Command, run: Run): void {
     .command('revoke <key>')
     .description('revoke a key (its name or id), and the keys that it made')
     .action(run(async () => (await commands()).revokeKey))
+  keys
+    .command('backup <file>')
+    .description('copy the file of keys and usage, also while the server runs')
+    .action(run(async () => (await commands()).backUpKeys))
 }

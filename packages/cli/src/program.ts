@@ -55,7 +55,7 @@ export function createProgram(context: ProgramContext, onExit: (code: number) =>
   addCommands(program, run)
   addModelCommands(program.command('models').description('list, download, delete and inspect models'), run)
   addContributeCommand(program, run)
-  addKeyCommands(program.command('keys').description('make, list, rotate and revoke API keys'), run)
+  addKeyCommands(program.command('keys').description('make, list, rotate, revoke and back up API keys'), run)
   addSwarmCommands(program.command('swarm').description('show the Petals swarm'), run)
   addServiceCommands(program.command('service').description('start the server by itself, for this user'), run)
   addConfigCommands(program.command('config').description('check and print the configuration'), run)

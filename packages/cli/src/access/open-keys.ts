@@ -14,6 +14,8 @@ export interface OpenKeys extends Disposable {
   readonly keys: KeyStore
   /** What the keys have used. */
   readonly usage: UsageStore
+  /** Copies the file to `path`, which must not exist. @throws AccessError that names `path` */
+  backUp(path: string): void
 }
 
 /** The file of keys; a relative path starts at the folder of the configuration file. */
@@ -28,11 +30,11 @@ export async function openServerKeys(loaded: Located): Promise<OpenKeys | undefi
   const { access, host, insecurePublic } = loaded.config.server
   if (access.keys === 'off' || (access.keys === 'auto' && insecurePublic)) return undefined
   const mayLackKeys = access.keys === 'auto' && isLoopbackHost(host)
-  return mayLackKeys && isMissing(keyFileOf(loaded)) ? undefined : openKeys(loaded)
+  return mayLackKeys && isKeyFileMissing(keyFileOf(loaded)) ? undefined : openKeys(loaded)
 }
 
-/** Reports whether there is no file. One that may not be looked at is there: without its keys, the server must not start. */
-function isMissing(file: string): boolean {
+/** Reports whether there is no file of keys. One that may not be looked at is there: without its keys, the server must not start. */
+export function isKeyFileMissing(file: string): boolean {
   try {
     return statSync(file, { throwIfNoEntry: false }) === undefined
   } catch (error) {
@@ -43,11 +45,12 @@ function isMissing(file: string): boolean {
 /** Opens the file of keys, and makes it if it does not exist. @throws CommandError that names the file */
 export async function openKeys(loaded: Located): Promise<OpenKeys> {
   const { AccessError, KeyStore, UsageStore } = await import('@petals-chat/access')
-  const { openAccessDatabase } = await import('@petals-chat/access/database')
+  const { backUpAccessDatabase, openAccessDatabase } = await import('@petals-chat/access/database')
   try {
     const database = openAccessDatabase(keyFileOf(loaded))
     const stores = { keys: new KeyStore(database), usage: new UsageStore(database) }
-    return { ...stores, [Symbol.dispose]: () => database.close() }
+    const backUp = (path: string): void => backUpAccessDatabase(database, path)
+    return { ...stores, backUp, [Symbol.dispose]: () => database.close() }
   } catch (error) {
     if (error instanceof AccessError) throw new CommandError(error.message)
     throw error

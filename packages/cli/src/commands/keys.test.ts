@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync } from 'node:fs'
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { provideFirstKey } from '../access/first-key.ts'
@@ -109,6 +109,20 @@ describe('petals-chat keys', () => {
     expect((await folder.run('revoke', 'lab')).stderr).toContain("Revoked 'lab'")
     expect((await folder.run('list')).stdout).toContain('revoked 20')
     expect((await folder.run('revoke', 'lab')).result).toContain("There is no key 'lab'")
+  })
+})
+
+describe('petals-chat keys backup', () => {
+  it('copies the file once, and makes none where there is none', async () => {
+    await using folder = await createFolder()
+    expect((await folder.run('backup', 'copy.sqlite')).result).toMatch(/There is no file .*access\.sqlite/)
+    expect(readdirSync(folder.path)).toEqual(['petals-chat.yaml'])
+    const token = (await folder.run('create', 'lab')).stdout.trim()
+    expect((await folder.run('backup', 'copy.sqlite')).stderr).toContain(join(folder.path, 'copy.sqlite'))
+    expect((await folder.run('backup', 'copy.sqlite')).result).toContain('already a file')
+    writeFileSync(join(folder.path, 'petals-chat.yaml'), 'server: { access: { file: copy.sqlite } }\n')
+    using opened = await openKeys(await folder.loaded())
+    expect(opened.keys.verify(token)).toMatchObject({ state: 'valid', key: { name: 'lab' } })
   })
 })
 

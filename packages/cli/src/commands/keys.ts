@@ -1,7 +1,8 @@
-import { AccessError, type KeyStore } from '@petals-chat/access'
+import path from 'node:path'
+import { AccessError } from '@petals-chat/access'
 import { describeKeyState, day, printSecret } from '../access/describe-key.ts'
 import { durationOf, newKeyOf, textFlag } from '../access/key-flags.ts'
-import { keyFileOf, openKeys } from '../access/open-keys.ts'
+import { isKeyFileMissing, keyFileOf, type OpenKeys, openKeys } from '../access/open-keys.ts'
 import { loadConfig } from '../config/load.ts'
 import type { CommandContext } from '../context.ts'
 import { CommandError } from '../exit-codes.ts'
@@ -10,7 +11,7 @@ import { formatTable } from '../terminal/format.ts'
 /** Makes a key, and prints it once. */
 export async function createKey(context: CommandContext, [name = '']: readonly string[]): Promise<void> {
   const wanted = newKeyOf(name, context.flags, Date.now())
-  await withKeys(context, (keys) => {
+  await withKeys(context, ({ keys }) => {
     const isFirst = !keys.hasKeys
     printSecret(context.terminal, keys.create(wanted))
     if (isFirst)
@@ -23,7 +24,7 @@ export async function createKey(context: CommandContext, [name = '']: readonly s
 /** Lists the keys, without their secrets. */
 export async function listKeys(context: CommandContext): Promise<void> {
   const { terminal, flags } = context
-  await withKeys(context, (keys, file) => {
+  await withKeys(context, ({ keys }, file) => {
     const all = keys.list()
     if (flags['json'] === true) return terminal.out(JSON.stringify(all, undefined, 2))
     if (all.length === 0)
@@ -49,7 +50,7 @@ export async function listKeys(context: CommandContext): Promise<void> {
 
 /** Revokes a key and those that it made. Servers end its answers within a second. */
 export async function revokeKey(context: CommandContext, [key = '']: readonly string[]): Promise<void> {
-  await withKeys(context, (keys) => {
+  await withKeys(context, ({ keys }) => {
     const { id, name } = keys.find(key)
     const revoked = keys.revoke(id)
     const others = revoked.length > 1 ? `, and ${revoked.length - 1} that it made` : ''
@@ -63,7 +64,7 @@ export async function revokeKey(context: CommandContext, [key = '']: readonly st
 export async function rotateKey(context: CommandContext, [key = '']: readonly string[]): Promise<void> {
   const grace = textFlag(context.flags, 'grace')
   const graceMs = grace === undefined ? 0 : durationOf('--grace', grace)
-  await withKeys(context, (keys) => {
+  await withKeys(context, ({ keys }) => {
     printSecret(context.terminal, keys.rotate(keys.find(key).id, { graceMs }))
     context.terminal.note(
       grace === undefined ? 'The old secret no longer counts.' : `The old secret counts for ${grace} more.`,
@@ -71,14 +72,29 @@ export async function rotateKey(context: CommandContext, [key = '']: readonly st
   })
 }
 
+/** Copies the file of keys and usage, while servers use it. */
+export async function backUpKeys(context: CommandContext, [copy = '']: readonly string[]): Promise<void> {
+  const source = keyFileOf(await loadConfig(context))
+  // Opening it would make an empty one.
+  if (isKeyFileMissing(source))
+    throw new CommandError(`There is no file ${source}, so there is nothing to copy.`)
+  await withKeys(context, (opened, file) => {
+    const target = path.resolve(context.workingDirectory, copy)
+    opened.backUp(target)
+    context.terminal.note(
+      `Copied ${file} to ${target}. Restore it with the server stopped: docs/deployment.md.`,
+    )
+  })
+}
+
 async function withKeys(
   context: CommandContext,
-  work: (keys: KeyStore, file: string) => void,
+  work: (opened: OpenKeys, file: string) => void,
 ): Promise<void> {
   const loaded = await loadConfig(context)
   using opened = await openKeys(loaded)
   try {
-    work(opened.keys, keyFileOf(loaded))
+    work(opened, keyFileOf(loaded))
   } catch (error) {
     if (error instanceof AccessError) throw new CommandError(error.message)
     throw error

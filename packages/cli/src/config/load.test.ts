@@ -1,6 +1,8 @@
+import { readFile } from 'node:fs/promises'
 import { formatModelSource } from '@petals-chat/engine'
 import { defaultModel } from '@petals-chat/hub'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { parse } from 'yaml'
 import { temporaryFolder, type TemporaryFolder } from '../testing/temporary-folder.ts'
 import { loadConfig, type LoadConfigOptions } from './load.ts'
 import { ConfigError, formatOrigin, formatProblem } from './problem.ts'
@@ -173,6 +175,23 @@ describe('loadConfig', () => {
     ])
     expect(await mistakes('server: 5', { flags: { port: '1' } })).toEqual([
       expect.stringMatching(/^petals-chat\.yaml:1:9: server: 5 is not allowed; it must be a mapping/),
+    ])
+  })
+
+  it('reads a file of the first version as it was meant, and names each key of a newer one with its line', async () => {
+    const file = new URL('./fixtures/first-version.yaml', import.meta.url)
+    const text = await readFile(file, 'utf8')
+    expect(await mistakes(text)).toEqual([])
+    const written = parse(text) as Readonly<Record<string, object>>
+    const { config } = await load()
+    for (const section of ['server', 'llama', 'log'] as const)
+      expect(config[section]).toMatchObject(written[section]!)
+    expect(config.models).toMatchObject([
+      { id: 'local', publicApi: false },
+      { id: 'swarm', dhtPrefix: 'large-hf' },
+    ])
+    expect(await mistakes(`${text}future: {}\n`)).toEqual([
+      expect.stringMatching(/^petals-chat\.yaml:\d+:1: future: there is no such key/),
     ])
   })
 
