@@ -58,12 +58,17 @@ export const llamaConfigSchema = z.strictObject({
     .min(200)
     .default(10_000)
     .describe('A model process that sends nothing for this long is ended and restarted, in milliseconds.'),
-  /** Models larger than memory are read from the disk for each step: that is slow, but not a fault. */
+  /**
+   * Models larger than memory are read from the disk for each step: that is slow, but not a fault. `StepClock` judges steps
+   * whose size is known by the earlier ones, so that this limit holds only for embeddings and slow machines.
+   */
   stepTimeoutMs: z
     .int()
     .min(1000)
     .default(120_000)
-    .describe('A single step that takes this long counts as hung, in milliseconds.'),
+    .describe(
+      'A single step that takes this long counts as hung, in milliseconds. A step that computes for 2 s and for 30 times as long as the ones before it counts as hung at once.',
+    ),
   /** Choosing a token takes well under a millisecond; only a grammar can make it take seconds, or never end. */
   choiceTimeoutMs: z
     .int()

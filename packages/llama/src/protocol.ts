@@ -174,8 +174,16 @@ export interface PongMessage {
   readonly type: 'pong'
   /** How long the current step has been computing, or the longest choice has taken, in milliseconds; 0 between steps. */
   readonly stepMs: number
+  /** The current step, if it hangs. */
+  readonly overdue?: OverdueStep | undefined
   /** Of the token choices in progress, the one that has taken longest. */
   readonly choice?: TokenChoice | undefined
+}
+
+/** A step that has computed for longer than it can take, as the steps before it show. */
+export interface OverdueStep {
+  /** In milliseconds of computing. */
+  readonly limitMs: number
 }
 
 /** The choice of a token that is in progress for a request, by its sampler and its grammar. */

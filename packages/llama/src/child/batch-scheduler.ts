@@ -1,10 +1,10 @@
-import process from 'node:process'
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import type { TokenId } from '@petals-chat/engine'
 import type { NativeContext } from './native.ts'
 import { planBatch, type Part } from './plan-batch.ts'
-import type { TokenChoice } from '../protocol.ts'
+import type { OverdueStep, TokenChoice } from '../protocol.ts'
 import type { Sequence } from './sequence.ts'
+import { StepClock, Stopwatch } from './step-clock.ts'
 import type { ThreadGovernor } from './thread-governor.ts'
 
 /** The request that tokens are chosen for. */
@@ -51,7 +51,7 @@ export class BatchScheduler {
   #works: QueuedWork[] = []
   readonly #exclusive: Array<() => Promise<void>> = []
   #running = false
-  #stepStartedAt: number | undefined
+  #clock: StepClock | undefined
   readonly #choices = new Map<WorkOwner, Stopwatch>()
   #exclusiveWasLast = false
 
@@ -61,9 +61,13 @@ export class BatchScheduler {
 
   /** How long the current step or the longest token choice has taken so far, in milliseconds; 0 between steps. */
   get stepMs(): number {
-    const started = [...this.#choices.values()].map(({ startedAt }) => startedAt)
-    if (this.#stepStartedAt !== undefined) started.push(this.#stepStartedAt)
-    return started.length === 0 ? 0 : performance.now() - Math.min(...started)
+    const choices = Array.from(this.#choices.values(), ({ elapsedMs }) => elapsedMs)
+    return Math.max(0, this.#clock?.elapsedMs ?? 0, ...choices)
+  }
+
+  /** The current step, if it hangs. To be asked for about twice a second. */
+  get overdue(): OverdueStep | undefined {
+    return this.#clock?.hangs() ? { limitMs: Math.round(this.#clock.limitMs!) } : undefined
   }
 
   /** The token choice with the most CPU time. Choices with a grammar come first, because only they can take for ever. */
@@ -85,7 +89,9 @@ export class BatchScheduler {
   /** Runs another computation between two steps, because both at once would compete for the cores. */
   exclusively<T>(task: () => Promise<T>): Promise<T> {
     return new Promise((resolve, reject) => {
-      this.#exclusive.push(() => this.#timed(() => task().then(resolve, reject)))
+      // How long these take is not known: only the limit of the config holds.
+      const clock = new StepClock({ expectedMs: undefined, threads: 1 })
+      this.#exclusive.push(() => this.#timed(clock, () => task().then(resolve, reject)))
       this.#start()
     })
   }
@@ -129,7 +135,7 @@ export class BatchScheduler {
     const { governor, batchSize } = this.#options
     const parts = planBatch(this.#works, { batchSize, prefillTokensPerMs: governor.prefillTokensPerMs })
     try {
-      const outputs = await this.#timed(() => this.#decode(parts))
+      const outputs = await this.#decode(parts)
       await Promise.all(parts.map((part, index) => this.#finish(part, outputs[index]!)))
     } catch (error) {
       // The contents of the KV cache are unknown now.
@@ -148,11 +154,13 @@ export class BatchScheduler {
     const outputs = parts.map((part) => addToBatch(context, part))
     const threads = governor.choose(size)
     context.setThreads(threads)
-    const startedAt = performance.now()
-    const decoding = context.decodeBatch()
-    onDispatch()
-    await decoding
-    governor.report(size, threads, performance.now() - startedAt)
+    const clock = new StepClock({ expectedMs: governor.expectedMs(size), threads })
+    await this.#timed(clock, () => {
+      const decoding = context.decodeBatch()
+      onDispatch()
+      return decoding
+    })
+    governor.report(size, threads, clock.elapsedMs)
     for (const { work, count } of parts) work.sequence.append(work.tokens.slice(work.done, work.done + count))
     return outputs
   }
@@ -185,12 +193,12 @@ export class BatchScheduler {
     settle()
   }
 
-  async #timed<T>(compute: () => Promise<T>): Promise<T> {
-    this.#stepStartedAt = performance.now()
+  async #timed<T>(clock: StepClock, compute: () => Promise<T>): Promise<T> {
+    this.#clock = clock
     try {
       return await compute()
     } finally {
-      this.#stepStartedAt = undefined
+      this.#clock = undefined
     }
   }
 }
@@ -210,20 +218,4 @@ function addToBatch(context: NativeContext, { work, count }: Part<QueuedWork>): 
 function wantedLogits({ logits, tokens }: Work, first: number, count: number): number[] {
   if (logits === 'all') return Array.from({ length: count }, (_, index) => index)
   return logits === 'last' && first + count === tokens.length ? [count - 1] : []
-}
-
-const cpuMs = (): number => {
-  const { user, system } = process.cpuUsage()
-  return (user + system) / 1000
-}
-
-/** Measures elapsed time and the CPU time of this process. */
-class Stopwatch {
-  readonly startedAt = performance.now()
-  readonly #startedCpuMs = cpuMs()
-
-  /** CPU milliseconds since the start: time in which other processes had the cores does not count. */
-  get computedMs(): number {
-    return Math.min(performance.now() - this.startedAt, cpuMs() - this.#startedCpuMs)
-  }
 }

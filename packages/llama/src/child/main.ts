@@ -31,7 +31,12 @@ process.on('message', (command: Command) => {
     case 'load':
       return void load(command)
     case 'ping':
-      return outbox.send({ type: 'pong', stepMs: scheduler?.stepMs ?? 0, choice: scheduler?.choice })
+      return outbox.send({
+        type: 'pong',
+        stepMs: scheduler?.stepMs ?? 0,
+        overdue: scheduler?.overdue,
+        choice: scheduler?.choice,
+      })
     default:
       server?.handle(command)
   }

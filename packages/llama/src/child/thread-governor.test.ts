@@ -60,4 +60,16 @@ describe('threadLevels', () => {
     expect(threadLevels(2)).toEqual([2, 1])
     expect(threadLevels(1)).toEqual([1])
   })
+
+  it('tells how long a step takes with the slowest number of threads, from smaller steps if there was none of its size', () => {
+    const governor = new ThreadGovernor([2, 1])
+    expect(governor.expectedMs(1)).toBeUndefined()
+    expect(governor.expectedMs(64)).toBeUndefined()
+    governor.report(1, 2, 8)
+    governor.report(1, 1, 12)
+    expect(governor.expectedMs(1)).toBe(12)
+    expect(governor.expectedMs(64)).toBe(64 * 12)
+    governor.report(100, 2, 300)
+    expect(governor.expectedMs(64)).toBe(64 * 3)
+  })
 })

@@ -45,6 +45,14 @@ export class ThreadGovernor {
     return this.#leastKnown(choice, best)
   }
 
+  /** Returns how long a step of `batchSize` tokens takes with the slowest number of threads so far; undefined before the first one. */
+  expectedMs(batchSize: number): number | undefined {
+    const { cost } = this.#choiceFor(batchSize)
+    if (cost.size > 0) return Math.max(...cost.values()) * (batchSize >= LARGE_BATCH ? batchSize : 1)
+    // Tokens in one step take less time than each in its own.
+    return batchSize === 1 ? undefined : scaled(this.expectedMs(1), batchSize)
+  }
+
   /** Records how long a step took. */
   report(batchSize: number, threads: number, stepMs: number): void {
     const choice = this.#choiceFor(batchSize)
@@ -86,6 +94,9 @@ export class ThreadGovernor {
     return others.reduce((least, level) => ((cost.get(level) ?? 0) < (cost.get(least) ?? 0) ? level : least))
   }
 }
+
+const scaled = (value: number | undefined, factor: number): number | undefined =>
+  value === undefined ? undefined : value * factor
 
 const average = (before: number | undefined, value: number): number =>
   before === undefined ? value : before + (value - before) * WEIGHT

@@ -49,11 +49,15 @@ export class Watchdog implements Disposable {
   }
 
   /** The process answered a ping. */
-  pong({ stepMs, choice }: PongMessage): void {
+  pong({ stepMs, overdue, choice }: PongMessage): void {
     const { stepTimeoutMs, choiceTimeoutMs, onHung } = this.#options
     this.#stepMs = Math.max(stepMs, choice?.ms ?? 0)
     if (stepMs > stepTimeoutMs)
       onHung(`was ended: a single step took over ${stepTimeoutMs} ms (llama.stepTimeoutMs)`)
+    if (overdue)
+      onHung(
+        `was ended: a step hung (it had computed for ${overdue.limitMs} ms, many times as long as the steps before it)`,
+      )
     if (choice && choice.ms > choiceTimeoutMs)
       onHung(
         `was ended: the choice of a token took over ${choiceTimeoutMs} ms (llama.choiceTimeoutMs)`,
