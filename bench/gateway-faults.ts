@@ -1,6 +1,6 @@
 // node --conditions=petals-chat-source bench/gateway-faults.ts [--cycles N] [--json FILE]
 //
-// Attacks a started server with the default model: slow and dead clients, floods of fragments, clients that leave. Checks that
+// Attacks a started server with the default model: slow and dead clients, floods of fragments, clients that leave, ten times the load. Checks that
 // the server stays within its bounds, and that a request is answered after each attack. Linux only; the built program runs.
 import { mkdir, writeFile } from 'node:fs/promises'
 import path from 'node:path'
@@ -8,6 +8,7 @@ import { parseArgs } from 'node:util'
 import { startPetalsChat, withDefaultModel } from '../tests/e2e/support/petals-chat.ts'
 import { attacks, type Finding } from './gateway/attacks.ts'
 import { fullDisk } from './gateway/full-disk.ts'
+import { tenfoldOverload } from './gateway/overload.ts'
 import { vanishingClients } from './gateway/vanishing-clients.ts'
 import { describeMachine } from './support/machine.ts'
 
@@ -36,6 +37,12 @@ const findings: Finding[] = []
     findings.push({ ...finding, holds: finding.holds && answered })
     console.error(JSON.stringify(findings.at(-1)))
   }
+}
+{
+  const env = { ...(await withDefaultModel()), PETALS_CHAT_TRUSTED_PROXIES: 'loopback' }
+  await using server = await startPetalsChat({ env })
+  findings.push(await tenfoldOverload(server))
+  console.error(JSON.stringify(findings.at(-1)))
 }
 const disk = await fullDisk(isAnswered)
 if (disk !== undefined) findings.push(disk)

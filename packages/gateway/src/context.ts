@@ -88,6 +88,12 @@ export type RouteModule = (context: GatewayContext) => GatewayApp
 /** Lends sessions whose KV cache already holds as much of a prompt as possible. */
 export interface SessionPool extends AsyncDisposable {
   /**
+   * Call this before a prompt is prepared: under overload most requests are refused, and the time that is spent on them is
+   * lost for the others.
+   * @throws CapacityError if the queue of the model is full, so that a claim to this work would be refused at once
+   */
+  assertRoom(modelId: string, claim: Claim, work?: ModelWork): void
+  /**
    * Waits in a bounded, fair queue until a session is free. The lease's session holds a prefix of `tokens` (perhaps
    * none, never all of them) and nothing else: `session.tokens.length` are cached. Disposing the lease returns the
    * session to the pool. Tokens, time to first token and speed of what runs on it are measured here.
@@ -119,6 +125,9 @@ export interface Claim extends AbortOptions {
   /** A part of the request was answered before: it is not refused any more, and waits as long as others have a better claim. */
   readonly isContinued?: boolean | undefined
 }
+
+/** What a claim is for: each has a queue of its own. Default: an answer. */
+export type ModelWork = 'answer' | 'embedding'
 
 /** A model that returns embeddings. */
 export type EmbeddingModel = Model & Required<Pick<Model, 'embed'>>

@@ -143,6 +143,27 @@ describe('AdmissionQueue', () => {
     await modest
   })
 
+  it('tells without any change whether it would refuse a claim', async () => {
+    const queue = createQueue({ queueLength: 3 })
+    const refuses = (account: string) => {
+      try {
+        queue.assertRoom({ account })
+        return false
+      } catch (error) {
+        return (error as CapacityError).retryAfterMs >= 1_000
+      }
+    }
+    expect(refuses('greedy')).toBe(false)
+    await queue.enter({ account: 'greedy' })
+    const waiting = [1, 2, 3].map(() => queue.enter({ account: 'greedy' }))
+    expect([refuses('greedy'), refuses('modest'), queue.waiting]).toEqual([true, false, 3])
+    queue.assertRoom({ account: 'greedy', isContinued: true })
+    for (const each of waiting) {
+      queue.leave(1, { account: 'greedy' })
+      await each
+    }
+  })
+
   it('lets a request that was begun wait in a full queue without a limit of time', async () => {
     vi.useFakeTimers()
     try {

@@ -64,10 +64,20 @@ export class AdmissionQueue {
   async enter(claim: Claim = {}): Promise<void> {
     claim.signal?.throwIfAborted()
     if (this.#waiters.length === 0 && this.#permits < this.#limit) return this.#take(claim)
-    const isFull = this.#waiters.length >= this.#config.queueLength
-    if (isFull && !claim.isContinued && !this.#makeRoom(claim))
-      throw this.#full('All sessions are in use and the queue is full.')
+    this.assertRoom(claim)
+    if (this.#isFull && !claim.isContinued) this.#makeRoom(claim)
     await this.#wait(claim, { isFirst: false })
+  }
+
+  /** Changes nothing. @throws CapacityError if `enter` would refuse the claim at once, because the queue is full. */
+  assertRoom(claim: Claim): void {
+    if (this.#waiters.length === 0 && this.#permits < this.#limit) return
+    if (this.#isFull && !claim.isContinued && this.#givesWayTo(claim) === undefined)
+      throw this.#full('All sessions are in use and the queue is full.')
+  }
+
+  get #isFull(): boolean {
+    return this.#waiters.length >= this.#config.queueLength
   }
 
   /** Returns the permit of `claim`, which was held for `heldMs`. */
@@ -143,17 +153,22 @@ export class AdmissionQueue {
     )
   }
 
-  /**
-   * Refuses a waiting request so that another client can wait: an answer that is not being read, otherwise the newest request
-   * of the client that has the most, if it has at least two more than the newcomer. Returns false if there is none.
-   */
-  #makeRoom(newcomer: Claim): boolean {
-    const refusable = this.#waiters.filter(({ claim, isFirst }) => !isFirst && !claim.isContinued)
-    const waiter =
-      refusable.find(({ claim }) => this.#isUnread(claim)) ?? this.#newestOfGreediest(refusable, newcomer)
-    if (waiter === undefined) return false
+  /** Refuses a waiting request so that another client can wait. */
+  #makeRoom(newcomer: Claim): void {
+    const waiter = this.#givesWayTo(newcomer)
+    if (waiter === undefined) return
     this.#drop(waiter, this.#full('The queue is full, and other clients have fewer requests in it.'))
-    return true
+  }
+
+  /**
+   * The waiting request that is refused so that another client can wait: an answer that is not being read, otherwise the
+   * newest request of the client that has the most, if it has at least two more than the newcomer.
+   */
+  #givesWayTo(newcomer: Claim): Waiter | undefined {
+    const refusable = this.#waiters.filter(({ claim, isFirst }) => !isFirst && !claim.isContinued)
+    return (
+      refusable.find(({ claim }) => this.#isUnread(claim)) ?? this.#newestOfGreediest(refusable, newcomer)
+    )
   }
 
   #newestOfGreediest(refusable: readonly Waiter[], newcomer: Claim): Waiter | undefined {

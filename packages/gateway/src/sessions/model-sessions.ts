@@ -8,7 +8,14 @@ import {
   ContextLengthError,
 } from '@petals-chat/engine'
 import type { SessionPoolConfig } from '../config.ts'
-import type { AcquireRequest, Claim, EmbeddingModel, PrewarmRequest, SessionLease } from '../context.ts'
+import type {
+  AcquireRequest,
+  Claim,
+  EmbeddingModel,
+  ModelWork,
+  PrewarmRequest,
+  SessionLease,
+} from '../context.ts'
 import { AdmissionQueue } from './admission-queue.ts'
 import type { GenerationMetrics } from './generation-metrics.ts'
 import { IdleSessions } from './idle-sessions.ts'
@@ -85,6 +92,12 @@ export class ModelSessions {
     } finally {
       this.#options.onChange()
     }
+  }
+
+  /** @throws CapacityError if the claim would be refused at once. */
+  assertRoom(claim: Claim, work: ModelWork): void {
+    const queue = work === 'answer' ? this.#queue : this.#turns
+    queue.assertRoom(claim)
   }
 
   async embed(model: EmbeddingModel, tokens: readonly TokenId[], claim: Claim): Promise<Float32Array> {

@@ -39,6 +39,9 @@ export function createSessionPool(
   }
 
   return {
+    assertRoom(id, claim, work = 'answer') {
+      for (const [model, sessions] of models) if (model.id === id) sessions.assertRoom(claim, work)
+    },
     async acquire(model, request) {
       if (closed) throw new Error('The session pool is closed.')
       const lease = await sessionsOf(model).acquire(request)

@@ -35,6 +35,7 @@ async function generate(
   assertLengthGiven(requested)
   // As in the original: restricted models answer the page only by WebSocket.
   const spec = resolveModel(context, textParam(params, 'model'), { isSameOrigin: false, caller, quota })
+  context.sessions.assertRoom(spec.id, { account })
   const model = await context.registry.get(spec.id, { signal })
 
   const prompt = promptTokens(model, [], inputs)

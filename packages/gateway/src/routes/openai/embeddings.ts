@@ -15,9 +15,10 @@ export const embeddingRoutes: RouteModule = (context) =>
   new Hono<{ Variables: GatewayVariables }>().post('/v1/embeddings', async (c) => {
     const request = await parseRequest(c.req, embeddingRequestSchema, unsupportedEmbeddingParameters)
     const spec = resolveModel(context, request.model, callerOf(c))
-    const model = await context.registry.get(spec.id, { signal: c.var.signal })
-    const inputs = await encodeInputs(request, model, spec, context.config)
     const { signal, account, allowance } = c.var
+    context.sessions.assertRoom(spec.id, { account }, 'embedding')
+    const model = await context.registry.get(spec.id, { signal })
+    const inputs = await encodeInputs(request, model, spec, context.config)
     const tokens = inputs.reduce((sum, { length }) => sum + length, 0)
     await allowance?.checkPrompts(tokens)
     const claim = { signal, account, allowance }

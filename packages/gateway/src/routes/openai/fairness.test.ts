@@ -62,6 +62,32 @@ describe('fairness between clients', () => {
   })
 })
 
+describe('a full queue', () => {
+  const long = 'x'.repeat(5_000)
+  const messages = [{ role: 'user', content: long }]
+  it.each([
+    [chat, { messages }],
+    [chat, { messages, stream: true }],
+    [chat, { messages, stream: true, resumable: true }],
+    ['/v1/completions', { prompt: long }],
+    ['/api/v1/generate', { inputs: long, max_new_tokens: 4 }],
+  ])('refuses before it prepares a prompt, which is too long here: %s', async (path, body) => {
+    await using server = await startTestServer({
+      maxSessions: 1,
+      stepDelayMs: 5,
+      config: { ...config, sessions: { queueLength: 1 } },
+    })
+    const ask = () => post(server, '192.0.2.3', { model: 'test', ...body }, path)
+    expect((await ask()).status).toBe(400)
+    const others = ['192.0.2.1', '192.0.2.2'].map((address) => post(server, address, endless))
+    await expect.poll(() => server.figure('petals_chat_queue_length{')).toBe(1)
+    const refused = await ask()
+    expect(Number(refused.headers.get('retry-after'))).toBeGreaterThan(0)
+    expect(await refused.text()).toContain('the queue is full')
+    for (const other of await Promise.all(others)) await other.body?.cancel()
+  })
+})
+
 describe('answers that are not being read', () => {
   it('give way to requests that wait, and to them only', async () => {
     await using server = await startTestServer({

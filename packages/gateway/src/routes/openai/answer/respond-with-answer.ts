@@ -32,6 +32,7 @@ export async function respondWithAnswer<Request extends AnswerRequest, Types ext
   checkResumable(request)
   const spec = resolveModel(context, request.model, callerOf(c))
   const { signal, logger, account, allowance } = c.var
+  context.sessions.assertRoom(spec.id, { account })
   const wantsRoute = asksForRoute(request.petals, (name) => c.req.header(name))
   const options = { logger, account, allowance, wantsRoute }
   const prepareAllowed = async (signal: AbortSignal) => {
