@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process'
 import {
   chownSync,
   copyFileSync,
@@ -52,6 +53,24 @@ describe('a file of keys that older programs wrote', () => {
     expect(stores.usage.read(days)).toEqual([{ ...used, caller: `key:${lab!.id}` }])
     expect(versionOf(path)).toBe(SCHEMA_VERSION)
   })
+})
+
+it.each<readonly [string, (path: string) => void]>([
+  ['a text', (path) => writeFileSync(path, 'root:x:0:0\n', { mode: 0o644 })],
+  [
+    'the database of another program',
+    (path) => new DatabaseSync(path).exec('CREATE TABLE bookmarks (url TEXT)'),
+  ],
+  ['a folder', (path) => mkdirSync(path, { mode: 0o755 })],
+  ['a pipe, which would wait for a reader', (path) => execFileSync('mkfifo', ['-m', '644', path])],
+])('a wrong path to %s is refused, and what is there is left as it is', (_what, make) => {
+  const path = join(folder, 'wrong')
+  make(path)
+  const stateOf = () => [statSync(path).mode, statSync(path).mtimeMs]
+  const before = stateOf()
+  expect(() => openAccessDatabase(path)).toThrow("can't be opened: it is")
+  expect(stateOf()).toEqual(before)
+  rmSync(path, { recursive: true })
 })
 
 it('a file that a newer program wrote is refused in words, and left as it is', () => {

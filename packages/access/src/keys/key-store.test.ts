@@ -95,12 +95,24 @@ describe('KeyStore', () => {
     expect(store.verify(third.token).state).toBe('valid')
   })
 
+  it('takes no time that the file could not return, which would end all keys', () => {
+    const { store } = createStore()
+    const { key, token } = store.create({ name: 'long', expiresAt: Date.parse('9999-12-31') })
+    const tooFar = [Number.MAX_SAFE_INTEGER, 9e18, Infinity]
+    for (const time of tooFar) {
+      expect(() => store.create({ name: 'ever', expiresAt: time })).toThrow('9999')
+      expect(() => store.rotate(key.id, { graceMs: time })).toThrow('9999')
+    }
+    expect(store.list()).toEqual([key])
+    expect(store.verify(token).state).toBe('valid')
+  })
+
   it('gives each valid key a name of its own', () => {
     const { store } = createStore()
     const { key } = store.create({ name: ' lab ' })
     expect(key.name).toBe('lab')
     expect(() => store.create({ name: 'lab' })).toThrow("already a key 'lab'")
-    for (const name of ['', ' ', 'a\nb', '\u001b[31m', 'x'.repeat(101)])
+    for (const name of ['', ' ', 'a\nb', '\u001b[31m', 'x'.repeat(101), 'a\u202eb', 'a\u2028b', '\ud800'])
       expect(() => store.create({ name })).toThrow('1 to 100 characters')
     store.revoke(key.id)
     const again = store.create({ name: 'lab' })

@@ -17,6 +17,12 @@ const NO_HASH = new Uint8Array(32)
 
 const MAX_NAME_LENGTH = 100
 
+/** Control characters, separators of lines, marks that turn the direction of writing, and halves of characters. */
+const UNPRINTABLE = /[\p{Cc}\p{Cs}\p{Zl}\p{Zp}\p{Bidi_Control}]/u
+
+/** The last millisecond that a date with a year of four digits names. A greater number may be one that the file can't return. */
+const LAST_TIME = Date.UTC(9999, 11, 31, 23, 59, 59, 999)
+
 /** The keys of a server. All calls are synchronous and take well below a millisecond. */
 export class KeyStore {
   readonly #tables: KeyTables
@@ -115,7 +121,7 @@ export class KeyStore {
         `The key '${key.name}' is ${state}. Make a new one: petals-chat keys create`,
       )
     const secret = newSecret()
-    this.#tables.rotate(key.id, hashSecret(secret), this.#now() + graceMs)
+    this.#tables.rotate(key.id, hashSecret(secret), possibleTime(this.#now() + graceMs))
     return { key, token: formatToken({ id: key.id, secret }) }
   }
 
@@ -166,7 +172,7 @@ export class KeyStore {
 
   #freeName(name: string): string {
     const trimmed = name.trim()
-    if (trimmed === '' || trimmed.length > MAX_NAME_LENGTH || /\p{Cc}/u.test(trimmed))
+    if (trimmed === '' || trimmed.length > MAX_NAME_LENGTH || UNPRINTABLE.test(trimmed))
       throw new AccessError(
         'invalid',
         `The name of a key has 1 to ${MAX_NAME_LENGTH} characters in one line.`,
@@ -177,9 +183,19 @@ export class KeyStore {
   }
 
   #future(expiresAt: number | undefined): number | undefined {
-    if (expiresAt === undefined || expiresAt > this.#now()) return expiresAt
+    if (expiresAt === undefined) return undefined
+    if (expiresAt > this.#now()) return possibleTime(expiresAt)
     throw new AccessError('invalid', 'The key would expire in the past. Choose a later time.')
   }
+}
+
+/** @throws AccessError if the time is too far away to be kept. */
+function possibleTime(time: number): number {
+  if (time <= LAST_TIME) return time
+  throw new AccessError(
+    'invalid',
+    'A key and its secrets end in the year 9999 at the latest. Choose an earlier time.',
+  )
 }
 
 function stateOf({ revokedAt, expiresAt }: KeyRecord, now: number): 'valid' | 'revoked' | 'expired' {

@@ -12,8 +12,8 @@ export function newKeyOf(name: string, flags: Flags, now: number): NewKey {
   const expires = textFlag(flags, 'expires')
   return {
     name,
-    scopes: scopesOf(textFlag(flags, 'scopes')),
-    models: listOf(textFlag(flags, 'models')),
+    scopes: scopesOf(listFlag(flags, 'scopes')),
+    models: listFlag(flags, 'models'),
     limits: limitsOf(flags),
     expiresAt: expires === undefined ? undefined : timeOf(expires, now),
   }
@@ -33,8 +33,8 @@ function timeOf(text: string, now: number): number {
   throw wrong(`--expires: '${text}' is no date. Write 2027-01-31 or 2027-01-31T12:00Z.`)
 }
 
-function scopesOf(text: string | undefined): readonly Scope[] | undefined {
-  return listOf(text)?.map((name) => {
+function scopesOf(names: readonly string[] | undefined): readonly Scope[] | undefined {
+  return names?.map((name) => {
     const scope = scopes.find((candidate) => candidate === name)
     if (scope === undefined)
       throw wrong(`--scopes: there is no scope '${name}'. Scopes: ${scopes.join(', ')}.`)
@@ -53,11 +53,15 @@ function limitsOf(flags: Flags): AccessLimits {
   return Object.fromEntries(given)
 }
 
-const listOf = (text: string | undefined): readonly string[] | undefined =>
-  text
+/** An empty list is a mistake, such as a variable of the shell that is not set: its key could do nothing. */
+function listFlag(flags: Flags, key: string): readonly string[] | undefined {
+  const items = textFlag(flags, key)
     ?.split(',')
     .map((item) => item.trim())
     .filter((item) => item !== '')
+  if (items?.length === 0) throw wrong(`--${key}: name at least one, or leave the flag out.`)
+  return items
+}
 
 export function textFlag(flags: Flags, key: string): string | undefined {
   const value: unknown = flags[key]

@@ -86,6 +86,9 @@ describe('petals-chat keys', () => {
 
   it.each([
     [['--scopes', 'root'], "no scope 'root'"],
+    [['--scopes', ' , '], '--scopes: name at least one'],
+    [['--models', ''], '--models: name at least one'],
+    [['--expires', '999999y'], 'in the year 9999 at the latest'],
     [['--expires', 'soon'], "'soon' is no time"],
     [['--expires', '2020-01-01'], 'in the past'],
     [['--expires', '2027-99-01'], 'is no date'],
