@@ -26,7 +26,7 @@ describe('serve', () => {
     for (const host of ['0.0.0.0', '::', '[::]', '10.0.0.1']) {
       const { problems, doctor } = await check({ host, keys: 'off' })
       expect(problems).toEqual([
-        expect.stringMatching(/^--host: server\.host: listening on .*--insecure-public/),
+        expect.stringMatching(/^--host: server\.host: \S+ would let every client .*--insecure-public/),
       ])
       expect(doctor).toBe('failure')
       expect((await check({ host, keys: 'off', insecurePublic: true })).problems).toEqual([])
@@ -34,6 +34,16 @@ describe('serve', () => {
     }
     for (const host of ['[::1]', '::1', 'localhost', '127.0.0.2', '::ffff:127.0.0.1'])
       expect(await check({ host })).toEqual({ problems: [], warnings: [], doctor: 'ok' })
+  })
+
+  it('needs no keys where people sign in through a provider or a proxy', async () => {
+    const openid = 'openid: { issuer: "https://login.example.org", clientId: chat, users: ["*"] }'
+    for (const way of [openid, 'proxy: { userHeader: X-Forwarded-User }']) {
+      const text = `server:\n  host: 0.0.0.0\n  access: { keys: off }\n  signIn:\n    ${way}\n`
+      expect(await check({}, { 'petals-chat.yaml': text })).toMatchObject({ problems: [], doctor: 'ok' })
+    }
+    const hours = 'server:\n  host: 0.0.0.0\n  access: { keys: off }\n  signIn: { hours: 1 }\n'
+    expect((await check({}, { 'petals-chat.yaml': hours })).problems).toHaveLength(1)
   })
 
   it('reports the line of the file with the mistake', async () => {

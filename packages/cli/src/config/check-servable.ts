@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs'
 import path from 'node:path'
-import { isLoopbackHost } from '@petals-chat/gateway/config'
+import { mayAskForCredentials, openBindProblem } from '@petals-chat/gateway/config'
 import { formatModelSource, singleSources, type ModelSource } from '@petals-chat/engine'
 import type { LoadedConfig } from './load.ts'
 import { ConfigError, type ConfigProblem } from './problem.ts'
@@ -20,12 +20,9 @@ export function assertServable(loaded: LoadedConfig): void {
 }
 
 function checkHost({ config, origin }: LoadedConfig): readonly ConfigProblem[] {
-  const { host, insecurePublic, access } = config.server
-  if (insecurePublic || access.keys !== 'off' || isLoopbackHost(host)) return []
-  const message =
-    `listening on ${host} would let every client that reaches it use the models of this server. ` +
-    'Set server.access.keys to auto, so that it asks for API keys, or leave the host at 127.0.0.1. If every client may use ' +
-    'it, add --insecure-public (server.insecurePublic: true).'
+  const { server } = config
+  const message = openBindProblem(server, mayAskForCredentials(server))
+  if (message === undefined) return []
   return [{ origin: origin(['server', 'host']), path: ['server', 'host'], message }]
 }
 

@@ -2,7 +2,9 @@ import { operations, scopes } from '@petals-chat/api'
 import { KeyStore } from '@petals-chat/access'
 import { openAccessDatabase } from '@petals-chat/access/database'
 import { describe, expect, it } from 'vitest'
+import { PageClient } from '../fixtures/page-client.ts'
 import { createTestGateway, readJson } from '../fixtures/test-gateway.ts'
+import { startTestServer } from '../fixtures/test-server.ts'
 
 const keys = new KeyStore(openAccessDatabase(':memory:'))
 const make = (name: string, wanted: object = {}) => keys.create({ name, ...wanted })
@@ -84,22 +86,42 @@ describe('a page of another site', () => {
 })
 
 describe('a model that only the page may use', () => {
-  it('is closed to a program with a key, whatever Origin it writes', async () => {
-    await using test = createTestGateway({
+  it('is closed to a program with a key, whatever Origin and cookie it sends, and open to who signed in', async () => {
+    await using server = await startTestServer({
       keys,
-      config: { access: { keys: 'required' } },
+      config: { access: { keys: 'required' }, cors: { all: ['*'] } },
       specs: [{ publicApi: false }],
     })
-    const response = await test.app.request('/v1/completions', {
-      method: 'POST',
-      headers: {
-        ...headerKinds.bearer(make('program').token),
-        host: 'localhost',
-        origin: 'http://localhost',
-        'content-type': 'application/json',
-      },
-      body: JSON.stringify({ prompt: 'Hi', max_tokens: 1 }),
-    })
-    expect([response.status, (await readJson(response)).error.code]).toEqual([403, 'model_restricted'])
+    const page = new PageClient(server.url)
+    const { token } = make('reader and program')
+    await page.signIn(token)
+    const { cookie } = page
+    const origin = server.url
+    const ask = async (headers: Record<string, string>) => {
+      const body = JSON.stringify({ prompt: 'Hi', max_tokens: 1 })
+      const response = await fetch(`${server.url}/v1/completions`, {
+        method: 'POST',
+        headers: { 'content-type': 'application/json', ...headers },
+        body,
+      })
+      return [response.status, (await readJson(response)).error?.code]
+    }
+    expect(await ask({ cookie, origin })).toEqual([200, undefined])
+    expect(await ask({ cookie, origin, authorization: 'Basic YWRhOng=' })).toEqual([200, undefined])
+    for (const send of Object.values(headerKinds))
+      for (const more of [{}, { origin }, { origin, cookie }])
+        expect(await ask({ ...send(token), ...more })).toEqual([403, 'model_restricted'])
+    expect(await ask({ cookie })).toEqual([403, 'model_restricted'])
+    for (const foreign of [
+      { origin: 'https://other.example' },
+      { origin: origin.replace(/\d+$/, '1') },
+      { origin: 'null' },
+      { origin, 'sec-fetch-site': 'same-site' },
+      { referer: 'http://other.example/' },
+    ])
+      expect([foreign, await ask({ cookie, ...foreign })]).toEqual([
+        foreign,
+        [401, 'authentication_required'],
+      ])
   })
 })

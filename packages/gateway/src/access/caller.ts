@@ -13,6 +13,8 @@ export interface Caller {
   readonly id: string
   /** For people: the name of the key or of the user. */
   readonly name: string
+  /** What showed who it is: an API key, or a person's sign-in on the page or at a proxy. */
+  readonly credential: 'none' | 'key' | 'sign-in'
   readonly scopes: ReadonlySet<Scope>
   /** Ids of the models that the caller may see and use; undefined: all. */
   readonly models: readonly string[] | undefined
@@ -28,7 +30,14 @@ export interface Caller {
 export const unrevoked: AbortSignal = new AbortController().signal
 setMaxListeners(0, unrevoked)
 
-const unnamed = { id: 'anonymous', name: 'anonymous', models: undefined, limits: {}, signal: unrevoked }
+const unnamed = {
+  id: 'anonymous',
+  name: 'anonymous',
+  credential: 'none',
+  models: undefined,
+  limits: {},
+  signal: unrevoked,
+} as const
 
 /** Every client of a server that asks for no credentials. */
 export const anonymousCaller: Caller = { ...unnamed, scopes: new Set(scopes) }

@@ -1,10 +1,13 @@
 import type { KeyStore } from '@petals-chat/access'
 import type { Logger } from '@petals-chat/engine'
+import { proxyTest } from '../client-address.ts'
 import type { GatewayConfig } from '../config.ts'
 import { isLoopbackHost } from '../host-address.ts'
 import { ListenError } from '../listen-error.ts'
 import { Access, type CallerSource } from './access.ts'
 import { KeyCallers } from './key-callers.ts'
+import { type OpenBindConfig, openBindProblem } from './open-bind.ts'
+import { besideProxyTokens } from './sign-in/proxy-users.ts'
 import { createSignIn, type SignIn } from './sign-in/sign-in.ts'
 
 /** What decides who may use the server. */
@@ -30,9 +33,15 @@ export function createAccess({ config, keys, callers = [], logger }: AccessOptio
   const { wrongKeysPerMinute } = config.access
   const keyCallers =
     keys && asksForKeys(config, keys) ? new KeyCallers({ keys, wrongKeysPerMinute, logger }) : undefined
-  const programs = keyCallers === undefined ? callers : [keyCallers, ...callers]
-  const signIn = createSignIn(config, programs)
-  return { access: new Access([...programs, ...(signIn?.sources ?? [])]), keyCallers, signIn }
+  const isTrustedProxy = proxyTest(config.trustedProxies)
+  const signIn = createSignIn({ config: config.signIn, keys: keyCallers ?? callers[0], isTrustedProxy })
+  const { proxy } = config.signIn
+  const keySource =
+    keyCallers && proxy
+      ? besideProxyTokens(keyCallers, { config: proxy, isTrusted: isTrustedProxy })
+      : keyCallers
+  const sources = [...(keySource ? [keySource] : []), ...callers, ...(signIn?.sources ?? [])]
+  return { access: new Access(sources), keyCallers, signIn }
 }
 
 /** Reports whether a server with this configuration asks for keys: on a public address, or once there are some. */
@@ -42,14 +51,7 @@ function asksForKeys({ host, insecurePublic, access }: AccessOptions['config'], 
 }
 
 /** @throws ListenError if every client of a network could use the server, and the operator has not said so. */
-export function assertBindAllowed(
-  { host, insecurePublic }: Pick<GatewayConfig, 'host' | 'insecurePublic'>,
-  { isRequired }: Access,
-): void {
-  if (isRequired || insecurePublic || isLoopbackHost(host)) return
-  throw new ListenError(
-    `Listening on ${host} would let every client that reaches it use the models of this server. Let it ask for API keys ` +
-      '(server.access.keys: auto), or leave server.host at 127.0.0.1. If every client may use it, set ' +
-      'server.insecurePublic to true.',
-  )
+export function assertBindAllowed(config: OpenBindConfig, { isRequired }: Access): void {
+  const problem = openBindProblem(config, isRequired)
+  if (problem !== undefined) throw new ListenError(problem)
 }

@@ -135,6 +135,7 @@ export class KeyCallers implements CallerSource, Disposable {
     const caller: Caller = {
       id: `key:${key.id}`,
       name: key.name,
+      credential: 'key',
       scopes: new Set(key.scopes),
       models: key.models,
       limits: key.limits,

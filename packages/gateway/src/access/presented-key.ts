@@ -17,7 +17,7 @@ export function presentedKey(request: Pick<CallerRequest, 'header'>): string | u
 }
 
 /** Returns the different API keys of a request. */
-export function presentedKeys({ header }: Pick<CallerRequest, 'header'>): readonly string[] {
+function presentedKeys({ header }: Pick<CallerRequest, 'header'>): readonly string[] {
   const [, bearer] = /^bearer +(.+)$/i.exec(header('authorization')?.trim() ?? '') ?? []
   const protocols = header('sec-websocket-protocol')?.split(',') ?? []
   const protocol = protocols.map((name) => name.trim()).find((name) => name.startsWith(KEY_PROTOCOL))

@@ -2,28 +2,11 @@ import type { Context, MiddlewareHandler } from 'hono'
 import type { GatewayConfig } from '../config.ts'
 import { GatewayError } from '../errors.ts'
 import { rateLimitHeaderNames } from '../limits/rate-limit-headers.ts'
+import { isCrossOrigin, originOf, type RequestOrigin } from '../request-origin.ts'
 import { isApiPath, isLegacyPath } from '../request-path.ts'
-
-/** The headers by which a browser describes the page that sends a request. Other clients send none of them. */
-export interface RequestOrigin {
-  readonly host: string | undefined
-  readonly origin: string | undefined
-  readonly secFetchSite: string | undefined
-  readonly referer?: string | undefined
-  /** A proxy is in front of this server. */
-  readonly isProxied: boolean
-}
 
 type OriginConfig = Pick<GatewayConfig, 'cors'>
 
-const PROXY_HEADERS = [
-  'x-forwarded-for',
-  'x-forwarded-host',
-  'x-forwarded-proto',
-  'x-real-ip',
-  'forwarded',
-  'via',
-]
 const PREFLIGHT_MAX_AGE_SECONDS = 7200
 const EXPOSED_HEADERS = [
   'x-request-id',
@@ -53,35 +36,6 @@ export function originPolicy(config: GatewayConfig): MiddlewareHandler {
 export function assertOriginAllowed(config: OriginConfig, path: string, request: RequestOrigin): void {
   if (isCrossOrigin(request) && !isOriginAllowed(config, path, pageOf(request)))
     throw crossOriginError(request)
-}
-
-/** Reads what a browser says about the page from a request's headers. */
-export function originOf(header: (name: string) => string | undefined): RequestOrigin {
-  return {
-    host: header('host'),
-    origin: header('origin'),
-    secFetchSite: header('sec-fetch-site'),
-    referer: header('referer'),
-    isProxied: PROXY_HEADERS.some((name) => header(name) !== undefined),
-  }
-}
-
-/**
- * Reports whether a page of another origin sent the request. Only hosts are compared: behind a proxy that terminates TLS,
- * the page's scheme differs from ours. Browsers send no Origin with images, links and GET forms, but they do send
- * Sec-Fetch-Site; on plain http from another machine neither, so that only the Referer shows the page.
- */
-function isCrossOrigin({ host, origin, secFetchSite, referer }: RequestOrigin): boolean {
-  if (origin !== undefined) return !isSameHost(origin, host)
-  if (secFetchSite === undefined) return isWebPage(referer) && !isSameHost(referer, host)
-  return secFetchSite === 'cross-site' || secFetchSite === 'same-site'
-}
-
-const isWebPage = (referer: string | undefined): referer is string => /^https?:\/\//i.test(referer ?? '')
-
-/** Reports whether a page of this server sent the request; false for clients that are not browsers. */
-export function isSameOrigin({ host, origin }: Pick<RequestOrigin, 'host' | 'origin'>): boolean {
-  return origin !== undefined && isSameHost(origin, host)
 }
 
 /** The origin of the page, as far as the browser tells it. */
@@ -125,10 +79,6 @@ function crossOriginError(request: RequestOrigin): GatewayError {
 function hasOtherHost({ origin, secFetchSite, isProxied }: RequestOrigin): boolean {
   if (origin === undefined || origin === 'null') return false
   return secFetchSite === 'same-origin' || (secFetchSite === undefined && isProxied)
-}
-
-function isSameHost(origin: string, host: string | undefined): boolean {
-  return URL.canParse(origin) && new URL(origin).host === host?.toLowerCase()
 }
 
 function isPreflight(c: Context): boolean {

@@ -1,6 +1,5 @@
 import type { Caller } from '../access/caller.ts'
-import { presentedKeys } from '../access/presented-key.ts'
-import { isSameOrigin, originOf } from './origin-policy.ts'
+import { isSameOrigin, originOf } from '../request-origin.ts'
 
 /**
  * Reports whether the page of this server sent the request. A program can write any Origin, so where callers have
@@ -8,5 +7,5 @@ import { isSameOrigin, originOf } from './origin-policy.ts'
  */
 export const isPageRequest = (
   header: (name: string) => string | undefined,
-  { id }: Pick<Caller, 'id'>,
-): boolean => isSameOrigin(originOf(header)) && (id === 'anonymous' || presentedKeys({ header }).length === 0)
+  { credential }: Pick<Caller, 'credential'>,
+): boolean => credential !== 'key' && isSameOrigin(originOf(header))

@@ -260,6 +260,30 @@ describe('users of a trusted proxy', () => {
     expect((await (await page({ trustedProxies: ['loopback'] }, {})).chat()).status).toBe(401)
   })
 
+  it('are who they are with a token of the proxy, which is no key of this server', async () => {
+    const keys = new KeyStore(openAccessDatabase(':memory:'))
+    const { token } = keys.create({ name: 'lab' })
+    const at = async (trustedProxy: string) => {
+      const config = { signIn, access: { keys: 'required' as const }, trustedProxies: [trustedProxy] }
+      const { server } = await start({ callers: [], keys, config, specs: [{ publicApi: false }] })
+      return async (headers: Record<string, string>) => {
+        const page = new PageClient(server.url, headers)
+        return [(await page.chat()).status, (await page.session()).user?.name]
+      }
+    }
+    const ask = await at('loopback')
+    const foreign = { authorization: 'Bearer eyJhbGciOiJSUzI1NiJ9.eyJzdWIiOiJhZGEifQ.c2ln' }
+    expect(await ask({ ...user, ...foreign })).toEqual([200, 'Ada'])
+    expect(await ask({ ...user, authorization: 'Basic YWRhOng=' })).toEqual([200, 'Ada'])
+    expect(await ask({ ...user, ...foreign, 'x-api-key': 'sk-none' })).toEqual([401, undefined])
+    expect(await ask({ ...user, authorization: `Bearer ${token.slice(0, -1)}x` })).toEqual([401, undefined])
+    // A key is a program's, whatever else the request has.
+    for (const key of [{ authorization: `Bearer ${token}` }, { ...foreign, 'x-api-key': token }])
+      expect(await ask({ ...user, ...key })).toEqual([403, 'lab'])
+    expect(await ask(foreign)).toEqual([401, undefined])
+    expect(await (await at('10.0.0.0/8'))({ ...user, ...foreign })).toEqual([401, undefined])
+  })
+
   it('are refused where the header names two', async () => {
     const both = await page({ trustedProxies: ['loopback'] }, { 'x-forwarded-user': 'eve, ada@example.org' })
     expect(await codeOf(await both.chat())).toBe('invalid_api_key')

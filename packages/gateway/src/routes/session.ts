@@ -7,7 +7,7 @@ import type { PageSession } from '../access/sign-in/page-session-store.ts'
 import type { GatewayVariables, RouteModule } from '../context.ts'
 import { GatewayError } from '../errors.ts'
 import type { RequestContext } from '../middleware/error-handler.ts'
-import { isSameOrigin, originOf } from '../middleware/origin-policy.ts'
+import { isSameOrigin, originOf } from '../request-origin.ts'
 import { parseRequest } from './openai/request/parse-request.ts'
 import { setSessionCookie } from './sign-in.ts'
 

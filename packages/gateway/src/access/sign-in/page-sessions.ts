@@ -57,10 +57,8 @@ export class PageSessions implements Disposable {
     if (session === undefined || session.expiresAt <= Date.now()) return undefined
     const caller = this.#options.callerOf(session)
     if (caller === undefined || caller.signal.aborted) return undefined
-    return {
-      session,
-      caller: { ...caller, signal: this.#signalOf(session, caller.signal) },
-    }
+    const signal = this.#signalOf(session, caller.signal)
+    return { session, caller: { ...caller, credential: 'sign-in', signal } }
   }
 
   /** Signs out: ends the session of a token, and all that still runs for it. */

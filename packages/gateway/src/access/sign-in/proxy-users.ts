@@ -1,3 +1,4 @@
+import { isKeyToken } from '@petals-chat/access'
 import { z } from 'zod'
 import { AuthenticationError } from '../../errors.ts'
 import type { CallerRequest, CallerSource } from '../access.ts'
@@ -49,6 +50,29 @@ export function proxyUsers({ config, isTrusted, callerOf }: ProxyUsersOptions): 
       return callerOf({ id: `proxy:${user}`, name: name && USER.test(name) ? name : user })
     },
   }
+}
+
+/**
+ * Hides from a source of API keys what a trusted proxy sends with the user that it names. oauth2-proxy, for example, passes
+ * on its own token of the user as `Authorization: Bearer`. A key of this server still counts, and is refused if it is wrong.
+ */
+export const besideProxyTokens = (
+  keys: CallerSource,
+  { config, isTrusted }: Pick<ProxyUsersOptions, 'config' | 'isTrusted'>,
+): CallerSource => ({
+  identify(request) {
+    const namesUser = isTrusted(request.remoteAddress) && Boolean(valueOf(request, config.userHeader))
+    return keys.identify(namesUser ? withoutForeignToken(request) : request)
+  },
+})
+
+function withoutForeignToken(request: CallerRequest): CallerRequest {
+  const token = request
+    .header('authorization')
+    ?.replace(/^bearer +/i, '')
+    .trim()
+  if (token === undefined || isKeyToken(token)) return request
+  return { ...request, header: (name) => (name === 'authorization' ? undefined : request.header(name)) }
 }
 
 /** Node reads headers as Latin-1; proxies write UTF-8. */

@@ -1,13 +1,12 @@
 import { createHash } from 'node:crypto'
 import type { SessionBody } from '@petals-chat/api'
-import { proxyTest } from '../../client-address.ts'
+import { isCrossOrigin, originOf } from '../../request-origin.ts'
 import type { CallerRequest, CallerSource } from '../access.ts'
 import { type Caller, unrevoked } from '../caller.ts'
 import type { SignInConfig } from './config.ts'
 import { readCookie, sessionCookie } from './cookies.ts'
 import type { OpenIdProvider } from './openid-provider.ts'
 import type { OpenIdUser } from './openid-users.ts'
-import { isForeignPage } from './own-page.ts'
 import { MemoryPageSessions } from './memory-page-sessions.ts'
 import type { PageSession, PageSessionStore } from './page-session-store.ts'
 import { PageSessions, type StartedSession } from './page-sessions.ts'
@@ -23,15 +22,12 @@ export interface SignInOptions {
 
 /**
  * Returns how people sign in; undefined on a server that asks for no credentials.
- * @param keys what identifies programs: with these keys, people can sign in too.
+ * `keys`: what identifies programs; with their keys, people can sign in too.
  */
-export function createSignIn(
-  { signIn, trustedProxies }: { readonly signIn: SignInConfig; readonly trustedProxies: readonly string[] },
-  [keys]: readonly CallerSource[],
-): SignIn | undefined {
-  if (keys === undefined && signIn.openid === undefined && signIn.proxy === undefined) return undefined
-  const store = new MemoryPageSessions()
-  return new SignIn({ config: signIn, store, keys, isTrustedProxy: proxyTest(trustedProxies) })
+export function createSignIn(options: Omit<SignInOptions, 'store'>): SignIn | undefined {
+  const { keys, config } = options
+  if (keys === undefined && config.openid === undefined && config.proxy === undefined) return undefined
+  return new SignIn({ ...options, store: new MemoryPageSessions() })
 }
 
 type User = Pick<Caller, 'id' | 'name'>
@@ -82,10 +78,14 @@ export class SignIn implements Disposable {
     this.sessions.end(readCookie(cookieHeader, sessionCookie))
   }
 
-  /** Returns the session of the cookie that a page of this server sent. */
-  find(request: Pick<CallerRequest, 'header'>): ReturnType<PageSessions['find']> {
-    const token = readCookie(request.header('cookie'), sessionCookie)
-    return token === undefined || isForeignPage(request) ? undefined : this.sessions.find(token)
+  /**
+   * Returns the session of the cookie that a page of this server sent. `server.cors` may let other pages use the APIs with a
+   * key of their own, but never with the cookie of a person who is signed in here: pages of the same site (another port, a
+   * neighbouring subdomain) would get it in spite of SameSite.
+   */
+  find({ header }: Pick<CallerRequest, 'header'>): ReturnType<PageSessions['find']> {
+    const token = readCookie(header('cookie'), sessionCookie)
+    return token === undefined || isCrossOrigin(originOf(header)) ? undefined : this.sessions.find(token)
   }
 
   /**
@@ -120,7 +120,15 @@ export class SignIn implements Disposable {
 
   #userCaller({ id, name }: User): Caller {
     const { scopes, models } = this.#config.users
-    return { id, name, scopes: new Set(scopes), models, limits: {}, signal: unrevoked }
+    return {
+      id,
+      name,
+      credential: 'sign-in',
+      scopes: new Set(scopes),
+      models,
+      limits: {},
+      signal: unrevoked,
+    }
   }
 
   /** A user who is taken off the list must not stay signed in: after a change of the list, all must sign in again. */
