@@ -51,7 +51,9 @@ export class AccountWindow {
    * @param needed - the least that must be left for the request to begin
    * @returns what was counted; undefined if less than `needed` was left, and nothing was counted
    */
-  async reserve(wanted: number, needed: number): Promise<Reservation | undefined> {
+  async reserve(most: number, needed: number): Promise<Reservation | undefined> {
+    // Others see what is counted, until it is taken back below.
+    const wanted = Math.min(most, this.limit)
     const before = await this.add(wanted)
     if (before + needed > this.limit) {
       await this.add(-wanted)

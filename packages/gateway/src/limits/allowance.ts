@@ -1,4 +1,4 @@
-import { ContextLengthError } from '@petals-chat/engine'
+import { ContextLengthError, InvalidRequestError } from '@petals-chat/engine'
 import { RateLimitError } from '../errors.ts'
 import type { Quota } from './quota.ts'
 import { type AccountWindow, type Reservation, settle } from './account-window.ts'
@@ -22,9 +22,35 @@ export interface PlannedWork {
   readonly engine: string
   readonly promptTokens: number
   readonly maxNewTokens: number
-  /** A part of the request was answered before: it is not refused any more. */
-  readonly isContinued: boolean
 }
+
+/** What all parts of a request may use, in tokens. */
+export interface RequestTokens {
+  /** All prompts together. */
+  readonly prompts: number
+  /** The greatest lengths of all answers together. */
+  readonly answers: number
+  /** The greatest length of the longest answer. */
+  readonly longestAnswer: number
+}
+
+/** A request that runs. */
+interface OpenRequest {
+  readonly reservations: readonly Reservation[]
+  /** Tokens of the parts that have ended. */
+  used: number
+  hasBegun: boolean
+}
+
+const sizeOf = ({ promptTokens, maxNewTokens }: PlannedWork): RequestTokens => ({
+  prompts: promptTokens,
+  answers: maxNewTokens,
+  longestAnswer: maxNewTokens,
+})
+
+/** What must be left for a request to begin: only one answer may go beyond the limit, by its own length. */
+const neededOf = ({ prompts, answers, longestAnswer }: RequestTokens): number =>
+  Math.max(prompts + answers - longestAnswer, 1)
 
 /** What one piece of work on a model has used. */
 export type WorkCost = Omit<Use, 'requests'>
@@ -70,6 +96,7 @@ export class Allowance {
   readonly #options: AllowanceOptions
   /** 0 once the request counts in what was used. */
   #requests: 0 | 1 = 1
+  #opened: OpenRequest | undefined
 
   constructor(options: AllowanceOptions) {
     this.#options = options
@@ -95,18 +122,19 @@ export class Allowance {
   }
 
   /**
-   * Counts in advance what the work may use.
-   * @throws RateLimitError
+   * Counts in advance what all parts of a request may use together, and the request as one that runs, until the result is
+   * disposed. Its parts are not refused any more.
+   * @throws RateLimitError; ContextLengthError or InvalidRequestError if the request needs more than a whole limit
    */
-  async begin(work: PlannedWork): Promise<BegunWork> {
+  async openRequest(size: RequestTokens): Promise<AsyncDisposable> {
     const { quota, running } = this.#options
     const { parallelAnswers = Infinity } = quota.limits
-    if (!work.isContinued && running.of(quota.account) >= parallelAnswers)
-      throw this.#tooMany(parallelAnswers)
+    if (running.of(quota.account) >= parallelAnswers) throw this.#tooMany(parallelAnswers)
     running.change(quota.account, 1)
     try {
-      if (work.engine === 'petals' && !work.isContinued) await this.#checkSwarm()
-      return this.#work(work, await this.#reserve(work))
+      const opened: OpenRequest = { reservations: await this.#reserve(size), used: 0, hasBegun: false }
+      this.#opened = opened
+      return { [Symbol.asyncDispose]: () => this.#closeRequest(opened) }
     } catch (error) {
       running.change(quota.account, -1)
       throw error
@@ -114,18 +142,19 @@ export class Allowance {
   }
 
   /**
-   * Refuses a request whose prompts together are longer than what is left, before any of them runs.
-   * @throws RateLimitError; ContextLengthError if they are longer than the whole limit
+   * Begins a part of the request that was opened. Without one, the work is a request of its own.
+   * @throws RateLimitError
    */
-  async checkPrompts(tokens: number): Promise<void> {
-    const { tokens: minute, tokensOfDay: day } = this.#options.windows
-    for (const [window, limit, unit] of [
-      [minute, 'tokensPerMinute', 'tokens in a minute'],
-      [day, 'tokensPerDay', 'tokens in a day'],
-    ] as const) {
-      if (window === undefined) continue
-      if (tokens > window.limit) throw this.#tooLong(tokens, window.limit, unit)
-      if ((await window.look()) < tokens) throw this.#refusal(limit, window, unit)
+  async begin(work: PlannedWork): Promise<BegunWork> {
+    const own = this.#opened === undefined ? await this.openRequest(sizeOf(work)) : undefined
+    const opened = this.#opened!
+    try {
+      if (work.engine === 'petals' && !opened.hasBegun) await this.#checkSwarm()
+      opened.hasBegun = true
+      return this.#work(work, opened, own)
+    } catch (error) {
+      await own?.[Symbol.asyncDispose]()
+      throw error
     }
   }
 
@@ -135,33 +164,40 @@ export class Allowance {
     return rateLimitHeaders(requests, tightest(tokens, tokensOfDay))
   }
 
-  async #reserve(work: PlannedWork): Promise<readonly Reservation[]> {
+  async #closeRequest(opened: OpenRequest): Promise<void> {
+    const { quota, running } = this.#options
+    if (this.#opened === opened) this.#opened = undefined
+    running.change(quota.account, -1)
+    await Promise.all(opened.reservations.map((reservation) => settle(reservation, opened.used)))
+  }
+
+  async #reserve(size: RequestTokens): Promise<readonly Reservation[]> {
     const { tokens, tokensOfDay } = this.#options.windows
-    const perMinute = await this.#reserveIn(tokens, work, 'tokensPerMinute', 'tokens in a minute')
-    try {
-      const perDay = await this.#reserveIn(tokensOfDay, work, 'tokensPerDay', 'tokens in a day')
-      return [...perMinute, ...perDay]
-    } catch (error) {
-      for (const reservation of perMinute) await settle(reservation, 0)
-      throw error
+    const limits = [
+      [tokens, 'tokensPerMinute', 'tokens in a minute'],
+      [tokensOfDay, 'tokensPerDay', 'tokens in a day'],
+    ] as const
+    for (const [window, , unit] of limits) if (window !== undefined) this.#assertMayFit(size, window, unit)
+    const reservations: Reservation[] = []
+    for (const [window, limit, unit] of limits) {
+      if (window === undefined) continue
+      const reservation = await window.reserve(size.prompts + size.answers, neededOf(size))
+      if (reservation !== undefined) {
+        reservations.push(reservation)
+        continue
+      }
+      for (const made of reservations) await settle(made, 0)
+      throw this.#refusal(limit, window, unit)
     }
+    return reservations
   }
 
-  async #reserveIn(
-    window: AccountWindow | undefined,
-    { promptTokens, maxNewTokens, isContinued }: PlannedWork,
-    limit: string,
-    unit: string,
-  ): Promise<readonly Reservation[]> {
-    if (window === undefined) return []
-    const needed = isContinued ? -Infinity : Math.max(promptTokens, 1)
-    const reservation = await window.reserve(promptTokens + maxNewTokens, needed)
-    if (reservation === undefined) throw this.#refusal(limit, window, unit)
-    return [reservation]
-  }
-
-  #work({ model, engine, maxNewTokens }: PlannedWork, reservations: readonly Reservation[]): BegunWork {
-    const { quota, running, windows, onUsed } = this.#options
+  #work(
+    { model, engine, maxNewTokens }: PlannedWork,
+    opened: OpenRequest,
+    own: AsyncDisposable | undefined,
+  ): BegunWork {
+    const { windows, onUsed } = this.#options
     const trace = this.#options.trace?.startWork({ model, engine, maxNewTokens })
     let swarmMs = 0
     return {
@@ -172,13 +208,13 @@ export class Allowance {
       },
       end: async (cost, error) => {
         trace?.end({ ...cost, error })
-        running.change(quota.account, -1)
-        if (cost.promptTokens + cost.completionTokens > 0) {
+        const used = cost.promptTokens + cost.completionTokens
+        if (used > 0) {
           onUsed(model, { ...cost, requests: this.#requests })
           this.#requests = 0
         }
-        const used = cost.promptTokens + cost.completionTokens
-        await Promise.all(reservations.map((reservation) => settle(reservation, used)))
+        opened.used += used
+        await own?.[Symbol.asyncDispose]()
         const rest = Math.round(cost.swarmMs) - swarmMs
         if (rest !== 0) await windows.swarmOfDay?.add(rest)
       },
@@ -219,11 +255,20 @@ export class Allowance {
     )
   }
 
-  #tooLong(promptTokens: number, limit: number, unit: string): ContextLengthError {
-    return new ContextLengthError(
-      promptTokens,
-      limit,
-      `${this.quota.title} may use at most ${limit} ${unit}, and your prompt alone has ${promptTokens}. Please shorten it.`,
+  /** @throws ContextLengthError, InvalidRequestError */
+  #assertMayFit(size: RequestTokens, { limit }: AccountWindow, unit: string): void {
+    const allowed = `${this.quota.title} may use at most ${limit} ${unit}`
+    if (size.prompts > limit)
+      throw new ContextLengthError(
+        size.prompts,
+        limit,
+        `${allowed}, and your prompt alone has ${size.prompts}. Please shorten it.`,
+      )
+    if (neededOf(size) <= limit) return
+    throw new InvalidRequestError(
+      `${allowed}, and the answers to your request may have ${size.answers} together. ` +
+        "Lower 'max_tokens', or ask for fewer answers at once ('n', or the number of prompts).",
+      { param: 'max_tokens', reason: 'invalid_value' },
     )
   }
 }

@@ -34,7 +34,6 @@ const work = (fields: Partial<PlannedWork> = {}): PlannedWork => ({
   engine: 'llama',
   promptTokens: 10,
   maxNewTokens: 20,
-  isContinued: false,
   ...fields,
 })
 
@@ -105,22 +104,42 @@ it('lets answers that run at the same time use no more than the limit and one an
 it('refuses prompts that are longer than the whole limit for good, and those that are longer than what is left for now', async () => {
   const limiter = limiterWith()
   const allowance = await limiter.allowanceOf(account({ tokensPerMinute: 50, tokensPerDay: 60 }))
-  await expect(allowance.checkPrompts(51)).rejects.toThrow(ContextLengthError)
-  await allowance.checkPrompts(50)
+  const open = (prompts: number) => allowance.openRequest({ prompts, answers: 0, longestAnswer: 0 })
+  await expect(open(51)).rejects.toThrow(ContextLengthError)
+  await (await open(50))[Symbol.asyncDispose]()
   const begun = await allowance.begin(work({ promptTokens: 30, maxNewTokens: 0 }))
   await begun.end(cost({ promptTokens: 30 }))
-  await refusalOf(allowance.checkPrompts(21))
-  await allowance.checkPrompts(20)
+  await refusalOf(open(21))
+  await (await open(20))[Symbol.asyncDispose]()
 })
 
-it('does not refuse the rest of a request that has begun', async () => {
+it('counts all parts of a request in advance, and refuses none of them once it has begun', async () => {
   const limiter = limiterWith()
-  const allowance = await limiter.allowanceOf(account({ tokensPerMinute: 40, parallelAnswers: 1 }))
-  const first = await allowance.begin(work({ maxNewTokens: 30 }))
-  await first.end(cost({ completionTokens: 30 }))
-  const rest = await allowance.begin(work({ promptTokens: 0, maxNewTokens: 30, isContinued: true }))
-  await rest.end(cost({ promptTokens: 0, completionTokens: 30 }))
-  await refusalOf(allowance.countRequest())
+  const limits = { tokensPerMinute: 100, parallelAnswers: 1 }
+  const open = async () => limiter.allowanceOf(account(limits))
+  const allowance = await open()
+  const request = await allowance.openRequest({ prompts: 10, answers: 60, longestAnswer: 20 })
+  for (let part = 0; part < 3; part++) {
+    const begun = await allowance.begin(work({ promptTokens: 0, maxNewTokens: 20 }))
+    await begun.end(cost({ promptTokens: 0, completionTokens: 20 }))
+    // Between two parts the request still runs, and its rest is still counted.
+    const other = await open()
+    expect((await refusalOf(other.begin(work()))).message).toContain('parallelAnswers')
+    await other.countRequest()
+    expect(other.headers()).toMatchObject({ 'x-ratelimit-remaining-tokens': '30' })
+  }
+  await request[Symbol.asyncDispose]()
+  await (await (await open()).begin(work())).end(cost())
+})
+
+it('lets only one answer of a request go beyond the limit', async () => {
+  const limiter = limiterWith()
+  const allowance = await limiter.allowanceOf(account({ tokensPerMinute: 100 }))
+  const size = { prompts: 10, answers: 400, longestAnswer: 100 }
+  await expect(allowance.openRequest(size)).rejects.toThrow("Lower 'max_tokens', or ask for fewer answers")
+  await allowance.openRequest({ prompts: 10, answers: 100, longestAnswer: 50 })
+  const other = await limiter.allowanceOf(account({ tokensPerMinute: 100 }))
+  await refusalOf(other.openRequest({ prompts: 1, answers: 1, longestAnswer: 1 }))
 })
 
 it('limits the answers that run at the same time, also after failures', async () => {
@@ -171,9 +190,7 @@ it('tells what every piece of work has used', async () => {
   expect(allowance.headers()).toEqual({})
   await allowance.countRequest()
   await (await allowance.begin(work())).end(cost({ completionTokens: 3 }))
-  await (
-    await allowance.begin(work({ isContinued: true }))
-  ).end(cost({ promptTokens: 0, completionTokens: 4 }))
+  await (await allowance.begin(work())).end(cost({ promptTokens: 0, completionTokens: 4 }))
   expect(uses).toEqual([
     ['key:a', 'm', { ...cost({ completionTokens: 3 }), requests: 1 }],
     ['key:a', 'm', { ...cost({ promptTokens: 0, completionTokens: 4 }), requests: 0 }],

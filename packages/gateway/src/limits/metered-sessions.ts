@@ -23,7 +23,7 @@ export function meteredSessions(pool: SessionPool, engineOf: (model: Model) => s
   return {
     ...pool,
     async acquire(model, request) {
-      const { allowance, tokens, maxLength, isContinued = false } = request
+      const { allowance, tokens, maxLength } = request
       if (allowance === undefined) return pool.acquire(model, request)
       const isCounted = countedPrompts.has(tokens)
       const work = await allowance.begin({
@@ -31,7 +31,6 @@ export function meteredSessions(pool: SessionPool, engineOf: (model: Model) => s
         engine: engineOf(model),
         promptTokens: isCounted ? 0 : tokens.length,
         maxNewTokens: Math.max(maxLength - tokens.length, 0),
-        isContinued,
       })
       const meter = new SessionMeter(work, { isCounted, onPrompt: () => countedPrompts.add(tokens) })
       try {
@@ -57,7 +56,7 @@ export function meteredSessions(pool: SessionPool, engineOf: (model: Model) => s
       }
     },
     async embed(model, tokens, claim) {
-      const { allowance, isContinued = false } = claim
+      const { allowance } = claim
       if (allowance === undefined) return pool.embed(model, tokens, claim)
       const { length } = tokens
       const work = await allowance.begin({
@@ -65,7 +64,6 @@ export function meteredSessions(pool: SessionPool, engineOf: (model: Model) => s
         engine: engineOf(model),
         promptTokens: length,
         maxNewTokens: 0,
-        isContinued,
       })
       let promptTokens = 0
       try {

@@ -20,7 +20,7 @@ export const embeddingRoutes: RouteModule = (context) =>
     const model = await context.registry.get(spec.id, { signal })
     const inputs = await encodeInputs(request, model, spec, context.config)
     const tokens = inputs.reduce((sum, { length }) => sum + length, 0)
-    await allowance?.checkPrompts(tokens)
+    await using _request = await allowance?.openRequest({ prompts: tokens, answers: 0, longestAnswer: 0 })
     const claim = { signal, account, allowance }
     const vectors = await embedAll(context, model, inputs, claim)
     checkDimensions(request.dimensions, vectors[0]!.length)

@@ -85,6 +85,21 @@ it('refuses when the tokens are used up, in a stream too, and prompts that never
   }
 })
 
+it.each([
+  ['/v1/chat/completions', chat({ n: 4, max_tokens: 30 })],
+  ['/v1/chat/completions', chat({ n: 4, max_tokens: 30, stream: true })],
+  ['/v1/completions', { model: 'test', prompt: ['a', 'b', 'c', 'd'], max_tokens: 30 }],
+])('%s: all answers of a request count before it begins', async (path, body) => {
+  await using app = createTestApp({ ...limited({ tokensPerMinute: 60 }) })
+  const refused = await app.post(path, body)
+  expect(refused.status).toBe(400)
+  expect((await readJson(refused)).error).toMatchObject({
+    param: 'max_tokens',
+    message: expect.stringMatching(/60 tokens in a minute.* 120 together/),
+  })
+  expect((await app.post(path, { ...body, max_tokens: 2 })).status).toBe(200)
+})
+
 it('limits answers that run at the same time, and frees them when a client leaves', async () => {
   await using server = await startTestServer({ ...limited({ parallelAnswers: 1 }), stepDelayMs: 20 })
   const request = (signal?: AbortSignal) =>

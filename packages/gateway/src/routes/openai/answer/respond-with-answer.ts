@@ -35,19 +35,14 @@ export async function respondWithAnswer<Request extends AnswerRequest, Types ext
   context.sessions.assertRoom(spec.id, { account })
   const wantsRoute = asksForRoute(request.petals, (name) => c.req.header(name))
   const options = { logger, account, allowance, wantsRoute }
-  const prepareAllowed = async (signal: AbortSignal) => {
-    const job = await prepare(context, spec, request, signal)
-    await allowance?.checkPrompts(job.prompts.reduce((sum, { tokens }) => sum + tokens.length, 0))
-    return job
-  }
   if (!request.stream) {
-    const job = await prepareAllowed(signal)
+    const job = await prepare(context, spec, request, signal)
     return c.json(await collectAnswer(job, runAnswer(context, job, options)))
   }
   const resumable = request.resumable ?? false
   const includeUsage = request.stream_options?.include_usage ?? false
   return respondWithEvents(c, context, { resumable }, async function* (signal, reader) {
-    const job = await prepareAllowed(signal)
+    const job = await prepare(context, spec, request, signal)
     yield* answerFrames(job, runAnswer(context, job, { ...options, reader }), includeUsage)
   })
 }

@@ -11,6 +11,7 @@ import {
   withWaits,
 } from '@petals-chat/engine'
 import type { Claim, GatewayContext } from '../../../context.ts'
+import type { RequestTokens } from '../../../limits/allowance.ts'
 import { SwarmReport } from '../../../swarm/swarm-report.ts'
 import { samplingOfChoice } from '../request/sampling.ts'
 import type { AnswerEvent, AnswerJob, AnswerTypes, ChoiceReader } from './answer-job.ts'
@@ -25,13 +26,14 @@ export interface RunOptions extends Pick<Claim, 'allowance' | 'reader'> {
 /**
  * Runs a job: one prompt after another, each on a session of the pool, and the choices of each prompt one after another.
  * Between two choices it gives the session to a request that waits, and goes on when it is its turn again.
- * @throws InvalidRequestError that names a field of the request; errors of the engine and the pool.
+ * @throws RateLimitError; InvalidRequestError that names a field of the request; errors of the engine and the pool.
  */
 export async function* runAnswer<Types extends AnswerTypes>(
   context: Pick<GatewayContext, 'sessions'>,
   job: AnswerJob<Types>,
   options: RunOptions,
 ): AsyncGenerator<AnswerEvent<Types>, void, undefined> {
+  await using _request = await options.allowance?.openRequest(tokensOf(job))
   try {
     for (const [place, prompt] of job.prompts.entries()) {
       const run: PromptRun<Types> = { prompt, firstIndex: place * job.choices, done: 0, readerOf: undefined }
@@ -39,6 +41,16 @@ export async function* runAnswer<Types extends AnswerTypes>(
     }
   } catch (error) {
     throw withFieldOfRequest(error, job.grammarParam)
+  }
+}
+
+function tokensOf({ prompts, choices }: Pick<AnswerJob<AnswerTypes>, 'prompts' | 'choices'>): RequestTokens {
+  const sum = (values: readonly number[]): number => values.reduce((total, value) => total + value, 0)
+  const answers = prompts.map(({ maxNewTokens }) => maxNewTokens)
+  return {
+    prompts: sum(prompts.map(({ tokens }) => tokens.length)),
+    answers: choices * sum(answers),
+    longestAnswer: Math.max(...answers),
   }
 }
 
