@@ -15,6 +15,8 @@ describe('childEnvironment', () => {
     npm_config__auth: 'x',
     DB_PASSWORD: 'x',
     OTEL_EXPORTER_OTLP_HEADERS: 'x',
+    // Signs with the keys of its user. Packages come over https only, so that pip does not need it.
+    SSH_AUTH_SOCK: '/run/user/1000/ssh-agent',
   }
   const addresses = { REDIS_URL: 'redis://:pw@host/0', https_proxy: 'http://user:pw@proxy:8080' }
   const harmless = {
@@ -32,6 +34,33 @@ describe('childEnvironment', () => {
 
   it('keeps addresses with passwords for a program that uses the network', () => {
     expect(childEnvironment({ ...secrets, ...addresses }, { usesNetwork: true })).toEqual(addresses)
+  })
+})
+
+describe('childEnvironment of a program that uses the network', () => {
+  const company = {
+    HTTPS_PROXY: 'http://user:pw@proxy:8080',
+    ALL_PROXY: 'socks5h://proxy:1080',
+    no_proxy: 'localhost',
+    SSL_CERT_FILE: '/etc/ssl/company.pem',
+    SSL_CERT_DIR: '/etc/ssl/certs',
+    REQUESTS_CA_BUNDLE: '/etc/ssl/company.pem',
+    CURL_CA_BUNDLE: '/etc/ssl/company.pem',
+    NODE_EXTRA_CA_CERTS: '/etc/ssl/company.pem',
+    PIP_INDEX_URL: 'https://user:pw@packages.company.example/simple',
+    PIP_EXTRA_INDEX_URL: 'https://packages.company.example/other',
+    PIP_CERT: '/etc/ssl/company.pem',
+    PIP_CLIENT_CERT: '/home/me/client.pem',
+    PIP_TRUSTED_HOST: 'packages.company.example',
+    PIP_PROXY: 'http://user:pw@proxy:8080',
+    PIP_CONFIG_FILE: '/etc/pip.conf',
+    PIP_KEYRING_PROVIDER: 'subprocess',
+    NETRC: '/home/me/.netrc',
+    KRB5CCNAME: '/tmp/krb5cc_1000',
+  }
+
+  it('has what pip needs behind the proxy of a company', () => {
+    expect(childEnvironment(company, { usesNetwork: true })).toEqual(company)
   })
 })
 

@@ -28,4 +28,22 @@ describe('TimeLimit', () => {
     expect(limit.run(() => 'goes on')).toBe('goes on')
     expect(() => new TimeLimit(100).run(endless)).toThrow(new TimeLimitExceeded(100))
   })
+
+  it('counts no time in which the thread does not compute, as on a busy machine or one that was asleep', () => {
+    const limit = new TimeLimit(100)
+    let runs = 0
+    const waits = () => {
+      runs++
+      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 300)
+      return 'in the end'
+    }
+    expect(limit.run(waits)).toBe('in the end')
+    expect(runs).toBe(2)
+    expect(() =>
+      limit.run(() => {
+        waits()
+        return endless()
+      }),
+    ).toThrow(new TimeLimitExceeded(100))
+  })
 })

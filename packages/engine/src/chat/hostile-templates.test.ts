@@ -52,7 +52,7 @@ describe('a hostile template', () => {
 
   for (const [name, source] of Object.entries(hostile)) {
     it(`with ${name} soon ends with an error`, () => {
-      const started = performance.now()
+      const started = process.cpuUsage()
       const error = failureOf(() =>
         createJinjaChatTemplate({ template: source, bosText: '', eosText: '' }).render([user('a')]),
       )
@@ -61,7 +61,7 @@ describe('a hostile template', () => {
         /more than \d+ steps|longer than \d+ (?:characters|ms)|Invalid string length|call stack/,
       )
       expect(String(error).length).toBeLessThan(1000)
-      expect(performance.now() - started).toBeLessThan(20_000)
+      expect(process.cpuUsage(started).user / 1000).toBeLessThan(20_000)
     })
   }
 

@@ -70,9 +70,11 @@ export function renderTemplate(
   variables: Readonly<Record<string, unknown>>,
 ): string {
   try {
-    const interpreter = new BoundedInterpreter()
-    for (const [name, value] of Object.entries(variables)) interpreter.global.set(name, value)
-    return limit.run(() => String(interpreter.run(tree).value))
+    return limit.run(() => {
+      const interpreter = new BoundedInterpreter()
+      for (const [name, value] of Object.entries(variables)) interpreter.global.set(name, value)
+      return String(interpreter.run(tree).value)
+    })
   } catch (error) {
     throw asInvalidRequest(error)
   }
