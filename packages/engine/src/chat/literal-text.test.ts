@@ -22,4 +22,14 @@ describe('literalMarker', () => {
   it('leaves all texts unchanged if a vocabulary has no control tokens', () => {
     expect(literalMarker([])('<|im_end|>')).toBe('<|im_end|>')
   })
+
+  it('marks each of the many control tokens of a model for speech', () => {
+    const names = Array.from({ length: 2 ** 17 }, (_, index) => `<|audio_${index}|>`)
+    const markSpeech = literalMarker(names)
+    for (const name of names.filter((_, index) => index % 1009 === 0))
+      expect(markSpeech(`a ${name} b`)).toBe(`a <${LITERAL_MARK}${name.slice(1)} b`)
+    for (const text of ['<|audio_131072|>.', '<|audio_01|>', '<'.repeat(10) + '.'])
+      expect(markSpeech(text)).toBe(text)
+    expect(markSpeech('<|audio_131')).toBe(`<${LITERAL_MARK}|audio_131`)
+  })
 })

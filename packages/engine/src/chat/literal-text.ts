@@ -18,19 +18,15 @@ export type MarkLiteral = (text: string) => string
  */
 export function literalMarker(controlTexts: readonly string[]): MarkLiteral {
   // The mark goes inside the text, so a token of one character can't be marked; no known vocabulary has one.
-  const texts = new Set(controlTexts.filter((text) => [...text].length > 1))
-  if (texts.size === 0) return (text) => text
-  const control = beginningOf(texts)
-  const beginnings = new Set(Array.from(texts).flatMap(beginningsOf))
-  const longestBeginning = Math.max(...Array.from(beginnings, ({ length }) => length))
+  const texts = controlTexts.filter((text) => [...text].length > 1)
+  if (texts.length === 0) return (text) => text
+  const finder = new BeginningFinder(texts)
 
   return (text) => {
-    const starts = new Set(Array.from(text.matchAll(control), ({ index }) => index))
-    for (let at = Math.max(0, text.length - longestBeginning); at < text.length; at++)
-      if (beginnings.has(text.slice(at))) starts.add(at)
     let marked = ''
     let done = 0
-    for (const at of [...starts].sort((left, right) => left - right)) {
+    for (let at = 0; at < text.length; at++) {
+      if (!finder.isAt(text, at)) continue
       const end = at + String.fromCodePoint(text.codePointAt(at)!).length
       marked += text.slice(done, end) + LITERAL_MARK
       done = end
@@ -39,25 +35,55 @@ export function literalMarker(controlTexts: readonly string[]): MarkLiteral {
   }
 }
 
-/** Matches the first character of each text. One expression, because a loop would take seconds for megabytes of `<`. */
-function beginningOf(texts: Iterable<string>): RegExp {
-  const byFirst = Map.groupBy(texts, ([first]) => first!)
-  const parts = Array.from(byFirst, ([first, group]) => {
-    const rests = group.map((text) => escaped(text.slice(first.length))).sort()
-    return `${escaped(first)}(?=${rests.join('|')})`
-  })
-  return new RegExp(parts.join('|'), 'gu')
+/** Of longer texts only the beginning is compared, which bounds the work. No control token of a known model is longer. */
+const MAX_COMPARED_LENGTH = 64
+
+/**
+ * Finds where a text contains one of many others, or ends with the beginning of one. Models for speech have a hundred
+ * thousand: a sorted list needs little memory and time, where a regular expression of them overflows.
+ */
+class BeginningFinder {
+  readonly #sorted: readonly string[]
+  readonly #firstUnits: ReadonlySet<number>
+  /** Megabytes of `<` must not be searched one by one in the list. */
+  readonly #firstPairs: ReadonlySet<number>
+
+  /** Each text has at least two UTF-16 units. */
+  constructor(texts: readonly string[]) {
+    // By units, as they are compared: a text comes before those that begin with it.
+    this.#sorted = [...new Set(texts.map((text) => text.slice(0, MAX_COMPARED_LENGTH)))].sort()
+    this.#firstUnits = new Set(this.#sorted.map((text) => text.charCodeAt(0)))
+    this.#firstPairs = new Set(this.#sorted.map((text) => pairAt(text, 0)))
+  }
+
+  isAt(text: string, at: number): boolean {
+    if (!this.#firstUnits.has(text.charCodeAt(at))) return false
+    if (at + 1 === text.length) return true
+    if (!this.#firstPairs.has(pairAt(text, at))) return false
+    // The texts from `low` to before `high` agree with `text` in their first `length` units.
+    let [low, high] = [0, this.#sorted.length]
+    for (let length = 0; at + length < text.length; length++) {
+      const unit = text.charCodeAt(at + length)
+      low = this.#firstWith(length, unit, low, high)
+      high = this.#firstWith(length, unit + 1, low, high)
+      if (low === high) return false
+      if (this.#sorted[low]!.length === length + 1) return true
+    }
+    return true
+  }
+
+  /** Returns the first text from `low` to before `high` whose unit at `index` is at least `unit`; `high` if there is none. */
+  #firstWith(index: number, unit: number, low: number, high: number): number {
+    while (low < high) {
+      const middle = (low + high) >> 1
+      if (this.#sorted[middle]!.charCodeAt(index) < unit) low = middle + 1
+      else high = middle
+    }
+    return low
+  }
 }
 
-const escaped = (text: string): string => text.replace(/[\\^$.*+?()[\]{}|/]/g, '\\$&')
-
-/** No control token of a real model is longer. Without a limit, a hostile vocabulary could fill the memory with prefixes. */
-const MAX_CONTROL_LENGTH = 64
-
-function beginningsOf(text: string): string[] {
-  if (text.length > MAX_CONTROL_LENGTH) return []
-  return Array.from({ length: text.length - 1 }, (_, index) => text.slice(0, index + 1))
-}
+const pairAt = (text: string, at: number): number => text.charCodeAt(at) * 2 ** 16 + text.charCodeAt(at + 1)
 
 /** Marks all texts of a message. Its role is not free text of the client. */
 export function markMessage(message: ChatMessage, mark: MarkLiteral): ChatMessage {

@@ -13,8 +13,8 @@ const sizes: ReadonlyArray<readonly [key: string, minimum: number, maximum: numb
 const MAX_TOKENS = 2 ** 20
 /** The longest known tokens are runs of 128 signs. */
 const MAX_TOKEN_LENGTH = 4096
-/** Each one is searched in each text. Gemma has 6,400. */
-const MAX_SPECIAL_TOKENS = 16_384
+/** Gemma has 6,400 and models for speech up to 65,536. This many cost half a second when a model loads, and nothing in a text without them. */
+const MAX_SPECIAL_TOKENS = 2 ** 17
 /** llama.h: enum llama_token_type. Ordinary tokens are 1, unused ones 5, bytes 6. */
 const specialTypes: ReadonlySet<number> = new Set([2, 3, 4])
 

@@ -122,10 +122,10 @@ const unusable: ReadonlyArray<readonly [message: RegExp, model: TinyGguf]> = [
     withMetadata({ 'tokenizer.ggml.tokens': ['a', 'b', 'c', 'd'.repeat(5000)] }),
   ],
   [
-    /tokenizer.ggml.token_type has 17000 special tokens; at most 16384/,
+    /tokenizer.ggml.token_type has 140000 special tokens; at most 131072/,
     withMetadata({
-      'tokenizer.ggml.tokens': Array.from({ length: 17_000 }, (_, id) => `<${id}>`),
-      'tokenizer.ggml.token_type': Array.from({ length: 17_000 }, () => 3),
+      'tokenizer.ggml.tokens': Array.from({ length: 140_000 }, (_, id) => `<${id}>`),
+      'tokenizer.ggml.token_type': Array.from({ length: 140_000 }, () => 3),
     }),
   ],
 ]

@@ -13,7 +13,8 @@ interface SpecialToken {
 export class SpecialTokens {
   /** Longest first. */
   readonly #tokens: readonly SpecialToken[]
-  readonly #ids: ReadonlyMap<string, TokenId>
+  /** Indexes of `#tokens` by their text. */
+  readonly #ranks: ReadonlyMap<string, number>
   readonly #firstCharacters: ReadonlySet<string>
   readonly #lengths: readonly number[]
   readonly #stripAfter: (id: TokenId) => boolean
@@ -28,7 +29,7 @@ export class SpecialTokens {
     ).flat()
     const utf8Length = ({ text }: SpecialToken) => Buffer.byteLength(text)
     this.#tokens = tokens.sort((a, b) => utf8Length(b) - utf8Length(a))
-    this.#ids = new Map(tokens.map(({ id, text }) => [text, id]))
+    this.#ranks = new Map(tokens.map(({ text }, rank) => [text, rank]))
     this.#firstCharacters = new Set(tokens.map(({ text }) => text.charAt(0)))
     this.#lengths = [...new Set(tokens.map(({ text }) => text.length))]
     this.#stripAfter = (id) => stripAfter(texts[id]!)
@@ -46,25 +47,23 @@ export class SpecialTokens {
 
   #split(text: string): Fragment[] {
     let fragments: Fragment[] = text === '' ? [] : [text]
-    const present = this.#presentIn(text)
-    if (present.size === 0) return fragments
-    for (const token of this.#tokens) {
-      if (present.has(token.id)) fragments = fragments.flatMap((fragment) => this.#splitBy(token, fragment))
+    for (const rank of this.#presentIn(text)) {
+      fragments = fragments.flatMap((fragment) => this.#splitBy(this.#tokens[rank]!, fragment))
     }
     return fragments
   }
 
-  /** Returns the tokens that the text contains: of thousands of tokens, most texts contain none or three. */
-  #presentIn(text: string): Set<TokenId> {
-    const present = new Set<TokenId>()
+  /** Returns the ranks of the tokens that the text contains, in order: of thousands of tokens, most texts contain none or three. */
+  #presentIn(text: string): number[] {
+    const present = new Set<number>()
     for (let index = 0; index < text.length; index++) {
       if (!this.#firstCharacters.has(text.charAt(index))) continue
       for (const length of this.#lengths) {
-        const id = this.#ids.get(text.slice(index, index + length))
-        if (id !== undefined) present.add(id)
+        const rank = this.#ranks.get(text.slice(index, index + length))
+        if (rank !== undefined) present.add(rank)
       }
     }
-    return present
+    return [...present].sort((left, right) => left - right)
   }
 
   #splitBy({ id, text }: SpecialToken, fragment: Fragment): Fragment[] {

@@ -70,8 +70,20 @@ it('accepts the templates of post-processors that tokenizers have', () => {
     )
 })
 
+it('accepts the many added tokens of a model for speech', () => {
+  const added_tokens = Array.from({ length: 2 ** 16 }, (_, id) => ({ id, content: `<|audio_${id}|>` }))
+  expect(parseTokenizerJson({ ...good, added_tokens }, 'a folder').added_tokens).toHaveLength(2 ** 16)
+})
+
 describe('a tokenizer.json is refused, with the key at fault', () => {
   it.each<[string, object, RegExp]>([
+    [
+      'with added tokens that are too long together',
+      {
+        added_tokens: Array.from({ length: 5000 }, (_, id) => ({ id, content: String(id).padEnd(1000) })),
+      },
+      /added_tokens: must have at most 4194304 characters together/,
+    ],
     [
       'whose normalizers lengthen a text one after another',
       { normalizer: { type: 'Sequence', normalizers: Array.from({ length: 16 }, () => twice) } },

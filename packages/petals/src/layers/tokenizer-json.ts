@@ -12,8 +12,10 @@ const MAX_TOKENS = 2 ** 20
 const MAX_MERGES = 2 ** 21
 /** The longest pieces are runs of spaces and of signs. */
 const MAX_PIECE_LENGTH = 1024
-/** The library keeps each one as a path in a trie, and searches all of them in each text. Gemma has 6,400. */
-const MAX_ADDED_TOKENS = 16_384
+/** Gemma has 6,400 and models for speech up to 65,536. */
+const MAX_ADDED_TOKENS = 2 ** 17
+/** Of all added tokens together: the library keeps each character as a node of a trie. Those of models for speech have a million. */
+const MAX_ADDED_CHARACTERS = 2 ** 22
 /** DeepSeek's, the longest known, has 700 characters. */
 const MAX_PATTERN_LENGTH = 4096
 /** Counts are small in tokenizers (`\p{N}{1,3}`); compiled, each one is written out. */
@@ -104,7 +106,14 @@ const addedTokenSchema = z.looseObject({
 })
 
 const tokenizerSchema = z.looseObject({
-  added_tokens: z.array(addedTokenSchema).max(MAX_ADDED_TOKENS).nullish(),
+  added_tokens: z
+    .array(addedTokenSchema)
+    .max(MAX_ADDED_TOKENS)
+    .refine(
+      (tokens) => tokens.reduce((sum, { content }) => sum + content.length, 0) <= MAX_ADDED_CHARACTERS,
+      `must have at most ${MAX_ADDED_CHARACTERS} characters together`,
+    )
+    .nullish(),
   normalizer: normalizersSchema.nullish(),
   pre_tokenizer: preTokenizersSchema.nullish(),
   post_processor: postProcessorsSchema.nullish(),
