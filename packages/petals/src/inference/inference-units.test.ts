@@ -179,6 +179,20 @@ describe('deadlines', () => {
     expect(times.deadlineMs(peer, 128, { claimedMs: 5000 })).toBe(3000)
   })
 
+  it('let a server take long for a token that always does or announces it, but not one that gets slower and slower', () => {
+    const times = new StepTimes()
+    expect(times.deadlineMs(peer, 1, { claimedMs: 40_000 })).toBe(80_000)
+    for (let i = 0; i < 10; i++) times.record(peer, 1, 40_000)
+    expect(times.deadlineMs(peer, 1)).toBe(180_000)
+
+    const slower = new StepTimes()
+    slower.record(peer, 1000, 100_000)
+    expect(slower.deadlineMs(peer, 1)).toBe(30_000)
+    slower.record(peer, 1, 8000)
+    for (let i = 0; i < 100; i++) slower.record(peer, 1, slower.deadlineMs(peer, 1))
+    expect(slower.deadlineMs(peer, 1)).toBe(48_000)
+  })
+
   it('for opening a session depend on how quick the server was before', () => {
     const times = new StepTimes()
     expect(times.openingDeadlineMs(peer, 5000)).toBe(5000)

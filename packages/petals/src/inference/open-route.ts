@@ -5,6 +5,7 @@ import type { Forwarding } from './forwarding.ts'
 import { InputHistory } from './input-history.ts'
 import { closeSession, type OpenHop, type OpenServerSession } from './open-hop.ts'
 import { UnfoundedRefusalError } from './refusal.ts'
+import { RouteProgress, type Progress } from './route-progress.ts'
 import type { HiddenTensor } from './step-outputs.ts'
 
 /** A hop's server failed. */
@@ -45,8 +46,7 @@ export class OpenRoute {
   /** Inputs of the first block; they are ahead of `position` while `run` works. */
   readonly #inputs: InputHistory
   #position = 0
-  /** Tokens that servers have answered for the first time, over all hops. It only grows. */
-  #progress = 0
+  readonly #progress = new RouteProgress()
   /** Outputs of the last block since `position`. */
   #outputs: HiddenTensor[] = []
 
@@ -61,8 +61,8 @@ export class OpenRoute {
     return this.#position
   }
 
-  /** Grows whenever a server answers what no server had answered before. */
-  get progress(): number {
+  /** How far the servers have brought this session. */
+  get progress(): Progress {
     return this.#progress
   }
 
@@ -114,6 +114,7 @@ export class OpenRoute {
       throw new RangeError(`Can't rewind to ${position}: the session holds ${this.#position} tokens.`)
     }
     this.#position = position
+    this.#progress.rewind(position)
   }
 
   /** Forgets the inputs after `position`. Rewinds or closes the sessions whose servers have them, or may have them. */
@@ -163,21 +164,25 @@ export class OpenRoute {
       if (!session) return
       let from = session.taken
       for (let outputs = session.take(); outputs; outputs = session.take()) {
-        this.#passOn(i + 1, outputs, from)
+        const fresh = this.#passOn(i + 1, outputs, from)
+        this.#progress.note(session.span, { from, to: session.taken, fresh })
         from = session.taken
       }
     })
   }
 
-  /** Makes outputs of the positions from `from` on inputs of hop `index`, or results. Drops what is known already. */
-  #passOn(index: number, outputs: HiddenTensor, from: number): void {
+  /**
+   * Makes outputs of the positions from `from` on inputs of hop `index`, or results. Drops what is known already, and returns
+   * the number of tokens that were not.
+   */
+  #passOn(index: number, outputs: HiddenTensor, from: number): number {
     const next = this.hops[index]
     const fresh = skipTokens(outputs, (next ? next.history.length : this.#collected) - from)
-    this.#progress += fresh?.shape[1] ?? 0
     if (next) {
       if (fresh) next.history.append(fresh)
       next.session?.inputsArrived()
     } else if (fresh) this.#outputs.push(fresh)
+    return fresh?.shape[1] ?? 0
   }
 
   #throwFailures(): void {

@@ -4,6 +4,7 @@ import { ConnectionLostError, DeadlineExceededError, PeerUnreachableError } from
 import type { PeerId } from '../p2p/peer-id.ts'
 import { failureKind, offenceOf } from '../routing/failure-kind.ts'
 import type { Offence } from '../routing/ban-list.ts'
+import type { Progress } from './route-progress.ts'
 
 /** Shortest and longest pause before a server that has failed in the same step is tried again. */
 const minBackoffMs = 500
@@ -27,6 +28,9 @@ const deadlineGrowth = 2
 /** Failures without any progress between them are endured at least this long. */
 const leastStallMs = 60_000
 
+/** Replays may take so many times as long before something new must come of them. */
+const stallsOfReplays = 8
+
 export interface RecoveryOptions {
   readonly maxRetries: number
   readonly waitTimeoutMs: number
@@ -34,6 +38,13 @@ export interface RecoveryOptions {
 
 /** A server that was slow is asked again before one that failed or can't be reached. */
 const demerits: Readonly<Record<Offence, number>> = { late: 1, failed: 2, gone: 2 }
+
+/** How far the route was at the last failure that followed progress, and when that was. */
+interface Stall extends Progress {
+  readonly since: number
+  /** The same for the last failure that followed something new. */
+  readonly freshSince: number
+}
 
 /** What went wrong in one step. It decides how long to continue. */
 export class Recovery {
@@ -54,8 +65,7 @@ export class Recovery {
   #returnsToFull = 0
   #startedAt: number | undefined
   #cause: Error | undefined
-  /** How far the route was at the last failure that followed progress, and when that was. */
-  #stall: { readonly progress: number; readonly since: number } | undefined
+  #stall: Stall | undefined
 
   /** @param now milliseconds of a clock that never goes back */
   constructor({ maxRetries, waitTimeoutMs }: RecoveryOptions, now: () => number = () => performance.now()) {
@@ -84,16 +94,19 @@ export class Recovery {
   }
 
   /**
-   * Called at each failure, whatever its kind: servers that always have another excuse must not hold an answer for ever.
-   * @param progress a number that grows with each new answer of a server
-   * @throws GenerationFailedError if it has not grown for too long
+   * Called at each failure, whatever its kind: servers that always have another excuse must not hold an answer for ever. A
+   * long replay on a slow server is progress, too, as long as new servers are found for it.
+   * @throws GenerationFailedError if there was none for too long
    */
-  expectProgress(progress: number, cause: Error): void {
+  expectProgress({ fresh, replayed }: Progress, cause: Error): void {
     const now = this.#now()
-    if (!this.#stall || progress > this.#stall.progress) this.#stall = { progress, since: now }
-    const stalledMs = now - this.#stall.since
-    if (stalledMs <= this.#maxStallMs) return
-    const seconds = Math.round(stalledMs / 1000)
+    const last = this.#stall
+    const isFresh = !last || fresh > last.fresh
+    const freshSince = isFresh ? now : last.freshSince
+    const since = isFresh || replayed > last.replayed ? now : last.since
+    this.#stall = { fresh, replayed, since, freshSince }
+    if (now - since <= this.#maxStallMs && now - freshSince <= stallsOfReplays * this.#maxStallMs) return
+    const seconds = Math.round((now - freshSince) / 1000)
     const what = `The swarm's servers have not advanced this answer for ${seconds} seconds`
     throw new GenerationFailedError(`${what}, last: ${cause.message}`, { cause })
   }

@@ -1,10 +1,12 @@
 import { ContextLengthError, GenerationFailedError } from '@petals-chat/engine'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { RpcError } from '../errors.ts'
-import { parsePeerId } from '../p2p/peer-id.ts'
+import type { Span } from '../blocks/spans.ts'
+import { parsePeerId, type PeerId } from '../p2p/peer-id.ts'
 import { expectIdentical, runInputs } from '../testing/dialogue.ts'
 import { FakeSwarm, type SwarmClient } from '../testing/fake-swarm.ts'
 import { Recovery } from './recovery.ts'
+import { RouteProgress } from './route-progress.ts'
 import { ServerLimits } from './server-limits.ts'
 
 /** Tokens of the sessions below: what the first step needs, and as much again as the opener adds. */
@@ -88,6 +90,17 @@ describe('what a server says counts for that server alone', () => {
     expect(short.requestedLengths).toEqual([expect.any(Number), 100])
   })
 
+  it('sessions that learn a limit at the same time do not count as errors of the server', async () => {
+    const server = await swarm.addServer(0, 6, { maxSessionLength: 100, maxRequestTokens: 40 })
+    const client = await swarm.connect({ maxRetries: 0 })
+    const answers = Array.from({ length: 8 }, (_, i) =>
+      expectIdentical(swarm, client.openSession(), [swarm.inputs(60, i + 1)]),
+    )
+    await Promise.all(answers)
+    expect(server.requestedLengths.filter((length) => length > 100)).toHaveLength(8)
+    expect(bannedForMs(client, server.id)).toBe(0)
+  })
+
   it('an error names the limit only if no other server holds the blocks', async () => {
     await swarm.addServer(0, 3, { maxSessionLength: 100 })
     await swarm.addServer(3, 6)
@@ -97,6 +110,12 @@ describe('what a server says counts for that server alone', () => {
 })
 
 const peer = parsePeerId('QmVkqaunyKCw4NKmWXbsGhkr5CotM8vCBKWyxsh8FGZyfr')
+const spanOf = (name: string): Span => ({
+  peer: name as PeerId,
+  start: 0,
+  end: 6,
+  server: { state: 'online', throughput: 1, adapters: [] },
+})
 const refusalOf = (tokens: number): RpcError =>
   new RpcError('rpc_inference', `Cannot allocate KV cache for 9000 tokens, max = ${tokens}`)
 
@@ -113,13 +132,48 @@ it('a limit is believed for a quarter of an hour', () => {
   expect(limits.learn(refusalOf(1024), peer)).toBe('new')
 })
 
-it('servers that always have another excuse can hold an answer for a limited time only', () => {
-  let now = 0
-  const recovery = new Recovery({ maxRetries: 10, waitTimeoutMs: 120_000 }, () => now)
+describe('progress', () => {
+  let now: number
+  let recovery: Recovery
   const excuse = refusalOf(64)
-  for (; now <= 240_000; now += 10_000) recovery.expectProgress(5, excuse)
-  expect(() => recovery.expectProgress(5, excuse)).toThrow(GenerationFailedError)
-  recovery.expectProgress(6, excuse)
-  now += 240_000
-  recovery.expectProgress(6, excuse)
+  const fail = (fresh: number, replayed: number): void => recovery.expectProgress({ fresh, replayed }, excuse)
+  beforeEach(() => {
+    now = 0
+    recovery = new Recovery({ maxRetries: 10, waitTimeoutMs: 120_000 }, () => now)
+  })
+
+  it('must come within a limited time from servers that always have another excuse', () => {
+    for (; now <= 240_000; now += 10_000) fail(5, 0)
+    expect(() => fail(5, 0)).toThrow(GenerationFailedError)
+    fail(6, 0)
+    now += 240_000
+    fail(6, 0)
+  })
+
+  it('is also a replay that is slow but steady, though not for ever', () => {
+    let replayed = 0
+    for (; now <= 1_920_000; now += 240_000) fail(5, (replayed += 100))
+    expect(() => fail(5, (replayed += 100))).toThrow(/for 2160 seconds/)
+    fail(6, replayed)
+  })
+
+  it('is what a server answers for the first time', () => {
+    const progress = new RouteProgress()
+    const [first, second] = [spanOf('first'), spanOf('second')]
+    const expectCounts = (fresh: number, replayed: number): void =>
+      expect(progress).toMatchObject({ fresh, replayed })
+    progress.note(first, { from: 0, to: 100, fresh: 100 })
+    expectCounts(100, 0)
+    progress.note(second, { from: 0, to: 60, fresh: 0 })
+    expectCounts(100, 60)
+    progress.note(second, { from: 0, to: 60, fresh: 0 })
+    progress.note(first, { from: 0, to: 100, fresh: 0 })
+    expectCounts(100, 60)
+    progress.note(second, { from: 60, to: 101, fresh: 1 })
+    expectCounts(101, 100)
+    progress.rewind(50)
+    progress.note(second, { from: 50, to: 101, fresh: 51 })
+    progress.note(first, { from: 0, to: 101, fresh: 0 })
+    expectCounts(152, 151)
+  })
 })

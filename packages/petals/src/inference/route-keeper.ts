@@ -12,8 +12,9 @@ import { HopFailure, OpenRoute, PushLostError } from './open-route.ts'
 import type { PatienceOptions } from './patience.ts'
 import { maxPushedPrompt, pushGain, pushKind, type PushKind } from './push-plan.ts'
 import { Recovery } from './recovery.ts'
-import { UnfoundedRefusalError } from './refusal.ts'
+import { readRefusal, UnfoundedRefusalError } from './refusal.ts'
 import { RouteFinder } from './route-finder.ts'
+import type { Lesson } from './server-limits.ts'
 import { SessionOpener } from './session-opener.ts'
 
 /** For fewer tokens, sending them again is cheaper than finding out whether a server can rewind. */
@@ -34,6 +35,8 @@ export class RouteKeeper {
   /** Of the current step. */
   #recovery: Recovery
   #finder: RouteFinder
+  /** Of the current step: limits, by server, that another session knew already when this one learnt them. */
+  readonly #learntToo = new Set<string>()
   #pushFailed = false
 
   constructor(context: InferenceContext, metrics: InferenceMetrics, maxLength: number) {
@@ -57,6 +60,7 @@ export class RouteKeeper {
     this.#recovery = new Recovery(this.#context.config)
     this.#finder = new RouteFinder(this.#context, this.#opener, this.#recovery, patience)
     this.#opener.needed = needed
+    this.#learntToo.clear()
     await this.#findRewindable(signal)
     const { route } = this
     const { isFixedAtOpening } = route.forwarding
@@ -118,7 +122,7 @@ export class RouteKeeper {
     const lesson = this.#context.limits.learn(refused, hop.span.peer)
     const cause = lesson === 'contradiction' ? new UnfoundedRefusalError(refused as RpcError) : refused
     this.#recovery.expectProgress(route.progress, cause)
-    if (lesson === 'new' && this.#canAskAgain(hop)) return
+    if (this.#isNews(lesson, hop, refused) && this.#canAskAgain(hop)) return
     this.#report(hop.span, cause)
     this.#recovery.note(hop.span.peer, cause, blocksOf(hop.span))
     if (failureKind(cause) === 'full') this.#opener.isTight = true
@@ -127,6 +131,18 @@ export class RouteKeeper {
     const replacedBy = await this.#reroute(index, hop.span, signal)
     const { position } = route
     this.failovers.add({ failed: hop.span, reason: cause.message, position, replacedBy, failedAt })
+  }
+
+  /**
+   * Reports whether this session did not know the limit when it asked. Sessions that ask at the same time learn a limit
+   * together: one of them first, and the others did nothing wrong either.
+   */
+  #isNews(lesson: Lesson | undefined, { span }: OpenHop, refused: Error): boolean {
+    if (lesson !== 'known') return lesson === 'new'
+    const limit = `${readRefusal(refused)?.limit} of ${span.peer}`
+    if (this.#learntToo.has(limit)) return false
+    this.#learntToo.add(limit)
+    return true
   }
 
   /** Prepares to ask a server again whose limit has just been learnt. Returns false if what is needed does not fit into it. */

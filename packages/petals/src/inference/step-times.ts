@@ -11,8 +11,13 @@ const minDeadlineMs = 2000
 const minDeadlineOfFewMs = 4000
 const fewSamples = 5
 const unknownDeadlineMs = 8000
-/** For one token, however slow the server was before: a server that gets slower with each step must not hold an answer. */
+/**
+ * For one token, unless the server was always slower or says so itself: a server that gets slower with each step must not
+ * hold an answer.
+ */
 const maxDecodeDeadlineMs = 30_000
+/** How far the time that follows from an announced speed is believed for one token. */
+const claimPatience = 2
 /** `request_timeout` of the reference client. */
 const defaultMaxDeadlineMs = 180_000
 
@@ -79,8 +84,15 @@ export class StepTimes {
     const deadlineMs = estimate
       ? Math.max(estimate.samples < fewSamples ? minDeadlineOfFewMs : minDeadlineMs, patience * estimate.ms)
       : Math.max(unknownDeadlineMs, patience * claimedMs)
-    const mostMs = tokens === 1 ? maxDecodeDeadlineMs : Infinity
+    const mostMs = tokens === 1 ? this.#mostForOneToken(peer, claimedMs) : Infinity
     return Math.min(Math.min(deadlineMs, mostMs) * scale, this.#maxDeadlineMs)
+  }
+
+  /** The fastest step counts: that is the one that a server can't make up for by being slower later. */
+  #mostForOneToken(peer: PeerId, claimedMs: number): number {
+    const window = this.#windows.get(peer)?.get(classOf(1))
+    const usualMs = window ? patience * Math.min(...window) : claimPatience * claimedMs
+    return Math.max(maxDecodeDeadlineMs, usualMs)
   }
 
   /** From steps of that size; or else from smaller ones, as if time grew with the tokens; or else from larger ones. */
