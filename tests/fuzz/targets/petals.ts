@@ -1,6 +1,7 @@
 import { multiaddr } from '@multiformats/multiaddr'
 import { vectorsOf } from '../../../packages/petals/fixtures/vectors.ts'
 import { computeSpans } from '../../../packages/petals/src/blocks/spans.ts'
+import { EntryPool } from '../../../packages/petals/src/dht/entry-pool.ts'
 import { RecordMerger } from '../../../packages/petals/src/dht/record-merger.ts'
 import { dhtIdOf } from '../../../packages/petals/src/dht/dht-id.ts'
 import { ProtocolError } from '../../../packages/petals/src/errors.ts'
@@ -79,7 +80,7 @@ const dictionaryOf = (...values: readonly Uint8Array[]): Uint8Array =>
 
 /** From the bytes of a node's answer to the spans that a route is chosen from. */
 function readRecord(bytes: Uint8Array): unknown {
-  const merger = new RecordMerger(dhtIdOf('Toy-hf.0'))
+  const merger = new RecordMerger(dhtIdOf('Toy-hf.0'), new EntryPool(() => false))
   const found = { expirationTime: now, nearestNodeIds: [], nearestPeerIds: [] }
   merger.add({ ...found, type: findResultTypes.dictionary, value: bytes }, now)
   return computeSpans([merger.build(now), undefined])

@@ -1,5 +1,6 @@
 import type { DhtRecord } from '../dht/dht-client.ts'
 import { peerIdFromText, type PeerId } from '../p2p/peer-id.ts'
+import type { MsgpackValue } from '../wire/msgpack-values.ts'
 import type { BlockRange } from './block-range.ts'
 import { parseServerInfo, type ServerInfo } from './server-info.ts'
 
@@ -31,10 +32,11 @@ const sameTimeSeconds = 1
  */
 export function computeSpans(records: readonly (DhtRecord | undefined)[]): readonly AnnouncedSpan[] {
   const announcements = new Map<PeerId, Announcement[]>()
+  const parsed = new ParsedOnce()
   records.forEach((record, block) => {
     for (const [subkey, { value, expirationTime }] of record?.subkeys ?? []) {
-      const peer = peerIdFromText(subkey)
-      const server = peer && parseServerInfo(value)
+      const peer = parsed.peer(subkey)
+      const server = peer && parsed.server(value)
       if (!server || !isPlausible(server, block, records.length)) continue
       const known = announcements.get(peer)
       if (known) known.push({ block, server, expirationTime })
@@ -42,6 +44,22 @@ export function computeSpans(records: readonly (DhtRecord | undefined)[]): reado
     }
   })
   return [...announcements].map(([peer, made]) => toSpan(peer, made))
+}
+
+/** A server announces the same for all its blocks, in one object of the DHT client. */
+class ParsedOnce {
+  readonly #peers = new Map<string, PeerId | undefined>()
+  readonly #servers = new Map<MsgpackValue, ServerInfo | undefined>()
+
+  peer(text: string): PeerId | undefined {
+    if (!this.#peers.has(text)) this.#peers.set(text, peerIdFromText(text))
+    return this.#peers.get(text)
+  }
+
+  server(value: MsgpackValue): ServerInfo | undefined {
+    if (!this.#servers.has(value)) this.#servers.set(value, parseServerInfo(value))
+    return this.#servers.get(value)
+  }
 }
 
 /** Reports whether the announced span contains the block of the record and lies within the model. */

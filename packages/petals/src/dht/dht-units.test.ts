@@ -5,6 +5,9 @@ import { decodeMsgpack } from '../wire/msgpack-decode.ts'
 import { encodeMsgpack } from '../wire/msgpack-encode.ts'
 import { DhtDictionary, type DhtDictionaryEntry } from '../wire/msgpack-values.ts'
 import { dhtIdOf, xorDistance } from './dht-id.ts'
+import { ProtocolError } from '../errors.ts'
+import { EntryPool } from './entry-pool.ts'
+import { findInParts } from './find-in-parts.ts'
 import { RecordMerger } from './record-merger.ts'
 import { verifiedValue } from './signed-record.ts'
 import { SwarmClock } from './swarm-clock.ts'
@@ -94,6 +97,74 @@ describe('signed records', () => {
   })
 })
 
+describe('asking for keys in parts', () => {
+  const keys = Array.from({ length: 6 }, (_, i) => Uint8Array.of(i))
+  const found = (key: Uint8Array): FindResult => ({
+    type: findResultTypes.regular,
+    value: key,
+    expirationTime: 0,
+    nearestNodeIds: [],
+    nearestPeerIds: [],
+  })
+  /** A node whose answers fit if they are not longer than this. */
+  const ask = async (most: number, sizeOf: (key: Uint8Array) => number) => {
+    const asked: number[] = []
+    const results = await findInParts(keys, {
+      most,
+      ask: async (part) => {
+        asked.push(part.length)
+        if (part.reduce((sum, key) => sum + sizeOf(key), 0) > 4) throw new ProtocolError('too long')
+        return { results: part.map(found), nodeId: undefined }
+      },
+    })
+    return { ...results, asked }
+  }
+
+  it('takes one call where the answer fits', async () => {
+    expect(await ask(Infinity, () => 0)).toEqual({ results: keys.map(found), most: Infinity, asked: [6] })
+  })
+
+  it('asks for half as many where it does not, and for so many at once the next time', async () => {
+    expect(await ask(Infinity, () => 1)).toEqual({ results: keys.map(found), most: 3, asked: [6, 3, 3] })
+    expect(await ask(3, () => 1)).toMatchObject({ results: keys.map(found), most: 3, asked: [3, 3] })
+  })
+
+  it('finds the other keys if one is too long alone', async () => {
+    const { results } = await ask(Infinity, (key) => (key[0] === 5 ? 9 : 1))
+    expect(results.map(({ type }) => type)).toEqual([1, 1, 1, 1, 1, 0])
+  })
+
+  it('fails with a node that answers nothing, after a few calls', async () => {
+    await expect(ask(Infinity, () => 9)).rejects.toThrow('too long')
+  })
+})
+
+describe('a flooded lookup', () => {
+  it('reads a random choice of subkeys, and those of peers that have answered', () => {
+    const pool = new EntryPool((subkey) => subkey === 'honest')
+    const value = Uint8Array.of(1)
+    for (let i = 0; i < 10_000; i++) pool.share(`forged ${i}`, value, 1)
+    pool.share('honest', value, 1)
+    const isRead = pool.selection()
+    const read = Array.from({ length: 10_000 }, (_, i) => i).filter((i) => isRead(`forged ${i}`))
+    expect(isRead('honest')).toBe(true)
+    expect(read).toHaveLength(2047)
+    expect(read.filter((i) => i < 5000).length).toBeGreaterThan(700)
+    expect(read.filter((i) => i >= 5000).length).toBeGreaterThan(700)
+  })
+
+  it('keeps what is said of several keys once, and no large values beyond a few', () => {
+    const pool = new EntryPool(() => false)
+    const entry = pool.share('a', Uint8Array.of(1, 2), 1)
+    expect(pool.share('a', Uint8Array.of(1, 2), 1)).toBe(entry)
+    expect(pool.share('a', Uint8Array.of(1, 3), 1)).not.toBe(entry)
+    expect(pool.share('b', new Uint8Array(40_000), 1)).toBeUndefined()
+    const large = Array.from({ length: 1000 }, (_, i) => pool.share(`${i}`, new Uint8Array(32_000), 1))
+    expect(large.filter((each) => each !== undefined)).toHaveLength(131)
+    expect(pool.share('c', new Uint8Array(2000), 1)).toBeDefined()
+  })
+})
+
 describe('merging', () => {
   const now = 1_000_000
   const entry = (subkey: string, value: number, expirationTime: number): DhtDictionaryEntry => ({
@@ -109,7 +180,7 @@ describe('merging', () => {
     nearestPeerIds: [],
   })
   const merged = (...results: readonly FindResult[]): Record<string, unknown> | undefined => {
-    const merger = new RecordMerger(dhtIdOf('key'))
+    const merger = new RecordMerger(dhtIdOf('key'), new EntryPool(() => false))
     for (const each of results) merger.add(each, now)
     const record = merger.build(now)
     return record && Object.fromEntries([...record.subkeys].map(([subkey, { value }]) => [subkey, value]))
@@ -158,7 +229,7 @@ describe('merging', () => {
 
   it("hivemind's recorded dictionary is merged", () => {
     const { hex: bytes, entries } = vector('dht/dictionary')
-    const merger = new RecordMerger(dhtIdOf('key'))
+    const merger = new RecordMerger(dhtIdOf('key'), new EntryPool(() => false))
     const at = 1_900_000_000
     merger.add({ ...result(), value: hex(bytes) }, at)
     expect([...merger.build(at)!.subkeys.keys()]).toEqual(

@@ -3,9 +3,10 @@ import { SwarmUnreachableError } from '../errors.ts'
 import type { PeerId } from '../p2p/peer-id.ts'
 import type { SwarmTransport } from '../p2p/swarm-transport.ts'
 import type { RpcClient } from '../rpc/rpc-client.ts'
-import type { FindResponse } from '../wire/dht.ts'
+import type { FindResult } from '../wire/dht.ts'
 import type { DhtClient, DhtRecord, GetManyOptions, PingOptions } from './dht-client.ts'
 import { findMethod, pingMethod } from './dht-methods.ts'
+import { findInParts } from './find-in-parts.ts'
 import { Lookup } from './lookup.ts'
 import { SwarmClock } from './swarm-clock.ts'
 
@@ -44,6 +45,8 @@ class HivemindDhtClient implements DhtClient {
   readonly #clock: SwarmClock
   readonly #answered = new Set<PeerId>()
   readonly #failures = new Map<PeerId, Failures>()
+  /** Keys to ask for at a time of nodes whose answers would be too long. */
+  readonly #mostKeys = new Map<PeerId, number>()
   /** Settles once the swarm's time is known, or no node told it. */
   #clockSet: Promise<void> | undefined
 
@@ -63,6 +66,7 @@ class HivemindDhtClient implements DhtClient {
     const network = {
       find: (peer: PeerId, keyIds: readonly Uint8Array[]) => this.#find(peer, keyIds, signal),
       localPeer: this.#transport.localPeer,
+      hasAnswered: (subkey: string) => this.hasAnswered(subkey as PeerId),
       now: () => this.now(),
     }
     const lookup: Lookup = new Lookup(keys, seeds, network, () => onPartial?.(() => lookup.records()))
@@ -113,14 +117,18 @@ class HivemindDhtClient implements DhtClient {
     peer: PeerId,
     keyIds: readonly Uint8Array[],
     signal: AbortOptions['signal'],
-  ): Promise<FindResponse> {
+  ): Promise<readonly FindResult[]> {
     if ((this.#failures.get(peer)?.until ?? 0) > performance.now())
       throw new Error('This node did not answer recently.')
     try {
-      const response = await this.#rpc.unary(peer, findMethod, keyIds, { signal, timeoutMs: callTimeoutMs })
+      const { results, most } = await findInParts(keyIds, {
+        most: this.#mostKeys.get(peer) ?? Infinity,
+        ask: (part) => this.#rpc.unary(peer, findMethod, part, { signal, timeoutMs: callTimeoutMs }),
+      })
       this.#noteAnswer(peer)
+      this.#noteMostKeys(peer, most)
       await this.#clockSet
-      return response
+      return results
     } catch (error) {
       if (!signal?.aborted) this.#noteFailure(peer)
       throw error
@@ -132,6 +140,12 @@ class HivemindDhtClient implements DhtClient {
     this.#answered.add(peer)
     this.#failures.delete(peer)
     forgetOldest(this.#answered)
+  }
+
+  #noteMostKeys(peer: PeerId, most: number): void {
+    this.#mostKeys.delete(peer)
+    if (most !== Infinity) this.#mostKeys.set(peer, most)
+    forgetOldest(this.#mostKeys)
   }
 
   #noteFailure(peer: PeerId): void {

@@ -1,7 +1,8 @@
 import { peerIdFromBytes, type PeerId } from '../p2p/peer-id.ts'
-import type { FindResponse } from '../wire/dht.ts'
+import type { FindResult } from '../wire/dht.ts'
 import { dhtIdBytes, dhtIdOf, xorDistance } from './dht-id.ts'
 import type { DhtRecord } from './dht-client.ts'
+import { EntryPool } from './entry-pool.ts'
 import { RecordMerger } from './record-merger.ts'
 
 /** hivemind stores a record on 5 nodes and searches among the 20 nearest (bucket_size of `hivemind/dht/node.py`). */
@@ -14,9 +15,11 @@ const maxCandidates = 2048
 
 /** What a lookup needs from the network. */
 export interface LookupNetwork {
-  /** Asks a node. Rejects if it does not answer in time. */
-  find(peer: PeerId, keyIds: readonly Uint8Array[]): Promise<FindResponse>
+  /** Asks a node, and returns one result for each key. Rejects if it does not answer in time. */
+  find(peer: PeerId, keyIds: readonly Uint8Array[]): Promise<readonly FindResult[]>
   readonly localPeer: PeerId
+  /** Reports whether a subkey is a peer that has answered. */
+  hasAnswered(subkey: string): boolean
   /** The swarm's time, Unix seconds. */
   now(): number
 }
@@ -42,6 +45,7 @@ export class Lookup {
   /** Nodes that answered. */
   readonly answered: PeerId[] = []
   readonly #network: LookupNetwork
+  readonly #pool: EntryPool
   readonly #keys: readonly Key[]
   readonly #nodes = new Map<PeerId, Node>()
   readonly #onAnswer: () => void
@@ -55,9 +59,10 @@ export class Lookup {
   ) {
     this.#network = network
     this.#onAnswer = onAnswer
+    this.#pool = new EntryPool((subkey) => network.hasAnswered(subkey))
     this.#keys = keys.map((name) => {
       const id = dhtIdOf(name)
-      return { name, id, merger: new RecordMerger(id) }
+      return { name, id, merger: new RecordMerger(id, this.#pool) }
     })
     for (const peer of seeds) this.#nodes.set(peer, { peer, distances: undefined, state: 'candidate' })
   }
@@ -77,7 +82,8 @@ export class Lookup {
 
   records(): ReadonlyMap<string, DhtRecord> {
     const now = this.#network.now()
-    const built = this.#keys.map(({ name, merger }) => [name, merger.build(now)] as const)
+    const isRead = this.#pool.selection()
+    const built = this.#keys.map(({ name, merger }) => [name, merger.build(now, isRead)] as const)
     return new Map(built.filter((entry): entry is readonly [string, DhtRecord] => entry[1] !== undefined))
   }
 
@@ -103,11 +109,10 @@ export class Lookup {
     node.state = 'asked'
     this.#asked++
     try {
-      const { results } = await this.#network.find(
+      const results = await this.#network.find(
         node.peer,
         keys.map(({ id }) => id),
       )
-      if (results.length !== keys.length) throw new Error('The answer does not have one result for each key.')
       this.answered.push(node.peer)
       results.forEach((result, i) => {
         keys[i]!.merger.add(result, this.#network.now())

@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { peerIdFromBytes } from '../p2p/peer-id.ts'
 import { unixSeconds } from '../testing/dht-node.ts'
 import { dhtPrefix, FakeSwarm } from '../testing/fake-swarm.ts'
+import { announcement, forgedPeer } from '../testing/poisoned-swarm.ts'
 import { encodeMsgpack } from '../wire/msgpack-encode.ts'
 import { Float, Tuple, type MsgpackInput } from '../wire/msgpack-values.ts'
 
@@ -14,16 +14,6 @@ beforeEach(async () => {
 })
 afterEach(() => swarm[Symbol.asyncDispose]())
 
-const forgedPeer = (index: number): string => {
-  const bytes = new Uint8Array(34).fill(9)
-  bytes.set([0x12, 32])
-  new DataView(bytes.buffer).setUint32(2, index)
-  return peerIdFromBytes(bytes)!
-}
-
-const record = (throughput: number, extra: Readonly<Record<string, MsgpackInput>> = {}): Tuple =>
-  new Tuple([2, new Float(throughput), new Map(Object.entries({ start_block: 0, end_block: 6, ...extra }))])
-
 async function expectRouteAndAnswer(): Promise<void> {
   const client = await swarm.connect()
   const session = client.openSession()
@@ -35,21 +25,23 @@ async function expectRouteAndAnswer(): Promise<void> {
 }
 
 const poison: Readonly<Record<string, MsgpackInput>> = {
-  'throughput NaN': record(NaN),
-  'throughput 1e308': record(1e308),
-  'throughput -1': record(-1),
-  'inference_rps 1e308': record(1, { inference_rps: new Float(1e308) }),
-  'start after end': record(1, { start_block: 5, end_block: 2 }),
-  'an end beyond the model': record(1, { end_block: 1000 }),
+  'throughput NaN': announcement(NaN),
+  'throughput 1e308': announcement(1e308),
+  'throughput -1': announcement(-1),
+  'inference_rps 1e308': announcement(1, { inference_rps: new Float(1e308) }),
+  'start after end': announcement(1, { start_block: 5, end_block: 2 }),
+  'an end beyond the model': announcement(1, { end_block: 1000 }),
   'an unknown state': new Tuple([77, new Float(1), new Map()]),
   'text instead of a tuple': 'ServerInfo',
   'nothing instead of a tuple': null,
   'a map with __proto__': new Map([['__proto__', new Map([['state', 2]])]]),
-  'thousands of pings': record(1, {
+  'thousands of pings': announcement(1, {
     next_pings: new Map(Array.from({ length: 5000 }, (_, i) => [forgedPeer(i), new Float(0)])),
   }),
-  'thousands of adapters': record(1, { adapters: new Tuple(Array.from({ length: 20_000 }, () => 'x')) }),
-  'a name of a megabyte': record(1, { public_name: 'x'.repeat(1_000_000) }),
+  'thousands of adapters': announcement(1, {
+    adapters: new Tuple(Array.from({ length: 20_000 }, () => 'x')),
+  }),
+  'a name of a megabyte': announcement(1, { public_name: 'x'.repeat(1_000_000) }),
 }
 
 describe('nonsensical records', () => {
@@ -65,10 +57,10 @@ describe('nonsensical records', () => {
     const soon = unixSeconds() + 240
     swarm.dht.storeBytes(key, forgedPeer(1), Uint8Array.of(0xc1), soon)
     swarm.dht.storeBytes(key, forgedPeer(2), new Uint8Array(10_000).fill(0x91), soon)
-    swarm.dht.storeBytes(key, forgedPeer(3), encodeMsgpack(record(1)), unixSeconds() - 10)
+    swarm.dht.storeBytes(key, forgedPeer(3), encodeMsgpack(announcement(1)), unixSeconds() - 10)
     for (const expiration of [NaN, Infinity, 1e308])
-      swarm.dht.storeBytes(key, forgedPeer(4), encodeMsgpack(record(1)), expiration)
-    swarm.dht.store(key, 'not a peer', record(1))
+      swarm.dht.storeBytes(key, forgedPeer(4), encodeMsgpack(announcement(1)), expiration)
+    swarm.dht.store(key, 'not a peer', announcement(1))
     await expectRouteAndAnswer()
   })
 })
@@ -76,7 +68,11 @@ describe('nonsensical records', () => {
 it('forged servers do not delay a route', async () => {
   for (let i = 0; i < 2000; i++) {
     for (let block = 0; block < 6; block++)
-      swarm.dht.store(`${dhtPrefix}.${block}`, forgedPeer(i), record(1, { inference_rps: new Float(1e5) }))
+      swarm.dht.store(
+        `${dhtPrefix}.${block}`,
+        forgedPeer(i),
+        announcement(1, { inference_rps: new Float(1e5) }),
+      )
   }
   const before = process.memoryUsage.rss()
   await expectRouteAndAnswer()

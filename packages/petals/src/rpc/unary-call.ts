@@ -80,6 +80,7 @@ async function readEnvelope(
     throw new ConnectionLostError(`Peer ${peer} ended ${protocol} without an answer: ${reason}.`, {
       peer,
       cause: error,
+      clean: true,
     })
   }
 }

@@ -17,6 +17,14 @@ export function decodeMsgpack(bytes: Uint8Array): MsgpackValue {
   return new Decoder(bytes, { depth: 0, containers: 0 }).whole()
 }
 
+/**
+ * Decodes a DHT dictionary entry by entry: a flooded one has ten thousands, and would take many times its length in memory.
+ * @throws ProtocolError for anything but exactly one dictionary, after the entries before the fault
+ */
+export function forEachEntry(bytes: Uint8Array, visit: (entry: DhtDictionaryEntry) => void): void {
+  new Decoder(bytes, { depth: 0, containers: 0 }).dictionary(visit)
+}
+
 /** What a value and the values within it have used so far. */
 interface Budget {
   depth: number
@@ -25,12 +33,15 @@ interface Budget {
 
 class Decoder {
   readonly #bytes: Uint8Array
+  /** The same bytes, for text: views are large, and flooded records have many short texts. */
+  readonly #buffer: Buffer
   readonly #view: DataView
   #position = 0
   readonly #budget: Budget
 
   constructor(bytes: Uint8Array, budget: Budget) {
     this.#bytes = bytes
+    this.#buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
     this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
     this.#budget = budget
   }
@@ -39,6 +50,26 @@ class Decoder {
     const value = this.#value()
     if (this.#position !== this.#bytes.byteLength) throw new ProtocolError('Bytes follow a msgpack value.')
     return value
+  }
+
+  dictionary(visit: (entry: DhtDictionaryEntry) => void): void {
+    const header = this.#bytes[this.#advance(1)]!
+    const length = header >= 0xc7 && header <= 0xc9 ? this.#unsigned(1 << (header - 0xc7)) : 0
+    if (length === 0 || this.#view.getInt8(this.#advance(1)) !== extensions.dictionary)
+      throw new ProtocolError('A value is not a DHT dictionary.')
+    const end = this.#position + length
+    if (end !== this.#bytes.byteLength) throw new ProtocolError('Bytes follow a msgpack value.')
+    if (this.#arrayLength() < 3) throw new ProtocolError('A DHT dictionary has no entries.')
+    for (let i = 0; i < 2; i++) this.#value() // the greatest size, and the latest expiration time
+    const entries = this.#arrayLength()
+    for (let i = 0; i < entries; i++) visit(readEntry(this.#value()))
+  }
+
+  #arrayLength(): number {
+    const type = this.#bytes[this.#advance(1)]!
+    if (type >= 0x90 && type <= 0x9f) return type & 0x0f
+    if (type === 0xdc || type === 0xdd) return this.#unsigned(2 << (type - 0xdc))
+    throw new ProtocolError('A DHT dictionary has no entries.')
   }
 
   #value(): MsgpackValue {
@@ -103,8 +134,8 @@ class Decoder {
   }
 
   #string(byteLength: number): string {
-    const bytes = this.#take(byteLength)
-    return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('utf8')
+    const start = this.#advance(byteLength)
+    return this.#buffer.toString('utf8', start, start + byteLength)
   }
 
   #array(length: number): MsgpackValue[] {
