@@ -7,6 +7,7 @@ import type { GatewayApp } from '../context.ts'
 import { describeError, openAIErrorBody } from '../error-response.ts'
 import { GatewayError } from '../errors.ts'
 import { ListenError } from '../listen-error.ts'
+import { oneAtATime } from './one-at-a-time.ts'
 import { refuseSlowBodies } from './slow-bodies.ts'
 import { chooseRequestId } from '../middleware/request-context.ts'
 
@@ -60,11 +61,12 @@ export function createHttpServer(
     errorHandler: malformedRequestResponse,
   })
   const answering = new WeakSet<Socket>()
-  const server = createServer(options, (incoming, outgoing) => {
+  const serve = oneAtATime((incoming, outgoing) => {
     answering.add(incoming.socket)
     outgoing.once('close', () => answering.delete(incoming.socket))
     void listener(incoming, outgoing)
   })
+  const server = createServer(options, serve)
   server.timeout = writeStallTimeoutMs
   server.on('timeout', (socket) => {
     // The reader is not at fault while the answer is still being generated.

@@ -47,7 +47,8 @@ export function refuseSlowBodies(
       if (incoming.complete) arriving.delete(incoming)
       else if (isTooSlow(incoming, body)) {
         arriving.delete(incoming)
-        if (body.outgoing.headersSent) incoming.socket.destroy()
+        // A response without the connection waits for another one, whose bytes must not be mixed with a refusal.
+        if (body.outgoing.headersSent || body.outgoing.socket === null) incoming.socket.destroy()
         else refuse(incoming.socket)
       }
     }
