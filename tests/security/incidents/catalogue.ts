@@ -43,13 +43,13 @@ export function incidentPage(): { readonly path: URL; readonly text: string; rea
 function table(): string {
   const rows = Object.entries(catalogue).flatMap(([file, incidents]) =>
     Object.entries(incidents).map(
-      ([id, { product, published, happened, holds }]) =>
-        `| ${published} | ${escapeCell(id)} | ${escapeCell(product)} | ${escapeCell(happened)} | ${escapeCell(holds)} | [${file}](${file}.test.ts) |`,
+      ([id, { product, dated, happened, holds }]) =>
+        `| ${dated} | ${escapeCell(id)} | ${escapeCell(product)} | ${escapeCell(happened)} | ${escapeCell(holds)} | [${file}](${file}.test.ts) |`,
     ),
   )
   const sorted = rows.toSorted().toReversed()
   return [
-    '| public | incident | program | what happened | what holds here | case |',
+    '| date | incident | program | what happened | what holds here | case |',
     '| - | - | - | - | - | - |',
     ...sorted,
   ].join('\n')

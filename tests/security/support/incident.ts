@@ -4,8 +4,10 @@ import { it } from 'vitest'
 export interface Incident {
   /** The program, with the versions that had the fault where they are known. */
   readonly product: string
-  /** Year and month in which it became public. */
-  readonly published: `${number}-${number}`
+  /**
+   * The year of the identifier; with the month, where npm's registry shows that the release with the mend was there in it.
+   */
+  readonly dated: `${number}` | `${number}-${number}`
   readonly happened: string
   /** What this program does in the same case: the title of the test. */
   readonly holds: string
