@@ -7,7 +7,7 @@ import { describe, expect, it } from 'vitest'
 const root = fileURLToPath(new URL('..', import.meta.url))
 const inDocs = (await readdir(path.join(root, 'docs'), { recursive: true })).map((file) => `docs/${file}`)
 const packages = (await readdir(path.join(root, 'packages'))).map((name) => `packages/${name}/README.md`)
-const pages = [...inDocs, ...packages, 'README.md', 'CONTRIBUTING.md'].filter(
+const pages = [...inDocs, ...packages, 'README.md', 'CONTRIBUTING.md', 'SECURITY.md'].filter(
   (file) => file.endsWith('.md') && existsSync(path.join(root, file)),
 )
 
@@ -54,4 +54,12 @@ describe.each(pages)('%s', (page) => {
 it('finds the pages', () => {
   expect(pages.length).toBeGreaterThan(25)
   expect(pages.every((page) => statSync(path.join(root, page)).isFile())).toBe(true)
+})
+
+it('sends reports of faults to the repository that package.json names', () => {
+  const { repository } = JSON.parse(textOf('package.json')) as {
+    readonly repository: { readonly url: string }
+  }
+  const home = repository.url.replace(/^git\+/, '').replace(/\.git$/, '')
+  expect(textOf('SECURITY.md')).toContain(`(${home}/security/advisories/new)`)
 })
