@@ -55,11 +55,15 @@ function planFor(
   const plan = planService(
     process.platform,
     { command: [process.execPath, script, ...config, 'serve'], workingDirectory },
-    { home: environment['HOME'] ?? homedir(), userId: userInfo().uid },
+    { home: environment['HOME'] ?? homedir(), userId: userInfo().uid, account: accountOf(environment) },
   )
   if (plan === undefined) throw new CommandError(`Services are not supported on ${process.platform}.`)
   return plan
 }
+
+/** A machine without a domain is the domain of its users. */
+const accountOf = ({ USERDOMAIN, COMPUTERNAME }: CommandContext['environment']): string =>
+  [USERDOMAIN ?? COMPUTERNAME, userInfo().username].filter((part) => part !== undefined).join('\\')
 
 function describePlan({ terminal }: CommandContext, plan: ServicePlan): void {
   terminal.out(`# ${plan.file}\n${plan.content.replace('\uFEFF', '')}`)

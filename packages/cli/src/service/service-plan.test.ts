@@ -8,11 +8,11 @@ import { planService } from './service-plan.ts'
 /** Words that each system's format could take for its own. */
 const command = ['/bin/true', 'a b', '100%', '$HOME', 'say "hi"', 'C:\\x\\', '<&>'] as const
 const program = { command: [...command] as [string, ...string[]], workingDirectory: '/tmp' }
-const owner = { home: '/home/ada', userId: 1000 }
+const owner = { home: '/home/ada', userId: 1000, account: 'LAB\\ada & co' }
 const plan = (platform: NodeJS.Platform) => planService(platform, program, owner)!
 
 /** Python's parsers read what Apple's and Microsoft's tools read. */
-function python(code: string, input: string): unknown {
+function python(code: string, input: Buffer): unknown {
   const { status, stdout, stderr } = spawnSync('python3', ['-c', code], { input, encoding: 'utf8' })
   expect([status, stderr]).toEqual([0, ''])
   return JSON.parse(stdout)
@@ -38,26 +38,54 @@ describe('the service of a user', () => {
 
   it('is a property list for launchd', () => {
     const code = 'import json, plistlib, sys; print(json.dumps(plistlib.loads(sys.stdin.buffer.read())))'
-    expect(python(code, plan('darwin').content)).toMatchObject({
-      Label: 'org.petals-chat.server',
+    const { content, file, install } = plan('darwin')
+    // Each key has the type that launchd.plist(5) gives it; what it does not know would be ignored.
+    expect(python(code, Buffer.from(content))).toEqual({
+      Label: path.posix.basename(file, '.plist'),
       ProgramArguments: command,
       WorkingDirectory: '/tmp',
       RunAtLoad: true,
       KeepAlive: { SuccessfulExit: false },
+      ThrottleInterval: 10,
+      ExitTimeOut: 45,
+      Umask: 0o077,
+      StandardErrorPath: '/home/ada/Library/Logs/petals-chat.log',
     })
-    expect(plan('darwin').install).toEqual([['launchctl', 'bootstrap', 'gui/1000', plan('darwin').file]])
+    expect(path.posix.dirname(file)).toBe('/home/ada/Library/LaunchAgents')
+    expect(install).toEqual([['launchctl', 'bootstrap', 'gui/1000', file]])
   })
 
-  it('is a task of Windows', () => {
+  it('is a task of Windows, by the schema of its task scheduler', () => {
     const code =
       'import json, sys, xml.etree.ElementTree as tree\n' +
-      'root = tree.fromstring(sys.stdin.read().split("?>", 1)[1])\n' +
-      'print(json.dumps({each.tag.split("}")[1]: each.text for each in root.iter()}))'
-    expect(python(code, plan('win32').content)).toMatchObject({
-      Command: '/bin/true',
-      Arguments: '"a b" "100%" "$HOME" "say \\"hi\\"" "C:\\x\\\\" "<&>"',
+      'root = tree.fromstring(sys.stdin.buffer.read())\n' +
+      'names = lambda each: each.tag.removeprefix("{http://schemas.microsoft.com/windows/2004/02/mit/task}")\n' +
+      'read = lambda each: {names(child): read(child) for child in each} if len(each) else each.text\n' +
+      'print(json.dumps({names(root): read(root), "version": root.get("version")}))'
+    const { content, encoding } = plan('win32')
+    // As it is written: the parser finds the encoding by the mark at the start and the declaration.
+    expect(python(code, Buffer.from(content, encoding))).toEqual({
+      version: '1.2',
+      Task: {
+        // For one user: a trigger for all of them is for administrators.
+        Triggers: { LogonTrigger: { Enabled: 'true', UserId: owner.account } },
+        Settings: {
+          MultipleInstancesPolicy: 'IgnoreNew',
+          DisallowStartIfOnBatteries: 'false',
+          StopIfGoingOnBatteries: 'false',
+          ExecutionTimeLimit: 'PT0S',
+          // From one minute to 31 days, and one byte: 255 at most.
+          RestartOnFailure: { Interval: 'PT1M', Count: '255' },
+        },
+        Actions: {
+          Exec: {
+            Command: '/bin/true',
+            Arguments: '"a b" "100%" "$HOME" "say \\"hi\\"" "C:\\x\\\\" "<&>"',
+            WorkingDirectory: '/tmp',
+          },
+        },
+      },
     })
-    expect(plan('win32').encoding).toBe('utf16le')
   })
 
   it('has no plan elsewhere', () => {

@@ -12,6 +12,8 @@ export interface ServiceOwner {
   readonly home: string
   /** On Linux and macOS. */
   readonly userId: number
+  /** On Windows: `DOMAIN\\name`. */
+  readonly account: string
 }
 
 type Command = readonly [program: string, ...args: string[]]
@@ -137,7 +139,11 @@ ${command.map((word) => `    <string>${xmlText(word)}</string>`).join('\n')}
 
 const task = 'Petals Chat'
 
-function taskPlan({ command, workingDirectory }: ServiceProgram, { home }: ServiceOwner): ServicePlan {
+/** By the schema of the task scheduler (Microsoft, MS-TSCH 2.5). A trigger for all users would need an administrator. */
+function taskPlan(
+  { command, workingDirectory }: ServiceProgram,
+  { home, account }: ServiceOwner,
+): ServicePlan {
   const [program, ...args] = command
   const file = path.win32.join(home, 'AppData\\Local\\petals-chat', 'service.xml')
   return {
@@ -146,13 +152,13 @@ function taskPlan({ command, workingDirectory }: ServiceProgram, { home }: Servi
     encoding: 'utf16le',
     content: `\uFEFF<?xml version="1.0" encoding="UTF-16"?>
 <Task version="1.2" xmlns="http://schemas.microsoft.com/windows/2004/02/mit/task">
-  <Triggers><LogonTrigger><Enabled>true</Enabled></LogonTrigger></Triggers>
+  <Triggers><LogonTrigger><Enabled>true</Enabled><UserId>${xmlText(account)}</UserId></LogonTrigger></Triggers>
   <Settings>
     <MultipleInstancesPolicy>IgnoreNew</MultipleInstancesPolicy>
     <DisallowStartIfOnBatteries>false</DisallowStartIfOnBatteries>
     <StopIfGoingOnBatteries>false</StopIfGoingOnBatteries>
     <ExecutionTimeLimit>PT0S</ExecutionTimeLimit>
-    <RestartOnFailure><Interval>PT1M</Interval><Count>999</Count></RestartOnFailure>
+    <RestartOnFailure><Interval>PT1M</Interval><Count>255</Count></RestartOnFailure>
   </Settings>
   <Actions>
     <Exec>
