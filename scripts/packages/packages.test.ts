@@ -15,6 +15,7 @@ interface Manifest {
   readonly exports: Readonly<Record<string, unknown>>
   readonly dependencies?: Readonly<Record<string, string>>
   readonly optionalDependencies?: Readonly<Record<string, string>>
+  readonly devDependencies?: Readonly<Record<string, string>>
   readonly [key: string]: unknown
 }
 
@@ -232,6 +233,11 @@ describe('installed on its own', () => {
       expect(existsSync(path.join(target, 'node_modules', 'petals-chat', 'petals-chat.schema.json'))).toBe(
         true,
       )
+      // OpenTelemetry is installed only where it is used (prom-client needs its api); the command that does that names versions.
+      expect(await readdir(path.join(target, 'node_modules', '@opentelemetry'))).toEqual(['api'])
+      expect(await traceWithoutPackages(target)).toContain(
+        `npm install @opentelemetry/api@${rootManifest.devDependencies!['@opentelemetry/api']} `,
+      )
       await defaultModelPath()
       await using server = await startCommand(target)
       const page = await fetch(server.url)
@@ -254,6 +260,22 @@ describe('installed on its own', () => {
     timeout,
   )
 })
+
+/** Returns what the installed command says when its configuration wants traces. */
+async function traceWithoutPackages(target: string): Promise<string> {
+  const config = path.join(target, 'traced.yaml')
+  await writeFile(config, 'server: { port: 0, tracing: { endpoint: http://127.0.0.1:4318/v1/traces } }\n')
+  const command = path.join(target, 'node_modules', 'petals-chat', 'bin', 'petals-chat.mjs')
+  const failed = await promisify(execFile)(process.execPath, [command, '--config', config], {
+    cwd: target,
+    env: { ...process.env, XDG_CACHE_HOME: testCacheHome, NO_COLOR: '1' },
+    timeout: 60_000,
+  }).then(
+    () => ({ stderr: '' }),
+    (error: unknown) => error as { readonly stderr: string },
+  )
+  return failed.stderr
+}
 
 /** Starts the installed command with a cache that holds the default model, and waits for its address. */
 async function startCommand(target: string): Promise<AsyncDisposable & { readonly url: string }> {
