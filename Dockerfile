@@ -18,7 +18,7 @@ COPY --from=build /usr/local/bin/node /usr/local/bin/node
 COPY --from=build /src/package.json /app/package.json
 COPY --from=build /src/node_modules /app/node_modules
 COPY --from=build /src/packages /app/packages
-RUN useradd --system --uid 10001 --home-dir /var/lib/petals-chat petals-chat \
+RUN useradd --no-log-init --no-create-home --uid 10001 --home-dir /var/lib/petals-chat --shell /usr/sbin/nologin petals-chat \
     && install -d -o petals-chat -g petals-chat /var/lib/petals-chat /var/cache/petals-chat
 ENV NODE_ENV=production \
     XDG_CACHE_HOME=/var/cache/petals-chat \
@@ -30,5 +30,5 @@ EXPOSE 5000
 # SIGTERM lets running answers finish: give the container 45 s (docker stop -t 45, stop_grace_period).
 STOPSIGNAL SIGTERM
 HEALTHCHECK --interval=30s --timeout=5s --start-period=20s --retries=3 \
-    CMD ["node", "-e", "fetch('http://127.0.0.1:5000/health').then((r) => process.exit(r.ok ? 0 : 1), () => process.exit(1))"]
+    CMD ["node", "-e", "fetch('http://127.0.0.1:5000/healthz').then((r) => process.exit(r.ok ? 0 : 1), () => process.exit(1))"]
 ENTRYPOINT ["node", "/app/node_modules/petals-chat/bin/petals-chat.mjs"]
