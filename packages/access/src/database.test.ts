@@ -16,6 +16,7 @@ import { afterAll, describe, expect, it } from 'vitest'
 import { backUpAccessDatabase, openAccessDatabase } from './database.ts'
 import { KeyStore } from './keys/key-store.ts'
 import { SCHEMA_VERSION } from './schema-version.ts'
+import { SignInStore } from './sign-ins/sign-in-store.ts'
 import { UsageStore } from './usage/usage-store.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'access-database-'))
@@ -25,9 +26,21 @@ const entry = { day: '2026-11-20', model: 'SmolLM2-135M-Instruct', cachedTokens:
 const used = { ...entry, requests: 3, promptTokens: 120, completionTokens: 60 }
 const days = { from: '2026-11-20', to: '2026-11-20' }
 
+const signIn = {
+  tokenHash: 'a1b2c3d4e5f60718',
+  callerId: 'user:x',
+  name: 'Ada',
+  policy: 'p',
+  expiresAt: Date.now() + 60_000,
+}
+
 function openStores(path: string) {
   const database = openAccessDatabase(path)
-  const stores = { keys: new KeyStore(database), usage: new UsageStore(database) }
+  const stores = {
+    keys: new KeyStore(database),
+    usage: new UsageStore(database),
+    signIns: new SignInStore(database),
+  }
   return { ...stores, database, [Symbol.dispose]: () => database.close() }
 }
 
@@ -51,6 +64,8 @@ describe('a file of keys that older programs wrote', () => {
     expect(lab).toMatchObject({ models: [entry.model], limits: { tokensPerDay: 1000 } })
     expect(stores.keys.list(maker).map(({ name }) => name)).toEqual(['child'])
     expect(stores.usage.read(days)).toEqual([{ ...used, caller: `key:${lab!.id}` }])
+    stores.signIns.add(signIn)
+    expect(stores.signIns.find(signIn.tokenHash)).toEqual(signIn)
     expect(versionOf(path)).toBe(SCHEMA_VERSION)
   })
 })
@@ -91,15 +106,18 @@ describe('a copy', () => {
     using live = openStores(path)
     const { key, token } = live.keys.create({ name: 'lab' })
     live.usage.add([{ ...used, caller: `key:${key.id}` }])
+    live.signIns.add(signIn)
     // So a plain copy of the file would have nothing.
     expect(statSync(path).size).toBeLessThan(statSync(`${path}-wal`).size)
     const copy = join(folder, 'copies', 'copy.sqlite')
     backUpAccessDatabase(live.database, copy)
     expect(statSync(copy).mode & 0o777).toBe(0o600)
+    expect(readFileSync(copy).includes(signIn.tokenHash)).toBe(false)
     live.keys.revoke(key.id)
     using restored = openStores(copy)
     expect(restored.keys.verify(token)).toMatchObject({ state: 'valid', key })
     expect(restored.usage.read(days)).toEqual(live.usage.read(days))
+    expect(restored.signIns.find(signIn.tokenHash)).toBeUndefined()
     expect(versionOf(copy)).toBe(SCHEMA_VERSION)
   })
 

@@ -50,17 +50,28 @@ export function openAccessDatabase(path: string): DatabaseSync {
 
 /**
  * Copies the file of keys and usage while servers use it: what was committed at one moment, in one file without a log beside
- * it, which only its user may read. It is on the disk when the call returns.
+ * it, which only its user may read. It is on the disk when the call returns. Sign-ins are left out: a copy that is put back
+ * would sign in again who has signed out since.
  * @param path of the copy. @throws AccessError if there is such a file already, or it can't be written.
  */
 export function backUpAccessDatabase(database: DatabaseSync, path: string): void {
   makeCopy(path)
   try {
     database.prepare('VACUUM INTO ?').run(path)
+    dropSignIns(path)
     flushFile(path)
   } catch (error) {
     rmSync(path)
     throw unwritableCopy(path, error)
+  }
+}
+
+function dropSignIns(path: string): void {
+  const copy = new DatabaseSync(path)
+  try {
+    copy.exec('DROP TABLE IF EXISTS sign_ins; VACUUM')
+  } finally {
+    copy.close()
   }
 }
 

@@ -17,3 +17,17 @@ export function inTransaction<Result>(database: DatabaseSync, work: () => Result
     throw error
   }
 }
+
+/**
+ * Runs reads and writes as one, like `inTransaction`. What was committed survives a loss of power, so that what was revoked
+ * stays revoked.
+ */
+export function inDurableTransaction<Result>(database: DatabaseSync, work: () => Result): Result {
+  if (database.isTransaction) return work()
+  database.exec('PRAGMA synchronous = FULL')
+  try {
+    return inTransaction(database, work)
+  } finally {
+    database.exec('PRAGMA synchronous = NORMAL')
+  }
+}

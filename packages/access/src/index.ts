@@ -1,5 +1,6 @@
 /**
- * Who may use a server, and how much: API keys with scopes, expiry and limits, stored as hashes in an SQLite file.
+ * Who may use a server, and how much: API keys with scopes, expiry and limits, and the browsers in which people are signed
+ * in, stored as hashes in an SQLite file.
  *
  * ```ts
  * const keys = new KeyStore(openAccessDatabase('access.sqlite')) // from @petals-chat/access/database
@@ -17,4 +18,5 @@ export { assertGrants, type Grant } from './keys/grant.ts'
 export type { CreatedKey, KeyRecord, KeyVerdict, NewKey } from './keys/key-record.ts'
 export { defaultScopes, KeyStore } from './keys/key-store.ts'
 export { isKeyToken } from './keys/key-token.ts'
+export { MAX_SIGN_INS_PER_CALLER, type SignInRecord, SignInStore } from './sign-ins/sign-in-store.ts'
 export { dayOf, type UsageEntry, type UsageQuery, UsageStore } from './usage/usage-store.ts'

@@ -5,7 +5,7 @@ import { bareHost } from './host-address.ts'
 import { limitsSchema } from './limits/limits-config.ts'
 import { tracingSchema } from './tracing/tracing-config.ts'
 
-export { mayAskForCredentials, openBindProblem } from './access/open-bind.ts'
+export { asksForKeys, mayAskForCredentials, openBindProblem } from './access/open-bind.ts'
 export { hostUrl, isLoopbackHost } from './host-address.ts'
 
 const MIB = 1024 * 1024

@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import type { KeyStore, UsageStore } from '@petals-chat/access'
+import type { KeyStore, SignInStore, UsageStore } from '@petals-chat/access'
 import type { Logger, ModelRegistry, SwarmView } from '@petals-chat/engine'
 import { Hono } from 'hono'
 import { methodNotAllowed } from 'hono/method-not-allowed'
@@ -61,6 +61,8 @@ export interface GatewayDependencies {
   readonly keys?: KeyStore | undefined
   /** What identifies callers beside keys, in the order of precedence. */
   readonly callers?: readonly CallerSource[] | undefined
+  /** Keeps who is signed in on the page; without one, all sign in again after a restart. */
+  readonly signIns?: SignInStore | undefined
   /** Keeps what callers use; without one it is known until the gateway is closed. */
   readonly usage?: Pick<UsageStore, 'add' | 'read'> | undefined
   /** Traces requests (`loadTracing`). The gateway closes it. */
@@ -97,8 +99,8 @@ export function createGateway(config: GatewayConfig, dependencies: GatewayDepend
   const sessions = meteredSessions(pool, ({ id }) => registry.find(id)?.engine ?? 'unknown')
   const answers = new AnswerStore({ config: config.answers, metrics, shutdown })
   const swarmHistory = swarm && new SwarmHistory({ swarm, logger })
-  const { keys, callers } = dependencies
-  const { access, keyCallers, signIn } = createAccess({ config, keys, callers, logger })
+  const { keys, callers, signIns } = dependencies
+  const { access, keyCallers, signIn } = createAccess({ config, keys, callers, signIns, logger })
   const context: GatewayContext = {
     config,
     registry,

@@ -1,7 +1,7 @@
 import type { DatabaseSync, StatementSync } from 'node:sqlite'
 import { accessLimitsSchema, type Scope, scopes } from '@petals-chat/api'
 import { z } from 'zod'
-import { inTransaction } from '../in-transaction.ts'
+import { inDurableTransaction } from '../in-transaction.ts'
 import type { KeyRecord } from './key-record.ts'
 
 /** A secret of a key, as the file has it. */
@@ -130,13 +130,7 @@ export class KeyTables {
 
   /** Runs reads and changes as one. What was committed survives a loss of power, so that a revoked key stays revoked. */
   atomically<Result>(work: () => Result): Result {
-    if (this.#database.isTransaction) return work()
-    this.#database.exec('PRAGMA synchronous = FULL')
-    try {
-      return inTransaction(this.#database, work)
-    } finally {
-      this.#database.exec('PRAGMA synchronous = NORMAL')
-    }
+    return inDurableTransaction(this.#database, work)
   }
 
   #change(work: () => void): void {

@@ -1,4 +1,5 @@
 import type { KeyStore } from '@petals-chat/access'
+import { asksForKeys } from '@petals-chat/gateway/config'
 import type { Config } from '../config/schema.ts'
 import type { Terminal } from '../terminal/terminal.ts'
 import { printSecret } from './describe-key.ts'
@@ -10,9 +11,10 @@ import { printSecret } from './describe-key.ts'
 export function provideFirstKey(
   terminal: Terminal,
   keys: Pick<KeyStore, 'hasKeys' | 'create'>,
-  { host }: Config['server'],
+  server: Config['server'],
 ): void {
-  if (keys.hasKeys) return
+  if (keys.hasKeys || !asksForKeys(server, keys)) return
+  const { host } = server
   if (!terminal.isInteractive) {
     terminal.note(
       `Clients of ${host} need an API key, and there is none yet. Make one with: petals-chat keys create NAME ` +

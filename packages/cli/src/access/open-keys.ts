@@ -1,7 +1,7 @@
 import { statSync } from 'node:fs'
 import { homedir } from 'node:os'
 import path from 'node:path'
-import type { KeyStore, UsageStore } from '@petals-chat/access'
+import type { KeyStore, SignInStore, UsageStore } from '@petals-chat/access'
 import { isLoopbackHost } from '@petals-chat/gateway/config'
 import { expandHome } from '@petals-chat/hub/config'
 import type { LoadedConfig } from '../config/load.ts'
@@ -9,11 +9,13 @@ import { CommandError } from '../exit-codes.ts'
 
 type Located = Pick<LoadedConfig, 'config' | 'baseFolder'>
 
-/** The open file of keys and of what they have used. */
+/** The open file of keys, of what they have used, and of who is signed in. */
 export interface OpenKeys extends Disposable {
   readonly keys: KeyStore
   /** What the keys have used. */
   readonly usage: UsageStore
+  /** Who is signed in on the page. */
+  readonly signIns: SignInStore
   /** Copies the file to `path`, which must not exist. @throws AccessError that names `path` */
   backUp(path: string): void
 }
@@ -23,11 +25,12 @@ export const keyFileOf = ({ config, baseFolder }: Located): string =>
   path.resolve(baseFolder, expandHome(config.server.access.file, homedir()))
 
 /**
- * Opens the keys of a server: undefined where the configuration wants none, and where it leaves the choice and there is no
- * file, on loopback. SQLite is loaded only for a server that has keys.
+ * Opens the file of a server: undefined where the configuration wants neither keys nor another sign-in, and where it leaves
+ * the choice and there is no file, on loopback. SQLite is loaded only for a server that asks who its callers are.
  */
 export async function openServerKeys(loaded: Located): Promise<OpenKeys | undefined> {
-  const { access, host, insecurePublic } = loaded.config.server
+  const { access, host, insecurePublic, signIn } = loaded.config.server
+  if (signIn.openid !== undefined || signIn.proxy !== undefined) return openKeys(loaded)
   if (access.keys === 'off' || (access.keys === 'auto' && insecurePublic)) return undefined
   const mayLackKeys = access.keys === 'auto' && isLoopbackHost(host)
   return mayLackKeys && isKeyFileMissing(keyFileOf(loaded)) ? undefined : openKeys(loaded)
@@ -44,11 +47,15 @@ export function isKeyFileMissing(file: string): boolean {
 
 /** Opens the file of keys, and makes it if it does not exist. @throws CommandError that names the file */
 export async function openKeys(loaded: Located): Promise<OpenKeys> {
-  const { AccessError, KeyStore, UsageStore } = await import('@petals-chat/access')
+  const { AccessError, KeyStore, SignInStore, UsageStore } = await import('@petals-chat/access')
   const { backUpAccessDatabase, openAccessDatabase } = await import('@petals-chat/access/database')
   try {
     const database = openAccessDatabase(keyFileOf(loaded))
-    const stores = { keys: new KeyStore(database), usage: new UsageStore(database) }
+    const stores = {
+      keys: new KeyStore(database),
+      usage: new UsageStore(database),
+      signIns: new SignInStore(database),
+    }
     const backUp = (path: string): void => backUpAccessDatabase(database, path)
     return { ...stores, backUp, [Symbol.dispose]: () => database.close() }
   } catch (error) {

@@ -146,6 +146,9 @@ describe('the keys of a server', () => {
     expect(await opened({ host: '0.0.0.0', access: { ...config.server.access, keys: 'off' } })).toBe(false)
     expect(readdirSync(folder.path)).toEqual(['petals-chat.yaml'])
     expect(await opened({ host: '0.0.0.0' })).toBe(true)
+    const signIn = { ...config.server.signIn, proxy: { userHeader: 'x-user' } }
+    // Who is signed in, and what they have used, is kept in the same file.
+    expect(await opened({ signIn, access: { ...config.server.access, keys: 'off' } })).toBe(true)
     expect(await opened({})).toBe(true)
   })
 

@@ -44,6 +44,7 @@ export async function serve(context: CommandContext): Promise<number> {
     swarm,
     keys: opened?.keys,
     usage: opened?.usage,
+    signIns: opened?.signIns,
     tracing: tracing && (await loadTracing(tracing, version)),
   })
   const port = await listen(gateway, loaded.config.server)

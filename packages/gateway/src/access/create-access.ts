@@ -2,12 +2,12 @@ import type { KeyStore } from '@petals-chat/access'
 import type { Logger } from '@petals-chat/engine'
 import { proxyTest } from '../client-address.ts'
 import type { GatewayConfig } from '../config.ts'
-import { isLoopbackHost } from '../host-address.ts'
 import { ListenError } from '../listen-error.ts'
 import { Access, type CallerSource } from './access.ts'
 import { KeyCallers } from './key-callers.ts'
-import { type OpenBindConfig, openBindProblem } from './open-bind.ts'
+import { asksForKeys, type OpenBindConfig, openBindProblem } from './open-bind.ts'
 import { besideProxyTokens } from './sign-in/proxy-users.ts'
+import type { PageSessionStore } from './sign-in/page-session-store.ts'
 import { createSignIn, type SignIn } from './sign-in/sign-in.ts'
 
 /** What decides who may use the server. */
@@ -17,6 +17,8 @@ export interface AccessOptions {
   readonly keys?: KeyStore | undefined
   /** Further kinds of credentials. */
   readonly callers?: readonly CallerSource[] | undefined
+  /** Where sign-ins are kept; undefined: they end with the process. */
+  readonly signIns?: PageSessionStore | undefined
   readonly logger: Logger
 }
 
@@ -29,12 +31,18 @@ export interface CreatedAccess {
 }
 
 /** Decides once, at the start, whether the server asks for credentials: it never opens up while it runs. */
-export function createAccess({ config, keys, callers = [], logger }: AccessOptions): CreatedAccess {
+export function createAccess({ config, keys, callers = [], signIns, logger }: AccessOptions): CreatedAccess {
   const { wrongKeysPerMinute } = config.access
   const keyCallers =
     keys && asksForKeys(config, keys) ? new KeyCallers({ keys, wrongKeysPerMinute, logger }) : undefined
   const isTrustedProxy = proxyTest(config.trustedProxies)
-  const signIn = createSignIn({ config: config.signIn, keys: keyCallers ?? callers[0], isTrustedProxy })
+  const signIn = createSignIn({
+    config: config.signIn,
+    keys: keyCallers ?? callers[0],
+    isTrustedProxy,
+    store: signIns,
+    logger,
+  })
   const { proxy } = config.signIn
   const keySource =
     keyCallers && proxy
@@ -42,12 +50,6 @@ export function createAccess({ config, keys, callers = [], logger }: AccessOptio
       : keyCallers
   const sources = [...(keySource ? [keySource] : []), ...callers, ...(signIn?.sources ?? [])]
   return { access: new Access(sources), keyCallers, signIn }
-}
-
-/** Reports whether a server with this configuration asks for keys: on a public address, or once there are some. */
-function asksForKeys({ host, insecurePublic, access }: AccessOptions['config'], keys: KeyStore): boolean {
-  if (access.keys !== 'auto') return access.keys === 'required'
-  return !insecurePublic && (!isLoopbackHost(host) || keys.hasKeys)
 }
 
 /** @throws ListenError if every client of a network could use the server, and the operator has not said so. */

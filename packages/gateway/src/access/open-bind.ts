@@ -13,6 +13,15 @@ export interface CredentialConfig {
   readonly signIn: Pick<SignInConfig, 'openid' | 'proxy'>
 }
 
+/** Reports whether a server with this configuration asks for keys: on a public address, or once there are some. */
+export function asksForKeys(
+  { host, insecurePublic, access }: OpenBindConfig & Pick<CredentialConfig, 'access'>,
+  keys: { readonly hasKeys: boolean },
+): boolean {
+  if (access.keys !== 'auto') return access.keys === 'required'
+  return !insecurePublic && (!isLoopbackHost(host) || keys.hasKeys)
+}
+
 /** Reports whether a server with this configuration asks for credentials where others can reach it: for keys, or a sign-in. */
 export const mayAskForCredentials = ({ access, signIn }: CredentialConfig): boolean =>
   access.keys !== 'off' || signIn.openid !== undefined || signIn.proxy !== undefined

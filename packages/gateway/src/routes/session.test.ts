@@ -1,6 +1,10 @@
-import { KeyStore } from '@petals-chat/access'
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { KeyStore, SignInStore } from '@petals-chat/access'
 import { openAccessDatabase } from '@petals-chat/access/database'
-import { afterEach, describe, expect, it } from 'vitest'
+import type { SessionBody } from '@petals-chat/api'
+import { afterAll, afterEach, describe, expect, it } from 'vitest'
 import { PageClient } from '../fixtures/page-client.ts'
 import { TestCallers } from '../fixtures/test-callers.ts'
 import { readJson } from '../fixtures/test-gateway.ts'
@@ -157,6 +161,59 @@ describe('a key of the store', () => {
   })
 })
 
+describe('a sign-in that is kept in a file', () => {
+  const folder = mkdtempSync(join(tmpdir(), 'sign-ins-'))
+  const file = join(folder, 'access.sqlite')
+  afterAll(() => rmSync(folder, { recursive: true }))
+
+  /** A gateway that has opened the file by itself, as another process does. */
+  async function gateway() {
+    const database = openAccessDatabase(file)
+    const keys = new KeyStore(database)
+    const config = { access: { keys: 'required' as const } }
+    const server = await startTestServer({ keys, signIns: new SignInStore(database), config, stepDelayMs: 5 })
+    open.push(server, { [Symbol.asyncDispose]: async () => database.close() })
+    return { server, keys }
+  }
+  /** The page with the cookie of another one. */
+  const nameAt = async (url: string, { cookie }: PageClient) =>
+    ((await readJson(await fetch(`${url}/v1/session`, { headers: { cookie } }))) as SessionBody).user?.name
+  const streamAt = (url: string, { cookie }: PageClient) =>
+    fetch(`${url}/v1/chat/completions`, {
+      method: 'POST',
+      headers: { cookie, origin: url, 'content-type': 'application/json' },
+      body: JSON.stringify({ messages: [{ role: 'user', content: 'Hi' }], ...endless }),
+    })
+
+  it('holds after a restart and at a second gateway, and ends at both with the sign-out and the key', async () => {
+    const first = await gateway()
+    const { key, token } = first.keys.create({ name: 'lab' })
+    const page = new PageClient(first.server.url)
+    await page.signIn(token)
+    const secret = page.cookie.split('=')[1]!
+    for (const path of [file, `${file}-wal`]) expect(readFileSync(path).includes(secret)).toBe(false)
+    await first.server[Symbol.asyncDispose]()
+
+    const [one, two] = [await gateway(), await gateway()]
+    expect(await nameAt(one.server.url, page)).toBe('lab')
+    expect(await nameAt(two.server.url, page)).toBe('lab')
+    const streams = [await streamAt(one.server.url, page), await streamAt(two.server.url, page)]
+    await fetch(`${one.server.url}/v1/session`, {
+      method: 'DELETE',
+      headers: { cookie: page.cookie, origin: one.server.url },
+    })
+    for (const stream of streams) expect(await lastCode(stream)).toBe('access_revoked')
+    for (const { server } of [one, two]) expect(await nameAt(server.url, page)).toBeUndefined()
+
+    const again = new PageClient(one.server.url)
+    await again.signIn(token)
+    const stream = await streamAt(two.server.url, again)
+    one.keys.revoke(key.id)
+    expect(await lastCode(stream)).toBe('access_revoked')
+    expect(await nameAt(two.server.url, again)).toBeUndefined()
+  })
+})
+
 describe('the cookie behind a proxy', () => {
   const cookieOf = async (config: object, origin: string) => {
     const { server } = await start({ config })
@@ -252,6 +309,20 @@ describe('users of a trusted proxy', () => {
     })
     expect((await ada.chat()).status).toBe(200)
     expect((await ada.fetch('/metrics')).status).toBe(403)
+  })
+
+  it('have limits of their own, each person for itself', async () => {
+    const users = { limits: { requestsPerMinute: 1 } }
+    const config = { signIn: { ...signIn, users }, trustedProxies: ['loopback'] }
+    const { server } = await start({ callers: [], config })
+    const of = (name: string) => new PageClient(server.url, { 'x-forwarded-user': name })
+    expect((await of('ada').chat()).status).toBe(200)
+    const refused = await of('ada').chat()
+    expect(refused.status).toBe(429)
+    expect((await readJson(refused)).error.message).toContain(
+      'Your account may use at most 1 requests in a minute',
+    )
+    expect((await of('bob').chat()).status).toBe(200)
   })
 
   it('are not signed in where the proxy is not trusted, or names no user', async () => {

@@ -1,4 +1,4 @@
-import { scopes } from '@petals-chat/api'
+import { accessLimitsSchema, scopes } from '@petals-chat/api'
 import { z } from 'zod'
 import { openIdSchema } from './openid-config.ts'
 import { proxyUsersSchema } from './proxy-users.ts'
@@ -13,6 +13,12 @@ const usersSchema = z.strictObject({
     .min(1)
     .optional()
     .describe('Ids of the models that they may see and use. Left out: all.'),
+  limits: accessLimitsSchema
+    .prefault({})
+    .describe(
+      'Limits of each of them, counted for each person, in all browsers together. What is left out here is limited by ' +
+        '`server.limits.perCaller`.',
+    ),
 })
 
 /** The `signIn:` section: how people sign in on the page. With API keys, they always can. */

@@ -1,4 +1,5 @@
-import { MAX_SESSIONS_PER_CALLER, type PageSession, type PageSessionStore } from './page-session-store.ts'
+import { MAX_SIGN_INS_PER_CALLER } from '@petals-chat/access'
+import type { PageSession, PageSessionStore } from './page-session-store.ts'
 
 /** Keeps sign-ins as long as the process runs, for a gateway without a database. */
 export class MemoryPageSessions implements PageSessionStore {
@@ -10,7 +11,7 @@ export class MemoryPageSessions implements PageSessionStore {
     for (const { tokenHash, expiresAt } of this.#sessions.values())
       if (expiresAt <= now) this.remove(tokenHash)
     const own = [...this.#sessions.values()].filter(({ callerId }) => callerId === session.callerId)
-    for (const { tokenHash } of own.slice(0, Math.max(0, own.length + 1 - MAX_SESSIONS_PER_CALLER)))
+    for (const { tokenHash } of own.slice(0, Math.max(0, own.length + 1 - MAX_SIGN_INS_PER_CALLER)))
       this.remove(tokenHash)
     this.#sessions.set(session.tokenHash, session)
   }

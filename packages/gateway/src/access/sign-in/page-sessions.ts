@@ -1,5 +1,6 @@
 import { createHash, randomBytes } from 'node:crypto'
 import { setMaxListeners } from 'node:events'
+import type { Logger } from '@petals-chat/engine'
 import { AccessRevokedError } from '../../errors.ts'
 import type { Caller } from '../caller.ts'
 import type { PageSession, PageSessionStore } from './page-session-store.ts'
@@ -9,6 +10,7 @@ export interface PageSessionsOptions {
   readonly lifetimeMs: number
   /** Returns what the caller of a session may do now; undefined if it may do nothing any more. */
   readonly callerOf: (session: PageSession) => Caller | undefined
+  readonly logger: Logger
 }
 
 /** A new session, with the token for its cookie. */
@@ -65,8 +67,9 @@ export class PageSessions implements Disposable {
   end(token: string | undefined): void {
     if (token === undefined || !TOKEN.test(token)) return
     const hash = hashOf(token)
-    this.#options.store.remove(hash)
+    // First what runs here: the store may be a file that can't be written now.
     this.#abort(hash)
+    this.#options.store.remove(hash)
   }
 
   [Symbol.dispose](): void {
@@ -82,7 +85,7 @@ export class PageSessions implements Disposable {
       signals: new WeakMap(),
     }
     this.#seen.set(tokenHash, seen)
-    this.#timer ??= setInterval(() => this.#check(), CHECK_INTERVAL_MS).unref()
+    this.#timer ??= setInterval(() => this.#checkQuietly(), CHECK_INTERVAL_MS).unref()
     const known = seen.signals.get(ofCaller)
     if (known !== undefined) return known
     const signal = AbortSignal.any([ofCaller, seen.end.signal])
@@ -90,6 +93,15 @@ export class PageSessions implements Disposable {
     setMaxListeners(0, signal)
     seen.signals.set(ofCaller, signal)
     return signal
+  }
+
+  /** An exception in a timer would end the process. What could not be looked up is looked up again. */
+  #checkQuietly(): void {
+    try {
+      this.#check()
+    } catch (err) {
+      this.#options.logger.error({ err }, 'the sign-ins can not be read')
+    }
   }
 
   #check(): void {

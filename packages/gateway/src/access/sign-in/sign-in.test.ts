@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises'
+import { silentLogger } from '@petals-chat/engine'
 import { describe, expect, it } from 'vitest'
 import { guestCaller } from '../caller.ts'
 import { AccessRevokedError } from '../../errors.ts'
@@ -23,7 +24,14 @@ function gateways(...configs: readonly object[]): readonly SignIn[] {
   const store = new MemoryPageSessions()
   const keys = new TestCallers().add('one')
   return configs.map(
-    (config) => new SignIn({ config: signInSchema.parse(config), store, keys, isTrustedProxy: () => false }),
+    (config) =>
+      new SignIn({
+        config: signInSchema.parse(config),
+        store,
+        keys,
+        isTrustedProxy: () => false,
+        logger: silentLogger,
+      }),
   )
 }
 

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto'
 import type { SessionBody } from '@petals-chat/api'
+import type { Logger } from '@petals-chat/engine'
 import { isCrossOrigin, originOf } from '../../request-origin.ts'
 import type { CallerRequest, CallerSource } from '../access.ts'
 import { type Caller, unrevoked } from '../caller.ts'
@@ -18,16 +19,20 @@ export interface SignInOptions {
   /** API keys. */
   readonly keys: CallerSource | undefined
   readonly isTrustedProxy: (remoteAddress: string | undefined) => boolean
+  readonly logger: Logger
 }
 
 /**
  * Returns how people sign in; undefined on a server that asks for no credentials.
- * `keys`: what identifies programs; with their keys, people can sign in too.
+ * `keys`: what identifies programs; with their keys, people can sign in too. Without a `store`, sign-ins end with the process.
  */
-export function createSignIn(options: Omit<SignInOptions, 'store'>): SignIn | undefined {
+export function createSignIn({
+  store = new MemoryPageSessions(),
+  ...options
+}: Omit<SignInOptions, 'store'> & { readonly store: PageSessionStore | undefined }): SignIn | undefined {
   const { keys, config } = options
   if (keys === undefined && config.openid === undefined && config.proxy === undefined) return undefined
-  return new SignIn({ ...options, store: new MemoryPageSessions() })
+  return new SignIn({ ...options, store })
 }
 
 type User = Pick<Caller, 'id' | 'name'>
@@ -43,12 +48,13 @@ export class SignIn implements Disposable {
   readonly #keys: CallerSource | undefined
   #openid: Promise<OpenIdProvider> | undefined
 
-  constructor({ config, store, keys, isTrustedProxy }: SignInOptions) {
+  constructor({ config, store, keys, isTrustedProxy, logger }: SignInOptions) {
     const { openid, proxy, hours } = config
     this.#config = config
     this.#keys = keys
     this.sessions = new PageSessions({
       store,
+      logger,
       lifetimeMs: hours * 3_600_000,
       callerOf: (session) => this.#callerOf(session),
     })
@@ -119,14 +125,14 @@ export class SignIn implements Disposable {
   }
 
   #userCaller({ id, name }: User): Caller {
-    const { scopes, models } = this.#config.users
+    const { scopes, models, limits } = this.#config.users
     return {
       id,
       name,
       credential: 'sign-in',
       scopes: new Set(scopes),
       models,
-      limits: {},
+      limits,
       signal: unrevoked,
     }
   }
