@@ -50,7 +50,7 @@ export function writeGguf({ metadata, tensors, dataLength }: TinyGguf): Buffer {
     uint64(tensors.length),
     uint64(Object.keys(metadata).length),
   ]
-  for (const [key, value] of Object.entries(metadata)) parts.push(text(key), ...valueBytes(value))
+  for (const [key, value] of Object.entries(metadata)) parts.push(text(key), Buffer.concat(valueBytes(value)))
   for (const { name, shape, type, offset } of tensors) {
     parts.push(text(name), uint32(shape.length), ...shape.map(uint64), uint32(type), uint64(offset))
   }
