@@ -68,3 +68,31 @@ it('starts without the server, and uses it once it is there', async () => {
   late.process.kill('SIGKILL')
   await expect.poll(() => one.add('killed', 1, 60)).toMatchObject({ used: 3 })
 })
+
+it('tells the server afterwards what it has counted meanwhile, each count once, and what was given back', async () => {
+  await using one = sharedCounters(valkey, silentLogger)
+  await using two = sharedCounters(valkey, silentLogger)
+  await connected(one, two, 'ready')
+  await connected(two, one, 'ready too')
+  await one.add('reserved', 100, 60)
+  valkey.process.kill('SIGSTOP')
+  try {
+    // The server executes this one later, when it is too late to be waited for.
+    expect(await one.add('late', 3, 60)).toMatchObject({ used: 3 })
+    expect(await one.add('meanwhile', 7, 60)).toMatchObject({ used: 7 })
+    expect(await one.add('reserved', 10, 60)).toMatchObject({ used: 110 })
+    expect(await one.add('reserved', -90, 60)).toMatchObject({ used: 20 })
+    expect(await one.peek('reserved')).toMatchObject({ used: 20 })
+  } finally {
+    valkey.process.kill('SIGCONT')
+  }
+  await connected(one, two, 'again')
+  const seen = async () => {
+    const windows = [await two.peek('late'), await two.peek('meanwhile'), await two.peek('reserved')]
+    return windows.map((window) => window?.used)
+  }
+  await expect.poll(seen).toEqual([3, 7, 20])
+  // What was reserved meanwhile is given back to the server, which has it now.
+  expect(await one.add('meanwhile', -5, 60)).toMatchObject({ used: 2 })
+  await expect.poll(seen).toEqual([3, 2, 20])
+})

@@ -2,7 +2,8 @@ import type { Logger } from '@petals-chat/engine'
 import { Valkey } from 'iovalkey'
 import { RateLimiterRedis } from 'rate-limiter-flexible'
 import type { StoreConfig } from './limits-config.ts'
-import { countersOf, countOnly, memoryCounters, type WindowCounters } from './window-counters.ts'
+import { type KnownWindow, KnownWindows } from './known-windows.ts'
+import { type CountedWindow, countersOf, countOnly, type WindowCounters } from './window-counters.ts'
 
 /** A healthy store answers within a few milliseconds. A refusal must reach its client within 50. */
 const STORE_TIMEOUT_MS = 30
@@ -14,7 +15,8 @@ const MAX_RECONNECT_MS = 5_000
 
 /**
  * Counts in a Valkey or Redis server, so that several gateways share their limits. While the server can't be reached or
- * does not answer, this process counts by itself: limits are then those of each gateway, and no request fails.
+ * does not answer, this process goes on from what it has last seen, and tells the server afterwards what it has counted
+ * meanwhile: each count, and what a reservation gives back, is counted once. No request fails.
  */
 export function sharedCounters({ url, username, password }: StoreConfig, logger: Logger): WindowCounters {
   const client = new Valkey(url, {
@@ -23,31 +25,91 @@ export function sharedCounters({ url, username, password }: StoreConfig, logger:
     keyPrefix: 'petals-chat:',
     enableOfflineQueue: false,
     maxRetriesPerRequest: 0,
+    // What was not answered is counted here, and sent again from here.
+    autoResendUnfulfilledCommands: false,
     connectTimeout: 2_000,
     retryStrategy: (times) => Math.min(100 * 2 ** times, MAX_RECONNECT_MS),
   })
-  const shared = countersOf(new RateLimiterRedis({ ...countOnly, keyPrefix: 'limit', storeClient: client }))
-  const own = memoryCounters()
+  const limiter = new RateLimiterRedis({ ...countOnly, keyPrefix: 'limit', storeClient: client })
   const health = new StoreHealth(logger)
   client.on('error', (error) => health.lost(error))
-
-  const count = async <Result>(work: (counters: typeof shared) => Promise<Result>): Promise<Result> => {
-    if (client.status !== 'ready' || health.isPaused) return work(own)
-    try {
-      const result = await within(STORE_TIMEOUT_MS, work(shared))
-      health.found()
-      return result
-    } catch (error) {
-      health.lost(error)
-      return work(own)
-    }
-  }
+  const isReachable = () => client.status === 'ready' && !health.isPaused
   return {
-    add: (key, amount, seconds) => count((counters) => counters.add(key, amount, seconds)),
-    peek: (key) => count((counters) => counters.peek(key)),
+    ...new JournaledCounters(countersOf(limiter), health, isReachable).counters,
     async [Symbol.asyncDispose]() {
       client.disconnect()
     },
+  }
+}
+
+type Counters = Omit<WindowCounters, keyof AsyncDisposable>
+
+/** The counts of a store, and what this process has to tell it. */
+class JournaledCounters {
+  readonly counters: Counters = {
+    add: (key, amount, seconds) => this.#add(this.#known.open(key, seconds), amount),
+    peek: (key) => this.#peek(key),
+  }
+  readonly #store: Counters
+  readonly #health: StoreHealth
+  readonly #isReachable: () => boolean
+  readonly #known = new KnownWindows()
+  /** The store may have to be told something. */
+  #isBehind = false
+
+  constructor(store: Counters, health: StoreHealth, isReachable: () => boolean) {
+    this.#store = store
+    this.#health = health
+    this.#isReachable = isReachable
+  }
+
+  async #add(window: KnownWindow, amount: number): Promise<CountedWindow> {
+    if (!this.#isReachable()) {
+      this.#isBehind = true
+      return window.add(amount)
+    }
+    const sent = window.take() + amount
+    const answer = this.#store.add(window.key, sent, window.seconds)
+    try {
+      const state = window.seen(await within(STORE_TIMEOUT_MS, answer))
+      this.#found()
+      return state
+    } catch (error) {
+      this.#isBehind = true
+      const state = window.failed(sent, amount)
+      answer.then(
+        () => window.arrived(sent),
+        () => {},
+      )
+      this.#health.lost(error)
+      return state
+    }
+  }
+
+  async #peek(key: string): Promise<CountedWindow | undefined> {
+    const known = this.#known.find(key)
+    if (!this.#isReachable()) return known?.state
+    if (known !== undefined && known.unsent !== 0) return this.#add(known, 0)
+    try {
+      const state = await within(STORE_TIMEOUT_MS, this.#store.peek(key))
+      this.#found()
+      return state && this.#known.open(key, state.resetMs / 1000).seen(state)
+    } catch (error) {
+      this.#health.lost(error)
+      return known?.state
+    }
+  }
+
+  #found(): void {
+    this.#health.found()
+    if (!this.#isBehind) return
+    this.#isBehind = false
+    void this.#tell()
+  }
+
+  /** Tells the store what it does not know, also of callers that send nothing more. */
+  async #tell(): Promise<void> {
+    for (const window of this.#known.unsent()) await this.#add(window, 0)
   }
 }
 
