@@ -45,6 +45,17 @@ export function isKeyFileMissing(file: string): boolean {
   }
 }
 
+/**
+ * Says in words why a file of keys could not be read or changed: locked, full, damaged. Other errors are returned as they are.
+ */
+export const databaseFailure = (error: unknown, file: string): unknown =>
+  error instanceof Error && 'code' in error && error.code === 'ERR_SQLITE_ERROR'
+    ? new CommandError(
+        `The file of API keys, ${file}, can't be used: ${error.message}. Nothing was changed. Try again when no other ` +
+          'program uses the file and its disk has space.',
+      )
+    : error
+
 /** Opens the file of keys, and makes it if it does not exist. @throws CommandError that names the file */
 export async function openKeys(loaded: Located): Promise<OpenKeys> {
   const { AccessError, KeyStore, SignInStore, UsageStore } = await import('@petals-chat/access')
@@ -60,6 +71,6 @@ export async function openKeys(loaded: Located): Promise<OpenKeys> {
     return { ...stores, backUp, [Symbol.dispose]: () => database.close() }
   } catch (error) {
     if (error instanceof AccessError) throw new CommandError(error.message)
-    throw error
+    throw databaseFailure(error, keyFileOf(loaded))
   }
 }

@@ -1,5 +1,6 @@
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { DatabaseSync } from 'node:sqlite'
 import { describe, expect, it } from 'vitest'
 import { provideFirstKey } from '../access/first-key.ts'
 import { openKeys, openServerKeys } from '../access/open-keys.ts'
@@ -98,6 +99,17 @@ describe('petals-chat keys', () => {
     await using folder = await createFolder()
     expect((await folder.run('create', 'lab', ...flags)).result).toContain(words)
     expect((await folder.run('list')).stdout).toBe('')
+  })
+
+  it('says in words that the file is locked by another program, and changes nothing', async () => {
+    await using folder = await createFolder()
+    await folder.run('create', 'lab')
+    using other = new DatabaseSync(join(folder.path, 'keys/access.sqlite'))
+    other.exec('BEGIN IMMEDIATE')
+    const { result } = await folder.run('revoke', 'lab')
+    expect(result).toContain("access.sqlite, can't be used: database is locked. Nothing was changed.")
+    other.exec('ROLLBACK')
+    expect((await folder.run('list')).stdout).toMatch(/lab +valid/)
   })
 
   it('rotates and revokes by name or id', async () => {

@@ -2,7 +2,7 @@ import path from 'node:path'
 import { AccessError } from '@petals-chat/access'
 import { describeKeyState, day, printSecret } from '../access/describe-key.ts'
 import { durationOf, newKeyOf, textFlag } from '../access/key-flags.ts'
-import { isKeyFileMissing, keyFileOf, type OpenKeys, openKeys } from '../access/open-keys.ts'
+import { databaseFailure, isKeyFileMissing, keyFileOf, type OpenKeys, openKeys } from '../access/open-keys.ts'
 import { loadConfig } from '../config/load.ts'
 import type { CommandContext } from '../context.ts'
 import { CommandError } from '../exit-codes.ts'
@@ -97,6 +97,6 @@ async function withKeys(
     work(opened, keyFileOf(loaded))
   } catch (error) {
     if (error instanceof AccessError) throw new CommandError(error.message)
-    throw error
+    throw databaseFailure(error, keyFileOf(loaded))
   }
 }

@@ -46,6 +46,13 @@ describe('parseYaml', () => {
     expect(problems(bomb.join('\n'))).toEqual([expect.stringMatching(/not valid YAML: .*alias/)])
   })
 
+  it.each(['a: &a [*a]', 'a: &a { b: { c: *a } }', '&a [*a]'])(
+    'refuses a value that contains itself: %s',
+    (text) => {
+      expect(problems(text)).toEqual([expect.stringContaining('a value contains itself')])
+    },
+  )
+
   it('locates keys and values, also in lists and behind aliases', () => {
     const { locate } = parseYaml('f', 'a:\n  - b: 1\n    c: { d: 2 }\n  - b: 3\n')
     expect(locate(['a', 0, 'c', 'd'], 'value')).toMatchObject({ line: 3, column: 13 })

@@ -59,13 +59,22 @@ const maxAliasCount = 100
 
 function toData(doc: ParsedDocument): { readonly data: unknown; readonly failure?: string } {
   try {
-    return { data: doc.toJS({ maxAliasCount }) as unknown }
+    const data = doc.toJS({ maxAliasCount }) as unknown
+    return isTree(data)
+      ? { data }
+      : { data: undefined, failure: 'not valid here: a value contains itself, through an alias (*name).' }
   } catch (error) {
     return {
       data: undefined,
       failure: `not valid YAML: ${error instanceof Error ? error.message : String(error)}.`,
     }
   }
+}
+
+/** Reports whether no value contains itself, so that the data can be walked through. */
+function isTree(value: unknown, above: ReadonlySet<unknown> = new Set()): boolean {
+  if (typeof value !== 'object' || value === null) return true
+  return !above.has(value) && Object.values(value).every((child) => isTree(child, new Set([...above, value])))
 }
 
 /** Goes one step down the tree. The last one of duplicate keys counts, as in the data. */

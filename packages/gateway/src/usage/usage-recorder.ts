@@ -23,6 +23,9 @@ export interface UsageRecorderOptions {
 /** What was used is written this long after it was used, many answers at once: writing takes a moment of this process. */
 const WRITE_AFTER_MS = 1_000
 
+/** While the file is locked by another program, each try stops this process for a second. */
+const RETRY_AFTER_MS = 30_000
+
 /** Callers with a label of their own in the metrics; all others share one. */
 const MAX_LABELLED_CALLERS = 200
 
@@ -89,7 +92,8 @@ export class UsageRecorder implements AsyncDisposable {
   }
 
   #writeSoon(): void {
-    this.#timer ??= setTimeout(() => this.write(), WRITE_AFTER_MS).unref()
+    const waitMs = this.#isFailing ? RETRY_AFTER_MS : WRITE_AFTER_MS
+    this.#timer ??= setTimeout(() => this.write(), waitMs).unref()
   }
 
   #dropOldDays(): void {
