@@ -75,6 +75,11 @@ export interface SessionOptions extends AbortOptions {
   /** Capacity in tokens of prompt and answer together. */
   readonly maxLength: number
   readonly logger?: Logger | undefined
+  /**
+   * Closes sessions that no request uses; resolves with false if there are none. An engine calls it when a step finds no room
+   * for the session's KV cache, and the sessions of this model may be what takes the room.
+   */
+  readonly makeRoom?: (() => Promise<boolean>) | undefined
 }
 
 /** One dialogue's KV cache. One call at a time; a second call while one runs is an error. */

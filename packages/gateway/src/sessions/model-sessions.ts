@@ -178,16 +178,18 @@ export class ModelSessions {
     }
   }
 
-  /** Waits for sessions that are being closed; without any, closes the longest idle one. Returns false if there is none. */
-  async #makeRoom(): Promise<boolean> {
-    if (this.#closing.size > 0) {
-      await Promise.all(this.#closing)
-      return true
+  /**
+   * Waits for sessions that are being closed; without any, closes those that were idle longest. Returns false if there is none.
+   * @param count how many to close: one where an engine counts sessions, more where each attempt to find room takes time
+   */
+  async #makeRoom(count = 1): Promise<boolean> {
+    if (this.#closing.size === 0) {
+      const oldest = Array.from({ length: count }, () => this.#idle.takeOldest())
+      for (const session of oldest) if (session) void this.#discard(session)
     }
-    const oldest = this.#idle.takeOldest()
-    if (oldest === undefined) return false
-    await this.#discard(oldest)
-    return true
+    const closing = [...this.#closing]
+    await Promise.all(closing)
+    return closing.length > 0
   }
 
   /** Truncates `session` to the prefix that it shares with the prompt; closes it if it is too short or truncating fails. */
@@ -218,6 +220,7 @@ export class ModelSessions {
     return this.#model.openSession({
       maxLength: sessionLength(maxLength, this.#options.config.minLength, this.#model.contextLength),
       signal,
+      makeRoom: () => this.#makeRoom(Math.ceil(this.#idle.size / 4)),
       ...(logger !== undefined && { logger }),
     })
   }

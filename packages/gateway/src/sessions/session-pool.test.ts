@@ -6,6 +6,7 @@ import {
   greedy,
   type Model,
   modelSpecSchema,
+  type SessionOptions,
   silentLogger,
   silentMetrics,
 } from '@petals-chat/engine'
@@ -108,6 +109,33 @@ describe('createSessionPool', () => {
     expect(engine.openSessions).toBe(2)
     expect(await answer('second, other thing')).toBe('second, other'.length)
     expect(await answer('first dialogue again')).toBe(0)
+  })
+
+  it('closes idle sessions, the longest idle first, when an engine asks for room in the middle of an answer', async () => {
+    const { model, pool, engine } = await createTestPool()
+    let makeRoom: SessionOptions['makeRoom']
+    const asking = forwardModel(model, {
+      openSession: (options) => {
+        makeRoom = options.makeRoom
+        return model.openSession(options)
+      },
+    })
+    const acquire = (text: string) =>
+      pool.acquire(asking, { tokens: model.tokenizer.encode(text), maxLength: 512 })
+    for (let count = 0; count < 8; count++) {
+      await using lease = await acquire(`${count} is a dialogue`)
+      await generate(lease, model.tokenizer.encode(`${count} is a dialogue`), 1)
+    }
+    await using running = await acquire('A running answer')
+    await generate(running, model.tokenizer.encode('A running answer'), 1)
+    expect(await makeRoom!()).toBe(true)
+    // Two of eight, and the one that runs.
+    expect(engine.openSessions).toBe(7)
+    expect((await acquire('7 is a dialogue')).session.tokens).not.toEqual([])
+    expect((await acquire('0 is a dialogue')).session.tokens).toEqual([])
+    while (await makeRoom!());
+    expect(engine.openSessions).toBe(3)
+    expect(await makeRoom!()).toBe(false)
   })
 
   it('opens a longer session when the idle one is too short', async () => {

@@ -231,6 +231,22 @@ describe('servers without room', () => {
     expect(server.requestedLengths).toEqual([2048, 320])
   })
 
+  it('are asked again once this client has closed sessions that it did not use', async () => {
+    const server = await swarm.addServer(0, 6, { cacheTokens: 13_000 })
+    server.announce([swarm.dht], { cacheTokensLeft: 1e9 })
+    const client = await swarm.connect({ maxRetries: 0 })
+    const idle = [client.openSession()]
+    await idle[0]!.step(swarm.inputs(3))
+    const makeRoom = async (): Promise<boolean> => {
+      const unused = idle.pop()
+      await unused?.[Symbol.asyncDispose]()
+      return unused !== undefined
+    }
+    await expectIdentical(swarm, client.openSession(2048, makeRoom))
+    expect(idle).toEqual([])
+    expect(server.requestedLengths).toEqual([2048, 2048, 320])
+  })
+
   it('make the step fail with a CapacityError if there are no others', async () => {
     await swarm.addServer(0, 6, { cacheTokens: 100 })
     const session = (await swarm.connect({ maxRetries: 2 })).openSession()

@@ -20,6 +20,11 @@ import { SessionOpener } from './session-opener.ts'
 /** For fewer tokens, sending them again is cheaper than finding out whether a server can rewind. */
 const minTokensWorthProbing = 64
 
+export interface StepPreparation extends PatienceOptions {
+  /** Closes sessions that no request uses; resolves with false if there are none. */
+  readonly makeRoom?: (() => Promise<boolean>) | undefined
+}
+
 /**
  * Keeps a session's open route able to do the next step: finds the route, rewinds or renews server sessions that have too
  * many tokens, are too short or too old, and replaces servers that fail.
@@ -37,6 +42,7 @@ export class RouteKeeper {
   #finder: RouteFinder
   /** Of the current step: limits, by server, that another session knew already when this one learnt them. */
   readonly #learntToo = new Set<string>()
+  #makeRoom: StepPreparation['makeRoom']
   #pushFailed = false
 
   constructor(context: InferenceContext, metrics: InferenceMetrics, maxLength: number) {
@@ -56,7 +62,12 @@ export class RouteKeeper {
   }
 
   /** Called before each step. `needed` is the position that the session will reach. */
-  async prepare(needed: number, patience: PatienceOptions, signal: AbortSignal): Promise<void> {
+  async prepare(
+    needed: number,
+    { makeRoom, ...patience }: StepPreparation,
+    signal: AbortSignal,
+  ): Promise<void> {
+    this.#makeRoom = makeRoom
     this.#recovery = new Recovery(this.#context.config)
     this.#finder = new RouteFinder(this.#context, this.#opener, this.#recovery, patience)
     this.#opener.needed = needed
@@ -123,6 +134,7 @@ export class RouteKeeper {
     const cause = lesson === 'contradiction' ? new UnfoundedRefusalError(refused as RpcError) : refused
     this.#recovery.expectProgress(route.progress, cause)
     if (this.#isNews(lesson, hop, refused) && this.#canAskAgain(hop)) return
+    if (await this.#hasMadeRoom(hop, cause)) return
     this.#report(hop.span, cause)
     this.#recovery.note(hop.span.peer, cause, blocksOf(hop.span))
     if (failureKind(cause) === 'full') this.#opener.isTight = true
@@ -151,6 +163,21 @@ export class RouteKeeper {
     closeSession(hop)
     // The servers after a refused step would wait for its outputs forever.
     this.route.forwarding.dropPushed(this.route.hops)
+    return true
+  }
+
+  /**
+   * If a server has no room, closes sessions of this client that only wait for a next turn, and prepares to ask the server
+   * again. Such sessions keep their KV caches on the servers for minutes, where small swarms have room for a few dozen.
+   */
+  async #hasMadeRoom(hop: OpenHop, cause: Error): Promise<boolean> {
+    if (failureKind(cause) !== 'full' || !(await this.#makeRoom?.())) return false
+    const { route } = this
+    this.#opener.isTight = true
+    if (route.forwarding.isFixedAtOpening) this.#renewAll()
+    else this.#renew(hop)
+    route.forwarding.dropPushed(route.hops)
+    this.#context.logger.info({ peer: hop.span.peer }, 'idle sessions made room on a server')
     return true
   }
 

@@ -16,6 +16,8 @@ const maintenanceMs = 15_000
 export interface SwarmInferenceSessionOptions {
   /** The most tokens that the session will ever hold. */
   readonly maxLength: number
+  /** Closes other sessions of this client, if a step finds no room for this one: `SessionOptions.makeRoom` of the engine. */
+  readonly makeRoom?: (() => Promise<boolean>) | undefined
   /** Called when the session is disposed. */
   readonly onClose?: (() => void) | undefined
 }
@@ -31,6 +33,7 @@ export function createInferenceSession(
 class SwarmInferenceSession implements InferenceSession {
   readonly #context: InferenceContext
   readonly #maxLength: number
+  readonly #makeRoom: (() => Promise<boolean>) | undefined
   readonly #onClose: (() => void) | undefined
   readonly #metrics: InferenceMetrics
   readonly #keeper: RouteKeeper
@@ -41,9 +44,10 @@ class SwarmInferenceSession implements InferenceSession {
   readonly #maintenance: NodeJS.Timeout
   #lastUse = performance.now()
 
-  constructor(context: InferenceContext, { maxLength, onClose }: SwarmInferenceSessionOptions) {
+  constructor(context: InferenceContext, { maxLength, makeRoom, onClose }: SwarmInferenceSessionOptions) {
     this.#context = context
     this.#maxLength = maxLength
+    this.#makeRoom = makeRoom
     this.#onClose = onClose
     this.#metrics = inferenceMetrics(context.metrics)
     this.#keeper = new RouteKeeper(context, this.#metrics, maxLength)
@@ -84,7 +88,7 @@ class SwarmInferenceSession implements InferenceSession {
       const [tokens, hiddenSize] = inputs.shape
       const goal = this.#checked(inputs)
       const startedAt = performance.now()
-      await this.#keeper.prepare(goal, { waitTimeoutMs, onWait }, stop)
+      await this.#keeper.prepare(goal, { waitTimeoutMs, onWait, makeRoom: this.#makeRoom }, stop)
       this.#route.begin(compactTensor(inputs.data, [1, tokens, hiddenSize]))
       const outputs = await this.#keeper.untilDone(stop, () => this.#route.run(stop))
       const labels = { model: this.#context.dhtPrefix, phase: phaseOf(tokens) }

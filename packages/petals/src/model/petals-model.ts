@@ -57,7 +57,7 @@ export class PetalsModel implements Model {
     this.generation = options.generation
   }
 
-  async openSession({ maxLength, signal, logger }: SessionOptions): Promise<Session> {
+  async openSession({ maxLength, signal, logger, makeRoom }: SessionOptions): Promise<Session> {
     signal?.throwIfAborted()
     if (this.#closed) throw unloaded(this.id)
     validateSessionLength(maxLength, this.contextLength)
@@ -68,7 +68,7 @@ export class PetalsModel implements Model {
       model: this,
       maxLength,
       layers,
-      inference: remote.openSession({ maxLength, logger: inferenceLogger }),
+      inference: remote.openSession({ maxLength, logger: inferenceLogger, makeRoom }),
       decodeMs: (peer) => remote.decodeMs(peer),
       onClose: () => this.#sessions.delete(session),
     })

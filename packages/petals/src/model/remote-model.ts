@@ -20,6 +20,8 @@ export interface RemoteSessionOptions {
   readonly maxLength: number
   /** Default: the model's logger. */
   readonly logger?: Logger | undefined
+  /** `SessionOptions.makeRoom` of the engine. */
+  readonly makeRoom?: (() => Promise<boolean>) | undefined
 }
 
 /** Sessions of one model share what was learned of its servers: times, limits, capabilities. */
@@ -34,9 +36,9 @@ export function openRemoteModel(
   return {
     ...swarm,
     hiddenSize: options.hiddenSize,
-    openSession({ maxLength, logger = context.logger }) {
+    openSession({ maxLength, logger = context.logger, makeRoom }) {
       const onClose = (): void => void sessions.delete(session)
-      const session = createInferenceSession({ ...context, logger }, { maxLength, onClose })
+      const session = createInferenceSession({ ...context, logger }, { maxLength, onClose, makeRoom })
       sessions.add(session)
       return session
     },

@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises'
 import { findMethod, pingMethod } from '../dht/dht-methods.ts'
 import { inferenceMethod } from '../inference/inference-methods.ts'
 import { parsePeerId, type PeerId } from '../p2p/peer-id.ts'
@@ -183,7 +184,7 @@ export class FakeServer implements AsyncDisposable {
     if (refusal !== undefined) throw new Error(refusal)
     this.#checkAdapter(metadata.get('active_adapter'))
     const size = maxLength * blocks.length
-    this.#allocate(size, maxLength)
+    await this.#allocate(size, maxLength, Number(metadata.get('alloc_timeout') ?? 0))
     const arrivals = new SessionArrivals(call, { request, metadata }, this.#options.stepTimeoutMs)
     const sessionId = String(metadata.get('session_id'))
     this.#pushes.set(sessionId, (arrival) => arrivals.add(arrival))
@@ -316,9 +317,11 @@ export class FakeServer implements AsyncDisposable {
       throw new Error(`adapter ${adapter} not found`)
   }
 
-  #allocate(size: number, maxLength: number): void {
-    if (this.allocatedTokens + size > (this.#options.cacheTokens ?? Infinity)) {
-      throw new Error(`Could not allocate ${maxLength} bytes immediately: out of memory`)
+  async #allocate(size: number, maxLength: number, timeoutSeconds: number): Promise<void> {
+    const endsAt = performance.now() + timeoutSeconds * 1000
+    while (this.allocatedTokens + size > (this.#options.cacheTokens ?? Infinity)) {
+      if (performance.now() < endsAt) await delay(5)
+      else throw new Error(`Could not allocate ${maxLength} bytes immediately: out of memory`)
     }
     this.allocatedTokens += size
     this.openSessions++

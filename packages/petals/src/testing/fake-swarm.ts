@@ -145,8 +145,8 @@ export class SwarmClient implements AsyncDisposable {
     })
   }
 
-  openSession(maxLength = 2048): InferenceSession {
-    return this.#resources.use(createInferenceSession(this.context, { maxLength }))
+  openSession(maxLength = 2048, makeRoom?: () => Promise<boolean>): InferenceSession {
+    return this.#resources.use(createInferenceSession(this.context, { maxLength, makeRoom }))
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
