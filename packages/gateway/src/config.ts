@@ -223,6 +223,22 @@ export const gatewayConfigSchema = z.strictObject({
     .describe(
       "Milliseconds between pings on WebSockets: the original's. A client that misses one is disconnected.",
     ),
+  maxConnectionsPerClient: z
+    .int()
+    .min(1)
+    .default(1_024)
+    .describe(
+      'Connections that one client address may have open; behind a proxy of trustedProxies, requests that run at the same ' +
+        'time. A browser opens six. Further ones are refused with 429. Clients on this machine have no limit.',
+    ),
+  maxWebSocketsPerClient: z
+    .int()
+    .min(1)
+    .default(256)
+    .describe(
+      'WebSockets that one key, signed-in person or client address may have open: a page opens one for each chat that is ' +
+        'being answered. Further ones are refused with 429. Clients on this machine without a key have no limit.',
+    ),
   ssePingIntervalMs: milliseconds(1)
     .default(15_000)
     .describe(

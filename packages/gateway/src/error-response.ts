@@ -131,7 +131,8 @@ export const errorForms = {
   rate_limit_exceeded: {
     status: 429,
     type: 'rate_limit_error',
-    meaning: 'The key or the address has used what `server.limits`, or its own limits, allow for now.',
+    meaning:
+      'The key or the address has used what `server.limits`, or its own limits, allow for now, or has too much open (`server.maxConnectionsPerClient`, `server.maxWebSocketsPerClient`).',
   },
   session_expired: {
     status: 400,

@@ -6,7 +6,7 @@ import { methodNotAllowed } from 'hono/method-not-allowed'
 import type { Access, CallerSource } from './access/access.ts'
 import { assertBindAllowed, createAccess } from './access/create-access.ts'
 import { AnswerStore } from './answers/answer-store.ts'
-import { clientAddressReader } from './client-address.ts'
+import { clientAddressReader, proxyTest } from './client-address.ts'
 import type { GatewayConfig } from './config.ts'
 import type { GatewayApp, GatewayContext, GatewayVariables } from './context.ts'
 import type { PrometheusMetrics } from './metrics.ts'
@@ -34,6 +34,7 @@ import { sessionRoutes } from './routes/session.ts'
 import { signInRoutes } from './routes/sign-in.ts'
 import { swarmRoutes } from './routes/swarm.ts'
 import { webRoutes } from './routes/web.ts'
+import { ConnectionCap } from './server/connection-cap.ts'
 import { prepareDrain } from './server/drain.ts'
 import { hostUrl } from './host-address.ts'
 import { createHttpServer, listenOn } from './server/http-server.ts'
@@ -122,10 +123,17 @@ export function createGateway(config: GatewayConfig, dependencies: GatewayDepend
   }
   const app = createApp(context, access, dependencies)
   const webSockets = new GatewayWebSockets(context, access, shutdown, [legacyWebSocketRoute(context)])
+  const connections = new ConnectionCap({
+    max: config.maxConnectionsPerClient,
+    readClient: context.readClient,
+    isProxy: proxyTest(config.trustedProxies),
+  })
   const server = createHttpServer(app, {
     isUpgrade: (request) => webSockets.isUpgrade(request),
     keepAliveTimeoutMs: config.keepAliveTimeoutMs,
+    admits: (incoming, outgoing) => connections.admits(incoming, outgoing),
   })
+  connections.watch(server)
   const drain = prepareDrain(server)
   webSockets.attach(server)
   let closing: Promise<void> | undefined

@@ -1,5 +1,11 @@
 import { once } from 'node:events'
-import { createServer, type IncomingMessage, type Server, type ServerOptions } from 'node:http'
+import {
+  createServer,
+  type IncomingMessage,
+  type Server,
+  type ServerOptions,
+  type ServerResponse,
+} from 'node:http'
 import type { AddressInfo, Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import { getRequestListener } from '@hono/node-server'
@@ -35,6 +41,8 @@ export interface HttpServerOptions {
   readonly isUpgrade: (request: IncomingMessage) => boolean
   readonly keepAliveTimeoutMs: number
   readonly writeStallTimeoutMs?: number
+  /** Answers requests that are too many itself, and returns false for them. Default: none is. */
+  readonly admits?: (incoming: IncomingMessage, outgoing: ServerResponse) => boolean
 }
 
 /** Node 24.9 and newer call this; other upgrades (`curl --http2`) are then served as plain requests. */
@@ -45,7 +53,12 @@ type UpgradeOptions = ServerOptions & {
 /** Creates a server whose requests `app` handles. */
 export function createHttpServer(
   app: GatewayApp,
-  { isUpgrade, keepAliveTimeoutMs, writeStallTimeoutMs = WRITE_STALL_TIMEOUT_MS }: HttpServerOptions,
+  {
+    isUpgrade,
+    keepAliveTimeoutMs,
+    writeStallTimeoutMs = WRITE_STALL_TIMEOUT_MS,
+    admits = () => true,
+  }: HttpServerOptions,
 ): Server {
   // The listener below refuses a request without Host, with an explanation.
   const options: UpgradeOptions = {
@@ -64,6 +77,7 @@ export function createHttpServer(
   const serve = oneAtATime((incoming, outgoing) => {
     answering.add(incoming.socket)
     outgoing.once('close', () => answering.delete(incoming.socket))
+    if (!admits(incoming, outgoing)) return
     void listener(incoming, outgoing)
   })
   const server = createServer(options, serve)
@@ -87,11 +101,20 @@ export function createHttpServer(
 }
 
 /** Writes a response on a connection that no route will see, and closes it. */
-export function respondOnSocket(socket: Duplex, status: string, requestId: string, body: object): void {
+export function respondOnSocket(
+  socket: Duplex,
+  status: string,
+  requestId: string,
+  body: object,
+  headers: Readonly<Record<string, string>> = {},
+): void {
   const text = JSON.stringify(body)
   socket.on('error', () => socket.destroy())
   socket.end(
     `HTTP/1.1 ${status}\r\nconnection: close\r\ncontent-type: application/json\r\n` +
+      Object.entries(headers)
+        .map(([name, value]) => `${name}: ${value}\r\n`)
+        .join('') +
       `x-request-id: ${requestId}\r\ncontent-length: ${Buffer.byteLength(text)}\r\n\r\n${text}`,
     () => socket.destroy(),
   )

@@ -9,13 +9,17 @@ import { KEY_PROTOCOL } from '../access/presented-key.ts'
 import { routeScope } from '../access/route-scope.ts'
 import { type ClientAddress, loggedClient } from '../client-address.ts'
 import type { GatewayContext } from '../context.ts'
-import { describeError, legacyErrorBody } from '../error-response.ts'
+import { describeError, errorHeaders, legacyErrorBody } from '../error-response.ts'
 import { GatewayError } from '../errors.ts'
+import { isAddressAccount } from '../address-account.ts'
+import { isLoopbackHost } from '../host-address.ts'
 import { type Quota, quotaOf } from '../limits/quota.ts'
 import { assertOriginAllowed } from '../middleware/origin-policy.ts'
 import { isPageRequest } from '../middleware/page-request.ts'
 import { chooseRequestId } from '../middleware/request-context.ts'
 import { assertTrustedHost } from '../middleware/trusted-host.ts'
+import { ClientCap } from './client-cap.ts'
+import { tooManyOpen } from './connection-cap.ts'
 import { respondOnSocket } from './http-server.ts'
 import { JsonSocket } from './json-socket.ts'
 import { originOf } from '../request-origin.ts'
@@ -99,6 +103,7 @@ export class GatewayWebSockets {
   readonly #server: WebSocketServer
   readonly #requestIds = new WeakMap<IncomingMessage, string>()
   readonly #answered = new WeakSet<WebSocket>()
+  readonly #open: ClientCap
   readonly #connections: Gauge
   #pings: NodeJS.Timeout | undefined
 
@@ -111,6 +116,7 @@ export class GatewayWebSockets {
     this.#context = context
     this.#access = access
     this.#shutdown = shutdown
+    this.#open = new ClientCap(context.config.maxWebSocketsPerClient)
     this.#routes = new Map(routes.map((route) => [route.path, route]))
     this.#connections = context.metrics.gauge({
       name: 'petals_chat_websocket_connections',
@@ -162,6 +168,7 @@ export class GatewayWebSockets {
       const quota = quotaOf(caller, account, this.#context.config.limits)
       const isSameOrigin = isPageRequest((name) => headerOf(request, name), caller)
       const opening = { requestId, client, isSameOrigin, caller, account, quota }
+      this.#countOpen(opening, socket)
       this.#server.handleUpgrade(request, socket, head, (webSocket) => {
         this.#countIncomplete(webSocket, request.socket)
         void this.#serve(route, webSocket, opening)
@@ -169,6 +176,15 @@ export class GatewayWebSockets {
     } catch (error) {
       this.#refuse(socket, error, requestId)
     }
+  }
+
+  /** @throws RateLimitError if the client has as many open as it may. */
+  #countOpen({ account, client }: Opening, socket: Duplex): void {
+    if (isAddressAccount(account) && isLoopbackHost(client.address)) return
+    const close = this.#open.tryOpen(account)
+    const { maxWebSocketsPerClient: max } = this.#context.config
+    if (close === undefined) throw tooManyOpen(max, 'WebSockets', 'server.maxWebSocketsPerClient')
+    socket.once('close', close)
   }
 
   #clientOf(request: IncomingMessage): ClientAddress {
@@ -189,7 +205,8 @@ export class GatewayWebSockets {
     const description = describeError(error, requestId)
     const { status, code } = description
     this.#context.logger.info({ requestId, status, code }, 'WebSocket refused')
-    respondOnSocket(socket, `${status} ${STATUS_CODES[status]}`, requestId, legacyErrorBody(description))
+    const line = `${status} ${STATUS_CODES[status]}`
+    respondOnSocket(socket, line, requestId, legacyErrorBody(description), errorHeaders(description))
   }
 
   async #serve(route: WebSocketRoute, webSocket: WebSocket, opening: Opening): Promise<void> {
