@@ -1,12 +1,5 @@
 import { type Container, program } from './container.ts'
-
-const isReady =
-  "fetch('http://127.0.0.1:5000/ready').then((r) => process.exit(r.ok ? 0 : 1), () => process.exit(1))"
-const ask = `fetch('http://127.0.0.1:5000/v1/completions', {
-  method: 'POST',
-  headers: { authorization: 'Bearer ' + process.argv[1], 'content-type': 'application/json' },
-  body: JSON.stringify({ prompt: 'One, two,', max_tokens: 4, temperature: 0 }),
-}).then(async (response) => console.log(response.status, await response.text()))`
+import { ask, isReady } from './questions.ts'
 
 /** Tries what the image promises; returns what did not hold. `health`: the command of its health check. */
 export async function checkContainer(
