@@ -50,7 +50,7 @@ export const swarmConfigSchema = z.strictObject({
     .enum(['auto', 'allow', 'deny'])
     .default('auto')
     .describe(
-      'Whether addresses of private networks and of this machine that peers announce are connected to. auto: only if all initial peers have such addresses.',
+      'Whether addresses of private networks and of this machine that peers announce are connected to. auto: only if all initial peers have such addresses. The metadata services of clouds are never connected to.',
     ),
   identityPath: z
     .string()

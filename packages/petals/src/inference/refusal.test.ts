@@ -101,6 +101,25 @@ describe('what a server says counts for that server alone', () => {
     expect(bannedForMs(client, server.id)).toBe(0)
   })
 
+  it('a server whose connection is lost may come back with another limit', async () => {
+    const server = await swarm.addServer(0, 6)
+    let limit = 64
+    server.intercept = async ({ tokens, call }) => {
+      if (tokens <= limit) return false
+      await call.fail(`Task size greater than max_batch_size (${limit}), it can't be processed`)
+      return true
+    }
+    const client = await swarm.connect()
+    await using session = client.openSession()
+    await expectIdentical(swarm, session, [swarm.inputs(100), swarm.inputs(100, 1)], (step) => {
+      if (step === 0) return
+      expect(client.context.limits.requestTokens(server.id)).toBe(64)
+      limit = 32
+      server.peer.cutConnections()
+    })
+    expect(client.context.limits.requestTokens(server.id)).toBe(32)
+  })
+
   it('an error names the limit only if no other server holds the blocks', async () => {
     await swarm.addServer(0, 3, { maxSessionLength: 100 })
     await swarm.addServer(3, 6)
@@ -130,6 +149,22 @@ it('a limit is believed for a quarter of an hour', () => {
   expect(limits.sessionTokens(peer)).toBe(Infinity)
   expect(limits.shorterThan(4096)).toEqual([])
   expect(limits.learn(refusalOf(1024), peer)).toBe('new')
+})
+
+it('a limit of an earlier life of a server does not condemn its next one', () => {
+  let now = 0
+  const limits = new ServerLimits(() => now)
+  expect(limits.learn(refusalOf(2048), peer)).toBe('new')
+  now += 59_999
+  expect(limits.learn(refusalOf(1024), peer)).toBe('contradiction')
+  now += 1
+  expect(limits.learn(refusalOf(1024), peer)).toBe('new')
+  expect(limits.sessionTokens(peer)).toBe(1024)
+  expect(limits.learn(refusalOf(1024), peer)).toBe('known')
+  expect(limits.learn(refusalOf(512), peer)).toBe('contradiction')
+  limits.forget(peer)
+  expect(limits.sessionTokens(peer)).toBe(Infinity)
+  expect(limits.learn(refusalOf(512), peer)).toBe('new')
 })
 
 describe('progress', () => {

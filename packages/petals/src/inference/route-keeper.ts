@@ -2,7 +2,7 @@ import { blocksOf, formatBlocks, type BlockRange } from '../blocks/block-range.t
 import type { Span } from '../blocks/spans.ts'
 import type { RpcError } from '../errors.ts'
 import { shortPeerId, type PeerId } from '../p2p/peer-id.ts'
-import { failureKind } from '../routing/failure-kind.ts'
+import { failureKind, offenceOf } from '../routing/failure-kind.ts'
 import { FailoverLog } from './failover-log.ts'
 import { createForwarding, type ForwardingOptions } from './forwarding.ts'
 import type { InferenceContext } from './inference-context.ts'
@@ -130,6 +130,7 @@ export class RouteKeeper {
     const { route } = this
     const hop = route.hops[index]!
     const failedAt = performance.now()
+    if (offenceOf(refused) === 'gone') this.#context.limits.forget(hop.span.peer)
     const lesson = this.#context.limits.learn(refused, hop.span.peer)
     const cause = lesson === 'contradiction' ? new UnfoundedRefusalError(refused as RpcError) : refused
     this.#recovery.expectProgress(route.progress, cause)

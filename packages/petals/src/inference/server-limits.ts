@@ -3,6 +3,8 @@ import { readRefusal } from './refusal.ts'
 
 /** A limit is believed for this long: a server may be started again with others. */
 const lifetimeMs = 15 * 60_000
+/** A server that is started again needs this long to load its blocks and to be found: another limit before that is a lie. */
+const restartMs = 60_000
 /** Servers that are remembered, at most. */
 const maxServers = 4096
 
@@ -50,7 +52,18 @@ export class ServerLimits {
     return [...this.#sessions.keys()].filter((peer) => this.sessionTokens(peer) < tokens)
   }
 
-  /** Notes the limit that a refusal names; undefined if it names none. A server has one limit of each kind at a time. */
+  /**
+   * Forgets a server whose connection was lost: its process may have been started again, with other limits. A server that
+   * cuts connections to change its limits is banned for the cuts.
+   */
+  forget(peer: PeerId): void {
+    for (const limits of [this.#sessions, this.#requests, this.#emptySteps]) limits.delete(peer)
+  }
+
+  /**
+   * Notes the limit that a refusal names; undefined if it names none. A server has one limit of each kind in one life, so
+   * that another one within a minute contradicts the first.
+   */
   learn(cause: unknown, peer: PeerId): Lesson | undefined {
     const refusal = readRefusal(cause)
     switch (refusal?.limit) {
@@ -72,7 +85,9 @@ export class ServerLimits {
 
   #note(limits: Map<PeerId, Limit>, peer: PeerId, tokens: number): Lesson {
     const known = this.#current(limits, peer)
-    if (known !== undefined) return known === tokens ? 'known' : 'contradiction'
+    if (known === tokens) return 'known'
+    const age = this.#now() - (limits.get(peer)?.learntAt ?? -Infinity)
+    if (known !== undefined && age < restartMs) return 'contradiction'
     limits.delete(peer)
     limits.set(peer, { tokens, learntAt: this.#now() })
     const [oldest] = limits.keys()

@@ -1,4 +1,4 @@
-import { createServer, type Server } from 'node:net'
+import { createServer, isIP, type Server } from 'node:net'
 import { multiaddr } from '@multiformats/multiaddr'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { freePort } from '@petals-chat/engine/testing'
@@ -23,6 +23,14 @@ it.each([
   ['192.168.0.1', 'private'],
   ['100.64.0.1', 'private'],
   ['fd00::1', 'private'],
+  ['169.254.7.7', 'link'],
+  ['fe80::1', 'link'],
+  ['200:1234::1', 'overlay'],
+  ['3ff::1', 'overlay'],
+  ['400::1', 'special'],
+  ['169.254.170.2', 'special'],
+  ['100.100.100.200', 'special'],
+  ['fd00:ec2::254', 'special'],
   ['127.0.0.1', 'loopback'],
   ['127.255.0.1', 'loopback'],
   ['::1', 'loopback'],
@@ -33,7 +41,6 @@ it.each([
   ['192.0.2.1', 'special'],
   ['198.18.0.1', 'special'],
   ['::', 'special'],
-  ['fe80::1', 'special'],
   ['ff02::1', 'special'],
   ['::ffff:127.0.0.1', 'special'],
   ['::ffff:7f00:1', 'special'],
@@ -61,13 +68,17 @@ describe('addresses that peers announce', () => {
     overlay: `/ip4/100.99.1.2/tcp/31330`,
     here: `/ip4/127.0.0.1/tcp/31330/p2p/${id}`,
     'here by IPv6': `/ip6/::1/tcp/31330`,
+    link: `/ip4/169.254.7.7/tcp/31330`,
+    'link by IPv6': `/ip6/fe80::7/tcp/31330`,
+    yggdrasil: `/ip6/200:1234::7/tcp/31330`,
   }
+  const protocolOf = (host: string): string => ['dns4', '', '', '', 'ip4', '', 'ip6'][isIP(host)]!
   const allowedOf = async (
     setting: PrivateAddresses,
     ...peers: readonly string[]
   ): Promise<readonly string[]> => {
     const policy = new AddressPolicy(setting)
-    await policy.trust(peers.map((address) => `/ip4/${address}/tcp/31337/p2p/${relay}`))
+    await policy.trust(peers.map((host) => `/${protocolOf(host)}/${host}/tcp/31337/p2p/${relay}`))
     return Object.keys(learnt).filter((name) => policy.allows(multiaddr(learnt[name]!)))
   }
   const open = ['global', 'websocket', 'relayed']
@@ -84,7 +95,27 @@ describe('addresses that peers announce', () => {
   it('may be of a private network if all initial peers are, and of this machine if one of them is', async () => {
     expect(await allowedOf('auto', initial.private)).toEqual(lan)
     expect(await allowedOf('auto', initial.private, initial.loopback)).toEqual(all)
-    expect(await allowedOf('allow', initial.global)).toEqual(all)
+    expect(await allowedOf('allow', initial.global)).toEqual(Object.keys(learnt))
+  })
+
+  it('may be of the link or the overlay network of an initial peer', async () => {
+    const link = ['link', 'link by IPv6']
+    expect(await allowedOf('auto', '169.254.1.1')).toEqual([...lan, ...link])
+    expect(await allowedOf('auto', 'fe80::1', initial.loopback)).toEqual([...all, ...link])
+    expect(await allowedOf('auto', '200:1::1')).toEqual([...open, 'yggdrasil'])
+    expect(await allowedOf('auto', '200:1::1', initial.private)).toEqual([...open, 'yggdrasil'])
+    expect(await allowedOf('auto', '200:1::1', initial.global)).toEqual(open)
+  })
+
+  it('are those of the public network if an initial peer has an address of no known network', async () => {
+    expect(await allowedOf('auto', '198.18.0.1')).toEqual(open)
+    expect(await allowedOf('auto', '169.254.169.254', initial.private)).toEqual(open)
+    expect(await allowedOf('auto', '::ffff:10.0.0.1')).toEqual(open)
+  })
+
+  it('may be private although the name of an initial peer leads nowhere', async () => {
+    expect(await allowedOf('auto', initial.private, 'gone.invalid')).toEqual(lan)
+    expect(await allowedOf('auto', 'gone.invalid')).toEqual(open)
   })
 
   it('must look like those of a server, in every swarm', async () => {

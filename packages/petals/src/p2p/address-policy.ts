@@ -21,20 +21,20 @@ const relayOnly = /^p2p p2p-circuit( p2p)?$/
 /**
  * Decides which addresses of peers are dialled. Peers announce their addresses themselves, so without a rule any of them
  * could make this machine call services that only it can reach. Addresses of the configuration are always dialled. Those
- * learnt from peers must look like a server's, and must be reachable from anywhere if the initial peers are. In a swarm
- * whose initial peers are all in a private network, other addresses of private networks are dialled too, and those of this
- * machine if an initial peer runs on it.
+ * learnt from peers must look like a server's, and must be reachable from anywhere if an initial peer is. In a swarm whose
+ * initial peers are all in a private network, other addresses of private networks are dialled too, and those of this machine
+ * or of its link if an initial peer has one. In a swarm of an overlay network, those of that network are.
  */
 export class AddressPolicy {
   readonly #setting: PrivateAddresses
   readonly #trusted = new Set<string>()
   readonly #trustedNames = new Set<string>()
-  readonly #initialScopes: IpScope[] = []
+  readonly #initialScopes = new Set<IpScope>()
   #allowed: ReadonlySet<IpScope>
 
   constructor(setting: PrivateAddresses = 'auto') {
     this.#setting = setting
-    this.#allowed = scopesOf(setting, [])
+    this.#allowed = scopesOf(setting, new Set())
   }
 
   /** Trusts the addresses of the configuration. Called before the first of them is dialled. */
@@ -76,6 +76,8 @@ export class AddressPolicy {
   /** `dns.lookup` that refuses the names of peers which lead to addresses that `allows` refuses. */
   readonly lookup: LookupFunction = (name, options, callback) => {
     lookup(name, { ...(options as LookupOptions), all: true }, (error, addresses) => {
+      // What a name of the configuration leads to may be known only now.
+      if (!error && this.#trustedNames.has(name)) this.#addInitial(scopesOfAddresses(addresses))
       const permitted = error ? [] : addresses.filter(({ address }) => this.#isPermitted(name, address))
       const [first] = permitted
       if (!first)
@@ -86,7 +88,7 @@ export class AddressPolicy {
   }
 
   #addInitial(scopes: readonly IpScope[]): void {
-    this.#initialScopes.push(...scopes)
+    for (const scope of scopes) this.#initialScopes.add(scope)
     this.#allowed = scopesOf(this.#setting, this.#initialScopes)
   }
 
@@ -95,21 +97,28 @@ export class AddressPolicy {
   }
 }
 
-function scopesOf(setting: PrivateAddresses, initial: readonly IpScope[]): ReadonlySet<IpScope> {
-  if (setting === 'allow') return new Set(['global', 'private', 'loopback'])
-  if (setting === 'deny' || initial.length === 0 || initial.includes('global')) return new Set(['global'])
-  return new Set(['global', 'private', ...(initial.includes('loopback') ? (['loopback'] as const) : [])])
+/** Scopes of initial peers in a network that is closed to strangers. */
+const closed: readonly IpScope[] = ['private', 'link', 'loopback']
+
+function scopesOf(setting: PrivateAddresses, initial: ReadonlySet<IpScope>): ReadonlySet<IpScope> {
+  if (setting === 'allow') return new Set(['global', 'overlay', ...closed])
+  if (setting === 'deny' || initial.size === 0) return new Set(['global'])
+  // Among initial peers of several kinds, the widest decides who can be in the swarm.
+  if (initial.has('global') || initial.has('special')) return new Set(['global'])
+  if (initial.has('overlay')) return new Set(['global', 'overlay'])
+  return new Set(['global', 'private', ...closed.filter((scope) => initial.has(scope))])
 }
 
-/** A name without an address counts as one of the public network: then less is allowed. */
+/** A name that leads nowhere says nothing about the swarm: it counts when it is resolved to be dialled. */
 async function scopesOfName(name: string): Promise<readonly IpScope[]> {
   const late = new Promise<readonly LookupAddress[]>((resolve) =>
     setTimeout(resolve, nameTimeoutMs, []).unref(),
   )
-  const addresses = await Promise.race([lookupName(name, { all: true }), late]).catch(() => [])
-  const scopes = addresses.map(({ address }) => ipScope(address) ?? 'special')
-  return scopes.length > 0 ? scopes : ['global']
+  return scopesOfAddresses(await Promise.race([lookupName(name, { all: true }), late]).catch(() => []))
 }
+
+const scopesOfAddresses = (addresses: readonly LookupAddress[]): readonly IpScope[] =>
+  addresses.map(({ address }) => ipScope(address) ?? 'special')
 
 const formOf = (address: Multiaddr): string =>
   address

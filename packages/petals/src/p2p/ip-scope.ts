@@ -1,11 +1,11 @@
 import { BlockList, isIP } from 'node:net'
 
 /**
- * From where an IP address can be reached: `global` from anywhere, `private` within a network, `loopback` on this machine
- * only. `special` is everything else, which no server of a swarm has: link-local addresses (cloud metadata services),
- * multicast, documentation, and forms of IPv6 that contain an IPv4 address.
+ * From where an IP address can be reached: `global` from anywhere, `overlay` from an overlay network that anyone can join,
+ * `private` within a network, `link` on one link of it, `loopback` on this machine only. `special` is everything else, which
+ * no server of a swarm has: cloud metadata services, multicast, documentation, and forms of IPv6 that contain an IPv4 address.
  */
-export type IpScope = 'global' | 'private' | 'loopback' | 'special'
+export type IpScope = 'global' | 'overlay' | 'private' | 'link' | 'loopback' | 'special'
 
 type Subnet = readonly [network: string, prefix: number]
 
@@ -16,19 +16,30 @@ const listOf = (...subnets: readonly Subnet[]): BlockList => {
   return list
 }
 
-/** Everything that is not in one of these lists is special in IPv6 and global in IPv4 (IANA's registries). */
+/** The first list counts. What is in none of them is special in IPv6 and global in IPv4 (IANA's registries). */
 const scopes: readonly (readonly [IpScope, BlockList])[] = [
+  [
+    'special', // services of clouds for their machines, which give away credentials
+    listOf(
+      ['169.254.169.0', 24],
+      ['169.254.170.0', 24],
+      ['100.100.100.200', 32],
+      ['fd00:ec2::254', 128],
+      ['fd20:ce::254', 128],
+    ),
+  ],
   ['loopback', listOf(['127.0.0.0', 8], ['::1', 128])],
   // The shared space of 100.64.0.0/10 is also what overlay networks such as Tailscale use.
   [
     'private',
     listOf(['10.0.0.0', 8], ['172.16.0.0', 12], ['192.168.0.0', 16], ['100.64.0.0', 10], ['fc00::', 7]),
   ],
+  ['link', listOf(['169.254.0.0', 16], ['fe80::', 10])],
+  ['overlay', listOf(['200::', 7])], // Yggdrasil
   [
     'special',
     listOf(
       ['0.0.0.0', 8],
-      ['169.254.0.0', 16],
       ['192.0.0.0', 24],
       ['192.0.2.0', 24],
       ['192.88.99.0', 24],
