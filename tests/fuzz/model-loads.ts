@@ -59,7 +59,9 @@ try {
   if (findings.some(({ outcome }) => outcome !== 'ended')) process.exitCode = 1
   const scratch = path.join(folder, 'mutant.gguf')
   const random = randomFrom(Number(values.seed))
-  console.table([await loadMutants({ original, scratch, loads: engineLoads, random, limitMs })])
+  // Each of these also starts a process and reads the vocabulary twice.
+  const limits = { loads: engineLoads, limitMs: 4 * limitMs }
+  console.table([await loadMutants({ original, scratch, random, ...limits })])
 } finally {
   await rm(folder, { recursive: true, force: true })
 }

@@ -33,7 +33,20 @@ export function checkModel({ metadata, tensors }: GgufHeader): void {
     checkSize(metadata, `${architecture}.${name}`, minimum, maximum)
   }
   checkHeads(metadata, architecture)
+  if (tensors.some(({ name }) => /^blk\.\d+\.ffn_down\.weight$/.test(name)))
+    checkFeedForward(metadata, architecture)
   checkVocabulary(metadata)
+}
+
+/** One number, or one for each block. llama.cpp takes a missing one for 0, and asserts that no tensor is empty. */
+function checkFeedForward(metadata: ReadonlyMap<string, GgufValue>, architecture: string): void {
+  const key = `${architecture}.feed_forward_length`
+  const value = metadata.get(key)
+  const lengths = value !== undefined && isArray(value) ? value.numbers() : [value]
+  const isLength = (length: unknown) =>
+    Number.isInteger(length) && (length as number) >= 0 && (length as number) <= 2 ** 24
+  if (lengths.every(isLength) && lengths.some((length) => length !== 0)) return
+  throw new GgufFormatError(key, `must be a length, because there are such weights, but is ${shown(value)}`)
 }
 
 function checkSize(

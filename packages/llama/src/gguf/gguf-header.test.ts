@@ -109,6 +109,10 @@ const unusable: ReadonlyArray<readonly [message: RegExp, model: TinyGguf]> = [
   [/llama.embedding_length must be .* but is "wide"/, withMetadata({ 'llama.embedding_length': 'wide' })],
   [/llama.attention.head_count must be .* but is 0/, withMetadata({ 'llama.attention.head_count': 0 })],
   [
+    /llama.feed_forward_length must be a length, .* is missing/,
+    withTensor({ name: 'blk.0.ffn_down.weight' }),
+  ],
+  [
     /tokenizer.ggml.tokens has the token "a" twice/,
     withMetadata({ 'tokenizer.ggml.tokens': ['a', 'b', 'a', 'c'] }),
   ],
