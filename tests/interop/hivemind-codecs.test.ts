@@ -10,7 +10,7 @@ import {
   type Compression,
 } from '../../packages/petals/src/tensor/codecs/index.ts'
 import type { FloatDtype } from '../../packages/petals/src/tensor/dtype.ts'
-import { floatTensor } from '../../packages/petals/src/tensor/tensor.ts'
+import { bytesOf as bytesOfView, floatTensor } from '../../packages/petals/src/tensor/tensor.ts'
 import { decodeMsgpack } from '../../packages/petals/src/wire/msgpack-decode.ts'
 import { encodeMsgpack } from '../../packages/petals/src/wire/msgpack-encode.ts'
 import {
@@ -29,9 +29,15 @@ const script = fileURLToPath(new URL('hivemind_codecs.py', import.meta.url))
 const tensorCount = 1500
 const valueCount = 1000
 
+/** A value as hivemind packs it, and what it means. */
+interface Packed {
+  readonly packed: string
+  readonly meaning: unknown
+}
+
 interface Answer {
   readonly tensors: readonly { readonly message: string; readonly restored: string }[]
-  readonly values: readonly string[]
+  readonly values: readonly Packed[]
   readonly records: readonly {
     readonly value: string
     readonly entries: readonly (readonly [string, string, number])[]
@@ -41,7 +47,7 @@ interface Answer {
     readonly shape: readonly number[]
     readonly data: string
   }[]
-  readonly repacked: readonly string[]
+  readonly repacked: readonly Packed[]
   readonly ids: readonly string[]
 }
 
@@ -65,6 +71,29 @@ function encodedTensor(): Uint8Array {
   return encodeTensorMessage(encodeTensor(floatTensor(values, shape, dtype), compression))
 }
 
+/** Scalars, tensors without values, many dimensions, and values that are no ordinary numbers. */
+function specialTensors(): readonly Uint8Array[] {
+  const odd = [NaN, Infinity, -Infinity, 0, -0, 1e-45, 6e-8, 65504, 65519, 65520, -1e30, 3.4e38]
+  const forms = [
+    { values: odd, shape: [12] },
+    { values: odd, shape: [1, 3, 1, 2, 2, 1] },
+    { values: [0.1], shape: [] },
+    { values: [], shape: [0] },
+    { values: [], shape: [2, 0, 16] },
+  ]
+  const floats = forms.flatMap(({ values, shape }) =>
+    dtypes.flatMap((dtype) => {
+      const tensor = floatTensor(Float32Array.from(values), shape, dtype)
+      const kinds: readonly Compression[] = dtype === 'bfloat16' ? [0] : [0, 2]
+      return kinds.map((compression) => encodeTensor(tensor, compression))
+    }),
+  )
+  const integers = [BigInt64Array.of(-(2n ** 63n), -1n, 0n, 2n ** 63n - 1n), new BigInt64Array(0)].map(
+    (values) => encodeTensor({ dtype: 'int64', shape: [values.length], data: bytesOfView(values) }),
+  )
+  return [...floats, ...integers].map(encodeTensorMessage)
+}
+
 const packable: fc.Arbitrary<MsgpackInput> = fc.letrec<{ value: MsgpackInput }>((tie) => ({
   value: fc.oneof(
     { maxDepth: 4 },
@@ -82,8 +111,26 @@ const packable: fc.Arbitrary<MsgpackInput> = fc.letrec<{ value: MsgpackInput }>(
   ),
 })).value
 
-const encoded = Array.from({ length: tensorCount }, encodedTensor)
-const packed = fc.sample(packable, { numRuns: valueCount, seed: 5 }).map(encodeMsgpack)
+/** What a value means: its tree of types and contents, in which 1 and 1.0 are one number, and tuples are lists. */
+function meaning(value: MsgpackInput): unknown {
+  if (value === null || typeof value === 'boolean' || typeof value === 'string') return value
+  if (typeof value === 'number') return ['number', hexOf(value)]
+  if (value instanceof Float) return ['number', hexOf(value.value)]
+  if (value instanceof Uint8Array) return ['bytes', Buffer.from(value).toString('hex')]
+  if (value instanceof Tuple) return ['list', ...value.items.map(meaning)]
+  if (value instanceof Map) return ['map', ...[...value].map((entry) => entry.map(meaning))]
+  return ['list', ...(value as readonly MsgpackInput[]).map(meaning)]
+}
+
+function hexOf(number: number): string {
+  const bytes = Buffer.alloc(8)
+  bytes.writeDoubleBE(number)
+  return bytes.toString('hex')
+}
+
+const encoded = [...specialTensors(), ...Array.from({ length: tensorCount }, encodedTensor)]
+const sampled = fc.sample(packable, { numRuns: valueCount, seed: 5 })
+const packed = sampled.map(encodeMsgpack)
 const keys = fc.sample(fc.string({ unit: 'grapheme', maxLength: 300 }), { numRuns: 200, seed: 5 })
 
 let hivemind: Answer
@@ -127,8 +174,12 @@ describe('hivemind and this client agree bit by bit', () => {
   })
 
   it(`on ${valueCount} msgpack values of each`, () => {
-    expectAllEqual(packed.map(base64), hivemind.repacked)
-    for (const value of hivemind.values) expect(() => decodeMsgpack(bytesOf(value))).not.toThrow()
+    const ours = sampled.map((value, i) => ({ packed: base64(packed[i]!), meaning: meaning(value) }))
+    expectAllEqual(ours, hivemind.repacked)
+    expectAllEqual(
+      hivemind.values.map(({ packed }) => meaning(decodeMsgpack(bytesOf(packed)))),
+      hivemind.values.map((value) => value.meaning),
+    )
   })
 
   it('on records of the DHT with subkeys', () => {

@@ -2,14 +2,16 @@
 
 Reads {seed, tensors: number of tensors to encode, values: number of values to encode, encoded: [base64 of Tensor messages],
 packed: [base64 of msgpack], keys: [text]}. Writes
-{tensors: [{message, restored}], values: [base64], records: [{value, entries: [[subkey, base64, expiration]]}],
-restored: [{dtype, shape, data}], repacked: [base64], ids: [hex]}.
+{tensors: [{message, restored}], values: [{packed: base64, meaning}], records: [{value, entries: [[subkey, base64, expiration]]}],
+restored: [{dtype, shape, data}], repacked: [{packed: base64, meaning}], ids: [hex]}.
+The meaning of a value is its tree of types and contents, in which 1 and 1.0 are one number, and tuples are lists.
 """
 
 import base64
 import json
 import pathlib
 import random
+import struct
 import sys
 
 sys.path.insert(0, str(pathlib.Path(__file__).parents[2] / "swarm" / "python"))
@@ -63,11 +65,25 @@ def tensor(dtype):
     return values.clamp(-65504, 65504).to(dtype) if dtype == torch.float16 else values.to(dtype)
 
 
-tensors = []
+# Scalars, tensors without values, many dimensions, and values that are no ordinary numbers. Only these two compressions take them.
+odd = [float("nan"), float("inf"), -float("inf"), 0.0, -0.0, 1e-45, 6e-8, 65504.0, 65519.0, 65520.0, -1e30, 3.4e38]
+specials = [
+    (torch.tensor(values, dtype=torch.float32).reshape(size).to(dtype), compression)
+    for dtype, compression in [(torch.float32, 0), (torch.float32, 2), (torch.float16, 0), (torch.float16, 2), (torch.bfloat16, 0)]
+    for values, size in [(odd, [12]), (odd, [1, 3, 1, 2, 2, 1]), ([0.1], []), ([], [0]), ([], [2, 0, 16])]
+]
+specials += [(torch.tensor(v), 0) for v in ([-(2**63), -1, 0, 2**63 - 1], 7)] + [(torch.zeros([0], dtype=torch.int64), 0)]
+
+
+def both(tensor, compression):
+    message = serialize_torch_tensor(tensor, compression)
+    return dict(message=text(message.SerializeToString()), restored=text(raw(deserialize_torch_tensor(message))))
+
+
+tensors = [both(*each) for each in specials]
 while len(tensors) < request["tensors"]:
     dtype, compression = random.choice(kinds)
-    message = serialize_torch_tensor(tensor(dtype), compression)
-    tensors.append(dict(message=text(message.SerializeToString()), restored=text(raw(deserialize_torch_tensor(message)))))
+    tensors.append(both(tensor(dtype), compression))
 
 
 def value(depth=0):
@@ -88,6 +104,22 @@ def value(depth=0):
     return random.choice(leaves + (branches if depth < 3 else []))()
 
 
+def meaning(value):
+    if value is None or isinstance(value, (bool, str)):
+        return value
+    if isinstance(value, (int, float)):
+        return ["number", struct.pack(">d", value).hex()]
+    if isinstance(value, bytes):
+        return ["bytes", value.hex()]
+    if isinstance(value, (list, tuple)):
+        return ["list", *map(meaning, value)]
+    return ["map", *([meaning(key), meaning(each)] for key, each in value.items())]
+
+
+def pack(value):
+    return dict(packed=text(MSGPackSerializer.dumps(value)), meaning=meaning(value))
+
+
 def record():
     dictionary = DictionaryDHTValue()
     for i in range(random.choice([1, 2, 20])):
@@ -106,10 +138,10 @@ def restore(encoded):
 json.dump(
     dict(
         tensors=tensors,
-        values=[text(MSGPackSerializer.dumps(value())) for _ in range(request["values"])],
+        values=[pack(value()) for _ in range(request["values"])],
         records=[record() for _ in range(request["values"] // 10)],
         restored=[restore(each) for each in request["encoded"]],
-        repacked=[text(MSGPackSerializer.dumps(MSGPackSerializer.loads(base64.b64decode(each)))) for each in request["packed"]],
+        repacked=[pack(MSGPackSerializer.loads(base64.b64decode(each))) for each in request["packed"]],
         ids=[DHTID.generate(source=key).to_bytes().hex() for key in request["keys"]],
     ),
     output,
