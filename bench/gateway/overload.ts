@@ -127,6 +127,8 @@ export async function tenfoldOverload(server: PetalsChat): Promise<Finding> {
   if (peak === 0) throw new Error('No answer ended in the time of a round: this machine is too busy.')
   const goodput = mean(over.map(({ answersPerSecond }) => answersPerSecond)) / peak
   const refusedMs = over.flatMap((load) => load.refusedMs)
+  if (refusedMs.length === 0)
+    throw new Error('The queue was never full in the time of a round: this machine is too busy.')
   const byUser = USERS.map((_, user) => over.reduce((sum, load) => sum + load.byUser[user]!, 0))
   const unfairness = Math.max(...byUser) / Math.min(...byUser)
   const refusedP99Ms = rounded(quantile(refusedMs, 0.99))
