@@ -1,60 +1,51 @@
-// node --conditions=petals-chat-source bench/faults.ts [--runs N] [--seed N] [--json FILE]
+// node --conditions=petals-chat-source bench/faults.ts [--only NAME,…] [--runs N] [--rounds N] [--minutes N] [--seed N] [--json FILE]
 //
-// Kills servers in the middle of answers, in a swarm with at least two servers for each span. Checks that the answers are
-// complete and identical, and measures the pauses.
-import { writeFile } from 'node:fs/promises'
+// Does harm to servers and links of a swarm in the middle of answers, most of them eight at once. Checks that the answers are
+// complete and identical, and measures the pauses. Sections: kills, rewinding, churn, links, limits, poison.
+import { mkdir, writeFile } from 'node:fs/promises'
+import path from 'node:path'
 import { parseArgs } from 'node:util'
 import { FaultHarness } from '../tests/support/fault-harness.ts'
-import { killMoments, killRun, prepareKillPrompts, type KillRun } from '../tests/support/kill-runs.ts'
+import { churn, kills, limits, links, poison, rewinding, type Finding } from './faults/sections.ts'
 import { describeMachine } from './support/machine.ts'
-import { quantile, rounded } from './support/statistics.ts'
 
 const { values } = parseArgs({
   options: {
+    only: { type: 'string', default: 'kills,rewinding,churn,links,limits,poison' },
     runs: { type: 'string', default: '100' },
+    rounds: { type: 'string', default: '4' },
+    minutes: { type: 'string', default: '5' },
     seed: { type: 'string', default: '1' },
     json: { type: 'string' },
   },
 })
-const count = Number(values.runs)
-
-const summaryOf = (name: string, runs: readonly KillRun[]) => {
-  const pauses = runs.map(({ pauseMs }) => pauseMs / 1000)
-  return {
-    'kill -9': name,
-    answers: runs.length,
-    'complete and identical': runs.filter(({ identical }) => identical).length,
-    failovers: runs.reduce((sum, { failovers }) => sum + failovers, 0),
-    'pause median, s': rounded(quantile(pauses, 0.5)),
-    'p95, s': rounded(quantile(pauses, 0.95)),
-    'longest, s': rounded(Math.max(...pauses)),
-  }
-}
+const sections = new Set(values.only.split(','))
+const has = (...names: readonly string[]): boolean => names.some((name) => sections.has(name))
+const report = values.json ?? path.resolve(import.meta.dirname, '../.cache/reports/faults.json')
+const common = { model: 'stories15M', seed: Number(values.seed), onProgress: console.error }
 
 const machine = describeMachine()
-const runs: KillRun[] = []
-{
-  await using harness = await FaultHarness.start({
-    model: 'stories15M',
-    // The third one restarts while answers continue with two.
-    replicas: 3,
-    required: 2,
-    seed: Number(values.seed),
-    onProgress: console.error,
-  })
-  const prompts = await prepareKillPrompts(harness)
-  while (runs.length < count) {
-    const run = await killRun(harness, prompts, killMoments[runs.length % killMoments.length]!)
-    runs.push(run)
-    console.error(`${runs.length} of ${count}: ${JSON.stringify(run)}`)
-  }
+const findings: Finding[] = []
+const add = (...found: readonly Finding[]): void => {
+  findings.push(...found)
+  for (const each of found) console.error(JSON.stringify(each))
 }
-const kinds = killMoments.map((moment) => ({ moment, of: runs.filter((run) => run.moment === moment) }))
-const table = [
-  ...kinds.filter(({ of }) => of.length > 0).map(({ moment, of }) => summaryOf(moment, of)),
-  summaryOf('all', runs),
-]
+if (has('kills', 'rewinding', 'churn')) {
+  // The third one restarts while answers continue with two.
+  await using harness = await FaultHarness.start({ ...common, replicas: 3, required: 2 })
+  if (has('rewinding')) add(...(await rewinding(harness)))
+  if (has('kills')) add(...(await kills(harness, Number(values.runs))))
+  if (has('churn'))
+    add(await churn(harness, await harness.prepare('Once upon a time', 64), Number(values.minutes)))
+}
+if (has('links')) {
+  await using harness = await FaultHarness.start({ ...common, replicas: 2, relay: {} })
+  add(...(await links(harness, await harness.prepare('Once upon a time', 48), Number(values.rounds))))
+}
+if (has('limits')) add(...(await limits()))
+if (has('poison')) add(await poison())
 console.log({ ...machine, loadAfter: describeMachine().load })
-console.table(table)
-if (values.json) await writeFile(values.json, JSON.stringify({ machine, table, runs }, null, 2))
-if (runs.some(({ identical }) => !identical)) process.exitCode = 1
+console.table(findings.map(({ figures, ...finding }) => ({ ...finding, ...figures })))
+await mkdir(path.dirname(report), { recursive: true })
+await writeFile(report, JSON.stringify({ machine, findings }, null, 2))
+if (findings.some(({ answers, identical }) => identical !== answers)) process.exitCode = 1

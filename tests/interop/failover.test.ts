@@ -1,12 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import type { Relay } from '../../swarm/relay.ts'
 import type { SwarmServer } from '../../swarm/server.ts'
-import {
-  FaultHarness,
-  type DisturbedAnswer,
-  type Disturbance,
-  type Prompt,
-} from '../support/fault-harness.ts'
+import { answerAtOnce, chatsAtOnce as chats } from '../support/crowd.ts'
+import { FaultHarness, type Prompt } from '../support/fault-harness.ts'
 import {
   killMoments,
   killRun,
@@ -15,6 +10,8 @@ import {
   type KillPrompts,
   type KillRun,
 } from '../support/kill-runs.ts'
+import { linkFaults, linkRun } from '../support/link-faults.ts'
+import { rewindingRun } from '../support/rewinding.ts'
 
 /** Twenty answers; `npm run bench:faults` makes 100. */
 const answersOf: Readonly<Record<KillMoment, number>> = {
@@ -25,13 +22,26 @@ const answersOf: Readonly<Record<KillMoment, number>> = {
   'both spans at once': 2,
 }
 
-/** Chats that go on at the same time. */
-const chats = 8
-
 /** The goal is a p95 of 3 s, and 5 s for a server that hangs. The test machine may be busy starting servers. */
 const maxKillPauseMs = 10_000
 const maxHangPauseMs = 15_000
 const maxFaultPauseMs = 20_000
+
+/** Does work that stops servers, and lets them go on whatever happens. */
+async function whileStopped<T>(
+  work: (stop: (...servers: readonly SwarmServer[]) => void) => Promise<T>,
+): Promise<T> {
+  const stopped: SwarmServer[] = []
+  const stop = (...servers: readonly SwarmServer[]): void => {
+    stopped.push(...servers)
+    for (const server of servers) server.signal('SIGSTOP')
+  }
+  try {
+    return await work(stop)
+  } finally {
+    for (const server of stopped) if (server.running()) server.signal('SIGCONT')
+  }
+}
 
 const seconds = (ms: number): string => `${(ms / 1000).toFixed(2)} s`
 const quantile = (values: readonly number[], share: number): number =>
@@ -49,19 +59,11 @@ describe('a swarm with two or three servers for each span', () => {
   afterAll(() => harness?.[Symbol.asyncDispose]())
 
   it('pauses and continues with the same tokens when a server hangs (SIGSTOP)', async () => {
-    let resume = (): void => {}
-    const answer = await harness.answer(prompts.short, [
-      {
-        afterTokens: 32,
-        delayMs: 0,
-        act(session) {
-          const server = harness.serverOf(session, 0)
-          server.signal('SIGSTOP')
-          resume = () => server.signal('SIGCONT')
-        },
-      },
-    ])
-    resume()
+    const answer = await whileStopped((stop) =>
+      harness.answer(prompts.short, [
+        { afterTokens: 32, delayMs: 0, act: (session) => stop(harness.serverOf(session, 0)) },
+      ]),
+    )
     console.log(`SIGSTOP: pause ${seconds(answer.pauseMs)}`)
     expect(answer.ids).toEqual(prompts.short.expected)
     expect(answer.failovers).toBeGreaterThan(0)
@@ -71,28 +73,29 @@ describe('a swarm with two or three servers for each span', () => {
   it.each(['SIGKILL', 'SIGSTOP'] as const)(
     `continues ${chats} answers at once with the same tokens: %s`,
     async (signal) => {
-      let struck: SwarmServer | undefined
-      const strike: Disturbance = {
-        afterTokens: 24,
-        delayMs: 0,
-        act(session) {
-          if (struck) return
-          struck = harness.serverOf(session, 0)
-          if (signal === 'SIGKILL') harness.kill(struck)
-          else struck.signal(signal)
-        },
-      }
-      const answers = await Promise.all(
-        Array.from({ length: chats }, () => harness.answer(prompts.short, [strike])),
+      const { answers, identical, failovers, pauseMs } = await whileStopped((stop) =>
+        answerAtOnce(harness, prompts.short, {
+          afterTokens: 24,
+          strike(session) {
+            const server = harness.serverOf(session, 0)
+            if (signal === 'SIGKILL') harness.kill(server)
+            else stop(server)
+          },
+        }),
       )
-      if (signal === 'SIGSTOP') struck!.signal('SIGCONT')
       await harness.repaired()
-      const pauses = answers.map(({ pauseMs }) => pauseMs)
-      console.log(`${signal} with ${chats} answers: longest pause ${seconds(Math.max(...pauses))}`)
-      for (const { ids } of answers) expect(ids).toEqual(prompts.short.expected)
-      expect(answers.some(({ failovers }) => failovers > 0)).toBe(true)
+      console.log(`${signal} with ${chats} answers: longest pause ${seconds(pauseMs)}`)
+      expect(identical).toBe(answers)
+      expect(failovers).toBeGreaterThan(0)
+      expect(pauseMs).toBeLessThan(signal === 'SIGKILL' ? maxKillPauseMs : maxHangPauseMs)
     },
   )
+
+  it(`${chats} dialogues that rewind have the same tokens, while servers are killed`, async () => {
+    const { dialogues, identical, failovers } = await rewindingRun(harness)
+    expect(identical).toBe(dialogues)
+    expect(failovers).toBeGreaterThan(0)
+  })
 
   it.each(killMoments)('completes every answer with the same tokens: kill -9 %s', async (moment) => {
     for (let i = 0; i < answersOf[moment]; i++) {
@@ -105,19 +108,21 @@ describe('a swarm with two or three servers for each span', () => {
   })
 
   it('asks slow replicas again when the server in use is killed', async () => {
-    const answer = await harness.answer(prompts.short, [
-      {
-        afterTokens: 24,
-        delayMs: 0,
-        act(session) {
-          const used = harness.serverOf(session, 0)
-          const others = harness.replicasOf(used).filter((each) => each !== used)
-          for (const other of others) other.signal('SIGSTOP')
-          setTimeout(() => others.forEach((other) => other.signal('SIGCONT')), 5000)
-          harness.kill(used)
+    const answer = await whileStopped((stop) =>
+      harness.answer(prompts.short, [
+        {
+          afterTokens: 24,
+          delayMs: 0,
+          act(session) {
+            const used = harness.serverOf(session, 0)
+            const others = harness.replicasOf(used).filter((each) => each !== used)
+            stop(...others)
+            setTimeout(() => others.forEach((other) => other.signal('SIGCONT')), 5000)
+            harness.kill(used)
+          },
         },
-      },
-    ])
+      ]),
+    )
     await harness.repaired()
     console.log(`kill -9, replicas 5 s late: pause ${seconds(answer.pauseMs)}`)
     expect(answer.disturbed).toBe(true)
@@ -155,27 +160,6 @@ describe('a swarm with two or three servers for each span', () => {
   })
 })
 
-/** Faults of a network link. */
-const faults: readonly { readonly name: string; readonly begin: (relay: Relay, random: number) => void }[] = [
-  { name: 'reset', begin: (relay) => relay.reset() },
-  {
-    name: 'reset, and new connections refused',
-    begin: (relay) => {
-      relay.refuse(true)
-      relay.reset()
-    },
-  },
-  { name: 'blackhole', begin: (relay) => relay.set({ blackhole: ['to-server', 'to-client'] }) },
-  { name: 'half-open: responses get lost', begin: (relay) => relay.set({ blackhole: ['to-client'] }) },
-  { name: 'half-open: requests get lost', begin: (relay) => relay.set({ blackhole: ['to-server'] }) },
-  { name: 'slow: 4 kB/s', begin: (relay) => relay.set({ bandwidth: 4000 }) },
-  { name: 'slow: 3 s late', begin: (relay) => relay.set({ latencyMs: 3000 }) },
-  {
-    name: 'cut within a frame',
-    begin: (relay, random) => relay.set({ cutAfterBytes: 50 + Math.floor(random * 3000) }),
-  },
-]
-
 describe('a swarm behind network links that fail', () => {
   let harness: FaultHarness
   let short: Prompt
@@ -185,36 +169,11 @@ describe('a swarm behind network links that fail', () => {
   })
   afterAll(() => harness?.[Symbol.asyncDispose]())
 
-  const answerWith = async (
-    begin: (typeof faults)[number]['begin'],
-    hop: number,
-  ): Promise<DisturbedAnswer> => {
-    const { swarm } = harness.subject
-    let relay: Relay | undefined
-    const answer = await harness.answer(short, [
-      {
-        afterTokens: 8 + Math.floor(harness.random() * 24),
-        delayMs: harness.random() * 12,
-        act(session) {
-          relay = swarm.relayOf(harness.serverOf(session, hop))!
-          begin(relay, harness.random())
-        },
-      },
-    ])
-    relay?.refuse(false)
-    relay?.set({})
-    return answer
-  }
-
-  it.each(faults)('gives no wrong token, and does not hang: $name', async ({ name, begin }) => {
-    const pauses: string[] = []
-    for (const hop of [0, 1]) {
-      const answer = await answerWith(begin, hop)
-      pauses.push(seconds(answer.pauseMs))
-      expect(answer.ids).toEqual(short.expected)
-      expect(answer.disturbed).toBe(true)
-      expect(answer.pauseMs).toBeLessThan(maxFaultPauseMs)
-    }
-    console.log(`${name}: pauses ${pauses.join(', ')}`)
+  it.each(linkFaults)(`gives no wrong token to ${chats} answers, and does not hang: $name`, async (fault) => {
+    const hop = linkFaults.indexOf(fault) % 2
+    const { answers, identical, pauseMs } = await linkRun(harness, short, fault, hop)
+    console.log(`${fault.name}: longest pause ${seconds(pauseMs)}`)
+    expect(identical).toBe(answers)
+    expect(pauseMs).toBeLessThan(maxFaultPauseMs)
   })
 })

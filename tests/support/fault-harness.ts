@@ -21,6 +21,8 @@ export interface DisturbedAnswer {
   readonly ids: readonly TokenId[]
   /** Longest wait for a token from the first disturbance on, as a reader sees it: whole steps, prefill included. */
   readonly pauseMs: number
+  /** Longest wait between two tokens. */
+  readonly longestMs: number
   /** Servers that the session left. */
   readonly failovers: number
   /** The disturbance came before the answer was complete. */
@@ -86,7 +88,8 @@ export class FaultHarness implements AsyncDisposable {
     const from = Math.min(...actedAt)
     const moments = [from, ...times.filter((time) => time > from)]
     const gaps = moments.slice(1).map((time, i) => time - moments[i]!)
-    return { ids, failovers, pauseMs: Math.max(0, ...gaps), disturbed: gaps.length > 0, waits }
+    const longestMs = Math.max(0, ...times.slice(1).map((time, i) => time - times[i]!))
+    return { ids, failovers, pauseMs: Math.max(0, ...gaps), longestMs, disturbed: gaps.length > 0, waits }
   }
 
   /** The server that works for a session in this place of its route. */
