@@ -1,5 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises'
-import { greedy } from '@petals-chat/engine'
+import { greedy, type Session } from '@petals-chat/engine'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { seededBits } from '../../packages/petals/src/sampling/random.ts'
 import { openCacheReader, type CacheReader } from './support/cache-tokens.ts'
@@ -75,4 +75,30 @@ it(`frees the servers' KV caches after ${generations} cancelled generations, ${a
     `KV cache back at ${start.join(' and ')} tokens ${Math.round(returnMs)} ms after the last cancel`,
   )
   expect(free).toEqual(start)
+})
+
+it('finds room on full servers once idle sessions of this client are closed', async () => {
+  const idle: Session[] = []
+  let closed = 0
+  const makeRoom = async (): Promise<boolean> => {
+    const oldest = idle.shift()
+    await oldest?.[Symbol.asyncDispose]()
+    if (oldest) closed += 1
+    return oldest !== undefined
+  }
+  // Together they are twice what a server has room for.
+  const [free = 0] = await cache.read()
+  const maxLength = 2000
+  const count = Math.ceil((2 * free) / maxLength)
+  try {
+    for (let i = 0; i < count; i++) {
+      const session = await subject.model.openSession({ maxLength, makeRoom })
+      idle.push(session)
+      for await (const _ of session.generate([100, 101, 102], { sampling: greedy })) break
+      expect(session.tokens.length).toBeGreaterThan(2)
+    }
+    expect(closed).toBeGreaterThan(0)
+  } finally {
+    await Promise.all(idle.map((session) => session[Symbol.asyncDispose]()))
+  }
 })
