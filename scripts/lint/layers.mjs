@@ -26,7 +26,8 @@ export const layers = {
       legacy: ['swarm'],
       access: [],
       swarm: [],
-      openapi: ['openai', 'legacy', 'swarm'],
+      anthropic: ['openai'],
+      openapi: ['anthropic', 'openai', 'legacy', 'swarm'],
     },
   },
   engine: {

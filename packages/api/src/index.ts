@@ -22,6 +22,25 @@ export {
   newKeySchema,
   rotateKeySchema,
 } from './access/key.ts'
+export { type AnthropicErrorBody, anthropicErrorSchema } from './anthropic/anthropic-operation.ts'
+export type { MessageParam, ReadableBlock, SystemParam, ToolResultBlock } from './anthropic/content-blocks.ts'
+export {
+  type CountTokensRequest,
+  countTokensRequestSchema,
+  type MessageRequest,
+  messageRequestSchema,
+} from './anthropic/message-request.ts'
+export {
+  type MessageBody,
+  type MessageContentBlock,
+  type MessageEvent,
+  messageEventSchema,
+  messageSchema as anthropicMessageSchema,
+  type MessageStopReason,
+  type MessageUsage,
+  type TokenCountBody,
+  tokenCountSchema,
+} from './anthropic/message-response.ts'
 export { type HealthBody, healthSchema } from './health.ts'
 export type { Immutable } from './immutable.ts'
 export {

@@ -1,3 +1,5 @@
+import { anthropicTag } from './anthropic/anthropic-operation.ts'
+import { messageOperations } from './anthropic/message.ts'
 import { keyOperations, keyTag } from './access/key.ts'
 import { healthOperations, healthTag } from './health.ts'
 import { legacyGenerateOperations, legacyTag } from './legacy/generate.ts'
@@ -24,6 +26,7 @@ export const operations: readonly Operation[] = [
   ...tokenizeOperations,
   ...answerOperations,
   usageOperation,
+  ...messageOperations,
   ...legacyGenerateOperations,
   legacyModelsOperation,
   legacyWebSocketOperation,
@@ -37,6 +40,7 @@ export const operations: readonly Operation[] = [
 export const operationTags: readonly OperationTag[] = [
   openaiTag,
   answerTag,
+  anthropicTag,
   legacyTag,
   sessionTag,
   swarmTag,

@@ -1,4 +1,4 @@
-import type { ErrorBody, LegacyErrorBody } from '@petals-chat/api'
+import type { AnthropicErrorBody, ErrorBody, LegacyErrorBody } from '@petals-chat/api'
 import {
   CapacityError,
   EngineError,
@@ -230,6 +230,25 @@ export function describeAndLogError(
 
 export function openAIErrorBody({ message, type, param, code }: ErrorDescription): ErrorBody {
   return { error: { message, type, param, code } }
+}
+
+const anthropicTypes: Readonly<Partial<Record<ErrorForm['status'], AnthropicErrorBody['error']['type']>>> = {
+  401: 'authentication_error',
+  403: 'permission_error',
+  404: 'not_found_error',
+  413: 'request_too_large',
+  429: 'rate_limit_error',
+  500: 'api_error',
+  502: 'api_error',
+  503: 'overloaded_error',
+}
+
+export function anthropicErrorBody(
+  { status, message }: ErrorDescription,
+  requestId: string,
+): AnthropicErrorBody {
+  const type = anthropicTypes[status] ?? 'invalid_request_error'
+  return { type: 'error', error: { type, message }, request_id: requestId }
 }
 
 export function legacyErrorBody({ legacyMessage }: ErrorDescription): LegacyErrorBody {

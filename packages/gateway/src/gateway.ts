@@ -24,6 +24,7 @@ import { requestTrace } from './middleware/request-trace.ts'
 import { requestLog } from './middleware/request-log.ts'
 import { securityHeaders } from './middleware/security-headers.ts'
 import { trustedHost } from './middleware/trusted-host.ts'
+import { anthropicRoutes } from './routes/anthropic/index.ts'
 import { healthRoutes } from './routes/health.ts'
 import { legacyHttpRoutes } from './routes/legacy/generate-http.ts'
 import { legacyWebSocketRoute } from './routes/legacy/generate-websocket.ts'
@@ -211,6 +212,7 @@ function createApp(
     return c.body(body, 200, { 'content-type': contentType, 'cache-control': 'no-store' })
   })
   app.route('/', openaiRoutes(context))
+  app.route('/', anthropicRoutes(context))
   app.route('/', openapiRoutes(context))
   app.route('/', legacyHttpRoutes(context))
   app.route('/', legacyModelRoutes(context))

@@ -6,6 +6,9 @@ export const isApiPath = (path: string): boolean => /^\/(v1|api)(\/|$)/.test(pat
 /** Reports whether a routed path is one of the original application's APIs, which have their own shape of errors. */
 export const isLegacyPath = (path: string): boolean => path.startsWith('/api/')
 
+/** Reports whether a routed path belongs to Anthropic's Messages API, which has its own shape of errors. */
+export const isMessagesPath = (path: string): boolean => /^\/v1\/messages(\/|$)/.test(path)
+
 /**
  * Returns the path that a request is routed by, and that all policies check: without the prefix under which a proxy
  * publishes the server. On the APIs, extra slashes are removed, since base URLs of clients end with a slash or without

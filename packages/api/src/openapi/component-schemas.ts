@@ -1,4 +1,12 @@
 import { z } from 'zod'
+import { anthropicErrorSchema } from '../anthropic/anthropic-operation.ts'
+import { messageParamSchema } from '../anthropic/content-blocks.ts'
+import { countTokensRequestSchema, messageRequestSchema } from '../anthropic/message-request.ts'
+import {
+  messageEventSchema,
+  messageSchema as anthropicMessageSchema,
+  tokenCountSchema,
+} from '../anthropic/message-response.ts'
 import { healthSchema } from '../health.ts'
 import { legacyErrorSchema, legacyRequestSchema, legacyResponseSchema } from '../legacy/generate.ts'
 import { legacyModelsSchema } from '../legacy/models.ts'
@@ -60,6 +68,13 @@ const named = {
   SwarmRoute: routeSchema,
   SwarmStatus: swarmStatusSchema,
   Health: healthSchema,
+  AnthropicRequest: messageRequestSchema,
+  AnthropicMessageParam: messageParamSchema,
+  AnthropicMessage: anthropicMessageSchema,
+  AnthropicEvent: messageEventSchema,
+  AnthropicCountRequest: countTokensRequestSchema,
+  AnthropicTokenCount: tokenCountSchema,
+  AnthropicError: anthropicErrorSchema,
   LegacyRequest: legacyRequestSchema,
   LegacyResponse: legacyResponseSchema,
   LegacyModels: legacyModelsSchema,

@@ -3,15 +3,17 @@ import { HTTPException } from 'hono/http-exception'
 import type { ContentfulStatusCode } from 'hono/utils/http-status'
 import type { GatewayVariables } from '../context.ts'
 import {
+  anthropicErrorBody,
   describeAndLogError,
   describeError,
+  type ErrorDescription,
   errorThatCounts,
   legacyErrorBody,
   errorHeaders,
   openAIErrorBody,
 } from '../error-response.ts'
 import { GatewayError } from '../errors.ts'
-import { isLegacyPath } from '../request-path.ts'
+import { isLegacyPath, isMessagesPath } from '../request-path.ts'
 
 export type RequestContext = Context<{ Variables: GatewayVariables }>
 
@@ -26,8 +28,16 @@ export function handleError(thrown: unknown, c: RequestContext): Response {
 /** Returns the response to an error, in the shape that clients of the path expect. */
 export function errorResponse(error: unknown, c: RequestContext): Response {
   const description = describeError(error, c.var.requestId)
-  const body = isLegacyPath(c.req.path) ? legacyErrorBody(description) : openAIErrorBody(description)
-  return c.json(body, description.status as ContentfulStatusCode, errorHeaders(description))
+  return c.json(
+    errorBody(description, c),
+    description.status as ContentfulStatusCode,
+    errorHeaders(description),
+  )
+}
+
+function errorBody(description: ErrorDescription, { req: { path }, var: { requestId } }: RequestContext) {
+  if (isLegacyPath(path)) return legacyErrorBody(description)
+  return isMessagesPath(path) ? anthropicErrorBody(description, requestId) : openAIErrorBody(description)
 }
 
 /** Refuses a method that the path does not support. */

@@ -4,6 +4,7 @@ import type { Context, MiddlewareHandler } from 'hono'
 import type { GatewayContext, GatewayVariables } from '../context.ts'
 import { ClientGoneError } from '../errors.ts'
 import { linkedAbortController } from '../linked-abort-controller.ts'
+import { isMessagesPath } from '../request-path.ts'
 
 /** The types of a request for the middleware. `app.request()` has no bindings. */
 export interface RequestEnv {
@@ -40,6 +41,8 @@ export function requestContext({
     c.set('signal', requestSignal(c, shutdown.signal))
     await next()
     c.res.headers.set('x-request-id', requestId)
+    // Anthropic's clients look for it under this name.
+    if (isMessagesPath(c.req.path)) c.res.headers.set('request-id', requestId)
     // Kept-alive connections would delay the shutdown.
     if (shutdown.draining) c.res.headers.set('connection', 'close')
   }

@@ -4,11 +4,13 @@ import {
   detokenizeRequestSchema,
   embeddingRequestSchema,
   legacyRequestSchema,
+  messageRequestSchema,
   modelSchema,
   tokenizeRequestSchema,
 } from '@petals-chat/api'
 import { readFile } from 'node:fs/promises'
 import { describe, expect, it } from 'vitest'
+import { unsupportedMessageParameters } from '../anthropic/unsupported.ts'
 import { ignoredParameters } from './request/ignored.ts'
 import {
   unsupportedChatParameters,
@@ -49,6 +51,7 @@ describe('docs/compatibility.md', () => {
     ['## Chat completions and completions', common],
     ['### Only chat completions', chat.filter((name) => !common.includes(name))],
     ['### Only completions', completion.filter((name) => !common.includes(name))],
+    ['## Messages of Anthropic', Object.keys(messageRequestSchema.shape)],
     ['## Models', Object.keys(modelSchema.shape)],
     ['## Embeddings', Object.keys(embeddingRequestSchema.shape)],
     [
@@ -85,6 +88,7 @@ describe('docs/compatibility.md', () => {
     ['### Of completions', shared(unsupportedCompletionParameters, unsupportedChatParameters, false)],
     ['### Of embeddings', unsupportedEmbeddingParameters],
     ['### Of tokenize', unsupportedTokenizeParameters],
+    ['### Of messages', unsupportedMessageParameters],
   ])('lists the refused fields and what to use instead below “%s”', (heading, table) => {
     expect(rowsBelow(heading)).toEqual(
       Object.entries(table).map(([name, { off, instead }]) => [

@@ -97,6 +97,8 @@ export interface EndEvent<Types extends AnswerTypes> {
   /** The choices of one prompt share its cost: only the first one counts it. */
   readonly isFirstOfPrompt: boolean
   readonly finishReason: Types['finishReason']
+  /** The stop sequence or the text of the end token that ended the choice. */
+  readonly stopText?: string | undefined
   readonly cost: ChoiceCost
   readonly petals?: PetalsBody | undefined
 }

@@ -5,9 +5,9 @@ import { asksForRoute } from '../../../swarm/swarm-report.ts'
 import { callerOf, resolveModel } from '../../resolve-model.ts'
 import { checkResumable } from '../request/choices.ts'
 import { respondWithEvents } from '../response/respond-with-events.ts'
-import type { EventContext } from '../response/stream-options.ts'
+import { type EventContext, openAIStream, type StreamDialect } from '../response/stream-options.ts'
 import { answerFrames } from './answer-frames.ts'
-import type { AnswerJob, AnswerTypes } from './answer-job.ts'
+import type { AnswerEvent, AnswerJob, AnswerTypes } from './answer-job.ts'
 import { collectAnswer } from './collect-answer.ts'
 import { runAnswer } from './run-answer.ts'
 
@@ -15,19 +15,41 @@ import { runAnswer } from './run-answer.ts'
 type AnswerRequest = Pick<ChatRequest, 'model' | 'petals' | 'resumable' | 'stream' | 'stream_options'>
 
 /** Loads the model if necessary, and checks a request against it. */
-type Prepare<Request, Types extends AnswerTypes> = (
+type Prepare<Request, Job> = (
   context: GatewayContext,
   spec: ModelSpec,
   request: Request,
   signal: AbortSignal,
-) => Promise<AnswerJob<Types>>
+) => Promise<Job>
 
-/** Answers a checked request, as one body or as a stream. */
-export async function respondWithAnswer<Request extends AnswerRequest, Types extends AnswerTypes>(
+/** How an API writes an answer. */
+export interface AnswerDialect<Job, Types extends AnswerTypes> {
+  /** The answer as one body. */
+  body(job: Job, events: AsyncIterable<AnswerEvent<Types>>): Promise<object>
+  /** The answer as the frames of an event stream. */
+  frames(job: Job, events: AsyncIterable<AnswerEvent<Types>>): AsyncGenerator<string>
+  readonly stream: StreamDialect
+}
+
+const openAIDialect = <Types extends AnswerTypes>(
+  request: AnswerRequest,
+): AnswerDialect<AnswerJob<Types>, Types> => ({
+  body: collectAnswer,
+  frames: (job, events) => answerFrames(job, events, request.stream_options?.include_usage ?? false),
+  stream: openAIStream,
+})
+
+/** Answers a checked request, as one body or as a stream. `dialect`: of the API; default: OpenAI's. */
+export async function respondWithAnswer<
+  Request extends AnswerRequest,
+  Types extends AnswerTypes,
+  Job extends AnswerJob<Types> = AnswerJob<Types>,
+>(
   c: EventContext,
   context: GatewayContext,
   request: Request,
-  prepare: Prepare<Request, Types>,
+  prepare: Prepare<Request, Job>,
+  dialect: AnswerDialect<Job, Types> = openAIDialect(request),
 ): Promise<Response> {
   checkResumable(request)
   const spec = resolveModel(context, request.model, callerOf(c))
@@ -37,12 +59,16 @@ export async function respondWithAnswer<Request extends AnswerRequest, Types ext
   const options = { logger, account, allowance, wantsRoute }
   if (!request.stream) {
     const job = await prepare(context, spec, request, signal)
-    return c.json(await collectAnswer(job, runAnswer(context, job, options)))
+    return c.json(await dialect.body(job, runAnswer<Types>(context, job, options)))
   }
   const resumable = request.resumable ?? false
-  const includeUsage = request.stream_options?.include_usage ?? false
-  return respondWithEvents(c, context, { resumable }, async function* (signal, reader) {
-    const job = await prepare(context, spec, request, signal)
-    yield* answerFrames(job, runAnswer(context, job, { ...options, reader }), includeUsage)
-  })
+  return respondWithEvents(
+    c,
+    context,
+    { resumable, dialect: dialect.stream },
+    async function* (signal, reader) {
+      const job = await prepare(context, spec, request, signal)
+      yield* dialect.frames(job, runAnswer<Types>(context, job, { ...options, reader }))
+    },
+  )
 }

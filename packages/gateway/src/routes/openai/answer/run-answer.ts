@@ -119,6 +119,7 @@ async function* readChoice<Types extends AnswerTypes>(
       index,
       isFirstOfPrompt: choice === 0,
       finishReason: reader.finishReason(item),
+      stopText: item.stopReason,
       cost: reader.cost?.(cost) ?? cost,
       petals: report.final(),
     }

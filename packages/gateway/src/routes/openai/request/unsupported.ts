@@ -10,7 +10,7 @@ export interface UnsupportedParameter {
 
 export type UnsupportedParameters = Readonly<Record<string, UnsupportedParameter>>
 
-const never = (instead: string, ...off: readonly unknown[]): UnsupportedParameter => ({ off, instead })
+export const never = (instead: string, ...off: readonly unknown[]): UnsupportedParameter => ({ off, instead })
 
 const sampler = (...off: readonly unknown[]) =>
   never('Use temperature, top_k, top_p, min_p and the penalties.', ...off)

@@ -8,6 +8,7 @@ function open(
 ) {
   return eventStream(frames, {
     pingIntervalMs: 10_000,
+    pingFrame: ': ping\n\n',
     stallTimeoutMs: 10_000,
     errorFrame: (error) => `data: ${String(error)}\n\n`,
     abort: () => {},

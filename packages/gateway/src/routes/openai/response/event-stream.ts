@@ -4,8 +4,6 @@ import { GatewayError } from '../../../errors.ts'
 /** Follows the last event of a complete answer; a stream without it was cut, or ended with an error event. */
 export const doneFrame = 'data: [DONE]\n\n'
 
-const pingFrame = ': ping\n\n'
-
 /** Bytes that are buffered for a slow reader before the engine has to wait, too. */
 const highWaterMark = 64 * 1024
 
@@ -14,8 +12,9 @@ export interface EventStreamOptions {
   readonly headers?: Readonly<Record<string, string>>
   /** How long the response waits for the first frame. Default: until a ping is due. */
   readonly firstFrameWaitMs?: number
-  /** Silence after which a comment is sent, so that proxies don't close the connection as dead. */
+  /** Silence after which a ping is sent, so that proxies don't close the connection as dead. */
   readonly pingIntervalMs: number
+  readonly pingFrame: string
   /** How long a reader may read nothing before the stream is abandoned. */
   readonly stallTimeoutMs: number
   /** The frame that reports an error to the client. */
@@ -75,7 +74,8 @@ class FrameSource implements UnderlyingSource<Uint8Array> {
   }
 
   start(controller: Controller): void {
-    this.#pings = setInterval(() => this.#send(controller, pingFrame), this.#options.pingIntervalMs)
+    const { pingFrame, pingIntervalMs } = this.#options
+    this.#pings = setInterval(() => this.#send(controller, pingFrame), pingIntervalMs)
   }
 
   async pull(controller: Controller): Promise<void> {

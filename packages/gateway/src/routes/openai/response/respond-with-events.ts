@@ -2,11 +2,20 @@ import type { GatewayContext } from '../../../context.ts'
 import { errorThatCounts } from '../../../error-response.ts'
 import { eventStream } from './event-stream.ts'
 import { respondResumably } from './respond-resumably.ts'
-import { errorFrame, type EventContext, type FrameProducer, streamOptions } from './stream-options.ts'
+import {
+  errorFrame,
+  type EventContext,
+  type FrameProducer,
+  openAIStream,
+  type StreamDialect,
+  streamOptions,
+} from './stream-options.ts'
 
 export interface RespondOptions {
   /** The client may resume the answer, if the server has space to keep it. */
   readonly resumable: boolean
+  /** Default: OpenAI's, which resumable answers always have. */
+  readonly dialect?: StreamDialect
 }
 
 /**
@@ -16,7 +25,7 @@ export interface RespondOptions {
 export async function respondWithEvents(
   c: EventContext,
   context: Pick<GatewayContext, 'answers' | 'config'>,
-  { resumable }: RespondOptions,
+  { resumable, dialect = openAIStream }: RespondOptions,
   produce: FrameProducer,
 ): Promise<Response> {
   const answer = resumable ? context.answers.open('stream', c.var.caller, c.var.logger) : undefined
@@ -24,8 +33,8 @@ export async function respondWithEvents(
   const reader = new AbortController()
   const signal = AbortSignal.any([c.var.signal, reader.signal])
   return eventStream(produce(signal), {
-    ...streamOptions(c, context.config),
-    errorFrame: (error) => errorFrame(errorThatCounts(error, signal), c.var),
+    ...streamOptions(c, context.config, dialect),
+    errorFrame: (error) => errorFrame(errorThatCounts(error, signal), c.var, dialect),
     abort: (reason) => reader.abort(reason),
   })
 }

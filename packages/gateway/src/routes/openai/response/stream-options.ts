@@ -2,7 +2,7 @@ import type { Context } from 'hono'
 import type { GatewayConfig } from '../../../config.ts'
 import type { AnswerReader } from '../../../answer-reader.ts'
 import type { GatewayVariables } from '../../../context.ts'
-import { describeAndLogError, openAIErrorBody } from '../../../error-response.ts'
+import { describeAndLogError, type ErrorDescription, openAIErrorBody } from '../../../error-response.ts'
 import type { RequestEnv } from '../../../middleware/request-context.ts'
 import type { EventStreamOptions } from './event-stream.ts'
 
@@ -11,20 +11,39 @@ export type EventContext = Context<{ Variables: GatewayVariables }>
 /** Produces the frames of an answer until it is complete or the signal aborts. `reader`: of an answer that may be resumed. */
 export type FrameProducer = (signal: AbortSignal, reader?: AnswerReader) => AsyncGenerator<string>
 
+/** What the streams of an API say beside the answer. */
+export interface StreamDialect {
+  /** Sent in silence. */
+  readonly pingFrame: string
+  /** The event that ends a failed stream. */
+  readonly errorFrame: (description: ErrorDescription, requestId: string) => string
+}
+
+export const openAIStream: StreamDialect = {
+  pingFrame: ': ping\n\n',
+  errorFrame: (description) => `data: ${JSON.stringify(openAIErrorBody(description))}\n\n`,
+}
+
 /** The options that the event streams of all routes share. */
 export function streamOptions(
   c: EventContext,
   config: GatewayConfig,
-): Pick<EventStreamOptions, 'pingIntervalMs' | 'stallTimeoutMs' | 'disconnect'> {
+  { pingFrame }: StreamDialect = openAIStream,
+): Pick<EventStreamOptions, 'pingIntervalMs' | 'pingFrame' | 'stallTimeoutMs' | 'disconnect'> {
   return {
     pingIntervalMs: config.ssePingIntervalMs,
+    pingFrame,
     stallTimeoutMs: config.sseStallTimeoutMs,
     disconnect: () => (c.env as RequestEnv['Bindings'] | undefined)?.outgoing?.destroy() !== undefined,
   }
 }
 
 /** The event that ends a failed stream. Logs the error, because it reaches no error handler. */
-export function errorFrame(error: unknown, variables: GatewayVariables): string {
+export function errorFrame(
+  error: unknown,
+  variables: GatewayVariables,
+  dialect: StreamDialect = openAIStream,
+): string {
   const description = describeAndLogError(error, variables, 'stream failed unexpectedly')
-  return `data: ${JSON.stringify(openAIErrorBody(description))}\n\n`
+  return dialect.errorFrame(description, variables.requestId)
 }

@@ -1,0 +1,10 @@
+import { never, type UnsupportedParameters } from '../openai/request/unsupported.ts'
+
+/** Fields that would change the answer and can't be honoured; `n` and the like are OpenAI's. */
+export const unsupportedMessageParameters: UnsupportedParameters = {
+  max_tokens_to_sample: never('Use max_tokens.'),
+  prompt: never('Put the text into messages.'),
+  n: never('Send the request again for another answer.', 1),
+  stop: never('Use stop_sequences.', []),
+  response_format: never('Use output_config.format.', { type: 'text' }),
+}
