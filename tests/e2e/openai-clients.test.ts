@@ -1,3 +1,4 @@
+import Anthropic from '@anthropic-ai/sdk'
 import OpenAI from 'openai'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { z } from 'zod'
@@ -291,5 +292,50 @@ describe('the official npm client', () => {
     for await (const _chunk of stream) if (++seen === 5) break
     controller.abort()
     await expect.poll(() => sessionsInUse(server.url), { timeout: 5000 }).toBe(0)
+  })
+})
+
+describe('the official npm client of Anthropic', () => {
+  const tool = {
+    name: 'set_colour',
+    input_schema: {
+      type: 'object' as const,
+      properties: { colour: { enum: ['red', 'green', 'blue'] } },
+      required: ['colour'],
+    },
+  }
+
+  it('gets the answer of the other API, counted, streamed and stopped', async () => {
+    const anthropic = new Anthropic({ baseURL: server.url, apiKey: 'unused', maxRetries: 0 })
+    const ask = { model, messages: [...messages], max_tokens: 64, temperature: 0 }
+    const chat = await client.chat.completions.create(ask)
+    const message = await anthropic.messages.stream(ask).finalMessage()
+    expect(message.content).toMatchObject([{ type: 'text', text: chat.choices[0]!.message.content }])
+    const { input_tokens: ran, cache_read_input_tokens: cached, output_tokens: wrote } = message.usage
+    expect([ran + cached!, wrote]).toEqual([chat.usage!.prompt_tokens, chat.usage!.completion_tokens])
+    const { input_tokens: counted } = await anthropic.messages.countTokens({ model, messages: [...messages] })
+    expect(counted).toBe(chat.usage!.prompt_tokens)
+
+    const endless = anthropic.messages.stream({ ...ask, stop_sequences: [], max_tokens: 4000 })
+    for await (const event of endless) if (event.type === 'content_block_delta') break
+    endless.abort()
+    await expect.poll(() => sessionsInUse(server.url)).toBe(0)
+  })
+
+  it('gets calls of tools that fit their schema', async () => {
+    const anthropic = new Anthropic({ baseURL: server.url, apiKey: 'unused', maxRetries: 0 })
+    const message = await anthropic.messages.create({
+      model,
+      max_tokens: 64,
+      messages: [{ role: 'user', content: 'Make the light blue.' }],
+      tools: [tool],
+      tool_choice: { type: 'tool', name: 'set_colour' },
+    })
+    expect(message.stop_reason).toBe('tool_use')
+    expect(message.content).toMatchObject([{ type: 'tool_use', name: 'set_colour' }])
+    const [call] = message.content
+    expect(['red', 'green', 'blue']).toContain(
+      call?.type === 'tool_use' && (call.input as { readonly colour: string }).colour,
+    )
   })
 })
