@@ -32,6 +32,11 @@ export function soakReport({ machine, minutes, chats, tally, samples, before, af
     problems: tally.problems.length,
     'gateway, MiB at begin and end': `${before.gatewayMiB} … ${after.gatewayMiB}`,
     'gateway, MiB per hour': rounded(gatewayTrend, 1),
+    'its heap, MiB per hour': rounded(
+      trendPerHour(samples, ({ heapMiB }) => heapMiB),
+      1,
+    ),
+    'idle sessions, most': Math.max(...samples.map(({ idleSessions }) => idleSessions)),
     'local model, MiB per hour': rounded(childrenTrend, 1),
     'descriptors at begin and end': `${before.descriptors} … ${after.descriptors}`,
     'leased sessions at the end': after.leasedSessions,

@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises'
 import { setTimeout as delay } from 'node:timers/promises'
-import { sessionsInUse } from '../../tests/e2e/support/metrics.ts'
+import { metricSum, readMetrics } from '../../tests/e2e/support/metrics.ts'
 import { readProcess } from '../support/process-state.ts'
 import type { SoakTarget } from './chats.ts'
 
@@ -9,10 +9,15 @@ export interface Sample {
   readonly seconds: number
   /** Resident memory of the gateway's own process, in MiB. */
   readonly gatewayMiB: number
+  /** What its JavaScript objects take of that, garbage included, and what it holds outside the heap. */
+  readonly heapMiB: number
+  readonly externalMiB: number
   /** The same of its children: the local model's process. */
   readonly childrenMiB: number
   readonly descriptors: number
   readonly leasedSessions: number
+  /** Sessions that are kept for the next turn of their dialogue. */
+  readonly idleSessions: number
 }
 
 const INTERVAL_MS = 5000
@@ -38,12 +43,17 @@ export async function sampleOf(pid: number, target: SoakTarget, seconds: number)
   // A child may have ended meanwhile.
   const ofChildren = await Promise.all(children.map((child) => readProcess(child).catch(() => undefined)))
   const { residentMiB, files } = await readProcess(pid)
+  const metrics = await readMetrics(target.url, { authorization: `Bearer ${target.key}` })
+  const mebibytes = (name: string): number => Math.round(metricSum(metrics, name) / 2 ** 20)
   return {
     seconds: Math.round(seconds),
     gatewayMiB: residentMiB,
+    heapMiB: mebibytes('nodejs_heap_size_used_bytes'),
+    externalMiB: mebibytes('nodejs_external_memory_bytes'),
     childrenMiB: ofChildren.reduce((sum, child) => sum + (child?.residentMiB ?? 0), 0),
     descriptors: files,
-    leasedSessions: await sessionsInUse(target.url, { authorization: `Bearer ${target.key}` }),
+    leasedSessions: metricSum(metrics, 'petals_chat_sessions', 'state="leased"'),
+    idleSessions: metricSum(metrics, 'petals_chat_sessions', 'state="idle"'),
   }
 }
 

@@ -74,7 +74,9 @@ describe('paths', () => {
     ['/v1', 'This is the base URL'],
     ['/v1/v1/', 'This is the base URL'],
     ['/v1/responses', '/v1/chat/completions'],
-    ['/v1/messages', '/v1/chat/completions'],
+    ['/messages', '/v1/messages'],
+    ['/v1/v1/messages/count_tokens', '/v1/messages/count_tokens'],
+    ['/v1/threads/thread_1/messages', '/v1/chat/completions'],
     ['/v1/audio/speech', 'write only text'],
     ['/api/generate', 'under /v1'],
   ])('%s is answered by a 404 that names what was meant: %s', async (path, meant) => {

@@ -2,7 +2,8 @@ import { statSync } from 'node:fs'
 import { homedir } from 'node:os'
 import path from 'node:path'
 import type { KeyStore, SignInStore, UsageStore } from '@petals-chat/access'
-import { isLoopbackHost } from '@petals-chat/gateway/config'
+import type { Logger } from '@petals-chat/engine'
+import { asksForKeys } from '@petals-chat/gateway/config'
 import { expandHome } from '@petals-chat/hub/config'
 import type { LoadedConfig } from '../config/load.ts'
 import { CommandError } from '../exit-codes.ts'
@@ -25,15 +26,24 @@ export const keyFileOf = ({ config, baseFolder }: Located): string =>
   path.resolve(baseFolder, expandHome(config.server.access.file, homedir()))
 
 /**
- * Opens the file of a server: undefined where the configuration wants neither keys nor another sign-in, and where it leaves
- * the choice and there is no file, on loopback. SQLite is loaded only for a server that asks who its callers are.
+ * Opens the file of a server that asks who its callers are; SQLite is loaded for no other. A server that asks for keys does
+ * not start without the file. One that has another sign-in only keeps sign-ins and usage there: without the file it warns,
+ * and keeps both in memory.
  */
-export async function openServerKeys(loaded: Located): Promise<OpenKeys | undefined> {
-  const { access, host, insecurePublic, signIn } = loaded.config.server
-  if (signIn.openid !== undefined || signIn.proxy !== undefined) return openKeys(loaded)
-  if (access.keys === 'off' || (access.keys === 'auto' && insecurePublic)) return undefined
-  const mayLackKeys = access.keys === 'auto' && isLoopbackHost(host)
-  return mayLackKeys && isKeyFileMissing(keyFileOf(loaded)) ? undefined : openKeys(loaded)
+export async function openServerKeys(loaded: Located, logger: Logger): Promise<OpenKeys | undefined> {
+  const { server } = loaded.config
+  if (asksForKeys(server, { hasKeys: !isKeyFileMissing(keyFileOf(loaded)) })) return openKeys(loaded)
+  if (server.signIn.openid === undefined && server.signIn.proxy === undefined) return undefined
+  try {
+    return await openKeys(loaded)
+  } catch (error) {
+    if (!(error instanceof CommandError)) throw error
+    logger.warn(
+      {},
+      `${error.message} Until then, who is signed in and what people use is forgotten at a restart.`,
+    )
+    return undefined
+  }
 }
 
 /** Reports whether there is no file of keys. One that may not be looked at is there: without its keys, the server must not start. */

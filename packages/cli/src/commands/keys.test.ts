@@ -1,3 +1,4 @@
+import { silentLogger } from '@petals-chat/engine'
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
@@ -145,11 +146,11 @@ describe('the keys of a server', () => {
   it('are opened on a public host, and on loopback only if there is a file', async () => {
     await using folder = await createFolder()
     const { config, ...rest } = await folder.loaded()
+    const warnings: string[] = []
+    const logger = { ...silentLogger, warn: (_: object, message: string) => void warnings.push(message) }
     const opened = async (server: object) => {
-      const keys = await openServerKeys({
-        ...rest,
-        config: { ...config, server: { ...config.server, ...server } },
-      })
+      const changed = { ...config, server: { ...config.server, ...server } }
+      const keys = await openServerKeys({ ...rest, config: changed }, logger)
       keys?.[Symbol.dispose]()
       return keys !== undefined
     }
@@ -162,6 +163,12 @@ describe('the keys of a server', () => {
     // Who is signed in, and what they have used, is kept in the same file.
     expect(await opened({ signIn, access: { ...config.server.access, keys: 'off' } })).toBe(true)
     expect(await opened({})).toBe(true)
+    // No key is lost: such a server starts without the file, and says what it forgets.
+    const access = { ...config.server.access, keys: 'off', file: 'petals-chat.yaml/access.sqlite' }
+    expect(warnings).toEqual([])
+    expect(await opened({ access, signIn })).toBe(false)
+    expect(warnings).toEqual([expect.stringMatching(/access\.sqlite.*forgotten at a restart/s)])
+    await expect(opened({ access: { ...access, keys: 'required' }, signIn })).rejects.toThrow(CommandError)
   })
 
   it('begin with one that is printed once on a terminal, and never into a log', async () => {

@@ -33,7 +33,7 @@ export async function serve(context: CommandContext): Promise<number> {
   warnOfUnsafeNode(logger)
   process.prependListener('uncaughtException', (err) => logger.error({ err }, 'uncaught error'))
 
-  using opened = await openServerKeys(loaded)
+  using opened = await openServerKeys(loaded, logger)
   const { tracing } = loaded.config.server
   const gateway = createGateway(loaded.config.server, {
     registry,

@@ -16,9 +16,12 @@ export function notFoundHandler(app: Pick<GatewayApp, 'routes'>): (c: RequestCon
   }
 }
 
+/** OpenAI's stored dialogues. Their paths end like those of other APIs. */
+const STORED_DIALOGUES = /\/(assistants|threads)\b/
+
 /** Paths of other servers and of OpenAI that are not served here, with the alternative. */
 const FOREIGN_PATHS: readonly (readonly [pattern: RegExp, advice: string])[] = [
-  [/\/(responses|assistants|threads|messages|complete)\b/, 'Use POST /v1/chat/completions.'],
+  [/\/(responses|complete)\b/, 'Use POST /v1/chat/completions.'],
   [
     /\/api\/(chat|tags|show|embed|embeddings|generate)$|\/(completion|infill)$/,
     "This server has OpenAI's API under /v1.",
@@ -38,6 +41,8 @@ function pathHint(path: string, routes: readonly string[]): string | undefined {
     .toLowerCase()
     .replace(/\/{2,}/g, '/')
     .replace(/(.)\/$/, '$1')
+  if (STORED_DIALOGUES.test(requested))
+    return 'Use POST /v1/chat/completions, with all messages of the dialogue.'
   const apis = routes.filter((route) => isApiPath(route) && !route.includes(':'))
   const suggestion = apis.find((route) => requested.endsWith(route) || endsWithoutVersion(requested, route))
   if (suggestion !== undefined) return `Did you mean ${suggestion}?`
