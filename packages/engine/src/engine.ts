@@ -111,6 +111,11 @@ export interface Session extends AsyncDisposable {
   score?(tokens: readonly TokenId[], options?: ScoreOptions): Promise<readonly TokenScore[]>
   /** Reports the servers that tokens pass through now, and those that failed. Present in engines that use servers. */
   route?(): RouteReport
+  /**
+   * Returns the bytes of this process's memory that the session holds. Present in engines whose sessions hold much here, such
+   * as the inputs that are sent again when a server of a swarm is lost.
+   */
+  memoryBytes?(): number
   /** Drops everything after the first `length` tokens, 0 ≤ length ≤ tokens.length. @throws InvalidRequestError */
   truncate(length: number, options?: AbortOptions): Promise<void>
 }

@@ -8,6 +8,7 @@ const optionalMethods: Readonly<Record<OptionalSessionMethod, true>> = {
   prewarm: true,
   score: true,
   route: true,
+  memoryBytes: true,
 }
 
 /** Names of the methods of `Session` that an engine may leave out. */

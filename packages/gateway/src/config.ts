@@ -72,6 +72,15 @@ const sessionsSchema = z.strictObject({
       'Milliseconds that the KV cache of a finished answer is kept for the next turn of its dialogue. ' +
         'Five minutes: as long as the original kept a session without messages.',
     ),
+  maxIdleBytes: z
+    .int()
+    .min(0)
+    .default(512 * MIB)
+    .describe(
+      'Bytes of memory that the kept sessions of one model may take here. Those of swarm models take much: what their servers ' +
+        'would be sent again, for Llama 2 70B about 16 kB for each token and each server of the route. Above this number the ' +
+        'longest idle ones are closed.',
+    ),
   unreadGraceMs: milliseconds(0)
     .default(5_000)
     .describe(

@@ -32,6 +32,11 @@ export class IdleSessions {
     return this.#entries.length
   }
 
+  /** Bytes of this process's memory that the sessions hold, as far as their engine tells. */
+  get memoryBytes(): number {
+    return this.#entries.reduce((sum, { session }) => sum + (session.memoryBytes?.() ?? 0), 0)
+  }
+
   add(session: Session, holder: SessionHolder): void {
     const timer = setTimeout(() => this.#expire(session), this.#options.timeoutMs)
     timer.unref()

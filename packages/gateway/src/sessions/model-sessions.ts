@@ -255,12 +255,21 @@ export class ModelSessions {
     try {
       // After a fault such as a crash of the engine, the model's idle sessions may have lost their content as well.
       if (health === 'failed') await this.#closeIdle()
-      if (health === 'reusable' && session.tokens.length > 0 && !this.#closed)
+      if (health === 'reusable' && session.tokens.length > 0 && !this.#closed) {
         this.#idle.add(session, request)
-      else await this.#discard(session)
+        await this.#keepIdleSmall()
+      } else await this.#discard(session)
     } finally {
       this.#queue.leave(performance.now() - leasedAt, request)
       this.#options.onChange()
+    }
+  }
+
+  async #keepIdleSmall(): Promise<void> {
+    while (this.#idle.memoryBytes > this.#options.config.maxIdleBytes) {
+      const oldest = this.#idle.takeOldest()
+      if (oldest === undefined) return
+      await this.#discard(oldest)
     }
   }
 

@@ -1,5 +1,6 @@
 import {
   forwardModel,
+  forwardSession,
   CapacityError,
   ContextLengthError,
   GenerationFailedError,
@@ -136,6 +137,24 @@ describe('createSessionPool', () => {
     while (await makeRoom!());
     expect(engine.openSessions).toBe(3)
     expect(await makeRoom!()).toBe(false)
+  })
+
+  it('closes the longest idle sessions when all of them take more memory than they may', async () => {
+    const { model, pool, engine } = await createTestPool({}, { maxIdleBytes: 2500 })
+    const heavy = forwardModel(model, {
+      openSession: async (options) =>
+        forwardSession(await model.openSession(options), { memoryBytes: () => 1000 }),
+    })
+    const answer = async (text: string): Promise<number> => {
+      await using lease = await pool.acquire(heavy, { tokens: model.tokenizer.encode(text), maxLength: 512 })
+      const cached = lease.session.tokens.length
+      await generate(lease, model.tokenizer.encode(text).slice(cached), 1)
+      return cached
+    }
+    for (const text of ['one dialogue', 'two dialogues', 'three of them']) await answer(text)
+    expect(engine.openSessions).toBe(2)
+    expect(await answer('two dialogues, again')).toBe('two dialogues'.length)
+    expect(await answer('one dialogue, again')).toBe(0)
   })
 
   it('opens a longer session when the idle one is too short', async () => {

@@ -216,6 +216,16 @@ describe('a server that hangs', () => {
   })
 })
 
+it('a session tells how much it keeps for lost servers: the inputs of each span', async () => {
+  await swarm.addServer(0, 3)
+  await swarm.addServer(3, 6)
+  const session = (await swarm.connect()).openSession()
+  await session.step(swarm.inputs(10))
+  const { hiddenSize } = swarm
+  expect(session.historyBytes).toBeGreaterThanOrEqual(2 * 10 * hiddenSize * 2)
+  expect(session.historyBytes).toBeLessThanOrEqual(2 * 10 * hiddenSize * 4 * 2)
+})
+
 describe('servers without room', () => {
   it('are replaced by others', async () => {
     await swarm.addServer(0, 6, { ...fast, cacheTokens: 100 })

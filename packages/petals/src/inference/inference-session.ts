@@ -15,6 +15,8 @@ export interface InferenceSession extends AsyncDisposable {
   readonly route: readonly Span[]
   /** Servers that were replaced in the middle of the session, oldest first. */
   readonly failovers: readonly SessionFailover[]
+  /** Bytes of the inputs that are kept to be sent again when a server is lost: those of each span of the route. */
+  readonly historyBytes: number
   /** Outputs go from server to server instead of through this client. */
   readonly pushed: boolean
   /**

@@ -66,6 +66,12 @@ export class OpenRoute {
     return this.#progress
   }
 
+  /** Bytes of the inputs that are kept for all hops. */
+  get historyBytes(): number {
+    const histories = new Set([this.#inputs, ...this.hops.map(({ history }) => history)])
+    return [...histories].reduce((sum, { byteLength }) => sum + byteLength, 0)
+  }
+
   get spans(): readonly Span[] {
     return this.hops.map(({ span }) => span)
   }

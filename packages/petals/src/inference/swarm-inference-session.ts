@@ -66,6 +66,10 @@ class SwarmInferenceSession implements InferenceSession {
     return this.#route.spans
   }
 
+  get historyBytes(): number {
+    return this.#route.historyBytes
+  }
+
   get failovers(): readonly SessionFailover[] {
     return this.#keeper.failovers.list()
   }

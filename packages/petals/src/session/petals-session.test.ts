@@ -33,6 +33,7 @@ const blocks = 3
 
 /** The blocks of a model in this process, in place of a swarm. */
 class ToyInference implements InferenceSession {
+  readonly historyBytes = 0
   readonly route = []
   readonly failovers = []
   readonly pushed = false

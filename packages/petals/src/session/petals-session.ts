@@ -127,6 +127,10 @@ export class PetalsSession implements Session {
     return reportRoute(this.#options.inference, this.#options.decodeMs)
   }
 
+  memoryBytes(): number {
+    return this.#options.inference.historyBytes
+  }
+
   async truncate(length: number, options: AbortOptions = {}): Promise<void> {
     using _call = this.#guard.enter()
     options.signal?.throwIfAborted()
