@@ -59,6 +59,7 @@ export async function runKeyChurn(
     const text = await answer.text()
     const tookMs = performance.now() - revokedAt
     tally.count('keys revoked')
+    tally.longest('longest ms until the answer of a revoked key ended', Math.round(tookMs))
     if (!text.includes('"access_revoked"') || tookMs > MAX_REVOKED_MS)
       tally.problem(
         `keys: the answer of a revoked key ended after ${Math.round(tookMs)} ms: ${text.slice(-200)}`,

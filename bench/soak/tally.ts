@@ -7,6 +7,11 @@ export class Tally {
     this.#counts.set(what, (this.#counts.get(what) ?? 0) + by)
   }
 
+  /** Keeps the greatest value. */
+  longest(what: string, value: number): void {
+    this.#counts.set(what, Math.max(this.#counts.get(what) ?? 0, value))
+  }
+
   /** Notes what must not happen, with the time, and prints it at once. */
   problem(text: string): void {
     const line = `${new Date().toISOString()} ${text}`
