@@ -33,20 +33,28 @@ export function checkModel({ metadata, tensors }: GgufHeader): void {
     checkSize(metadata, `${architecture}.${name}`, minimum, maximum)
   }
   checkHeads(metadata, architecture)
-  if (tensors.some(({ name }) => /^blk\.\d+\.ffn_down\.weight$/.test(name)))
-    checkFeedForward(metadata, architecture)
+  for (const [weights, name] of counted)
+    if (tensors.some((tensor) => weights.test(tensor.name))) checkCount(metadata, `${architecture}.${name}`)
   checkVocabulary(metadata)
 }
 
-/** One number, or one for each block. llama.cpp takes a missing one for 0, and asserts that no tensor is empty. */
-function checkFeedForward(metadata: ReadonlyMap<string, GgufValue>, architecture: string): void {
-  const key = `${architecture}.feed_forward_length`
+/** Weights, and the number that says how many there are. llama.cpp takes a missing one for 0, and ends the process. */
+const counted: readonly (readonly [weights: RegExp, name: string])[] = [
+  [/^blk\.\d+\.ffn_down\.weight$/, 'feed_forward_length'],
+  [/^blk\.\d+\.attn_(q|qkv|output)\.weight$/, 'attention.head_count'],
+]
+
+/** One number, or one for each block. */
+function checkCount(metadata: ReadonlyMap<string, GgufValue>, key: string): void {
   const value = metadata.get(key)
-  const lengths = value !== undefined && isArray(value) ? value.numbers() : [value]
-  const isLength = (length: unknown) =>
-    Number.isInteger(length) && (length as number) >= 0 && (length as number) <= 2 ** 24
-  if (lengths.every(isLength) && lengths.some((length) => length !== 0)) return
-  throw new GgufFormatError(key, `must be a length, because there are such weights, but is ${shown(value)}`)
+  const counts = value !== undefined && isArray(value) ? value.numbers() : [value]
+  const isCount = (count: unknown) =>
+    Number.isInteger(count) && (count as number) >= 0 && (count as number) <= 2 ** 24
+  if (counts.every(isCount) && counts.some((count) => count !== 0)) return
+  throw new GgufFormatError(
+    key,
+    `must be a number above 0, because there are such weights, but is ${shown(value)}`,
+  )
 }
 
 function checkSize(

@@ -109,8 +109,15 @@ const unusable: ReadonlyArray<readonly [message: RegExp, model: TinyGguf]> = [
   [/llama.embedding_length must be .* but is "wide"/, withMetadata({ 'llama.embedding_length': 'wide' })],
   [/llama.attention.head_count must be .* but is 0/, withMetadata({ 'llama.attention.head_count': 0 })],
   [
-    /llama.feed_forward_length must be a length, .* is missing/,
+    /llama.feed_forward_length must be a number above 0, .* is missing/,
     withTensor({ name: 'blk.0.ffn_down.weight' }),
+  ],
+  [
+    /llama.attention.head_count must be a number above 0, .* is missing/,
+    {
+      ...withMetadata({ 'llama.attention.head_count': undefined }),
+      tensors: withTensor({ name: 'blk.0.attn_q.weight' }).tensors,
+    },
   ],
   [
     /tokenizer.ggml.tokens has the token "a" twice/,
