@@ -244,7 +244,7 @@ describe('servers without room', () => {
   it('are asked again once this client has closed sessions that it did not use', async () => {
     const server = await swarm.addServer(0, 6, { cacheTokens: 13_000 })
     server.announce([swarm.dht], { cacheTokensLeft: 1e9 })
-    const client = await swarm.connect({ maxRetries: 0 })
+    const client = await swarm.connect()
     const idle = [client.openSession()]
     await idle[0]!.step(swarm.inputs(3))
     const makeRoom = async (): Promise<boolean> => {

@@ -83,6 +83,11 @@ export class Recovery {
     return this.#unreachable >= unreachableBeforeProven
   }
 
+  /** The latest failure was a server without room in its KV cache. */
+  get lacksRoom(): boolean {
+    return failureKind(this.#cause) === 'full'
+  }
+
   /** Time of the first failure, `performance.now()` milliseconds; now, if there was none. */
   get startedAt(): number {
     return (this.#startedAt ??= performance.now())
@@ -140,7 +145,7 @@ export class Recovery {
    */
   pauseMs(peers: readonly PeerId[]): number {
     const cause = this.#cause
-    const isFull = failureKind(cause) === 'full'
+    const isFull = this.lacksRoom
     // A pause without a server to ask, or after another kind of failure, is not an attempt to find room.
     if (isFull && peers.length > 0 && this.#returnsToFull++ >= Math.min(maxReturnsToFull, this.#maxRetries))
       throw giveUp(this.failed.size, cause!, [])

@@ -1,5 +1,5 @@
 import { ContextLengthError, MissingBlocksError } from '@petals-chat/engine'
-import { blocksOf, type BlockRange } from '../blocks/block-range.ts'
+import { blocksOf, formatBlocks, type BlockRange } from '../blocks/block-range.ts'
 import type { Span } from '../blocks/spans.ts'
 import type { PeerId } from '../p2p/peer-id.ts'
 import { SwarmError } from '../errors.ts'
@@ -9,23 +9,30 @@ import { Patience, type PatienceOptions } from './patience.ts'
 import type { Recovery } from './recovery.ts'
 import type { SessionOpener } from './session-opener.ts'
 
+export interface FinderOptions extends PatienceOptions {
+  /** Closes sessions that no request uses; resolves with false if there are none: `SessionOptions.makeRoom` of the engine. */
+  readonly makeRoom?: (() => Promise<boolean>) | undefined
+}
+
 /** Finds servers for one step of a session. Where there are none it waits for them, and reports for which blocks. */
 export class RouteFinder {
   readonly #context: InferenceContext
   readonly #opener: SessionOpener
   readonly #recovery: Recovery
   readonly #patience: Patience
+  readonly #makeRoom: FinderOptions['makeRoom']
 
   constructor(
     context: InferenceContext,
     opener: SessionOpener,
     recovery: Recovery,
-    patience: PatienceOptions,
+    { makeRoom, ...patience }: FinderOptions,
   ) {
     this.#context = context
     this.#opener = opener
     this.#recovery = recovery
     this.#patience = new Patience(patience)
+    this.#makeRoom = makeRoom
   }
 
   /** Reports that the session waits no longer. */
@@ -41,7 +48,7 @@ export class RouteFinder {
       const again = spans?.filter(({ peer }) => this.#recovery.failed.has(peer)) ?? []
       const tooShort = spans?.find(({ peer }) => this.#opener.isTooLongFor(peer))
       if (tooShort) throw new ContextLengthError(this.#opener.needed, limits.sessionTokens(tooShort.peer))
-      if (again.length > 0) await this.#pause(again, signal)
+      if (again.length > 0 && !(await this.#madeRoom(again))) await this.#pause(again, signal)
       // What follows, for example a long prompt, is work and not waiting.
       else if (spans) this.endWait()
       if (spans) return spans
@@ -66,6 +73,17 @@ export class RouteFinder {
       await this.#waitForServers(blocks, error, signal)
       return undefined
     }
+  }
+
+  /**
+   * If only servers without room are left to ask, closes sessions of this client that wait for a next turn. They keep their KV
+   * caches on the servers for minutes, and small swarms have room for a few dozen.
+   */
+  async #madeRoom(again: readonly Span[]): Promise<boolean> {
+    if (!this.#recovery.lacksRoom || !(await this.#makeRoom?.())) return false
+    for (const { peer } of again) this.#opener.expectBusy(peer)
+    this.#context.logger.info({ blocks: formatBlocks(again.flatMap(blocksOf)) }, 'idle sessions made room')
+    return true
   }
 
   /** Pauses before servers that have failed in this step are tried again. @throws MissingBlocksError if that took too long */

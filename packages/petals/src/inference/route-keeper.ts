@@ -9,21 +9,15 @@ import type { InferenceContext } from './inference-context.ts'
 import { spanLabels, type InferenceMetrics } from './inference-metrics.ts'
 import { closeSession, type OpenHop } from './open-hop.ts'
 import { HopFailure, OpenRoute, PushLostError } from './open-route.ts'
-import type { PatienceOptions } from './patience.ts'
 import { maxPushedPrompt, pushGain, pushKind, type PushKind } from './push-plan.ts'
 import { Recovery } from './recovery.ts'
 import { readRefusal, UnfoundedRefusalError } from './refusal.ts'
-import { RouteFinder } from './route-finder.ts'
+import { type FinderOptions, RouteFinder } from './route-finder.ts'
 import type { Lesson } from './server-limits.ts'
 import { SessionOpener } from './session-opener.ts'
 
 /** For fewer tokens, sending them again is cheaper than finding out whether a server can rewind. */
 const minTokensWorthProbing = 64
-
-export interface StepPreparation extends PatienceOptions {
-  /** Closes sessions that no request uses; resolves with false if there are none. */
-  readonly makeRoom?: (() => Promise<boolean>) | undefined
-}
 
 /**
  * Keeps a session's open route able to do the next step: finds the route, rewinds or renews server sessions that have too
@@ -42,7 +36,6 @@ export class RouteKeeper {
   #finder: RouteFinder
   /** Of the current step: limits, by server, that another session knew already when this one learnt them. */
   readonly #learntToo = new Set<string>()
-  #makeRoom: StepPreparation['makeRoom']
   #pushFailed = false
 
   constructor(context: InferenceContext, metrics: InferenceMetrics, maxLength: number) {
@@ -62,14 +55,9 @@ export class RouteKeeper {
   }
 
   /** Called before each step. `needed` is the position that the session will reach. */
-  async prepare(
-    needed: number,
-    { makeRoom, ...patience }: StepPreparation,
-    signal: AbortSignal,
-  ): Promise<void> {
-    this.#makeRoom = makeRoom
+  async prepare(needed: number, options: FinderOptions, signal: AbortSignal): Promise<void> {
     this.#recovery = new Recovery(this.#context.config)
-    this.#finder = new RouteFinder(this.#context, this.#opener, this.#recovery, patience)
+    this.#finder = new RouteFinder(this.#context, this.#opener, this.#recovery, options)
     this.#opener.needed = needed
     this.#learntToo.clear()
     await this.#findRewindable(signal)
@@ -135,7 +123,6 @@ export class RouteKeeper {
     const cause = lesson === 'contradiction' ? new UnfoundedRefusalError(refused as RpcError) : refused
     this.#recovery.expectProgress(route.progress, cause)
     if (this.#isNews(lesson, hop, refused) && this.#canAskAgain(hop)) return
-    if (await this.#hasMadeRoom(hop, cause)) return
     this.#report(hop.span, cause)
     this.#recovery.note(hop.span.peer, cause, blocksOf(hop.span))
     if (failureKind(cause) === 'full') this.#opener.isTight = true
@@ -164,21 +151,6 @@ export class RouteKeeper {
     closeSession(hop)
     // The servers after a refused step would wait for its outputs forever.
     this.route.forwarding.dropPushed(this.route.hops)
-    return true
-  }
-
-  /**
-   * If a server has no room, closes sessions of this client that only wait for a next turn, and prepares to ask the server
-   * again. Such sessions keep their KV caches on the servers for minutes, where small swarms have room for a few dozen.
-   */
-  async #hasMadeRoom(hop: OpenHop, cause: Error): Promise<boolean> {
-    if (failureKind(cause) !== 'full' || !(await this.#makeRoom?.())) return false
-    const { route } = this
-    this.#opener.isTight = true
-    if (route.forwarding.isFixedAtOpening) this.#renewAll()
-    else this.#renew(hop)
-    route.forwarding.dropPushed(route.hops)
-    this.#context.logger.info({ peer: hop.span.peer }, 'idle sessions made room on a server')
     return true
   }
 
