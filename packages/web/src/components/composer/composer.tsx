@@ -142,7 +142,7 @@ export function Composer(props: ComposerProps) {
         </div>
       </div>
       <div className="composer-foot">
-        <span id="composer-hint" data-problem={hint !== undefined || undefined}>
+        <span id="composer-hint" data-problem={(problem !== undefined && !due) || undefined}>
           {hint ?? texts.newLineHint}
         </span>
         {model?.contextLength !== undefined && (
