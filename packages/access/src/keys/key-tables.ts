@@ -2,6 +2,7 @@ import type { DatabaseSync, StatementSync } from 'node:sqlite'
 import { accessLimitsSchema, type Scope, scopes } from '@petals-chat/api'
 import { z } from 'zod'
 import { inDurableTransaction } from '../in-transaction.ts'
+import { preparedStatements } from '../prepared-statements.ts'
 import type { KeyRecord } from './key-record.ts'
 
 /** A secret of a key, as the file has it. */
@@ -61,12 +62,13 @@ const keyRow = z.object({
 /** The tables of keys, statement by statement. */
 export class KeyTables {
   readonly #database: DatabaseSync
-  readonly #prepared = new Map<keyof typeof statements, StatementSync>()
+  readonly #statement: (name: keyof typeof statements) => StatementSync
   #changes = 0
 
   /** Creates the tables if the file is new. */
   constructor(database: DatabaseSync) {
     this.#database = database
+    this.#statement = preparedStatements(database, statements)
     database.exec(CREATE_TABLES)
   }
 
@@ -118,14 +120,6 @@ export class KeyTables {
 
   noteUse(id: string, at: number): void {
     this.#statement('noteUse').run(at, id)
-  }
-
-  #statement(name: keyof typeof statements): StatementSync {
-    const known = this.#prepared.get(name)
-    if (known !== undefined) return known
-    const statement = this.#database.prepare(statements[name])
-    this.#prepared.set(name, statement)
-    return statement
   }
 
   /** Runs reads and changes as one. What was committed survives a loss of power, so that a revoked key stays revoked. */

@@ -1,6 +1,7 @@
 import type { DatabaseSync, StatementSync } from 'node:sqlite'
 import { z } from 'zod'
 import { inDurableTransaction } from '../in-transaction.ts'
+import { preparedStatements } from '../prepared-statements.ts'
 
 /** A browser in which a person is signed in. */
 export interface SignInRecord {
@@ -52,11 +53,12 @@ const row = z.object({
 export class SignInStore {
   readonly #database: DatabaseSync
   readonly #now: () => number
-  readonly #prepared = new Map<keyof typeof statements, StatementSync>()
+  readonly #statement: (name: keyof typeof statements) => StatementSync
 
   /** The caller keeps ownership of the database. `now`: milliseconds since 1970, for tests. */
   constructor(database: DatabaseSync, { now = Date.now }: { readonly now?: () => number } = {}) {
     this.#database = database
+    this.#statement = preparedStatements(database, statements)
     this.#now = now
     database.exec(CREATE_TABLE)
   }
@@ -82,13 +84,5 @@ export class SignInStore {
   /** Ends a sign-in for good: also a loss of power does not bring it back. @throws Error of SQLite */
   remove(tokenHash: string): void {
     inDurableTransaction(this.#database, () => this.#statement('remove').run(tokenHash))
-  }
-
-  #statement(name: keyof typeof statements): StatementSync {
-    const known = this.#prepared.get(name)
-    if (known !== undefined) return known
-    const statement = this.#database.prepare(statements[name])
-    this.#prepared.set(name, statement)
-    return statement
   }
 }
