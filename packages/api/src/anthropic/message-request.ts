@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { modelField } from '../openai/sampling-fields.ts'
+import { modelField, samplingFields } from '../openai/sampling-fields.ts'
 import { ignored, jsonObject, text } from '../openai/primitives.ts'
 import { messageParamSchema, systemField } from './content-blocks.ts'
 
@@ -91,20 +91,8 @@ export const messageRequestSchema = z.object({
     .int()
     .min(1)
     .describe('Maximum number of tokens of the answer, limited by the free space of the context.'),
-  temperature: z
-    .number()
-    .min(0)
-    .max(100)
-    .nullish()
-    .meta({ default: 0.6 })
-    .describe('0 always selects the most probable token. Default: the model’s, else 0.6.'),
-  top_p: z
-    .number()
-    .min(0)
-    .max(1)
-    .nullish()
-    .meta({ default: 0.9 })
-    .describe('Default: the model’s, else 0.9.'),
+  temperature: samplingFields.temperature,
+  top_p: samplingFields.top_p,
   top_k: z
     .int()
     .min(-1)
