@@ -42,6 +42,7 @@ export {
 export { commonPrefixLength, generateText } from './generation/generate-text.ts'
 export * from './generation/generate-text.types.ts'
 export { withWaits, type WaitEvent } from './generation/with-waits.ts'
+export { grammarSource } from './grammar/grammar-source.ts'
 export * from './logger.ts'
 export * from './metrics.ts'
 export * from './models/model-files.ts'

@@ -194,9 +194,6 @@ export interface TokenChoice {
   readonly ms: number
 }
 
-/** The longest grammar, in characters: llama.cpp takes seconds to read longer ones. */
-export const MAX_GRAMMAR_LENGTH = 256 * 1024
-
 /** A text that both processes tokenize when a model loads: a difference is logged. */
 export const tokenizerProbe =
   'Hello, world! It\'s 3.14 % of 12345 — naïve café, "quoted" text;\n\n  indented\tcode: x += 1;\r\n' +

@@ -1,5 +1,5 @@
 import type { SamplingParams, TokenId } from '@petals-chat/engine'
-import { MAX_GRAMMAR_LENGTH, type Command } from '../protocol.ts'
+import type { Command } from '../protocol.ts'
 import type { Sequence } from './sequence.ts'
 
 /** The limits of the loaded model. */
@@ -26,7 +26,6 @@ export function checkCommand(command: Command, limits: CommandLimits): void {
       checkSampling(command.sampling, limits)
       if (command.topLogprobs !== undefined)
         checkInteger('topLogprobs', command.topLogprobs, 0, MAX_TOP_LOGPROBS)
-      checkInteger('the length of the grammar', command.grammar?.length ?? 0, 0, MAX_GRAMMAR_LENGTH)
       return
     case 'score':
       checkTokens(

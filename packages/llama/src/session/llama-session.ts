@@ -1,4 +1,5 @@
 import {
+  grammarSource,
   abortable,
   ContextLengthError,
   GenerationFailedError,
@@ -18,7 +19,6 @@ import {
   type TokenId,
   type TokenScore,
 } from '@petals-chat/engine'
-import { grammarSource } from '../grammar/grammar-source.ts'
 import type { GenerateCommand, TokenDetails } from '../protocol.ts'
 import type { ModelWorker } from '../worker/model-worker.ts'
 import { ProcessReplaced, RequestFailed } from '../worker/requests.ts'

@@ -1,4 +1,4 @@
-import { grammarSource } from '../grammar/grammar-source.ts'
+import { grammarSource } from '@petals-chat/engine'
 import { nativeGrammar } from './native-grammar.ts'
 
 /** A schema, values that fit it, and values that do not. */

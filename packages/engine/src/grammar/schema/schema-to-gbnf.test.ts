@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
-import { nativeGrammar } from '../../testing/native-grammar.ts'
-import { misjudgedTexts, type SchemaCase } from '../../testing/schema-cases.ts'
+import { nativeGrammar } from '../../../../llama/src/testing/native-grammar.ts'
+import { misjudgedTexts, type SchemaCase } from '../../../../llama/src/testing/schema-cases.ts'
 import { grammarSource } from '../grammar-source.ts'
 
 const person = {

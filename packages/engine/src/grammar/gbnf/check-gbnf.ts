@@ -1,5 +1,5 @@
-import { InvalidRequestError } from '@petals-chat/engine'
-import { MAX_GRAMMAR_LENGTH } from '../../protocol.ts'
+import { InvalidRequestError } from '../../errors.ts'
+import { MAX_GRAMMAR_LENGTH } from './rule-set.ts'
 import { costlyPart, type GbnfAlternatives, type GbnfElement } from './costly-part.ts'
 
 /** llama.cpp parses brackets and follows rules recursively: its stack holds a few thousand levels. */

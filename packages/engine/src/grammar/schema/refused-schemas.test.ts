@@ -1,6 +1,6 @@
-import { InvalidRequestError } from '@petals-chat/engine'
+import { InvalidRequestError } from '../../errors.ts'
 import { describe, expect, it } from 'vitest'
-import { nativeGrammar } from '../../testing/native-grammar.ts'
+import { nativeGrammar } from '../../../../llama/src/testing/native-grammar.ts'
 import { grammarSource } from '../grammar-source.ts'
 
 describe('an unusable schema', () => {

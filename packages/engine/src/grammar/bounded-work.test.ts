@@ -1,6 +1,8 @@
-import { type Grammar, InvalidRequestError, toolCallGrammar } from '@petals-chat/engine'
+import type { Grammar } from '../engine.ts'
+import { InvalidRequestError } from '../errors.ts'
+import { toolCallGrammar } from '../chat/tool-calls.ts'
 import { describe, expect, it } from 'vitest'
-import { nativeGrammar } from '../testing/native-grammar.ts'
+import { nativeGrammar } from '../../../llama/src/testing/native-grammar.ts'
 import { grammarSource } from './grammar-source.ts'
 
 const list = <Item>(length: number, make: (index: number) => Item): Item[] =>

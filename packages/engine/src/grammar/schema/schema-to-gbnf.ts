@@ -1,4 +1,4 @@
-import type { Grammar, JsonGrammar } from '@petals-chat/engine'
+import type { Grammar, JsonGrammar } from '../../engine.ts'
 import { GrammarTooLarge, literal, oneOf, RuleSet } from '../gbnf/rule-set.ts'
 import { SchemaCompiler } from './schema-compiler.ts'
 import { schemaError, type SchemaDocument, Unsatisfiable } from './schema-node.ts'

@@ -1,4 +1,4 @@
-import { InvalidRequestError } from '@petals-chat/engine'
+import { InvalidRequestError } from '../../errors.ts'
 
 const MAX_PATH_LENGTH = 200
 

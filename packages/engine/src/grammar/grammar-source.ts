@@ -1,4 +1,5 @@
-import { type Grammar, InvalidRequestError } from '@petals-chat/engine'
+import type { Grammar } from '../engine.ts'
+import { InvalidRequestError } from '../errors.ts'
 import { checkGbnf } from './gbnf/check-gbnf.ts'
 import { schemaToGbnf } from './schema/schema-to-gbnf.ts'
 import { GrammarTooLarge, RuleSet } from './gbnf/rule-set.ts'

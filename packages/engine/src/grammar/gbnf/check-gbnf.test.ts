@@ -1,6 +1,6 @@
-import { InvalidRequestError } from '@petals-chat/engine'
+import { InvalidRequestError } from '../../errors.ts'
 import { describe, expect, it } from 'vitest'
-import { nativeGrammar } from '../../testing/native-grammar.ts'
+import { nativeGrammar } from '../../../../llama/src/testing/native-grammar.ts'
 import { checkGbnf } from './check-gbnf.ts'
 
 /** Grammars in the style of llama.cpp's own examples. */

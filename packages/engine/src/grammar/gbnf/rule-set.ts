@@ -1,4 +1,5 @@
-import { MAX_GRAMMAR_LENGTH } from '../../protocol.ts'
+/** The longest grammar, in characters: llama.cpp takes seconds to read longer ones. */
+export const MAX_GRAMMAR_LENGTH = 256 * 1024
 
 /** GBNF rules for JSON, on which schemas are built. Numbers and indentation are bounded, because a model may repeat itself forever. */
 const jsonRules = {

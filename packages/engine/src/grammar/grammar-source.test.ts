@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { nativeGrammar } from '../testing/native-grammar.ts'
+import { nativeGrammar } from '../../../llama/src/testing/native-grammar.ts'
 import { grammarSource } from './grammar-source.ts'
 
 describe('grammarSource', () => {

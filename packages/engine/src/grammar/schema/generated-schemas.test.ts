@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { misjudgedTexts, type SchemaCase } from '../../testing/schema-cases.ts'
+import { misjudgedTexts, type SchemaCase } from '../../../../llama/src/testing/schema-cases.ts'
 
 const discriminated = {
   $defs: {

@@ -1,7 +1,7 @@
 import Ajv from 'ajv'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { InvalidRequestError } from '@petals-chat/engine'
+import { InvalidRequestError } from '../../errors.ts'
 import { GbnfSampler } from '../../testing/gbnf-sampler.ts'
 import { grammarSource } from '../grammar-source.ts'
 
