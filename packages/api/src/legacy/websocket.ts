@@ -4,6 +4,14 @@ import { modelErrorStatuses, type Operation } from '../operation.ts'
 import { petalsRequestSchema, petalsSchema } from '../swarm/route.ts'
 import { legacyErrorSchema, legacySamplingFields, legacyTag } from './generate.ts'
 
+const apiKey = z
+  .string()
+  .optional()
+  .describe(
+    'The API key, where the upgrade request has none: browsers can not set its headers. The message then has at most ' +
+      '8,192 characters, and comes within 10 s. Extension.',
+  )
+
 const openMessage = z.object({
   type: z.literal('open_inference_session'),
   model: z.string().optional().describe('Id or alias of a model. Default: the first one of this server.'),
@@ -12,6 +20,7 @@ const openMessage = z.object({
     .boolean()
     .optional()
     .describe('The session continues for a while when its socket is cut. Extension.'),
+  api_key: apiKey,
 })
 
 const resumeMessage = z
@@ -19,6 +28,7 @@ const resumeMessage = z
     type: z.literal('resume'),
     id: z.string(),
     received: z.int().min(0).describe('`seq` of the last message that arrived; 0: none.'),
+    api_key: apiKey,
   })
   .describe('As the first message on a new socket: continues a session whose socket was cut. Extension.')
 
@@ -98,7 +108,8 @@ export const legacyWebSocketOperation: Operation = {
     'more `{"ok": true, "outputs": …, "stop": …, "token_count": …}`. An error is `{"ok": false, "traceback": …}`. ' +
     'With `"resumable": true` in the first message, the reply to it has an `id`, and all later messages of the server ' +
     'have a `seq`. When the socket is cut, `{"type": "resume", "id": …, "received": <seq>}` on a new socket continues ' +
-    'after that message.',
+    'after that message. Where this server asks for an API key and the upgrade request has none, the first message has ' +
+    'it as `api_key`.',
   responses: { 101: { description: 'The connection is now a WebSocket.', content: {} } },
   messages: { client: legacyClientMessageSchema, server: legacyServerMessageSchema },
   error: legacyErrorSchema,

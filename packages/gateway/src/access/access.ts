@@ -19,6 +19,8 @@ export interface CallerSource {
    * @throws AuthenticationError if it has one that is wrong, expired or revoked; RateLimitError (429) after too many of them.
    */
   identify(request: CallerRequest): Caller | undefined
+  /** Reports whether the request has a credential of this kind that `identify` passes over, such as the cookie of a sign-in that has ended. */
+  presents?(request: CallerRequest): boolean
   /** Names the credential that a caller of this source has shown, so that a sign-in with it lasts no longer than it does. */
   credentialOf?(caller: Caller): string | undefined
   /** Returns the caller of a credential, as it is now; undefined if the credential does not count any more. */
@@ -52,9 +54,20 @@ export class Access {
     if (scope === 'open') return this.#openCaller(request)
     const caller = this.#identify(request)
     if (caller === undefined) throw missingCredential()
-    caller.signal.throwIfAborted()
-    if (!caller.scopes.has(scope)) throw missingScope(caller, scope)
-    return caller
+    return permitted(caller, scope)
+  }
+
+  /**
+   * Like `authorize`, but returns undefined for a request without any credential, not even one that does not count: it may
+   * follow in a message.
+   */
+  authorizeIfPresent(request: CallerRequest, scope: Scope | 'open'): Caller | undefined {
+    if (!this.isRequired) return anonymousCaller
+    if (scope === 'open') return this.#openCaller(request)
+    const caller = this.#identify(request)
+    if (caller !== undefined) return permitted(caller, scope)
+    if (this.#sources.some((source) => source.presents?.(request))) throw missingCredential()
+    return undefined
   }
 
   #openCaller(request: CallerRequest): Caller {
@@ -75,11 +88,18 @@ export class Access {
   }
 }
 
+/** Returns the caller. @throws AuthenticationError or GatewayError if it may not call a route of `scope`. */
+function permitted(caller: Caller, scope: Scope): Caller {
+  caller.signal.throwIfAborted()
+  if (!caller.scopes.has(scope)) throw missingScope(caller, scope)
+  return caller
+}
+
 const missingCredential = (): AuthenticationError =>
   new AuthenticationError(
     'authentication_required',
-    'This server asks for an API key. Send it as "Authorization: Bearer KEY", or in the header x-api-key or api-key. ' +
-      'On the page, sign in. The operator of this server makes keys with: petals-chat keys create',
+    'This server asks for an API key. Send it as "Authorization: Bearer KEY", or in the header x-api-key or api-key; ' +
+      'on a WebSocket also as "api_key" in the first message. On the page, sign in. The operator of this server makes keys with: petals-chat keys create',
   )
 
 const missingScope = ({ name }: Caller, scope: Scope): GatewayError =>

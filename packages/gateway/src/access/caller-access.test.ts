@@ -196,7 +196,7 @@ describe('a caller whose access ends', () => {
     expect(await other!.generate({ inputs: 'Hi', max_new_tokens: 2 })).toMatchObject([{ ok: true }])
   })
 
-  it('can not open a WebSocket, nor resume the session of another caller', async () => {
+  it('can not open a WebSocket with what counts no more, nor resume the session of another caller', async () => {
     const callers = new TestCallers().add('one').add('two')
     await using server = await startTestServer({ callers: [callers] })
     const upgrade = (headers: string) =>
@@ -204,7 +204,7 @@ describe('a caller whose access ends', () => {
         'GET /api/v2/generate HTTP/1.1\r\nhost: localhost\r\nconnection: upgrade\r\nupgrade: websocket\r\n' +
           `sec-websocket-version: 13\r\nsec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\n${headers}\r\n`,
       )
-    expect(await upgrade('')).toContain('HTTP/1.1 401')
+    expect(await upgrade('cookie: petals_chat_session=x\r\n')).toContain('HTTP/1.1 401')
     expect(await upgrade('authorization: Bearer wrong\r\n')).toContain('HTTP/1.1 401')
     const { id } = await (await server.connect(asCaller('one'))).startSession(64, { resumable: true })
     const thief = await server.connect(asCaller('two'))

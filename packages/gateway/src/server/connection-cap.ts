@@ -19,9 +19,9 @@ export interface ConnectionCapOptions {
 const RETRY_AFTER_MS = 1_000
 
 /** The error of a client that has too much open. Programs of this machine have no cap: they could stop it anyway. */
-export const tooManyOpen = (max: number, what: string, key: string): RateLimitError =>
+export const tooManyOpen = (max: number, what: string, key?: string): RateLimitError =>
   new RateLimitError(
-    `You have ${max} ${what} open, and this server allows no more for one client (${key}). ` +
+    `You have ${max} ${what} open, and this server allows no more for one client${key === undefined ? '' : ` (${key})`}. ` +
       'Close some, then try again.',
     RETRY_AFTER_MS,
   )

@@ -81,6 +81,12 @@ export class JsonSocket {
     this.#socket.close(code)
   }
 
+  /** Keeps a message until it is received. */
+  keep(text: string): void {
+    if (this.#reservation.tryGrow(sizeOf(text))) this.#inbox.push(text)
+    else this.#abort.abort(budgetError())
+  }
+
   #receive(data: RawData): void {
     const text = data.toString()
     if (this.#onMessage !== undefined) return this.#onMessage(text)
@@ -89,14 +95,9 @@ export class JsonSocket {
       this.#inbox.length < MAX_WAITING_MESSAGES &&
       (characters <= MAX_WAITING_CHARACTERS || this.#inbox.length === 0)
     )
-      return this.#keep(text)
+      return this.keep(text)
     const message = `More than ${MAX_WAITING_MESSAGES} messages, or ${MAX_WAITING_CHARACTERS} characters, are waiting. Wait for answers before sending more.`
     this.#abort.abort(new GatewayError('bad_request', message))
-  }
-
-  #keep(text: string): void {
-    if (this.#reservation.tryGrow(sizeOf(text))) this.#inbox.push(text)
-    else this.#abort.abort(budgetError())
   }
 
   async #nextMessage({ timeoutMs, onTimeout, signal }: ReceiveOptions): Promise<string> {

@@ -1,9 +1,8 @@
 import { type IncomingMessage, type Server, STATUS_CODES } from 'node:http'
-import type { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import type { Gauge, Logger } from '@petals-chat/engine'
 import { type WebSocket, WebSocketServer } from 'ws'
-import type { Access } from '../access/access.ts'
+import type { Access, CallerRequest } from '../access/access.ts'
 import { accountOf, type Caller } from '../access/caller.ts'
 import { KEY_PROTOCOL } from '../access/presented-key.ts'
 import { routeScope } from '../access/route-scope.ts'
@@ -20,17 +19,14 @@ import { chooseRequestId } from '../middleware/request-context.ts'
 import { assertTrustedHost } from '../middleware/trusted-host.ts'
 import { ClientCap } from './client-cap.ts'
 import { tooManyOpen } from './connection-cap.ts'
+import { countIncomplete } from './count-incomplete.ts'
 import { respondOnSocket } from './http-server.ts'
 import { JsonSocket } from './json-socket.ts'
+import { KeylessSockets } from './keyless-sockets.ts'
+import { refuseOnWebSocket, terminateSoon } from './refuse-on-websocket.ts'
 import { originOf } from '../request-origin.ts'
 import { routedPath } from '../request-path.ts'
 import type { ShutdownController } from '../shutdown.ts'
-
-/** The close code of a server that has no room now (RFC 6455's registry). */
-const TRY_AGAIN_LATER = 1013
-
-/** Milliseconds that a client has to read why its socket is closed. */
-const CLOSE_MS = 500
 
 /** One open WebSocket, as its route uses it. */
 export interface WebSocketConnection {
@@ -55,10 +51,13 @@ export interface WebSocketRoute {
 }
 
 /** What the upgrade request tells of a connection. */
-type Opening = Pick<
-  WebSocketConnection,
-  'requestId' | 'client' | 'isSameOrigin' | 'caller' | 'account' | 'quota'
->
+interface Upgrade extends Pick<WebSocketConnection, 'requestId' | 'client'> {
+  readonly route: WebSocketRoute
+  readonly request: IncomingMessage
+}
+
+/** Who is at the other end of a connection. */
+type Opening = Pick<WebSocketConnection, 'isSameOrigin' | 'caller' | 'account' | 'quota'>
 
 /** The bounds of one message. */
 export interface MessageLimits {
@@ -71,12 +70,6 @@ const MAX_FRAGMENTS = 1_024
 
 /** Network packets that an incomplete frame may come in: those of 1 kB of the greatest message, or slow ones. */
 const MAX_BUFFERED_CHUNKS = 16_384
-
-/** What a packet that is kept takes beside its bytes. */
-const CHUNK_OVERHEAD_BYTES = 128
-
-/** Two bytes and the mask, in front of a ping or pong of a client. */
-const CONTROL_HEADER_BYTES = 6
 
 /** Creates the protocol side of all WebSockets. `npm run bench:autobahn` tests it. */
 export const createWebSocketServer = ({
@@ -104,6 +97,7 @@ export class GatewayWebSockets {
   readonly #requestIds = new WeakMap<IncomingMessage, string>()
   readonly #answered = new WeakSet<WebSocket>()
   readonly #open: ClientCap
+  readonly #keyless: KeylessSockets
   readonly #connections: Gauge
   #pings: NodeJS.Timeout | undefined
 
@@ -117,6 +111,7 @@ export class GatewayWebSockets {
     this.#access = access
     this.#shutdown = shutdown
     this.#open = new ClientCap(context.config.maxWebSocketsPerClient)
+    this.#keyless = new KeylessSockets(shutdown.drainSignal)
     this.#routes = new Map(routes.map((route) => [route.path, route]))
     this.#connections = context.metrics.gauge({
       name: 'petals_chat_websocket_connections',
@@ -163,28 +158,51 @@ export class GatewayWebSockets {
       if (route === undefined || !this.isUpgrade(request)) throw notAWebSocketError(request)
       assertTrustedHost(this.#context.config, origin.host ?? '')
       assertOriginAllowed(this.#context.config, route.path, origin)
-      const caller = this.#authorize(request, client, route.path)
-      const account = accountOf(caller, client)
-      const quota = quotaOf(caller, account, this.#context.config.limits)
-      const isSameOrigin = isPageRequest((name) => headerOf(request, name), caller)
-      const opening = { requestId, client, isSameOrigin, caller, account, quota }
-      this.#countOpen(opening, socket)
+      const upgrade = { requestId, client, route, request }
+      const caller = this.#access.authorizeIfPresent(callerRequestOf(upgrade), routeScope([route.path]))
+      const opening = caller && this.#admit(caller, upgrade)
+      if (opening === undefined) this.#keyless.admit(client, socket)
       this.#server.handleUpgrade(request, socket, head, (webSocket) => {
-        this.#countIncomplete(webSocket, request.socket)
-        void this.#serve(route, webSocket, opening)
+        countIncomplete(webSocket, request.socket, this.#context.budget)
+        this.#watch(webSocket, upgrade)
+        if (opening !== undefined) void this.#serve(webSocket, upgrade, opening)
+        else this.#awaitKey(webSocket, upgrade)
       })
     } catch (error) {
       this.#refuse(socket, error, requestId)
     }
   }
 
-  /** @throws RateLimitError if the client has as many open as it may. */
-  #countOpen({ account, client }: Opening, socket: Duplex): void {
+  /** @throws RateLimitError if the caller has as many open as it may. */
+  #admit(caller: Caller, { request, client }: Upgrade): Opening {
+    const account = accountOf(caller, client)
+    const quota = quotaOf(caller, account, this.#context.config.limits)
+    const isSameOrigin = isPageRequest((name) => headerOf(request, name), caller)
+    this.#countOpen(account, client, request.socket)
+    return { isSameOrigin, caller, account, quota }
+  }
+
+  #countOpen(account: string, client: ClientAddress, socket: Duplex): void {
     if (isAddressAccount(account) && isLoopbackHost(client.address)) return
     const close = this.#open.tryOpen(account)
     const { maxWebSocketsPerClient: max } = this.#context.config
     if (close === undefined) throw tooManyOpen(max, 'WebSockets', 'server.maxWebSocketsPerClient')
     socket.once('close', close)
+  }
+
+  /** Serves a socket once its first message has shown a key that counts. */
+  #awaitKey(webSocket: WebSocket, upgrade: Upgrade): void {
+    this.#keyless.awaitKey(webSocket, upgrade.request.socket, {
+      take: (key, first) => {
+        const request = { ...callerRequestOf(upgrade), header: keyHeader(key) }
+        const caller = this.#access.authorize(request, routeScope([upgrade.route.path]))
+        void this.#serve(webSocket, upgrade, this.#admit(caller, upgrade), first)
+      },
+      refuse: (error) => {
+        const { status, code } = refuseOnWebSocket(webSocket, error, upgrade.requestId)
+        this.#context.logger.info({ requestId: upgrade.requestId, status, code }, 'WebSocket refused')
+      },
+    })
   }
 
   #clientOf(request: IncomingMessage): ClientAddress {
@@ -195,12 +213,6 @@ export class GatewayWebSockets {
     })
   }
 
-  #authorize(request: IncomingMessage, client: ClientAddress, path: string): Caller {
-    const { remoteAddress } = request.socket
-    const header = (name: string) => headerOf(request, name)
-    return this.#access.authorize({ header, client, remoteAddress }, routeScope([path]))
-  }
-
   #refuse(socket: Duplex, error: unknown, requestId: string): void {
     const description = describeError(error, requestId)
     const { status, code } = description
@@ -209,10 +221,10 @@ export class GatewayWebSockets {
     respondOnSocket(socket, line, requestId, legacyErrorBody(description), errorHeaders(description))
   }
 
-  async #serve(route: WebSocketRoute, webSocket: WebSocket, opening: Opening): Promise<void> {
+  #watch(webSocket: WebSocket, { route, client, requestId }: Upgrade): void {
     const startedAt = performance.now()
-    const logger = this.#context.logger.child({ requestId: opening.requestId })
-    logger.info({ route: route.path, ...loggedClient(opening.client) }, 'WebSocket opened')
+    const logger = this.#context.logger.child({ requestId })
+    logger.info({ route: route.path, ...loggedClient(client) }, 'WebSocket opened')
     // ws disconnects a client that violates the protocol; the close event follows.
     webSocket.on('error', (error) => {
       logger.info({ err: error }, 'WebSocket failed')
@@ -228,35 +240,21 @@ export class GatewayWebSockets {
     })
     this.#answered.add(webSocket)
     webSocket.on('pong', () => this.#answered.add(webSocket))
-    const { signal, drainSignal } = this.#shutdown
-    const socket = new JsonSocket(webSocket, this.#context.budget, signal, opening.caller.signal)
-    closeAfter(webSocket, opening.caller.signal)
-    await route.serve({ ...opening, socket, drainSignal, logger })
   }
 
-  /** A message takes its share of the budget while it arrives, too. */
-  #countIncomplete(webSocket: WebSocket, socket: Socket): void {
-    const reservation = this.#context.budget.open()
-    let chunk = { length: 0, control: 0 }
-    // Before ws, whose `message` event ends the count.
-    socket.prependListener('data', ({ length }: Buffer) => {
-      chunk = { length, control: 0 }
-      if (reservation.tryGrow(length + CHUNK_OVERHEAD_BYTES)) return
-      webSocket.close(TRY_AGAIN_LATER)
-      // What is on its way would not be counted.
-      webSocket.pause()
-      terminateSoon(webSocket)
-    })
-    const restart = () => reservation[Symbol.dispose]()
-    // A chunk of nothing but pings and pongs is no part of a message: an idle socket would count them for ever.
-    const uncount = ({ length }: Buffer) => {
-      chunk.control += length + CONTROL_HEADER_BYTES
-      if (chunk.control === chunk.length) reservation.shrink(chunk.length + CHUNK_OVERHEAD_BYTES)
-    }
-    webSocket.on('ping', uncount)
-    webSocket.on('pong', uncount)
-    webSocket.on('message', restart)
-    socket.once('close', restart)
+  /** @param first the message that has arrived already. */
+  async #serve(
+    webSocket: WebSocket,
+    { route, client, requestId }: Upgrade,
+    opening: Opening,
+    first?: string,
+  ): Promise<void> {
+    const logger = this.#context.logger.child({ requestId })
+    const { signal, drainSignal } = this.#shutdown
+    const socket = new JsonSocket(webSocket, this.#context.budget, signal, opening.caller.signal)
+    if (first !== undefined) socket.keep(first)
+    closeAfter(webSocket, opening.caller.signal)
+    await route.serve({ ...opening, requestId, client, socket, drainSignal, logger })
   }
 
   /** Pings all sockets, by one timer. A client that has not answered the last ping is gone, even if no close event came. */
@@ -268,16 +266,25 @@ export class GatewayWebSockets {
   }
 }
 
-function terminateSoon(webSocket: WebSocket): void {
-  setTimeout(() => webSocket.terminate(), CLOSE_MS).unref()
-}
-
 /** Ends a socket whose caller's access has ended, also if the client does not answer the close frame. */
 function closeAfter(webSocket: WebSocket, signal: AbortSignal): void {
   const close = () => terminateSoon(webSocket)
   signal.addEventListener('abort', close, { once: true })
   webSocket.on('close', () => signal.removeEventListener('abort', close))
 }
+
+/** The part of an upgrade that says who sent it. */
+const callerRequestOf = ({ request, client }: Upgrade): CallerRequest => ({
+  header: (name) => headerOf(request, name),
+  client,
+  remoteAddress: request.socket.remoteAddress,
+})
+
+/** A key that came in a message counts as if a header had had it. */
+const keyHeader =
+  (key: string): CallerRequest['header'] =>
+  (name) =>
+    name === 'authorization' ? `Bearer ${key}` : undefined
 
 function pathOf(request: IncomingMessage): string {
   return request.url?.split('?', 1)[0] ?? ''

@@ -63,7 +63,10 @@ export class SignIn implements Disposable {
       openid: openid ? { name: openid.name ?? new URL(openid.issuer).host } : null,
       sign_out: proxy?.signOutUrl ?? null,
     }
-    const byCookie: CallerSource = { identify: (request) => this.find(request)?.caller }
+    const byCookie: CallerSource = {
+      identify: (request) => this.find(request)?.caller,
+      presents: ({ header }) => readCookie(header('cookie'), sessionCookie) !== undefined,
+    }
     const callerOf = (user: User) => this.#userCaller(user)
     this.sources = proxy
       ? [byCookie, proxyUsers({ config: proxy, isTrusted: isTrustedProxy, callerOf })]
