@@ -24,6 +24,7 @@ import { countCores, type CoreCount } from './machine/cpu-limit.ts'
 import { tokenizerProbe, type ReadyMessage } from './protocol.ts'
 import { GgufTokenizer } from './tokenizer/gguf-tokenizer.ts'
 import { ModelWorker } from './worker/model-worker.ts'
+import { ProcessSource } from './worker/process-source.ts'
 
 export interface LlamaEngineDeps {
   readonly logger?: Logger | undefined
@@ -57,6 +58,8 @@ class LlamaEngine implements Engine<LlamaModelSpec> {
   readonly #resolveFile: LlamaEngineDeps['resolveFile']
   readonly #logger: Logger
   readonly #metrics: ReturnType<typeof createMetrics>
+  readonly #cores = countCores()
+  readonly #processes: ProcessSource
   readonly #models = new Set<LlamaModel>()
   readonly #loads = new Set<Promise<Model>>()
   readonly #closing = new AbortController()
@@ -69,6 +72,7 @@ class LlamaEngine implements Engine<LlamaModelSpec> {
     this.#resolveFile = resolveFile
     this.#logger = logger
     this.#metrics = createMetrics(metrics)
+    this.#processes = new ProcessSource({ config, cores: this.#cores.available, logger })
   }
 
   async load(spec: LlamaModelSpec, { signal, onProgress }: LoadOptions = {}): Promise<Model> {
@@ -85,7 +89,7 @@ class LlamaEngine implements Engine<LlamaModelSpec> {
 
   async #start(spec: LlamaModelSpec, options: LoadOptions): Promise<Model> {
     const logger = this.#logger.child({ model: spec.id })
-    const cores = countCores()
+    const cores = this.#cores
     const { threads = 0 } = this.#config
     if (threads > cores.available) {
       logger.warn(
@@ -97,7 +101,7 @@ class LlamaEngine implements Engine<LlamaModelSpec> {
     const worker = new ModelWorker({
       modelId: spec.id,
       config: this.#config,
-      cores: cores.available,
+      processes: this.#processes,
       logger,
       onRestart: () => this.#metrics.restarts.add(1, { model: spec.id }),
     })
@@ -145,7 +149,7 @@ class LlamaEngine implements Engine<LlamaModelSpec> {
   async [Symbol.asyncDispose](): Promise<void> {
     this.#closing.abort(new ModelUnavailableError('The local engine is closed.'))
     await Promise.allSettled(this.#loads)
-    await Promise.all([...this.#models].map((model) => model[Symbol.asyncDispose]()))
+    await Promise.all([...this.#models, this.#processes].map((owned) => owned[Symbol.asyncDispose]()))
   }
 }
 
@@ -207,7 +211,7 @@ function logReady(logger: Logger, { spec, info, ready, cores, seconds }: ReadyFa
       ? ` (the model supports ${info.contextLength}, see llama.contextLength)`
       : ''
   logger.info(
-    { ...ready, probe: undefined, cores, quantization: info.quantization, seconds },
+    { ...ready, probe: undefined, stepTimes: undefined, cores, quantization: info.quantization, seconds },
     `${spec.id} is ready after ${seconds.toFixed(1)} s on the ${place}, threads: ${threads} of ${cores.available} cores` +
       `${limit} (${decodeTokensPerSecond.toFixed(0)} tokens/s); ${sequences} sessions of ${contextLength} tokens${longer}, ` +
       `KV cache ${Math.ceil(kvCacheBytes / 2 ** 20)} MiB.`,

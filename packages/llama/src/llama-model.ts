@@ -1,5 +1,4 @@
 import {
-  abortable,
   CapacityError,
   ContextLengthError,
   GenerationFailedError,
@@ -118,11 +117,7 @@ export class LlamaModel implements Model {
     }
     this.#embeddings++
     try {
-      await worker.ready({ signal })
-      const reply = await abortable(
-        worker.call((request) => ({ type: 'embed', request, tokens })),
-        signal,
-      )
+      const reply = await worker.ask((request) => ({ type: 'embed', request, tokens }), { signal })
       if (reply.type === 'embedding') return reply.vector
       throw new GenerationFailedError("The model's process returned no embedding.")
     } catch (error) {

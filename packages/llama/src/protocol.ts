@@ -31,8 +31,8 @@ export interface LoadCommand {
   readonly type: 'load'
   readonly path: string
   readonly facts: ModelFacts
-  /** The context of an earlier process of this model: it replaces what the config leaves open. */
-  readonly context?: { readonly sequences: number; readonly contextLength: number } | undefined
+  /** What an earlier process of this model offered and measured: it replaces what the config leaves open. */
+  readonly earlier?: Pick<ReadyMessage, 'sequences' | 'contextLength' | 'stepTimes'> | undefined
 }
 
 /** Facts from the file's header. Lengths in tokens. */
@@ -130,8 +130,15 @@ export interface ReadyMessage {
   readonly kvCacheBytes: number
   /** The speed of single-token steps right after loading. */
   readonly decodeTokensPerSecond: number
+  /** The times of single-token steps right after loading, by number of threads. */
+  readonly stepTimes: readonly StepTimes[]
   /** llama.cpp's tokens of `tokenizerProbe`. */
   readonly probe: readonly TokenId[]
+}
+
+export interface StepTimes {
+  readonly threads: number
+  readonly ms: readonly number[]
 }
 
 export interface LoadFailedMessage {

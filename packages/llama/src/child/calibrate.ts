@@ -1,5 +1,6 @@
 import type { TokenId } from '@petals-chat/engine'
 import type { NativeContext } from './native.ts'
+import type { StepTimes } from '../protocol.ts'
 import { ThreadGovernor, threadLevels } from './thread-governor.ts'
 
 export interface CalibrateOptions {
@@ -11,12 +12,15 @@ export interface CalibrateOptions {
   readonly threads: number | undefined
   /** True if the CPU computes, not a GPU. */
   readonly onCpu: boolean
+  /** What an earlier process of this model measured: then no steps are computed. */
+  readonly earlier: readonly StepTimes[] | undefined
 }
 
 export interface Calibration {
   readonly governor: ThreadGovernor
   readonly threads: number
   readonly decodeTokensPerSecond: number
+  readonly stepTimes: readonly StepTimes[]
 }
 
 /** Steps per number of threads, unless they are slow. */
@@ -25,15 +29,20 @@ const STEPS = 4
 const ENOUGH_MS = 120
 
 /** Measures single-token steps with each number of threads when the model loads, so that too many threads are noticed at once. */
-export async function calibrate({
-  context,
-  token,
-  cores,
-  threads,
-  onCpu,
-}: CalibrateOptions): Promise<Calibration> {
+export async function calibrate(options: CalibrateOptions): Promise<Calibration> {
+  const { cores, threads, onCpu, earlier } = options
   const levels = threads === undefined && onCpu ? threadLevels(cores) : [threads ?? cores]
+  const stepTimes = earlier ?? (await measure(options, levels))
   const governor = new ThreadGovernor(levels)
+  for (const { threads: level, ms } of stepTimes) for (const time of ms) governor.report(1, level, time)
+  const [best] = stepTimes.map((times) => ({ ...times, ms: median(times.ms) })).sort((a, b) => a.ms - b.ms)
+  return { governor, threads: best!.threads, decodeTokensPerSecond: 1000 / best!.ms, stepTimes }
+}
+
+async function measure(
+  { context, token }: CalibrateOptions,
+  levels: readonly number[],
+): Promise<StepTimes[]> {
   let position = 0
   const step = async (level: number): Promise<number> => {
     context.initBatch(1)
@@ -44,15 +53,15 @@ export async function calibrate({
     return performance.now() - startedAt
   }
   await step(levels[0]!) // the first step reads the weights from the disk
-  const best = { threads: levels[0]!, ms: Infinity }
-  for (const level of levels) {
-    const times: number[] = []
-    for (let spent = 0; times.length < STEPS && spent < ENOUGH_MS; spent += times.at(-1)!)
-      times.push(await step(level))
-    for (const ms of times) governor.report(1, level, ms)
-    const median = times.sort((a, b) => a - b)[times.length >> 1]!
-    if (median < best.ms) Object.assign(best, { threads: level, ms: median })
+  const stepTimes: StepTimes[] = []
+  for (const threads of levels) {
+    const ms: number[] = []
+    for (let spent = 0; ms.length < STEPS && spent < ENOUGH_MS; spent += ms.at(-1)!)
+      ms.push(await step(threads))
+    stepTimes.push({ threads, ms })
   }
   context.disposeSequence(0)
-  return { governor, threads: best.threads, decodeTokensPerSecond: 1000 / best.ms }
+  return stepTimes
 }
+
+const median = (values: readonly number[]): number => values.toSorted((a, b) => a - b)[values.length >> 1]!

@@ -93,14 +93,14 @@ function gpuLayers(llama: Llama, { config }: PrepareCommand): { gpuLayers?: numb
 }
 
 async function planFor(llama: Llama, { config }: PrepareCommand, command: LoadCommand): Promise<ContextPlan> {
-  const { facts, context } = command
+  const { facts, earlier } = command
   const onGpu = llama.gpu !== false
   const vram = onGpu ? await llama.getVramState() : undefined
   return planContext({
     trainedLength: facts.contextLength,
     kvBytesPerToken: facts.kvBytesPerToken,
-    sequences: context?.sequences ?? config.sequences,
-    contextLength: context?.contextLength ?? config.contextLength,
+    sequences: earlier?.sequences ?? config.sequences,
+    contextLength: earlier?.contextLength ?? config.contextLength,
     memoryBytes: vram && vram.unifiedSize === 0 ? vram.free : availableMemory(),
     onGpu,
   })

@@ -65,6 +65,7 @@ async function startServer(command: LoadCommand, opened: Library, loaded: Loaded
     cores,
     threads: config.threads,
     onCpu,
+    earlier: command.earlier?.stepTimes,
   })
   const sequences = Array.from({ length: plan.sequences }, (_, id) => new Sequence(id, native.context))
   const embedder = new Embedder(model, threads)
@@ -89,6 +90,7 @@ async function startServer(command: LoadCommand, opened: Library, loaded: Loaded
     devices: onCpu ? [] : await llama.getGpuDeviceNames(),
     kvCacheBytes,
     decodeTokensPerSecond: calibration.decodeTokensPerSecond,
+    stepTimes: calibration.stepTimes,
     probe: model.tokenize(tokenizerProbe, true),
   })
 }

@@ -45,6 +45,12 @@ interface AnswerOptions extends Pick<GenerateOptions, 'sampling' | 'topLogprobs'
 
 /** An answer continues in a new process at most this often, where other requests made the replacements necessary. */
 const MAX_REPLACEMENTS = 3
+/** The same for requests that a process did not live to answer: one of them may be what it died of. */
+const MAX_UNSEEN = 1
+
+/** Whether a request may run again after `error`, having done so `replacements` times. */
+const mayRunAgain = (error: unknown, replacements: number): boolean =>
+  error instanceof ProcessReplaced && replacements < (error.isUnseen ? MAX_UNSEEN : MAX_REPLACEMENTS)
 
 /** One sequence of a model's context, in the model's process. */
 export class LlamaSession implements Session {
@@ -112,9 +118,8 @@ export class LlamaSession implements Session {
         }
       } catch (error) {
         // The state of a grammar is lost with its process.
-        const canContinue =
-          replacements < MAX_REPLACEMENTS && (answered === 0 || options.grammar === undefined)
-        if (!(error instanceof ProcessReplaced) || !canContinue) throw error
+        const canContinue = answered === 0 || options.grammar === undefined
+        if (!mayRunAgain(error, replacements) || !canContinue) throw error
       }
       inputs = [...(await this.#revive(options.signal)), ...inputs]
     }
@@ -135,25 +140,49 @@ export class LlamaSession implements Session {
 
   async score(tokens: readonly TokenId[], options: ScoreOptions = {}): Promise<readonly TokenScore[]> {
     using _call = this.#guard.enter()
-    const { model, worker } = this.#options
+    const { model } = this.#options
     const { topLogprobs = 0 } = options
     options.signal?.throwIfAborted()
     validateTokens(tokens, model.tokenizer.vocabSize)
     validateTopLogprobs(topLogprobs)
     const signal = this.#signal(options)
     const inputs = [...(await this.#begin(tokens.length, signal)), ...tokens]
-    const slot = this.#slot.id
-
-    const reply = worker.call((request) => ({ type: 'score', request, slot, tokens: inputs, topLogprobs }))
     try {
-      const answer = await abortable(reply, signal)
-      if (answer.type !== 'scores') throw new GenerationFailedError("The model's process returned no scores.")
-      this.#tokens.push(...inputs)
-      return answer.scores.slice(-tokens.length).map(toTokenScore)
+      const scores = await this.#score(inputs, topLogprobs, signal)
+      return scores.slice(-tokens.length).map(toTokenScore)
     } catch (error) {
-      reply.catch(() => {}) // after an abort nothing waits for the reply
       this.#stop()
       throw this.#fail(error)
+    }
+  }
+
+  /** As an answer, it runs again if its process is replaced. */
+  async #score(
+    prompt: readonly TokenId[],
+    topLogprobs: number,
+    signal: AbortSignal,
+  ): Promise<readonly TokenDetails[]> {
+    let inputs = prompt
+    for (let replacements = 0; ; replacements++) {
+      const [slot, tokens] = [this.#slot.id, inputs]
+      const reply = this.#options.worker.call((request) => ({
+        type: 'score',
+        request,
+        slot,
+        tokens,
+        topLogprobs,
+      }))
+      try {
+        const answer = await abortable(reply, signal)
+        if (answer.type !== 'scores')
+          throw new GenerationFailedError("The model's process returned no scores.")
+        this.#tokens.push(...inputs)
+        return answer.scores
+      } catch (error) {
+        reply.catch(() => {}) // after an abort nothing waits for the reply
+        if (!mayRunAgain(error, replacements)) throw error
+      }
+      inputs = [...(await this.#revive(signal)), ...inputs]
     }
   }
 
@@ -168,10 +197,10 @@ export class LlamaSession implements Session {
     if (this.#slot.isLost) return void (this.#tokens.length = length)
     try {
       await this.#slot.truncate(length)
-      this.#tokens.length = length
     } catch (error) {
-      throw this.#fail(error)
+      if (!this.#slot.isLost) throw this.#fail(error)
     }
+    this.#tokens.length = length
   }
 
   /**

@@ -31,6 +31,7 @@ async function load(command: LoadCommand): Promise<void> {
       cores: 1,
       threads: 1,
       onCpu: true,
+      earlier: undefined,
     })
     model.tokenize('Hello', true)
   } finally {

@@ -154,6 +154,44 @@ describe('when the process of a model is killed', () => {
     expect(restarts).toHaveLength(times.length)
   })
 
+  it('requests that it can hardly have begun are served by the next process', async () => {
+    await using subject = await openTestModel()
+    const { model } = subject
+    await using session = await model.openSession({ maxLength: 128 })
+    await using scored = await model.openSession({ maxLength: 128 })
+    await using cut = await model.openSession({ maxLength: 128 })
+    const undisturbed = await tokensOf(model, session, 6)
+    await session.truncate(0)
+    await tokensOf(model, cut, 6)
+    const begun = [...cut.tokens]
+    const scores = await scored.score!([504, 3575])
+    await scored.truncate(0)
+    process.kill(model.pid!, 'SIGKILL')
+    const [tokens, again, embedding] = await Promise.all([
+      tokensOf(model, session, 6),
+      scored.score!([504, 3575]),
+      model.embed([504, 3575]),
+      cut.truncate(cut.tokens.length - 2),
+    ])
+    expect(tokens).toEqual(undisturbed)
+    expect(again).toEqual(scores)
+    expect(embedding.length).toBeGreaterThan(0)
+    expect(cut.tokens).toEqual(begun.slice(0, -2))
+  })
+
+  it('and dies of a request again, the request fails', async () => {
+    await using subject = await openTestModel()
+    const { model } = subject
+    await using session = await model.openSession({ maxLength: 128 })
+    const { pid } = model
+    process.kill(pid!, 'SIGKILL')
+    const answer = tokensOf(model, session, 6)
+    answer.catch(() => {})
+    while (model.pid === pid || (await model.status()).state !== 'ready') await sleep(1)
+    process.kill(model.pid!, 'SIGKILL')
+    await expect(answer).rejects.toThrow(GenerationFailedError)
+  })
+
   it('too often, the model becomes unavailable and states the reason', async () => {
     await using subject = await openTestModel({ config: { maxRestarts: 1 } })
     const { model } = subject

@@ -18,18 +18,18 @@ import type {
 } from '../protocol.ts'
 import { EndlessGrammars } from './endless-grammars.ts'
 import { describeLoadFailure } from './load-failure.ts'
+import type { ProcessSource } from './process-source.ts'
 import { Readiness } from './readiness.ts'
 import { ProcessReplaced, RequestFailed, Requests, type Reply, type RequestListener } from './requests.ts'
 import { RestartPolicy } from './restart-policy.ts'
 import { Watchdog } from './watchdog.ts'
-import { WorkerProcess } from './worker-process.ts'
+import type { WorkerProcess } from './worker-process.ts'
 
 export interface ModelWorkerOptions {
   /** For messages. */
   readonly modelId: string
   readonly config: LlamaConfig
-  /** How many cores this process may use. */
-  readonly cores: number
+  readonly processes: ProcessSource
   readonly logger: Logger
   readonly onRestart: () => void
 }
@@ -88,9 +88,9 @@ export class ModelWorker implements AsyncDisposable {
     this.#onProgress = onProgress
     this.send(this.#load)
     const ready = await abortable(this.#readiness.promise, signal)
-    // A restarted process must offer what the first one did.
-    const { sequences, contextLength } = ready
-    this.#load = { ...this.#load, context: { sequences, contextLength } }
+    // A restarted process must offer what the first one did, and need not measure it again.
+    const { sequences, contextLength, stepTimes } = ready
+    this.#load = { ...this.#load, earlier: { sequences, contextLength, stepTimes } }
     return ready
   }
 
@@ -145,25 +145,37 @@ export class ModelWorker implements AsyncDisposable {
     })
   }
 
+  /** As `call`, as soon as the model can be used, and once more if the process is replaced: for requests that need no slot. */
+  async ask(build: (request: number) => Command, options: AbortOptions): Promise<Reply> {
+    const attempt = async () => {
+      await this.ready(options)
+      return abortable(this.call(build), options.signal)
+    }
+    return attempt().catch((error: unknown) => {
+      if (error instanceof ProcessReplaced) return attempt()
+      throw error
+    })
+  }
+
   /** @throws InvalidRequestError for a grammar that has hung a process before. */
   checkGrammar(source: string | undefined): void {
     this.#endlessGrammars.check(source)
   }
 
   #spawn(): WorkerProcess {
-    const { logger, config, cores } = this.#options
-    const spawned: WorkerProcess = new WorkerProcess({
+    const { logger, processes } = this.#options
+    const spawned: WorkerProcess = processes.start({
       onMessage: (message) => spawned === this.#process && this.#receive(message),
       onExit: (how) => spawned === this.#process && this.#exited(how),
       onOutput: (line) => logger.debug({ pid: spawned.pid, line }, "The model's process printed a line."),
     })
-    spawned.send({ type: 'prepare', config, cores })
     this.#watch(spawned, LOAD_PATIENCE)
     return spawned
   }
 
   #receive(message: Message): void {
     this.#watchdog?.heard()
+    this.#requests.heard()
     switch (message.type) {
       case 'ready':
         return this.#becameReady(message)
@@ -181,12 +193,13 @@ export class ModelWorker implements AsyncDisposable {
   }
 
   #becameReady(ready: ReadyMessage): void {
-    const { modelId, logger } = this.#options
+    const { modelId, logger, processes } = this.#options
     if (this.#readiness.state === 'restarting')
       logger.info({ model: modelId }, `The model '${modelId}' is ready again.`)
     this.#onProgress = undefined
     this.#watch(this.#process, 1)
     this.#readiness.becomeReady(ready)
+    processes.keepSpare()
   }
 
   #watch(process: WorkerProcess, patience: number): void {
@@ -212,7 +225,7 @@ export class ModelWorker implements AsyncDisposable {
     if (owner?.grammar !== undefined) this.#endlessGrammars.add(owner.grammar)
     owner?.onLost(this.#endlessGrammars.error())
     const message = `Generation failed: the process of the model '${this.#options.modelId}' was replaced because another request hung it. Try again in a moment.`
-    this.#requests.loseAll(new ProcessReplaced(message))
+    this.#requests.loseAll(new ProcessReplaced(message, { isUnseen: false }))
     this.#isReplacement = true
   }
 
@@ -237,9 +250,10 @@ export class ModelWorker implements AsyncDisposable {
   #loseRequests(how: string): void {
     const message = `Generation failed: the process of the model '${this.#options.modelId}' ${how}. Try again in a moment.`
     // Requests that came while a process was being ended for a grammar did not cause that either.
-    this.#requests.loseAll(
-      this.#isReplacement ? new ProcessReplaced(message) : new GenerationFailedError(message),
-    )
+    const error = this.#isReplacement
+      ? new ProcessReplaced(message, { isUnseen: false })
+      : new GenerationFailedError(message)
+    this.#requests.loseAll(error, new ProcessReplaced(message, { isUnseen: true }))
   }
 
   #loadError(how: string): ModelUnavailableError {

@@ -25,18 +25,33 @@ export class RequestFailed extends Error {
   }
 }
 
-/** The process was replaced because of another request: this request may run again in the new process. */
-export class ProcessReplaced extends GenerationFailedError {}
+/** The process was replaced, and not because of this request, as far as is known: it may run again in the new process. */
+export class ProcessReplaced extends GenerationFailedError {
+  /** True if the process died before it was heard of again. Should this request kill processes, then it kills two at most. */
+  readonly isUnseen: boolean
+
+  constructor(message: string, { isUnseen }: { readonly isUnseen: boolean }) {
+    super(message)
+    this.isUnseen = isUnseen
+  }
+}
 
 /** The requests that a model's process has not answered yet. */
 export class Requests {
   readonly #listeners = new Map<number, RequestListener>()
   #next = 1
+  /** Requests from this number on were sent after the last message of the process. */
+  #firstUnseen = 1
 
   add(listener: RequestListener): number {
     const request = this.#next++
     this.#listeners.set(request, listener)
     return request
+  }
+
+  /** The process sent a message: it may have begun what it was sent before. */
+  heard(): void {
+    this.#firstUnseen = this.#next
   }
 
   /** Passes a message to the listeners of its requests. */
@@ -57,10 +72,10 @@ export class Requests {
     return listener
   }
 
-  /** Fails all requests: their process has died. */
-  loseAll(error: Error): void {
-    const listeners = [...this.#listeners.values()]
+  /** Fails all requests: their process has died. `unseen` is for those that it can hardly have begun. */
+  loseAll(error: Error, unseen: Error = error): void {
+    const lost = [...this.#listeners]
     this.#listeners.clear()
-    for (const listener of listeners) listener.onLost(error)
+    for (const [request, listener] of lost) listener.onLost(request < this.#firstUnseen ? error : unseen)
   }
 }

@@ -5,7 +5,7 @@ import { fileURLToPath } from 'node:url'
 import { childEnvironment, endWithThisProcess } from '@petals-chat/engine'
 import type { Command, Message } from '../protocol.ts'
 
-export interface WorkerProcessOptions {
+export interface WorkerProcessHandlers {
   readonly onMessage: (message: Message) => void
   /** Called once, when the process has ended. `how` continues "the process …". */
   readonly onExit: (how: string) => void
@@ -26,10 +26,12 @@ const execArgv = runsFromSource ? ['--conditions=petals-chat-source'] : []
 export class WorkerProcess {
   readonly #child: ChildProcess
   readonly #exited: Promise<void>
+  #handlers: WorkerProcessHandlers
   #output = ''
   #reason: string | undefined
 
-  constructor({ onMessage, onExit, onOutput }: WorkerProcessOptions) {
+  constructor(handlers: WorkerProcessHandlers) {
+    this.#handlers = handlers
     this.#child = fork(entry, [], {
       execArgv,
       env: childEnvironment(),
@@ -37,14 +39,19 @@ export class WorkerProcess {
       stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
     })
     endWithThisProcess(this.#child)
-    this.#child.on('message', (message) => onMessage(message as Message))
+    this.#child.on('message', (message) => this.#handlers.onMessage(message as Message))
     const keep = (chunk: string) => {
       this.#output = (this.#output + chunk).slice(-KEPT_OUTPUT_LENGTH)
-      for (const line of chunk.split('\n')) if (line.trim() !== '') onOutput(line.trimEnd())
+      for (const line of chunk.split('\n')) if (line.trim() !== '') this.#handlers.onOutput(line.trimEnd())
     }
     this.#child.stdout?.setEncoding('utf8').on('data', keep)
     this.#child.stderr?.setEncoding('utf8').on('data', keep)
-    this.#exited = this.#waitForEnd().then((how) => onExit(this.#reason ?? how))
+    this.#exited = this.#waitForEnd().then((how) => this.#handlers.onExit(this.#reason ?? how))
+  }
+
+  /** From now on the process reports to other handlers. */
+  handOver(handlers: WorkerProcessHandlers): void {
+    this.#handlers = handlers
   }
 
   /** Resolves to how the process ended; the text continues "the process …". */
