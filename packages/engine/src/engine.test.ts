@@ -1,5 +1,6 @@
 import { describe, expectTypeOf, it } from 'vitest'
 import type { Engine, GenerateOptions, Model, Session } from './engine.ts'
+import type { ServedModel } from './remote-model.ts'
 import type { ModelRegistry, ModelState } from './models/model-registry.ts'
 import type { ModelSource } from './models/model-source.ts'
 import type { ModelSpec, ModelSpecInput } from './models/model-spec.ts'
@@ -25,7 +26,7 @@ describe('the types of the engine contract', () => {
   })
 
   it('have the source as a parsed value, which is text in the input', () => {
-    expectTypeOf<ModelSpec['source']>().toEqualTypeOf<ModelSource>()
+    expectTypeOf<ModelSpec['source']>().toEqualTypeOf<ModelSource | undefined>()
     expectTypeOf<ModelSpecInput['source']>().toEqualTypeOf<string>()
   })
 
@@ -37,7 +38,7 @@ describe('the types of the engine contract', () => {
 
   it('distinguish a loaded model from one that may not be loaded', () => {
     expectTypeOf<ModelRegistry['get']>().returns.resolves.toEqualTypeOf<Model>()
-    expectTypeOf<ModelRegistry['peek']>().returns.toEqualTypeOf<Model | undefined>()
+    expectTypeOf<ModelRegistry['peek']>().returns.toEqualTypeOf<ServedModel | undefined>()
     expectTypeOf<ModelRegistry['state']>().returns.resolves.toEqualTypeOf<ModelState>()
   })
 })

@@ -64,8 +64,10 @@ export {
   createModelRegistry,
   loadableModel,
   type LoadableModel,
+  type ModelGroup,
   type ModelRegistryOptions,
 } from './models/registry.ts'
+export * from './remote-model.ts'
 export * from './sampling-params.ts'
 export { SessionGuard } from './session-guard.ts'
 export * from './swarm/swarm-status.ts'

@@ -1,16 +1,18 @@
 import type { AbortOptions } from '../abort.ts'
-import type { LoadOptions, LoadProgress, Model } from '../engine.ts'
+import type { LoadOptions, LoadProgress } from '../engine.ts'
 import { EngineError, ModelUnavailableError } from '../errors.ts'
 import type { Logger } from '../logger.ts'
 import type { LoadMetrics } from './load-metrics.ts'
 import type { ModelState } from './model-registry.ts'
 import { formatModelSource } from './model-source.ts'
 import type { ModelSpec } from './model-spec.ts'
-import { trackUse, type TrackedModel } from './track-use.ts'
+import { isRemoteModel, type ServedModel } from '../remote-model.ts'
+import { trackUse } from './track-use.ts'
 
 export interface ModelSlotOptions {
   readonly spec: ModelSpec
-  readonly load: (options: LoadOptions) => Promise<Model>
+  readonly loaded?: ServedModel | undefined
+  readonly load: (options: LoadOptions) => Promise<ServedModel>
   readonly logger: Logger
   readonly metrics: LoadMetrics
   readonly idleUnloadMs: number | undefined
@@ -18,8 +20,8 @@ export interface ModelSlotOptions {
 
 type Phase =
   | { readonly name: 'idle' }
-  | { readonly name: 'loading'; readonly loading: Promise<Model>; progress?: LoadProgress }
-  | ({ readonly name: 'ready' } & TrackedModel)
+  | { readonly name: 'loading'; readonly loading: Promise<ServedModel>; progress?: LoadProgress }
+  | { readonly name: 'ready'; readonly model: ServedModel; touch(): void }
   | { readonly name: 'failed'; readonly error: EngineError; readonly retryAt: number }
 
 /** After the second failure in a row; doubles with each further one. */
@@ -38,9 +40,13 @@ export class ModelSlot implements AsyncDisposable {
 
   constructor(options: ModelSlotOptions) {
     this.#options = options
+    const { loaded, metrics, spec } = options
+    if (loaded === undefined) return
+    metrics.setLoaded(spec.id, true)
+    this.#phase = { name: 'ready', model: loaded, touch: () => {} }
   }
 
-  async get(): Promise<Model> {
+  async get(): Promise<ServedModel> {
     const phase = this.#phase
     if (this.#closing.signal.aborted) throw shuttingDown()
     if (phase.name === 'loading') return phase.loading
@@ -50,7 +56,7 @@ export class ModelSlot implements AsyncDisposable {
     return phase.model
   }
 
-  peek(): Model | undefined {
+  peek(): ServedModel | undefined {
     return this.#phase.name === 'ready' ? this.#phase.model : undefined
   }
 
@@ -68,7 +74,7 @@ export class ModelSlot implements AsyncDisposable {
     }
   }
 
-  #load(): Promise<Model> {
+  #load(): Promise<ServedModel> {
     const finished = this.#options.metrics.start(this.#options.spec.id)
     const loading = this.#run().then(
       (model) => {
@@ -85,22 +91,23 @@ export class ModelSlot implements AsyncDisposable {
     return loading
   }
 
-  async #run(): Promise<Model> {
+  async #run(): Promise<ServedModel> {
     const { load, spec, logger } = this.#options
     await this.#unloading
-    logger.info({ engine: spec.engine, source: formatModelSource(spec.source) }, 'loading the model')
+    const source = spec.source && formatModelSource(spec.source)
+    logger.info({ engine: spec.engine, source }, 'loading the model')
     const onProgress = (progress: LoadProgress) => {
       if (this.#phase.name === 'loading') this.#phase.progress = progress
     }
     return load({ signal: this.#closing.signal, onProgress })
   }
 
-  #becomeReady(model: Model): Model {
+  #becomeReady(model: ServedModel): ServedModel {
     const { idleUnloadMs: idleMs, metrics, spec } = this.#options
     metrics.setLoaded(spec.id, true)
     this.#failures = 0
     const tracked =
-      idleMs === undefined
+      idleMs === undefined || isRemoteModel(model)
         ? { model, touch: () => {} }
         : trackUse(model, { idleMs, onIdle: () => this.#unload() })
     this.#phase = { name: 'ready', ...tracked }

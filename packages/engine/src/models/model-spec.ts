@@ -126,8 +126,13 @@ export const modelSpecSchema = z.strictObject({
     ),
 })
 
+/** The common part of the entries of models that another server runs: they have no files here. */
+export const remoteModelSpecSchema = modelSpecSchema.omit({ source: true })
+
 export type GenerationParams = z.output<typeof generationParamsSchema>
 export type Dialogue = z.output<typeof dialogueSchema>
-export type ModelSpec = Readonly<z.output<typeof modelSpecSchema>>
+/** An entry of any engine. Models that another server runs have no source. */
+export type ModelSpec = Readonly<z.output<typeof remoteModelSpecSchema>> &
+  Partial<Pick<Readonly<z.output<typeof modelSpecSchema>>, 'source'>>
 /** The common part of a model entry as it is written in the file: everything with a default may be left out. */
 export type ModelSpecInput = z.input<typeof modelSpecSchema>

@@ -1,17 +1,27 @@
 import { abortable, type AbortOptions } from '../abort.ts'
 import type { Engine, LoadOptions, Model } from '../engine.ts'
-import { InvalidRequestError, ModelNotFoundError } from '../errors.ts'
+import { InvalidRequestError } from '../errors.ts'
 import { silentLogger, type Logger } from '../logger.ts'
 import { silentMetrics, type Metrics } from '../metrics.ts'
+import { isRemoteModel, type ServedModel } from '../remote-model.ts'
 import { createLoadMetrics } from './load-metrics.ts'
 import type { ModelRegistry, ModelState } from './model-registry.ts'
 import { ModelSlot } from './model-slot.ts'
+import { NamedModels } from './named-models.ts'
 import type { ModelSpec } from './model-spec.ts'
 
 /** A model entry with the function that loads it. */
 export interface LoadableModel {
   readonly spec: ModelSpec
-  load(options: LoadOptions): Promise<Model>
+  /** The model, if there is nothing to load: its state is known before the first request. */
+  readonly loaded?: ServedModel | undefined
+  load(options: LoadOptions): Promise<ServedModel>
+}
+
+/** Models that come and go while the server runs. */
+export interface ModelGroup {
+  /** Returns the models of now. The list and its members stay the same objects as long as nothing changes. */
+  models(): readonly LoadableModel[]
 }
 
 /** Returns a model that `engine` loads from its entry. */
@@ -22,7 +32,7 @@ export const loadableModel = <Spec extends ModelSpec>(spec: Spec, engine: Engine
 
 export interface ModelRegistryOptions {
   /** The engines behind them belong to the caller: the registry does not dispose them. */
-  readonly models: readonly LoadableModel[]
+  readonly models: readonly (LoadableModel | ModelGroup)[]
   readonly logger?: Logger | undefined
   readonly metrics?: Metrics | undefined
   /** Unload a model after this time without an open session and without a call. Absent: models stay loaded. */
@@ -30,65 +40,65 @@ export interface ModelRegistryOptions {
 }
 
 /**
- * Creates the registry of a server's models. The first `get` of a model loads it; concurrent callers share the load.
+ * Creates the registry of a server's models. The first call for a model loads it; concurrent callers share the load.
  * @throws InvalidRequestError if two models share a name
  */
 export function createModelRegistry(options: ModelRegistryOptions): ModelRegistry {
-  const { models, logger = silentLogger, idleUnloadMs } = options
-  const specs = models.map(({ spec }) => spec)
+  const { logger = silentLogger, idleUnloadMs } = options
   const metrics = createLoadMetrics(options.metrics ?? silentMetrics)
-  const specsByName = indexByName(specs)
-  const slots = new Map<ModelSpec, ModelSlot>()
-  for (const model of models) {
-    const { spec } = model
-    const load = (loadOptions: LoadOptions) => model.load(loadOptions)
-    const slotLogger = logger.child({ model: spec.id })
-    slots.set(spec, new ModelSlot({ spec, load, logger: slotLogger, metrics, idleUnloadMs }))
-  }
+  const slots = new Map<LoadableModel, ModelSlot>()
+  const leaving = new Set<Promise<void>>()
+  const names = new NamedModels(options.models, {
+    logger,
+    onGone: (model) => {
+      const slot = slots.get(model)
+      slots.delete(model)
+      if (slot === undefined) return
+      const closing = slot[Symbol.asyncDispose]().finally(() => leaving.delete(closing))
+      leaving.add(closing)
+    },
+  })
 
   const slotOf = (name: string): ModelSlot => {
-    const spec = specsByName.get(name)
-    if (spec === undefined)
-      throw new ModelNotFoundError(
-        name,
-        specs.map(({ id }) => id),
-      )
-    return slots.get(spec)!
+    const model = names.get(name)
+    const known = slots.get(model)
+    if (known !== undefined) return known
+    const { spec, loaded } = model
+    const load = (loadOptions: LoadOptions) => model.load(loadOptions)
+    const slotLogger = logger.child({ model: spec.id })
+    const slot = new ModelSlot({ spec, loaded, load, logger: slotLogger, metrics, idleUnloadMs })
+    slots.set(model, slot)
+    return slot
+  }
+  const load = async (name: string, { signal }: AbortOptions = {}): Promise<ServedModel> => {
+    const slot = slotOf(name)
+    signal?.throwIfAborted()
+    return abortable(slot.get(), signal)
   }
 
   return {
-    list: () => specs,
-    find: (name) => specsByName.get(name),
-    async get(name: string, { signal }: AbortOptions = {}): Promise<Model> {
-      const slot = slotOf(name)
-      signal?.throwIfAborted()
-      return abortable(slot.get(), signal)
+    list: () => names.specs,
+    find: (name) => names.find(name)?.spec,
+    load,
+    async get(name: string, abort?: AbortOptions): Promise<Model> {
+      const model = await load(name, abort)
+      if (isRemoteModel(model)) throw withoutTokens(model)
+      return model
     },
-    peek: (name) => (specsByName.has(name) ? slotOf(name).peek() : undefined),
+    peek: (name) => (names.find(name) === undefined ? undefined : slotOf(name).peek()),
     async state(name: string, abort?: AbortOptions): Promise<ModelState> {
       return slotOf(name).state(abort)
     },
     async [Symbol.asyncDispose]() {
       await Promise.all([...slots.values()].map((slot) => slot[Symbol.asyncDispose]()))
+      await Promise.all(leaving)
     },
   }
 }
 
-function indexByName(specs: readonly ModelSpec[]): ReadonlyMap<string, ModelSpec> {
-  const byName = new Map<string, ModelSpec>()
-  for (const spec of specs) {
-    for (const name of [spec.id, ...spec.aliases]) {
-      const other = byName.get(name)
-      if (other !== undefined) {
-        const holders =
-          other === spec ? `'${spec.id}' lists it twice` : `'${other.id}' and '${spec.id}' both have it`
-        throw new InvalidRequestError(
-          `The model name '${name}' is not unique: ${holders}. Change an id or an alias.`,
-          { param: 'models' },
-        )
-      }
-      byName.set(name, spec)
-    }
-  }
-  return byName
-}
+const withoutTokens = ({ id }: ServedModel): InvalidRequestError =>
+  new InvalidRequestError(
+    `Another server runs the model '${id}', and only that server has its tokens: this call is not supported for it. ` +
+      'Use chat completions, completions, messages or responses, or a model that this server runs itself.',
+    { param: 'model', reason: 'unsupported_value' },
+  )

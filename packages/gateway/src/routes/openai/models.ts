@@ -1,6 +1,6 @@
 import type { ModelObject } from '@petals-chat/api'
 import { Hono } from 'hono'
-import type { Model, ModelSpec, ModelState } from '@petals-chat/engine'
+import type { ModelSpec, ModelState, ServedModel } from '@petals-chat/engine'
 import type { GatewayContext, GatewayVariables, RouteModule } from '../../context.ts'
 import { modelState, swarmKind } from '../model-state.ts'
 import { findModel, modelsFor } from '../resolve-model.ts'
@@ -83,12 +83,13 @@ const usualCapabilities = {
 
 /** The fields that are known only for a loaded model, and the capabilities of all models. */
 function loadedFields(
-  model: Model | undefined,
+  model: ServedModel | undefined,
   spec: ModelSpec,
 ): Pick<ModelObject, 'context_length' | 'max_model_len' | 'max_context_length' | 'capabilities'> {
   if (model === undefined) return { capabilities: usualCapabilities }
   const { grammar, logprobs, promptLogprobs, embeddings } = model.capabilities
-  const length = Math.min(model.contextLength, spec.maxSessionLength ?? Infinity)
+  const known = Math.min(model.contextLength ?? Infinity, spec.maxSessionLength ?? Infinity)
+  const length = known === Infinity ? undefined : known
   return {
     context_length: length,
     max_model_len: length,

@@ -1,0 +1,89 @@
+import type { AbortOptions } from './abort.ts'
+import type { Model, ModelCapabilities, ModelStatus } from './engine.ts'
+import type { GenerationParams } from './models/model-spec.ts'
+
+/**
+ * A model that another server runs, and that speaks of text: that server has the tokenizer and the chat template, samples,
+ * stops, and finds thoughts and calls. So a remote model has no sessions; it takes the fields of OpenAI's API, and yields
+ * the parts of one answer.
+ */
+export interface RemoteModel extends AsyncDisposable {
+  readonly id: string
+  /** Maximum number of tokens of prompt and answer together; undefined if the server does not say. */
+  readonly contextLength: number | undefined
+  readonly capabilities: ModelCapabilities
+  readonly generation?: GenerationParams | undefined
+  /** Maximum number of answers at the same time; undefined if there is no limit. */
+  readonly maxAnswers?: number | undefined
+  readonly memoryBytes?: undefined
+  /** Id of the model that answers, and says so, while this one is not available. */
+  readonly fallback?: string | undefined
+  /**
+   * Asks for one answer, and yields its parts, then its end. Stops the server's work when the caller stops (`break` or the
+   * signal).
+   * @throws InvalidRequestError, ContextLengthError, CapacityError, ModelUnavailableError before the first part;
+   *   GenerationFailedError after it; the signal's reason. Messages name the server.
+   */
+  answer(request: RemoteRequest, options?: RemoteAnswerOptions): AsyncIterable<RemoteEvent>
+  status(options?: AbortOptions): Promise<ModelStatus>
+}
+
+/** A request for one answer. */
+export interface RemoteRequest {
+  readonly kind: 'chat' | 'completion'
+  /** The fields of the API's body, without those that say how the answer is sent (`model`, `stream`, `n`). */
+  readonly fields: Readonly<Record<string, unknown>>
+}
+
+export interface RemoteAnswerOptions extends AbortOptions {
+  /** Names the servers that the request has passed, as in the header `Via`, so that servers find out that they ask each other in a circle. */
+  readonly via?: string | undefined
+}
+
+/** A piece of an answer. No text is empty. */
+export type RemotePart =
+  | { readonly type: 'content'; readonly text: string }
+  | { readonly type: 'reasoning'; readonly text: string }
+  /** A call begins; calls of one answer count from 0. */
+  | { readonly type: 'tool-call'; readonly index: number; readonly id: string; readonly name: string }
+  | { readonly type: 'tool-arguments'; readonly index: number; readonly text: string }
+
+export type RemoteEvent = RemotePartsEvent | RemoteEndEvent
+
+/** Parts that arrived together. */
+export interface RemotePartsEvent {
+  readonly type: 'parts'
+  readonly parts: readonly RemotePart[]
+  /** `choices[].logprobs` of the API, checked: of chat or completions, as was asked. */
+  readonly logprobs?: unknown
+}
+
+/** The end of an answer. */
+export interface RemoteEndEvent {
+  readonly type: 'end'
+  readonly finishReason: 'stop' | 'length' | 'tool_calls' | 'content_filter'
+  /** The stop sequence that ended the answer, if the server says so. */
+  readonly stopText?: string | undefined
+  readonly usage: RemoteUsage
+}
+
+/** What an answer took, in tokens of the server's tokenizer. */
+export interface RemoteUsage {
+  readonly promptTokens: number
+  /** The part of `promptTokens` that was in a KV cache. */
+  readonly cachedTokens: number
+  readonly completionTokens: number
+  /** The server did not count: these are estimates from the lengths of the texts. */
+  readonly isEstimated: boolean
+}
+
+/** A model as the registry serves it. */
+export type ServedModel = Model | RemoteModel
+
+export const isRemoteModel = (model: ServedModel): model is RemoteModel => 'answer' in model
+
+/** Characters of a token of English text. */
+const CHARACTERS_PER_TOKEN = 4
+
+/** Estimates the tokens of a text whose tokenizer is elsewhere. */
+export const estimateTokens = (text: string): number => Math.ceil(text.length / CHARACTERS_PER_TOKEN)
