@@ -9,10 +9,11 @@ export const packageImports = {
   hub: ['engine'],
   llama: ['engine'],
   petals: ['engine'],
+  upstream: ['engine'],
   contribute: ['engine'],
   gateway: ['access', 'api', 'engine'],
   web: ['api'],
-  cli: ['access', 'contribute', 'engine', 'gateway', 'hub', 'llama', 'petals', 'web'],
+  cli: ['access', 'contribute', 'engine', 'gateway', 'hub', 'llama', 'petals', 'upstream', 'web'],
 }
 
 /**
@@ -132,6 +133,15 @@ export const layers = {
       child: [],
     },
   },
+  upstream: {
+    shared: ['config.ts'],
+    folders: {
+      http: [],
+      stream: [],
+      servers: ['http'],
+      model: ['http', 'stream', 'servers'],
+    },
+  },
   web: {
     shared: ['store.ts'],
     folders: {
@@ -156,6 +166,7 @@ export const heavyDependencies = [
   { names: ['onnxruntime-node', '@huggingface/tokenizers'], home: 'packages/petals/src/layers' },
   { names: ['node-llama-cpp'], home: 'packages/llama' },
   { names: ['hono', 'hono/*', '@hono/*', 'ws', 'prom-client'], home: 'packages/gateway' },
+  { names: ['eventsource-parser'], home: 'packages/upstream/src/stream' },
   { names: ['openid-client'], home: 'packages/gateway/src/access/sign-in' },
   { names: ['rate-limiter-flexible', 'iovalkey'], home: 'packages/gateway/src/limits' },
   { names: ['@opentelemetry/*'], home: 'packages/gateway/src/tracing' },

@@ -1,0 +1,122 @@
+import { Agent as HttpAgent, type IncomingMessage, request as requestHttp } from 'node:http'
+import { Agent as HttpsAgent, request as requestHttps } from 'node:https'
+import type { AbortOptions } from '@petals-chat/engine'
+
+export interface HttpRequest extends AbortOptions {
+  readonly url: string
+  /** Sent as JSON by POST. Undefined: GET. */
+  readonly body?: unknown
+  /** Sent to `url` alone: redirects are never followed. */
+  readonly apiKey?: string | undefined
+  readonly headers?: Readonly<Record<string, string>> | undefined
+  readonly connectTimeoutMs: number
+  /** From the start until the headers of the response. */
+  readonly responseTimeoutMs: number
+}
+
+/** No connection, or none in time, or one that broke before the response. */
+export class ConnectionError extends Error {
+  override readonly name = 'ConnectionError'
+  /** A kept connection was closed by the server while the request was on its way: nothing is wrong with the server. */
+  readonly wasReused: boolean
+
+  constructor(message: string, options: { readonly cause?: unknown; readonly wasReused?: boolean } = {}) {
+    super(message, { cause: options.cause })
+    this.wasReused = options.wasReused ?? false
+  }
+}
+
+/**
+ * Sends requests to the addresses of the configuration and to no others: it follows no redirects, and uses no proxy of the
+ * environment. `fetch` would need a library for timeouts of its own.
+ */
+export class HttpClient implements Disposable {
+  readonly #http = new HttpAgent({ keepAlive: true })
+  readonly #https = new HttpsAgent({ keepAlive: true })
+
+  /** Resolves with the headers of the response. The caller reads or destroys its body. @throws ConnectionError; the signal's reason */
+  send(asked: HttpRequest): Promise<IncomingMessage> {
+    const { url, body, apiKey, signal, connectTimeoutMs, responseTimeoutMs } = asked
+    signal?.throwIfAborted()
+    const isSecure = url.startsWith('https:')
+    const text = body === undefined ? undefined : JSON.stringify(body)
+    return new Promise((resolve, reject) => {
+      const request = (isSecure ? requestHttps : requestHttp)(url, {
+        agent: isSecure ? this.#https : this.#http,
+        method: text === undefined ? 'GET' : 'POST',
+        headers: {
+          accept: text === undefined ? 'application/json' : 'text/event-stream, application/json',
+          'accept-encoding': 'identity',
+          'user-agent': 'petals-chat',
+          ...(text !== undefined && {
+            'content-type': 'application/json',
+            'content-length': Buffer.byteLength(text),
+          }),
+          ...(apiKey !== undefined && { authorization: `Bearer ${apiKey}` }),
+          ...asked.headers,
+        },
+      })
+      const within = (ms: number, what: string) =>
+        setTimeout(() => request.destroy(new ConnectionError(`${what} within ${ms / 1000} s`)), ms)
+      const answering = within(responseTimeoutMs, 'it did not answer')
+      let connecting: NodeJS.Timeout | undefined
+      const abort = () => request.destroy(new ConnectionError('the request was stopped'))
+      const settle = () => {
+        clearTimeout(answering)
+        clearTimeout(connecting)
+        signal?.removeEventListener('abort', abort)
+      }
+      signal?.addEventListener('abort', abort, { once: true })
+      request.once('socket', (socket) => {
+        if (!socket.connecting) return
+        connecting = within(connectTimeoutMs, 'it did not accept a connection')
+        socket.once(isSecure ? 'secureConnect' : 'connect', () => clearTimeout(connecting))
+      })
+      request.once('response', (response) => {
+        settle()
+        resolve(response)
+      })
+      // Later errors are those of the response, whose reader gets them.
+      request.on('error', (error) => {
+        settle()
+        reject(signal?.aborted ? (signal.reason as Error) : connectionError(error, request.reusedSocket))
+      })
+      request.end(text)
+    })
+  }
+
+  [Symbol.dispose](): void {
+    this.#http.destroy()
+    this.#https.destroy()
+  }
+}
+
+function connectionError(error: Error & { readonly code?: string }, isReused: boolean): ConnectionError {
+  if (error instanceof ConnectionError) return error
+  const wasReused = isReused && (error.code === 'ECONNRESET' || error.code === 'EPIPE')
+  return new ConnectionError(
+    reasons[error.code ?? ''] ?? `the connection failed (${error.code ?? error.name})`,
+    {
+      cause: error,
+      wasReused,
+    },
+  )
+}
+
+const reasons: Readonly<Record<string, string>> = {
+  ECONNREFUSED: 'nothing listens at that address',
+  ENOTFOUND: 'its name is unknown',
+  EAI_AGAIN: 'its name could not be looked up',
+  EHOSTUNREACH: 'there is no way to that host',
+  ENETUNREACH: 'there is no way to that network',
+  ECONNRESET: 'it closed the connection',
+  EPIPE: 'it closed the connection',
+  DEPTH_ZERO_SELF_SIGNED_CERT: 'its certificate is signed by itself (NODE_EXTRA_CA_CERTS adds it)',
+  SELF_SIGNED_CERT_IN_CHAIN:
+    'its certificate is signed by an unknown authority (NODE_EXTRA_CA_CERTS adds it)',
+  UNABLE_TO_VERIFY_LEAF_SIGNATURE:
+    'its certificate is signed by an unknown authority (NODE_EXTRA_CA_CERTS adds it)',
+  CERT_HAS_EXPIRED: 'its certificate has expired',
+  ERR_TLS_CERT_ALTNAME_INVALID: 'its certificate is for another name',
+  HPE_INVALID_CONSTANT: 'it does not speak HTTP',
+}

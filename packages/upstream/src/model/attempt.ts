@@ -1,0 +1,125 @@
+import type { IncomingMessage } from 'node:http'
+import {
+  type AbortOptions,
+  ModelUnavailableError,
+  type RemoteEvent,
+  type RemoteRequest,
+} from '@petals-chat/engine'
+import type { UpstreamModelSpec } from '../config.ts'
+import { Failure } from '../http/failure.ts'
+import { ConnectionError, type HttpClient } from '../http/http-client.ts'
+import { parseJson, readBody } from '../http/read-body.ts'
+import { failureOf, readError, responseFailure, type ServerNames } from '../http/response-failure.ts'
+import type { UpstreamServer } from '../servers/server.ts'
+import { AnswerReader } from '../stream/answer-reader.ts'
+import { eventStream, StreamFault } from '../stream/event-stream.ts'
+
+export interface AttemptOptions extends AbortOptions {
+  readonly spec: UpstreamModelSpec
+  /** Name of the model at the server. */
+  readonly name: string
+  readonly client: HttpClient
+  readonly server: UpstreamServer
+  readonly via: string | undefined
+}
+
+const paths = { chat: '/chat/completions', completion: '/completions' } as const
+
+/** A whole answer, of a server that does not stream. */
+const MAX_BODY_BYTES = 32 * 1024 * 1024
+
+/** Asks one server for an answer. @throws Failure; the signal's reason */
+export async function* attempt(
+  request: RemoteRequest,
+  { spec, name, client, server, signal, via }: AttemptOptions,
+): AsyncGenerator<RemoteEvent, void, undefined> {
+  const names: ServerNames = { model: spec.id, server: server.name, apiKey: spec.apiKey }
+  const late = new AbortController()
+  const timer = setTimeout(() => late.abort(tooLate), spec.firstTokenTimeoutMs)
+  const stopping = signal ? AbortSignal.any([signal, late.signal]) : late.signal
+  let response: IncomingMessage | undefined
+  const stop = () => response?.destroy()
+  stopping.addEventListener('abort', stop, { once: true })
+  try {
+    response = await client.send({
+      url: `${server.baseUrl}${paths[request.kind]}`,
+      body: { ...request.fields, model: name, stream: true, stream_options: { include_usage: true } },
+      apiKey: spec.apiKey,
+      headers: via === undefined ? undefined : { via },
+      connectTimeoutMs: spec.connectTimeoutMs,
+      responseTimeoutMs: spec.firstTokenTimeoutMs,
+      signal: stopping,
+    })
+    if (response.statusCode !== 200) throw await responseFailure(response, names)
+    const reader = new AnswerReader(request)
+    for await (const event of valuesOf(response, spec, names)) {
+      const error = errorOf(event, names)
+      if (error !== undefined) throw error
+      const parts = reader.read(event)
+      if (parts === undefined) continue
+      clearTimeout(timer)
+      yield parts
+    }
+    if (!reader.isFinished) throw new StreamFault('ended an answer before it was complete')
+    yield reader.end()
+  } catch (error) {
+    signal?.throwIfAborted()
+    throw asFailure(late.signal.aborted ? new StreamFault(lateWords(spec)) : error, names)
+  } finally {
+    clearTimeout(timer)
+    stopping.removeEventListener('abort', stop)
+    if (response?.complete === false && !response.readableFlowing) response.destroy()
+  }
+}
+
+const tooLate = new Error('The first token is late.')
+
+const lateWords = ({ firstTokenTimeoutMs }: UpstreamModelSpec): string =>
+  `wrote no token for ${firstTokenTimeoutMs / 1000} s`
+
+/** The values of a stream, or the one value of a body. @throws StreamFault */
+async function* valuesOf(
+  response: IncomingMessage,
+  { idleTimeoutMs, firstTokenTimeoutMs }: UpstreamModelSpec,
+  names: ServerNames,
+): AsyncGenerator<unknown, void, undefined> {
+  const type = (response.headers['content-type'] ?? '').split(';')[0]!.trim().toLowerCase()
+  if (type === 'text/event-stream') return yield* eventStream(response, { idleTimeoutMs })
+  const text = await readBody(response, { maxBytes: MAX_BODY_BYTES, timeoutMs: firstTokenTimeoutMs })
+  const value = type === 'application/json' ? parseJson(text) : undefined
+  if (value !== undefined) return void (yield value)
+  const what = type === '' ? 'a body without a type' : `'${type.slice(0, 100)}'`
+  throw new Failure(
+    new ModelUnavailableError(
+      `The server of the model '${names.model}' (${names.server}) answers with ${what} instead of an event stream. ` +
+        'Check baseUrl in the configuration: it mostly ends in /v1.',
+    ),
+    { mayRetry: true, serverProblem: `answers with ${what} instead of an event stream` },
+  )
+}
+
+/** Servers report an error in the middle of a stream as an event. */
+function errorOf(event: unknown, names: ServerNames): Failure | undefined {
+  if (typeof event !== 'object' || event === null || !('error' in event) || event.error == null)
+    return undefined
+  const { error } = event
+  const given = typeof error === 'object' && 'code' in error ? Number(error.code) : NaN
+  const status = Number.isInteger(given) && given >= 400 && given < 600 ? given : 0
+  return failureOf({ status, ...readError(event) }, names)
+}
+
+function asFailure(error: unknown, { model, server }: ServerNames): unknown {
+  const of = `The server of the model '${model}' (${server})`
+  if (error instanceof ConnectionError)
+    return new Failure(
+      new ModelUnavailableError(`${of} can't be reached: ${error.message}. Start it, or correct baseUrl.`, {
+        cause: error,
+      }),
+      { mayRetry: true, serverProblem: error.wasReused ? undefined : error.message },
+    )
+  if (error instanceof StreamFault)
+    return new Failure(new ModelUnavailableError(`${of} ${error.message}. Try again.`, { cause: error }), {
+      mayRetry: true,
+    })
+  return error
+}

@@ -1,0 +1,127 @@
+import {
+  estimateTokens,
+  type RemoteEndEvent,
+  type RemotePart,
+  type RemotePartsEvent,
+  type RemoteRequest,
+} from '@petals-chat/engine'
+import { CallReader } from './call-reader.ts'
+import {
+  type ChatChoice,
+  chatChunkSchema,
+  type ChunkUsage,
+  type CompletionChoice,
+  completionChunkSchema,
+  type MessageDelta,
+} from './chunks.ts'
+import { StreamFault } from './event-stream.ts'
+
+/** More text than any model writes in one answer: a server that never ends must not fill this machine's memory. */
+const MAX_ANSWER_CHARACTERS = 16 * 1024 * 1024
+
+/** Reads the events of one answer: its parts as they come, and then its end. */
+export class AnswerReader {
+  readonly #request: RemoteRequest
+  readonly #calls = new CallReader()
+  #characters = 0
+  #chunks = 0
+  #finish: string | undefined
+  #stopText: string | undefined
+  #usage: ChunkUsage | undefined
+
+  constructor(request: RemoteRequest) {
+    this.#request = request
+  }
+
+  /** The server said why the answer ended. */
+  get isFinished(): boolean {
+    return this.#finish !== undefined
+  }
+
+  /** @throws StreamFault if the event is none of the API */
+  read(event: unknown): RemotePartsEvent | undefined {
+    const schema = this.#request.kind === 'chat' ? chatChunkSchema : completionChunkSchema
+    const { success, data } = schema.safeParse(event)
+    if (!success) throw new StreamFault('sent an event that is none of the API')
+    this.#usage = data.usage ?? this.#usage
+    const choices: readonly (ChatChoice | CompletionChoice)[] = data.choices ?? []
+    const choice = choices.find(({ index }) => (index ?? 0) === 0)
+    if (choice == null) return undefined
+    this.#finish = choice.finish_reason ?? this.#finish
+    if (typeof choice.stop_reason === 'string') this.#stopText = choice.stop_reason
+    return this.#event(this.#partsOf(choice), choice.logprobs ?? undefined)
+  }
+
+  end(): RemoteEndEvent {
+    return {
+      type: 'end',
+      finishReason: finishReasonOf(this.#finish, this.#calls.hasCalls),
+      stopText: this.#stopText,
+      usage: usageOf(this.#usage, this.#request, { characters: this.#characters, chunks: this.#chunks }),
+    }
+  }
+
+  #partsOf(choice: ChatChoice | CompletionChoice): readonly RemotePart[] {
+    if (!('delta' in choice || 'message' in choice))
+      return textPart('content', 'text' in choice ? choice.text : '')
+    return this.#partsOfMessage(choice.delta ?? choice.message ?? {})
+  }
+
+  #partsOfMessage(delta: MessageDelta): readonly RemotePart[] {
+    return [
+      ...textPart('reasoning', delta.reasoning_content ?? delta.reasoning),
+      ...textPart('content', delta.content),
+      ...textPart('content', delta.refusal),
+      ...(delta.tool_calls ?? []).flatMap((call) => this.#calls.read(call)),
+    ]
+  }
+
+  #event(parts: readonly RemotePart[], logprobs: unknown): RemotePartsEvent | undefined {
+    if (parts.length === 0 && logprobs === undefined) return undefined
+    this.#chunks += 1
+    for (const part of parts) this.#characters += 'text' in part ? part.text.length : part.name.length
+    if (this.#characters > MAX_ANSWER_CHARACTERS)
+      throw new StreamFault(`sent an answer of more than ${MAX_ANSWER_CHARACTERS} characters`)
+    return { type: 'parts', parts, logprobs }
+  }
+}
+
+const textPart = (type: 'content' | 'reasoning', text: string | null | undefined): readonly RemotePart[] =>
+  text == null || text === '' ? [] : [{ type, text }]
+
+/** Servers have further words for the end of an answer (`eos`, `abort`); an answer without calls was not ended by them. */
+function finishReasonOf(reason: string | undefined, hasCalls: boolean): RemoteEndEvent['finishReason'] {
+  if (reason === 'length' || reason === 'content_filter') return reason
+  return hasCalls ? 'tool_calls' : 'stop'
+}
+
+/** Most servers send one token in one event. */
+function usageOf(
+  usage: ChunkUsage | undefined,
+  { fields }: RemoteRequest,
+  { characters, chunks }: { readonly characters: number; readonly chunks: number },
+): RemoteEndEvent['usage'] {
+  const { prompt_tokens: promptTokens, completion_tokens: completionTokens } = usage ?? {}
+  if (promptTokens != null && completionTokens != null) {
+    const cached = usage?.prompt_tokens_details?.cached_tokens ?? 0
+    return {
+      promptTokens,
+      completionTokens,
+      cachedTokens: Math.min(cached, promptTokens),
+      isEstimated: false,
+    }
+  }
+  return {
+    promptTokens: promptTokens ?? estimatePrompt(fields),
+    completionTokens: completionTokens ?? Math.max(chunks, Math.ceil(characters / 4)),
+    cachedTokens: 0,
+    isEstimated: true,
+  }
+}
+
+/** Estimates the tokens of what the server reads of a request. */
+export function estimatePrompt({ messages, prompt, tools }: RemoteRequest['fields']): number {
+  if (Array.isArray(prompt)) return prompt.length
+  const texts = typeof prompt === 'string' ? prompt : JSON.stringify([messages, tools])
+  return estimateTokens(texts)
+}
