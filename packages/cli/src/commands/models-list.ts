@@ -1,6 +1,7 @@
 import { createModelStore, type ModelStore } from '@petals-chat/hub'
-import { formatModelSource, type ModelSource, type ModelSpec } from '@petals-chat/engine'
+import { formatModelSource, type ModelSource } from '@petals-chat/engine'
 import { loadConfig } from '../config/load.ts'
+import type { ModelEntry } from '../config/schema.ts'
 import type { CommandContext } from '../context.ts'
 import { formatBytes, formatTable } from '../terminal/format.ts'
 
@@ -27,7 +28,7 @@ export async function listModels(context: CommandContext): Promise<void> {
 }
 
 async function describeModel(
-  { id, engine, source }: ModelSpec,
+  { id, engine, source }: ModelEntry,
   store: ModelStore,
 ): Promise<readonly string[]> {
   const files = engine === 'petals' ? 'in the swarm' : await describeFiles(source, store)
