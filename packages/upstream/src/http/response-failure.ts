@@ -127,7 +127,7 @@ const redirected = ({ model, server }: ServerNames): Failure =>
 export function quote(message: string | undefined, { apiKey }: Pick<ServerNames, 'apiKey'>): string {
   if (message === undefined) return '.'
   const text = (apiKey === undefined ? message : message.replaceAll(apiKey, '***'))
-    // eslint-disable-next-line no-control-regex -- they must not reach a terminal
+    // Control characters must not reach a terminal.
     .replaceAll(/[\s\u0000-\u001f\u007f]+/g, ' ')
     .trim()
   if (text === '') return '.'

@@ -112,7 +112,9 @@ export class ServerPool implements AsyncDisposable {
     const { signal } = this.#closing
     await Promise.all(this.servers.map((server) => this.#lookAt(server)))
     if (signal.aborted) return
-    this.#timer = setTimeout(() => (this.#looking = this.#look()), this.#options.healthIntervalMs).unref()
+    this.#timer = setTimeout(() => {
+      this.#looking = this.#look()
+    }, this.#options.healthIntervalMs).unref()
   }
 
   async #lookAt(server: UpstreamServer): Promise<void> {
