@@ -72,7 +72,8 @@ export const layers = {
       answers: ['access'],
       middleware: ['answers', 'access', 'limits'],
       server: ['middleware', 'access', 'limits'],
-      routes: ['server', 'middleware', 'answers', 'access', 'limits', 'usage', 'swarm'],
+      generation: ['middleware', 'answers', 'access', 'limits', 'swarm'],
+      routes: ['generation', 'server', 'middleware', 'answers', 'access', 'limits', 'usage', 'swarm'],
     },
   },
   cli: {

@@ -8,7 +8,7 @@ import type { GatewayVariables, RouteModule } from '../context.ts'
 import { GatewayError } from '../errors.ts'
 import type { RequestContext } from '../middleware/error-handler.ts'
 import { isSameOrigin, originOf } from '../request-origin.ts'
-import { parseRequest } from './openai/request/parse-request.ts'
+import { parseRequest } from '../generation/request/parse-request.ts'
 import { setSessionCookie } from './sign-in.ts'
 
 /** `/v1/session`: who is signed in on the page; sign-in with a key; sign-out. */

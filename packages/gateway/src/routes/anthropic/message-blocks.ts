@@ -1,5 +1,5 @@
 import type { MessageContentBlock, MessageEvent } from '@petals-chat/api'
-import type { ChatPart } from '../openai/response/chat-part.ts'
+import type { ChatPart } from '../../generation/chat/chat-part.ts'
 
 /** Sorts the parts of an answer into blocks, as the events that a stream of the Messages API has between begin and end. */
 export class MessageBlocks {

@@ -6,10 +6,10 @@ import type {
   MessageUsage,
 } from '@petals-chat/api'
 import { anthropicErrorBody } from '../../error-response.ts'
-import type { AnswerEvent, EndEvent } from '../openai/answer/answer-job.ts'
-import type { AnswerDialect } from '../openai/answer/respond-with-answer.ts'
-import type { ChatJob, ChatTypes } from '../openai/chat/chat-choice-reader.ts'
-import type { StreamDialect } from '../openai/response/stream-options.ts'
+import type { AnswerEvent, EndEvent } from '../../generation/answer/answer-job.ts'
+import type { AnswerDialect } from '../../generation/answer/respond-with-answer.ts'
+import type { ChatJob, ChatTypes } from '../../generation/chat/chat-choice-reader.ts'
+import type { StreamDialect } from '../../generation/stream/stream-options.ts'
 import { MessageBlocks, MessageContent } from './message-blocks.ts'
 import { wantsThoughts } from './to-chat-request.ts'
 
@@ -78,7 +78,7 @@ function showsThoughts(request: MessageRequest): boolean {
 /** The message before its first word. The cost of its prompt is known only at the end. */
 function messageHead({ head, prompts }: ChatJob): MessageBody {
   return {
-    id: head.id.replace(/^[a-z]+-/, 'msg_'),
+    id: `msg_${head.id}`,
     type: 'message',
     role: 'assistant',
     model: head.model,

@@ -1,4 +1,4 @@
-import { never, type UnsupportedParameters } from '../openai/request/unsupported.ts'
+import { never, type UnsupportedParameters } from '../../generation/request/unsupported.ts'
 
 /** Fields that would change the answer and can't be honoured; `n` and the like are OpenAI's. */
 export const unsupportedMessageParameters: UnsupportedParameters = {

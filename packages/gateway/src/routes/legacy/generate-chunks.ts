@@ -10,7 +10,7 @@ import {
   type TokenId,
   type WaitOptions,
 } from '@petals-chat/engine'
-import { assertMayFit } from '../prompt-length.ts'
+import { assertMayFit } from '../../generation/request/prompt-length.ts'
 import { type LengthParams, newTokenLimit } from './generate-params.ts'
 
 export interface ChunkRequest extends AbortOptions, WaitOptions {

@@ -2,7 +2,7 @@ import type { LegacyModelBody, LegacyModelsBody } from '@petals-chat/api'
 import { generationDefaults, type ModelSpec } from '@petals-chat/engine'
 import { Hono } from 'hono'
 import type { GatewayContext, GatewayVariables, RouteModule } from '../../context.ts'
-import { modelsFor } from '../resolve-model.ts'
+import { modelsFor } from '../../generation/request/resolve-model.ts'
 import { modelState, swarmKind } from '../model-state.ts'
 
 /**

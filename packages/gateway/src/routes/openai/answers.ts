@@ -4,7 +4,8 @@ import { type Context, Hono } from 'hono'
 import type { KeptAnswer } from '../../answers/kept-answer.ts'
 import type { GatewayVariables, RouteModule } from '../../context.ts'
 import { AnswerCancelledError, GatewayError } from '../../errors.ts'
-import { streamAnswer } from './response/respond-resumably.ts'
+import { streamAnswer } from '../../generation/stream/respond-resumably.ts'
+import { openAIStream } from './response/openai-stream.ts'
 
 /** `/v1/answers/{id}`: answers that were requested with `resumable`. Only the caller that made one finds it. */
 export const answerRoutes: RouteModule = (context) =>
@@ -17,7 +18,7 @@ export const answerRoutes: RouteModule = (context) =>
       // This status makes an EventSource stop reconnecting.
       if (!answer.isRunning && after === answer.log.last) return c.body(null, 204)
       context.answers.countResumption(answer)
-      return streamAnswer(c, context, answer, after)
+      return streamAnswer(c, context, { answer, dialect: openAIStream }, after)
     })
     .post('/v1/answers/:answer/cancel', async (c) => {
       const answer = context.answers.find(c.req.param('answer'), c.var.caller)

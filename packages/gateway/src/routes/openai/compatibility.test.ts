@@ -10,15 +10,15 @@ import {
 } from '@petals-chat/api'
 import { readFile } from 'node:fs/promises'
 import { describe, expect, it } from 'vitest'
+import type { UnsupportedParameters } from '../../generation/request/unsupported.ts'
 import { unsupportedMessageParameters } from '../anthropic/unsupported.ts'
-import { ignoredParameters } from './request/ignored.ts'
+import { ignoredParameters } from '../../generation/request/ignored.ts'
 import {
   unsupportedChatParameters,
   unsupportedCompletionParameters,
   unsupportedEmbeddingParameters,
-  type UnsupportedParameters,
   unsupportedTokenizeParameters,
-} from './request/unsupported.ts'
+} from './unsupported.ts'
 
 const document = await readFile(new URL('../../../../../docs/compatibility.md', import.meta.url), 'utf8')
 

@@ -1,12 +1,14 @@
 import { completionRequestSchema } from '@petals-chat/api'
 import { Hono } from 'hono'
 import type { GatewayVariables, RouteModule } from '../../context.ts'
-import { respondWithAnswer } from './answer/respond-with-answer.ts'
-import { prepareCompletion } from './completions/prepare-completion.ts'
-import { checkBestOf, checkChoices } from './request/choices.ts'
-import { promptsOf } from './request/encode-prompts.ts'
-import { parseRequest } from './request/parse-request.ts'
-import { unsupportedCompletionParameters } from './request/unsupported.ts'
+import { respondWithAnswer } from '../../generation/answer/respond-with-answer.ts'
+import { prepareCompletion } from '../../generation/completion/prepare-completion.ts'
+import { checkBestOf, checkChoices } from '../../generation/request/choices.ts'
+import { promptsOf } from '../../generation/request/encode-prompts.ts'
+import { parseRequest } from '../../generation/request/parse-request.ts'
+import { unsupportedCompletionParameters } from './unsupported.ts'
+import { completionForm } from './completions/completion-form.ts'
+import { openAIDialect } from './response/openai-dialect.ts'
 
 /** `POST /v1/completions`: continues texts, and returns how probable they are. */
 export const completionRoutes: RouteModule = (context) =>
@@ -14,5 +16,5 @@ export const completionRoutes: RouteModule = (context) =>
     const request = await parseRequest(c.req, completionRequestSchema, unsupportedCompletionParameters)
     checkBestOf(request.best_of, request.n ?? 1)
     checkChoices(promptsOf(request.prompt).length, request.n ?? 1, context.config.maxChoices)
-    return respondWithAnswer(c, context, request, prepareCompletion)
+    return respondWithAnswer(c, context, request, prepareCompletion, openAIDialect(request, completionForm))
   })

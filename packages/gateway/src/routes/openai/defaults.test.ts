@@ -9,8 +9,8 @@ import { ScriptedEngine } from '@petals-chat/engine/testing'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { gatewayConfigSchema } from '../../config.ts'
 import type { GatewayContext } from '../../context.ts'
-import { prepareChat } from './chat/prepare-chat.ts'
-import { prepareCompletion } from './completions/prepare-completion.ts'
+import { prepareChat } from '../../generation/chat/prepare-chat.ts'
+import { prepareCompletion } from '../../generation/completion/prepare-completion.ts'
 import { createTestApp, type TestApp } from './fixtures/test-app.ts'
 
 interface Described {

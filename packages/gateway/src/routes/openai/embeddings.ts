@@ -3,12 +3,12 @@ import { InvalidRequestError, type Model, type ModelSpec, type TokenId } from '@
 import { Hono } from 'hono'
 import type { GatewayConfig } from '../../config.ts'
 import type { Claim, EmbeddingModel, GatewayContext, GatewayVariables, RouteModule } from '../../context.ts'
-import { encodePrompts } from './request/encode-prompts.ts'
-import { callerOf, resolveModel } from '../resolve-model.ts'
-import { answerLength, checkRequestTokens } from './request/limits.ts'
-import { parseRequest } from './request/parse-request.ts'
-import { unsupportedEmbeddingParameters } from './request/unsupported.ts'
-import { responseHead } from './response/head.ts'
+import { encodePrompts } from '../../generation/request/encode-prompts.ts'
+import { callerOf, resolveModel } from '../../generation/request/resolve-model.ts'
+import { answerLength, checkRequestTokens } from '../../generation/request/limits.ts'
+import { parseRequest } from '../../generation/request/parse-request.ts'
+import { unsupportedEmbeddingParameters } from './unsupported.ts'
+import { newResponseHead } from './response/head.ts'
 
 /** `POST /v1/embeddings`: texts as vectors of length 1. */
 export const embeddingRoutes: RouteModule = (context) =>
@@ -24,7 +24,7 @@ export const embeddingRoutes: RouteModule = (context) =>
     const claim = { signal, account, allowance }
     const vectors = await embedAll(context, model, inputs, claim)
     checkDimensions(request.dimensions, vectors[0]!.length)
-    const { id, created } = responseHead('embd', spec, context.version)
+    const { id, created } = newResponseHead('embd', spec, context.version)
     return c.json({
       id,
       object: 'list',

@@ -11,7 +11,7 @@ import { type Context, Hono } from 'hono'
 import type { GatewayVariables, RouteModule } from '../../context.ts'
 import { GatewayError } from '../../errors.ts'
 import { quotaOf } from '../../limits/quota.ts'
-import { parseRequest } from './request/parse-request.ts'
+import { parseRequest } from '../../generation/request/parse-request.ts'
 
 type KeyContext = Context<{ Variables: GatewayVariables }>
 

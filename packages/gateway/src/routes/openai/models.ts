@@ -3,7 +3,7 @@ import { Hono } from 'hono'
 import type { ModelSpec, ModelState, ServedModel } from '@petals-chat/engine'
 import type { GatewayContext, GatewayVariables, RouteModule } from '../../context.ts'
 import { modelState, swarmKind } from '../model-state.ts'
-import { findModel, modelsFor } from '../resolve-model.ts'
+import { findModel, modelsFor } from '../../generation/request/resolve-model.ts'
 
 /** `GET /v1/models` and `GET /v1/models/{id}`; a `/` in an id may be written as it is or as `%2F`. */
 export const modelRoutes: RouteModule = (context) => {

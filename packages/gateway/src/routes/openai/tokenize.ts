@@ -8,13 +8,13 @@ import {
 import { InvalidRequestError, type Model, type TokenId } from '@petals-chat/engine'
 import { Hono } from 'hono'
 import type { GatewayVariables, RouteModule } from '../../context.ts'
-import { assertMayFit } from '../prompt-length.ts'
-import { callerOf, resolveModel } from '../resolve-model.ts'
-import { toToolDefinitions } from './request/answer-form.ts'
-import { chatPrompt } from './request/chat-prompt.ts'
-import { checkTokens } from './request/limits.ts'
-import { parseRequest } from './request/parse-request.ts'
-import { unsupportedTokenizeParameters } from './request/unsupported.ts'
+import { assertMayFit } from '../../generation/request/prompt-length.ts'
+import { callerOf, resolveModel } from '../../generation/request/resolve-model.ts'
+import { toToolDefinitions } from '../../generation/request/answer-form.ts'
+import { chatPrompt } from '../../generation/request/chat-prompt.ts'
+import { checkTokens } from '../../generation/request/limits.ts'
+import { parseRequest } from '../../generation/request/parse-request.ts'
+import { unsupportedTokenizeParameters } from './unsupported.ts'
 
 /** `POST /v1/tokenize` and `POST /v1/detokenize`: text to tokens and tokens to text. */
 export const tokenizeRoutes: RouteModule = (context) =>

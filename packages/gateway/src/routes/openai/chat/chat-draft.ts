@@ -1,8 +1,8 @@
 import type { ChatChoice, ChatFinishReason, ChatTokenLogprob, ResponseToolCall } from '@petals-chat/api'
-import type { ChoiceDraft } from '../answer/answer-job.ts'
-import type { ChatPart } from '../response/chat-part.ts'
+import type { ChoiceDraft } from '../response/openai-dialect.ts'
+import type { ChatPart } from '../../../generation/chat/chat-part.ts'
 import { chatLogprobs } from '../response/logprobs.ts'
-import type { ChatDelta, ChatJob, ChatTypes } from './chat-choice-reader.ts'
+import type { ChatDelta, ChatJob, ChatTypes } from '../../../generation/chat/chat-choice-reader.ts'
 
 /** One choice of a chat answer's body. */
 export class ChatDraft implements ChoiceDraft<ChatTypes> {

@@ -1,9 +1,10 @@
-import { choiceJson } from '../answer/answer-frames.ts'
-import type { ChoiceWriter, DeltaEvent, EndEvent } from '../answer/answer-job.ts'
-import type { ChatPart } from '../response/chat-part.ts'
+import { choiceJson } from '../response/answer-frames.ts'
+import type { DeltaEvent, EndEvent } from '../../../generation/answer/answer-job.ts'
+import type { ChoiceWriter } from '../response/openai-dialect.ts'
+import type { ChatPart } from '../../../generation/chat/chat-part.ts'
 import type { FrameWriter } from '../response/frame-writer.ts'
 import { chatLogprobs } from '../response/logprobs.ts'
-import type { ChatDelta, ChatJob, ChatTypes } from './chat-choice-reader.ts'
+import type { ChatDelta, ChatJob, ChatTypes } from '../../../generation/chat/chat-choice-reader.ts'
 import { newCall } from './chat-draft.ts'
 
 /** The events of a streamed chat answer: for every choice the role, the pieces and the end. */

@@ -1,7 +1,11 @@
 import type { CompletionChoice, CompletionLogprobs } from '@petals-chat/api'
-import type { ChoiceDraft } from '../answer/answer-job.ts'
-import { characterCount, completionLogprobs, type ScoredText } from '../response/logprobs.ts'
-import type { CompletionJob, CompletionTypes } from './completion-choice-reader.ts'
+import type { ChoiceDraft } from '../response/openai-dialect.ts'
+import type { ScoredText } from '../../../generation/completion/scored-text.ts'
+import { characterCount, completionLogprobs } from '../response/logprobs.ts'
+import type {
+  CompletionJob,
+  CompletionTypes,
+} from '../../../generation/completion/completion-choice-reader.ts'
 
 /** One choice of a completion's body. */
 export class CompletionDraft implements ChoiceDraft<CompletionTypes> {

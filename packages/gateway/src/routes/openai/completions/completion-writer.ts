@@ -1,8 +1,13 @@
-import { choiceJson } from '../answer/answer-frames.ts'
-import type { ChoiceWriter, DeltaEvent, EndEvent } from '../answer/answer-job.ts'
+import type { ScoredText } from '../../../generation/completion/scored-text.ts'
+import { choiceJson } from '../response/answer-frames.ts'
+import type { DeltaEvent, EndEvent } from '../../../generation/answer/answer-job.ts'
+import type { ChoiceWriter } from '../response/openai-dialect.ts'
 import type { FrameWriter } from '../response/frame-writer.ts'
-import { characterCount, completionLogprobs, type ScoredText } from '../response/logprobs.ts'
-import type { CompletionJob, CompletionTypes } from './completion-choice-reader.ts'
+import { characterCount, completionLogprobs } from '../response/logprobs.ts'
+import type {
+  CompletionJob,
+  CompletionTypes,
+} from '../../../generation/completion/completion-choice-reader.ts'
 
 /** The events of a streamed completion: for every choice the pieces and the end. */
 export class CompletionWriter implements ChoiceWriter<CompletionTypes> {

@@ -1,5 +1,5 @@
-import { createHash, randomUUID } from 'node:crypto'
 import type { ModelSpec } from '@petals-chat/engine'
+import { type AnswerHead, answerHead } from '../../../generation/answer/answer-head.ts'
 
 /** The first fields of every answer, and of every event of a streamed answer. */
 export interface ResponseHead {
@@ -10,21 +10,19 @@ export interface ResponseHead {
   readonly system_fingerprint: string
 }
 
-export function responseHead(
-  idPrefix: 'chatcmpl' | 'cmpl' | 'embd',
-  spec: ModelSpec,
-  version: string,
-): ResponseHead {
-  return {
-    id: `${idPrefix}-${randomUUID().replaceAll('-', '')}`,
-    created: Math.floor(Date.now() / 1000),
-    model: spec.id,
-    system_fingerprint: fingerprint(spec, version),
-  }
-}
+type IdPrefix = 'chatcmpl' | 'cmpl' | 'embd'
 
-/** Changes with this server's version and the model's entry: then the same request might get another answer. */
-function fingerprint(spec: ModelSpec, version: string): string {
-  const parts = JSON.stringify([version, spec])
-  return `fp_${createHash('sha256').update(parts).digest('hex').slice(0, 10)}`
-}
+/** Writes the head of an answer as OpenAI does. */
+export const responseHead = (
+  idPrefix: IdPrefix,
+  { id, created, model, fingerprint }: AnswerHead,
+): ResponseHead => ({
+  id: `${idPrefix}-${id}`,
+  created,
+  model,
+  system_fingerprint: fingerprint,
+})
+
+/** The head of an answer that is no generation. `version`: of this server. */
+export const newResponseHead = (idPrefix: IdPrefix, spec: ModelSpec, version: string): ResponseHead =>
+  responseHead(idPrefix, answerHead(spec, version))

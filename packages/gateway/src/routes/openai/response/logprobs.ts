@@ -1,13 +1,11 @@
 import type { ChatTokenLogprob, CompletionLogprobs } from '@petals-chat/api'
-import type { GeneratedToken, TokenId, Tokenizer } from '@petals-chat/engine'
+import type { TokenId, Tokenizer } from '@petals-chat/engine'
+import type { ScoredText, ScoredToken } from '../../../generation/completion/scored-text.ts'
 
 /** OpenAI's value for an impossible token; JSON has no infinity. */
 const impossible = -9999
 
 const utf8 = new TextEncoder()
-
-/** A token whose log probability may be unknown: the first one of a prompt. */
-export type ScoredToken = Pick<GeneratedToken, 'token' | 'logprob' | 'topLogprobs'>
 
 /** Converts tokens to the shape of chat completions. */
 export function chatLogprobs(tokens: readonly ScoredToken[], tokenizer: Tokenizer): ChatTokenLogprob[] {
@@ -20,12 +18,6 @@ export function chatLogprobs(tokens: readonly ScoredToken[], tokenizer: Tokenize
 function chatToken(id: TokenId, logprob: number | undefined, tokenizer: Tokenizer) {
   const token = tokenizer.decode([id])
   return { token, logprob: finite(logprob), bytes: token.includes('\uFFFD') ? null : [...utf8.encode(token)] }
-}
-
-/** A piece of text and the tokens that it came from. */
-export interface ScoredText {
-  readonly text: string
-  readonly tokens: readonly ScoredToken[]
 }
 
 /** Converts tokens to the shape of completions. `offset`: characters of the choice's text before this piece. */

@@ -1,10 +1,5 @@
 import type { TimingsBody, UsageBody } from '@petals-chat/api'
-import type { GenerationEndEvent } from '@petals-chat/engine'
-
-/** The cost of one choice: tokens and times. */
-export interface ChoiceCost extends Pick<GenerationEndEvent, 'usage' | 'timings'> {
-  readonly queuedMs: number
-}
+import type { ChoiceCost } from '../../../generation/answer/answer-job.ts'
 
 /** Sums the cost of the choices of one answer. The choices of one prompt share it, so it counts once, with the first choice. */
 export class CostTotal {

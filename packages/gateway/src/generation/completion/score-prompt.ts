@@ -1,5 +1,5 @@
 import { type AbortOptions, Detokenizer, type Model, type Session, type TokenId } from '@petals-chat/engine'
-import type { ScoredText } from '../response/logprobs.ts'
+import type { ScoredText } from './scored-text.ts'
 
 /** Splits the prompt into pieces of whole characters, with the log probability of every token. Leaves the prompt in the KV cache. */
 export async function scorePrompt(

@@ -1,8 +1,14 @@
 import { abortable } from '@petals-chat/engine'
-import type { KeptAnswer } from '../../../answers/kept-answer.ts'
-import type { GatewayContext } from '../../../context.ts'
+import type { KeptAnswer } from '../../answers/kept-answer.ts'
+import type { GatewayContext } from '../../context.ts'
 import { eventStream, settledWithin } from './event-stream.ts'
-import { errorFrame, type EventContext, type FrameProducer, streamOptions } from './stream-options.ts'
+import {
+  errorFrame,
+  type EventContext,
+  type FrameProducer,
+  type StreamDialect,
+  streamOptions,
+} from './stream-options.ts'
 
 /**
  * Milliseconds within which a failure is answered with its own status. Then the response begins, even if the request is
@@ -12,11 +18,17 @@ const HEAD_START_MS = 1_000
 
 type AnswerContext = Pick<GatewayContext, 'answers' | 'config'>
 
+/** An answer that outlives its connection, and how its stream is written. */
+export interface KeptStream {
+  readonly answer: KeptAnswer
+  readonly dialect: StreamDialect
+}
+
 /** Fills `answer` with the frames that `produce` yields, whatever its readers do, and streams them to the first reader. */
 export async function respondResumably(
   c: EventContext,
   context: AnswerContext,
-  answer: KeptAnswer,
+  { answer, dialect }: KeptStream,
   produce: FrameProducer,
 ): Promise<Response> {
   const frames = produce(answer.signal, answer)
@@ -30,24 +42,24 @@ export async function respondResumably(
     context.answers.forget(answer)
     throw error
   }
-  void answer.run(continued(first, frames), (error) => errorFrame(error, c.var))
-  return streamAnswer(c, context, answer, 0)
+  void answer.run(continued(first, frames), (error) => errorFrame(error, c.var, dialect))
+  return streamAnswer(c, context, { answer, dialect }, 0)
 }
 
 /** Streams the frames of `answer` after number `after`, then new ones as they come. */
 export function streamAnswer(
   c: EventContext,
   { config }: AnswerContext,
-  answer: KeptAnswer,
+  { answer, dialect }: KeptStream,
   after: number,
 ): Promise<Response> {
   // This signal concerns only the connection: at a shutdown the answer itself ends, and its last frame says why.
   const reader = new AbortController()
   return eventStream(numberedFrames(answer, after, reader.signal), {
-    ...streamOptions(c, config),
+    ...streamOptions(c, config, dialect),
     headers: { 'x-answer-id': answer.id },
     firstFrameWaitMs: 0,
-    errorFrame: (error) => errorFrame(error, c.var),
+    errorFrame: (error) => errorFrame(error, c.var, dialect),
     abort: (reason) => reader.abort(reason),
   })
 }

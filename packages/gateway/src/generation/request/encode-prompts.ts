@@ -1,7 +1,7 @@
 import type { CompletionPrompt } from '@petals-chat/api'
 import { ContextLengthError, InvalidRequestError, type Model, type TokenId } from '@petals-chat/engine'
 import { setImmediate } from 'node:timers/promises'
-import { assertMayFit } from '../../prompt-length.ts'
+import { assertMayFit } from './prompt-length.ts'
 import { checkTokens } from './limits.ts'
 
 export interface EncodedPrompt {

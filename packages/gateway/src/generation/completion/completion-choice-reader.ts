@@ -1,9 +1,8 @@
 import type { CompletionChoice } from '@petals-chat/api'
 import type { GenerationEndEvent, Session, TextDeltaEvent } from '@petals-chat/engine'
-import type { AnswerJob, ChoiceReader, PromptJob } from '../answer/answer-job.ts'
+import type { AnswerJob, ChoiceCost, ChoiceReader, PromptJob } from '../answer/answer-job.ts'
 import type { EncodedPrompt } from '../request/encode-prompts.ts'
-import type { ScoredText } from '../response/logprobs.ts'
-import type { ChoiceCost } from '../response/usage.ts'
+import type { ScoredText } from './scored-text.ts'
 import { scorePrompt } from './score-prompt.ts'
 
 export type PreparedPrompt = EncodedPrompt & PromptJob
@@ -12,7 +11,6 @@ export interface CompletionTypes {
   readonly prompt: PreparedPrompt
   readonly delta: ScoredText
   readonly finishReason: CompletionChoice['finish_reason']
-  readonly choice: CompletionChoice
 }
 
 export interface CompletionJob extends AnswerJob<CompletionTypes> {

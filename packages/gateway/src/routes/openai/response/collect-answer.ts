@@ -1,16 +1,19 @@
 import type { PetalsBody } from '@petals-chat/api'
-import { CostTotal } from '../response/usage.ts'
-import type { AnswerEvent, AnswerJob, AnswerTypes } from './answer-job.ts'
+import { responseHead } from './head.ts'
+import type { OpenAIForm } from './openai-dialect.ts'
+import { CostTotal } from './usage.ts'
+import type { AnswerEvent, AnswerJob, AnswerTypes } from '../../../generation/answer/answer-job.ts'
 
 /** All choices of a job as one body. A failure in the middle is thrown: partial answers are never returned. */
-export async function collectAnswer<Types extends AnswerTypes>(
-  job: AnswerJob<Types>,
+export async function collectAnswer<Job extends AnswerJob<Types>, Types extends AnswerTypes>(
+  job: Job,
+  form: OpenAIForm<Job, Types>,
   events: AsyncIterable<AnswerEvent<Types>>,
 ) {
-  const choices: Types['choice'][] = []
+  const choices: object[] = []
   const cost = new CostTotal()
   let petals: PetalsBody | undefined
-  let draft = job.draft()
+  let draft = form.draft(job)
   for await (const event of events) {
     if (event.type === 'wait') continue
     if (event.type === 'delta') {
@@ -20,11 +23,11 @@ export async function collectAnswer<Types extends AnswerTypes>(
     cost.add(event.cost, event.isFirstOfPrompt)
     petals = event.petals
     choices.push(draft.finished(event.index, event.finishReason))
-    draft = job.draft()
+    draft = form.draft(job)
   }
   return {
-    ...job.head,
-    object: job.object.body,
+    ...responseHead(form.idPrefix, job.head),
+    object: form.object.body,
     choices,
     usage: cost.usage(),
     timings: cost.timings(),

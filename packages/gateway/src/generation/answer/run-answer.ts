@@ -10,9 +10,9 @@ import {
   type WaitEvent,
   withWaits,
 } from '@petals-chat/engine'
-import type { Claim, GatewayContext } from '../../../context.ts'
-import type { RequestTokens } from '../../../limits/allowance.ts'
-import { SwarmReport } from '../../../swarm/swarm-report.ts'
+import type { Claim, GatewayContext } from '../../context.ts'
+import type { RequestTokens } from '../../limits/allowance.ts'
+import { SwarmReport } from '../../swarm/swarm-report.ts'
 import { samplingOfChoice } from '../request/sampling.ts'
 import type { AnswerEvent, AnswerJob, AnswerTypes, ChoiceReader } from './answer-job.ts'
 

@@ -1,16 +1,14 @@
 import type { ChatRequest } from '@petals-chat/api'
 import { InvalidRequestError, type Model, type ModelSpec } from '@petals-chat/engine'
-import type { GatewayContext } from '../../../context.ts'
+import type { GatewayContext } from '../../context.ts'
 import { commonJob } from '../answer/answer-job.ts'
 import { answerForm } from '../request/answer-form.ts'
 import { chatPrompt } from '../request/chat-prompt.ts'
 import { requireLogprobs } from '../request/choices.ts'
 import { answerLength, askedLength, checkRequestTokens } from '../request/limits.ts'
-import type { ChatAnswerReaderOptions } from '../response/chat-answer-reader.ts'
-import { responseHead } from '../response/head.ts'
+import type { ChatAnswerReaderOptions } from './chat-answer-reader.ts'
+import { answerHead } from '../answer/answer-head.ts'
 import { ChatChoiceReader, type ChatJob } from './chat-choice-reader.ts'
-import { ChatDraft } from './chat-draft.ts'
-import { ChatWriter } from './chat-writer.ts'
 
 /** Loads the model if necessary. @throws InvalidRequestError, ContextLengthError, ModelUnavailableError */
 export async function prepareChat(
@@ -31,23 +29,19 @@ export async function prepareChat(
     tools: form.tools,
     reasoning: reasoning(request, opensReasoning, form.grammar !== undefined),
   }
-  const job: ChatJob = {
+  return {
     ...commonJob(request, spec, model, {
       form: form.tools?.forced ? { ...form, param: 'tools' } : form,
       topLogprobs,
       stop: model.chatTemplate.stopSequences,
       signal,
     }),
-    head: responseHead('chatcmpl', spec, version),
+    head: answerHead(spec, version),
     prompts,
     reader,
     logprobs: topLogprobs !== undefined,
-    object: { body: 'chat.completion', event: 'chat.completion.chunk' },
     start: async () => () => new ChatChoiceReader(reader),
-    draft: () => new ChatDraft(job),
-    writer: () => new ChatWriter(job),
   }
-  return job
 }
 
 /** A grammar leaves no room for thoughts. */

@@ -1,11 +1,11 @@
 import { ModelNotFoundError, type ModelRegistry, type ModelSpec } from '@petals-chat/engine'
 import type { Context } from 'hono'
-import { type Caller, mayUseModel } from '../access/caller.ts'
-import type { GatewayConfig } from '../config.ts'
-import type { GatewayVariables } from '../context.ts'
-import { GatewayError } from '../errors.ts'
-import type { Quota } from '../limits/quota.ts'
-import { isPageRequest } from '../middleware/page-request.ts'
+import { type Caller, mayUseModel } from '../../access/caller.ts'
+import type { GatewayConfig } from '../../config.ts'
+import type { GatewayVariables } from '../../context.ts'
+import { GatewayError } from '../../errors.ts'
+import type { Quota } from '../../limits/quota.ts'
+import { isPageRequest } from '../../middleware/page-request.ts'
 
 export interface ModelNames {
   readonly registry: Pick<ModelRegistry, 'list' | 'find'>

@@ -1,8 +1,8 @@
-import type { ChatChoice, ChatFinishReason } from '@petals-chat/api'
+import type { ChatFinishReason } from '@petals-chat/api'
 import type { GeneratedToken, GenerationEndEvent, TextDeltaEvent } from '@petals-chat/engine'
 import type { AnswerJob, ChoiceReader, PromptJob } from '../answer/answer-job.ts'
-import { ChatAnswerReader, type ChatAnswerReaderOptions } from '../response/chat-answer-reader.ts'
-import type { ChatPart } from '../response/chat-part.ts'
+import { ChatAnswerReader, type ChatAnswerReaderOptions } from './chat-answer-reader.ts'
+import type { ChatPart } from './chat-part.ts'
 
 /** A piece of a chat answer, and the tokens that it was read from. */
 export interface ChatDelta {
@@ -14,7 +14,6 @@ export interface ChatTypes {
   readonly prompt: PromptJob
   readonly delta: ChatDelta
   readonly finishReason: ChatFinishReason
-  readonly choice: ChatChoice
 }
 
 export interface ChatJob extends AnswerJob<ChatTypes> {

@@ -1,14 +1,12 @@
 import type { ChatRequest } from '@petals-chat/api'
 import type { ModelSpec } from '@petals-chat/engine'
-import type { GatewayContext } from '../../../context.ts'
-import { asksForRoute } from '../../../swarm/swarm-report.ts'
-import { callerOf, resolveModel } from '../../resolve-model.ts'
+import type { GatewayContext } from '../../context.ts'
+import { asksForRoute } from '../../swarm/swarm-report.ts'
+import { callerOf, resolveModel } from '../request/resolve-model.ts'
 import { checkResumable } from '../request/choices.ts'
-import { respondWithEvents } from '../response/respond-with-events.ts'
-import { type EventContext, openAIStream, type StreamDialect } from '../response/stream-options.ts'
-import { answerFrames } from './answer-frames.ts'
+import { respondWithEvents } from '../stream/respond-with-events.ts'
+import type { EventContext, StreamDialect } from '../stream/stream-options.ts'
 import type { AnswerEvent, AnswerJob, AnswerTypes } from './answer-job.ts'
-import { collectAnswer } from './collect-answer.ts'
 import { runAnswer } from './run-answer.ts'
 
 /** The fields of a request that decide how its answer is sent. */
@@ -31,15 +29,7 @@ export interface AnswerDialect<Job, Types extends AnswerTypes> {
   readonly stream: StreamDialect
 }
 
-const openAIDialect = <Types extends AnswerTypes>(
-  request: AnswerRequest,
-): AnswerDialect<AnswerJob<Types>, Types> => ({
-  body: collectAnswer,
-  frames: (job, events) => answerFrames(job, events, request.stream_options?.include_usage ?? false),
-  stream: openAIStream,
-})
-
-/** Answers a checked request, as one body or as a stream. `dialect`: of the API; default: OpenAI's. */
+/** Answers a checked request, as one body or as a stream. */
 export async function respondWithAnswer<
   Request extends AnswerRequest,
   Types extends AnswerTypes,
@@ -49,7 +39,7 @@ export async function respondWithAnswer<
   context: GatewayContext,
   request: Request,
   prepare: Prepare<Request, Job>,
-  dialect: AnswerDialect<Job, Types> = openAIDialect(request),
+  dialect: AnswerDialect<Job, Types>,
 ): Promise<Response> {
   checkResumable(request)
   const spec = resolveModel(context, request.model, callerOf(c))

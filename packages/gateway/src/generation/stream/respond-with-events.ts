@@ -1,12 +1,11 @@
-import type { GatewayContext } from '../../../context.ts'
-import { errorThatCounts } from '../../../error-response.ts'
+import type { GatewayContext } from '../../context.ts'
+import { errorThatCounts } from '../../error-response.ts'
 import { eventStream } from './event-stream.ts'
 import { respondResumably } from './respond-resumably.ts'
 import {
   errorFrame,
   type EventContext,
   type FrameProducer,
-  openAIStream,
   type StreamDialect,
   streamOptions,
 } from './stream-options.ts'
@@ -14,8 +13,7 @@ import {
 export interface RespondOptions {
   /** The client may resume the answer, if the server has space to keep it. */
   readonly resumable: boolean
-  /** Default: OpenAI's, which resumable answers always have. */
-  readonly dialect?: StreamDialect
+  readonly dialect: StreamDialect
 }
 
 /**
@@ -25,11 +23,11 @@ export interface RespondOptions {
 export async function respondWithEvents(
   c: EventContext,
   context: Pick<GatewayContext, 'answers' | 'config'>,
-  { resumable, dialect = openAIStream }: RespondOptions,
+  { resumable, dialect }: RespondOptions,
   produce: FrameProducer,
 ): Promise<Response> {
   const answer = resumable ? context.answers.open('stream', c.var.caller, c.var.logger) : undefined
-  if (answer !== undefined) return respondResumably(c, context, answer, produce)
+  if (answer !== undefined) return respondResumably(c, context, { answer, dialect }, produce)
   const reader = new AbortController()
   const signal = AbortSignal.any([c.var.signal, reader.signal])
   return eventStream(produce(signal), {

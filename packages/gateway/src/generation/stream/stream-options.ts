@@ -1,9 +1,9 @@
 import type { Context } from 'hono'
-import type { GatewayConfig } from '../../../config.ts'
-import type { AnswerReader } from '../../../answer-reader.ts'
-import type { GatewayVariables } from '../../../context.ts'
-import { describeAndLogError, type ErrorDescription, openAIErrorBody } from '../../../error-response.ts'
-import type { RequestEnv } from '../../../middleware/request-context.ts'
+import type { GatewayConfig } from '../../config.ts'
+import type { AnswerReader } from '../../answer-reader.ts'
+import type { GatewayVariables } from '../../context.ts'
+import { describeAndLogError, type ErrorDescription } from '../../error-response.ts'
+import type { RequestEnv } from '../../middleware/request-context.ts'
 import type { EventStreamOptions } from './event-stream.ts'
 
 export type EventContext = Context<{ Variables: GatewayVariables }>
@@ -19,16 +19,11 @@ export interface StreamDialect {
   readonly errorFrame: (description: ErrorDescription, requestId: string) => string
 }
 
-export const openAIStream: StreamDialect = {
-  pingFrame: ': ping\n\n',
-  errorFrame: (description) => `data: ${JSON.stringify(openAIErrorBody(description))}\n\n`,
-}
-
 /** The options that the event streams of all routes share. */
 export function streamOptions(
   c: EventContext,
   config: GatewayConfig,
-  { pingFrame }: StreamDialect = openAIStream,
+  { pingFrame }: StreamDialect,
 ): Pick<EventStreamOptions, 'pingIntervalMs' | 'pingFrame' | 'stallTimeoutMs' | 'disconnect'> {
   return {
     pingIntervalMs: config.ssePingIntervalMs,
@@ -39,11 +34,7 @@ export function streamOptions(
 }
 
 /** The event that ends a failed stream. Logs the error, because it reaches no error handler. */
-export function errorFrame(
-  error: unknown,
-  variables: GatewayVariables,
-  dialect: StreamDialect = openAIStream,
-): string {
+export function errorFrame(error: unknown, variables: GatewayVariables, dialect: StreamDialect): string {
   const description = describeAndLogError(error, variables, 'stream failed unexpectedly')
   return dialect.errorFrame(description, variables.requestId)
 }

@@ -8,13 +8,11 @@ import type {
   TextRequest,
   TokenId,
 } from '@petals-chat/engine'
-import type { WaitNotice } from '../../../swarm/swarm-report.ts'
+import type { WaitNotice } from '../../swarm/swarm-report.ts'
 import type { AnswerForm } from '../request/answer-form.ts'
 import { toStop } from '../request/choices.ts'
 import { toSampling } from '../request/sampling.ts'
-import type { FrameWriter } from '../response/frame-writer.ts'
-import type { ResponseHead } from '../response/head.ts'
-import type { ChoiceCost } from '../response/usage.ts'
+import type { AnswerHead } from './answer-head.ts'
 
 /** A prompt, and the greatest length of each answer to it. */
 export interface PromptJob {
@@ -23,19 +21,17 @@ export interface PromptJob {
   readonly maxNewTokens: number
 }
 
-/** The types in which chat completions and completions differ. */
+/** The types in which answers to a dialogue and continuations of a text differ. */
 export interface AnswerTypes {
   readonly prompt: PromptJob
   /** A piece of a choice. */
   readonly delta: unknown
   readonly finishReason: string
-  /** A whole choice. */
-  readonly choice: object
 }
 
 /** A request for answers, checked against its model and ready to run. */
 export interface AnswerJob<Types extends AnswerTypes> {
-  readonly head: ResponseHead
+  readonly head: AnswerHead
   readonly model: Model
   readonly prompts: readonly Types['prompt'][]
   /** Answers to each prompt. */
@@ -43,15 +39,11 @@ export interface AnswerJob<Types extends AnswerTypes> {
   readonly options: Omit<TextRequest, keyof PromptJob>
   /** The request field that the answer's grammar was made from. */
   readonly grammarParam: string | undefined
-  /** `object` of the answer as one body, and of the events of a stream. */
-  readonly object: { readonly body: string; readonly event: string }
   /**
    * Called once per prompt, on its session and before generation; returns the reader of each choice. `choice` counts
    * from 0 for each prompt.
    */
   start(prompt: Types['prompt'], session: Session): Promise<(choice: number) => ChoiceReader<Types>>
-  draft(): ChoiceDraft<Types>
-  writer(): ChoiceWriter<Types>
 }
 
 /** Turns the text of one choice into pieces. */
@@ -67,18 +59,9 @@ export interface ChoiceReader<Types extends AnswerTypes> {
   cost?(cost: ChoiceCost): ChoiceCost
 }
 
-/** One choice of a body, which grows piece by piece. */
-export interface ChoiceDraft<Types extends AnswerTypes> {
-  add(delta: Types['delta']): void
-  finished(index: number, finishReason: Types['finishReason']): Types['choice']
-}
-
-/** Writes the choices of a stream. One writer serves one answer. */
-export interface ChoiceWriter<Types extends AnswerTypes> {
-  /** The frames that an event adds before the last frame of its choice. */
-  frames(event: DeltaEvent<Types> | EndEvent<Types>, writer: FrameWriter): Iterable<string>
-  /** The choice in its last frame. */
-  last(event: EndEvent<Types>): string
+/** The cost of one choice: tokens and times. */
+export interface ChoiceCost extends Pick<GenerationEndEvent, 'usage' | 'timings'> {
+  readonly queuedMs: number
 }
 
 /** A piece of a choice. */

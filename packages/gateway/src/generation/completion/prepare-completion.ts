@@ -1,16 +1,14 @@
 import type { CompletionRequest } from '@petals-chat/api'
 import type { ModelSpec } from '@petals-chat/engine'
-import type { GatewayContext } from '../../../context.ts'
+import type { GatewayContext } from '../../context.ts'
 import { commonJob } from '../answer/answer-job.ts'
 import { requireGrammar } from '../request/answer-form.ts'
 import { requireLogprobs } from '../request/choices.ts'
 import { encodePrompts } from '../request/encode-prompts.ts'
 import { wantedForm } from '../request/forms.ts'
 import { answerLength, askedLength, checkRequestTokens } from '../request/limits.ts'
-import { responseHead } from '../response/head.ts'
+import { answerHead } from '../answer/answer-head.ts'
 import { type CompletionJob, type PreparedPrompt, startCompletion } from './completion-choice-reader.ts'
-import { CompletionDraft } from './completion-draft.ts'
-import { CompletionWriter } from './completion-writer.ts'
 
 /** The greatest length of a completion whose request gives none: the default of OpenAI and vLLM. */
 const defaultMaxTokens = 16
@@ -37,13 +35,10 @@ export async function prepareCompletion(
   checkRequestTokens({ param: 'prompt', prompts, choices: request.n ?? 1 }, model, config)
   const job: CompletionJob = {
     ...commonJob(request, spec, model, { form, topLogprobs, signal }),
-    head: responseHead('cmpl', spec, version),
+    head: answerHead(spec, version),
     prompts,
     echo: request.echo ?? false,
-    object: { body: 'text_completion', event: 'text_completion' },
     start: (prompt, session) => startCompletion(job, prompt, session),
-    draft: () => new CompletionDraft(job),
-    writer: () => new CompletionWriter(job),
   }
   return job
 }

@@ -7,7 +7,7 @@ import {
   toolCallGrammar,
   type ToolDefinition,
 } from '@petals-chat/engine'
-import type { ToolCallFinderOptions } from '../response/tool-call-finder.ts'
+import type { ToolCallFinderOptions } from '../chat/tool-call-finder.ts'
 import { wantedForm, type WantedForm } from './forms.ts'
 import { checkJson } from './json-bounds.ts'
 import { wantedCalls } from './tool-choice.ts'

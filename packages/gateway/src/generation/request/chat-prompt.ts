@@ -7,7 +7,7 @@ import {
   type TokenId,
   type ToolDefinition,
 } from '@petals-chat/engine'
-import { assertMayFit } from '../../prompt-length.ts'
+import { assertMayFit } from './prompt-length.ts'
 import { checkJson } from './json-bounds.ts'
 
 export type PromptRequest = Pick<

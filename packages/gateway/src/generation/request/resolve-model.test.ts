@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
-import type { GatewayConfig } from '../config.ts'
-import { createTestApp, type TestApp } from './openai/fixtures/test-app.ts'
+import type { GatewayConfig } from '../../config.ts'
+import { createTestApp, type TestApp } from '../../routes/openai/fixtures/test-app.ts'
 
 const messages = [{ role: 'user', content: 'Hi' }]
 

@@ -1,16 +1,19 @@
-import { doneFrame } from '../response/event-stream.ts'
-import { FrameWriter } from '../response/frame-writer.ts'
-import { CostTotal } from '../response/usage.ts'
-import type { AnswerEvent, AnswerJob, AnswerTypes } from './answer-job.ts'
+import { doneFrame } from '../../../generation/stream/event-stream.ts'
+import { FrameWriter } from './frame-writer.ts'
+import { responseHead } from './head.ts'
+import type { OpenAIForm } from './openai-dialect.ts'
+import { CostTotal } from './usage.ts'
+import type { AnswerEvent, AnswerJob, AnswerTypes } from '../../../generation/answer/answer-job.ts'
 
 /** A streamed answer: the pieces and the end of every choice, then the usage if the request asked for it. */
-export async function* answerFrames<Types extends AnswerTypes>(
-  job: AnswerJob<Types>,
+export async function* answerFrames<Job extends AnswerJob<Types>, Types extends AnswerTypes>(
+  job: Job,
+  form: OpenAIForm<Job, Types>,
   events: AsyncIterable<AnswerEvent<Types>>,
   includeUsage: boolean,
 ): AsyncGenerator<string, void, undefined> {
-  const writer = new FrameWriter(job.head, job.object.event, includeUsage)
-  const choices = job.writer()
+  const writer = new FrameWriter(responseHead(form.idPrefix, job.head), form.object.event, includeUsage)
+  const choices = form.writer(job)
   const total = new CostTotal()
   for await (const event of events) {
     if (event.type === 'wait') {

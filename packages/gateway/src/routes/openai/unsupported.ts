@@ -1,16 +1,4 @@
-import { InvalidRequestError } from '@petals-chat/engine'
-
-/** A parameter that would change the answer and that this server can't honour. */
-export interface UnsupportedParameter {
-  /** Values that switch the parameter off, besides null. */
-  readonly off: readonly unknown[]
-  /** What to use instead: the end of the error message. */
-  readonly instead: string
-}
-
-export type UnsupportedParameters = Readonly<Record<string, UnsupportedParameter>>
-
-export const never = (instead: string, ...off: readonly unknown[]): UnsupportedParameter => ({ off, instead })
+import { never, type UnsupportedParameters } from '../../generation/request/unsupported.ts'
 
 const sampler = (...off: readonly unknown[]) =>
   never('Use temperature, top_k, top_p, min_p and the penalties.', ...off)
@@ -175,16 +163,4 @@ export const unsupportedTokenizeParameters: UnsupportedParameters = {
   chat_template: never('The model has its own template; set its variables with chat_template_kwargs.'),
   parse_special: never('Control tokens in prompt are always parsed.', true),
   with_pieces: never('Use return_token_strs.', false),
-}
-
-/** @throws InvalidRequestError that names the first parameter of `body` that the table refuses. */
-export function refuseUnsupported(body: object, table: UnsupportedParameters): void {
-  for (const [param, { off, instead }] of Object.entries(table)) {
-    const value = Object.hasOwn(body, param) ? (body as Record<string, unknown>)[param] : undefined
-    if (value == null || off.some((harmless) => JSON.stringify(harmless) === JSON.stringify(value))) continue
-    throw new InvalidRequestError(`Unsupported parameter: '${param}' is not supported here. ${instead}`, {
-      param,
-      reason: 'unsupported_parameter',
-    })
-  }
 }

@@ -1,5 +1,5 @@
 import type { UnderlyingSource } from 'node:stream/web'
-import { GatewayError } from '../../../errors.ts'
+import { GatewayError } from '../../errors.ts'
 
 /** Follows the last event of a complete answer; a stream without it was cut, or ended with an error event. */
 export const doneFrame = 'data: [DONE]\n\n'

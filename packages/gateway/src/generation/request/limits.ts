@@ -6,7 +6,7 @@ import {
   type ModelSpec,
   type TokenId,
 } from '@petals-chat/engine'
-import type { GatewayConfig } from '../../../config.ts'
+import type { GatewayConfig } from '../../config.ts'
 
 export interface Budget {
   readonly promptTokens: number

@@ -1,6 +1,6 @@
 import type { FormFields, ResponseFormat } from '@petals-chat/api'
 import { type Grammar, InvalidRequestError, type JsonGrammar } from '@petals-chat/engine'
-import { parseRequestJson } from '../../../request-json.ts'
+import { parseRequestJson } from '../../request-json.ts'
 import { checkJson } from './json-bounds.ts'
 
 /** A format that a request sets for its answer, and the field that sets it. */

@@ -1,0 +1,26 @@
+import { createHash, randomUUID } from 'node:crypto'
+import type { ModelSpec } from '@petals-chat/engine'
+
+/** What every answer says of itself, whatever the API. */
+export interface AnswerHead {
+  /** 32 hex digits; each API puts its own prefix before them. */
+  readonly id: string
+  /** Seconds since 1970. */
+  readonly created: number
+  readonly model: string
+  /** Changes with this server's version and the model's entry: then the same request might get another answer. */
+  readonly fingerprint: string
+}
+
+/** The head of a new answer. `version`: of this server. */
+export const answerHead = (spec: ModelSpec, version: string): AnswerHead => ({
+  id: randomUUID().replaceAll('-', ''),
+  created: Math.floor(Date.now() / 1000),
+  model: spec.id,
+  fingerprint: fingerprint(spec, version),
+})
+
+function fingerprint(spec: ModelSpec, version: string): string {
+  const parts = JSON.stringify([version, spec])
+  return `fp_${createHash('sha256').update(parts).digest('hex').slice(0, 10)}`
+}
