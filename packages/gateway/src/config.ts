@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import { isProxyNetwork } from './client-address.ts'
 import { signInSchema } from './access/sign-in/config.ts'
-import { bareHost } from './host-address.ts'
+import { bareHost, isListenHost, listenHostAdvice } from './host-address.ts'
 import { limitsSchema } from './limits/limits-config.ts'
 import { tracingSchema } from './tracing/tracing-config.ts'
 
@@ -163,6 +163,7 @@ export const gatewayConfigSchema = z.strictObject({
     .string()
     .min(1)
     .overwrite(bareHost)
+    .refine(isListenHost, { error: ({ input }) => listenHostAdvice(String(input)) })
     .default('127.0.0.1')
     .describe(
       'Address to listen on. Loopback by default, so that no other machine on the network can use the models.',

@@ -20,3 +20,29 @@ export function hostUrl(host: string, port: number): string {
   const bare = bareHost(host)
   return `http://${isIP(bare) === 6 ? `[${bare}]` : bare}:${port}`
 }
+
+/** A part of a name in the DNS, also of one that is not ASCII. */
+const LABEL = /^[\p{L}\p{N}_](?:[\p{L}\p{N}_-]{0,61}[\p{L}\p{N}_])?$/u
+
+/** Reports whether a server could listen on `host`, by its form: it is an IP address or a name. */
+export function isListenHost(host: string): boolean {
+  if (isIP(host) !== 0) return true
+  const labels = host.replace(/\.$/, '').split('.')
+  // The system reads 127.1 and 0x7f.1 as addresses; what is loopback, and what is trusted, is known of whole ones only.
+  const isNumber = /^(\d+|0x[\da-f]*)$/i.test(labels.at(-1)!)
+  return host.length <= 254 && !isNumber && labels.every((label) => LABEL.test(label))
+}
+
+/** Scheme, host, port, and what follows them in a URL. */
+const LOCATION = /^(?:[a-z][a-z\d+.-]*:\/\/)?(\[[^\]]*\]|[^:/?#@\s]*)(?::(\d+))?(?:[/?#].*)?$/i
+
+/** Says how to write an address to listen on that was written in another way. */
+export function listenHostAdvice(host: string): string {
+  const [, name = '', port] = LOCATION.exec(host.trim()) ?? []
+  const bare = name === '*' ? '0.0.0.0' : bareHost(name)
+  const keys = `server.host: '${bare}'${port === undefined ? '' : ` and server.port: ${port}`}`
+  return (
+    'must be an IP address or a name of this machine, without scheme, port and path: 127.0.0.1, 0.0.0.0, ::1, chat.example.org.' +
+    (isListenHost(bare) && bare !== host ? ` Write ${keys}.` : '')
+  )
+}

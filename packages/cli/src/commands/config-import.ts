@@ -1,4 +1,3 @@
-import { readFile } from 'node:fs/promises'
 import path from 'node:path'
 import { stringify } from 'yaml'
 import { configSchema } from '../config/schema.ts'
@@ -6,9 +5,10 @@ import type { CommandContext } from '../context.ts'
 import { CommandError, exitCodes } from '../exit-codes.ts'
 import { convertConfig, type ConvertedConfig } from '../migration/convert-config.ts'
 import { PythonSyntaxError } from '../migration/python-values.ts'
+import { readBounded, TooLongError } from '../read-bounded.ts'
 
 /** A `config.py` has about 100 lines. */
-const MAX_CHARACTERS = 1_000_000
+const MAX_BYTES = 1_000_000
 
 /**
  * Prints the configuration that a `config.py` of chat.petals.dev means, as petals-chat.yaml has it. The file is never run.
@@ -30,15 +30,15 @@ export async function importConfig(
 }
 
 async function readSource(place: string, file: string): Promise<string> {
-  const source = await readFile(place, 'utf8').catch((error: unknown) => {
-    throw new CommandError(
-      `${file} can't be read: ${(error as NodeJS.ErrnoException).code}.`,
-      exitCodes.usage,
-    )
-  })
-  if (source.length > MAX_CHARACTERS)
-    throw new CommandError(`${file} is too long for a config.py.`, exitCodes.usage)
-  return source
+  try {
+    return (await readBounded(place, MAX_BYTES)).toString('utf8')
+  } catch (error) {
+    const reason =
+      error instanceof TooLongError
+        ? 'is too long for a config.py'
+        : `can't be read: ${(error as NodeJS.ErrnoException).code}`
+    throw new CommandError(`${file} ${reason}.`, exitCodes.usage)
+  }
 }
 
 function convert(source: string, file: string): ConvertedConfig {

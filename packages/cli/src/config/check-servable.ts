@@ -1,4 +1,4 @@
-import { existsSync } from 'node:fs'
+import { accessSync, constants } from 'node:fs'
 import path from 'node:path'
 import { mayAskForCredentials, openBindProblem } from '@petals-chat/gateway/config'
 import { formatModelSource, singleSources, type ModelSource } from '@petals-chat/engine'
@@ -29,10 +29,8 @@ function checkHost({ config, origin }: LoadedConfig): readonly ConfigProblem[] {
 /** A file that the user has just named, and that does not exist, is a typing mistake. */
 function checkAddedFiles({ added, baseFolder }: LoadedConfig): readonly ConfigProblem[] {
   return added.flatMap(({ source, origin }) => {
-    const missing = missingFile(source, baseFolder)
-    return missing === undefined
-      ? []
-      : [{ origin, path: [], message: `there is no file or folder ${missing}.` }]
+    const missing = missingFile(source, baseFolder, '')
+    return missing === undefined ? [] : [{ origin, path: [], message: `${missing}.` }]
   })
 }
 
@@ -45,19 +43,32 @@ export function warnOfMissingFiles({
 }: LoadedConfig): readonly ConfigProblem[] {
   const addedSources = new Set(added.map(({ source }) => formatModelSource(source)))
   return config.models.flatMap(({ source }, index) => {
-    const missing = addedSources.has(formatModelSource(source)) ? undefined : missingFile(source, baseFolder)
+    const missing = addedSources.has(formatModelSource(source))
+      ? undefined
+      : missingFile(source, baseFolder, ' yet')
     const key = ['models', index, 'source']
-    return missing === undefined
-      ? []
-      : [{ origin: origin(key), path: key, message: `there is no file or folder ${missing} yet.` }]
+    return missing === undefined ? [] : [{ origin: origin(key), path: key, message: `${missing}.` }]
   })
 }
 
-/** Returns the first file of a source whose alternatives are all local files that do not exist. */
-function missingFile(source: ModelSource, baseFolder: string): string | undefined {
+/** Says what is wrong with the first file of a source whose alternatives are all local files that can't be used. */
+function missingFile(source: ModelSource, baseFolder: string, yet: string): string | undefined {
   const singles = singleSources(source)
   const files = singles.flatMap((single) =>
     single.type === 'local' && !single.path.startsWith('~') ? [path.resolve(baseFolder, single.path)] : [],
   )
-  return files.length === singles.length && !files.some((file) => existsSync(file)) ? files[0] : undefined
+  const problems = files.map((file) => problemOfFile(file, yet))
+  return files.length === singles.length && !problems.includes(undefined) ? problems[0] : undefined
+}
+
+function problemOfFile(file: string, yet: string): string | undefined {
+  try {
+    accessSync(file, constants.R_OK)
+    return undefined
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException
+    return code === 'EACCES' || code === 'EPERM'
+      ? `${file} may not be read by this user`
+      : `there is no file or folder ${file}${yet}`
+  }
 }

@@ -1,8 +1,11 @@
-import { readFile } from 'node:fs/promises'
 import path from 'node:path'
+import { readBounded, TooLongError } from '../read-bounded.ts'
 import { ConfigError, type Origin } from './problem.ts'
 
 export const configFileName = 'petals-chat.yaml'
+
+/** Enough for a thousand models. A longer one would take the parser minutes. */
+const MAX_BYTES = 256 * 1024
 
 export interface ConfigFile {
   readonly path: string
@@ -25,13 +28,17 @@ export async function findConfigFile({
   const name = requested?.file ?? configFileName
   const file = path.resolve(workingDirectory, name)
   try {
-    const bytes = await readFile(file)
+    const bytes = await readBounded(file, MAX_BYTES)
     return { path: file, name, text: new TextDecoder('utf-8', { fatal: true }).decode(bytes) }
   } catch (error) {
     const code = error instanceof Error && 'code' in error ? error.code : undefined
     if (code === 'ENOENT' && requested === undefined) return undefined
     const origin = requested?.origin ?? { kind: 'file', file: name, line: 1, column: 1 }
-    throw new ConfigError([{ origin, path: [], message: describeReadError(file, code) }])
+    const message =
+      error instanceof TooLongError
+        ? `${file} is no configuration: it has more than ${MAX_BYTES / 1024} kB.`
+        : describeReadError(file, code)
+    throw new ConfigError([{ origin, path: [], message }])
   }
 }
 

@@ -91,6 +91,9 @@ describe('loadConfig', () => {
     expect(await failure('.')).toMatch(/--config: .* is a folder/)
     await folder.write('bytes.yaml', Uint8Array.of(0xff, 0xfe, 0x00))
     expect(await failure('bytes.yaml')).toContain('not UTF-8')
+    await folder.write('long.yaml', '['.repeat(3_000_000))
+    expect(await failure('long.yaml')).toMatch(/long\.yaml is no configuration: it has more than 256 kB/)
+    if (process.platform === 'linux') expect(await failure('/dev/zero')).toContain('more than 256 kB')
   })
 
   it('puts secrets of the environment in place of ${NAME}, and keeps them out of messages', async () => {

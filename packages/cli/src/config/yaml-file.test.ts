@@ -46,6 +46,30 @@ describe('parseYaml', () => {
     expect(problems(bomb.join('\n'))).toEqual([expect.stringMatching(/not valid YAML: .*alias/)])
   })
 
+  it.each(['[', '{', '{a: ', '[\n', '- ', '? ', '- a: ', 'a: ', '[{x: '])(
+    'refuses what is nested too deeply without parsing it: many of %j',
+    (part) => {
+      expect(problems(`\n  ${part.repeat(50_000)}`)).toEqual([
+        expect.stringMatching(
+          /^f:\d+:\d+: lists and keys are nested more deeply than in any configuration\.$/,
+        ),
+      ])
+    },
+  )
+
+  it('refuses too many keys, and describes the first mistakes of very many', () => {
+    const keys = Array.from({ length: 20_000 }, (_, index) => `k${index}: 1\n`).join('')
+    expect(problems(keys)).toEqual([expect.stringMatching(/^f:10001:7: .* no more than 10000 keys/)])
+    expect(problems('a: "\\q"\n'.repeat(2000))).toHaveLength(51)
+    expect(problems('"'.repeat(130_000)).length).toBeGreaterThan(0)
+  })
+
+  it('does not take the text of a value for nesting', () => {
+    const text = ['a: |', `  ${'[ - ? {'.repeat(50)}`, `b: "${'['.repeat(200)}"`, `c: ${'x - '.repeat(100)}`]
+    const wide = `d: { ${Array.from({ length: 200 }, (_, index) => `k${index}: [1]`).join(', ')} }`
+    expect(problems([...text, wide].join('\n'))).toEqual([])
+  })
+
   it.each(['a: &a [*a]', 'a: &a { b: { c: *a } }', '&a [*a]'])(
     'refuses a value that contains itself: %s',
     (text) => {

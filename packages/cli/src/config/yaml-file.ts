@@ -28,7 +28,7 @@ export function parseYaml(name: string, text: string): YamlFile {
   return {
     data,
     problems: failure === undefined ? problems : [...problems, { origin: at(0), path: [], message: failure }],
-    firstBrokenLine: Math.min(Infinity, ...fatal.map(({ pos }) => parsed.place(pos[0]).line)),
+    firstBrokenLine: fatal.reduce((first, { pos }) => Math.min(first, parsed.place(pos[0]).line), Infinity),
     locate: (path, part) => at(findOffset(doc, path, part)),
     isPlain: (path) => {
       const node = path.reduce<unknown>((parent, key) => findChild(doc, parent, key)?.value, doc.contents)
@@ -37,6 +37,9 @@ export function parseYaml(name: string, text: string): YamlFile {
   }
 }
 
+/** More mistakes are not read, and finding the words for each takes time. */
+const MAX_PROBLEMS = 100
+
 /** One mistake can cause several parser errors, so only the first error of each line is reported. */
 function findProblems(file: string, parsed: ParsedText): readonly ConfigProblem[] {
   const problems = new Map<number, ConfigProblem>()
@@ -44,10 +47,14 @@ function findProblems(file: string, parsed: ParsedText): readonly ConfigProblem[
     if (!problems.has(line))
       problems.set(line, { origin: { kind: 'file', file, line, column }, path: [], message })
   }
-  for (const line of parsed.tabLines) {
+  if (parsed.unparsed !== undefined) {
+    const { line, column } = parsed.place(parsed.unparsed.offset)
+    report(line, column, parsed.unparsed.message)
+  }
+  for (const line of [...parsed.tabLines].slice(0, MAX_PROBLEMS)) {
     report(line, 1, 'this line is indented with a tab. YAML allows only spaces here.')
   }
-  for (const error of parsed.doc.errors) {
+  for (const error of parsed.doc.errors.slice(0, MAX_PROBLEMS)) {
     const { line, column } = parsed.place(error.pos[0])
     report(line, column, describeSyntaxError(error, parsed))
   }

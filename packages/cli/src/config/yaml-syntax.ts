@@ -8,6 +8,7 @@ import {
   type ParsedNode,
   type YAMLError,
 } from 'yaml'
+import { findOutOfBounds, type OutOfBounds } from './yaml-bounds.ts'
 
 export type ParsedDocument = Document.Parsed<ParsedNode>
 
@@ -16,11 +17,24 @@ export interface ParsedText {
   readonly doc: ParsedDocument
   /** Lines that are indented with a tab, which YAML forbids. */
   readonly tabLines: ReadonlySet<number>
+  /** Why the text was not parsed: then `doc` is empty. */
+  readonly unparsed: OutOfBounds | undefined
   place(offset: number): { readonly line: number; readonly column: number }
 }
 
 /** Parses a text. Tabs are replaced by spaces, because a tab would hide the other mistakes after it. */
 export function parseText(text: string): ParsedText {
+  const outOfBounds = findOutOfBounds(text)
+  return outOfBounds === undefined ? parseBounded(text) : unparsed(text, outOfBounds)
+}
+
+function unparsed(text: string, reason: OutOfBounds): ParsedText {
+  const before = text.slice(0, reason.offset).split('\n')
+  const place = { line: before.length, column: before.at(-1)!.length + 1 }
+  return { doc: parse('').doc, tabLines: new Set(), unparsed: reason, place: () => place }
+}
+
+function parseBounded(text: string): ParsedText {
   const first = parse(text)
   const tabs = first.doc.errors.filter(({ code }) => code === 'TAB_AS_INDENT')
   const tabLines = new Set(tabs.map(({ pos }) => first.lines.linePos(pos[0]).line))
@@ -29,6 +43,7 @@ export function parseText(text: string): ParsedText {
   return {
     doc,
     tabLines,
+    unparsed: undefined,
     place: (offset) => {
       const { line, col } = lines.linePos(offset)
       return { line, column: Math.max(1, col - (shifts.get(line) ?? 0)) }
