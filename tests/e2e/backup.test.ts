@@ -54,9 +54,10 @@ const requestsOf = (usage: readonly Used[]): number =>
 
 const page = await readFile(new URL('../../docs/deployment.md', import.meta.url), 'utf8')
 
-/** Runs the commands of docs/deployment.md that follow "**Restore**", in the folders of a test. */
-function restore(copy: string, { file }: Site): void {
-  const [, commands] = /\*\*Restore\*\*[^]*?```sh\n([^]*?)```/.exec(page)!
+/** Runs the commands of docs/deployment.md that follow a title, in the folders of a test. */
+function restore(copy: string, { file }: Site, title = 'Restore'): void {
+  const place = page.slice(page.indexOf(`**${title}**`))
+  const [, commands] = /```sh\n([^]*?)```/.exec(place)!
   const script = commands!
     .replace('/var/lib/petals-chat', path.dirname(file))
     .replace(/\/var\/backups\/petals-chat\/\S+/, copy)
@@ -97,7 +98,11 @@ describe('the steps of "Backup, upgrade, rollback" in docs/deployment.md', () =>
     restore(copies[1], second)
     expect(await second.usage()).toEqual(usage)
     await using server = await second.serve(['--preload', 'none'])
-    expect([await models(server, lab), await models(server, gone)]).toEqual([200, 401])
+    const later = await second.createKey('later')
+    const states = () => Promise.all([lab, gone, later].map((key) => models(server, key)))
+    expect(await states()).toEqual([200, 401, 200])
+    restore(copies[1], second, 'Restore while servers run')
+    await expect.poll(states).toEqual([200, 401, 401])
   })
 
   it('of an upgrade and back: a file of a newer program is refused by server and commands, and unchanged', async () => {

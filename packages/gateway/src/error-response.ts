@@ -9,6 +9,7 @@ import {
   ModelUnavailableError,
 } from '@petals-chat/engine'
 import { GatewayError, type GatewayErrorCode, RateLimitError } from './errors.ts'
+import { isUnusableFile, keysUnavailable } from './unusable-file.ts'
 import { withoutFolders } from './without-folders.ts'
 
 export type ErrorCode = EngineErrorCode | GatewayErrorCode | 'internal_error'
@@ -128,6 +129,13 @@ export const errorForms = {
     type: 'invalid_request_error',
     meaning: 'There is no such API key, or another key has made it.',
   },
+  keys_unavailable: {
+    status: 503,
+    type: 'server_error',
+    retryAfterMs: 5_000,
+    meaning:
+      "The file of API keys and usage can't be used now: it is gone, damaged or locked, or its disk is full.",
+  },
   rate_limit_exceeded: {
     status: 429,
     type: 'rate_limit_error',
@@ -183,8 +191,9 @@ export interface ErrorDescription {
   readonly expected: boolean
 }
 
-/** Describes the response to `error`. The response to an unknown error has nothing but the request id. */
-export function describeError(error: unknown, requestId: string): ErrorDescription {
+/** Describes the response to a thrown error. The response to an unknown error has nothing but the request id. */
+export function describeError(thrown: unknown, requestId: string): ErrorDescription {
+  const error = isUnusableFile(thrown) ? keysUnavailable() : thrown
   const known = error instanceof EngineError || error instanceof GatewayError
   const code = known ? error.code : 'internal_error'
   const message = known

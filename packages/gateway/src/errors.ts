@@ -13,6 +13,7 @@ export type GatewayErrorCode =
   | 'scope_required'
   | 'access_revoked'
   | 'unknown_key'
+  | 'keys_unavailable'
   | 'rate_limit_exceeded'
   | 'session_expired'
   | 'answer_gone'

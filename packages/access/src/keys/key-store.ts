@@ -1,5 +1,5 @@
-import type { DatabaseSync } from 'node:sqlite'
 import type { Scope } from '@petals-chat/api'
+import type { AccessDatabase } from '../access-database.ts'
 import { AccessError } from '../access-error.ts'
 import { assertGrants, inherit } from './grant.ts'
 import type { CreatedKey, KeyRecord, KeyVerdict, NewKey } from './key-record.ts'
@@ -31,12 +31,12 @@ export class KeyStore {
   readonly #notedAt = new Map<string, number>()
 
   /** `now`: milliseconds since 1970, for tests. */
-  constructor(database: DatabaseSync, { now = Date.now }: { readonly now?: () => number } = {}) {
+  constructor(database: AccessDatabase, { now = Date.now }: { readonly now?: () => number } = {}) {
     this.#tables = new KeyTables(database)
     this.#now = now
   }
 
-  /** Changes when another process or this one has changed keys. */
+  /** Changes when another process or this one has changed keys, or another file has taken the place of that of the keys. */
   get version(): string {
     return this.#tables.version
   }

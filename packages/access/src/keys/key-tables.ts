@@ -1,7 +1,8 @@
-import type { DatabaseSync, StatementSync } from 'node:sqlite'
+import type { StatementSync } from 'node:sqlite'
 import { accessLimitsSchema, type Scope, scopes } from '@petals-chat/api'
 import { z } from 'zod'
-import { inDurableTransaction } from '../in-transaction.ts'
+import type { AccessDatabase } from '../access-database.ts'
+import { inDurableTransaction, inTransaction } from '../in-transaction.ts'
 import { preparedStatements } from '../prepared-statements.ts'
 import type { KeyRecord } from './key-record.ts'
 
@@ -61,20 +62,21 @@ const keyRow = z.object({
 
 /** The tables of keys, statement by statement. */
 export class KeyTables {
-  readonly #database: DatabaseSync
+  readonly #database: AccessDatabase
   readonly #statement: (name: keyof typeof statements) => StatementSync
   #changes = 0
 
   /** Creates the tables if the file is new. */
-  constructor(database: DatabaseSync) {
+  constructor(database: AccessDatabase) {
     this.#database = database
     this.#statement = preparedStatements(database, statements)
-    database.exec(CREATE_TABLES)
+    database.provide(CREATE_TABLES)
   }
 
   /** `data_version` counts what other connections have committed. */
   get version(): string {
-    return `${String(this.#statement('version').get()?.['data_version'])}.${this.#changes}`
+    const version = this.#statement('version').get()?.['data_version']
+    return `${this.#database.generation}.${String(version)}.${this.#changes}`
   }
 
   insert(key: KeyRecord, hash: Uint8Array): void {
@@ -119,7 +121,7 @@ export class KeyTables {
   }
 
   noteUse(id: string, at: number): void {
-    this.#statement('noteUse').run(at, id)
+    inTransaction(this.#database, () => this.#statement('noteUse').run(at, id))
   }
 
   /** Runs reads and changes as one. What was committed survives a loss of power, so that a revoked key stays revoked. */

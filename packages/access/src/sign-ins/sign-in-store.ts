@@ -1,5 +1,6 @@
-import type { DatabaseSync, StatementSync } from 'node:sqlite'
+import type { StatementSync } from 'node:sqlite'
 import { z } from 'zod'
+import type { AccessDatabase } from '../access-database.ts'
 import { inDurableTransaction } from '../in-transaction.ts'
 import { preparedStatements } from '../prepared-statements.ts'
 
@@ -51,16 +52,16 @@ const row = z.object({
  * added or removed. Files of older programs get the table.
  */
 export class SignInStore {
-  readonly #database: DatabaseSync
+  readonly #database: AccessDatabase
   readonly #now: () => number
   readonly #statement: (name: keyof typeof statements) => StatementSync
 
   /** The caller keeps ownership of the database. `now`: milliseconds since 1970, for tests. */
-  constructor(database: DatabaseSync, { now = Date.now }: { readonly now?: () => number } = {}) {
+  constructor(database: AccessDatabase, { now = Date.now }: { readonly now?: () => number } = {}) {
     this.#database = database
     this.#statement = preparedStatements(database, statements)
     this.#now = now
-    database.exec(CREATE_TABLE)
+    database.provide(CREATE_TABLE)
   }
 
   /**

@@ -1,8 +1,8 @@
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
-import { DatabaseSync } from 'node:sqlite'
 import { expect, it } from 'vitest'
+import { openAccessDatabase } from '../database.ts'
 import { type UsageEntry, UsageStore } from './usage-store.ts'
 
 const entry = (fields: Partial<UsageEntry> = {}): UsageEntry => ({
@@ -20,7 +20,7 @@ const entry = (fields: Partial<UsageEntry> = {}): UsageEntry => ({
 const always = { from: '0000-00-00', to: '9999-99-99' }
 
 it('adds to the row of a day, a caller and a model, and reads by caller and days', () => {
-  const store = new UsageStore(new DatabaseSync(':memory:'))
+  const store = new UsageStore(openAccessDatabase(':memory:'))
   store.add([entry(), entry({ model: 'other' }), entry({ caller: "key:b'; DROP TABLE usage; --" })])
   store.add([entry({ requests: 0, completionTokens: 7 }), entry({ day: '2026-11-29' })])
   expect(store.read({ ...always, caller: 'key:a' })).toEqual([
@@ -33,7 +33,7 @@ it('adds to the row of a day, a caller and a model, and reads by caller and days
 })
 
 it('adds all entries or none', () => {
-  const store = new UsageStore(new DatabaseSync(':memory:'))
+  const store = new UsageStore(openAccessDatabase(':memory:'))
   expect(() => store.add([entry(), entry({ requests: 1.5 })])).toThrow(/REAL/)
   expect(store.read(always)).toEqual([])
   store.add([entry()])
@@ -43,7 +43,7 @@ it('adds all entries or none', () => {
 it('counts what two processes add to one file', () => {
   const folder = mkdtempSync(path.join(tmpdir(), 'petals-chat-usage-'))
   const file = path.join(folder, 'access.db')
-  const databases = [new DatabaseSync(file), new DatabaseSync(file)]
+  const databases = [openAccessDatabase(file), openAccessDatabase(file)]
   try {
     const stores = databases.map((database) => new UsageStore(database))
     for (let round = 0; round < 10; round++) for (const store of stores) store.add([entry()])

@@ -1,4 +1,4 @@
-import type { DatabaseSync } from 'node:sqlite'
+import type { AccessDatabase } from '../access-database.ts'
 import { inTransaction } from '../in-transaction.ts'
 
 /** What one caller used of one model in one day. Counts are whole numbers. */
@@ -62,25 +62,25 @@ const READ = `
 
 /** Keeps what callers used, in the table `usage`. */
 export class UsageStore {
-  readonly #database: DatabaseSync
+  readonly #database: AccessDatabase
 
   /** The caller keeps ownership of the database. */
-  constructor(database: DatabaseSync) {
+  constructor(database: AccessDatabase) {
     this.#database = database
-    database.exec(CREATE_TABLE)
+    database.provide(CREATE_TABLE)
   }
 
   /** Adds to what is kept: all entries, or none if writing fails. @throws Error of SQLite */
   add(entries: readonly UsageEntry[]): void {
     inTransaction(this.#database, () => {
-      const add = this.#database.prepare(ADD)
+      const add = this.#database.connection.prepare(ADD)
       for (const entry of entries) add.run({ ...entry })
     })
   }
 
   /** Returns the entries of some days, the oldest day first. */
   read({ from, to, caller }: UsageQuery): readonly UsageEntry[] {
-    const rows = this.#database.prepare(READ).all({ from, to, caller: caller ?? null })
+    const rows = this.#database.connection.prepare(READ).all({ from, to, caller: caller ?? null })
     return rows.map((row) => ({ ...row }) as unknown as UsageEntry)
   }
 }

@@ -81,9 +81,7 @@ export async function backUpKeys(context: CommandContext, [copy = '']: readonly 
   await withKeys(context, (opened, file) => {
     const target = path.resolve(context.workingDirectory, copy)
     opened.backUp(target)
-    context.terminal.note(
-      `Copied ${file} to ${target}. Restore it with the server stopped: docs/deployment.md.`,
-    )
+    context.terminal.note(`Copied ${file} to ${target}. How to restore it: docs/deployment.md.`)
   })
 }
 

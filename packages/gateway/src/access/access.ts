@@ -1,6 +1,7 @@
 import type { Scope } from '@petals-chat/api'
 import type { ClientAddress } from '../client-address.ts'
 import { AuthenticationError, GatewayError, RateLimitError } from '../errors.ts'
+import { isUnusableFile } from '../unusable-file.ts'
 import { anonymousCaller, type Caller, guestCaller } from './caller.ts'
 
 /** The part of a request, or of a WebSocket's upgrade, that says who sent it. */
@@ -75,6 +76,7 @@ export class Access {
       return this.#identify(request) ?? guestCaller
     } catch (error) {
       if (error instanceof AuthenticationError || error instanceof RateLimitError) return guestCaller
+      if (isUnusableFile(error)) return guestCaller
       throw error
     }
   }

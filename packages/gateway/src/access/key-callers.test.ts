@@ -1,13 +1,19 @@
-import { mkdtempSync, rmSync } from 'node:fs'
+import { mkdtempSync, renameSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { KeyStore, type NewKey } from '@petals-chat/access'
 import { openAccessDatabase } from '@petals-chat/access/database'
 import { afterAll, describe, expect, it } from 'vitest'
 import { asCaller } from '../fixtures/test-callers.ts'
-import { readJson, type TestGatewayOptions } from '../fixtures/test-gateway.ts'
+import {
+  type LogRecord,
+  readJson,
+  recordingLogger,
+  type TestGatewayOptions,
+} from '../fixtures/test-gateway.ts'
 import { startTestServer } from '../fixtures/test-server.ts'
 import { V2Client } from '../fixtures/v2-client.ts'
+import { KeyCallers } from './key-callers.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'keys-'))
 afterAll(() => rmSync(folder, { recursive: true }))
@@ -22,7 +28,7 @@ async function startWithKeys(options: TestGatewayOptions = {}) {
   const config = { access, ...options.config }
   const server = await startTestServer({ ...options, keys, config })
   const make = (wanted: Partial<NewKey> = {}) => operator.create({ name: `key ${files++}`, ...wanted })
-  return { server, operator, make, [Symbol.asyncDispose]: () => server[Symbol.asyncDispose]() }
+  return { server, path, operator, make, [Symbol.asyncDispose]: () => server[Symbol.asyncDispose]() }
 }
 
 const endless = {
@@ -149,6 +155,43 @@ describe('a key', () => {
       expect(await unharmed.generate({ inputs: 'Hi', max_new_tokens: 1 })).toMatchObject([{ ok: true }])
     },
   )
+})
+
+describe('a file of keys that is gone', () => {
+  it('lets no key in, in words for a client that may try again, until it is back', async () => {
+    await using test = await startWithKeys()
+    const { token } = test.make()
+    const get = async (path: string, headers = asCaller(token)) => {
+      const response = await fetch(test.server.url + path, { headers })
+      return [response.status, (await readJson(response)).error, response.headers.get('retry-after')]
+    }
+    renameSync(test.path, `${test.path}-away`)
+    await expect.poll(async () => (await get('/v1/models'))[0]).toBe(503)
+    const [, error, retryAfter] = await get('/v1/models')
+    expect([error.code, retryAfter]).toEqual(['keys_unavailable', '5'])
+    expect(error.message).not.toContain(folder)
+    expect((await get('/v1/usage'))[0]).toBe(503)
+    expect((await get('/health'))[0]).toBe(200)
+    expect((await get('/v1/models', {}))[0]).toBe(401)
+    renameSync(`${test.path}-away`, test.path)
+    await expect.poll(async () => (await get('/v1/models'))[0]).toBe(200)
+  })
+
+  it('ends what its callers still run, after a while', async () => {
+    const path = join(folder, 'away.sqlite')
+    const keys = new KeyStore(openAccessDatabase(path))
+    const log: LogRecord[] = []
+    const { token } = keys.create({ name: 'one' })
+    const options = { keys, wrongKeysPerMinute: 1, logger: recordingLogger(log), unreadableMs: 300 }
+    using callers = new KeyCallers(options)
+    const { signal } = callers.callerOfToken(token)
+    renameSync(path, `${path}-away`)
+    await expect.poll(() => signal.aborted).toBe(true)
+    expect(signal.reason).toMatchObject({ code: 'keys_unavailable' })
+    renameSync(`${path}-away`, path)
+    await expect.poll(() => log.map(({ level }) => level)).toEqual(['error', 'info'])
+    expect(callers.callerOfToken(token).signal.aborted).toBe(false)
+  })
 })
 
 describe('a server', () => {

@@ -2,6 +2,7 @@ import { setMaxListeners } from 'node:events'
 import { isKeyToken, type KeyRecord, type KeyStore, type KeyVerdict } from '@petals-chat/access'
 import type { Logger } from '@petals-chat/engine'
 import { AccessRevokedError, AuthenticationError } from '../errors.ts'
+import { keysUnavailable } from '../unusable-file.ts'
 import type { CallerRequest, CallerSource } from './access.ts'
 import type { Caller } from './caller.ts'
 import { presentedKey } from './presented-key.ts'
@@ -9,6 +10,8 @@ import { WrongKeys } from './wrong-keys.ts'
 
 /** Milliseconds between looks at the file of keys: a revoked key has to be out within a second. */
 const CHECK_INTERVAL_MS = 250
+
+const UNREADABLE_MS = 5_000
 
 interface Entry {
   readonly caller: Caller
@@ -23,6 +26,8 @@ export interface KeyCallersOptions {
   /** `server.access.wrongKeysPerMinute` */
   readonly wrongKeysPerMinute: number
   readonly logger: Logger
+  /** Milliseconds for which callers stay who were identified before the file of keys could not be read any more. */
+  readonly unreadableMs?: number
 }
 
 /** Callers with API keys. Notices within a second that a key has expired, or that any process has revoked or rotated it. */
@@ -33,6 +38,8 @@ export class KeyCallers implements CallerSource, Disposable {
   readonly #wrongKeys: WrongKeys
   readonly #timer: NodeJS.Timeout
   #version: string
+  /** By a clock that never goes back. */
+  #unreadableSince: number | undefined
 
   constructor(options: KeyCallersOptions) {
     this.#options = options
@@ -118,11 +125,22 @@ export class KeyCallers implements CallerSource, Disposable {
 
   /** An exception in a timer would end the process. */
   #checkQuietly(): void {
+    const { logger, unreadableMs = UNREADABLE_MS } = this.#options
     try {
       this.check()
+      if (this.#unreadableSince !== undefined) logger.info({}, 'the file of API keys can be read again')
+      this.#unreadableSince = undefined
     } catch (err) {
-      this.#options.logger.error({ err }, 'the file of API keys can not be read')
+      if (this.#unreadableSince === undefined) logger.error({ err }, 'the file of API keys can not be read')
+      this.#unreadableSince ??= performance.now()
+      if (performance.now() - this.#unreadableSince >= unreadableMs) this.#endAll()
     }
+  }
+
+  /** Whether their keys were revoked meanwhile can't be known. */
+  #endAll(): void {
+    for (const { abort } of this.#entries.values()) abort.abort(keysUnavailable())
+    this.#entries.clear()
   }
 
   #callerOf({ key, secretId, validUntil }: Extract<KeyVerdict, { readonly state: 'valid' }>): Caller {

@@ -38,6 +38,7 @@ export class PageSessions implements Disposable {
   /** Sessions that this process has seen, by the hash of their token. */
   readonly #seen = new Map<string, SeenSession>()
   #timer: NodeJS.Timeout | undefined
+  #isFailing = false
 
   constructor(options: PageSessionsOptions) {
     this.#options = options
@@ -99,8 +100,10 @@ export class PageSessions implements Disposable {
   #checkQuietly(): void {
     try {
       this.#check()
+      this.#isFailing = false
     } catch (err) {
-      this.#options.logger.error({ err }, 'the sign-ins can not be read')
+      if (!this.#isFailing) this.#options.logger.error({ err }, 'the sign-ins can not be read')
+      this.#isFailing = true
     }
   }
 

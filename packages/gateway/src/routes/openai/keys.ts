@@ -90,7 +90,9 @@ const noMaker = (): GatewayError =>
     'Only an API key with the scope admin makes keys here. The operator of this server uses: petals-chat keys',
   )
 
-function accessFailure({ code, message }: AccessError): Error {
+function accessFailure(error: AccessError): Error {
+  const { code, message } = error
+  if (code === 'unavailable') return error
   if (code === 'not_granted') return new GatewayError('scope_required', message)
   return code === 'not_found'
     ? new GatewayError('unknown_key', message)
