@@ -16,7 +16,7 @@ export type ErrorCode = EngineErrorCode | GatewayErrorCode | 'internal_error'
 
 /** The response to one kind of error. */
 export interface ErrorForm {
-  readonly status: 400 | 401 | 403 | 404 | 405 | 409 | 413 | 415 | 429 | 499 | 500 | 502 | 503
+  readonly status: 400 | 401 | 403 | 404 | 405 | 408 | 409 | 413 | 415 | 429 | 431 | 499 | 500 | 502 | 503
   /** `error.type` of the OpenAI body. */
   readonly type: 'invalid_request_error' | 'permission_error' | 'rate_limit_error' | 'server_error'
   /** Words that clients of the original search for in `traceback`. */
@@ -82,6 +82,16 @@ export const errorForms = {
     status: 413,
     type: 'invalid_request_error',
     meaning: 'The body or message is longer than `server.maxBodyBytes`.',
+  },
+  request_timeout: {
+    status: 408,
+    type: 'invalid_request_error',
+    meaning: 'The headers or the body came too slowly, or not to their end.',
+  },
+  headers_too_large: {
+    status: 431,
+    type: 'invalid_request_error',
+    meaning: 'The headers are longer than 16 kB.',
   },
   unsupported_media_type: {
     status: 415,

@@ -4,6 +4,8 @@ export type GatewayErrorCode =
   | 'unknown_url'
   | 'method_not_allowed'
   | 'request_too_large'
+  | 'request_timeout'
+  | 'headers_too_large'
   | 'unsupported_media_type'
   | 'forbidden_host'
   | 'forbidden_origin'

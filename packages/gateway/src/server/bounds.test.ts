@@ -1,6 +1,7 @@
 import { once } from 'node:events'
 import { createServer } from 'node:http'
 import { type AddressInfo, connect, type Socket } from 'node:net'
+import { Readable } from 'node:stream'
 import { text } from 'node:stream/consumers'
 import { describe, expect, it, vi } from 'vitest'
 import { startTestServer, type TestServer } from '../fixtures/test-server.ts'
@@ -65,9 +66,8 @@ describe('bodies in flight', () => {
       incoming.on('error', () => {}).pipe(outgoing)
     })
     refuseSlowBodies(server, (socket) => socket.end('HTTP/1.1 408 Request Timeout\r\n\r\n'), {
-      graceMs: 50,
+      ...anyPace,
       minBytesPerSecond: 10_000_000,
-      checkIntervalMs: 10,
     })
     server.listen(0, '127.0.0.1')
     await once(server, 'listening')
@@ -79,6 +79,45 @@ describe('bodies in flight', () => {
     expect(await answered.text()).toBe('whole')
     server.closeAllConnections()
     server.close()
+  })
+})
+
+/** A pace that refuses nothing within the time of a test. */
+const anyPace = { graceMs: 50, minBytesPerSecond: 0, minRecentBytes: 0, maxMs: 1e9, checkIntervalMs: 10 }
+
+describe('a body of more than 64 kB that is read through a web stream', () => {
+  const part = 'x'.repeat(100 * KIB)
+
+  /** Sends the beginning of a body of 1 MB, then a byte now and then. Resolves to the answer. */
+  async function drip(pace: typeof anyPace): Promise<string> {
+    const server = createServer((incoming, outgoing) => {
+      void text(Readable.toWeb(incoming) as ReadableStream).then(
+        () => outgoing.end(),
+        () => {},
+      )
+    })
+    refuseSlowBodies(server, (socket) => socket.end('HTTP/1.1 408 Request Timeout\r\n\r\n'), pace)
+    server.listen(0, '127.0.0.1')
+    await once(server, 'listening')
+    const socket = connect((server.address() as AddressInfo).port, '127.0.0.1')
+    socket.on('error', () => {})
+    socket.write(`POST / HTTP/1.1\r\nhost: localhost\r\ncontent-length: 1000000\r\n\r\n${part}`)
+    const timer = setInterval(() => socket.write('x'), 5)
+    try {
+      return await text(socket)
+    } finally {
+      clearInterval(timer)
+      server.closeAllConnections()
+      server.close()
+    }
+  }
+
+  it('is refused when it begins to drip, however much came before', async () => {
+    expect(await drip({ ...anyPace, minRecentBytes: 1000 })).toMatch(/^HTTP\/1.1 408 /)
+  })
+
+  it('is refused after the longest time, at any pace', async () => {
+    expect(await drip({ ...anyPace, maxMs: 200 })).toMatch(/^HTTP\/1.1 408 /)
   })
 })
 

@@ -1,4 +1,4 @@
-import { type IncomingMessage, type Server, type ServerResponse, STATUS_CODES } from 'node:http'
+import type { IncomingMessage, Server, ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
 import type { ClientAddressReader } from '../client-address.ts'
 import { describeError, errorHeaders, openAIErrorBody } from '../error-response.ts'
@@ -6,7 +6,7 @@ import { RateLimitError } from '../errors.ts'
 import { isLoopbackHost } from '../host-address.ts'
 import { chooseRequestId } from '../middleware/request-context.ts'
 import { ClientCap } from './client-cap.ts'
-import { respondOnSocket } from './http-server.ts'
+import { refuseOnSocket } from './refuse-on-socket.ts'
 
 export interface ConnectionCapOptions {
   /** Connections of one client address. */
@@ -75,28 +75,24 @@ export class ConnectionCap {
   }
 
   #refuseConnection(socket: Socket): void {
-    const description = this.#refusal('connections')
-    const { status, requestId } = description
-    const line = `${status} ${STATUS_CODES[status]}`
-    respondOnSocket(socket, line, requestId, openAIErrorBody(description), errorHeaders(description))
+    refuseOnSocket(socket, this.#refusal('connections'), { requestId: chooseRequestId(undefined) })
   }
 
   #refuseRequest(outgoing: ServerResponse): false {
-    const description = this.#refusal('requests')
+    const requestId = chooseRequestId(undefined)
+    const description = describeError(this.#refusal('requests'), requestId)
     const headers = {
       connection: 'close',
       'content-type': 'application/json',
-      'x-request-id': description.requestId,
+      'x-request-id': requestId,
       ...errorHeaders(description),
     }
     outgoing.writeHead(description.status, headers).end(JSON.stringify(openAIErrorBody(description)))
     return false
   }
 
-  #refusal(what: string) {
-    const requestId = chooseRequestId(undefined)
-    const error = tooManyOpen(this.#options.max, what, 'server.maxConnectionsPerClient')
-    return { ...describeError(error, requestId), requestId }
+  #refusal(what: string): RateLimitError {
+    return tooManyOpen(this.#options.max, what, 'server.maxConnectionsPerClient')
   }
 }
 

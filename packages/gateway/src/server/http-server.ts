@@ -14,17 +14,20 @@ import { describeError, openAIErrorBody } from '../error-response.ts'
 import { GatewayError } from '../errors.ts'
 import { ListenError } from '../listen-error.ts'
 import { oneAtATime } from './one-at-a-time.ts'
+import { judgeLateHeads } from './late-heads.ts'
+import { refuseOnSocket } from './refuse-on-socket.ts'
 import { refuseSlowBodies } from './slow-bodies.ts'
 import { chooseRequestId } from '../middleware/request-context.ts'
 
 /**
- * Slow clients must not occupy connections: Node's own defaults are 60 s, 300 s and a check every 30 s. Both timeouts start
- * with the first byte of a request, so they can be shorter than the keep-alive timeout.
+ * Slow clients must not occupy connections: Node's own defaults for headers are 60 s and a check every 30 s. The time starts
+ * with the first byte of a request, so it can be shorter than the keep-alive timeout. Bodies have limits of their own
+ * (`refuseSlowBodies`): Node would measure the time in which this program does not read, too.
  */
 const TIMEOUTS = {
   headersTimeout: 10_000,
-  requestTimeout: 60_000,
-  connectionsCheckingInterval: 5_000,
+  requestTimeout: 0,
+  connectionsCheckingInterval: 2_500,
 } satisfies ServerOptions
 
 /**
@@ -41,6 +44,7 @@ export interface HttpServerOptions {
   readonly isUpgrade: (request: IncomingMessage) => boolean
   readonly keepAliveTimeoutMs: number
   readonly writeStallTimeoutMs?: number
+  readonly timeouts?: typeof TIMEOUTS
   /** Answers requests that are too many itself, and returns false for them. Default: none is. */
   readonly admits?: (incoming: IncomingMessage, outgoing: ServerResponse) => boolean
 }
@@ -57,12 +61,13 @@ export function createHttpServer(
     isUpgrade,
     keepAliveTimeoutMs,
     writeStallTimeoutMs = WRITE_STALL_TIMEOUT_MS,
+    timeouts = TIMEOUTS,
     admits = () => true,
   }: HttpServerOptions,
 ): Server {
   // The listener below refuses a request without Host, with an explanation.
   const options: UpgradeOptions = {
-    ...TIMEOUTS,
+    ...timeouts,
     keepAliveTimeout: keepAliveTimeoutMs,
     keepAliveTimeoutBuffer: KEEP_ALIVE_BUFFER_MS,
     requireHostHeader: false,
@@ -74,6 +79,7 @@ export function createHttpServer(
     errorHandler: malformedRequestResponse,
   })
   const answering = new WeakSet<Socket>()
+  const served = new WeakMap<Socket, number>()
   const serve = oneAtATime((incoming, outgoing) => {
     answering.add(incoming.socket)
     outgoing.once('close', () => answering.delete(incoming.socket))
@@ -81,43 +87,25 @@ export function createHttpServer(
     void listener(incoming, outgoing)
   })
   const server = createServer(options, serve)
+  server.on('request', ({ socket }) => served.set(socket, (served.get(socket) ?? 0) + 1))
   server.timeout = writeStallTimeoutMs
   server.on('timeout', (socket) => {
     // The reader is not at fault while the answer is still being generated.
     if (!answering.has(socket) || socket.writableLength > 0) socket.destroy()
   })
-  refuseSlowBodies(server, (socket) => {
-    const timeout = Object.assign(new Error('The body came too slowly.'), {
-      code: 'ERR_HTTP_REQUEST_TIMEOUT',
-    })
-    refuseUnparsable(timeout, socket)
+  refuseSlowBodies(server, (socket) => refuseLate(socket, 'body'))
+  const judgeLateHead = judgeLateHeads({
+    requestsOf: (socket) => served.get(socket) ?? 0,
+    refuse: (socket) => refuseLate(socket, 'headers'),
+    graceMs: timeouts.headersTimeout,
   })
-  server.on('clientError', (error, socket) => {
+  server.on('clientError', (error: NodeJS.ErrnoException, socket) => {
     // An error response must not be written into the middle of another answer.
     if (answering.has(socket as Socket)) socket.destroy()
+    else if (error.code === 'ERR_HTTP_REQUEST_TIMEOUT') judgeLateHead(socket as Socket)
     else refuseUnparsable(error, socket)
   })
   return server
-}
-
-/** Writes a response on a connection that no route will see, and closes it. */
-export function respondOnSocket(
-  socket: Duplex,
-  status: string,
-  requestId: string,
-  body: object,
-  headers: Readonly<Record<string, string>> = {},
-): void {
-  const text = JSON.stringify(body)
-  socket.on('error', () => socket.destroy())
-  socket.end(
-    `HTTP/1.1 ${status}\r\nconnection: close\r\ncontent-type: application/json\r\n` +
-      Object.entries(headers)
-        .map(([name, value]) => `${name}: ${value}\r\n`)
-        .join('') +
-      `x-request-id: ${requestId}\r\ncontent-length: ${Buffer.byteLength(text)}\r\n\r\n${text}`,
-    () => socket.destroy(),
-  )
 }
 
 /** @throws ListenError that says how to fix the problem. */
@@ -169,16 +157,23 @@ function malformedRequestResponse(error: unknown): Response {
   })
 }
 
-const PARSER_STATUS: Readonly<Record<string, string>> = {
-  HPE_HEADER_OVERFLOW: '431 Request Header Fields Too Large',
-  ERR_HTTP_REQUEST_TIMEOUT: '408 Request Timeout',
+function refuseLate(socket: Socket, what: 'headers' | 'body'): void {
+  const verb = what === 'body' ? 'was' : 'were'
+  const error = new GatewayError(
+    'request_timeout',
+    `The ${what} of the request ${verb} sent too slowly. Send it again.`,
+  )
+  refuseOnSocket(socket, error, { requestId: chooseRequestId(undefined) })
 }
 
-/** Responds to a request that Node's parser refused, and that therefore reaches no route. */
+/** Refuses a request that Node's parser refused, and that therefore reaches no route. */
 function refuseUnparsable(error: NodeJS.ErrnoException, socket: Duplex): void {
   if (!socket.writable || error.code === 'ECONNRESET') return void socket.destroy()
-  const status = PARSER_STATUS[error.code ?? ''] ?? '400 Bad Request'
-  const requestId = chooseRequestId(undefined)
-  const description = describeError(new GatewayError('bad_request', `${status.slice(4)}.`), requestId)
-  respondOnSocket(socket, status, requestId, openAIErrorBody(description))
+  refuseOnSocket(socket, parserError(error.code), { requestId: chooseRequestId(undefined) })
+}
+
+function parserError(code: string | undefined): GatewayError {
+  if (code === 'HPE_HEADER_OVERFLOW')
+    return new GatewayError('headers_too_large', 'The headers of the request are too long.')
+  return new GatewayError('bad_request', 'The request is not well-formed HTTP.')
 }

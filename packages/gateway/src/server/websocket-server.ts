@@ -1,4 +1,4 @@
-import { type IncomingMessage, type Server, STATUS_CODES } from 'node:http'
+import type { IncomingMessage, Server } from 'node:http'
 import type { Duplex } from 'node:stream'
 import type { Gauge, Logger } from '@petals-chat/engine'
 import { type WebSocket, WebSocketServer } from 'ws'
@@ -8,7 +8,7 @@ import { KEY_PROTOCOL } from '../access/presented-key.ts'
 import { routeScope } from '../access/route-scope.ts'
 import { type ClientAddress, loggedClient } from '../client-address.ts'
 import type { GatewayContext } from '../context.ts'
-import { describeError, errorHeaders, legacyErrorBody } from '../error-response.ts'
+import { legacyErrorBody } from '../error-response.ts'
 import { GatewayError } from '../errors.ts'
 import { isAddressAccount } from '../address-account.ts'
 import { isLoopbackHost } from '../host-address.ts'
@@ -20,9 +20,9 @@ import { assertTrustedHost } from '../middleware/trusted-host.ts'
 import { ClientCap } from './client-cap.ts'
 import { tooManyOpen } from './connection-cap.ts'
 import { countIncomplete } from './count-incomplete.ts'
-import { respondOnSocket } from './http-server.ts'
 import { JsonSocket } from './json-socket.ts'
 import { KeylessSockets } from './keyless-sockets.ts'
+import { refuseOnSocket } from './refuse-on-socket.ts'
 import { refuseOnWebSocket, terminateSoon } from './refuse-on-websocket.ts'
 import { originOf } from '../request-origin.ts'
 import { routedPath } from '../request-path.ts'
@@ -214,11 +214,8 @@ export class GatewayWebSockets {
   }
 
   #refuse(socket: Duplex, error: unknown, requestId: string): void {
-    const description = describeError(error, requestId)
-    const { status, code } = description
+    const { status, code } = refuseOnSocket(socket, error, { requestId, body: legacyErrorBody })
     this.#context.logger.info({ requestId, status, code }, 'WebSocket refused')
-    const line = `${status} ${STATUS_CODES[status]}`
-    respondOnSocket(socket, line, requestId, legacyErrorBody(description), errorHeaders(description))
   }
 
   #watch(webSocket: WebSocket, { route, client, requestId }: Upgrade): void {
