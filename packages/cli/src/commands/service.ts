@@ -20,6 +20,7 @@ export async function installService(context: CommandContext): Promise<void> {
   if (flags['dryRun'] === true) return describePlan(context, plan)
   await mkdir(path.dirname(plan.file), { recursive: true })
   await writeFile(plan.file, plan.content, { encoding: plan.encoding, mode: 0o600 })
+  for (const command of plan.beforeInstall) await run(command, context)
   for (const command of plan.install) await runOrFail(command, context)
   terminal.out(`The service is installed and runs: ${plan.file}.`)
   terminal.note(plan.note)
@@ -67,7 +68,7 @@ const accountOf = ({ USERDOMAIN, COMPUTERNAME }: CommandContext['environment']):
 
 function describePlan({ terminal }: CommandContext, plan: ServicePlan): void {
   terminal.out(`# ${plan.file}\n${plan.content.replace('\uFEFF', '')}`)
-  for (const command of plan.install) terminal.out(`# ${command.join(' ')}`)
+  for (const command of [...plan.beforeInstall, ...plan.install]) terminal.out(`# ${command.join(' ')}`)
   terminal.note(plan.note)
 }
 

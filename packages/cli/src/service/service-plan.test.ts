@@ -38,7 +38,7 @@ describe('the service of a user', () => {
 
   it('is a property list for launchd', () => {
     const code = 'import json, plistlib, sys; print(json.dumps(plistlib.loads(sys.stdin.buffer.read())))'
-    const { content, file, install } = plan('darwin')
+    const { content, file, beforeInstall, install } = plan('darwin')
     // Each key has the type that launchd.plist(5) gives it; what it does not know would be ignored.
     expect(python(code, Buffer.from(content))).toEqual({
       Label: path.posix.basename(file, '.plist'),
@@ -48,11 +48,17 @@ describe('the service of a user', () => {
       KeepAlive: { SuccessfulExit: false },
       ThrottleInterval: 10,
       ExitTimeOut: 45,
+      ProcessType: 'Interactive',
       Umask: 0o077,
       StandardErrorPath: '/home/ada/Library/Logs/petals-chat.log',
     })
     expect(path.posix.dirname(file)).toBe('/home/ada/Library/LaunchAgents')
-    expect(install).toEqual([['launchctl', 'bootstrap', 'gui/1000', file]])
+    const service = 'gui/1000/org.petals-chat.server'
+    expect(beforeInstall).toEqual([['launchctl', 'bootout', service]])
+    expect(install).toEqual([
+      ['launchctl', 'enable', service],
+      ['launchctl', 'bootstrap', 'gui/1000', file],
+    ])
   })
 
   it('is a task of Windows, by the schema of its task scheduler', () => {
@@ -62,18 +68,31 @@ describe('the service of a user', () => {
       'names = lambda each: each.tag.removeprefix("{http://schemas.microsoft.com/windows/2004/02/mit/task}")\n' +
       'read = lambda each: {names(child): read(child) for child in each} if len(each) else each.text\n' +
       'print(json.dumps({names(root): read(root), "version": root.get("version")}))'
-    const { content, encoding } = plan('win32')
+    const { content, encoding, beforeInstall, install } = plan('win32')
+    // The actions run for the principal of that name.
+    expect(content).toContain('<Principal id="Author">')
+    expect(content).toContain('<Actions Context="Author">')
+    expect([...beforeInstall, ...install].map(([, verb]) => verb)).toEqual(['/end', '/create', '/run'])
     // As it is written: the parser finds the encoding by the mark at the start and the declaration.
     expect(python(code, Buffer.from(content, encoding))).toEqual({
       version: '1.2',
       Task: {
         // For one user: a trigger for all of them is for administrators.
         Triggers: { LogonTrigger: { Enabled: 'true', UserId: owner.account } },
+        // For the user's own session: no password is kept, and no administrator is needed.
+        Principals: {
+          Principal: {
+            UserId: owner.account,
+            LogonType: 'InteractiveToken',
+            RunLevel: 'LeastPrivilege',
+          },
+        },
         Settings: {
           MultipleInstancesPolicy: 'IgnoreNew',
           DisallowStartIfOnBatteries: 'false',
           StopIfGoingOnBatteries: 'false',
           ExecutionTimeLimit: 'PT0S',
+          Priority: '5',
           // From one minute to 31 days, and one byte: 255 at most.
           RestartOnFailure: { Interval: 'PT1M', Count: '255' },
         },

@@ -23,6 +23,8 @@ export interface ServicePlan {
   readonly file: string
   readonly content: string
   readonly encoding: 'utf8' | 'utf16le'
+  /** Stops an earlier version of the service; fails if there is none. */
+  readonly beforeInstall: readonly Command[]
   readonly install: readonly Command[]
   /** Before the file is deleted. */
   readonly uninstall: readonly Command[]
@@ -80,6 +82,7 @@ RestrictSUIDSGID=yes
 [Install]
 WantedBy=default.target
 `,
+    beforeInstall: [],
     install: [
       ['systemctl', '--user', 'daemon-reload'],
       ['systemctl', '--user', 'enable', unit],
@@ -124,12 +127,19 @@ ${command.map((word) => `    <string>${xmlText(word)}</string>`).join('\n')}
   <key>KeepAlive</key><dict><key>SuccessfulExit</key><false/></dict>
   <key>ThrottleInterval</key><integer>10</integer>
   <key>ExitTimeOut</key><integer>45</integer>
+  <!-- Otherwise launchd slows the processor and the disk down, as for work in the background. -->
+  <key>ProcessType</key><string>Interactive</string>
   <key>Umask</key><integer>63</integer>
   <key>StandardErrorPath</key><string>${xmlText(log)}</string>
 </dict>
 </plist>
 `,
-    install: [['launchctl', 'bootstrap', domain, file]],
+    // Without the first, the last one fails if the service is there already; without the second, if it was disabled.
+    beforeInstall: [['launchctl', 'bootout', `${domain}/${label}`]],
+    install: [
+      ['launchctl', 'enable', `${domain}/${label}`],
+      ['launchctl', 'bootstrap', domain, file],
+    ],
     uninstall: [['launchctl', 'bootout', `${domain}/${label}`]],
     afterUninstall: [],
     status: ['launchctl', 'print', `${domain}/${label}`],
@@ -153,14 +163,23 @@ function taskPlan(
     content: `\uFEFF<?xml version="1.0" encoding="UTF-16"?>
 <Task version="1.2" xmlns="http://schemas.microsoft.com/windows/2004/02/mit/task">
   <Triggers><LogonTrigger><Enabled>true</Enabled><UserId>${xmlText(account)}</UserId></LogonTrigger></Triggers>
+  <Principals>
+    <Principal id="Author">
+      <UserId>${xmlText(account)}</UserId>
+      <LogonType>InteractiveToken</LogonType>
+      <RunLevel>LeastPrivilege</RunLevel>
+    </Principal>
+  </Principals>
   <Settings>
     <MultipleInstancesPolicy>IgnoreNew</MultipleInstancesPolicy>
     <DisallowStartIfOnBatteries>false</DisallowStartIfOnBatteries>
     <StopIfGoingOnBatteries>false</StopIfGoingOnBatteries>
     <ExecutionTimeLimit>PT0S</ExecutionTimeLimit>
+    <!-- The default, 7, is for work in the background: a lower priority of processor, disk and memory. -->
+    <Priority>5</Priority>
     <RestartOnFailure><Interval>PT1M</Interval><Count>255</Count></RestartOnFailure>
   </Settings>
-  <Actions>
+  <Actions Context="Author">
     <Exec>
       <Command>${xmlText(program)}</Command>
       <Arguments>${xmlText(args.map(windowsWord).join(' '))}</Arguments>
@@ -169,6 +188,8 @@ function taskPlan(
   </Actions>
 </Task>
 `,
+    // `/run` starts no second instance: without this, the old one would go on.
+    beforeInstall: [['schtasks', '/end', '/tn', task]],
     install: [
       ['schtasks', '/create', '/tn', task, '/xml', file, '/f'],
       ['schtasks', '/run', '/tn', task],
