@@ -2,7 +2,8 @@ import type { Socket } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { PetalsChat } from '../../tests/e2e/support/petals-chat.ts'
 import { quantile, rounded } from '../support/statistics.ts'
-import { readProcess, readUntil } from '../support/process-state.ts'
+import { growthOf, readProcess, readUntil } from '../support/process-state.ts'
+import { promptFlood } from './prompt-flood.ts'
 import { allClosed, frame, openMany, openSilentWebSocket } from './raw-client.ts'
 
 /** The figures of one attack; `holds`: within the bounds of the reliability promises. */
@@ -12,7 +13,11 @@ export interface Finding {
   readonly figures: Readonly<Record<string, number>>
 }
 
-type Attack = (server: PetalsChat) => Promise<Finding>
+export interface Attack {
+  /** What `--only` is compared with. */
+  readonly name: string
+  run(server: PetalsChat): Promise<Finding>
+}
 
 /** The 99th percentile of the time of a small request. */
 async function probe(url: string, count = 200): Promise<number> {
@@ -33,14 +38,14 @@ function drip(sockets: readonly Socket[], byte: string): Disposable {
   return { [Symbol.dispose]: () => clearInterval(timer) }
 }
 
-const slowLoris =
-  (attack: string, head: string, byte: string): Attack =>
-  async ({ url }) => {
+const slowLoris = (attack: string, head: string): Attack => ({
+  name: attack,
+  async run({ url }) {
     const calmMs = await probe(url)
     const sockets = await openMany(url, 1_000)
     for (const socket of sockets) socket.write(head)
     const startedAt = performance.now()
-    using _drip = drip(sockets, byte)
+    using _drip = drip(sockets, 'a')
     // The first second is that of a thousand ordinary requests.
     await sleep(1_000)
     const attackedMs = await probe(url)
@@ -48,9 +53,10 @@ const slowLoris =
     const goneAfterMs = Math.round(performance.now() - startedAt)
     const holds = goneAfterMs <= 16_000 && attackedMs <= Math.max(2 * calmMs, 50)
     return { attack, holds, figures: { calmMs, attackedMs, goneAfterMs } }
-  }
+  },
+})
 
-const deadWebSockets: Attack = async ({ url, process: { pid } }) => {
+async function deadWebSockets({ url, process: { pid } }: PetalsChat): Promise<Finding> {
   const before = await readProcess(pid!)
   const sockets: Socket[] = []
   while (sockets.length < 1_000) sockets.push(await openSilentWebSocket(url))
@@ -67,20 +73,7 @@ const deadWebSockets: Attack = async ({ url, process: { pid } }) => {
   }
 }
 
-/** Returns by how much the process grew at most while `act` ran. */
-async function growthOf(pid: number, act: () => Promise<void>): Promise<number> {
-  const before = (await readProcess(pid)).residentMiB
-  let most = before
-  const timer = setInterval(
-    () => void readProcess(pid).then(({ residentMiB }) => (most = Math.max(most, residentMiB))),
-    50,
-  )
-  await act()
-  clearInterval(timer)
-  return most - before
-}
-
-const fragments: Attack = async ({ url, process: { pid } }) => {
+async function fragments({ url, process: { pid } }: PetalsChat): Promise<Finding> {
   const sockets = await Promise.all(Array.from({ length: 50 }, () => openSilentWebSocket(url)))
   const first = frame('x', { isLast: false })
   const next = frame('x', { opcode: 0, isLast: false })
@@ -96,7 +89,7 @@ const fragments: Attack = async ({ url, process: { pid } }) => {
   }
 }
 
-const inboxes: Attack = async ({ url, process: { pid } }) => {
+async function inboxes({ url, process: { pid } }: PetalsChat): Promise<Finding> {
   const sockets = await Promise.all(Array.from({ length: 30 }, () => openSilentWebSocket(url)))
   const message = frame('x'.repeat(4_000_000), { isLast: false })
   const grownMiB = await growthOf(pid!, async () => {
@@ -116,14 +109,17 @@ export const attacks: readonly Attack[] = [
   slowLoris(
     'G5: 1,000 connections that drip their headers',
     'GET /healthz HTTP/1.1\r\nhost: localhost\r\nx: ',
-    'a',
   ),
   slowLoris(
     'G5: 1,000 connections that drip their bodies',
     'POST /v1/chat/completions HTTP/1.1\r\nhost: localhost\r\ncontent-length: 100000\r\n\r\n',
-    'a',
   ),
-  fragments,
-  inboxes,
-  deadWebSockets,
+  slowLoris(
+    'G5: 1,000 connections whose bodies begin to drip after 20 kB',
+    `POST /v1/chat/completions HTTP/1.1\r\nhost: localhost\r\ncontent-length: 100000\r\n\r\n${'a'.repeat(20_000)}`,
+  ),
+  { name: 'fragments', run: fragments },
+  { name: 'inboxes', run: inboxes },
+  { name: 'G7', run: deadWebSockets },
+  { name: 'G4', run: promptFlood },
 ]

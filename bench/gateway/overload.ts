@@ -24,6 +24,8 @@ interface Load {
   readonly refusedMs: readonly number[]
   /** Answers that ended in the time, by user. */
   readonly byUser: readonly number[]
+  /** Requests that were neither answered nor refused. */
+  readonly failed: number
   /** CPU milliseconds of the gateway, without its model's process, for each request that ended. */
   readonly cpuMsPerRequest: number
 }
@@ -64,20 +66,18 @@ async function measure(
   const startedAt = performance.now()
   const cpuBefore = await processCpuSeconds(pid!)
   let cpuSeconds = 0
+  let failed = 0
   const isOver = () => performance.now() - startedAt >= ROUND_MS
   const ended = sleep(ROUND_MS).then(async () => {
     cpuSeconds = (await processCpuSeconds(pid!)) - cpuBefore
     agent.destroy()
   })
   await drive(async (user) => {
-    const answer = await ask(agent, url, USERS[user]!).catch((error: unknown) => {
-      if (!isOver()) throw error
-    })
-    if (answer === undefined || isOver()) return
-    const { status, ms } = answer
-    if (status === 200) byUser[user]! += 1
-    else if (status === 429) refusedMs.push(ms)
-    else throw new Error(`A request was answered with ${status}.`)
+    const answer = await ask(agent, url, USERS[user]!).catch(() => undefined)
+    if (isOver()) return
+    if (answer?.status === 200) byUser[user]! += 1
+    else if (answer?.status === 429) refusedMs.push(answer.ms)
+    else failed += 1
   }, isOver)
   await ended
   const answers = byUser.reduce((sum, count) => sum + count, 0)
@@ -85,6 +85,7 @@ async function measure(
     answersPerSecond: (answers * 1000) / ROUND_MS,
     refusedMs,
     byUser,
+    failed,
     cpuMsPerRequest: (cpuSeconds * 1000) / Math.max(answers + refusedMs.length, 1),
   }
 }
@@ -130,15 +131,17 @@ export async function tenfoldOverload(server: PetalsChat): Promise<Finding> {
   if (refusedMs.length === 0)
     throw new Error('The queue was never full in the time of a round: this machine is too busy.')
   const byUser = USERS.map((_, user) => over.reduce((sum, load) => sum + load.byUser[user]!, 0))
+  const failed = [...full, ...over].reduce((sum, load) => sum + load.failed, 0)
   const unfairness = Math.max(...byUser) / Math.min(...byUser)
   const refusedP99Ms = rounded(quantile(refusedMs, 0.99))
   return {
     attack: 'G11: ten times as many requests as the model can answer',
-    holds: goodput >= 0.9 && refusedP99Ms <= 50 && unfairness <= 1.5,
+    holds: failed === 0 && goodput >= 0.9 && refusedP99Ms <= 50 && unfairness <= 1.5,
     figures: {
       peakPerSecond: rounded(peak),
       goodput: rounded(goodput),
       refused: refusedMs.length,
+      failed,
       refusedP50Ms: rounded(quantile(refusedMs, 0.5)),
       refusedP99Ms,
       unfairness: rounded(unfairness),

@@ -29,3 +29,16 @@ export async function readUntil(
     await new Promise((resolve) => setTimeout(resolve, 100))
   }
 }
+
+/** Returns by how much the process grew at most while `act` ran. */
+export async function growthOf(pid: number, act: () => Promise<void>): Promise<number> {
+  const before = (await readProcess(pid)).residentMiB
+  let most = before
+  const timer = setInterval(
+    () => void readProcess(pid).then(({ residentMiB }) => (most = Math.max(most, residentMiB))),
+    50,
+  )
+  await act()
+  clearInterval(timer)
+  return most - before
+}
