@@ -1,6 +1,7 @@
 import {
   loadableModel,
   type LoadableModel,
+  type ModelGroup,
   type Logger,
   type Metrics,
   type Engine,
@@ -8,6 +9,7 @@ import {
 import type { ModelStore } from '@petals-chat/hub'
 import type { LlamaModelSpec } from '@petals-chat/llama'
 import type { PetalsEngine } from '@petals-chat/petals'
+import type { UpstreamEngine } from '@petals-chat/upstream'
 import type { Config, ModelEntry } from './config/schema.ts'
 import { withSwarmPaths } from './config/swarm-paths.ts'
 
@@ -25,7 +27,7 @@ export interface Engines extends AsyncDisposable {
   readonly llama: Engine<LlamaModelSpec> | undefined
   readonly petals: PetalsEngine | undefined
   /** The configured models, each with the engine that loads it. */
-  readonly models: readonly LoadableModel[]
+  readonly models: readonly (LoadableModel | ModelGroup)[]
 }
 
 /** Creates the engines of the configured models; with `withSwarm`, also the swarm engine, to show a swarm without models. */
@@ -35,18 +37,20 @@ export async function createEngines(
 ): Promise<Engines> {
   const { models } = context.config
   const needs = (name: ModelEntry['engine']) => models.some(({ engine }) => engine === name)
-  const [llama, petals] = await Promise.all([
+  const [llama, petals, upstream] = await Promise.all([
     needs('llama') ? createLlama(context) : undefined,
     withSwarm || needs('petals') ? createPetals(context) : undefined,
+    needs('upstream') ? createUpstream(context) : undefined,
   ])
   return {
     llama,
     petals,
-    models: models.map((spec) =>
-      spec.engine === 'llama' ? loadableModel(spec, llama!) : loadableModel(spec, petals!),
-    ),
+    models: models.map((spec) => {
+      if (spec.engine === 'upstream') return upstream!.add(spec)
+      return spec.engine === 'llama' ? loadableModel(spec, llama!) : loadableModel(spec, petals!)
+    }),
     async [Symbol.asyncDispose]() {
-      await Promise.all([llama?.[Symbol.asyncDispose](), petals?.[Symbol.asyncDispose]()])
+      await Promise.all([llama, petals, upstream].map((engine) => engine?.[Symbol.asyncDispose]()))
     },
   }
 }
@@ -63,6 +67,11 @@ async function createLlama({
     metrics,
     resolveFile: (source, options) => store.resolveFile(source, options),
   })
+}
+
+async function createUpstream({ logger }: EngineContext): Promise<UpstreamEngine> {
+  const { createUpstreamEngine } = await import('@petals-chat/upstream')
+  return createUpstreamEngine({ logger })
 }
 
 async function createPetals(context: EngineContext): Promise<PetalsEngine> {

@@ -1,4 +1,4 @@
-import type { Model, ModelRegistry, ModelSpec } from '@petals-chat/engine'
+import type { ModelRegistry, ModelSpec, ServedModel } from '@petals-chat/engine'
 import { ProgressDisplay, type ProgressOptions } from './terminal/progress.ts'
 import type { Terminal } from './terminal/terminal.ts'
 
@@ -11,7 +11,7 @@ export async function loadModel(
   spec: ModelSpec,
   terminal: Terminal,
   options?: ProgressOptions & { readonly signal?: AbortSignal },
-): Promise<Model> {
+): Promise<ServedModel> {
   const display = new ProgressDisplay(terminal, options)
   const show = async () => {
     const { state, progress } = await registry.state(spec.id)
@@ -19,7 +19,7 @@ export async function loadModel(
   }
   const timer = setInterval(() => void show(), pollIntervalMs)
   try {
-    return await registry.get(spec.id, { signal: options?.signal })
+    return await registry.load(spec.id, { signal: options?.signal })
   } finally {
     clearInterval(timer)
     display.finish()

@@ -73,7 +73,10 @@ async function createConfiguredLogger(
 ): Promise<Logger> {
   const isAsked = origin(['log', 'level']).kind !== 'default'
   const level = quiet && !isAsked ? 'warn' : config.log.level
-  const secrets = config.hub.token === undefined ? [] : [config.hub.token]
+  const secrets = [
+    config.hub.token,
+    ...config.models.map((model) => (model.engine === 'upstream' ? model.apiKey : undefined)),
+  ].filter((secret) => secret !== undefined)
   const logger = await createLogger({ ...config.log, level }, terminal, { secrets })
   for (const warning of warnings) logger.warn({}, formatProblem(warning))
   return logger

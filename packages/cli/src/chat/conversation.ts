@@ -3,11 +3,15 @@ import {
   type AbortOptions,
   type ChatMessage,
   type GenerationEndEvent,
+  type GenerationEvent,
+  isRemoteModel,
   type Model,
   type SamplingParams,
+  type ServedModel,
   type Session,
   type WaitOptions,
 } from '@petals-chat/engine'
+import { remoteAnswer } from './remote-answer.ts'
 
 export interface ConversationOptions {
   readonly system?: string | undefined
@@ -20,12 +24,12 @@ export interface ConversationOptions {
 
 /** One dialogue with one model, without HTTP. Its session keeps the KV cache from turn to turn. */
 export class Conversation implements AsyncDisposable {
-  readonly #model: Model
+  readonly #model: ServedModel
   readonly #options: ConversationOptions
   #messages: ChatMessage[] = []
   #session: Session | undefined
 
-  constructor(model: Model, options: ConversationOptions) {
+  constructor(model: ServedModel, options: ConversationOptions) {
     this.#model = model
     this.#options = options
     this.clear()
@@ -46,17 +50,9 @@ export class Conversation implements AsyncDisposable {
     { signal, onWait }: AbortOptions & WaitOptions = {},
   ): AsyncGenerator<string, GenerationEndEvent | undefined> {
     const messages: readonly ChatMessage[] = [...this.#messages, { role: 'user', content }]
-    const { sampling, maxNewTokens } = this.#options
-    const { chatTemplate, tokenizer } = this.#model
-    const tokens = tokenizer.encode(chatTemplate.render(messages), {
-      addSpecialTokens: !chatTemplate.writesBos,
-    })
-    const session = await this.#openSession(signal)
-    const request = { tokens, sampling, stop: chatTemplate.stopSequences, maxNewTokens, onWait, signal }
-
     let answer = ''
     try {
-      for await (const event of generateText(this.#model, session, request)) {
+      for await (const event of this.#generate(messages, { onWait, signal })) {
         if (event.type === 'generation-end') return event
         answer += event.text
         yield event.text
@@ -69,15 +65,31 @@ export class Conversation implements AsyncDisposable {
     return undefined
   }
 
+  async *#generate(
+    messages: readonly ChatMessage[],
+    { signal, onWait }: AbortOptions & WaitOptions,
+  ): AsyncGenerator<GenerationEvent, void, undefined> {
+    const { sampling, maxNewTokens } = this.#options
+    const model = this.#model
+    if (isRemoteModel(model)) return yield* remoteAnswer(model, { messages, sampling, maxNewTokens, signal })
+    const { chatTemplate, tokenizer } = model
+    const tokens = tokenizer.encode(chatTemplate.render(messages), {
+      addSpecialTokens: !chatTemplate.writesBos,
+    })
+    const session = await this.#openSession(model, signal)
+    const request = { tokens, sampling, stop: chatTemplate.stopSequences, maxNewTokens, onWait, signal }
+    yield* generateText(model, session, request)
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#session?.[Symbol.asyncDispose]()
     this.#session = undefined
   }
 
-  async #openSession(signal: AbortSignal | undefined): Promise<Session> {
-    const { contextLength } = this.#model
+  async #openSession(model: Model, signal: AbortSignal | undefined): Promise<Session> {
+    const { contextLength } = model
     const maxLength = Math.min(contextLength, this.#options.maxSessionLength ?? contextLength)
-    this.#session ??= await this.#model.openSession({ maxLength, signal })
+    this.#session ??= await model.openSession({ maxLength, signal })
     return this.#session
   }
 }

@@ -9,7 +9,9 @@ import type { CommandContext } from '../context.ts'
 /** Prints the effective configuration, with the origin of each value; secrets are masked. */
 export async function printConfig(context: CommandContext): Promise<void> {
   const { config, origin } = await loadConfig(context)
-  const models = config.models.map((model) => ({ ...model, source: formatModelSource(model.source) }))
+  const models = config.models.map((model) =>
+    model.engine === 'upstream' ? model : { ...model, source: formatModelSource(model.source) },
+  )
   const shown = mask({ ...config, models }, []) as Readonly<Record<string, unknown>>
   if (context.flags.json === true) {
     context.terminal.out(JSON.stringify(shown, null, 2))

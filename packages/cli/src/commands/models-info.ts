@@ -1,5 +1,5 @@
 import { loadConfig, type LoadedConfig } from '../config/load.ts'
-import type { ModelEntry } from '../config/schema.ts'
+import type { LocalModelEntry } from '../config/schema.ts'
 import type { CommandContext } from '../context.ts'
 import { describeGguf, describeLocalPart, describeSwarmModel, type Field } from '../models/describe-model.ts'
 import { findModel } from '../models/named-model.ts'
@@ -19,7 +19,7 @@ export async function showModel(context: CommandContext, [name = '']: readonly s
   for (const [label, value] of fields) terminal.out(`${terminal.style('dim', label.padEnd(width))}  ${value}`)
 }
 
-async function describe(model: ModelEntry, loaded: LoadedConfig): Promise<readonly Field[]> {
+async function describe(model: LocalModelEntry, loaded: LoadedConfig): Promise<readonly Field[]> {
   const store = createStore(loaded)
   const alternatives = await store.info(model.source)
   const file = alternatives
@@ -75,7 +75,7 @@ function stateOf(
   return bytes === 0 ? 'not downloaded' : `${formatBytes(bytes)} downloaded`
 }
 
-async function describeRepository(model: ModelEntry, store: ModelStore): Promise<readonly Field[]> {
+async function describeRepository(model: LocalModelEntry, store: ModelStore): Promise<readonly Field[]> {
   try {
     const files = await store.openFiles(model.source)
     const config = await files.text('config.json')

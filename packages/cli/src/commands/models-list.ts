@@ -27,10 +27,11 @@ export async function listModels(context: CommandContext): Promise<void> {
   for (const line of formatTable([['IN THE CACHE', 'SIZE', 'FOLDER'], ...cacheRows])) terminal.out(line)
 }
 
-async function describeModel(
-  { id, engine, source }: ModelEntry,
-  store: ModelStore,
-): Promise<readonly string[]> {
+async function describeModel(spec: ModelEntry, store: ModelStore): Promise<readonly string[]> {
+  const { id, engine } = spec
+  if (spec.engine === 'upstream')
+    return [id, engine, 'at another server', (spec.baseUrls ?? [spec.baseUrl]).join(', ')]
+  const { source } = spec
   const files = engine === 'petals' ? 'in the swarm' : await describeFiles(source, store)
   return [id, engine, files, formatModelSource(source)]
 }

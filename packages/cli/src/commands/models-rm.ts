@@ -1,6 +1,6 @@
 import { createModelStore } from '@petals-chat/hub'
 import { loadConfig, type LoadedConfig } from '../config/load.ts'
-import type { ModelEntry } from '../config/schema.ts'
+import type { LocalModelEntry } from '../config/schema.ts'
 import { withSwarmPaths } from '../config/swarm-paths.ts'
 import type { CommandContext } from '../context.ts'
 import { findModel } from '../models/named-model.ts'
@@ -35,7 +35,7 @@ export async function removeModel(context: CommandContext, [name = '']: readonly
 }
 
 /** Deletes the 8-bit copy of a swarm model's LM head. The model may be named without its engine; then it may have none. */
-async function removeDerived(model: ModelEntry, { config, baseFolder }: LoadedConfig): Promise<Removed> {
+async function removeDerived(model: LocalModelEntry, { config, baseFolder }: LoadedConfig): Promise<Removed> {
   const { removeLocalPart } = await import('@petals-chat/petals')
   const store = createModelStore({ ...config.hub, offline: true }, { baseFolder })
   return await removeLocalPart(model, {

@@ -42,7 +42,9 @@ export function warnOfMissingFiles({
   origin,
 }: LoadedConfig): readonly ConfigProblem[] {
   const addedSources = new Set(added.map(({ source }) => formatModelSource(source)))
-  return config.models.flatMap(({ source }, index) => {
+  return config.models.flatMap((model, index) => {
+    if (model.engine === 'upstream') return []
+    const { source } = model
     const missing = addedSources.has(formatModelSource(source))
       ? undefined
       : missingFile(source, baseFolder, ' yet')

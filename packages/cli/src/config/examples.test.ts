@@ -5,7 +5,7 @@ import { parseModelSource, type ModelFiles } from '@petals-chat/engine'
 import { readSwarmModelInfo } from '@petals-chat/petals'
 import { describe, expect, it } from 'vitest'
 import { formatBytes } from '../terminal/format.ts'
-import { configSchema, modelEntrySchema } from './schema.ts'
+import { configSchema, type LocalModelEntry, modelEntrySchema } from './schema.ts'
 import { loadConfig } from './load.ts'
 import { ConfigError } from './problem.ts'
 import { parseYaml } from './yaml-file.ts'
@@ -104,7 +104,7 @@ describe('examples', () => {
     ] as const
     expect(models!.map(({ id }) => id)).toEqual(shapes.map(([id]) => id))
     for (const [index, [id, type, vocabulary, hidden]] of shapes.entries()) {
-      const { source, license, modelCard, maxSessionLength } = models![index]!
+      const { source, license, modelCard, maxSessionLength } = models![index] as LocalModelEntry
       expect([source, modelCard]).toEqual([parseModelSource(`hf:${id}`), `https://huggingface.co/${id}`])
       expect(license).toMatch(/^https:/)
       expect(maxSessionLength).toBe(8192)

@@ -6,6 +6,7 @@ import { parse } from 'yaml'
 import { temporaryFolder, type TemporaryFolder } from '../testing/temporary-folder.ts'
 import { loadConfig, type LoadConfigOptions } from './load.ts'
 import { ConfigError, formatOrigin, formatProblem } from './problem.ts'
+import type { LocalModelEntry } from './schema.ts'
 
 let folder: TemporaryFolder
 beforeEach(async () => {
@@ -237,7 +238,7 @@ describe('loadConfig', () => {
 describe('--model', () => {
   const ids = async (model: readonly string[], environment = {}) => {
     const { config } = await load({ flags: { model }, environment })
-    return config.models.map(({ id, source }) => [id, formatModelSource(source)])
+    return config.models.map((model) => [model.id, formatModelSource((model as LocalModelEntry).source)])
   }
 
   it('replaces the default model if there is no file', async () => {

@@ -11,6 +11,7 @@ import { z } from 'zod'
 import { findRepeatedNames, type WrittenEntry } from './repeated-names.ts'
 import { configSchema, modelEntrySchema, type Config, type ModelEntry } from './schema.ts'
 import { configFileSetting, dhtPrefixSetting, flagName, modelSetting } from './settings.ts'
+import { findUnknownFallbacks } from './unknown-fallbacks.ts'
 import { describeIssues, type Issue } from './validate.ts'
 
 export interface LoadConfigOptions {
@@ -57,11 +58,13 @@ export async function loadConfig(options: LoadConfigOptions): Promise<LoadedConf
 
   const fileModels = parsed.data?.models ?? (draft.models.length === 0 ? [defaultSpec] : [])
   const asked = readModelFlags(fileModels, options)
+  const written = [...asked.entries, ...entriesOf(draft)]
   const problems = [
     ...draft.problems,
     ...draft.trustworthy(describeIssues(issuesOf(parsed.error?.issues ?? [], draft), draft)),
     ...asked.problems,
-    ...findRepeatedNames([...asked.entries, ...entriesOf(draft)]),
+    ...findRepeatedNames(written),
+    ...findUnknownFallbacks(written),
   ]
   if (problems.length > 0 || !parsed.success) throw new ConfigError(sortByPlace(problems))
 

@@ -1,12 +1,12 @@
 import { existsSync } from 'node:fs'
 import path from 'node:path'
 import { parseModelSource, singleSources, type ModelSource } from '@petals-chat/engine'
-import { modelEntrySchema, type ModelEntry, type ModelEntryInput } from './schema.ts'
+import { modelEntrySchema, type LocalModelEntry, type ModelEntry, type ModelEntryInput } from './schema.ts'
 
 /** The meaning of `--model`: a configured model, or an added one. */
 export type ModelFlag =
   | { readonly kind: 'configured'; readonly spec: ModelEntry }
-  | { readonly kind: 'added'; readonly spec: ModelEntry; readonly written: ModelEntryInput }
+  | { readonly kind: 'added'; readonly spec: LocalModelEntry; readonly written: ModelEntryInput }
 
 /**
  * Reads `--model`: the id or alias of a configured model, or `[NAME=][ENGINE:]SOURCE`, for example `./model.gguf`,
@@ -30,10 +30,10 @@ export function parseModelFlag(
   if (hint !== undefined) throw new Error(hint)
   const written = {
     id: name ?? defaultName(source),
-    engine: engine as ModelEntryInput['engine'],
+    engine: engine as LocalModelEntry['engine'],
     source: absolute(sourceText!, source, workingDirectory),
   }
-  return { kind: 'added', spec: modelEntrySchema.parse(written), written }
+  return { kind: 'added', spec: modelEntrySchema.parse(written) as LocalModelEntry, written }
 }
 
 /** `SmolLM` is not a path: it is meant as the name of a model. */

@@ -2,6 +2,7 @@ import { gatewayConfigSchema } from '@petals-chat/gateway/config'
 import { hubConfigSchema } from '@petals-chat/hub/config'
 import { llamaConfigSchema, llamaModelSchema } from '@petals-chat/llama/config'
 import { petalsModelSchema, swarmConfigSchema } from '@petals-chat/petals/config'
+import { upstreamModelSchema } from '@petals-chat/upstream/config'
 import { z } from 'zod'
 import { logConfigSchema } from '../logging/config.ts'
 import type { SchemaNode } from './schema-tree.ts'
@@ -10,9 +11,15 @@ import type { SchemaNode } from './schema-tree.ts'
 const maxTimerMs = 2 ** 31 - 1
 
 /** An entry of `models:`. Each engine describes its own entries; `engine` selects the description. */
-export const modelEntrySchema = z.discriminatedUnion('engine', [llamaModelSchema, petalsModelSchema])
+export const modelEntrySchema = z.discriminatedUnion('engine', [
+  llamaModelSchema,
+  petalsModelSchema,
+  upstreamModelSchema,
+])
 
 export type ModelEntry = Readonly<z.output<typeof modelEntrySchema>>
+/** An entry of a model that this program runs or takes part in: it has files here. */
+export type LocalModelEntry = Exclude<ModelEntry, { readonly engine: 'upstream' }>
 /** The entry as it is written in the file. */
 export type ModelEntryInput = z.input<typeof modelEntrySchema>
 

@@ -34,6 +34,11 @@ export async function findContributedModel(
   workingDirectory: string,
 ): Promise<ContributedModel> {
   const spec = config.models.find(({ id, aliases }) => id === text || aliases.includes(text))
+  if (spec?.engine === 'upstream')
+    throw new CommandError(
+      `Another server runs the model '${spec.id}': it has no files here to serve to a swarm.`,
+      exitCodes.usage,
+    )
   if (spec !== undefined) return ofSource(spec.id, spec.source, baseFolder, spec)
   const folder = path.resolve(workingDirectory, expandHome(text, homedir()))
   if ((await kindOf(folder)) !== 'none')

@@ -1,4 +1,4 @@
-import type { ModelEntry } from '../config/schema.ts'
+import type { LocalModelEntry, ModelEntry } from '../config/schema.ts'
 import type { PetalsModelSpec } from '@petals-chat/petals/config'
 import type { ModelStore } from '@petals-chat/hub'
 import { localPartBytes, readLocalPart } from './local-part.ts'
@@ -14,7 +14,8 @@ export interface MemoryNeed {
 const minimumLength = 1024
 
 /** Computes the need from local files, and for swarm models from the Hub's config.json. Undefined if it is not known yet. */
-export function memoryNeed(spec: ModelEntry, store: ModelStore): Promise<MemoryNeed | undefined> {
+export async function memoryNeed(spec: ModelEntry, store: ModelStore): Promise<MemoryNeed | undefined> {
+  if (spec.engine === 'upstream') return undefined
   return spec.engine === 'petals' ? swarmNeed(spec, store) : localNeed(spec, store)
 }
 
@@ -30,7 +31,7 @@ async function swarmNeed(
 }
 
 async function localNeed(
-  { source }: Pick<ModelEntry, 'source'>,
+  { source }: Pick<LocalModelEntry, 'source'>,
   store: ModelStore,
 ): Promise<MemoryNeed | undefined> {
   const files = (await store.info(source)).flatMap((alternative) => alternative.files)
