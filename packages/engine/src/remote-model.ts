@@ -54,14 +54,28 @@ export type RemoteEvent = RemotePartsEvent | RemoteEndEvent
 export interface RemotePartsEvent {
   readonly type: 'parts'
   readonly parts: readonly RemotePart[]
-  /** `choices[].logprobs` of the API, checked: of chat or completions, as was asked. */
-  readonly logprobs?: unknown
+  /** The tokens of the parts, if the request asked for their log probabilities. */
+  readonly tokens: readonly ScoredToken[]
+}
+
+/** A token as a text, and how probable it was. */
+export interface ScoredToken extends TextLogprob {
+  /** The most probable tokens at its place, the most probable one first. */
+  readonly top: readonly TextLogprob[]
+}
+
+export interface TextLogprob {
+  readonly text: string
+  /** The bytes of the text in UTF-8; null if the token is a part of a character, or if they are not known. */
+  readonly bytes: readonly number[] | null
+  /** Natural logarithm of the probability; undefined for the first token of a prompt, which has none. */
+  readonly logprob: number | undefined
 }
 
 /** The end of an answer. */
 export interface RemoteEndEvent {
   readonly type: 'end'
-  readonly finishReason: 'stop' | 'length' | 'tool_calls' | 'content_filter'
+  readonly finishReason: 'stop' | 'length' | 'tool_calls'
   /** The stop sequence that ended the answer, if the server says so. */
   readonly stopText?: string | undefined
   readonly usage: RemoteUsage

@@ -4,6 +4,8 @@ import type {
   Metrics,
   Model,
   ModelRegistry,
+  RemoteEvent,
+  RemoteModel,
   Session,
   SwarmView,
   TokenId,
@@ -101,6 +103,11 @@ export interface SessionPool extends AsyncDisposable {
    */
   acquire(model: Model, request: AcquireRequest): Promise<SessionLease>
   /**
+   * Waits, as `acquire` does, until another server may write an answer for this one. Disposing the turn ends it.
+   * @throws CapacityError when the queue is full
+   */
+  enter(model: RemoteModel, request: RemoteTurnRequest): Promise<RemoteTurn>
+  /**
    * For a dialogue whose first prompt is not known yet: opens and prewarms a session (`Session.prewarm`) that `acquire`
    * then finds. Does nothing if another client could lose its session. Never throws, because `acquire` tries again.
    */
@@ -139,6 +146,19 @@ export interface AcquireRequest extends Claim {
   readonly logger?: Logger | undefined
   /** Keeps the session with its content for this owner alone, until the pool closes it to free space. */
   readonly owner?: object | undefined
+}
+
+export interface RemoteTurnRequest extends Claim {
+  /** An estimate, until the server has counted. */
+  readonly promptTokens: number
+  readonly maxNewTokens: number
+  readonly logger?: Logger | undefined
+}
+
+export interface RemoteTurn extends AsyncDisposable {
+  readonly queuedMs: number
+  /** Passes the events of the answer on; tokens, time to first token and speed are measured here. */
+  watched(events: AsyncIterable<RemoteEvent>): AsyncIterable<RemoteEvent>
 }
 
 export type PrewarmRequest = Pick<AcquireRequest, 'account' | 'maxLength' | 'logger'> & {

@@ -65,6 +65,12 @@ export const upstreamModelSchema = remoteModelSpecSchema
       .describe(
         'Id of another model of this server, which answers while no server of this entry can. The answer names the model that wrote it.',
       ),
+    omit: z
+      .array(z.string().min(1))
+      .default([])
+      .describe(
+        'Fields of requests that the server refuses, and that are left out: for example top_k, chat_template_kwargs.',
+      ),
     contextLength: z
       .int()
       .min(16)

@@ -27,9 +27,9 @@ describe('an answer of another server', () => {
       ])
     await using opened = await openModel({ baseUrl: server.baseUrl, model: 'org/big' })
     expect(await eventsOf(opened.model, { ...question, temperature: 0 })).toEqual([
-      { type: 'parts', parts: [{ type: 'reasoning', text: 'Hm.' }] },
-      { type: 'parts', parts: [{ type: 'content', text: 'He' }] },
-      { type: 'parts', parts: [{ type: 'content', text: 'llo' }] },
+      { type: 'parts', parts: [{ type: 'reasoning', text: 'Hm.' }], tokens: [] },
+      { type: 'parts', parts: [{ type: 'content', text: 'He' }], tokens: [] },
+      { type: 'parts', parts: [{ type: 'content', text: 'llo' }], tokens: [] },
       {
         type: 'end',
         finishReason: 'length',
@@ -83,7 +83,10 @@ describe('an answer of another server', () => {
       ])
     await using opened = await openModel({ baseUrl: server.baseUrl })
     expect(await eventsOf(opened.model, { prompt: 'A', logprobs: 1 }, 'completion')).toMatchObject([
-      { parts: [{ type: 'content', text: 'a' }], logprobs },
+      {
+        parts: [{ type: 'content', text: 'a' }],
+        tokens: [{ text: 'a', bytes: null, logprob: -0.5, top: [{ text: 'a', bytes: null, logprob: -0.5 }] }],
+      },
       { type: 'end', finishReason: 'stop', stopText: 'END' },
     ])
     expect(server.asked[0]!.path).toBe('/v1/completions')

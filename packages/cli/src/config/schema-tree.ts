@@ -67,7 +67,10 @@ export function conditionOf(node: SchemaNode, key: string): string | undefined {
   if (having.length === 0 || having.length === all.length) return undefined
   const conditions = having.flatMap(({ properties = {} }) =>
     Object.entries(properties).flatMap(([name, { const: only }]) =>
-      only === undefined ? [] : [`${name}: ${String(only)}`],
+      // A constant tells alternatives apart only if each of them has one.
+      only === undefined || all.some((other) => other.properties?.[name]?.const === undefined)
+        ? []
+        : [`${name}: ${String(only)}`],
     ),
   )
   return conditions.join(' or ')

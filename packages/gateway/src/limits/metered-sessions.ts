@@ -3,12 +3,14 @@ import {
   type GenerateOptions,
   forwardSession,
   type Model,
+  type RemoteModel,
   type Session,
   type SwarmWait,
   type TokenId,
 } from '@petals-chat/engine'
 import type { SessionPool } from '../context.ts'
 import type { BegunWork, WorkCost } from './allowance.ts'
+import { RemoteMeter } from './remote-meter.ts'
 
 /** The time of swarm servers is counted this often while an answer runs. */
 const SWARM_COUNT_MS = 1_000
@@ -17,7 +19,10 @@ const SWARM_COUNT_MS = 1_000
  * A session pool in which every piece of work is allowed by the allowance of its request, and counted when it ends. Work
  * without an allowance is the gateway's own.
  */
-export function meteredSessions(pool: SessionPool, engineOf: (model: Model) => string): SessionPool {
+export function meteredSessions(
+  pool: SessionPool,
+  engineOf: (model: Model | RemoteModel) => string,
+): SessionPool {
   /** A prompt that runs in several leases counts with its first one. */
   const countedPrompts = new WeakSet<readonly TokenId[]>()
   return {
@@ -44,6 +49,30 @@ export function meteredSessions(pool: SessionPool, engineOf: (model: Model) => s
           async [Symbol.asyncDispose]() {
             try {
               await lease[Symbol.asyncDispose]()
+            } finally {
+              await meter.end()
+            }
+          },
+        }
+      } catch (error) {
+        meter.failed(error)
+        await meter.end()
+        throw error
+      }
+    },
+    async enter(model, request) {
+      const { allowance, promptTokens, maxNewTokens } = request
+      if (allowance === undefined) return pool.enter(model, request)
+      const planned = { model: model.id, engine: engineOf(model), promptTokens, maxNewTokens }
+      const meter = new RemoteMeter(await allowance.begin(planned), promptTokens)
+      try {
+        const turn = await pool.enter(model, request)
+        return {
+          ...turn,
+          watched: (events) => meter.measured(turn.watched(events)),
+          async [Symbol.asyncDispose]() {
+            try {
+              await turn[Symbol.asyncDispose]()
             } finally {
               await meter.end()
             }

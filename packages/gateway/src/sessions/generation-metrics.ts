@@ -11,9 +11,17 @@ export interface GenerationMetrics {
   start(newTokens: number, cachedTokens: number): GenerationMeasurement
 }
 
+/** Tokens of an answer. */
+export interface CountedTokens {
+  readonly promptTokens: number
+  readonly cachedTokens: number
+  readonly completionTokens: number
+}
+
 export interface GenerationMeasurement {
   onToken(): void
-  end(): void
+  /** `counted`: what another server counted, whose tokens are not those that were seen here. */
+  end(counted?: CountedTokens): void
 }
 
 /** Registers the metrics once; returns a function that creates the measurements of one model. */
@@ -47,10 +55,10 @@ export function createGenerationMetrics(metrics: Metrics): (model: string) => Ge
           if (count === 0) firstAt = lastAt
           count += 1
         },
-        end() {
-          tokens.add(newTokens + cachedTokens, { model, kind: 'prompt' })
-          tokens.add(cachedTokens, { model, kind: 'cached' })
-          tokens.add(count, { model, kind: 'generated' })
+        end(counted) {
+          tokens.add(counted?.promptTokens ?? newTokens + cachedTokens, { model, kind: 'prompt' })
+          tokens.add(counted?.cachedTokens ?? cachedTokens, { model, kind: 'cached' })
+          tokens.add(counted?.completionTokens ?? count, { model, kind: 'generated' })
           if (count > 0) firstToken.observe((firstAt - startedAt) / 1000, { model })
           if (count > 1) perToken.observe((lastAt - firstAt) / 1000 / (count - 1), { model })
         },

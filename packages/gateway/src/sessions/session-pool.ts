@@ -1,8 +1,9 @@
-import type { Logger, Metrics, Model } from '@petals-chat/engine'
+import type { Logger, Metrics, Model, RemoteModel } from '@petals-chat/engine'
 import type { SessionPoolConfig } from '../config.ts'
 import type { SessionPool } from '../context.ts'
 import { createGenerationMetrics } from './generation-metrics.ts'
 import { ModelSessions } from './model-sessions.ts'
+import { RemoteTurns } from './remote-turns.ts'
 
 export interface SessionPoolDependencies {
   readonly logger: Logger
@@ -17,6 +18,7 @@ export function createSessionPool(
   { logger, metrics }: SessionPoolDependencies,
 ): SessionPool {
   const models = new Map<Model, ModelSessions>()
+  const remotes = new Map<RemoteModel, RemoteTurns>()
   const generationMetrics = createGenerationMetrics(metrics)
   const report = createPoolMetrics(metrics)
   let closed = false
@@ -38,9 +40,32 @@ export function createSessionPool(
     return sessions
   }
 
+  const turnsOf = (model: RemoteModel): RemoteTurns => {
+    const known = remotes.get(model)
+    if (known !== undefined) return known
+    const turns = new RemoteTurns(model, {
+      config,
+      generationMetrics: generationMetrics(model.id),
+      onChange: () => {
+        report.counts(model.id, turns)
+        // A model that its server no longer has must not be held by its empty queue.
+        if (turns.isEmpty) remotes.delete(model)
+      },
+    })
+    remotes.set(model, turns)
+    return turns
+  }
+
   return {
     assertRoom(id, claim, work = 'answer') {
       for (const [model, sessions] of models) if (model.id === id) sessions.assertRoom(claim, work)
+      for (const [model, turns] of remotes) if (model.id === id) turns.assertRoom(claim)
+    },
+    async enter(model, request) {
+      if (closed) throw new Error('The session pool is closed.')
+      const turn = await turnsOf(model).enter(request)
+      report.wait(model.id, turn.queuedMs)
+      return turn
     },
     async acquire(model, request) {
       if (closed) throw new Error('The session pool is closed.')
@@ -83,7 +108,7 @@ function createPoolMetrics(metrics: Metrics) {
     buckets: QUEUE_BUCKETS_SECONDS,
   })
   return {
-    counts(model: string, { waiting, leased, idle }: ModelSessions) {
+    counts(model: string, { waiting, leased, idle }: Pick<ModelSessions, 'waiting' | 'leased' | 'idle'>) {
       queueLength.set(waiting, { model })
       sessionCount.set(leased, { model, state: 'leased' })
       sessionCount.set(idle, { model, state: 'idle' })

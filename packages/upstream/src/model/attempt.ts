@@ -43,7 +43,7 @@ export async function* attempt(
   try {
     response = await client.send({
       url: `${server.baseUrl}${paths[request.kind]}`,
-      body: { ...request.fields, model: name, stream: true, stream_options: { include_usage: true } },
+      body: bodyOf(request, name, spec),
       apiKey: spec.apiKey,
       headers: via === undefined ? undefined : { via },
       connectTimeoutMs: spec.connectTimeoutMs,
@@ -70,6 +70,12 @@ export async function* attempt(
     stopping.removeEventListener('abort', stop)
     if (response?.complete === false && !response.readableFlowing) response.destroy()
   }
+}
+
+/** What the entry leaves out stays out, also of what this server itself adds. */
+function bodyOf({ fields }: RemoteRequest, model: string, { omit }: UpstreamModelSpec): object {
+  const body = { ...fields, stream_options: { include_usage: true }, model, stream: true }
+  return Object.fromEntries(Object.entries(body).filter(([name]) => !omit.includes(name)))
 }
 
 const tooLate = new Error('The first token is late.')

@@ -4,6 +4,7 @@ import {
   type RemotePart,
   type RemotePartsEvent,
   type RemoteRequest,
+  type ScoredToken,
 } from '@petals-chat/engine'
 import { CallReader } from './call-reader.ts'
 import {
@@ -15,6 +16,7 @@ import {
   type MessageDelta,
 } from './chunks.ts'
 import { StreamFault } from './event-stream.ts'
+import { scoredTokens } from './scored-tokens.ts'
 
 /** More text than any model writes in one answer: a server that never ends must not fill this machine's memory. */
 const MAX_ANSWER_CHARACTERS = 16 * 1024 * 1024
@@ -49,7 +51,7 @@ export class AnswerReader {
     if (choice == null) return undefined
     this.#finish = choice.finish_reason ?? this.#finish
     if (typeof choice.stop_reason === 'string') this.#stopText = choice.stop_reason
-    return this.#event(this.#partsOf(choice), choice.logprobs ?? undefined)
+    return this.#event(this.#partsOf(choice), scoredTokens(choice.logprobs))
   }
 
   end(): RemoteEndEvent {
@@ -76,13 +78,13 @@ export class AnswerReader {
     ]
   }
 
-  #event(parts: readonly RemotePart[], logprobs: unknown): RemotePartsEvent | undefined {
-    if (parts.length === 0 && logprobs === undefined) return undefined
+  #event(parts: readonly RemotePart[], tokens: readonly ScoredToken[]): RemotePartsEvent | undefined {
+    if (parts.length === 0 && tokens.length === 0) return undefined
     this.#chunks += 1
     for (const part of parts) this.#characters += 'text' in part ? part.text.length : part.name.length
     if (this.#characters > MAX_ANSWER_CHARACTERS)
       throw new StreamFault(`sent an answer of more than ${MAX_ANSWER_CHARACTERS} characters`)
-    return { type: 'parts', parts, logprobs }
+    return { type: 'parts', parts, tokens }
   }
 }
 
@@ -91,7 +93,7 @@ const textPart = (type: 'content' | 'reasoning', text: string | null | undefined
 
 /** Servers have further words for the end of an answer (`eos`, `abort`); an answer without calls was not ended by them. */
 function finishReasonOf(reason: string | undefined, hasCalls: boolean): RemoteEndEvent['finishReason'] {
-  if (reason === 'length' || reason === 'content_filter') return reason
+  if (reason === 'length') return reason
   return hasCalls ? 'tool_calls' : 'stop'
 }
 

@@ -38,7 +38,6 @@ const completionLogprobsSchema = z.object({
   top_logprobs: optional(z.array(z.record(z.string(), z.number()).nullable())).transform(
     (top) => top ?? null,
   ),
-  text_offset: optional(z.array(z.int().min(0))).transform((offsets) => offsets ?? []),
 })
 
 const callSchema = z.object({

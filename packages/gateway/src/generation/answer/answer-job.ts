@@ -3,6 +3,10 @@ import type {
   GenerationEndEvent,
   Model,
   ModelSpec,
+  RemoteEndEvent,
+  RemoteModel,
+  RemotePartsEvent,
+  RemoteRequest,
   Session,
   TextDeltaEvent,
   TextRequest,
@@ -16,14 +20,26 @@ import type { AnswerHead } from './answer-head.ts'
 
 /** A prompt, and the greatest length of each answer to it. */
 export interface PromptJob {
-  readonly tokens: readonly TokenId[]
+  /** Tokens of the prompt; for a model that another server runs an estimate. */
+  readonly promptTokens: number
   /** 0: the prompt is only echoed. */
   readonly maxNewTokens: number
 }
 
+/** A prompt for a model with sessions. */
+export interface SessionPrompt extends PromptJob {
+  readonly tokens: readonly TokenId[]
+}
+
+/** A prompt for a model that another server runs. */
+export interface RemotePrompt extends PromptJob {
+  /** The request for one answer. `choice` counts from 0: each choice has another seed. */
+  request(choice: number): RemoteRequest
+}
+
 /** The types in which answers to a dialogue and continuations of a text differ. */
 export interface AnswerTypes {
-  readonly prompt: PromptJob
+  readonly prompt: SessionPrompt
   /** A piece of a choice. */
   readonly delta: unknown
   readonly finishReason: string
@@ -32,11 +48,19 @@ export interface AnswerTypes {
 /** A request for answers, checked against its model and ready to run. */
 export interface AnswerJob<Types extends AnswerTypes> {
   readonly head: AnswerHead
-  readonly model: Model
-  readonly prompts: readonly Types['prompt'][]
+  readonly prompts: readonly PromptJob[]
   /** Answers to each prompt. */
   readonly choices: number
-  readonly options: Omit<TextRequest, keyof PromptJob>
+  readonly signal: AbortSignal
+  readonly work: SessionWork<Types> | RemoteWork<Types>
+}
+
+/** Answers that are generated on sessions. */
+export interface SessionWork<Types extends AnswerTypes> {
+  readonly kind: 'sessions'
+  readonly model: Model
+  readonly prompts: readonly Types['prompt'][]
+  readonly options: Omit<TextRequest, keyof SessionPrompt | 'signal'> & { readonly signal: AbortSignal }
   /** The request field that the answer's grammar was made from. */
   readonly grammarParam: string | undefined
   /**
@@ -44,6 +68,24 @@ export interface AnswerJob<Types extends AnswerTypes> {
    * from 0 for each prompt.
    */
   start(prompt: Types['prompt'], session: Session): Promise<(choice: number) => ChoiceReader<Types>>
+}
+
+/** Answers that another server writes. */
+export interface RemoteWork<Types extends AnswerTypes> {
+  readonly kind: 'remote'
+  readonly model: RemoteModel
+  readonly prompts: readonly RemotePrompt[]
+  /** Returns the reader of one choice. */
+  start(): RemoteReader<Types>
+}
+
+/** Turns what another server writes of one choice into pieces. */
+export interface RemoteReader<Types extends AnswerTypes> {
+  /** Undefined while everything is held back. */
+  push(event: RemotePartsEvent): Types['delta'] | undefined
+  /** What was held back, if anything. */
+  finish?(): Types['delta'] | undefined
+  finishReason(end: RemoteEndEvent): Types['finishReason']
 }
 
 /** Turns the text of one choice into pieces. */
@@ -97,15 +139,15 @@ interface JobOptions {
   readonly signal: AbortSignal
 }
 
-/** The parts of a job that both APIs read from the same fields. */
-export const commonJob = (
+/** The parts of work on sessions that both APIs read from the same fields. */
+export const commonWork = (
   request: ChatRequest | CompletionRequest,
   spec: ModelSpec,
   model: Model,
   { form, topLogprobs, stop = [], signal }: JobOptions,
 ) => ({
+  kind: 'sessions' as const,
   model,
-  choices: request.n ?? 1,
   options: {
     stop: [...toStop(request.stop), ...stop],
     sampling: toSampling(request, spec, model),

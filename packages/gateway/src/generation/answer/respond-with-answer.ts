@@ -1,5 +1,6 @@
 import type { ChatRequest } from '@petals-chat/api'
 import type { ModelSpec } from '@petals-chat/engine'
+import type { AnswerReader } from '../../answer-reader.ts'
 import type { GatewayContext } from '../../context.ts'
 import { asksForRoute } from '../../swarm/swarm-report.ts'
 import { callerOf, resolveModel } from '../request/resolve-model.ts'
@@ -7,7 +8,7 @@ import { checkResumable } from '../request/choices.ts'
 import { respondWithEvents } from '../stream/respond-with-events.ts'
 import type { EventContext, StreamDialect } from '../stream/stream-options.ts'
 import type { AnswerEvent, AnswerJob, AnswerTypes } from './answer-job.ts'
-import { runAnswer } from './run-answer.ts'
+import { beginAnswer } from './begin-answer.ts'
 
 /** The fields of a request that decide how its answer is sent. */
 type AnswerRequest = Pick<ChatRequest, 'model' | 'petals' | 'resumable' | 'stream' | 'stream_options'>
@@ -46,10 +47,18 @@ export async function respondWithAnswer<
   const { signal, logger, account, allowance } = c.var
   context.sessions.assertRoom(spec.id, { account })
   const wantsRoute = asksForRoute(request.petals, (name) => c.req.header(name))
-  const options = { logger, account, allowance, wantsRoute }
+  const options = { logger, account, allowance, wantsRoute, via: c.req.header('via') }
+  const caller = callerOf(c)
+  const begin = (signal: AbortSignal, reader?: AnswerReader) =>
+    beginAnswer<Types, Job>(context, {
+      spec,
+      prepare: (spec) => prepare(context, spec, request, signal),
+      fallback: (id) => resolveModel(context, id, caller),
+      options: { ...options, reader },
+    })
   if (!request.stream) {
-    const job = await prepare(context, spec, request, signal)
-    return c.json(await dialect.body(job, runAnswer<Types>(context, job, options)))
+    const { job, events } = await begin(signal)
+    return c.json(await dialect.body(job, events))
   }
   const resumable = request.resumable ?? false
   return respondWithEvents(
@@ -57,8 +66,8 @@ export async function respondWithAnswer<
     context,
     { resumable, dialect: dialect.stream },
     async function* (signal, reader) {
-      const job = await prepare(context, spec, request, signal)
-      yield* dialect.frames(job, runAnswer<Types>(context, job, { ...options, reader }))
+      const { job, events } = await begin(signal, reader)
+      yield* dialect.frames(job, events)
     },
   )
 }

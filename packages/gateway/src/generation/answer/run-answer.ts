@@ -14,13 +14,16 @@ import type { Claim, GatewayContext } from '../../context.ts'
 import type { RequestTokens } from '../../limits/allowance.ts'
 import { SwarmReport } from '../../swarm/swarm-report.ts'
 import { samplingOfChoice } from '../request/sampling.ts'
-import type { AnswerEvent, AnswerJob, AnswerTypes, ChoiceReader } from './answer-job.ts'
+import type { AnswerEvent, AnswerJob, AnswerTypes, ChoiceReader, SessionWork } from './answer-job.ts'
+import { runRemotely } from './run-remotely.ts'
 
 export interface RunOptions extends Pick<Claim, 'allowance' | 'reader'> {
   readonly logger: Logger
   readonly account: string
   /** Report the route through the swarm, and waits, in `petals`. */
   readonly wantsRoute: boolean
+  /** The header `Via` of the request. */
+  readonly via?: string | undefined
 }
 
 /**
@@ -34,13 +37,15 @@ export async function* runAnswer<Types extends AnswerTypes>(
   options: RunOptions,
 ): AsyncGenerator<AnswerEvent<Types>, void, undefined> {
   await using _request = await options.allowance?.openRequest(tokensOf(job))
+  const { work } = job
+  if (work.kind === 'remote') return yield* runRemotely(context, job, work, options)
   try {
-    for (const [place, prompt] of job.prompts.entries()) {
+    for (const [place, prompt] of work.prompts.entries()) {
       const run: PromptRun<Types> = { prompt, firstIndex: place * job.choices, done: 0, readerOf: undefined }
-      while (run.done < job.choices) yield* runTurn(context, job, run, options)
+      while (run.done < job.choices) yield* runTurn(context, { ...work, choices: job.choices }, run, options)
     }
   } catch (error) {
-    throw withFieldOfRequest(error, job.grammarParam)
+    throw withFieldOfRequest(error, work.grammarParam)
   }
 }
 
@@ -48,7 +53,7 @@ function tokensOf({ prompts, choices }: Pick<AnswerJob<AnswerTypes>, 'prompts' |
   const sum = (values: readonly number[]): number => values.reduce((total, value) => total + value, 0)
   const answers = prompts.map(({ maxNewTokens }) => maxNewTokens)
   return {
-    prompts: sum(prompts.map(({ tokens }) => tokens.length)),
+    prompts: sum(prompts.map(({ promptTokens }) => promptTokens)),
     answers: choices * sum(answers),
     longestAnswer: Math.max(...answers),
   }
@@ -68,25 +73,25 @@ interface PromptRun<Types extends AnswerTypes> {
 /** Runs the next choices on a session: all of them, or fewer if other requests wait. */
 async function* runTurn<Types extends AnswerTypes>(
   { sessions }: Pick<GatewayContext, 'sessions'>,
-  job: AnswerJob<Types>,
+  work: SessionWork<Types> & Pick<AnswerJob<Types>, 'choices'>,
   run: PromptRun<Types>,
-  { wantsRoute, ...claim }: RunOptions,
+  { wantsRoute, via: _, ...claim }: RunOptions,
 ): AsyncGenerator<AnswerEvent<Types>, void, undefined> {
   const { tokens, maxNewTokens } = run.prompt
-  const { signal } = job.options
+  const { signal } = work.options
   const maxLength = tokens.length + maxNewTokens
   const isContinued = run.firstIndex + run.done > 0
-  await using lease = await sessions.acquire(job.model, { ...claim, tokens, maxLength, signal, isContinued })
+  await using lease = await sessions.acquire(work.model, { ...claim, tokens, maxLength, signal, isContinued })
   const report = new SwarmReport(lease.session, wantsRoute)
-  run.readerOf ??= await job.start(run.prompt, lease.session)
-  const text = { ...job.options, tokens, maxNewTokens }
+  run.readerOf ??= await work.start(run.prompt, lease.session)
+  const text = { ...work.options, tokens, maxNewTokens }
   do {
     const events = withWaits({ signal }, (waits) =>
-      generateChoice(job.model, lease.session, { ...text, ...waits }, run.done),
+      generateChoice(work.model, lease.session, { ...text, ...waits }, run.done),
     )
     yield* readChoice(run, events, { report, queuedMs: lease.queuedMs })
     run.done += 1
-  } while (run.done < job.choices && !lease.isWanted)
+  } while (run.done < work.choices && !lease.isWanted)
 }
 
 interface ReadOptions {

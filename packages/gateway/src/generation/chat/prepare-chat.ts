@@ -1,7 +1,7 @@
 import type { ChatRequest } from '@petals-chat/api'
-import { InvalidRequestError, type Model, type ModelSpec } from '@petals-chat/engine'
+import { InvalidRequestError, isRemoteModel, type Model, type ModelSpec } from '@petals-chat/engine'
 import type { GatewayContext } from '../../context.ts'
-import { commonJob } from '../answer/answer-job.ts'
+import { commonWork } from '../answer/answer-job.ts'
 import { answerForm } from '../request/answer-form.ts'
 import { chatPrompt } from '../request/chat-prompt.ts'
 import { requireLogprobs } from '../request/choices.ts'
@@ -9,6 +9,7 @@ import { answerLength, askedLength, checkRequestTokens } from '../request/limits
 import type { ChatAnswerReaderOptions } from './chat-answer-reader.ts'
 import { answerHead } from '../answer/answer-head.ts'
 import { ChatChoiceReader, type ChatJob } from './chat-choice-reader.ts'
+import { prepareRemoteChat } from './prepare-remote-chat.ts'
 
 /** Loads the model if necessary. @throws InvalidRequestError, ContextLengthError, ModelUnavailableError */
 export async function prepareChat(
@@ -17,30 +18,37 @@ export async function prepareChat(
   request: ChatRequest,
   signal: AbortSignal,
 ): Promise<ChatJob> {
-  const model = await registry.get(spec.id, { signal })
+  const model = await registry.load(spec.id, { signal })
+  if (isRemoteModel(model)) return prepareRemoteChat(model, { spec, request, signal, version, config })
   const form = answerForm(request, model)
   const topLogprobs = wantedLogprobs(request, model)
   const { tokens, opensReasoning } = chatPrompt(model, request, form.tools?.tools)
   const requested = askedLength(request)
   const maxNewTokens = answerLength(model, spec, { promptTokens: tokens.length, requested })
-  const prompts = [{ tokens, maxNewTokens }]
+  const prompts = [{ tokens, promptTokens: tokens.length, maxNewTokens }]
   checkRequestTokens({ param: 'messages', prompts, choices: request.n ?? 1 }, model, config)
   const reader = {
     tools: form.tools,
     reasoning: reasoning(request, opensReasoning, form.grammar !== undefined),
   }
+  const tokenizer = topLogprobs === undefined ? undefined : model.tokenizer
   return {
-    ...commonJob(request, spec, model, {
-      form: form.tools?.forced ? { ...form, param: 'tools' } : form,
-      topLogprobs,
-      stop: model.chatTemplate.stopSequences,
-      signal,
-    }),
     head: answerHead(spec, version),
     prompts,
+    choices: request.n ?? 1,
+    signal,
     reader,
     logprobs: topLogprobs !== undefined,
-    start: async () => () => new ChatChoiceReader(reader),
+    work: {
+      ...commonWork(request, spec, model, {
+        form: form.tools?.forced ? { ...form, param: 'tools' } : form,
+        topLogprobs,
+        stop: model.chatTemplate.stopSequences,
+        signal,
+      }),
+      prompts,
+      start: async () => () => new ChatChoiceReader(reader, tokenizer),
+    },
   }
 }
 

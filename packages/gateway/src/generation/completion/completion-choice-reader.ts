@@ -1,11 +1,12 @@
 import type { CompletionChoice } from '@petals-chat/api'
-import type { GenerationEndEvent, Session, TextDeltaEvent } from '@petals-chat/engine'
-import type { AnswerJob, ChoiceCost, ChoiceReader, PromptJob } from '../answer/answer-job.ts'
+import type { GenerationEndEvent, Session, TextDeltaEvent, Tokenizer } from '@petals-chat/engine'
+import type { AnswerJob, ChoiceCost, ChoiceReader, SessionPrompt, SessionWork } from '../answer/answer-job.ts'
+import { scoredTokens } from '../answer/scored-tokens.ts'
 import type { EncodedPrompt } from '../request/encode-prompts.ts'
 import type { ScoredText } from './scored-text.ts'
 import { scorePrompt } from './score-prompt.ts'
 
-export type PreparedPrompt = EncodedPrompt & PromptJob
+export type PreparedPrompt = EncodedPrompt & SessionPrompt
 
 export interface CompletionTypes {
   readonly prompt: PreparedPrompt
@@ -14,23 +15,38 @@ export interface CompletionTypes {
 }
 
 export interface CompletionJob extends AnswerJob<CompletionTypes> {
+  readonly logprobs: boolean
+  /** The answer begins with the prompt. */
+  readonly echo: boolean
+}
+
+/** What the beginning of a prompt's answers depends on. */
+export type CompletionStart = Pick<SessionWork<CompletionTypes>, 'model' | 'options'> & {
   readonly echo: boolean
 }
 
 /** Scores the prompt if the request asks for it; its first choice carries the cost. */
-export async function startCompletion(job: CompletionJob, prompt: PreparedPrompt, session: Session) {
+export async function startCompletion(start: CompletionStart, prompt: PreparedPrompt, session: Session) {
   const started = performance.now()
-  const echoed = await echo(job, prompt, session)
-  const scoringMs = scores(job) ? performance.now() - started : undefined
-  return (choice: number) => new CompletionChoiceReader(echoed, choice === 0 ? scoringMs : undefined)
+  const echoed = await echo(start, prompt, session)
+  const tokenizer = start.options.topLogprobs === undefined ? undefined : start.model.tokenizer
+  const scoringMs = scores(start) ? performance.now() - started : undefined
+  return (choice: number) =>
+    new CompletionChoiceReader(echoed, tokenizer, choice === 0 ? scoringMs : undefined)
 }
 
 class CompletionChoiceReader implements ChoiceReader<CompletionTypes> {
   readonly #echoed: readonly ScoredText[]
+  readonly #tokenizer: Tokenizer | undefined
   readonly #scoringMs: number | undefined
 
-  constructor(echoed: readonly ScoredText[], scoringMs: number | undefined) {
+  constructor(
+    echoed: readonly ScoredText[],
+    tokenizer: Tokenizer | undefined,
+    scoringMs: number | undefined,
+  ) {
     this.#echoed = echoed
+    this.#tokenizer = tokenizer
     this.#scoringMs = scoringMs
   }
 
@@ -38,8 +54,8 @@ class CompletionChoiceReader implements ChoiceReader<CompletionTypes> {
     return this.#echoed
   }
 
-  push(event: TextDeltaEvent): ScoredText {
-    return event
+  push({ text, tokens }: TextDeltaEvent): ScoredText {
+    return { text, tokens: this.#tokenizer ? scoredTokens(tokens, this.#tokenizer) : [] }
   }
 
   finishReason({ finishReason }: GenerationEndEvent): GenerationEndEvent['finishReason'] {
@@ -58,15 +74,15 @@ class CompletionChoiceReader implements ChoiceReader<CompletionTypes> {
   }
 }
 
-const scores = ({ echo, options }: CompletionJob): boolean => echo && options.topLogprobs !== undefined
+const scores = ({ echo, options }: CompletionStart): boolean => echo && options.topLogprobs !== undefined
 
 /** The part of the prompt that comes before every choice. */
 async function echo(
-  job: CompletionJob,
+  start: CompletionStart,
   { text, tokens }: PreparedPrompt,
   session: Session,
 ): Promise<readonly ScoredText[]> {
-  if (!scores(job)) return job.echo ? [{ text, tokens: [] }] : []
-  const { topLogprobs = 0, signal } = job.options
-  return await scorePrompt(job.model, session, tokens, { topLogprobs, signal })
+  if (!scores(start)) return start.echo ? [{ text, tokens: [] }] : []
+  const { topLogprobs = 0, signal } = start.options
+  return await scorePrompt(start.model, session, tokens, { topLogprobs, signal })
 }

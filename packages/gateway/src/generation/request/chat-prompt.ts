@@ -71,7 +71,7 @@ function mayContinue({ messages, continue_final_message: asked, ...request }: Pr
 }
 
 /** @throws InvalidRequestError if the last message is not an answer that can be continued. */
-function asksToContinue({ messages, continue_final_message: asked }: PromptRequest): boolean {
+export function asksToContinue({ messages, continue_final_message: asked }: PromptRequest): boolean {
   const last = messages.at(-1)
   if (last?.role === 'assistant') {
     if (!asked && !last.prefix) return false
@@ -88,7 +88,8 @@ function templateVariables({ chat_template_kwargs: variables, reasoning_effort: 
   return effort == null ? (variables ?? undefined) : { reasoning_effort: effort, ...variables }
 }
 
-function toChatMessage(message: RequestMessage, index: number): ChatMessage {
+/** @throws InvalidRequestError for an answer that says nothing and calls nothing */
+export function toChatMessage(message: RequestMessage, index: number): ChatMessage {
   const { role, name } = message
   const content = toText(message.content)
   switch (role) {

@@ -4,6 +4,7 @@ import {
   InvalidRequestError,
   type Model,
   type ModelSpec,
+  type ServedModel,
   type TokenId,
 } from '@petals-chat/engine'
 import type { GatewayConfig } from '../../config.ts'
@@ -53,7 +54,7 @@ const tooLong = (prompt: number, maximum: number): ContextLengthError =>
 export interface RequestSize {
   /** The field with the prompts. */
   readonly param: string
-  readonly prompts: readonly { readonly tokens: readonly TokenId[]; readonly maxNewTokens: number }[]
+  readonly prompts: readonly { readonly promptTokens: number; readonly maxNewTokens: number }[]
   /** Answers to each prompt. */
   readonly choices: number
 }
@@ -61,10 +62,10 @@ export interface RequestSize {
 /** @throws InvalidRequestError if a request may take more tokens than `server.maxRequestTokens`, and more than a context. */
 export function checkRequestTokens(
   { param, prompts, choices }: RequestSize,
-  { contextLength }: Pick<Model, 'contextLength'>,
+  { contextLength = 0 }: Pick<ServedModel, 'contextLength'>,
   { maxRequestTokens }: Pick<GatewayConfig, 'maxRequestTokens'>,
 ): void {
-  const prompt = prompts.reduce((sum, { tokens }) => sum + tokens.length, 0)
+  const prompt = prompts.reduce((sum, { promptTokens }) => sum + promptTokens, 0)
   const answers = prompts.reduce((sum, { maxNewTokens }) => sum + choices * maxNewTokens, 0)
   const limit = Math.max(maxRequestTokens, contextLength)
   if (prompt + answers <= limit) return

@@ -7,12 +7,21 @@ import { ignoredParameters } from './ignored.ts'
 import { refuseUnsupported, type UnsupportedParameters } from './unsupported.ts'
 import { describeIssues, noMessage, unknownField } from './zod-issue.ts'
 
+/** Fields that this server does not know, for a model of another server that may. */
+export interface Passed {
+  readonly passed?: Readonly<Record<string, unknown>> | undefined
+}
+
+/** Names the fields that are passed on with a request, if its model is one of another server. */
+export type PassOn = (request: { readonly model?: string | null | undefined }) => ReadonlySet<string>
+
 /** Parses and checks the body of a request. @throws InvalidRequestError that names the field at fault. */
 export async function parseRequest<Schema extends z.ZodObject>(
   request: Pick<HonoRequest, 'arrayBuffer' | 'header'>,
   schema: Schema,
   unsupported: UnsupportedParameters = {},
-): Promise<z.output<Schema>> {
+  passOn: PassOn = () => nothing,
+): Promise<z.output<Schema> & Passed> {
   // The content type does not matter: curl's default is a form. The origin policy keeps out pages of other sites.
   const body = parseJson(await bodyText(request))
   const parsed = schema.safeParse(body, { reportInput: true, error: () => noMessage })
@@ -20,9 +29,25 @@ export async function parseRequest<Schema extends z.ZodObject>(
     const { message, ...where } = describeIssues(parsed.error.issues)
     throw new InvalidRequestError(message, where)
   }
-  refuseUnsupported(body as object, unsupported)
-  refuseUnknown(body as object, [schema.shape, unsupported, ignoredParameters])
-  return parsed.data
+  const [passed, rest] = divide(body as object, passOn(parsed.data))
+  refuseUnsupported(rest, unsupported)
+  refuseUnknown(rest, [schema.shape, unsupported, ignoredParameters])
+  return Object.keys(passed).length === 0 ? parsed.data : { ...parsed.data, passed }
+}
+
+const nothing: ReadonlySet<string> = new Set()
+
+/** Divides the fields of a body into those of `names` and the others. */
+function divide(
+  body: object,
+  names: ReadonlySet<string>,
+): readonly [passed: Readonly<Record<string, unknown>>, rest: object] {
+  if (names.size === 0) return [{}, body]
+  const entries = Object.entries(body) as [string, unknown][]
+  return [
+    Object.fromEntries(entries.filter(([name, value]) => names.has(name) && value !== null)),
+    Object.fromEntries(entries.filter(([name]) => !names.has(name))),
+  ]
 }
 
 /** A client takes a field that is silently ignored for honoured. @throws InvalidRequestError that names the first unknown field. */

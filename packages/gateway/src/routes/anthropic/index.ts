@@ -5,11 +5,13 @@
  * @packageDocumentation
  */
 import { countTokensRequestSchema, messageRequestSchema, type TokenCountBody } from '@petals-chat/api'
+import { isRemoteModel } from '@petals-chat/engine'
 import { Hono } from 'hono'
 import type { GatewayVariables, RouteModule } from '../../context.ts'
 import { respondWithAnswer } from '../../generation/answer/respond-with-answer.ts'
 import type { ChatJob, ChatTypes } from '../../generation/chat/chat-choice-reader.ts'
 import { prepareChat } from '../../generation/chat/prepare-chat.ts'
+import { estimateChat } from '../../generation/remote/chat-fields.ts'
 import { answerForm } from '../../generation/request/answer-form.ts'
 import { chatPrompt } from '../../generation/request/chat-prompt.ts'
 import { parseRequest } from '../../generation/request/parse-request.ts'
@@ -35,8 +37,9 @@ export const anthropicRoutes: RouteModule = (context) =>
     .post('/v1/messages/count_tokens', async (c) => {
       const request = await parseRequest(c.req, countTokensRequestSchema, unsupportedMessageParameters)
       const spec = resolveModel(context, request.model, callerOf(c))
-      const model = await context.registry.get(spec.id, { signal: c.var.signal })
+      const model = await context.registry.load(spec.id, { signal: c.var.signal })
       const chat = toChatRequest(request)
+      if (isRemoteModel(model)) return c.json({ input_tokens: estimateChat(chat) } satisfies TokenCountBody)
       const { tokens } = await inAnthropicNames(async () =>
         chatPrompt(model, chat, answerForm(chat, model).tools?.tools),
       )

@@ -89,7 +89,7 @@ function messageHead({ head, prompts }: ChatJob): MessageBody {
     container: null,
     diagnostics: null,
     usage: {
-      ...tokensOf({ promptTokens: prompts[0]!.tokens.length, cachedTokens: 0, completionTokens: 0 }),
+      ...tokensOf({ promptTokens: prompts[0]!.promptTokens, cachedTokens: 0, completionTokens: 0 }),
       cache_creation: null,
       inference_geo: null,
       service_tier: 'standard',

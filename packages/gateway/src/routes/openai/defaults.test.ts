@@ -9,7 +9,9 @@ import { ScriptedEngine } from '@petals-chat/engine/testing'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { gatewayConfigSchema } from '../../config.ts'
 import type { GatewayContext } from '../../context.ts'
+import type { ChatJob } from '../../generation/chat/chat-choice-reader.ts'
 import { prepareChat } from '../../generation/chat/prepare-chat.ts'
+import type { CompletionJob } from '../../generation/completion/completion-choice-reader.ts'
 import { prepareCompletion } from '../../generation/completion/prepare-completion.ts'
 import { createTestApp, type TestApp } from './fixtures/test-app.ts'
 
@@ -86,17 +88,17 @@ describe('documented defaults', () => {
     const { signal } = new AbortController()
     const body = { ...silent[kind], ...fields }
     if (kind === 'ChatCompletionRequest') {
-      const {
-        head: _head,
-        model: _model,
-        ...job
-      } = await prepareChat(context, spec, chatRequestSchema.parse(body), signal)
-      return asked(job)
+      return asked(partsOf(await prepareChat(context, spec, chatRequestSchema.parse(body), signal)))
     }
     if (kind !== 'CompletionRequest') return undefined
     const request = completionRequestSchema.parse(body)
-    const { head: _head, model: _model, ...job } = await prepareCompletion(context, spec, request, signal)
-    return asked(job)
+    return asked(partsOf(await prepareCompletion(context, spec, request, signal)))
+  }
+
+  /** What differs from request to request, without what differs from answer to answer. */
+  function partsOf({ head: _head, work, ...job }: ChatJob | CompletionJob): object {
+    const { model: _model, ...rest } = work
+    return { ...job, ...rest }
   }
 
   async function answerOf(kind: Kind, fields: object): Promise<string> {

@@ -46,7 +46,7 @@ async function encodeInputs(
   config: GatewayConfig,
 ): Promise<readonly (readonly TokenId[])[]> {
   const encoded = await encodePrompts(input, model, 'input')
-  const prompts = encoded.map(({ tokens }) => ({ tokens, maxNewTokens: 0 }))
+  const prompts = encoded.map(({ tokens }) => ({ promptTokens: tokens.length, maxNewTokens: 0 }))
   checkRequestTokens({ param: 'input', prompts, choices: 1 }, model, config)
   return encoded.map(({ tokens }) => {
     answerLength(model, spec, { promptTokens: tokens.length, requested: 0 })

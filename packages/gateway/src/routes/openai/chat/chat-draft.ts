@@ -18,8 +18,7 @@ export class ChatDraft implements ChoiceDraft<ChatTypes> {
 
   add({ parts, tokens }: ChatDelta): void {
     for (const part of parts) this.#addPart(part)
-    const { logprobs, model } = this.#job
-    if (logprobs) this.#logprobs.push(...chatLogprobs(tokens, model.tokenizer))
+    if (this.#job.logprobs) this.#logprobs.push(...chatLogprobs(tokens))
   }
 
   #addPart(part: ChatPart): void {

@@ -35,7 +35,7 @@ function* deltaFrames(
   writer: FrameWriter,
 ): Generator<string> {
   // Tokens whose text is still held back are reported with the piece that comes first after them.
-  let logprobs = job.logprobs && tokens.length > 0 ? logprobsJson(job, tokens) : undefined
+  let logprobs = job.logprobs && tokens.length > 0 ? logprobsJson(tokens) : undefined
   let news = petals
   for (const part of parts) {
     yield writer.choice(choiceJson(index, `"delta":${deltaJson(part)}`, logprobs), news)
@@ -56,8 +56,8 @@ function firstDelta(job: ChatJob, event: DeltaEvent<ChatTypes> | EndEvent<ChatTy
   return `"delta":{"role":"assistant","content":${isCall ? 'null' : '""'},"refusal":null}`
 }
 
-const logprobsJson = ({ model }: ChatJob, tokens: ChatDelta['tokens']): string =>
-  JSON.stringify({ content: chatLogprobs(tokens, model.tokenizer), refusal: null })
+const logprobsJson = (tokens: ChatDelta['tokens']): string =>
+  JSON.stringify({ content: chatLogprobs(tokens), refusal: null })
 
 function deltaJson(part: ChatPart): string {
   switch (part.type) {

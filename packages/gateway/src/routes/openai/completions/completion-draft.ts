@@ -9,23 +9,19 @@ import type {
 
 /** One choice of a completion's body. */
 export class CompletionDraft implements ChoiceDraft<CompletionTypes> {
-  readonly #job: CompletionJob
   readonly #logprobs: CompletionLogprobs | null
   #text = ''
   /** Characters of `#text`. */
   #length = 0
 
   constructor(job: CompletionJob) {
-    this.#job = job
-    this.#logprobs =
-      job.options.topLogprobs === undefined
-        ? null
-        : { tokens: [], token_logprobs: [], top_logprobs: [], text_offset: [] }
+    this.#logprobs = !job.logprobs
+      ? null
+      : { tokens: [], token_logprobs: [], top_logprobs: [], text_offset: [] }
   }
 
   add(delta: ScoredText): void {
-    if (this.#logprobs)
-      append(this.#logprobs, completionLogprobs(delta, this.#length, this.#job.model.tokenizer))
+    if (this.#logprobs) append(this.#logprobs, completionLogprobs(delta, this.#length))
     this.#text += delta.text
     this.#length += characterCount(delta.text)
   }

@@ -25,7 +25,7 @@ export class CompletionWriter implements ChoiceWriter<CompletionTypes> {
   ): Generator<string> {
     if (event.type === 'end') return
     const { index, delta, petals } = event
-    const withLogprobs = this.#job.options.topLogprobs !== undefined
+    const withLogprobs = this.#job.logprobs
     const logprobs = withLogprobs ? JSON.stringify(this.#logprobs(delta)) : 'null'
     this.#length += characterCount(delta.text)
     if (delta.text !== '' || withLogprobs || petals)
@@ -38,7 +38,7 @@ export class CompletionWriter implements ChoiceWriter<CompletionTypes> {
   }
 
   #logprobs(delta: ScoredText) {
-    return completionLogprobs(delta, this.#length, this.#job.model.tokenizer)
+    return completionLogprobs(delta, this.#length)
   }
 }
 

@@ -1,0 +1,61 @@
+import type { ChatRequest } from '@petals-chat/api'
+import { type ChatMessage, estimateTokens } from '@petals-chat/engine'
+import { toToolDefinitions } from '../request/answer-form.ts'
+import { asksToContinue, toChatMessage } from '../request/chat-prompt.ts'
+import { wantedCalls } from '../request/tool-choice.ts'
+
+/** The messages of a request in the one form that every server knows. */
+export function messageFields(request: ChatRequest): Readonly<Record<string, unknown>> {
+  const messages = request.messages.map(toChatMessage).map(toMessage)
+  if (!asksToContinue(request)) return { messages }
+  return { messages, continue_final_message: true, add_generation_prompt: false }
+}
+
+function toMessage({ role, content, name, toolCalls, toolCallId }: ChatMessage) {
+  const calls = toolCalls?.map(({ id, name, arguments: text }) => ({
+    id,
+    type: 'function',
+    function: { name, arguments: text },
+  }))
+  return {
+    role,
+    content: content === '' && calls?.length ? null : content,
+    ...(name !== undefined && { name }),
+    ...(calls?.length && { tool_calls: calls }),
+    ...(toolCallId !== undefined && { tool_call_id: toolCallId }),
+  }
+}
+
+/** The functions that the model may call, and whether it has to. */
+export interface RemoteTools {
+  readonly fields: Readonly<Record<string, unknown>>
+  readonly forced: boolean
+}
+
+/** `tool_choice` has many notations; other servers know OpenAI's. @throws InvalidRequestError */
+export function toolFields({ tools, tool_choice: choice }: ChatRequest): RemoteTools {
+  if (!tools?.length) return { fields: {}, forced: false }
+  const { mode, names, isSingle } = wantedCalls(choice)
+  const allowed = toToolDefinitions(tools)
+    .filter(({ name }) => names?.includes(name) ?? true)
+    .map(({ name, description, parameters, strict }) => ({
+      type: 'function',
+      function: { name, description, parameters, ...(strict !== undefined && { strict }) },
+    }))
+  if (mode === 'none' || allowed.length === 0) return { fields: {}, forced: false }
+  const wanted = isSingle ? { type: 'function', function: { name: names?.[0] } } : mode
+  return { fields: { tools: allowed, tool_choice: wanted }, forced: mode === 'required' }
+}
+
+/** `logprobs` may be a number, which is how many others are wanted beside each token. */
+export function logprobFields({
+  logprobs,
+  top_logprobs: top,
+}: ChatRequest): Readonly<Record<string, unknown>> {
+  if (!logprobs) return {}
+  return { logprobs: true, top_logprobs: top ?? (typeof logprobs === 'number' ? logprobs : 0) }
+}
+
+/** Estimates the tokens of what a model reads of a request: its messages and functions. @throws InvalidRequestError */
+export const estimateChat = (request: ChatRequest): number =>
+  estimateTokens(JSON.stringify({ ...messageFields(request), ...toolFields(request).fields }))

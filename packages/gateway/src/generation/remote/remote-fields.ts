@@ -1,0 +1,132 @@
+import {
+  estimateTokens,
+  type ModelSpec,
+  type RemoteModel,
+  ContextLengthError,
+  isGreedy,
+} from '@petals-chat/engine'
+import type { ChatRequest, CompletionRequest } from '@petals-chat/api'
+import { askedLength } from '../request/limits.ts'
+import { toStop } from '../request/choices.ts'
+import type { Passed } from '../request/parse-request.ts'
+
+/** A checked request, with the fields that only the other server knows. */
+export type RemoteRequestOf<Request> = Request & Passed
+
+/** What this server does itself, or writes in its own way. */
+type OwnField =
+  | 'model'
+  | 'messages'
+  | 'prompt'
+  | 'n'
+  | 'best_of'
+  | 'stop'
+  | 'seed'
+  | 'random_seed'
+  | 'stream'
+  | 'stream_options'
+  | 'petals'
+  | 'resumable'
+  | 'max_tokens'
+  | 'max_completion_tokens'
+  | 'max_new_tokens'
+  | 'n_predict'
+  | 'tools'
+  | 'tool_choice'
+  | 'logprobs'
+  | 'top_logprobs'
+
+const ownFields: Readonly<Record<OwnField | keyof Passed, true>> = {
+  model: true,
+  messages: true,
+  prompt: true,
+  n: true,
+  best_of: true,
+  stop: true,
+  seed: true,
+  random_seed: true,
+  stream: true,
+  stream_options: true,
+  petals: true,
+  resumable: true,
+  max_tokens: true,
+  max_completion_tokens: true,
+  max_new_tokens: true,
+  n_predict: true,
+  tools: true,
+  tool_choice: true,
+  logprobs: true,
+  top_logprobs: true,
+  passed: true,
+}
+
+/** The fields of both APIs: the model's own defaults, what the request says, and what only the other server knows. */
+export function commonFields(
+  request: RemoteRequestOf<ChatRequest | CompletionRequest>,
+  { generation }: Pick<ModelSpec, 'generation'>,
+): Readonly<Record<string, unknown>> {
+  const stop = toStop(request.stop)
+  const said = Object.entries(request).filter(
+    ([name, value]) => value != null && !Object.hasOwn(ownFields, name),
+  )
+  return {
+    ...defaultsOf(generation),
+    ...Object.fromEntries(said),
+    ...(stop.length > 0 && { stop }),
+    ...request.passed,
+  }
+}
+
+/** The sampling that the configuration sets; what it leaves out is the other server's choice. */
+function defaultsOf({ do_sample, max_new_tokens: _, ...sampling }: ModelSpec['generation']) {
+  const defaults = Object.entries(sampling).filter(([, value]) => value !== undefined)
+  return { ...Object.fromEntries(defaults), ...(isGreedy({ do_sample }) && { temperature: 0 }) }
+}
+
+/** Gives each choice another seed, because equal seeds give equal answers. */
+export function seedField(
+  { seed, random_seed: other }: Pick<ChatRequest, 'seed' | 'random_seed'>,
+  choice: number,
+): { readonly seed?: number } {
+  const first = seed ?? other
+  return first == null ? {} : { seed: first + choice }
+}
+
+/** The answers' greatest length if neither the request nor the configuration sets one. */
+const USUAL_LENGTH = 2048
+
+export interface RemoteLength {
+  /** An estimate: the tokenizer is elsewhere. */
+  readonly promptTokens: number
+  readonly maxNewTokens: number
+  /** The field that says so, named as in the request. */
+  readonly field: Readonly<Record<string, number>>
+}
+
+/** The length that the other server is asked for, within the context as far as it is known. @throws ContextLengthError */
+export function remoteLength(
+  request: ChatRequest | CompletionRequest,
+  text: string,
+  {
+    spec,
+    model,
+    unasked = USUAL_LENGTH,
+  }: { readonly spec: ModelSpec; readonly model: RemoteModel; readonly unasked?: number },
+): RemoteLength {
+  const promptTokens = Math.max(estimateTokens(text), 1)
+  const maximum = Math.min(model.contextLength ?? Infinity, spec.maxSessionLength ?? Infinity)
+  const room = maximum - promptTokens
+  if (room < 1) throw tooLong(promptTokens, maximum)
+  const wanted = askedLength(request) ?? spec.generation.max_new_tokens ?? unasked
+  const maxNewTokens = Math.min(wanted === Infinity ? USUAL_LENGTH : wanted, room)
+  const name = request.max_completion_tokens == null ? 'max_tokens' : 'max_completion_tokens'
+  return { promptTokens, maxNewTokens, field: { [name]: maxNewTokens } }
+}
+
+const tooLong = (prompt: number, maximum: number): ContextLengthError =>
+  new ContextLengthError(
+    prompt + 1,
+    maximum,
+    `This model's maximum context length is ${maximum} tokens. However, your prompt has about ${prompt} tokens, which ` +
+      'leaves no space for an answer. Please shorten the prompt.',
+  )

@@ -1,0 +1,52 @@
+import type { RemoteEvent } from '@petals-chat/engine'
+import type { BegunWork, WorkCost } from './allowance.ts'
+
+/** Measures an answer that another server writes: by that server's count, or, if it ended early, by what has arrived. */
+export class RemoteMeter {
+  readonly #work: BegunWork
+  readonly #promptTokens: number
+  #arrived = 0
+  #counted: Omit<WorkCost, 'swarmMs'> | undefined
+  #error: unknown
+  #ended: Promise<void> | undefined
+
+  /** `promptTokens`: an estimate. */
+  constructor(work: BegunWork, promptTokens: number) {
+    this.#work = work
+    this.#promptTokens = promptTokens
+  }
+
+  async *measured(events: AsyncIterable<RemoteEvent>): AsyncGenerator<RemoteEvent, void, undefined> {
+    try {
+      for await (const event of events) {
+        if (event.type === 'end') this.#counted = event.usage
+        else {
+          if (this.#arrived === 0) this.#work.trace?.firstToken()
+          this.#arrived += 1
+        }
+        yield event
+      }
+    } catch (error) {
+      this.failed(error)
+      throw error
+    }
+  }
+
+  /** Remembers why the work failed. */
+  failed(error: unknown): void {
+    this.#error = error
+  }
+
+  end(): Promise<void> {
+    return (this.#ended ??= this.#work.end(this.#cost, this.#error))
+  }
+
+  get #cost(): WorkCost {
+    const { promptTokens, cachedTokens, completionTokens } = this.#counted ?? {
+      promptTokens: this.#arrived === 0 ? 0 : this.#promptTokens,
+      cachedTokens: 0,
+      completionTokens: this.#arrived,
+    }
+    return { promptTokens, cachedTokens, completionTokens, swarmMs: 0 }
+  }
+}
