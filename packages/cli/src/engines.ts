@@ -26,6 +26,7 @@ export interface EngineContext {
 export interface Engines extends AsyncDisposable {
   readonly llama: Engine<LlamaModelSpec> | undefined
   readonly petals: PetalsEngine | undefined
+  readonly upstream: UpstreamEngine | undefined
   /** The configured models, each with the engine that loads it. */
   readonly models: readonly (LoadableModel | ModelGroup)[]
 }
@@ -45,6 +46,7 @@ export async function createEngines(
   return {
     llama,
     petals,
+    upstream,
     models: models.map((spec) => {
       if (spec.engine === 'upstream') return upstream!.add(spec)
       return spec.engine === 'llama' ? loadableModel(spec, llama!) : loadableModel(spec, petals!)

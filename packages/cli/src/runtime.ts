@@ -31,6 +31,8 @@ export interface Runtime extends AsyncDisposable {
   readonly registry: ModelRegistry
   /** The swarm of the models; undefined if no model belongs to one. */
   readonly swarm: SwarmView | undefined
+  /** Resolves when the servers of models that others run have been looked at once. */
+  looked(): Promise<void>
 }
 
 /** Connects config → logger → store → engines → registry. Nothing heavy is loaded before the first model. */
@@ -55,6 +57,7 @@ export async function createRuntime(loaded: LoadedConfig, options: RuntimeOption
     store,
     registry,
     swarm: swarm && withJoinCommands(swarm, loaded),
+    looked: async () => engines.upstream?.looked(),
     async [Symbol.asyncDispose]() {
       await registry[Symbol.asyncDispose]()
       await engines[Symbol.asyncDispose]()

@@ -73,12 +73,13 @@ function warnOfUnsafeNode(logger: Logger): void {
 
 async function getReady(
   { config }: LoadedConfig,
-  { registry }: Runtime,
+  { registry, looked }: Runtime,
   urls: readonly [string, ...string[]],
   terminal: Terminal,
   signal: AbortSignal,
 ): Promise<void> {
   await preloadModels(registry, modelsToPreload(config), terminal, signal)
+  await looked()
   if (!signal.aborted) await announceReady(terminal, registry, urls)
 }
 

@@ -137,7 +137,7 @@ export class ModelSlot implements AsyncDisposable {
     const { model } = this.#phase
     this.#phase = { name: 'idle' }
     metrics.setLoaded(spec.id, false)
-    logger.info({}, 'unloading the model')
+    if (this.#options.loaded === undefined) logger.info({}, 'unloading the model')
     this.#unloading = Promise.resolve(model[Symbol.asyncDispose]()).catch((error: unknown) => {
       logger.error({ err: error }, 'the model did not unload cleanly')
     })
