@@ -52,7 +52,11 @@ export async function createEngines(
       return spec.engine === 'llama' ? loadableModel(spec, llama!) : loadableModel(spec, petals!)
     }),
     async [Symbol.asyncDispose]() {
-      await Promise.all([llama, petals, upstream].map((engine) => engine?.[Symbol.asyncDispose]()))
+      await Promise.all([
+        llama?.[Symbol.asyncDispose](),
+        petals?.[Symbol.asyncDispose](),
+        upstream?.[Symbol.asyncDispose](),
+      ])
     },
   }
 }
