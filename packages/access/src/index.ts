@@ -16,7 +16,7 @@ export { type AccessLimits, accessLimitsSchema, type Scope, scopes } from '@peta
 export { AccessError } from './access-error.ts'
 export { assertGrants, type Grant } from './keys/grant.ts'
 export type { CreatedKey, KeyRecord, KeyVerdict, NewKey } from './keys/key-record.ts'
-export { defaultScopes, KeyStore } from './keys/key-store.ts'
+export { defaultScopes, KeyStore, type KeyStoreOptions } from './keys/key-store.ts'
 export { isKeyToken } from './keys/key-token.ts'
 export { MAX_SIGN_INS_PER_CALLER, type SignInRecord, SignInStore } from './sign-ins/sign-in-store.ts'
 export { dayOf, type UsageEntry, type UsageQuery, UsageStore } from './usage/usage-store.ts'

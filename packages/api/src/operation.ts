@@ -80,7 +80,7 @@ export const statusMeanings: Readonly<Record<number, string>> = {
   415: 'The body’s coding or charset is not supported.',
   429: 'The server is busy; `retry-after` says when to try again.',
   502: 'The engine could not finish the answer.',
-  503: 'The model can’t answer now; the message says why.',
+  503: 'The model, or the file of API keys, can’t be used now; the message says why.',
 }
 
 /** Every request with a body may fail with these: it is too long, can't be read, or finds no room. */

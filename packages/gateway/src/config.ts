@@ -155,6 +155,14 @@ const accessSchema = z.strictObject({
     .describe(
       'Wrong keys that one client address may send in a minute before it gets 429. A right key is always accepted.',
     ),
+  maxMadeKeys: z
+    .int()
+    .min(1)
+    .default(1_000)
+    .describe(
+      'Valid keys that keys with the scope `admin` may have made, for each key of the operator from which they come. Of ' +
+        'those that were revoked or have expired, as many are remembered. `petals-chat keys create` has no bound.',
+    ),
 })
 
 /** The `server:` section of petals-chat.yaml, with its defaults. */

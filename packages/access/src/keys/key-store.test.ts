@@ -4,15 +4,17 @@ import { join } from 'node:path'
 import { afterAll, describe, expect, it } from 'vitest'
 import { openAccessDatabase } from '../database.ts'
 import type { KeyRecord, NewKey } from './key-record.ts'
-import { KeyStore } from './key-store.ts'
+import { KeyStore, type KeyStoreOptions } from './key-store.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'access-'))
 afterAll(() => rmSync(folder, { recursive: true }))
 
-function createStore(path = ':memory:') {
+function createStore(path = ':memory:', { maxMadeKeys }: Pick<KeyStoreOptions, 'maxMadeKeys'> = {}) {
   const clock = { now: 1_000_000 }
-  const store = new KeyStore(openAccessDatabase(path), { now: () => clock.now })
-  return { store, clock }
+  const database = openAccessDatabase(path)
+  const bound = maxMadeKeys === undefined ? {} : { maxMadeKeys }
+  const store = new KeyStore(database, { now: () => clock.now, ...bound })
+  return { store, clock, database }
 }
 
 const secretOf = (token: string): string => token.split('-').slice(3).join('-')
@@ -95,6 +97,35 @@ describe('KeyStore', () => {
     expect(store.verify(third.token).state).toBe('valid')
   })
 
+  it('forgets old secrets of a key, and refuses more than the file is to keep that still count', () => {
+    const { store, clock, database } = createStore()
+    const { key } = store.create({ name: 'lab' })
+    const count = () => database.connection.prepare('SELECT count(*) AS n FROM key_secrets').get()?.['n']
+    let last = ''
+    for (let i = 0; i < 100; i++) last = store.rotate(key.id).token
+    expect(count()).toBe(16)
+    for (let i = 0; i < 15; i++) store.rotate(key.id, { graceMs: 100 })
+    expect(() => store.rotate(key.id, { graceMs: 100 })).toThrow("'lab' has 16 secrets that still count")
+    expect(store.verify(last).state).toBe('valid')
+    clock.now += 100
+    store.rotate(key.id)
+    expect(store.verify(last).state).not.toBe('valid')
+    expect(count()).toBe(16)
+  })
+
+  it('keeps what was revoked or rotated revoked when the clock is set back', () => {
+    const { store, clock } = createStore()
+    clock.now = 10_000_000
+    const [revoked, rotated, rushed] = ['revoked', 'rotated', 'rushed'].map((name) => store.create({ name }))
+    store.revoke(revoked!.key.id)
+    store.rotate(rotated!.key.id)
+    store.rotate(rushed!.key.id, { graceMs: 50 })
+    store.rotate(rushed!.key.id)
+    clock.now -= 3_600_000
+    for (const { token } of [revoked!, rotated!, rushed!])
+      expect(store.verify(token)).toEqual({ state: 'revoked' })
+  })
+
   it('takes no time that the file could not return, which would end all keys', () => {
     const { store } = createStore()
     const { key, token } = store.create({ name: 'long', expiresAt: Date.parse('9999-12-31') })
@@ -171,6 +202,42 @@ describe('a key that makes keys', () => {
     expect(() =>
       store.create({ name: 'child', scopes: ['openai'], limits: { tokensPerDay: 10 } }, key),
     ).toThrow('tokensPerDay')
+  })
+
+  it('has a bound on the keys that it makes, directly or through others, and the operator has none', () => {
+    const { store, clock, database } = createStore(':memory:', { maxMadeKeys: 3 })
+    const scopes = ['openai', 'admin'] as const
+    const make = (name: string, by?: KeyRecord) => store.create({ name, scopes }, by).key
+    const [root, other] = [make('root'), make('other')]
+    const child = make('child', root)
+    const grandchild = make('grandchild', child)
+    const short = store.create({ name: 'short', scopes, expiresAt: clock.now + 10 }, child).key
+    for (const maker of [root, child, grandchild])
+      expect(() => make('fourth', maker)).toThrow('server.access.maxMadeKeys')
+    make('of another', other)
+    for (let i = 0; i < 5; i++) make(`operator ${i}`)
+    clock.now += 10
+    make('fourth', grandchild)
+    expect(() => make('fifth', root)).toThrow('server.access.maxMadeKeys')
+    expect([root, short, grandchild].map((key) => store.rootOf(key))).toEqual([root.id, root.id, root.id])
+    // However many a stolen key makes and revokes, the file remembers as many.
+    for (let i = 0; i < 50; i++) {
+      store.revoke(store.find('fourth').id)
+      make('fourth', grandchild)
+    }
+    expect(store.list(root)).toHaveLength(3 + 3)
+    expect(store.list(root).map(({ name }) => name)).toEqual(expect.arrayContaining(['child', 'grandchild']))
+    expect(database.connection.prepare('PRAGMA foreign_key_check').all()).toEqual([])
+    store.revoke(root.id)
+    expect(store.list(root).every(({ revokedAt }) => revokedAt !== undefined)).toBe(true)
+  })
+
+  it('can not make one that takes much of the file', () => {
+    const { store } = createStore()
+    const { key } = store.create({ name: 'maker', scopes: ['openai', 'admin'] })
+    const models = Array.from({ length: 100 }, (_, i) => `${'x'.repeat(190)}${i}`)
+    expect(() => store.create({ name: 'wide', scopes: ['openai'], models }, key)).toThrow('16384 characters')
+    store.create({ name: 'wide', scopes: ['openai'], models })
   })
 
   it('sees only keys that it made, and takes them with it when it is revoked', () => {

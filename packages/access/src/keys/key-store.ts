@@ -5,6 +5,7 @@ import { assertGrants, inherit } from './grant.ts'
 import type { CreatedKey, KeyRecord, KeyVerdict, NewKey } from './key-record.ts'
 import { equalHashes, formatToken, hashSecret, newKeyId, newSecret, parseToken } from './key-token.ts'
 import { KeyTables, type StoredSecret } from './key-tables.ts'
+import { forgettable, madeBy, rootOf } from './made-keys.ts'
 
 /** What a chat needs; metrics and administration are asked for. */
 export const defaultScopes: readonly Scope[] = ['models', 'openai', 'legacy', 'swarm']
@@ -17,22 +18,42 @@ const NO_HASH = new Uint8Array(32)
 
 const MAX_NAME_LENGTH = 100
 
+/** Valid keys that come from one of the operator's keys, if the operator sets no other number. */
+const MAX_MADE_KEYS = 1_000
+
+/** Characters of the models of a key that another key makes. */
+const MAX_MODELS_LENGTH = 16_384
+
+/** Secrets of a key: the file keeps those that have ended, to tell that they were revoked, but not for ever. */
+const MAX_SECRETS = 16
+
 /** Control characters, separators of lines, marks that turn the direction of writing, and halves of characters. */
 const UNPRINTABLE = /[\p{Cc}\p{Cs}\p{Zl}\p{Zp}\p{Bidi_Control}]/u
 
 /** The last millisecond that a date with a year of four digits names. A greater number may be one that the file can't return. */
 const LAST_TIME = Date.UTC(9999, 11, 31, 23, 59, 59, 999)
 
+export interface KeyStoreOptions {
+  /** Valid keys that may come from one of the operator's keys, and as many that have ended and are remembered. */
+  readonly maxMadeKeys?: number
+  /** Milliseconds since 1970, for tests. */
+  readonly now?: () => number
+}
+
 /** The keys of a server. All calls are synchronous and take well below a millisecond. */
 export class KeyStore {
   readonly #tables: KeyTables
   readonly #now: () => number
+  readonly #maxMadeKeys: number
   /** When the use of a key was last noted by this process, or was tried to be. */
   readonly #notedAt = new Map<string, number>()
 
-  /** `now`: milliseconds since 1970, for tests. */
-  constructor(database: AccessDatabase, { now = Date.now }: { readonly now?: () => number } = {}) {
+  constructor(
+    database: AccessDatabase,
+    { maxMadeKeys = MAX_MADE_KEYS, now = Date.now }: KeyStoreOptions = {},
+  ) {
     this.#tables = new KeyTables(database)
+    this.#maxMadeKeys = maxMadeKeys
     this.#now = now
   }
 
@@ -48,14 +69,14 @@ export class KeyStore {
 
   /**
    * Makes a key. @param maker the key that asks for it; left out: the operator.
-   * @throws AccessError if the name is taken or the maker has less than the new key.
+   * @throws AccessError if the name is taken, or the maker has less than the new key or has made too many.
    */
   create(wanted: NewKey, maker?: KeyRecord): CreatedKey {
     return this.#tables.atomically(() => this.#create(wanted, maker))
   }
 
   #create(wanted: NewKey, maker: KeyRecord | undefined): CreatedKey {
-    if (maker !== undefined) this.#assertValid(maker)
+    if (maker !== undefined) this.#makeRoom(maker, wanted)
     const scopes = [...new Set(wanted.scopes ?? defaultScopes)]
     const asked = maker === undefined ? { ...wanted, scopes } : inherit(maker, { ...wanted, scopes })
     if (maker !== undefined) assertGrants(maker, asked)
@@ -74,6 +95,11 @@ export class KeyStore {
     const secret = newSecret()
     this.#tables.insert(key, hashSecret(secret))
     return { key, token: formatToken({ id: key.id, secret }) }
+  }
+
+  /** Returns the id of the operator's key from which a key descends: the key itself, if the operator made it. */
+  rootOf({ id }: Pick<KeyRecord, 'id'>): string {
+    return rootOf(this.#tables.list(), id)
   }
 
   /** All keys, revoked ones too, the oldest first; with `maker`, those that it made, directly or through other keys. */
@@ -110,7 +136,8 @@ export class KeyStore {
 
   /**
    * Gives a key a new secret. Its id, name, scopes, limits and usage stay.
-   * @param graceMs for which the old secret still counts. Default 0. @throws AccessError if the key is revoked or expired.
+   * @param graceMs for which the old secret still counts. Default 0.
+   * @throws AccessError if the key is revoked or expired, or too many of its secrets still count.
    */
   rotate(id: string, { graceMs = 0 }: { readonly graceMs?: number } = {}): CreatedKey {
     const key = this.find(id)
@@ -121,7 +148,12 @@ export class KeyStore {
         `The key '${key.name}' is ${state}. Make a new one: petals-chat keys create`,
       )
     const secret = newSecret()
-    this.#tables.rotate(key.id, hashSecret(secret), possibleTime(this.#now() + graceMs))
+    // Without grace it has ended for good, also if the clock is set back.
+    const oldUntil = graceMs === 0 ? 0 : possibleTime(this.#now() + graceMs)
+    this.#tables.atomically(() => {
+      this.#forgetSecrets(key)
+      this.#tables.rotate(key.id, hashSecret(secret), oldUntil)
+    })
     return { key, token: formatToken({ id: key.id, secret }) }
   }
 
@@ -143,6 +175,19 @@ export class KeyStore {
     return secret === undefined ? { state: 'unknown' } : this.#judge(id, secret)
   }
 
+  /** Leaves room for one more secret. @throws AccessError if all of them still count. */
+  #forgetSecrets({ id, name }: KeyRecord): void {
+    const secrets = this.#tables.secretsOf(id)
+    const ended = secrets.filter(({ expiresAt }) => expiresAt !== undefined && expiresAt <= this.#now())
+    const forgotten = ended.slice(0, Math.max(secrets.length + 1 - MAX_SECRETS, 0))
+    this.#tables.forgetSecrets(forgotten.map(({ secretId }) => secretId))
+    if (secrets.length - forgotten.length < MAX_SECRETS) return
+    throw new AccessError(
+      'invalid',
+      `The key '${name}' has ${MAX_SECRETS} secrets that still count. Wait until the grace of one is over, or make a new key.`,
+    )
+  }
+
   #judge(id: string, { secretId, expiresAt }: StoredSecret): KeyVerdict {
     const key = this.#tables.get(id)
     if (key === undefined) return { state: 'unknown' }
@@ -157,10 +202,31 @@ export class KeyStore {
   noteUse({ id, lastUsedAt }: Pick<KeyRecord, 'id' | 'lastUsedAt'>): void {
     const now = this.#now()
     const notedAt = Math.max(lastUsedAt ?? -Infinity, this.#notedAt.get(id) ?? -Infinity)
-    if (now - notedAt < USE_RESOLUTION_MS) return
+    // The clock may have been set back since.
+    if (Math.abs(now - notedAt) < USE_RESOLUTION_MS) return
     // Noted first: a file that can't be written now must not be waited for at each request.
     this.#notedAt.set(id, now)
     this.#tables.noteUse(id, now)
+  }
+
+  /** A maker that was stolen must not fill the disk. @throws AccessError */
+  #makeRoom(maker: KeyRecord, { models = [] }: NewKey): void {
+    this.#assertValid(maker)
+    if (models.join().length > MAX_MODELS_LENGTH)
+      throw new AccessError(
+        'invalid',
+        `The models of a key have at most ${MAX_MODELS_LENGTH} characters together.`,
+      )
+    const keys = this.#tables.list()
+    const family = madeBy(keys, rootOf(keys, maker.id))
+    const hasEnded = (key: KeyRecord) => stateOf(key, this.#now()) !== 'valid'
+    this.#tables.forget(forgettable(family, hasEnded, this.#maxMadeKeys))
+    if (family.filter((key) => !hasEnded(key)).length < this.#maxMadeKeys) return
+    throw new AccessError(
+      'invalid',
+      `Keys that were made by other keys: ${this.#maxMadeKeys} are valid, and this server allows no more from one ` +
+        'key of its operator (server.access.maxMadeKeys). Revoke some first.',
+    )
   }
 
   /** The key of a maker may have been revoked since its request came. */
@@ -201,18 +267,4 @@ function possibleTime(time: number): number {
 function stateOf({ revokedAt, expiresAt }: KeyRecord, now: number): 'valid' | 'revoked' | 'expired' {
   if (revokedAt !== undefined) return 'revoked'
   return expiresAt !== undefined && expiresAt <= now ? 'expired' : 'valid'
-}
-
-/** Returns the keys that `maker` made, directly or through other keys, in their order. */
-function madeBy(keys: readonly KeyRecord[], maker: string): KeyRecord[] {
-  const children = Map.groupBy(keys, (key) => key.madeBy)
-  const found = new Set<KeyRecord>()
-  const makers = [maker]
-  for (const id of makers)
-    for (const child of children.get(id) ?? []) {
-      if (found.has(child)) continue
-      found.add(child)
-      makers.push(child.id)
-    }
-  return keys.filter((key) => found.has(key))
 }

@@ -20,7 +20,10 @@ const statements = {
   expireSecrets: 'UPDATE key_secrets SET expires_at = min(coalesce(expires_at, ?), ?) WHERE key_id = ?',
   list: 'SELECT * FROM keys ORDER BY created_at, rowid',
   get: 'SELECT * FROM keys WHERE id = ?',
-  secrets: 'SELECT id, hash, expires_at FROM key_secrets WHERE key_id = ?',
+  secrets: 'SELECT id, hash, expires_at FROM key_secrets WHERE key_id = ? ORDER BY id',
+  forgetSecret: 'DELETE FROM key_secrets WHERE id = ?',
+  forgetSecrets: 'DELETE FROM key_secrets WHERE key_id = ?',
+  forget: 'DELETE FROM keys WHERE id = ?',
   revoke: 'UPDATE keys SET revoked_at = ? WHERE id = ? AND revoked_at IS NULL',
   noteUse: 'UPDATE keys SET last_used_at = ? WHERE id = ?',
   version: 'PRAGMA data_version',
@@ -99,6 +102,22 @@ export class KeyTables {
 
   revoke(ids: readonly string[], at: number): void {
     this.#change(() => ids.forEach((id) => this.#statement('revoke').run(at, id)))
+  }
+
+  /** Removes keys that have ended, each after those that it made. */
+  forget(ids: readonly string[]): void {
+    if (ids.length === 0) return
+    this.#change(() => {
+      for (const id of ids) {
+        this.#statement('forgetSecrets').run(id)
+        this.#statement('forget').run(id)
+      }
+    })
+  }
+
+  forgetSecrets(secretIds: readonly number[]): void {
+    if (secretIds.length === 0) return
+    this.#change(() => secretIds.forEach((secretId) => this.#statement('forgetSecret').run(secretId)))
   }
 
   list(): KeyRecord[] {

@@ -7,7 +7,8 @@ export const keyTag: OperationTag = {
   name: 'API keys',
   description:
     'For keys with the scope `admin`, on servers that ask for keys. A key manages only keys that it made, and never grants ' +
-    'more than it has. The operator uses `petals-chat keys`.',
+    'more than it has. One key of the operator may make or rotate 60 keys a minute, and have 1,000 valid ones ' +
+    '(`server.access.maxMadeKeys`), all together that come from it. The operator uses `petals-chat keys`.',
 }
 
 const name = z.string().min(1).max(100).describe('For people; unique among the valid keys.')
@@ -24,7 +25,7 @@ export const newKeySchema = z.strictObject({
     .array(z.string().min(1).max(200))
     .max(1000)
     .nullish()
-    .describe('Ids of models. Default: those of its maker.'),
+    .describe('Ids of models, at most 16,384 characters together. Default: those of its maker.'),
   limits: accessLimitsSchema.nullish().describe('Bounds. Default: none.'),
   expires_at: seconds.nullish().describe('Seconds since 1970. Default: when its maker expires, or never.'),
 })
@@ -73,7 +74,12 @@ const key: OperationParameter = {
   description: 'The id of the key.',
 }
 
-const common = { tag: keyTag.name, scope: 'admin', error: errorSchema, errorStatuses: [400, 404] } as const
+const common = {
+  tag: keyTag.name,
+  scope: 'admin',
+  error: errorSchema,
+  errorStatuses: [400, 404, 503],
+} as const
 
 export const keyOperations: readonly Operation[] = [
   {

@@ -73,7 +73,7 @@ export async function openKeys(loaded: Located): Promise<OpenKeys> {
   try {
     const database = openAccessDatabase(keyFileOf(loaded))
     const stores = {
-      keys: new KeyStore(database),
+      keys: new KeyStore(database, { maxMadeKeys: loaded.config.server.access.maxMadeKeys }),
       usage: new UsageStore(database),
       signIns: new SignInStore(database),
     }

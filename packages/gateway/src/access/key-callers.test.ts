@@ -263,4 +263,29 @@ describe('/v1/keys', () => {
     expect((await call('DELETE', `/${made.body.id}`)).body.revoked_at).toBeGreaterThan(0)
     expect((await models(renewed.body.key)).status).toBe(401)
   })
+
+  it('lets the keys of a family be made and rotated so often, and revoked at any time', async () => {
+    await using test = await startWithKeys()
+    const [admin, other] = ['a', 'b'].map((name) => test.make({ name, scopes: ['admin', 'openai'] }))
+    const call = async (token: string, method: string, path = '', body?: object) => {
+      const init = { method, headers: asCaller(token), ...(body && { body: JSON.stringify(body) }) }
+      const response = await fetch(`${test.server.url}/v1/keys${path}`, init)
+      return {
+        status: response.status,
+        wait: Number(response.headers.get('retry-after')),
+        body: await readJson(response),
+      }
+    }
+    const child = (await call(admin!.token, 'POST', '', { name: 'child', scopes: ['admin'] })).body
+    for (let i = 0; i < 59; i++)
+      expect((await call(admin!.token, 'POST', `/${child.id}/rotate`, {})).status).toBe(200)
+    for (const token of [admin!.token, test.operator.rotate(child.id).token]) {
+      const { status, wait, body } = await call(token, 'POST', '', { name: 'more', scopes: ['admin'] })
+      expect([status, body.error.code]).toEqual([429, 'rate_limit_exceeded'])
+      expect(wait).toBeGreaterThan(0)
+    }
+    expect((await call(other!.token, 'POST', '', { name: 'more', scopes: ['openai'] })).status).toBe(200)
+    expect((await call(admin!.token, 'GET')).status).toBe(200)
+    expect((await call(admin!.token, 'DELETE', `/${child.id}`)).status).toBe(200)
+  })
 })

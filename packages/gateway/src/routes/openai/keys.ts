@@ -9,15 +9,20 @@ import { AccessError, type CreatedKey, type KeyRecord, type KeyStore } from '@pe
 import { InvalidRequestError } from '@petals-chat/engine'
 import { type Context, Hono } from 'hono'
 import type { GatewayVariables, RouteModule } from '../../context.ts'
-import { GatewayError } from '../../errors.ts'
+import { FixedWindows } from '../../access/fixed-windows.ts'
+import { GatewayError, RateLimitError } from '../../errors.ts'
 import { quotaOf } from '../../limits/quota.ts'
 import { parseRequest } from '../../generation/request/parse-request.ts'
 
 type KeyContext = Context<{ Variables: GatewayVariables }>
 
+/** New keys and secrets in a minute, for each key of the operator from which makers come. Each one waits for the disk. */
+const CHANGES_PER_MINUTE = 60
+
 /** `/v1/keys`: keys that a key with the scope `admin` makes. It sees and changes only those that it made. */
 export const keyRoutes: RouteModule = ({ keyCallers, config }) => {
   const app = new Hono<{ Variables: GatewayVariables }>()
+  const changes = new FixedWindows(CHANGES_PER_MINUTE)
   /** Runs `work` for the key of the caller, and looks at once which callers its changes concern. */
   const asMaker = <Result>(c: KeyContext, work: (keys: KeyStore, maker: KeyRecord) => Result): Result => {
     const { caller, account } = c.var
@@ -26,6 +31,8 @@ export const keyRoutes: RouteModule = ({ keyCallers, config }) => {
     // The limits of the config count too: several keys that each have them would have them several times.
     const maker = { ...key, limits: quotaOf(caller, account, config.limits).limits }
     try {
+      // Revoking stays possible: it may be urgent, and each key is revoked once.
+      if (c.req.method === 'POST') countChange(changes, keyCallers.keys.rootOf(key))
       return work(keyCallers.keys, maker)
     } catch (error) {
       throw error instanceof AccessError ? accessFailure(error) : error
@@ -83,6 +90,17 @@ const keyBody = (key: KeyRecord): KeyBody => ({
 const createdBody = ({ key, token }: CreatedKey): CreatedKeyBody => ({ ...keyBody(key), key: token })
 
 const listBody = (keys: readonly KeyRecord[]): KeyListBody => ({ object: 'list', data: keys.map(keyBody) })
+
+/** @throws RateLimitError */
+function countChange(changes: FixedWindows, root: string): void {
+  const waitMs = changes.count(root)
+  if (waitMs === undefined) return
+  throw new RateLimitError(
+    `Keys that come from one key of the operator may be made or rotated ${CHANGES_PER_MINUTE} times in a minute. ` +
+      'Try again later.',
+    waitMs,
+  )
+}
 
 const noMaker = (): GatewayError =>
   new GatewayError(
