@@ -1,7 +1,7 @@
 import { mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterAll, describe, expect, it } from 'vitest'
+import { afterAll, describe, expect, it, vi } from 'vitest'
 import { openAccessDatabase } from '../database.ts'
 import type { KeyRecord, NewKey } from './key-record.ts'
 import { KeyStore, type KeyStoreOptions } from './key-store.ts'
@@ -36,6 +36,23 @@ describe('KeyStore', () => {
       `sk-petals-${'a'.repeat(12)}-${'A'.repeat(43)}`,
     ])
       expect(store.verify(hostile)).toEqual({ state: 'unknown' })
+  })
+
+  it('finds a secret by its hash alone, so that a wrong one takes as long whatever keys there are', () => {
+    const { store, database } = createStore()
+    store.create({ name: 'lab' })
+    const { connection } = database
+    const run: string[] = []
+    const prepare = connection.prepare.bind(connection)
+    vi.spyOn(connection, 'prepare').mockImplementation((sql) => (run.push(sql), prepare(sql)))
+    // Prepared once by each store.
+    const other = new KeyStore(database)
+    other.verify(`sk-petals-${'a'.repeat(12)}-${'A'.repeat(43)}`)
+    expect(run).toHaveLength(1)
+    const plan = prepare(`EXPLAIN QUERY PLAN ${run[0]}`).all(new Uint8Array(32), 'a')
+    expect(plan).toMatchObject([
+      { detail: expect.stringContaining('key_secrets_by_hash (hash=? AND key_id=?)') },
+    ])
   })
 
   it('writes no secret into the file, which only its user may read', () => {

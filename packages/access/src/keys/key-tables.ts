@@ -21,6 +21,7 @@ const statements = {
   list: 'SELECT * FROM keys ORDER BY created_at, rowid',
   get: 'SELECT * FROM keys WHERE id = ?',
   secrets: 'SELECT id, hash, expires_at FROM key_secrets WHERE key_id = ? ORDER BY id',
+  secretWith: 'SELECT id, hash, expires_at FROM key_secrets WHERE hash = ? AND key_id = ?',
   forgetSecret: 'DELETE FROM key_secrets WHERE id = ?',
   forgetSecrets: 'DELETE FROM key_secrets WHERE key_id = ?',
   forget: 'DELETE FROM keys WHERE id = ?',
@@ -39,7 +40,8 @@ const CREATE_TABLES = `
     id INTEGER PRIMARY KEY AUTOINCREMENT, key_id TEXT NOT NULL REFERENCES keys (id), hash BLOB NOT NULL,
     expires_at INTEGER
   ) STRICT;
-  CREATE INDEX IF NOT EXISTS key_secrets_by_key ON key_secrets (key_id)`
+  CREATE INDEX IF NOT EXISTS key_secrets_by_key ON key_secrets (key_id);
+  CREATE INDEX IF NOT EXISTS key_secrets_by_hash ON key_secrets (hash, key_id)`
 
 const nullable = <Schema extends z.ZodType>(schema: Schema) =>
   schema.nullable().transform((value) => value ?? undefined)
@@ -130,13 +132,16 @@ export class KeyTables {
   }
 
   secretsOf(id: string): StoredSecret[] {
-    return this.#statement('secrets')
-      .all(id)
-      .map((row) => ({
-        secretId: row['id'] as number,
-        hash: row['hash'] as Uint8Array,
-        expiresAt: (row['expires_at'] as number | null) ?? undefined,
-      }))
+    return this.#statement('secrets').all(id).map(toSecret)
+  }
+
+  /**
+   * Returns the secret of a key with that hash. A wrong secret is looked for in the index of hashes, and takes as long
+   * whether there is such a key, and however many secrets it has.
+   */
+  secretWith(id: string, hash: Uint8Array): StoredSecret | undefined {
+    const row = this.#statement('secretWith').get(hash, id)
+    return row && toSecret(row)
   }
 
   noteUse(id: string, at: number): void {
@@ -153,6 +158,12 @@ export class KeyTables {
     this.#changes += 1
   }
 }
+
+const toSecret = (row: Readonly<Record<string, unknown>>): StoredSecret => ({
+  secretId: row['id'] as number,
+  hash: row['hash'] as Uint8Array,
+  expiresAt: (row['expires_at'] as number | null) ?? undefined,
+})
 
 function toRecord(row: unknown): KeyRecord {
   const { created_at, expires_at, revoked_at, last_used_at, made_by, ...same } = keyRow.parse(row)
