@@ -1,14 +1,34 @@
+import { randomUUID } from 'node:crypto'
 import type { CountedWindow } from './window-counters.ts'
 
-/** Windows that are remembered. Above this number those that have ended go, then the oldest of which nothing is unsent. */
+/** Windows that are remembered. Above this number those that have ended go, then the oldest of which the store knows all. */
 const MAX_KNOWN = 50_000
 
-/** What is known of a window of the store: what it had when it last answered, and what it has not been told since. */
+/** What a gateway tells the store of one window. */
+export interface ToldTotal {
+  readonly key: string
+  /** Names the gateway and its view of this window. */
+  readonly teller: string
+  /** All that it has counted. */
+  readonly total: number
+  /** The part of `total` that the store had answered for. */
+  readonly told: number
+  /** Counts the messages of the teller: one that arrives after a later one is void. */
+  readonly number: number
+  /** The length of the window, if none is open in the store. */
+  readonly seconds: number
+}
+
+/** What is known of a window of the store: what it had when it last answered, and what was counted here since. */
 export class KnownWindow {
   readonly key: string
+  readonly #teller = randomUUID()
   #endsAt: number
-  #used = 0
-  #unsent = 0
+  #total = 0
+  #told = 0
+  #number = 0
+  /** The last answer of the store, with what of `#total` it has in it. */
+  #seen = { number: 0, used: 0, total: 0 }
 
   constructor(key: string, seconds: number) {
     this.key = key
@@ -19,51 +39,44 @@ export class KnownWindow {
     return Date.now() < this.#endsAt
   }
 
-  /** What the store has not counted yet; negative if it has counted too much. */
-  get unsent(): number {
-    return this.#unsent
+  /** There is something that the store has not answered for. */
+  get isAhead(): boolean {
+    return this.#total !== this.#told
   }
 
   get state(): CountedWindow {
-    return { used: this.#used, resetMs: Math.max(this.#endsAt - Date.now(), 0) }
+    const used = this.#seen.used + this.#total - this.#seen.total
+    return { used, resetMs: Math.max(this.#endsAt - Date.now(), 0) }
   }
 
-  /** Whole seconds until it ends, at least one. */
-  get seconds(): number {
-    return Math.max(Math.ceil(this.state.resetMs / 1000), 1)
+  add(amount: number): void {
+    this.#total += amount
   }
 
-  /** Counts what the store is told later. */
-  add(amount: number): CountedWindow {
-    this.#used += amount
-    this.#unsent += amount
-    return this.state
+  /** Returns the next message to the store. */
+  next(): ToldTotal {
+    const seconds = Math.max(Math.ceil(this.state.resetMs / 1000), 1)
+    const [key, teller, total, told, number] = [
+      this.key,
+      this.#teller,
+      this.#total,
+      this.#told,
+      ++this.#number,
+    ]
+    return { key, teller, total, told, number, seconds }
   }
 
-  /** Takes what is to be sent now: with `failed` it comes back. */
-  take(): number {
-    const amount = this.#unsent
-    this.#unsent = 0
-    return amount
-  }
-
-  /** The store may not have counted what was sent: of it, `amount` is new. */
-  failed(sent: number, amount: number): CountedWindow {
-    this.#used += amount
-    this.#unsent += sent
-    return this.state
-  }
-
-  /** The store has counted, too late to be waited for, what `failed` had taken for lost. */
-  arrived(sent: number): void {
-    this.#unsent -= sent
-  }
-
-  /** The store has answered. */
-  seen({ used, resetMs }: CountedWindow): CountedWindow {
-    this.#used = used + this.#unsent
+  /** The store has answered a message, perhaps too late to be waited for. */
+  answered({ number, total }: Pick<ToldTotal, 'number' | 'total'>, { used, resetMs }: CountedWindow): void {
+    if (number < this.#seen.number) return
+    this.#told = total
+    this.#seen = { number, used, total }
     this.#endsAt = Date.now() + resetMs
-    return this.state
+  }
+
+  /** The store has said what it has, without a message of this process; nothing of this process is missing in it. */
+  observed(window: CountedWindow): void {
+    this.answered({ number: this.#number, total: this.#total }, window)
   }
 }
 
@@ -89,15 +102,15 @@ export class KnownWindows {
   }
 
   /** Those that the store does not know completely. */
-  unsent(): readonly KnownWindow[] {
-    return [...this.#windows.values()].filter(({ isOpen, unsent }) => isOpen && unsent !== 0)
+  ahead(): readonly KnownWindow[] {
+    return [...this.#windows.values()].filter(({ isOpen, isAhead }) => isOpen && isAhead)
   }
 
   #forget(): void {
     for (const [key, { isOpen }] of this.#windows) if (!isOpen) this.#windows.delete(key)
-    for (const [key, { unsent }] of this.#windows) {
+    for (const [key, { isAhead }] of this.#windows) {
       if (this.#windows.size <= MAX_KNOWN / 2) return
-      if (unsent === 0) this.#windows.delete(key)
+      if (!isAhead) this.#windows.delete(key)
     }
   }
 }

@@ -1,3 +1,6 @@
+import { once } from 'node:events'
+import { type AddressInfo, connect, createServer } from 'node:net'
+import { Valkey } from 'iovalkey'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { silentLogger } from '@petals-chat/engine'
 import { type LogRecord, recordingLogger } from '../fixtures/test-gateway.ts'
@@ -95,4 +98,57 @@ it('tells the server afterwards what it has counted meanwhile, each count once, 
   // What was reserved meanwhile is given back to the server, which has it now.
   expect(await one.add('meanwhile', -5, 60)).toMatchObject({ used: 2 })
   await expect.poll(seen).toEqual([3, 2, 20])
+})
+
+/** A connection to the server that lets through what is sent, and can be cut before the answers. */
+async function startCut() {
+  let isCut = false
+  const proxy = createServer((client) => {
+    const server = connect(Number(new URL(valkey.url).port), '127.0.0.1')
+    const end = () => [client, server].forEach((socket) => socket.destroy())
+    for (const socket of [client, server]) socket.on('error', end).on('close', end)
+    client.pipe(server)
+    // The server has done what it was sent when it answers.
+    server.on('data', (answer) => (isCut ? end() : client.write(answer)))
+  })
+  proxy.listen(0, '127.0.0.1')
+  await once(proxy, 'listening')
+  return {
+    url: `redis://127.0.0.1:${(proxy.address() as AddressInfo).port}`,
+    cut: (cut: boolean) => (isCut = cut),
+    [Symbol.dispose]: () => void proxy.close(),
+  }
+}
+
+it('counts once what the server has counted before its answer was lost', async () => {
+  using link = await startCut()
+  await using one = sharedCounters(link, silentLogger)
+  await using two = sharedCounters(valkey, silentLogger)
+  await connected(one, two, 'linked')
+  await connected(two, one, 'linked too')
+  await one.add('lost', 100, 60)
+  link.cut(true)
+  expect(await one.add('lost', 40, 60)).toMatchObject({ used: 140 })
+  expect(await two.peek('lost')).toMatchObject({ used: 140 })
+  expect(await one.add('lost', -30, 60)).toMatchObject({ used: 110 })
+  await two.add('lost', 5, 60)
+  link.cut(false)
+  await connected(one, two, 'again linked')
+  await expect.poll(async () => (await two.peek('lost'))?.used).toBe(115)
+  expect(await one.add('lost', 1, 60)).toMatchObject({ used: 116 })
+})
+
+it('counts in a new window only what is new in it', async () => {
+  await using one = sharedCounters(valkey, silentLogger)
+  await using two = sharedCounters(valkey, silentLogger)
+  await connected(one, two, 'rolling')
+  await connected(two, one, 'rolling too')
+  await one.add('short', 9, 60)
+  const client = new Valkey(valkey.url)
+  // The server ends the window before this process knows.
+  expect(await client.del('petals-chat:window:short')).toBe(1)
+  client.disconnect()
+  expect(await one.add('short', 2, 60)).toMatchObject({ used: 2 })
+  expect(await two.add('short', 1, 60)).toMatchObject({ used: 3 })
+  expect(await one.add('short', 3, 60)).toMatchObject({ used: 6 })
 })

@@ -1,9 +1,9 @@
 import type { Logger } from '@petals-chat/engine'
 import { Valkey } from 'iovalkey'
-import { RateLimiterRedis } from 'rate-limiter-flexible'
 import type { StoreConfig } from './limits-config.ts'
 import { type KnownWindow, KnownWindows } from './known-windows.ts'
-import { type CountedWindow, countersOf, countOnly, type WindowCounters } from './window-counters.ts'
+import type { CountedWindow, WindowCounters } from './window-counters.ts'
+import { type WindowStore, windowStore } from './window-store.ts'
 
 /** A healthy store answers within a few milliseconds. A refusal must reach its client within 50. */
 const STORE_TIMEOUT_MS = 30
@@ -14,9 +14,9 @@ const PAUSE_MS = 1_000
 const MAX_RECONNECT_MS = 5_000
 
 /**
- * Counts in a Valkey or Redis server, so that several gateways share their limits. While the server can't be reached or
- * does not answer, this process goes on from what it has last seen, and tells the server afterwards what it has counted
- * meanwhile: each count, and what a reservation gives back, is counted once. No request fails.
+ * Counts in a Valkey or Redis server, so that several gateways share their limits. Each gateway tells what it has counted in
+ * a window all in all, so that a message counts once, however often it is sent. While the server can't be reached or does
+ * not answer, this process goes on from what it has last seen, and tells the server afterwards. No request fails.
  */
 export function sharedCounters({ url, username, password }: StoreConfig, logger: Logger): WindowCounters {
   const client = new Valkey(url, {
@@ -25,75 +25,72 @@ export function sharedCounters({ url, username, password }: StoreConfig, logger:
     keyPrefix: 'petals-chat:',
     enableOfflineQueue: false,
     maxRetriesPerRequest: 0,
-    // What was not answered is counted here, and sent again from here.
+    // What was not answered is told again from here.
     autoResendUnfulfilledCommands: false,
     connectTimeout: 2_000,
     retryStrategy: (times) => Math.min(100 * 2 ** times, MAX_RECONNECT_MS),
   })
-  const limiter = new RateLimiterRedis({ ...countOnly, keyPrefix: 'limit', storeClient: client })
   const health = new StoreHealth(logger)
   client.on('error', (error) => health.lost(error))
   const isReachable = () => client.status === 'ready' && !health.isPaused
   return {
-    ...new JournaledCounters(countersOf(limiter), health, isReachable).counters,
+    ...new ToldCounters(windowStore(client), health, isReachable).counters,
     async [Symbol.asyncDispose]() {
       client.disconnect()
     },
   }
 }
 
-type Counters = Omit<WindowCounters, keyof AsyncDisposable>
-
-/** The counts of a store, and what this process has to tell it. */
-class JournaledCounters {
-  readonly counters: Counters = {
+/** Counts here, and tells the store. */
+class ToldCounters {
+  readonly counters: Omit<WindowCounters, keyof AsyncDisposable> = {
     add: (key, amount, seconds) => this.#add(this.#known.open(key, seconds), amount),
     peek: (key) => this.#peek(key),
   }
-  readonly #store: Counters
+  readonly #store: WindowStore
   readonly #health: StoreHealth
   readonly #isReachable: () => boolean
   readonly #known = new KnownWindows()
   /** The store may have to be told something. */
   #isBehind = false
 
-  constructor(store: Counters, health: StoreHealth, isReachable: () => boolean) {
+  constructor(store: WindowStore, health: StoreHealth, isReachable: () => boolean) {
     this.#store = store
     this.#health = health
     this.#isReachable = isReachable
   }
 
   async #add(window: KnownWindow, amount: number): Promise<CountedWindow> {
-    if (!this.#isReachable()) {
-      this.#isBehind = true
-      return window.add(amount)
-    }
-    const sent = window.take() + amount
-    const answer = this.#store.add(window.key, sent, window.seconds)
+    window.add(amount)
+    if (this.#isReachable()) await this.#tell(window)
+    else this.#isBehind = true
+    return window.state
+  }
+
+  async #tell(window: KnownWindow): Promise<void> {
+    const message = window.next()
+    const answer = this.#store.tell(message).then((state) => window.answered(message, state))
     try {
-      const state = window.seen(await within(STORE_TIMEOUT_MS, answer))
+      await within(STORE_TIMEOUT_MS, answer)
       this.#found()
-      return state
     } catch (error) {
       this.#isBehind = true
-      const state = window.failed(sent, amount)
-      answer.then(
-        () => window.arrived(sent),
-        () => {},
-      )
       this.#health.lost(error)
-      return state
     }
   }
 
   async #peek(key: string): Promise<CountedWindow | undefined> {
     const known = this.#known.find(key)
     if (!this.#isReachable()) return known?.state
-    if (known !== undefined && known.unsent !== 0) return this.#add(known, 0)
+    if (known?.isAhead) return this.#add(known, 0)
     try {
       const state = await within(STORE_TIMEOUT_MS, this.#store.peek(key))
       this.#found()
-      return state && this.#known.open(key, state.resetMs / 1000).seen(state)
+      if (state === undefined) return undefined
+      const window = this.#known.open(key, state.resetMs / 1000)
+      // Something may have been counted meanwhile: then its own answer counts.
+      if (!window.isAhead) window.observed(state)
+      return window.state
     } catch (error) {
       this.#health.lost(error)
       return known?.state
@@ -104,12 +101,12 @@ class JournaledCounters {
     this.#health.found()
     if (!this.#isBehind) return
     this.#isBehind = false
-    void this.#tell()
+    void this.#tellAll()
   }
 
   /** Tells the store what it does not know, also of callers that send nothing more. */
-  async #tell(): Promise<void> {
-    for (const window of this.#known.unsent()) await this.#add(window, 0)
+  async #tellAll(): Promise<void> {
+    for (const window of this.#known.ahead()) await this.#tell(window)
   }
 }
 

@@ -20,7 +20,7 @@ export interface WindowCounters extends AsyncDisposable {
 }
 
 /** The library compares counts with one limit for all keys. Here each caller has its own, so the library only counts. */
-export const countOnly = { points: Number.MAX_SAFE_INTEGER, duration: 1 }
+const countOnly = { points: Number.MAX_SAFE_INTEGER, duration: 1 }
 
 /** Counts in this process. */
 export function memoryCounters(): WindowCounters {
@@ -28,7 +28,7 @@ export function memoryCounters(): WindowCounters {
 }
 
 /** Counts with a limiter of the library. */
-export const countersOf = (limiter: RateLimiterAbstract): Omit<WindowCounters, keyof AsyncDisposable> => ({
+const countersOf = (limiter: RateLimiterAbstract): Omit<WindowCounters, keyof AsyncDisposable> => ({
   async add(key, amount, seconds) {
     return windowOf(await limiter.penalty(key, amount, { customDuration: seconds }))
   },
