@@ -8,12 +8,12 @@ export interface AccountWindowOptions {
   readonly seconds: number
 }
 
-/** One limit of one account, as one request sees it. */
+/** One limit of one account, as one request sees it. It measures time by a clock that is never set. */
 export class AccountWindow {
   readonly limit: number
   readonly #options: AccountWindowOptions
   #last: CountedWindow
-  #seenAt = Date.now()
+  #seenAt = performance.now()
 
   constructor(options: AccountWindowOptions) {
     this.limit = options.limit
@@ -28,7 +28,7 @@ export class AccountWindow {
 
   /** Milliseconds until all of it can be used again. */
   get resetMs(): number {
-    return Math.max(this.#last.resetMs - (Date.now() - this.#seenAt), 0)
+    return Math.max(this.#last.resetMs - (performance.now() - this.#seenAt), 0)
   }
 
   /** Looks at the window without counting. Resolves to what is left. */
@@ -61,12 +61,14 @@ export class AccountWindow {
     }
     const counted = Math.max(Math.min(wanted, this.limit - before), 0)
     if (counted < wanted) await this.add(counted - wanted)
-    return { window: this, counted, endsAt: Date.now() + this.resetMs }
+    return { window: this, counted, endsAt: performance.now() + this.resetMs }
   }
 
   #see(window: CountedWindow): void {
-    this.#last = window
-    this.#seenAt = Date.now()
+    // The counters measure by the clock of their machine: if that was set back, they take the window for longer than it is.
+    const resetMs = Math.min(window.resetMs, this.#options.seconds * 1000)
+    this.#last = { used: window.used, resetMs }
+    this.#seenAt = performance.now()
   }
 }
 
@@ -74,12 +76,12 @@ export class AccountWindow {
 export interface Reservation {
   readonly window: AccountWindow
   readonly counted: number
-  /** When the window ends, in milliseconds since 1970. */
+  /** When the window ends, in milliseconds of `performance.now()`. */
   readonly endsAt: number
 }
 
 /** Corrects a reservation to what was used. A window that has ended gives nothing back: its count has ended with it. */
 export async function settle({ window, counted, endsAt }: Reservation, used: number): Promise<void> {
   const difference = used - counted
-  if (difference > 0 || (difference < 0 && Date.now() < endsAt)) await window.add(difference)
+  if (difference > 0 || (difference < 0 && performance.now() < endsAt)) await window.add(difference)
 }

@@ -19,7 +19,10 @@ export interface ToldTotal {
   readonly seconds: number
 }
 
-/** What is known of a window of the store: what it had when it last answered, and what was counted here since. */
+/**
+ * What is known of a window of the store: what it had when it last answered, and what was counted here since. Time is measured
+ * by a clock that is never set.
+ */
 export class KnownWindow {
   readonly key: string
   readonly #teller = randomUUID()
@@ -32,11 +35,11 @@ export class KnownWindow {
 
   constructor(key: string, seconds: number) {
     this.key = key
-    this.#endsAt = Date.now() + seconds * 1000
+    this.#endsAt = performance.now() + seconds * 1000
   }
 
   get isOpen(): boolean {
-    return Date.now() < this.#endsAt
+    return performance.now() < this.#endsAt
   }
 
   /** There is something that the store has not answered for. */
@@ -46,7 +49,7 @@ export class KnownWindow {
 
   get state(): CountedWindow {
     const used = this.#seen.used + this.#total - this.#seen.total
-    return { used, resetMs: Math.max(this.#endsAt - Date.now(), 0) }
+    return { used, resetMs: Math.max(this.#endsAt - performance.now(), 0) }
   }
 
   add(amount: number): void {
@@ -71,7 +74,7 @@ export class KnownWindow {
     if (number < this.#seen.number) return
     this.#told = total
     this.#seen = { number, used, total }
-    this.#endsAt = Date.now() + resetMs
+    this.#endsAt = performance.now() + resetMs
   }
 
   /** The store has said what it has, without a message of this process; nothing of this process is missing in it. */

@@ -1,5 +1,5 @@
 import { ContextLengthError, silentMetrics } from '@petals-chat/engine'
-import { expect, it } from 'vitest'
+import { afterEach, expect, it, vi } from 'vitest'
 import type { AccessLimits } from '@petals-chat/api'
 import { RateLimitError } from '../errors.ts'
 import type { Quota } from './quota.ts'
@@ -7,6 +7,8 @@ import type { PlannedWork, WorkCost } from './allowance.ts'
 import { Limiter, type LimiterOptions } from './limiter.ts'
 import type { UsageEntry } from '@petals-chat/access'
 import { memoryCounters } from './window-counters.ts'
+
+afterEach(() => void vi.useRealTimers())
 
 const limiterWith = (options: Partial<LimiterOptions> = {}): Limiter =>
   new Limiter({ counters: memoryCounters(), metrics: silentMetrics, usage: usageWith(), ...options })
@@ -195,4 +197,35 @@ it('tells what every piece of work has used', async () => {
     ['key:a', 'm', { ...cost({ completionTokens: 3 }), requests: 1 }],
     ['key:a', 'm', { ...cost({ promptTokens: 0, completionTokens: 4 }), requests: 0 }],
   ])
+})
+
+it.each([
+  ['back', -3_600_000],
+  ['forward', 3_600_000],
+])('keeps its times when the clock is set %s by an hour', async (_how, jumpMs) => {
+  const limiter = limiterWith()
+  const limits = { requestsPerMinute: 1, tokensPerMinute: 100 }
+  const first = await limiter.allowanceOf(account(limits))
+  await first.countRequest()
+  const running = await first.begin(work({ promptTokens: 10, maxNewTokens: 90 }))
+  vi.useFakeTimers({ toFake: ['Date'] })
+  vi.setSystemTime(Date.now() + jumpMs)
+  expect(first.headers()['x-ratelimit-reset-requests']).toBe('1m0s')
+  await running.end(cost())
+  const second = await limiter.allowanceOf(account(limits))
+  if (jumpMs < 0) {
+    const { retryAfterMs } = await refusalOf(second.countRequest())
+    expect(retryAfterMs).toBeGreaterThan(0)
+    expect(retryAfterMs).toBeLessThanOrEqual(60_000)
+    // What a request has not used is given back to its window.
+    const third = await limiter.allowanceOf(account({ tokensPerMinute: 100 }))
+    await third.countRequest()
+    expect(third.headers()['x-ratelimit-remaining-tokens']).toBe('90')
+  } else {
+    await second.countRequest()
+    expect(second.headers()).toMatchObject({
+      'x-ratelimit-remaining-requests': '0',
+      'x-ratelimit-reset-requests': '1m0s',
+    })
+  }
 })
