@@ -140,6 +140,110 @@ describe('what the server refuses', () => {
     await page.getByText('You may not do this with your sign-in.').waitFor()
     expect(await messageField(page).count()).toBe(1)
   })
+
+  it('413: it says that the message is too large, and lets the reader shorten it', async () => {
+    await using watched = await openPage(browser, server.url)
+    const { page } = watched
+    await signIn(page, 'ada-key')
+    // As nginx says it.
+    await page.route('**/v1/chat/completions', (route) => route.fulfill({ status: 413, body: '<html>' }))
+    await ask(page, 'Far too long')
+    await page.getByText('too large for this server').waitFor()
+    await screenshot(page, 'too-large')
+    await page.unroute('**/v1/chat/completions')
+    await page.getByRole('button', { name: 'Shorten your message' }).click()
+    await page.keyboard.type('Short')
+    await page.keyboard.press('Enter')
+    await expect.poll(() => lastText(page)).toContain('You said: ')
+  })
+})
+
+describe('in the middle of an answer', () => {
+  interface Refusal {
+    readonly status: number
+    readonly code?: string
+    readonly seconds?: number
+  }
+
+  /** Cuts an answer after some words; the first requests for the rest are refused. Returns what lets the rest be written. */
+  async function cutAnswer(page: Page, refusals: Refusal[]): Promise<() => void> {
+    const gate = Promise.withResolvers<void>()
+    pace = async (step) => (step > 12 ? gate.promise : undefined)
+    await page.route('**/v1/answers/*/stream', (route) => {
+      const refusal = refusals.shift()
+      if (refusal === undefined) return route.continue()
+      const { status, code, seconds } = refusal
+      const headers = seconds === undefined ? {} : { 'retry-after': String(seconds) }
+      const error = { message: 'In other words.', type: 'error', param: null, code }
+      return route.fulfill({
+        status,
+        headers,
+        ...(code ? { json: { error } } : { body: '<html>Bad gateway' }),
+      })
+    })
+    await ask(page, 'A lighthouse by the sea')
+    await expect.poll(() => lastText(page)).toContain('You said')
+    // Once the network is back, the page takes no connection from before for alive.
+    await page.context().setOffline(true)
+    await page.context().setOffline(false)
+    return () => {
+      pace = async () => {}
+      gate.resolve()
+    }
+  }
+
+  it('a server that is away, or has no room for a moment, costs a pause and no word', async () => {
+    await using watched = await openPage(browser, server.url)
+    const { page } = watched
+    await signIn(page, 'ada-key')
+    const goOn = await cutAnswer(page, [
+      { status: 502 },
+      { status: 503, code: 'keys_unavailable', seconds: 1 },
+      { status: 429, code: 'rate_limit_exceeded', seconds: 1 },
+    ])
+    try {
+      await page.getByText('The server is busy. Trying again…').waitFor()
+      await page.getByText('It goes on in a moment…').waitFor()
+      await screenshot(page, 'mid-answer-wait')
+    } finally {
+      goOn()
+    }
+    await expect.poll(() => answered(page)).toContain('You said: A lighthouse by the sea')
+    expect((await lastText(page)).match(/You said/g)).toHaveLength(1)
+  })
+
+  const refusals: readonly (readonly [Refusal, RegExp])[] = [
+    [{ status: 403, code: 'scope_required' }, /You may not do this with your sign-in\./],
+    [{ status: 503, code: 'model_unavailable', seconds: 60 }, /The model can’t answer right now\./],
+    [{ status: 429, code: 'rate_limit_exceeded', seconds: 600 }, /You can go on in 10 minutes\./],
+  ]
+
+  it('a refusal is told in words, the text so far stays, and can be continued', async () => {
+    await using watched = await openPage(browser, server.url)
+    const { page } = watched
+    await signIn(page, 'ada-key')
+    for (const [refusal, words] of refusals) {
+      const goOn = await cutAnswer(page, [refusal])
+      try {
+        await page.getByText(words).waitFor()
+        await screenshot(page, `mid-answer-${refusal.status}`)
+      } finally {
+        goOn()
+      }
+      const continueButton = page.getByRole('button', { name: 'Continue' })
+      if (refusal.status === 429) {
+        expect(await continueButton.isDisabled()).toBe(true)
+        await page.clock.setFixedTime(Date.now() + refusal.seconds! * 1000)
+        await page.reload()
+        await page.getByText('You can go on now.').waitFor()
+      }
+      expect(await lastText(page)).toContain('You said')
+      await continueButton.click()
+      await lastArticle(page).getByRole('alert').waitFor({ state: 'detached' })
+      expect(await answered(page)).toContain('You said')
+      await page.unroute('**/v1/answers/*/stream')
+    }
+  })
 })
 
 describe('through a provider', () => {

@@ -17,6 +17,8 @@ export type ApiErrorKind =
   | 'forbidden'
   /** The model is not loaded or does not exist. */
   | 'unavailable'
+  /** The request has more bytes than the server, or a proxy in front of it, takes. */
+  | 'too-large'
   /** The request was refused; a retry won't help. */
   | 'refused'
   /** The server failed while it generated the answer. */
@@ -52,6 +54,8 @@ const kindOfCode: Readonly<Record<string, ApiErrorKind>> = {
   invalid_api_key: 'signed-out',
   access_revoked: 'signed-out',
   scope_required: 'forbidden',
+  request_too_large: 'too-large',
+  keys_unavailable: 'capacity',
   model_not_found: 'unavailable',
   model_unavailable: 'unavailable',
   missing_blocks: 'unavailable',
@@ -59,10 +63,15 @@ const kindOfCode: Readonly<Record<string, ApiErrorKind>> = {
   shutting_down: 'unavailable',
 }
 
+const UNREACHED: ReadonlySet<number | undefined> = new Set([502, 503])
+
 function kindOf(status: number | undefined, code: string | undefined): ApiErrorKind {
   const known = code === undefined ? undefined : kindOfCode[code]
   if (known) return known
+  // Without a code, the answer is that of a proxy that does not reach the server.
+  if (code === undefined && UNREACHED.has(status)) return 'network'
   if (status === 429) return 'capacity'
+  if (status === 413) return 'too-large'
   if (status === 401) return 'signed-out'
   if (status === 503 || status === 404) return 'unavailable'
   if (status !== undefined && status >= 400 && status < 500) return 'refused'
@@ -76,15 +85,20 @@ export function apiErrorFromBody(body: unknown, response?: Response): ApiError {
   const code = typeof error.code === 'string' ? error.code : undefined
   const message = typeof error.message === 'string' ? error.message : ''
   const status = response?.status
-  const retryAfter = Number(response?.headers.get('retry-after') ?? NaN)
   return new ApiError({
     kind: kindOf(status, code),
     message,
     status,
     code,
     requestId: response?.headers.get('x-request-id') ?? undefined,
-    retryAfterMs: Number.isFinite(retryAfter) ? retryAfter * 1000 : undefined,
+    retryAfterMs: retryAfterMsOf(response?.headers.get('retry-after') ?? ''),
   })
+}
+
+/** Reads `Retry-After`: seconds, or a date. */
+function retryAfterMsOf(header: string): number | undefined {
+  const ms = /^\d+(\.\d+)?$/.test(header.trim()) ? Number(header) * 1000 : Date.parse(header) - Date.now()
+  return Number.isFinite(ms) ? Math.max(ms, 0) : undefined
 }
 
 export async function apiErrorFromResponse(response: Response): Promise<ApiError> {

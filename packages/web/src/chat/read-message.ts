@@ -60,6 +60,7 @@ const readError = readFields<MessageError>(
       'signed-out',
       'forbidden',
       'unavailable',
+      'too-large',
       'refused',
       'server',
     ),

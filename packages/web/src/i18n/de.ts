@@ -187,6 +187,8 @@ export const de: Texts = {
     'Deine letzte Nachricht ist länger, als das Modell lesen kann, auch ohne alles davor. Kürze sie oder wähle ein Modell mit längerem Kontext.',
   shortenMessage: 'Deine Nachricht kürzen',
   errorUnavailable: 'Das Modell kann gerade nicht antworten.',
+  errorTooLarge:
+    'Deine Nachricht ist mit allem davor zu groß für diesen Server. Kürze sie oder hänge weniger an.',
   errorRefused: 'Der Server hat diese Anfrage abgelehnt.',
   errorServer: 'Der Server ist beim Antworten gescheitert.',
   errorReference: (id) => `Kennung: ${id}`,

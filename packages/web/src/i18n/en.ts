@@ -183,6 +183,8 @@ export const en = {
     'Your last message is longer than the model’s context, even without the earlier messages. Shorten it, or choose a model with a longer context.',
   shortenMessage: 'Shorten your message',
   errorUnavailable: 'The model can’t answer right now.',
+  errorTooLarge:
+    'Your message, with all before it, is too large for this server. Shorten it, or attach less.',
   errorRefused: 'The server refused this request.',
   errorServer: 'The server failed while answering.',
   errorReference: (id: string) => `Reference: ${id}`,

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest'
+import { ApiError, type ApiErrorDetails } from '../api/errors.ts'
 import { startAnswer, type LiveAnswer } from '../chat/live-answer.ts'
 import type { Message } from '../chat/types.ts'
 import { KeptAnswerServer, type Script } from '../testing/kept-answer-server.ts'
@@ -122,6 +123,47 @@ describe('AnswerRun', () => {
 
     const crowded = prepare(new KeptAnswerServer(full, full, full, full))
     expect(await crowded.run.run()).toMatchObject({ status: 'error', error: { kind: 'capacity' } })
+  })
+
+  /** A server that refuses the first requests to resume the answer. */
+  function refusing(errors: ApiErrorDetails[]) {
+    const server = new KeptAnswerServer({ words, cuts: [2] })
+    const resume = server.resume.bind(server)
+    server.resume = (...args) => {
+      const error = errors.shift()
+      if (error === undefined) return resume(...args)
+      return (async function* () {
+        await Promise.resolve()
+        throw new ApiError(error)
+      })()
+    }
+    return prepare(server)
+  }
+
+  it('resumes an answer that the server does not give out for a moment, as soon as it says', async () => {
+    const { run, waits, states, last, plans } = refusing([
+      { kind: 'network', message: '', status: 502 },
+      { kind: 'capacity', message: 'Soon.', code: 'keys_unavailable', status: 503, retryAfterMs: 5_000 },
+      { kind: 'rate-limit', message: 'Soon.', status: 429, retryAfterMs: 3_000 },
+      { kind: 'unavailable', message: 'Soon.', status: 503 },
+    ])
+    expect(await run.run()).toEqual({ status: 'done' })
+    expect(last().content).toBe('One two three four')
+    expect(plans).toHaveLength(1)
+    expect(waits).toEqual([500, 5_000, 3_000, 4_000])
+    const reasons = states.flatMap(({ retry }) => retry?.reason ?? [])
+    expect([...new Set(reasons)]).toEqual(['network', 'capacity', 'rate-limit'])
+  })
+
+  it.each<ApiErrorDetails>([
+    { kind: 'signed-out', message: '', status: 401 },
+    { kind: 'forbidden', message: '', status: 403 },
+    { kind: 'too-large', message: '', status: 413 },
+    { kind: 'rate-limit', message: '', status: 429, retryAfterMs: 60_000 },
+  ])('keeps the text so far when the rest is refused: $kind', async (error) => {
+    const { run, last } = refusing([error])
+    expect(await run.run()).toMatchObject({ status: 'error', error: { kind: error.kind } })
+    expect(last().content).toBe('One two')
   })
 
   it('shows an error that a retry can’t fix', async () => {

@@ -34,6 +34,7 @@ export class RetryPolicy {
     this.#piecesBefore = answer.pieces
     if (error.code === 'answer_gone') return this.#ask('network', 0)
     if (error.kind === 'network') return answer.position ? this.#resume() : this.#askAgain()
+    if (answer.position && isRefusedForNow(error)) return this.#resume(error)
     if (error.kind === 'capacity') return this.#ask('capacity', capacityDelay(error))
     if (error.kind === 'rate-limit') return this.#askAtLimit(error)
     if (error.code === 'shutting_down') return this.#askAgain()
@@ -41,11 +42,15 @@ export class RetryPolicy {
     return undefined
   }
 
-  #resume(): RetryStep | undefined {
+  /** `refusal`: what the server says to the request to resume, which it may accept later. */
+  #resume(refusal?: ApiErrorDetails): RetryStep | undefined {
     if (this.#resumes >= MAX_RESUMES) return undefined
-    const delayMs = this.#resumes === 0 ? 0 : FIRST_RESUME_MS * 2 ** (this.#resumes - 1)
+    const usualMs =
+      this.#resumes === 0 ? 0 : Math.min(MAX_RESUME_MS, FIRST_RESUME_MS * 2 ** (this.#resumes - 1))
     this.#resumes += 1
-    return { how: 'resume', reason: 'network', delayMs: Math.min(MAX_RESUME_MS, delayMs) }
+    const reason =
+      refusal === undefined ? 'network' : refusal.kind === 'rate-limit' ? 'rate-limit' : 'capacity'
+    return { how: 'resume', reason, delayMs: Math.max(usualMs, refusal?.retryAfterMs ?? 0) }
   }
 
   #askAgain(): RetryStep | undefined {
@@ -70,6 +75,14 @@ export class RetryPolicy {
     this.#shortened = true
     return { how: 'shorten', reason: 'network', delayMs: 0 }
   }
+}
+
+/**
+ * The request to resume an answer was refused, and not the answer itself, whose errors come in its stream: the server still
+ * keeps it, and writes on.
+ */
+function isRefusedForNow({ status, retryAfterMs = 0 }: ApiErrorDetails): boolean {
+  return (status === 429 || status === 503 || status === 504) && retryAfterMs <= MAX_CAPACITY_RETRY_MS
 }
 
 function capacityDelay({ retryAfterMs = CAPACITY_RETRY_MS }: ApiErrorDetails): number {

@@ -9,6 +9,7 @@ import { Button } from '../../ui/button.tsx'
 import { Icon } from '../../ui/icon.tsx'
 import { useSecondsUntil } from '../../ui/use-seconds-until.ts'
 import { useMessageEdit } from './use-message-edit.ts'
+import { useMustWait } from './use-must-wait.ts'
 
 const textKeys = {
   network: 'errorNetwork',
@@ -18,6 +19,7 @@ const textKeys = {
   forbidden: 'errorForbidden',
   'context-length': 'errorContextLength',
   unavailable: 'errorUnavailable',
+  'too-large': 'errorTooLarge',
   refused: 'errorRefused',
   server: 'errorServer',
 } as const satisfies Record<ApiErrorKind, string>
@@ -33,8 +35,8 @@ export function AnswerError({ message }: { readonly message: Message }) {
   const signedOut = useStore(session, ({ status }) => status === 'signed-out')
   const edit = useMessageEdit(question ?? message)
   const seconds = useSecondsUntil(error?.retryAt)
+  const mustWait = useMustWait(error)
   if (!error) return null
-  const mustWait = error.kind === 'rate-limit' && seconds !== undefined && seconds > 0
   return (
     <div className="answer-error">
       <Icon name="warning" />
@@ -52,7 +54,7 @@ export function AnswerError({ message }: { readonly message: Message }) {
           <p className="answer-error-time">{timeWords(texts, seconds, error.retryAt!)}</p>
         )}
       </div>
-      {error.kind === 'context-length' && question && (
+      {(error.kind === 'context-length' || error.kind === 'too-large') && question && (
         <Button icon="pencil" onClick={edit.begin}>
           {texts.shortenMessage}
         </Button>

@@ -3,11 +3,13 @@ import { useServices } from '../../app/services.ts'
 import type { Message, MessageStatus } from '../../chat/types.ts'
 import { formatRate } from '../../i18n/format.ts'
 import { useTexts } from '../../i18n/texts.ts'
+import { useStore } from '../../store.ts'
 import { Button, IconButton } from '../../ui/button.tsx'
 import { CopyButton } from '../../ui/copy-button.tsx'
 import { AnswerDetails } from './answer-details.tsx'
 import { AnswerError } from './answer-error.tsx'
 import { AnswerMenu } from './answer-menu.tsx'
+import { useMustWait } from './use-must-wait.ts'
 import { VersionSwitcher, type Versions } from './version-switcher.tsx'
 
 interface AnswerFooterProps {
@@ -29,12 +31,15 @@ const statusTexts = {
 
 /** The status of an answer, and its actions. */
 export function AnswerFooter({ message, answer, modelName, isLast, versions }: AnswerFooterProps) {
-  const { conversation } = useServices()
+  const { conversation, session } = useServices()
   const texts = useTexts()
   const [showsDetails, setShowsDetails] = useState(false)
   const { chatId, id, status, stats } = message
   const statusText = status === 'done' || status === 'error' ? undefined : texts[statusTexts[status]]
-  const canContinue = isLast && canGoOn.has(status) && (answer !== '' || message.reasoning !== undefined)
+  const signedOut = useStore(session, (state) => state.status === 'signed-out')
+  const mustWait = useMustWait(message.error)
+  const canContinue =
+    !signedOut && isLast && canGoOn.has(status) && (answer !== '' || message.reasoning !== undefined)
   return (
     <>
       {status === 'error' && <AnswerError message={message} />}
@@ -55,7 +60,12 @@ export function AnswerFooter({ message, answer, modelName, isLast, versions }: A
         />
         <AnswerMenu message={message} answer={answer} onDetails={() => setShowsDetails(true)} />
         {canContinue && (
-          <Button kind="plain" icon="forward" onClick={() => conversation.continue(chatId, id)}>
+          <Button
+            kind="plain"
+            icon="forward"
+            disabled={mustWait}
+            onClick={() => conversation.continue(chatId, id)}
+          >
             {texts.continueAnswer}
           </Button>
         )}

@@ -34,10 +34,10 @@ export function LiveFooter({ live, model }: LiveFooterProps) {
         {retry && <span>{texts[retryTexts[retry.reason]]}</span>}
         {wait && <span>{waitWords(texts, wait)}</span>}
         {!retry && !wait && waiting && <span>{texts.waiting}</span>}
-        {!wait && rate !== undefined && (
+        {!retry && !wait && rate !== undefined && (
           <span className="answer-rate">{texts.tokensPerSecond(formatRate(rate))}</span>
         )}
-        {!wait && rate !== undefined && <SlowHint engine={model?.engine} rate={rate} />}
+        {!retry && !wait && rate !== undefined && <SlowHint engine={model?.engine} rate={rate} />}
       </div>
     </>
   )
