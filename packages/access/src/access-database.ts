@@ -19,6 +19,7 @@ interface OpenFile {
   readonly connection: DatabaseSync
   /** Undefined in memory. */
   readonly file: FileLook | undefined
+  /** Undefined without a log. */
   readonly log: FileLook | undefined
 }
 
@@ -87,7 +88,9 @@ export class AccessDatabase implements Disposable {
     this.#lastLook = look
     if (look === undefined) return unavailable(this.#path, 'it is gone')
     const isOurs = look.id === this.#open?.file?.id
-    const isOverwritten = isOurs && isWithoutLog(this.#path)
+    // On some network file systems SQLite can't make a log.
+    const hasLog = this.#open?.log !== undefined
+    const isOverwritten = isOurs && hasLog && isWithoutLog(this.#path)
     // Without our log, other processes would write one of their own.
     if (isOurs && !isOverwritten && lookAt(logOf(this.#path))?.id === this.#open?.log?.id) return undefined
     if (!isSettled) return this.#failure
