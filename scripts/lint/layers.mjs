@@ -39,6 +39,7 @@ export const layers = {
       'grammar/gbnf': [],
       'grammar/regular': ['grammar/gbnf'],
       'grammar/schema': ['grammar/regular', 'grammar/gbnf'],
+      'grammar/match': ['grammar/gbnf', 'grammar'],
       grammar: [],
       generation: ['models', 'swarm'],
     },

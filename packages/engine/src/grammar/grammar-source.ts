@@ -1,6 +1,6 @@
 import type { Grammar } from '../engine.ts'
 import { InvalidRequestError } from '../errors.ts'
-import { checkGbnf } from './gbnf/check-gbnf.ts'
+import { readGbnf } from './gbnf/read-gbnf.ts'
 import { schemaToGbnf } from './schema/schema-to-gbnf.ts'
 import { GrammarTooLarge, RuleSet } from './gbnf/rule-set.ts'
 import { automatonOf } from './regular/automaton.ts'
@@ -19,14 +19,14 @@ const cache = new Map<string, string>()
  */
 export function grammarSource(grammar: Grammar): string {
   if (grammar.type === 'gbnf') {
-    checkGbnf(grammar.source)
+    readGbnf(grammar.source)
     return grammar.source
   }
   const key = stringify(grammar)
   const known = cache.get(key)
   if (known !== undefined) return known
   const source = grammar.type === 'regex' ? regexToGbnf(grammar.pattern) : schemaToGbnf(grammar)
-  checkGbnf(source)
+  readGbnf(source)
   if (cache.size >= MAX_CACHED) cache.delete(cache.keys().next().value!)
   cache.set(key, source)
   return source

@@ -17,6 +17,7 @@ import {
   type ModelFiles,
   type TokenId,
   type Tokenizer,
+  type Vocabulary,
 } from '@petals-chat/engine'
 import { z } from 'zod'
 import { tokenIdsSchema, type Architecture } from './architecture.ts'
@@ -48,6 +49,7 @@ const constructMs = 10_000
 
 export interface ModelTokenizer {
   readonly tokenizer: Tokenizer
+  readonly vocabulary: Vocabulary
   readonly chatTemplate: ChatTemplate
   /** Sampling parameters that the model's own files recommend. */
   readonly generation: GenerationParams
@@ -66,7 +68,7 @@ function styleOf({ decoder }: TokenizerJson, description: string): VocabularySty
 }
 
 /** A tokenizer that equals transformers' fast tokenizers, from tokenizer.json. Decoding concatenates the tokens' bytes. */
-class FastTokenizer implements Tokenizer {
+class FastTokenizer implements Tokenizer, Vocabulary {
   readonly vocabSize: number
   readonly bosToken: TokenId | undefined
   readonly eosTokens: ReadonlySet<TokenId>
@@ -105,17 +107,28 @@ class FastTokenizer implements Tokenizer {
     return new TextDecoder('utf-8', { ignoreBOM: true }).decode(Buffer.concat(parts))
   }
 
+  get size(): number {
+    return this.vocabSize
+  }
+
+  /** Unlike `decode`, it keeps nothing: a grammar asks for all tokens once. */
+  bytesOf(token: TokenId): Uint8Array | undefined {
+    return this.#added.get(token)?.special ? undefined : (this.#bytes.get(token) ?? this.#newBytesOf(token))
+  }
+
   #bytesOf(token: TokenId, skipSpecialTokens: boolean): Uint8Array {
     const added = this.#added.get(token)
     if (added?.special && skipSpecialTokens) return new Uint8Array(0)
     let bytes = this.#bytes.get(token)
-    if (!bytes) {
-      bytes = added
-        ? new TextEncoder().encode(added.content)
-        : pieceBytes(this.#encoder.id_to_token(token) ?? '', this.#style)
-      this.#bytes.set(token, bytes)
-    }
+    if (!bytes) this.#bytes.set(token, (bytes = this.#newBytesOf(token)))
     return bytes
+  }
+
+  #newBytesOf(token: TokenId): Uint8Array {
+    const added = this.#added.get(token)
+    return added
+      ? new TextEncoder().encode(added.content)
+      : pieceBytes(this.#encoder.id_to_token(token) ?? '', this.#style)
   }
 }
 
@@ -215,7 +228,7 @@ export function createTokenizer(
   { tokenizer: content, config, generationConfig }: TokenizerContents,
   architecture: Architecture,
   description: string,
-): Tokenizer {
+): Tokenizer & Vocabulary {
   const json = parseTokenizerJson(content, description)
   const encoder = createEncoder(json, config, description)
   const tokenOf = (token: TokenText): TokenId | undefined => encoder.token_to_id(textOf(token))
@@ -249,6 +262,7 @@ export async function openTokenizer(
   const { controlTexts } = tokenizer
   return {
     tokenizer,
+    vocabulary: tokenizer,
     chatTemplate: await readChatTemplate(files, config, { dialogue, controlTexts }, options),
     generation: parseGenerationConfig(generationConfig),
   }

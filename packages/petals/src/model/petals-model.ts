@@ -1,5 +1,6 @@
 import {
   ModelUnavailableError,
+  TokenGrammars,
   validateSessionLength,
   type AbortOptions,
   type ChatTemplate,
@@ -37,13 +38,14 @@ export class PetalsModel implements Model {
   readonly chatTemplate: ChatTemplate
   readonly generation: GenerationParams
   readonly capabilities: ModelCapabilities = {
-    grammar: false,
+    grammar: true,
     logprobs: true,
     promptLogprobs: true,
     embeddings: false,
   }
   readonly memoryBytes: number
   readonly #options: PetalsModelOptions
+  readonly #grammars: TokenGrammars
   readonly #sessions = new Set<Session>()
   #closed = false
 
@@ -55,6 +57,7 @@ export class PetalsModel implements Model {
     this.tokenizer = options.tokenizer
     this.chatTemplate = options.chatTemplate
     this.generation = options.generation
+    this.#grammars = new TokenGrammars(options)
   }
 
   async openSession({ maxLength, signal, logger, makeRoom }: SessionOptions): Promise<Session> {
@@ -68,6 +71,7 @@ export class PetalsModel implements Model {
       model: this,
       maxLength,
       layers,
+      grammars: this.#grammars,
       inference: remote.openSession({ maxLength, logger: inferenceLogger, makeRoom }),
       decodeMs: (peer) => remote.decodeMs(peer),
       onClose: () => this.#sessions.delete(session),

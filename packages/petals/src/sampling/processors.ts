@@ -9,14 +9,21 @@ export interface History {
 }
 
 /** Changes the logit of one token. It is monotonic in the logit, so that it maps bounds to bounds. */
-type Processor = (token: TokenId, logit: number) => number
+type Processor = (index: number, logit: number) => number
 
 /**
  * Returns the logits with penalties and biases, in this order: transformers' RepetitionPenaltyLogitsProcessor over all
  * tokens (a positive logit is divided by the penalty, a negative one multiplied), OpenAI's presence and frequency penalties
  * over the answer, then the bias. Returns the same object if there is nothing to change.
+ *
+ * @param tokens - the tokens whose logits these are, in ascending order; default: all
  */
-export function processLogits(logits: Logits, params: SamplingParams, history: History): Logits {
+export function processLogits(
+  logits: Logits,
+  params: SamplingParams,
+  history: History,
+  tokens?: Int32Array,
+): Logits {
   const { repetitionPenalty = 1, presencePenalty = 0, frequencyPenalty = 0, logitBias } = params
   const seen = new Set(repetitionPenalty === 1 ? [] : history.tokens)
   const counts = new Map<TokenId, number>()
@@ -28,13 +35,22 @@ export function processLogits(logits: Logits, params: SamplingParams, history: H
   }
   const touched = new Set([...seen, ...counts.keys(), ...(logitBias?.keys() ?? [])])
   if (touched.size === 0) return logits
-  return new ProcessedLogits(logits, touched, (token, logit) => {
+  const indexes = tokens ? indexesOf(touched, tokens) : touched
+  return new ProcessedLogits(logits, indexes, (index, logit) => {
+    const token = tokens ? tokens[index]! : index
     let value = logit
     if (seen.has(token)) value = value > 0 ? value / repetitionPenalty : value * repetitionPenalty
     const count = counts.get(token)
     if (count !== undefined) value -= presencePenalty + frequencyPenalty * count
     return value + (logitBias?.get(token) ?? 0)
   })
+}
+
+/** Returns the places of those tokens that are in the list, which is sorted. */
+function indexesOf(wanted: ReadonlySet<TokenId>, tokens: Int32Array): ReadonlySet<number> {
+  const indexes = new Set<number>()
+  tokens.forEach((token, index) => wanted.has(token) && indexes.add(index))
+  return indexes
 }
 
 /** Relative error of an estimate by rounding to float32, generously. */

@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import {
+  TokenGrammars,
   abortable,
   ContextLengthError,
   createDialogueTemplate,
@@ -94,6 +95,13 @@ function weights(shape: readonly number[], seed: number) {
   }
 }
 
+/** Tokens below 256 are bytes. */
+const vocabularyOfBytes = {
+  size: vocabulary,
+  bytesOf: (token: number) => (token < 256 ? Uint8Array.of(token) : undefined),
+}
+const grammars = new TokenGrammars({ tokenizer: scriptedTokenizer, vocabulary: vocabularyOfBytes })
+
 let folder: string
 let layers: LocalLayers
 const inferences: ToyInference[] = []
@@ -103,7 +111,7 @@ class ToyModel implements Model {
   readonly contextLength = 512
   readonly tokenizer = scriptedTokenizer
   readonly chatTemplate = createDialogueTemplate(dialogueSchema.parse({}))
-  readonly capabilities = { grammar: false, logprobs: true, promptLogprobs: true, embeddings: false }
+  readonly capabilities = { grammar: true, logprobs: true, promptLogprobs: true, embeddings: false }
   open = 0
 
   async openSession({ maxLength, signal }: AbortOptions & { readonly maxLength: number }): Promise<Session> {
@@ -116,6 +124,7 @@ class ToyModel implements Model {
       model: this,
       maxLength,
       layers,
+      grammars,
       inference,
       decodeMs: () => undefined,
       onClose: () => this.open--,

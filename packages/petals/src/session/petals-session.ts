@@ -1,3 +1,4 @@
+import { setImmediate } from 'node:timers/promises'
 import {
   ContextLengthError,
   ModelUnavailableError,
@@ -14,7 +15,9 @@ import {
   type RouteReport,
   type ScoreOptions,
   type Session,
+  type TokenGrammars,
   type TokenId,
+  type TokenMatcher,
   type TokenScore,
   type WaitOptions,
 } from '@petals-chat/engine'
@@ -25,14 +28,16 @@ import type { PeerId } from '../p2p/peer-id.ts'
 import { Prewarming } from './prewarming.ts'
 import { reportRoute } from './route-report.ts'
 import { describeToken } from '../sampling/logprobs.ts'
-import { createSampler } from '../sampling/sampler.ts'
+import { createSampler, type Sampler } from '../sampling/sampler.ts'
 import type { HiddenStates } from '../tensor/hidden-states.ts'
-import type { Logits } from '../tensor/logits.ts'
+import { SelectedLogits, type Logits } from '../tensor/logits.ts'
 
 export interface PetalsSessionOptions {
   readonly model: Pick<Model, 'id' | 'tokenizer' | 'capabilities'>
   readonly maxLength: number
   readonly layers: LocalLayers
+  /** The forms of answers that requests ask for. */
+  readonly grammars: TokenGrammars
   readonly inference: InferenceSession
   /** Median time of a decode step on a server, milliseconds; undefined before the first. */
   readonly decodeMs: (peer: PeerId) => number | undefined
@@ -46,6 +51,9 @@ const tokensPerScoringStep = 256
 
 /** Positions whose logits are in memory at a time (16 × 250880 of BLOOM: 32 MB with their bounds). */
 const scoredAtOnce = 16
+
+/** So few logits are computed from their rows of the LM head; for more, the pass over all is faster. */
+const fewTokens = 128
 
 /** A session whose KV cache is on the swarm's servers: they run the blocks, this process the embeddings and the LM head. */
 export class PetalsSession implements Session {
@@ -73,18 +81,23 @@ export class PetalsSession implements Session {
     options.signal?.throwIfAborted()
     validateTokens(tokens, this.#options.model.tokenizer.vocabSize)
     validateGenerateOptions(options, this.#options.model)
-    const { sampling, topLogprobs } = options
+    const { sampling, topLogprobs, grammar } = options
+    const matcher = grammar && this.#options.grammars.matcher(grammar)
     const sampler = createSampler(sampling, sampling.seed ?? randomSeed())
     const answerStart = this.#tokens.length + tokens.length
     await this.#prewarming.settle(answerStart, options)
 
-    let inputs = tokens // the prompt first, then one token in each step
+    let inputs = tokens // the prompt first, then one token in each step, and those that the grammar forces
     while (true) {
-      const outputs = await this.#run(inputs, options)
-      const [logits] = await this.#logitsOf(rowsOf(outputs, inputs.length - 1, inputs.length))
-      const token = sampler.sample(logits!, { tokens: this.#tokens, answerStart })
-      yield topLogprobs === undefined ? { token } : describeToken(logits!, token, topLogprobs)
-      inputs = [token]
+      const [outputs, allowed] = await bothOf(this.#run(inputs, options), allowedDuringStep(matcher))
+      const last = rowsOf(outputs, inputs.length - 1, inputs.length)
+      const chosen = await this.#choose(last, { sampler, answerStart, allowed, topLogprobs })
+      matcher?.accept(chosen.token)
+      yield chosen
+      // The log probabilities of a token need the outputs of the one before it.
+      const forced = topLogprobs === undefined ? this.#forced(matcher) : []
+      for (const token of forced) yield { token }
+      inputs = [chosen.token, ...forced]
     }
   }
 
@@ -168,6 +181,30 @@ export class PetalsSession implements Session {
     }
   }
 
+  /** Chooses the next token by the outputs of the last position. */
+  async #choose(
+    output: HiddenStates,
+    { sampler, answerStart, allowed, topLogprobs }: ChoiceOptions,
+  ): Promise<GeneratedToken> {
+    const history = { tokens: this.#tokens, answerStart }
+    if (allowed && allowed.length <= fewTokens && topLogprobs === undefined) {
+      if (allowed.length === 1) return { token: allowed[0]! }
+      const few = this.#options.layers.logitsOf(output, allowed)
+      return { token: sampler.sample(few, history, allowed) }
+    }
+    const [all] = await this.#logitsOf(output)
+    const logits = allowed ? new SelectedLogits(all!, allowed) : all!
+    const token = sampler.sample(logits, history, allowed)
+    return topLogprobs === undefined ? { token } : describeToken(all!, token, topLogprobs)
+  }
+
+  /** Returns the next tokens for which the model need not be asked, as many as fit into the session with the last one. */
+  #forced(matcher: TokenMatcher | undefined): readonly TokenId[] {
+    const forced = matcher?.forced(this.maxLength - this.#tokens.length - 1) ?? []
+    for (const token of forced) matcher!.accept(token)
+    return forced
+  }
+
   async #logitsOf(outputs: HiddenStates): Promise<readonly Logits[]> {
     try {
       return await this.#options.layers.logits(outputs)
@@ -196,6 +233,30 @@ export class PetalsSession implements Session {
     }
     return scores
   }
+}
+
+interface ChoiceOptions {
+  readonly sampler: Sampler
+  readonly answerStart: number
+  /** The tokens that the grammar allows; undefined without one. */
+  readonly allowed: Int32Array | undefined
+  readonly topLogprobs: number | undefined
+}
+
+/** Finds the allowed tokens while the servers work: not before the step is sent. */
+async function allowedDuringStep(matcher: TokenMatcher | undefined): Promise<Int32Array | undefined> {
+  if (!matcher) return undefined
+  await setImmediate()
+  return matcher.allowed()
+}
+
+/** Waits for both even if one fails, so that nothing runs on after the error; the first one's error comes first. */
+async function bothOf<First, Second>(
+  first: Promise<First>,
+  second: Promise<Second>,
+): Promise<[First, Second]> {
+  await Promise.allSettled([first, second])
+  return [await first, await second]
 }
 
 /** Returns the positions [start, end). They share the memory of the given states. */

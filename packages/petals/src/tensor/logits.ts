@@ -29,3 +29,47 @@ export class ExactLogits implements Logits {
     return this.estimates[token]!
   }
 }
+
+/** Relative error of a float32 for a float64, generously. */
+const roundingSlack = 1e-7
+
+/** The exact logits of some tokens, in float64: index i is the i-th of them. */
+export class RowLogits implements Logits {
+  readonly size: number
+  readonly estimates: Float32Array
+  readonly margins: Float32Array
+  readonly #values: Float64Array
+
+  constructor(values: Float64Array) {
+    this.size = values.length
+    this.estimates = Float32Array.from(values)
+    this.margins = Float32Array.from(values, (value) => Math.abs(value) * roundingSlack)
+    this.#values = values
+  }
+
+  exact(index: number): number {
+    return this.#values[index]!
+  }
+}
+
+/** Some of the logits of a position: index i is `tokens[i]`. */
+export class SelectedLogits implements Logits {
+  readonly size: number
+  readonly estimates: Float32Array
+  readonly margins: Float32Array
+  readonly #all: Logits
+  readonly #tokens: Int32Array
+
+  constructor(all: Logits, tokens: Int32Array) {
+    this.size = tokens.length
+    const { estimates, margins } = all
+    this.estimates = Float32Array.from(tokens, (token) => estimates[token]!)
+    this.margins = Float32Array.from(tokens, (token) => margins[token]!)
+    this.#all = all
+    this.#tokens = tokens
+  }
+
+  exact(index: number): number {
+    return this.#all.exact(this.#tokens[index]!)
+  }
+}

@@ -1,8 +1,16 @@
-/** A part of a rule, with the properties that determine llama.cpp's work. */
+/** The first and the last code point of a range. */
+export type CharRange = readonly [from: number, to: number]
+
+/** A part of a rule: one of `text`, `chars`, `rule`, `group` and `isToken`, and how often it is repeated. */
 export interface GbnfElement {
-  /** Without `rule` and `group`, the element is a character or a token. */
+  /** The code points of a text. */
+  readonly text?: readonly number[]
+  /** A character of one of these ranges. */
+  readonly chars?: readonly CharRange[]
   readonly rule?: string
   readonly group?: GbnfAlternatives
+  /** A token by its id or name, which only llama.cpp can read. */
+  readonly isToken?: boolean
   /** The element is an empty text. */
   readonly isEmpty?: boolean
   readonly least: number

@@ -1,5 +1,5 @@
 import { ModelUnavailableError } from '@petals-chat/engine'
-import type { Logits } from '../../tensor/logits.ts'
+import { RowLogits, type Logits } from '../../tensor/logits.ts'
 import { WeightMatrix, type StoredTensor } from '../weight-matrix.ts'
 import { openHeadFile, type HeadFile, type HeadFileOptions } from './head-file.ts'
 import { ScreenedLogits } from './screened-logits.ts'
@@ -89,6 +89,12 @@ export class LmHead implements AsyncDisposable {
     })
     if (!this.#running) this.#passes = this.#run()
     return Promise.all(answers)
+  }
+
+  /** Returns the exact logits of some tokens for one normalized hidden vector, without a pass over all of them. */
+  logitsOf(input: Float32Array, tokens: Int32Array): Logits {
+    if (this.#closed) throw new ModelUnavailableError('The model is unloaded.')
+    return new RowLogits(Float64Array.from(tokens, (token) => this.#matrix.dot(token, input)))
   }
 
   /** Resolves after the current passes have ended. */

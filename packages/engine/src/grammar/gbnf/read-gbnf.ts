@@ -1,6 +1,6 @@
 import { InvalidRequestError } from '../../errors.ts'
 import { MAX_GRAMMAR_LENGTH } from './rule-set.ts'
-import { costlyPart, type GbnfAlternatives, type GbnfElement } from './costly-part.ts'
+import { costlyPart, type CharRange, type GbnfAlternatives, type GbnfElement } from './costly-part.ts'
 
 /** llama.cpp parses brackets and follows rules recursively: its stack holds a few thousand levels. */
 const MAX_DEPTH = 200
@@ -9,20 +9,43 @@ const MAX_REPETITIONS = 1000
 /** Repetitions of repetitions are nested, like brackets. */
 const MAX_STACKED = 3
 
+/** The rules of a grammar by name; `root` is the first. */
+export type GbnfRules = ReadonlyMap<string, GbnfAlternatives>
+
 /**
  * Parses a GBNF grammar as llama.cpp does and refuses what would crash or hang it: the parser crashes on deep brackets and
  * hangs on repetitions whose limits are reversed; the sampler hangs at positions with very many alternatives.
  * @throws InvalidRequestError that names the line.
  */
-export function checkGbnf(source: string): void {
+export function readGbnf(source: string): GbnfRules {
   if (source.length > MAX_GRAMMAR_LENGTH) {
     throw grammarError(`it has ${source.length} characters; at most ${MAX_GRAMMAR_LENGTH} are allowed`)
   }
-  new GbnfReader(source).check()
+  return new GbnfReader(source).read()
 }
 
 function grammarError(problem: string): InvalidRequestError {
   return new InvalidRequestError(`The grammar can't be used: ${problem}.`, { param: 'grammar' })
+}
+
+interface CodePoint {
+  readonly code: number
+  readonly isDash: boolean
+}
+
+const controls: Readonly<Record<string, number>> = { t: 9, r: 13, n: 10 }
+
+const LAST_CODE = 0x10ffff
+
+/** Returns the code points that are in none of the ranges. */
+function inverse(ranges: readonly CharRange[]): readonly CharRange[] {
+  const rest: CharRange[] = []
+  let next = 0
+  for (const [from, to] of [...ranges].sort(([left], [right]) => left - right)) {
+    if (from > next) rest.push([next, from - 1])
+    next = Math.max(next, to + 1)
+  }
+  return next > LAST_CODE ? rest : [...rest, [next, LAST_CODE]]
 }
 
 class GbnfReader {
@@ -36,7 +59,7 @@ class GbnfReader {
     this.#source = source
   }
 
-  check(): void {
+  read(): GbnfRules {
     this.#skipSpace(true)
     while (this.#position < this.#source.length) this.#rule()
     if (!this.#defined.has('root')) throw grammarError("the rule 'root' is missing")
@@ -48,6 +71,7 @@ class GbnfReader {
     }
     const problem = costlyPart(this.#defined)
     if (problem !== undefined) throw grammarError(problem)
+    return this.#defined
   }
 
   #rule(): void {
@@ -85,18 +109,16 @@ class GbnfReader {
     return this.#repetitions({ ...once, least: 1, most: 1 }, depth)
   }
 
-  #once(depth: number): Pick<GbnfElement, 'rule' | 'group' | 'isEmpty'> | undefined {
+  #once(depth: number): Omit<GbnfElement, 'least' | 'most'> | undefined {
     if (this.#take('"')) {
-      const start = this.#position
-      this.#literal()
-      return { isEmpty: this.#position === start + 1 }
+      const text = this.#codes('"', 'the text is not closed').map(({ code }) => code)
+      return { text, isEmpty: text.length === 0 }
     }
-    if (this.#take('[')) this.#class()
-    else if (this.#take('(')) return { group: this.#group(depth) }
-    else if (this.#take('<[') || this.#take('!<[')) this.#token(']>')
-    else if (this.#take('<') || this.#take('!<')) this.#token('>')
-    else if (!this.#take('.')) return this.#reference()
-    return {}
+    if (this.#take('[')) return { chars: this.#class() }
+    if (this.#take('(')) return { group: this.#group(depth) }
+    if (this.#take('<[') || this.#take('!<[')) return this.#token(']>')
+    if (this.#take('<') || this.#take('!<')) return this.#token('>')
+    return this.#take('.') ? { chars: inverse([]) } : this.#reference()
   }
 
   #reference(): Pick<GbnfElement, 'rule'> | undefined {
@@ -115,36 +137,48 @@ class GbnfReader {
     return group
   }
 
-  #literal(): void {
-    this.#until('"', 'the text is not closed')
+  #class(): readonly CharRange[] {
+    const isNegated = this.#take('^')
+    const codes = this.#codes(']', 'the class is not closed')
+    const ranges: CharRange[] = []
+    for (let index = 0; index < codes.length; index++) {
+      const from = codes[index]!.code
+      const isRange = codes[index + 1]?.isDash === true && index + 2 < codes.length
+      if (isRange) index += 2
+      ranges.push([from, codes[index]!.code])
+    }
+    return isNegated ? inverse(ranges) : ranges
   }
 
-  #class(): void {
-    this.#take('^')
-    this.#until(']', 'the class is not closed')
-  }
-
-  #until(end: string, problem: string): void {
+  /** Reads code points up to the end of a text or class; a dash that is not escaped may stand between two of them. */
+  #codes(end: string, problem: string): readonly CodePoint[] {
+    const codes: CodePoint[] = []
     for (;;) {
-      const character = this.#source[this.#position++]
-      if (character === end) return
-      if (character === undefined) this.#fail(problem)
-      if (character === '\\') this.#escape()
+      const code = this.#source.codePointAt(this.#position)
+      if (code === undefined) this.#fail(problem)
+      const character = String.fromCodePoint(code)
+      this.#position += character.length
+      if (character === end) return codes
+      if (character === '\\') codes.push({ code: this.#escape(), isDash: false })
+      else codes.push({ code, isDash: character === '-' })
     }
   }
 
-  #escape(): void {
+  #escape(): number {
     const hex = /^(?:x[0-9a-fA-F]{2}|u[0-9a-fA-F]{4}|U00(?:0[0-9a-fA-F]|10)[0-9a-fA-F]{4}|[trn\\"[\]])/
-    const escape = hex.exec(this.#source.slice(this.#position, this.#position + 9))
-    if (escape === null) this.#fail('unknown escape')
-    this.#position += escape[0].length
+    const escape = hex.exec(this.#source.slice(this.#position, this.#position + 9))?.[0]
+    if (escape === undefined) this.#fail('unknown escape')
+    this.#position += escape.length
+    if (escape.length > 1) return parseInt(escape.slice(1), 16)
+    return controls[escape] ?? escape.charCodeAt(0)
   }
 
-  #token(end: string): void {
+  #token(end: string): Pick<GbnfElement, 'isToken'> {
     const close = this.#source.indexOf(end, this.#position)
     if (close === -1 || this.#source.slice(this.#position, close).includes('\n'))
       this.#fail(`'${end}' is missing`)
     this.#position = close + end.length
+    return { isToken: true }
   }
 
   #repetitions(element: GbnfElement, depth: number): GbnfElement {

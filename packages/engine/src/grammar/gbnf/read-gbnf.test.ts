@@ -1,7 +1,7 @@
 import { InvalidRequestError } from '../../errors.ts'
 import { describe, expect, it } from 'vitest'
 import { nativeGrammar } from '../../../../llama/src/testing/native-grammar.ts'
-import { checkGbnf } from './check-gbnf.ts'
+import { readGbnf } from './read-gbnf.ts'
 
 /** Grammars in the style of llama.cpp's own examples. */
 const good: readonly string[] = [
@@ -49,18 +49,18 @@ const bad: ReadonlyArray<readonly [message: RegExp, source: string]> = [
   ],
 ]
 
-describe('checkGbnf', () => {
+describe('readGbnf', () => {
   for (const source of good) {
     it(`accepts what llama.cpp reads: ${JSON.stringify(source).slice(0, 50)}`, async () => {
-      expect(() => checkGbnf(source)).not.toThrow()
+      expect(() => readGbnf(source)).not.toThrow()
       await nativeGrammar(source)
     })
   }
 
   for (const [message, source] of bad) {
     it(`refuses ${JSON.stringify(source).slice(0, 50)}`, () => {
-      expect(() => checkGbnf(source)).toThrow(InvalidRequestError)
-      expect(() => checkGbnf(source)).toThrow(message)
+      expect(() => readGbnf(source)).toThrow(InvalidRequestError)
+      expect(() => readGbnf(source)).toThrow(message)
     })
   }
 
@@ -71,7 +71,7 @@ describe('checkGbnf', () => {
     )
     const brackets = `root ::= ${'('.repeat(200)}"a"${')'.repeat(200)}`
     for (const source of [chain.join('\n'), brackets]) {
-      checkGbnf(source)
+      readGbnf(source)
       expect((await nativeGrammar(source)).accepts('a')).toBe(true)
     }
   })
@@ -79,7 +79,7 @@ describe('checkGbnf', () => {
   it('checks the longest grammar quickly', () => {
     const source = `root ::= ${'aaa '.repeat(60_000)}aaa\naaa ::= "x"`
     const startedAt = performance.now()
-    checkGbnf(source)
+    readGbnf(source)
     expect(performance.now() - startedAt).toBeLessThan(2500)
   })
 })
