@@ -67,7 +67,7 @@ const sizeOf = (body: GbnfAlternatives): number =>
   )
 
 /** Orders the rules so that each one follows those that it uses, except for cycles. Not recursive, because chains of rules may be long. */
-function usedFirst(rules: ReadonlyMap<string, GbnfAlternatives>): readonly string[] {
+export function usedFirst(rules: ReadonlyMap<string, GbnfAlternatives>): readonly string[] {
   const order = new Set<string>()
   const begun = new Set<string>()
   const open = [...rules.keys()].reverse()

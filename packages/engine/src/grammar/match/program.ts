@@ -1,5 +1,5 @@
 import { InvalidRequestError } from '../../errors.ts'
-import type { CharRange, GbnfAlternatives, GbnfElement } from '../gbnf/costly-part.ts'
+import { usedFirst, type CharRange, type GbnfAlternatives, type GbnfElement } from '../gbnf/costly-part.ts'
 import type { GbnfRules } from '../gbnf/read-gbnf.ts'
 import { ByteClasses, validRanges } from './byte-class.ts'
 
@@ -21,7 +21,7 @@ export interface Program {
 export const RETURN = 0
 
 /** Repetitions are written out, so a short grammar may become a long program. */
-const MAX_OPS = 400_000
+const MAX_OPS = 200_000
 
 /** @throws InvalidRequestError if no text fits the grammar, or it is too large */
 export function compileProgram(rules: GbnfRules): Program {
@@ -39,6 +39,7 @@ class ProgramCompiler {
   readonly #classes = new ByteClasses()
   readonly #ops: Op[] = [{ kind: 'return', target: 0, next: 0 }]
   readonly #entries = new Map<string, number>()
+  readonly #codes = new Map<number, number>()
 
   constructor(rules: GbnfRules) {
     this.#rules = rules
@@ -90,25 +91,36 @@ class ProgramCompiler {
   }
 
   #once({ text, chars, rule, group }: GbnfElement, next: number): number {
-    if (text) return text.reduceRight((after, code) => this.#char([[code, code]], after), next)
-    if (chars) return this.#char(chars, next)
+    if (text) return text.reduceRight((after, code) => this.#read(this.#code(code), after), next)
+    if (chars) return this.#read(this.#classes.startOf(validRanges(chars)), next)
     if (group) return this.#alternatives(group, next)
     return this.#add({ kind: 'call', target: this.#entries.get(rule!)!, next })
   }
 
-  #char(ranges: readonly CharRange[], next: number): number {
-    return this.#add({ kind: 'byte', target: this.#classes.startOf(validRanges(ranges)), next })
+  #read(node: number, next: number): number {
+    return this.#add({ kind: 'byte', target: node, next })
+  }
+
+  /** Returns the node of one character. */
+  #code(code: number): number {
+    let node = this.#codes.get(code)
+    if (node === undefined) this.#codes.set(code, (node = this.#classes.startOf([[code, code]])))
+    return node
   }
 }
 
 function possibleRules(rules: GbnfRules): ReadonlySet<string> {
+  const order = usedFirst(rules)
   const possible = new Set<string>()
   for (let size = -1; size !== possible.size;) {
     size = possible.size
-    for (const [name, body] of rules) if (body.some((row) => isPossible(row, possible))) possible.add(name)
+    for (const name of order) if (isPossibleBody(rules.get(name)!, possible)) possible.add(name)
   }
   return possible
 }
+
+const isPossibleBody = (body: GbnfAlternatives, possible: ReadonlySet<string>): boolean =>
+  body.some((row) => isPossible(row, possible))
 
 const isPossible = (row: readonly GbnfElement[], possible: ReadonlySet<string>): boolean =>
   row.every((element) => element.least === 0 || isPossibleOnce(element, possible))
@@ -120,9 +132,10 @@ function isPossibleOnce(
 ): boolean {
   if (isToken)
     throw refused("tokens (<…>) can't be named for a model of a swarm; write the characters in quotes")
-  if (group) return group.some((row) => isPossible(row, possible))
+  if (group) return isPossibleBody(group, possible)
   if (rule !== undefined) return possible.has(rule)
-  return text ? text.every((code) => hasValid([[code, code]])) : hasValid(chars!)
+  return text ? text.every((code) => !isSurrogate(code)) : chars!.some(hasCharacter)
 }
 
-const hasValid = (ranges: readonly CharRange[]): boolean => validRanges(ranges).length > 0
+const isSurrogate = (code: number): boolean => code >= 0xd800 && code <= 0xdfff
+const hasCharacter = ([from, to]: CharRange): boolean => from <= to && !(isSurrogate(from) && isSurrogate(to))

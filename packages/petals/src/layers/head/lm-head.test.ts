@@ -6,7 +6,8 @@ import { createFilter } from '../../sampling/filters.ts'
 import { seededBits } from '../../sampling/random.ts'
 import { bestToken, topK } from '../../sampling/ranking.ts'
 import type { FloatDtype } from '../../tensor/dtype.ts'
-import type { Logits } from '../../tensor/logits.ts'
+import { createSampler } from '../../sampling/sampler.ts'
+import { SelectedLogits, type Logits } from '../../tensor/logits.ts'
 import { floatTensor } from '../../tensor/tensor.ts'
 import { LmHead } from './lm-head.ts'
 import { dot } from '../dot.ts'
@@ -100,6 +101,35 @@ describe.each([
       }
       expect(nucleus(logits)).toEqual(nucleus(exact))
     })
+  })
+})
+
+it.each([3, 40, 700])('chooses among %i allowed tokens as the full product does', async (count) => {
+  const columns = 96
+  const { head, full } = await makeHead(`allowed-${count}`, columns, 'bfloat16')
+  await using _ = head
+  const batch = inputs(columns, 8)
+  const screened = await head.logits(batch)
+  batch.forEach((input, index) => {
+    const allowed = Int32Array.from({ length: count }, () => bits() % rows).sort()
+    const distinct = allowed.filter((token, place) => token !== allowed[place - 1])
+    const expected = new SelectedLogits(full(input), distinct)
+    const params = {
+      temperature: 2,
+      topP: 0.9,
+      topK: 300,
+      repetitionPenalty: 1.3,
+      logitBias: new Map([[distinct[0]!, 2]]),
+    }
+    const history = { tokens: [distinct.at(-1)!, 5, 17], answerStart: 1 }
+    // The same draws in the pass over all tokens, and in the product of these rows alone.
+    for (const logits of [new SelectedLogits(screened[index]!, distinct), head.logitsOf(input, distinct)]) {
+      expect(bestToken(logits).token).toBe(bestToken(expected).token)
+      const draws = (of: Logits): number[] =>
+        [1, 2, 3, 4].map((seed) => createSampler(params, seed).sample(of, history, distinct))
+      expect(draws(logits)).toEqual(draws(expected))
+      expect(draws(logits).every((token) => distinct.includes(token))).toBe(true)
+    }
   })
 })
 
