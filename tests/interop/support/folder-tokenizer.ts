@@ -1,10 +1,9 @@
-import type { Tokenizer } from '@petals-chat/engine'
 import { readArchitecture } from '../../../packages/petals/src/layers/architecture.ts'
-import { openTokenizer } from '../../../packages/petals/src/layers/tokenizer.ts'
+import { openTokenizer, type ModelTokenizer } from '../../../packages/petals/src/layers/tokenizer.ts'
 import { folderFiles } from '../../support/folder-files.ts'
 
 /** Opens the tokenizer of a model in a folder, as the swarm engine does. */
-export async function openFolderTokenizer(folder: string): Promise<Tokenizer> {
+export async function openFolderTokenizer(folder: string): Promise<ModelTokenizer> {
   const files = folderFiles(folder)
-  return (await openTokenizer(files, await readArchitecture(files), undefined)).tokenizer
+  return await openTokenizer(files, await readArchitecture(files), undefined)
 }

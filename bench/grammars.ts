@@ -1,0 +1,137 @@
+// node --conditions=petals-chat-source bench/grammars.ts [--rounds N] [--tokens N] [--json FILE]
+//
+// What the form of an answer costs on a swarm: decode steps of SmolLM2 with and without a grammar, alternating, on one private
+// swarm; the work for the allowed tokens alone; and how many steps forced tokens save.
+import { writeFile } from 'node:fs/promises'
+import { availableParallelism, cpus, loadavg } from 'node:os'
+import { parseArgs } from 'node:util'
+import { TokenGrammars, type Grammar, type Session, type TokenId } from '@petals-chat/engine'
+import { openFolderTokenizer } from '../tests/interop/support/folder-tokenizer.ts'
+import { startSwarmEngine } from '../tests/interop/support/swarm-engine.ts'
+import { median, rounded } from './support/statistics.ts'
+
+const { values } = parseArgs({
+  options: {
+    rounds: { type: 'string', default: '7' },
+    tokens: { type: 'string', default: '48' },
+    json: { type: 'string' },
+  },
+})
+const rounds = Number(values.rounds)
+const newTokens = Number(values.tokens)
+
+/** Allows nearly every token at every place: the most work for a step, and nothing is forced. */
+const anyText: Grammar = { type: 'gbnf', source: 'root ::= [^\\x00]*' }
+/** Each character is a new state, so that nothing is found twice. */
+const counted: Grammar = { type: 'regex', pattern: '[^\\0]{1,1000}' }
+const person: Grammar = {
+  type: 'json-schema',
+  schema: {
+    type: 'object',
+    properties: {
+      full_name: { type: 'string', maxLength: 30 },
+      year_of_birth: { type: 'integer', minimum: 1900, maximum: 2020 },
+      favourite_colour: { enum: ['red', 'green', 'blue'] },
+      shipping_address: {
+        type: 'object',
+        properties: {
+          street_and_number: { type: 'string', maxLength: 30 },
+          postal_code: { type: 'string', pattern: '^\\d{5}$' },
+        },
+        required: ['street_and_number', 'postal_code'],
+        additionalProperties: false,
+      },
+    },
+    required: ['full_name', 'year_of_birth', 'favourite_colour', 'shipping_address'],
+    additionalProperties: false,
+  },
+}
+
+const { swarm, model, ...resources } = await startSwarmEngine({ model: 'SmolLM2-135M-Instruct' })
+const { tokenizer, vocabulary } = await openFolderTokenizer(swarm.modelFolder)
+const prompt = tokenizer.encode('Once upon a time, there was a little dragon who', { addSpecialTokens: true })
+
+/** Milliseconds between tokens, without the first one, which waits for the prompt. */
+async function decode(session: Session, grammar: Grammar | undefined): Promise<readonly number[]> {
+  await session.truncate(0)
+  const times: number[] = []
+  let before = 0
+  for await (const _ of session.generate(prompt, { sampling: { temperature: 0.8, seed: 3 }, grammar })) {
+    const now = performance.now()
+    if (before > 0) times.push(now - before)
+    before = now
+    if (times.length === newTokens) break
+  }
+  return times
+}
+
+/** The whole answer of a form. */
+async function answer(
+  session: Session,
+): Promise<{ readonly ms: number; readonly tokens: number; readonly steps: number }> {
+  await session.truncate(0)
+  const begin = performance.now()
+  let tokens = 0
+  let steps = 0
+  let cached = 0
+  for await (const { token } of session.generate(prompt, {
+    sampling: { temperature: 0.8, seed: 3 },
+    grammar: person,
+  })) {
+    if (session.tokens.length !== cached) steps++
+    cached = session.tokens.length
+    if (tokenizer.eosTokens.has(token)) break
+    tokens++
+  }
+  return { ms: performance.now() - begin, tokens, steps }
+}
+
+/** Milliseconds of this process for the allowed tokens of each step of an answer, with nothing else. */
+function alone(grammar: Grammar, tokens: readonly TokenId[]): readonly number[] {
+  const matcher = new TokenGrammars({ tokenizer, vocabulary }).matcher(grammar)
+  return tokens.map((token) => {
+    const begin = performance.now()
+    const allowed = matcher.allowed()
+    const ms = performance.now() - begin
+    if (!allowed.includes(token)) throw new Error(`token ${token} is not allowed`)
+    matcher.accept(token)
+    return ms
+  })
+}
+
+function vocabularyMs(): number {
+  const begin = performance.now()
+  new TokenGrammars({ tokenizer, vocabulary }).matcher({ type: 'gbnf', source: 'root ::= "a"' })
+  return performance.now() - begin
+}
+
+try {
+  const forms = { free: undefined, anyText, counted }
+  const measured = { free: [] as number[], anyText: [] as number[], counted: [] as number[] }
+  await using session = await model.openSession({ maxLength: 512 })
+  for (const name of Object.keys(forms) as (keyof typeof forms)[]) await decode(session, forms[name])
+  for (let round = 0; round < rounds; round++)
+    for (const name of Object.keys(forms) as (keyof typeof forms)[])
+      measured[name].push(median(await decode(session, forms[name])))
+  const text = tokenizer.encode(
+    'Once upon a time, there was a little dragon who lived in a “cave” near the sea. '.repeat(4),
+  )
+  const report = {
+    machine: `${cpus()[0]?.model}, ${availableParallelism()} cores, load ${loadavg()[0]!.toFixed(1)}`,
+    msPerStep: Object.fromEntries(
+      Object.entries(measured).map(([name, times]) => [name, rounded(median(times))]),
+    ),
+    overhead: rounded(median(measured.anyText) / median(measured.free) - 1),
+    overheadCounted: rounded(median(measured.counted) / median(measured.free) - 1),
+    vocabularyMs: rounded(vocabularyMs()),
+    allowedMs: {
+      anyText: { first: rounded(alone(anyText, text)[0]!), median: rounded(median(alone(anyText, text))) },
+      counted: { first: rounded(alone(counted, text)[0]!), median: rounded(median(alone(counted, text))) },
+    },
+    person: await answer(session),
+  }
+  console.log(JSON.stringify(report, null, 2))
+  if (values.json !== undefined) await writeFile(values.json, JSON.stringify(report, null, 2))
+} finally {
+  await resources[Symbol.asyncDispose]()
+}
