@@ -29,7 +29,7 @@ function nextBracket(text: string, from: number): number {
 }
 
 /** Returns the index after the bracket that closes the one at `start`, or -1. Brackets within strings don't count. */
-function closingBracket(text: string, start: number): number {
+export function closingBracket(text: string, start: number): number {
   let depth = 0
   let inString = false
   for (let index = start; index < text.length; index++) {

@@ -45,6 +45,9 @@ describe('ToolCallScanner', () => {
     ['[1, 2, 3]', '[1'],
     ['["a"]', '["'],
     ['[TODO] x', '[TOD'],
+    ['get_weather is a function', 'get_weather i'],
+    ['[get_weather] is it', '[get_weather]'],
+    ['[gets]', '[gets'],
     ['[{"id": 1}, {"id": 2}]', '[{"id": 1}, {"id": 2}]'],
     ['{}', '{}'],
   ])('streams %j from %j on', (text, begin) => {
@@ -64,6 +67,13 @@ describe('ToolCallScanner', () => {
     `[${weather}, {"name": "get_time"}]`,
     `[${weather}, {"name"`,
     `${weather}${weather}`,
+    '<function=get_weather>{"city": "Rome"}</function>',
+    '<tool_call>\n<function=get_weather>\n<parameter=city>\nRome\n</parameter>\n</function>\n</tool_call>',
+    '[TOOL_CALLS]get_weather[ARGS]{"city": "Rome"}',
+    'get_weather[ARGS]{"city": "Rome"}',
+    'get_time{}',
+    '[get_weather(city="Rome"), get_time()]',
+    '<|python_start|>[get_time()]<|python_end|>',
   ])('holds and finds the calls of %j, as the whole text has them', (text) => {
     const found = scan([...text])
     let count = 0
@@ -114,6 +124,13 @@ describe('ToolCallScanner', () => {
       weather,
       '{"name":"get_time"}',
       '<|python_tag|>',
+      'get_time',
+      '[ARGS]',
+      '{}',
+      '(',
+      '()]',
+      '<function=get_time>',
+      '</function>',
       '{"a":',
       '```json\n',
     )

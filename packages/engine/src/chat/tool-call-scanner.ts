@@ -1,13 +1,14 @@
 import { CallCandidate } from './call-candidate.ts'
 import { callsIn } from './tool-calls.ts'
 
-/** Models that were trained to call tools write this before a call, even after ordinary words. */
-const callMark = '<tool_call>'
-/** Texts with which models frame a call: Hermes and Qwen, Mistral, Llama 3. */
-const frames = [callMark, '[TOOL_CALLS]', '<|python_tag|>']
+/** Models that were trained to call tools write these before a call, even after ordinary words. */
+const callMarks = ['<tool_call>', '<function=', '[TOOL_CALLS]'] as const
+/** Texts with which models frame a call: Hermes and Qwen, Mistral, Llama 3 and 4. */
+const frames = [...callMarks, '<|python_tag|>', '<|python_start|>']
 const fence = '```'
 /** Language names of code blocks that may contain a call. */
 const fenceWords = ['', 'json', 'tool_call', 'tool_calls', 'tool_code', 'tool']
+const longestMark = Math.max(...callMarks.map((mark) => mark.length))
 /** Each bracket that opens no JSON costs a scan of the following text, so only this many are tried, as in `parseToolCalls`. */
 const MAX_CANDIDATES = 200
 
@@ -41,6 +42,11 @@ export class ToolCallScanner {
     return this.#take(this.#candidate?.start ?? this.#position)
   }
 
+  /** The text that is held: it may be calls, or their beginning. */
+  get held(): string {
+    return this.#held
+  }
+
   /** Returns the rest, which may contain calls. */
   finish(): { readonly text: string; readonly mayHoldCalls: boolean } {
     const mayHoldCalls = this.#mode === 'calls' || this.#mode === 'start' || this.#candidate !== undefined
@@ -64,10 +70,12 @@ export class ToolCallScanner {
     for (let frame = frameOf(rest); frame !== undefined; frame = frameOf(rest)) {
       if (frame === 'open') return false
       if (frame === 'code') return this.#begin('json')
-      if (frame === callMark) return this.#begin('calls')
+      if (frame === '<tool_call>' || frame === '<function=') return this.#begin('calls')
       rest = rest.slice(frame.length).trimStart()
     }
     if (rest === '') return false
+    const named = namedCall(rest, this.#names)
+    if (named !== 'none') return named === 'call' ? this.#begin('calls') : false
     const isJson = rest.startsWith('{') || rest.startsWith('[')
     if (!isJson) return this.#begin(rest === this.#held.trimStart() ? 'words' : 'json')
     // The frame belongs to what may be a call.
@@ -94,12 +102,12 @@ export class ToolCallScanner {
       else if (this.#skipper) {
         this.#position++
         if (this.#skipper.push(char)) this.#skipper = undefined
-      } else if (
-        char === '<' &&
-        callMark.startsWith(this.#held.slice(this.#position, this.#position + callMark.length))
-      ) {
-        if (this.#held.length - this.#position < callMark.length) return
-        this.#mode = 'calls'
+      } else if (char === '<' || char === '[') {
+        const rest = this.#held.slice(this.#position, this.#position + longestMark)
+        if (callMarks.some((mark) => rest.startsWith(mark))) this.#mode = 'calls'
+        else if (callMarks.some((mark) => mark.startsWith(rest))) return
+        else if (this.#opensJson(char)) this.#startCandidate(this.#position, this.#position)
+        else this.#position++
       } else if (this.#opensJson(char)) this.#startCandidate(this.#position, this.#position)
       else this.#position++
     }
@@ -130,6 +138,19 @@ export class ToolCallScanner {
     for (let index = begin; index < this.#position; index++) if (skipper.push(this.#held[index]!)) return
     this.#skipper = skipper
   }
+}
+
+/**
+ * Tells whether a text begins with a call that names its function first: `NAME[ARGS]{`, `NAME{` (Mistral) or `[NAME(` (Llama);
+ * `open`: it may still become one.
+ */
+function namedCall(text: string, names: readonly string[]): 'call' | 'open' | 'none' {
+  const forms = text.startsWith('[')
+    ? names.map((name) => `${name}(`)
+    : names.flatMap((name) => ['[ARGS]', '[CALL_ID]', '{', ' {'].map((next) => name + next))
+  const begin = text.startsWith('[') ? text.slice(1).trimStart() : text
+  if (forms.some((form) => begin.startsWith(form))) return 'call'
+  return forms.some((form) => form.startsWith(begin)) ? 'open' : 'none'
 }
 
 function parsed(json: string): unknown {

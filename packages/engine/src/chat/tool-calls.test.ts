@@ -99,6 +99,66 @@ describe('parseToolCalls', () => {
     expect(parse('```json\n{"name": "get_weather", "arguments": {"city": "Rome"}}\n```')).toEqual(expected)
   })
 
+  it.each([
+    // Llama 3.1
+    ['<function=get_weather>{"city": "Rome"}</function>'],
+    // Qwen3-Coder
+    ['<tool_call>\n<function=get_weather>\n<parameter=city>\nRome\n</parameter>\n</function>\n</tool_call>'],
+    // Mistral since its eleventh tokenizer, with its control tokens and without them
+    ['[TOOL_CALLS]get_weather[ARGS]{"city": "Rome"}'],
+    ['[TOOL_CALLS]get_weather[CALL_ID]a1B2c3D4e[ARGS]{"city": "Rome"}'],
+    ['get_weather{"city": "Rome"}'],
+    // Llama 3.2 and 4
+    ['[get_weather(city="Rome")]'],
+    ["<|python_start|>[get_weather(city='Rome',)]<|python_end|>"],
+  ])('reads %s, which names the function first', (text) => {
+    expect(parse(text)).toEqual({
+      content: '',
+      toolCalls: [{ id: 'call_1', name: 'get_weather', arguments: '{"city":"Rome"}' }],
+    })
+  })
+
+  it('reads several calls that name their functions first, with values of every type', () => {
+    const numbers = {
+      name: 'add',
+      parameters: {
+        type: 'object',
+        properties: {
+          a: { type: 'integer' },
+          note: { type: 'string' },
+          on: { type: 'boolean' },
+          list: { type: 'array' },
+        },
+      },
+    }
+    const callsOf = (text: string) =>
+      parseToolCalls(text, [...tools, numbers]).toolCalls.map(({ name, arguments: args }) => [
+        name,
+        JSON.parse(args),
+      ])
+    const values = { a: 12, note: '7 < 8', on: true, list: [1, null, { x: 'é"' }] }
+    expect(
+      callsOf(`[add(a=12, note='7 < 8', on=True, list=[1, None, {"x": "\\u00e9\\""}]), get_time()]`),
+    ).toEqual([
+      ['add', values],
+      ['get_time', {}],
+    ])
+    const element = (key: string, value: string): string => `<parameter=${key}>\n${value}\n</parameter>\n`
+    const add = `<function=add>\n${element('a', '12')}${element('note', '7 < 8')}${element('on', 'True')}${element('list', '[1, null, {"x": "é\\""}]')}</function>`
+    expect(
+      callsOf(
+        `I add.\n<tool_call>\n${add}\n</tool_call>\n<tool_call>\n<function=get_time>\n</function>\n</tool_call>`,
+      ),
+    ).toEqual([
+      ['add', values],
+      ['get_time', {}],
+    ])
+    expect(callsOf('[TOOL_CALLS]get_time[ARGS]{}[TOOL_CALLS]get_weather[ARGS]{"city": "}"}')).toEqual([
+      ['get_time', {}],
+      ['get_weather', { city: '}' }],
+    ])
+  })
+
   it('keeps the words around calls, and several calls in order', () => {
     const { content, toolCalls } = parse(
       'Let me look.\n<tool_call>{"name":"get_time"}</tool_call>\n<tool_call>{"name":"get_weather","arguments":{"city":"a } \\" ] b"}}</tool_call>',
@@ -118,6 +178,12 @@ describe('parseToolCalls', () => {
       '{"name": "get_weather", "arguments": {"city": ',
       '[{"name": "get_time"}, 5]',
       'Use {braces} and [1, 2, 3] and ```code```',
+      '<function=unknown>{}</function>',
+      '<function=get_time>',
+      'get_weather {city}',
+      '[get_weather(city=__import__("os"))]',
+      '[get_weather(city="Rome"',
+      `[get_weather(city=${'['.repeat(500)}`,
     ]) {
       expect(parse(text)).toEqual({ content: text, toolCalls: [] })
     }

@@ -2,6 +2,7 @@ import type { JsonGrammar, SchemaDocument } from '../engine.ts'
 import { InvalidRequestError } from '../errors.ts'
 import type { ToolCall, ToolDefinition } from './chat-template.ts'
 import { findJsonValues } from './find-json.ts'
+import { findNamedCalls, type NamedCalls } from './named-calls.ts'
 
 export interface ToolGrammarOptions {
   /** Only this function may be called. */
@@ -82,11 +83,13 @@ function noSuchTool(tools: readonly ToolDefinition[], name: string | undefined):
   })
 }
 
-const frames = /<\/?tool_call>|\[TOOL_CALLS\]|<\|python_tag\|>|```(?:json)?/g
+const frames =
+  /<\/?tool_call>|\[TOOL_CALLS\]|<\|python_tag\|>|<\|python_start\|>|<\|python_end\|>|```(?:json)?/g
 
 /**
  * Finds calls of `tools` in a model's answer: in the form of `toolCallGrammar`, and in the forms that models are trained on
- * (`<tool_call>{…}</tool_call>`, `[TOOL_CALLS] […]`, `{"name": …, "parameters": {…}}`). The rest of the text is `content`.
+ * (`<tool_call>{…}</tool_call>`, `[TOOL_CALLS] […]`, `{"name": …, "parameters": {…}}`, and those of `findNamedCalls`). The rest
+ * of the text is `content`.
  */
 export function parseToolCalls(
   text: string,
@@ -97,9 +100,9 @@ export function parseToolCalls(
   const toolCalls: ToolCall[] = []
   let content = ''
   let position = 0
-  for (const { start, end, value } of findJsonValues(text)) {
-    const calls = callsIn(value, names)
-    if (calls === undefined) continue
+  const parametersOf = (name: string) => tools.find((tool) => tool.name === name)?.parameters
+  const named = findNamedCalls(text, names, parametersOf)
+  for (const { start, end, calls } of named.length > 0 ? named : findJsonCalls(text, names)) {
     toolCalls.push(...calls.map((call) => ({ id: newId(), ...call })))
     content += text.slice(position, start)
     position = end
@@ -108,12 +111,20 @@ export function parseToolCalls(
   return { content: (content + text.slice(position)).replace(frames, '').trim(), toolCalls }
 }
 
+function* findJsonCalls(text: string, names: ReadonlySet<string>): Generator<NamedCalls> {
+  for (const { start, end, value } of findJsonValues(text)) {
+    const calls = callsIn(value, names)
+    if (calls !== undefined) yield { start, end, calls }
+  }
+}
+
 /** Returns a new id of a call, in the format of OpenAI's. */
 export function newToolCallId(): string {
   return `call_${crypto.randomUUID().replaceAll('-', '').slice(0, 24)}`
 }
 
-type Call = Omit<ToolCall, 'id'>
+/** A call before it has an id. */
+export type Call = Omit<ToolCall, 'id'>
 
 /** Returns the calls that a JSON value represents, or undefined if it is anything else. */
 export function callsIn(value: unknown, names: ReadonlySet<string>): readonly Call[] | undefined {

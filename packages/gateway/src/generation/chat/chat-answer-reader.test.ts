@@ -58,6 +58,53 @@ describe('calls in an answer', () => {
     expect(find(two, { parallel: false }).calls).toEqual([call])
   })
 
+  const long = `{"city":"${'Paris and '.repeat(20)}"}`
+  it.each([
+    `<tool_call>\n{"name": "weather", "arguments": ${long}}\n</tool_call>`,
+    `Words.<tool_call>{"name": "weather", "arguments": ${long}, "id": "x}"}</tool_call>`,
+    `{"name": "weather", "parameters": ${long}}`,
+    `[TOOL_CALLS] [{"name": "weather", "arguments": ${long}}]`,
+    `[TOOL_CALLS]weather[ARGS]${long}`,
+    `weather[CALL_ID]123456789[ARGS]${long}`,
+    `<function=weather>${long}</function>`,
+    `\`\`\`json\n{"name": "weather", "arguments": ${long}}\n\`\`\``,
+  ])('passes the arguments of %j on as they arrive', (text) => {
+    for (const size of [1, 3, 10]) {
+      const found = find(text, { size })
+      expect(found).toMatchObject({
+        content: text.startsWith('Words.') ? 'Words.' : '',
+        calls: [['weather', long]],
+      })
+      expect(found.parts.filter(({ type }) => type === 'tool-arguments').length).toBeGreaterThan(15)
+    }
+  })
+
+  it.each([1, 4, 1000])(
+    'passes on several calls, and the words after them, in pieces of %i characters',
+    (size) => {
+      const time = '{"name": "time", "arguments": {"zone": [1, {"a": "]}"}]}}'
+      const calls = [call, ['time', '{"zone":[1,{"a":"]}"}]}']]
+      expect(
+        find(`<tool_call>${weather}</tool_call>\n<tool_call>${time}</tool_call>\nDone.`, { size }),
+      ).toMatchObject({
+        calls,
+        content: 'Done.',
+      })
+      expect(find(`[${weather}, ${time}]`, { size }).calls).toEqual(calls)
+      expect(find(`${weather}\n${time}`, { size, parallel: false }).calls).toEqual([call])
+      expect(
+        find(`${weather}\n<function=time><parameter=zone>\nUTC\n</parameter></function>`, { size }).calls,
+      ).toEqual([call, ['time', '{"zone":"UTC"}']])
+    },
+  )
+
+  it('keeps the arguments so far of a call that was cut', () => {
+    expect(find('<tool_call>{"name": "weather", "arguments": {"city": "Par')).toMatchObject({
+      content: '',
+      calls: [['weather', '{"city":"Par']],
+    })
+  })
+
   it('streams JSON and code as soon as they can’t be a call', () => {
     for (const text of [
       '{"name": "unknown", "arguments": {}}',

@@ -19,9 +19,13 @@ export function contentPart(text: string): readonly ChatPart[] {
   return text === '' ? [] : [{ type: 'content', text }]
 }
 
-export function callParts(calls: readonly ToolCall[]): readonly ChatPart[] {
-  return calls.flatMap(({ id, name, arguments: text }, index): readonly ChatPart[] => [
-    { type: 'tool-call', index, id, name },
-    { type: 'tool-arguments', index, text },
-  ])
+/** @param first - the index of the first call in the answer */
+export function callParts(calls: readonly ToolCall[], first = 0): readonly ChatPart[] {
+  return calls.flatMap(({ id, name, arguments: text }, place): readonly ChatPart[] => {
+    const index = first + place
+    return [
+      { type: 'tool-call', index, id, name },
+      { type: 'tool-arguments', index, text },
+    ]
+  })
 }

@@ -1,5 +1,6 @@
 import { newToolCallId, parseToolCalls, type ToolDefinition } from '@petals-chat/engine'
 import { callParts, type ChatPart, type ChatPartReader } from './chat-part.ts'
+import { JsonEnd } from './json-end.ts'
 
 /** The beginning of a call that `toolCallGrammar` forces, up to the object of its arguments. */
 const callHead = /^\s*\{\s*"name"\s*:\s*("(?:[^"\\]|\\.)*")\s*,\s*"arguments"\s*:\s*(?=\{)/
@@ -9,9 +10,7 @@ export class ForcedCallReader implements ChatPartReader {
   readonly #tools: readonly ToolDefinition[]
   #place: 'head' | 'arguments' | 'end' = 'head'
   #held = ''
-  #depth = 0
-  #inString = false
-  #escaped = false
+  readonly #end = new JsonEnd()
 
   constructor(tools: readonly ToolDefinition[]) {
     this.#tools = tools
@@ -37,18 +36,10 @@ export class ForcedCallReader implements ChatPartReader {
   }
 
   #argumentsPart(text: string): readonly ChatPart[] {
-    let length = 0
-    while (length < text.length && this.#place === 'arguments') this.#advance(text[length++]!)
-    return length === 0 ? [] : [{ type: 'tool-arguments', index: 0, text: text.slice(0, length) }]
-  }
-
-  /** Counts brackets outside of strings: the arguments end with the one that closes the first. */
-  #advance(char: string): void {
-    if (this.#escaped) this.#escaped = false
-    else if (char === '\\') this.#escaped = true
-    else if (char === '"') this.#inString = !this.#inString
-    else if (this.#inString) return
-    else if (char === '{' || char === '[') this.#depth++
-    else if ((char === '}' || char === ']') && --this.#depth === 0) this.#place = 'end'
+    if (this.#place !== 'arguments') return []
+    const end = this.#end.find(text)
+    if (end !== undefined) this.#place = 'end'
+    const shown = text.slice(0, end)
+    return shown === '' ? [] : [{ type: 'tool-arguments', index: 0, text: shown }]
   }
 }
