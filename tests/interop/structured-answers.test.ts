@@ -1,12 +1,7 @@
 import fc from 'fast-check'
 import { beforeAll, describe, expect, it } from 'vitest'
 import { InvalidRequestError, TokenGrammars, type Tokenizer, type Vocabulary } from '@petals-chat/engine'
-import {
-  independentValidator,
-  randomSchemas,
-  seededRandom,
-  type Schema,
-} from '../../packages/engine/src/testing/random-schemas.ts'
+import { independentValidator, randomSchemas, seededRandom, type Schema } from '../support/random-schemas.ts'
 import { createSampler } from '../../packages/petals/src/sampling/sampler.ts'
 import { ExactLogits, SelectedLogits } from '../../packages/petals/src/tensor/logits.ts'
 import { ensureModel, findModel } from '../../swarm/models.ts'

@@ -194,7 +194,9 @@ describe('a model of a swarm, served by the whole process', () => {
 })
 
 describe('answers in a given form', () => {
-  const messages = [{ role: 'user', content: 'Where do the dragons live?' }] as const
+  const messages: OpenAI.ChatCompletionMessageParam[] = [
+    { role: 'user', content: 'Where do the dragons live?' },
+  ]
   const place = {
     type: 'object',
     properties: {
@@ -217,7 +219,7 @@ describe('answers in a given form', () => {
   it('fit a JSON schema, sampled or not, streamed or not', async () => {
     const request = {
       model,
-      messages: [...messages],
+      messages,
       max_tokens: 120,
       response_format: { type: 'json_schema', json_schema: { name: 'place', strict: true, schema: place } },
     } as const
@@ -243,7 +245,7 @@ describe('answers in a given form', () => {
   ] as const)('call a function with tool_choice %s', async (_name, choice) => {
     const request = {
       model,
-      messages: [...messages],
+      messages,
       max_tokens: 120,
       temperature: 0,
       tools,

@@ -7,7 +7,7 @@ import {
   randomSchemas,
   seededRandom,
   type Schema,
-} from '../../testing/random-schemas.ts'
+} from '../../../../../tests/support/random-schemas.ts'
 import { grammarSource } from '../grammar-source.ts'
 
 const ajv = independentValidator()
