@@ -11,11 +11,12 @@ export interface MatchedModel {
 }
 
 /**
- * Steps of an automaton that one answer may cause: at first, and more with each token. A step takes about 0.1 µs. To test a
- * vocabulary of 250,000 tokens once takes a million of them, but most states occur again and cost nothing then.
+ * Steps of an automaton that one answer may cause: passes over the vocabulary at first, and more with each token, since most
+ * states occur again and cost nothing then; and some besides, for vocabularies that are small.
  */
-const FIRST_WORK = 8_000_000
-const WORK_PER_TOKEN = 1_000_000
+const FIRST_PASSES = 40
+const PASSES_PER_TOKEN = 2
+const SPARE_STEPS = 50_000
 
 /** Bytes that are found at a time where only one text fits. */
 const MAX_FORCED_BYTES = 200
@@ -28,7 +29,8 @@ export class TokenMatcher {
   readonly #ends: Int32Array
   #state: State
   #ended = false
-  #workLeft = FIRST_WORK
+  readonly #mostWork: number
+  #workLeft: number
 
   /** @param readable - returns the tokens that can be read from a state; answers share what it keeps */
   constructor(model: MatchedModel, automaton: Automaton, readable: (state: State) => Int32Array) {
@@ -37,6 +39,8 @@ export class TokenMatcher {
     this.#readable = readable
     this.#ends = Int32Array.from(model.tokenizer.eosTokens).sort()
     this.#state = automaton.start
+    this.#mostWork = FIRST_PASSES * (model.trie.nodes + SPARE_STEPS)
+    this.#workLeft = this.#mostWork
   }
 
   /** The answer is complete: only an end token may follow. */
@@ -56,7 +60,8 @@ export class TokenMatcher {
 
   /** Goes on by a token, which must be allowed. */
   accept(token: TokenId): void {
-    this.#workLeft = Math.min(FIRST_WORK, this.#workLeft + WORK_PER_TOKEN)
+    const more = PASSES_PER_TOKEN * this.#model.trie.nodes + SPARE_STEPS
+    this.#workLeft = Math.min(this.#mostWork, this.#workLeft + more)
     if (this.#model.tokenizer.eosTokens.has(token)) {
       this.#ended = true
       return

@@ -42,6 +42,11 @@ export class VocabularyTrie {
     this.#fill(entries)
   }
 
+  /** The beginnings of tokens: the steps that one pass over the vocabulary takes. */
+  get nodes(): number {
+    return this.#bytes.length
+  }
+
   /** Returns the tokens that an automaton can read from a state, in ascending order. */
   readable(automaton: Automaton, start: State): Int32Array {
     const isReadable = new Uint8Array(this.size)
