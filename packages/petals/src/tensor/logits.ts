@@ -62,9 +62,8 @@ export class SelectedLogits implements Logits {
 
   constructor(all: Logits, tokens: Int32Array) {
     this.size = tokens.length
-    const { estimates, margins } = all
-    this.estimates = Float32Array.from(tokens, (token) => estimates[token]!)
-    this.margins = Float32Array.from(tokens, (token) => margins[token]!)
+    this.estimates = selected(all.estimates, tokens)
+    this.margins = selected(all.margins, tokens)
     this.#all = all
     this.#tokens = tokens
   }
@@ -72,4 +71,10 @@ export class SelectedLogits implements Logits {
   exact(index: number): number {
     return this.#all.exact(this.#tokens[index]!)
   }
+}
+
+function selected(values: Float32Array, places: Int32Array): Float32Array {
+  const chosen = new Float32Array(places.length)
+  for (let index = 0; index < places.length; index++) chosen[index] = values[places[index]!]!
+  return chosen
 }

@@ -34,7 +34,7 @@ export interface State {
 }
 
 /** Shared states and frames are forgotten beyond these numbers. Those in use stay; only the sharing of work ends. */
-const MAX_STATES = 8000
+const MAX_STATES = 4000
 const MAX_FRAMES = 100_000
 
 /** Places that may be passed between two characters. A rule that begins with itself would pass ever more of them. */
@@ -85,6 +85,11 @@ export class Automaton {
     return this.#work
   }
 
+  /** Counts steps that a caller has made along known states. */
+  count(steps: number): void {
+    this.#work += steps
+  }
+
   /** Returns the state after a byte, or null. */
   step(state: State, byte: number): State | null {
     this.#work++
@@ -105,7 +110,7 @@ export class Automaton {
   trim(): void {
     if (this.#states.size > MAX_STATES) {
       this.#states.clear()
-      this.start.after.length = 0
+      this.start.after.fill(undefined)
     }
     if (this.#sharedFrames > MAX_FRAMES) {
       this.#bottom.children.clear()
@@ -164,7 +169,11 @@ export class Automaton {
     const sorted = [...ways].sort((left, right) => left.id - right.id)
     const key = `${accepts ? '!' : ''}${sorted.map(({ id }) => id).join(' ')}`
     let state = this.#states.get(key)
-    if (!state) this.#states.set(key, (state = { ways: sorted, accepts, after: [] }))
+    if (!state)
+      this.#states.set(
+        key,
+        (state = { ways: sorted, accepts, after: new Array<undefined>(256).fill(undefined) }),
+      )
     return state
   }
 }

@@ -1,4 +1,5 @@
 import type { Grammar } from '../../engine.ts'
+import type { TokenId } from '../../tokenizer.ts'
 import { readGbnf } from '../gbnf/read-gbnf.ts'
 import { grammarSource } from '../grammar-source.ts'
 import { Automaton, type State } from './automaton.ts'
@@ -29,7 +30,7 @@ export class TokenGrammars {
   }
 
   #grammar(source: string, trie: VocabularyTrie): KeptGrammar {
-    const kept = this.#kept.get(source) ?? keptGrammar(source, trie)
+    const kept = this.#kept.get(source) ?? keptGrammar(source, trie, this.#model.tokenizer.eosTokens)
     // The one used last is the last to be dropped.
     this.#kept.delete(source)
     this.#kept.set(source, kept)
@@ -43,13 +44,13 @@ interface KeptGrammar {
   readonly readable: (state: State) => Int32Array
 }
 
-function keptGrammar(source: string, trie: VocabularyTrie): KeptGrammar {
+function keptGrammar(source: string, trie: VocabularyTrie, ends: ReadonlySet<TokenId>): KeptGrammar {
   const automaton = new Automaton(compileProgram(readGbnf(source)))
   const lists = new Map<State, Int32Array>()
   return {
     automaton,
     readable(state) {
-      const list = lists.get(state) ?? trie.readable(automaton, state)
+      const list = lists.get(state) ?? trie.readable(automaton, state, ends)
       lists.delete(state)
       lists.set(state, list)
       if (lists.size > MAX_LISTS) lists.delete(lists.keys().next().value!)

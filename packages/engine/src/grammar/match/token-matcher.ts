@@ -32,7 +32,7 @@ export class TokenMatcher {
   readonly #mostWork: number
   #workLeft: number
 
-  /** @param readable - returns the tokens that can be read from a state; answers share what it keeps */
+  /** @param readable - returns the tokens that may follow in a state, end tokens included; answers share what it keeps */
   constructor(model: MatchedModel, automaton: Automaton, readable: (state: State) => Int32Array) {
     this.#model = model
     this.#automaton = automaton
@@ -54,8 +54,7 @@ export class TokenMatcher {
    */
   allowed(): Int32Array {
     if (this.isComplete) return this.#required(this.#ends)
-    const readable = this.#bounded(() => this.#readable(this.#state))
-    return this.#required(this.#state.accepts ? merged(readable, this.#ends) : readable)
+    return this.#required(this.#bounded(() => this.#readable(this.#state)))
   }
 
   /** Goes on by a token, which must be allowed. */
@@ -148,11 +147,4 @@ export class TokenMatcher {
         : "No token of the model's vocabulary fits the format here. Ask without a format, or allow other characters.",
     )
   }
-}
-
-function merged(left: Int32Array, right: Int32Array): Int32Array {
-  const both = new Int32Array(left.length + right.length)
-  both.set(left)
-  both.set(right, left.length)
-  return both.sort()
 }

@@ -47,22 +47,32 @@ export class VocabularyTrie {
     return this.#bytes.length
   }
 
-  /** Returns the tokens that an automaton can read from a state, in ascending order. */
-  readable(automaton: Automaton, start: State): Int32Array {
+  /**
+   * Returns the tokens that an automaton can read from a state, in ascending order, with `ends` where the text may end. This is
+   * the longest work of a step, so it keeps to local variables.
+   */
+  readable(automaton: Automaton, start: State, ends: Iterable<TokenId>): Int32Array {
+    const [bytes, depths, firsts, tokens] = [this.#bytes, this.#depths, this.#firsts, this.#tokens]
     const isReadable = new Uint8Array(this.size)
+    if (start.accepts) for (const token of ends) isReadable[token] = 1
     const path: State[] = [start]
-    for (let node = 0; node < this.#bytes.length;) {
-      const depth = this.#depths[node]!
-      const state = automaton.step(path[depth]!, this.#bytes[node]!)
+    let passed = 0
+    for (let node = 0; node < bytes.length; passed++) {
+      const depth = depths[node]!
+      const byte = bytes[node]!
+      const from = path[depth]!
+      const known = from.after[byte]
+      const state = known === undefined ? automaton.step(from, byte) : known
       if (state === null) {
         node = this.#ends[node]!
         continue
       }
       path[depth + 1] = state
-      const end = this.#firsts[node + 1]!
-      for (let index = this.#firsts[node]!; index < end; index++) isReadable[this.#tokens[index]!] = 1
+      const end = firsts[node + 1]!
+      for (let index = firsts[node]!; index < end; index++) isReadable[tokens[index]!] = 1
       node++
     }
+    automaton.count(passed)
     return indexesOf(isReadable)
   }
 
