@@ -262,12 +262,16 @@ const anthropicTypes: Readonly<Partial<Record<ErrorForm['status'], AnthropicErro
   503: 'overloaded_error',
 }
 
+/** Tells the tool runners of Anthropic's clients to go on with the whole dialogue in each request. */
+const unthreaded = { error_code: 'thread_unsupported_request', unsupported: ['thread'] } as const
+
 export function anthropicErrorBody(
-  { status, message }: ErrorDescription,
+  { status, message, param }: ErrorDescription,
   requestId: string,
 ): AnthropicErrorBody {
   const type = anthropicTypes[status] ?? 'invalid_request_error'
-  return { type: 'error', error: { type, message }, request_id: requestId }
+  const details = param === 'thread' ? { details: unthreaded } : {}
+  return { type: 'error', error: { type, message, ...details }, request_id: requestId }
 }
 
 export function legacyErrorBody({ legacyMessage }: ErrorDescription): LegacyErrorBody {

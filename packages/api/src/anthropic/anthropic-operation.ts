@@ -25,6 +25,10 @@ export const anthropicErrorSchema = z.object({
       'overloaded_error',
     ]),
     message: z.string().describe('What was wrong, where, and what to do, in words.'),
+    details: z
+      .object({ error_code: z.literal('thread_unsupported_request'), unsupported: z.array(z.string()) })
+      .optional()
+      .describe('Only for a request with `thread`: clients then send the whole dialogue instead.'),
   }),
   request_id: z.string().describe('The id of the request in the server’s log.'),
 })

@@ -91,6 +91,16 @@ describe('the official Anthropic client, over a socket', () => {
     expect(last.content).toEqual([{ type: 'text', text: 'It is sunny.', citations: null }])
   })
 
+  it('lets a runner of tools go on without a thread, which the server can’t keep', async () => {
+    const runner = client.beta.messages.toolRunner({
+      ...ask,
+      messages: [{ role: 'user', content: 'How is it outside?' }],
+      tools: [{ ...weather, run: () => 'It is sunny.', parse: (input: unknown) => input }],
+    })
+    const message = await runner.runUntilDone()
+    expect(message.content).toMatchObject([{ type: 'text', text: 'It is sunny.' }])
+  })
+
   it('shows thoughts to a client that asks for them, and leaves them out otherwise', async () => {
     const question = [{ role: 'user' as const, content: 'Please think.' }]
     const thinking = { type: 'enabled' as const, budget_tokens: 1024 }

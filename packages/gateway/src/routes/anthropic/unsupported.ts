@@ -6,5 +6,7 @@ export const unsupportedMessageParameters: UnsupportedParameters = {
   prompt: never('Put the text into messages.'),
   n: never('Send the request again for another answer.', 1),
   stop: never('Use stop_sequences.', []),
+  thread: never('Send the whole dialogue in messages: this server keeps none.'),
+  compaction: never('Shorten messages in the client.'),
   response_format: never('Use output_config.format.', { type: 'text' }),
 }
