@@ -1,12 +1,14 @@
+import { writeFile } from 'node:fs/promises'
 import path from 'node:path'
 import {
+  petalsServerScript,
   serverArguments,
   serverEnvironment,
   startPetalsProcess,
   type PetalsProcess,
   type ServerSettings,
 } from '@petals-chat/contribute'
-import { python } from './paths.ts'
+import { python, script } from './paths.ts'
 
 export interface ServerOptions {
   readonly modelFolder: string
@@ -32,6 +34,8 @@ export interface ServerOptions {
   readonly dtype?: 'float32' | 'bfloat16'
   /** Further arguments of Petals' `run_server`. */
   readonly extra?: readonly string[]
+  /** The server can be made to compute something else than its blocks, by `lie`. */
+  readonly canLie?: boolean
 }
 
 /** A running Petals server: several processes in their own process group. */
@@ -50,6 +54,8 @@ export interface SwarmServer extends AsyncDisposable {
   running(): boolean
   /** Sends a signal to all processes of the server. */
   signal(signal: NodeJS.Signals): void
+  /** Makes a server that can lie do so from now on, as `swarm/python/lying_server.py` describes; '' ends it. */
+  lie(how: string): Promise<void>
 }
 
 const startTimeoutMs = 180_000
@@ -82,13 +88,17 @@ export async function startServer(options: ServerOptions): Promise<SwarmServer> 
   const settings = settingsOf(options)
   const logFile = path.join(options.folder, `${options.name}.log`)
   const serving = Promise.withResolvers<string>()
+  const lieFile = path.join(options.folder, `${options.name}.lie`)
+  const lying = [script('lying_server.py'), path.dirname(petalsServerScript)]
   let address: string | undefined
   const server = await startPetalsProcess({
     python,
+    program: options.canLie ? lying : undefined,
     args: serverArguments(settings),
     environment: {
       ...serverEnvironment(settings, { isLocal: true, environment: process.env }),
       OMP_NUM_THREADS: '1',
+      PETALS_LIE_FILE: lieFile,
     },
     logFile,
     onEvent: (event) => {
@@ -110,6 +120,7 @@ export async function startServer(options: ServerOptions): Promise<SwarmServer> 
     group: server.group,
     running: () => server.running(),
     signal: (name) => server.signal(name),
+    lie: (how) => writeFile(lieFile, how),
     [Symbol.asyncDispose]: () => server[Symbol.asyncDispose](),
   }
 }

@@ -23,6 +23,8 @@ export interface SwarmOptions {
   readonly relay?: RelayConditions
   /** All servers but the first are behind a NAT: they are reachable only through its circuit relay. */
   readonly behindNat?: boolean
+  /** All servers can be made to lie. */
+  readonly canLie?: boolean
   readonly onProgress?: (text: string) => void
 }
 
@@ -84,6 +86,7 @@ export async function startSwarm(options: SwarmOptions): Promise<Swarm> {
       ...(options.cacheTokens === undefined ? {} : { cacheTokens: options.cacheTokens }),
       ...(options.dtype === undefined ? {} : { dtype: options.dtype }),
       ...(options.extra === undefined ? {} : { extra: options.extra }),
+      canLie: options.canLie ?? false,
       ...(relay ? { announce: `/ip4/127.0.0.1/tcp/${relay.port}` } : {}),
       ...part,
       port,

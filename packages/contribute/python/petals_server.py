@@ -61,7 +61,8 @@ def skip_speed_test() -> None:
     throughput.measure_network_rps = lambda config, **_: 100e6 / (config.hidden_size * 16)
 
 
-if __name__ == "__main__":
+def serve(prepare=lambda: None) -> None:
+    """Runs the server. `prepare` is called once Petals can be imported."""
     end_with_starter()  # before the imports, which take seconds
     os.environ.update(HF_HUB_DISABLE_TELEMETRY="1", DO_NOT_TRACK="1")  # imports read them, too
 
@@ -76,4 +77,9 @@ if __name__ == "__main__":
     if sys.argv[1:2] == ["--p2p"]:
         set_p2p_options(json.loads(sys.argv[2]))
         del sys.argv[1:3]
+    prepare()
     main()
+
+
+if __name__ == "__main__":
+    serve()

@@ -13,6 +13,8 @@ export const petalsServerScript = fileURLToPath(new URL('../../python/petals_ser
 export interface PetalsProcessOptions {
   /** Python of an environment with Petals. */
   readonly python: string
+  /** Another program in place of petals_server.py, with its first arguments. */
+  readonly program?: readonly string[] | undefined
   /** Arguments of petals_server.py. */
   readonly args: readonly string[]
   readonly environment: Readonly<Record<string, string | undefined>>
@@ -47,10 +49,10 @@ const keptLines = 200
 
 /** Starts a server. @throws Error if its Python can't be started */
 export async function startPetalsProcess(options: PetalsProcessOptions): Promise<PetalsProcess> {
-  const { python, args, environment, logFile, append = false } = options
+  const { python, program = [petalsServerScript], args, environment, logFile, append = false } = options
   await mkdir(path.dirname(logFile), { recursive: true })
   const log = createWriteStream(logFile, { flags: append ? 'a' : 'w' })
-  const child = spawn(python, [petalsServerScript, ...args], {
+  const child = spawn(python, [...program, ...args], {
     detached: true,
     // The server ends when its standard input closes, even if this process is killed.
     stdio: ['pipe', 'pipe', 'pipe'],
