@@ -119,9 +119,10 @@ export const layers = {
       blocks: ['dht', 'p2p', 'wire'],
       routing: ['blocks', 'dht', 'p2p'],
       inference: ['routing', 'blocks', 'rpc', 'p2p', 'tensor', 'wire'],
+      audit: ['inference', 'routing', 'blocks', 'p2p', 'tensor'],
       swarm: ['routing', 'blocks', 'layers', 'dht', 'rpc', 'p2p', 'wire'],
       session: ['inference', 'sampling', 'layers', 'blocks', 'p2p', 'tensor'],
-      model: ['session', 'swarm', 'inference', 'layers', 'blocks', 'p2p'],
+      model: ['session', 'swarm', 'audit', 'inference', 'layers', 'blocks', 'p2p'],
     },
   },
   llama: {

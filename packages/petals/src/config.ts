@@ -138,6 +138,12 @@ export const swarmConfigSchema = z.strictObject({
     .describe(
       'Whether servers send their outputs to each other instead of through this client. auto: if measurements show that it is faster.',
     ),
+  audit: z
+    .enum(['auto', 'off'])
+    .default('auto')
+    .describe(
+      'Spot checks that find servers which compute something else than their blocks. auto: where other servers hold the same blocks, they compute a part of an answer again now and then, which takes at most 2 % of the work. off: none.',
+    ),
   /** Servers' `session_timeout` is 30 minutes. */
   sessionLifetimeMs: z
     .int()

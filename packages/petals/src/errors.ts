@@ -93,3 +93,12 @@ export class RpcError extends SwarmError {
 export class ProtocolError extends SwarmError {
   override readonly name = 'ProtocolError'
 }
+
+/** Other servers compute something else from the same inputs: the server is broken, or it lies. */
+export class WrongOutputsError extends SwarmError {
+  override readonly name = 'WrongOutputsError'
+
+  constructor(peer: string) {
+    super('A spot check showed that the server computes something else than its blocks.', { peer })
+  }
+}

@@ -77,6 +77,20 @@ export interface SwarmServerStatus {
   readonly rttMs: number | undefined
   /** Time for which it is still avoided after failures; 0 if it is not. */
   readonly bannedForMs: number
+  /** What spot checks have found against the server; undefined: nothing. */
+  readonly verdict?: SwarmVerdict | undefined
+}
+
+/** A server computes something else than other servers of the same blocks. */
+export interface SwarmVerdict {
+  /** `wrong`: the server is at fault, and is not used; `disputed`: it or another one is, and it is not known which. */
+  readonly kind: 'wrong' | 'disputed'
+  /** Peer ids of the servers that compute something else. */
+  readonly against: readonly string[]
+  /** The difference of its outputs from theirs, as a share of their length: 0 is the same. */
+  readonly difference: number
+  /** For how much longer the verdict holds. */
+  readonly remainingMs: number
 }
 
 /** A wait of an answer in a swarm: no server of these blocks responds at the moment. */
@@ -119,6 +133,11 @@ export interface Failover {
   /** From the failure to the first result of the new servers. */
   readonly pauseMs: number
   readonly replacedBy: readonly { readonly peer: string; readonly publicName: string | undefined }[]
+  /**
+   * The server was found to compute something else than its blocks: what the session holds from this position on, up to
+   * `position`, was made with its outputs and may be wrong. Undefined for every other failure.
+   */
+  readonly wrongFrom?: number | undefined
 }
 
 /** Describes a wait for people: `waiting for a server of blocks 12-23, 30`. */

@@ -4,7 +4,9 @@ import type { SwarmConfig } from '../config.ts'
 import type { Router } from '../routing/router.ts'
 import type { RpcClient } from '../rpc/rpc-client.ts'
 import { ServerCapabilities } from './server-capabilities.ts'
+import { ServerCodecs } from './server-codecs.ts'
 import { ServerLimits } from './server-limits.ts'
+import type { StepObserver } from './step-observer.ts'
 import { StepTimes } from './step-times.ts'
 
 export type InferenceConfig = Pick<
@@ -19,6 +21,7 @@ export type InferenceConfig = Pick<
   | 'keepAliveMs'
   | 'idleTimeoutMs'
   | 'aheadTimeoutMs'
+  | 'audit'
 >
 
 /** What all sessions of one model share. */
@@ -36,10 +39,13 @@ export interface InferenceContext {
   readonly times: StepTimes
   readonly capabilities: ServerCapabilities
   readonly limits: ServerLimits
+  readonly codecs: ServerCodecs
+  /** Sees every step of every session; undefined if no part of the program wants to. */
+  readonly observer?: StepObserver | undefined
 }
 
 /** What the caller knows about a model. The rest of its context is learnt from its servers. */
-export type InferenceContextOptions = Omit<InferenceContext, 'times' | 'capabilities' | 'limits'>
+export type InferenceContextOptions = Omit<InferenceContext, 'times' | 'capabilities' | 'limits' | 'codecs'>
 
 /** Creates a context that knows nothing about the model's servers yet. */
 export function createInferenceContext(options: InferenceContextOptions): InferenceContext {
@@ -48,5 +54,6 @@ export function createInferenceContext(options: InferenceContextOptions): Infere
     times: new StepTimes(options.config.stepTimeoutMs),
     capabilities: new ServerCapabilities(options),
     limits: new ServerLimits(),
+    codecs: new ServerCodecs(),
   }
 }

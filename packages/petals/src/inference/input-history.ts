@@ -1,6 +1,8 @@
 import { dtypeSize, type FloatDtype } from '../tensor/dtype.ts'
 import { fromBfloat16, fromFloat16, toBfloat16, toFloat16 } from '../tensor/half.ts'
 import { bytesOf, floatTensor, tensorValues, type Tensor } from '../tensor/tensor.ts'
+import type { PeerId } from '../p2p/peer-id.ts'
+import { Authorship } from './authorship.ts'
 import type { HiddenTensor } from './step-outputs.ts'
 
 /** Consecutive inputs of one type. */
@@ -17,6 +19,8 @@ interface Segment {
  * arrived, which is exact and takes half the memory on 16-bit swarms.
  */
 export class InputHistory {
+  /** The servers that computed the inputs; none for the inputs of the first block. */
+  readonly authors = new Authorship()
   readonly #hiddenSize: number
   readonly #segments: Segment[] = []
 
@@ -34,8 +38,9 @@ export class InputHistory {
     return this.#segments.reduce((sum, { buffer }) => sum + buffer.byteLength, 0)
   }
 
-  append({ dtype, data }: HiddenTensor): void {
+  append({ dtype, data }: HiddenTensor, author?: PeerId): void {
     if (data.byteLength === 0) return
+    if (author !== undefined) this.authors.note(author, this.length)
     const last = this.#segments.at(-1)
     const segment = last?.dtype === dtype ? last : this.#begin(dtype)
     const used = segment.tokens * this.#tokenBytes(dtype)
@@ -46,6 +51,7 @@ export class InputHistory {
 
   /** Forgets everything from `length` on. */
   truncate(length: number): void {
+    this.authors.truncate(length)
     while (this.#segments.length > 0 && this.#segments.at(-1)!.start >= length) this.#segments.pop()
     const last = this.#segments.at(-1)
     if (last) last.tokens = Math.min(last.tokens, length - last.start)

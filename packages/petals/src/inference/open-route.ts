@@ -1,11 +1,16 @@
 import { abortable } from '@petals-chat/engine'
 import type { Span } from '../blocks/spans.ts'
 import { DeadlineExceededError } from '../errors.ts'
+import type { PeerId } from '../p2p/peer-id.ts'
+import { elementCount, tensorValues, type Tensor } from '../tensor/tensor.ts'
+import type { Authorship } from './authorship.ts'
 import type { Forwarding } from './forwarding.ts'
 import { InputHistory } from './input-history.ts'
 import { closeSession, type OpenHop, type OpenServerSession } from './open-hop.ts'
+import { mostCompared, RecentOutputs } from './recent-outputs.ts'
 import { UnfoundedRefusalError } from './refusal.ts'
 import { RouteProgress, type Progress } from './route-progress.ts'
+import type { Evidence } from './step-observer.ts'
 import type { HiddenTensor } from './step-outputs.ts'
 
 /** A hop's server failed. */
@@ -31,6 +36,8 @@ export interface OpenRouteOptions {
   readonly hiddenSize: number
   readonly openSession: OpenServerSession
   readonly forwarding: Forwarding
+  /** Keep the latest outputs of the last block, as `evidence` of its server. */
+  readonly keepsOutputs?: boolean | undefined
 }
 
 /**
@@ -49,11 +56,15 @@ export class OpenRoute {
   readonly #progress = new RouteProgress()
   /** Outputs of the last block since `position`. */
   #outputs: HiddenTensor[] = []
+  readonly #kept: RecentOutputs | undefined
+  /** Servers have sent their outputs to each other. */
+  #hasPushed = false
 
   constructor(options: OpenRouteOptions) {
     this.#options = options
     this.forwarding = options.forwarding
     this.#inputs = new InputHistory(options.hiddenSize)
+    this.#kept = options.keepsOutputs ? new RecentOutputs(options.hiddenSize) : undefined
   }
 
   /** Tokens that were run through the whole route. */
@@ -69,7 +80,7 @@ export class OpenRoute {
   /** Bytes of the inputs that are kept for all hops. */
   get historyBytes(): number {
     const histories = new Set([this.#inputs, ...this.hops.map(({ history }) => history)])
-    return [...histories].reduce((sum, { byteLength }) => sum + byteLength, 0)
+    return [...histories].reduce((sum, { byteLength }) => sum + byteLength, this.#kept?.byteLength ?? 0)
   }
 
   get spans(): readonly Span[] {
@@ -100,6 +111,7 @@ export class OpenRoute {
    */
   async run(signal: AbortSignal): Promise<readonly HiddenTensor[]> {
     const goal = this.#inputs.length
+    this.#hasPushed ||= this.forwarding.isPushed
     await this.#until(signal, () => {
       this.#takeOutputs()
       this.forwarding.send(this.hops)
@@ -133,6 +145,69 @@ export class OpenRoute {
       else closeSession(hop)
     }
     this.#inputs.truncate(this.#position)
+    this.#kept?.truncate(this.#position)
+  }
+
+  /**
+   * Returns copies of what the server of hop `index` was sent up to position `end`, and of the last of its outputs that were
+   * used; undefined if those are not its own, or not kept.
+   */
+  evidence(index: number, end: number): Evidence | undefined {
+    const { span, history } = this.hops[index]!
+    const next = this.hops[index + 1]?.history
+    const answers = next ?? this.#kept
+    const since = answers?.authors.sinceOf(span.peer, end)
+    if (!answers || since === undefined || end > this.#position) return undefined
+    const from = Math.max(since, end - mostCompared, next ? 0 : this.#kept!.start)
+    if (from >= end) return undefined
+    const outputs = next ? [next.slice(from, end, 'float32')] : this.#kept!.slice(from, end, 'float32')
+    return {
+      span,
+      from,
+      inputs: valuesOf([history.slice(0, end, 'float32')]),
+      outputs: valuesOf(outputs),
+      pushedBy: this.#hasPushed ? this.hops[index - 1]?.span.peer : undefined,
+    }
+  }
+
+  /** Returns the first position of which this server's outputs were used; undefined if there is none. */
+  firstUseOf(peer: PeerId): number | undefined {
+    const firsts = this.#answers.flatMap(({ authors }) => authors.firstOf(peer) ?? [])
+    return firsts.length > 0 ? Math.min(...firsts) : undefined
+  }
+
+  /** Servers whose outputs were used, also such as have been replaced since. */
+  get authors(): ReadonlySet<PeerId> {
+    return new Set(this.#answers.flatMap(({ authors }) => [...authors.authors]))
+  }
+
+  /**
+   * Forgets all outputs of these servers and what others computed from them: the histories of the hops behind them, and the
+   * KV caches that were filled with those, and their own KV caches. `run` computes them again.
+   */
+  disown(peers: ReadonlySet<PeerId>): void {
+    const isTheirs = ({ authors }: { readonly authors: Authorship }): boolean =>
+      [...authors.authors].some((author) => peers.has(author))
+    const first = this.hops.findIndex(({ history }) => isTheirs(history))
+    if (first > 0) {
+      for (const hop of this.hops.slice(first)) hop.history.truncate(0)
+      // The hop before them has to send all its outputs again.
+      for (const hop of this.hops.slice(first - 1)) closeSession(hop)
+    }
+    for (const hop of this.hops) if (peers.has(hop.span.peer)) closeSession(hop)
+    if (first > 0 || (this.#kept && isTheirs(this.#kept))) this.#kept?.truncate(0)
+  }
+
+  /** Forgets what servers computed from inputs that other servers had sent them. */
+  disownPushed(): void {
+    this.disown(new Set(this.hops.slice(1).map(({ span }) => span.peer)))
+    this.#hasPushed = false
+  }
+
+  /** What is kept of the outputs of each hop. */
+  get #answers(): readonly { readonly authors: Authorship }[] {
+    const histories = this.hops.slice(1).map(({ history }) => history)
+    return this.#kept ? [...histories, this.#kept] : histories
   }
 
   closeSessions(): void {
@@ -170,7 +245,7 @@ export class OpenRoute {
       if (!session) return
       let from = session.taken
       for (let outputs = session.take(); outputs; outputs = session.take()) {
-        const fresh = this.#passOn(i + 1, outputs, from)
+        const fresh = this.#passOn(i + 1, outputs, from, session.span.peer)
         this.#progress.note(session.span, { from, to: session.taken, fresh })
         from = session.taken
       }
@@ -181,13 +256,16 @@ export class OpenRoute {
    * Makes outputs of the positions from `from` on inputs of hop `index`, or results. Drops what is known already, and returns
    * the number of tokens that were not.
    */
-  #passOn(index: number, outputs: HiddenTensor, from: number): number {
+  #passOn(index: number, outputs: HiddenTensor, from: number, author: PeerId): number {
     const next = this.hops[index]
     const fresh = skipTokens(outputs, (next ? next.history.length : this.#collected) - from)
     if (next) {
-      if (fresh) next.history.append(fresh)
+      if (fresh) next.history.append(fresh, author)
       next.session?.inputsArrived()
-    } else if (fresh) this.#outputs.push(fresh)
+    } else if (fresh) {
+      this.#kept?.append(fresh, this.#collected, author)
+      this.#outputs.push(fresh)
+    }
     return fresh?.shape[1] ?? 0
   }
 
@@ -211,4 +289,15 @@ function skipTokens(tensor: HiddenTensor, count: number): HiddenTensor | undefin
   if (count >= tokens) return undefined
   const tokenBytes = tensor.data.byteLength / tokens
   return { ...tensor, shape: [1, tokens - count, hiddenSize], data: tensor.data.subarray(count * tokenBytes) }
+}
+
+function valuesOf(tensors: readonly Tensor[]): Float32Array {
+  const values = new Float32Array(tensors.reduce((sum, { shape }) => sum + elementCount(shape), 0))
+  let at = 0
+  for (const tensor of tensors) {
+    const part = tensorValues(tensor)
+    values.set(part, at)
+    at += part.length
+  }
+  return values
 }

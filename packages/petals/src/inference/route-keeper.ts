@@ -1,6 +1,6 @@
 import { blocksOf, formatBlocks, type BlockRange } from '../blocks/block-range.ts'
 import type { Span } from '../blocks/spans.ts'
-import type { RpcError } from '../errors.ts'
+import { SwarmError, WrongOutputsError, type RpcError } from '../errors.ts'
 import { shortPeerId, type PeerId } from '../p2p/peer-id.ts'
 import { failureKind, offenceOf } from '../routing/failure-kind.ts'
 import { FailoverLog } from './failover-log.ts'
@@ -36,6 +36,8 @@ export class RouteKeeper {
   #finder: RouteFinder
   /** Of the current step: limits, by server, that another session knew already when this one learnt them. */
   readonly #learntToo = new Set<string>()
+  /** Of servers that computed something else than their blocks: the first position that was used. */
+  readonly #wrongFrom = new Map<PeerId, number>()
   #pushFailed = false
 
   constructor(context: InferenceContext, metrics: InferenceMetrics, maxLength: number) {
@@ -51,6 +53,7 @@ export class RouteKeeper {
       hiddenSize,
       openSession: ({ span }, push) => this.#opener.open(span, push, this.#recovery.deadlineScale),
       forwarding: createForwarding(undefined, this.#forwarding),
+      keepsOutputs: context.observer !== undefined,
     })
   }
 
@@ -60,6 +63,8 @@ export class RouteKeeper {
     this.#finder = new RouteFinder(this.#context, this.#opener, this.#recovery, options)
     this.#opener.needed = needed
     this.#learntToo.clear()
+    await this.#disownConvicted(signal)
+    this.#distrustPushes()
     await this.#findRewindable(signal)
     const { route } = this
     const { isFixedAtOpening } = route.forwarding
@@ -85,6 +90,42 @@ export class RouteKeeper {
         else throw error
       }
     }
+  }
+
+  /**
+   * Since the last step, servers of this session may have been found to compute something else than their blocks. What they
+   * computed, and what others computed from it, is computed again.
+   */
+  async #disownConvicted(signal: AbortSignal): Promise<void> {
+    const { router } = this.#context
+    const { route } = this
+    const peers = [...route.authors, ...route.spans.map(({ peer }) => peer)]
+    const convicted = new Set(peers.filter((peer) => router.verdicts.of(peer)?.kind === 'wrong'))
+    if (convicted.size === 0) return
+    for (const peer of convicted) {
+      const from = route.firstUseOf(peer)
+      if (from === undefined) continue
+      this.#wrongFrom.set(peer, from)
+      this.failovers.markWrong(peer, from)
+    }
+    route.disown(convicted)
+    const isConvicted = ({ span }: OpenHop): boolean => convicted.has(span.peer)
+    for (let at = route.hops.findIndex(isConvicted); at >= 0; at = route.hops.findIndex(isConvicted))
+      await this.#replaceFailed(new HopFailure(at, new WrongOutputsError(route.hops[at]!.span.peer)), signal)
+  }
+
+  /** One of two servers, of which one pushed its outputs to the other, is wrong: what passes this client can be told apart. */
+  #distrustPushes(): void {
+    const { route } = this
+    if (!route.forwarding.isPushed || !this.#hasDisputed(route.spans)) return
+    this.#stopPushing(
+      new SwarmError('A spot check raised the doubt whether a server pushes what it reports.'),
+    )
+    route.disownPushed()
+  }
+
+  #hasDisputed(spans: readonly Span[]): boolean {
+    return spans.some(({ peer }) => this.#context.router.verdicts.of(peer) !== undefined)
   }
 
   #mustRenew({ session }: OpenHop): boolean {
@@ -130,7 +171,8 @@ export class RouteKeeper {
     route.forwarding.dropPushed(route.hops)
     const replacedBy = await this.#reroute(index, hop.span, signal)
     const { position } = route
-    this.failovers.add({ failed: hop.span, reason: cause.message, position, replacedBy, failedAt })
+    const wrongFrom = this.#wrongFrom.get(hop.span.peer)
+    this.failovers.add({ failed: hop.span, reason: cause.message, position, replacedBy, failedAt, wrongFrom })
   }
 
   /**
@@ -185,6 +227,7 @@ export class RouteKeeper {
     const { config, router, capabilities } = this.#context
     const { spans, position } = this.route
     if (config.serverToServer === 'never' || this.#pushFailed || spans.length < 2) return undefined
+    if (this.#hasDisputed(spans)) return undefined
     const isWorthIt = pushGain(spans, (peer) => router.leastRttSeconds(peer)) !== undefined
     if (config.serverToServer === 'auto' && !isWorthIt) return undefined
     const readsSteps = spans.slice(0, -1).map((span) => capabilities.canRewind(span, { signal }))

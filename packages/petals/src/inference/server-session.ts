@@ -54,6 +54,8 @@ export interface StepCost {
   /** Bytes of hidden states on the wire; 0 if another server pushed them. */
   readonly sentBytes: number
   readonly receivedBytes: number
+  /** Compression of the outputs, by its number in hivemind. */
+  readonly compression: number
 }
 
 /**
@@ -276,5 +278,6 @@ export class ServerSession {
 
 function costOf({ tokens, inputs }: PendingStep, { tensors }: ExpertResponse, ms: number): StepCost {
   const receivedBytes = tensors.reduce((sum, { buffer }) => sum + buffer.byteLength, 0)
-  return { tokens, ms, sentBytes: inputs?.byteLength ?? 0, receivedBytes }
+  const compression = tensors[0]?.compression ?? 0
+  return { tokens, ms, sentBytes: inputs?.byteLength ?? 0, receivedBytes, compression }
 }

@@ -57,7 +57,8 @@ export class SessionOpener {
     })
   }
 
-  #report(span: Span, { tokens, ms, sentBytes, receivedBytes }: StepCost): void {
+  #report(span: Span, { tokens, ms, sentBytes, receivedBytes, compression }: StepCost): void {
+    this.#context.codecs.note(span.peer, compression)
     const labels = spanLabels(this.#context.dhtPrefix, span)
     this.#metrics.spanStepSeconds.observe(ms / 1000, { ...labels, phase: phaseOf(tokens) })
     this.#metrics.bytes.add(sentBytes, { ...labels, direction: 'sent' })

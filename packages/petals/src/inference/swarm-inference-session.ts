@@ -97,6 +97,7 @@ class SwarmInferenceSession implements InferenceSession {
       const outputs = await this.#keeper.untilDone(stop, () => this.#route.run(stop))
       const labels = { model: this.#context.dhtPrefix, phase: phaseOf(tokens) }
       this.#metrics.stepSeconds.observe((performance.now() - startedAt) / 1000, labels)
+      this.#context.observer?.stepped(this.#route, tokens)
       return { shape: inputs.shape, data: joinValues(outputs, tokens * hiddenSize) }
     })
   }

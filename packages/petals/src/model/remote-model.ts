@@ -1,4 +1,5 @@
 import type { Logger } from '@petals-chat/engine'
+import { SpotChecks } from '../audit/spot-checks.ts'
 import { createInferenceContext, type InferenceContextOptions } from '../inference/inference-context.ts'
 import type { InferenceSession } from '../inference/inference-session.ts'
 import { createInferenceSession } from '../inference/swarm-inference-session.ts'
@@ -31,7 +32,9 @@ export function openRemoteModel(
 ): RemoteModel {
   const { dhtPrefix, numBlocks, adapter, router } = swarm
   const blocks = { start: 0, end: numBlocks }
-  const context = createInferenceContext({ ...options, router, dhtPrefix, blocks, adapter })
+  const unobserved = createInferenceContext({ ...options, router, dhtPrefix, blocks, adapter })
+  const checks = options.config.audit === 'off' ? undefined : new SpotChecks(unobserved)
+  const context = { ...unobserved, observer: checks }
   const sessions = new Set<InferenceSession>()
   return {
     ...swarm,
@@ -44,6 +47,7 @@ export function openRemoteModel(
     },
     decodeMs: (peer) => context.times.decodeMs(peer),
     async [Symbol.asyncDispose]() {
+      await checks?.[Symbol.asyncDispose]()
       await Promise.all([...sessions].map((session) => session[Symbol.asyncDispose]()))
     },
   }

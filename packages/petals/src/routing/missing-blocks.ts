@@ -10,18 +10,27 @@ const howToHelp =
 export interface ModelOfSwarm extends ServerFilter {
   readonly dhtPrefix: string
   readonly numBlocks: number
+  /** Servers that hold some of these blocks, but were found wrong by spot checks. */
+  readonly wrongServers?: number | undefined
 }
 
 /** Returns an error that names the blocks that no server holds, and what the user can do. */
 export function missingBlocksError(
   blocks: readonly number[],
-  { dhtPrefix, numBlocks, allowed, blocked, adapter }: ModelOfSwarm,
+  { dhtPrefix, numBlocks, allowed, blocked, adapter, wrongServers = 0 }: ModelOfSwarm,
 ): MissingBlocksError {
   const isFiltered = allowed || blocked?.size || adapter
   const withAdapter = adapter ? `, with the adapter ${adapter},` : ''
   const condition = isFiltered ? ` that the configuration allows${withAdapter}` : ''
-  const message = `No server${condition} is online that holds ${describeBlocks(blocks)} of '${dhtPrefix}' (${numBlocks} blocks). ${howToHelp}`
+  const message = `No server${condition} is online that holds ${describeBlocks(blocks)} of '${dhtPrefix}' (${numBlocks} blocks).${describeWrong(wrongServers)} ${howToHelp}`
   return new MissingBlocksError(blocks, message)
+}
+
+const describeWrong = (count: number): string => {
+  if (count === 0) return ''
+  const [servers, them] =
+    count === 1 ? ['One server that holds some is', 'it'] : [`${count} servers that hold some are`, 'them']
+  return ` ${servers} not used, because spot checks (swarm.audit) found ${them} wrong.`
 }
 
 /** Returns an error that names the blocks whose servers did not answer in time. */

@@ -2,6 +2,7 @@ import type { AbortOptions } from '@petals-chat/engine'
 import type { BlockRange } from '../blocks/block-range.ts'
 import type { AnnouncedSpan, Span } from '../blocks/spans.ts'
 import type { PeerId } from '../p2p/peer-id.ts'
+import type { Verdict, Verdicts } from './verdicts.ts'
 
 /** One server and the blocks that it runs in a route: its span, or a part of it. */
 export type Hop = Span
@@ -20,6 +21,8 @@ export interface Router extends AsyncDisposable {
   reportSuccess(peer: PeerId): void
   /** Reports that the server failed: bans it for a while, unless this client was at fault. */
   reportFailure(peer: PeerId, cause: unknown): void
+  /** What spot checks have found. Servers that were found wrong are not used; disputed ones only where there are no others. */
+  readonly verdicts: Verdicts
   /** Returns the shortest round trip measured; Infinity if the server does not answer; undefined before the first ping. */
   leastRttSeconds(peer: PeerId): number | undefined
   /**
@@ -57,6 +60,11 @@ export interface ServerStatus extends AnnouncedSpan {
   readonly alive: boolean | undefined
   /** 0 if the server is not banned. */
   readonly bannedForMs: number
-  /** The configuration allows the server, and it has loaded the adapter that the model needs. */
+  /**
+   * The configuration allows the server, it has loaded the adapter that the model needs, and no spot check has found it
+   * wrong.
+   */
   readonly usable: boolean
+  /** What spot checks have found; undefined: nothing against it. */
+  readonly verdict: Verdict | undefined
 }

@@ -112,6 +112,32 @@ describe('routes', () => {
     )
   })
 
+  it('a server that was found wrong is not used, even where there is no other', async () => {
+    directory.hold(a, 0, 4)
+    directory.hold(b, 0, 4)
+    pings.set(a, 10).set(b, 400)
+    router.verdicts.convict(a, [b, c], 0.05)
+    router.reportSuccess(a)
+    await expect(peersOf()).resolves.toEqual([b])
+    expect(router.status()[0]).toMatchObject({ usable: false, verdict: { kind: 'wrong', against: [b, c] } })
+    router.verdicts.convict(b, [c], 0.05)
+    await expect(router.route(whole)).rejects.toThrow(
+      /blocks 0-3 .* 2 servers .* spot checks \(swarm.audit\)/,
+    )
+  })
+
+  it('disputed servers are used only for blocks that no other server holds', async () => {
+    directory.hold(a, 0, 4)
+    directory.hold(b, 0, 4)
+    pings.set(a, 10).set(b, 400)
+    router.verdicts.dispute([a, c], 0.05)
+    await expect(peersOf()).resolves.toEqual([b])
+    router.verdicts.dispute([a, b], 0.05)
+    await expect(peersOf()).resolves.toEqual([a])
+    router.verdicts.agree([a, b])
+    expect(router.status().map(({ verdict }) => verdict)).toEqual([undefined, undefined])
+  })
+
   it('the shortest policy takes the fewest hops', async () => {
     directory.hold(a, 0, 2, { inferenceRps: 1e5 })
     directory.hold(b, 2, 4, { inferenceRps: 1e5 })

@@ -28,6 +28,7 @@ import { routerMetrics, type RouterMetrics } from './router-metrics.ts'
 import { RoundTripMonitor } from './round-trip-monitor.ts'
 import { RoundTrips, type ServerProbe } from './round-trips.ts'
 import type { Route, RouteOptions, Router, ServerStatus } from './router.ts'
+import { Verdicts } from './verdicts.ts'
 
 /** The first route waits this long for round trips: choosing by them may save as much time on every token. */
 const firstPingsMs = 300
@@ -37,6 +38,7 @@ const minRefreshAgeMs = 1000
 
 /** Demerits of a banned server, by its offence. The caller's own demerits are added to these. */
 const demeritOf: Readonly<Record<Offence, number>> = { late: 0.25, failed: 0.5, gone: 0.75 }
+const demeritOfDisputed = 0.125
 
 export interface RouterOptions extends ServerFilter {
   readonly directory: BlockDirectory
@@ -58,6 +60,7 @@ export function createRouter(options: RouterOptions): Router {
 }
 
 class SwarmRouter implements Router {
+  readonly verdicts = new Verdicts()
   readonly #options: RouterOptions
   readonly #directory: BlockDirectory
   readonly #bans: BanList
@@ -137,12 +140,13 @@ class SwarmRouter implements Router {
   status(): readonly ServerStatus[] {
     const rtts = this.#roundTrips.seconds()
     const { spans } = this.#directory.snapshot()
-    const usable = new Set(filterSpans(spans, this.#options))
+    const usable = new Set(this.#usable(spans))
     return spans.map((span) => ({
       ...span,
       ...this.#lifeOf(span.peer, rtts.get(span.peer)),
       bannedForMs: this.#bans.remainingMs(span.peer),
       usable: usable.has(span),
+      verdict: this.verdicts.of(span.peer),
     }))
   }
 
@@ -184,11 +188,19 @@ class SwarmRouter implements Router {
     { signal, refresh = false }: AbortOptions & { readonly refresh?: boolean },
   ): Promise<readonly Span[]> {
     if (refresh) await this.#directory.refresh({ signal })
-    const spans = filterSpans(await this.#directory.findSpans({ signal }), this.#options)
+    const spans = this.#usable(await this.#directory.findSpans({ signal }))
     const missing = missingBlocks(spans, blocks)
     if (missing.length === 0) return spans
     if (refresh || !this.#isStale()) throw this.#missing(missing)
     return await this.#spansOf(blocks, { signal, refresh: true })
+  }
+
+  #usable<S extends Span>(spans: readonly S[]): readonly S[] {
+    return filterSpans(spans, this.#options).filter(({ peer }) => !this.#isWrong(peer))
+  }
+
+  #isWrong(peer: PeerId): boolean {
+    return this.verdicts.of(peer)?.kind === 'wrong'
   }
 
   /** Asks the DHT again; returns the known spans if no peer answers. */
@@ -215,7 +227,9 @@ class SwarmRouter implements Router {
 
   #demerit(peer: PeerId, { avoid }: RouteOptions): number {
     const offence = this.#bans.offence(peer)
-    return (avoid?.get(peer) ?? 0) + (offence ? demeritOf[offence] : 0)
+    const isDisputed = this.verdicts.of(peer) !== undefined
+    const demerit = (offence ? demeritOf[offence] : 0) + (isDisputed ? demeritOfDisputed : 0)
+    return (avoid?.get(peer) ?? 0) + demerit
   }
 
   #spanOf(peer: PeerId): Span | undefined {
@@ -224,7 +238,13 @@ class SwarmRouter implements Router {
 
   #missing(blocks: readonly number[]): Error {
     const { dhtPrefix, numBlocks } = this.#directory
-    return missingBlocksError(blocks, { ...this.#options, dhtPrefix, numBlocks })
+    const wrongServers = this.#directory
+      .snapshot()
+      .spans.filter(
+        ({ peer, start, end }) =>
+          this.#isWrong(peer) && blocks.some((block) => start <= block && block < end),
+      ).length
+    return missingBlocksError(blocks, { ...this.#options, dhtPrefix, numBlocks, wrongServers })
   }
 
   /** Does not wait if there is only one server: then there is no choice to make, neither of servers nor of pushing. */

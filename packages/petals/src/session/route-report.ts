@@ -10,13 +10,14 @@ export function reportRoute(
 ): RouteReport {
   return {
     hops: route.map((span) => ({ ...describe(span), ...rangeOf(span), stepMs: decodeMs(span.peer) })),
-    failovers: failovers.map(({ failed, reason, position, pauseMs, replacedBy }) => ({
+    failovers: failovers.map(({ failed, reason, position, pauseMs, replacedBy, wrongFrom }) => ({
       ...describe(failed),
       ...rangeOf(failed),
       reason,
       position,
       pauseMs,
       replacedBy: replacedBy.map(describe),
+      wrongFrom,
     })),
     pushed,
   }

@@ -165,6 +165,7 @@ function describeServer({
   server,
   rttSeconds,
   bannedForMs,
+  verdict,
 }: ServerStatus): SwarmServerStatus {
   return {
     peer,
@@ -182,6 +183,7 @@ function describeServer({
     cacheTokensLeft: tokensOf(server.cacheTokensLeft, end - start),
     rttMs: rttSeconds === undefined ? undefined : rttSeconds * 1000,
     bannedForMs: Math.round(bannedForMs),
+    verdict: verdict && { ...verdict, remainingMs: Math.round(verdict.remainingMs) },
   }
 }
 

@@ -79,6 +79,10 @@ export class FakeServer implements AsyncDisposable {
   intercept: (step: FakeStep) => Promise<boolean> | boolean = () => false
   /** Returns the error with which it refuses a session of this length; undefined: it does not refuse. */
   refusal: (maxLength: number) => string | undefined = () => undefined
+  /** Changes the values of a step's outputs, of these positions, before they are sent to the client or pushed. */
+  lie: (values: Float32Array, position: number) => void = () => {}
+  /** Changes the values that are pushed to the next server, but not those that the client is told. */
+  lieToNext: (values: Float32Array) => void = () => {}
   /** Do not answer any further request, like a stopped process. */
   hung = false
   stepCount = 0
@@ -263,6 +267,7 @@ export class FakeServer implements AsyncDisposable {
     if (tokens === 0 && compression === 3) throw new Error('index -1 is out of bounds for axis 0 with size 0')
     if (tokens === 0 && compression === 4) throw new Error('math domain error')
     const outputs = runToyBlocks(blocks, inputs, hiddenSize, position, dtype)
+    this.lie(outputs, position)
     return [encodeTensor(floatTensor(outputs, [1, tokens, hiddenSize], dtype), compression), tokens]
   }
 
@@ -281,9 +286,12 @@ export class FakeServer implements AsyncDisposable {
       'next_servers',
       nextServers!.slice(1).map((server) => new Tuple(server)),
     )
+    const values = tensorValues(decodeTensor(output)).slice()
+    this.lieToNext(values)
+    const pushed = encodeTensor(floatTensor(values, output.size, output.dtype as FloatDtype))
     const request = {
       uid,
-      tensors: [output, ...firstRequest.tensors.slice(1)],
+      tensors: [pushed, ...firstRequest.tensors.slice(1)],
       metadata: encodeMsgpack(passedOn),
     }
     const method = { name: pushMethodName, encodeRequest: encodeExpertRequest, decodeResponse: () => {} }

@@ -1,5 +1,6 @@
 import { freePort } from '@petals-chat/engine/testing'
 import { silentLogger, silentMetrics } from '@petals-chat/engine'
+import { SpotChecks } from '../audit/spot-checks.ts'
 import { createBlockDirectory, type BlockDirectory } from '../blocks/block-directory.ts'
 import { swarmConfigSchema, type SwarmConfig } from '../config.ts'
 import { createDhtClient } from '../dht/hivemind-dht-client.ts'
@@ -86,8 +87,9 @@ export class FakeSwarm implements AsyncDisposable {
     return { server: await this.#add(start, end, options, peer), link }
   }
 
-  async connect(config: Partial<SwarmConfig> = {}): Promise<SwarmClient> {
-    const client = await SwarmClient.connect(this, config)
+  /** `random`: makes spot checks, by these numbers 0 … 1. */
+  async connect(config: Partial<SwarmConfig> = {}, random?: () => number): Promise<SwarmClient> {
+    const client = await SwarmClient.connect(this, config, random)
     return this.#resources.use(client)
   }
 
@@ -118,22 +120,32 @@ export class SwarmClient implements AsyncDisposable {
   readonly directory: BlockDirectory
   readonly router: Router
   readonly context: InferenceContext
+  readonly checks: SpotChecks | undefined
   readonly #resources = new AsyncDisposableStack()
 
-  static async connect(swarm: FakeSwarm, overrides: Partial<SwarmConfig>): Promise<SwarmClient> {
+  static async connect(
+    swarm: FakeSwarm,
+    overrides: Partial<SwarmConfig>,
+    random?: () => number,
+  ): Promise<SwarmClient> {
     const config = { ...swarmConfigSchema.parse({ initialPeers: [swarm.bootstrap.address] }), ...overrides }
     const transport = await createLibp2pTransport(config)
     await transport.connect(config.initialPeers)
-    return new SwarmClient(swarm, transport, config)
+    return new SwarmClient(swarm, transport, config, random)
   }
 
-  private constructor({ numBlocks, hiddenSize }: FakeSwarm, transport: SwarmTransport, config: SwarmConfig) {
+  private constructor(
+    { numBlocks, hiddenSize }: FakeSwarm,
+    transport: SwarmTransport,
+    config: SwarmConfig,
+    random?: () => number,
+  ) {
     const rpc = createRpcClient(transport)
     const dht = createDhtClient({ transport, rpc })
     this.transport = this.#resources.use(transport)
     this.directory = this.#resources.use(createBlockDirectory({ dht, dhtPrefix, numBlocks, ...config }))
     this.router = this.#resources.use(createRouter({ directory: this.directory, dht, ...config }))
-    this.context = createInferenceContext({
+    const context = createInferenceContext({
       router: this.router,
       rpc,
       dhtPrefix,
@@ -143,6 +155,8 @@ export class SwarmClient implements AsyncDisposable {
       logger: silentLogger,
       metrics: silentMetrics,
     })
+    this.checks = random && this.#resources.use(new SpotChecks(context, random))
+    this.context = { ...context, observer: this.checks }
   }
 
   openSession(maxLength = 2048, makeRoom?: () => Promise<boolean>): InferenceSession {

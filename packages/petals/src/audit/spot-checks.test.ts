@@ -1,0 +1,242 @@
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import type { InferenceSession } from '../inference/inference-session.ts'
+import { seededBits } from '../sampling/random.ts'
+import type { HiddenStates } from '../tensor/hidden-states.ts'
+import type { FakeServer } from '../testing/fake-server.ts'
+import { FakeSwarm, type SwarmClient } from '../testing/fake-swarm.ts'
+import { runToyBlocks, toyBlocks } from '../testing/toy-block.ts'
+
+/** A lying server is to be found within so many tokens. */
+const mostTokens = 500
+
+let swarm: FakeSwarm
+beforeEach(async () => {
+  swarm = await FakeSwarm.start()
+})
+afterEach(() => swarm[Symbol.asyncDispose]())
+
+/** The server that lies is the faster one, so that it is chosen. */
+const fast = { inferenceRps: 1000 }
+const slow = { inferenceRps: 100 }
+
+const connect = (seed = 1, config = {}): Promise<SwarmClient> => {
+  const bits = seededBits(seed)
+  return swarm.connect(config, () => bits() / 2 ** 32)
+}
+
+/** A dialogue that goes on: its inputs so far, and the outputs of the latest. */
+class Dialogue {
+  readonly session: InferenceSession
+  readonly inputs: HiddenStates[] = []
+  readonly #client: SwarmClient
+
+  constructor(client: SwarmClient) {
+    this.#client = client
+    this.session = client.openSession()
+  }
+
+  /** Runs a step, and the check that follows it, if any. */
+  async step(tokens: number): Promise<Float32Array> {
+    const inputs = swarm.inputs(tokens, this.inputs.length + 1)
+    this.inputs.push(inputs)
+    const { data } = await this.session.step(inputs)
+    await this.#client.checks!.settled()
+    return data
+  }
+
+  /** The outputs of the latest step if no server lies. */
+  expected(): Float32Array {
+    const { length } = this.inputs.at(-1)!.data
+    return swarm.expected(...this.inputs).slice(-length)
+  }
+
+  /** A prompt, and so many tokens. */
+  async steps(tokens: number): Promise<void> {
+    await this.step(20)
+    for (let i = 0; i < tokens; i++) await this.step(1)
+  }
+
+  /** Returns the number of tokens after which `isOver`. */
+  async until(isOver: () => boolean): Promise<number> {
+    await this.step(20)
+    let tokens = 0
+    while (!isOver() && tokens < mostTokens) {
+      await this.step(1)
+      tokens++
+    }
+    expect(isOver(), `nothing after ${tokens} tokens`).toBe(true)
+    return tokens
+  }
+}
+
+type Lie = (server: FakeServer, blocks: { readonly start: number; readonly end: number }) => void
+
+const rootMeanSquare = (values: Float32Array): number =>
+  Math.sqrt(values.reduce((sum, value) => sum + value * value, 0) / values.length)
+
+const lies: Readonly<Record<string, Lie>> = {
+  'its outputs times 1.05': (server) => {
+    server.lie = (values) => values.forEach((value, i) => (values[i] = value * 1.05))
+  },
+  'its outputs shifted by 1 %': (server) => {
+    server.lie = (values) => {
+      const shift = 0.01 * rootMeanSquare(values)
+      values.forEach((value, i) => (values[i] = value + shift))
+    }
+  },
+  noise: (server) => {
+    const bits = seededBits(3)
+    server.lie = (values) => {
+      const size = 0.1 * rootMeanSquare(values)
+      values.forEach((value, i) => (values[i] = value + size * (bits() / 2 ** 32 - 0.5)))
+    }
+  },
+  "another layer's outputs": (server, { start, end }) => {
+    const others = toyBlocks(start + 1, end + 1, swarm.hiddenSize)
+    server.lie = (values, position) =>
+      values.set(runToyBlocks(others, values.slice(), swarm.hiddenSize, position, 'float32'))
+  },
+  // The very same bytes would be noticed at once, without a check.
+  'an old answer with little noise': (server) => {
+    let old: Float32Array | undefined
+    let count = 0
+    server.lie = (values) => {
+      if (values.length > 0) old ??= values.slice(-swarm.hiddenSize)
+      values.forEach((_, i) => (values[i] = old![i % swarm.hiddenSize]! * (1 + 1e-6 * count++)))
+    }
+  },
+}
+
+const isWrong = (client: SwarmClient, ...servers: readonly FakeServer[]): boolean =>
+  servers.some(({ id }) => client.router.verdicts.of(id)?.kind === 'wrong')
+const isDisputed = (client: SwarmClient, server: FakeServer): boolean =>
+  client.router.verdicts.of(server.id)?.kind === 'disputed'
+
+describe.each(Object.entries(lies))('a server that sends %s', (_name, lie) => {
+  it.each([
+    ['first', { start: 0, end: 3 }],
+    ['last', { start: 3, end: 6 }],
+  ])(
+    'as the %s of the route is found, named, and what it computed is computed again',
+    async (_place, span) => {
+      const liar = await swarm.addServer(span.start, span.end, fast)
+      const honest = [
+        await swarm.addServer(0, 3, slow),
+        await swarm.addServer(0, 3, slow),
+        await swarm.addServer(3, 6, slow),
+        await swarm.addServer(3, 6, slow),
+      ]
+      lie(liar, span)
+      const client = await connect()
+      const dialogue = new Dialogue(client)
+      await dialogue.until(() => isWrong(client, liar))
+      expect(isWrong(client, ...honest)).toBe(false)
+      expect(client.router.verdicts.of(liar.id)?.against.length).toBeGreaterThanOrEqual(2)
+      const position = dialogue.session.position
+      for (let i = 0; i < 3; i++) expect(await dialogue.step(1)).toEqual(dialogue.expected())
+      expect(dialogue.session.route.map(({ peer }) => peer)).not.toContain(liar.id)
+      expect(dialogue.session.failovers).toMatchObject([
+        { failed: { peer: liar.id }, position, wrongFrom: 0 },
+      ])
+      expect(client.router.status().find(({ peer }) => peer === liar.id)).toMatchObject({ usable: false })
+    },
+  )
+})
+
+describe('two servers that disagree, and no third one', () => {
+  it('are both named, and neither is taken for the liar', async () => {
+    const liar = await swarm.addServer(0, 6, fast)
+    const honest = await swarm.addServer(0, 6, slow)
+    lies['its outputs times 1.05']!(liar, { start: 0, end: 6 })
+    const client = await connect()
+    const dialogue = new Dialogue(client)
+    await dialogue.until(() => isDisputed(client, liar))
+    expect(isDisputed(client, honest)).toBe(true)
+    expect(dialogue.session.failovers).toEqual([])
+    await dialogue.step(1)
+  })
+
+  it('and a third one that comes later decides', async () => {
+    const liar = await swarm.addServer(0, 6, fast)
+    const honest = await swarm.addServer(0, 6, slow)
+    lies['its outputs times 1.05']!(liar, { start: 0, end: 6 })
+    const client = await connect()
+    await new Dialogue(client).until(() => isDisputed(client, liar))
+    const third = await swarm.addServer(0, 6, slow)
+    await client.directory.refresh()
+    const dialogue = new Dialogue(client)
+    // The new one is preferred to both at once, and shows who was wrong when it is checked.
+    for (let tokens = 0; tokens < 2 * mostTokens && !isWrong(client, liar); tokens++)
+      await dialogue.step(tokens === 0 ? 20 : 1)
+    expect(isWrong(client, liar)).toBe(true)
+    expect(isWrong(client, honest, third)).toBe(false)
+    expect(isDisputed(client, honest)).toBe(false)
+  })
+
+  it('the one that contradicts itself is the wrong one, in use or as the witness', async () => {
+    const [noisy, honest] = [await swarm.addServer(0, 6, fast), await swarm.addServer(0, 6, slow)]
+    lies['noise']!(noisy, { start: 0, end: 6 })
+    const client = await connect()
+    await new Dialogue(client).until(() => isWrong(client, noisy))
+    expect(client.router.verdicts.of(honest.id)).toBeUndefined()
+
+    noisy.lie = () => {}
+    lies['noise']!(honest, { start: 0, end: 6 })
+    const other = await connect(2)
+    await new Dialogue(other).until(() => isWrong(other, honest))
+    expect(other.router.verdicts.of(noisy.id)).toBeUndefined()
+  })
+})
+
+it('a witness that lies is found, and the server that it accuses is not', async () => {
+  const used = await swarm.addServer(0, 6, fast)
+  const liar = await swarm.addServer(0, 6, slow)
+  const honest = await swarm.addServer(0, 6, slow)
+  lies['its outputs times 1.05']!(liar, { start: 0, end: 6 })
+  const client = await connect()
+  for (let i = 0; i < 10 && !isWrong(client, liar); i++) await new Dialogue(client).steps(200)
+  expect(isWrong(client, liar)).toBe(true)
+  expect(isWrong(client, used, honest)).toBe(false)
+})
+
+it('what a server computed is computed again even if another one has replaced it since', async () => {
+  const liar = await swarm.addServer(0, 3, fast)
+  await swarm.addServer(0, 3, slow)
+  await swarm.addServer(0, 3, slow)
+  await swarm.addServer(3, 6, slow)
+  lies['its outputs times 1.05']!(liar, { start: 0, end: 3 })
+  const client = await connect()
+  const early = new Dialogue(client)
+  await early.step(8)
+  liar.peer.cutConnections()
+  await early.step(8)
+  expect(early.session.route[0]!.peer).not.toBe(liar.id)
+  client.router.reportSuccess(liar.id)
+  await new Dialogue(client).until(() => isWrong(client, liar))
+  expect(await early.step(2)).toEqual(early.expected())
+  expect(early.session.failovers).toMatchObject([{ failed: { peer: liar.id }, wrongFrom: 0 }])
+})
+
+it('a server that pushes something else than it tells does not get the next one banned', async () => {
+  const modern = { ...slow, modern: true }
+  const pusher = await swarm.addServer(0, 3, { ...modern, ...fast })
+  const others = [await swarm.addServer(0, 3, modern)]
+  for (let i = 0; i < 3; i++) others.push(await swarm.addServer(3, 6, modern))
+  pusher.lieToNext = (values) => values.forEach((value, i) => (values[i] = value * 1.05))
+  const client = await connect(1, { serverToServer: 'always' })
+  const dialogue = new Dialogue(client)
+  await dialogue.until(() => isDisputed(client, pusher))
+  expect(isWrong(client, ...others)).toBe(false)
+  expect(dialogue.session.pushed).toBe(true)
+  for (let i = 0; i < 3; i++) expect(await dialogue.step(1)).toEqual(dialogue.expected())
+  expect(dialogue.session.pushed).toBe(false)
+})
+
+it('honest servers of different number types and compressions are not suspected in a long answer', async () => {
+  for (const dtype of ['float32', 'bfloat16', 'float16', 'bfloat16'] as const)
+    await swarm.addServer(0, 6, { ...slow, dtype })
+  for (const compression of [2, 4, 5] as const) await swarm.addServer(0, 6, { ...fast, compression })
+  const client = await connect()
+  await new Dialogue(client).steps(600)
+  expect(client.router.status().filter(({ verdict }) => verdict)).toEqual([])
+})

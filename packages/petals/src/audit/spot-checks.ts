@@ -1,0 +1,208 @@
+import { blocksOf, formatBlocks, rangeLength, type BlockRange } from '../blocks/block-range.ts'
+import type { Span } from '../blocks/spans.ts'
+import type { InferenceContext } from '../inference/inference-context.ts'
+import type { Evidence, ObservedRoute, StepObserver } from '../inference/step-observer.ts'
+import type { PeerId } from '../p2p/peer-id.ts'
+import { AuditBudget } from './audit-budget.ts'
+import { differenceOf, type Difference } from './difference.ts'
+import { precisionOf, type Precision } from './precision.ts'
+import { rerun } from './rerun.ts'
+import { spotCheckMetrics, type CheckResult } from './spot-check-metrics.ts'
+import { Tolerances } from './tolerances.ts'
+import { decide, type Opinion, type Opinions } from './verdict.ts'
+import { chooseWitnesses } from './witnesses.ts'
+
+type GivenOpinion = Opinion & { readonly by: readonly Span[] }
+type GivenOpinions = Opinions & { readonly third?: GivenOpinion | undefined }
+
+/** Servers and what they computed. */
+interface Answer {
+  readonly blocks: BlockRange
+  readonly servers: readonly Span[]
+  readonly outputs: Float32Array
+}
+
+/**
+ * Finds servers that compute something else than their blocks: now and then, a part of what a server has computed for an
+ * answer is computed again by others, in the background.
+ */
+export class SpotChecks implements StepObserver, AsyncDisposable {
+  readonly #context: InferenceContext
+  readonly #random: () => number
+  readonly #budget: AuditBudget
+  readonly #tolerances = new Tolerances()
+  readonly #report: (span: Span, result: CheckResult) => void
+  readonly #closing = new AbortController()
+  #running: Promise<void> | undefined
+
+  constructor(context: InferenceContext, random: () => number = Math.random) {
+    this.#context = context
+    this.#random = random
+    this.#budget = new AuditBudget(context.config.prefillChunkTokens, random)
+    this.#report = spotCheckMetrics(context.metrics, context.dhtPrefix)
+  }
+
+  stepped(route: ObservedRoute, tokens: number): void {
+    for (const { peer, server } of route.spans) this.#budget.earn(peer, server, tokens)
+    if (this.#running || this.#closing.signal.aborted) return
+    for (const [index, span] of route.spans.entries()) {
+      const end = this.#budget.due(span.peer, span.server, route.position)
+      if (end !== undefined && this.#begin(route, index, end)) return
+    }
+  }
+
+  /** Resolves when no check runs. */
+  async settled(): Promise<void> {
+    await this.#running
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#closing.abort(new Error('The model was closed.'))
+    await this.#running
+  }
+
+  /** Returns false if the server can't be checked now. */
+  #begin(route: ObservedRoute, index: number, end: number): boolean {
+    const accused = route.spans[index]!
+    const witnesses = this.#witnesses(accused, end, [accused])
+    const evidence = witnesses && route.evidence(index, end)
+    if (!evidence) {
+      this.#budget.postpone(accused.peer)
+      return false
+    }
+    this.#running = this.#check(evidence, witnesses)
+      .catch((error: unknown) => this.#skip(accused, error))
+      .finally(() => (this.#running = undefined))
+    return true
+  }
+
+  #witnesses(accused: Span, tokens: number, asked: readonly Span[]): readonly Span[] | undefined {
+    const excluded = new Set(asked.map(({ peer }) => peer))
+    const kindOf = (span: Span): string => this.#precisionOf(span).kind
+    const options = { tokens, kindOf, random: this.#random }
+    return chooseWitnesses(this.#context.router.status(), accused, excluded, options)
+  }
+
+  #precisionOf(span: Span): Precision {
+    return precisionOf(span, this.#context.codecs.of(span.peer))
+  }
+
+  async #check(evidence: Evidence, witnesses: readonly Span[]): Promise<void> {
+    const accused = { blocks: evidence.span, servers: [evidence.span], outputs: evidence.outputs }
+    const witness = await this.#ask(evidence, witnesses)
+    const { alike, difference } = this.#compare(accused, witness)
+    this.#log(evidence, witnesses, difference, alike)
+    if (alike) this.#agreed(accused, witness, difference)
+    else await this.#settle(evidence, accused, witness, difference)
+  }
+
+  #agreed(accused: Answer, witness: Answer, difference: Difference): void {
+    const servers = [...accused.servers, ...witness.servers]
+    this.#tolerances.learn(
+      servers.map((server) => this.#precisionOf(server)),
+      difference,
+    )
+    this.#context.router.verdicts.agree(servers.map(({ peer }) => peer))
+    this.#report(accused.servers[0]!, 'alike')
+  }
+
+  /** Asks for further opinions, and acts on what they say. */
+  async #settle(evidence: Evidence, accused: Answer, witness: Answer, difference: Difference): Promise<void> {
+    const { span, pushedBy } = evidence
+    // The server before it may have pushed other inputs than it reported: then its answer was right.
+    const opinions = pushedBy === undefined ? await this.#opinions(evidence, accused, witness) : {}
+    const guilty = decide(opinions)
+    const others = [...witness.servers, ...(opinions.third?.by ?? [])]
+    if (guilty === 'accused') this.#convict(span, others, difference)
+    else if (guilty === 'witness' && witness.servers.length === 1)
+      this.#convict(witness.servers[0]!, [span, ...(opinions.third?.by ?? [])], difference)
+    else this.#dispute(span, pushedBy, witness.servers, difference)
+  }
+
+  /** As few as decide. */
+  async #opinions(evidence: Evidence, accused: Answer, witness: Answer): Promise<GivenOpinions> {
+    const { span } = evidence
+    const tokens = this.#tokensOf(evidence)
+    const opinionOf = async (servers: readonly Span[] | undefined): Promise<GivenOpinion | undefined> => {
+      const answer = servers && (await this.#ask(evidence, servers).catch(() => undefined))
+      return (
+        answer && {
+          by: answer.servers,
+          withUsed: this.#compare(accused, answer).alike,
+          withWitness: this.#compare(witness, answer).alike,
+        }
+      )
+    }
+    const third = await opinionOf(this.#witnesses(span, tokens, [span, ...witness.servers]))
+    if (decide({ third }) !== 'unknown') return { third }
+    const again = await opinionOf([span])
+    if (decide({ again }) !== 'unknown' || witness.servers.length > 1) return { third, again }
+    return { third, again, witnessAgain: await opinionOf(witness.servers) }
+  }
+
+  #convict(span: Span, against: readonly Span[], difference: Difference): void {
+    const { router, logger } = this.#context
+    const peers = against.map(({ peer }) => peer)
+    router.verdicts.convict(span.peer, peers, difference.typical)
+    this.#report(span, 'wrong')
+    logger.warn(
+      { ...fieldsOf(span, against), ...difference },
+      'a server computes something else than its blocks: it is not used any more',
+    )
+  }
+
+  #dispute(span: Span, pushedBy: PeerId | undefined, against: readonly Span[], difference: Difference): void {
+    const { router, logger } = this.#context
+    const isKnown = router.verdicts.of(span.peer) !== undefined
+    const peers = [
+      span.peer,
+      ...(pushedBy === undefined ? [] : [pushedBy]),
+      ...against.map(({ peer }) => peer),
+    ]
+    router.verdicts.dispute(peers, difference.typical)
+    this.#report(span, 'disputed')
+    logger[isKnown ? 'debug' : 'warn'](
+      { ...fieldsOf(span, against), ...difference },
+      'servers compute something else from the same inputs: one of them is wrong, and it is not known which',
+    )
+  }
+
+  /** Has servers compute the evidence's outputs. */
+  async #ask(evidence: Evidence, servers: readonly Span[]): Promise<Answer> {
+    const { span, from, inputs } = evidence
+    this.#budget.spend(span.peer, span.server, this.#tokensOf(evidence))
+    const outputs = await rerun(this.#context, servers, inputs, this.#closing.signal)
+    return { blocks: span, servers, outputs: outputs.subarray(from * this.#context.hiddenSize) }
+  }
+
+  #tokensOf({ inputs }: Evidence): number {
+    return inputs.length / this.#context.hiddenSize
+  }
+
+  #compare(a: Answer, b: Answer): { readonly alike: boolean; readonly difference: Difference } {
+    const difference = differenceOf(a.outputs, b.outputs, this.#context.hiddenSize)
+    const precisions = [...a.servers, ...b.servers].map((server) => this.#precisionOf(server))
+    const blocks = rangeLength(a.blocks)
+    return { alike: this.#tolerances.allows(precisions, blocks, difference), difference }
+  }
+
+  #skip(accused: Span, error: unknown): void {
+    this.#budget.postpone(accused.peer)
+    if (this.#closing.signal.aborted) return
+    this.#report(accused, 'skipped')
+    this.#context.logger.debug({ peer: accused.peer, err: error }, 'a spot check could not be made')
+  }
+
+  #log(evidence: Evidence, witnesses: readonly Span[], difference: Difference, alike: boolean): void {
+    const { span, from } = evidence
+    const end = this.#tokensOf(evidence)
+    const by = witnesses.map(({ peer }) => peer)
+    this.#context.logger.debug({ peer: span.peer, by, from, end, ...difference, alike }, 'spot check')
+  }
+}
+
+const fieldsOf = (span: Span, against: readonly Span[]) => ({
+  peer: span.peer,
+  blocks: formatBlocks(blocksOf(span)),
+  against: against.map(({ peer }) => peer),
+})

@@ -1,0 +1,87 @@
+import { aspects, type Difference } from './difference.ts'
+import type { Precision } from './precision.ts'
+
+type Closeness = 'exact' | 'rounded' | 'different'
+
+/**
+ * Differences of honest servers stay far below these, for spans of up to four blocks. Measured on real servers:
+ * docs/decisions/2026-11-29-spot-checks.md.
+ */
+const widest: Readonly<Record<Closeness, Difference>> = {
+  exact: { typical: 3e-3, worst: 0.03, scale: 2e-3, offset: 3e-3 },
+  rounded: { typical: 0.04, worst: 0.4, scale: 0.02, offset: 0.03 },
+  different: { typical: 0.4, worst: 1.2, scale: 0.2, offset: 0.3 },
+}
+
+/** Each block rounds again, by chance up or down: the differences grow with the square root of the number of blocks. */
+const blocksOfWidest = 4
+const growing: readonly (keyof Difference)[] = ['typical', 'worst', 'offset']
+
+/** Once honest servers have shown how far they are apart, so many times as much is tolerated, but no less than a share of the widest. */
+const margin = 8
+const narrowest = 1 / 4
+
+/** Checks that are needed before that counts, and that are remembered. */
+const fewestSamples = 8
+const mostSamples = 64
+
+/** Kinds of servers that are remembered, at most: servers name them. */
+const maxKinds = 256
+
+/** How far the outputs of honest servers may be apart, by the number types and quantizations of those that computed them. */
+export class Tolerances {
+  readonly #samples = new Map<string, Difference[]>()
+
+  /** Reports whether servers that both compute the same `blocks` (their number) may differ so much. */
+  allows(servers: readonly Precision[], blocks: number, difference: Difference): boolean {
+    const limits = this.#limitsFor(servers, blocks)
+    return aspects.every((aspect) => difference[aspect] <= limits[aspect])
+  }
+
+  /** Takes note of how far servers were apart that compute the same. */
+  learn(servers: readonly Precision[], difference: Difference): void {
+    const kind = kindOf(servers)
+    const samples = this.#samples.get(kind) ?? []
+    samples.push(difference)
+    if (samples.length > mostSamples) samples.shift()
+    this.#samples.set(kind, samples)
+    const [oldest] = this.#samples.keys()
+    if (this.#samples.size > maxKinds && oldest !== undefined) this.#samples.delete(oldest)
+  }
+
+  #limitsFor(servers: readonly Precision[], blocks: number): Difference {
+    const most = widestFor(servers, blocks)
+    const samples = this.#samples.get(kindOf(servers)) ?? []
+    if (samples.length < fewestSamples) return most
+    const limit = (aspect: keyof Difference): number => {
+      const seen = Math.max(...samples.map((sample) => sample[aspect]))
+      return Math.min(most[aspect], Math.max(margin * seen, narrowest * most[aspect]))
+    }
+    return {
+      typical: limit('typical'),
+      worst: limit('worst'),
+      scale: limit('scale'),
+      offset: limit('offset'),
+    }
+  }
+}
+
+function widestFor(servers: readonly Precision[], blocks: number): Difference {
+  const most = widest[closenessOf(servers)]
+  const growth = Math.sqrt(Math.max(1, blocks / blocksOfWidest))
+  const grown = growing.map((aspect) => [aspect, most[aspect] * growth] as const)
+  return { ...most, ...(Object.fromEntries(grown) as Partial<Difference>) }
+}
+
+const kindOf = (servers: readonly Precision[]): string =>
+  servers
+    .map(({ kind }) => kind)
+    .toSorted()
+    .join(' ')
+
+/** Servers with the same quantization have the same weights: then they differ only by rounding. */
+function closenessOf(servers: readonly Precision[]): Closeness {
+  const haveSameWeights = servers.every(({ weights }) => weights === servers[0]!.weights)
+  if (!haveSameWeights || servers.some(({ rounding }) => rounding === 'coarse')) return 'different'
+  return servers.every(({ rounding }) => rounding === 'exact') ? 'exact' : 'rounded'
+}

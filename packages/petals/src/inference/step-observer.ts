@@ -1,0 +1,30 @@
+import type { Span } from '../blocks/spans.ts'
+import type { PeerId } from '../p2p/peer-id.ts'
+
+/** What a server was asked, and what it answered: enough for another server to do the same. */
+export interface Evidence {
+  readonly span: Span
+  /** The first position of `outputs`. */
+  readonly from: number
+  /** Inputs of its first block from position 0 on, [tokens, hidden]. */
+  readonly inputs: Float32Array
+  /** Outputs of its last block from position `from` up to the last input. */
+  readonly outputs: Float32Array
+  /** The server that sent the inputs itself: it may have sent others than it reported. */
+  readonly pushedBy: PeerId | undefined
+}
+
+/** The open route of a session, to one that watches its steps. */
+export interface ObservedRoute {
+  /** Tokens that were run through the whole route. */
+  readonly position: number
+  readonly spans: readonly Span[]
+  /** Copies what the server of hop `index` was sent and answered up to position `end`; undefined if that is not known. */
+  evidence(index: number, end: number): Evidence | undefined
+}
+
+/** Watches the steps of all sessions of a model. */
+export interface StepObserver {
+  /** Called after each step, which ran `tokens` through all hops. It must neither block nor throw. */
+  stepped(route: ObservedRoute, tokens: number): void
+}
