@@ -37,6 +37,12 @@ const failoverSchema = z.object({
   position: z.int().describe('Tokens in the session when the server failed.'),
   pause_ms: z.number().describe('From the failure to the first result of the new servers.'),
   replaced_by: z.array(z.object(peer)),
+  wrong_from: z
+    .int()
+    .optional()
+    .describe(
+      'The server was found to compute something else than its blocks: tokens of the session from this position up to `position` were made with its outputs and may be wrong.',
+    ),
 })
 
 /** The route that an answer took through a swarm. */

@@ -9,6 +9,21 @@ export const swarmTag: OperationTag = {
     'The servers that run the blocks of swarm models. `petals.route` of /v1 shows which of them an answer used.',
 }
 
+const verdictSchema = z
+  .object({
+    kind: z
+      .enum(['wrong', 'disputed'])
+      .describe(
+        'wrong: the server computes something else than its blocks, and is not used; disputed: it or another one does, and it is not known which.',
+      ),
+    against: z.array(z.string()).describe('Peer ids of the servers that compute something else.'),
+    difference: z
+      .number()
+      .describe('How far its outputs are from theirs, as a share of their length; 0: the same.'),
+    remainingMs: z.int().describe('For how much longer the verdict holds.'),
+  })
+  .describe('What spot checks have found against the server.')
+
 const serverSchema = z.object({
   peer: z.string().describe('Peer id, base58.'),
   publicName: z.string().optional(),
@@ -34,6 +49,7 @@ const serverSchema = z.object({
       'Smoothed round-trip time from this server; null: the peer does not answer; omitted: not measured.',
     ),
   bannedForMs: z.int().describe('How long the server stays banned after failures; 0: not banned.'),
+  verdict: verdictSchema.optional(),
 })
 
 const sampleSchema = z.object({

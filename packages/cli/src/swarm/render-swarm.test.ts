@@ -81,6 +81,7 @@ describe('renderSwarm', () => {
       model({
         servers: [
           server(0, 4, { rttMs: Infinity, bannedForMs: 15_000, usesRelay: true }),
+          server(0, 4, { verdict: { kind: 'wrong', against: ['Qm'], difference: 0.05, remainingMs: 1 } }),
           server(0, 4, {
             state: 'joining',
             rttMs: undefined,
@@ -92,6 +93,7 @@ describe('renderSwarm', () => {
       }),
     )
     expect(text).toMatch(/ - +4096 tokens +does not answer, through a relay, avoided for 15 s\n/)
+    expect(text).toMatch(/ online, computes wrongly, not used\n/)
     expect(text).toMatch(/my-gpu \(…mCKzzv\) +\? .* \? +\? +joining\n/)
     expect(text).toMatch(/0\.5 tokens\/s .* online, adapters org\/lora\n/)
   })

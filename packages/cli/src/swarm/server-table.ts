@@ -33,11 +33,15 @@ function formatRoundTrip(ms: number | undefined): string {
 const formatRoom = ({ cacheTokensLeft }: SwarmServerStatus): string =>
   cacheTokensLeft === undefined ? '?' : `${cacheTokensLeft} tokens`
 
-function describeState({ state, rttMs, bannedForMs, usesRelay, adapters }: SwarmServerStatus): string {
+const verdictWords = { wrong: 'computes wrongly, not used', disputed: 'disagrees with another server' }
+
+function describeState(server: SwarmServerStatus): string {
+  const { state, rttMs, bannedForMs, usesRelay, adapters, verdict } = server
   const words = [
     state === 'online' && rttMs === Infinity ? 'does not answer' : state,
     usesRelay === true ? 'through a relay' : undefined,
     bannedForMs > 0 ? `avoided for ${formatDuration(bannedForMs / 1000)}` : undefined,
+    verdict && verdictWords[verdict.kind],
     adapters.length > 0 ? `adapters ${adapters.join(', ')}` : undefined,
   ]
   return words.filter((word) => word !== undefined).join(', ')

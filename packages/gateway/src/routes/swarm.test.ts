@@ -21,6 +21,8 @@ describe('GET /api/v1/swarm', () => {
     expect(body.models[0]).toMatchObject({ id: 'test', replicas: [1, 1, 1, 0], missingBlocks: [3] })
     expect(body.models[0].servers[0]).toEqual(scriptedSwarmModel.servers[0])
     expect(body.models[0].servers[1]).toMatchObject({ rttMs: null, bannedForMs: 15_000 })
+    expect(body.models[0].servers[0]).not.toHaveProperty('verdict')
+    expect(body.models[0].servers[1].verdict).toEqual(scriptedSwarmModel.servers[1]!.verdict)
     expect(body.models[0].join).toEqual(scriptedSwarmModel.join)
     expect(body.models[0].servers[1]).not.toHaveProperty('version')
     expect(status).toHaveBeenCalledExactlyOnceWith({ signal: expect.any(AbortSignal) as AbortSignal })

@@ -34,7 +34,8 @@ function modelBody(model: SwarmModelStatus, history: readonly SwarmSample[]): Sw
 }
 
 /** JSON has no Infinity. */
-const serverBody = (server: SwarmServerStatus): SwarmServerBody => ({
+const serverBody = ({ verdict, ...server }: SwarmServerStatus): SwarmServerBody => ({
   ...server,
+  verdict: verdict && { ...verdict, against: [...verdict.against] },
   rttMs: server.rttMs === Infinity ? null : server.rttMs,
 })

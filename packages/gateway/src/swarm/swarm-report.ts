@@ -66,7 +66,11 @@ export class SwarmReport {
 
 /** Changes with the servers, not with their step times. */
 const keyOf = ({ hops, failovers, pushed }: RouteReport): string =>
-  JSON.stringify([hops.map(({ peer, start, end }) => [peer, start, end]), failovers.length, pushed])
+  JSON.stringify([
+    hops.map(({ peer, start, end }) => [peer, start, end]),
+    failovers.map(({ wrongFrom }) => wrongFrom ?? null),
+    pushed,
+  ])
 
 function routeBody({ hops, failovers, pushed }: RouteReport): RouteBody {
   return {
@@ -76,15 +80,18 @@ function routeBody({ hops, failovers, pushed }: RouteReport): RouteBody {
       end,
       step_ms: stepMs === undefined ? undefined : roundToMicroseconds(stepMs),
     })),
-    failovers: failovers.map(({ start, end, reason, position, pauseMs, replacedBy, ...failed }) => ({
-      ...serverBody(failed),
-      start,
-      end,
-      reason,
-      position,
-      pause_ms: roundToMicroseconds(pauseMs),
-      replaced_by: replacedBy.map(serverBody),
-    })),
+    failovers: failovers.map(
+      ({ start, end, reason, position, pauseMs, replacedBy, wrongFrom, ...failed }) => ({
+        ...serverBody(failed),
+        start,
+        end,
+        reason,
+        position,
+        pause_ms: roundToMicroseconds(pauseMs),
+        replaced_by: replacedBy.map(serverBody),
+        wrong_from: wrongFrom,
+      }),
+    ),
     pushed,
   }
 }

@@ -39,6 +39,8 @@ export interface Failover extends SwarmPeer {
   readonly reason: string
   readonly pauseMs: number
   readonly replacedBy: readonly SwarmPeer[]
+  /** The server computed something else than its blocks: the answer may be wrong from there on. A position in the session. */
+  readonly wrongFrom?: number | undefined
 }
 
 /** The blocks that an answer waits for: no server serves them at the moment. */
@@ -83,6 +85,7 @@ const parseFailover = (failover: Untrusted<FailoverBody>): Failover => ({
   reason: text(failover.reason) ?? '',
   pauseMs: count(failover.pause_ms) ?? 0,
   replacedBy: records(failover.replaced_by).map(parsePeer),
+  wrongFrom: count(failover.wrong_from),
 })
 
 const parsePeer = (raw: Untrusted<Pick<RouteHopBody, 'peer' | 'public_name'>>): SwarmPeer => ({

@@ -16,3 +16,15 @@ it('takes join commands as the server sent them, and drops incomplete ones', () 
   ])
   expect(parseSwarm({ models: [{ id: 'a', join: 4 }] })[0]!.join).toEqual([])
 })
+
+it('takes verdicts that it knows, and no others', () => {
+  const verdicts = [{ kind: 'wrong' }, { kind: 'disputed', against: [] }, { kind: 'new' }, 'wrong', undefined]
+  const servers = verdicts.map((verdict) => ({ peer: 'Qm', verdict }))
+  expect(parseSwarm({ models: [{ id: 'a', servers }] })[0]!.servers.map(({ verdict }) => verdict)).toEqual([
+    'wrong',
+    'disputed',
+    undefined,
+    undefined,
+    undefined,
+  ])
+})

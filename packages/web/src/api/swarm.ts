@@ -23,7 +23,10 @@ export type SwarmServer = Pick<
   | 'cacheTokensLeft'
   | 'rttMs'
   | 'bannedForMs'
->
+> & {
+  /** What spot checks have found against the server. */
+  readonly verdict: 'wrong' | 'disputed' | undefined
+}
 
 /** The fields of a swarm model that the page shows; those that may be missing from the body have a value here. */
 export interface SwarmModel extends Pick<
@@ -99,11 +102,17 @@ function parseSample(raw: Untrusted<SwarmSampleBody>): SwarmSampleBody[] {
   return [{ ageMs, servers, leastReplicas }]
 }
 
+function parseVerdict(raw: unknown): SwarmServer['verdict'] {
+  const { kind }: Untrusted<NonNullable<SwarmServerBody['verdict']>> = isRecord(raw) ? raw : {}
+  return kind === 'wrong' || kind === 'disputed' ? kind : undefined
+}
+
 function parseServer(raw: Untrusted<SwarmServerBody>): SwarmServer {
   const { state, rttMs } = raw
   return {
     peer: text(raw.peer) ?? '',
     publicName: text(raw.publicName),
+    verdict: parseVerdict(raw.verdict),
     state: state === 'online' || state === 'joining' ? state : 'offline',
     version: text(raw.version),
     start: count(raw.start) ?? 0,

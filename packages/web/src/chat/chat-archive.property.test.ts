@@ -78,6 +78,7 @@ const message = (id: string, chatId: string, earlier: readonly string[]): fc.Arb
                 reason: words,
                 pauseMs: figure,
                 replacedBy: fc.array(record(peer, ['peer'])),
+                wrongFrom: count,
               },
               ['peer', 'start', 'end', 'reason', 'pauseMs', 'replacedBy'],
             ),

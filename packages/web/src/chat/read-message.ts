@@ -27,7 +27,14 @@ const readPeer = readFields<SwarmPeer>(peer, ['peer'])
 const readHop = readFields<RouteHop>({ ...peer, ...span, stepMs: readNumber }, ['peer', 'start', 'end'])
 
 const readFailover = readFields<Failover>(
-  { ...peer, ...span, reason: readString, pauseMs: readNumber, replacedBy: readList(readPeer) },
+  {
+    ...peer,
+    ...span,
+    reason: readString,
+    pauseMs: readNumber,
+    replacedBy: readList(readPeer),
+    wrongFrom: readNumber,
+  },
   ['peer', 'start', 'end', 'reason', 'pauseMs', 'replacedBy'],
 )
 

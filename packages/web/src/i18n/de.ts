@@ -176,6 +176,10 @@ export const de: Texts = {
     to
       ? `Server ${left} ist ausgefallen; weiter über ${to} nach ${pause}.`
       : `Server ${left} ist ausgefallen; weiter nach ${pause}.`,
+  failoverWrong: (left, to) =>
+    to
+      ? `Server ${left} hat falsch gerechnet, wie eine Stichprobe zeigte; weiter über ${to}. Was davor geschrieben wurde, kann falsch sein.`
+      : `Server ${left} hat falsch gerechnet, wie eine Stichprobe zeigte. Was davor geschrieben wurde, kann falsch sein.`,
   moreFailovers: (others) =>
     plural(others, {
       one: 'Davor ein weiterer Wechsel.',
@@ -397,6 +401,8 @@ export const de: Texts = {
   serverJoining: 'Kommt hinzu',
   serverOffline: 'Offline',
   serverBanned: (time) => `${time} lang gemieden`,
+  serverWrong: 'Rechnet falsch, wird nicht verwendet',
+  serverDisputed: 'Rechnet anders als ein anderer Server',
   serverSilent: 'antwortet nicht',
   serverRelay: 'über Relais',
 }

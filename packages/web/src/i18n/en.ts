@@ -175,6 +175,10 @@ export const en = {
     to
       ? `Server ${left} left; continued with ${to} after ${pause}.`
       : `Server ${left} left; continued after ${pause}.`,
+  failoverWrong: (left: string, to: string) =>
+    to
+      ? `Server ${left} computed wrongly, as a spot check showed; continued with ${to}. What was written before may be wrong.`
+      : `Server ${left} computed wrongly, as a spot check showed. What was written before may be wrong.`,
   moreFailovers: (others: number) =>
     plural(others, { one: 'One earlier change.', other: `${formatCount(others)} earlier changes.` }),
   errorNetwork: 'The server can’t be reached. Is it still running?',
@@ -385,6 +389,8 @@ export const en = {
   serverJoining: 'Joining',
   serverOffline: 'Offline',
   serverBanned: (time: string) => `Avoided for ${time}`,
+  serverWrong: 'Computes wrongly, not used',
+  serverDisputed: 'Disagrees with another server',
   serverSilent: 'does not answer',
   serverRelay: 'relayed',
 }

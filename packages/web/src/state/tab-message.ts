@@ -79,6 +79,7 @@ const isRoute = shapeOf<RouteReport>({
       reason: isString,
       pauseMs: isNumber,
       replacedBy: listOf(shapeOf<SwarmPeer>(peer)),
+      wrongFrom: number,
     }),
   ),
   pushed: isBoolean,

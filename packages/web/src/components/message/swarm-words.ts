@@ -10,6 +10,7 @@ export function peerName({ publicName, peer }: SwarmPeer): string {
 /** For example: "Server X left; continued with Y after 0.4 s." */
 export function failoverWords(texts: Texts, failover: Failover): string {
   const names = [...new Set(failover.replacedBy.map(peerName))].join(', ')
+  if (failover.wrongFrom !== undefined) return texts.failoverWrong(peerName(failover), names)
   return texts.failover(peerName(failover), names, formatSeconds(failover.pauseMs))
 }
 

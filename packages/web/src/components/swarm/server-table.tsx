@@ -60,8 +60,9 @@ function ServerRow({ server, measured }: ServerRowProps) {
   )
 }
 
-function stateWords(texts: Texts, { state, bannedForMs }: SwarmServer): string {
+function stateWords(texts: Texts, { state, bannedForMs, verdict }: SwarmServer): string {
   if (state === 'offline') return texts.serverOffline
+  if (verdict) return verdict === 'wrong' ? texts.serverWrong : texts.serverDisputed
   if (state === 'joining') return texts.serverJoining
   return bannedForMs > 0 ? texts.serverBanned(formatSeconds(bannedForMs)) : texts.serverOnline
 }
