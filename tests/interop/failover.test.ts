@@ -12,6 +12,7 @@ import {
 } from '../support/kill-runs.ts'
 import { linkFaults, linkRun } from '../support/link-faults.ts'
 import { rewindingRun } from '../support/rewinding.ts'
+import { lieRun } from '../support/spot-check-runs.ts'
 
 /** Twenty answers; `npm run bench:faults` makes 100. */
 const answersOf: Readonly<Record<KillMoment, number>> = {
@@ -53,10 +54,29 @@ describe('a swarm with two or three servers for each span', () => {
   const runs: KillRun[] = []
   beforeAll(async () => {
     // The third one restarts while answers continue with the other two.
-    harness = await FaultHarness.start({ model: 'stories15M', replicas: 3, required: 2, seed: 20 })
+    harness = await FaultHarness.start({
+      model: 'stories15M',
+      replicas: 3,
+      required: 2,
+      seed: 20,
+      canLie: true,
+    })
     prompts = await prepareKillPrompts(harness)
   })
   afterAll(() => harness?.[Symbol.asyncDispose]())
+
+  // Before servers are killed: it takes all three of a span to find out which one lies.
+  it.each([
+    ['scale 1.05', 0],
+    ['layers', 1],
+  ] as const)('finds a server that lies (%s), and answers without it', async (lie, hop) => {
+    const { short } = prompts
+    const options = { lie, hop, mostTokens: 500, prompts: ['Once upon a time'], then: short }
+    const { tokens, found, ids } = await lieRun(harness.subject.swarm, 'stories15M', options)
+    console.log(`${lie}: found after ${tokens} tokens`)
+    expect(found).toBe('the liar')
+    expect(ids).toEqual(short.expected)
+  })
 
   it('pauses and continues with the same tokens when a server hangs (SIGSTOP)', async () => {
     const answer = await whileStopped((stop) =>

@@ -1,7 +1,7 @@
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
-import { type Model } from '@petals-chat/engine'
+import type { Logger, Model } from '@petals-chat/engine'
 import { createModelStore, hubConfigSchema } from '@petals-chat/hub'
 import {
   createPetalsEngine,
@@ -25,29 +25,39 @@ export async function startSwarmEngine(
   options: SwarmOptions,
   config: Partial<SwarmConfigInput> = {},
 ): Promise<SwarmEngine> {
-  const resources = new AsyncDisposableStack()
-  try {
-    const swarm = resources.use(await startSwarm(options))
-    const spec = petalsModelSchema.parse({
-      id: options.model,
-      engine: 'petals',
-      source: swarm.modelFolder,
-      dhtPrefix: swarm.dhtPrefix,
-    })
-    const cacheFolder = await mkdtemp(path.join(tmpdir(), 'petals-chat-heads-'))
-    resources.defer(() => rm(cacheFolder, { recursive: true, force: true }))
-    const store = createModelStore(hubConfigSchema.parse({ offline: true }))
-    const engine = resources.use(
-      createPetalsEngine(swarmConfigSchema.parse({ initialPeers: [...swarm.initialPeers], ...config }), {
-        openFiles: (source, open) => store.openFiles(source, open),
-        cacheFolder,
-        models: [spec],
-      }),
-    )
-    const model = resources.use(await engine.load(spec))
-    return { swarm, engine, spec, model, [Symbol.asyncDispose]: () => resources.disposeAsync() }
-  } catch (error) {
-    await resources.disposeAsync()
-    throw error
-  }
+  await using opening = new AsyncDisposableStack()
+  const swarm = opening.use(await startSwarm(options))
+  const subject = opening.use(await openSwarmEngine(swarm, options.model, config))
+  const resources = opening.move()
+  return { ...subject, [Symbol.asyncDispose]: () => resources.disposeAsync() }
+}
+
+/** Opens an engine for the model of a swarm that runs already. */
+export async function openSwarmEngine(
+  swarm: Swarm,
+  model: string,
+  config: Partial<SwarmConfigInput> = {},
+  logger?: Logger,
+): Promise<SwarmEngine> {
+  await using opening = new AsyncDisposableStack()
+  const spec = petalsModelSchema.parse({
+    id: model,
+    engine: 'petals',
+    source: swarm.modelFolder,
+    dhtPrefix: swarm.dhtPrefix,
+  })
+  const cacheFolder = await mkdtemp(path.join(tmpdir(), 'petals-chat-heads-'))
+  opening.defer(() => rm(cacheFolder, { recursive: true, force: true }))
+  const store = createModelStore(hubConfigSchema.parse({ offline: true }))
+  const engine = opening.use(
+    createPetalsEngine(swarmConfigSchema.parse({ initialPeers: [...swarm.initialPeers], ...config }), {
+      openFiles: (source, open) => store.openFiles(source, open),
+      cacheFolder,
+      models: [spec],
+      logger,
+    }),
+  )
+  const loaded = opening.use(await engine.load(spec))
+  const resources = opening.move()
+  return { swarm, engine, spec, model: loaded, [Symbol.asyncDispose]: () => resources.disposeAsync() }
 }
