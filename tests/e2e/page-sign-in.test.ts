@@ -62,6 +62,29 @@ describe('with a key', () => {
     expect(complaints).toEqual([])
   })
 
+  it('a WebSocket of a page, which can set no headers, takes the key from its first message', async () => {
+    await using watched = await openPage(browser, server.url)
+    const { page } = watched
+    await keyField(page).waitFor()
+    const talk = (key: string) =>
+      page.evaluate(async (apiKey) => {
+        const socket = new WebSocket(`ws://${location.host}/api/v2/generate`)
+        const said: string[] = []
+        socket.onopen = () => {
+          socket.send(JSON.stringify({ type: 'open_inference_session', max_length: 64, api_key: apiKey }))
+          socket.send(JSON.stringify({ type: 'generate', inputs: 'Hi', max_new_tokens: 2 }))
+        }
+        socket.onmessage = ({ data }) => {
+          if (said.push(JSON.stringify((JSON.parse(data as string) as { ok: boolean }).ok)) === 2)
+            socket.close()
+        }
+        const { code } = await new Promise<CloseEvent>((resolve) => (socket.onclose = resolve))
+        return [...said, code]
+      }, key)
+    expect(await talk('ada-key')).toEqual(['true', 'true', 1005])
+    expect(await talk('a-wrong-key')).toEqual(['false', 3000])
+  })
+
   it('one tab signs the others in and out', async () => {
     await using watched = await openPage(browser, server.url)
     const { page } = watched
