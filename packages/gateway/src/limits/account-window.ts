@@ -6,6 +6,8 @@ export interface AccountWindowOptions {
   readonly key: string
   readonly limit: number
   readonly seconds: number
+  /** For how much longer the count is kept. Default: 0. */
+  readonly extraSeconds?: number
 }
 
 /** One limit of one account, as one request sees it. It measures time by a clock that is never set. */
@@ -40,7 +42,7 @@ export class AccountWindow {
 
   /** Counts, also beyond the limit. Resolves to what was used before. */
   async add(amount: number): Promise<number> {
-    const window = await this.#options.counters.add(this.#options.key, amount, this.#options.seconds)
+    const window = await this.#options.counters.add(this.#options.key, amount, this.#keptSeconds)
     this.#see(window)
     return window.used - amount
   }
@@ -64,8 +66,12 @@ export class AccountWindow {
     return { window: this, counted, endsAt: performance.now() + this.resetMs }
   }
 
+  get #keptSeconds(): number {
+    return this.#options.seconds + (this.#options.extraSeconds ?? 0)
+  }
+
   #see(window: CountedWindow): void {
-    // The counters measure by the clock of their machine: if that was set back, they take the window for longer than it is.
+    // The counters may keep it for longer than it is, also because they measure by a clock that was set back.
     const resetMs = Math.min(window.resetMs, this.#options.seconds * 1000)
     this.#last = { used: window.used, resetMs }
     this.#seenAt = performance.now()

@@ -229,3 +229,21 @@ it.each([
     })
   }
 })
+
+it('goes on with the limits of a day when the clock is set back in it', async () => {
+  vi.useFakeTimers()
+  vi.setSystemTime(Date.UTC(2026, 10, 29, 10))
+  const limiter = limiterWith({ usage: usageWith({}, () => {}) })
+  const use = async () => {
+    const allowance = await limiter.allowanceOf(account({ tokensPerDay: 30 }, 'key:b'))
+    await allowance.countRequest()
+    return (await allowance.begin(work())).end(cost({ completionTokens: 20 }))
+  }
+  await use()
+  vi.setSystemTime(Date.UTC(2026, 10, 29, 9))
+  // By the clock that was set back it is 23:30; when the count began, the day had half an hour less.
+  await vi.advanceTimersByTimeAsync(14.5 * 3_600_000)
+  expect((await refusalOf(use())).retryAfterMs).toBe(1_800_000)
+  await vi.advanceTimersByTimeAsync(1_800_000)
+  await use()
+})

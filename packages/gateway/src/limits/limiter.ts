@@ -17,6 +17,9 @@ export interface LimiterOptions {
 const MINUTE_SECONDS = 60
 const DAY_MS = 24 * 60 * 60 * 1000
 
+/** The count of a day stays for longer: if the clock is set back, the same day goes on. */
+const EXTRA_SECONDS = 2 * 60 * 60
+
 /** Applies the limits of all callers. */
 export class Limiter implements AsyncDisposable {
   readonly #options: LimiterOptions
@@ -47,11 +50,17 @@ export class Limiter implements AsyncDisposable {
       windows: {
         requests: this.#window(`requests:${id}`, limits.requestsPerMinute, MINUTE_SECONDS),
         tokens: this.#window(`tokens:${id}`, limits.tokensPerMinute, MINUTE_SECONDS),
-        tokensOfDay: this.#window(`tokens:${day}:${id}`, limits.tokensPerDay, secondsLeftOfDay()),
+        tokensOfDay: this.#window(
+          `tokens:${day}:${id}`,
+          limits.tokensPerDay,
+          secondsLeftOfDay(),
+          EXTRA_SECONDS,
+        ),
         swarmOfDay: this.#window(
           `swarm:${day}:${id}`,
           limits.swarmSecondsPerDay && limits.swarmSecondsPerDay * 1000,
           secondsLeftOfDay(),
+          EXTRA_SECONDS,
         ),
       },
       onRefused: (limit) => this.#refused.add(1, { limit }),
@@ -64,10 +73,15 @@ export class Limiter implements AsyncDisposable {
     await this.#options.counters[Symbol.asyncDispose]()
   }
 
-  #window(key: string, limit: number | undefined, seconds: number): AccountWindow | undefined {
+  #window(
+    key: string,
+    limit: number | undefined,
+    seconds: number,
+    extraSeconds = 0,
+  ): AccountWindow | undefined {
     return limit === undefined
       ? undefined
-      : new AccountWindow({ counters: this.#options.counters, key, limit, seconds })
+      : new AccountWindow({ counters: this.#options.counters, key, limit, seconds, extraSeconds })
   }
 
   /** The first request of a day counts what was used before this process started. */
@@ -96,7 +110,7 @@ export class Limiter implements AsyncDisposable {
       [`swarm:${day}:${id}`, sum(({ swarmMs }) => swarmMs)],
     ] as const) {
       if (amount > 0 && (await counters.peek(key)) === undefined)
-        await counters.add(key, amount, secondsLeftOfDay())
+        await counters.add(key, amount, secondsLeftOfDay() + EXTRA_SECONDS)
     }
   }
 }
