@@ -7,7 +7,9 @@ import type { Finding } from './attacks.ts'
 
 /** The server must trust the loopback as a proxy: each user has an address. */
 const USERS = ['192.0.2.1', '192.0.2.2', '192.0.2.3', '192.0.2.4']
-const ROUND_MS = 8_000
+/** A round is as long as some dozens of answers take, within these bounds. */
+const MIN_ROUND_MS = 8_000
+const MAX_ROUND_MS = 25_000
 const ROUNDS = 3
 const PARALLEL = 16
 const OVERLOAD = 10
@@ -58,6 +60,7 @@ function ask(agent: Agent, url: string, address: string): Promise<Answer> {
 /** Runs `drive` for the time of a round; what ends later does not count. */
 async function measure(
   { url, process: { pid } }: PetalsChat,
+  roundMs: number,
   drive: (ask: (user: number) => Promise<void>, isOver: () => boolean) => Promise<void>,
 ): Promise<Load> {
   const agent = new Agent({ keepAlive: true, maxSockets: Infinity })
@@ -67,8 +70,8 @@ async function measure(
   const cpuBefore = await processCpuSeconds(pid!)
   let cpuSeconds = 0
   let failed = 0
-  const isOver = () => performance.now() - startedAt >= ROUND_MS
-  const ended = sleep(ROUND_MS).then(async () => {
+  const isOver = () => performance.now() - startedAt >= roundMs
+  const ended = sleep(roundMs).then(async () => {
     cpuSeconds = (await processCpuSeconds(pid!)) - cpuBefore
     agent.destroy()
   })
@@ -82,7 +85,7 @@ async function measure(
   await ended
   const answers = byUser.reduce((sum, count) => sum + count, 0)
   return {
-    answersPerSecond: (answers * 1000) / ROUND_MS,
+    answersPerSecond: (answers * 1000) / roundMs,
     refusedMs,
     byUser,
     failed,
@@ -90,9 +93,19 @@ async function measure(
   }
 }
 
+/** Returns the milliseconds in which every client of the full load gets one answer. */
+async function answerOnce({ url }: PetalsChat): Promise<number> {
+  const agent = new Agent({ maxSockets: Infinity })
+  const startedAt = performance.now()
+  await Promise.all(
+    Array.from({ length: PARALLEL }, (_, number) => ask(agent, url, USERS[number % USERS.length]!)),
+  )
+  return performance.now() - startedAt
+}
+
 /** As many requests at a time as keep every session busy. */
-const fullLoad = (server: PetalsChat): Promise<Load> =>
-  measure(server, async (ask, isOver) => {
+const fullLoad = (server: PetalsChat, roundMs: number): Promise<Load> =>
+  measure(server, roundMs, async (ask, isOver) => {
     const client = async (number: number): Promise<void> => {
       while (!isOver()) await ask(number % USERS.length)
     }
@@ -100,8 +113,8 @@ const fullLoad = (server: PetalsChat): Promise<Load> =>
   })
 
 /** Requests at a steady rate, whatever becomes of them. */
-const overload = (server: PetalsChat, requestsPerSecond: number): Promise<Load> =>
-  measure(server, async (ask, isOver) => {
+const overload = (server: PetalsChat, roundMs: number, requestsPerSecond: number): Promise<Load> =>
+  measure(server, roundMs, async (ask, isOver) => {
     const startedAt = performance.now()
     const asked: Promise<void>[] = []
     while (!isOver()) {
@@ -117,27 +130,32 @@ const mean = (values: readonly number[]): number =>
 
 /** Ten times as many requests as the model can answer, from four users (G11). Full load and overload take turns. */
 export async function tenfoldOverload(server: PetalsChat): Promise<Finding> {
-  await fullLoad(server)
+  await answerOnce(server)
+  const roundMs = Math.min(Math.max(3 * (await answerOnce(server)), MIN_ROUND_MS), MAX_ROUND_MS)
   const full: Load[] = []
   const over: Load[] = []
   for (let round = 0; round < ROUNDS; round++) {
-    full.push(await fullLoad(server))
-    over.push(await overload(server, OVERLOAD * full.at(-1)!.answersPerSecond))
+    full.push(await fullLoad(server, roundMs))
+    over.push(await overload(server, roundMs, OVERLOAD * full.at(-1)!.answersPerSecond))
   }
   const peak = mean(full.map(({ answersPerSecond }) => answersPerSecond))
-  if (peak === 0) throw new Error('No answer ended in the time of a round: this machine is too busy.')
+  const failed = [...full, ...over].reduce((sum, load) => sum + load.failed, 0)
+  if (peak === 0)
+    throw new Error(
+      `No answer ended in the time of a round, and ${failed} requests failed: this machine is too busy.`,
+    )
   const goodput = mean(over.map(({ answersPerSecond }) => answersPerSecond)) / peak
   const refusedMs = over.flatMap((load) => load.refusedMs)
   if (refusedMs.length === 0)
     throw new Error('The queue was never full in the time of a round: this machine is too busy.')
   const byUser = USERS.map((_, user) => over.reduce((sum, load) => sum + load.byUser[user]!, 0))
-  const failed = [...full, ...over].reduce((sum, load) => sum + load.failed, 0)
   const unfairness = Math.max(...byUser) / Math.min(...byUser)
   const refusedP99Ms = rounded(quantile(refusedMs, 0.99))
   return {
     attack: 'G11: ten times as many requests as the model can answer',
     holds: failed === 0 && goodput >= 0.9 && refusedP99Ms <= 50 && unfairness <= 1.5,
     figures: {
+      roundMs: Math.round(roundMs),
       peakPerSecond: rounded(peak),
       goodput: rounded(goodput),
       refused: refusedMs.length,
