@@ -51,18 +51,28 @@ const { swarm, model, ...resources } = await startSwarmEngine({ model: 'SmolLM2-
 const { tokenizer, vocabulary } = await openFolderTokenizer(swarm.modelFolder)
 const prompt = tokenizer.encode('Once upon a time, there was a little dragon who', { addSpecialTokens: true })
 
-/** Milliseconds between tokens, without the first one, which waits for the prompt. */
-async function decode(session: Session, grammar: Grammar | undefined): Promise<readonly number[]> {
+interface Decoded {
+  /** Median time between two tokens, without the first one, which waits for the prompt. */
+  readonly ms: number
+  /** CPU of this process for each token; the LM head has a process of its own. */
+  readonly cpuMs: number
+}
+
+/** Decodes some tokens. */
+async function decode(session: Session, grammar: Grammar | undefined): Promise<Decoded> {
   await session.truncate(0)
+  let cpu: NodeJS.CpuUsage | undefined
   const times: number[] = []
   let before = 0
   for await (const _ of session.generate(prompt, { sampling: { temperature: 0.8, seed: 3 }, grammar })) {
     const now = performance.now()
     if (before > 0) times.push(now - before)
+    else cpu = process.cpuUsage()
     before = now
     if (times.length === newTokens) break
   }
-  return times
+  const { user, system } = process.cpuUsage(cpu)
+  return { ms: median(times), cpuMs: (user + system) / 1000 / times.length }
 }
 
 /** The whole answer of a form. */
@@ -107,22 +117,21 @@ function vocabularyMs(): number {
 
 try {
   const forms = { free: undefined, anyText, counted }
-  const measured = { free: [] as number[], anyText: [] as number[], counted: [] as number[] }
+  const names = Object.keys(forms) as (keyof typeof forms)[]
+  const measured: Record<keyof typeof forms, Decoded[]> = { free: [], anyText: [], counted: [] }
   await using session = await model.openSession({ maxLength: 512 })
-  for (const name of Object.keys(forms) as (keyof typeof forms)[]) await decode(session, forms[name])
+  for (const name of names) await decode(session, forms[name])
   for (let round = 0; round < rounds; round++)
-    for (const name of Object.keys(forms) as (keyof typeof forms)[])
-      measured[name].push(median(await decode(session, forms[name])))
+    for (const name of names) measured[name].push(await decode(session, forms[name]))
+  const medianOf = (name: keyof typeof forms, key: keyof Decoded): number =>
+    median(measured[name].map((each) => each[key]))
   const text = tokenizer.encode(
     'Once upon a time, there was a little dragon who lived in a “cave” near the sea. '.repeat(4),
   )
   const report = {
     machine: `${cpus()[0]?.model}, ${availableParallelism()} cores, load ${loadavg()[0]!.toFixed(1)}`,
-    msPerStep: Object.fromEntries(
-      Object.entries(measured).map(([name, times]) => [name, rounded(median(times))]),
-    ),
-    overhead: rounded(median(measured.anyText) / median(measured.free) - 1),
-    overheadCounted: rounded(median(measured.counted) / median(measured.free) - 1),
+    msPerToken: Object.fromEntries(names.map((name) => [name, rounded(medianOf(name, 'ms'))])),
+    cpuMsPerToken: Object.fromEntries(names.map((name) => [name, rounded(medianOf(name, 'cpuMs'))])),
     vocabularyMs: rounded(vocabularyMs()),
     allowedMs: {
       anyText: { first: rounded(alone(anyText, text)[0]!), median: rounded(median(alone(anyText, text))) },

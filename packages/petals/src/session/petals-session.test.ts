@@ -461,6 +461,36 @@ describe('an answer in a given form', () => {
     expect(inferences.at(-1)!.steps).toEqual([])
   })
 
+  it('ends with the reason of the signal, or the fault of a server, and then answers in the same form', async () => {
+    await using session = await new ToyModel().openSession({ maxLength: 200 })
+    const inference = inferences.at(-1)!
+    const reason = new Error('enough')
+    const controller = new AbortController()
+    const decode = async (options: Partial<GenerateOptions>, atToken?: () => void): Promise<string> => {
+      await session.truncate(0)
+      const tokens: number[] = []
+      for await (const { token } of session.generate(prompt, {
+        sampling: greedy,
+        grammar: place,
+        ...options,
+      })) {
+        if (scriptedTokenizer.eosTokens.has(token)) break
+        if (tokens.push(token) === 14) atToken?.()
+      }
+      return scriptedTokenizer.decode(tokens)
+    }
+    const whole = await decode({})
+    await expect(decode({ signal: controller.signal }, () => controller.abort(reason))).rejects.toBe(reason)
+    const lose = (): void => {
+      inference.fault = () => {
+        throw new ConnectionLostError('The server is gone.')
+      }
+    }
+    await expect(decode({}, lose)).rejects.toThrow(GenerationFailedError)
+    inference.fault = undefined
+    expect(await decode({})).toBe(whole)
+  })
+
   it('keeps the session usable when the caller stops among forced tokens', async () => {
     await using session = await new ToyModel().openSession({ maxLength: 200 })
     const taken: number[] = []
