@@ -28,7 +28,8 @@ export const layers = {
       access: [],
       swarm: [],
       anthropic: ['openai'],
-      openapi: ['anthropic', 'openai', 'legacy', 'swarm'],
+      ollama: ['openai'],
+      openapi: ['anthropic', 'ollama', 'openai', 'legacy', 'swarm'],
     },
   },
   engine: {

@@ -59,6 +59,46 @@ export {
   type OpenedMessage,
 } from './legacy/websocket.ts'
 export {
+  type OllamaChatEnd,
+  ollamaChatEndSchema,
+  type OllamaChatLine,
+  ollamaChatLineSchema,
+  type OllamaGenerateEnd,
+  ollamaGenerateEndSchema,
+  type OllamaGenerateLine,
+  ollamaGenerateLineSchema,
+  type OllamaToolCall,
+} from './ollama/answer.ts'
+export { type OllamaChatRequest, ollamaChatRequestSchema, type OllamaMessage } from './ollama/chat-request.ts'
+export {
+  type OllamaEmbeddingsResponse,
+  ollamaEmbeddingsRequestSchema,
+  ollamaEmbeddingsResponseSchema,
+  type OllamaEmbedRequest,
+  ollamaEmbedRequestSchema,
+  type OllamaEmbedResponse,
+  ollamaEmbedResponseSchema,
+} from './ollama/embed.ts'
+export { type OllamaGenerateRequest, ollamaGenerateRequestSchema } from './ollama/generate-request.ts'
+export {
+  ollamaManageRequestSchema,
+  type OllamaModel,
+  ollamaModelSchema,
+  type OllamaPs,
+  ollamaPsSchema,
+  type OllamaShow,
+  ollamaShowRequestSchema,
+  ollamaShowResponseSchema,
+  type OllamaStatus,
+  ollamaStatusSchema,
+  type OllamaTags,
+  ollamaTagsSchema,
+  type OllamaVersion,
+  ollamaVersionSchema,
+} from './ollama/models.ts'
+export { type OllamaErrorBody, ollamaErrorSchema } from './ollama/ollama-operation.ts'
+export { type OllamaFormat, type OllamaOptions, ollamaOptionsSchema, type OllamaThink } from './ollama/options.ts'
+export {
   type FormFields,
   type RequestTool,
   type ResponseFormat,

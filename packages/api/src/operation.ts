@@ -5,7 +5,7 @@ export interface TextContent {
   readonly text: string
 }
 
-/** A `text/event-stream`: the schema of the JSON in `data:`, and how the stream runs, in words. */
+/** A stream: the schema of the JSON in each event (`data:`) or line, and how the stream runs, in words. */
 export interface EventContent extends TextContent {
   readonly event: z.ZodType
 }

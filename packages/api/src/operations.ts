@@ -9,6 +9,8 @@ import { answerOperations, answerTag } from './openai/answer.ts'
 import { createChatCompletion } from './openai/chat-completion.ts'
 import { createCompletion } from './openai/completion.ts'
 import { createEmbedding } from './openai/embedding.ts'
+import { ollamaOperations } from './ollama/ollama.ts'
+import { ollamaTag } from './ollama/ollama-operation.ts'
 import { modelOperations } from './openai/model.ts'
 import { openaiTag } from './openai/openai-operation.ts'
 import { tokenizeOperations } from './openai/tokenize.ts'
@@ -27,6 +29,7 @@ export const operations: readonly Operation[] = [
   ...answerOperations,
   usageOperation,
   ...messageOperations,
+  ...ollamaOperations,
   ...legacyGenerateOperations,
   legacyModelsOperation,
   legacyWebSocketOperation,
@@ -41,6 +44,7 @@ export const operationTags: readonly OperationTag[] = [
   openaiTag,
   answerTag,
   anthropicTag,
+  ollamaTag,
   legacyTag,
   sessionTag,
   swarmTag,

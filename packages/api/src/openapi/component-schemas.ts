@@ -11,6 +11,16 @@ import { healthSchema } from '../health.ts'
 import { legacyErrorSchema, legacyRequestSchema, legacyResponseSchema } from '../legacy/generate.ts'
 import { legacyModelsSchema } from '../legacy/models.ts'
 import { legacyClientMessageSchema, legacyServerMessageSchema } from '../legacy/websocket.ts'
+import {
+  ollamaChatEndSchema,
+  ollamaChatLineSchema,
+  ollamaGenerateEndSchema,
+  ollamaGenerateLineSchema,
+} from '../ollama/answer.ts'
+import { ollamaChatRequestSchema } from '../ollama/chat-request.ts'
+import { ollamaGenerateRequestSchema } from '../ollama/generate-request.ts'
+import { ollamaErrorSchema } from '../ollama/ollama-operation.ts'
+import { ollamaOptionsSchema } from '../ollama/options.ts'
 import { responseFormatSchema, toolChoiceSchema, toolSchema } from '../openai/answer-form.ts'
 import { answerSchema, deletedAnswerSchema } from '../openai/answer.ts'
 import { chatRequestSchema } from '../openai/chat-request.ts'
@@ -75,6 +85,14 @@ const named = {
   AnthropicCountRequest: countTokensRequestSchema,
   AnthropicTokenCount: tokenCountSchema,
   AnthropicError: anthropicErrorSchema,
+  OllamaChatRequest: ollamaChatRequestSchema,
+  OllamaChatLine: ollamaChatLineSchema,
+  OllamaChatAnswer: ollamaChatEndSchema,
+  OllamaGenerateRequest: ollamaGenerateRequestSchema,
+  OllamaGenerateLine: ollamaGenerateLineSchema,
+  OllamaGenerateAnswer: ollamaGenerateEndSchema,
+  OllamaOptions: ollamaOptionsSchema,
+  OllamaError: ollamaErrorSchema,
   LegacyRequest: legacyRequestSchema,
   LegacyResponse: legacyResponseSchema,
   LegacyModels: legacyModelsSchema,
