@@ -97,7 +97,12 @@ export {
   ollamaVersionSchema,
 } from './ollama/models.ts'
 export { type OllamaErrorBody, ollamaErrorSchema } from './ollama/ollama-operation.ts'
-export { type OllamaFormat, type OllamaOptions, ollamaOptionsSchema, type OllamaThink } from './ollama/options.ts'
+export {
+  type OllamaFormat,
+  type OllamaOptions,
+  ollamaOptionsSchema,
+  type OllamaThink,
+} from './ollama/options.ts'
 export {
   type FormFields,
   type RequestTool,

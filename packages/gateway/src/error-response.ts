@@ -1,4 +1,4 @@
-import type { AnthropicErrorBody, ErrorBody, LegacyErrorBody } from '@petals-chat/api'
+import type { AnthropicErrorBody, ErrorBody, LegacyErrorBody, OllamaErrorBody } from '@petals-chat/api'
 import {
   CapacityError,
   EngineError,
@@ -272,6 +272,10 @@ export function anthropicErrorBody(
   const type = anthropicTypes[status] ?? 'invalid_request_error'
   const details = param === 'thread' ? { details: unthreaded } : {}
   return { type: 'error', error: { type, message, ...details }, request_id: requestId }
+}
+
+export function ollamaErrorBody({ message }: Pick<ErrorDescription, 'message'>): OllamaErrorBody {
+  return { error: message }
 }
 
 export function legacyErrorBody({ legacyMessage }: ErrorDescription): LegacyErrorBody {

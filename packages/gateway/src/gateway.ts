@@ -29,6 +29,7 @@ import { healthRoutes } from './routes/health.ts'
 import { legacyHttpRoutes } from './routes/legacy/generate-http.ts'
 import { legacyWebSocketRoute } from './routes/legacy/generate-websocket.ts'
 import { legacyModelRoutes } from './routes/legacy/models.ts'
+import { ollamaRoutes } from './routes/ollama/index.ts'
 import { openaiRoutes } from './routes/openai/index.ts'
 import { openapiRoutes } from './routes/openapi.ts'
 import { sessionRoutes } from './routes/session.ts'
@@ -213,6 +214,7 @@ function createApp(
   })
   app.route('/', openaiRoutes(context))
   app.route('/', anthropicRoutes(context))
+  app.route('/', ollamaRoutes(context))
   app.route('/', openapiRoutes(context))
   app.route('/', legacyHttpRoutes(context))
   app.route('/', legacyModelRoutes(context))

@@ -78,13 +78,15 @@ describe('paths', () => {
     ['/v1/v1/messages/count_tokens', '/v1/messages/count_tokens'],
     ['/v1/threads/thread_1/messages', '/v1/chat/completions'],
     ['/v1/audio/speech', 'write only text'],
-    ['/api/generate', 'under /v1'],
+    ['/completion', 'under /v1'],
+    ['/ollama/api/chat', '/api/chat'],
+    ['/api/blobs/sha256:0', 'configuration'],
   ])('%s is answered by a 404 that names what was meant: %s', async (path, meant) => {
     await using test = createTestGateway()
     const response = await test.app.request(path, { method: 'POST' })
     expect(response.status).toBe(404)
     const body = await readJson(response)
-    expect(body.error?.message ?? body.traceback).toContain(meant)
+    expect(body.error?.message ?? body.error).toContain(meant)
     if (!path.startsWith('/api/')) expect(body.error.code).toBe('unknown_url')
   })
 

@@ -4,7 +4,10 @@ import { getPath } from 'hono/utils/url'
 export const isApiPath = (path: string): boolean => /^\/(v1|api)(\/|$)/.test(path)
 
 /** Reports whether a routed path is one of the original application's APIs, which have their own shape of errors. */
-export const isLegacyPath = (path: string): boolean => path.startsWith('/api/')
+export const isLegacyPath = (path: string): boolean => /^\/api\/v[12](\/|$)/.test(path)
+
+/** Reports whether a routed path belongs to Ollama's API, which has its own shape of errors. */
+export const isOllamaPath = (path: string): boolean => path.startsWith('/api/') && !isLegacyPath(path)
 
 /** Reports whether a routed path belongs to Anthropic's Messages API, which has its own shape of errors. */
 export const isMessagesPath = (path: string): boolean => /^\/v1\/messages(\/|$)/.test(path)

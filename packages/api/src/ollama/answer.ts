@@ -18,7 +18,9 @@ export const logprobsField = z
 const endFields = {
   done_reason: z
     .enum(['stop', 'length'])
-    .describe('length: `num_predict` or the context is used up. An answer that ends with calls ends with stop.'),
+    .describe(
+      'length: `num_predict` or the context is used up. An answer that ends with calls ends with stop.',
+    ),
   total_duration: nanoseconds.describe('From the request to the end of the answer.'),
   load_duration: nanoseconds.describe('Until the model was loaded and the prompt was ready.'),
   prompt_eval_count: z.int().describe('Tokens of the prompt, with those that were already in the KV cache.'),
@@ -34,7 +36,9 @@ const toolCall = z.object({
   function: z.object({
     index: z.int().describe('Calls of one answer count from 0.'),
     name: z.string(),
-    arguments: z.record(z.string(), z.unknown()).describe('As the model wrote them: validate them before use.'),
+    arguments: z
+      .record(z.string(), z.unknown())
+      .describe('As the model wrote them: validate them before use.'),
   }),
 })
 

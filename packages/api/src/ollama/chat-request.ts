@@ -33,7 +33,11 @@ const ollamaMessageSchema = z.strictObject({
   thinking: ignored('The model’s earlier thoughts; templates omit them.'),
   images: noImages,
   tool_calls: z.array(sentCall).max(128).nullish().describe('Calls of the assistant.'),
-  tool_name: z.string().max(64).nullish().describe('The function that a message of the role tool answers for.'),
+  tool_name: z
+    .string()
+    .max(64)
+    .nullish()
+    .describe('The function that a message of the role tool answers for.'),
   tool_call_id: z.string().min(1).max(256).nullish().describe('The call that it answers.'),
   name: ignored('An older name of tool_name.'),
 })

@@ -6,12 +6,16 @@ import { keepAliveField, modelFields, optionsField } from './options.ts'
 /** Request body of `POST /api/embed`. */
 export const ollamaEmbedRequestSchema = z.object({
   ...modelFields,
-  input: z.union([text, z.array(text).max(2048)]).describe('A text, or texts. Empty texts can’t be embedded.'),
+  input: z
+    .union([text, z.array(text).max(2048)])
+    .describe('A text, or texts. Empty texts can’t be embedded.'),
   truncate: z
     .boolean()
     .nullish()
     .meta({ default: true })
-    .describe('Default true: the end of an input that is longer than the context is left out. False: it is refused.'),
+    .describe(
+      'Default true: the end of an input that is longer than the context is left out. False: it is refused.',
+    ),
   dimensions: z.int().min(1).nullish().describe('Only the model’s own number of dimensions.'),
   options: optionsField,
   keep_alive: keepAliveField,

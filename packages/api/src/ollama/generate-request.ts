@@ -14,7 +14,9 @@ import {
 /** Request body of `POST /api/generate`. */
 export const ollamaGenerateRequestSchema = z.object({
   ...modelFields,
-  prompt: text.nullish().describe('The user’s message; with `raw`, the text to continue. Empty: the model is loaded.'),
+  prompt: text
+    .nullish()
+    .describe('The user’s message; with `raw`, the text to continue. Empty: the model is loaded.'),
   system: text.nullish().describe('The system prompt.'),
   context: z
     .array(tokenId)

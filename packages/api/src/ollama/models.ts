@@ -58,7 +58,9 @@ export const ollamaShowResponseSchema = z.object({
   messages: z.array(z.never()),
   model_info: z
     .record(z.string(), z.union([z.string(), z.number()]))
-    .describe('`general.architecture` is the engine; `ENGINE.context_length` is there once the model is loaded.'),
+    .describe(
+      '`general.architecture` is the engine; `ENGINE.context_length` is there once the model is loaded.',
+    ),
   capabilities: z.array(z.enum(['completion', 'tools', 'thinking'])),
   modified_at: z.iso.datetime(),
 })
@@ -69,8 +71,9 @@ export const ollamaVersionSchema = z.object({
 })
 
 /** Request body of the calls that would change which models there are. */
-export const ollamaManageRequestSchema = z.looseObject({
+export const ollamaManageRequestSchema = z.object({
   ...modelFields,
+  insecure: ignored('Whether the registry’s certificate may be wrong.'),
   stream: z.boolean().nullish().describe('Default true: lines of JSON.'),
 })
 

@@ -49,7 +49,8 @@ export const ollamaOperations: readonly Operation[] = [
     method: 'post',
     path: '/api/chat',
     summary: 'Answer a dialogue, in Ollama’s form',
-    description: 'The model’s own chat template renders the dialogue. Closing the connection stops the engine.',
+    description:
+      'The model’s own chat template renders the dialogue. Closing the connection stops the engine.',
     request: json(ollamaChatRequestSchema),
     example: { messages: [{ role: 'user', content: 'What is the capital of France?' }] },
     responses: {

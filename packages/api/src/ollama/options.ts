@@ -59,7 +59,9 @@ export const optionsField = ollamaOptionsSchema.nullish().describe('Sampling and
 export const formatField = z
   .union([z.literal(['', 'json']), jsonObject])
   .nullish()
-  .describe('The format of the answer, enforced by a grammar: `json` is any JSON object, an object is a JSON schema.')
+  .describe(
+    'The format of the answer, enforced by a grammar: `json` is any JSON object, an object is a JSON schema.',
+  )
 
 export const thinkField = z
   .union([z.boolean(), z.enum(['low', 'medium', 'high', 'max'])])

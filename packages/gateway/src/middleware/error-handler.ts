@@ -10,10 +10,11 @@ import {
   errorThatCounts,
   legacyErrorBody,
   errorHeaders,
+  ollamaErrorBody,
   openAIErrorBody,
 } from '../error-response.ts'
 import { GatewayError } from '../errors.ts'
-import { isLegacyPath, isMessagesPath } from '../request-path.ts'
+import { isLegacyPath, isMessagesPath, isOllamaPath } from '../request-path.ts'
 
 export type RequestContext = Context<{ Variables: GatewayVariables }>
 
@@ -37,6 +38,7 @@ export function errorResponse(error: unknown, c: RequestContext): Response {
 
 function errorBody(description: ErrorDescription, { req: { path }, var: { requestId } }: RequestContext) {
   if (isLegacyPath(path)) return legacyErrorBody(description)
+  if (isOllamaPath(path)) return ollamaErrorBody(description)
   return isMessagesPath(path) ? anthropicErrorBody(description, requestId) : openAIErrorBody(description)
 }
 

@@ -22,10 +22,8 @@ const STORED_DIALOGUES = /\/(assistants|threads)\b/
 /** Paths of other servers and of OpenAI that are not served here, with the alternative. */
 const FOREIGN_PATHS: readonly (readonly [pattern: RegExp, advice: string])[] = [
   [/\/(responses|complete)\b/, 'Use POST /v1/chat/completions.'],
-  [
-    /\/api\/(chat|tags|show|embed|embeddings|generate)$|\/(completion|infill)$/,
-    "This server has OpenAI's API under /v1.",
-  ],
+  [/\/(completion|infill)$/, "This server has OpenAI's API under /v1."],
+  [/\/api\/blobs\b/, 'Models of this server come from its configuration.'],
   [
     /\/(audio|images|videos|moderations|files|fine_tuning|batches|realtime|rerank)\b/,
     'Models of this server write only text.',

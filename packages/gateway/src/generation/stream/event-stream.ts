@@ -8,13 +8,15 @@ export const doneFrame = 'data: [DONE]\n\n'
 const highWaterMark = 64 * 1024
 
 export interface EventStreamOptions {
+  /** Default: that of server-sent events. */
+  readonly contentType?: string | undefined
   /** Headers beside those of an event stream. */
   readonly headers?: Readonly<Record<string, string>>
   /** How long the response waits for the first frame. Default: until a ping is due. */
   readonly firstFrameWaitMs?: number
   /** Silence after which a ping is sent, so that proxies don't close the connection as dead. */
   readonly pingIntervalMs: number
-  readonly pingFrame: string
+  readonly pingFrame: string | (() => string)
   /** How long a reader may read nothing before the stream is abandoned. */
   readonly stallTimeoutMs: number
   /** The frame that reports an error to the client. */
@@ -26,7 +28,7 @@ export interface EventStreamOptions {
 }
 
 /**
- * Sends the frames as a response of server-sent events. A failure before the first frame is thrown, and so answered with
+ * Sends the frames as a response: server-sent events, or lines. A failure before the first frame is thrown, and so answered with
  * the right status, unless it took too long. A later failure ends the stream with an error event.
  */
 export async function eventStream(
@@ -41,7 +43,7 @@ export async function eventStream(
   })
   return new Response(body, {
     headers: {
-      'content-type': 'text/event-stream; charset=utf-8',
+      'content-type': options.contentType ?? 'text/event-stream; charset=utf-8',
       // Answers must not be stored, and a compressing proxy would buffer the tokens of several seconds.
       'cache-control': 'no-store, no-transform',
       // nginx would buffer them, too.
@@ -75,7 +77,8 @@ class FrameSource implements UnderlyingSource<Uint8Array> {
 
   start(controller: Controller): void {
     const { pingFrame, pingIntervalMs } = this.#options
-    this.#pings = setInterval(() => this.#send(controller, pingFrame), pingIntervalMs)
+    const ping = () => (typeof pingFrame === 'string' ? pingFrame : pingFrame())
+    this.#pings = setInterval(() => this.#send(controller, ping()), pingIntervalMs)
   }
 
   async pull(controller: Controller): Promise<void> {

@@ -13,8 +13,10 @@ export type FrameProducer = (signal: AbortSignal, reader?: AnswerReader) => Asyn
 
 /** What the streams of an API say beside the answer. */
 export interface StreamDialect {
-  /** Sent in silence. */
-  readonly pingFrame: string
+  /** Default: server-sent events. */
+  readonly contentType?: string
+  /** Sent in silence; a function makes a new one each time. */
+  readonly pingFrame: string | (() => string)
   /** The event that ends a failed stream. */
   readonly errorFrame: (description: ErrorDescription, requestId: string) => string
 }
@@ -23,9 +25,13 @@ export interface StreamDialect {
 export function streamOptions(
   c: EventContext,
   config: GatewayConfig,
-  { pingFrame }: StreamDialect,
-): Pick<EventStreamOptions, 'pingIntervalMs' | 'pingFrame' | 'stallTimeoutMs' | 'disconnect'> {
+  { contentType, pingFrame }: StreamDialect,
+): Pick<
+  EventStreamOptions,
+  'contentType' | 'pingIntervalMs' | 'pingFrame' | 'stallTimeoutMs' | 'disconnect'
+> {
   return {
+    contentType,
     pingIntervalMs: config.ssePingIntervalMs,
     pingFrame,
     stallTimeoutMs: config.sseStallTimeoutMs,

@@ -1,4 +1,5 @@
 import type { MessageContentBlock, MessageEvent } from '@petals-chat/api'
+import { callArguments } from '../../generation/chat/call-arguments.ts'
 import type { ChatPart } from '../../generation/chat/chat-part.ts'
 
 /** Sorts the parts of an answer into blocks, as the events that a stream of the Messages API has between begin and end. */
@@ -77,17 +78,7 @@ export class MessageContent {
 
   #finish(): void {
     const block = this.#blocks.at(-1)
-    if (block?.type === 'tool_use') this.#blocks.splice(-1, 1, { ...block, input: toInput(this.#json) })
+    if (block?.type === 'tool_use') this.#blocks.splice(-1, 1, { ...block, input: callArguments(this.#json) })
     this.#json = ''
-  }
-}
-
-/** The arguments of a call that was cut are no JSON: the call has none. */
-function toInput(json: string): Record<string, unknown> {
-  try {
-    const value = JSON.parse(json) as unknown
-    return typeof value === 'object' && value !== null && !Array.isArray(value) ? { ...value } : {}
-  } catch {
-    return {}
   }
 }

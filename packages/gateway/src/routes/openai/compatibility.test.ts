@@ -6,11 +6,19 @@ import {
   legacyRequestSchema,
   messageRequestSchema,
   modelSchema,
+  ollamaChatRequestSchema,
+  ollamaEmbedRequestSchema,
+  ollamaGenerateRequestSchema,
+  ollamaOptionsSchema,
   tokenizeRequestSchema,
 } from '@petals-chat/api'
 import { readFile } from 'node:fs/promises'
 import { describe, expect, it } from 'vitest'
 import type { UnsupportedParameters } from '../../generation/request/unsupported.ts'
+import {
+  unsupportedOllamaChatParameters,
+  unsupportedOllamaGenerateParameters,
+} from '../ollama/unsupported.ts'
 import { unsupportedMessageParameters } from '../anthropic/unsupported.ts'
 import { ignoredParameters } from '../../generation/request/ignored.ts'
 import {
@@ -52,6 +60,12 @@ describe('docs/compatibility.md', () => {
     ['### Only chat completions', chat.filter((name) => !common.includes(name))],
     ['### Only completions', completion.filter((name) => !common.includes(name))],
     ['## Messages of Anthropic', Object.keys(messageRequestSchema.shape)],
+    [
+      '## Answers of Ollama',
+      [...Object.keys(ollamaChatRequestSchema.shape), ...Object.keys(ollamaGenerateRequestSchema.shape)],
+    ],
+    ['### Options of Ollama', Object.keys(ollamaOptionsSchema.shape)],
+    ['### Embeddings of Ollama', Object.keys(ollamaEmbedRequestSchema.shape)],
     ['## Models', Object.keys(modelSchema.shape)],
     ['## Embeddings', Object.keys(embeddingRequestSchema.shape)],
     [
@@ -89,6 +103,8 @@ describe('docs/compatibility.md', () => {
     ['### Of embeddings', unsupportedEmbeddingParameters],
     ['### Of tokenize', unsupportedTokenizeParameters],
     ['### Of messages', unsupportedMessageParameters],
+    ['### Of /api/chat', unsupportedOllamaChatParameters],
+    ['### Of /api/generate', unsupportedOllamaGenerateParameters],
   ])('lists the refused fields and what to use instead below “%s”', (heading, table) => {
     expect(rowsBelow(heading)).toEqual(
       Object.entries(table).map(([name, { off, instead }]) => [

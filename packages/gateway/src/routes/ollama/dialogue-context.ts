@@ -1,0 +1,77 @@
+import type { ChatRequest } from '@petals-chat/api'
+import {
+  InvalidRequestError,
+  literalMarker,
+  type Model,
+  type ModelSpec,
+  type TokenId,
+} from '@petals-chat/engine'
+import type { GatewayContext } from '../../context.ts'
+import type { ChatJob } from '../../generation/chat/chat-choice-reader.ts'
+import { prepareChat } from '../../generation/chat/prepare-chat.ts'
+import {
+  answerLength,
+  askedLength,
+  checkRequestTokens,
+  checkTokens,
+} from '../../generation/request/limits.ts'
+
+/** Stands for the earlier answer while the turn after it is rendered. No template writes it. */
+const EARLIER_ANSWER = 'an-earlier-answer-7c1f0d52'
+
+/**
+ * Prepares the answer to a message that goes on with a dialogue, of which the client has only the tokens: they are followed by
+ * what the model's template writes between an answer and the next one.
+ */
+export async function prepareInContext(
+  context: Pick<GatewayContext, 'registry' | 'version' | 'config'>,
+  spec: ModelSpec,
+  request: ChatRequest,
+  earlier: readonly TokenId[],
+  signal: AbortSignal,
+): Promise<ChatJob> {
+  const job = await prepareChat(context, spec, request, signal)
+  if (earlier.length === 0) return job
+  const { work } = job
+  if (work.kind !== 'sessions') throw noContext(spec)
+  const { model } = work
+  checkTokens(earlier, model.tokenizer.vocabSize, 'context')
+  const tokens = [...earlier, ...model.tokenizer.encode(nextTurn(model, request))]
+  const budget = { promptTokens: tokens.length, requested: askedLength(request) }
+  const prompts = [{ tokens, promptTokens: tokens.length, maxNewTokens: answerLength(model, spec, budget) }]
+  checkRequestTokens({ param: 'context', prompts, choices: 1 }, model, context.config)
+  return { ...job, prompts, work: { ...work, prompts } }
+}
+
+/** The text from the end of an answer to the begin of the next one, with the user's message between them. */
+function nextTurn({ chatTemplate }: Pick<Model, 'chatTemplate'>, request: ChatRequest): string {
+  const content = (request.messages.at(-1) as { readonly content: string }).content
+  const rendered = chatTemplate.render(
+    [
+      { role: 'user', content: '.' },
+      { role: 'assistant', content: EARLIER_ANSWER },
+      { role: 'user', content },
+    ],
+    { variables: request.chat_template_kwargs ?? undefined },
+  )
+  return rendered.slice(rendered.indexOf(EARLIER_ANSWER) + EARLIER_ANSWER.length)
+}
+
+/** The tokens of a dialogue after its answer; none if another server has them. */
+export function contextAfter(
+  { work, reader }: ChatJob,
+  { thoughts, words }: { readonly thoughts: string; readonly words: string },
+): readonly TokenId[] {
+  if (work.kind !== 'sessions') return []
+  const { tokenizer } = work.model
+  const mark = literalMarker(tokenizer.controlTexts)
+  const begun = reader.reasoning === 'open' ? '' : '<think>'
+  const text = `${thoughts === '' ? '' : `${begun}${mark(thoughts)}</think>`}${mark(words)}`
+  return [...work.prompts[0]!.tokens, ...tokenizer.encode(text)]
+}
+
+const noContext = ({ id }: ModelSpec): InvalidRequestError =>
+  new InvalidRequestError(
+    `'context' is not supported with the model '${id}', which another server runs. Use /api/chat, with all messages.`,
+    { param: 'context', reason: 'unsupported_parameter' },
+  )
