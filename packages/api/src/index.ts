@@ -41,6 +41,14 @@ export {
   type TokenCountBody,
   tokenCountSchema,
 } from './anthropic/message-response.ts'
+export {
+  type AnthropicModel,
+  type AnthropicModelList,
+  anthropicModelListSchema,
+  type AnthropicModelQuery,
+  anthropicModelQuerySchema,
+  anthropicModelSchema,
+} from './anthropic/model.ts'
 export { type HealthBody, healthSchema } from './health.ts'
 export type { Immutable } from './immutable.ts'
 export {
@@ -83,7 +91,6 @@ export { type OllamaGenerateRequest, ollamaGenerateRequestSchema } from './ollam
 export {
   ollamaManageRequestSchema,
   type OllamaModel,
-  ollamaModelSchema,
   type OllamaPs,
   ollamaPsSchema,
   type OllamaShow,
@@ -152,7 +159,8 @@ export {
   type ResponseToolCall,
   toolCallSchema,
 } from './openai/messages.ts'
-export { modelListSchema, type ModelObject, modelSchema } from './openai/model.ts'
+export { type ModelListBody, modelListSchema, type ModelObject, modelSchema } from './openai/model.ts'
+export { type PropsBody, propsSchema } from './openai/props.ts'
 export {
   type DetokenizeRequest,
   detokenizeRequestSchema,
@@ -163,6 +171,8 @@ export {
   tokenizeRequestSchema,
   type TokenizeResponse,
   tokenizeResponseSchema,
+  type TokenizerInfo,
+  tokenizerInfoSchema,
 } from './openai/tokenize.ts'
 export { type UsageReport, usageQuerySchema, usageReportSchema } from './openai/usage-report.ts'
 export { type TimingsBody, timingsSchema, type UsageBody, usageSchema } from './openai/usage.ts'

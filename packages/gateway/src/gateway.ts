@@ -32,6 +32,7 @@ import { legacyModelRoutes } from './routes/legacy/models.ts'
 import { ollamaRoutes } from './routes/ollama/index.ts'
 import { openaiRoutes } from './routes/openai/index.ts'
 import { openapiRoutes } from './routes/openapi.ts'
+import { propsRoutes } from './routes/props.ts'
 import { sessionRoutes } from './routes/session.ts'
 import { signInRoutes } from './routes/sign-in.ts'
 import { swarmRoutes } from './routes/swarm.ts'
@@ -214,6 +215,7 @@ function createApp(
   })
   app.route('/', openaiRoutes(context))
   app.route('/', anthropicRoutes(context))
+  app.route('/', propsRoutes(context))
   app.route('/', ollamaRoutes(context))
   app.route('/', openapiRoutes(context))
   app.route('/', legacyHttpRoutes(context))

@@ -1,7 +1,11 @@
 import { getPath } from 'hono/utils/url'
 
-/** Reports whether a routed path is one of the APIs. Everything else belongs to the page, or to the operator. */
-export const isApiPath = (path: string): boolean => /^\/(v1|api)(\/|$)/.test(path)
+/**
+ * Reports whether a routed path is one of the APIs, or one of the paths that llama-server and vLLM have beside theirs.
+ * Everything else belongs to the page, or to the operator.
+ */
+export const isApiPath = (path: string): boolean =>
+  /^\/(v1|api|tokenize|detokenize|tokenizer_info|props)(\/|$)/.test(path)
 
 /** Reports whether a routed path is one of the original application's APIs, which have their own shape of errors. */
 export const isLegacyPath = (path: string): boolean => /^\/api\/v[12](\/|$)/.test(path)
@@ -9,8 +13,10 @@ export const isLegacyPath = (path: string): boolean => /^\/api\/v[12](\/|$)/.tes
 /** Reports whether a routed path belongs to Ollama's API, which has its own shape of errors. */
 export const isOllamaPath = (path: string): boolean => path.startsWith('/api/') && !isLegacyPath(path)
 
-/** Reports whether a routed path belongs to Anthropic's Messages API, which has its own shape of errors. */
-export const isMessagesPath = (path: string): boolean => /^\/v1\/messages(\/|$)/.test(path)
+/** Reports whether a client of Anthropic's API asks, which has its own shape of errors. `path`: as it is routed. */
+export const isAnthropicRequest = (path: string, header: (name: string) => string | undefined): boolean =>
+  /^\/v1\/messages(\/|$)/.test(path) ||
+  (/^\/v1\/models(\/|$)/.test(path) && header('anthropic-version') !== undefined)
 
 /**
  * Returns the path that a request is routed by, and that all policies check: without the prefix under which a proxy

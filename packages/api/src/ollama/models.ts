@@ -1,37 +1,15 @@
 import { z } from 'zod'
 import type { Immutable } from '../immutable.ts'
+import { listedModelSchema, modelDetailsSchema, servedModelFields } from '../listed-model.ts'
 import { ignored } from '../openai/primitives.ts'
 import { modelFields } from './options.ts'
 
-const details = z.object({
-  parent_model: z.literal(''),
-  format: z.string().describe('`gguf`: a file of this machine; otherwise the engine: `petals`, `upstream`.'),
-  family: z.string(),
-  families: z.array(z.string()),
-  parameter_size: z.string().describe('As the model’s name says; empty: it does not say.'),
-  quantization_level: z.string().describe('As the name of its file says; empty: it does not say.'),
-})
-
-const listedFields = {
-  name: z.string().describe('The id, with `:latest` where it has no tag.'),
-  model: z.string().describe('The same.'),
-  size: z.number().describe('Bytes of memory that the loaded model takes here; 0: unknown, or not loaded.'),
-  digest: z.string().describe('Changes with the model’s entry in the configuration.'),
-  details,
-}
-
-/** A model of `GET /api/tags`. */
-export const ollamaModelSchema = z.object({
-  ...listedFields,
-  modified_at: z.iso.datetime().describe('When this server started.'),
-})
-
-export const ollamaTagsSchema = z.object({ models: z.array(ollamaModelSchema) })
+export const ollamaTagsSchema = z.object({ models: z.array(listedModelSchema) })
 
 export const ollamaPsSchema = z.object({
   models: z.array(
     z.object({
-      ...listedFields,
+      ...servedModelFields,
       size_vram: z.number().describe('The same as size.'),
       context_length: z.int().optional(),
       expires_at: z.iso.datetime().describe('A time that never comes: the configuration decides.'),
@@ -52,9 +30,9 @@ export const ollamaShowResponseSchema = z.object({
   license: z.string(),
   modelfile: z.string().describe('The model’s defaults, as Ollama would write them.'),
   parameters: z.string().describe('Sampling where a request says nothing, one parameter a line.'),
-  template: z.string().describe('A comment: the model’s own chat template is used.'),
+  template: z.string().describe('The model’s own chat template, in Jinja, once it is loaded.'),
   system: z.string(),
-  details,
+  details: modelDetailsSchema,
   messages: z.array(z.never()),
   model_info: z
     .record(z.string(), z.union([z.string(), z.number()]))
@@ -79,7 +57,7 @@ export const ollamaManageRequestSchema = z.object({
 
 export const ollamaStatusSchema = z.object({ status: z.literal('success') })
 
-export type OllamaModel = Immutable<z.output<typeof ollamaModelSchema>>
+export type OllamaModel = Immutable<z.output<typeof listedModelSchema>>
 export type OllamaTags = Immutable<z.output<typeof ollamaTagsSchema>>
 export type OllamaPs = Immutable<z.output<typeof ollamaPsSchema>>
 export type OllamaShow = Immutable<z.output<typeof ollamaShowResponseSchema>>

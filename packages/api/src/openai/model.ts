@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import type { Immutable } from '../immutable.ts'
+import { listedModelSchema } from '../listed-model.ts'
 import { modelStateFields } from '../model-state.ts'
 import { json, type Operation } from '../operation.ts'
 import { openaiOperation } from './openai-operation.ts'
@@ -56,8 +57,23 @@ export const modelSchema = z.object({
   license: z.string().optional(),
 })
 
-export const modelListSchema = z.object({ object: z.literal('list'), data: z.array(modelSchema) })
+export const modelListSchema = z.object({
+  object: z.literal('list'),
+  data: z.array(modelSchema),
+  models: z
+    .array(
+      listedModelSchema.extend({
+        type: z.literal('model'),
+        description: z.literal(''),
+        tags: z.array(z.never()),
+        capabilities: z.array(z.literal('completion')),
+        parameters: z.literal(''),
+      }),
+    )
+    .describe('The same models, as llama-server and Ollama list them.'),
+})
 
+export type ModelListBody = Immutable<z.output<typeof modelListSchema>>
 export type ModelObject = Immutable<z.output<typeof modelSchema>>
 
 export const modelOperations: readonly Operation[] = [
@@ -67,6 +83,8 @@ export const modelOperations: readonly Operation[] = [
     method: 'get',
     path: '/v1/models',
     summary: 'List the models',
+    description:
+      'With the header `anthropic-version`, the answer has the form of Anthropic’s Models API (`limit`, `after_id`, `before_id`).',
     responses: { 200: { description: 'The models of this server.', content: json(modelListSchema) } },
     errorStatuses: [],
   }),

@@ -5,6 +5,7 @@ import { toolSchema } from './answer-form.ts'
 import { messageSchema } from './messages.ts'
 import { openaiOperation } from './openai-operation.ts'
 import { jsonObject, text, tokenId } from './primitives.ts'
+import { propsSchema } from './props.ts'
 import { modelField } from './sampling-fields.ts'
 
 const model = modelField
@@ -71,6 +72,23 @@ export const detokenizeResponseSchema = z.object({
   content: z.string().describe('The same text, under the other name that tokenize accepts.'),
 })
 
+const tokenText = z.string().nullable().describe('Null: the model has none.')
+
+/** Body of `GET /tokenizer_info`, with the names of a tokenizer_config.json, as in vLLM. */
+export const tokenizerInfoSchema = z.object({
+  model: z.string(),
+  tokenizer_class: z
+    .literal('PetalsChat')
+    .describe('The tokenizer runs here: see /tokenize and /detokenize.'),
+  model_max_length: z.int().describe('Size of the model’s context in tokens.'),
+  vocab_size: z.int(),
+  bos_token: tokenText,
+  eos_token: tokenText,
+  pad_token: tokenText,
+  chat_template: z.string().nullable().describe('In Jinja. Null: the model’s files have none.'),
+})
+
+export type TokenizerInfo = z.output<typeof tokenizerInfoSchema>
 export type TokenizeRequest = z.output<typeof tokenizeRequestSchema>
 /** A request as clients write it: optional fields may be omitted or null. */
 export type TokenizeRequestBody = Immutable<z.input<typeof tokenizeRequestSchema>>
@@ -80,25 +98,61 @@ export type DetokenizeResponse = z.output<typeof detokenizeResponseSchema>
 
 const errorStatuses = [400, 403, 404, 429, 503]
 
-export const tokenizeOperations: readonly Operation[] = [
+const modelParameter = {
+  name: 'model',
+  in: 'query',
+  schema: z.string(),
+  description: 'Id or alias of a model. If omitted: the first one.',
+} as const
+
+const tokenize = (id: string, path: string, summary: string): Operation =>
   openaiOperation({
-    id: 'tokenize',
+    id,
     method: 'post',
-    path: '/v1/tokenize',
-    summary: 'Turn a text or a dialogue into tokens',
+    path,
+    summary,
     request: json(tokenizeRequestSchema),
     example: { prompt: 'Hello, world!', return_token_strs: true },
     responses: { 200: { description: 'Token ids.', content: json(tokenizeResponseSchema) } },
     errorStatuses,
-  }),
+  })
+
+const detokenize = (id: string, path: string, summary: string): Operation =>
   openaiOperation({
-    id: 'detokenize',
+    id,
     method: 'post',
-    path: '/v1/detokenize',
-    summary: 'Turn tokens into text',
+    path,
+    summary,
     request: json(detokenizeRequestSchema),
     example: { tokens: [1, 2, 3] },
     responses: { 200: { description: 'The text.', content: json(detokenizeResponseSchema) } },
     errorStatuses,
+  })
+
+const ofOthers = 'The same, where llama-server and vLLM have it'
+
+export const tokenizeOperations: readonly Operation[] = [
+  tokenize('tokenize', '/v1/tokenize', 'Turn a text or a dialogue into tokens'),
+  detokenize('detokenize', '/v1/detokenize', 'Turn tokens into text'),
+  tokenize('tokenizeAtRoot', '/tokenize', ofOthers),
+  detokenize('detokenizeAtRoot', '/detokenize', ofOthers),
+  openaiOperation({
+    id: 'tokenizerInfo',
+    method: 'get',
+    path: '/tokenizer_info',
+    summary: 'Describe the tokenizer of a model, as vLLM does',
+    parameters: [modelParameter],
+    responses: { 200: { description: 'The tokenizer.', content: json(tokenizerInfoSchema) } },
+    errorStatuses,
+  }),
+  openaiOperation({
+    id: 'props',
+    scope: 'models',
+    method: 'get',
+    path: '/props',
+    summary: 'Describe the server and a model, as llama-server does',
+    parameters: [modelParameter],
+    responses: { 200: { description: 'The properties.', content: json(propsSchema) } },
+    errorStatuses: [404],
   }),
 ]

@@ -39,6 +39,8 @@ export interface ChatTemplate {
   readonly stopSequences: readonly string[]
   /** True if the template itself writes the BOS text; the prompt is then encoded without special tokens. */
   readonly writesBos: boolean
+  /** The template in Jinja, as the model's files have it; undefined if they have none. */
+  readonly source?: string | undefined
   /**
    * Returns a text for `Tokenizer.encode` of the same model. Only the template's own control tokens become tokens: those
    * that messages or tools spell out are marked as text (`LITERAL_MARK`).

@@ -63,6 +63,7 @@ export function createJinjaChatTemplate(options: JinjaChatTemplateOptions): Chat
   return {
     stopSequences,
     writesBos,
+    source: template,
     render(messages, options: RenderOptions = {}) {
       const last = messages.at(-1)
       if (last === undefined) {

@@ -14,7 +14,7 @@ import {
   openAIErrorBody,
 } from '../error-response.ts'
 import { GatewayError } from '../errors.ts'
-import { isLegacyPath, isMessagesPath, isOllamaPath } from '../request-path.ts'
+import { isLegacyPath, isAnthropicRequest, isOllamaPath } from '../request-path.ts'
 
 export type RequestContext = Context<{ Variables: GatewayVariables }>
 
@@ -36,10 +36,13 @@ export function errorResponse(error: unknown, c: RequestContext): Response {
   )
 }
 
-function errorBody(description: ErrorDescription, { req: { path }, var: { requestId } }: RequestContext) {
+function errorBody(description: ErrorDescription, { req, var: { requestId } }: RequestContext) {
+  const { path } = req
   if (isLegacyPath(path)) return legacyErrorBody(description)
   if (isOllamaPath(path)) return ollamaErrorBody(description)
-  return isMessagesPath(path) ? anthropicErrorBody(description, requestId) : openAIErrorBody(description)
+  return isAnthropicRequest(path, (name) => req.header(name))
+    ? anthropicErrorBody(description, requestId)
+    : openAIErrorBody(description)
 }
 
 /** Refuses a method that the path does not support. */

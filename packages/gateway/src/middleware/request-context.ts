@@ -4,7 +4,7 @@ import type { Context, MiddlewareHandler } from 'hono'
 import type { GatewayContext, GatewayVariables } from '../context.ts'
 import { ClientGoneError } from '../errors.ts'
 import { linkedAbortController } from '../linked-abort-controller.ts'
-import { isMessagesPath } from '../request-path.ts'
+import { isAnthropicRequest } from '../request-path.ts'
 
 /** The types of a request for the middleware. `app.request()` has no bindings. */
 export interface RequestEnv {
@@ -42,7 +42,8 @@ export function requestContext({
     await next()
     c.res.headers.set('x-request-id', requestId)
     // Anthropic's clients look for it under this name.
-    if (isMessagesPath(c.req.path)) c.res.headers.set('request-id', requestId)
+    if (isAnthropicRequest(c.req.path, (name) => c.req.header(name)))
+      c.res.headers.set('request-id', requestId)
     // Kept-alive connections would delay the shutdown.
     if (shutdown.draining) c.res.headers.set('connection', 'close')
   }

@@ -129,6 +129,20 @@ describe('the official Anthropic client, over a socket', () => {
     expect(cut).toMatchObject({ stop_reason: 'max_tokens', content: [{ text: 'Paris' }] })
   })
 
+  it('lists and describes the models, page by page', async () => {
+    const all = await Array.fromAsync(client.models.list({ limit: 1 }))
+    expect(all.map(({ id }) => id)).toEqual(['org/test', 'other'])
+    expect(all[0]).toMatchObject({ type: 'model', display_name: 'org/test', lifecycle: 'active' })
+    const before = await client.models.list({ before_id: 'other' })
+    expect(before).toMatchObject({ has_more: false, first_id: 'org/test', last_id: 'org/test' })
+    expect((await client.models.retrieve('claude-sonnet')).id).toBe('org/test')
+    await client.messages.create(ask)
+    expect((await client.models.retrieve('org/test')).max_input_tokens).toBe(2048)
+    await expect(client.models.retrieve('nothing')).rejects.toBeInstanceOf(Anthropic.NotFoundError)
+    await expect(client.models.list({ limit: 0 })).rejects.toThrow("'limit'")
+    await expect(client.models.list({ after_id: 'nothing' })).rejects.toThrow("'after_id'")
+  })
+
   it('throws the errors of the client’s own classes', async () => {
     const failed = async (body: object): Promise<InstanceType<typeof Anthropic.APIError>> =>
       client.messages.create({ ...ask, ...body }).then(

@@ -1,5 +1,8 @@
 import type Anthropic from '@anthropic-ai/sdk'
 import {
+  type AnthropicModel,
+  type AnthropicModelList,
+  anthropicModelListSchema,
   anthropicErrorSchema,
   anthropicMessageSchema,
   type MessageBody,
@@ -20,6 +23,8 @@ type Mutable<Value> = Value extends readonly (infer Item)[]
 // The types of the official client's results: no field of them may be missing here. Its own type has no `ping`.
 export type Checked = [
   Extends<Anthropic.Message, Mutable<MessageBody>>,
+  Extends<Anthropic.ModelInfo, Mutable<AnthropicModel>>,
+  Extends<Pick<Anthropic.ModelInfosPage, keyof AnthropicModelList>, Mutable<AnthropicModelList>>,
   Extends<Anthropic.MessageStreamEvent, Mutable<Exclude<MessageEvent, { readonly type: 'ping' }>>>,
 ]
 
@@ -217,6 +222,21 @@ describe('the prompt of a message', () => {
     const begun = [...messages, { role: 'assistant', content: 'The capital is' }]
     const message = await messageOf({ messages: begun }, { reply: () => 'The capital is Paris.' })
     expect(message.content).toEqual([{ type: 'text', text: ' Paris.', citations: null }])
+  })
+})
+
+describe('the models', () => {
+  it('have Anthropic’s form only for its clients, errors too', async () => {
+    await using app = createTestApp()
+    const headers = { 'anthropic-version': '2023-06-01' }
+    const list = anthropicModelListSchema
+      .strict()
+      .parse(await (await app.get('/v1/models', { headers })).json())
+    expect(list.data.map(({ id }) => id)).toEqual(['test'])
+    const unknown = await app.get('/v1/models/nothing', { headers })
+    expect(anthropicErrorSchema.parse(await unknown.json()).error.type).toBe('not_found_error')
+    expect(unknown.headers.get('request-id')).toBe(unknown.headers.get('x-request-id'))
+    expect(await (await app.get('/v1/models')).json()).toMatchObject({ object: 'list' })
   })
 })
 

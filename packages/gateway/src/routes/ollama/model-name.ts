@@ -1,12 +1,7 @@
 import type { ModelRegistry } from '@petals-chat/engine'
 import type { Caller } from '../../access/caller.ts'
+import { LATEST_TAG } from '../listed-model.ts'
 import { modelsFor } from '../../generation/request/resolve-model.ts'
-
-/** The tag of a name that has none. */
-const TAG = ':latest'
-
-/** The name of a model as Ollama lists it. */
-export const taggedName = (id: string): string => (/:[^/]*$/.test(id) ? id : `${id}${TAG}`)
 
 /** The fields that name a model. */
 export interface NamedModel {
@@ -22,7 +17,7 @@ export function meantModel(
 ): string | undefined {
   const asked = (model || name) ?? undefined
   if (!asked) return undefined
-  const bare = asked.endsWith(TAG) ? asked.slice(0, -TAG.length) : asked
+  const bare = asked.endsWith(LATEST_TAG) ? asked.slice(0, -LATEST_TAG.length) : asked
   const models = modelsFor(registry, caller)
-  return [asked, bare, `${bare}${TAG}`].find((each) => models.find(each) !== undefined) ?? bare
+  return [asked, bare, `${bare}${LATEST_TAG}`].find((each) => models.find(each) !== undefined) ?? bare
 }

@@ -1,31 +1,27 @@
-import { createHash } from 'node:crypto'
 import {
-  type OllamaModel,
   type OllamaPs,
   type OllamaShow,
   ollamaShowRequestSchema,
   type OllamaTags,
   type OllamaVersion,
 } from '@petals-chat/api'
-import {
-  generationDefaults,
-  isRemoteModel,
-  type ModelRegistry,
-  type ModelSpec,
-  type ServedModel,
-} from '@petals-chat/engine'
+import { isRemoteModel, type ModelSpec, type ServedModel } from '@petals-chat/engine'
 import { Hono } from 'hono'
 import type { GatewayVariables, RouteModule } from '../../context.ts'
 import { parseRequest } from '../../generation/request/parse-request.ts'
 import { findModel, modelsFor } from '../../generation/request/resolve-model.ts'
-import { meantModel, taggedName } from './model-name.ts'
-import { modelDetails } from './model-details.ts'
+import { usualSampling } from '../usual-sampling.ts'
+import { contextLengthOf, listedModel, modelDetails } from '../listed-model.ts'
+import { meantModel } from './model-name.ts'
 
 /** The release whose API this is. Clients look at it before they use a feature. */
 const OLLAMA_VERSION = '0.12.11'
 
 /** When models that stay loaded expire. */
 const NEVER = '9999-12-31T23:59:59.000Z'
+
+/** Stands for a template that is not known: a comment in the language of Ollama's templates. */
+const OWN_TEMPLATE = '{{- /* The model’s own chat template renders messages and tools. */ -}}'
 
 /** `GET /api/tags`, `GET /api/ps`, `POST /api/show` and `GET /api/version`. */
 export const ollamaModelRoutes: RouteModule = ({ registry, version }) => {
@@ -34,7 +30,7 @@ export const ollamaModelRoutes: RouteModule = ({ registry, version }) => {
     .get('/api/tags', (c) => {
       const models = modelsFor(registry, c.var.caller)
         .list()
-        .map((spec) => ollamaModel(registry, spec, startedAt))
+        .map((spec) => ({ ...listedModel(spec, registry.peek(spec.id)), modified_at: startedAt }))
       return c.json({ models } satisfies OllamaTags)
     })
     .get('/api/ps', (c) => {
@@ -57,33 +53,13 @@ export const ollamaModelRoutes: RouteModule = ({ registry, version }) => {
     )
 }
 
-/** A model as Ollama lists it. `startedAt`: of this server. */
-export const ollamaModel = (
-  registry: Pick<ModelRegistry, 'peek'>,
-  spec: ModelSpec,
-  startedAt: string,
-): OllamaModel => ({ ...listed(spec, registry.peek(spec.id)), modified_at: startedAt })
-
-const listed = (spec: ModelSpec, model: ServedModel | undefined) => ({
-  name: taggedName(spec.id),
-  model: taggedName(spec.id),
-  size: model?.memoryBytes ?? 0,
-  digest: createHash('sha256').update(JSON.stringify(spec)).digest('hex'),
-  details: modelDetails(spec),
-})
-
 function loadedModel(spec: ModelSpec, model: ServedModel): OllamaPs['models'][number] {
-  const own = listed(spec, model)
-  return { ...own, size_vram: own.size, context_length: contextLength(spec, model), expires_at: NEVER }
-}
-
-function contextLength(spec: ModelSpec, model: ServedModel | undefined): number | undefined {
-  const known = Math.min(model?.contextLength ?? Infinity, spec.maxSessionLength ?? Infinity)
-  return known === Infinity ? undefined : known
+  const own = listedModel(spec, model)
+  return { ...own, size_vram: own.size, context_length: contextLengthOf(spec, model), expires_at: NEVER }
 }
 
 function describeModel(spec: ModelSpec, model: ServedModel | undefined, startedAt: string): OllamaShow {
-  const length = contextLength(spec, model)
+  const length = contextLengthOf(spec, model)
   const parameters = parametersOf(spec, model)
   return {
     license: spec.license ?? '',
@@ -94,7 +70,7 @@ function describeModel(spec: ModelSpec, model: ServedModel | undefined, startedA
       '',
     ].join('\n'),
     parameters: parameters.join('\n'),
-    template: '{{- /* The model’s own chat template renders messages and tools. */ -}}',
+    template: (model && !isRemoteModel(model) && model.chatTemplate.source) || OWN_TEMPLATE,
     system: spec.dialogue?.systemPrompt ?? '',
     details: modelDetails(spec),
     messages: [],
@@ -109,17 +85,10 @@ function describeModel(spec: ModelSpec, model: ServedModel | undefined, startedA
 }
 
 function parametersOf(spec: ModelSpec, model: ServedModel | undefined): readonly string[] {
-  const own = generationDefaults(spec, model)
-  const values = {
-    temperature: own.do_sample === false || own.do_sample === 0 ? 0 : own.temperature,
-    top_k: own.top_k,
-    top_p: own.top_p,
-    min_p: own.min_p,
-    repeat_penalty: own.repetition_penalty,
-    frequency_penalty: own.frequency_penalty,
-    num_predict: own.max_new_tokens,
-  }
-  return Object.entries(values).flatMap(([name, value]) => (value === undefined ? [] : [`${name} ${value}`]))
+  const { max_new_tokens: num_predict, ...sampling } = usualSampling(spec, model)
+  return Object.entries({ ...sampling, num_predict }).flatMap(([name, value]) =>
+    value === undefined ? [] : [`${name} ${value}`],
+  )
 }
 
 /** Reports whether a model's template treats a request to think differently. */

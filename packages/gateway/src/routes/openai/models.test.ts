@@ -10,7 +10,7 @@ const specs = [
 describe('/v1/models', () => {
   it('lists the models with their known properties', async () => {
     await using app = createTestApp({ specs })
-    const { data } = modelListSchema.parse(await (await app.get('/v1/models')).json())
+    const { data, models } = modelListSchema.parse(await (await app.get('/v1/models')).json())
     expect(data.map(({ id }) => id)).toEqual(['test', 'org/model'])
     expect(data[0]).toMatchObject({
       object: 'model',
@@ -21,6 +21,8 @@ describe('/v1/models', () => {
       family: 'Test family',
       public_api: true,
     })
+    expect(models.map(({ name }) => name)).toEqual(['test:latest', 'org/model:latest'])
+    expect(models[0]).toMatchObject({ type: 'model', capabilities: ['completion'] })
     expect(data[0]!.context_length).toBeUndefined()
     expect(data[1]).toMatchObject({ public_api: false })
     expect(app.engine.loads).toBe(0)

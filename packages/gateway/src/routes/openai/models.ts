@@ -1,33 +1,52 @@
-import type { ModelObject } from '@petals-chat/api'
+import type { ModelListBody, ModelObject } from '@petals-chat/api'
 import { Hono } from 'hono'
 import type { ModelSpec, ModelState, ServedModel } from '@petals-chat/engine'
 import type { GatewayContext, GatewayVariables, RouteModule } from '../../context.ts'
+import { isAnthropicRequest } from '../../request-path.ts'
+import { anthropicModel, modelPage } from '../anthropic/models.ts'
+import { contextLengthOf, listedModel } from '../listed-model.ts'
 import { modelState, swarmKind } from '../model-state.ts'
 import { findModel, modelsFor } from '../../generation/request/resolve-model.ts'
 
-/** `GET /v1/models` and `GET /v1/models/{id}`; a `/` in an id may be written as it is or as `%2F`. */
+/**
+ * `GET /v1/models` and `GET /v1/models/{id}`; a `/` in an id may be written as it is or as `%2F`. Clients of Anthropic get
+ * their own form.
+ */
 export const modelRoutes: RouteModule = (context) => {
-  const created = Math.floor(Date.now() / 1000)
-  const describe = (spec: ModelSpec, signal: AbortSignal) => describeModel(context, spec, created, signal)
+  const startedAt = new Date()
+  const created = Math.floor(startedAt.getTime() / 1000)
+  const modified_at = startedAt.toISOString()
+  const { registry } = context
+  const inAnthropicForm = (spec: ModelSpec) => anthropicModel(spec, registry.peek(spec.id), modified_at)
 
   return new Hono<{ Variables: GatewayVariables }>()
     .get('/v1/models', async (c) => {
-      const data = await Promise.all(
-        modelsFor(context.registry, c.var.caller)
-          .list()
-          .map((spec) => describe(spec, c.var.signal)),
-      )
-      return c.json({ object: 'list', data } as const)
+      const specs = modelsFor(registry, c.var.caller).list()
+      if (isAnthropicRequest(c.req.path, (name) => c.req.header(name)))
+        return c.json(modelPage(specs.map(inAnthropicForm), c.req.query()))
+      const data = await Promise.all(specs.map((spec) => describeModel(context, spec, created, c.var.signal)))
+      const models = specs.map((spec) => ({
+        ...listedModel(spec, registry.peek(spec.id)),
+        modified_at,
+        ...likeLlamaServer,
+      }))
+      return c.json({ object: 'list', data, models } satisfies ModelListBody)
     })
-    .get('/v1/models/:id{.+}', async (c) =>
-      c.json(
-        await describe(
-          findModel({ registry: modelsFor(context.registry, c.var.caller) }, c.req.param('id')),
-          c.var.signal,
-        ),
-      ),
-    )
+    .get('/v1/models/:id{.+}', async (c) => {
+      const spec = findModel({ registry: modelsFor(registry, c.var.caller) }, c.req.param('id'))
+      if (isAnthropicRequest(c.req.path, (name) => c.req.header(name))) return c.json(inAnthropicForm(spec))
+      return c.json(await describeModel(context, spec, created, c.var.signal))
+    })
 }
+
+/** Fields of llama-server's list that say nothing here. */
+const likeLlamaServer = {
+  type: 'model',
+  description: '',
+  tags: [],
+  capabilities: ['completion'],
+  parameters: '',
+} satisfies Partial<ModelListBody['models'][number]>
 
 async function describeModel(
   { registry, swarm }: Pick<GatewayContext, 'registry' | 'swarm'>,
@@ -88,8 +107,7 @@ function loadedFields(
 ): Pick<ModelObject, 'context_length' | 'max_model_len' | 'max_context_length' | 'capabilities'> {
   if (model === undefined) return { capabilities: usualCapabilities }
   const { grammar, logprobs, promptLogprobs, embeddings } = model.capabilities
-  const known = Math.min(model.contextLength ?? Infinity, spec.maxSessionLength ?? Infinity)
-  const length = known === Infinity ? undefined : known
+  const length = contextLengthOf(spec, model)
   return {
     context_length: length,
     max_model_len: length,

@@ -2,10 +2,11 @@ import {
   type DetokenizeResponse,
   type TokenizeRequest,
   type TokenizeResponse,
+  type TokenizerInfo,
   detokenizeRequestSchema,
   tokenizeRequestSchema,
 } from '@petals-chat/api'
-import { InvalidRequestError, type Model, type TokenId } from '@petals-chat/engine'
+import { InvalidRequestError, type Model, type ModelSpec, type TokenId } from '@petals-chat/engine'
 import { Hono } from 'hono'
 import type { GatewayVariables, RouteModule } from '../../context.ts'
 import { assertMayFit } from '../../generation/request/prompt-length.ts'
@@ -14,12 +15,16 @@ import { toToolDefinitions } from '../../generation/request/answer-form.ts'
 import { chatPrompt } from '../../generation/request/chat-prompt.ts'
 import { checkTokens } from '../../generation/request/limits.ts'
 import { parseRequest } from '../../generation/request/parse-request.ts'
+import { boundaryTexts, contextLengthOf } from '../listed-model.ts'
 import { unsupportedTokenizeParameters } from './unsupported.ts'
 
-/** `POST /v1/tokenize` and `POST /v1/detokenize`: text to tokens and tokens to text. */
+/**
+ * `POST /v1/tokenize` and `POST /v1/detokenize`: text to tokens and tokens to text; without `/v1` as well, where llama-server
+ * and vLLM have them. `GET /tokenizer_info` describes the tokenizer.
+ */
 export const tokenizeRoutes: RouteModule = (context) =>
   new Hono<{ Variables: GatewayVariables }>()
-    .post('/v1/tokenize', async (c) => {
+    .on('POST', ['/v1/tokenize', '/tokenize'], async (c) => {
       const request = await parseRequest(c.req, tokenizeRequestSchema, unsupportedTokenizeParameters)
       const spec = resolveModel(context, request.model, callerOf(c))
       const model = await context.registry.get(spec.id, { signal: c.var.signal })
@@ -31,7 +36,7 @@ export const tokenizeRoutes: RouteModule = (context) =>
         token_strs: request.return_token_strs ? tokens.map((token) => model.tokenizer.decode([token])) : null,
       } satisfies TokenizeResponse)
     })
-    .post('/v1/detokenize', async (c) => {
+    .on('POST', ['/v1/detokenize', '/detokenize'], async (c) => {
       const request = await parseRequest(c.req, detokenizeRequestSchema)
       const spec = resolveModel(context, request.model, callerOf(c))
       const { tokenizer } = await context.registry.get(spec.id, { signal: c.var.signal })
@@ -41,6 +46,25 @@ export const tokenizeRoutes: RouteModule = (context) =>
       })
       return c.json({ prompt: text, content: text } satisfies DetokenizeResponse)
     })
+    .get('/tokenizer_info', async (c) => {
+      const spec = resolveModel(context, c.req.query('model'), callerOf(c))
+      const model = await context.registry.get(spec.id, { signal: c.var.signal })
+      return c.json(describeTokenizer(spec, model))
+    })
+
+function describeTokenizer(spec: ModelSpec, model: Model): TokenizerInfo {
+  const { bos, eos } = boundaryTexts(model)
+  return {
+    model: spec.id,
+    tokenizer_class: 'PetalsChat',
+    model_max_length: contextLengthOf(spec, model) ?? model.contextLength,
+    vocab_size: model.tokenizer.vocabSize,
+    bos_token: bos ?? null,
+    eos_token: eos ?? null,
+    pad_token: eos ?? null,
+    chat_template: model.chatTemplate.source ?? null,
+  }
+}
 
 function tokenize(model: Model, request: TokenizeRequest): TokenId[] {
   const { messages, tools, prompt, content, add_special_tokens: addSpecialTokens } = request
