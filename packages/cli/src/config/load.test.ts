@@ -143,7 +143,7 @@ describe('loadConfig', () => {
       "petals-chat.yaml:6:1: port: there is no such key. Did you mean 'server.port'?",
       "petals-chat.yaml:8:12: hub.offline: 'maybe' is not allowed; it must be true or false.",
       'petals-chat.yaml:9:10: hub.token: the environment variable NOT_SET is not set.',
-      "petals-chat.yaml:12:13: models[0].engine: 'lama' is not allowed; it must be one of: llama, petals. Did you mean 'llama'?",
+      "petals-chat.yaml:12:13: models[0].engine: 'lama' is not allowed; it must be one of: llama, petals, upstream. Did you mean 'llama'?",
       "petals-chat.yaml:13:13: models[0].source: The model source 'htp://x' can't be read",
       'petals-chat.yaml:14:5: models[1].source: this key is missing',
       "petals-chat.yaml:16:5: models[1].max_session_length: there is no such key. Did you mean 'maxSessionLength'?",
