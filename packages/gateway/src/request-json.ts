@@ -28,7 +28,7 @@ export function parseRequestJson(text: string): unknown {
 }
 
 /** Fields that may be as long as the body, because their lists are checked quickly. */
-const TOKEN_FIELDS: ReadonlySet<string> = new Set(['prompt', 'input', 'tokens'])
+const TOKEN_FIELDS: ReadonlySet<string> = new Set(['prompt', 'input', 'tokens', 'context'])
 
 const isTokenId = (value: unknown): boolean => Number.isInteger(value) && (value as number) >= 0
 

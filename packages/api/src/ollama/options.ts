@@ -3,9 +3,11 @@ import { samplingFields } from '../openai/sampling-fields.ts'
 import { ignored, jsonObject } from '../openai/primitives.ts'
 
 /** An option that changes answers and is not supported: only the values that switch it off are taken. */
-const onlyOff = (instead: string, ...off: readonly (number | boolean)[]) =>
+const onlyOff = (name: string, instead: string, ...off: readonly (number | boolean)[]) =>
   z
-    .literal([...off], { error: () => `This option is not supported here. ${instead}` })
+    .literal([...off], {
+      error: () => `Unsupported parameter: 'options.${name}' is not supported here. ${instead}`,
+    })
     .nullish()
     .describe(`Only ${off.join(' or ')}, which is off. ${instead}`)
 
@@ -31,13 +33,13 @@ export const ollamaOptionsSchema = z.strictObject({
   frequency_penalty: samplingFields.frequency_penalty,
   seed: samplingFields.seed,
   stop: samplingFields.stop,
-  typical_p: onlyOff(sampler, 1),
-  tfs_z: onlyOff(sampler, 1),
-  mirostat: onlyOff(sampler, 0),
+  typical_p: onlyOff('typical_p', sampler, 1),
+  tfs_z: onlyOff('tfs_z', sampler, 1),
+  mirostat: onlyOff('mirostat', sampler, 0),
   mirostat_tau: ignored('No effect while `mirostat` is off.'),
   mirostat_eta: ignored('No effect while `mirostat` is off.'),
-  repeat_last_n: onlyOff('The penalty applies to the whole context.', -1, 64),
-  penalize_newline: onlyOff('Line breaks are treated like other tokens.', false, true),
+  repeat_last_n: onlyOff('repeat_last_n', 'The penalty applies to the whole context.', -1, 64),
+  penalize_newline: onlyOff('penalize_newline', 'Line breaks are treated like other tokens.', false, true),
   num_ctx: hardware('The size of the context.'),
   num_keep: ignored('A full context ends the answer; nothing is shifted out of it.'),
   num_batch: hardware('Tokens of one pass.'),

@@ -211,7 +211,7 @@ describe('a refused request', () => {
     ['/api/chat', { messages, wrong: 1 }, "'wrong'"],
     ['/api/chat', { messages, options: { wrong: 1 } }, "'options.wrong'"],
     ['/api/chat', { messages, options: { num_predict: -3 } }, "'options.num_predict'"],
-    ['/api/chat', { messages, options: { repeat_last_n: 10 } }, 'whole context'],
+    ['/api/chat', { messages, options: { repeat_last_n: 10 } }, "'options.repeat_last_n'"],
     ['/api/chat', { messages, tools: [...tools, ...tools] }, "'tools[1].function.name'"],
     ['/api/chat', { messages, prompt: 'Hi' }, '/api/generate'],
     ['/api/generate', { prompt: 'Hi', template: '{{ .Prompt }}' }, 'template'],

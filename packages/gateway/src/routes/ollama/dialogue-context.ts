@@ -46,15 +46,16 @@ export async function prepareInContext(
 /** The text from the end of an answer to the begin of the next one, with the user's message between them. */
 function nextTurn({ chatTemplate }: Pick<Model, 'chatTemplate'>, request: ChatRequest): string {
   const content = (request.messages.at(-1) as { readonly content: string }).content
+  const message = { role: 'user', content } as const
+  const options = { variables: request.chat_template_kwargs ?? undefined }
   const rendered = chatTemplate.render(
-    [
-      { role: 'user', content: '.' },
-      { role: 'assistant', content: EARLIER_ANSWER },
-      { role: 'user', content },
-    ],
-    { variables: request.chat_template_kwargs ?? undefined },
+    [{ role: 'user', content: '.' }, { role: 'assistant', content: EARLIER_ANSWER }, message],
+    options,
   )
-  return rendered.slice(rendered.indexOf(EARLIER_ANSWER) + EARLIER_ANSWER.length)
+  const place = rendered.indexOf(EARLIER_ANSWER)
+  // A template that leaves earlier answers out says nothing of what follows them.
+  if (place === -1) return chatTemplate.render([message], options)
+  return rendered.slice(place + EARLIER_ANSWER.length)
 }
 
 /** The tokens of a dialogue after its answer; none if another server has them. */

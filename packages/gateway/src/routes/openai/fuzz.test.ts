@@ -4,6 +4,11 @@ import {
   detokenizeRequestSchema,
   embeddingRequestSchema,
   errorSchema,
+  ollamaChatRequestSchema,
+  ollamaEmbedRequestSchema,
+  ollamaErrorSchema,
+  ollamaGenerateRequestSchema,
+  ollamaOptionsSchema,
   tokenizeRequestSchema,
 } from '@petals-chat/api'
 import fc from 'fast-check'
@@ -22,6 +27,15 @@ const routes = {
   '/v1/embeddings': { fields: Object.keys(embeddingRequestSchema.shape), sane: { input: 'Hi' } },
   '/v1/tokenize': { fields: Object.keys(tokenizeRequestSchema.shape), sane: { prompt: 'Hi' } },
   '/v1/detokenize': { fields: Object.keys(detokenizeRequestSchema.shape), sane: { tokens: [1] } },
+  '/api/chat': {
+    fields: Object.keys(ollamaChatRequestSchema.shape),
+    sane: { messages: [{ role: 'user', content: 'Hi' }], options: { num_predict: 2 } },
+  },
+  '/api/generate': {
+    fields: Object.keys(ollamaGenerateRequestSchema.shape),
+    sane: { prompt: 'Hi', options: { num_predict: 2 } },
+  },
+  '/api/embed': { fields: Object.keys(ollamaEmbedRequestSchema.shape), sane: { input: 'Hi' } },
 }
 
 /** Values that have broken servers before, and any other JSON. */
@@ -63,8 +77,9 @@ describe('any value from a client', () => {
     const text = await response.text()
     expect([200, 400, 404], text).toContain(response.status)
     expect(response.headers.get('x-request-id')).toBeTruthy()
-    if (response.status !== 200) errorSchema.parse(JSON.parse(text))
-    else expect(text).not.toContain('internal_error')
+    const schema = path.startsWith('/api/') ? ollamaErrorSchema : errorSchema
+    if (response.status !== 200) schema.parse(JSON.parse(text))
+    else expect(text).not.toMatch(/internal_error|unexpected error/)
   }
 
   it.each(Object.entries(routes))(
@@ -76,6 +91,20 @@ describe('any value from a client', () => {
       await fc.assert(run, { numRuns: 300 })
     },
   )
+
+  it('as an option of Ollama is answered or refused', async () => {
+    const run = fc.asyncProperty(
+      fc.constantFrom(...Object.keys(ollamaOptionsSchema.shape)),
+      value,
+      (option, given) =>
+        expectAnswerOrRefusal('/api/generate', {
+          model: 'test',
+          prompt: 'Hi',
+          options: { num_predict: 2, [option]: given },
+        }),
+    )
+    await fc.assert(run, { numRuns: 300 })
+  })
 
   it.each(Object.keys(routes))('as the body of %s is answered or refused', async (path) => {
     const run = fc.asyncProperty(fc.oneof(fc.json(), fc.string()), (body) =>
