@@ -1,6 +1,7 @@
 import type { AbortOptions } from './abort.ts'
 import type { Model, ModelCapabilities, ModelStatus } from './engine.ts'
 import type { GenerationParams } from './models/model-spec.ts'
+import type { TokenId } from './tokenizer.ts'
 
 /**
  * A model that another server runs, and that speaks of text: that server has the tokenizer and the chat template, samples,
@@ -25,7 +26,18 @@ export interface RemoteModel extends AsyncDisposable {
    *   GenerationFailedError after it; the signal's reason. Messages name the server.
    */
   answer(request: RemoteRequest, options?: RemoteAnswerOptions): AsyncIterable<RemoteEvent>
+  /**
+   * Counts the tokens of `messages` (with `tools`) or of a `prompt`: the server's count if it has a route for that, else an
+   * estimate. Never fails because of the server.
+   */
+  tokenize(fields: RemoteRequest['fields'], options?: AbortOptions): Promise<RemoteTokens>
   status(options?: AbortOptions): Promise<ModelStatus>
+}
+
+export interface RemoteTokens {
+  readonly count: number
+  /** Empty if the count is an estimate. */
+  readonly tokens: readonly TokenId[]
 }
 
 /** A request for one answer. */

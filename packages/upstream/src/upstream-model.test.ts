@@ -371,3 +371,25 @@ describe('a caller that stops', () => {
     await expect.poll(() => server.cut).toBe(1)
   })
 })
+
+describe('the count of tokens', () => {
+  it('is that of a server that counts, wherever its route is', async () => {
+    server.answer = (response, { path }) =>
+      path === '/tokenize'
+        ? json(response, 200, { count: 2, max_model_len: 8, tokens: [5, 6] })
+        : json(response, 404, {})
+    await using opened = await openModel({ baseUrl: server.baseUrl, model: 'org/big', apiKey: 'key' })
+    for (let count = 0; count < 2; count++)
+      expect(await opened.model.tokenize(question)).toEqual({ count: 2, tokens: [5, 6] })
+    expect(server.asked.map(({ path }) => path)).toEqual(['/v1/tokenize', '/tokenize', '/tokenize'])
+    expect(server.asked[2]).toMatchObject({ body: { ...question, model: 'org/big' } })
+  })
+
+  it('is estimated for a server that does not, which is not asked again', async () => {
+    server.answer = (response) => json(response, 404, {})
+    await using opened = await openModel({ baseUrl: server.baseUrl })
+    for (let count = 0; count < 2; count++)
+      expect(await opened.model.tokenize({ prompt: 'x'.repeat(40) })).toEqual({ count: 10, tokens: [] })
+    expect(server.asked).toHaveLength(2)
+  })
+})

@@ -51,8 +51,17 @@ export const tokenizeRequestSchema = z.object({
 
 export const tokenizeResponseSchema = z.object({
   count: z.int(),
-  max_model_len: z.int().describe('Size of the model’s context in tokens.'),
-  tokens: z.array(z.int()),
+  max_model_len: z
+    .int()
+    .optional()
+    .describe(
+      'Size of the model’s context in tokens; left out where another server runs the model and does not say.',
+    ),
+  tokens: z
+    .array(z.int())
+    .describe(
+      'Empty where another server runs the model and has no tokenizer to ask: the count is then an estimate.',
+    ),
   token_strs: z.array(z.string()).nullish(),
 })
 

@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import {
+  type AbortOptions,
   CapacityError,
   GenerationFailedError,
   type GenerationParams,
@@ -11,13 +12,16 @@ import {
   type RemoteEvent,
   type RemoteModel,
   type RemoteRequest,
+  type RemoteTokens,
 } from '@petals-chat/engine'
 import type { UpstreamModelSpec } from '../config.ts'
 import { Failure } from '../http/failure.ts'
 import type { HttpClient } from '../http/http-client.ts'
 import type { ServerPool } from '../servers/server-pool.ts'
 import type { UpstreamServer } from '../servers/server.ts'
+import { estimatePrompt } from '../stream/answer-reader.ts'
 import { attempt } from './attempt.ts'
+import { tokenize } from './tokenize.ts'
 
 export interface UpstreamModelOptions {
   readonly spec: UpstreamModelSpec
@@ -89,6 +93,15 @@ export class UpstreamModel implements RemoteModel {
         await this.#pause(failure, tried, count, signal)
       }
     }
+  }
+
+  async tokenize(fields: RemoteRequest['fields'], { signal }: AbortOptions = {}): Promise<RemoteTokens> {
+    const { spec, pool, client, name } = this.#options
+    const server = pool.choose(name, new Set())
+    const found = pool.isDown
+      ? undefined
+      : await tokenize({ ...fields, model: name }, { spec, client, server, signal })
+    return found ?? { count: estimatePrompt(fields), tokens: [] }
   }
 
   async status(): Promise<ModelStatus> {

@@ -10,6 +10,8 @@ export class UpstreamServer {
   readonly baseUrl: string
   /** Host and port, as messages show them. */
   readonly name: string
+  /** Where it counts tokens; undefined before that is known, null if it does not. */
+  tokenizeUrl: string | null | undefined
   /** Its models; undefined before it has listed them, or if it lists none. */
   offers: ReadonlyMap<string, Offer> | undefined
   /** Why it can't answer; undefined if it can, or if nothing is known yet. */

@@ -1,11 +1,14 @@
 import type { ChatRequest } from '@petals-chat/api'
-import { type ChatMessage, estimateTokens } from '@petals-chat/engine'
+import type { ChatMessage } from '@petals-chat/engine'
 import { toToolDefinitions } from '../request/answer-form.ts'
 import { asksToContinue, toChatMessage } from '../request/chat-prompt.ts'
 import { wantedCalls } from '../request/tool-choice.ts'
 
+type MessagesRequest = Pick<ChatRequest, 'messages' | 'continue_final_message' | 'add_generation_prompt'>
+type ToolsRequest = Pick<ChatRequest, 'tools' | 'tool_choice'>
+
 /** The messages of a request in the one form that every server knows. */
-export function messageFields(request: ChatRequest): Readonly<Record<string, unknown>> {
+export function messageFields(request: MessagesRequest): Readonly<Record<string, unknown>> {
   const messages = request.messages.map(toChatMessage).map(toMessage)
   if (!asksToContinue(request)) return { messages }
   return { messages, continue_final_message: true, add_generation_prompt: false }
@@ -33,7 +36,7 @@ export interface RemoteTools {
 }
 
 /** `tool_choice` has many notations; other servers know OpenAI's. @throws InvalidRequestError */
-export function toolFields({ tools, tool_choice: choice }: ChatRequest): RemoteTools {
+export function toolFields({ tools, tool_choice: choice }: ToolsRequest): RemoteTools {
   if (!tools?.length) return { fields: {}, forced: false }
   const { mode, names, isSingle } = wantedCalls(choice)
   const allowed = toToolDefinitions(tools)
@@ -56,6 +59,8 @@ export function logprobFields({
   return { logprobs: true, top_logprobs: top ?? (typeof logprobs === 'number' ? logprobs : 0) }
 }
 
-/** Estimates the tokens of what a model reads of a request: its messages and functions. @throws InvalidRequestError */
-export const estimateChat = (request: ChatRequest): number =>
-  estimateTokens(JSON.stringify({ ...messageFields(request), ...toolFields(request).fields }))
+/** What a model reads of a request: its messages and functions. @throws InvalidRequestError */
+export const chatInput = (request: MessagesRequest & ToolsRequest): Readonly<Record<string, unknown>> => ({
+  ...messageFields(request),
+  ...toolFields(request).fields,
+})

@@ -11,7 +11,7 @@ import type { GatewayVariables, RouteModule } from '../../context.ts'
 import { respondWithAnswer } from '../../generation/answer/respond-with-answer.ts'
 import type { ChatJob, ChatTypes } from '../../generation/chat/chat-choice-reader.ts'
 import { prepareChat } from '../../generation/chat/prepare-chat.ts'
-import { estimateChat } from '../../generation/remote/chat-fields.ts'
+import { chatInput } from '../../generation/remote/chat-fields.ts'
 import { answerForm } from '../../generation/request/answer-form.ts'
 import { chatPrompt } from '../../generation/request/chat-prompt.ts'
 import { parseRequest } from '../../generation/request/parse-request.ts'
@@ -39,7 +39,10 @@ export const anthropicRoutes: RouteModule = (context) =>
       const spec = resolveModel(context, request.model, callerOf(c))
       const model = await context.registry.load(spec.id, { signal: c.var.signal })
       const chat = toChatRequest(request)
-      if (isRemoteModel(model)) return c.json({ input_tokens: estimateChat(chat) } satisfies TokenCountBody)
+      if (isRemoteModel(model)) {
+        const { count } = await model.tokenize(chatInput(chat), { signal: c.var.signal })
+        return c.json({ input_tokens: count } satisfies TokenCountBody)
+      }
       const { tokens } = await inAnthropicNames(async () =>
         chatPrompt(model, chat, answerForm(chat, model).tools?.tools),
       )

@@ -1,0 +1,237 @@
+import {
+  createModelRegistry,
+  ModelUnavailableError,
+  remoteModelSpecSchema,
+  type RemoteAnswerOptions,
+  type RemoteEvent,
+  type RemoteModel,
+  type RemoteRequest,
+  silentLogger,
+} from '@petals-chat/engine'
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { gatewayConfigSchema } from '../../config.ts'
+import { createGateway, type Gateway } from '../../gateway.ts'
+import { createPrometheusMetrics } from '../../metrics.ts'
+
+const usage = { promptTokens: 10, cachedTokens: 4, completionTokens: 2, isEstimated: false }
+const words = (text: string): RemoteEvent => ({
+  type: 'parts',
+  parts: [{ type: 'content', text }],
+  tokens: [],
+})
+const end: RemoteEvent = { type: 'end', finishReason: 'stop', usage }
+
+/** A model of another server, as that server's answers would be. */
+class TestRemote implements RemoteModel {
+  readonly capabilities = { grammar: true, logprobs: true, promptLogprobs: true, embeddings: false }
+  readonly contextLength = 1000
+  readonly asked: (RemoteRequest & RemoteAnswerOptions)[] = []
+  readonly id: string
+  readonly maxAnswers: number | undefined
+  readonly fallback: string | undefined
+  script: (request: RemoteRequest) => AsyncIterable<RemoteEvent> = async function* () {
+    yield words('Hi')
+    yield end
+  }
+
+  constructor(id: string, more: Partial<Pick<RemoteModel, 'maxAnswers' | 'fallback'>> = {}) {
+    this.id = id
+    this.maxAnswers = more.maxAnswers
+    this.fallback = more.fallback
+  }
+
+  answer(request: RemoteRequest, options: RemoteAnswerOptions = {}): AsyncIterable<RemoteEvent> {
+    this.asked.push({ ...request, ...options })
+    return this.script(request)
+  }
+
+  async tokenize() {
+    return { count: 3, tokens: [7, 8, 9] }
+  }
+
+  async status() {
+    return { state: 'ready' } as const
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {}
+}
+
+let big: TestRemote
+let other: TestRemote
+let gateway: Gateway
+
+function start(config: object = {}): void {
+  const models = [big, other].map((model) => ({
+    spec: remoteModelSpecSchema.parse({ id: model.id, engine: 'upstream', generation: { temperature: 0.3 } }),
+    loaded: model,
+    load: async () => model,
+  }))
+  gateway = createGateway(gatewayConfigSchema.parse({ port: 0, ...config }), {
+    registry: createModelRegistry({ models }),
+    logger: silentLogger,
+    metrics: createPrometheusMetrics(),
+    version: '1',
+  })
+}
+
+beforeEach(() => {
+  big = new TestRemote('big', { maxAnswers: 1, fallback: 'other' })
+  other = new TestRemote('other')
+  start()
+})
+afterEach(() => gateway[Symbol.asyncDispose]())
+
+const messages = [{ role: 'user', content: 'Hello' }]
+// eslint-disable-next-line @typescript-eslint/no-explicit-any -- tests inspect any response
+type Body = any
+async function post(fields: object, headers = {}, path = '/v1/chat/completions'): Promise<Body> {
+  const init = { method: 'POST', headers, body: JSON.stringify({ model: 'big', ...fields }) }
+  return (await gateway.app.request(path, init)).json()
+}
+
+describe('a request for a model of another server', () => {
+  it('has the fields of the API in their usual notation, and the defaults of the entry', async () => {
+    const parameters = { type: 'object' }
+    await post({
+      messages: [
+        {
+          role: 'developer',
+          content: [
+            { type: 'text', text: 'Be ' },
+            { type: 'text', text: 'brief.' },
+          ],
+        },
+        ...messages,
+      ],
+      tools: [{ type: 'function', function: { name: 'f', parameters } }],
+      tool_choice: { type: 'tool', name: 'f' },
+      random_seed: 7,
+      max_new_tokens: 5,
+      top_p: 0.5,
+      user: 'alice',
+      metadata: { secret: 'x' },
+    })
+    expect(big.asked[0]).toMatchObject({ kind: 'chat' })
+    expect(big.asked[0]!.fields).toEqual({
+      temperature: 0.3,
+      top_p: 0.5,
+      messages: [{ role: 'system', content: 'Be brief.' }, ...messages],
+      tools: [{ type: 'function', function: { name: 'f', parameters } }],
+      tool_choice: { type: 'function', function: { name: 'f' } },
+      seed: 7,
+      max_tokens: 5,
+    })
+  })
+
+  it('passes on how tokens are chosen, and nothing that reaches further', async () => {
+    await post({ messages, mirostat: 2, min_tokens: 3 })
+    expect(big.asked[0]!.fields).toMatchObject({ mirostat: 2, min_tokens: 3 })
+    for (const field of ['chat_template', 'lora', 'vllm_xargs'])
+      expect(await post({ messages, [field]: ['x'] })).toMatchObject({ error: { param: field } })
+    await post({ messages, kv_transfer_params: { host: 'elsewhere' }, priority: -1 })
+    expect(big.asked.at(-1)!.fields).not.toHaveProperty('kv_transfer_params')
+    expect(big.asked.at(-1)!.fields).not.toHaveProperty('priority')
+  })
+
+  it('stays within the context, as far as it is known', async () => {
+    await post({ messages, max_tokens: 5000 })
+    expect(big.asked[0]!.fields['max_tokens']).toBeLessThan(1000)
+    const long = [{ role: 'user', content: 'word '.repeat(2_000) }]
+    expect(await post({ messages: long })).toMatchObject({ error: { code: 'context_length_exceeded' } })
+  })
+
+  it('asks for several choices one after another, each with a seed of its own', async () => {
+    const { choices, usage: total } = await post({ messages, n: 3, seed: 5 })
+    expect(choices.map(({ index }: Body) => index)).toEqual([0, 1, 2])
+    expect(big.asked.map(({ fields }) => fields['seed'])).toEqual([5, 6, 7])
+    expect(total).toMatchObject({ prompt_tokens: 10, completion_tokens: 6 })
+  })
+
+  it('that has been here before is refused: servers that ask each other in a circle would never end', async () => {
+    await post({ messages }, { via: '1.1 proxy' })
+    const { via } = big.asked[0]!
+    expect(via).toMatch(/^1\.1 proxy, 1\.1 petals-chat-[0-9a-f]{8}$/)
+    expect(await post({ model: 'other', messages }, { via })).toMatchObject({
+      error: {
+        code: 'model_unavailable',
+        message: expect.stringContaining('ask each other forever') as string,
+      },
+    })
+  })
+})
+
+describe('an answer of another server', () => {
+  it('has thoughts apart from words, whether the server separates them or not', async () => {
+    big.script = async function* () {
+      yield words('<think>Hm')
+      yield words('.</think>Yes.')
+      yield end
+    }
+    const { choices } = await post({ messages })
+    expect(choices[0].message).toMatchObject({ reasoning_content: 'Hm.', content: 'Yes.' })
+  })
+
+  it('is measured by what the server counted', async () => {
+    await post({ messages })
+    const metrics = await (await gateway.app.request('/metrics')).text()
+    expect(metrics).toContain('petals_chat_tokens_total{model="big",kind="cached"} 4')
+    expect(metrics).toMatch(/caller_tokens_total\{caller="anonymous",model="big",kind="prompt"\} 10/)
+  })
+
+  it('waits for its turn, and leaves the queue if its client goes', async () => {
+    const gate = Promise.withResolvers<void>()
+    big.script = async function* () {
+      yield words('Hi')
+      await gate.promise
+      yield end
+    }
+    const first = post({ messages })
+    await expect.poll(() => big.asked.length).toBe(1)
+    const leaving = new AbortController()
+    const gone = gateway.app.request('/v1/chat/completions', {
+      method: 'POST',
+      body: JSON.stringify({ model: 'big', messages }),
+      signal: leaving.signal,
+    })
+    const last = post({ messages })
+    const waiting = async () =>
+      (await (await gateway.app.request('/metrics')).text()).match(/queue_length\{model="big"\} (\d)/)?.[1]
+    await expect.poll(waiting).toBe('2')
+    expect(big.asked).toHaveLength(1)
+    leaving.abort()
+    gate.resolve()
+    const answers: Body[] = await Promise.all([first, last])
+    expect(answers.map(({ choices }) => choices[0].message.content)).toEqual(['Hi', 'Hi'])
+    await Promise.resolve(gone).catch(() => {})
+    await expect.poll(waiting).toBe('0')
+  })
+
+  it('counts against the limits of its caller', async () => {
+    await gateway[Symbol.asyncDispose]()
+    start({ limits: { perAddress: { tokensPerMinute: 20 } } })
+    expect(await post({ messages, max_tokens: 5 })).toHaveProperty('choices')
+    await post({ messages, max_tokens: 5 })
+    expect(await post({ messages, max_tokens: 5 })).toMatchObject({ error: { code: 'rate_limit_exceeded' } })
+  })
+
+  it('comes from the fallback, which it names, only if the model has not begun', async () => {
+    const down = new ModelUnavailableError('The server is down.')
+    big.script = async function* () {
+      yield await Promise.reject(down)
+    }
+    expect(await post({ messages })).toMatchObject({
+      model: 'other',
+      choices: [{ message: { content: 'Hi' } }],
+    })
+    big.script = async function* () {
+      yield words('Half')
+      throw down
+    }
+    expect(await post({ messages })).toMatchObject({ error: { message: 'The server is down.' } })
+    other.script = async function* () {
+      yield await Promise.reject(new ModelUnavailableError('Both are down.'))
+    }
+    big.script = other.script
+    expect(await post({ messages })).toMatchObject({ error: { message: 'Both are down.' } })
+  })
+})
