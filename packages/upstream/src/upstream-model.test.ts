@@ -250,6 +250,13 @@ describe('a server that fails', () => {
     expect(server.asked).toHaveLength(1)
   })
 
+  it('for good, in this place, is not asked again', async () => {
+    server.answer = (response) => json(response, 404, {})
+    await using opened = await openModel({ baseUrl: server.baseUrl, retries: 5 })
+    await expect(eventsOf(opened.model)).rejects.toThrow(/does not know the address or the model/)
+    expect(server.asked).toHaveLength(1)
+  })
+
   it('for a moment is asked again', async () => {
     const answer = server.answer
     server.answer = (response, request) =>
@@ -279,6 +286,7 @@ describe('a server that fails', () => {
     server.answer = () => {}
     await using hanging = await openModel({ baseUrl: server.baseUrl, retries: 0, firstTokenTimeoutMs: 50 })
     await expect(eventsOf(hanging.model)).rejects.toThrow(/wrote no token for 0\.05 s/)
+    expect(server.asked).toHaveLength(1)
     server.answer = (response) => {
       begin(response)
       send(response, delta({ content: 'Half' }))

@@ -1,8 +1,8 @@
 import type { EngineError } from '@petals-chat/engine'
 
 export interface FailureOptions {
-  /** Whether the same request may succeed at another server, or here a moment later. */
-  readonly mayRetry: boolean
+  /** Where the same request may succeed: at another server, there or here a moment later, or nowhere. */
+  readonly retry: 'anywhere' | 'elsewhere' | 'nowhere'
   /** What is wrong with the server itself; undefined if only the request failed. */
   readonly serverProblem?: string | undefined
   /** When the server wants to be asked again. */
@@ -13,14 +13,14 @@ export interface FailureOptions {
 export class Failure extends Error {
   override readonly name = 'Failure'
   readonly error: EngineError
-  readonly mayRetry: boolean
+  readonly retry: FailureOptions['retry']
   readonly serverProblem: string | undefined
   readonly retryAfterMs: number | undefined
 
-  constructor(error: EngineError, { mayRetry, serverProblem, retryAfterMs }: FailureOptions) {
+  constructor(error: EngineError, { retry, serverProblem, retryAfterMs }: FailureOptions) {
     super(error.message, { cause: error })
     this.error = error
-    this.mayRetry = mayRetry
+    this.retry = retry
     this.serverProblem = serverProblem
     this.retryAfterMs = retryAfterMs
   }

@@ -65,7 +65,7 @@ export function failureOf(reported: ReportedError, names: ServerNames): Failure 
       new ModelUnavailableError(
         `${of} refuses this server's key. Set apiKey of the model in the configuration.`,
       ),
-      { mayRetry: true, serverProblem: `refuses the key (${status})` },
+      { retry: 'elsewhere', serverProblem: `refuses the key (${status})` },
     )
   if (status === 429) return busy(of, said, reported)
   if (status === 404 || status === 405)
@@ -74,14 +74,14 @@ export function failureOf(reported: ReportedError, names: ServerNames): Failure 
         `${of} does not know the address or the model${said} Check baseUrl and model in the configuration.`,
       ),
       {
-        mayRetry: true,
+        retry: 'elsewhere',
       },
     )
   if (status >= 400 && status < 500 && status !== 408 && status !== 425)
-    return new Failure(refused(of, said, reported), { mayRetry: false })
+    return new Failure(refused(of, said, reported), { retry: 'nowhere' })
   const what = code === undefined && status === 0 ? 'reports an error' : `answers with the status ${status}`
   return new Failure(new ModelUnavailableError(`${of} ${what}${said} Try again in a moment.`), {
-    mayRetry: true,
+    retry: 'anywhere',
     retryAfterMs: reported.retryAfterMs,
   })
 }
@@ -89,7 +89,7 @@ export function failureOf(reported: ReportedError, names: ServerNames): Failure 
 function busy(of: string, said: string, { retryAfterMs = USUAL_RETRY_MS }: ReportedError): Failure {
   const wait = Math.min(retryAfterMs, MAX_RETRY_MS)
   const error = new CapacityError(`${of} is busy${said} Try again later.`, { retryAfterMs: wait })
-  return new Failure(error, { mayRetry: true, retryAfterMs: wait })
+  return new Failure(error, { retry: 'anywhere', retryAfterMs: wait })
 }
 
 /** The request itself is at fault: its sender must know the server's own words. */
@@ -120,7 +120,7 @@ const redirected = ({ model, server }: ServerNames): Failure =>
       `The server of the model '${model}' (${server}) redirects to another address, and redirects are not followed: the ` +
         'request and the key are for that server alone. Set baseUrl to the final address.',
     ),
-    { mayRetry: true, serverProblem: 'redirects to another address' },
+    { retry: 'elsewhere', serverProblem: 'redirects to another address' },
   )
 
 /** A server's own words, in one line, as the end of a sentence. A key is never repeated. */

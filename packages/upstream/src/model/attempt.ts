@@ -12,7 +12,8 @@ import { parseJson, readBody } from '../http/read-body.ts'
 import { failureOf, readError, responseFailure, type ServerNames } from '../http/response-failure.ts'
 import type { UpstreamServer } from '../servers/server.ts'
 import { AnswerReader } from '../stream/answer-reader.ts'
-import { eventStream, StreamFault } from '../stream/event-stream.ts'
+import { StreamFault } from '../stream/event-reader.ts'
+import { eventStream } from '../stream/event-stream.ts'
 
 export interface AttemptOptions extends AbortOptions {
   readonly spec: UpstreamModelSpec
@@ -64,7 +65,7 @@ export async function* attempt(
     yield reader.end()
   } catch (error) {
     signal?.throwIfAborted()
-    throw asFailure(late.signal.aborted ? new StreamFault(lateWords(spec)) : error, names)
+    throw late.signal.aborted ? lateFailure(spec, names) : asFailure(error, names)
   } finally {
     clearTimeout(timer)
     stopping.removeEventListener('abort', stop)
@@ -80,8 +81,14 @@ function bodyOf({ fields }: RemoteRequest, model: string, { omit }: UpstreamMode
 
 const tooLate = new Error('The first token is late.')
 
-const lateWords = ({ firstTokenTimeoutMs }: UpstreamModelSpec): string =>
-  `wrote no token for ${firstTokenTimeoutMs / 1000} s`
+/** It may still be at work: to ask again would double that, and the wait. */
+function lateFailure({ firstTokenTimeoutMs }: UpstreamModelSpec, { model, server }: ServerNames): Failure {
+  const problem = `wrote no token for ${firstTokenTimeoutMs / 1000} s`
+  return new Failure(
+    new ModelUnavailableError(`The server of the model '${model}' (${server}) ${problem}. Try again later.`),
+    { retry: 'nowhere', serverProblem: problem },
+  )
+}
 
 /** The values of a stream, or the one value of a body. @throws StreamFault */
 async function* valuesOf(
@@ -100,7 +107,7 @@ async function* valuesOf(
       `The server of the model '${names.model}' (${names.server}) answers with ${what} instead of an event stream. ` +
         'Check baseUrl in the configuration: it mostly ends in /v1.',
     ),
-    { mayRetry: true, serverProblem: `answers with ${what} instead of an event stream` },
+    { retry: 'elsewhere', serverProblem: `answers with ${what} instead of an event stream` },
   )
 }
 
@@ -121,11 +128,11 @@ function asFailure(error: unknown, { model, server }: ServerNames): unknown {
       new ModelUnavailableError(`${of} can't be reached: ${error.message}. Start it, or correct baseUrl.`, {
         cause: error,
       }),
-      { mayRetry: true, serverProblem: error.wasReused ? undefined : error.message },
+      { retry: 'anywhere', serverProblem: error.wasReused ? undefined : error.message },
     )
   if (error instanceof StreamFault)
     return new Failure(new ModelUnavailableError(`${of} ${error.message}. Try again.`, { cause: error }), {
-      mayRetry: true,
+      retry: 'anywhere',
     })
   return error
 }

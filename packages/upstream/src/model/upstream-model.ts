@@ -53,6 +53,7 @@ export class UpstreamModel implements RemoteModel {
   readonly maxAnswers: number | undefined
   readonly fallback: string | undefined
   readonly #options: UpstreamModelOptions
+  #isEstimateTold = false
 
   constructor(options: UpstreamModelOptions) {
     const { spec } = options
@@ -82,6 +83,7 @@ export class UpstreamModel implements RemoteModel {
         for await (const event of attempt(request, { spec, name, client, server, signal, via })) {
           if (!hasBegun) pool.note(server, undefined)
           hasBegun = true
+          this.#notice(event)
           yield event
         }
         return
@@ -89,7 +91,7 @@ export class UpstreamModel implements RemoteModel {
         signal?.throwIfAborted()
         const failure = this.#judge(error, server, hasBegun)
         tried.add(server)
-        if (!failure.mayRetry || count >= spec.retries) throw failure.error
+        if (failure.retry === 'nowhere' || count >= spec.retries) throw failure.error
         await this.#pause(failure, tried, count, signal)
       }
     }
@@ -110,6 +112,16 @@ export class UpstreamModel implements RemoteModel {
 
   async [Symbol.asyncDispose](): Promise<void> {}
 
+  /** Says once that a server does not count. */
+  #notice(event: RemoteEvent): void {
+    if (event.type !== 'end' || !event.usage.isEstimated || this.#isEstimateTold) return
+    this.#isEstimateTold = true
+    this.#options.logger.warn(
+      {},
+      'the server of the model counts no tokens: the usage of its answers is an estimate',
+    )
+  }
+
   /** What follows from a failed attempt. What the caller has seen can't be taken back. */
   #judge(error: unknown, server: UpstreamServer, hasBegun: boolean): Failure {
     if (!(error instanceof Failure)) throw error
@@ -118,7 +130,7 @@ export class UpstreamModel implements RemoteModel {
     logger.debug({ server: server.name, err: error.error }, 'a server of the model failed')
     if (!hasBegun) return error
     return new Failure(new GenerationFailedError(error.error.message, { cause: error.error }), {
-      mayRetry: false,
+      retry: 'nowhere',
     })
   }
 
@@ -132,8 +144,9 @@ export class UpstreamModel implements RemoteModel {
     const { pool, logger } = this.#options
     const isOther = pool.servers.some((server) => !tried.has(server) && server.problem === undefined)
     const pauseMs = isOther ? 0 : (failure.retryAfterMs ?? FIRST_PAUSE_MS * 2 ** count)
+    const isVain = !isOther && failure.retry === 'elsewhere'
     const isDown = pool.isDown && !(failure.error instanceof CapacityError) && count > 0
-    if (pauseMs > LONGEST_PAUSE_MS || isDown) throw failure.error
+    if (pauseMs > LONGEST_PAUSE_MS || isDown || isVain) throw failure.error
     logger.warn(
       { err: failure.error },
       'the answer of another server failed before its first token: trying again',

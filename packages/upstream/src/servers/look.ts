@@ -61,7 +61,8 @@ function problemOf(status: number): string | undefined {
   return status >= 500 ? `answers with the status ${status}` : undefined
 }
 
-function readList(body: unknown): ReadonlyMap<string, Offer> | undefined {
+/** The models of a list; undefined if it is none. */
+export function readList(body: unknown): ReadonlyMap<string, Offer> | undefined {
   const { data: list } = listSchema.safeParse(body)
   return (
     list &&

@@ -15,7 +15,7 @@ import {
   completionChunkSchema,
   type MessageDelta,
 } from './chunks.ts'
-import { StreamFault } from './event-stream.ts'
+import { StreamFault } from './event-reader.ts'
 import { scoredTokens } from './scored-tokens.ts'
 
 /** More text than any model writes in one answer: a server that never ends must not fill this machine's memory. */

@@ -1,20 +1,11 @@
 import type { IncomingMessage } from 'node:http'
-import { createParser } from 'eventsource-parser'
+import { EventReader, StreamFault } from './event-reader.ts'
 
 export interface EventStreamOptions {
   /** Silence that ends the stream. */
   readonly idleTimeoutMs: number
 }
 
-/** What a stream did that no stream of the API does. The message ends the sentence "The server …". */
-export class StreamFault extends Error {
-  override readonly name = 'StreamFault'
-}
-
-/** More than any event has: a whole call with its arguments comes in one. */
-const MAX_EVENT_CHARACTERS = 8 * 1024 * 1024
-
-const DONE = '[DONE]'
 const END_TIMEOUT_MS = 1_000
 
 /**
@@ -26,31 +17,15 @@ export async function* eventStream(
   response: IncomingMessage,
   { idleTimeoutMs }: EventStreamOptions,
 ): AsyncGenerator<unknown, void, undefined> {
-  const found: string[] = []
-  let fault: StreamFault | undefined
-  let isComplete = false
-  const parser = createParser({
-    maxBufferSize: MAX_EVENT_CHARACTERS,
-    onEvent: ({ data }) => found.push(data),
-    onError: ({ type }) => {
-      if (type === 'max-buffer-size-exceeded')
-        fault = new StreamFault(`sent an event of more than ${MAX_EVENT_CHARACTERS} characters`)
-    },
-  })
+  const reader = new EventReader()
   try {
     for await (const chunk of chunksOf(response, idleTimeoutMs)) {
-      parser.feed(chunk)
-      for (const data of found.splice(0)) {
-        isComplete = data === DONE
-        if (isComplete) return
-        yield parseEvent(data)
-      }
-      if (fault !== undefined) throw fault
+      yield* reader.push(chunk)
+      if (reader.isComplete) return
     }
-    parser.reset({ consume: true })
-    for (const data of found.splice(0)) if (data !== DONE) yield parseEvent(data)
+    yield* reader.finish()
   } finally {
-    leave(response, isComplete)
+    leave(response, reader.isComplete)
   }
 }
 
@@ -87,12 +62,4 @@ function leave(response: IncomingMessage, isComplete: boolean): void {
   const timer = setTimeout(() => response.destroy(), END_TIMEOUT_MS).unref()
   response.once('close', () => clearTimeout(timer)).on('error', () => {})
   response.resume()
-}
-
-function parseEvent(data: string): unknown {
-  try {
-    return JSON.parse(data)
-  } catch {
-    throw new StreamFault('sent an event that is not JSON')
-  }
 }

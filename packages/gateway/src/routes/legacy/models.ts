@@ -1,5 +1,5 @@
 import type { LegacyModelBody, LegacyModelsBody } from '@petals-chat/api'
-import { generationDefaults, type ModelSpec } from '@petals-chat/engine'
+import { generationDefaults, isRemoteModel, type ModelSpec, type ServedModel } from '@petals-chat/engine'
 import { Hono } from 'hono'
 import type { GatewayContext, GatewayVariables, RouteModule } from '../../context.ts'
 import { modelsFor } from '../../generation/request/resolve-model.ts'
@@ -45,9 +45,16 @@ async function describeModel(
     contextLength: model?.contextLength,
     memoryBytes: model?.memoryBytes,
     dialogue: spec.dialogue,
-    generation: generationDefaults(spec, model),
+    generation: defaultsOf(spec, model),
     state: await modelState(registry, id, signal),
   }
+}
+
+/** Another server samples as it likes where neither the request nor the configuration says how. */
+function defaultsOf(spec: ModelSpec, model: ServedModel | undefined): LegacyModelBody['generation'] {
+  const defaults = generationDefaults(spec, model)
+  if (model === undefined || !isRemoteModel(model)) return defaults
+  return { ...spec.generation, max_new_tokens: defaults.max_new_tokens }
 }
 
 /** Returns the families in the order of their first model. A model without a family is listed under its own name. */
