@@ -51,13 +51,14 @@ export const errorForms = {
     type: 'rate_limit_error',
     legacyWords: "Server's attention cache is full",
     meaning:
-      'All sessions are in use and the queue is full, the wait took too long, or too many bodies are in flight (`server.maxBufferedBytes`).',
+      'All sessions are in use and the queue is full, the wait took too long, too many bodies are in flight (`server.maxBufferedBytes`), or the other server that runs the model is busy.',
   },
   model_unavailable: {
     status: 503,
     type: 'server_error',
     retryAfterMs: 10_000,
-    meaning: 'The model cannot answer now: it could not be downloaded or loaded, or its engine is down.',
+    meaning:
+      'The model cannot answer now: it could not be downloaded or loaded, its engine is down, or the other server that runs it cannot be used.',
   },
   missing_blocks: {
     status: 503,

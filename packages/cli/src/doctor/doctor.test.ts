@@ -3,6 +3,7 @@ import { createServer as createHttpServer } from 'node:http'
 import { createServer, type AddressInfo } from 'node:net'
 import path from 'node:path'
 import type { SwarmModelStatus } from '@petals-chat/engine'
+import { upstreamModelSchema } from '@petals-chat/upstream/config'
 import { describe, expect, it } from 'vitest'
 import { loadConfig } from '../config/load.ts'
 import { ConfigError } from '../config/problem.ts'
@@ -15,6 +16,7 @@ import { describePip } from './hub-checks.ts'
 import { checkFolder, checkMemory, checkNodeVersion } from './machine-checks.ts'
 import { checkPort } from './server-checks.ts'
 import { describeSwarm, swarmCheck } from './swarm-check.ts'
+import { upstreamCheck } from './upstream-check.ts'
 
 const gigabyte = 1e9
 
@@ -115,7 +117,7 @@ describe('the check of the swarm', () => {
       ignoreFile: true,
     })
     expect(await swarmCheck.run({ config } as CheckContext)).toEqual(
-      ok('not used: all models run on this machine'),
+      ok('not used: no model is one of a swarm'),
     )
   })
 
@@ -184,5 +186,36 @@ describe('the check of the configuration', () => {
       status: 'failure',
       advice: '--port: server.port: no.',
     })
+  })
+})
+
+describe('the check of other servers', () => {
+  const check = (models: readonly object[]) =>
+    upstreamCheck.run({ config: { models } } as unknown as CheckContext)
+  const entry = (port: number, model: string) =>
+    upstreamModelSchema.parse({
+      id: 'big',
+      engine: 'upstream',
+      baseUrl: `http://127.0.0.1:${port}/v1`,
+      model,
+    })
+
+  it('finds one that answers, one without the model, one that is not there, and none', async () => {
+    const server = createHttpServer((_, response) => response.end('{"data":[{"id":"m"}]}'))
+    await once(server.listen(0, '127.0.0.1'), 'listening')
+    const { port } = server.address() as AddressInfo
+    expect(await check([entry(port, 'm')])).toEqual(ok('the servers of big answer'))
+    expect(await check([entry(port, 'n')])).toMatchObject({
+      status: 'warning',
+      advice: expect.stringContaining("does not list the model 'n', but m") as string,
+    })
+    server.closeAllConnections()
+    server.close()
+    await once(server, 'close')
+    expect(await check([entry(port, 'm')])).toMatchObject({
+      status: 'failure',
+      advice: expect.stringContaining('nothing listens at that address') as string,
+    })
+    expect(await check([])).toMatchObject({ status: 'ok' })
   })
 })

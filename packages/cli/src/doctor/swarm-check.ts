@@ -7,7 +7,7 @@ export const swarmCheck: Check = {
   name: 'Swarm',
   async run(context) {
     if (!context.config.models.some(({ engine }) => engine === 'petals'))
-      return ok('not used: all models run on this machine')
+      return ok('not used: no model is one of a swarm')
     await using engines = await createEngines({ ...context, logger: silentLogger, metrics: silentMetrics })
     return describeSwarm((await engines.petals!.swarm.status()).models)
   },
