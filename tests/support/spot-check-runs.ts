@@ -1,4 +1,4 @@
-import { greedy, type Logger, type TokenId } from '@petals-chat/engine'
+import { greedy, type Logger, type Session, type TokenId } from '@petals-chat/engine'
 import type { Difference } from '../../packages/petals/src/audit/difference.ts'
 import type { SwarmServer } from '../../swarm/server.ts'
 import type { Swarm } from '../../swarm/swarm.ts'
@@ -37,7 +37,7 @@ export async function answerUntil(
   { model }: SwarmEngine,
   prompts: readonly string[],
   answerLength: number,
-  isOver: (tokens: number) => Promise<boolean> | boolean,
+  isOver: (tokens: number, session: Session) => Promise<boolean> | boolean,
 ): Promise<number> {
   let tokens = 0
   for (let i = 0; ; i++) {
@@ -47,7 +47,7 @@ export async function answerUntil(
     const sampling = { temperature: 0.8, topP: 0.95, seed: i }
     for await (const _ of session.generate(prompt, { sampling })) {
       tokens++
-      if (await isOver(tokens)) return tokens
+      if (await isOver(tokens, session)) return tokens
       if (++length === answerLength) break
     }
   }
@@ -86,7 +86,7 @@ async function greedyAnswer(
 export interface LieRun {
   readonly lie: Lie
   readonly hop: number
-  /** Tokens from the lie to the verdict. */
+  /** Tokens from the lie to the verdict, of answers that the liar worked for. */
   readonly tokens: number
   readonly found: 'the liar' | 'a dispute' | 'an honest server' | 'nothing'
   /** The greedy answer to `LieRunOptions.then` while the server goes on lying. */
@@ -120,9 +120,12 @@ export async function lieRun(
   await liar.lie(lie)
   try {
     let found: LieRun['found'] | undefined
-    const tokens = await answerUntil(engine, prompts, 200, async (count) => {
+    let tokens = 0
+    // Which of the replicas is the fastest changes: some answers go without the liar.
+    await answerUntil(engine, prompts, 200, async (total, session) => {
+      if (session.route!().hops.some(({ peer }) => peer === liar.peerId)) tokens++
       found = await outcome()
-      return count >= mostTokens || found !== undefined
+      return tokens >= mostTokens || total >= 10 * mostTokens || found !== undefined
     })
     return { lie, hop, tokens, found: found ?? 'nothing', ids: then ? await greedyAnswer(engine, then) : [] }
   } finally {
