@@ -29,7 +29,8 @@ export const layers = {
       swarm: [],
       anthropic: ['openai'],
       ollama: ['openai'],
-      openapi: ['anthropic', 'ollama', 'openai', 'legacy', 'swarm'],
+      responses: ['openai'],
+      openapi: ['anthropic', 'ollama', 'responses', 'openai', 'legacy', 'swarm'],
     },
   },
   engine: {

@@ -76,6 +76,57 @@ print(json.dumps(dict(whole=whole.choices[0].message.content, text=text, error=e
     expect(answer.models).toEqual([model])
   })
 
+  it('goes through responses: kept, continued, streamed, parsed, deleted, with every event of its type', async () => {
+    const script = `
+import json, sys, openai, urllib.request
+from pydantic import BaseModel, Field, TypeAdapter
+from openai.types.responses import Response, ResponseStreamEvent
+base = sys.argv[1] + "/v1"
+client = openai.OpenAI(base_url=base, api_key="unused", max_retries=0)
+ask = dict(model="${model}", temperature=0)
+first = client.responses.create(**ask, input="What is the capital of France?")
+second = client.responses.create(**ask, input="And of Italy?", previous_response_id=first.id, max_output_tokens=3)
+items = [item.type for item in client.responses.input_items.list(second.id, order="asc")]
+with client.responses.stream(**ask, input="What is the capital of France?") as stream:
+    for event in stream: pass
+    streamed = stream.get_final_response().output_text
+class City(BaseModel):
+    city: str = Field(max_length=20)
+parsed = client.responses.parse(**ask, input="Name a city.", text_format=City, max_output_tokens=60).output_parsed
+client.responses.delete(first.id)
+try:
+    client.responses.retrieve(first.id)
+    error = None
+except openai.NotFoundError as e:
+    error = e.code
+def post(body):
+    data = json.dumps({**ask, "input": "Hi", "max_output_tokens": 12, **body}).encode()
+    with urllib.request.urlopen(urllib.request.Request(base + "/responses", data), timeout=60) as answer:
+        return answer.read().decode()
+tool = {"type": "function", "name": "look", "parameters": {"type": "object", "properties": {"city": {"type": "string", "maxLength": 20}}, "required": ["city"]}}
+text = {"type": "custom", "name": "write"}
+logprobs = {"include": ["message.output_text.logprobs"], "top_logprobs": 2}
+count = 0
+for body in [{}, logprobs, {"tools": [tool], "tool_choice": "required", "max_output_tokens": 40}, {"tools": [text], "tool_choice": {"type": "custom", "name": "write"}}]:
+    Response.model_validate_json(post(body), strict=True)
+    for line in post({**body, "stream": True}).splitlines():
+        if line.startswith("data: "):
+            TypeAdapter(ResponseStreamEvent).validate_json(line[6:], strict=True)
+            count += 1
+print(json.dumps(dict(first=first.output_text, status=second.status, items=items, streamed=streamed, city=isinstance(parsed.city, str), error=error, count=count)))
+`
+    const answer = JSON.parse(await runPython(script)) as { readonly first: string; readonly count: number }
+    expect(answer).toMatchObject({
+      first: expect.stringContaining('Paris') as string,
+      status: 'incomplete',
+      items: ['message', 'message', 'message'],
+      streamed: answer.first,
+      city: true,
+      error: 'response_not_found',
+    })
+    expect(answer.count).toBeGreaterThan(40)
+  })
+
   it('finds nothing wrong with the types of any answer or event', async () => {
     const script = `
 import json, sys, urllib.request

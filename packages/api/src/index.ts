@@ -176,6 +176,21 @@ export {
 } from './openai/tokenize.ts'
 export { type UsageReport, usageQuerySchema, usageReportSchema } from './openai/usage-report.ts'
 export { type TimingsBody, timingsSchema, type UsageBody, usageSchema } from './openai/usage.ts'
+export type { InputContent } from './responses/content-parts.ts'
+export type { InputItem } from './responses/input-items.ts'
+export type { OutputItem, OutputText, TextLogprob } from './responses/output-items.ts'
+export {
+  type DeletedResponse,
+  deletedResponseSchema,
+  type InputItemList,
+  inputItemListSchema,
+  type ResponseBody,
+  responseSchema,
+  type ResponseUsage,
+} from './responses/response-body.ts'
+export { type ResponseEvent, responseEventSchema } from './responses/response-event.ts'
+export { type ResponseRequest, responseRequestSchema } from './responses/response-request.ts'
+export type { ResponseTool, ResponseToolChoice } from './responses/tools.ts'
 export { type SessionBody, sessionSchema, signInSchema } from './session.ts'
 export { componentSchemas, type JsonSchema, schemaOf } from './openapi/component-schemas.ts'
 export { type OpenApiDocument, openApiDocument } from './openapi/openapi-document.ts'

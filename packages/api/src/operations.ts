@@ -15,6 +15,8 @@ import { modelOperations } from './openai/model.ts'
 import { openaiTag } from './openai/openai-operation.ts'
 import { tokenizeOperations } from './openai/tokenize.ts'
 import { usageOperation } from './openai/usage-report.ts'
+import { responseOperations } from './responses/response.ts'
+import { responsesTag } from './responses/responses-operation.ts'
 import type { Operation, OperationTag } from './operation.ts'
 import { sessionOperations, sessionTag } from './session.ts'
 import { swarmOperations, swarmTag } from './swarm/status.ts'
@@ -27,6 +29,7 @@ export const operations: readonly Operation[] = [
   createEmbedding,
   ...tokenizeOperations,
   ...answerOperations,
+  ...responseOperations,
   usageOperation,
   ...messageOperations,
   ...ollamaOperations,
@@ -43,6 +46,7 @@ export const operations: readonly Operation[] = [
 export const operationTags: readonly OperationTag[] = [
   openaiTag,
   answerTag,
+  responsesTag,
   anthropicTag,
   ollamaTag,
   legacyTag,

@@ -131,6 +131,23 @@ const answersSchema = z.strictObject({
     .describe('Milliseconds that a finished resumable answer can still be read. 0: it is dropped at once.'),
 })
 
+const responsesSchema = z.strictObject({
+  maxKept: z
+    .int()
+    .min(0)
+    .default(1_000)
+    .describe(
+      'Responses of /v1/responses that are kept in memory, so that `previous_response_id` finds them. Above this number, and ' +
+        'above maxKeptBytes, the caller that keeps the most loses its oldest one. 0: none is kept.',
+    ),
+  maxKeptBytes: z
+    .int()
+    .min(1024)
+    .default(64 * MIB)
+    .describe('Bytes of all responses that are kept, with their inputs.'),
+  keepMs: milliseconds(0).default(3_600_000).describe('Milliseconds that a response is kept after its end.'),
+})
+
 const accessSchema = z.strictObject({
   keys: z
     .enum(['auto', 'required', 'off'])
@@ -317,6 +334,7 @@ export const gatewayConfigSchema = z.strictObject({
     .describe('Traces for OpenTelemetry, without any text of prompts and answers. Off by default.'),
   sessions: sessionsSchema.prefault({}),
   answers: answersSchema.prefault({}),
+  responses: responsesSchema.prefault({}),
 })
 
 export type GatewayConfig = Readonly<z.output<typeof gatewayConfigSchema>>

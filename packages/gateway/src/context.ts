@@ -16,6 +16,7 @@ import type { KeyCallers } from './access/key-callers.ts'
 import type { SignIn } from './access/sign-in/sign-in.ts'
 import type { AnswerReader } from './answer-reader.ts'
 import type { AnswerStore } from './answers/answer-store.ts'
+import type { ResponseStore } from './answers/response-store.ts'
 import type { ClientAddress, ClientAddressReader } from './client-address.ts'
 import type { GatewayConfig } from './config.ts'
 import type { Allowance } from './limits/allowance.ts'
@@ -34,6 +35,8 @@ export interface GatewayContext {
   readonly sessions: SessionPool
   /** Answers that continue for a while without a reader. */
   readonly answers: AnswerStore
+  /** Responses of /v1/responses, for a while after their end. */
+  readonly responses: ResponseStore
   readonly logger: Logger
   readonly metrics: Metrics
   /** The swarm behind the models, if there is one. */

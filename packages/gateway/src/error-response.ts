@@ -168,7 +168,13 @@ export const errorForms = {
   answer_cancelled: {
     status: 409,
     type: 'invalid_request_error',
-    meaning: '`cancel` stopped the resumable answer: this is its last event.',
+    meaning: '`cancel` stopped the resumable answer or the response: this is its last event.',
+  },
+  response_not_found: {
+    status: 404,
+    type: 'invalid_request_error',
+    meaning:
+      'A response of /v1/responses is not kept, or no longer, or another caller made it (`server.responses`).',
   },
   shutting_down: {
     status: 503,

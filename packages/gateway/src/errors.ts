@@ -20,6 +20,7 @@ export type GatewayErrorCode =
   | 'session_expired'
   | 'answer_gone'
   | 'answer_cancelled'
+  | 'response_not_found'
   | 'shutting_down'
   | 'client_gone'
 

@@ -6,6 +6,7 @@ import { methodNotAllowed } from 'hono/method-not-allowed'
 import type { Access, CallerSource } from './access/access.ts'
 import { assertBindAllowed, createAccess } from './access/create-access.ts'
 import { AnswerStore } from './answers/answer-store.ts'
+import { ResponseStore } from './answers/response-store.ts'
 import { clientAddressReader, proxyTest } from './client-address.ts'
 import type { GatewayConfig } from './config.ts'
 import type { GatewayApp, GatewayContext, GatewayVariables } from './context.ts'
@@ -31,6 +32,7 @@ import { legacyWebSocketRoute } from './routes/legacy/generate-websocket.ts'
 import { legacyModelRoutes } from './routes/legacy/models.ts'
 import { ollamaRoutes } from './routes/ollama/index.ts'
 import { openaiRoutes } from './routes/openai/index.ts'
+import { responsesRoutes } from './routes/responses/index.ts'
 import { openapiRoutes } from './routes/openapi.ts'
 import { propsRoutes } from './routes/props.ts'
 import { sessionRoutes } from './routes/session.ts'
@@ -102,6 +104,7 @@ export function createGateway(config: GatewayConfig, dependencies: GatewayDepend
   const pool = createSessionPool(config.sessions, { logger, metrics })
   const sessions = meteredSessions(pool, ({ id }) => registry.find(id)?.engine ?? 'unknown')
   const answers = new AnswerStore({ config: config.answers, metrics, shutdown })
+  const responses = new ResponseStore(config.responses)
   const swarmHistory = swarm && new SwarmHistory({ swarm, logger })
   const { keys, callers, signIns } = dependencies
   const { access, keyCallers, signIn } = createAccess({ config, keys, callers, signIns, logger })
@@ -110,6 +113,7 @@ export function createGateway(config: GatewayConfig, dependencies: GatewayDepend
     registry,
     sessions,
     answers,
+    responses,
     logger,
     metrics,
     version,
@@ -159,6 +163,7 @@ export function createGateway(config: GatewayConfig, dependencies: GatewayDepend
   }
   const closeSessions = async (): Promise<void> => {
     await answers[Symbol.asyncDispose]()
+    responses[Symbol.dispose]()
     await sessions[Symbol.asyncDispose]()
     await limiter[Symbol.asyncDispose]()
   }
@@ -214,6 +219,7 @@ function createApp(
     return c.body(body, 200, { 'content-type': contentType, 'cache-control': 'no-store' })
   })
   app.route('/', openaiRoutes(context))
+  app.route('/', responsesRoutes(context))
   app.route('/', anthropicRoutes(context))
   app.route('/', propsRoutes(context))
   app.route('/', ollamaRoutes(context))

@@ -11,7 +11,7 @@ export const openaiTag: OperationTag = {
 }
 
 type Given = Omit<Operation, 'tag' | 'error' | 'errorStatuses' | 'scope'> &
-  Partial<Pick<Operation, 'errorStatuses' | 'scope'>>
+  Partial<Pick<Operation, 'errorStatuses' | 'scope' | 'tag'>>
 
 /** An operation of /v1, with OpenAI's error body. */
 export const openaiOperation = (operation: Given): Operation => ({

@@ -43,6 +43,12 @@ import {
 } from '../openai/tokenize.ts'
 import { usageReportSchema } from '../openai/usage-report.ts'
 import { timingsSchema, usageSchema } from '../openai/usage.ts'
+import { inputItemSchema } from '../responses/input-items.ts'
+import { outputItemSchema } from '../responses/output-items.ts'
+import { deletedResponseSchema, inputItemListSchema, responseSchema } from '../responses/response-body.ts'
+import { responseEventSchema } from '../responses/response-event.ts'
+import { responseRequestSchema } from '../responses/response-request.ts'
+import { responseToolSchema } from '../responses/tools.ts'
 import { routeSchema } from '../swarm/route.ts'
 import { swarmStatusSchema } from '../swarm/status.ts'
 
@@ -93,6 +99,14 @@ const named = {
   OllamaGenerateAnswer: ollamaGenerateEndSchema,
   OllamaOptions: ollamaOptionsSchema,
   OllamaError: ollamaErrorSchema,
+  ResponseRequest: responseRequestSchema,
+  ResponseInputItem: inputItemSchema,
+  ResponseTool: responseToolSchema,
+  Response: responseSchema,
+  ResponseOutputItem: outputItemSchema,
+  ResponseEvent: responseEventSchema,
+  DeletedResponse: deletedResponseSchema,
+  ResponseInputItemList: inputItemListSchema,
   LegacyRequest: legacyRequestSchema,
   LegacyResponse: legacyResponseSchema,
   LegacyModels: legacyModelsSchema,

@@ -2,6 +2,7 @@ import type { Logger, Metrics } from '@petals-chat/engine'
 import type { GatewayConfig } from '../config.ts'
 import type { Shutdown } from '../shutdown.ts'
 import { AnswerGoneError, ShuttingDownError } from '../errors.ts'
+import { belongsTo, type Owner } from './owner.ts'
 import { type AnswerMetrics, createAnswerMetrics } from './answer-metrics.ts'
 import { type AnswerKind, type AnswerOutcome, type AnswerOwner, KeptAnswer } from './kept-answer.ts'
 
@@ -66,9 +67,9 @@ export class AnswerStore implements AsyncDisposable {
    * Returns the answer with that id, if it is of `kind` and belongs to `owner`.
    * @throws AnswerGoneError that says why there is none. An answer of another owner is as unknown as none.
    */
-  find(id: string, owner: Pick<AnswerOwner, 'id'>, kind?: AnswerKind): KeptAnswer {
+  find(id: string, owner: Owner, kind?: AnswerKind): KeptAnswer {
     const answer = this.#entries.get(id)?.answer
-    if (answer?.owner.id === owner.id && (kind ?? answer.kind) === answer.kind) return answer
+    if (answer && belongsTo(answer, owner) && (kind ?? answer.kind) === answer.kind) return answer
     const unknown = 'This server keeps no answer with that id; answers do not outlive a restart.'
     throw new AnswerGoneError(this.#removals.get(id) ?? unknown)
   }

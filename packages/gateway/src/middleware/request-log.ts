@@ -2,6 +2,7 @@ import type { Metrics } from '@petals-chat/engine'
 import type { Context, MiddlewareHandler } from 'hono'
 import { routePath } from 'hono/route'
 import { ANSWER_ID } from '../answers/kept-answer.ts'
+import { RESPONSE_ID } from '../answers/kept-response.ts'
 import { loggedClient } from '../client-address.ts'
 import type { RequestEnv } from './request-context.ts'
 
@@ -16,7 +17,7 @@ const MAX_LOGGED_PATH = 200
 
 /**
  * Logs and counts every request when its response has been sent, streams included. Neither the query (it may hold a
- * prompt of /api/v1), nor any body, nor the id of an answer is ever logged.
+ * prompt of /api/v1), nor any body, nor the id of an answer or a response is ever logged.
  */
 export function requestLog(metrics: Metrics): MiddlewareHandler<RequestEnv> {
   const requests = metrics.counter({
@@ -63,7 +64,7 @@ function levelOf(route: string, status: number): 'debug' | 'info' | 'warn' {
 
 /** Removes the ids of answers: a reader of the log must not be able to read an answer by its id. */
 function loggedPath(path: string): string {
-  return path.replace(ANSWER_ID, 'ans_…').slice(0, MAX_LOGGED_PATH)
+  return path.replace(ANSWER_ID, 'ans_…').replace(RESPONSE_ID, 'resp_…').slice(0, MAX_LOGGED_PATH)
 }
 
 /** Any token is a valid method, but a label must have few values. */

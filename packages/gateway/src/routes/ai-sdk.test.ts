@@ -26,6 +26,7 @@ afterAll(() => app[Symbol.asyncDispose]())
 
 const providers: Record<string, () => LanguageModel> = {
   'openai, chat': () => createOpenAI({ baseURL: `${url}/v1`, apiKey: 'any' }).chat('test'),
+  'openai, responses': () => createOpenAI({ baseURL: `${url}/v1`, apiKey: 'any' }).responses('test'),
   anthropic: () => createAnthropic({ baseURL: `${url}/v1`, apiKey: 'any' })('test'),
   'openai-compatible': () =>
     createOpenAICompatible({

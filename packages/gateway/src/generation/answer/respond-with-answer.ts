@@ -8,7 +8,7 @@ import { checkResumable } from '../request/choices.ts'
 import { respondWithEvents } from '../stream/respond-with-events.ts'
 import type { EventContext, StreamDialect } from '../stream/stream-options.ts'
 import type { AnswerEvent, AnswerJob, AnswerTypes } from './answer-job.ts'
-import { beginAnswer } from './begin-answer.ts'
+import { beginAnswer, type BegunAnswer } from './begin-answer.ts'
 
 /** The fields of a request that decide how its answer is sent. */
 type AnswerRequest = Pick<ChatRequest, 'model' | 'petals' | 'resumable' | 'stream' | 'stream_options'>
@@ -30,6 +30,41 @@ export interface AnswerDialect<Job, Types extends AnswerTypes> {
   readonly stream: StreamDialect
 }
 
+/** Begins the answer to a request. The signal stops it; `reader`: of an answer that may be resumed. */
+export type BeginAnswer<Types extends AnswerTypes, Job> = (
+  signal: AbortSignal,
+  reader?: AnswerReader,
+) => Promise<BegunAnswer<Types, Job>>
+
+/**
+ * Chooses the model of a checked request, and returns how its answer begins.
+ * @throws if its caller may not use the model, or there is no room for another request
+ */
+export function answerTo<
+  Request extends AnswerRequest,
+  Types extends AnswerTypes,
+  Job extends AnswerJob<Types> = AnswerJob<Types>,
+>(
+  c: EventContext,
+  context: GatewayContext,
+  request: Request,
+  prepare: Prepare<Request, Job>,
+): BeginAnswer<Types, Job> {
+  const caller = callerOf(c)
+  const spec = resolveModel(context, request.model, caller)
+  const { logger, account, allowance } = c.var
+  context.sessions.assertRoom(spec.id, { account })
+  const wantsRoute = asksForRoute(request.petals, (name) => c.req.header(name))
+  const options = { logger, account, allowance, wantsRoute, via: c.req.header('via') }
+  return (signal, reader) =>
+    beginAnswer<Types, Job>(context, {
+      spec,
+      prepare: (spec) => prepare(context, spec, request, signal),
+      fallback: (id) => resolveModel(context, id, caller),
+      options: { ...options, reader },
+    })
+}
+
 /** Answers a checked request, as one body or as a stream. */
 export async function respondWithAnswer<
   Request extends AnswerRequest,
@@ -43,21 +78,9 @@ export async function respondWithAnswer<
   dialect: AnswerDialect<Job, Types>,
 ): Promise<Response> {
   checkResumable(request)
-  const spec = resolveModel(context, request.model, callerOf(c))
-  const { signal, logger, account, allowance } = c.var
-  context.sessions.assertRoom(spec.id, { account })
-  const wantsRoute = asksForRoute(request.petals, (name) => c.req.header(name))
-  const options = { logger, account, allowance, wantsRoute, via: c.req.header('via') }
-  const caller = callerOf(c)
-  const begin = (signal: AbortSignal, reader?: AnswerReader) =>
-    beginAnswer<Types, Job>(context, {
-      spec,
-      prepare: (spec) => prepare(context, spec, request, signal),
-      fallback: (id) => resolveModel(context, id, caller),
-      options: { ...options, reader },
-    })
+  const begin = answerTo<Request, Types, Job>(c, context, request, prepare)
   if (!request.stream) {
-    const { job, events } = await begin(signal)
+    const { job, events } = await begin(c.var.signal)
     return c.json(await dialect.body(job, events))
   }
   const resumable = request.resumable ?? false

@@ -9,6 +9,8 @@ import type { ChatPart } from './chat-part.ts'
 export interface ChatDelta {
   readonly parts: readonly ChatPart[]
   readonly tokens: readonly ScoredToken[]
+  /** Tokens that it was read from, where they are known. */
+  readonly tokenCount?: number | undefined
 }
 
 export interface ChatTypes {
@@ -38,7 +40,11 @@ export class ChatChoiceReader implements ChoiceReader<ChatTypes> {
     const parts = this.#reader.push(text)
     this.#note(parts)
     if (parts.length === 0 && tokens.length === 0) return undefined
-    return { parts, tokens: this.#tokenizer ? scoredTokens(tokens, this.#tokenizer) : [] }
+    return {
+      parts,
+      tokens: this.#tokenizer ? scoredTokens(tokens, this.#tokenizer) : [],
+      tokenCount: tokens.length,
+    }
   }
 
   finish(): ChatDelta | undefined {

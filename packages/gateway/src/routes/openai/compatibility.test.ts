@@ -10,6 +10,7 @@ import {
   ollamaEmbedRequestSchema,
   ollamaGenerateRequestSchema,
   ollamaOptionsSchema,
+  responseRequestSchema,
   tokenizeRequestSchema,
 } from '@petals-chat/api'
 import { readFile } from 'node:fs/promises'
@@ -20,6 +21,7 @@ import {
   unsupportedOllamaGenerateParameters,
 } from '../ollama/unsupported.ts'
 import { unsupportedMessageParameters } from '../anthropic/unsupported.ts'
+import { unsupportedResponseParameters } from '../responses/unsupported.ts'
 import { ignoredParameters } from '../../generation/request/ignored.ts'
 import {
   unsupportedChatParameters,
@@ -66,6 +68,7 @@ describe('docs/compatibility.md', () => {
     ],
     ['### Options of Ollama', Object.keys(ollamaOptionsSchema.shape)],
     ['### Embeddings of Ollama', Object.keys(ollamaEmbedRequestSchema.shape)],
+    ['## Responses', Object.keys(responseRequestSchema.shape)],
     ['## Models', Object.keys(modelSchema.shape)],
     ['## Embeddings', Object.keys(embeddingRequestSchema.shape)],
     [
@@ -105,6 +108,7 @@ describe('docs/compatibility.md', () => {
     ['### Of messages', unsupportedMessageParameters],
     ['### Of /api/chat', unsupportedOllamaChatParameters],
     ['### Of /api/generate', unsupportedOllamaGenerateParameters],
+    ['### Of responses', unsupportedResponseParameters],
   ])('lists the refused fields and what to use instead below “%s”', (heading, table) => {
     expect(rowsBelow(heading)).toEqual(
       Object.entries(table).map(([name, { off, instead }]) => [

@@ -1,0 +1,50 @@
+import type { ResponseRequest } from '@petals-chat/api'
+import { abortable, InvalidRequestError } from '@petals-chat/engine'
+import type { GatewayContext } from '../../context.ts'
+import { describeAndLogError, errorThatCounts } from '../../error-response.ts'
+import type { BeginAnswer } from '../../generation/answer/respond-with-answer.ts'
+import type { ChatJob, ChatTypes } from '../../generation/chat/chat-choice-reader.ts'
+import type { EventContext } from '../../generation/stream/stream-options.ts'
+import { linkedAbortController } from '../../linked-abort-controller.ts'
+import type { ResponseDialect } from './response-dialect.ts'
+
+/** @throws InvalidRequestError if a response in the background could not be read. */
+export function checkBackground(
+  { background, store, stream }: ResponseRequest,
+  { responses: { maxKept } }: GatewayContext['config'],
+): void {
+  if (!background) return
+  if (store === false)
+    throw refused('store: false', 'Only a response that is kept can be read later: omit store.')
+  if (stream) throw refused('stream', 'Read the response with GET, or omit background.')
+  if (maxKept === 0) throw refused('this server', 'It keeps no responses (server.responses.maxKept).')
+}
+
+const refused = (other: string, instead: string): InvalidRequestError =>
+  new InvalidRequestError(`'background' can't be combined with ${other}. ${instead}`, {
+    param: 'background',
+    reason: 'invalid_value',
+  })
+
+/** Responds as soon as the request is checked and its model is there. The answer goes on without the connection. */
+export async function respondInBackground(
+  c: EventContext,
+  { shutdown }: Pick<GatewayContext, 'shutdown'>,
+  begin: BeginAnswer<ChatTypes, ChatJob>,
+  dialect: ResponseDialect,
+): Promise<Response> {
+  const { controller, unlink } = linkedAbortController(shutdown.signal, c.var.caller.signal)
+  const { signal } = controller
+  try {
+    const { job, events } = await abortable(begin(signal), c.var.signal)
+    const describe = (error: unknown) =>
+      describeAndLogError(errorThatCounts(error, signal), c.var, 'response failed unexpectedly')
+    const { begun, ended } = dialect.background(job, events, describe)
+    void ended.then(unlink)
+    return c.json(begun)
+  } catch (error) {
+    controller.abort(error)
+    unlink()
+    throw error
+  }
+}

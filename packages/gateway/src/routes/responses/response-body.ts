@@ -1,0 +1,56 @@
+import type { ResponseBody, ResponseRequest, ResponseUsage } from '@petals-chat/api'
+import type { EndEvent } from '../../generation/answer/answer-job.ts'
+import type { ChatJob, ChatTypes } from '../../generation/chat/chat-choice-reader.ts'
+import type { ToolTable } from './tool-table.ts'
+
+/** The response before its first word. */
+export function responseBegin(
+  { head, work }: ChatJob,
+  request: ResponseRequest,
+  tools: ToolTable,
+): ResponseBody {
+  // Another server does not say what its defaults are.
+  const sampling = work.kind === 'sessions' ? work.options.sampling : undefined
+  return {
+    id: `resp_${head.id}`,
+    object: 'response',
+    created_at: head.created,
+    completed_at: null,
+    status: 'in_progress',
+    background: request.background ?? false,
+    error: null,
+    incomplete_details: null,
+    instructions: request.instructions ?? null,
+    max_output_tokens: request.max_output_tokens ?? null,
+    metadata: request.metadata ?? {},
+    model: head.model,
+    output: [],
+    parallel_tool_calls: request.parallel_tool_calls ?? true,
+    previous_response_id: request.previous_response_id ?? null,
+    prompt_cache_key: null,
+    reasoning: { effort: request.reasoning?.effort ?? null, summary: null },
+    safety_identifier: null,
+    service_tier: 'default',
+    store: request.store ?? true,
+    temperature: sampling?.temperature ?? request.temperature ?? null,
+    text: { format: request.text?.format ?? { type: 'text' }, verbosity: request.text?.verbosity ?? null },
+    tool_choice: request.tool_choice ?? 'auto',
+    tools: tools.told as ResponseBody['tools'],
+    top_logprobs: request.top_logprobs ?? 0,
+    top_p: sampling ? (sampling.topP ?? 1) : (request.top_p ?? null),
+    truncation: request.truncation ?? 'disabled',
+    usage: null,
+    user: null,
+  }
+}
+
+type Cost = EndEvent<ChatTypes>['cost']
+
+/** `reasoningTokens`: the part of the answer that is thoughts. */
+export const responseUsage = ({ usage }: Cost, reasoningTokens: number): ResponseUsage => ({
+  input_tokens: usage.promptTokens,
+  input_tokens_details: { cached_tokens: usage.cachedTokens, cache_write_tokens: 0 },
+  output_tokens: usage.completionTokens,
+  output_tokens_details: { reasoning_tokens: Math.min(reasoningTokens, usage.completionTokens) },
+  total_tokens: usage.promptTokens + usage.completionTokens,
+})

@@ -1,0 +1,92 @@
+import type { ResponseBody, ResponseEvent, ResponseRequest } from '@petals-chat/api'
+import type { KeptResponse } from '../../answers/kept-response.ts'
+import { type ErrorDescription, openAIErrorBody } from '../../error-response.ts'
+import type { AnswerEvent } from '../../generation/answer/answer-job.ts'
+import type { AnswerDialect } from '../../generation/answer/respond-with-answer.ts'
+import type { ChatJob, ChatTypes } from '../../generation/chat/chat-choice-reader.ts'
+import { ResponseWriter } from './response-writer.ts'
+import type { ToolTable } from './tool-table.ts'
+
+export interface ResponseDialectOptions {
+  readonly request: ResponseRequest
+  readonly tools: ToolTable
+  /** Keeps the response, if it is to be kept. */
+  keep(body: ResponseWriter['body']): KeptResponse | undefined
+  /** Makes a response that has failed unreachable. */
+  forget(kept: KeptResponse): void
+}
+
+export interface ResponseDialect extends AnswerDialect<ChatJob, ChatTypes> {
+  /** Writes the answer without a reader. `ended` never rejects. */
+  background(
+    job: ChatJob,
+    events: AsyncIterable<AnswerEvent<ChatTypes>>,
+    describe: (error: unknown) => ErrorDescription,
+  ): { readonly begun: ResponseBody; readonly ended: Promise<void> }
+}
+
+/** Writes an answer in the form of the Responses API: see https://platform.openai.com/docs/api-reference/responses-streaming. */
+export function responseDialect(options: ResponseDialectOptions): ResponseDialect {
+  const { request, tools, keep, forget } = options
+  let writer: ResponseWriter | undefined
+  let kept: KeptResponse | undefined
+  const begin = (job: ChatJob): ResponseWriter => {
+    writer = new ResponseWriter(job, request, tools)
+    kept = keep(writer.body)
+    return writer
+  }
+  return {
+    async body(job, events) {
+      const response = begin(job)
+      try {
+        for await (const _event of response.events(events));
+      } catch (error) {
+        kept?.end(response.abandoned)
+        if (kept !== undefined) forget(kept)
+        throw error
+      }
+      kept?.end(response.body)
+      return response.body
+    },
+    async *frames(job, events) {
+      const response = begin(job)
+      try {
+        for await (const event of response.events(events))
+          yield typeof event === 'string' ? `: ${event}\n\n` : eventFrame(event)
+        kept?.end(response.body)
+      } finally {
+        if (kept?.isRunning) kept.end(response.abandoned)
+      }
+    },
+    background(job, events, describe) {
+      const response = begin(job)
+      const run = async (): Promise<void> => {
+        try {
+          for await (const _event of response.events(events));
+        } catch (error) {
+          response.failed(describe(error))
+        }
+        kept?.end(response.body)
+      }
+      const begun = response.body
+      return { begun, ended: run() }
+    },
+    stream: {
+      pingFrame: ': ping\n\n',
+      errorFrame(description) {
+        const events = writer?.failed(description) ?? [errorEvent(openAIErrorBody(description))]
+        if (writer !== undefined) kept?.end(writer.body)
+        return events.map(eventFrame).join('')
+      },
+    },
+  }
+}
+
+const eventFrame = (event: ResponseEvent): string =>
+  `event: ${event.type}\ndata: ${JSON.stringify(event)}\n\n`
+
+/** The only event of an answer that failed before it began. */
+const errorEvent = ({ error }: ReturnType<typeof openAIErrorBody>): ResponseEvent => {
+  const { code, message, param } = error
+  return { type: 'error', sequence_number: 0, code, message, param, error }
+}
