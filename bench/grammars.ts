@@ -6,6 +6,9 @@ import { writeFile } from 'node:fs/promises'
 import { availableParallelism, cpus, loadavg } from 'node:os'
 import { parseArgs } from 'node:util'
 import { TokenGrammars, type Grammar, type Session, type TokenId } from '@petals-chat/engine'
+import { seededBits } from '../packages/petals/src/sampling/random.ts'
+import { createSampler } from '../packages/petals/src/sampling/sampler.ts'
+import { ExactLogits, SelectedLogits } from '../packages/petals/src/tensor/logits.ts'
 import { openFolderTokenizer } from '../tests/interop/support/folder-tokenizer.ts'
 import { startSwarmEngine } from '../tests/interop/support/swarm-engine.ts'
 import { median, rounded } from './support/statistics.ts'
@@ -96,17 +99,32 @@ async function answer(
   return { ms: performance.now() - begin, tokens, steps }
 }
 
-/** Milliseconds of this process for the allowed tokens of each step of an answer, with nothing else. */
-function alone(grammar: Grammar, tokens: readonly TokenId[]): readonly number[] {
-  const matcher = new TokenGrammars({ tokenizer, vocabulary }).matcher(grammar)
-  return tokens.map((token) => {
-    const begin = performance.now()
-    const allowed = matcher.allowed()
-    const ms = performance.now() - begin
-    if (!allowed.includes(token)) throw new Error(`token ${token} is not allowed`)
-    matcher.accept(token)
+const cpuMs = (): number => {
+  const { user, system } = process.cpuUsage()
+  return (user + system) / 1000
+}
+
+/** CPU of this process to choose each token of a text by random logits: the allowed tokens, if there is a grammar, and the draw. */
+function choose(grammar: Grammar | undefined, tokens: readonly TokenId[]): number {
+  const matcher = grammar && new TokenGrammars({ tokenizer, vocabulary }).matcher(grammar)
+  const sampler = createSampler({ temperature: 0.8, topP: 0.95 }, 3)
+  const size = tokenizer.vocabSize
+  const random = seededBits(7)
+  const noise = Float32Array.from(
+    { length: 2 * size },
+    () => ((random() + random() + random()) / 2 ** 32) * 6,
+  )
+  const times = tokens.map((token) => {
+    const logits = new ExactLogits(noise.slice(random() % size).subarray(0, size))
+    const begin = cpuMs()
+    const allowed = matcher?.allowed()
+    const history = { tokens: [], answerStart: 0 }
+    sampler.sample(allowed ? new SelectedLogits(logits, allowed) : logits, history, allowed)
+    const ms = cpuMs() - begin
+    matcher?.accept(token)
     return ms
   })
+  return rounded(median(times))
 }
 
 function vocabularyMs(): number {
@@ -133,10 +151,7 @@ try {
     msPerToken: Object.fromEntries(names.map((name) => [name, rounded(medianOf(name, 'ms'))])),
     cpuMsPerToken: Object.fromEntries(names.map((name) => [name, rounded(medianOf(name, 'cpuMs'))])),
     vocabularyMs: rounded(vocabularyMs()),
-    allowedMs: {
-      anyText: { first: rounded(alone(anyText, text)[0]!), median: rounded(median(alone(anyText, text))) },
-      counted: { first: rounded(alone(counted, text)[0]!), median: rounded(median(alone(counted, text))) },
-    },
+    chooseCpuMs: Object.fromEntries(names.map((name) => [name, choose(forms[name], text)])),
     person: await answer(session),
   }
   console.log(JSON.stringify(report, null, 2))
