@@ -19,7 +19,7 @@ const swarmSize = facts.sizes[process.platform === 'linux' && process.arch === '
  */
 const environments = {
   clients: {
-    title: 'Python: the official OpenAI client',
+    title: 'Python: the official clients of OpenAI and Ollama',
     requirements: 'tests/e2e/requirements.txt',
     diskBytes: 0.1e9,
     downloadBytes: 0.02e9,
