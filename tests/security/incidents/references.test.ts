@@ -31,10 +31,23 @@ describe('what a request names', () => {
     { type: 'file', file: { file_data: address, filename: address } },
   ]
 
+  /** A picture at the address, as the other APIs name it. */
+  const otherDialects = (address: string): readonly (readonly [string, object])[] => {
+    const image = { type: 'image', source: { type: 'url', url: address } }
+    const input = [{ role: 'user', content: [{ type: 'input_image', image_url: address }] }]
+    return [
+      ['/v1/messages', { max_tokens: 1, messages: [{ role: 'user', content: [image] }] }],
+      ['/v1/responses', { input }],
+      ['/api/chat', { messages: [{ role: 'user', content: 'Hello', images: [address] }] }],
+      ['/api/generate', { prompt: 'Hello', images: [address] }],
+    ]
+  }
+
   async function expectNothingFetched(addresses: readonly string[]): Promise<void> {
     for (const address of addresses) {
       for (const part of partsOf(address))
         await expectRefused(chat({ messages: [{ role: 'user', content: [part] }] }))
+      for (const [target, body] of otherDialects(address)) await expectRefused(post(target, body))
       const markdown = [{ role: 'user', content: `![](${address}) <img src="${address}">` }]
       expect((await post('/v1/tokenize', { messages: markdown })).status).toBe(200)
     }
@@ -59,6 +72,7 @@ describe('what a request names', () => {
       expect((await fetch(`${url}/v1/models/${encodeURIComponent(address)}`)).status).toBe(404)
       const mcp = { type: 'mcp', server_url: address, server_label: 'x' }
       await expectRefused(chat({ tools: [mcp] }))
+      await expectRefused(post('/v1/responses', { input: 'Hello', tools: [mcp] }))
     }
     expect(canary.requests).toEqual([])
   })
@@ -95,7 +109,8 @@ describe('what a request names', () => {
     const { command, args } = commands('mcp')
     const stdio = { type: 'mcp', server_label: 'x', command, args, transport: 'stdio' }
     await expectRefused(chat({ tools: [stdio] }))
-    for (const target of ['/api/mcp/servers', '/v1/responses', '/mcp', '/api/v1/mcp'])
+    await expectRefused(post('/v1/responses', { input: 'Hello', tools: [stdio] }))
+    for (const target of ['/api/mcp/servers', '/mcp', '/api/v1/mcp'])
       expect((await post(target, { ...stdio, mcpServers: { x: stdio } })).status).toBe(404)
     expect(existsSync(path.join(folder, 'mcp'))).toBe(false)
   })
