@@ -393,6 +393,27 @@ describe('the count of tokens', () => {
     expect(server.asked[2]).toMatchObject({ body: { ...question, model: 'org/big' } })
   })
 
+  it.each([400, 401, 429, 500, 503])(
+    'is asked for again after one that was refused with %d',
+    async (status) => {
+      server.answer = (response) => json(response, status, {})
+      await using opened = await openModel({ baseUrl: server.baseUrl })
+      expect(await opened.model.tokenize({ prompt: 'x'.repeat(40) })).toEqual({ count: 10, tokens: [] })
+      server.answer = (response) => json(response, 200, { count: 3 })
+      expect(await opened.model.tokenize({ prompt: 'x'.repeat(40) })).toEqual({ count: 3, tokens: [] })
+    },
+  )
+
+  it('is asked for again after one that a counting server refused', async () => {
+    let status = 200
+    server.answer = (response) => json(response, status, { count: 2 })
+    await using opened = await openModel({ baseUrl: server.baseUrl })
+    const counts: number[] = []
+    for (status of [200, 400, 200])
+      counts.push((await opened.model.tokenize({ prompt: 'x'.repeat(40) })).count)
+    expect(counts).toEqual([2, 10, 2])
+  })
+
   it('is estimated for a server that does not, which is not asked again', async () => {
     server.answer = (response) => json(response, 404, {})
     await using opened = await openModel({ baseUrl: server.baseUrl })

@@ -15,6 +15,9 @@ export interface TokenizeOptions extends AbortOptions {
 const TIMEOUT_MS = 3_000
 const MAX_BODY_BYTES = 16 * 1024 * 1024
 
+/** A server says with these that it has no such route. */
+const noRoute: ReadonlySet<number> = new Set([404, 405, 501])
+
 /** Of vLLM, SGLang and Petals Chat; llama-server counts no messages, and has no `count`. */
 const countSchema = z.object({ count: z.int().min(1), tokens: z.array(z.int().min(0)).nullish() })
 
@@ -26,13 +29,16 @@ export async function tokenize(
   if (server.tokenizeUrl === null) return undefined
   const urls = server.tokenizeUrl === undefined ? urlsOf(server) : [server.tokenizeUrl]
   try {
+    let isMissing = true
     for (const url of urls) {
-      const found = await ask(url, body, { spec, client, signal })
-      if (found === undefined) continue
+      const { status, tokens } = await ask(url, body, { spec, client, signal })
+      isMissing &&= noRoute.has(status)
+      if (tokens === undefined) continue
       server.tokenizeUrl = url
-      return found
+      return tokens
     }
-    server.tokenizeUrl = null
+    // What it refuses once, or while it is busy, it may count next time.
+    if (isMissing) server.tokenizeUrl = null
   } catch {
     signal?.throwIfAborted()
   }
@@ -49,7 +55,7 @@ async function ask(
   url: string,
   body: object,
   { spec, client, signal }: Omit<TokenizeOptions, 'server'>,
-): Promise<RemoteTokens | undefined> {
+): Promise<{ readonly status: number; readonly tokens: RemoteTokens | undefined }> {
   const { apiKey, connectTimeoutMs } = spec
   const response = await client.send({
     url,
@@ -60,6 +66,7 @@ async function ask(
     signal,
   })
   const text = await readBody(response, { maxBytes: MAX_BODY_BYTES, timeoutMs: TIMEOUT_MS })
-  const { data } = countSchema.safeParse(response.statusCode === 200 ? parseJson(text) : undefined)
-  return data && { count: data.count, tokens: data.tokens ?? [] }
+  const { statusCode: status = 0 } = response
+  const { data } = countSchema.safeParse(status === 200 ? parseJson(text) : undefined)
+  return { status, tokens: data && { count: data.count, tokens: data.tokens ?? [] } }
 }
