@@ -7,9 +7,13 @@ const timeout = (defaultMs: number) => z.int().min(10).max(maxTimerMs).default(d
 
 const addressSchema = z.string().transform((text, context) => {
   const problem = addressProblem(text)
-  if (problem === undefined) return text.replace(/\/+$/, '')
-  context.addIssue({ code: 'custom', message: problem })
-  return z.NEVER
+  if (problem !== undefined) {
+    context.addIssue({ code: 'custom', message: problem })
+    return z.NEVER
+  }
+  // As the URL standard writes it: HTTPS://Host and https://host are the same server.
+  const { origin, pathname } = new URL(text)
+  return `${origin}${pathname}`.replace(/\/+$/, '')
 })
 
 /** Says what is wrong with the address of a server. Addresses are checked here, once; no request changes them. */
@@ -23,6 +27,15 @@ function addressProblem(text: string): string | undefined {
     return 'an address ends with its path: remove what begins with ? or #.'
   return undefined
 }
+
+/** A key is sent in a header, which takes no other characters. */
+const keySchema = z
+  .string()
+  .min(1)
+  .refine((key) => /^[ -~]*$/.test(key), {
+    error:
+      'a key has only letters, digits and signs of ASCII in one line: remove the line break, or what else there is.',
+  })
 
 /** An entry of `models:` for this engine. */
 export const upstreamModelSchema = remoteModelSpecSchema
@@ -51,9 +64,7 @@ export const upstreamModelSchema = remoteModelSpecSchema
       .describe(
         'auto: the entry stands for all models that the server lists now. Their ids are ID/NAME, with NAME as alias.',
       ),
-    apiKey: z
-      .string()
-      .min(1)
+    apiKey: keySchema
       .optional()
       .describe(
         'Key that the server asks for; ${NAME} keeps it out of the file. It is sent to no other address.',

@@ -1,3 +1,4 @@
+import type { ServerResponse } from 'node:http'
 import { createModelRegistry, silentLogger } from '@petals-chat/engine'
 import { expect, it } from 'vitest'
 import { upstreamModelSchema, type UpstreamModelInput } from './config.ts'
@@ -63,11 +64,113 @@ it('knows the context of the model from its servers, or from the configuration',
   })
 })
 
-it('serves a server without a list of models', async () => {
+it('says that a server has no list of models, until it has answered', async () => {
   await using server = await TestServer.start()
   server.models = (response) => json(response, 404, {})
-  await using opened = await openModel({ baseUrl: server.baseUrl })
+  await using opened = await openModel({ baseUrl: server.baseUrl, healthIntervalMs: 20 })
+  expect(await opened.model.status()).toEqual({
+    state: 'degraded',
+    detail: `The server 127.0.0.1:${server.port} has no list of models at ${server.baseUrl}/models (status 404).`,
+  })
+  expect(textOf(await eventsOf(opened.model))).toBe('Hi')
+  const looks = () => server.seen.length - server.asked.length
+  const before = looks()
+  await expect.poll(looks).toBeGreaterThan(before + 1)
   expect(await opened.model.status()).toEqual({ state: 'ready' })
+})
+
+it.each([
+  ['404', (response: ServerResponse) => json(response, 404, {}), /has no list of models at .*\(status 404\)/],
+  ['405', (response: ServerResponse) => json(response, 405, {}), /has no list of models at .*\(status 405\)/],
+  [
+    'a page',
+    (response: ServerResponse) => void response.writeHead(200).end('<h1>Hello</h1>'),
+    /answers with something else than a list of models at/,
+  ],
+  [
+    'a list of other things',
+    (response: ServerResponse) => json(response, 200, { data: [{ name: 'x' }] }),
+    /something else than a list/,
+  ],
+])('says what a baseUrl without /v1 lacks: %s', async (_, models, words) => {
+  await using server = await TestServer.start()
+  server.answer = models
+  await using opened = await openModel({ baseUrl: `http://127.0.0.1:${server.port}` })
+  const { state, detail } = await opened.model.status()
+  expect(state).toBe('degraded')
+  expect(detail).toMatch(words)
+  expect(detail).toMatch(/models(?: \(status \d+\))?; baseUrl mostly ends in \/v1\.$/)
+})
+
+it('takes from a list what can be read, whatever else is in it', async () => {
+  await using server = await TestServer.start()
+  let body: unknown
+  server.models = (response) => json(response, 200, body)
+  const items = [
+    { id: 'a', context_length: 0, max_context_length: 100 },
+    { id: 'b', max_model_len: 'long', meta: { n_ctx: 200 } },
+    { id: 7 },
+    null,
+    { id: 'c', meta: [] },
+  ]
+  for (body of [{ data: items }, items]) {
+    const lengths = ['a', 'b', 'c', 'd'].map(async (model) => {
+      await using opened = await openModel({ baseUrl: server.baseUrl, model })
+      return [(await opened.model.status()).state, opened.model.contextLength]
+    })
+    expect(await Promise.all(lengths)).toEqual([
+      ['ready', 100],
+      ['ready', 200],
+      ['ready', undefined],
+      ['degraded', undefined],
+    ])
+  }
+})
+
+it('asks for no made-up model if a server of all models lists none', async () => {
+  await using server = await TestServer.start()
+  const cases: readonly [TestServer['models'], RegExp][] = [
+    [
+      (response) => json(response, 200, { data: [] }),
+      /^The server lists no models\. Load one there, or set model/,
+    ],
+    [(response) => json(response, 200, { data: null }), /^The server lists no models\./],
+    [
+      (response) => json(response, 404, {}),
+      /has no list of models at .* set model instead of models: auto\.$/,
+    ],
+    [
+      (response) => json(response, 200, 'no'),
+      /something else than a list .* set model instead of models: auto\.$/,
+    ],
+  ]
+  for (const [models, words] of cases) {
+    server.models = models
+    await using opened = await openModel({ baseUrl: server.baseUrl, models: 'auto' })
+    expect(await opened.model.status()).toMatchObject({
+      state: 'degraded',
+      detail: expect.stringMatching(words) as string,
+    })
+    await expect(eventsOf(opened.model)).rejects.toThrow(/^The model 'big' is not available\. The server/)
+  }
+  expect(server.asked).toEqual([])
+})
+
+it('answers a request for all models of a server before its list is known', async () => {
+  await using server = await TestServer.start()
+  let list: (() => void) | undefined
+  server.models = (response) => void (list = () => json(response, 200, { data: [{ id: 'org/a' }] }))
+  await using engine = createUpstreamEngine()
+  const entry = { id: 'lab', engine: 'upstream', baseUrl: server.baseUrl, models: 'auto' }
+  await using registry = createModelRegistry({ models: [engine.add(upstreamModelSchema.parse(entry))] })
+  const model = await registry.load('lab')
+  if (!('answer' in model)) throw new Error('not remote')
+  expect(await model.status()).toEqual({ state: 'ready' })
+  const answer = eventsOf(model)
+  await expect.poll(() => list).toBeDefined()
+  list!()
+  expect(textOf(await answer)).toBe('Hi')
+  expect(server.asked).toMatchObject([{ body: { model: 'org/a' } }])
 })
 
 it('finds all models of a server, and follows it', async () => {
@@ -115,4 +218,17 @@ it('accepts addresses, and nothing else in their place', () => {
   expect(check({})).toMatch(/either baseUrl or baseUrls/)
   expect(check({ baseUrl: 'http://a/v1', baseUrls: ['http://b/v1'] })).toMatch(/either baseUrl or baseUrls/)
   expect(check({ baseUrl: 'http://a/v1', model: 'm', models: 'auto' })).toMatch(/either model/)
+  expect(check({ baseUrl: 'http://a/v1', apiKey: 'sk-1\n' })).toMatch(
+    /a key has only .* remove the line break/,
+  )
+  expect(check({ baseUrl: 'http://a/v1', apiKey: 'sk-1…' })).toMatch(/a key has only/)
+})
+
+it.each([
+  ['HTTPS://Host.Example/V1', 'https://host.example/V1'],
+  [' http://10.0.0.7:8000/v1/\n', 'http://10.0.0.7:8000/v1'],
+  ['http:10.0.0.7:80', 'http://10.0.0.7'],
+  ['http://host/v1?', 'http://host/v1'],
+])('writes an address as it is sent: %j', (baseUrl, written) => {
+  expect(upstreamModelSchema.parse({ id: 'a', engine: 'upstream', baseUrl }).baseUrl).toBe(written)
 })

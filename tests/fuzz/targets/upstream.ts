@@ -1,6 +1,6 @@
 import { parseJson } from '../../../packages/upstream/src/http/read-body.ts'
 import { failureOf, readError } from '../../../packages/upstream/src/http/response-failure.ts'
-import { readList } from '../../../packages/upstream/src/servers/look.ts'
+import { readList } from '../../../packages/upstream/src/servers/read-list.ts'
 import { AnswerReader } from '../../../packages/upstream/src/stream/answer-reader.ts'
 import { EventReader, StreamFault } from '../../../packages/upstream/src/stream/event-reader.ts'
 import type { FuzzTarget } from '../fuzz.ts'

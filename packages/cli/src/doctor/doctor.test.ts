@@ -201,13 +201,27 @@ describe('the check of other servers', () => {
     })
 
   it('finds one that answers, one without the model, one that is not there, and none', async () => {
-    const server = createHttpServer((_, response) => response.end('{"data":[{"id":"m"}]}'))
+    const server = createHttpServer(({ url = '' }, response) =>
+      url.startsWith('/v1/') ? response.end('{"data":[{"id":"m"}]}') : response.writeHead(404).end(),
+    )
     await once(server.listen(0, '127.0.0.1'), 'listening')
     const { port } = server.address() as AddressInfo
     expect(await check([entry(port, 'm')])).toEqual(ok('the servers of big answer'))
     expect(await check([entry(port, 'n')])).toMatchObject({
       status: 'warning',
       advice: expect.stringContaining("does not list the model 'n', but m") as string,
+    })
+    const lacking = upstreamModelSchema.parse({
+      id: 'big',
+      engine: 'upstream',
+      baseUrl: `http://127.0.0.1:${port}`,
+      models: 'auto',
+    })
+    expect(await check([lacking])).toMatchObject({
+      status: 'warning',
+      advice: expect.stringMatching(
+        /^big: The server .* has no list of models at .*\/models \(status 404\); baseUrl mostly ends in \/v1\./,
+      ) as string,
     })
     server.closeAllConnections()
     server.close()

@@ -5,7 +5,7 @@ import type { UpstreamModelOptions } from './upstream-model.ts'
 
 type Dependencies = Omit<UpstreamModelOptions, 'spec' | 'name'>
 
-/** The models that the servers of an entry list. As long as they list none, the entry itself stands for them. */
+/** The models that the servers of an entry list. As long as none is known, the entry itself stands for the first. */
 export class DiscoveredModels implements ModelGroup {
   readonly #spec: UpstreamModelSpec
   readonly #dependencies: Dependencies
@@ -17,7 +17,7 @@ export class DiscoveredModels implements ModelGroup {
   constructor(spec: UpstreamModelSpec, dependencies: Dependencies) {
     this.#spec = spec
     this.#dependencies = dependencies
-    this.#placeholder = [servedModel(spec, { ...dependencies, name: spec.id })]
+    this.#placeholder = [servedModel(spec, { ...dependencies, name: undefined })]
     this.#models = this.#placeholder
   }
 

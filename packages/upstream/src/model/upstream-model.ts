@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import {
+  abortable,
   type AbortOptions,
   CapacityError,
   GenerationFailedError,
@@ -25,8 +26,8 @@ import { tokenize } from './tokenize.ts'
 
 export interface UpstreamModelOptions {
   readonly spec: UpstreamModelSpec
-  /** Name of the model at the servers. */
-  readonly name: string
+  /** Name of the model at the servers; undefined: the first that they list. */
+  readonly name: string | undefined
   readonly pool: ServerPool
   readonly client: HttpClient
   readonly logger: Logger
@@ -64,15 +65,17 @@ export class UpstreamModel implements RemoteModel {
   }
 
   get contextLength(): number | undefined {
-    const { spec, pool, name } = this.#options
-    return spec.contextLength ?? pool.contextLength(name)
+    const { spec, pool } = this.#options
+    const name = this.#listedName()
+    return spec.contextLength ?? (name === undefined ? undefined : pool.contextLength(name))
   }
 
   async *answer(
     request: RemoteRequest,
     { signal, via }: RemoteAnswerOptions = {},
   ): AsyncGenerator<RemoteEvent, void> {
-    const { spec, pool, client, name } = this.#options
+    const { spec, pool, client } = this.#options
+    const name = await this.#nameAtServer(signal)
     const tried = new Set<UpstreamServer>()
     for (let count = 0; ; count++) {
       if (pool.isDown && spec.fallback !== undefined) throw this.#down()
@@ -98,11 +101,15 @@ export class UpstreamModel implements RemoteModel {
   }
 
   async tokenize(fields: RemoteRequest['fields'], { signal }: AbortOptions = {}): Promise<RemoteTokens> {
-    const { spec, pool, client, name } = this.#options
-    const server = pool.choose(name, new Set())
-    const found = pool.isDown
-      ? undefined
-      : await tokenize({ ...fields, model: name }, { spec, client, server, signal })
+    const { spec, pool, client } = this.#options
+    const name = this.#listedName()
+    const found =
+      name === undefined || pool.isDown
+        ? undefined
+        : await tokenize(
+            { ...fields, model: name },
+            { spec, client, server: pool.choose(name, new Set()), signal },
+          )
     return found ?? { count: estimatePrompt(fields), tokens: [] }
   }
 
@@ -111,6 +118,21 @@ export class UpstreamModel implements RemoteModel {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {}
+
+  #listedName(): string | undefined {
+    const { name, pool } = this.#options
+    return name ?? pool.offers[0]?.name
+  }
+
+  /** Waits for the first list if need be. @throws ModelUnavailableError if there is none: any other name would be made up */
+  async #nameAtServer(signal: AbortSignal | undefined): Promise<string> {
+    const known = this.#listedName()
+    if (known !== undefined) return known
+    await abortable(this.#options.pool.looked(), signal)
+    const found = this.#listedName()
+    if (found === undefined) throw this.#down()
+    return found
+  }
 
   /** Says once that a server does not count. */
   #notice(event: RemoteEvent): void {
@@ -155,7 +177,8 @@ export class UpstreamModel implements RemoteModel {
   }
 
   #down(): ModelUnavailableError {
-    const { detail } = this.#options.pool.status(undefined)
-    return new ModelUnavailableError(`The model '${this.id}' is not available. ${detail ?? ''}`.trim())
+    const { pool, name } = this.#options
+    const { detail = 'Its server has not listed its models yet: try again later.' } = pool.status(name)
+    return new ModelUnavailableError(`The model '${this.id}' is not available. ${detail}`)
   }
 }

@@ -1,7 +1,7 @@
-import { z } from 'zod'
 import { ConnectionError, type HttpClient } from '../http/http-client.ts'
 import { parseJson, readBody } from '../http/read-body.ts'
-import type { Offer, UpstreamServer } from './server.ts'
+import { readList } from './read-list.ts'
+import type { UpstreamServer } from './server.ts'
 
 export interface LookOptions {
   readonly client: HttpClient
@@ -14,41 +14,26 @@ export interface LookOptions {
 const LIST_TIMEOUT_MS = 10_000
 const MAX_LIST_BYTES = 4 * 1024 * 1024
 
-const length = z.number().int().positive().nullish()
-const listSchema = z.object({
-  data: z.array(
-    z.object({
-      id: z.string().min(1).max(500),
-      /** vLLM, SGLang, Petals Chat. */
-      max_model_len: length,
-      /** OpenRouter, LM Studio, Together. */
-      context_length: length,
-      max_context_length: length,
-      /** Groq. */
-      context_window: length,
-      /** llama-server. */
-      meta: z.object({ n_ctx: length, n_ctx_train: length }).nullish(),
-    }),
-  ),
-})
-
-/**
- * Asks a server for its models, and notes on it what it answers. Servers without such a list are taken to be well if they
- * answer at all.
- */
+/** Asks a server for its models, and notes on it what it answers. A server without such a list may be well. */
 export async function lookAt(server: UpstreamServer, options: LookOptions): Promise<void> {
   const { client, apiKey, connectTimeoutMs, signal } = options
+  const url = `${server.baseUrl}/models`
   try {
     const response = await client.send({
-      url: `${server.baseUrl}/models`,
+      url,
       apiKey,
       connectTimeoutMs,
       responseTimeoutMs: LIST_TIMEOUT_MS,
       signal,
     })
     const body = await readBody(response, { maxBytes: MAX_LIST_BYTES, timeoutMs: LIST_TIMEOUT_MS })
-    server.problem = problemOf(response.statusCode ?? 0)
-    if (server.problem === undefined) server.offers = readList(parseJson(body)) ?? server.offers
+    const status = response.statusCode ?? 0
+    server.problem = problemOf(status)
+    // A server that is busy says nothing of its list.
+    if (server.problem !== undefined || status === 408 || status === 429) return
+    const offers = status < 300 ? readList(parseJson(body)) : undefined
+    server.offers = offers ?? server.offers
+    server.listProblem = offers === undefined ? listProblemOf(url, status) : undefined
   } catch (error) {
     if (signal.aborted) return
     server.problem = error instanceof ConnectionError ? error.message : 'it does not answer'
@@ -61,17 +46,11 @@ function problemOf(status: number): string | undefined {
   return status >= 500 ? `answers with the status ${status}` : undefined
 }
 
-/** The models of a list; undefined if it is none. */
-export function readList(body: unknown): ReadonlyMap<string, Offer> | undefined {
-  const { data: list } = listSchema.safeParse(body)
-  return (
-    list &&
-    new Map(
-      list.data.map((model) => {
-        const { max_model_len: a, context_length: b, max_context_length: c, context_window: d, meta } = model
-        const contextLength = a ?? b ?? c ?? d ?? meta?.n_ctx ?? meta?.n_ctx_train ?? undefined
-        return [model.id, { name: model.id, contextLength }]
-      }),
-    )
-  )
+function listProblemOf(url: string, status: number): string {
+  const hint = /\/v\d+\/models$/.test(url) ? '' : '; baseUrl mostly ends in /v1'
+  const what =
+    status < 300
+      ? `answers with something else than a list of models at ${url}`
+      : `has no list of models at ${url} (status ${status})`
+  return `${what}${hint}`
 }

@@ -1,5 +1,6 @@
 import type { Logger, ModelStatus } from '@petals-chat/engine'
 import type { HttpClient } from '../http/http-client.ts'
+import { listDetail, offersOf } from './lists.ts'
 import { lookAt } from './look.ts'
 import { type Offer, UpstreamServer } from './server.ts'
 
@@ -30,10 +31,7 @@ export class ServerPool implements AsyncDisposable {
 
   /** The models of all servers, in the order in which they list them. */
   get offers(): readonly Offer[] {
-    const all = new Map<string, Offer>()
-    for (const { offers } of this.servers)
-      for (const offer of offers?.values() ?? []) if (!all.has(offer.name)) all.set(offer.name, offer)
-    return [...all.values()]
+    return offersOf(this.servers)
   }
 
   /** What the servers say of a model: of several lengths the shortest. */
@@ -68,26 +66,23 @@ export class ServerPool implements AsyncDisposable {
   note(server: UpstreamServer, problem: string | undefined): void {
     if (problem !== undefined && server.problem === undefined) this.#report(server, problem)
     server.problem = problem
+    server.hasAnswered ||= problem === undefined
   }
 
+  /** Whether a model can be used; undefined: whichever the servers list. */
   status(model: string | undefined): ModelStatus {
     const ill = this.servers.filter(({ problem }) => problem !== undefined)
     const [first] = ill
-    const detail = ill.map(({ name, problem }) => `${name}: ${problem}`).join('; ')
+    const problems = ill.map(({ name, problem }) => `${name}: ${problem}`).join('; ')
     if (first !== undefined && ill.length === this.servers.length)
-      return { state: 'unavailable', detail: `The server of this model can't be used (${detail}).` }
+      return { state: 'unavailable', detail: `The server of this model can't be used (${problems}).` }
     if (first !== undefined)
       return {
         state: 'degraded',
-        detail: `${ill.length} of ${this.servers.length} servers can't be used (${detail}).`,
+        detail: `${ill.length} of ${this.servers.length} servers can't be used (${problems}).`,
       }
-    const isListed = model === undefined || this.servers.some(({ offers }) => offers?.has(model) !== false)
-    if (isListed) return { state: 'ready' }
-    const listed = this.offers.map(({ name }) => name).slice(0, 5)
-    return {
-      state: 'degraded',
-      detail: `The server does not list the model '${model}', but ${listed.join(', ') || 'none'}. Set model in the configuration.`,
-    }
+    const detail = listDetail(this.servers, model)
+    return detail === undefined ? { state: 'ready' } : { state: 'degraded', detail }
   }
 
   /** Resolves when the servers have been looked at once more. */
@@ -118,9 +113,11 @@ export class ServerPool implements AsyncDisposable {
   }
 
   async #lookAt(server: UpstreamServer): Promise<void> {
-    const { problem: before } = server
+    const { problem: before, listProblem: listBefore } = server
     await lookAt(server, { ...this.#options, signal: this.#closing.signal })
-    const { problem } = server
+    const { problem, listProblem } = server
+    if (listProblem !== undefined && listBefore === undefined && !server.hasAnswered)
+      this.#options.logger.warn({ server: server.name }, `the server of a model ${listProblem}`)
     if (problem !== undefined && before === undefined) this.#report(server, problem)
     if (problem === undefined && before !== undefined)
       this.#options.logger.info({ server: server.name }, 'the server of a model can be used again')

@@ -16,6 +16,10 @@ export class UpstreamServer {
   offers: ReadonlyMap<string, Offer> | undefined
   /** Why it can't answer; undefined if it can, or if nothing is known yet. */
   problem: string | undefined
+  /** What is wrong with its list of models, as the rest of a sentence about it; it may answer nevertheless. */
+  listProblem: string | undefined
+  /** It has written an answer: its address is right, with or without a list. */
+  hasAnswered = false
   #running = 0
   /** Grows with each choice of any server. */
   lastChosen = 0
