@@ -1,14 +1,14 @@
 import { text as readAll } from 'node:stream/consumers'
-import { generationDefaults, toSamplingParams } from '@petals-chat/engine'
+import { generationDefaults, type ModelSpec, toSamplingParams } from '@petals-chat/engine'
 import { Conversation } from '../chat/conversation.ts'
 import { converse } from '../chat/converse.ts'
 import { createPromptLine } from '../chat/prompt-line.ts'
 import { waitNotes } from '../chat/wait-notes.ts'
-import { loadConfig } from '../config/load.ts'
+import { type LoadedConfig, loadConfig } from '../config/load.ts'
 import type { CommandContext } from '../context.ts'
 import { CommandError, exitCodes } from '../exit-codes.ts'
 import { loadModel } from '../load-model.ts'
-import { createRuntime } from '../runtime.ts'
+import { createRuntime, type Runtime } from '../runtime.ts'
 import type { Terminal } from '../terminal/terminal.ts'
 
 /** Chats with the first model in the terminal, or answers one question. Needs no server and no HTTP. */
@@ -18,7 +18,7 @@ export async function chat(context: CommandContext, words: readonly string[]): P
   const question = await readQuestion(words)
   const loaded = await loadConfig(context)
   await using runtime = await createRuntime(loaded, { terminal, quiet: true })
-  const spec = loaded.config.models[0]!
+  const spec = await firstModel(loaded, runtime)
   const model = await loadModel(runtime.registry, spec, terminal)
   const defaults = generationDefaults(spec, model)
   await using conversation = new Conversation(model, {
@@ -33,6 +33,13 @@ export async function chat(context: CommandContext, words: readonly string[]): P
   terminal.out(`${terminal.style('bold', spec.displayName ?? spec.id)} is ready. /help shows the commands.`)
   const read = createPromptLine(process.stdin, process.stdout)
   return await converse(conversation, { terminal, read, onInterrupt: onSigint })
+}
+
+/** An entry may stand for all models that another server lists: it is the first of them. */
+async function firstModel({ config }: LoadedConfig, { registry, looked }: Runtime): Promise<ModelSpec> {
+  const entry = config.models[0]!
+  if (entry.engine === 'upstream') await looked()
+  return registry.find(entry.id) ?? entry
 }
 
 async function answerOnce(conversation: Conversation, question: string, terminal: Terminal): Promise<number> {
