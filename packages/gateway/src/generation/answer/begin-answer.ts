@@ -52,14 +52,21 @@ function found(fallback: (id: string) => ModelSpec, id: string, reason: unknown)
   }
 }
 
-async function* withFirst<Event>(
+/** Ends the others when it is ended, even before it is read: a generator would not. */
+function withFirst<Event>(
   first: Event,
   others: AsyncGenerator<Event, void, undefined>,
-): AsyncGenerator<Event, void, undefined> {
-  try {
-    yield first
-    yield* others
-  } finally {
-    await others.return()
+): AsyncIterableIterator<Event, void, undefined> {
+  let isFirst = true
+  return {
+    [Symbol.asyncIterator]() {
+      return this
+    },
+    async next() {
+      if (!isFirst) return others.next()
+      isFirst = false
+      return { value: first }
+    },
+    return: () => others.return(),
   }
 }

@@ -8,8 +8,9 @@ import {
   type RemoteRequest,
   silentLogger,
 } from '@petals-chat/engine'
-import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { gatewayConfigSchema } from '../../config.ts'
+import { ResponseStore } from '../../answers/response-store.ts'
 import { createGateway, type Gateway } from '../../gateway.ts'
 import { createPrometheusMetrics } from '../../metrics.ts'
 
@@ -233,5 +234,26 @@ describe('an answer of another server', () => {
     }
     big.script = other.script
     expect(await post({ messages })).toMatchObject({ error: { message: 'Both are down.' } })
+  })
+
+  it('ends when a response with a fallback can not be kept', async () => {
+    let ended = 0
+    big.script = async function* () {
+      try {
+        yield words('Half')
+        yield end
+      } finally {
+        ended += 1
+      }
+    }
+    const open = vi.spyOn(ResponseStore.prototype, 'open').mockImplementation(() => {
+      throw new Error('no room')
+    })
+    for (const more of [{}, { stream: true }, { background: true }]) {
+      const init = { method: 'POST', body: JSON.stringify({ model: 'big', input: 'Hello', ...more }) }
+      expect(await (await gateway.app.request('/v1/responses', init)).text()).toContain('server_error')
+    }
+    expect([open.mock.calls.length, ended]).toEqual([3, 3])
+    open.mockRestore()
   })
 })

@@ -1,13 +1,10 @@
-import { randomUUID } from 'node:crypto'
 import type { InputItem, ResponseRequest } from '@petals-chat/api'
 import { InvalidRequestError } from '@petals-chat/engine'
 import type { KeptResponse } from '../../answers/kept-response.ts'
 import type { ResponseStore } from '../../answers/response-store.ts'
 import type { Owner } from '../../answers/owner.ts'
 import { GatewayError } from '../../errors.ts'
-
-/** An item that says something itself. */
-export type WholeItem = Exclude<InputItem, { type: 'item_reference' }> & { readonly id: string }
+import { type WholeItem, wholeItem } from './whole-item.ts'
 
 /** What a response answers. */
 export interface ResponseInput {
@@ -39,7 +36,7 @@ export function readInput(request: ResponseRequest, sources: InputSources): Resp
   if (before.length + items.length > MAX_ITEMS) throw tooLong(`more than ${MAX_ITEMS} items`)
   const references = new References(sources)
   const own = items.map((item, index) =>
-    withId(item.type === 'item_reference' ? references.find(item.id, index) : item),
+    item.type === 'item_reference' ? references.find(item.id, index) : wholeItem(item),
   )
   return { previous, own, all: [...before, ...own] }
 }
@@ -75,10 +72,16 @@ function keptAs(id: string, store: ResponseStore, owner: Owner): KeptResponse {
   }
 }
 
-/** Finds the items that a request refers to. Each response is read once. */
+interface Referred {
+  readonly item: WholeItem
+  readonly bytes: number
+}
+
+/** Finds the items that a request refers to. Each response is read once; an item counts as often as the request names it. */
 class References {
   readonly #sources: InputSources
-  readonly #read = new Map<KeptResponse, ReadonlyMap<string, WholeItem>>()
+  readonly #read = new Map<KeptResponse, ReadonlyMap<string, Referred>>()
+  #bytesRead = 0
   #bytes = 0
 
   constructor(sources: InputSources) {
@@ -87,44 +90,43 @@ class References {
 
   /** `index`: of the reference in the input. */
   find(id: string, index: number): WholeItem {
-    const { store, owner } = this.#sources
+    const { store, owner, maxBytes } = this.#sources
     const param = `input[${index}].id`
     const response = store.findByItem(id, owner)
-    const item = response && this.#itemsOf(response, param).get(id)
-    if (item !== undefined) return item
-    throw new InvalidRequestError(
-      `Item with id '${id}' not found: no kept response of this caller has it. Send the item itself.`,
-      { param, reason: 'item_not_found' },
-    )
+    const referred = response && this.#itemsOf(response, param).get(id)
+    if (referred === undefined)
+      throw new InvalidRequestError(
+        `Item with id '${id}' not found: no kept response of this caller has it. Send the item itself.`,
+        { param, reason: 'item_not_found' },
+      )
+    this.#bytes += referred.bytes
+    if (this.#bytes > maxBytes)
+      throw new InvalidRequestError(
+        `Invalid '${param}': the items that the input refers to have more than ${maxBytes} bytes together (server.maxBodyBytes). Refer to fewer.`,
+        { param, reason: 'invalid_value' },
+      )
+    return referred.item
   }
 
-  #itemsOf(response: KeptResponse, param: string): ReadonlyMap<string, WholeItem> {
+  #itemsOf(response: KeptResponse, param: string): ReadonlyMap<string, Referred> {
     const known = this.#read.get(response)
     if (known !== undefined) return known
     const { maxBytes } = this.#sources
-    this.#bytes += response.bytes
-    if (this.#bytes > maxBytes)
+    this.#bytesRead += response.bytes
+    if (this.#bytesRead > maxBytes)
       throw new InvalidRequestError(
         `Invalid '${param}': the responses with these items have more than ${maxBytes} bytes (server.maxBodyBytes). Send the items themselves.`,
         { param, reason: 'invalid_value' },
       )
-    const items = new Map(response.ownItems().map((item) => [item.id, item as WholeItem]))
+    const items = new Map(
+      (response.ownItems() as readonly WholeItem[]).map((item) => [item.id, referredTo(item)]),
+    )
     this.#read.set(response, items)
     return items
   }
 }
 
-const prefixes: Readonly<Record<WholeItem['type'], string>> = {
-  message: 'msg',
-  function_call: 'fc',
-  function_call_output: 'fco',
-  custom_tool_call: 'ctc',
-  custom_tool_call_output: 'ctco',
-  reasoning: 'rs',
-  web_search_call: 'ws',
-}
-
-function withId(item: Exclude<InputItem, { type: 'item_reference' }>): WholeItem {
-  const id = typeof item.id === 'string' && item.id !== '' ? item.id : undefined
-  return { ...item, id: id ?? `${prefixes[item.type]}_${randomUUID().replaceAll('-', '')}` } as WholeItem
+function referredTo(kept: WholeItem): Referred {
+  const item = wholeItem(kept, kept.id)
+  return { item, bytes: Buffer.byteLength(JSON.stringify(item)) }
 }

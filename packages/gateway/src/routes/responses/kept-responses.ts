@@ -3,7 +3,7 @@ import { InvalidRequestError } from '@petals-chat/engine'
 import { type Context, Hono } from 'hono'
 import type { GatewayVariables, RouteModule } from '../../context.ts'
 import { AnswerCancelledError } from '../../errors.ts'
-import type { WholeItem } from './input.ts'
+import type { WholeItem } from './whole-item.ts'
 
 /** `/v1/responses/{id}`: responses that are kept. Only the caller that made one finds it. */
 export const keptResponseRoutes: RouteModule = ({ responses }) =>

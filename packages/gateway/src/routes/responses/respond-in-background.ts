@@ -39,7 +39,7 @@ export async function respondInBackground(
     const { job, events } = await abortable(begin(signal), c.var.signal)
     const describe = (error: unknown) =>
       describeAndLogError(errorThatCounts(error, signal), c.var, 'response failed unexpectedly')
-    const { begun, ended } = dialect.background(job, events, describe)
+    const { begun, ended } = await dialect.background(job, events, describe)
     void ended.then(unlink)
     return c.json(begun)
   } catch (error) {

@@ -22,7 +22,7 @@ export interface ResponseDialect extends AnswerDialect<ChatJob, ChatTypes> {
     job: ChatJob,
     events: AsyncIterable<AnswerEvent<ChatTypes>>,
     describe: (error: unknown) => ErrorDescription,
-  ): { readonly begun: ResponseBody; readonly ended: Promise<void> }
+  ): Promise<{ readonly begun: ResponseBody; readonly ended: Promise<void> }>
 }
 
 /** Writes an answer in the form of the Responses API: see https://platform.openai.com/docs/api-reference/responses-streaming. */
@@ -30,14 +30,23 @@ export function responseDialect(options: ResponseDialectOptions): ResponseDialec
   const { request, tools, keep, forget } = options
   let writer: ResponseWriter | undefined
   let kept: KeptResponse | undefined
-  const begin = (job: ChatJob): ResponseWriter => {
-    writer = new ResponseWriter(job, request, tools)
-    kept = keep(writer.body)
-    return writer
+  /** If it can't be kept, the answer ends here: a remote model may have begun it. */
+  const begin = async (
+    job: ChatJob,
+    events: AsyncIterable<AnswerEvent<ChatTypes>>,
+  ): Promise<ResponseWriter> => {
+    try {
+      const begun = new ResponseWriter(job, request, tools)
+      kept = keep(begun.body)
+      return (writer = begun)
+    } catch (error) {
+      await events[Symbol.asyncIterator]().return?.()
+      throw error
+    }
   }
   return {
     async body(job, events) {
-      const response = begin(job)
+      const response = await begin(job, events)
       try {
         for await (const _event of response.events(events));
       } catch (error) {
@@ -49,7 +58,7 @@ export function responseDialect(options: ResponseDialectOptions): ResponseDialec
       return response.body
     },
     async *frames(job, events) {
-      const response = begin(job)
+      const response = await begin(job, events)
       try {
         for await (const event of response.events(events))
           yield typeof event === 'string' ? `: ${event}\n\n` : eventFrame(event)
@@ -58,8 +67,8 @@ export function responseDialect(options: ResponseDialectOptions): ResponseDialec
         if (kept?.isRunning) kept.end(response.abandoned)
       }
     },
-    background(job, events, describe) {
-      const response = begin(job)
+    async background(job, events, describe) {
+      const response = await begin(job, events)
       const run = async (): Promise<void> => {
         try {
           for await (const _event of response.events(events));

@@ -1,5 +1,6 @@
 import {
   errorSchema,
+  inputItemListSchema,
   type ResponseBody,
   type ResponseEvent,
   responseEventSchema,
@@ -332,6 +333,55 @@ describe('a dialogue of kept responses', () => {
     expect((await make({ input: made.slice(0, 1).map(item) })).status).toBe(200)
     const all = await make({ input: made.map(item) })
     expect([all.status, all.json.error.param]).toEqual([400, 'input[2].id'])
+  })
+
+  it('counts an item as often as a request names it', async () => {
+    await using app = createTestApp({
+      contextLength: 100_000,
+      reply: () => 'Hi.',
+      config: { maxBodyBytes: 20_000 },
+    })
+    const made = (await (await app.post(path, ask)).json()) as ResponseBody
+    const item = { type: 'item_reference', id: made.output[0]!.id }
+    const times = (count: number) =>
+      app.post(path, { ...ask, input: Array.from({ length: count }, () => item) })
+    expect((await times(50)).status).toBe(200)
+    const { error } = errorSchema.parse(await (await times(250)).json())
+    expect(error.param).toMatch(/^input\[1\d\d\]\.id$/)
+    expect(error.message).toContain('server.maxBodyBytes')
+  })
+
+  it('keeps items without the fields that are ignored, and under ids of this server', async () => {
+    await using app = createTestApp({ contextLength: 100_000, reply: () => 'Hi.' })
+    const content = [{ type: 'output_text', text: 'Yes.', annotations: [{ a: 1 }], logprobs: [1] }]
+    const call = { type: 'function_call', call_id: 'c', name: 'f', arguments: '{}', parsed_arguments: 'x' }
+    const input = [
+      { type: 'reasoning', id: 'rs_1', encrypted_content: 'x', content: ['x'], summary: ['x'] },
+      { role: 'assistant', id: 'msg_1', content, status: 'completed', end_turn: true },
+      { ...call, id: 'fc_1', created_by: 'x' },
+      { type: 'web_search_call', id: 'ws_1', action: 'x' },
+      { type: 'function_call_output', id: 'fco_1', call_id: 'c', output: 'Done', status: 'completed' },
+    ]
+    const { id } = (await (await app.post(path, { ...ask, input })).json()) as ResponseBody
+    const listed = await (await app.get(`${path}/${id}/input_items?order=asc`)).json()
+    const { data } = inputItemListSchema.parse(listed)
+    expect(data.map(({ id: _, ...item }) => item)).toEqual([
+      { type: 'reasoning', summary: [] },
+      {
+        type: 'message',
+        role: 'assistant',
+        content: [{ type: 'output_text', text: 'Yes.', annotations: [] }],
+      },
+      { type: 'function_call', call_id: 'c', name: 'f', arguments: '{}' },
+      { type: 'web_search_call' },
+      { type: 'function_call_output', call_id: 'c', output: 'Done' },
+    ])
+    for (const [place, { id }] of data.entries())
+      expect(id).toMatch(new RegExp(`^${input[place]!.id?.slice(0, -1)}[0-9a-f]{32}$`))
+    const guessed = await app.post(path, { ...ask, input: [{ type: 'item_reference', id: 'msg_1' }] })
+    expect(guessed.status).toBe(400)
+    const referred = await app.post(path, { ...ask, input: [{ type: 'item_reference', id: data[1]!.id }] })
+    expect(referred.status).toBe(200)
   })
 })
 
