@@ -151,7 +151,7 @@ export const errorForms = {
     status: 429,
     type: 'rate_limit_error',
     meaning:
-      'The key or the address has used what `server.limits`, or its own limits, allow for now, or has too much open (`server.maxConnectionsPerClient`, `server.maxWebSocketsPerClient`).',
+      'The key or the address has used what `server.limits`, or its own limits, allow for now, or has too much open (`server.maxConnectionsPerClient`, `server.maxWebSocketsPerClient`, `server.responses` in the background).',
   },
   session_expired: {
     status: 400,

@@ -17,6 +17,8 @@ export interface KeptResponseOptions {
   readonly input: readonly KeptItem[]
   /** Its body before the first word. */
   readonly body: object
+  /** It is written without a reader: only its id leads to it. */
+  readonly isBackground?: boolean | undefined
   /** Stops the model. */
   readonly stop: (reason: Error) => void
   readonly onChange: (response: KeptResponse) => void
@@ -26,6 +28,7 @@ export interface KeptResponseOptions {
 export class KeptResponse {
   readonly id: string
   readonly owner: Owner
+  readonly isBackground: boolean
   readonly #previous: KeptResponse | undefined
   readonly #onChange: KeptResponseOptions['onChange']
   readonly #ended = Promise.withResolvers<void>()
@@ -38,9 +41,10 @@ export class KeptResponse {
   /** Those that need its items: the store while it is listed there, and the responses that continue it. */
   #holders = 1
 
-  constructor({ id, owner, previous, input, body, stop, onChange }: KeptResponseOptions) {
+  constructor({ id, owner, previous, input, body, isBackground, stop, onChange }: KeptResponseOptions) {
     this.id = id
     this.owner = { id: owner.id }
+    this.isBackground = isBackground ?? false
     this.#previous = previous
     this.#input = JSON.stringify(input)
     this.#inputIds = input.map((item) => item.id)

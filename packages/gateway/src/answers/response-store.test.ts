@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { gatewayConfigSchema } from '../config.ts'
 import { AnswerCancelledError } from '../errors.ts'
-import type { KeptItem, KeptResponse } from './kept-response.ts'
+import type { KeptItem, KeptResponse, KeptResponseOptions } from './kept-response.ts'
 import { ResponseStore } from './response-store.ts'
 
 type Config = NonNullable<Parameters<typeof gatewayConfigSchema.parse>[0]>
@@ -12,7 +12,14 @@ const bob = { id: 'key:bob' }
 function createStore(responses: object = {}) {
   const store = new ResponseStore(gatewayConfigSchema.parse({ responses } as Config).responses)
   let count = 0
-  const open = ({ owner = ann, text = 'Hi', previous = undefined as KeptResponse | undefined } = {}) =>
+  const open = (
+    {
+      owner = ann,
+      text = 'Hi',
+      previous = undefined as KeptResponse | undefined,
+      ...more
+    } = {} as Partial<KeptResponseOptions> & { text?: string },
+  ) =>
     store.open({
       id: `resp_${++count}`,
       owner,
@@ -20,6 +27,7 @@ function createStore(responses: object = {}) {
       input: [{ id: `in_${count}`, text } as KeptItem],
       body: { output: [] },
       stop: () => {},
+      ...more,
     })!
   const ended = (options: Parameters<typeof open>[0] = {}) => {
     const response = open(options)
@@ -82,6 +90,44 @@ describe('ResponseStore', () => {
     for (let index = 0; index < 5; index++) ended({ text: 'x'.repeat(1_000) })
     expect(kept()).toEqual(['resp_2', 'resp_6', 'resp_7', 'resp_1'])
     expect(store.bytes).toBeLessThan(4_000)
+  })
+
+  it('counts what was deleted for its owner, as long as a later response has it', () => {
+    const { store, ended, kept } = createStore({ maxKeptBytes: 4_000 })
+    ended({ owner: bob, text: 'x'.repeat(1_000) })
+    let previous: KeptResponse | undefined
+    for (let index = 0; index < 2; index++) {
+      const next = ended({ previous, text: 'x'.repeat(1_000) })
+      if (previous !== undefined) store.remove(previous)
+      previous = next
+    }
+    const last = ended({ previous, text: 'x' })
+    store.remove(previous!)
+    expect(kept()).toEqual([last.id, 'resp_1'])
+    ended({ owner: bob, text: 'x'.repeat(900) })
+    expect(kept()).toEqual(['resp_1', 'resp_5'])
+  })
+
+  it('refuses one in the background while only such could make room, and stops one that another owner pushes out', () => {
+    const { store, open, ended, kept } = createStore({ maxKept: 2 })
+    const stops = [vi.fn(), vi.fn(), vi.fn()]
+    ended()
+    const first = open({ isBackground: true, stop: stops[0]! })
+    open({ isBackground: true, stop: stops[1]! })
+    expect(kept()).toEqual(['resp_2', 'resp_3'])
+    expect(() => open({ isBackground: true, stop: stops[2]! })).toThrow(/server\.responses.*cancel one/)
+    expect(stops.map((stop) => stop.mock.calls.length)).toEqual([0, 0, 1])
+    const read = vi.fn()
+    open({ stop: read })
+    expect(kept()).toEqual(['resp_2', 'resp_3'])
+    open({ owner: bob })
+    expect(kept()).toEqual(['resp_2', 'resp_6'])
+    expect(stops.map((stop) => stop.mock.calls.length)).toEqual([0, 1, 1])
+    expect(read).not.toHaveBeenCalled()
+    first.end({ output: [] })
+    open({ isBackground: true })
+    expect(kept()).toEqual(['resp_7', 'resp_6'])
+    expect(store.count).toBe(2)
   })
 
   it('drops one that alone is too large', () => {

@@ -1,5 +1,5 @@
 import type { GatewayConfig } from '../config.ts'
-import { GatewayError } from '../errors.ts'
+import { GatewayError, RateLimitError } from '../errors.ts'
 import { KeptResponse, type KeptResponseOptions } from './kept-response.ts'
 import { belongsTo, type Owner } from './owner.ts'
 
@@ -7,6 +7,15 @@ interface Entry {
   readonly response: KeptResponse
   expiry?: NodeJS.Timeout
 }
+
+interface Held {
+  /** Responses that are listed. */
+  count: number
+  /** The bytes of those that are listed, and of those that a listed one continues. */
+  bytes: number
+}
+
+const RETRY_AFTER_MS = 5_000
 
 /** The responses of `/v1/responses`, by their ids: bounded in number, bytes and time. */
 export class ResponseStore implements Disposable {
@@ -17,20 +26,27 @@ export class ResponseStore implements Disposable {
   readonly #sizes = new Map<KeptResponse, number>()
   /** By the owner and the id of an item. */
   readonly #byItem = new Map<string, KeptResponse>()
+  /** What each owner keeps, by its id. */
+  readonly #held = new Map<string, Held>()
   #bytes = 0
 
   constructor(config: GatewayConfig['responses']) {
     this.#config = config
   }
 
-  /** Keeps a new response; undefined if the server keeps none. */
+  /**
+   * Keeps a new response; undefined if the server keeps none. One in the background stops none of its owner.
+   * @throws RateLimitError if there is no room for one in the background.
+   */
   open(options: Omit<KeptResponseOptions, 'onChange'>): KeptResponse | undefined {
     if (this.#config.maxKept === 0) return undefined
     const response = new KeptResponse({ ...options, onChange: () => this.#update(entry) })
     const entry: Entry = { response }
     this.#entries.set(response.id, entry)
+    this.#heldBy(response.owner).count += 1
     this.#count(response)
     this.#makeRoom()
+    if (response.isBackground && !this.#entries.has(response.id)) throw noRoom()
     return response
   }
 
@@ -56,15 +72,17 @@ export class ResponseStore implements Disposable {
     if (entry === undefined) return
     clearTimeout(entry.expiry)
     this.#entries.delete(id)
+    this.#heldBy(entry.response.owner).count -= 1
     const { owner, itemIds } = entry.response
     for (const itemId of itemIds) {
       const key = itemKey(owner, itemId)
       if (this.#byItem.get(key) === entry.response) this.#byItem.delete(key)
     }
     for (const freed of entry.response.release()) {
-      this.#bytes -= this.#sizes.get(freed) ?? 0
+      this.#setSize(freed, 0)
       this.#sizes.delete(freed)
     }
+    if (this.#heldBy(owner).count === 0) this.#held.delete(owner.id)
   }
 
   get bytes(): number {
@@ -92,28 +110,56 @@ export class ResponseStore implements Disposable {
   }
 
   #count(response: KeptResponse): void {
-    const { bytes } = response
-    this.#bytes += bytes - (this.#sizes.get(response) ?? 0)
+    this.#setSize(response, response.bytes)
+  }
+
+  #setSize(response: KeptResponse, bytes: number): void {
+    const change = bytes - (this.#sizes.get(response) ?? 0)
     this.#sizes.set(response, bytes)
+    this.#heldBy(response.owner).bytes += change
+    this.#bytes += change
+  }
+
+  #heldBy({ id }: Owner): Held {
+    let held = this.#held.get(id)
+    if (held === undefined) this.#held.set(id, (held = { count: 0, bytes: 0 }))
+    return held
   }
 
   #makeRoom(): void {
     const { maxKept, maxKeptBytes } = this.#config
-    while (this.#entries.size > maxKept || (this.#bytes > maxKeptBytes && this.#entries.size > 0))
-      this.remove(this.#oldestOfGreatest())
+    while (this.#entries.size > maxKept || (this.#bytes > maxKeptBytes && this.#entries.size > 0)) {
+      const dropped = this.#leastNeeded()
+      this.remove(dropped)
+      // What no id leads to is never read.
+      if (dropped.isBackground) void dropped.stop(noRoom())
+    }
   }
 
-  /** The oldest response of the owner that keeps the most: no caller can push out what others keep. */
-  #oldestOfGreatest(): KeptResponse {
-    const all = [...this.#entries.values()].map(({ response }) => response)
-    const byOwner = [...Map.groupBy(all, ({ owner }) => owner.id).values()]
-    const sum = (responses: readonly KeptResponse[]) =>
-      this.#entries.size > this.#config.maxKept
-        ? responses.length
-        : responses.reduce((total, response) => total + (this.#sizes.get(response) ?? 0), 0)
-    const greatest = byOwner.reduce((left, right) => (sum(right) > sum(left) ? right : left))
-    return greatest.find(({ isRunning }) => !isRunning) ?? greatest[0]!
+  /**
+   * Of the owner that keeps the most, so that no caller pushes out what others keep: the oldest that has ended, else the oldest
+   * with a reader, else the newest.
+   */
+  #leastNeeded(): KeptResponse {
+    const greatest = this.#greatestOwner()
+    const own = [...this.#entries.values()].flatMap(({ response }) =>
+      response.owner.id === greatest ? [response] : [],
+    )
+    return own.find(({ isRunning }) => !isRunning) ?? own.find((each) => !each.isBackground) ?? own.at(-1)!
+  }
+
+  #greatestOwner(): string {
+    const unit = this.#entries.size > this.#config.maxKept ? 'count' : 'bytes'
+    const all = [...this.#held]
+    return all.reduce((left, right) => (right[1][unit] > left[1][unit] ? right : left))[0]
   }
 }
+
+const noRoom = (): RateLimitError =>
+  new RateLimitError(
+    'This server has no room to keep another response that is written in the background (server.responses): others are ' +
+      'still being written. Wait for the end of one, cancel one, or send the request without background.',
+    RETRY_AFTER_MS,
+  )
 
 const itemKey = ({ id }: Owner, itemId: string): string => `${id}\n${itemId}`

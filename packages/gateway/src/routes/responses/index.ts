@@ -67,6 +67,7 @@ export const responsesRoutes: RouteModule = (context) =>
                 previous,
                 input: own,
                 body,
+                isBackground: request.background ?? false,
                 stop: (reason) => stop.abort(reason),
               }),
         forget: (kept) => responses.remove(kept),

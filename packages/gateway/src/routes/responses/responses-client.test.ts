@@ -263,6 +263,22 @@ describe('the official openai client and a slow model', () => {
     expect(app.engine.steps).toBeLessThanOrEqual(steps + 10)
   })
 
+  it('refuses a response in the background while others take the room to keep it', async () => {
+    const config = { responses: { maxKept: 1 } }
+    await using app = createTestApp({ stepDelayMs: 5, reply: () => 'x'.repeat(5_000), config })
+    const { url } = await app.gateway.listen()
+    const client = new OpenAI({ baseURL: `${url}/v1`, apiKey: 'any', maxRetries: 0 })
+    const ask = { model: 'test', input: 'Hi', background: true, max_output_tokens: 2000 }
+    const first = await client.responses.create(ask)
+    await expect(client.responses.create(ask)).rejects.toMatchObject({
+      status: 429,
+      code: 'rate_limit_exceeded',
+    })
+    expect((await client.responses.cancel(first.id)).status).toBe('cancelled')
+    const second = await client.responses.create(ask)
+    expect((await client.responses.cancel(second.id)).status).toBe('cancelled')
+  })
+
   it('keeps why a response in the background failed', async () => {
     await using app = createTestApp({
       beforeStep: () => {
