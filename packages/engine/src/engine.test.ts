@@ -4,7 +4,7 @@ import type { ServedModel } from './remote-model.ts'
 import type { ModelRegistry, ModelState } from './models/model-registry.ts'
 import type { ModelSource } from './models/model-source.ts'
 import type { ModelSpec, ModelSpecInput } from './models/model-spec.ts'
-import { loadableModel, type LoadableModel } from './models/registry.ts'
+import { loadableModel, type LoadableModel } from './models/loadable-model.ts'
 
 /** Entries of an engine with a key of its own. */
 type TapeSpec = ModelSpec & { readonly engine: 'tape'; readonly reel: number }

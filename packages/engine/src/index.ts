@@ -63,13 +63,7 @@ export {
   type WheelSource,
 } from './models/model-source.ts'
 export * from './models/model-spec.ts'
-export {
-  createModelRegistry,
-  loadableModel,
-  type LoadableModel,
-  type ModelGroup,
-  type ModelRegistryOptions,
-} from './models/registry.ts'
+export { createModelRegistry, type ModelRegistryOptions } from './models/registry.ts'
 export * from './remote-model.ts'
 export * from './sampling-params.ts'
 export { SessionGuard } from './session-guard.ts'
@@ -86,3 +80,4 @@ export {
   validateTopLogprobs,
   validateTruncation,
 } from './validation.ts'
+export { loadableModel, type LoadableModel, type ModelGroup } from './models/loadable-model.ts'

@@ -73,7 +73,7 @@ describe('paths', () => {
     ['/embeddings', '/v1/embeddings'],
     ['/v1', 'This is the base URL'],
     ['/v1/v1/', 'This is the base URL'],
-    ['/v1/responses', '/v1/chat/completions'],
+    ['/responses', '/v1/responses'],
     ['/messages', '/v1/messages'],
     ['/v1/v1/messages/count_tokens', '/v1/messages/count_tokens'],
     ['/v1/threads/thread_1/messages', '/v1/chat/completions'],

@@ -74,6 +74,73 @@ describe('an answer of another server', () => {
     expect(events.at(-1)).toMatchObject({ finishReason: 'tool_calls', usage: { isEstimated: true } })
   })
 
+  it('has all calls of a server that gives each the index 0', async () => {
+    const call = (id: string, name: string, text: string) => ({
+      tool_calls: [{ index: 0, id, type: 'function', function: { name, arguments: text } }],
+    })
+    server.answer = (response) =>
+      stream(response, [
+        delta(call('a', 'f', '{"a":1}')),
+        delta(call('b', 'g', '{"b":')),
+        delta({ tool_calls: [{ index: 0, function: { arguments: '2}' } }] }),
+        end('tool_calls'),
+      ])
+    await using opened = await openModel({ baseUrl: server.baseUrl })
+    const events = await eventsOf(opened.model)
+    expect(events.flatMap((event) => (event.type === 'parts' ? event.parts : []))).toEqual([
+      { type: 'tool-call', index: 0, id: 'a', name: 'f' },
+      { type: 'tool-arguments', index: 0, text: '{"a":1}' },
+      { type: 'tool-call', index: 1, id: 'b', name: 'g' },
+      { type: 'tool-arguments', index: 1, text: '{"b":' },
+      { type: 'tool-arguments', index: 1, text: '2}' },
+    ])
+  })
+
+  it('is whole, even if the server neither ends the stream nor sends the usage', async () => {
+    server.answer = (response) => {
+      begin(response)
+      send(response, delta({ content: 'Whole' }))
+      send(response, end())
+    }
+    await using opened = await openModel({ baseUrl: server.baseUrl, idleTimeoutMs: 50 })
+    const events = await eventsOf(opened.model)
+    expect(textOf(events)).toBe('Whole')
+    expect(events.at(-1)).toMatchObject({ finishReason: 'stop', usage: { isEstimated: true } })
+  })
+
+  it.each([
+    ['abort', /ended an answer early \(abort\)/],
+    ['insufficient_system_resource', /ended an answer early/],
+  ])('is not whole after the reason %s', async (reason, words) => {
+    server.answer = (response) => stream(response, [delta({ content: 'Half' }), end(reason)])
+    await using opened = await openModel({ baseUrl: server.baseUrl, retries: 0 })
+    await expect(eventsOf(opened.model)).rejects.toThrow(words)
+  })
+
+  it('that a filter cut has the end of an answer that is too long', async () => {
+    server.answer = (response) => stream(response, [delta({ content: 'Half' }), end('content_filter')])
+    await using opened = await openModel({ baseUrl: server.baseUrl })
+    expect((await eventsOf(opened.model)).at(-1)).toMatchObject({ finishReason: 'length' })
+  })
+
+  it('keeps its length where the server does not know max_tokens', async () => {
+    await using opened = await openModel({ baseUrl: server.baseUrl, omit: ['max_tokens'] })
+    await eventsOf(opened.model, { ...question, max_tokens: 7 })
+    expect(server.asked[0]!.body).toMatchObject({ max_completion_tokens: 7 })
+    expect(server.asked[0]!.body).not.toHaveProperty('max_tokens')
+  })
+
+  it('has log probabilities in the form of chat completions, as llama-server sends them for texts', async () => {
+    const logprobs = { content: [{ token: 'a', logprob: -0.5, bytes: [97], top_logprobs: [] }] }
+    server.answer = (response) =>
+      stream(response, [{ choices: [{ index: 0, text: 'a', logprobs, finish_reason: 'stop' }] }])
+    await using opened = await openModel({ baseUrl: server.baseUrl })
+    expect(await eventsOf(opened.model, { prompt: 'A', logprobs: 1 }, 'completion')).toMatchObject([
+      { parts: [{ type: 'content', text: 'a' }], tokens: [{ text: 'a', logprob: -0.5 }] },
+      { type: 'end' },
+    ])
+  })
+
   it('continues texts, and has log probabilities', async () => {
     const logprobs = { tokens: ['a'], token_logprobs: [-0.5], top_logprobs: [{ a: -0.5 }], text_offset: [0] }
     server.answer = (response) =>
@@ -293,6 +360,20 @@ describe('a server that fails', () => {
     }
     await using silent = await openModel({ baseUrl: server.baseUrl, retries: 0, idleTimeoutMs: 50 })
     await expect(eventsOf(silent.model)).rejects.toThrow(/sent nothing for 0\.05 s/)
+  })
+
+  it('that sends headers and then reads a long prompt is waited for', async () => {
+    server.answer = async (response) => {
+      begin(response)
+      response.flushHeaders()
+      await sleep(150)
+      send(response, delta({ content: 'Late' }))
+      send(response, end())
+      response.end()
+    }
+    await using opened = await openModel({ baseUrl: server.baseUrl, idleTimeoutMs: 50 })
+    expect(textOf(await eventsOf(opened.model))).toBe('Late')
+    expect(server.asked).toHaveLength(1)
   })
 
   it('that is slow, but not silent, is waited for', async () => {

@@ -92,7 +92,13 @@ const assistantMessage = z.strictObject({
     .boolean()
     .nullish()
     .describe('On the last message: continue this answer (as `continue_final_message`). Extension.'),
-  reasoning_content: ignored('The model’s earlier thoughts; templates omit them.'),
+  reasoning_content: z
+    .unknown()
+    .optional()
+    .describe(
+      'The model’s earlier thoughts. Accepted and ignored, since templates omit them; models of other servers get those ' +
+        'before a call of a tool.',
+    ),
   reasoning: ignored('The same, as in OpenRouter and newer vLLM.'),
   reasoning_details: ignored('The same in parts, as in OpenRouter.'),
   thinking_blocks: ignored('The same in parts, as in LiteLLM.'),

@@ -1,5 +1,5 @@
 import { closingBracket } from './find-json.ts'
-import type { Call } from './tool-calls.ts'
+import type { Call } from './call.ts'
 import { parsePythonCalls } from './python-calls.ts'
 
 /** Calls in a text that name the function before its arguments, and the place of the text that they take. */

@@ -1,4 +1,4 @@
-import type { Call } from './tool-calls.ts'
+import type { Call } from './call.ts'
 
 /** Reads one token of Python: a name, a number, a text, or a sign. */
 const tokenPattern =

@@ -1,5 +1,6 @@
 import type { JsonGrammar, SchemaDocument } from '../engine.ts'
 import { InvalidRequestError } from '../errors.ts'
+import type { Call } from './call.ts'
 import type { ToolCall, ToolDefinition } from './chat-template.ts'
 import { findJsonValues } from './find-json.ts'
 import { findNamedCalls, type NamedCalls } from './named-calls.ts'
@@ -122,9 +123,6 @@ function* findJsonCalls(text: string, names: ReadonlySet<string>): Generator<Nam
 export function newToolCallId(): string {
   return `call_${crypto.randomUUID().replaceAll('-', '').slice(0, 24)}`
 }
-
-/** A call before it has an id. */
-export type Call = Omit<ToolCall, 'id'>
 
 /** Returns the calls that a JSON value represents, or undefined if it is anything else. */
 export function callsIn(value: unknown, names: ReadonlySet<string>): readonly Call[] | undefined {

@@ -1,7 +1,7 @@
 import { InvalidRequestError, ModelNotFoundError } from '../errors.ts'
 import type { Logger } from '../logger.ts'
 import type { ModelSpec } from './model-spec.ts'
-import type { LoadableModel, ModelGroup } from './registry.ts'
+import type { LoadableModel, ModelGroup } from './loadable-model.ts'
 
 export interface NamedModelsOptions {
   readonly logger: Logger

@@ -6,7 +6,8 @@ import { silentLogger, type Logger } from '../logger.ts'
 import { ScriptedEngine, type ScriptedEngineOptions } from '../testing/scripted-engine.ts'
 import type { ModelRegistry } from './model-registry.ts'
 import { modelSpecSchema, type ModelSpecInput } from './model-spec.ts'
-import { createModelRegistry, loadableModel, type ModelRegistryOptions } from './registry.ts'
+import { loadableModel } from './loadable-model.ts'
+import { createModelRegistry, type ModelRegistryOptions } from './registry.ts'
 
 const spec = (overrides: Partial<ModelSpecInput> = {}) =>
   modelSpecSchema.parse({ id: 'a', aliases: ['alias-of-a'], engine: 'llama', source: 'none', ...overrides })

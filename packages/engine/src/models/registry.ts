@@ -1,5 +1,5 @@
 import { abortable, type AbortOptions } from '../abort.ts'
-import type { Engine, LoadOptions, Model } from '../engine.ts'
+import type { LoadOptions, Model } from '../engine.ts'
 import { InvalidRequestError } from '../errors.ts'
 import { silentLogger, type Logger } from '../logger.ts'
 import { silentMetrics, type Metrics } from '../metrics.ts'
@@ -7,28 +7,8 @@ import { isRemoteModel, type ServedModel } from '../remote-model.ts'
 import { createLoadMetrics } from './load-metrics.ts'
 import type { ModelRegistry, ModelState } from './model-registry.ts'
 import { ModelSlot } from './model-slot.ts'
+import type { LoadableModel, ModelGroup } from './loadable-model.ts'
 import { NamedModels } from './named-models.ts'
-import type { ModelSpec } from './model-spec.ts'
-
-/** A model entry with the function that loads it. */
-export interface LoadableModel {
-  readonly spec: ModelSpec
-  /** The model, if there is nothing to load: its state is known before the first request. */
-  readonly loaded?: ServedModel | undefined
-  load(options: LoadOptions): Promise<ServedModel>
-}
-
-/** Models that come and go while the server runs. */
-export interface ModelGroup {
-  /** Returns the models of now. The list and its members stay the same objects as long as nothing changes. */
-  models(): readonly LoadableModel[]
-}
-
-/** Returns a model that `engine` loads from its entry. */
-export const loadableModel = <Spec extends ModelSpec>(spec: Spec, engine: Engine<Spec>): LoadableModel => ({
-  spec,
-  load: (options) => engine.load(spec, options),
-})
 
 export interface ModelRegistryOptions {
   /** The engines behind them belong to the caller: the registry does not dispose them. */

@@ -13,7 +13,7 @@ import { failureOf, readError, responseFailure, type ServerNames } from '../http
 import type { UpstreamServer } from '../servers/server.ts'
 import { AnswerReader } from '../stream/answer-reader.ts'
 import { StreamFault } from '../stream/event-reader.ts'
-import { eventStream } from '../stream/event-stream.ts'
+import { eventStream, type EventStreamOptions } from '../stream/event-stream.ts'
 
 export interface AttemptOptions extends AbortOptions {
   readonly spec: UpstreamModelSpec
@@ -25,6 +25,9 @@ export interface AttemptOptions extends AbortOptions {
 }
 
 const paths = { chat: '/chat/completions', completion: '/completions' } as const
+
+/** How long a server may take to send the usage after the end of an answer. */
+const USAGE_TIMEOUT_MS = 2_000
 
 /** A whole answer, of a server that does not stream. */
 const MAX_BODY_BYTES = 32 * 1024 * 1024
@@ -53,13 +56,22 @@ export async function* attempt(
     })
     if (response.statusCode !== 200) throw await responseFailure(response, names)
     const reader = new AnswerReader(request)
-    for await (const event of valuesOf(response, spec, names)) {
-      const error = errorOf(event, names)
-      if (error !== undefined) throw error
-      const parts = reader.read(event)
-      if (parts === undefined) continue
-      clearTimeout(timer)
-      yield parts
+    // Until the first token, the timer above is the limit: servers send headers at once, and are silent while they read.
+    const silence = { idleTimeoutMs: spec.firstTokenTimeoutMs }
+    try {
+      for await (const event of valuesOf(response, spec, names, silence)) {
+        const error = errorOf(event, names)
+        if (error !== undefined) throw error
+        const parts = reader.read(event)
+        if (reader.isFinished) silence.idleTimeoutMs = Math.min(USAGE_TIMEOUT_MS, spec.idleTimeoutMs)
+        if (parts === undefined) continue
+        clearTimeout(timer)
+        if (!reader.isFinished) silence.idleTimeoutMs = spec.idleTimeoutMs
+        yield parts
+      }
+    } catch (error) {
+      // The answer is whole; only its usage, or the end of the stream, is missing.
+      if (!(error instanceof StreamFault) || !reader.isFinished) throw error
     }
     if (!reader.isFinished) throw new StreamFault('ended an answer before it was complete')
     yield reader.end()
@@ -76,7 +88,13 @@ export async function* attempt(
 /** What the entry leaves out stays out, also of what this server itself adds. */
 function bodyOf({ fields }: RemoteRequest, model: string, { omit }: UpstreamModelSpec): object {
   const body = { ...fields, stream_options: { include_usage: true }, model, stream: true }
-  return Object.fromEntries(Object.entries(body).filter(([name]) => !omit.includes(name)))
+  // OpenAI's newer models know only the other name, and the length must not be lost.
+  const length = omit.includes('max_tokens') ? { max_completion_tokens: fields['max_tokens'] } : {}
+  return Object.fromEntries(
+    Object.entries({ ...length, ...body }).filter(
+      ([name, value]) => value !== undefined && !omit.includes(name),
+    ),
+  )
 }
 
 const tooLate = new Error('The first token is late.')
@@ -93,11 +111,12 @@ function lateFailure({ firstTokenTimeoutMs }: UpstreamModelSpec, { model, server
 /** The values of a stream, or the one value of a body. @throws StreamFault */
 async function* valuesOf(
   response: IncomingMessage,
-  { idleTimeoutMs, firstTokenTimeoutMs }: UpstreamModelSpec,
+  { firstTokenTimeoutMs }: UpstreamModelSpec,
   names: ServerNames,
+  silence: EventStreamOptions,
 ): AsyncGenerator<unknown, void, undefined> {
   const type = (response.headers['content-type'] ?? '').split(';')[0]!.trim().toLowerCase()
-  if (type === 'text/event-stream') return yield* eventStream(response, { idleTimeoutMs })
+  if (type === 'text/event-stream') return yield* eventStream(response, silence)
   const text = await readBody(response, { maxBytes: MAX_BODY_BYTES, timeoutMs: firstTokenTimeoutMs })
   const value = type === 'application/json' ? parseJson(text) : undefined
   if (value !== undefined) return void (yield value)

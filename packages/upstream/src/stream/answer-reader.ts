@@ -49,7 +49,10 @@ export class AnswerReader {
     const choices: readonly (ChatChoice | CompletionChoice)[] = data.choices ?? []
     const choice = choices.find(({ index }) => (index ?? 0) === 0)
     if (choice == null) return undefined
-    this.#finish = choice.finish_reason ?? this.#finish
+    const { finish_reason: reason } = choice
+    if (reason != null && brokenReasons.has(reason))
+      throw new StreamFault(`ended an answer early (${reason})`)
+    this.#finish = reason ?? this.#finish
     if (typeof choice.stop_reason === 'string') this.#stopText = choice.stop_reason
     return this.#event(this.#partsOf(choice), scoredTokens(choice.logprobs))
   }
@@ -91,9 +94,20 @@ export class AnswerReader {
 const textPart = (type: 'content' | 'reasoning', text: string | null | undefined): readonly RemotePart[] =>
   text == null || text === '' ? [] : [{ type, text }]
 
-/** Servers have further words for the end of an answer (`eos`, `abort`); an answer without calls was not ended by them. */
+/** What vLLM, SGLang, DeepSeek and OpenRouter say of an answer that is not whole. */
+const brokenReasons: ReadonlySet<string> = new Set([
+  'abort',
+  'error',
+  'network_error',
+  'insufficient_system_resource',
+])
+
+/**
+ * Servers have further words for the end of an answer (`eos`); an answer without calls was not ended by them. One that a
+ * filter cut has an end that a client takes for incomplete.
+ */
 function finishReasonOf(reason: string | undefined, hasCalls: boolean): RemoteEndEvent['finishReason'] {
-  if (reason === 'length') return reason
+  if (reason === 'length' || reason === 'content_filter') return 'length'
   return hasCalls ? 'tool_calls' : 'stop'
 }
 

@@ -6,28 +6,35 @@ import type { CallDelta } from './chunks.ts'
  * index, or both.
  */
 export class CallReader {
-  /** The index here of each call, by its index at the server. */
-  readonly #places = new Map<number, number>()
+  /** The index here of the latest call with each index at the server, and its id there. */
+  readonly #calls = new Map<number, { readonly place: number; readonly id: string | undefined }>()
+  #count = 0
   #last: number | undefined
-  #lastId: string | undefined
 
   get hasCalls(): boolean {
-    return this.#places.size > 0
+    return this.#count > 0
   }
 
   read({ index, id, function: called }: CallDelta): readonly RemotePart[] {
-    const isNew = id != null && id !== '' && id !== this.#lastId
-    const key = index ?? (isNew || this.#last === undefined ? this.#places.size : this.#last)
+    const key = index ?? this.#keyOf(id)
     this.#last = key
     const text = called?.arguments ?? ''
-    const known = this.#places.get(key)
-    if (known !== undefined) return argumentsOf(known, text)
     const name = called?.name ?? ''
+    const known = this.#calls.get(key)
+    // Ollama and others give every call the index 0.
+    const isAnother = known?.id !== undefined && id != null && id !== '' && id !== known.id && name !== ''
+    if (known !== undefined && !isAnother) return argumentsOf(known.place, text)
     if (name === '') return []
-    const place = this.#places.size
-    this.#places.set(key, place)
-    this.#lastId = id ?? undefined
+    const place = this.#count++
+    this.#calls.set(key, { place, id: id || undefined })
     return [{ type: 'tool-call', index: place, id: id || newToolCallId(), name }, ...argumentsOf(place, text)]
+  }
+
+  /** Without an index, an id that is new begins a call. */
+  #keyOf(id: string | null | undefined): number {
+    if (this.#last === undefined) return this.#count
+    const isNew = id != null && id !== '' && id !== this.#calls.get(this.#last)?.id
+    return isNew ? this.#count : this.#last
   }
 }
 

@@ -69,7 +69,8 @@ const completionChoiceSchema = z.object({
   ...finishSchema,
   index: optional(z.int()),
   text: optional(z.string()),
-  logprobs: optional(completionLogprobsSchema),
+  /** llama-server sends the form of chat completions here, too. */
+  logprobs: optional(z.union([completionLogprobsSchema, chatLogprobsSchema])),
 })
 
 /** An event of a streamed chat completion. What it has besides is ignored. */
@@ -87,5 +88,6 @@ export const completionChunkSchema = z.object({
 export type ChatChoice = z.output<typeof chatChoiceSchema>
 export type CompletionChoice = z.output<typeof completionChoiceSchema>
 export type ChunkUsage = z.output<typeof usageSchema>
+export type CompletionLogprobs = z.output<typeof completionLogprobsSchema>
 export type CallDelta = z.output<typeof callSchema>
 export type MessageDelta = z.output<typeof deltaSchema>

@@ -2,7 +2,7 @@ import type { IncomingMessage } from 'node:http'
 import { EventReader, StreamFault } from './event-reader.ts'
 
 export interface EventStreamOptions {
-  /** Silence that ends the stream. */
+  /** Silence that ends the stream. Read anew before each wait. */
   readonly idleTimeoutMs: number
 }
 
@@ -15,11 +15,11 @@ const END_TIMEOUT_MS = 1_000
  */
 export async function* eventStream(
   response: IncomingMessage,
-  { idleTimeoutMs }: EventStreamOptions,
+  options: EventStreamOptions,
 ): AsyncGenerator<unknown, void, undefined> {
   const reader = new EventReader()
   try {
-    for await (const chunk of chunksOf(response, idleTimeoutMs)) {
+    for await (const chunk of chunksOf(response, options)) {
       yield* reader.push(chunk)
       if (reader.isComplete) return
     }
@@ -29,11 +29,11 @@ export async function* eventStream(
   }
 }
 
-async function* chunksOf(response: IncomingMessage, idleTimeoutMs: number): AsyncGenerator<string> {
+async function* chunksOf(response: IncomingMessage, options: EventStreamOptions): AsyncGenerator<string> {
   response.setEncoding('utf8')
   const chunks = response[Symbol.asyncIterator]() as AsyncIterator<string>
   while (true) {
-    const { done, value } = await nextChunk(response, chunks, idleTimeoutMs)
+    const { done, value } = await nextChunk(response, chunks, options.idleTimeoutMs)
     if (done) return
     yield value
   }

@@ -1,5 +1,5 @@
 import type { ScoredToken } from '@petals-chat/engine'
-import type { ChatChoice, CompletionChoice } from './chunks.ts'
+import type { ChatChoice, CompletionChoice, CompletionLogprobs } from './chunks.ts'
 
 /** The tokens of an event, whichever of the two forms its log probabilities have. */
 export function scoredTokens(
@@ -19,7 +19,7 @@ function ofCompletion({
   tokens,
   token_logprobs: logprobs,
   top_logprobs: top,
-}: NonNullable<CompletionChoice['logprobs']>): readonly ScoredToken[] {
+}: CompletionLogprobs): readonly ScoredToken[] {
   return tokens.map((text, place) => ({
     text,
     bytes: null,

@@ -1,7 +1,8 @@
 import { CapacityError, type ModelSpec, ModelUnavailableError } from '@petals-chat/engine'
 import type { GatewayContext } from '../../context.ts'
 import type { AnswerEvent, AnswerJob, AnswerTypes } from './answer-job.ts'
-import { runAnswer, type RunOptions } from './run-answer.ts'
+import { runAnswer } from './run-answer.ts'
+import type { RunOptions } from './run-options.ts'
 
 export interface BeginOptions<Job> {
   readonly spec: ModelSpec

@@ -3,28 +3,19 @@ import {
   type GenerationEndEvent,
   type GenerationEvent,
   InvalidRequestError,
-  type Logger,
   type Model,
   type Session,
   type TextRequest,
   type WaitEvent,
   withWaits,
 } from '@petals-chat/engine'
-import type { Claim, GatewayContext } from '../../context.ts'
+import type { GatewayContext } from '../../context.ts'
 import type { RequestTokens } from '../../limits/allowance.ts'
 import { SwarmReport } from '../../swarm/swarm-report.ts'
 import { samplingOfChoice } from '../request/sampling.ts'
 import type { AnswerEvent, AnswerJob, AnswerTypes, ChoiceReader, SessionWork } from './answer-job.ts'
+import type { RunOptions } from './run-options.ts'
 import { runRemotely } from './run-remotely.ts'
-
-export interface RunOptions extends Pick<Claim, 'allowance' | 'reader'> {
-  readonly logger: Logger
-  readonly account: string
-  /** Report the route through the swarm, and waits, in `petals`. */
-  readonly wantsRoute: boolean
-  /** The header `Via` of the request. */
-  readonly via?: string | undefined
-}
 
 /**
  * Runs a job: one prompt after another, each on a session of the pool, and the choices of each prompt one after another.

@@ -1,7 +1,7 @@
 import type { RemoteEvent } from '@petals-chat/engine'
 import type { GatewayContext } from '../../context.ts'
 import type { AnswerEvent, AnswerJob, AnswerTypes, RemotePrompt, RemoteWork } from './answer-job.ts'
-import type { RunOptions } from './run-answer.ts'
+import type { RunOptions } from './run-options.ts'
 import { viaOf } from './via.ts'
 
 /** Lets another server answer: one prompt after another, and one choice after another, each in its turn of the fair queue. */

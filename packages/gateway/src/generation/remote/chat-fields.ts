@@ -1,4 +1,4 @@
-import type { ChatRequest } from '@petals-chat/api'
+import type { ChatRequest, RequestMessage } from '@petals-chat/api'
 import type { ChatMessage } from '@petals-chat/engine'
 import { toToolDefinitions } from '../request/answer-form.ts'
 import { asksToContinue, toChatMessage } from '../request/chat-prompt.ts'
@@ -9,9 +9,19 @@ type ToolsRequest = Pick<ChatRequest, 'tools' | 'tool_choice'>
 
 /** The messages of a request in the one form that every server knows. */
 export function messageFields(request: MessagesRequest): Readonly<Record<string, unknown>> {
-  const messages = request.messages.map(toChatMessage).map(toMessage)
+  const messages = request.messages.map((message, index) => ({
+    ...toMessage(toChatMessage(message, index)),
+    ...thoughtsOf(message),
+  }))
   if (!asksToContinue(request)) return { messages }
   return { messages, continue_final_message: true, add_generation_prompt: false }
+}
+
+/** Some models that thought before a call refuse its result without their thoughts. */
+function thoughtsOf(message: RequestMessage): { readonly reasoning_content?: string } {
+  if (message.role !== 'assistant' || !message.tool_calls?.length) return {}
+  const thoughts = message.reasoning_content ?? message.reasoning
+  return typeof thoughts === 'string' && thoughts !== '' ? { reasoning_content: thoughts } : {}
 }
 
 function toMessage({ role, content, name, toolCalls, toolCallId }: ChatMessage) {

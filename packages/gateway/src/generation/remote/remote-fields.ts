@@ -99,11 +99,22 @@ export interface RemoteLength {
   /** An estimate: the tokenizer is elsewhere. */
   readonly promptTokens: number
   readonly maxNewTokens: number
-  /** The field that says so, named as in the request. */
+  /** The field that says so, named as in the request; none if the end of the context is the limit. */
   readonly field: Readonly<Record<string, number>>
 }
 
-/** The length that the other server is asked for, within the context as far as it is known. @throws ContextLengthError */
+/** No text has longer tokens on average: what has more characters can't fit. */
+const MAX_CHARACTERS_PER_TOKEN = 8
+
+/** Tokens that a chat template may add. */
+const TEMPLATE_TOKENS = 64
+
+/**
+ * The length that the other server is asked for. Its tokens can only be estimated here, and servers refuse a length that
+ * exceeds their context by one. So a length that may not fit is left out, and the server's context ends the answer; except
+ * one that the request asks for and that fits by the estimate.
+ * @throws ContextLengthError if the prompt can't fit, however few tokens it has
+ */
 export function remoteLength(
   request: ChatRequest | CompletionRequest,
   text: string,
@@ -115,13 +126,17 @@ export function remoteLength(
 ): RemoteLength {
   const promptTokens = Math.max(estimateTokens(text), 1)
   const maximum = Math.min(model.contextLength ?? Infinity, spec.maxSessionLength ?? Infinity)
-  const room = maximum - promptTokens
-  if (room < 1) throw tooLong(promptTokens, maximum)
-  const wanted = askedLength(request) ?? spec.generation.max_new_tokens ?? unasked
-  const maxNewTokens = Math.min(wanted === Infinity ? USUAL_LENGTH : wanted, room)
+  if (text.length / MAX_CHARACTERS_PER_TOKEN >= maximum) throw tooLong(promptTokens, maximum)
+  const asked = askedLength(request) ?? spec.generation.max_new_tokens
+  const wanted = asked === Infinity ? USUAL_LENGTH : (asked ?? unasked)
+  const room = asked === undefined || asked === Infinity ? maximum - mostTokens(text) : maximum - promptTokens
+  const maxNewTokens = Math.min(wanted, Math.max(maximum - promptTokens, 1))
   const name = request.max_completion_tokens == null ? 'max_tokens' : 'max_completion_tokens'
-  return { promptTokens, maxNewTokens, field: { [name]: maxNewTokens } }
+  return { promptTokens, maxNewTokens, field: wanted <= room ? { [name]: wanted } : {} }
 }
+
+/** More tokens than a text usually has in any language. */
+const mostTokens = (text: string): number => Math.ceil(Buffer.byteLength(text) / 2) + TEMPLATE_TOKENS
 
 const tooLong = (prompt: number, maximum: number): ContextLengthError =>
   new ContextLengthError(

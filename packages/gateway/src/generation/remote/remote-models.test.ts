@@ -135,10 +135,23 @@ describe('a request for a model of another server', () => {
   })
 
   it('stays within the context, as far as it is known', async () => {
-    await post({ messages, max_tokens: 5000 })
-    expect(big.asked[0]!.fields['max_tokens']).toBeLessThan(1000)
+    await post({ messages, max_tokens: 900 })
+    expect(big.asked[0]!.fields).toHaveProperty('max_tokens', 900)
     const long = [{ role: 'user', content: 'word '.repeat(2_000) }]
     expect(await post({ messages: long })).toMatchObject({ error: { code: 'context_length_exceeded' } })
+  })
+
+  it.each([
+    ['a length beyond it', { messages, max_tokens: 5000 }],
+    ['no length, where the usual one may not fit', { messages }],
+    ['no length, after a text of many tokens', { messages: [{ role: 'user', content: '字'.repeat(600) }] }],
+    [
+      'no length, after a text of fewer tokens than the estimate',
+      { messages: [{ role: 'user', content: ' '.repeat(4100) }] },
+    ],
+  ])('is asked without a length for %s: its context is known to the other server', async (_, request) => {
+    await post(request)
+    expect(big.asked[0]!.fields).not.toHaveProperty('max_tokens')
   })
 
   it('asks for several choices one after another, each with a seed of its own', async () => {

@@ -83,9 +83,11 @@ function resultMessage({
 
 function assistantMessage(blocks: Blocks<'assistant'>): RequestMessage {
   const calls = blocks.filter((block) => block.type === 'tool_use')
+  const thoughts = blocks.flatMap((block) => (block.type === 'thinking' ? [block.thinking] : [])).join('\n')
   return {
     role: 'assistant',
     content: blocks.flatMap((block) => (block.type === 'text' ? [block.text] : [])).join('\n'),
+    ...(thoughts !== '' && { reasoning_content: thoughts }),
     ...(calls.length > 0 && {
       tool_calls: calls.map(({ id, name, input }) => ({
         id,

@@ -18,7 +18,7 @@ const ofBoth = [
   ...['allowed_token_ids', 'guided_whitespace_pattern', 'min_tokens', 'stop_token_ids', 't_max_predict_ms'],
   ...['include_stop_str_in_output', 'skip_special_tokens', 'spaces_between_special_tokens'],
   ...['truncate_prompt_tokens', 'think', 'enable_thinking', 'reasoning', 'reasoning_budget'],
-  ...['thinking_budget_tokens', 'thinking_token_budget', 'prediction', 'service_tier', 'prompt_cache_key'],
+  ...['thinking_budget_tokens', 'thinking_token_budget', 'prediction', 'prompt_cache_key'],
 ] as const
 
 export const passedChatParameters: ReadonlySet<string> = new Set([

@@ -1,5 +1,5 @@
 import type { ChatChoice, ChatFinishReason, ChatTokenLogprob, ResponseToolCall } from '@petals-chat/api'
-import type { ChoiceDraft } from '../response/openai-dialect.ts'
+import type { ChoiceDraft } from '../response/openai-form.ts'
 import type { ChatPart } from '../../../generation/chat/chat-part.ts'
 import { chatLogprobs } from '../response/logprobs.ts'
 import type { ChatDelta, ChatJob, ChatTypes } from '../../../generation/chat/chat-choice-reader.ts'

@@ -1,5 +1,5 @@
 import type { ChatJob, ChatTypes } from '../../../generation/chat/chat-choice-reader.ts'
-import type { OpenAIForm } from '../response/openai-dialect.ts'
+import type { OpenAIForm } from '../response/openai-form.ts'
 import { ChatDraft } from './chat-draft.ts'
 import { ChatWriter } from './chat-writer.ts'
 

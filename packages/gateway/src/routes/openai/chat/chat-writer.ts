@@ -1,6 +1,6 @@
 import { choiceJson } from '../response/answer-frames.ts'
 import type { DeltaEvent, EndEvent } from '../../../generation/answer/answer-job.ts'
-import type { ChoiceWriter } from '../response/openai-dialect.ts'
+import type { ChoiceWriter } from '../response/openai-form.ts'
 import type { ChatPart } from '../../../generation/chat/chat-part.ts'
 import type { FrameWriter } from '../response/frame-writer.ts'
 import { chatLogprobs } from '../response/logprobs.ts'

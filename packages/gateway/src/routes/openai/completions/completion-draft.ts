@@ -1,5 +1,5 @@
 import type { CompletionChoice, CompletionLogprobs } from '@petals-chat/api'
-import type { ChoiceDraft } from '../response/openai-dialect.ts'
+import type { ChoiceDraft } from '../response/openai-form.ts'
 import type { ScoredText } from '../../../generation/completion/scored-text.ts'
 import { characterCount, completionLogprobs } from '../response/logprobs.ts'
 import type {

@@ -2,7 +2,7 @@ import type {
   CompletionJob,
   CompletionTypes,
 } from '../../../generation/completion/completion-choice-reader.ts'
-import type { OpenAIForm } from '../response/openai-dialect.ts'
+import type { OpenAIForm } from '../response/openai-form.ts'
 import { CompletionDraft } from './completion-draft.ts'
 import { CompletionWriter } from './completion-writer.ts'
 

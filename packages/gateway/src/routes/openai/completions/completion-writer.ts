@@ -1,7 +1,7 @@
 import type { ScoredText } from '../../../generation/completion/scored-text.ts'
 import { choiceJson } from '../response/answer-frames.ts'
 import type { DeltaEvent, EndEvent } from '../../../generation/answer/answer-job.ts'
-import type { ChoiceWriter } from '../response/openai-dialect.ts'
+import type { ChoiceWriter } from '../response/openai-form.ts'
 import type { FrameWriter } from '../response/frame-writer.ts'
 import { characterCount, completionLogprobs } from '../response/logprobs.ts'
 import type {

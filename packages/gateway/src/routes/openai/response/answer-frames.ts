@@ -1,7 +1,7 @@
 import { doneFrame } from '../../../generation/stream/event-stream.ts'
 import { FrameWriter } from './frame-writer.ts'
 import { responseHead } from './head.ts'
-import type { OpenAIForm } from './openai-dialect.ts'
+import type { OpenAIForm } from './openai-form.ts'
 import { CostTotal } from './usage.ts'
 import type { AnswerEvent, AnswerJob, AnswerTypes } from '../../../generation/answer/answer-job.ts'
 

@@ -1,6 +1,6 @@
 import type { PetalsBody } from '@petals-chat/api'
 import { responseHead } from './head.ts'
-import type { OpenAIForm } from './openai-dialect.ts'
+import type { OpenAIForm } from './openai-form.ts'
 import { CostTotal } from './usage.ts'
 import type { AnswerEvent, AnswerJob, AnswerTypes } from '../../../generation/answer/answer-job.ts'
 
