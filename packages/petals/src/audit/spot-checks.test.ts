@@ -1,4 +1,4 @@
-import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import type { InferenceSession } from '../inference/inference-session.ts'
 import { seededBits } from '../sampling/random.ts'
 import type { HiddenStates } from '../tensor/hidden-states.ts'
@@ -242,4 +242,29 @@ it('honest servers of different number types and compressions are not suspected 
   const client = await connect()
   await new Dialogue(client).steps(600)
   expect(client.router.status().filter(({ verdict }) => verdict)).toEqual([])
+})
+
+describe('an honest server that is started again with quantized weights between two turns', () => {
+  it.each([
+    ['and is announced at once', true],
+    ['before its new announcement is read', false],
+  ])('is not suspected, %s', async (_what, isRead) => {
+    const server = await swarm.addServer(0, 6, fast)
+    const others = [await swarm.addServer(0, 6, slow), await swarm.addServer(0, 6, slow)]
+    // Checks end at about the 50th token.
+    const config = { keepAliveMs: 20, idleTimeoutMs: 20, updateIntervalMs: 1e6 }
+    const client = await swarm.connect(config, () => 0.4)
+    const dialogue = new Dialogue(client)
+    await dialogue.step(20)
+    await vi.waitFor(() => expect(server.openSessions).toBe(0))
+    server.restartAs({ quantType: 'nf4' })
+    lies['its outputs times 1.05']!(server, { start: 0, end: 6 }) // as other weights would
+    server.announce([swarm.dht])
+    if (isRead) await client.directory.refresh()
+    client.router.reportSuccess(server.id)
+    for (let i = 0; i < 400; i++) await dialogue.step(1)
+    expect(dialogue.session.route[0]!.peer).toBe(server.id)
+    expect(isWrong(client, server, ...others)).toBe(false)
+    expect(isDisputed(client, server)).toBe(false)
+  })
 })

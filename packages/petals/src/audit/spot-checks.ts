@@ -66,7 +66,7 @@ export class SpotChecks implements StepObserver, AsyncDisposable {
     const accused = route.spans[index]!
     const witnesses = this.#witnesses(accused, end, [accused])
     const evidence = witnesses && route.evidence(index, end)
-    if (!evidence) {
+    if (!evidence || !this.#areAsBefore([evidence.span])) {
       this.#budget.postpone(accused.peer)
       return false
     }
@@ -81,6 +81,18 @@ export class SpotChecks implements StepObserver, AsyncDisposable {
     const kindOf = (span: Span): string => this.#precisionOf(span).kind
     const options = { tokens, kindOf, random: this.#random }
     return chooseWitnesses(this.#context.router.status(), accused, excluded, options)
+  }
+
+  /**
+   * Reports whether these servers still announce how they computed: a server that was started again with another number type
+   * contradicts itself, and is right both times.
+   */
+  #areAsBefore(spans: readonly Span[]): boolean {
+    const present = new Map(this.#context.router.status().map(({ peer, server }) => [peer, server]))
+    return spans.every(({ peer, server }) => {
+      const now = present.get(peer)
+      return now?.torchDtype === server.torchDtype && now?.quantType === server.quantType
+    })
   }
 
   #precisionOf(span: Span): Precision {
@@ -113,6 +125,8 @@ export class SpotChecks implements StepObserver, AsyncDisposable {
     const opinions = pushedBy === undefined ? await this.#opinions(evidence, accused, witness) : {}
     const guilty = decide(opinions)
     const others = [...witness.servers, ...(opinions.third?.by ?? [])]
+    await this.#context.router.refresh({ signal: this.#closing.signal })
+    if (!this.#areAsBefore([span, ...others])) throw new Error('A server of the check was started again.')
     if (guilty === 'accused') this.#convict(span, others, difference)
     else if (guilty === 'witness' && witness.servers.length === 1)
       this.#convict(witness.servers[0]!, [span, ...(opinions.third?.by ?? [])], difference)

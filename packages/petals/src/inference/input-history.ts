@@ -1,8 +1,7 @@
 import { dtypeSize, type FloatDtype } from '../tensor/dtype.ts'
 import { fromBfloat16, fromFloat16, toBfloat16, toFloat16 } from '../tensor/half.ts'
 import { bytesOf, floatTensor, tensorValues, type Tensor } from '../tensor/tensor.ts'
-import type { PeerId } from '../p2p/peer-id.ts'
-import { Authorship } from './authorship.ts'
+import { Authorship, type Author } from './authorship.ts'
 import type { HiddenTensor } from './step-outputs.ts'
 
 /** Consecutive inputs of one type. */
@@ -38,7 +37,7 @@ export class InputHistory {
     return this.#segments.reduce((sum, { buffer }) => sum + buffer.byteLength, 0)
   }
 
-  append({ dtype, data }: HiddenTensor, author?: PeerId): void {
+  append({ dtype, data }: HiddenTensor, author?: Author): void {
     if (data.byteLength === 0) return
     if (author !== undefined) this.authors.note(author, this.length)
     const last = this.#segments.at(-1)

@@ -3,7 +3,7 @@ import type { Span } from '../blocks/spans.ts'
 import { DeadlineExceededError } from '../errors.ts'
 import type { PeerId } from '../p2p/peer-id.ts'
 import { elementCount, tensorValues, type Tensor } from '../tensor/tensor.ts'
-import type { Authorship } from './authorship.ts'
+import type { Author, Authorship } from './authorship.ts'
 import type { Forwarding } from './forwarding.ts'
 import { InputHistory } from './input-history.ts'
 import { closeSession, type OpenHop, type OpenServerSession } from './open-hop.ts'
@@ -150,19 +150,19 @@ export class OpenRoute {
 
   /**
    * Returns copies of what the server of hop `index` was sent up to position `end`, and of the last of its outputs that were
-   * used; undefined if those are not its own, or not kept.
+   * used, all of one session; undefined if those are not its own, or not kept.
    */
   evidence(index: number, end: number): Evidence | undefined {
     const { span, history } = this.hops[index]!
     const next = this.hops[index + 1]?.history
     const answers = next ?? this.#kept
-    const since = answers?.authors.sinceOf(span.peer, end)
-    if (!answers || since === undefined || end > this.#position) return undefined
-    const from = Math.max(since, end - mostCompared, next ? 0 : this.#kept!.start)
+    const author = answers?.authors.before(end)
+    if (!answers || !author || !isSameSpan(author.span, span) || end > this.#position) return undefined
+    const from = Math.max(author.from, end - mostCompared, next ? 0 : this.#kept!.start)
     if (from >= end) return undefined
     const outputs = next ? [next.slice(from, end, 'float32')] : this.#kept!.slice(from, end, 'float32')
     return {
-      span,
+      span: author.span,
       from,
       inputs: valuesOf([history.slice(0, end, 'float32')]),
       outputs: valuesOf(outputs),
@@ -245,7 +245,7 @@ export class OpenRoute {
       if (!session) return
       let from = session.taken
       for (let outputs = session.take(); outputs; outputs = session.take()) {
-        const fresh = this.#passOn(i + 1, outputs, from, session.span.peer)
+        const fresh = this.#passOn(i + 1, outputs, from, session)
         this.#progress.note(session.span, { from, to: session.taken, fresh })
         from = session.taken
       }
@@ -256,7 +256,7 @@ export class OpenRoute {
    * Makes outputs of the positions from `from` on inputs of hop `index`, or results. Drops what is known already, and returns
    * the number of tokens that were not.
    */
-  #passOn(index: number, outputs: HiddenTensor, from: number, author: PeerId): number {
+  #passOn(index: number, outputs: HiddenTensor, from: number, author: Author): number {
     const next = this.hops[index]
     const fresh = skipTokens(outputs, (next ? next.history.length : this.#collected) - from)
     if (next) {
@@ -281,6 +281,8 @@ export class OpenRoute {
     })
   }
 }
+
+const isSameSpan = (a: Span, b: Span): boolean => a.peer === b.peer && a.start === b.start && a.end === b.end
 
 /** Returns the tensor without its first `count` tokens; undefined if none are left. */
 function skipTokens(tensor: HiddenTensor, count: number): HiddenTensor | undefined {

@@ -1,6 +1,5 @@
-import type { PeerId } from '../p2p/peer-id.ts'
 import type { FloatDtype } from '../tensor/dtype.ts'
-import { Authorship } from './authorship.ts'
+import { Authorship, type Author } from './authorship.ts'
 import { InputHistory } from './input-history.ts'
 import type { HiddenTensor } from './step-outputs.ts'
 
@@ -43,7 +42,7 @@ export class RecentOutputs {
   }
 
   /** Adds outputs of the positions from `start` on. */
-  append(outputs: HiddenTensor, start: number, author: PeerId): void {
+  append(outputs: HiddenTensor, start: number, author: Author): void {
     if (start !== this.end) this.#halves = []
     if ((this.#halves.at(-1)?.history.length ?? halfLength) >= halfLength)
       this.#halves = [...this.#halves.slice(-1), { start, history: new InputHistory(this.#hiddenSize) }]

@@ -3,6 +3,7 @@ import type { PeerId } from '../p2p/peer-id.ts'
 
 /** What a server was asked, and what it answered: enough for another server to do the same. */
 export interface Evidence {
+  /** As the server announced itself when it answered. */
   readonly span: Span
   /** The first position of `outputs`. */
   readonly from: number

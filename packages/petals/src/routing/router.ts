@@ -34,6 +34,8 @@ export interface Router extends AsyncDisposable {
   check(options?: AbortOptions): Promise<void>
   /** Measures round trips again; concurrent calls share one measurement. Never throws: it records which servers are silent. */
   measure(): Promise<void>
+  /** Asks the DHT for the servers of the model again. Never throws: what was known stays known if no peer answers. */
+  refresh(options?: AbortOptions): Promise<void>
   /** Returns what is known now of every server of the model. Contacts no server. */
   status(): readonly ServerStatus[]
 }

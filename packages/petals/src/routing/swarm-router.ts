@@ -163,6 +163,10 @@ class SwarmRouter implements Router {
     await abortable(this.#checking, signal)
   }
 
+  async refresh(options?: AbortOptions): Promise<void> {
+    await this.#directory.refresh(options).catch((error: unknown) => this.#logLookup(error))
+  }
+
   measure(): Promise<void> {
     return this.#monitor.measure()
   }
@@ -273,10 +277,12 @@ class SwarmRouter implements Router {
     return (this.#directory.snapshot().ageMs ?? 0) > minRefreshAgeMs
   }
 
+  #logLookup(error: unknown): void {
+    this.#logger.debug({ err: error }, 'looking up the servers failed')
+  }
+
   #refreshInBackground(): void {
     if (!this.#isStale()) return
-    this.#directory
-      .refresh()
-      .catch((error: unknown) => this.#logger.debug({ err: error }, 'looking up the servers failed'))
+    void this.refresh()
   }
 }

@@ -28,6 +28,8 @@ export interface FakeServerOptions {
   readonly end: number
   readonly hiddenSize: number
   readonly dtype?: FloatDtype
+  /** What it announces of its weights. */
+  readonly quantType?: string
   /** Compression of responses. */
   readonly compression?: Compression
   /** Honour start_from_position, and the next_servers of each step, as servers newer than 2.2 do. */
@@ -92,7 +94,7 @@ export class FakeServer implements AsyncDisposable {
   sessionsEver = 0
   allocatedTokens = 0
   readonly requestedLengths: number[] = []
-  readonly #options: FakeServerOptions
+  #options: FakeServerOptions
   readonly #pushes = new Map<string, (arrival: Arrival) => void>()
 
   static async start(options: FakeServerOptions, peer: TestPeer): Promise<FakeServer> {
@@ -121,6 +123,7 @@ export class FakeServer implements AsyncDisposable {
       start,
       end,
       dtype = 'float32',
+      quantType,
       version,
       inferenceRps = 100,
       adapters = [],
@@ -131,6 +134,7 @@ export class FakeServer implements AsyncDisposable {
       ['version', version ?? (this.#options.modern ? '2.3.0.dev2' : '2.2.0.post1')],
       ['inference_rps', new Float(inferenceRps)],
       ['torch_dtype', dtype],
+      ['quant_type', quantType ?? null],
       ['adapters', new Tuple(adapters)],
       ['using_relay', false],
       ['cache_tokens_left', cacheTokensLeft ?? null],
@@ -141,6 +145,12 @@ export class FakeServer implements AsyncDisposable {
       for (let block = start; block < end; block++)
         node.store(`${dhtPrefix}.${block}`, this.id, record, unixSeconds() + 240)
     }
+  }
+
+  /** Like a restart with other options. */
+  restartAs(changed: Pick<FakeServerOptions, 'dtype' | 'quantType'>): void {
+    this.#options = { ...this.#options, ...changed }
+    this.peer.cutConnections()
   }
 
   /** Like kill -9 of the process: its connections break, and no process listens at its address. */
