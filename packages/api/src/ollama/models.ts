@@ -52,6 +52,8 @@ export const ollamaVersionSchema = z.object({
 export const ollamaManageRequestSchema = z.object({
   ...modelFields,
   insecure: ignored('Whether the registry’s certificate may be wrong.'),
+  username: ignored('The user at the registry: Ollama’s own client sends it, empty.'),
+  password: ignored('The same.'),
   stream: z.boolean().nullish().describe('Default true: lines of JSON.'),
 })
 

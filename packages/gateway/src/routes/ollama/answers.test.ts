@@ -5,6 +5,7 @@ import {
   ollamaChatLineSchema,
   type OllamaEmbedResponse,
   ollamaErrorSchema,
+  ollamaPsSchema,
   type OllamaGenerateEnd,
   ollamaGenerateEndSchema,
   ollamaGenerateLineSchema,
@@ -259,6 +260,20 @@ describe('a refused request', () => {
         expect(ollamaErrorSchema.parse(await response.json()).error).toContain('server.cors')
       }
     expect(app.engine.loads).toBe(0)
+  })
+
+  it('pulls with the empty fields of Ollama’s own command', async () => {
+    await using app = createTestApp()
+    const body = { model: 'test', insecure: false, username: '', password: '', stream: false }
+    expect(await (await app.post('/api/pull', body)).json()).toEqual({ status: 'success' })
+  })
+
+  it('shows an expiry that every time zone can write', async () => {
+    await using app = createTestApp()
+    await app.post('/api/generate', { model: 'test' })
+    const { models } = ollamaPsSchema.parse(await (await app.get('/api/ps')).json())
+    const lastOfAll = Date.parse('9999-12-31T23:59:59Z')
+    expect(Date.parse(models[0]!.expires_at) + 14 * 3_600_000).toBeLessThan(lastOfAll)
   })
 
   it('leaves the APIs of the original as they are', async () => {

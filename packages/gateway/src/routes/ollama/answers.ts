@@ -104,6 +104,9 @@ const notRaw = (param: string): InvalidRequestError =>
     reason: 'invalid_value',
   })
 
+/** A duration of zero, as a number or in the notation of Go: `ollama stop` sends `0s`. */
+const NO_TIME = /^[+-]?0+(\.0*)?(ns|us|µs|μs|ms|s|m|h)?$/
+
 /** A request without words loads its model, so that the first answer comes sooner. */
 async function loadOnly(
   c: EventContext,
@@ -112,7 +115,7 @@ async function loadOnly(
   empty: Piece,
 ): Promise<Response> {
   const spec = resolveModel(context, meantModel(context.registry, c.var.caller, request), callerOf(c))
-  if (request.keep_alive === 0 || request.keep_alive === '0') throw staysLoaded(spec.id)
+  if (NO_TIME.test(String(request.keep_alive))) throw staysLoaded(spec.id)
   await context.registry.load(spec.id, { signal: c.var.signal })
   return c.json({
     model: spec.id,

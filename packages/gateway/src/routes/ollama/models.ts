@@ -17,8 +17,8 @@ import { meantModel } from './model-name.ts'
 /** The release whose API this is. Clients look at it before they use a feature. */
 const OLLAMA_VERSION = '0.12.11'
 
-/** When models that stay loaded expire. */
-const NEVER = '9999-12-31T23:59:59.000Z'
+/** When models that stay loaded expire: early enough that clients can write it in every time zone. */
+const NEVER = '9999-12-30T00:00:00.000Z'
 
 /** Stands for a template that is not known: a comment in the language of Ollama's templates. */
 const OWN_TEMPLATE = '{{- /* The model’s own chat template renders messages and tools. */ -}}'

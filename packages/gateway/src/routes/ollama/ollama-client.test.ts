@@ -187,7 +187,10 @@ describe('the official Ollama client, over a socket', () => {
       () => client.create({ model: 'mine', from: 'smol' }),
       () => client.copy({ source: 'smol', destination: 'other' }),
       () => client.delete({ model: 'smol' }),
-      () => client.chat({ model: 'smol', keep_alive: 0 }),
+      ...[0, '0', '0s', '-0m', '0.00h', '000ms'].flatMap((keep_alive) => [
+        () => client.chat({ model: 'smol', keep_alive }),
+        () => client.generate({ model: 'smol', prompt: '', keep_alive }),
+      ]),
     ])
       await expect(refused()).rejects.toThrow('configuration')
   })
