@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { silentLogger } from '@petals-chat/engine'
 import { describe, expect, it } from 'vitest'
+import { Access, type CallerRequest } from '../access.ts'
 import { guestCaller } from '../caller.ts'
 import { AccessRevokedError } from '../../errors.ts'
 import { TestCallers } from '../../fixtures/test-callers.ts'
@@ -51,6 +52,22 @@ describe('a sign-in', () => {
     expect(second!.find(withCookie(token))?.caller.name).toBe('Ada')
     expect(changed!.find(withCookie(token))).toBeUndefined()
     expect(without!.find(withCookie(token))).toBeUndefined()
+  })
+
+  it('of a page of this server is a credential, and its cookie from another page is none at all', () => {
+    const [gateway] = gateways({})
+    const { token } = gateway!.withKey({ ...guestCaller, id: 'key:one', name: 'one' })
+    const { header: cookie } = withCookie(token)
+    const access = new Access(gateway!.sources)
+    const from = (origin: string): CallerRequest => ({
+      header: (name) => ({ host: 'chat.example', origin })[name] ?? cookie(name),
+      client: { address: '127.0.0.1', network: '127.0.0.1', secure: true },
+      remoteAddress: '127.0.0.1',
+    })
+    expect(access.authorizeIfPresent(from('https://chat.example'), 'legacy')?.id).toBe('key:one')
+    expect(access.authorizeIfPresent(from('https://other.example'), 'legacy')).toBeUndefined()
+    gateway!.end(`petals_chat_session=${token}`)
+    expect(() => access.authorizeIfPresent(from('https://chat.example'), 'legacy')).toThrow('API key')
   })
 
   it('ends within a second at a gateway that did not sign it out', async () => {

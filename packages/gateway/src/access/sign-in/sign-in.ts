@@ -65,7 +65,7 @@ export class SignIn implements Disposable {
     }
     const byCookie: CallerSource = {
       identify: (request) => this.find(request)?.caller,
-      presents: ({ header }) => readCookie(header('cookie'), sessionCookie) !== undefined,
+      presents: (request) => ownCookie(request) !== undefined,
     }
     const callerOf = (user: User) => this.#userCaller(user)
     this.sources = proxy
@@ -87,14 +87,10 @@ export class SignIn implements Disposable {
     this.sessions.end(readCookie(cookieHeader, sessionCookie))
   }
 
-  /**
-   * Returns the session of the cookie that a page of this server sent. `server.cors` may let other pages use the APIs with a
-   * key of their own, but never with the cookie of a person who is signed in here: pages of the same site (another port, a
-   * neighbouring subdomain) would get it in spite of SameSite.
-   */
-  find({ header }: Pick<CallerRequest, 'header'>): ReturnType<PageSessions['find']> {
-    const token = readCookie(header('cookie'), sessionCookie)
-    return token === undefined || isCrossOrigin(originOf(header)) ? undefined : this.sessions.find(token)
+  /** Returns the session of the cookie that a page of this server sent. */
+  find(request: Pick<CallerRequest, 'header'>): ReturnType<PageSessions['find']> {
+    const token = ownCookie(request)
+    return token === undefined ? undefined : this.sessions.find(token)
   }
 
   /**
@@ -148,6 +144,14 @@ export class SignIn implements Disposable {
       : `openid:${shortHash(JSON.stringify([openid.issuer, openid.clientId, openid.users, openid.groups]))}`
   }
 }
+
+/**
+ * Returns the cookie that a page of this server sent. `server.cors` may let other pages use the APIs with a key of their own,
+ * but never with the cookie of a person who is signed in here: pages of the same site (another port, a neighbouring
+ * subdomain) would get it in spite of SameSite.
+ */
+const ownCookie = ({ header }: Pick<CallerRequest, 'header'>): string | undefined =>
+  isCrossOrigin(originOf(header)) ? undefined : readCookie(header('cookie'), sessionCookie)
 
 /** Before the name of the credential. The key itself says what its caller may do, at every request. */
 const KEY_POLICY = 'key:'
