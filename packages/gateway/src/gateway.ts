@@ -15,8 +15,8 @@ import { Limiter } from './limits/limiter.ts'
 import { meteredSessions } from './limits/metered-sessions.ts'
 import { loadCounters } from './limits/load-counters.ts'
 import { callerAccess } from './middleware/caller-access.ts'
-import { handleError, handleMethodNotAllowed } from './middleware/error-handler.ts'
-import { notFoundHandler } from './middleware/not-found.ts'
+import { handleError } from './middleware/error-handler.ts'
+import { methodHandler, notFoundHandler } from './middleware/not-found.ts'
 import { originPolicy } from './middleware/origin-policy.ts'
 import { rateLimits } from './middleware/rate-limits.ts'
 import { requestBody } from './middleware/request-body.ts'
@@ -208,7 +208,7 @@ function createApp(
   app.use(securityHeaders())
   app.use(trustedHost(config))
   app.use(originPolicy(config))
-  app.use(methodNotAllowed({ app, onMethodNotAllowed: handleMethodNotAllowed }))
+  app.use(methodNotAllowed({ app, onMethodNotAllowed: methodHandler(app) }))
   app.use(callerAccess(access))
   app.use(requestTrace(context))
   app.use(rateLimits(context))

@@ -1,7 +1,7 @@
 import type { GatewayApp } from '../context.ts'
 import { GatewayError } from '../errors.ts'
 import { isApiPath } from '../request-path.ts'
-import { handleError, type RequestContext } from './error-handler.ts'
+import { handleError, handleMethodNotAllowed, type RequestContext } from './error-handler.ts'
 
 /** Refuses a path that is not served, and suggests the API path that the client probably meant. */
 export function notFoundHandler(app: Pick<GatewayApp, 'routes'>): (c: RequestContext) => Response {
@@ -21,7 +21,10 @@ const STORED_DIALOGUES = /\/(assistants|threads)\b/
 
 /** Paths of other servers and of OpenAI that are not served here, with the alternative. */
 const FOREIGN_PATHS: readonly (readonly [pattern: RegExp, advice: string])[] = [
-  [/\/(responses|complete)\b/, 'Use POST /v1/chat/completions.'],
+  [/\/responses\/compact$/, 'Send the dialogue to POST /v1/responses with truncation: "auto".'],
+  [/\/responses\/input_tokens$/, 'Count the tokens of a text or a dialogue with POST /v1/tokenize.'],
+  [/\/responses\//, 'A kept response is at /v1/responses/{id}; cancel and input_items are below it.'],
+  [/\/complete\b/, 'Use POST /v1/chat/completions.'],
   [/\/(completion|infill)$/, "This server has OpenAI's API under /v1."],
   [/\/api\/blobs\b/, 'Models of this server come from its configuration.'],
   [
@@ -29,6 +32,15 @@ const FOREIGN_PATHS: readonly (readonly [pattern: RegExp, advice: string])[] = [
     'Models of this server write only text.',
   ],
 ]
+
+/** OpenAI's operations on responses that are not served here, and look like the id of one. */
+const UNSERVED_OPERATION = /^\/v1\/responses\/(compact|input_tokens)$/
+
+/** Refuses a method that a path does not support: of an operation that is not served, the path itself. */
+export const methodHandler =
+  (app: Pick<GatewayApp, 'routes'>) =>
+  (c: RequestContext, allowed: readonly string[]): Response =>
+    UNSERVED_OPERATION.test(c.req.path) ? notFoundHandler(app)(c) : handleMethodNotAllowed(c, allowed)
 
 /**
  * Returns a sentence that suggests a path: for a path with `/v1` missing or doubled, in another case, or below a prefix.

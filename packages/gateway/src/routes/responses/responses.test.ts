@@ -207,6 +207,29 @@ describe('tools', () => {
     expect(await promptOf({ tools: [group('a'), group('b')], input })).toContain('b__weather')
   })
 
+  it('have different names in the prompt, however their own and those of their groups are put together', async () => {
+    const named = (name: string) => ({ ...weather, name })
+    const group = (name: string, ...names: string[]) => ({
+      type: 'namespace',
+      name,
+      description: '',
+      tools: names.map(named),
+    })
+    const tools = [named('x'), group('a', 'x', 'b__x'), named('a__x'), group('a__b', 'x'), named('b__x')]
+    const called = async (name: string) => {
+      const { output } = await responseOf(
+        { tools, tool_choice: 'required' },
+        { grammarReply: () => JSON.stringify({ name, arguments: {} }) },
+      )
+      return output
+    }
+    expect(await called('x')).toMatchObject([{ name: 'x' }])
+    expect((await called('a__x'))[0]).not.toHaveProperty('namespace')
+    expect(await called('a__x_2')).toMatchObject([{ namespace: 'a', name: 'x' }])
+    expect(await called('a__b__x')).toMatchObject([{ namespace: 'a', name: 'b__x' }])
+    expect(await called('a__b__x_2')).toMatchObject([{ namespace: 'a__b', name: 'x' }])
+  })
+
   it('that search at OpenAI are left out, and the response says so', async () => {
     const search = { type: 'web_search', external_web_access: true }
     const seen: string[] = []
@@ -405,6 +428,7 @@ describe('a refused response', () => {
     [{ tools: [weather, weather] }, "'tools[1].name'"],
     [{ tools: [{ type: 'namespace', name: 'n', tools: [weather, weather] }] }, "'tools[0].tools[1].name'"],
     [{ tool_choice: 'required' }, "'tools'"],
+    [{ tool_choice: 'required', tools: [{ type: 'web_search' }] }, 'that the client runs'],
     [{ tool_choice: { type: 'function', name: 'x' }, tools: [weather] }, "'x'"],
     [{ tool_choice: { type: 'web_search' }, tools: [{ type: 'web_search' }] }, "'tool_choice"],
     [{ text: { format: { type: 'json_schema', name: 'x', strict: true, schema: deep } } }, 'text.format'],
@@ -420,7 +444,19 @@ describe('a refused response', () => {
     const other = await refusal({ model: 'nothing' }, { specs: [{}, { id: 'two' }] })
     expect(other).toMatchObject({ status: 404, code: 'model_not_found' })
     await using app = createTestApp()
-    expect((await app.get(`${path}/x/nothing`)).status).toBe(404)
+    const unserved = [
+      ['GET', '/x/nothing', '/v1/responses/{id}'],
+      ['POST', '/compact', 'truncation'],
+      ['POST', '/input_tokens', '/v1/tokenize'],
+    ] as const
+    for (const [method, place, instead] of unserved) {
+      const response = await app.get(`${path}${place}`, { method })
+      const { error } = errorSchema.parse(await response.json())
+      expect([response.status, error.code]).toEqual([404, 'unknown_url'])
+      expect(error.message).toContain(instead)
+      expect(error.message).not.toContain('/v1/chat/completions')
+    }
+    expect((await app.get(`${path}/x`, { method: 'POST' })).status).toBe(405)
     for (const query of ['limit=0', 'limit=x', 'order=up', 'after=x']) {
       const { id } = (await (await app.post(path, { ...ask, max_output_tokens: 1 })).json()) as ResponseBody
       expect((await app.get(`${path}/${id}/input_items?${query}`)).status).toBe(400)

@@ -1,4 +1,6 @@
 import type { ChatRequest, RequestMessage, ResponseRequest, ToolChoice } from '@petals-chat/api'
+import { InvalidRequestError } from '@petals-chat/engine'
+import { wantedCalls } from '../../generation/request/tool-choice.ts'
 import type { ToolTable } from './tool-table.ts'
 
 /** What `include` asks for beside the answer, as far as it exists here. */
@@ -13,6 +15,9 @@ export function toChatRequest(
   const { temperature, top_p, top_k, min_p, repetition_penalty, presence_penalty, frequency_penalty, seed } =
     request
   const offered = [...tools.offered]
+  const choice = toToolChoice(request.tool_choice, tools)
+  if (offered.length === 0 && request.tools?.length && wantedCalls(choice).mode === 'required')
+    throw noneToCall()
   return {
     model: request.model,
     messages,
@@ -20,7 +25,7 @@ export function toChatRequest(
     max_completion_tokens: request.max_output_tokens,
     stream: request.stream,
     tools: offered.length > 0 ? offered : undefined,
-    tool_choice: toToolChoice(request.tool_choice, tools),
+    tool_choice: choice,
     parallel_tool_calls: request.parallel_tool_calls,
     response_format: toFormat(request.text?.format),
     reasoning_effort: request.reasoning?.effort,
@@ -28,6 +33,13 @@ export function toChatRequest(
     ...(wantsLogprobs(request) && { logprobs: true, top_logprobs: request.top_logprobs ?? 0 }),
   }
 }
+
+const noneToCall = (): InvalidRequestError =>
+  new InvalidRequestError(
+    "'tool_choice' demands a call, but none of the tools is one that the client runs: those of OpenAI are left out here. " +
+      'Offer a function or a custom tool, or omit tool_choice.',
+    { param: 'tool_choice', reason: 'invalid_value' },
+  )
 
 export const wantsLogprobs = ({ include, top_logprobs: top }: ResponseRequest): boolean =>
   (top ?? 0) > 0 || (include?.includes(LOGPROBS) ?? false)

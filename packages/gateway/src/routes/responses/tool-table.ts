@@ -20,7 +20,7 @@ const MAX_TOOLS = 512
 
 /**
  * The tools of a request, and the names under which the model knows them: their own, or with their group's name before it
- * where two groups have tools of the same name.
+ * (and a number after it, if that name is taken) where two groups have tools of the same name.
  */
 export class ToolTable {
   readonly #tools: ReadonlyMap<string, Placed>
@@ -34,8 +34,7 @@ export class ToolTable {
     const placed = tools.flatMap(placedTools)
     if (placed.length > MAX_TOOLS)
       throw invalid('tools', `the groups have more than ${MAX_TOOLS} tools together`)
-    const counts = Map.groupBy(placed, ({ name }) => name)
-    const shown = placed.map((each) => [shownName(each, counts.get(each.name)!.length > 1), each] as const)
+    const shown = withShownNames(placed)
     for (const [name, { path, ...tool }] of shown) {
       const key = keyOf(tool.name, tool.namespace)
       if (this.#shown.has(key)) throw invalid(`${path}.name`, `there are two tools named '${tool.name}'`)
@@ -70,8 +69,24 @@ export class ToolTable {
 
 const keyOf = (name: string, namespace?: string | null): string => `${namespace ?? ''}/${name}`
 
-const shownName = ({ name, namespace }: ClientTool, isShared: boolean): string =>
-  isShared && namespace !== undefined ? `${namespace}__${name}` : name
+/** Each tool with the name that the model sees. A name that is made here has a number after it where another tool has it. */
+function withShownNames(placed: readonly Placed[]): readonly (readonly [name: string, tool: Placed])[] {
+  const counts = Map.groupBy(placed, ({ name }) => name)
+  const isPrefixed = ({ name, namespace }: Placed) => namespace !== undefined && counts.get(name)!.length > 1
+  const taken = new Set(placed.flatMap((each) => (isPrefixed(each) ? [] : [each.name])))
+  return placed.map((each) => {
+    if (!isPrefixed(each)) return [each.name, each]
+    const name = freeName(`${each.namespace}__${each.name}`, taken)
+    taken.add(name)
+    return [name, each]
+  })
+}
+
+function freeName(name: string, taken: ReadonlySet<string>): string {
+  let free = name
+  for (let number = 2; taken.has(free); number++) free = `${name}_${number}`
+  return free
+}
 
 function placedTools(tool: ResponseTool, index: number): readonly Placed[] {
   const path = `tools[${index}]`
