@@ -1,4 +1,4 @@
-import { GenerationFailedError, InvalidRequestError } from '../../errors.ts'
+import { GenerationFailedError } from '../../errors.ts'
 import type { TokenId, Tokenizer } from '../../tokenizer.ts'
 import type { Automaton, State } from './automaton.ts'
 import type { Vocabulary, VocabularyTrie } from './vocabulary-trie.ts'
@@ -14,7 +14,7 @@ export interface MatchedModel {
  * Steps of an automaton that one answer may cause: passes over the vocabulary at first, and more with each token, since most
  * states occur again and cost nothing then; and some besides, for vocabularies that are small.
  */
-const FIRST_PASSES = 40
+const FIRST_PASSES = 20
 const PASSES_PER_TOKEN = 2
 const SPARE_STEPS = 50_000
 
@@ -57,7 +57,7 @@ export class TokenMatcher {
     return this.#required(this.#bounded(() => this.#readable(this.#state)))
   }
 
-  /** Goes on by a token, which must be allowed. */
+  /** Goes on by a token, which must be allowed. @throws InvalidRequestError if the grammar takes too much work */
   accept(token: TokenId): void {
     const more = PASSES_PER_TOKEN * this.#model.trie.nodes + SPARE_STEPS
     this.#workLeft = Math.min(this.#mostWork, this.#workLeft + more)
@@ -65,10 +65,10 @@ export class TokenMatcher {
       this.#ended = true
       return
     }
-    const state = this.#read(this.#state, this.#model.vocabulary.bytesOf(token) ?? new Uint8Array())
+    const bytes = this.#model.vocabulary.bytesOf(token) ?? new Uint8Array()
+    const state = this.#bounded(() => this.#read(this.#state, bytes))
     if (!state) throw new RangeError(`The token ${token} does not fit the grammar.`)
     this.#state = state
-    this.#automaton.trim()
   }
 
   /**
@@ -129,14 +129,11 @@ export class TokenMatcher {
 
   #bounded<Result>(run: () => Result): Result {
     const before = this.#automaton.work
-    const result = run()
-    this.#workLeft -= this.#automaton.work - before
-    if (this.#workLeft >= 0) return result
-    throw new InvalidRequestError(
-      'The grammar of the answer (a JSON schema, a tool or a pattern) takes too much work for each token. ' +
-        'Simplify it, above all nested or long repetitions of optional parts.',
-      { param: 'grammar' },
-    )
+    try {
+      return this.#automaton.bounded(this.#workLeft, run)
+    } finally {
+      this.#workLeft -= this.#automaton.work - before
+    }
   }
 
   #required(tokens: Int32Array): Int32Array {
