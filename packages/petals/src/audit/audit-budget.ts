@@ -69,9 +69,11 @@ export class AuditBudget {
     account.reach = this.#random()
   }
 
-  /** Notes that no other server could check this one. */
+  /** Notes that the server could not be checked. The next check may end elsewhere: here it might never be possible. */
   postpone(peer: PeerId): void {
-    this.#accountOf(peer).pause = pauseTokens
+    const account = this.#accountOf(peer)
+    account.pause = pauseTokens
+    account.reach = this.#random()
   }
 
   #accountOf(peer: PeerId): Account {

@@ -5,6 +5,8 @@ import { peerIdFromBytes, type PeerId } from '../p2p/peer-id.ts'
 import type { ServerStatus } from '../routing/router.ts'
 import { Verdicts } from '../routing/verdicts.ts'
 import { seededBits } from '../sampling/random.ts'
+import { RecentOutputs } from '../inference/recent-outputs.ts'
+import { floatTensor, tensorValues } from '../tensor/tensor.ts'
 import { AuditBudget } from './audit-budget.ts'
 import { differenceOf } from './difference.ts'
 import { precisionOf } from './precision.ts'
@@ -87,6 +89,16 @@ describe('AuditBudget', () => {
     )
   })
 
+  it('draws again where a check should have ended, if it could not be made', () => {
+    const draws = [0.2, 0.5]
+    const budget = new AuditBudget(requestTokens, () => draws.shift() ?? 0)
+    budget.earn(a, info(), 20_000)
+    const end = budget.due(a, info(), 2000)
+    budget.postpone(a)
+    budget.earn(a, info(), 64)
+    expect(budget.due(a, info(), 2000)).toBeGreaterThan(end!)
+  })
+
   it('looks for another server only now and then where there is none', () => {
     const budget = new AuditBudget(requestTokens, () => 0)
     budget.earn(a, info(), 4000)
@@ -97,6 +109,49 @@ describe('AuditBudget', () => {
       budget.earn(a, info(), 1)
     }
     expect(budget.due(a, info(), 100)).toBe(16)
+  })
+})
+
+describe('RecentOutputs', () => {
+  const author = { id: 'a session', span: { peer: a, server: info(), start: 0, end: 2 } }
+  const outputs = (start: number, tokens: number) =>
+    ({
+      ...floatTensor(
+        Float32Array.from({ length: tokens }, (_, i) => start + i),
+        [1, tokens, 1],
+      ),
+      dtype: 'float32',
+    }) as const
+  const filled = (...ends: readonly number[]): RecentOutputs => {
+    const recent = new RecentOutputs(1)
+    ends.forEach((end, i) =>
+      recent.append(outputs(ends[i - 1] ?? 0, end - (ends[i - 1] ?? 0)), ends[i - 1] ?? 0, author),
+    )
+    return recent
+  }
+
+  it('keep the first ones and the latest, and tell what is between them', () => {
+    const recent = filled(512, 1024, 1536, 2048, 2100)
+    expect(recent.sinceBefore(512)).toBe(0)
+    expect(recent.sinceBefore(513)).toBeUndefined()
+    expect(recent.sinceBefore(2100)).toBe(1536)
+    expect(recent.sinceBefore(2101)).toBeUndefined()
+    const values = recent.slice(2040, 2060, 'float32').flatMap((part) => [...tensorValues(part)])
+    expect(values).toEqual(Array.from({ length: 20 }, (_, i) => 2040 + i))
+  })
+
+  it('keep the first ones when what follows is forgotten', () => {
+    const recent = filled(512, 1024, 1536, 2048)
+    recent.truncate(700)
+    recent.append(outputs(700, 50), 700, author)
+    expect([recent.sinceBefore(512), recent.sinceBefore(700), recent.sinceBefore(750)]).toEqual([
+      0,
+      undefined,
+      700,
+    ])
+    recent.truncate(0)
+    recent.append(outputs(900, 5), 900, author)
+    expect([recent.sinceBefore(512), recent.sinceBefore(905)]).toEqual([undefined, 900])
   })
 })
 

@@ -244,6 +244,17 @@ it('honest servers of different number types and compressions are not suspected 
   expect(client.router.status().filter(({ verdict }) => verdict)).toEqual([])
 })
 
+it('the server of the last blocks is found in an answer to a long prompt, too', async () => {
+  const liar = await swarm.addServer(0, 6, fast)
+  for (let i = 0; i < 2; i++) await swarm.addServer(0, 6, slow)
+  const client = await connect()
+  lies['its outputs times 1.05']!(liar, { start: 0, end: 6 })
+  const dialogue = new Dialogue(client)
+  await dialogue.step(1800)
+  for (let tokens = 0; tokens < 240 && !isWrong(client, liar); tokens++) await dialogue.step(1)
+  expect(isWrong(client, liar)).toBe(true)
+})
+
 describe('an honest server that is started again with quantized weights between two turns', () => {
   it.each([
     ['and is announced at once', true],

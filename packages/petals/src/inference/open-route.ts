@@ -36,7 +36,7 @@ export interface OpenRouteOptions {
   readonly hiddenSize: number
   readonly openSession: OpenServerSession
   readonly forwarding: Forwarding
-  /** Keep the latest outputs of the last block, as `evidence` of its server. */
+  /** Keep the first and the latest outputs of the last block, as `evidence` of its server. */
   readonly keepsOutputs?: boolean | undefined
 }
 
@@ -158,8 +158,9 @@ export class OpenRoute {
     const answers = next ?? this.#kept
     const author = answers?.authors.before(end)
     if (!answers || !author || !isSameSpan(author.span, span) || end > this.#position) return undefined
-    const from = Math.max(author.from, end - mostCompared, next ? 0 : this.#kept!.start)
-    if (from >= end) return undefined
+    const keptSince = next ? 0 : this.#kept!.sinceBefore(end)
+    if (keptSince === undefined) return undefined
+    const from = Math.max(author.from, end - mostCompared, keptSince)
     const outputs = next ? [next.slice(from, end, 'float32')] : this.#kept!.slice(from, end, 'float32')
     return {
       span: author.span,

@@ -6,68 +6,77 @@ import type { HiddenTensor } from './step-outputs.ts'
 /** Positions whose outputs are compared at a time, at most: more would hold up this process for too long. */
 export const mostCompared = 512
 
-/** After this many positions, the half that is older than them is forgotten. */
-const halfLength = mostCompared
+/** After this many positions a new part begins, and the part before the last is forgotten, unless it is the first. */
+const partLength = mostCompared
 
-interface Half {
+interface Part {
   readonly start: number
   readonly history: InputHistory
 }
 
 /**
  * The outputs of the last block. Those of the other hops are kept as inputs of the next one, but no server needs these: only
- * the latest are kept, 512 to 1,024 positions, so that they can be compared with those of another server.
+ * the first and the latest are kept, each of them 512 positions or more, so that they can be compared with those of another server.
  */
 export class RecentOutputs {
   readonly authors = new Authorship()
   readonly #hiddenSize: number
-  #halves: readonly Half[] = []
+  #parts: readonly Part[] = []
 
   constructor(hiddenSize: number) {
     this.#hiddenSize = hiddenSize
   }
 
-  /** First position that is kept. */
-  get start(): number {
-    return this.#halves[0]?.start ?? this.end
+  get end(): number {
+    const last = this.#parts.at(-1)
+    return last ? endOf(last) : 0
   }
 
-  get end(): number {
-    const last = this.#halves.at(-1)
-    return last ? last.start + last.history.length : 0
+  /** Returns the position from which on everything up to `end` is kept; undefined if the position before `end` is not. */
+  sinceBefore(end: number): number | undefined {
+    let at = this.#parts.findIndex((part) => part.start < end && end <= endOf(part))
+    if (at < 0) return undefined
+    while (at > 0 && endOf(this.#parts[at - 1]!) === this.#parts[at]!.start) at--
+    return this.#parts[at]!.start
   }
 
   get byteLength(): number {
-    return this.#halves.reduce((sum, { history }) => sum + history.byteLength, 0)
+    return this.#parts.reduce((sum, { history }) => sum + history.byteLength, 0)
   }
 
   /** Adds outputs of the positions from `start` on. */
   append(outputs: HiddenTensor, start: number, author: Author): void {
-    if (start !== this.end) this.#halves = []
-    if ((this.#halves.at(-1)?.history.length ?? halfLength) >= halfLength)
-      this.#halves = [...this.#halves.slice(-1), { start, history: new InputHistory(this.#hiddenSize) }]
+    const last = this.#parts.at(-1)
+    if (!last || start !== endOf(last) || last.history.length >= partLength) this.#begin(start)
     this.authors.note(author, start)
-    this.#halves.at(-1)!.history.append(outputs)
+    this.#parts.at(-1)!.history.append(outputs)
   }
 
   /** Forgets everything from `length` on. */
   truncate(length: number): void {
-    this.#halves = this.#halves.filter(({ start }) => start < length)
-    const last = this.#halves.at(-1)
+    this.#parts = this.#parts.filter(({ start }) => start < length)
+    const last = this.#parts.at(-1)
     last?.history.truncate(length - last.start)
     this.authors.truncate(length)
   }
 
+  #begin(start: number): void {
+    const kept = this.#parts.filter((part, i) => part.start === 0 || i === this.#parts.length - 1)
+    this.#parts = [...kept, { start, history: new InputHistory(this.#hiddenSize) }]
+  }
+
   /** Returns positions [start, end), all of them kept. */
   slice(start: number, end: number, dtype: FloatDtype): readonly HiddenTensor[] {
-    return this.#halves
-      .filter((half) => half.start < end && half.start + half.history.length > start)
-      .map((half) =>
-        half.history.slice(
-          Math.max(start - half.start, 0),
-          Math.min(end - half.start, half.history.length),
+    return this.#parts
+      .filter((part) => part.start < end && part.start + part.history.length > start)
+      .map((part) =>
+        part.history.slice(
+          Math.max(start - part.start, 0),
+          Math.min(end - part.start, part.history.length),
           dtype,
         ),
       ) as readonly HiddenTensor[]
   }
 }
+
+const endOf = ({ start, history }: Part): number => start + history.length
