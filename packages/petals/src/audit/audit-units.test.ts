@@ -89,6 +89,19 @@ describe('AuditBudget', () => {
     )
   })
 
+  it.each([
+    ['that announces no speeds', {}],
+    ['that is slow at single tokens', { forwardRps: 1e4, inferenceRps: 1 }],
+    ['of odd speeds', { forwardRps: 77.7, inferenceRps: 1 }],
+  ])('what is saved pays for a check in an answer of any length, of a server %s', (_what, speeds) => {
+    for (const position of [4000, 10_000, 100_000]) {
+      const budget = new AuditBudget(requestTokens, () => 1)
+      budget.postpone(a) // draws again
+      for (let i = 0; i < 100; i++) budget.earn(a, info(speeds), position)
+      expect(budget.due(a, info(speeds), position)).toBeGreaterThan(1500)
+    }
+  })
+
   it('draws again where a check should have ended, if it could not be made', () => {
     const draws = [0.2, 0.5]
     const budget = new AuditBudget(requestTokens, () => draws.shift() ?? 0)

@@ -1,5 +1,6 @@
 import type { ChatRequest } from '@petals-chat/api'
 import {
+  type ChatMessage,
   InvalidRequestError,
   literalMarker,
   type Model,
@@ -43,19 +44,44 @@ export async function prepareInContext(
   return { ...job, prompts, work: { ...work, prompts } }
 }
 
-/** The text from the end of an answer to the begin of the next one, with the user's message between them. */
-function nextTurn({ chatTemplate }: Pick<Model, 'chatTemplate'>, request: ChatRequest): string {
-  const content = (request.messages.at(-1) as { readonly content: string }).content
-  const message = { role: 'user', content } as const
-  const options = { variables: request.chat_template_kwargs ?? undefined }
+/**
+ * The text from the end of an answer to the begin of the next one, with the request's messages between them. Where the template
+ * takes no system message in mid-dialogue, its words are put before the user's.
+ */
+function nextTurn(model: Pick<Model, 'chatTemplate'>, request: ChatRequest): string {
+  const variables = request.chat_template_kwargs ?? undefined
+  const turn = request.messages as readonly ChatMessage[]
+  const [system, user] = turn.map(({ content }) => content)
+  if (user === undefined) return renderedTurn(model, turn, variables)
+  const text = attempt(() => renderedTurn(model, turn, variables))
+  if (text?.includes(system!.trim())) return text
+  return renderedTurn(model, [{ role: 'user', content: `${system}\n\n${user}` }], variables)
+}
+
+function renderedTurn(
+  { chatTemplate }: Pick<Model, 'chatTemplate'>,
+  turn: readonly ChatMessage[],
+  variables: ChatRequest['chat_template_kwargs'],
+): string {
+  const options = { variables: variables ?? undefined }
   const rendered = chatTemplate.render(
-    [{ role: 'user', content: '.' }, { role: 'assistant', content: EARLIER_ANSWER }, message],
+    [{ role: 'user', content: '.' }, { role: 'assistant', content: EARLIER_ANSWER }, ...turn],
     options,
   )
   const place = rendered.indexOf(EARLIER_ANSWER)
   // A template that leaves earlier answers out says nothing of what follows them.
-  if (place === -1) return chatTemplate.render([message], options)
+  if (place === -1) return chatTemplate.render(turn, options)
   return rendered.slice(place + EARLIER_ANSWER.length)
+}
+
+/** The text; undefined if the template refuses the messages. */
+function attempt(render: () => string): string | undefined {
+  try {
+    return render()
+  } catch (error) {
+    if (error instanceof InvalidRequestError) return undefined
+    throw error
+  }
 }
 
 /** The tokens of a dialogue after its answer; none if another server has them. */
