@@ -58,7 +58,8 @@ export class AuditBudget {
   due(peer: PeerId, server: ServerInfo, position: number): number | undefined {
     const { saved, reach, pause } = this.#accountOf(peer)
     if (pause > 0 || position < fewestTokens) return undefined
-    const end = Math.round(fewestTokens * (position / fewestTokens) ** reach)
+    const drawn = Math.round(fewestTokens * (position / fewestTokens) ** reach)
+    const end = Math.min(drawn, this.#mostPayable(server))
     return saved >= this.#workOf(server, end) ? end : undefined
   }
 
@@ -87,10 +88,23 @@ export class AuditBudget {
     return account
   }
 
-  /** Returns the work that so many tokens are for a server, in tokens of a prompt. */
-  #workOf({ forwardRps, inferenceRps }: ServerInfo, tokens: number): number {
-    const ratio = forwardRps !== undefined && inferenceRps !== undefined ? forwardRps / inferenceRps : 0
-    const stepTokens = Math.min(Math.max(ratio, leastStepTokens), mostStepTokens)
-    return tokens + Math.ceil(tokens / this.#requestTokens) * stepTokens
+  /** Returns how many tokens of a server can be checked with all that is ever saved. */
+  #mostPayable(server: ServerInfo): number {
+    const stepTokens = stepTokensOf(server)
+    const perRequest = this.#requestTokens + stepTokens
+    const requests = Math.floor(mostSavedTokens / perRequest)
+    const rest = mostSavedTokens - requests * perRequest - stepTokens
+    return requests * this.#requestTokens + Math.max(0, Math.floor(rest))
   }
+
+  /** Returns the work that so many tokens are for a server, in tokens of a prompt. */
+  #workOf(server: ServerInfo, tokens: number): number {
+    return tokens + Math.ceil(tokens / this.#requestTokens) * stepTokensOf(server)
+  }
+}
+
+/** Returns what a step costs a server besides its tokens, in tokens of a prompt. */
+function stepTokensOf({ forwardRps, inferenceRps }: ServerInfo): number {
+  const ratio = forwardRps !== undefined && inferenceRps !== undefined ? forwardRps / inferenceRps : 0
+  return Math.min(Math.max(ratio, leastStepTokens), mostStepTokens)
 }

@@ -12,6 +12,7 @@ import {
   type OllamaModel,
   type OllamaShow,
 } from '@petals-chat/api'
+import { createJinjaChatTemplate } from '@petals-chat/engine'
 import type {
   ChatResponse,
   EmbedResponse,
@@ -203,6 +204,41 @@ describe('the prompt', () => {
     const plain = await post({ prompt: 'Say' })
     const next = await post({ prompt: 'And', context: plain.context })
     expect(controls).toEqual(next.context!.filter((token) => token > 255))
+  })
+})
+
+describe('a context with another system message', () => {
+  const turn = '<|{{ m.role }}|>{{ m.content }}<|end|>'
+  const strict =
+    "{% for m in messages %}{% if m.role == 'system' and not loop.first %}{{ raise_exception('System first') }}{% endif %}" +
+    turn +
+    '{% endfor %}<|assistant|>'
+  const hoists =
+    "{% for m in messages if m.role == 'system' %}top: {{ m.content }}<|end|>{% endfor %}" +
+    "{% for m in messages if m.role != 'system' %}" +
+    turn +
+    '{% endfor %}<|assistant|>'
+  const anywhere = '{% for m in messages %}' + turn + '{% endfor %}<|assistant|>'
+
+  it.each([
+    ['in its own place', anywhere, '<|system|>Be kind.<|end|><|user|>And?<|end|>'],
+    [
+      'before the words of the user, where the template refuses it',
+      strict,
+      '<|user|>Be kind.\n\nAnd?<|end|>',
+    ],
+    ['before the words of the user, where it would be lost', hoists, '<|user|>Be kind.\n\nAnd?<|end|>'],
+  ])('has it %s', async (_where, template, expected) => {
+    const prompts: string[] = []
+    const chatTemplate = createJinjaChatTemplate({ template, bosText: '', eosText: '' })
+    await using app = createTestApp({ chatTemplate, reply: (prompt) => (prompts.push(prompt), 'Well.') })
+    const post = async (body: object) =>
+      ollamaGenerateEndSchema.parse(
+        await (await app.post('/api/generate', { model: 'test', stream: false, ...body })).json(),
+      )
+    const { context } = await post({ prompt: 'Hi' })
+    await post({ prompt: 'And?', system: 'Be kind.', context })
+    expect(prompts.at(-1)).toBe(`<s><|user|>Hi<|end|><|assistant|>Well.<|end|>${expected}`)
   })
 })
 
