@@ -48,6 +48,21 @@ describe('TokenGrammars', () => {
     expect(passed.size).toBeGreaterThan(5000)
     expect(reachable(asked)).toBeLessThan(4500)
   })
+
+  it('bounds what is kept of all grammars together, and finds out again what an answer needs', () => {
+    const step = vi.spyOn(Automaton.prototype, 'step')
+    const grammars = new TokenGrammars({ tokenizer, vocabulary })
+    const first = grammars.matcher({ type: 'gbnf', source: mirrored(['a', 'b']) })
+    expect(first.allowed()).toHaveLength(2 + 2 ** 2 + 2 ** 3 + 1)
+    for (let count = 0; count < 8; count++) {
+      const source = mirrored(letters.slice(count))
+      expect(() => grammars.matcher({ type: 'gbnf', source }).allowed()).toThrow(/too much work/)
+    }
+    step.mockClear()
+    expect(first.allowed()).toHaveLength(2 + 2 ** 2 + 2 ** 3 + 1)
+    expect(step).toHaveBeenCalled()
+    expect(grammars.keptBytes).toBeLessThan(48 * 2 ** 20)
+  })
 })
 
 /** Counts the states that these states keep. */

@@ -1,5 +1,4 @@
 import type { Grammar } from '../../engine.ts'
-import type { TokenId } from '../../tokenizer.ts'
 import { readGbnf } from '../gbnf/read-gbnf.ts'
 import { grammarSource } from '../grammar-source.ts'
 import { Automaton, type State } from './automaton.ts'
@@ -7,10 +6,13 @@ import { compileProgram } from './program.ts'
 import { TokenMatcher, type MatchedModel } from './token-matcher.ts'
 import { VocabularyTrie } from './vocabulary-trie.ts'
 
-/** Grammars that are kept with what their answers have found out. */
+/** Grammars that are kept with what their answers have found out, and about the bytes that all of them may take. */
 const MAX_GRAMMARS = 16
+const MAX_KEPT_BYTES = 48 * 2 ** 20
 /** Lists of tokens that are kept of each grammar; one takes up to 4 bytes for each token of the vocabulary. */
 const MAX_LISTS = 32
+/** About what a position of a program takes. */
+const OP_BYTES = 50
 
 /** Makes matchers for the answers of one model. */
 export class TokenGrammars {
@@ -22,39 +24,82 @@ export class TokenGrammars {
     this.#model = model
   }
 
+  /** About what is kept of the grammars of past and present answers, in bytes. */
+  get keptBytes(): number {
+    return [...this.#kept.values()].reduce((sum, { bytes }) => sum + bytes, 0)
+  }
+
   /** Returns the matcher of a new answer. @throws InvalidRequestError that names the fault of the schema or grammar */
   matcher(grammar: Grammar): TokenMatcher {
     this.#trie ??= new VocabularyTrie(this.#model.vocabulary)
-    const { automaton, readable } = this.#grammar(grammarSource(grammar), this.#trie)
-    return new TokenMatcher({ ...this.#model, trie: this.#trie }, automaton, readable)
+    const model = { ...this.#model, trie: this.#trie }
+    const source = grammarSource(grammar)
+    const kept = this.#kept.get(source) ?? new KeptGrammar(source, model)
+    this.#use(kept, MAX_GRAMMARS)
+    return new TokenMatcher(model, kept.automaton, (state) => {
+      try {
+        return kept.readable(state)
+      } finally {
+        this.#use(kept)
+      }
+    })
   }
 
-  #grammar(source: string, trie: VocabularyTrie): KeptGrammar {
-    const kept = this.#kept.get(source) ?? keptGrammar(source, trie, this.#model.tokenizer.eosTokens)
-    // The one used last is the last to be dropped.
-    this.#kept.delete(source)
-    this.#kept.set(source, kept)
-    if (this.#kept.size > MAX_GRAMMARS) this.#kept.delete(this.#kept.keys().next().value!)
-    return kept
+  /** Drops those used least lately if there is too much. An answer of one goes on, and finds out again what it needs. */
+  #use(used: KeptGrammar, most = Infinity): void {
+    if ((this.#kept.get(used.source) ?? used) === used) {
+      this.#kept.delete(used.source)
+      this.#kept.set(used.source, used)
+    }
+    for (const kept of this.#kept.values()) {
+      if (this.#kept.size <= most && this.keptBytes <= MAX_KEPT_BYTES) return
+      if (kept === used) continue
+      kept.forget()
+      this.#kept.delete(kept.source)
+    }
   }
 }
 
-interface KeptGrammar {
+/** What the answers with one grammar share. */
+class KeptGrammar {
+  readonly source: string
   readonly automaton: Automaton
-  readonly readable: (state: State) => Int32Array
-}
+  readonly #model: MatchedModel
+  readonly #programBytes: number
+  readonly #lists = new Map<State, Int32Array>()
+  #listBytes = 0
 
-function keptGrammar(source: string, trie: VocabularyTrie, ends: ReadonlySet<TokenId>): KeptGrammar {
-  const automaton = new Automaton(compileProgram(readGbnf(source)))
-  const lists = new Map<State, Int32Array>()
-  return {
-    automaton,
-    readable(state) {
-      const list = lists.get(state) ?? trie.readable(automaton, state, ends)
-      lists.delete(state)
-      lists.set(state, list)
-      if (lists.size > MAX_LISTS) lists.delete(lists.keys().next().value!)
-      return list
-    },
+  constructor(source: string, model: MatchedModel) {
+    const program = compileProgram(readGbnf(source))
+    this.source = source
+    this.automaton = new Automaton(program)
+    this.#model = model
+    this.#programBytes = OP_BYTES * program.ops.length
+  }
+
+  get bytes(): number {
+    return this.#programBytes + this.#listBytes + this.automaton.sharedBytes
+  }
+
+  /** Returns the tokens that may follow in a state. */
+  readable(state: State): Int32Array {
+    const { trie, tokenizer } = this.#model
+    const list = this.#lists.get(state) ?? trie.readable(this.automaton, state, tokenizer.eosTokens)
+    this.#drop(state)
+    this.#lists.set(state, list)
+    this.#listBytes += list.byteLength
+    if (this.#lists.size > MAX_LISTS) this.#drop(this.#lists.keys().next().value!)
+    return list
+  }
+
+  forget(): void {
+    this.automaton.forget()
+    this.#lists.clear()
+    this.#listBytes = 0
+  }
+
+  #drop(state: State): void {
+    this.#listBytes -= this.#lists.get(state)?.byteLength ?? 0
+    this.#lists.delete(state)
   }
 }
