@@ -302,6 +302,7 @@ describe('chooseWitnesses', () => {
   const choose = (...servers: readonly ServerStatus[]) =>
     chooseWitnesses([accused, ...servers], accused, new Set([a]), {
       tokens: 100,
+      maxLength: 384,
       kindOf,
       random: () => 0,
     })?.map(({ peer, start, end }) => [peer, start, end])
@@ -323,7 +324,7 @@ describe('chooseWitnesses', () => {
 
   it.each([
     ['is not online', { state: 'joining' }, {}],
-    ['has little room', { cacheTokensLeft: 4 * 2 * 100 * 8 - 1 }, {}],
+    ['has little room', { cacheTokensLeft: 4 * 2 * 384 * 8 - 1 }, {}],
     ['does not answer', {}, { alive: false }],
     ['failed just now', {}, { bannedForMs: 1 }],
     ['is not allowed, or was found wrong', {}, { usable: false }],

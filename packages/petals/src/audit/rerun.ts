@@ -4,25 +4,28 @@ import type { InferenceContext } from '../inference/inference-context.ts'
 import { inferenceMetrics } from '../inference/inference-metrics.ts'
 import { OpenRoute } from '../inference/open-route.ts'
 import { SessionOpener } from '../inference/session-opener.ts'
+import type { Evidence } from '../inference/step-observer.ts'
 import { floatTensor, tensorValues } from '../tensor/tensor.ts'
 
 /**
  * Runs inputs, [tokens, hidden], through the blocks of these servers, and returns the outputs. To a server this looks like
- * any client's prompt: it can't know that its answer will be compared.
+ * any client's prompt: it can't know that its answer will be compared. Therefore it is
+ * asked for the length of a session that goes on, of up to `maxLength` tokens.
  * @throws HopFailure
  */
 export async function rerun(
   context: InferenceContext,
   spans: readonly Span[],
-  inputs: Float32Array,
+  { inputs, maxLength }: Pick<Evidence, 'inputs' | 'maxLength'>,
   signal: AbortSignal,
 ): Promise<Float32Array> {
   const { hiddenSize, config, limits } = context
   const tokens = inputs.length / hiddenSize
-  const opener = new SessionOpener(context, inferenceMetrics(context.metrics), tokens)
+  const opener = new SessionOpener(context, inferenceMetrics(context.metrics), maxLength)
   opener.needed = tokens
   const route = new OpenRoute({
     hiddenSize,
+    maxLength,
     openSession: ({ span }, push) => opener.open(span, push, 1),
     forwarding: createForwarding(undefined, {
       hiddenSize,

@@ -244,6 +244,18 @@ it('honest servers of different number types and compressions are not suspected 
   expect(client.router.status().filter(({ verdict }) => verdict)).toEqual([])
 })
 
+it('a check asks a witness for the same room as a session that goes on', async () => {
+  await swarm.addServer(0, 6, fast)
+  const witness = await swarm.addServer(0, 6, slow)
+  const client = await connect()
+  const dialogue = new Dialogue(client)
+  for (let tokens = 0; tokens < mostTokens && witness.sessionsEver === 0; tokens++)
+    await dialogue.step(tokens === 0 ? 20 : 1)
+  // The least that a session asks for: 256 tokens more than it needs, in steps of 64.
+  expect(witness.requestedLengths[0]).toBeGreaterThan(256)
+  expect(witness.requestedLengths[0]! % 64).toBe(0)
+})
+
 it('the server of the last blocks is found in an answer to a long prompt, too', async () => {
   const liar = await swarm.addServer(0, 6, fast)
   for (let i = 0; i < 2; i++) await swarm.addServer(0, 6, slow)

@@ -10,7 +10,7 @@ import { rerun } from './rerun.ts'
 import { spotCheckMetrics, type CheckResult } from './spot-check-metrics.ts'
 import { Tolerances } from './tolerances.ts'
 import { decide, type Opinion, type Opinions } from './verdict.ts'
-import { chooseWitnesses } from './witnesses.ts'
+import { chooseWitnesses, type WitnessOptions } from './witnesses.ts'
 
 type GivenOpinion = Opinion & { readonly by: readonly Span[] }
 type GivenOpinions = Opinions & { readonly third?: GivenOpinion | undefined }
@@ -64,7 +64,7 @@ export class SpotChecks implements StepObserver, AsyncDisposable {
   /** Returns false if the server can't be checked now. */
   #begin(route: ObservedRoute, index: number, end: number): boolean {
     const accused = route.spans[index]!
-    const witnesses = this.#witnesses(accused, end, [accused])
+    const witnesses = this.#witnesses(accused, [accused], { tokens: end, maxLength: route.maxLength })
     const evidence = witnesses && route.evidence(index, end)
     if (!evidence || !this.#areAsBefore([evidence.span])) {
       this.#budget.postpone(accused.peer)
@@ -76,10 +76,14 @@ export class SpotChecks implements StepObserver, AsyncDisposable {
     return true
   }
 
-  #witnesses(accused: Span, tokens: number, asked: readonly Span[]): readonly Span[] | undefined {
+  #witnesses(
+    accused: Span,
+    asked: readonly Span[],
+    length: Pick<WitnessOptions, 'tokens' | 'maxLength'>,
+  ): readonly Span[] | undefined {
     const excluded = new Set(asked.map(({ peer }) => peer))
     const kindOf = (span: Span): string => this.#precisionOf(span).kind
-    const options = { tokens, kindOf, random: this.#random }
+    const options = { ...length, kindOf, random: this.#random }
     return chooseWitnesses(this.#context.router.status(), accused, excluded, options)
   }
 
@@ -135,8 +139,8 @@ export class SpotChecks implements StepObserver, AsyncDisposable {
 
   /** As few as decide. */
   async #opinions(evidence: Evidence, accused: Answer, witness: Answer): Promise<GivenOpinions> {
-    const { span } = evidence
-    const tokens = this.#tokensOf(evidence)
+    const { span, maxLength } = evidence
+    const length = { tokens: this.#tokensOf(evidence), maxLength }
     const opinionOf = async (servers: readonly Span[] | undefined): Promise<GivenOpinion | undefined> => {
       const answer = servers && (await this.#ask(evidence, servers).catch(() => undefined))
       return (
@@ -147,7 +151,7 @@ export class SpotChecks implements StepObserver, AsyncDisposable {
         }
       )
     }
-    const third = await opinionOf(this.#witnesses(span, tokens, [span, ...witness.servers]))
+    const third = await opinionOf(this.#witnesses(span, [span, ...witness.servers], length))
     if (decide({ third }) !== 'unknown') return { third }
     const again = await opinionOf([span])
     if (decide({ again }) !== 'unknown' || witness.servers.length > 1) return { third, again }
@@ -183,9 +187,9 @@ export class SpotChecks implements StepObserver, AsyncDisposable {
 
   /** Has servers compute the evidence's outputs. */
   async #ask(evidence: Evidence, servers: readonly Span[]): Promise<Answer> {
-    const { span, from, inputs } = evidence
+    const { span, from } = evidence
     this.#budget.spend(span.peer, span.server, this.#tokensOf(evidence))
-    const outputs = await rerun(this.#context, servers, inputs, this.#closing.signal)
+    const outputs = await rerun(this.#context, servers, evidence, this.#closing.signal)
     return { blocks: span, servers, outputs: outputs.subarray(from * this.#context.hiddenSize) }
   }
 

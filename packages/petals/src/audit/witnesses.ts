@@ -1,5 +1,6 @@
 import type { BlockRange } from '../blocks/block-range.ts'
 import type { Span } from '../blocks/spans.ts'
+import { sessionLength } from '../inference/session-length.ts'
 import type { PeerId } from '../p2p/peer-id.ts'
 import type { ServerStatus } from '../routing/router.ts'
 
@@ -9,6 +10,8 @@ const mostServers = 3
 export interface WitnessOptions {
   /** Length of the inputs. */
   readonly tokens: number
+  /** The most tokens that the session which is checked will ever hold. */
+  readonly maxLength: number
   /** `Precision.kind` of a server. */
   readonly kindOf: (server: Span) => string
   /** Numbers 0 … 1. */
@@ -24,9 +27,12 @@ export function chooseWitnesses(
   servers: readonly ServerStatus[],
   accused: Span,
   excluded: ReadonlySet<PeerId>,
-  { tokens, kindOf, random }: WitnessOptions,
+  { tokens, maxLength, kindOf, random }: WitnessOptions,
 ): readonly Span[] | undefined {
-  const able = servers.filter((each) => isAble(each) && hasRoom(each, tokens) && !excluded.has(each.peer))
+  const lengthOn = (span: Span): number => sessionLength({ needed: tokens, maximum: maxLength, span })
+  const able = servers.filter(
+    (each) => isAble(each) && hasRoom(each, lengthOn(each)) && !excluded.has(each.peer),
+  )
   const alike = able.filter((each) => kindOf(each) === kindOf(accused))
   return cover(accused, alike, random) ?? cover(accused, able, random)
 }

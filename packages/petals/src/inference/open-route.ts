@@ -36,6 +36,8 @@ export interface OpenRouteOptions {
   readonly hiddenSize: number
   readonly openSession: OpenServerSession
   readonly forwarding: Forwarding
+  /** The most tokens that the session will ever hold. */
+  readonly maxLength: number
   /** Keep the first and the latest outputs of the last block, as `evidence` of its server. */
   readonly keepsOutputs?: boolean | undefined
 }
@@ -65,6 +67,10 @@ export class OpenRoute {
     this.forwarding = options.forwarding
     this.#inputs = new InputHistory(options.hiddenSize)
     this.#kept = options.keepsOutputs ? new RecentOutputs(options.hiddenSize) : undefined
+  }
+
+  get maxLength(): number {
+    return this.#options.maxLength
   }
 
   /** Tokens that were run through the whole route. */
@@ -165,6 +171,7 @@ export class OpenRoute {
     return {
       span: author.span,
       from,
+      maxLength: this.maxLength,
       inputs: valuesOf([history.slice(0, end, 'float32')]),
       outputs: valuesOf(outputs),
       pushedBy: this.#hasPushed ? this.hops[index - 1]?.span.peer : undefined,

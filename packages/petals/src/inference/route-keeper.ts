@@ -53,6 +53,7 @@ export class RouteKeeper {
       hiddenSize,
       openSession: ({ span }, push) => this.#opener.open(span, push, this.#recovery.deadlineScale),
       forwarding: createForwarding(undefined, this.#forwarding),
+      maxLength,
       keepsOutputs: context.observer !== undefined,
     })
   }

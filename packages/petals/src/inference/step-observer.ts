@@ -7,6 +7,8 @@ export interface Evidence {
   readonly span: Span
   /** The first position of `outputs`. */
   readonly from: number
+  /** The most tokens that the session would have held. */
+  readonly maxLength: number
   /** Inputs of its first block from position 0 on, [tokens, hidden]. */
   readonly inputs: Float32Array
   /** Outputs of its last block from position `from` up to the last input. */
@@ -19,6 +21,8 @@ export interface Evidence {
 export interface ObservedRoute {
   /** Tokens that were run through the whole route. */
   readonly position: number
+  /** The most tokens that the session will ever hold. */
+  readonly maxLength: number
   readonly spans: readonly Span[]
   /** Copies what the server of hop `index` was sent and answered up to position `end`; undefined if that is not known. */
   evidence(index: number, end: number): Evidence | undefined
