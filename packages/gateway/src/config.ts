@@ -138,7 +138,8 @@ const responsesSchema = z.strictObject({
     .default(1_000)
     .describe(
       'Responses of /v1/responses that are kept in memory, so that `previous_response_id` finds them. Above this number, and ' +
-        'above maxKeptBytes, the caller that keeps the most loses its oldest one. 0: none is kept.',
+        'above maxKeptBytes, the caller that keeps the most loses its oldest one; while only answers that still run could go, ' +
+        'a new one in the background gets 429. 0: none is kept.',
     ),
   maxKeptBytes: z
     .int()
