@@ -63,6 +63,23 @@ describe('TokenGrammars', () => {
     expect(step).toHaveBeenCalled()
     expect(grammars.keptBytes).toBeLessThan(48 * 2 ** 20)
   })
+
+  it('takes an end token for the end alone, even if the tokenizer gives it a text', () => {
+    const bytesOf = (token: TokenId) => Buffer.from(['</s>', '"', 'a', '</', 's', '>'][token]!)
+    const grammars = new TokenGrammars({
+      tokenizer: { encode: (text) => (text === '"</s>"' ? [1, 0, 1] : []), eosTokens: new Set([0]) },
+      vocabulary: { size: 6, bytesOf },
+    })
+    const matcher = grammars.matcher({ type: 'gbnf', source: 'root ::= "\\"" [^"]* "\\""' })
+    matcher.accept(1)
+    expect([...matcher.allowed()]).toEqual([1, 2, 3, 4, 5])
+    matcher.accept(1)
+    expect([...matcher.allowed()]).toEqual([0])
+    const only = grammars.matcher({ type: 'gbnf', source: 'root ::= "\\"</s>\\""' })
+    expect(only.forced(10)).toEqual([])
+    only.accept(1)
+    expect([...only.allowed()]).toEqual([3])
+  })
 })
 
 /** Counts the states that these states keep. */

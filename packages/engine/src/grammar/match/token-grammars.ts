@@ -1,10 +1,11 @@
 import type { Grammar } from '../../engine.ts'
+import type { TokenId } from '../../tokenizer.ts'
 import { readGbnf } from '../gbnf/read-gbnf.ts'
 import { grammarSource } from '../grammar-source.ts'
 import { Automaton, type State } from './automaton.ts'
 import { compileProgram } from './program.ts'
 import { TokenMatcher, type MatchedModel } from './token-matcher.ts'
-import { VocabularyTrie } from './vocabulary-trie.ts'
+import { VocabularyTrie, type Vocabulary } from './vocabulary-trie.ts'
 
 /** Grammars that are kept with what their answers have found out, and about the bytes that all of them may take. */
 const MAX_GRAMMARS = 16
@@ -20,8 +21,8 @@ export class TokenGrammars {
   readonly #kept = new Map<string, KeptGrammar>()
   #trie: VocabularyTrie | undefined
 
-  constructor(model: Omit<MatchedModel, 'trie'>) {
-    this.#model = model
+  constructor({ tokenizer, vocabulary }: Omit<MatchedModel, 'trie'>) {
+    this.#model = { tokenizer, vocabulary: withoutEnds(vocabulary, tokenizer.eosTokens) }
   }
 
   /** About what is kept of the grammars of past and present answers, in bytes. */
@@ -103,3 +104,9 @@ class KeptGrammar {
     this.#lists.delete(state)
   }
 }
+
+/** Some tokenizers don't mark their end tokens as special. Inside a text they would end it, so they are no text here. */
+const withoutEnds = (vocabulary: Vocabulary, ends: ReadonlySet<TokenId>): Vocabulary => ({
+  size: vocabulary.size,
+  bytesOf: (token) => (ends.has(token) ? undefined : vocabulary.bytesOf(token)),
+})
