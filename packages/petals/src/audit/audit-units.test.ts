@@ -238,6 +238,17 @@ describe('Tolerances', () => {
     expect(tolerances.allows([float32, precision({}, 4)], 3, far)).toBe(true)
   })
 
+  it('are no wider for a server that announces what no server has', () => {
+    const tolerances = new Tolerances()
+    const far = { typical: 0.2, worst: 0.4, scale: 0.05, offset: 0.1 }
+    const odd = [precision({ torchDtype: 'a' }), precision({ quantType: 'b' }), precision({ torchDtype: '' })]
+    for (const server of odd) {
+      expect(tolerances.allows([bfloat16, server], 3, far)).toBe(false)
+      expect(tolerances.allows([bfloat16, server], 3, alike)).toBe(true)
+      expect(server).toMatchObject({ kind: 'other/none/0', isKnown: false })
+    }
+  })
+
   it('grow with the blocks of a span, but not for a factor', () => {
     const tolerances = new Tolerances()
     const further = { typical: 0.09, worst: 0.9, scale: 0.0001, offset: 0.07 }
@@ -298,9 +309,13 @@ describe('chooseWitnesses', () => {
     ...more,
   })
   const accused = status(a, 2, 6)
-  const kindOf = (span: Span): string => precisionOf(span, 0).kind
-  const choose = (...servers: readonly ServerStatus[]) =>
-    chooseWitnesses([accused, ...servers], accused, new Set([a]), {
+  const kindOf = (span: Span): string | undefined => {
+    const { kind, isKnown } = precisionOf(span, 0)
+    return isKnown ? kind : undefined
+  }
+  const choose = (...servers: readonly ServerStatus[]) => chooseFor(accused, ...servers)
+  const chooseFor = (one: ServerStatus, ...servers: readonly ServerStatus[]) =>
+    chooseWitnesses([one, ...servers], one, new Set([a]), {
       tokens: 100,
       maxLength: 384,
       kindOf,
@@ -320,6 +335,11 @@ describe('chooseWitnesses', () => {
   it('prefers servers that round in the same way', () => {
     expect(choose(status(b, 0, 8, { torchDtype: 'bfloat16' }), status(c, 0, 8))).toEqual([[c, 2, 6]])
     expect(choose(status(b, 0, 8, { torchDtype: 'bfloat16' }))).toEqual([[b, 2, 6]])
+  })
+
+  it('does not let a server choose its witness by an announcement that no server makes', () => {
+    const odd = { torchDtype: 'ours' }
+    expect(chooseFor(status(a, 2, 6, odd), status(b, 0, 8), status(c, 0, 8, odd))).toEqual([[b, 2, 6]])
   })
 
   it.each([

@@ -82,7 +82,11 @@ export class SpotChecks implements StepObserver, AsyncDisposable {
     length: Pick<WitnessOptions, 'tokens' | 'maxLength'>,
   ): readonly Span[] | undefined {
     const excluded = new Set(asked.map(({ peer }) => peer))
-    const kindOf = (span: Span): string => this.#precisionOf(span).kind
+    // A server names its kind itself: the third opinion is taken from all that are able, so that it can't choose both.
+    const kindOf = (span: Span): string | undefined => {
+      const { kind, isKnown } = this.#precisionOf(span)
+      return isKnown && asked.length === 1 ? kind : undefined
+    }
     const options = { ...length, kindOf, random: this.#random }
     return chooseWitnesses(this.#context.router.status(), accused, excluded, options)
   }

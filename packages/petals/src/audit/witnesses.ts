@@ -12,8 +12,8 @@ export interface WitnessOptions {
   readonly tokens: number
   /** The most tokens that the session which is checked will ever hold. */
   readonly maxLength: number
-  /** `Precision.kind` of a server. */
-  readonly kindOf: (server: Span) => string
+  /** `Precision.kind` of a server; undefined if none of its kind is to be preferred. */
+  readonly kindOf: (server: Span) => string | undefined
   /** Numbers 0 … 1. */
   readonly random: () => number
 }
@@ -33,7 +33,8 @@ export function chooseWitnesses(
   const able = servers.filter(
     (each) => isAble(each) && hasRoom(each, lengthOn(each)) && !excluded.has(each.peer),
   )
-  const alike = able.filter((each) => kindOf(each) === kindOf(accused))
+  const kind = kindOf(accused)
+  const alike = kind === undefined ? [] : able.filter((each) => kindOf(each) === kind)
   return cover(accused, alike, random) ?? cover(accused, able, random)
 }
 
