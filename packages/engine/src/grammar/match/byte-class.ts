@@ -51,6 +51,11 @@ export class ByteClasses {
       this.#tables.push(new Int32Array(256).fill(anyRest[rest - 1]!, 0x80, 0xc0))
   }
 
+  /** The nodes made so far, each of which takes 1 KiB. */
+  get nodes(): number {
+    return this.#tables.length
+  }
+
   /** Returns the node at which characters of the (valid) ranges begin. */
   startOf(ranges: readonly CharRange[]): number {
     const key = ranges.join(';')

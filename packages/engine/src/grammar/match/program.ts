@@ -23,6 +23,9 @@ export const RETURN = 0
 /** Repetitions are written out, so a short grammar may become a long program. */
 const MAX_OPS = 200_000
 
+/** Each character outside ASCII takes two to four nodes of 1 KiB. */
+const MAX_NODES = 20_000
+
 /** @throws InvalidRequestError if no text fits the grammar, or it is too large */
 export function compileProgram(rules: GbnfRules): Program {
   const compiler = new ProgramCompiler(rules)
@@ -98,6 +101,7 @@ class ProgramCompiler {
   }
 
   #read(node: number, next: number): number {
+    if (this.#classes.nodes > MAX_NODES) throw refused('it names too many different characters')
     return this.#add({ kind: 'byte', target: node, next })
   }
 

@@ -12,8 +12,9 @@ const MAX_GRAMMARS = 16
 const MAX_KEPT_BYTES = 48 * 2 ** 20
 /** Lists of tokens that are kept of each grammar; one takes up to 4 bytes for each token of the vocabulary. */
 const MAX_LISTS = 32
-/** About what a position of a program takes. */
+/** About what a position of a program takes, and a node of its characters. */
 const OP_BYTES = 50
+const NODE_BYTES = 1100
 
 /** Makes matchers for the answers of one model. */
 export class TokenGrammars {
@@ -75,7 +76,7 @@ class KeptGrammar {
     this.source = source
     this.automaton = new Automaton(program)
     this.#model = model
-    this.#programBytes = OP_BYTES * program.ops.length
+    this.#programBytes = OP_BYTES * program.ops.length + NODE_BYTES * program.classes.nodes
   }
 
   get bytes(): number {

@@ -60,6 +60,8 @@ const refusal = (source: string): unknown => {
   return undefined
 }
 
+const manyCharacters = String.fromCodePoint(...Array.from({ length: 6000 }, (_, index) => 0x10000 + index))
+
 describe('TokenMatcher', () => {
   it('allows the tokens with which an answer can go on, and the end where it may end', () => {
     const matcher = matcherOf('root ::= "{\\"" [a-z]+ "\\":" ("true" | "12"){0,2} "}"')
@@ -123,6 +125,7 @@ describe('TokenMatcher', () => {
     ['a grammar that no text fits', 'root ::= "a" root', /no text fits/],
     ['tokens by number', 'root ::= <[12]>', /tokens/],
     ['repetitions of long texts', `root ::= "${'a'.repeat(10_000)}"{1000}`, /expand to more than/],
+    ['thousands of different characters', `root ::= "${manyCharacters}"`, /too many different characters/],
     ['many repetitions of what may be empty', 'root ::= ("a"?){500} "a"{500}', /may be empty/],
   ])('refuses %s', (_name, source, message) => {
     const error = refusal(source)
