@@ -202,6 +202,17 @@ it('a witness that lies is found, and the server that it accuses is not', async 
   expect(isWrong(client, used, honest)).toBe(false)
 })
 
+it('where one of several servers that checked together lies, the server that they accused is not suspected', async () => {
+  const used = await swarm.addServer(0, 6, fast)
+  const liar = await swarm.addServer(0, 3, slow)
+  for (const start of [0, 3, 3]) await swarm.addServer(start, start + 3, slow)
+  lies['its outputs times 1.05']!(liar, { start: 0, end: 3 })
+  const client = await connect()
+  for (let i = 0; i < 10 && !isDisputed(client, liar); i++) await new Dialogue(client).steps(200)
+  expect(isDisputed(client, liar)).toBe(true)
+  expect(client.router.verdicts.of(used.id)).toBeUndefined()
+})
+
 it('what a server computed is computed again even if another one has replaced it since', async () => {
   const liar = await swarm.addServer(0, 3, fast)
   await swarm.addServer(0, 3, slow)

@@ -138,7 +138,8 @@ export class SpotChecks implements StepObserver, AsyncDisposable {
     if (guilty === 'accused') this.#convict(span, others, difference)
     else if (guilty === 'witness' && witness.servers.length === 1)
       this.#convict(witness.servers[0]!, [span, ...(opinions.third?.by ?? [])], difference)
-    else this.#dispute(span, pushedBy, witness.servers, difference)
+    else if (guilty === 'witness') this.#dispute(witness.servers, difference)
+    else this.#dispute([span, ...witness.servers], difference, pushedBy)
   }
 
   /** As few as decide. */
@@ -173,8 +174,10 @@ export class SpotChecks implements StepObserver, AsyncDisposable {
     )
   }
 
-  #dispute(span: Span, pushedBy: PeerId | undefined, against: readonly Span[], difference: Difference): void {
+  /** One of these servers is wrong, or the one that pushed the first its inputs. */
+  #dispute(servers: readonly Span[], difference: Difference, pushedBy?: PeerId): void {
     const { router, logger } = this.#context
+    const [span, ...against] = servers as readonly [Span, ...Span[]]
     const isKnown = router.verdicts.of(span.peer) !== undefined
     const peers = [
       span.peer,
