@@ -213,6 +213,30 @@ it('where one of several servers that checked together lies, the server that the
   expect(client.router.verdicts.of(used.id)).toBeUndefined()
 })
 
+describe('a server that fails at a check', () => {
+  it('is banned, as one that fails at an answer', async () => {
+    await swarm.addServer(0, 6, fast)
+    const broken = await swarm.addServer(0, 6, slow)
+    broken.refusal = () => 'out of order'
+    const client = await connect()
+    const banned = () => client.router.status().find(({ peer }) => peer === broken.id)!.bannedForMs
+    await new Dialogue(client).until(() => banned() > 0)
+  })
+
+  it('does not save a liar: another one gives the third opinion', async () => {
+    const liar = await swarm.addServer(0, 6, fast)
+    lies['its outputs times 1.05']!(liar, { start: 0, end: 6 })
+    let asked = 0
+    for (let i = 0; i < 3; i++) {
+      const witness = await swarm.addServer(0, 6, slow)
+      witness.refusal = () => (++asked === 2 ? 'out of order' : undefined)
+    }
+    const client = await connect()
+    await new Dialogue(client).until(() => isWrong(client, liar) || isDisputed(client, liar))
+    expect(isWrong(client, liar)).toBe(true)
+  })
+})
+
 it('what a server computed is computed again even if another one has replaced it since', async () => {
   const liar = await swarm.addServer(0, 3, fast)
   await swarm.addServer(0, 3, slow)

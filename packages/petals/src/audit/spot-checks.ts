@@ -1,6 +1,8 @@
 import { blocksOf, formatBlocks, rangeLength, type BlockRange } from '../blocks/block-range.ts'
 import type { Span } from '../blocks/spans.ts'
 import type { InferenceContext } from '../inference/inference-context.ts'
+import { DeadlineExceededError } from '../errors.ts'
+import { HopFailure } from '../inference/open-route.ts'
 import type { Evidence, ObservedRoute, StepObserver } from '../inference/step-observer.ts'
 import type { PeerId } from '../p2p/peer-id.ts'
 import { AuditBudget } from './audit-budget.ts'
@@ -14,6 +16,9 @@ import { chooseWitnesses, type WitnessOptions } from './witnesses.ts'
 
 type GivenOpinion = Opinion & { readonly by: readonly Span[] }
 type GivenOpinions = Opinions & { readonly third?: GivenOpinion | undefined }
+
+/** So many third opinions are asked for, at most, until one is given. */
+const mostThirds = 3
 
 /** Servers and what they computed. */
 interface Answer {
@@ -156,7 +161,14 @@ export class SpotChecks implements StepObserver, AsyncDisposable {
         }
       )
     }
-    const third = await opinionOf(this.#witnesses(span, [span, ...witness.servers], length))
+    const asked = [span, ...witness.servers]
+    let third: GivenOpinion | undefined
+    for (let tries = 0; tries < mostThirds && !third; tries++) {
+      const servers = this.#witnesses(span, asked, length)
+      if (!servers) break
+      third = await opinionOf(servers)
+      asked.push(...servers)
+    }
     if (decide({ third }) !== 'unknown') return { third }
     const again = await opinionOf([span])
     if (decide({ again }) !== 'unknown' || witness.servers.length > 1) return { third, again }
@@ -196,8 +208,26 @@ export class SpotChecks implements StepObserver, AsyncDisposable {
   async #ask(evidence: Evidence, servers: readonly Span[]): Promise<Answer> {
     const { span, from } = evidence
     this.#budget.spend(span.peer, span.server, this.#tokensOf(evidence))
-    const outputs = await rerun(this.#context, servers, evidence, this.#closing.signal)
+    const outputs = await this.#rerun(servers, evidence)
     return { blocks: span, servers, outputs: outputs.subarray(from * this.#context.hiddenSize) }
+  }
+
+  /** A server that fails at a check, or takes too long for it, is treated as one that fails at an answer. */
+  async #rerun(servers: readonly Span[], evidence: Evidence): Promise<Float32Array> {
+    const { config, router } = this.#context
+    const closing = this.#closing.signal
+    const deadline = AbortSignal.timeout(config.stepTimeoutMs)
+    try {
+      return await rerun(this.#context, servers, evidence, AbortSignal.any([closing, deadline]))
+    } catch (error) {
+      if (closing.aborted) throw error
+      if (error instanceof HopFailure) router.reportFailure(servers[error.index]!.peer, error.cause)
+      else if (deadline.aborted) {
+        const late = new DeadlineExceededError('A server of a spot check', config.stepTimeoutMs)
+        for (const { peer } of servers) router.reportFailure(peer, late)
+      }
+      throw error
+    }
   }
 
   #tokensOf({ inputs }: Evidence): number {
