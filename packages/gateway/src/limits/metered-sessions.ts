@@ -46,13 +46,7 @@ export function meteredSessions(
           get isWanted() {
             return lease.isWanted
           },
-          async [Symbol.asyncDispose]() {
-            try {
-              await lease[Symbol.asyncDispose]()
-            } finally {
-              await meter.end()
-            }
-          },
+          [Symbol.asyncDispose]: () => endBoth(lease, meter),
         }
       } catch (error) {
         meter.failed(error)
@@ -70,13 +64,7 @@ export function meteredSessions(
         return {
           ...turn,
           watched: (events) => meter.measured(turn.watched(events)),
-          async [Symbol.asyncDispose]() {
-            try {
-              await turn[Symbol.asyncDispose]()
-            } finally {
-              await meter.end()
-            }
-          },
+          [Symbol.asyncDispose]: () => endBoth(turn, meter),
         }
       } catch (error) {
         meter.failed(error)
@@ -248,5 +236,17 @@ class SwarmClock {
       this.start()
       onWait?.(wait)
     }
+  }
+}
+
+/** Ends the meter after what it measured, even if that fails to end. */
+async function endBoth(
+  measured: AsyncDisposable,
+  meter: { readonly end: () => Promise<void> },
+): Promise<void> {
+  try {
+    await measured[Symbol.asyncDispose]()
+  } finally {
+    await meter.end()
   }
 }

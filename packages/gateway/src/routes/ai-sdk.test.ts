@@ -5,21 +5,13 @@ import { embed, generateText, isStepCount, type LanguageModel, Output, streamTex
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { z } from 'zod'
 import { createTestApp, type TestApp } from './openai/fixtures/test-app.ts'
-
-const call = '<tool_call>{"name": "weather", "arguments": {"city": "Paris"}}</tool_call>'
-
-/** The model's answer depends on the question. */
-function reply(prompt: string): string {
-  if (prompt.includes('sunny')) return 'It is sunny in Paris.'
-  if (prompt.includes('"weather"')) return call
-  return 'Paris, the city of light. 🗼'
-}
+import { weatherReply } from './openai/fixtures/weather-reply.ts'
 
 let app: TestApp
 let url: string
 
 beforeAll(async () => {
-  app = createTestApp({ reply })
+  app = createTestApp({ reply: weatherReply })
   ;({ url } = await app.gateway.listen())
 })
 afterAll(() => app[Symbol.asyncDispose]())
