@@ -229,3 +229,14 @@ export {
   type SwarmStatusBody,
   swarmStatusSchema,
 } from './swarm/status.ts'
+export {
+  type ToolBody,
+  type ToolCallBody,
+  toolCallRequestSchema,
+  type ToolListBody,
+  toolListSchema,
+  toolNamePattern,
+  type ToolResultBody,
+  toolResultSchema,
+  type ToolServerBody,
+} from './tools.ts'
