@@ -32,6 +32,18 @@ describe('parseAnswerChunk', () => {
     })
   })
 
+  it('reads calls of tools, as they are written', () => {
+    const part = (delta: unknown) => parse({ choices: [{ delta, finish_reason: null }] }).calls
+    const begun = { index: 0, id: 'c', type: 'function', function: { name: 'add', arguments: '' } }
+    expect(part({ tool_calls: [begun] })).toEqual([{ index: 0, id: 'c', name: 'add', arguments: '' }])
+    expect(part({ tool_calls: [{ index: 1, function: { arguments: '{"a' } }, 'x', {}] })).toEqual([
+      { index: 1, id: undefined, name: '', arguments: '{"a' },
+      { index: 1, id: undefined, name: '', arguments: '' },
+    ])
+    expect(part({ content: 'Hi' })).toBeUndefined()
+    expect(parse({ choices: [{ delta: {}, finish_reason: 'tool_calls' }] }).finishReason).toBe('tool_calls')
+  })
+
   it('reads what an answer waits for, and that it continues', () => {
     const blocks = [{ start: 12, end: 24 }]
     expect(parse({ choices: [], petals: { waiting: { blocks, since: 1.5, until: 121.5 } } })).toMatchObject({

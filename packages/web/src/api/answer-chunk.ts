@@ -4,7 +4,17 @@ import { count, isRecord, records, type Untrusted } from './read-json.ts'
 import { parseRoute, parseWaiting, type RouteReport, type SwarmWait } from './route-report.ts'
 import type { ServerSentEvent } from './sse.ts'
 
-export type FinishReason = 'stop' | 'length'
+/** `tool_calls`: the answer goes on with the results of its calls. */
+export type FinishReason = 'stop' | 'length' | 'tool_calls'
+
+/** A part of a call of a tool, in the order in which the model writes it. */
+export interface ToolCallPart {
+  /** Number of the call in this answer, from 0. */
+  readonly index: number
+  readonly id: string | undefined
+  readonly name: string
+  readonly arguments: string
+}
 
 export interface AnswerUsage {
   readonly promptTokens: number | undefined
@@ -32,6 +42,7 @@ export interface AnswerPosition {
 export interface AnswerChunk {
   readonly text: string
   readonly reasoning: string
+  readonly calls?: readonly ToolCallPart[]
   readonly finishReason?: FinishReason | undefined
   readonly usage?: AnswerUsage | undefined
   readonly timings?: AnswerTimings | undefined
@@ -53,12 +64,30 @@ export function parseAnswerChunk(event: ServerSentEvent): AnswerChunk {
   return {
     text: string(delta.content),
     reasoning: string(delta.reasoning_content),
+    ...callsOf(delta.tool_calls),
     finishReason: parseFinishReason(choice.finish_reason),
     usage: isRecord(usage) ? parseUsage(usage) : undefined,
     timings: isRecord(timings) ? parseTimings(timings) : undefined,
     route: parseRoute(petals),
     waiting: parseWaiting(petals),
     position: parsePosition(event.id),
+  }
+}
+
+function callsOf(value: unknown): Pick<AnswerChunk, 'calls'> {
+  const parts = records(value)
+  return parts.length === 0 ? {} : { calls: parts.map(parseCallPart) }
+}
+
+type CallDelta = NonNullable<ChunkChoice['delta']['tool_calls']>[number]
+
+function parseCallPart(part: Untrusted<CallDelta>, position: number): ToolCallPart {
+  const given: Untrusted<CallDelta['function']> = isRecord(part.function) ? part.function : {}
+  return {
+    index: count(part.index) ?? position,
+    id: typeof part.id === 'string' && part.id !== '' ? part.id : undefined,
+    name: string(given.name),
+    arguments: string(given.arguments),
   }
 }
 
@@ -72,7 +101,7 @@ function parsePosition(eventId: string | undefined): AnswerPosition | undefined 
 
 function parseFinishReason(reason: unknown): FinishReason | undefined {
   if (typeof reason !== 'string') return undefined
-  return reason === 'length' ? 'length' : 'stop'
+  return reason === 'length' || reason === 'tool_calls' ? reason : 'stop'
 }
 
 function parseUsage(usage: Untrusted<UsageBody>): AnswerUsage {

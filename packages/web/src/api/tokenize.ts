@@ -1,5 +1,5 @@
 import type { TokenizeRequestBody, TokenizeResponse } from '@petals-chat/api'
-import type { ChatRequestMessage } from './chat-request.ts'
+import type { ChatRequestMessage, RequestTool } from './chat-request.ts'
 import { ApiError, apiErrorFromResponse, toApiError } from './errors.ts'
 import { isRecord, number, type Untrusted } from './read-json.ts'
 
@@ -9,6 +9,7 @@ export interface TokenizeRequest {
   readonly prompt?: string
   /** A dialogue, which the model's template renders. */
   readonly messages?: readonly ChatRequestMessage[]
+  readonly tools?: readonly RequestTool[] | undefined
   readonly continue_final_message?: boolean | undefined
   readonly add_special_tokens?: boolean
 }

@@ -48,6 +48,30 @@ export function useChatSettings(): CurrentSettings {
   }
 }
 
+export interface CurrentTools {
+  /** Names of the tools that are on. */
+  readonly names: readonly string[]
+  change(names: readonly string[]): void
+}
+
+const noNames: readonly string[] = []
+
+/** Returns the tools of the chat around a component, or of the new chat. */
+export function useChatTools(): CurrentTools {
+  const { chats, drafts, preferences } = useServices()
+  const chatId = useCurrentChatId()
+  const ofChat = useStore(chats, (state) => (chatId ? state.chats.get(chatId)?.tools : undefined))
+  const ofDraft = useStore(drafts, (all) => all.get(NEW_CHAT)?.tools)
+  const preferred = useStore(preferences, (state) => state.tools)
+  return {
+    names: (chatId ? ofChat : (ofDraft ?? preferred)) ?? noNames,
+    change(names) {
+      if (chatId) chats.updateChat(chatId, { tools: names })
+      else drafts.change(NEW_CHAT, { tools: names })
+    },
+  }
+}
+
 export interface CurrentModel {
   /** Undefined until the server has listed its models. */
   readonly model: ModelInfo | undefined

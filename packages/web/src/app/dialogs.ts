@@ -1,7 +1,7 @@
 import { createStore, type Store } from '../store.ts'
 
 /** Dialogs that open from several places: buttons and shortcuts. */
-export type DialogName = 'settings' | 'preferences' | 'shortcuts'
+export type DialogName = 'settings' | 'tools' | 'preferences' | 'shortcuts'
 
 export interface OpenDialog {
   readonly name: DialogName

@@ -5,9 +5,11 @@ import { limitStreams } from '../api/limit-streams.ts'
 import { fetchModels } from '../api/models.ts'
 import { sessionClient } from '../api/session.ts'
 import { countTokens } from '../api/tokenize.ts'
+import { toolClient } from '../api/tools.ts'
 import { createLanguageStore, type LanguageStore } from '../i18n/language-store.ts'
 import { createAnswerLocks } from '../state/answer-locks.ts'
 import { Answers } from '../state/answers.ts'
+import { ChatTools } from '../state/chat-tools.ts'
 import { ChatsStore } from '../state/chats-store.ts'
 import { Comparison } from '../state/comparison.ts'
 import { Conversation } from '../state/conversation.ts'
@@ -15,6 +17,7 @@ import { DraftsStore } from '../state/drafts-store.ts'
 import { createModelsStore, type ModelsStore } from '../state/models-store.ts'
 import { createNotices, type NoticesStore } from '../state/notices.ts'
 import { createSessionStore, type SessionStore } from '../state/session-store.ts'
+import { createToolsStore, type ToolsStore } from '../state/tools-store.ts'
 import { createStore, type Store } from '../store.ts'
 import { AnswerHandover } from '../state/answer-handover.ts'
 import { createTabs, applyTabMessage } from '../state/tabs.ts'
@@ -37,6 +40,7 @@ export interface Services {
   readonly preferences: PreferencesStore
   readonly language: LanguageStore
   readonly models: ModelsStore
+  readonly tools: ToolsStore
   readonly session: SessionStore
   readonly chats: ChatsStore
   /** For work on all chats: search and export. */
@@ -70,17 +74,20 @@ export async function createServices(): Promise<Services> {
   const { publish } = tabs
   const chats = new ChatsStore({ repository, publish, onStorageError })
   const models = createModelsStore({ fetchModels, isVisible: () => !document.hidden })
+  const tools = createToolsStore(toolClient)
+  const chatTools = new ChatTools({ chats, tools, call: (call, signal) => toolClient.call(call, signal) })
   const session = createSessionStore({
     client: sessionClient,
     failure: returnFromProvider(window),
     publish: () => publish({ type: 'session' }),
     // Another reader may see other models.
-    onChange: () => void models.refresh(),
+    onChange: () => void Promise.all([models.refresh(), tools.refresh()]),
   })
   models.subscribe(() => {
     if (models.get().error?.kind === 'signed-out') void session.refresh()
   })
   const answers = new Answers({
+    tools: chatTools,
     client: limitStreams(
       reportingErrors(answerClient, ({ kind }) => {
         if (kind === 'network') void models.refresh()
@@ -94,7 +101,13 @@ export async function createServices(): Promise<Services> {
   })
   const findModel = (id: string) => models.get().models.find((model) => model.id === id)
   const locks = createAnswerLocks(navigator.locks)
-  const conversation = new Conversation({ chats, answers, locks, planContext: { findModel, countTokens } })
+  const conversation = new Conversation({
+    chats,
+    answers,
+    locks,
+    tools: chatTools,
+    planContext: { findModel, countTokens },
+  })
   const handover = new AnswerHandover({ repository, conversation, locks })
   const drafts = new DraftsStore({ repository, publish, onStorageError })
   tabs.listen((message) => applyTabMessage(message, { chats, answers, drafts, handover, session }))
@@ -104,6 +117,7 @@ export async function createServices(): Promise<Services> {
     presets: createPresets(storage, window),
     swarmNotices: createSwarmNotices(storage, window),
     models,
+    tools,
     session,
     chats,
     repository,
@@ -118,6 +132,7 @@ export async function createServices(): Promise<Services> {
     async start() {
       models.start()
       void session.refresh()
+      void tools.refresh()
       await Promise.all([chats.load(), drafts.load()])
       await handover.resumeAll().catch(onStorageError)
     },

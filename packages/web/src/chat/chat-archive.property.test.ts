@@ -2,6 +2,7 @@ import fc from 'fast-check'
 import { expect, it } from 'vitest'
 import { createArchive, parseArchive, type ArchivedPreset } from './chat-archive.ts'
 import { numberFields } from './settings-form.ts'
+import type { ToolCall, ToolRound } from './tool-calls.ts'
 import { sides, type Chat, type ChatSettings, type Message, type MessageStatus } from './types.ts'
 
 /** Optional fields are absent or have a value: JSON has no `undefined`. */
@@ -26,6 +27,27 @@ const settings = record<ChatSettings>({
 })
 const { systemPrompt: _, ...none } = { systemPrompt: undefined }
 
+const call = record<ToolCall>(
+  {
+    id: words,
+    name: words,
+    arguments: words,
+    state: fc.constantFrom('done', 'failed', 'denied', 'stopped'),
+    title: words,
+    server: words,
+    readOnly: fc.boolean(),
+    startedAt: time,
+    elapsedMs: figure,
+    result: words,
+    truncated: fc.boolean(),
+  },
+  ['id', 'name', 'arguments', 'state'],
+)
+const round = record<ToolRound>(
+  { content: words, reasoning: words, calls: fc.array(call, { maxLength: 2 }), limit: count },
+  ['content', 'calls'],
+)
+
 const message = (id: string, chatId: string, earlier: readonly string[]): fc.Arbitrary<Message> =>
   record<Message>(
     {
@@ -35,6 +57,8 @@ const message = (id: string, chatId: string, earlier: readonly string[]): fc.Arb
       role: fc.constantFrom('user', 'assistant'),
       content: words,
       reasoning: words,
+      rounds: fc.array(round, { maxLength: 2 }),
+      calls: fc.array(call, { maxLength: 2 }),
       attachments: fc.array(record({ id: words, name: words, text: words }, ['id', 'name', 'text']), {
         minLength: 1,
         maxLength: 3,
@@ -108,6 +132,7 @@ const chatWithMessages = (id: string) =>
           pinned: fc.boolean(),
           model: words,
           settings,
+          tools: fc.array(words, { maxLength: 2 }),
           leafId: fc.constantFrom(null, ...ids),
           compared: fc.constantFrom(...sides),
         },

@@ -1,6 +1,7 @@
 import { isRecord, number, records, text } from '../api/read-json.ts'
-import { readFields, readOneOf, readString } from './read-fields.ts'
+import { readFields, readList, readOneOf, readString } from './read-fields.ts'
 import { readChatSettings, readMessage } from './read-message.ts'
+import { stopCalls } from './tool-calls.ts'
 import { sides, type Chat, type ChatSettings, type Message } from './types.ts'
 
 /** A preset in an archive. */
@@ -63,7 +64,10 @@ export function createArchive(
     format: 'petals-chat',
     version: 2,
     exportedAt: now.toISOString(),
-    chats: chats.map((chat) => ({ ...chat, messages: (messages.get(chat.id) ?? []).map(portable) })),
+    chats: chats.map((chat) => ({
+      ...portableChat(chat),
+      messages: (messages.get(chat.id) ?? []).map(portable),
+    })),
     ...(presets && { presets }),
     ...(preferences && { preferences }),
   }
@@ -71,7 +75,13 @@ export function createArchive(
 
 /** Drops the fields that mean something only to this server and at this moment. */
 function portable({ position: _position, savedAt: _savedAt, ...message }: Message): Message {
-  return message.status === 'streaming' ? { ...message, status: 'interrupted' } : message
+  if (message.status !== 'streaming') return message
+  return { ...message, status: 'interrupted', ...(message.calls && { calls: stopCalls(message.calls) }) }
+}
+
+/** Consent to calls was given in this browser, and holds for no other. */
+function portableChat({ allowedTools: _allowedTools, ...chat }: Chat): Chat {
+  return chat
 }
 
 export type ArchiveProblem = 'not-json' | 'not-archive' | 'too-new' | 'empty'
@@ -127,6 +137,7 @@ const readPreferences = readFields<ArchivedPreferences>({
   language: readString,
   model: readString,
 })
+const readNames = readList(readString)
 const readSide = readOneOf(...sides)
 
 function parseChat(raw: Record<string, unknown>): Chat | undefined {
@@ -134,6 +145,7 @@ function parseChat(raw: Record<string, unknown>): Chat | undefined {
   if (!id) return undefined
   const createdAt = number(raw['createdAt']) ?? 0
   const compared = readSide(raw['compared'])
+  const tools = readNames(raw['tools'])
   return {
     id,
     title: readString(raw['title']) ?? '',
@@ -145,6 +157,7 @@ function parseChat(raw: Record<string, unknown>): Chat | undefined {
     settings: readChatSettings(raw['settings']) ?? {},
     leafId: text(raw['leafId']) ?? null,
     ...(compared && { compared }),
+    ...(tools && { tools }),
   }
 }
 

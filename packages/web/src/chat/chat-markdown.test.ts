@@ -2,7 +2,13 @@ import { expect, it } from 'vitest'
 import { chatToMarkdown, fileNameOf } from './chat-markdown.ts'
 import type { Chat, Message } from './types.ts'
 
-const words = { you: 'You', untitledChat: 'Untitled', thoughts: 'Thoughts', systemPrompt: 'System prompt' }
+const words = {
+  you: 'You',
+  untitledChat: 'Untitled',
+  thoughts: 'Thoughts',
+  systemPrompt: 'System prompt',
+  toolResult: 'Result',
+}
 
 it('writes each message with its speaker, in order', () => {
   const chat = { title: 'Ships', settings: { systemPrompt: 'Be brief.\nAlways.' } } as Chat
@@ -31,6 +37,40 @@ Hello
 > Hm.
 
 Hi **there**
+
+`)
+})
+
+it('writes calls of tools with their results, which are no markup', () => {
+  const calls = [
+    { id: 'c', name: 'add', title: 'Adder', server: 'Test', arguments: '{"a":1}', state: 'done' },
+  ]
+  const result = '```\n# 2 ![x](http://x)'
+  const rounds = [{ content: 'Wait.', calls: calls.map((call) => ({ ...call, result })) }]
+  const answer = { role: 'assistant', model: 'small', content: 'It is 2.', rounds } as unknown as Message
+  const markdown = chatToMarkdown({ title: 'T', settings: {} } as Chat, [answer], words)
+  expect(markdown).toBe(`# T
+
+## small
+
+Wait.
+
+> Adder, Test
+>
+> \`\`\`
+> {
+>   "a": 1
+> }
+> \`\`\`
+>
+> Result
+>
+> \`\`\`\`
+> \`\`\`
+> # 2 ![x](http://x)
+> \`\`\`\`
+
+It is 2.
 
 `)
 })

@@ -1,5 +1,6 @@
-import { messageText } from './prompt.ts'
+import { fenced, messageText } from './prompt.ts'
 import { splitReasoning } from './reasoning.ts'
+import { argumentsText, resultText, type ToolCall, type ToolRound } from './tool-calls.ts'
 import type { Chat, Message } from './types.ts'
 
 /** The texts around the messages, in the reader's language. */
@@ -8,6 +9,7 @@ export interface MarkdownWords {
   readonly untitledChat: string
   readonly thoughts: string
   readonly systemPrompt: string
+  readonly toolResult: string
 }
 
 /** Renders the shown branch of a chat as a Markdown document. */
@@ -23,11 +25,36 @@ export function chatToMarkdown(chat: Chat, path: readonly Message[], words: Mark
 
 function messageBlocks(message: Message, words: MarkdownWords): readonly string[] {
   const speaker = message.role === 'user' ? words.you : (message.model ?? 'Assistant')
-  const { reasoning } = splitReasoning(message.content, message.reasoning)
-  const thoughts =
-    message.role === 'assistant' && reasoning ? [quoted(`${words.thoughts}\n\n${reasoning}`)] : []
-  const text = messageText(message)
-  return [`## ${speaker}`, ...thoughts, ...(text ? [text] : [])]
+  if (message.role === 'user') return [`## ${speaker}`, ...nonEmpty(messageText(message))]
+  const { content, reasoning, rounds = [], calls = [] } = message
+  const parts = [...rounds, { content, reasoning, calls }]
+  return [`## ${speaker}`, ...parts.flatMap((part) => partBlocks(part, words))]
+}
+
+function partBlocks({ content, reasoning, calls }: ToolRound, words: MarkdownWords): readonly string[] {
+  const { reasoning: thoughts, answer } = splitReasoning(content, reasoning)
+  return [
+    ...(thoughts ? [quoted(`${words.thoughts}\n\n${thoughts}`)] : []),
+    ...nonEmpty(answer),
+    ...calls.map((call) => callBlock(call, words)),
+  ]
+}
+
+/** A call with its arguments and its result, which are text and no markup. */
+function callBlock(call: ToolCall, words: MarkdownWords): string {
+  const { title, name, server } = call
+  return quoted(
+    [
+      [title ?? name, server].filter(Boolean).join(', '),
+      fenced(argumentsText(call)),
+      words.toolResult,
+      fenced(resultText(call)),
+    ].join('\n\n'),
+  )
+}
+
+function nonEmpty(text: string): readonly string[] {
+  return text ? [text] : []
 }
 
 function quoted(text: string): string {

@@ -28,8 +28,15 @@ export function usedContext(path: readonly Message[], live: LiveAnswer | undefin
 
 function tokensOf(message: Message, live: LiveAnswer | undefined): number {
   if (message.role === 'user') return message.tokens ?? estimate(messageText(message))
-  if (message.id === live?.messageId) return live.earlierTokens + live.pieces
-  return message.stats?.completionTokens ?? estimate(message.content)
+  const results = resultTokens(message.id === live?.messageId ? live : message)
+  if (message.id === live?.messageId) return live.earlierTokens + live.pieces + results
+  return (message.stats?.completionTokens ?? estimate(messageText(message))) + results
+}
+
+/** Estimates the tokens of what tools returned; the model has written their calls. */
+function resultTokens({ rounds = [], calls = [] }: Pick<Message, 'rounds' | 'calls'>): number {
+  const all = [...rounds.flatMap((round) => round.calls), ...calls]
+  return all.reduce((sum, { result = '' }) => sum + estimate(result), 0)
 }
 
 function estimate(text: string): number {

@@ -28,6 +28,8 @@ const MAX_ANSWER_RESERVE = 1024
 const ANSWER_RESERVE_SHARE = 1 / 8
 /** What a template may put around each message, in tokens. */
 const TEMPLATE_TOKENS = 32
+/** What a template may say about calling tools at all, in tokens. */
+const TOOLS_TOKENS = 2048
 
 /** Returns how many tokens the prompt may have if the answer may have up to `maxTokens`. */
 export function roomOf(contextLength: number, maxTokens: number | undefined): Room {
@@ -36,12 +38,18 @@ export function roomOf(contextLength: number, maxTokens: number | undefined): Ro
 }
 
 /** Returns an upper bound for the tokens of a request: a token has at least one byte. */
-export function maxTokensOf({ messages }: Pick<ChatRequest, 'messages'>): number {
-  const encoder = new TextEncoder()
+export function maxTokensOf({ messages, tools }: Pick<ChatRequest, 'messages' | 'tools'>): number {
+  const bytes = (text: string): number => new TextEncoder().encode(text).length
   return messages.reduce(
-    (sum, { content }) => sum + encoder.encode(content).length + TEMPLATE_TOKENS,
-    TEMPLATE_TOKENS,
+    (sum, { content, tool_calls }) =>
+      sum + bytes(content) + (tool_calls ? inTemplate(tool_calls) : 0) + TEMPLATE_TOKENS,
+    TEMPLATE_TOKENS + (tools ? TOOLS_TOKENS + inTemplate(tools) : 0),
   )
+
+  /** Templates may write JSON with spaces and line breaks. */
+  function inTemplate(value: unknown): number {
+    return bytes(JSON.stringify(value, null, 4))
+  }
 }
 
 /**

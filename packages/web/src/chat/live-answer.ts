@@ -4,9 +4,11 @@ import type {
   AnswerTimings,
   AnswerUsage,
   FinishReason,
+  ToolCallPart,
 } from '../api/answer-chunk.ts'
 import type { RouteReport, SwarmWait } from '../api/route-report.ts'
 import { reopenThoughts } from './reasoning.ts'
+import { reopenCalls, type ToolCall, type ToolRound } from './tool-calls.ts'
 import type { AnswerStats, LeftOut, Message } from './types.ts'
 
 /** An answer while it is being written. Immutable: every chunk makes a new one. */
@@ -15,6 +17,10 @@ export interface LiveAnswer {
   readonly chatId: string
   readonly content: string
   readonly reasoning: string
+  /** The parts before `content`, with their calls of tools. */
+  readonly rounds: readonly ToolRound[]
+  /** The calls after `content`. */
+  readonly calls: readonly ToolCall[]
   /** The position of the stream; belongs to exactly this content. */
   readonly position: AnswerPosition | undefined
   /** Pieces of text that the current request brought: about one per token. */
@@ -57,6 +63,8 @@ export function startAnswer(message: Message, now: number): LiveAnswer {
     chatId: message.chatId,
     content: message.content,
     reasoning: message.reasoning ?? '',
+    rounds: message.rounds ?? [],
+    calls: callsToGoOn(message),
     position: message.position,
     // The text of a resumable stream belongs to the same request.
     pieces: message.position ? written : 0,
@@ -76,10 +84,16 @@ export function startAnswer(message: Message, now: number): LiveAnswer {
   }
 }
 
+/** Half-written calls are of use only with the rest of their stream. */
+function callsToGoOn({ calls = [], position }: Message): readonly ToolCall[] {
+  return reopenCalls(position ? calls : calls.filter(({ state }) => state !== 'writing'))
+}
+
 /** A new request continues where the previous one was cut and could not be resumed. */
 export function restartAnswer(answer: LiveAnswer): LiveAnswer {
   return {
     ...reopenThoughts(answer),
+    calls: [],
     position: undefined,
     pieces: 0,
     earlierTokens: answer.earlierTokens + answer.pieces,
@@ -98,11 +112,12 @@ export function resumeAnswer(answer: LiveAnswer, now: number): LiveAnswer {
 
 /** Returns the answer after one more chunk, which arrived at `now`. */
 export function applyChunk(answer: LiveAnswer, chunk: AnswerChunk, now: number): LiveAnswer {
-  const hasText = chunk.text !== '' || chunk.reasoning !== ''
+  const hasText = chunk.text !== '' || chunk.reasoning !== '' || chunk.calls !== undefined
   return {
     ...(hasText ? withPiece(answer, now) : answer),
     content: answer.content + chunk.text,
     reasoning: answer.reasoning + chunk.reasoning,
+    calls: (chunk.calls ?? []).reduce(withCallPart, answer.calls),
     position: chunk.position ?? answer.position,
     finishReason: chunk.finishReason ?? answer.finishReason,
     usage: chunk.usage ?? answer.usage,
@@ -110,6 +125,48 @@ export function applyChunk(answer: LiveAnswer, chunk: AnswerChunk, now: number):
     route: chunk.route ?? answer.route,
     // Text ends a wait, even if the server did not report its end.
     waiting: chunk.waiting === undefined && !hasText ? answer.waiting : (chunk.waiting ?? undefined),
+  }
+}
+
+/** Appends a part of a call; the first part of a call has its name. */
+function withCallPart(calls: readonly ToolCall[], part: ToolCallPart): readonly ToolCall[] {
+  const { index, id, name, arguments: args } = part
+  const begun = calls[index]
+  const call: ToolCall = begun
+    ? { ...begun, name: begun.name || name, arguments: begun.arguments + args }
+    : { id: id ?? `call_${index}`, name, arguments: args, state: 'writing' }
+  return begun ? calls.with(index, call) : [...calls, call]
+}
+
+/** The model has written its calls: the request is over, and nothing can be resumed. */
+export function endRequest(answer: LiveAnswer, calls: readonly ToolCall[]): LiveAnswer {
+  return {
+    ...answer,
+    calls,
+    position: undefined,
+    pieces: 0,
+    earlierTokens: answer.earlierTokens + (answer.usage?.completionTokens ?? answer.pieces),
+    firstPieceAt: undefined,
+    lastPieceAt: undefined,
+    rateFrom: undefined,
+    finishReason: undefined,
+    usage: undefined,
+    timings: undefined,
+    waiting: undefined,
+  }
+}
+
+/** All calls are settled: the model goes on with their results, at `now`. `limit`: it may call no more. */
+export function beginRound(answer: LiveAnswer, now: number, limit?: number): LiveAnswer {
+  const { content, reasoning, calls } = answer
+  const round = { content, reasoning: reasoning || undefined, calls, limit }
+  return {
+    ...answer,
+    rounds: [...answer.rounds, round],
+    content: '',
+    reasoning: '',
+    calls: [],
+    startedAt: now,
   }
 }
 

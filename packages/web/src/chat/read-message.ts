@@ -10,6 +10,7 @@ import {
   type Readers,
 } from './read-fields.ts'
 import { numberFields } from './settings-form.ts'
+import type { ToolCall, ToolRound } from './tool-calls.ts'
 import type {
   AnswerStats,
   Attachment,
@@ -107,6 +108,28 @@ const readSampling = readFields<SamplingSettings>(sampling)
 /** Reads the settings of a chat or a preset from a file; drops invalid fields. */
 export const readChatSettings = readFields<ChatSettings>({ ...sampling, systemPrompt: readString })
 
+const readCall = readFields<ToolCall>(
+  {
+    id: readString,
+    name: readString,
+    arguments: readString,
+    // A call that had not ended when it was exported is not run elsewhere unasked.
+    state: (value) => readOneOf('done', 'failed', 'denied', 'stopped')(value) ?? 'stopped',
+    title: readString,
+    server: readString,
+    readOnly: readBoolean,
+    startedAt: readNumber,
+    elapsedMs: readNumber,
+    result: readString,
+    truncated: readBoolean,
+  },
+  ['id', 'name', 'arguments', 'state'],
+)
+const readRound = readFields<ToolRound>(
+  { content: readString, reasoning: readString, calls: readList(readCall), limit: readNumber },
+  ['content', 'calls'],
+)
+
 const dropped: Reader<never> = () => undefined
 
 /** Reads a message from a file and assigns it to `chatId`, whichever chat it names. */
@@ -119,6 +142,8 @@ export function readMessage(value: unknown, chatId: string): Message | undefined
       role: readOneOf('user', 'assistant'),
       content: readString,
       reasoning: readString,
+      rounds: readList(readRound),
+      calls: readList(readCall),
       attachments: readList(readAttachment),
       createdAt: readNumber,
       // An answer that was unfinished when it was exported can't be resumed.

@@ -63,8 +63,8 @@ function isNewer({ chatId, createdAt }: Message, places: ReadonlyMap<string, Mes
 }
 
 /** Returns the searchable text of a message: without thoughts. */
-export function searchedText({ content }: Pick<Message, 'content'>): string {
-  return splitReasoning(content).answer
+export function searchedText({ content, rounds = [] }: Pick<Message, 'content' | 'rounds'>): string {
+  return [...rounds, { content }].map((part) => splitReasoning(part.content).answer).join(' ')
 }
 
 /** Returns the text around the first word, on one line. */

@@ -1,4 +1,5 @@
 import { createId } from './id.ts'
+import { stopCalls } from './tool-calls.ts'
 import { sides, type Chat, type Message, type Side } from './types.ts'
 
 /** Reports whether a chat is in the list, and not a side of a comparison. */
@@ -28,6 +29,7 @@ export function copyBranch(path: readonly Message[], chatId: string): readonly M
     parentId: ids.get(message.parentId ?? '') ?? null,
     status: message.status === 'streaming' ? 'interrupted' : message.status,
     position: undefined,
+    calls: message.calls && stopCalls(message.calls),
     leftOut: message.leftOut && {
       ...message.leftOut,
       firstSeenId: ids.get(message.leftOut.firstSeenId) ?? message.leftOut.firstSeenId,

@@ -1,6 +1,7 @@
 import type { AnswerPosition } from '../api/answer-chunk.ts'
 import type { ApiErrorKind } from '../api/errors.ts'
 import type { RouteReport } from '../api/route-report.ts'
+import type { ToolCall, ToolRound } from './tool-calls.ts'
 
 export type Role = 'user' | 'assistant'
 
@@ -58,6 +59,10 @@ export interface Message {
   readonly role: Role
   readonly content: string
   readonly reasoning?: string | undefined
+  /** The parts of an answer before `content`, each with its calls of tools. */
+  readonly rounds?: readonly ToolRound[] | undefined
+  /** The calls after `content`, until the model goes on with their results. */
+  readonly calls?: readonly ToolCall[] | undefined
   readonly attachments?: readonly Attachment[] | undefined
   /** Milliseconds since 1970. */
   readonly createdAt: number
@@ -105,6 +110,10 @@ export interface Chat {
   readonly pinned: boolean
   readonly model: string
   readonly settings: ChatSettings
+  /** Names of the tools that the model may call. */
+  readonly tools?: readonly string[] | undefined
+  /** Names of the tools that need no further consent in this chat. */
+  readonly allowedTools?: readonly string[] | undefined
   /** The end of the branch that is shown; null for a chat without messages. */
   readonly leafId: string | null
   /** The side of the comparison that this chat is. Such a chat is not in the list. */
@@ -128,6 +137,8 @@ export interface Draft {
   readonly attachments: readonly Attachment[]
   /** Settings of a chat that does not exist yet. */
   readonly settings?: ChatSettings | undefined
+  /** Names of the tools of a chat that does not exist yet. */
+  readonly tools?: readonly string[] | undefined
   /** The chat that the draft belongs to, if that is not its id. */
   readonly chatId?: string | undefined
   /** Whether the editor of the message is open. */

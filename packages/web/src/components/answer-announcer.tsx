@@ -27,6 +27,10 @@ export function AnswerAnnouncer({ messageId, status, name }: AnswerAnnouncerProp
   const texts = useTexts()
   const { answers } = useServices()
   const wait = useStore(answers.live, (all) => (messageId ? all.get(messageId)?.waiting : undefined))
+  const asking = useStore(answers.live, (all) => {
+    const call = messageId ? all.get(messageId)?.calls.find(({ state }) => state === 'asking') : undefined
+    return call && (call.title ?? call.name)
+  })
   const before = useRef({ messageId, status })
   const [key, setKey] = useState<(typeof statusTexts)[MessageStatus]>()
   useEffect(() => {
@@ -37,7 +41,8 @@ export function AnswerAnnouncer({ messageId, status, name }: AnswerAnnouncerProp
       status === 'streaming' || (current.messageId === messageId && current.status === 'streaming')
     setKey(happens && status ? statusTexts[status] : undefined)
   }, [messageId, status])
-  const words = wait ? waitWords(texts, wait) : key && texts[key]
+  const words =
+    asking !== undefined ? texts.toolAsksYou(asking) : wait ? waitWords(texts, wait) : key && texts[key]
   return (
     <div className="visually-hidden" role="status">
       {words && (name ? `${name}: ${words}` : words)}

@@ -7,6 +7,7 @@ import { ModelSelector } from './model-selector.tsx'
 import { ServerStatus } from './server-status.tsx'
 import { SettingsButton } from './settings/settings-button.tsx'
 import { useShortcuts } from './shortcuts/use-shortcuts.ts'
+import { ToolsButton } from './tools/tools-button.tsx'
 import { Sidebar } from './sidebar.tsx'
 import { useSidebar } from './use-sidebar.ts'
 import './app-shell.css'
@@ -42,6 +43,7 @@ export function AppShell({ children }: { readonly children: ReactNode }) {
           />
           {!comparing && <ModelSelector />}
           <span className="top-bar-space" />
+          {!comparing && <ToolsButton />}
           {!comparing && <SettingsButton />}
           <IconButton icon="plus" label={texts.newChat} onClick={() => router.go({ page: 'new' })} />
         </header>

@@ -14,6 +14,8 @@ import { SettingsDialog } from './settings/settings-dialog.tsx'
 import { ShortcutsDialog } from './shortcuts/shortcut-list.tsx'
 
 const ComparePage = lazy(() => import('./compare/compare-page.tsx'))
+/** Most readers never open it. */
+const ToolsDialog = lazy(() => import('./tools/tools-dialog.tsx'))
 const SwarmPage = lazy(() => import('./swarm/swarm-page.tsx'))
 const SignInPage = lazy(() => import('./sign-in/sign-in-page.tsx'))
 
@@ -57,6 +59,7 @@ function Place({ route }: { readonly route: Route }) {
 
 const dialogComponents = {
   settings: SettingsDialog,
+  tools: ToolsDialog,
   preferences: PreferencesDialog,
   shortcuts: ShortcutsDialog,
 } as const
@@ -70,7 +73,9 @@ export function Dialogs() {
   const Dialog = dialogComponents[name]
   return (
     <CurrentChatContext value={chatId}>
-      <Dialog key={name} onClose={dialogs.close} />
+      <Suspense>
+        <Dialog key={name} onClose={dialogs.close} />
+      </Suspense>
     </CurrentChatContext>
   )
 }

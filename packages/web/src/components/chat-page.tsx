@@ -27,7 +27,7 @@ interface ChatPageProps {
 
 /** One chat, or a new one. */
 export function ChatPage({ chatId, found }: ChatPageProps) {
-  const { chats, conversation, drafts, router, session } = useServices()
+  const { chats, conversation, drafts, preferences, router, session } = useServices()
   const signedOut = useStore(session, ({ status }) => status === 'signed-out')
   const { model, missing } = useCurrentModel()
   const chat = useStore(chats, (state) => (chatId ? state.chats.get(chatId) : undefined))
@@ -80,7 +80,8 @@ export function ChatPage({ chatId, found }: ChatPageProps) {
           onStop={() => last && conversation.stop(last)}
           onSend={(input) => {
             if (!model) return
-            const id = chatId ?? conversation.createChat(model.id, drafts.draft(draftId).settings).id
+            const { settings, tools = preferences.get().tools } = drafts.draft(draftId)
+            const id = chatId ?? conversation.createChat(model.id, settings, { tools }).id
             drafts.clear(draftId)
             conversation.send(id, input)
             if (!chatId) router.go({ page: 'chat', chatId: id })

@@ -20,7 +20,7 @@ export interface PlanOptions {
 
 /** Makes the request for the missing part of an answer. */
 export type PlanRequest = (
-  answer: Pick<LiveAnswer, 'content' | 'reasoning'>,
+  answer: Pick<LiveAnswer, 'content' | 'reasoning' | 'rounds'>,
   options: PlanOptions,
 ) => Promise<PlannedRequest>
 

@@ -1,7 +1,11 @@
 import type { AnswerClient } from '../api/answer-client.ts'
 import { answerStats, startAnswer, type LiveAnswer } from '../chat/live-answer.ts'
+import { stopCalls } from '../chat/tool-calls.ts'
 import type { Message, MessageError, MessageStatus } from '../chat/types.ts'
-import { AnswerRun, type PlanRequest } from './answer-run.ts'
+import type { PlanRequest } from './answer-run.ts'
+import { AnswerTurn } from './answer-turn.ts'
+import type { ChatTools } from './chat-tools.ts'
+import type { ConsentDecision } from './tool-round.ts'
 import { createStore, type Store } from '../store.ts'
 
 /** Runs `task` soon, in the next animation frame. */
@@ -12,9 +16,19 @@ export type AnswersChange =
   | { readonly type: 'live'; readonly answer: LiveAnswer }
   /** The tab that receives the answer must stop it. */
   | { readonly type: 'stop'; readonly messageId: string }
+  | ConsentChange
+
+/** The reader has decided about a call, perhaps in a tab that does not receive the answer. */
+export interface ConsentChange {
+  readonly type: 'consent'
+  readonly messageId: string
+  readonly callId: string
+  readonly decision: ConsentDecision
+}
 
 export interface AnswersOptions {
   readonly client: AnswerClient
+  readonly tools: ChatTools
   /** Sends a message to the other tabs. */
   readonly publish?: (change: AnswersChange) => void
   /** Saves a message; called at intervals while it is written, and at its end. Resolves when it is saved. */
@@ -26,7 +40,7 @@ export interface AnswersOptions {
 }
 
 interface RunningAnswer {
-  readonly run: AnswerRun
+  readonly run: AnswerTurn
   message: Message
   answer: LiveAnswer
   framePending: boolean
@@ -66,10 +80,11 @@ export class Answers {
    * Resolves when the answer has ended in any way and is saved.
    */
   async start(message: Message, plan: PlanRequest): Promise<void> {
-    const { client, now, wait } = this.#options
+    const { client, tools, now, wait } = this.#options
     const answer = startAnswer(message, now())
-    const run = new AnswerRun({
+    const run = new AnswerTurn({
       client,
+      tools,
       answer,
       plan,
       now,
@@ -110,10 +125,19 @@ export class Answers {
     if (position) void this.#options.client.cancel(position.answerId).catch(() => {})
   }
 
+  /** Passes the reader’s decision about a call to the tab that receives the answer. */
+  decide(messageId: string, callId: string, decision: ConsentDecision): void {
+    const running = this.#running.get(messageId)
+    if (running) running.run.decide(callId, decision)
+    else this.#options.publish({ type: 'consent', messageId, callId, decision })
+  }
+
   /** Handles a message from another tab. */
   receive(change: AnswersChange): void {
     if (change.type === 'stop') {
       if (this.#running.has(change.messageId)) this.stop({ id: change.messageId })
+    } else if (change.type === 'consent') {
+      this.#running.get(change.messageId)?.run.decide(change.callId, change.decision)
     } else if (!this.#running.has(change.answer.messageId)) {
       this.#live.update((live) => new Map(live).set(change.answer.messageId, change.answer))
     }
@@ -145,9 +169,9 @@ export class Answers {
   }
 
   #change(running: RunningAnswer, answer: LiveAnswer): void {
-    const isFound = running.answer.position === undefined && answer.position !== undefined
+    const isStep = stepOf(running.answer) !== stepOf(answer)
     running.answer = answer
-    if (isFound) void this.#save(running, 'streaming')
+    if (isStep) void this.#save(running, 'streaming')
     this.#publishProgress(running)
     if (running.framePending) return
     running.framePending = true
@@ -196,12 +220,15 @@ export class Answers {
   }
 
   #save(running: RunningAnswer, status: MessageStatus, error?: MessageError): Promise<void> {
-    const { content, reasoning, leftOut, route, position } = running.answer
+    const { content, reasoning, rounds, calls, leftOut, route, position } = running.answer
+    const kept = status === 'streaming' ? calls : stopCalls(calls)
     running.savedAt = this.#options.now()
     running.message = {
       ...running.message,
       content,
       reasoning: reasoning || undefined,
+      rounds: rounds.length > 0 ? rounds : undefined,
+      calls: kept.length > 0 ? kept : undefined,
       status,
       error,
       stats: answerStats(running.answer),
@@ -226,6 +253,11 @@ export class Answers {
     const isComplete = status === 'done' || status === 'length'
     if (isComplete && position) void this.#options.client.forget(position.answerId).catch(() => {})
   }
+}
+
+/** Changes with each step of an answer that must be saved at once: a reload would lose it. */
+function stepOf({ position, rounds, calls }: LiveAnswer): string {
+  return `${position !== undefined} ${rounds.length} ${calls.map(({ state }) => (state === 'writing' ? '' : state)).join()}`
 }
 
 function sleep(ms: number, signal: AbortSignal): Promise<void> {

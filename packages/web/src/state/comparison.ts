@@ -9,6 +9,8 @@ export interface SideStart {
   /** Id of the model. */
   readonly model: string
   readonly settings?: ChatSettings
+  /** Names of the tools that the model may call. */
+  readonly tools?: readonly string[] | undefined
   readonly title?: string
   /** The messages so far. */
   readonly path?: readonly Message[]
@@ -53,11 +55,11 @@ export class Comparison {
 
   /** Compares an answer with the answer of another model to the same messages. */
   compareAnswer({ chatId, id, model }: Message, otherModel: string): Promise<(() => void) | undefined> {
-    const { settings = {}, title = '', model: ofChat = otherModel } = this.#chats.chat(chatId) ?? {}
+    const { settings = {}, tools, title = '', model: ofChat = otherModel } = this.#chats.chat(chatId) ?? {}
     const path = pathTo(this.#chats.tree(chatId), id)
     return this.begin({
-      a: { model: model ?? ofChat, settings, title, path },
-      b: { model: otherModel, settings, title, path: path.slice(0, -1) },
+      a: { model: model ?? ofChat, settings, tools, title, path },
+      b: { model: otherModel, settings, tools, title, path: path.slice(0, -1) },
     })
   }
 
@@ -104,8 +106,8 @@ export class Comparison {
     for (const { id } of present) void this.#conversation.deleteChat(id)
   }
 
-  #create(side: Side, { model, settings = {}, title = '', path = [] }: SideStart): void {
-    const { id } = this.#conversation.createChat(model, settings, { compared: side, title })
+  #create(side: Side, { model, settings = {}, tools, title = '', path = [] }: SideStart): void {
+    const { id } = this.#conversation.createChat(model, settings, { compared: side, title, tools })
     const messages = copyBranch(path, id)
     if (messages.length === 0) return
     void this.#chats.putMessages(messages)

@@ -4,9 +4,11 @@ import { messageText } from '../chat/prompt.ts'
 import { reopenThoughts } from '../chat/reasoning.ts'
 import { titleFrom } from '../chat/title.ts'
 import type { Attachment, Chat, ChatSettings, Message } from '../chat/types.ts'
+import { hasOpenCalls } from '../chat/tool-calls.ts'
 import type { AnswerLocks } from './answer-locks.ts'
 import type { PlanRequest } from './answer-run.ts'
 import type { Answers } from './answers.ts'
+import type { ChatTools } from './chat-tools.ts'
 import type { ChatsStore } from './chats-store.ts'
 import { planRequest, type PlanContext } from './plan-request.ts'
 
@@ -15,6 +17,7 @@ export interface ConversationOptions {
   readonly answers: Answers
   readonly locks: AnswerLocks
   readonly planContext: PlanContext
+  readonly tools: ChatTools
 }
 
 export interface UserInput {
@@ -33,22 +36,24 @@ export class Conversation {
   readonly #answers: Answers
   readonly #locks: AnswerLocks
   readonly #planContext: PlanContext
+  readonly #tools: ChatTools
   /** Message ids of the answers that were requested and have not ended. */
   readonly #asked = new Set<string>()
   /** Message ids of the answers that are shown but not begun: their lock or their chat is still awaited. */
   readonly #waiting = new Set<string>()
 
-  constructor({ chats, answers, locks, planContext }: ConversationOptions) {
+  constructor({ chats, answers, locks, planContext, tools }: ConversationOptions) {
     this.#chats = chats
     this.#answers = answers
     this.#locks = locks
     this.#planContext = planContext
+    this.#tools = tools
   }
 
   createChat(
     model: string,
     settings: ChatSettings = {},
-    more: Pick<Partial<Chat>, 'title' | 'compared'> = {},
+    more: Pick<Partial<Chat>, 'title' | 'compared' | 'tools'> = {},
   ): Chat {
     const now = Date.now()
     const chat: Chat = {
@@ -94,7 +99,7 @@ export class Conversation {
   retry(chatId: string, messageId: string): void {
     const message = this.#message(chatId, messageId)
     if (message?.role !== 'assistant') return
-    if (message.content || message.reasoning) this.#answer(chatId, message.parentId)
+    if (message.content || (message.reasoning && !message.rounds)) this.#answer(chatId, message.parentId)
     else this.#start(message)
   }
 
@@ -148,8 +153,10 @@ export class Conversation {
   async resume(message: Message): Promise<void> {
     if (this.#answers.isReceiving(message.id)) return
     this.#answers.drop(message.id)
-    const isFresh = Date.now() - (message.savedAt ?? message.createdAt) < RESUMABLE_MS
-    const canGoOn = message.position !== undefined || !message.content
+    // A call waits for the reader, however long that takes.
+    const isAtCalls = hasOpenCalls(message.calls)
+    const isFresh = isAtCalls || Date.now() - (message.savedAt ?? message.createdAt) < RESUMABLE_MS
+    const canGoOn = isAtCalls || message.position !== undefined || !message.content
     if (!isFresh || !canGoOn || !this.#chats.chat(message.chatId))
       return this.#chats.putMessages([{ ...message, status: 'interrupted', position: undefined }])
     this.#waiting.add(message.id)
@@ -240,15 +247,17 @@ export class Conversation {
 
   /** Builds each request at the moment it is sent, from the chat as it is then. */
   #planFor({ id, chatId, parentId, model = '' }: Message): PlanRequest {
-    return (answer, options) => {
+    return async (answer, options) => {
       const tree = this.#chats.tree(chatId)
       const message = tree.messages.get(id)
       const continueLast = message !== undefined && answer.content !== ''
       const before = parentId === null ? [] : pathTo(tree, parentId)
-      const { content, reasoning } = answer
-      const path = continueLast ? [...before, { ...message, content, reasoning }] : before
+      const { content, reasoning, rounds } = answer
+      const hasBegun = message !== undefined && (continueLast || rounds.length > 0)
+      const path = hasBegun ? [...before, { ...message, content, reasoning, rounds, calls: [] }] : before
       const settings = this.#chats.chat(chatId)?.settings ?? {}
-      return planRequest(this.#planContext, { model, settings, path, continueLast }, options)
+      const tools = await this.#tools.offered(chatId, model, rounds.length)
+      return planRequest(this.#planContext, { model, settings, path, continueLast, tools }, options)
     }
   }
 }

@@ -110,6 +110,6 @@ function first(ids: ReadonlySet<string>): string | undefined {
   return id
 }
 
-function isEmpty({ text, attachments, settings, open, form }: Draft): boolean {
-  return text === '' && attachments.length === 0 && !settings && !open && !form
+function isEmpty({ text, attachments, settings, tools, open, form }: Draft): boolean {
+  return text === '' && attachments.length === 0 && !settings && !tools && !open && !form
 }

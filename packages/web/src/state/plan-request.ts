@@ -3,7 +3,7 @@ import { ApiError } from '../api/errors.ts'
 import type { ModelInfo } from '../api/models.ts'
 import type { TokenCount, TokenizeRequest } from '../api/tokenize.ts'
 import { fitEnd, fitToContext, maxTokensOf, possibleStarts, roomOf, type Fit } from '../chat/fit-context.ts'
-import { buildRequest } from '../chat/prompt.ts'
+import { buildRequest, type OfferedTools } from '../chat/prompt.ts'
 import type { ChatSettings, Message } from '../chat/types.ts'
 import type { PlanOptions, PlannedRequest } from './answer-run.ts'
 
@@ -22,6 +22,7 @@ export interface PromptSource {
   readonly path: readonly Message[]
   /** The last message is an answer to continue. */
   readonly continueLast: boolean
+  readonly tools?: OfferedTools | undefined
 }
 
 /** Prompts of at most this many bytes are not counted while the model's context is unknown: they fit every model. */
@@ -48,12 +49,13 @@ export async function planRequest(
       path: withEnd(path.slice(start), keep),
       defaultSystemPrompt: info?.systemPrompt,
       continueLast,
+      tools: source.tools,
     })
   const whole = build(0)
   if (!shorten && surelyFits(whole, info?.contextLength, maxTokens)) return { request: whole }
   const count = async (start: number, keep?: number): Promise<TokenCount> => {
-    const { messages, continue_final_message } = build(start, keep)
-    return countTokens({ model, messages, continue_final_message }, { signal }).catch(farTooLong)
+    const { messages, tools, continue_final_message } = build(start, keep)
+    return countTokens({ model, messages, tools, continue_final_message }, { signal }).catch(farTooLong)
   }
   const starts = possibleStarts(path, model)
   const first = await count(starts[0]!)

@@ -2,6 +2,7 @@ import type { AnswerPosition, AnswerTimings, AnswerUsage } from '../api/answer-c
 import type { Failover, RouteHop, RouteReport, SwarmPeer, SwarmWait } from '../api/route-report.ts'
 import { isRecord } from '../api/read-json.ts'
 import type { LiveAnswer, PendingRetry } from '../chat/live-answer.ts'
+import { callStates, type ToolCall, type ToolRound } from '../chat/tool-calls.ts'
 import {
   sides,
   type AnswerStats,
@@ -63,6 +64,8 @@ const isChat = shapeOf<Chat>({
   pinned: isBoolean,
   model: isString,
   settings: isSettings,
+  tools: optional(listOf(isString)),
+  allowedTools: optional(listOf(isString)),
   leafId: nullable(isString),
   compared: optional(oneOf(...sides)),
 })
@@ -92,6 +95,26 @@ const isLeftOut = shapeOf<LeftOut>({
 })
 const isPosition = shapeOf<AnswerPosition>({ answerId: isString, eventId: isString })
 
+const isCall = shapeOf<ToolCall>({
+  id: isString,
+  name: isString,
+  arguments: isString,
+  state: oneOf(...callStates),
+  title: string,
+  server: string,
+  readOnly: optional(isBoolean),
+  startedAt: number,
+  elapsedMs: number,
+  result: string,
+  truncated: optional(isBoolean),
+})
+const isRound = shapeOf<ToolRound>({
+  content: isString,
+  reasoning: string,
+  calls: listOf(isCall),
+  limit: number,
+})
+
 const isMessage = shapeOf<Message>({
   id: isString,
   chatId: isString,
@@ -99,6 +122,8 @@ const isMessage = shapeOf<Message>({
   role: oneOf('user', 'assistant'),
   content: isString,
   reasoning: string,
+  rounds: optional(listOf(isRound)),
+  calls: optional(listOf(isCall)),
   attachments: optional(listOf(isAttachment)),
   createdAt: isNumber,
   status: oneOf('streaming', 'done', 'stopped', 'length', 'interrupted', 'error'),
@@ -129,6 +154,8 @@ const isLiveAnswer = shapeOf<LiveAnswer>({
   chatId: isString,
   content: isString,
   reasoning: isString,
+  rounds: listOf(isRound),
+  calls: listOf(isCall),
   position: optional(isPosition),
   pieces: isNumber,
   earlierTokens: isNumber,
@@ -137,7 +164,7 @@ const isLiveAnswer = shapeOf<LiveAnswer>({
   lastPieceAt: number,
   rateFrom: optional(shapeOf<{ at: number; pieces: number }>({ at: isNumber, pieces: isNumber })),
   catchUpUntil: isNumber,
-  finishReason: optional(oneOf('stop', 'length')),
+  finishReason: optional(oneOf('stop', 'length', 'tool_calls')),
   usage: optional(
     shapeOf<AnswerUsage>({ promptTokens: number, cachedTokens: number, completionTokens: number }),
   ),
@@ -161,6 +188,7 @@ const isDraft = shapeOf<Draft>({
   text: isString,
   attachments: listOf(isAttachment),
   settings: optional(isSettings),
+  tools: optional(listOf(isString)),
   chatId: string,
   open: optional(isBoolean),
   form: optional(recordOf(isString)),
@@ -175,6 +203,11 @@ const checks: { readonly [Type in TabMessage['type']]: Check } = {
   removed: shapeOf<Fields<'removed'>>({ chatId: isString }),
   live: shapeOf<Fields<'live'>>({ answer: isLiveAnswer }),
   stop: shapeOf<Fields<'stop'>>({ messageId: isString }),
+  consent: shapeOf<Fields<'consent'>>({
+    messageId: isString,
+    callId: isString,
+    decision: oneOf('allow', 'allow-chat', 'decline'),
+  }),
   draft: shapeOf<Fields<'draft'>>({ draft: isDraft }),
   session: () => true,
 }

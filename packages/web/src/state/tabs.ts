@@ -47,6 +47,7 @@ export function applyTabMessage(
       void handover.follow(message.answer.messageId)
       return answers.receive(message)
     case 'stop':
+    case 'consent':
       return answers.receive(message)
     case 'draft':
       return drafts.receive(message)

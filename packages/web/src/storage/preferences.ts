@@ -12,6 +12,8 @@ export interface Preferences {
   /** The model of the next new chat. */
   readonly model: string | undefined
   readonly sidebarOpen: boolean
+  /** Names of the tools that are on in the next new chat. */
+  readonly tools: readonly string[]
 }
 
 /** `public/early.js` reads theme and language from here before the first paint. */
@@ -34,11 +36,12 @@ export function createPreferences(
 }
 
 function parse(value: unknown): Preferences {
-  const { theme, language, model, sidebarOpen } = isRecord(value) ? value : {}
+  const { theme, language, model, sidebarOpen, tools } = isRecord(value) ? value : {}
   return {
     theme: theme === 'light' || theme === 'dark' ? theme : 'system',
     language: isLanguage(language) ? language : 'system',
     model: typeof model === 'string' ? model : undefined,
+    tools: Array.isArray(tools) ? tools.filter((name) => typeof name === 'string') : [],
     sidebarOpen: typeof sidebarOpen === 'boolean' ? sidebarOpen : true,
   }
 }

@@ -1,4 +1,4 @@
-import type { AnswerChunk } from '../api/answer-chunk.ts'
+import type { AnswerChunk, ToolCallPart } from '../api/answer-chunk.ts'
 import type { AnswerClient, AnswerStreamOptions } from '../api/answer-client.ts'
 import type { ChatRequest } from '../api/chat-request.ts'
 import { ApiError, type ApiErrorDetails } from '../api/errors.ts'
@@ -6,7 +6,9 @@ import { ApiError, type ApiErrorDetails } from '../api/errors.ts'
 export interface Script {
   /** Words of the answer; each is a chunk. */
   readonly words: readonly string[]
-  readonly finishReason?: 'stop' | 'length'
+  /** Calls of tools after the words; each part is a chunk. */
+  readonly calls?: readonly ToolCallPart[]
+  readonly finishReason?: 'stop' | 'length' | 'tool_calls'
   /** Cuts the connection after these numbers of words, once for each entry. */
   readonly cuts?: number[]
   /** Fails with this error instead of answering. */
@@ -76,17 +78,25 @@ export class KeptAnswerServer implements AnswerClient {
 
   async *#read(
     id: string,
-    { words, cuts = [], errorAtEnd, finishReason = 'stop', pace }: Script,
+    {
+      words,
+      calls = [],
+      cuts = [],
+      errorAtEnd,
+      finishReason = calls.length > 0 ? 'tool_calls' : 'stop',
+      pace,
+    }: Script,
     after: number,
     signal: AbortSignal,
   ): AsyncGenerator<AnswerChunk> {
     const events: AnswerChunk[] = [
       ...words.map((text) => ({ text, reasoning: '' })),
+      ...calls.map((part) => ({ text: '', reasoning: '', calls: [part] })),
       { text: '', reasoning: '', finishReason },
       {
         text: '',
         reasoning: '',
-        usage: { promptTokens: 10, cachedTokens: 0, completionTokens: words.length },
+        usage: { promptTokens: 10, cachedTokens: 0, completionTokens: words.length + calls.length },
       },
     ]
     for (const [index, chunk] of events.entries()) {

@@ -3,7 +3,10 @@ import type { ModelInfo } from '../api/models.ts'
 import { pathTo } from '../chat/message-tree.ts'
 import type { Message } from '../chat/types.ts'
 import { type AnswerLocks, createAnswerLocks } from '../state/answer-locks.ts'
+import type { ToolClient } from '../api/tools.ts'
 import { Answers } from '../state/answers.ts'
+import { ChatTools } from '../state/chat-tools.ts'
+import { createToolsStore } from '../state/tools-store.ts'
 import { ChatsStore } from '../state/chats-store.ts'
 import { Conversation } from '../state/conversation.ts'
 import { DraftsStore } from '../state/drafts-store.ts'
@@ -28,6 +31,14 @@ export const testModel: ModelInfo = {
   state: { name: 'ready', detail: undefined, progress: undefined },
 }
 
+/** A server without tools. */
+const noTools: ToolClient = {
+  list: () =>
+    Promise.resolve({ servers: [], limits: { maxRounds: 2, timeoutSeconds: 5, maxResultChars: 1000 } }),
+  modelsWithoutTools: () => Promise.resolve(new Set()),
+  call: () => Promise.reject(new Error('The test has no tools.')),
+}
+
 /** Creates the state of a page, without components, in front of a scripted server. A token is a word. */
 export function createTestPage({
   scripts = [],
@@ -36,6 +47,7 @@ export function createTestPage({
   locks = createAnswerLocks(undefined),
   tabs = { publish: () => {}, listen: () => () => {} },
   silenceMs = 50,
+  toolServer = noTools,
 }: {
   readonly scripts?: readonly Script[]
   readonly repository?: ChatRepository
@@ -43,12 +55,20 @@ export function createTestPage({
   readonly locks?: AnswerLocks
   readonly tabs?: Tabs
   readonly silenceMs?: number
+  readonly toolServer?: ToolClient
 } = {}) {
   const { publish } = tabs
   const chats = new ChatsStore({ repository, publish })
   const drafts = new DraftsStore({ repository, publish })
+  const toolList = createToolsStore(toolServer)
+  const tools = new ChatTools({
+    chats,
+    tools: toolList,
+    call: (call, signal) => toolServer.call(call, signal),
+  })
   const answers = new Answers({
     client: server,
+    tools,
     publish,
     save: (message) => chats.saveAnswer(message),
     scheduleFrame: (task) => task(),
@@ -63,7 +83,13 @@ export function createTestPage({
     return Promise.resolve({ tokens, contextLength: testModel.contextLength })
   }
   const findModel = (id: string) => (id === testModel.id ? testModel : undefined)
-  const conversation = new Conversation({ chats, answers, locks, planContext: { findModel, countTokens } })
+  const conversation = new Conversation({
+    chats,
+    answers,
+    locks,
+    tools,
+    planContext: { findModel, countTokens },
+  })
   const handover = new AnswerHandover({ repository, conversation, locks, silenceMs })
   tabs.listen((message) => applyTabMessage(message, { chats, answers, drafts, handover, session }))
   const session = { refresh: () => Promise.resolve(void (asked.sessions += 1)) }
@@ -81,6 +107,8 @@ export function createTestPage({
     answers,
     conversation,
     handover,
+    tools,
+    toolList,
     presets: createPresets(undefined),
     preferences: createPreferences(undefined),
     counted,

@@ -5,7 +5,7 @@ import { asksToContinue, toChatMessage } from '../request/chat-prompt.ts'
 import { wantedCalls } from '../request/tool-choice.ts'
 
 type MessagesRequest = Pick<ChatRequest, 'messages' | 'continue_final_message' | 'add_generation_prompt'>
-type ToolsRequest = Pick<ChatRequest, 'tools' | 'tool_choice' | 'parallel_tool_calls'>
+type ToolsRequest = Pick<ChatRequest, 'tools' | 'tool_choice'>
 
 /** The messages of a request in the one form that every server knows. */
 export function messageFields(request: MessagesRequest): Readonly<Record<string, unknown>> {
@@ -45,15 +45,8 @@ export interface RemoteTools {
   readonly forced: boolean
 }
 
-/**
- * `tool_choice` has many notations; other servers know OpenAI's, which knows no `parallel_tool_calls` without functions.
- * @throws InvalidRequestError
- */
-export function toolFields({
-  tools,
-  tool_choice: choice,
-  parallel_tool_calls: isParallel,
-}: ToolsRequest): RemoteTools {
+/** `tool_choice` has many notations; other servers know OpenAI's. @throws InvalidRequestError */
+export function toolFields({ tools, tool_choice: choice }: ToolsRequest): RemoteTools {
   if (!tools?.length) return { fields: {}, forced: false }
   const { mode, names, isSingle } = wantedCalls(choice)
   const allowed = toToolDefinitions(tools)
@@ -64,8 +57,7 @@ export function toolFields({
     }))
   if (mode === 'none' || allowed.length === 0) return { fields: {}, forced: false }
   const wanted = isSingle ? { type: 'function', function: { name: names?.[0] } } : mode
-  const parallel = isParallel == null ? {} : { parallel_tool_calls: isParallel }
-  return { fields: { tools: allowed, tool_choice: wanted, ...parallel }, forced: mode === 'required' }
+  return { fields: { tools: allowed, tool_choice: wanted }, forced: mode === 'required' }
 }
 
 /** `logprobs` may be a number, which is how many others are wanted beside each token. */

@@ -11,6 +11,7 @@ import { Button, IconButton } from '../../ui/button.tsx'
 import { ModelSelector } from '../model-selector.tsx'
 import { fieldTexts } from '../settings/setting-words.ts'
 import { SettingsButton } from '../settings/settings-button.tsx'
+import { ToolsButton } from '../tools/tools-button.tsx'
 import { Thread } from '../thread.tsx'
 import { panelId, sideLetter, tabId } from '../element-ids.ts'
 import { useCompareActions } from './use-compare-actions.ts'
@@ -46,6 +47,7 @@ export function CompareSide({ side, chat, tree, path, asTab, hidden }: CompareSi
           )}
           <ModelSelector />
           <SettingsButton />
+          <ToolsButton />
           <span className="compare-space" />
           {last?.status === 'streaming' ? (
             <IconButton icon="stop" label={texts.stopSide(letter)} onClick={() => conversation.stop(last)} />

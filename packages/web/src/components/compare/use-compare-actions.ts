@@ -45,6 +45,6 @@ export function useCompareActions(): CompareActions {
   }
 }
 
-function startOf({ model, settings }: Chat): SideStart {
-  return { model, settings }
+function startOf({ model, settings, tools }: Chat): SideStart {
+  return { model, settings, tools }
 }

@@ -34,12 +34,15 @@ export function AnswerFooter({ message, answer, modelName, isLast, versions }: A
   const { conversation, session } = useServices()
   const texts = useTexts()
   const [showsDetails, setShowsDetails] = useState(false)
-  const { chatId, id, status, stats } = message
+  const { chatId, id, status, stats, rounds, calls } = message
   const statusText = status === 'done' || status === 'error' ? undefined : texts[statusTexts[status]]
   const signedOut = useStore(session, (state) => state.status === 'signed-out')
   const mustWait = useMustWait(message.error)
   const canContinue =
-    !signedOut && isLast && canGoOn.has(status) && (answer !== '' || message.reasoning !== undefined)
+    !signedOut &&
+    isLast &&
+    canGoOn.has(status) &&
+    (answer !== '' || message.reasoning !== undefined || rounds !== undefined || calls !== undefined)
   return (
     <>
       {status === 'error' && <AnswerError message={message} />}

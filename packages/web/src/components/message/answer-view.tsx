@@ -1,11 +1,13 @@
 import { memo } from 'react'
 import { useServices } from '../../app/services.ts'
+import { messageText } from '../../chat/prompt.ts'
 import { splitReasoning } from '../../chat/reasoning.ts'
 import type { Message } from '../../chat/types.ts'
 import { Markdown } from '../../markdown/markdown.tsx'
 import { useStore } from '../../store.ts'
 import { messageElementId } from '../element-ids.ts'
 import { AnswerFooter } from './answer-footer.tsx'
+import { AnswerCalls, AnswerRounds } from './answer-rounds.tsx'
 import { PendingFooter, LiveFooter } from './live-footer.tsx'
 import { FarMessage } from './far-message.tsx'
 import { LiveRoute } from './live-route.tsx'
@@ -36,14 +38,15 @@ export const AnswerView = memo(function AnswerView({
   const thoughts = useDisclosure()
   const route = useDisclosure()
   const name = model?.name ?? message.model ?? ''
-  if (!near && !live) return <FarMessage id={message.id} name={name} text={message.content} />
+  if (!near && !live) return <FarMessage id={message.id} name={name} text={messageText(message)} />
   const parts = splitReasoning(live?.content ?? message.content, live?.reasoning ?? message.reasoning)
   const { reasoning, answer, thinking } = parts
   const writing = live !== undefined
+  const { rounds = [], calls = [] } = live ?? message
   const footer = (
     <AnswerFooter
       message={message}
-      answer={answer}
+      answer={rounds.length > 0 ? messageText(message) : answer}
       modelName={model?.name ?? message.model}
       isLast={isLast}
       versions={{ index: versionIndex, count: versionCount }}
@@ -58,13 +61,15 @@ export const AnswerView = memo(function AnswerView({
       aria-label={name}
       aria-busy={message.status === 'streaming'}
     >
+      <AnswerRounds messageId={message.id} rounds={rounds} />
       {reasoning && <Thoughts text={reasoning} thinking={writing && thinking} disclosure={thoughts} />}
       {answer && <Markdown text={answer} growing={writing} />}
+      <AnswerCalls messageId={message.id} calls={calls} live={writing} />
       <LiveRoute route={live?.route ?? message.route} writing={writing} table={route} />
       {writing ? (
         <LiveFooter live={live} model={model} />
       ) : message.status === 'streaming' ? (
-        <PendingFooter begun={answer !== '' || reasoning !== ''}>{footer}</PendingFooter>
+        <PendingFooter begun={answer !== '' || reasoning !== '' || rounds.length > 0}>{footer}</PendingFooter>
       ) : (
         footer
       )}

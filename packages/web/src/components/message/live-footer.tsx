@@ -1,6 +1,7 @@
 import { type ReactNode, useEffect, useState } from 'react'
 import type { ModelInfo } from '../../api/models.ts'
 import { hasBegun, type LiveAnswer, type PendingRetry, tokensPerSecond } from '../../chat/live-answer.ts'
+import { hasOpenCalls } from '../../chat/tool-calls.ts'
 import { formatRate } from '../../i18n/format.ts'
 import { useTexts } from '../../i18n/texts.ts'
 import { waitWords } from './swarm-words.ts'
@@ -24,8 +25,16 @@ export function LiveFooter({ live, model }: LiveFooterProps) {
   const texts = useTexts()
   const rate = tokensPerSecond(live)
   const { retry } = live
-  const waiting = !hasBegun(live)
+  const waiting = !hasBegun(live) && live.calls.length === 0
   const wait = retry ? undefined : live.waiting
+  if (live.calls.some(({ state }) => state === 'asking'))
+    return (
+      <div className="answer-live">
+        <span>{texts.toolWaitsForYou}</span>
+      </div>
+    )
+  // Each call tells its own state.
+  if (hasOpenCalls(live.calls)) return <div className="answer-live" />
   return (
     <>
       {waiting && model && <ModelLoading model={model} />}

@@ -1,0 +1,67 @@
+import { useEffect, useId, useRef } from 'react'
+import { useServices } from '../../app/services.ts'
+import { argumentsText, parseArguments, type ToolCall } from '../../chat/tool-calls.ts'
+import { useTexts } from '../../i18n/texts.ts'
+import type { ConsentDecision } from '../../state/tool-round.ts'
+import { Button } from '../../ui/button.tsx'
+
+interface ToolConsentProps {
+  readonly messageId: string
+  readonly call: ToolCall
+}
+
+/** Asks whether a call may be sent, and shows exactly what would be sent where. */
+export function ToolConsent({ messageId, call }: ToolConsentProps) {
+  const { answers } = useServices()
+  const texts = useTexts()
+  const id = useId()
+  const box = useRef<HTMLDivElement>(null)
+  const { title, name, server = '', readOnly, startedAt } = call
+  useEffect(() => {
+    // A reader who writes or does something else is told, and not interrupted.
+    if (isIdle(document.activeElement)) box.current?.focus()
+  }, [])
+  const decide = (decision: ConsentDecision) => () => answers.decide(messageId, call.id, decision)
+  const sendsNothing = Object.keys(parseArguments(call.arguments) ?? {}).length === 0
+  return (
+    <div
+      ref={box}
+      className="tool-consent"
+      role="group"
+      tabIndex={-1}
+      aria-labelledby={`${id}-title`}
+      aria-describedby={`${id}-words`}
+    >
+      <p id={`${id}-title`} className="tool-consent-title" dir="auto">
+        {texts.toolConsent(title ?? name, server)}
+      </p>
+      <div id={`${id}-words`}>
+        {startedAt !== undefined && !readOnly && (
+          <p className="tool-consent-warning">{texts.toolConsentAgain}</p>
+        )}
+        {!readOnly && <p>{texts.toolConsentWrites}</p>}
+        <p dir="auto">
+          {sendsNothing ? texts.toolConsentSendsNothing(server) : texts.toolConsentSends(server)}
+        </p>
+        {!sendsNothing && (
+          <pre className="tool-text" tabIndex={0} dir="ltr">
+            {argumentsText(call)}
+          </pre>
+        )}
+      </div>
+      <div className="tool-consent-actions">
+        <Button kind="primary" onClick={decide('allow')}>
+          {texts.toolAllowOnce}
+        </Button>
+        {readOnly && <Button onClick={decide('allow-chat')}>{texts.toolAllowChat}</Button>}
+        <Button onClick={decide('decline')}>{texts.toolDecline}</Button>
+      </div>
+    </div>
+  )
+}
+
+/** The focus is nowhere, or in an empty message field. */
+function isIdle(active: Element | null): boolean {
+  if (active === null || active === document.body) return true
+  return active instanceof HTMLTextAreaElement && active.id === 'message' && active.value === ''
+}

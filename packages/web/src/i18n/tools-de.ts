@@ -1,0 +1,51 @@
+import { formatCount } from './format.ts'
+import { plural } from './sign-in-de.ts'
+import type { toolsEn } from './tools-en.ts'
+
+/** The German texts about tools that a model may call. */
+export const toolsDe: typeof toolsEn = {
+  tools: 'Werkzeuge',
+  toolsOn: (n) => plural(n, { one: 'Werkzeuge: 1 ist an', other: `Werkzeuge: ${formatCount(n)} sind an` }),
+  toolsIntro: 'Das Modell darf die Werkzeuge aufrufen, die in diesem Chat an sind. Vorher wirst du gefragt.',
+  toolsLoading: 'Der Server wird nach seinen Werkzeugen gefragt …',
+  toolsFailed: 'Die Werkzeuge lassen sich gerade nicht auflisten.',
+  toolsNone: 'Dieser Server hat keine Werkzeuge.',
+  toolsBuiltIn: 'Gehört zu diesem Server',
+  toolsUnsupported: (model) => `${model} kann keine Werkzeuge aufrufen. Wähle dafür ein anderes Modell.`,
+  toolServerConnecting: 'Verbindung wird aufgebaut …',
+  toolServerUnreachable: 'Nicht erreichbar',
+  toolAsksOnce: 'Liest nur, sagt sein Server',
+  toolAsksAlways: 'Kann etwas ändern: Du wirst jedes Mal gefragt',
+  toolMissing: (name) => `${name} ist an, aber gerade nicht verfügbar.`,
+  toolsForNewChats: 'Diese Auswahl für neue Chats übernehmen',
+  toolsAreDefault: 'Neue Chats beginnen mit dieser Auswahl.',
+  toolWriting: (tool) => `Bereitet einen Aufruf von ${tool} vor …`,
+  toolWaiting: (tool) => `Fragt als Nächstes ${tool}`,
+  toolRunning: (tool, sent) => `Fragt ${tool}: ${sent}`,
+  toolDone: (tool, sent, result) => `${tool} gefragt: ${sent} → ${result}`,
+  toolFailed: (tool, sent) => `${tool} ist gescheitert: ${sent}`,
+  toolDenied: (tool, sent) => `Von dir abgelehnt: ${tool}, ${sent}`,
+  toolStopped: (tool, sent) => `Angehalten: ${tool}, ${sent}`,
+  toolSent: 'Gesendet',
+  toolSentTo: (server) => `Gesendet an ${server}`,
+  toolResult: 'Ergebnis',
+  toolError: 'Fehler',
+  toolNoResult: 'Das Ergebnis ist leer.',
+  toolTruncated: 'Das Ergebnis war länger und wurde hier abgeschnitten.',
+  toolSeconds: (seconds) => `${formatCount(seconds)} s`,
+  toolLimit: (rounds) =>
+    plural(rounds, {
+      one: 'Das Modell darf für eine Antwort einmal Werkzeuge aufrufen. Es antwortet jetzt in Worten.',
+      other: `Das Modell hat ${formatCount(rounds)}-mal Werkzeuge aufgerufen, mehr geht für eine Antwort nicht. Es antwortet jetzt in Worten.`,
+    }),
+  toolConsent: (tool, server) => `Darf das Modell ${tool} von ${server} benutzen?`,
+  toolConsentSends: (server) => `Das geht an ${server}:`,
+  toolConsentSendsNothing: (server) => `An ${server} gehen keine Argumente.`,
+  toolConsentWrites: 'Es kann etwas ändern oder verschicken, deshalb wirst du jedes Mal gefragt.',
+  toolConsentAgain: 'Dieser Aufruf hatte schon begonnen und ist vielleicht schon ausgeführt.',
+  toolAllowOnce: 'Einmal erlauben',
+  toolAllowChat: 'In diesem Chat erlauben',
+  toolDecline: 'Ablehnen',
+  toolWaitsForYou: 'Wartet auf deine Entscheidung',
+  toolAsksYou: (tool) => `Deine Entscheidung ist nötig: Darf das Modell ${tool} benutzen?`,
+}
