@@ -9,11 +9,12 @@ export const packageImports = {
   hub: ['engine'],
   llama: ['engine'],
   petals: ['engine'],
+  tools: ['engine'],
   upstream: ['engine'],
   contribute: ['engine'],
   gateway: ['access', 'api', 'engine'],
   web: ['api'],
-  cli: ['access', 'contribute', 'engine', 'gateway', 'hub', 'llama', 'petals', 'upstream', 'web'],
+  cli: ['access', 'contribute', 'engine', 'gateway', 'hub', 'llama', 'petals', 'tools', 'upstream', 'web'],
 }
 
 /**
@@ -138,6 +139,13 @@ export const layers = {
       child: [],
     },
   },
+  tools: {
+    shared: ['config.ts', 'bounds.ts', 'tool-server.ts'],
+    folders: {
+      'built-in': [],
+      mcp: [],
+    },
+  },
   upstream: {
     shared: ['config.ts'],
     folders: {
@@ -172,6 +180,8 @@ export const heavyDependencies = [
   { names: ['node-llama-cpp'], home: 'packages/llama' },
   { names: ['hono', 'hono/*', '@hono/*', 'ws', 'prom-client'], home: 'packages/gateway' },
   { names: ['eventsource-parser'], home: 'packages/upstream/src/stream' },
+  { names: ['@modelcontextprotocol/*'], home: 'packages/tools' },
+  { names: ['htmlparser2'], home: 'packages/tools/src/built-in' },
   { names: ['openid-client'], home: 'packages/gateway/src/access/sign-in' },
   { names: ['rate-limiter-flexible', 'iovalkey'], home: 'packages/gateway/src/limits' },
   { names: ['@opentelemetry/*'], home: 'packages/gateway/src/tracing' },

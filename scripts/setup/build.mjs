@@ -3,7 +3,18 @@ import path from 'node:path'
 import { root, run, startProgress } from './progress.mjs'
 import { digestOfTimes, forget, isFresh, markFresh } from './stamp.mjs'
 
-const nodePackages = ['api', 'engine', 'hub', 'llama', 'petals', 'upstream', 'contribute', 'gateway', 'cli']
+const nodePackages = [
+  'api',
+  'engine',
+  'hub',
+  'llama',
+  'petals',
+  'tools',
+  'upstream',
+  'contribute',
+  'gateway',
+  'cli',
+]
 const isBuilt = (name) =>
   access(path.join(root, 'packages', name, 'dist')).then(
     () => true,

@@ -27,6 +27,7 @@ export {
   type ToolAnswer,
   type ToolGrammarOptions,
 } from './chat/tool-calls.ts'
+export { connectionProblem } from './connection-problem.ts'
 export { EncodeLimit } from './encode-limit.ts'
 export * from './engine.ts'
 export * from './errors.ts'
@@ -46,6 +47,7 @@ export { grammarSource } from './grammar/grammar-source.ts'
 export { TokenGrammars } from './grammar/match/token-grammars.ts'
 export type { TokenMatcher } from './grammar/match/token-matcher.ts'
 export type { Vocabulary } from './grammar/match/vocabulary-trie.ts'
+export { ipScope, type IpScope } from './ip-scope.ts'
 export * from './logger.ts'
 export * from './metrics.ts'
 export * from './models/model-files.ts'
@@ -70,6 +72,7 @@ export { SessionGuard } from './session-guard.ts'
 export * from './swarm/swarm-status.ts'
 export { TimeLimit, TimeLimitExceeded } from './time-limit.ts'
 export * from './tokenizer.ts'
+export * from './tool-box.ts'
 export {
   MAX_TOP_LOGPROBS,
   validateGenerateOptions,

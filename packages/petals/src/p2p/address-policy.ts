@@ -2,7 +2,7 @@ import { lookup, type LookupAddress, type LookupOptions } from 'node:dns'
 import { lookup as lookupName } from 'node:dns/promises'
 import type { LookupFunction } from 'node:net'
 import type { Multiaddr } from '@multiformats/multiaddr'
-import { ipScope, type IpScope } from './ip-scope.ts'
+import { ipScope, type IpScope } from '@petals-chat/engine'
 import { parseAddress } from './multiaddrs.ts'
 
 /** What `swarm.privateAddresses` can be. */

@@ -1,6 +1,6 @@
 import { Agent as HttpAgent, type IncomingMessage, request as requestHttp } from 'node:http'
 import { Agent as HttpsAgent, request as requestHttps } from 'node:https'
-import type { AbortOptions } from '@petals-chat/engine'
+import { type AbortOptions, connectionProblem } from '@petals-chat/engine'
 
 export interface HttpRequest extends AbortOptions {
   readonly url: string
@@ -94,29 +94,8 @@ export class HttpClient implements Disposable {
 function connectionError(error: Error & { readonly code?: string }, isReused: boolean): ConnectionError {
   if (error instanceof ConnectionError) return error
   const wasReused = isReused && (error.code === 'ECONNRESET' || error.code === 'EPIPE')
-  return new ConnectionError(
-    reasons[error.code ?? ''] ?? `the connection failed (${error.code ?? error.name})`,
-    {
-      cause: error,
-      wasReused,
-    },
-  )
-}
-
-const reasons: Readonly<Record<string, string>> = {
-  ECONNREFUSED: 'nothing listens at that address',
-  ENOTFOUND: 'its name is unknown',
-  EAI_AGAIN: 'its name could not be looked up',
-  EHOSTUNREACH: 'there is no way to that host',
-  ENETUNREACH: 'there is no way to that network',
-  ECONNRESET: 'it closed the connection',
-  EPIPE: 'it closed the connection',
-  DEPTH_ZERO_SELF_SIGNED_CERT: 'its certificate is signed by itself (NODE_EXTRA_CA_CERTS adds it)',
-  SELF_SIGNED_CERT_IN_CHAIN:
-    'its certificate is signed by an unknown authority (NODE_EXTRA_CA_CERTS adds it)',
-  UNABLE_TO_VERIFY_LEAF_SIGNATURE:
-    'its certificate is signed by an unknown authority (NODE_EXTRA_CA_CERTS adds it)',
-  CERT_HAS_EXPIRED: 'its certificate has expired',
-  ERR_TLS_CERT_ALTNAME_INVALID: 'its certificate is for another name',
-  HPE_INVALID_CONSTANT: 'it does not speak HTTP',
+  return new ConnectionError(connectionProblem(error), {
+    cause: error,
+    wasReused,
+  })
 }

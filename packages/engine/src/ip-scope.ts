@@ -2,8 +2,8 @@ import { BlockList, isIP } from 'node:net'
 
 /**
  * From where an IP address can be reached: `global` from anywhere, `overlay` from an overlay network that anyone can join,
- * `private` within a network, `link` on one link of it, `loopback` on this machine only. `special` is everything else, which
- * no server of a swarm has: cloud metadata services, multicast, documentation, and forms of IPv6 that contain an IPv4 address.
+ * `private` within a network, `link` on one link of it, `loopback` on this machine only. `special` is everything else, where
+ * no honest server is: cloud metadata services, multicast, documentation, and forms of IPv6 that contain an IPv4 address.
  */
 export type IpScope = 'global' | 'overlay' | 'private' | 'link' | 'loopback' | 'special'
 
@@ -56,7 +56,7 @@ const scopes: readonly (readonly [IpScope, BlockList])[] = [
   ['global', listOf(['0.0.0.0', 0], ['2000::', 3])],
 ]
 
-/** Node checks IPv4 addresses in IPv6 form against the rules of IPv4. They are refused instead: no server announces one. */
+/** Node checks IPv4 addresses in IPv6 form against the rules of IPv4. They are refused instead: no name and no server needs one. */
 const mapped = /^(0*:)*:?ffff:/i
 
 /** Returns the scope of an address in its usual text form; undefined if the text is no IP address. */
