@@ -27,7 +27,7 @@ export interface OperationResponse {
 }
 
 /**
- * What a caller may do, by groups of routes. `models`: see the models; `openai`: /v1 and Ollama's API; `legacy`: /api/v1 and /api/v2;
+ * What a caller may do, by groups of routes. `models`: see the models; `openai`: /v1, Ollama's API and tools; `legacy`: /api/v1 and /api/v2;
  * `metrics`: /metrics; `swarm`: see the swarm; `admin`: make and revoke keys.
  */
 export const scopes = ['models', 'openai', 'legacy', 'swarm', 'metrics', 'admin'] as const

@@ -20,6 +20,7 @@ import { responsesTag } from './responses/responses-operation.ts'
 import type { Operation, OperationTag } from './operation.ts'
 import { sessionOperations, sessionTag } from './session.ts'
 import { swarmOperations, swarmTag } from './swarm/status.ts'
+import { toolOperations, toolTag } from './tools.ts'
 
 /** Every route of the gateway, except the files of the chat page. A test holds the gateway's routes against this list. */
 export const operations: readonly Operation[] = [
@@ -36,6 +37,7 @@ export const operations: readonly Operation[] = [
   ...legacyGenerateOperations,
   legacyModelsOperation,
   legacyWebSocketOperation,
+  ...toolOperations,
   ...sessionOperations,
   ...swarmOperations,
   ...keyOperations,
@@ -50,6 +52,7 @@ export const operationTags: readonly OperationTag[] = [
   anthropicTag,
   ollamaTag,
   legacyTag,
+  toolTag,
   sessionTag,
   swarmTag,
   keyTag,

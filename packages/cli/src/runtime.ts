@@ -6,6 +6,7 @@ import {
   type Metrics,
   type ModelRegistry,
   type SwarmView,
+  type ToolBox,
 } from '@petals-chat/engine'
 import { createModelStore, type ModelStore } from '@petals-chat/hub'
 import type { LoadedConfig } from './config/load.ts'
@@ -14,6 +15,7 @@ import { createEngines } from './engines.ts'
 import { createLogger } from './logging/logger.ts'
 import { withJoinCommands } from './swarm/with-join-commands.ts'
 import type { Terminal } from './terminal/terminal.ts'
+import { version } from './version.ts'
 
 export interface RuntimeOptions {
   readonly terminal: Terminal
@@ -29,6 +31,8 @@ export interface Runtime extends AsyncDisposable {
   readonly logger: Logger
   readonly store: ModelStore
   readonly registry: ModelRegistry
+  /** What models may call. */
+  readonly tools: ToolBox
   /** The swarm of the models; undefined if no model belongs to one. */
   readonly swarm: SwarmView | undefined
   /** Resolves when the servers of models that others run have been looked at once. */
@@ -52,13 +56,17 @@ export async function createRuntime(loaded: LoadedConfig, options: RuntimeOption
     idleUnloadMs: config.unloadAfterMs,
   })
   const swarm = engines.petals?.swarm
+  const { createToolBox } = await import('@petals-chat/tools')
+  const tools = await createToolBox(config.tools, { logger, version })
   return {
     logger,
     store,
     registry,
+    tools,
     swarm: swarm && withJoinCommands(swarm, loaded),
     looked: async () => engines.upstream?.looked(),
     async [Symbol.asyncDispose]() {
+      await tools[Symbol.asyncDispose]()
       await registry[Symbol.asyncDispose]()
       await engines[Symbol.asyncDispose]()
     },
@@ -79,6 +87,7 @@ async function createConfiguredLogger(
   const secrets = [
     config.hub.token,
     ...config.models.map((model) => (model.engine === 'upstream' ? model.apiKey : undefined)),
+    ...config.tools.servers.flatMap(({ headers }) => Object.values(headers)),
   ].filter((secret) => secret !== undefined)
   const logger = await createLogger({ ...config.log, level }, terminal, { secrets })
   for (const warning of warnings) logger.warn({}, formatProblem(warning))

@@ -63,3 +63,13 @@ export interface ToolBox extends AsyncDisposable {
   /** Runs a tool. An abort cancels the call at its server. @throws the signal's reason; RangeError if there is no such tool */
   call(name: string, input: Readonly<Record<string, unknown>>, options?: AbortOptions): Promise<ToolResult>
 }
+
+/** The tool box of a server without tools. */
+export const noTools: ToolBox = {
+  limits: { maxRounds: 1, timeoutSeconds: 1, maxResultChars: 1 },
+  list: () => Promise.resolve([]),
+  source: () => Promise.resolve(undefined),
+  find: () => Promise.resolve(undefined),
+  call: (name) => Promise.reject(new RangeError(`There is no tool '${name}'.`)),
+  [Symbol.asyncDispose]: () => Promise.resolve(),
+}

@@ -9,6 +9,7 @@ import type {
   Session,
   SwarmView,
   TokenId,
+  ToolBox,
 } from '@petals-chat/engine'
 import type { Hono } from 'hono'
 import type { Caller } from './access/caller.ts'
@@ -51,6 +52,8 @@ export interface GatewayContext {
   /** What bodies and messages that wait to be processed may take. */
   readonly budget: MemoryBudget
   readonly limiter: Limiter
+  /** What models may call. */
+  readonly tools: ToolBox
   /** What callers have used. */
   readonly usage: UsageRecorder
   /** Undefined: nothing is traced. */

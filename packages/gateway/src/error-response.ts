@@ -176,6 +176,11 @@ export const errorForms = {
     meaning:
       'A response of /v1/responses is not kept, or no longer, or another caller made it (`server.responses`).',
   },
+  unknown_tool: {
+    status: 404,
+    type: 'invalid_request_error',
+    meaning: 'There is no such tool, or its MCP server can’t be reached now (`tools` of the configuration).',
+  },
   shutting_down: {
     status: 503,
     type: 'server_error',

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { KeyStore, SignInStore, UsageStore } from '@petals-chat/access'
-import type { Logger, ModelRegistry, SwarmView } from '@petals-chat/engine'
+import { type Logger, type ModelRegistry, noTools, type SwarmView, type ToolBox } from '@petals-chat/engine'
 import { Hono } from 'hono'
 import { methodNotAllowed } from 'hono/method-not-allowed'
 import type { Access, CallerSource } from './access/access.ts'
@@ -38,6 +38,7 @@ import { propsRoutes } from './routes/props.ts'
 import { sessionRoutes } from './routes/session.ts'
 import { signInRoutes } from './routes/sign-in.ts'
 import { swarmRoutes } from './routes/swarm.ts'
+import { toolRoutes } from './routes/tools.ts'
 import { webRoutes } from './routes/web.ts'
 import { ConnectionCap } from './server/connection-cap.ts'
 import { prepareDrain } from './server/drain.ts'
@@ -75,6 +76,8 @@ export interface GatewayDependencies {
   readonly tracing?: Tracing | undefined
   /** For `GET /api/v1/swarm`; undefined if no model is served by a swarm. */
   readonly swarm?: SwarmView | undefined
+  /** What models may call. The caller keeps ownership. */
+  readonly tools?: ToolBox | undefined
 }
 
 /** HTTP and WebSocket in front of a registry of models. The caller keeps ownership of the registry. */
@@ -120,6 +123,7 @@ export function createGateway(config: GatewayConfig, dependencies: GatewayDepend
     shutdown,
     budget: meteredBudget(config, metrics),
     limiter,
+    tools: dependencies.tools ?? noTools,
     usage,
     tracing: dependencies.tracing,
     swarm,
@@ -224,6 +228,7 @@ function createApp(
   app.route('/', propsRoutes(context))
   app.route('/', ollamaRoutes(context))
   app.route('/', openapiRoutes(context))
+  app.route('/', toolRoutes(context))
   app.route('/', legacyHttpRoutes(context))
   app.route('/', legacyModelRoutes(context))
   app.route('/', swarmRoutes(context))

@@ -11,7 +11,8 @@ export const isApiPath = (path: string): boolean =>
 export const isLegacyPath = (path: string): boolean => /^\/api\/v[12](\/|$)/.test(path)
 
 /** Reports whether a routed path belongs to Ollama's API, which has its own shape of errors. */
-export const isOllamaPath = (path: string): boolean => path.startsWith('/api/') && !isLegacyPath(path)
+export const isOllamaPath = (path: string): boolean =>
+  path.startsWith('/api/') && !isLegacyPath(path) && !/^\/api\/tools(\/|$)/.test(path)
 
 /** Reports whether a client of Anthropic's API asks, which has its own shape of errors. `path`: as it is routed. */
 export const isAnthropicRequest = (path: string, header: (name: string) => string | undefined): boolean =>

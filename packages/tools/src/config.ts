@@ -89,11 +89,11 @@ export const toolsConfigSchema = z
         time: z.boolean().default(true).describe('The date and the time in a time zone.'),
         calculator: z.boolean().default(true).describe('The value of a formula.'),
         fetch: z
-          .union([z.boolean(), z.strictObject({ hosts: z.array(hostSchema).min(1).max(100) })])
+          .union([z.boolean(), z.array(hostSchema).min(1).max(100)])
           .default(false)
           .describe(
-            'The text of a web page. true: of any public host; `hosts`: only of these (`*.example.org` for those below it). ' +
-              'Hosts in private networks and on this machine only where `hosts` names them.',
+            'The text of a web page. true: of any public host; a list of hosts: only of these (`*.example.org` for those below it, a port where it is not 80 or 443). ' +
+              'Hosts in private networks and on this machine only where the list names them.',
           ),
       })
       .prefault({})

@@ -4,7 +4,7 @@
  *
  * ```ts
  * const config = toolsConfigSchema.parse({ servers: [{ name: 'wiki', url: 'http://127.0.0.1:9000/mcp' }] })
- * await using tools = createToolBox(config, { version: '1.0.0' })
+ * await using tools = await createToolBox(config, { version: '1.0.0' })
  * const { text } = await tools.call('calculator', { expression: '6 * 7' })
  * ```
  *

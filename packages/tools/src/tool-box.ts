@@ -12,7 +12,6 @@ import {
 import { bounds, cut } from './bounds.ts'
 import { BuiltInServer } from './built-in/built-in-server.ts'
 import { BUILT_IN, type ToolsConfig } from './config.ts'
-import { McpServer } from './mcp/mcp-server.ts'
 import { serverOf } from './mcp/tool-name.ts'
 import { type RawResult, ToolFailure, type ToolServer } from './tool-server.ts'
 
@@ -23,8 +22,20 @@ export interface ToolBoxOptions {
 }
 
 /** The tools of a configuration. No server is asked before its tools are needed. */
-export function createToolBox(config: ToolsConfig, options: ToolBoxOptions): ToolBox {
-  return new ConfiguredTools(config, options)
+export async function createToolBox(config: ToolsConfig, options: ToolBoxOptions): Promise<ToolBox> {
+  const servers = [new BuiltInServer(config.builtIn), ...(await mcpServers(config, options))]
+  return new ConfiguredTools(config, servers)
+}
+
+/** The library is loaded only where a server is configured. */
+async function mcpServers(
+  { servers, timeoutSeconds }: ToolsConfig,
+  { logger = silentLogger, version }: ToolBoxOptions,
+): Promise<readonly ToolServer[]> {
+  if (servers.length === 0) return []
+  const { McpServer } = await import('./mcp/mcp-server.ts')
+  const callMs = timeoutSeconds * 1000
+  return servers.map((server) => new McpServer(server, { logger, callMs, version }))
 }
 
 class ConfiguredTools implements ToolBox {
@@ -32,14 +43,9 @@ class ConfiguredTools implements ToolBox {
   readonly #servers: ReadonlyMap<string, ToolServer>
   #calls = 0
 
-  constructor(config: ToolsConfig, { logger = silentLogger, version }: ToolBoxOptions) {
-    const { maxRounds, timeoutSeconds, maxResultChars, builtIn, servers } = config
+  constructor({ maxRounds, timeoutSeconds, maxResultChars }: ToolsConfig, servers: readonly ToolServer[]) {
     this.limits = { maxRounds, timeoutSeconds, maxResultChars }
-    const callMs = timeoutSeconds * 1000
-    this.#servers = new Map<string, ToolServer>([
-      [BUILT_IN, new BuiltInServer(builtIn)],
-      ...servers.map((server) => [server.name, new McpServer(server, { logger, callMs, version })] as const),
-    ])
+    this.#servers = new Map(servers.map((server) => [server.name, server]))
   }
 
   list(options: ToolListOptions = {}): Promise<readonly ToolSource[]> {

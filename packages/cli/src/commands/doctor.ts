@@ -9,6 +9,7 @@ import { memoryCheck, nodeCheck } from '../doctor/machine-checks.ts'
 import { modelsCheck } from '../doctor/models-check.ts'
 import { portCheck, webCheck } from '../doctor/server-checks.ts'
 import { swarmCheck } from '../doctor/swarm-check.ts'
+import { toolsCheck } from '../doctor/tools-check.ts'
 import { upstreamCheck } from '../doctor/upstream-check.ts'
 import { exitCodes } from '../exit-codes.ts'
 import { createStore } from '../runtime.ts'
@@ -26,6 +27,7 @@ const checks: readonly Check[] = [
   modelsCheck,
   swarmCheck,
   upstreamCheck,
+  toolsCheck,
   portCheck,
   webCheck,
 ]

@@ -28,7 +28,7 @@ export async function serve(context: CommandContext): Promise<number> {
   const { createGateway, createPrometheusMetrics, loadTracing } = await import('@petals-chat/gateway')
   const metrics = createPrometheusMetrics()
   await using runtime = await createRuntime(loaded, { terminal, metrics })
-  const { logger, registry, swarm } = runtime
+  const { logger, registry, swarm, tools } = runtime
   for (const warning of warnOfMissingFiles(loaded)) logger.warn({}, formatProblem(warning))
   warnOfUnsafeNode(logger)
   process.prependListener('uncaughtException', (err) => logger.error({ err }, 'uncaught error'))
@@ -42,6 +42,7 @@ export async function serve(context: CommandContext): Promise<number> {
     version,
     webRoot: findWebRoot(),
     swarm,
+    tools,
     keys: opened?.keys,
     usage: opened?.usage,
     signIns: opened?.signIns,

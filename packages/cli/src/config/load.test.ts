@@ -201,7 +201,7 @@ describe('loadConfig', () => {
 
   it('refuses a list or a text as configuration', async () => {
     expect(await mistakes('- server')).toEqual([
-      'petals-chat.yaml:1:1: the file must be a mapping of sections: preload, unloadAfterMs, server, models, llama, swarm, hub, log.',
+      'petals-chat.yaml:1:1: the file must be a mapping of sections: preload, unloadAfterMs, server, models, llama, swarm, tools, hub, log.',
     ])
   })
 

@@ -2,6 +2,7 @@ import { gatewayConfigSchema } from '@petals-chat/gateway/config'
 import { hubConfigSchema } from '@petals-chat/hub/config'
 import { llamaConfigSchema, llamaModelSchema } from '@petals-chat/llama/config'
 import { petalsModelSchema, swarmConfigSchema } from '@petals-chat/petals/config'
+import { toolsConfigSchema } from '@petals-chat/tools/config'
 import { upstreamModelSchema } from '@petals-chat/upstream/config'
 import { z } from 'zod'
 import { logConfigSchema } from '../logging/config.ts'
@@ -48,6 +49,7 @@ export const configSchema = z.strictObject({
     .describe('The models; the first one is the default. Left out: SmolLM2-135M-Instruct on this machine.'),
   llama: llamaConfigSchema.prefault({}).describe('The engine that runs GGUF models on this machine.'),
   swarm: swarmConfigSchema.prefault({}).describe('The Petals swarm, for models of the engine petals.'),
+  tools: toolsConfigSchema.prefault({}).describe('Tools that models may call.'),
   hub: hubConfigSchema.prefault({}).describe('Where model files are downloaded from and kept.'),
   log: logConfigSchema.prefault({}).describe('Logs; they go to stderr.'),
 })

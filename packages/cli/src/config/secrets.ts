@@ -9,6 +9,7 @@ const secretKeys: ReadonlySet<string> = new Set([
   'secret',
   'clientSecret',
   'privateKey',
+  'headers',
 ])
 
 export const isSecret = (path: KeyPath): boolean => path.some((key) => secretKeys.has(String(key)))

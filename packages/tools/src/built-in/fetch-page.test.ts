@@ -107,7 +107,7 @@ describe('without hosts in the configuration, nothing is asked at', () => {
 })
 
 describe('a host that the configuration names', () => {
-  const here = () => ({ hosts: [`127.0.0.1:${server.port}`] })
+  const here = () => [`127.0.0.1:${server.port}`]
   const at = (path: string) => `http://127.0.0.1:${server.port}${path}`
 
   it('is asked without cookies, credentials or an address before', async () => {
@@ -153,7 +153,7 @@ describe('a host that the configuration names', () => {
 
   it('is not those below it, and a pattern for those below it leads into no private network', async () => {
     const asked = (host: string, hosts: readonly string[], address: string) =>
-      fetchPage(`http://${host}/`, { hosts }, leadingTo(address)).catch((error: Error) => error.message)
+      fetchPage(`http://${host}/`, hosts, leadingTo(address)).catch((error: Error) => error.message)
     expect(await asked('a.example.org', ['example.org'], '8.8.8.8')).toContain('does not name it')
     expect(await asked('evilexample.org', ['*.example.org'], '8.8.8.8')).toContain('does not name it')
     expect(await asked('a.example.org', ['*.example.org'], '10.0.0.1')).toContain('private network')

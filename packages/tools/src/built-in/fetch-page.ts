@@ -4,7 +4,6 @@ import { connectionProblem } from '@petals-chat/engine'
 import type { FetchConfig } from '../config.ts'
 import { type RawCallOptions, ToolFailure } from '../tool-server.ts'
 import type { BuiltInTool } from './built-in-tool.ts'
-import { htmlText } from './html-text.ts'
 import { PageAddresses } from './page-address.ts'
 
 /** Bytes of a page; what comes after them is not read. */
@@ -13,7 +12,7 @@ const MAX_HOPS = 5
 
 /** The text of a web page. */
 export function fetchTool(config: FetchConfig, addresses = new PageAddresses(config)): BuiltInTool {
-  const hosts = typeof config === 'object' ? ` Only of these hosts: ${config.hosts.join(', ')}.` : ''
+  const hosts = typeof config === 'object' ? ` Only of these hosts: ${config.join(', ')}.` : ''
   return {
     name: 'fetch',
     title: 'Web page',
@@ -86,7 +85,7 @@ async function pageText(response: IncomingMessage, { host }: URL): Promise<strin
     throw new ToolFailure(`${host} sent no text, but ${type.slice(0, 100)}.`)
   }
   const text = decoded(await firstBytes(response), parameters)
-  const shown = /html/.test(type) ? htmlText(text) : text
+  const shown = /html/.test(type) ? (await import('./html-text.ts')).htmlText(text) : text
   if (statusCode >= 400)
     throw new ToolFailure(`${host} answers with the status ${statusCode}: ${shown.slice(0, 500)}`)
   return shown

@@ -22,7 +22,7 @@ export class PageAddresses {
 
   /** `lookUp`: for tests. */
   constructor(config: FetchConfig, lookUp: typeof lookup = lookup) {
-    this.#named = typeof config === 'object' ? config.hosts.map(namedHost) : undefined
+    this.#named = typeof config === 'object' ? config.map(namedHost) : undefined
     this.#lookUp = lookUp
   }
 

@@ -14,6 +14,8 @@ export function describeProblem(error: unknown, secrets: readonly string[]): str
     return 'it did not answer in time'
   if (error instanceof ProtocolError) return `it reports an error: ${withoutSecrets(error.message, secrets)}`
   for (const each of causes(error)) {
+    if (each.message === 'bad port')
+      return 'its port is one that web clients never ask: let it listen on another one'
     if (each.name === 'TimeoutError') return 'it did not answer in time'
     if (
       'code' in each &&

@@ -47,7 +47,7 @@ async function hostile(answers: Readonly<Record<string, Answer>>, config: object
     return json({ jsonrpc: '2.0', id: asked.id, error: { code: -32601, message: 'Method not found' } })
   })
   onTestFinished(() => server[Symbol.asyncDispose]())
-  const box = createToolBox(
+  const box = await createToolBox(
     toolsConfigSchema.parse({
       servers: [{ name: 'evil', url: server.url, headers: { authorization: 'Bearer sesame-open' } }],
       timeoutSeconds: 0.5,

@@ -45,11 +45,11 @@ interface Settings {
 async function start({ era = 2025, config = {}, server: given = {} }: Settings = {}) {
   const server = await McpTestServer.start({ tools, era })
   onTestFinished(() => server[Symbol.asyncDispose]())
-  return { server, box: boxFor(server.url, config, given) }
+  return { server, box: await boxFor(server.url, config, given) }
 }
 
-function boxFor(url: string, config: object = {}, server: object = {}) {
-  const box = createToolBox(
+async function boxFor(url: string, config: object = {}, server: object = {}) {
+  const box = await createToolBox(
     toolsConfigSchema.parse({
       servers: [{ name: 'wiki', url, headers: { authorization: 'Bearer sesame' }, ...server }],
       ...config,
@@ -149,7 +149,7 @@ describe('a server that changes', () => {
   it('is connected again after it has gone and come back', async () => {
     const first = await McpTestServer.start({ tools })
     const { port, url } = first
-    const box = boxFor(url)
+    const box = await boxFor(url)
     expect((await box.source('wiki'))!.state).toBe('ready')
     await first[Symbol.asyncDispose]()
     expect(await box.call('wiki__add', { a: 1, b: 2 })).toMatchObject({ isError: true })
@@ -174,7 +174,7 @@ describe('a server that changes', () => {
       await gate.promise
       return handler(request)
     }
-    const box = boxFor(server.url)
+    const box = await boxFor(server.url)
     expect(await box.source('wiki', { waitMs: 20 })).toMatchObject({ state: 'connecting', tools: [] })
     gate.resolve()
     expect(await box.source('wiki')).toMatchObject({ state: 'ready' })
