@@ -8,9 +8,10 @@ import type { Finding } from './attacks.ts'
 /** The server must trust the loopback as a proxy: each user has an address. */
 const USERS = ['192.0.2.1', '192.0.2.2', '192.0.2.3', '192.0.2.4']
 /** A round is as long as some dozens of answers take, within these bounds. */
-const MIN_ROUND_MS = 8_000
+const MIN_ROUND_MS = 12_000
 const MAX_ROUND_MS = 20_000
-const ROUNDS = 2
+const ROUNDS = 3
+const SETTLE_MS = 2_000
 const PARALLEL = 16
 const OVERLOAD = 10
 
@@ -93,6 +94,9 @@ async function measure(
   }
 }
 
+/** Waits until the answers that the end of a round cut off are gone: their time belongs to no round. */
+const settle = (): Promise<void> => sleep(SETTLE_MS)
+
 /** Returns the milliseconds in which every client of the full load gets one answer. */
 async function answerOnce({ url }: PetalsChat): Promise<number> {
   const agent = new Agent({ maxSockets: Infinity })
@@ -139,7 +143,10 @@ export async function tenfoldOverload(server: PetalsChat): Promise<Finding> {
     console.error(
       JSON.stringify({ roundMs: Math.round(roundMs), answersPerSecond: full.at(-1)!.answersPerSecond }),
     )
+    await settle()
     over.push(await overload(server, roundMs, OVERLOAD * full.at(-1)!.answersPerSecond))
+    console.error(JSON.stringify({ overload: over.at(-1)!.answersPerSecond }))
+    await settle()
   }
   const peak = mean(full.map(({ answersPerSecond }) => answersPerSecond))
   const failed = [...full, ...over].reduce((sum, load) => sum + load.failed, 0)
