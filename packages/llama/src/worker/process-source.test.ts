@@ -15,7 +15,7 @@ async function sparePid(processes: ProcessSource, other?: number): Promise<numbe
 }
 
 describe('the spare process of the local engine', () => {
-  it('waits for a model, takes over when the process of one dies, and is replaced', async () => {
+  it('waits for a model, takes over when the process of one dies, and is replaced, also when it dies itself', async () => {
     await using processes = new ProcessSource({ config, cores: 1, logger: silentLogger, spareDelayMs: 0 })
     const options = { modelId: 'SmolLM2', config, processes, logger: silentLogger, onRestart: () => {} }
     await using worker = new ModelWorker(options)
@@ -34,7 +34,7 @@ describe('the spare process of the local engine', () => {
     const next = await sparePid(processes, spare)
 
     process.kill(next, 'SIGKILL')
-    while (processes.sparePid !== undefined) await sleep(10)
+    await sparePid(processes, next)
     expect(worker.status()).toEqual({ state: 'ready' })
   })
 

@@ -9,6 +9,8 @@ export interface ProcessSourceOptions extends Omit<PrepareCommand, 'type'> {
 }
 
 const SPARE_DELAY_MS = 5000
+/** Where it can't be had or keeps on dying, the pauses between attempts double up to this. */
+const MAX_SPARE_DELAY_MS = 600_000
 /** A spare process takes 40 MiB of memory; with less than this left, models and answers need it more. */
 const MIN_AVAILABLE_BYTES = 512 * 2 ** 20
 
@@ -20,6 +22,8 @@ export class ProcessSource implements AsyncDisposable {
   readonly #options: ProcessSourceOptions
   #spare: WorkerProcess | undefined
   #timer: NodeJS.Timeout | undefined
+  /** Spare processes that died, and attempts without enough memory, since one last served a model. */
+  #failures = 0
   #closed = false
 
   constructor(options: ProcessSourceOptions) {
@@ -35,29 +39,38 @@ export class ProcessSource implements AsyncDisposable {
     const spare = this.#spare
     this.#spare = undefined
     if (!spare) return this.#spawn(handlers)
+    this.#failures = 0
     spare.handOver(handlers)
     return spare
   }
 
-  /** Starts a spare process in a moment, if there is none and memory is not short. */
+  /** Starts a spare process in a moment, and another one whenever it has died; with little memory left, tries again later. */
   keepSpare(): void {
     const { spareDelayMs = SPARE_DELAY_MS } = this.#options
     if (this.#spare || this.#closed) return
     clearTimeout(this.#timer)
-    this.#timer = setTimeout(() => this.#startSpare(), spareDelayMs).unref()
+    const delayMs = Math.min(spareDelayMs * 2 ** this.#failures, MAX_SPARE_DELAY_MS)
+    this.#timer = setTimeout(() => this.#startSpare(), delayMs).unref()
   }
 
   #startSpare(): void {
-    if (this.#spare || !hasMemory()) return
+    if (this.#spare) return
+    if (!hasMemory()) return this.#tryAgain()
     const spare: WorkerProcess = this.#spawn({
       onMessage: () => {},
       onOutput: () => {},
       onExit: (how) => {
-        if (this.#spare === spare) this.#spare = undefined
         this.#options.logger.debug({ pid: spare.pid }, `The spare process ${how}.`)
+        this.#spare = undefined
+        this.#tryAgain()
       },
     })
     this.#spare = spare
+  }
+
+  #tryAgain(): void {
+    this.#failures += 1
+    this.keepSpare()
   }
 
   #spawn(handlers: WorkerProcessHandlers): WorkerProcess {
