@@ -36,6 +36,7 @@ export default defineConfig({
           'scripts/**/*.test.ts',
           'swarm/*.test.ts',
           'tests/fuzz/*.test.ts',
+          'tests/clients/*.test.ts',
         ],
         60_000,
         true,

@@ -2,7 +2,8 @@ import { execFile } from 'node:child_process'
 import path from 'node:path'
 import { promisify } from 'node:util'
 import { Ollama } from 'ollama'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { afterAll, beforeAll, describe, expect } from 'vitest'
+import { callsOf } from '../clients/calls-of.ts'
 import { sessionsInUse } from './support/metrics.ts'
 import { withDefaultModel, startPetalsChat, type PetalsChat } from './support/petals-chat.ts'
 
@@ -21,7 +22,9 @@ beforeAll(async () => {
 afterAll(() => server[Symbol.asyncDispose]())
 
 describe('the official npm client of Ollama', () => {
-  it('gets the answer of the OpenAI API, counted and streamed', async () => {
+  const holds = callsOf('ollama-npm', import.meta.url)
+
+  holds('stream')('gets the answer of the OpenAI API, counted and streamed', async () => {
     const response = await fetch(`${server.url}/v1/chat/completions`, {
       method: 'POST',
       body: JSON.stringify({ model, messages, temperature: 0, max_tokens: 40 }),
@@ -42,7 +45,7 @@ describe('the official npm client of Ollama', () => {
     expect(last.total_duration).toBeGreaterThan(last.eval_duration)
   })
 
-  it('gets answers in the format that it asks for', async () => {
+  holds('form')('gets answers in the format that it asks for', async () => {
     const format = {
       type: 'object',
       properties: { colour: { enum: ['red', 'green'] } },
@@ -53,7 +56,7 @@ describe('the official npm client of Ollama', () => {
     expect(['red', 'green']).toContain((JSON.parse(answer.message.content) as { colour: string }).colour)
   })
 
-  it('goes on with a context as with a dialogue', async () => {
+  holds('kept', 'text')('goes on with a context as with a dialogue', async () => {
     const { model: name, options } = ask
     const first = await client.generate({ model: name, prompt: messages[0]!.content, options })
     const question = 'Name a river there.'
@@ -70,7 +73,7 @@ describe('the official npm client of Ollama', () => {
     expect(next.prompt_eval_count).toBe(dialogue.prompt_eval_count)
   })
 
-  it('embeds, so that likeness shows', async () => {
+  holds('embeddings')('embeds, so that likeness shows', async () => {
     const input = ['A cat sleeps on the sofa.', 'A kitten naps on the couch.', 'Interest rates rose again.']
     const { embeddings } = await client.embed({ model, input })
     const [cat, kitten, rates] = embeddings as [number[], number[], number[]]
@@ -78,7 +81,7 @@ describe('the official npm client of Ollama', () => {
     expect(product(cat, kitten)).toBeGreaterThan(product(cat, rates))
   })
 
-  it('stops the engine when it goes away', async () => {
+  holds('leaves')('stops the engine when it goes away', async () => {
     const endless = { ...ask, options: { num_predict: 1_500, temperature: 0 } }
     const stream = await client.chat({ ...endless, stream: true })
     for await (const _line of stream) break
@@ -88,7 +91,17 @@ describe('the official npm client of Ollama', () => {
 })
 
 describe('the official PyPI client of Ollama', () => {
-  it('finds every body and line as its types say, and its own errors', async () => {
+  const holdsPython = callsOf('ollama-pypi', import.meta.url)
+
+  holdsPython(
+    'chat',
+    'stream',
+    'text',
+    'kept',
+    'models',
+    'embeddings',
+    'errors',
+  )('finds every body and line as its types say, and its own errors', async () => {
     const script = `
 import json, sys, urllib.request
 import ollama

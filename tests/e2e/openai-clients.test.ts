@@ -1,6 +1,7 @@
 import Anthropic from '@anthropic-ai/sdk'
 import OpenAI from 'openai'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { afterAll, beforeAll, describe, expect } from 'vitest'
+import { callsOf } from '../clients/calls-of.ts'
 import { z } from 'zod'
 import { sessionsInUse } from './support/metrics.ts'
 import { withDefaultModel, startPetalsChat, type PetalsChat } from './support/petals-chat.ts'
@@ -18,13 +19,15 @@ beforeAll(async () => {
 afterAll(() => server[Symbol.asyncDispose]())
 
 describe('the official npm client', () => {
-  it('lists and describes models', async () => {
+  const holds = callsOf('openai-npm', import.meta.url)
+
+  holds('models')('lists and describes models', async () => {
     const models = await client.models.list()
     expect(models.data.map(({ id }) => id)).toEqual([model])
     expect(await client.models.retrieve(model)).toMatchObject({ id: model, object: 'model' })
   })
 
-  it('gets usage, also at the end of a stream', async () => {
+  holds('chat', 'stream')('gets usage, also at the end of a stream', async () => {
     const whole = await client.chat.completions.create({ model, messages: [...messages], temperature: 0 })
     const stream = await client.chat.completions.create({
       model,
@@ -43,7 +46,7 @@ describe('the official npm client', () => {
     expect(usage!.prompt_tokens_details!.cached_tokens).toBeGreaterThan(0)
   })
 
-  it('repeats itself with a seed', async () => {
+  holds('chat')('repeats itself with a seed', async () => {
     const ask = async (seed: number): Promise<string> => {
       const answer = await client.chat.completions.create({
         model,
@@ -59,7 +62,7 @@ describe('the official npm client', () => {
     expect(other).not.toBe(first)
   })
 
-  it('gives several choices, logprobs, and stops at a sequence', async () => {
+  holds('scores')('gives several choices, logprobs, and stops at a sequence', async () => {
     const answer = await client.chat.completions.create({
       model,
       messages: [...messages],
@@ -81,7 +84,7 @@ describe('the official npm client', () => {
     }
   })
 
-  it('scores a prompt with echo and max_tokens 0, as evaluation harnesses do', async () => {
+  holds('scores')('scores a prompt with echo and max_tokens 0, as evaluation harnesses do', async () => {
     const answer = await client.completions.create({
       model,
       prompt: 'The capital of France is Paris',
@@ -95,7 +98,7 @@ describe('the official npm client', () => {
     expect(logprobs!.slice(1).every((value) => typeof value === 'number' && value <= 0)).toBe(true)
   })
 
-  it('gets an answer in the form of a JSON schema', async () => {
+  holds('form')('gets an answer in the form of a JSON schema', async () => {
     const answer = await client.chat.completions.create({
       model,
       messages: [{ role: 'user', content: 'Name a city and its country as JSON.' }],
@@ -121,7 +124,7 @@ describe('the official npm client', () => {
     expect(Object.keys(value).sort()).toEqual(['city', 'country'])
   })
 
-  it('calls the tool that it must call', async () => {
+  holds('tools')('calls the tool that it must call', async () => {
     const answer = await client.chat.completions.create({
       model,
       messages: [{ role: 'user', content: 'What is the weather in Paris?' }],
@@ -150,98 +153,113 @@ describe('the official npm client', () => {
     if (call!.type === 'function') expect(JSON.parse(call!.function.arguments)).toHaveProperty('city')
   })
 
-  it('gets answers that fit schemas as Zod writes them: wide integers, records, recursion, formats', async () => {
-    const leaf = z.object({ kind: z.literal('leaf'), count: z.int() })
-    const node = z.object({
-      kind: z.literal('node'),
-      get left() {
-        return tree
-      },
-    })
-    const tree: z.ZodType = z.lazy(() => z.discriminatedUnion('kind', [leaf, node]))
-    const plan = z.object({
-      mail: z.email(),
-      share: z.number().min(0).max(0.5),
-      tags: z.record(z.enum(['a', 'b']), z.boolean()),
-      tree,
-    })
-    const answer = await client.chat.completions.create({
-      model,
-      messages: [{ role: 'user', content: 'Invent a plan as JSON.' }],
-      temperature: 0,
-      max_tokens: 400,
-      response_format: {
-        type: 'json_schema',
-        json_schema: { name: 'plan', strict: true, schema: z.toJSONSchema(plan) as Record<string, unknown> },
-      },
-    })
-    const [choice] = answer.choices
-    if (choice!.finish_reason === 'stop') plan.parse(JSON.parse(choice!.message.content!))
-    expect(choice!.message.content).toMatch(/^\{\s*"mail":\s*"/)
-  })
-
-  it('calls a function without parameters with none, or answers in the form that it was given', async () => {
-    const tools = [{ type: 'function' as const, function: { name: 'get_time', description: 'The time now' } }]
-    const forced = await client.chat.completions.create({
-      model,
-      messages: [{ role: 'user', content: 'What time is it?' }],
-      tools,
-      tool_choice: 'required',
-      temperature: 0,
-    })
-    const [call] = forced.choices[0]!.message.tool_calls!
-    expect(call).toMatchObject({ function: { name: 'get_time', arguments: '{}' } })
-    const free = await client.chat.completions.create({
-      model,
-      messages: [{ role: 'user', content: 'Name a city as JSON.' }],
-      max_tokens: 100,
-      temperature: 0,
-      tools,
-      response_format: {
-        type: 'json_schema',
-        json_schema: {
-          name: 'city',
-          schema: {
-            type: 'object',
-            properties: { city: { type: 'string', maxLength: 20 } },
-            required: ['city'],
+  holds('form')(
+    'gets answers that fit schemas as Zod writes them: wide integers, records, recursion, formats',
+    async () => {
+      const leaf = z.object({ kind: z.literal('leaf'), count: z.int() })
+      const node = z.object({
+        kind: z.literal('node'),
+        get left() {
+          return tree
+        },
+      })
+      const tree: z.ZodType = z.lazy(() => z.discriminatedUnion('kind', [leaf, node]))
+      const plan = z.object({
+        mail: z.email(),
+        share: z.number().min(0).max(0.5),
+        tags: z.record(z.enum(['a', 'b']), z.boolean()),
+        tree,
+      })
+      const answer = await client.chat.completions.create({
+        model,
+        messages: [{ role: 'user', content: 'Invent a plan as JSON.' }],
+        temperature: 0,
+        max_tokens: 400,
+        response_format: {
+          type: 'json_schema',
+          json_schema: {
+            name: 'plan',
+            strict: true,
+            schema: z.toJSONSchema(plan) as Record<string, unknown>,
           },
         },
-      },
-    })
-    const { content, tool_calls: calls } = free.choices[0]!.message
-    if (calls) expect(calls[0]).toMatchObject({ function: { name: 'get_time', arguments: '{}' } })
-    else expect(Object.keys(JSON.parse(content!) as object)).toEqual(['city'])
-  })
+      })
+      const [choice] = answer.choices
+      if (choice!.finish_reason === 'stop') plan.parse(JSON.parse(choice!.message.content!))
+      expect(choice!.message.content).toMatch(/^\{\s*"mail":\s*"/)
+    },
+  )
 
-  it('is refused at its place where a schema would keep the model busy for minutes, and the model goes on', async () => {
-    const pattern = '^(a?){500}a{500}$'
-    const parameters = { type: 'object', properties: { a: { type: 'string', pattern } }, required: ['a'] }
-    const forced = {
-      model,
-      messages: [...messages],
-      tools: [{ type: 'function' as const, function: { name: 'go', strict: true, parameters } }],
-      tool_choice: 'required' as const,
-    }
-    await expect(client.chat.completions.create(forced)).rejects.toMatchObject({
-      status: 400,
-      param: 'tools[0].function.parameters',
-      message: expect.stringContaining('$.properties.a.pattern') as string,
-    })
-    const grammar = 'root ::= ("a"?){500} "a"{500}'
-    await expect(
-      client.chat.completions.create({ model, messages: [...messages], grammar } as never),
-    ).rejects.toMatchObject({ status: 400, param: 'grammar' })
-    const answer = await client.chat.completions.create({
-      model,
-      messages: [...messages],
-      max_tokens: 5,
-      temperature: 0,
-    })
-    expect(answer.choices[0]!.message.content).not.toBe('')
-  })
+  holds('tools', 'form')(
+    'calls a function without parameters with none, or answers in the form that it was given',
+    async () => {
+      const tools = [
+        { type: 'function' as const, function: { name: 'get_time', description: 'The time now' } },
+      ]
+      const forced = await client.chat.completions.create({
+        model,
+        messages: [{ role: 'user', content: 'What time is it?' }],
+        tools,
+        tool_choice: 'required',
+        temperature: 0,
+      })
+      const [call] = forced.choices[0]!.message.tool_calls!
+      expect(call).toMatchObject({ function: { name: 'get_time', arguments: '{}' } })
+      const free = await client.chat.completions.create({
+        model,
+        messages: [{ role: 'user', content: 'Name a city as JSON.' }],
+        max_tokens: 100,
+        temperature: 0,
+        tools,
+        response_format: {
+          type: 'json_schema',
+          json_schema: {
+            name: 'city',
+            schema: {
+              type: 'object',
+              properties: { city: { type: 'string', maxLength: 20 } },
+              required: ['city'],
+            },
+          },
+        },
+      })
+      const { content, tool_calls: calls } = free.choices[0]!.message
+      if (calls) expect(calls[0]).toMatchObject({ function: { name: 'get_time', arguments: '{}' } })
+      else expect(Object.keys(JSON.parse(content!) as object)).toEqual(['city'])
+    },
+  )
 
-  it('gets normalised embeddings in which likeness shows', async () => {
+  holds('errors')(
+    'is refused at its place where a schema would keep the model busy for minutes, and the model goes on',
+    async () => {
+      const pattern = '^(a?){500}a{500}$'
+      const parameters = { type: 'object', properties: { a: { type: 'string', pattern } }, required: ['a'] }
+      const forced = {
+        model,
+        messages: [...messages],
+        tools: [{ type: 'function' as const, function: { name: 'go', strict: true, parameters } }],
+        tool_choice: 'required' as const,
+      }
+      await expect(client.chat.completions.create(forced)).rejects.toMatchObject({
+        status: 400,
+        param: 'tools[0].function.parameters',
+        message: expect.stringContaining('$.properties.a.pattern') as string,
+      })
+      const grammar = 'root ::= ("a"?){500} "a"{500}'
+      await expect(
+        client.chat.completions.create({ model, messages: [...messages], grammar } as never),
+      ).rejects.toMatchObject({ status: 400, param: 'grammar' })
+      const answer = await client.chat.completions.create({
+        model,
+        messages: [...messages],
+        max_tokens: 5,
+        temperature: 0,
+      })
+      expect(answer.choices[0]!.message.content).not.toBe('')
+    },
+  )
+
+  holds('embeddings')('gets normalised embeddings in which likeness shows', async () => {
     const answer = await client.embeddings.create({
       model,
       input: [
@@ -256,7 +274,7 @@ describe('the official npm client', () => {
     expect(product(cat!, kitten!)).toBeGreaterThan(product(cat!, rates!))
   })
 
-  it('throws its own error classes, with the parameter at fault', async () => {
+  holds('errors')('throws its own error classes, with the parameter at fault', async () => {
     await expect(client.models.retrieve('gpt-17')).rejects.toMatchObject({
       status: 404,
       code: 'model_not_found',
@@ -277,7 +295,7 @@ describe('the official npm client', () => {
     ).rejects.toMatchObject({ status: 400, code: 'context_length_exceeded' })
   })
 
-  it('stops the engine when it goes away in mid-answer', async () => {
+  holds('leaves')('stops the engine when it goes away in mid-answer', async () => {
     const controller = new AbortController()
     const stream = await client.chat.completions.create(
       {
@@ -296,6 +314,7 @@ describe('the official npm client', () => {
 })
 
 describe('the official npm client of Anthropic', () => {
+  const holdsAnthropic = callsOf('anthropic-npm', import.meta.url)
   const tool = {
     name: 'set_colour',
     input_schema: {
@@ -305,7 +324,11 @@ describe('the official npm client of Anthropic', () => {
     },
   }
 
-  it('gets the answer of the other API, counted, streamed and stopped', async () => {
+  holdsAnthropic(
+    'stream',
+    'tokens',
+    'leaves',
+  )('gets the answer of the other API, counted, streamed and stopped', async () => {
     const anthropic = new Anthropic({ baseURL: server.url, apiKey: 'unused', maxRetries: 0 })
     const ask = { model, messages: [...messages], max_tokens: 64, temperature: 0 }
     const chat = await client.chat.completions.create(ask)
@@ -322,7 +345,7 @@ describe('the official npm client of Anthropic', () => {
     await expect.poll(() => sessionsInUse(server.url)).toBe(0)
   })
 
-  it('gets calls of tools that fit their schema', async () => {
+  holdsAnthropic('tools')('gets calls of tools that fit their schema', async () => {
     const anthropic = new Anthropic({ baseURL: server.url, apiKey: 'unused', maxRetries: 0 })
     const message = await anthropic.messages.create({
       model,

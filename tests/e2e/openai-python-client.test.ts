@@ -1,6 +1,7 @@
 import { spawn } from 'node:child_process'
 import path from 'node:path'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { afterAll, beforeAll, describe, expect } from 'vitest'
+import { callsOf } from '../clients/calls-of.ts'
 import { withDefaultModel, startPetalsChat, type PetalsChat } from './support/petals-chat.ts'
 
 const model = 'SmolLM2-135M-Instruct'
@@ -14,7 +15,16 @@ beforeAll(async () => {
 afterAll(() => server[Symbol.asyncDispose]())
 
 describe('the official PyPI client', () => {
-  it('finds every body as its types say, strictly', async () => {
+  const holds = callsOf('openai-pypi', import.meta.url)
+
+  holds(
+    'chat',
+    'text',
+    'scores',
+    'embeddings',
+    'models',
+    'stream',
+  )('finds every body as its types say, strictly', async () => {
     const script = `
 import json, sys, urllib.request
 from openai.types import Completion, CreateEmbeddingResponse, Model
@@ -49,7 +59,12 @@ print(json.dumps(count))
     expect(JSON.parse(await runPython(script))).toBeGreaterThan(8)
   })
 
-  it('chats, streams and gets typed errors', async () => {
+  holds(
+    'chat',
+    'stream',
+    'errors',
+    'models',
+  )('chats, streams and gets typed errors', async () => {
     const script = `
 import json, sys, openai
 client = openai.OpenAI(base_url=sys.argv[1] + "/v1", api_key="unused", max_retries=0)
@@ -76,8 +91,15 @@ print(json.dumps(dict(whole=whole.choices[0].message.content, text=text, error=e
     expect(answer.models).toEqual([model])
   })
 
-  it('goes through responses: kept, continued, streamed, parsed, deleted, with every event of its type', async () => {
-    const script = `
+  holds(
+    'kept',
+    'stream',
+    'form',
+    'tools',
+  )(
+    'goes through responses: kept, continued, streamed, parsed, deleted, with every event of its type',
+    async () => {
+      const script = `
 import json, sys, openai, urllib.request
 from pydantic import BaseModel, Field, TypeAdapter
 from openai.types.responses import Response, ResponseStreamEvent
@@ -114,28 +136,36 @@ for body in [logprobs, {"tools": [tool], "tool_choice": "required", "max_output_
             kinds.add(TypeAdapter(ResponseStreamEvent).validate_json(line[6:], strict=True).type)
 print(json.dumps(dict(first=first.output_text, status=second.status, items=items, streamed=streamed, city=isinstance(parsed.city, str), error=error, kinds=sorted(kinds))))
 `
-    const answer = JSON.parse(await runPython(script)) as {
-      readonly first: string
-      readonly kinds: readonly string[]
-    }
-    expect(answer).toMatchObject({
-      first: expect.stringContaining('Paris') as string,
-      status: 'incomplete',
-      items: ['message', 'message', 'message'],
-      streamed: answer.first,
-      city: true,
-      error: 'response_not_found',
-    })
-    expect(answer.kinds).toEqual(
-      expect.arrayContaining([
-        'response.output_text.done',
-        'response.function_call_arguments.done',
-        'response.custom_tool_call_input.done',
-      ]),
-    )
-  })
+      const answer = JSON.parse(await runPython(script)) as {
+        readonly first: string
+        readonly kinds: readonly string[]
+      }
+      expect(answer).toMatchObject({
+        first: expect.stringContaining('Paris') as string,
+        status: 'incomplete',
+        items: ['message', 'message', 'message'],
+        streamed: answer.first,
+        city: true,
+        error: 'response_not_found',
+      })
+      expect(answer.kinds).toEqual(
+        expect.arrayContaining([
+          'response.output_text.done',
+          'response.function_call_arguments.done',
+          'response.custom_tool_call_input.done',
+        ]),
+      )
+    },
+  )
 
-  it('finds nothing wrong with the types of any answer or event', async () => {
+  holds(
+    'chat',
+    'stream',
+    'tools',
+    'form',
+    'text',
+    'scores',
+  )('finds nothing wrong with the types of any answer or event', async () => {
     const script = `
 import json, sys, urllib.request
 from openai.types import Completion

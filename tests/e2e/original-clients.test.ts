@@ -1,5 +1,6 @@
 import { spawn } from 'node:child_process'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { callsOf } from '../clients/calls-of.ts'
 import { withDefaultModel, startPetalsChat, type PetalsChat } from './support/petals-chat.ts'
 import { sessionsInUse } from './support/metrics.ts'
 import { connectLegacy, type LegacyMessage, type LegacySocket } from './support/websocket.ts'
@@ -12,6 +13,8 @@ beforeAll(async () => {
 })
 afterAll(() => server[Symbol.asyncDispose]())
 
+const holds = callsOf('chat-petals-dev', import.meta.url)
+
 function curl(...args: readonly string[]): Promise<unknown> {
   return new Promise((resolve, reject) => {
     const child = spawn('curl', ['-sS', ...args])
@@ -23,7 +26,7 @@ function curl(...args: readonly string[]): Promise<unknown> {
 }
 
 describe('clients of the HTTP API', () => {
-  it("curl as in the original's README", async () => {
+  holds('text')("curl as in the original's README", async () => {
     const answer = await curl(
       ...['-X', 'POST', `${server.url}/api/v1/generate`],
       ...['-d', `model=${model}`, '-d', 'inputs=Once upon a time,', '-d', 'max_new_tokens=20'],
@@ -31,7 +34,7 @@ describe('clients of the HTTP API', () => {
     expect(answer).toEqual({ ok: true, outputs: expect.stringMatching(/^ \w/) as string })
   })
 
-  it('GET with a query, and JSON bodies, as some clients send them', async () => {
+  holds('text')('GET with a query, and JSON bodies, as some clients send them', async () => {
     const query = new URLSearchParams({ model, inputs: 'One, two, three,', max_new_tokens: '4' })
     const get = await curl(`${server.url}/api/v1/generate?${query.toString()}`)
     const json = await curl(
@@ -42,7 +45,7 @@ describe('clients of the HTTP API', () => {
     expect(json).toEqual(get)
   })
 
-  it('max_length counts the prompt, as in transformers', async () => {
+  holds('text')('max_length counts the prompt, as in transformers', async () => {
     const inputs = 'The quick brown fox'
     const count = await fetch(`${server.url}/v1/tokenize`, {
       method: 'POST',
@@ -84,7 +87,7 @@ describe('clients of the HTTP API', () => {
     expect(answer).toEqual({ ok: true, outputs: expect.any(String) as string })
   })
 
-  it('tells of mistakes in words, under ok: false', async () => {
+  holds('errors')('tells of mistakes in words, under ok: false', async () => {
     const malformed = (await curl(
       `${server.url}/api/v1/generate`,
       '-d',
@@ -123,27 +126,30 @@ const pageParameters = {
 }
 
 describe('clients of the WebSocket API', () => {
-  it("the original's page: several turns on one session, one token a message", async () => {
-    using client = await connectLegacy(server.url, { origin: server.url })
-    client.send({ type: 'open_inference_session', model, max_length: 512 })
-    expect(await client.receive()).toEqual({ ok: true })
-    for (const turn of ['Human: Hi!<|im_end|>Assistant:', 'Human: Tell me a colour.<|im_end|>Assistant:']) {
-      client.send({ type: 'generate', inputs: turn, ...pageParameters })
-      const { messages } = await answerOf(client)
-      expect(messages.length).toBeGreaterThan(1)
-      for (const message of messages) {
-        expect(message).toEqual({
-          ok: true,
-          outputs: expect.any(String) as string,
-          stop: expect.any(Boolean) as boolean,
-          token_count: expect.any(Number) as number,
-        })
-        expect(message.outputs).not.toContain('\ufffd')
+  holds('stream', 'kept')(
+    "the original's page: several turns on one session, one token a message",
+    async () => {
+      using client = await connectLegacy(server.url, { origin: server.url })
+      client.send({ type: 'open_inference_session', model, max_length: 512 })
+      expect(await client.receive()).toEqual({ ok: true })
+      for (const turn of ['Human: Hi!<|im_end|>Assistant:', 'Human: Tell me a colour.<|im_end|>Assistant:']) {
+        client.send({ type: 'generate', inputs: turn, ...pageParameters })
+        const { messages } = await answerOf(client)
+        expect(messages.length).toBeGreaterThan(1)
+        for (const message of messages) {
+          expect(message).toEqual({
+            ok: true,
+            outputs: expect.any(String) as string,
+            stop: expect.any(Boolean) as boolean,
+            token_count: expect.any(Number) as number,
+          })
+          expect(message.outputs).not.toContain('\ufffd')
+        }
       }
-    }
-  })
+    },
+  )
 
-  it("the README's example: opens and generates without waiting, up to max_length", async () => {
+  holds('stream')("the README's example: opens and generates without waiting, up to max_length", async () => {
     using client = await connectLegacy(server.url)
     client.send({ type: 'open_inference_session', model, max_length: 30 })
     client.send({
@@ -162,27 +168,30 @@ describe('clients of the WebSocket API', () => {
     })
   })
 
-  it('goes on from the last token when there are no inputs, with the same text as in one go', async () => {
-    using client = await connectLegacy(server.url)
-    client.send({ type: 'open_inference_session', model, max_length: 128 })
-    await client.receive()
-    client.send({ type: 'generate', inputs: 'The sun rises in the', max_new_tokens: 6 })
-    const first = await answerOf(client)
-    client.send({ type: 'generate', max_new_tokens: 6 })
-    const second = await answerOf(client)
-    const whole = (await curl(
-      `${server.url}/api/v1/generate`,
-      '-d',
-      `model=${model}`,
-      '-d',
-      'inputs=The sun rises in the',
-      '-d',
-      'max_new_tokens=12',
-    )) as LegacyMessage
-    expect(first.text + second.text).toBe(whole.outputs)
-  })
+  holds('kept')(
+    'goes on from the last token when there are no inputs, with the same text as in one go',
+    async () => {
+      using client = await connectLegacy(server.url)
+      client.send({ type: 'open_inference_session', model, max_length: 128 })
+      await client.receive()
+      client.send({ type: 'generate', inputs: 'The sun rises in the', max_new_tokens: 6 })
+      const first = await answerOf(client)
+      client.send({ type: 'generate', max_new_tokens: 6 })
+      const second = await answerOf(client)
+      const whole = (await curl(
+        `${server.url}/api/v1/generate`,
+        '-d',
+        `model=${model}`,
+        '-d',
+        'inputs=The sun rises in the',
+        '-d',
+        'max_new_tokens=12',
+      )) as LegacyMessage
+      expect(first.text + second.text).toBe(whole.outputs)
+    },
+  )
 
-  it('says "Maximum length exceeded" where the page looks for it, then closes', async () => {
+  holds('errors')('says "Maximum length exceeded" where the page looks for it, then closes', async () => {
     using client = await connectLegacy(server.url)
     client.send({ type: 'open_inference_session', model, max_length: 16 })
     await client.receive()
@@ -192,7 +201,7 @@ describe('clients of the WebSocket API', () => {
     expect(message!.traceback).toMatch(/Maximum length exceeded/)
   })
 
-  it('frees the session when the socket closes in mid-answer', async () => {
+  holds('leaves')('frees the session when the socket closes in mid-answer', async () => {
     const client = await connectLegacy(server.url)
     client.send({ type: 'open_inference_session', model, max_length: 2048 })
     await client.receive()

@@ -2,14 +2,23 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { mkdtemp, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
-import { greedy, type GeneratedToken, type GenerateOptions, type Session } from '@petals-chat/engine'
+import {
+  createModelRegistry,
+  greedy,
+  silentLogger,
+  type GeneratedToken,
+  type GenerateOptions,
+  type Session,
+} from '@petals-chat/engine'
 import { engineComplianceTests } from '@petals-chat/engine/testing'
+import { createGateway, createPrometheusMetrics, gatewayConfigSchema } from '@petals-chat/gateway'
 import { connectSwarm } from '@petals-chat/petals/client'
 import { openLocalLayers } from '../../packages/petals/src/layers/local-layers.ts'
 import { bestToken } from '../../packages/petals/src/sampling/ranking.ts'
 import { rootFolder } from '../../swarm/paths.ts'
 import { run } from '../../swarm/run.ts'
 import { folderFiles } from '../support/folder-files.ts'
+import { lmEvalScores, type Post } from '../support/lm-eval.ts'
 import { startSwarmEngine, type SwarmEngine } from './support/swarm-engine.ts'
 import { referenceAnswers } from './support/reference.ts'
 
@@ -144,6 +153,27 @@ describe.each(models)('the swarm engine on $name', ({ name, trained }) => {
       for (const { peerId, start, end } of swarm.servers)
         expect(output).toContain(`server ${peerId}: blocks ${start} to ${end - 1} of ${swarm.blocks}`)
       expect(output).toContain(`outputs: shape [1, ${hiddenSize}], finite: true`)
+    })
+  }
+
+  if (name === 'SmolLM2-135M-Instruct') {
+    it('gives lm-eval the log likelihoods that transformers computes, through the gateway', async () => {
+      // The registry is not disposed: the model belongs to all tests.
+      const registry = createModelRegistry({
+        models: [{ spec: subject.spec, load: () => Promise.resolve(subject.model) }],
+      })
+      await using gateway = createGateway(gatewayConfigSchema.parse({ port: 0 }), {
+        registry,
+        logger: silentLogger,
+        metrics: createPrometheusMetrics(),
+        version: '0.0.0',
+      })
+      const post: Post = async (path, body, headers) =>
+        gateway.app.request(path, { method: 'POST', body: JSON.stringify(body), headers })
+      // Those that end at an end of a turn.
+      const scores = await lmEvalScores(post, ({ logprobs }) => logprobs![0]!.length > 20)
+      expect(scores.length).toBe(4)
+      for (const { ours, reference } of scores) expect(Math.abs(ours / reference - 1)).toBeLessThan(0.003)
     })
   }
 

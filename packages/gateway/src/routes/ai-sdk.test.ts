@@ -2,8 +2,10 @@ import { createAnthropic } from '@ai-sdk/anthropic'
 import { createOpenAI } from '@ai-sdk/openai'
 import { createOpenAICompatible } from '@ai-sdk/openai-compatible'
 import { embed, generateText, isStepCount, type LanguageModel, Output, streamText, tool } from 'ai'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { createOllama } from 'ai-sdk-ollama'
+import { afterAll, beforeAll, describe, expect } from 'vitest'
 import { z } from 'zod'
+import { callsOf, type Holds } from '../../../../tests/clients/calls-of.ts'
 import { createTestApp, type TestApp } from './openai/fixtures/test-app.ts'
 import { weatherReply } from './openai/fixtures/weather-reply.ts'
 
@@ -16,20 +18,33 @@ beforeAll(async () => {
 })
 afterAll(() => app[Symbol.asyncDispose]())
 
-const providers: Record<string, () => LanguageModel> = {
-  'openai, chat': () => createOpenAI({ baseURL: `${url}/v1`, apiKey: 'any' }).chat('test'),
-  'openai, responses': () => createOpenAI({ baseURL: `${url}/v1`, apiKey: 'any' }).responses('test'),
-  anthropic: () => createAnthropic({ baseURL: `${url}/v1`, apiKey: 'any' })('test'),
-  'openai-compatible': () =>
-    createOpenAICompatible({
-      name: 'petals',
-      baseURL: `${url}/v1`,
-      includeUsage: true,
-      supportsStructuredOutputs: true,
-    })('test'),
+const openai = () => createOpenAI({ baseURL: `${url}/v1`, apiKey: 'any' })
+const compatible = () =>
+  createOpenAICompatible({
+    name: 'petals',
+    baseURL: `${url}/v1`,
+    includeUsage: true,
+    supportsStructuredOutputs: true,
+  })
+const holdsCompatible = callsOf('ai-sdk-openai-compatible', import.meta.url)
+
+type Calls = Holds<'chat' | 'stream' | 'tools' | 'form' | 'errors'>
+
+const providers: Readonly<Record<string, readonly [Calls, () => LanguageModel]>> = {
+  'openai, chat': [callsOf('ai-sdk-openai-chat', import.meta.url), () => openai().chat('test')],
+  'openai, responses': [
+    callsOf('ai-sdk-openai-responses', import.meta.url),
+    () => openai().responses('test'),
+  ],
+  anthropic: [
+    callsOf('ai-sdk-anthropic', import.meta.url),
+    () => createAnthropic({ baseURL: `${url}/v1`, apiKey: 'any' })('test'),
+  ],
+  'openai-compatible': [holdsCompatible, () => compatible()('test')],
+  ollama: [callsOf('ai-sdk-ollama', import.meta.url), () => createOllama({ baseURL: url })('test')],
 }
 
-describe.each(Object.entries(providers))('the AI SDK with its provider %s', (_, model) => {
+describe.each(Object.entries(providers))('the AI SDK with its provider %s', (_, [holds, model]) => {
   const ask = {
     prompt: 'What is the capital of France?',
     temperature: 0,
@@ -37,7 +52,7 @@ describe.each(Object.entries(providers))('the AI SDK with its provider %s', (_, 
     maxRetries: 0,
   }
 
-  it('answers', async () => {
+  holds('chat')('answers', async () => {
     const { text, finishReason, usage, warnings } = await generateText({ ...ask, model: model() })
     expect(text).toBe('Paris, the city of light. 🗼')
     expect(finishReason).toBe('stop')
@@ -45,7 +60,7 @@ describe.each(Object.entries(providers))('the AI SDK with its provider %s', (_, 
     expect(warnings ?? []).toEqual([])
   })
 
-  it('streams', async () => {
+  holds('stream')('streams', async () => {
     const result = streamText({ ...ask, model: model() })
     const pieces = await Array.fromAsync(result.textStream)
     expect(pieces.length).toBeGreaterThan(3)
@@ -54,13 +69,13 @@ describe.each(Object.entries(providers))('the AI SDK with its provider %s', (_, 
     expect((await result.usage).inputTokens).toBeGreaterThan(10)
   })
 
-  it('stops at the length that was asked for', async () => {
+  holds('chat')('stops at the length that was asked for', async () => {
     const { text, finishReason } = await generateText({ ...ask, model: model(), maxOutputTokens: 5 })
     expect(text).toBe('Paris')
     expect(finishReason).toBe('length')
   })
 
-  it('calls a tool, and answers with its result', async () => {
+  holds('tools')('calls a tool, and answers with its result', async () => {
     const cities: string[] = []
     const weather = tool({
       description: 'The weather of a city.',
@@ -82,7 +97,7 @@ describe.each(Object.entries(providers))('the AI SDK with its provider %s', (_, 
     expect(await result.text).toBe('It is sunny in Paris.')
   })
 
-  it('reads an answer with a schema', async () => {
+  holds('form')('reads an answer with a schema', async () => {
     const { output } = await generateText({
       ...ask,
       prompt: 'A name as JSON.',
@@ -92,16 +107,13 @@ describe.each(Object.entries(providers))('the AI SDK with its provider %s', (_, 
     expect(output).toEqual({ name: expect.any(String) as string })
   })
 
-  it('gets the words of an error', async () => {
+  holds('errors')('gets the words of an error', async () => {
     const asked = generateText({ ...ask, model: model(), prompt: 'a'.repeat(10_000) })
     await expect(asked).rejects.toThrow(/context/)
   })
 })
 
-describe('the AI SDK', () => {
-  it('embeds', async () => {
-    const provider = createOpenAICompatible({ name: 'petals', baseURL: `${url}/v1` })
-    const { embedding } = await embed({ model: provider.embeddingModel('test'), value: 'a cat' })
-    expect(embedding.length).toBeGreaterThan(1)
-  })
+holdsCompatible('embeddings')('the AI SDK embeds', async () => {
+  const { embedding } = await embed({ model: compatible().embeddingModel('test'), value: 'a cat' })
+  expect(embedding.length).toBeGreaterThan(1)
 })

@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises'
 import { messageEventSchema } from '@petals-chat/api'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { afterAll, beforeAll, describe, expect } from 'vitest'
+import { callsOf } from '../../../../tests/clients/calls-of.ts'
 import { createTestApp, type TestApp } from './openai/fixtures/test-app.ts'
 
 /** A request of an agent that was asked to write a file. Its texts are shortened; everything else is as it was sent. */
@@ -44,7 +45,9 @@ const dataOf = (stream: string): unknown[] =>
   [...stream.matchAll(/^data: (\{.*)$/gm)].map(([, json]): unknown => JSON.parse(json!))
 
 describe('what Claude Code 2.1.332 sends', () => {
-  it('gets a call of its tool, and the last word after the result', async () => {
+  const holds = callsOf('claude-code', import.meta.url)
+
+  holds('stream', 'tools')('gets a call of its tool, and the last word after the result', async () => {
     const [first, second] = await recorded('claude-code')
     const call = dataOf(await send(first!)).map((event) => messageEventSchema.parse(event))
     expect(call).toContainEqual(
@@ -61,10 +64,15 @@ describe('what Claude Code 2.1.332 sends', () => {
 })
 
 describe('what opencode 1.18.33 sends', () => {
-  it('gets a title, a call of its tool, and the last word after the result', async () => {
-    const [title, first, second] = await recorded('opencode')
-    expect(await send(title!)).toContain('"usage":{')
-    expect(await send(first!)).toContain('"finish_reason":"tool_calls"')
-    expect(await send(second!)).toContain('"finish_reason":"stop"')
-  })
+  const holds = callsOf('opencode', import.meta.url)
+
+  holds('stream', 'tools')(
+    'gets a title, a call of its tool, and the last word after the result',
+    async () => {
+      const [title, first, second] = await recorded('opencode')
+      expect(await send(title!)).toContain('"usage":{')
+      expect(await send(first!)).toContain('"finish_reason":"tool_calls"')
+      expect(await send(second!)).toContain('"finish_reason":"stop"')
+    },
+  )
 })

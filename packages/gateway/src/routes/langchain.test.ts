@@ -2,9 +2,11 @@ import { ChatAnthropic } from '@langchain/anthropic'
 import type { BaseChatModel } from '@langchain/core/language_models/chat_models'
 import { type AIMessage, HumanMessage, ToolMessage } from '@langchain/core/messages'
 import { tool } from '@langchain/core/tools'
+import { ChatOllama, OllamaEmbeddings } from '@langchain/ollama'
 import { ChatOpenAI, OpenAIEmbeddings } from '@langchain/openai'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { afterAll, beforeAll, describe, expect } from 'vitest'
 import { z } from 'zod'
+import { callsOf, type Holds } from '../../../../tests/clients/calls-of.ts'
 import { createTestApp, type TestApp } from './openai/fixtures/test-app.ts'
 import { weatherReply } from './openai/fixtures/weather-reply.ts'
 
@@ -17,24 +19,25 @@ beforeAll(async () => {
 })
 afterAll(() => app[Symbol.asyncDispose]())
 
-const models: Readonly<Record<string, () => BaseChatModel>> = {
-  ChatOpenAI: () =>
-    new ChatOpenAI({
-      model: 'test',
-      apiKey: 'any',
-      temperature: 0,
-      maxRetries: 0,
-      configuration: { baseURL: `${url}/v1` },
-    }),
-  ChatAnthropic: () =>
-    new ChatAnthropic({
-      model: 'test',
-      apiKey: 'any',
-      temperature: 0,
-      maxTokens: 100,
-      maxRetries: 0,
-      anthropicApiUrl: url,
-    }),
+const ask = { model: 'test', temperature: 0, maxRetries: 0 }
+const openai = () => ({ ...ask, apiKey: 'any', configuration: { baseURL: `${url}/v1` } })
+
+const holdsOpenAI = callsOf('langchain-openai', import.meta.url)
+const holdsOllama = callsOf('langchain-ollama', import.meta.url)
+
+const models: Readonly<
+  Record<string, readonly [Holds<'chat' | 'stream' | 'tools' | 'form'>, () => BaseChatModel]>
+> = {
+  ChatOpenAI: [holdsOpenAI, () => new ChatOpenAI(openai())],
+  'ChatOpenAI with the Responses API': [
+    callsOf('langchain-openai-responses', import.meta.url),
+    () => new ChatOpenAI({ ...openai(), useResponsesApi: true }),
+  ],
+  ChatAnthropic: [
+    callsOf('langchain-anthropic', import.meta.url),
+    () => new ChatAnthropic({ ...ask, apiKey: 'any', maxTokens: 100, anthropicApiUrl: url }),
+  ],
+  ChatOllama: [holdsOllama, () => new ChatOllama({ ...ask, baseUrl: url })],
 }
 
 const weather = tool(() => 'It is sunny.', {
@@ -43,22 +46,22 @@ const weather = tool(() => 'It is sunny.', {
   schema: z.object({ city: z.string() }),
 })
 
-describe.each(Object.entries(models))('LangChain’s %s', (_, model) => {
+describe.each(Object.entries(models))('LangChain’s %s', (_, [holds, model]) => {
   const question = new HumanMessage('What is the capital of France?')
 
-  it('answers', async () => {
+  holds('chat')('answers', async () => {
     const message = await model().invoke([question])
     expect(message.text).toBe('Paris, the city of light. 🗼')
     expect(message).toMatchObject({ usage_metadata: { output_tokens: expect.any(Number) as number } })
   })
 
-  it('streams', async () => {
+  holds('stream')('streams', async () => {
     const pieces = await Array.fromAsync(await model().stream([question]), ({ text }) => text)
     expect(pieces.filter(Boolean).length).toBeGreaterThan(3)
     expect(pieces.join('')).toBe('Paris, the city of light. 🗼')
   })
 
-  it('calls a tool, and answers with its result', async () => {
+  holds('tools')('calls a tool, and answers with its result', async () => {
     const withTools = model().bindTools!([weather])
     const asked = new HumanMessage('How is the weather?')
     const message = (await withTools.invoke([asked])) as AIMessage
@@ -67,7 +70,7 @@ describe.each(Object.entries(models))('LangChain’s %s', (_, model) => {
     expect((await withTools.invoke([asked, message, result])).text).toBe('It is sunny in Paris.')
   })
 
-  it('reads an answer with a schema', async () => {
+  holds('form')('reads an answer with a schema', async () => {
     const asked = [new HumanMessage('A name as JSON.')]
     const schema = z.object({ name: z.string() })
     const structured = model().withStructuredOutput(schema, { method: 'jsonSchema' })
@@ -75,14 +78,19 @@ describe.each(Object.entries(models))('LangChain’s %s', (_, model) => {
   })
 })
 
-describe('LangChain’s OpenAIEmbeddings', () => {
-  it('embeds', async () => {
-    const embeddings = new OpenAIEmbeddings({
-      model: 'test',
-      apiKey: 'any',
-      configuration: { baseURL: `${url}/v1` },
-    })
-    const [one, two] = await embeddings.embedDocuments(['a cat', 'a dog'])
+describe('LangChain’s embeddings', () => {
+  const texts = ['a cat', 'a dog']
+
+  holdsOpenAI('embeddings')('embed by OpenAI’s API', async () => {
+    const [one, two] = await new OpenAIEmbeddings(openai()).embedDocuments(texts)
     expect(one?.length).toBe(two?.length)
+  })
+
+  holdsOllama('embeddings')('embed by Ollama’s API, as by OpenAI’s', async () => {
+    const vectors = await new OllamaEmbeddings({ model: 'test', baseUrl: url }).embedDocuments(texts)
+    const others = await new OpenAIEmbeddings(openai()).embedDocuments(texts)
+    expect(vectors.map(([first]) => first)).toEqual(
+      others.map(([first]) => expect.closeTo(first!, 5) as number),
+    )
   })
 })

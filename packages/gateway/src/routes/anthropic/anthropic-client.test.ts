@@ -1,5 +1,6 @@
 import Anthropic from '@anthropic-ai/sdk'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { afterAll, beforeAll, describe, expect } from 'vitest'
+import { callsOf } from '../../../../../tests/clients/calls-of.ts'
 import { createTestApp, type TestApp } from '../openai/fixtures/test-app.ts'
 
 const messages = [{ role: 'user' as const, content: 'What is the capital of France?' }]
@@ -22,6 +23,8 @@ function reply(prompt: string): string {
   return 'Paris, the city of light. 🗼'
 }
 
+const holds = callsOf('anthropic-npm', import.meta.url)
+
 describe('the official Anthropic client, over a socket', () => {
   let app: TestApp
   let client: Anthropic
@@ -35,7 +38,7 @@ describe('the official Anthropic client, over a socket', () => {
 
   const ask = { model: 'claude-sonnet', max_tokens: 100, temperature: 0, messages }
 
-  it('answers', async () => {
+  holds('chat')('answers', async () => {
     const message = await client.messages.create(ask)
     expect(message).toMatchObject({
       id: expect.stringMatching(/^msg_[0-9a-f]{32}$/) as string,
@@ -51,7 +54,7 @@ describe('the official Anthropic client, over a socket', () => {
     expect(message._request_id).toMatch(/^[0-9a-f-]{36}$/)
   })
 
-  it('streams, and its helper assembles the same message', async () => {
+  holds('stream')('streams, and its helper assembles the same message', async () => {
     const stream = client.messages.stream(ask)
     const texts: string[] = []
     stream.on('text', (text) => texts.push(text))
@@ -65,14 +68,14 @@ describe('the official Anthropic client, over a socket', () => {
     expect(stream.request_id).toMatch(/^[0-9a-f-]{36}$/)
   })
 
-  it('counts the tokens that a message then has', async () => {
+  holds('tokens')('counts the tokens that a message then has', async () => {
     const { model, ...rest } = { model: ask.model, messages, system: 'Be brief.', tools: [weather] }
     const { input_tokens: tokens } = await client.messages.countTokens({ model, ...rest })
     const { usage } = await client.messages.create({ ...ask, ...rest })
     expect(usage.input_tokens + usage.cache_read_input_tokens!).toBe(tokens)
   })
 
-  it('goes through a loop with a tool, streamed', async () => {
+  holds('tools')('goes through a loop with a tool, streamed', async () => {
     const first = await client.messages.stream({ ...ask, tools: [weather] }).finalMessage()
     expect(first.stop_reason).toBe('tool_use')
     const [words, use] = first.content
@@ -91,7 +94,7 @@ describe('the official Anthropic client, over a socket', () => {
     expect(last.content).toEqual([{ type: 'text', text: 'It is sunny.', citations: null }])
   })
 
-  it('lets a runner of tools go on without a thread, which the server can’t keep', async () => {
+  holds('tools')('lets a runner of tools go on without a thread, which the server can’t keep', async () => {
     const runner = client.beta.messages.toolRunner({
       ...ask,
       messages: [{ role: 'user', content: 'How is it outside?' }],
@@ -101,24 +104,27 @@ describe('the official Anthropic client, over a socket', () => {
     expect(message.content).toMatchObject([{ type: 'text', text: 'It is sunny.' }])
   })
 
-  it('shows thoughts to a client that asks for them, and leaves them out otherwise', async () => {
-    const question = [{ role: 'user' as const, content: 'Please think.' }]
-    const thinking = { type: 'enabled' as const, budget_tokens: 1024 }
-    const asked = await client.messages
-      .stream({ ...ask, messages: question, max_tokens: 2000, thinking })
-      .finalMessage()
-    expect(asked.content).toEqual([
-      { type: 'thinking', thinking: 'Hm.', signature: '' },
-      { type: 'text', text: 'Paris.', citations: null },
-    ])
-    const plain = await client.messages.create({ ...ask, messages: question })
-    expect(plain.content).toEqual([{ type: 'text', text: 'Paris.', citations: null }])
-    const hidden = { type: 'adaptive' as const, display: 'omitted' as const }
-    const omitted = await client.messages.create({ ...ask, messages: question, thinking: hidden })
-    expect(omitted.content).toEqual(plain.content)
-  })
+  holds('thoughts')(
+    'shows thoughts to a client that asks for them, and leaves them out otherwise',
+    async () => {
+      const question = [{ role: 'user' as const, content: 'Please think.' }]
+      const thinking = { type: 'enabled' as const, budget_tokens: 1024 }
+      const asked = await client.messages
+        .stream({ ...ask, messages: question, max_tokens: 2000, thinking })
+        .finalMessage()
+      expect(asked.content).toEqual([
+        { type: 'thinking', thinking: 'Hm.', signature: '' },
+        { type: 'text', text: 'Paris.', citations: null },
+      ])
+      const plain = await client.messages.create({ ...ask, messages: question })
+      expect(plain.content).toEqual([{ type: 'text', text: 'Paris.', citations: null }])
+      const hidden = { type: 'adaptive' as const, display: 'omitted' as const }
+      const omitted = await client.messages.create({ ...ask, messages: question, thinking: hidden })
+      expect(omitted.content).toEqual(plain.content)
+    },
+  )
 
-  it('names what ended the answer', async () => {
+  holds('chat')('names what ended the answer', async () => {
     const stopped = await client.messages.create({ ...ask, stop_sequences: ['of', 'never'] })
     expect(stopped).toMatchObject({
       stop_reason: 'stop_sequence',
@@ -129,7 +135,7 @@ describe('the official Anthropic client, over a socket', () => {
     expect(cut).toMatchObject({ stop_reason: 'max_tokens', content: [{ text: 'Paris' }] })
   })
 
-  it('lists and describes the models, page by page', async () => {
+  holds('models')('lists and describes the models, page by page', async () => {
     const all = await Array.fromAsync(client.models.list({ limit: 1 }))
     expect(all.map(({ id }) => id)).toEqual(['org/test', 'other'])
     expect(all[0]).toMatchObject({ type: 'model', display_name: 'org/test', lifecycle: 'active' })
@@ -143,7 +149,7 @@ describe('the official Anthropic client, over a socket', () => {
     await expect(client.models.list({ after_id: 'nothing' })).rejects.toThrow("'after_id'")
   })
 
-  it('throws the errors of the client’s own classes', async () => {
+  holds('errors')('throws the errors of the client’s own classes', async () => {
     const failed = async (body: object): Promise<InstanceType<typeof Anthropic.APIError>> =>
       client.messages.create({ ...ask, ...body }).then(
         () => expect.fail('The request was not refused.'),

@@ -1,5 +1,6 @@
 import { Ollama } from 'ollama'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { callsOf } from '../../../../../tests/clients/calls-of.ts'
 import { createTestApp, type TestApp } from '../openai/fixtures/test-app.ts'
 
 const question = { role: 'user', content: 'What is the capital of France?' }
@@ -22,6 +23,8 @@ function reply(prompt: string): string {
   return 'Paris, the city of light. 🗼'
 }
 
+const holds = callsOf('ollama-npm', import.meta.url)
+
 /** Ollama's options may be sent in part. */
 const greedy = { temperature: 0 }
 
@@ -42,7 +45,7 @@ describe('the official Ollama client, over a socket', () => {
 
   const ask = { model: 'smol', messages: [question], options: greedy }
 
-  it('answers a dialogue, and says what it took', async () => {
+  holds('chat')('answers a dialogue, and says what it took', async () => {
     const answer = await client.chat(ask)
     expect(answer).toMatchObject({
       model: 'org/test-135M-Q4_K_M',
@@ -57,7 +60,7 @@ describe('the official Ollama client, over a socket', () => {
     expect(answer.load_duration).toBeGreaterThan(0)
   })
 
-  it('streams a dialogue', async () => {
+  holds('stream')('streams a dialogue', async () => {
     const lines = await Array.fromAsync(await client.chat({ ...ask, stream: true }))
     expect(lines.length).toBeGreaterThan(3)
     expect(lines.map(({ message }) => message.content).join('')).toBe('Paris, the city of light. 🗼')
@@ -65,41 +68,47 @@ describe('the official Ollama client, over a socket', () => {
     expect(lines.at(-1)).toMatchObject({ done_reason: 'stop', message: { role: 'assistant', content: '' } })
   })
 
-  it.each([false, true])('goes through a loop with a tool without ids (streamed: %s)', async (streamed) => {
-    const request = { ...ask, tools: [weather] }
-    const pieces = streamed
-      ? await Array.fromAsync(await client.chat({ ...request, stream: true }))
-      : [await client.chat(request)]
-    const calls = pieces.flatMap(({ message }) => message.tool_calls ?? [])
-    expect(calls).toMatchObject([{ function: { name: 'weather', arguments: { city: 'Paris' } } }])
-    expect(pieces.map(({ message }) => message.content).join('')).toContain('I look.')
-    expect(pieces.at(-1)!.done_reason).toBe('stop')
-    const [{ function: named }] = calls as [(typeof calls)[0]]
-    const last = await client.chat({
-      ...request,
-      messages: [
-        question,
-        { role: 'assistant', content: 'I look.', tool_calls: [{ function: named }] },
-        { role: 'tool', content: 'sunny', tool_name: 'weather' },
-      ],
-    })
-    expect(last.message.content).toBe('It is sunny.')
-  })
+  holds('tools').each([false, true])(
+    'goes through a loop with a tool without ids (streamed: %s)',
+    async (streamed) => {
+      const request = { ...ask, tools: [weather] }
+      const pieces = streamed
+        ? await Array.fromAsync(await client.chat({ ...request, stream: true }))
+        : [await client.chat(request)]
+      const calls = pieces.flatMap(({ message }) => message.tool_calls ?? [])
+      expect(calls).toMatchObject([{ function: { name: 'weather', arguments: { city: 'Paris' } } }])
+      expect(pieces.map(({ message }) => message.content).join('')).toContain('I look.')
+      expect(pieces.at(-1)!.done_reason).toBe('stop')
+      const [{ function: named }] = calls as [(typeof calls)[0]]
+      const last = await client.chat({
+        ...request,
+        messages: [
+          question,
+          { role: 'assistant', content: 'I look.', tool_calls: [{ function: named }] },
+          { role: 'tool', content: 'sunny', tool_name: 'weather' },
+        ],
+      })
+      expect(last.message.content).toBe('It is sunny.')
+    },
+  )
 
-  it('gives thoughts a place of their own, and leaves them out where the client says so', async () => {
-    const messages = [{ role: 'user', content: 'Please think.' }]
-    for (const asked of [{}, { think: true }, { think: 'high' as const }]) {
-      const { message } = await client.chat({ ...ask, messages, ...asked })
-      expect(message).toMatchObject({ thinking: 'Hm.', content: 'Paris.' })
-    }
-    const silent = await client.chat({ ...ask, messages, think: false })
-    expect(silent.message).toEqual({ role: 'assistant', content: 'Paris.' })
-    const streamed = await client.chat({ ...ask, messages, think: true, stream: true })
-    const thoughts = (await Array.fromAsync(streamed)).map(({ message }) => message.thinking ?? '')
-    expect(thoughts.join('')).toBe('Hm.')
-  })
+  holds('thoughts')(
+    'gives thoughts a place of their own, and leaves them out where the client says so',
+    async () => {
+      const messages = [{ role: 'user', content: 'Please think.' }]
+      for (const asked of [{}, { think: true }, { think: 'high' as const }]) {
+        const { message } = await client.chat({ ...ask, messages, ...asked })
+        expect(message).toMatchObject({ thinking: 'Hm.', content: 'Paris.' })
+      }
+      const silent = await client.chat({ ...ask, messages, think: false })
+      expect(silent.message).toEqual({ role: 'assistant', content: 'Paris.' })
+      const streamed = await client.chat({ ...ask, messages, think: true, stream: true })
+      const thoughts = (await Array.fromAsync(streamed)).map(({ message }) => message.thinking ?? '')
+      expect(thoughts.join('')).toBe('Hm.')
+    },
+  )
 
-  it('generates, streams, and goes on with the context of an answer', async () => {
+  holds('text', 'kept')('generates, streams, and goes on with the context of an answer', async () => {
     const first = await client.generate({ model: 'smol', prompt: question.content, options: greedy })
     expect(first.response).toBe('Paris, the city of light. 🗼')
     const next = { model: 'smol', prompt: 'And Italy?', options: greedy }
@@ -111,7 +120,7 @@ describe('the official Ollama client, over a socket', () => {
     expect(lines.at(-1)!.context.slice(0, first.context.length)).toEqual(first.context)
   })
 
-  it('continues a raw text', async () => {
+  holds('text')('continues a raw text', async () => {
     const raw = await client.generate({
       model: 'smol',
       prompt: 'Once',
@@ -122,7 +131,7 @@ describe('the official Ollama client, over a socket', () => {
     expect(raw.prompt_eval_count).toBeLessThan(7)
   })
 
-  it('honours length, stop and log probabilities', async () => {
+  holds('scores')('honours length, stop and log probabilities', async () => {
     const cut = await client.chat({ ...ask, options: { ...greedy, num_predict: 5 } })
     expect(cut).toMatchObject({ message: { content: 'Paris' }, done_reason: 'length', eval_count: 5 })
     const stopped = await client.chat({ ...ask, options: { ...greedy, stop: ['of'] } })
@@ -134,7 +143,7 @@ describe('the official Ollama client, over a socket', () => {
     expect(plain.logprobs!.length).toBeGreaterThan(5)
   })
 
-  it('takes json and schemas as formats', async () => {
+  holds('form')('takes json and schemas as formats', async () => {
     const schema = { type: 'object', properties: { city: { type: 'string' } } }
     for (const format of ['json', schema]) expect((await client.chat({ ...ask, format })).done).toBe(true)
     await expect(client.chat({ ...ask, format: 'yaml' })).rejects.toThrow("'format'")
@@ -143,7 +152,7 @@ describe('the official Ollama client, over a socket', () => {
     await expect(client.chat({ ...ask, format: deep })).rejects.toThrow("Invalid 'format'")
   })
 
-  it('lists, describes and loads models, with and without :latest', async () => {
+  holds('models')('lists, describes and loads models, with and without :latest', async () => {
     const { models } = await client.list()
     expect(models).toMatchObject([
       {
@@ -164,7 +173,7 @@ describe('the official Ollama client, over a socket', () => {
     expect((await client.version()).version).toMatch(/^\d+\.\d+\.\d+$/)
   })
 
-  it('embeds', async () => {
+  holds('embeddings')('embeds', async () => {
     const { embeddings, prompt_eval_count: tokens } = await client.embed({ model: 'smol', input: ['a', 'b'] })
     expect(embeddings).toHaveLength(2)
     expect(Math.hypot(...embeddings[0]!)).toBeCloseTo(1, 5)
@@ -195,7 +204,7 @@ describe('the official Ollama client, over a socket', () => {
       await expect(refused()).rejects.toThrow('configuration')
   })
 
-  it('throws errors with the words of the server and the right status', async () => {
+  holds('errors')('throws errors with the words of the server and the right status', async () => {
     const failed = (body: object) =>
       client.chat({ ...ask, ...body }).then(
         () => expect.fail('The request was not refused.'),

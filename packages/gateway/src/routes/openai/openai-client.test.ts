@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import OpenAI from 'openai'
-import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
+import { afterAll, beforeAll, describe, expect, vi } from 'vitest'
+import { callsOf } from '../../../../../tests/clients/calls-of.ts'
 import { createTestApp, type TestApp } from './fixtures/test-app.ts'
 
 const messages = [{ role: 'user' as const, content: 'What is the capital of France?' }]
@@ -21,6 +22,8 @@ function reply(prompt: string): string {
   return 'Paris, the city of light. 🗼'
 }
 
+const holds = callsOf('openai-npm', import.meta.url)
+
 describe('the official openai client, over a socket', () => {
   let app: TestApp
   let client: OpenAI
@@ -32,21 +35,21 @@ describe('the official openai client, over a socket', () => {
   })
   afterAll(() => app[Symbol.asyncDispose]())
 
-  it('lists and retrieves models', async () => {
+  holds('models')('lists and retrieves models', async () => {
     const ids: string[] = []
     for await (const model of client.models.list()) ids.push(model.id)
     expect(ids).toEqual(['org/test', 'other'])
     expect((await client.models.retrieve('org/test')).id).toBe('org/test')
   })
 
-  it('chats', async () => {
+  holds('chat')('chats', async () => {
     const answer = await client.chat.completions.create({ model: 'gpt-4o-mini', messages, temperature: 0 })
     expect(answer.choices[0]!.message.content).toBe('Paris, the city of light. 🗼')
     expect(answer.usage!.total_tokens).toBe(65)
     expect(answer._request_id).toMatch(/^[0-9a-f-]{36}$/)
   })
 
-  it('streams a chat', async () => {
+  holds('stream')('streams a chat', async () => {
     const stream = await client.chat.completions.create({
       model: 'org/test',
       messages,
@@ -64,7 +67,7 @@ describe('the official openai client, over a socket', () => {
     expect(usage).toMatchObject({ completion_tokens: 31 })
   })
 
-  it('assembles streamed pieces with its own helper', async () => {
+  holds('stream')('assembles streamed pieces with its own helper', async () => {
     const final = await client.chat.completions
       .stream({ model: 'org/test', messages, temperature: 0, logprobs: true, top_logprobs: 2 })
       .finalChatCompletion()
@@ -73,7 +76,7 @@ describe('the official openai client, over a socket', () => {
     expect(final.choices[0]!.logprobs!.content).toHaveLength(30)
   })
 
-  it('runs tools until the final answer', async () => {
+  holds('tools')('runs tools until the final answer', async () => {
     const called: unknown[] = []
     const runner = client.chat.completions.runTools({
       model: 'org/test',
@@ -99,7 +102,7 @@ describe('the official openai client, over a socket', () => {
     expect(called).toEqual([{ city: 'Paris' }])
   })
 
-  it('streams tool calls', async () => {
+  holds('tools')('streams tool calls', async () => {
     const final = await client.chat.completions
       .stream({ model: 'org/test', messages, temperature: 0, tools: [weather] })
       .finalChatCompletion()
@@ -109,7 +112,7 @@ describe('the official openai client, over a socket', () => {
     ])
   })
 
-  it('forces a tool, and JSON by a schema', async () => {
+  holds('form')('forces a tool, and JSON by a schema', async () => {
     const forced = await client.chat.completions.create({
       model: 'org/test',
       messages,
@@ -128,7 +131,7 @@ describe('the official openai client, over a socket', () => {
     expect(JSON.parse(parsed.choices[0]!.message.content!)).toEqual({ city: 'text' })
   })
 
-  it('receives thoughts separately', async () => {
+  holds('thoughts')('receives thoughts separately', async () => {
     const answer = await client.chat.completions.create({
       model: 'org/test',
       messages: [{ role: 'user', content: 'think' }],
@@ -137,7 +140,7 @@ describe('the official openai client, over a socket', () => {
     expect(answer.choices[0]!.message).toMatchObject({ content: 'Paris.', reasoning_content: 'Hm.' })
   })
 
-  it('completes texts, streamed or not', async () => {
+  holds('text')('completes texts, streamed or not', async () => {
     const body = { model: 'org/test', prompt: 'Once', temperature: 0, max_tokens: 5 }
     const whole = await client.completions.create(body)
     expect(whole.choices[0]!.text).toHaveLength(5)
@@ -148,13 +151,13 @@ describe('the official openai client, over a socket', () => {
     expect(text).toBe(whole.choices[0]!.text)
   })
 
-  it('embeds, which it requests as base64', async () => {
+  holds('embeddings')('embeds, which it requests as base64', async () => {
     const { data } = await client.embeddings.create({ model: 'org/test', input: ['one', 'two'] })
     expect(data.map(({ embedding }) => embedding.length)).toEqual([32, 32])
     expect(Math.hypot(...data[0]!.embedding)).toBeCloseTo(1, 5)
   })
 
-  it('throws its own error class for each status', async () => {
+  holds('errors')('throws its own error class for each status', async () => {
     const unknownModel = client.chat.completions.create({ model: 'unknown', messages })
     await expect(unknownModel).rejects.toBeInstanceOf(OpenAI.NotFoundError)
     const wrong = client.chat.completions.create({ model: 'org/test', messages, temperature: 999 })
@@ -183,7 +186,7 @@ describe('the official openai client, with a slow engine', () => {
     expect(before).toBeLessThan(60)
   }
 
-  it('stops the engine when it leaves a stream', async () => {
+  holds('leaves')('stops the engine when it leaves a stream', async () => {
     const { app, client } = await slowApp()
     await using _app = app
     const stream = await client.chat.completions.create({
@@ -197,7 +200,7 @@ describe('the official openai client, with a slow engine', () => {
     await expectStopped(app)
   })
 
-  it.each([true, false])('stops the engine when it aborts (stream: %s)', async (stream) => {
+  holds('leaves').each([true, false])('stops the engine when it aborts (stream: %s)', async (stream) => {
     const { app, client } = await slowApp()
     await using _app = app
     const abort = new AbortController()
@@ -214,26 +217,29 @@ describe('the official openai client, with a slow engine', () => {
 })
 
 describe('the official openai client, with an engine that fails', () => {
-  it('reports a failure in the middle of a stream as an error, not as a short answer', async () => {
-    await using app = createTestApp({
-      reply,
-      beforeStep: ({ step }) => {
-        if (step === 4) throw new Error('cut')
-      },
-    })
-    const { url } = await app.gateway.listen()
-    const client = new OpenAI({ baseURL: `${url}/v1`, apiKey: 'any', maxRetries: 0 })
-    const stream = await client.chat.completions.create({
-      model: 'test',
-      messages,
-      temperature: 0,
-      stream: true,
-    })
-    let text = ''
-    const reading = (async () => {
-      for await (const chunk of stream) text += chunk.choices[0]?.delta.content ?? ''
-    })()
-    await expect(reading).rejects.toBeInstanceOf(OpenAI.APIError)
-    expect(text).toBe('Pari')
-  })
+  holds('errors')(
+    'reports a failure in the middle of a stream as an error, not as a short answer',
+    async () => {
+      await using app = createTestApp({
+        reply,
+        beforeStep: ({ step }) => {
+          if (step === 4) throw new Error('cut')
+        },
+      })
+      const { url } = await app.gateway.listen()
+      const client = new OpenAI({ baseURL: `${url}/v1`, apiKey: 'any', maxRetries: 0 })
+      const stream = await client.chat.completions.create({
+        model: 'test',
+        messages,
+        temperature: 0,
+        stream: true,
+      })
+      let text = ''
+      const reading = (async () => {
+        for await (const chunk of stream) text += chunk.choices[0]?.delta.content ?? ''
+      })()
+      await expect(reading).rejects.toBeInstanceOf(OpenAI.APIError)
+      expect(text).toBe('Pari')
+    },
+  )
 })

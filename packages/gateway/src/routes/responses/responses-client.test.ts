@@ -1,6 +1,7 @@
 import OpenAI from 'openai'
 import { zodTextFormat } from 'openai/helpers/zod'
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
+import { callsOf } from '../../../../../tests/clients/calls-of.ts'
 import { z } from 'zod'
 import { createTestApp, type TestApp } from '../openai/fixtures/test-app.ts'
 
@@ -31,6 +32,8 @@ function reply(prompt: string): string {
   return 'Paris, the city of light. 🗼'
 }
 
+const holds = callsOf('openai-npm-responses', import.meta.url)
+
 describe('the official openai client and the Responses API, over a socket', () => {
   let app: TestApp
   let client: OpenAI
@@ -44,7 +47,7 @@ describe('the official openai client and the Responses API, over a socket', () =
 
   const ask = { model: 'gpt-5', temperature: 0, input: question }
 
-  it('answers', async () => {
+  holds('chat')('answers', async () => {
     const response = await client.responses.create({ ...ask, metadata: { tag: 'a' } })
     expect(response.output_text).toBe('Paris, the city of light. 🗼')
     expect(response).toMatchObject({
@@ -63,7 +66,7 @@ describe('the official openai client and the Responses API, over a socket', () =
     expect(response._request_id).toMatch(/^[0-9a-f-]{36}$/)
   })
 
-  it('streams, and its helper assembles the same response', async () => {
+  holds('stream')('streams, and its helper assembles the same response', async () => {
     const stream = client.responses.stream(ask)
     const texts: string[] = []
     stream.on('response.output_text.delta', ({ delta }) => texts.push(delta))
@@ -77,7 +80,7 @@ describe('the official openai client and the Responses API, over a socket', () =
     expect(kept.usage).toEqual(final.usage)
   })
 
-  it('parses an answer in the form of a schema', async () => {
+  holds('form')('parses an answer in the form of a schema', async () => {
     const City = z.object({ city: z.string() })
     const response = await client.responses.parse({
       ...ask,
@@ -86,7 +89,7 @@ describe('the official openai client and the Responses API, over a socket', () =
     expect(response.output_parsed).toEqual({ city: 'text' })
   })
 
-  it('goes through a loop with a tool, streamed', async () => {
+  holds('tools')('goes through a loop with a tool, streamed', async () => {
     const first = await client.responses.stream({ ...ask, tools: [weather] }).finalResponse()
     const [words, use] = first.output
     expect(words).toMatchObject({
@@ -128,7 +131,7 @@ describe('the official openai client and the Responses API, over a socket', () =
     expect(referred.output_text).toBe('It is sunny.')
   })
 
-  it('continues a kept response, lists its input, and deletes it', async () => {
+  holds('kept')('continues a kept response, lists its input, and deletes it', async () => {
     const first = await client.responses.create({
       ...ask,
       input: 'My name is Ann.',
@@ -172,7 +175,7 @@ describe('the official openai client and the Responses API, over a socket', () =
     })
   })
 
-  it('shows thoughts as an item of their own, and counts them', async () => {
+  holds('thoughts')('shows thoughts as an item of their own, and counts them', async () => {
     const { output, usage } = await client.responses.create({ ...ask, input: 'Please think.' })
     expect(output).toMatchObject([
       { type: 'reasoning', content: [{ type: 'reasoning_text', text: 'Hm.' }] },
@@ -191,7 +194,7 @@ describe('the official openai client and the Responses API, over a socket', () =
     })
   })
 
-  it('gives log probabilities to a client that asks for them', async () => {
+  holds('scores')('gives log probabilities to a client that asks for them', async () => {
     const { output } = await client.responses.create({
       ...ask,
       include: ['message.output_text.logprobs'],
@@ -206,7 +209,7 @@ describe('the official openai client and the Responses API, over a socket', () =
 })
 
 describe('the official openai client and a slow model', () => {
-  it('cancels a response that is being written', async () => {
+  holds('leaves', 'kept')('cancels a response that is being written', async () => {
     await using app = createTestApp({ stepDelayMs: 5, reply: () => 'x'.repeat(5_000) })
     const { url } = await app.gateway.listen()
     const client = new OpenAI({ baseURL: `${url}/v1`, apiKey: 'any', maxRetries: 0 })
@@ -231,7 +234,7 @@ describe('the official openai client and a slow model', () => {
     expect(app.engine.steps).toBeLessThanOrEqual(steps + 1)
   })
 
-  it('answers in the background, for a client that asks again', async () => {
+  holds('kept')('answers in the background, for a client that asks again', async () => {
     await using app = createTestApp({ stepDelayMs: 2, reply: () => 'Paris, the city of light.' })
     const { url } = await app.gateway.listen()
     const client = new OpenAI({ baseURL: `${url}/v1`, apiKey: 'any', maxRetries: 0 })
@@ -247,7 +250,7 @@ describe('the official openai client and a slow model', () => {
     })
   })
 
-  it('cancels and deletes a response in the background, and the model stops', async () => {
+  holds('kept')('cancels and deletes a response in the background, and the model stops', async () => {
     await using app = createTestApp({ stepDelayMs: 5, reply: () => 'x'.repeat(5_000) })
     const { url } = await app.gateway.listen()
     const client = new OpenAI({ baseURL: `${url}/v1`, apiKey: 'any', maxRetries: 0 })
@@ -263,7 +266,7 @@ describe('the official openai client and a slow model', () => {
     expect(app.engine.steps).toBeLessThanOrEqual(steps + 10)
   })
 
-  it('refuses a response in the background while others take the room to keep it', async () => {
+  holds('errors')('refuses a response in the background while others take the room to keep it', async () => {
     const config = { responses: { maxKept: 1 } }
     await using app = createTestApp({ stepDelayMs: 5, reply: () => 'x'.repeat(5_000), config })
     const { url } = await app.gateway.listen()
@@ -279,7 +282,7 @@ describe('the official openai client and a slow model', () => {
     expect((await client.responses.cancel(second.id)).status).toBe('cancelled')
   })
 
-  it('keeps why a response in the background failed', async () => {
+  holds('errors')('keeps why a response in the background failed', async () => {
     await using app = createTestApp({
       beforeStep: () => {
         throw new Error('A secret of the server')
@@ -295,22 +298,25 @@ describe('the official openai client and a slow model', () => {
     })
   })
 
-  it('stops the model when the client leaves, and keeps what it had written as cancelled', async () => {
-    await using app = createTestApp({ stepDelayMs: 5, reply: () => 'x'.repeat(5_000) })
-    const { url } = await app.gateway.listen()
-    const client = new OpenAI({ baseURL: `${url}/v1`, apiKey: 'any', maxRetries: 0 })
-    const stream = await client.responses.create({
-      model: 'test',
-      input: 'Hi',
-      stream: true,
-      max_output_tokens: 2000,
-    })
-    let id = ''
-    for await (const event of stream) {
-      if (event.type === 'response.created') id = event.response.id
-      if (event.type === 'response.output_text.delta') break
-    }
-    await eventually(async () => expect((await client.responses.retrieve(id)).status).toBe('cancelled'))
-    expect(app.engine.steps).toBeLessThan(1000)
-  })
+  holds('leaves')(
+    'stops the model when the client leaves, and keeps what it had written as cancelled',
+    async () => {
+      await using app = createTestApp({ stepDelayMs: 5, reply: () => 'x'.repeat(5_000) })
+      const { url } = await app.gateway.listen()
+      const client = new OpenAI({ baseURL: `${url}/v1`, apiKey: 'any', maxRetries: 0 })
+      const stream = await client.responses.create({
+        model: 'test',
+        input: 'Hi',
+        stream: true,
+        max_output_tokens: 2000,
+      })
+      let id = ''
+      for await (const event of stream) {
+        if (event.type === 'response.created') id = event.response.id
+        if (event.type === 'response.output_text.delta') break
+      }
+      await eventually(async () => expect((await client.responses.retrieve(id)).status).toBe('cancelled'))
+      expect(app.engine.steps).toBeLessThan(1000)
+    },
+  )
 })
