@@ -29,7 +29,7 @@ export async function announceReady(
   terminal.out()
   field('Chat', terminal.style('cyan', url))
   for (const other of others) field('', terminal.style('cyan', other))
-  field('API', `${url}/v1 (OpenAI-compatible), ${url}/api/v1 and /api/v2 (as chat.petals.dev)`)
+  field('API', `${url}/v1 (${dialects}), /api (Ollama), /api/v1 and /api/v2 (as chat.petals.dev)`)
   for (const [index, line] of models.entries()) {
     const { symbol, color } = rows[index]!.symbol
     field(index === 0 ? 'Models' : '', `${terminal.style(color, symbol)} ${line}`)
@@ -37,6 +37,9 @@ export async function announceReady(
   field('Stop', 'Ctrl+C')
   terminal.out()
 }
+
+/** Whose clients find their API below `/v1`. */
+const dialects = 'OpenAI, also Responses; Anthropic'
 
 const symbols = {
   ready: { symbol: '✓', color: 'green' },
