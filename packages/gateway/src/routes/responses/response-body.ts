@@ -1,4 +1,4 @@
-import type { ResponseBody, ResponseRequest, ResponseUsage } from '@petals-chat/api'
+import type { ResponseBody, ResponseRequest, ResponseTool, ResponseUsage } from '@petals-chat/api'
 import type { EndEvent } from '../../generation/answer/answer-job.ts'
 import type { ChatJob, ChatTypes } from '../../generation/chat/chat-choice-reader.ts'
 import type { ToolTable } from './tool-table.ts'
@@ -19,13 +19,16 @@ export function responseBegin(
     status: 'in_progress',
     background: request.background ?? false,
     error: null,
+    frequency_penalty: sampling?.frequencyPenalty ?? request.frequency_penalty ?? 0,
     incomplete_details: null,
     instructions: request.instructions ?? null,
     max_output_tokens: request.max_output_tokens ?? null,
+    max_tool_calls: null,
     metadata: request.metadata ?? {},
     model: head.model,
     output: [],
     parallel_tool_calls: request.parallel_tool_calls ?? true,
+    presence_penalty: sampling?.presencePenalty ?? request.presence_penalty ?? 0,
     previous_response_id: request.previous_response_id ?? null,
     prompt_cache_key: null,
     reasoning: { effort: request.reasoning?.effort ?? null, summary: null },
@@ -33,9 +36,12 @@ export function responseBegin(
     service_tier: 'default',
     store: request.store ?? true,
     temperature: sampling?.temperature ?? request.temperature ?? null,
-    text: { format: request.text?.format ?? { type: 'text' }, verbosity: request.text?.verbosity ?? null },
+    text: {
+      format: request.text?.format ?? { type: 'text' },
+      verbosity: request.text?.verbosity ?? 'medium',
+    },
     tool_choice: request.tool_choice ?? 'auto',
-    tools: tools.told as ResponseBody['tools'],
+    tools: tools.told.map(toldTool),
     top_logprobs: request.top_logprobs ?? 0,
     top_p: sampling ? (sampling.topP ?? 1) : (request.top_p ?? null),
     truncation: request.truncation ?? 'disabled',
@@ -43,6 +49,10 @@ export function responseBegin(
     user: null,
   }
 }
+
+/** Checkers of responses want every field of a function. */
+const toldTool = (tool: ResponseTool): ResponseBody['tools'][number] =>
+  tool.type === 'function' ? { description: null, parameters: null, strict: null, ...tool } : { ...tool }
 
 type Cost = EndEvent<ChatTypes>['cost']
 

@@ -408,6 +408,26 @@ describe('a dialogue of kept responses', () => {
   })
 })
 
+describe('what a response repeats', () => {
+  it('has every field that Open Responses requires, with the defaults of what the request leaves out', async () => {
+    const plain = await responseOf({ tools: [{ type: 'function', name: 'look' }] })
+    expect(plain).toMatchObject({
+      frequency_penalty: 0,
+      presence_penalty: 0,
+      max_tool_calls: null,
+      text: { verbosity: 'medium' },
+      tools: [{ type: 'function', name: 'look', description: null, parameters: null, strict: null }],
+    })
+    const asked = {
+      frequency_penalty: 0.5,
+      presence_penalty: -1,
+      text: { verbosity: 'low' },
+      tools: [weather],
+    }
+    expect(await responseOf(asked)).toMatchObject(asked)
+  })
+})
+
 describe('a refused response', () => {
   const deep = JSON.parse(`${'{"a":'.repeat(70)}1${'}'.repeat(70)}`) as object
 
