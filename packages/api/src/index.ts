@@ -190,7 +190,7 @@ export {
 } from './responses/response-body.ts'
 export { type ResponseEvent, responseEventSchema } from './responses/response-event.ts'
 export { type ResponseRequest, responseRequestSchema } from './responses/response-request.ts'
-export type { ResponseTool, ResponseToolChoice } from './responses/tools.ts'
+export type { McpRequestTool, McpToolFilter, ResponseTool, ResponseToolChoice } from './responses/tools.ts'
 export { type SessionBody, sessionSchema, signInSchema } from './session.ts'
 export { componentSchemas, type JsonSchema, schemaOf } from './openapi/component-schemas.ts'
 export { type OpenApiDocument, openApiDocument } from './openapi/openapi-document.ts'

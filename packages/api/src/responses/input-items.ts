@@ -79,6 +79,48 @@ const webSearch = z
   .looseObject({ type: z.literal('web_search_call') })
   .describe('A search that ran at OpenAI. Accepted and ignored.')
 
+const label = z.string().min(1).max(64)
+const approvalId = z.string().max(256)
+
+const mcpCall = z.strictObject({
+  type: z.literal('mcp_call'),
+  server_label: label,
+  name: toolName,
+  arguments: text,
+  output: text.nullish(),
+  error: text.nullish(),
+  approval_request_id: approvalId.nullish(),
+  ...extras,
+})
+
+const mcpListTools = z
+  .strictObject({
+    type: z.literal('mcp_list_tools'),
+    server_label: label,
+    tools: ignored('The tools: they are listed anew for each answer.'),
+    error: ignored('Why there is no list.'),
+    ...extras,
+  })
+  .describe('The list of a server is not sent again where the dialogue has it.')
+
+const mcpApprovalRequest = z.strictObject({
+  type: z.literal('mcp_approval_request'),
+  server_label: label,
+  name: toolName,
+  arguments: text,
+  ...extras,
+})
+
+const mcpApprovalResponse = z
+  .strictObject({
+    type: z.literal('mcp_approval_response'),
+    approval_request_id: approvalId.min(1).describe('The id of an `mcp_approval_request` of the dialogue.'),
+    approve: z.boolean(),
+    reason: text.nullish().describe('Told to the model where the call is not approved.'),
+    ...extras,
+  })
+  .describe('Runs the call of an approval request, or tells the model that it may not run.')
+
 const reference = z
   .strictObject({ type: z.literal('item_reference'), id: z.string().min(1).max(256), role: onlyNull })
   .describe('An item of a kept response.')
@@ -93,7 +135,20 @@ const plainReference = reference
 
 const typedItem = z.discriminatedUnion(
   'type',
-  [message, functionCall, functionOutput, customCall, customOutput, reasoning, webSearch, reference],
+  [
+    message,
+    functionCall,
+    functionOutput,
+    customCall,
+    customOutput,
+    mcpCall,
+    mcpListTools,
+    mcpApprovalRequest,
+    mcpApprovalResponse,
+    reasoning,
+    webSearch,
+    reference,
+  ],
   { error: refusesItem },
 )
 

@@ -56,6 +56,40 @@ export const outputItemSchema = z.discriminatedUnion('type', [
     input: z.string(),
     status,
   }),
+  z.object({
+    type: z.literal('mcp_list_tools'),
+    id: z.string(),
+    server_label: z.string(),
+    tools: z.array(
+      z.object({
+        name: z.string(),
+        description: z.string(),
+        input_schema: z.record(z.string(), z.unknown()),
+        annotations: z.object({ read_only: z.boolean() }),
+      }),
+    ),
+    error: z.string().nullable().describe('Why there are no tools, or why some are left out.'),
+  }),
+  z.object({
+    type: z.literal('mcp_call'),
+    id: z.string(),
+    server_label: z.string(),
+    name: z.string(),
+    arguments: z.string(),
+    approval_request_id: z.string().nullable(),
+    output: z.string().nullable(),
+    error: z.string().nullable(),
+    status: z.enum(['in_progress', 'calling', 'completed', 'incomplete', 'failed']),
+  }),
+  z
+    .object({
+      type: z.literal('mcp_approval_request'),
+      id: z.string(),
+      server_label: z.string(),
+      name: z.string(),
+      arguments: z.string(),
+    })
+    .describe('A call that runs when an `mcp_approval_response` of the next request approves it.'),
 ])
 
 export type TextLogprob = Immutable<z.output<typeof textLogprobSchema>>

@@ -129,7 +129,11 @@ export const responseRequestSchema = z.object({
     .describe('Additional variables for the model’s chat template. Extension.'),
   client_metadata: ignored('Notes of Codex.'),
   prompt_cache_options: ignored('KV caches are found by prefix.'),
-  max_tool_calls: ignored('Counts the calls of tools that run at OpenAI.'),
+  max_tool_calls: z
+    .int()
+    .min(1)
+    .nullish()
+    .describe('The most calls of tools of MCP servers. Then the model has to answer without them.'),
 })
 
 export type ResponseRequest = z.output<typeof responseRequestSchema>

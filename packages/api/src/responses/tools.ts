@@ -64,18 +64,73 @@ const searchTool = z
   })
   .describe('Runs at OpenAI, and no model has to use it: accepted, and the model is not told of it.')
 
+/** What the reference has for servers that a request names itself. */
+const notConnected = (field: string) =>
+  z
+    .null({
+      error:
+        `'${field}' is not supported: this server connects to no address that a request names. Name an MCP server of its ` +
+        'configuration (tools.servers) as server_label.',
+    })
+    .optional()
+    .describe('Refused: MCP servers are those of the configuration.')
+
+const ownHeaders = (field: string) =>
+  z
+    .null({
+      error: `'${field}' is not supported: an MCP server gets the headers of the configuration (tools.servers).`,
+    })
+    .optional()
+    .describe('Refused: headers are those of the configuration.')
+
+const toolFilter = z.strictObject({
+  tool_names: z.array(z.string().max(128)).max(512).nullish(),
+  read_only: z.boolean().nullish().describe('Whether the tool changes nothing, as its server says.'),
+})
+
+const mcpTool = z
+  .strictObject({
+    type: z.literal('mcp'),
+    server_label: z
+      .string()
+      .min(1)
+      .max(64)
+      .describe('The name of an MCP server of the configuration, or `builtin`.'),
+    allowed_tools: z
+      .union([z.array(z.string().max(128)).max(512), toolFilter])
+      .nullish()
+      .describe('The tools that the model is told of, by their names at the server. Default: all of them.'),
+    require_approval: z
+      .union([
+        z.enum(['always', 'never']),
+        z.strictObject({ always: toolFilter.nullish(), never: toolFilter.nullish() }),
+      ])
+      .nullish()
+      .meta({ default: 'always' })
+      .describe('Which calls have to be approved before they run. Default always.'),
+    server_url: notConnected('server_url'),
+    connector_id: notConnected('connector_id'),
+    tunnel_id: notConnected('tunnel_id'),
+    headers: ownHeaders('headers'),
+    authorization: ownHeaders('authorization'),
+    server_description: ignored('The tools describe themselves.'),
+    defer_loading: ignored('All tools are described to the model.'),
+    allowed_callers: ignored('Calls always come from the model.'),
+  })
+  .describe('The tools of an MCP server, which run here.')
+
 const refusesTool = (issue: { readonly input?: unknown }): string => {
   const type = (issue.input as { readonly type?: unknown } | null | undefined)?.type
   return (
     `Tools of type ${JSON.stringify(type)?.slice(0, 100) ?? 'undefined'} run at OpenAI or are known only to its models. ` +
-    'Offer a tool of type "function" or "custom", and run it yourself.'
+    'Offer a tool of type "function" or "custom", and run it yourself, or one of type "mcp".'
   )
 }
 
-/** A tool that is offered: one that the client runs, or one that is left out. */
+/** A tool that is offered: one that the client runs, those of an MCP server, or one that is left out. */
 export const responseToolSchema = z.discriminatedUnion(
   'type',
-  [functionTool, customTool, namespaceTool, searchTool],
+  [functionTool, customTool, namespaceTool, mcpTool, searchTool],
   { error: refusesTool },
 )
 
@@ -88,6 +143,13 @@ const named = z.strictObject({
 export const responseToolChoiceSchema = z.union([
   z.enum(['none', 'auto', 'required']),
   named,
+  z
+    .strictObject({
+      type: z.literal('mcp'),
+      server_label: z.string().min(1).max(64),
+      name: z.string().max(128),
+    })
+    .describe('A tool of an MCP server.'),
   z.strictObject({
     type: z.literal('allowed_tools'),
     mode: z.enum(['auto', 'required']),
@@ -97,5 +159,7 @@ export const responseToolChoiceSchema = z.union([
 
 export type FunctionTool = z.output<typeof functionTool>
 export type CustomTool = z.output<typeof customTool>
+export type McpToolFilter = z.output<typeof toolFilter>
+export type McpRequestTool = z.output<typeof mcpTool>
 export type ResponseTool = z.output<typeof responseToolSchema>
 export type ResponseToolChoice = z.output<typeof responseToolChoiceSchema>

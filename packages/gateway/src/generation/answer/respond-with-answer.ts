@@ -9,6 +9,7 @@ import { respondWithEvents } from '../stream/respond-with-events.ts'
 import type { EventContext, StreamDialect } from '../stream/stream-options.ts'
 import type { AnswerEvent, AnswerJob, AnswerTypes } from './answer-job.ts'
 import { beginAnswer, type BegunAnswer } from './begin-answer.ts'
+import type { RunOptions } from './run-options.ts'
 
 /** The fields of a request that decide how its answer is sent. */
 type AnswerRequest = Pick<ChatRequest, 'model' | 'petals' | 'resumable' | 'stream' | 'stream_options'>
@@ -28,6 +29,13 @@ export interface AnswerDialect<Job, Types extends AnswerTypes> {
   /** The answer as the frames of an event stream. */
   frames(job: Job, events: AsyncIterable<AnswerEvent<Types>>): AsyncGenerator<string>
   readonly stream: StreamDialect
+}
+
+/** Whose answers to a request run, and what is told of them. */
+export function runOptions(c: EventContext, { petals }: Pick<AnswerRequest, 'petals'>): RunOptions {
+  const { logger, account, allowance } = c.var
+  const wantsRoute = asksForRoute(petals, (name) => c.req.header(name))
+  return { logger, account, allowance, wantsRoute, via: c.req.header('via') }
 }
 
 /** Begins the answer to a request. The signal stops it; `reader`: of an answer that may be resumed. */
@@ -52,10 +60,8 @@ export function answerTo<
 ): BeginAnswer<Types, Job> {
   const caller = callerOf(c)
   const spec = resolveModel(context, request.model, caller)
-  const { logger, account, allowance } = c.var
-  context.sessions.assertRoom(spec.id, { account })
-  const wantsRoute = asksForRoute(request.petals, (name) => c.req.header(name))
-  const options = { logger, account, allowance, wantsRoute, via: c.req.header('via') }
+  const options = runOptions(c, request)
+  context.sessions.assertRoom(spec.id, options)
   return (signal, reader) =>
     beginAnswer<Types, Job>(context, {
       spec,

@@ -8,18 +8,17 @@ import { type ChatRequest, type RequestMessage, responseRequestSchema } from '@p
 import type { ModelSpec } from '@petals-chat/engine'
 import { Hono } from 'hono'
 import type { GatewayContext, GatewayVariables, RouteModule } from '../../context.ts'
-import { answerTo, respondWithAnswer } from '../../generation/answer/respond-with-answer.ts'
+import { answerTo, respondWithAnswer, runOptions } from '../../generation/answer/respond-with-answer.ts'
 import type { ChatJob, ChatTypes } from '../../generation/chat/chat-choice-reader.ts'
 import { prepareChat } from '../../generation/chat/prepare-chat.ts'
 import { parseRequest } from '../../generation/request/parse-request.ts'
+import { McpSession, type PrepareRound } from './mcp/mcp-session.ts'
 import { inResponseNames } from './field-names.ts'
 import { readInput } from './input.ts'
 import { keptResponseRoutes } from './kept-responses.ts'
 import { checkBackground, respondInBackground } from './respond-in-background.ts'
 import { responseDialect } from './response-dialect.ts'
 import { toChatRequest } from './to-chat-request.ts'
-import { toMessages } from './to-messages.ts'
-import { ToolTable } from './tool-table.ts'
 import { prepareShortened } from './truncate.ts'
 import { unsupportedResponseParameters } from './unsupported.ts'
 
@@ -31,33 +30,43 @@ export const responsesRoutes: RouteModule = (context) =>
       checkBackground(request, context.config)
       const { responses } = context
       const { caller } = c.var
-      const tools = new ToolTable(request.tools ?? [])
-      const { previous, own, all } = readInput(request, {
+      const input = readInput(request, {
         store: responses,
         owner: caller,
         maxBytes: context.config.maxBodyBytes,
       })
-      const messages = toMessages(request.instructions, all, tools)
+      const { previous, own } = input
       const stop = new AbortController()
+      const signals = AbortSignal.any([c.var.signal, stop.signal])
+      const mcp = await McpSession.begin(request, input, context, {
+        signal: signals,
+        runOptions: runOptions(c, {}),
+      })
+      const { tools, messages } = mcp
       const chat = toChatRequest(request, messages, tools)
+      let prepareRound: PrepareRound
       const prepare = (
         gateway: GatewayContext,
         spec: ModelSpec,
         asked: ChatRequest,
         signal: AbortSignal,
       ): Promise<ChatJob> => {
-        const signals = AbortSignal.any([signal, stop.signal])
-        const answer = (some: RequestMessage[]) =>
-          prepareChat(gateway, spec, { ...asked, messages: some }, signals)
-        return inResponseNames(tools, () =>
-          request.truncation === 'auto'
-            ? prepareShortened(messages, request.max_output_tokens, answer)
-            : answer(messages),
-        )
+        const all = AbortSignal.any([signal, stop.signal])
+        prepareRound = (round, dialogue) => {
+          const answer = (some: RequestMessage[]) =>
+            prepareChat(gateway, spec, { ...round, messages: some }, all)
+          return inResponseNames(tools, () =>
+            request.truncation === 'auto'
+              ? prepareShortened(dialogue, request.max_output_tokens, answer)
+              : answer(dialogue),
+          )
+        }
+        return prepareRound(asked, messages)
       }
       const dialect = responseDialect({
         request,
         tools,
+        rounds: (job, events) => mcp.rounds(context, [job, events], chat, prepareRound),
         keep: (body) =>
           request.store === false
             ? undefined

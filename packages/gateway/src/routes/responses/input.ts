@@ -35,10 +35,28 @@ export function readInput(request: ResponseRequest, sources: InputSources): Resp
   const before = (previous?.allItems() ?? []) as readonly WholeItem[]
   if (before.length + items.length > MAX_ITEMS) throw tooLong(`more than ${MAX_ITEMS} items`)
   const references = new References(sources)
-  const own = items.map((item, index) =>
-    item.type === 'item_reference' ? references.find(item.id, index) : wholeItem(item),
+  const own = withNewIds(
+    items,
+    items.map((item, index) =>
+      item.type === 'item_reference' ? references.find(item.id, index) : wholeItem(item),
+    ),
   )
   return { previous, own, all: [...before, ...own] }
+}
+
+/** What refers to an approval request by the id that the client has sent refers to it by the new one. */
+function withNewIds(sent: readonly InputItem[], own: readonly WholeItem[]): readonly WholeItem[] {
+  const ids = new Map(
+    sent.flatMap((item, index) =>
+      item.type === 'mcp_approval_request' && item.id ? [[item.id, own[index]!.id] as const] : [],
+    ),
+  )
+  if (ids.size === 0) return own
+  return own.map((item) => {
+    if (item.type !== 'mcp_approval_response' && item.type !== 'mcp_call') return item
+    const request = item.approval_request_id
+    return request == null ? item : { ...item, approval_request_id: ids.get(request) ?? request }
+  })
 }
 
 function previousOf(id: string | null | undefined, { store, owner, maxBytes }: InputSources) {

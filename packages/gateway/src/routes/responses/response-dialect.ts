@@ -5,11 +5,14 @@ import type { AnswerEvent } from '../../generation/answer/answer-job.ts'
 import type { AnswerDialect } from '../../generation/answer/respond-with-answer.ts'
 import type { ChatJob, ChatTypes } from '../../generation/chat/chat-choice-reader.ts'
 import { ResponseWriter } from './response-writer.ts'
+import type { RoundEvent } from './mcp/answer-rounds.ts'
 import type { ToolTable } from './tool-table.ts'
 
 export interface ResponseDialectOptions {
   readonly request: ResponseRequest
   readonly tools: ToolTable
+  /** The events of the whole response; those of the job are its first round. */
+  rounds(job: ChatJob, events: AsyncIterable<AnswerEvent<ChatTypes>>): AsyncIterable<RoundEvent>
   /** Keeps the response, if it is to be kept. */
   keep(body: ResponseWriter['body']): KeptResponse | undefined
   /** Makes a response that has failed unreachable. */
@@ -27,7 +30,7 @@ export interface ResponseDialect extends AnswerDialect<ChatJob, ChatTypes> {
 
 /** Writes an answer in the form of the Responses API: see https://platform.openai.com/docs/api-reference/responses-streaming. */
 export function responseDialect(options: ResponseDialectOptions): ResponseDialect {
-  const { request, tools, keep, forget } = options
+  const { request, tools, rounds, keep, forget } = options
   let writer: ResponseWriter | undefined
   let kept: KeptResponse | undefined
   /** If it can't be kept, the answer ends here: a remote model may have begun it. */
@@ -48,7 +51,7 @@ export function responseDialect(options: ResponseDialectOptions): ResponseDialec
     async body(job, events) {
       const response = await begin(job, events)
       try {
-        for await (const _event of response.events(events));
+        for await (const _event of response.events(rounds(job, events)));
       } catch (error) {
         kept?.end(response.abandoned)
         if (kept !== undefined) forget(kept)
@@ -60,7 +63,7 @@ export function responseDialect(options: ResponseDialectOptions): ResponseDialec
     async *frames(job, events) {
       const response = await begin(job, events)
       try {
-        for await (const event of response.events(events))
+        for await (const event of response.events(rounds(job, events)))
           yield typeof event === 'string' ? `: ${event}\n\n` : eventFrame(event)
         kept?.end(response.body)
       } finally {
@@ -71,7 +74,7 @@ export function responseDialect(options: ResponseDialectOptions): ResponseDialec
       const response = await begin(job, events)
       const run = async (): Promise<void> => {
         try {
-          for await (const _event of response.events(events));
+          for await (const _event of response.events(rounds(job, events)));
         } catch (error) {
           response.failed(describe(error))
         }

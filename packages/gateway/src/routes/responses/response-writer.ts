@@ -1,14 +1,15 @@
 import type { ResponseBody, ResponseEvent, ResponseRequest, TextLogprob } from '@petals-chat/api'
 import { type ErrorDescription, openAIErrorBody } from '../../error-response.ts'
-import type { AnswerEvent, EndEvent } from '../../generation/answer/answer-job.ts'
+import type { EndEvent } from '../../generation/answer/answer-job.ts'
 import type { ChatDelta, ChatJob, ChatTypes } from '../../generation/chat/chat-choice-reader.ts'
 import { chatLogprobs } from '../openai/response/logprobs.ts'
 import { responseBegin, responseUsage } from './response-body.ts'
+import type { RoundEvent } from './mcp/answer-rounds.ts'
 import { ResponseItems, type Unnumbered } from './response-items.ts'
 import { wantsLogprobs } from './to-chat-request.ts'
 import type { ToolTable } from './tool-table.ts'
 
-type Events = AsyncIterable<AnswerEvent<ChatTypes>>
+type Events = AsyncIterable<RoundEvent>
 
 /** Writes one answer as a response, event by event. */
 export class ResponseWriter {
@@ -43,7 +44,7 @@ export class ResponseWriter {
         yield this.#numbered({ type: 'response.created', response: this.body })
         yield this.#numbered({ type: 'response.in_progress', response: this.body })
       }
-      const written = event.type === 'delta' ? this.#delta(event.delta) : this.#end(event)
+      const written = this.#written(event)
       for (const each of written) yield this.#numbered(each)
     }
   }
@@ -66,6 +67,21 @@ export class ResponseWriter {
   /** The response if its client does not stay to read it. */
   get abandoned(): ResponseBody {
     return { ...this.#body, status: 'cancelled', output: this.#items.cut }
+  }
+
+  #written(event: Exclude<RoundEvent, { type: 'wait' }>): Iterable<Unnumbered> {
+    switch (event.type) {
+      case 'delta':
+        return this.#delta(event.delta)
+      case 'end':
+        return this.#end(event)
+      case 'mcp-list':
+        return this.#items.list(event.list)
+      case 'mcp-approved':
+        return this.#items.approved(event.call)
+      case 'mcp-result':
+        return this.#items.result(event.callId, event.result)
+    }
   }
 
   *#delta({ parts, tokens, tokenCount = 0 }: ChatDelta): Generator<Unnumbered> {

@@ -444,7 +444,7 @@ describe('a refused response', () => {
     [{ conversation: 'conv_1' }, 'previous_response_id'],
     [{ messages: [], max_tokens: 3 }, 'input'],
     [{ tools: [{ type: 'code_interpreter', container: 'x' }] }, 'code_interpreter'],
-    [{ tools: [{ type: 'mcp', server_label: 'x', server_url: 'http://127.0.0.1' }] }, 'mcp'],
+    [{ tools: [{ type: 'mcp', server_label: 'x', server_url: 'http://127.0.0.1' }] }, 'server_url'],
     [{ tools: [weather, weather] }, "'tools[1].name'"],
     [{ tools: [{ type: 'namespace', name: 'n', tools: [weather, weather] }] }, "'tools[0].tools[1].name'"],
     [{ tool_choice: 'required' }, "'tools'"],

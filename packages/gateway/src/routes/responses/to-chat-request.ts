@@ -57,6 +57,7 @@ function toToolChoice(choice: ResponseRequest['tool_choice'], tools: ToolTable):
   if (typeof choice === 'string') return choice
   const shown = (tool: { readonly name: string; readonly namespace?: string | null | undefined }) =>
     ({ type: 'function', name: tools.shownName(tool.name, tool.namespace) }) as const
+  if (choice.type === 'mcp') return shown({ name: choice.name, namespace: choice.server_label })
   if (choice.type !== 'allowed_tools') return shown(choice)
   return { type: 'allowed_tools', allowed_tools: { mode: choice.mode, tools: choice.tools.map(shown) } }
 }

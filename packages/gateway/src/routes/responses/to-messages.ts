@@ -1,5 +1,6 @@
 import type { InputContent, InputItem, RequestMessage } from '@petals-chat/api'
 import { customArguments } from './custom-input.ts'
+import { writableArguments } from './mcp/run-call.ts'
 import type { ToolTable } from './tool-table.ts'
 
 type Item = Exclude<InputItem, { type: 'item_reference' }>
@@ -15,15 +16,41 @@ export function toMessages(
   tools: ToolTable,
 ): RequestMessage[] {
   const messages: RequestMessage[] = instructions ? [{ role: 'system', content: instructions }] : []
-  for (const item of items) {
-    const message = toMessage(item, tools)
-    if (message === undefined) continue
+  for (const message of items.flatMap((item) => toMessageOrTwo(item, tools, items))) {
     const last = messages.at(-1)
     const joined = last && join(last, message)
     if (joined === undefined) messages.push(message)
     else messages.splice(-1, 1, joined)
   }
   return messages
+}
+
+/** Calls of MCP servers have their results with them; a call that was not approved has its refusal. */
+function toMessageOrTwo(item: Item, tools: ToolTable, items: readonly Item[]): readonly RequestMessage[] {
+  if (item.type === 'mcp_call') return mcpCallMessages(item, item.output ?? item.error ?? '', tools)
+  if (item.type !== 'mcp_approval_response')
+    return [toMessage(item, tools)].filter((each) => each !== undefined)
+  if (item.approve) return []
+  const request = items.find(
+    ({ type, id }) => type === 'mcp_approval_request' && id === item.approval_request_id,
+  )
+  if (request?.type !== 'mcp_approval_request') return []
+  const why = item.reason ? ` ${item.reason}` : ''
+  return mcpCallMessages(request, `The user did not approve this call.${why}`, tools)
+}
+
+/** A call of an MCP server's tool with its result, as the model sees them. */
+export function mcpCallMessages(
+  call: Pick<Extract<Item, { type: 'mcp_call' }>, 'id' | 'name' | 'server_label' | 'arguments'>,
+  result: string,
+  tools: ToolTable,
+): readonly RequestMessage[] {
+  const id = call.id ?? 'call_0'
+  const name = tools.shownName(call.name, call.server_label)
+  return [
+    callMessage(id, name, writableArguments(call.arguments)),
+    { role: 'tool', tool_call_id: id, content: result },
+  ]
 }
 
 function toMessage(item: Item, tools: ToolTable): RequestMessage | undefined {

@@ -1,18 +1,21 @@
 import type { RequestTool, ResponseTool } from '@petals-chat/api'
 import { InvalidRequestError } from '@petals-chat/engine'
+import type { McpTool } from './mcp/mcp-tools.ts'
 
 /** A tool of a request, as calls of it name it. */
 export interface ClientTool {
-  readonly type: 'function' | 'custom'
+  readonly type: 'function' | 'custom' | 'mcp'
   readonly name: string
   readonly namespace?: string | undefined
   /** Where the request has it. */
   readonly path: string
+  /** The tool of an MCP server, whose label is `namespace`. */
+  readonly mcp?: McpTool | undefined
 }
 
 type Callable = Extract<ResponseTool, { type: 'function' | 'custom' }>
 interface Placed extends ClientTool {
-  readonly tool: Callable
+  readonly offered: (shownName: string) => RequestTool['function']
 }
 
 /** The most tools of all groups together. */
@@ -28,10 +31,10 @@ export class ToolTable {
   /** The tools of the request that the model is told of, as the request has them. */
   readonly told: readonly ResponseTool[]
 
-  /** @throws InvalidRequestError if two tools have one name. */
-  constructor(tools: readonly ResponseTool[] = []) {
-    this.told = tools.filter(({ type }) => type === 'function' || type === 'custom' || type === 'namespace')
-    const placed = tools.flatMap(placedTools)
+  /** `mcp`: the tools of the MCP servers among `tools`. @throws InvalidRequestError if two tools have one name. */
+  constructor(tools: readonly ResponseTool[] = [], mcp: readonly McpTool[] = []) {
+    this.told = tools.filter(({ type }) => toldTypes.has(type))
+    const placed = [...tools.flatMap(placedTools), ...mcp.map(placedMcpTool)]
     if (placed.length > MAX_TOOLS)
       throw invalid('tools', `the groups have more than ${MAX_TOOLS} tools together`)
     const shown = withShownNames(placed)
@@ -45,9 +48,9 @@ export class ToolTable {
 
   /** The tools as a chat request offers them. */
   get offered(): readonly RequestTool[] {
-    return [...this.#tools].map(([name, { tool }]) => ({
+    return [...this.#tools].map(([name, { offered }]) => ({
       type: 'function' as const,
-      function: tool.type === 'function' ? functionOf(name, tool) : customAsFunction(name, tool),
+      function: offered(name),
     }))
   }
 
@@ -61,22 +64,35 @@ export class ToolTable {
     return this.#tools.get(shownName) ?? { type: 'function', name: shownName, path: 'tools' }
   }
 
+  /** Whether a call of that name is one of an MCP server that needs no approval. */
+  runsHere(shownName: string): boolean {
+    return this.#tools.get(shownName)?.mcp?.needsApproval === false
+  }
+
+  /** The name of an MCP server's tool in the tool box. */
+  boxName(shownName: string): string {
+    return this.#tools.get(shownName)?.mcp?.tool.name ?? shownName
+  }
+
   /** Where the request has the tool that stands at that place of `offered`. */
   pathOf(index: number): string {
     return [...this.#tools.values()][index]?.path ?? `tools[${index}]`
   }
 }
 
+const toldTypes: ReadonlySet<ResponseTool['type']> = new Set(['function', 'custom', 'namespace', 'mcp'])
+
 const keyOf = (name: string, namespace?: string | null): string => `${namespace ?? ''}/${name}`
 
 /** Each tool with the name that the model sees. A name that is made here has a number after it where another tool has it. */
 function withShownNames(placed: readonly Placed[]): readonly (readonly [name: string, tool: Placed])[] {
   const counts = Map.groupBy(placed, ({ name }) => name)
-  const isPrefixed = ({ name, namespace }: Placed) => namespace !== undefined && counts.get(name)!.length > 1
-  const taken = new Set(placed.flatMap((each) => (isPrefixed(each) ? [] : [each.name])))
+  const isOwn = ({ name, namespace, mcp }: Placed) =>
+    mcp === undefined && (namespace === undefined || counts.get(name)!.length === 1)
+  const taken = new Set(placed.flatMap((each) => (isOwn(each) ? [each.name] : [])))
   return placed.map((each) => {
-    if (!isPrefixed(each)) return [each.name, each]
-    const name = freeName(`${each.namespace}__${each.name}`, taken)
+    if (isOwn(each)) return [each.name, each]
+    const name = freeName(each.mcp?.tool.name ?? `${each.namespace}__${each.name}`, taken)
     taken.add(name)
     return [name, each]
   })
@@ -91,16 +107,34 @@ function freeName(name: string, taken: ReadonlySet<string>): string {
 function placedTools(tool: ResponseTool, index: number): readonly Placed[] {
   const path = `tools[${index}]`
   if (tool.type === 'function' || tool.type === 'custom')
-    return [{ type: tool.type, name: tool.name, path, tool }]
+    return [{ type: tool.type, name: tool.name, path, offered: asFunction(tool) }]
   if (tool.type !== 'namespace') return []
   return tool.tools.map((inner, place) => ({
     type: inner.type,
     name: inner.name,
     namespace: tool.name,
     path: `${path}.tools[${place}]`,
-    tool: inner,
+    offered: asFunction(inner),
   }))
 }
+
+/** The name in the tool box is unique and legal; that at the server need not be. */
+function placedMcpTool(mcp: McpTool): Placed {
+  const { description, inputSchema: parameters, ownName } = mcp.tool
+  return {
+    type: 'mcp',
+    name: ownName,
+    namespace: mcp.label,
+    path: mcp.path,
+    mcp,
+    offered: (name) => ({ name, description, parameters: { ...parameters } }),
+  }
+}
+
+const asFunction =
+  (tool: Callable) =>
+  (name: string): RequestTool['function'] =>
+    tool.type === 'function' ? functionOf(name, tool) : customAsFunction(name, tool)
 
 function functionOf(name: string, tool: Extract<Callable, { type: 'function' }>): RequestTool['function'] {
   const { description, parameters, strict } = tool

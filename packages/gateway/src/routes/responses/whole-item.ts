@@ -21,6 +21,18 @@ export function wholeItem(item: SentItem, id = newId(item)): WholeItem {
     case 'function_call_output':
     case 'custom_tool_call_output':
       return { type: item.type, id, call_id: item.call_id, output: contentOf(item.output) }
+    case 'mcp_call': {
+      const { output = null, error = null, approval_request_id = null } = item
+      return { ...mcpCallOf(item), type: item.type, id, approval_request_id, output, error }
+    }
+    case 'mcp_list_tools':
+      return { type: item.type, id, server_label: item.server_label, tools: [] }
+    case 'mcp_approval_request':
+      return { ...mcpCallOf(item), type: item.type, id }
+    case 'mcp_approval_response': {
+      const { approval_request_id, approve, reason = null } = item
+      return { type: item.type, id, approval_request_id, approve, reason }
+    }
     case 'reasoning':
       return { type: item.type, id, summary: [] }
     case 'web_search_call':
@@ -34,6 +46,10 @@ const prefixes: Readonly<Record<SentItem['type'], string>> = {
   function_call_output: 'fco',
   custom_tool_call: 'ctc',
   custom_tool_call_output: 'ctco',
+  mcp_call: 'mcp',
+  mcp_list_tools: 'mcpl',
+  mcp_approval_request: 'mcpr',
+  mcp_approval_response: 'mcpa',
   reasoning: 'rs',
   web_search_call: 'ws',
 }
@@ -47,6 +63,16 @@ function callOf({
 }: Extract<SentItem, { type: 'function_call' | 'custom_tool_call' }>) {
   return { call_id, name, ...(namespace != null && { namespace }) }
 }
+
+const mcpCallOf = ({
+  server_label,
+  name,
+  arguments: input,
+}: Extract<SentItem, { type: 'mcp_call' | 'mcp_approval_request' }>) => ({
+  server_label,
+  name,
+  arguments: input,
+})
 
 const contentOf = (content: InputContent): InputContent =>
   typeof content === 'string' ? content : content.map(partOf)
