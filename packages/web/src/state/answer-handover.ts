@@ -1,3 +1,4 @@
+import { hasOpenCalls } from '../chat/tool-calls.ts'
 import type { ChatRepository } from '../storage/chat-repository.ts'
 import type { AnswerLocks } from './answer-locks.ts'
 import type { Conversation } from './conversation.ts'
@@ -26,8 +27,14 @@ export class AnswerHandover {
 
   /** Resumes all answers that were unfinished when they were last saved. */
   async resumeAll(): Promise<void> {
-    const left = await this.#options.repository.loadStreaming()
-    await Promise.all(left.map(({ id }) => this.#inherit(id)))
+    const { locks, repository } = this.#options
+    const left = await repository.loadStreaming()
+    await Promise.all(
+      left.map(({ id, calls }) =>
+        // Text that two tabs receive is the same; a call that two tabs run is done twice.
+        locks.exclusive || !hasOpenCalls(calls) ? this.#inherit(id) : this.follow(id),
+      ),
+    )
   }
 
   /**
@@ -53,7 +60,8 @@ export class AnswerHandover {
     const message = await repository.loadMessage(messageId)
     if (message?.status !== 'streaming') return
     // Without a position the answer would be requested a second time, perhaps while the other tab waits for its turn.
-    await (message.position ? conversation.resume(message) : this.follow(messageId))
+    const canResume = message.position !== undefined || hasOpenCalls(message.calls)
+    await (canResume ? conversation.resume(message) : this.follow(messageId))
   }
 
   async #inherit(messageId: string): Promise<void> {

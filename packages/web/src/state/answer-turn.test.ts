@@ -6,6 +6,7 @@ import { MemoryRepository } from '../storage/memory-repository.ts'
 import type { Script } from '../testing/kept-answer-server.ts'
 import { returns, scriptedTools, type ScriptedTool } from '../testing/scripted-tools.ts'
 import { createTestPage } from '../testing/test-page.ts'
+import type { TabMessage } from './tab-message.ts'
 import { createTabs } from './tabs.ts'
 
 const says = (...words: string[]): Script => ({ words })
@@ -381,6 +382,43 @@ describe('an answer with calls of tools', () => {
       ['assistant', '(This answer was not finished.)'],
       ['user', 'Q2'],
     ])
+  })
+
+  it('is not taken over by a tab without locks while it waits, and is after its tab is closed', async () => {
+    const repository = new MemoryRepository()
+    const channel = () => new BroadcastChannel('answer-turn-no-locks')
+    const base = createTabs(channel())
+    let closed = false
+    const tabs = { ...base, publish: (message: TabMessage) => closed || base.publish(message) }
+    const page = await pageWith(
+      { read: { run: returns('r') } },
+      { tabs, repository, scripts: [calls(call('read'))], silenceMs: 200 },
+    )
+    page.ask()
+    await page.asked()
+    const { id } = page.answer()
+    const tools = scriptedTools({ read: { run: returns('r') } })
+    const other = createTestPage({
+      tabs: createTabs(channel()),
+      repository,
+      scripts: [says('A')],
+      silenceMs: 200,
+      toolServer: tools,
+    })
+    await other.chats.load()
+    await other.handover.resumeAll()
+    let beats = 0
+    const listener = channel()
+    listener.addEventListener('message', () => (beats += 1))
+    // Three times as long as a silent tab is waited for.
+    await vi.waitFor(() => expect(beats).toBeGreaterThan(15), { timeout: 5000 })
+    expect(other.answers.isReceiving(id)).toBe(false)
+    closed = true
+    listener.close()
+    page.answers.drop(id)
+    await vi.waitFor(() => expect(other.answers.isReceiving(id)).toBe(true), { timeout: 5000 })
+    await vi.waitFor(() => expect(other.answers.live.get().get(id)?.calls[0]?.state).toBe('asking'))
+    other.answers.stop({ id })
   })
 
   it('takes the decision of a reader in another tab', async () => {

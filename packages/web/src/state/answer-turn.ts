@@ -6,6 +6,8 @@ import { ToolRoundRun, type ConsentDecision } from './tool-round.ts'
 
 export interface AnswerTurnOptions extends AnswerRunOptions {
   readonly tools: ChatTools
+  /** How often the other tabs get a sign of life while nothing happens, in milliseconds. */
+  readonly heartbeatMs: number
 }
 
 /** Completes one answer with all its requests: runs the tools that the model calls, and sends it their results. */
@@ -94,7 +96,10 @@ export class AnswerTurn {
       signal: this.#stop.signal,
       onChange: (changed) => this.#update({ ...this.#answer, calls: changed }),
     })
+    const timer = setInterval(() => this.#update(this.#answer), this.#options.heartbeatMs)
+    this.#stop.signal.addEventListener('abort', () => clearInterval(timer), { once: true })
     await this.#round.run()
+    clearInterval(timer)
     this.#round = undefined
   }
 

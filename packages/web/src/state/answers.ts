@@ -37,6 +37,8 @@ export interface AnswersOptions {
   /** The clock, in milliseconds. Default: `performance.now`. */
   readonly now?: () => number
   readonly wait?: (ms: number, signal: AbortSignal) => Promise<void>
+  /** See `AnswerTurnOptions`. Default: often enough for tabs without locks. */
+  readonly heartbeatMs?: number
 }
 
 interface RunningAnswer {
@@ -56,6 +58,8 @@ interface RunningAnswer {
 const SAVE_INTERVAL_MS = 1000
 /** Often enough for reading along in another tab. */
 const PUBLISH_INTERVAL_MS = 150
+/** Well below the silence after which a tab counts as closed. */
+const HEARTBEAT_MS = 3000
 
 /** The running answers, independent of the components that show them. */
 export class Answers {
@@ -64,7 +68,13 @@ export class Answers {
   readonly #options: Required<AnswersOptions>
 
   constructor(options: AnswersOptions) {
-    this.#options = { publish: () => {}, now: () => performance.now(), wait: sleep, ...options }
+    this.#options = {
+      publish: () => {},
+      now: () => performance.now(),
+      wait: sleep,
+      heartbeatMs: HEARTBEAT_MS,
+      ...options,
+    }
   }
 
   /**
@@ -80,11 +90,12 @@ export class Answers {
    * Resolves when the answer has ended in any way and is saved.
    */
   async start(message: Message, plan: PlanRequest): Promise<void> {
-    const { client, tools, now, wait } = this.#options
+    const { client, tools, heartbeatMs, now, wait } = this.#options
     const answer = startAnswer(message, now())
     const run = new AnswerTurn({
       client,
       tools,
+      heartbeatMs,
       answer,
       plan,
       now,

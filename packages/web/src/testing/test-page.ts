@@ -69,6 +69,7 @@ export function createTestPage({
   const answers = new Answers({
     client: server,
     tools,
+    heartbeatMs: silenceMs / 5,
     publish,
     save: (message) => chats.saveAnswer(message),
     scheduleFrame: (task) => task(),

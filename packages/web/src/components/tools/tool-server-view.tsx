@@ -45,6 +45,7 @@ export function ToolServerView({ server, on, disabled, onChange, onRetry }: Tool
         <ToolSwitch
           key={tool.name}
           tool={tool}
+          builtIn={builtIn}
           checked={on.includes(tool.name)}
           disabled={disabled}
           onChange={(value) => onChange(tool.name, value)}
@@ -56,14 +57,16 @@ export function ToolServerView({ server, on, disabled, onChange, onRetry }: Tool
 
 interface ToolSwitchProps {
   readonly tool: ToolInfo
+  readonly builtIn: boolean
   readonly checked: boolean
   readonly disabled: boolean
   readonly onChange: (on: boolean) => void
 }
 
-function ToolSwitch({ tool, checked, disabled, onChange }: ToolSwitchProps) {
+function ToolSwitch({ tool, builtIn, checked, disabled, onChange }: ToolSwitchProps) {
   const texts = useTexts()
   const id = useId()
+  const harmless = builtIn ? texts.toolOnlyReads : texts.toolAsksOnce
   return (
     <div className="tool-switch">
       <input
@@ -82,7 +85,7 @@ function ToolSwitch({ tool, checked, disabled, onChange }: ToolSwitchProps) {
         <div id={`${id}-words`}>
           {/* Words of another server: text only. */}
           <p dir="auto">{tool.description}</p>
-          <p className="tool-kind">{tool.readOnly ? texts.toolAsksOnce : texts.toolAsksAlways}</p>
+          <p className="tool-kind">{tool.readOnly ? harmless : texts.toolAsksAlways}</p>
         </div>
       </div>
     </div>
