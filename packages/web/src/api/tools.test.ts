@@ -9,13 +9,17 @@ it('reads what a server lists, and leaves out what is no tool', () => {
     { title: 'No name' },
     'x',
   ]
-  const servers = [{ name: 'test', builtIn: true, state: 'ready', tools }, { name: 'gone', state: '?' }, {}]
+  const servers = [
+    { name: 'test', builtIn: true, state: 'ready', tools },
+    { name: 'gone', title: undefined, state: '?' },
+    {},
+  ]
   expect(parseToolList({ servers, limits })).toEqual({
     limits,
     servers: [
       {
         name: 'test',
-        title: 'test',
+        title: undefined,
         builtIn: true,
         state: 'ready',
         problem: undefined,
@@ -25,7 +29,7 @@ it('reads what a server lists, and leaves out what is no tool', () => {
           { name: 'act', title: 'act', description: '', inputSchema: {}, readOnly: false },
         ],
       },
-      { name: 'gone', title: 'gone', builtIn: false, state: 'unreachable', problem: undefined, tools: [] },
+      { name: 'gone', builtIn: false, state: 'unreachable', problem: undefined, tools: [] },
     ],
   })
   expect(parseToolList('x').servers).toEqual([])

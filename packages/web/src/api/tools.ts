@@ -18,13 +18,18 @@ export interface ToolInfo {
 /** A server with tools, or the tools that this server has itself. */
 export interface ToolServer {
   readonly name: string
-  /** A name for people. */
-  readonly title: string
+  /** A name for people, as the server itself gives it: who is asked for consent must not rely on it. */
+  readonly title: string | undefined
   readonly builtIn: boolean
   readonly state: ToolServerBody['state']
   /** What is wrong, in the server's words. */
   readonly problem: string | undefined
   readonly tools: readonly ToolInfo[]
+}
+
+/** Returns the name of a server that its operator gave it, and it can’t choose itself. */
+export function serverName({ name, builtIn }: Pick<ToolServer, 'name' | 'builtIn'>): string {
+  return builtIn ? 'Petals Chat' : name
 }
 
 /** Bounds of calls, as the server's config sets them. */
@@ -126,7 +131,7 @@ function parseServer(server: Untrusted<ToolServerBody>): ToolServer | undefined 
   const { state } = server
   return {
     name,
-    title: text(server.title) ?? name,
+    title: text(server.title),
     builtIn: server.builtIn === true,
     state: state === 'ready' || state === 'connecting' ? state : 'unreachable',
     problem: text(server.problem),

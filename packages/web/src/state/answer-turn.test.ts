@@ -62,7 +62,7 @@ describe('an answer with calls of tools', () => {
     const id = await page.asked()
     expect(page.toolServer.sent).toEqual([])
     expect(page.liveCalls()).toMatchObject([
-      { id, name: 'add', title: 'Adder', server: 'Test', arguments: '{"a":7}', state: 'asking' },
+      { id, name: 'add', title: 'Adder', server: 'test', arguments: '{"a":7}', state: 'asking' },
     ])
     await page.decide('allow')
     await page.settled()
@@ -181,6 +181,25 @@ describe('an answer with calls of tools', () => {
     await page.settled()
     expect(page.toolServer.sent).toEqual([])
     expect(page.answer().rounds?.[0]?.calls).toMatchObject([{ state: 'failed' }])
+  })
+
+  it('runs two calls at once', async () => {
+    let running = 0
+    let most = 0
+    const run = async () => {
+      most = Math.max(most, (running += 1))
+      await new Promise((resolve) => setTimeout(resolve))
+      running -= 1
+      return { text: 'r', isError: false, truncated: false }
+    }
+    const five = [0, 1, 2, 3, 4].map((index) => call('read', `{"n":${index}}`, index))
+    const page = await pageWith({ read: { run } }, { scripts: [calls(...five), says('A')] })
+    page.chats.updateChat(page.chat, { allowedTools: ['read'] })
+    page.ask()
+    await page.settled()
+    expect(page.toolServer.sent.map(({ arguments: { n } }) => n)).toEqual([0, 1, 2, 3, 4])
+    expect(most).toBe(2)
+    expect(page.answer()).toMatchObject({ status: 'done', content: 'A' })
   })
 
   it('ends at the limit of rounds with an answer in words', async () => {

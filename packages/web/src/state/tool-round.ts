@@ -1,5 +1,5 @@
 import { ApiError } from '../api/errors.ts'
-import type { ToolResult } from '../api/tools.ts'
+import { serverName, type ToolResult } from '../api/tools.ts'
 import { isSettled, parseArguments, type ToolCall } from '../chat/tool-calls.ts'
 import type { ChatTools } from './chat-tools.ts'
 import type { KnownTool } from './tools-store.ts'
@@ -19,6 +19,8 @@ export interface ToolRoundOptions {
 
 /** More calls at once are a mistake of the model. */
 const MAX_CALLS = 16
+/** Calls of an answer that run at once: a browser opens six connections to a server. */
+const MAX_RUNNING = 2
 /** The server stops a call in time; this is for a server that does not answer at all. */
 const GRACE_SECONDS = 10
 
@@ -26,6 +28,8 @@ const GRACE_SECONDS = 10
 export class ToolRoundRun {
   readonly #options: ToolRoundOptions
   #calls: readonly ToolCall[]
+  #free = MAX_RUNNING
+  readonly #queue: (() => void)[] = []
   #asked: { readonly id: string; readonly decide: (decision: ConsentDecision) => void } | undefined
 
   constructor(options: ToolRoundOptions) {
@@ -68,7 +72,7 @@ export class ToolRoundRun {
     const { chatId, tools } = this.#options
     const { id } = call
     const { readOnly, title } = tool
-    this.#set(id, { title, server: server.title, readOnly })
+    this.#set(id, { title, server: serverName(server), readOnly, state: 'waiting' })
     if (!tools.needsConsent(chatId, tool)) return true
     const { promise, resolve } = Promise.withResolvers<ConsentDecision>()
     this.#asked = { id, decide: resolve }
@@ -80,6 +84,7 @@ export class ToolRoundRun {
   }
 
   async #send(id: string, args: Readonly<Record<string, unknown>>): Promise<void> {
+    await this.#enter()
     const startedAt = Date.now()
     this.#set(id, { state: 'running', startedAt })
     const { tools, signal } = this.#options
@@ -94,7 +99,19 @@ export class ToolRoundRun {
       this.#finish(id, startedAt, { text, isError: true, truncated: false })
     } finally {
       clearTimeout(timer)
+      this.#leave()
     }
+  }
+
+  async #enter(): Promise<void> {
+    if (this.#free > 0) this.#free -= 1
+    else await new Promise<void>((resolve) => this.#queue.push(resolve))
+  }
+
+  #leave(): void {
+    const next = this.#queue.shift()
+    if (next) next()
+    else this.#free += 1
   }
 
   #finish(id: string, startedAt: number, { text, isError, truncated }: ToolResult): void {

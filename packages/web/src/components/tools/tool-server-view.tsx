@@ -1,5 +1,5 @@
 import { useId } from 'react'
-import type { ToolInfo, ToolServer } from '../../api/tools.ts'
+import { serverName, type ToolInfo, type ToolServer } from '../../api/tools.ts'
 import { useTexts } from '../../i18n/texts.ts'
 import { Button } from '../../ui/button.tsx'
 
@@ -24,7 +24,12 @@ export function ToolServerView({ server, on, disabled, onChange, onRetry }: Tool
   return (
     <fieldset className="tool-server">
       <legend>
-        <span dir="auto">{title}</span>
+        <span dir="auto">{serverName(server)}</span>
+        {title && title !== server.name && (
+          <span className="tool-server-state" dir="auto">
+            {title}
+          </span>
+        )}
         {words && (
           <span className="tool-server-state" data-state={state}>
             {words}
@@ -82,6 +87,7 @@ function ToolSwitch({ tool, builtIn, checked, disabled, onChange }: ToolSwitchPr
         <label htmlFor={id} dir="auto">
           {tool.title}
         </label>
+        {tool.title !== tool.name && <code>{tool.name}</code>}
         <div id={`${id}-words`}>
           {/* Words of another server: text only. */}
           <p dir="auto">{tool.description}</p>
