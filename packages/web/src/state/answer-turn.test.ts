@@ -99,6 +99,20 @@ describe('an answer with calls of tools', () => {
     expect(page.toolList.get().limits).toBeUndefined()
   })
 
+  it('sends no tools to a model that can’t call any, nor the calls of earlier answers', async () => {
+    const tools = { read: { run: returns('r') } }
+    const page = await pageWith(tools, { scripts: [calls(call('read')), says('A'), says('B')] })
+    page.chats.updateChat(page.chat, { allowedTools: ['read'] })
+    page.ask()
+    await page.settled()
+    page.toolServer.modelsWithoutTools = () => Promise.resolve(new Set(['small']))
+    await page.toolList.refresh()
+    page.ask('Q2')
+    await page.settled()
+    expect(page.server.requests[2]).not.toHaveProperty('tools')
+    expect(page.server.requests[2]?.messages.map(({ content }) => content)).toEqual(['Q', 'A', 'Q2'])
+  })
+
   it('asks once for a tool that only reads, if the reader says so', async () => {
     const page = await pageWith(
       { read: { run: returns('r') } },

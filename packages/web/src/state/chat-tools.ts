@@ -26,7 +26,7 @@ export class ChatTools {
   async offered(chatId: string, model: string, rounds: number): Promise<OfferedTools | undefined> {
     const names = this.#chats.chat(chatId)?.tools ?? []
     if (names.length === 0 && rounds === 0) return undefined
-    await this.#tools.known()
+    await this.#tools.known(names)
     const unsupported = this.#tools.get().modelsWithoutTools.has(model)
     const found = unsupported ? [] : names.flatMap((name) => this.#tools.find(name) ?? [])
     return {
@@ -48,7 +48,7 @@ export class ChatTools {
 
   /** Returns a tool that is on in a chat, once the tools are known. */
   async find(chatId: string, name: string): Promise<KnownTool | undefined> {
-    await this.#tools.known()
+    await this.#tools.known([])
     const isOn = this.#chats.chat(chatId)?.tools?.includes(name) ?? false
     return isOn ? this.#tools.find(name) : undefined
   }

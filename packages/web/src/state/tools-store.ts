@@ -21,13 +21,19 @@ export interface KnownTool {
 export interface ToolsStore extends Store<ToolsState> {
   /** Asks for the tools, which connects servers that were lost. Never rejects. */
   refresh(): Promise<void>
-  /** Resolves when the tools are known; asks for them if they are not. Never rejects. */
-  known(): Promise<void>
+  /** Resolves when these tools are known; asks for them if they are not, and have not just been missing. Never rejects. */
+  known(names: readonly string[]): Promise<void>
   find(name: string): KnownTool | undefined
 }
 
+/** A server that can’t be reached is waited for once in this time: each list waits a moment for it. */
+const MISSING_MS = 10_000
+
 /** The tools of the server. */
-export function createToolsStore(client: Pick<ToolClient, 'list' | 'modelsWithoutTools'>): ToolsStore {
+export function createToolsStore(
+  client: Pick<ToolClient, 'list' | 'modelsWithoutTools'>,
+  now: () => number = () => performance.now(),
+): ToolsStore {
   const store = createStore<ToolsState>({
     status: 'loading',
     servers: [],
@@ -36,6 +42,7 @@ export function createToolsStore(client: Pick<ToolClient, 'list' | 'modelsWithou
     error: undefined,
   })
   let running: Promise<void> | undefined
+  let askedAt = -Infinity
   const load = async (): Promise<void> => {
     try {
       const { servers, limits } = await client.list()
@@ -46,12 +53,20 @@ export function createToolsStore(client: Pick<ToolClient, 'list' | 'modelsWithou
       store.update((state) => ({ ...state, status: 'failed', error: toApiError(cause).details }))
     }
   }
-  const refresh = (): Promise<void> => (running ??= load().finally(() => (running = undefined)))
+  const refresh = (): Promise<void> =>
+    (running ??= load().finally(() => {
+      running = undefined
+      askedAt = now()
+    }))
   return {
     get: store.get,
     subscribe: store.subscribe,
     refresh,
-    known: () => (store.get().limits === undefined ? refresh() : Promise.resolve()),
+    async known(names) {
+      const { servers, limits } = store.get()
+      const isMissing = names.some((name) => findTool(servers, name) === undefined)
+      if (limits === undefined || (isMissing && now() - askedAt >= MISSING_MS)) await refresh()
+    },
     find: (name) => findTool(store.get().servers, name),
   }
 }

@@ -10,7 +10,7 @@ export interface Place {
 
 /** Parts of a rendered message that are not its text. */
 const NOT_TEXT =
-  '.thoughts, .message-actions, .answer-live, .live-route, .visually-hidden, .code-head, button'
+  '.thoughts, .tool-calls, .tool-limit, .message-actions, .answer-live, .live-route, .visually-hidden, .code-head, button'
 
 /** Finds all matches of the words in the text of an element, in reading order. */
 export function findPlaces(element: Element, messageId: string, words: readonly string[]): readonly Place[] {

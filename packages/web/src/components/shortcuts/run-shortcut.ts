@@ -1,7 +1,7 @@
 import type { Services } from '../../app/services.ts'
 import { groupChats } from '../../chat/chat-groups.ts'
 import { pathTo } from '../../chat/message-tree.ts'
-import { splitReasoning } from '../../chat/reasoning.ts'
+import { messageText } from '../../chat/prompt.ts'
 import { type Message, type Side, sides } from '../../chat/types.ts'
 import { copyText } from '../../ui/copy-text.ts'
 import { focusSoon } from '../../ui/reveal.ts'
@@ -110,8 +110,8 @@ function forEach(messages: readonly Message[], run: (message: Message) => void):
   return messages.length > 0
 }
 
-async function copyAnswer({ notices }: Services, { content, reasoning }: Message): Promise<void> {
-  const copied = await copyText(splitReasoning(content, reasoning).answer)
+async function copyAnswer({ notices }: Services, message: Message): Promise<void> {
+  const copied = await copyText(messageText(message))
   notices.show({ text: copied ? 'copied' : 'copyFailed' })
 }
 
