@@ -90,13 +90,16 @@ export class CapacityError extends EngineError {
 /** The model exists but can't answer now: not loaded, download failed, engine down. The message says how to fix it. */
 export class ModelUnavailableError extends EngineError {
   override readonly name: string = 'ModelUnavailableError'
+  /** When to ask again, if that is known. */
+  readonly retryAfterMs: number | undefined
 
   constructor(
     message: string,
-    options?: EngineErrorOptions,
+    options?: EngineErrorOptions & { readonly retryAfterMs?: number | undefined },
     code: 'model_unavailable' | 'missing_blocks' = 'model_unavailable',
   ) {
     super(code, message, options)
+    this.retryAfterMs = options?.retryAfterMs
   }
 }
 

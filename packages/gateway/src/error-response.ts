@@ -317,7 +317,9 @@ export function retryHeaders({ retryAfterMs }: ErrorDescription): Record<string,
 }
 
 const retryTime = (error: unknown): number | undefined =>
-  error instanceof CapacityError || error instanceof RateLimitError ? error.retryAfterMs : undefined
+  error instanceof CapacityError || error instanceof RateLimitError || error instanceof ModelUnavailableError
+    ? error.retryAfterMs
+    : undefined
 
 function paramOf(error: unknown, code: ErrorCode): string | null {
   if (error instanceof InvalidRequestError) return error.param ?? null

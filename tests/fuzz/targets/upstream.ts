@@ -20,7 +20,10 @@ const logprob = { token: 'a', logprob: -0.5, bytes: [97], top_logprobs: [] }
 /** Reads a stream in two pieces, as an attempt does. */
 function readAnswer(kind: 'chat' | 'completion', text: string): void {
   const reader = new EventReader()
-  const answer = new AnswerReader({ kind, fields: { messages: [] } })
+  const answer = new AnswerReader(
+    { kind, fields: { messages: [] } },
+    { firstTokenTimeoutMs: 1, idleTimeoutMs: 1 },
+  )
   const half = Math.floor(text.length / 2)
   for (const piece of [text.slice(0, half), text.slice(half)])
     for (const event of reader.push(piece)) answer.read(event)

@@ -80,10 +80,10 @@ export function failureOf(reported: ReportedError, names: ServerNames): Failure 
   if (status >= 400 && status < 500 && status !== 408 && status !== 425)
     return new Failure(refused(of, said, reported), { retry: 'nowhere' })
   const what = code === undefined && status === 0 ? 'reports an error' : `answers with the status ${status}`
-  return new Failure(new ModelUnavailableError(`${of} ${what}${said} Try again in a moment.`), {
-    retry: 'anywhere',
-    retryAfterMs: reported.retryAfterMs,
-  })
+  const retryAfterMs =
+    reported.retryAfterMs === undefined ? undefined : Math.min(reported.retryAfterMs, MAX_RETRY_MS)
+  const error = new ModelUnavailableError(`${of} ${what}${said} Try again in a moment.`, { retryAfterMs })
+  return new Failure(error, { retry: 'anywhere', retryAfterMs })
 }
 
 function busy(of: string, said: string, { retryAfterMs = USUAL_RETRY_MS }: ReportedError): Failure {

@@ -26,9 +26,6 @@ export interface AttemptOptions extends AbortOptions {
 
 const paths = { chat: '/chat/completions', completion: '/completions' } as const
 
-/** How long a server may take to send the usage after the end of an answer. */
-const USAGE_TIMEOUT_MS = 2_000
-
 /** A whole answer, of a server that does not stream. */
 const MAX_BODY_BYTES = 32 * 1024 * 1024
 
@@ -55,18 +52,14 @@ export async function* attempt(
       signal: stopping,
     })
     if (response.statusCode !== 200) throw await responseFailure(response, names)
-    const reader = new AnswerReader(request)
-    // Until the first token, the timer above is the limit: servers send headers at once, and are silent while they read.
-    const silence = { idleTimeoutMs: spec.firstTokenTimeoutMs }
+    const reader = new AnswerReader(request, spec)
     try {
-      for await (const event of valuesOf(response, spec, names, silence)) {
+      for await (const event of valuesOf(response, spec, names, reader)) {
         const error = errorOf(event, names)
         if (error !== undefined) throw error
         const parts = reader.read(event)
-        if (reader.isFinished) silence.idleTimeoutMs = Math.min(USAGE_TIMEOUT_MS, spec.idleTimeoutMs)
         if (parts === undefined) continue
         clearTimeout(timer)
-        if (!reader.isFinished) silence.idleTimeoutMs = spec.idleTimeoutMs
         yield parts
       }
     } catch (error) {

@@ -6,6 +6,7 @@ import {
   type RemoteRequest,
   type ScoredToken,
 } from '@petals-chat/engine'
+import type { UpstreamModelSpec } from '../config.ts'
 import { CallReader } from './call-reader.ts'
 import {
   type ChatChoice,
@@ -16,14 +17,22 @@ import {
   type MessageDelta,
 } from './chunks.ts'
 import { StreamFault } from './event-reader.ts'
+import type { EventStreamOptions } from './event-stream.ts'
 import { scoredTokens } from './scored-tokens.ts'
 
 /** More text than any model writes in one answer: a server that never ends must not fill this machine's memory. */
 const MAX_ANSWER_CHARACTERS = 16 * 1024 * 1024
 
-/** Reads the events of one answer: its parts as they come, and then its end. */
-export class AnswerReader {
+/** How long a server may take to send the usage after the end of an answer. */
+const USAGE_TIMEOUT_MS = 2_000
+
+/** How long a server may be silent before the first token, and then. */
+export type SilenceLimits = Pick<UpstreamModelSpec, 'firstTokenTimeoutMs' | 'idleTimeoutMs'>
+
+/** Reads the events of one answer: its parts as they come, and then its end. Tells how long the next one may take. */
+export class AnswerReader implements EventStreamOptions {
   readonly #request: RemoteRequest
+  readonly #limits: SilenceLimits
   readonly #calls = new CallReader()
   #characters = 0
   #chunks = 0
@@ -31,8 +40,16 @@ export class AnswerReader {
   #stopText: string | undefined
   #usage: ChunkUsage | undefined
 
-  constructor(request: RemoteRequest) {
+  constructor(request: RemoteRequest, limits: SilenceLimits) {
     this.#request = request
+    this.#limits = limits
+  }
+
+  /** Servers send headers at once, and are silent while they read the prompt. */
+  get idleTimeoutMs(): number {
+    const { firstTokenTimeoutMs, idleTimeoutMs } = this.#limits
+    if (this.isFinished) return Math.min(USAGE_TIMEOUT_MS, idleTimeoutMs)
+    return this.#chunks === 0 ? firstTokenTimeoutMs : idleTimeoutMs
   }
 
   /** The server said why the answer ended. */

@@ -1,4 +1,10 @@
-import { CapacityError, type ModelSpec, ModelUnavailableError } from '@petals-chat/engine'
+import {
+  CapacityError,
+  ContextLengthError,
+  InvalidRequestError,
+  type ModelSpec,
+  ModelUnavailableError,
+} from '@petals-chat/engine'
 import type { GatewayContext } from '../../context.ts'
 import type { AnswerEvent, AnswerJob, AnswerTypes } from './answer-job.ts'
 import { runAnswer } from './run-answer.ts'
@@ -35,14 +41,27 @@ export async function beginAnswer<Types extends AnswerTypes, Job extends AnswerJ
     return { job, events: first.done ? events : withFirst(first.value, events) }
   } catch (error) {
     if (!isAbsence(error)) throw error
-    const substitute = await prepare(found(fallback, other, error))
+    const substitute = await prepare(found(fallback, other, error)).catch((refusal: unknown) => {
+      throw refusedBoth(error, other, refusal)
+    })
     options.logger.warn({ model: spec.id, err: error }, `the model is not available: '${other}' answers`)
     return { job: substitute, events: runAnswer<Types>(context, substitute, options) }
   }
 }
 
-const isAbsence = (error: unknown): boolean =>
+type Absence = ModelUnavailableError | CapacityError
+
+const isAbsence = (error: unknown): error is Absence =>
   error instanceof ModelUnavailableError || error instanceof CapacityError
+
+/** The request was made for another model: that the fallback refuses it is not the client's mistake. */
+function refusedBoth(absence: Absence, other: string, refusal: unknown): unknown {
+  if (!(refusal instanceof InvalidRequestError || refusal instanceof ContextLengthError)) return refusal
+  return new ModelUnavailableError(
+    `${absence.message} The model '${other}' stands in for it, but can't answer this request: ${refusal.message}`,
+    { cause: refusal, retryAfterMs: absence.retryAfterMs },
+  )
+}
 
 /** A caller that may not use the fallback learns why its own model failed. */
 function found(fallback: (id: string) => ModelSpec, id: string, reason: unknown): ModelSpec {

@@ -6,6 +6,7 @@ import { answerForm } from '../request/answer-form.ts'
 import { chatPrompt } from '../request/chat-prompt.ts'
 import { requireLogprobs } from '../request/choices.ts'
 import { answerLength, askedLength, checkRequestTokens } from '../request/limits.ts'
+import { type Passed, requireNonePassed } from '../request/parse-request.ts'
 import type { ChatAnswerReaderOptions } from './chat-answer-reader.ts'
 import { answerHead } from '../answer/answer-head.ts'
 import { ChatChoiceReader, type ChatJob } from './chat-choice-reader.ts'
@@ -15,11 +16,12 @@ import { prepareRemoteChat } from './prepare-remote-chat.ts'
 export async function prepareChat(
   { registry, version, config }: Pick<GatewayContext, 'registry' | 'version' | 'config'>,
   spec: ModelSpec,
-  request: ChatRequest,
+  request: ChatRequest & Passed,
   signal: AbortSignal,
 ): Promise<ChatJob> {
   const model = await registry.load(spec.id, { signal })
   if (isRemoteModel(model)) return prepareRemoteChat(model, { spec, request, signal, version, config })
+  requireNonePassed(request)
   const form = answerForm(request, model)
   const topLogprobs = wantedLogprobs(request, model)
   const { tokens, opensReasoning } = chatPrompt(model, request, form.tools?.tools)

@@ -7,6 +7,7 @@ import { requireLogprobs } from '../request/choices.ts'
 import { encodePrompts } from '../request/encode-prompts.ts'
 import { wantedForm } from '../request/forms.ts'
 import { answerLength, askedLength, checkRequestTokens } from '../request/limits.ts'
+import { type Passed, requireNonePassed } from '../request/parse-request.ts'
 import { answerHead } from '../answer/answer-head.ts'
 import { defaultMaxTokens, wantedLogprobs } from './wanted-completion.ts'
 import { prepareRemoteCompletion } from './prepare-remote-completion.ts'
@@ -16,11 +17,12 @@ import { type CompletionJob, type PreparedPrompt, startCompletion } from './comp
 export async function prepareCompletion(
   { registry, version, config }: Pick<GatewayContext, 'registry' | 'version' | 'config'>,
   spec: ModelSpec,
-  request: CompletionRequest,
+  request: CompletionRequest & Passed,
   signal: AbortSignal,
 ): Promise<CompletionJob> {
   const model = await registry.load(spec.id, { signal })
   if (isRemoteModel(model)) return prepareRemoteCompletion(model, { spec, request, signal, version, config })
+  requireNonePassed(request)
   const topLogprobs = wantedLogprobs(request.logprobs)
   if (topLogprobs !== undefined) requireLogprobs(model, 'logprobs', 'logprobs')
   if (topLogprobs !== undefined && request.echo) requireLogprobs(model, 'echo', 'promptLogprobs')

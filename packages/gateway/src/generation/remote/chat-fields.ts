@@ -5,7 +5,7 @@ import { asksToContinue, toChatMessage } from '../request/chat-prompt.ts'
 import { wantedCalls } from '../request/tool-choice.ts'
 
 type MessagesRequest = Pick<ChatRequest, 'messages' | 'continue_final_message' | 'add_generation_prompt'>
-type ToolsRequest = Pick<ChatRequest, 'tools' | 'tool_choice'>
+type ToolsRequest = Pick<ChatRequest, 'tools' | 'tool_choice' | 'parallel_tool_calls'>
 
 /** The messages of a request in the one form that every server knows. */
 export function messageFields(request: MessagesRequest): Readonly<Record<string, unknown>> {
@@ -45,8 +45,15 @@ export interface RemoteTools {
   readonly forced: boolean
 }
 
-/** `tool_choice` has many notations; other servers know OpenAI's. @throws InvalidRequestError */
-export function toolFields({ tools, tool_choice: choice }: ToolsRequest): RemoteTools {
+/**
+ * `tool_choice` has many notations; other servers know OpenAI's, which knows no `parallel_tool_calls` without functions.
+ * @throws InvalidRequestError
+ */
+export function toolFields({
+  tools,
+  tool_choice: choice,
+  parallel_tool_calls: isParallel,
+}: ToolsRequest): RemoteTools {
   if (!tools?.length) return { fields: {}, forced: false }
   const { mode, names, isSingle } = wantedCalls(choice)
   const allowed = toToolDefinitions(tools)
@@ -57,7 +64,8 @@ export function toolFields({ tools, tool_choice: choice }: ToolsRequest): Remote
     }))
   if (mode === 'none' || allowed.length === 0) return { fields: {}, forced: false }
   const wanted = isSingle ? { type: 'function', function: { name: names?.[0] } } : mode
-  return { fields: { tools: allowed, tool_choice: wanted }, forced: mode === 'required' }
+  const parallel = isParallel == null ? {} : { parallel_tool_calls: isParallel }
+  return { fields: { tools: allowed, tool_choice: wanted, ...parallel }, forced: mode === 'required' }
 }
 
 /** `logprobs` may be a number, which is how many others are wanted beside each token. */

@@ -33,6 +33,7 @@ type OwnField =
   | 'n_predict'
   | 'tools'
   | 'tool_choice'
+  | 'parallel_tool_calls'
   | 'logprobs'
   | 'top_logprobs'
 
@@ -55,6 +56,7 @@ const ownFields: Readonly<Record<OwnField | keyof Passed, true>> = {
   n_predict: true,
   tools: true,
   tool_choice: true,
+  parallel_tool_calls: true,
   logprobs: true,
   top_logprobs: true,
   passed: true,
@@ -73,7 +75,7 @@ export function commonFields(
     ...defaultsOf(generation),
     ...Object.fromEntries(said),
     ...(stop.length > 0 && { stop }),
-    ...request.passed,
+    ...request.passed?.fields,
   }
 }
 

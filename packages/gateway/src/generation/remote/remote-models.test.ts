@@ -1,5 +1,7 @@
 import {
   createModelRegistry,
+  loadableModel,
+  modelSpecSchema,
   ModelUnavailableError,
   remoteModelSpecSchema,
   type RemoteAnswerOptions,
@@ -8,6 +10,7 @@ import {
   type RemoteRequest,
   silentLogger,
 } from '@petals-chat/engine'
+import { ScriptedEngine } from '@petals-chat/engine/testing'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { gatewayConfigSchema } from '../../config.ts'
 import { ResponseStore } from '../../answers/response-store.ts'
@@ -67,8 +70,12 @@ function start(config: object = {}): void {
     loaded: model,
     load: async () => model,
   }))
+  const local = loadableModel(
+    modelSpecSchema.parse({ id: 'local', engine: 'llama', source: 'none' }),
+    new ScriptedEngine({ reply: () => 'Local.', contextLength: 512 }),
+  )
   gateway = createGateway(gatewayConfigSchema.parse({ port: 0, ...config }), {
-    registry: createModelRegistry({ models }),
+    registry: createModelRegistry({ models: [...models, local] }),
     logger: silentLogger,
     metrics: createPrometheusMetrics(),
     version: '1',
@@ -122,6 +129,15 @@ describe('a request for a model of another server', () => {
       seed: 7,
       max_tokens: 5,
     })
+  })
+
+  it('has no field about functions where none may be called', async () => {
+    const tools = [{ type: 'function', function: { name: 'f' } }]
+    const fields = { messages, tools, parallel_tool_calls: false }
+    await post({ ...fields, tool_choice: 'none' })
+    expect(Object.keys(big.asked[0]!.fields)).toEqual(['temperature', 'messages'])
+    await post(fields)
+    expect(big.asked[1]!.fields).toMatchObject({ tool_choice: 'auto', parallel_tool_calls: false })
   })
 
   it('passes on how tokens are chosen, and nothing that reaches further', async () => {
@@ -247,6 +263,34 @@ describe('an answer of another server', () => {
     }
     big.script = other.script
     expect(await post({ messages })).toMatchObject({ error: { message: 'Both are down.' } })
+  })
+
+  it('is not answered by a fallback that would drop or refuse a part of it', async () => {
+    big = new TestRemote('big', { fallback: 'local' })
+    big.script = async function* () {
+      yield await Promise.reject(new ModelUnavailableError('It is down.', { retryAfterMs: 30_000 }))
+    }
+    start()
+    const asked = { messages, max_tokens: 20 }
+    expect(
+      await post({ ...asked, mirostat: 0, prediction: { type: 'content', content: 'x' } }),
+    ).toMatchObject({
+      model: 'local',
+      choices: [{ message: { content: 'Local.' } }],
+    })
+    expect(await post({ ...asked, min_tokens: 3 })).toMatchObject({
+      error: {
+        code: 'model_unavailable',
+        message: expect.stringMatching(
+          /^It is down\. The model 'local' stands in for it, but can't answer this request: .*'min_tokens'/,
+        ) as string,
+      },
+    })
+    const long = [{ role: 'user', content: 'word '.repeat(150) }]
+    const init = { method: 'POST', body: JSON.stringify({ model: 'big', messages: long }) }
+    const response = await gateway.app.request('/v1/chat/completions', init)
+    expect([response.status, response.headers.get('retry-after')]).toEqual([503, '30'])
+    expect(await response.text()).toContain('maximum context length is 512')
   })
 
   it('ends when a response with a fallback can not be kept', async () => {

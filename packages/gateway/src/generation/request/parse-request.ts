@@ -9,7 +9,18 @@ import { describeIssues, noMessage, unknownField } from './zod-issue.ts'
 
 /** Fields that this server does not know, for a model of another server that may. */
 export interface Passed {
-  readonly passed?: Readonly<Record<string, unknown>> | undefined
+  readonly passed?: PassedFields | undefined
+}
+
+export interface PassedFields {
+  readonly fields: Readonly<Record<string, unknown>>
+  /** Why a model of this server can't take them; undefined if they would change nothing there. */
+  readonly refusal: InvalidRequestError | undefined
+}
+
+/** Another model takes the place of the one that the fields are for. @throws InvalidRequestError if it does not know them */
+export function requireNonePassed({ passed }: Passed): void {
+  if (passed?.refusal !== undefined) throw passed.refusal
 }
 
 /** Names the fields that are passed on with a request, if its model is one of another server. */
@@ -29,10 +40,24 @@ export async function parseRequest<Schema extends z.ZodObject>(
     const { message, ...where } = describeIssues(parsed.error.issues)
     throw new InvalidRequestError(message, where)
   }
-  const [passed, rest] = divide(body as object, passOn(parsed.data))
-  refuseUnsupported(rest, unsupported)
-  refuseUnknown(rest, [schema.shape, unsupported, ignoredParameters])
-  return Object.keys(passed).length === 0 ? parsed.data : { ...parsed.data, passed }
+  const [fields, rest] = divide(body as object, passOn(parsed.data))
+  const check = (given: object): void => {
+    refuseUnsupported(given, unsupported)
+    refuseUnknown(given, [schema.shape, unsupported, ignoredParameters])
+  }
+  check(rest)
+  if (Object.keys(fields).length === 0) return parsed.data
+  return { ...parsed.data, passed: { fields, refusal: refusalOf(() => check(fields)) } }
+}
+
+function refusalOf(check: () => void): InvalidRequestError | undefined {
+  try {
+    check()
+    return undefined
+  } catch (error) {
+    if (error instanceof InvalidRequestError) return error
+    throw error
+  }
 }
 
 const nothing: ReadonlySet<string> = new Set()
