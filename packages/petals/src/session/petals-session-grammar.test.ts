@@ -9,7 +9,7 @@ import {
 } from '@petals-chat/engine'
 import { scriptedTokenizer } from '@petals-chat/engine/testing'
 import { ConnectionLostError } from '../errors.ts'
-import { inferences, ToyModel, closeToyLayers, openToyLayers } from '../testing/toy-session.ts'
+import { inferences, ToyModel, closeToyLayers, openToyLayers } from '../fixtures/toy-session.ts'
 
 beforeAll(openToyLayers)
 afterAll(closeToyLayers)

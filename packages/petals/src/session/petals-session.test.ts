@@ -16,7 +16,7 @@ import {
   ToyModel,
   closeToyLayers,
   openToyLayers,
-} from '../testing/toy-session.ts'
+} from '../fixtures/toy-session.ts'
 
 beforeAll(openToyLayers)
 afterAll(closeToyLayers)
