@@ -16,14 +16,12 @@ export interface HttpRequest extends AbortOptions {
 
 /** No connection, or none in time, or one that broke before the response. */
 export class ConnectionError extends Error {
-  override readonly name = 'ConnectionError'
-  /** A kept connection was closed by the server while the request was on its way: nothing is wrong with the server. */
-  readonly wasReused: boolean
+  override readonly name: string = 'ConnectionError'
+}
 
-  constructor(message: string, options: { readonly cause?: unknown; readonly wasReused?: boolean } = {}) {
-    super(message, { cause: options.cause })
-    this.wasReused = options.wasReused ?? false
-  }
+/** A kept connection was closed by the server while the request was on its way: nothing is wrong with the server. */
+class StaleConnectionError extends ConnectionError {
+  override readonly name = 'StaleConnectionError'
 }
 
 /**
@@ -34,15 +32,27 @@ export class HttpClient implements Disposable {
   readonly #http = new HttpAgent({ keepAlive: true })
   readonly #https = new HttpsAgent({ keepAlive: true })
 
-  /** Resolves with the headers of the response. The caller reads or destroys its body. @throws ConnectionError; the signal's reason */
-  send(asked: HttpRequest): Promise<IncomingMessage> {
+  /**
+   * Resolves with the headers of the response. The caller reads or destroys its body. What a kept connection lost is sent again:
+   * llama-server and others close theirs as soon as a stream has ended. @throws ConnectionError; the signal's reason
+   */
+  async send(asked: HttpRequest): Promise<IncomingMessage> {
+    try {
+      return await this.#sendOnce(asked)
+    } catch (error) {
+      if (!(error instanceof StaleConnectionError)) throw error
+      return this.#sendOnce(asked, { isFresh: true })
+    }
+  }
+
+  #sendOnce(asked: HttpRequest, { isFresh = false } = {}): Promise<IncomingMessage> {
     const { url, body, apiKey, signal, connectTimeoutMs, responseTimeoutMs } = asked
     signal?.throwIfAborted()
     const isSecure = url.startsWith('https:')
     const text = body === undefined ? undefined : JSON.stringify(body)
     return new Promise((resolve, reject) => {
       const request = (isSecure ? requestHttps : requestHttp)(url, {
-        agent: isSecure ? this.#https : this.#http,
+        agent: isFresh ? false : isSecure ? this.#https : this.#http,
         method: text === undefined ? 'GET' : 'POST',
         headers: {
           accept: text === undefined ? 'application/json' : 'text/event-stream, application/json',
@@ -93,9 +103,6 @@ export class HttpClient implements Disposable {
 
 function connectionError(error: Error & { readonly code?: string }, isReused: boolean): ConnectionError {
   if (error instanceof ConnectionError) return error
-  const wasReused = isReused && (error.code === 'ECONNRESET' || error.code === 'EPIPE')
-  return new ConnectionError(connectionProblem(error), {
-    cause: error,
-    wasReused,
-  })
+  const isStale = isReused && (error.code === 'ECONNRESET' || error.code === 'EPIPE')
+  return new (isStale ? StaleConnectionError : ConnectionError)(connectionProblem(error), { cause: error })
 }

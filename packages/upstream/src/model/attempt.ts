@@ -140,7 +140,7 @@ function asFailure(error: unknown, { model, server }: ServerNames): unknown {
       new ModelUnavailableError(`${of} can't be reached: ${error.message}. Start it, or correct baseUrl.`, {
         cause: error,
       }),
-      { retry: 'anywhere', serverProblem: error.wasReused ? undefined : error.message },
+      { retry: 'anywhere', serverProblem: error.message },
     )
   if (error instanceof StreamFault)
     return new Failure(new ModelUnavailableError(`${of} ${error.message}. Try again.`, { cause: error }), {

@@ -113,6 +113,17 @@ describe('a server that fails', () => {
     expect(server.asked).toHaveLength(1)
   })
 
+  it('to keep a connection has not failed: the request is sent again', async () => {
+    server.answer = (response, request) => {
+      if (request.isReused) response.destroy()
+      else stream(response, [delta({ content: 'Hi' }), end()])
+    }
+    await using opened = await openModel({ baseUrl: server.baseUrl, retries: 0, healthIntervalMs: 60_000 })
+    for (let count = 0; count < 3; count++) expect(textOf(await eventsOf(opened.model))).toBe('Hi')
+    expect(server.asked.some(({ isReused }) => isReused)).toBe(true)
+    expect(await opened.model.status()).toMatchObject({ state: 'ready' })
+  })
+
   it('for good, in this place, is not asked again', async () => {
     server.answer = (response) => json(response, 404, {})
     await using opened = await openModel({ baseUrl: server.baseUrl, retries: 5 })
