@@ -19,10 +19,10 @@ const swarmSize = facts.sizes[process.platform === 'linux' && process.arch === '
  */
 const environments = {
   clients: {
-    title: 'Python: the official clients of OpenAI and Ollama',
+    title: 'Python: the official clients of OpenAI and Ollama, and the server of llama.cpp',
     requirements: 'tests/e2e/requirements.txt',
-    diskBytes: 0.1e9,
-    downloadBytes: 0.02e9,
+    diskBytes: 0.25e9,
+    downloadBytes: 0.06e9,
     minutes: '1',
   },
   swarm: {
