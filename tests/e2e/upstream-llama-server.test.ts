@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os'
 import path from 'node:path'
 import Anthropic from '@anthropic-ai/sdk'
 import { freePort } from '@petals-chat/engine/testing'
-import { Ollama } from 'ollama'
+import { type ChatRequest, Ollama } from 'ollama'
 import OpenAI from 'openai'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { LlamaServer } from './support/llama-server.ts'
@@ -195,9 +195,8 @@ describe('a model of a llama.cpp server', () => {
       arguments: '{"city": "Paris"}',
     })
     const message = await anthropic.messages.create({
-      model: 'lab',
+      ...asked,
       max_tokens: 1100,
-      temperature: 0,
       thinking: { type: 'enabled', budget_tokens: 1024 },
       messages: [
         ...cities.flatMap((city): Anthropic.MessageParam[] => [
@@ -229,7 +228,7 @@ describe('a model of a llama.cpp server', () => {
         { role: 'user', content: 'What is the weather in Paris?' },
       ],
       tools: [{ type: 'function', function: { ...weather, description: '' } }],
-    } as never)
+    } as ChatRequest & { stream?: false })
     expect(own.message.tool_calls).toMatchObject([
       { function: { name: 'weather', arguments: { city: 'Paris' } } },
     ])
