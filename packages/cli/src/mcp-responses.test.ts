@@ -27,6 +27,9 @@ function wikiTools(server: McpServer): void {
     calls.deleted.push(page)
     return { content: [{ type: 'text', text: `${page} is gone.` }] }
   })
+  server.registerTool('book', {}, () => ({
+    content: [{ type: 'text', text: `Call me Ishmael.${'x'.repeat(19_000)}` }],
+  }))
   server.registerTool('wait', {}, async ({ mcpReq: { signal } }) => {
     calls.begun++
     await new Promise((resolve) => signal.addEventListener('abort', resolve))
@@ -57,6 +60,7 @@ function reply(prompt: string): string {
   if (has('Q: remove')) return `I delete it. ${callOf('wiki__delete', { page: 'Home' })}`
   if (has('Q: evil')) return callOf('wiki__search', { query: 'evil' })
   if (has('Q: tame')) return callOf('wiki__search', { query: 'tame' })
+  if (has('Q: book')) return has('Ishmael') ? 'Read.' : callOf('wiki__book', {})
   if (has('Q: hang')) return callOf('wiki__wait', {})
   if (has('Q: time')) return has('(UTC)') ? 'Late.' : callOf('time', {})
   if (has('Q: wrong')) return has('nvalid') ? 'It failed.' : callOf('wiki__search', {})
@@ -114,7 +118,7 @@ describe('/v1/responses with the tools of an MCP server', () => {
     expect(typesOf(response)).toEqual(['mcp_list_tools', 'message', 'mcp_call', 'message'])
     const [list, , call] = response.output
     expect(list).toMatchObject({ server_label: 'wiki', error: null })
-    expect(list).toHaveProperty('tools.length', 3)
+    expect(list).toHaveProperty('tools.length', 4)
     expect(call).toMatchObject({
       server_label: 'wiki',
       name: 'search',
@@ -286,6 +290,13 @@ describe('/v1/responses with the tools of an MCP server', () => {
     const tame = await ask('Q: tame')
     expect(tame.output[1]).toMatchObject({ output: harmless })
     expect(evil.usage!.input_tokens).toBe(tame.usage!.input_tokens)
+  })
+
+  it('cuts a result that the context is too short for, and only for the model', async () => {
+    const response = await ask('Q: book')
+    expect(response.output_text).toBe('Read.')
+    expect(response.output[1]).toHaveProperty('output.length', 19_016)
+    expect(prompts.at(-1)).toMatch(/Ishmael\.x{1000,12000}\n\[The rest is left out/)
   })
 
   it('has what failed as an error of the call, and the model goes on', async () => {

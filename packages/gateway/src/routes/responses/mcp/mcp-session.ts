@@ -10,6 +10,7 @@ import { mcpCallMessages, toMessages } from '../to-messages.ts'
 import { ToolTable } from '../tool-table.ts'
 import { answerRounds, type RoundEvent } from './answer-rounds.ts'
 import { type ApprovedCall, runApproved } from './approvals.ts'
+import { fitResults } from './fit-results.ts'
 import { listMcpTools, type McpList } from './mcp-tools.ts'
 
 type Events = AsyncIterable<AnswerEvent<ChatTypes>>
@@ -87,7 +88,9 @@ export class McpSession {
       next: async (added, isLast) => {
         // What was demanded of the first round would never end.
         const tool_choice = isLast ? 'none' : 'auto'
-        const next = await prepare({ ...chat, tool_choice }, [...this.messages, ...added])
+        const next = await fitResults(added, (results) =>
+          prepare({ ...chat, tool_choice }, [...this.messages, ...results]),
+        )
         return runAnswer<ChatTypes>(context, next, this.#runOptions)
       },
     })
