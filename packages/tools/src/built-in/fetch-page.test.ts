@@ -188,16 +188,12 @@ describe('the text of a page', () => {
     ).toBe('A b\n\n- one\n- two\n1 2\nx\ny')
   })
 
-  it('is given or refused, whatever the page is', () => {
+  it('is given, whatever the page is', () => {
     for (const piece of ['<div>', '<b><i>', '<', '<a href="', '&', '<!--', '<script>', '</p>', '<td>'])
-      try {
-        expect(typeof htmlText(piece.repeat(150_000))).toBe('string')
-      } catch (error) {
-        expect(error).toBeInstanceOf(ToolFailure)
-      }
-    expect(() => htmlText('<div>'.repeat(1_001))).toThrow(
-      'more than 1000 of its elements are within each other',
+      expect(typeof htmlText(piece.repeat(150_000))).toBe('string')
+    expect(htmlText('<p>x</p>' + '<div>'.repeat(20_000) + 'y')).toMatch(
+      /^x\n\[The rest of the page can’t be read/,
     )
-    expect(htmlText('<p>'.repeat(1_000) + 'x')).toBe('x')
+    expect(htmlText('<p>'.repeat(30_000) + 'x')).toBe('x')
   })
 })

@@ -1,5 +1,4 @@
 import { Parser } from 'htmlparser2'
-import { ToolFailure } from '../tool-server.ts'
 
 /** Elements whose content is not for readers. */
 const hidden: ReadonlySet<string> = new Set([
@@ -21,9 +20,11 @@ const lines: ReadonlySet<string> = new Set(
 )
 
 /** Elements within each other: the parser takes time for each of them with every further one. */
-const MAX_DEPTH = 1_000
+const MAX_DEPTH = 256
+/** Characters that are read before the depth is looked at. */
+const PIECE = 16_384
 
-/** The text of a page: its title, and what is to be read, one line for each paragraph. Links keep their text alone. @throws ToolFailure */
+/** The text of a page: its title, and what is to be read, one line for each paragraph. Links keep their text alone. */
 export function htmlText(html: string): string {
   const parts: string[] = []
   let title = ''
@@ -32,10 +33,7 @@ export function htmlText(html: string): string {
   const hiddenBy: string[] = []
   const parser = new Parser({
     onopentagname(name) {
-      if (++depth > MAX_DEPTH)
-        throw new ToolFailure(
-          `The page can’t be read: more than ${MAX_DEPTH} of its elements are within each other.`,
-        )
+      depth++
       if (name === 'title' && title === '') isTitle = true
       // What a page left open in its head does not hide the page.
       if (name === 'body') hiddenBy.length = 0
@@ -55,7 +53,11 @@ export function htmlText(html: string): string {
       else if (name === 'td' || name === 'th') parts.push(' ')
     },
   })
-  parser.end(html)
+  for (let at = 0; at < html.length && depth <= MAX_DEPTH; at += PIECE)
+    parser.write(html.slice(at, at + PIECE))
+  if (depth > MAX_DEPTH)
+    parts.push('\n[The rest of the page can’t be read: too many of its elements are within each other.]')
+  else parser.end()
   return [tidy(title), tidy(parts.join(''))].filter((text) => text !== '').join('\n\n')
 }
 

@@ -50,7 +50,9 @@ async function listOf(
   const tools = source.tools.filter((tool) => isAllowed(tool, asked.allowed_tools))
   return {
     label,
-    problem: source.problem,
+    problem:
+      source.problem ??
+      (source.state === 'ready' ? undefined : `The MCP server '${label}' did not answer in time.`),
     tools: tools.map((tool) => ({
       label,
       tool,
