@@ -38,6 +38,13 @@ export const referenceIncidents = {
     happened: 'A request named the command of an MCP server, which was started.',
     holds: 'starts no process that a request describes',
   },
+  'CVE-2025-65513': {
+    product: 'fetch-mcp <= 1.0.2',
+    dated: '2025',
+    happened:
+      'A tool that fetches pages was led past its check of private addresses, into the network behind it.',
+    holds: 'fetches no page of a private network, in whatever form its address is written',
+  },
   'CVE-2026-42271': {
     product: 'LiteLLM',
     dated: '2026',

@@ -115,6 +115,16 @@ describe('what a request names', () => {
     expect(existsSync(path.join(folder, 'mcp'))).toBe(false)
   })
 
+  incident('CVE-2025-65513', async () => {
+    const asked = localUrls(canary.port)
+    for (const address of [...asked, ...asked.map((each) => each.replace(`:${canary.port}`, ''))]) {
+      const { status, text } = await post('/api/tools/call', { name: 'fetch', arguments: { url: address } })
+      expect([status, text]).toEqual([200, expect.stringMatching(/"isError":true/)])
+      expect(text).toMatch(/may not be fetched|must not have a name or a password|is no web address/)
+    }
+    expect(canary.requests).toEqual([])
+  })
+
   incident('CVE-2026-42271', async () => {
     const { command, args } = commands('test')
     for (const target of ['/mcp-rest/test/connection', '/mcp-rest/test/tools/list', '/v1/mcp/test'])

@@ -11,8 +11,9 @@ declare module 'vitest' {
   }
 }
 
-/** A small context, so that the model needs little memory beside other tests. */
-const config = 'llama: { sequences: 4, contextLength: 256, threads: 1 }\n'
+/** A small context, so that the model needs little memory beside other tests; with the tool that fetches pages. */
+const config =
+  'llama: { sequences: 4, contextLength: 256, threads: 1 }\ntools: { builtIn: { fetch: true } }\n'
 
 /** Starts the built program as its users do, once for all files; the model loads in the background. */
 export default async function setup(project: TestProject): Promise<() => Promise<void>> {
