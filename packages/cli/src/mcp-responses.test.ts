@@ -3,7 +3,7 @@ import { createModelRegistry, loadableModel, modelSpecSchema, silentLogger } fro
 import { ScriptedEngine } from '@petals-chat/engine/testing'
 import { createGateway, createPrometheusMetrics, gatewayConfigSchema } from '@petals-chat/gateway'
 import { createToolBox, toolsConfigSchema } from '@petals-chat/tools'
-import { type McpServer, McpTestServer } from '@petals-chat/tools/testing'
+import { type McpServer, McpTestServer } from '../../tools/src/testing/index.ts'
 import OpenAI from 'openai'
 import type { Response, ResponseStreamEvent, Tool } from 'openai/resources/responses/responses'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'

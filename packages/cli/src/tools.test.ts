@@ -5,7 +5,7 @@ import { createModelRegistry, loadableModel, modelSpecSchema, silentLogger } fro
 import { freePort, ScriptedEngine } from '@petals-chat/engine/testing'
 import { createGateway, createPrometheusMetrics, gatewayConfigSchema } from '@petals-chat/gateway'
 import { createToolBox, toolsConfigSchema } from '@petals-chat/tools'
-import { type McpServer, McpTestServer } from '@petals-chat/tools/testing'
+import { type McpServer, McpTestServer } from '../../tools/src/testing/index.ts'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { z } from 'zod'
 import { describeServers, toolsCheck } from './doctor/tools-check.ts'
