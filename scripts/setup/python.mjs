@@ -19,7 +19,7 @@ const swarmSize = facts.sizes[process.platform === 'linux' && process.arch === '
  */
 const environments = {
   clients: {
-    title: 'Python: the official clients of OpenAI and Ollama, and the server of llama.cpp',
+    title: 'Python: the official clients of OpenAI, Anthropic and Ollama, and the server of llama.cpp',
     requirements: 'tests/e2e/requirements.txt',
     diskBytes: 0.25e9,
     downloadBytes: 0.06e9,

@@ -56,7 +56,7 @@ export const clients = {
     name: 'OpenAI, PyPI `openai`',
     settings: 'as for npm',
     heldBy: {
-      'tests/e2e/openai-python-client.test.ts': [
+      'tests/e2e/python-clients.test.ts': [
         ...dialogue,
         ...(['text', 'scores', 'embeddings', 'models', 'kept', 'errors'] as const),
       ],
@@ -75,8 +75,9 @@ export const clients = {
   'anthropic-pypi': {
     name: 'Anthropic, PyPI `anthropic`',
     settings: 'as for npm',
-    heldBy: {},
-    byHand: { version: '2.14.0', date: '2026-11-29', calls: ['chat', 'stream', 'tools', 'tokens'] },
+    heldBy: {
+      'tests/e2e/python-clients.test.ts': ['chat', 'stream', 'tools', 'tokens', 'models', 'errors'],
+    },
   },
   'ollama-npm': {
     name: 'Ollama, npm `ollama`',

@@ -14,7 +14,7 @@ beforeAll(async () => {
 })
 afterAll(() => server[Symbol.asyncDispose]())
 
-describe('the official PyPI client', () => {
+describe('the official PyPI client of OpenAI', () => {
   const holds = callsOf('openai-pypi', import.meta.url)
 
   holds(
@@ -202,6 +202,66 @@ check("/completions", {"prompt": ["a", "b"], "echo": True}, Completion, Completi
 print(json.dumps(count))
 `
     expect(JSON.parse(await runPython(script))).toBeGreaterThan(30)
+  })
+})
+
+describe('the PyPI client of Anthropic', () => {
+  const holds = callsOf('anthropic-pypi', import.meta.url)
+
+  holds(
+    'chat',
+    'stream',
+    'tools',
+    'tokens',
+    'models',
+    'errors',
+  )('answers, streams, calls, counts, lists and raises', async () => {
+    const script = `
+import json, sys, anthropic
+from anthropic.types import Message, RawMessageStreamEvent
+from pydantic import TypeAdapter
+client = anthropic.Anthropic(base_url=sys.argv[1], api_key="unused", max_retries=0)
+messages = [{"role": "user", "content": "What is the capital of France?"}]
+ask = dict(model="${model}", max_tokens=60, extra_body={"temperature": 0})
+whole = client.messages.create(**ask, messages=messages)
+Message.model_validate_json(whole.model_dump_json(), strict=True)
+with client.messages.stream(**ask, messages=messages) as stream:
+    kinds = [event.type for event in stream]
+    final = stream.get_final_message()
+for event in client.messages.create(**ask, messages=messages, stream=True):
+    TypeAdapter(RawMessageStreamEvent).validate_json(event.model_dump_json(), strict=True)
+counted = client.messages.count_tokens(model="${model}", messages=messages).input_tokens
+usage = whole.usage
+tool = {"name": "paint", "input_schema": {"type": "object", "properties": {"colour": {"enum": ["red", "blue"]}}, "required": ["colour"]}}
+paint = {"role": "user", "content": "Paint it blue."}
+called = client.messages.create(**ask, messages=[paint], tools=[tool], tool_choice={"type": "any"})
+use = called.content[-1]
+result = {"type": "tool_result", "tool_use_id": use.id, "content": "Done."}
+after = client.messages.create(**ask, messages=[paint, {"role": "assistant", "content": called.content}, {"role": "user", "content": [result]}], tools=[tool], tool_choice={"type": "none"})
+errors = []
+for call in [lambda: client.models.retrieve("missing"), lambda: client.messages.create(**{**ask, "extra_body": {"temperature": -1}}, messages=messages)]:
+    try: call()
+    except anthropic.APIStatusError as error: errors.append([type(error).__name__, error.message])
+print(json.dumps(dict(whole=whole.content[0].text, final=final.content[0].text, counted=counted, asked=usage.input_tokens + (usage.cache_read_input_tokens or 0), kinds=sorted(set(kinds)), called=[called.stop_reason, use.type, use.input], after=after.stop_reason, models=[m.id for m in client.models.list()], errors=errors)))
+`
+    const answer = JSON.parse(await runPython(script)) as {
+      readonly whole: string
+      readonly counted: number
+      readonly kinds: readonly string[]
+    }
+    expect(answer).toMatchObject({
+      whole: expect.stringContaining('Paris') as string,
+      final: answer.whole,
+      asked: answer.counted,
+      called: ['tool_use', 'tool_use', { colour: expect.stringMatching(/^(red|blue)$/) as string }],
+      after: expect.stringMatching(/^(end_turn|max_tokens)$/) as string,
+      models: [model],
+      errors: [
+        ['NotFoundError', expect.stringContaining('missing') as string],
+        ['BadRequestError', expect.stringContaining('temperature') as string],
+      ],
+    })
+    expect(answer.kinds).toEqual(expect.arrayContaining(['text', 'message_start', 'message_stop']))
   })
 })
 
