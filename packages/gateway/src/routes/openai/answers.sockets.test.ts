@@ -1,8 +1,7 @@
 import { once } from 'node:events'
 import { get, type IncomingMessage, request as httpRequest } from 'node:http'
 import { connect, type Socket } from 'node:net'
-import { setTimeout as sleep } from 'node:timers/promises'
-import { describe, expect, it, vi } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import {
   createTestGateway,
   eventually,
@@ -19,6 +18,9 @@ const body = {
   stream: true,
   resumable: true,
 }
+const leased = 'petals_chat_sessions{model="test",state="leased"}'
+const running = 'petals_chat_resumable_answers{state="running"}'
+const isCut = ({ message, fields }: LogRecord) => message === 'request' && fields.aborted === true
 const reply = () => 'Grüße aus Paris 😀! '.repeat(4)
 
 async function startServer(options: TestGatewayOptions = {}) {
@@ -115,17 +117,16 @@ describe('over real connections', () => {
       expect(textOf(events)).toBe(textOf(whole))
       expect(events.map((event) => event.id)).toEqual(events.map((_, index) => `${id}:${index + 1}`))
     }
-    expect(await server.figure('petals_chat_sessions{model="test",state="leased"}')).toBe(0)
-    expect(await server.figure('petals_chat_resumable_answers{state="running"}')).toBe(0)
+    expect(await server.figure(leased)).toBe(0)
+    expect(await server.figure(running)).toBe(0)
   })
 
-  it('send the id within about a second, also while the request is in the queue', async () => {
+  it('send the id while the request is still in the queue', async () => {
     await using server = await startServer({ maxSessions: 1, stepDelayMs: 20 })
     const first = await ask(server, { max_tokens: 1_000 })
-    const startedAt = performance.now()
     const second = await ask(server)
-    expect(performance.now() - startedAt).toBeLessThan(10_000)
     expect(second.statusCode).toBe(200)
+    expect(await server.figure(running)).toBe(2)
     for (const response of [second, first]) {
       await fetch(`${server.url}/v1/answers/${idOf(response)}`, { method: 'DELETE' })
       expect(errorCodeOf(await readAll(response))).toBe('answer_cancelled')
@@ -133,13 +134,12 @@ describe('over real connections', () => {
     expect(server.engine.sessionsOpened).toBe(1)
   })
 
-  it('resume within 300 ms on another connection while the first one still hangs', async () => {
+  it('resume on another connection while the first one still hangs', async () => {
     await using server = await startServer({ stepDelayMs: 5 })
-    const first = await ask(server, { max_tokens: 500 })
+    const first = await ask(server, { max_tokens: 1_500 })
     const id = idOf(first)
-    const startedAt = performance.now()
     const [chunk] = (await once(await resume(server, id, undefined), 'data')) as [Buffer]
-    expect(performance.now() - startedAt).toBeLessThan(1500)
+    expect(await server.figure(running)).toBe(1)
     expect(chunk.toString()).toContain(`id: ${id}:1\n`)
     first.destroy()
   })
@@ -149,27 +149,27 @@ describe('over real connections', () => {
     const response = await ask(server, { resumable: false, max_tokens: 1_000 })
     await once(response, 'data')
     response.destroy()
-    await eventually(() => server.engine.openSessions <= 1)
-    await sleep(50)
+    await eventually(async () => expect(await server.figure(leased)).toBe(0))
+    // Steps beside those of another answer would be those of the first one.
     const before = server.engine.steps
-    await sleep(50)
-    expect(server.engine.steps).toBe(before)
+    const events = await readAll(await ask(server, { resumable: false, max_tokens: 10 }))
+    expect(server.engine.steps - before).toBe(10)
+    expect(events.at(-1)?.data).toBe('[DONE]')
   })
 
   it('a reset connection frees the session if no client resumes in time', async () => {
     await using server = await startServer({
       stepDelayMs: 5,
-      config: { answers: { unreadTimeoutMs: 50, keepMs: 50 } },
+      config: { answers: { unreadTimeoutMs: 500, keepMs: 300 } },
     })
     const response = await ask(server, { max_tokens: 1_000 })
     await once(response, 'data')
     // On a busy machine the socket may already be closing, and can't be reset any more.
     response.socket.on('error', () => {})
     response.socket.resetAndDestroy()
-    const running = () => server.figure('petals_chat_resumable_answers{state="running"}')
-    await vi.waitFor(async () => expect(await running()).toBe(0))
-    expect(await server.figure('petals_chat_sessions{model="test",state="leased"}')).toBe(0)
-    await vi.waitFor(async () => expect(await server.figure('petals_chat_resumable_answer_bytes')).toBe(0))
+    await eventually(async () => expect(await server.figure(running)).toBe(0))
+    expect(await server.figure(leased)).toBe(0)
+    await eventually(async () => expect(await server.figure('petals_chat_resumable_answer_bytes')).toBe(0))
   })
 })
 
@@ -201,11 +201,9 @@ describe('a reader that reads nothing', () => {
         config: { sseStallTimeoutMs: 200, maxChoices: 512 },
       })
       const { socket, head } = await readNoMore(server, { ...large, resumable })
-      const isCut = () =>
-        records.some(({ message, fields }) => message === 'request' && fields.aborted === true)
-      await vi.waitFor(() => expect(isCut()).toBe(true), { timeout: 20_000 })
+      await eventually(() => expect(records.some(isCut)).toBe(true))
       socket.destroy()
-      expect(await server.figure('petals_chat_sessions{model="test",state="leased"}')).toBe(0)
+      expect(await server.figure(leased)).toBe(0)
       if (!resumable) return
       const id = /x-answer-id: (\S+)/.exec(head)![1]!
       const rest = await resumeToEnd(server, id, `${id}:1000`)
@@ -216,17 +214,17 @@ describe('a reader that reads nothing', () => {
 
 describe('a server that stops', () => {
   it('lets an answer with a reader finish, and stops one without a reader', async () => {
-    await using server = await startServer({ stepDelayMs: 5 })
+    const records: LogRecord[] = []
+    await using server = await startServer({ stepDelayMs: 5, logger: recordingLogger(records) })
     const read = await ask(server, { max_tokens: 60 })
     const unread = await ask(server, { max_tokens: 1_000 })
     unread.destroy()
-    await eventually(() => unread.destroyed)
-    await sleep(20)
+    await eventually(() => expect(records.some(isCut)).toBe(true))
     const closed = server.gateway.close({ drainMs: 10_000 })
     expect((await readAll(read)).at(-1)?.data).toBe('[DONE]')
     await closed
     expect(server.engine.openSessions).toBe(0)
-    expect(await server.figure('petals_chat_resumable_answers{state="running"}')).toBe(0)
+    expect(await server.figure(running)).toBe(0)
     expect(
       await server.figure('petals_chat_resumable_answers_ended_total{kind="stream",outcome="shutdown"}'),
     ).toBe(1)

@@ -1,6 +1,17 @@
-import { describe, expect, it, vi } from 'vitest'
-import { readJson } from '../../fixtures/test-gateway.ts'
-import { ask, chat, endless, errorOf, figures, reply, resume, stepsUntilStill } from './fixtures/answers.ts'
+import { setImmediate as nextTurn } from 'node:timers/promises'
+import { describe, expect, it } from 'vitest'
+import { eventually, readJson } from '../../fixtures/test-gateway.ts'
+import {
+  ask,
+  chat,
+  endless,
+  errorOf,
+  figures,
+  otherSteps,
+  reply,
+  resume,
+  untilIdle,
+} from './fixtures/answers.ts'
 import { errorCodeOf } from './fixtures/event-reader.ts'
 import { createTestApp } from './fixtures/test-app.ts'
 
@@ -9,17 +20,25 @@ describe('stopping', () => {
     ['POST', 'cancel'],
     ['DELETE', ''],
   ])('by %s stops the engine within a step, also after a resume', async (method, verb) => {
-    await using app = createTestApp({ stepDelayMs: 5 })
+    const held = Promise.withResolvers<void>()
+    let holds = false
+    await using app = createTestApp({ beforeStep: () => (holds ? held.promise : nextTurn()) })
     const { id, reader } = await ask(app, endless)
     await reader.readTo(3)
     await reader.cut()
     const tab = await resume(app, id, reader.lastId)
     await tab.readTo(3)
+    holds = true
+    // A step may be on its way; the next one waits.
+    await nextTurn()
     const before = app.engine.steps
     const response = await app.get(`/v1/answers/${id}${verb && `/${verb}`}`, { method })
     expect(response.status).toBe(200)
+    holds = false
+    held.resolve()
+    await untilIdle(app)
     expect(app.engine.steps - before).toBeLessThanOrEqual(1)
-    expect(await stepsUntilStill(app)).toBe(0)
+    expect(await otherSteps(app)).toBe(0)
     expect(errorCodeOf(await tab.rest())).toBe('answer_cancelled')
     expect(await figures(app)).toMatchObject({
       'sessions{model="test",state="leased"}': 0,
@@ -73,22 +92,22 @@ describe('stopping', () => {
 })
 
 describe('a client that does not resume', () => {
-  const config = { answers: { unreadTimeoutMs: 40, keepMs: 80 } }
+  const config = { answers: { unreadTimeoutMs: 500, keepMs: 300 } }
 
   it('holds neither a session nor memory after a while', async () => {
     await using app = createTestApp({ stepDelayMs: 2, config })
     const { id, reader } = await ask(app, endless)
     await reader.readTo(3)
     await reader.cut()
-    await vi.waitFor(async () =>
+    await eventually(async () =>
       expect(await figures(app)).toMatchObject({
         'resumable_answers{state="running"}': 0,
         'resumable_answers_ended_total{kind="stream",outcome="expired"}': 1,
         'sessions{model="test",state="leased"}': 0,
       }),
     )
-    expect(await stepsUntilStill(app)).toBe(0)
-    await vi.waitFor(async () =>
+    expect(await otherSteps(app)).toBe(0)
+    await eventually(async () =>
       expect(await figures(app)).toMatchObject({
         'resumable_answers{state="finished"}': 0,
         resumable_answer_bytes: 0,
@@ -99,11 +118,11 @@ describe('a client that does not resume', () => {
   })
 
   it('gets the events and the reason for the end if it resumes a little later', async () => {
-    await using app = createTestApp({ stepDelayMs: 2, config: { answers: { unreadTimeoutMs: 300 } } })
+    await using app = createTestApp({ stepDelayMs: 2, config: { answers: { unreadTimeoutMs: 500 } } })
     const { id, reader } = await ask(app, endless)
     await reader.readTo(3)
     await reader.cut()
-    await vi.waitFor(async () =>
+    await eventually(async () =>
       expect(await figures(app)).toMatchObject({ 'resumable_answers{state="running"}': 0 }),
     )
     const events = await (await resume(app, id, reader.lastId)).rest()
@@ -116,10 +135,10 @@ describe('a client that does not resume', () => {
     await using app = createTestApp({ beforeStep: () => new Promise(() => {}) })
     const connection = new AbortController()
     const pending = app.post(chat, endless, { signal: connection.signal })
-    await vi.waitFor(() => expect(app.engine.openSessions).toBe(1))
+    await eventually(() => expect(app.engine.openSessions).toBe(1))
     connection.abort()
     expect((await pending).status).toBe(499)
-    await vi.waitFor(() => expect(app.engine.openSessions).toBe(0))
+    await eventually(() => expect(app.engine.openSessions).toBe(0))
     expect(await figures(app)).toMatchObject({
       'resumable_answers{state="finished"}': 0,
       'resumable_answers_ended_total{kind="stream",outcome="cancelled"}': 1,
