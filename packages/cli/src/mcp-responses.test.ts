@@ -328,6 +328,23 @@ describe('/v1/responses with the tools of an MCP server', () => {
     await eventually(() => calls.cancelled).toBe(2)
   })
 
+  it('bounds what a client sends as calls and approvals', async () => {
+    const deep = `{"a":${'['.repeat(50_000)}${']'.repeat(50_000)}}`
+    const input = (items: readonly object[]) => [{ role: 'user', content: 'Q: tame' }, ...items] as never
+    const item = { server_label: 'wiki', name: 'delete', arguments: deep }
+    const called = await ask(input([{ type: 'mcp_call', ...item, id: 'x', output: 'Nothing.' }]))
+    expect(called.output_text).toBe('There is nothing.')
+    const approvals = Array.from({ length: 65 }, (_, index) => [
+      { type: 'mcp_approval_request', ...item, arguments: index === 0 ? deep : '{}', id: `r${index}` },
+      { type: 'mcp_approval_response', approval_request_id: `r${index}`, approve: true },
+    ])
+    await expect(ask(input(approvals.flat()))).rejects.toThrow('approves more than 64 calls')
+    const before = calls.deleted.length
+    const approved = await ask(input(approvals[0]!))
+    expect(approved.output[1]).toMatchObject({ type: 'mcp_call', status: 'failed' })
+    expect(calls.deleted).toHaveLength(before)
+  })
+
   it('refuses servers that the configuration does not name, in words', async () => {
     const refusals = [
       [{ server_url: 'http://127.0.0.1:9/mcp' }, 'this server connects to no address that a request names'],

@@ -5,6 +5,9 @@ import { type CallResult, runCall } from './run-call.ts'
 
 type ApprovalRequest = Extract<WholeItem, { type: 'mcp_approval_request' }>
 
+/** Calls in one answer, whatever its request allows. */
+export const MAX_CALLS = 64
+
 /** A call that the request has approved, and what became of it. */
 export interface ApprovedCall {
   readonly requestId: string
@@ -33,6 +36,11 @@ export async function runApproved({
   signal,
 }: ApprovalContext): Promise<readonly ApprovedCall[]> {
   const requests = approvalRequests(own, all)
+  if (requests.length > MAX_CALLS)
+    throw new InvalidRequestError(`Invalid 'input': it approves more than ${MAX_CALLS} calls.`, {
+      param: 'input',
+      reason: 'invalid_value',
+    })
   const runs = requests.map(async ({ id, server_label: label, name, arguments: input }) => {
     const found = tools.find(({ label: other, tool }) => other === label && tool.ownName === name)
     const result =

@@ -9,14 +9,11 @@ import type { ResponseInput } from '../input.ts'
 import { mcpCallMessages, toMessages } from '../to-messages.ts'
 import { ToolTable } from '../tool-table.ts'
 import { answerRounds, type RoundEvent } from './answer-rounds.ts'
-import { type ApprovedCall, runApproved } from './approvals.ts'
+import { type ApprovedCall, MAX_CALLS, runApproved } from './approvals.ts'
 import { fitResults } from './fit-results.ts'
 import { listMcpTools, type McpList } from './mcp-tools.ts'
 
 type Events = AsyncIterable<AnswerEvent<ChatTypes>>
-
-/** Calls in one answer, whatever the request allows. */
-const MAX_CALLS = 64
 
 /** How the job of one round is prepared. */
 export type PrepareRound = (chat: ChatRequest, messages: RequestMessage[]) => Promise<ChatJob>

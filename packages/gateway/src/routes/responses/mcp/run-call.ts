@@ -36,4 +36,11 @@ function parseObject(text: string): Record<string, unknown> | undefined {
 }
 
 /** Arguments as a template can write them again, whatever the model has written. */
-export const writableArguments = (text: string): string => JSON.stringify(parseObject(text) ?? {})
+export function writableArguments(text: string): string {
+  try {
+    return JSON.stringify(parseObject(text) ?? {})
+  } catch {
+    // More levels than can be written.
+    return '{}'
+  }
+}
