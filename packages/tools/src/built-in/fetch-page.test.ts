@@ -27,9 +27,14 @@ const leadingTo = (...addresses: readonly string[]): typeof lookup =>
 
 const config = (fetch: unknown): FetchConfig => toolsConfigSchema.parse({ builtIn: { fetch } }).builtIn.fetch
 
-function fetchPage(url: string, fetch: unknown = true, lookUp?: typeof lookup): Promise<string> {
+function fetchPage(
+  url: string,
+  fetch: unknown = true,
+  lookUp?: typeof lookup,
+  timeoutMs = 20_000,
+): Promise<string> {
   const own = config(fetch)
-  return Promise.resolve(fetchTool(own, new PageAddresses(own, lookUp)).run({ url }, { timeoutMs: 500 }))
+  return Promise.resolve(fetchTool(own, new PageAddresses(own, lookUp)).run({ url }, { timeoutMs }))
 }
 
 describe('without hosts in the configuration, nothing is asked at', () => {
@@ -174,7 +179,7 @@ describe('a host that the configuration names', () => {
     answer = () => new Response('gone', { status: 410 })
     await expect(fetchPage(at('/gone'), here())).rejects.toThrow('answers with the status 410: gone')
     answer = () => new Response(new ReadableStream({}), { headers: { 'content-type': 'text/plain' } })
-    await expect(fetchPage(at('/silent'), here())).rejects.toThrow('did not answer in time')
+    await expect(fetchPage(at('/silent'), here(), undefined, 200)).rejects.toThrow('did not answer in time')
   })
 })
 
