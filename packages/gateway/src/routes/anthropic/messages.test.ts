@@ -4,21 +4,13 @@ import {
   type AnthropicModelList,
   anthropicModelListSchema,
   anthropicErrorSchema,
-  anthropicMessageSchema,
   type MessageBody,
-  messageEventSchema,
   type MessageEvent,
 } from '@petals-chat/api'
 import { describe, expect, it } from 'vitest'
-import { createTestApp, type TestAppOptions } from '../openai/fixtures/test-app.ts'
-
-/** Compiles only if `Own` is assignable to `Official`. */
-type Extends<Official, Own extends Official> = Own
-type Mutable<Value> = Value extends readonly (infer Item)[]
-  ? Mutable<Item>[]
-  : Value extends object
-    ? { -readonly [Key in keyof Value]: Mutable<Value[Key]> }
-    : Value
+import { createTestApp } from '../openai/fixtures/test-app.ts'
+import type { Extends, Mutable } from '../openai/fixtures/dialect.ts'
+import { ask, call, eventsOf, messageOf, path, tools } from './fixtures/messages.ts'
 
 // The types of the official client's results: no field of them may be missing here. Its own type has no `ping`.
 export type Checked = [
@@ -27,52 +19,6 @@ export type Checked = [
   Extends<Pick<Anthropic.ModelInfosPage, keyof AnthropicModelList>, Mutable<AnthropicModelList>>,
   Extends<Anthropic.MessageStreamEvent, Mutable<Exclude<MessageEvent, { readonly type: 'ping' }>>>,
 ]
-
-const path = '/v1/messages'
-const messages = [{ role: 'user', content: 'What is the capital of France?' }]
-const ask = { model: 'test', max_tokens: 100, temperature: 0, messages }
-const call = '<tool_call>{"name": "weather", "arguments": {"city": "Paris"}}</tool_call>'
-const tools = [
-  { name: 'weather', input_schema: { type: 'object', properties: { city: { type: 'string' } } } },
-]
-
-/** The events of a streamed answer, each checked against its schema and its name. */
-async function eventsOf(body: object, options: TestAppOptions = {}): Promise<readonly MessageEvent[]> {
-  await using app = createTestApp(options)
-  const response = await app.post(path, { ...ask, stream: true, ...body })
-  expect(response.headers.get('content-type')).toMatch(/^text\/event-stream/)
-  const frames = (await response.text()).split('\n\n').filter((frame) => frame !== '')
-  return frames
-    .filter((frame) => !frame.startsWith(':'))
-    .map((frame) => {
-      const [, name, data] = /^event: (\w+)\ndata: (.+)$/.exec(frame)!
-      const event = messageEventSchema.parse(JSON.parse(data!))
-      expect(event.type).toBe(name)
-      return event
-    })
-}
-
-async function messageOf(body: object, options: TestAppOptions = {}): Promise<MessageBody> {
-  await using app = createTestApp(options)
-  const response = await app.post(path, { ...ask, ...body })
-  const json: unknown = await response.json()
-  expect(response.status, JSON.stringify(json)).toBe(200)
-  return anthropicMessageSchema.parse(json)
-}
-
-/** The prompt that the model reads. */
-async function promptOf(body: object): Promise<string> {
-  let seen = ''
-  await messageOf(body, { reply: (prompt) => ((seen = prompt), 'ok') })
-  return seen
-}
-
-async function refusal(body: object, options: TestAppOptions = {}) {
-  await using app = createTestApp(options)
-  const response = await app.post(path, { ...ask, ...body })
-  const { error } = anthropicErrorSchema.parse(await response.json())
-  return { status: response.status, ...error }
-}
 
 describe('a streamed message', () => {
   it('has a begin, its blocks one after the other, and an end', async () => {
@@ -154,77 +100,6 @@ describe('a message', () => {
   })
 })
 
-describe('the prompt of a message', () => {
-  it('has the system prompt, and the blocks of a turn in lines of their own', async () => {
-    const prompt = await promptOf({
-      system: [
-        { type: 'text', text: 'Be brief.', cache_control: { type: 'ephemeral' } },
-        { type: 'text', text: 'Be kind.' },
-      ],
-      messages: [
-        {
-          role: 'user',
-          content: [
-            { type: 'text', text: 'A note' },
-            {
-              type: 'document',
-              title: 'Letter',
-              source: { type: 'text', media_type: 'text/plain', data: 'Dear Ann' },
-            },
-          ],
-        },
-        {
-          role: 'assistant',
-          content: [
-            { type: 'thinking', thinking: 'Secret', signature: 's' },
-            { type: 'text', text: 'Yes.' },
-          ],
-        },
-        { role: 'user', content: 'Go on.' },
-      ],
-    })
-    expect(prompt).toContain('Be brief.\nBe kind.')
-    expect(prompt).toContain('A note\nLetter\nDear Ann')
-    expect(prompt).toContain('Yes.')
-    expect(prompt).not.toContain('Secret')
-  })
-
-  it('has the results of tools before the words that came with them, and says which failed', async () => {
-    const prompt = await promptOf({
-      tools,
-      messages: [
-        ...messages,
-        {
-          role: 'assistant',
-          content: [
-            { type: 'tool_use', id: 'a', name: 'weather', input: { city: 'Paris' } },
-            { type: 'tool_use', id: 'b', name: 'weather', input: { city: 'Rome' } },
-          ],
-        },
-        {
-          role: 'user',
-          content: [
-            { type: 'tool_result', tool_use_id: 'a', content: [{ type: 'text', text: 'rain' }] },
-            { type: 'tool_result', tool_use_id: 'b', content: 'no such city', is_error: true },
-            { type: 'text', text: 'And now?' },
-          ],
-        },
-      ],
-    })
-    const places = ['"city":"Paris"', 'rain', 'Error: no such city', 'And now?'].map((text) =>
-      prompt.replaceAll('": "', '":"').indexOf(text),
-    )
-    expect(places).toEqual(places.toSorted((a, b) => a - b))
-    expect(places[0]).toBeGreaterThan(0)
-  })
-
-  it('continues an answer at its end', async () => {
-    const begun = [...messages, { role: 'assistant', content: 'The capital is' }]
-    const message = await messageOf({ messages: begun }, { reply: () => 'The capital is Paris.' })
-    expect(message.content).toEqual([{ type: 'text', text: ' Paris.', citations: null }])
-  })
-})
-
 describe('the models', () => {
   it('have Anthropic’s form only for its clients, errors too', async () => {
     await using app = createTestApp()
@@ -237,38 +112,5 @@ describe('the models', () => {
     expect(anthropicErrorSchema.parse(await unknown.json()).error.type).toBe('not_found_error')
     expect(unknown.headers.get('request-id')).toBe(unknown.headers.get('x-request-id'))
     expect(await (await app.get('/v1/models')).json()).toMatchObject({ object: 'list' })
-  })
-})
-
-describe('a refused message', () => {
-  it.each([
-    [{ n: 2 }, "'n'"],
-    [{ stop: 'x' }, 'stop_sequences'],
-    [{ wrong: 1 }, "'wrong'"],
-    [{ messages: [] }, "'messages'"],
-    [{ messages: [{ role: 'robot', content: 'Hi' }] }, "'messages[0].role'"],
-    [{ tool_choice: { type: 'any' } }, "'tools'"],
-    [{ mcp_servers: [{ url: 'http://127.0.0.1' }] }, "'mcp_servers"],
-    [{ tools: [{ name: 'a b', input_schema: {} }] }, 'Tool names'],
-    [{ tools: [...tools, ...tools] }, "'tools[1].name'"],
-  ])('names the field of %j', async (body, words) => {
-    const { status, type, message } = await refusal(body)
-    expect({ status, type }).toEqual({ status: 400, type: 'invalid_request_error' })
-    expect(message).toContain(words)
-  })
-
-  it('has the status and the type of its kind', async () => {
-    expect(await refusal({ model: 'nothing' }, { specs: [{}, { id: 'two' }] })).toMatchObject({
-      status: 404,
-      type: 'not_found_error',
-    })
-    await using app = createTestApp()
-    const wrongMethod = await app.get(path)
-    expect(wrongMethod.status).toBe(405)
-    expect(anthropicErrorSchema.parse(await wrongMethod.json()).error.type).toBe('invalid_request_error')
-    const headers = { 'content-length': String(2 ** 40) }
-    const long = await app.post(path, ask, { headers })
-    expect(long.status).toBe(413)
-    expect(anthropicErrorSchema.parse(await long.json()).error.type).toBe('request_too_large')
   })
 })
