@@ -151,6 +151,44 @@ describe('an answer to a call', () => {
     expect(victim.requests).toEqual([])
   })
 
+  it('whose connection breaks is not asked for again: the tool may have run', async () => {
+    let runs = 0
+    const { box } = await hostile({
+      [call]: () => {
+        runs++
+        return runs === 1 ? Promise.reject(new Error('broken')) : json({})
+      },
+    })
+    expect(await box.call('evil__go', {})).toMatchObject({
+      isError: true,
+      text: expect.stringMatching(/the connection failed|it closed the connection/) as string,
+    })
+    expect(runs).toBe(1)
+  })
+
+  it('with an illegal or a huge session is a failure of the server alone', async () => {
+    for (const session of ['\u00ff\u00fe', 'x'.repeat(12_000)]) {
+      const { box } = await hostile({
+        initialize: (asked) =>
+          json(
+            {
+              jsonrpc: '2.0',
+              id: asked.id,
+              result: {
+                protocolVersion: '2025-06-18',
+                capabilities: { tools: {} },
+                serverInfo: { name: 'e', version: '1' },
+              },
+            },
+            { headers: { 'mcp-session-id': session } },
+          ),
+      })
+      const [builtIn, evil] = await box.list()
+      expect(builtIn!.tools).toHaveLength(2)
+      expect(evil!.state).toBeOneOf(['ready', 'unreachable'])
+    }
+  })
+
   it('asks back without end', async () => {
     const asks = Array.from(
       { length: 20_000 },
