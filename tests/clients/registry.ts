@@ -15,6 +15,7 @@ export interface ClientEntry {
 const routes = 'packages/gateway/src/routes'
 const dialogue = ['chat', 'stream', 'tools', 'form'] as const
 const aiSdk = { [`${routes}/ai-sdk.test.ts`]: [...dialogue, 'errors'] } as const
+const liteLlm = { [`${routes}/litellm.test.ts`]: ['chat', 'stream', 'tools'] } as const
 const langChain = { [`${routes}/langchain.test.ts`]: dialogue } as const
 
 /** Every client of `docs/clients.md`. Tests of a client are declared by `callsOf`, which refuses what is not listed here. */
@@ -151,7 +152,7 @@ export const clients = {
     name: 'LiteLLM, PyPI `litellm`, `openai/`, `hosted_vllm/`, `llamafile/`, `lm_studio/`',
     settings:
       "`completion(model='openai/MODEL', api_base='http://127.0.0.1:5000/v1', api_key='none')`; also `responses(…)`",
-    heldBy: {},
+    heldBy: liteLlm,
     byHand: {
       version: '1.110.2',
       date: '2026-11-29',
@@ -161,13 +162,13 @@ export const clients = {
   'litellm-anthropic': {
     name: 'LiteLLM, `anthropic/`',
     settings: "`completion(model='anthropic/MODEL', api_base='http://127.0.0.1:5000', api_key='none')`",
-    heldBy: {},
+    heldBy: liteLlm,
     byHand: { version: '1.110.2', date: '2026-11-29', calls: [...dialogue, 'errors'] },
   },
   'litellm-ollama': {
     name: 'LiteLLM, `ollama_chat/`; without tools `ollama/`',
     settings: "`completion(model='ollama_chat/MODEL', api_base='http://127.0.0.1:5000')`",
-    heldBy: {},
+    heldBy: liteLlm,
     byHand: { version: '1.110.2', date: '2026-11-29', calls: [...dialogue, 'embeddings', 'errors'] },
   },
   'litellm-petals': {

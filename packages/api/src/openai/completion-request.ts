@@ -41,7 +41,7 @@ export const completionRequestSchema = z.object({
     .nullish()
     .describe(
       'Return the log probability of every token, and of this many of the most probable tokens; true is the same as 0, ' +
-        'false asks for none.',
+        'false asks for none. The end token of the model is scored as well; it has no text in the answer.',
     ),
   best_of: z.int().min(1).max(128).nullish().describe('Must equal `n`.'),
 })
