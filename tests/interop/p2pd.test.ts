@@ -207,7 +207,8 @@ describe('streams to p2pd', () => {
   })
 
   it('a protocol without a handler has an error of its own', async () => {
-    await expect(client.openStream(daemon.id, 'Test.none')).rejects.toMatchObject({
+    await using stream = await client.openStream(daemon.id, 'Test.none')
+    await expect(stream.read(1)).rejects.toMatchObject({
       unsupportedProtocol: 'Test.none',
     })
   })

@@ -1,10 +1,11 @@
 import { yamux, type YamuxMuxerInit } from '@chainsafe/libp2p-yamux'
-import type { StreamMuxerFactory } from '@libp2p/interface'
+import type { NewStreamOptions, StreamMuxer, StreamMuxerFactory } from '@libp2p/interface'
 import { FrameBound, type ReadableBytes } from './frame-bound.ts'
 
 /**
  * yamux, which loses the connection to a peer that announces a frame of more than `maxFrameBytes`. The library itself
- * buffers a frame of any length, up to 4 GiB, before it compares the length with the window.
+ * buffers a frame of any length, up to 4 GiB, before it compares the length with the window. Its streams can be opened
+ * without a negotiation, for callers that negotiate themselves.
  */
 export function boundedYamux(init: YamuxMuxerInit, maxFrameBytes: number): () => StreamMuxerFactory {
   const createFactory = yamux(init)
@@ -22,8 +23,22 @@ export function boundedYamux(init: YamuxMuxerInit, maxFrameBytes: number): () =>
             new Error(`The peer announced a frame of ${length} bytes; ${maxFrameBytes} are allowed.`),
           )
         })
-        return factory.createStreamMuxer(connection)
+        return withEarlyStreams(factory.createStreamMuxer(connection))
       },
     }
   }
+}
+
+/**
+ * Implements libp2p's option `negotiateFully: false`, which version 3 declares and ignores: its connections negotiate over every
+ * stream that comes from the muxer without a protocol. This one has it from the start, and the opener sends the header.
+ */
+function withEarlyStreams(muxer: StreamMuxer): StreamMuxer {
+  const createStream = muxer.createStream.bind(muxer)
+  muxer.createStream = async (options: Parameters<typeof createStream>[0] & NewStreamOptions = {}) => {
+    const stream = await createStream(options)
+    if (options.negotiateFully === false && options.protocol) stream.protocol = options.protocol
+    return stream
+  }
+  return muxer
 }

@@ -1,7 +1,6 @@
 import {
   NotFoundError,
   peerRoutingSymbol,
-  type Connection,
   type PeerId as Libp2pPeerId,
   type PeerInfo,
   type PeerRouting,
@@ -14,9 +13,9 @@ import { PeerUnreachableError } from '../errors.ts'
 import { decodeCloserPeers, encodeFindNode, kadProtocol } from '../wire/kad.ts'
 import { lengthPrefixed, readLengthPrefixed } from '../wire/varint.ts'
 import { maxAddressesPerPeer } from './address-policy.ts'
-import { Libp2pByteStream } from './libp2p-byte-stream.ts'
 import { readAddress } from './multiaddrs.ts'
 import { peerIdBytes, peerIdFromBytes, type PeerId } from './peer-id.ts'
+import type { ByteStream } from './swarm-transport.ts'
 
 /** Peers asked at a time: Kademlia's α. */
 const concurrency = 3
@@ -32,8 +31,13 @@ export interface KadNode {
   allows(address: Multiaddr): boolean
   /** The peers at which a lookup starts. */
   seeds(): readonly PeerId[]
-  /** Returns an open connection to the peer; dials the addresses if there is none. */
-  connect(peer: Libp2pPeerId, multiaddrs: readonly Multiaddr[], signal: AbortSignal): Promise<Connection>
+  /** Opens a stream on an open connection to the peer; dials the addresses if there is none. */
+  openStream(
+    peer: Libp2pPeerId,
+    multiaddrs: readonly Multiaddr[],
+    protocol: string,
+    signal: AbortSignal,
+  ): Promise<ByteStream>
 }
 
 interface Candidate {
@@ -123,9 +127,7 @@ class Lookup {
   }
 
   async #ask({ peer, multiaddrs }: Candidate, signal: AbortSignal): Promise<void> {
-    const connection = await this.#node.connect(peerIdFromString(peer), multiaddrs, signal)
-    const stream = await connection.newStream(kadProtocol, { signal, runOnLimitedConnection: true })
-    const bytes = new Libp2pByteStream(stream, peer)
+    const bytes = await this.#node.openStream(peerIdFromString(peer), multiaddrs, kadProtocol, signal)
     try {
       await bytes.write(lengthPrefixed(encodeFindNode(peerIdBytes(this.#target))), { signal })
       const response = await readLengthPrefixed((length) => bytes.read(length, { signal }), maxResponseBytes)

@@ -22,7 +22,9 @@ afterEach(() => resources.disposeAsync())
 
 async function open(handler: (stream: ByteStream) => Promise<void>): Promise<ByteStream> {
   await peer.handle(protocol, handler)
-  return await client.openStream(peer.id, protocol)
+  const stream = await client.openStream(peer.id, protocol)
+  await stream.read(0) // the peer has agreed to the protocol
+  return stream
 }
 
 it('twenty megabytes arrive unchanged, in reads of any size', async () => {

@@ -92,8 +92,8 @@ describe('opening streams', () => {
   it('an unsupported protocol has an error of its own', async () => {
     const peer = await startPeer()
     await client.connect([peer.address])
-    const failure = client.openStream(peer.id, 'DHTProtocol.rpc_ping')
-    await expect(failure).rejects.toMatchObject({
+    await using stream = await client.openStream(peer.id, 'DHTProtocol.rpc_ping')
+    await expect(stream.read(1)).rejects.toMatchObject({
       name: 'PeerUnreachableError',
       unsupportedProtocol: 'DHTProtocol.rpc_ping',
     })

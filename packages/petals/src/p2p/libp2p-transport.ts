@@ -14,9 +14,9 @@ import { boundedYamux } from './bounded-yamux.ts'
 import { freshIdentity } from './identity.ts'
 import { KadPeerRouting } from './kad-peer-routing.ts'
 import { lazyWebSockets } from './lazy-websockets.ts'
-import { Libp2pByteStream } from './libp2p-byte-stream.ts'
 import { groupByPeer, type InitialPeer } from './multiaddrs.ts'
 import type { PeerId } from './peer-id.ts'
+import { earlyStream, maxStreamsPerProtocol, negotiatedStream } from './stream-opening.ts'
 import type { ByteStream, ConnectionInfo, OpenStreamOptions, SwarmTransport } from './swarm-transport.ts'
 
 export interface TransportOptions {
@@ -33,13 +33,13 @@ const maxStreamWindowBytes = 4 * 1024 * 1024
 
 /** Enough for a model on hundreds of servers, with several sessions on each. */
 const maxConnections = 512
-const maxStreamsPerProtocol = 1024
 /** No peer needs more than a few streams to a client: those of libp2p's own protocols. */
 const maxInboundStreams = 16
 
 /**
- * The addresses of one peer are dialled one after another: a dead one must not use up the whole timeout. A negotiation on
- * an existing connection, which may be dead, gets the same share of the timeout before a new connection is made.
+ * The addresses of one peer are dialled one after another: a dead one must not use up the whole timeout. The answer to a
+ * stream's header on an existing connection, which may be dead, gets the same share of the timeout before a new connection
+ * is made.
  */
 const shareOfTimeout = 0.4
 
@@ -84,6 +84,16 @@ export async function createLibp2pTransport(options: TransportOptions): Promise<
   return transport
 }
 
+/** A stream that is being opened. */
+interface Opening {
+  readonly peer: PeerId
+  readonly protocol: string
+  readonly signal: AbortSignal
+  readonly timeoutMs: number
+  readonly onOpen: (() => void) | undefined
+  readonly failAsUnreachable: (error: unknown) => never
+}
+
 class Libp2pTransport implements SwarmTransport {
   node!: Libp2p
   readonly routing: KadPeerRouting
@@ -97,8 +107,7 @@ class Libp2pTransport implements SwarmTransport {
     this.routing = new KadPeerRouting({
       allows: policy.allows,
       seeds: () => this.node.getPeers().map((peer) => peer.toString() as PeerId),
-      connect: async (peer, multiaddrs, signal) =>
-        this.#openConnection(peer) ?? this.node.dial([...multiaddrs], { signal }),
+      openStream: (peer, multiaddrs, protocol, signal) => this.#openAt(peer, multiaddrs, protocol, signal),
     })
   }
 
@@ -130,14 +139,14 @@ class Libp2pTransport implements SwarmTransport {
     const timeoutMs = options.timeoutMs ?? this.#connectTimeoutMs
     const timeout = AbortSignal.timeout(timeoutMs)
     const signal = options.signal ? AbortSignal.any([options.signal, timeout]) : timeout
-    try {
-      return await this.#openStream(peer, protocol, signal, timeoutMs)
-    } catch (error) {
+    const failAsUnreachable = (error: unknown): never => {
       options.signal?.throwIfAborted()
       if (error instanceof PeerUnreachableError || error instanceof ConnectionLostError) throw error
       const reason = timeout.aborted ? `no answer within ${timeoutMs} ms` : reasonOf(error)
       throw new PeerUnreachableError(`Peer ${peer} can't be reached: ${reason}.`, { peer, cause: error })
     }
+    const opening = { peer, protocol, signal, timeoutMs, onOpen: options.onOpen, failAsUnreachable }
+    return await this.#openEarly(opening).catch(failAsUnreachable)
   }
 
   connection(peer: PeerId): ConnectionInfo | undefined {
@@ -161,25 +170,78 @@ class Libp2pTransport implements SwarmTransport {
     if (!this.#initialPeers.includes(peer)) this.#initialPeers.push(peer)
   }
 
-  async #openStream(
+  /** Opens a stream on an existing connection, or a new one, before the peer has agreed to the protocol. */
+  async #openEarly(opening: Opening): Promise<ByteStream> {
+    const { peer, protocol, signal, timeoutMs, onOpen, failAsUnreachable } = opening
+    const id = peerIdFromString(peer)
+    const existing = this.#openConnection(id)
+    const connection = existing ?? (await this.#dial(id, false, signal))
+    let answer = signal
+    const stream = await earlyStream(connection, {
+      peer,
+      protocol,
+      answerTimeout: () => {
+        if (existing)
+          answer = AbortSignal.any([signal, AbortSignal.timeout(Math.ceil(timeoutMs * shareOfTimeout))])
+        return answer
+      },
+      // The connection may be dead without notice. Streams on it are left open: it may also only be busy.
+      reopen: (over) =>
+        this.#reopen(opening, answer.aborted ? undefined : connection, AbortSignal.any([signal, over])).catch(
+          failAsUnreachable,
+        ),
+    })
+    onOpen?.()
+    return stream
+  }
+
+  /** Opens a stream again: on the connection that reset the first attempt if it still works, else on a new one. */
+  async #reopen(
+    { peer, protocol, timeoutMs, onOpen }: Opening,
+    connection: Connection | undefined,
+    signal: AbortSignal,
+  ): Promise<ByteStream> {
+    signal.throwIfAborted()
+    const stream =
+      (connection && (await this.#negotiateAgain(connection, peer, protocol, signal, timeoutMs))) ??
+      (await negotiatedStream(await this.#dial(peerIdFromString(peer), true, signal), peer, protocol, signal))
+    onOpen?.()
+    return stream
+  }
+
+  /** Returns undefined if the connection seems dead. */
+  async #negotiateAgain(
+    connection: Connection,
     peer: PeerId,
     protocol: string,
     signal: AbortSignal,
     timeoutMs: number,
-  ): Promise<ByteStream> {
-    const id = peerIdFromString(peer)
-    const existing = this.#openConnection(id)
-    if (existing) {
-      const negotiation = AbortSignal.any([signal, AbortSignal.timeout(timeoutMs * shareOfTimeout)])
-      try {
-        return await newStream(existing, peer, protocol, negotiation)
-      } catch (error) {
-        // The connection may be dead without notice. Streams on it are left open: it may also only be busy.
-        if (error instanceof PeerUnreachableError) throw error
-        signal.throwIfAborted()
-      }
+  ): Promise<ByteStream | undefined> {
+    const answer = AbortSignal.any([signal, AbortSignal.timeout(Math.ceil(timeoutMs * shareOfTimeout))])
+    try {
+      return await negotiatedStream(connection, peer, protocol, answer)
+    } catch (error) {
+      if (error instanceof PeerUnreachableError) throw error
+      signal.throwIfAborted()
+      return undefined
     }
-    return await newStream(await this.#dial(id, existing !== undefined, signal), peer, protocol, signal)
+  }
+
+  /** Opens a stream for the lookup of addresses. */
+  async #openAt(
+    peer: Libp2pPeerId,
+    multiaddrs: readonly Multiaddr[],
+    protocol: string,
+    signal: AbortSignal,
+  ): Promise<ByteStream> {
+    const connection = this.#openConnection(peer) ?? (await this.node.dial([...multiaddrs], { signal }))
+    const id = peer.toString() as PeerId
+    return await earlyStream(connection, {
+      peer: id,
+      protocol,
+      answerTimeout: () => signal,
+      reopen: (over) => negotiatedStream(connection, id, protocol, AbortSignal.any([signal, over])),
+    })
   }
 
   /** Dials the known addresses, then those that other peers know. */
@@ -214,32 +276,10 @@ class Libp2pTransport implements SwarmTransport {
   }
 }
 
-async function newStream(
-  connection: Connection,
-  peer: PeerId,
-  protocol: string,
-  signal: AbortSignal,
-): Promise<ByteStream> {
-  try {
-    const stream = await connection.newStream(protocol, {
-      signal,
-      runOnLimitedConnection: true, // a relay limits bytes and time; sessions recover when it ends the connection
-      maxOutboundStreams: maxStreamsPerProtocol,
-    })
-    return new Libp2pByteStream(stream, peer, connection.limits)
-  } catch (cause) {
-    if (!isNamed(cause, 'UnsupportedProtocolError')) throw cause
-    const message = `Peer ${peer} does not support ${protocol}.`
-    throw new PeerUnreachableError(message, { peer, cause, unsupportedProtocol: protocol })
-  }
-}
-
 const withPeerId = (address: Multiaddr, peer: Libp2pPeerId): Multiaddr =>
   address.toString().endsWith(`/p2p/${peer.toString()}`)
     ? address
     : address.encapsulate(`/p2p/${peer.toString()}`)
-
-const isNamed = (error: unknown, name: string): boolean => error instanceof Error && error.name === name
 
 /** Reasons of unreachable peers in one error message, at most. */
 const maxReasons = 3

@@ -12,8 +12,10 @@ export interface SwarmTransport extends AsyncDisposable {
    */
   connect(multiaddrs: readonly string[], options?: AbortOptions): Promise<void>
   /**
-   * Opens a stream. If there is no connection, it dials the peer; if no address is known, it looks one up.
-   * @throws PeerUnreachableError, ConnectionLostError
+   * Opens a stream. If there is no connection, it dials the peer; if no address is known, it looks one up. It does not wait
+   * for the peer to agree to the protocol: what is written at once goes out with the header. That the peer refuses, or that
+   * an existing connection turned out to be dead and the peer can't be dialled anew, is an error of the stream's reads and
+   * writes. @throws PeerUnreachableError, ConnectionLostError
    */
   openStream(peer: PeerId, protocol: string, options?: OpenStreamOptions): Promise<ByteStream>
   /** Returns the open connection to the peer, if there is one. */
@@ -23,6 +25,11 @@ export interface SwarmTransport extends AsyncDisposable {
 export interface OpenStreamOptions extends AbortOptions {
   /** For lookup, dialling and negotiation together. Default: the transport's `connectTimeoutMs`. */
   readonly timeoutMs?: number | undefined
+  /**
+   * Called when what is written goes to the peer at once, so that an answer takes one round trip. Called again if the
+   * connection turned out to be dead, and the stream was opened on a new one.
+   */
+  readonly onOpen?: (() => void) | undefined
 }
 
 export interface ConnectionInfo {
@@ -36,7 +43,8 @@ export interface ConnectionInfo {
 export interface ByteStream extends AsyncDisposable {
   /**
    * Returns exactly `byteLength` bytes, which may be a view of a larger buffer. Bytes that arrive without a pending read
-   * are buffered up to a limit; then back-pressure stops the peer. @throws ConnectionLostError if the stream ends first
+   * are buffered up to a limit; then back-pressure stops the peer.
+   * @throws ConnectionLostError if the stream ends first, PeerUnreachableError if the peer refuses the protocol
    */
   read(byteLength: number, options?: AbortOptions): Promise<Uint8Array>
   /** Resolves when the bytes were handed to the connection, before they arrive. Don't change them until then. */

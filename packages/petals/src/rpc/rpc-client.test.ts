@@ -189,14 +189,17 @@ describe('streaming', () => {
   })
 
   it('disposing before the end cancels the call on the server', async () => {
+    const started = Promise.withResolvers<void>()
     const cancelled = Promise.withResolvers<void>()
     await serveStream(server, method.name, async (call) => {
       await call.next()
+      started.resolve()
       await call.next().catch(() => cancelled.resolve())
     })
     {
       await using stream = await rpc.openStream(server.id, method)
       await stream.send('x')
+      await started.promise
     }
     await cancelled.promise
   })

@@ -1,5 +1,6 @@
 import type { AbortOptions } from '@petals-chat/engine'
 import type { PeerId } from '../p2p/peer-id.ts'
+import type { OpenStreamOptions } from '../p2p/swarm-transport.ts'
 
 /** A remote method. Its protocol id is the bare name `ClassName.method` (`hivemind/p2p/servicer.py`). */
 export interface RpcMethod<Request, Response> {
@@ -33,8 +34,8 @@ export interface RpcClient {
 export interface UnaryOptions extends AbortOptions {
   /** From the call to the answer, dialling included; default 10 s. A server that can't answer is silent: there is always a timeout. */
   readonly timeoutMs?: number | undefined
-  /** Called when the stream is open, before the request is sent: the answer then takes one round trip. */
-  readonly onOpen?: (() => void) | undefined
+  /** As in {@link OpenStreamOptions}: from then on the answer takes one round trip. */
+  readonly onOpen?: OpenStreamOptions['onOpen']
 }
 
 export interface OpenRpcStreamOptions extends AbortOptions {

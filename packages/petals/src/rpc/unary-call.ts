@@ -52,8 +52,7 @@ async function exchange(
   envelope: Uint8Array,
   { signal, timeoutMs, onOpen }: UnaryOptions & { readonly signal: AbortSignal },
 ): Promise<Uint8Array> {
-  const stream = await transport.openStream(peer, protocol, { signal, timeoutMs })
-  onOpen?.()
+  const stream = await transport.openStream(peer, protocol, { signal, timeoutMs, onOpen })
   try {
     await stream.write(lengthPrefixed(envelope), { signal })
     const answer = await readEnvelope(stream, signal, peer, protocol)

@@ -17,6 +17,8 @@ export class FaultyLink implements AsyncDisposable {
   latencyMs = 0
   /** Resets every connection after this many further bytes towards the client. */
   cutAfterBytes = Infinity
+  /** Bytes that were dropped so far. */
+  droppedBytes = 0
   readonly #server: Server
   readonly #sockets = new Set<Socket>()
 
@@ -62,7 +64,10 @@ export class FaultyLink implements AsyncDisposable {
 
   #deliver(chunk: Buffer, target: Socket, direction: 'up' | 'down'): void {
     const { kind } = this.state
-    if (kind === 'blackhole' || (kind === 'half-open' && direction === 'down')) return
+    if (kind === 'blackhole' || (kind === 'half-open' && direction === 'down')) {
+      this.droppedBytes += chunk.length
+      return
+    }
     if (direction === 'up') return this.#send(chunk, target)
     if (chunk.length >= this.cutAfterBytes) {
       target.write(chunk.subarray(0, this.cutAfterBytes), () => this.reset())
