@@ -6,7 +6,7 @@ import { validateTextRequest } from '../validation.ts'
 import { AnswerText } from './answer-text.ts'
 import type { GenerationEndEvent, GenerationEvent, TextRequest, Timings } from './generate-text.types.ts'
 
-type Finish = Pick<GenerationEndEvent, 'finishReason' | 'stopReason'>
+type Finish = Pick<GenerationEndEvent, 'finishReason' | 'stopReason' | 'endToken'>
 
 /**
  * Generates the answer to `request` on `session`: yields text as soon as it is final, then one `generation-end`. The
@@ -38,7 +38,8 @@ export async function* generateText(
     stopwatch.tick()
     completionTokens++
     if (ends.has(generated.token)) {
-      finish = { finishReason: 'stop', stopReason: model.tokenizer.decode([generated.token]) }
+      const stopReason = model.tokenizer.decode([generated.token])
+      finish = { finishReason: 'stop', stopReason, endToken: generated }
       break
     }
     const delta = answer.push(generated)

@@ -18,6 +18,8 @@ export interface GenerationEndEvent {
   readonly finishReason: 'stop' | 'length'
   /** The stop sequence or the text of the end token that was met. */
   readonly stopReason?: string | undefined
+  /** The end token that was met, with log probabilities where asked for. It has no part in the text. */
+  readonly endToken?: GeneratedToken | undefined
   readonly usage: Usage
   readonly timings: Timings
 }

@@ -94,8 +94,8 @@ export interface ChoiceReader<Types extends AnswerTypes> {
   begin?(): readonly Types['delta'][]
   /** Undefined while everything is held back. */
   push(event: TextDeltaEvent): Types['delta'] | undefined
-  /** The text that was held back, if any. */
-  finish?(): Types['delta'] | undefined
+  /** What comes after the text: what was held back, if anything. */
+  finish?(end: GenerationEndEvent): Types['delta'] | undefined
   finishReason(end: GenerationEndEvent): Types['finishReason']
   /** The cost of the choice, if it differs from that of its generation. */
   cost?(cost: ChoiceCost): ChoiceCost

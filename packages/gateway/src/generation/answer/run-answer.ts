@@ -106,7 +106,7 @@ async function* readChoice<Types extends AnswerTypes>(
     if (!begun) for (const delta of reader.begin?.() ?? []) yield { type: 'delta', index, delta }
     begun = true
     const isEnd = item.type === 'generation-end'
-    const delta = isEnd ? reader.finish?.() : reader.push(item)
+    const delta = isEnd ? reader.finish?.(item) : reader.push(item)
     if (delta !== undefined) yield { type: 'delta', index, delta, petals: report.changed() }
     if (!isEnd) continue
     const cost = { ...item, queuedMs }

@@ -58,6 +58,12 @@ class CompletionChoiceReader implements ChoiceReader<CompletionTypes> {
     return { text, tokens: this.#tokenizer ? scoredTokens(tokens, this.#tokenizer) : [] }
   }
 
+  /** Scores the end token as well, as OpenAI and vLLM do: lm-eval takes the last of all scores for that of the answer. */
+  finish({ endToken }: GenerationEndEvent): ScoredText | undefined {
+    if (!endToken || !this.#tokenizer) return undefined
+    return { text: '', tokens: scoredTokens([endToken], this.#tokenizer) }
+  }
+
   finishReason({ finishReason }: GenerationEndEvent): GenerationEndEvent['finishReason'] {
     return finishReason
   }

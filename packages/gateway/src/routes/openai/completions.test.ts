@@ -143,6 +143,22 @@ describe('echo', () => {
     expect(second.choices).toEqual(first.choices)
   })
 
+  it('with logprobs scores the end token too, without a text: harnesses take the last score for the answer’s', async () => {
+    const body = { prompt: [bytes('xy'), bytes('yz')], max_tokens: 1, echo: true, logprobs: 1 }
+    const { choices } = await complete(body)
+    expect(choices.map(({ text, finish_reason }) => [text, finish_reason])).toEqual([
+      ['xyz', 'length'],
+      ['yz', 'stop'],
+    ])
+    expect(choices.map(({ logprobs }) => logprobs!.tokens)).toEqual([
+      ['x', 'y', 'z'],
+      ['y', 'z', '</s>'],
+    ])
+    const ended = choices[1]!.logprobs!
+    expect(ended.text_offset).toEqual([0, 1, 2])
+    expect(ended.top_logprobs![2]).toEqual({ '</s>': ended.token_logprobs[2] })
+  })
+
   it('without an answer does not run the model', async () => {
     await using app = createTestApp(alphabet)
     const response = await app.post(path, { ...request, echo: true, max_tokens: 0 })
@@ -157,7 +173,7 @@ describe('echo', () => {
 describe('a streamed completion', () => {
   it('has the same text and logprobs as one answer', async () => {
     await using app = createTestApp(alphabet)
-    const body = { ...request, prompt: ['ab', 'k'], max_tokens: 3, n: 2, echo: true, logprobs: 1 }
+    const body = { ...request, prompt: ['ab', 'y'], max_tokens: 3, n: 2, echo: true, logprobs: 1 }
     const { events, done } = await app.stream(path, { ...body, stream_options: { include_usage: true } })
     const whole = (await (await app.post(path, body)).json()) as CompletionResponse
     expect(done).toBe(true)
