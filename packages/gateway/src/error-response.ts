@@ -163,7 +163,7 @@ export const errorForms = {
     type: 'invalid_request_error',
     legacyWords: 'Session has expired',
     meaning:
-      'A resumable answer is no longer kept, was stopped because no client read it, or never existed (`server.answers`).',
+      'A resumable answer is no longer kept, was stopped because no client read it, or never existed (`server.answers`); or the events of a response in the background are no longer kept (`server.responses`).',
   },
   answer_cancelled: {
     status: 409,

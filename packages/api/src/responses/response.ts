@@ -47,8 +47,35 @@ export const responseOperations: readonly Operation[] = [
     id: 'retrieveResponse',
     method: 'get',
     path: '/v1/responses/{response}',
-    summary: 'Read a kept response',
-    responses: { 200: { description: 'The response.', content: json(responseSchema) } },
+    summary: 'Read a kept response, or its events',
+    parameters: [
+      response,
+      {
+        name: 'stream',
+        in: 'query',
+        schema: z.string(),
+        description:
+          'true: the events of a response with `background: true`, those that were sent and those that come.',
+      },
+      {
+        name: 'starting_after',
+        in: 'query',
+        schema: z.string(),
+        description: 'The `sequence_number` of the last event that the client has. Only with `stream`.',
+      },
+    ],
+    responses: {
+      200: {
+        description: 'The response, or its events with `stream=true`.',
+        content: {
+          ...json(responseSchema),
+          'text/event-stream': {
+            event: responseEventSchema,
+            text: 'The events of the response, with the numbers that they had first.',
+          },
+        },
+      },
+    },
   }),
   openaiOperation({
     ...kept,

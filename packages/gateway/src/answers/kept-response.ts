@@ -1,3 +1,4 @@
+import { MessageLog, type NumberedMessage } from './message-log.ts'
 import type { Owner } from './owner.ts'
 
 /** The pattern of ids, which the log must not contain: without keys, an id is the capability to read the response. */
@@ -21,7 +22,10 @@ export interface KeptResponseOptions {
   readonly isBackground?: boolean | undefined
   /** Stops the model. */
   readonly stop: (reason: Error) => void
+  /** It has ended. */
   readonly onChange: (response: KeptResponse) => void
+  /** It takes more bytes. */
+  readonly onGrow?: (() => void) | undefined
 }
 
 /** A response with the input that it answers. It is kept as JSON, whose bytes are what it takes. */
@@ -31,17 +35,23 @@ export class KeptResponse {
   readonly isBackground: boolean
   readonly #previous: KeptResponse | undefined
   readonly #onChange: KeptResponseOptions['onChange']
+  readonly #onGrow: KeptResponseOptions['onGrow']
+  /** The events of one in the background, from the first: sequence numbers count from 0, messages from 1. */
+  readonly #events = new MessageLog()
   readonly #ended = Promise.withResolvers<void>()
   readonly #input: string
   readonly #inputIds: readonly string[]
   #outputIds: readonly string[] = []
   #body: string
+  /** Bytes of input and body: read with each event. */
+  #ownBytes: number
   /** Undefined once it has ended: what stops the model holds the whole request. */
   #stop: KeptResponseOptions['stop'] | undefined
   /** Those that need its items: the store while it is listed there, and the responses that continue it. */
   #holders = 1
 
-  constructor({ id, owner, previous, input, body, isBackground, stop, onChange }: KeptResponseOptions) {
+  constructor(options: KeptResponseOptions) {
+    const { id, owner, previous, input, body, isBackground, stop, onChange, onGrow } = options
     this.id = id
     this.owner = { id: owner.id }
     this.isBackground = isBackground ?? false
@@ -49,8 +59,10 @@ export class KeptResponse {
     this.#input = JSON.stringify(input)
     this.#inputIds = input.map((item) => item.id)
     this.#body = JSON.stringify(body)
+    this.#ownBytes = this.#countOwn()
     this.#stop = stop
     this.#onChange = onChange
+    this.#onGrow = onGrow
     if (previous !== undefined) previous.#holders += 1
   }
 
@@ -64,7 +76,31 @@ export class KeptResponse {
   }
 
   get bytes(): number {
-    return Buffer.byteLength(this.#input) + Buffer.byteLength(this.#body)
+    return this.#ownBytes + this.#events.bytes
+  }
+
+  /** The bytes of events that `dropEvents` can free. */
+  get spareBytes(): number {
+    return this.#events.spareBytes
+  }
+
+  /** Adds an event of one in the background. */
+  write(event: string): void {
+    this.#events.append(event)
+    this.#onGrow?.()
+  }
+
+  /** Forgets events, the oldest first, until `bytes` are free; never the newest, for which readers may wait. */
+  dropEvents(bytes: number): void {
+    this.#events.dropOldest(bytes)
+  }
+
+  /**
+   * Yields the events after the one with the number `after` (-1: from the first), then new ones as they come, until its end.
+   * @throws AnswerGoneError if one of them is no longer kept; the signal's reason
+   */
+  events(after: number, signal: AbortSignal): AsyncGenerator<NumberedMessage, void, undefined> {
+    return this.#events.read(after + 1, signal)
   }
 
   /** The ids of its own items. */
@@ -80,8 +116,10 @@ export class KeptResponse {
   /** Marks it as ended, with its last body. A later call replaces the body. */
   end(body: { readonly output: readonly KeptItem[] }): void {
     this.#body = JSON.stringify(body)
+    this.#ownBytes = this.#countOwn()
     this.#outputIds = body.output.map(({ id }) => id)
     this.#stop = undefined
+    this.#events.end()
     this.#onChange(this)
     this.#ended.resolve()
   }
@@ -118,6 +156,10 @@ export class KeptResponse {
       freed.push(response)
     }
     return freed
+  }
+
+  #countOwn(): number {
+    return Buffer.byteLength(this.#input) + Buffer.byteLength(this.#body)
   }
 
   #ownInput(): readonly KeptItem[] {

@@ -21,6 +21,12 @@ export class MessageLog {
     return this.#bytes
   }
 
+  /** The part of `bytes` that `dropOldest` can free. */
+  get spareBytes(): number {
+    const newest = this.#messages.at(-1)
+    return newest === undefined ? 0 : this.#bytes - Buffer.byteLength(newest)
+  }
+
   /** Number of the newest message; 0 before the first. */
   get last(): number {
     return this.#dropped + this.#messages.length

@@ -51,6 +51,21 @@ beforeEach(() => void vi.useFakeTimers())
 afterEach(() => void vi.useRealTimers())
 
 describe('ResponseStore', () => {
+  it('forgets events before responses: those of ended ones first, and never the newest', async () => {
+    const { open, kept, store } = createStore({ maxKeptBytes: 3_000 })
+    const first = open({ isBackground: true })
+    first.write('a'.repeat(1_000))
+    first.end({ output: [] })
+    const second = open({ isBackground: true })
+    for (let count = 0; count < 40; count++) second.write('b'.repeat(500))
+    expect(kept()).toEqual(['resp_1', 'resp_2'])
+    expect(store.bytes).toBeLessThanOrEqual(3_000)
+    const { signal } = new AbortController()
+    await expect(second.events(-1, signal).next()).rejects.toThrow(/are no longer kept/)
+    expect(await second.events(38, signal).next()).toMatchObject({ value: { number: 40 } })
+    expect(second.isRunning).toBe(true)
+  })
+
   it('finds a response for its owner alone, and so its items', () => {
     const { store, ended } = createStore()
     const { id } = ended()

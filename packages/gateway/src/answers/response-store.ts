@@ -38,9 +38,13 @@ export class ResponseStore implements Disposable {
    * Keeps a new response; undefined if the server keeps none. One in the background stops none of its owner.
    * @throws RateLimitError if there is no room for one in the background.
    */
-  open(options: Omit<KeptResponseOptions, 'onChange'>): KeptResponse | undefined {
+  open(options: Omit<KeptResponseOptions, 'onChange' | 'onGrow'>): KeptResponse | undefined {
     if (this.#config.maxKept === 0) return undefined
-    const response = new KeptResponse({ ...options, onChange: () => this.#update(entry) })
+    const response: KeptResponse = new KeptResponse({
+      ...options,
+      onChange: () => this.#update(entry),
+      onGrow: () => this.#grown(entry),
+    })
     const entry: Entry = { response }
     this.#entries.set(response.id, entry)
     this.#heldBy(response.owner).count += 1
@@ -74,6 +78,8 @@ export class ResponseStore implements Disposable {
     this.#entries.delete(id)
     this.#heldBy(entry.response.owner).count -= 1
     const { owner, itemIds } = entry.response
+    // No id leads to its events.
+    entry.response.dropEvents(Infinity)
     for (const itemId of itemIds) {
       const key = itemKey(owner, itemId)
       if (this.#byItem.get(key) === entry.response) this.#byItem.delete(key)
@@ -109,6 +115,14 @@ export class ResponseStore implements Disposable {
     this.#makeRoom()
   }
 
+  /** A response has written an event. */
+  #grown(entry: Entry): void {
+    const { response } = entry
+    if (this.#entries.get(response.id) !== entry) return response.dropEvents(Infinity)
+    this.#count(response)
+    this.#makeRoom()
+  }
+
   #count(response: KeptResponse): void {
     this.#setSize(response, response.bytes)
   }
@@ -128,11 +142,28 @@ export class ResponseStore implements Disposable {
 
   #makeRoom(): void {
     const { maxKept, maxKeptBytes } = this.#config
+    if (this.#bytes > maxKeptBytes) this.#dropEvents()
     while (this.#entries.size > maxKept || (this.#bytes > maxKeptBytes && this.#entries.size > 0)) {
       const dropped = this.#leastNeeded()
       this.remove(dropped)
       // What no id leads to is never read.
       if (dropped.isBackground) void dropped.stop(noRoom())
+    }
+  }
+
+  /** Events go before responses: those of the owner that keeps the most first, of its ended responses, then of the oldest. */
+  #dropEvents(): void {
+    const all = [...this.#entries.values()].map(({ response }) => response)
+    while (this.#bytes > this.#config.maxKeptBytes) {
+      const spare = all.filter(({ spareBytes }) => spareBytes > 0)
+      if (spare.length === 0) return
+      const greatest = this.#greatestOwner()
+      const own = spare.filter(({ owner }) => owner.id === greatest)
+      const from = own.length > 0 ? own : spare
+      const chosen = from.find(({ isRunning }) => !isRunning) ?? from[0]!
+      // A half more than what is needed, so that the next event needs no search.
+      chosen.dropEvents(Math.max(this.#bytes - this.#config.maxKeptBytes, chosen.spareBytes / 2))
+      this.#count(chosen)
     }
   }
 

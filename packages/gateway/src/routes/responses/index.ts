@@ -84,6 +84,6 @@ export const responsesRoutes: RouteModule = (context) =>
       if (!request.background)
         return respondWithAnswer<ChatRequest, ChatTypes, ChatJob>(c, context, chat, prepare, dialect)
       const begin = answerTo<ChatRequest, ChatTypes, ChatJob>(c, context, chat, prepare)
-      return respondInBackground(c, context, begin, dialect)
+      return respondInBackground(c, context, request, begin, dialect)
     })
     .route('/', keptResponseRoutes(context))

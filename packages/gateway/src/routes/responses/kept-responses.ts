@@ -3,19 +3,18 @@ import { InvalidRequestError } from '@petals-chat/engine'
 import { type Context, Hono } from 'hono'
 import type { GatewayVariables, RouteModule } from '../../context.ts'
 import { AnswerCancelledError } from '../../errors.ts'
+import { streamKept } from './stream-kept.ts'
 import type { WholeItem } from './whole-item.ts'
 
 /** `/v1/responses/{id}`: responses that are kept. Only the caller that made one finds it. */
-export const keptResponseRoutes: RouteModule = ({ responses }) =>
+export const keptResponseRoutes: RouteModule = ({ responses, config }) =>
   new Hono<{ Variables: GatewayVariables }>()
     .get('/v1/responses/:response', (c) => {
-      if (c.req.query('stream') === 'true')
-        throw new InvalidRequestError(
-          `Unsupported parameter: 'stream' is not supported here. Ask again until status is not 'in_progress'.`,
-          { param: 'stream', reason: 'unsupported_parameter' },
-        )
-      const { body } = responses.find(c.req.param('response'), c.var.caller)
-      return c.body(body, 200, { 'content-type': 'application/json' })
+      const response = responses.find(c.req.param('response'), c.var.caller)
+      const after = wantedEvents(c)
+      if (after === undefined) return c.body(response.body, 200, { 'content-type': 'application/json' })
+      if (response.isBackground) return streamKept(c, config, response, after)
+      throw invalid('stream', 'only a response with background: true keeps its events')
     })
     .delete('/v1/responses/:response', async (c) => {
       const response = responses.find(c.req.param('response'), c.var.caller)
@@ -32,6 +31,18 @@ export const keptResponseRoutes: RouteModule = ({ responses }) =>
       const response = responses.find(c.req.param('response'), c.var.caller)
       return c.json(pageOf(response.inputItems() as readonly WholeItem[], c))
     })
+
+/** The number of the event before the first that the query asks for; undefined if it asks for the body. */
+function wantedEvents(c: Context): number | undefined {
+  const after = c.req.query('starting_after')
+  if (c.req.query('stream') !== 'true') {
+    if (after !== undefined) throw invalid('starting_after', 'it is only for stream=true')
+    return undefined
+  }
+  if (after === undefined) return -1
+  if (!/^\d{1,15}$/.test(after)) throw invalid('starting_after', 'it is the sequence_number of an event')
+  return Number(after)
+}
 
 /** The items that the query asks for. */
 function pageOf(oldestFirst: readonly WholeItem[], c: Context): InputItemList {

@@ -7,16 +7,16 @@ import type { ChatJob, ChatTypes } from '../../generation/chat/chat-choice-reade
 import type { EventContext } from '../../generation/stream/stream-options.ts'
 import { linkedAbortController } from '../../linked-abort-controller.ts'
 import type { ResponseDialect } from './response-dialect.ts'
+import { streamKept } from './stream-kept.ts'
 
 /** @throws InvalidRequestError if a response in the background could not be read. */
 export function checkBackground(
-  { background, store, stream }: ResponseRequest,
+  { background, store }: ResponseRequest,
   { responses: { maxKept } }: GatewayContext['config'],
 ): void {
   if (!background) return
   if (store === false)
     throw refused('store: false', 'Only a response that is kept can be read later: omit store.')
-  if (stream) throw refused('stream', 'Read the response with GET, or omit background.')
   if (maxKept === 0) throw refused('this server', 'It keeps no responses (server.responses.maxKept).')
 }
 
@@ -26,10 +26,14 @@ const refused = (other: string, instead: string): InvalidRequestError =>
     reason: 'invalid_value',
   })
 
-/** Responds as soon as the request is checked and its model is there. The answer goes on without the connection. */
+/**
+ * Responds as soon as the request is checked and its model is there. The answer goes on without the connection, whose client
+ * may read its events.
+ */
 export async function respondInBackground(
   c: EventContext,
-  { shutdown }: Pick<GatewayContext, 'shutdown'>,
+  { shutdown, config }: Pick<GatewayContext, 'shutdown' | 'config'>,
+  { stream }: Pick<ResponseRequest, 'stream'>,
   begin: BeginAnswer<ChatTypes, ChatJob>,
   dialect: ResponseDialect,
 ): Promise<Response> {
@@ -39,9 +43,9 @@ export async function respondInBackground(
     const { job, events } = await abortable(begin(signal), c.var.signal)
     const describe = (error: unknown) =>
       describeAndLogError(errorThatCounts(error, signal), c.var, 'response failed unexpectedly')
-    const { begun, ended } = await dialect.background(job, events, describe)
+    const { begun, kept, ended } = await dialect.background(job, events, describe)
     void ended.then(unlink)
-    return c.json(begun)
+    return stream && kept !== undefined ? await streamKept(c, config, kept) : c.json(begun)
   } catch (error) {
     controller.abort(error)
     unlink()

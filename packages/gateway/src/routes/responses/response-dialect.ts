@@ -25,7 +25,11 @@ export interface ResponseDialect extends AnswerDialect<ChatJob, ChatTypes> {
     job: ChatJob,
     events: AsyncIterable<AnswerEvent<ChatTypes>>,
     describe: (error: unknown) => ErrorDescription,
-  ): Promise<{ readonly begun: ResponseBody; readonly ended: Promise<void> }>
+  ): Promise<{
+    readonly begun: ResponseBody
+    readonly kept: KeptResponse | undefined
+    readonly ended: Promise<void>
+  }>
 }
 
 /** Writes an answer in the form of the Responses API: see https://platform.openai.com/docs/api-reference/responses-streaming. */
@@ -74,14 +78,15 @@ export function responseDialect(options: ResponseDialectOptions): ResponseDialec
       const response = await begin(job, events)
       const run = async (): Promise<void> => {
         try {
-          for await (const _event of response.events(rounds(job, events)));
+          for await (const event of response.events(rounds(job, events)))
+            if (typeof event !== 'string') kept?.write(eventFrame(event))
         } catch (error) {
-          response.failed(describe(error))
+          for (const event of response.failed(describe(error))) kept?.write(eventFrame(event))
         }
         kept?.end(response.body)
       }
       const begun = response.body
-      return { begun, ended: run() }
+      return { begun, kept, ended: run() }
     },
     stream: {
       pingFrame: ': ping\n\n',
@@ -94,11 +99,12 @@ export function responseDialect(options: ResponseDialectOptions): ResponseDialec
   }
 }
 
-const eventFrame = (event: ResponseEvent): string =>
+/** An event as the stream has it. */
+export const eventFrame = (event: ResponseEvent): string =>
   `event: ${event.type}\ndata: ${JSON.stringify(event)}\n\n`
 
 /** The only event of an answer that failed before it began. */
-const errorEvent = ({ error }: ReturnType<typeof openAIErrorBody>): ResponseEvent => {
+export const errorEvent = ({ error }: ReturnType<typeof openAIErrorBody>): ResponseEvent => {
   const { code, message, param } = error
   return { type: 'error', sequence_number: 0, code, message, param, error }
 }

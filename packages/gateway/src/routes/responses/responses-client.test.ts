@@ -250,6 +250,46 @@ describe('the official openai client and a slow model', () => {
     })
   })
 
+  it('streams a response in the background to a client that comes back, from the event after its last one', async () => {
+    const text = 'Paris, the city of light. '.repeat(4)
+    await using app = createTestApp({ stepDelayMs: 2, reply: () => text })
+    const { url } = await app.gateway.listen()
+    const client = new OpenAI({ baseURL: `${url}/v1`, apiKey: 'any', maxRetries: 0 })
+    const ask = { model: 'test', input: 'Hi', background: true, temperature: 0, max_output_tokens: 500 }
+    const first: OpenAI.Responses.ResponseStreamEvent[] = []
+    for await (const event of await client.responses.create({ ...ask, stream: true }))
+      if (first.push(event) === 9) break
+    const { id } = (first[0] as OpenAI.Responses.ResponseCreatedEvent).response
+    expect((await client.responses.retrieve(id)).status).toBe('in_progress')
+    const eventsAfter = async (after?: number) => {
+      const query = { stream: true as const, ...(after !== undefined && { starting_after: after }) }
+      const events: OpenAI.Responses.ResponseStreamEvent[] = []
+      for await (const event of await client.responses.retrieve(id, query)) events.push(event)
+      return events
+    }
+    const all = [...first, ...(await eventsAfter(first.at(-1)!.sequence_number))]
+    expect(all.map((event) => event.sequence_number)).toEqual(all.map((_, place) => place))
+    const deltas = all.map((event) => (event.type === 'response.output_text.delta' ? event.delta : ''))
+    expect(deltas.join('')).toBe(text)
+    expect(all.at(-1)!.type).toBe('response.completed')
+    expect(await eventsAfter()).toEqual(all)
+    expect(await eventsAfter(all.length - 1)).toEqual([])
+  })
+
+  it('refuses the events of a response that keeps none, and numbers that are none', async () => {
+    await using app = createTestApp({ reply: () => 'Hi.' })
+    const { url } = await app.gateway.listen()
+    const client = new OpenAI({ baseURL: `${url}/v1`, apiKey: 'any', maxRetries: 0 })
+    const { id } = await client.responses.create({ model: 'test', input: 'Hi' })
+    const read = async (query: string) => {
+      const response = await fetch(`${url}/v1/responses/${id}?${query}`)
+      return ((await response.json()) as { readonly error: { readonly param: string } }).error.param
+    }
+    expect(await read('stream=true')).toBe('stream')
+    expect(await read('starting_after=1')).toBe('starting_after')
+    expect(await read('stream=true&starting_after=x')).toBe('starting_after')
+  })
+
   holds('kept')('cancels and deletes a response in the background, and the model stops', async () => {
     await using app = createTestApp({ stepDelayMs: 5, reply: () => 'x'.repeat(5_000) })
     const { url } = await app.gateway.listen()

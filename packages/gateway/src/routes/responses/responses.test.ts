@@ -47,7 +47,6 @@ describe('a refused response', () => {
     [{ input: [{ type: 'computer_call', call_id: 'x' }] }, 'computer_call'],
     [{ input: [{ type: 'item_reference', id: 'msg_1' }] }, "'msg_1'"],
     [{ wrong: 1 }, "'wrong'"],
-    [{ background: true, stream: true }, "'background'"],
     [{ background: true, store: false }, "'background'"],
     [{ conversation: 'conv_1' }, 'previous_response_id'],
     [{ messages: [], max_tokens: 3 }, 'input'],
