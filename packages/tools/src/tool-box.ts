@@ -1,4 +1,5 @@
 import {
+  abortable,
   type AbortOptions,
   type Logger,
   silentLogger,
@@ -36,6 +37,27 @@ async function mcpServers(
   const { McpServer } = await import('./mcp/mcp-server.ts')
   const callMs = timeoutSeconds * 1000
   return servers.map((server) => new McpServer(server, { logger, callMs, version }))
+}
+
+/** Beyond the time of waiting for a turn, and that of the call. */
+const GRACE_MS = 5_000
+
+/** Ends a call that minds neither its time nor its signal: it must not keep its place among those that run. */
+async function inTime(
+  call: Promise<RawResult>,
+  { signal, timeoutMs }: AbortOptions & { timeoutMs: number },
+): Promise<RawResult> {
+  const { promise: late, reject } = Promise.withResolvers<never>()
+  const timer = setTimeout(
+    () => reject(new ToolFailure('The tool did not end in time.')),
+    2 * timeoutMs + GRACE_MS,
+  )
+  try {
+    return await abortable(Promise.race([call, late]), signal)
+  } finally {
+    clearTimeout(timer)
+    call.catch(() => {})
+  }
 }
 
 class ConfiguredTools implements ToolBox {
@@ -76,8 +98,9 @@ class ConfiguredTools implements ToolBox {
     const located = await this.#locate(name, options)
     if (located === undefined) throw new RangeError(`There is no tool '${name}'.`)
     const { server, tool } = located
+    const timeoutMs = this.limits.timeoutSeconds * 1000
     const { text, isError } = await this.#run(tool, () =>
-      server.call(tool.ownName, input, { ...options, timeoutMs: this.limits.timeoutSeconds * 1000 }),
+      inTime(server.call(tool.ownName, input, { ...options, timeoutMs }), { ...options, timeoutMs }),
     )
     options.signal?.throwIfAborted()
     const shown = cut(text, this.limits.maxResultChars)

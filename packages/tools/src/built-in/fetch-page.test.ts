@@ -1,5 +1,7 @@
 import type { lookup } from 'node:dns'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { once } from 'node:events'
+import { type AddressInfo, createServer } from 'node:net'
+import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest'
 import { toolsConfigSchema, type FetchConfig } from '../config.ts'
 import { WebServer } from '../testing/index.ts'
 import { ToolFailure } from '../tool-server.ts'
@@ -200,5 +202,34 @@ describe('the text of a page', () => {
       /^x\n\[The rest of the page can’t be read/,
     )
     expect(htmlText('<p>'.repeat(30_000) + 'x')).toBe('x')
+  })
+})
+
+describe('an answer that is no page', () => {
+  /** Answers each connection with these bytes. */
+  async function at(answer: string): Promise<string> {
+    const raw = createServer((socket) => {
+      socket.on('error', () => {})
+      socket.once('data', () => socket.write(answer))
+    })
+    onTestFinished(() => void raw.close())
+    await once(raw.listen(0, '127.0.0.1'), 'listening')
+    return `127.0.0.1:${(raw.address() as AddressInfo).port}`
+  }
+  const upgrade = 'HTTP/1.1 101 Switching Protocols\r\nupgrade: x\r\nconnection: upgrade\r\n\r\n'
+
+  it.each([
+    ['switches to another protocol', upgrade],
+    ['switches to none', 'HTTP/1.1 101 Switching Protocols\r\n\r\n'],
+  ])('that %s, ends the call', async (_, answer) => {
+    const host = await at(answer)
+    await expect(fetchPage(`http://${host}/`, [host])).rejects.toThrow(ToolFailure)
+  })
+
+  it('that is compressed although nothing was said of that, is refused in words', async () => {
+    const host = await at(
+      'HTTP/1.1 200 OK\r\ncontent-type: text/plain\r\ncontent-encoding: gzip\r\ncontent-length: 2\r\n\r\nxx',
+    )
+    await expect(fetchPage(`http://${host}/`, [host])).rejects.toThrow(/sent a compressed page \(gzip\)/)
   })
 })

@@ -73,12 +73,26 @@ function ask(addresses: PageAddresses, url: URL, signal: AbortSignal): Promise<I
     })
       .once('response', resolve)
       .on('error', reject)
+      // An answer with the status 101 brings neither a response nor an error: the request is just over.
+      .once('upgrade', (_, socket) => socket.destroy())
+      .once('close', () => reject(new Error('it sent no answer')))
       .end()
   })
 }
 
 async function pageText(response: IncomingMessage, { host }: URL): Promise<string> {
   const { statusCode = 0, headers } = response
+  if (statusCode < 200) {
+    response.destroy()
+    throw new ToolFailure(`${host} sent no page, but wants to speak another protocol.`)
+  }
+  const encoding = headers['content-encoding'] ?? 'identity'
+  if (encoding !== 'identity') {
+    response.destroy()
+    throw new ToolFailure(
+      `${host} sent a compressed page (${encoding.slice(0, 100)}), although it was asked for a plain one.`,
+    )
+  }
   const [type = '', ...parameters] = (headers['content-type'] ?? 'text/plain').toLowerCase().split(/\s*;\s*/)
   if (!/^text\/|^application\/([\w.+-]*\+)?(json|xml)$/.test(type.trim())) {
     response.destroy()

@@ -51,7 +51,7 @@ export function boundedFetch({ url, requestMs, onBroken }: BoundedFetchOptions):
         end()
         return response
       }
-      const max = response.ok ? bounds.responseBytes : MAX_ERROR_BYTES
+      const max = response.ok ? bytesOfAnswer(init) : MAX_ERROR_BYTES
       const { status, statusText, headers } = response
       return new Response(
         boundedBody(response.body, max, { end, onBroken: isNotifying || !response.ok ? () => {} : onBroken }),
@@ -63,6 +63,10 @@ export function boundedFetch({ url, requestMs, onBroken }: BoundedFetchOptions):
     }
   }
 }
+
+/** A list is all read before it is bounded by what it says. */
+const bytesOfAnswer = ({ body }: RequestInit): number =>
+  typeof body === 'string' && body.includes('"method":"tools/list"') ? bounds.listBytes : bounds.responseBytes
 
 interface BodyListeners {
   /** The body is over, whatever way. */

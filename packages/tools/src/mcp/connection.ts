@@ -36,6 +36,7 @@ export class Connection {
   broken: BoundError | undefined
   readonly #signal: AbortSignal
   #listedAt = -Infinity
+  #hasChanged = false
 
   private constructor(config: McpServerConfig, { callMs, version, signal }: ConnectionOptions) {
     this.#config = config
@@ -51,7 +52,7 @@ export class Connection {
         },
         inputRequired: { autoFulfill: false },
         listMaxPages: bounds.pages,
-        listChanged: { tools: { autoRefresh: false, onChanged: () => (this.#listedAt = -Infinity) } },
+        listChanged: { tools: { autoRefresh: false, onChanged: () => (this.#hasChanged = true) } },
       },
     )
     // What concerns a request is thrown there.
@@ -94,12 +95,13 @@ export class Connection {
 
   /** Whether the list has to be read again. */
   get isStale(): boolean {
-    return performance.now() - this.#listedAt > bounds.listAgeMs
+    return performance.now() - this.#listedAt > (this.#hasChanged ? bounds.relistMs : bounds.listAgeMs)
   }
 
   /** Reads the list. @throws what went wrong */
   async list(): Promise<void> {
     this.#listedAt = performance.now()
+    this.#hasChanged = false
     const deadline = AbortSignal.any([this.#signal, AbortSignal.timeout(bounds.connectMs)])
     const listed: McpTool[] = []
     let cursor: string | undefined
@@ -110,8 +112,9 @@ export class Connection {
         { method: 'tools/list', params },
         { timeout: bounds.connectMs, signal: deadline },
       )
-      listed.push(...result.tools.slice(0, bounds.tools * 8))
+      listed.push(...result.tools.slice(0, bounds.listedTools - listed.length))
       if (result.nextCursor === undefined || result.nextCursor === cursor) break
+      if (listed.length === bounds.listedTools) break
       cursor = result.nextCursor
     }
     const { tools, problem } = offeredTools(listed, this.#config)

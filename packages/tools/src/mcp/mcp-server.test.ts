@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { describe, expect, it, onTestFinished } from 'vitest'
+import { bounds } from '../bounds.ts'
 import { toolsConfigSchema } from '../config.ts'
 import { createToolBox } from '../tool-box.ts'
 import { type McpServer, McpTestServer } from '../testing/index.ts'
@@ -116,6 +117,19 @@ describe.each([2025, 2026] as const)('a server of %i', (era) => {
     stop.abort(new Error('enough'))
     await expect(call).rejects.toThrow('enough')
     await eventually(() => cancelled).toBe(before.cancelled + 1)
+  })
+
+  it('has at most 16 calls to do at a time, and is not blamed for those that wait', async () => {
+    const { box } = await start({ era })
+    const before = running
+    const stop = new AbortController()
+    const hanging = Array.from({ length: 40 }, () => box.call('wiki__hangs', {}, { signal: stop.signal }))
+    await eventually(() => running).toBe(before + bounds.callsOfServer)
+    const added = box.call('wiki__add', { a: 1, b: 2 })
+    stop.abort(new Error('enough'))
+    await Promise.all(hanging.map((call) => expect(call).rejects.toThrow('enough')))
+    expect(await added).toMatchObject({ text: '3', isError: false })
+    expect(running).toBe(before + bounds.callsOfServer)
   })
 
   it('hears that the time of a call is over', async () => {

@@ -2,6 +2,7 @@ import { abortable, type Logger, type ToolListOptions, type ToolSource } from '@
 import { bounds, cut } from '../bounds.ts'
 import type { McpServerConfig } from '../config.ts'
 import { type RawCallOptions, type RawResult, ToolFailure, type ToolServer } from '../tool-server.ts'
+import { CallSlots } from './call-slots.ts'
 import { Connection, type ConnectionOptions } from './connection.ts'
 import { describeProblem } from './describe-problem.ts'
 import { resultText } from './result-text.ts'
@@ -20,6 +21,7 @@ export class McpServer implements ToolServer {
   #problem: string | undefined
   #failedAt = -Infinity
   readonly #closing = new AbortController()
+  readonly #slots = new CallSlots(bounds.callsOfServer)
 
   constructor(config: McpServerConfig, options: McpServerOptions) {
     this.#config = config
@@ -66,7 +68,17 @@ export class McpServer implements ToolServer {
     }
   }
 
-  async call(
+  call(
+    ownName: string,
+    input: Readonly<Record<string, unknown>>,
+    options: RawCallOptions,
+  ): Promise<RawResult> {
+    const busy = `The MCP server '${this.name}' is busy with ${bounds.callsOfServer} other calls. Try again.`
+    const { signal, timeoutMs } = options
+    return this.#slots.run(() => this.#call(ownName, input, options), { signal, maxWaitMs: timeoutMs, busy })
+  }
+
+  async #call(
     ownName: string,
     input: Readonly<Record<string, unknown>>,
     options: RawCallOptions,
