@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import type { Session } from '@petals-chat/engine'
 import type { SwarmServer } from '../../swarm/server.ts'
 import { answerAtOnce, chatsAtOnce as chats } from '../support/crowd.ts'
 import { FaultHarness, type Prompt } from '../support/fault-harness.ts'
@@ -11,6 +12,7 @@ import {
   type KillRun,
 } from '../support/kill-runs.ts'
 import { linkFaults, linkRun } from '../support/link-faults.ts'
+import { independentValidator } from '../support/random-schemas.ts'
 import { rewindingRun } from '../support/rewinding.ts'
 import { lieRun } from '../support/spot-check-runs.ts'
 
@@ -27,6 +29,18 @@ const answersOf: Readonly<Record<KillMoment, number>> = {
 const maxKillPauseMs = 10_000
 const maxHangPauseMs = 15_000
 const maxFaultPauseMs = 20_000
+
+/** The last part is long enough to be cut by two kills, and has words that are forced as well as free ones. */
+const tale = {
+  type: 'object',
+  properties: {
+    hero: { enum: ['Lily', 'Tim'] },
+    animals: { type: 'array', items: { enum: ['a dragon', 'a bird', 'a cat'] }, minItems: 2, maxItems: 4 },
+    beginning: { type: 'string', minLength: 60, maxLength: 120 },
+  },
+  required: ['hero', 'animals', 'beginning'],
+  additionalProperties: false,
+}
 
 /** Does work that stops servers, and lets them go on whatever happens. */
 async function whileStopped<T>(
@@ -115,6 +129,23 @@ describe('a swarm with two or three servers for each span', () => {
     const { dialogues, identical, failovers } = await rewindingRun(harness)
     expect(identical).toBe(dialogues)
     expect(failovers).toBeGreaterThan(0)
+  })
+
+  it('completes a structured answer with the same tokens, and it fits its schema', async () => {
+    const grammar = { type: 'json-schema', schema: tale } as const
+    const prompt = await harness.prepare('Tell a tale as JSON: ', 200, grammar)
+    const kill = (afterTokens: number, hop: number) => ({
+      afterTokens,
+      delayMs: 0,
+      act: (session: Session) => harness.kill(harness.serverOf(session, hop)),
+    })
+    const answer = await harness.answer(prompt, [kill(8, 0), kill(24, 1)])
+    await harness.repaired()
+    const text = harness.subject.model.tokenizer.decode(answer.ids.slice(0, -1))
+    console.log(`${text}: ${answer.ids.length} tokens, pause ${seconds(answer.pauseMs)}`)
+    expect(answer.ids).toEqual(prompt.expected)
+    expect(answer.failovers).toBeGreaterThan(1)
+    expect(independentValidator().compile(tale)(JSON.parse(text))).toBe(true)
   })
 
   it.each(killMoments)('completes every answer with the same tokens: kill -9 %s', async (moment) => {

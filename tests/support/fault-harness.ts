@@ -1,5 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises'
-import { greedy, type Session, type SwarmWait, type TokenId } from '@petals-chat/engine'
+import { type Grammar, greedy, type Session, type SwarmWait, type TokenId } from '@petals-chat/engine'
 import { seededBits } from '../../packages/petals/src/sampling/random.ts'
 import type { SwarmServer } from '../../swarm/server.ts'
 import type { SwarmOptions } from '../../swarm/swarm.ts'
@@ -33,7 +33,10 @@ export interface DisturbedAnswer {
 
 export interface Prompt {
   readonly tokens: readonly TokenId[]
+  /** At most so many; fewer where a grammar ends the answer. */
   readonly newTokens: number
+  /** What the answer has to fit. */
+  readonly grammar?: Grammar | undefined
   /** The undisturbed answer, and how long its first token took. */
   readonly expected: readonly TokenId[]
   readonly firstTokenMs: number
@@ -72,19 +75,16 @@ export class FaultHarness implements AsyncDisposable {
   }
 
   /** Finds out what the answer is when nothing goes wrong; the second time, when servers are warm. */
-  async prepare(text: string, newTokens: number): Promise<Prompt> {
+  async prepare(text: string, newTokens: number, grammar?: Grammar): Promise<Prompt> {
     const tokens = this.subject.model.tokenizer.encode(text, { addSpecialTokens: true })
-    await this.#read(tokens, newTokens, [])
-    const { ids, times, startedAt } = await this.#read(tokens, newTokens, [])
-    return { tokens, newTokens, expected: ids, firstTokenMs: times[0]! - startedAt }
+    await this.#read({ tokens, newTokens, grammar }, [])
+    const { ids, times, startedAt } = await this.#read({ tokens, newTokens, grammar }, [])
+    return { tokens, newTokens, grammar, expected: ids, firstTokenMs: times[0]! - startedAt }
   }
 
   /** Answers, whatever happens meanwhile. */
-  async answer(
-    { tokens, newTokens }: Prompt,
-    disturbances: readonly Disturbance[],
-  ): Promise<DisturbedAnswer> {
-    const { ids, times, actedAt, failovers, waits } = await this.#read(tokens, newTokens, disturbances)
+  async answer(prompt: Prompt, disturbances: readonly Disturbance[]): Promise<DisturbedAnswer> {
+    const { ids, times, actedAt, failovers, waits } = await this.#read(prompt, disturbances)
     const from = Math.min(...actedAt)
     const moments = [from, ...times.filter((time) => time > from)]
     const gaps = moments.slice(1).map((time, i) => time - moments[i]!)
@@ -141,8 +141,12 @@ export class FaultHarness implements AsyncDisposable {
     await this.subject[Symbol.asyncDispose]()
   }
 
-  async #read(tokens: readonly TokenId[], count: number, disturbances: readonly Disturbance[]) {
+  async #read(
+    { tokens, newTokens: count, grammar }: Pick<Prompt, 'tokens' | 'newTokens' | 'grammar'>,
+    disturbances: readonly Disturbance[],
+  ) {
     const { model } = this.subject
+    const isEnd = (token: TokenId): boolean => grammar !== undefined && model.tokenizer.eosTokens.has(token)
     await using session = await model.openSession({ maxLength: tokens.length + count })
     const actedAt: number[] = []
     const plan = disturbances.map(({ afterTokens, delayMs, act }) => ({
@@ -165,10 +169,10 @@ export class FaultHarness implements AsyncDisposable {
     const onWait = (wait: SwarmWait | undefined): void => void waits.push(wait)
     const startedAt = performance.now()
     begin(0)
-    for await (const { token } of session.generate(tokens, { sampling: greedy, onWait })) {
+    for await (const { token } of session.generate(tokens, { sampling: greedy, grammar, onWait })) {
       ids.push(token)
       times.push(performance.now())
-      if (ids.length === count) break
+      if (ids.length === count || isEnd(token)) break
       begin(ids.length)
     }
     await Promise.all(running)
