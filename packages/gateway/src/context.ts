@@ -21,6 +21,7 @@ import type { ResponseStore } from './answers/response-store.ts'
 import type { ClientAddress, ClientAddressReader } from './client-address.ts'
 import type { GatewayConfig } from './config.ts'
 import type { Allowance } from './limits/allowance.ts'
+import type { CallSlots } from './limits/call-slots.ts'
 import type { Limiter } from './limits/limiter.ts'
 import type { Quota } from './limits/quota.ts'
 import type { MemoryBudget } from './memory-budget.ts'
@@ -54,6 +55,8 @@ export interface GatewayContext {
   readonly limiter: Limiter
   /** What models may call. */
   readonly tools: ToolBox
+  /** How many calls of tools each account runs at a time. */
+  readonly toolCalls: CallSlots
   /** What callers have used. */
   readonly usage: UsageRecorder
   /** Undefined: nothing is traced. */

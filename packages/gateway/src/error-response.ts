@@ -176,6 +176,12 @@ export const errorForms = {
     meaning:
       'A response of /v1/responses is not kept, or no longer, or another caller made it (`server.responses`).',
   },
+  approval_used: {
+    status: 409,
+    type: 'invalid_request_error',
+    meaning:
+      'The call of this approval was begun by another response, and what became of it is not known (/v1/responses).',
+  },
   unknown_tool: {
     status: 404,
     type: 'invalid_request_error',

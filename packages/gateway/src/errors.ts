@@ -21,6 +21,7 @@ export type GatewayErrorCode =
   | 'answer_gone'
   | 'answer_cancelled'
   | 'response_not_found'
+  | 'approval_used'
   | 'unknown_tool'
   | 'shutting_down'
   | 'client_gone'

@@ -11,6 +11,7 @@ import { clientAddressReader, proxyTest } from './client-address.ts'
 import type { GatewayConfig } from './config.ts'
 import type { GatewayApp, GatewayContext, GatewayVariables } from './context.ts'
 import type { PrometheusMetrics } from './metrics.ts'
+import { CallSlots, MAX_CALLS_AT_ONCE } from './limits/call-slots.ts'
 import { Limiter } from './limits/limiter.ts'
 import { meteredSessions } from './limits/metered-sessions.ts'
 import { loadCounters } from './limits/load-counters.ts'
@@ -124,6 +125,7 @@ export function createGateway(config: GatewayConfig, dependencies: GatewayDepend
     budget: meteredBudget(config, metrics),
     limiter,
     tools: dependencies.tools ?? noTools,
+    toolCalls: new CallSlots(MAX_CALLS_AT_ONCE),
     usage,
     tracing: dependencies.tracing,
     swarm,

@@ -26,6 +26,8 @@ export class ResponseStore implements Disposable {
   readonly #sizes = new Map<KeptResponse, number>()
   /** By the owner and the id of an item. */
   readonly #byItem = new Map<string, KeptResponse>()
+  /** Items that were used, by the owner and the id: the id of the response that did it. */
+  readonly #used = new Map<string, string>()
   /** What each owner keeps, by its id. */
   readonly #held = new Map<string, Held>()
   #bytes = 0
@@ -70,6 +72,28 @@ export class ResponseStore implements Disposable {
     return this.#byItem.get(itemKey(owner, itemId))
   }
 
+  /**
+   * Marks an item of the owner as used by the response with the id `by`, for as long as a kept response has the item.
+   * Returns whether it was unused. What is not kept is always unused.
+   */
+  use(itemId: string, owner: Owner, by: string): boolean {
+    const key = itemKey(owner, itemId)
+    if (this.#used.has(key)) return false
+    if (this.#keeps(itemId, owner)) this.#used.set(key, by)
+    return true
+  }
+
+  /** Marks an item as unused again: what it was used for has not begun. */
+  giveBack(itemId: string, owner: Owner): void {
+    this.#used.delete(itemKey(owner, itemId))
+  }
+
+  /** What used an item of the owner: `response` is undefined if it is no longer kept, the result if the item is unused. */
+  usedBy(itemId: string, owner: Owner): { readonly response: KeptResponse | undefined } | undefined {
+    const by = this.#used.get(itemKey(owner, itemId))
+    return by === undefined ? undefined : { response: this.#entries.get(by)?.response }
+  }
+
   /** Makes a response unreachable by its id. Responses that continue it still have its items. */
   remove({ id }: Pick<KeptResponse, 'id'>): void {
     const entry = this.#entries.get(id)
@@ -87,8 +111,23 @@ export class ResponseStore implements Disposable {
     for (const freed of entry.response.release()) {
       this.#setSize(freed, 0)
       this.#sizes.delete(freed)
+      this.#forgetUse(freed)
     }
     if (this.#heldBy(owner).count === 0) this.#held.delete(owner.id)
+  }
+
+  #forgetUse({ itemIds, owner }: KeptResponse): void {
+    if (this.#used.size === 0) return
+    for (const itemId of itemIds) {
+      const key = itemKey(owner, itemId)
+      if (this.#used.has(key) && !this.#keeps(itemId, owner)) this.#used.delete(key)
+    }
+  }
+
+  #keeps(itemId: string, owner: Owner): boolean {
+    return this.#sizes
+      .keys()
+      .some((response) => belongsTo(response, owner) && response.itemIds.includes(itemId))
   }
 
   get bytes(): number {

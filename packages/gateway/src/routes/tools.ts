@@ -7,14 +7,11 @@ import { parseRequest } from '../generation/request/parse-request.ts'
 
 /** How long a list waits for servers that are not connected yet. */
 const WAIT_MS = 2_000
-/** Calls of one account that run. */
-const MAX_CALLS = 8
 const RETRY_MS = 1_000
 
 /** `/api/tools`: the tools that the page offers to models, and their calls. */
-export const toolRoutes: RouteModule = ({ tools }) => {
-  const running = new Map<string, number>()
-  return new Hono<{ Variables: GatewayVariables }>()
+export const toolRoutes: RouteModule = ({ tools, toolCalls }) =>
+  new Hono<{ Variables: GatewayVariables }>()
     .get('/api/tools', async (c) => {
       const sources = await tools.list({ signal: c.var.signal, waitMs: WAIT_MS })
       const { maxRounds, timeoutSeconds, maxResultChars } = tools.limits
@@ -27,22 +24,14 @@ export const toolRoutes: RouteModule = ({ tools }) => {
     .post('/api/tools/call', async (c) => {
       const { name, arguments: input } = await parseRequest(c.req, toolCallRequestSchema)
       const { account, signal } = c.var
-      const calls = running.get(account) ?? 0
-      if (calls >= MAX_CALLS)
-        throw new CapacityError(`${MAX_CALLS} of your calls of tools are running. Wait for one to end.`, {
+      using slot = toolCalls.tryEnter(account)
+      if (slot === undefined)
+        throw new CapacityError(`${toolCalls.max} of your calls of tools are running. Wait for one to end.`, {
           retryAfterMs: RETRY_MS,
         })
-      running.set(account, calls + 1)
-      try {
-        if ((await tools.find(name, { signal })) === undefined) throw unknownTool(name)
-        return c.json((await tools.call(name, input, { signal })) satisfies ToolResultBody)
-      } finally {
-        const left = running.get(account)! - 1
-        if (left === 0) running.delete(account)
-        else running.set(account, left)
-      }
+      if ((await tools.find(name, { signal })) === undefined) throw unknownTool(name)
+      return c.json((await tools.call(name, input, { signal })) satisfies ToolResultBody)
     })
-}
 
 /** A page has no use for built-in tools that are all switched off. */
 const hasSomething = ({ builtIn, tools }: ToolSource): boolean => !builtIn || tools.length > 0

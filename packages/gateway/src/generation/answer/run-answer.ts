@@ -27,7 +27,7 @@ export async function* runAnswer<Types extends AnswerTypes>(
   job: AnswerJob<Types>,
   options: RunOptions,
 ): AsyncGenerator<AnswerEvent<Types>, void, undefined> {
-  await using _request = await options.allowance?.openRequest(tokensOf(job))
+  await using _request = options.isContinued ? undefined : await options.allowance?.openRequest(tokensOf(job))
   const { work } = job
   if (work.kind === 'remote') return yield* runRemotely(context, job, work, options)
   try {
@@ -40,7 +40,11 @@ export async function* runAnswer<Types extends AnswerTypes>(
   }
 }
 
-function tokensOf({ prompts, choices }: Pick<AnswerJob<AnswerTypes>, 'prompts' | 'choices'>): RequestTokens {
+/** What a job may use. */
+export function tokensOf({
+  prompts,
+  choices,
+}: Pick<AnswerJob<AnswerTypes>, 'prompts' | 'choices'>): RequestTokens {
   const sum = (values: readonly number[]): number => values.reduce((total, value) => total + value, 0)
   const answers = prompts.map(({ maxNewTokens }) => maxNewTokens)
   return {
@@ -71,7 +75,7 @@ async function* runTurn<Types extends AnswerTypes>(
   const { tokens, maxNewTokens } = run.prompt
   const { signal } = work.options
   const maxLength = tokens.length + maxNewTokens
-  const isContinued = run.firstIndex + run.done > 0
+  const isContinued = claim.isContinued || run.firstIndex + run.done > 0
   await using lease = await sessions.acquire(work.model, { ...claim, tokens, maxLength, signal, isContinued })
   const report = new SwarmReport(lease.session, wantsRoute)
   run.readerOf ??= await work.start(run.prompt, lease.session)

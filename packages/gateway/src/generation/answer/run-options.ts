@@ -7,6 +7,8 @@ export interface RunOptions extends Pick<Claim, 'allowance' | 'reader'> {
   readonly account: string
   /** Report the route through the swarm, and waits, in `petals`. */
   readonly wantsRoute: boolean
+  /** A part of the request has run, under an admission that covers the rest: neither limits nor a full queue refuse it. */
+  readonly isContinued?: boolean | undefined
   /** The header `Via` of the request. */
   readonly via?: string | undefined
 }

@@ -36,10 +36,10 @@ async function* runChoice<Types extends AnswerTypes>(
   { sessions }: Pick<GatewayContext, 'sessions'>,
   { model, start }: RemoteWork<Types>,
   { prompt, choice, index, signal, via }: RemoteChoice,
-  { account, allowance, reader: answerReader, logger }: RunOptions,
+  { account, allowance, reader: answerReader, logger, isContinued }: RunOptions,
 ): AsyncGenerator<AnswerEvent<Types>, void, undefined> {
   const { promptTokens, maxNewTokens } = prompt
-  const claim = { account, allowance, reader: answerReader, signal, isContinued: index > 0 }
+  const claim = { account, allowance, reader: answerReader, signal, isContinued: isContinued || index > 0 }
   await using turn = await sessions.enter(model, { ...claim, promptTokens, maxNewTokens, logger })
   const reader = start()
   const clock = new AnswerClock()

@@ -40,6 +40,7 @@ export const responsesRoutes: RouteModule = (context) =>
       const signals = AbortSignal.any([c.var.signal, stop.signal])
       const mcp = await McpSession.begin(request, input, context, {
         signal: signals,
+        owner: caller,
         runOptions: runOptions(c, {}),
       })
       const { tools, messages } = mcp

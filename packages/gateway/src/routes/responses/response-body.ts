@@ -3,6 +3,9 @@ import type { EndEvent } from '../../generation/answer/answer-job.ts'
 import type { ChatJob, ChatTypes } from '../../generation/chat/chat-choice-reader.ts'
 import type { ToolTable } from './tool-table.ts'
 
+/** The id of the response that answers with a job. */
+export const responseId = ({ head }: Pick<ChatJob, 'head'>): string => `resp_${head.id}`
+
 /** The response before its first word. */
 export function responseBegin(
   { head, work }: ChatJob,
@@ -12,7 +15,7 @@ export function responseBegin(
   // Another server does not say what its defaults are.
   const sampling = work.kind === 'sessions' ? work.options.sampling : undefined
   return {
-    id: `resp_${head.id}`,
+    id: responseId({ head }),
     object: 'response',
     created_at: head.created,
     completed_at: null,

@@ -2,9 +2,9 @@ import type { RequestMessage } from '@petals-chat/api'
 import type { ToolBox } from '@petals-chat/engine'
 import type { AnswerEvent, ChoiceCost, EndEvent } from '../../../generation/answer/answer-job.ts'
 import type { ChatPart } from '../../../generation/chat/chat-part.ts'
-import type { ChatJob, ChatTypes } from '../../../generation/chat/chat-choice-reader.ts'
+import type { ChatTypes } from '../../../generation/chat/chat-choice-reader.ts'
 import type { ToolTable } from '../tool-table.ts'
-import type { ApprovedCall } from './approvals.ts'
+import { approvedMessages, type ApprovedCall } from './approvals.ts'
 import type { McpList } from './mcp-tools.ts'
 import { type CallResult, runCall, writableArguments } from './run-call.ts'
 
@@ -19,28 +19,34 @@ type Events = AsyncIterable<AnswerEvent<ChatTypes>>
 
 export interface RoundOptions {
   readonly lists: readonly McpList[]
-  readonly approved: readonly ApprovedCall[]
+  /** Runs the calls that the request approves, as they are read. */
+  readonly approved: AsyncIterable<ApprovedCall>
   readonly tools: ToolTable
   readonly box: ToolBox
+  readonly signal: AbortSignal
+  /** Waits until another call may run. */
+  turn(signal: AbortSignal): Promise<Disposable>
   /** Calls in all rounds. */
   readonly maxCalls: number
+  /** Runs the first answer, to the dialogue with these messages of approved calls behind it. */
+  first(messages: readonly RequestMessage[]): Promise<Events>
   /** Prepares and runs the answer to the dialogue with these messages behind it. `isLast`: without further calls. */
   next(messages: readonly RequestMessage[], isLast: boolean): Promise<Events>
 }
 
-/** Runs the calls of an answer at MCP servers and lets the model go on, until it needs nothing more from here. */
-export async function* answerRounds(
-  job: ChatJob,
-  first: Events,
-  options: RoundOptions,
-): AsyncGenerator<RoundEvent, void, undefined> {
+/** Runs the approved calls and those of an answer at MCP servers, and lets the model go on, until it needs nothing more from here. */
+export async function* answerRounds(options: RoundOptions): AsyncGenerator<RoundEvent, void, undefined> {
   const { lists, approved, tools, box, maxCalls } = options
   for (const list of lists) yield { type: 'mcp-list', list }
-  for (const call of approved) yield { type: 'mcp-approved', call }
   const added: RequestMessage[] = []
-  let events = first
+  let calls = 0
+  for await (const call of approved) {
+    yield { type: 'mcp-approved', call }
+    added.push(...approvedMessages(call, tools))
+    calls++
+  }
+  let events = await options.first(added)
   let cost: ChoiceCost | undefined
-  let calls = approved.length
   for (let round = 1; ; round++) {
     const answer = new Answer()
     let end: EndEvent<ChatTypes> | undefined
@@ -57,7 +63,7 @@ export async function* answerRounds(
       const result: CallResult =
         ++calls > maxCalls
           ? { text: 'No more calls are allowed in this answer.', isError: true }
-          : await runCall(box, { name: tools.boxName(name), input }, { signal: job.signal })
+          : await runInTurn(options, { name: tools.boxName(name), input })
       yield { type: 'mcp-result', callId: id, result }
       results.push({ role: 'tool', tool_call_id: id, content: result.text })
     }
@@ -66,6 +72,14 @@ export async function* answerRounds(
     added.push(answer.message, ...results)
     events = await options.next(added, round >= box.limits.maxRounds || calls >= maxCalls)
   }
+}
+
+async function runInTurn(
+  { box, turn, signal }: Pick<RoundOptions, 'box' | 'turn' | 'signal'>,
+  call: { readonly name: string; readonly input: string },
+): Promise<CallResult> {
+  using _turn = await turn(signal)
+  return await runCall(box, call, { signal })
 }
 
 interface WrittenCall {
