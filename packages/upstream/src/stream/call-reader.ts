@@ -8,6 +8,7 @@ import type { CallDelta } from './chunks.ts'
 export class CallReader {
   /** The index here of the latest call with each index at the server, and its id there. */
   readonly #calls = new Map<number, { readonly place: number; readonly id: string | undefined }>()
+  readonly #ids = new Set<string>()
   #count = 0
   #last: number | undefined
 
@@ -27,7 +28,14 @@ export class CallReader {
     if (name === '') return []
     const place = this.#count++
     this.#calls.set(key, { place, id: id || undefined })
-    return [{ type: 'tool-call', index: place, id: id || newToolCallId(), name }, ...argumentsOf(place, text)]
+    return [{ type: 'tool-call', index: place, id: this.#uniqueId(id), name }, ...argumentsOf(place, text)]
+  }
+
+  /** Some servers give several calls the same id; a result belongs to one. */
+  #uniqueId(id: string | null | undefined): string {
+    const unique = id && !this.#ids.has(id) ? id : newToolCallId()
+    this.#ids.add(unique)
+    return unique
   }
 
   /** Without an index, an id that is new begins a call. */

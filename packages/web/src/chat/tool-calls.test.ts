@@ -5,6 +5,10 @@ import {
   shortArguments,
   type ToolCall,
   type ToolCallState,
+  isolated,
+  newCallId,
+  quotableName,
+  splitIsolated,
 } from './tool-calls.ts'
 
 const sent = (text: string) => argumentsText({ arguments: text })
@@ -57,4 +61,26 @@ it.each<[ToolCallState[], boolean]>([
 ])('calls that are %j stand open: %s', (states, open) => {
   const calls = states.map((state): ToolCall => ({ id: 'c', name: 'n', arguments: '', state }))
   expect(hasOpenCalls(calls)).toBe(open)
+})
+
+describe('names and texts of others in sentences of the page', () => {
+  it('can’t end a quotation, nor change the order of the words around them', () => {
+    expect(quotableName('clock” of “builtin”?\nReally \u202esafe')).toBe(
+      "clock' of 'builtin'? Really \\u{202e}safe",
+    )
+    expect(quotableName('„Uhr“ «a» "b"')).toBe("'Uhr' 'a' 'b'")
+  })
+
+  it('are split from the words of the page', () => {
+    const sentence = `Asked ${isolated('a\u2069\u202eb')} → ${isolated('c')}.`
+    expect(splitIsolated(sentence)).toEqual(['Asked ', 'a\\u{2069}\\u{202e}b', ' → ', 'c', '.'])
+  })
+})
+
+describe('newCallId', () => {
+  it('differs for each call of an answer, in nine letters and digits', () => {
+    const ids = Array.from({ length: 400 }, (_, number) => newCallId(Math.floor(number / 20), number % 20))
+    expect(new Set(ids.map((id) => id.slice(0, 4))).size).toBe(400)
+    for (const id of ids) expect(id).toMatch(/^[a-z0-9]{9}$/)
+  })
 })

@@ -47,6 +47,17 @@ export interface ToolRound {
   readonly limit?: number | undefined
 }
 
+/**
+ * Returns an id for a call of an answer. The ids of models and servers may repeat, and consent belongs to one call. Unique
+ * in the answer by its place, and in the chat by chance; nine letters and digits, the only form that all models take.
+ */
+export function newCallId(round: number, index: number): string {
+  const place = [round, index].map((number) => number.toString(36).padStart(2, '0')).join('')
+  return (
+    place + Array.from(crypto.getRandomValues(new Uint8Array(5)), (byte) => (byte % 36).toString(36)).join('')
+  )
+}
+
 const settled: ReadonlySet<ToolCallState> = new Set(['done', 'failed', 'denied', 'stopped'])
 
 export function isSettled({ state }: ToolCall): boolean {
@@ -110,6 +121,27 @@ export function visible(text: string): string {
   return text.replace(hidden, (char) =>
     char === '\n' || char === '\t' ? char : `\\u{${char.codePointAt(0)!.toString(16)}}`,
   )
+}
+
+/** Characters that open or close a quotation in some language. */
+const quotation = /["\u00ab\u00bb\u201c-\u201f\u2039\u203a\u300c-\u300f\uff02]/g
+
+/** Returns a name that a server chose, on one line: it can’t end the quotation in which a sentence of the page shows it. */
+export function quotableName(name: string): string {
+  return shortText(visible(name.replaceAll(/\s+/g, ' ')).replace(quotation, "'"))
+}
+
+const ISOLATE = '\u2068'
+const END_ISOLATE = '\u2069'
+
+/** Marks a part of a sentence whose direction must not change the rest. Its own marks of direction are made visible. */
+export function isolated(text: string): string {
+  return `${ISOLATE}${visible(text)}${END_ISOLATE}`
+}
+
+/** Splits a sentence into its own words (even places) and the isolated parts (odd places). */
+export function splitIsolated(sentence: string): readonly string[] {
+  return sentence.split(/[\u2068\u2069]/)
 }
 
 const SHORT = 60

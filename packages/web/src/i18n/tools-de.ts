@@ -40,6 +40,7 @@ export const toolsDe: typeof toolsEn = {
       other: `Das Modell hat ${formatCount(rounds)}-mal Werkzeuge aufgerufen, mehr geht für eine Antwort nicht. Es antwortet jetzt in Worten.`,
     }),
   toolConsent: (tool, server) => `Darf das Modell „${tool}“ von „${server}“ benutzen?`,
+  toolConsentFunction: 'Name der Funktion:',
   toolConsentSends: (server) => `Das geht an „${server}“:`,
   toolConsentSendsNothing: (server) => `An „${server}“ gehen keine Argumente.`,
   toolConsentWrites: 'Es kann etwas ändern oder verschicken, deshalb wirst du jedes Mal gefragt.',

@@ -39,6 +39,7 @@ export const toolsEn = {
       other: `The model has called tools ${formatCount(rounds)} times, the most for one answer. It goes on in words.`,
     }),
   toolConsent: (tool: string, server: string) => `May the model use “${tool}” of “${server}”?`,
+  toolConsentFunction: 'Name of the function:',
   toolConsentSends: (server: string) => `This goes to “${server}”:`,
   toolConsentSendsNothing: (server: string) => `No arguments go to “${server}”.`,
   toolConsentWrites: 'It may change or send something, so you are asked every time.',

@@ -89,6 +89,35 @@ describe('an answer with calls of tools', () => {
     expect(page.answer().stats?.completionTokens).toBe(4 + 1)
   })
 
+  it('sends what each box shows, whatever ids the model gives its calls', async () => {
+    for (const ids of [
+      ['a', 'a', 'a_1'],
+      ['a_1', 'a', 'a'],
+      ['a', 'a', 'a'],
+    ]) {
+      const named = ids.map((id, index) => ({ ...call('act', `{"n":${index}}`, index), id }))
+      const page = await pageWith(
+        { act: { readOnly: false, run: returns('ok') } },
+        { scripts: [calls(...named), says('A')] },
+      )
+      page.ask()
+      for (const index of [0, 1, 2]) {
+        await vi.waitFor(() => expect(page.liveCalls()[index]?.state).toBe('asking'))
+        expect(page.liveCalls().filter(({ state }) => state === 'asking')).toHaveLength(1)
+        await page.decide(index === 0 ? 'decline' : 'allow')
+      }
+      await page.settled()
+      expect(page.toolServer.sent.map((sent) => sent.arguments)).toEqual([{ n: 1 }, { n: 2 }])
+      const messages = page.server.requests[1]!.messages as readonly {
+        readonly tool_calls?: readonly { readonly id: string }[]
+        readonly tool_call_id?: string
+      }[]
+      const sentIds = messages.flatMap(({ tool_calls: made }) => made ?? []).map(({ id }) => id)
+      expect(new Set(sentIds).size).toBe(3)
+      expect(messages.flatMap(({ tool_call_id: id }) => id ?? [])).toEqual(sentIds)
+    }
+  })
+
   it('sends no tools, and asks for none, while none is on', async () => {
     const page = createTestPage({
       scripts: [says('A')],

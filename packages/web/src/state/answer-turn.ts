@@ -1,5 +1,5 @@
 import { beginRound, endRequest, type LiveAnswer } from '../chat/live-answer.ts'
-import { hasOpenCalls, type ToolCall } from '../chat/tool-calls.ts'
+import { hasOpenCalls, newCallId, type ToolCall } from '../chat/tool-calls.ts'
 import { AnswerRun, type AnswerOutcome, type AnswerRunOptions } from './answer-run.ts'
 import type { ChatTools } from './chat-tools.ts'
 import { ToolRoundRun, type ConsentDecision } from './tool-round.ts'
@@ -81,8 +81,11 @@ export class AnswerTurn {
 
   /** The server need not keep the part of the answer that ended with calls: it is saved with them. */
   #endRequest(): void {
-    const { position, calls } = this.#answer
-    this.#update(endRequest(this.#answer, calls.map(asWritten)))
+    const { position, calls, rounds } = this.#answer
+    const written = calls.map((call, index): ToolCall => {
+      return { ...call, id: newCallId(rounds.length, index), state: 'waiting' }
+    })
+    this.#update(endRequest(this.#answer, written))
     if (position) void this.#options.client.forget(position.answerId).catch(() => {})
   }
 
@@ -107,10 +110,4 @@ export class AnswerTurn {
     this.#answer = answer
     if (!this.#stop.signal.aborted) this.#options.onChange(answer)
   }
-}
-
-/** Engines may give several calls the same id; a result belongs to one. */
-function asWritten(call: ToolCall, index: number, calls: readonly ToolCall[]): ToolCall {
-  const isTaken = calls.slice(0, index).some(({ id }) => id === call.id)
-  return { ...call, id: isTaken ? `${call.id}_${index}` : call.id, state: 'waiting' }
 }

@@ -40,18 +40,17 @@ export class ToolRoundRun {
   /** Resolves when all calls are settled. Never rejects; stays pending when it is stopped. */
   async run(): Promise<void> {
     const running: Promise<void>[] = []
-    for (const [index, { id }] of this.#calls.entries()) {
-      const call = this.#call(id)
+    for (const [index, call] of this.#calls.entries()) {
       if (isSettled(call)) continue
       const problem = this.#boundsProblem(index)
       const known = await this.#options.tools.find(this.#options.chatId, call.name)
       if (this.#options.signal.aborted) return
       const args = parseArguments(call.arguments)
-      if (problem !== undefined) this.#fail(id, problem)
-      else if (!known) this.#fail(id, `There is no tool named ${JSON.stringify(call.name)}.`)
-      else if (!args) this.#fail(id, 'The arguments are not a JSON object. Write the call again.')
-      else if (await this.#consentTo(call, known)) running.push(this.#send(id, args))
-      else this.#set(id, { state: 'denied' })
+      if (problem !== undefined) this.#fail(index, problem)
+      else if (!known) this.#fail(index, `There is no tool named ${JSON.stringify(call.name)}.`)
+      else if (!args) this.#fail(index, 'The arguments are not a JSON object. Write the call again.')
+      else if (await this.#consentTo(index, call, known)) running.push(this.#send(index, args))
+      else this.#set(index, { state: 'denied' })
     }
     await Promise.all(running)
   }
@@ -68,35 +67,34 @@ export class ToolRoundRun {
     return undefined
   }
 
-  async #consentTo(call: ToolCall, { tool, server }: KnownTool): Promise<boolean> {
+  async #consentTo(index: number, { id }: ToolCall, { tool, server }: KnownTool): Promise<boolean> {
     const { chatId, tools } = this.#options
-    const { id } = call
     const { readOnly, title } = tool
-    this.#set(id, { title, server: serverName(server), readOnly, state: 'waiting' })
+    this.#set(index, { title, server: serverName(server), readOnly, state: 'waiting' })
     if (!tools.needsConsent(chatId, tool)) return true
     const { promise, resolve } = Promise.withResolvers<ConsentDecision>()
     this.#asked = { id, decide: resolve }
-    this.#set(id, { state: 'asking' })
+    this.#set(index, { state: 'asking' })
     const decision = await promise
     this.#asked = undefined
     if (decision === 'allow-chat' && readOnly) tools.allow(chatId, tool.name)
     return decision !== 'decline'
   }
 
-  async #send(id: string, args: Readonly<Record<string, unknown>>): Promise<void> {
+  async #send(index: number, args: Readonly<Record<string, unknown>>): Promise<void> {
     await this.#enter()
     const startedAt = Date.now()
-    this.#set(id, { state: 'running', startedAt })
+    this.#set(index, { state: 'running', startedAt })
     const { tools, signal } = this.#options
     const seconds = tools.timeoutSeconds + GRACE_SECONDS
     const late = new AbortController()
     const timer = Number.isFinite(seconds) ? setTimeout(() => late.abort(), seconds * 1000) : undefined
     try {
       const both = AbortSignal.any([signal, late.signal])
-      this.#finish(id, startedAt, await tools.call(this.#call(id).name, args, both))
+      this.#finish(index, startedAt, await tools.call(this.#calls[index]!.name, args, both))
     } catch (cause) {
       const text = late.signal.aborted ? `The call took longer than ${seconds} s.` : problemOf(cause)
-      this.#finish(id, startedAt, { text, isError: true, truncated: false })
+      this.#finish(index, startedAt, { text, isError: true, truncated: false })
     } finally {
       clearTimeout(timer)
       this.#leave()
@@ -114,9 +112,9 @@ export class ToolRoundRun {
     else this.#free += 1
   }
 
-  #finish(id: string, startedAt: number, { text, isError, truncated }: ToolResult): void {
+  #finish(index: number, startedAt: number, { text, isError, truncated }: ToolResult): void {
     const elapsedMs = Date.now() - startedAt
-    this.#set(id, {
+    this.#set(index, {
       state: isError ? 'failed' : 'done',
       result: text,
       truncated: truncated || undefined,
@@ -124,17 +122,14 @@ export class ToolRoundRun {
     })
   }
 
-  #fail(id: string, result: string): void {
-    this.#set(id, { state: 'failed', result })
+  #fail(index: number, result: string): void {
+    this.#set(index, { state: 'failed', result })
   }
 
-  #call(id: string): ToolCall {
-    return this.#calls.find((call) => call.id === id)!
-  }
-
-  #set(id: string, changes: Partial<ToolCall>): void {
+  /** By its place: chats that were kept or imported may repeat an id. */
+  #set(index: number, changes: Partial<ToolCall>): void {
     if (this.#options.signal.aborted) return
-    this.#calls = this.#calls.map((call) => (call.id === id ? { ...call, ...changes } : call))
+    this.#calls = this.#calls.map((call, place) => (place === index ? { ...call, ...changes } : call))
     this.#options.onChange(this.#calls)
   }
 }

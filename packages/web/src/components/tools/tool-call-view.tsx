@@ -1,10 +1,19 @@
 import { useEffect, useState } from 'react'
-import { argumentsText, shortArguments, shortText, type ToolCall } from '../../chat/tool-calls.ts'
+import {
+  argumentsText,
+  isolated,
+  quotableName,
+  shortArguments,
+  shortText,
+  visible,
+  type ToolCall,
+} from '../../chat/tool-calls.ts'
 import type { Texts } from '../../i18n/en.ts'
 import { formatSeconds } from '../../i18n/format.ts'
 import { useTexts } from '../../i18n/texts.ts'
 import { Icon } from '../../ui/icon.tsx'
 import { useDisclosure } from '../message/use-disclosure.ts'
+import { IsolatedText } from './isolated-text.tsx'
 
 /** A call as one line, with all that was sent and returned inside. All of it is text, never markup. */
 export function ToolCallView({ call }: { readonly call: ToolCall }) {
@@ -17,7 +26,7 @@ export function ToolCallView({ call }: { readonly call: ToolCall }) {
       <summary>
         <Icon name={isFailed ? 'warning' : 'tool'} size={17} />
         <span className="tool-call-words" dir="auto">
-          {callWords(texts, call)}
+          <IsolatedText text={callWords(texts, call)} />
         </span>
         {state === 'running' && <Elapsed since={call.startedAt} />}
         <Icon name="chevron" size={17} />
@@ -57,11 +66,11 @@ function TextPart({ title, time, text }: TextPartProps) {
   )
 }
 
-/** Says in a line what became of a call. */
+/** Says in a line what became of a call; what others wrote is isolated. */
 export function callWords(texts: Texts, call: ToolCall): string {
   const { state, title, name, result = '' } = call
-  const tool = title ?? name
-  const sent = shortArguments(call)
+  const tool = isolated(quotableName(title || name))
+  const sent = isolated(shortArguments(call))
   switch (state) {
     case 'writing':
       return texts.toolWriting(tool)
@@ -71,7 +80,7 @@ export function callWords(texts: Texts, call: ToolCall): string {
     case 'running':
       return texts.toolRunning(tool, sent)
     case 'done':
-      return texts.toolDone(tool, sent, shortText(result))
+      return texts.toolDone(tool, sent, isolated(shortText(visible(result))))
     case 'failed':
       return texts.toolFailed(tool, sent)
     case 'denied':

@@ -12,13 +12,14 @@ interface ToolCallsProps {
 
 /** The calls of tools in an answer, folded, and the request for consent. */
 export default function ToolCalls({ messageId, calls, live }: ToolCallsProps) {
+  // Calls are only ever added, and ids may repeat while the model writes.
   return (
     <div className="tool-calls">
-      {calls.map((call) =>
+      {calls.map((call, index) =>
         call.state === 'asking' && live ? (
-          <ToolConsent key={call.id} messageId={messageId} call={call} />
+          <ToolConsent key={index} messageId={messageId} call={call} />
         ) : (
-          <ToolCallView key={call.id} call={call} />
+          <ToolCallView key={index} call={call} />
         ),
       )}
     </div>

@@ -1,9 +1,16 @@
 import { useEffect, useId, useRef } from 'react'
 import { useServices } from '../../app/services.ts'
-import { argumentsText, parseArguments, type ToolCall } from '../../chat/tool-calls.ts'
+import {
+  argumentsText,
+  isolated,
+  parseArguments,
+  quotableName,
+  type ToolCall,
+} from '../../chat/tool-calls.ts'
 import { useTexts } from '../../i18n/texts.ts'
 import type { ConsentDecision } from '../../state/tool-round.ts'
 import { Button } from '../../ui/button.tsx'
+import { IsolatedText } from './isolated-text.tsx'
 
 interface ToolConsentProps {
   readonly messageId: string
@@ -16,7 +23,8 @@ export function ToolConsent({ messageId, call }: ToolConsentProps) {
   const texts = useTexts()
   const id = useId()
   const box = useRef<HTMLDivElement>(null)
-  const { title, name, server = '', readOnly, startedAt } = call
+  const { title, name, readOnly, startedAt } = call
+  const server = isolated(quotableName(call.server ?? ''))
   useEffect(() => {
     // A reader who writes or does something else is told, and not interrupted.
     if (isIdle(document.activeElement)) box.current?.focus()
@@ -33,15 +41,22 @@ export function ToolConsent({ messageId, call }: ToolConsentProps) {
       aria-describedby={`${id}-words`}
     >
       <p id={`${id}-title`} className="tool-consent-title" dir="auto">
-        {texts.toolConsent(title ?? name, server)}
+        <IsolatedText text={texts.toolConsent(isolated(quotableName(title || name)), server)} />
       </p>
       <div id={`${id}-words`}>
+        {title && title !== name && (
+          <p dir="auto">
+            {texts.toolConsentFunction} <code>{quotableName(name)}</code>
+          </p>
+        )}
         {startedAt !== undefined && !readOnly && (
           <p className="tool-consent-warning">{texts.toolConsentAgain}</p>
         )}
         {!readOnly && <p>{texts.toolConsentWrites}</p>}
         <p dir="auto">
-          {sendsNothing ? texts.toolConsentSendsNothing(server) : texts.toolConsentSends(server)}
+          <IsolatedText
+            text={sendsNothing ? texts.toolConsentSendsNothing(server) : texts.toolConsentSends(server)}
+          />
         </p>
         {!sendsNothing && (
           <pre className="tool-text" tabIndex={0} dir="ltr">
