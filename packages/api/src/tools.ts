@@ -27,6 +27,11 @@ const toolSchema = z.object({
     .describe(
       'It changes nothing, as its server says (`readOnlyHint` of MCP). Ask before each call of any other tool.',
     ),
+  version: z
+    .string()
+    .describe(
+      'Differs when the description, the arguments or `readOnly` change: what a person allowed before was another tool.',
+    ),
 })
 
 const serverSchema = z.object({
@@ -60,6 +65,11 @@ export const toolListSchema = z.object({
 export const toolCallRequestSchema = z.strictObject({
   name: z.string().min(1).max(64).describe('`name` of a listed tool.'),
   arguments: jsonObject.describe('What the model wrote, parsed.'),
+  version: z
+    .string()
+    .max(64)
+    .optional()
+    .describe('`version` of the listed tool: if the tool has another one now, it is not called (409).'),
 })
 
 /** What a tool returned. */
@@ -110,6 +120,6 @@ export const toolOperations: readonly Operation[] = [
     example: { name: 'calculator', arguments: { expression: '(17 + 4) * 2' } },
     responses: { 200: { description: 'The result.', content: json(toolResultSchema) } },
     error: errorSchema,
-    errorStatuses: [400, 404, 429],
+    errorStatuses: [400, 404, 409, 429],
   },
 ]

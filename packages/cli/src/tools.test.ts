@@ -82,6 +82,7 @@ describe('the tools of the page', () => {
       description: 'Finds a page.',
       inputSchema: expect.objectContaining({ type: 'object' }) as object,
       readOnly: true,
+      version: expect.stringMatching(/^[0-9a-f]{16}$/) as string,
     })
     expect(gone).toMatchObject({ name: 'gone', state: 'unreachable', tools: [] })
     expect(gone!.problem).toBe("The MCP server 'gone' can’t be used: nothing listens at that address.")
@@ -98,6 +99,16 @@ describe('the tools of the page', () => {
     expect(await result('wiki__search', {})).toMatchObject({ isError: true })
     expect(await result('calculator', { expression: '6*7' })).toMatchObject({ text: '42' })
     expect(await result('calculator', { expression: '6*' })).toMatchObject({ isError: true })
+  })
+
+  it('are not called once they are others than those that were listed', async () => {
+    const { servers } = (await (await fetch(`${url}/api/tools`)).json()) as ToolListBody
+    const { version } = servers[0]!.tools.find(({ name }) => name === 'calculator')!
+    const calculate = { name: 'calculator', arguments: { expression: '6*7' } }
+    expect((await call({ ...calculate, version })).status).toBe(200)
+    const changed = await call({ ...calculate, version: '0123456789abcdef' })
+    expect(changed.status).toBe(409)
+    expect(await changed.json()).toMatchObject({ error: { code: 'tool_changed' } })
   })
 
   it('refuses what is no call, in words and in the shape of /v1', async () => {

@@ -187,6 +187,12 @@ export const errorForms = {
     type: 'invalid_request_error',
     meaning: 'There is no such tool, or its MCP server can’t be reached now (`tools` of the configuration).',
   },
+  tool_changed: {
+    status: 409,
+    type: 'invalid_request_error',
+    meaning:
+      'The tool has another `version` than the call names: its server has changed it since it was listed. It was not called.',
+  },
   shutting_down: {
     status: 503,
     type: 'server_error',

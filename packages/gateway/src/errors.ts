@@ -23,6 +23,7 @@ export type GatewayErrorCode =
   | 'response_not_found'
   | 'approval_used'
   | 'unknown_tool'
+  | 'tool_changed'
   | 'shutting_down'
   | 'client_gone'
 

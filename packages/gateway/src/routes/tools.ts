@@ -1,5 +1,6 @@
+import { createHash } from 'node:crypto'
 import { toolCallRequestSchema, type ToolListBody, type ToolResultBody } from '@petals-chat/api'
-import { CapacityError, type ToolSource } from '@petals-chat/engine'
+import { CapacityError, type Tool, type ToolSource } from '@petals-chat/engine'
 import { Hono } from 'hono'
 import type { GatewayVariables, RouteModule } from '../context.ts'
 import { GatewayError } from '../errors.ts'
@@ -22,14 +23,16 @@ export const toolRoutes: RouteModule = ({ tools, toolCalls }) =>
       } satisfies ToolListBody)
     })
     .post('/api/tools/call', async (c) => {
-      const { name, arguments: input } = await parseRequest(c.req, toolCallRequestSchema)
+      const { name, arguments: input, version } = await parseRequest(c.req, toolCallRequestSchema)
       const { account, signal } = c.var
       using slot = toolCalls.tryEnter(account)
       if (slot === undefined)
         throw new CapacityError(`${toolCalls.max} of your calls of tools are running. Wait for one to end.`, {
           retryAfterMs: RETRY_MS,
         })
-      if ((await tools.find(name, { signal })) === undefined) throw unknownTool(name)
+      const tool = await tools.find(name, { signal })
+      if (tool === undefined) throw unknownTool(name)
+      if (version !== undefined && version !== versionOf(tool)) throw changedTool(name)
       return c.json((await tools.call(name, input, { signal })) satisfies ToolResultBody)
     })
 
@@ -38,8 +41,21 @@ const hasSomething = ({ builtIn, tools }: ToolSource): boolean => !builtIn || to
 
 const serverBody = ({ tools, ...server }: ToolSource): ToolListBody['servers'][number] => ({
   ...server,
-  tools: tools.map(({ ownName: _ownName, ...tool }) => tool),
+  tools: tools.map(({ ownName, ...tool }) => ({ ...tool, version: versionOf({ ownName, ...tool }) })),
 })
+
+/** A digest of what a person and a model know of a tool. */
+const versionOf = ({ description, inputSchema, readOnly }: Tool): string =>
+  createHash('sha256')
+    .update(JSON.stringify([description, inputSchema, readOnly]))
+    .digest('hex')
+    .slice(0, 16)
+
+const changedTool = (name: string): GatewayError =>
+  new GatewayError(
+    'tool_changed',
+    `The tool '${name}' has changed since it was listed, and was not called. Ask for GET /api/tools again, and for consent.`,
+  )
 
 const unknownTool = (name: string): GatewayError =>
   new GatewayError(

@@ -13,6 +13,8 @@ export interface ToolInfo {
   readonly inputSchema: Readonly<Record<string, unknown>>
   /** It changes nothing, as its server says. */
   readonly readOnly: boolean
+  /** Differs when the tool changes; undefined at a server of an earlier version. */
+  readonly version?: string | undefined
 }
 
 /** A server with tools, or the tools that this server has itself. */
@@ -149,6 +151,7 @@ function parseTool(tool: Untrusted<ToolBody>): ToolInfo | undefined {
     inputSchema: isRecord(tool.inputSchema) ? tool.inputSchema : {},
     // In doubt, the reader is asked.
     readOnly: tool.readOnly === true,
+    version: text(tool.version),
   }
 }
 

@@ -131,7 +131,7 @@ describe('an answer with calls of tools', () => {
   it('sends no tools to a model that can’t call any, nor the calls of earlier answers', async () => {
     const tools = { read: { run: returns('r') } }
     const page = await pageWith(tools, { scripts: [calls(call('read')), says('A'), says('B')] })
-    page.chats.updateChat(page.chat, { allowedTools: ['read'] })
+    page.chats.updateChat(page.chat, { allowedTools: ['read@v1'] })
     page.ask()
     await page.settled()
     page.toolServer.modelsWithoutTools = () => Promise.resolve(new Set(['small']))
@@ -151,7 +151,37 @@ describe('an answer with calls of tools', () => {
     await page.decide('allow-chat')
     await page.settled()
     expect(page.toolServer.sent).toHaveLength(3)
-    expect(page.chats.chat(page.chat)?.allowedTools).toEqual(['read'])
+    expect(page.chats.chat(page.chat)?.allowedTools).toEqual(['read@v1'])
+  })
+
+  it('asks again for a tool that has changed, and for one that an earlier version of the page allowed', async () => {
+    const page = await pageWith(
+      { read: { run: returns('r') } },
+      { scripts: [calls(call('read')), calls(call('read')), says('A')] },
+    )
+    page.chats.updateChat(page.chat, { allowedTools: ['read', 'read@v0'] })
+    page.toolServer.call = () => {
+      const { list } = page.toolServer
+      page.toolServer.call = () => returns('new')({}, new AbortController().signal)
+      page.toolServer.list = async () => {
+        const { servers, limits } = await list()
+        const changed = servers.map((server) => ({
+          ...server,
+          tools: server.tools.map((tool) => ({ ...tool, version: 'v2' })),
+        }))
+        return { servers: changed, limits }
+      }
+      return Promise.reject(
+        new ApiError({ kind: 'server', message: 'It has changed.', code: 'tool_changed' }),
+      )
+    }
+    page.ask()
+    await page.decide('allow-chat')
+    await vi.waitFor(() => expect(page.server.requests).toHaveLength(2))
+    await page.decide('allow-chat')
+    await page.settled()
+    expect(page.answer().rounds?.map(({ calls: [made] }) => made?.result)).toEqual(['It has changed.', 'new'])
+    expect(page.chats.chat(page.chat)?.allowedTools).toEqual(['read@v2'])
   })
 
   it('asks again after “allow once”, and always for a tool that may change something', async () => {
@@ -237,7 +267,7 @@ describe('an answer with calls of tools', () => {
     }
     const five = [0, 1, 2, 3, 4].map((index) => call('read', `{"n":${index}}`, index))
     const page = await pageWith({ read: { run } }, { scripts: [calls(...five), says('A')] })
-    page.chats.updateChat(page.chat, { allowedTools: ['read'] })
+    page.chats.updateChat(page.chat, { allowedTools: ['read@v1'] })
     page.ask()
     await page.settled()
     expect(page.toolServer.sent.map(({ arguments: { n } }) => n)).toEqual([0, 1, 2, 3, 4])
@@ -250,7 +280,7 @@ describe('an answer with calls of tools', () => {
       { read: { run: returns('r') } },
       { maxRounds: 2, scripts: [calls(call('read')), calls(call('read')), says('A')] },
     )
-    page.chats.updateChat(page.chat, { allowedTools: ['read'] })
+    page.chats.updateChat(page.chat, { allowedTools: ['read@v1'] })
     page.ask()
     await page.settled()
     expect(page.server.requests.map(({ tool_choice }) => tool_choice)).toEqual([undefined, undefined, 'none'])
@@ -372,7 +402,7 @@ describe('an answer with calls of tools', () => {
         ],
       },
     )
-    page.chats.updateChat(page.chat, { allowedTools: ['read'] })
+    page.chats.updateChat(page.chat, { allowedTools: ['read@v1'] })
     page.server.keeps = false
     page.ask()
     await page.settled()
@@ -392,7 +422,7 @@ describe('an answer with calls of tools', () => {
         ],
       },
     )
-    page.chats.updateChat(page.chat, { allowedTools: ['read'] })
+    page.chats.updateChat(page.chat, { allowedTools: ['read@v1'] })
     page.ask()
     await page.settled()
     expect(page.answer()).toMatchObject({ status: 'error', rounds: [{}] })
@@ -408,7 +438,7 @@ describe('an answer with calls of tools', () => {
       { read: { run: returns('r') } },
       { scripts: [calls(call('read')), says('A'), says('B'), says('C')] },
     )
-    page.chats.updateChat(page.chat, { allowedTools: ['read'] })
+    page.chats.updateChat(page.chat, { allowedTools: ['read@v1'] })
     page.ask()
     await page.settled()
     page.conversation.regenerate(page.chat, page.answer().id)

@@ -1,4 +1,5 @@
 import type { RequestTool } from '../api/chat-request.ts'
+import { ApiError } from '../api/errors.ts'
 import type { ToolClient, ToolInfo, ToolResult } from '../api/tools.ts'
 import type { OfferedTools } from '../chat/prompt.ts'
 import type { ChatsStore } from './chats-store.ts'
@@ -54,20 +55,38 @@ export class ChatTools {
   }
 
   /** Reports whether the reader is to be asked: before the first call of each tool, and before each that may change things. */
-  needsConsent(chatId: string, { name, readOnly }: ToolInfo): boolean {
-    return !readOnly || !(this.#chats.chat(chatId)?.allowedTools?.includes(name) ?? false)
+  needsConsent(chatId: string, tool: ToolInfo): boolean {
+    return !tool.readOnly || !(this.#chats.chat(chatId)?.allowedTools?.includes(consentKey(tool)) ?? false)
   }
 
-  /** Further calls of this tool need no consent in this chat. */
-  allow(chatId: string, name: string): void {
+  /** Further calls of this tool need no consent in this chat, while the tool stays as it is. */
+  allow(chatId: string, tool: ToolInfo): void {
     const allowed = this.#chats.chat(chatId)?.allowedTools ?? []
-    if (!allowed.includes(name)) this.#chats.updateChat(chatId, { allowedTools: [...allowed, name] })
+    const others = allowed.filter((key) => key.split('@')[0] !== tool.name)
+    this.#chats.updateChat(chatId, { allowedTools: [...others, consentKey(tool)] })
   }
 
-  /** Runs a tool. @throws ApiError, or the reason of the signal */
-  call(name: string, args: Readonly<Record<string, unknown>>, signal: AbortSignal): Promise<ToolResult> {
-    return this.#call({ name, arguments: args }, signal)
+  /**
+   * Runs a tool, if it still is what the page knows. Otherwise learns what it is now: the next call asks again.
+   * @throws ApiError, or the reason of the signal
+   */
+  async call(
+    { name, version }: ToolInfo,
+    args: Readonly<Record<string, unknown>>,
+    signal: AbortSignal,
+  ): Promise<ToolResult> {
+    try {
+      return await this.#call({ name, arguments: args, version }, signal)
+    } catch (cause) {
+      if (cause instanceof ApiError && cause.details.code === 'tool_changed') await this.#tools.refresh()
+      throw cause
+    }
   }
+}
+
+/** Consent is for a tool as it was shown. Names have no @; chats of earlier versions kept the name alone, and ask again. */
+function consentKey({ name, version = '' }: ToolInfo): string {
+  return `${name}@${version}`
 }
 
 function definitionOf({ name, description, inputSchema }: ToolInfo): RequestTool {

@@ -1,5 +1,5 @@
 import { ApiError } from '../api/errors.ts'
-import { serverName, type ToolResult } from '../api/tools.ts'
+import { serverName, type ToolInfo, type ToolResult } from '../api/tools.ts'
 import { isSettled, parseArguments, type ToolCall } from '../chat/tool-calls.ts'
 import type { ChatTools } from './chat-tools.ts'
 import type { KnownTool } from './tools-store.ts'
@@ -49,7 +49,7 @@ export class ToolRoundRun {
       if (problem !== undefined) this.#fail(index, problem)
       else if (!known) this.#fail(index, `There is no tool named ${JSON.stringify(call.name)}.`)
       else if (!args) this.#fail(index, 'The arguments are not a JSON object. Write the call again.')
-      else if (await this.#consentTo(index, call, known)) running.push(this.#send(index, args))
+      else if (await this.#consentTo(index, call, known)) running.push(this.#send(index, known.tool, args))
       else this.#set(index, { state: 'denied' })
     }
     await Promise.all(running)
@@ -77,11 +77,11 @@ export class ToolRoundRun {
     this.#set(index, { state: 'asking' })
     const decision = await promise
     this.#asked = undefined
-    if (decision === 'allow-chat' && readOnly) tools.allow(chatId, tool.name)
+    if (decision === 'allow-chat' && readOnly) tools.allow(chatId, tool)
     return decision !== 'decline'
   }
 
-  async #send(index: number, args: Readonly<Record<string, unknown>>): Promise<void> {
+  async #send(index: number, tool: ToolInfo, args: Readonly<Record<string, unknown>>): Promise<void> {
     await this.#enter()
     const startedAt = Date.now()
     this.#set(index, { state: 'running', startedAt })
@@ -91,7 +91,7 @@ export class ToolRoundRun {
     const timer = Number.isFinite(seconds) ? setTimeout(() => late.abort(), seconds * 1000) : undefined
     try {
       const both = AbortSignal.any([signal, late.signal])
-      this.#finish(index, startedAt, await tools.call(this.#calls[index]!.name, args, both))
+      this.#finish(index, startedAt, await tools.call(tool, args, both))
     } catch (cause) {
       const text = late.signal.aborted ? `The call took longer than ${seconds} s.` : problemOf(cause)
       this.#finish(index, startedAt, { text, isError: true, truncated: false })

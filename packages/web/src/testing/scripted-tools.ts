@@ -22,6 +22,7 @@ export function scriptedTools(
     description: `The tool ${name}.`,
     inputSchema: { type: 'object' },
     readOnly: true,
+    version: 'v1',
     ...tool,
   }))
   return {
@@ -35,7 +36,7 @@ export function scriptedTools(
       }),
     modelsWithoutTools: () => Promise.resolve(new Set()),
     call(call, signal) {
-      sent.push(call)
+      sent.push({ name: call.name, arguments: call.arguments })
       return tools[call.name]!.run(call.arguments, signal)
     },
   }
