@@ -212,11 +212,16 @@ models:
     })
     const post = (fields: object) => ({ method: 'POST', body: JSON.stringify({ model: 'big', ...fields }) })
     expect(await read('/v1/detokenize', post({ tokens: [72] }))).toMatchObject({ error: { param: 'model' } })
-    expect(await read('/v1/embeddings', post({ input: 'Hi' }))).toMatchObject({ error: { param: 'model' } })
     expect(await read('/v1/tokenize', post({ prompt: 'Hi' }))).toMatchObject({
       count: 3,
       max_model_len: 32_768,
     })
+  })
+
+  it('embed texts as their server does', async () => {
+    const { data, usage } = await openai.embeddings.create({ model: 'big', input: ['Hi', 'Ho'] })
+    expect(data.map(({ embedding }) => Math.hypot(...embedding).toFixed(5))).toEqual(['1.00000', '1.00000'])
+    expect(usage.prompt_tokens).toBe(6)
   })
 
   it('pass on what only their server knows, and say what it refuses', async () => {

@@ -1,18 +1,17 @@
 import type { AbortOptions } from './abort.ts'
-import type { Model, ModelCapabilities, ModelStatus } from './engine.ts'
+import type { Model, ModelStatus } from './engine.ts'
 import type { GenerationParams } from './models/model-spec.ts'
 import type { TokenId } from './tokenizer.ts'
 
 /**
  * A model that another server runs, and that speaks of text: that server has the tokenizer and the chat template, samples,
  * stops, and finds thoughts and calls. So a remote model has no sessions; it takes the fields of OpenAI's API, and yields
- * the parts of one answer.
+ * the parts of one answer. It has no `capabilities`: what the server can do, only a request finds out.
  */
 export interface RemoteModel extends AsyncDisposable {
   readonly id: string
   /** Maximum number of tokens of prompt and answer together; undefined if the server does not say. */
   readonly contextLength: number | undefined
-  readonly capabilities: ModelCapabilities
   readonly generation?: GenerationParams | undefined
   /** Maximum number of answers at the same time; undefined if there is no limit. */
   readonly maxAnswers?: number | undefined
@@ -26,6 +25,14 @@ export interface RemoteModel extends AsyncDisposable {
    *   GenerationFailedError after it; the signal's reason. Messages name the server.
    */
   answer(request: RemoteRequest, options?: RemoteAnswerOptions): AsyncIterable<RemoteEvent>
+  /**
+   * Asks for one vector for each input. Stops the server's work when the signal aborts. Absent: no server of this kind makes
+   * embeddings. No fallback stands in: vectors of two models can't be compared.
+   * @throws InvalidRequestError (`model`) if the server makes no embeddings; ContextLengthError, CapacityError,
+   *   ModelUnavailableError, also for an answer that is not one vector for each input; the signal's reason. Messages name
+   *   the server.
+   */
+  embed?(request: RemoteEmbeddingRequest, options?: RemoteAnswerOptions): Promise<RemoteEmbeddings>
   /**
    * Counts the tokens of `messages` (with `tools`) or of a `prompt`: the server's count if it has a route for that, else an
    * estimate. Never fails because of the server.
@@ -45,6 +52,20 @@ export interface RemoteRequest {
   readonly kind: 'chat' | 'completion'
   /** The fields of the API's body, without those that say how the answer is sent (`model`, `stream`, `n`). */
   readonly fields: Readonly<Record<string, unknown>>
+}
+
+/** A request for embeddings. */
+export interface RemoteEmbeddingRequest {
+  /** Texts, or the ids of their tokens in the vocabulary of the server's model. At least one. */
+  readonly input: readonly (string | readonly TokenId[])[]
+  /** Length of the vectors; undefined: the model's own. A server may ignore it. */
+  readonly dimensions?: number | undefined
+}
+
+/** Vectors as the server gives them: of equal length, mostly of L2 norm 1, one for each input in their order. */
+export interface RemoteEmbeddings {
+  readonly vectors: readonly Float32Array[]
+  readonly usage: Pick<RemoteUsage, 'promptTokens' | 'isEstimated'>
 }
 
 export interface RemoteAnswerOptions extends AbortOptions {
@@ -113,3 +134,7 @@ const CHARACTERS_PER_TOKEN = 4
 
 /** Estimates the tokens of a text whose tokenizer is elsewhere. */
 export const estimateTokens = (text: string): number => Math.ceil(text.length / CHARACTERS_PER_TOKEN)
+
+/** Estimates the tokens of one input of a request for embeddings. No input has none. */
+export const estimateInput = (input: string | readonly TokenId[]): number =>
+  typeof input === 'string' ? Math.max(estimateTokens(input), 1) : input.length

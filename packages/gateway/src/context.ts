@@ -4,6 +4,9 @@ import type {
   Metrics,
   Model,
   ModelRegistry,
+  RemoteAnswerOptions,
+  RemoteEmbeddingRequest,
+  RemoteEmbeddings,
   RemoteEvent,
   RemoteModel,
   Session,
@@ -123,6 +126,15 @@ export interface SessionPool extends AsyncDisposable {
   prewarm(model: Model, request: PrewarmRequest): Promise<void>
   /** Embeds one text when it is the claim's turn, because an engine uses all of its threads for one. @throws CapacityError */
   embed(model: EmbeddingModel, tokens: readonly TokenId[], claim: Claim): Promise<Float32Array>
+  /**
+   * Lets another server embed texts, in a turn as `enter` gives it.
+   * @throws CapacityError when the queue is full; errors of `RemoteModel.embed`
+   */
+  embedRemotely(
+    model: RemoteEmbeddingModel,
+    request: RemoteEmbeddingRequest,
+    turn: RemoteEmbeddingTurn,
+  ): Promise<RemoteEmbeddings>
   /** Closes the idle sessions that were leased or prewarmed for `owner`. */
   closeOwned(owner: object): Promise<void>
 }
@@ -148,6 +160,9 @@ export type ModelWork = 'answer' | 'embedding'
 /** A model that returns embeddings. */
 export type EmbeddingModel = Model & Required<Pick<Model, 'embed'>>
 
+/** A model of another server that may return embeddings. */
+export type RemoteEmbeddingModel = RemoteModel & Required<Pick<RemoteModel, 'embed'>>
+
 export interface AcquireRequest extends Claim {
   readonly tokens: readonly TokenId[]
   /** The greatest length of the prompt and the answer together, in tokens. The lease's session may be longer. */
@@ -163,6 +178,9 @@ export interface RemoteTurnRequest extends Claim {
   readonly maxNewTokens: number
   readonly logger?: Logger | undefined
 }
+
+export type RemoteEmbeddingTurn = Pick<RemoteTurnRequest, keyof Claim | 'promptTokens'> &
+  Pick<RemoteAnswerOptions, 'via'>
 
 export interface RemoteTurn extends AsyncDisposable {
   readonly queuedMs: number

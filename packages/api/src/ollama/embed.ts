@@ -14,9 +14,15 @@ export const ollamaEmbedRequestSchema = z.object({
     .nullish()
     .meta({ default: true })
     .describe(
-      'Default true: the end of an input that is longer than the context is left out. False: it is refused.',
+      'Default true: the end of an input that is longer than the context is left out. False: it is refused. A model of another server: that one decides.',
     ),
-  dimensions: z.int().min(1).nullish().describe('Only the model’s own number of dimensions.'),
+  dimensions: z
+    .int()
+    .min(1)
+    .nullish()
+    .describe(
+      'Only the model’s own number of dimensions; of a model of another server, those that it can make.',
+    ),
   options: optionsField,
   keep_alive: keepAliveField,
 })
@@ -31,7 +37,11 @@ export const ollamaEmbeddingsRequestSchema = z.object({
 
 export const ollamaEmbedResponseSchema = z.object({
   model: z.string(),
-  embeddings: z.array(z.array(z.number())).describe('Vectors of length 1, one for each input.'),
+  embeddings: z
+    .array(z.array(z.number()))
+    .describe(
+      'Vectors of length 1, one for each input; of a model of another server, as that one gives them.',
+    ),
   total_duration: z.int().describe('Nanoseconds.'),
   load_duration: z.int().describe('Nanoseconds until the model was loaded.'),
   prompt_eval_count: z.int().describe('Tokens of all inputs.'),

@@ -15,7 +15,13 @@ export const embeddingRequestSchema = z.object({
     .nullish()
     .meta({ default: 'float' })
     .describe('base64: the bytes of 32-bit floats, little-endian. Default float.'),
-  dimensions: z.int().min(1).nullish().describe('Only the model’s own number of dimensions.'),
+  dimensions: z
+    .int()
+    .min(1)
+    .nullish()
+    .describe(
+      'Only the model’s own number of dimensions; of a model of another server, those that it can make.',
+    ),
 })
 
 export const embeddingResponseSchema = z.object({
@@ -26,7 +32,9 @@ export const embeddingResponseSchema = z.object({
     z.object({
       object: z.literal('embedding'),
       index: z.int(),
-      embedding: z.union([z.array(z.number()), z.string()]).describe('L2 norm 1.'),
+      embedding: z
+        .union([z.array(z.number()), z.string()])
+        .describe('L2 norm 1; of a model of another server, as that one gives it.'),
     }),
   ),
   model: z.string(),

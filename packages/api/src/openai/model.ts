@@ -5,11 +5,16 @@ import { modelStateFields } from '../model-state.ts'
 import { json, type Operation } from '../operation.ts'
 import { openaiOperation } from './openai-operation.ts'
 
-/** The fields that Mistral's clients require, then those that only a loaded model can report. */
+/** Mistral's fields, then those that only a loaded model can report. Mistral's clients need none of them. */
 const capabilitiesSchema = z.object({
-  completion_chat: z.boolean(),
+  completion_chat: z
+    .boolean()
+    .optional()
+    .describe(
+      'Left out, like the other optional fields, for a model of another server: only that one knows.',
+    ),
   completion_fim: z.boolean(),
-  function_calling: z.boolean(),
+  function_calling: z.boolean().optional(),
   fine_tuning: z.boolean(),
   vision: z.boolean(),
   classification: z.boolean(),
@@ -35,7 +40,9 @@ export const modelSchema = z.object({
   max_context_length: z.int().optional().describe('The same as context_length, as Mistral names it.'),
   deprecation: z.null(),
   aliases: z.array(z.string()).describe('Other names for `model` in requests.'),
-  engine: z.string().describe('`llama`: this machine; `petals`: a swarm of servers.'),
+  engine: z
+    .string()
+    .describe('`llama`: this machine; `petals`: a swarm of servers; `upstream`: another server.'),
   swarm: z
     .enum(['public', 'private'])
     .optional()

@@ -79,6 +79,6 @@ export function createModelRegistry(options: ModelRegistryOptions): ModelRegistr
 const withoutTokens = ({ id }: ServedModel): InvalidRequestError =>
   new InvalidRequestError(
     `Another server runs the model '${id}', and only that server has its tokens: this call is not supported for it. ` +
-      'Use chat completions, completions, messages or responses, or a model that this server runs itself.',
+      'Use chat completions, completions, messages, responses or embeddings, or a model that this server runs itself.',
     { param: 'model', reason: 'unsupported_value' },
   )

@@ -91,6 +91,22 @@ export function meteredSessions(
         await work.end({ promptTokens, cachedTokens: 0, completionTokens: 0, swarmMs: 0 })
       }
     },
+    async embedRemotely(model, request, turn) {
+      const { allowance, promptTokens } = turn
+      if (allowance === undefined) return pool.embedRemotely(model, request, turn)
+      const planned = { model: model.id, engine: engineOf(model), promptTokens, maxNewTokens: 0 }
+      const meter = new RemoteMeter(await allowance.begin(planned), promptTokens)
+      try {
+        const embeddings = await pool.embedRemotely(model, request, turn)
+        meter.counted({ ...embeddings.usage, cachedTokens: 0, completionTokens: 0 })
+        return embeddings
+      } catch (error) {
+        meter.failed(error)
+        throw error
+      } finally {
+        await meter.end()
+      }
+    },
   }
 }
 

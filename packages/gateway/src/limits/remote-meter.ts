@@ -19,7 +19,7 @@ export class RemoteMeter {
   async *measured(events: AsyncIterable<RemoteEvent>): AsyncGenerator<RemoteEvent, void, undefined> {
     try {
       for await (const event of events) {
-        if (event.type === 'end') this.#counted = event.usage
+        if (event.type === 'end') this.counted(event.usage)
         else {
           if (this.#arrived === 0) this.#work.trace?.firstToken()
           this.#arrived += 1
@@ -30,6 +30,11 @@ export class RemoteMeter {
       this.failed(error)
       throw error
     }
+  }
+
+  /** Notes what the server has counted. */
+  counted({ promptTokens, cachedTokens, completionTokens }: Omit<WorkCost, 'swarmMs'>): void {
+    this.#counted = { promptTokens, cachedTokens, completionTokens }
   }
 
   /** Remembers why the work failed. */

@@ -80,6 +80,12 @@ export function createSessionPool(
       if (closed) throw new Error('The session pool is closed.')
       return sessionsOf(model).embed(model, tokens, claim)
     },
+    async embedRemotely(model, request, { via, ...claim }) {
+      if (closed) throw new Error('The session pool is closed.')
+      await using turn = await turnsOf(model).enter({ ...claim, maxNewTokens: 0 })
+      report.wait(model.id, turn.queuedMs)
+      return await model.embed(request, { via, signal: claim.signal })
+    },
     async closeOwned(owner) {
       await Promise.all([...models.values()].map((sessions) => sessions.closeOwned(owner)))
     },

@@ -35,15 +35,26 @@ const MAX_MESSAGE = 500
 const USUAL_RETRY_MS = 1_000
 const MAX_RETRY_MS = 60 * 60_000
 
-/** Reads a response that is no answer. */
-export async function responseFailure(response: IncomingMessage, names: ServerNames): Promise<Failure> {
+/** A server says with these that it has no such route. */
+export const noRoute: ReadonlySet<number> = new Set([404, 405, 501])
+
+/** Names a server at the start of a sentence. */
+export const titleOf = ({ model, server }: Pick<ServerNames, 'model' | 'server'>): string =>
+  `The server of the model '${model}' (${server})`
+
+/** Reads a response that is no answer. `judge` decides what its error means. */
+export async function responseFailure(
+  response: IncomingMessage,
+  names: ServerNames,
+  judge: typeof failureOf = failureOf,
+): Promise<Failure> {
   const status = response.statusCode ?? 0
   if (status >= 300 && status < 400) {
     response.destroy()
     return redirected(names)
   }
   const text = await readBody(response, { maxBytes: MAX_ERROR_BYTES, timeoutMs: ERROR_BODY_TIMEOUT_MS })
-  return failureOf({ status, retryAfterMs: retryAfterOf(response), ...readError(parseJson(text)) }, names)
+  return judge({ status, retryAfterMs: retryAfterOf(response), ...readError(parseJson(text)) }, names)
 }
 
 /** Reads the error that a body or an event reports: OpenAI's form, and those of vLLM, FastAPI and others. */
@@ -58,7 +69,7 @@ export function readError(body: unknown): Pick<ReportedError, 'message' | 'param
 /** Decides what an error of a server means for the caller here. */
 export function failureOf(reported: ReportedError, names: ServerNames): Failure {
   const { status, code } = reported
-  const of = `The server of the model '${names.model}' (${names.server})`
+  const of = titleOf(names)
   const said = quote(reported.message, names)
   if (status === 401 || status === 403)
     return new Failure(
@@ -114,10 +125,10 @@ function refused(
   })
 }
 
-const redirected = ({ model, server }: ServerNames): Failure =>
+const redirected = (names: ServerNames): Failure =>
   new Failure(
     new ModelUnavailableError(
-      `The server of the model '${model}' (${server}) redirects to another address, and redirects are not followed: the ` +
+      `${titleOf(names)} redirects to another address, and redirects are not followed: the ` +
         'request and the key are for that server alone. Set baseUrl to the final address.',
     ),
     { retry: 'elsewhere', serverProblem: 'redirects to another address' },

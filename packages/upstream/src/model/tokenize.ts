@@ -3,6 +3,7 @@ import { z } from 'zod'
 import type { UpstreamModelSpec } from '../config.ts'
 import type { HttpClient } from '../http/http-client.ts'
 import { parseJson, readBody } from '../http/read-body.ts'
+import { noRoute } from '../http/response-failure.ts'
 import type { UpstreamServer } from '../servers/server.ts'
 
 export interface TokenizeOptions extends AbortOptions {
@@ -14,9 +15,6 @@ export interface TokenizeOptions extends AbortOptions {
 /** A page waits for the count: an estimate now is better than a count later. */
 const TIMEOUT_MS = 3_000
 const MAX_BODY_BYTES = 16 * 1024 * 1024
-
-/** A server says with these that it has no such route. */
-const noRoute: ReadonlySet<number> = new Set([404, 405, 501])
 
 /** Of vLLM, SGLang and Petals Chat; llama-server counts no messages, and has no `count`. */
 const countSchema = z.object({ count: z.int().min(1), tokens: z.array(z.int().min(0)).nullish() })

@@ -1,28 +1,28 @@
-import { setTimeout as sleep } from 'node:timers/promises'
 import {
   abortable,
   type AbortOptions,
-  CapacityError,
-  GenerationFailedError,
   type GenerationParams,
   type Logger,
-  type ModelCapabilities,
   type ModelStatus,
   ModelUnavailableError,
   type RemoteAnswerOptions,
+  type RemoteEmbeddingRequest,
+  type RemoteEmbeddings,
   type RemoteEvent,
   type RemoteModel,
   type RemoteRequest,
   type RemoteTokens,
+  type RemoteUsage,
 } from '@petals-chat/engine'
 import type { UpstreamModelSpec } from '../config.ts'
-import { Failure } from '../http/failure.ts'
 import type { HttpClient } from '../http/http-client.ts'
 import type { ServerPool } from '../servers/server-pool.ts'
 import type { UpstreamServer } from '../servers/server.ts'
 import { estimatePrompt } from '../stream/answer-reader.ts'
 import { attempt } from './attempt.ts'
+import { embed } from './embed.ts'
 import { tokenize } from './tokenize.ts'
+import { tryServers } from './try-servers.ts'
 
 export interface UpstreamModelOptions {
   readonly spec: UpstreamModelSpec
@@ -33,23 +33,9 @@ export interface UpstreamModelOptions {
   readonly logger: Logger
 }
 
-/** The server enforces formats and counts log probabilities; whether it can, only it knows. */
-const capabilities: ModelCapabilities = {
-  grammar: true,
-  logprobs: true,
-  promptLogprobs: true,
-  embeddings: false,
-}
-
-/** The first pause between two attempts at the same server; doubles with each further one. */
-const FIRST_PAUSE_MS = 250
-/** A server that wants to be left alone for longer is not waited for: its wish goes to the client. */
-const LONGEST_PAUSE_MS = 3_000
-
 /** A model that the servers of one entry run. */
 export class UpstreamModel implements RemoteModel {
   readonly id: string
-  readonly capabilities = capabilities
   readonly generation: GenerationParams | undefined
   readonly maxAnswers: number | undefined
   readonly fallback: string | undefined
@@ -76,28 +62,28 @@ export class UpstreamModel implements RemoteModel {
   ): AsyncGenerator<RemoteEvent, void> {
     const { spec, pool, client } = this.#options
     const name = await this.#nameAtServer(signal)
-    const tried = new Set<UpstreamServer>()
-    for (let count = 0; ; count++) {
+    const ask = (server: UpstreamServer) => {
       if (pool.isDown && spec.fallback !== undefined) throw this.#down()
-      const server = pool.choose(name, tried)
-      let hasBegun = false
-      try {
-        using _use = server.use()
-        for await (const event of attempt(request, { spec, name, client, server, signal, via })) {
-          if (!hasBegun) pool.note(server, undefined)
-          hasBegun = true
-          this.#notice(event)
-          yield event
-        }
-        return
-      } catch (error) {
-        signal?.throwIfAborted()
-        const failure = this.#judge(error, server, hasBegun)
-        tried.add(server)
-        if (failure.retry === 'nowhere' || count >= spec.retries) throw failure.error
-        await this.#pause(failure, tried, count, signal)
-      }
+      return attempt(request, { spec, name, client, server, signal, via })
     }
+    for await (const event of tryServers(ask, { ...this.#options, name, signal })) {
+      if (event.type === 'end') this.#notice(event.usage)
+      yield event
+    }
+  }
+
+  async embed(
+    request: RemoteEmbeddingRequest,
+    { signal, via }: RemoteAnswerOptions = {},
+  ): Promise<RemoteEmbeddings> {
+    const { spec, client } = this.#options
+    const name = await this.#nameAtServer(signal)
+    const ask = (server: UpstreamServer) => embed(request, { spec, name, client, server, signal, via })
+    for await (const embeddings of tryServers(ask, { ...this.#options, name, signal })) {
+      this.#notice(embeddings.usage)
+      return embeddings
+    }
+    throw new Error('A server that has not failed has sent embeddings.')
   }
 
   async tokenize(fields: RemoteRequest['fields'], { signal }: AbortOptions = {}): Promise<RemoteTokens> {
@@ -135,45 +121,13 @@ export class UpstreamModel implements RemoteModel {
   }
 
   /** Says once that a server does not count. */
-  #notice(event: RemoteEvent): void {
-    if (event.type !== 'end' || !event.usage.isEstimated || this.#isEstimateTold) return
+  #notice({ isEstimated }: Pick<RemoteUsage, 'isEstimated'>): void {
+    if (!isEstimated || this.#isEstimateTold) return
     this.#isEstimateTold = true
     this.#options.logger.warn(
       {},
       'the server of the model counts no tokens: the usage of its answers is an estimate',
     )
-  }
-
-  /** What follows from a failed attempt. What the caller has seen can't be taken back. */
-  #judge(error: unknown, server: UpstreamServer, hasBegun: boolean): Failure {
-    if (!(error instanceof Failure)) throw error
-    const { pool, logger } = this.#options
-    if (error.serverProblem !== undefined) pool.note(server, error.serverProblem)
-    logger.debug({ server: server.name, err: error.error }, 'a server of the model failed')
-    if (!hasBegun) return error
-    return new Failure(new GenerationFailedError(error.error.message, { cause: error.error }), {
-      retry: 'nowhere',
-    })
-  }
-
-  /** Another server can answer at once; the same one needs a moment. @throws the failure's error if that is too long */
-  async #pause(
-    failure: Failure,
-    tried: ReadonlySet<UpstreamServer>,
-    count: number,
-    signal: AbortSignal | undefined,
-  ): Promise<void> {
-    const { pool, logger } = this.#options
-    const isOther = pool.servers.some((server) => !tried.has(server) && server.problem === undefined)
-    const pauseMs = isOther ? 0 : (failure.retryAfterMs ?? FIRST_PAUSE_MS * 2 ** count)
-    const isVain = !isOther && failure.retry === 'elsewhere'
-    const isDown = pool.isDown && !(failure.error instanceof CapacityError) && count > 0
-    if (pauseMs > LONGEST_PAUSE_MS || isDown || isVain) throw failure.error
-    logger.warn(
-      { err: failure.error },
-      'the answer of another server failed before its first token: trying again',
-    )
-    await sleep(pauseMs, undefined, signal && { signal }).catch(() => signal?.throwIfAborted())
   }
 
   #down(): ModelUnavailableError {

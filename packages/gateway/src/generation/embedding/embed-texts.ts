@@ -1,11 +1,19 @@
 import type { EmbeddingRequest } from '@petals-chat/api'
-import { InvalidRequestError, type Model, type ModelSpec, type TokenId } from '@petals-chat/engine'
+import {
+  InvalidRequestError,
+  isRemoteModel,
+  type Model,
+  type ModelSpec,
+  type ServedModel,
+  type TokenId,
+} from '@petals-chat/engine'
 import type { GatewayConfig } from '../../config.ts'
 import type { Claim, EmbeddingModel, GatewayContext } from '../../context.ts'
 import type { EventContext } from '../stream/stream-options.ts'
 import { encodePrompts } from '../request/encode-prompts.ts'
 import { answerLength, checkRequestTokens } from '../request/limits.ts'
 import { callerOf, resolveModel } from '../request/resolve-model.ts'
+import { embedRemotely } from './embed-remotely.ts'
 
 export interface TextsToEmbed extends Pick<EmbeddingRequest, 'model' | 'input' | 'dimensions'> {
   /** Leave out the end of an input that is longer than the context (default: it is refused). */
@@ -14,7 +22,7 @@ export interface TextsToEmbed extends Pick<EmbeddingRequest, 'model' | 'input' |
   readonly param?: string
 }
 
-/** Vectors of length 1, one for each input. */
+/** One vector for each input: of length 1, or as another server gave it. */
 export interface EmbeddedTexts {
   readonly spec: ModelSpec
   readonly vectors: readonly Float32Array[]
@@ -24,7 +32,10 @@ export interface EmbeddedTexts {
   readonly loadedAt: number
 }
 
-/** Embeds the texts of a request. @throws InvalidRequestError, ContextLengthError, ModelNotFoundError, CapacityError */
+/**
+ * Embeds the texts of a request, here or at the server of the model.
+ * @throws InvalidRequestError, ContextLengthError, ModelNotFoundError, CapacityError, ModelUnavailableError
+ */
 export async function embedTexts(
   c: EventContext,
   context: GatewayContext,
@@ -33,14 +44,30 @@ export async function embedTexts(
   const spec = resolveModel(context, request.model, callerOf(c))
   const { signal, account, allowance } = c.var
   context.sessions.assertRoom(spec.id, { account }, 'embedding')
-  const model = await context.registry.get(spec.id, { signal })
+  const model = await context.registry.load(spec.id, { signal })
   const loadedAt = performance.now()
+  const claim = { signal, account, allowance }
+  const embedded = isRemoteModel(model)
+    ? await embedRemotely(context, requireEmbeddings(model), spec, request, {
+        ...claim,
+        via: c.req.header('via'),
+      })
+    : await embedHere(context, model, spec, request, claim)
+  checkDimensions(request.dimensions, embedded.vectors[0]!.length)
+  return { spec, loadedAt, ...embedded }
+}
+
+async function embedHere(
+  context: GatewayContext,
+  model: Model,
+  spec: ModelSpec,
+  request: TextsToEmbed,
+  claim: Claim,
+): Promise<Pick<EmbeddedTexts, 'vectors' | 'tokens'>> {
   const inputs = await encodeInputs(request, model, spec, context.config)
   const tokens = inputs.reduce((sum, { length }) => sum + length, 0)
-  await using _request = await allowance?.openRequest({ prompts: tokens, answers: 0, longestAnswer: 0 })
-  const vectors = await embedAll(context, model, inputs, { signal, account, allowance })
-  checkDimensions(request.dimensions, vectors[0]!.length)
-  return { spec, vectors, tokens, loadedAt }
+  await using _request = await claim.allowance?.openRequest({ prompts: tokens, answers: 0, longestAnswer: 0 })
+  return { vectors: await embedAll(context, requireEmbeddings(model), inputs, claim), tokens }
 }
 
 async function encodeInputs(
@@ -58,19 +85,14 @@ async function encodeInputs(
   for (const { promptTokens } of prompts) answerLength(model, spec, { promptTokens, requested: 0 })
   return encoded
 }
+
 /** Embeds one input after another. Other clients have their turns in between. */
 async function embedAll(
   { sessions }: Pick<GatewayContext, 'sessions'>,
-  model: Model,
+  model: EmbeddingModel,
   inputs: readonly (readonly TokenId[])[],
   claim: Claim,
 ): Promise<readonly Float32Array[]> {
-  if (!hasEmbeddings(model)) {
-    throw new InvalidRequestError(
-      `The engine of the model '${model.id}' does not return embeddings. Use a model whose capabilities have "embeddings" (GET /v1/models).`,
-      { param: 'model', reason: 'unsupported_value' },
-    )
-  }
   const vectors: Float32Array[] = []
   for (const tokens of inputs) {
     vectors.push(await sessions.embed(model, tokens, { ...claim, isContinued: vectors.length > 0 }))
@@ -78,8 +100,21 @@ async function embedAll(
   return vectors
 }
 
-const hasEmbeddings = (model: Model): model is EmbeddingModel =>
-  model.embed !== undefined && model.capabilities.embeddings
+/** @throws InvalidRequestError if the model's engine returns no embeddings */
+function requireEmbeddings<Served extends ServedModel>(
+  model: Served,
+): Served & Required<Pick<Served, 'embed'>> {
+  if (hasEmbeddings(model)) return model
+  throw new InvalidRequestError(
+    `The engine of the model '${model.id}' does not return embeddings. Use a model whose capabilities have "embeddings" (GET /v1/models).`,
+    { param: 'model', reason: 'unsupported_value' },
+  )
+}
+
+const hasEmbeddings = <Served extends ServedModel>(
+  model: Served,
+): model is Served & Required<Pick<Served, 'embed'>> =>
+  model.embed !== undefined && (isRemoteModel(model) || model.capabilities.embeddings)
 
 function checkDimensions(wanted: number | null | undefined, given: number): void {
   if (wanted == null || wanted === given) return

@@ -106,7 +106,7 @@ export interface RemoteLength {
 }
 
 /** No text has longer tokens on average: what has more characters can't fit. */
-const MAX_CHARACTERS_PER_TOKEN = 8
+export const MAX_CHARACTERS_PER_TOKEN = 8
 
 /** Tokens that a chat template may add. */
 const TEMPLATE_TOKENS = 64

@@ -1,85 +1,15 @@
-import {
-  createModelRegistry,
-  loadableModel,
-  modelSpecSchema,
-  ModelUnavailableError,
-  remoteModelSpecSchema,
-  type RemoteAnswerOptions,
-  type RemoteEvent,
-  type RemoteModel,
-  type RemoteRequest,
-  silentLogger,
-} from '@petals-chat/engine'
-import { ScriptedEngine } from '@petals-chat/engine/testing'
+import { ModelUnavailableError } from '@petals-chat/engine'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
-import { gatewayConfigSchema } from '../../config.ts'
 import { ResponseStore } from '../../answers/response-store.ts'
-import { createGateway, type Gateway } from '../../gateway.ts'
-import { createPrometheusMetrics } from '../../metrics.ts'
-
-const usage = { promptTokens: 10, cachedTokens: 4, completionTokens: 2, isEstimated: false }
-const words = (text: string): RemoteEvent => ({
-  type: 'parts',
-  parts: [{ type: 'content', text }],
-  tokens: [],
-})
-const end: RemoteEvent = { type: 'end', finishReason: 'stop', usage }
-
-/** A model of another server, as that server's answers would be. */
-class TestRemote implements RemoteModel {
-  readonly capabilities = { grammar: true, logprobs: true, promptLogprobs: true, embeddings: false }
-  readonly contextLength = 1000
-  readonly asked: (RemoteRequest & RemoteAnswerOptions)[] = []
-  readonly id: string
-  readonly maxAnswers: number | undefined
-  readonly fallback: string | undefined
-  script: (request: RemoteRequest) => AsyncIterable<RemoteEvent> = async function* () {
-    yield words('Hi')
-    yield end
-  }
-
-  constructor(id: string, more: Partial<Pick<RemoteModel, 'maxAnswers' | 'fallback'>> = {}) {
-    this.id = id
-    this.maxAnswers = more.maxAnswers
-    this.fallback = more.fallback
-  }
-
-  answer(request: RemoteRequest, options: RemoteAnswerOptions = {}): AsyncIterable<RemoteEvent> {
-    this.asked.push({ ...request, ...options })
-    return this.script(request)
-  }
-
-  async tokenize() {
-    return { count: 3, tokens: [7, 8, 9] }
-  }
-
-  async status() {
-    return { state: 'ready' } as const
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {}
-}
+import type { Gateway } from '../../gateway.ts'
+import { end, startGateway, TestRemote, words } from './fixtures/test-remote.ts'
 
 let big: TestRemote
 let other: TestRemote
 let gateway: Gateway
 
 function start(config: object = {}): void {
-  const models = [big, other].map((model) => ({
-    spec: remoteModelSpecSchema.parse({ id: model.id, engine: 'upstream', generation: { temperature: 0.3 } }),
-    loaded: model,
-    load: async () => model,
-  }))
-  const local = loadableModel(
-    modelSpecSchema.parse({ id: 'local', engine: 'llama', source: 'none' }),
-    new ScriptedEngine({ reply: () => 'Local.', contextLength: 512 }),
-  )
-  gateway = createGateway(gatewayConfigSchema.parse({ port: 0, ...config }), {
-    registry: createModelRegistry({ models: [...models, local] }),
-    logger: silentLogger,
-    metrics: createPrometheusMetrics(),
-    version: '1',
-  })
+  gateway = startGateway([big, other], config)
 }
 
 beforeEach(() => {

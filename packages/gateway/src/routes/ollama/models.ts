@@ -79,6 +79,7 @@ function describeModel(spec: ModelSpec, model: ServedModel | undefined, startedA
       'general.basename': spec.displayName ?? spec.id,
       ...(length !== undefined && { [`${spec.engine}.context_length`]: length }),
     },
+    // Clients offer no tools without the word: of another server's model it only says that they are passed on.
     capabilities: ['completion', 'tools', ...(canChooseToThink(model) ? (['thinking'] as const) : [])],
     modified_at: startedAt,
   }

@@ -1,6 +1,6 @@
 import type { ModelListBody, ModelObject } from '@petals-chat/api'
 import { Hono } from 'hono'
-import type { ModelSpec, ModelState, ServedModel } from '@petals-chat/engine'
+import { isRemoteModel, type ModelSpec, type ModelState, type ServedModel } from '@petals-chat/engine'
 import type { GatewayContext, GatewayVariables, RouteModule } from '../../context.ts'
 import { isAnthropicRequest } from '../../request-path.ts'
 import { anthropicModel, modelPage } from '../anthropic/models.ts'
@@ -90,28 +90,34 @@ const toProgress = ({ phase, label, done, total, unit }: NonNullable<ModelState[
   unit,
 })
 
-/** The capabilities that every model of this server has or lacks. */
-const usualCapabilities = {
-  completion_chat: true,
+/** What no model has here, because this server has no such call, or takes only text. */
+const noCapabilities = {
   completion_fim: false,
-  function_calling: true,
   fine_tuning: false,
   vision: false,
   classification: false,
 } as const
 
-/** The fields that are known only for a loaded model, and the capabilities of all models. */
+/**
+ * The capabilities of every model that this server runs. All can be given functions: where the template knows none, the
+ * system message describes them, and calls are found in the answer in any notation. How well a model chooses and calls them
+ * is not known.
+ */
+const usualCapabilities = { ...noCapabilities, completion_chat: true, function_calling: true } as const
+
+/**
+ * The fields that are known only for a loaded model, and the capabilities of all models. What the model of another server
+ * can do, only a request finds out: nothing is claimed and nothing denied.
+ */
 function loadedFields(
   model: ServedModel | undefined,
   spec: ModelSpec,
 ): Pick<ModelObject, 'context_length' | 'max_model_len' | 'max_context_length' | 'capabilities'> {
   if (model === undefined) return { capabilities: usualCapabilities }
-  const { grammar, logprobs, promptLogprobs, embeddings } = model.capabilities
   const length = contextLengthOf(spec, model)
-  return {
-    context_length: length,
-    max_model_len: length,
-    max_context_length: length,
-    capabilities: { ...usualCapabilities, grammar, logprobs, prompt_logprobs: promptLogprobs, embeddings },
-  }
+  const lengths = { context_length: length, max_model_len: length, max_context_length: length }
+  if (isRemoteModel(model)) return { ...lengths, capabilities: noCapabilities }
+  const { grammar, logprobs, promptLogprobs, embeddings } = model.capabilities
+  const found = { grammar, logprobs, prompt_logprobs: promptLogprobs, embeddings }
+  return { ...lengths, capabilities: { ...usualCapabilities, ...found } }
 }
