@@ -10,7 +10,7 @@ import { viaOf } from '../answer/via.ts'
 import { MAX_CHARACTERS_PER_TOKEN } from '../remote/remote-fields.ts'
 import { promptsOf } from '../request/encode-prompts.ts'
 import { checkRequestTokens } from '../request/limits.ts'
-import type { EmbeddedTexts, TextsToEmbed } from './embed-texts.ts'
+import type { EmbeddedTexts, TextsToEmbed } from './embedding.ts'
 
 /** Inputs that another server gets at a time. Other clients have their turns in between, and answers stay small. */
 const MAX_INPUTS = 128

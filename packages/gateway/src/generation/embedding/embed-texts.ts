@@ -1,4 +1,3 @@
-import type { EmbeddingRequest } from '@petals-chat/api'
 import {
   InvalidRequestError,
   isRemoteModel,
@@ -14,23 +13,7 @@ import { encodePrompts } from '../request/encode-prompts.ts'
 import { answerLength, checkRequestTokens } from '../request/limits.ts'
 import { callerOf, resolveModel } from '../request/resolve-model.ts'
 import { embedRemotely } from './embed-remotely.ts'
-
-export interface TextsToEmbed extends Pick<EmbeddingRequest, 'model' | 'input' | 'dimensions'> {
-  /** Leave out the end of an input that is longer than the context (default: it is refused). */
-  readonly truncate?: boolean | undefined
-  /** The field with the inputs; default `input`. */
-  readonly param?: string
-}
-
-/** One vector for each input: of length 1, or as another server gave it. */
-export interface EmbeddedTexts {
-  readonly spec: ModelSpec
-  readonly vectors: readonly Float32Array[]
-  /** Tokens of all inputs. */
-  readonly tokens: number
-  /** When the model was loaded, on the clock of `performance.now()`. */
-  readonly loadedAt: number
-}
+import type { EmbeddedTexts, TextsToEmbed } from './embedding.ts'
 
 /**
  * Embeds the texts of a request, here or at the server of the model.
