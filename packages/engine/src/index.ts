@@ -14,6 +14,7 @@
  * @packageDocumentation
  */
 export { abortable, type AbortOptions } from './abort.ts'
+export { CallSlots } from './call-slots.ts'
 export { childEnvironment, endWithThisProcess, type ChildEnvironmentOptions } from './child-process.ts'
 export * from './chat/chat-template.ts'
 export { createDialogueTemplate } from './chat/dialogue-template.ts'

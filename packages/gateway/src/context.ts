@@ -1,4 +1,5 @@
 import type {
+  CallSlots,
   AbortOptions,
   Logger,
   Metrics,
@@ -24,7 +25,6 @@ import type { ResponseStore } from './answers/response-store.ts'
 import type { ClientAddress, ClientAddressReader } from './client-address.ts'
 import type { GatewayConfig } from './config.ts'
 import type { Allowance } from './limits/allowance.ts'
-import type { CallSlots } from './limits/call-slots.ts'
 import type { Limiter } from './limits/limiter.ts'
 import type { Quota } from './limits/quota.ts'
 import type { MemoryBudget } from './memory-budget.ts'

@@ -1,6 +1,13 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { KeyStore, SignInStore, UsageStore } from '@petals-chat/access'
-import { type Logger, type ModelRegistry, noTools, type SwarmView, type ToolBox } from '@petals-chat/engine'
+import {
+  CallSlots,
+  type Logger,
+  type ModelRegistry,
+  noTools,
+  type SwarmView,
+  type ToolBox,
+} from '@petals-chat/engine'
 import { Hono } from 'hono'
 import { methodNotAllowed } from 'hono/method-not-allowed'
 import type { Access, CallerSource } from './access/access.ts'
@@ -11,7 +18,6 @@ import { clientAddressReader, proxyTest } from './client-address.ts'
 import type { GatewayConfig } from './config.ts'
 import type { GatewayApp, GatewayContext, GatewayVariables } from './context.ts'
 import type { PrometheusMetrics } from './metrics.ts'
-import { CallSlots, MAX_CALLS_AT_ONCE } from './limits/call-slots.ts'
 import { Limiter } from './limits/limiter.ts'
 import { meteredSessions } from './limits/metered-sessions.ts'
 import { loadCounters } from './limits/load-counters.ts'
@@ -53,6 +59,9 @@ import { createSessionPool } from './sessions/session-pool.ts'
 import { SwarmHistory } from './swarm/swarm-history.ts'
 import type { Tracing } from './tracing/tracing.ts'
 import { UsageRecorder } from './usage/usage-recorder.ts'
+
+/** Calls of tools that one account runs at a time, whatever route they come from. */
+const MAX_CALLS_AT_ONCE = 8
 
 export interface GatewayDependencies {
   readonly registry: ModelRegistry

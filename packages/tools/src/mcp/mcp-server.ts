@@ -1,8 +1,7 @@
-import { abortable, type Logger, type ToolListOptions, type ToolSource } from '@petals-chat/engine'
+import { abortable, CallSlots, type Logger, type ToolListOptions, type ToolSource } from '@petals-chat/engine'
 import { bounds, cut } from '../bounds.ts'
 import type { McpServerConfig } from '../config.ts'
 import { type RawCallOptions, type RawResult, ToolFailure, type ToolServer } from '../tool-server.ts'
-import { CallSlots } from './call-slots.ts'
 import { Connection, type ConnectionOptions } from './connection.ts'
 import { describeProblem } from './describe-problem.ts'
 import { resultText } from './result-text.ts'
@@ -68,14 +67,25 @@ export class McpServer implements ToolServer {
     }
   }
 
-  call(
+  async call(
     ownName: string,
     input: Readonly<Record<string, unknown>>,
     options: RawCallOptions,
   ): Promise<RawResult> {
+    using _place = await this.#place(options)
+    return await this.#call(ownName, input, options)
+  }
+
+  /** Waits for the turn of a call as long as the call may take. @throws the signal's reason; ToolFailure */
+  async #place({ signal, timeoutMs }: RawCallOptions): Promise<Disposable> {
     const busy = `The MCP server '${this.name}' is busy with ${bounds.callsOfServer} other calls. Try again.`
-    const { signal, timeoutMs } = options
-    return this.#slots.run(() => this.#call(ownName, input, options), { signal, maxWaitMs: timeoutMs, busy })
+    const late = new AbortController()
+    const timer = setTimeout(() => late.abort(new ToolFailure(busy)), timeoutMs)
+    try {
+      return await this.#slots.enter(this.name, signal ? AbortSignal.any([signal, late.signal]) : late.signal)
+    } finally {
+      clearTimeout(timer)
+    }
   }
 
   async #call(

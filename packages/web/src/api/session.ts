@@ -1,4 +1,5 @@
 import type { SessionBody } from '@petals-chat/api'
+import { bodyOf } from './body-of.ts'
 import { apiErrorFromResponse, toApiError } from './errors.ts'
 import { isRecord, number, text, type Untrusted } from './read-json.ts'
 
@@ -75,15 +76,6 @@ export const sessionClient: SessionClient = {
 async function send(init: RequestInit): Promise<Response> {
   try {
     return await fetch(ADDRESS, { ...init, cache: 'no-store', signal: AbortSignal.timeout(TIMEOUT_MS) })
-  } catch (cause) {
-    throw toApiError(cause)
-  }
-}
-
-async function bodyOf(response: Response): Promise<unknown> {
-  if (!response.ok) throw await apiErrorFromResponse(response)
-  try {
-    return await response.json()
   } catch (cause) {
     throw toApiError(cause)
   }

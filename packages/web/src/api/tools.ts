@@ -1,5 +1,6 @@
 import type { ToolBody, ToolCallBody, ToolListBody, ToolResultBody, ToolServerBody } from '@petals-chat/api'
-import { ApiError, apiErrorFromResponse, toApiError } from './errors.ts'
+import { bodyOf } from './body-of.ts'
+import { ApiError, toApiError } from './errors.ts'
 import { count, isRecord, records, text, type Untrusted } from './read-json.ts'
 
 /** A tool that the models of this server may call. */
@@ -94,15 +95,6 @@ export const toolClient: ToolClient = {
 async function send(path: string, init: RequestInit): Promise<Response> {
   try {
     return await fetch(path, { ...init, cache: 'no-store' })
-  } catch (cause) {
-    throw toApiError(cause)
-  }
-}
-
-async function bodyOf(response: Response): Promise<unknown> {
-  if (!response.ok) throw await apiErrorFromResponse(response)
-  try {
-    return await response.json()
   } catch (cause) {
     throw toApiError(cause)
   }

@@ -1,7 +1,4 @@
-import { abortable } from '@petals-chat/engine'
-
-/** Calls of tools that one account runs at a time, whatever route they come from. */
-export const MAX_CALLS_AT_ONCE = 8
+import { abortable } from './abort.ts'
 
 interface Line {
   running: number
