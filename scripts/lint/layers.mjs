@@ -12,6 +12,7 @@ export const packageImports = {
   tools: ['engine'],
   upstream: ['engine'],
   contribute: ['engine'],
+  blocks: ['engine', 'llama', 'petals'],
   gateway: ['access', 'api', 'engine'],
   web: ['api'],
   cli: ['access', 'contribute', 'engine', 'gateway', 'hub', 'llama', 'petals', 'tools', 'upstream', 'web'],
@@ -139,6 +140,11 @@ export const layers = {
       child: [],
     },
   },
+  blocks: {
+    folders: {
+      engine: [],
+    },
+  },
   tools: {
     shared: ['config.ts', 'bounds.ts', 'tool-server.ts'],
     folders: {
@@ -178,6 +184,7 @@ export const heavyDependencies = [
   { names: ['libp2p', '@libp2p/*', '@chainsafe/*', '@multiformats/*'], home: 'packages/petals/src/p2p' },
   { names: ['onnxruntime-node', '@huggingface/tokenizers'], home: 'packages/petals/src/layers' },
   { names: ['node-llama-cpp'], home: 'packages/llama' },
+  { names: ['koffi'], home: 'packages/blocks/src/native' },
   { names: ['hono', 'hono/*', '@hono/*', 'ws', 'prom-client'], home: 'packages/gateway' },
   { names: ['eventsource-parser'], home: 'packages/upstream/src/stream' },
   { names: ['@modelcontextprotocol/*'], home: 'packages/tools' },

@@ -12,6 +12,7 @@ const nodePackages = [
   'tools',
   'upstream',
   'contribute',
+  'blocks',
   'gateway',
   'cli',
 ]
