@@ -38,6 +38,11 @@ if (has('kills', 'rewinding', 'churn')) {
   if (has('churn'))
     add(await churn(harness, await harness.prepare('Once upon a time', 64), Number(values.minutes)))
 }
+if (has('rewinding')) {
+  // The same on servers that rewind, instead of computing all again in a new session.
+  await using harness = await FaultHarness.start({ ...common, replicas: 3, required: 2, canRewind: true })
+  add(...(await rewinding(harness, 'on servers that rewind')))
+}
 if (has('links')) {
   await using harness = await FaultHarness.start({ ...common, replicas: 2, relay: {} })
   add(...(await links(harness, await harness.prepare('Once upon a time', 48), Number(values.rounds))))

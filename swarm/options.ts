@@ -25,6 +25,7 @@ const flagLines = `  --model NAME             ${swarmModels.map(({ name }) => na
   --dtype T                float32 or bfloat16 (default float32)
   --round-trip MS          put a relay in front of every server that adds this round trip
   --behind-nat             make all servers but the first reachable only through its circuit relay
+  --rewinding              servers that can rewind, as those of Petals' main branch can
   --server-args "…"        further arguments of Petals' run_server, split as by a shell
   --help                   print this help`
 
@@ -94,6 +95,7 @@ export function parseSwarmFlags(command: SwarmCommand, args: readonly string[]):
     cacheTokens: count('cache-tokens', values['cache-tokens']),
     dtype,
     behindNat: values['behind-nat'],
+    canRewind: values.rewinding,
     extra: splitWords(values['server-args']),
   }
 }
@@ -112,6 +114,7 @@ function readFlags(command: SwarmCommand, args: readonly string[]) {
         dtype: { type: 'string', default: 'float32' },
         'round-trip': { type: 'string' },
         'behind-nat': { type: 'boolean', default: false },
+        rewinding: { type: 'boolean', default: false },
         'server-args': { type: 'string', default: '' },
         help: { type: 'boolean', short: 'h', default: false },
       },

@@ -36,6 +36,8 @@ export interface ServerOptions {
   readonly extra?: readonly string[]
   /** The server can be made to compute something else than its blocks, by `lie`. */
   readonly canLie?: boolean
+  /** The server rewinds (`start_from_position`) and reads in each step where to push, as those of Petals' main branch do. */
+  readonly canRewind?: boolean
 }
 
 /** A running Petals server: several processes in their own process group. */
@@ -54,7 +56,7 @@ export interface SwarmServer extends AsyncDisposable {
   running(): boolean
   /** Sends a signal to all processes of the server. */
   signal(signal: NodeJS.Signals): void
-  /** Makes a server that can lie do so from now on, as `swarm/python/lying_server.py` describes; '' ends it. */
+  /** Makes a server that can lie do so from now on, as `swarm/python/lies.py` describes; '' ends it. */
   lie(how: string): Promise<void>
 }
 
@@ -83,17 +85,24 @@ function reachOf({ behind, announce }: ServerOptions): ServerSettings['reach'] {
   return announce ? { kind: 'announced', addresses: [announce] } : { kind: 'auto' }
 }
 
+/** Undefined: the server as it is. */
+function programOf({ canLie = false, canRewind = false }: ServerOptions): readonly string[] | undefined {
+  // The last one sees what the others have made of the server.
+  const changes = [canRewind && 'rewinding', canLie && 'lies'].filter((change) => change !== false)
+  if (changes.length === 0) return undefined
+  return [script('changed_server.py'), path.dirname(petalsServerScript), changes.join()]
+}
+
 /** Starts one server and waits until it serves. Its whole process group ends on disposal, or with this process. */
 export async function startServer(options: ServerOptions): Promise<SwarmServer> {
   const settings = settingsOf(options)
   const logFile = path.join(options.folder, `${options.name}.log`)
   const serving = Promise.withResolvers<string>()
   const lieFile = path.join(options.folder, `${options.name}.lie`)
-  const lying = [script('lying_server.py'), path.dirname(petalsServerScript)]
   let address: string | undefined
   const server = await startPetalsProcess({
     python,
-    program: options.canLie ? lying : undefined,
+    program: programOf(options),
     args: serverArguments(settings),
     environment: {
       ...serverEnvironment(settings, { isLocal: true, environment: process.env }),

@@ -25,6 +25,8 @@ export interface SwarmOptions {
   readonly behindNat?: boolean
   /** All servers can be made to lie. */
   readonly canLie?: boolean
+  /** All servers can rewind. */
+  readonly canRewind?: boolean
   readonly onProgress?: (text: string) => void
 }
 
@@ -87,6 +89,7 @@ export async function startSwarm(options: SwarmOptions): Promise<Swarm> {
       ...(options.dtype === undefined ? {} : { dtype: options.dtype }),
       ...(options.extra === undefined ? {} : { extra: options.extra }),
       canLie: options.canLie ?? false,
+      canRewind: options.canRewind ?? false,
       ...(relay ? { announce: `/ip4/127.0.0.1/tcp/${relay.port}` } : {}),
       ...part,
       port,

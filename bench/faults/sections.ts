@@ -44,9 +44,16 @@ export async function kills(harness: FaultHarness, count: number): Promise<reado
 }
 
 /** Chats at once that regenerate answers and edit prompts, while servers are killed. */
-export async function rewinding(harness: FaultHarness): Promise<readonly Finding[]> {
+export async function rewinding(harness: FaultHarness, where = ''): Promise<readonly Finding[]> {
   const { dialogues, identical, failovers } = await rewindingRun(harness)
-  return [{ fault: 'kill -9, answers that rewind', answers: dialogues, identical, figures: { failovers } }]
+  return [
+    {
+      fault: `kill -9, answers that rewind ${where}`.trim(),
+      answers: dialogues,
+      identical,
+      figures: { failovers },
+    },
+  ]
 }
 
 /** Chats at once while servers leave and join. */

@@ -5,7 +5,7 @@ import type { Swarm } from '../../swarm/swarm.ts'
 import type { Prompt } from './fault-harness.ts'
 import { openSwarmEngine, type SwarmEngine } from '../interop/support/swarm-engine.ts'
 
-/** What a server that lies does (`swarm/python/lying_server.py`). */
+/** What a server that lies does (`swarm/python/lies.py`). */
 export const lies = ['scale 1.05', 'shift 0.01', 'noise 0.05', 'layers', 'stale'] as const
 export type Lie = (typeof lies)[number]
 

@@ -48,10 +48,10 @@ def report() -> None:
     async def counted(*args, **kwargs):
         write({"session": 1})
         try:
-            async for outputs, can_push in iterate(*args, **kwargs):
+            async for outputs, *rest in iterate(*args, **kwargs):
                 batch, length, *_ = outputs[0].size
                 counter.add(batch, length)
-                yield outputs, can_push
+                yield outputs, *rest
         finally:
             counter.flush()
             write({"session": -1})

@@ -1,4 +1,4 @@
-"""A Petals server that computes something else than its blocks when the file PETALS_LIE_FILE says so. For tests.
+"""Makes a Petals server compute something else than its blocks when the file PETALS_LIE_FILE says so. For tests.
 
 The file holds one of these lines, or nothing, and is read at every step:
   scale 1.05    multiplies its outputs
@@ -9,11 +9,6 @@ The file holds one of these lines, or nothing, and is read at every step:
 """
 
 import os
-import sys
-
-contribute = sys.argv.pop(1)
-sys.path.insert(0, contribute)
-import petals_server  # noqa: E402
 
 
 def read_lie() -> list:
@@ -41,7 +36,7 @@ def lie_about(outputs, first):
     return outputs
 
 
-def install_lies() -> None:
+def install() -> None:
     from hivemind.compression.serialization import deserialize_torch_tensor, serialize_torch_tensor
     from petals.server import handler
 
@@ -52,17 +47,13 @@ def install_lies() -> None:
             for name in ("requested_uids", "requested_backends", "cache_handles"):
                 arguments[name] = tuple(reversed(arguments[name]))
         first = None
-        async for tensors, can_push in honest(**arguments):
+        async for tensors, *rest in honest(**arguments):
             outputs = deserialize_torch_tensor(tensors[0])
             if outputs.numel() > 0 and read_lie()[0] != "":
                 lie = lie_about(outputs, first)
                 tensors = [serialize_torch_tensor(lie, tensors[0].compression), *tensors[1:]]
             if outputs.numel() > 0 and first is None:
                 first = outputs
-            yield tensors, can_push
+            yield tensors, *rest
 
     handler.iterate_rpc_inference = iterate_rpc_inference
-
-
-if __name__ == "__main__":
-    petals_server.serve(install_lies)
