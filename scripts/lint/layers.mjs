@@ -142,7 +142,12 @@ export const layers = {
   },
   blocks: {
     folders: {
-      engine: [],
+      model: [],
+      native: [],
+      weights: ['model'],
+      graph: ['model', 'native'],
+      child: ['graph', 'model', 'native'],
+      engine: ['weights', 'model'],
     },
   },
   tools: {

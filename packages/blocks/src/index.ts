@@ -13,3 +13,8 @@ export type {
   OpenCacheOptions,
 } from './engine/block-engine.ts'
 export * from './engine/errors.ts'
+export { startBlockEngine, type NativeBlockEngine } from './engine/native-engine.ts'
+export type { BlockEngineOptions } from './engine/options.ts'
+export type { BlockShape } from './model/block-shape.ts'
+export type { WeightType } from './model/weight-types.ts'
+export { openBlockModel, type BlockModel, type OpenBlockModelOptions } from './weights/block-model.ts'

@@ -33,4 +33,6 @@ export {
   type LlamaBackend,
   type LlamaMachine,
 } from './machine/backends.ts'
-export type { CoreCount } from './machine/cpu-limit.ts'
+export { countCores, type CoreCount } from './machine/cpu-limit.ts'
+export { findLlamaLibraries, type LlamaLibraries } from './machine/libraries.ts'
+export { RestartPolicy } from './worker/restart-policy.ts'

@@ -67,8 +67,7 @@ export function describeMachine(facts: MachineFacts): LlamaMachine {
 }
 
 function cpu(facts: MachineFacts): LlamaBackend {
-  const name = facts.platform === 'darwin' ? (facts.arch === 'arm64' ? 'arm64-metal' : 'x64') : cpuArch(facts)
-  const installed = facts.hasPackage(packageName(facts, name))
+  const installed = facts.hasPackage(libraryPackage(facts))
   if (facts.platform === 'linux' && !glibcLoaders.some((path) => facts.hasFile(path))) {
     return {
       installed,
@@ -83,9 +82,20 @@ function cpu(facts: MachineFacts): LlamaBackend {
   }
 }
 
-const cpuArch = ({ arch }: MachineFacts): string => (arch === 'arm' ? 'armv7l' : arch)
+type System = Pick<MachineFacts, 'platform' | 'arch'>
 
-function packageName({ platform }: MachineFacts, suffix: string): string {
+/** Returns the name of the package with the libraries for the CPU, or for a kind of GPU. */
+export function libraryPackage(facts: System, gpu?: GpuName): string {
+  if (gpu !== undefined) return packageName(facts, `${facts.arch}-${gpu}`)
+  return packageName(
+    facts,
+    facts.platform === 'darwin' && facts.arch === 'arm64' ? 'arm64-metal' : cpuArch(facts),
+  )
+}
+
+const cpuArch = ({ arch }: System): string => (arch === 'arm' ? 'armv7l' : arch)
+
+function packageName({ platform }: System, suffix: string): string {
   const system = platform === 'darwin' ? 'mac' : platform === 'win32' ? 'win' : 'linux'
   return `@node-llama-cpp/${system}-${suffix}`
 }

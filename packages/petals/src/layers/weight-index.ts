@@ -9,6 +9,8 @@ import type { FileTensors, TensorEntry } from './tensor-entry.ts'
 export interface WeightIndex {
   /** Returns the first of these tensors that exists. @throws ModelUnavailableError that names them */
   find(names: readonly string[], options?: AbortOptions): Promise<TensorEntry>
+  /** Returns a tensor, or undefined if there is none of this name. @throws ModelUnavailableError if it can't be used */
+  lookUp(name: string, options?: AbortOptions): Promise<TensorEntry | undefined>
 }
 
 /** A format in which transformers saves weights: one file, or several with an index. */
@@ -62,6 +64,7 @@ function indexOf(
     return tensors(name, options)
   }
   return {
+    lookUp: (name, options = {}) => lookUp(name, options),
     async find(names, options = {}) {
       for (const name of names) {
         const entry = await lookUp(name, options)

@@ -1,0 +1,161 @@
+import { abortable, type AbortOptions, type Logger } from '@petals-chat/engine'
+import { RestartPolicy } from '@petals-chat/llama'
+import type { Command, LoadCommand, Message, ReadyMessage } from '../protocol.ts'
+import { BlockProcess } from './block-process.ts'
+import { EngineEndedError } from './errors.ts'
+
+export interface BlockClientOptions {
+  readonly load: LoadCommand
+  readonly maxRestarts: number
+  readonly logger: Logger
+  readonly onProgress: (fraction: number) => void
+  /** The process has ended: the caches that it had are gone. */
+  readonly onLost: () => void
+}
+
+interface Pending {
+  readonly resolve: (states: Float32Array | undefined) => void
+  readonly reject: (error: Error) => void
+}
+
+type Request = Exclude<Command, LoadCommand | { readonly type: 'cancel' }>
+
+/** The process that computes, started again when it dies; requests and their replies. */
+export class BlockClient implements AsyncDisposable {
+  readonly #options: BlockClientOptions
+  readonly #policy: RestartPolicy
+  readonly #pending = new Map<number, Pending>()
+  readonly #ended = Promise.withResolvers<Error>()
+  #ready = Promise.withResolvers<ReadyMessage>()
+  #isReady = false
+  #isClosed = false
+  #hasBeenReady = false
+  #process: BlockProcess
+  #timer: NodeJS.Timeout | undefined
+  #requests = 0
+  #generation = 0
+
+  constructor(options: BlockClientOptions) {
+    this.#options = options
+    this.#policy = new RestartPolicy(options.maxRestarts)
+    this.#ready.promise.catch(() => {})
+    this.#process = this.#start()
+  }
+
+  /** Counts the processes so far: the caches of an earlier one are lost. */
+  get generation(): number {
+    return this.#generation
+  }
+
+  get pid(): number | undefined {
+    return this.#process.pid
+  }
+
+  /** Resolves when the process has ended for good. */
+  get ended(): Promise<Error> {
+    return this.#ended.promise
+  }
+
+  /** Resolves when the blocks are loaded. @throws EngineEndedError if they can't be, the reason of the signal */
+  ready({ signal }: AbortOptions = {}): Promise<ReadyMessage> {
+    return abortable(this.#ready.promise, signal)
+  }
+
+  nextRequest(): number {
+    return this.#requests++
+  }
+
+  /** Sends a request. An abort cancels it. @throws EngineEndedError, Error with llama.cpp's words, the reason of the signal */
+  async call(command: Request, { signal }: AbortOptions = {}): Promise<Float32Array | undefined> {
+    signal?.throwIfAborted()
+    if (!this.#isReady)
+      throw new EngineEndedError('The process that computes the blocks is being started again.')
+    const { request } = command
+    const { promise, resolve, reject } = Promise.withResolvers<Float32Array | undefined>()
+    this.#pending.set(request, { resolve, reject })
+    this.#process.send(command)
+    try {
+      return await abortable(promise, signal)
+    } catch (error) {
+      if (this.#pending.delete(request)) {
+        promise.catch(() => {})
+        this.#process.send({ type: 'cancel', request })
+      }
+      throw error
+    }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#isClosed = true
+    clearTimeout(this.#timer)
+    await this.#process.kill('was ended')
+  }
+
+  #start(): BlockProcess {
+    const { load, logger } = this.#options
+    const process: BlockProcess = new BlockProcess({
+      onMessage: (message) => this.#receive(message),
+      onExit: (how) => this.#exited(how),
+      onOutput: (line) =>
+        logger.debug({ pid: process.pid, line }, 'The process of the blocks printed a line.'),
+    })
+    process.send(load)
+    return process
+  }
+
+  #receive(message: Message): void {
+    switch (message.type) {
+      case 'progress':
+        return this.#options.onProgress(message.fraction)
+      case 'ready':
+        return this.#becameReady(message)
+      case 'load-failed':
+        return void this.#process.kill(`could not load the blocks: ${message.text}`)
+      case 'done':
+        return this.#take(message.request)?.resolve(message.states)
+      case 'failed':
+        return this.#take(message.request)?.reject(new Error(message.text))
+    }
+  }
+
+  #becameReady(message: ReadyMessage): void {
+    if (this.#hasBeenReady) this.#options.logger.info({}, 'The blocks are loaded again.')
+    this.#hasBeenReady = true
+    this.#isReady = true
+    this.#ready.resolve(message)
+  }
+
+  #take(request: number): Pending | undefined {
+    const pending = this.#pending.get(request)
+    this.#pending.delete(request)
+    return pending
+  }
+
+  #exited(how: string): void {
+    const error = new EngineEndedError(`The process that computes the blocks ${how}.`)
+    this.#generation++
+    if (this.#isReady) {
+      this.#ready = Promise.withResolvers()
+      this.#ready.promise.catch(() => {})
+    }
+    this.#isReady = false
+    for (const { reject } of this.#pending.values()) reject(error)
+    this.#pending.clear()
+    this.#options.onLost()
+    if (this.#isClosed) this.#ready.reject(new EngineEndedError('The engine is closed.'))
+    else if (this.#hasBeenReady) this.#restart(error)
+    else this.#giveUp(error)
+  }
+
+  #restart(error: EngineEndedError): void {
+    const delayMs = this.#policy.next()
+    this.#options.logger.error({ err: error, delayMs }, error.message)
+    if (delayMs === undefined) this.#giveUp(error)
+    else this.#timer = setTimeout(() => (this.#process = this.#start()), delayMs)
+  }
+
+  #giveUp(error: EngineEndedError): void {
+    this.#ready.reject(error)
+    this.#ended.resolve(error)
+  }
+}

@@ -1,0 +1,73 @@
+import { deviceType, type Ggml, type Pointer, type Tensor } from '../native/ggml.ts'
+
+/** A device that computes, and the memory on it. */
+export class Backend implements Disposable {
+  readonly ggml: Ggml
+  readonly handle: Pointer
+  /** The device, for people. */
+  readonly device: string
+
+  /** @throws Error if the machine has no such device, or the build no support for it */
+  constructor(ggml: Ggml, device: keyof typeof deviceType) {
+    this.ggml = ggml
+    this.handle = ggml.backend_init_by_type(deviceType[device], null)
+    if (!this.handle) throw new Error(`llama.cpp finds no ${device.toUpperCase()} that it can use.`)
+    this.device = ggml.backend_dev_description(ggml.backend_get_device(this.handle))
+  }
+
+  get bufferType(): Pointer {
+    return this.ggml.backend_get_default_buffer_type(this.handle)
+  }
+
+  setThreads(threads: number): void {
+    this.ggml.setThreads(this.handle, threads)
+  }
+
+  [Symbol.dispose](): void {
+    this.ggml.backend_free(this.handle)
+  }
+}
+
+/** Tensors that stay on a device: weights, or a KV cache. */
+export class DeviceTensors implements Disposable {
+  readonly #ggml: Ggml
+  readonly #context: Pointer
+  readonly #buffer: Pointer
+  readonly tensors: readonly Tensor[]
+  readonly bytes: number
+
+  /** @throws Error if the device has too little memory */
+  constructor(
+    { ggml, handle }: Backend,
+    specs: readonly { readonly type: number; readonly shape: readonly number[] }[],
+  ) {
+    this.#ggml = ggml
+    this.#context = newContext(ggml, specs.length)
+    this.tensors = specs.map(({ type, shape: [n0 = 1, n1 = 1, n2] }) =>
+      n2 === undefined
+        ? ggml.new_tensor_2d(this.#context, type, n0, n1)
+        : ggml.new_tensor_3d(this.#context, type, n0, n1, n2),
+    )
+    this.bytes = this.tensors.reduce<number>((sum, tensor) => sum + ggml.nbytes(tensor), 0)
+    this.#buffer = ggml.backend_alloc_ctx_tensors(this.#context, handle)
+    if (!this.#buffer)
+      throw new Error(`There is no memory for ${Math.ceil(this.bytes / 2 ** 20)} MiB of tensors.`)
+  }
+
+  /** Sets all bytes to 0: memory of a device may hold anything, NaN too. */
+  clear(): void {
+    this.#ggml.backend_buffer_clear(this.#buffer, 0)
+  }
+
+  [Symbol.dispose](): void {
+    this.#ggml.backend_buffer_free(this.#buffer)
+    this.#ggml.free(this.#context)
+  }
+}
+
+/** Makes room for the descriptions of tensors, whose data are elsewhere. */
+export function newContext(ggml: Ggml, tensors: number, graphNodes = 0): Pointer {
+  const graph = graphNodes > 0 ? ggml.graph_overhead_custom(graphNodes, false) : 0
+  const bytes = ggml.tensor_overhead() * (tensors + 1) + graph
+  return ggml.init({ mem_size: bytes, mem_buffer: null, no_alloc: true })
+}
