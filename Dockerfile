@@ -7,11 +7,12 @@ COPY package.json package-lock.json .npmrc ./
 COPY packages/ packages/
 RUN npm ci --ignore-scripts --include=dev --no-audit --no-fund
 COPY tsconfig.json tsconfig.base.json tsconfig.build.json ./
+COPY scripts/packages/ scripts/packages/
 RUN node node_modules/typescript/bin/tsc -b packages/cli \
+    && node scripts/packages/bundle-server.mjs \
     && npm run build -w packages/web \
-    && npm prune --omit=dev --ignore-scripts --no-audit --no-fund
-COPY scripts/packages/slim.mjs scripts/packages/slim.mjs
-RUN node scripts/packages/slim.mjs .
+    && npm prune --omit=dev --ignore-scripts --no-audit --no-fund \
+    && node scripts/packages/slim.mjs .
 
 FROM debian:bookworm-slim
 COPY --from=build /usr/local/bin/node /usr/local/bin/node

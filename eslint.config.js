@@ -91,6 +91,7 @@ export default tseslint.config(
   {
     ignores: [
       '**/dist/**',
+      'packages/cli/bundle/**',
       '**/node_modules/**',
       '.cache/**',
       'artifacts/**',

@@ -111,10 +111,11 @@ describe('tarballs', () => {
     if (!isExported) expect(own.filter((file) => file.includes('/testing/'))).toEqual([])
   })
 
-  it('cli has the command and the JSON schema of its configuration', () => {
-    expect(tarballs['cli']!.files).toEqual(
-      expect.arrayContaining(['bin/petals-chat.mjs', 'petals-chat.schema.json']),
-    )
+  it('cli has the command, bundled with the licences of what is in it, and the JSON schema of its configuration', () => {
+    const { files } = tarballs['cli']!
+    const wanted = ['bin/petals-chat.mjs', 'bundle/bin.js', 'bundle/LICENSES.txt', 'petals-chat.schema.json']
+    expect(files).toEqual(expect.arrayContaining(wanted))
+    expect(files.filter((file) => /^bundle\/.*\.map$/.test(file))).toEqual([])
   })
 
   it.each(names)('%s passes publint', async (name) => {

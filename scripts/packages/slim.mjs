@@ -16,6 +16,7 @@ export function unusedPaths(folder, { platform = process.platform, arch = proces
     'node_modules/.cache',
     'node_modules/**/*.{map,d.ts,d.mts,d.cts}',
     'packages/*/src',
+    'packages/cli/bundle/*.map',
     'packages/*/node_modules/.cache',
   ]
   return [...others, ...patterns.flatMap((pattern) => globSync(pattern, { cwd: folder }))]

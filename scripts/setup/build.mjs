@@ -44,6 +44,9 @@ export async function build(node) {
   const packages = await buildStep('build-node', 'Building the packages', nodePackages, [
     { command: node, args: [script('typescript', 'bin', 'tsc'), '-b', 'packages/cli'] },
   ])
+  const command = await buildStep('build-command', 'Bundling the command', nodePackages, [
+    { command: node, args: [path.join('scripts', 'packages', 'bundle-server.mjs')] },
+  ])
   const page = await buildStep(
     'build-web',
     'Building the chat page',
@@ -56,5 +59,5 @@ export async function build(node) {
       },
     ],
   )
-  return packages || page
+  return packages || command || page
 }

@@ -14,7 +14,6 @@ import { parseYaml, type YamlFile } from './yaml-file.ts'
 
 /** Flags, environment and file combined, before validation, with the origin of each value. */
 export class ConfigDraft implements DescribeOptions {
-  readonly schema: SchemaNode = configJsonSchema()
   readonly data: Readonly<Record<string, unknown>>
   /** Problems that are found before validation with the schema: invalid YAML, variables that are not set. */
   readonly problems: readonly ConfigProblem[]
@@ -43,8 +42,12 @@ export class ConfigDraft implements DescribeOptions {
       })),
       ...this.#checkRoot(data),
     ]
-    const sound = withoutEmptyParts(data, this.schema)
+    const sound = withoutEmptyParts(data, () => this.schema)
     this.data = this.#override(isRecord(sound) ? sound : {}, flags, environment)
+  }
+
+  get schema(): SchemaNode {
+    return configJsonSchema()
   }
 
   get models(): readonly unknown[] {
@@ -105,7 +108,7 @@ export class ConfigDraft implements DescribeOptions {
       ...findHubOverrides(data.hub, environment),
       ...findSwarmOverrides(data.swarm, environment),
       ...findAccessOverrides(data.server, environment),
-      ...findOverrides(flags, environment, this.schema),
+      ...findOverrides(flags, environment, () => this.schema),
       // A section that is not a mapping is kept, so that the schema refuses it.
     ].filter(({ path }) => isRecord(valueAt(data, path.slice(0, -1)) ?? {}))
     for (const override of overrides) this.#overrides.set(formatKeyPath(override.path), override)
@@ -114,12 +117,12 @@ export class ConfigDraft implements DescribeOptions {
 }
 
 /** Removes empty parts: `cors:` with nothing, or only comments, below it means the same as no `cors:`. */
-function withoutEmptyParts(value: unknown, schema: SchemaNode, path: KeyPath = []): unknown {
+function withoutEmptyParts(value: unknown, schema: () => SchemaNode, path: KeyPath = []): unknown {
   if (Array.isArray(value))
     return value.map((entry, index) => withoutEmptyParts(entry, schema, [...path, index]))
   if (!isRecord(value)) return value
   const isEmptyPart = (child: unknown, childPath: KeyPath) => {
-    const node = child === null ? schemaAt(schema, childPath) : undefined
+    const node = child === null ? schemaAt(schema(), childPath) : undefined
     return node !== undefined && (accepts(node, 'object') || accepts(node, 'array'))
   }
   return Object.fromEntries(

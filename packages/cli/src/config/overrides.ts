@@ -19,7 +19,7 @@ export interface Override {
 export function findOverrides(
   flags: Flags,
   environment: Environment,
-  schema: SchemaNode,
+  schema: () => SchemaNode,
 ): readonly Override[] {
   return configSettings.flatMap((setting) => {
     const { path, variable } = setting
@@ -28,7 +28,7 @@ export function findOverrides(
     if (text === undefined || (flag === undefined && isUnset(text))) return []
     const origin: Origin =
       flag === undefined ? { kind: 'environment', name: variable } : { kind: 'flag', name: flagName(setting) }
-    return [{ path, value: valueFromText(text, schemaAt(schema, path) ?? {}), origin }]
+    return [{ path, value: valueFromText(text, schemaAt(schema(), path) ?? {}), origin }]
   })
 }
 

@@ -56,7 +56,13 @@ export const configSchema = z.strictObject({
 
 export type Config = Readonly<z.output<typeof configSchema>>
 
-/** Returns the schema of the file as JSON Schema, for messages, editors and documentation. */
+let jsonSchema: SchemaNode | undefined
+
+/**
+ * Returns the schema of the file as JSON Schema, for messages, editors and documentation. It is made at the first call, since
+ * a start without a file or flags needs none of it.
+ */
 export function configJsonSchema(): SchemaNode {
-  return z.toJSONSchema(configSchema, { io: 'input', unrepresentable: 'any' }) as SchemaNode
+  jsonSchema ??= z.toJSONSchema(configSchema, { io: 'input', unrepresentable: 'any' }) as SchemaNode
+  return jsonSchema
 }

@@ -179,7 +179,7 @@ function libraryFolders({ platform, environment: env }: MachineFacts): string[] 
 }
 
 function thisMachine(environment: Environment): MachineFacts {
-  const require = createRequire(import.meta.resolve('node-llama-cpp'))
+  const require = requireOf('node-llama-cpp')
   const isInstalled = import.meta.dirname.split(sep).includes('node_modules')
   return {
     platform: process.platform,
@@ -190,6 +190,14 @@ function thisMachine(environment: Environment): MachineFacts {
       require.resolve.paths(name)?.some((folder) => existsSync(join(folder, name))) ?? false,
     ...(isInstalled && { installedVersion: nodeLlamaCppVersion() }),
   }
+}
+
+/** Returns a `require` that looks where the code of a package looks: published, node-llama-cpp brings its own folder. */
+function requireOf(name: string): NodeJS.Require {
+  const here = createRequire(import.meta.url)
+  const folders = here.resolve.paths(name)?.map((folder) => join(folder, name)) ?? []
+  const folder = folders.find((each) => existsSync(each))
+  return folder === undefined ? here : createRequire(join(folder, 'package.json'))
 }
 
 function nodeLlamaCppVersion(): string {
