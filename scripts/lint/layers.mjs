@@ -125,8 +125,9 @@ export const layers = {
       inference: ['routing', 'blocks', 'rpc', 'p2p', 'tensor', 'wire'],
       audit: ['inference', 'routing', 'blocks', 'p2p', 'tensor'],
       swarm: ['routing', 'blocks', 'layers', 'dht', 'rpc', 'p2p', 'wire'],
-      session: ['inference', 'sampling', 'layers', 'blocks', 'p2p', 'tensor'],
-      model: ['session', 'swarm', 'audit', 'inference', 'layers', 'blocks', 'p2p'],
+      drafting: [],
+      session: ['drafting', 'inference', 'sampling', 'layers', 'blocks', 'p2p', 'tensor'],
+      model: ['session', 'drafting', 'swarm', 'audit', 'inference', 'layers', 'blocks', 'p2p'],
     },
   },
   llama: {

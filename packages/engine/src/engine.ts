@@ -116,8 +116,20 @@ export interface Session extends AsyncDisposable {
    * as the inputs that are sent again when a server of a swarm is lost.
    */
   memoryBytes?(): number
+  /**
+   * Counts the tokens that were guessed in advance, over all answers of the session. Present in engines that guess tokens,
+   * so that the model can check several in one step.
+   */
+  drafts?(): DraftCount
   /** Drops everything after the first `length` tokens, 0 ≤ length ≤ tokens.length. @throws InvalidRequestError */
   truncate(length: number, options?: AbortOptions): Promise<void>
+}
+
+/** Tokens that were guessed in advance. */
+export interface DraftCount {
+  /** The model's own choice, too. They are part of the answer. */
+  readonly accepted: number
+  readonly rejected: number
 }
 
 export interface PrewarmOptions extends AbortOptions {

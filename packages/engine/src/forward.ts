@@ -9,6 +9,7 @@ const optionalMethods: Readonly<Record<OptionalSessionMethod, true>> = {
   score: true,
   route: true,
   memoryBytes: true,
+  drafts: true,
 }
 
 /** Names of the methods of `Session` that an engine may leave out. */

@@ -144,6 +144,12 @@ export const swarmConfigSchema = z.strictObject({
     .describe(
       'Spot checks that find servers which compute something else than their blocks. auto: where other servers hold the same blocks, they compute a part of an answer again now and then, which takes at most 2 % of the work. off: none.',
     ),
+  speculation: z
+    .enum(['auto', 'off'])
+    .default('auto')
+    .describe(
+      'Guess the next tokens of an answer from its prompt and from the answer so far, and let the servers check several in one step. The answer stays the same. auto: where all servers of the route can take tokens back, and measurements show that it is faster. off: never.',
+    ),
   /** Servers' `session_timeout` is 30 minutes. */
   sessionLifetimeMs: z
     .int()

@@ -7,6 +7,17 @@ export const usageSchema = z.object({
   prompt_tokens_details: z.object({
     cached_tokens: z.int().describe('The part of prompt_tokens that was already in the KV cache.'),
   }),
+  completion_tokens_details: z
+    .object({
+      accepted_prediction_tokens: z
+        .int()
+        .describe('Tokens of the answer that had been guessed in advance, so that one step brought several.'),
+      rejected_prediction_tokens: z
+        .int()
+        .describe('Guesses that were wrong. They are no part of completion_tokens.'),
+    })
+    .optional()
+    .describe('Where the engine of the model guesses tokens: a swarm.'),
 })
 
 /** Times in milliseconds, with the names of llama.cpp. */

@@ -51,6 +51,12 @@ export const routeSchema = z
     hops: z.array(hopSchema),
     failovers: z.array(failoverSchema).describe('Servers that were replaced in mid-session, oldest first.'),
     pushed: z.boolean().describe('Servers send their outputs to the next server instead of to this machine.'),
+    tokens_per_step: z
+      .number()
+      .optional()
+      .describe(
+        'Tokens that a step of the servers has brought so far, on average; omitted if none were guessed in advance.',
+      ),
   })
   .describe('The servers of the swarm that the session uses, and those that were replaced.')
 

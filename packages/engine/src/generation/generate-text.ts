@@ -1,5 +1,5 @@
 import type { AbortOptions } from '../abort.ts'
-import type { GenerateOptions, Model, Session } from '../engine.ts'
+import type { DraftCount, GenerateOptions, Model, Session } from '../engine.ts'
 import { ContextLengthError, GenerationFailedError } from '../errors.ts'
 import type { TokenId } from '../tokenizer.ts'
 import { validateTextRequest } from '../validation.ts'
@@ -27,6 +27,7 @@ export async function* generateText(
   const cachedTokens = await reuseCache(session, request.tokens, request)
   const answer = new AnswerText(model.tokenizer, request)
   const ends = request.ignoreEos === true ? new Set<TokenId>() : model.tokenizer.eosTokens
+  const draftsBefore = session.drafts?.()
   let completionTokens = 0
   let finish: Finish | undefined
 
@@ -59,7 +60,12 @@ export async function* generateText(
   yield {
     type: 'generation-end',
     ...finish,
-    usage: { promptTokens: request.tokens.length, cachedTokens, completionTokens },
+    usage: {
+      promptTokens: request.tokens.length,
+      cachedTokens,
+      completionTokens,
+      ...(draftsBefore && { drafts: draftsSince(draftsBefore, session.drafts!()) }),
+    },
     timings: stopwatch.timings(),
   }
 }
@@ -68,6 +74,11 @@ export async function* generateText(
 function sessionOptions({ sampling, topLogprobs, grammar, onWait, signal }: TextRequest): GenerateOptions {
   return { sampling, topLogprobs, grammar, onWait, signal }
 }
+
+const draftsSince = (before: DraftCount, now: DraftCount): DraftCount => ({
+  accepted: now.accepted - before.accepted,
+  rejected: now.rejected - before.rejected,
+})
 
 /** Returns the maximum length of the answer in tokens, so that prompt and answer together fit into the session. */
 function roomForAnswer(session: Session, request: TextRequest): number {

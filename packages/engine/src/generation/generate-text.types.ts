@@ -1,4 +1,4 @@
-import type { GenerateOptions, GeneratedToken } from '../engine.ts'
+import type { DraftCount, GenerateOptions, GeneratedToken } from '../engine.ts'
 import type { TokenId } from '../tokenizer.ts'
 
 /** Events of `generateText`: text as soon as it is final, then exactly one end. */
@@ -30,6 +30,8 @@ export interface Usage {
   /** Part of `promptTokens` that was already in the KV cache. */
   readonly cachedTokens: number
   readonly completionTokens: number
+  /** Tokens that were guessed in advance; absent if the engine guesses none. */
+  readonly drafts?: DraftCount | undefined
 }
 
 export interface Timings {

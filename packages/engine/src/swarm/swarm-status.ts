@@ -109,6 +109,8 @@ export interface RouteReport {
   readonly failovers: readonly Failover[]
   /** True if outputs go from server to server instead of through this machine. */
   readonly pushed: boolean
+  /** Tokens of the answer for each step of the servers; undefined if no tokens were guessed in advance, so that it is one. */
+  readonly tokensPerStep?: number | undefined
 }
 
 export interface RouteHop {

@@ -1,11 +1,12 @@
 import type { Logger, RouteHop, RouteReport } from '@petals-chat/engine'
 
 /** Logs the route of an answer. */
-export function logRoute(logger: Logger, { hops, failovers, pushed }: RouteReport): void {
+export function logRoute(logger: Logger, { hops, failovers, pushed, tokensPerStep }: RouteReport): void {
   if (hops.length === 0) return
   const fields = {
     route: hops.map(describeHop).join(' => '),
     ...(pushed && { pushed }),
+    ...(tokensPerStep !== undefined && { tokensPerStep: Math.round(tokensPerStep * 100) / 100 }),
     ...(failovers.length > 0 && { failovers: failovers.length }),
   }
   logger.info(fields, 'answered by the swarm')

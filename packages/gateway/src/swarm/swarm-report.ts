@@ -72,7 +72,7 @@ const keyOf = ({ hops, failovers, pushed }: RouteReport): string =>
     pushed,
   ])
 
-function routeBody({ hops, failovers, pushed }: RouteReport): RouteBody {
+function routeBody({ hops, failovers, pushed, tokensPerStep }: RouteReport): RouteBody {
   return {
     hops: hops.map(({ start, end, stepMs, ...hop }) => ({
       ...serverBody(hop),
@@ -93,6 +93,7 @@ function routeBody({ hops, failovers, pushed }: RouteReport): RouteBody {
       }),
     ),
     pushed,
+    tokens_per_step: tokensPerStep === undefined ? undefined : Math.round(tokensPerStep * 100) / 100,
   }
 }
 

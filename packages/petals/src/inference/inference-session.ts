@@ -35,6 +35,11 @@ export interface InferenceSession extends AsyncDisposable {
    * runs. @throws RangeError
    */
   rewind(position: number): void
+  /**
+   * Returns how many tokens after `position` a step may run so that `rewind` forgets them without any cost: 0 unless every
+   * server of the route is known to overwrite its KV cache. The first call begins to find that out, and does not wait for it.
+   */
+  rewindableTokens(): number
 }
 
 export interface StepOptions extends AbortOptions, WaitOptions {}

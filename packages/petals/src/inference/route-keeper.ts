@@ -31,6 +31,8 @@ export class RouteKeeper {
   readonly #opener: SessionOpener
   readonly #forwarding: ForwardingOptions
   readonly #rewindable = new Set<PeerId>()
+  /** Servers that this session has asked whether they can rewind. */
+  readonly #asked = new Set<PeerId>()
   /** Of the current step. */
   #recovery: Recovery
   #finder: RouteFinder
@@ -129,6 +131,34 @@ export class RouteKeeper {
     return spans.some(({ peer }) => this.#context.router.verdicts.of(peer) !== undefined)
   }
 
+  /** `InferenceSession.rewindableTokens`. */
+  rewindableTokens(): number {
+    const { hops, forwarding, position } = this.route
+    if (hops.length === 0 || forwarding.isFixedAtOpening) return 0
+    for (const { span } of hops) this.#askOnce(span)
+    const ends = hops.map(({ span, session }) =>
+      session?.isOpen && this.#rewindable.has(span.peer) ? session.maxLength : 0,
+    )
+    return Math.max(0, Math.min(...ends) - position)
+  }
+
+  #askOnce(span: Span): void {
+    const { peer } = span
+    if (this.#asked.has(peer)) return
+    this.#asked.add(peer)
+    void this.#context.capabilities.canRewind(span).then((canRewind) => {
+      // Unless the server has failed in the meantime: another program may answer at its address then.
+      if (canRewind && this.#asked.has(peer)) this.#rewindable.add(peer)
+    })
+  }
+
+  /** A server that comes back may be of another version. */
+  #forgetAbilities(peer: PeerId): void {
+    this.#asked.delete(peer)
+    this.#rewindable.delete(peer)
+    this.#context.capabilities.forget(peer)
+  }
+
   #mustRenew({ session }: OpenHop): boolean {
     if (!session) return false
     const isOld = performance.now() - session.startedAt > this.#context.config.sessionLifetimeMs
@@ -160,7 +190,10 @@ export class RouteKeeper {
     const { route } = this
     const hop = route.hops[index]!
     const failedAt = performance.now()
-    if (offenceOf(refused) === 'gone') this.#context.limits.forget(hop.span.peer)
+    if (offenceOf(refused) === 'gone') {
+      this.#context.limits.forget(hop.span.peer)
+      this.#forgetAbilities(hop.span.peer)
+    }
     const lesson = this.#context.limits.learn(refused, hop.span.peer)
     const cause = lesson === 'contradiction' ? new UnfoundedRefusalError(refused as RpcError) : refused
     this.#recovery.expectProgress(route.progress, cause)

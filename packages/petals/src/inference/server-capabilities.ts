@@ -50,6 +50,11 @@ export class ServerCapabilities {
     return await canRewind
   }
 
+  /** Forgets what was found: the server may have been started again. */
+  forget(peer: PeerId): void {
+    this.#findings.delete(peer)
+  }
+
   /** Runs a token twice from position 0 in a session of one token: a server that can't rewind refuses the second. */
   async #probe(span: Span, signal: AbortSignal | undefined): Promise<boolean> {
     const { rpc, dhtPrefix, hiddenSize } = this.#options

@@ -107,6 +107,10 @@ class SwarmInferenceSession implements InferenceSession {
     this.#route.rewind(position)
   }
 
+  rewindableTokens(): number {
+    return this.#guard.closed ? 0 : this.#keeper.rewindableTokens()
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     if (!this.#guard.close()) return
     this.#onClose?.()

@@ -10,6 +10,8 @@ import {
 } from '@petals-chat/engine'
 import { missingBlocks } from '../blocks/spans.ts'
 import type { PetalsModelSpec, SwarmConfig } from '../config.ts'
+import { LookupDrafter } from '../drafting/drafter.ts'
+import { RouteTimes } from '../drafting/round-times.ts'
 import { SwarmError, SwarmUnreachableError } from '../errors.ts'
 import { readArchitecture, type Architecture } from '../layers/architecture.ts'
 import { endSpareScreeningProcess, prepareScreeningProcess } from '../layers/head/screening-process.ts'
@@ -95,6 +97,11 @@ async function load(spec: PetalsModelSpec, options: LoadModelOptions): Promise<P
     remote,
     logger: modelLogger,
     showRoute: config.showRoute,
+    speculation: {
+      createDrafter: config.speculation === 'auto' ? () => new LookupDrafter() : undefined,
+      times: new RouteTimes(),
+      metrics,
+    },
     onClose: options.onClose,
   })
 }

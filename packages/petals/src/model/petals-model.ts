@@ -16,6 +16,7 @@ import {
 import type { LocalLayers } from '../layers/local-layers.ts'
 import type { ModelTokenizer } from '../layers/tokenizer.ts'
 import { PetalsSession } from '../session/petals-session.ts'
+import type { SpeculationOptions } from '../session/speculation.ts'
 import type { RemoteModel } from './remote-model.ts'
 import { modelStatus } from '../swarm/model-status.ts'
 
@@ -27,6 +28,7 @@ export interface PetalsModelOptions extends ModelTokenizer {
   readonly logger: Logger
   /** Log the servers of a session at level info instead of debug. */
   readonly showRoute: boolean
+  readonly speculation: SpeculationOptions
   readonly onClose: () => void
 }
 
@@ -64,7 +66,7 @@ export class PetalsModel implements Model {
     signal?.throwIfAborted()
     if (this.#closed) throw unloaded(this.id)
     validateSessionLength(maxLength, this.contextLength)
-    const { layers, remote, showRoute } = this.#options
+    const { layers, remote, showRoute, speculation } = this.#options
     const sessionLogger = logger ?? this.#options.logger
     const inferenceLogger = showRoute ? sessionLogger : withoutInfo(sessionLogger)
     const session = new PetalsSession({
@@ -74,6 +76,7 @@ export class PetalsModel implements Model {
       grammars: this.#grammars,
       inference: remote.openSession({ maxLength, logger: inferenceLogger, makeRoom }),
       decodeMs: (peer) => remote.decodeMs(peer),
+      speculation,
       onClose: () => this.#sessions.delete(session),
     })
     this.#sessions.add(session)

@@ -6,8 +6,10 @@ import {
   validateGenerateOptions,
   validateTokens,
   validateTopLogprobs,
+  commonPrefixLength,
   validateTruncation,
   type AbortOptions,
+  type DraftCount,
   type GenerateOptions,
   type GeneratedToken,
   type Model,
@@ -27,6 +29,8 @@ import type { LocalLayers } from '../layers/local-layers.ts'
 import type { PeerId } from '../p2p/peer-id.ts'
 import { Prewarming } from './prewarming.ts'
 import { reportRoute } from './route-report.ts'
+import { Speculation, type SpeculationOptions } from './speculation.ts'
+import { rowsOf, StepRows } from './step-rows.ts'
 import { describeToken } from '../sampling/logprobs.ts'
 import { createSampler, type Sampler } from '../sampling/sampler.ts'
 import type { HiddenStates } from '../tensor/hidden-states.ts'
@@ -41,6 +45,7 @@ export interface PetalsSessionOptions {
   readonly inference: InferenceSession
   /** Median time of a decode step on a server, milliseconds; undefined before the first. */
   readonly decodeMs: (peer: PeerId) => number | undefined
+  readonly speculation: SpeculationOptions
   readonly onClose: () => void
 }
 
@@ -61,12 +66,19 @@ export class PetalsSession implements Session {
   readonly #options: PetalsSessionOptions
   readonly #guard = new SessionGuard()
   readonly #prewarming: Prewarming
+  readonly #speculation: Speculation
   readonly #tokens: TokenId[] = []
 
   constructor(options: PetalsSessionOptions) {
     this.#options = options
     this.maxLength = options.maxLength
     this.#prewarming = new Prewarming(options.inference, options.maxLength)
+    this.#speculation = new Speculation({
+      ...options.speculation,
+      model: options.model.id,
+      inference: options.inference,
+      vocabularySize: options.model.tokenizer.vocabSize,
+    })
   }
 
   get tokens(): readonly TokenId[] {
@@ -81,23 +93,22 @@ export class PetalsSession implements Session {
     options.signal?.throwIfAborted()
     validateTokens(tokens, this.#options.model.tokenizer.vocabSize)
     validateGenerateOptions(options, this.#options.model)
-    const { sampling, topLogprobs, grammar } = options
+    const { sampling, grammar } = options
     const matcher = grammar && this.#options.grammars.matcher(grammar)
     const sampler = createSampler(sampling, sampling.seed ?? randomSeed())
     const answerStart = this.#tokens.length + tokens.length
     await this.#prewarming.settle(answerStart, options)
 
-    let inputs = tokens // the prompt first, then one token in each step, and those that the grammar forces
-    while (true) {
-      const [outputs, allowed] = await bothOf(this.#run(inputs, options), allowedDuringStep(matcher))
-      const last = rowsOf(outputs, inputs.length - 1, inputs.length)
-      const chosen = await this.#choose(last, { sampler, answerStart, allowed, topLogprobs })
-      matcher?.accept(chosen.token)
-      yield chosen
-      // The log probabilities of a token need the outputs of the one before it.
-      const forced = topLogprobs === undefined ? this.#forced(matcher) : []
-      for (const token of forced) yield { token }
-      inputs = [chosen.token, ...forced]
+    const prompt = [...this.#tokens, ...tokens]
+    const answer = { ...options, prompt, sampler, answerStart, matcher }
+    // The prompt first; then the token that was chosen last, with those that the grammar forces after it, and drafts.
+    let step: Step = { isPrompt: true, known: tokens, drafts: [] }
+    this.#speculation.begins()
+    try {
+      while (true) step = yield* this.#round(step, answer)
+    } finally {
+      this.#forgetDrafts()
+      this.#speculation.stops()
     }
   }
 
@@ -137,7 +148,12 @@ export class PetalsSession implements Session {
   }
 
   route(): RouteReport {
-    return reportRoute(this.#options.inference, this.#options.decodeMs)
+    const { inference, decodeMs } = this.#options
+    return { ...reportRoute(inference, decodeMs), tokensPerStep: this.#speculation.tokensPerStep }
+  }
+
+  drafts(): DraftCount {
+    return this.#speculation.count
   }
 
   memoryBytes(): number {
@@ -159,21 +175,97 @@ export class PetalsSession implements Session {
     await this.#options.inference[Symbol.asyncDispose]()
   }
 
+  /** Runs a step, gives the tokens that its outputs choose, and returns the next step. */
+  async *#round(step: Step, answer: Answer): AsyncGenerator<GeneratedToken, Step, undefined> {
+    const { known, drafts, isPrompt } = step
+    const { matcher, signal } = answer
+    const speculation = this.#speculation
+    speculation.starts(known.length, drafts)
+    let isUsual = !isPrompt
+    const onWait: Answer['onWait'] = (wait) => {
+      isUsual = false
+      answer.onWait?.(wait)
+    }
+    const [rows, first] = await bothOf(
+      this.#rowsAfter(step, { onWait, signal }),
+      this.#preparedDuringStep(step, answer),
+    )
+    let allowed = first
+    let confirmed = 0 // drafts that are part of the answer
+    while (true) {
+      const chosen = await this.#choose(rows, confirmed, { ...answer, allowed })
+      matcher?.accept(chosen.token)
+      speculation.emits(chosen.token, false)
+      yield chosen
+      speculation.resumes()
+      // The log probabilities of a token need the outputs of the one before it.
+      const forced = answer.topLogprobs === undefined ? this.#forced(matcher) : []
+      for (const token of forced) {
+        speculation.emits(token, true)
+        yield { token }
+        speculation.resumes()
+      }
+      const next = [chosen.token, ...forced]
+      const same = commonPrefixLength(next, drafts.slice(confirmed))
+      for (const token of next.slice(0, same)) this.#tokens.push(token)
+      confirmed += same
+      if (same < next.length) return this.#nextStep(next.slice(same), isUsual)
+      this.#requireOpen()
+      signal?.throwIfAborted()
+      allowed = matcher?.allowed()
+    }
+  }
+
+  #nextStep(known: readonly TokenId[], isUsual: boolean): Step {
+    this.#forgetDrafts()
+    this.#speculation.ends(isUsual)
+    const room = this.maxLength - this.#tokens.length - known.length
+    return { isPrompt: false, known, drafts: this.#speculation.draft(known.length, room) }
+  }
+
+  /** Drops from the KV cache what was drafted and is not part of the answer. */
+  #forgetDrafts(): void {
+    const { inference } = this.#options
+    if (this.#guard.closed || inference.position <= this.#tokens.length) return
+    inference.rewind(this.#tokens.length)
+  }
+
+  async #rowsAfter({ known, drafts }: Step, options: AbortOptions & WaitOptions): Promise<StepRows> {
+    const outputs = await this.#run(known, options, drafts)
+    const rows = rowsOf(outputs, known.length - 1, known.length + drafts.length)
+    return new StepRows(rows, (each) => this.#logitsOf(each))
+  }
+
+  /** Does while the servers work what needs no outputs: not before the step is sent. Returns the allowed tokens. */
+  async #preparedDuringStep(
+    { isPrompt }: Step,
+    { matcher, prompt }: Answer,
+  ): Promise<Int32Array | undefined> {
+    if (!matcher && !isPrompt) return undefined
+    await setImmediate()
+    if (isPrompt) this.#speculation.reads(prompt)
+    return matcher?.allowed()
+  }
+
   #rewind(length: number): void {
     this.#options.inference.rewind(length)
     this.#tokens.length = length
   }
 
-  /** Runs `tokens` through the swarm and adds them to the KV cache. Returns the outputs of the last block. */
+  /**
+   * Runs `tokens` through the swarm and adds them to the KV cache, and drafts after them, which stay outside until they are
+   * confirmed. Returns the outputs of the last block.
+   */
   async #run(
     tokens: readonly TokenId[],
     { onWait, signal }: AbortOptions & WaitOptions,
+    drafts: readonly TokenId[] = [],
   ): Promise<HiddenStates> {
     const { layers, inference, model } = this.#options
-    if (this.#guard.closed) throw new ModelUnavailableError('The session was closed.')
+    this.#requireOpen()
     this.#requireRoom(tokens.length)
     try {
-      const outputs = await inference.step(layers.embed(tokens), { onWait, signal })
+      const outputs = await inference.step(layers.embed([...tokens, ...drafts]), { onWait, signal })
       for (const token of tokens) this.#tokens.push(token)
       return outputs
     } catch (error) {
@@ -181,21 +273,22 @@ export class PetalsSession implements Session {
     }
   }
 
-  /** Chooses the next token by the outputs of the last position. */
+  /** Chooses the next token by a row of the outputs. */
   async #choose(
-    output: HiddenStates,
+    rows: StepRows,
+    row: number,
     { sampler, answerStart, allowed, topLogprobs }: ChoiceOptions,
   ): Promise<GeneratedToken> {
     const history = { tokens: this.#tokens, answerStart }
     if (allowed && allowed.length <= fewTokens && topLogprobs === undefined) {
       if (allowed.length === 1) return { token: allowed[0]! }
-      const few = this.#options.layers.logitsOf(output, allowed)
+      const few = this.#options.layers.logitsOf(rows.row(row), allowed)
       return { token: sampler.sample(few, history, allowed) }
     }
-    const [all] = await this.#logitsOf(output)
-    const logits = allowed ? new SelectedLogits(all!, allowed) : all!
+    const all = await rows.logits(row)
+    const logits = allowed ? new SelectedLogits(all, allowed) : all
     const token = sampler.sample(logits, history, allowed)
-    return topLogprobs === undefined ? { token } : describeToken(all!, token, topLogprobs)
+    return topLogprobs === undefined ? { token } : describeToken(all, token, topLogprobs)
   }
 
   /** Returns the next tokens for which the model need not be asked, as many as fit into the session with the last one. */
@@ -211,6 +304,10 @@ export class PetalsSession implements Session {
     } catch (error) {
       throw toEngineError(error, this.#options.model.id)
     }
+  }
+
+  #requireOpen(): void {
+    if (this.#guard.closed) throw new ModelUnavailableError('The session was closed.')
   }
 
   #requireRoom(count: number): void {
@@ -235,19 +332,28 @@ export class PetalsSession implements Session {
   }
 }
 
-interface ChoiceOptions {
+/** An answer that is being generated. */
+interface Answer extends GenerateOptions {
   readonly sampler: Sampler
+  /** Index in the session's tokens at which the answer begins. */
   readonly answerStart: number
-  /** The tokens that the grammar allows; undefined without one. */
-  readonly allowed: Int32Array | undefined
-  readonly topLogprobs: number | undefined
+  /** All tokens before the answer. */
+  readonly prompt: readonly TokenId[]
+  readonly matcher: TokenMatcher | undefined
 }
 
-/** Finds the allowed tokens while the servers work: not before the step is sent. */
-async function allowedDuringStep(matcher: TokenMatcher | undefined): Promise<Int32Array | undefined> {
-  if (!matcher) return undefined
-  await setImmediate()
-  return matcher.allowed()
+/** What one step runs. */
+interface Step {
+  readonly isPrompt: boolean
+  /** Tokens of the prompt, or of the answer so far. */
+  readonly known: readonly TokenId[]
+  /** Guesses of what follows: the outputs of each position show whether the next one was right. */
+  readonly drafts: readonly TokenId[]
+}
+
+interface ChoiceOptions extends Pick<Answer, 'sampler' | 'answerStart' | 'topLogprobs'> {
+  /** The tokens that the grammar allows; undefined without one. */
+  readonly allowed: Int32Array | undefined
 }
 
 /** Waits for both even if one fails, so that nothing runs on after the error; the first one's error comes first. */
@@ -257,9 +363,4 @@ async function bothOf<First, Second>(
 ): Promise<[First, Second]> {
   await Promise.allSettled([first, second])
   return [await first, await second]
-}
-
-/** Returns the positions [start, end). They share the memory of the given states. */
-function rowsOf({ shape: [, hiddenSize], data }: HiddenStates, start: number, end: number): HiddenStates {
-  return { shape: [end - start, hiddenSize], data: data.subarray(start * hiddenSize, end * hiddenSize) }
 }

@@ -20,6 +20,8 @@ export interface RouteReport {
   readonly failovers: readonly Failover[]
   /** Servers send their outputs to the next server instead of to the gateway. */
   readonly pushed: boolean
+  /** Tokens that a step of the servers brought, on average; undefined if none were guessed in advance. */
+  readonly tokensPerStep?: number | undefined
 }
 
 export type SwarmPeer = Pick<SwarmServerBody, 'peer' | 'publicName'>
@@ -70,7 +72,12 @@ export function parseRoute(petals: unknown): RouteReport | undefined {
   const body: Untrusted<RouteBody> = route
   const hops = records(body.hops).map(parseHop)
   if (hops.length === 0) return undefined
-  return { hops, failovers: records(body.failovers).map(parseFailover), pushed: body.pushed === true }
+  return {
+    hops,
+    failovers: records(body.failovers).map(parseFailover),
+    pushed: body.pushed === true,
+    tokensPerStep: count(body.tokens_per_step),
+  }
 }
 
 const parseHop = (hop: Untrusted<RouteHopBody>): RouteHop => ({

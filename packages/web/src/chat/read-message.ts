@@ -40,7 +40,12 @@ const readFailover = readFields<Failover>(
 )
 
 const readRoute = readFields<RouteReport>(
-  { hops: readList(readHop), failovers: readList(readFailover), pushed: readBoolean },
+  {
+    hops: readList(readHop),
+    failovers: readList(readFailover),
+    pushed: readBoolean,
+    tokensPerStep: readNumber,
+  },
   ['hops', 'failovers', 'pushed'],
 )
 

@@ -86,6 +86,7 @@ const isRoute = shapeOf<RouteReport>({
     }),
   ),
   pushed: isBoolean,
+  tokensPerStep: number,
 })
 
 const isLeftOut = shapeOf<LeftOut>({

@@ -1,6 +1,6 @@
 import type { CSSProperties } from 'react'
 import type { RouteReport, SwarmPeer } from '../../api/route-report.ts'
-import { formatSeconds } from '../../i18n/format.ts'
+import { formatRate, formatSeconds } from '../../i18n/format.ts'
 import { useTexts } from '../../i18n/texts.ts'
 import { failoverWords, peerName } from './swarm-words.ts'
 import './route-table.css'
@@ -8,7 +8,7 @@ import './route-table.css'
 /** The route of an answer: a strip with the blocks of each server, and a table. */
 export function RouteTable({ route }: { readonly route: RouteReport }) {
   const texts = useTexts()
-  const { hops, failovers, pushed } = route
+  const { hops, failovers, pushed, tokensPerStep } = route
   return (
     <section className="route">
       <h3>{texts.routeTitle}</h3>
@@ -40,6 +40,9 @@ export function RouteTable({ route }: { readonly route: RouteReport }) {
         </table>
       </div>
       {pushed && <p className="route-note">{texts.routePushed}</p>}
+      {tokensPerStep !== undefined && (
+        <p className="route-note">{texts.routeTokensPerStep(formatRate(tokensPerStep))}</p>
+      )}
       {failovers.length > 0 && (
         <ul className="failovers">
           {failovers.map((failover, index) => (

@@ -1,4 +1,5 @@
 import type { TimingsBody, UsageBody } from '@petals-chat/api'
+import type { DraftCount } from '@petals-chat/engine'
 import type { ChoiceCost } from '../../../generation/answer/answer-job.ts'
 
 /** Sums the cost of the choices of one answer. The choices of one prompt share it, so it counts once, with the first choice. */
@@ -10,6 +11,7 @@ export class CostTotal {
   #queuedMs = 0
   #promptMs = 0
   #decodeMs = 0
+  #drafts: DraftCount | undefined
 
   add({ usage, timings, queuedMs }: ChoiceCost, isFirstOfPrompt: boolean): void {
     if (isFirstOfPrompt) {
@@ -21,6 +23,14 @@ export class CostTotal {
     this.#decodedTokens += Math.max(usage.completionTokens - 1, 0)
     this.#promptMs += timings.timeToFirstTokenMs
     this.#decodeMs += timings.decodeMs
+    const { drafts } = usage
+    const before = this.#drafts ?? { accepted: 0, rejected: 0 }
+    if (drafts) {
+      this.#drafts = {
+        accepted: before.accepted + drafts.accepted,
+        rejected: before.rejected + drafts.rejected,
+      }
+    }
   }
 
   usage(): UsageBody {
@@ -29,6 +39,12 @@ export class CostTotal {
       completion_tokens: this.#completionTokens,
       total_tokens: this.#promptTokens + this.#completionTokens,
       prompt_tokens_details: { cached_tokens: this.#cachedTokens },
+      ...(this.#drafts && {
+        completion_tokens_details: {
+          accepted_prediction_tokens: this.#drafts.accepted,
+          rejected_prediction_tokens: this.#drafts.rejected,
+        },
+      }),
     }
   }
 

@@ -1,0 +1,160 @@
+import { describe, expect, it } from 'vitest'
+import { seededBits } from '../sampling/random.ts'
+import { Acceptance } from './acceptance.ts'
+import { LookupDrafter } from './drafter.ts'
+import { RoundTimes, RouteTimes, stepWidths } from './round-times.ts'
+
+type Cost = (width: number) => number
+
+/** Servers on this machine: a step of 16 costs twice as much as a step of one. */
+const nearby: Cost = (width) => 20 * (width === 1 ? 1 : 1.45 + 0.045 * width)
+/** Three lines with round trips of 100 ms, and fast servers. */
+const far: Cost = (width) => 300 + 10 * (1 + 0.1 * width)
+
+interface Run {
+  /** Of plain decoding, relative to drafting. */
+  readonly speed: number
+  readonly drafted: number
+  readonly accepted: number
+  readonly widths: readonly number[]
+}
+
+/** Decodes a known answer as a session does, with the times of `cost`, each of them times a number of `noise`. */
+function decode(
+  prompt: readonly number[],
+  answer: readonly number[],
+  cost: Cost,
+  noise = (): number => 1,
+): Run {
+  const drafter = new LookupDrafter()
+  const times = new RoundTimes()
+  drafter.begin(prompt)
+  let [done, ms, drafted, accepted, factors] = [0, 0, 0, 0, 0]
+  const widths: number[] = []
+  while (done < answer.length) {
+    const drafts = done === 0 ? [] : drafter.draft({ known: 1, most: 63, times })
+    let right = 0
+    while (right < drafts.length && drafts[right] === answer[done + right]) right++
+    const chosen = Math.min(right + 1, answer.length - done)
+    for (const token of answer.slice(done, done + chosen)) drafter.push(token, false)
+    const factor = noise()
+    factors += factor
+    const roundMs = cost(1 + drafts.length) * factor
+    drafter.settle({ known: 1, drafted: drafts.length, chosen, ms: roundMs }, times)
+    ms += roundMs
+    drafted += drafts.length
+    accepted += right
+    widths.push(1 + drafts.length)
+    done += chosen
+  }
+  const plainMs = (answer.length * cost(1) * factors) / widths.length
+  return { speed: plainMs / ms, drafted, accepted, widths }
+}
+
+/** Words as they are distributed in a text: a few are frequent, so that pairs of them occur again. */
+function prose(length: number, seed: number): number[] {
+  const random = seededBits(seed)
+  return Array.from({ length }, () => Math.floor(5000 ** (random() / 2 ** 32)))
+}
+
+describe('LookupDrafter', () => {
+  const document = prose(2000, 1)
+
+  it('makes quotations several times as fast', () => {
+    const quotation = document.slice(600, 1100)
+    expect(decode(document, quotation, nearby).speed).toBeGreaterThan(4)
+    expect(decode(document, quotation, far).speed).toBeGreaterThan(10)
+  })
+
+  it('pays where parts of a text are quoted', () => {
+    const answer = [100, 400, 700, 1000, 1300].flatMap((start, i) => [
+      ...prose(30, 50 + i),
+      ...document.slice(start, start + 30),
+    ])
+    expect(decode(document, answer, nearby).speed).toBeGreaterThan(1.3)
+  })
+
+  it.each([
+    ['near', nearby],
+    ['far', far],
+  ])('costs nearly nothing where its guesses are wrong, on servers that are %s', (_where, cost) => {
+    for (const seed of [2, 3, 4])
+      expect(decode(document, prose(1500, seed), cost).speed).toBeGreaterThan(0.98)
+  })
+
+  it.each([
+    ['near', nearby],
+    ['far', far],
+  ])('is not misled by steps that take now longer, now shorter, on servers that are %s', (_where, cost) => {
+    for (const seed of [5, 6, 7]) {
+      const random = seededBits(seed)
+      const uniform = (): number => random() / 2 ** 32
+      const noise = (): number => (uniform() < 0.02 ? 8 : 0.7 + 0.6 * uniform())
+      expect(decode(document, prose(1500, seed), cost, noise).speed).toBeGreaterThan(0.97)
+      expect(decode(document, document.slice(600, 1100), cost, noise).speed).toBeGreaterThan(3.5)
+    }
+  })
+
+  it('drafts next to nothing on servers that take as long for each token of a step', () => {
+    const { speed, widths } = decode(document, document.slice(600, 1100), (width) => 20 * width)
+    expect(speed).toBeGreaterThan(0.97)
+    // Now and then, it tries again.
+    expect(widths.slice(20, 220)).toEqual(Array.from({ length: 200 }, () => 1))
+  })
+
+  it('finds the width at which a step becomes expensive', () => {
+    const { widths } = decode(document, document.slice(600, 1400), (width) => (width <= 8 ? 22 : 400) + width)
+    expect(widths.filter((width) => width > 8).length).toBeLessThan(10)
+    expect(widths.slice(-20).every((width) => width === 8)).toBe(true)
+  })
+
+  it('learns that a kind of text is quoted, and then that it is not', () => {
+    const acceptance = new Acceptance()
+    const before = acceptance.rate(3)
+    for (let i = 0; i < 30; i++) acceptance.note(3, true)
+    expect(acceptance.rate(3)).toBeGreaterThan(0.85)
+    expect(acceptance.rate(2)).toBeLessThan(0.3)
+    for (let i = 0; i < 60; i++) acceptance.note(3, false)
+    expect(acceptance.rate(3)).toBeLessThan(before / 2)
+    const survival = acceptance.survival(10, 6)
+    expect([...survival]).toEqual([...survival].sort((a, b) => b - a))
+    expect(acceptance.survival(0, 2)).toEqual(new Float64Array(2))
+  })
+})
+
+describe('RoundTimes', () => {
+  it('knows nothing at first, then guesses the widths that were not measured as CPUs would do', () => {
+    const times = new RoundTimes()
+    expect(times.of(1)).toBeUndefined()
+    times.record(1, 100)
+    expect(times.of(1)).toBe(100)
+    expect(times.of(8)).toBeGreaterThan(150)
+    expect(times.isKnown(8)).toBe(false)
+  })
+
+  it('takes no step for slower than a wider one', () => {
+    const times = new RoundTimes()
+    times.record(1, 500) // a hiccup
+    times.record(16, 110)
+    expect(stepWidths.filter((width) => width <= 16).map((width) => times.of(width))).toEqual(
+      stepWidths.filter((width) => width <= 16).map(() => 110),
+    )
+  })
+
+  it('forgets hiccups, and what was long ago', () => {
+    const times = new RoundTimes()
+    for (const ms of [10, 10, 900, 10, 10]) times.record(4, ms)
+    expect(times.of(5)).toBe(10)
+    for (let i = 0; i < 300; i++) times.record(1, 9)
+    expect(times.isKnown(4)).toBe(false)
+  })
+
+  it('are kept for the routes that were used lately', () => {
+    const routes = new RouteTimes()
+    routes.of('a').record(1, 5)
+    for (let i = 0; i < 63; i++) routes.of(`${i}`)
+    expect(routes.of('a').of(1)).toBe(5)
+    for (let i = 0; i < 64; i++) routes.of(`${i}`)
+    expect(routes.of('a').of(1)).toBeUndefined()
+  })
+})
