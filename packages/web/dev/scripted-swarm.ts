@@ -72,6 +72,7 @@ export function scriptedRoute(token: number): object | undefined {
       hops: [hop('0q40', 'gpu-attic', 0, 32), hop('3q43', undefined, 32, 56), last],
       failovers: token === 0 ? [] : [failover],
       pushed: true,
+      tokens_per_step: token === 0 ? undefined : 2.14,
     },
   }
 }

@@ -32,6 +32,7 @@ const route: RouteReport = {
     },
   ],
   pushed: true,
+  tokensPerStep: 2.14,
 }
 
 /** As if the scripted model were spread over a swarm of 80 blocks, with a gap, in which a server was lost. */

@@ -1,5 +1,5 @@
 import { chatResponseSchema, completionChunkSchema, petalsSchema } from '@petals-chat/api'
-import type { RouteReport } from '@petals-chat/engine'
+import type { DraftCount, RouteReport } from '@petals-chat/engine'
 import { describe, expect, it } from 'vitest'
 import { createTestGateway, type LogRecord, readJson, recordingLogger } from '../fixtures/test-gateway.ts'
 import { V2Client } from '../fixtures/v2-client.ts'
@@ -48,6 +48,7 @@ function failingRoute(): () => RouteReport {
         },
       ],
       pushed: true,
+      tokensPerStep: 2.14159,
     }
   }
 }
@@ -128,6 +129,7 @@ describe('the route of an answer', () => {
         },
       ],
       pushed: true,
+      tokens_per_step: 2.14,
     })
     if (path === '/v1/completions')
       for (const event of events) expect(completionChunkSchema.parse(event)).toEqual(event)
@@ -160,7 +162,26 @@ describe('the route of an answer', () => {
         model: 'test',
         route: '0:15 via my-gpu (…mCKzzv) => 15:30 via …K8SAas',
       })),
-      { requestId: 'fourth', model: 'test', route: '0:30 via …K8SAas', pushed: true, failovers: 1 },
+      {
+        requestId: 'fourth',
+        model: 'test',
+        route: '0:30 via …K8SAas',
+        pushed: true,
+        tokensPerStep: 2.14,
+        failovers: 1,
+      },
     ])
   })
+})
+
+it('counts the tokens that were guessed in advance, over all choices', async () => {
+  let accepted = 5
+  const drafts = (): DraftCount => ({ accepted: (accepted += 2), rejected: accepted * 3 })
+  await using gateway = createTestGateway({ drafts })
+  const body = await readJson(await gateway.app.request('/v1/chat/completions', post({ ...chat, n: 2 })))
+  expect(body.usage.completion_tokens_details).toEqual({
+    accepted_prediction_tokens: 4,
+    rejected_prediction_tokens: 12,
+  })
+  expect(chatResponseSchema.parse(body)).toEqual(body)
 })

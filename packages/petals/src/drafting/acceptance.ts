@@ -43,12 +43,27 @@ export class Acceptance {
 
   /** Returns, for each of `count` drafts, the probability that it and those before it are right. */
   survival(matched: number, count: number): Float64Array {
+    const rates = classes.map((_, index) => this.#rateOf(index))
+    const survival = new Float64Array(count)
     let probability = 1
-    return Float64Array.from({ length: count }, (_, i) => {
-      probability *= this.rate(Math.min(matched + i, longestMatch))
-      return probability
-    })
+    for (let i = 0; i < count; i++) {
+      probability *= rates[classOf(matched + i)] ?? 0
+      survival[i] = probability
+    }
+    return survival
+  }
+
+  #rateOf(index: number): number {
+    const usual = classes[index]?.usual
+    if (usual === undefined) return 0
+    return (this.#right[index]! + usual * usualWeight) / (this.#guesses[index]! + usualWeight)
   }
 }
 
-const classOf = (matched: number): number => classes.findLastIndex(({ from }) => from <= matched)
+/** By length of the match, up to the longest: its place in `classes`. */
+const places = Int8Array.from({ length: longestMatch + 1 }, (_, matched) =>
+  classes.findLastIndex(({ from }) => from <= matched),
+)
+
+/** Returns the place in `classes`; -1 for none. */
+const classOf = (matched: number): number => places[Math.min(matched, longestMatch)]!

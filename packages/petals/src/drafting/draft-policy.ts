@@ -90,19 +90,15 @@ interface Option {
 
 function optionsOf({ known, survival, times }: RoundOutlook): Option[] {
   const plainMs = times.of(known)!
+  const most = Math.min(known + survival.length, times.widest * widening)
   const options: Option[] = []
-  let tokens = 1
-  for (let count = 1; count <= survival.length; count++) {
-    tokens += survival[count - 1]!
-    const width = known + count
-    if (width > times.widest * widening) break
-    if (!stepWidths.includes(width)) continue
-    options.push({
-      count,
-      tokens,
-      gain: (tokens * plainMs) / times.of(width)!,
-      isKnown: times.isKnown(width),
-    })
+  let [tokens, count] = [1, 0]
+  for (const width of stepWidths) {
+    if (width <= known) continue
+    if (width > most) break
+    while (count < width - known) tokens += survival[count++]!
+    const gain = (tokens * plainMs) / times.of(width)!
+    options.push({ count, tokens, gain, isKnown: times.isKnown(width) })
   }
   return options
 }

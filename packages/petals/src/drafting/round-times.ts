@@ -21,44 +21,54 @@ interface Window {
  * the choice. Steps of several tokens cost no less than those of one, which bounds what was not measured yet.
  */
 export class RoundTimes {
-  readonly #windows = new Map<number, Window>()
+  /** By place in `stepWidths`. */
+  readonly #windows: (Window | undefined)[] = stepWidths.map(() => undefined)
+  /** By place in `stepWidths`; Infinity before the first round. */
+  readonly #expected = new Float64Array(stepWidths.length).fill(Infinity)
   #rounds = 0
+  #widest = 0
 
   record(width: number, ms: number): void {
-    const kept = widthOf(width)
-    const window = this.#windows.get(kept) ?? { times: [], median: ms, lastRound: 0 }
+    const place = placeOf(width)
+    const window = (this.#windows[place] ??= { times: [], median: ms, lastRound: 0 })
     window.times.push(ms)
     if (window.times.length > windowLength) window.times.shift()
     window.median = medianOf(window.times)
     window.lastRound = ++this.#rounds
-    this.#windows.set(kept, window)
+    this.#widest = Math.max(this.#widest, stepWidths[place]!)
+    this.#expect()
   }
 
   /** The widest round that was measured; 0 if none was. */
   get widest(): number {
-    return Math.max(0, ...this.#windows.keys())
+    return this.#widest
   }
 
   /** Reports whether rounds of this width have been measured lately. */
   isKnown(width: number): boolean {
-    const window = this.#windows.get(widthOf(width))
+    const window = this.#windows[placeOf(width)]
     return window !== undefined && this.#rounds - window.lastRound < staleAfter
   }
 
   /** Returns the expected time; undefined before the first round of any. */
   of(width: number): number | undefined {
-    const kept = widthOf(width)
-    let widest = 0
-    let [scaled, least] = [Infinity, Infinity]
-    for (const [each, { median }] of this.#windows) {
-      if (each > kept) least = Math.min(least, median)
-      else if (each > widest) {
-        widest = each
-        scaled = median * (usualCost(kept) / usualCost(each))
-      }
+    const ms = this.#expected[placeOf(width)]!
+    return ms === Infinity ? undefined : ms
+  }
+
+  /** Each width takes as long as it was measured, or as usual from the next narrower one, and no longer than any wider one. */
+  #expect(): void {
+    let scale = Infinity
+    for (const [place, width] of stepWidths.entries()) {
+      const median = this.#windows[place]?.median
+      if (median !== undefined) scale = median / usualCost(width)
+      this.#expected[place] = median ?? scale * usualCost(width)
     }
-    const ms = Math.min(scaled, least)
-    return Number.isFinite(ms) ? ms : undefined
+    let least = Infinity
+    for (let place = stepWidths.length - 1; place >= 0; place--) {
+      this.#expected[place] = Math.min(this.#expected[place]!, least)
+      least = Math.min(least, this.#windows[place]?.median ?? Infinity)
+    }
   }
 }
 
@@ -77,7 +87,15 @@ export class RouteTimes {
   }
 }
 
-const widthOf = (width: number): number => stepWidths.findLast((each) => each <= width) ?? 1
+/** By width: its place in `stepWidths`. */
+const places = Uint8Array.from({ length: stepWidths.at(-1)! + 1 }, (_, width) =>
+  Math.max(
+    0,
+    stepWidths.findLastIndex((each) => each <= width),
+  ),
+)
+
+const placeOf = (width: number): number => places[width] ?? stepWidths.length - 1
 
 /** The cost of a step relative to one token on servers that compute on CPUs, where it grows most (measured: 1.25–1.6 for 2, 2.1 for 16). */
 const usualCost = (width: number): number => (width === 1 ? 1 : 1.45 + 0.045 * width)

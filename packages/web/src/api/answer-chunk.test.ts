@@ -66,6 +66,7 @@ describe('parseAnswerChunk', () => {
         { ...left, reason: 'reset', pause_ms: 412, replaced_by: [{ peer: 'C', public_name: 'attic' }] },
       ],
       pushed: true,
+      tokens_per_step: 2.1,
     }
     expect(parse({ choices: [], petals: { route } }).route).toEqual({
       hops: [
@@ -84,6 +85,7 @@ describe('parseAnswerChunk', () => {
         },
       ],
       pushed: true,
+      tokensPerStep: 2.1,
     })
   })
 

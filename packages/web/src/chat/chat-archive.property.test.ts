@@ -108,6 +108,7 @@ const message = (id: string, chatId: string, earlier: readonly string[]): fc.Arb
             ),
           ),
           pushed: fc.boolean(),
+          tokensPerStep: figure,
         },
         ['hops', 'failovers', 'pushed'],
       ) as unknown as fc.Arbitrary<Message['route']>,

@@ -175,6 +175,8 @@ export const de: Texts = {
   routeBlocks: 'Blöcke',
   routeStep: 'Zeit je Schritt',
   routePushed: 'Die Server geben ihre Ergebnisse direkt weiter.',
+  routeTokensPerStep: (tokens) =>
+    `${tokens} Tokens je Schritt: Die nächsten wurden aus dem Text erraten und zusammen geprüft.`,
   blockRange: (first, last) => (first === last ? `${first}` : `${first}–${last}`),
   failover: (left, to, pause) =>
     to

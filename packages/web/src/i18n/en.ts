@@ -174,6 +174,8 @@ export const en = {
   routeBlocks: 'Blocks',
   routeStep: 'Time per step',
   routePushed: 'The servers pass their results on directly.',
+  routeTokensPerStep: (tokens: string) =>
+    `${tokens} tokens a step: the next ones were guessed from the text, and checked together.`,
   blockRange: (first: number, last: number) => (first === last ? `${first}` : `${first}–${last}`),
   failover: (left: string, to: string, pause: string) =>
     to
