@@ -24,8 +24,8 @@ async function floats(family: string, name: string): Promise<Float32Array> {
   return new Float32Array(bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + bytes.length))
 }
 
-async function start(family: string): Promise<BlockEngine> {
-  const model = await openBlockModel(folderFiles(path.join(folder, family)))
+async function start(place: string): Promise<BlockEngine> {
+  const model = await openBlockModel(folderFiles(path.join(folder, place)))
   return await startBlockEngine({ model, start: 0, end: blocks, cacheType: 'f32', cacheTokens: 1024 })
 }
 
@@ -86,4 +86,11 @@ describe('the blocks of every family compute what transformers does, in float32'
       expect(worstError(all, part(outputs[2]!, 1, 0, tokens))).toBeLessThan(1e-5)
     },
   )
+
+  it.each(['llama3', 'mixtral', 'falcon40b', 'bloom'])('%s from a GGUF file', async (family) => {
+    await using engine = await start(path.join(family, 'gguf'))
+    const states = await floats(family, 'input')
+    const outputs = await engine.forward({ start: 0, end: blocks, batch: rows, tokens, states })
+    expect(worstError(outputs, await floats(family, `output-${blocks - 1}`))).toBeLessThan(1e-5)
+  })
 })

@@ -3,7 +3,7 @@
     reference_blocks.py OUT
 
 For each family, OUT/FAMILY has config.json, model.safetensors, and float32 files: input.f32 [2, TOKENS, hidden] and
-output-N.f32, the output of block N. The transformers of Petals has no Mixtral, Qwen 2 or Qwen 3, and no scaling of Llama 3:
+output-N.f32, the output of block N; some have the same weights in gguf/model.gguf, as llama.cpp's converter lays them out. The transformers of Petals has no Mixtral, Qwen 2 or Qwen 3, and no scaling of Llama 3:
 its Llama is changed as their modeling_*.py say.
 """
 
@@ -12,6 +12,7 @@ import math
 import os
 import sys
 
+import gguf
 import torch
 from torch import nn
 from transformers import (
@@ -160,6 +161,73 @@ def saved_name(name, prefix):
     return prefix + name
 
 
+GGUF_NAMES = {
+    "self_attn.q_proj": "attn_q", "self_attn.k_proj": "attn_k", "self_attn.v_proj": "attn_v", "self_attn.o_proj": "attn_output",
+    "input_layernorm": "attn_norm", "post_attention_layernorm": "ffn_norm", "mlp.gate_proj": "ffn_gate",
+    "mlp.up_proj": "ffn_up", "mlp.down_proj": "ffn_down", "block_sparse_moe.gate": "ffn_gate_inp", "w1": "ffn_gate_exps",
+    "w2": "ffn_down_exps", "w3": "ffn_up_exps", "self_attention.query_key_value": "attn_qkv", "self_attention.dense": "attn_output",
+    "mlp.dense_h_to_4h": "ffn_up", "mlp.dense_4h_to_h": "ffn_down", "ln_mlp": "attn_norm", "ln_attn": "attn_norm_2",
+}
+
+
+def to_pairs_side_by_side(weight, heads):
+    return weight.reshape(heads, 2, weight.shape[0] // heads // 2, -1).swapaxes(1, 2).reshape(weight.shape)
+
+
+def unfused(weight, heads, kv_heads):
+    """Queries, keys and values of each group, to all queries, all keys, all values."""
+    groups = weight.reshape(kv_heads, heads // kv_heads + 2, HIDDEN // heads, -1)
+    q, k, v = groups[:, :-2], groups[:, -2], groups[:, -1]
+    return torch.cat([part.reshape(-1, *weight.shape[1:]) for part in (q, k, v)])
+
+
+def write_gguf(out, arch, weights, config, kv_heads):
+    os.makedirs(out)
+    writer = gguf.GGUFWriter(os.path.join(out, "model.gguf"), arch)
+    writer.add_block_count(BLOCKS)
+    writer.add_embedding_length(HIDDEN)
+    writer.add_context_length(128)
+    writer.add_head_count(4)
+    writer.add_head_count_kv(kv_heads)
+    writer.add_feed_forward_length(96 if arch == "llama" else 4 * HIDDEN)
+    epsilon = config.get("rms_norm_eps") or config.get("layer_norm_epsilon")
+    (writer.add_layer_norm_rms_eps if arch == "llama" else writer.add_layer_norm_eps)(epsilon)
+    if arch != "bloom":
+        writer.add_rope_freq_base(config.get("rope_theta", 10000.0))
+    if "num_local_experts" in config:
+        writer.add_expert_count(config["num_local_experts"])
+        writer.add_expert_used_count(config["num_experts_per_tok"])
+    if "rope_scaling" in config and config["rope_scaling"]:
+        base = 1.0 / config["rope_theta"] ** (torch.arange(0, 16, 2).float() / 16)
+        writer.add_tensor("rope_freqs.weight", (base / config["scaled"]).numpy())
+    stacks = {}
+    for name, value in weights.items():
+        parts = name.split(".")
+        block = next((part for part in parts if part.isdigit()), None)
+        rest = name.split(f".{block}.", 1)[-1] if block else ""
+        if not rest or "rotary" in rest or "inv_freq" in rest:
+            continue
+        body, kind = rest.rsplit(".", 1)
+        value = value.float()
+        if "experts" in body:
+            stacks.setdefault(f"blk.{block}.{GGUF_NAMES[body.rsplit('.', 1)[1]]}.weight", []).append(value)
+            continue
+        if arch == "llama" and body.endswith(("q_proj", "k_proj")):
+            value = to_pairs_side_by_side(value, 4 if body.endswith("q_proj") else kv_heads)
+        if body.endswith("query_key_value"):
+            value = unfused(value, 4, kv_heads)
+        writer.add_tensor(f"blk.{block}.{GGUF_NAMES[body]}.{kind}", value.contiguous().numpy())
+    for name, values in stacks.items():
+        writer.add_tensor(name, torch.stack(values).numpy())
+    writer.write_header_to_file()
+    writer.write_kv_data_to_file()
+    writer.write_tensors_to_file()
+    writer.close()
+
+
+GGUF = dict(llama3=("llama", 2), mixtral=("llama", 2), falcon40b=("falcon", 2), bloom=("bloom", 4))
+
+
 @torch.no_grad()
 def make(out, build):
     torch.manual_seed(0)
@@ -173,6 +241,12 @@ def make(out, build):
     save_file(weights, os.path.join(out, "model.safetensors"), metadata={"format": "pt"})
     with open(os.path.join(out, "config.json"), "w") as file:
         json.dump({**model.config.to_dict(), **changes}, file)
+    if build.__name__ in GGUF:
+        arch, kv_heads = GGUF[build.__name__]
+        config = {**model.config.to_dict(), **changes}
+        if build.__name__ == "llama3":
+            config["scaled"] = model.layers[0].self_attn.rotary_emb.inv_freq
+        write_gguf(os.path.join(out, "gguf"), arch, weights, config, kv_heads)
     layers = model.layers if hasattr(model, "layers") else model.h
     states = {}
     for index, layer in enumerate(layers):
