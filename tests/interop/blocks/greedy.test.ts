@@ -13,7 +13,7 @@ import { defaultModelPath } from '../../support/model.ts'
 
 const script = fileURLToPath(new URL('./greedy_check.py', import.meta.url))
 /** Ids that are compared for each of the five prompts; 128 for the whole proof. */
-const count = Number(process.env['GREEDY_TOKENS'] ?? 24)
+const count = Number(process.env['GREEDY_TOKENS'] ?? 16)
 
 /** Five prompts of ids that most vocabularies use for words. */
 const prompts = [
