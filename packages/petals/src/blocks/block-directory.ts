@@ -39,10 +39,24 @@ export interface BlockDirectoryOptions {
   /** Time between refreshes, milliseconds. */
   readonly updateIntervalMs: number
   readonly logger?: Logger | undefined
+  /** Milliseconds of a clock that never goes back. Default: `performance.now`. */
+  readonly now?: (() => number) | undefined
 }
 
 export function createBlockDirectory(options: BlockDirectoryOptions): BlockDirectory {
   return new DhtBlockDirectory(options)
+}
+
+/** In a large swarm some announcement expires every second: they are left out together, after this time for each server. */
+const secondsPerServer = 0.001
+
+interface OnlineSpans {
+  /** The announcements from which it was made. */
+  readonly of: readonly AnnouncedSpan[]
+  readonly spans: readonly Span[]
+  /** When the first of them expires, and until when that does not matter; Unix seconds of the swarm's clock. */
+  readonly expires: number
+  readonly until: number
 }
 
 class DhtBlockDirectory implements BlockDirectory {
@@ -52,8 +66,10 @@ class DhtBlockDirectory implements BlockDirectory {
   readonly #keys: readonly string[]
   readonly #updateIntervalMs: number
   readonly #logger: Logger
+  readonly #now: () => number
   readonly #closing = new AbortController()
   #spans: readonly AnnouncedSpan[] = []
+  #online: OnlineSpans | undefined
   #updatedAt: number | undefined
   #failure: Error | undefined
   #refreshing: Promise<void> | undefined
@@ -61,13 +77,21 @@ class DhtBlockDirectory implements BlockDirectory {
   #covered = Promise.withResolvers<void>()
   #timer: NodeJS.Timeout | undefined
 
-  constructor({ dht, dhtPrefix, numBlocks, updateIntervalMs, logger = silentLogger }: BlockDirectoryOptions) {
+  constructor({
+    dht,
+    dhtPrefix,
+    numBlocks,
+    updateIntervalMs,
+    logger = silentLogger,
+    now = () => performance.now(),
+  }: BlockDirectoryOptions) {
     this.dhtPrefix = dhtPrefix
     this.numBlocks = numBlocks
     this.#dht = dht
     this.#keys = blocksOf({ start: 0, end: numBlocks }).map((block) => blockUid(dhtPrefix, block))
     this.#updateIntervalMs = updateIntervalMs
     this.#logger = logger.child({ dhtPrefix })
+    this.#now = now
   }
 
   async findSpans({ signal, complete = false }: FindSpansOptions = {}): Promise<readonly Span[]> {
@@ -75,7 +99,7 @@ class DhtBlockDirectory implements BlockDirectory {
       const whole = this.refresh()
       await abortable(complete ? whole : Promise.race([whole, this.#covered.promise]), signal)
     }
-    return this.#alive().filter(({ server }) => server.state === 'online')
+    return this.#findOnline()
   }
 
   refresh({ signal }: AbortOptions = {}): Promise<void> {
@@ -92,7 +116,7 @@ class DhtBlockDirectory implements BlockDirectory {
   }
 
   snapshot(): DirectorySnapshot {
-    const ageMs = this.#updatedAt === undefined ? undefined : performance.now() - this.#updatedAt
+    const ageMs = this.#updatedAt === undefined ? undefined : this.#now() - this.#updatedAt
     return { spans: this.#alive(), ageMs, failure: this.#failure }
   }
 
@@ -109,7 +133,7 @@ class DhtBlockDirectory implements BlockDirectory {
       if (this.#updatedAt === undefined && !this.#isCovered()) this.#take(records())
     }
     this.#take(await this.#dht.getMany(this.#keys, { signal, onPartial }))
-    this.#updatedAt = performance.now()
+    this.#updatedAt = this.#now()
     this.#failure = undefined
     const missing = missingBlocks(this.#spans, { start: 0, end: this.numBlocks })
     this.#logger.debug({ servers: this.#spans.length, missingBlocks: missing }, 'looked up the servers')
@@ -123,6 +147,18 @@ class DhtBlockDirectory implements BlockDirectory {
   #isCovered(): boolean {
     const online = this.#spans.filter(({ server }) => server.state === 'online')
     return missingBlocks(online, { start: 0, end: this.numBlocks }).length === 0
+  }
+
+  /** Returns the same array until something has changed, so that callers can keep what they made of it. */
+  #findOnline(): readonly Span[] {
+    const now = this.#dht.now()
+    const isOld =
+      this.#online?.of !== this.#spans || (now >= this.#online.expires && now >= this.#online.until)
+    if (!isOld) return this.#online!.spans
+    const spans = this.#alive().filter(({ server }) => server.state === 'online')
+    const expires = spans.reduce((least, { expirationTime }) => Math.min(least, expirationTime), Infinity)
+    this.#online = { of: this.#spans, spans, expires, until: now + spans.length * secondsPerServer }
+    return spans
   }
 
   /** Leaves out announcements that have expired since the last refresh. */

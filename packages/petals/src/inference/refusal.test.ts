@@ -41,6 +41,8 @@ describe('what a server says counts for that server alone', () => {
     const liar = await swarm.addServer(0, 6, { inferenceRps: 1000 })
     const honest = await swarm.addServer(0, 6)
     const client = await swarm.connect()
+    // Whatever their measured speeds, the liar is tried first.
+    client.router.verdicts.dispute([honest.id], 0)
     for (const lie of lies) {
       client.router.reportSuccess(liar.id)
       liar.refusal = lie

@@ -46,6 +46,8 @@ export interface ServerSessionOptions extends DeadlineOptions {
   readonly allocTimeoutSeconds?: number | undefined
   /** Called with the cost of each step. */
   readonly onStep?: ((step: StepCost) => void) | undefined
+  /** Called once, when the session is over. */
+  readonly onOver?: (() => void) | undefined
 }
 
 export interface StepCost {
@@ -254,6 +256,7 @@ export class ServerSession {
     const before = this.#state
     this.#state = state
     if (awaited(state) !== awaited(before)) this.#armDeadline()
+    if (isOver(state) && !isOver(before)) this.#options.onOver?.()
     if (state.failure && !before.failure) {
       this.#closing.abort(state.failure)
       this.#stream?.abort(state.failure)

@@ -44,7 +44,8 @@ export class SessionOpener {
     const { config, limits } = this.#context
     const { needed, isTight: tight } = this
     const limit = limits.sessionTokens(span.peer)
-    return new ServerSession({
+    let steppedAt: number | undefined
+    const session: ServerSession = new ServerSession({
       ...this.#context,
       ...push,
       span,
@@ -53,8 +54,27 @@ export class SessionOpener {
       deadlineScale,
       allocTimeoutSeconds: this.#busy.delete(span.peer) ? reallocTimeoutSeconds : undefined,
       withoutEmptySteps: limits.failsAtEmptySteps(span.peer),
-      onStep: (step) => this.#report(span, step),
+      onStep: (step) => {
+        this.#report(span, step)
+        this.#reportLoad(session, step, steppedAt)
+        steppedAt = performance.now()
+      },
+      onOver: () => this.#context.router.reportEnd(span.peer, session.id),
     })
+    return session
+  }
+
+  /** @param before when the session's last step was answered, `performance.now()` milliseconds */
+  #reportLoad(
+    { id, span }: ServerSession,
+    { tokens, ms, sentBytes }: StepCost,
+    before: number | undefined,
+  ): void {
+    if (tokens !== 1) return
+    const { peer, start, end } = span
+    const tokenMs = before === undefined ? ms : performance.now() - before
+    const isPushed = sentBytes === 0
+    this.#context.router.reportStep({ peer, session: id, blocks: end - start, ms, tokenMs, isPushed })
   }
 
   #report(span: Span, { tokens, ms, sentBytes, receivedBytes, compression }: StepCost): void {

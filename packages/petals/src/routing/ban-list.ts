@@ -64,6 +64,11 @@ export class BanList {
     this.#bans.delete(peer)
   }
 
+  /** Returns the peers that are banned now. */
+  banned(): readonly PeerId[] {
+    return [...this.#bans.keys()].filter((peer) => this.isBanned(peer))
+  }
+
   isBanned(peer: PeerId): boolean {
     return this.remainingMs(peer) > 0
   }

@@ -1,9 +1,6 @@
 import { missingBlocks, type Span } from '../blocks/spans.ts'
 import type { PeerId } from '../p2p/peer-id.ts'
 
-/** Servers considered for a route, at most: a record that names more has been flooded. */
-export const maxCandidates = 256
-
 export interface ServerFilter {
   /** If given, only these servers are used. */
   readonly allowed?: ReadonlySet<PeerId> | undefined
@@ -22,12 +19,6 @@ export function filterSpans<S extends Span>(
       !blocked?.has(peer) &&
       (!adapter || server.adapters.includes(adapter)),
   )
-}
-
-/** Returns at most `maxCandidates` spans: those of the peers with the most `evidence` that they exist, best first. */
-export function limitSpans(spans: readonly Span[], evidence: (peer: PeerId) => number): readonly Span[] {
-  if (spans.length <= maxCandidates) return spans
-  return spans.toSorted((a, b) => evidence(b.peer) - evidence(a.peer)).slice(0, maxCandidates)
 }
 
 /**

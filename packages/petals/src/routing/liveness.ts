@@ -26,6 +26,14 @@ export interface SearchOptions extends AbortOptions {
   readonly closing: AbortSignal
 }
 
+/** What makes a router behave the same in every run of a simulation. */
+export interface Chance {
+  /** Milliseconds of a clock that never goes back. */
+  readonly now: () => number
+  /** Numbers from 0 (inclusive) to 1 (exclusive), uniformly distributed. */
+  readonly random: () => number
+}
+
 interface Sign {
   readonly alive: boolean
   /** `performance.now()` milliseconds. */
@@ -39,13 +47,17 @@ interface Sign {
 export class Liveness {
   readonly #dht: DhtClient
   readonly #roundTrips: RoundTrips
+  readonly #now: () => number
+  readonly #random: () => number
   readonly #signs = new Map<PeerId, Sign>()
   /** By block: when one of its servers last answered, `performance.now()` milliseconds. */
   readonly #aliveAt: number[] = []
 
-  constructor(dht: DhtClient, roundTrips: RoundTrips) {
+  constructor(dht: DhtClient, roundTrips: RoundTrips, { now, random }: Chance) {
     this.#dht = dht
     this.#roundTrips = roundTrips
+    this.#now = now
+    this.#random = random
   }
 
   /** Rates how certain it is that the peer is alive: from -1 (it does not answer) to 3 (it answers). */
@@ -60,7 +72,7 @@ export class Liveness {
 
   /** Records that the server of these blocks answered. */
   markAlive(peer: PeerId, blocks: BlockRange | undefined): void {
-    const at = performance.now()
+    const at = this.#now()
     this.#note(peer, { alive: true, at })
     if (blocks) for (const block of blocksOf(blocks)) this.#aliveAt[block] = at
   }
@@ -68,18 +80,18 @@ export class Liveness {
   /** Reports whether a sign of life of this peer is worth recording. */
   isNews(peer: PeerId): boolean {
     const sign = this.#signs.get(peer)
-    return !sign?.alive || performance.now() - sign.at > newsAfterMs
+    return !sign?.alive || this.#now() - sign.at > newsAfterMs
   }
 
   /** Records that the peer can't be reached. */
   markUnreachable(peer: PeerId): void {
-    this.#note(peer, { alive: false, at: performance.now() })
+    this.#note(peer, { alive: false, at: this.#now() })
   }
 
   /** Reports whether the peer answered the last request; undefined if there is no recent sign. */
   isAlive(peer: PeerId): boolean | undefined {
     const sign = this.#signs.get(peer)
-    return sign && performance.now() - sign.at < lifetimeMs ? sign.alive : undefined
+    return sign && this.#now() - sign.at < lifetimeMs ? sign.alive : undefined
   }
 
   /** `Router.aliveAt` */
@@ -104,7 +116,7 @@ export class Liveness {
 
   /** Pings the servers whose sign or round trip is old, up to `maxChecked` of them. */
   async check(spans: readonly Span[], options: AbortOptions): Promise<void> {
-    const now = performance.now()
+    const now = this.#now()
     const doubtful = spans.filter(
       ({ peer }) =>
         now - (this.#signs.get(peer)?.at ?? -Infinity) > minPingAgeMs ||
@@ -128,8 +140,8 @@ export class Liveness {
     blocks: BlockRange,
     { signal, closing }: SearchOptions,
   ): Promise<void> {
-    const startedAt = performance.now()
-    while (!closing.aborted && performance.now() - startedAt < searchMs) {
+    const startedAt = this.#now()
+    while (!closing.aborted && this.#now() - startedAt < searchMs) {
       const living = spans.filter(({ peer }) => this.isProven(peer))
       const missing = new Set(missingBlocks(living, blocks))
       const unknown = spans.filter(
@@ -163,7 +175,7 @@ export class Liveness {
         {
           evidence: this.#dht.hasAnswered(peer) ? 1 : 0,
           age: this.#roundTrips.ageMs(peer),
-          chance: Math.random(),
+          chance: this.#random(),
         },
       ]),
     )

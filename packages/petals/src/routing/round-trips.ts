@@ -31,6 +31,7 @@ export class RoundTrips {
   readonly #probe: ServerProbe | undefined
   readonly #pingTimeoutMs: number
   readonly #now: () => number
+  #version = 0
   readonly #samples = new Map<PeerId, Sample>()
 
   constructor({ dht, probe, pingTimeoutMs, now = () => performance.now() }: RoundTripsOptions) {
@@ -40,11 +41,21 @@ export class RoundTrips {
     this.#now = now
   }
 
+  /** Another number after each change of what `seconds` returns, except for samples that have become too old since. */
+  get version(): number {
+    return this.#version
+  }
+
   /** Returns the known round trips; Infinity for servers that did not answer. */
   seconds(): ReadonlyMap<PeerId, number> {
     const oldest = this.#now() - lifetimeMs
-    for (const [peer, { measuredAt }] of this.#samples) if (measuredAt < oldest) this.#samples.delete(peer)
+    for (const [peer, { measuredAt }] of this.#samples) if (measuredAt < oldest) this.#forget(peer)
     return new Map([...this.#samples].map(([peer, { seconds }]) => [peer, seconds]))
+  }
+
+  #forget(peer: PeerId): void {
+    this.#samples.delete(peer)
+    this.#version++
   }
 
   /** Returns the smoothed round trip; Infinity if the peer did not answer; undefined if there is no recent sample. */
@@ -75,6 +86,7 @@ export class RoundTrips {
 
   add(peer: PeerId, seconds: number): void {
     const { seconds: previous = Infinity, least = Infinity } = this.#samples.get(peer) ?? {}
+    this.#version++
     const smoothed = Number.isFinite(previous)
       ? newSampleWeight * seconds + (1 - newSampleWeight) * previous
       : seconds

@@ -2,6 +2,7 @@ import type { AbortOptions } from '@petals-chat/engine'
 import type { BlockRange } from '../blocks/block-range.ts'
 import type { AnnouncedSpan, Span } from '../blocks/spans.ts'
 import type { PeerId } from '../p2p/peer-id.ts'
+import type { DecodeStep } from './server-loads.ts'
 import type { Verdict, Verdicts } from './verdicts.ts'
 
 /** One server and the blocks that it runs in a route: its span, or a part of it. */
@@ -19,6 +20,10 @@ export interface Router extends AsyncDisposable {
   route(blocks: BlockRange, options?: RouteOptions): Promise<Route>
   /** Reports that the server did what it was asked: lifts its ban and forgets its earlier ones. */
   reportSuccess(peer: PeerId): void
+  /** Reports how long a server took for one token: servers on which steps wait are chosen less. */
+  reportStep(step: DecodeStep): void
+  /** Reports that the session on the server is over. */
+  reportEnd(peer: PeerId, session: string): void
   /** Reports that the server failed: bans it for a while, unless this client was at fault. */
   reportFailure(peer: PeerId, cause: unknown): void
   /** What spot checks have found. Servers that were found wrong are not used; disputed ones only where there are no others. */

@@ -7,7 +7,7 @@ import { ConnectionLostError, PeerUnreachableError, RpcError } from '../errors.t
 import type { DhtClient } from '../dht/dht-client.ts'
 import { parsePeerId, peerIdFromBytes, type PeerId } from '../p2p/peer-id.ts'
 import { BanList } from './ban-list.ts'
-import { filterSpans, limitSpans, maxCandidates, withoutUnwanted } from './candidates.ts'
+import { filterSpans, withoutUnwanted } from './candidates.ts'
 import { failureKind } from './failure-kind.ts'
 import { findFastestRoute, findShortestRoute } from './latency-graph.ts'
 import { RoundTrips } from './round-trips.ts'
@@ -203,13 +203,6 @@ describe('candidates', () => {
       [peerOf(0), 4, 5],
     ])
     expect(withoutUnwanted(spans, 8, () => false)).toBe(spans)
-  })
-
-  it('of a flooded record, the servers with evidence are kept', () => {
-    const spans = Array.from({ length: 10_000 }, (_, i) => span(i, 0, 1))
-    const kept = limitSpans(spans, (peer) => (peer === peerOf(9876) ? 1 : 0))
-    expect(kept).toHaveLength(maxCandidates)
-    expect(kept[0]!.peer).toBe(peerOf(9876))
   })
 })
 

@@ -13,21 +13,17 @@ import type { DhtClient } from '../dht/dht-client.ts'
 import { SwarmError } from '../errors.ts'
 import type { PeerId } from '../p2p/peer-id.ts'
 import { BanList, type Offence } from './ban-list.ts'
-import {
-  filterSpans,
-  withLeastDemerit,
-  limitSpans,
-  withoutUnwanted,
-  type ServerFilter,
-} from './candidates.ts'
+import { filterSpans, withLeastDemerit, withoutUnwanted, type ServerFilter } from './candidates.ts'
 import { failureKind, offenceOf } from './failure-kind.ts'
-import { findFastestRoute, findShortestRoute } from './latency-graph.ts'
 import { Liveness } from './liveness.ts'
 import { missingBlocksError } from './missing-blocks.ts'
+import { RoutePlanner } from './route-planner.ts'
 import { routerMetrics, type RouterMetrics } from './router-metrics.ts'
 import { RoundTripMonitor } from './round-trip-monitor.ts'
 import { RoundTrips, type ServerProbe } from './round-trips.ts'
 import type { Route, RouteOptions, Router, ServerStatus } from './router.ts'
+import type { DecodeStep } from './server-loads.ts'
+import { SpanIndex } from './span-index.ts'
 import { Verdicts } from './verdicts.ts'
 
 /** The first route waits this long for round trips: choosing by them may save as much time on every token. */
@@ -52,6 +48,10 @@ export interface RouterOptions extends ServerFilter {
   readonly updateIntervalMs: number
   readonly logger?: Logger | undefined
   readonly metrics?: Metrics | undefined
+  /** Milliseconds of a clock that never goes back. Default: `performance.now`. */
+  readonly now?: (() => number) | undefined
+  /** Default: `Math.random`. */
+  readonly random?: (() => number) | undefined
 }
 
 /** Creates a router over the servers of `directory`. The caller disposes the directory, after the router. */
@@ -60,12 +60,15 @@ export function createRouter(options: RouterOptions): Router {
 }
 
 class SwarmRouter implements Router {
-  readonly verdicts = new Verdicts()
+  readonly verdicts: Verdicts
   readonly #options: RouterOptions
   readonly #directory: BlockDirectory
   readonly #bans: BanList
   readonly #roundTrips: RoundTrips
   readonly #liveness: Liveness
+  readonly #planner: RoutePlanner
+  /** Of the latest answer of the directory. */
+  #indexed: { readonly spans: readonly Span[]; readonly index: SpanIndex } | undefined
   readonly #monitor: RoundTripMonitor
   readonly #logger: Logger
   readonly #metrics: RouterMetrics
@@ -75,9 +78,12 @@ class SwarmRouter implements Router {
   constructor(options: RouterOptions) {
     this.#options = options
     this.#directory = options.directory
-    this.#bans = new BanList(options.banTimeoutMs)
-    this.#roundTrips = new RoundTrips(options)
-    this.#liveness = new Liveness(options.dht, this.#roundTrips)
+    const { now = () => performance.now(), random = Math.random } = options
+    this.verdicts = new Verdicts(now)
+    this.#bans = new BanList(options.banTimeoutMs, now)
+    this.#roundTrips = new RoundTrips({ ...options, now })
+    this.#liveness = new Liveness(options.dht, this.#roundTrips, { now, random })
+    this.#planner = new RoutePlanner(this.#roundTrips, now)
     this.#logger = options.logger ?? silentLogger
     this.#metrics = routerMetrics(options.metrics ?? silentMetrics, options.directory.dhtPrefix)
     this.#monitor = new RoundTripMonitor({
@@ -91,37 +97,57 @@ class SwarmRouter implements Router {
   }
 
   async route(blocks: BlockRange, options: RouteOptions = {}): Promise<Route> {
-    if (!this.#monitor.isStarted) await this.#firstRoundTrips(await this.#spansOf(blocks, options), options)
-    const spans = await this.#spansOf(blocks, options)
-    const demerit = (peer: PeerId): number => this.#demerit(peer, options)
-    const faultless = spans.filter(({ peer }) => demerit(peer) === 0)
+    if (!this.#monitor.isStarted) await this.#firstRoundTrips(await this.#indexOf(blocks, options), options)
+    const known = await this.#indexOf(blocks, options)
     // Another server may have joined: the router looks for one before it tries a server that failed.
-    const lookAgain = missingBlocks(faultless, blocks).length > 0 && this.#isStale()
-    const known = lookAgain ? await this.#lookAgain(spans, blocks, options) : spans
-    const { numBlocks } = this.#directory
-    if (options.provenOnly) {
-      const untried = known.filter(({ peer }) => demerit(peer) === 0)
-      await this.#liveness.search(untried, blocks, { signal: options.signal, closing: this.#closing.signal })
-    }
-    const isUnproven = (peer: PeerId): boolean => !this.#liveness.isProven(peer)
-    const real = options.provenOnly ? withoutUnwanted(known, numBlocks, isUnproven) : known
-    const wanted = withLeastDemerit(real, numBlocks, demerit)
-    const candidates = limitSpans(wanted, (peer) => this.#liveness.evidence(peer))
-    const route = this.#find(candidates, blocks, options)
+    const lacksFaultless = (index: SpanIndex): boolean =>
+      index.missing(blocks, this.#faulty(index, options)).length > 0
+    const lookAgain = lacksFaultless(known) && this.#isStale()
+    const index = lookAgain ? await this.#lookAgain(known, blocks, options) : known
+    if (!options.provenOnly && !lacksFaultless(index))
+      return this.#planner.plan(index, blocks, options, this.#faulty(index, options))!
+    const spans = this.#usable(index.spans)
+    const candidates = await this.#leastEvil(spans, blocks, options)
+    const route = this.#planner.plan(new SpanIndex(candidates, index.numBlocks), blocks, options)
     if (!route) throw this.#missing(missingBlocks(candidates, blocks))
     return route
   }
 
+  /** Returns, for each block, the servers that are the least unlikely to work, where some block has no faultless one. */
+  async #leastEvil(
+    spans: readonly Span[],
+    blocks: BlockRange,
+    options: RouteOptions,
+  ): Promise<readonly Span[]> {
+    const { numBlocks } = this.#directory
+    const demerit = (peer: PeerId): number => this.#demerit(peer, options)
+    if (!options.provenOnly) return withLeastDemerit(spans, numBlocks, demerit)
+    const untried = spans.filter(({ peer }) => demerit(peer) === 0)
+    await this.#liveness.search(untried, blocks, { signal: options.signal, closing: this.#closing.signal })
+    const isUnproven = (peer: PeerId): boolean => !this.#liveness.isProven(peer)
+    return withLeastDemerit(withoutUnwanted(spans, numBlocks, isUnproven), numBlocks, demerit)
+  }
+
   reportSuccess(peer: PeerId): void {
     this.#bans.reportSuccess(peer)
+    this.#planner.troubles.succeeded(peer)
     if (!this.#liveness.isNews(peer)) return // this method runs for every token of an answer
     this.#liveness.markAlive(peer, this.#spanOf(peer))
+  }
+
+  reportStep(step: DecodeStep): void {
+    this.#planner.loads.stepped(step, this.#roundTrips.leastSeconds(step.peer))
+  }
+
+  reportEnd(peer: PeerId, session: string): void {
+    this.#planner.loads.ended(peer, session)
   }
 
   reportFailure(peer: PeerId, cause: unknown): void {
     const kind = failureKind(cause)
     if (kind === 'limit') return
     const offence = offenceOf(cause)
+    if (kind !== 'full') this.#planner.troubles.failed(peer)
     if (offence === 'gone') this.#liveness.markUnreachable(peer)
     if (offence === 'late') this.#bans.pause(peer)
     else if (this.#bans.reportFailure(peer, offence)) {
@@ -177,26 +203,43 @@ class SwarmRouter implements Router {
     await this.#checking
   }
 
-  #find(
-    spans: readonly Span[],
-    blocks: BlockRange,
-    { cacheTokens, policy }: RouteOptions,
-  ): Route | undefined {
-    if (policy === 'shortest') return findShortestRoute(spans, blocks)
-    return findFastestRoute({ spans, blocks, cacheTokens, clientRtts: this.#roundTrips.seconds() })?.route
-  }
-
   /** Returns the usable spans. If blocks are missing, it asks the DHT once more. */
-  async #spansOf(
+  async #indexOf(
     blocks: BlockRange,
     { signal, refresh = false }: AbortOptions & { readonly refresh?: boolean },
-  ): Promise<readonly Span[]> {
+  ): Promise<SpanIndex> {
     if (refresh) await this.#directory.refresh({ signal })
-    const spans = this.#usable(await this.#directory.findSpans({ signal }))
-    const missing = missingBlocks(spans, blocks)
-    if (missing.length === 0) return spans
+    const spans = await this.#directory.findSpans({ signal })
+    if (this.#indexed?.spans !== spans) {
+      const allowed = filterSpans(spans, this.#options)
+      this.#indexed = { spans, index: new SpanIndex(allowed, this.#directory.numBlocks) }
+    }
+    const { index } = this.#indexed
+    const missing = index.missing(
+      blocks,
+      this.#slotsOf(
+        index,
+        this.verdicts.servers().filter((peer) => this.#isWrong(peer)),
+      ),
+    )
+    if (missing.length === 0) return index
     if (refresh || !this.#isStale()) throw this.#missing(missing)
-    return await this.#spansOf(blocks, { signal, refresh: true })
+    return await this.#indexOf(blocks, { signal, refresh: true })
+  }
+
+  /** Returns the slots of servers with a fault. */
+  #faulty(index: SpanIndex, { avoid }: RouteOptions): ReadonlySet<number> {
+    return this.#slotsOf(index, [
+      ...this.#bans.banned(),
+      ...this.verdicts.servers(),
+      ...(avoid?.keys() ?? []),
+    ])
+  }
+
+  #slotsOf(index: SpanIndex, peers: readonly PeerId[]): ReadonlySet<number> {
+    const slots = new Set<number>()
+    for (const peer of peers) index.forSlotsOf(peer, (slot) => slots.add(slot))
+    return slots
   }
 
   #usable<S extends Span>(spans: readonly S[]): readonly S[] {
@@ -208,13 +251,9 @@ class SwarmRouter implements Router {
   }
 
   /** Asks the DHT again; returns the known spans if no peer answers. */
-  async #lookAgain(
-    known: readonly Span[],
-    blocks: BlockRange,
-    { signal }: AbortOptions,
-  ): Promise<readonly Span[]> {
+  async #lookAgain(known: SpanIndex, blocks: BlockRange, { signal }: AbortOptions): Promise<SpanIndex> {
     try {
-      return await this.#spansOf(blocks, { signal, refresh: true })
+      return await this.#indexOf(blocks, { signal, refresh: true })
     } catch (error) {
       signal?.throwIfAborted()
       if (!(error instanceof SwarmError)) throw error
@@ -237,7 +276,10 @@ class SwarmRouter implements Router {
   }
 
   #spanOf(peer: PeerId): Span | undefined {
-    return this.#directory.snapshot().spans.find((span) => span.peer === peer)
+    const index = this.#indexed?.index
+    let found: Span | undefined
+    index?.forSlotsOf(peer, (slot) => (found = index.spans[slot]))
+    return found ?? this.#directory.snapshot().spans.find((span) => span.peer === peer)
   }
 
   #missing(blocks: readonly number[]): Error {
@@ -252,7 +294,7 @@ class SwarmRouter implements Router {
   }
 
   /** Does not wait if there is only one server: then there is no choice to make, neither of servers nor of pushing. */
-  async #firstRoundTrips(spans: readonly Span[], { signal }: AbortOptions): Promise<void> {
+  async #firstRoundTrips({ spans }: SpanIndex, { signal }: AbortOptions): Promise<void> {
     const measuring = this.#monitor.start()
     if (spans.length === 1) return
     await Promise.race([measuring, new Promise((resolve) => setTimeout(resolve, firstPingsMs))])

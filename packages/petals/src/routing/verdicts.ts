@@ -49,6 +49,11 @@ export class Verdicts {
     return { kind, against, difference, remainingMs }
   }
 
+  /** Returns the servers on which a verdict holds now. */
+  servers(): readonly PeerId[] {
+    return [...this.#entries.keys()].filter((peer) => this.of(peer))
+  }
+
   /** Notes that the server computes something else than its blocks. */
   convict(peer: PeerId, against: readonly PeerId[], difference: number): void {
     const count = (this.#entries.get(peer)?.count ?? 0) + 1
