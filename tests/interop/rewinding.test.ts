@@ -1,10 +1,22 @@
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import path from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { silentMetrics, type Metrics } from '@petals-chat/engine'
+import { silentMetrics, TokenGrammars, type Metrics } from '@petals-chat/engine'
 import { connectSwarm, type HiddenStates, type InferenceSession } from '@petals-chat/petals/client'
+import type { Drafter } from '../../packages/petals/src/drafting/drafter.ts'
+import { RouteTimes } from '../../packages/petals/src/drafting/round-times.ts'
+import { knowingDrafter } from '../../packages/petals/src/fixtures/any-drafter.ts'
+import { openLocalLayers } from '../../packages/petals/src/layers/local-layers.ts'
+import { openTokenizer } from '../../packages/petals/src/layers/tokenizer.ts'
+import type { PeerId } from '../../packages/petals/src/p2p/peer-id.ts'
+import { PetalsSession } from '../../packages/petals/src/session/petals-session.ts'
 import { seededBits } from '../../packages/petals/src/sampling/random.ts'
 import { ServerCapabilities } from '../../packages/petals/src/inference/server-capabilities.ts'
 import { findModel } from '../../swarm/models.ts'
+import type { SwarmServer } from '../../swarm/server.ts'
 import { startSwarm, type Swarm } from '../../swarm/swarm.ts'
+import { folderFiles } from '../support/folder-files.ts'
 
 const { name, dhtPrefix, blocks: numBlocks } = findModel('stories15M')
 const hiddenSize = 288
@@ -24,6 +36,8 @@ const part = ({ data }: HiddenStates, from: number, to: number): HiddenStates =>
   shape: [to - from, hiddenSize],
   data: data.slice(from * hiddenSize, to * hiddenSize),
 })
+
+const capabilities = { grammar: true, logprobs: true, promptLogprobs: true, embeddings: false }
 
 /** Steps of other sizes sum in another order, so the same values differ by float32's rounding. */
 const tolerance = 1e-4
@@ -52,6 +66,8 @@ function countingTokens(): { readonly metrics: Metrics; take: () => number } {
 
 describe('servers that rewind', () => {
   let swarm: Swarm
+  /** A server that can't rewind. */
+  let plain: SwarmServer | undefined
   beforeAll(async () => {
     swarm = await startSwarm({ model: name, canRewind: true })
   })
@@ -91,7 +107,7 @@ describe('servers that rewind', () => {
   })
 
   it('are found by a trial, and a server that only announces their version is not taken for one', async () => {
-    const plain = await swarm.add({ start: 0, end: numBlocks / 2, canRewind: false })
+    plain = await swarm.add({ start: 0, end: numBlocks / 2, canRewind: false })
     await using client = await connect()
     const { directory } = client.openModel({ dhtPrefix, numBlocks, hiddenSize })
     const spans = await directory.findSpans({ complete: true })
@@ -103,8 +119,58 @@ describe('servers that rewind', () => {
       }),
     )
     const expected = swarm.servers.map(({ peerId }) =>
-      peerId === plain.peerId ? [peerId, '2.2.0.post1', false] : [peerId, '2.3.0.dev2', true],
+      peerId === plain!.peerId ? [peerId, '2.2.0.post1', false] : [peerId, '2.3.0.dev2', true],
     )
     expect(found.toSorted()).toEqual(expected.toSorted())
+  })
+
+  it('let an answer keep its tokens, whatever is guessed, also when one of them dies in a step with drafts', async () => {
+    await using opened = new AsyncDisposableStack()
+    const folder = await mkdtemp(path.join(tmpdir(), 'petals-chat-heads-'))
+    opened.defer(() => rm(folder, { recursive: true, force: true }))
+    const files = folderFiles(swarm.modelFolder)
+    const layers = opened.use(await openLocalLayers(files, { folder, threads: 1 }))
+    const { tokenizer, vocabulary } = await openTokenizer(files, layers.architecture, undefined)
+    const blockedServers = plain ? [plain.peerId as PeerId] : []
+    const client = opened.use(await connect({ blockedServers }))
+    const model = client.openModel({ dhtPrefix, numBlocks, hiddenSize })
+    const prompt = tokenizer.encode('Once upon a time, there was a little dragon who')
+
+    const answer = async (createDrafter?: () => Drafter, atToken?: (count: number) => void) => {
+      const inference = model.openSession({ maxLength: 256 })
+      await using session = new PetalsSession({
+        model: { id: name, tokenizer, capabilities },
+        maxLength: 256,
+        layers,
+        grammars: new TokenGrammars({ tokenizer, vocabulary }),
+        inference,
+        decodeMs: () => undefined,
+        speculation: { createDrafter, times: new RouteTimes(), metrics: silentMetrics },
+        onClose: () => {},
+      })
+      const ids: number[] = []
+      for await (const { token } of session.generate(prompt, { sampling: { temperature: 0 } })) {
+        if (ids.push(token) === 96) break
+        atToken?.(ids.length)
+      }
+      return { ids, drafts: session.drafts(), failovers: inference.failovers.length }
+    }
+
+    const { ids } = await answer()
+    const guessing = (errors: number) => () => knowingDrafter([...prompt, ...ids], { errors })
+    for (const errors of [0, 0.3]) {
+      const { drafts, ...drafted } = await answer(guessing(errors))
+      expect(drafted).toEqual({ ids, failovers: 0 })
+      expect(drafts.accepted).toBeGreaterThan(20)
+      expect(drafts.rejected > 0).toBe(errors > 0)
+    }
+
+    const { start, end } = swarm.servers[1]!
+    await swarm.add({ start, end, canRewind: true })
+    const killed = await answer(guessing(0.3), (count) => {
+      if (count === 40) swarm.servers[1]!.signal('SIGKILL')
+    })
+    expect(killed.ids).toEqual(ids)
+    expect(killed.failovers).toBeGreaterThan(0)
   })
 })

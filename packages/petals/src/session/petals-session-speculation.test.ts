@@ -8,49 +8,19 @@ import {
   type TokenId,
 } from '@petals-chat/engine'
 import { engineComplianceTests } from '@petals-chat/engine/testing'
-import { LookupDrafter, type Drafter, type DraftRequest } from '../drafting/drafter.ts'
+import { LookupDrafter, type Drafter } from '../drafting/drafter.ts'
 import { ConnectionLostError } from '../errors.ts'
+import { AnyDrafter, knowingDrafter } from '../fixtures/any-drafter.ts'
 import { closeToyLayers, open, openToyLayers, prompt, ToyModel } from '../fixtures/toy-session.ts'
-import { seededBits } from '../sampling/random.ts'
 
 beforeAll(openToyLayers)
 afterAll(closeToyLayers)
 
-/** Drafts what `guess` returns, whatever it costs. */
-class AnyDrafter implements Drafter {
-  readonly hasGuess = true
-  readonly #guess: (after: readonly TokenId[], most: number) => readonly TokenId[]
-  #text: TokenId[] = []
-
-  constructor(guess: (after: readonly TokenId[], most: number) => readonly TokenId[]) {
-    this.#guess = guess
-  }
-
-  begin(tokens: readonly TokenId[]): void {
-    this.#text = [...tokens]
-  }
-  end(): void {}
-  push(token: TokenId): void {
-    this.#text.push(token)
-  }
-  draft({ most }: DraftRequest): readonly TokenId[] {
-    return this.#guess(this.#text, most).slice(0, most)
-  }
-  settle(): void {}
-}
-
-/** Knows the answer, and errs in a share of its drafts; the same seed makes the same errors. */
-function drafterOf(answer: readonly TokenId[], { errors = 0, seed = 1 } = {}): () => Drafter {
-  const random = seededBits(seed)
-  const isWrong = (): boolean => random() / 2 ** 32 < errors
-  const all = [...prompt, ...answer]
-  return () =>
-    new AnyDrafter((after) =>
-      all
-        .slice(after.length, after.length + (random() % 9))
-        .map((token) => (isWrong() ? (token + 1) % 256 : token)),
-    )
-}
+/** Knows the answer, and errs in a share of its drafts. */
+const drafterOf =
+  (answer: readonly TokenId[], options: { readonly errors?: number; readonly seed?: number } = {}) =>
+  (): Drafter =>
+    knowingDrafter([...prompt, ...answer], options)
 
 type Options = Partial<GenerateOptions> & { readonly sampling: SamplingParams }
 
