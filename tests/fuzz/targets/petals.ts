@@ -14,7 +14,9 @@ import { decodeTensor } from '../../../packages/petals/src/tensor/codecs/index.t
 import {
   decodeFindRequest,
   decodeFindResponse,
+  decodePingRequest,
   decodePingResponse,
+  decodeStoreRequest,
   findResultTypes,
 } from '../../../packages/petals/src/wire/dht.ts'
 import { decodeCloserPeers, encodeCloserPeers } from '../../../packages/petals/src/wire/kad.ts'
@@ -95,6 +97,8 @@ function judgeAddress(bytes: Uint8Array): unknown {
 export const petalsTargets: readonly FuzzTarget[] = [
   target('find-response', recorded('dht/find_response'), decodeFindResponse),
   target('find-request', recorded('dht/find_request'), decodeFindRequest),
+  target('store-request', recorded('dht/store_request'), decodeStoreRequest),
+  target('ping-request', recorded('dht/ping_request_client'), decodePingRequest),
   target('ping-response', recorded('dht/ping_response'), decodePingResponse),
   target('closer-peers', [encodeCloserPeers([{ id: peerBytes, multiaddrs: addresses }])], (bytes) =>
     decodeCloserPeers(bytes).map(({ id }) => peerIdFromBytes(id)),

@@ -10,13 +10,13 @@ import {
 
 export const pingMethod: RpcMethod<void, PingResponse> = {
   name: 'DHTProtocol.rpc_ping',
-  encodeRequest: encodePingRequest,
+  encodeRequest: () => encodePingRequest(),
   decodeResponse: decodePingResponse,
 }
 
 /** The request is a list of ids of keys. */
 export const findMethod: RpcMethod<readonly Uint8Array[], FindResponse> = {
   name: 'DHTProtocol.rpc_find',
-  encodeRequest: encodeFindRequest,
+  encodeRequest: (keys) => encodeFindRequest(keys),
   decodeResponse: decodeFindResponse,
 }

@@ -3,7 +3,7 @@ import { SwarmUnreachableError } from '../errors.ts'
 import type { PeerId } from '../p2p/peer-id.ts'
 import type { SwarmTransport } from '../p2p/swarm-transport.ts'
 import type { RpcClient } from '../rpc/rpc-client.ts'
-import type { FindResult } from '../wire/dht.ts'
+import type { FindResponse, FindResult } from '../wire/dht.ts'
 import type { DhtClient, DhtRecord, GetManyOptions, PingOptions } from './dht-client.ts'
 import { findMethod, pingMethod } from './dht-methods.ts'
 import { findInParts } from './find-in-parts.ts'
@@ -32,6 +32,18 @@ export interface DhtClientOptions {
   readonly transport: Pick<SwarmTransport, 'initialPeers' | 'localPeer'>
   readonly rpc: RpcClient
   readonly clock?: SwarmClock
+  /** This process's own node of the DHT. Default: it has none. */
+  readonly node?: LocalNode | undefined
+}
+
+/** A node of the DHT in this process, where lookups start. */
+export interface LocalNode {
+  /** Calls in the name of the node, so that others learn of it. */
+  readonly methods: { readonly ping: typeof pingMethod; readonly find: typeof findMethod }
+  find(keyIds: readonly Uint8Array[]): readonly FindResult[]
+  /** Called when another node answers or does not; `nodeId` is undefined if it does not tell its id. */
+  noteAnswer(peer: PeerId, nodeId: Uint8Array | undefined): void
+  noteFailure(peer: PeerId): void
 }
 
 /** Creates a client of the swarm's DHT. Its lookups start at the peers that the transport connected to. */
@@ -39,10 +51,12 @@ export function createDhtClient(options: DhtClientOptions): DhtClient {
   return new HivemindDhtClient(options)
 }
 
-class HivemindDhtClient implements DhtClient {
+/** A client of the DHT; with `node`, the client's side of a node. */
+export class HivemindDhtClient implements DhtClient {
   readonly #transport: DhtClientOptions['transport']
   readonly #rpc: RpcClient
   readonly #clock: SwarmClock
+  readonly #node: LocalNode | undefined
   readonly #answered = new Set<PeerId>()
   readonly #failures = new Map<PeerId, Failures>()
   /** Keys to ask for at a time of nodes whose answers would be too long. */
@@ -50,17 +64,22 @@ class HivemindDhtClient implements DhtClient {
   /** Settles once the swarm's time is known, or no node told it. */
   #clockSet: Promise<void> | undefined
 
-  constructor({ transport, rpc, clock = new SwarmClock() }: DhtClientOptions) {
+  constructor({ transport, rpc, clock = new SwarmClock(), node }: DhtClientOptions) {
     this.#transport = transport
     this.#rpc = rpc
     this.#clock = clock
+    this.#node = node
   }
 
   async getMany(
     keys: readonly string[],
     options: GetManyOptions = {},
   ): Promise<ReadonlyMap<string, DhtRecord>> {
-    const { signal, onPartial } = options
+    return (await this.lookUp(keys, options)).records()
+  }
+
+  /** Searches the nodes near to the keys. @throws SwarmUnreachableError if no node answers */
+  async lookUp(keys: readonly string[], { signal, onPartial }: GetManyOptions = {}): Promise<Lookup> {
     const seeds = this.#seeds()
     this.#clockSet ??= this.#setClock(this.#transport.initialPeers, signal)
     const network = {
@@ -71,7 +90,7 @@ class HivemindDhtClient implements DhtClient {
     }
     const lookup: Lookup = new Lookup(keys, seeds, network, () => onPartial?.(() => lookup.records()))
     await lookup.run(signal)
-    if (lookup.answered.length > 0) return lookup.records()
+    if (lookup.answered.length > 0) return lookup
     throw new SwarmUnreachableError(
       seeds.length === 1
         ? 'its only known peer does not answer'
@@ -86,10 +105,12 @@ class HivemindDhtClient implements DhtClient {
       startedAt = performance.now()
       sentAt = this.#clock.wallTime()
     }
-    const { dhtTime } = await this.#rpc.unary(peer, pingMethod, undefined, { signal, timeoutMs, onOpen })
+    const method = this.#node?.methods.ping ?? pingMethod
+    const { dhtTime, nodeId } = await this.#rpc.unary(peer, method, undefined, { signal, timeoutMs, onOpen })
     const rttMs = performance.now() - startedAt
     this.#clock.addSample(peer, dhtTime, sentAt, this.#clock.wallTime())
     this.#noteAnswer(peer)
+    this.#node?.noteAnswer(peer, nodeId)
     return rttMs
   }
 
@@ -101,8 +122,9 @@ class HivemindDhtClient implements DhtClient {
     return this.#clock.now()
   }
 
-  /** Returns the initial peers and the nodes that answered last. */
+  /** Returns the initial peers and the nodes that answered last; the own node knows the latter by itself. */
   #seeds(): readonly PeerId[] {
+    if (this.#node) return [this.#transport.localPeer, ...this.#transport.initialPeers]
     return [...new Set([...this.#transport.initialPeers, ...[...this.#answered].slice(-maxSeeds)])]
   }
 
@@ -118,12 +140,13 @@ class HivemindDhtClient implements DhtClient {
     keyIds: readonly Uint8Array[],
     signal: AbortOptions['signal'],
   ): Promise<readonly FindResult[]> {
+    if (this.#node && peer === this.#transport.localPeer) return this.#node.find(keyIds)
     if ((this.#failures.get(peer)?.until ?? 0) > performance.now())
       throw new Error('This node did not answer recently.')
     try {
       const { results, most } = await findInParts(keyIds, {
         most: this.#mostKeys.get(peer) ?? Infinity,
-        ask: (part) => this.#rpc.unary(peer, findMethod, part, { signal, timeoutMs: callTimeoutMs }),
+        ask: (part) => this.#ask(peer, part, signal),
       })
       this.#noteAnswer(peer)
       this.#noteMostKeys(peer, most)
@@ -133,6 +156,17 @@ class HivemindDhtClient implements DhtClient {
       if (!signal?.aborted) this.#noteFailure(peer)
       throw error
     }
+  }
+
+  async #ask(
+    peer: PeerId,
+    keyIds: readonly Uint8Array[],
+    signal: AbortOptions['signal'],
+  ): Promise<FindResponse> {
+    const method = this.#node?.methods.find ?? findMethod
+    const response = await this.#rpc.unary(peer, method, keyIds, { signal, timeoutMs: callTimeoutMs })
+    this.#node?.noteAnswer(peer, response.nodeId)
+    return response
   }
 
   #noteAnswer(peer: PeerId): void {
@@ -156,6 +190,7 @@ class HivemindDhtClient implements DhtClient {
     this.#failures.delete(peer)
     this.#failures.set(peer, { count, until: performance.now() + pauseMs })
     this.#answered.delete(peer)
+    this.#node?.noteFailure(peer)
     forgetOldest(this.#failures)
   }
 }

@@ -24,6 +24,12 @@ export interface LookupNetwork {
   now(): number
 }
 
+/** A node, and the upper bits of its distance to a key (`xorDistance`). */
+export interface LocatedNode {
+  readonly peer: PeerId
+  readonly distance: number
+}
+
 interface Key {
   readonly name: string
   readonly id: Uint8Array
@@ -85,6 +91,16 @@ export class Lookup {
     const isRead = this.#pool.selection()
     const built = this.#keys.map(({ name, merger }) => [name, merger.build(now, isRead)] as const)
     return new Map(built.filter((entry): entry is readonly [string, DhtRecord] => entry[1] !== undefined))
+  }
+
+  /** Returns the nodes that answered and whose ids are known, by their distance to a key, the nearest first. */
+  nearest(name: string): readonly LocatedNode[] {
+    const k = this.#keys.findIndex((key) => key.name === name)
+    const answered = new Set(this.answered)
+    return [...this.#nodes.values()]
+      .filter(({ peer, distances }) => answered.has(peer) && distances !== undefined)
+      .map(({ peer, distances }) => ({ peer, distance: distances![k]! }))
+      .sort((a, b) => a.distance - b.distance)
   }
 
   /** Returns the next node to ask, and for which keys: the one that is near to the most keys. */

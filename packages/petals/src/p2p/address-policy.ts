@@ -55,6 +55,17 @@ export class AddressPolicy {
     if (scope) this.#addInitial([scope])
   }
 
+  /**
+   * Takes a listening node's own addresses into account, as if an initial peer had them: the first node of a private swarm has
+   * no initial peers. Those of this machine count only if there are no others, because a node that listens on every address
+   * has them, too.
+   */
+  addOwn(addresses: readonly Multiaddr[]): void {
+    const scopes = addresses.flatMap((address) => ipScope(hostOf(address) ?? '') ?? [])
+    const beyond = scopes.filter((scope) => scope !== 'loopback' && scope !== 'link')
+    this.#addInitial(beyond.length > 0 ? beyond : scopes)
+  }
+
   /** Reports whether an address has a form that is ever dialled. */
   readonly isKnownForm = (address: Multiaddr): boolean => {
     const form = formOf(address)

@@ -159,11 +159,11 @@ class Lookup {
   #add(peer: PeerId, multiaddrs: readonly Multiaddr[]): void {
     if (this.#seen.has(peer) || peer === this.#target) return
     this.#seen.add(peer)
-    this.#candidates.push({ peer, multiaddrs, distance: xor(kadKey(peer), this.#targetKey) })
+    this.#candidates.push({ peer, multiaddrs, distance: xorKeys(kadKey(peer), this.#targetKey) })
   }
 }
 
 /** Returns the Kademlia key of a peer: the hash of its id. */
-const kadKey = (peer: PeerId): Uint8Array => createHash('sha256').update(peerIdBytes(peer)).digest()
+export const kadKey = (peer: PeerId): Uint8Array => createHash('sha256').update(peerIdBytes(peer)).digest()
 
-const xor = (a: Uint8Array, b: Uint8Array): Buffer => Buffer.from(a.map((byte, i) => byte ^ b[i]!))
+export const xorKeys = (a: Uint8Array, b: Uint8Array): Buffer => Buffer.from(a.map((byte, i) => byte ^ b[i]!))

@@ -7,7 +7,7 @@ import { ping } from '@libp2p/ping'
 import { tcp } from '@libp2p/tcp'
 import type { Multiaddr } from '@multiformats/multiaddr'
 import { abortable, type AbortOptions } from '@petals-chat/engine'
-import { createLibp2p } from 'libp2p'
+import { createLibp2p, type Libp2pOptions } from 'libp2p'
 import { ConnectionLostError, PeerUnreachableError, SwarmUnreachableError } from '../errors.ts'
 import { AddressPolicy, maxAddressesPerPeer, type PrivateAddresses } from './address-policy.ts'
 import { boundedYamux } from './bounded-yamux.ts'
@@ -45,13 +45,22 @@ const shareOfTimeout = 0.4
 
 /** Creates a client node: it dials other peers, and no peer can dial it. */
 export async function createLibp2pTransport(options: TransportOptions): Promise<SwarmTransport> {
-  const privateKey = options.privateKey ?? (await freshIdentity())
   const policy = new AddressPolicy(options.privateAddresses)
   const transport = new Libp2pTransport(options.connectTimeoutMs, policy)
+  transport.node = await createLibp2p(await clientInit(transport, policy, options))
+  return transport
+}
+
+/** The options of a node that only dials. */
+export async function clientInit(
+  transport: Libp2pTransport,
+  policy: AddressPolicy,
+  options: TransportOptions,
+): Promise<Libp2pOptions> {
   // The options of node:net, of which libp2p's type knows a few only.
   const dialOpts = { noDelay: true, lookup: policy.lookup }
-  transport.node = await createLibp2p({
-    privateKey,
+  return {
+    privateKey: options.privateKey ?? (await freshIdentity()),
     transports: [tcp({ dialOpts }), lazyWebSockets(), circuitRelayTransport()],
     connectionEncrypters: [noise()],
     streamMuxers: [
@@ -80,8 +89,7 @@ export async function createLibp2pTransport(options: TransportOptions): Promise<
     },
     connectionMonitor: { enabled: false }, // deadlines of calls notice a dead connection sooner, and without traffic
     services: { identify: identify(), ping: ping() },
-  })
-  return transport
+  }
 }
 
 /** A stream that is being opened. */
@@ -94,7 +102,8 @@ interface Opening {
   readonly failAsUnreachable: (error: unknown) => never
 }
 
-class Libp2pTransport implements SwarmTransport {
+/** A node of libp2p. `node` is set before its first use. */
+export class Libp2pTransport implements SwarmTransport {
   node!: Libp2p
   readonly routing: KadPeerRouting
   readonly #connectTimeoutMs: number

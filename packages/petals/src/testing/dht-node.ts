@@ -36,7 +36,7 @@ export class DhtNode {
     )
     await serveUnary(peer, findMethod.name, async (data) => {
       node.finds++
-      const results = decodeFindRequest(data).map((keyId) => node.find(keyId))
+      const results = decodeFindRequest(data).keys.map((keyId) => node.find(keyId))
       return encodeFindResponse({ results, nodeId: node.nodeId })
     })
     return node

@@ -3,7 +3,9 @@ import { ProtobufReader, ProtobufWriter, pushBounded } from './protobuf.ts'
 
 export const kadProtocol = '/ipfs/kad/1.0.0'
 
-const findNode = 4
+/** Types of messages (`kad.proto` of go-libp2p-kad-dht). */
+export const kadMessages = { findNode: 4, ping: 5 } as const
+const { findNode } = kadMessages
 
 /** The protocol's replication factor is 20 peers; an address list longer than this is not a real one. */
 const maxPeers = 64
@@ -30,8 +32,21 @@ export function decodeFindNode(bytes: Uint8Array): Uint8Array {
   return key
 }
 
-export function encodeCloserPeers(peers: readonly KadPeer[]): Uint8Array {
-  const writer = new ProtobufWriter().uint32(1, findNode)
+/** Reads the type of any request, and the key that it is about: for FIND_NODE that of a peer. */
+export function decodeKadRequest(bytes: Uint8Array): { readonly type: number; readonly key: Uint8Array } {
+  const reader = new ProtobufReader(bytes)
+  const request = { type: 0, key: new Uint8Array(0) as Uint8Array }
+  while (reader.next()) {
+    if (reader.field === 1) request.type = reader.uint32()
+    else if (reader.field === 2) request.key = reader.bytes()
+    else reader.skip()
+  }
+  return request
+}
+
+/** An answer repeats the type of its request. */
+export function encodeCloserPeers(peers: readonly KadPeer[], type: number = findNode): Uint8Array {
+  const writer = new ProtobufWriter().uint32(1, type)
   for (const { id, multiaddrs } of peers) {
     writer.message(8, new ProtobufWriter().bytes(1, id).repeatedBytes(2, multiaddrs))
   }

@@ -1,4 +1,4 @@
-import { DhtDictionary, extensions, Float, Tuple, type MsgpackInput } from './msgpack-values.ts'
+import { DhtDictionary, extensions, Float, TensorDescriptor, Tuple, type MsgpackInput } from './msgpack-values.ts'
 
 /** Encodes one value. Whole numbers become integers, others float64; wrap a number in Float if Python must see a float. */
 export function encodeMsgpack(value: MsgpackInput): Uint8Array {
@@ -18,6 +18,8 @@ function encode(value: MsgpackInput, parts: Uint8Array[]): void {
   else if (value instanceof Tuple) encodeExtension(extensions.tuple, value.items, parts)
   else if (value instanceof DhtDictionary)
     encodeExtension(extensions.dictionary, dictionaryPayload(value), parts)
+  else if (value instanceof TensorDescriptor)
+    encodeExtension(extensions.tensorDescriptor, value.fields, parts)
   else if (value instanceof Map) encodeMap(value, parts)
   else encodeArray(value as readonly MsgpackInput[], parts)
 }
@@ -45,8 +47,8 @@ function encodeMap(map: ReadonlyMap<MsgpackInput, MsgpackInput>, parts: Uint8Arr
   }
 }
 
-function encodeExtension(type: number, items: readonly MsgpackInput[], parts: Uint8Array[]): void {
-  const payload = encodeMsgpack(items)
+function encodeExtension(type: number, content: MsgpackInput, parts: Uint8Array[]): void {
+  const payload = encodeMsgpack(content)
   const fixed = [1, 2, 4, 8, 16].indexOf(payload.byteLength)
   const header = fixed >= 0 ? Uint8Array.of(0xd4 + fixed) : head([0xc7, 0xc8, 0xc9], payload.byteLength)
   parts.push(header, Uint8Array.of(type), payload)

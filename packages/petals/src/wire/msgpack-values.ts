@@ -18,6 +18,15 @@ export class Float {
   }
 }
 
+/** What a server says of its tensors in `rpc_info` (`BatchTensorDescriptor` in `hivemind/utils/tensor_descr.py`). Decoded ones are maps. */
+export class TensorDescriptor {
+  readonly fields: ReadonlyMap<MsgpackInput, MsgpackInput>
+
+  constructor(fields: ReadonlyMap<MsgpackInput, MsgpackInput>) {
+    this.fields = fields
+  }
+}
+
 /** The value of a DHT key with subkeys (`DictionaryDHTValue` in `hivemind/dht/storage.py`). */
 export class DhtDictionary {
   readonly entries: readonly DhtDictionaryEntry[]
@@ -52,6 +61,7 @@ export type MsgpackInput =
   | string
   | Uint8Array
   | DhtDictionary
+  | TensorDescriptor
   | Tuple
   | Float
   | readonly MsgpackInput[]

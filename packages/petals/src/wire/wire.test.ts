@@ -7,11 +7,16 @@ import { ProtocolError } from '../errors.ts'
 import {
   decodeFindRequest,
   decodeFindResponse,
+  decodePingRequest,
   decodePingResponse,
+  decodeStoreRequest,
+  decodeStoreResponse,
   encodeFindRequest,
   encodeFindResponse,
   encodePingRequest,
   encodePingResponse,
+  encodeStoreRequest,
+  encodeStoreResponse,
 } from './dht.ts'
 import { decodeCloserPeers, decodeFindNode, encodeCloserPeers, encodeFindNode } from './kad.ts'
 import { decodeRpcError, decodeUnaryEnvelope, encodeRpcError, encodeUnaryEnvelope } from './p2pd.ts'
@@ -88,12 +93,30 @@ describe('bytes recorded from hivemind', () => {
     expect(toHex(ping.nodeId!)).toBe('000102030405060708090a0b0c0d0e0f10111213')
     expect(toHex(encodePingResponse(ping))).toBe(vector('dht/ping_response').hex)
 
-    const keys = decodeFindRequest(hex(vector('dht/find_request').hex))
+    const { keys } = decodeFindRequest(hex(vector('dht/find_request').hex))
     expect(toHex(encodeFindRequest(keys))).toBe(vector('dht/find_request').hex)
+    const store = decodeStoreRequest(hex(vector('dht/store_request').hex))
+    expect(store.items.map(({ key }) => toHex(key))).toEqual([toHex(keys[0]!)])
+    expect(toHex(encodeStoreRequest(store))).toBe(vector('dht/store_request').hex)
+    expect(decodePingRequest(hex(vector('dht/ping_request_client').hex))).toEqual({
+      nodeId: undefined,
+      validate: false,
+    })
     const found = decodeFindResponse(hex(vector('dht/find_response').hex))
     expect(found.results.map(({ type }) => type)).toEqual([2, 0])
     expect(found.results[0]!.nearestNodeIds).toHaveLength(1)
     expect(toHex(encodeFindResponse(found))).toBe(vector('dht/find_response').hex)
+  })
+
+  it('answers to a store, which have one verdict for each item', () => {
+    const response = { stored: [true, false, true], nodeId: Uint8Array.of(7) }
+    expect(decodeStoreResponse(encodeStoreResponse(response))).toEqual({
+      ...response,
+      nodeId: Buffer.of(7),
+    })
+    expect(decodeStoreResponse(encodeStoreResponse({ stored: [false], nodeId: undefined })).stored).toEqual([
+      false,
+    ])
   })
 
   it('unary envelopes (after their length prefix of one byte)', () => {
@@ -175,8 +198,11 @@ describe('untrusted input', () => {
     decodeFindNode,
     decodeFindRequest,
     decodeFindResponse,
+    decodePingRequest,
     decodePingResponse,
     decodeRpcError,
+    decodeStoreRequest,
+    decodeStoreResponse,
     decodeTensorMessage,
     decodeUnaryEnvelope,
   }
