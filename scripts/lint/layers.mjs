@@ -120,6 +120,7 @@ export const layers = {
       layers: ['tensor'],
       rpc: ['p2p', 'wire'],
       dht: ['rpc', 'p2p', 'wire'],
+      'dht-node': ['dht', 'rpc', 'p2p', 'wire'],
       blocks: ['dht', 'p2p', 'wire'],
       routing: ['blocks', 'dht', 'p2p'],
       inference: ['routing', 'blocks', 'rpc', 'p2p', 'tensor', 'wire'],

@@ -10,7 +10,7 @@ export interface SwarmModel {
   readonly repository: string | undefined
 }
 
-const registryKey = '_petals.models'
+export const registryKey = '_petals.models'
 
 /** More blocks than any model has (Llama 3.1 405B: 126). */
 const maxBlocks = 1024
@@ -54,4 +54,4 @@ function parseRepository(value: MsgpackValue | undefined): string | undefined {
  * choose a prefix, and prefixes appear in shell commands and on terminals: quotation marks of any shell (PowerShell accepts
  * typographic ones, too) and invisible characters are refused.
  */
-const isDhtPrefix = (text: string): boolean => /^[^.\s\p{C}'"`\u2018-\u201f]{1,200}$/u.test(text)
+export const isDhtPrefix = (text: string): boolean => /^[^.\s\p{C}'"`\u2018-\u201f]{1,200}$/u.test(text)

@@ -16,6 +16,7 @@ import { PublishedRecords, type Publication, type Published } from './published-
 import { RecordStore, type RecordCheck } from './record-store.ts'
 import { RoutingTable, type Neighbour } from './routing-table.ts'
 import { serveDht } from './serve-dht.ts'
+import type { ServedNode } from './served-node.ts'
 
 export interface DhtNodeOptions {
   readonly transport: ListeningTransport
@@ -62,17 +63,6 @@ export async function startDhtNode(options: DhtNodeOptions): Promise<DhtNode> {
   const node = new HivemindDhtNode(options)
   if (options.serves ?? true) await serveDht(options.transport, options.reserve, node)
   return node
-}
-
-/** A node, as its handlers of requests see it. */
-export interface ServedNode {
-  readonly nodeId: Uint8Array
-  readonly records: RecordStore
-  now(): number
-  find(keyIds: readonly Uint8Array[], except?: PeerId): readonly FindResult[]
-  /** Notes that a node has called. */
-  meet(neighbour: Neighbour): void
-  ping(peer: PeerId, options?: PingOptions): Promise<number>
 }
 
 class HivemindDhtNode implements DhtNode, LocalNode, ServedNode {

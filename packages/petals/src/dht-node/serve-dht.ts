@@ -14,8 +14,8 @@ import {
   encodeStoreResponse,
   type StoredItem,
 } from '../wire/dht.ts'
-import type { ServedNode } from './dht-node.ts'
 import { storeMethodName } from './node-methods.ts'
+import type { ServedNode } from './served-node.ts'
 import { recordsOf } from './stored-items.ts'
 
 /** Keys in one request: a model has some hundred blocks, and hivemind asks for sixteen at a time. */

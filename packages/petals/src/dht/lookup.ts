@@ -38,8 +38,8 @@ interface Key {
 
 interface Node {
   readonly peer: PeerId
-  /** Distance to each key, in the order of the keys; undefined for a seed, whose id is not known. */
-  readonly distances: readonly number[] | undefined
+  /** Distance to each key, in the order of the keys; undefined for a seed whose id no answer has told. */
+  distances: readonly number[] | undefined
   state: 'candidate' | 'asked' | 'failed'
 }
 
@@ -145,9 +145,11 @@ export class Lookup {
     nodeIds.slice(0, beamSize).forEach((id, i) => {
       const peer = peerIdFromBytes(peerIds[i]!)
       if (!peer || id.byteLength !== dhtIdBytes || peer === this.#network.localPeer) return
-      if (this.#nodes.has(peer) || this.#nodes.size >= maxCandidates) return
+      const known = this.#nodes.get(peer)
+      if (known?.distances || (!known && this.#nodes.size >= maxCandidates)) return
       const distances = this.#keys.map((key) => xorDistance(key.id, id))
-      this.#nodes.set(peer, { peer, distances, state: 'candidate' })
+      if (known) known.distances = distances
+      else this.#nodes.set(peer, { peer, distances, state: 'candidate' })
     })
   }
 }

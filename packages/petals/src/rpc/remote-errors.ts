@@ -17,6 +17,10 @@ export class ServedError extends Error {
 /** What a caller is told of an error that is not meant for it. */
 const internal = 'The server failed to handle the request.'
 
+/** Reports whether the text of an error is meant for the caller. */
+export const isForCaller = (error: unknown): boolean =>
+  error instanceof ServedError || error instanceof ProtocolError
+
 /** Returns the text of an error frame: Python's `str` of the exception. */
 export function textOfStreamError(error: unknown): string {
   if (error instanceof ServedError)

@@ -5,7 +5,7 @@ import type { ByteStream } from '../p2p/swarm-transport.ts'
 import { encodeRpcError } from '../wire/p2pd.ts'
 import { decodeFrameHeader, encodeFrameHeader, frameHeaderBytes, markers } from './framing.ts'
 import type { Reserve } from './inbound-budget.ts'
-import { textOfStreamError } from './remote-errors.ts'
+import { isForCaller, textOfStreamError } from './remote-errors.ts'
 
 /** One message of the caller. `release` gives its memory back; it must be called once the payload is not needed any more. */
 export interface Received {
@@ -32,8 +32,10 @@ export interface ServeStreamOptions {
   readonly reserve: Reserve
 }
 
+const partBytes = 1024 * 1024
+
 /** The slowest transfer of a message: 60 s, and what its length takes at 1 Mbit/s. */
-const transferMs = (byteLength: number): number => 60_000 + byteLength / 125
+const transferMs = (byteLength: number): number => 60_000 + Math.ceil(byteLength / 125)
 
 /**
  * Serves a streaming method (`hivemind/p2p/p2p_daemon.py`). An error of the handler becomes an error frame, and its return ends
@@ -51,6 +53,7 @@ export async function serveStream(
       await handler(call)
     } catch (error) {
       if (error instanceof ConnectionLostError) throw error // the caller has left
+      if (!isForCaller(error)) server.report?.(error, method, remote)
       await call.fail(textOfStreamError(error))
     }
   })
@@ -74,12 +77,22 @@ class StreamCall implements ServedCall {
       await this.#bytes.read(length, { signal })
       return undefined
     }
-    // Memory is taken before a byte of the payload is read: a caller can announce any length.
-    const release = await this.#options.reserve(this.remote, length, signal)
+    const timeout = AbortSignal.timeout(transferMs(length))
+    return await this.#payload(length, signal ? AbortSignal.any([signal, timeout]) : timeout)
+  }
+
+  /** Takes memory for a part before it reads that part: a caller can announce any length, and send nothing. */
+  async #payload(length: number, signal: AbortSignal): Promise<Received> {
+    const payload = new Uint8Array(length) // the system provides its pages when they are written
+    const releases: (() => void)[] = []
+    const release = (): void => releases.splice(0).forEach((giveBack) => giveBack())
     try {
-      const timeout = AbortSignal.timeout(transferMs(length))
-      const ends = signal ? AbortSignal.any([signal, timeout]) : timeout
-      return { payload: await this.#bytes.read(length, { signal: ends }), release }
+      for (let at = 0; at < length; at += partBytes) {
+        const part = Math.min(partBytes, length - at)
+        releases.push(await this.#options.reserve(this.remote, part, signal))
+        payload.set(await this.#bytes.read(part, { signal }), at)
+      }
+      return { payload, release }
     } catch (error) {
       release()
       throw error

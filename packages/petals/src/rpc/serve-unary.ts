@@ -4,7 +4,7 @@ import type { ByteStream } from '../p2p/swarm-transport.ts'
 import { decodeUnaryEnvelope, encodeUnaryEnvelope, type UnaryEnvelope } from '../wire/p2pd.ts'
 import { lengthPrefixed, readLengthPrefixed } from '../wire/varint.ts'
 import type { Reserve } from './inbound-budget.ts'
-import { textOfUnaryError } from './remote-errors.ts'
+import { isForCaller, textOfUnaryError } from './remote-errors.ts'
 import { maxEnvelopeBytes } from './unary-call.ts'
 
 /** What a handler knows of the call besides its request. */
@@ -42,7 +42,8 @@ export async function serveUnary(
       return await stream.read(length, { signal })
     }
     try {
-      const answer = await answerCall(stream, await readRequest(read), { method, remote, handler })
+      const request = await readRequest(read)
+      const answer = await answerCall(stream, request, { server, method, remote, handler })
       await stream.write(lengthPrefixed(answer), { signal: AbortSignal.timeout(transferMs) })
     } finally {
       release()
@@ -51,6 +52,7 @@ export async function serveUnary(
 }
 
 interface Served {
+  readonly server: ProtocolServer
   readonly method: string
   readonly remote: PeerId
   readonly handler: UnaryHandler
@@ -59,14 +61,17 @@ interface Served {
 async function answerCall(
   stream: ByteStream,
   { callId, call }: UnaryEnvelope,
-  { method, remote, handler }: Served,
+  { server, method, remote, handler }: Served,
 ): Promise<Uint8Array> {
   if (callId.byteLength !== callIdBytes || call?.method !== method)
     throw new Error('The request is not a call of this method.')
   const answer = await answerUnlessCancelled(stream, (signal) =>
     handler(call.data, { remote, signal }).then(
       (response): UnaryEnvelope => ({ callId, response }),
-      (error: unknown): UnaryEnvelope => ({ callId, error: Buffer.from(textOfUnaryError(error)) }),
+      (error: unknown): UnaryEnvelope => {
+        if (!isForCaller(error) && !signal.aborted) server.report?.(error, method, remote)
+        return { callId, error: Buffer.from(textOfUnaryError(error)) }
+      },
     ),
   )
   const envelope = encodeUnaryEnvelope(answer)

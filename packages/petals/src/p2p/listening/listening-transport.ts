@@ -4,6 +4,7 @@ import type { Libp2p } from '@libp2p/interface'
 import { peerIdFromString } from '@libp2p/peer-id'
 import { ping } from '@libp2p/ping'
 import { tcp } from '@libp2p/tcp'
+import { silentLogger, type Logger } from '@petals-chat/engine'
 import { createLibp2p, type Libp2pOptions } from 'libp2p'
 import { AddressPolicy } from '../address-policy.ts'
 import { boundedYamux } from '../bounded-yamux.ts'
@@ -26,6 +27,7 @@ export interface ListeningOptions extends TransportOptions {
   /** Serve as a circuit relay for peers behind a NAT. Default false. */
   readonly relay?: boolean | undefined
   readonly limits?: Partial<ListeningLimits> | undefined
+  readonly logger?: Logger | undefined
 }
 
 /** What other peers can take of this node. */
@@ -60,6 +62,8 @@ export type StreamHandler = (stream: ByteStream, remote: PeerId) => Promise<void
 /** Where protocols are served. */
 export interface ProtocolServer {
   handle(protocol: string, handler: StreamHandler): Promise<void>
+  /** Logs an error of a handler that its caller is not told. */
+  report?(error: unknown, protocol: string, remote: PeerId): void
 }
 
 /** A node that other peers can dial. It is a client, too. */
@@ -77,7 +81,7 @@ export interface ListeningTransport extends SwarmTransport, ProtocolServer {
 export async function createListeningTransport(options: ListeningOptions): Promise<ListeningTransport> {
   const policy = new AddressPolicy(options.privateAddresses)
   const limits = { ...defaultListeningLimits, ...options.limits }
-  const transport = new Libp2pListeningTransport(options.connectTimeoutMs, policy, limits)
+  const transport = new Libp2pListeningTransport(policy, limits, options)
   transport.node = await createLibp2p(await listeningInit(transport, policy, limits, options))
   policy.addOwn([...transport.node.getMultiaddrs(), ...(options.announce ?? []).map(parseAddress)])
   await transport.handle(kadProtocol, (stream, remote) => answerKad(transport.node, stream, remote))
@@ -128,10 +132,12 @@ async function listeningInit(
 
 class Libp2pListeningTransport extends Libp2pTransport implements ListeningTransport {
   readonly #streams: StreamBound
+  readonly #logger: Logger
 
-  constructor(connectTimeoutMs: number, policy: AddressPolicy, limits: ListeningLimits) {
-    super(connectTimeoutMs, policy)
+  constructor(policy: AddressPolicy, limits: ListeningLimits, options: ListeningOptions) {
+    super(options.connectTimeoutMs, policy)
     this.#streams = new StreamBound(limits.streams, limits.streamsPerPeer)
+    this.#logger = options.logger ?? silentLogger
   }
 
   get addresses(): readonly string[] {
@@ -152,12 +158,22 @@ class Libp2pListeningTransport extends Libp2pTransport implements ListeningTrans
         if (!release) return stream.abort(new Error('The peer has too many open streams.'))
         const bytes = new Libp2pByteStream(stream, remote, connection.limits)
         handler(bytes, remote)
-          .then(() => bytes[Symbol.asyncDispose](), (error: unknown) => bytes.abort(asError(error)))
+          .then(
+            () => bytes[Symbol.asyncDispose](),
+            (error: unknown) => {
+              this.#logger.debug({ err: error, protocol, peer: remote }, 'reset a stream')
+              bytes.abort(asError(error))
+            },
+          )
           .finally(release)
           .catch(() => {}) // the stream is gone
       },
       { maxInboundStreams: most, maxOutboundStreams: most, runOnLimitedConnection: true },
     )
+  }
+
+  report(error: unknown, protocol: string, remote: PeerId): void {
+    this.#logger.warn({ err: error, protocol, peer: remote }, 'a request failed')
   }
 
   async unhandle(protocol: string): Promise<void> {

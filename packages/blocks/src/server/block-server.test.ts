@@ -1,0 +1,58 @@
+import { afterEach, describe, expect, it } from 'vitest'
+import { connectSwarm } from '@petals-chat/petals/client'
+import { silentLogger, type Logger } from '@petals-chat/engine'
+import { runToyBlocks, toyBlocks } from '../../../petals/src/testing/toy-block.ts'
+import { ToyEngine } from '../fixtures/toy-engine.ts'
+import { startBlockServer, type BlockServer } from './block-server.ts'
+import type { BlockServerOptions } from './options.ts'
+
+const model = { dhtPrefix: 'Toy-hf', numBlocks: 6 }
+const hiddenSize = 16
+let resources = new AsyncDisposableStack()
+afterEach(async () => {
+  await resources.disposeAsync()
+  resources = new AsyncDisposableStack()
+})
+
+const logger: Logger = { ...silentLogger, debug: console.log, warn: console.log, error: console.log, child: () => logger }
+
+const engines: ToyEngine[] = []
+
+async function serve(options: Partial<BlockServerOptions> = {}): Promise<BlockServer> {
+  const server = await startBlockServer({
+    model,
+    blocks: { start: 0, end: 6 },
+    openEngine: async ({ start, end }) => {
+      const engine = new ToyEngine({ start, end })
+      engines.push(engine)
+      return engine
+    },
+    initialPeers: [],
+    listen: ['/ip4/127.0.0.1/tcp/0'],
+    reach: 'direct',
+    version: '0.1.0',
+    logger,
+    throughput: { inferenceRps: 100, forwardRps: 1000, networkRps: 1000, throughput: 100 },
+    ...options,
+  })
+  return resources.use(server)
+}
+
+const inputs = (tokens: number): Float32Array =>
+  Float32Array.from({ length: tokens * hiddenSize }, (_, i) => Math.sin(i))
+
+describe('a swarm of native servers', () => {
+  it('is started by its first server, found through the DHT, and computes the blocks', async () => {
+    const first = await serve({ blocks: { start: 0, end: 3 } })
+    const second = await serve({ blocks: { start: 3, end: 6 }, initialPeers: first.addresses })
+    const client = resources.use(await connectSwarm({ initialPeers: [...first.addresses] }))
+    expect(await client.listModels()).toEqual([{ ...model, repository: undefined }])
+
+    const remote = client.openModel({ ...model, hiddenSize })
+    const session = resources.use(remote.openSession({ maxLength: 32 }))
+    const states = inputs(9)
+    const { data } = await session.step({ shape: [9, hiddenSize], data: states })
+    expect(data).toEqual(runToyBlocks(toyBlocks(0, 6, hiddenSize), states, hiddenSize, 0, 'float32'))
+    expect([first, second].map((server) => server.status().activity.tokens)).toEqual([9, 9])
+  })
+})

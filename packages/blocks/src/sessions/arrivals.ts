@@ -1,0 +1,129 @@
+import {
+  decodeExpertRequest,
+  type ExpertRequest,
+  type ServedCall,
+  type TensorMessage,
+} from '@petals-chat/petals/protocol'
+import { readMetadata, type Metadata } from '../requests/metadata.ts'
+
+/** A request of a session, from the client or pushed by the server before. `release` gives its memory back. */
+export interface Arrival {
+  readonly request: ExpertRequest
+  readonly metadata: Metadata
+  release(): void
+}
+
+/** What a session keeps of its first request. */
+export interface FirstRequest {
+  readonly metadata: Metadata
+  /** Its tensors besides the hidden states, for pushes: they are empty wherever outputs are pushed. */
+  readonly others: readonly TensorMessage[]
+}
+
+export const kept = ({ request, metadata }: Arrival): FirstRequest => ({
+  metadata,
+  others: request.tensors.slice(1).map((tensor) => ({ ...tensor, buffer: Uint8Array.from(tensor.buffer.subarray(0, maxKeptBytes)) })),
+})
+
+/** Row ids of a large batch; prompts, which are larger, are never pushed. */
+const maxKeptBytes = 16 * 1024
+
+/** Reads the next request of a call; undefined after the end of its input. @throws ConnectionLostError, ProtocolError, ServedError */
+export async function readArrival(call: ServedCall, signal: AbortSignal): Promise<Arrival | undefined> {
+  const received = await call.next(signal)
+  if (!received) return undefined
+  try {
+    const request = decodeExpertRequest(received.payload)
+    // Its values would keep the whole request in memory.
+    const metadata = readMetadata(Uint8Array.from(request.metadata))
+    return { request, metadata, release: received.release }
+  } catch (error) {
+    received.release()
+    throw error
+  }
+}
+
+/** Requests that are read ahead, and pushed ones that wait. */
+const maxAhead = 5
+const maxPushed = 16
+
+/**
+ * The requests of one session, in the order of their arrival. Requests of the client are read ahead, also to notice at once
+ * that it has left.
+ */
+export class Arrivals implements Disposable {
+  readonly #over = new AbortController()
+  readonly #left = new AbortController()
+  readonly #queue: Arrival[] = []
+  #hasEnded = false
+  #failure: unknown
+  #wake = Promise.withResolvers<void>()
+  #taken = Promise.withResolvers<void>()
+
+  constructor(call: ServedCall) {
+    void this.#read(call)
+  }
+
+  /** Aborted when the client has left, or has violated the protocol. */
+  get left(): AbortSignal {
+    return this.#left.signal
+  }
+
+  /** Adds a pushed request. One too many is dropped: its sender is not waiting for an answer. */
+  push(arrival: Arrival): void {
+    if (this.#over.signal.aborted || this.#queue.length >= maxAhead + maxPushed) return arrival.release()
+    this.#queue.push(arrival)
+    this.#wake.resolve()
+  }
+
+  /** Returns the next request; undefined at the end of input, or if none arrives in time. @throws what reading has thrown */
+  async next(timeoutMs: number): Promise<Arrival | undefined> {
+    const late = Promise.withResolvers<'late'>()
+    const timer = setTimeout(() => late.resolve('late'), timeoutMs)
+    try {
+      while (this.#queue.length === 0) {
+        if (this.#failure !== undefined) throw this.#failure
+        if (this.#hasEnded) return undefined
+        if ((await Promise.race([this.#wake.promise, late.promise])) === 'late') return undefined
+        this.#wake = Promise.withResolvers()
+      }
+    } finally {
+      clearTimeout(timer)
+    }
+    this.#taken.resolve()
+    return this.#queue.shift()
+  }
+
+  [Symbol.dispose](): void {
+    this.#over.abort(new Error('The session has ended.'))
+    this.#taken.resolve()
+    for (const { release } of this.#queue.splice(0)) release()
+  }
+
+  async #read(call: ServedCall): Promise<void> {
+    const { signal } = this.#over
+    try {
+      while (!signal.aborted) {
+        const arrival = await readArrival(call, signal)
+        if (!arrival) break
+        if (signal.aborted) return arrival.release()
+        this.#queue.push(arrival)
+        this.#wake.resolve()
+        await this.#untilRoom(signal)
+      }
+      this.#hasEnded = true
+    } catch (error) {
+      if (signal.aborted) return
+      this.#failure = error
+      this.#left.abort(error)
+    }
+    this.#wake.resolve()
+  }
+
+  async #untilRoom(signal: AbortSignal): Promise<void> {
+    while (this.#queue.length >= maxAhead && !signal.aborted) {
+      this.#taken = Promise.withResolvers()
+      await this.#taken.promise
+    }
+  }
+}

@@ -1,0 +1,192 @@
+import {
+  encodeExpertResponse,
+  encodeTensor,
+  floatTensor,
+  rangeLength,
+  ServedError,
+  type BlockRange,
+  type ServedCall,
+  type TensorMessage,
+} from '@petals-chat/petals/protocol'
+import type { BlockCache, BlockEngine } from '../engine/block-engine.ts'
+import { checkAdapter, readPosition, readStepId, readTerms, type Metadata } from '../requests/metadata.ts'
+import { orderedTensors, readHypoIds, readPrompts, readStates } from '../requests/pass-tensors.ts'
+import { readUids } from '../requests/uids.ts'
+import { Arrivals, kept, readArrival, type Arrival, type FirstRequest } from './arrivals.ts'
+import { asServedError } from './engine-errors.ts'
+import type { ServingHost, SessionInfo } from './host.ts'
+import { RecentIds } from './recent-ids.ts'
+import type { SessionTable } from './session-table.ts'
+
+/** Sends the outputs of a step to the next server of a chain, in the background. */
+export type PushOutputs = (outputs: TensorMessage, first: FirstRequest, step: Metadata) => void
+
+export interface InferenceServices {
+  readonly host: ServingHost
+  readonly table: SessionTable
+  readonly push: PushOutputs
+}
+
+/** What stays the same in all steps of a session. */
+interface Opened {
+  readonly first: FirstRequest
+  readonly blocks: BlockRange
+  readonly engine: BlockEngine
+  readonly cache: BlockCache
+  readonly info: SessionInfo
+  readonly signal: AbortSignal
+}
+
+/**
+ * Serves `rpc_inference` (`petals/server/handler.py`): one call is one session with a KV cache of its own, and has one answer for
+ * each request. It ends with an empty request, with the end of input, when the client leaves, and after its timeouts.
+ */
+export async function serveInference(call: ServedCall, services: InferenceServices): Promise<void> {
+  const { limits } = services.host
+  const first = await firstArrival(call, limits.stepTimeoutMs)
+  if (!first) return
+  const wall = AbortSignal.timeout(limits.sessionTimeoutMs)
+  try {
+    using arrivals = new Arrivals(call)
+    await openSession(call, { first, arrivals, wall }, services)
+  } catch (error) {
+    if (wall.aborted) throw new ServedError('TimeoutError', '')
+    throw error
+  } finally {
+    first.release()
+  }
+}
+
+async function firstArrival(call: ServedCall, timeoutMs: number): Promise<Arrival | undefined> {
+  const late = AbortSignal.timeout(timeoutMs)
+  try {
+    return await readArrival(call, late)
+  } catch (error) {
+    if (late.aborted) return undefined
+    throw error
+  }
+}
+
+interface Opening {
+  readonly first: Arrival
+  readonly arrivals: Arrivals
+  readonly wall: AbortSignal
+}
+
+async function openSession(
+  call: ServedCall,
+  { first, arrivals, wall }: Opening,
+  services: InferenceServices,
+): Promise<void> {
+  const { host, table } = services
+  const held = host.acceptsSessions() ? host.blocks() : undefined
+  const blocks = readUids(first.request.uid, host.dhtPrefix, held?.range)
+  const { engine } = held!
+  const terms = readTerms(first.metadata, engine.info.maxLength)
+  checkAdapter(first.metadata, host.adapters)
+  const batch = readBatch(first, engine)
+  const { sessionId, maxLength, allocTimeoutMs } = terms
+  const close = table.add({ peer: call.remote, sessionId, push: (arrival) => arrivals.push(arrival) })
+  try {
+    const signal = AbortSignal.any([arrivals.left, wall])
+    const room = { ...blocks, batch, maxLength, timeoutMs: allocTimeoutMs, signal }
+    await using cache = await engine.openCache(room).catch((error: unknown) => {
+      throw asServedError(error, allocTimeoutMs)
+    })
+    const peer = call.remote
+    const info = { kind: 'inference', peer, blocks, batch, maxLength, openedAt: Date.now() } as const
+    const opened = { first: kept(first), blocks, engine, cache, info, signal }
+    await runSession(call, { first, arrivals }, opened, services)
+  } finally {
+    close()
+  }
+}
+
+async function runSession(
+  call: ServedCall,
+  { first, arrivals }: Pick<Opening, 'first' | 'arrivals'>,
+  session: Opened,
+  services: InferenceServices,
+): Promise<void> {
+  const { observer, limits } = services.host
+  const seen = new RecentIds()
+  observer.opened(session.info)
+  try {
+    let position = 0
+    let next: Arrival | undefined = first
+    while (next && next.request.tensors.length > 0) {
+      try {
+        const stepId = readStepId(next.metadata)
+        if (stepId === undefined || seen.add(stepId))
+          position = await answerStep(call, next, position, session, services)
+      } finally {
+        next.release()
+      }
+      next = await arrivals.next(limits.stepTimeoutMs)
+    }
+    next?.release()
+  } finally {
+    observer.closed(session.info)
+  }
+}
+
+/** Runs one step, answers it, and returns the position after it. */
+async function answerStep(
+  call: ServedCall,
+  arrival: Arrival,
+  before: number,
+  session: Opened,
+  { host, push }: InferenceServices,
+): Promise<number> {
+  const { cache, engine, blocks, info, signal } = session
+  const position = readPosition(arrival.metadata, before)
+  const step = readStep(arrival, position, session)
+  const { batch, tokens } = step
+  const startedAt = performance.now()
+  const outputs =
+    tokens === 0
+      ? new Float32Array(0)
+      : await cache.step({ ...blocks, ...step, position, signal }).catch((error: unknown) => {
+          signal.throwIfAborted()
+          throw asServedError(error)
+        })
+  const { hiddenSize, dtype } = engine.info
+  const tensor = encodeTensor(floatTensor(outputs, [batch, tokens, hiddenSize], dtype))
+  if (!step.prompts) push(tensor, session.first, arrival.metadata)
+  host.observer.computed(info, batch * tokens, performance.now() - startedAt)
+  await call.respond(encodeExpertResponse({ tensors: [tensor], metadata: new Uint8Array(0) }))
+  return position + tokens
+}
+
+function readStep({ request }: Arrival, position: number, { first, blocks, engine, info }: Opened) {
+  const [hidden, prompts, hypo] = orderedTensors(request.tensors, first.metadata.get('args_structure'))
+  if (!hidden || !prompts || !hypo) throw missingTensors(request.tensors.length)
+  const hypoIds = readHypoIds(hypo, info.batch)
+  const tokens = hidden.size[1] ?? 0
+  if (position + tokens > info.maxLength) {
+    const what = `prefix ${position} + current ${tokens} exceeds pre-allocated maximum ${info.maxLength}`
+    throw new ServedError('ValueError', `Maximum length exceeded: ${what}`)
+  }
+  const states = readStates(hidden, engine.info, info.batch)
+  const deep = readPrompts(prompts, rangeLength(blocks), states, engine.info)
+  return {
+    batch: states.batch,
+    tokens: states.tokens,
+    states: states.values,
+    ...(deep ? { prompts: deep } : {}),
+    ...(hypoIds ? { hypoIds } : {}),
+  }
+}
+
+/** The first request fixes the rows of the KV cache. */
+function readBatch({ request }: Arrival, { info }: BlockEngine): number {
+  const batch = request.tensors[0]?.size[0] ?? 1
+  if (batch >= 1 && batch <= info.maxBatchTokens) return batch
+  throw new ServedError(
+    'ValueError',
+    `Task size greater than max_batch_size (${info.maxBatchTokens}), it can't be processed`,
+  )
+}
+
+const missingTensors = (got: number): ServedError =>
+  new ServedError('ValueError', `not enough values to unpack (expected at least 3, got ${got})`)

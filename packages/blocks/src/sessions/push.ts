@@ -1,0 +1,90 @@
+import { type Logger } from '@petals-chat/engine'
+import {
+  decodeExpertRequest,
+  encodeExpertRequest,
+  encodeExpertResponse,
+  encodeMsgpack,
+  rangeUid,
+  ServedError,
+  Tuple,
+  type InboundBudget,
+  type MsgpackInput,
+  type PeerId,
+  type RpcClient,
+  type RpcMethod,
+  type ExpertRequest,
+  type UnaryContext,
+} from '@petals-chat/petals/protocol'
+import { readMetadata, readNextServers, type Metadata } from '../requests/metadata.ts'
+import { readUids } from '../requests/uids.ts'
+import type { ServingHost } from './host.ts'
+import type { PushOutputs } from './inference-session.ts'
+import type { SessionTable } from './session-table.ts'
+
+const pushMethodName = 'TransformerConnectionHandler.rpc_push'
+
+const pushMethod: RpcMethod<ExpertRequest, void> = {
+  name: pushMethodName,
+  encodeRequest: encodeExpertRequest,
+  decodeResponse: () => {},
+}
+
+export { pushMethodName }
+
+const accepted = encodeExpertResponse({ tensors: [], metadata: new Uint8Array(0) })
+
+/** Takes the outputs of another server for a session here. An unknown session is ignored, as in Petals: it may have ended. */
+export const receivePush =
+  (host: ServingHost, table: SessionTable, budget: InboundBudget) =>
+  async (data: Uint8Array, { remote, signal }: UnaryContext): Promise<Uint8Array> => {
+    const request = decodeExpertRequest(data)
+    readUids(request.uid, host.dhtPrefix, host.blocks()?.range)
+    const metadata = readMetadata(Uint8Array.from(request.metadata))
+    const sessionId = metadata.get('session_id')
+    if (typeof sessionId !== 'string') throw new ServedError('KeyError', 'session_id')
+    const session = table.find(sessionId)
+    // The call gives its memory back when it is answered, and the request outlives it.
+    if (session) session.push({ request, metadata, release: await budget.reserve(remote, data.byteLength, signal) })
+    return accepted
+  }
+
+/** A push that has not arrived by then is of no use. */
+const timeoutMs = 60_000
+
+export interface PusherOptions {
+  readonly rpc: RpcClient
+  readonly dhtPrefix: string
+  readonly logger: Logger
+}
+
+/**
+ * Returns what sends outputs on to the next server (`_push_outputs` of `petals/server/handler.py`). Servers of the main branch
+ * read the rest of the chain in the metadata of each step, those of 2.2.0 in that of the first request: both are served. A
+ * failed push is not an error here: the client notices that an answer is missing.
+ */
+export function createPusher({ rpc, dhtPrefix, logger }: PusherOptions): PushOutputs {
+  return (outputs, first, step) => {
+    const metadata = step.has('next_servers') ? step : first.metadata
+    const [next, ...rest] = readNextServers(metadata)
+    if (!next) return
+    const request = {
+      uid: rangeUid(dhtPrefix, next),
+      tensors: [outputs, ...first.others],
+      metadata: encodeMsgpack(passedOn(metadata, next.sessionId, rest.length)),
+    }
+    sendTo(next.peer, request).catch((error: unknown) =>
+      logger.debug({ err: error, peer: next.peer }, 'could not push outputs to the next server'),
+    )
+  }
+
+  async function sendTo(peer: PeerId, request: ExpertRequest): Promise<void> {
+    await rpc.unary(peer, pushMethod, request, { timeoutMs })
+  }
+}
+
+function passedOn(metadata: Metadata, sessionId: string, left: number): ReadonlyMap<MsgpackInput, MsgpackInput> {
+  const passed = new Map<MsgpackInput, MsgpackInput>(metadata as ReadonlyMap<MsgpackInput, MsgpackInput>)
+  const chain = metadata.get('next_servers') as readonly (readonly MsgpackInput[])[]
+  const rest = left > 0 ? chain.slice(-left).map((server) => new Tuple(server)) : []
+  return passed.set('session_id', sessionId).set('pushed', true).set('next_servers', rest)
+}
