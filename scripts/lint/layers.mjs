@@ -150,6 +150,11 @@ export const layers = {
       graph: ['model', 'native'],
       child: ['graph', 'model', 'native'],
       engine: ['weights', 'model'],
+      requests: ['engine'],
+      sessions: ['requests', 'engine'],
+      announce: ['engine'],
+      selection: [],
+      server: ['sessions', 'announce', 'selection', 'engine'],
     },
   },
   tools: {

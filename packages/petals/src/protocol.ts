@@ -31,7 +31,12 @@ export { InboundBudget, type Reserve } from './rpc/inbound-budget.ts'
 export { ServedError, type PythonError } from './rpc/remote-errors.ts'
 export type { RpcClient, RpcMethod } from './rpc/rpc-client.ts'
 export { serveStream, type Received, type ServedCall, type ServeStreamOptions } from './rpc/serve-stream.ts'
-export { serveUnary, type ServeUnaryOptions, type UnaryContext, type UnaryHandler } from './rpc/serve-unary.ts'
+export {
+  serveUnary,
+  type ServeUnaryOptions,
+  type UnaryContext,
+  type UnaryHandler,
+} from './rpc/serve-unary.ts'
 export { createRpcClient } from './rpc/transport-rpc-client.ts'
 export { createServerProbe } from './swarm/server-probe.ts'
 export { compressions, decodeTensor, encodeTensor, type Compression } from './tensor/codecs/index.ts'

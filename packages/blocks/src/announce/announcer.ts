@@ -79,7 +79,8 @@ export class Announcer implements AsyncDisposable {
     try {
       const records = await this.#records(state, blocks)
       const { failed, nodes } = await dht.store(records, { signal })
-      if (failed.length > 0) throw new Error(`No node of the DHT has stored ${failed.slice(0, 3).join(', ')}.`)
+      if (failed.length > 0)
+        throw new Error(`No node of the DHT has stored ${failed.slice(0, 3).join(', ')}.`)
       logger.debug({ state, ...blocks, nodes }, 'announced the blocks')
     } catch (error) {
       if (this.#closing.signal.aborted) return

@@ -1,5 +1,11 @@
 import type { AbortOptions } from '@petals-chat/engine'
-import type { AnnouncedSpan, BlockDirectory, BlockRange, PeerId, RoundTrips } from '@petals-chat/petals/protocol'
+import type {
+  AnnouncedSpan,
+  BlockDirectory,
+  BlockRange,
+  PeerId,
+  RoundTrips,
+} from '@petals-chat/petals/protocol'
 
 /** Servers pinged each time, of those that may follow within the blocks, and of those that hold the block after the last. */
 const maxPinged = 5

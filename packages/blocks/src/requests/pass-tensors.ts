@@ -50,7 +50,11 @@ export function readStates(
   if (tensor.size.length !== 3 || hidden !== hiddenSize)
     throw shapeError('hidden states', tensor, `[batch, tokens, ${hiddenSize}]`)
   if (batchOfSession !== undefined && batch !== batchOfSession)
-    throw shapeError('hidden states', tensor, `[${batchOfSession}, tokens, ${hiddenSize}] as in the first request`)
+    throw shapeError(
+      'hidden states',
+      tensor,
+      `[${batchOfSession}, tokens, ${hiddenSize}] as in the first request`,
+    )
   if (batch * tokens > maxBatchTokens)
     throw new ServedError(
       'ValueError',
@@ -68,7 +72,8 @@ export function readPrompts(
 ): DeepPrompts | undefined {
   if (elementCount(tensor.size) === 0) return undefined
   const [count, rows, length = 0, hidden] = tensor.size
-  if (count !== blocks) throw new ServedError('ValueError', `Received ${count} prompts for ${blocks} backends`)
+  if (count !== blocks)
+    throw new ServedError('ValueError', `Received ${count} prompts for ${blocks} backends`)
   if (tensor.size.length !== 4 || hidden !== hiddenSize || (rows !== batch && rows !== 1) || length > tokens)
     throw shapeError('prompts', tensor, `[${blocks}, ${batch}, at most ${tokens}, ${hiddenSize}]`)
   return { length, values: tensorValues(decodeTensor(tensor)) }

@@ -10,9 +10,17 @@ describe('the blocks of a request', () => {
     expect(read('Toy-hf.5 Toy-hf.6 Toy-hf.7 Toy-hf.8')).toEqual({ start: 5, end: 9 })
   })
 
-  it.each(['Toy-hf.3', 'Toy-hf.9', 'Toy.4', '', 'Toy-hf.4 Toy-hf.9', 'Toy-hf.04', 'Toy-hf.4e0', 'Toy-hf.5.5'])(
-    'refuses %j in the words of Petals',
-    (uid) => expect(() => read(uid)).toThrow(/^Remote peer does not serve/),
+  it.each([
+    'Toy-hf.3',
+    'Toy-hf.9',
+    'Toy.4',
+    '',
+    'Toy-hf.4 Toy-hf.9',
+    'Toy-hf.04',
+    'Toy-hf.4e0',
+    'Toy-hf.5.5',
+  ])('refuses %j in the words of Petals', (uid) =>
+    expect(() => read(uid)).toThrow(/^Remote peer does not serve/),
   )
 
   it('refuses every block while the server holds none', () => {

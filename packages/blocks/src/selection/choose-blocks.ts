@@ -13,7 +13,11 @@ const epsilon = 1e-3
 const maxRounds = 100
 
 /** Returns the blocks that a new server should hold: the consecutive ones that the swarm computes most slowly. */
-export function chooseBestBlocks(count: number, spans: readonly RatedSpan[], totalBlocks: number): BlockRange {
+export function chooseBestBlocks(
+  count: number,
+  spans: readonly RatedSpan[],
+  totalBlocks: number,
+): BlockRange {
   const start = bestStart(throughputs(spans, totalBlocks), Math.min(count, totalBlocks))
   return { start, end: start + Math.min(count, totalBlocks) }
 }

@@ -14,7 +14,13 @@ afterEach(async () => {
   resources = new AsyncDisposableStack()
 })
 
-const logger: Logger = { ...silentLogger, debug: console.log, warn: console.log, error: console.log, child: () => logger }
+const logger: Logger = {
+  ...silentLogger,
+  debug: console.log,
+  warn: console.log,
+  error: console.log,
+  child: () => logger,
+}
 
 const engines: ToyEngine[] = []
 

@@ -14,7 +14,12 @@ import {
 } from '@petals-chat/petals/protocol'
 import { Announcer } from '../announce/announcer.ts'
 import { pingNextServers } from '../announce/next-servers.ts'
-import { defaultServingLimits, type HeldBlocks, type ServingHost, type ServingLimits } from '../sessions/host.ts'
+import {
+  defaultServingLimits,
+  type HeldBlocks,
+  type ServingHost,
+  type ServingLimits,
+} from '../sessions/host.ts'
 import { SessionTable } from '../sessions/session-table.ts'
 import { Activity, type ActivityReport } from './activity.ts'
 import { serveBlocks } from './handlers.ts'
@@ -212,7 +217,10 @@ class NodeBlockServer implements BlockServer, ServingHost {
     this.#setState('online')
     await this.#announcer.announce('online', range, { signal })
     const served = formatBlocks(blocksOf(range))
-    this.#logger.info({ peer: this.peer, blocks: served, addresses: this.addresses }, 'serves blocks to the swarm')
+    this.#logger.info(
+      { peer: this.peer, blocks: served, addresses: this.addresses },
+      'serves blocks to the swarm',
+    )
   }
 
   /** Later engines have the same limits: they run the same model on the same machine. */
@@ -300,7 +308,8 @@ class NodeBlockServer implements BlockServer, ServingHost {
       torchDtype: engine?.info.dtype,
       quantType: engine?.info.quantization,
       usingRelay: this.#node.usesRelay,
-      cacheTokensLeft: engine && 2 * Math.floor(engine.cacheTokensLeft * (engine.info.end - engine.info.start)),
+      cacheTokensLeft:
+        engine && 2 * Math.floor(engine.cacheTokensLeft * (engine.info.end - engine.info.start)),
       nextPings: await this.#pings(),
     }
   }

@@ -24,7 +24,10 @@ export async function findReach(options: BlockServerOptions, context: ReachConte
   if (reach === 'direct' || initialPeers.length === 0) return directReach(options)
   const isDirect = await canBeDialled(options, context)
   if (isDirect !== false) return directReach(options)
-  context.logger.info({ relays: initialPeers }, 'other peers can not dial this machine: listening through relays')
+  context.logger.info(
+    { relays: initialPeers },
+    'other peers can not dial this machine: listening through relays',
+  )
   return relayed(initialPeers)
 }
 

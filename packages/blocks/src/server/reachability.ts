@@ -55,9 +55,7 @@ export async function isReachable(
   signal: AbortSignal,
 ): Promise<boolean | undefined> {
   const answers = await Promise.allSettled(
-    peers
-      .slice(0, maxAsked)
-      .map((peer) => rpc.unary(peer, checkMethod, ownId, { signal, timeoutMs: askMs })),
+    peers.slice(0, maxAsked).map((peer) => rpc.unary(peer, checkMethod, ownId, { signal, timeoutMs: askMs })),
   )
   const known = answers.filter((answer) => answer.status === 'fulfilled')
   if (known.length === 0) return undefined

@@ -19,7 +19,10 @@ export function createRequestMemory(bytes?: number): RequestMemory {
 }
 
 /** Returns the longest request that is of use: hidden states, as much again for prompts, and what is around them. */
-export function longestRequest({ maxBatchTokens, hiddenSize }: BlockEngineInfo, { bytesPerPeer }: RequestMemory): number {
+export function longestRequest(
+  { maxBatchTokens, hiddenSize }: BlockEngineInfo,
+  { bytesPerPeer }: RequestMemory,
+): number {
   const states = maxBatchTokens * hiddenSize * 4
   return Math.min(2 * states + mebibyte, bytesPerPeer)
 }

@@ -1,9 +1,4 @@
-import {
-  decodeExpertRequest,
-  type ExpertRequest,
-  type ServedCall,
-  type TensorMessage,
-} from '@petals-chat/petals/protocol'
+import { decodeExpertRequest, type ExpertRequest, type ServedCall } from '@petals-chat/petals/protocol'
 import { readMetadata, type Metadata } from '../requests/metadata.ts'
 
 /** A request of a session, from the client or pushed by the server before. `release` gives its memory back. */
@@ -12,21 +7,6 @@ export interface Arrival {
   readonly metadata: Metadata
   release(): void
 }
-
-/** What a session keeps of its first request. */
-export interface FirstRequest {
-  readonly metadata: Metadata
-  /** Its tensors besides the hidden states, for pushes: they are empty wherever outputs are pushed. */
-  readonly others: readonly TensorMessage[]
-}
-
-export const kept = ({ request, metadata }: Arrival): FirstRequest => ({
-  metadata,
-  others: request.tensors.slice(1).map((tensor) => ({ ...tensor, buffer: Uint8Array.from(tensor.buffer.subarray(0, maxKeptBytes)) })),
-})
-
-/** Row ids of a large batch; prompts, which are larger, are never pushed. */
-const maxKeptBytes = 16 * 1024
 
 /** Reads the next request of a call; undefined after the end of its input. @throws ConnectionLostError, ProtocolError, ServedError */
 export async function readArrival(call: ServedCall, signal: AbortSignal): Promise<Arrival | undefined> {
@@ -56,7 +36,7 @@ export class Arrivals implements Disposable {
   readonly #left = new AbortController()
   readonly #queue: Arrival[] = []
   #hasEnded = false
-  #failure: unknown
+  #failure: Error | undefined
   #wake = Promise.withResolvers<void>()
   #taken = Promise.withResolvers<void>()
 
@@ -82,7 +62,7 @@ export class Arrivals implements Disposable {
     const timer = setTimeout(() => late.resolve('late'), timeoutMs)
     try {
       while (this.#queue.length === 0) {
-        if (this.#failure !== undefined) throw this.#failure
+        if (this.#failure) throw this.#failure
         if (this.#hasEnded) return undefined
         if ((await Promise.race([this.#wake.promise, late.promise])) === 'late') return undefined
         this.#wake = Promise.withResolvers()
@@ -114,8 +94,8 @@ export class Arrivals implements Disposable {
       this.#hasEnded = true
     } catch (error) {
       if (signal.aborted) return
-      this.#failure = error
-      this.#left.abort(error)
+      this.#failure = error instanceof Error ? error : new Error(String(error))
+      this.#left.abort(this.#failure)
     }
     this.#wake.resolve()
   }

@@ -16,7 +16,9 @@ export function asServedError(error: unknown, timeoutMs = 0): unknown {
     return allocationFailed(`Could not allocate ${needed} tokens ${why}`, error)
   }
   if (error instanceof EngineEndedError)
-    return new ServedError('RuntimeError', 'The server has lost the KV cache of this session.', { cause: error })
+    return new ServedError('RuntimeError', 'The server has lost the KV cache of this session.', {
+      cause: error,
+    })
   if (error instanceof InvalidPassError) return new ServedError('ValueError', error.message, { cause: error })
   return error
 }

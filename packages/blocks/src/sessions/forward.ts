@@ -88,7 +88,10 @@ async function forward(
   const compression = readCompression(metadata)
   const [hidden, prompts] = orderedTensors(tensors, metadata.get('args_structure'))
   if (!hidden || !prompts)
-    throw new ServedError('ValueError', `not enough values to unpack (expected at least 2, got ${tensors.length})`)
+    throw new ServedError(
+      'ValueError',
+      `not enough values to unpack (expected at least 2, got ${tensors.length})`,
+    )
   const { batch, tokens, values: states } = readStates(hidden, engine.info)
   const deep = readPrompts(prompts, rangeLength(blocks), { batch, tokens, values: states }, engine.info)
   const timeout = AbortSignal.timeout(host.limits.requestTimeoutMs)
@@ -121,6 +124,7 @@ function readCompression(metadata: Metadata): Compression {
 
 /** What a client is told that wants gradients. Trainers in Python write it to their logs, and try again. */
 export const noGradients = (): never => {
-  const advice = 'Train with servers that run on Python: name them in allowed_servers, or this one in blocked_servers.'
+  const advice =
+    'Train with servers that run on Python: name them in allowed_servers, or this one in blocked_servers.'
   throw new ServedError('RuntimeError', `This server computes no gradients (rpc_backward). ${advice}`)
 }

@@ -12,14 +12,17 @@ import type { BlockCache, BlockEngine } from '../engine/block-engine.ts'
 import { checkAdapter, readPosition, readStepId, readTerms, type Metadata } from '../requests/metadata.ts'
 import { orderedTensors, readHypoIds, readPrompts, readStates } from '../requests/pass-tensors.ts'
 import { readUids } from '../requests/uids.ts'
-import { Arrivals, kept, readArrival, type Arrival, type FirstRequest } from './arrivals.ts'
+import { Arrivals, readArrival, type Arrival } from './arrivals.ts'
 import { asServedError } from './engine-errors.ts'
 import type { ServingHost, SessionInfo } from './host.ts'
 import { RecentIds } from './recent-ids.ts'
 import type { SessionTable } from './session-table.ts'
 
-/** Sends the outputs of a step to the next server of a chain, in the background. */
-export type PushOutputs = (outputs: TensorMessage, first: FirstRequest, step: Metadata) => void
+/**
+ * Sends the tensors of a step, with its outputs as hidden states, to the next server of a chain, in the background. `first` is
+ * the metadata of the session's first request, `step` that of the step.
+ */
+export type PushOutputs = (tensors: readonly TensorMessage[], first: Metadata, step: Metadata) => void
 
 export interface InferenceServices {
   readonly host: ServingHost
@@ -29,7 +32,8 @@ export interface InferenceServices {
 
 /** What stays the same in all steps of a session. */
 interface Opened {
-  readonly first: FirstRequest
+  /** Metadata of the first request. */
+  readonly first: Metadata
   readonly blocks: BlockRange
   readonly engine: BlockEngine
   readonly cache: BlockCache
@@ -95,7 +99,7 @@ async function openSession(
     })
     const peer = call.remote
     const info = { kind: 'inference', peer, blocks, batch, maxLength, openedAt: Date.now() } as const
-    const opened = { first: kept(first), blocks, engine, cache, info, signal }
+    const opened = { first: first.metadata, blocks, engine, cache, info, signal }
     await runSession(call, { first, arrivals }, opened, services)
   } finally {
     close()
@@ -140,7 +144,7 @@ async function answerStep(
 ): Promise<number> {
   const { cache, engine, blocks, info, signal } = session
   const position = readPosition(arrival.metadata, before)
-  const step = readStep(arrival, position, session)
+  const { rest, ...step } = readStep(arrival, position, session)
   const { batch, tokens } = step
   const startedAt = performance.now()
   const outputs =
@@ -152,14 +156,14 @@ async function answerStep(
         })
   const { hiddenSize, dtype } = engine.info
   const tensor = encodeTensor(floatTensor(outputs, [batch, tokens, hiddenSize], dtype))
-  if (!step.prompts) push(tensor, session.first, arrival.metadata)
+  if (!step.prompts) push([tensor, ...rest], session.first, arrival.metadata)
   host.observer.computed(info, batch * tokens, performance.now() - startedAt)
   await call.respond(encodeExpertResponse({ tensors: [tensor], metadata: new Uint8Array(0) }))
   return position + tokens
 }
 
 function readStep({ request }: Arrival, position: number, { first, blocks, engine, info }: Opened) {
-  const [hidden, prompts, hypo] = orderedTensors(request.tensors, first.metadata.get('args_structure'))
+  const [hidden, prompts, hypo] = orderedTensors(request.tensors, first.get('args_structure'))
   if (!hidden || !prompts || !hypo) throw missingTensors(request.tensors.length)
   const hypoIds = readHypoIds(hypo, info.batch)
   const tokens = hidden.size[1] ?? 0
@@ -173,6 +177,10 @@ function readStep({ request }: Arrival, position: number, { first, blocks, engin
     batch: states.batch,
     tokens: states.tokens,
     states: states.values,
+    /** Copies: a push outlives the request. */
+    rest: deep
+      ? []
+      : [prompts, hypo].map((tensor) => ({ ...tensor, buffer: Uint8Array.from(tensor.buffer) })),
     ...(deep ? { prompts: deep } : {}),
     ...(hypoIds ? { hypoIds } : {}),
   }

@@ -44,7 +44,8 @@ export const receivePush =
     if (typeof sessionId !== 'string') throw new ServedError('KeyError', 'session_id')
     const session = table.find(sessionId)
     // The call gives its memory back when it is answered, and the request outlives it.
-    if (session) session.push({ request, metadata, release: await budget.reserve(remote, data.byteLength, signal) })
+    if (session)
+      session.push({ request, metadata, release: await budget.reserve(remote, data.byteLength, signal) })
     return accepted
   }
 
@@ -60,16 +61,17 @@ export interface PusherOptions {
 /**
  * Returns what sends outputs on to the next server (`_push_outputs` of `petals/server/handler.py`). Servers of the main branch
  * read the rest of the chain in the metadata of each step, those of 2.2.0 in that of the first request: both are served. A
- * failed push is not an error here: the client notices that an answer is missing.
+ * failed push is not an error here: the client notices that an answer is missing. Petals sends the row ids and prompts of the
+ * first request along; here those of the step are sent, which are the right ones.
  */
 export function createPusher({ rpc, dhtPrefix, logger }: PusherOptions): PushOutputs {
-  return (outputs, first, step) => {
-    const metadata = step.has('next_servers') ? step : first.metadata
+  return (tensors, first, step) => {
+    const metadata = step.has('next_servers') ? step : first
     const [next, ...rest] = readNextServers(metadata)
     if (!next) return
     const request = {
       uid: rangeUid(dhtPrefix, next),
-      tensors: [outputs, ...first.others],
+      tensors,
       metadata: encodeMsgpack(passedOn(metadata, next.sessionId, rest.length)),
     }
     sendTo(next.peer, request).catch((error: unknown) =>
@@ -82,7 +84,11 @@ export function createPusher({ rpc, dhtPrefix, logger }: PusherOptions): PushOut
   }
 }
 
-function passedOn(metadata: Metadata, sessionId: string, left: number): ReadonlyMap<MsgpackInput, MsgpackInput> {
+function passedOn(
+  metadata: Metadata,
+  sessionId: string,
+  left: number,
+): ReadonlyMap<MsgpackInput, MsgpackInput> {
   const passed = new Map<MsgpackInput, MsgpackInput>(metadata as ReadonlyMap<MsgpackInput, MsgpackInput>)
   const chain = metadata.get('next_servers') as readonly (readonly MsgpackInput[])[]
   const rest = left > 0 ? chain.slice(-left).map((server) => new Tuple(server)) : []

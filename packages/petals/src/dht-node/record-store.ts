@@ -98,7 +98,9 @@ export class RecordStore {
 
   /** Removes what has expired, and returns the ids of the keys that are left. */
   sweep(): readonly Uint8Array[] {
-    return [...this.#keys.keys()].filter((key) => this.#live(key).size > 0).map((key) => Buffer.from(key, 'hex'))
+    return [...this.#keys.keys()]
+      .filter((key) => this.#live(key).size > 0)
+      .map((key) => Buffer.from(key, 'hex'))
   }
 
   #isValid({ keyId, subkey, value, expirationTime }: NewRecord): boolean {
@@ -126,7 +128,10 @@ export class RecordStore {
    * A value without a subkey and a dictionary exclude each other. Entries replace a value that expires earlier, but one value
    * does not replace what many peers have stored: hivemind allows that, and anyone could hide a swarm by it.
    */
-  #fitsBesides(records: ReadonlyMap<string, KeptRecord>, { subkey, isFirstHand, expirationTime }: KeptRecord): boolean {
+  #fitsBesides(
+    records: ReadonlyMap<string, KeptRecord>,
+    { subkey, isFirstHand, expirationTime }: KeptRecord,
+  ): boolean {
     const whole = records.get(slotOf(undefined))
     if (subkey === undefined) return records.size === (whole ? 1 : 0)
     if (!whole) return true
@@ -167,9 +172,7 @@ export class RecordStore {
 
 /** First-hand knowledge stands above hearsay; among equals the record that expires later. */
 const replaces = (next: KeptRecord, before: KeptRecord): boolean =>
-  next.isFirstHand === before.isFirstHand
-    ? next.expirationTime > before.expirationTime
-    : next.isFirstHand
+  next.isFirstHand === before.isFirstHand ? next.expirationTime > before.expirationTime : next.isFirstHand
 
 const isOwn = ({ storer }: NewRecord): boolean => storer === undefined
 
@@ -180,4 +183,8 @@ const slotOf = (subkey: Subkey | undefined): string =>
   subkey === undefined ? '' : `${typeof subkey}:${subkey instanceof Uint8Array ? hex(subkey) : subkey}`
 
 const subkeyBytes = (subkey: Subkey | undefined): number =>
-  typeof subkey === 'string' ? Buffer.byteLength(subkey) : subkey instanceof Uint8Array ? subkey.byteLength : 8
+  typeof subkey === 'string'
+    ? Buffer.byteLength(subkey)
+    : subkey instanceof Uint8Array
+      ? subkey.byteLength
+      : 8

@@ -17,6 +17,13 @@ export class ToyBlock {
     this.#hiddenSize = hiddenSize
   }
 
+  /** Returns a block with the same cache. */
+  copy(): ToyBlock {
+    const copy = new ToyBlock(this.#block, this.#hiddenSize)
+    copy.#states.push(...this.#states)
+    return copy
+  }
+
   /** Returns the output of one position. Overwrites the cache from `position` on; a gap is filled with zeros, as on real servers. */
   run(input: Float32Array, position: number): Float32Array {
     this.#states.length = Math.min(this.#states.length, position)

@@ -1,4 +1,11 @@
-import { DhtDictionary, extensions, Float, TensorDescriptor, Tuple, type MsgpackInput } from './msgpack-values.ts'
+import {
+  DhtDictionary,
+  extensions,
+  Float,
+  TensorDescriptor,
+  Tuple,
+  type MsgpackInput,
+} from './msgpack-values.ts'
 
 /** Encodes one value. Whole numbers become integers, others float64; wrap a number in Float if Python must see a float. */
 export function encodeMsgpack(value: MsgpackInput): Uint8Array {

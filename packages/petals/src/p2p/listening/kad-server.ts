@@ -1,5 +1,11 @@
 import type { Libp2p } from '@libp2p/interface'
-import { decodeKadRequest, encodeCloserPeers, kadMessages, kadProtocol, type KadPeer } from '../../wire/kad.ts'
+import {
+  decodeKadRequest,
+  encodeCloserPeers,
+  kadMessages,
+  kadProtocol,
+  type KadPeer,
+} from '../../wire/kad.ts'
 import { lengthPrefixed, readLengthPrefixed } from '../../wire/varint.ts'
 import { ConnectionLostError } from '../../errors.ts'
 import { peerIdBytes, peerIdFromBytes, type PeerId } from '../peer-id.ts'

@@ -95,7 +95,10 @@ async function listeningInit(
   options: ListeningOptions,
 ): Promise<Libp2pOptions> {
   const client = await clientInit(transport, policy, options)
-  const streamOptions = { maxStreamWindowSize: maxStreamWindowBytes, maxReadBufferLength: maxStreamWindowBytes }
+  const streamOptions = {
+    maxStreamWindowSize: maxStreamWindowBytes,
+    maxReadBufferLength: maxStreamWindowBytes,
+  }
   const muxer = {
     maxOutboundStreams: maxStreamsPerProtocol,
     maxInboundStreams: limits.streamsPerPeer,
@@ -200,7 +203,9 @@ async function directAddresses(node: Libp2p, peer: PeerId, signal: AbortSignal) 
   const found = known?.addresses.length ? [] : await lookUp(node, id, signal)
   return [...(known?.addresses.map(({ multiaddr }) => multiaddr) ?? []), ...found]
     .filter((address) => !address.toString().includes('/p2p-circuit'))
-    .map((address) => (/\/p2p\/\w+$/.test(address.toString()) ? address : address.encapsulate(`/p2p/${peer}`)))
+    .map((address) =>
+      /\/p2p\/\w+$/.test(address.toString()) ? address : address.encapsulate(`/p2p/${peer}`),
+    )
 }
 
 const lookUp = async (node: Libp2p, id: ReturnType<typeof peerIdFromString>, signal: AbortSignal) =>
