@@ -22,7 +22,7 @@ REWINDS = """\
 
 
 def patch(function, *replacements) -> None:
-    """Replaces parts of a function's source, each of which it must have exactly once. Whoever holds the function gets the new one."""
+    """Replaces parts of a function's source, each of which it must have exactly once. All references to the function get the new one."""
     source = inspect.getsource(function)
     for old, new in replacements:
         assert source.count(old) == 1, f"{function.__qualname__} has changed: it has not once {old!r}"

@@ -1,6 +1,5 @@
 import { afterEach, describe, expect, it } from 'vitest'
 import { connectSwarm } from '@petals-chat/petals/client'
-import { silentLogger, type Logger } from '@petals-chat/engine'
 import { runToyBlocks, toyBlocks } from '../../../petals/src/testing/toy-block.ts'
 import { ToyEngine } from '../fixtures/toy-engine.ts'
 import { startBlockServer, type BlockServer } from './block-server.ts'
@@ -13,14 +12,6 @@ afterEach(async () => {
   await resources.disposeAsync()
   resources = new AsyncDisposableStack()
 })
-
-const logger: Logger = {
-  ...silentLogger,
-  debug: console.log,
-  warn: console.log,
-  error: console.log,
-  child: () => logger,
-}
 
 const engines: ToyEngine[] = []
 
@@ -37,7 +28,6 @@ async function serve(options: Partial<BlockServerOptions> = {}): Promise<BlockSe
     listen: ['/ip4/127.0.0.1/tcp/0'],
     reach: 'direct',
     version: '0.1.0',
-    logger,
     throughput: { inferenceRps: 100, forwardRps: 1000, networkRps: 1000, throughput: 100 },
     ...options,
   })

@@ -46,7 +46,7 @@ export async function serveReachability(transport: ListeningTransport, reserve: 
 
 /**
  * Asks peers whether they can dial this node. Returns undefined if none of them could find out: the first node of a swarm has
- * no one to ask.
+ * no other peer to ask.
  */
 export async function isReachable(
   rpc: RpcClient,

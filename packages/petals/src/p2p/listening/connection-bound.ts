@@ -1,6 +1,6 @@
 import type { Multiaddr } from '@multiformats/multiaddr'
 
-/** Refuses connections of a host that has enough: peer ids cost nothing, so a limit for each peer alone limits nobody. */
+/** Refuses connections of a host that has enough: peer ids cost nothing, so that a limit for each peer alone has no effect. */
 export class ConnectionBound {
   readonly #mostPerHost: number
   readonly #open: () => readonly Multiaddr[]
