@@ -41,7 +41,7 @@ async function startNode(initialPeers: readonly string[] = []): Promise<TestNode
   const { reserve } = new InboundBudget(1e8, 1e8)
   const node = resources.use(await startDhtNode({ transport, rpc: createRpcClient(transport), reserve }))
   if (initialPeers.length > 0) await node.bootstrap()
-  const stop = (): Promise<void> => transport[Symbol.asyncDispose]()
+  const stop = async (): Promise<void> => await transport[Symbol.asyncDispose]()
   return { node, addresses: transport.addresses, peer: transport.localPeer, stop }
 }
 
@@ -57,7 +57,10 @@ describe('a DHT of nodes without Python', () => {
     const first = await startNode()
     const others = [await startNode(first.addresses), await startNode(first.addresses)]
     const [a, b] = [others[0]!, others[1]!]
-    const { failed, nodes } = await a.node.store([record('block.0', a.peer, 'mine'), record('block.1', a.peer, 'too')])
+    const { failed, nodes } = await a.node.store([
+      record('block.0', a.peer, 'mine'),
+      record('block.1', a.peer, 'too'),
+    ])
     expect(failed).toEqual([])
     expect(nodes).toBe(2)
     expect(first.node.load.neighbours).toBe(2)
@@ -180,7 +183,11 @@ describe('the records that a node keeps', () => {
       return Buffer.concat([length, bytes])
     }
     const number = (text: string): Buffer => Buffer.concat([Buffer.of(0), Buffer.from(text, 'base64url')])
-    const key = Buffer.concat([field(Buffer.from('ssh-rsa')), field(Buffer.from(e!, 'base64url')), field(number(n!))])
+    const key = Buffer.concat([
+      field(Buffer.from('ssh-rsa')),
+      field(Buffer.from(e!, 'base64url')),
+      field(number(n!)),
+    ])
     const subkey = `[owner:ssh-rsa ${key.toString('base64')}]`
     const value = encodeMsgpack('mine')
     const signed = encodeMsgpack(new Tuple([id(1), encodeMsgpack(subkey), value, new Float(now + 60)]))
@@ -200,7 +207,8 @@ describe('the routing table', () => {
     const nodes = Array.from({ length: 15 }, (_, i) => ({ nodeId: id(i * 17, 255 - i), peer: peer(i) }))
     for (const node of nodes) table.add(node)
     for (const wanted of [id(0), id(0x80), id(0xff), id(0x41)]) {
-      const distance = ({ nodeId }: { nodeId: Uint8Array }): number => (nodeId[0]! ^ wanted[0]!) * 256 + (nodeId[1]! ^ wanted[1]!)
+      const distance = ({ nodeId }: { nodeId: Uint8Array }): number =>
+        (nodeId[0]! ^ wanted[0]!) * 256 + (nodeId[1]! ^ wanted[1]!)
       const expected = nodes.toSorted((a, b) => distance(a) - distance(b)).slice(0, 5)
       expect(table.nearest(wanted, 5)).toEqual(expected)
     }
