@@ -7,15 +7,13 @@ import type { SwarmTransport } from '../../../petals/src/p2p/swarm-transport.ts'
 import { encodeFrameHeader } from '../../../petals/src/rpc/framing.ts'
 import type { RpcClient, RpcStream } from '../../../petals/src/rpc/rpc-client.ts'
 import { createRpcClient } from '../../../petals/src/rpc/transport-rpc-client.ts'
-import { encodeTensor } from '../../../petals/src/tensor/codecs/index.ts'
+import { decodeTensor, encodeTensor } from '../../../petals/src/tensor/codecs/index.ts'
 import { emptyTensor, floatTensor, tensorValues } from '../../../petals/src/tensor/tensor.ts'
-import { decodeTensor } from '../../../petals/src/tensor/codecs/index.ts'
 import { decodeMsgpack } from '../../../petals/src/wire/msgpack-decode.ts'
 import { encodeMsgpack } from '../../../petals/src/wire/msgpack-encode.ts'
 import { Tuple, type MsgpackInput } from '../../../petals/src/wire/msgpack-values.ts'
 import {
   decodeExpertInfo,
-  encodeExpertRequest,
   encodeExpertUid,
   type ExpertRequest,
   type ExpertResponse,
