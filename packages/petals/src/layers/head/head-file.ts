@@ -8,7 +8,7 @@ import type { StoredTensor, WeightMatrix } from '../weight-matrix.ts'
 import { layoutOf, quantizedParts, type QuantizedLayout } from './quantized-matrix.ts'
 
 /** Part of the file names, so that a change of the format creates new files. */
-const formatVersion = 2
+const formatVersion = 3
 
 /** A head that was not used for this long is removed when another one is created. Creating it again takes seconds. */
 const unusedMs = 30 * 24 * 60 * 60 * 1000

@@ -5,14 +5,13 @@ import { openHeadFile, type HeadFile, type HeadFileOptions } from './head-file.t
 import { ScreenedLogits } from './screened-logits.ts'
 import { ScreeningProcess, ScreeningProcessEndedError } from './screening-process.ts'
 import type { ScreeningAnswer, ScreeningRequest, ScreeningSetup } from './screening.ts'
-import type { KernelRounding } from './split-input.ts'
 
 export interface LmHeadOptions extends HeadFileOptions {
   /** Threads of the screening product, ≥ 1. */
   readonly threads: number
 }
 
-/** Bytes of the results of one pass, at most (two rows of float32 for each position). A pass has at least one position. */
+/** Bytes of the results of one pass, at most (two rows of int32 for each position). A pass has at least one position. */
 const resultBytesPerPass = 64 * 2 ** 20
 
 /**
@@ -20,7 +19,7 @@ const resultBytesPerPass = 64 * 2 ** 20
  * of 16-bit weights: one pass over 8-bit weights ŵ estimates all logits, and a proven bound says which of them must be
  * computed again from the original weights w.
  *
- * The bound: the kernel multiplies ŵ with a rounded input x̂, so the estimate is ŵ·x̂, and by Cauchy-Schwarz
+ * The bound: the kernel multiplies ŵ with a rounded input x̂ in integers, so the estimate is ŵ·x̂, and by Cauchy-Schwarz
  * |w·x - ŵ·x̂| = |(w - ŵ)·x + ŵ·(x - x̂)| ≤ ‖w - ŵ‖·‖x‖ + ‖ŵ‖·‖x - x̂‖. `splitInput` makes the second term small.
  */
 export class LmHead implements AsyncDisposable {
@@ -29,7 +28,6 @@ export class LmHead implements AsyncDisposable {
   readonly #setup: ScreeningSetup
   #process: ScreeningProcess
   readonly #waiting: Waiting[] = []
-  #rounding: KernelRounding = 'symmetric'
   #running = false
   #passes: Promise<void> = Promise.resolve()
   #closed = false
@@ -125,7 +123,7 @@ export class LmHead implements AsyncDisposable {
     const { rows, columns } = this.#matrix
     const request = new Float32Array(inputs.length * columns)
     inputs.forEach((input, index) => request.set(input, index * columns))
-    const answer = await this.#pass({ inputs: request, rounding: this.#rounding })
+    const answer = await this.#pass({ inputs: request })
     const { rowErrors, rowNorms } = this.#file
     return inputs.map((input, index) => {
       const estimates = answer.estimates.subarray(index * rows, (index + 1) * rows)
@@ -147,12 +145,9 @@ export class LmHead implements AsyncDisposable {
     }
   }
 
-  /** Checks on some rows that the errors of the kernel, which depends on the processor, are within the bound. */
+  /** Checks on some rows that the file fits the weights, and that this processor's kernel is within the bound. */
   async #verifyBound(): Promise<void> {
-    const probes = probesOf(this.#matrix)
-    if (keepsBound(await this.#screen(probes))) return
-    this.#rounding = 'unknown'
-    if (keepsBound(await this.#screen(probes))) return
+    if (keepsBound(await this.#screen(probesOf(this.#matrix)))) return
     throw new ModelUnavailableError(
       `The 8-bit LM head would choose wrong tokens: the errors of its products exceed their bound. Either ${this.#file.path} ` +
         'is damaged (delete it, then it is created again), or onnxruntime does not work on this processor (please report it).',

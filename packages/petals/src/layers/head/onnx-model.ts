@@ -1,13 +1,14 @@
+import { zeroDigit } from './split-input.ts'
+
 /**
- * Writes the ONNX model of the LM head: `y = MatMulNBits(x)` with 8-bit weights. Its tensors stay in a file of their own
- * (external data), which onnxruntime maps. Field numbers: onnx/onnx.proto3 of onnx/onnx.
+ * Writes the ONNX model of the LM head: `y = MatMulInteger(x)` with 8-bit weights, for each tile. The weights
+ * stay in a file of their own (external data), which onnxruntime maps. Field numbers: onnx/onnx.proto3 of onnx/onnx.
  */
 
 /** ONNX element types. */
-const FLOAT = 1
 const UINT8 = 2
-/** `AttributeProto.AttributeType.INT` */
-const INT_ATTRIBUTE = 2
+const INT8 = 3
+const INT32 = 6
 /** `TensorProto.DataLocation.EXTERNAL` */
 const EXTERNAL = 1
 
@@ -27,78 +28,72 @@ const message = (field: number, ...parts: readonly number[][]): number[] => {
 }
 const text = (field: number, value: string): number[] => message(field, [...new TextEncoder().encode(value)])
 
-const intAttribute = (name: string, value: number): number[] =>
-  message(5, text(1, name), integer(3, value), integer(20, INT_ATTRIBUTE))
-
-const valueInfo = (field: number, name: string, dimensions: readonly (string | number)[]): number[] => {
+const valueInfo = (
+  field: number,
+  name: string,
+  type: number,
+  dimensions: readonly (string | number)[],
+): number[] => {
   const shape = dimensions.map((size) =>
     message(1, typeof size === 'number' ? integer(1, size) : text(2, size)),
   )
-  return message(field, text(1, name), message(2, message(1, integer(1, FLOAT), message(2, ...shape))))
+  return message(field, text(1, name), message(2, message(1, integer(1, type), message(2, ...shape))))
 }
 
-export interface ExternalTensor {
-  readonly name: string
-  readonly type: 'float' | 'uint8'
-  readonly shape: readonly number[]
-  /** Position of its bytes in the data file. */
+/** A part of the weight matrix, whose values [columns, rows] begin at `offset` of the data file. */
+export interface ExternalTile {
+  /** Index of the columns' part, and of the input that belongs to it. */
+  readonly part: number
+  readonly columns: number
+  readonly rows: number
   readonly offset: number
-  readonly length: number
 }
 
-const initializer = (tensor: ExternalTensor, dataFile: string): number[] => {
+const initializer = (name: string, { columns, rows, offset }: ExternalTile, dataFile: string): number[] => {
   const entry = (key: string, value: string): number[] => message(13, text(1, key), text(2, value))
   return message(
     5,
-    ...tensor.shape.map((size) => integer(1, size)),
-    integer(2, tensor.type === 'float' ? FLOAT : UINT8),
-    text(8, tensor.name),
+    integer(1, columns),
+    integer(1, rows),
+    integer(2, INT8),
+    text(8, name),
     entry('location', dataFile),
-    entry('offset', String(tensor.offset)),
-    entry('length', String(tensor.length)),
+    entry('offset', String(offset)),
+    entry('length', String(columns * rows)),
     integer(14, EXTERNAL),
   )
 }
 
-export interface MatMulNBitsShape {
-  /** Rows of the weight matrix: the vocabulary. */
-  readonly rows: number
-  /** Columns: the hidden size. */
-  readonly columns: number
-  /** Columns that share one scale. */
-  readonly blockSize: number
-}
+const zeroPoint = (name: string): number[] =>
+  message(5, integer(2, UINT8), text(8, name), message(9, [zeroDigit]))
 
-/** Returns the bytes of a model with input `x` [batch, columns] and output `y` [batch, rows], float32. */
-export function matMulNBitsModel(
-  shape: MatMulNBitsShape,
-  weights: ExternalTensor,
-  scales: ExternalTensor,
-  dataFile: string,
-): Uint8Array {
-  const node = message(
-    1,
-    ...['x', weights.name, scales.name].map((name) => text(1, name)),
-    text(2, 'y'),
-    text(4, 'MatMulNBits'),
-    intAttribute('K', shape.columns),
-    intAttribute('N', shape.rows),
-    intAttribute('bits', 8),
-    intAttribute('block_size', shape.blockSize),
-    // 4: activations are quantized to int8, one block at a time. Level 0 keeps them float32 and is 150 times slower.
-    intAttribute('accuracy_level', 4),
-    text(7, 'com.microsoft'),
+/** Returns the name of a part's input. */
+export const inputOf = (part: number): string => `x${part}`
+/** Returns the name of a tile's output. */
+export const outputOf = (tile: number): string => `y${tile}`
+
+/**
+ * Returns the bytes of a model with an input for each part, [batch, columns of the part], uint8 less {@link zeroDigit}, and an
+ * output for each tile, [batch, rows of the tile], int32.
+ */
+export function matMulIntegerModel(tiles: readonly ExternalTile[], dataFile: string): Uint8Array {
+  const parts = new Map(tiles.map(({ part, columns }) => [part, columns]))
+  const nodes = tiles.map(({ part }, index) =>
+    message(
+      1,
+      ...[inputOf(part), `weights${index}`, 'zero'].map((name) => text(1, name)),
+      text(2, outputOf(index)),
+      text(4, 'MatMulInteger'),
+    ),
   )
   const graph = message(
     7,
-    node,
+    ...nodes,
     text(2, 'lm_head'),
-    initializer(weights, dataFile),
-    initializer(scales, dataFile),
-    valueInfo(11, 'x', ['batch', shape.columns]),
-    valueInfo(12, 'y', ['batch', shape.rows]),
+    ...tiles.map((tile, index) => initializer(`weights${index}`, tile, dataFile)),
+    zeroPoint('zero'),
+    ...[...parts].map(([part, columns]) => valueInfo(11, inputOf(part), UINT8, ['batch', columns])),
+    ...tiles.map(({ rows }, index) => valueInfo(12, outputOf(index), INT32, ['batch', rows])),
   )
-  const opset = (domain: string, version: number): number[] =>
-    message(8, text(1, domain), integer(2, version))
-  return Uint8Array.from([integer(1, 8), opset('', 21), opset('com.microsoft', 1), graph].flat())
+  return Uint8Array.from([integer(1, 8), message(8, text(1, ''), integer(2, 21)), graph].flat())
 }

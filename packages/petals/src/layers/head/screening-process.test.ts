@@ -15,15 +15,15 @@ let setup: Parameters<typeof ScreeningProcess.start>[0]
 beforeAll(async () => {
   folder = await mkdtemp(path.join(tmpdir(), 'screening-'))
   const file = path.join(folder, 'head.bin')
-  // All codes 129, which is 1, with scales of 0.5.
-  const bytes = new Uint8Array(layout.byteLength).fill(129)
+  // All codes 1, with scales of 0.5.
+  const bytes = new Uint8Array(layout.byteLength).fill(1)
   bytes.set(new Uint8Array(new Float32Array(16).fill(0.5).buffer), layout.scales)
   await writeFile(file, bytes)
   setup = { path: file, layout, threads: 1 }
 })
 afterAll(() => rm(folder, { recursive: true, force: true }))
 
-const request = () => ({ inputs: new Float32Array(128).fill(2), rounding: 'symmetric' }) as const
+const request = () => ({ inputs: new Float32Array(128).fill(2) })
 
 /** Returns the arguments of a Node process that runs `script` with `ScreeningProcess` and `setup` defined. */
 const nodeArguments = (script: string): string[] => [
@@ -106,7 +106,7 @@ it('does not keep the program alive', async () => {
   const script = `
     prepareScreeningProcess()
     const screening = await ScreeningProcess.start(setup)
-    const { estimates } = await screening.run({ inputs: inputs(), rounding: 'symmetric' })
+    const { estimates } = await screening.run({ inputs: inputs() })
     process.stdout.write(String(Math.round(estimates[0])))
     prepareScreeningProcess()
   `

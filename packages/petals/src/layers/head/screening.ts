@@ -1,4 +1,3 @@
-import type { KernelRounding } from './split-input.ts'
 import type { QuantizedLayout } from './quantized-matrix.ts'
 
 /** The first message to a screening process. */
@@ -14,7 +13,6 @@ export interface ScreeningSetup {
 export interface ScreeningRequest {
   /** Normalized hidden states, [positions, columns]. */
   readonly inputs: Float32Array
-  readonly rounding: KernelRounding
 }
 
 export interface ScreeningAnswer {
