@@ -1,6 +1,7 @@
 // node --conditions=petals-chat-source bench/lm-head.ts [--rounds N] [--json FILE]
 //
-// Compares the greedy choice of the next token from one hidden state, by this LM head and by torch, alternating.
+// Compares the greedy choice of the next token from one hidden state, by this LM head and by torch, alternating. Then measures
+// the choices for several hidden states in one pass, as a step with guessed tokens needs them.
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { availableParallelism, cpus, loadavg } from 'node:os'
 import path from 'node:path'
@@ -94,16 +95,46 @@ async function measure(contenders: readonly Contender[], columns: number): Promi
   }))
 }
 
+/** Hidden states of one pass. */
+const together = [1, 2, 4, 8] as const
+
+/** Times passes over so many hidden states, alternating. */
+async function measureTogether(head: LmHead, columns: number) {
+  const times = new Map(together.map((count) => [count, [] as number[]]))
+  for (let round = -1; round < rounds; round++) {
+    for (const count of together) {
+      const inputs = Array.from({ length: count }, () => Float32Array.from({ length: columns }, gaussian))
+      const begin = performance.now()
+      for (const logits of await head.logits(inputs)) bestToken(logits)
+      if (round >= 0) times.get(count)!.push(performance.now() - begin)
+    }
+  }
+  const single = times.get(1)!
+  return together.map((count) => {
+    const all = times.get(count)!
+    // The median of the ratios of the rounds: both were measured one after the other.
+    const ratio = median(all.map((ms, round) => ms / single[round]!))
+    return {
+      states: count,
+      medianMs: rounded(median(all)),
+      leastMs: rounded(Math.min(...all)),
+      ratio: rounded(ratio),
+    }
+  })
+}
+
 async function benchShape({ rows, columns, of }: Shape, folder: string) {
   const file = path.join(folder, 'weights.bin')
   await using peer = await startLinePeer(python, [peerScript, String(rows), String(columns), file])
   const tensor = { path: file, offset: 0, dtype: 'bfloat16', shape: [rows, columns] } as const
   const results = []
   let makingMs = 0
+  let heldBytes = 0
   for (const threads of [1, 2]) {
     const begin = performance.now()
     await using head = await LmHead.create(tensor, { folder, threads })
     if (threads === 1) makingMs = performance.now() - begin
+    heldBytes = head.memoryBytes
     const contenders = [
       ourContender(head),
       torchContender(peer, 'bfloat16', threads),
@@ -111,14 +142,15 @@ async function benchShape({ rows, columns, of }: Shape, folder: string) {
     ]
     const measured = await measure(contenders, columns)
     const [ours, ...others] = measured.map(({ medianMs }) => medianMs)
-    results.push({ threads, measured, ratio: rounded(Math.min(...others) / ours!) })
+    const several = await measureTogether(head, columns)
+    results.push({ threads, measured, several, ratio: rounded(Math.min(...others) / ours!) })
   }
   const megabytes = (bytes: number): number => Math.round(bytes / 1e6)
   return {
     shape: `${rows} x ${columns}`,
     of,
     firstStartSeconds: rounded(makingMs / 1000, 1),
-    heldMegabytes: megabytes(rows * columns * (1 + 4 / 64) + rows * 8),
+    heldMegabytes: megabytes(heldBytes),
     results,
     ...(peer.ready as { readonly torch: string }),
   }
@@ -152,6 +184,11 @@ try {
   )
   console.log(machine)
   console.table(rows)
+  console.table(
+    report.flatMap(({ shape, results }) =>
+      results.flatMap(({ threads, several }) => several.map((each) => ({ shape, threads, ...each }))),
+    ),
+  )
   if (values.json) await writeFile(values.json, JSON.stringify({ machine, rounds, report }, null, 2))
 } finally {
   await rm(folder, { recursive: true, force: true })

@@ -1,4 +1,4 @@
-// node --conditions=petals-chat-source bench/our-client.ts [--push auto|always|never] CACHE_FOLDER MODEL_FOLDER DHT_PREFIX INITIAL_PEER...
+// node --conditions=petals-chat-source bench/our-client.ts [--push auto|always|never] [--speculation off|auto] CACHE_FOLDER MODEL_FOLDER DHT_PREFIX INITIAL_PEER...
 //
 // The swarm engine as a separate program, with the line protocol of python/petals_client.py.
 import { parseArgs } from 'node:util'
@@ -8,13 +8,17 @@ import { createPetalsEngine, petalsModelSchema, swarmConfigSchema } from '@petal
 import { AnswerClock, answerLines } from './support/answer-lines.ts'
 
 const { values, positionals } = parseArgs({
-  options: { push: { type: 'string', default: 'auto' } },
+  options: { push: { type: 'string', default: 'auto' }, speculation: { type: 'string', default: 'off' } },
   allowPositionals: true,
 })
 const [cacheFolder = '', source, dhtPrefix, ...initialPeers] = positionals
 
 const store = createModelStore(hubConfigSchema.parse({ offline: true }))
-const config = swarmConfigSchema.parse({ initialPeers, serverToServer: values.push })
+const config = swarmConfigSchema.parse({
+  initialPeers,
+  serverToServer: values.push,
+  speculation: values.speculation,
+})
 await using engine = createPetalsEngine(config, {
   openFiles: (from, options) => store.openFiles(from, options),
   cacheFolder,
@@ -35,5 +39,5 @@ await answerLines(async ({ ids, newTokens, maxLength, prewarms = false }) => {
     answer.push(token)
     if (answer.length === newTokens) break
   }
-  return clock.done(answer)
+  return { ...clock.done(answer), drafts: session.drafts?.() }
 })

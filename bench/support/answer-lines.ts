@@ -15,6 +15,8 @@ export interface TimedAnswer {
   readonly firstTokenSeconds: number
   /** The time of all tokens but the first. */
   readonly decodeSeconds: number
+  /** Of a client that guesses tokens. */
+  readonly drafts?: { readonly accepted: number; readonly rejected: number } | undefined
 }
 
 /** The other end of a `LinePeer`: prints that it is ready, then answers each line of the input. */

@@ -27,17 +27,23 @@ export interface ClientOptions {
   readonly cacheFolder: string
   /** `swarm.serverToServer` of this client. */
   readonly push?: 'auto' | 'always' | 'never'
+  /** `swarm.speculation` of this client (default: off). */
+  readonly speculation?: 'auto' | 'off'
 }
 
 const program = (name: string): string => fileURLToPath(new URL(`../${name}`, import.meta.url))
 
-function start(kind: ClientKind, swarm: Swarm, { cacheFolder, push }: ClientOptions): Promise<LinePeer> {
+function start(kind: ClientKind, swarm: Swarm, options: ClientOptions): Promise<LinePeer> {
+  const { cacheFolder, push = 'auto', speculation = 'off' } = options
   const place = [swarm.modelFolder, swarm.dhtPrefix, ...swarm.initialPeers]
   const node = (...args: readonly string[]): Promise<LinePeer> =>
     startLinePeer(process.execPath, ['--conditions=petals-chat-source', ...args])
   switch (kind) {
     case 'Petals Chat':
-      return node(program('our-client.ts'), ...(push ? ['--push', push] : []), cacheFolder, ...place)
+      return node(
+        ...[program('our-client.ts'), '--push', push, '--speculation', speculation],
+        ...[cacheFolder, ...place],
+      )
     case 'null client':
       return node(program('null-client.ts'), ...place)
     case 'Python client':

@@ -1,0 +1,162 @@
+// node --conditions=petals-chat-source bench/speculation.ts [--rtts 0,100] [--servers N] [--rounds N] [--tokens N] [--model NAME] [--json FILE]
+//
+// Measures decoding with tokens that are guessed in advance, against the same client without them and against the Python client,
+// alternating, on servers that can rewind. Every link has a round trip of R, by a TCP relay in front of a server; R = 0: loopback
+// without relays. Three texts: one that quotes its prompt, prose that repeats nothing, and a mixed one.
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
+import path from 'node:path'
+import { parseArgs } from 'node:util'
+import { findModel } from '../swarm/models.ts'
+import { cacheFolder } from '../swarm/paths.ts'
+import { startSwarm } from '../swarm/swarm.ts'
+import { openFolderTokenizer } from '../tests/interop/support/folder-tokenizer.ts'
+import { describeMachine } from './support/machine.ts'
+import { median, quartiles, rounded } from './support/statistics.ts'
+import { startClient, type MeasuredAnswer, type SwarmClient } from './support/swarm-clients.ts'
+
+const { values } = parseArgs({
+  options: {
+    rtts: { type: 'string', default: '0,100' },
+    servers: { type: 'string', default: '3' },
+    rounds: { type: 'string', default: '5' },
+    tokens: { type: 'string', default: '64' },
+    model: { type: 'string', default: 'SmolLM2-135M-Instruct' },
+    json: { type: 'string' },
+  },
+})
+const rounds = Number(values.rounds)
+const newTokens = Number(values.tokens)
+
+const document = `The lighthouse on Gull Rock was built in 1874 by Margaret Oakes, a widow from the village of Penlow. Its lamp burned
+whale oil until 1911, when the keeper Tom Hallett replaced it with a paraffin burner of his own design. In the winter of 1923 a
+storm broke four of the nine panes, and Hallett held a tarpaulin over the gap for thirty hours so that the mail boat could pass.`
+
+const list = [
+  'anvil',
+  'basket',
+  'candle',
+  'drum',
+  'easel',
+  'feather',
+  'goblet',
+  'hammer',
+  'inkwell',
+  'jacket',
+]
+
+const texts = {
+  quoting: `${document}\n\n${document}\n\nThe lighthouse on Gull Rock was`,
+  prose: 'My first week as an apprentice baker began badly, because',
+  mixed: `${list.map((name, i) => `{"item": "${name}", "shelf": ${i * 7 + 3}, "note": "The ${name} is`).join(' old."}\n')}`,
+} as const
+type Text = keyof typeof texts
+
+const ways = ['Python client', 'plain', 'speculation'] as const
+type Way = (typeof ways)[number]
+
+interface Row {
+  readonly rttMs: number
+  readonly text: Text
+  /** Milliseconds per token of each round. */
+  readonly tokenMs: Readonly<Record<Way, readonly number[]>>
+  /** Tokens that were guessed in one answer. */
+  readonly accepted: number
+  readonly rejected: number
+  /** All clients chose the same tokens. */
+  readonly identical: boolean
+}
+
+async function measureText(
+  clients: ReadonlyMap<Way, SwarmClient>,
+  text: Text,
+  ids: readonly number[],
+  rttMs: number,
+): Promise<Row> {
+  const tokenMs: Record<Way, number[]> = { 'Python client': [], plain: [], speculation: [] }
+  const answers = new Set<string>()
+  let last: MeasuredAnswer | undefined
+  // The first round warms up, and lets the client learn what steps of several tokens cost.
+  for (let round = -1; round < rounds; round++) {
+    const order = round % 2 === 0 ? ways : ways.toReversed()
+    for (const way of order) {
+      const answer = await clients.get(way)!.answer({ ids, newTokens, maxLength: ids.length + newTokens })
+      answers.add(answer.ids.join())
+      if (way === 'speculation') last = answer
+      if (round >= 0) tokenMs[way].push((answer.decodeSeconds * 1000) / (newTokens - 1))
+    }
+  }
+  const { accepted = 0, rejected = 0 } = last?.drafts ?? {}
+  const row = { rttMs, text, tokenMs, accepted, rejected, identical: answers.size === 1 }
+  console.error(JSON.stringify({ ...row, ...summary(row) }))
+  return row
+}
+
+const medianOf = ({ tokenMs }: Row, way: Way): number => median(tokenMs[way])
+/** The median of the ratios of the rounds: both were measured one after the other. */
+const ratio = ({ tokenMs }: Row, way: Way): number =>
+  median(tokenMs[way].map((ms, round) => ms / tokenMs.speculation[round]!))
+
+function summary(row: Row) {
+  return {
+    ...Object.fromEntries(
+      ways.map((way) => [
+        `${way}, ms/token`,
+        `${rounded(medianOf(row, way), 1)} (${quartiles(row.tokenMs[way])
+          .map((ms) => rounded(ms, 1))
+          .join(' … ')})`,
+      ]),
+    ),
+    'Python / speculation': rounded(ratio(row, 'Python client')),
+    'plain / speculation': rounded(ratio(row, 'plain')),
+  }
+}
+
+async function measureLinks(rttMs: number, folder: string): Promise<readonly Row[]> {
+  const servers = Number(values.servers)
+  await using swarm = await startSwarm({
+    model: values.model,
+    blocksPerServer: Math.ceil(findModel(values.model).blocks / servers),
+    canRewind: true,
+    ...(rttMs > 0 ? { relay: { latencyMs: rttMs / 2 } } : {}),
+    // Servers measure the round trips to each other at every update.
+    extra: ['--update_period', '10'],
+    onProgress: console.error,
+  })
+  const { tokenizer } = await openFolderTokenizer(swarm.modelFolder)
+  await using resources = new AsyncDisposableStack()
+  const clients = new Map<Way, SwarmClient>()
+  for (const way of ways) {
+    const kind = way === 'Python client' ? way : 'Petals Chat'
+    const speculation = way === 'speculation' ? 'auto' : 'off'
+    clients.set(way, resources.use(await startClient(kind, swarm, { cacheFolder: folder, speculation })))
+  }
+  const rows: Row[] = []
+  for (const text of Object.keys(texts) as Text[]) {
+    const ids = tokenizer.encode(texts[text], { addSpecialTokens: true })
+    rows.push(await measureText(clients, text, ids, rttMs))
+  }
+  return rows
+}
+
+const machine = describeMachine()
+await mkdir(path.join(cacheFolder, 'bench'), { recursive: true })
+const folder = await mkdtemp(path.join(cacheFolder, 'bench', 'heads-'))
+const report: Row[] = []
+try {
+  for (const rtt of values.rtts.split(',').map(Number)) report.push(...(await measureLinks(rtt, folder)))
+} finally {
+  await rm(folder, { recursive: true, force: true })
+}
+console.log({ ...machine, loadAfter: describeMachine().load, rounds, tokens: newTokens })
+console.table(
+  report.map((row) => ({
+    'R, ms': row.rttMs,
+    text: row.text,
+    ...summary(row),
+    accepted: row.accepted,
+    rejected: row.rejected,
+    'same tokens': row.identical,
+  })),
+)
+if (values.json) await writeFile(values.json, JSON.stringify({ machine, rounds, report }, null, 2))
+if (report.some(({ identical }) => !identical)) process.exitCode = 1
