@@ -95,6 +95,19 @@ describe('LookupDrafter', () => {
     }
   })
 
+  it('is not misled by servers that are busier for a while', () => {
+    for (const seed of [8, 9]) {
+      let rounds = 0
+      const load = (): number => (rounds++ % 400 < 200 ? 1 : 3)
+      const mixed = [1, 2, 3, 4].flatMap((i) => [
+        ...prose(250, seed * 10 + i),
+        ...document.slice(i * 300, i * 300 + 60),
+      ])
+      expect(decode(document, prose(1500, seed), nearby, load).speed).toBeGreaterThan(0.97)
+      expect(decode(document, mixed, nearby, load).speed).toBeGreaterThan(1.05)
+    }
+  })
+
   it('drafts next to nothing on servers that take as long for each token of a step', () => {
     const { speed, widths } = decode(document, document.slice(600, 1100), (width) => 20 * width)
     expect(speed).toBeGreaterThan(0.97)

@@ -2,7 +2,7 @@
 export const stepWidths: readonly number[] = [1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64]
 
 /** Rounds of one width that are remembered. */
-const windowLength = 9
+const windowLength = 5
 
 /** After this many rounds of other widths, a time may be out of date. */
 const staleAfter = 256
@@ -60,15 +60,21 @@ export class RoundTimes {
   #expect(): void {
     let scale = Infinity
     for (const [place, width] of stepWidths.entries()) {
-      const median = this.#windows[place]?.median
+      const median = this.#medianOf(place)
       if (median !== undefined) scale = median / usualCost(width)
       this.#expected[place] = median ?? scale * usualCost(width)
     }
     let least = Infinity
     for (let place = stepWidths.length - 1; place >= 0; place--) {
       this.#expected[place] = Math.min(this.#expected[place]!, least)
-      least = Math.min(least, this.#windows[place]?.median ?? Infinity)
+      least = Math.min(least, this.#medianOf(place) ?? Infinity)
     }
+  }
+
+  /** Undefined if it was never measured, or long ago: the servers may be busier now. Plain rounds are the measure of all. */
+  #medianOf(place: number): number | undefined {
+    const window = this.#windows[place]
+    return window && (place === 0 || this.#rounds - window.lastRound < staleAfter) ? window.median : undefined
   }
 }
 
