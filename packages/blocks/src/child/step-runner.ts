@@ -49,6 +49,11 @@ export class StepRunner implements Disposable {
     return this.#loaded.shape.hiddenSize
   }
 
+  /** Threads of a long step. */
+  get prefillThreads(): number {
+    return this.#threads.prefill
+  }
+
   get computeBytes(): number {
     return this.#graphs.bytes
   }

@@ -1,3 +1,5 @@
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
 import process from 'node:process'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { makeTinyModel, randomStates, tiny, type TinyModel } from '../testing/tiny-model.ts'
@@ -282,4 +284,35 @@ describe('the process that computes', () => {
     expect((await other.ended).message).toMatch(/was killed/)
     await expect(open(8, 1, other)).rejects.toThrow(EngineEndedError)
   })
+
+  it('ends with the process that started it, however that one ends', async () => {
+    const script = `
+      import { startBlockEngine, openBlockModel } from '@petals-chat/blocks'
+      import { folderFiles } from ${JSON.stringify(new URL('../testing/tiny-model.ts', import.meta.url).href)}
+      const model = await openBlockModel(folderFiles(${JSON.stringify(files.files.description)}))
+      const engine = await startBlockEngine({ model, start: 0, end: 1, cacheTokens: 512 })
+      console.log(engine.pid)
+      setInterval(() => {}, 1000)`
+    const parent = spawn(
+      process.execPath,
+      ['--conditions=petals-chat-source', '--input-type=module-typescript', '-e', script],
+      {
+        cwd: import.meta.dirname,
+        stdio: ['ignore', 'pipe', 'inherit'],
+      },
+    )
+    const [line] = (await once(parent.stdout, 'data')) as [Buffer]
+    const pid = Number(line.toString())
+    expect(isAlive(pid)).toBe(true)
+    parent.kill('SIGKILL')
+    await expect.poll(() => isAlive(pid)).toBe(false)
+  })
 })
+
+function isAlive(pid: number): boolean {
+  try {
+    return process.kill(pid, 0)
+  } catch {
+    return false
+  }
+}
