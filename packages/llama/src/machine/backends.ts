@@ -193,7 +193,7 @@ function thisMachine(environment: Environment): MachineFacts {
 }
 
 /** Returns a `require` that looks where the code of a package looks: published, node-llama-cpp brings its own folder. */
-function requireOf(name: string): NodeJS.Require {
+export function requireOf(name: string): NodeJS.Require {
   const here = createRequire(import.meta.url)
   const folders = here.resolve.paths(name)?.map((folder) => join(folder, name)) ?? []
   const folder = folders.find((each) => existsSync(each))

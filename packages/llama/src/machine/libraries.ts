@@ -1,7 +1,6 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
-import { createRequire } from 'node:module'
 import path from 'node:path'
-import { libraryPackage, type GpuName } from './backends.ts'
+import { libraryPackage, requireOf, type GpuName } from './backends.ts'
 
 /** A build of llama.cpp that is installed. */
 export interface LlamaLibraries {
@@ -18,8 +17,7 @@ export interface LlamaLibraries {
  */
 export function findLlamaLibraries(gpu?: GpuName): LlamaLibraries | undefined {
   const name = libraryPackage(process, gpu)
-  const require = createRequire(import.meta.resolve('node-llama-cpp'))
-  const places = require.resolve.paths(name) ?? []
+  const places = requireOf('node-llama-cpp').resolve.paths(name) ?? []
   const place = places.map((each) => path.join(each, name)).find((each) => existsSync(each))
   if (place === undefined) return undefined
   const { version } = JSON.parse(readFileSync(path.join(place, 'package.json'), 'utf8')) as {
