@@ -58,6 +58,19 @@ describe('the directory', () => {
     expect(dht.calls.map(({ keys }) => keys)).toEqual([['m-hf.0', 'm-hf.1']])
   })
 
+  it('returns the same spans until an answer of the DHT or the end of an announcement', async () => {
+    const dht = new ScriptedDht()
+    dht.answer = async () => all
+    await using directory = directoryOf(dht)
+    const spans = await directory.findSpans()
+    dht.time = 1239
+    expect(await directory.findSpans()).toBe(spans)
+    await directory.refresh()
+    expect(await directory.findSpans()).not.toBe(spans)
+    dht.time = 1240
+    expect(await directory.findSpans()).toEqual([])
+  })
+
   it('returns as soon as every block has a server, while nodes are still being asked', async () => {
     const dht = new ScriptedDht()
     const slow = Promise.withResolvers<ReadonlyMap<string, DhtRecord>>()

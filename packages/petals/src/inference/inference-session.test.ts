@@ -1,5 +1,5 @@
 import { ContextLengthError, InvalidRequestError } from '@petals-chat/engine'
-import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import type { FloatDtype } from '../tensor/dtype.ts'
 import type { HiddenStates } from '../tensor/hidden-states.ts'
 import { runInputs } from '../testing/dialogue.ts'
@@ -166,6 +166,32 @@ describe('the length of server sessions', () => {
     expect(await runInputs(client.openSession(), inputs)).toEqual(swarm.expected(...inputs))
     expect(client.router.status().every(({ bannedForMs }) => bannedForMs === 0)).toBe(true)
   })
+})
+
+it('decode steps and the ends of sessions are reported to the router', async () => {
+  const first = await swarm.addServer(0, 2)
+  const second = await swarm.addServer(2, 6)
+  const client = await swarm.connect()
+  const [steps, ends] = [vi.spyOn(client.router, 'reportStep'), vi.spyOn(client.router, 'reportEnd')]
+  {
+    await using session = client.openSession()
+    for (const tokens of [5, 1, 1]) await session.step(swarm.inputs(tokens))
+    expect(ends).not.toHaveBeenCalled()
+  }
+  const reported = steps.mock.calls.map(([{ peer, blocks }]) => [peer, blocks])
+  expect(reported).toEqual([
+    [first.id, 2],
+    [second.id, 4],
+    [first.id, 2],
+    [second.id, 4],
+  ])
+  for (const [{ ms, tokenMs }] of steps.mock.calls) expect(tokenMs).toBeGreaterThanOrEqual(ms * 0.99)
+  expect(ends.mock.calls.toSorted()).toEqual(
+    steps.mock.calls
+      .slice(2)
+      .map(([{ peer, session }]) => [peer, session])
+      .toSorted(),
+  )
 })
 
 describe('rewinding', () => {
