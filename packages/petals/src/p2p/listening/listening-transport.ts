@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises'
 import { circuitRelayServer, circuitRelayTransport } from '@libp2p/circuit-relay-v2'
 import { identify, identifyPush } from '@libp2p/identify'
 import type { Libp2p } from '@libp2p/interface'
@@ -55,6 +56,9 @@ const maxStreamWindowBytes = 1024 * 1024
 /** Streams that a peer opens before the handshake is complete: js-libp2p loses the connection at more. */
 const maxEarlyStreams = 128
 const maxPendingConnections = 64
+/** How long a peer that is connected may take to tell its addresses. */
+const identifyMs = 3000
+const identifyPollMs = 50
 
 /** Serves a stream that a peer has opened. An error resets the stream; otherwise it is closed when the handler returns. */
 export type StreamHandler = (stream: ByteStream, remote: PeerId) => Promise<void>
@@ -199,13 +203,25 @@ class Libp2pListeningTransport extends Libp2pTransport implements ListeningTrans
 
 async function directAddresses(node: Libp2p, peer: PeerId, signal: AbortSignal) {
   const id = peerIdFromString(peer)
-  const known = await node.peerStore.get(id).catch(() => undefined)
-  const found = known?.addresses.length ? [] : await lookUp(node, id, signal)
-  return [...(known?.addresses.map(({ multiaddr }) => multiaddr) ?? []), ...found]
+  const known = await knownAddresses(node, id, signal)
+  const found = known.length > 0 ? [] : await lookUp(node, id, signal)
+  return [...known, ...found]
     .filter((address) => !address.toString().includes('/p2p-circuit'))
     .map((address) =>
       /\/p2p\/\w+$/.test(address.toString()) ? address : address.encapsulate(`/p2p/${peer}`),
     )
+}
+
+/** A peer that has just connected tells its addresses in a moment (identify). */
+async function knownAddresses(node: Libp2p, id: ReturnType<typeof peerIdFromString>, signal: AbortSignal) {
+  const endsAt = performance.now() + identifyMs
+  for (;;) {
+    const peer = await node.peerStore.get(id).catch(() => undefined)
+    const addresses = peer?.addresses.map(({ multiaddr }) => multiaddr) ?? []
+    const isComing = node.getConnections(id).length > 0 && performance.now() < endsAt && !signal.aborted
+    if (addresses.length > 0 || !isComing) return addresses
+    await delay(identifyPollMs)
+  }
 }
 
 const lookUp = async (node: Libp2p, id: ReturnType<typeof peerIdFromString>, signal: AbortSignal) =>
