@@ -15,6 +15,7 @@ export type {
 export * from './engine/errors.ts'
 export { startBlockEngine, type NativeBlockEngine } from './engine/native-engine.ts'
 export type { BlockEngineOptions } from './engine/options.ts'
+export { planBlocks, type BlocksPlan, type BlocksPlanOptions } from './engine/plan-blocks.ts'
 export type { BlockShape } from './model/block-shape.ts'
 export type { WeightType } from './model/weight-types.ts'
 export { openBlockModel, type BlockModel, type OpenBlockModelOptions } from './weights/block-model.ts'

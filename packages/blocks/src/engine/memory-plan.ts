@@ -19,8 +19,12 @@ export interface MemoryPlan {
   readonly cacheTokens: number
   readonly cacheBytes: number
   readonly computeBytes: number
+  /** Weights, cache, computation and the process itself. */
+  readonly totalBytes: number
 }
 
+/** Tokens of a long pass that are computed at once. */
+export const sliceTokens = 512
 /** Enough for some sessions; a server with less than the least one would turn away most clients. */
 const usualCacheTokens = 16_384
 const leastCacheTokens = 512
@@ -46,7 +50,8 @@ export function planMemory(request: MemoryRequest): MemoryPlan {
         `${mebibytes(memoryBytes)} may be used. Serve fewer blocks, quantize the weights (q8_0, q4_k), or make the cache smaller.`,
     )
   }
-  return { cacheTokens, cacheBytes: cacheTokens * tokenBytes, computeBytes }
+  const cacheBytes = cacheTokens * tokenBytes
+  return { cacheTokens, cacheBytes, computeBytes, totalBytes: memoryBytes - room + cacheBytes }
 }
 
 const mebibytes = (bytes: number): string => `${Math.ceil(bytes / 2 ** 20)} MiB`
@@ -57,6 +62,17 @@ function computeBytesOf(shape: BlockShape, sliceTokens: number): number {
   const perToken = 6 * hiddenSize + 3 * heads * headSize + 3 * feedForwardSize * (experts?.used ?? 1)
   const mask = shape.contextLength * 2
   return sliceTokens * (perToken * 4 + mask)
+}
+
+/** Returns how many blocks fit whose weights take as much as these each, with a KV cache of that many tokens; 0 if none does. */
+export function countFitting(
+  request: Omit<MemoryRequest, 'blocks'> & { readonly cacheTokens: number },
+): number {
+  const { shape, weightBytes, cacheTokens, memoryBytes } = request
+  const cells = Math.ceil(cacheTokens / cellStep) * cellStep
+  const perBlock = weightBytes + cells * 2 * kvSize(shape) * (request.cacheType === 'f32' ? 4 : 2)
+  const room = memoryBytes - computeBytesOf(shape, request.sliceTokens) - processBytes
+  return Math.max(0, Math.min(shape.blocks, Math.floor(room / perBlock)))
 }
 
 /** Returns the bytes that may be used where the user sets no limit. */

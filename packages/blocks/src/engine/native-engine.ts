@@ -1,8 +1,6 @@
 import { silentLogger } from '@petals-chat/engine'
 import { countCores, findLlamaLibraries } from '@petals-chat/llama'
-import { tensorTypes } from '@petals-chat/llama/gguf'
 import { cellsOf } from '../model/cells.ts'
-import { isPlain } from '../model/weight-types.ts'
 import type { LoadCommand, ReadyMessage } from '../protocol.ts'
 import { BlockClient } from './block-client.ts'
 import type { BlockCache, BlockEngine, BlockEngineInfo, BlockPass, OpenCacheOptions } from './block-engine.ts'
@@ -11,14 +9,14 @@ import { checkBlocks, checkPass } from './check-pass.ts'
 import { EngineCache } from './engine-cache.ts'
 import { EngineEndedError, InvalidPassError } from './errors.ts'
 import { fetchWeights, planTensors, weightBytesOf, type PlannedTensor } from './fetch-weights.ts'
-import { planMemory, usableMemory } from './memory-plan.ts'
+import { keptNumbersOf } from './kept-numbers.ts'
+import { planMemory, sliceTokens, usableMemory } from './memory-plan.ts'
 import type { BlockEngineOptions } from './options.ts'
 
 /** The version of the packages with llama.cpp's libraries whose functions are called. */
 export const expectedLibraries = '3.22.1'
 
-/** Tokens of a long pass that are computed at once, and about how long other sessions wait for that, in milliseconds. */
-const sliceTokens = 512
+/** About how long other sessions wait for a part of a long pass, in milliseconds. */
 const sliceMs = 80
 /** How long a pass without a session waits for room in the cache. */
 const forwardTimeoutMs = 60_000
@@ -86,22 +84,11 @@ function infoOf(
     start,
     end,
     hiddenSize: shape.hiddenSize,
-    ...numbersOf(tensors),
+    ...keptNumbersOf(tensors),
     cacheTokens,
     maxLength: Math.min(maxLength ?? usualLength, cacheTokens),
     maxBatchTokens,
   }
-}
-
-/** What most of the weights are. */
-function numbersOf(tensors: readonly PlannedTensor[]): Pick<BlockEngineInfo, 'quantization' | 'dtype'> {
-  const bytes = new Map<number, number>()
-  for (const tensor of tensors)
-    bytes.set(tensor.typeInMemory, (bytes.get(tensor.typeInMemory) ?? 0) + weightBytesOf([tensor]))
-  const [type] = [...bytes].reduce((most, entry) => (entry[1] > most[1] ? entry : most))
-  const name = tensorTypes.get(type)!.name.toLowerCase()
-  if (!isPlain(type)) return { quantization: name, dtype: 'float32' }
-  return { quantization: 'none', dtype: name === 'f32' ? 'float32' : name === 'f16' ? 'float16' : 'bfloat16' }
 }
 
 /** An engine whose blocks are computed by llama.cpp's kernels in a child process. */
