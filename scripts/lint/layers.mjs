@@ -15,7 +15,19 @@ export const packageImports = {
   blocks: ['engine', 'llama', 'petals'],
   gateway: ['access', 'api', 'engine'],
   web: ['api'],
-  cli: ['access', 'contribute', 'engine', 'gateway', 'hub', 'llama', 'petals', 'tools', 'upstream', 'web'],
+  cli: [
+    'access',
+    'blocks',
+    'contribute',
+    'engine',
+    'gateway',
+    'hub',
+    'llama',
+    'petals',
+    'tools',
+    'upstream',
+    'web',
+  ],
 }
 
 /**

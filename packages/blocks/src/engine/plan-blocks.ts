@@ -1,5 +1,4 @@
 import type { AbortOptions } from '@petals-chat/engine'
-import type { BlockModel } from '../weights/block-model.ts'
 import type { BlockEngineInfo } from './block-engine.ts'
 import { planTensors, weightBytesOf, type PlannedTensor } from './fetch-weights.ts'
 import { keptNumbersOf } from './kept-numbers.ts'

@@ -1,6 +1,6 @@
 import { execFileSync } from 'node:child_process'
 import { readFileSync } from 'node:fs'
-import { mkdir, open } from 'node:fs/promises'
+import { mkdir, open, writeFile } from 'node:fs/promises'
 import { createServer, type AddressInfo } from 'node:net'
 import path from 'node:path'
 import { freeDiskBytes, readBlockModel } from '@petals-chat/contribute'
@@ -8,26 +8,21 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { loadConfig } from '../config/load.ts'
 import { reportFailure } from '../failure.ts'
 import { runProgram } from '../program.ts'
+import { blankLlama } from '../testing/blank-llama.ts'
 import { recordingTerminal } from '../testing/recording-terminal.ts'
 import { temporaryFolder, type TemporaryFolder } from '../testing/temporary-folder.ts'
 import { findContributedModel, prefixOf } from './contributed-model.ts'
 import { contributeExamples } from './help.ts'
 import { choosePort, requireDisk } from './place.ts'
 
-const config = {
-  model_type: 'llama',
-  num_hidden_layers: 32,
-  hidden_size: 64,
-  intermediate_size: 128,
-  num_attention_heads: 4,
-}
+const modelFiles = blankLlama(32)
 
 let folder: TemporaryFolder
 beforeAll(async () => {
   folder = await temporaryFolder()
   execFileSync('mkdir', [path.join(folder.path, 'my-model')])
-  await folder.write('my-model/config.json', JSON.stringify(config))
-  await folder.write('my-model/model.safetensors', 'weights')
+  await folder.write('my-model/config.json', modelFiles['config.json'])
+  await writeFile(path.join(folder.path, 'my-model', 'model.safetensors'), modelFiles['model.safetensors'])
   await folder.write('model.gguf', 'GGUF')
 })
 afterAll(() => folder[Symbol.asyncDispose]())
@@ -62,14 +57,18 @@ describe('petals-chat contribute', () => {
       .toString()
       .trimEnd()
       .split('\n')
+    const python = words.includes('python')
     const dryRun = words.includes('--dry-run') ? words : [...words, '--dry-run']
     const { code, stdout, stderr } = await contribute([...dryRun, '--device', 'cpu'])
     expect(stderr).not.toMatch(/petals-chat:/)
     expect(code).toBe(0)
     expect(stdout).toMatch(/Model +\.\/my-model: 32 blocks \(llama\)/)
-    expect(stdout).toMatch(/petals_server\.py .*my-model/)
-    for (const word of words.filter((each) => /^\/ip4|^my gaming|^\d+:\d+$/.test(each)))
-      expect(stdout).toContain(word)
+    expect(stdout).toMatch(python ? /petals_server\.py .*my-model/ : /Engine +native/)
+    for (const word of words.filter((each) => /^\/ip4/.test(each))) expect(stdout).toContain(word)
+    for (const word of words.filter((each) => /^\d+:\d+$/.test(each)))
+      expect(stdout).toMatch(
+        new RegExp(`Blocks +${word.split(':')[0]} to ${Number(word.split(':')[1]) - 1};`),
+      )
   })
 
   it('shows only the flags that apply to it', async () => {
@@ -81,19 +80,51 @@ describe('petals-chat contribute', () => {
 
   it.each([
     [['nonsense'], 2, /no folder and no configured model 'nonsense'.*owner\/repo/],
-    [['./model.gguf'], 2, /GGUF files are for the local engine/],
-    [['SmolLM2-135M-Instruct'], 2, /is not a model that a server of a swarm can load/],
-    [['./my-model', '--blocks', '0:33'], 1, /this model has the blocks 0 to 31/],
+    [['./model.gguf', '--engine', 'python'], 2, /A GGUF file needs the native engine/],
+    [['./model.gguf'], 1, /model\.gguf of .* can't be used/],
+    [['./my-model', '--blocks', '0:33'], 1, /has the blocks 0 to 31/],
+    [['./my-model', '--memory', '65MB'], 1, /need \d+ MiB of memory, and \d+ MiB may be used\. Serve fewer/],
+    [['./my-model', '--device', 'tpu'], 2, /--device: 'tpu' .* metal or vulkan/],
+    [['./my-model', '--engine', 'native', '--adapters', 'org/lora'], 2, /--engine native .* org\/lora/],
     [['./my-model', '--blocks', 'all'], 2, /--blocks: 'all' is not allowed/],
     [['./my-model', '--swarm', '10.1.2.3:1'], 2, /must be a multiaddr/],
     [['./my-model', '--environment', '.', '--swarm', 'new'], 1, /The Python environment .* can't be used/],
     [['org/not-here', '--offline'], 1, /org\/not-here/],
     [[], 2, /missing required argument 'model'/],
   ])('refuses %j in words', async (args, expected, words) => {
-    const { code, stdout, stderr } = await contribute([...args, '--dry-run', '--device', 'cpu'])
+    const device = args.includes('--device') ? [] : ['--device', 'cpu']
+    const { code, stdout, stderr } = await contribute([...args, '--dry-run', ...device])
     expect(stderr).toMatch(words)
     expect(stderr).not.toMatch(/\n\s+at |should not/)
     expect([code, stdout]).toEqual([expected, ''])
+  })
+
+  it('plans the memory before it loads anything', async () => {
+    const { stdout } = await contribute([
+      './my-model',
+      '--dry-run',
+      '--memory',
+      '500MB',
+      '--quantization',
+      'q8_0',
+    ])
+    expect(stdout).toMatch(/Blocks +0 to 31; [\d.]+ MB of the 500 MB of memory that may be used/)
+    expect(stdout).toMatch(/Weights +2\.6 MB of the files, kept as q8_0/)
+    const less = await contribute(['./my-model', '--dry-run', '--memory', '120MB', '--device', 'cpu'])
+    expect(less.stdout).toMatch(/Blocks +\d+ of 32, those that the swarm needs most; [\d.]+ MB of the 120 MB/)
+  })
+
+  it('says why Python serves the blocks, where it must', async () => {
+    const { stdout, stderr } = await contribute([
+      './my-model',
+      '--adapters',
+      'org/lora',
+      '--dry-run',
+      '--device',
+      'cpu',
+    ])
+    expect(stderr).toMatch(/A Python server serves the blocks\. The LoRA adapter org\/lora needs Python/)
+    expect(stdout).toMatch(/Engine +python/)
   })
 
   it('reports that the port is in use', async () => {
@@ -149,7 +180,7 @@ describe('findContributedModel', () => {
   })
 
   it('names a model of a folder in the swarm as Petals names a repository', async () => {
-    const llama = readBlockModel(JSON.stringify(config), 'x')
+    const llama = readBlockModel(modelFiles['config.json'], 'x')
     const local = await find('my-model')
     expect(prefixOf(local, llama, undefined)).toBe('my-model-hf')
     expect(prefixOf({ ...local, model: '/a/Llama-2.7b chat-hf' }, llama, undefined)).toBe(

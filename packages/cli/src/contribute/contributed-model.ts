@@ -2,7 +2,14 @@ import { stat } from 'node:fs/promises'
 import { homedir } from 'node:os'
 import path from 'node:path'
 import { readBlockModel, type BlockModel } from '@petals-chat/contribute'
-import { formatModelSource, parseModelSource, singleSources, type ModelSource } from '@petals-chat/engine'
+import {
+  formatModelSource,
+  parseModelSource,
+  singleSources,
+  type HubSource,
+  type LocalSource,
+  type ModelSource,
+} from '@petals-chat/engine'
 import type { ModelStore } from '@petals-chat/hub'
 import { expandHome } from '@petals-chat/hub/config'
 import { deriveDhtPrefix } from '@petals-chat/petals/config'
@@ -18,8 +25,10 @@ export interface ContributedModel {
   readonly model: string
   readonly isLocal: boolean
   readonly revision: string | undefined
-  /** Without a file or quantization. */
+  /** Without a file or quantization, unless it is a GGUF. */
   readonly source: ModelSource
+  /** It is a GGUF file, which only the native engine can read. */
+  readonly isGguf: boolean
   /** Its entry in the configuration, if it has one. */
   readonly spec: ModelEntry | undefined
 }
@@ -49,7 +58,7 @@ export async function findContributedModel(
   const ids = config.models.filter(({ engine }) => engine === 'petals').map(({ id }) => id)
   const known = ids.length === 0 ? '' : ` Models of the configuration: ${ids.join(', ')}.`
   throw new CommandError(
-    `There is no folder and no configured model '${text}'. Write a repository of the Hub (owner/repo), or a folder with config.json and the weights.${known}`,
+    `There is no folder and no configured model '${text}'. Write a repository of the Hub (owner/repo), a folder with config.json and the weights, or a GGUF file.${known}`,
     exitCodes.usage,
   )
 }
@@ -65,31 +74,52 @@ async function ofSource(
   baseFolder: string,
   spec?: ModelEntry,
 ): Promise<ContributedModel> {
-  for (const source of singleSources(given)) {
-    if (source.type === 'hub' && source.file === undefined && source.quantization === undefined) {
-      const revision = source.revision === 'main' ? undefined : source.revision
-      return { name, model: source.repo, isLocal: false, revision, source, spec }
-    }
-    const folder = source.type === 'local' ? path.resolve(baseFolder, expandHome(source.path, homedir())) : ''
-    if (folder !== '' && (await kindOf(folder)) === 'folder')
-      return {
-        name,
-        model: folder,
-        isLocal: true,
-        revision: undefined,
-        source: { type: 'local', path: folder },
-        spec,
-      }
-  }
+  const found = (await ofTransformers(given, baseFolder)) ?? (await ofGguf(given, baseFolder))
+  if (found !== undefined) return { ...found, name, spec }
   throw new CommandError(
-    `'${name}' is not a model that a server of a swarm can load: it is ${formatModelSource(given)}. Servers take a repository or a folder with config.json and weights of transformers (safetensors or pytorch_model.bin); GGUF files are for the local engine.`,
+    `'${name}' is not a model that a server of a swarm can load: it is ${formatModelSource(given)}. Servers take a repository or a folder with config.json and weights (safetensors or pytorch_model.bin), or a GGUF file.`,
     exitCodes.usage,
   )
 }
 
+type Found = Omit<ContributedModel, 'name' | 'spec'>
+
+/** Finds a repository or a folder, which has weights in the format of transformers, or one GGUF file. */
+async function ofTransformers(given: ModelSource, baseFolder: string): Promise<Found | undefined> {
+  for (const source of singleSources(given)) {
+    if (source.type === 'hub' && source.file === undefined && source.quantization === undefined)
+      return { model: source.repo, isLocal: false, revision: revisionOf(source), source, isGguf: false }
+    const folder = source.type === 'local' ? placeOf(source, baseFolder) : ''
+    if (folder !== '' && (await kindOf(folder)) === 'folder') return { ...local(folder), isGguf: false }
+  }
+  return undefined
+}
+
+async function ofGguf(given: ModelSource, baseFolder: string): Promise<Found | undefined> {
+  const isGguf = { isGguf: true }
+  for (const source of singleSources(given)) {
+    if (source.type === 'hub' && (source.file === undefined || source.file.endsWith('.gguf')))
+      return { model: source.repo, isLocal: false, revision: revisionOf(source), source: given, ...isGguf }
+    if (source.type === 'wheel' && source.file.endsWith('.gguf'))
+      return { model: source.file, isLocal: false, revision: undefined, source: given, ...isGguf }
+    const file = source.type === 'local' ? placeOf(source, baseFolder) : ''
+    if (file.endsWith('.gguf') && (await kindOf(file)) === 'file') return { ...local(file), ...isGguf }
+  }
+  return undefined
+}
+
+const local = (place: string) =>
+  ({ model: place, isLocal: true, revision: undefined, source: { type: 'local', path: place } }) as const
+
+const placeOf = (source: LocalSource, baseFolder: string): string =>
+  path.resolve(baseFolder, expandHome(source.path, homedir()))
+
+const revisionOf = ({ revision }: HubSource): string | undefined =>
+  revision === 'main' ? undefined : revision
+
 /** Reads config.json, and looks for weights. @throws EngineError, ContributeError, CommandError */
 export async function readContributedModel(
-  { name, source }: ContributedModel,
+  { name, source }: Pick<ContributedModel, 'name' | 'source'>,
   store: ModelStore,
 ): Promise<BlockModel> {
   const files = await store.openFiles(source)

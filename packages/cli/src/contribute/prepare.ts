@@ -14,35 +14,36 @@ import {
   type Machine,
   type ServerPlan,
   type ServerSettings,
+  type ServerWishes,
 } from '@petals-chat/contribute'
-import { isPublicSwarm } from '@petals-chat/petals/config'
-import { loadConfig, type LoadedConfig } from '../config/load.ts'
+import { ModelUnavailableError } from '@petals-chat/engine'
+import type { ModelStore } from '@petals-chat/hub'
+import type { BlockModel as OpenedModel } from '@petals-chat/blocks'
+import { loadConfig } from '../config/load.ts'
 import type { Flags } from '../config/overrides.ts'
 import type { CommandContext } from '../context.ts'
 import { CommandError } from '../exit-codes.ts'
 import { createStore } from '../runtime.ts'
-import {
-  findContributedModel,
-  prefixOf,
-  readContributedModel,
-  type ContributedModel,
-} from './contributed-model.ts'
+import { ProgressDisplay } from '../terminal/progress.ts'
+import { chooseEngine } from './choose-engine.ts'
+import { swarmOf, type CommonPreparation } from './common-preparation.ts'
+import { findContributedModel, prefixOf, readContributedModel } from './contributed-model.ts'
+import { openNativeModel } from './native-model.ts'
+import { prepareNative, type NativePreparation } from './prepare-native.ts'
 import { choosePort, contributeFolders, requireDisk, type ContributeFolders } from './place.ts'
 import { readContributeFlags, type ContributeRequest } from './request.ts'
 
-/** Everything that is determined before anything is created or started. */
-export interface Preparation {
-  readonly request: ContributeRequest
-  readonly loaded: LoadedConfig
-  readonly model: ContributedModel
+/** Everything that is determined before the Python environment is created or the server started. */
+export interface PythonPreparation extends CommonPreparation {
+  readonly engine: 'python'
   readonly blockModel: BlockModel
-  readonly machine: Machine
   readonly server: ServerPlan
   readonly settings: ServerSettings
-  readonly folders: ContributeFolders
   readonly environment: PreparedEnvironment
   readonly logFile: string
 }
+
+export type Preparation = PythonPreparation | NativePreparation
 
 /** The Python environment, and the plan that creates it if it does not exist. */
 export interface PreparedEnvironment {
@@ -58,31 +59,78 @@ export async function prepare(context: CommandContext, [text = '']: readonly str
   const request = readContributeFlags(context.flags)
   const loaded = await loadConfig({ ...context, flags: configFlags(context.flags, request) })
   const model = await findContributedModel(text, loaded, context.workingDirectory)
-  const blockModel = await readContributedModel(model, createStore(loaded))
+  const choice = chooseEngine(request, model)
+  const store = createStore(loaded)
   const machine = await lookAtMachine(context.environment)
+  const folders = contributeFolders(context.environment)
+  const common = { request, loaded, model, machine, folders }
+  if (choice.engine === 'python') return preparePython(context, { ...common, ...choice }, store)
+  const opened = await openForNative(common, store, context)
+  if ('reason' in opened) return preparePython(context, { ...common, ...opened }, store)
+  return prepareNative(context, { ...common, opened })
+}
+
+/** Opens the model; or says why only Python can serve it. @throws EngineError if neither can */
+async function openForNative(
+  { model, request, machine }: Pick<CommonPreparation, 'model' | 'request' | 'machine'>,
+  store: ModelStore,
+  { terminal }: CommandContext,
+): Promise<OpenedModel | { readonly reason: string }> {
+  const progress = new ProgressDisplay(terminal)
+  try {
+    return await openNativeModel(model, store, (each) => progress.update(each))
+  } catch (error) {
+    const isPossible = request.engine === undefined && !model.isGguf && machine.platform !== 'win32'
+    if (!isPossible || !(error instanceof ModelUnavailableError)) throw error
+    await readContributedModel(model, store).catch(() => {
+      throw error
+    })
+    return { reason: error.message }
+  } finally {
+    progress.finish()
+  }
+}
+
+type PythonParts = Omit<CommonPreparation, 'port'>
+
+async function preparePython(
+  context: CommandContext,
+  common: PythonParts,
+  store: ModelStore,
+): Promise<PythonPreparation> {
+  const { request, loaded, model, machine, folders } = common
+  const blockModel = await readContributedModel(model, store)
   if (machine.platform === 'win32') {
     throw new CommandError(
-      'Petals servers do not run on Windows itself. Install WSL (wsl --install), open its Linux, and run this command there; it can use the GPU.',
+      "Petals' Python servers do not run on Windows itself. Install WSL (wsl --install), open its Linux, and run this command there; it can use the GPU. Without Python (--engine native), a server runs on Windows too.",
     )
   }
-  const server = planServer(blockModel, machine, request)
-  const folders = contributeFolders(context.environment)
+  const server = planServer(blockModel, machine, pythonWishes(request))
   const port = await choosePort(request.port, request.host)
   const settings = settingsOf({ request, loaded, model, blockModel, server, folders, port })
   if (!model.isLocal) await requireDisk(model.name, { blockModel, server, folders })
   return {
-    request,
-    loaded,
-    model,
+    ...common,
+    engine: 'python',
+    port,
     blockModel,
-    machine,
     server,
     settings,
-    folders,
     environment: await prepareEnvironment(request, machine, server, folders, context.workingDirectory),
     logFile: path.join(folders.state, `server-${port}.log`),
   }
 }
+
+/** `auto` is what Python does without the flag. */
+function pythonWishes({ device, quantization, ...wishes }: ContributeRequest): ServerWishes {
+  return {
+    ...wishes,
+    device: device === 'auto' ? undefined : device,
+    quantization: pythonQuantizations.find((each) => each === quantization),
+  }
+}
+
+const pythonQuantizations = ['none', 'int8', 'nf4'] as const
 
 /** Returns the flags for the configuration, without those that mean something else for the chat server. */
 function configFlags(flags: Flags, { startsSwarm }: ContributeRequest): Flags {
@@ -90,12 +138,10 @@ function configFlags(flags: Flags, { startsSwarm }: ContributeRequest): Flags {
   return { config, logLevel, offline, ...(startsSwarm ? {} : { swarm }) }
 }
 
-interface SettingsParts extends Pick<
-  Preparation,
-  'request' | 'loaded' | 'model' | 'blockModel' | 'server' | 'folders'
-> {
-  readonly port: number
-}
+type SettingsParts = Pick<
+  PythonPreparation,
+  'request' | 'loaded' | 'model' | 'blockModel' | 'server' | 'folders' | 'port'
+>
 
 function settingsOf({
   request,
@@ -106,14 +152,12 @@ function settingsOf({
   folders,
   port,
 }: SettingsParts): ServerSettings {
-  const { initialPeers } = loaded.config.swarm
-  const isPublic = isPublicSwarm(initialPeers)
   const { adapter } = model.spec?.engine === 'petals' ? model.spec : {}
   const adapters = [...new Set([...request.adapters, ...(adapter ? [adapter] : [])])]
   return {
     model: model.model,
     revision: model.revision,
-    swarm: request.startsSwarm ? 'new' : isPublic ? 'public' : initialPeers,
+    swarm: swarmOf(request, loaded),
     dhtPrefix: prefixOf(model, blockModel, request.dhtPrefix),
     blocks: server.blocks,
     adapters,

@@ -16,6 +16,11 @@ describe('readContributeFlags', () => {
   it.each([
     [{ blocks: '12' }, { blocks: 12 }],
     [{ blocks: '4:8' }, { blocks: { start: 4, end: 8 } }],
+    [{ blocks: 'auto' }, { blocks: undefined }],
+    [{ engine: 'python' }, { engine: 'python' }],
+    [{ memory: '1.5GB' }, { memoryBytes: 1.5e9 }],
+    [{ memory: '512 MiB' }, { memoryBytes: 2 ** 29 }],
+    [{ threads: '3' }, { threads: 3 }],
     [{ swarm: ['new'] }, { startsSwarm: true }],
     [{ adapters: 'org/a,org/b' }, { adapters: ['org/a', 'org/b'] }],
     [{ quantization: 'NF4' }, { quantization: 'nf4' }],
@@ -38,12 +43,16 @@ describe('readContributeFlags', () => {
   })
 
   it.each([
-    [{ blocks: '8:4' }, /--blocks: '8:4' .* how many, such as 12, or which, such as 4:8/],
+    [{ blocks: '8:4' }, /--blocks: '8:4' .* auto, how many, such as 12, or which, such as 4:8/],
     [{ blocks: '0' }, /--blocks/],
     [{ blocks: '1.5' }, /--blocks/],
     [{ swarm: ['new,/ip4/1.2.3.4/tcp/1/p2p/QmA'] }, /--swarm/],
     [{ adapters: './lora' }, /--adapters: '\.\/lora' .* owner\/lora/],
-    [{ quantization: 'gptq' }, /--quantization: 'gptq' .* none, int8, nf4/],
+    [{ quantization: 'gptq' }, /--quantization: 'gptq' .* none, q8_0, q4_k, int8, nf4/],
+    [{ engine: 'rust' }, /--engine: 'rust' .* native, python/],
+    [{ memory: '8' }, /--memory: '8' .* such as 8GB/],
+    [{ memory: '0GB' }, /--memory/],
+    [{ threads: '0' }, /--threads/],
     [{ dtype: 'int4' }, /--dtype/],
     [{ port: '70000' }, /--port/],
     [{ port: '' }, /--port/],

@@ -1,15 +1,22 @@
-import type { Dtype, Quantization, Reach } from '@petals-chat/contribute'
+import type { Dtype, Reach } from '@petals-chat/contribute'
 import type { BlockSpan } from '@petals-chat/engine'
 import type { Flags } from '../config/overrides.ts'
 import { CommandError, exitCodes } from '../exit-codes.ts'
 
+/** What computes the blocks: llama.cpp's kernels, or Petals in Python. */
+export type EngineName = 'native' | 'python'
+
+const quantizations = ['none', 'q8_0', 'q4_k', 'int8', 'nf4'] as const
+
 /** The values of the flags of `petals-chat contribute`. */
 export interface ContributeRequest {
+  /** Undefined: the native one, unless something else asks for Python. */
+  readonly engine: EngineName | undefined
   /** False: joins the swarm of the configuration. */
   readonly startsSwarm: boolean
   readonly blocks: number | BlockSpan | undefined
   readonly adapters: readonly string[]
-  readonly quantization: Quantization | undefined
+  readonly quantization: (typeof quantizations)[number] | undefined
   readonly dtype: Dtype | undefined
   readonly device: string | undefined
   readonly host: string | undefined
@@ -17,6 +24,9 @@ export interface ContributeRequest {
   readonly reach: Reach
   readonly publicName: string | undefined
   readonly cacheTokens: number | undefined
+  /** The most memory that the blocks and their caches may take. */
+  readonly memoryBytes: number | undefined
+  readonly threads: number | undefined
   readonly dhtPrefix: string | undefined
   readonly identity: string | undefined
   readonly environment: string | undefined
@@ -31,10 +41,11 @@ export function readContributeFlags(flags: Flags): ContributeRequest {
   if (swarm.includes('new') && swarm.length > 1)
     throw wrong('--swarm', swarm.join(','), 'addresses, public, or new alone')
   return {
+    engine: oneOf('--engine', flags.engine, ['native', 'python']),
     startsSwarm: swarm[0] === 'new',
     blocks: readBlocks(flags.blocks),
     adapters: list(flags.adapters).map(checkAdapter),
-    quantization: oneOf('--quantization', flags.quantization, ['none', 'int8', 'nf4']),
+    quantization: oneOf('--quantization', flags.quantization, quantizations),
     dtype: oneOf('--dtype', flags.dtype, ['auto', 'float32', 'float16', 'bfloat16']),
     device: text(flags.device),
     host: text(flags.host),
@@ -42,6 +53,8 @@ export function readContributeFlags(flags: Flags): ContributeRequest {
     reach: readReach(flags, port),
     publicName: text(flags.publicName),
     cacheTokens: number('--cache-tokens', flags.cacheTokens, 1, 1e9),
+    memoryBytes: readMemory(flags.memory),
+    threads: number('--threads', flags.threads, 1, 1024),
     dhtPrefix: readPrefix(flags.dhtPrefix),
     identity: text(flags.identity),
     environment: text(flags.environment),
@@ -82,12 +95,33 @@ function oneOf<const T extends string>(flag: string, value: unknown, known: read
 
 /** `12`: how many; `4:8`: blocks 4 to 7. */
 function readBlocks(value: unknown): ContributeRequest['blocks'] {
-  if (value === undefined) return undefined
+  if (value === undefined || value === 'auto') return undefined
   const [, first, second] = /^(\d{1,5})(?::(\d{1,5}))?$/.exec(String(value).trim()) ?? []
   const [start, end] = [Number(first), Number(second)]
   if (second === undefined && start > 0) return start
   if (end > start) return { start, end }
-  throw wrong('--blocks', String(value), 'how many, such as 12, or which, such as 4:8 for blocks 4 to 7')
+  throw wrong(
+    '--blocks',
+    String(value),
+    'auto, how many, such as 12, or which, such as 4:8 for blocks 4 to 7',
+  )
+}
+
+const memoryUnits: Readonly<Record<string, number>> = {
+  MB: 1e6,
+  GB: 1e9,
+  TB: 1e12,
+  MIB: 2 ** 20,
+  GIB: 2 ** 30,
+}
+
+/** `8GB`, `500 MB`, `1.5GiB`. */
+function readMemory(value: unknown): number | undefined {
+  if (value === undefined) return undefined
+  const [, amount, unit = ''] = /^(\d+(?:\.\d+)?)\s*([a-z]+)$/i.exec(String(value).trim()) ?? []
+  const bytes = Number(amount) * (memoryUnits[unit.toUpperCase()] ?? Number.NaN)
+  if (bytes > 0) return Math.floor(bytes)
+  throw wrong('--memory', String(value), 'an amount of memory with its unit, such as 8GB or 500MB')
 }
 
 function checkAdapter(name: string): string {

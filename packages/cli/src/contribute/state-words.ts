@@ -6,7 +6,7 @@ import { formatDuration } from '../terminal/format.ts'
 export const blockWords = ({ start, end }: BlockSpan, all: number): string =>
   `${end - start === 1 ? `block ${start}` : `blocks ${start}-${end - 1}`} of ${all}`
 
-const counted = (count: number, word: string): string =>
+export const counted = (count: number, word: string): string =>
   `${count.toLocaleString('en')} ${word}${count === 1 ? '' : 's'}`
 
 /** Describes a server that is not ready yet: a title, and a detail that changes. */
