@@ -51,4 +51,33 @@ describe('a swarm of native servers', () => {
     expect(data).toEqual(runToyBlocks(toyBlocks(0, 6, hiddenSize), states, hiddenSize, 0, 'float32'))
     expect([first, second].map((server) => server.status().activity.tokens)).toEqual([9, 9])
   })
+
+  it('reaches a server behind a NAT through another one, also for more bytes than a test of a relay allows', async () => {
+    const first = await serve({ blocks: { start: 0, end: 3 } })
+    const [relay] = first.addresses
+    const second = await serve({
+      blocks: { start: 3, end: 6 },
+      initialPeers: first.addresses,
+      reach: { relay: relay! },
+    })
+    expect(second.status().usesRelay).toBe(true)
+    expect(second.addresses).toEqual([`${relay}/p2p-circuit/p2p/${second.peer}`])
+    const client = resources.use(await connectSwarm({ initialPeers: [...first.addresses] }))
+    const session = resources.use(client.openModel({ ...model, hiddenSize }).openSession({ maxLength: 2048 }))
+    const states = inputs(2048)
+    expect(states.byteLength * 2).toBeGreaterThan(128 * 1024)
+    const { data } = await session.step({ shape: [2048, hiddenSize], data: states })
+    expect(data).toEqual(runToyBlocks(toyBlocks(0, 6, hiddenSize), states, hiddenSize, 0, 'float32'))
+  })
+
+  it('moves a server to blocks that no server holds any more', async () => {
+    const first = await serve({ blocks: { start: 0, end: 3 } })
+    const leaving = await serve({ blocks: { start: 3, end: 6 }, initialPeers: first.addresses })
+    const balance = { checkMs: 50, delayMs: 1, stayMs: 100, drainMs: 1000 }
+    const free = await serve({ blocks: 3, initialPeers: first.addresses, balance })
+    expect(free.status().blocks).toEqual({ start: 0, end: 3 })
+    await leaving.drain({ timeoutMs: 0 })
+    await expect.poll(() => free.status()).toMatchObject({ state: 'online', blocks: { start: 3, end: 6 } })
+    expect(engines.at(-2)!.disposed).toBe(true)
+  })
 })

@@ -60,6 +60,13 @@ const maxPendingConnections = 64
 const identifyMs = 3000
 const identifyPollMs = 50
 
+/** What a relay allows: as p2pd's, which otherwise cut a session after 128 KiB. */
+const relayLimits = {
+  maxReservations: 128,
+  defaultDataLimit: 4n * 1024n ** 3n,
+  defaultDurationLimit: 30 * 60_000,
+}
+
 /** Serves a stream that a peer has opened. An error resets the stream; otherwise it is closed when the handler returns. */
 export type StreamHandler = (stream: ByteStream, remote: PeerId) => Promise<void>
 
@@ -132,7 +139,7 @@ async function listeningInit(
       identify: identify(),
       identifyPush: identifyPush(),
       ping: ping(),
-      ...(options.relay ? { relay: circuitRelayServer() } : {}),
+      ...(options.relay ? { relay: circuitRelayServer({ reservations: relayLimits }) } : {}),
     },
   }
 }
