@@ -150,6 +150,12 @@ export const swarmConfigSchema = z.strictObject({
     .describe(
       'Guess the next tokens of an answer from its prompt and from the answer so far, and let the servers check several in one step. The answer stays the same. auto: where all servers of the route can take tokens back, and measurements show that it is faster. off: never.',
     ),
+  standby: z
+    .enum(['off', 'auto', 'always'])
+    .default('auto')
+    .describe(
+      'Warm standbys: a second server of the same blocks follows an answer and takes over at once when its server fails or is late. It takes room in the KV caches, and about a tenth of the work of the answer. auto: in private swarms, for sessions of 128 tokens or more, on servers with plenty of room. always: also in public swarms and from the first token on. off: none.',
+    ),
   /** Servers' `session_timeout` is 30 minutes. */
   sessionLifetimeMs: z
     .int()

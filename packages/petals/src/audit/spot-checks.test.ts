@@ -4,7 +4,7 @@ import { seededBits } from '../sampling/random.ts'
 import type { HiddenStates } from '../tensor/hidden-states.ts'
 import type { FakeServer } from '../testing/fake-server.ts'
 import { FakeSwarm, type SwarmClient } from '../testing/fake-swarm.ts'
-import { runToyBlocks, toyBlocks } from '../testing/toy-block.ts'
+import { lies } from '../testing/lies.ts'
 
 /** A lying server is to be found within so many tokens. */
 const mostTokens = 500
@@ -69,44 +69,6 @@ class Dialogue {
   }
 }
 
-type Lie = (server: FakeServer, blocks: { readonly start: number; readonly end: number }) => void
-
-const rootMeanSquare = (values: Float32Array): number =>
-  Math.sqrt(values.reduce((sum, value) => sum + value * value, 0) / values.length)
-
-const lies: Readonly<Record<string, Lie>> = {
-  'its outputs times 1.05': (server) => {
-    server.lie = (values) => values.forEach((value, i) => (values[i] = value * 1.05))
-  },
-  'its outputs shifted by 1 %': (server) => {
-    server.lie = (values) => {
-      const shift = 0.01 * rootMeanSquare(values)
-      values.forEach((value, i) => (values[i] = value + shift))
-    }
-  },
-  noise: (server) => {
-    const bits = seededBits(3)
-    server.lie = (values) => {
-      const size = 0.1 * rootMeanSquare(values)
-      values.forEach((value, i) => (values[i] = value + size * (bits() / 2 ** 32 - 0.5)))
-    }
-  },
-  "another layer's outputs": (server, { start, end }) => {
-    const others = toyBlocks(start + 1, end + 1, swarm.hiddenSize)
-    server.lie = (values, position) =>
-      values.set(runToyBlocks(others, values.slice(), swarm.hiddenSize, position, 'float32'))
-  },
-  // The very same bytes would be noticed at once, without a check.
-  'an old answer with little noise': (server) => {
-    let old: Float32Array | undefined
-    let count = 0
-    server.lie = (values) => {
-      if (values.length > 0) old ??= values.slice(-swarm.hiddenSize)
-      values.forEach((_, i) => (values[i] = old![i % swarm.hiddenSize]! * (1 + 1e-6 * count++)))
-    }
-  },
-}
-
 const isWrong = (client: SwarmClient, ...servers: readonly FakeServer[]): boolean =>
   servers.some(({ id }) => client.router.verdicts.of(id)?.kind === 'wrong')
 const isDisputed = (client: SwarmClient, server: FakeServer): boolean =>
@@ -132,7 +94,7 @@ describe('a server that lies is found and named, and what it computed is compute
       await swarm.addServer(3, 6, slow),
       await swarm.addServer(3, 6, slow),
     ]
-    lies[name]!(liar, span)
+    lies[name]!(liar, span, swarm.hiddenSize)
     const client = await connect()
     const dialogue = new Dialogue(client)
     await dialogue.until(() => isWrong(client, liar))
@@ -150,7 +112,7 @@ describe('two servers that disagree, and no third one', () => {
   it('are both named, and neither is taken for the liar', async () => {
     const liar = await swarm.addServer(0, 6, fast)
     const honest = await swarm.addServer(0, 6, slow)
-    lies['its outputs times 1.05']!(liar, { start: 0, end: 6 })
+    lies['its outputs times 1.05']!(liar, { start: 0, end: 6 }, swarm.hiddenSize)
     const client = await connect()
     const dialogue = new Dialogue(client)
     await dialogue.until(() => isDisputed(client, liar))
@@ -162,7 +124,7 @@ describe('two servers that disagree, and no third one', () => {
   it('and a third one that comes later decides', async () => {
     const liar = await swarm.addServer(0, 6, fast)
     const honest = await swarm.addServer(0, 6, slow)
-    lies['its outputs times 1.05']!(liar, { start: 0, end: 6 })
+    lies['its outputs times 1.05']!(liar, { start: 0, end: 6 }, swarm.hiddenSize)
     const client = await connect()
     await new Dialogue(client).until(() => isDisputed(client, liar))
     const third = await swarm.addServer(0, 6, slow)
@@ -178,13 +140,13 @@ describe('two servers that disagree, and no third one', () => {
 
   it('the one that contradicts itself is the wrong one, in use or as the witness', async () => {
     const [noisy, honest] = [await swarm.addServer(0, 6, fast), await swarm.addServer(0, 6, slow)]
-    lies['noise']!(noisy, { start: 0, end: 6 })
+    lies['noise']!(noisy, { start: 0, end: 6 }, swarm.hiddenSize)
     const client = await connect()
     await new Dialogue(client).until(() => isWrong(client, noisy))
     expect(client.router.verdicts.of(honest.id)).toBeUndefined()
 
     noisy.lie = () => {}
-    lies['noise']!(honest, { start: 0, end: 6 })
+    lies['noise']!(honest, { start: 0, end: 6 }, swarm.hiddenSize)
     const other = await connect(2)
     await new Dialogue(other).until(() => isWrong(other, honest))
     expect(other.router.verdicts.of(noisy.id)).toBeUndefined()
@@ -195,7 +157,7 @@ it('a witness that lies is found, and the server that it accuses is not', async 
   const used = await swarm.addServer(0, 6, fast)
   const liar = await swarm.addServer(0, 6, slow)
   const honest = await swarm.addServer(0, 6, slow)
-  lies['its outputs times 1.05']!(liar, { start: 0, end: 6 })
+  lies['its outputs times 1.05']!(liar, { start: 0, end: 6 }, swarm.hiddenSize)
   const client = await connect()
   for (let i = 0; i < 10 && !isWrong(client, liar); i++) await new Dialogue(client).steps(200)
   expect(isWrong(client, liar)).toBe(true)
@@ -206,7 +168,7 @@ it('where one of several servers that checked together lies, the server that the
   const used = await swarm.addServer(0, 6, fast)
   const liar = await swarm.addServer(0, 3, slow)
   for (const start of [0, 3, 3]) await swarm.addServer(start, start + 3, slow)
-  lies['its outputs times 1.05']!(liar, { start: 0, end: 3 })
+  lies['its outputs times 1.05']!(liar, { start: 0, end: 3 }, swarm.hiddenSize)
   const client = await connect()
   for (let i = 0; i < 10 && !isDisputed(client, liar); i++) await new Dialogue(client).steps(200)
   expect(isDisputed(client, liar)).toBe(true)
@@ -225,7 +187,7 @@ describe('a server that fails at a check', () => {
 
   it('does not save a liar: another one gives the third opinion', async () => {
     const liar = await swarm.addServer(0, 6, fast)
-    lies['its outputs times 1.05']!(liar, { start: 0, end: 6 })
+    lies['its outputs times 1.05']!(liar, { start: 0, end: 6 }, swarm.hiddenSize)
     let asked = 0
     for (let i = 0; i < 3; i++) {
       const witness = await swarm.addServer(0, 6, slow)
@@ -242,7 +204,7 @@ it('what a server computed is computed again even if another one has replaced it
   await swarm.addServer(0, 3, slow)
   await swarm.addServer(0, 3, slow)
   await swarm.addServer(3, 6, slow)
-  lies['its outputs times 1.05']!(liar, { start: 0, end: 3 })
+  lies['its outputs times 1.05']!(liar, { start: 0, end: 3 }, swarm.hiddenSize)
   const client = await connect()
   const early = new Dialogue(client)
   await early.step(8)
@@ -295,7 +257,7 @@ it('the server of the last blocks is found in an answer to a long prompt, too', 
   const liar = await swarm.addServer(0, 6, fast)
   for (let i = 0; i < 2; i++) await swarm.addServer(0, 6, slow)
   const client = await connect()
-  lies['its outputs times 1.05']!(liar, { start: 0, end: 6 })
+  lies['its outputs times 1.05']!(liar, { start: 0, end: 6 }, swarm.hiddenSize)
   const dialogue = new Dialogue(client)
   await dialogue.step(1800)
   for (let tokens = 0; tokens < 240 && !isWrong(client, liar); tokens++) await dialogue.step(1)
@@ -310,13 +272,13 @@ describe('an honest server that is started again with quantized weights between 
     const server = await swarm.addServer(0, 6, fast)
     const others = [await swarm.addServer(0, 6, slow), await swarm.addServer(0, 6, slow)]
     // Checks end at about the 50th token.
-    const config = { keepAliveMs: 20, idleTimeoutMs: 20, updateIntervalMs: 1e6 }
+    const config = { keepAliveMs: 20, idleTimeoutMs: 20, updateIntervalMs: 1e6, standby: 'off' } as const
     const client = await swarm.connect(config, () => 0.4)
     const dialogue = new Dialogue(client)
     await dialogue.step(20)
     await vi.waitFor(() => expect(server.openSessions).toBe(0))
     server.restartAs({ quantType: 'nf4' })
-    lies['its outputs times 1.05']!(server, { start: 0, end: 6 }) // as other weights would
+    lies['its outputs times 1.05']!(server, { start: 0, end: 6 }, swarm.hiddenSize) // as other weights would
     server.announce([swarm.dht])
     if (isRead) await client.directory.refresh()
     client.router.reportSuccess(server.id)

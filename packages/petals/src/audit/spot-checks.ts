@@ -3,7 +3,8 @@ import type { Span } from '../blocks/spans.ts'
 import type { InferenceContext } from '../inference/inference-context.ts'
 import { DeadlineExceededError } from '../errors.ts'
 import { HopFailure } from '../inference/open-route.ts'
-import type { Evidence, ObservedRoute, StepObserver } from '../inference/step-observer.ts'
+import { mostCompared } from '../inference/recent-outputs.ts'
+import type { Evidence, ObservedRoute, SecondAnswer, StepObserver } from '../inference/step-observer.ts'
 import type { PeerId } from '../p2p/peer-id.ts'
 import { AuditBudget } from './audit-budget.ts'
 import { differenceOf, type Difference } from './difference.ts'
@@ -56,6 +57,26 @@ export class SpotChecks implements StepObserver, AsyncDisposable {
     }
   }
 
+  /** What a standby computes costs no check. Where it differs, others decide, as for a check. */
+  doubled(route: ObservedRoute, index: number, { span: standby, ...answer }: SecondAnswer): void {
+    const { hiddenSize } = this.#context
+    const accused = route.spans[index]!
+    const end = answer.from + answer.outputs.length / hiddenSize
+    const from = Math.max(answer.from, end - mostCompared)
+    const outputs = answer.outputs.subarray((from - answer.from) * hiddenSize)
+    const used = route.usedOutputs(index, from, end)
+    if (!used || this.#closing.signal.aborted || !this.#areAsBefore([accused, standby])) return
+    const first = { blocks: accused, servers: [accused], outputs: used }
+    const second = { blocks: accused, servers: [standby], outputs }
+    const { alike, difference } = this.#compare(first, second)
+    if (alike) return this.#agreed(first, second, difference)
+    const evidence = this.#running ? undefined : route.evidence(index, end)
+    if (!evidence) return
+    const shown = { ...evidence, from, outputs: used }
+    this.#log(shown, [standby], difference, alike)
+    this.#begun(accused, this.#settle(shown, first, second, difference))
+  }
+
   /** Resolves when no check runs. */
   async settled(): Promise<void> {
     await this.#running
@@ -75,10 +96,14 @@ export class SpotChecks implements StepObserver, AsyncDisposable {
       this.#budget.postpone(accused.peer)
       return false
     }
-    this.#running = this.#check(evidence, witnesses)
+    this.#begun(accused, this.#check(evidence, witnesses))
+    return true
+  }
+
+  #begun(accused: Span, check: Promise<void>): void {
+    this.#running = check
       .catch((error: unknown) => this.#skip(accused, error))
       .finally(() => (this.#running = undefined))
-    return true
   }
 
   #witnesses(

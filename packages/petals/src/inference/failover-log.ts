@@ -12,6 +12,8 @@ export interface SessionFailover {
   readonly replacedBy: readonly Span[]
   /** The server was found to compute something else than its blocks. Its outputs were used from this position on. */
   readonly wrongFrom?: number | undefined
+  /** Its standby took over, which held the session already. */
+  readonly byStandby?: boolean | undefined
 }
 
 /** Failovers that a session remembers. In a swarm that causes more of them, a longer list would say no more. */

@@ -7,6 +7,7 @@ import { ServerCapabilities } from './server-capabilities.ts'
 import { ServerCodecs } from './server-codecs.ts'
 import { ServerLimits } from './server-limits.ts'
 import type { StepObserver } from './step-observer.ts'
+import { StandbyLoad } from './standby/standby-load.ts'
 import { StepTimes } from './step-times.ts'
 
 export type InferenceConfig = Pick<
@@ -22,6 +23,8 @@ export type InferenceConfig = Pick<
   | 'idleTimeoutMs'
   | 'aheadTimeoutMs'
   | 'audit'
+  | 'standby'
+  | 'initialPeers'
 >
 
 /** What all sessions of one model share. */
@@ -40,12 +43,16 @@ export interface InferenceContext {
   readonly capabilities: ServerCapabilities
   readonly limits: ServerLimits
   readonly codecs: ServerCodecs
+  readonly standbyLoad: StandbyLoad
   /** Sees every step of every session; undefined if no part of the program wants to. */
   readonly observer?: StepObserver | undefined
 }
 
 /** What the caller knows about a model. The rest of its context is learnt from its servers. */
-export type InferenceContextOptions = Omit<InferenceContext, 'times' | 'capabilities' | 'limits' | 'codecs'>
+export type InferenceContextOptions = Omit<
+  InferenceContext,
+  'times' | 'capabilities' | 'limits' | 'codecs' | 'standbyLoad'
+>
 
 /** Creates a context that knows nothing about the model's servers yet. */
 export function createInferenceContext(options: InferenceContextOptions): InferenceContext {
@@ -55,5 +62,6 @@ export function createInferenceContext(options: InferenceContextOptions): Infere
     capabilities: new ServerCapabilities(options),
     limits: new ServerLimits(),
     codecs: new ServerCodecs(),
+    standbyLoad: new StandbyLoad(),
   }
 }

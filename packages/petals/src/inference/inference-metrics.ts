@@ -8,6 +8,8 @@ export interface InferenceMetrics {
   readonly bytes: Counter
   readonly failovers: Counter
   readonly replayedTokens: Counter
+  readonly standbyTokens: Counter
+  readonly takeovers: Counter
 }
 
 const buckets = [0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60]
@@ -47,6 +49,16 @@ export function inferenceMetrics(metrics: Metrics): InferenceMetrics {
       name: 'petals_replayed_tokens_total',
       help: 'Tokens that were run again on a replacement, or in a session that was renewed.',
       labels: ['model'],
+    }),
+    standbyTokens: metrics.counter({
+      name: 'petals_standby_tokens_total',
+      help: 'Tokens that were run on standbys, besides those of the answers.',
+      labels: ['model', 'span'],
+    }),
+    takeovers: metrics.counter({
+      name: 'petals_standby_takeovers_total',
+      help: 'Standbys that took over for a server that had failed, was late, or whose session was over.',
+      labels: ['model', 'span'],
     }),
   }
 }

@@ -1,6 +1,7 @@
 import type { AbortOptions, WaitOptions } from '@petals-chat/engine'
 import type { Span } from '../blocks/spans.ts'
 import type { SessionFailover } from './failover-log.ts'
+import type { StandbyState } from './standby/standby.ts'
 import type { HiddenStates } from '../tensor/hidden-states.ts'
 
 /**
@@ -13,6 +14,8 @@ export interface InferenceSession extends AsyncDisposable {
   readonly position: number
   /** Servers that hold the session now; empty before the first step. */
   readonly route: readonly Span[]
+  /** For each server of the route the one that is ready to take over; undefined where none is. */
+  readonly standbys: readonly (StandbyState | undefined)[]
   /** Servers that were replaced in the middle of the session, oldest first. */
   readonly failovers: readonly SessionFailover[]
   /** Bytes of the inputs that are kept to be sent again when a server is lost: those of each span of the route. */

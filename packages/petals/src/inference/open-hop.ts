@@ -9,6 +9,8 @@ export interface OpenHop {
   readonly history: InputHistory
   /** Undefined until it is opened, and after it was closed. */
   session: ServerSession | undefined
+  /** A session on another server of the same blocks. It follows some tokens behind, and takes over when `session` fails. */
+  spare?: ServerSession | undefined
 }
 
 /** Opens a session on the hop's server. `push` holds what the server has to know about pushes when the session opens. */
@@ -20,4 +22,9 @@ export type OpenServerSession = (
 export function closeSession(hop: OpenHop): void {
   hop.session?.close()
   hop.session = undefined
+}
+
+export function closeSpare(hop: OpenHop): void {
+  hop.spare?.close()
+  hop.spare = undefined
 }

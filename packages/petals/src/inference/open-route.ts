@@ -6,7 +6,7 @@ import { elementCount, tensorValues, type Tensor } from '../tensor/tensor.ts'
 import type { Author, Authorship } from './authorship.ts'
 import type { Forwarding } from './forwarding.ts'
 import { InputHistory } from './input-history.ts'
-import { closeSession, type OpenHop, type OpenServerSession } from './open-hop.ts'
+import { closeSession, closeSpare, type OpenHop, type OpenServerSession } from './open-hop.ts'
 import { mostCompared, RecentOutputs } from './recent-outputs.ts'
 import { UnfoundedRefusalError } from './refusal.ts'
 import { RouteProgress, type Progress } from './route-progress.ts'
@@ -96,12 +96,35 @@ export class OpenRoute {
   /** Replaces hop `index` by hops for `spans`, or sets the first hops where there are none. */
   replace(index: number, spans: readonly Span[]): void {
     const old = this.hops[index]
-    old?.session?.close()
+    if (old) for (const close of [closeSession, closeSpare]) close(old)
     const hops = spans.map((span, i) => {
       const history = i === 0 ? (old?.history ?? this.#inputs) : new InputHistory(this.#options.hiddenSize)
       return { span, history, session: undefined }
     })
     this.hops = [...this.hops.slice(0, index), ...hops, ...this.hops.slice(index + 1)]
+  }
+
+  /** Returns the position up to which the outputs of hop `index` are known. */
+  answeredTo(index: number): number {
+    return this.hops[index + 1]?.history.length ?? this.#collected
+  }
+
+  /**
+   * Makes the spare of hop `index` its server, if it has all that is needed. Returns false if there is no such spare: one that
+   * is open, has room for the session, and will still send the outputs that are not known.
+   */
+  promote(index: number): boolean {
+    const hop = this.hops[index]!
+    const { spare, history } = hop
+    const isAble =
+      !this.forwarding.isFixedAtOpening &&
+      spare?.isOpen === true &&
+      spare.taken <= this.answeredTo(index) &&
+      spare.maxLength >= this.#inputs.length
+    if (!isAble) return false
+    closeSession(hop)
+    this.hops = this.hops.with(index, { span: spare.span, history, session: spare })
+    return true
   }
 
   /** Adds inputs after `position`, for `run`. */
@@ -124,7 +147,9 @@ export class OpenRoute {
       return this.#collected === goal && this.hops.every(({ session }) => session?.taken === goal)
     })
     this.#position = goal
-    return this.#outputs
+    const outputs = this.#outputs
+    this.#outputs = []
+    return outputs
   }
 
   /** Opens the sessions that are missing, and waits until all are open. @throws HopFailure, PushLostError */
@@ -142,10 +167,14 @@ export class OpenRoute {
   }
 
   /** Forgets the inputs after `position`. Rewinds or closes the sessions whose servers have them, or may have them. */
-  truncate(canRewind: (hop: OpenHop) => boolean): void {
+  truncate(canRewind: (server: Pick<OpenHop, 'span'>) => boolean): void {
     for (const hop of this.hops) {
       hop.history.truncate(this.#position)
-      const { session } = hop
+      const { session, spare } = hop
+      if (spare && spare.sent > this.#position) {
+        if (spare.isOpen && spare.pending === 0 && canRewind(spare)) spare.rewind(this.#position)
+        else closeSpare(hop)
+      }
       if (!session || (session.sent <= this.#position && session.pending === 0)) continue
       if (session.pending === 0 && !session.failure && canRewind(hop)) session.rewind(this.#position)
       else closeSession(hop)
@@ -178,6 +207,19 @@ export class OpenRoute {
     }
   }
 
+  /**
+   * Returns the outputs of positions [start, end) of hop `index` that were used, [tokens, hidden]; undefined if they are not
+   * kept, or not all of the server that the hop has now.
+   */
+  usedOutputs(index: number, start: number, end: number): Float32Array | undefined {
+    const next = this.hops[index + 1]?.history
+    const author = (next ?? this.#kept)?.authors.before(end)
+    if (!author || author.from > start || !isSameSpan(author.span, this.hops[index]!.span)) return undefined
+    if (next) return valuesOf([next.slice(start, end, 'float32')])
+    const keptSince = this.#kept!.sinceBefore(end) ?? Infinity
+    return keptSince <= start ? valuesOf(this.#kept!.slice(start, end, 'float32')) : undefined
+  }
+
   /** Returns the first position of which this server's outputs were used; undefined if there is none. */
   firstUseOf(peer: PeerId): number | undefined {
     const firsts = this.#answers.flatMap(({ authors }) => authors.firstOf(peer) ?? [])
@@ -201,8 +243,12 @@ export class OpenRoute {
       for (const hop of this.hops.slice(first)) hop.history.truncate(0)
       // The hop before them has to send all its outputs again.
       for (const hop of this.hops.slice(first - 1)) closeSession(hop)
+      for (const hop of this.hops.slice(first - 1)) closeSpare(hop)
     }
-    for (const hop of this.hops) if (peers.has(hop.span.peer)) closeSession(hop)
+    for (const hop of this.hops) {
+      if (peers.has(hop.span.peer)) closeSession(hop)
+      if (hop.spare && peers.has(hop.spare.span.peer)) closeSpare(hop)
+    }
     if (first > 0 || (this.#kept && isTheirs(this.#kept))) this.#kept?.truncate(0)
   }
 
@@ -219,15 +265,16 @@ export class OpenRoute {
   }
 
   closeSessions(): void {
-    for (const hop of this.hops) closeSession(hop)
+    for (const hop of this.hops) for (const close of [closeSession, closeSpare]) close(hop)
   }
 
   /** Sends empty steps, so that servers don't end idle sessions. */
   keepAlive(): void {
     for (const [i, hop] of this.hops.entries()) {
-      const { session } = hop
+      const { session, spare } = hop
       if (session?.isOpen && session.pending === 0 && session.taken > 0)
         this.forwarding.keepAlive(session, hop, i)
+      if (spare?.isOpen && spare.pending === 0) spare.sendEmpty()
     }
   }
 

@@ -15,6 +15,7 @@ import { readRefusal, UnfoundedRefusalError } from './refusal.ts'
 import { type FinderOptions, RouteFinder } from './route-finder.ts'
 import type { Lesson } from './server-limits.ts'
 import { SessionOpener } from './session-opener.ts'
+import { Standby } from './standby/standby.ts'
 
 /** For fewer tokens, sending them again is cheaper than finding out whether a server can rewind. */
 const minTokensWorthProbing = 64
@@ -26,6 +27,7 @@ const minTokensWorthProbing = 64
 export class RouteKeeper {
   readonly route: OpenRoute
   readonly failovers = new FailoverLog()
+  readonly standby: Standby
   readonly #context: InferenceContext
   readonly #metrics: InferenceMetrics
   readonly #opener: SessionOpener
@@ -58,6 +60,7 @@ export class RouteKeeper {
       maxLength,
       keepsOutputs: context.observer !== undefined,
     })
+    this.standby = new Standby({ context, metrics, route: this.route, opener: this.#opener })
   }
 
   /** Called before each step. `needed` is the position that the session will reach. */
@@ -74,6 +77,7 @@ export class RouteKeeper {
     route.truncate(({ span }) => !isFixedAtOpening && this.#rewindable.has(span.peer))
     for (const hop of route.hops.filter((each) => this.#mustRenew(each))) this.#renew(hop)
     if (isFixedAtOpening && route.hops.some(({ session }) => !session)) this.#renewAll()
+    this.standby.stepBegins()
   }
 
   /** Does `work` on the open route. The one place that handles failures: replaces what failed, then does `work` again. */
@@ -81,6 +85,7 @@ export class RouteKeeper {
     while (true) {
       try {
         if (this.route.hops.length === 0) await this.#reroute(0, this.#context.blocks, signal)
+        this.standby.fillGaps()
         const result = await work()
         this.failovers.settle()
         for (const { peer } of this.route.spans) this.#context.router.reportSuccess(peer)
@@ -177,7 +182,10 @@ export class RouteKeeper {
   async #findRewindable(signal: AbortSignal): Promise<void> {
     const { position, hops } = this.route
     if (position < minTokensWorthProbing) return
-    const ahead = hops.filter(({ session }) => session && session.sent > position)
+    const sessions = hops
+      .flatMap(({ session, spare }) => [session, spare])
+      .filter((each) => each !== undefined)
+    const ahead = sessions.filter(({ sent }) => sent > position)
     await Promise.all(
       ahead.map(async ({ span }) => {
         if (await this.#context.capabilities.canRewind(span, { signal })) this.#rewindable.add(span.peer)
@@ -198,15 +206,38 @@ export class RouteKeeper {
     const cause = lesson === 'contradiction' ? new UnfoundedRefusalError(refused as RpcError) : refused
     this.#recovery.expectProgress(route.progress, cause)
     if (this.#isNews(lesson, hop, refused) && this.#canAskAgain(hop)) return
+    if (this.#standbysMadeRoom(hop, refused) && this.#canAskAgain(hop)) return
     this.#report(hop.span, cause)
     this.#recovery.note(hop.span.peer, cause, blocksOf(hop.span))
     if (failureKind(cause) === 'full') this.#opener.isTight = true
     if (route.forwarding.isFixedAtOpening) this.#stopPushing(cause)
     route.forwarding.dropPushed(route.hops)
-    const replacedBy = await this.#reroute(index, hop.span, signal)
+    const byStandby = this.#takeOver(index)
+    const replacedBy = byStandby ? [route.hops[index]!.span] : await this.#reroute(index, hop.span, signal)
     const { position } = route
     const wrongFrom = this.#wrongFrom.get(hop.span.peer)
-    this.failovers.add({ failed: hop.span, reason: cause.message, position, replacedBy, failedAt, wrongFrom })
+    const reason = cause.message
+    this.failovers.add({ failed: hop.span, reason, position, replacedBy, failedAt, wrongFrom, byStandby })
+  }
+
+  /** Has the standby of the hop take over. Returns false if there is none that can. */
+  #takeOver(index: number): boolean {
+    const { route, standby } = this
+    if (!standby.takeOver(index)) return false
+    this.#finder.endWait()
+    if (route.forwarding.isPushed && !standby.canPush(index))
+      route.forwarding = createForwarding(undefined, this.#forwarding)
+    const { span } = route.hops[index]!
+    const { logger } = this.#context
+    logger.info({ peer: span.peer, blocks: formatBlocks(blocksOf(span)) }, 'a standby took over')
+    return true
+  }
+
+  /** Standbys of this client give up their room on a server that has none left for the session. */
+  #standbysMadeRoom({ span }: OpenHop, refused: Error): boolean {
+    if (failureKind(refused) !== 'full' || !this.#context.standbyLoad.makeRoom(span.peer)) return false
+    this.#opener.expectBusy(span.peer)
+    return true
   }
 
   /**

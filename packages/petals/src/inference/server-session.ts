@@ -74,6 +74,7 @@ export class ServerSession {
   #state: SessionState
   #stream: RpcStream<ExpertRequest, ExpertResponse> | undefined
   #deadline: NodeJS.Timeout | undefined
+  #deadlineMs = Infinity
   #change = Promise.withResolvers<void>()
   #hasAnswered = false
 
@@ -94,6 +95,12 @@ export class ServerSession {
   /** Positions whose outputs were taken. */
   get taken(): number {
     return takenOf(this.#state)
+  }
+
+  /** Positions whose outputs have come, taken or not. */
+  get answered(): number {
+    const { sent, pending } = this.#state
+    return sent - pending.reduce((sum, { tokens }) => sum + tokens, 0)
   }
 
   /** Steps without an answer. */
@@ -121,8 +128,19 @@ export class ServerSession {
     return this.#state.failure
   }
 
+  /** This client ended it. */
+  get isClosed(): boolean {
+    return this.#state.phase === 'closed'
+  }
+
   get idleMs(): number {
     return this.pending > 0 ? 0 : performance.now() - this.#state.lastAnswerAt
+  }
+
+  /** How much of its deadline the oldest pending step has used, 0 … 1; 0 while no inputs have arrived. */
+  get deadlineShare(): number {
+    const since = this.#state.pending[0]?.since ?? Infinity
+    return since === Infinity ? 0 : Math.max(0, performance.now() - since) / this.#deadlineMs
   }
 
   get asNextServer(): NextServer {
@@ -148,6 +166,20 @@ export class ServerSession {
     this.#stream!.send(message).catch((error: unknown) => this.#break(error))
   }
 
+  /** Sends a step of no tokens, so that the server does not end the session. */
+  sendEmpty(): void {
+    this.send({ inputs: noInputs(this.#options.hiddenSize) })
+  }
+
+  /** Ends it as if its deadline had passed: another server was faster. */
+  giveUp(): void {
+    const { peer } = this.span
+    const ms = this.deadlineShare * this.#deadlineMs
+    this.#break(
+      new DeadlineExceededError(`A step on peer ${peer}, which its standby has done,`, ms, { peer }),
+    )
+  }
+
   /** The predecessor will push this step: only its answer comes to this client. Its deadline begins with `inputsArrived`. */
   expectPushed(tokens: number): void {
     this.#report({ type: 'stepped', tokens, inputs: undefined, since: Infinity })
@@ -156,6 +188,11 @@ export class ServerSession {
   /** The predecessor's answer has come, so the same inputs must have reached this server at about this time. */
   inputsArrived(): void {
     this.#report({ type: 'arrived', at: performance.now() })
+  }
+
+  /** Tokens of the oldest outputs that were not taken yet; undefined if there are none. */
+  get nextTokens(): number | undefined {
+    return this.#state.outputs[0]?.shape[1]
   }
 
   /** Returns the oldest outputs that were not taken yet. */
@@ -269,6 +306,7 @@ export class ServerSession {
   #armDeadline(): void {
     clearTimeout(this.#deadline)
     const deadline = deadlineOf(this.#state, this.#options)
+    this.#deadlineMs = deadline?.ms ?? Infinity
     if (!deadline) return
     const { peer } = this.span
     const what = `${deadline.what} on peer ${peer}`

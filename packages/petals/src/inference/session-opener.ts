@@ -36,20 +36,25 @@ export class SessionOpener {
     return this.#context.limits.sessionTokens(peer) < this.needed
   }
 
+  /** Returns how many tokens of KV cache to ask the server for, if `needed` must fit. */
+  lengthOn(span: Span, needed = this.needed): number {
+    const limit = this.#context.limits.sessionTokens(span.peer)
+    return sessionLength({ needed, maximum: this.#maxLength, limit, tight: this.isTight, span })
+  }
+
   open(
     span: Span,
     push: Pick<ServerSessionOptions, 'nextServers' | 'pushedOpenings'>,
     deadlineScale: number,
+    maxLength = this.lengthOn(span),
   ): ServerSession {
     const { config, limits } = this.#context
-    const { needed, isTight: tight } = this
-    const limit = limits.sessionTokens(span.peer)
     let steppedAt: number | undefined
     const session: ServerSession = new ServerSession({
       ...this.#context,
       ...push,
       span,
-      maxLength: sessionLength({ needed, maximum: this.#maxLength, limit, tight, span }),
+      maxLength,
       openTimeoutMs: Math.min(config.connectTimeoutMs * deadlineScale, config.stepTimeoutMs),
       deadlineScale,
       allocTimeoutSeconds: this.#busy.delete(span.peer) ? reallocTimeoutSeconds : undefined,

@@ -26,10 +26,23 @@ export interface ObservedRoute {
   readonly spans: readonly Span[]
   /** Copies what the server of hop `index` was sent and answered up to position `end`; undefined if that is not known. */
   evidence(index: number, end: number): Evidence | undefined
+  /** `OpenRoute.usedOutputs` */
+  usedOutputs(index: number, start: number, end: number): Float32Array | undefined
+}
+
+/** What another server computed from the inputs of a hop, beside the server that was used. */
+export interface SecondAnswer {
+  readonly span: Span
+  /** The first position of `outputs`. */
+  readonly from: number
+  /** [tokens, hidden] */
+  readonly outputs: Float32Array
 }
 
 /** Watches the steps of all sessions of a model. */
 export interface StepObserver {
   /** Called after each step, which ran `tokens` through all hops. It must neither block nor throw. */
   stepped(route: ObservedRoute, tokens: number): void
+  /** Called when a standby of hop `index` has computed what was computed before. It must neither block nor throw. */
+  doubled(route: ObservedRoute, index: number, answer: SecondAnswer): void
 }

@@ -8,6 +8,7 @@ import type { InferenceSession, OpenOptions, StepOptions } from './inference-ses
 import { compactTensor, copyValues } from './input-history.ts'
 import type { OpenRoute } from './open-route.ts'
 import { RouteKeeper } from './route-keeper.ts'
+import type { StandbyState } from './standby/standby.ts'
 import type { HiddenTensor } from './step-outputs.ts'
 
 /** How often an idle session is looked after, milliseconds. */
@@ -74,6 +75,10 @@ class SwarmInferenceSession implements InferenceSession {
     return this.#keeper.failovers.list()
   }
 
+  get standbys(): readonly (StandbyState | undefined)[] {
+    return this.#keeper.standby.states
+  }
+
   get pushed(): boolean {
     return this.#route.forwarding.isPushed
   }
@@ -116,7 +121,7 @@ class SwarmInferenceSession implements InferenceSession {
     this.#onClose?.()
     clearInterval(this.#maintenance)
     this.#closing.abort(new ModelUnavailableError('The session was closed.'))
-    this.#route.closeSessions()
+    this.#closeSessions()
   }
 
   /**
@@ -138,8 +143,14 @@ class SwarmInferenceSession implements InferenceSession {
       throw error
     } finally {
       this.#lastUse = performance.now()
-      if (this.#guard.closed) this.#route.closeSessions()
+      this.#keeper.standby.stepEnds()
+      if (this.#guard.closed) this.#closeSessions()
     }
+  }
+
+  #closeSessions(): void {
+    this.#route.closeSessions()
+    this.#keeper.standby.stop()
   }
 
   /** Returns the position after these inputs. @throws TypeError, ContextLengthError */
@@ -162,8 +173,9 @@ class SwarmInferenceSession implements InferenceSession {
     const { hops } = this.#route
     const isUnused = hops.every(({ session }) => !session?.sent)
     const isForgotten = performance.now() - this.#lastUse > (isUnused ? aheadTimeoutMs : idleTimeoutMs)
-    if (isForgotten) this.#route.closeSessions()
-    else if (hops.some(({ session }) => (session?.idleMs ?? 0) > keepAliveMs)) this.#route.keepAlive()
+    if (isForgotten) this.#closeSessions()
+    else if (hops.some(({ session, spare }) => ((session ?? spare)?.idleMs ?? 0) > keepAliveMs))
+      this.#route.keepAlive()
   }
 }
 
