@@ -28,6 +28,10 @@ const hopSchema = z.object({
     .number()
     .optional()
     .describe('Median time of a decode step there; omitted before the first step.'),
+  standby: z
+    .object({ ...peer, position: z.int().describe('Tokens of the session that it holds.') })
+    .optional()
+    .describe('Another server of the same blocks that follows the session and can take over at once.'),
 })
 
 const failoverSchema = z.object({
@@ -43,6 +47,7 @@ const failoverSchema = z.object({
     .describe(
       'The server was found to compute something else than its blocks: tokens of the session from this position up to `position` were made with its outputs and may be wrong.',
     ),
+  by_standby: z.boolean().optional().describe('A standby took over, which held the session already.'),
 })
 
 /** The route that an answer took through a swarm. */

@@ -121,6 +121,15 @@ export interface RouteHop {
   readonly end: number
   /** Median time of a decode step there, as seen from here; undefined before the first. */
   readonly stepMs: number | undefined
+  /** Another server of the same blocks that follows the session and can take over at once. */
+  readonly standby?: RouteStandby | undefined
+}
+
+export interface RouteStandby {
+  readonly peer: string
+  readonly publicName: string | undefined
+  /** Tokens of the session that it holds. */
+  readonly position: number
 }
 
 /** A server that failed during an answer, and how it was replaced. */
@@ -140,6 +149,8 @@ export interface Failover {
    * `position`, was made with its outputs and may be wrong. Undefined for every other failure.
    */
   readonly wrongFrom?: number | undefined
+  /** A standby took over, which held the session already. */
+  readonly byStandby?: boolean | undefined
 }
 
 /** Describes a wait for people: `waiting for a server of blocks 12-23, 30`. */

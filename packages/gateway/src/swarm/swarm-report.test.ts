@@ -36,7 +36,14 @@ function failingRoute(): () => RouteReport {
     if (++looks < 4) return steady
     const [first, second] = steady.hops
     return {
-      hops: [{ ...second!, start: 0, end: 30 }],
+      hops: [
+        {
+          ...second!,
+          start: 0,
+          end: 30,
+          standby: { peer: peers[0]!, publicName: 'my-gpu', position: 5 },
+        },
+      ],
       failovers: [
         {
           ...first!,
@@ -44,6 +51,7 @@ function failingRoute(): () => RouteReport {
           position: 7,
           pauseMs: 150,
           wrongFrom: 3,
+          byStandby: true,
           replacedBy: [{ peer: second!.peer, publicName: second!.publicName }],
         },
       ],
@@ -117,7 +125,9 @@ describe('the route of an answer', () => {
     expect(told.at(-1)!.index).toBe(events.length - 1)
     expect(events.at(-1).choices[0].finish_reason).toBe('length')
     expect(told[1]!.route).toMatchObject({
-      hops: [{ peer: peers[1], start: 0, end: 30 }],
+      hops: [
+        { peer: peers[1], start: 0, end: 30, standby: { peer: peers[0], public_name: 'my-gpu', position: 5 } },
+      ],
       failovers: [
         {
           peer: peers[0],
@@ -125,6 +135,7 @@ describe('the route of an answer', () => {
           position: 7,
           pause_ms: 150,
           wrong_from: 3,
+          by_standby: true,
           replaced_by: [{ peer: peers[1] }],
         },
       ],

@@ -67,21 +67,22 @@ export class SwarmReport {
 /** Changes with the servers, not with their step times. */
 const keyOf = ({ hops, failovers, pushed }: RouteReport): string =>
   JSON.stringify([
-    hops.map(({ peer, start, end }) => [peer, start, end]),
+    hops.map(({ peer, start, end, standby }) => [peer, start, end, standby?.peer]),
     failovers.map(({ wrongFrom }) => wrongFrom ?? null),
     pushed,
   ])
 
 function routeBody({ hops, failovers, pushed, tokensPerStep }: RouteReport): RouteBody {
   return {
-    hops: hops.map(({ start, end, stepMs, ...hop }) => ({
+    hops: hops.map(({ start, end, stepMs, standby, ...hop }) => ({
       ...serverBody(hop),
       start,
       end,
       step_ms: stepMs === undefined ? undefined : roundToMicroseconds(stepMs),
+      standby: standby && { ...serverBody(standby), position: standby.position },
     })),
     failovers: failovers.map(
-      ({ start, end, reason, position, pauseMs, replacedBy, wrongFrom, ...failed }) => ({
+      ({ start, end, reason, position, pauseMs, replacedBy, wrongFrom, byStandby, ...failed }) => ({
         ...serverBody(failed),
         start,
         end,
@@ -90,6 +91,7 @@ function routeBody({ hops, failovers, pushed, tokensPerStep }: RouteReport): Rou
         pause_ms: roundToMicroseconds(pauseMs),
         replaced_by: replacedBy.map(serverBody),
         wrong_from: wrongFrom,
+        by_standby: byStandby || undefined,
       }),
     ),
     pushed,

@@ -5,12 +5,23 @@ import type { PeerId } from '../p2p/peer-id.ts'
 
 /** Describes a session's route and its failovers. `decodeMs` returns the median time of a decode step on a server. */
 export function reportRoute(
-  { route, failovers, pushed }: Pick<InferenceSession, 'route' | 'failovers' | 'pushed'>,
+  { route, standbys, failovers, pushed }: Pick<
+    InferenceSession,
+    'route' | 'standbys' | 'failovers' | 'pushed'
+  >,
   decodeMs: (peer: PeerId) => number | undefined,
 ): RouteReport {
   return {
-    hops: route.map((span) => ({ ...describe(span), ...rangeOf(span), stepMs: decodeMs(span.peer) })),
-    failovers: failovers.map(({ failed, reason, position, pauseMs, replacedBy, wrongFrom }) => ({
+    hops: route.map((span, index) => {
+      const standby = standbys[index]
+      return {
+        ...describe(span),
+        ...rangeOf(span),
+        stepMs: decodeMs(span.peer),
+        standby: standby && { ...describe(standby.span), position: standby.position },
+      }
+    }),
+    failovers: failovers.map(({ failed, reason, position, pauseMs, replacedBy, wrongFrom, byStandby }) => ({
       ...describe(failed),
       ...rangeOf(failed),
       reason,
@@ -18,6 +29,7 @@ export function reportRoute(
       pauseMs,
       replacedBy: replacedBy.map(describe),
       wrongFrom,
+      byStandby,
     })),
     pushed,
   }

@@ -59,18 +59,31 @@ describe('parseAnswerChunk', () => {
     const left = { peer: 'A', public_name: 'cellar', start: 4, end: 8 }
     const route = {
       hops: [
-        { peer: 'B', start: 0, end: 4, step_ms: 1.5 },
+        { peer: 'B', start: 0, end: 4, step_ms: 1.5, standby: { peer: 'D', position: 9 } },
         { peer: 'C', public_name: 'attic', start: 4, end: 8 },
       ],
       failovers: [
-        { ...left, reason: 'reset', pause_ms: 412, replaced_by: [{ peer: 'C', public_name: 'attic' }] },
+        {
+          ...left,
+          reason: 'reset',
+          pause_ms: 412,
+          replaced_by: [{ peer: 'C', public_name: 'attic' }],
+          by_standby: true,
+        },
       ],
       pushed: true,
       tokens_per_step: 2.1,
     }
     expect(parse({ choices: [], petals: { route } }).route).toEqual({
       hops: [
-        { peer: 'B', publicName: undefined, start: 0, end: 4, stepMs: 1.5 },
+        {
+          peer: 'B',
+          publicName: undefined,
+          start: 0,
+          end: 4,
+          stepMs: 1.5,
+          standby: { peer: 'D', publicName: undefined },
+        },
         { peer: 'C', publicName: 'attic', start: 4, end: 8, stepMs: undefined },
       ],
       failovers: [
@@ -82,6 +95,7 @@ describe('parseAnswerChunk', () => {
           reason: 'reset',
           pauseMs: 412,
           replacedBy: [{ peer: 'C', publicName: 'attic' }],
+          byStandby: true,
         },
       ],
       pushed: true,

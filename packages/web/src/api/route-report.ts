@@ -32,6 +32,8 @@ export interface RouteHop extends SwarmPeer {
   readonly end: number
   /** Median time of a decode step on this server; undefined before the first step. */
   readonly stepMs: number | undefined
+  /** Another server of the same blocks that can take over at once. */
+  readonly standby?: SwarmPeer | undefined
 }
 
 /** A server that was replaced in the middle of an answer, and its replacements. */
@@ -43,6 +45,8 @@ export interface Failover extends SwarmPeer {
   readonly replacedBy: readonly SwarmPeer[]
   /** The server computed something else than its blocks: the answer may be wrong from there on. A position in the session. */
   readonly wrongFrom?: number | undefined
+  /** Its standby took over. */
+  readonly byStandby?: boolean | undefined
 }
 
 /** The blocks that an answer waits for: no server serves them at the moment. */
@@ -84,6 +88,7 @@ const parseHop = (hop: Untrusted<RouteHopBody>): RouteHop => ({
   ...parsePeer(hop),
   ...parseSpan(hop),
   stepMs: count(hop.step_ms),
+  standby: isRecord(hop.standby) ? parsePeer(hop.standby) : undefined,
 })
 
 const parseFailover = (failover: Untrusted<FailoverBody>): Failover => ({
@@ -93,6 +98,7 @@ const parseFailover = (failover: Untrusted<FailoverBody>): Failover => ({
   pauseMs: count(failover.pause_ms) ?? 0,
   replacedBy: records(failover.replaced_by).map(parsePeer),
   wrongFrom: count(failover.wrong_from),
+  byStandby: failover.by_standby === true ? true : undefined,
 })
 
 const parsePeer = (raw: Untrusted<Pick<RouteHopBody, 'peer' | 'public_name'>>): SwarmPeer => ({

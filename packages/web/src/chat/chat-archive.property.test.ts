@@ -91,7 +91,10 @@ const message = (id: string, chatId: string, earlier: readonly string[]): fc.Arb
       route: record(
         {
           hops: fc.array(
-            record({ ...peer, start: count, end: count, stepMs: figure }, ['peer', 'start', 'end']),
+            record(
+              { ...peer, start: count, end: count, stepMs: figure, standby: record(peer, ['peer']) },
+              ['peer', 'start', 'end'],
+            ),
           ),
           failovers: fc.array(
             record(
@@ -103,6 +106,7 @@ const message = (id: string, chatId: string, earlier: readonly string[]): fc.Arb
                 pauseMs: figure,
                 replacedBy: fc.array(record(peer, ['peer'])),
                 wrongFrom: count,
+                byStandby: fc.boolean(),
               },
               ['peer', 'start', 'end', 'reason', 'pauseMs', 'replacedBy'],
             ),

@@ -25,7 +25,10 @@ const peer: Readers<SwarmPeer> = { peer: readString, publicName: readString }
 const span = { start: readNumber, end: readNumber }
 const readPeer = readFields<SwarmPeer>(peer, ['peer'])
 
-const readHop = readFields<RouteHop>({ ...peer, ...span, stepMs: readNumber }, ['peer', 'start', 'end'])
+const readHop = readFields<RouteHop>(
+  { ...peer, ...span, stepMs: readNumber, standby: readPeer },
+  ['peer', 'start', 'end'],
+)
 
 const readFailover = readFields<Failover>(
   {
@@ -35,6 +38,7 @@ const readFailover = readFields<Failover>(
     pauseMs: readNumber,
     replacedBy: readList(readPeer),
     wrongFrom: readNumber,
+    byStandby: readBoolean,
   },
   ['peer', 'start', 'end', 'reason', 'pauseMs', 'replacedBy'],
 )

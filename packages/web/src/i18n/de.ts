@@ -174,6 +174,7 @@ export const de: Texts = {
   routeServer: 'Server',
   routeBlocks: 'Blöcke',
   routeStep: 'Zeit je Schritt',
+  routeStandbys: (names) => `Bereit zu übernehmen: ${names}.`,
   routePushed: 'Die Server geben ihre Ergebnisse direkt weiter.',
   routeTokensPerStep: (tokens) =>
     `${tokens} Tokens je Schritt: Die nächsten wurden aus dem Text erraten und zusammen geprüft.`,
@@ -182,6 +183,8 @@ export const de: Texts = {
     to
       ? `Server ${left} ist ausgefallen; weiter über ${to} nach ${pause}.`
       : `Server ${left} ist ausgefallen; weiter nach ${pause}.`,
+  failoverStandby: (left, to, pause) =>
+    `Server ${left} ist ausgefallen; ${to} war bereit und übernahm nach ${pause}.`,
   failoverWrong: (left, to) =>
     to
       ? `Server ${left} hat falsch gerechnet, wie eine Stichprobe zeigte; weiter über ${to}. Was davor geschrieben wurde, kann falsch sein.`

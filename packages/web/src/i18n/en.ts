@@ -173,6 +173,7 @@ export const en = {
   routeServer: 'Server',
   routeBlocks: 'Blocks',
   routeStep: 'Time per step',
+  routeStandbys: (names: string) => `Ready to take over: ${names}.`,
   routePushed: 'The servers pass their results on directly.',
   routeTokensPerStep: (tokens: string) =>
     `${tokens} tokens a step: the next ones were guessed from the text, and checked together.`,
@@ -181,6 +182,8 @@ export const en = {
     to
       ? `Server ${left} left; continued with ${to} after ${pause}.`
       : `Server ${left} left; continued after ${pause}.`,
+  failoverStandby: (left: string, to: string, pause: string) =>
+    `Server ${left} left; ${to} was standing by and took over after ${pause}.`,
   failoverWrong: (left: string, to: string) =>
     to
       ? `Server ${left} computed wrongly, as a spot check showed; continued with ${to}. What was written before may be wrong.`

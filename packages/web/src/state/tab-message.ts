@@ -74,7 +74,9 @@ const peer = { peer: isString, publicName: string } satisfies Record<keyof Swarm
 const span = { start: isNumber, end: isNumber }
 
 const isRoute = shapeOf<RouteReport>({
-  hops: listOf(shapeOf<RouteHop>({ ...peer, ...span, stepMs: number })),
+  hops: listOf(
+    shapeOf<RouteHop>({ ...peer, ...span, stepMs: number, standby: optional(shapeOf<SwarmPeer>(peer)) }),
+  ),
   failovers: listOf(
     shapeOf<Failover>({
       ...peer,
@@ -83,6 +85,7 @@ const isRoute = shapeOf<RouteReport>({
       pauseMs: isNumber,
       replacedBy: listOf(shapeOf<SwarmPeer>(peer)),
       wrongFrom: number,
+      byStandby: optional(isBoolean),
     }),
   ),
   pushed: isBoolean,

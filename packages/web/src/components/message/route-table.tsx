@@ -9,6 +9,7 @@ import './route-table.css'
 export function RouteTable({ route }: { readonly route: RouteReport }) {
   const texts = useTexts()
   const { hops, failovers, pushed, tokensPerStep } = route
+  const standbys = [...new Set(hops.flatMap(({ standby }) => (standby ? peerName(standby) : [])))]
   return (
     <section className="route">
       <h3>{texts.routeTitle}</h3>
@@ -39,6 +40,7 @@ export function RouteTable({ route }: { readonly route: RouteReport }) {
           </tbody>
         </table>
       </div>
+      {standbys.length > 0 && <p className="route-note">{texts.routeStandbys(standbys.join(', '))}</p>}
       {pushed && <p className="route-note">{texts.routePushed}</p>}
       {tokensPerStep !== undefined && (
         <p className="route-note">{texts.routeTokensPerStep(formatRate(tokensPerStep))}</p>

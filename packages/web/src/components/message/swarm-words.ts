@@ -11,6 +11,8 @@ export function peerName({ publicName, peer }: SwarmPeer): string {
 export function failoverWords(texts: Texts, failover: Failover): string {
   const names = [...new Set(failover.replacedBy.map(peerName))].join(', ')
   if (failover.wrongFrom !== undefined) return texts.failoverWrong(peerName(failover), names)
+  if (failover.byStandby)
+    return texts.failoverStandby(peerName(failover), names, formatSeconds(failover.pauseMs))
   return texts.failover(peerName(failover), names, formatSeconds(failover.pauseMs))
 }
 
