@@ -1,17 +1,18 @@
 // node --conditions=petals-chat-source bench/faults.ts [--only NAME,…] [--runs N] [--rounds N] [--minutes N] [--seed N] [--json FILE]
 //
 // Does harm to servers and links of a swarm in the middle of answers, most of them eight at once. Checks that the answers are
-// complete and identical, and measures the pauses. Sections: kills, rewinding, churn, links, limits, poison.
+// complete and identical, and measures the pauses. Sections: kills, rewinding, churn, links, limits,
+// poison, standby.
 import { mkdir, writeFile } from 'node:fs/promises'
 import path from 'node:path'
 import { parseArgs } from 'node:util'
 import { FaultHarness } from '../tests/support/fault-harness.ts'
-import { churn, kills, limits, links, poison, rewinding, type Finding } from './faults/sections.ts'
+import { churn, kills, limits, links, poison, rewinding, standby, type Finding } from './faults/sections.ts'
 import { describeMachine } from './support/machine.ts'
 
 const { values } = parseArgs({
   options: {
-    only: { type: 'string', default: 'kills,rewinding,churn,links,limits,poison' },
+    only: { type: 'string', default: 'kills,rewinding,churn,links,limits,poison,standby' },
     runs: { type: 'string', default: '100' },
     rounds: { type: 'string', default: '4' },
     minutes: { type: 'string', default: '5' },
@@ -49,6 +50,7 @@ if (has('links')) {
 }
 if (has('limits')) add(...(await limits()))
 if (has('poison')) add(await poison())
+if (has('standby')) add(...(await standby(Number(values.runs), common.seed, common.model)))
 console.log({ ...machine, loadAfter: describeMachine().load })
 console.table(findings.map(({ figures, ...finding }) => ({ ...finding, ...figures })))
 await mkdir(path.dirname(report), { recursive: true })

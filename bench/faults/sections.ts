@@ -5,7 +5,10 @@ import { killMoments, killRun, prepareKillPrompts, type KillRun } from '../../te
 import { fullCacheRun, slowReadersRun, startLimitedSwarm } from '../../tests/support/limited-swarm.ts'
 import { linkFaults, linkRun, longLinkFaults } from '../../tests/support/link-faults.ts'
 import { rewindingRun } from '../../tests/support/rewinding.ts'
-import { quantile, rounded } from '../support/statistics.ts'
+import { standbyRun, type StandbyKill } from '../../tests/support/standby-runs.ts'
+import { seededBits } from '../../packages/petals/src/sampling/random.ts'
+import { startSwarm } from '../../swarm/swarm.ts'
+import { median, quantile, rounded } from '../support/statistics.ts'
 
 /** One line of the report. */
 export interface Finding {
@@ -123,4 +126,46 @@ export async function poison(): Promise<Finding> {
     identical: identical && honest ? rounds : 0,
     figures: { 'MiB kept': rounded(grown.grownMiB), 'MiB at most': rounded(grown.mostGrownMiB) },
   }
+}
+
+const lineMs = 100
+const historyTokens = 2048
+
+const standbyFinding = (withStandby: boolean, kills: readonly StandbyKill[]): Finding => {
+  const pauses = kills.map(({ pauseMs }) => pauseMs / 1000)
+  const stepMs = median(kills.map((kill) => kill.stepMs))
+  return {
+    fault: `a link of 100 ms cut after ${historyTokens} tokens or more, ${withStandby ? 'with' : 'without'} standbys`,
+    answers: kills.length,
+    identical: kills.filter(({ identical }) => identical).length,
+    figures: {
+      'step, s': rounded(stepMs / 1000),
+      'step + 3 round trips, s': rounded((stepMs + 3 * lineMs) / 1000),
+      'pause median, s': rounded(quantile(pauses, 0.5)),
+      'p95, s': rounded(quantile(pauses, 0.95)),
+      'longest, s': rounded(Math.max(...pauses)),
+      'by standbys': kills.filter(({ byStandby }) => byStandby).length,
+    },
+  }
+}
+
+/** Links to servers are cut in long answers, with standbys and without, alternately. */
+export async function standby(kills: number, seed: number, model: string): Promise<readonly Finding[]> {
+  await using swarm = await startSwarm({
+    model,
+    replicas: 2,
+    relay: { latencyMs: lineMs / 2 },
+    extra: ['--inference_max_length', '8192'],
+    onProgress: console.error,
+  })
+  const bits = seededBits(seed)
+  const random = (): number => bits() / 2 ** 32
+  const onKill = (kill: StandbyKill): void => console.error(JSON.stringify(kill))
+  const found = await standbyRun({ swarm, model, history: historyTokens, kills, random, onKill })
+  return [true, false].map((withStandby) =>
+    standbyFinding(
+      withStandby,
+      found.filter((kill) => kill.withStandby === withStandby),
+    ),
+  )
 }
