@@ -126,7 +126,12 @@ describe('the route of an answer', () => {
     expect(events.at(-1).choices[0].finish_reason).toBe('length')
     expect(told[1]!.route).toMatchObject({
       hops: [
-        { peer: peers[1], start: 0, end: 30, standby: { peer: peers[0], public_name: 'my-gpu', position: 5 } },
+        {
+          peer: peers[1],
+          start: 0,
+          end: 30,
+          standby: { peer: peers[0], public_name: 'my-gpu', position: 5 },
+        },
       ],
       failovers: [
         {

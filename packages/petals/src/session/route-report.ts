@@ -5,10 +5,12 @@ import type { PeerId } from '../p2p/peer-id.ts'
 
 /** Describes a session's route and its failovers. `decodeMs` returns the median time of a decode step on a server. */
 export function reportRoute(
-  { route, standbys, failovers, pushed }: Pick<
-    InferenceSession,
-    'route' | 'standbys' | 'failovers' | 'pushed'
-  >,
+  {
+    route,
+    standbys,
+    failovers,
+    pushed,
+  }: Pick<InferenceSession, 'route' | 'standbys' | 'failovers' | 'pushed'>,
   decodeMs: (peer: PeerId) => number | undefined,
 ): RouteReport {
   return {

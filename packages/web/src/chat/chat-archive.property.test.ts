@@ -91,10 +91,11 @@ const message = (id: string, chatId: string, earlier: readonly string[]): fc.Arb
       route: record(
         {
           hops: fc.array(
-            record(
-              { ...peer, start: count, end: count, stepMs: figure, standby: record(peer, ['peer']) },
-              ['peer', 'start', 'end'],
-            ),
+            record({ ...peer, start: count, end: count, stepMs: figure, standby: record(peer, ['peer']) }, [
+              'peer',
+              'start',
+              'end',
+            ]),
           ),
           failovers: fc.array(
             record(

@@ -25,10 +25,11 @@ const peer: Readers<SwarmPeer> = { peer: readString, publicName: readString }
 const span = { start: readNumber, end: readNumber }
 const readPeer = readFields<SwarmPeer>(peer, ['peer'])
 
-const readHop = readFields<RouteHop>(
-  { ...peer, ...span, stepMs: readNumber, standby: readPeer },
-  ['peer', 'start', 'end'],
-)
+const readHop = readFields<RouteHop>({ ...peer, ...span, stepMs: readNumber, standby: readPeer }, [
+  'peer',
+  'start',
+  'end',
+])
 
 const readFailover = readFields<Failover>(
   {
