@@ -18,7 +18,7 @@ import { installValkey } from './setup/valkey.mjs'
 const modes = {
   /** The product. */
   run: { python: [], programs: [] },
-  /** Real Petals servers on this machine: `npm run demo`, `npm run swarm`, tests and benchmarks of the swarm engine. */
+  /** Petals' Python servers on this machine: `npm run swarm`, tests and benchmarks of the swarm engine. */
   swarm: { python: ['swarm'], programs: [] },
   /** Everything that a test needs. */
   test: {

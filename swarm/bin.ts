@@ -7,15 +7,16 @@ import { quoteWord } from '@petals-chat/contribute'
 import { findModel } from './models.ts'
 import { assertPortFree, helpOf, parseSwarmFlags, type SwarmCommand, type SwarmFlags } from './options.ts'
 import { rootFolder } from './paths.ts'
-import { startSwarm, type Swarm } from './swarm.ts'
+import { startNativeSwarm, type NativeSwarm } from './native-swarm.ts'
+import { startSwarm } from './swarm.ts'
 
 const [first, ...others] = process.argv.slice(2)
 const command: SwarmCommand = first === 'demo' ? 'demo' : 'swarm'
 const args = first === 'demo' ? others : process.argv.slice(2)
 
 /** Returns the arguments with which `petals-chat` uses this swarm, and its model. */
-const swarmArguments = (swarm: Swarm): string[] => ['--swarm', swarm.initialPeers.join(',')]
-const chatArguments = (swarm: Swarm, model: string): string[] => [
+const swarmArguments = (swarm: NativeSwarm): string[] => ['--swarm', swarm.initialPeers.join(',')]
+const chatArguments = (swarm: NativeSwarm, model: string): string[] => [
   ...swarmArguments(swarm),
   ...['--model', `${model}=petals:${swarm.modelFolder}`],
   ...['--dht-prefix', swarm.dhtPrefix],
@@ -24,7 +25,7 @@ const chatArguments = (swarm: Swarm, model: string): string[] => [
 const npmStart = (words: readonly string[]): string => `npm start -- ${words.map(quoteWord).join(' ')}`
 
 /** Returns the instructions for another terminal, with commands to copy. */
-function describeSwarm(swarm: Swarm, { model }: SwarmFlags): string {
+function describeSwarm(swarm: NativeSwarm, { model }: SwarmFlags): string {
   const status = npmStart(['swarm', 'status', ...swarmArguments(swarm)])
   const chat = npmStart(chatArguments(swarm, model))
   return `
@@ -40,7 +41,7 @@ Ctrl+C ends all its servers.
 `
 }
 
-function startChat(swarm: Swarm, { model, chatPort }: SwarmFlags): ChildProcess {
+function startChat(swarm: NativeSwarm, { model, chatPort }: SwarmFlags): ChildProcess {
   const file = path.join(rootFolder, 'packages', 'cli', 'bin', 'petals-chat.mjs')
   const words = [file, '--port', String(chatPort), ...chatArguments(swarm, model)]
   // The IPC channel ends the chat with this process, even if this process is killed.
@@ -48,7 +49,7 @@ function startChat(swarm: Swarm, { model, chatPort }: SwarmFlags): ChildProcess 
 }
 
 /** Resolves to the chat's exit code. Signals end the chat first, which finishes its answers, and the servers after it. */
-async function chatUntilEnd(swarm: Swarm, flags: SwarmFlags): Promise<number> {
+async function chatUntilEnd(swarm: NativeSwarm, flags: SwarmFlags): Promise<number> {
   const chat = startChat(swarm, flags)
   process.on('SIGTERM', () => chat.kill('SIGTERM'))
   process.on('SIGHUP', () => chat.kill('SIGTERM'))
@@ -60,7 +61,7 @@ async function chatUntilEnd(swarm: Swarm, flags: SwarmFlags): Promise<number> {
 }
 
 /** Resolves to 0 after a signal to end, or to 1 when all servers have ended. */
-async function serveUntilEnd(swarm: Swarm): Promise<number> {
+async function serveUntilEnd(swarm: NativeSwarm): Promise<number> {
   const stopped = new Promise<number>((resolve) => {
     for (const event of ['SIGINT', 'SIGTERM', 'SIGHUP', 'disconnect']) process.once(event, () => resolve(0))
   })
@@ -81,11 +82,11 @@ async function main(): Promise<number> {
   await assertPortFree(flags.port, '--port')
   if (command === 'demo') await assertPortFree(flags.chatPort, '--chat-port')
   const started = Date.now()
-  const swarm = await startSwarm({
-    ...flags,
-    onProgress: (text) =>
-      process.stderr.write(`▸ ${text} (${((Date.now() - started) / 1000).toFixed(0)} s)\n`),
-  })
+  const onProgress = (text: string): void => {
+    process.stderr.write(`▸ ${text} (${((Date.now() - started) / 1000).toFixed(0)} s)\n`)
+  }
+  const start = command === 'demo' ? startNativeSwarm : startSwarm
+  const swarm: NativeSwarm = await start({ ...flags, onProgress })
   process.stdout.write(describeSwarm(swarm, flags))
   const code = await (command === 'demo' ? chatUntilEnd(swarm, flags) : serveUntilEnd(swarm))
   process.stderr.write('Ending the servers …\n')

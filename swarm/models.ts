@@ -1,9 +1,11 @@
 import { createHash } from 'node:crypto'
-import { access, mkdir, mkdtemp, readFile, rename, rm, writeFile } from 'node:fs/promises'
+import { access, mkdir, mkdtemp, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises'
 import path from 'node:path'
 import { defaultModel } from '@petals-chat/hub'
 import { defaultModelPath } from '../tests/support/model.ts'
-import { modelsFolder, python, script } from './paths.ts'
+import { makeSmolLm2 } from './model-files/smollm2.ts'
+import { makeStories } from './model-files/stories.ts'
+import { modelsFolder, python, rootFolder, script } from './paths.ts'
 import { run } from './run.ts'
 
 /** A model that the test swarm can serve. */
@@ -12,8 +14,10 @@ export interface SwarmModel {
   /** The prefix of its keys in the DHT. */
   readonly dhtPrefix: string
   readonly blocks: number
-  /** Arguments of make_model.py after the output folder. */
-  readonly make: (scratch: string) => Promise<readonly string[]>
+  /** Makes its folder, in the format of transformers. */
+  readonly make: (folder: string, scratch: string) => Promise<void>
+  /** The file or folder that makes it: if that changes, the model is made again. */
+  readonly maker: string
   /** Settings for chats with the model. */
   readonly chatSettings?: ChatSettings
 }
@@ -25,6 +29,9 @@ interface ChatSettings {
   /** Replaces the default system prompt of the chat template. */
   readonly systemPrompt: string
 }
+
+const modelFiles = path.join(rootFolder, 'swarm', 'model-files')
+const makeModel = script('make_model.py')
 
 const modelPath = (name: string): string => path.join(modelsFolder, name)
 
@@ -48,7 +55,8 @@ const smollm2: SwarmModel = {
   name: 'SmolLM2-135M-Instruct',
   dhtPrefix: 'SmolLM2-135M-Instruct-hf',
   blocks: 30,
-  make: async () => ['--gguf', await defaultModelPath()],
+  maker: modelFiles,
+  make: async (folder) => makeSmolLm2(folder, await defaultModelPath()),
   // The settings of the local default model: such a small model rambles at the usual temperature, and more with the template's own prompt.
   chatSettings: {
     generation: defaultModel.generation ?? {},
@@ -65,8 +73,19 @@ async function writeChatSettings(folder: string, { generation, systemPrompt }: C
   await writeFile(file, JSON.stringify({ ...config, chat_template: template }))
 }
 
-/** Models with random weights use SmolLM2's tokenizer. */
-const withSmolTokenizer = async (): Promise<readonly string[]> => ['--tokenizer', await ensureModel(smollm2)]
+/** Python makes random weights; the tokenizer is SmolLM2's. */
+const random = (name: string): Pick<SwarmModel, 'name' | 'make' | 'maker'> => ({
+  name,
+  maker: makeModel,
+  async make(folder) {
+    await access(python).catch(() => {
+      throw new Error(
+        'The Python environment of the swarm is missing. Run `node scripts/setup.mjs swarm` first.',
+      )
+    })
+    await run(python, [makeModel, name, folder, '--tokenizer', await ensureModel(smollm2)])
+  },
+})
 
 export const swarmModels: readonly SwarmModel[] = [
   smollm2,
@@ -74,11 +93,12 @@ export const swarmModels: readonly SwarmModel[] = [
     name: 'stories15M',
     dhtPrefix: 'stories15M-hf',
     blocks: 6,
-    make: async (scratch) => ['--llama2c', await fetchStories(scratch)],
+    maker: modelFiles,
+    make: async (folder, scratch) => makeStories(folder, await fetchStories(scratch)),
   },
-  { name: 'random-llama', dhtPrefix: 'random-llama-hf', blocks: 8, make: withSmolTokenizer },
-  { name: 'random-bloom', dhtPrefix: 'random/bloom-petals', blocks: 6, make: withSmolTokenizer },
-  { name: 'random-falcon', dhtPrefix: 'random-falcon', blocks: 6, make: withSmolTokenizer },
+  { ...random('random-llama'), dhtPrefix: 'random-llama-hf', blocks: 8 },
+  { ...random('random-bloom'), dhtPrefix: 'random/bloom-petals', blocks: 6 },
+  { ...random('random-falcon'), dhtPrefix: 'random-falcon', blocks: 6 },
 ]
 
 /** Finds a model by its name. @throws Error that lists the names */
@@ -90,26 +110,17 @@ export function findModel(name: string): SwarmModel {
   )
 }
 
-const kindOf = (model: SwarmModel): string => (model === smollm2 ? 'smollm2' : model.name.toLowerCase())
-
 /** Makes the model's folder in the Hugging Face format unless it is up to date; returns its path. */
 export async function ensureModel(model: SwarmModel): Promise<string> {
   const folder = modelPath(model.name)
-  const stamp = createHash('sha256')
-    .update(await readFile(script('make_model.py')))
-    .update(JSON.stringify(model.chatSettings ?? {}))
-    .digest('hex')
+  const stamp = await stampOf(model)
   if ((await readFile(path.join(folder, '.made-by'), 'utf8').catch(() => '')) === stamp) return folder
-  await access(python).catch(() => {
-    throw new Error(
-      'The Python environment of the swarm is missing. Run `node scripts/setup.mjs swarm` first.',
-    )
-  })
   await mkdir(modelsFolder, { recursive: true })
   const scratch = await mkdtemp(path.join(modelsFolder, '.scratch-'))
   try {
     const out = path.join(scratch, 'model')
-    await run(python, [script('make_model.py'), kindOf(model), out, ...(await model.make(scratch))])
+    await mkdir(out)
+    await model.make(out, scratch)
     if (model.chatSettings) await writeChatSettings(out, model.chatSettings)
     await writeFile(path.join(out, '.made-by'), stamp)
     await rm(folder, { recursive: true, force: true })
@@ -118,4 +129,14 @@ export async function ensureModel(model: SwarmModel): Promise<string> {
     await rm(scratch, { recursive: true, force: true })
   }
   return folder
+}
+
+/** Changes with what makes the model. */
+async function stampOf({ maker, chatSettings = {} }: SwarmModel): Promise<string> {
+  const files = (await stat(maker)).isDirectory()
+    ? (await readdir(maker)).toSorted().map((name) => path.join(maker, name))
+    : [maker]
+  const hash = createHash('sha256')
+  for (const file of files) hash.update(await readFile(file))
+  return hash.update(JSON.stringify(chatSettings)).digest('hex')
 }

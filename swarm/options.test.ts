@@ -32,6 +32,9 @@ describe('the flags of npm run swarm and npm run demo', () => {
     [['--replicas', '0'], '--replicas takes a whole number, 1 or more'],
     [['--replicas'], /--replicas.*See npm run demo -- --help\.$/],
     [['--prot', '1'], /Unknown option '--prot'\. See npm run demo -- --help\.$/],
+    [['--dtype', 'bfloat16'], '--dtype is a flag of `npm run swarm`'],
+    [['--rewinding'], '--rewinding is a flag of `npm run swarm`'],
+    [['--server-args', '--x'], '--server-args is a flag of `npm run swarm`'],
     [['--server-args'], /--server-args.*See npm run demo -- --help\.$/],
   ])('%j: the error names the fault', (args, message) => {
     expect(() => parseSwarmFlags('demo', args)).toThrow(message)

@@ -21,13 +21,17 @@ const flagLines = `  --model NAME             ${swarmModels.map(({ name }) => na
   --blocks-per-server N    blocks that each server holds (default: half of the model)
   --replicas N             servers for each span (default 1)
   --port N                 TCP port of the first server (default ${defaultPort}); the others use free ports
-  --cache-tokens N         KV cache of each block in tokens (default 16384)
+  --cache-tokens N         KV cache of each block in tokens (default 16384)`
+
+/** Flags of Python servers. */
+const pythonFlagLines = `
   --dtype T                float32 or bfloat16 (default float32)
   --round-trip MS          put a relay in front of every server that adds this round trip
   --behind-nat             make all servers but the first reachable only through its circuit relay
   --rewinding              servers that can rewind, as those of Petals' main branch can
-  --server-args "…"        further arguments of Petals' run_server, split as by a shell
-  --help                   print this help`
+  --server-args "…"        further arguments of Petals' run_server, split as by a shell`
+const pythonFlags = ['dtype', 'round-trip', 'behind-nat', 'rewinding', 'server-args'] as const
+const helpLine = '  --help                   print this help'
 
 const chatPortLine = `  --chat-port N            port of the chat page (default ${defaultChatPort}); 0 selects a free port`
 
@@ -39,9 +43,8 @@ const examples: Readonly<Record<SwarmCommand, string>> = {
 }
 
 const summaries: Readonly<Record<SwarmCommand, string>> = {
-  demo: `Starts a private Petals swarm on this machine, and the chat page with it. No data leaves this machine.
-The first run sets up Python for the servers.`,
-  swarm: `Starts a private Petals swarm on this machine, and prints how to chat with it.
+  demo: `Starts a private swarm of two servers on this machine, and the chat page with it. No data leaves this machine.`,
+  swarm: `Starts a private swarm of Petals' Python servers on this machine, and prints how to chat with it.
 The first run sets up Python for the servers.`,
 }
 
@@ -51,7 +54,8 @@ export const helpOf = (command: SwarmCommand): string => `Usage: npm run ${comma
 ${summaries[command]}
 
 Flags:
-${command === 'demo' ? `${chatPortLine}\n` : ''}${flagLines}
+${command === 'demo' ? `${chatPortLine}\n${flagLines}` : `${flagLines}${pythonFlagLines}`}
+${helpLine}
 
 Examples:
 ${examples[command]}
@@ -83,6 +87,7 @@ export function parseSwarmFlags(command: SwarmCommand, args: readonly string[]):
   }
   if (command === 'swarm' && values['chat-port'] !== undefined)
     throw new Error('--chat-port is a flag of `npm run demo`; `npm run swarm` does not start a chat page.')
+  if (command === 'demo') refusePythonFlags(values)
   const blocks = values['blocks-per-server']
   const roundTrip = values['round-trip']
   return {
@@ -98,6 +103,14 @@ export function parseSwarmFlags(command: SwarmCommand, args: readonly string[]):
     canRewind: values.rewinding,
     extra: splitWords(values['server-args']),
   }
+}
+
+/** @throws Error that names the first flag that only Python servers have */
+function refusePythonFlags(values: Readonly<Record<string, unknown>>): void {
+  const defaults: Readonly<Record<string, unknown>> = { dtype: 'float32', 'server-args': '' }
+  const flag = pythonFlags.find((name) => (values[name] || undefined) !== (defaults[name] || undefined))
+  if (flag !== undefined)
+    throw new Error(`--${flag} is a flag of \`npm run swarm\`: the servers of the demo run without Python.`)
 }
 
 function readFlags(command: SwarmCommand, args: readonly string[]) {

@@ -44,7 +44,8 @@ export interface Swarm extends AsyncDisposable {
   ): Promise<SwarmServer>
 }
 
-function spansOf(
+/** Returns the span of each server: all of the first replica, then those of the next. */
+export function spansOf(
   blocks: number,
   size: number,
   replicas: number,

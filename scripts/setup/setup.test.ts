@@ -91,14 +91,14 @@ describe('the set-up', () => {
     ])
   })
 
-  it('of the demo makes only the environment of the Petals servers, and prints its size beforehand', async () => {
-    const { status, output, calls } = await run('demo', 'swarm')
+  it('of npm run swarm makes only the environment of the Petals servers, and prints its size beforehand', async () => {
+    const { status, output, calls } = await run('swarm', 'swarm')
     expect([status, output]).toEqual([0, expect.stringContaining('started') as string])
     expect(output).toMatch(/needs [\d.]+ GB of disk in \.cache\/python\/swarm\. Downloads about .* minutes/)
     expect(output.indexOf('GB of disk in')).toBeLessThan(output.indexOf('Installing npm packages'))
     expect(calls).toContain('-r swarm/requirements.txt')
     expect(calls).not.toMatch(/clients|tests\/e2e|apt-get|chromium/i)
-    const again = await run('demo', 'swarm')
+    const again = await run('swarm', 'swarm')
     expect([again.calls, again.output]).toEqual([
       calls,
       expect.not.stringContaining('Petals servers') as string,
@@ -106,9 +106,9 @@ describe('the set-up', () => {
   })
 
   it('names the command to repeat if Python is missing, before it downloads anything', async () => {
-    const { status, output, calls } = await run('demo', 'swarm', { python: false })
+    const { status, output, calls } = await run('swarm', 'swarm', { python: false })
     expect([status, calls]).toEqual([1, ''])
-    expect(output).toMatch(/need Python 3\.8 to 3\.12.*then run npm run demo again/s)
+    expect(output).toMatch(/need Python 3\.8 to 3\.12.*then run npm run swarm again/s)
     expect(output).not.toContain('npm test')
     expect((await run('test', 'test', { python: false })).output).toContain('then run npm test again')
   })

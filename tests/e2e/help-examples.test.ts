@@ -133,7 +133,7 @@ describe('npm run swarm', () => {
     }
 
     const started = demo.tree()
-    expect(started.filter(({ command }) => command.includes('petals_server.py')).length).toBeGreaterThan(1)
+    expect(started.filter(({ command }) => command.includes(' contribute ')).length).toBe(2)
     process.kill(demo.tree().find(({ command }) => command.startsWith('npm run demo'))!.pid, 'SIGKILL')
     await expect.poll(() => stillRunning(started), { timeout: 45_000 }).toEqual([])
   })

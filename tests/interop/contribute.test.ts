@@ -5,7 +5,7 @@ import path from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { ensureModel, findModel } from '../../swarm/models.ts'
 import { python, rootFolder } from '../../swarm/paths.ts'
-import { cleanEnvironment, startPetalsChat } from '../e2e/support/petals-chat.ts'
+import { cleanEnvironment, startPetalsChat, type PetalsChat } from '../e2e/support/petals-chat.ts'
 import { processTree, stillRunning } from '../e2e/support/process-tree.ts'
 import { openFolderTokenizer } from './support/folder-tokenizer.ts'
 import { referenceAnswers } from './support/reference.ts'
@@ -29,10 +29,13 @@ let modelFolder: string
 let cacheHome: string
 const contributors: Contributor[] = []
 
-/** `petals-chat contribute`, as its users run it. */
-function contribute(...args: readonly string[]): Contributor {
+/** `petals-chat contribute`, as its users run it, with a server in Python. */
+const contribute = (...args: readonly string[]): Contributor =>
+  contributeNative(...args, '--environment', environment)
+
+function contributeNative(...args: readonly string[]): Contributor {
   const words = [command, 'contribute', modelFolder, '--host', '127.0.0.1', '--port', '0', ...args]
-  const child = spawn(process.execPath, [...words, '--environment', environment], {
+  const child = spawn(process.execPath, words, {
     env: cleanEnvironment({ XDG_CACHE_HOME: cacheHome, OMP_NUM_THREADS: '1' }),
     stdio: ['ignore', 'pipe', 'pipe'],
   })
@@ -64,8 +67,32 @@ function contribute(...args: readonly string[]): Contributor {
   return contributor
 }
 
+/** The answer of transformers, as text. */
+let expected: string
+
+/** Asks `petals-chat serve` for a greedy answer over the swarm. */
+async function answerOver(address: string): Promise<string> {
+  const args = ['--swarm', address, '--model', `petals:${modelFolder}`, '--dht-prefix', 'stories15M-hf']
+  await using server = await startPetalsChat({ args, env: { XDG_CACHE_HOME: cacheHome } })
+  return answerOf(server)
+}
+
+async function answerOf({ url }: Pick<PetalsChat, 'url'>): Promise<string> {
+  const response = await fetch(`${url}/v1/completions`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify({ model: model.name, prompt, temperature: 0, max_tokens: newTokens }),
+  })
+  const body = (await response.json()) as { readonly choices: readonly { readonly text: string }[] }
+  return body.choices[0]!.text
+}
+
 beforeAll(async () => {
   modelFolder = await ensureModel(model)
+  const { tokenizer } = await openFolderTokenizer(modelFolder)
+  const tokens = tokenizer.encode(prompt, { addSpecialTokens: true })
+  const [answer] = await referenceAnswers(model.name, [tokens], newTokens)
+  expected = tokenizer.decode(answer!.ids)
   cacheHome = await mkdtemp(path.join(tmpdir(), 'petals-chat-contribute-'))
 })
 afterAll(async () => {
@@ -94,16 +121,7 @@ describe('petals-chat contribute', () => {
   it('answers as transformers does, through both', async () => {
     const args = ['--swarm', address, '--model', `petals:${modelFolder}`, '--dht-prefix', 'stories15M-hf']
     await using server = await startPetalsChat({ args, env: { XDG_CACHE_HOME: cacheHome } })
-    const { tokenizer } = await openFolderTokenizer(modelFolder)
-    const tokens = tokenizer.encode(prompt, { addSpecialTokens: true })
-    const [expected] = await referenceAnswers(model.name, [tokens], newTokens)
-    const response = await fetch(`${server.url}/v1/completions`, {
-      method: 'POST',
-      headers: { 'content-type': 'application/json' },
-      body: JSON.stringify({ model: model.name, prompt, temperature: 0, max_tokens: newTokens }),
-    })
-    const body = (await response.json()) as { readonly choices: readonly { readonly text: string }[] }
-    expect(body.choices[0]!.text).toBe(tokenizer.decode(expected!.ids))
+    expect(await answerOf(server)).toBe(expected)
 
     const status = (await (await fetch(`${server.url}/api/v1/swarm`)).json()) as {
       readonly models: readonly {
@@ -145,5 +163,46 @@ describe('petals-chat contribute', () => {
     first.child.kill('SIGKILL')
     await first.exited
     await expect.poll(() => stillRunning(processes), { timeout: 30_000, interval: 200 }).toEqual([])
+  })
+})
+
+describe('petals-chat contribute without Python', () => {
+  let first: Contributor
+  let second: Contributor
+  let address: string
+
+  const ownChild = ({ child }: Contributor) =>
+    processTree(child.pid!).find(({ pid, command: words }) => pid !== child.pid && /blocks/.test(words))!
+
+  it('starts a swarm, and a second one joins by the printed address and fills the gap', async () => {
+    first = contributeNative('--swarm', 'new', '--blocks', '0:3', '--public-name', 'my Mac')
+    const [, line] = await first.until(/Another machine joins with:\s+(.*)\n[^]*Ctrl\+C leaves/)
+    address = /--swarm (\S+)/.exec(line!)![1]!
+    expect(first.output()).toMatch(/Engine +native[^]*Blocks +0 to 2; .* of memory that may be used/)
+
+    second = contributeNative('--swarm', address, '--blocks', '3')
+    await second.until(/Serving blocks 3-5 of 6 · 0 sessions · 0 tokens served/)
+    expect(second.output()).not.toContain('relay')
+  })
+
+  it('answers as transformers does, through both', async () => {
+    expect(await answerOver(address)).toBe(expected)
+  })
+
+  it('starts the process that computes again when it was killed, says so, and serves on', async () => {
+    process.kill(ownChild(first).pid, 'SIGKILL')
+    await first.until(/The process that computes the blocks was killed[^]*The blocks are loaded again/)
+    expect(await answerOver(address)).toBe(expected)
+  })
+
+  it('leaves the swarm on SIGTERM, says what it did, and leaves no process behind', async () => {
+    const processes = [first, second].flatMap(({ child }) => processTree(child.pid!))
+    expect(processes.length).toBe(4)
+    for (const { child } of [second, first]) child.kill('SIGTERM')
+    expect(await Promise.all([first.exited, second.exited])).toEqual([0, 0])
+    expect(second.output()).toMatch(
+      /Finishing blocks 3-5 of 6 · .* · [1-9]\d* tokens served · .*used by …\w{6}/,
+    )
+    expect(stillRunning(processes)).toEqual([])
   })
 })
