@@ -132,11 +132,11 @@ export async function ensureModel(model: SwarmModel): Promise<string> {
 }
 
 /** Changes with what makes the model. */
-async function stampOf({ maker, chatSettings = {} }: SwarmModel): Promise<string> {
+async function stampOf({ maker, chatSettings }: SwarmModel): Promise<string> {
   const files = (await stat(maker)).isDirectory()
     ? (await readdir(maker)).toSorted().map((name) => path.join(maker, name))
     : [maker]
   const hash = createHash('sha256')
   for (const file of files) hash.update(await readFile(file))
-  return hash.update(JSON.stringify(chatSettings)).digest('hex')
+  return hash.update(JSON.stringify(chatSettings ?? {})).digest('hex')
 }

@@ -74,7 +74,7 @@ let expected: string
 async function answerOver(address: string): Promise<string> {
   const args = ['--swarm', address, '--model', `petals:${modelFolder}`, '--dht-prefix', 'stories15M-hf']
   await using server = await startPetalsChat({ args, env: { XDG_CACHE_HOME: cacheHome } })
-  return answerOf(server)
+  return await answerOf(server)
 }
 
 async function answerOf({ url }: Pick<PetalsChat, 'url'>): Promise<string> {
