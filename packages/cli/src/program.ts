@@ -148,15 +148,18 @@ function addServiceCommands(service: Command, run: Run): void {
   const load = () => import('./commands/service.ts')
   service
     .command('install')
+    .argument('[command...]', 'after --: contribute with its model and flags; default: serve')
     .description('start the server now and after each login, with the configuration of this folder')
     .option('--dry-run', 'print the file and the commands instead')
     .action(run(async () => (await load()).installService))
   service
     .command('uninstall')
+    .argument('[which]', 'serve (default) or contribute')
     .description('stop the service, and remove it')
     .action(run(async () => (await load()).uninstallService))
   service
     .command('status')
+    .argument('[which]', 'serve (default) or contribute')
     .description('show whether the service runs')
     .action(run(async () => (await load()).showService))
 }

@@ -52,6 +52,19 @@ describe.runIf(process.platform === 'linux')('petals-chat service', () => {
     expect(await calls()).toBe('')
   })
 
+  it('runs a server of blocks as a service of its own, with the flags that follow', async () => {
+    const words = ['contribute', './my-model', '--swarm', 'new', '--public-name', 'my PC']
+    const { code, stdout } = await run('service', 'install', '--dry-run', '--', ...words)
+    expect(code).toBe(0)
+    expect(stdout).toContain('"contribute" "./my-model" "--swarm" "new" "--public-name" "my PC"')
+    expect(stdout).toContain('restart petals-chat-contribute.service')
+    expect(await run('service', 'status', 'contribute')).toMatchObject({ code: 1 })
+    expect(await run('service', 'install', 'chat')).toMatchObject({
+      code: 2,
+      stderr: expect.stringContaining("'chat' can't be a service") as string,
+    })
+  })
+
   it('does not install a configuration that is wrong', async () => {
     await folder.write('petals-chat.yaml', 'server: { prot: 5001 }\n')
     expect(await run('service', 'install')).toMatchObject({ code: 2 })

@@ -8,16 +8,21 @@ import { fileURLToPath } from 'node:url'
 import { assertServable } from '../config/check-servable.ts'
 import { loadConfig } from '../config/load.ts'
 import type { CommandContext } from '../context.ts'
-import { CommandError } from '../exit-codes.ts'
-import { planService, type ServicePlan } from '../service/service-plan.ts'
+import { CommandError, exitCodes } from '../exit-codes.ts'
+import { planService, type ServiceName, type ServicePlan } from '../service/service-plan.ts'
 
-/** Makes the server start by itself for this user, and starts it. With `--dry-run`, only says how. */
-export async function installService(context: CommandContext): Promise<void> {
+/**
+ * Makes a program start by itself for this user, and starts it: the server of the page and the APIs, or `contribute` with its
+ * flags. With `--dry-run`, only says how.
+ */
+export async function installService(context: CommandContext, args: readonly string[]): Promise<void> {
   const { terminal, flags } = context
+  const name = nameOf(args)
   const loaded = await loadConfig(context)
-  assertServable(loaded)
-  const plan = planFor(context, loaded.file)
+  if (name === 'serve') assertServable(loaded)
+  const plan = planFor(context, name, commandOf(context, loaded.file, args))
   if (flags['dryRun'] === true) return describePlan(context, plan)
+  if (name === 'contribute') await tryContribute(context, commandOf(context, loaded.file, args))
   await mkdir(path.dirname(plan.file), { recursive: true })
   await writeFile(plan.file, plan.content, { encoding: plan.encoding, mode: 0o600 })
   for (const command of plan.beforeInstall) await run(command, context)
@@ -27,8 +32,8 @@ export async function installService(context: CommandContext): Promise<void> {
 }
 
 /** Stops the service, and removes it. */
-export async function uninstallService(context: CommandContext): Promise<void> {
-  const plan = planFor(context, undefined)
+export async function uninstallService(context: CommandContext, args: readonly string[]): Promise<void> {
+  const plan = planFor(context, nameOf(args))
   if (!existsSync(plan.file)) throw new CommandError('The service is not installed.')
   // A service that does not run can't be stopped, but can be removed.
   for (const command of plan.uninstall) await run(command, context)
@@ -38,8 +43,8 @@ export async function uninstallService(context: CommandContext): Promise<void> {
 }
 
 /** Shows what the system says of the service. Resolves to the system's exit code. */
-export async function showService(context: CommandContext): Promise<number> {
-  const plan = planFor(context, undefined)
+export async function showService(context: CommandContext, args: readonly string[]): Promise<number> {
+  const plan = planFor(context, nameOf(args))
   if (!existsSync(plan.file))
     throw new CommandError('The service is not installed: petals-chat service install.')
   const { code, output } = await run(plan.status, context)
@@ -47,15 +52,41 @@ export async function showService(context: CommandContext): Promise<number> {
   return code
 }
 
-function planFor(
-  { environment, workingDirectory }: CommandContext,
+/** @throws CommandError for a command that is no service */
+function nameOf([first = 'serve', ...others]: readonly string[]): ServiceName {
+  if (first === 'contribute' || (first === 'serve' && others.length === 0)) return first
+  throw new CommandError(
+    `'${first}' can't be a service. The services are serve (the default, without arguments) and contribute: petals-chat service install -- contribute MODEL.`,
+    exitCodes.usage,
+  )
+}
+
+type Words = readonly [string, ...string[]]
+
+function commandOf(
+  { workingDirectory }: CommandContext,
   configFile: string | undefined,
-): ServicePlan {
+  args: readonly string[],
+): Words {
   const script = fileURLToPath(new URL('../../bin/petals-chat.mjs', import.meta.url))
   const config = configFile === undefined ? [] : ['--config', path.resolve(workingDirectory, configFile)]
+  return [process.execPath, script, ...config, ...(args.length === 0 ? ['serve'] : args)]
+}
+
+/** Runs the command up to the point where it would serve. @throws CommandError with what it says is wrong */
+async function tryContribute(context: CommandContext, command: Words): Promise<void> {
+  const { code, output } = await run([...command, '--dry-run'], context)
+  if (code !== 0) throw new CommandError(output.trim().replace(/^petals-chat: /m, ''), code)
+}
+
+function planFor(
+  { environment, workingDirectory }: CommandContext,
+  name: ServiceName,
+  command: Words = [process.execPath],
+): ServicePlan {
   const plan = planService(
     process.platform,
-    { command: [process.execPath, script, ...config, 'serve'], workingDirectory },
+    { name, command, workingDirectory },
     { home: environment['HOME'] ?? homedir(), userId: userInfo().uid, account: accountOf(environment) },
   )
   if (plan === undefined) throw new CommandError(`Services are not supported on ${process.platform}.`)

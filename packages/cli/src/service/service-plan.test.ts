@@ -7,7 +7,11 @@ import { planService } from './service-plan.ts'
 
 /** Words that each system's format could take for its own. */
 const command = ['/bin/true', 'a b', '100%', '$HOME', 'say "hi"', 'C:\\x\\', '<&>'] as const
-const program = { command: [...command] as [string, ...string[]], workingDirectory: '/tmp' }
+const program = {
+  name: 'serve' as const,
+  command: [...command] as [string, ...string[]],
+  workingDirectory: '/tmp',
+}
 const owner = { home: '/home/ada', userId: 1000, account: 'LAB\\ada & co' }
 const plan = (platform: NodeJS.Platform) => planService(platform, program, owner)!
 
@@ -106,6 +110,16 @@ describe('the service of a user', () => {
       },
     })
   })
+
+  it.each(['linux', 'darwin', 'win32'] as const)(
+    'can be there twice on %s: a server of blocks is another one',
+    (platform) => {
+      const other = planService(platform, { ...program, name: 'contribute' }, owner)!
+      expect(other.file).not.toBe(plan(platform).file)
+      expect(other.uninstall).not.toEqual(plan(platform).uninstall)
+      expect(other.status).not.toEqual(plan(platform).status)
+    },
+  )
 
   it('has no plan elsewhere', () => {
     expect(planService('aix', program, owner)).toBeUndefined()

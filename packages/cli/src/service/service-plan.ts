@@ -1,7 +1,11 @@
 import path from 'node:path'
 
+/** The two services of a user: the chat page and the APIs, and a server of blocks. They run beside each other. */
+export type ServiceName = 'serve' | 'contribute'
+
 /** What the service runs. */
 export interface ServiceProgram {
+  readonly name: ServiceName
   /** Absolute path of the program, then its arguments. */
   readonly command: readonly [string, ...string[]]
   readonly workingDirectory: string
@@ -52,15 +56,27 @@ export function planService(
   }
 }
 
-const unit = 'petals-chat.service'
+/** What systems call each service, and people. */
+const names = {
+  serve: { file: 'petals-chat', label: 'org.petals-chat.server', title: 'Petals Chat' },
+  contribute: {
+    file: 'petals-chat-contribute',
+    label: 'org.petals-chat.contribute',
+    title: 'Petals Chat contribute',
+  },
+} as const
 
-function systemdPlan({ command, workingDirectory }: ServiceProgram, { home }: ServiceOwner): ServicePlan {
+function systemdPlan(
+  { name, command, workingDirectory }: ServiceProgram,
+  { home }: ServiceOwner,
+): ServicePlan {
+  const unit = `${names[name].file}.service`
   return {
     file: path.posix.join(home, '.config/systemd/user', unit),
     encoding: 'utf8',
-    // Answers that run have 30 s to finish (server.drainTimeoutMs).
+    // Answers that run have 30 s to finish (server.drainTimeoutMs), and sessions of a server of blocks.
     content: `[Unit]
-Description=Petals Chat
+Description=${names[name].title}
 StartLimitIntervalSec=0
 
 [Service]
@@ -101,14 +117,13 @@ WantedBy=default.target
 const systemdWord = (word: string): string =>
   `"${word.replaceAll('\\', '\\\\').replaceAll('"', '\\"').replaceAll('%', '%%').replaceAll('$', '$$$$')}"`
 
-const label = 'org.petals-chat.server'
-
 function launchdPlan(
-  { command, workingDirectory }: ServiceProgram,
+  { name, command, workingDirectory }: ServiceProgram,
   { home, userId }: ServiceOwner,
 ): ServicePlan {
+  const { label } = names[name]
   const file = path.posix.join(home, 'Library/LaunchAgents', `${label}.plist`)
-  const log = path.posix.join(home, 'Library/Logs/petals-chat.log')
+  const log = path.posix.join(home, 'Library/Logs', `${names[name].file}.log`)
   const domain = `gui/${userId}`
   return {
     file,
@@ -147,15 +162,16 @@ ${command.map((word) => `    <string>${xmlText(word)}</string>`).join('\n')}
   }
 }
 
-const task = 'Petals Chat'
+const serviceFiles = { serve: 'service.xml', contribute: 'contribute-service.xml' } as const
 
 /** By the schema of the task scheduler (Microsoft, MS-TSCH 2.5). A trigger for all users would need an administrator. */
 function taskPlan(
-  { command, workingDirectory }: ServiceProgram,
+  { name, command, workingDirectory }: ServiceProgram,
   { home, account }: ServiceOwner,
 ): ServicePlan {
+  const task = names[name].title
   const [program, ...args] = command
-  const file = path.win32.join(home, 'AppData\\Local\\petals-chat', 'service.xml')
+  const file = path.win32.join(home, 'AppData\\Local\\petals-chat', serviceFiles[name])
   return {
     file,
     // What the task scheduler writes itself.
