@@ -238,6 +238,21 @@ describe('Tolerances', () => {
     expect(tolerances.allows([float32, precision({}, 4)], 3, far)).toBe(true)
   })
 
+  it('are wide for weights that llama.cpp quantizes in mixes, also between two of the same name', () => {
+    const tolerances = new Tolerances()
+    const far = { typical: 0.2, worst: 0.4, scale: 0.05, offset: 0.1 }
+    const [q8, q4] = [precision({ quantType: 'q8_0' }), precision({ quantType: 'q4_k' })]
+    for (const pair of [
+      [bfloat16, q8],
+      [bfloat16, q4],
+      [q4, q4],
+      [q8, q4],
+    ])
+      expect(tolerances.allows(pair, 3, far)).toBe(true)
+    expect(tolerances.allows([q8, q8], 3, far)).toBe(false)
+    expect([q8.isKnown, q4.isKnown]).toEqual([true, true])
+  })
+
   it('are no wider for a server that announces what no server has', () => {
     const tolerances = new Tolerances()
     const far = { typical: 0.2, worst: 0.4, scale: 0.05, offset: 0.1 }

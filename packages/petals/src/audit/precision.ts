@@ -11,12 +11,16 @@ export interface Precision {
   readonly isKnown: boolean
   /** The quantization of its weights: servers with another one have other weights. */
   readonly weights: string
+  /** Also servers with the same quantization may have other weights. */
+  readonly isMix: boolean
   readonly rounding: Rounding
 }
 
-/** What a Petals server can announce. Any other text may be an attempt to be compared with none but accomplices. */
+/** What a server can announce. Any other text may be an attempt to be compared with none but accomplices. */
 const dtypes: readonly string[] = ['float32', 'float16', 'bfloat16']
-const quantizations: readonly string[] = ['none', 'int8', 'nf4']
+const quantizations: readonly string[] = ['none', 'int8', 'nf4', 'q8_0']
+/** Most of the weights are of this type of llama.cpp, and the others of any: two such servers may have different ones. */
+const mixes: readonly string[] = ['q4_0', 'q4_1', 'q5_0', 'q5_1', 'q2_k', 'q3_k', 'q4_k', 'q5_k', 'q6_k']
 
 /** Compressions by their numbers in hivemind: MEANSTD_16BIT and FLOAT16; greater ones have 8 bits. */
 const compressions16: readonly number[] = [1, 2]
@@ -28,7 +32,8 @@ const compressions16: readonly number[] = [1, 2]
 export function precisionOf({ server }: Pick<Span, 'server'>, compression: number): Precision {
   const { torchDtype = '?', quantType = 'none' } = server
   const dtype = dtypes.includes(torchDtype) ? torchDtype : 'other'
-  const weights = quantizations.includes(quantType) ? quantType : 'none'
+  const isMix = mixes.includes(quantType)
+  const weights = isMix || quantizations.includes(quantType) ? quantType : 'none'
   const isKnown = dtype === torchDtype && weights === quantType
   const isExact = isKnown && dtype === 'float32' && weights === 'none' && compression === 0
   const isCoarse = compression !== 0 && !compressions16.includes(compression)
@@ -36,6 +41,7 @@ export function precisionOf({ server }: Pick<Span, 'server'>, compression: numbe
     kind: `${isKnown ? dtype : 'other'}/${weights}/${compression}`,
     isKnown,
     weights,
+    isMix,
     rounding: isCoarse ? 'coarse' : isExact ? 'exact' : 'rounded',
   }
 }

@@ -79,9 +79,9 @@ const kindOf = (servers: readonly Precision[]): string =>
     .toSorted()
     .join(' ')
 
-/** Servers with the same quantization have the same weights: then they differ only by rounding. */
+/** Servers with the same quantization have the same weights, but for mixes: then they differ only by rounding. */
 function closenessOf(servers: readonly Precision[]): Closeness {
-  const haveSameWeights = servers.every(({ weights }) => weights === servers[0]!.weights)
+  const haveSameWeights = servers.every(({ weights, isMix }) => !isMix && weights === servers[0]!.weights)
   if (!haveSameWeights || servers.some(({ rounding }) => rounding === 'coarse')) return 'different'
   return servers.every(({ rounding }) => rounding === 'exact') ? 'exact' : 'rounded'
 }
