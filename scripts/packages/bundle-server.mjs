@@ -2,7 +2,7 @@
 // instead of 1,000. packages/cli/bin runs the bundle. Programs that import a package, and child processes, use dist as before.
 // Why, and what stays outside: docs/decisions/2026-11-29-bundled-command.md
 import { existsSync, readdirSync } from 'node:fs'
-import { readFile, rm, writeFile } from 'node:fs/promises'
+import { mkdir, readFile, rm, writeFile } from 'node:fs/promises'
 import path from 'node:path'
 import { fileURLToPath } from 'node:url'
 
@@ -56,6 +56,7 @@ export async function bundleServer() {
     },
   })
   await rm(folder, { recursive: true, force: true })
+  await mkdir(folder, { recursive: true })
   const { output } = await bundle.write({
     dir: folder,
     format: 'esm',

@@ -31,9 +31,14 @@ beforeEach(async () => {
     'package-lock.json': '{ "packages": {} }',
     'npm.cjs': `const fs = require('fs')
       fs.appendFileSync('calls', 'npm ' + process.argv.slice(2).join(' ') + '\\n')
-      for (const file of ['typescript/bin/tsc', 'vite/bin/vite.js']) {
+      for (const [file, text] of [
+        ['typescript/bin/tsc', ''],
+        ['vite/bin/vite.js', ''],
+        ['rolldown/package.json', '{ "exports": "./index.mjs" }'],
+        ['rolldown/index.mjs', 'export const rolldown = async () => ({ write: async () => ({ output: [] }) })'],
+      ]) {
         fs.mkdirSync(require('path').dirname('node_modules/' + file), { recursive: true })
-        fs.writeFileSync('node_modules/' + file, '')
+        fs.writeFileSync('node_modules/' + file, text)
       }`,
     'bin/python3.11': `#!/bin/sh
       echo "python $*" >>"${folder}/calls"
