@@ -154,7 +154,7 @@ export const swarmConfigSchema = z.strictObject({
     .enum(['off', 'auto', 'always'])
     .default('auto')
     .describe(
-      'Warm standbys: a second server of the same blocks follows an answer and takes over at once when its server fails or is late. It takes room in the KV caches, and about a tenth of the work of the answer. auto: in private swarms, for sessions of 128 tokens or more, on servers with plenty of room. always: also in public swarms and from the first token on. off: none.',
+      'Warm standbys: a second server of the same blocks follows an answer and takes over at once when its server fails or is late. It takes room in the KV caches, and at most an eighth of the time of a server for all answers together. auto: in private swarms, for sessions of 128 tokens or more, on servers with plenty of room. always: also in public swarms and from the first token on. off: none.',
     ),
   /** Servers' `session_timeout` is 30 minutes. */
   sessionLifetimeMs: z

@@ -5,6 +5,11 @@ import type { ServerStatus } from '../../routing/router.ts'
 /** A standby must not take the last room from a session: a server needs so many times the room. */
 const spareRoom = 4
 
+/** While the hop's server is well, a standby that would take this many times as long for a token does not take over. */
+const tolerableSlowness = 1.5
+/** Round trips are not measured more exactly than this. */
+const slackSeconds = 0.01
+
 /** For servers that were not pinged, and for those that announce no speed (`petals/client/routing/sequence_manager.py`). */
 const defaultRttSeconds = 0.15
 const defaultInferenceRps = 300
@@ -19,12 +24,16 @@ export interface SpareOptions {
   readonly isExcluded: (peer: PeerId) => boolean
 }
 
-/** Returns the fastest server that holds all blocks of the hop, has plenty of room and is beyond doubt; undefined for none. */
+/**
+ * Returns a server that holds all blocks of the hop, has plenty of room and is beyond doubt; undefined for none. Of several,
+ * the fastest of those that compute with the same numbers as the hop's server: then an answer goes on as it would have.
+ */
 export function chooseSpare(
   servers: readonly ServerStatus[],
-  { start, end, peer }: Span,
+  hop: Span,
   { route, lengthOn, reserved, isExcluded }: SpareOptions,
 ): Span | undefined {
+  const { start, end, peer } = hop
   const inUse = new Set(route.map((span) => span.peer))
   const able = servers.filter(
     (each) =>
@@ -33,9 +42,32 @@ export function chooseSpare(
   const [best] = able
     .map((each) => ({ ...each, start, end }))
     .filter((span) => hasRoom(span, lengthOn(span), reserved(span.peer)))
-    .toSorted((a, b) => Number(inUse.has(a.peer)) - Number(inUse.has(b.peer)) || secondsOf(a) - secondsOf(b))
+    .toSorted(
+      (a, b) =>
+        Number(inUse.has(a.peer)) - Number(inUse.has(b.peer)) ||
+        Number(hasSameNumbers(b, hop)) - Number(hasSameNumbers(a, hop)) ||
+        secondsOf(a) - secondsOf(b),
+    )
   return best && { peer: best.peer, server: best.server, start, end }
 }
+
+/**
+ * Reports whether the standby is as good as the hop's server, which may be well: it computes with the same numbers, and is not
+ * much slower. Without that, an aborted answer would leave a fast machine for a slow one.
+ */
+export function isAsGood(spare: Span, hop: Span, rttSeconds: (peer: PeerId) => number | undefined): boolean {
+  const [its, used] = [spare, hop].map((span) => secondsOf({ ...span, rttSeconds: rttSeconds(span.peer) }))
+  return hasSameNumbers(spare, hop) && its! <= tolerableSlowness * used! + slackSeconds
+}
+
+/** Reports whether the server would still have the room for one more session like this standby, by what it announces now. */
+export const hasRoomBeside = (
+  { server: { cacheTokensLeft = Infinity } }: Pick<Span, 'server'>,
+  { span: { start, end }, maxLength }: { readonly span: Span; readonly maxLength: number },
+): boolean => cacheTokensLeft >= 2 * maxLength * (end - start)
+
+const hasSameNumbers = (a: Pick<Span, 'server'>, b: Pick<Span, 'server'>): boolean =>
+  a.server.torchDtype === b.server.torchDtype && a.server.quantType === b.server.quantType
 
 const isSound = ({ server, usable, alive, bannedForMs, verdict }: ServerStatus): boolean =>
   usable && server.state === 'online' && alive !== false && bannedForMs === 0 && verdict === undefined
@@ -47,5 +79,10 @@ const hasRoom = (
   reserved: number,
 ): boolean => cacheTokensLeft - reserved >= spareRoom * 2 * tokens * (end - start)
 
-const secondsOf = ({ start, end, server, rttSeconds = defaultRttSeconds }: ServerStatus): number =>
+const secondsOf = ({
+  start,
+  end,
+  server,
+  rttSeconds = defaultRttSeconds,
+}: Span & { readonly rttSeconds: number | undefined }): number =>
   rttSeconds + (end - start) / (server.inferenceRps ?? defaultInferenceRps)

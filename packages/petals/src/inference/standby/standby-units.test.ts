@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest'
 import type { Span } from '../../blocks/spans.ts'
 import { peerIdFromBytes } from '../../p2p/peer-id.ts'
 import type { ServerStatus } from '../../routing/router.ts'
-import { chooseSpare } from './choose-spare.ts'
+import { chooseSpare, hasRoomBeside, isAsGood } from './choose-spare.ts'
 import { StandbyLoad } from './standby-load.ts'
 
 const peerOf = (index: number) => {
@@ -75,6 +75,37 @@ describe('the standby of a hop', () => {
     expect(chosen([server(1, 0, 8, announcing(needed - 1))])).toBeUndefined()
     expect(chosen([server(1, 0, 8, announcing(needed))], { reserved: () => 1 })).toBeUndefined()
   })
+})
+
+const quantized = { server: { ...hop.server, quantType: 'q4_k', inferenceRps: 1000 } }
+
+it('a standby with the numbers of its server comes before a faster one with others', () => {
+  const servers = [server(1, 2, 4, quantized), server(2, 2, 4)]
+  expect(chosen(servers)).toEqual([peerOf(2), 2, 4])
+  expect(chosen(servers.slice(0, 1))).toEqual([peerOf(1), 2, 4])
+})
+
+describe('a standby is as good as its server', () => {
+  const isGood = (more: Partial<ServerStatus>, rtts: Readonly<Record<string, number>> = {}) =>
+    isAsGood(server(1, 2, 4, more), hop, (peer) => rtts[peer] ?? 0.01)
+  const rated = (inferenceRps: number) => ({ server: { ...hop.server, inferenceRps } })
+
+  it('if it is nearly as fast, and as near', () => {
+    expect([isGood({}), isGood(rated(200)), isGood(rated(70))]).toEqual([true, true, true])
+    expect([isGood(rated(20)), isGood({}, { [peerOf(1)]: 0.2 })]).toEqual([false, false])
+    expect(isGood({}, { [peerOf(1)]: 0.2, [peerOf(0)]: 0.3 })).toBe(true)
+  })
+
+  it('if it computes with the same numbers', () => {
+    expect(isGood(quantized)).toBe(false)
+  })
+})
+
+it('a standby has to go where no other session of its length would find room', () => {
+  const spare = { span: { ...hop }, maxLength: 100 }
+  expect(hasRoomBeside(announcing(2 * 100 * 2), spare)).toBe(true)
+  expect(hasRoomBeside(announcing(2 * 100 * 2 - 1), spare)).toBe(false)
+  expect(hasRoomBeside({ server: hop.server }, spare)).toBe(true)
 })
 
 describe('the standbys of all sessions', () => {

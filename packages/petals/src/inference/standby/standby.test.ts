@@ -219,6 +219,61 @@ describe('a standby', () => {
     expect(standby.sessionsEver).toBe(1)
   })
 
+  it.each([
+    ['is slower', { inferenceRps: 10 }],
+    ['computes with other numbers', { quantType: 'int8' }],
+  ])(
+    'leaves the session to its server after an abort if it %s, but takes over when that dies',
+    async (_how, kind) => {
+      const good = await swarm.addServer(0, 6)
+      const chat = await begin()
+      const other = await swarm.addServer(0, 6, kind)
+      await chat.client.directory.refresh()
+      await chat.untilFollowed(0)
+      expect([chat.server(0), chat.server(0, 'standby')]).toEqual([good, other])
+      const stop = new AbortController()
+      good.intercept = () => (stop.abort(new Error('enough')), true)
+      await expect(chat.session.step(swarm.inputs(1), { signal: stop.signal })).rejects.toThrow('enough')
+      good.intercept = () => false
+      await chat.untilFollowed(0)
+      expect([chat.server(0), chat.server(0, 'standby')]).toEqual([good, other])
+      killAtNextStep(good)
+      await chat.steps(2)
+      expect(chat.server(0)).toBe(other)
+    },
+  )
+
+  it('gives its memory back when its server announces that it is short of room', async () => {
+    for (let i = 0; i < 2; i++) await swarm.addServer(0, 6)
+    const chat = await begin()
+    await chat.untilFollowed(0)
+    const standby = chat.server(0, 'standby')
+    standby.announce([swarm.dht], { cacheTokensLeft: 2 * 6 * 300 })
+    await chat.client.directory.refresh()
+    await vi.waitFor(() => expect(standby.openSessions).toBe(0), { timeout: 5000 })
+    await chat.steps(2)
+    expect(chat.session.standbys).toEqual([undefined])
+  })
+
+  it('is given up if something in it goes wrong, and the answer goes on', async () => {
+    for (let i = 0; i < 2; i++) await swarm.addServer(0, 6)
+    const chat = await begin()
+    await chat.untilFollowed(0)
+    const standby = chat.server(0, 'standby')
+    vi.spyOn(chat.client.context.standbyLoad, 'begin').mockImplementation(() => {
+      throw new Error('a fault')
+    })
+    await vi.waitFor(
+      async () => {
+        await chat.step(1)
+        expect(standby.openSessions).toBe(0)
+      },
+      { timeout: 5000, interval: 20 },
+    )
+    await chat.steps(3)
+    expect(chat.session.standbys).toEqual([undefined])
+  })
+
   it('gives its memory back at the end of the session', async () => {
     for (let i = 0; i < 2; i++) await swarm.addServer(0, 6)
     const chat = await begin()

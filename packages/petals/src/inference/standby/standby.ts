@@ -9,7 +9,7 @@ import { closeSpare, type OpenHop } from '../open-hop.ts'
 import type { OpenRoute } from '../open-route.ts'
 import type { ServerSession } from '../server-session.ts'
 import type { SessionOpener } from '../session-opener.ts'
-import { chooseSpare } from './choose-spare.ts'
+import { chooseSpare, hasRoomBeside, isAsGood } from './choose-spare.ts'
 import type { StandbyWork } from './standby-load.ts'
 
 /** `auto`: a shorter session is sent again to a replacement before a reader misses it. */
@@ -27,8 +27,9 @@ const roomAhead = 256
 /** When a step has used this share of its deadline, the standby is asked, too. */
 const hedgeShare = 1 / 4
 
-/** How often standbys are looked after, milliseconds. */
+/** How often standbys are looked after, and how often servers are looked for and their room is looked at, milliseconds. */
 const intervalMs = 50
+const lookIntervalMs = 500
 
 /** So long after a step, milliseconds, its tokens are not going to be taken back at once, as those of a speculation may be. */
 const settledMs = 1000
@@ -63,6 +64,8 @@ export class Standby {
   #settled = 0
   #stepEndedAt: number | undefined
   #timer: NodeJS.Timeout | undefined
+  #lookedAt = -Infinity
+  #isOff = false
 
   constructor(options: StandbyOptions) {
     this.#options = options
@@ -75,8 +78,8 @@ export class Standby {
   stepBegins(): void {
     this.#settled = this.#options.route.position
     this.#stepEndedAt = undefined
-    if (this.#settled < this.#fewestTokens || this.#timer) return
-    this.#timer = setInterval(() => this.#tend(), intervalMs)
+    if (this.#settled < this.#fewestTokens || this.#timer || this.#isOff) return
+    this.#timer = setInterval(() => this.#tendSafely(), intervalMs)
     this.#timer.unref()
   }
 
@@ -110,10 +113,28 @@ export class Standby {
     return true
   }
 
-  /** Lets standbys take over where the session of a hop is over, for example because it was too old. */
+  /**
+   * Lets standbys take over where the session of a hop is over, for example because it was too old. The server may be well: one
+   * that is slower, or computes with other numbers, stays its standby.
+   */
   fillGaps(): void {
     const { hops } = this.#options.route
-    for (const [index, { session, spare }] of hops.entries()) if (!session && spare) this.takeOver(index)
+    for (const [index, hop] of hops.entries())
+      if (!hop.session && hop.spare && this.#isAsGood(hop.spare, hop)) this.takeOver(index)
+  }
+
+  /** Gives up standbys on servers that are short of room by now, for sessions of others. */
+  giveWay(): void {
+    const { route, context } = this.#options
+    if (route.hops.every(({ spare }) => !spare)) return
+    const servers = new Map(context.router.status().map(({ peer, server }) => [peer, server]))
+    for (const hop of route.hops) {
+      const { spare } = hop
+      const server = spare && servers.get(spare.span.peer)
+      if (!server || hasRoomBeside({ server }, spare)) continue
+      context.standbyLoad.coolOff(spare.span.peer)
+      this.#drop(hop, spare)
+    }
   }
 
   /** Reports whether every server but the last reads in each step where to push its outputs to, as far as standbys are used. */
@@ -122,19 +143,36 @@ export class Standby {
     return index === hops.length - 1 || this.#readsSteps.has(hops[index]!.span.peer)
   }
 
+  /** It runs outside of any call. No fault in it may end this program, nor disturb an answer that is well. */
+  #tendSafely(): void {
+    try {
+      this.#tend()
+    } catch (error) {
+      this.#options.context.logger.error({ err: error }, 'the standbys of a session are given up')
+      this.#isOff = true
+      for (const hop of this.#options.route.hops) closeSpare(hop)
+      this.stop()
+    }
+  }
+
   #tend(): void {
     const { route } = this.#options
+    const isTimeToLook = performance.now() - this.#lookedAt >= lookIntervalMs
+    if (isTimeToLook) {
+      this.#lookedAt = performance.now()
+      this.giveWay()
+    }
     const idleMs = this.#stepEndedAt === undefined ? 0 : performance.now() - this.#stepEndedAt
     if (idleMs > settledMs) this.#settled = route.position
     for (const spare of this.#work.keys()) if (spare.failure) this.#forget(spare)
-    for (const [index, hop] of route.hops.entries()) this.#tendHop(index, hop)
+    for (const [index, hop] of route.hops.entries())
+      if (hop.spare) this.#tendHop(index, hop, hop.spare)
+      else if (isTimeToLook) this.#open(hop)
     if (idleMs > settledMs && route.hops.every((hop) => this.#hasFollowed(hop))) this.stop()
   }
 
-  #tendHop(index: number, hop: OpenHop): void {
-    const { spare } = hop
-    if (!spare) this.#open(hop)
-    else if (spare.failure) this.#drop(hop, spare, spare.failure)
+  #tendHop(index: number, hop: OpenHop, spare: ServerSession): void {
+    if (spare.failure) this.#drop(hop, spare, spare.failure)
     else if (this.#isOutdated(spare)) this.#drop(hop, spare)
     else if (spare.isOpen) {
       this.#take(index, spare)
@@ -229,11 +267,17 @@ export class Standby {
    * Near the deadline of a step, the standby gets the same inputs. If it answers first, it takes over. The other server may
    * only be slow: it is not banned for it.
    */
-  #hedge(index: number, { session, history }: OpenHop, spare: ServerSession): void {
-    if (!session || session.deadlineShare < hedgeShare) return
+  #hedge(index: number, hop: OpenHop, spare: ServerSession): void {
+    const { session, history } = hop
+    if (!session || session.deadlineShare < hedgeShare || !this.#isAsGood(spare, hop)) return
     const lack = history.length - spare.sent
     if (spare.answered > this.#options.route.answeredTo(index)) session.giveUp()
     else if (lack > 0 && lack <= 2 * tokensAtATime) this.#send(spare, history, lack)
+  }
+
+  #isAsGood({ span }: ServerSession, hop: OpenHop): boolean {
+    const { router } = this.#options.context
+    return isAsGood(span, hop.span, (peer) => router.leastRttSeconds(peer))
   }
 
   #send(spare: ServerSession, history: OpenHop['history'], lack: number): void {
