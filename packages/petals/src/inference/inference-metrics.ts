@@ -19,19 +19,27 @@ export const spanLabels = (model: string, { start, end }: Span): MetricLabels =>
   span: `${start}:${end}`,
 })
 
-export const phaseOf = (tokens: number): string => (tokens === 1 ? 'decode' : 'prefill')
+/**
+ * What a step does. `drafted`: it runs several tokens of an answer, because some are guessed or forced by its form.
+ */
+export type Phase = 'prefill' | 'decode' | 'drafted'
+
+export function phaseOf(tokens: number, isAnswer: boolean): Phase {
+  if (tokens === 1) return 'decode'
+  return isAnswer ? 'drafted' : 'prefill'
+}
 
 export function inferenceMetrics(metrics: Metrics): InferenceMetrics {
   return {
     stepSeconds: metrics.histogram({
       name: 'petals_step_seconds',
-      help: 'Time of one step through all servers of a route.',
+      help: 'Time of one step through all servers of a route: prefill (a prompt), decode (one token) or drafted (several tokens of an answer).',
       labels: ['model', 'phase'],
       buckets,
     }),
     spanStepSeconds: metrics.histogram({
       name: 'petals_span_step_seconds',
-      help: 'Time of one step on the server of a span, as this client sees it.',
+      help: 'Time of one step on the server of a span, as this client sees it: decode, drafted or prefill, which is also what is sent again, and to standbys.',
       labels: ['model', 'span', 'phase'],
       buckets,
     }),

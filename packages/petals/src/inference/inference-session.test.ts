@@ -1,9 +1,10 @@
-import { ContextLengthError, InvalidRequestError } from '@petals-chat/engine'
+import { ContextLengthError, InvalidRequestError, silentMetrics, type Metrics } from '@petals-chat/engine'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import type { FloatDtype } from '../tensor/dtype.ts'
 import type { HiddenStates } from '../tensor/hidden-states.ts'
 import { runInputs } from '../testing/dialogue.ts'
 import { FakeSwarm } from '../testing/fake-swarm.ts'
+import { createInferenceSession } from './swarm-inference-session.ts'
 
 let swarm: FakeSwarm
 
@@ -175,15 +176,16 @@ it('decode steps and the ends of sessions are reported to the router', async () 
   const [steps, ends] = [vi.spyOn(client.router, 'reportStep'), vi.spyOn(client.router, 'reportEnd')]
   {
     await using session = client.openSession()
-    for (const tokens of [5, 1, 1]) await session.step(swarm.inputs(tokens))
+    for (const tokens of [5, 1]) await session.step(swarm.inputs(tokens))
+    await session.step(swarm.inputs(3), { isAnswer: true })
     expect(ends).not.toHaveBeenCalled()
   }
-  const reported = steps.mock.calls.map(([{ peer, blocks }]) => [peer, blocks])
+  const reported = steps.mock.calls.map(([{ peer, blocks, tokens }]) => [peer, blocks, tokens])
   expect(reported).toEqual([
-    [first.id, 2],
-    [second.id, 4],
-    [first.id, 2],
-    [second.id, 4],
+    [first.id, 2, 1],
+    [second.id, 4, 1],
+    [first.id, 2, 3],
+    [second.id, 4, 3],
   ])
   for (const [{ ms, tokenMs }] of steps.mock.calls) expect(tokenMs).toBeGreaterThanOrEqual(ms * 0.99)
   expect(ends.mock.calls.toSorted()).toEqual(
@@ -192,6 +194,23 @@ it('decode steps and the ends of sessions are reported to the router', async () 
       .map(([{ peer, session }]) => [peer, session])
       .toSorted(),
   )
+})
+
+it('the times of steps say what they did: a prompt, a token, or several tokens of an answer', async () => {
+  await swarm.addServer(0, 6)
+  const { context } = await swarm.connect()
+  const phases = new Map<string, unknown[]>()
+  const histogram: Metrics['histogram'] = ({ name }) => ({
+    observe: (_seconds, labels) => phases.set(name, [...(phases.get(name) ?? []), labels?.['phase']]),
+  })
+  const metrics = { ...silentMetrics, histogram }
+  await using session = createInferenceSession({ ...context, metrics }, { maxLength: 500 })
+  await session.step(swarm.inputs(300))
+  for (const tokens of [1, 4]) await session.step(swarm.inputs(tokens), { isAnswer: true })
+  await session.step(swarm.inputs(4))
+  const whole = ['prefill', 'decode', 'drafted', 'prefill']
+  expect(phases.get('petals_step_seconds')).toEqual(whole)
+  expect([...new Set(phases.get('petals_span_step_seconds'))]).toEqual(whole.slice(0, 3))
 })
 
 describe('rewinding', () => {

@@ -45,7 +45,10 @@ export interface InferenceSession extends AsyncDisposable {
   rewindableTokens(): number
 }
 
-export interface StepOptions extends AbortOptions, WaitOptions {}
+export interface StepOptions extends AbortOptions, WaitOptions {
+  /** The inputs are tokens of an answer and drafts after them. Default: only if it is a single one; several are a prompt. */
+  readonly isAnswer?: boolean | undefined
+}
 
 export interface OpenOptions extends AbortOptions {
   /** Position that the session will soon reach, for example with the prompt. If opened for less, it must be renewed then. */

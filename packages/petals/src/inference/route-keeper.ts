@@ -80,6 +80,11 @@ export class RouteKeeper {
     this.standby.stepBegins()
   }
 
+  /** Called before a step: it runs so many tokens of an answer at a time, drafts included. */
+  answers(tokens: number): void {
+    this.#opener.answerTokens = tokens
+  }
+
   /** Does `work` on the open route. The one place that handles failures: replaces what failed, then does `work` again. */
   async untilDone<T>(signal: AbortSignal, work: () => Promise<T>): Promise<T> {
     while (true) {

@@ -1,7 +1,7 @@
 import type { Span } from '../blocks/spans.ts'
 import type { PeerId } from '../p2p/peer-id.ts'
 import type { InferenceContext } from './inference-context.ts'
-import { phaseOf, spanLabels, type InferenceMetrics } from './inference-metrics.ts'
+import { phaseOf, spanLabels, type InferenceMetrics, type Phase } from './inference-metrics.ts'
 import { ServerSession, type ServerSessionOptions, type StepCost } from './server-session.ts'
 import { sessionLength } from './session-length.ts'
 
@@ -12,6 +12,8 @@ const reallocTimeoutSeconds = 2
 export class SessionOpener {
   /** Tokens that server sessions must hold. */
   needed = 0
+  /** Steps of so many tokens are those of an answer: the one that was chosen last, and drafts. Others run again what is known. */
+  answerTokens = 1
   /** A server had no room, so request no more than is needed. */
   isTight = false
   readonly #context: InferenceContext
@@ -60,8 +62,9 @@ export class SessionOpener {
       allocTimeoutSeconds: this.#busy.delete(span.peer) ? reallocTimeoutSeconds : undefined,
       withoutEmptySteps: limits.failsAtEmptySteps(span.peer),
       onStep: (step) => {
-        this.#report(span, step)
-        this.#reportLoad(session, step, steppedAt)
+        const phase = phaseOf(step.tokens, step.tokens === this.answerTokens)
+        this.#report(span, step, phase)
+        if (phase !== 'prefill') this.#reportLoad(session, step, steppedAt)
         steppedAt = performance.now()
       },
       onOver: () => this.#context.router.reportEnd(span.peer, session.id),
@@ -75,17 +78,16 @@ export class SessionOpener {
     { tokens, ms, sentBytes }: StepCost,
     before: number | undefined,
   ): void {
-    if (tokens !== 1) return
     const { peer, start, end } = span
     const tokenMs = before === undefined ? ms : performance.now() - before
     const isPushed = sentBytes === 0
-    this.#context.router.reportStep({ peer, session: id, blocks: end - start, ms, tokenMs, isPushed })
+    this.#context.router.reportStep({ peer, session: id, tokens, blocks: end - start, ms, tokenMs, isPushed })
   }
 
-  #report(span: Span, { tokens, ms, sentBytes, receivedBytes, compression }: StepCost): void {
+  #report(span: Span, { ms, sentBytes, receivedBytes, compression }: StepCost, phase: Phase): void {
     this.#context.codecs.note(span.peer, compression)
     const labels = spanLabels(this.#context.dhtPrefix, span)
-    this.#metrics.spanStepSeconds.observe(ms / 1000, { ...labels, phase: phaseOf(tokens) })
+    this.#metrics.spanStepSeconds.observe(ms / 1000, { ...labels, phase })
     this.#metrics.bytes.add(sentBytes, { ...labels, direction: 'sent' })
     this.#metrics.bytes.add(receivedBytes, { ...labels, direction: 'received' })
   }

@@ -91,16 +91,20 @@ class SwarmInferenceSession implements InferenceSession {
     })
   }
 
-  async step(inputs: HiddenStates, { onWait, signal }: StepOptions = {}): Promise<HiddenStates> {
+  async step(
+    inputs: HiddenStates,
+    { onWait, signal, isAnswer = false }: StepOptions = {},
+  ): Promise<HiddenStates> {
     const { waitTimeoutMs } = this.#context.config
     return await this.#exclusively(signal, async (stop) => {
       const [tokens, hiddenSize] = inputs.shape
       const goal = this.#checked(inputs)
       const startedAt = performance.now()
       await this.#keeper.prepare(goal, { waitTimeoutMs, onWait, makeRoom: this.#makeRoom }, stop)
+      this.#keeper.answers(isAnswer ? tokens : 1)
       this.#route.begin(compactTensor(inputs.data, [1, tokens, hiddenSize]))
       const outputs = await this.#keeper.untilDone(stop, () => this.#route.run(stop))
-      const labels = { model: this.#context.dhtPrefix, phase: phaseOf(tokens) }
+      const labels = { model: this.#context.dhtPrefix, phase: phaseOf(tokens, isAnswer) }
       this.#metrics.stepSeconds.observe((performance.now() - startedAt) / 1000, labels)
       this.#context.observer?.stepped(this.#route, tokens)
       return { shape: inputs.shape, data: joinValues(outputs, tokens * hiddenSize) }
@@ -169,6 +173,7 @@ class SwarmInferenceSession implements InferenceSession {
   /** Keeps idle server sessions alive, and closes them when the session has not been used for too long. */
   #maintain(): void {
     if (this.#guard.busy || this.#guard.closed) return
+    this.#keeper.standby.giveWay()
     const { idleTimeoutMs, aheadTimeoutMs, keepAliveMs } = this.#context.config
     const { hops } = this.#route
     const isUnused = hops.every(({ session }) => !session?.sent)

@@ -25,9 +25,9 @@ function plannerOf(spans: readonly Span[]) {
   const plan = (): readonly number[] =>
     planner.plan(index, whole, {})!.map(({ peer }) => spans.findIndex((each) => each.peer === peer))
   /** One step of all blocks on the server of this slot takes so many milliseconds, network included. */
-  const step = (slot: number, ms: number, session = 's'): void => {
+  const step = (slot: number, ms: number, tokens = 1): void => {
     const { peer, start, end } = spans[slot]!
-    planner.loads.stepped({ peer, session, blocks: end - start, ms, tokenMs: ms }, 0.01)
+    planner.loads.stepped({ peer, session: 's', tokens, blocks: end - start, ms, tokenMs: ms }, 0.01)
   }
   return { planner, plan, step, clock }
 }
@@ -59,6 +59,16 @@ describe('chats', () => {
     clock.now = 3000
     expect(plan()).toEqual([1])
     clock.now = 600_000
+    expect(plan()).toEqual([0])
+  })
+
+  it('avoid a server on which a chat guesses tokens, whose steps do not tell how fast it is', () => {
+    const { plan, step, planner, clock } = plannerOf([span(0, 0, 4, { inferenceRps: 110 }), span(1, 0, 4)])
+    step(0, 47)
+    for (; clock.now < 10_000; clock.now += 1000) step(0, 400, 8)
+    expect(plan()).toEqual([1])
+    planner.loads.ended(peerOf(0), 's')
+    clock.now += 3000
     expect(plan()).toEqual([0])
   })
 

@@ -20,7 +20,7 @@ export interface Router extends AsyncDisposable {
   route(blocks: BlockRange, options?: RouteOptions): Promise<Route>
   /** Reports that the server did what it was asked: lifts its ban and forgets its earlier ones. */
   reportSuccess(peer: PeerId): void
-  /** Reports how long a server took for one token: servers on which steps wait are chosen less. */
+  /** Reports how long a server took for a step of an answer: servers on which steps wait are chosen less. */
   reportStep(step: DecodeStep): void
   /** Reports that the session on the server is over. */
   reportEnd(peer: PeerId, session: string): void

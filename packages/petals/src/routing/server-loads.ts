@@ -1,15 +1,17 @@
 import type { PeerId } from '../p2p/peer-id.ts'
 
-/** A decode step of one token on one server, as this client saw it. */
+/** A step of an answer on one server, as this client saw it. */
 export interface DecodeStep {
   readonly peer: PeerId
+  /** Default: 1. Several, where some are guessed: such a step shows that a session is active, not how fast the server is. */
+  readonly tokens?: number | undefined
   /** Tells the sessions on a server apart. */
   readonly session: string
   /** Blocks that the server ran. */
   readonly blocks: number
   /** From the request to the answer, or from the arrival of pushed inputs to the answer, milliseconds. */
   readonly ms: number
-  /** Time from the answer to the step before, milliseconds: the time of a token. */
+  /** Time from the answer to the step before, milliseconds. */
   readonly tokenMs: number
   /** Another server pushed the inputs: then `ms` is without the round trip to this client. */
   readonly isPushed?: boolean | undefined
@@ -75,14 +77,14 @@ export class ServerLoads {
 
   /** @param rttSeconds the least round trip to the server; undefined if it is not known */
   stepped(step: DecodeStep, rttSeconds: number | undefined): void {
-    const { peer, session, blocks, ms, tokenMs, isPushed = false } = step
+    const { peer, session, tokens = 1, blocks, ms, tokenMs, isPushed = false } = step
     const isFar = !isPushed && rttSeconds !== undefined && Number.isFinite(rttSeconds)
     const computeMs = Math.max(ms - (isFar ? rttSeconds * 1000 : 0), ms * minComputeShare)
     const at = this.#now()
     const { sessions, expected } = usesOf(this.#uses, peer)
     if (!sessions.has(session)) expected.shift()
     sessions.set(session, { at, share: Math.min(1, computeMs / Math.max(tokenMs, ms)) })
-    this.#measure(peer, computeMs / 1000 / blocks, at)
+    if (tokens === 1) this.#measure(peer, computeMs / 1000 / blocks, at)
   }
 
   /** Notes that a session will run on the server: before its first steps, nothing else tells of it. */

@@ -108,6 +108,7 @@ describe('speculative decoding', () => {
       () => new AnyDrafter((after) => all.slice(after.length, after.length + 7)),
     )
     expect(drafted.steps).toEqual([prompt.length, 8, 8, 8, 8, 8])
+    expect(drafted.inference.answered).toEqual(drafted.steps.slice(1))
     expect(drafted.drafts).toEqual({ accepted: 35, rejected: 0 })
     expect(drafted.session.route!().tokensPerStep).toBeCloseTo(41 / 6)
   })

@@ -24,7 +24,7 @@ import {
   type WaitOptions,
 } from '@petals-chat/engine'
 import { toEngineError } from './engine-errors.ts'
-import type { InferenceSession } from '../inference/inference-session.ts'
+import type { InferenceSession, StepOptions } from '../inference/inference-session.ts'
 import type { LocalLayers } from '../layers/local-layers.ts'
 import type { PeerId } from '../p2p/peer-id.ts'
 import { Prewarming } from './prewarming.ts'
@@ -230,8 +230,11 @@ export class PetalsSession implements Session {
     inference.rewind(this.#tokens.length)
   }
 
-  async #rowsAfter({ known, drafts }: Step, options: AbortOptions & WaitOptions): Promise<StepRows> {
-    const outputs = await this.#run(known, options, drafts)
+  async #rowsAfter(
+    { known, drafts, isPrompt }: Step,
+    options: AbortOptions & WaitOptions,
+  ): Promise<StepRows> {
+    const outputs = await this.#run(known, { ...options, isAnswer: !isPrompt }, drafts)
     const rows = rowsOf(outputs, known.length - 1, known.length + drafts.length)
     return new StepRows(rows, (each) => this.#logitsOf(each))
   }
@@ -258,18 +261,18 @@ export class PetalsSession implements Session {
    */
   async #run(
     tokens: readonly TokenId[],
-    { onWait, signal }: AbortOptions & WaitOptions,
+    options: StepOptions,
     drafts: readonly TokenId[] = [],
   ): Promise<HiddenStates> {
     const { layers, inference, model } = this.#options
     this.#requireOpen()
     this.#requireRoom(tokens.length)
     try {
-      const outputs = await inference.step(layers.embed([...tokens, ...drafts]), { onWait, signal })
+      const outputs = await inference.step(layers.embed([...tokens, ...drafts]), options)
       for (const token of tokens) this.#tokens.push(token)
       return outputs
     } catch (error) {
-      throw toEngineError(error, model.id, signal)
+      throw toEngineError(error, model.id, options.signal)
     }
   }
 
