@@ -250,7 +250,7 @@ describe('Tolerances', () => {
     ])
       expect(tolerances.allows(pair, 3, far)).toBe(true)
     expect(tolerances.allows([q8, q8], 3, far)).toBe(false)
-    expect([q8.isKnown, q4.isKnown]).toEqual([true, true])
+    expect([q8.isKnown, q4.isKnown, precision({ quantType: 'iq4_xs' }).isKnown]).toEqual([true, true, true])
   })
 
   it('are no wider for a server that announces what no server has', () => {

@@ -20,7 +20,10 @@ export interface Precision {
 const dtypes: readonly string[] = ['float32', 'float16', 'bfloat16']
 const quantizations: readonly string[] = ['none', 'int8', 'nf4', 'q8_0']
 /** Most of the weights are of this type of llama.cpp, and the others of any: two such servers may have different ones. */
-const mixes: readonly string[] = ['q4_0', 'q4_1', 'q5_0', 'q5_1', 'q2_k', 'q3_k', 'q4_k', 'q5_k', 'q6_k']
+const mixes: readonly string[] =
+  'q4_0 q4_1 q5_0 q5_1 q2_k q3_k q4_k q5_k q6_k iq1_s iq1_m iq2_xxs iq2_xs iq2_s iq3_xxs iq3_s iq4_nl iq4_xs tq1_0 tq2_0 mxfp4'.split(
+    ' ',
+  )
 
 /** Compressions by their numbers in hivemind: MEANSTD_16BIT and FLOAT16; greater ones have 8 bits. */
 const compressions16: readonly number[] = [1, 2]
