@@ -32,8 +32,14 @@ const maxTextLength = 256
 const maxBlocks = 1024
 const maxNextServers = 128
 
-/** @throws ServedError, ProtocolError */
-export function readMetadata(bytes: Uint8Array): Metadata {
+/** A chain of 128 servers takes 13 KiB. A session keeps the metadata of its first request. */
+const maxMetadataBytes = 64 * 1024
+
+/** The result does not hold the bytes, which are a part of the whole request. @throws ServedError, ProtocolError */
+export function readMetadata(part: Uint8Array): Metadata {
+  if (part.byteLength > maxMetadataBytes)
+    throw new ServedError('ValueError', `The metadata of a request has more than ${maxMetadataBytes} bytes.`)
+  const bytes = Uint8Array.from(part)
   const value = bytes.byteLength > 0 ? decodeMsgpack(bytes) : new Map<MsgpackValue, MsgpackValue>()
   if (value instanceof Map) return value
   throw new ServedError('ValueError', 'The metadata of a request must be a map.')

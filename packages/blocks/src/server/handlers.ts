@@ -42,7 +42,7 @@ export async function serveBlocks(options: HandlerOptions): Promise<void> {
     ),
     unary(`${methods}rpc_forward`, serveForward(host)),
     serveStream(transport, `${methods}rpc_forward_stream`, frames, serveForwardStream(host, maxMessageBytes)),
-    unary(pushMethodName, receivePush(host, table, budget)),
+    unary(pushMethodName, receivePush(host, table)),
     unary(`${methods}rpc_info`, serveInfo(host, version, dhtClientMode)),
     unary(`${methods}rpc_backward`, async () => noGradients()),
     serveStream(transport, `${methods}rpc_backward_stream`, frames, async () => noGradients()),

@@ -179,6 +179,11 @@ describe('wrong requests', () => {
       { ...request({}), metadata: encodeMsgpack([1]) },
       'The metadata of a request must be a map.',
     ],
+    [
+      'endless metadata',
+      request({ max_length: 4, padding: new Uint8Array(70_000) }),
+      'The metadata of a request has more than 65536 bytes.',
+    ],
     ['metadata that is no msgpack', { ...request({}), metadata: Uint8Array.of(0xc1, 1, 2) }, /msgpack/],
   ])('%s: the error says what was wrong, and the server goes on', async (_, wrong, message) => {
     await expect(ask(wrong)).rejects.toMatchObject({
@@ -291,6 +296,17 @@ describe('sessions', () => {
     await expectService()
   })
 
+  it('take pushes that are more than half of what their sender may have in memory', async () => {
+    const stream = await open()
+    await stream.send(request({ max_length: 4, session_id: 'pushed' }))
+    await stream.receive()
+    const long = encodeTensor(floatTensor(new Float32Array(750_000), [1, 750_000 / hiddenSize, hiddenSize]))
+    const push = { ...inferenceMethod, name: 'TransformerConnectionHandler.rpc_push' }
+    await rpc.unary(server.peer, push, request({ session_id: 'pushed' }, [long, none, noRows]))
+    await expect(stream.receive()).rejects.toThrow(/Maximum length exceeded/)
+    await expect.poll(() => server.status().load.requestBytes).toBe(0)
+  })
+
   it('read only some requests ahead of a slow engine', async () => {
     engine.stepMs = 300
     const stream = await open()
@@ -330,6 +346,20 @@ describe('a chain of servers', () => {
       expect(valuesOf(await last.receive())).toEqual(pushed)
     },
   )
+})
+
+describe('a pass without a session', () => {
+  it('in parts ends when its caller leaves', async () => {
+    engine.stepMs = 300
+    const method = { ...inferenceMethod, name: 'TransformerConnectionHandler.rpc_forward_stream' }
+    const stream = resources.use(await rpc.openStream(server.peer, method))
+    await stream.send(request({}, [states(2), none]))
+    await stream.end()
+    await expect.poll(() => server.status().activity.sessions).toBe(1)
+    stream.abort(new Error('left'))
+    await expect.poll(() => server.status().activity.sessions).toBe(0)
+    expect(engine.steps).toBe(0)
+  })
 })
 
 describe('what a server tells', () => {

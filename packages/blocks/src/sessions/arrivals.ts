@@ -1,3 +1,4 @@
+import { abortable } from '@petals-chat/engine'
 import { decodeExpertRequest, type ExpertRequest, type ServedCall } from '@petals-chat/petals/protocol'
 import { readMetadata, type Metadata } from '../requests/metadata.ts'
 
@@ -9,13 +10,12 @@ export interface Arrival {
 }
 
 /** Reads the next request of a call; undefined after the end of its input. @throws ConnectionLostError, ProtocolError, ServedError */
-export async function readArrival(call: ServedCall, signal: AbortSignal): Promise<Arrival | undefined> {
+async function readArrival(call: ServedCall, signal: AbortSignal): Promise<Arrival | undefined> {
   const received = await call.next(signal)
   if (!received) return undefined
   try {
     const request = decodeExpertRequest(received.payload)
-    // Its values would keep the whole request in memory.
-    const metadata = readMetadata(Uint8Array.from(request.metadata))
+    const metadata = readMetadata(request.metadata)
     return { request, metadata, release: received.release }
   } catch (error) {
     received.release()
@@ -56,20 +56,30 @@ export class Arrivals implements Disposable {
     this.#wake.resolve()
   }
 
-  /** Returns the next request; undefined at the end of input, or if none arrives in time. @throws what reading has thrown */
-  async next(timeoutMs: number): Promise<Arrival | undefined> {
+  /** Waits for the next request, and leaves it there. Returns and throws as `next`. */
+  async peek(timeoutMs: number, signal?: AbortSignal): Promise<Arrival | undefined> {
     const late = Promise.withResolvers<'late'>()
     const timer = setTimeout(() => late.resolve('late'), timeoutMs)
     try {
       while (this.#queue.length === 0) {
         if (this.#failure) throw this.#failure
         if (this.#hasEnded) return undefined
-        if ((await Promise.race([this.#wake.promise, late.promise])) === 'late') return undefined
+        const first = Promise.race([this.#wake.promise, late.promise])
+        if ((await abortable(first, signal)) === 'late') return undefined
         this.#wake = Promise.withResolvers()
       }
     } finally {
       clearTimeout(timer)
     }
+    return this.#queue[0]
+  }
+
+  /**
+   * Returns the next request; undefined at the end of input, or if none arrives in time.
+   * @throws what reading has thrown, the reason of the signal
+   */
+  async next(timeoutMs: number, signal?: AbortSignal): Promise<Arrival | undefined> {
+    if (!(await this.peek(timeoutMs, signal))) return undefined
     this.#taken.resolve()
     return this.#queue.shift()
   }
@@ -83,14 +93,7 @@ export class Arrivals implements Disposable {
   async #read(call: ServedCall): Promise<void> {
     const { signal } = this.#over
     try {
-      while (!signal.aborted) {
-        const arrival = await readArrival(call, signal)
-        if (!arrival) break
-        if (signal.aborted) return arrival.release()
-        this.#queue.push(arrival)
-        this.#wake.resolve()
-        await this.#untilRoom(signal)
-      }
+      while (!signal.aborted && (await this.#readNext(call, signal))) await this.#untilRoom(signal)
       this.#hasEnded = true
     } catch (error) {
       if (signal.aborted) return
@@ -98,6 +101,16 @@ export class Arrivals implements Disposable {
       this.#left.abort(this.#failure)
     }
     this.#wake.resolve()
+  }
+
+  /** Returns false at the end of input. A function of its own, so that no request stays in memory while the next one is read. */
+  async #readNext(call: ServedCall, signal: AbortSignal): Promise<boolean> {
+    const arrival = await readArrival(call, signal)
+    if (!arrival) return false
+    if (signal.aborted) arrival.release()
+    else this.#queue.push(arrival)
+    this.#wake.resolve()
+    return true
   }
 
   async #untilRoom(signal: AbortSignal): Promise<void> {

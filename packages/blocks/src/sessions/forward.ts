@@ -40,7 +40,7 @@ export const serveForwardStream =
     const releases: (() => void)[] = []
     try {
       const request = await gather(call, maxBytes, host.limits.requestTimeoutMs, releases)
-      const left = new AbortController()
+      using left = new CallerLeft(call)
       const tensor = await forward(host, request, call.remote, left.signal)
       for (const part of splitTensor(tensor))
         await call.respond(encodeExpertResponse({ tensors: [part], metadata: noMetadata }))
@@ -48,6 +48,27 @@ export const serveForwardStream =
       for (const release of releases) release()
     }
   }
+
+/** Notices that a caller whose request is complete has left: nothing else ends its stream before the answer. */
+class CallerLeft implements Disposable {
+  readonly #left = new AbortController()
+  readonly #over = new AbortController()
+
+  constructor(call: ServedCall) {
+    call.next(this.#over.signal).then(
+      (more) => more?.release(),
+      (error: unknown) => this.#left.abort(error),
+    )
+  }
+
+  get signal(): AbortSignal {
+    return this.#left.signal
+  }
+
+  [Symbol.dispose](): void {
+    this.#over.abort(new Error('The call has its answer.'))
+  }
+}
 
 /** Joins the parts of a request; the metadata of the first counts. */
 async function gather(

@@ -12,7 +12,7 @@ import type { BlockCache, BlockEngine } from '../engine/block-engine.ts'
 import { checkAdapter, readPosition, readStepId, readTerms, type Metadata } from '../requests/metadata.ts'
 import { orderedTensors, readHypoIds, readPrompts, readStates } from '../requests/pass-tensors.ts'
 import { readUids } from '../requests/uids.ts'
-import { Arrivals, readArrival, type Arrival } from './arrivals.ts'
+import { Arrivals, type Arrival } from './arrivals.ts'
 import { asServedError } from './engine-errors.ts'
 import type { ServingHost, SessionInfo } from './host.ts'
 import { RecentIds } from './recent-ids.ts'
@@ -38,6 +38,8 @@ interface Opened {
   readonly engine: BlockEngine
   readonly cache: BlockCache
   readonly info: SessionInfo
+  readonly arrivals: Arrivals
+  /** Aborted when the client has left, and at the end of the session's time. */
   readonly signal: AbortSignal
 }
 
@@ -47,32 +49,35 @@ interface Opened {
  */
 export async function serveInference(call: ServedCall, services: InferenceServices): Promise<void> {
   const { limits } = services.host
-  const first = await firstArrival(call, limits.stepTimeoutMs)
+  using arrivals = new Arrivals(call)
+  const first = await readOpening(arrivals, limits.stepTimeoutMs)
   if (!first) return
   const wall = AbortSignal.timeout(limits.sessionTimeoutMs)
   try {
-    using arrivals = new Arrivals(call)
     await openSession(call, { first, arrivals, wall }, services)
   } catch (error) {
     if (wall.aborted) throw new ServedError('TimeoutError', '')
     throw error
-  } finally {
-    first.release()
   }
 }
 
-async function firstArrival(call: ServedCall, timeoutMs: number): Promise<Arrival | undefined> {
-  const late = AbortSignal.timeout(timeoutMs)
-  try {
-    return await readArrival(call, late)
-  } catch (error) {
-    if (late.aborted) return undefined
-    throw error
-  }
+/** What the first request says of the whole session. It does not hold the request: a long prompt is let go after its step. */
+interface OpeningRequest {
+  readonly uid: string
+  readonly metadata: Metadata
+  /** The first request fixes the rows of the KV cache. */
+  readonly batch: number
+}
+
+async function readOpening(arrivals: Arrivals, timeoutMs: number): Promise<OpeningRequest | undefined> {
+  const first = await arrivals.peek(timeoutMs)
+  if (!first) return undefined
+  const { uid, tensors } = first.request
+  return { uid, metadata: first.metadata, batch: tensors[0]?.size[0] ?? 1 }
 }
 
 interface Opening {
-  readonly first: Arrival
+  readonly first: OpeningRequest
   readonly arrivals: Arrivals
   readonly wall: AbortSignal
 }
@@ -84,11 +89,11 @@ async function openSession(
 ): Promise<void> {
   const { host, table } = services
   const held = host.acceptsSessions() ? host.blocks() : undefined
-  const blocks = readUids(first.request.uid, host.dhtPrefix, held?.range)
+  const blocks = readUids(first.uid, host.dhtPrefix, held?.range)
   const { engine } = held!
   const terms = readTerms(first.metadata, engine.info.maxLength)
   checkAdapter(first.metadata, host.adapters)
-  const batch = readBatch(first, engine)
+  const batch = checkBatch(first.batch, engine)
   const { sessionId, maxLength, allocTimeoutMs } = terms
   const close = table.add({ peer: call.remote, sessionId, push: (arrival) => arrivals.push(arrival) })
   try {
@@ -99,38 +104,45 @@ async function openSession(
     })
     const peer = call.remote
     const info = { kind: 'inference', peer, blocks, batch, maxLength, openedAt: Date.now() } as const
-    const opened = { first: first.metadata, blocks, engine, cache, info, signal }
-    await runSession(call, { first, arrivals }, opened, services)
+    await runSession(call, { first: first.metadata, blocks, engine, cache, info, signal, arrivals }, services)
   } finally {
     close()
   }
 }
 
-async function runSession(
-  call: ServedCall,
-  { first, arrivals }: Pick<Opening, 'first' | 'arrivals'>,
-  session: Opened,
-  services: InferenceServices,
-): Promise<void> {
-  const { observer, limits } = services.host
+async function runSession(call: ServedCall, session: Opened, services: InferenceServices): Promise<void> {
+  const { observer } = services.host
   const seen = new RecentIds()
   observer.opened(session.info)
   try {
-    let position = 0
-    let next: Arrival | undefined = first
-    while (next && next.request.tensors.length > 0) {
-      try {
-        const stepId = readStepId(next.metadata)
-        if (stepId === undefined || seen.add(stepId))
-          position = await answerStep(call, next, position, session, services)
-      } finally {
-        next.release()
-      }
-      next = await arrivals.next(limits.stepTimeoutMs)
-    }
-    next?.release()
+    let position: number | undefined = 0
+    while (position !== undefined) position = await answerNext(call, { position, seen }, session, services)
   } finally {
     observer.closed(session.info)
+  }
+}
+
+/**
+ * Answers the next request, unless it is a step that has arrived before, and returns the position after it; undefined at the end
+ * of the session. A function of its own, so that no request stays in memory while the next one is waited for.
+ */
+async function answerNext(
+  call: ServedCall,
+  { position, seen }: { readonly position: number; readonly seen: RecentIds },
+  session: Opened,
+  services: InferenceServices,
+): Promise<number | undefined> {
+  const { arrivals, signal } = session
+  const arrival = await arrivals.next(services.host.limits.stepTimeoutMs, signal)
+  if (!arrival) return undefined
+  try {
+    signal.throwIfAborted()
+    if (arrival.request.tensors.length === 0) return undefined
+    const stepId = readStepId(arrival.metadata)
+    if (stepId !== undefined && !seen.add(stepId)) return position
+    return await answerStep(call, arrival, position, session, services)
+  } finally {
+    arrival.release()
   }
 }
 
@@ -186,9 +198,7 @@ function readStep({ request }: Arrival, position: number, { first, blocks, engin
   }
 }
 
-/** The first request fixes the rows of the KV cache. */
-function readBatch({ request }: Arrival, { info }: BlockEngine): number {
-  const batch = request.tensors[0]?.size[0] ?? 1
+function checkBatch(batch: number, { info }: BlockEngine): number {
   if (batch >= 1 && batch <= info.maxBatchTokens) return batch
   throw new ServedError(
     'ValueError',

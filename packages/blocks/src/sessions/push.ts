@@ -7,9 +7,7 @@ import {
   rangeUid,
   ServedError,
   Tuple,
-  type InboundBudget,
   type MsgpackInput,
-  type PeerId,
   type RpcClient,
   type RpcMethod,
   type ExpertRequest,
@@ -35,36 +33,44 @@ const accepted = encodeExpertResponse({ tensors: [], metadata: new Uint8Array(0)
 
 /** Takes the outputs of another server for a session here. An unknown session is ignored, as in Petals: it may have ended. */
 export const receivePush =
-  (host: ServingHost, table: SessionTable, budget: InboundBudget) =>
-  async (data: Uint8Array, { remote, signal }: UnaryContext): Promise<Uint8Array> => {
+  (host: ServingHost, table: SessionTable) =>
+  async (data: Uint8Array, { keep }: UnaryContext): Promise<Uint8Array> => {
     const request = decodeExpertRequest(data)
     readUids(request.uid, host.dhtPrefix, host.blocks()?.range)
-    const metadata = readMetadata(Uint8Array.from(request.metadata))
+    const metadata = readMetadata(request.metadata)
     const sessionId = metadata.get('session_id')
     if (typeof sessionId !== 'string') throw new ServedError('KeyError', 'session_id')
-    const session = table.find(sessionId)
-    // The call gives its memory back when it is answered, and the request outlives it.
-    if (session)
-      session.push({ request, metadata, release: await budget.reserve(remote, data.byteLength, signal) })
+    // The request outlives the call.
+    table.find(sessionId)?.push({ request, metadata, release: keep() })
     return accepted
   }
 
 /** A push that has not arrived by then is of no use. */
 const timeoutMs = 60_000
+/** What pushes to servers that don't answer may hold in memory. */
+const maxBytesUnderWay = 64 * 1024 * 1024
 
 export interface PusherOptions {
   readonly rpc: RpcClient
   readonly dhtPrefix: string
   readonly logger: Logger
+  /** Bytes of all pushes under way, at most. Default: 64 MiB. */
+  readonly maxBytes?: number
 }
 
 /**
  * Returns what sends outputs on to the next server (`_push_outputs` of `petals/server/handler.py`). Servers of the main branch
  * read the rest of the chain in the metadata of each step, those of 2.2.0 in that of the first request: both are served. A
- * failed push is not an error here: the client notices that an answer is missing. Petals sends the row ids and prompts of the
- * first request along; here those of the step are sent, which are the right ones.
+ * failed push, and one that finds too many before it, is not an error here: the client sends the same inputs itself. Petals
+ * sends the row ids and prompts of the first request along; here those of the step are sent, which are the right ones.
  */
-export function createPusher({ rpc, dhtPrefix, logger }: PusherOptions): PushOutputs {
+export function createPusher({
+  rpc,
+  dhtPrefix,
+  logger,
+  maxBytes = maxBytesUnderWay,
+}: PusherOptions): PushOutputs {
+  let bytesUnderWay = 0
   return (tensors, first, step) => {
     const metadata = step.has('next_servers') ? step : first
     const [next, ...rest] = readNextServers(metadata)
@@ -74,13 +80,15 @@ export function createPusher({ rpc, dhtPrefix, logger }: PusherOptions): PushOut
       tensors,
       metadata: encodeMsgpack(passedOn(metadata, next.sessionId, rest.length)),
     }
-    sendTo(next.peer, request).catch((error: unknown) =>
-      logger.debug({ err: error, peer: next.peer }, 'could not push outputs to the next server'),
-    )
-  }
-
-  async function sendTo(peer: PeerId, request: ExpertRequest): Promise<void> {
-    await rpc.unary(peer, pushMethod, request, { timeoutMs })
+    const bytes = tensors.reduce((sum, { buffer }) => sum + buffer.byteLength, request.metadata.byteLength)
+    if (bytesUnderWay + bytes > maxBytes) return
+    bytesUnderWay += bytes
+    rpc
+      .unary(next.peer, pushMethod, request, { timeoutMs })
+      .catch((error: unknown) =>
+        logger.debug({ err: error, peer: next.peer }, 'could not push outputs to the next server'),
+      )
+      .finally(() => (bytesUnderWay -= bytes))
   }
 }
 

@@ -1,5 +1,5 @@
-/** More steps than a client has under way: a step arrives twice within a moment, from the client and pushed. */
-const maxIds = 4096
+/** Many more steps than are read ahead: a step arrives twice within a moment, from the client and pushed. */
+const maxIds = 256
 
 /** The latest ids of steps. A session may have any number of steps, so the oldest are forgotten. */
 export class RecentIds {

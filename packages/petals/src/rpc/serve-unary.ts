@@ -12,6 +12,11 @@ export interface UnaryContext {
   readonly remote: PeerId
   /** Aborted when the caller has cancelled the call. */
   readonly signal: AbortSignal
+  /**
+   * Leaves the memory of the request taken after the call, for a handler that keeps the request: until the returned function is
+   * called. Without it the end of the call gives the memory back.
+   */
+  readonly keep: () => () => void
 }
 
 export interface ServeUnaryOptions {
@@ -41,9 +46,14 @@ export async function serveUnary(
       if (length > 1) release = await reserve(remote, length, signal)
       return await stream.read(length, { signal })
     }
+    const keep = (): (() => void) => {
+      const kept = release
+      release = () => {}
+      return kept
+    }
     try {
       const request = await readRequest(read)
-      const answer = await answerCall(stream, request, { server, method, remote, handler })
+      const answer = await answerCall(stream, request, { server, method, remote, keep, handler })
       await stream.write(lengthPrefixed(answer), { signal: AbortSignal.timeout(transferMs) })
     } finally {
       release()
@@ -55,18 +65,19 @@ interface Served {
   readonly server: ProtocolServer
   readonly method: string
   readonly remote: PeerId
+  readonly keep: UnaryContext['keep']
   readonly handler: UnaryHandler
 }
 
 async function answerCall(
   stream: ByteStream,
   { callId, call }: UnaryEnvelope,
-  { server, method, remote, handler }: Served,
+  { server, method, remote, keep, handler }: Served,
 ): Promise<Uint8Array> {
   if (callId.byteLength !== callIdBytes || call?.method !== method)
     throw new Error('The request is not a call of this method.')
   const answer = await answerUnlessCancelled(stream, (signal) =>
-    handler(call.data, { remote, signal }).then(
+    handler(call.data, { remote, signal, keep }).then(
       (response): UnaryEnvelope => ({ callId, response }),
       (error: unknown): UnaryEnvelope => {
         if (!isForCaller(error) && !signal.aborted) server.report?.(error, method, remote)
