@@ -5,10 +5,12 @@ import { createListeningTransport } from '../p2p/listening/listening-transport.t
 import { createLibp2pTransport } from '../p2p/libp2p-transport.ts'
 import type { PeerId } from '../p2p/peer-id.ts'
 import { InboundBudget } from '../rpc/inbound-budget.ts'
+import type { RpcClient } from '../rpc/rpc-client.ts'
 import { createRpcClient } from '../rpc/transport-rpc-client.ts'
 import { encodeMsgpack } from '../wire/msgpack-encode.ts'
 import { Float, Tuple } from '../wire/msgpack-values.ts'
 import { startDhtNode, type DhtNode } from './dht-node.ts'
+import { HandOver } from './hand-over.ts'
 import { nodeMethods } from './node-methods.ts'
 import { RecordStore, type NewRecord } from './record-store.ts'
 import { RoutingTable, sharedBits } from './routing-table.ts'
@@ -165,6 +167,19 @@ describe('the records that a node keeps', () => {
     expect(records.find(id(1)).map(({ subkey }) => subkey)).toEqual([peer(1), peer(3)])
   })
 
+  it('of a full key are given up by the peer with the most of them', () => {
+    now = 1000
+    const records = store({ subkeysPerKey: 6 })
+    for (let i = 0; i < 4; i++) records.store(entry(`a-${i}`, { storer: peer(1) }))
+    for (let i = 0; i < 2; i++) records.store(entry(`b-${i}`, { storer: peer(2), expirationTime: now + 30 }))
+    expect(records.store(entry('a-9', { storer: peer(1) }))).toBe(false)
+    expect(records.store(entry('b-9', { storer: peer(2) }))).toBe(true)
+    expect(records.store(entry('b-8', { storer: peer(2) }))).toBe(false)
+    now += 40
+    expect(records.store(entry('a-9', { storer: peer(1) }))).toBe(true)
+    expect(records.find(id(1)).map(({ subkey }) => subkey)).toEqual(['a-1', 'a-2', 'a-3', 'b-9', 'a-9'])
+  })
+
   it('leave room in a flooded key for what peers say of themselves', () => {
     now = 1000
     const records = store({ subkeysPerKey: 50 })
@@ -198,6 +213,49 @@ describe('the records that a node keeps', () => {
     const whole = Buffer.concat([value, Buffer.from(`[signature:${signature}]`)])
     expect(records.store(entry(subkey, { value: whole, expirationTime: now + 61 }))).toBe(false)
     expect(records.store(entry(subkey, { value: whole }))).toBe(true)
+  })
+})
+
+describe('what a node hands over', () => {
+  const now = Date.now() / 1000
+  const handOver = (keys: number) => {
+    const records = new RecordStore(() => now)
+    let [looks, items] = [0, 0]
+    for (let i = 0; i < keys; i++) {
+      const keyId = id(1, i >> 8, i & 255)
+      records.store({
+        keyId,
+        subkey: 'a',
+        value: Uint8Array.of(1),
+        expirationTime: now + 60,
+        storer: undefined,
+      })
+    }
+    const find = records.find.bind(records)
+    records.find = (keyId) => {
+      looks++
+      return find(keyId)
+    }
+    const unary = async (_peer: PeerId, _method: unknown, sent: readonly unknown[]) =>
+      void (items = sent.length)
+    const rpc = { unary } as unknown as RpcClient
+    const { store: method } = nodeMethods(id(1))
+    const table = new RoutingTable(id(1))
+    const over = new HandOver({ rpc, method, records, table, nodeId: id(1) })
+    return { over, table, counts: () => ({ looks, items }) }
+  }
+  const { signal } = new AbortController()
+
+  it('is looked for once in a while for each node, however often it calls', () => {
+    const { over, counts } = handOver(10)
+    for (let i = 0; i < 50; i++) over.to({ peer: peer(1), nodeId: id(2, i) }, signal)
+    expect(counts()).toEqual({ looks: 10, items: 10 })
+  })
+
+  it('is looked for among a limited number of keys', () => {
+    const { over, counts } = handOver(3000)
+    over.to({ peer: peer(1), nodeId: id(2) }, signal)
+    expect(counts()).toEqual({ looks: 1024, items: 1024 })
   })
 })
 

@@ -94,7 +94,7 @@ class HivemindDhtNode implements DhtNode, LocalNode, ServedNode {
     const parts = { transport, rpc, method: methods.store, records: this.records, nodeId: this.nodeId }
     this.#published = new PublishedRecords({ ...parts, client: this.#client, serves })
     this.#handOver = new HandOver({ ...parts, table: this.#table })
-    this.#sweep = setInterval(() => void this.records.sweep(), sweepMs).unref()
+    this.#sweep = setInterval(() => this.records.sweep(), sweepMs).unref()
   }
 
   get load(): DhtNodeLoad {
@@ -136,7 +136,7 @@ class HivemindDhtNode implements DhtNode, LocalNode, ServedNode {
       ids.set(peer, id)
       return id
     }
-    return keyIds.map((keyId) => {
+    const find = (keyId: Uint8Array): FindResult => {
       const nearest = this.#table.nearest(keyId, told + 1).filter(({ peer }) => peer !== except)
       const neighbours = nearest.slice(0, told)
       return {
@@ -144,6 +144,14 @@ class HivemindDhtNode implements DhtNode, LocalNode, ServedNode {
         nearestNodeIds: neighbours.map(({ nodeId }) => nodeId),
         nearestPeerIds: neighbours.map(({ peer }) => idOf(peer)),
       }
+    }
+    // A key that is asked for a thousand times is looked up once.
+    const found = new Map<string, FindResult>()
+    return keyIds.map((keyId) => {
+      const key = Buffer.from(keyId).toString('hex')
+      const result = found.get(key) ?? find(keyId)
+      found.set(key, result)
+      return result
     })
   }
 

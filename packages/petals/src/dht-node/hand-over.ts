@@ -21,6 +21,8 @@ const timeoutMs = 3000
 /** A node that claims ever new ids is sent records once in this time: it must not draw more traffic than it makes. */
 const pauseMs = 600_000
 const maxRemembered = 4096
+/** Keys that are looked at for one node: some models have some hundred blocks, and a node can store any number of others. */
+const maxKeys = 1024
 
 /**
  * Sends a node that this one has just met the records that it should keep, if this node is the nearest to them so far
@@ -38,12 +40,13 @@ export class HandOver {
   to(node: Neighbour, signal: AbortSignal): void {
     const now = performance.now()
     if (now - (this.#sentAt.get(node.peer) ?? -Infinity) < pauseMs) return
-    const items = this.#itemsFor(node)
-    if (items.length === 0) return
+    // Before the search: a node that waits for a place in the table is new with each of its calls.
     this.#sentAt.delete(node.peer)
     this.#sentAt.set(node.peer, now)
     const [oldest] = this.#sentAt.keys()
     if (this.#sentAt.size > maxRemembered) this.#sentAt.delete(oldest!)
+    const items = this.#itemsFor(node)
+    if (items.length === 0) return
     const { rpc, method } = this.#options
     rpc.unary(node.peer, method, items, { timeoutMs, signal }).catch(() => {}) // the node is no worse off than before
   }
@@ -51,7 +54,7 @@ export class HandOver {
   #itemsFor(node: Neighbour): readonly StoredItem[] {
     const items: StoredItem[] = []
     let bytes = 0
-    for (const keyId of this.#options.records.sweep()) {
+    for (const keyId of this.#options.records.keyIds().take(maxKeys)) {
       if (!this.#shouldKeep(node, keyId)) continue
       const records = this.#options.records.find(keyId)
       bytes += records.reduce((sum: number, record: KeptRecord) => sum + record.bytes, 0)

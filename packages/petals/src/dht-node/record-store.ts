@@ -1,6 +1,7 @@
 import { isProtected, verifiedValue } from '../dht/signed-record.ts'
 import type { PeerId } from '../p2p/peer-id.ts'
 import { encodeMsgpack } from '../wire/msgpack-encode.ts'
+import { KeyRecords } from './key-records.ts'
 import { StoreUsage, type Holding } from './store-usage.ts'
 
 /** A value that a node keeps under a key, or under a subkey of it. */
@@ -42,8 +43,8 @@ const defaultLimits: RecordStoreLimits = {
   lifetimeSeconds: 3600,
 }
 
-/** Memory that an entry takes besides its bytes, by estimate. */
-const overheadBytes = 400
+/** Memory that an entry takes besides its bytes: 1,020 in Node 24, for 100,000 of them that are alone in their keys. */
+const overheadBytes = 1000
 const maxSubkeyBytes = 4096
 /** Clocks may differ by this (MAX_DHT_TIME_DISCREPANCY_SECONDS of hivemind). */
 const skewSeconds = 3
@@ -57,7 +58,7 @@ export class RecordStore {
   readonly #now: () => number
   readonly #limits: RecordStoreLimits
   readonly #accepts: RecordCheck
-  readonly #keys = new Map<string, Map<string, KeptRecord>>()
+  readonly #keys = new Map<string, KeyRecords>()
   readonly #usage: StoreUsage<KeptRecord>
 
   /** @param now returns Unix seconds of the swarm's clock */
@@ -84,7 +85,7 @@ export class RecordStore {
     if (!before && !this.#makeRoomIn(records, kept)) return false
     if (!this.#usage.makeRoom(kept, before, (other) => this.#remove(other))) return false
     if (before) this.#remove(before)
-    const target = this.#keys.get(key) ?? new Map<string, KeptRecord>()
+    const target = this.#keys.get(key) ?? new KeyRecords()
     target.set(slotOf(record.subkey), kept)
     this.#keys.set(key, target)
     this.#usage.add(kept)
@@ -96,11 +97,14 @@ export class RecordStore {
     return [...this.#live(hex(keyId)).values()]
   }
 
-  /** Removes what has expired, and returns the ids of the keys that are left. */
-  sweep(): readonly Uint8Array[] {
-    return [...this.#keys.keys()]
-      .filter((key) => this.#live(key).size > 0)
-      .map((key) => Buffer.from(key, 'hex'))
+  /** Removes what has expired. */
+  sweep(): void {
+    for (const key of this.#keys.keys()) this.#live(key)
+  }
+
+  /** Returns the ids of the keys with records, those that came first before the others. */
+  *keyIds(): Generator<Uint8Array> {
+    for (const key of this.#keys.keys()) if (this.#live(key).size > 0) yield Buffer.from(key, 'hex')
   }
 
   #isValid({ keyId, subkey, value, expirationTime }: NewRecord): boolean {
@@ -128,10 +132,7 @@ export class RecordStore {
    * A value without a subkey and a dictionary exclude each other. Entries replace a value that expires earlier, but one value
    * does not replace what many peers have stored: hivemind allows that, and anyone could hide a swarm by it.
    */
-  #fitsBesides(
-    records: ReadonlyMap<string, KeptRecord>,
-    { subkey, isFirstHand, expirationTime }: KeptRecord,
-  ): boolean {
+  #fitsBesides(records: KeyRecords, { subkey, isFirstHand, expirationTime }: KeptRecord): boolean {
     const whole = records.get(slotOf(undefined))
     if (subkey === undefined) return records.size === (whole ? 1 : 0)
     if (!whole) return true
@@ -141,22 +142,22 @@ export class RecordStore {
   }
 
   /** In a full key, one record of the peer with the most of them gives way, unless that is the one that stores. */
-  #makeRoomIn(records: ReadonlyMap<string, KeptRecord>, { storer, isFirstHand }: KeptRecord): boolean {
+  #makeRoomIn(records: KeyRecords, { storer, isFirstHand }: KeptRecord): boolean {
     if (records.size < this.#limits.subkeysPerKey) return true
-    const counts = new Map<PeerId | undefined, number>()
-    for (const kept of records.values()) counts.set(kept.storer, (counts.get(kept.storer) ?? 0) + 1)
-    const [most, count] = [...counts].sort(([, a], [, b]) => b - a)[0]!
-    if (!isFirstHand && (counts.get(storer) ?? 0) + 1 >= count) return false
-    const victim = [...records.values()].find((kept) => kept.storer === most && !isOwn(kept))
-    if (victim) this.#remove(victim)
-    return victim !== undefined
+    const most = records.heaviest()
+    if (!isFirstHand && records.countOf(storer) + 1 >= records.countOf(most)) return false
+    for (const kept of records.values()) {
+      if (kept.storer !== most || isOwn(kept)) continue
+      this.#remove(kept)
+      return true
+    }
+    return false
   }
 
-  #live(key: string): ReadonlyMap<string, KeptRecord> {
+  #live(key: string): KeyRecords {
     const records = this.#keys.get(key)
-    if (!records) return new Map()
-    const now = this.#now()
-    for (const record of records.values()) if (record.expirationTime < now) this.#remove(record)
+    if (!records) return new KeyRecords()
+    for (const record of records.expired(this.#now())) this.#remove(record)
     return records
   }
 
