@@ -330,7 +330,8 @@ export class OpenRoute {
       // What was pushed to a server is not known here: it may have been late, or nothing that the server could accept.
       const isDoubtful =
         session.failure instanceof DeadlineExceededError || session.failure instanceof UnfoundedRefusalError
-      throw isDoubtful && this.forwarding.mayAwaitPush(session, i)
+      // Where a standby was faster, pushes need not be given up.
+      throw isDoubtful && !session.isGivenUp && this.forwarding.mayAwaitPush(session, i)
         ? new PushLostError(session.failure)
         : new HopFailure(i, session.failure)
     })

@@ -77,6 +77,7 @@ export class ServerSession {
   #deadlineMs = Infinity
   #change = Promise.withResolvers<void>()
   #hasAnswered = false
+  #isGivenUp = false
 
   constructor(options: ServerSessionOptions) {
     this.#options = options
@@ -133,6 +134,11 @@ export class ServerSession {
     return this.#state.phase === 'closed'
   }
 
+  /** It is over because another server was faster. */
+  get isGivenUp(): boolean {
+    return this.#isGivenUp
+  }
+
   get idleMs(): number {
     return this.pending > 0 ? 0 : performance.now() - this.#state.lastAnswerAt
   }
@@ -174,6 +180,7 @@ export class ServerSession {
   /** Ends it as if its deadline had passed: another server was faster. */
   giveUp(): void {
     const { peer } = this.span
+    this.#isGivenUp = true
     const ms = this.deadlineShare * this.#deadlineMs
     this.#break(
       new DeadlineExceededError(`A step on peer ${peer}, which its standby has done,`, ms, { peer }),

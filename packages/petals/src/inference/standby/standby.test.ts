@@ -312,6 +312,19 @@ describe('a standby', () => {
   })
 })
 
+it('servers go on pushing to each other when a standby takes over for one that is late', async () => {
+  for (const start of [0, 3])
+    for (let i = 0; i < 2; i++) await swarm.addServer(start, start + 3, { modern: true })
+  const chat = await begin({ serverToServer: 'always' })
+  await chat.untilFollowed(0, 1)
+  const [late, standby] = [chat.server(1), chat.server(1, 'standby')]
+  late.hung = true
+  await chat.steps(3)
+  expect(chat.session.route[1]!.peer).toBe(standby.id)
+  expect(chat.session.failovers).toMatchObject([{ failed: { peer: late.id }, byStandby: true }])
+  expect(chat.session.pushed).toBe(true)
+})
+
 describe('there is no standby', () => {
   it.each<[string, Partial<SwarmConfig>, number]>([
     ['if it is switched off', { standby: 'off' }, 300],
