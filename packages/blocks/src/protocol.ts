@@ -11,6 +11,7 @@ export type Command =
   | { readonly type: 'close'; readonly cache: number; readonly request: number }
   | StepCommand
   | { readonly type: 'cancel'; readonly request: number }
+  | { readonly type: 'ping' }
 
 export interface CacheSize {
   readonly from: number
@@ -74,6 +75,9 @@ export type Message =
   | { readonly type: 'load-failed'; readonly text: string }
   | { readonly type: 'done'; readonly request: number; readonly states?: Float32Array | undefined }
   | { readonly type: 'failed'; readonly request: number; readonly text: string }
+  | { readonly type: 'pong' }
+  /** A step has computed for longer than `limitMs`, many times as long as those before it. */
+  | { readonly type: 'hung'; readonly limitMs: number }
 
 export interface ReadyMessage {
   readonly type: 'ready'

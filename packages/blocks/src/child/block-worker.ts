@@ -11,6 +11,9 @@ import { StepScheduler } from './step-scheduler.ts'
 /** The version of ggml whose functions are called; `selfCheck` shows that they do what they should. */
 export const expectedGgmlVersion = '0.25.1'
 
+/** How often a step is looked at that may hang. */
+const stepCheckMs = 500
+
 type Send = (message: Message) => void
 type After<Type extends Command['type']> = Extract<Command, { readonly type: Type }>
 
@@ -49,7 +52,9 @@ export class BlockWorker {
     runner.setThreads(threads)
     const { device } = backend
     send({ type: 'ready', device, threads, weightBytes, cacheBytes, computeBytes: runner.computeBytes })
-    return new BlockWorker(send, pool, runner, command)
+    const worker = new BlockWorker(send, pool, runner, command)
+    setInterval(() => worker.#checkStep(), stepCheckMs).unref()
+    return worker
   }
 
   handle(command: Exclude<Command, LoadCommand>): void {
@@ -62,7 +67,14 @@ export class BlockWorker {
         return this.#step(command)
       case 'cancel':
         return this.#scheduler.cancel((job) => job.command.request === command.request)
+      case 'ping':
+        return this.#send({ type: 'pong' })
     }
+  }
+
+  #checkStep(): void {
+    const limitMs = this.#scheduler.overdueMs()
+    if (limitMs !== undefined) this.#send({ type: 'hung', limitMs })
   }
 
   #close({ cache, request }: After<'close'>): void {

@@ -33,7 +33,13 @@ export class GraphCache implements Disposable {
     }
     const bytes = this.bytes
     const graph = new StepGraph(this.#backend, this.#loaded, plan)
-    graph.allocate(this.#allocator)
+    try {
+      graph.allocate(this.#allocator)
+    } catch (error) {
+      graph[Symbol.dispose]()
+      this.#forget(0) // the allocator has given their memory back before it asked for more
+      throw error
+    }
     // The memory has moved: the others point to where it was.
     if (this.bytes !== bytes) this.#forget(0)
     this.#graphs.set(key, graph)

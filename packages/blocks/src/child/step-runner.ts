@@ -54,6 +54,11 @@ export class StepRunner implements Disposable {
     return this.#threads.prefill
   }
 
+  /** Threads of a step of so many tokens. */
+  threadsOf(tokens: number): number {
+    return tokens < prefillTokens ? this.#threads.decode : this.#threads.prefill
+  }
+
   get computeBytes(): number {
     return this.#graphs.bytes
   }
@@ -76,7 +81,7 @@ export class StepRunner implements Disposable {
   }
 
   #useThreads(tokens: number): void {
-    const threads = tokens < prefillTokens ? this.#threads.decode : this.#threads.prefill
+    const threads = this.threadsOf(tokens)
     if (threads === this.#threadsInUse) return
     this.#backend.setThreads(threads)
     this.#threadsInUse = threads

@@ -2,7 +2,8 @@ import process from 'node:process'
 import type { EngineSettings } from '../protocol.ts'
 import type { Job } from './job.ts'
 import type { KvPool } from './kv-pool.ts'
-import type { StepRunner } from './step-runner.ts'
+import type { StepRun, StepRunner } from './step-runner.ts'
+import { StepWatch } from './step-watch.ts'
 
 /** Steps of at most this many tokens are computed together with those of other sessions. */
 const smallTokens = 16
@@ -30,6 +31,7 @@ export class StepScheduler {
   readonly #pool: KvPool
   readonly #settings: Pick<EngineSettings, 'sliceTokens' | 'sliceMs'>
   readonly #listener: StepListener
+  readonly #watch = new StepWatch()
   #small: Job[] = []
   #large: Job[] = []
   /** Those that are being computed. */
@@ -49,6 +51,11 @@ export class StepScheduler {
     this.#pool = pool
     this.#settings = settings
     this.#listener = listener
+  }
+
+  /** The limit in milliseconds that the present step has exceeded by far; undefined if none hangs. */
+  overdueMs(): number | undefined {
+    return this.#watch.overdueMs()
   }
 
   add(job: Job): void {
@@ -133,7 +140,7 @@ export class StepScheduler {
       for (const job of group) this.#begin(job)
       const { from, to } = group[0]!.command
       const states = join(group.map(({ command }) => command.states))
-      const outputs = await this.#runner.run({ from, to, items: group.map(({ whole }) => whole), states })
+      const outputs = await this.#compute({ from, to, items: group.map(({ whole }) => whole), states })
       let offset = 0
       for (const { command } of group) {
         const end = offset + command.states.length
@@ -156,7 +163,7 @@ export class StepScheduler {
       const to = Math.min(command.to, from + this.#blocksAtOnce(tokens))
       const run = { from, to, items: [slice.item], states: slice.states, prompts: job.prompts(from, to) }
       const before = process.cpuUsage()
-      slice.states = await this.#runner.run(run)
+      slice.states = await this.#compute(run)
       this.#measured(before, tokens * (to - from))
       slice.block = to
       if (to === command.to) job.finish()
@@ -165,6 +172,12 @@ export class StepScheduler {
     } catch (error) {
       this.#listener.onFailed(command.request, error)
     }
+  }
+
+  #compute(run: StepRun): Promise<Float32Array> {
+    const tokens = run.states.length / this.#runner.hiddenSize
+    const size = { tokens, blocks: run.to - run.from, threads: this.#runner.threadsOf(tokens) }
+    return this.#watch.timed(size, () => this.#runner.run(run))
   }
 
   #begin(job: Job): void {

@@ -7,6 +7,8 @@ import { EngineEndedError } from './errors.ts'
 export interface BlockClientOptions {
   readonly load: LoadCommand
   readonly maxRestarts: number
+  /** How long a process that has loaded the blocks may answer nothing at all. */
+  readonly unresponsiveMs: number
   readonly logger: Logger
   readonly onProgress: (fraction: number) => void
   /** The process has ended: the caches that it had are gone. */
@@ -18,7 +20,10 @@ interface Pending {
   readonly reject: (error: Error) => void
 }
 
-type Request = Exclude<Command, LoadCommand | { readonly type: 'cancel' }>
+type Request = Exclude<Command, LoadCommand | { readonly type: 'cancel' | 'ping' }>
+
+/** Times that a process is asked whether it lives before it counts as hung. They are counted: a machine may have been asleep. */
+const patience = 5
 
 /** The process that computes, started again when it dies; requests and their replies. */
 export class BlockClient implements AsyncDisposable {
@@ -32,6 +37,8 @@ export class BlockClient implements AsyncDisposable {
   #hasBeenReady = false
   #process: BlockProcess
   #timer: NodeJS.Timeout | undefined
+  #pings: NodeJS.Timeout | undefined
+  #unanswered = 0
   #requests = 0
   #generation = 0
 
@@ -88,6 +95,7 @@ export class BlockClient implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     this.#isClosed = true
     clearTimeout(this.#timer)
+    this.#ready.reject(new EngineEndedError('The engine is closed.'))
     await this.#process.kill('was ended')
   }
 
@@ -104,6 +112,7 @@ export class BlockClient implements AsyncDisposable {
   }
 
   #receive(message: Message): void {
+    this.#unanswered = 0
     switch (message.type) {
       case 'progress':
         return this.#options.onProgress(message.fraction)
@@ -115,6 +124,13 @@ export class BlockClient implements AsyncDisposable {
         return this.#take(message.request)?.resolve(message.states)
       case 'failed':
         return this.#take(message.request)?.reject(new Error(message.text))
+      case 'pong':
+        return
+      case 'hung': {
+        const seconds = Math.round(message.limitMs / 1000)
+        const why = `it had computed for more than ${seconds} s, many times as long as those before it`
+        return void this.#process.kill(`was ended: a step hung (${why})`)
+      }
     }
   }
 
@@ -123,6 +139,14 @@ export class BlockClient implements AsyncDisposable {
     this.#hasBeenReady = true
     this.#isReady = true
     this.#ready.resolve(message)
+    this.#unanswered = 0
+    this.#pings = setInterval(() => this.#ping(), this.#options.unresponsiveMs / patience).unref()
+  }
+
+  #ping(): void {
+    if (this.#unanswered++ < patience) return this.#process.send({ type: 'ping' })
+    const seconds = Math.round(this.#options.unresponsiveMs / 1000)
+    void this.#process.kill(`was ended: it had not answered for ${seconds} s`)
   }
 
   #take(request: number): Pending | undefined {
@@ -139,6 +163,7 @@ export class BlockClient implements AsyncDisposable {
       this.#ready.promise.catch(() => {})
     }
     this.#isReady = false
+    clearInterval(this.#pings)
     for (const { reject } of this.#pending.values()) reject(error)
     this.#pending.clear()
     this.#options.onLost()

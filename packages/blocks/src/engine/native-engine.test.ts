@@ -278,6 +278,18 @@ describe('the process that computes', () => {
     expect(other.cacheTokensLeft).toBe(cacheTokens - 32)
   })
 
+  it('is ended and started again when it answers nothing', async () => {
+    await using other = await start({ unresponsiveMs: 1000 })
+    await using cache = await open(64, 1, other)
+    const pid = other.pid!
+    process.kill(pid, 'SIGSTOP')
+    const step = cache.step({ ...whole, batch: 1, tokens: 1, states: randomStates(14, hidden) })
+    await expect(step).rejects.toThrow(/was ended: it had not answered for 1 s/)
+    await using next = await other.openCache({ ...whole, batch: 1, maxLength: 8, timeoutMs: 30_000 })
+    expect(other.pid).not.toBe(pid)
+    expect(next.position).toBe(0)
+  })
+
   it('is given up when it dies too often', async () => {
     await using other = await start({ maxRestarts: 0 })
     process.kill(other.pid!, 'SIGKILL')

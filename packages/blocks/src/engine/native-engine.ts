@@ -106,12 +106,19 @@ export class NativeBlockEngine implements BlockEngine {
   static async start(
     load: LoadCommand,
     info: BlockEngineInfo,
-    { maxRestarts = 5, logger = silentLogger, onProgress, signal }: BlockEngineOptions,
+    {
+      maxRestarts = 5,
+      unresponsiveMs = 60_000,
+      logger = silentLogger,
+      onProgress,
+      signal,
+    }: BlockEngineOptions,
   ): Promise<NativeBlockEngine> {
     const admission = new CacheAdmission(load.blocks, load.settings.cacheTokens)
     const client = new BlockClient({
       load,
       maxRestarts,
+      unresponsiveMs,
       logger,
       onProgress: (fraction) =>
         onProgress?.({

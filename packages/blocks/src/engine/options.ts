@@ -26,6 +26,8 @@ export interface BlockEngineOptions extends AbortOptions {
   readonly memoryBytes?: number | undefined
   /** How often within ten minutes the process is started again after it died (default 5). */
   readonly maxRestarts?: number | undefined
+  /** How long the process may answer nothing before it is ended and started again, in milliseconds (default 60,000). */
+  readonly unresponsiveMs?: number | undefined
   readonly logger?: Logger | undefined
   readonly onProgress?: ((progress: LoadProgress) => void) | undefined
 }
