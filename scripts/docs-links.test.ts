@@ -48,7 +48,7 @@ describe.each(pages)('%s', (page) => {
     ]
     const missing = named
       .map(([, file]) => file!)
-      .filter((file) => !exists(file) && !/(^|\/)(dist|\.cache)(\/|$)/.test(file))
+      .filter((file) => !exists(file) && !/(^|\/)(dist|bundle|\.cache)(\/|$)/.test(file))
     expect(missing).toEqual([])
   })
 })
