@@ -83,9 +83,15 @@ describe('chats', () => {
 
   it('avoid servers whose KV caches are used by others, before anything is measured', () => {
     const free = (tokens: number, inferenceRps: number) => ({ cacheTokensLeft: tokens * 2 * 4, inferenceRps })
+    const others = (tokens: number) => [2, 3, 4, 5].map((slot) => span(slot, 0, 4, free(tokens, 20)))
     const busy = span(0, 0, 4, free(2000, 120))
-    expect(plannerOf([busy, span(1, 0, 4, free(16_384, 100))]).plan()).toEqual([1])
-    expect(plannerOf([busy, span(1, 0, 4, free(2000, 100))]).plan()).toEqual([0])
+    expect(plannerOf([busy, span(1, 0, 4, free(16_384, 100)), ...others(16_384)]).plan()).toEqual([1])
+    expect(plannerOf([busy, span(1, 0, 4, free(2000, 100)), ...others(2000)]).plan()).toEqual([0])
+  })
+
+  it('of a few machines take the fastest, however small its cache', () => {
+    const free = (tokens: number, inferenceRps: number) => ({ cacheTokensLeft: tokens * 2 * 4, inferenceRps })
+    expect(plannerOf([span(0, 0, 4, free(8192, 400)), span(1, 0, 4, free(65_536, 100))]).plan()).toEqual([0])
   })
 
   it('try a server that never answers less and less, also when its ban is over', () => {

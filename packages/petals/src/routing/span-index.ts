@@ -135,9 +135,16 @@ function pingsOf(index: SpanIndex): { readonly lists: Lists; readonly seconds: F
 /** Most servers keep Petals' default size of the cache, so the emptiest ones show it: this share has less free. */
 const emptiest = 0.9
 
+/**
+ * So many servers show how large caches usually are. The caches of a few machines are as unequal as they are, and what is taken
+ * of them belongs mostly to this client, whose chats are measured.
+ */
+const fewestCompared = 6
+
 /** Servers announce how much of the cache is free, but not how large it is. */
 function occupiedTokens(free: Float64Array): Float64Array {
   const known = free.filter((tokens) => !Number.isNaN(tokens)).sort()
+  if (known.length < fewestCompared) return new Float64Array(free.length)
   const size = known[Math.floor(known.length * emptiest)] ?? 0
   return free.map((tokens) => (Number.isNaN(tokens) ? 0 : Math.max(0, size - tokens)))
 }
