@@ -1,6 +1,12 @@
 import { afterEach, describe, expect, it } from 'vitest'
 import { connectSwarm } from '@petals-chat/petals/client'
+import { inferenceMethod } from '../../../petals/src/inference/inference-methods.ts'
+import { createLibp2pTransport } from '../../../petals/src/p2p/libp2p-transport.ts'
+import { createRpcClient } from '../../../petals/src/rpc/transport-rpc-client.ts'
+import { encodeTensor } from '../../../petals/src/tensor/codecs/index.ts'
+import { emptyTensor, floatTensor } from '../../../petals/src/tensor/tensor.ts'
 import { runToyBlocks, toyBlocks } from '../../../petals/src/testing/toy-block.ts'
+import { encodeMsgpack } from '../../../petals/src/wire/msgpack-encode.ts'
 import { ToyEngine } from '../fixtures/toy-engine.ts'
 import { startBlockServer, type BlockServer } from './block-server.ts'
 import type { BlockServerOptions } from './options.ts'
@@ -79,5 +85,34 @@ describe('a swarm of native servers', () => {
     await leaving.drain({ timeoutMs: 0 })
     await expect.poll(() => free.status()).toMatchObject({ state: 'online', blocks: { start: 3, end: 6 } })
     expect(engines.at(-2)!.disposed).toBe(true)
+  })
+
+  it('lets the sessions of a server that moves finish, also when it is to end meanwhile', async () => {
+    const first = await serve({ blocks: { start: 0, end: 3 } })
+    const leaving = await serve({ blocks: { start: 3, end: 6 }, initialPeers: first.addresses })
+    const balance = { checkMs: 50, delayMs: 1, stayMs: 100, drainMs: 60_000 }
+    const free = await serve({ blocks: 3, initialPeers: first.addresses, balance })
+    const engine = engines.at(-1)!
+    const client = resources.use(await createLibp2pTransport({ connectTimeoutMs: 5000 }))
+    await client.connect(free.addresses)
+    const session = await createRpcClient(client).openStream(free.peer, inferenceMethod)
+    const tensors = [
+      encodeTensor(floatTensor(new Float32Array(hiddenSize), [1, 1, hiddenSize])),
+      encodeTensor(emptyTensor('float32')),
+      encodeTensor(emptyTensor('int64')),
+    ]
+    const metadata = encodeMsgpack(new Map([['max_length', 4]]))
+    await session.send({ uid: 'Toy-hf.0', tensors, metadata })
+    await session.receive()
+    await leaving.drain({ timeoutMs: 0 })
+    await expect.poll(() => free.status().state).toBe('joining')
+    const drained = free.drain({ timeoutMs: 60_000 })
+    await session.send({ uid: 'Toy-hf.0', tensors, metadata })
+    await session.receive()
+    expect([free.status().state, engine.disposed]).toEqual(['draining', false])
+    await session.end()
+    await drained
+    expect(free.status()).toMatchObject({ state: 'draining', activity: { sessions: 0 } })
+    expect(engines.at(-1)).toBe(engine)
   })
 })

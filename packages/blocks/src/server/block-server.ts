@@ -178,8 +178,8 @@ class NodeBlockServer implements BlockServer, ServingHost {
   }
 
   async drain({ timeoutMs }: { readonly timeoutMs: number }): Promise<void> {
-    if (this.#state !== 'online') return
-    this.#setState('draining')
+    if (this.#state === 'draining' || this.#state === 'offline') return
+    this.#setState('draining') // a server that moves has open sessions, too
     this.#closing.abort(new Error('The server ends.')) // it does not move any more
     if (this.#blocks) await this.#announcer.announce('offline', this.#blocks)
     await this.#untilIdle(timeoutMs)
@@ -205,6 +205,7 @@ class NodeBlockServer implements BlockServer, ServingHost {
 
   async #hold(signal: AbortSignal): Promise<void> {
     const { blocks } = this.#options
+    signal.throwIfAborted()
     this.#setState('joining')
     const range = typeof blocks === 'number' ? await this.#placement.choose(blocks, { signal }) : blocks
     this.#blocks = range
@@ -214,6 +215,7 @@ class NodeBlockServer implements BlockServer, ServingHost {
     this.#holding = holding
     void holding.engine.ended.then((error) => this.#engineEnded(holding, error))
     await this.#serve(holding)
+    signal.throwIfAborted()
     this.#setState('online')
     await this.#announcer.announce('online', range, { signal })
     const served = formatBlocks(blocksOf(range))
