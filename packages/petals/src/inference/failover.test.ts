@@ -274,14 +274,14 @@ it('the error names the blocks that no server holds', async () => {
 
 describe('limits of servers on time', () => {
   it('idle sessions are kept alive, and closed when they have not been used for too long', async () => {
-    const server = await swarm.addServer(0, 6, { stepTimeoutMs: 400 })
-    const session = (await swarm.connect({ keepAliveMs: 200, idleTimeoutMs: 1500 })).openSession()
+    const server = await swarm.addServer(0, 6, { stepTimeoutMs: 1000 })
+    const session = (await swarm.connect({ keepAliveMs: 100, idleTimeoutMs: 3000 })).openSession()
     const [first, second] = [swarm.inputs(10), swarm.inputs(3, 2)]
     await session.step(first)
-    await new Promise((resolve) => setTimeout(resolve, 1000))
+    await new Promise((resolve) => setTimeout(resolve, 2000))
     expect(server.openSessions).toBe(1)
     expect(server.sessionsEver).toBe(1)
-    await expect.poll(() => server.openSessions, { timeout: 2000 }).toBe(0)
+    await expect.poll(() => server.openSessions, { timeout: 5000 }).toBe(0)
     expect((await session.step(second)).data).toEqual(
       swarm.expected(first, second).subarray(10 * swarm.hiddenSize),
     )
