@@ -1,14 +1,19 @@
 import type { PeerId } from '../p2p/peer-id.ts'
-import type { KeptRecord } from './record-store.ts'
 
 type Storer = PeerId | undefined
+
+interface Expiring {
+  readonly storer: Storer
+  /** Unix seconds. */
+  readonly expirationTime: number
+}
 
 /**
  * The records of one key by their slots, with what would take a look at each of them: the next expiration, and how many each peer
  * has stored. A request can store some ten thousand records.
  */
-export class KeyRecords {
-  readonly #records = new Map<string, KeptRecord>()
+export class KeyRecords<T extends Expiring> {
+  readonly #records = new Map<string, T>()
   readonly #counts = new Map<Storer, number>()
   /** No record expires before this, Unix seconds. */
   #earliest = Infinity
@@ -17,15 +22,15 @@ export class KeyRecords {
     return this.#records.size
   }
 
-  get(slot: string): KeptRecord | undefined {
+  get(slot: string): T | undefined {
     return this.#records.get(slot)
   }
 
-  values(): IterableIterator<KeptRecord> {
+  values(): IterableIterator<T> {
     return this.#records.values()
   }
 
-  set(slot: string, record: KeptRecord): void {
+  set(slot: string, record: T): void {
     this.delete(slot)
     this.#records.set(slot, record)
     this.#count(record.storer, 1)
@@ -40,9 +45,9 @@ export class KeyRecords {
   }
 
   /** Returns the records that have expired. */
-  expired(now: number): readonly KeptRecord[] {
+  expired(now: number): readonly T[] {
     if (this.#earliest >= now) return []
-    const expired: KeptRecord[] = []
+    const expired: T[] = []
     this.#earliest = Infinity
     for (const record of this.#records.values())
       if (record.expirationTime < now) expired.push(record)

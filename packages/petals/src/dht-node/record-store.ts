@@ -58,7 +58,7 @@ export class RecordStore {
   readonly #now: () => number
   readonly #limits: RecordStoreLimits
   readonly #accepts: RecordCheck
-  readonly #keys = new Map<string, KeyRecords>()
+  readonly #keys = new Map<string, KeyRecords<KeptRecord>>()
   readonly #usage: StoreUsage<KeptRecord>
 
   /** @param now returns Unix seconds of the swarm's clock */
@@ -85,7 +85,7 @@ export class RecordStore {
     if (!before && !this.#makeRoomIn(records, kept)) return false
     if (!this.#usage.makeRoom(kept, before, (other) => this.#remove(other))) return false
     if (before) this.#remove(before)
-    const target = this.#keys.get(key) ?? new KeyRecords()
+    const target = this.#keys.get(key) ?? new KeyRecords<KeptRecord>()
     target.set(slotOf(record.subkey), kept)
     this.#keys.set(key, target)
     this.#usage.add(kept)
@@ -132,7 +132,10 @@ export class RecordStore {
    * A value without a subkey and a dictionary exclude each other. Entries replace a value that expires earlier, but one value
    * does not replace what many peers have stored: hivemind allows that, and anyone could hide a swarm by it.
    */
-  #fitsBesides(records: KeyRecords, { subkey, isFirstHand, expirationTime }: KeptRecord): boolean {
+  #fitsBesides(
+    records: KeyRecords<KeptRecord>,
+    { subkey, isFirstHand, expirationTime }: KeptRecord,
+  ): boolean {
     const whole = records.get(slotOf(undefined))
     if (subkey === undefined) return records.size === (whole ? 1 : 0)
     if (!whole) return true
@@ -142,7 +145,7 @@ export class RecordStore {
   }
 
   /** In a full key, one record of the peer with the most of them gives way, unless that is the one that stores. */
-  #makeRoomIn(records: KeyRecords, { storer, isFirstHand }: KeptRecord): boolean {
+  #makeRoomIn(records: KeyRecords<KeptRecord>, { storer, isFirstHand }: KeptRecord): boolean {
     if (records.size < this.#limits.subkeysPerKey) return true
     const most = records.heaviest()
     if (!isFirstHand && records.countOf(storer) + 1 >= records.countOf(most)) return false
@@ -154,9 +157,9 @@ export class RecordStore {
     return false
   }
 
-  #live(key: string): KeyRecords {
+  #live(key: string): KeyRecords<KeptRecord> {
     const records = this.#keys.get(key)
-    if (!records) return new KeyRecords()
+    if (!records) return new KeyRecords<KeptRecord>()
     for (const record of records.expired(this.#now())) this.#remove(record)
     return records
   }
