@@ -50,7 +50,9 @@ const aligned = (offset: number): number => Math.ceil(offset / 65536) * 65536
 export function layoutOf(rows: number, columns: number): QuantizedLayout {
   const parts = Math.ceil(columns / mostPartColumns)
   const partColumns = Math.ceil(columns / parts)
-  const bandRows = Math.min(rows, Math.max(64, Math.floor(bandBytes / columns / 64) * 64))
+  // Bands of about the same size: the file has room for a whole one at its end.
+  const bands = Math.ceil((rows * columns) / bandBytes)
+  const bandRows = Math.min(rows, Math.ceil(rows / bands / 64) * 64)
   const last = tilesOf({ rows, columns, partColumns, bandRows }).at(-1)!
   const scales = aligned(last.offset + last.rows * last.columns)
   const errors = aligned(scales + parts * rows * 4)
