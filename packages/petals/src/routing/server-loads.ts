@@ -98,8 +98,8 @@ export class ServerLoads {
 
   /** Calls `visit` with each server that has been measured. */
   forEach(visit: (peer: PeerId, load: ServerLoad) => void): void {
-    for (const [peer, { best, recent, at }] of this.#loads)
-      visit(peer, { best, recent, trust: Math.exp((at - this.#now()) / memoryMs) })
+    for (const [peer, load] of this.#loads)
+      visit(peer, { best: load.best, recent: load.recent, trust: this.#trust(load) })
   }
 
   /**
@@ -107,12 +107,22 @@ export class ServerLoads {
    * sessions that came since, and of the measured sessions, which did not wait for themselves. Negative if sessions ended.
    */
   forEachChange(visit: (peer: PeerId, steps: number) => void): void {
-    for (const [peer, { sessions, expected }] of this.#uses) {
-      const steps = this.#shares(sessions) + this.#sharesOf(expected)
-      if (sessions.size + expected.length === 0) this.#uses.delete(peer)
-      const mean = sessions.size === 0 ? 0 : this.#shares(sessions) / sessions.size
-      visit(peer, steps + mean - (this.#loads.get(peer)?.own ?? 0))
+    for (const peer of new Set([...this.#uses.keys(), ...this.#loads.keys()])) {
+      const load = this.#loads.get(peer)
+      const change = this.#present(peer) - (load ? load.own * this.#trust(load) : 0)
+      if (change !== 0) visit(peer, change)
     }
+  }
+
+  /** Returns the steps of this client for which a new session will wait on the server. */
+  #present(peer: PeerId): number {
+    const uses = this.#uses.get(peer)
+    if (!uses) return 0
+    const { sessions, expected } = uses
+    const shares = this.#shares(sessions)
+    const steps = shares + this.#sharesOf(expected)
+    if (sessions.size + expected.length === 0) this.#uses.delete(peer)
+    return steps + (sessions.size === 0 ? 0 : shares / sessions.size)
   }
 
   /** Returns the least seconds for one block of one token that any server took; 0 before the first step. */
@@ -125,6 +135,10 @@ export class ServerLoads {
   /** Servers that have been measured. */
   get measured(): number {
     return this.#loads.size
+  }
+
+  #trust({ at }: Load): number {
+    return Math.exp((at - this.#now()) / memoryMs)
   }
 
   #measure(peer: PeerId, seconds: number, at: number): void {
