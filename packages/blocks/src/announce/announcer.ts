@@ -1,4 +1,4 @@
-import type { AbortOptions, Logger } from '@petals-chat/engine'
+import { abortable, type AbortOptions, type Logger } from '@petals-chat/engine'
 import {
   blockUid,
   blocksOf,
@@ -44,6 +44,7 @@ export class Announcer implements AsyncDisposable {
   readonly #options: AnnouncerOptions
   readonly #periodMs: number
   readonly #closing = new AbortController()
+  #latest = new AbortController()
   #current: { readonly state: ServerState; readonly blocks: BlockRange } | undefined
   #running: Promise<void> = Promise.resolve()
   #timer: NodeJS.Timeout | undefined
@@ -55,14 +56,16 @@ export class Announcer implements AsyncDisposable {
 
   /**
    * Announces a state now, and then regularly; the state `offline` once. Resolves when the announcement was made or has failed,
-   * which is logged, and tried again soon.
+   * which is logged, and tried again soon. An earlier announcement that is still under way is given up.
    */
   async announce(state: ServerState, blocks: BlockRange, options: AbortOptions = {}): Promise<void> {
     this.#current = state === 'offline' ? undefined : { state, blocks }
     clearTimeout(this.#timer)
-    const { signal } = this.#closing
-    const signals = [signal, AbortSignal.timeout(timeoutMs), ...(options.signal ? [options.signal] : [])]
-    this.#running = this.#running.then(() => this.#publish(state, blocks, AbortSignal.any(signals)))
+    this.#latest.abort(new Error('A later announcement follows.'))
+    const { signal: later } = (this.#latest = new AbortController())
+    const given = options.signal ? [options.signal] : []
+    const signal = AbortSignal.any([this.#closing.signal, later, AbortSignal.timeout(timeoutMs), ...given])
+    this.#running = this.#running.then(() => this.#publish(state, blocks, { signal, later }))
     await this.#running
   }
 
@@ -73,17 +76,22 @@ export class Announcer implements AsyncDisposable {
     await this.#running
   }
 
-  async #publish(state: ServerState, blocks: BlockRange, signal: AbortSignal): Promise<void> {
+  /** @param signals `later` is aborted when another announcement follows, `signal` then, too */
+  async #publish(
+    state: ServerState,
+    blocks: BlockRange,
+    { signal, later }: { readonly signal: AbortSignal; readonly later: AbortSignal },
+  ): Promise<void> {
     const { dht, logger } = this.#options
     let delayMs = this.#periodMs
     try {
-      const records = await this.#records(state, blocks)
+      const records = await abortable(this.#records(state, blocks), signal)
       const { failed, nodes } = await dht.store(records, { signal })
       if (failed.length > 0)
         throw new Error(`No node of the DHT has stored ${failed.slice(0, 3).join(', ')}.`)
       logger.debug({ state, ...blocks, nodes }, 'announced the blocks')
     } catch (error) {
-      if (this.#closing.signal.aborted) return
+      if (this.#closing.signal.aborted || later.aborted) return
       delayMs = Math.min(retryMs, this.#periodMs)
       logger.warn({ err: error, state }, 'could not announce the blocks; trying again soon')
     }
