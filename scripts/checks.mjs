@@ -15,6 +15,8 @@ export const checks = {
   'types:page-build': types('packages/web/tsconfig.node.json'),
   'types:e2e': types('tests/e2e'),
   lint: [
+    // The types of all packages at once need more than Node's 4 GB.
+    '--max-old-space-size=8192',
     program('eslint', 'bin', 'eslint.js'),
     '--cache',
     '--cache-location',
