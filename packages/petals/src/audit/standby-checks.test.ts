@@ -99,8 +99,12 @@ it('a standby that computes something else is found wrong, and another one follo
   lies['its outputs shifted by 1 %']!(liar, { start: 0, end: 6 }, swarm.hiddenSize)
   await dialogue.until(() => isWrong(dialogue.client, liar))
   expect(dialogue.client.router.verdicts.of(used.id)).toBeUndefined()
-  const next = await dialogue.until(() => dialogue.server(0, 'standby'))
-  expect([used, liar]).not.toContain(next)
+  // The session lets the liar go with one of its next steps.
+  const next = await dialogue.until(() => {
+    const standby = dialogue.server(0, 'standby')
+    return standby !== liar && standby
+  })
+  expect(next).not.toBe(used)
   expect(dialogue.session.failovers).toEqual([])
   await dialogue.expectRight()
 })
