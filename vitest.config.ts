@@ -1,4 +1,5 @@
 import { defineConfig } from 'vitest/config'
+import { AlternatingSequencer } from './tests/support/alternating-sequencer.ts'
 
 const conditions = ['petals-chat-source']
 const shared = {
@@ -7,7 +8,7 @@ const shared = {
 }
 
 /** The tests of one kind. Real servers, models and browsers are slow on two cores: the timeouts only catch hangs. */
-const project = (name: string, include: string[], testTimeout: number, fileParallelism: boolean) => ({
+const project = (name: string, include: string[], testTimeout: number, groupOrder: number) => ({
   ...shared,
   test: {
     name,
@@ -15,7 +16,7 @@ const project = (name: string, include: string[], testTimeout: number, fileParal
     exclude: ['**/node_modules/**', '**/dist/**'],
     testTimeout,
     hookTimeout: Math.max(testTimeout, 120_000),
-    fileParallelism,
+    sequence: { groupOrder },
     // Vitest's own second is less than a busy machine takes to draw a page.
     expect: { poll: { timeout: 15_000 } },
     setupFiles: ['tests/support/end-with-vitest.ts'],
@@ -24,7 +25,7 @@ const project = (name: string, include: string[], testTimeout: number, fileParal
 })
 
 /** Attacks on one started server, which all files share. */
-const security = project('security', ['tests/security/**/*.test.ts'], 120_000, true)
+const security = project('security', ['tests/security/**/*.test.ts'], 120_000, 0)
 
 export default defineConfig({
   test: {
@@ -39,15 +40,16 @@ export default defineConfig({
           'tests/clients/*.test.ts',
         ],
         60_000,
-        true,
+        0,
       ),
-      project('interop', ['tests/interop/**/*.test.ts'], 600_000, false),
-      project('e2e', ['tests/e2e/**/*.test.ts'], 240_000, false),
+      project('interop', ['tests/interop/**/*.test.ts'], 600_000, 1),
+      project('e2e', ['tests/e2e/**/*.test.ts'], 240_000, 1),
       {
         ...security,
         test: { ...security.test, globalSetup: ['tests/security/support/server.setup.ts'] },
       },
     ],
     maxWorkers: 2,
+    sequence: { sequencer: AlternatingSequencer },
   },
 })

@@ -9,7 +9,7 @@ const report = path.join(root, '.cache', 'test-report.json')
 const bin = (...parts) => path.join(root, 'node_modules', ...parts)
 const run = (args) => spawnSync(process.execPath, args, { cwd: root, stdio: 'inherit' }).status === 0
 
-const failedChecks = runChecks()
+const failedChecks = await runChecks()
 let passed = Object.keys(checks).length - failedChecks
 let failed = failedChecks
 
