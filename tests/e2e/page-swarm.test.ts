@@ -52,7 +52,7 @@ describe('the page on a real swarm', () => {
     const table = await model.getByRole('table').textContent()
     for (const each of swarm.servers) expect(table).toContain(each.name)
     expect(await model.locator('.block-strip .block[data-replicas="2"]').count()).toBe(6)
-    await model.getByText('Add your own GPU to this swarm').click()
+    await model.getByText('Add your own computer to this swarm').click()
     expect(await model.locator('.swarm-command code').allTextContents()).toEqual([
       `npm start -- contribute ${swarm.modelFolder} --swarm ${swarm.initialPeers[0]} --dht-prefix ${swarm.dhtPrefix}`,
     ])

@@ -70,6 +70,7 @@ export { createModelRegistry, type ModelRegistryOptions } from './models/registr
 export * from './remote-model.ts'
 export * from './sampling-params.ts'
 export { SessionGuard } from './session-guard.ts'
+export * from './swarm/precision.ts'
 export * from './swarm/swarm-status.ts'
 export { TimeLimit, TimeLimitExceeded } from './time-limit.ts'
 export * from './tokenizer.ts'

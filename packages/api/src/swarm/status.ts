@@ -35,6 +35,10 @@ const serverSchema = z.object({
   inferenceRps: z.number().optional().describe('Tokens per second through one block.'),
   dtype: z.string().optional(),
   quantization: z.string().optional(),
+  precision: z
+    .string()
+    .optional()
+    .describe('How it computes, from `dtype` and `quantization`: `F32`, `BF16`, `Q8_0`, `NF4 (BF16)`.'),
   adapters: z.array(z.string()),
   usesRelay: z.boolean().optional(),
   cacheTokensLeft: z

@@ -1,4 +1,4 @@
-import type { SwarmServerStatus } from '@petals-chat/engine'
+import { precisionName, type SwarmServerStatus } from '@petals-chat/engine'
 import { formatDuration, formatTable } from '../terminal/format.ts'
 
 const heads = ['BLOCKS', 'SERVER', 'VERSION', 'TYPE', 'SPEED', 'RTT', 'ROOM', 'STATE'] as const
@@ -12,7 +12,7 @@ const row = (server: SwarmServerStatus): readonly string[] => [
   `${server.start}-${server.end - 1}`,
   nameOf(server),
   server.version ?? '?',
-  [server.dtype, server.quantization === 'none' ? undefined : server.quantization].filter(Boolean).join(' '),
+  precisionName(server) ?? '?',
   `${formatNumber(server.throughput)} tokens/s`,
   formatRoundTrip(server.rttMs),
   formatRoom(server),

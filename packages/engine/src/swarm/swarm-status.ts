@@ -69,6 +69,8 @@ export interface SwarmServerStatus {
   readonly inferenceRps: number | undefined
   readonly dtype: string | undefined
   readonly quantization: string | undefined
+  /** `dtype` and `quantization` in a few characters, as `precisionName` returns them. */
+  readonly precision?: string | undefined
   readonly adapters: readonly string[]
   readonly usesRelay: boolean | undefined
   /** Free space of its KV cache: tokens of sessions through all its blocks. */

@@ -1,6 +1,7 @@
 import {
   abortable,
   EngineError,
+  precisionName,
   type AbortOptions,
   type Logger,
   type SwarmModelStatus,
@@ -178,6 +179,7 @@ function describeServer({
     inferenceRps: server.inferenceRps,
     dtype: server.torchDtype,
     quantization: server.quantType,
+    precision: precisionName({ dtype: server.torchDtype, quantization: server.quantType }),
     adapters: server.adapters,
     usesRelay: server.usingRelay,
     cacheTokensLeft: tokensOf(server.cacheTokensLeft, end - start),

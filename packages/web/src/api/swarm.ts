@@ -18,7 +18,7 @@ export type SwarmServer = Pick<
   | 'start'
   | 'end'
   | 'throughput'
-  | 'quantization'
+  | 'precision'
   | 'usesRelay'
   | 'cacheTokensLeft'
   | 'rttMs'
@@ -118,7 +118,7 @@ function parseServer(raw: Untrusted<SwarmServerBody>): SwarmServer {
     start: count(raw.start) ?? 0,
     end: count(raw.end) ?? 0,
     throughput: count(raw.throughput) ?? 0,
-    quantization: text(raw.quantization),
+    precision: text(raw.precision),
     usesRelay: raw.usesRelay === true,
     cacheTokensLeft: number(raw.cacheTokensLeft),
     rttMs: rttMs === null ? null : count(rttMs),

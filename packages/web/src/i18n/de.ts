@@ -88,7 +88,7 @@ export const de: Texts = {
   statusInterrupted: 'Die Verbindung ist abgebrochen. Was ankam, bleibt.',
   statusElsewhere: 'Wird in einem anderen Tab geschrieben',
   tooSlow: 'Zu langsam?',
-  connectGpu: 'Verbinde deine GPU',
+  addComputer: 'Bring deinen Rechner ein',
   retry: 'Noch einmal versuchen',
   continueAnswer: 'Fortsetzen',
   regenerate: 'Neu erzeugen',

@@ -88,7 +88,7 @@ export const en = {
   statusInterrupted: 'The connection was lost. The text so far is kept.',
   statusElsewhere: 'Being written in another tab',
   tooSlow: 'Too slow?',
-  connectGpu: 'Connect your GPU',
+  addComputer: 'Add your computer',
   retry: 'Retry',
   continueAnswer: 'Continue',
   regenerate: 'Regenerate',

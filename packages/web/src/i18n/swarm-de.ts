@@ -35,10 +35,10 @@ export const swarmDe: typeof swarmEn = {
       one: `Kein Server hält Block ${ranges}.`,
       other: `Kein Server hält die Blöcke ${ranges}.`,
     }),
-  swarmJoin: 'Deine eigene GPU in diesen Schwarm bringen',
-  swarmFill: 'Die Lücke mit einer eigenen GPU füllen',
+  swarmJoin: 'Deinen eigenen Rechner in diesen Schwarm bringen',
+  swarmFill: 'Die Lücke mit einem eigenen Rechner füllen',
   swarmJoinHow:
-    'Starte das auf einem Rechner mit Linux oder macOS, Node und einer GPU. Der Befehl richtet ein, was er braucht, prüft den Rechner und hält den Server am Laufen, bis du Strg+C drückst:',
+    'Starte das auf einem Rechner mit Linux, macOS oder Windows und mit Node. Er braucht keine GPU, nutzt aber eine. Der Befehl richtet ein, was er braucht, prüft den Rechner und hält den Server am Laufen, bis du Strg+C drückst:',
   swarmJoinNote:
     'Enthält der Befehl einen Pfad, ersetze ihn durch den Ordner mit den Dateien des Modells auf jenem Rechner. Dein Server kann die Chats mitlesen, bei deren Antworten er hilft.',
   swarmCopyCommand: 'Befehl kopieren',

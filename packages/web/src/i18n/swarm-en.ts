@@ -35,10 +35,10 @@ export const swarmEn = {
   /** `ranges`: of `blocks` blocks. */
   swarmMissing: (blocks: number, ranges: string) =>
     blocks === 1 ? `No server holds block ${ranges}.` : `No server holds blocks ${ranges}.`,
-  swarmJoin: 'Add your own GPU to this swarm',
-  swarmFill: 'Fill the gap with a GPU of your own',
+  swarmJoin: 'Add your own computer to this swarm',
+  swarmFill: 'Fill the gap with a computer of your own',
   swarmJoinHow:
-    'Run this on a computer with Linux or macOS, Node and a GPU. It sets up what it needs, checks the computer and keeps the server running until you press Ctrl+C:',
+    'Run this on a computer with Linux, macOS or Windows, and Node. It needs no GPU, but uses one. It sets up what it needs, checks the computer and keeps the server running until you press Ctrl+C:',
   swarmJoinNote:
     'If the command contains a path, replace it with the folder of the model’s files on that computer. Your server can read the chats that it helps to answer.',
   swarmCopyCommand: 'Copy the command',

@@ -61,7 +61,7 @@ function SlowHint({ engine, rate }: { readonly engine: string | undefined; reado
   if (engine !== 'petals' || rate >= SLOW) return null
   return (
     <span className="slow-hint">
-      {texts.tooSlow} <a href={formatRoute({ page: 'swarm' })}>{texts.connectGpu}</a>
+      {texts.tooSlow} <a href={formatRoute({ page: 'swarm' })}>{texts.addComputer}</a>
     </span>
   )
 }

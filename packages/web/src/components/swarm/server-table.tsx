@@ -41,7 +41,7 @@ interface ServerRowProps {
 
 function ServerRow({ server, measured }: ServerRowProps) {
   const texts = useTexts()
-  const { peer, start, end, throughput, cacheTokensLeft, version, quantization, usesRelay } = server
+  const { peer, start, end, throughput, cacheTokensLeft, version, precision, usesRelay } = server
   return (
     <tr>
       <th scope="row" title={peer}>
@@ -55,7 +55,7 @@ function ServerRow({ server, measured }: ServerRowProps) {
         {usesRelay && ` (${texts.serverRelay})`}
       </td>
       <td>{cacheTokensLeft === undefined ? '–' : formatCount(cacheTokensLeft)}</td>
-      <td>{[version, quantization].filter(Boolean).join(', ') || '–'}</td>
+      <td>{[version, precision].filter(Boolean).join(', ') || '–'}</td>
     </tr>
   )
 }
