@@ -1,0 +1,61 @@
+import { once } from 'node:events'
+import { Agent, request, type IncomingMessage } from 'node:http'
+
+/** The answers of this benchmark: so many chunks, so far apart. */
+export const chunks = 64
+export const everyMs = 20
+
+/** Milliseconds of the machine's monotonic clock, which all processes share. */
+export const now = (): number => Number(process.hrtime.bigint()) / 1e6
+
+export interface Target {
+  /** Up to the path of the API, as `http://127.0.0.1:1234/v1`. */
+  readonly base: string
+  readonly headers?: Readonly<Record<string, string>>
+  readonly model: string
+}
+
+export interface StreamTimes {
+  readonly requestedAt: number
+  /** When each chunk with text was here, by `now`. */
+  readonly arrivedAt: readonly number[]
+  /** When the upstream sent it; absent if the chunks don't say so. */
+  readonly sentAt: readonly (number | undefined)[]
+}
+
+/** Asks for one streamed answer. Plain `node:http`, since this process shares the cores with the gateways. */
+export async function readStream(target: Target, agent: Agent): Promise<StreamTimes> {
+  const body = JSON.stringify({
+    model: target.model,
+    messages: [{ role: 'user', content: 'Go.' }],
+    max_tokens: chunks,
+    stream: true,
+  })
+  const headers = {
+    'content-type': 'application/json',
+    'content-length': Buffer.byteLength(body),
+    ...target.headers,
+  }
+  const outgoing = request(`${target.base}/chat/completions`, { method: 'POST', agent, headers })
+  const requestedAt = now()
+  outgoing.end(body)
+  const [response] = (await once(outgoing, 'response')) as [IncomingMessage]
+  const times = { requestedAt, arrivedAt: [] as number[], sentAt: [] as (number | undefined)[] }
+  let rest = ''
+  for await (const data of response as AsyncIterable<Buffer>) {
+    const at = now()
+    const lines = (rest + data.toString('latin1')).split('\n')
+    rest = lines.pop()!
+    for (const line of lines) {
+      const text = /"content":\s*"([^"]+)"/.exec(line)?.[1]
+      if (text === undefined) continue
+      times.arrivedAt.push(at)
+      times.sentAt.push(text.trim() === '' || Number.isNaN(Number(text)) ? undefined : Number(text))
+    }
+  }
+  if (times.arrivedAt.length !== chunks)
+    throw new Error(
+      `${target.base} answered ${response.statusCode} with ${times.arrivedAt.length} chunks of ${chunks}. ${rest.slice(0, 300)}`,
+    )
+  return times
+}
