@@ -1,4 +1,4 @@
-// node --conditions=petals-chat-source bench/gateway-streams.ts [--rounds 20] [--streams 512] [--without litellm] [--json FILE]
+// npm run bench:streams -- [--rounds 20] [--streams 64,512] [--without litellm] [--json FILE]
 //
 // What a gateway adds to streamed answers: 64 chunks, 20 ms apart, from a scripted upstream, read directly and through
 // Petals Chat, Portkey's gateway and LiteLLM's proxy, in turns; and from a scripted engine within Petals Chat. Each chunk says
