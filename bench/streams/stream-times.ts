@@ -1,5 +1,5 @@
 import { once } from 'node:events'
-import { Agent, request, type IncomingMessage } from 'node:http'
+import { request, type Agent, type IncomingMessage } from 'node:http'
 
 /** The answers of this benchmark: so many chunks, so far apart. */
 export const chunks = 64
