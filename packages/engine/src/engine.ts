@@ -89,7 +89,7 @@ export interface Session extends AsyncDisposable {
   readonly tokens: readonly TokenId[]
   /**
    * Prefills `tokens` (at least one), then decodes: one token per iteration, until the caller stops (`break` or the
-   * signal; the engine then stops within one step). End-of-text tokens are yielded like any other: the caller decides
+   * signal; the engine then stops within one step) or `maxNewTokens` are yielded. End-of-text tokens are yielded like any other: the caller decides
    * whether to stop. The last yielded token is not yet in the KV cache: a caller that continues passes it in.
    * The cache never holds more than `maxLength` tokens: P prompt tokens leave `maxLength` - P + 1 tokens for the answer.
    * @throws ContextLengthError before any work if `tokens` don't fit, and on the step that would pass `maxLength`;
@@ -151,6 +151,13 @@ export interface GenerateOptions extends AbortOptions, WaitOptions {
   readonly topLogprobs?: number | undefined
   /** Restricts the answer to this form. */
   readonly grammar?: Grammar | undefined
+  /**
+   * The most tokens that the caller takes: the iteration ends after them, and nothing is computed for later ones. Absent:
+   * until the caller stops.
+   */
+  readonly maxNewTokens?: number | undefined
+  /** Tokens that the answer is expected to repeat for the most part. They can make it faster, and never change it. */
+  readonly prediction?: readonly TokenId[] | undefined
 }
 
 /** The form of an answer. */

@@ -16,6 +16,11 @@ interface Range {
 const isInteger = Number.isSafeInteger
 const penalty: Range = { accepts: (value) => value >= -2 && value <= 2, words: 'a number from -2 to 2' }
 
+const newTokens: Range = {
+  accepts: (value) => isInteger(value) && value >= 1,
+  words: 'an integer, 1 or more',
+}
+
 /** Names as every public API spells them: they go into `InvalidRequestError.param`. */
 const samplingRanges = {
   temperature: { accepts: (value) => value >= 0 && value < Infinity, words: 'a number, 0 (greedy) or more' },
@@ -66,6 +71,8 @@ export function validateGenerateOptions(
   if (options.grammar !== undefined && !model.capabilities.grammar) {
     throw unsupported('grammar', 'answers of a given form (JSON schema, grammar, tools)', model.id)
   }
+  checkOptional('max_new_tokens', options.maxNewTokens, newTokens)
+  for (const token of options.prediction ?? []) checkToken('prediction', token, model.tokenizer.vocabSize)
 }
 
 /** @throws InvalidRequestError */
@@ -111,10 +118,7 @@ export function validateTextRequest(
 ): void {
   validateTokens(request.tokens, model.tokenizer.vocabSize)
   validateGenerateOptions(request, model)
-  check('max_new_tokens', request.maxNewTokens, {
-    accepts: (value) => isInteger(value) && value >= 1,
-    words: 'an integer, 1 or more',
-  })
+  check('max_new_tokens', request.maxNewTokens, newTokens)
   for (const stop of request.stop) {
     if (typeof stop !== 'string' || stop === '' || !stop.isWellFormed()) {
       throw new InvalidRequestError('stop must be texts of at least one character.', {

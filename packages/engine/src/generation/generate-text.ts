@@ -33,7 +33,7 @@ export async function* generateText(
 
   for await (const generated of session.generate(
     request.tokens.slice(cachedTokens),
-    sessionOptions(request),
+    sessionOptions(request, room),
   )) {
     request.signal?.throwIfAborted()
     stopwatch.tick()
@@ -71,8 +71,9 @@ export async function* generateText(
 }
 
 /** Returns the part of the request that the session needs. */
-function sessionOptions({ sampling, topLogprobs, grammar, onWait, signal }: TextRequest): GenerateOptions {
-  return { sampling, topLogprobs, grammar, onWait, signal }
+function sessionOptions(request: TextRequest, maxNewTokens: number): GenerateOptions {
+  const { sampling, topLogprobs, grammar, prediction, onWait, signal } = request
+  return { sampling, topLogprobs, grammar, maxNewTokens, prediction, onWait, signal }
 }
 
 const draftsSince = (before: DraftCount, now: DraftCount): DraftCount => ({

@@ -1,6 +1,14 @@
 import { setTimeout } from 'node:timers/promises'
 import type { ChatTemplate } from '../chat/chat-template.ts'
-import type { Engine, Grammar, LoadOptions, Model, ModelCapabilities, ModelStatus } from '../engine.ts'
+import type {
+  Engine,
+  GenerateOptions,
+  Grammar,
+  LoadOptions,
+  Model,
+  ModelCapabilities,
+  ModelStatus,
+} from '../engine.ts'
 import { abortable } from '../abort.ts'
 import type { GenerationParams, ModelSpec } from '../models/model-spec.ts'
 import { ScriptedModel } from './scripted-model.ts'
@@ -34,6 +42,8 @@ export interface ScriptedEngineOptions {
   readonly capabilities?: Partial<ModelCapabilities> | undefined
   /** `Model.generation`; default: the model's files say nothing. */
   readonly generation?: GenerationParams | undefined
+  /** Called with the options of every answer. */
+  readonly onGenerate?: ((options: GenerateOptions) => void) | undefined
   /** Runs before every step: throw for a fault, wait for a slow model. */
   readonly beforeStep?: ((step: ScriptedStep) => void | Promise<void>) | undefined
   /** Default 0. */

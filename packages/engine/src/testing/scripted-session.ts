@@ -49,11 +49,13 @@ export class ScriptedSession implements Session {
     options.signal?.throwIfAborted()
     validateTokens(tokens, this.#model.tokenizer.vocabSize)
     validateGenerateOptions(options, this.#model)
+    this.#model.engine.options.onGenerate?.(options)
     const sampler = new ScriptedSampler(options.sampling)
     const form = options.grammar && this.#formOf(options.grammar)
 
     let inputs = tokens
-    for (let step = 0; ; step++) {
+    const { maxNewTokens = Infinity } = options
+    for (let step = 0; step < maxNewTokens; step++) {
       await this.#run(inputs, step, options)
       const logits = this.#model.logits(this.#tokens)
       const token = form ? (form[step] ?? specialToken('</s>')) : sampler.sample(logits, this.#tokens)

@@ -40,6 +40,7 @@ export interface LlamaSessionOptions {
 /** What one answer is generated with. */
 interface AnswerOptions extends Pick<GenerateOptions, 'sampling' | 'topLogprobs'> {
   readonly grammar: string | undefined
+  readonly maxNewTokens: number
   readonly signal: AbortSignal
 }
 
@@ -89,11 +90,11 @@ export class LlamaSession implements Session {
     validateGenerateOptions(options, model)
     const grammar = options.grammar && grammarSource(options.grammar)
     worker.checkGrammar(grammar)
-    const { sampling, topLogprobs } = options
+    const { sampling, topLogprobs, maxNewTokens = Infinity } = options
     const signal = this.#signal(options)
     const inputs = [...(await this.#begin(tokens.length, signal)), ...tokens]
     try {
-      const answer = this.#answer(inputs, { sampling, topLogprobs, grammar, signal })
+      const answer = this.#answer(inputs, { sampling, topLogprobs, grammar, maxNewTokens, signal })
       for await (const token of answer) yield toGeneratedToken(token)
     } catch (error) {
       throw this.#fail(error)
@@ -109,13 +110,14 @@ export class LlamaSession implements Session {
     for (let replacements = 0; ; replacements++) {
       const stream = this.#startStream({ tokens: inputs, answered }, options)
       try {
-        for (;;) {
+        while (answered < options.maxNewTokens) {
           const token = await stream.next(options.signal)
           this.#tokens.push(...inputs)
           inputs = [token.token]
           answered++
           yield token
         }
+        return
       } catch (error) {
         // The state of a grammar is lost with its process.
         const canContinue = answered === 0 || options.grammar === undefined
@@ -127,13 +129,14 @@ export class LlamaSession implements Session {
 
   #startStream(
     inputs: Pick<GenerateCommand, 'tokens' | 'answered'>,
-    { sampling, topLogprobs, grammar }: AnswerOptions,
+    { sampling, topLogprobs, grammar, maxNewTokens }: AnswerOptions,
   ): TokenStream {
     const { model, worker } = this.#options
     const { maxLength } = this
     return new TokenStream({
       worker,
       command: { slot: this.#slot.id, ...inputs, sampling, topLogprobs, grammar, maxLength },
+      most: maxNewTokens - inputs.answered,
       isEndToken: (token) => model.tokenizer.eosTokens.has(token),
     })
   }

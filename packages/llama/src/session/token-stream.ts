@@ -9,6 +9,8 @@ const WINDOW = 16
 export interface TokenStreamOptions {
   readonly worker: ModelWorker
   readonly command: Omit<GenerateCommand, 'type' | 'request' | 'credit'>
+  /** The most tokens that the reader takes: no more are computed. */
+  readonly most: number
   isEndToken(token: TokenId): boolean
 }
 
@@ -21,12 +23,16 @@ export class TokenStream {
   #wake: (() => void) | undefined
   /** Tokens that the reader has taken since the last credit was sent. */
   #taken = 0
+  /** Tokens that no credit was granted for yet. */
+  #ungranted: number
   #endTokenTaken = false
 
   constructor(options: TokenStreamOptions) {
     this.#options = options
+    const credit = Math.min(WINDOW, options.most)
+    this.#ungranted = options.most - credit
     this.#request = options.worker.open(
-      (request) => ({ type: 'generate', request, credit: WINDOW, ...options.command }),
+      (request) => ({ type: 'generate', request, credit, ...options.command }),
       {
         grammar: options.command.grammar,
         onToken: (token) => this.#push(token),
@@ -53,7 +59,9 @@ export class TokenStream {
   /** After an end token the process waits until it is sent credit. */
   #grantCredit(): void {
     if (this.#taken < WINDOW / 2 && !this.#endTokenTaken) return
-    this.#options.worker.send({ type: 'credit', request: this.#request, count: this.#taken })
+    const count = Math.min(this.#taken, this.#ungranted)
+    this.#ungranted -= count
+    this.#options.worker.send({ type: 'credit', request: this.#request, count })
     this.#taken = 0
     this.#endTokenTaken = false
   }

@@ -48,6 +48,20 @@ export function lengthRules({ rule, model, prompts }: ComplianceContext): void {
     )
   })
 
+  rule('ends by itself after maxNewTokens, and goes on from there', async () => {
+    const [prompt = []] = prompts()
+    const expected = await onSession(model(), (session) => takeIds(session, prompt, 24))
+    for (const maxNewTokens of [1, 2, 20]) {
+      await onSession(model(), async (session) => {
+        const answer = await takeIds(session, prompt, 24, { maxNewTokens })
+        assert.deepEqual(answer, expected.slice(0, maxNewTokens))
+        assert.deepEqual([...session.tokens], [...prompt, ...answer.slice(0, -1)])
+        const rest = await takeIds(session, answer.slice(-1), 3)
+        assert.deepEqual(rest, expected.slice(maxNewTokens, maxNewTokens + 3))
+      })
+    }
+  })
+
   rule('a prompt that fills the session gets one token', async () => {
     const [prompt = []] = prompts()
     const answer = await onSession(model(), (session) => untilFull(session, prompt), prompt.length)

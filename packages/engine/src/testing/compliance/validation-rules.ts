@@ -56,6 +56,15 @@ export function validationRules({ rule, model, prompts }: ComplianceContext): vo
     await refused('top_logprobs', [{ topLogprobs: -1 }, { topLogprobs: 21 }, { topLogprobs: 0.5 }])
   })
 
+  rule('refuses max_new_tokens and predictions out of their ranges', async () => {
+    const { vocabSize } = model().tokenizer
+    await refused(
+      'max_new_tokens',
+      [0, -1, 1.5, NaN].map((maxNewTokens) => ({ maxNewTokens })),
+    )
+    await refused('prediction', [{ prediction: [0, vocabSize] }, { prediction: [-1] }, { prediction: [0.5] }])
+  })
+
   rule('refuses an empty prompt, and invalid tokens', async () => {
     const { vocabSize } = model().tokenizer
     await onSession(model(), async (session) => {
