@@ -160,6 +160,7 @@ export {
   toolCallSchema,
 } from './openai/messages.ts'
 export { type ModelListBody, modelListSchema, type ModelObject, modelSchema } from './openai/model.ts'
+export { type Prediction, predictionSchema } from './openai/prediction.ts'
 export { type PropsBody, propsSchema } from './openai/props.ts'
 export {
   type DetokenizeRequest,

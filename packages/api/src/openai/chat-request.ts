@@ -2,6 +2,7 @@ import { z } from 'zod'
 import type { Immutable } from '../immutable.ts'
 import { formFields, responseFormatSchema, toolChoiceSchema, toolSchema } from './answer-form.ts'
 import { messageSchema } from './messages.ts'
+import { predictionSchema } from './prediction.ts'
 import { jsonObject } from './primitives.ts'
 import { modelField, samplingFields } from './sampling-fields.ts'
 
@@ -53,6 +54,7 @@ export const chatRequestSchema = z.object({
       'The format of the answer, enforced by a grammar. Requires a model with `capabilities.grammar`.',
     ),
   ...formFields,
+  prediction: predictionSchema.nullish(),
   tools: z.array(toolSchema).max(128).nullish().describe('Functions that the model may call.'),
   tool_choice: toolChoiceSchema
     .nullish()

@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { formFields } from './answer-form.ts'
+import { predictionSchema } from './prediction.ts'
 import { text, tokenIds } from './primitives.ts'
 import { modelField, samplingFields } from './sampling-fields.ts'
 
@@ -31,6 +32,7 @@ export const completionRequestSchema = z.object({
   ),
   ...samplingFields,
   ...formFields,
+  prediction: predictionSchema.nullish(),
   echo: z
     .boolean()
     .nullish()

@@ -19,16 +19,22 @@ interface Run {
   readonly widths: readonly number[]
 }
 
-/** Decodes a known answer as a session does, with the times of `cost`, each of them times a number of `noise`. */
+interface DecodeOptions {
+  /** What the time of each round is multiplied by. */
+  readonly noise?: () => number
+  readonly prediction?: readonly number[]
+}
+
+/** Decodes a known answer as a session does, with the times of `cost`. */
 function decode(
   prompt: readonly number[],
   answer: readonly number[],
   cost: Cost,
-  noise = (): number => 1,
+  { noise = () => 1, prediction = [] }: DecodeOptions = {},
 ): Run {
   const drafter = new LookupDrafter()
   const times = new RoundTimes()
-  drafter.begin(prompt)
+  drafter.begin(prompt, prediction)
   let [done, ms, drafted, accepted, factors] = [0, 0, 0, 0, 0]
   const widths: number[] = []
   while (done < answer.length) {
@@ -66,6 +72,16 @@ describe('LookupDrafter', () => {
     expect(decode(document, quotation, far).speed).toBeGreaterThan(10)
   })
 
+  it('goes by the prediction of a client from the first token on, and loses next to nothing by a wrong one', () => {
+    const [prompt, answer] = [prose(200, 20), prose(300, 21)]
+    const edited = answer.flatMap((token, i) => (i % 60 === 59 ? [9999] : [token]))
+    const predicted = decode(prompt, answer, nearby, { prediction: edited })
+    expect(predicted.speed).toBeGreaterThan(3)
+    expect(predicted.widths.slice(1, 4).every((width) => width > 1)).toBe(true)
+    expect(decode(prompt, answer, nearby).speed).toBeLessThan(1.2)
+    expect(decode(prompt, answer, nearby, { prediction: prose(2000, 22) }).speed).toBeGreaterThan(0.97)
+  })
+
   it('pays where parts of a text are quoted', () => {
     const answer = [100, 400, 700, 1000, 1300].flatMap((start, i) => [
       ...prose(30, 50 + i),
@@ -90,8 +106,8 @@ describe('LookupDrafter', () => {
       const random = seededBits(seed)
       const uniform = (): number => random() / 2 ** 32
       const noise = (): number => (uniform() < 0.02 ? 8 : 0.7 + 0.6 * uniform())
-      expect(decode(document, prose(1500, seed), cost, noise).speed).toBeGreaterThan(0.97)
-      expect(decode(document, document.slice(600, 1100), cost, noise).speed).toBeGreaterThan(3.5)
+      expect(decode(document, prose(1500, seed), cost, { noise }).speed).toBeGreaterThan(0.97)
+      expect(decode(document, document.slice(600, 1100), cost, { noise }).speed).toBeGreaterThan(3.5)
     }
   })
 
@@ -103,8 +119,8 @@ describe('LookupDrafter', () => {
         ...prose(250, seed * 10 + i),
         ...document.slice(i * 300, i * 300 + 60),
       ])
-      expect(decode(document, prose(1500, seed), nearby, load).speed).toBeGreaterThan(0.97)
-      expect(decode(document, mixed, nearby, load).speed).toBeGreaterThan(1.05)
+      expect(decode(document, prose(1500, seed), nearby, { noise: load }).speed).toBeGreaterThan(0.97)
+      expect(decode(document, mixed, nearby, { noise: load }).speed).toBeGreaterThan(1.05)
     }
   })
 

@@ -17,8 +17,8 @@ export interface DraftRequest {
 export interface Drafter {
   /** The text so far lets it guess. */
   readonly hasGuess: boolean
-  /** Begins an answer to `prompt`. */
-  begin(prompt: readonly TokenId[]): void
+  /** Begins an answer to `prompt`, which may repeat `prediction`. */
+  begin(prompt: readonly TokenId[], prediction: readonly TokenId[]): void
   /** Ends an answer: forgets its text. */
   end(): void
   /** Adds a token of the answer. `isForced`: its form left no choice, so that no guess was needed. */
@@ -39,8 +39,8 @@ export class LookupDrafter implements Drafter {
     return (this.#lookup?.matched ?? 0) > 0
   }
 
-  begin(prompt: readonly TokenId[]): void {
-    this.#lookup = new PromptLookup(prompt)
+  begin(prompt: readonly TokenId[], prediction: readonly TokenId[]): void {
+    this.#lookup = new PromptLookup(textToSearch(prompt, prediction))
   }
 
   end(): void {
@@ -66,3 +66,10 @@ export class LookupDrafter implements Drafter {
     this.#policy.settle(result, times)
   }
 }
+
+/** Tokens of the prompt that stand before its prediction: as many as a match needs to be trusted. */
+const lead = 8
+
+/** A prediction stands where an answer to the prompt would stand, so that it is what followed its last tokens before. */
+const textToSearch = (prompt: readonly TokenId[], prediction: readonly TokenId[]): readonly TokenId[] =>
+  prediction.length === 0 ? prompt : [...prompt.slice(-lead), ...prediction, ...prompt]

@@ -192,6 +192,23 @@ describe('speculative decoding', () => {
     expect(seen).toEqual(plain.ids)
   })
 
+  it('drafts nothing beyond the last token that is asked for', async () => {
+    const { ids } = await generate(12, { sampling: { temperature: 0 } })
+    const all = [...prompt, ...ids]
+    for (let maxNewTokens = 1; maxNewTokens <= 11; maxNewTokens++) {
+      const drafted = await generate(
+        20,
+        { sampling: { temperature: 0 }, maxNewTokens },
+        () => new AnyDrafter((after) => all.slice(after.length, after.length + 4)),
+      )
+      expect(drafted.ids).toEqual(ids.slice(0, maxNewTokens))
+      expect(drafted.drafts.rejected).toBe(0)
+      // Nothing was run that no answer would have asked for.
+      const run = drafted.steps.reduce((sum, width) => sum + width, 0)
+      expect(run).toBe(prompt.length + maxNewTokens - 1)
+    }
+  })
+
   it('drafts nothing where a rewind would cost something', async () => {
     const plain = await generate(20, { sampling: { temperature: 0 } })
     const { session, inference } = await open(128, drafterOf(plain.ids))

@@ -100,12 +100,19 @@ export class PetalsSession implements Session {
     await this.#prewarming.settle(answerStart, options)
 
     const prompt = [...this.#tokens, ...tokens]
-    const answer = { ...options, prompt, sampler, answerStart, matcher }
+    const answer = {
+      ...options,
+      prompt,
+      sampler,
+      answerStart,
+      matcher,
+      left: options.maxNewTokens ?? Infinity,
+    }
     // The prompt first; then the token that was chosen last, with those that the grammar forces after it, and drafts.
-    let step: Step = { isPrompt: true, known: tokens, drafts: [] }
+    let step: Step | undefined = { isPrompt: true, known: tokens, drafts: [] }
     this.#speculation.begins()
     try {
-      while (true) step = yield* this.#round(step, answer)
+      while (step) step = yield* this.#round(step, answer)
     } finally {
       this.#forgetDrafts()
       this.#speculation.stops()
@@ -175,8 +182,8 @@ export class PetalsSession implements Session {
     await this.#options.inference[Symbol.asyncDispose]()
   }
 
-  /** Runs a step, gives the tokens that its outputs choose, and returns the next step. */
-  async *#round(step: Step, answer: Answer): AsyncGenerator<GeneratedToken, Step, undefined> {
+  /** Runs a step, gives the tokens that its outputs choose, and returns the next step; undefined at the end of the answer. */
+  async *#round(step: Step, answer: Answer): AsyncGenerator<GeneratedToken, Step | undefined, undefined> {
     const { known, drafts, isPrompt } = step
     const { matcher, signal } = answer
     const speculation = this.#speculation
@@ -197,29 +204,32 @@ export class PetalsSession implements Session {
       matcher?.accept(chosen.token)
       speculation.emits(chosen.token, false)
       yield chosen
+      if (--answer.left === 0) return undefined
       speculation.resumes()
       // The log probabilities of a token need the outputs of the one before it.
       const forced = answer.topLogprobs === undefined ? this.#forced(matcher) : []
       for (const token of forced) {
         speculation.emits(token, true)
         yield { token }
+        if (--answer.left === 0) return undefined
         speculation.resumes()
       }
       const next = [chosen.token, ...forced]
       const same = commonPrefixLength(next, drafts.slice(confirmed))
       for (const token of next.slice(0, same)) this.#tokens.push(token)
       confirmed += same
-      if (same < next.length) return this.#nextStep(next.slice(same), isUsual)
+      if (same < next.length) return this.#nextStep(next.slice(same), isUsual, answer)
       this.#requireOpen()
       signal?.throwIfAborted()
       allowed = matcher?.allowed()
     }
   }
 
-  #nextStep(known: readonly TokenId[], isUsual: boolean): Step {
+  #nextStep(known: readonly TokenId[], isUsual: boolean, { left }: Answer): Step {
     this.#forgetDrafts()
     this.#speculation.ends(isUsual)
-    const room = this.maxLength - this.#tokens.length - known.length
+    // The last token of an answer is chosen after the last draft that is right.
+    const room = Math.min(this.maxLength - this.#tokens.length - known.length, left - 1)
     return { isPrompt: false, known, drafts: this.#speculation.draft(known.length, room) }
   }
 
@@ -242,11 +252,11 @@ export class PetalsSession implements Session {
   /** Does while the servers work what needs no outputs: not before the step is sent. Returns the allowed tokens. */
   async #preparedDuringStep(
     { isPrompt }: Step,
-    { matcher, prompt }: Answer,
+    { matcher, prompt, prediction }: Answer,
   ): Promise<Int32Array | undefined> {
     if (!matcher && !isPrompt) return undefined
     await setImmediate()
-    if (isPrompt) this.#speculation.reads(prompt)
+    if (isPrompt) this.#speculation.reads(prompt, prediction)
     return matcher?.allowed()
   }
 
@@ -343,6 +353,8 @@ interface Answer extends GenerateOptions {
   /** All tokens before the answer. */
   readonly prompt: readonly TokenId[]
   readonly matcher: TokenMatcher | undefined
+  /** Tokens that the caller still takes. */
+  left: number
 }
 
 /** What one step runs. */

@@ -64,9 +64,9 @@ export class Speculation {
     this.#answer = { steps: 0, tokens: 0, drafted: 0 }
   }
 
-  /** Reads the prompt of the answer, which may take a few milliseconds. */
-  reads(prompt: readonly TokenId[]): void {
-    this.#drafter?.begin(prompt)
+  /** Reads the prompt of the answer, and what the answer may repeat. That may take a few milliseconds. */
+  reads(prompt: readonly TokenId[], prediction: readonly TokenId[] = []): void {
+    this.#drafter?.begin(prompt, prediction)
   }
 
   /** Begins a round: a step of `known` tokens and drafts after them. */

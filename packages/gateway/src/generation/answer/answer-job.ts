@@ -14,6 +14,7 @@ import type {
 } from '@petals-chat/engine'
 import type { WaitNotice } from '../../swarm/swarm-report.ts'
 import type { AnswerForm } from '../request/answer-form.ts'
+import { predictedTokens } from '../request/predicted-tokens.ts'
 import { toStop } from '../request/choices.ts'
 import { toSampling } from '../request/sampling.ts'
 import type { AnswerHead } from './answer-head.ts'
@@ -153,6 +154,7 @@ export const commonWork = (
     sampling: toSampling(request, spec, model),
     grammar: form.grammar,
     topLogprobs,
+    prediction: predictedTokens(request.prediction, model),
     ignoreEos: request.ignore_eos ?? false,
     signal,
   },

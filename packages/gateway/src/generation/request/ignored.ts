@@ -10,7 +10,6 @@ const ofOpenAI: IgnoredParameters = {
   service_tier: 'OpenAI’s price classes.',
   prompt_cache_key: 'KV caches are found by prefix, without a key.',
   prompt_cache_retention: 'KV caches are kept while there is space.',
-  prediction: 'A prediction of the answer, which would only make it faster.',
 }
 
 /** Fields of other servers: scheduling, caches, logs, routing; additional figures; settings of samplers that are off. */

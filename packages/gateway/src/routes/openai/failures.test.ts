@@ -7,8 +7,10 @@ import {
   InvalidRequestError,
   MissingBlocksError,
   ModelUnavailableError,
+  type GenerateOptions,
 } from '@petals-chat/engine'
 import { describe, expect, it, vi } from 'vitest'
+import { readJson } from '../../fixtures/test-gateway.ts'
 import { createTestApp, readEvents, type TestApp, type TestAppOptions } from './fixtures/test-app.ts'
 
 const path = '/v1/chat/completions'
@@ -175,6 +177,31 @@ describe('parameters that can’t be honoured', () => {
       parallel_tool_calls: false,
     }
     expect((await app.post(path, { ...request, ...harmless })).status).toBe(200)
+  })
+})
+
+describe('a prediction of the answer', () => {
+  const given = { type: 'content', content: [{ type: 'text', text: 'Hi.' }] }
+
+  it('reaches the engine, with the length of the answer, and changes nothing else', async () => {
+    const seen: GenerateOptions[] = []
+    await using app = createTestApp({ reply: () => 'Hi.', onGenerate: (options) => seen.push(options) })
+    const plain = await readJson(await app.post(path, { ...request, max_tokens: 7 }))
+    const predicted = await readJson(await app.post(path, { ...request, max_tokens: 7, prediction: given }))
+    expect(predicted.choices).toEqual(plain.choices)
+    expect(predicted.usage).toMatchObject({ completion_tokens: plain.usage.completion_tokens })
+    await app.post('/v1/completions', { model: 'test', prompt: 'Hi', prediction: given })
+    const expected = [...Buffer.from('Hi.')]
+    expect(seen.map(({ prediction }) => prediction)).toEqual([undefined, expected, expected])
+    expect(seen.slice(0, 2).map(({ maxNewTokens }) => maxNewTokens)).toEqual([7, 7])
+  })
+
+  it('is refused where it is not one', async () => {
+    await using app = createTestApp()
+    const prediction = { type: 'content', content: [{ type: 'image_url' }] }
+    const response = await app.post(path, { ...request, prediction })
+    expect(response.status).toBe(400)
+    expect((await readJson(response)).error.param).toMatch(/^prediction/)
   })
 })
 
