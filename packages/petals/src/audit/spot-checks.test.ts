@@ -21,7 +21,7 @@ const slow = { inferenceRps: 100 }
 
 const connect = (seed = 1, config = {}): Promise<SwarmClient> => {
   const bits = seededBits(seed)
-  return swarm.connect(config, () => bits() / 2 ** 32)
+  return swarm.connect(config, { random: () => bits() / 2 ** 32 })
 }
 
 /** A dialogue that goes on: its inputs so far, and the outputs of the latest. */
@@ -273,7 +273,7 @@ describe('an honest server that is started again with quantized weights between 
     const others = [await swarm.addServer(0, 6, slow), await swarm.addServer(0, 6, slow)]
     // Checks end at about the 50th token.
     const config = { keepAliveMs: 20, idleTimeoutMs: 20, updateIntervalMs: 1e6, standby: 'off' } as const
-    const client = await swarm.connect(config, () => 0.4)
+    const client = await swarm.connect(config, { random: () => 0.4 })
     const dialogue = new Dialogue(client)
     await dialogue.step(20)
     await vi.waitFor(() => expect(server.openSessions).toBe(0))

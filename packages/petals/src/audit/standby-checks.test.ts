@@ -66,7 +66,7 @@ class Dialogue {
 /** No spot check is ever due: what is found, standbys have found. */
 const connect = async (config: Partial<SwarmConfig> = {}): Promise<Dialogue> => {
   vi.spyOn(AuditBudget.prototype, 'due').mockReturnValue(undefined)
-  const dialogue = new Dialogue(await swarm.connect(config, () => 0.5))
+  const dialogue = new Dialogue(await swarm.connect(config, { random: () => 0.5 }))
   await dialogue.step(promptLength)
   return dialogue
 }

@@ -64,7 +64,7 @@ export class SessionOpener {
       onStep: (step) => {
         const phase = phaseOf(step.tokens, step.tokens === this.answerTokens)
         this.#report(span, step, phase)
-        if (phase !== 'prefill') this.#reportLoad(session, step, steppedAt)
+        this.#reportLoad(session, step, steppedAt)
         steppedAt = performance.now()
       },
       onOver: () => this.#context.router.reportEnd(span.peer, session.id),

@@ -31,8 +31,10 @@ export interface LatencyGraphInput {
 
 export interface RouteWithCost {
   readonly route: Route
-  /** Expected time of one token, seconds. */
+  /** Expected time of one token, with what was added for faults and full caches, seconds. */
   readonly cost: number
+  /** What of that is the network and the servers' work: the share of a server in it is how busy the session keeps the server. */
+  readonly seconds: number
   /** Ways into spans that were compared: the work of the search. */
   readonly visits: number
 }
@@ -121,7 +123,15 @@ class Search {
       const whole = this.#costs[slot]! + this.#toClient[slot]!
       if (whole < cost) [last, cost] = [slot, whole]
     }
-    return last < 0 ? undefined : { route: this.#routeTo(last), cost, visits: this.#visits }
+    if (last < 0) return undefined
+    return { route: this.#routeTo(last), cost, seconds: cost - this.#entries(last), visits: this.#visits }
+  }
+
+  /** Returns what was added for entering the spans of the way. */
+  #entries(last: number): number {
+    let sum = 0
+    for (let slot = last; slot >= 0; slot = this.#before[slot]!) sum += this.#entry[slot]!
+    return sum
   }
 
   /** Goes on to the spans that hold the block, from those that end before it. */

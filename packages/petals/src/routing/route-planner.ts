@@ -46,7 +46,7 @@ export class RoutePlanner {
       risks: this.#risks(index),
       relays: true,
     })
-    if (found) this.#expect(index, found.route, secondsPerBlock, found.cost)
+    if (found) this.#expect(index, found.route, secondsPerBlock, found.seconds)
     return found?.route
   }
 
@@ -66,11 +66,12 @@ export class RoutePlanner {
     return risks
   }
 
-  #expect(index: SpanIndex, route: Route, secondsPerBlock: Float64Array, cost: number): void {
+  /** @param tokenSeconds of one token on the whole route */
+  #expect(index: SpanIndex, route: Route, secondsPerBlock: Float64Array, tokenSeconds: number): void {
     for (const { peer, start, end } of route) {
       let seconds = 0
       index.forSlotsOf(peer, (slot) => (seconds = (end - start) * secondsPerBlock[slot]!))
-      this.loads.expect(peer, seconds / cost)
+      this.loads.expect(peer, Math.min(1, seconds / tokenSeconds))
     }
   }
 }

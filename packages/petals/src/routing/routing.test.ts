@@ -231,6 +231,16 @@ describe('round trips', () => {
     expect(trips.seconds().size).toBe(0)
   })
 
+  it('that are short are measured three times, and the shortest counts', async () => {
+    const answers = [9, 3, 7, 60]
+    const trips = new RoundTrips({ dht: dhtWith(async () => answers.shift()!), pingTimeoutMs: 100 })
+    await trips.measure([peerOf(0)])
+    expect(trips.seconds().get(peerOf(0))).toBeCloseTo(0.003)
+    await trips.measure([peerOf(1)])
+    expect(trips.seconds().get(peerOf(1))).toBeCloseTo(0.06)
+    expect(answers).toEqual([])
+  })
+
   it('are infinite for a server that does not answer, until it answers', async () => {
     let dead = true
     const trips = new RoundTrips({

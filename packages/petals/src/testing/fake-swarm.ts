@@ -3,6 +3,7 @@ import { silentLogger, silentMetrics } from '@petals-chat/engine'
 import { SpotChecks } from '../audit/spot-checks.ts'
 import { createBlockDirectory, type BlockDirectory } from '../blocks/block-directory.ts'
 import { swarmConfigSchema, type SwarmConfig } from '../config.ts'
+import type { DhtClient } from '../dht/dht-client.ts'
 import { createDhtClient } from '../dht/hivemind-dht-client.ts'
 import { createInferenceContext, type InferenceContext } from '../inference/inference-context.ts'
 import type { InferenceSession } from '../inference/inference-session.ts'
@@ -24,6 +25,13 @@ export const dhtPrefix = 'Toy-hf'
 export interface FakeSwarmOptions {
   readonly numBlocks?: number
   readonly hiddenSize?: number
+}
+
+export interface ConnectOptions {
+  /** Makes spot checks, by these numbers 0 … 1. */
+  readonly random?: (() => number) | undefined
+  /** The round trip to every server, instead of measured ones. */
+  readonly roundTripMs?: number | undefined
 }
 
 /** A private swarm in this process: a bootstrap node and fake servers, over real libp2p on loopback. */
@@ -87,9 +95,8 @@ export class FakeSwarm implements AsyncDisposable {
     return { server: await this.#add(start, end, options, peer), link }
   }
 
-  /** `random`: makes spot checks, by these numbers 0 … 1. */
-  async connect(config: Partial<SwarmConfig> = {}, random?: () => number): Promise<SwarmClient> {
-    const client = await SwarmClient.connect(this, config, random)
+  async connect(config: Partial<SwarmConfig> = {}, options?: ConnectOptions): Promise<SwarmClient> {
+    const client = await SwarmClient.connect(this, config, options)
     return this.#resources.use(client)
   }
 
@@ -126,25 +133,27 @@ export class SwarmClient implements AsyncDisposable {
   static async connect(
     swarm: FakeSwarm,
     overrides: Partial<SwarmConfig>,
-    random?: () => number,
+    options: ConnectOptions = {},
   ): Promise<SwarmClient> {
     const config = { ...swarmConfigSchema.parse({ initialPeers: [swarm.bootstrap.address] }), ...overrides }
     const transport = await createLibp2pTransport(config)
     await transport.connect(config.initialPeers)
-    return new SwarmClient(swarm, transport, config, random)
+    return new SwarmClient(swarm, transport, config, options)
   }
 
   private constructor(
     { numBlocks, hiddenSize }: FakeSwarm,
     transport: SwarmTransport,
     config: SwarmConfig,
-    random?: () => number,
+    { random, roundTripMs }: ConnectOptions,
   ) {
     const rpc = createRpcClient(transport)
     const dht = createDhtClient({ transport, rpc })
     this.transport = this.#resources.use(transport)
     this.directory = this.#resources.use(createBlockDirectory({ dht, dhtPrefix, numBlocks, ...config }))
-    this.router = this.#resources.use(createRouter({ directory: this.directory, dht, ...config }))
+    this.router = this.#resources.use(
+      createRouter({ directory: this.directory, dht: withRoundTrips(dht, roundTripMs), ...config }),
+    )
     const context = createInferenceContext({
       router: this.router,
       rpc,
@@ -165,5 +174,15 @@ export class SwarmClient implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#resources.disposeAsync()
+  }
+}
+
+function withRoundTrips(dht: DhtClient, ms: number | undefined): DhtClient {
+  if (ms === undefined) return dht
+  return {
+    getMany: (keys, options) => dht.getMany(keys, options),
+    hasAnswered: (peer) => dht.hasAnswered(peer),
+    now: () => dht.now(),
+    ping: async () => ms,
   }
 }
