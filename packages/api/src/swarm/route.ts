@@ -48,6 +48,15 @@ const failoverSchema = z.object({
       'The server was found to compute something else than its blocks: tokens of the session from this position up to `position` were made with its outputs and may be wrong.',
     ),
   by_standby: z.boolean().optional().describe('A standby took over, which held the session already.'),
+  precision: z
+    .object({
+      before: z.string().describe('For example `F32`.'),
+      after: z.string().describe('For example `Q8_0`.'),
+    })
+    .optional()
+    .describe(
+      'Only where the replacement computes with another number type, quantization or program: from `position` on, the answer may go on with other words than it would have.',
+    ),
 })
 
 /** The route that an answer took through a swarm. */

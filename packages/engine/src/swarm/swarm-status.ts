@@ -153,6 +153,14 @@ export interface Failover {
   readonly wrongFrom?: number | undefined
   /** A standby took over, which held the session already. */
   readonly byStandby?: boolean | undefined
+  /** How the server computed and how its replacement does, where that differs: the answer may go on with other words. */
+  readonly precision?: PrecisionChange | undefined
+}
+
+/** Names such as `F32`, `Q8_0` (`precisionName`); `F32 (PyTorch)` and `F32 (llama.cpp)` where only the programs differ. */
+export interface PrecisionChange {
+  readonly before: string
+  readonly after: string
 }
 
 /** Describes a wait for people: `waiting for a server of blocks 12-23, 30`. */

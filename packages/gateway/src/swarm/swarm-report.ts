@@ -82,7 +82,18 @@ function routeBody({ hops, failovers, pushed, tokensPerStep }: RouteReport): Rou
       standby: standby && { ...serverBody(standby), position: standby.position },
     })),
     failovers: failovers.map(
-      ({ start, end, reason, position, pauseMs, replacedBy, wrongFrom, byStandby, ...failed }) => ({
+      ({
+        start,
+        end,
+        reason,
+        position,
+        pauseMs,
+        replacedBy,
+        wrongFrom,
+        byStandby,
+        precision,
+        ...failed
+      }) => ({
         ...serverBody(failed),
         start,
         end,
@@ -92,6 +103,7 @@ function routeBody({ hops, failovers, pushed, tokensPerStep }: RouteReport): Rou
         replaced_by: replacedBy.map(serverBody),
         wrong_from: wrongFrom,
         by_standby: byStandby || undefined,
+        precision,
       }),
     ),
     pushed,

@@ -1,5 +1,6 @@
 import { CapacityError, GenerationFailedError, MissingBlocksError } from '@petals-chat/engine'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { reportRoute } from '../session/route-report.ts'
 import { decodeSteps, expectIdentical } from '../testing/dialogue.ts'
 import type { FakeServer, FakeStep } from '../testing/fake-server.ts'
 import { FakeSwarm, type SwarmClient } from '../testing/fake-swarm.ts'
@@ -378,5 +379,31 @@ describe('servers that send malformed responses', () => {
       return true
     }
     await expectIdentical(swarm, (await swarm.connect()).openSession())
+  })
+})
+
+describe('an answer that goes on with other servers', () => {
+  const quantized = { quantType: 'q8_0', version: '2.3.0.dev2+petals.chat.0.1.0', inferenceRps: 500 }
+
+  /** Returns how the receipt names the replacement, and how it computes. */
+  async function receipt(bad: FakeServer): Promise<readonly [string | undefined, unknown]> {
+    failAt(bad, 6, faults['its process is killed']!)
+    const session = (await swarm.connect()).openSession()
+    await expectIdentical(swarm, session)
+    const [failover] = reportRoute(session, () => undefined).failovers
+    return [failover!.replacedBy[0]!.peer, failover!.precision]
+  }
+
+  it('takes such as compute with the same numbers, though others are faster', async () => {
+    const bad = await swarm.addServer(0, 6, fast)
+    await swarm.addServer(0, 6, quantized)
+    const alike = await swarm.addServer(0, 6, { inferenceRps: 300 })
+    expect(await receipt(bad)).toEqual([alike.id, undefined])
+  })
+
+  it('says so where there are only others', async () => {
+    const bad = await swarm.addServer(0, 6, fast)
+    const other = await swarm.addServer(0, 6, quantized)
+    expect(await receipt(bad)).toEqual([other.id, { before: 'F32', after: 'Q8_0' }])
   })
 })

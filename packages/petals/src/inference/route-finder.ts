@@ -1,5 +1,6 @@
 import { ContextLengthError, MissingBlocksError } from '@petals-chat/engine'
 import { blocksOf, formatBlocks, type BlockRange } from '../blocks/block-range.ts'
+import type { ServerInfo } from '../blocks/server-info.ts'
 import type { Span } from '../blocks/spans.ts'
 import type { PeerId } from '../p2p/peer-id.ts'
 import { SwarmError } from '../errors.ts'
@@ -40,11 +41,18 @@ export class RouteFinder {
     this.#patience.end()
   }
 
-  /** Returns servers for the blocks: healthy ones, or else, after a pause, those that have failed in this step. */
-  async find(blocks: BlockRange, signal: AbortSignal): Promise<readonly Span[]> {
+  /**
+   * Returns servers for the blocks: healthy ones, or else, after a pause, those that have failed in this step.
+   * @param like the server that is to be replaced
+   */
+  async find(
+    blocks: BlockRange,
+    like: ServerInfo | undefined,
+    signal: AbortSignal,
+  ): Promise<readonly Span[]> {
     const { limits } = this.#context
     while (true) {
-      const spans = await this.#route(blocks, signal)
+      const spans = await this.#route(blocks, like, signal)
       const again = spans?.filter(({ peer }) => this.#recovery.failed.has(peer)) ?? []
       const tooShort = spans?.find(({ peer }) => this.#opener.isTooLongFor(peer))
       if (tooShort) throw new ContextLengthError(this.#opener.needed, limits.sessionTokens(tooShort.peer))
@@ -62,10 +70,14 @@ export class RouteFinder {
   }
 
   /** Returns undefined, after a pause, if there is no route. */
-  async #route(blocks: BlockRange, signal: AbortSignal): Promise<readonly Span[] | undefined> {
+  async #route(
+    blocks: BlockRange,
+    like: ServerInfo | undefined,
+    signal: AbortSignal,
+  ): Promise<readonly Span[] | undefined> {
     const { policy, provenOnly } = this.#recovery
     const { needed } = this.#opener
-    const options = { signal, cacheTokens: needed, policy, avoid: this.#demerits(needed), provenOnly }
+    const options = { signal, cacheTokens: needed, policy, like, avoid: this.#demerits(needed), provenOnly }
     try {
       return await this.#context.router.route(blocks, options)
     } catch (error) {

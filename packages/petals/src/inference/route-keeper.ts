@@ -282,7 +282,7 @@ export class RouteKeeper {
   /** Replaces a hop by other servers, or finds servers for the whole model where there are none yet. */
   async #reroute(index: number, blocks: BlockRange, signal: AbortSignal): Promise<readonly Span[]> {
     const { logger, dhtPrefix } = this.#context
-    const spans = await this.#finder.find(blocks, signal)
+    const spans = await this.#finder.find(blocks, this.route.hops[index]?.span.server, signal)
     this.route.replace(index, spans)
     const { position } = this.route
     if (position > 0) this.#metrics.replayedTokens.add(position, { model: dhtPrefix })

@@ -27,6 +27,8 @@ export interface LatencyGraphInput {
   readonly relays?: boolean | undefined
   /** Of some slots: further seconds for entering the span, for example because its server often fails. */
   readonly risks?: ReadonlyMap<number, number> | undefined
+  /** By slot: further seconds for entering the span, because its server is liked less. */
+  readonly surcharges?: Float64Array | undefined
 }
 
 export interface RouteWithCost {
@@ -94,14 +96,14 @@ class Search {
     this.#prepare(input)
   }
 
-  #prepare({ roundTrips, cacheTokens, risks, without }: LatencyGraphInput): void {
+  #prepare({ roundTrips, cacheTokens, risks, surcharges, without }: LatencyGraphInput): void {
     const { freeTokens } = this.#index
     for (let slot = 0; slot < roundTrips.length; slot++) {
       const rtt = roundTrips[slot]!
       this.#toClient[slot] = Number.isNaN(rtt) ? defaultDelay : oneWayDelay(rtt)
       // Not so for servers that do not announce it: NaN is not less than any number.
       const isTooFull = cacheTokens !== undefined && freeTokens[slot]! < cacheTokens
-      this.#entry[slot] = overheadDelay + (isTooFull ? allocationPenalty : 0)
+      this.#entry[slot] = overheadDelay + (isTooFull ? allocationPenalty : 0) + (surcharges?.[slot] ?? 0)
     }
     for (const [slot, seconds] of risks ?? []) this.#entry[slot]! += seconds
     for (const slot of without ?? []) this.#entry[slot] = Infinity

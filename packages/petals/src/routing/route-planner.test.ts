@@ -4,6 +4,7 @@ import type { PeerId } from '../p2p/peer-id.ts'
 import { roundTripsBySlot } from './distances.ts'
 import { fastestRoute } from './latency-graph.ts'
 import { RoutePlanner } from './route-planner.ts'
+import type { RouteOptions } from './router.ts'
 import { SpanIndex } from './span-index.ts'
 
 /** The planner does not read ids. */
@@ -22,8 +23,8 @@ function plannerOf(spans: readonly Span[]) {
   const trips = new Map(spans.map(({ peer }) => [peer, 0.01]))
   const planner = new RoutePlanner({ seconds: () => trips, version: 0 }, () => clock.now)
   const index = new SpanIndex(spans, 4)
-  const plan = (): readonly number[] =>
-    planner.plan(index, whole, {})!.map(({ peer }) => spans.findIndex((each) => each.peer === peer))
+  const plan = (options: RouteOptions = {}): readonly number[] =>
+    planner.plan(index, whole, options)!.map(({ peer }) => spans.findIndex((each) => each.peer === peer))
   /** One step of all blocks on the server of this slot takes so many milliseconds, network included. */
   const step = (slot: number, ms: number, tokens = 1): void => {
     const { peer, start, end } = spans[slot]!
@@ -35,7 +36,7 @@ function plannerOf(spans: readonly Span[]) {
 describe('chats', () => {
   it('that begin together are spread over chains of the same speed', () => {
     const { plan } = plannerOf([span(0, 0, 2), span(1, 0, 2), span(2, 2, 4), span(3, 2, 4)])
-    const routes = Array.from({ length: 4 }, plan)
+    const routes = Array.from({ length: 4 }, () => plan())
     for (const slot of [0, 1, 2, 3]) expect(routes.filter((route) => route.includes(slot))).toHaveLength(2)
     expect(routes[0]).not.toContain(routes[1]![0])
     expect(routes[0]).not.toContain(routes[1]![1])
@@ -108,6 +109,50 @@ describe('chats', () => {
     planner.troubles.succeeded(peerOf(0))
     clock.now += 60_000
     expect(plan()).toEqual([0])
+  })
+})
+
+describe('servers that compute with the same numbers', () => {
+  const f32 = (index: number, start: number, end: number, inferenceRps: number) =>
+    span(index, start, end, { inferenceRps, torchDtype: 'float32', version: '2.2.0.post1' })
+  const q8 = (index: number, start: number, end: number, inferenceRps: number) =>
+    span(index, start, end, { inferenceRps, torchDtype: 'float32', quantType: 'q8_0' })
+
+  it('make up a new route, if it is hardly slower than one of several kinds', () => {
+    const spans = (rps: number) => [f32(0, 0, 2, 100), q8(1, 0, 2, 95), q8(2, 2, 4, 100), f32(3, 2, 4, rps)]
+    expect(plannerOf(spans(95)).plan()).toEqual([0, 3])
+    expect(plannerOf(spans(20)).plan()).toEqual([1, 2])
+    const [a, slow, b, slower] = [f32(0, 0, 2, 100), q8(1, 0, 2, 20), q8(2, 2, 4, 100), f32(3, 2, 4, 20)]
+    expect(plannerOf([a, slow, b, slower]).plan()).toEqual([0, 2])
+  })
+
+  it('make up as much of a route as they hold', () => {
+    const spans = [f32(0, 0, 2, 100), q8(1, 0, 2, 95), q8(2, 2, 3, 100), q8(3, 3, 4, 100)]
+    expect(plannerOf(spans).plan()).toEqual([1, 2, 3])
+  })
+
+  it('are not waited for by routes of a swarm that announces a kind for each server', () => {
+    const spans = Array.from({ length: 40 }, (_, i) =>
+      span(i, i % 4, (i % 4) + 1, { quantType: `kind ${i}` }),
+    )
+    expect(plannerOf(spans).plan()).toHaveLength(4)
+  })
+
+  it('replace one, unless they take more than twice as long', () => {
+    const lost = f32(9, 0, 4, 100).server
+    const spans = (rps: number) => [q8(0, 0, 4, 100), f32(1, 0, 4, rps)]
+    expect(plannerOf(spans(50)).plan()).toEqual([0])
+    expect(plannerOf(spans(50)).plan({ like: lost })).toEqual([1])
+    expect(plannerOf(spans(5)).plan({ like: lost })).toEqual([0])
+    expect(plannerOf(spans(50)).plan({ like: lost, policy: 'shortest' })).toEqual([1])
+    expect(plannerOf([q8(0, 0, 4, 1)]).plan({ like: lost })).toEqual([0])
+  })
+
+  it('replace one with its program first, if that is as fast', () => {
+    const native = { torchDtype: 'float32', version: '2.3.0.dev2+petals.chat.0.1.0' }
+    const spans = [span(0, 0, 4, { ...native, inferenceRps: 103 }), f32(1, 0, 4, 100)]
+    expect(plannerOf(spans).plan({ like: f32(9, 0, 4, 1).server })).toEqual([1])
+    expect(plannerOf(spans).plan({ like: { ...spans[0]!.server } })).toEqual([0])
   })
 })
 

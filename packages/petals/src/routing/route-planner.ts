@@ -1,9 +1,11 @@
 import type { BlockRange } from '../blocks/block-range.ts'
+import { byLikenessTo } from '../blocks/numbers.ts'
 import { roundTripsBySlot } from './distances.ts'
 import { ExpectedTimes } from './expected-times.ts'
-import { fastestRoute, findShortestRoute } from './latency-graph.ts'
+import { fastestRoute, findShortestRoute, type LatencyGraphInput } from './latency-graph.ts'
 import type { RoundTrips } from './round-trips.ts'
 import type { Route, RouteOptions } from './router.ts'
+import { preferSameNumbers } from './same-numbers.ts'
 import { ServerLoads } from './server-loads.ts'
 import type { SpanIndex } from './span-index.ts'
 import { Troubles } from './troubles.ts'
@@ -29,15 +31,16 @@ export class RoutePlanner {
   plan(
     index: SpanIndex,
     blocks: BlockRange,
-    { cacheTokens, policy }: RouteOptions,
+    { cacheTokens, policy, like }: RouteOptions,
     without: ReadonlySet<number> = new Set(),
   ): Route | undefined {
     if (policy === 'shortest') {
       const spans = index.spans.filter((_, slot) => !without.has(slot))
-      return findShortestRoute(spans, blocks)
+      // Of spans that reach as far, the first is chosen.
+      return findShortestRoute(like ? spans.toSorted(byLikenessTo(like)) : spans, blocks)
     }
     const secondsPerBlock = this.#times.secondsPerBlock(index)
-    const found = fastestRoute(index, {
+    const input: LatencyGraphInput = {
       blocks,
       cacheTokens,
       without,
@@ -45,9 +48,13 @@ export class RoutePlanner {
       roundTrips: this.#distancesTo(index),
       risks: this.#risks(index),
       relays: true,
-    })
-    if (found) this.#expect(index, found.route, secondsPerBlock, found.seconds)
-    return found?.route
+    }
+    const fastest = fastestRoute(index, input)
+    if (!fastest) return undefined
+    const search = (surcharges: Float64Array) => fastestRoute(index, { ...input, surcharges })
+    const { route, seconds } = preferSameNumbers(index, blocks, { fastest, like, search })
+    this.#expect(index, route, secondsPerBlock, seconds)
+    return route
   }
 
   #distancesTo(index: SpanIndex): Float64Array {

@@ -1,5 +1,6 @@
 import type { AbortOptions } from '@petals-chat/engine'
 import type { BlockRange } from '../blocks/block-range.ts'
+import type { ServerInfo } from '../blocks/server-info.ts'
 import type { AnnouncedSpan, Span } from '../blocks/spans.ts'
 import type { PeerId } from '../p2p/peer-id.ts'
 import type { DecodeStep } from './server-loads.ts'
@@ -50,6 +51,11 @@ export interface RouteOptions extends AbortOptions {
   readonly cacheTokens?: number | undefined
   /** `fastest` (default): the least latency; `shortest`: the fewest hops, for when routes keep failing. */
   readonly policy?: 'fastest' | 'shortest' | undefined
+  /**
+   * The server that is to be replaced in an answer: servers that compute with the same numbers are preferred, where they are not
+   * much slower. Without it, such routes are preferred whose servers all compute with the same numbers.
+   */
+  readonly like?: ServerInfo | undefined
   /** Demerits of servers; all others have 0. A server is used only for blocks that no server with a lower demerit holds. */
   readonly avoid?: ReadonlyMap<PeerId, number> | undefined
   /**

@@ -1,4 +1,5 @@
 import type { BlockRange } from '../blocks/block-range.ts'
+import { numbersOf } from '../blocks/numbers.ts'
 import type { Span } from '../blocks/spans.ts'
 import type { PeerId } from '../p2p/peer-id.ts'
 
@@ -36,6 +37,8 @@ export class SpanIndex {
   readonly occupiedTokens: Float64Array
   /** By slot: what the server says it takes for one token and one block. */
   readonly claimedSecondsPerBlock: Float64Array
+  /** By slot: a number for each number type and quantization. */
+  readonly numbers: Int32Array
   /** Arrays that a search fills: new ones for every search would keep the garbage collector busy. */
   readonly scratch: Scratch
 
@@ -58,6 +61,7 @@ export class SpanIndex {
     this.pings = seconds
     this.freeTokens = Float64Array.from(spans, freeTokens)
     this.occupiedTokens = occupiedTokens(this.freeTokens)
+    this.numbers = numberedKinds(spans)
     this.scratch = scratchOf(spans.length)
     this.claimedSecondsPerBlock = Float64Array.from(
       spans,
@@ -81,7 +85,15 @@ export class SpanIndex {
 
   /** Bytes of its arrays: without the spans themselves and the map of peers. */
   get bytes(): number {
-    const { starts, ends, pings, freeTokens: free, occupiedTokens: occupied, claimedSecondsPerBlock } = this
+    const {
+      starts,
+      ends,
+      pings,
+      freeTokens: free,
+      occupiedTokens: occupied,
+      claimedSecondsPerBlock,
+      numbers,
+    } = this
     const lists = [this.holders, this.endingAt, this.pinged].flatMap(arraysOf)
     const scratch: readonly (Float64Array | Int32Array)[] = Object.values(this.scratch)
     const all = [
@@ -91,6 +103,7 @@ export class SpanIndex {
       free,
       occupied,
       claimedSecondsPerBlock,
+      numbers,
       this.#twins,
       ...lists,
       ...scratch,
@@ -153,6 +166,15 @@ function occupiedTokens(free: Float64Array): Float64Array {
 function freeTokens({ start, end, server }: Span): number {
   const held = server.blocks ? server.blocks.end - server.blocks.start : end - start
   return (server.cacheTokensLeft ?? NaN) / 2 / held
+}
+
+function numberedKinds(spans: readonly Span[]): Int32Array {
+  const known = new Map<string, number>()
+  return Int32Array.from(spans, ({ server }) => {
+    const kind = numbersOf(server)
+    if (!known.has(kind)) known.set(kind, known.size)
+    return known.get(kind)!
+  })
 }
 
 /** What a search knows of each slot. */

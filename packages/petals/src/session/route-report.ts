@@ -1,4 +1,5 @@
-import type { RouteReport } from '@petals-chat/engine'
+import type { PrecisionChange, RouteReport } from '@petals-chat/engine'
+import { differingNames } from '../blocks/numbers.ts'
 import type { Span } from '../blocks/spans.ts'
 import type { InferenceSession } from '../inference/inference-session.ts'
 import type { PeerId } from '../p2p/peer-id.ts'
@@ -32,6 +33,7 @@ export function reportRoute(
       replacedBy: replacedBy.map(describe),
       wrongFrom,
       byStandby,
+      precision: precisionChange(failed, replacedBy),
     })),
     pushed,
   }
@@ -43,3 +45,10 @@ const describe = ({ peer, server }: Span): { peer: string; publicName: string | 
 })
 
 const rangeOf = ({ start, end }: Span): { start: number; end: number } => ({ start, end })
+
+/** Where several servers replace one, those that compute as it did are not named. */
+function precisionChange(failed: Span, replacedBy: readonly Span[]): PrecisionChange | undefined {
+  const changes = replacedBy.flatMap(({ server }) => differingNames(failed.server, server) ?? [])
+  const [first] = changes
+  return first && { before: first.before, after: [...new Set(changes.map(({ after }) => after))].join(', ') }
+}

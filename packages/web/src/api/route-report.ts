@@ -47,6 +47,15 @@ export interface Failover extends SwarmPeer {
   readonly wrongFrom?: number | undefined
   /** Its standby took over. */
   readonly byStandby?: boolean | undefined
+  /** How the server computed and how its replacement does, where that differs. */
+  readonly precision?: PrecisionChange | undefined
+}
+
+/** Names such as `F32` and `Q8_0`, and the tokens in the session when it happened. */
+export interface PrecisionChange {
+  readonly position: number
+  readonly before: string
+  readonly after: string
 }
 
 /** The blocks that an answer waits for: no server serves them at the moment. */
@@ -99,7 +108,15 @@ const parseFailover = (failover: Untrusted<FailoverBody>): Failover => ({
   replacedBy: records(failover.replaced_by).map(parsePeer),
   wrongFrom: count(failover.wrong_from),
   byStandby: failover.by_standby === true ? true : undefined,
+  precision: parsePrecision(failover),
 })
+
+function parsePrecision({ precision, position: at }: Untrusted<FailoverBody>): PrecisionChange | undefined {
+  const change: Untrusted<NonNullable<FailoverBody['precision']>> = isRecord(precision) ? precision : {}
+  const [before, after, position] = [text(change.before), text(change.after), count(at)]
+  if (before === undefined || after === undefined || position === undefined) return undefined
+  return { before, after, position }
+}
 
 const parsePeer = (raw: Untrusted<Pick<RouteHopBody, 'peer' | 'public_name'>>): SwarmPeer => ({
   peer: text(raw.peer) ?? '',

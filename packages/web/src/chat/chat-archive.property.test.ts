@@ -108,6 +108,11 @@ const message = (id: string, chatId: string, earlier: readonly string[]): fc.Arb
                 replacedBy: fc.array(record(peer, ['peer'])),
                 wrongFrom: count,
                 byStandby: fc.boolean(),
+                precision: record({ before: words, after: words, position: count }, [
+                  'before',
+                  'after',
+                  'position',
+                ]),
               },
               ['peer', 'start', 'end', 'reason', 'pauseMs', 'replacedBy'],
             ),

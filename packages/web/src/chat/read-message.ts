@@ -1,4 +1,4 @@
-import type { Failover, RouteHop, RouteReport, SwarmPeer } from '../api/route-report.ts'
+import type { Failover, PrecisionChange, RouteHop, RouteReport, SwarmPeer } from '../api/route-report.ts'
 import {
   readBoolean,
   readFields,
@@ -31,6 +31,11 @@ const readHop = readFields<RouteHop>({ ...peer, ...span, stepMs: readNumber, sta
   'end',
 ])
 
+const readPrecision = readFields<PrecisionChange>(
+  { before: readString, after: readString, position: readNumber },
+  ['before', 'after', 'position'],
+)
+
 const readFailover = readFields<Failover>(
   {
     ...peer,
@@ -40,6 +45,7 @@ const readFailover = readFields<Failover>(
     replacedBy: readList(readPeer),
     wrongFrom: readNumber,
     byStandby: readBoolean,
+    precision: readPrecision,
   },
   ['peer', 'start', 'end', 'reason', 'pauseMs', 'replacedBy'],
 )

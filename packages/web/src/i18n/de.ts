@@ -189,6 +189,8 @@ export const de: Texts = {
     to
       ? `Server ${left} hat falsch gerechnet, wie eine Stichprobe zeigte; weiter über ${to}. Was davor geschrieben wurde, kann falsch sein.`
       : `Server ${left} hat falsch gerechnet, wie eine Stichprobe zeigte. Was davor geschrieben wurde, kann falsch sein.`,
+  otherPrecision: (before, after, token) =>
+    `Ab Token ${formatCount(token)} des Chats rechnet ein Server in ${after} statt in ${before}: Der Wortlaut kann dadurch ein anderer sein.`,
   moreFailovers: (others) =>
     plural(others, {
       one: 'Davor ein weiterer Wechsel.',

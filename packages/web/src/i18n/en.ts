@@ -188,6 +188,9 @@ export const en = {
     to
       ? `Server ${left} computed wrongly, as a spot check showed; continued with ${to}. What was written before may be wrong.`
       : `Server ${left} computed wrongly, as a spot check showed. What was written before may be wrong.`,
+  /** `before`, `after`: how servers compute, such as F32 and Q8_0. */
+  otherPrecision: (before: string, after: string, token: number) =>
+    `From token ${formatCount(token)} of the chat on, a server computes in ${after} instead of ${before}: the words may be others than they would have been.`,
   moreFailovers: (others: number) =>
     plural(others, { one: 'One earlier change.', other: `${formatCount(others)} earlier changes.` }),
   errorNetwork: 'The server can’t be reached. Is it still running?',

@@ -1,5 +1,12 @@
 import type { AnswerPosition, AnswerTimings, AnswerUsage } from '../api/answer-chunk.ts'
-import type { Failover, RouteHop, RouteReport, SwarmPeer, SwarmWait } from '../api/route-report.ts'
+import type {
+  Failover,
+  PrecisionChange,
+  RouteHop,
+  RouteReport,
+  SwarmPeer,
+  SwarmWait,
+} from '../api/route-report.ts'
 import { isRecord } from '../api/read-json.ts'
 import type { LiveAnswer, PendingRetry } from '../chat/live-answer.ts'
 import { callStates, type ToolCall, type ToolRound } from '../chat/tool-calls.ts'
@@ -86,6 +93,9 @@ const isRoute = shapeOf<RouteReport>({
       replacedBy: listOf(shapeOf<SwarmPeer>(peer)),
       wrongFrom: number,
       byStandby: optional(isBoolean),
+      precision: optional(
+        shapeOf<PrecisionChange>({ before: isString, after: isString, position: isNumber }),
+      ),
     }),
   ),
   pushed: isBoolean,

@@ -1,3 +1,4 @@
+import { byLikenessTo, likenessOf } from '../../blocks/numbers.ts'
 import type { Span } from '../../blocks/spans.ts'
 import type { PeerId } from '../../p2p/peer-id.ts'
 import type { ServerStatus } from '../../routing/router.ts'
@@ -35,6 +36,7 @@ export function chooseSpare(
 ): Span | undefined {
   const { start, end, peer } = hop
   const inUse = new Set(route.map((span) => span.peer))
+  const byLikeness = byLikenessTo(hop.server)
   const able = servers.filter(
     (each) =>
       each.start <= start && end <= each.end && each.peer !== peer && isSound(each) && !isExcluded(each.peer),
@@ -45,7 +47,7 @@ export function chooseSpare(
     .toSorted(
       (a, b) =>
         Number(inUse.has(a.peer)) - Number(inUse.has(b.peer)) ||
-        Number(hasSameNumbers(b, hop)) - Number(hasSameNumbers(a, hop)) ||
+        byLikeness(a, b) ||
         secondsOf(a) - secondsOf(b),
     )
   return best && { peer: best.peer, server: best.server, start, end }
@@ -57,7 +59,7 @@ export function chooseSpare(
  */
 export function isAsGood(spare: Span, hop: Span, rttSeconds: (peer: PeerId) => number | undefined): boolean {
   const [its, used] = [spare, hop].map((span) => secondsOf({ ...span, rttSeconds: rttSeconds(span.peer) }))
-  return hasSameNumbers(spare, hop) && its! <= tolerableSlowness * used! + slackSeconds
+  return likenessOf(spare.server, hop.server) === 'same' && its! <= tolerableSlowness * used! + slackSeconds
 }
 
 /** Reports whether the server would still have the room for one more session like this standby, by what it announces now. */
@@ -65,9 +67,6 @@ export const hasRoomBeside = (
   { server: { cacheTokensLeft = Infinity } }: Pick<Span, 'server'>,
   { span: { start, end }, maxLength }: { readonly span: Span; readonly maxLength: number },
 ): boolean => cacheTokensLeft >= 2 * maxLength * (end - start)
-
-const hasSameNumbers = (a: Pick<Span, 'server'>, b: Pick<Span, 'server'>): boolean =>
-  a.server.torchDtype === b.server.torchDtype && a.server.quantType === b.server.quantType
 
 const isSound = ({ server, usable, alive, bannedForMs, verdict }: ServerStatus): boolean =>
   usable && server.state === 'online' && alive !== false && bannedForMs === 0 && verdict === undefined

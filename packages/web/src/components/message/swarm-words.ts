@@ -9,6 +9,13 @@ export function peerName({ publicName, peer }: SwarmPeer): string {
 
 /** For example: "Server X left; continued with Y after 0.4 s." */
 export function failoverWords(texts: Texts, failover: Failover): string {
+  const words = changeWords(texts, failover)
+  if (!failover.precision) return words
+  const { before, after, position } = failover.precision
+  return `${words} ${texts.otherPrecision(before, after, position + 1)}`
+}
+
+function changeWords(texts: Texts, failover: Failover): string {
   const names = [...new Set(failover.replacedBy.map(peerName))].join(', ')
   if (failover.wrongFrom !== undefined) return texts.failoverWrong(peerName(failover), names)
   if (failover.byStandby)
