@@ -82,7 +82,9 @@ export const swarmConfigSchema = z.strictObject({
     .int()
     .min(100)
     .default(5000)
-    .describe('Milliseconds for connecting to a server and opening a session on it.'),
+    .describe(
+      'Milliseconds for connecting to a server and opening a session on it. Where connecting to the initial peers took long, servers get twice that time.',
+    ),
   /** `request_timeout`. */
   stepTimeoutMs: z
     .int()

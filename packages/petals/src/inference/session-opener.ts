@@ -50,14 +50,14 @@ export class SessionOpener {
     deadlineScale: number,
     maxLength = this.lengthOn(span),
   ): ServerSession {
-    const { config, limits } = this.#context
+    const { config, limits, rpc } = this.#context
     let steppedAt: number | undefined
     const session: ServerSession = new ServerSession({
       ...this.#context,
       ...push,
       span,
       maxLength,
-      openTimeoutMs: Math.min(config.connectTimeoutMs * deadlineScale, config.stepTimeoutMs),
+      openTimeoutMs: Math.min(rpc.patience(config.connectTimeoutMs) * deadlineScale, config.stepTimeoutMs),
       deadlineScale,
       allocTimeoutSeconds: this.#busy.delete(span.peer) ? reallocTimeoutSeconds : undefined,
       withoutEmptySteps: limits.failsAtEmptySteps(span.peer),

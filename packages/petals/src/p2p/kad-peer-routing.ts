@@ -31,6 +31,8 @@ export interface KadNode {
   allows(address: Multiaddr): boolean
   /** The peers at which a lookup starts. */
   seeds(): readonly PeerId[]
+  /** Returns the timeout, or a longer one where this node's line is slow. */
+  patience(timeoutMs: number): number
   /** Opens a stream on an open connection to the peer; dials the addresses if there is none. */
   openStream(
     peer: Libp2pPeerId,
@@ -113,7 +115,10 @@ class Lookup {
       if (!candidate) return
       this.asked++
       try {
-        await this.#ask(candidate, AbortSignal.any([signal, AbortSignal.timeout(queryTimeoutMs)]))
+        await this.#ask(
+          candidate,
+          AbortSignal.any([signal, AbortSignal.timeout(this.#node.patience(queryTimeoutMs))]),
+        )
       } catch {
         continue // the peer is unreachable or does not serve this protocol: others may know the target
       }

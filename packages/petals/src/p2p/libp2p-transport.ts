@@ -9,12 +9,13 @@ import type { Multiaddr } from '@multiformats/multiaddr'
 import { abortable, type AbortOptions } from '@petals-chat/engine'
 import { createLibp2p, type Libp2pOptions } from 'libp2p'
 import { ConnectionLostError, PeerUnreachableError, SwarmUnreachableError } from '../errors.ts'
+import { withAddressTimeouts, type AddressTimeouts } from './address-timeouts.ts'
 import { AddressPolicy, maxAddressesPerPeer, type PrivateAddresses } from './address-policy.ts'
 import { boundedYamux } from './bounded-yamux.ts'
 import { freshIdentity } from './identity.ts'
 import { KadPeerRouting } from './kad-peer-routing.ts'
 import { lazyWebSockets } from './lazy-websockets.ts'
-import { groupByPeer, type InitialPeer } from './multiaddrs.ts'
+import { groupByPeer, peerOf, type InitialPeer } from './multiaddrs.ts'
 import type { PeerId } from './peer-id.ts'
 import { earlyStream, maxStreamsPerProtocol, negotiatedStream } from './stream-opening.ts'
 import type { ByteStream, ConnectionInfo, OpenStreamOptions, SwarmTransport } from './swarm-transport.ts'
@@ -43,6 +44,15 @@ const maxInboundStreams = 16
  */
 const shareOfTimeout = 0.4
 
+/** Nothing waits for the handshakes of an initial peer but the join, and its line may be slow: they take 3 round trips. */
+const joinUpgradeMs = 20_000
+
+/** A call on a new connection takes one round trip more than connecting does; the rest is for lines that vary. */
+const patienceFactor = 2
+
+/** Longer than all timeouts of this module, which are shorter where there is a hurry. */
+const neverMs = 3_600_000
+
 /** Creates a client node: it dials other peers, and no peer can dial it. */
 export async function createLibp2pTransport(options: TransportOptions): Promise<SwarmTransport> {
   const policy = new AddressPolicy(options.privateAddresses)
@@ -59,9 +69,18 @@ export async function clientInit(
 ): Promise<Libp2pOptions> {
   // The options of node:net, of which libp2p's type knows a few only.
   const dialOpts = { noDelay: true, lookup: policy.lookup }
+  const timeouts = (address: Multiaddr): AddressTimeouts => transport.addressTimeouts(address)
   return {
     privateKey: options.privateKey ?? (await freshIdentity()),
-    transports: [tcp({ dialOpts }), lazyWebSockets(), circuitRelayTransport()],
+    transports: [
+      withAddressTimeouts(tcp({ dialOpts }), timeouts),
+      withAddressTimeouts(lazyWebSockets(), timeouts),
+      // The relay is connected to meanwhile, too.
+      withAddressTimeouts(circuitRelayTransport(), (address) => {
+        const { connectMs, upgradeMs } = timeouts(address)
+        return { connectMs: connectMs + upgradeMs, upgradeMs }
+      }),
+    ],
     connectionEncrypters: [noise()],
     streamMuxers: [
       boundedYamux(
@@ -84,8 +103,8 @@ export async function clientInit(
     connectionManager: {
       maxConnections,
       maxPeerAddrsToDial: maxAddressesPerPeer,
-      dialTimeout: options.connectTimeoutMs,
-      addressDialTimeout: options.connectTimeoutMs * shareOfTimeout,
+      dialTimeout: neverMs,
+      addressDialTimeout: neverMs,
     },
     connectionMonitor: { enabled: false }, // deadlines of calls notice a dead connection sooner, and without traffic
     services: { identify: identify(), ping: ping() },
@@ -109,6 +128,10 @@ export class Libp2pTransport implements SwarmTransport {
   readonly #connectTimeoutMs: number
   readonly #policy: AddressPolicy
   readonly #initialPeers: PeerId[] = []
+  /** Initial peers that are being dialled. */
+  readonly #joining = new Set<InitialPeer>()
+  /** Milliseconds in which the fastest initial peer was connected to; 0 before. */
+  #joinMs = 0
 
   constructor(connectTimeoutMs: number, policy: AddressPolicy) {
     this.#connectTimeoutMs = connectTimeoutMs
@@ -117,6 +140,7 @@ export class Libp2pTransport implements SwarmTransport {
       allows: policy.allows,
       seeds: () => this.node.getPeers().map((peer) => peer.toString() as PeerId),
       openStream: (peer, multiaddrs, protocol, signal) => this.#openAt(peer, multiaddrs, protocol, signal),
+      patience: (ms) => this.patience(ms),
     })
   }
 
@@ -126,6 +150,21 @@ export class Libp2pTransport implements SwarmTransport {
 
   get initialPeers(): readonly PeerId[] {
     return this.#initialPeers
+  }
+
+  patience(timeoutMs: number): number {
+    return Math.max(timeoutMs, patienceFactor * this.#joinMs)
+  }
+
+  /** Returns how long the address may take. Those of initial peers get more time for their handshakes. */
+  addressTimeouts(address: Multiaddr): AddressTimeouts {
+    const connectMs = this.#connectTimeoutMs * shareOfTimeout
+    const id = peerOf(address)
+    // A peer whose id is unknown may be any.
+    const isInitial = [...this.#joining].some(({ peer = id }) => peer === id)
+    if (isInitial) return { connectMs, upgradeMs: joinUpgradeMs }
+    const ms = Math.max(connectMs, patienceFactor * this.#joinMs)
+    return { connectMs: ms, upgradeMs: ms }
   }
 
   async connect(multiaddrs: readonly string[], { signal }: AbortOptions = {}): Promise<void> {
@@ -145,7 +184,7 @@ export class Libp2pTransport implements SwarmTransport {
   }
 
   async openStream(peer: PeerId, protocol: string, options: OpenStreamOptions = {}): Promise<ByteStream> {
-    const timeoutMs = options.timeoutMs ?? this.#connectTimeoutMs
+    const timeoutMs = this.patience(options.timeoutMs ?? this.#connectTimeoutMs)
     const timeout = AbortSignal.timeout(timeoutMs)
     const signal = options.signal ? AbortSignal.any([options.signal, timeout]) : timeout
     const failAsUnreachable = (error: unknown): never => {
@@ -170,8 +209,23 @@ export class Libp2pTransport implements SwarmTransport {
     await this.node.stop()
   }
 
-  async #connectInitial({ multiaddrs }: InitialPeer, signal: AbortSignal | undefined): Promise<void> {
-    const connection = await this.node.dial([...multiaddrs], signal ? { signal } : {})
+  async #connectInitial(initial: InitialPeer, signal: AbortSignal | undefined): Promise<void> {
+    this.#joining.add(initial)
+    try {
+      const startedAt = performance.now()
+      const connection = await this.node.dial([...initial.multiaddrs], signal ? { signal } : {})
+      this.#noteJoin(Math.ceil(performance.now() - startedAt))
+      await this.#addInitial(connection)
+    } finally {
+      this.#joining.delete(initial)
+    }
+  }
+
+  #noteJoin(ms: number): void {
+    this.#joinMs = this.#joinMs === 0 ? ms : Math.min(ms, this.#joinMs)
+  }
+
+  async #addInitial(connection: Connection): Promise<void> {
     // Where a name stood for several addresses, the one that was dialled is known only now.
     this.#policy.trustAddress(connection.remoteAddr)
     await this.node.peerStore.merge(connection.remotePeer, { multiaddrs: [connection.remoteAddr] })

@@ -47,7 +47,7 @@ export function groupByPeer(addresses: readonly string[]): readonly InitialPeer[
 }
 
 /** Returns the peer that an address leads to: the last id of the address, because a relay's id comes before it. */
-function peerOf(address: Multiaddr): PeerId | undefined {
+export function peerOf(address: Multiaddr): PeerId | undefined {
   const id = address.getComponents().findLast(({ code }) => code === CODE_P2P)?.value
   return id === undefined ? undefined : peerIdFromText(id)
 }

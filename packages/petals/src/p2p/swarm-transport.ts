@@ -18,12 +18,17 @@ export interface SwarmTransport extends AsyncDisposable {
    * writes. @throws PeerUnreachableError, ConnectionLostError
    */
   openStream(peer: PeerId, protocol: string, options?: OpenStreamOptions): Promise<ByteStream>
+  /**
+   * Returns the timeout for one exchange with a peer, connecting included: `timeoutMs`, or more where connecting to the
+   * initial peers took long. A slow line is not a dead peer.
+   */
+  patience(timeoutMs: number): number
   /** Returns the open connection to the peer, if there is one. */
   connection(peer: PeerId): ConnectionInfo | undefined
 }
 
 export interface OpenStreamOptions extends AbortOptions {
-  /** For lookup, dialling and negotiation together. Default: the transport's `connectTimeoutMs`. */
+  /** For lookup, dialling and negotiation together. Default: the transport's `connectTimeoutMs`. At least what `patience` makes of it. */
   readonly timeoutMs?: number | undefined
   /**
    * Called when what is written goes to the peer at once, so that an answer takes one round trip. Called again if the

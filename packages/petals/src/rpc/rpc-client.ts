@@ -12,6 +12,8 @@ export interface RpcMethod<Request, Response> {
 
 /** Calls methods of hivemind servers. Every call ends by its answer, its deadline, or its signal. */
 export interface RpcClient {
+  /** Returns the timeout, or a longer one where this client's line is slow: `SwarmTransport.patience`. */
+  patience(timeoutMs: number): number
   /**
    * Sends one request and returns its answer. Both are limited to 4 MiB.
    * @throws RpcError, DeadlineExceededError, PeerUnreachableError, ConnectionLostError, ProtocolError

@@ -17,13 +17,13 @@ const defaultTimeoutMs = 10_000
  * not half-close the stream before the answer: the server's daemon takes either for a cancellation.
  */
 export async function callUnary<Request, Response>(
-  transport: Pick<SwarmTransport, 'openStream'>,
+  transport: Pick<SwarmTransport, 'openStream' | 'patience'>,
   peer: PeerId,
   method: RpcMethod<Request, Response>,
   request: Request,
   options: UnaryOptions = {},
 ): Promise<Response> {
-  const timeoutMs = options.timeoutMs ?? defaultTimeoutMs
+  const timeoutMs = transport.patience(options.timeoutMs ?? defaultTimeoutMs)
   const timeout = AbortSignal.timeout(timeoutMs)
   const signal = options.signal ? AbortSignal.any([options.signal, timeout]) : timeout
   const callId = randomBytes(16)

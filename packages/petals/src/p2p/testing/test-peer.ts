@@ -108,6 +108,11 @@ export class TestPeer implements AsyncDisposable {
     await this.#node.dial(multiaddr(address))
   }
 
+  /** Tests run on loopback: there are no slow lines to be patient with. */
+  patience(timeoutMs: number): number {
+    return timeoutMs
+  }
+
   async openStream(peer: PeerId, protocol: string): Promise<ByteStream> {
     const stream = await this.#node.dialProtocol(peerIdFromString(peer), protocol, {
       maxOutboundStreams: 10_000,
