@@ -13,6 +13,8 @@ export interface BlockClientOptions {
   readonly onProgress: (fraction: number) => void
   /** The process has ended: the caches that it had are gone. */
   readonly onLost: () => void
+  /** The process has loaded the blocks, the first one or one that was started again. */
+  readonly onReady: () => void
 }
 
 interface Pending {
@@ -139,6 +141,7 @@ export class BlockClient implements AsyncDisposable {
     this.#hasBeenReady = true
     this.#isReady = true
     this.#ready.resolve(message)
+    this.#options.onReady()
     this.#unanswered = 0
     this.#pings = setInterval(() => this.#ping(), this.#options.unresponsiveMs / patience).unref()
   }

@@ -20,6 +20,10 @@ export interface BlockEngine extends AsyncDisposable {
    * @throws as `openCache` and `BlockCache.step`
    */
   forward(pass: BlockPass): Promise<Float32Array>
+  /** False while the native process is started again: sessions wait for it, or fail. */
+  readonly isReady: boolean
+  /** Calls the listener after each change of `isReady`. */
+  onReadiness(listener: () => void): void
   /** Resolves when the native process has ended for good (it could not be started again), with the reason. */
   readonly ended: Promise<Error>
 }

@@ -262,6 +262,8 @@ describe('the process that computes', () => {
     await using other = await start()
     const cache = await open(3000, 1, other)
     const pid = other.pid!
+    const readiness = [other.isReady]
+    other.onReadiness(() => readiness.push(other.isReady))
     const step = cache.step({ ...whole, batch: 1, tokens: 3000, states: randomStates(12, 3000 * hidden) })
     process.kill(pid, 'SIGKILL')
     await expect(step).rejects.toThrow(EngineEndedError)
@@ -276,6 +278,7 @@ describe('the process that computes', () => {
     )
     await cache[Symbol.asyncDispose]()
     expect(other.cacheTokensLeft).toBe(cacheTokens - 32)
+    expect(readiness).toEqual([true, false, true])
   })
 
   it('is ended and started again when it answers nothing', async () => {

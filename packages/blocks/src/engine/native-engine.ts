@@ -12,6 +12,7 @@ import { fetchWeights, planTensors, weightBytesOf, type PlannedTensor } from './
 import { keptNumbersOf } from './kept-numbers.ts'
 import { planMemory, sliceTokens, usableMemory } from './memory-plan.ts'
 import type { BlockEngineOptions } from './options.ts'
+import { Readiness } from './readiness.ts'
 
 /** The version of the packages with llama.cpp's libraries whose functions are called. */
 export const expectedLibraries = '3.22.1'
@@ -96,11 +97,17 @@ export class NativeBlockEngine implements BlockEngine {
   readonly info: BlockEngineInfo
   readonly #client: BlockClient
   readonly #admission: CacheAdmission
+  readonly #readiness: Readiness
 
-  private constructor(info: BlockEngineInfo, client: BlockClient, admission: CacheAdmission) {
+  private constructor(
+    info: BlockEngineInfo,
+    client: BlockClient,
+    { admission, readiness }: { readonly admission: CacheAdmission; readonly readiness: Readiness },
+  ) {
     this.info = info
     this.#client = client
     this.#admission = admission
+    this.#readiness = readiness
   }
 
   static async start(
@@ -115,6 +122,7 @@ export class NativeBlockEngine implements BlockEngine {
     }: BlockEngineOptions,
   ): Promise<NativeBlockEngine> {
     const admission = new CacheAdmission(load.blocks, load.settings.cacheTokens)
+    const readiness = new Readiness()
     const client = new BlockClient({
       load,
       maxRestarts,
@@ -128,11 +136,15 @@ export class NativeBlockEngine implements BlockEngine {
           total: 100,
           unit: 'percent',
         }),
-      onLost: () => admission.reset(),
+      onLost: () => {
+        admission.reset()
+        readiness.set(false)
+      },
+      onReady: () => readiness.set(true),
     })
     try {
       await client.ready({ signal })
-      return new NativeBlockEngine(info, client, admission)
+      return new NativeBlockEngine(info, client, { admission, readiness })
     } catch (error) {
       await client[Symbol.asyncDispose]()
       throw error
@@ -155,6 +167,14 @@ export class NativeBlockEngine implements BlockEngine {
 
   get cacheTokensLeft(): number {
     return this.#admission.free
+  }
+
+  get isReady(): boolean {
+    return this.#readiness.isReady
+  }
+
+  onReadiness(listener: () => void): void {
+    this.#readiness.onChange(listener)
   }
 
   async openCache(options: OpenCacheOptions): Promise<BlockCache> {

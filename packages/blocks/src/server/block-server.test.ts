@@ -115,4 +115,29 @@ describe('a swarm of native servers', () => {
     expect(free.status()).toMatchObject({ state: 'draining', activity: { sessions: 0 } })
     expect(engines.at(-1)).toBe(engine)
   })
+
+  it('announces that it is joining while the process that computes is started again', async () => {
+    const server = await serve()
+    const { readiness } = engines.at(-1)!
+    const client = resources.use(await connectSwarm({ initialPeers: [...server.addresses] }))
+    const remote = client.openModel({ ...model, hiddenSize })
+    const announced = async () => {
+      await remote.router.refresh()
+      return [server.status().state, ...remote.router.status().map((each) => each.server.state)]
+    }
+    expect(await announced()).toEqual(['online', 'online'])
+    readiness.set(false)
+    await expect.poll(announced).toEqual(['joining', 'joining'])
+    readiness.set(true)
+    await expect.poll(announced).toEqual(['online', 'online'])
+  })
+
+  it('does not say so when it moves or ends anyway', async () => {
+    const server = await serve()
+    const { readiness } = engines.at(-1)!
+    await server.drain({ timeoutMs: 0 })
+    readiness.set(false)
+    readiness.set(true)
+    expect(server.status().state).toBe('draining')
+  })
 })

@@ -107,6 +107,8 @@ class NodeBlockServer implements BlockServer, ServingHost {
   #moving: Promise<void> | undefined
   #disposal: Promise<void> | undefined
   #serves = false
+  /** It holds its blocks for good: it neither loads them, nor leaves them. */
+  #isSettled = false
 
   constructor(options: BlockServerOptions, node: SwarmNode, memory: RequestMemory, logger: Logger) {
     const { model, adapters = [], onChange } = options
@@ -152,7 +154,8 @@ class NodeBlockServer implements BlockServer, ServingHost {
   }
 
   acceptsSessions(): boolean {
-    return this.#state === 'online'
+    // While the process that computes is started again, sessions wait for it.
+    return this.#isSettled
   }
 
   status(): BlockServerStatus {
@@ -179,6 +182,7 @@ class NodeBlockServer implements BlockServer, ServingHost {
 
   async drain({ timeoutMs }: { readonly timeoutMs: number }): Promise<void> {
     if (this.#state === 'draining' || this.#state === 'offline') return
+    this.#isSettled = false
     this.#setState('draining') // a server that moves has open sessions, too
     this.#closing.abort(new Error('The server ends.')) // it does not move any more
     if (this.#blocks) await this.#announcer.announce('offline', this.#blocks)
@@ -192,6 +196,7 @@ class NodeBlockServer implements BlockServer, ServingHost {
 
   async #dispose(): Promise<void> {
     const isAnnounced = this.#state !== 'draining' && this.#state !== 'offline' && this.#blocks
+    this.#isSettled = false
     this.#setState('offline')
     this.#closing.abort(new Error('The server was closed.'))
     const signal = AbortSignal.timeout(farewellMs)
@@ -214,10 +219,13 @@ class NodeBlockServer implements BlockServer, ServingHost {
     const holding = await load(range, this.#options, { usesRelay, logger: this.#logger, signal })
     this.#holding = holding
     void holding.engine.ended.then((error) => this.#engineEnded(holding, error))
+    holding.engine.onReadiness(() => this.#readinessChanged(holding))
     await this.#serve(holding)
     signal.throwIfAborted()
-    this.#setState('online')
-    await this.#announcer.announce('online', range, { signal })
+    this.#isSettled = true
+    const state = stateOf(holding)
+    this.#setState(state)
+    await this.#announcer.announce(state, range, { signal })
     const served = formatBlocks(blocksOf(range))
     this.#logger.info(
       { peer: this.peer, blocks: served, addresses: this.addresses },
@@ -261,6 +269,7 @@ class NodeBlockServer implements BlockServer, ServingHost {
   /** Leaves its blocks in peace, and takes those that the swarm needs most. */
   async #move(signal: AbortSignal): Promise<void> {
     this.#logger.info({ ...this.#blocks }, 'the swarm needs other blocks more: moving')
+    this.#isSettled = false
     this.#setState('joining')
     await this.#announcer.announce('offline', this.#blocks!, { signal })
     await this.#untilIdle(this.#times.drainMs)
@@ -284,9 +293,18 @@ class NodeBlockServer implements BlockServer, ServingHost {
       await delay(50)
   }
 
+  /** Clients shall not route to a server whose process is being started again: it has lost its sessions, and loads its blocks. */
+  #readinessChanged(holding: Holding): void {
+    if (this.#holding !== holding || !this.#isSettled) return
+    const state = stateOf(holding)
+    this.#setState(state)
+    void this.#announcer.announce(state, holding.range)
+  }
+
   #engineEnded(holding: Holding, error: Error): void {
     if (this.#holding !== holding || this.#disposal) return
     this.#logger.error({ err: error }, 'the engine has ended for good')
+    this.#isSettled = false
     this.#setState('offline')
     if (this.#blocks) void this.#announcer.announce('offline', this.#blocks)
     this.#ended.resolve(error)
@@ -329,3 +347,5 @@ class NodeBlockServer implements BlockServer, ServingHost {
     return new Map(named.map(({ peer, server }) => [peer, server.publicName!]))
   }
 }
+
+const stateOf = ({ engine }: Holding): 'online' | 'joining' => (engine.isReady ? 'online' : 'joining')
