@@ -1,7 +1,8 @@
 import { mkdtemp, readdir, rm, stat, utimes, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { setImmediate } from 'node:timers/promises'
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
 import { createFilter } from '../../sampling/filters.ts'
 import { seededBits } from '../../sampling/random.ts'
 import { bestToken, topK } from '../../sampling/ranking.ts'
@@ -10,6 +11,7 @@ import { createSampler } from '../../sampling/sampler.ts'
 import { SelectedLogits, type Logits } from '../../tensor/logits.ts'
 import { floatTensor } from '../../tensor/tensor.ts'
 import { LmHead } from './lm-head.ts'
+import { ScreeningProcess } from './screening-process.ts'
 import { dot } from '../dot.ts'
 import { WeightMatrix, type StoredTensor } from '../weight-matrix.ts'
 
@@ -137,7 +139,14 @@ it('shares one pass between concurrent calls, and returns to each its own rows',
   const { head, full } = await makeHead('shared', 96, 'float32')
   await using _ = head
   const batch = inputs(96, 6)
-  const answers = await Promise.all(batch.map((input) => head.logits([input])))
+  const passes = vi.spyOn(ScreeningProcess.prototype, 'run')
+  const early = batch.slice(0, 2).map((input) => head.logits([input]))
+  await setImmediate()
+  // The first two share a pass, and the others, which came during it, the next one.
+  const late = batch.slice(2).map((input) => head.logits([input]))
+  const answers = await Promise.all([...early, ...late])
+  expect(passes.mock.calls.map(([request]) => request.inputs.length / 96)).toEqual([2, 4])
+  passes.mockRestore()
   answers.forEach(([logits], index) => {
     expect(bestToken(logits!).token).toBe(bestToken(full(batch[index]!)).token)
   })

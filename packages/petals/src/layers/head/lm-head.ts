@@ -1,3 +1,4 @@
+import { setImmediate } from 'node:timers/promises'
 import { ModelUnavailableError } from '@petals-chat/engine'
 import { RowLogits, type Logits } from '../../tensor/logits.ts'
 import { WeightMatrix, type StoredTensor } from '../weight-matrix.ts'
@@ -77,7 +78,7 @@ export class LmHead implements AsyncDisposable {
     return this.#file.layout.byteLength
   }
 
-  /** Returns the logits of each normalized hidden vector. Calls made during a pass share the next one. */
+  /** Returns the logits of each normalized hidden vector. Calls of one turn of the event loop, or made during a pass, share one. */
   logits(inputs: readonly Float32Array[]): Promise<readonly Logits[]> {
     if (this.#closed) return Promise.reject(new ModelUnavailableError('The model is unloaded.'))
     const answers = inputs.map((input) => {
@@ -108,6 +109,8 @@ export class LmHead implements AsyncDisposable {
     this.#running = true
     const positionsPerPass = Math.max(1, Math.floor(resultBytesPerPass / (this.#matrix.rows * 8)))
     while (this.#waiting.length > 0) {
+      // Outputs of several chats that have arrived are read one after the other: together they cost little more than one.
+      await setImmediate()
       const batch = this.#waiting.splice(0, positionsPerPass)
       try {
         const logits = await this.#screen(batch.map(({ input }) => input))
