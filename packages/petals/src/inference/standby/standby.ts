@@ -1,12 +1,14 @@
 import { isPublicSwarm } from '../../config.ts'
 import type { Span } from '../../blocks/spans.ts'
 import type { PeerId } from '../../p2p/peer-id.ts'
-import { failureKind } from '../../routing/failure-kind.ts'
+import type { RpcError } from '../../errors.ts'
+import { failureKind, offenceOf } from '../../routing/failure-kind.ts'
 import { tensorValues } from '../../tensor/tensor.ts'
 import type { InferenceContext } from '../inference-context.ts'
 import { spanLabels, type InferenceMetrics } from '../inference-metrics.ts'
 import { closeSpare, type OpenHop } from '../open-hop.ts'
 import type { OpenRoute } from '../open-route.ts'
+import { UnfoundedRefusalError } from '../refusal.ts'
 import type { ServerSession } from '../server-session.ts'
 import type { SessionOpener } from '../session-opener.ts'
 import { chooseSpare, hasRoomBeside, isAsGood } from './choose-spare.ts'
@@ -215,15 +217,20 @@ export class Standby {
   }
 
   #drop(hop: OpenHop, spare: ServerSession, failure?: Error): void {
-    const { router, standbyLoad, logger } = this.#options.context
+    const { router, standbyLoad, limits, logger } = this.#options.context
     const isFault = failure !== undefined && !spare.isExpired && !spare.isClosed
     closeSpare(hop)
     this.#forget(spare)
     if (!isFault) return
     const { peer } = spare.span
     logger.debug({ peer, err: failure }, 'a standby failed')
+    if (offenceOf(failure) === 'gone') limits.forget(peer)
+    const lesson = limits.learn(failure, peer)
+    // With what the refusal says, the next one will fit.
+    if (lesson === 'new') return
     standbyLoad.coolOff(peer)
-    if (failureKind(failure) !== 'full') router.reportFailure(peer, failure)
+    if (lesson === 'contradiction') router.reportFailure(peer, new UnfoundedRefusalError(failure as RpcError))
+    else if (failureKind(failure) !== 'full') router.reportFailure(peer, failure)
   }
 
   #forget(spare: ServerSession): void {
