@@ -212,6 +212,8 @@ export {
 export { operations, operationTags } from './operations.ts'
 export {
   type FailoverBody,
+  type FallbackBody,
+  fallbackSchema,
   type PetalsBody,
   type PetalsRequest,
   petalsRequestSchema,

@@ -16,8 +16,6 @@ export interface RemoteModel extends AsyncDisposable {
   /** Maximum number of answers at the same time; undefined if there is no limit. */
   readonly maxAnswers?: number | undefined
   readonly memoryBytes?: undefined
-  /** Id of the model that answers, and says so, while this one is not available. */
-  readonly fallback?: string | undefined
   /**
    * Asks for one answer, and yields its parts, then its end. Stops the server's work when the caller stops (`break` or the
    * signal).

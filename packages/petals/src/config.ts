@@ -1,4 +1,4 @@
-import { modelSpecSchema } from '@petals-chat/engine/model-spec'
+import { fallbackSchema, modelSpecSchema } from '@petals-chat/engine/model-spec'
 import { z } from 'zod'
 import { peerIdFromText } from './p2p/peer-id.ts'
 
@@ -223,6 +223,7 @@ export const petalsModelSchema = modelSpecSchema.extend({
     .describe(
       "Prefix of the model's keys in the swarm's DHT; left out: derived from the source, by Petals' rules.",
     ),
+  fallback: fallbackSchema,
 })
 
 export type PetalsModelSpec = Readonly<z.output<typeof petalsModelSchema>>

@@ -1,4 +1,4 @@
-import { remoteModelSpecSchema } from '@petals-chat/engine/model-spec'
+import { fallbackSchema, remoteModelSpecSchema } from '@petals-chat/engine/model-spec'
 import { z } from 'zod'
 
 /** The longest delay of a timer in Node, about 25 days. */
@@ -69,13 +69,7 @@ export const upstreamModelSchema = remoteModelSpecSchema
       .describe(
         'Key that the server asks for; ${NAME} keeps it out of the file. It is sent to no other address.',
       ),
-    fallback: z
-      .string()
-      .min(1)
-      .optional()
-      .describe(
-        'Id of another model of this server, which answers while no server of this entry can. The answer names the model that wrote it.',
-      ),
+    fallback: fallbackSchema,
     omit: z
       .array(z.string().min(1))
       .default([])

@@ -7,7 +7,7 @@ export const petalsRequestSchema = z.strictObject({
     .boolean()
     .nullish()
     .describe(
-      'Report the servers that the answer uses in `petals.route`, and, in streams, the blocks that it waits for in `petals.waiting`.',
+      'Report the servers that the answer uses in `petals.route`, in streams the blocks that it waits for in `petals.waiting`, and in `petals.fallback` why another model than the one that was asked for has answered.',
     ),
 })
 
@@ -85,11 +85,22 @@ export const waitingSchema = z
   })
   .describe('The answer waits for servers of these blocks.')
 
+/** Why another model than the one that was asked for has answered. */
+export const fallbackSchema = z
+  .object({
+    model: z.string().describe('The model that was asked for.'),
+    reason: z.string().describe('Why it could not answer.'),
+  })
+  .describe(
+    'The model that was asked for could not answer: `model` of the answer names the one that wrote it.',
+  )
+
 /** `petals` of an answer, where the request asked for it. */
 export const petalsSchema = z
   .object({
     route: routeSchema.optional(),
     waiting: waitingSchema.nullish().describe('In streams only; null: the answer continues.'),
+    fallback: fallbackSchema.optional(),
   })
   .describe('Extension, on request.')
 
@@ -99,3 +110,4 @@ export type RouteBody = z.output<typeof routeSchema>
 export type RouteHopBody = Immutable<z.output<typeof hopSchema>>
 export type FailoverBody = Immutable<z.output<typeof failoverSchema>>
 export type WaitingBody = z.output<typeof waitingSchema>
+export type FallbackBody = z.output<typeof fallbackSchema>

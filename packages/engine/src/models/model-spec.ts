@@ -126,6 +126,15 @@ export const modelSpecSchema = z.strictObject({
     ),
 })
 
+/** The key of engines whose models can be away for a while. */
+export const fallbackSchema = z
+  .string()
+  .min(1)
+  .optional()
+  .describe(
+    'Id of another model of this server, which answers while this one can not: no server of an upstream entry is there, or nobody serves some blocks of a swarm model and `swarm.waitTimeoutMs` is over. The answer names the model that wrote it.',
+  )
+
 /** The common part of the entries of models that another server runs: they have no files here. */
 export const remoteModelSpecSchema = modelSpecSchema.omit({ source: true })
 
@@ -133,6 +142,8 @@ export type GenerationParams = z.output<typeof generationParamsSchema>
 export type Dialogue = z.output<typeof dialogueSchema>
 /** An entry of any engine. Models that another server runs have no source. */
 export type ModelSpec = Readonly<z.output<typeof remoteModelSpecSchema>> &
-  Partial<Pick<Readonly<z.output<typeof modelSpecSchema>>, 'source'>>
+  Partial<Pick<Readonly<z.output<typeof modelSpecSchema>>, 'source'>> & {
+    readonly fallback?: z.output<typeof fallbackSchema>
+  }
 /** The common part of a model entry as it is written in the file: everything with a default may be left out. */
 export type ModelSpecInput = z.input<typeof modelSpecSchema>

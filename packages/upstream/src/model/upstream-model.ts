@@ -38,7 +38,6 @@ export class UpstreamModel implements RemoteModel {
   readonly id: string
   readonly generation: GenerationParams | undefined
   readonly maxAnswers: number | undefined
-  readonly fallback: string | undefined
   readonly #options: UpstreamModelOptions
   #isEstimateTold = false
 
@@ -46,7 +45,6 @@ export class UpstreamModel implements RemoteModel {
     const { spec } = options
     this.id = spec.id
     this.maxAnswers = spec.maxAnswers
-    this.fallback = spec.fallback
     this.#options = options
   }
 

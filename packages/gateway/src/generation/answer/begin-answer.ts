@@ -6,6 +6,7 @@ import {
   ModelUnavailableError,
 } from '@petals-chat/engine'
 import type { GatewayContext } from '../../context.ts'
+import type { WaitNotice } from '../../swarm/swarm-report.ts'
 import type { AnswerEvent, AnswerJob, AnswerTypes } from './answer-job.ts'
 import { runAnswer } from './run-answer.ts'
 import type { RunOptions } from './run-options.ts'
@@ -24,28 +25,68 @@ export interface BegunAnswer<Types extends AnswerTypes, Job> {
   readonly events: AsyncIterable<AnswerEvent<Types>>
 }
 
+/** An answer that may still get another model waits. */
+export interface BeginningWait<Job> {
+  readonly job: Job
+  readonly notice: WaitNotice
+}
+
+/** Yields the waits until the answer has begun, and returns it. Only an answer with a fallback waits here. */
+export type BeginningAnswer<Types extends AnswerTypes, Job> = AsyncGenerator<
+  BeginningWait<Job>,
+  BegunAnswer<Types, Job>,
+  undefined
+>
+
 /**
  * Begins an answer. If its model can't answer before the first word, and has a fallback, that one answers: the job is then
  * the fallback's, whose head names it to the client.
  */
-export async function beginAnswer<Types extends AnswerTypes, Job extends AnswerJob<Types>>(
+export async function* beginAnswer<Types extends AnswerTypes, Job extends AnswerJob<Types>>(
   context: Pick<GatewayContext, 'sessions'>,
   { spec, prepare, fallback, options }: BeginOptions<Job>,
-): Promise<BegunAnswer<Types, Job>> {
-  const job = await prepare(spec)
-  const events = runAnswer<Types>(context, job, options)
-  const other = job.work.kind === 'remote' ? job.work.model.fallback : undefined
-  if (other === undefined) return { job, events }
+): BeginningAnswer<Types, Job> {
+  const { fallback: other } = spec
+  let job: Job | undefined
   try {
-    const first = await events.next()
-    return { job, events: first.done ? events : withFirst(first.value, events) }
+    job = await prepare(spec)
+    const events = runAnswer<Types>(context, job, options)
+    return { job, events: other === undefined ? events : yield* fromFirstWord<Types, Job>(job, events) }
   } catch (error) {
-    if (!isAbsence(error)) throw error
+    if (other === undefined || !isAbsence(error)) throw error
     const substitute = await prepare(found(fallback, other, error)).catch((refusal: unknown) => {
       throw refusedBoth(error, other, refusal)
     })
     options.logger.warn({ model: spec.id, err: error }, `the model is not available: '${other}' answers`)
-    return { job: substitute, events: runAnswer<Types>(context, substitute, options) }
+    // What was told of the answer so far had this id.
+    const { id, created } = job?.head ?? substitute.head
+    const events = runAnswer<Types>(context, substitute, options)
+    return {
+      job: { ...substitute, head: { ...substitute.head, id, created } },
+      events: options.wantsRoute ? withReason(events, spec.id, error) : events,
+    }
+  }
+}
+
+/** Passes waits on until the first piece of the answer; returns that and all that follows. */
+async function* fromFirstWord<Types extends AnswerTypes, Job>(
+  job: Job,
+  events: AsyncGenerator<AnswerEvent<Types>, void, undefined>,
+): AsyncGenerator<BeginningWait<Job>, AsyncIterable<AnswerEvent<Types>>, undefined> {
+  let hasBegun = false
+  try {
+    while (true) {
+      const first = await events.next()
+      if (!first.done && first.value.type === 'wait') {
+        yield { job, notice: first.value }
+        continue
+      }
+      hasBegun = true
+      return first.done ? events : withFirst(first.value, events)
+    }
+  } finally {
+    // Its reader has gone during a wait.
+    if (!hasBegun) await events.return()
   }
 }
 
@@ -69,6 +110,20 @@ function found(fallback: (id: string) => ModelSpec, id: string, reason: unknown)
     return fallback(id)
   } catch {
     throw reason
+  }
+}
+
+/** Says at the beginning and at the end of each choice for which model this one stands in, and why. */
+async function* withReason<Types extends AnswerTypes>(
+  events: AsyncIterable<AnswerEvent<Types>>,
+  model: string,
+  { message: reason }: Absence,
+): AsyncGenerator<AnswerEvent<Types>, void, undefined> {
+  let isTold = false
+  for await (const event of events) {
+    const isHere: boolean = event.type === 'end' || (event.type === 'delta' && !isTold)
+    isTold ||= isHere
+    yield isHere ? { ...event, petals: { ...event.petals, fallback: { model, reason } } } : event
   }
 }
 

@@ -8,7 +8,7 @@ import { checkResumable } from '../request/choices.ts'
 import { respondWithEvents } from '../stream/respond-with-events.ts'
 import type { EventContext, StreamDialect } from '../stream/stream-options.ts'
 import type { AnswerEvent, AnswerJob, AnswerTypes } from './answer-job.ts'
-import { beginAnswer, type BegunAnswer } from './begin-answer.ts'
+import { beginAnswer, type BeginningAnswer, type BeginningWait, type BegunAnswer } from './begin-answer.ts'
 import type { RunOptions } from './run-options.ts'
 
 /** The fields of a request that decide how its answer is sent. */
@@ -28,6 +28,8 @@ export interface AnswerDialect<Job, Types extends AnswerTypes> {
   body(job: Job, events: AsyncIterable<AnswerEvent<Types>>): Promise<object>
   /** The answer as the frames of an event stream. */
   frames(job: Job, events: AsyncIterable<AnswerEvent<Types>>): AsyncGenerator<string>
+  /** The frames that tell of a wait before the answer has begun. */
+  waiting(wait: BeginningWait<Job>): Iterable<string>
   readonly stream: StreamDialect
 }
 
@@ -42,7 +44,34 @@ export function runOptions(c: EventContext, { petals }: Pick<AnswerRequest, 'pet
 export type BeginAnswer<Types extends AnswerTypes, Job> = (
   signal: AbortSignal,
   reader?: AnswerReader,
-) => Promise<BegunAnswer<Types, Job>>
+) => BeginningAnswer<Types, Job>
+
+/** Returns an answer when it has begun, for a client that is not told of its waits. */
+export async function begun<Types extends AnswerTypes, Job>(
+  beginning: BeginningAnswer<Types, Job>,
+): Promise<BegunAnswer<Types, Job>> {
+  while (true) {
+    const step = await beginning.next()
+    if (step.done) return step.value
+  }
+}
+
+/** Yields the frames of the waits until an answer has begun, and returns it. */
+async function* framesUntilBegun<Types extends AnswerTypes, Job>(
+  beginning: BeginningAnswer<Types, Job>,
+  dialect: Pick<AnswerDialect<Job, Types>, 'waiting'>,
+): AsyncGenerator<string, BegunAnswer<Types, Job>, undefined> {
+  try {
+    while (true) {
+      const step = await beginning.next()
+      if (step.done) return step.value
+      yield* dialect.waiting(step.value)
+    }
+  } finally {
+    // Its reader has gone. If the answer has begun, this does nothing.
+    await beginning.return(undefined as never)
+  }
+}
 
 /**
  * Chooses the model of a checked request, and returns how its answer begins.
@@ -86,7 +115,7 @@ export async function respondWithAnswer<
   checkResumable(request)
   const begin = answerTo<Request, Types, Job>(c, context, request, prepare)
   if (!request.stream) {
-    const { job, events } = await begin(c.var.signal)
+    const { job, events } = await begun(begin(c.var.signal))
     return c.json(await dialect.body(job, events))
   }
   const resumable = request.resumable ?? false
@@ -95,7 +124,7 @@ export async function respondWithAnswer<
     context,
     { resumable, dialect: dialect.stream },
     async function* (signal, reader) {
-      const { job, events } = await begin(signal, reader)
+      const { job, events } = yield* framesUntilBegun(begin(signal, reader), dialect)
       yield* dialect.frames(job, events)
     },
   )

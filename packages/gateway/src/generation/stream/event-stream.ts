@@ -4,6 +4,9 @@ import { GatewayError } from '../../errors.ts'
 /** Follows the last event of a complete answer; a stream without it was cut, or ended with an error event. */
 export const doneFrame = 'data: [DONE]\n\n'
 
+/** A comment for people who read the stream; programs skip it. @param text without line breaks */
+export const commentFrame = (text: string): string => `: ${text}\n\n`
+
 /** Bytes that are buffered for a slow reader before the engine has to wait, too. */
 const highWaterMark = 64 * 1024
 

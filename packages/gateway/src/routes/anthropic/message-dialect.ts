@@ -9,6 +9,7 @@ import { anthropicErrorBody } from '../../error-response.ts'
 import type { AnswerEvent, EndEvent } from '../../generation/answer/answer-job.ts'
 import type { AnswerDialect } from '../../generation/answer/respond-with-answer.ts'
 import type { ChatJob, ChatTypes } from '../../generation/chat/chat-choice-reader.ts'
+import { commentFrame } from '../../generation/stream/event-stream.ts'
 import type { StreamDialect } from '../../generation/stream/stream-options.ts'
 import { MessageBlocks, MessageContent } from './message-blocks.ts'
 import { wantsThoughts } from './to-chat-request.ts'
@@ -32,8 +33,9 @@ export function messageDialect(request: MessageRequest): AnswerDialect<ChatJob, 
     },
     async *frames(job, events) {
       for await (const event of messageEvents(job, request, events))
-        yield typeof event === 'string' ? `: ${event}\n\n` : eventFrame(event)
+        yield typeof event === 'string' ? commentFrame(event) : eventFrame(event)
     },
+    waiting: ({ notice: { comment } }) => (comment === undefined ? [] : [commentFrame(comment)]),
   }
 }
 

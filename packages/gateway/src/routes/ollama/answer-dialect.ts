@@ -34,6 +34,8 @@ export function ollamaDialect<Job extends AnswerJob<Types>, Types extends Answer
       pingFrame: () => line({ ...head(asked), ...writerOf().empty(), done: false }),
       errorFrame: (description) => line(ollamaErrorBody(description)),
     },
+    // Lines of JSON have no comments.
+    waiting: () => [],
     async body(job, events) {
       clock.loaded()
       const writer = writerOf(job)

@@ -2,7 +2,7 @@ import type { ResponseRequest } from '@petals-chat/api'
 import { abortable, InvalidRequestError } from '@petals-chat/engine'
 import type { GatewayContext } from '../../context.ts'
 import { describeAndLogError, errorThatCounts } from '../../error-response.ts'
-import type { BeginAnswer } from '../../generation/answer/respond-with-answer.ts'
+import { begun as untilBegun, type BeginAnswer } from '../../generation/answer/respond-with-answer.ts'
 import type { ChatJob, ChatTypes } from '../../generation/chat/chat-choice-reader.ts'
 import type { EventContext } from '../../generation/stream/stream-options.ts'
 import { linkedAbortController } from '../../linked-abort-controller.ts'
@@ -40,7 +40,7 @@ export async function respondInBackground(
   const { controller, unlink } = linkedAbortController(shutdown.signal, c.var.caller.signal)
   const { signal } = controller
   try {
-    const { job, events } = await abortable(begin(signal), c.var.signal)
+    const { job, events } = await abortable(untilBegun(begin(signal)), c.var.signal)
     const describe = (error: unknown) =>
       describeAndLogError(errorThatCounts(error, signal), c.var, 'response failed unexpectedly')
     const { begun, kept, ended } = await dialect.background(job, events, describe)

@@ -4,6 +4,7 @@ import { type ErrorDescription, openAIErrorBody } from '../../error-response.ts'
 import type { AnswerEvent } from '../../generation/answer/answer-job.ts'
 import type { AnswerDialect } from '../../generation/answer/respond-with-answer.ts'
 import type { ChatJob, ChatTypes } from '../../generation/chat/chat-choice-reader.ts'
+import { commentFrame } from '../../generation/stream/event-stream.ts'
 import { ResponseWriter } from './response-writer.ts'
 import type { RoundEvent } from './mcp/answer-rounds.ts'
 import type { ToolTable } from './tool-table.ts'
@@ -68,12 +69,13 @@ export function responseDialect(options: ResponseDialectOptions): ResponseDialec
       const response = await begin(job, events)
       try {
         for await (const event of response.events(rounds(job, events)))
-          yield typeof event === 'string' ? `: ${event}\n\n` : eventFrame(event)
+          yield typeof event === 'string' ? commentFrame(event) : eventFrame(event)
         kept?.end(response.body)
       } finally {
         if (kept?.isRunning) kept.end(response.abandoned)
       }
     },
+    waiting: ({ notice: { comment } }) => (comment === undefined ? [] : [commentFrame(comment)]),
     async background(job, events, describe) {
       const response = await begin(job, events)
       const run = async (): Promise<void> => {

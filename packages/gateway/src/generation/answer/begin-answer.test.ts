@@ -1,0 +1,177 @@
+import { chatResponseSchema } from '@petals-chat/api'
+import {
+  createModelRegistry,
+  type Engine,
+  forwardModel,
+  forwardSession,
+  loadableModel,
+  MissingBlocksError,
+  modelSpecSchema,
+  ModelUnavailableError,
+  type Session,
+  silentLogger,
+} from '@petals-chat/engine'
+import { ScriptedEngine } from '@petals-chat/engine/testing'
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
+import { gatewayConfigSchema } from '../../config.ts'
+import { createGateway, type Gateway } from '../../gateway.ts'
+import { createPrometheusMetrics } from '../../metrics.ts'
+
+const reason = 'No server is online that holds blocks 12-23.'
+const away = (): never => {
+  throw new MissingBlocksError([12, 23], reason)
+}
+const wait = { blocks: [{ start: 12, end: 24 }], since: 1_700_000_000_000, until: 1_700_000_120_000 }
+
+/** What the swarm of the model does before an answer. Default: nobody serves some blocks, and it waits no longer. */
+let beforeAnswer: (options: Parameters<Session['generate']>[1]) => Promise<void>
+let beforeLoad: () => void
+let openSessions = 0
+let gateway: Gateway
+
+/** `swarm` has the fallback `local`. */
+beforeEach(() => {
+  beforeAnswer = async () => away()
+  beforeLoad = () => {}
+  openSessions = 0
+  const engine = new ScriptedEngine({ reply: () => 'Some words.' })
+  const swarm: Engine = {
+    name: 'petals',
+    async load(spec, options) {
+      beforeLoad()
+      const model = await engine.load(spec, options)
+      return forwardModel(model, {
+        async openSession(sessionOptions) {
+          const session = await model.openSession(sessionOptions)
+          openSessions += 1
+          return forwardSession(session, {
+            async *generate(tokens, generation) {
+              await beforeAnswer(generation)
+              yield* session.generate(tokens, generation)
+            },
+            async [Symbol.asyncDispose]() {
+              openSessions -= 1
+              await session[Symbol.asyncDispose]()
+            },
+          })
+        },
+      })
+    },
+    [Symbol.asyncDispose]: async () => {},
+  }
+  const spec = (id: string, name: string) => modelSpecSchema.parse({ id, engine: name, source: 'none' })
+  gateway = createGateway(gatewayConfigSchema.parse({ port: 0 }), {
+    registry: createModelRegistry({
+      models: [
+        loadableModel({ ...spec('swarm', 'petals'), fallback: 'local' }, swarm),
+        loadableModel(spec('alone', 'petals'), swarm),
+        loadableModel(spec('local', 'llama'), engine),
+      ],
+    }),
+    logger: silentLogger,
+    metrics: createPrometheusMetrics(),
+    version: '1',
+  })
+})
+afterEach(() => gateway[Symbol.asyncDispose]())
+
+const request = (path: string, body: object, signal?: AbortSignal) =>
+  gateway.app.request(path, { method: 'POST', body: JSON.stringify(body), signal: signal ?? null })
+const messages = [{ role: 'user', content: 'Hi' }]
+const chat = { model: 'swarm', messages, max_tokens: 20 }
+const told = { petals: { route: true } }
+const post = async (body: object) => await (await request('/v1/chat/completions', body)).json()
+const inAnswer = { fallback: { model: 'swarm', reason } }
+
+describe('a model of a swarm that is away', () => {
+  it('is stood in for by its fallback, which the answer names, with the reason for those who ask', async () => {
+    const answer = await post({ ...chat, ...told, n: 2 })
+    expect(answer).toMatchObject({
+      model: 'local',
+      choices: [{ message: { content: 'Some words.' } }, {}],
+      petals: inAnswer,
+    })
+    expect(chatResponseSchema.parse(answer)).toEqual(answer)
+    expect(await post(chat)).not.toHaveProperty('petals')
+  })
+
+  it('is stood in for, too, if it can not even be loaded', async () => {
+    beforeLoad = () => {
+      throw new ModelUnavailableError('The swarm can not be joined.')
+    }
+    expect(await post({ ...chat, ...told })).toMatchObject({
+      model: 'local',
+      petals: { fallback: { reason: 'The swarm can not be joined.' } },
+    })
+  })
+
+  it('fails where the configuration names no fallback', async () => {
+    expect(await post({ ...chat, model: 'alone' })).toMatchObject({
+      error: { code: 'missing_blocks', message: reason },
+    })
+  })
+
+  it('answers itself when it is back before the wait is over', async () => {
+    beforeAnswer = async ({ onWait }) => {
+      onWait?.(wait)
+      onWait?.(undefined)
+    }
+    const answer = await post({ ...chat, ...told })
+    expect(answer).toMatchObject({ model: 'swarm' })
+    expect(answer).not.toHaveProperty('petals.fallback')
+  })
+})
+
+describe('a stream whose model waits for a swarm', () => {
+  beforeEach(() => {
+    beforeAnswer = async ({ onWait }) => {
+      onWait?.(wait)
+      await Promise.resolve()
+      away()
+    }
+  })
+
+  it('tells of the wait at once, and of the fallback when it begins, under one id', async () => {
+    const text = await (await request('/v1/chat/completions', { ...chat, ...told, stream: true })).text()
+    expect(text).toMatch(/^: waiting for a server of blocks 12-23 until /)
+    const events = [...text.matchAll(/^data: (\{.*)$/gm)].map(([, json]) => JSON.parse(json!))
+    expect(new Set(events.map(({ id }) => id)).size).toBe(1)
+    expect(events.map(({ model }) => model)).toEqual(['swarm', ...events.slice(1).map(() => 'local')])
+    expect(events[0].petals).toEqual({
+      waiting: { ...wait, since: wait.since / 1000, until: wait.until / 1000 },
+    })
+    const withReason = events.flatMap(({ petals }, index) => (petals?.fallback ? [index] : []))
+    expect(withReason).toEqual([2, events.length - 1])
+    expect(events[2].petals).toEqual(inAnswer)
+    expect(events.map(({ choices }) => choices[0]?.delta?.content ?? '').join('')).toBe('Some words.')
+  })
+
+  it.each([
+    ['/v1/messages', { model: 'swarm', messages, max_tokens: 20 }, ': waiting'],
+    ['/v1/responses', { model: 'swarm', input: 'Hi' }, ': waiting'],
+    ['/api/chat', { model: 'swarm', messages }, '{"model":"local"'],
+  ])('of %s names the fallback, too', async (path, body, begin) => {
+    const text = await (await request(path, { ...body, stream: true })).text()
+    expect(text.slice(0, begin.length)).toBe(begin)
+    expect(text).toContain('"model":"local"')
+    expect(text).not.toContain('"model":"swarm"')
+  })
+
+  it('ends its wait when its reader leaves', async () => {
+    let stopped = false
+    beforeAnswer = async ({ onWait, signal }) => {
+      onWait?.(wait)
+      await new Promise((_, reject) =>
+        signal!.addEventListener('abort', () => {
+          stopped = true
+          reject(signal!.reason as Error)
+        }),
+      )
+    }
+    const response = await request('/v1/chat/completions', { ...chat, stream: true })
+    const reader = response.body!.getReader()
+    await reader.read()
+    await reader.cancel()
+    await vi.waitFor(() => expect([stopped, openSessions]).toEqual([true, 0]))
+  })
+})
