@@ -38,6 +38,7 @@ export default defineConfig({
           'swarm/*.test.ts',
           'tests/fuzz/*.test.ts',
           'tests/clients/*.test.ts',
+          'bench/**/*.test.ts',
         ],
         60_000,
         0,
