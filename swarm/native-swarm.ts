@@ -11,13 +11,22 @@ export interface NativeSwarm extends AsyncDisposable {
   readonly modelFolder: string
   readonly dhtPrefix: string
   readonly initialPeers: readonly string[]
-  readonly servers: readonly { readonly exited: Promise<void> }[]
+  readonly servers: readonly RunningServer[]
 }
 
-export type NativeSwarmOptions = Pick<
+interface RunningServer {
+  readonly exited: Promise<void>
+  /** Id of the process group of the server: the command and the process that computes. */
+  readonly group: number
+}
+
+export interface NativeSwarmOptions extends Pick<
   SwarmOptions,
   'model' | 'blocksPerServer' | 'replicas' | 'port' | 'cacheTokens' | 'onProgress'
->
+> {
+  /** Default: as in the files. */
+  readonly quantization?: 'none' | 'q8_0' | 'q4_k'
+}
 
 const command = path.join(rootFolder, 'packages', 'cli', 'bin', 'petals-chat.mjs')
 const keptOutput = 4000
@@ -32,6 +41,7 @@ export async function startNativeSwarm(options: NativeSwarmOptions): Promise<Nat
   const spans = spansOf(model.blocks, blocksPerServer ?? Math.ceil(model.blocks / 2), replicas)
   const common = ['--host', '127.0.0.1', '--dht-prefix', model.dhtPrefix, '--device', 'cpu']
   if (options.cacheTokens !== undefined) common.push('--cache-tokens', String(options.cacheTokens))
+  if (options.quantization !== undefined) common.push('--quantization', options.quantization)
   const servers: NativeServer[] = []
   const dispose = async (): Promise<void> => {
     await Promise.all(servers.map((server) => server.end()))
@@ -58,7 +68,7 @@ export async function startNativeSwarm(options: NativeSwarmOptions): Promise<Nat
   }
 }
 
-class NativeServer {
+class NativeServer implements RunningServer {
   readonly exited: Promise<void>
   readonly #child: ChildProcess
   #output = ''
@@ -69,6 +79,10 @@ class NativeServer {
     this.exited = once(this.#child, 'close').then(() => {})
     for (const stream of [this.#child.stdout!, this.#child.stderr!])
       stream.on('data', (chunk: Buffer) => (this.#output = (this.#output + String(chunk)).slice(-keptOutput)))
+  }
+
+  get group(): number {
+    return this.#child.pid!
   }
 
   /** Resolves to its address when it serves. */

@@ -28,6 +28,19 @@ export async function groupResidentBytes(group: number): Promise<number> {
   return bytes
 }
 
+/** Returns the memory of a group in bytes, in which a page that processes share counts once (PSS). Linux only. */
+export async function groupProportionalBytes(group: number): Promise<number> {
+  let bytes = 0
+  for (const name of await readdir('/proc')) {
+    if (!/^\d+$/.test(name)) continue
+    const text = await readFile(`/proc/${name}/stat`, 'utf8').catch(() => '')
+    if (Number(text.slice(text.lastIndexOf(')') + 2).split(' ')[2]) !== group) continue
+    const rollup = await readFile(`/proc/${name}/smaps_rollup`, 'utf8').catch(() => '')
+    bytes += Number(/^Pss:\s+(\d+) kB$/m.exec(rollup)?.[1] ?? 0) * 1024
+  }
+  return bytes
+}
+
 /** Returns the CPU seconds, user and system, of one process. Linux only. */
 export async function processCpuSeconds(pid: number): Promise<number> {
   const text = await readFile(`/proc/${pid}/stat`, 'utf8')

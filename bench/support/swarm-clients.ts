@@ -33,7 +33,10 @@ export interface ClientOptions {
 
 const program = (name: string): string => fileURLToPath(new URL(`../${name}`, import.meta.url))
 
-function start(kind: ClientKind, swarm: Swarm, options: ClientOptions): Promise<LinePeer> {
+/** Where a client finds a model and its servers. */
+type Place = Pick<Swarm, 'modelFolder' | 'dhtPrefix' | 'initialPeers'>
+
+function start(kind: ClientKind, swarm: Place, options: ClientOptions): Promise<LinePeer> {
   const { cacheFolder, push = 'auto', speculation = 'off' } = options
   const place = [swarm.modelFolder, swarm.dhtPrefix, ...swarm.initialPeers]
   const node = (...args: readonly string[]): Promise<LinePeer> =>
@@ -55,7 +58,7 @@ function start(kind: ClientKind, swarm: Swarm, options: ClientOptions): Promise<
 
 export async function startClient(
   kind: ClientKind,
-  swarm: Swarm,
+  swarm: Place,
   options: ClientOptions,
 ): Promise<SwarmClient> {
   const begin = performance.now()
