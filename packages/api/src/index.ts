@@ -218,6 +218,8 @@ export {
   type PetalsRequest,
   petalsRequestSchema,
   petalsSchema,
+  type QueueBody,
+  queueSchema,
   type RouteBody,
   type RouteHopBody,
   routeSchema,

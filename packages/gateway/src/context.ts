@@ -152,6 +152,8 @@ export interface Claim extends AbortOptions {
   readonly reader?: AnswerReader | undefined
   /** A part of the request was answered before: it is not refused any more, and waits as long as others have a better claim. */
   readonly isContinued?: boolean | undefined
+  /** Called with the place in the queue, from 1, whenever it changes, and with undefined when the turn has come. */
+  readonly onPlace?: ((place: number | undefined) => void) | undefined
 }
 
 /** What a claim is for: each has a queue of its own. Default: an answer. */

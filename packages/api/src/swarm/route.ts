@@ -7,7 +7,7 @@ export const petalsRequestSchema = z.strictObject({
     .boolean()
     .nullish()
     .describe(
-      'Report the servers that the answer uses in `petals.route`, in streams the blocks that it waits for in `petals.waiting`, and in `petals.fallback` why another model than the one that was asked for has answered.',
+      'Report the servers that the answer uses in `petals.route`, in streams the blocks that it waits for in `petals.waiting` and its place in the queue in `petals.queue`, and in `petals.fallback` why another model than the one that was asked for has answered.',
     ),
 })
 
@@ -85,6 +85,11 @@ export const waitingSchema = z
   })
   .describe('The answer waits for servers of these blocks.')
 
+/** The report of a stream while its answer waits for its turn. */
+export const queueSchema = z
+  .object({ place: z.int().min(1).describe('1: the next one.') })
+  .describe("The place of the answer in the model's queue, as it is now.")
+
 /** Why another model than the one that was asked for has answered. */
 export const fallbackSchema = z
   .object({
@@ -100,6 +105,7 @@ export const petalsSchema = z
   .object({
     route: routeSchema.optional(),
     waiting: waitingSchema.nullish().describe('In streams only; null: the answer continues.'),
+    queue: queueSchema.nullish().describe('In streams only; null: it is the turn of the answer.'),
     fallback: fallbackSchema.optional(),
   })
   .describe('Extension, on request.')
@@ -110,4 +116,5 @@ export type RouteBody = z.output<typeof routeSchema>
 export type RouteHopBody = Immutable<z.output<typeof hopSchema>>
 export type FailoverBody = Immutable<z.output<typeof failoverSchema>>
 export type WaitingBody = z.output<typeof waitingSchema>
+export type QueueBody = z.output<typeof queueSchema>
 export type FallbackBody = z.output<typeof fallbackSchema>

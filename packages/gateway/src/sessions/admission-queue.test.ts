@@ -198,3 +198,37 @@ describe('AdmissionQueue', () => {
     }
   })
 })
+
+it('tells each request its place, and when its turn has come', async () => {
+  const queue = createQueue()
+  const told: Record<string, (number | undefined)[]> = {}
+  const wait = (name: string, signal?: AbortSignal) => {
+    const places: (number | undefined)[] = (told[name] = [])
+    return queue.enter({ account: name, signal, onPlace: (place) => void places.push(place) })
+  }
+  await wait('a')
+  const leaving = new AbortController()
+  const waiting = [wait('b'), wait('c', leaving.signal), wait('d')]
+  expect(told).toEqual({ a: [], b: [1], c: [2], d: [3] })
+  leaving.abort(new Error('enough'))
+  await expect(waiting[1]).rejects.toThrow('enough')
+  expect(told.d).toEqual([3, 2])
+  queue.leave(1, { account: 'a' })
+  await waiting[0]
+  expect(told).toEqual({ a: [], b: [1, undefined], c: [2], d: [3, 2, 1] })
+})
+
+it('tells a new place when a client with a better claim comes', async () => {
+  const queue = createQueue({ maxPermits: 2 })
+  const places: (number | undefined)[] = []
+  await queue.enter({ account: 'greedy' })
+  await queue.enter({ account: 'greedy' })
+  const waiting = queue.enter({ account: 'greedy', onPlace: (place) => void places.push(place) })
+  const other = queue.enter({ account: 'new' })
+  expect(places).toEqual([1, 2])
+  queue.leave(1, { account: 'greedy' })
+  await other
+  queue.leave(1, { account: 'greedy' })
+  await waiting
+  expect(places).toEqual([1, 2, 1, undefined])
+})

@@ -15,6 +15,8 @@ interface Waiter {
   readonly claim: Claim
   /** Had a permit already, and goes before all others. */
   readonly isFirst: boolean
+  /** Its place, as it was told last. */
+  place: number | undefined
   readonly admit: () => void
   readonly refuse: (reason: unknown) => void
 }
@@ -112,8 +114,9 @@ export class AdmissionQueue {
     const { signal, isContinued = false } = claim
     signal?.throwIfAborted()
     const { promise, resolve, reject } = Promise.withResolvers<void>()
-    const waiter: Waiter = { claim, isFirst, admit: resolve, refuse: reject }
+    const waiter: Waiter = { claim, isFirst, place: undefined, admit: resolve, refuse: reject }
     this.#waiters.push(waiter)
+    this.#tellPlaces()
     const abort = () => this.#drop(waiter, signal?.reason)
     const timer = isContinued
       ? undefined
@@ -134,19 +137,33 @@ export class AdmissionQueue {
       this.#waiters.splice(this.#waiters.indexOf(waiter), 1)
       this.#take(waiter.claim)
       waiter.admit()
+      waiter.claim.onPlace?.(undefined)
+      this.#tellPlaces()
     }
   }
 
-  /** The waiter with the best claim; among equal ones the one that has waited longest. */
+  /** Tells each waiting request its place, if it has changed. */
+  #tellPlaces(): void {
+    if (!this.#waiters.some(({ claim }) => claim.onPlace)) return
+    for (const [index, waiter] of this.#inOrder().entries()) {
+      if (waiter.place === index + 1) continue
+      waiter.place = index + 1
+      waiter.claim.onPlace?.(waiter.place)
+    }
+  }
+
   #next(): Waiter | undefined {
-    return (
-      this.#waiters.find(({ isFirst }) => isFirst) ??
-      this.#waiters.toSorted((left, right) => this.#compare(left, right))[0]
-    )
+    return this.#inOrder()[0]
+  }
+
+  /** The waiters with the best claims first; among equal ones the one that has waited longest. */
+  #inOrder(): readonly Waiter[] {
+    return this.#waiters.toSorted((left, right) => this.#compare(left, right))
   }
 
   /** An answer that is not being read comes after all that are. */
-  #compare({ claim: left }: Waiter, { claim: right }: Waiter): number {
+  #compare({ claim: left, isFirst }: Waiter, { claim: right, isFirst: isOtherFirst }: Waiter): number {
+    if (isFirst || isOtherFirst) return Number(isOtherFirst) - Number(isFirst)
     return (
       Number(this.#isUnread(left)) - Number(this.#isUnread(right)) ||
       this.#shares.compare(accountOf(left), accountOf(right))
@@ -192,6 +209,7 @@ export class AdmissionQueue {
     if (index < 0) return
     this.#waiters.splice(index, 1)
     waiter.refuse(reason)
+    this.#tellPlaces()
   }
 
   #full(message: string): CapacityError {

@@ -14,13 +14,19 @@ export function asksForRoute(
   return petals?.route ?? /^(1|true)$/i.test(header(ROUTE_HEADER) ?? '')
 }
 
-/** How a stream reports that its answer waits for servers, or continues. */
+/** How a stream reports that its answer waits, for servers or for its turn, or continues. */
 export interface WaitNotice {
   /** For a person who reads the stream; undefined when the answer continues. */
   readonly comment: string | undefined
   /** For clients that asked for their route. */
   readonly petals: PetalsBody | undefined
 }
+
+/** Tells who asked for the route the place of the answer in the queue; undefined: its turn has come. */
+export const placeNotice = (place: number | undefined): WaitNotice & { readonly petals: PetalsBody } => ({
+  comment: place === undefined ? undefined : `waiting in the queue, place ${place}`,
+  petals: { queue: place === undefined ? null : { place } },
+})
 
 /**
  * Reports one answer's route through the swarm, and its waits, as every API sends them: the route at once, whenever it

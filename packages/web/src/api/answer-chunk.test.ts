@@ -55,6 +55,23 @@ describe('parseAnswerChunk', () => {
       expect(parse({ choices: [], petals: { waiting } }).waiting).toBeUndefined()
   })
 
+  it('reads the place of the answer in the queue', () => {
+    expect(parse({ choices: [], petals: { queue: { place: 3 } } }).place).toBe(3)
+    expect(parse({ choices: [], petals: { queue: null } }).place).toBeNull()
+    for (const queue of [undefined, 5, {}, { place: 'x' }])
+      expect(parse({ choices: [], petals: { queue } }).place).toBeUndefined()
+  })
+
+  it('reads which model stands in for the one that was asked for, and why', () => {
+    const fallback = { model: 'big', reason: 'Nobody serves block 3.' }
+    expect(parse({ model: 'small', choices: [], petals: { fallback } }).standIn).toEqual({
+      model: 'small',
+      reason: 'Nobody serves block 3.',
+    })
+    expect(parse({ model: 'small', choices: [], petals: { fallback: 5 } }).standIn).toBeUndefined()
+    expect(parse({ choices: [], petals: { fallback } }).standIn).toBeUndefined()
+  })
+
   it('reads the route through a swarm', () => {
     const left = { peer: 'A', public_name: 'cellar', start: 4, end: 8 }
     const route = {

@@ -1,7 +1,15 @@
 import type { ChatChunk, ErrorBody, TimingsBody, UsageBody } from '@petals-chat/api'
 import { ApiError, apiErrorFromBody } from './errors.ts'
 import { count, isRecord, records, type Untrusted } from './read-json.ts'
-import { parseRoute, parseWaiting, type RouteReport, type SwarmWait } from './route-report.ts'
+import {
+  parsePlace,
+  parseRoute,
+  parseStandIn,
+  parseWaiting,
+  type RouteReport,
+  type StandIn,
+  type SwarmWait,
+} from './route-report.ts'
 import type { ServerSentEvent } from './sse.ts'
 
 /** `tool_calls`: the answer goes on with the results of its calls. */
@@ -49,6 +57,9 @@ export interface AnswerChunk {
   readonly route?: RouteReport | undefined
   /** The answer waits for servers of a swarm. Null: it continues; undefined: the event does not say. */
   readonly waiting?: SwarmWait | null | undefined
+  /** Its place in the queue, from 1. Null: its turn has come; undefined: the event does not say. */
+  readonly place?: number | null | undefined
+  readonly standIn?: StandIn | undefined
   /** Undefined if the server does not keep the answer. */
   readonly position?: AnswerPosition | undefined
 }
@@ -57,7 +68,7 @@ export interface AnswerChunk {
 export function parseAnswerChunk(event: ServerSentEvent): AnswerChunk {
   const body = parseJson(event.data)
   if (!isRecord(body)) return { text: '', reasoning: '' }
-  const { error, choices, usage, timings, petals }: Untrusted<ChatChunk & ErrorBody> = body
+  const { error, choices, usage, timings, petals, model }: Untrusted<ChatChunk & ErrorBody> = body
   if (event.event === 'error' || isRecord(error)) throw apiErrorFromBody(body)
   const choice: Untrusted<ChunkChoice> = records(choices)[0] ?? {}
   const delta: Untrusted<ChunkChoice['delta']> = isRecord(choice.delta) ? choice.delta : {}
@@ -70,6 +81,8 @@ export function parseAnswerChunk(event: ServerSentEvent): AnswerChunk {
     timings: isRecord(timings) ? parseTimings(timings) : undefined,
     route: parseRoute(petals),
     waiting: parseWaiting(petals),
+    place: parsePlace(petals),
+    standIn: parseStandIn(petals, model),
     position: parsePosition(event.id),
   }
 }

@@ -1,6 +1,8 @@
 import type {
   FailoverBody,
+  FallbackBody,
   PetalsBody,
+  QueueBody,
   RouteBody,
   RouteHopBody,
   SwarmServerBody,
@@ -65,6 +67,30 @@ export interface SwarmWait {
   /** Milliseconds since 1970: when the wait began, and when the answer fails unless a server appears. */
   readonly since: number
   readonly until: number
+}
+
+/** Another model has answered than the one that was asked for. */
+export interface StandIn {
+  /** Id of the model that wrote the answer. */
+  readonly model: string
+  /** Why the model that was asked for could not answer. */
+  readonly reason: string
+}
+
+/** `petals.fallback` of an event that `model` wrote. */
+export function parseStandIn(petals: unknown, model: unknown): StandIn | undefined {
+  const { fallback }: Untrusted<PetalsBody> = isRecord(petals) ? petals : {}
+  if (!isRecord(fallback) || typeof model !== 'string') return undefined
+  const { reason }: Untrusted<FallbackBody> = fallback
+  return { model, reason: text(reason) ?? '' }
+}
+
+/** The place in the queue that `petals.queue` of an event tells: null when the answer's turn has come. */
+export function parsePlace(petals: unknown): number | null | undefined {
+  const { queue }: Untrusted<PetalsBody> = isRecord(petals) ? petals : {}
+  if (queue === null) return null
+  const { place }: Untrusted<QueueBody> = isRecord(queue) ? queue : {}
+  return count(place)
 }
 
 /** `petals.waiting` of an event: null when the answer continues, undefined if the event does not say. */

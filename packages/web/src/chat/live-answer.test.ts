@@ -51,6 +51,22 @@ it('a wait for servers lasts until the server ends it, or until text arrives', (
   expect(restartAnswer(waits).waiting).toBeUndefined()
 })
 
+it('has a place in the queue until its turn comes, or text', () => {
+  const nothing = { text: '', reasoning: '' }
+  const queued = applyChunk(startAnswer(message, 0), { ...nothing, place: 2 }, 0)
+  expect(applyChunk(queued, nothing, 1).place).toBe(2)
+  expect(applyChunk(queued, { ...nothing, place: null }, 1).place).toBeUndefined()
+  expect(applyChunk(queued, { ...nothing, text: 'A' }, 1).place).toBeUndefined()
+  expect(restartAnswer(queued).place).toBeUndefined()
+})
+
+it('keeps which model stands in for the one that was asked', () => {
+  const standIn = { model: 'small', reason: 'Nobody serves block 3.' }
+  const told = applyChunk(startAnswer(message, 0), { text: 'A', reasoning: '', standIn }, 0)
+  expect(applyChunk(told, { text: 'B', reasoning: '' }, 1).standIn).toEqual(standIn)
+  expect(startAnswer({ ...message, standIn }, 2).standIn).toEqual(standIn)
+})
+
 describe('the tokens of an answer', () => {
   const usage = { promptTokens: 10, cachedTokens: 0, completionTokens: 4 }
 

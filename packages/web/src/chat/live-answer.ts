@@ -6,7 +6,7 @@ import type {
   FinishReason,
   ToolCallPart,
 } from '../api/answer-chunk.ts'
-import type { RouteReport, SwarmWait } from '../api/route-report.ts'
+import type { RouteReport, StandIn, SwarmWait } from '../api/route-report.ts'
 import { reopenThoughts } from './reasoning.ts'
 import { reopenCalls, type ToolCall, type ToolRound } from './tool-calls.ts'
 import type { AnswerStats, LeftOut, Message } from './types.ts'
@@ -42,6 +42,9 @@ export interface LiveAnswer {
   readonly leftOut: LeftOut | undefined
   /** No server of the swarm serves some of the blocks at the moment. */
   readonly waiting: SwarmWait | undefined
+  /** The place in the queue, from 1. */
+  readonly place: number | undefined
+  readonly standIn: StandIn | undefined
   /** The previous attempt failed: why, and when the next one is made. */
   readonly retry: PendingRetry | undefined
 }
@@ -80,6 +83,8 @@ export function startAnswer(message: Message, now: number): LiveAnswer {
     route: message.route,
     leftOut: message.leftOut,
     waiting: undefined,
+    place: undefined,
+    standIn: message.standIn,
     retry: undefined,
   }
 }
@@ -102,6 +107,7 @@ export function restartAnswer(answer: LiveAnswer): LiveAnswer {
     rateFrom: undefined,
     finishReason: undefined,
     waiting: undefined,
+    place: undefined,
   }
 }
 
@@ -125,6 +131,8 @@ export function applyChunk(answer: LiveAnswer, chunk: AnswerChunk, now: number):
     route: chunk.route ?? answer.route,
     // Text ends a wait, even if the server did not report its end.
     waiting: chunk.waiting === undefined && !hasText ? answer.waiting : (chunk.waiting ?? undefined),
+    place: chunk.place === undefined && !hasText ? answer.place : (chunk.place ?? undefined),
+    standIn: chunk.standIn ?? answer.standIn,
   }
 }
 
@@ -153,6 +161,7 @@ export function endRequest(answer: LiveAnswer, calls: readonly ToolCall[]): Live
     usage: undefined,
     timings: undefined,
     waiting: undefined,
+    place: undefined,
   }
 }
 

@@ -1,4 +1,11 @@
-import type { Failover, PrecisionChange, RouteHop, RouteReport, SwarmPeer } from '../api/route-report.ts'
+import type {
+  Failover,
+  PrecisionChange,
+  RouteHop,
+  RouteReport,
+  StandIn,
+  SwarmPeer,
+} from '../api/route-report.ts'
 import {
   readBoolean,
   readFields,
@@ -59,6 +66,8 @@ const readRoute = readFields<RouteReport>(
   },
   ['hops', 'failovers', 'pushed'],
 )
+
+const readStandIn = readFields<StandIn>({ model: readString, reason: readString }, ['model', 'reason'])
 
 const readStats = readFields<AnswerStats>({
   promptTokens: readNumber,
@@ -171,6 +180,7 @@ export function readMessage(value: unknown, chatId: string): Message | undefined
       sampling: readSampling,
       leftOut: readLeftOut,
       route: readRoute,
+      standIn: readStandIn,
       // They mean something only to that server at that moment.
       position: dropped,
       savedAt: dropped,

@@ -1,6 +1,6 @@
 import type { AnswerPosition } from '../api/answer-chunk.ts'
 import type { ApiErrorKind } from '../api/errors.ts'
-import type { RouteReport } from '../api/route-report.ts'
+import type { RouteReport, StandIn } from '../api/route-report.ts'
 import type { ToolCall, ToolRound } from './tool-calls.ts'
 
 export type Role = 'user' | 'assistant'
@@ -67,7 +67,7 @@ export interface Message {
   /** Milliseconds since 1970. */
   readonly createdAt: number
   readonly status: MessageStatus
-  /** Id of the model that answered. */
+  /** Id of the model that was asked. */
   readonly model?: string | undefined
   readonly error?: MessageError | undefined
   readonly stats?: AnswerStats | undefined
@@ -77,6 +77,8 @@ export interface Message {
   readonly sampling?: SamplingSettings | undefined
   readonly leftOut?: LeftOut | undefined
   readonly route?: RouteReport | undefined
+  /** Another model answered than `model`. */
+  readonly standIn?: StandIn | undefined
   /** The position to resume from after a reload, while the answer is being written. Belongs to exactly this content. */
   readonly position?: AnswerPosition | undefined
   /** When an answer was last saved, in milliseconds since 1970. */

@@ -3,7 +3,7 @@ import { useServices } from '../app/services.ts'
 import type { MessageStatus } from '../chat/types.ts'
 import { useTexts } from '../i18n/texts.ts'
 import { useStore } from '../store.ts'
-import { waitWords } from './message/swarm-words.ts'
+import { holdWords } from './message/swarm-words.ts'
 
 const statusTexts = {
   streaming: 'answerStarted',
@@ -26,7 +26,10 @@ interface AnswerAnnouncerProps {
 export function AnswerAnnouncer({ messageId, status, name }: AnswerAnnouncerProps) {
   const texts = useTexts()
   const { answers } = useServices()
-  const wait = useStore(answers.live, (all) => (messageId ? all.get(messageId)?.waiting : undefined))
+  const hold = useStore(answers.live, (all) => {
+    const live = messageId ? all.get(messageId) : undefined
+    return live && holdWords(texts, live)
+  })
   const asking = useStore(answers.live, (all) => {
     const call = messageId ? all.get(messageId)?.calls.find(({ state }) => state === 'asking') : undefined
     return call && (call.title ?? call.name)
@@ -41,8 +44,7 @@ export function AnswerAnnouncer({ messageId, status, name }: AnswerAnnouncerProp
       status === 'streaming' || (current.messageId === messageId && current.status === 'streaming')
     setKey(happens && status ? statusTexts[status] : undefined)
   }, [messageId, status])
-  const words =
-    asking !== undefined ? texts.toolAsksYou(asking) : wait ? waitWords(texts, wait) : key && texts[key]
+  const words = asking !== undefined ? texts.toolAsksYou(asking) : (hold ?? (key && texts[key]))
   return (
     <div className="visually-hidden" role="status">
       {words && (name ? `${name}: ${words}` : words)}

@@ -79,6 +79,8 @@ export const de: Texts = {
       one: `Wartet auf einen Server mit Block ${ranges}, bis ${time}`,
       other: `Wartet auf einen Server mit den Blöcken ${ranges}, bis ${time}`,
     }),
+  placeInQueue: (place) => `In der Warteschlange: Platz ${formatCount(place)}`,
+  standIn: (asked, writer) => `${asked} war nicht verfügbar: Diese Antwort hat ${writer} geschrieben.`,
   writing: 'Hier wird eine Antwort geschrieben',
   thinking: 'Denkt nach …',
   thoughts: 'Gedanken',
@@ -126,6 +128,8 @@ export const de: Texts = {
   detailSpeed: 'Geschwindigkeit',
   detailFirstToken: 'Zeit bis zum ersten Token',
   detailLeftOut: 'Weggelassen',
+  detailStandIn: 'Geschrieben von',
+  detailStandInReason: 'Weil',
   messageCount: (messages) =>
     plural(messages, { one: '1 Nachricht', other: `${formatCount(messages)} Nachrichten` }),
   settings: 'Chat-Einstellungen',

@@ -79,6 +79,9 @@ export const en = {
     blocks === 1
       ? `Waiting until ${time} for a server with block ${ranges}`
       : `Waiting until ${time} for a server with blocks ${ranges}`,
+  placeInQueue: (place: number) => `Waiting in the queue: place ${formatCount(place)}`,
+  /** `writer` has answered instead of `asked`. */
+  standIn: (asked: string, writer: string) => `${asked} was not available: ${writer} wrote this answer.`,
   writing: 'An answer is being written here',
   thinking: 'Thinking…',
   thoughts: 'Thoughts',
@@ -126,6 +129,8 @@ export const en = {
   detailSpeed: 'Speed',
   detailFirstToken: 'Time to first token',
   detailLeftOut: 'Left out',
+  detailStandIn: 'Written by',
+  detailStandInReason: 'Because',
   messageCount: (messages: number) =>
     plural(messages, { one: '1 message', other: `${formatCount(messages)} messages` }),
   settings: 'Settings',

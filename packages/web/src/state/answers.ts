@@ -231,7 +231,7 @@ export class Answers {
   }
 
   #save(running: RunningAnswer, status: MessageStatus, error?: MessageError): Promise<void> {
-    const { content, reasoning, rounds, calls, leftOut, route, position } = running.answer
+    const { content, reasoning, rounds, calls, leftOut, route, standIn, position } = running.answer
     const kept = status === 'streaming' ? calls : stopCalls(calls)
     running.savedAt = this.#options.now()
     running.message = {
@@ -245,6 +245,7 @@ export class Answers {
       stats: answerStats(running.answer),
       leftOut,
       route,
+      standIn,
       position: status === 'streaming' ? position : undefined,
       savedAt: Date.now(),
     }

@@ -4,6 +4,7 @@ import type {
   PrecisionChange,
   RouteHop,
   RouteReport,
+  StandIn,
   SwarmPeer,
   SwarmWait,
 } from '../api/route-report.ts'
@@ -129,6 +130,8 @@ const isRound = shapeOf<ToolRound>({
   limit: number,
 })
 
+const isStandIn = shapeOf<StandIn>({ model: isString, reason: isString })
+
 const isMessage = shapeOf<Message>({
   id: isString,
   chatId: isString,
@@ -159,6 +162,7 @@ const isMessage = shapeOf<Message>({
   sampling: optional(isSettings),
   leftOut: optional(isLeftOut),
   route: optional(isRoute),
+  standIn: optional(isStandIn),
   position: optional(isPosition),
   savedAt: number,
 })
@@ -184,6 +188,8 @@ const isLiveAnswer = shapeOf<LiveAnswer>({
   ),
   timings: optional(shapeOf<AnswerTimings>({ timeToFirstTokenMs: number, tokensPerSecond: number })),
   route: optional(isRoute),
+  standIn: optional(isStandIn),
+  place: number,
   leftOut: optional(isLeftOut),
   waiting: optional(
     shapeOf<SwarmWait>({

@@ -9,13 +9,14 @@ import {
   type WaitEvent,
   withWaits,
 } from '@petals-chat/engine'
-import type { GatewayContext } from '../../context.ts'
+import type { Claim, GatewayContext } from '../../context.ts'
 import type { RequestTokens } from '../../limits/allowance.ts'
-import { SwarmReport } from '../../swarm/swarm-report.ts'
+import { SwarmReport, type WaitNotice } from '../../swarm/swarm-report.ts'
 import { samplingOfChoice } from '../request/sampling.ts'
 import type { AnswerEvent, AnswerJob, AnswerTypes, ChoiceReader, SessionWork } from './answer-job.ts'
 import type { RunOptions } from './run-options.ts'
 import { runRemotely } from './run-remotely.ts'
+import { untilTurn } from './until-turn.ts'
 
 /**
  * Runs a job: one prompt after another, each on a session of the pool, and the choices of each prompt one after another.
@@ -76,7 +77,9 @@ async function* runTurn<Types extends AnswerTypes>(
   const { signal } = work.options
   const maxLength = tokens.length + maxNewTokens
   const isContinued = claim.isContinued || run.firstIndex + run.done > 0
-  await using lease = await sessions.acquire(work.model, { ...claim, tokens, maxLength, signal, isContinued })
+  const acquire = (options: Partial<Claim>) =>
+    sessions.acquire(work.model, { ...claim, tokens, maxLength, signal, isContinued, ...options })
+  await using lease = wantsRoute ? yield* untilTurn(signal, acquire, toWait) : await acquire({})
   const report = new SwarmReport(lease.session, wantsRoute)
   run.readerOf ??= await work.start(run.prompt, lease.session)
   const text = { ...work.options, tokens, maxNewTokens }
@@ -88,6 +91,8 @@ async function* runTurn<Types extends AnswerTypes>(
     run.done += 1
   } while (run.done < work.choices && !lease.isWanted)
 }
+
+const toWait = (notice: WaitNotice) => ({ type: 'wait', ...notice }) as const
 
 interface ReadOptions {
   readonly report: SwarmReport

@@ -1,7 +1,8 @@
 import type { RemoteEvent } from '@petals-chat/engine'
-import type { GatewayContext } from '../../context.ts'
+import type { Claim, GatewayContext } from '../../context.ts'
 import type { AnswerEvent, AnswerJob, AnswerTypes, RemotePrompt, RemoteWork } from './answer-job.ts'
 import type { RunOptions } from './run-options.ts'
+import { untilTurn } from './until-turn.ts'
 import { viaOf } from './via.ts'
 
 /** Lets another server answer: one prompt after another, and one choice after another, each in its turn of the fair queue. */
@@ -36,11 +37,15 @@ async function* runChoice<Types extends AnswerTypes>(
   { sessions }: Pick<GatewayContext, 'sessions'>,
   { model, start }: RemoteWork<Types>,
   { prompt, choice, index, signal, via }: RemoteChoice,
-  { account, allowance, reader: answerReader, logger, isContinued }: RunOptions,
+  { account, allowance, reader: answerReader, logger, isContinued, wantsRoute }: RunOptions,
 ): AsyncGenerator<AnswerEvent<Types>, void, undefined> {
   const { promptTokens, maxNewTokens } = prompt
   const claim = { account, allowance, reader: answerReader, signal, isContinued: isContinued || index > 0 }
-  await using turn = await sessions.enter(model, { ...claim, promptTokens, maxNewTokens, logger })
+  const enter = (options: Partial<Claim>) =>
+    sessions.enter(model, { ...claim, promptTokens, maxNewTokens, logger, ...options })
+  await using turn = wantsRoute
+    ? yield* untilTurn(signal, enter, (notice) => ({ type: 'wait', ...notice }) as const)
+    : await enter({})
   const reader = start()
   const clock = new AnswerClock()
   for await (const event of turn.watched(model.answer(prompt.request(choice), { signal, via }))) {

@@ -1,4 +1,4 @@
-import { type AnswerPart, petalsRequestSchema } from '@petals-chat/api'
+import { type AnswerPart, type PetalsBody, petalsRequestSchema } from '@petals-chat/api'
 import {
   InvalidRequestError,
   type Logger,
@@ -9,6 +9,7 @@ import {
   withWaits,
 } from '@petals-chat/engine'
 import type { Claim, SessionPool } from '../../context.ts'
+import { untilTurn } from '../../generation/answer/until-turn.ts'
 import { asksForRoute, SwarmReport } from '../../swarm/swarm-report.ts'
 import type { CountedRequest } from './begin-request.ts'
 import { assertFits, generateChunks, promptTokens } from './generate-chunks.ts'
@@ -74,18 +75,21 @@ export class InferenceDialogue {
     const prompt = promptTokens(model, this.#tokens, textParam(params, 'inputs'))
     assertFits(prompt.length, maxLength)
     this.#tokens = [...prompt]
-    await using lease = await sessions.acquire(model, {
-      tokens: prompt,
-      maxLength,
-      owner: this,
-      account,
-      allowance: counted.allowance,
-      signal,
-      logger,
-      reader,
-    })
-    const request = { prompt, length, sampling, maxLength, signal }
     const wantsRoute = asksForRoute(petalsRequestSchema.safeParse(params('petals')).data)
+    const acquire = (options: Partial<Claim>) =>
+      sessions.acquire(model, {
+        tokens: prompt,
+        maxLength,
+        owner: this,
+        account,
+        allowance: counted.allowance,
+        signal,
+        logger,
+        reader,
+        ...options,
+      })
+    await using lease = wantsRoute ? yield* untilTurn(signal, acquire, toPart) : await acquire({})
+    const request = { prompt, length, sampling, maxLength, signal }
     const report = new SwarmReport(lease.session, wantsRoute)
     const chunks = wantsRoute
       ? withWaits({ signal }, (options) => generateChunks(model, lease.session, { ...request, ...options }))
@@ -106,7 +110,7 @@ export class InferenceDialogue {
     let unsent: TokenId[] = []
     for await (const chunk of chunks) {
       if ('wait' in chunk) {
-        yield { outputs: '', stop: false, token_count: 0, petals: report.wait(chunk.wait).petals! }
+        yield toPart({ petals: report.wait(chunk.wait).petals! })
         continue
       }
       this.#tokens.push(...chunk)
@@ -160,3 +164,11 @@ function checkStopSequences(sequences: readonly string[]): void {
 function endsIncomplete(text: string): boolean {
   return text.includes('\ufffd') && [...text].slice(-HELD_BACK_CHARACTERS).includes('\ufffd')
 }
+
+/** A part that tells of a wait. */
+const toPart = ({ petals }: { readonly petals: PetalsBody }): AnswerPart => ({
+  outputs: '',
+  stop: false,
+  token_count: 0,
+  petals,
+})

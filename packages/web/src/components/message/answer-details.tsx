@@ -15,11 +15,13 @@ interface AnswerDetailsProps {
 /** The dialog with the details of an answer. */
 export function AnswerDetails({ message, modelName, onClose }: AnswerDetailsProps) {
   const texts = useTexts()
-  const { stats, sampling, leftOut, route, createdAt } = message
+  const { stats, sampling, leftOut, route, standIn, createdAt } = message
   return (
     <Modal title={texts.details} size={route ? 'wide' : 'small'} onClose={onClose}>
       <dl className="details-list">
         <Fact name={texts.model}>{modelName}</Fact>
+        <Fact name={texts.detailStandIn}>{standIn?.model}</Fact>
+        <Fact name={texts.detailStandInReason}>{standIn?.reason}</Fact>
         <Fact name={texts.detailTime}>{formatTime(createdAt)}</Fact>
         <Fact name={texts.detailAnswerTokens}>{known(stats?.completionTokens, formatCount)}</Fact>
         <Fact name={texts.detailPromptTokens}>

@@ -11,6 +11,7 @@ import { AnswerCalls, AnswerRounds } from './answer-rounds.tsx'
 import { PendingFooter, LiveFooter } from './live-footer.tsx'
 import { FarMessage } from './far-message.tsx'
 import { LiveRoute } from './live-route.tsx'
+import { StandInNote } from './stand-in-note.tsx'
 import { Thoughts } from './thoughts.tsx'
 import { useDisclosure } from './use-disclosure.ts'
 import './message.css'
@@ -65,6 +66,7 @@ export const AnswerView = memo(function AnswerView({
       {reasoning && <Thoughts text={reasoning} thinking={writing && thinking} disclosure={thoughts} />}
       {answer && <Markdown text={answer} growing={writing} />}
       <AnswerCalls messageId={message.id} calls={calls} live={writing} />
+      <StandInNote asked={name} standIn={live?.standIn ?? message.standIn} />
       <LiveRoute route={live?.route ?? message.route} writing={writing} table={route} />
       {writing ? (
         <LiveFooter live={live} model={model} />

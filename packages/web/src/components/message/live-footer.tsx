@@ -4,7 +4,7 @@ import { hasBegun, type LiveAnswer, type PendingRetry, tokensPerSecond } from '.
 import { hasOpenCalls } from '../../chat/tool-calls.ts'
 import { formatRate } from '../../i18n/format.ts'
 import { useTexts } from '../../i18n/texts.ts'
-import { waitWords } from './swarm-words.ts'
+import { holdWords } from './swarm-words.ts'
 import { formatRoute } from '../../app/router.ts'
 import { useServices } from '../../app/services.ts'
 import { ModelProgress } from '../model-state.tsx'
@@ -26,7 +26,7 @@ export function LiveFooter({ live, model }: LiveFooterProps) {
   const rate = tokensPerSecond(live)
   const { retry } = live
   const waiting = !hasBegun(live) && live.calls.length === 0
-  const wait = retry ? undefined : live.waiting
+  const hold = retry ? undefined : holdWords(texts, live)
   if (live.calls.some(({ state }) => state === 'asking'))
     return (
       <div className="answer-live">
@@ -41,12 +41,12 @@ export function LiveFooter({ live, model }: LiveFooterProps) {
       <div className="answer-live">
         <span className="answer-pulse" aria-hidden="true" />
         {retry && <span>{texts[retryTexts[retry.reason]]}</span>}
-        {wait && <span>{waitWords(texts, wait)}</span>}
-        {!retry && !wait && waiting && <span>{texts.waiting}</span>}
-        {!retry && !wait && rate !== undefined && (
+        {hold && <span>{hold}</span>}
+        {!retry && !hold && waiting && <span>{texts.waiting}</span>}
+        {!retry && !hold && rate !== undefined && (
           <span className="answer-rate">{texts.tokensPerSecond(formatRate(rate))}</span>
         )}
-        {!retry && !wait && rate !== undefined && <SlowHint engine={model?.engine} rate={rate} />}
+        {!retry && !hold && rate !== undefined && <SlowHint engine={model?.engine} rate={rate} />}
       </div>
     </>
   )

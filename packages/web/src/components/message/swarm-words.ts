@@ -23,8 +23,17 @@ function changeWords(texts: Texts, failover: Failover): string {
   return texts.failover(peerName(failover), names, formatSeconds(failover.pauseMs))
 }
 
+/** What an answer without text waits for; undefined if it is not known to wait. */
+export function holdWords(
+  texts: Texts,
+  { waiting, place }: { readonly waiting: SwarmWait | undefined; readonly place: number | undefined },
+): string | undefined {
+  if (place !== undefined) return texts.placeInQueue(place)
+  return waiting && waitWords(texts, waiting)
+}
+
 /** For example: "Waiting until 14:03 for a server with blocks 12–18" */
-export function waitWords(texts: Texts, { blocks, until }: SwarmWait): string {
+function waitWords(texts: Texts, { blocks, until }: SwarmWait): string {
   const ranges = blocks.map(({ start, end }) => texts.blockRange(start, end - 1)).join(', ')
   const count = blocks.reduce((sum, { start, end }) => sum + end - start, 0)
   return texts.waitingForBlocks(count, ranges, formatClock(until))
