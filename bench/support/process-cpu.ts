@@ -47,3 +47,9 @@ export async function processCpuSeconds(pid: number): Promise<number> {
   const fields = text.slice(text.lastIndexOf(')') + 2).split(' ')
   return (Number(fields[11]) + Number(fields[12])) / ticksPerSecond
 }
+
+/** Returns the resident memory of one process in bytes. Linux only. */
+export async function processResidentBytes(pid: number): Promise<number> {
+  const text = await readFile(`/proc/${pid}/statm`, 'utf8')
+  return Number(text.split(' ')[1]) * 4096
+}
