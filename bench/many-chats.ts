@@ -48,7 +48,7 @@ const program = (name: string): string => fileURLToPath(new URL(name, import.met
 function start(kind: Kind, swarm: Swarm, folder: string): Promise<LinePeer> {
   const place = [swarm.modelFolder, swarm.dhtPrefix, ...swarm.initialPeers]
   if (kind === 'python')
-    return startLinePeer(python, [program('python/many_chats.py'), ...place], { HF_HUB_OFFLINE: '1' })
+    return startLinePeer(python, [program('python/petals_client.py'), ...place], { HF_HUB_OFFLINE: '1' })
   const args = ['--conditions=petals-chat-source', program('many-chats-client.ts'), kind, folder, ...place]
   return startLinePeer(process.execPath, args)
 }
