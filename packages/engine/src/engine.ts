@@ -45,6 +45,8 @@ export interface Model extends AsyncDisposable {
   readonly generation?: GenerationParams | undefined
   /** Maximum number of open sessions; absent if there is no limit. */
   readonly maxSessions?: number | undefined
+  /** What is known of the room for more sessions, if others take it, too. Absent: there is room for `maxSessions`. */
+  readonly room?: SessionRoom | undefined
   /** Bytes of this machine's memory that the loaded model takes, without sessions; absent if the engine does not know. */
   readonly memoryBytes?: number | undefined
   /** @throws CapacityError when `maxSessions` are open, ContextLengthError when `maxLength` exceeds `contextLength`. */
@@ -52,6 +54,22 @@ export interface Model extends AsyncDisposable {
   /** The pooled embedding of a text (float32, length = hidden size, L2 norm 1). Present if `capabilities.embeddings`. */
   embed?(tokens: readonly TokenId[], options?: AbortOptions): Promise<Float32Array>
   status(options?: AbortOptions): Promise<ModelStatus>
+}
+
+/** The room for KV caches of sessions that are not opened yet, on machines which other programs use, too. */
+export interface SessionRoom {
+  /** Reports whether there is room for `count` more sessions like this one, as far as is known. Asks nobody. */
+  has(session: PlannedSession, count: number): boolean
+  /** Finds out again how much room there is. Never throws. For use now and then while a session waits. */
+  look(session: PlannedSession, options?: AbortOptions): Promise<void>
+}
+
+/** A session that is going to be opened. */
+export interface PlannedSession {
+  /** Tokens of its prompt. */
+  readonly promptLength: number
+  /** Capacity in tokens of prompt and answer together. */
+  readonly maxLength: number
 }
 
 /** Features beyond plain generation. A request for one that the engine lacks throws InvalidRequestError. */

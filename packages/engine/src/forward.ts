@@ -50,6 +50,7 @@ export function forwardModel(model: Model, overrides: Partial<Model> = {}): Mode
     capabilities: model.capabilities,
     generation: model.generation,
     maxSessions: model.maxSessions,
+    room: model.room,
     memoryBytes: model.memoryBytes,
     openSession: (options) => model.openSession(options),
     status: (options) => model.status(options),

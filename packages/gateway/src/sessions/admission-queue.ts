@@ -11,7 +11,12 @@ export interface AdmissionConfig {
   readonly unreadGraceMs: number
 }
 
-interface Waiter {
+export interface EnterOptions {
+  /** Reports whether the engine has room for the claim now. Asked while other permits are out: one is always admitted. */
+  readonly hasRoom?: (() => boolean) | undefined
+}
+
+interface Waiter extends EnterOptions {
   readonly claim: Claim
   /** Had a permit already, and goes before all others. */
   readonly isFirst: boolean
@@ -37,7 +42,8 @@ const accountOf = ({ account = UNNAMED }: Claim): string => account
  * At most `maxPermits` permits are out, and a bounded number of requests wait. Clients share the permits equally, however
  * many requests each of them sends; the requests of one client are admitted in the order of their arrival. In a full
  * queue a newcomer takes the place of the client with the most requests. If the engine has space for fewer sessions, the
- * caller reports that by `shrink`; every returned permit then raises the limit by one again.
+ * caller reports that by `shrink`; every returned permit then raises the limit by one again. Where it can tell before, `hasRoom`
+ * does.
  */
 export class AdmissionQueue {
   readonly #config: AdmissionConfig
@@ -62,18 +68,31 @@ export class AdmissionQueue {
     return this.#waiters.length
   }
 
+  /** Requests wait although there are permits: the engine has no room. */
+  get lacksRoom(): boolean {
+    return this.#waiters.length > 0 && this.#permits < this.#limit
+  }
+
   /** Resolves with a permit. @throws CapacityError when the queue is full or the wait too long; the signal's reason. */
-  async enter(claim: Claim = {}): Promise<void> {
+  async enter(claim: Claim = {}, { hasRoom }: EnterOptions = {}): Promise<void> {
     claim.signal?.throwIfAborted()
-    if (this.#waiters.length === 0 && this.#permits < this.#limit) return this.#take(claim)
-    this.assertRoom(claim)
+    if (this.#waiters.length === 0 && this.#admits({ hasRoom })) return this.#take(claim)
+    this.#assertPlace(claim)
     if (this.#isFull && !claim.isContinued) this.#makeRoom(claim)
-    await this.#wait(claim, { isFirst: false })
+    await this.#wait(claim, { isFirst: false, hasRoom })
+  }
+
+  /** Admits requests that wait for room, as far as there is some now. */
+  roomChanged(): void {
+    this.#admitNext()
   }
 
   /** Changes nothing. @throws CapacityError if `enter` would refuse the claim at once, because the queue is full. */
   assertRoom(claim: Claim): void {
-    if (this.#waiters.length === 0 && this.#permits < this.#limit) return
+    if (this.#waiters.length > 0 || this.#permits >= this.#limit) this.#assertPlace(claim)
+  }
+
+  #assertPlace(claim: Claim): void {
     if (this.#isFull && !claim.isContinued && this.#givesWayTo(claim) === undefined)
       throw this.#full('All sessions are in use and the queue is full.')
   }
@@ -100,6 +119,11 @@ export class AdmissionQueue {
     await this.#wait(claim, { isFirst: true })
   }
 
+  #admits({ hasRoom }: EnterOptions): boolean {
+    if (this.#permits >= this.#limit) return false
+    return this.#permits === 0 || hasRoom === undefined || hasRoom()
+  }
+
   #take(claim: Claim): void {
     this.#permits += 1
     this.#shares.take(accountOf(claim))
@@ -110,11 +134,11 @@ export class AdmissionQueue {
     this.#shares.giveBack(accountOf(claim), heldMs)
   }
 
-  async #wait(claim: Claim, { isFirst }: Pick<Waiter, 'isFirst'>): Promise<void> {
+  async #wait(claim: Claim, { isFirst, hasRoom }: Pick<Waiter, 'isFirst' | 'hasRoom'>): Promise<void> {
     const { signal, isContinued = false } = claim
     signal?.throwIfAborted()
     const { promise, resolve, reject } = Promise.withResolvers<void>()
-    const waiter: Waiter = { claim, isFirst, place: undefined, admit: resolve, refuse: reject }
+    const waiter: Waiter = { claim, isFirst, hasRoom, place: undefined, admit: resolve, refuse: reject }
     this.#waiters.push(waiter)
     this.#tellPlaces()
     const abort = () => this.#drop(waiter, signal?.reason)
@@ -131,9 +155,10 @@ export class AdmissionQueue {
   }
 
   #admitNext(): void {
-    while (this.#permits < this.#limit) {
+    while (true) {
       const waiter = this.#next()
-      if (waiter === undefined) return
+      // Nobody overtakes a request that needs more room than the ones behind it.
+      if (waiter === undefined || !this.#admits(waiter)) return
       this.#waiters.splice(this.#waiters.indexOf(waiter), 1)
       this.#take(waiter.claim)
       waiter.admit()

@@ -1,6 +1,7 @@
 import {
   type Logger,
   type Model,
+  type PlannedSession,
   type Session,
   type TokenId,
   CapacityError,
@@ -22,6 +23,9 @@ import { IdleSessions } from './idle-sessions.ts'
 import { LeasedSession } from './leased-session.ts'
 import { UnreadLeases } from './unread-leases.ts'
 
+/** How often is looked for room while requests wait for it. */
+const ROOM_INTERVAL_MS = 2_000
+
 export interface ModelSessionsOptions {
   readonly config: SessionPoolConfig
   readonly logger: Logger
@@ -41,6 +45,9 @@ export class ModelSessions {
   readonly #idle: IdleSessions
   readonly #closing = new Set<Promise<void>>()
   #closed = false
+  /** Leases that are out: permits without one are of requests whose session is not open yet. */
+  #leases = 0
+  #isWatching = false
 
   constructor(model: Model, options: ModelSessionsOptions) {
     const { config } = options
@@ -83,7 +90,8 @@ export class ModelSessions {
       if (request.maxLength > this.#model.contextLength) {
         throw new ContextLengthError(request.maxLength, this.#model.contextLength)
       }
-      const admission = this.#queue.enter(request)
+      const admission = this.#queue.enter(request, { hasRoom: () => this.#hasRoom(request, 1) })
+      void this.#watchRoom(request)
       this.#options.onChange()
       this.#unread.makeWay()
       await admission
@@ -111,10 +119,15 @@ export class ModelSessions {
     }
   }
 
-  /** Does nothing for a model with a limit on sessions: the prompt may never come, and other clients may need the session. */
+  /**
+   * Does nothing for a model with a limit on sessions, or without room: the prompt may never come, and other clients may need the
+   * session.
+   */
   async prewarm(request: PrewarmRequest): Promise<void> {
+    const { room, maxSessions } = this.#model
     const isFull = this.leased + this.idle >= this.#options.config.maxPerModel
-    if (this.#closed || isFull || this.#model.maxSessions !== undefined) return
+    if (this.#closed || isFull || maxSessions !== undefined || this.waiting > 0) return
+    if (room?.has({ promptLength: 0, maxLength: this.#lengthFor(request.maxLength) }, 1) === false) return
     try {
       const session = await this.#open(request)
       if (session.prewarm === undefined || this.#closed) return await this.#discard(session)
@@ -138,6 +151,35 @@ export class ModelSessions {
 
   async #closeIdle(): Promise<void> {
     await Promise.all(this.#idle.takeAll().map((session) => this.#discard(session)))
+  }
+
+  /**
+   * Reports whether there is room for `more` sessions like this one beside those that were admitted and are not open yet. Each
+   * idle session can make room for one.
+   */
+  #hasRoom(request: AcquireRequest, more: number): boolean {
+    const { room } = this.#model
+    if (room === undefined) return true
+    const unopened = this.#queue.active - this.#leases
+    return room.has(this.#planned(request), unopened + more - (more > 0 ? this.#idle.size : 0))
+  }
+
+  #planned({ tokens, maxLength }: AcquireRequest): PlannedSession {
+    return { promptLength: tokens.length, maxLength: this.#lengthFor(maxLength) }
+  }
+
+  /** Looks for room again and again, while requests wait for it. */
+  async #watchRoom(request: AcquireRequest): Promise<void> {
+    const { room } = this.#model
+    if (room === undefined || this.#isWatching) return
+    this.#isWatching = true
+    while (this.waiting > 0 && !this.#closed) {
+      if (this.#queue.lacksRoom) await room.look(this.#planned(request))
+      this.#queue.roomChanged()
+      this.#options.onChange()
+      if (this.waiting > 0) await new Promise((resolve) => setTimeout(resolve, ROOM_INTERVAL_MS).unref())
+    }
+    this.#isWatching = false
   }
 
   /** Opens a session for an admitted request. Returns the permit if that fails. */
@@ -169,6 +211,8 @@ export class ModelSessions {
       const reused = await this.#reuse(best, request)
       if (reused !== undefined) return reused
     }
+    // Idle sessions may take the room that is missing.
+    while (!this.#hasRoom(request, 0) && (await this.#makeRoom()));
     while (true) {
       try {
         return await this.#open(request)
@@ -218,15 +262,20 @@ export class ModelSessions {
     logger,
   }: Pick<AcquireRequest, 'maxLength' | 'signal' | 'logger'>): Promise<Session> {
     return this.#model.openSession({
-      maxLength: sessionLength(maxLength, this.#options.config.minLength, this.#model.contextLength),
+      maxLength: this.#lengthFor(maxLength),
       signal,
       makeRoom: () => this.#makeRoom(Math.ceil(this.#idle.size / 4)),
       ...(logger !== undefined && { logger }),
     })
   }
 
+  #lengthFor(maxLength: number): number {
+    return sessionLength(maxLength, this.#options.config.minLength, this.#model.contextLength)
+  }
+
   #lease(session: Session, request: AcquireRequest, queuedMs: number): SessionLease {
     const leasedAt = performance.now()
+    this.#leases += 1
     const leasedLogger = request.logger?.child({ model: this.#model.id }) ?? this.#options.logger
     const leased = new LeasedSession(session, this.#options.generationMetrics, leasedLogger)
     const queue = this.#queue
@@ -260,6 +309,7 @@ export class ModelSessions {
         await this.#keepIdleSmall()
       } else await this.#discard(session)
     } finally {
+      this.#leases -= 1
       this.#queue.leave(performance.now() - leasedAt, request)
       this.#options.onChange()
     }

@@ -76,8 +76,8 @@ export class RouteFinder {
     signal: AbortSignal,
   ): Promise<readonly Span[] | undefined> {
     const { policy, provenOnly } = this.#recovery
-    const { needed } = this.#opener
-    const options = { signal, cacheTokens: needed, policy, like, avoid: this.#demerits(needed), provenOnly }
+    const { needed, leastLength: cacheTokens } = this.#opener
+    const options = { signal, cacheTokens, policy, like, avoid: this.#demerits(needed), provenOnly }
     try {
       return await this.#context.router.route(blocks, options)
     } catch (error) {

@@ -34,7 +34,12 @@ export function sessionLength({
   const blocks = span.end - span.start
   const wholeSession = maximum * 2 * blocks
   const isPlenty = !tight && (span.server.cacheTokensLeft ?? 0) >= wholeSession * generousShare
+  const least = leastSessionLength(needed, maximum)
+  return Math.min(isPlenty ? maximum : least, Math.max(limit, needed))
+}
+
+/** Returns how many tokens are requested at first where there is not plenty. */
+export function leastSessionLength(needed: number, maximum: number): number {
   const headroom = Math.max(minHeadroom, Math.ceil(needed / 2))
-  const rounded = Math.ceil((needed + headroom) / granularity) * granularity
-  return Math.min(isPlenty ? maximum : rounded, maximum, Math.max(limit, needed))
+  return Math.min(Math.ceil((needed + headroom) / granularity) * granularity, maximum)
 }

@@ -3,7 +3,7 @@ import type { PeerId } from '../p2p/peer-id.ts'
 import type { InferenceContext } from './inference-context.ts'
 import { phaseOf, spanLabels, type InferenceMetrics, type Phase } from './inference-metrics.ts'
 import { ServerSession, type ServerSessionOptions, type StepCost } from './server-session.ts'
-import { sessionLength } from './session-length.ts'
+import { leastSessionLength, sessionLength } from './session-length.ts'
 
 /** A server whose session was just closed may need a moment to free its KV cache. */
 const reallocTimeoutSeconds = 2
@@ -38,6 +38,11 @@ export class SessionOpener {
     return this.#context.limits.sessionTokens(peer) < this.needed
   }
 
+  /** Tokens of KV cache that a server is asked for at least, unless it has a limit. */
+  get leastLength(): number {
+    return leastSessionLength(this.needed, this.#maxLength)
+  }
+
   /** Returns how many tokens of KV cache to ask the server for, if `needed` must fit. */
   lengthOn(span: Span, needed = this.needed): number {
     const limit = this.#context.limits.sessionTokens(span.peer)
@@ -69,6 +74,7 @@ export class SessionOpener {
       },
       onOver: () => this.#context.router.reportEnd(span.peer, session.id),
     })
+    this.#context.router.reportOpening(span, session.id, maxLength)
     return session
   }
 

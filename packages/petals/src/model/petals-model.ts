@@ -9,10 +9,13 @@ import {
   type Model,
   type ModelCapabilities,
   type ModelStatus,
+  type PlannedSession,
   type Session,
   type SessionOptions,
+  type SessionRoom,
   type Tokenizer,
 } from '@petals-chat/engine'
+import { leastSessionLength } from '../inference/session-length.ts'
 import type { LocalLayers } from '../layers/local-layers.ts'
 import type { ModelTokenizer } from '../layers/tokenizer.ts'
 import { PetalsSession } from '../session/petals-session.ts'
@@ -46,9 +49,10 @@ export class PetalsModel implements Model {
     embeddings: false,
   }
   readonly memoryBytes: number
+  readonly room: SessionRoom
   readonly #options: PetalsModelOptions
   readonly #grammars: TokenGrammars
-  readonly #sessions = new Set<Session>()
+  readonly #sessions = new Set<PetalsSession>()
   #closed = false
 
   constructor(options: PetalsModelOptions) {
@@ -60,6 +64,19 @@ export class PetalsModel implements Model {
     this.chatTemplate = options.chatTemplate
     this.generation = options.generation
     this.#grammars = new TokenGrammars(options)
+    const { remote } = options
+    const tokensOf = ({ promptLength, maxLength }: PlannedSession): number =>
+      leastSessionLength(promptLength, maxLength)
+    this.room = {
+      // Sessions that have not begun will take room, too.
+      has: (session, count) =>
+        count <= 0 || remote.sessionsThatFit(tokensOf(session)) >= count + this.#unbegun,
+      look: (session, lookOptions) => remote.askRoom(tokensOf(session), lookOptions),
+    }
+  }
+
+  get #unbegun(): number {
+    return [...this.#sessions].filter((session) => !session.hasBegun).length
   }
 
   async openSession({ maxLength, signal, logger, makeRoom }: SessionOptions): Promise<Session> {
@@ -69,7 +86,7 @@ export class PetalsModel implements Model {
     const { layers, remote, showRoute, speculation } = this.#options
     const sessionLogger = logger ?? this.#options.logger
     const inferenceLogger = showRoute ? sessionLogger : withoutInfo(sessionLogger)
-    const session = new PetalsSession({
+    const session: PetalsSession = new PetalsSession({
       model: this,
       maxLength,
       layers,

@@ -1,4 +1,4 @@
-import type { Logger } from '@petals-chat/engine'
+import type { AbortOptions, Logger } from '@petals-chat/engine'
 import { SpotChecks } from '../audit/spot-checks.ts'
 import { createInferenceContext, type InferenceContextOptions } from '../inference/inference-context.ts'
 import type { InferenceSession } from '../inference/inference-session.ts'
@@ -12,6 +12,10 @@ export interface RemoteModel extends ModelSwarm, AsyncDisposable {
   readonly hiddenSize: number
   /** Contacts no server: the session's first step, or its `open`, does. */
   openSession(options: RemoteSessionOptions): InferenceSession
+  /** Returns for how many more sessions of so many tokens the servers have room, as far as is known. Contacts no server. */
+  sessionsThatFit(tokens: number): number
+  /** Asks servers that lack the room for a session of so many tokens how much they have now. Never throws. */
+  askRoom(tokens: number, options?: AbortOptions): Promise<void>
   /** Median time of a decode step on a server, milliseconds; undefined before the first. */
   decodeMs(peer: PeerId): number | undefined
 }
@@ -45,6 +49,10 @@ export function openRemoteModel(
       sessions.add(session)
       return session
     },
+    // Standbys give up their room for sessions.
+    sessionsThatFit: (tokens) =>
+      router.sessionsThatFit(blocks, tokens, (peer) => context.standbyLoad.reserved(peer)),
+    askRoom: (tokens, options) => router.askRoom(tokens, options),
     decodeMs: (peer) => context.times.decodeMs(peer),
     async [Symbol.asyncDispose]() {
       await checks?.[Symbol.asyncDispose]()

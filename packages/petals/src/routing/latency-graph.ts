@@ -18,6 +18,8 @@ export interface LatencyGraphInput {
   readonly cacheTokens?: number | undefined
   /** By slot of the index: expected seconds for one token and one block. Default: what servers announce. */
   readonly secondsPerBlock?: Float64Array | undefined
+  /** By slot of the index: tokens of a session for which the server has room, NaN if unknown. Default: as announced. */
+  readonly freeTokens?: Float64Array | undefined
   /** Slots that are not used. */
   readonly without?: ReadonlySet<number> | undefined
   /**
@@ -96,8 +98,9 @@ class Search {
     this.#prepare(input)
   }
 
-  #prepare({ roundTrips, cacheTokens, risks, surcharges, without }: LatencyGraphInput): void {
-    const { freeTokens } = this.#index
+  #prepare(input: LatencyGraphInput): void {
+    const { roundTrips, cacheTokens, risks, surcharges, without } = input
+    const { freeTokens = this.#index.freeTokens } = input
     for (let slot = 0; slot < roundTrips.length; slot++) {
       const rtt = roundTrips[slot]!
       this.#toClient[slot] = Number.isNaN(rtt) ? defaultDelay : oneWayDelay(rtt)

@@ -1,6 +1,7 @@
 import type { BlockRange } from '../blocks/block-range.ts'
 import { byLikenessTo } from '../blocks/numbers.ts'
 import { roundTripsBySlot } from './distances.ts'
+import { CacheRoom } from './cache-room.ts'
 import { ExpectedTimes } from './expected-times.ts'
 import { fastestRoute, findShortestRoute, type LatencyGraphInput } from './latency-graph.ts'
 import type { RoundTrips } from './round-trips.ts'
@@ -14,6 +15,7 @@ import { Troubles } from './troubles.ts'
 export class RoutePlanner {
   readonly loads: ServerLoads
   readonly troubles: Troubles
+  readonly room: CacheRoom
   readonly #times: ExpectedTimes
   readonly #roundTrips: Pick<RoundTrips, 'seconds' | 'version'>
   /** Of the latest search. */
@@ -23,6 +25,7 @@ export class RoutePlanner {
   constructor(roundTrips: Pick<RoundTrips, 'seconds' | 'version'>, now: () => number) {
     this.loads = new ServerLoads(now)
     this.troubles = new Troubles(now)
+    this.room = new CacheRoom(now)
     this.#times = new ExpectedTimes(this.loads)
     this.#roundTrips = roundTrips
   }
@@ -43,6 +46,7 @@ export class RoutePlanner {
     const input: LatencyGraphInput = {
       blocks,
       cacheTokens,
+      freeTokens: this.room.freeTokens(index),
       without,
       secondsPerBlock,
       roundTrips: this.#distancesTo(index),
@@ -54,6 +58,8 @@ export class RoutePlanner {
     const search = (surcharges: Float64Array) => fastestRoute(index, { ...input, surcharges })
     const { route, seconds } = preferSameNumbers(index, blocks, { fastest, like, search })
     this.#expect(index, route, secondsPerBlock, seconds)
+    if (cacheTokens !== undefined)
+      for (const hop of route) this.room.expect(hop, sessionVectors(hop, cacheTokens))
     return route
   }
 
@@ -82,3 +88,7 @@ export class RoutePlanner {
     }
   }
 }
+
+/** Returns the vectors of KV cache that a session of so many tokens takes for these blocks. */
+export const sessionVectors = ({ start, end }: BlockRange, tokens: number): number =>
+  2 * tokens * (end - start)

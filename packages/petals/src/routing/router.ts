@@ -21,6 +21,8 @@ export interface Router extends AsyncDisposable {
   route(blocks: BlockRange, options?: RouteOptions): Promise<Route>
   /** Reports that the server did what it was asked: lifts its ban and forgets its earlier ones. */
   reportSuccess(peer: PeerId): void
+  /** Reports that a session of so many tokens is opened on the server, for the blocks of this span. */
+  reportOpening(span: Span, session: string, tokens: number): void
   /** Reports how long a server took for a step of an answer: servers on which steps wait are chosen less. */
   reportStep(step: DecodeStep): void
   /** Reports that the session on the server is over. */
@@ -42,6 +44,13 @@ export interface Router extends AsyncDisposable {
   measure(): Promise<void>
   /** Asks the DHT for the servers of the model again. Never throws: what was known stays known if no peer answers. */
   refresh(options?: AbortOptions): Promise<void>
+  /**
+   * Returns for how many more sessions of so many tokens the servers have room, as far as is known; Infinity if nothing is.
+   * Contacts no server. @param reclaimable vectors on a server that this client would give up for another session
+   */
+  sessionsThatFit(blocks: BlockRange, tokens: number, reclaimable: (peer: PeerId) => number): number
+  /** Asks servers that lack the room for a session of so many tokens how much they have now. Never throws. */
+  askRoom(tokens: number, options?: AbortOptions): Promise<void>
   /** Returns what is known now of every server of the model. Contacts no server. */
   status(): readonly ServerStatus[]
 }

@@ -162,11 +162,14 @@ function occupiedTokens(free: Float64Array): Float64Array {
   return free.map((tokens) => (Number.isNaN(tokens) ? 0 : Math.max(0, size - tokens)))
 }
 
-/** Servers count keys and values separately, and a session may need all their blocks. */
-function freeTokens({ start, end, server }: Span): number {
-  const held = server.blocks ? server.blocks.end - server.blocks.start : end - start
-  return (server.cacheTokensLeft ?? NaN) / 2 / held
-}
+const freeTokens = (span: Span): number => (span.server.cacheTokensLeft ?? NaN) / vectorsPerToken(span)
+
+/**
+ * Returns the vectors of KV cache that a token of a session takes on the server: servers count keys and values separately, and
+ * a session may need all their blocks.
+ */
+export const vectorsPerToken = ({ start, end, server: { blocks } }: Span): number =>
+  2 * (blocks ? blocks.end - blocks.start : end - start)
 
 function numberedKinds(spans: readonly Span[]): Int32Array {
   const known = new Map<string, number>()

@@ -9,7 +9,7 @@ import {
 import type { BlockDirectory } from '../blocks/block-directory.ts'
 import type { BlockRange } from '../blocks/block-range.ts'
 import { missingBlocks, type Span } from '../blocks/spans.ts'
-import type { DhtClient } from '../dht/dht-client.ts'
+import type { DhtClient, PingOptions } from '../dht/dht-client.ts'
 import { SwarmError } from '../errors.ts'
 import type { PeerId } from '../p2p/peer-id.ts'
 import { BanList, type Offence } from './ban-list.ts'
@@ -17,7 +17,7 @@ import { filterSpans, withLeastDemerit, withoutUnwanted, type ServerFilter } fro
 import { failureKind, offenceOf } from './failure-kind.ts'
 import { Liveness } from './liveness.ts'
 import { missingBlocksError } from './missing-blocks.ts'
-import { RoutePlanner } from './route-planner.ts'
+import { RoutePlanner, sessionVectors } from './route-planner.ts'
 import { routerMetrics, type RouterMetrics } from './router-metrics.ts'
 import { RoundTripMonitor } from './round-trip-monitor.ts'
 import { RoundTrips, type ServerProbe } from './round-trips.ts'
@@ -32,6 +32,9 @@ const firstPingsMs = 300
 /** The shortest time between two lookups of servers for blocks that have none, or only ones that failed. */
 const minRefreshAgeMs = 1000
 
+/** Servers that are asked for their room at a time. */
+const mostAsked = 16
+
 /** Demerits of a banned server, by its offence. The caller's own demerits are added to these. */
 const demeritOf: Readonly<Record<Offence, number>> = { late: 0.25, failed: 0.5, gone: 0.75 }
 const demeritOfDisputed = 0.125
@@ -40,6 +43,8 @@ export interface RouterOptions extends ServerFilter {
   readonly directory: BlockDirectory
   readonly dht: DhtClient
   readonly probe?: ServerProbe | undefined
+  /** Asks a server for its free KV cache, in vectors; undefined if it does not tell. */
+  readonly askRoom?: ((peer: PeerId, options: PingOptions) => Promise<number | undefined>) | undefined
   /** Length of a first ban, milliseconds. */
   readonly banTimeoutMs: number
   readonly pingTimeoutMs: number
@@ -139,15 +144,21 @@ class SwarmRouter implements Router {
     this.#planner.loads.stepped(step, this.#roundTrips.leastSeconds(step.peer))
   }
 
+  reportOpening(span: Span, session: string, tokens: number): void {
+    this.#planner.room.opened(span, session, sessionVectors(span, tokens))
+  }
+
   reportEnd(peer: PeerId, session: string): void {
     this.#planner.loads.ended(peer, session)
+    this.#planner.room.closed(peer, session)
   }
 
   reportFailure(peer: PeerId, cause: unknown): void {
     const kind = failureKind(cause)
     if (kind === 'limit') return
     const offence = offenceOf(cause)
-    if (kind !== 'full') this.#planner.troubles.failed(peer)
+    if (kind === 'full') this.#noteFull(peer)
+    else this.#planner.troubles.failed(peer)
     if (offence === 'gone') this.#liveness.markUnreachable(peer)
     if (offence === 'late') this.#bans.pause(peer)
     else if (this.#bans.reportFailure(peer, offence)) {
@@ -178,6 +189,29 @@ class SwarmRouter implements Router {
 
   aliveAt(blocks: readonly number[]): number | undefined {
     return this.#liveness.aliveAt(blocks)
+  }
+
+  sessionsThatFit(blocks: BlockRange, tokens: number, reclaimable: (peer: PeerId) => number): number {
+    if (!this.#indexed) return Infinity
+    const { index } = this.#indexed
+    const without = this.#wrongSlots(index)
+    return this.#planner.room.sessionsThatFit(index, blocks, { tokens, without, reclaimable })
+  }
+
+  async askRoom(tokens: number, { signal }: AbortOptions = {}): Promise<void> {
+    const { askRoom, pingTimeoutMs } = this.#options
+    if (!this.#indexed || !askRoom) return
+    const { index } = this.#indexed
+    const free = this.#planner.room.freeTokens(index)
+    const short = index.spans.filter((_, slot) => free[slot]! < tokens).slice(0, mostAsked)
+    const stop = signal ? AbortSignal.any([signal, this.#closing.signal]) : this.#closing.signal
+    await Promise.all(
+      short.map(async (span) => {
+        const options = { signal: stop, timeoutMs: pingTimeoutMs }
+        const left = await askRoom(span.peer, options).catch(() => undefined)
+        if (left !== undefined) this.#planner.room.told(span, left)
+      }),
+    )
   }
 
   async check({ signal }: AbortOptions = {}): Promise<void> {
@@ -213,15 +247,10 @@ class SwarmRouter implements Router {
     if (this.#indexed?.spans !== spans) {
       const allowed = filterSpans(spans, this.#options)
       this.#indexed = { spans, index: new SpanIndex(allowed, this.#directory.numBlocks) }
+      this.#planner.room.announced(this.#indexed.index)
     }
     const { index } = this.#indexed
-    const missing = index.missing(
-      blocks,
-      this.#slotsOf(
-        index,
-        this.verdicts.servers().filter((peer) => this.#isWrong(peer)),
-      ),
-    )
+    const missing = index.missing(blocks, this.#wrongSlots(index))
     if (missing.length === 0) return index
     if (refresh || !this.#isStale()) throw this.#missing(missing)
     return await this.#indexOf(blocks, { signal, refresh: true })
@@ -234,6 +263,13 @@ class SwarmRouter implements Router {
       ...this.verdicts.servers(),
       ...(avoid?.keys() ?? []),
     ])
+  }
+
+  #wrongSlots(index: SpanIndex): ReadonlySet<number> {
+    return this.#slotsOf(
+      index,
+      this.verdicts.servers().filter((peer) => this.#isWrong(peer)),
+    )
   }
 
   #slotsOf(index: SpanIndex, peers: readonly PeerId[]): ReadonlySet<number> {
@@ -280,6 +316,11 @@ class SwarmRouter implements Router {
     let found: Span | undefined
     index?.forSlotsOf(peer, (slot) => (found = index.spans[slot]))
     return found ?? this.#directory.snapshot().spans.find((span) => span.peer === peer)
+  }
+
+  #noteFull(peer: PeerId): void {
+    const span = this.#spanOf(peer)
+    if (span) this.#planner.room.refused(span)
   }
 
   #missing(blocks: readonly number[]): Error {

@@ -85,6 +85,11 @@ export class PetalsSession implements Session {
     return this.#tokens
   }
 
+  /** Servers have been found for it, or had been. */
+  get hasBegun(): boolean {
+    return this.#tokens.length > 0 || this.#options.inference.route.length > 0
+  }
+
   async *generate(
     tokens: readonly TokenId[],
     options: GenerateOptions,

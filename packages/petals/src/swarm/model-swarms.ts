@@ -4,7 +4,7 @@ import type { SwarmConfig } from '../config.ts'
 import type { ModelLocation } from './model-location.ts'
 import { createRouter } from '../routing/swarm-router.ts'
 import type { Router } from '../routing/router.ts'
-import { createServerProbe } from './server-probe.ts'
+import { createRoomProbe, createServerProbe } from './server-probe.ts'
 import type { SwarmConnection } from './swarm-connector.ts'
 
 /** The servers of one model, and the routes through them. */
@@ -56,6 +56,7 @@ export class ModelSwarms implements AsyncDisposable {
       directory,
       dht,
       probe: createServerProbe(rpc),
+      askRoom: createRoomProbe(rpc),
       allowed: config.allowedServers && new Set(config.allowedServers),
       blocked: new Set(config.blockedServers),
       adapter,

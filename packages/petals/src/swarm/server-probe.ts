@@ -1,5 +1,7 @@
+import { decodeMsgpack } from '../wire/msgpack-decode.ts'
 import { RpcError } from '../errors.ts'
 import type { ServerProbe } from '../routing/round-trips.ts'
+import type { RouterOptions } from '../routing/swarm-router.ts'
 import type { RpcClient, RpcMethod } from '../rpc/rpc-client.ts'
 import { decodeExpertInfo, encodeExpertUid } from '../wire/runtime.ts'
 
@@ -18,5 +20,15 @@ export function createServerProbe(rpc: RpcClient): ServerProbe {
     } catch (error) {
       if (!(error instanceof RpcError)) throw error // a server that answers with an error is alive
     }
+  }
+}
+
+/** Creates a question for the free KV cache of a server, in vectors; undefined if its answer does not tell. */
+export function createRoomProbe(rpc: RpcClient): NonNullable<RouterOptions['askRoom']> {
+  return async (peer, options) => {
+    const info = decodeMsgpack(await rpc.unary(peer, infoMethod, '', options))
+    const tokens = info instanceof Map ? info.get('cache_tokens_available') : undefined
+    // It counts the key and the value of a token together.
+    return typeof tokens === 'number' && tokens >= 0 ? 2 * tokens : undefined
   }
 }

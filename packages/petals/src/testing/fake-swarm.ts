@@ -14,6 +14,7 @@ import type { SwarmTransport } from '../p2p/swarm-transport.ts'
 import type { Router } from '../routing/router.ts'
 import { createRouter } from '../routing/swarm-router.ts'
 import { createRpcClient } from '../rpc/transport-rpc-client.ts'
+import { createRoomProbe } from '../swarm/server-probe.ts'
 import type { HiddenStates } from '../tensor/hidden-states.ts'
 import { DhtNode } from './dht-node.ts'
 import { FakeServer, type FakeServerOptions } from './fake-server.ts'
@@ -152,7 +153,12 @@ export class SwarmClient implements AsyncDisposable {
     this.transport = this.#resources.use(transport)
     this.directory = this.#resources.use(createBlockDirectory({ dht, dhtPrefix, numBlocks, ...config }))
     this.router = this.#resources.use(
-      createRouter({ directory: this.directory, dht: withRoundTrips(dht, roundTripMs), ...config }),
+      createRouter({
+        directory: this.directory,
+        dht: withRoundTrips(dht, roundTripMs),
+        askRoom: createRoomProbe(rpc),
+        ...config,
+      }),
     )
     const context = createInferenceContext({
       router: this.router,
