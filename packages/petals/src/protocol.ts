@@ -16,6 +16,7 @@ export type { Publication, Published } from './dht-node/published-records.ts'
 export type { NewRecord, RecordCheck } from './dht-node/record-store.ts'
 export type { DhtClient } from './dht/dht-client.ts'
 export { dhtIdOf } from './dht/dht-id.ts'
+export { paddedPingMethod } from './dht/dht-methods.ts'
 export * from './errors.ts'
 export { freshIdentity, loadIdentity } from './p2p/identity.ts'
 export {

@@ -1,6 +1,6 @@
 import type { AbortOptions } from '@petals-chat/engine'
 import { type BlockRange } from '@petals-chat/petals/protocol'
-import type { BlockEngine } from '../engine/block-engine.ts'
+import type { BlockEngine, BlockEngineInfo } from '../engine/block-engine.ts'
 
 /** What a server announces of its speed, tokens per second. */
 export interface Throughput {
@@ -28,12 +28,14 @@ const inferenceSteps = 100
 const forwardSteps = 10
 const forwardTokens = 1024
 const relayPenalty = 0.2
+/** Readers take a higher rate for a false one. */
+const mostRps = 1e6
 /** Clients send 16 bits for each value. */
 const bitsPerValue = 16
 
 /**
  * Measures one block of the engine as Petals does, all overhead of the engine included, and at most for about `maxMs` each way.
- * The network is not measured: that would need a party outside the swarm.
+ * The network is measured elsewhere, with peers (`NetworkSpeed`).
  */
 export async function measureThroughput(
   engine: BlockEngine,
@@ -41,9 +43,18 @@ export async function measureThroughput(
 ): Promise<Throughput> {
   const inferenceRps = await measureInference(engine, maxMs, signal)
   const forwardRps = await measureForward(engine, maxMs, signal)
-  const networkRps = networkBps / (engine.info.hiddenSize * bitsPerValue)
+  return withNetwork({ inferenceRps, forwardRps }, engine.info, { networkBps, usesRelay })
+}
+
+/** Adds the speed of the network to that of computing. */
+export function withNetwork(
+  { inferenceRps, forwardRps }: Pick<Throughput, 'inferenceRps' | 'forwardRps'>,
+  info: BlockRange & Pick<BlockEngineInfo, 'hiddenSize'>,
+  { networkBps, usesRelay }: { readonly networkBps: number; readonly usesRelay: boolean },
+): Throughput {
+  const networkRps = Math.min(networkBps / (info.hiddenSize * bitsPerValue), mostRps)
   const rates = { inferenceRps, forwardRps, networkRps }
-  return { ...rates, throughput: combined(rates, engine.info, usesRelay) }
+  return { ...rates, throughput: combined(rates, info, usesRelay) }
 }
 
 /** Returns the throughput of a server: requests begin at any of its blocks, and use half of them on average. */

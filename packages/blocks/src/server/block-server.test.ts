@@ -140,4 +140,24 @@ describe('a swarm of native servers', () => {
     readiness.set(true)
     expect(server.status().state).toBe('draining')
   })
+
+  it('announces how fast its network is, as peers receive what it sends, or as it was told', async () => {
+    const assumed = 100e6 / (hiddenSize * 16)
+    const first = await serve({ throughput: undefined })
+    const client = resources.use(await connectSwarm({ initialPeers: [...first.addresses] }))
+    const { router } = client.openModel({ ...model, hiddenSize })
+    const announced = async (): Promise<Readonly<Record<string, number | undefined>>> => {
+      await router.refresh()
+      return Object.fromEntries(router.status().map(({ peer, server }) => [peer, server.networkRps]))
+    }
+    // The first server has no peer to send to.
+    expect((await announced())[first.peer]).toBe(assumed)
+    const initialPeers = first.addresses
+    const second = await serve({ throughput: undefined, initialPeers })
+    const told = await serve({ throughput: undefined, initialPeers, networkBps: 8e6 })
+    const { [second.peer]: measured, [told.peer]: given } = await announced()
+    expect(measured).toBeGreaterThan(0)
+    expect(measured).not.toBe(assumed)
+    expect(given).toBe(8e6 / (hiddenSize * 16))
+  })
 })

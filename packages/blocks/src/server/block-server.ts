@@ -13,7 +13,9 @@ import {
   type ServerState,
 } from '@petals-chat/petals/protocol'
 import { Announcer } from '../announce/announcer.ts'
+import { NetworkSpeed } from '../announce/network-speed.ts'
 import { pingNextServers } from '../announce/next-servers.ts'
+import { withNetwork, type Throughput } from '../announce/throughput.ts'
 import {
   defaultServingLimits,
   type HeldBlocks,
@@ -96,6 +98,7 @@ class NodeBlockServer implements BlockServer, ServingHost {
   readonly #directory: BlockDirectory
   readonly #roundTrips: RoundTrips
   readonly #announcer: Announcer
+  readonly #network: NetworkSpeed
   readonly #times: BalanceTimes
   readonly #placement: Placement
   readonly #version: string
@@ -132,6 +135,7 @@ class NodeBlockServer implements BlockServer, ServingHost {
       periodMs: options.announcePeriodMs,
       logger,
     })
+    this.#network = new NetworkSpeed({ rpc, given: options.networkBps, logger })
     this.#times = { ...defaultBalance, ...options.balance }
     this.#placement = new Placement(this.#directory, transport.localPeer, this.#times)
     this.#version = announcedVersion(options.version)
@@ -255,7 +259,7 @@ class NodeBlockServer implements BlockServer, ServingHost {
     if (typeof this.#options.blocks !== 'number') return
     while (!signal.aborted) {
       try {
-        const { throughput } = this.#holding!.throughput
+        const { throughput } = this.#throughputOf(this.#holding!)
         await this.#placement.untilElsewhereNeeded(this.#blocks!, throughput, signal)
         await this.#move(signal)
       } catch (error) {
@@ -318,8 +322,14 @@ class NodeBlockServer implements BlockServer, ServingHost {
   /** What is announced. Before the blocks are measured, the rate only shows that the server is coming. */
   async #describe(): Promise<Omit<ServerInfo, 'state' | 'blocks'>> {
     const { publicName } = this.#options
-    const engine = this.#holding?.engine
-    const rates = this.#holding?.throughput ?? { throughput: this.#options.throughput?.throughput ?? 1 }
+    const holding = this.#holding
+    const engine = holding?.engine
+    const nextPings = await this.#pings()
+    if (this.#isSettled && this.#options.throughput === undefined)
+      await this.#network.measure(this.#otherPeers(), { signal: this.#closing.signal })
+    const rates = holding
+      ? this.#throughputOf(holding)
+      : { throughput: this.#options.throughput?.throughput ?? 1 }
     return {
       ...rates,
       publicName,
@@ -330,8 +340,25 @@ class NodeBlockServer implements BlockServer, ServingHost {
       usingRelay: this.#node.usesRelay,
       cacheTokensLeft:
         engine && 2 * Math.floor(engine.cacheTokensLeft * (engine.info.end - engine.info.start)),
-      nextPings: await this.#pings(),
+      nextPings,
     }
+  }
+
+  /** As it was measured when the blocks were loaded, with the speed of the network as far as it is known by now. */
+  #throughputOf({ throughput, engine }: Holding): Throughput {
+    const { bps: networkBps } = this.#network
+    if (networkBps === undefined || this.#options.throughput !== undefined) return throughput
+    return withNetwork(throughput, engine.info, { networkBps, usesRelay: this.#node.usesRelay })
+  }
+
+  /** Peers of the swarm that this server may know anyway: those by which it has joined, and servers of its model. */
+  #otherPeers(): readonly PeerId[] {
+    const servers = this.#directory
+      .snapshot()
+      .spans.filter(({ server }) => server.state === 'online')
+      .map(({ peer }) => peer)
+    const all = new Set([...this.#node.transport.initialPeers, ...servers])
+    return [...all].filter((peer) => peer !== this.peer)
   }
 
   async #pings(): Promise<ServerInfo['nextPings']> {

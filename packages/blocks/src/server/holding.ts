@@ -19,8 +19,7 @@ export async function load(
   await using opening = new AsyncDisposableStack()
   const engine = opening.use(await options.openEngine(range, { signal }))
   checkRange(engine, range)
-  const { networkBps } = options
-  const measured = options.throughput ?? (await measureThroughput(engine, { networkBps, usesRelay, signal }))
+  const measured = options.throughput ?? (await measureThroughput(engine, { usesRelay, signal }))
   logger.info({ ...range, ...measured }, 'loaded the blocks, and measured them')
   const resources = opening.move()
   return { engine, range, throughput: measured, [Symbol.asyncDispose]: () => resources.disposeAsync() }

@@ -29,7 +29,7 @@ export interface BlockServerOptions extends AbortOptions {
   readonly version: string
   /** Names of loaded adapters. */
   readonly adapters?: readonly string[] | undefined
-  /** Bits per second of the slower direction of the network. Default: 100 Mbit/s. */
+  /** Bits per second of the slower direction of the network. Default: as measured by sending to peers; 100 Mbit/s without any. */
   readonly networkBps?: number | undefined
   /** Memory for requests that are being received or computed, bytes. Default: an eighth of the machine's, at most 2 GiB. */
   readonly requestMemoryBytes?: number | undefined

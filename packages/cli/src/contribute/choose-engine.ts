@@ -39,7 +39,7 @@ function needsPython(
 }
 
 function needsNative(
-  { quantization, memoryBytes, threads, device }: ContributeRequest,
+  { quantization, memoryBytes, threads, networkBps, device }: ContributeRequest,
   isGguf: boolean,
 ): string | undefined {
   if (isGguf) return 'A GGUF file needs the native engine'
@@ -47,6 +47,7 @@ function needsNative(
     return `--quantization ${quantization} needs the native engine`
   if (memoryBytes !== undefined) return '--memory needs the native engine'
   if (threads !== undefined) return '--threads needs the native engine'
+  if (networkBps !== undefined) return '--network-speed needs the native engine'
   if (device === 'vulkan' || device === 'metal') return `--device ${device} needs the native engine`
   return undefined
 }

@@ -26,6 +26,10 @@ export const contributeFlags: readonly (readonly [flag: string, summary: string]
     'the most memory for blocks and their caches, such as 8GB; default: most of what is free',
   ],
   ['--threads <number>', 'the most threads that compute on the CPU; default: one less than the cores'],
+  [
+    '--network-speed <bits>',
+    'bits per second of the slower direction, such as 50Mbit; default: measured by sending to servers of the swarm',
+  ],
   ['--cache-tokens <number>', 'capacity of the cache of each block, in tokens of all clients together'],
   ['--adapters <repos>', 'LoRA adapters of the Hub to load, separated by commas (with Python)'],
   ['--dht-prefix <prefix>', 'name of the model in the swarm; default: derived from its repository or folder'],

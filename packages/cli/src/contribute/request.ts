@@ -27,6 +27,8 @@ export interface ContributeRequest {
   /** The most memory that the blocks and their caches may take. */
   readonly memoryBytes: number | undefined
   readonly threads: number | undefined
+  /** Bits per second of the slower direction of the network. */
+  readonly networkBps: number | undefined
   readonly dhtPrefix: string | undefined
   readonly identity: string | undefined
   readonly environment: string | undefined
@@ -54,6 +56,7 @@ export function readContributeFlags(flags: Flags): ContributeRequest {
     publicName: text(flags.publicName),
     cacheTokens: number('--cache-tokens', flags.cacheTokens, 1, 1e9),
     memoryBytes: readMemory(flags.memory),
+    networkBps: readSpeed(flags.networkSpeed),
     threads: number('--threads', flags.threads, 1, 1024),
     dhtPrefix: readPrefix(flags.dhtPrefix),
     identity: text(flags.identity),
@@ -115,13 +118,28 @@ const memoryUnits: Readonly<Record<string, number>> = {
   GIB: 2 ** 30,
 }
 
+const speedUnits: Readonly<Record<string, number>> = { KBIT: 1e3, MBIT: 1e6, GBIT: 1e9 }
+
 /** `8GB`, `500 MB`, `1.5GiB`. */
-function readMemory(value: unknown): number | undefined {
+const readMemory = (value: unknown): number | undefined =>
+  amount('--memory', value, memoryUnits, 'an amount of memory with its unit, such as 8GB or 500MB')
+
+/** `50Mbit`, `1.5 Gbit`: a second. */
+const readSpeed = (value: unknown): number | undefined =>
+  amount('--network-speed', value, speedUnits, 'bits per second with their unit, such as 50Mbit or 1Gbit')
+
+/** Reads a number above 0 with one of these units. */
+function amount(
+  flag: string,
+  value: unknown,
+  units: Readonly<Record<string, number>>,
+  takes: string,
+): number | undefined {
   if (value === undefined) return undefined
-  const [, amount, unit = ''] = /^(\d+(?:\.\d+)?)\s*([a-z]+)$/i.exec(String(value).trim()) ?? []
-  const bytes = Number(amount) * (memoryUnits[unit.toUpperCase()] ?? Number.NaN)
-  if (bytes > 0) return Math.floor(bytes)
-  throw wrong('--memory', String(value), 'an amount of memory with its unit, such as 8GB or 500MB')
+  const [, count, unit = ''] = /^(\d+(?:\.\d+)?)\s*([a-z]+)$/i.exec(String(value).trim()) ?? []
+  const result = Number(count) * (units[unit.toUpperCase()] ?? Number.NaN)
+  if (result > 0) return Math.floor(result)
+  throw wrong(flag, String(value), takes)
 }
 
 function checkAdapter(name: string): string {

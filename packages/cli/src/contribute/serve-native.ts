@@ -78,7 +78,7 @@ function explained(error: unknown): unknown {
   return isForPeople ? new CommandError(error.message, undefined, { cause: error }) : error
 }
 
-function serverOptions({ settings, model, opened }: NativePreparation) {
+function serverOptions({ settings, model, opened, request }: NativePreparation) {
   const { swarm, dhtPrefix, blocks, reach, identityPath, publicName } = settings
   const repository = model.isLocal || model.isGguf ? undefined : `https://huggingface.co/${model.model}`
   return {
@@ -90,6 +90,7 @@ function serverOptions({ settings, model, opened }: NativePreparation) {
     reach: reach.kind === 'relay' ? { relay: reach.address } : reach.kind === 'auto' ? 'auto' : 'direct',
     identityPath,
     publicName,
+    networkBps: request.networkBps,
     version,
   } as const
 }

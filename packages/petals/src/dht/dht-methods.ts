@@ -3,6 +3,7 @@ import {
   decodeFindResponse,
   decodePingResponse,
   encodeFindRequest,
+  encodePaddedPing,
   encodePingRequest,
   type FindResponse,
   type PingResponse,
@@ -12,6 +13,12 @@ export const pingMethod: RpcMethod<void, PingResponse> = {
   name: 'DHTProtocol.rpc_ping',
   encodeRequest: () => encodePingRequest(),
   decodeResponse: decodePingResponse,
+}
+
+/** A ping with bytes that no node reads: how long they take shows how fast they can be sent. */
+export const paddedPingMethod: RpcMethod<Uint8Array, PingResponse> = {
+  ...pingMethod,
+  encodeRequest: encodePaddedPing,
 }
 
 /** The request is a list of ids of keys. */

@@ -88,6 +88,12 @@ export const encodePingRequest = ({ nodeId, validate }: Partial<PingRequest> = {
     .bool(3, validate ?? false)
     .finish()
 
+/** A ping that is longer by what follows it: no node reads a field of this number. */
+const paddingField = 15
+
+export const encodePaddedPing = (padding: Uint8Array): Uint8Array =>
+  new ProtobufWriter().message(2, nodeInfo(undefined)).requiredBytes(paddingField, padding).finish()
+
 export function decodePingRequest(bytes: Uint8Array): PingRequest {
   const reader = new ProtobufReader(bytes)
   let nodeId: Uint8Array | undefined
