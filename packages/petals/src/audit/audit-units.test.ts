@@ -10,7 +10,6 @@ import { floatTensor, tensorValues } from '../tensor/tensor.ts'
 import { AuditBudget } from './audit-budget.ts'
 import { differenceOf } from './difference.ts'
 import { precisionOf } from './precision.ts'
-import { Tolerances } from './tolerances.ts'
 import { decide } from './verdict.ts'
 import { chooseWitnesses } from './witnesses.ts'
 
@@ -213,75 +212,6 @@ describe('differenceOf', () => {
     lying.set(values(3, 1), 5 * hiddenSize)
     expect(differenceOf(honest, lying, hiddenSize)).toMatchObject({ typical: 0 })
     expect(differenceOf(honest, lying, hiddenSize).worst).toBeGreaterThan(1)
-  })
-})
-
-describe('Tolerances', () => {
-  const precision = (server: Partial<ServerInfo>, compression = 0) =>
-    precisionOf({ server: info(server) }, compression)
-  const bfloat16 = precision({ torchDtype: 'bfloat16' })
-  const alike = { typical: 0.003, worst: 0.01, scale: 0.0001, offset: 0.001 }
-  const apart = { ...alike, typical: 0.03 }
-
-  it('depend on how both servers round', () => {
-    const tolerances = new Tolerances()
-    const float32 = precision({})
-    const nf4 = precision({ torchDtype: 'bfloat16', quantType: 'nf4' })
-    expect(tolerances.allows([float32, float32], 3, { ...alike, typical: 0.004 })).toBe(false)
-    expect(tolerances.allows([float32, bfloat16], 3, alike)).toBe(true)
-    const far = { typical: 0.2, worst: 0.4, scale: 0.05, offset: 0.1 }
-    expect(tolerances.allows([bfloat16, bfloat16], 3, far)).toBe(false)
-    expect(tolerances.allows([bfloat16, nf4], 3, far)).toBe(true)
-    expect(tolerances.allows([nf4, nf4], 3, far)).toBe(false)
-    expect(tolerances.allows([float32, precision({}, 2)], 3, alike)).toBe(true)
-    expect(tolerances.allows([float32, precision({}, 2)], 3, far)).toBe(false)
-    expect(tolerances.allows([float32, precision({}, 4)], 3, far)).toBe(true)
-  })
-
-  it('are wide for weights that llama.cpp quantizes in mixes, also between two of the same name', () => {
-    const tolerances = new Tolerances()
-    const far = { typical: 0.2, worst: 0.4, scale: 0.05, offset: 0.1 }
-    const [q8, q4] = [precision({ quantType: 'q8_0' }), precision({ quantType: 'q4_k' })]
-    for (const pair of [
-      [bfloat16, q8],
-      [bfloat16, q4],
-      [q4, q4],
-      [q8, q4],
-    ])
-      expect(tolerances.allows(pair, 3, far)).toBe(true)
-    expect(tolerances.allows([q8, q8], 3, far)).toBe(false)
-    expect([q8.isKnown, q4.isKnown, precision({ quantType: 'iq4_xs' }).isKnown]).toEqual([true, true, true])
-  })
-
-  it('are no wider for a server that announces what no server has', () => {
-    const tolerances = new Tolerances()
-    const far = { typical: 0.2, worst: 0.4, scale: 0.05, offset: 0.1 }
-    const odd = [precision({ torchDtype: 'a' }), precision({ quantType: 'b' }), precision({ torchDtype: '' })]
-    for (const server of odd) {
-      expect(tolerances.allows([bfloat16, server], 3, far)).toBe(false)
-      expect(tolerances.allows([bfloat16, server], 3, alike)).toBe(true)
-      expect(server).toMatchObject({ kind: 'other/none/0', isKnown: false })
-    }
-  })
-
-  it('grow with the blocks of a span, but not for a factor', () => {
-    const tolerances = new Tolerances()
-    const further = { typical: 0.09, worst: 0.9, scale: 0.0001, offset: 0.07 }
-    expect(tolerances.allows([bfloat16, bfloat16], 4, further)).toBe(false)
-    expect(tolerances.allows([bfloat16, bfloat16], 40, further)).toBe(true)
-    expect(tolerances.allows([bfloat16, bfloat16], 40, { ...further, scale: 0.049 })).toBe(false)
-  })
-
-  it('narrow to what honest servers of a kind show, and never widen beyond the first', () => {
-    const tolerances = new Tolerances()
-    for (let i = 0; i < 7; i++) tolerances.learn([bfloat16, bfloat16], { ...alike, typical: 0.0003 })
-    expect(tolerances.allows([bfloat16, bfloat16], 3, apart)).toBe(true)
-    tolerances.learn([bfloat16, bfloat16], { ...alike, typical: 0.0003 })
-    expect(tolerances.allows([bfloat16, bfloat16], 3, apart)).toBe(false)
-    expect(tolerances.allows([bfloat16, precision({})], 3, apart)).toBe(true)
-    for (let i = 0; i < 100; i++) tolerances.learn([bfloat16, bfloat16], { ...alike, typical: 0.9 })
-    expect(tolerances.allows([bfloat16, bfloat16], 3, apart)).toBe(true)
-    expect(tolerances.allows([bfloat16, bfloat16], 3, { ...alike, typical: 0.5 })).toBe(false)
   })
 })
 

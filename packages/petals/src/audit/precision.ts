@@ -1,3 +1,4 @@
+import { programOf } from '../blocks/numbers.ts'
 import type { Span } from '../blocks/spans.ts'
 
 /** `exact`: in float32; `rounded`: to 16 bits; `coarse`: outputs with 8 bits, which lose what is much smaller than the largest. */
@@ -5,7 +6,10 @@ export type Rounding = 'exact' | 'rounded' | 'coarse'
 
 /** How a server computes and sends numbers. */
 export interface Precision {
-  /** Number type, quantization of the weights and compression, as one text: one of few, whatever the server announces. */
+  /**
+   * Number type, quantization of the weights, compression and program, as one text: one of few, whatever the server announces.
+   * llama.cpp keeps keys and values with 16 bits.
+   */
   readonly kind: string
   /** Both number type and quantization are known. */
   readonly isKnown: boolean
@@ -41,7 +45,7 @@ export function precisionOf({ server }: Pick<Span, 'server'>, compression: numbe
   const isExact = isKnown && dtype === 'float32' && weights === 'none' && compression === 0
   const isCoarse = compression !== 0 && !compressions16.includes(compression)
   return {
-    kind: `${isKnown ? dtype : 'other'}/${weights}/${compression}`,
+    kind: `${isKnown ? dtype : 'other'}/${weights}/${compression}/${programOf(server) ?? '?'}`,
     isKnown,
     weights,
     isMix,

@@ -1,4 +1,5 @@
 import { blocksOf, formatBlocks, rangeLength, type BlockRange } from '../blocks/block-range.ts'
+import { likenessOf } from '../blocks/numbers.ts'
 import type { Span } from '../blocks/spans.ts'
 import type { InferenceContext } from '../inference/inference-context.ts'
 import { DeadlineExceededError } from '../errors.ts'
@@ -129,7 +130,7 @@ export class SpotChecks implements StepObserver, AsyncDisposable {
     const present = new Map(this.#context.router.status().map(({ peer, server }) => [peer, server]))
     return spans.every(({ peer, server }) => {
       const now = present.get(peer)
-      return now?.torchDtype === server.torchDtype && now?.quantType === server.quantType
+      return now !== undefined && likenessOf(now, server) === 'same'
     })
   }
 

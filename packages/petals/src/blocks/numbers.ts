@@ -2,7 +2,7 @@ import { precisionName } from '@petals-chat/engine'
 import type { ServerInfo } from './server-info.ts'
 
 /** What runs the blocks. Both compute the same, but they add in another order, so that the last digits differ. */
-type Program = 'llama.cpp' | 'PyTorch'
+export type Program = 'llama.cpp' | 'PyTorch'
 
 /** `same`: answers go on as they would have; `rounding`: only the last digits differ; `other`: another type, or other weights. */
 export type Likeness = 'same' | 'rounding' | 'other'
@@ -44,7 +44,7 @@ const nameOf = ({ torchDtype, quantType }: Announced): string =>
   precisionName({ dtype: torchDtype, quantization: quantType }) ?? '?'
 
 /** Servers without Python say so in the local part of their version. */
-function programOf({ version }: Announced): Program | undefined {
+export function programOf({ version }: Pick<ServerInfo, 'version'>): Program | undefined {
   if (version === undefined) return undefined
   return version.includes('+petals.chat.') ? 'llama.cpp' : 'PyTorch'
 }
