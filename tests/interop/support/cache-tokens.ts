@@ -19,7 +19,9 @@ export interface CacheReader extends AsyncDisposable {
 }
 
 /** Uses a libp2p node of its own, so that the client under test is not involved. */
-export async function openCacheReader(servers: readonly SwarmServer[]): Promise<CacheReader> {
+export async function openCacheReader(
+  servers: readonly Pick<SwarmServer, 'peerId' | 'multiaddr'>[],
+): Promise<CacheReader> {
   const transport = await createLibp2pTransport({ connectTimeoutMs: 10_000 })
   const rpc = createRpcClient(transport)
   await transport.connect(servers.map(({ multiaddr }) => multiaddr))
