@@ -19,7 +19,7 @@ const project = (name: string, include: string[], testTimeout: number, groupOrde
     sequence: { groupOrder },
     // Vitest's own second is less than a busy machine takes to draw a page.
     expect: { poll: { timeout: 15_000 } },
-    setupFiles: ['tests/support/end-with-vitest.ts'],
+    setupFiles: ['tests/support/end-with-vitest.ts', 'tests/support/patient-waits.ts'],
     execArgv: conditions.map((condition) => `--conditions=${condition}`),
   },
 })

@@ -49,7 +49,7 @@ class Chat {
         for (const hop of hops)
           expect(this.session.standbys[hop]?.position ?? 0).toBeGreaterThan(this.session.position - 40)
       },
-      { timeout: 10_000, interval: 20 },
+      { timeout: 45_000, interval: 20 },
     )
   }
 }
@@ -96,7 +96,7 @@ describe('a standby', () => {
         await chat.step(1)
         expect(chat.session.standbys[0]?.position).toBeGreaterThanOrEqual(80)
       },
-      { timeout: 10_000, interval: 20 },
+      { timeout: 45_000, interval: 20 },
     )
     // The second session fits. The one that is too long was not begun.
     expect(chat.server(0, 'standby').sessionsEver + Number('maxSessionLength' in limit)).toBe(2)
@@ -186,7 +186,7 @@ describe('a standby', () => {
         chat.inputs.push({ shape: [2, swarm.hiddenSize], data: drafted.data.slice(0, 2 * swarm.hiddenSize) })
         expect(chat.session.standbys[0]!.position).toBeGreaterThan(startedAt + 40)
       },
-      { timeout: 10_000, interval: 20 },
+      { timeout: 45_000, interval: 20 },
     )
     expect(standby.sessionsEver).toBe(sessions)
     killAtNextStep(used)
@@ -222,7 +222,7 @@ describe('a standby', () => {
         await chat.step(1)
         expect(chat.session.route[0]!.peer).toBe(standby.id)
       },
-      { timeout: 10_000, interval: 20 },
+      { timeout: 45_000, interval: 20 },
     )
     expect(chat.session.failovers).toEqual([])
     expect(used.openSessions).toBeLessThanOrEqual(1)
