@@ -1,4 +1,5 @@
 import {
+  formatModelSource,
   loadableModel,
   type LoadableModel,
   type ModelGroup,
@@ -8,7 +9,7 @@ import {
 } from '@petals-chat/engine'
 import type { ModelStore } from '@petals-chat/hub'
 import type { LlamaModelSpec } from '@petals-chat/llama'
-import type { PetalsEngine } from '@petals-chat/petals'
+import type { DraftSpec, PetalsEngine } from '@petals-chat/petals'
 import type { UpstreamEngine } from '@petals-chat/upstream'
 import type { Config, ModelEntry } from './config/schema.ts'
 import { withSwarmPaths } from './config/swarm-paths.ts'
@@ -38,9 +39,12 @@ export async function createEngines(
 ): Promise<Engines> {
   const { models } = context.config
   const needs = (name: ModelEntry['engine']) => models.some(({ engine }) => engine === name)
+  const drafts = context.config.swarm.speculation === 'auto'
+  const needsDrafts = models.some((spec) => drafts && spec.engine === 'petals' && spec.speculation?.draft)
+  const creatingLlama = needs('llama') || needsDrafts ? createLlama(context) : undefined
   const [llama, petals, upstream] = await Promise.all([
-    needs('llama') ? createLlama(context) : undefined,
-    withSwarm || needs('petals') ? createPetals(context) : undefined,
+    creatingLlama,
+    withSwarm || needs('petals') ? createPetals(context, creatingLlama) : undefined,
     needs('upstream') ? createUpstream(context) : undefined,
   ])
   return {
@@ -52,11 +56,9 @@ export async function createEngines(
       return spec.engine === 'llama' ? loadableModel(spec, llama!) : loadableModel(spec, petals!)
     }),
     async [Symbol.asyncDispose]() {
-      await Promise.all([
-        llama?.[Symbol.asyncDispose](),
-        petals?.[Symbol.asyncDispose](),
-        upstream?.[Symbol.asyncDispose](),
-      ])
+      await Promise.all([petals?.[Symbol.asyncDispose](), upstream?.[Symbol.asyncDispose]()])
+      // Last, since models of the swarm close their draft models.
+      await llama?.[Symbol.asyncDispose]()
     },
   }
 }
@@ -75,12 +77,21 @@ async function createLlama({
   })
 }
 
+/** The entry that the local engine loads a draft model by. */
+async function draftEntry({ id, source }: DraftSpec): Promise<LlamaModelSpec> {
+  const { llamaModelSchema } = await import('@petals-chat/llama/config')
+  return llamaModelSchema.parse({ id, engine: 'llama', source: formatModelSource(source) })
+}
+
 async function createUpstream({ logger }: EngineContext): Promise<UpstreamEngine> {
   const { createUpstreamEngine } = await import('@petals-chat/upstream')
   return createUpstreamEngine({ logger })
 }
 
-async function createPetals(context: EngineContext): Promise<PetalsEngine> {
+async function createPetals(
+  context: EngineContext,
+  llama: Promise<Engine<LlamaModelSpec>> | undefined,
+): Promise<PetalsEngine> {
   const { config, baseFolder, store, logger, metrics } = context
   const { createPetalsEngine } = await import('@petals-chat/petals')
   const swarm = withSwarmPaths(config.swarm, baseFolder)
@@ -88,6 +99,7 @@ async function createPetals(context: EngineContext): Promise<PetalsEngine> {
     logger,
     metrics,
     openFiles: (source, options) => store.openFiles(source, options),
+    loadDraft: llama && (async (draft, options) => (await llama).load(await draftEntry(draft), options)),
     cacheFolder: swarm.cacheDir,
     models: config.models.filter((spec) => spec.engine === 'petals'),
   })

@@ -21,4 +21,9 @@ export interface Tokenizer {
    * the first token are kept, and nothing is cleaned up. `skipSpecialTokens` (default false): leave control tokens out.
    */
   decode(tokens: readonly TokenId[], options?: { readonly skipSpecialTokens?: boolean }): string
+  /**
+   * Returns the bytes that a token stands for, perhaps a part of a character; undefined for a control token. Present where the
+   * whole vocabulary is known.
+   */
+  bytesOf?(token: TokenId): Uint8Array | undefined
 }

@@ -138,6 +138,7 @@ class LlamaEngine implements Engine<LlamaModelSpec> {
       chatTemplate: chatTemplateOf(spec, info, tokenizer),
       generation: info.generation,
       worker,
+      fileSize: info.fileSize,
       ready,
       onSessions: (count) => this.#metrics.sessions.set(count, { model: spec.id }),
       onClose: () => this.#models.delete(model),

@@ -27,6 +27,8 @@ export interface LlamaModelOptions {
   readonly chatTemplate: ChatTemplate
   readonly generation: GenerationParams
   readonly worker: ModelWorker
+  /** Bytes of the weights. */
+  readonly fileSize: number
   readonly ready: ReadyMessage
   readonly onSessions: (count: number) => void
   readonly onClose: () => void
@@ -41,6 +43,7 @@ export class LlamaModel implements Model {
   readonly generation: GenerationParams
   readonly capabilities = { grammar: true, logprobs: true, promptLogprobs: true, embeddings: true }
   readonly maxSessions: number
+  readonly memoryBytes: number
   readonly #options: LlamaModelOptions
   readonly #sessions = new Map<number, LlamaSession>()
   #embeddings = 0
@@ -50,6 +53,7 @@ export class LlamaModel implements Model {
     this.id = options.id
     this.contextLength = options.ready.contextLength
     this.maxSessions = options.ready.sequences
+    this.memoryBytes = options.fileSize + options.ready.kvCacheBytes
     this.tokenizer = options.tokenizer
     this.chatTemplate = options.chatTemplate
     this.generation = options.generation

@@ -1,4 +1,4 @@
-import { fallbackSchema, modelSpecSchema } from '@petals-chat/engine/model-spec'
+import { fallbackSchema, modelSourceSchema, modelSpecSchema } from '@petals-chat/engine/model-spec'
 import { z } from 'zod'
 import { peerIdFromText } from './p2p/peer-id.ts'
 
@@ -150,7 +150,7 @@ export const swarmConfigSchema = z.strictObject({
     .enum(['auto', 'off'])
     .default('auto')
     .describe(
-      'Guess the next tokens of an answer from its prompt and from the answer so far, and let the servers check several in one step. The answer stays the same. auto: where all servers of the route can take tokens back, and measurements show that it is faster. off: never.',
+      'Guess the next tokens of an answer from its prompt, from the answer so far and by the draft model of its entry, if there is one, and let the servers check several in one step. The answer stays the same. auto: where all servers of the route can take tokens back, and measurements show that it is faster. off: never.',
     ),
   standby: z
     .enum(['off', 'auto', 'always'])
@@ -224,6 +224,16 @@ export const petalsModelSchema = modelSpecSchema.extend({
       "Prefix of the model's keys in the swarm's DHT; left out: derived from the source, by Petals' rules.",
     ),
   fallback: fallbackSchema,
+  speculation: z
+    .strictObject({
+      draft: modelSourceSchema
+        .optional()
+        .describe(
+          "A small GGUF model with the same tokenizer, such as the smallest one of the same family: a path or hf:owner/repo/file.gguf. It runs on this machine, by the settings of `llama`, and guesses tokens that the swarm checks, as `swarm.speculation` says. It takes this machine's memory, and makes answers faster where steps of the swarm take several times as long as its own.",
+        ),
+    })
+    .optional()
+    .describe('How the next tokens of an answer are guessed, beside what its text itself tells.'),
 })
 
 export type PetalsModelSpec = Readonly<z.output<typeof petalsModelSchema>>

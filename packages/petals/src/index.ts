@@ -30,4 +30,5 @@ export {
   type RemoveLocalPartOptions,
 } from './model/local-part.ts'
 export { readSwarmModelInfo, type SwarmModelInfo } from './model/model-info.ts'
+export type { DraftSpec, LoadDraft } from './model/open-draft-model.ts'
 export { createPetalsEngine, type PetalsEngine, type PetalsEngineDependencies } from './petals-engine.ts'

@@ -1,4 +1,5 @@
 import { formatModelSource } from '@petals-chat/engine'
+import type { PetalsModelSpec } from '@petals-chat/petals/config'
 import { stringify } from 'yaml'
 import { loadConfig } from '../config/load.ts'
 import { formatOrigin, type KeyPath, type Origin } from '../config/problem.ts'
@@ -10,7 +11,13 @@ import type { CommandContext } from '../context.ts'
 export async function printConfig(context: CommandContext): Promise<void> {
   const { config, origin } = await loadConfig(context)
   const models = config.models.map((model) =>
-    model.engine === 'upstream' ? model : { ...model, source: formatModelSource(model.source) },
+    model.engine === 'upstream'
+      ? model
+      : {
+          ...model,
+          source: formatModelSource(model.source),
+          ...(model.engine === 'petals' && draftOf(model)),
+        },
   )
   const shown = mask({ ...config, models }, []) as Readonly<Record<string, unknown>>
   if (context.flags.json === true) {
@@ -19,6 +26,9 @@ export async function printConfig(context: CommandContext): Promise<void> {
   }
   for (const line of describe(shown, [], origin)) context.terminal.out(line)
 }
+
+const draftOf = ({ speculation }: PetalsModelSpec) =>
+  speculation?.draft && { speculation: { draft: formatModelSource(speculation.draft) } }
 
 function mask(value: unknown, path: KeyPath): unknown {
   if (isSecret(path) && value !== undefined && !(Array.isArray(value) && value.length === 0))

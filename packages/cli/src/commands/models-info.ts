@@ -2,10 +2,11 @@ import { loadConfig, type LoadedConfig } from '../config/load.ts'
 import type { LocalModelEntry } from '../config/schema.ts'
 import type { CommandContext } from '../context.ts'
 import { describeGguf, describeLocalPart, describeSwarmModel, type Field } from '../models/describe-model.ts'
+import { localNeed } from '../models/memory-need.ts'
 import { findModel } from '../models/named-model.ts'
 import { createStore } from '../runtime.ts'
 import { formatBytes } from '../terminal/format.ts'
-import { EngineError, type ModelFiles } from '@petals-chat/engine'
+import { EngineError, formatModelSource, type ModelFiles } from '@petals-chat/engine'
 import type { PetalsModelSpec } from '@petals-chat/petals/config'
 import type { CachedModel, ModelSourceInfo, ModelStore } from '@petals-chat/hub'
 
@@ -35,12 +36,24 @@ async function describe(model: LocalModelEntry, loaded: LoadedConfig): Promise<r
     ['Engine', model.engine],
     ...alternatives.flatMap((alternative) => describeSource(alternative, cached)),
     ...details,
+    ...(await describeDraft(model, store)),
     ...optional(
       'Licence',
       model.license ?? alternatives.find(({ license }) => license !== undefined)?.license,
     ),
     ...optional('Model card', model.modelCard ?? alternatives.find(({ page }) => page !== undefined)?.page),
   ]
+}
+
+async function describeDraft(model: LocalModelEntry, store: ModelStore): Promise<readonly Field[]> {
+  const draft = model.engine === 'petals' ? model.speculation?.draft : undefined
+  if (!draft) return []
+  const need = await localNeed({ source: draft }, store).catch(() => undefined)
+  const memory =
+    need === undefined
+      ? 'not downloaded: petals-chat models pull'
+      : `about ${formatBytes(need.bytes)} of memory`
+  return [['Draft model', `${formatModelSource(draft)}, ${memory}`]]
 }
 
 const optional = (label: string, value: string | undefined): readonly Field[] =>

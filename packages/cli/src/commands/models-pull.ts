@@ -41,7 +41,7 @@ export async function pullModel(context: CommandContext, [name = '']: readonly s
 const pullFile = ({ source, sha256 }: LlamaModelSpec, loaded: LoadedConfig, options: FileOptions) =>
   createStore(loaded).resolveFile(source, { ...options, sha256, refresh: true })
 
-/** Downloads tokenizer, embeddings and LM head; the blocks stay on the servers. */
+/** Downloads tokenizer, embeddings and LM head, and the draft model; the blocks stay on the servers. */
 async function pullLocalPart(
   model: PetalsModelSpec,
   loaded: LoadedConfig,
@@ -56,4 +56,6 @@ async function pullLocalPart(
     cacheFolder: config.cacheDir,
     openFiles: (source, open) => store.openFiles(source, { ...open, refresh: true }),
   })
+  const draft = model.speculation?.draft
+  if (draft) await store.resolveFile(draft, { ...options, refresh: true })
 }

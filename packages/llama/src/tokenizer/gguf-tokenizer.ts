@@ -92,6 +92,10 @@ export class GgufTokenizer implements Tokenizer {
     )
   }
 
+  bytesOf(token: TokenId): Uint8Array | undefined {
+    return this.#isControl(token) ? undefined : this.#piece(token)
+  }
+
   #isControl(token: TokenId): boolean {
     const type = this.#vocabulary.types[token]
     return type === TokenType.control || type === TokenType.unknown

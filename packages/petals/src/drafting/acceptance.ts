@@ -67,3 +67,57 @@ const places = Int8Array.from({ length: longestMatch + 1 }, (_, matched) =>
 
 /** Returns the place in `classes`; -1 for none. */
 const classOf = (matched: number): number => places[Math.min(matched, longestMatch)]!
+
+/** How often the guesses of a draft model are right, before any was checked. */
+export const usualOfModels = 0.6
+
+/** With each guess of a model, the earlier ones count this much less: about the last 100 decide. */
+const memoryOfModels = 0.99
+
+/** What is usual counts like this many guesses of a model; what may be hoped for, like this many right ones. */
+const usualWeightOfModels = 2
+const hopeWeight = 8
+
+/** With each round without drafts of the model, what was learnt of them counts this much less: the text may be another by now. */
+const resting = 0.99
+
+/** How often the guesses of a model are right in this text, learnt from those that were checked. */
+export class ModelAcceptance {
+  readonly #usual: () => number
+  #guesses = 0
+  #right = 0
+
+  /** @param usual - how often they are right in other texts */
+  constructor(usual: () => number) {
+    this.#usual = usual
+  }
+
+  /** The probability that the next guess is right. */
+  get rate(): number {
+    return (this.#right + this.#usual() * usualWeightOfModels) / (this.#guesses + usualWeightOfModels)
+  }
+
+  note(isRight: boolean): void {
+    this.#guesses = this.#guesses * memoryOfModels + 1
+    this.#right = this.#right * memoryOfModels + (isRight ? 1 : 0)
+  }
+
+  /** A round passed without a guess. */
+  rest(): void {
+    this.#guesses *= resting
+    this.#right *= resting
+  }
+
+  /** Returns, for each of `count` drafts, the probability that it and those before it are right. */
+  survival(count: number): Float64Array {
+    return powersOf(this.rate, count)
+  }
+
+  /** Returns the same for the best that may still be, given how few were checked lately. */
+  hope(count: number): Float64Array {
+    return powersOf((this.#guesses * this.rate + hopeWeight) / (this.#guesses + hopeWeight), count)
+  }
+}
+
+const powersOf = (rate: number, count: number): Float64Array =>
+  Float64Array.from({ length: count }, (_, i) => rate ** (i + 1))

@@ -1,61 +1,23 @@
 import { describe, expect, it } from 'vitest'
+import {
+  far,
+  nearby,
+  simulateDecoding,
+  type Cost,
+  type SimulationOptions,
+} from '../fixtures/simulated-decoding.ts'
 import { seededBits } from '../sampling/random.ts'
 import { Acceptance } from './acceptance.ts'
-import { LookupDrafter } from './drafter.ts'
+import { LookupSource } from './lookup-source.ts'
 import { RoundTimes, RouteTimes, stepWidths } from './round-times.ts'
 
-type Cost = (width: number) => number
-
-/** Servers on this machine: a step of 16 costs twice as much as a step of one. */
-const nearby: Cost = (width) => 20 * (width === 1 ? 1 : 1.45 + 0.045 * width)
-/** Three lines with round trips of 100 ms, and fast servers. */
-const far: Cost = (width) => 300 + 10 * (1 + 0.1 * width)
-
-interface Run {
-  /** Of plain decoding, relative to drafting. */
-  readonly speed: number
-  readonly drafted: number
-  readonly accepted: number
-  readonly widths: readonly number[]
-}
-
-interface DecodeOptions {
-  /** What the time of each round is multiplied by. */
-  readonly noise?: () => number
-  readonly prediction?: readonly number[]
-}
-
-/** Decodes a known answer as a session does, with the times of `cost`. */
-function decode(
+/** Decodes a known answer with drafts from the text itself. */
+const decode = (
   prompt: readonly number[],
   answer: readonly number[],
   cost: Cost,
-  { noise = () => 1, prediction = [] }: DecodeOptions = {},
-): Run {
-  const drafter = new LookupDrafter()
-  const times = new RoundTimes()
-  drafter.begin(prompt, prediction)
-  let [done, ms, drafted, accepted, factors] = [0, 0, 0, 0, 0]
-  const widths: number[] = []
-  while (done < answer.length) {
-    const drafts = done === 0 ? [] : drafter.draft({ known: 1, most: 63, times })
-    let right = 0
-    while (right < drafts.length && drafts[right] === answer[done + right]) right++
-    const chosen = Math.min(right + 1, answer.length - done)
-    for (const token of answer.slice(done, done + chosen)) drafter.push(token, false)
-    const factor = noise()
-    factors += factor
-    const roundMs = cost(1 + drafts.length) * factor
-    drafter.settle({ known: 1, drafted: drafts.length, chosen, ms: roundMs }, times)
-    ms += roundMs
-    drafted += drafts.length
-    accepted += right
-    widths.push(1 + drafts.length)
-    done += chosen
-  }
-  const plainMs = (answer.length * cost(1) * factors) / widths.length
-  return { speed: plainMs / ms, drafted, accepted, widths }
-}
+  options: Omit<SimulationOptions, 'sources' | 'prompt'> = {},
+) => simulateDecoding(answer, cost, { sources: [new LookupSource()], prompt, ...options })
 
 /** Words as they are distributed in a text: a few are frequent, so that pairs of them occur again. */
 function prose(length: number, seed: number): number[] {
@@ -63,7 +25,7 @@ function prose(length: number, seed: number): number[] {
   return Array.from({ length }, () => Math.floor(5000 ** (random() / 2 ** 32)))
 }
 
-describe('LookupDrafter', () => {
+describe('drafts from the text itself', () => {
   const document = prose(2000, 1)
 
   it('makes quotations several times as fast', () => {

@@ -1,7 +1,6 @@
 import type { TokenId } from '@petals-chat/engine'
-import { Acceptance } from './acceptance.ts'
 import { DraftPolicy, type RoundResult } from './draft-policy.ts'
-import { PromptLookup } from './prompt-lookup.ts'
+import type { DraftSource } from './draft-source.ts'
 import type { RoundTimes } from './round-times.ts'
 
 /** What may be drafted now. */
@@ -11,65 +10,63 @@ export interface DraftRequest {
   /** The most drafts. */
   readonly most: number
   readonly times: RoundTimes
+  /** Ends drafting early, without an error. */
+  readonly signal?: AbortSignal | undefined
 }
 
 /** Guesses the tokens of the answers of one session, one answer at a time. */
-export interface Drafter {
-  /** The text so far lets it guess. */
-  readonly hasGuess: boolean
-  /** Begins an answer to `prompt`, which may repeat `prediction`. */
-  begin(prompt: readonly TokenId[], prediction: readonly TokenId[]): void
-  /** Ends an answer: forgets its text. */
-  end(): void
-  /** Adds a token of the answer. `isForced`: its form left no choice, so that no guess was needed. */
-  push(token: TokenId, isForced: boolean): void
+export interface Drafter extends Pick<DraftSource, 'hasGuess' | 'begin' | 'end' | 'push'> {
   /** Returns guesses of the tokens that follow, at most as many as asked for; none where they would not pay. */
-  draft(request: DraftRequest): readonly TokenId[]
+  draft(request: DraftRequest): readonly TokenId[] | Promise<readonly TokenId[]>
   /** Learns from a round, also from one without drafts. */
   settle(result: RoundResult, times: RoundTimes): void
 }
 
-/** Guesses from the text itself. What it has learnt from an answer serves the later ones, too. */
-export class LookupDrafter implements Drafter {
-  readonly #acceptance = new Acceptance()
-  readonly #policy = new DraftPolicy()
-  #lookup: PromptLookup | undefined
+/** Drafts in each round from the source, and as many tokens, as make decoding fastest; none where none would. */
+export class ChoosingDrafter implements Drafter {
+  readonly #sources: readonly DraftSource[]
+  readonly #policy = new DraftPolicy<DraftSource>()
+  /** The source of the present round's drafts. */
+  #used: DraftSource | undefined
+
+  constructor(sources: readonly DraftSource[]) {
+    this.#sources = sources
+  }
 
   get hasGuess(): boolean {
-    return (this.#lookup?.matched ?? 0) > 0
+    return this.#sources.some(({ hasGuess }) => hasGuess)
   }
 
   begin(prompt: readonly TokenId[], prediction: readonly TokenId[]): void {
-    this.#lookup = new PromptLookup(textToSearch(prompt, prediction))
+    for (const source of this.#sources) source.begin(prompt, prediction)
   }
 
   end(): void {
-    this.#lookup = undefined
+    for (const source of this.#sources) source.end()
   }
 
   push(token: TokenId, isForced: boolean): void {
-    const lookup = this.#lookup
-    if (!lookup) return
-    const { guess, matched } = lookup
-    if (guess !== undefined && !isForced) this.#acceptance.note(matched, guess === token)
-    lookup.push(token)
+    for (const source of this.#sources) source.push(token, isForced)
   }
 
-  draft({ known, most, times }: DraftRequest): readonly TokenId[] {
-    const lookup = this.#lookup
-    if (!lookup || most < 1) return []
-    const survival = this.#acceptance.survival(lookup.matched, most)
-    return lookup.draft(this.#policy.choose({ known, survival, times }))
+  draft({ known, most, times, signal }: DraftRequest): readonly TokenId[] | Promise<readonly TokenId[]> {
+    this.#used = undefined
+    if (most < 1) return []
+    let sources = this.#sources.filter(({ hasGuess }) => hasGuess)
+    let choice = this.#policy.choose({ known, most, times, sources })
+    while (choice && !choice.source.isReady) {
+      const { source } = choice
+      source.prepare()
+      sources = sources.filter((each) => each !== source)
+      choice = this.#policy.choose({ known, most, times, sources })
+    }
+    if (!choice) return []
+    this.#used = choice.source
+    return choice.source.draft(choice.count, signal)
   }
 
   settle(result: RoundResult, times: RoundTimes): void {
+    for (const source of this.#sources) if (source !== this.#used) source.rest()
     this.#policy.settle(result, times)
   }
 }
-
-/** Tokens of the prompt that stand before its prediction: as many as a match needs to be trusted. */
-const lead = 8
-
-/** A prediction stands where an answer to the prompt would stand, so that it is what followed its last tokens before. */
-const textToSearch = (prompt: readonly TokenId[], prediction: readonly TokenId[]): readonly TokenId[] =>
-  prediction.length === 0 ? prompt : [...prompt.slice(-lead), ...prediction, ...prompt]

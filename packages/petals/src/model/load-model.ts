@@ -10,13 +10,17 @@ import {
 } from '@petals-chat/engine'
 import { missingBlocks } from '../blocks/spans.ts'
 import type { PetalsModelSpec, SwarmConfig } from '../config.ts'
-import { LookupDrafter } from '../drafting/drafter.ts'
+import { ChoosingDrafter } from '../drafting/drafter.ts'
+import { LookupSource } from '../drafting/lookup-source.ts'
+import type { DraftModel } from '../drafting/draft-model.ts'
+import { ModelSource } from '../drafting/model-source.ts'
 import { RouteTimes } from '../drafting/round-times.ts'
 import { SwarmError, SwarmUnreachableError } from '../errors.ts'
 import { readArchitecture, type Architecture } from '../layers/architecture.ts'
 import { endSpareScreeningProcess, prepareScreeningProcess } from '../layers/head/screening-process.ts'
 import type { LocalLayers } from '../layers/local-layers.ts'
 import { openTokenizer, type ModelTokenizer } from '../layers/tokenizer.ts'
+import { startDraftModel, type LoadDraft } from './open-draft-model.ts'
 import { openLayers } from './local-part.ts'
 import { locationOf, type ModelLocation } from '../swarm/model-location.ts'
 import type { OpenFiles } from '../swarm/model-locator.ts'
@@ -31,6 +35,8 @@ export interface ModelDependencies {
   readonly metrics?: Metrics | undefined
   /** Opens the files of a model's `source`. @throws ModelUnavailableError */
   readonly openFiles: OpenFiles
+  /** Loads the draft models of entries; without it, they are left out. */
+  readonly loadDraft?: LoadDraft | undefined
   /** Folder for the 8-bit copies of LM heads, which are kept between starts. */
   readonly cacheFolder: string
 }
@@ -67,20 +73,20 @@ export async function loadPetalsModel(
 }
 
 async function load(spec: PetalsModelSpec, options: LoadModelOptions): Promise<PetalsModel> {
-  const { config, connector, metrics = silentMetrics, logger = silentLogger } = options
+  const { config, connector, metrics = silentMetrics, logger = silentLogger, loadDraft } = options
+  const modelLogger = logger.child({ model: spec.id })
   const headStart = delay(headStartMs)
   // Joins the swarm while files are still being fetched. A failure is reported by `joinSwarm`.
   void headStart.then(() => connector.get()).catch(() => {})
-  const files = await options.openFiles(spec.source, options)
-  const architecture = await readArchitecture(files, options)
-  const location = locationOf(spec, architecture)
-  const { layers, tokenizer, joined } = await openParts(files, architecture, {
-    ...options,
-    spec,
-    location,
-    headStart,
-  })
-  const modelLogger = logger.child({ model: spec.id })
+  const drafted = config.speculation === 'auto' ? spec : { id: spec.id }
+  const pendingDraft = startDraftModel(drafted, { ...options, loadDraft, logger: modelLogger })
+  const { layers, tokenizer, joined, architecture } = await openAll(spec, { ...options, headStart }).catch(
+    (error: unknown) => {
+      pendingDraft.drop()
+      throw error
+    },
+  )
+  const draftModel = await pendingDraft.for(tokenizer.tokenizer)
   const remote = openRemoteModel(joined.swarm, {
     rpc: joined.connection.rpc,
     hiddenSize: architecture.hiddenSize,
@@ -98,12 +104,27 @@ async function load(spec: PetalsModelSpec, options: LoadModelOptions): Promise<P
     logger: modelLogger,
     showRoute: config.showRoute,
     speculation: {
-      createDrafter: config.speculation === 'auto' ? () => new LookupDrafter() : undefined,
+      createDrafter: config.speculation === 'auto' ? () => createDrafter(draftModel) : undefined,
       times: new RouteTimes(),
       metrics,
     },
+    draftModel,
     onClose: options.onClose,
   })
+}
+
+const createDrafter = (draftModel: DraftModel | undefined): ChoosingDrafter =>
+  new ChoosingDrafter([new LookupSource(), ...(draftModel ? [new ModelSource(draftModel)] : [])])
+
+/** Opens the model's files, what runs on this machine, and the swarm. */
+async function openAll(
+  spec: PetalsModelSpec,
+  options: LoadModelOptions & Pick<PartsOptions, 'headStart'>,
+): Promise<Parts & { readonly architecture: Architecture }> {
+  const files = await options.openFiles(spec.source, options)
+  const architecture = await readArchitecture(files, options)
+  const location = locationOf(spec, architecture)
+  return { ...(await openParts(files, architecture, { ...options, spec, location })), architecture }
 }
 
 interface PartsOptions extends LoadModelOptions {

@@ -32,6 +32,8 @@ export interface PetalsModelOptions extends ModelTokenizer {
   /** Log the servers of a session at level info instead of debug. */
   readonly showRoute: boolean
   readonly speculation: SpeculationOptions
+  /** Closed with the model. */
+  readonly draftModel?: (AsyncDisposable & { readonly memoryBytes: number }) | undefined
   readonly onClose: () => void
 }
 
@@ -59,7 +61,7 @@ export class PetalsModel implements Model {
     this.#options = options
     this.id = options.id
     this.contextLength = options.contextLength
-    this.memoryBytes = options.layers.localMemoryBytes
+    this.memoryBytes = options.layers.localMemoryBytes + (options.draftModel?.memoryBytes ?? 0)
     this.tokenizer = options.tokenizer
     this.chatTemplate = options.chatTemplate
     this.generation = options.generation
@@ -112,6 +114,7 @@ export class PetalsModel implements Model {
     this.#closed = true
     this.#options.onClose()
     await Promise.all([...this.#sessions].map((session) => session[Symbol.asyncDispose]()))
+    await this.#options.draftModel?.[Symbol.asyncDispose]()
     await this.#options.layers[Symbol.asyncDispose]()
   }
 }

@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import {
   ContextLengthError,
+  silentLogger,
   type GeneratedToken,
   type GenerateOptions,
   type Grammar,
@@ -8,10 +9,21 @@ import {
   type TokenId,
 } from '@petals-chat/engine'
 import { engineComplianceTests } from '@petals-chat/engine/testing'
-import { LookupDrafter, type Drafter } from '../drafting/drafter.ts'
+import { ChoosingDrafter, type Drafter } from '../drafting/drafter.ts'
+import { LookupSource } from '../drafting/lookup-source.ts'
 import { ConnectionLostError } from '../errors.ts'
+import { DraftModel } from '../drafting/draft-model.ts'
+import { EagerDrafter } from '../fixtures/eager-drafter.ts'
 import { AnyDrafter, knowingDrafter } from '../fixtures/any-drafter.ts'
-import { closeToyLayers, open, openToyLayers, prompt, ToyModel } from '../fixtures/toy-session.ts'
+import {
+  closeToyLayers,
+  inferences,
+  open,
+  openToyLayers,
+  prompt,
+  ToyModel,
+  vocabulary,
+} from '../fixtures/toy-session.ts'
 
 beforeAll(openToyLayers)
 afterAll(closeToyLayers)
@@ -49,7 +61,10 @@ const place: Grammar = {
 
 engineComplianceTests(
   'a session that drafts',
-  async () => ({ model: new ToyModel(() => new LookupDrafter()), async [Symbol.asyncDispose]() {} }),
+  async () => ({
+    model: new ToyModel(() => new ChoosingDrafter([new LookupSource()])),
+    async [Symbol.asyncDispose]() {},
+  }),
   { describe, it, beforeAll, afterAll },
   { logprobTolerance: 0.002 },
 )
@@ -97,6 +112,58 @@ describe('speculative decoding', () => {
       }
     })
   }
+
+  for (const [kind, options] of kinds) {
+    it(`changes nothing with a draft model, whose guesses are its own: ${kind}`, async () => {
+      const model = await DraftModel.open({
+        model: new ToyModel(),
+        vocabularySize: vocabulary,
+        logger: silentLogger,
+        leastPatienceMs: 60_000,
+      })
+      const plain = await generate(28, options)
+      const drafted = await generate(28, options, () => new EagerDrafter(model))
+      expect(drafted.generated).toEqual(plain.generated)
+      expect(drafted.held).toEqual(plain.held)
+      expect(drafted.session.tokens).toEqual(plain.session.tokens)
+      const { accepted, rejected } = drafted.drafts
+      if (options.sampling.temperature === 0) {
+        // The draft model is the same as the large one.
+        expect(accepted).toBeGreaterThan(15)
+        expect(rejected).toBeLessThan(5)
+        expect(drafted.steps.length).toBeLessThan(12)
+      } else expect(accepted + rejected).toBeGreaterThan(5)
+    })
+  }
+
+  it('loses nothing of an answer when its draft model fails', async () => {
+    let steps = -1
+    class FailingModel extends ToyModel {
+      override async openSession(options: { readonly maxLength: number }) {
+        const session = await super.openSession(options)
+        inferences.at(-1)!.fault = (outputs) => {
+          if (steps >= 0 && ++steps === 4) throw new ConnectionLostError('The process died.')
+          return outputs
+        }
+        return session
+      }
+    }
+    const toy = new FailingModel()
+    const model = await DraftModel.open({
+      model: toy,
+      vocabularySize: vocabulary,
+      logger: silentLogger,
+      leastPatienceMs: 60_000,
+    })
+    const plain = await generate(60, { sampling: { temperature: 0 } })
+    steps = 0
+    const drafted = await generate(60, { sampling: { temperature: 0 } }, () => new EagerDrafter(model))
+    expect(drafted.ids).toEqual(plain.ids)
+    expect(steps).toBeGreaterThan(4)
+    // It rests, then goes on in a new session.
+    expect(drafted.steps.filter((width) => width === 1).length).toBeGreaterThan(20)
+    expect(drafted.steps.at(-1)).toBeGreaterThan(1)
+  })
 
   it('gives several tokens a step, and says how many', async () => {
     const plain = await generate(40, { sampling: { temperature: 0 } })

@@ -223,19 +223,19 @@ export class PetalsSession implements Session {
       const same = commonPrefixLength(next, drafts.slice(confirmed))
       for (const token of next.slice(0, same)) this.#tokens.push(token)
       confirmed += same
-      if (same < next.length) return this.#nextStep(next.slice(same), isUsual, answer)
+      if (same < next.length) return await this.#nextStep(next.slice(same), isUsual, answer)
       this.#requireOpen()
       signal?.throwIfAborted()
       allowed = matcher?.allowed()
     }
   }
 
-  #nextStep(known: readonly TokenId[], isUsual: boolean, { left }: Answer): Step {
+  async #nextStep(known: readonly TokenId[], isUsual: boolean, { left, signal }: Answer): Promise<Step> {
     this.#forgetDrafts()
     this.#speculation.ends(isUsual)
     // The last token of an answer is chosen after the last draft that is right.
     const room = Math.min(this.maxLength - this.#tokens.length - known.length, left - 1)
-    return { isPrompt: false, known, drafts: this.#speculation.draft(known.length, room) }
+    return { isPrompt: false, known, drafts: await this.#speculation.draft(known.length, room, signal) }
   }
 
   /** Drops from the KV cache what was drafted and is not part of the answer. */

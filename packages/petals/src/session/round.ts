@@ -4,6 +4,7 @@ import type { RoundResult } from '../drafting/draft-policy.ts'
 /** One step of a session, with the tokens that are chosen by its outputs. */
 export class Round implements RoundResult {
   readonly known: number
+  readonly draftMs: number
   readonly #drafts: readonly TokenId[]
   #accepted = 0
   #isOver = false
@@ -11,9 +12,11 @@ export class Round implements RoundResult {
   #ms = 0
   #since: number | undefined = performance.now()
 
-  constructor(known: number, drafts: readonly TokenId[]) {
+  /** @param draftMs - what it took to make the drafts */
+  constructor(known: number, drafts: readonly TokenId[], draftMs: number) {
     this.known = known
     this.#drafts = drafts
+    this.draftMs = draftMs
   }
 
   get drafted(): number {

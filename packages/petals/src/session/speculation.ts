@@ -34,6 +34,8 @@ export class Speculation {
   /** Of the present answer. */
   #answer = { steps: 0, tokens: 0, drafted: 0 }
   #round: Round | undefined
+  /** What it took to make the drafts of the next round. */
+  #draftMs = 0
   /** The newest failover when the step began. */
   #failover: unknown
 
@@ -72,7 +74,7 @@ export class Speculation {
   /** Begins a round: a step of `known` tokens and drafts after them. */
   starts(known: number, drafts: readonly TokenId[]): void {
     this.#failover = this.#context.inference.failovers.at(-1)
-    this.#round = new Round(known, drafts)
+    this.#round = new Round(known, drafts, this.#draftMs)
     this.#answer.steps += 1
     this.#answer.drafted += drafts.length
   }
@@ -102,12 +104,20 @@ export class Speculation {
     this.#drafter?.end()
   }
 
-  /** Returns drafts for a step that runs `known` tokens in any case. `room`: the most that fit into the session after them. */
-  draft(known: number, room: number): readonly TokenId[] {
+  /**
+   * Returns drafts for a step that runs `known` tokens in any case. `room`: the most that fit after them, into the session and
+   * into the answer. Ends early when the signal aborts, without an error.
+   */
+  async draft(known: number, room: number, signal: AbortSignal | undefined): Promise<readonly TokenId[]> {
+    this.#draftMs = 0
     const { inference } = this.#context
     if (!this.#drafter?.hasGuess) return []
     const fits = Math.min(inference.rewindableTokens() - known, room, this.#mostRows - 1, stepWidths.at(-1)!)
-    return this.#drafter.draft({ known, most: Math.max(0, fits), times: this.#times })
+    if (fits < 1) return []
+    const started = performance.now()
+    const drafts = await this.#drafter.draft({ known, most: fits, times: this.#times, signal })
+    this.#draftMs = performance.now() - started
+    return drafts
   }
 
   /** Counts what came of the drafts. */
