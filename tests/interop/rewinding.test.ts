@@ -1,22 +1,15 @@
-import { mkdtemp, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
-import path from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { silentMetrics, TokenGrammars, type Metrics } from '@petals-chat/engine'
+import { silentMetrics, type Metrics } from '@petals-chat/engine'
 import { connectSwarm, type HiddenStates, type InferenceSession } from '@petals-chat/petals/client'
 import type { Drafter } from '../../packages/petals/src/drafting/drafter.ts'
-import { RouteTimes } from '../../packages/petals/src/drafting/round-times.ts'
 import { knowingDrafter } from '../../packages/petals/src/fixtures/any-drafter.ts'
-import { openLocalLayers } from '../../packages/petals/src/layers/local-layers.ts'
-import { openTokenizer } from '../../packages/petals/src/layers/tokenizer.ts'
 import type { PeerId } from '../../packages/petals/src/p2p/peer-id.ts'
-import { PetalsSession } from '../../packages/petals/src/session/petals-session.ts'
 import { seededBits } from '../../packages/petals/src/sampling/random.ts'
 import { ServerCapabilities } from '../../packages/petals/src/inference/server-capabilities.ts'
 import { findModel } from '../../swarm/models.ts'
 import type { SwarmServer } from '../../swarm/server.ts'
 import { startSwarm, type Swarm } from '../../swarm/swarm.ts'
-import { folderFiles } from '../support/folder-files.ts'
+import { openSwarmAnswers } from './support/swarm-session.ts'
 
 const { name, dhtPrefix, blocks: numBlocks } = findModel('stories15M')
 const hiddenSize = 288
@@ -36,8 +29,6 @@ const part = ({ data }: HiddenStates, from: number, to: number): HiddenStates =>
   shape: [to - from, hiddenSize],
   data: data.slice(from * hiddenSize, to * hiddenSize),
 })
-
-const capabilities = { grammar: true, logprobs: true, promptLogprobs: true, embeddings: false }
 
 /** Steps of other sizes sum in another order, so the same values differ by float32's rounding. */
 const tolerance = 1e-4
@@ -126,35 +117,13 @@ describe('servers that rewind', () => {
 
   it('let an answer keep its tokens, whatever is guessed, also when one of them dies in a step with drafts', async () => {
     await using opened = new AsyncDisposableStack()
-    const folder = await mkdtemp(path.join(tmpdir(), 'petals-chat-heads-'))
-    opened.defer(() => rm(folder, { recursive: true, force: true }))
-    const files = folderFiles(swarm.modelFolder)
-    const layers = opened.use(await openLocalLayers(files, { folder, threads: 1 }))
-    const { tokenizer, vocabulary } = await openTokenizer(files, layers.architecture, undefined)
     const blockedServers = plain ? [plain.peerId as PeerId] : []
     const client = opened.use(await connect({ blockedServers }))
     const model = client.openModel({ dhtPrefix, numBlocks, hiddenSize })
-    const prompt = tokenizer.encode('Once upon a time, there was a little dragon who')
-
-    const answer = async (createDrafter?: () => Drafter, atToken?: (count: number) => void) => {
-      const inference = model.openSession({ maxLength: 256 })
-      await using session = new PetalsSession({
-        model: { id: name, tokenizer, capabilities },
-        maxLength: 256,
-        layers,
-        grammars: new TokenGrammars({ tokenizer, vocabulary }),
-        inference,
-        decodeMs: () => undefined,
-        speculation: { createDrafter, times: new RouteTimes(), metrics: silentMetrics },
-        onClose: () => {},
-      })
-      const ids: number[] = []
-      for await (const { token } of session.generate(prompt, { sampling: { temperature: 0 } })) {
-        if (ids.push(token) === 96) break
-        atToken?.(ids.length)
-      }
-      return { ids, drafts: session.drafts(), failovers: inference.failovers.length }
-    }
+    const answers = opened.use(await openSwarmAnswers(swarm.modelFolder, model))
+    const prompt = answers.tokenizer.encode('Once upon a time, there was a little dragon who')
+    const answer = (createDrafter?: () => Drafter, atToken?: (count: number) => void) =>
+      answers.answer({ prompt, count: 96, createDrafter, atToken })
 
     const { ids } = await answer()
     const guessing = (errors: number) => () => knowingDrafter([...prompt, ...ids], { errors })

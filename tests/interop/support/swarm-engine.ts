@@ -1,12 +1,13 @@
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
-import type { Logger, Model } from '@petals-chat/engine'
+import type { Logger, Model, ModelSource } from '@petals-chat/engine'
 import { createModelStore, hubConfigSchema } from '@petals-chat/hub'
 import {
   createPetalsEngine,
   petalsModelSchema,
   swarmConfigSchema,
+  type LoadDraft,
   type PetalsEngine,
   type PetalsModelSpec,
   type SwarmConfigInput,
@@ -38,20 +39,23 @@ export async function openSwarmEngine(
   model: string,
   config: Partial<SwarmConfigInput> = {},
   logger?: Logger,
+  drafts?: { readonly draft: ModelSource; readonly loadDraft: LoadDraft },
 ): Promise<SwarmEngine> {
   await using opening = new AsyncDisposableStack()
-  const spec = petalsModelSchema.parse({
+  const entry = petalsModelSchema.parse({
     id: model,
     engine: 'petals',
     source: swarm.modelFolder,
     dhtPrefix: swarm.dhtPrefix,
   })
+  const spec = drafts ? { ...entry, speculation: { draft: drafts.draft } } : entry
   const cacheFolder = await mkdtemp(path.join(tmpdir(), 'petals-chat-heads-'))
   opening.defer(() => rm(cacheFolder, { recursive: true, force: true }))
   const store = createModelStore(hubConfigSchema.parse({ offline: true }))
   const engine = opening.use(
     createPetalsEngine(swarmConfigSchema.parse({ initialPeers: [...swarm.initialPeers], ...config }), {
       openFiles: (source, open) => store.openFiles(source, open),
+      loadDraft: drafts?.loadDraft,
       cacheFolder,
       models: [spec],
       logger,
