@@ -1,4 +1,4 @@
-// node --conditions=petals-chat-source bench/our-client.ts [--push auto|always|never] [--speculation off|auto] CACHE_FOLDER MODEL_FOLDER DHT_PREFIX INITIAL_PEER...
+// node --conditions=petals-chat-source bench/our-client.ts [--push auto|always|never] [--speculation off|auto] [--draft GGUF_FILE] CACHE_FOLDER MODEL_FOLDER DHT_PREFIX INITIAL_PEER...
 //
 // The swarm engine as a separate program, with the line protocol of python/petals_client.py.
 import { parseArgs } from 'node:util'
@@ -6,9 +6,14 @@ import { greedy } from '@petals-chat/engine'
 import { createModelStore, hubConfigSchema } from '@petals-chat/hub'
 import { createPetalsEngine, petalsModelSchema, swarmConfigSchema } from '@petals-chat/petals'
 import { AnswerClock, answerLines } from './support/answer-lines.ts'
+import { createDraftEngine } from './support/draft-figures.ts'
 
 const { values, positionals } = parseArgs({
-  options: { push: { type: 'string', default: 'auto' }, speculation: { type: 'string', default: 'off' } },
+  options: {
+    push: { type: 'string', default: 'auto' },
+    speculation: { type: 'string', default: 'off' },
+    draft: { type: 'string' },
+  },
   allowPositionals: true,
 })
 const [cacheFolder = '', source, dhtPrefix, ...initialPeers] = positionals
@@ -19,11 +24,19 @@ const config = swarmConfigSchema.parse({
   serverToServer: values.push,
   speculation: values.speculation,
 })
+await using drafts = values.draft === undefined ? undefined : createDraftEngine(values.draft)
 await using engine = createPetalsEngine(config, {
+  loadDraft: drafts?.loadDraft,
   openFiles: (from, options) => store.openFiles(from, options),
   cacheFolder,
 })
-const spec = petalsModelSchema.parse({ id: 'bench', engine: 'petals', source, dhtPrefix })
+const spec = petalsModelSchema.parse({
+  id: 'bench',
+  engine: 'petals',
+  source,
+  dhtPrefix,
+  ...(values.draft !== undefined && { speculation: { draft: values.draft } }),
+})
 await using model = await engine.load(spec)
 
 await answerLines(async ({ ids, newTokens, maxLength, prewarms = false }) => {
@@ -34,10 +47,10 @@ await answerLines(async ({ ids, newTokens, maxLength, prewarms = false }) => {
     clock = new AnswerClock()
   }
   const answer: number[] = []
-  for await (const { token } of session.generate(ids, { sampling: greedy })) {
+  for await (const { token } of session.generate(ids, { sampling: greedy, maxNewTokens: newTokens })) {
     clock.token()
     answer.push(token)
-    if (answer.length === newTokens) break
   }
-  return { ...clock.done(answer), drafts: session.drafts?.() }
+  const timed = clock.done(answer)
+  return { ...timed, drafts: session.drafts?.(), draftModel: await drafts?.measure(ids, answer) }
 })

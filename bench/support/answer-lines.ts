@@ -1,4 +1,5 @@
 import { createInterface } from 'node:readline'
+import type { DraftFigures } from './draft-figures.ts'
 
 /** The request to a client under test. Sampling is greedy, and end tokens are ignored. */
 export interface AnswerRequest {
@@ -17,6 +18,8 @@ export interface TimedAnswer {
   readonly decodeSeconds: number
   /** Of a client that guesses tokens. */
   readonly drafts?: { readonly accepted: number; readonly rejected: number } | undefined
+  /** Of a client with a draft model. */
+  readonly draftModel?: DraftFigures | undefined
 }
 
 /** The other end of a `LinePeer`: prints that it is ready, then answers each line of the input. */

@@ -29,6 +29,8 @@ export interface ClientOptions {
   readonly push?: 'auto' | 'always' | 'never'
   /** `swarm.speculation` of this client (default: off). */
   readonly speculation?: 'auto' | 'off'
+  /** The GGUF file of its draft model. */
+  readonly draft?: string | undefined
 }
 
 const program = (name: string): string => fileURLToPath(new URL(`../${name}`, import.meta.url))
@@ -37,7 +39,7 @@ const program = (name: string): string => fileURLToPath(new URL(`../${name}`, im
 type Place = Pick<Swarm, 'modelFolder' | 'dhtPrefix' | 'initialPeers'>
 
 function start(kind: ClientKind, swarm: Place, options: ClientOptions): Promise<LinePeer> {
-  const { cacheFolder, push = 'auto', speculation = 'off' } = options
+  const { cacheFolder, push = 'auto', speculation = 'off', draft } = options
   const place = [swarm.modelFolder, swarm.dhtPrefix, ...swarm.initialPeers]
   const node = (...args: readonly string[]): Promise<LinePeer> =>
     startLinePeer(process.execPath, ['--conditions=petals-chat-source', ...args])
@@ -45,6 +47,7 @@ function start(kind: ClientKind, swarm: Place, options: ClientOptions): Promise<
     case 'Petals Chat':
       return node(
         ...[program('our-client.ts'), '--push', push, '--speculation', speculation],
+        ...(draft === undefined ? [] : ['--draft', draft]),
         ...[cacheFolder, ...place],
       )
     case 'null client':
