@@ -28,10 +28,16 @@ export {
 } from './p2p/listening/listening-transport.ts'
 export { parsePeerId, peerIdBytes, peerIdFromBytes, shortPeerId, type PeerId } from './p2p/peer-id.ts'
 export { RoundTrips } from './routing/round-trips.ts'
-export { InboundBudget, type Reserve } from './rpc/inbound-budget.ts'
+export { InboundBudget, longestMessage, type Reserve } from './rpc/inbound-budget.ts'
 export { ServedError, type PythonError } from './rpc/remote-errors.ts'
 export type { RpcClient, RpcMethod } from './rpc/rpc-client.ts'
-export { serveStream, type Received, type ServedCall, type ServeStreamOptions } from './rpc/serve-stream.ts'
+export {
+  serveStream,
+  type NextOptions,
+  type Received,
+  type ServedCall,
+  type ServeStreamOptions,
+} from './rpc/serve-stream.ts'
 export {
   serveUnary,
   type ServeUnaryOptions,

@@ -11,7 +11,7 @@ export interface BlockEngine extends AsyncDisposable {
   /** Tokens of KV cache that are free: a session of T tokens over B of the N loaded blocks takes T·B/N of them. */
   readonly cacheTokensLeft: number
   /**
-   * Reserves the KV cache of one session. Waits up to `timeoutMs` for room, in the order of the calls.
+   * Reserves the KV cache of one session. Waits up to `timeoutMs` for room; the owner that has the least comes first.
    * @throws CacheFullError if there is no room in time, CacheTooLargeError if it can never fit, EngineEndedError
    */
   openCache(options: OpenCacheOptions): Promise<BlockCache>
@@ -19,7 +19,7 @@ export interface BlockEngine extends AsyncDisposable {
    * A pass without an earlier cache (`rpc_forward`): all rows begin at position 0. It takes room in the KV pool while it runs.
    * @throws as `openCache` and `BlockCache.step`
    */
-  forward(pass: BlockPass): Promise<Float32Array>
+  forward(pass: SinglePass): Promise<Float32Array>
   /** False while the native process is started again: sessions wait for it, or fail. */
   readonly isReady: boolean
   /** Calls the listener after each change of `isReady`. */
@@ -55,6 +55,10 @@ export interface OpenCacheOptions extends AbortOptions {
   readonly maxLength: number
   /** How long to wait for room; 0 for not at all. */
   readonly timeoutMs: number
+  /** Whose session it is, by any name: owners share the room. Default: one owner for all such sessions. */
+  readonly owner?: string | undefined
+  /** Called when the room is given to another owner that has less. The cache is closed then, and its steps fail. */
+  readonly onReclaimed?: (() => void) | undefined
 }
 
 /** The KV cache of one session over the blocks [start, end) that it was opened for. Disposing it frees its room at once. */
@@ -64,7 +68,7 @@ export interface BlockCache extends AsyncDisposable {
   /**
    * Runs tokens from `position` on and returns the outputs, of the same shape. One call at a time. A step that was aborted or
    * failed leaves the cache at the position that it had; at the one that the step began at, if that was a rewind.
-   * @throws InvalidPassError, EngineEndedError, the reason of the signal
+   * @throws InvalidPassError, EngineEndedError, CacheReclaimedError, the reason of the signal
    */
   step(pass: BlockStep): Promise<Float32Array>
 }
@@ -78,6 +82,12 @@ export interface BlockPass extends AbortOptions {
   /** `[batch, tokens, hidden]`. */
   readonly states: Float32Array
   readonly prompts?: DeepPrompts | undefined
+}
+
+/** A pass without an earlier cache. */
+export interface SinglePass extends BlockPass {
+  /** As in `OpenCacheOptions`. */
+  readonly owner?: string | undefined
 }
 
 export interface BlockStep extends BlockPass {

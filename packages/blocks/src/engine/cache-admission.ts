@@ -1,36 +1,41 @@
-import { abortable, type AbortOptions } from '@petals-chat/engine'
+import { abortable } from '@petals-chat/engine'
 import { CacheFullError, CacheTooLargeError } from './errors.ts'
-
-export interface RoomRequest extends AbortOptions {
-  /** Blocks [from, to), counted from the first loaded one. */
-  readonly from: number
-  readonly to: number
-  /** Cells in each of the blocks. */
-  readonly cells: number
-  readonly timeoutMs: number
-}
-
-/** Room in the KV cache; releasing it twice does nothing. */
-export interface Room {
-  release(): void
-}
+import { chooseReclaimed } from './reclaim.ts'
+import { sizeOf, type HeldRoom, type Room, type RoomRequest } from './room.ts'
 
 interface Waiter {
   readonly request: RoomRequest
   readonly admit: (room: Room) => void
 }
 
-/** Who may use the cells of the KV cache. Sessions wait in the order in which they came, so that large ones get their turn. */
+export interface AdmissionTimes {
+  /** Room that was not used for this long may be taken back for others. */
+  readonly idleMs: number
+  /** How long room may take to come back. Also requests that don't wait otherwise wait for it. */
+  readonly reclaimMs: number
+}
+
+const usualTimes: AdmissionTimes = { idleMs: 15_000, reclaimMs: 10_000 }
+/** How often it is looked for room that has become idle, while requests wait. */
+const lookMs = 1000
+
+/**
+ * Who may use the cells of the KV cache. Whoever comes first gets what is free, all of it, if nobody waits. When there is too
+ * little, the owner that would have the least comes first, and owners that have more give back what they don't use. Requests of
+ * one owner are served in their order.
+ */
 export class CacheAdmission {
   readonly #total: number
+  readonly #times: AdmissionTimes
   readonly #used: number[]
+  readonly #held = new Set<HeldRoom>()
   readonly #waiters = new Set<Waiter>()
-  /** Counts resets: room that was taken before the last one is free already. */
-  #generation = 0
+  #timer: NodeJS.Timeout | undefined
 
   /** @param total cells of each block */
-  constructor(blocks: number, total: number) {
+  constructor(blocks: number, total: number, times: Partial<AdmissionTimes> = {}) {
     this.#total = total
+    this.#times = { ...usualTimes, ...times }
     this.#used = new Array<number>(blocks).fill(0)
   }
 
@@ -44,23 +49,27 @@ export class CacheAdmission {
   async take(request: RoomRequest): Promise<Room> {
     request.signal?.throwIfAborted()
     if (request.cells > this.#total) throw new CacheTooLargeError(this.#share(request), this.#total)
-    if (this.#waiters.size === 0 && this.#fits(request)) return this.#admit(request)
-    if (request.timeoutMs <= 0) throw this.#full(request)
-    return await this.#wait(request)
+    const isNext = this.#isNext(request)
+    if (isNext && this.#fits(request)) return this.#admit(request)
+    const isComing = isNext && this.#reclaimFor(request)
+    const timeoutMs = isComing ? Math.max(request.timeoutMs, this.#times.reclaimMs) : request.timeoutMs
+    if (timeoutMs <= 0) throw this.#full(request)
+    return await this.#wait(request, timeoutMs)
   }
 
   /** All room is free again: the process that had the cache has ended. */
   reset(): void {
-    this.#generation++
+    this.#held.clear()
     this.#used.fill(0)
     this.#admitWaiting()
   }
 
-  async #wait(request: RoomRequest): Promise<Room> {
+  async #wait(request: RoomRequest, timeoutMs: number): Promise<Room> {
     const { promise, resolve, reject } = Promise.withResolvers<Room>()
     const waiter = { request, admit: resolve }
     this.#waiters.add(waiter)
-    const timer = setTimeout(() => reject(this.#full(request)), request.timeoutMs)
+    this.#timer ??= setInterval(() => this.#admitWaiting(), lookMs).unref()
+    const timer = setTimeout(() => reject(this.#full(request)), timeoutMs)
     try {
       return await abortable(promise, request.signal)
     } catch (error) {
@@ -75,32 +84,91 @@ export class CacheAdmission {
   }
 
   #admitWaiting(): void {
-    for (const waiter of this.#waiters) {
-      if (!this.#fits(waiter.request)) return
-      this.#waiters.delete(waiter)
-      waiter.admit(this.#admit(waiter.request))
+    for (let next = this.#first(); next; next = this.#first()) {
+      if (!this.#fits(next.request)) {
+        this.#reclaimFor(next.request)
+        return
+      }
+      this.#waiters.delete(next)
+      next.admit(this.#admit(next.request))
     }
+    clearInterval(this.#timer)
+    this.#timer = undefined
   }
 
-  #admit({ from, to, cells }: RoomRequest): Room {
-    for (let block = from; block < to; block++) this.#used[block]! += cells
-    let generation = this.#generation
+  /** The first waiter of the owner that would have the least. */
+  #first(): Waiter | undefined {
+    const owners = new Set<string>()
+    const held = this.#heldByOwners()
+    let [first, least]: [Waiter | undefined, number] = [undefined, Infinity]
+    for (const waiter of this.#waiters) {
+      const { owner } = waiter.request
+      if (owners.has(owner)) continue
+      owners.add(owner)
+      const weight = (held.get(owner) ?? 0) + sizeOf(waiter.request)
+      if (weight < least) [first, least] = [waiter, weight]
+    }
+    return first
+  }
+
+  /** Whether nobody waits who comes before this request. */
+  #isNext(request: RoomRequest): boolean {
+    const first = this.#first()
+    if (!first) return true
+    for (const { request: other } of this.#waiters) if (other.owner === request.owner) return false
+    const held = this.#heldByOwners()
+    const weight = ({ owner, ...size }: RoomRequest): number => (held.get(owner) ?? 0) + sizeOf(size)
+    return weight(request) < weight(first.request)
+  }
+
+  /** Asks for room that others don't need as much. Returns whether that makes enough of it. */
+  #reclaimFor(request: RoomRequest): boolean {
+    const cache = { total: this.#total, used: this.#used, idleMs: this.#times.idleMs }
+    const chosen = chooseReclaimed(request, [...this.#held], cache)
+    for (const room of chosen ?? []) {
+      room.isReclaimed = true
+      room.request.onReclaim()
+    }
+    return chosen !== undefined
+  }
+
+  #admit(request: RoomRequest): Room {
+    const room: HeldRoom = { request, steps: 0, usedAt: performance.now(), isReclaimed: false }
+    this.#held.add(room)
+    this.#add(request, request.cells)
     return {
+      use: () => {
+        room.steps++
+        return () => {
+          room.steps--
+          room.usedAt = performance.now()
+        }
+      },
       release: () => {
-        if (generation !== this.#generation) return
-        generation = -1
-        for (let block = from; block < to; block++) this.#used[block]! -= cells
+        if (!this.#held.delete(room)) return // also after a reset
+        this.#add(request, -request.cells)
         this.#admitWaiting()
       },
     }
+  }
+
+  #add({ from, to }: RoomRequest, cells: number): void {
+    for (let block = from; block < to; block++) this.#used[block]! += cells
+  }
+
+  #heldByOwners(): ReadonlyMap<string, number> {
+    const held = new Map<string, number>()
+    for (const { request } of this.#held)
+      held.set(request.owner, (held.get(request.owner) ?? 0) + sizeOf(request))
+    return held
   }
 
   #fits({ from, to, cells }: RoomRequest): boolean {
     return this.#used.slice(from, to).every((used) => used + cells <= this.#total)
   }
 
-  #share({ from, to, cells }: RoomRequest): number {
-    return (cells * (to - from)) / this.#used.length
+  #share(request: RoomRequest): number {
+    return sizeOf(request) / this.#used.length
   }
 
   #full(request: RoomRequest): CacheFullError {

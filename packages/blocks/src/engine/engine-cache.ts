@@ -1,8 +1,14 @@
 import type { BlockCache, BlockEngineInfo, BlockStep, OpenCacheOptions } from './block-engine.ts'
 import type { BlockClient } from './block-client.ts'
-import type { Room } from './cache-admission.ts'
 import { checkStep } from './check-pass.ts'
-import { EngineEndedError, InvalidPassError } from './errors.ts'
+import { CacheReclaimedError, EngineEndedError, InvalidPassError } from './errors.ts'
+import type { Room } from './room.ts'
+
+/** Room in the KV cache, and what is aborted when it has to be given back. */
+export interface GivenRoom {
+  readonly room: Room
+  readonly reclaimed: AbortSignal
+}
 
 /** A KV cache in the process that computes. */
 export class EngineCache implements BlockCache {
@@ -10,16 +16,23 @@ export class EngineCache implements BlockCache {
   readonly #info: BlockEngineInfo
   readonly #options: OpenCacheOptions
   readonly #room: Room
+  readonly #reclaimed: AbortSignal
   readonly #id: number
   readonly #generation: number
   #position = 0
   #state: 'idle' | 'busy' | 'unusable' | 'closed' = 'idle'
 
-  private constructor(client: BlockClient, info: BlockEngineInfo, options: OpenCacheOptions, room: Room) {
+  private constructor(
+    client: BlockClient,
+    info: BlockEngineInfo,
+    options: OpenCacheOptions,
+    given: GivenRoom,
+  ) {
     this.#client = client
     this.#info = info
     this.#options = options
-    this.#room = room
+    this.#room = given.room
+    this.#reclaimed = given.reclaimed
     this.#id = client.nextRequest()
     this.#generation = client.generation
   }
@@ -29,19 +42,20 @@ export class EngineCache implements BlockCache {
     client: BlockClient,
     info: BlockEngineInfo,
     options: OpenCacheOptions,
-    room: Room,
+    given: GivenRoom,
   ): Promise<EngineCache> {
-    const cache = new EngineCache(client, info, options, room)
+    const cache = new EngineCache(client, info, options, given)
     const { start, end, batch, maxLength } = options
     const [from, to] = [start - info.start, end - info.start]
     const request = client.nextRequest()
     try {
       await client.call({ type: 'open', request, cache: cache.#id, from, to, batch, maxLength })
-      return cache
     } catch (error) {
-      room.release()
+      given.room.release()
       throw error
     }
+    cache.#watchReclaim()
+    return cache
   }
 
   get position(): number {
@@ -54,6 +68,7 @@ export class EngineCache implements BlockCache {
     checkStep(this.#info, { ...this.#options, position: this.#position }, step)
     signal?.throwIfAborted()
     this.#state = 'busy'
+    const isUsed = this.#room.use()
     try {
       const outputs = await this.#compute(step, position)
       this.#position = position + tokens
@@ -64,7 +79,9 @@ export class EngineCache implements BlockCache {
       this.#position = Math.min(this.#position, position)
       // Rows may or may not have been exchanged.
       this.#becomeIdle(hypoIds ? 'unusable' : 'idle')
-      throw error
+      throw this.#reclaimed.aborted ? new CacheReclaimedError() : error
+    } finally {
+      isUsed()
     }
   }
 
@@ -99,11 +116,21 @@ export class EngineCache implements BlockCache {
     return outputs!
   }
 
+  #watchReclaim(): void {
+    const giveBack = (): void => {
+      void this[Symbol.asyncDispose]()
+      this.#options.onReclaimed?.()
+    }
+    if (this.#reclaimed.aborted) giveBack()
+    else this.#reclaimed.addEventListener('abort', giveBack)
+  }
+
   #becomeIdle(state: 'idle' | 'unusable'): void {
     if (this.#state === 'busy') this.#state = state
   }
 
   #checkUsable(): void {
+    if (this.#reclaimed.aborted) throw new CacheReclaimedError()
     if (this.#generation !== this.#client.generation)
       throw new EngineEndedError(
         'The KV cache is lost: the process that computes the blocks has ended. Open the session again.',

@@ -32,6 +32,15 @@ export class CacheTooLargeError extends Error {
   }
 }
 
+/** The KV cache was given to another owner, who had less. */
+export class CacheReclaimedError extends Error {
+  override readonly name = 'CacheReclaimedError'
+
+  constructor() {
+    super('The KV cache of this session was given to another client. Open the session again.')
+  }
+}
+
 /** A pass does not fit the engine or the session: wrong blocks, shape or position. */
 export class InvalidPassError extends Error {
   override readonly name = 'InvalidPassError'

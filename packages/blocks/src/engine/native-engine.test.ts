@@ -5,7 +5,13 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { makeTinyModel, randomStates, tiny, type TinyModel } from '../testing/tiny-model.ts'
 import { openBlockModel } from '../weights/block-model.ts'
 import type { BlockCache, BlockEngine } from './block-engine.ts'
-import { CacheFullError, CacheTooLargeError, EngineEndedError, InvalidPassError } from './errors.ts'
+import {
+  CacheFullError,
+  CacheReclaimedError,
+  CacheTooLargeError,
+  EngineEndedError,
+  InvalidPassError,
+} from './errors.ts'
 import { startBlockEngine, type NativeBlockEngine } from './native-engine.ts'
 import type { BlockEngineOptions } from './options.ts'
 
@@ -61,6 +67,26 @@ describe('sessions', () => {
       }),
     )
     expect(engine.cacheTokensLeft).toBe(cacheTokens)
+  })
+
+  it('of an owner with all the room end when another one needs some of it', async () => {
+    const reclaimed: number[] = []
+    const session = (owner: string, maxLength: number, number: number): Promise<BlockCache> =>
+      engine.openCache({
+        ...{ start: 0, end: blocks, batch: 1, maxLength, timeoutMs: 0, owner },
+        onReclaimed: () => reclaimed.push(number),
+      })
+    await using open = new AsyncDisposableStack()
+    const greedy: BlockCache[] = []
+    for (let number = 0; number < 8; number++)
+      greedy.push(open.use(await session('greedy', cacheTokens / 8, number)))
+    const one = { ...whole, batch: 1, tokens: 1, states: randomStates(60, hidden) }
+    for (const number of [0, 2, 3, 4, 5, 6, 7, 1]) await greedy[number]!.step(one)
+    const modest = open.use(await session('modest', cacheTokens / 4, 8))
+    expect(reclaimed).toEqual([0, 2])
+    await modest.step(one)
+    await greedy[1]!.step(one)
+    await expect(greedy[2]!.step(one)).rejects.toThrow(CacheReclaimedError)
   })
 
   it('exchange their rows by hypo_ids', async () => {

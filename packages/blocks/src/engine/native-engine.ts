@@ -3,7 +3,14 @@ import { countCores, findLlamaLibraries } from '@petals-chat/llama'
 import { cellsOf } from '../model/cells.ts'
 import type { LoadCommand, ReadyMessage } from '../protocol.ts'
 import { BlockClient } from './block-client.ts'
-import type { BlockCache, BlockEngine, BlockEngineInfo, BlockPass, OpenCacheOptions } from './block-engine.ts'
+import type {
+  BlockCache,
+  BlockEngine,
+  BlockEngineInfo,
+  BlockPass,
+  OpenCacheOptions,
+  SinglePass,
+} from './block-engine.ts'
 import { CacheAdmission } from './cache-admission.ts'
 import { checkBlocks, checkPass } from './check-pass.ts'
 import { EngineCache } from './engine-cache.ts'
@@ -178,18 +185,20 @@ export class NativeBlockEngine implements BlockEngine {
   }
 
   async openCache(options: OpenCacheOptions): Promise<BlockCache> {
-    const { start, end, batch, maxLength, timeoutMs, signal } = options
+    const { start, end, batch, maxLength, timeoutMs, owner = '', signal } = options
     checkBlocks(this.info, start, end)
     if (!(Number.isSafeInteger(batch) && batch > 0 && Number.isSafeInteger(maxLength) && maxLength >= 0))
       throw new InvalidPassError('The session has no rows or no length.')
     await this.#untilReady(timeoutMs, signal)
     const [from, to] = [start - this.info.start, end - this.info.start]
     const cells = cellsOf(maxLength) * batch
-    const room = await this.#admission.take({ from, to, cells, timeoutMs, signal })
-    return await EngineCache.open(this.#client, this.info, options, room)
+    const reclaim = new AbortController()
+    const onReclaim = (): void => reclaim.abort()
+    const room = await this.#admission.take({ from, to, cells, timeoutMs, owner, onReclaim, signal })
+    return await EngineCache.open(this.#client, this.info, options, { room, reclaimed: reclaim.signal })
   }
 
-  async forward(pass: BlockPass): Promise<Float32Array> {
+  async forward(pass: SinglePass): Promise<Float32Array> {
     checkPass(this.info, pass)
     const outputs = new Float32Array(pass.states.length)
     const size = pass.tokens * this.info.hiddenSize
@@ -205,14 +214,15 @@ export class NativeBlockEngine implements BlockEngine {
     await this.#client[Symbol.asyncDispose]()
   }
 
-  async #forwardRows(pass: BlockPass): Promise<Float32Array> {
-    const { start, end, batch, tokens: maxLength, signal } = pass
+  async #forwardRows(pass: SinglePass): Promise<Float32Array> {
+    const { start, end, batch, tokens: maxLength, owner, signal } = pass
     await using cache = await this.openCache({
       start,
       end,
       batch,
       maxLength,
       timeoutMs: forwardTimeoutMs,
+      owner,
       ...(signal && { signal }),
     })
     return await cache.step(pass)
@@ -233,7 +243,7 @@ export class NativeBlockEngine implements BlockEngine {
 }
 
 /** A part of the rows of a pass. */
-function rowsOf(pass: BlockPass, from: number, to: number, size: number): BlockPass {
+function rowsOf(pass: SinglePass, from: number, to: number, size: number): SinglePass {
   const { prompts } = pass
   const part = { ...pass, batch: to - from, states: pass.states.subarray(from * size, to * size) }
   return prompts ? { ...part, prompts: promptsOf(pass, prompts, from, to) } : part

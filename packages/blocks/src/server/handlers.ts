@@ -32,7 +32,7 @@ const methods = 'TransformerConnectionHandler.'
 export async function serveBlocks(options: HandlerOptions): Promise<void> {
   const { transport, rpc, host, table, budget, maxMessageBytes, version, dhtClientMode, logger } = options
   const { reserve } = budget
-  const frames = { reserve, maxMessageBytes }
+  const frames = { budget, maxMessageBytes }
   const push = createPusher({ rpc, dhtPrefix: host.dhtPrefix, logger })
   const unary = (name: string, handler: Parameters<typeof serveUnary>[3]): Promise<void> =>
     serveUnary(transport, name, { reserve }, handler)

@@ -1,5 +1,10 @@
 import { abortable } from '@petals-chat/engine'
-import { decodeExpertRequest, type ExpertRequest, type ServedCall } from '@petals-chat/petals/protocol'
+import {
+  decodeExpertRequest,
+  type ExpertRequest,
+  type NextOptions,
+  type ServedCall,
+} from '@petals-chat/petals/protocol'
 import { readMetadata, type Metadata } from '../requests/metadata.ts'
 
 /** A request of a session, from the client or pushed by the server before. `release` gives its memory back. */
@@ -10,8 +15,8 @@ export interface Arrival {
 }
 
 /** Reads the next request of a call; undefined after the end of its input. @throws ConnectionLostError, ProtocolError, ServedError */
-async function readArrival(call: ServedCall, signal: AbortSignal): Promise<Arrival | undefined> {
-  const received = await call.next(signal)
+async function readArrival(call: ServedCall, options: NextOptions): Promise<Arrival | undefined> {
+  const received = await call.next(options)
   if (!received) return undefined
   try {
     const request = decodeExpertRequest(received.payload)
@@ -40,8 +45,9 @@ export class Arrivals implements Disposable {
   #wake = Promise.withResolvers<void>()
   #taken = Promise.withResolvers<void>()
 
-  constructor(call: ServedCall) {
-    void this.#read(call)
+  /** @param startMs how long the client may take to begin its first request: without one, its input has ended */
+  constructor(call: ServedCall, startMs: number) {
+    void this.#read(call, startMs)
   }
 
   /** Aborted when the client has left, or has violated the protocol. */
@@ -90,10 +96,14 @@ export class Arrivals implements Disposable {
     for (const { release } of this.#queue.splice(0)) release()
   }
 
-  async #read(call: ServedCall): Promise<void> {
+  async #read(call: ServedCall, startMs: number): Promise<void> {
     const { signal } = this.#over
+    let options: NextOptions = { signal, startMs }
     try {
-      while (!signal.aborted && (await this.#readNext(call, signal))) await this.#untilRoom(signal)
+      while (!signal.aborted && (await this.#readNext(call, options))) {
+        options = { signal }
+        await this.#untilRoom(signal)
+      }
       this.#hasEnded = true
     } catch (error) {
       if (signal.aborted) return
@@ -104,10 +114,10 @@ export class Arrivals implements Disposable {
   }
 
   /** Returns false at the end of input. A function of its own, so that no request stays in memory while the next one is read. */
-  async #readNext(call: ServedCall, signal: AbortSignal): Promise<boolean> {
-    const arrival = await readArrival(call, signal)
+  async #readNext(call: ServedCall, options: NextOptions): Promise<boolean> {
+    const arrival = await readArrival(call, options)
     if (!arrival) return false
-    if (signal.aborted) arrival.release()
+    if (this.#over.signal.aborted) arrival.release()
     else this.#queue.push(arrival)
     this.#wake.resolve()
     return true

@@ -1,5 +1,11 @@
 import { ServedError } from '@petals-chat/petals/protocol'
-import { CacheFullError, CacheTooLargeError, EngineEndedError, InvalidPassError } from '../engine/errors.ts'
+import {
+  CacheFullError,
+  CacheReclaimedError,
+  CacheTooLargeError,
+  EngineEndedError,
+  InvalidPassError,
+} from '../engine/errors.ts'
 
 /**
  * Returns an error of the engine in the words of Petals' servers, by which clients decide what to do. Sizes are tokens of KV
@@ -19,6 +25,8 @@ export function asServedError(error: unknown, timeoutMs = 0): unknown {
     return new ServedError('RuntimeError', 'The server has lost the KV cache of this session.', {
       cause: error,
     })
+  if (error instanceof CacheReclaimedError)
+    return new ServedError('RuntimeError', error.message, { cause: error })
   if (error instanceof InvalidPassError) return new ServedError('ValueError', error.message, { cause: error })
   return error
 }

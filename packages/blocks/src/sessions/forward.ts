@@ -21,7 +21,7 @@ import { checkAdapter, checkPoints, readMetadata, type Metadata } from '../reque
 import { orderedTensors, readPrompts, readStates } from '../requests/pass-tensors.ts'
 import { readUids } from '../requests/uids.ts'
 import { asServedError } from './engine-errors.ts'
-import type { ServingHost } from './host.ts'
+import type { ServingHost, ServingLimits } from './host.ts'
 
 const noMetadata = new Uint8Array(0)
 
@@ -39,7 +39,7 @@ export const serveForwardStream =
   async (call: ServedCall): Promise<void> => {
     const releases: (() => void)[] = []
     try {
-      const request = await gather(call, maxBytes, host.limits.requestTimeoutMs, releases)
+      const request = await gather(call, maxBytes, host.limits, releases)
       using left = new CallerLeft(call)
       const tensor = await forward(host, request, call.remote, left.signal)
       for (const part of splitTensor(tensor))
@@ -55,7 +55,7 @@ class CallerLeft implements Disposable {
   readonly #over = new AbortController()
 
   constructor(call: ServedCall) {
-    call.next(this.#over.signal).then(
+    call.next({ signal: this.#over.signal }).then(
       (more) => more?.release(),
       (error: unknown) => this.#left.abort(error),
     )
@@ -74,14 +74,18 @@ class CallerLeft implements Disposable {
 async function gather(
   call: ServedCall,
   maxBytes: number,
-  timeoutMs: number,
+  { requestTimeoutMs, openingTimeoutMs: startMs }: ServingLimits,
   releases: (() => void)[],
 ): Promise<ExpertRequest> {
-  const timeout = AbortSignal.timeout(timeoutMs)
+  const timeout = AbortSignal.timeout(requestTimeoutMs)
   const parts: TensorMessage[] = []
   let first: ExpertRequest | undefined
   let bytes = 0
-  for (let next = await call.next(timeout); next; next = await call.next(timeout)) {
+  for (
+    let next = await call.next({ signal: timeout, startMs });
+    next;
+    next = await call.next({ signal: timeout })
+  ) {
     releases.push(next.release)
     bytes += next.payload.byteLength
     if (bytes > maxBytes) throw new ProtocolError(`A request in parts has more than ${maxBytes} bytes.`)
@@ -121,7 +125,7 @@ async function forward(
   try {
     const startedAt = performance.now()
     const signal = AbortSignal.any([left, timeout])
-    const pass = { ...blocks, batch, tokens, states, signal, ...(deep ? { prompts: deep } : {}) }
+    const pass = { ...blocks, batch, tokens, states, owner: peer, signal, ...(deep ? { prompts: deep } : {}) }
     const outputs = batch * tokens === 0 ? new Float32Array(0) : await engine.forward(pass)
     host.observer.computed(info, batch * tokens, performance.now() - startedAt)
     const { hiddenSize, dtype } = engine.info

@@ -27,8 +27,11 @@ export interface SessionInfo {
 }
 
 export interface ServingLimits {
+  /** Open sessions. A peer may have as many as it leaves free, and `sessionsPerPeer` at most. */
   readonly sessions: number
   readonly sessionsPerPeer: number
+  /** How long a stream may be silent before its first request. */
+  readonly openingTimeoutMs: number
   /** The whole session, and the wait for its next request: `session_timeout` and `step_timeout` of Petals. */
   readonly sessionTimeoutMs: number
   readonly stepTimeoutMs: number
@@ -39,6 +42,7 @@ export interface ServingLimits {
 export const defaultServingLimits: ServingLimits = {
   sessions: 1024,
   sessionsPerPeer: 256,
+  openingTimeoutMs: 30_000,
   sessionTimeoutMs: 30 * 60_000,
   stepTimeoutMs: 5 * 60_000,
   requestTimeoutMs: 3 * 60_000,

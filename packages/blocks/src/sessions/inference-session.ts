@@ -49,7 +49,7 @@ interface Opened {
  */
 export async function serveInference(call: ServedCall, services: InferenceServices): Promise<void> {
   const { limits } = services.host
-  using arrivals = new Arrivals(call)
+  using arrivals = new Arrivals(call, limits.openingTimeoutMs)
   const first = await readOpening(arrivals, limits.stepTimeoutMs)
   if (!first) return
   const wall = AbortSignal.timeout(limits.sessionTimeoutMs)
@@ -95,16 +95,21 @@ async function openSession(
   checkAdapter(first.metadata, host.adapters)
   const batch = checkBatch(first.batch, engine)
   const { sessionId, maxLength, allocTimeoutMs } = terms
-  const close = table.add({ peer: call.remote, sessionId, push: (arrival) => arrivals.push(arrival) })
+  const peer = call.remote
+  const close = table.add({ peer, sessionId, push: (arrival) => arrivals.push(arrival) })
+  const reclaimed = new AbortController()
   try {
-    const signal = AbortSignal.any([arrivals.left, wall])
-    const room = { ...blocks, batch, maxLength, timeoutMs: allocTimeoutMs, signal }
+    const signal = AbortSignal.any([arrivals.left, wall, reclaimed.signal])
+    const onReclaimed = (): void => reclaimed.abort()
+    const room = { ...blocks, batch, maxLength, timeoutMs: allocTimeoutMs, owner: peer, onReclaimed, signal }
     await using cache = await engine.openCache(room).catch((error: unknown) => {
       throw asServedError(error, allocTimeoutMs)
     })
-    const peer = call.remote
     const info = { kind: 'inference', peer, blocks, batch, maxLength, openedAt: Date.now() } as const
     await runSession(call, { first: first.metadata, blocks, engine, cache, info, signal, arrivals }, services)
+  } catch (error) {
+    // Another client needs its room more: it ends as one that was silent for too long.
+    if (!reclaimed.signal.aborted) throw error
   } finally {
     close()
   }

@@ -29,7 +29,8 @@ export class SessionTable {
   add(session: OpenSession): () => void {
     const { peer, sessionId } = session
     const ofPeer = this.#ofPeer.get(peer) ?? 0
-    if (this.#open.size >= this.#limits.sessions || ofPeer >= this.#limits.sessionsPerPeer)
+    const { sessions, sessionsPerPeer } = this.#limits
+    if (ofPeer >= Math.min(sessionsPerPeer, sessions - this.#open.size))
       throw new ServedError('RuntimeError', 'Could not allocate a session: this server has too many of them')
     if (sessionId !== undefined && this.#byId.has(sessionId))
       throw new ServedError('AssertionError', `session id ${sessionId} is not unique`)

@@ -40,7 +40,7 @@ async function startNode(initialPeers: readonly string[] = []): Promise<TestNode
     await createListeningTransport({ connectTimeoutMs: 5000, listen: ['/ip4/127.0.0.1/tcp/0'] }),
   )
   if (initialPeers.length > 0) await transport.connect(initialPeers)
-  const { reserve } = new InboundBudget(1e8, 1e8)
+  const { reserve } = new InboundBudget(2e8)
   const node = resources.use(await startDhtNode({ transport, rpc: createRpcClient(transport), reserve }))
   if (initialPeers.length > 0) await node.bootstrap()
   const stop = async (): Promise<void> => await transport[Symbol.asyncDispose]()

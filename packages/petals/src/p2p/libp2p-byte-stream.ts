@@ -2,15 +2,16 @@ import type { ConnectionLimits, Stream } from '@libp2p/interface'
 import type { AbortOptions } from '@petals-chat/engine'
 import { Uint8ArrayList } from 'uint8arraylist'
 import { ConnectionLostError } from '../errors.ts'
+import { BackPressure } from './back-pressure.ts'
 import type { PeerId } from './peer-id.ts'
 import type { ByteStream } from './swarm-transport.ts'
+import { UnreadChunks } from './unread-chunks.ts'
 
 /**
  * Bytes that are buffered without a reader before back-pressure stops the peer. A pending read takes its bytes as they
  * arrive, whatever its size: libp2p's own byteStream would reset the stream at 4 MiB, and an answer to a prefill is larger.
  */
-const highWaterBytes = 1024 * 1024
-const lowWaterBytes = highWaterBytes / 4
+const usualHighWaterBytes = 1024 * 1024
 
 /** How long a closed stream waits for the peer to close its side, too. */
 const lingerMs = 5000
@@ -25,13 +26,21 @@ interface PendingRead {
   readonly settle: (error?: unknown) => void
 }
 
+export interface ByteStreamOptions {
+  /** What the relay allows, if the connection goes through one. */
+  readonly limits?: ConnectionLimits | undefined
+  /** Default: 1 MiB. */
+  readonly highWaterBytes?: number | undefined
+}
+
 /** A ByteStream on a libp2p stream. */
 export class Libp2pByteStream implements ByteStream {
   readonly #stream: Stream
   readonly #peer: PeerId
   readonly #limits: ConnectionLimits | undefined
-  readonly #chunks: Uint8Array[] = []
-  #buffered = 0
+  readonly #highWaterBytes: number
+  readonly #backPressure: BackPressure
+  readonly #unread = new UnreadChunks()
   #pending: PendingRead | undefined
   /** No more bytes will come. */
   #ended = false
@@ -42,11 +51,16 @@ export class Libp2pByteStream implements ByteStream {
   /** The error that closed the stream. */
   #error: unknown
 
-  /** @param limits what the relay allows, if the connection goes through one */
-  constructor(stream: Stream, peer: PeerId, limits?: ConnectionLimits) {
+  constructor(
+    stream: Stream,
+    peer: PeerId,
+    { limits, highWaterBytes = usualHighWaterBytes }: ByteStreamOptions = {},
+  ) {
     this.#stream = stream
     this.#peer = peer
     this.#limits = limits
+    this.#highWaterBytes = highWaterBytes
+    this.#backPressure = new BackPressure(stream)
     stream.addEventListener('message', ({ data }) => this.#receive(data))
     stream.addEventListener('remoteCloseWrite', () => (this.#closedByPeer = true))
     // libp2p emits the end before the bytes that came in the same frame, which it delivers in the same turn.
@@ -59,12 +73,18 @@ export class Libp2pByteStream implements ByteStream {
   async read(byteLength: number, { signal }: AbortOptions = {}): Promise<Uint8Array> {
     signal?.throwIfAborted()
     if (this.#pending) throw new Error('This stream has a pending read.')
-    const first = this.#chunks[0]
-    if (first && first.byteLength >= byteLength) return this.#takeView(first, byteLength)
+    const view = this.#unread.takeView(byteLength)
+    if (view) return this.#consumed(view)
     const target = new Uint8Array(byteLength)
-    const filled = this.#drainInto(target)
+    const filled = this.#unread.drainInto(target)
+    this.#consumed(target)
     if (filled < byteLength) await this.#waitFor(target, filled, signal)
     return target
+  }
+
+  /** Bytes that have arrived and are not read yet. */
+  get unreadBytes(): number {
+    return this.#unread.byteLength + this.#stream.readBufferLength
   }
 
   async write(bytes: Uint8Array | readonly Uint8Array[], { signal }: AbortOptions = {}): Promise<void> {
@@ -104,14 +124,12 @@ export class Libp2pByteStream implements ByteStream {
       // A chunk may be a Buffer, whose slice() does not copy.
       this.#append(new Uint8Array(chunk.buffer, chunk.byteOffset, chunk.byteLength))
     }
-    if (this.#buffered > highWaterBytes && this.#stream.readStatus === 'readable') this.#stream.pause()
+    if (this.#unread.byteLength > this.#highWaterBytes) this.#backPressure.set(true)
   }
 
   #append(chunk: Uint8Array): void {
     const rest = this.#pending ? this.#fillPending(this.#pending, chunk) : chunk
-    if (rest.byteLength === 0) return
-    this.#chunks.push(rest)
-    this.#buffered += rest.byteLength
+    this.#unread.append(rest)
   }
 
   /** Copies what the pending read needs. Returns the rest of the chunk. */
@@ -123,26 +141,9 @@ export class Libp2pByteStream implements ByteStream {
     return chunk.subarray(wanted.byteLength)
   }
 
-  #takeView(first: Uint8Array, byteLength: number): Uint8Array {
-    if (first.byteLength === byteLength) this.#chunks.shift()
-    else this.#chunks[0] = first.subarray(byteLength)
-    this.#consumed(byteLength)
-    return first.subarray(0, byteLength)
-  }
-
-  #drainInto(target: Uint8Array): number {
-    let filled = 0
-    while (filled < target.byteLength && this.#chunks[0]) {
-      const chunk = this.#chunks[0].subarray(0, target.byteLength - filled)
-      target.set(this.#takeView(this.#chunks[0], chunk.byteLength), filled)
-      filled += chunk.byteLength
-    }
-    return filled
-  }
-
-  #consumed(byteLength: number): void {
-    this.#buffered -= byteLength
-    if (this.#buffered <= lowWaterBytes && this.#stream.readStatus === 'paused') this.#stream.resume()
+  #consumed<T>(taken: T): T {
+    if (this.#unread.byteLength <= this.#highWaterBytes / 4) this.#backPressure.set(false)
+    return taken
   }
 
   async #waitFor(target: Uint8Array, filled: number, signal: AbortSignal | undefined): Promise<void> {
@@ -156,7 +157,7 @@ export class Libp2pByteStream implements ByteStream {
     }
     this.#pending = { target, filled, settle }
     signal?.addEventListener('abort', onAbort)
-    if (this.#stream.readStatus === 'paused') this.#stream.resume() // delivers at once what it buffered
+    this.#backPressure.set(false) // a paused stream delivers at once what it buffered
     if (this.#ended) this.#pending?.settle(this.#endError(this.#pending.filled))
     await promise
   }

@@ -14,7 +14,7 @@ const options = {
 /** Opens a stream whose first bytes go out together with the header of the protocol: the peer has not agreed yet. */
 export async function earlyStream(connection: Connection, early: EarlyStreamOptions): Promise<ByteStream> {
   const stream = await connection.newStream(early.protocol, { ...options, negotiateFully: false })
-  return new EarlyByteStream(new Libp2pByteStream(stream, early.peer, connection.limits), early)
+  return new EarlyByteStream(new Libp2pByteStream(stream, early.peer, { limits: connection.limits }), early)
 }
 
 /** Opens a stream and waits until the peer has agreed to the protocol. @throws PeerUnreachableError if it refuses */
@@ -26,7 +26,7 @@ export async function negotiatedStream(
 ): Promise<ByteStream> {
   try {
     const stream = await connection.newStream(protocol, { ...options, signal })
-    return new Libp2pByteStream(stream, peer, connection.limits)
+    return new Libp2pByteStream(stream, peer, { limits: connection.limits })
   } catch (cause) {
     if (cause instanceof Error && cause.name === 'UnsupportedProtocolError')
       throw unsupportedProtocol(peer, protocol, cause)

@@ -1,99 +1,60 @@
 import type { PeerId } from '../p2p/peer-id.ts'
+import { PeerShares } from './peer-shares.ts'
+import { ServedError } from './remote-errors.ts'
 
 /** Waits for memory for a message of a peer, and returns a function that gives it back. */
 export type Reserve = (peer: PeerId, bytes: number, signal?: AbortSignal) => Promise<() => void>
 
-interface Waiting {
-  readonly peer: PeerId
-  readonly bytes: number
-  readonly admit: () => void
-}
+/** A part of a message that waits longer than this for memory fails: messages whose parts wait for each other must not block the server. */
+const mostWaitMs = 20_000
 
 /**
- * The memory that messages of peers may take together, and those of one peer. A message waits until there is room; the peer
- * feels that as back-pressure. A peer that has used up its share does not keep others from theirs.
+ * The memory that messages of peers may take together. A message waits until there is room; the peer feels that as back-pressure.
+ * A peer may have as much as it leaves free: alone it gets a half, beside another one a third. So some memory is always left for
+ * a peer that has little, however many others hold what they were given.
  */
 export class InboundBudget {
-  readonly #total: number
-  readonly #perPeer: number
-  readonly #used = new Map<PeerId, number>()
-  readonly #queue = new Set<Waiting>()
-  #usedTotal = 0
+  readonly #memory: PeerShares
+  readonly #announced: PeerShares
+  readonly #mostWaitMs: number
 
-  /** @param perPeer at least the length of the longest message */
-  constructor(total: number, perPeer: number) {
-    this.#total = total
-    this.#perPeer = perPeer
+  /** @param total bytes */
+  constructor(total: number, waitMs = mostWaitMs) {
+    this.#memory = new PeerShares(({ used, usedByAll, amount }) => used + usedByAll + 2 * amount <= total)
+    this.#announced = new PeerShares(({ used, amount }) => used + amount <= longestMessage(total))
+    this.#mostWaitMs = waitMs
   }
 
   get usedBytes(): number {
-    return this.#usedTotal
+    return this.#memory.usedByAll
   }
 
+  /** Takes memory. @throws ServedError if there is none for too long, the reason of the signal */
   readonly reserve: Reserve = async (peer, bytes, signal) => {
-    signal?.throwIfAborted()
-    if (this.#fits(peer, bytes) && !this.#isAnyNext()) return this.#take(peer, bytes)
-    const { promise, resolve, reject } = Promise.withResolvers<void>()
-    const waiting: Waiting = { peer, bytes, admit: resolve }
-    const onAbort = (): void => {
-      this.#queue.delete(waiting)
-      reject(signal!.reason as Error)
-    }
-    this.#queue.add(waiting)
-    signal?.addEventListener('abort', onAbort)
+    const late = new AbortController()
+    const busy = (): ServedError =>
+      new ServedError(
+        'RuntimeError',
+        'The server is busy: it has no memory for the request. Try again later.',
+      )
+    const timer = setTimeout(() => late.abort(busy()), this.#mostWaitMs)
     try {
-      await promise
+      return await this.#memory.take(
+        peer,
+        bytes,
+        signal ? AbortSignal.any([signal, late.signal]) : late.signal,
+      )
     } finally {
-      this.#queue.delete(waiting)
-      signal?.removeEventListener('abort', onAbort)
-    }
-    return this.#releaser(peer, bytes)
-  }
-
-  #fits(peer: PeerId, bytes: number): boolean {
-    return this.#usedTotal + bytes <= this.#total && this.#fitsShare(peer, bytes)
-  }
-
-  #fitsShare(peer: PeerId, bytes: number): boolean {
-    return (this.#used.get(peer) ?? 0) + bytes <= this.#perPeer
-  }
-
-  /** A long message that waits for room among all must not be overtaken for ever by short ones. */
-  #isAnyNext(): boolean {
-    for (const { peer, bytes } of this.#queue) if (this.#fitsShare(peer, bytes)) return true
-    return false
-  }
-
-  #take(peer: PeerId, bytes: number): () => void {
-    this.#add(peer, bytes)
-    return this.#releaser(peer, bytes)
-  }
-
-  #releaser(peer: PeerId, bytes: number): () => void {
-    let isHeld = true
-    return () => {
-      if (!isHeld) return
-      isHeld = false
-      this.#add(peer, -bytes)
-      this.#admitWaiting()
+      clearTimeout(timer)
     }
   }
 
-  #add(peer: PeerId, bytes: number): void {
-    this.#usedTotal += bytes
-    const used = (this.#used.get(peer) ?? 0) + bytes
-    if (used > 0) this.#used.set(peer, used)
-    else this.#used.delete(peer)
-  }
-
-  /** In the order of arrival, but a message that waits for its own peer's share lets those of others pass. */
-  #admitWaiting(): void {
-    for (const waiting of this.#queue) {
-      if (!this.#fitsShare(waiting.peer, waiting.bytes)) continue
-      if (!this.#fits(waiting.peer, waiting.bytes)) return
-      this.#queue.delete(waiting)
-      this.#add(waiting.peer, waiting.bytes)
-      waiting.admit()
-    }
-  }
+  /**
+   * Waits until a message of this length may be received. Messages of one peer that are longer together than its share could all
+   * begin, and none would end.
+   */
+  readonly announce: Reserve = (peer, bytes, signal) => this.#announced.take(peer, bytes, signal)
 }
+
+/** The longest message that can ever be received with so much memory. */
+export const longestMessage = (total: number): number => Math.floor(total / 2)

@@ -40,10 +40,10 @@ export async function serveUnary(
   { reserve }: ServeUnaryOptions,
   handler: UnaryHandler,
 ): Promise<void> {
-  await server.handle(method, async (stream, remote) => {
+  await server.handle(method, async (stream, remote, closed) => {
     let release = (): void => {}
     const read = async (length: number, signal: AbortSignal): Promise<Uint8Array> => {
-      if (length > 1) release = await reserve(remote, length, signal)
+      if (length > 1) release = await reserve(remote, length, AbortSignal.any([signal, closed]))
       return await stream.read(length, { signal })
     }
     const keep = (): (() => void) => {

@@ -1,12 +1,13 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { circuitRelayServer, circuitRelayTransport } from '@libp2p/circuit-relay-v2'
 import { identify, identifyPush } from '@libp2p/identify'
-import type { Libp2p } from '@libp2p/interface'
+import type { Connection, Libp2p, Stream } from '@libp2p/interface'
 import { peerIdFromString } from '@libp2p/peer-id'
 import { ping } from '@libp2p/ping'
 import { tcp } from '@libp2p/tcp'
 import { silentLogger, type Logger } from '@petals-chat/engine'
 import { createLibp2p, type Libp2pOptions } from 'libp2p'
+import { ConnectionLostError } from '../../errors.ts'
 import { AddressPolicy } from '../address-policy.ts'
 import { boundedYamux } from '../bounded-yamux.ts'
 import { lazyWebSockets } from '../lazy-websockets.ts'
@@ -19,6 +20,7 @@ import type { ByteStream, SwarmTransport } from '../swarm-transport.ts'
 import { ConnectionBound } from './connection-bound.ts'
 import { answerKad, kadProtocol } from './kad-server.ts'
 import { StreamBound } from './stream-bound.ts'
+import { UnreadBound } from './unread-bound.ts'
 
 export interface ListeningOptions extends TransportOptions {
   /** Multiaddrs; port 0 is a free one. `RELAY/p2p-circuit` reserves a slot of that relay, for a machine behind a NAT. */
@@ -41,6 +43,8 @@ export interface ListeningLimits {
   /** Streams that peers have opened, of all peers and of one. */
   readonly streams: number
   readonly streamsPerPeer: number
+  /** Bytes of all of them that have arrived and are not read yet. */
+  readonly unreadBytes: number
 }
 
 export const defaultListeningLimits: ListeningLimits = {
@@ -49,10 +53,13 @@ export const defaultListeningLimits: ListeningLimits = {
   connectionsPerSecond: 32,
   streams: 4096,
   streamsPerPeer: 512,
+  unreadBytes: 256 * 1024 * 1024,
 }
 
 /** Bytes that a peer can send on one stream before they are read. A server has many more streams than a client. */
 const maxStreamWindowBytes = 1024 * 1024
+/** Bytes that are taken off a stream before they are read; further ones stay in its window. */
+const highWaterBytes = 128 * 1024
 /** Streams that a peer opens before the handshake is complete: js-libp2p loses the connection at more. */
 const maxEarlyStreams = 128
 const maxPendingConnections = 64
@@ -67,8 +74,11 @@ const relayLimits = {
   defaultDurationLimit: 30 * 60_000,
 }
 
-/** Serves a stream that a peer has opened. An error resets the stream; otherwise it is closed when the handler returns. */
-export type StreamHandler = (stream: ByteStream, remote: PeerId) => Promise<void>
+/**
+ * Serves a stream that a peer has opened. An error resets the stream; otherwise it is closed when the handler returns. `closed`
+ * is aborted when the stream is gone, also while nothing is read from it.
+ */
+export type StreamHandler = (stream: ByteStream, remote: PeerId, closed: AbortSignal) => Promise<void>
 
 /** Where protocols are served. */
 export interface ProtocolServer {
@@ -146,11 +156,13 @@ async function listeningInit(
 
 class Libp2pListeningTransport extends Libp2pTransport implements ListeningTransport {
   readonly #streams: StreamBound
+  readonly #unread: UnreadBound
   readonly #logger: Logger
 
   constructor(policy: AddressPolicy, limits: ListeningLimits, options: ListeningOptions) {
     super(options.connectTimeoutMs, policy)
     this.#streams = new StreamBound(limits.streams, limits.streamsPerPeer)
+    this.#unread = new UnreadBound(limits.unreadBytes)
     this.#logger = options.logger ?? silentLogger
   }
 
@@ -164,26 +176,32 @@ class Libp2pListeningTransport extends Libp2pTransport implements ListeningTrans
 
   async handle(protocol: string, handler: StreamHandler): Promise<void> {
     const most = maxStreamsPerProtocol
-    await this.node.handle(
-      protocol,
-      (stream, connection) => {
-        const remote = connection.remotePeer.toString() as PeerId
-        const release = this.#streams.take(remote)
-        if (!release) return stream.abort(new Error('The peer has too many open streams.'))
-        const bytes = new Libp2pByteStream(stream, remote, connection.limits)
-        handler(bytes, remote)
-          .then(
-            () => bytes[Symbol.asyncDispose](),
-            (error: unknown) => {
-              this.#logger.debug({ err: error, protocol, peer: remote }, 'reset a stream')
-              bytes.abort(asError(error))
-            },
-          )
-          .finally(release)
-          .catch(() => {}) // the stream is gone
-      },
-      { maxInboundStreams: most, maxOutboundStreams: most, runOnLimitedConnection: true },
-    )
+    await this.node.handle(protocol, (stream, connection) => this.#serve(stream, connection, handler), {
+      maxInboundStreams: most,
+      maxOutboundStreams: most,
+      runOnLimitedConnection: true,
+    })
+  }
+
+  #serve(stream: Stream, { remotePeer, limits }: Connection, handler: StreamHandler): void {
+    const remote = remotePeer.toString() as PeerId
+    const release = this.#streams.take(remote)
+    if (!release) return stream.abort(new Error('The peer has too many open streams.'))
+    const bytes = new Libp2pByteStream(stream, remote, { limits, highWaterBytes })
+    const untrack = this.#unread.track(remote, bytes)
+    handler(bytes, remote, closedSignal(stream, remote))
+      .then(
+        () => bytes[Symbol.asyncDispose](),
+        (error: unknown) => {
+          this.#logger.debug({ err: error, protocol: stream.protocol, peer: remote }, 'reset a stream')
+          bytes.abort(asError(error))
+        },
+      )
+      .finally(() => {
+        untrack()
+        release()
+      })
+      .catch(() => {}) // the stream is gone
   }
 
   report(error: unknown, protocol: string, remote: PeerId): void {
@@ -233,5 +251,14 @@ async function knownAddresses(node: Libp2p, id: ReturnType<typeof peerIdFromStri
 
 const lookUp = async (node: Libp2p, id: ReturnType<typeof peerIdFromString>, signal: AbortSignal) =>
   (await node.peerRouting.findPeer(id, { signal }).catch(() => undefined))?.multiaddrs ?? []
+
+function closedSignal(stream: Stream, peer: PeerId): AbortSignal {
+  const closed = new AbortController()
+  const lost = ({ error: cause }: { readonly error?: Error } = {}): void =>
+    closed.abort(new ConnectionLostError(`Peer ${peer} has ended the stream.`, { peer, cause }))
+  if (stream.status === 'open') stream.addEventListener('close', lost)
+  else lost()
+  return closed.signal
+}
 
 const asError = (error: unknown): Error => (error instanceof Error ? error : new Error(String(error)))

@@ -1,6 +1,9 @@
 import type { PeerId } from '../peer-id.ts'
 
-/** Counts the streams that peers have open, and refuses those beyond a limit: each can hold a window of unread bytes. */
+/**
+ * Counts the streams that peers have open, and refuses those beyond a limit: each can hold a window of unread bytes. A peer may
+ * have as many as it leaves free, so that some are always left for one that has few.
+ */
 export class StreamBound {
   readonly #most: number
   readonly #mostPerPeer: number
@@ -19,7 +22,7 @@ export class StreamBound {
   /** Returns a function that gives the place back, or undefined if there is none. */
   take(peer: PeerId): (() => void) | undefined {
     const open = this.#open.get(peer) ?? 0
-    if (this.#count >= this.#most || open >= this.#mostPerPeer) return undefined
+    if (open >= Math.min(this.#mostPerPeer, this.#most - this.#count)) return undefined
     this.#count++
     this.#open.set(peer, open + 1)
     return () => this.#release(peer)

@@ -1,0 +1,60 @@
+import { describe, expect, it } from 'vitest'
+import type { PeerId } from '../peer-id.ts'
+import { StreamBound } from './stream-bound.ts'
+import { UnreadBound } from './unread-bound.ts'
+
+class FakeStream {
+  unreadBytes: number
+  isReset = false
+
+  constructor(unreadBytes: number) {
+    this.unreadBytes = unreadBytes
+  }
+
+  abort(): void {
+    this.isReset = true
+    this.unreadBytes = 0
+  }
+}
+
+const [honest, hostile] = ['honest', 'hostile'] as PeerId[]
+
+describe('unread bytes of all streams', () => {
+  it('stay below the limit: the peer with the most loses its fullest streams', () => {
+    const bound = new UnreadBound(1000)
+    const streams = [400, 100, 300, 200].map((bytes) => new FakeStream(bytes))
+    const own = new FakeStream(250)
+    for (const stream of streams) bound.track(hostile!, stream)
+    bound.track(honest!, own)
+    bound.enforce()
+    expect(streams.map(({ isReset }) => isReset)).toEqual([true, false, false, false])
+    own.unreadBytes = 900
+    bound.enforce()
+    expect(streams.slice(1).some(({ isReset }) => isReset)).toBe(false)
+    expect(own.isReset).toBe(true)
+  })
+
+  it('are counted while a stream is open', async () => {
+    const bound = new UnreadBound(10)
+    const [open, closed] = [new FakeStream(20), new FakeStream(20)]
+    bound.track(hostile!, closed)()
+    const end = bound.track(hostile!, open)
+    await expect.poll(() => open.isReset).toBe(true)
+    expect(closed.isReset).toBe(false)
+    end()
+  })
+})
+
+describe('streams that peers have opened', () => {
+  it('are limited for each peer, and some are left for one that has few', () => {
+    const bound = new StreamBound(100, 40)
+    const open = (peer: string): number => {
+      for (let count = 0; ; count++) if (!bound.take(peer as PeerId)) return count
+    }
+    expect(['a', 'b', 'c', 'd'].map(open)).toEqual([40, 30, 15, 8])
+    expect(bound.count).toBe(93)
+    const release = bound.take('honest' as PeerId)!
+    release()
+    expect(bound.count).toBe(93)
+  })
+})
