@@ -44,7 +44,9 @@ export class BlockWorker {
         `The installed llama.cpp has another version of ggml (${version}, not ${expectedGgmlVersion}). Run \`npm ci\`.`,
       )
     await selfCheck(ggml, settings.device)
-    const opened = await openBlocks(ggml, command, (fraction) => send({ type: 'progress', fraction }))
+    const onProgress = (fraction: number): void => send({ type: 'progress', fraction })
+    onProgress(0) // the self-check has passed
+    const opened = await openBlocks(ggml, command, onProgress)
     const { backend, loaded, weightBytes, cacheBytes } = opened
     const runner = new StepRunner(backend, loaded, { decode: 1, prefill: 1 })
     const pool = new KvPool(backend, loaded, settings.cacheTokens)

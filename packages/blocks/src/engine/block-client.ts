@@ -9,6 +9,8 @@ export interface BlockClientOptions {
   readonly maxRestarts: number
   /** How long a process that has loaded the blocks may answer nothing at all. */
   readonly unresponsiveMs: number
+  /** How long a process that loads the blocks may make no progress. */
+  readonly loadStallMs: number
   readonly logger: Logger
   readonly onProgress: (fraction: number) => void
   /** The process has ended: the caches that it had are gone. */
@@ -24,7 +26,7 @@ interface Pending {
 
 type Request = Exclude<Command, LoadCommand | { readonly type: 'cancel' | 'ping' }>
 
-/** Times that a process is asked whether it lives before it counts as hung. They are counted: a machine may have been asleep. */
+/** Times that a process is looked after in vain before it counts as hung. They are counted: a machine may have been asleep. */
 const patience = 5
 
 /** The process that computes, started again when it dies; requests and their replies. */
@@ -39,8 +41,9 @@ export class BlockClient implements AsyncDisposable {
   #hasBeenReady = false
   #process: BlockProcess
   #timer: NodeJS.Timeout | undefined
-  #pings: NodeJS.Timeout | undefined
+  #watch: NodeJS.Timeout | undefined
   #unanswered = 0
+  #loaded = 0
   #requests = 0
   #generation = 0
 
@@ -110,6 +113,8 @@ export class BlockClient implements AsyncDisposable {
         logger.debug({ pid: process.pid, line }, 'The process of the blocks printed a line.'),
     })
     process.send(load)
+    this.#loaded = 0
+    this.#watchBy(() => this.#checkLoading(), this.#options.loadStallMs)
     return process
   }
 
@@ -117,6 +122,7 @@ export class BlockClient implements AsyncDisposable {
     this.#unanswered = 0
     switch (message.type) {
       case 'progress':
+        this.#loaded = message.fraction
         return this.#options.onProgress(message.fraction)
       case 'ready':
         return this.#becameReady(message)
@@ -142,14 +148,31 @@ export class BlockClient implements AsyncDisposable {
     this.#isReady = true
     this.#ready.resolve(message)
     this.#options.onReady()
+    this.#watchBy(() => this.#ping(), this.#options.unresponsiveMs)
+  }
+
+  /** Looks after the process often enough to find in time that it hangs. */
+  #watchBy(check: () => void, limitMs: number): void {
+    clearInterval(this.#watch)
     this.#unanswered = 0
-    this.#pings = setInterval(() => this.#ping(), this.#options.unresponsiveMs / patience).unref()
+    this.#watch = setInterval(check, limitMs / patience).unref()
   }
 
   #ping(): void {
     if (this.#unanswered++ < patience) return this.#process.send({ type: 'ping' })
     const seconds = Math.round(this.#options.unresponsiveMs / 1000)
     void this.#process.kill(`was ended: it had not answered for ${seconds} s`)
+  }
+
+  /** Whatever loading waits for, a disk or a device: a process that reports nothing new is ended. */
+  #checkLoading(): void {
+    if (this.#unanswered++ < patience) return
+    const seconds = Math.round(this.#options.loadStallMs / 1000)
+    const percent = Math.floor(this.#loaded * 100)
+    void this.#process.kill(
+      `was ended: loading the blocks stood still for ${seconds} s, at ${percent} % of their weights. ` +
+        'Check that the disk with the files of the model can be read, and that the device works',
+    )
   }
 
   #take(request: number): Pending | undefined {
@@ -166,7 +189,7 @@ export class BlockClient implements AsyncDisposable {
       this.#ready.promise.catch(() => {})
     }
     this.#isReady = false
-    clearInterval(this.#pings)
+    clearInterval(this.#watch)
     for (const { reject } of this.#pending.values()) reject(error)
     this.#pending.clear()
     this.#options.onLost()

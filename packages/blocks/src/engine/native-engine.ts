@@ -123,6 +123,7 @@ export class NativeBlockEngine implements BlockEngine {
     {
       maxRestarts = 5,
       unresponsiveMs = 60_000,
+      loadStallMs = 180_000,
       logger = silentLogger,
       onProgress,
       signal,
@@ -134,6 +135,7 @@ export class NativeBlockEngine implements BlockEngine {
       load,
       maxRestarts,
       unresponsiveMs,
+      loadStallMs,
       logger,
       onProgress: (fraction) =>
         onProgress?.({

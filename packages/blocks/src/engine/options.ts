@@ -28,6 +28,8 @@ export interface BlockEngineOptions extends AbortOptions {
   readonly maxRestarts?: number | undefined
   /** How long the process may answer nothing before it is ended and started again, in milliseconds (default 60,000). */
   readonly unresponsiveMs?: number | undefined
+  /** How long loading may make no progress before the process is ended, in milliseconds (default 180,000). */
+  readonly loadStallMs?: number | undefined
   readonly logger?: Logger | undefined
   readonly onProgress?: ((progress: LoadProgress) => void) | undefined
 }
