@@ -49,45 +49,53 @@ const part = (states: Float32Array, row: number, from: number, to: number): Floa
   states.slice((row * tokens + from) * hidden, (row * tokens + to) * hidden)
 
 describe('the blocks of every family compute what transformers does, in float32', () => {
-  it.each(['llama', 'llama3', 'mistral', 'mixtral', 'qwen2', 'qwen3', 'falcon7b', 'falcon40b', 'bloom'])(
-    '%s: a pass, parts of the span, and steps with a rewind',
-    async (family) => {
-      const input = await floats(family, 'input')
-      const outputs = await Promise.all(
-        Array.from({ length: blocks }, (_, block) => floats(family, `output-${block}`)),
-      )
-      await using engine = await start(family)
-      const whole = { start: 0, end: blocks, batch: rows, tokens }
-      expect(worstError(await engine.forward({ ...whole, states: input }), outputs[2]!)).toBeLessThan(1e-5)
-      const middle = await engine.forward({ ...whole, start: 1, end: 2, states: outputs[0]! })
-      expect(worstError(middle, outputs[1]!)).toBeLessThan(1e-5)
+  it.each([
+    'llama',
+    'llama3',
+    'yarn',
+    'mistral',
+    'mixtral',
+    'qwen2',
+    'qwen3',
+    'falcon7b',
+    'falcon40b',
+    'bloom',
+  ])('%s: a pass, parts of the span, and steps with a rewind', async (family) => {
+    const input = await floats(family, 'input')
+    const outputs = await Promise.all(
+      Array.from({ length: blocks }, (_, block) => floats(family, `output-${block}`)),
+    )
+    await using engine = await start(family)
+    const whole = { start: 0, end: blocks, batch: rows, tokens }
+    expect(worstError(await engine.forward({ ...whole, states: input }), outputs[2]!)).toBeLessThan(1e-5)
+    const middle = await engine.forward({ ...whole, start: 1, end: 2, states: outputs[0]! })
+    expect(worstError(middle, outputs[1]!)).toBeLessThan(1e-5)
 
-      await using cache = await engine.openCache({
+    await using cache = await engine.openCache({
+      start: 0,
+      end: blocks,
+      batch: 1,
+      maxLength: tokens,
+      timeoutMs: 0,
+    })
+    const step = (from: number, to: number, row = 1) =>
+      cache.step({
         start: 0,
         end: blocks,
         batch: 1,
-        maxLength: tokens,
-        timeoutMs: 0,
+        tokens: to - from,
+        position: from,
+        states: part(input, row, from, to),
       })
-      const step = (from: number, to: number, row = 1) =>
-        cache.step({
-          start: 0,
-          end: blocks,
-          batch: 1,
-          tokens: to - from,
-          position: from,
-          states: part(input, row, from, to),
-        })
-      const first = await step(0, 40)
-      // Tokens of the other row, which the rewind drops.
-      await step(40, 60, 0)
-      const rest = [await step(40, 41), await step(41, 42), await step(42, tokens)]
-      const all = Float32Array.from([first, ...rest].flatMap((states) => [...states]))
-      expect(worstError(all, part(outputs[2]!, 1, 0, tokens))).toBeLessThan(1e-5)
-    },
-  )
+    const first = await step(0, 40)
+    // Tokens of the other row, which the rewind drops.
+    await step(40, 60, 0)
+    const rest = [await step(40, 41), await step(41, 42), await step(42, tokens)]
+    const all = Float32Array.from([first, ...rest].flatMap((states) => [...states]))
+    expect(worstError(all, part(outputs[2]!, 1, 0, tokens))).toBeLessThan(1e-5)
+  })
 
-  it.each(['llama3', 'mixtral', 'falcon40b', 'bloom'])('%s from a GGUF file', async (family) => {
+  it.each(['llama3', 'yarn', 'mixtral', 'falcon40b', 'bloom'])('%s from a GGUF file', async (family) => {
     await using engine = await start(path.join(family, 'gguf'))
     const states = await floats(family, 'input')
     const outputs = await engine.forward({ start: 0, end: blocks, batch: rows, tokens, states })

@@ -3,7 +3,7 @@
     reference_blocks.py OUT
 
 For each family, OUT/FAMILY has config.json, model.safetensors, and float32 files: input.f32 [2, TOKENS, hidden] and
-output-N.f32, the output of block N; some have the same weights in gguf/model.gguf, as llama.cpp's converter lays them out. The transformers of Petals has no Mixtral, Qwen 2 or Qwen 3, and no scaling of Llama 3:
+output-N.f32, the output of block N; some have the same weights in gguf/model.gguf, as llama.cpp's converter lays them out. The transformers of Petals has no Mixtral, Qwen 2 or Qwen 3, and no scaling of Llama 3 or YaRN:
 its Llama is changed as their modeling_*.py say.
 """
 
@@ -95,6 +95,23 @@ def llama3():
         rotary.inv_freq = torch.tensor(frequencies)
         rotary._set_cos_sin_cache(128, "cpu", torch.float32)
     return model, prefix, dict(rope_theta=500000.0, rope_scaling=scaling)
+
+
+def yarn():
+    model, prefix, _ = llama()
+    size, base, factor, original = 16, 10000.0, 4.0, 32
+    scaling = dict(rope_type="yarn", factor=factor, original_max_position_embeddings=original)
+    pair_of = lambda turns: size * math.log(original / (turns * 2 * math.pi)) / (2 * math.log(base))
+    low, high = max(math.floor(pair_of(32)), 0), min(math.ceil(pair_of(1)), size - 1)
+    ramp = ((torch.arange(size // 2).float() - low) / max(high - low, 0.001)).clamp(0, 1)
+    kept = 1.0 / base ** (torch.arange(0, size, 2).float() / size)
+    for layer in model.layers:
+        rotary = layer.self_attn.rotary_emb
+        rotary.inv_freq = kept / factor * ramp + kept * (1 - ramp)
+        rotary._set_cos_sin_cache(128, "cpu", torch.float32)
+        for name in ("cos_cached", "sin_cached"):
+            getattr(rotary, name).mul_(0.1 * math.log(factor) + 1)
+    return model, prefix, dict(rope_scaling=scaling)
 
 
 def mistral():
@@ -197,7 +214,12 @@ def write_gguf(out, arch, weights, config, kv_heads):
     if "num_local_experts" in config:
         writer.add_expert_count(config["num_local_experts"])
         writer.add_expert_used_count(config["num_experts_per_tok"])
-    if "rope_scaling" in config and config["rope_scaling"]:
+    scaling = config.get("rope_scaling") or {}
+    if scaling.get("rope_type") == "yarn":
+        writer.add_rope_scaling_type(gguf.RopeScalingType.YARN)
+        writer.add_rope_scaling_factor(scaling["factor"])
+        writer.add_rope_scaling_orig_ctx_len(scaling["original_max_position_embeddings"])
+    elif scaling:
         base = 1.0 / config["rope_theta"] ** (torch.arange(0, 16, 2).float() / 16)
         writer.add_tensor("rope_freqs.weight", (base / config["scaled"]).numpy())
     stacks = {}
@@ -225,7 +247,7 @@ def write_gguf(out, arch, weights, config, kv_heads):
     writer.close()
 
 
-GGUF = dict(llama3=("llama", 2), mixtral=("llama", 2), falcon40b=("falcon", 2), bloom=("bloom", 4))
+GGUF = dict(llama3=("llama", 2), yarn=("llama", 2), mixtral=("llama", 2), falcon40b=("falcon", 2), bloom=("bloom", 4))
 
 
 @torch.no_grad()
@@ -262,5 +284,5 @@ def write(out, name, tensor):
     tensor.float().contiguous().numpy().tofile(os.path.join(out, f"{name}.f32"))
 
 
-for build in (llama, llama3, mistral, mixtral, qwen2, qwen3, falcon7b, falcon40b, bloom):
+for build in (llama, llama3, yarn, mistral, mixtral, qwen2, qwen3, falcon7b, falcon40b, bloom):
     make(os.path.join(sys.argv[1], build.__name__), build)

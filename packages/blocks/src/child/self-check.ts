@@ -20,7 +20,15 @@ export const checkShape: BlockShape = {
   feedForwardSize: 96,
   normEpsilon: 1e-5,
   contextLength: 64,
-  rope: { base: 10_000, size: 16, pairs: 'halves', scale: 1, factors: undefined },
+  rope: {
+    base: 10_000,
+    size: 16,
+    pairs: 'halves',
+    scale: 1,
+    factors: undefined,
+    magnitude: 1,
+    positions: undefined,
+  },
   slidingWindow: undefined,
   experts: undefined,
 }

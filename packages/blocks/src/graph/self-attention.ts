@@ -20,12 +20,12 @@ export function selfAttention(block: BlockContext, input: Tensor): Tensor {
 const normHeads = (block: BlockContext, name: string, value: Tensor): Tensor =>
   block.weight(`${name}_norm.weight`) === undefined ? value : rmsNorm(block, `${name}_norm`, value)
 
-/** `beta_fast` and `beta_slow` matter only with YaRN, which is off (`ext_factor` 0). */
+/** ggml's own YaRN is off (`ext_factor` 0, which leaves `beta_fast` and `beta_slow` without effect): it is in the factors. */
 function rotate({ ggml, context, shape, positions, ropeFactors }: BlockContext, value: Tensor): Tensor {
   const { rope } = shape
   if (!rope) return value
   const mode = rope.pairs === 'halves' ? ropeMode.neox : ropeMode.normal
-  const { size, base, scale } = rope
+  const { size, base, scale, magnitude } = rope
   const factors = ropeFactors ?? 0
   return ggml.rope_ext(
     context,
@@ -38,7 +38,7 @@ function rotate({ ggml, context, shape, positions, ropeFactors }: BlockContext, 
     base,
     scale,
     0,
-    1,
+    magnitude,
     32,
     1,
   )

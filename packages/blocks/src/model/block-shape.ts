@@ -16,7 +16,7 @@ export interface BlockShape {
   readonly headSize: number
   readonly feedForwardSize: number
   readonly normEpsilon: number
-  /** Positions that the model was trained on. */
+  /** Positions that the model was trained on, or scaled to. */
   readonly contextLength: number
   /** Rotary positions; undefined for ALiBi. */
   readonly rope: RopeShape | undefined
@@ -34,8 +34,12 @@ export interface RopeShape {
   readonly pairs: 'adjacent' | 'halves'
   /** Positions are multiplied by it (linear scaling: 1/factor). */
   readonly scale: number
-  /** Each pair's frequency is divided by it (Llama 3); undefined for 1. It has size/2 values. */
+  /** Each pair's frequency is divided by it (Llama 3, YaRN); undefined for 1. It has size/2 values. */
   readonly factors: readonly number[] | undefined
+  /** Rotated values are multiplied by it (YaRN). */
+  readonly magnitude: number
+  /** Positions that the scaling was made for; undefined if that is not known. */
+  readonly positions: number | undefined
 }
 
 /** Elements of the keys, and of the values, of one token in one block. */

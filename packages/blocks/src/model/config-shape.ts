@@ -79,13 +79,17 @@ export function shapeOfConfig(json: unknown): BlockShape {
     heads: required(config.num_attention_heads ?? config.n_head, 'num_attention_heads'),
     blocks: required(config.num_hidden_layers ?? config.n_layer, 'num_hidden_layers'),
   }
+  const shape = family(config, sizes)
   return {
-    ...family(config, sizes),
+    ...shape,
     ...sizes,
     modelType: config.model_type,
-    contextLength: config.max_position_embeddings ?? config.seq_length ?? usualPositions,
+    contextLength: Math.max(positionsOf(config), shape.rope?.positions ?? 0),
   }
 }
+
+const positionsOf = (config: Config): number =>
+  config.max_position_embeddings ?? config.seq_length ?? usualPositions
 
 function required<T>(value: T | undefined, name: string): T {
   if (value === undefined) throw new Error(`it has no ${name}`)
@@ -114,7 +118,9 @@ const base = (kind: BlockKind, headSize: number) => ({
 
 function ropeOf(config: Config, headSize: number): RopeShape {
   const theta = config.rope_theta ?? 10_000
-  return { base: theta, size: headSize, pairs: 'halves', ...scaleRope(config.rope_scaling, theta, headSize) }
+  const rope = { base: theta, size: headSize }
+  const scaled = scaleRope(config.rope_scaling, { ...rope, contextLength: positionsOf(config) })
+  return { ...rope, pairs: 'halves', ...scaled }
 }
 
 function mixtral(config: Config, sizes: Sizes): Family {

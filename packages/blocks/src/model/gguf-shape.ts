@@ -1,5 +1,6 @@
 import type { GgufHeader } from '@petals-chat/llama/gguf'
 import type { BlockShape, RopeShape } from './block-shape.ts'
+import { yarn } from './rope-scaling.ts'
 
 /** llama.cpp's names of architectures, and how they compute. */
 const kinds: Readonly<Record<string, Pick<BlockShape, 'kind'> & { readonly pairs: RopeShape['pairs'] }>> = {
@@ -60,6 +61,9 @@ function readerOf(metadata: Metadata, architecture: string) {
   return { number, optional }
 }
 
+/** What releases of llama.cpp understand in different ways. */
+const yarnKeys = ['attn_factor', 'yarn_attn_factor', 'yarn_ext_factor', 'yarn_log_multiplier']
+
 function ropeOf(
   metadata: Metadata,
   architecture: string,
@@ -68,13 +72,23 @@ function ropeOf(
 ): RopeShape {
   const { optional } = readerOf(metadata, architecture)
   const scaling = metadata.get(`${architecture}.rope.scaling.type`) ?? 'none'
-  if (scaling !== 'none' && scaling !== 'linear')
-    throw new Error(`rope.scaling.type '${String(scaling)}' is not known here (known is linear)`)
-  return {
+  const factor = optional('rope.scaling.factor') ?? 1
+  const rope = {
     base: optional('rope.freq_base') ?? 10_000,
     size: optional('rope.dimension_count') ?? headSize,
     pairs: kinds[architecture]!.pairs,
-    scale: 1 / ((scaling === 'linear' ? optional('rope.scaling.factor') : undefined) ?? 1),
-    factors,
   }
+  const kept = { scale: 1, factors, magnitude: 1, positions: undefined }
+  if (scaling === 'none') return { ...rope, ...kept }
+  if (scaling === 'linear') return { ...rope, ...kept, scale: 1 / factor }
+  if (scaling !== 'yarn' || factors)
+    throw new Error(`rope.scaling.type '${String(scaling)}' is not known here (known are linear and yarn)`)
+  const originalLength = optional('rope.scaling.original_context_length')
+  if (originalLength === undefined)
+    throw new Error(`${architecture}.rope.scaling.original_context_length is missing`)
+  const unknown = yarnKeys.find((key) => optional(`rope.scaling.${key}`) !== undefined)
+  if (unknown !== undefined) throw new Error(`rope.scaling.${unknown} is not known here`)
+  const betaFast = optional('rope.scaling.yarn_beta_fast')
+  const betaSlow = optional('rope.scaling.yarn_beta_slow')
+  return { ...rope, ...yarn({ ...rope, factor, originalLength, betaFast, betaSlow }) }
 }
