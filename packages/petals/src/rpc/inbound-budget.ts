@@ -1,6 +1,7 @@
 import type { PeerId } from '../p2p/peer-id.ts'
 import { PeerShares } from './peer-shares.ts'
 import { ServedError } from './remote-errors.ts'
+import { within } from './within.ts'
 
 /** Waits for memory for a message of a peer, and returns a function that gives it back. */
 export type Reserve = (peer: PeerId, bytes: number, signal?: AbortSignal) => Promise<() => void>
@@ -30,24 +31,8 @@ export class InboundBudget {
   }
 
   /** Takes memory. @throws ServedError if there is none for too long, the reason of the signal */
-  readonly reserve: Reserve = async (peer, bytes, signal) => {
-    const late = new AbortController()
-    const busy = (): ServedError =>
-      new ServedError(
-        'RuntimeError',
-        'The server is busy: it has no memory for the request. Try again later.',
-      )
-    const timer = setTimeout(() => late.abort(busy()), this.#mostWaitMs)
-    try {
-      return await this.#memory.take(
-        peer,
-        bytes,
-        signal ? AbortSignal.any([signal, late.signal]) : late.signal,
-      )
-    } finally {
-      clearTimeout(timer)
-    }
-  }
+  readonly reserve: Reserve = (peer, bytes, signal) =>
+    within(this.#mostWaitMs, { signal, late: busy }, (ends) => this.#memory.take(peer, bytes, ends))
 
   /**
    * Waits until a message of this length may be received. Messages of one peer that are longer together than its share could all
@@ -55,6 +40,9 @@ export class InboundBudget {
    */
   readonly announce: Reserve = (peer, bytes, signal) => this.#announced.take(peer, bytes, signal)
 }
+
+const busy = (): ServedError =>
+  new ServedError('RuntimeError', 'The server is busy: it has no memory for the request. Try again later.')
 
 /** The longest message that can ever be received with so much memory. */
 export const longestMessage = (total: number): number => Math.floor(total / 2)

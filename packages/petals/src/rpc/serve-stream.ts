@@ -7,6 +7,7 @@ import { encodeRpcError } from '../wire/p2pd.ts'
 import { decodeFrameHeader, encodeFrameHeader, frameHeaderBytes, markers } from './framing.ts'
 import type { InboundBudget } from './inbound-budget.ts'
 import { isForCaller, textOfStreamError } from './remote-errors.ts'
+import { within } from './within.ts'
 
 /** One message of the caller. `release` gives its memory back; it must be called once the payload is not needed any more. */
 export interface Received {
@@ -105,13 +106,14 @@ class StreamCall implements ServedCall {
     startMs: number | undefined,
     signal: AbortSignal | undefined,
   ): Promise<Uint8Array | undefined> {
-    if (startMs === undefined) return await this.#bytes.read(frameHeaderBytes, { signal })
-    const late = AbortSignal.timeout(startMs)
+    const read = (ends?: AbortSignal): Promise<Uint8Array> =>
+      this.#bytes.read(frameHeaderBytes, { signal: ends })
+    if (startMs === undefined) return await read(signal)
+    const silence = new Error('No message has begun.')
     try {
-      const ends = signal ? AbortSignal.any([signal, late]) : late
-      return await this.#bytes.read(frameHeaderBytes, { signal: ends })
+      return await within(startMs, { signal, late: () => silence }, read)
     } catch (error) {
-      if (error === late.reason) return undefined
+      if (error === silence) return undefined
       throw error
     }
   }
@@ -140,8 +142,8 @@ class StreamCall implements ServedCall {
   }
 
   async #readPart(byteLength: number, ends: AbortSignal): Promise<Uint8Array> {
-    const timeout = AbortSignal.timeout(transferMs(byteLength, readWaitMs))
-    return await this.#bytes.read(byteLength, { signal: AbortSignal.any([ends, timeout]) })
+    const ms = transferMs(byteLength, readWaitMs)
+    return await within(ms, { signal: ends }, (signal) => this.#bytes.read(byteLength, { signal }))
   }
 
   async respond(payload: Uint8Array | readonly Uint8Array[]): Promise<void> {
@@ -155,8 +157,8 @@ class StreamCall implements ServedCall {
 
   async #write(marker: number, chunks: readonly Uint8Array[]): Promise<void> {
     const length = chunks.reduce((sum, chunk) => sum + chunk.byteLength, 0)
-    const signal = AbortSignal.timeout(transferMs(length, writeWaitMs))
-    await this.#bytes.write([encodeFrameHeader({ marker, length }), ...chunks], { signal })
+    const bytes = [encodeFrameHeader({ marker, length }), ...chunks]
+    await within(transferMs(length, writeWaitMs), {}, (signal) => this.#bytes.write(bytes, { signal }))
   }
 }
 

@@ -6,6 +6,7 @@ import { lengthPrefixed, readLengthPrefixed } from '../wire/varint.ts'
 import type { Reserve } from './inbound-budget.ts'
 import { isForCaller, textOfUnaryError } from './remote-errors.ts'
 import { maxEnvelopeBytes } from './unary-call.ts'
+import { within } from './within.ts'
 
 /** What a handler knows of the call besides its request. */
 export interface UnaryContext {
@@ -54,7 +55,7 @@ export async function serveUnary(
     try {
       const request = await readRequest(read)
       const answer = await answerCall(stream, request, { server, method, remote, keep, handler })
-      await stream.write(lengthPrefixed(answer), { signal: AbortSignal.timeout(transferMs) })
+      await within(transferMs, {}, (signal) => stream.write(lengthPrefixed(answer), { signal }))
     } finally {
       release()
     }
@@ -94,8 +95,9 @@ async function answerCall(
 async function readRequest(
   read: (length: number, signal: AbortSignal) => Promise<Uint8Array>,
 ): Promise<UnaryEnvelope> {
-  const signal = AbortSignal.timeout(transferMs)
-  return decodeUnaryEnvelope(await readLengthPrefixed((length) => read(length, signal), maxEnvelopeBytes))
+  return await within(transferMs, {}, async (signal) =>
+    decodeUnaryEnvelope(await readLengthPrefixed((length) => read(length, signal), maxEnvelopeBytes)),
+  )
 }
 
 /** Any byte after the request, and the end of the caller's side, cancel a call. */
