@@ -70,6 +70,15 @@ describe('the room of a KV cache', () => {
     expect(cache.free).toBe(0)
   })
 
+  it('comes back from the owner with the most, however long others are idle', async () => {
+    const owners = new Owners(admission())
+    await owners.take('a', 20)
+    await new Promise((resolve) => setTimeout(resolve, 5))
+    await owners.takeMany('b', 8, 10)
+    await owners.takeMany('c', 3, 5)
+    expect(owners.reclaimed).toEqual(['b', 'b'])
+  })
+
   it('that is in use stays, but not with an owner of more than a half', async () => {
     const owners = new Owners(admission(60_000))
     await owners.takeMany('a', 10, 10)
