@@ -40,7 +40,7 @@ class Owners {
 }
 
 describe('the room of a KV cache', () => {
-  it('goes to one owner alone while nobody else wants it', async () => {
+  it('goes to one owner alone while no other one wants it', async () => {
     const cache = admission()
     const owners = new Owners(cache)
     await owners.takeMany('a', 10, 10)
@@ -115,7 +115,7 @@ describe('the room of a KV cache', () => {
     expect(owners.reclaimed).toEqual(['b'])
   })
 
-  it('does not wait for a large session of somebody else', async () => {
+  it('does not wait for a large session of another owner', async () => {
     const owners = new Owners(admission(60_000))
     await owners.take('a', 50)
     const late = owners.take('hostile', 100, { timeoutMs: 1000 }).catch((error: unknown) => error)
@@ -123,7 +123,7 @@ describe('the room of a KV cache', () => {
     expect(await late).toBeInstanceOf(CacheFullError)
   })
 
-  it('goes to those who wait, first to whom has the least, and in the order of each', async () => {
+  it('goes to those that wait, first to the one that has the least, and in the order of each', async () => {
     const owners = new Owners(admission(60_000))
     const first = await owners.take('a', 60)
     await owners.take('b', 40)

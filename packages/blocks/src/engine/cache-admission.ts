@@ -20,7 +20,7 @@ const usualTimes: AdmissionTimes = { idleMs: 15_000, reclaimMs: 10_000 }
 const lookMs = 1000
 
 /**
- * Who may use the cells of the KV cache. Whoever comes first gets what is free, all of it, if nobody waits. When there is too
+ * Who may use the cells of the KV cache. The first one gets what is free, all of it, if none waits. When there is too
  * little, the owner that would have the least comes first, and owners that have more give back what they don't use. Requests of
  * one owner are served in their order.
  */
@@ -111,7 +111,7 @@ export class CacheAdmission {
     return first
   }
 
-  /** Whether nobody waits who comes before this request. */
+  /** Whether none waits that comes before this request. */
   #isNext(request: RoomRequest): boolean {
     const first = this.#first()
     if (!first) return true

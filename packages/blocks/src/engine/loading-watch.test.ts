@@ -7,7 +7,7 @@ import { startBlockEngine } from './native-engine.ts'
 
 const cacheTokens = 512
 let files: TinyModel
-/** Opening it waits until somebody writes to it: a disk that does not answer. */
+/** Opening it waits until something is written to it: a disk that does not answer. */
 let deadFile: string
 beforeAll(async () => {
   files = await makeTinyModel()

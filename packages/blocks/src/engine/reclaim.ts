@@ -12,7 +12,7 @@ export interface CacheUse {
  * - what was not used for some time, the longest idle first;
  * - from an owner of more than a half of the whole cache also what it uses, down to that half.
  *
- * Returns undefined if that makes too little room; then nobody has to give anything back. Room that is on its way counts.
+ * Returns undefined if that makes too little room; then none has to give anything back. Room that is on its way counts.
  */
 export function chooseReclaimed(
   request: RoomRequest,
