@@ -49,12 +49,15 @@ export async function* beginAnswer<Types extends AnswerTypes, Job extends Answer
   const { fallback: other } = spec
   let job: Job | undefined
   try {
+    if (other !== undefined) context.sessions.assertRoom(spec.id, options)
     job = await prepare(spec)
     const events = runAnswer<Types>(context, job, options)
     return { job, events: other === undefined ? events : yield* fromFirstWord<Types, Job>(job, events) }
   } catch (error) {
     if (other === undefined || !isAbsence(error)) throw error
-    const substitute = await prepare(found(fallback, other, error)).catch((refusal: unknown) => {
+    const otherSpec = found(fallback, other, error)
+    context.sessions.assertRoom(otherSpec.id, options)
+    const substitute = await prepare(otherSpec).catch((refusal: unknown) => {
       throw refusedBoth(error, other, refusal)
     })
     options.logger.warn({ model: spec.id, err: error }, `the model is not available: '${other}' answers`)

@@ -3,7 +3,7 @@ import type { ModelSpec } from '@petals-chat/engine'
 import type { AnswerReader } from '../../answer-reader.ts'
 import type { GatewayContext } from '../../context.ts'
 import { asksForRoute } from '../../swarm/swarm-report.ts'
-import { callerOf, resolveModel } from '../request/resolve-model.ts'
+import { callerOf, resolveExactModel, resolveModel } from '../request/resolve-model.ts'
 import { checkResumable } from '../request/choices.ts'
 import { respondWithEvents } from '../stream/respond-with-events.ts'
 import type { EventContext, StreamDialect } from '../stream/stream-options.ts'
@@ -75,7 +75,7 @@ async function* framesUntilBegun<Types extends AnswerTypes, Job>(
 
 /**
  * Chooses the model of a checked request, and returns how its answer begins.
- * @throws if its caller may not use the model, or there is no room for another request
+ * @throws if its caller may not use the model, or there is no room for another request and no fallback
  */
 export function answerTo<
   Request extends AnswerRequest,
@@ -90,12 +90,12 @@ export function answerTo<
   const caller = callerOf(c)
   const spec = resolveModel(context, request.model, caller)
   const options = runOptions(c, request)
-  context.sessions.assertRoom(spec.id, options)
+  if (spec.fallback === undefined) context.sessions.assertRoom(spec.id, options)
   return (signal, reader) =>
     beginAnswer<Types, Job>(context, {
       spec,
       prepare: (spec) => prepare(context, spec, request, signal),
-      fallback: (id) => resolveModel(context, id, caller),
+      fallback: (id) => resolveExactModel(context, id, caller),
       options: { ...options, reader },
     })
 }

@@ -1,6 +1,8 @@
 import { ModelUnavailableError } from '@petals-chat/engine'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
+import type { CallerSource } from '../../access/access.ts'
 import { ResponseStore } from '../../answers/response-store.ts'
+import { asCaller, TestCallers } from '../../fixtures/test-callers.ts'
 import type { Gateway } from '../../gateway.ts'
 import { end, startGateway, TestRemote, words } from './fixtures/test-remote.ts'
 
@@ -8,8 +10,8 @@ let big: TestRemote
 let other: TestRemote
 let gateway: Gateway
 
-function start(config: object = {}): void {
-  gateway = startGateway([big, other], config)
+function start(config: object = {}, callers?: readonly CallerSource[]): void {
+  gateway = startGateway([big, other], config, callers)
 }
 
 beforeEach(() => {
@@ -193,6 +195,47 @@ describe('an answer of another server', () => {
     }
     big.script = other.script
     expect(await post({ messages })).toMatchObject({ error: { message: 'Both are down.' } })
+  })
+
+  it.each(['auto', 'default'])(
+    'comes from no model but the fallback, unknownModel: %s',
+    async (unknownModel) => {
+      await gateway[Symbol.asyncDispose]()
+      big.script = async function* () {
+        yield await Promise.reject(new ModelUnavailableError('The server is down.'))
+      }
+      const callers = new TestCallers()
+        .add('one', { models: ['big'] })
+        .add('two', { models: ['big', 'local'] })
+      start({ unknownModel }, [callers])
+      for (const caller of ['one', 'two'])
+        expect(await post({ messages }, asCaller(caller))).toMatchObject({
+          error: { message: 'The server is down.' },
+        })
+      expect([big.asked.length, other.asked.length]).toEqual([2, 0])
+    },
+  )
+
+  it('comes from the fallback when no more requests may wait for the model', async () => {
+    await gateway[Symbol.asyncDispose]()
+    start({ sessions: { queueLength: 0 } })
+    const gate = Promise.withResolvers<void>()
+    const begun = Promise.withResolvers<void>()
+    big.script = async function* () {
+      begun.resolve()
+      await gate.promise
+      yield words('Hi')
+      yield end
+    }
+    const first = post({ messages })
+    await begun.promise
+    const told = { petals: { route: true } }
+    expect(await post({ messages, ...told })).toMatchObject({
+      model: 'other',
+      petals: { fallback: { model: 'big', reason: expect.stringContaining('the queue is full') as string } },
+    })
+    gate.resolve()
+    expect(await first).toMatchObject({ model: 'big' })
   })
 
   it('is not answered by a fallback that would drop or refuse a part of it', async () => {

@@ -43,9 +43,22 @@ const MAX_SHOWN_NAME = 200
 export function resolveModel(
   { registry, config }: ModelNames,
   name: string | null | undefined,
-  { isSameOrigin, caller, quota }: ModelCaller,
+  caller: ModelCaller,
 ): ModelSpec {
-  const spec = namedModel({ config, registry: modelsFor(registry, caller) }, name)
+  return permitted(namedModel({ config, registry: modelsFor(registry, caller.caller) }, name), caller)
+}
+
+/**
+ * The model of exactly this name, as `resolveModel` returns it: for names that the configuration gives, of which none is a
+ * placeholder. @throws as `resolveModel`
+ */
+export const resolveExactModel = (
+  { registry }: Pick<ModelNames, 'registry'>,
+  name: string,
+  caller: ModelCaller,
+): ModelSpec => permitted(findModel({ registry: modelsFor(registry, caller.caller) }, name), caller)
+
+function permitted(spec: ModelSpec, { isSameOrigin, quota }: ModelCaller): ModelSpec {
   if (spec.publicApi || isSameOrigin) return withinQuota(spec, quota)
   throw new GatewayError(
     'model_restricted',
