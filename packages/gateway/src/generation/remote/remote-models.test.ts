@@ -266,6 +266,29 @@ describe('an answer of another server', () => {
     expect(await response.text()).toContain('maximum context length is 512')
   })
 
+  it('ends when the client of a response in the background leaves in the moment of its first word', async () => {
+    const [begun, gate] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()]
+    let ended = false
+    big.script = async function* () {
+      begun.resolve()
+      try {
+        await gate.promise
+        yield words('Half')
+        yield end
+      } finally {
+        ended = true
+      }
+    }
+    const leaving = new AbortController()
+    const body = JSON.stringify({ model: 'big', input: 'Hello', background: true })
+    const response = gateway.app.request('/v1/responses', { method: 'POST', body, signal: leaving.signal })
+    await begun.promise
+    leaving.abort()
+    await response
+    gate.resolve()
+    await expect.poll(() => ended).toBe(true)
+  })
+
   it('ends when a response with a fallback can not be kept', async () => {
     let ended = 0
     big.script = async function* () {

@@ -39,8 +39,9 @@ export async function respondInBackground(
 ): Promise<Response> {
   const { controller, unlink } = linkedAbortController(shutdown.signal, c.var.caller.signal)
   const { signal } = controller
+  const beginning = untilBegun(begin(signal))
   try {
-    const { job, events } = await abortable(untilBegun(begin(signal)), c.var.signal)
+    const { job, events } = await abortable(beginning, c.var.signal)
     const describe = (error: unknown) =>
       describeAndLogError(errorThatCounts(error, signal), c.var, 'response failed unexpectedly')
     const { begun, kept, ended } = await dialect.background(job, events, describe)
@@ -49,6 +50,8 @@ export async function respondInBackground(
   } catch (error) {
     controller.abort(error)
     unlink()
+    // Where its first word comes in this moment, nobody reads on: its session would be held for good.
+    void beginning.then(({ events }) => events[Symbol.asyncIterator]().return?.()).catch(() => {})
     throw error
   }
 }
